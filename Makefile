@@ -1,0 +1,62 @@
+# Targets explain themselves: `make help`. CI calls the same ones.
+.DELETE_ON_ERROR:
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
+	"$$p" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+# Wheels that pip keeps would lie in the user's home; nothing outside the clone is changed.
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-cache-dir
+
+.PHONY: help demo test check setup setup-dev airflow benchmark format derived clean
+
+help:  ## Show the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
+
+demo: setup  ## Run the sample study, from logs to the report page
+	@$(BIN)/observatory demo
+
+test: setup-dev  ## Run all tests
+	@$(BIN)/python -m pytest -q
+
+check: setup-dev  ## Lint, types, and drift of derived files
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/python -m schemas.dictionary --check
+
+setup: $(VENV)/run.stamp  ## Make the environment and fetch what a run needs, once
+
+setup-dev: $(VENV)/dev.stamp
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "No Python 3.11 to 3.13 found: name one with PYTHON=..."; exit 2; }
+	@"$(PYTHON)" -m venv $(VENV) || { echo "$(PYTHON) cannot make an environment: install its venv module \
+	(on Debian and Ubuntu: apt-get install python3-venv)"; rm -rf $(VENV); exit 2; }
+
+$(VENV)/run.stamp: requirements.lock pyproject.toml | $(BIN)/python
+	@echo "Installing the pipeline's packages ..."
+	@$(PIP) --require-hashes -r requirements.lock
+	@$(PIP) --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m jobs.toolchain
+	@touch $@
+
+$(VENV)/dev.stamp: requirements-dev.lock $(VENV)/run.stamp
+	@echo "Installing what tests and Airflow need ..."
+	@$(PIP) --require-hashes -r requirements-dev.lock
+	@touch $@
+
+airflow: setup-dev  ## Open Airflow on the sample study at http://localhost:8080
+	@docker/airflow_standalone.sh
+
+benchmark: setup-dev  ## Compare this pipeline with pflogsumm and DuckDB on one generated log
+	@$(BIN)/python -m tests.benchmark
+
+derived: setup-dev  ## Write the files that derive from the contracts
+	@$(BIN)/python -m schemas.dictionary
+
+format: setup-dev  ## Format the code
+	@$(BIN)/ruff check --fix --quiet .
+	@$(BIN)/ruff format --quiet .
+
+clean:  ## Remove what runs made; the environment stays
+	rm -rf build/lake build/report build/airflow

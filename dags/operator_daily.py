@@ -1,0 +1,150 @@
+"""operator_daily: one operator's day, from its logs to validated gold tables.
+
+One DAG for each operator of the settings file, `operator_daily__<id>`, with four tasks in a row:
+
+    pull ─► bronze ─► silver ─► gold
+
+`pull` lands what is new in the operator's logs and starts no Spark. The other three are one Spark
+application each: it validates its tables at its end and tells Airflow which it wrote (outlets). They run
+what the command line runs: `observatory run --stage <stage> --operator <id>`.
+
+**When.** Daily at 00:00 UTC, for the day that has just ended. A run takes everything that is new, so that
+a late line of an earlier day is counted too and a day without a run is made up for by the next one
+(hence no catch-up). A source that cannot be read fails `pull`, which tries again with growing pauses.
+
+**Compute days again**, after a rule or a definition has changed:
+
+- one run over a range: *Trigger*, with `since` and `until` (UTC days, both included);
+- a run for each day: `airflow backfill create --dag-id operator_daily__<id> --from-date … --to-date …`.
+
+**When a task fails.** A rule that does not hold (exit code 1) or a wrong setting (exit code 2) would end
+the same way again, so it is not retried: the log's last lines name table, rule and rows, and the tables
+stay as they were. Anything else is retried. Clearing a task is always safe: a stage does no work twice.
+
+**What it needs.** `OBSERVATORY_CONFIG`, the settings file; `OBSERVATORY_PYTHON`, the Python of the
+pipeline's environment, if that is not Airflow's own; a Java (`JAVA_HOME`) and the pseudonym key
+(`OBSERVATORY_PSEUDONYM_KEY_FILE`) where the tasks run; the connection `spark_default`; and the pool
+`lake` with one slot, because the lake has one writer at a time.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import re
+import shlex
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
+from airflow.providers.standard.operators.bash import BashOperator
+from airflow.sdk import DAG, Asset, Param, chain
+from airflow.sdk.definitions.retry_policy import RetryDecision, RetryPolicy
+from airflow.sdk.definitions.timetables.interval import CronDataIntervalTimetable
+
+from jobs.contracts import tables
+from jobs.toolchain import JARS
+
+ROOT = Path(__file__).resolve().parent.parent
+CONFIG = Path(os.environ.get("OBSERVATORY_CONFIG", ROOT / "observatory.toml")).resolve()
+PYTHON = os.environ.get("OBSERVATORY_PYTHON", sys.executable)
+# Spark's own log at its usual level would hide what the application says.
+LOG4J = ROOT / "jobs" / "log4j2.properties"
+STAGES = ("bronze", "silver", "gold")
+DAY = dt.timedelta(days=1)
+
+
+class UnlessTold(RetryPolicy):
+    """Retry, unless the application itself has told what is wrong: then it would only tell it again."""
+
+    def evaluate(
+        self, exception: BaseException, try_number: int, max_tries: int, context: Any = None
+    ) -> RetryDecision:
+        told = re.search(r"^Error: (.*)", str(exception), re.MULTILINE)
+        return RetryDecision.fail(reason=told.group(1)) if told else RetryDecision.default()
+
+
+def arguments(stage: str, operator_id: str, dag_run: Any, params: Any) -> list[str]:
+    """The command line of one stage. The days are those of a backfill's interval, or those asked for at
+    the trigger; without either the stage takes whatever is new."""
+    since, until = params["since"], params["until"]
+    if dag_run.run_type == "backfill":
+        since = f"{dag_run.data_interval_start:%Y-%m-%d}"
+        until = f"{dag_run.data_interval_end - DAY:%Y-%m-%d}"
+    words = ["run", "--config", str(CONFIG), "--operator", operator_id, "--stage", stage]
+    for option, day in (("--since", since), ("--until", until)):
+        words += [option, day] if day else []
+    return words
+
+
+def assets(stage: str, lake_root: str) -> list[Asset]:
+    """The tables of a stage, as assets: every contract of the layer of that name."""
+    of_layer = [table for table in tables() if table.startswith(f"{stage}.")]
+    return [Asset(name=table, uri=f"{lake_root}/{table.replace('.', '/')}") for table in of_layer]
+
+
+def lake_url(settings: dict[str, Any]) -> str:
+    """Where the lake is, as a URL: a relative folder is one beside the settings file."""
+    root = os.environ.get("OBSERVATORY_LAKE_ROOT") or settings.get("lake", {}).get("root", "build/lake")
+    if "://" in root:
+        return root.rstrip("/")
+    return (CONFIG.parent / root.removeprefix("file:")).resolve().as_uri()
+
+
+def operator_daily(operator_id: str, settings: dict[str, Any]) -> DAG:
+    """The DAG of one operator."""
+    # The tasks find the project by PYTHONPATH: spark-submit puts only jobs/ on Python's path.
+    environment = {"PYTHONPATH": str(ROOT), "PYSPARK_PYTHON": PYTHON}
+    pull_command = [PYTHON, "-m", "jobs", "pull", "--config", str(CONFIG), "--operator", operator_id]
+    day = Param(None, type=["null", "string"], format="date", description="A UTC day.")
+    with DAG(
+        dag_id=f"operator_daily__{operator_id}",
+        doc_md=__doc__,
+        schedule=CronDataIntervalTimetable("0 0 * * *", timezone="UTC"),
+        start_date=dt.datetime(2020, 1, 1, tzinfo=dt.UTC),
+        catchup=False,
+        max_active_runs=1,
+        params={"since": day, "until": day},
+        default_args={"retries": 2, "retry_delay": dt.timedelta(minutes=1), "retry_exponential_backoff": 2.0},
+        # Arguments are a list whose length depends on the run: render it as a list, not as its text.
+        render_template_as_native_obj=True,
+        user_defined_macros={"arguments": arguments},
+        tags=["operator"],
+    ) as dag:
+        pull = BashOperator(
+            task_id="pull",
+            bash_command=shlex.join(pull_command),
+            env=environment,
+            append_env=True,
+            do_xcom_push=False,
+            # From five minutes to an hour, about six hours in all: a log may come late.
+            retries=9,
+            retry_delay=dt.timedelta(minutes=5),
+            max_retry_delay=dt.timedelta(hours=1),
+        )
+        stages = [
+            SparkSubmitOperator(
+                task_id=stage,
+                application=str(ROOT / "jobs" / "__main__.py"),
+                application_args=f"{{{{ arguments('{stage}', '{operator_id}', dag_run, params) }}}}",
+                name=f"observatory {operator_id} {stage}",
+                jars=",".join(str(jar) for jar in sorted(JARS.glob("*.jar"))),
+                conf={"spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={LOG4J.as_uri()}"},
+                driver_memory=settings.get("spark", {}).get("driver_memory", "2g"),
+                spark_binary=str(Path(PYTHON).parent / "spark-submit"),
+                env_vars=environment,
+                outlets=assets(stage, lake_url(settings)),
+                pool="lake",
+                retry_policy=UnlessTold(),
+            )
+            for stage in STAGES
+        ]
+        chain(pull, *stages)
+    return dag
+
+
+settings = tomllib.loads(CONFIG.read_text(encoding="utf-8"))
+for each in settings["operator"]:
+    operator_daily(each["id"], settings)

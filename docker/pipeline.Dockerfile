@@ -1,0 +1,27 @@
+# The pipeline: Python, Java, Spark and the Delta jars. A run needs no network.
+#   docker build -f docker/pipeline.Dockerfile -t spam-observatory .
+#   docker run --rm -v /etc/observatory:/etc/observatory:ro -v lake:/lake \
+#     -e OBSERVATORY_PSEUDONYM_KEY_FILE=/etc/observatory/pseudonym.key \
+#     spam-observatory run --config /etc/observatory/observatory.toml
+FROM python:3.11-slim-bookworm
+
+ENV PYTHONUNBUFFERED=1 \
+    PYTHONPATH=/opt/observatory \
+    OBSERVATORY_HOME=/opt/observatory/build \
+    OBSERVATORY_LAKE_ROOT=/lake
+
+WORKDIR /opt/observatory
+RUN useradd --uid 50000 --gid 0 --create-home observatory && mkdir build /lake && chown 50000:0 build /lake
+
+COPY requirements.lock requirements-java.lock ./
+RUN python -m pip install --no-cache-dir --require-hashes -r requirements.lock -r requirements-java.lock
+
+COPY schemas schemas
+COPY expectations expectations
+COPY jobs jobs
+
+USER 50000:0
+RUN python -m jobs.toolchain
+
+ENTRYPOINT ["python", "-m", "jobs"]
+CMD ["--help"]

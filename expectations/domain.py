@@ -1,0 +1,104 @@
+"""Rules that a contract cannot say: what must hold between tables.
+
+Each rule is a frame of figures side by side and conditions on its rows, run by Great Expectations like
+any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from expectations.suites import Rule, row_rule
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+MEASURES = ["units", "spam_certain", "spam_possible"]
+
+
+@dataclass(frozen=True)
+class CrossRule:
+    """A rule over several tables: `frame` lays them side by side, `rules` hold in each of its rows."""
+
+    table: str
+    tables: tuple[str, ...]
+    key: tuple[str, ...]
+    frame: Callable[..., DataFrame]
+    rules: list[Rule]
+
+
+def same_totals(detail: DataFrame, volume: DataFrame, by: tuple[str, ...]) -> DataFrame:
+    """Totals of a detail table and of the volume table, side by side."""
+    from pyspark.sql import functions as F
+
+    left = detail.groupBy(*by).agg(*(F.sum(name).alias(f"detail_{name}") for name in MEASURES))
+    right = volume.groupBy(*by).agg(*(F.sum(name).alias(f"volume_{name}") for name in MEASURES))
+    return left.join(right, on=list(by), how="full")
+
+
+def totals_equal(table: str, by: tuple[str, ...]) -> CrossRule:
+    conditions = [
+        row_rule(
+            f"{name}_equal_volume",
+            f"detail_{name} = volume_{name}",
+            f"{name} of {table} add up to those of gold.spam_volume_daily",
+        )
+        for name in MEASURES
+    ]
+    return CrossRule(
+        table=table,
+        tables=(table, "gold.spam_volume_daily"),
+        key=by,
+        frame=lambda detail, volume: same_totals(detail, volume, by),
+        rules=conditions,
+    )
+
+
+VOLUME = (
+    "operator_id", "period_date", "channel_code", "direction_code", "stage_code", "outcome_code", "unit_code",
+    "definition_code",
+)  # fmt: skip
+ROUTE = ("operator_id", "period_date", "channel_code", "direction_code", "unit_code", "definition_code")
+
+GOLD = [
+    totals_equal("gold.spam_type_daily", VOLUME),
+    totals_equal("gold.spam_source_daily", VOLUME),
+    totals_equal("gold.spam_route_daily", ROUTE),
+]
+
+
+def quarantine_share(ledger: DataFrame) -> DataFrame:
+    """Per operator, source and format the share of lines that no rule understood, in percent."""
+    from pyspark.sql import functions as F
+
+    totals = ledger.groupBy("operator_id", "source_id", "format_code").agg(
+        F.sum("line_count").alias("line_count"),
+        F.sum("record_count").alias("record_count"),
+        F.sum("ignored_count").alias("ignored_count"),
+        F.sum("quarantined_count").alias("quarantined_count"),
+    )
+    return totals.withColumn("quarantined_pct", F.col("quarantined_count") * 100.0 / F.col("line_count"))
+
+
+def ledger_rules(limit_pct: float) -> CrossRule:
+    """The ledger accounts for every line, and not too many were beyond understanding."""
+    return CrossRule(
+        table="bronze.file",
+        tables=("bronze.file",),
+        key=("operator_id", "source_id", "format_code"),
+        frame=quarantine_share,
+        rules=[
+            row_rule(
+                "lines_conserved",
+                "line_count = record_count + ignored_count + quarantined_count",
+                "lines = records + ignored + quarantined",
+            ),
+            row_rule(
+                "quarantine_within_limit",
+                f"quarantined_pct <= {limit_pct}",
+                f"at most {limit_pct:g}% of a source's lines are quarantined (limits.quarantined_pct)",
+            ),
+        ],
+    )

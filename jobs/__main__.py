@@ -1,0 +1,366 @@
+"""The command line, `observatory`.
+
+Exit codes: 0 done, 1 a validation held publication back, 2 wrong input or settings.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+import os
+import secrets
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from jobs import config, contracts
+from jobs.errors import ObservatoryError
+
+app = typer.Typer(
+    help="Measure spam: volume, types, routes, sources, and what countering it costs.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+out = Console(soft_wrap=False)
+err = Console(stderr=True, soft_wrap=True)
+
+Config = Annotated[Path, typer.Option("--config", help="The settings file.")]
+OperatorId = Annotated[
+    str | None, typer.Option("--operator", help="One operator, by its id; all without it.")
+]
+Since = Annotated[
+    dt.datetime | None,
+    typer.Option(formats=["%Y-%m-%d"], help="First UTC day to compute again.", show_default=False),
+]
+Until = Annotated[
+    dt.datetime | None,
+    typer.Option(formats=["%Y-%m-%d"], help="Last UTC day to compute again.", show_default=False),
+]
+
+
+class Stage(enum.StrEnum):
+    bronze = "bronze"
+    silver = "silver"
+    gold = "gold"
+
+
+class Format(enum.StrEnum):
+    table = "table"
+    csv = "csv"
+    json = "json"
+    parquet = "parquet"
+
+
+def lake_of(settings: config.Observatory) -> Any:
+    """The lake of the settings, with the Spark session that it is seen through."""
+    with err.status("Starting Spark"):
+        from jobs.lake import Lake
+        from jobs.session import open_session
+
+        return Lake(open_session(settings.spark), settings.lake.root)
+
+
+def pull_all(settings: config.Observatory, operator: str | None) -> list[str]:
+    """Pull every source; what could not be read comes back as problems, told at the end."""
+    from jobs.pull import pull
+
+    problems: list[str] = []
+    pieces = size = 0
+    for each in config.operators(settings, operator):
+        pulled = pull(each, settings.lake.root, dt.datetime.now(dt.UTC))
+        pieces, size = pieces + pulled.pieces, size + pulled.bytes
+        problems += pulled.problems
+    err.print(f"pull: {pieces} new piece{'' if pieces == 1 else 's'}, {size / 1e6:,.1f} MB")
+    return problems
+
+
+def told(problems: list[str]) -> None:
+    """End with exit code 2 if a source could not be read; everything else was done."""
+    if problems:
+        raise ObservatoryError("\n".join(problems))
+
+
+@app.command()
+def pull(config_file: Config = Path("observatory.toml"), operator: OperatorId = None) -> None:
+    """Land what is new in the operators' sources. Starts no Spark."""
+    told(pull_all(config.load(config_file), operator))
+
+
+@app.command()
+def run(
+    config_file: Config = Path("observatory.toml"),
+    operator: OperatorId = None,
+    stage: Annotated[
+        list[Stage] | None, typer.Option(help="Only these stages; without it pull and all.")
+    ] = None,
+    since: Since = None,
+    until: Until = None,
+) -> None:
+    """Bring logs from their sources to validated gold tables."""
+    settings = config.load(config_file)
+    check_key()
+    problems = [] if stage else pull_all(settings, operator)
+    work = run_stages(settings, operator, [each.value for each in stage or Stage], since, until)
+    show_changes(work)
+    told(problems)
+
+
+def check_key() -> None:
+    """Fail before the work, not in the middle of it, if there is no pseudonym key."""
+    from jobs.protect import master_key
+
+    master_key()
+
+
+def run_stages(
+    settings: config.Observatory,
+    operator: str | None,
+    stages: list[str],
+    since: dt.datetime | None = None,
+    until: dt.datetime | None = None,
+) -> Any:
+    """Run the stages with a progress bar; the run and what it did."""
+    from jobs.runner import Run, run
+
+    lake = lake_of(settings)
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=err, transient=not err.is_terminal) as progress:
+        task = progress.add_task("", total=len(stages))
+        work = Run(
+            lake=lake,
+            settings=settings,
+            operators=config.operators(settings, operator),
+            run_id=dt.datetime.now(dt.UTC).strftime("%Y%m%dT%H%M%S.%fZ"),
+            since=since.date() if since else None,
+            until=until.date() if until else None,
+            say=lambda text: progress.update(task, description=text),
+        )
+        for name in stages:
+            run(work, [name])
+            progress.advance(task)
+        progress.update(task, description="done")
+    return work
+
+
+def show_changes(work: Any) -> None:
+    """What a run wrote: a line per table."""
+    table = Table("table", "operators", "periods", title="Written", title_justify="left")
+    for name, periods in work.changed.items():
+        if periods:
+            days = sorted({day for of_operator in periods.values() for day in of_operator})
+            table.add_row(name, str(len(periods)), days[0] if len(days) == 1 else f"{days[0]} … {days[-1]}")
+    out.print(table if table.row_count else "Nothing new: every table is up to date.")
+
+
+@app.command()
+def show(
+    table: Annotated[str, typer.Argument(help="A table, such as gold.spam_volume_daily.")],
+    config_file: Config = Path("observatory.toml"),
+    where: Annotated[str | None, typer.Option(help="A SQL condition on its columns.")] = None,
+    limit: Annotated[int | None, typer.Option(help="So many rows; 20 on a terminal, all in a file.")] = None,
+    format: Annotated[Format, typer.Option(help="How to print it.")] = Format.table,
+    output: Annotated[Path | None, typer.Option(help="Write to this file.")] = None,
+) -> None:
+    """Look at a table, as the last finished run left it."""
+    if table not in contracts.tables():
+        raise ObservatoryError(f"unknown table '{table}'{config.nearest(table, contracts.tables())}")
+    if format is Format.parquet and output is None:
+        raise ObservatoryError("--format parquet needs a file: add --output FILE")
+    settings = config.load(config_file)
+    lake = lake_of(settings)
+    rows = read_rows(lake, settings, table, where, limit or (20 if format is Format.table else None))
+    write_rows(rows, table, format, output)
+
+
+def read_rows(
+    lake: Any, settings: config.Observatory, table: str, where: str | None, limit: int | None
+) -> Any:
+    """Rows of a table as Arrow, in the order of its key."""
+    from pyspark.errors import AnalysisException, ParseException
+
+    frame = lake.read(table, lake.versions().get(table))
+    about = contracts.contract(table)
+    try:
+        frame = frame.filter(where) if where else frame
+    except (AnalysisException, ParseException) as error:
+        reason = str(error).splitlines()[0]
+        raise ObservatoryError(f"--where: {reason}. Columns: {', '.join(about.columns)}") from None
+    frame = frame.orderBy(*about.key)
+    return (frame.limit(limit) if limit else frame).toArrow()
+
+
+def write_rows(rows: Any, table: str, format: Format, output: Path | None) -> None:
+    """Print or write Arrow rows; nested values become JSON in text formats."""
+    import polars as pl
+
+    frame = pl.from_arrow(rows)
+    assert isinstance(frame, pl.DataFrame)
+    if format is Format.parquet:
+        frame.write_parquet(output)
+        err.print(f"{frame.height:,} rows in {output}")
+    elif format is Format.json:
+        text = frame.write_ndjson()
+        output.write_text(text, encoding="utf-8") if output else sys.stdout.write(text)
+    elif format is Format.csv:
+        nested = [name for name, kind in frame.schema.items() if kind.is_nested()]
+        flat = frame.with_columns(
+            pl.col(name).map_elements(lambda value: str(value.to_list()), return_dtype=pl.String)
+            for name in nested
+        )
+        text = flat.write_csv()
+        output.write_text(text, encoding="utf-8") if output else sys.stdout.write(text)
+    else:
+        out.print(terminal_table(frame, table))
+
+
+def terminal_table(frame: Any, title: str) -> Table:
+    """A table for the terminal: numbers to the right with separators, nothing cut silently."""
+    numeric = {name for name, kind in frame.schema.items() if kind.is_numeric()}
+    table = Table(
+        title=title, title_justify="left", caption=f"{frame.height:,} rows shown", caption_justify="left"
+    )
+    for name in frame.columns:
+        table.add_column(name, justify="right" if name in numeric else "left", overflow="fold")
+    for row in frame.iter_rows():
+        table.add_row(
+            *(
+                "" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
+                for value in row
+            )
+        )
+    return table
+
+
+@app.command()
+def tables() -> None:
+    """The catalogue: every table, what a row of it is, its key. Starts no Spark."""
+    table = Table("table", "a row is", "key", title="Tables", title_justify="left")
+    for name in contracts.tables():
+        about = contracts.contract(name)
+        table.add_row(name, about.description, ", ".join(about.key))
+    out.print(table)
+
+
+@app.command()
+def status(config_file: Config = Path("observatory.toml"), operator: OperatorId = None) -> None:
+    """The ledger: for each source, files, lines, records, quarantine and freshness; last validations."""
+    from jobs.status import ledger_rows, validation_rows, waiting_bytes
+
+    settings = config.load(config_file)
+    names = {each.id for each in config.operators(settings, operator)}
+    lake = lake_of(settings)
+    waiting = waiting_bytes(settings)
+    ledger = Table(title="Sources", title_justify="left")
+    for name in (
+        "operator",
+        "source",
+        "format",
+        "files",
+        "lines",
+        "records",
+        "ignored",
+        "quarantined",
+        "waiting",
+        "newest day",
+    ):
+        ledger.add_column(
+            name, justify="left" if name in ("operator", "source", "format", "newest day") else "right"
+        )
+    for row in ledger_rows(lake):
+        if row.operator_id in names:
+            ledger.add_row(
+                row.operator_id, row.source_id, row.format_code, f"{row.files:,}", f"{row.lines:,}",
+                f"{row.records:,}", f"{row.ignored:,}", f"{row.quarantined:,}",
+                f"{waiting.get((row.operator_id, row.source_id), 0):,} B", str(row.newest or ""),
+            )  # fmt: skip
+    out.print(ledger)
+    checked = Table("table", "rules", "broken", title="Last validation", title_justify="left")
+    for name, rules, broken in validation_rows(lake.root):
+        checked.add_row(name, str(rules), str(broken))
+    out.print(checked)
+
+
+@app.command()
+def demo(
+    config_file: Config = Path("sample_data/observatory.toml"),
+    report: Annotated[Path, typer.Option(help="Folder of the report.")] = Path("build/report"),
+) -> None:
+    """Run the sample study on this machine, from logs to the report page."""
+    from jobs.demo import results
+
+    use_demo_key()
+    settings = config.load(config_file)
+    problems = pull_all(settings, None)
+    work = run_stages(settings, None, [each.value for each in Stage])
+    for table in results(work.lake):
+        out.print(table)
+    told(problems)
+    write_report(work, report)
+
+
+@app.command()
+def report(
+    config_file: Config = Path("observatory.toml"),
+    output: Annotated[Path, typer.Option(help="Folder of the report.")] = Path("build/report"),
+) -> None:
+    """Draw the report page from the gold tables as the last finished run left them."""
+    from jobs.runner import Run
+
+    settings = config.load(config_file)
+    lake = lake_of(settings)
+    write_report(Run(lake, settings, list(settings.operator), run_id="report"), output)
+
+
+def write_report(work: Any, folder: Path) -> None:
+    from jobs.release.write import write
+
+    with err.status("Drawing the report"):
+        page = write(work.lake, work.settings, folder)
+    out.print(f"Report: {page.resolve()}", soft_wrap=True)
+
+
+def use_demo_key() -> None:
+    """The sample study's own key: made once, kept under build/, readable by its user alone."""
+    from jobs.protect import KEY, KEY_FILE
+    from jobs.toolchain import HOME
+
+    if os.environ.get(KEY) or os.environ.get(KEY_FILE):
+        return
+    file = HOME / "secrets" / "pseudonym.key"
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", dir=file.parent, delete=False) as new:
+            new.write(secrets.token_hex(32))
+        os.chmod(new.name, 0o600)
+        os.replace(new.name, file)
+    os.environ[KEY_FILE] = str(file)
+
+
+def main() -> None:
+    """Run the command line; an error is a message and an exit code, not a stack trace."""
+    try:
+        app(standalone_mode=False)
+    except ObservatoryError as error:
+        err.print(f"[bold red]Error:[/] {escaped(str(error))}")
+        sys.exit(error.exit_code)
+    except typer.Exit as leave:
+        sys.exit(leave.exit_code)
+    except typer.Abort:
+        sys.exit(130)
+
+
+def escaped(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)
+
+
+if __name__ == "__main__":
+    main()

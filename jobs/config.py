@@ -1,0 +1,321 @@
+"""Settings: argument > environment > observatory.toml > default.
+
+The file names the lake and, for each operator, its own address space, its links and its sources.
+Secrets never stand in it: the pseudonym key comes from OBSERVATORY_PSEUDONYM_KEY or from the file
+that OBSERVATORY_PSEUDONYM_KEY_FILE names.
+"""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import ipaddress
+import os
+import tomllib
+import zoneinfo
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from jobs.contracts import CODELISTS, REFERENCE
+from jobs.errors import ObservatoryError
+
+Code = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+FORMATS = ("postfix", "rspamd", "kannel")
+
+
+class Settings(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Lake(Settings):
+    """root: a folder or an s3a: URL. open_days: days after which a day is closed to late lines."""
+
+    root: str = "build/lake"
+    open_days: int = Field(35, ge=1)
+
+
+class Spark(Settings):
+    """master and further Spark settings; on a cluster nothing else changes."""
+
+    master: str = "local[2]"
+    driver_memory: str = "2g"
+    conf: dict[str, str | int | bool] = {}
+
+
+class Location(Settings):
+    """A table of address ranges of the operator's own choice: prefix,country_code,asn,as_name."""
+
+    ranges: str
+    name: str = "ranges"
+
+
+class Limits(Settings):
+    """Limits that validation holds publication to."""
+
+    quarantined_pct: float = Field(5.0, ge=0, le=100)
+
+
+class Link(Settings):
+    """What connects the operator to others: an SMSC id, a relay's name or an address range."""
+
+    name: str
+    kind: str
+
+    @field_validator("kind")
+    @classmethod
+    def known_kind(cls, kind: str) -> str:
+        return one_of(kind, codes("route"), "kind of link")
+
+
+class FixedCost(Settings):
+    """A cost of the operator's own that no log shows, with its 5, 50 and 95% points."""
+
+    name: str
+    countermeasure: str
+    channel: Literal["EMAIL", "SMS"]
+    low: float = Field(ge=0)
+    central: float = Field(ge=0)
+    high: float = Field(ge=0)
+    per: Literal["year", "month"] = "year"
+
+    @model_validator(mode="after")
+    def ordered(self) -> FixedCost:
+        if not self.low <= self.central <= self.high:
+            raise ValueError(f"low, central and high of cost '{self.name}' must not fall")
+        return self
+
+
+class Source(Settings):
+    """Logs of one kind: a URL with wildcards, read by one format."""
+
+    id: Code
+    url: str
+    format: str = "auto"
+    time_zone: str = "UTC"
+    options: dict[str, Any] = {}
+
+    @field_validator("format")
+    @classmethod
+    def known_format(cls, name: str) -> str:
+        return one_of(name, (*FORMATS, "auto"), "format")
+
+    @field_validator("time_zone")
+    @classmethod
+    def known_zone(cls, name: str) -> str:
+        return one_of(name, zoneinfo.available_timezones(), "time zone")
+
+
+class Operator(Settings):
+    """One operator: who it is, what is its own, how it is linked, where its logs are."""
+
+    id: Code
+    name: str
+    country: str
+    holding: str
+    currency: str
+    subscribers: int | None = Field(None, ge=1)
+    domains: list[str] = []
+    networks: list[str] = []
+    number_prefixes: list[str] = []
+    link: list[Link] = []
+    source: list[Source] = []
+    fixed_cost: list[FixedCost] = []
+
+    @field_validator("country")
+    @classmethod
+    def known_country(cls, code: str) -> str:
+        return one_of(code, countries(), "country (ISO 3166-1 alpha-3)")
+
+    @field_validator("currency")
+    @classmethod
+    def known_currency(cls, code: str) -> str:
+        return one_of(code, currencies(), "currency (ISO 4217)")
+
+    @field_validator("networks")
+    @classmethod
+    def parse_networks(cls, networks: list[str]) -> list[str]:
+        for network in networks:
+            ipaddress.ip_network(network)
+        return networks
+
+    @field_validator("number_prefixes")
+    @classmethod
+    def parse_prefixes(cls, prefixes: list[str]) -> list[str]:
+        for prefix in prefixes:
+            if not prefix.lstrip("+").isdigit():
+                raise ValueError(f"number prefix '{prefix}' must be digits, as in +4477")
+        return [prefix.lstrip("+") for prefix in prefixes]
+
+    @model_validator(mode="after")
+    def distinct_sources(self) -> Operator:
+        refuse_repeats([source.id for source in self.source], f"source id of operator '{self.id}'")
+        return self
+
+
+class Observatory(Settings):
+    """The whole of observatory.toml."""
+
+    lake: Lake = Lake()
+    spark: Spark = Spark()
+    location: Location | None = None
+    limits: Limits = Limits()
+    operator: list[Operator] = []
+
+    @model_validator(mode="after")
+    def distinct_operators(self) -> Observatory:
+        refuse_repeats([operator.id for operator in self.operator], "operator id")
+        return self
+
+
+def one_of(value: str, known: Any, what: str) -> str:
+    """The value itself if it is known; else an error with the nearest known one."""
+    if value in known:
+        return value
+    raise ValueError(f"unknown {what} '{value}'" + nearest(value, known))
+
+
+def nearest(value: str, known: Any) -> str:
+    """A hint such as `; did you mean 'postfix'?`, or the choices when nothing is near."""
+    by_lower = {str(name).lower(): str(name) for name in known}
+    close = difflib.get_close_matches(value.lower(), list(by_lower), n=1, cutoff=0.5)
+    if close:
+        return f"; did you mean '{by_lower[close[0]]}'?"
+    return f"; known are: {', '.join(sorted(by_lower.values()))}" if len(by_lower) <= 20 else ""
+
+
+def refuse_repeats(values: list[str], what: str) -> None:
+    for value in values:
+        if values.count(value) > 1:
+            raise ValueError(f"{what} '{value}' stands twice")
+
+
+@cache
+def codes(codelist: str) -> frozenset[str]:
+    with open(CODELISTS / f"{codelist}.csv", newline="", encoding="utf-8") as file:
+        return frozenset(row["code"] for row in csv.DictReader(file))
+
+
+@cache
+def countries() -> frozenset[str]:
+    with open(REFERENCE / "country.csv", newline="", encoding="utf-8") as file:
+        return frozenset(row["iso3"] for row in csv.DictReader(file))
+
+
+@cache
+def currencies() -> frozenset[str]:
+    with open(REFERENCE / "country.csv", newline="", encoding="utf-8") as file:
+        return frozenset(row["currency"] for row in csv.DictReader(file) if row["currency"]) | {"USD", "EUR"}
+
+
+def load(path: str | os.PathLike[str] = "observatory.toml", **overrides: Any) -> Observatory:
+    """Read the settings file.
+
+    Paths in it are relative to the file. `overrides` are arguments: `lake_root`, `master`. The
+    environment may set OBSERVATORY_LAKE_ROOT and OBSERVATORY_SPARK_MASTER.
+
+    Raises ObservatoryError that names the file, the setting and the nearest right name.
+    """
+    file = Path(path)
+    try:
+        raw = tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ObservatoryError(
+            f"{file}: no such settings file. Name one with --config, or copy sample_data/observatory.toml."
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ObservatoryError(f"{file}: not TOML: {error}") from None
+    for key, (table, name) in {
+        "lake_root": ("lake", "root"),
+        "master": ("spark", "master"),
+    }.items():
+        value = overrides.get(key) or os.environ.get(
+            f"OBSERVATORY_{'SPARK_' if table == 'spark' else ''}{key.upper()}"
+        )
+        if value:
+            raw.setdefault(table, {})[name] = value
+    try:
+        settings = Observatory.model_validate(raw)
+    except ValidationError as error:
+        raise ObservatoryError(
+            "\n".join(f"{file}: {told(problem, raw)}" for problem in error.errors())
+        ) from None
+    return resolve_paths(settings, file.resolve().parent)
+
+
+def resolve_paths(settings: Observatory, base: Path) -> Observatory:
+    """Make relative paths absolute, from the folder of the settings file."""
+
+    def absolute(url: str) -> str:
+        return (
+            url
+            if "://" in url or url.startswith("s3a:")
+            else str((base / url.removeprefix("file:")).resolve())
+        )
+
+    return settings.model_copy(
+        update={
+            "lake": settings.lake.model_copy(update={"root": absolute(settings.lake.root)}),
+            "location": settings.location
+            and settings.location.model_copy(update={"ranges": absolute(settings.location.ranges)}),
+            "operator": [
+                operator.model_copy(
+                    update={
+                        "source": [
+                            source.model_copy(update={"url": absolute(source.url)})
+                            for source in operator.source
+                        ]
+                    }
+                )
+                for operator in settings.operator
+            ],
+        }
+    )
+
+
+def told(problem: Any, raw: dict[str, Any]) -> str:
+    """One sentence on a setting that is wrong: where it stands, what is wrong, what is right."""
+    place = ""
+    model: Any = Observatory
+    value: Any = raw
+    for step in problem["loc"]:
+        if isinstance(step, int):
+            value = value[step] if isinstance(value, list) and step < len(value) else {}
+            name = value.get("id") or value.get("name") if isinstance(value, dict) else None
+            place += f" '{name}'" if name else f" number {step + 1}"
+        else:
+            model = (
+                model_of(model, step)
+                if problem["type"] != "extra_forbidden" or step != problem["loc"][-1]
+                else model
+            )
+            value = value.get(step, {}) if isinstance(value, dict) else {}
+            place += f" {step}" if place else f"[{step}]" if isinstance(raw.get(step), dict | list) else step
+    if problem["type"] == "extra_forbidden":
+        known = list(model.model_fields) if hasattr(model, "model_fields") else []
+        return f"{place}: unknown setting '{problem['loc'][-1]}'{nearest(str(problem['loc'][-1]), known)}"
+    if problem["type"] == "missing":
+        return f"{place}: this setting is missing"
+    return f"{place}: {problem['msg'].removeprefix('Value error, ')}"
+
+
+def model_of(model: Any, step: str) -> Any:
+    """The settings class behind a field, through lists and options."""
+    if not hasattr(model, "model_fields") or step not in model.model_fields:
+        return model
+    kind = model.model_fields[step].annotation
+    while hasattr(kind, "__args__"):
+        kind = kind.__args__[0]
+    return kind
+
+
+def operators(settings: Observatory, only: str | None = None) -> list[Operator]:
+    """All operators, or the one that is named."""
+    if only is None:
+        return list(settings.operator)
+    known = {operator.id: operator for operator in settings.operator}
+    if only not in known:
+        raise ObservatoryError(f"unknown operator '{only}'{nearest(only, known)}")
+    return [known[only]]

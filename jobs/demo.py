@@ -1,0 +1,88 @@
+"""The tables that the sample study ends with, on the terminal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pyspark.sql import functions as F
+from rich.table import Table
+
+from jobs.lake import Lake
+
+# What a definition says of the messages that came to or stayed with an operator.
+STAYED = "direction_code IN ('inbound', 'internal')"
+
+
+def results(lake: Lake) -> list[Table]:
+    """Volume, types, sources and cost of the study, each a small table."""
+    versions = lake.versions()
+
+    def rows(table: str, where: str, by: list[str], *sums: str) -> list[Any]:
+        frame = lake.read(table, versions.get(table)).filter(where).groupBy(*by)
+        return frame.agg(*(F.sum(name).alias(name) for name in sums)).collect()
+
+    return [volume(rows), types(rows), sources(rows), cost(lake, versions)]
+
+
+def volume(rows: Any) -> Table:
+    table = Table(
+        "operator", "channel", "unit", title="Spam by operator (OPERATOR definition)", title_justify="left"
+    )
+    for name in ("units", "certain", "possible", "share"):
+        table.add_column(name, justify="right")
+    where = f"definition_code = 'OPERATOR' AND unit_code IN ('recipient', 'attempt') AND {STAYED}"
+    key = ["operator_id", "channel_code", "unit_code"]
+    for row in sorted(rows("gold.spam_volume_daily", where, key, "units", "spam_certain", "spam_possible")):
+        table.add_row(
+            row.operator_id, row.channel_code, row.unit_code, f"{row.units:,}", f"{row.spam_certain:,}",
+            f"{row.spam_possible:,}", share(row.spam_certain, row.spam_possible, row.units),
+        )  # fmt: skip
+    return table
+
+
+def share(certain: int, possible: int, units: int) -> str:
+    low, high = 100 * certain / units, 100 * possible / units
+    return f"{low:.1f}%" if certain == possible else f"{low:.1f}–{high:.1f}%"
+
+
+def types(rows: Any) -> Table:
+    table = Table("channel", "type", title="Types of spam, message recipients", title_justify="left")
+    table.add_column("certain", justify="right")
+    where = f"definition_code = 'OPERATOR' AND unit_code = 'recipient' AND spam_certain > 0 AND {STAYED}"
+    found = rows("gold.spam_type_daily", where, ["channel_code", "spam_type_code"], "spam_certain")
+    for row in sorted(found, key=lambda row: (row.channel_code, -row.spam_certain)):
+        table.add_row(row.channel_code, row.spam_type_code, f"{row.spam_certain:,}")
+    return table
+
+
+def sources(rows: Any) -> Table:
+    table = Table("country", title="Main sources, attempts and recipients", title_justify="left")
+    for name in ("units", "certain", "share"):
+        table.add_column(name, justify="right")
+    where = f"definition_code = 'OPERATOR' AND unit_code IN ('recipient', 'attempt') AND {STAYED}"
+    found = rows(
+        "gold.spam_source_daily", where, ["source_country_code"], "units", "spam_certain", "spam_possible"
+    )
+    for row in sorted(found, key=lambda row: -row.spam_certain)[:8]:
+        table.add_row(
+            row.source_country_code, f"{row.units:,}", f"{row.spam_certain:,}",
+            share(row.spam_certain, row.spam_possible, row.units),
+        )  # fmt: skip
+    return table
+
+
+def cost(lake: Lake, versions: dict[str, int]) -> Table:
+    table = Table("operator", "month", title="Cost of countermeasures", title_justify="left")
+    for name in ("5%", "median", "95%", "currency"):
+        table.add_column(name, justify="right")
+    name = "gold.countermeasure_cost_monthly"
+    total = "countermeasure_code = '_T' AND channel_code = '_T' AND cost_component_code = 'total'"
+    for row in (
+        lake.read(name, versions.get(name)).filter(total).orderBy("operator_id", "period_code").collect()
+    ):
+        bound = "≥ " if row.is_lower_bound else ""
+        table.add_row(
+            row.operator_id, row.period_code, f"{bound}{row.amount_p05:,.2f}", f"{bound}{row.amount_p50:,.2f}",
+            f"{bound}{row.amount_p95:,.2f}", row.currency_code,
+        )  # fmt: skip
+    return table

@@ -1,0 +1,121 @@
+"""Log formats: one module each, holding everything that knows that format.
+
+A format module is a kernel that knows no engine. It works on Polars frames, so that it is tested
+without a JVM, lets a command look at a file at once, and runs at speed inside Spark's mapInArrow.
+It offers
+
+    FORMAT          the format's name; its bronze table is bronze.<FORMAT>
+    LOOKBACK_DAYS   how long after its first event a message may still have events
+    sniff(sample)   how sure it is, from 0 to 1, that these bytes are of this format
+    parse(lines, source)   one row per line: typed, ignored or quarantined
+    assemble(records)      bronze rows; assemble(a + b) == assemble(assemble(a) + assemble(b))
+    transmissions(bronze)  or verdicts(bronze): what silver takes, still with raw identifiers
+
+To add a format: one module here, one contract under schemas/bronze/, one golden case.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field
+from typing import Any
+
+import polars as pl
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a kernel must know of the file that its lines come from.
+
+    newest_at: no line is newer than this UTC time; a stamp without a year takes the latest year
+        that keeps it before. It comes from the ids in the file, its time and its rotation order.
+    time_zone: IANA name of the zone in which stamps without an offset are written.
+    options: the options that the source has in observatory.toml for its format.
+    """
+
+    operator_id: str
+    source_id: str
+    stream_id: str
+    newest_at: dt.datetime
+    time_zone: str = "UTC"
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+# What parse() gets: one row per line, in file order. `offset` is the byte at which the line starts
+# in its stream; `line` has no line end.
+LINES: dict[str, Any] = {"offset": pl.Int64, "line": pl.String}
+
+# The columns that parse() adds to every line. `line_code` is record, ignored or quarantined;
+# `reason_code` says why a line was quarantined.
+PARSED: dict[str, Any] = {"offset": pl.Int64, "line_code": pl.String, "reason_code": pl.String}
+
+TIMESTAMP = pl.Datetime("us", "UTC")
+
+# One row per queue file and envelope recipient, or per refused attempt: what transmissions() gives.
+# Everything here is raw; jobs/protect.py is the only reader.
+TRANSMISSION: dict[str, Any] = {
+    "operator_id": pl.String,
+    "source_id": pl.String,
+    "stream_id": pl.String,
+    "offset": pl.Int64,  # first line that told of this row
+    "format_code": pl.String,
+    "channel_code": pl.String,  # EMAIL, SMS
+    "grain_code": pl.String,  # recipient: a message existed; attempt: refused before one did
+    "entry_code": pl.String,  # smtp, submission, pickup, dsn, reinjection, link, box, report
+    "session": pl.String,  # raw key of the SMTP session or link bind; null where the log has none
+    "queue": pl.String,  # host|instance|queue id; null for attempts
+    "queue_id": pl.String,  # the bare queue id, as a filter would log it
+    "previous_queue": pl.String,  # host|instance|queue id that this one was re-injected from
+    "next_queue_id": pl.String,  # bare queue id that the receiver of this row answered with
+    "is_handoff": pl.Boolean,  # the delivery was to a filter or to this very server, not to a mailbox
+    "message_id": pl.String,  # without the outer angle brackets; null when empty or missing
+    "sender": pl.String,  # envelope sender or calling number; '' for the null sender
+    "recipient": pl.String,  # envelope recipient as first given (orig_to before to), or called number
+    "client_ip": pl.String,
+    "client_name": pl.String,
+    "helo": pl.String,
+    "is_authenticated": pl.Boolean,
+    "inbound_link": pl.String,  # SMSC id, else null: the client address is the link
+    "outbound_link": pl.String,  # SMSC id, or relay host as logged (name[ip]:port)
+    "account": pl.String,  # customer or service that submitted it (Kannel SVC/ACT, SASL user)
+    "first_at": TIMESTAMP,
+    "last_at": TIMESTAMP,
+    "stage_code": pl.String,  # connect, envelope, content, delivery
+    "outcome_code": pl.String,  # delivered, tagged, quarantined, discarded, rejected, deferred, ...
+    "reply_code": pl.String,  # three digits of SMTP, SMPP status as 0x + 8 hex, DLR stat
+    "dsn_code": pl.String,  # enhanced status, such as 5.7.1
+    "reply_text": pl.String,  # refusal or deferral text; what rules on reject_text match
+    "log_text": pl.String,  # the line after `daemon[pid]: `, for rules on log_text; refusals only
+    "dnsbl_zone": pl.String,  # list named by the refusal, lower case
+    "dnsbl_code": pl.String,  # its return code where logged, such as 127.0.0.2
+    "event": pl.String,  # Kannel's event words
+    "text": pl.String,  # SMS text, decoded; null for mail
+    "message_bytes": pl.Int64,
+    "segment_count": pl.Int32,  # SMS parts; null for mail
+    "try_count": pl.Int32,  # delivery tries seen for this row
+    "is_partial": pl.Boolean,  # the log names fewer recipients than the message had, or may have had
+}
+
+# One row per verdict of a filter on a message: what verdicts() gives.
+VERDICT: dict[str, Any] = {
+    "operator_id": pl.String,
+    "source_id": pl.String,
+    "stream_id": pl.String,
+    "offset": pl.Int64,
+    "format_code": pl.String,
+    "engine_code": pl.String,  # rspamd
+    "verdict_at": TIMESTAMP,
+    "queue_id": pl.String,
+    "message_id": pl.String,
+    "sender": pl.String,
+    "recipients": pl.List(pl.String),
+    "client_ip": pl.String,
+    "action": pl.String,  # as the engine names it
+    "is_spam": pl.Boolean,
+    "score": pl.Float64,  # null when not a number
+    "required_score": pl.Float64,
+    "symbols": pl.List(pl.String),  # names only, in log order
+    "digest": pl.String,
+    "message_bytes": pl.Int64,
+    "filter_us": pl.Int64,  # the filter's own time, whole microseconds
+}

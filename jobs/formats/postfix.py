@@ -1,0 +1,410 @@
+"""Postfix's mail log: smtpd, cleanup, qmgr, delivery agents, postscreen and dnsblog.
+
+parse() types each line; postfix_assembly.assemble() joins lines into one row per lifetime of a
+queue file, per refusing SMTP session or per postscreen session; transmissions() counts them by
+the rules of postfix_transmissions. Lines are recognised by their text, never by the daemon's name:
+an RFC 5424 rendering may keep only `postfix` of `postfix/smtpd`.
+
+Line forms are those of Postfix's own sources (src/smtpd, src/cleanup, src/qmgr, src/global/
+sent.c, bounce.c and defer.c, src/postscreen, src/dnsblog) as of Postfix 2.8 to 3.10.
+
+Known limits: a `NOQUEUE: hold` or `NOQUEUE: discard` whose `client=` line, which smtpd writes next,
+falls into another piece keeps its own row without a queue id.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+
+import numpy as np
+import polars as pl
+
+from jobs.formats import Source
+from jobs.formats.postfix_assembly import LOOKBACK_DAYS, assemble
+from jobs.formats.postfix_refusals import NOT_IDS, read_refusals, read_session_events
+from jobs.formats.postfix_transmissions import transmissions
+from jobs.formats.syslog import split_envelope
+
+__all__ = ["FORMAT", "LOOKBACK_DAYS", "assemble", "newest_from_ids", "parse", "sniff", "transmissions"]
+
+FORMAT = "postfix"
+
+# What a parsed line can carry besides offset, codes, time and place; which of them are set
+# depends on event_code.
+FIELDS: dict[str, pl.DataType | type[pl.DataType]] = {
+    "row_key": pl.String,  # queue id; session|pid; screen|ip|port
+    "client_name": pl.String,
+    "client_ip": pl.String,
+    "account": pl.String,
+    "linked_queue_id": pl.String,
+    "message_id": pl.String,
+    "sender": pl.String,
+    "message_bytes": pl.Int64,
+    "recipient_count": pl.Int32,
+    "recipient": pl.String,
+    "original_recipient": pl.String,
+    "relay": pl.String,
+    "dsn_code": pl.String,
+    "status_code": pl.String,
+    "reply_code": pl.String,
+    "reply_text": pl.String,
+    "helo": pl.String,
+    "step_code": pl.String,
+    "log_text": pl.String,
+    "dnsbl_zone": pl.String,
+    "dnsbl_code": pl.String,
+}
+
+_BASE52 = "0123456789BCDFGHJKLMNPQRSTVWXYZbcdfghjklmnpqrstvwxyz"
+_LONG_ID = rf"[{_BASE52}]{{6}}[{_BASE52}]{{4}}z[{_BASE52[:-1]}]+"
+_QUEUE_ID = rf"^(?:[0-9A-F]{{6,}}|[{_BASE52}]{{10,}}z[{_BASE52}]+)$"
+
+_DAEMONS = (
+    "smtpd|cleanup|qmgr|oqmgr|nqmgr|smtp|lmtp|local|virtual|pipe|error|retry|discard|bounce|defer|trace"
+    "|pickup|postscreen|dnsblog|postsuper|postdrop|sendmail|anvil|scache|verify|tlsmgr|tlsproxy|master"
+)
+_PROGRAM = rf"^(?:postfix[^/]*(?:/.*)?|.*/(?:{_DAEMONS}))$"
+
+# Queue-file lines by the first four characters of what follows `QID: `.
+_KINDS = {
+    "clie": "client",
+    "uid=": "pickup",
+    "mess": "message_id",
+    "from": "queued",
+    "to=<": "delivery",
+    "remo": "removal",
+    "milt": "refusal",
+    "reje": "refusal",
+    "disc": "refusal",
+    "hold": "refusal",
+    "send": "notice",
+    "post": "notice",
+}
+_PREFIXES = {
+    "client": r"^client=\S",
+    "pickup": r"^uid=\d",
+    "message_id": r"^message-id=",
+    "queued": r"^from=<",
+    "delivery": r"^to=<",
+    "removal": r"^removed(?:$| )",
+    "refusal": r"^(?:milter-reject|milter-hold|milter-discard|reject|discard|hold): ",
+    "notice": r"^(?:sender|postmaster) .*notification: [0-9A-Za-z]+$",
+}
+
+_CODES = list(_PREFIXES)
+_OTHER = len(_CODES)
+_ID_WORD = r"^[0-9A-Za-z]{5,}$"
+
+# smtpd opens the queue file in the RCPT command that a hold or discard was logged for.
+_ADJACENT_S = 5
+
+# Texts after a queue id that tell nothing that is counted.
+_QUIET = (
+    r"^(?:"
+    r"warn|warning|reject_warning|info|filter|redirect|prepend|replace|strip|bcc|pass|delay|dunno"
+    r"|milter-|resent-message-id=|skipped|host |lost connection|conversation|connect to|enabling"
+    r"|disabling|Cannot start TLS|TLS|Untrusted|Trusted|Verified|Anonymous|SASL|sender|postmaster"
+    r"|timeout|table|hash:|improper|too many|request|requeued|released|placed|expired|moved"
+    r"|Deleted|Requeued|Placed|Released|status=|removing|sasl_|passing|breaking|certificate"
+    r"|re-using|Server certificate|client certificate|trace|start|uid |conn_use|queue file"
+    r"|message-size|header|body|nested|mime|save|open|read|write|user|command|virus|quarantined"
+    r"|size"
+    r")"
+)
+
+
+def sniff(sample: bytes) -> float:
+    """Share of the sample's lines that Postfix wrote, at least 0.5 when there are several."""
+    text = sample[:262_144].decode("utf-8", errors="replace")
+    lines = [line for line in text.split("\n")[:2000] if line.strip()]
+    if not lines:
+        return 0.0
+    source = Source("", "", "", dt.datetime(2200, 1, 1, tzinfo=dt.UTC))
+    envelope = split_envelope(pl.Series("line", lines), source)
+    good = envelope.filter(pl.col("reason_code").is_null())
+    ours = good.filter(pl.col("tag").str.contains(_PROGRAM)).height
+    if ours == 0:
+        return 0.0
+    share = ours / len(lines)
+    return max(share, 0.5) if ours >= 3 and good.height > 0.8 * len(lines) else share
+
+
+def newest_from_ids(sample: bytes) -> dt.datetime | None:
+    """The latest UTC time that the long queue ids of a sample tell; None without long ids.
+
+    A long id is six base-52 digits of seconds since 1970, four of microseconds, `z` and the inode
+    in base 51 (src/global/mail_queue.h).
+    """
+    newest = None
+    for found in re.finditer(rb"[ \]]: ?(" + _LONG_ID.encode() + rb"): ", sample):
+        seconds = 0
+        for digit in found.group(1)[:6].decode():
+            seconds = seconds * 52 + _BASE52.index(digit)
+        newest = max(newest or 0, seconds)
+    return None if newest is None else dt.datetime.fromtimestamp(newest, tz=dt.UTC)
+
+
+def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
+    """One row per line, in order: offset, line_code, reason_code, at, place, event_code, FIELDS.
+
+    reason_code: bad_timestamp, unknown_shape (a queue file's line that no rule reads), truncated (the
+    envelope, or a rule's beginning, but not the whole).
+    """
+    frame = lines.select("offset", "line").collect()
+    envelope = split_envelope(frame["line"], source)
+    programs = envelope["tag"].unique()
+    programs = programs.filter(programs.str.contains(_PROGRAM))
+    is_ours = envelope["tag"].is_in(programs.implode()) & envelope["reason_code"].is_null()
+    rows = is_ours.arg_true()
+    body = envelope["body"].gather(rows)
+    pieces = body.str.splitn(": ", 2).struct.unnest()
+    ours = pl.DataFrame(
+        {"row": rows.cast(pl.Int64), "body": body, "head": pieces["field_0"], "text": pieces["field_1"]}
+    )
+    events, unread = _events(ours, envelope)
+
+    blank = (
+        frame["line"].str.strip_chars() == "" if envelope["reason_code"].null_count() < frame.height else None
+    )
+    position = np.full(frame.height, -1, dtype=np.int64)
+    if events.height:
+        position[events["row"].to_numpy()] = np.arange(events.height)
+    where = pl.Series("row", position)
+    where = where.set(where < 0, None) if events.height < frame.height else where
+    typed = events.drop("row").select(pl.all().gather(where)) if events.height else _no_events(frame.height)
+    reason = envelope["reason_code"]
+    if blank is not None:
+        reason = reason.set(blank, None)
+    if len(unread):
+        reason = reason.scatter(unread["row"].to_numpy(), unread["reason_code"])
+    places = _places(envelope["tag"])
+    code = (
+        pl.when(pl.col("reason_code").is_not_null())
+        .then(pl.lit("quarantined"))
+        .when(pl.col("event_code").is_not_null())
+        .then(pl.lit("record"))
+        .otherwise(pl.lit("ignored"))
+        .alias("line_code")
+    )
+    columns = [frame["offset"], reason.alias("reason_code"), envelope["at"], envelope["host"]]
+    out = pl.concat([pl.DataFrame(columns), places, typed], how="horizontal")
+    return out.lazy().select("offset", code, "reason_code", pl.exclude("offset", "reason_code"))
+
+
+def _no_events(height: int) -> pl.DataFrame:
+    kinds = {"event_code": pl.String} | FIELDS
+    return pl.select(pl.repeat(None, height, dtype=kind).alias(name) for name, kind in kinds.items())
+
+
+def _places(tag: pl.Series) -> pl.DataFrame:
+    """instance and service_name of each line: the first and all parts of the name before the daemon."""
+    names = tag.unique()
+    code = tag.cast(pl.Enum(names)).to_physical()
+    return pl.DataFrame(
+        {
+            "instance": names.str.extract(r"^([^/]+)/").gather(code),
+            "service_name": names.str.extract(r"^(.+)/[^/]*$").gather(code),
+        }
+    )
+
+
+def _events(ours: pl.DataFrame, envelope: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """(typed events with their row, rows that no rule reads with their reason)."""
+    kind = (
+        ours["text"]
+        .str.head(4)
+        .replace_strict(
+            list(_KINDS),
+            [_CODES.index(name) for name in _KINDS.values()],
+            default=_OTHER,
+            return_dtype=pl.UInt8,
+        )
+    )
+    kind = kind.fill_null(_OTHER)
+    events: list[pl.DataFrame] = []
+    cut: list[pl.DataFrame] = []
+    other = [ours.filter(kind == _OTHER)]
+    for code, name in enumerate(_CODES):
+        some = ours.filter(kind == code)
+        if some.is_empty():
+            continue
+        is_form = some["text"].str.contains(_PREFIXES[name])
+        if not is_form.all():
+            other.append(some.filter(~is_form))
+            some = some.filter(is_form)
+        if name == "refusal":
+            events.append(read_refusals(some, envelope))
+            continue
+        # `NOQUEUE: client=` of a before-queue filter, `warning: to=<…`: not a queue file's lines.
+        is_id = some["head"].str.contains(_ID_WORD) & ~some["head"].is_in(NOT_IDS)
+        some = some if is_id.all() else some.filter(is_id)
+        typed = _QUEUE_READERS[name](some)
+        if "is_cut" in typed.columns:
+            if typed["is_cut"].any():
+                cut.append(typed.filter("is_cut").select("row", pl.lit("truncated").alias("reason_code")))
+                typed = typed.filter(~pl.col("is_cut"))
+            typed = typed.drop("is_cut")
+        events.append(typed)
+    rest = pl.concat(other)
+    unread = rest.filter(
+        pl.col("head").str.contains(_QUEUE_ID)
+        & pl.col("text").is_not_null()
+        & ~pl.col("text").str.contains(_QUIET)
+        & ~pl.col("head").is_in(NOT_IDS)
+    ).select("row", pl.lit("unknown_shape").alias("reason_code"))
+    events += read_session_events(rest, envelope)
+    schema = {"row": pl.Int64, "event_code": pl.String} | FIELDS
+    whole = (
+        pl.concat([pl.DataFrame(schema=schema), *events], how="diagonal")
+        if events
+        else pl.DataFrame(schema=schema)
+    )
+    whole = _linked(whole.select(list(schema)), envelope)
+    return whole, pl.concat([unread, *cut])
+
+
+def _client(some: pl.DataFrame) -> pl.DataFrame:
+    """`client=name[ip]`, with what a login or a content filter's re-injection adds."""
+    pieces = some["text"].str.slice(7).str.splitn(", ", 2).struct.unnest()
+    who = pieces["field_0"].str.splitn("[", 2).struct.unnest()
+    address = who["field_1"].str.splitn("]", 2).struct.unnest()
+    rest = pieces["field_1"]
+    typed = some.select(
+        "row",
+        pl.lit("entry").alias("event_code"),
+        pl.col("head").alias("row_key"),
+        pl.lit("client").alias("status_code"),
+        who["field_0"].alias("client_name"),
+        address["field_0"].alias("client_ip"),
+        address["field_1"].is_null().alias("is_cut"),
+    )
+    if rest.null_count() == len(rest):
+        return typed
+    return typed.with_columns(
+        rest.str.extract(r"(?s)sasl_username=(.*?)(?:, [a-z_]+=|$)").alias("account"),
+        rest.str.extract(r"orig_queue_id=([0-9A-Za-z]+)").alias("linked_queue_id"),
+    )
+
+
+def _pickup(some: pl.DataFrame) -> pl.DataFrame:
+    """`uid=106 from=<address>`: handed in on this machine."""
+    return some.select(
+        "row",
+        pl.lit("entry").alias("event_code"),
+        pl.col("head").alias("row_key"),
+        pl.lit("pickup").alias("status_code"),
+        pl.col("text").str.extract(r"(?s) from=<(.*)>").alias("sender"),
+    )
+
+
+def _message_id(some: pl.DataFrame) -> pl.DataFrame:
+    bare = pl.col("text").str.slice(11).str.strip_chars(" ").str.strip_prefix("<").str.strip_suffix(">")
+    return some.select(
+        "row",
+        pl.lit("message_id").alias("event_code"),
+        pl.col("head").alias("row_key"),
+        pl.when(bare != "").then(bare).alias("message_id"),
+    )
+
+
+def _queued(some: pl.DataFrame) -> pl.DataFrame:
+    """`from=<address>, size=444, nrcpt=1 (queue active)`, or `from=<address>, status=expired, …`."""
+    pieces = some["text"].str.slice(6).str.splitn(">, size=", 2).struct.unnest()
+    numbers = pieces["field_1"].str.splitn(", nrcpt=", 2).struct.unnest()
+    count = numbers["field_1"].str.splitn(" ", 2).struct.field("field_0").cast(pl.Int32, strict=False)
+    typed = some.select(
+        "row",
+        pl.lit("queued").alias("event_code"),
+        pl.col("head").alias("row_key"),
+        pieces["field_0"].alias("sender"),
+        numbers["field_0"].cast(pl.Int64, strict=False).alias("message_bytes"),
+        count.alias("recipient_count"),
+        count.is_null().alias("is_cut"),
+    )
+    if not typed["is_cut"].any():
+        return typed
+    ended = (
+        some["text"].str.extract_groups(r"(?s)^from=<(.*)>, status=(?:force-)?(expired)\b").struct.unnest()
+    )
+    return typed.with_columns(
+        pl.coalesce(ended["1"], "sender").alias("sender"),
+        ended["2"].alias("status_code"),
+        (pl.col("is_cut") & ended["2"].is_null()).alias("is_cut"),
+    )
+
+
+def _delivery(some: pl.DataFrame) -> pl.DataFrame:
+    """`to=<a>, orig_to=<b>, relay=r, …, dsn=2.0.0, status=sent (reply)`."""
+    halves = some["text"].str.slice(4).str.splitn(", status=", 2).struct.unnest()
+    ways = halves["field_0"].str.splitn(">, relay=", 2).struct.unnest()
+    names = ways["field_0"].str.splitn(">, orig_to=<", 2).struct.unnest()
+    result = halves["field_1"].str.splitn(" (", 2).struct.unnest()
+    return some.select(
+        "row",
+        pl.lit("delivery").alias("event_code"),
+        pl.col("head").alias("row_key"),
+        names["field_0"].alias("recipient"),
+        names["field_1"].alias("original_recipient"),
+        ways["field_1"].str.splitn(", ", 2).struct.field("field_0").alias("relay"),
+        ways["field_1"].str.splitn(", dsn=", 2).struct.field("field_1").alias("dsn_code"),
+        result["field_0"].alias("status_code"),
+        result["field_1"].str.strip_suffix(")").alias("reply_text"),
+        (halves["field_1"].is_null() | ways["field_1"].is_null()).alias("is_cut"),
+    )
+
+
+def _removal(some: pl.DataFrame) -> pl.DataFrame:
+    return some.select(
+        "row",
+        pl.lit("removal").alias("event_code"),
+        pl.col("head").alias("row_key"),
+        pl.col("text").str.extract(r"^removed \((\w+)\)").alias("status_code"),
+    )
+
+
+def _notice(some: pl.DataFrame) -> pl.DataFrame:
+    """`QID: sender non-delivery notification: QID2` tells that QID2 was made here."""
+    return some.select(
+        "row",
+        pl.lit("notice").alias("event_code"),
+        pl.col("text").str.extract(r": ([0-9A-Za-z]+)$").alias("row_key"),
+        pl.col("head").alias("linked_queue_id"),
+    )
+
+
+_QUEUE_READERS = {
+    "client": _client,
+    "pickup": _pickup,
+    "message_id": _message_id,
+    "queued": _queued,
+    "delivery": _delivery,
+    "removal": _removal,
+    "notice": _notice,
+}
+
+
+def _linked(events: pl.DataFrame, envelope: pl.DataFrame) -> pl.DataFrame:
+    """Give what a session holds or discards at RCPT the queue file that smtpd opened for it."""
+    is_kept = events["status_code"].is_in(["hold", "discard"])
+    if not is_kept.any():
+        return events
+    kept = (
+        is_kept & (events["event_code"] == "refusal") & events["row_key"].str.starts_with("session|")
+    ).arg_true()
+    if not len(kept):
+        return events
+    owner = ["host", "tag", "pid"]
+    waiting = envelope.select("at", *owner)[events["row"].gather(kept)].with_columns(
+        events["row"].gather(kept), events["client_ip"].gather(kept), kept.alias("event")
+    )
+    entries = events.filter((pl.col("event_code") == "entry") & (pl.col("status_code") == "client"))
+    entries = entries.select("row", "client_ip", pl.col("row_key").alias("queue_id"))
+    entries = pl.concat(
+        [entries, envelope.select(pl.col("at").alias("entry_at"), *owner)[entries["row"]]], how="horizontal"
+    )
+    found = waiting.sort("row").join_asof(
+        entries.sort("row"), on="row", by=[*owner, "client_ip"], strategy="forward", check_sortedness=False
+    )
+    found = found.filter((pl.col("entry_at") - pl.col("at")).dt.total_seconds().abs() <= _ADJACENT_S)
+    return events.with_columns(events["row_key"].scatter(found["event"], found["queue_id"]))

@@ -1,0 +1,256 @@
+"""Joins Postfix's lines into bronze rows: one per lifetime of a queue file or of a refusing session.
+
+row_code queue    a queue file from its entry to its removal, on one host and instance
+         session  an smtpd process's SMTP session in which something was refused
+         screen   a postscreen session that failed a test or was refused
+         listing  dnsblog's answers on one address
+
+A row keeps every event that it was made of, in lists by kind, so that rows can be taken apart and
+joined again: assemble(a + b) == assemble(assemble(a) + assemble(b)) for any cut. Events are ordered
+by (whole second, stream, offset): a file's own order holds within a second, whatever the rendering.
+
+A lifetime ends with its removal (queue file) or disconnect (session), before the next entry of the
+same queue id, when a session's client changes, and when LOOKBACK_DAYS (sessions: hours) have
+passed since its first event. Postfix reuses short queue ids as soon as a file is removed.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+from jobs.formats import TIMESTAMP
+
+LOOKBACK_DAYS = 6
+_SESSION_HOURS = 6
+
+_PLACE: dict[str, Any] = {"at": TIMESTAMP, "source_id": pl.String, "stream_id": pl.String, "offset": pl.Int64}
+
+# The lists of a bronze row and the fields of their events. source_id and stream_id of an event are
+# null where they are the row's own.
+EVENTS: dict[str, tuple[str, list[str]]] = {
+    "entry": (
+        "entries",
+        ["status_code", "service_name", "client_name", "client_ip", "account", "linked_queue_id", "sender"],
+    ),
+    "message_id": ("message_ids", ["message_id"]),
+    "queued": ("queueings", ["sender", "message_bytes", "recipient_count", "status_code"]),
+    "delivery": (
+        "deliveries",
+        ["recipient", "original_recipient", "relay", "dsn_code", "status_code", "reply_text"],
+    ),
+    "refusal": (
+        "refusals",
+        [
+            "status_code",
+            "step_code",
+            "client_name",
+            "client_ip",
+            "sender",
+            "recipient",
+            "helo",
+            "reply_code",
+            "dsn_code",
+            "reply_text",
+            "log_text",
+            "dnsbl_zone",
+            "dnsbl_code",
+        ],
+    ),
+    "removal": ("removals", ["status_code"]),
+    "notice": ("notices", ["linked_queue_id"]),
+}
+_INTEGERS = {"message_bytes": pl.Int64, "recipient_count": pl.Int32}
+_KEY = ["operator_id", "host", "instance", "row_key"]
+_ROW = [
+    "operator_id",
+    "source_id",
+    "stream_id",
+    "offset",
+    "assembly_key",
+    "row_code",
+    "row_key",
+    "host",
+    "instance",
+    "queue_id",
+    "first_at",
+    "last_at",
+]
+
+
+def _struct_type(fields: list[str]) -> pl.Struct:
+    return pl.Struct({**_PLACE, **{name: _INTEGERS.get(name, pl.String) for name in fields}})
+
+
+BRONZE: dict[str, Any] = {
+    **dict.fromkeys(_ROW, pl.String),
+    "offset": pl.Int64,
+    "first_at": TIMESTAMP,
+    "last_at": TIMESTAMP,
+    **{column: pl.List(_struct_type(fields)) for column, fields in EVENTS.values()},
+}
+
+
+def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
+    """Bronze rows from parsed records, or from bronze rows of several pieces, files or days."""
+    names = records.collect_schema().names()
+    frame = records.collect()
+    rows = _from_records(frame) if "event_code" in names else _from_bronze(frame)
+    return rows.select(pl.col(name).cast(kind) for name, kind in BRONZE.items()).lazy()
+
+
+def _from_records(frame: pl.DataFrame) -> pl.DataFrame:
+    """Keys whose events are one lifetime in file order need one group_by; the others are sorted."""
+    if frame.is_empty():
+        return pl.DataFrame(schema=BRONZE)
+    events = frame.drop("line_code", "reason_code", strict=False)
+    owners = events.select(pl.struct("operator_id", "source_id", "stream_id").n_unique()).item()
+    if owners > 1 or not events["offset"].is_sorted():
+        return _by_lifetime(events)
+    # An smtpd process serves one session after another, so its key is never one lifetime.
+    is_session = events["row_key"].str.starts_with("session|")
+    sessions = events.filter(is_session)
+    events = events.filter(~is_session)
+    second = pl.col("at").dt.truncate("1s")
+    events = events.with_columns((second < second.cum_max()).alias("is_behind"))
+    code = pl.col("event_code")
+    # One lifetime: an entry only at the beginning, a removal only at the end, no clock set back.
+    entries = (code == "entry").sum()
+    removals = (code == "removal").sum()
+    last = code.filter(code != "notice").last() if (events["event_code"] == "notice").any() else code.last()
+    plain = (
+        ((entries == 0) | ((entries == 1) & (code.first() == "entry")))
+        & ((removals == 0) | ((removals == 1) & (last == "removal")))
+        & (pl.col("at").max() - pl.col("at").min() <= pl.duration(hours=_SESSION_HOURS))
+        & ~pl.col("is_behind").any()
+    )
+    rows = events.group_by(_KEY).agg(*_aggregates(is_alone=True), plain.alias("is_plain"))
+    parts = [_finished(rows.filter("is_plain"))]
+    others = rows.filter(~pl.col("is_plain")).select(_KEY)
+    if others.height:
+        parts.append(_by_lifetime(events.join(others, on=_KEY, how="semi", nulls_equal=True)))
+    if sessions.height:
+        parts.append(_by_lifetime(sessions))
+    return pl.concat(parts)
+
+
+def _from_bronze(frame: pl.DataFrame) -> pl.DataFrame:
+    """Rows alone under their key stand as they are; the others are taken apart and joined."""
+    frame = frame.select(list(BRONZE))
+    many = frame.select(pl.struct(_KEY).is_duplicated()).to_series()
+    if not many.any():
+        return frame
+    return pl.concat([frame.filter(~many), _by_lifetime(_taken_apart(frame.filter(many)))])
+
+
+def _taken_apart(rows: pl.DataFrame) -> pl.DataFrame:
+    """The events that the rows were made of."""
+    parts = []
+    for code, (column, _) in EVENTS.items():
+        some = rows.filter(pl.col(column).list.len() > 0)
+        some = some.select(
+            *_KEY, pl.col("source_id").alias("_source"), pl.col("stream_id").alias("_stream"), column
+        )
+        some = some.explode(column).unnest(column)
+        parts.append(
+            some.with_columns(
+                pl.lit(code).alias("event_code"),
+                pl.coalesce("source_id", "_source").alias("source_id"),
+                pl.coalesce("stream_id", "_stream").alias("stream_id"),
+            ).drop("_source", "_stream")
+        )
+    return pl.concat(parts, how="diagonal")
+
+
+def _by_lifetime(events: pl.DataFrame) -> pl.DataFrame:
+    """Sort the events of each key, cut them into lifetimes, and make one row of each."""
+    keys = events.select(_KEY).unique().with_row_index("key")
+    events = events.join(keys, on=_KEY, how="left", nulls_equal=True, maintain_order="left")
+    events = events.with_columns(pl.col("at").dt.truncate("1s").alias("second"))
+    events = events.sort("key", "second", "stream_id", "offset", nulls_last=True)
+    # A line may come twice, from a piece read again: it stands beside itself.
+    line = pl.struct("key", "stream_id", "offset")
+    events = events.filter((line != line.shift(1)).fill_null(True))
+
+    is_notice = pl.col("event_code") == "notice"
+    has_notice = (events["event_code"] == "notice").any()
+    told = events.filter(~is_notice) if has_notice else events
+    told = told.with_columns(_opens().alias("starts"))
+    if has_notice:
+        # A notice on a DSN comes when it likes; it belongs to what was there before it.
+        notices = events.filter(is_notice).with_columns(pl.lit(False).alias("starts"))
+        told = pl.concat([told, notices]).sort("key", "second", "stream_id", "offset", nulls_last=True)
+    events = told
+    limit = (
+        pl.when(pl.col("row_key").str.contains("|", literal=True))
+        .then(pl.duration(hours=_SESSION_HOURS))
+        .otherwise(pl.duration(days=LOOKBACK_DAYS))
+    )
+    is_first = pl.col("key").cast(pl.Int64).diff().fill_null(1) != 0
+    events = events.with_columns(pl.col("starts") | is_first)
+    while True:
+        # `starts` holds at each key's first event, so that lifetimes number through all keys.
+        events = events.with_columns(pl.col("starts").cum_sum().alias("life"))
+        age = pl.col("second") - pl.col("second").first().over("life")
+        late = events.select("life", (age > limit).alias("late"))
+        if not late["late"].any():
+            break
+        # Only the first late event of a lifetime is sure to begin another.
+        is_next = pl.col("late") & (pl.col("late").cast(pl.Int32).cum_sum().over("life") == 1)
+        events = events.with_columns((pl.col("starts") | late.select(is_next).to_series()).alias("starts"))
+    is_alone = events.select(pl.col("source_id", "stream_id").n_unique()).row(0) == (1, 1)
+    rows = events.group_by("life").agg(pl.col(_KEY).first(), *_aggregates(is_alone=is_alone))
+    return _finished(rows)
+
+
+def _opens() -> pl.Expr:
+    """Whether an event, in order within its key and notices apart, begins a lifetime."""
+    code, before = pl.col("event_code"), pl.col("event_code").shift(1)
+    is_queue = ~pl.col("row_key").str.contains("|", literal=True)
+    # smtpd logs a hold or discard of the first RCPT just before it opens the queue file.
+    early = is_queue & (code == "refusal") & pl.col("log_text").str.starts_with("NOQUEUE: ").fill_null(False)
+    opening = ((code == "entry") | early) & ~early.shift(1, fill_value=False)
+    client = pl.when(code == "refusal").then("client_ip")
+    changed = (client != client.shift(1)).fill_null(False) & pl.col("row_key").str.starts_with("session|")
+    return opening | (before == "removal").fill_null(False) | changed
+
+
+def _aggregates(*, is_alone: bool) -> list[pl.Expr]:
+    """A row from its events in order. `is_alone`: all are of one source and stream."""
+    first = [pl.col(name).first() for name in ("source_id", "stream_id", "offset")]
+    times = [pl.col("at").min().alias("first_at"), pl.col("at").max().alias("last_at")]
+    lists = []
+    for code, (column, fields) in EVENTS.items():
+        if is_alone:
+            owner = [pl.lit(None, pl.String).alias("source_id"), pl.lit(None, pl.String).alias("stream_id")]
+        else:
+            owner = [
+                pl.when(pl.col(name) != pl.col(name).first()).then(pl.col(name)).alias(name)
+                for name in ("source_id", "stream_id")
+            ]
+        event = pl.struct(pl.col("at"), *owner, pl.col("offset"), *fields)
+        lists.append(event.filter(pl.col("event_code") == code).alias(column))
+    return first + times + lists
+
+
+def _finished(rows: pl.DataFrame) -> pl.DataFrame:
+    key = pl.col("row_key")
+    kind = key.str.splitn("|", 2).struct.field("field_0")
+    is_queue = ~key.str.contains("|", literal=True)
+    row_code = (
+        pl.when(is_queue)
+        .then(pl.lit("queue"))
+        .when(key.str.ends_with("|") & (kind == "screen"))
+        .then(pl.lit("listing"))
+        .otherwise(kind)
+    )
+    # postscreen's sessions and dnsblog's answers are joined by address.
+    shared = pl.when(kind == "screen").then(key.str.replace(r"\|\d*$", "")).otherwise(key)
+    return rows.with_columns(
+        row_code.alias("row_code"),
+        pl.concat_str(
+            pl.col("host").fill_null(""), pl.lit("|"), pl.col("instance").fill_null(""), pl.lit("|"), shared
+        ).alias("assembly_key"),
+        pl.when(is_queue).then(key).alias("queue_id"),
+    ).select(pl.col(name).cast(kind) for name, kind in BRONZE.items())

@@ -1,0 +1,197 @@
+"""Postfix's refusals: reject, discard and hold lines of smtpd, cleanup and milters, and postscreen's tests.
+
+The client's and the message's own text stands inside these lines, so that they are read by where the
+envelope must be, from the right.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+# What stands where a queue id would.
+NOT_IDS = ["NOQUEUE", "warning", "fatal", "error", "panic", "statistics", "daemon", "refresh", "reload"]
+
+_SCREEN = (
+    r"^(PREGREET|DNSBL|PASS|COMMAND|BARE NEWLINE|NON-SMTP COMMAND|BLACKLISTED|DENYLISTED)"
+    r"[^\[]* \[([0-9A-Fa-f:.]+)\]:(\d+)"
+)
+_LISTING = r"^addr (\S+) listed by domain (\S+) as (\S+)"
+_SESSION_FAILED = r"(?:ehlo|helo|mail|rcpt|vrfy|etrn|noop|unknown)=\d+/"
+_TAIL = (
+    r"^(?s)(.*); from=<(.*?)>(?:,? to=<(.*?)>)?(?:,? proto=(?:[^ ,]*))?(?:,? helo=<(.*?)>)?"
+    r"(?:,? sasl_\S*)*(?:: (.*))?$"
+)
+_SHORT_TAIL = r"^(?s)(.*?);?(?:,? proto=[^ ,]*(?:,? helo=<([^>]*)>)?(?:: (.*))?)?$"
+_STEP = r"^(?s)([A-Z][A-Z-]*)(?: \([^)]*\))? from ([^\s\[]*)\[([^\]]*)\](?::(\d+))?: (.*)$"
+_CONTENT = r"^(?s)(header|body|mime-header|nested-header|content) (.*)$"
+_CONTENT_CLIENT = r"^(?s).* from ([^\s\[]*)\[([^\]]*)\](?::\d+)?$"
+_REPLY = r"^(?s)(?:([2-5]\d\d)(?:[ -]|$))?(?:([245]\.\d{1,3}\.\d{1,3})(?: |$))?(.*)$"
+_ZONE = r"(?i)blocked using ([A-Za-z0-9._-]+)"
+
+
+def _plain_refusal(text: pl.Series) -> tuple[pl.DataFrame, pl.Series]:
+    """(fields, where they hold) of `STEP from name[ip]: reply; from=<a> to=<b> proto=P helo=<h>`.
+
+    Splits only; whatever is not exactly of this form is left to the patterns of _odd_refusal.
+    """
+    halves = text.str.splitn("; from=<", 2).struct.unnest()
+    left = halves["field_0"].str.splitn(" from ", 2).struct.unnest()
+    who = left["field_1"].str.splitn("[", 2).struct.unnest()
+    address = who["field_1"].str.splitn("]: ", 2).struct.unnest()
+    right = halves["field_1"].str.splitn("> to=<", 2).struct.unnest()
+    last = right["field_1"].str.splitn("> proto=", 2).struct.unnest()
+    helo = last["field_1"].str.splitn(" helo=<", 2).struct.field("field_1")
+    step = left["field_0"]
+    is_plain = (
+        helo.str.ends_with(">")
+        & step.is_in(["RCPT", "END-OF-MESSAGE", "DATA", "MAIL"])
+        & address["field_1"].is_not_null()
+        & ~halves["field_1"].str.contains("; from=<", literal=True)
+        & ~who["field_0"].str.contains(" ", literal=True)
+    ).fill_null(False)
+    fields = pl.DataFrame(
+        {
+            "step_code": step,
+            "client_name": who["field_0"],
+            "client_ip": address["field_0"],
+            "port": pl.Series([None], dtype=pl.String).new_from_index(0, len(text)),
+            "sender": right["field_0"],
+            "recipient": last["field_0"],
+            "helo": helo.str.strip_suffix(">"),
+            "reply": address["field_1"],
+        }
+    )
+    return fields, is_plain
+
+
+def _odd_refusal(text: pl.Series) -> pl.DataFrame:
+    """The same fields by patterns: postscreen's commas, missing parts, cleanup's header and body."""
+    tail = text.str.extract_groups(_TAIL).struct.unnest()
+    short = text.str.extract_groups(_SHORT_TAIL).struct.unnest()
+    has_tail = tail["1"].is_not_null()
+    left = tail["1"].zip_with(has_tail, short["1"])
+    after = tail["5"].zip_with(has_tail, short["3"])
+    step = left.str.extract_groups(_STEP).struct.unnest()
+    is_step = step["1"].is_not_null()
+    content = left.str.extract_groups(_CONTENT).struct.field("1")
+    client = left.str.extract_groups(_CONTENT_CLIENT).struct.unnest()
+    return pl.DataFrame(
+        {
+            "step_code": step["1"].zip_with(is_step, content),
+            "client_name": step["2"].zip_with(is_step, client["1"]),
+            "client_ip": step["3"].zip_with(is_step, client["2"]),
+            "port": step["4"],
+            "sender": tail["2"],
+            "recipient": tail["3"],
+            "helo": tail["4"].zip_with(has_tail, short["2"]),
+            "reply": step["5"].zip_with(is_step, after),
+        }
+    )
+
+
+def read_refusals(some: pl.DataFrame, envelope: pl.DataFrame) -> pl.DataFrame:
+    """`QID|NOQUEUE: verb: STEP from name[ip]: reply; from=<> to=<> proto= helo=<>` and cleanup's
+    `QID: verb: header|body TEXT from name[ip]; from=<> to=<> proto= helo=<>: reply`.
+
+    The text between is the client's or the message's own, so the envelope is read from the right.
+    """
+    detail = some["text"].str.splitn(": ", 2).struct.unnest()
+    fields, is_plain = _plain_refusal(detail["field_1"])
+    if not is_plain.all():
+        odd = (~is_plain).arg_true()
+        other = _odd_refusal(detail["field_1"].gather(odd))
+        fields = pl.DataFrame([fields[name].scatter(odd, other[name]) for name in fields.columns])
+    words = fields["reply"].str.extract_groups(_REPLY).struct.unnest()
+    frame = some.select(
+        "row",
+        pl.lit("refusal").alias("event_code"),
+        "head",
+        detail["field_0"].alias("status_code"),
+        *fields.drop("reply"),
+        words["1"].alias("reply_code"),
+        words["2"].alias("dsn_code"),
+        words["3"].alias("reply_text"),
+        pl.col("body").alias("log_text"),
+        envelope["pid"].gather(some["row"]).fill_null("").alias("pid"),
+    ).with_columns(pl.when(pl.col("client_name") != "").then(pl.col("client_name")).alias("client_name"))
+    listed = frame["reply_text"].str.contains("blocked using ", literal=True).fill_null(False)
+    zone = pl.Series([None], dtype=pl.String).new_from_index(0, frame.height)
+    if listed.any():
+        zone = zone.scatter(listed.arg_true(), frame["reply_text"].filter(listed).str.extract(_ZONE))
+    frame = frame.with_columns(zone.str.strip_chars_end(".").str.to_lowercase().alias("dnsbl_zone"))
+    # Before DATA nothing was accepted yet, with or without a queue id: the session refused it.
+    in_session = pl.col("head").is_in(NOT_IDS) | (
+        pl.col("status_code").is_in(["reject", "milter-reject"])
+        & pl.col("step_code").str.contains("^[A-Z]")
+        & ~pl.col("step_code").is_in(["DATA", "END-OF-MESSAGE"])
+    )
+    screen = pl.col("port").is_not_null() & pl.col("client_name").is_null()
+    key = (
+        pl.when(screen)
+        .then(pl.format("screen|{}|{}", "client_ip", "port"))
+        .when(in_session)
+        .then(pl.concat_str(pl.lit("session|"), "pid"))
+        .otherwise("head")
+    )
+    return (
+        frame.filter(pl.col("step_code").is_not_null() | pl.col("status_code").str.starts_with("milter"))
+        .with_columns(key.alias("row_key"))
+        .drop("head", "port", "pid")
+    )
+
+
+def read_session_events(rest: pl.DataFrame, envelope: pl.DataFrame) -> list[pl.DataFrame]:
+    """postscreen's tests, dnsblog's listings, the ends of failed sessions, and oversize messages."""
+    start = rest["body"].str.head(4)
+    events = []
+    ends = rest.filter(start == "disc")
+    failed = ends["body"].str.contains(_SESSION_FAILED) | ~ends["body"].str.contains(
+        " commands=", literal=True
+    )
+    failed = failed & ends["body"].str.starts_with("disconnect from ")
+    if failed.any():
+        ends = ends.filter(failed)
+        ends = ends.with_columns(envelope["pid"].gather(ends["row"]).fill_null("").alias("pid"))
+        key = pl.concat_str(pl.lit("session|"), "pid").alias("row_key")
+        events.append(ends.select("row", pl.lit("removal").alias("event_code"), key))
+    tests = rest.filter(start.is_in(["PREG", "DNSB", "PASS", "COMM", "BARE", "NON-", "BLAC", "DENY"]))
+    if tests.height:
+        found = tests["body"].str.extract_groups(_SCREEN).struct.unnest()
+        events.append(
+            tests.select(
+                "row",
+                pl.lit("refusal").alias("event_code"),
+                found["1"].alias("status_code"),
+                found["2"].alias("client_ip"),
+                pl.format("screen|{}|{}", found["2"], found["3"]).alias("row_key"),
+                pl.col("body").alias("log_text"),
+            ).filter(pl.col("status_code").is_not_null() & ~pl.col("log_text").str.starts_with("PASS OLD"))
+        )
+    listings = rest.filter(start == "addr")
+    if listings.height:
+        found = listings["body"].str.extract_groups(_LISTING).struct.unnest()
+        events.append(
+            listings.select(
+                "row",
+                pl.lit("refusal").alias("event_code"),
+                pl.lit("listed").alias("status_code"),
+                found["1"].alias("client_ip"),
+                pl.format("screen|{}|", found["1"]).alias("row_key"),
+                found["2"].str.strip_chars_end(".").str.to_lowercase().alias("dnsbl_zone"),
+                found["3"].alias("dnsbl_code"),
+            ).filter(pl.col("client_ip").is_not_null())
+        )
+    large = rest.filter((start == "warn") & rest["body"].str.ends_with(": queue file size limit exceeded"))
+    if large.height:
+        events.append(
+            large.select(
+                "row",
+                pl.lit("refusal").alias("event_code"),
+                pl.col("body").str.extract(r"^warning: ([0-9A-Za-z]+): queue").alias("row_key"),
+                pl.lit("reject").alias("status_code"),
+                pl.lit("size").alias("step_code"),
+                pl.lit("queue file size limit exceeded").alias("reply_text"),
+                pl.col("body").alias("log_text"),
+            ).filter(pl.col("row_key").is_not_null())
+        )
+    return events

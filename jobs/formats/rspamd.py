@@ -1,0 +1,303 @@
+"""Rspamd's task log: one verdict per `rspamd_task_write_log` line.
+
+The line follows the `log_format` that Rspamd ships (docs.rspamd.com, "Logging"):
+
+    TIME #PID(WORKER) <TAG>; MODULE; rspamd_task_write_log: id: <MID>, qid: <QID>, ip: IP, user: USER,
+    from: <SENDER>, (default: FLAG (ACTION): [SCORE/REQUIRED] [NAME(SCORE){OPTION;OPTION;},...]), len: N,
+    time: N.NNNms, dns req: N, digest: <HEX>, rcpts: <A,B>, mime_rcpts: <A,B>, forced: ...
+
+qid, ip, user, from, rcpts, mime_rcpts and forced stand only where there is something to say: the null
+sender leaves `from:` out. FLAG is T for an action that Rspamd itself holds to be spam, S for a scan that
+was skipped by a forced result, else F. Options of symbols hold addresses, hosts and subjects: only the
+names of symbols are kept. The same line may come by syslog, behind `rspamd[PID]: `.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+from jobs.formats import PARSED, TIMESTAMP, VERDICT, Source
+from jobs.formats.syslog import YEAR_SLACK
+
+FORMAT = "rspamd"
+# A verdict is one line and is complete at once; a day of slack for clocks and rotation.
+LOOKBACK_DAYS = 1
+
+# bronze.rspamd: one row per verdict.
+BRONZE: dict[str, Any] = {
+    "operator_id": pl.String,
+    "source_id": pl.String,
+    "stream_id": pl.String,
+    "offset": pl.Int64,
+    "assembly_key": pl.String,
+    "first_at": TIMESTAMP,
+    "task_tag": pl.String,  # Rspamd's own name of the scan, unique among those in flight
+    "message_id": pl.String,  # one outer pair of angle brackets taken off; null when undefined
+    "queue_id": pl.String,  # as the MTA gave it by milter; null for scans over HTTP
+    "client_ip": pl.String,
+    "account": pl.String,  # authenticated user
+    "sender": pl.String,  # '' where the log names none: the null sender
+    "recipients": pl.List(pl.String),  # envelope recipients; null where the log names none
+    "action": pl.String,
+    "is_spam": pl.Boolean,
+    "score": pl.Float64,
+    "required_score": pl.Float64,
+    "symbols": pl.List(pl.String),
+    "forced_text": pl.String,  # action, message and module of a forced result
+    "digest": pl.String,
+    "message_bytes": pl.Int64,
+    "filter_us": pl.Int64,
+}
+_PLACE = ["operator_id", "source_id", "stream_id", "offset"]
+_TYPED = [name for name in BRONZE if name not in (*_PLACE, "assembly_key")]
+
+_MARK = "rspamd_task_write_log: "
+_OWN_STAMP = r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)? #\d+\("
+_SYSLOG_STAMP = (
+    r"^(?:<\d{1,3}>)?(?:"
+    r"(?P<month_stamp>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d) \S+ rspamd(?:\[\d+\])?: "
+    r"|(?P<iso_stamp>\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:?\d\d)) \S+ rspamd(?:\[\d+\])?: "
+    r"|1 (?P<new_stamp>\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:?\d\d)) \S+ rspamd \S+ \S+ (?:-|\[.*?\]) )"
+)
+_ANY_STAMP = (
+    r"^(?:<\d{1,3}>(?:1 )?)?(?:\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d)"
+)
+# Rspamd writes no blank inside a message-id (it puts '?'), so up to the scores the fields end at blanks
+# whatever brackets and commas they hold. The second pattern is for the rest, such as a quoted sender.
+_FRONT = (
+    r"^id: <(?P<message_id>[^ ]*)>"
+    r"(?:, qid: <(?P<queue_id>[^> ]*)>)?"
+    r"(?:, ip: (?P<client_ip>[0-9A-Fa-f.:]+))?"
+    r"(?:, user: (?P<account>[^ ]*))?"
+    r"(?:, from: <(?P<sender>[^ ]*)>)?"
+    r", \([^ :]+: (?P<flag>[A-Z]) \((?P<action>[^()]*)\): \[(?P<score>[^/\]]*)/(?P<required>[^/\]]*)\]?$"
+)
+_ODD_FRONT = _FRONT.replace("[^ ]*)", "[^ ]*|.*?)").removesuffix("?$")
+_FRONT_FIELDS = [
+    "message_id",
+    "queue_id",
+    "client_ip",
+    "account",
+    "sender",
+    "flag",
+    "action",
+    "score",
+    "required",
+]
+_BACK = (
+    r"^(?P<bytes>\d+)(?:, time: (?P<ms>[\d.]+)ms)?(?:[^<]*, digest: <(?P<digest>[^>]*)>)?"
+    r"(?:[^<]*, rcpts: <(?P<rcpts>.*)>)?"
+)
+# A symbol starts the list or follows the end of another: `{}` or `{...;}`. Anything else of the shape
+# NAME(1.00) is text inside an option.
+_SYMBOL = r"(?:^|\{\},|;\},)[^\s,;(){}]+\((?:-?[\d.]+|-?nan|-?inf)\)"
+# Actions that let a message pass or ask it to come again, whatever their flag.
+_HAM_ACTIONS = ["no action", "greylist", "soft reject"]
+_SPAM_ACTIONS = ["reject", "add header", "rewrite subject"]
+# RFC 5321 lets a quoted local part hold a comma.
+_ADDRESS = r'(?:"(?:[^"\\]|\\.)*"|[^,"])+'
+
+
+def sniff(sample: bytes) -> float:
+    """Share of the sample's stamped lines that Rspamd wrote; 0 where none did."""
+    lines = pl.Series(sample.decode("utf-8", "replace").splitlines(), dtype=pl.String)
+    stamped = int(lines.str.contains(_ANY_STAMP).sum())
+    own = int((lines.str.contains(_OWN_STAMP) | lines.str.contains(_SYSLOG_STAMP)).sum())
+    return own / max(stamped, 1)
+
+
+def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
+    """One row per line: the verdict of a task line; other lines of Rspamd are ignored.
+
+    Quarantine reasons: bad_timestamp (no time, as in the rest of a broken line, or one that cannot be),
+    unknown_shape (another program's line), bad_field (a task line that the format above does not describe).
+    The typed columns of a quarantined line mean nothing.
+    """
+    line = pl.col("line").fill_null("")
+    by_syslog = line.str.contains(_SYSLOG_STAMP)
+    own = line.str.contains(_OWN_STAMP)
+    # Expressions on null cost next to nothing, so everything below runs on task lines only.
+    task = pl.when(line.str.contains(_MARK, literal=True) & (own | by_syslog)).then(line)
+    frame = (
+        lines.select("offset", _line=line, _task=task, _own=own, _syslog=by_syslog)
+        .with_columns(
+            _at=_time(source),
+            _cut=pl.col("_task").str.splitn(_MARK, 2).struct.field("field_1").str.splitn("]), len: ", 2),
+        )
+        .with_columns(
+            _head=pl.col("_cut").struct.field("field_0"),
+            _tail=pl.col("_cut")
+            .struct.field("field_1")
+            .str.strip_chars_end()
+            .str.splitn(", mime_rcpts: <", 2),
+        )
+        .with_columns(_halves=pl.col("_head").str.splitn("] [", 2))
+        .with_columns(
+            _front=pl.col("_halves").struct.field("field_0").str.extract_groups(_FRONT),
+            _back=pl.col("_tail").struct.field("field_0").str.extract_groups(_BACK),
+        )
+        .with_columns(_is_odd=pl.col("_front").struct.field("action").is_null())
+        .with_columns(
+            _odd=pl.when("_is_odd").then(pl.col("_head")).str.extract_groups(_ODD_FRONT),
+            _symbols=pl.when(~pl.col("_is_odd")).then(pl.col("_halves").struct.field("field_1")),
+        )
+    )
+    is_record = pl.col("first_at").is_not_null() & pl.col("action").is_not_null()
+    reason = (
+        pl.when(is_record | pl.col("_is_plain"))
+        .then(None)
+        .when(pl.col("_task").is_not_null() & pl.col("action").is_null())
+        .then(pl.lit("bad_field"))
+        .when(pl.col("_task").is_null() & pl.col("_line").str.contains(_ANY_STAMP))
+        .then(pl.lit("unknown_shape"))
+        .otherwise(pl.lit("bad_timestamp"))
+    )
+    typed = frame.select(
+        "offset",
+        "_line",
+        "_task",
+        _is_plain=pl.col("_task").is_null()
+        & (pl.col("_own") | pl.col("_syslog") | (pl.col("_line").str.strip_chars() == "")),
+        **_fields(),
+    ).with_columns(reason_code=reason)
+    line_code = (
+        pl.when(pl.col("reason_code").is_not_null())
+        .then(pl.lit("quarantined"))
+        .when(pl.col("_is_plain"))
+        .then(pl.lit("ignored"))
+        .otherwise(pl.lit("record"))
+    )
+    return typed.with_columns(line_code=line_code).select(*PARSED, *_TYPED)
+
+
+def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
+    """Bronze rows, one per verdict; a line that was read twice is one row."""
+    names = records.collect_schema().names()
+    if "line_code" in names:
+        key = pl.coalesce(
+            pl.lit("q|") + pl.col("queue_id"),
+            pl.lit("m|") + pl.col("message_id"),
+            pl.lit("t|") + pl.col("task_tag"),
+        )
+        rows = records.filter(pl.col("line_code") == "record").with_columns(assembly_key=key.fill_null(""))
+    else:
+        rows = records
+    return rows.select(*BRONZE).unique(subset=_PLACE, keep="any", maintain_order=True)
+
+
+def verdicts(bronze: pl.LazyFrame) -> pl.LazyFrame:
+    """One row per verdict."""
+    return bronze.with_columns(
+        format_code=pl.lit(FORMAT), engine_code=pl.lit("rspamd"), verdict_at=pl.col("first_at")
+    ).select(*VERDICT)
+
+
+def _fields() -> dict[str, pl.Expr]:
+    """The typed columns, from the pieces that the line was cut into."""
+    front = {
+        name: pl.coalesce(pl.col("_front").struct.field(name), pl.col("_odd").struct.field(name))
+        for name in _FRONT_FIELDS
+    }
+    back = pl.col("_back").struct
+    action = front["action"]
+    return {
+        "first_at": pl.col("_at"),
+        "task_tag": _none_if_empty(pl.col("_task").str.extract(r"<([^<>;]*)>; \w+; rspamd_task_write_log: ")),
+        "message_id": _none_if_empty(_without_brackets(front["message_id"]), "undef"),
+        "queue_id": _none_if_empty(front["queue_id"], "undef"),
+        "client_ip": front["client_ip"],
+        "account": front["account"],
+        "sender": pl.when(action.is_not_null()).then(front["sender"].fill_null("")),
+        "recipients": back.field("rcpts").str.replace(r"[, ]*\.\.\.$", "").str.extract_all(_ADDRESS),
+        "action": action,
+        "is_spam": action.is_in(_SPAM_ACTIONS) | ((front["flag"] == "T") & ~action.is_in(_HAM_ACTIONS)),
+        "score": _number(front["score"]),
+        "required_score": _number(front["required"]),
+        "symbols": _symbols(),
+        "forced_text": pl.coalesce(_after_forced("field_1"), _after_forced("field_0")),
+        "digest": _none_if_empty(back.field("digest")),
+        "message_bytes": back.field("bytes").cast(pl.Int64, strict=False),
+        "filter_us": (back.field("ms").cast(pl.Float64, strict=False) * 1000)
+        .round()
+        .cast(pl.Int64, strict=False),
+    }
+
+
+def _after_forced(half: str) -> pl.Expr:
+    return pl.col("_tail").struct.field(half).str.splitn(", forced: ", 2).struct.field("field_1")
+
+
+def _symbols() -> pl.Expr:
+    """Names of the symbols, in log order.
+
+    Most lists can be split at `},`. Where an option may hold that or `){`, the pattern decides.
+    """
+    odd = pl.when("_is_odd").then(pl.col("_head")).str.extract(r"/[^/\]]*\] \[(.*)$")
+    listed = pl.coalesce(pl.col("_symbols"), odd)
+    ends = _count(listed, "},")
+    is_plain = (_count(listed, "){") == ends + 1) & (_count(listed, ";},") + _count(listed, "{},") == ends)
+    found = pl.when(~is_plain).then(listed).str.extract_all(_SYMBOL)
+    cleaned = found.list.eval(pl.element().str.strip_chars_start("{};,")).list.join("},")
+    text = pl.when(is_plain).then(listed).otherwise(cleaned)
+    names = (
+        _none_if_empty(text)
+        .str.split("},")
+        .list.eval(pl.element().str.splitn("(", 2).struct.field("field_0"))
+    )
+    return pl.when(pl.col("_head").is_not_null()).then(names.fill_null([]))
+
+
+def _count(text: pl.Expr, part: str) -> pl.Expr:
+    return text.str.count_matches(part, literal=True)
+
+
+def _number(text: pl.Expr) -> pl.Expr:
+    number = text.cast(pl.Float64, strict=False)
+    return pl.when(number.is_finite()).then(number)
+
+
+def _without_brackets(text: pl.Expr) -> pl.Expr:
+    return text.str.replace(r"^<(.*)>$", "$1")
+
+
+def _none_if_empty(text: pl.Expr, *also: str) -> pl.Expr:
+    return pl.when(~text.is_in(["", *also])).then(text)
+
+
+def _time(source: Source) -> pl.Expr:
+    """UTC time of a task line, by whichever stamp it has; null where the stamp is no time."""
+    task = pl.col("_task")
+    own = pl.when(pl.col("_own")).then(task)
+    clock = own.str.slice(0, 19).str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", strict=False)
+    # Some builds write three digits of the second's fraction, some five, some six.
+    digits = (
+        own.str.extract(r"^.{19}\.(\d{1,6})").str.pad_end(6, "0").cast(pl.Int64, strict=False).fill_null(0)
+    )
+    by_syslog = pl.when(pl.col("_syslog")).then(task).str.extract_groups(_SYSLOG_STAMP).struct
+    iso = pl.coalesce(by_syslog.field("iso_stamp"), by_syslog.field("new_stamp")).str.replace("Z$", "+00:00")
+    return pl.coalesce(
+        _utc(clock + pl.duration(microseconds=digits), source.time_zone),
+        iso.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f%z", time_unit="us", time_zone="UTC", strict=False),
+        *_yearless(by_syslog.field("month_stamp"), source),
+    )
+
+
+def _yearless(stamp: pl.Expr, source: Source) -> list[pl.Expr]:
+    """The stamp in the latest year that keeps it before source.newest_at; five years, for 29 February."""
+    latest = pl.lit(source.newest_at + YEAR_SLACK).cast(TIMESTAMP)
+    found: list[pl.Expr] = []
+    for year in range(source.newest_at.year + 1, source.newest_at.year - 4, -1):
+        text = pl.lit(f"{year} ") + stamp.str.replace(" {2}", " 0")
+        at = _utc(text.str.to_datetime("%Y %b %d %H:%M:%S", time_unit="us", strict=False), source.time_zone)
+        found.append(pl.when(at <= latest).then(at))
+    return found
+
+
+def _utc(clock: pl.Expr, time_zone: str) -> pl.Expr:
+    """UTC of a local clock. An hour that the clock runs twice is the first; one that it skips is the next."""
+    zone: dict[str, Any] = {"ambiguous": "earliest", "non_existent": "null"}
+    exact = clock.dt.replace_time_zone(time_zone, **zone)
+    skipped = clock.dt.offset_by("1h").dt.replace_time_zone(time_zone, **zone)
+    return pl.coalesce(exact, skipped).dt.convert_time_zone("UTC")

@@ -1,0 +1,386 @@
+"""The syslog envelope that MTAs write their lines in: who wrote a line, where, and when in UTC.
+
+Four renderings are read, and one file may mix them:
+
+    RFC 3164     Nov 24 14:16:30 mx1 postfix/smtpd[227]: body        no year, no zone
+    ISO 8601     2026-11-24T14:16:30.260+00:00 mx1 postfix/smtpd[227]: body
+    RFC 5424     <22>1 2026-11-24T14:16:30Z mx1 postfix 227 - - body
+    year first   2026 Nov 24 14:16:30.123 mx1 postfix/smtpd[227]: body
+
+A `<pri>` before RFC 3164 and the `service | ` that container tools prefix are skipped. A stamp
+without a year takes the latest year that keeps it at or before the newest line that the file may
+hold (RFC 3164 section 4.1.2 has no year). A stamp without an offset is in the source's zone: of
+two local times the earlier, and one that the clock skipped moves forward.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import polars as pl
+
+from jobs.formats import TIMESTAMP, Source
+
+# How far a stamp may lie beyond the file's newest known time: zones span 26 hours, clocks drift.
+YEAR_SLACK = dt.timedelta(hours=36)
+
+HEAD_BYTES = 36
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_DAY_US = 86_400_000_000
+_NOT_A_TIME = np.iinfo(np.int64).min
+
+
+def split_envelope(lines: pl.Series, source: Source) -> pl.DataFrame:
+    """One row per line, in order: at, host, tag, pid, body, reason_code.
+
+    `tag` is the program as logged, without colon, and without pid, which is null where none is logged.
+    `reason_code` is bad_timestamp (no rendering fits, or the date does not exist) or truncated (the
+    line ends before its text); null for a good envelope.
+    """
+    lines = lines.alias("line").str.strip_suffix("\r")
+    head = _heads(lines)
+    forms = _form_of(head)
+    odd = np.flatnonzero(forms == 0)
+    if len(odd):
+        # Only lines that no rendering fits can have something before the stamp.
+        stripped = lines.gather(odd).str.replace(r"^(?:<\d{1,3}>|\S{1,80} +\| )", "")
+        lines = lines.scatter(odd, stripped)
+        head[odd] = _heads(stripped)
+        forms[odd] = _form_of(head[odd])
+
+    present = [int(code) for code in np.unique(forms)]
+    if len(present) == 1:
+        return _READERS[present[0]](lines, head, source)
+    if not present:
+        return _read_nothing(lines, head, source)
+    parts = []
+    for code in present:
+        where = np.flatnonzero(forms == code)
+        part = _READERS[code](lines.gather(where), head[where], source)
+        parts.append(part.with_columns(pl.Series("row", where, dtype=pl.Int64)))
+    return pl.concat(parts).sort("row").drop("row")
+
+
+def _heads(lines: pl.Series) -> np.ndarray:
+    """The first HEAD_BYTES bytes of each line as a matrix, short lines filled with zeros."""
+    heads = lines.cast(pl.Binary).bin.head(HEAD_BYTES)
+    arrow = heads.to_arrow(compat_level=pl.CompatLevel.oldest())
+    count = len(lines)
+    matrix = np.zeros((count, HEAD_BYTES), dtype=np.uint8)
+    if count == 0:
+        return matrix
+    _, offset_buffer, data_buffer = arrow.buffers()
+    if data_buffer is None:
+        return matrix
+    offsets = np.frombuffer(offset_buffer, dtype=np.int64)[arrow.offset : arrow.offset + count + 1]
+    data = np.frombuffer(data_buffer, dtype=np.uint8)
+    lengths = np.diff(offsets)
+    if (lengths == HEAD_BYTES).all():
+        return data[offsets[0] : offsets[-1]].reshape(count, HEAD_BYTES).copy()
+    filled = np.arange(HEAD_BYTES) < lengths[:, None]
+    matrix[filled] = data[offsets[0] : offsets[-1]]
+    return matrix
+
+
+def _form_of(head: np.ndarray) -> np.ndarray:
+    """0 none, 1 ISO 8601, 2 RFC 3164, 3 RFC 5424, 4 year first; by bytes that stand fixed."""
+    first = head[:, 0]
+    digit = (first >= 48) & (first <= 57)
+    letter = (first >= 65) & (first <= 90)
+    form = np.zeros(len(head), dtype=np.uint8)
+    form[digit & (head[:, 4] == 45) & (head[:, 13] == 58)] = 1
+    form[letter & (head[:, 3] == 32) & (head[:, 9] == 58) & (head[:, 12] == 58)] = 2
+    form[digit & (head[:, 4] == 32) & (head[:, 14] == 58)] = 4
+    # "<p>1 ", "<pp>1 ", "<ppp>1 "
+    closes = [(head[:, at] == 62) & (head[:, at + 1] == 49) & (head[:, at + 2] == 32) for at in (2, 3, 4)]
+    form[(first == 60) & (closes[0] | closes[1] | closes[2])] = 3
+    return form
+
+
+def _number(head: np.ndarray, at: int, width: int, good: np.ndarray) -> np.ndarray:
+    """The decimal number in columns at … at+width; `good` turns false where it is none."""
+    total = np.zeros(len(head), dtype=np.int64)
+    for column in range(at, at + width):
+        digit = head[:, column].astype(np.int64) - 48
+        good &= (digit >= 0) & (digit <= 9)
+        total = total * 10 + digit
+    return total
+
+
+def _days(year: np.ndarray, month: np.ndarray, day: np.ndarray) -> np.ndarray:
+    """Days since 1970-01-01 of a civil date; the day is not checked."""
+    months = (year - 1970) * 12 + (month - 1)
+    return months.astype("datetime64[M]").astype("datetime64[D]").astype(np.int64) + day - 1
+
+
+def _month_length(year: np.ndarray, month: np.ndarray) -> np.ndarray:
+    one = np.ones_like(year)
+    return _days(year + (month == 12), month % 12 + 1, one) - _days(year, month, one)
+
+
+def _clock(head: np.ndarray, at: int, good: np.ndarray) -> np.ndarray:
+    """Seconds since midnight from HH:MM:SS; a leap second counts as the second before it."""
+    hour = _number(head, at, 2, good)
+    minute = _number(head, at + 3, 2, good)
+    second = _number(head, at + 6, 2, good)
+    good &= (hour <= 23) & (minute <= 59) & (second <= 60)
+    return hour * 3600 + minute * 60 + np.minimum(second, 59)
+
+
+def _month(head: np.ndarray, at: int, good: np.ndarray) -> np.ndarray:
+    code = (head[:, at].astype(np.int64) << 16) | (head[:, at + 1].astype(np.int64) << 8) | head[:, at + 2]
+    month = np.zeros(len(head), dtype=np.int64)
+    for number, name in enumerate(_MONTHS, start=1):
+        month[code == int.from_bytes(name.encode(), "big")] = number
+    good &= month > 0
+    return np.maximum(month, 1)
+
+
+def _day(head: np.ndarray, at: int, good: np.ndarray) -> np.ndarray:
+    """Day of the month in two columns, padded with a space or a zero."""
+    padded = head[:, at : at + 2].copy()
+    padded[padded[:, 0] == 32, 0] = 48
+    return _number(padded, 0, 2, good)
+
+
+def _stamp(micros: np.ndarray, good: np.ndarray, source: Source, *, is_local: bool = True) -> pl.Series:
+    """UTC times from microseconds since 1970 of the wall clock; null where not good."""
+    values = pl.Series("at", np.where(good, micros, 0), dtype=pl.Int64).cast(pl.Datetime("us"))
+    times = values.set(pl.Series(~good), None) if not good.all() else values
+    if not is_local or source.time_zone in ("UTC", "Etc/UTC"):
+        return times.dt.replace_time_zone("UTC")
+    return _to_utc(times, source.time_zone)
+
+
+def _to_utc(times: pl.Series, zone: str) -> pl.Series:
+    local = times.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
+    utc = local.dt.convert_time_zone("UTC")
+    if utc.null_count() == times.null_count():
+        return utc
+    # A time that the clock skipped keeps the offset that held before, which moves it forward.
+    day = pl.duration(days=1)
+    frame = pl.DataFrame({"wall": times, "utc": utc})
+    before = (pl.col("wall") - day).dt.replace_time_zone(
+        zone, ambiguous="earliest", non_existent="null"
+    ).dt.convert_time_zone("UTC") + day
+    return frame.select(pl.coalesce("utc", before).alias("at")).to_series()
+
+
+def _by_runs(
+    head: np.ndarray, start: int, stop: int, read: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+) -> tuple[np.ndarray, np.ndarray]:
+    """read() on columns start … stop, once per run of equal rows: many lines share a second."""
+    part = np.ascontiguousarray(head[:, start:stop])
+    rows = part.view(f"V{stop - start}").ravel()
+    begins = np.ones(len(rows), dtype=bool)
+    begins[1:] = rows[1:] != rows[:-1]
+    value, good = read(part[begins])
+    run = np.cumsum(begins) - 1
+    return value[run], good[run]
+
+
+def _iso_seconds(part: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Microseconds since 1970 of `YYYY-MM-DD?HH:MM:SS`, and whether that time exists."""
+    good = np.ones(len(part), dtype=bool)
+    year = _number(part, 0, 4, good)
+    month = _number(part, 5, 2, good)
+    day = _number(part, 8, 2, good)
+    good &= (month >= 1) & (month <= 12) & (year >= 1970) & (year <= 2200)
+    month = np.clip(month, 1, 12)
+    year = np.clip(year, 1970, 2200)
+    good &= (day >= 1) & (day <= _month_length(year, month))
+    return (_days(year, month, day) * 86_400 + _clock(part, 11, good)) * 1_000_000, good
+
+
+def _zone_shift(part: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Microseconds east of UTC from `+HH:MM`."""
+    good = (part[:, 0] == 43) | (part[:, 0] == 45)
+    hours = _number(part, 1, 2, good)
+    minutes = _number(part, 4, 2, good)
+    good &= (hours <= 15) & (minutes <= 59)
+    return np.where(part[:, 0] == 45, -1, 1) * (hours * 60 + minutes) * 60_000_000, good
+
+
+def _iso_times(stamps: pl.Series, head: np.ndarray, source: Source) -> pl.Series:
+    """UTC times from ISO 8601 stamps; the head holds their first bytes."""
+    micros, good = _by_runs(head, 0, 19, _iso_seconds)
+    if (head[:, 19] == 46).all() and (head[:, 32] == 32).all():
+        digits = head[:, 20:26] - 48
+        good &= (digits <= 9).all(axis=1)
+        fraction = digits.astype(np.int32) @ np.array([100_000, 10_000, 1_000, 100, 10, 1], dtype=np.int32)
+        shift, is_zone = _by_runs(head, 26, 32, _zone_shift)
+        return _stamp(micros + fraction - shift, good & is_zone, source, is_local=False)
+
+    rest = stamps.str.slice(19).str.extract_groups(r"^(?:[.,](\d{1,9}))?(Z|z|[+-]\d{2}:?\d{2}|[+-]\d{2})?$")
+    frame = rest.struct.rename_fields(["fraction", "zone"]).struct.unnest()
+    frame = frame.with_columns(
+        matched=stamps.str.contains(r"^.{19}(?:[.,]\d{1,9})?(?:[Zz]|[+-]\d{2}(?::?\d{2})?)?$")
+    )
+    sign = pl.when(pl.col("zone").str.starts_with("-")).then(-1).otherwise(1)
+    offset = pl.col("zone").str.strip_chars_start("+-").str.replace(":", "", literal=True).str.pad_end(4, "0")
+    frame = frame.with_columns(
+        micro=pl.col("fraction").str.pad_end(6, "0").str.head(6).cast(pl.Int64, strict=False).fill_null(0),
+        is_local=pl.col("zone").is_null() | (pl.col("zone") == ""),
+        shift=pl.when(pl.col("zone").str.to_lowercase() == "z")
+        .then(0)
+        .otherwise(
+            sign
+            * (
+                offset.str.head(2).cast(pl.Int64, strict=False) * 60
+                + offset.str.tail(2).cast(pl.Int64, strict=False)
+            )
+        )
+        .fill_null(0)
+        * 60_000_000,
+    )
+    good &= frame["matched"].fill_null(False).to_numpy()
+    micros = micros + frame["micro"].to_numpy() - frame["shift"].to_numpy()
+    is_local = frame["is_local"].to_numpy()
+    if not is_local.any():
+        return _stamp(micros, good, source, is_local=False)
+    wall = _stamp(micros, good & is_local, source)
+    exact = _stamp(micros, good & ~is_local, source, is_local=False)
+    return (
+        pl.DataFrame({"wall": wall, "exact": exact})
+        .select(pl.coalesce("exact", "wall").alias("at"))
+        .to_series()
+    )
+
+
+def _yearless_micros(head: np.ndarray, good: np.ndarray, source: Source) -> np.ndarray:
+    """Wall-clock microseconds of `Mon dd HH:MM:SS`, with the latest year that is not too late."""
+    month = _month(head, 0, good)
+    day = _day(head, 4, good)
+    clock = _clock(head, 7, good)
+    limit = (source.newest_at + YEAR_SLACK).astimezone(ZoneInfo(source.time_zone)).replace(tzinfo=None)
+    inside = (limit.month * 100 + limit.day) * 100_000 + (
+        limit - limit.replace(hour=0, minute=0, second=0)
+    ).seconds
+    year = np.where((month * 100 + day) * 100_000 + clock > inside, limit.year - 1, limit.year)
+    leap_day = (month == 2) & (day == 29)
+    for _ in range(8):
+        is_short = leap_day & (_month_length(year, month) == 28)
+        if not is_short.any():
+            break
+        year = year - is_short
+    good &= (day >= 1) & (day <= _month_length(year, month))
+    return (_days(year, month, day) * 86_400 + clock) * 1_000_000
+
+
+def _envelope(at: pl.Series, host: pl.Series, tag: pl.Series, body: pl.Series) -> pl.DataFrame:
+    """Put the parts together and take the pid out of `program[pid]:`; few tags, so each once."""
+    names = tag.drop_nulls().unique()
+    code = tag.cast(pl.Enum(names)).to_physical()
+    columns = {
+        "at": at,
+        "host": host,
+        "tag": names.str.extract(r"^([^\[:]*)").gather(code),
+        "pid": names.str.extract(r"\[(\d+)\]").gather(code),
+        "body": body,
+    }
+    frame = pl.DataFrame(columns)
+    return _with_reason(frame)
+
+
+def _with_reason(frame: pl.DataFrame) -> pl.DataFrame:
+    reason = (
+        pl.when(pl.col("at").is_null())
+        .then(pl.lit("bad_timestamp"))
+        .when(pl.col("body").is_null())
+        .then(pl.lit("truncated"))
+    )
+    return frame.select(
+        pl.col("at").cast(TIMESTAMP),
+        "host",
+        pl.col("tag").fill_null(""),
+        "pid",
+        pl.col("body").fill_null(""),
+        reason.otherwise(None).alias("reason_code"),
+    )
+
+
+def _parts(text: pl.Series, count: int) -> list[pl.Series]:
+    return text.str.splitn(" ", count).struct.unnest().get_columns()
+
+
+def _host_tag_body(rest: pl.Series) -> list[pl.Series]:
+    """`host tag body`; most files are of one host, which then need not be cut out."""
+    host = rest[0].split(" ", 1)[0]
+    if host and rest.str.starts_with(host + " ").all():
+        tag, body = _parts(rest.str.slice(len(host) + 1), 2)
+        return [pl.Series([host]).new_from_index(0, len(rest)), tag, body]
+    return _parts(rest, 3)
+
+
+def _read_iso(lines: pl.Series, head: np.ndarray, source: Source) -> pl.DataFrame:
+    if (head[:, 32] == 32).all() and not (head[:, :32] == 32).any():
+        at = _iso_times(lines, head, source)
+        return _envelope(at, *_host_tag_body(lines.str.slice(33)))
+    stamp, host, tag, body = _parts(lines, 4)
+    head = head.copy()
+    head[:, 32] = np.where(stamp.str.len_bytes().fill_null(0).to_numpy() == 32, head[:, 32], 0)
+    return _envelope(_iso_times(stamp.fill_null(""), head, source), host, tag, body)
+
+
+def _read_3164(lines: pl.Series, head: np.ndarray, source: Source) -> pl.DataFrame:
+    def read(part: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        good = np.ones(len(part), dtype=bool)
+        return _yearless_micros(part, good, source), good
+
+    micros, good = _by_runs(head, 0, 15, read)
+    return _envelope(_stamp(micros, good, source), *_host_tag_body(lines.str.slice(16)))
+
+
+def _read_year_first(lines: pl.Series, head: np.ndarray, source: Source) -> pl.DataFrame:
+    good = np.ones(len(head), dtype=bool)
+    year = np.clip(_number(head, 0, 4, good), 1970, 2200)
+    month = _month(head, 5, good)
+    day = _day(head, 9, good)
+    clock = _clock(head, 12, good)
+    good &= (day >= 1) & (day <= _month_length(year, month))
+    fraction = lines.str.slice(20).str.extract(r"^[.,](\d{1,9})").str.pad_end(6, "0").str.head(6)
+    micro = fraction.cast(pl.Int64, strict=False).fill_null(0).to_numpy()
+    micros = (_days(year, month, day) * 86_400 + clock) * 1_000_000 + micro
+    _, host, tag, body = _parts(lines.str.slice(20), 4)
+    return _envelope(_stamp(micros, good, source), host, tag, body)
+
+
+def _read_5424(lines: pl.Series, head: np.ndarray, source: Source) -> pl.DataFrame:
+    """RFC 5424: PRI VERSION SP TIME SP HOST SP APP SP PROCID SP MSGID SP DATA [SP MSG]."""
+    _, stamp, host, app, pid, _, data, body = _parts(lines, 8)
+    short = stamp.fill_null("")
+    at = _iso_times(short, _heads(short + " "), source)
+    frame = pl.DataFrame({"at": at, "host": host, "tag": app, "pid": pid, "data": data, "body": body})
+    if frame["data"].str.starts_with("[").any():
+        whole = pl.concat_str("data", pl.lit(" "), "body")
+        element = r'^(?:\[(?:[^"\]]|"(?:[^"\\]|\\.)*")*\])+'
+        frame = frame.with_columns(
+            body=pl.when(pl.col("data").str.starts_with("["))
+            .then(whole.str.replace(element, "").str.strip_prefix(" "))
+            .otherwise("body")
+        )
+    frame = frame.with_columns(
+        tag=pl.col("tag").str.extract(r"^([^\[:]*)"),
+        pid=pl.coalesce(pl.col("pid").str.extract(r"^(\d+)$"), pl.col("tag").str.extract(r"\[(\d+)\]")),
+        # Some writers keep the blank that stood after the tag's colon, or a byte order mark.
+        body=pl.col("body").str.strip_chars_start(" \ufeff"),
+    )
+    return _with_reason(frame)
+
+
+def _read_nothing(lines: pl.Series, head: np.ndarray, source: Source) -> pl.DataFrame:
+    none = pl.lit(None, pl.String)
+    return lines.to_frame("line").select(
+        pl.lit(None, TIMESTAMP).alias("at"),
+        none.alias("host"),
+        pl.lit("").alias("tag"),
+        none.alias("pid"),
+        pl.col("line").alias("body"),
+        pl.lit("bad_timestamp").alias("reason_code"),
+    )
+
+
+_READERS = {0: _read_nothing, 1: _read_iso, 2: _read_3164, 3: _read_5424, 4: _read_year_first}

@@ -1,0 +1,16 @@
+"""gold.spam_source_daily: spam volume by observed country, autonomous system and network."""
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from jobs.gold.counting import VOLUME, counted
+
+
+def transform(message: DataFrame, definition: DataFrame) -> DataFrame:
+    # A call or an SMS has no address: its source is the country of the number that it claims.
+    located = message.select(
+        "*",
+        F.coalesce("origin_observed_code", "origin_claimed_code", F.lit("_U")).alias("source_country_code"),
+        F.coalesce("client_network", F.lit("_U")).alias("source_network"),
+    ).withColumn("source_asn", F.coalesce("source_asn", F.lit(0)))
+    return counted(located, definition, [*VOLUME, "source_country_code", "source_asn", "source_network"])

@@ -1,0 +1,152 @@
+"""The lake: the only module that knows Delta.
+
+A table lives at <root>/<layer>/<table>. Writes are one of three: replace whole operator-periods,
+replace what one batch wrote, append. Each is one Delta transaction. Readers that need tables to agree
+read the versions that the last row of meta.run names.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from delta.tables import DeltaTable
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql.types import StringType, StructField, StructType
+
+from jobs.contracts import REFERENCE, conform, contract, struct_type
+from jobs.errors import ObservatoryError
+
+PROPERTIES = {
+    # Readers other than Spark (DuckDB, Polars, pyarrow) refuse one or another newer feature.
+    "delta.enableDeletionVectors": "false",
+    "delta.columnMapping.mode": "none",
+    # Long strings such as a quarantined line need no statistics.
+    "delta.dataSkippingNumIndexedCols": "16",
+}
+
+
+@dataclass(frozen=True)
+class Lake:
+    """A lake at `root`, a folder or an s3a: URL, seen through a Spark session."""
+
+    spark: SparkSession
+    root: str
+
+    def path(self, table: str) -> str:
+        return f"{self.root.rstrip('/')}/{table.replace('.', '/')}"
+
+    def exists(self, table: str) -> bool:
+        return DeltaTable.isDeltaTable(self.spark, self.path(table))
+
+    def create(self, table: str) -> None:
+        """Make the table, empty, with its comments and properties, unless it is there."""
+        if self.exists(table):
+            return
+        about = contract(table)
+        builder = (
+            DeltaTable.createIfNotExists(self.spark)
+            .location(self.path(table))
+            .addColumns(struct_type(table))
+            .comment(about.description)
+        )
+        if about.partition_by:
+            builder = builder.partitionedBy(*about.partition_by)
+        for name, value in PROPERTIES.items():
+            builder = builder.property(name, value)
+        builder.execute()
+
+    def read(self, table: str, version: int | None = None) -> DataFrame:
+        """The table, or its empty frame when nothing was written yet. Reference tables come from CSV."""
+        if contract(table).layer == "ref":
+            return self.reference(table)
+        if not self.exists(table):
+            return self.spark.createDataFrame([], struct_type(table))
+        reader = self.spark.read.format("delta")
+        if version is not None:
+            reader = reader.option("versionAsOf", version)
+        return reader.load(self.path(table))
+
+    def reference(self, table: str) -> DataFrame:
+        """A dated table under schemas/reference/. Read on the driver: executors may not have the folder."""
+        about = contract(table)
+        with (REFERENCE / f"{about.name}.csv").open(newline="", encoding="utf-8") as file:
+            rows = [tuple(row[name] or None for name in about.columns) for row in csv.DictReader(file)]
+        text = StructType([StructField(name, StringType()) for name in about.columns])
+        return conform(self.spark.createDataFrame(rows, text), table)
+
+    def replace(self, frame: DataFrame, table: str, where: str, note: dict[str, Any]) -> int:
+        """Replace the rows that `where` selects, in one transaction; the new version.
+
+        Every row of the frame must satisfy `where`: Delta checks it.
+        """
+        self.create(table)
+        (
+            frame.write.format("delta")
+            .mode("overwrite")
+            .option("replaceWhere", where)
+            .option("userMetadata", json.dumps(note, sort_keys=True))
+            .save(self.path(table))
+        )
+        return self.version(table)
+
+    def append(self, frame: DataFrame, table: str) -> int:
+        self.create(table)
+        frame.write.format("delta").mode("append").save(self.path(table))
+        return self.version(table)
+
+    def version(self, table: str) -> int:
+        """The table's latest version, from the names in its log: no Spark job."""
+        log = self._hadoop_path(f"{self.path(table)}/_delta_log")
+        names = (status.getPath().getName() for status in log.getFileSystem(self._conf).listStatus(log))
+        return max(int(name[:20]) for name in names if name.endswith(".json") and name[:20].isdigit())
+
+    def versions(self) -> dict[str, int]:
+        """For each table the version that the last finished stage named: versions that belong together."""
+        if not self.exists("meta.run"):
+            return {}
+        named = self.read("meta.run").select(F.explode("table_versions").alias("t"))
+        latest = named.groupBy("t.table_name").agg(F.max("t.version").alias("version"))
+        return {row.table_name: row.version for row in latest.collect()}
+
+    @property
+    def _jvm(self) -> Any:
+        return self.spark.sparkContext._jvm
+
+    @cached_property
+    def _conf(self) -> Any:
+        return self.spark.sparkContext._jsc.hadoopConfiguration()
+
+    def _hadoop_path(self, path: str) -> Any:
+        return self._jvm.org.apache.hadoop.fs.Path(path)
+
+
+def any_of(column: str, values: Iterable[str]) -> str:
+    """A predicate such as `operator_id IN ('a', 'b')`."""
+    quoted = []
+    for value in values:
+        if "'" in value or "\\" in value:
+            raise ObservatoryError(f"{column}: '{value}' holds a quote")
+        quoted.append(f"'{value}'")
+    return f"{column} IN ({', '.join(quoted)})"
+
+
+def periods_predicate(column: str, kind: Any, periods: dict[str, set[str]]) -> str:
+    """A predicate that selects exactly the operator-periods given, operator by operator.
+
+    A predicate on days alone would delete other operators' rows.
+    """
+    literal = "" if isinstance(kind, StringType) else "DATE "
+    by_days: dict[tuple[str, ...], list[str]] = {}
+    for operator, days in periods.items():
+        by_days.setdefault(tuple(sorted(days)), []).append(operator)
+    parts = []
+    for days, operators in sorted(by_days.items()):
+        listed = ", ".join(f"{literal}'{day}'" for day in days)
+        parts.append(f"({any_of('operator_id', sorted(operators))} AND {column} IN ({listed}))")
+    return " OR ".join(parts)

@@ -1,0 +1,159 @@
+"""Matching many patterns on many values, each distinct value once.
+
+A regular expression is tried only on texts that hold its literals (RE2's filter), and Python's re
+decides, so that a match means the same as in a plain loop over the patterns.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Protocol
+
+import polars as pl
+import re2
+
+# Results kept for one matcher in a process before its memory is emptied.
+REMEMBERED = 1_000_000
+# Stands in no name of a symbol.
+SEPARATOR = "\x1f"
+LOOK_AROUND = re.compile(r"\(\?<?[=!]")
+
+
+def loosened(pattern: str) -> str:
+    """A pattern that RE2 can take and that holds no literal which the given one does not need.
+
+    Word boundaries and look-arounds go: they only narrow what matches.
+    """
+    text = re.sub(r"(?<!\\)((?:\\\\)*)\\[bB]", r"\1", pattern.replace("(?iu)", "(?i)"))
+    while found := LOOK_AROUND.search(text):
+        text = text[: found.start()] + text[group_end(text, found.start()) :]
+    return text
+
+
+def group_end(pattern: str, start: int) -> int:
+    """The index after the bracket that closes the group opened at `start`."""
+    depth, index, in_class = 0, start, False
+    while index < len(pattern):
+        character = pattern[index]
+        if character == "\\":
+            index += 1
+        elif in_class:
+            in_class = character != "]"
+        elif character == "[":
+            in_class = True
+        elif character in "()":
+            depth += 1 if character == "(" else -1
+            if depth == 0:
+                return index + 1
+        index += 1
+    raise ValueError(f"unbalanced brackets in {pattern}")
+
+
+@cache
+def searcher(patterns: tuple[str, ...]) -> Callable[[str], list[int]]:
+    """A function that gives, in order, the numbers of the patterns which are found in a text."""
+    compiled = [re.compile(pattern) for pattern in patterns]
+    likely, always, numbers = re2.Filter(), [], []
+    options = re2.Options()
+    options.log_errors = False
+    for number, pattern in enumerate(patterns):
+        try:
+            likely.Add(loosened(pattern), options)
+            numbers.append(number)
+        except re2.error:
+            always.append(number)
+    if numbers:
+        likely.Compile()
+
+    def search(text: str) -> list[int]:
+        found = (likely.Match(text, True) or ()) if numbers else ()
+        tried = sorted([*always, *(numbers[index] for index in found)])
+        return [number for number in tried if compiled[number].search(text)]
+
+    return search
+
+
+@dataclass(frozen=True)
+class Matcher:
+    """Rules on one kind of value, by their place in the list of rules in scope."""
+
+    exact: Mapping[str, tuple[int, ...]]
+    places: tuple[int, ...]
+    search: Callable[[str], list[int]]
+    memory: dict[str, tuple[int, ...]] = field(default_factory=dict, compare=False)
+
+    def __call__(self, value: str) -> tuple[int, ...]:
+        """The places of all rules that match, smallest and so best first."""
+        known = self.memory.get(value)
+        if known is None:
+            if len(self.memory) >= REMEMBERED:
+                self.memory.clear()
+            known = (*self.exact.get(value, ()), *(self.places[number] for number in self.search(value)))
+            known = self.memory[value] = tuple(sorted(known))
+        return known
+
+
+class Matching(Protocol):
+    """What a matcher needs to know of a rule."""
+
+    @property
+    def match_on(self) -> str: ...
+    @property
+    def pattern(self) -> str: ...
+
+
+def matcher(rules: Sequence[Matching], *match_on: str) -> Matcher:
+    """A matcher for the rules with one of these `match_on`."""
+    exact: dict[str, tuple[int, ...]] = {}
+    patterns: dict[int, str] = {}
+    for place, rule in enumerate(rules):
+        if rule.match_on not in match_on:
+            continue
+        if rule.match_on.endswith("_regex"):
+            patterns[place] = rule.pattern
+        else:
+            exact[rule.pattern] = (*exact.get(rule.pattern, ()), place)
+    return Matcher(exact, tuple(patterns), searcher(tuple(patterns.values())))
+
+
+def by_distinct(values: pl.Series, results: Callable[[list[str]], pl.DataFrame]) -> pl.DataFrame:
+    """Work out a frame once for each distinct value, and give one row for each value; null gives nulls."""
+    distinct = values.drop_nulls().unique(maintain_order=True)
+    table = results(distinct.to_list()).with_columns(distinct.alias("__value"))
+    rows = pl.DataFrame({"__value": values})
+    return rows.join(table, on="__value", how="left", maintain_order="left").drop("__value")
+
+
+def found_in_lists(lists: pl.Series, match: Matcher, best: bool = False) -> pl.Series:
+    """For each list of names, the places of all rules that match one of them, as `3,17`; empty where none.
+
+    best: for each name its best rule only. Few names of a list match anything, so that lists which
+    differ much have few different answers.
+    """
+    keys = lists.cast(pl.List(pl.String)).list.join(SEPARATOR)
+
+    def results(distinct: list[str]) -> pl.DataFrame:
+        names = pl.DataFrame({"name": pl.Series(distinct, dtype=pl.String).str.split(SEPARATOR)})
+        names = names.with_row_index("row").explode("name")
+        pairs = [
+            (name, place) for name in names["name"].unique() for place in match(name)[: 1 if best else None]
+        ]
+        table = pl.DataFrame(pairs, schema={"name": pl.String, "place": pl.Int32}, orient="row")
+        found = (
+            names.join(table, on="name", how="inner")
+            .group_by("row")
+            .agg(pl.col("place").unique().sort().cast(pl.String).alias("places"))
+            .with_columns(pl.col("places").list.join(","))
+        )
+        rows = names.select("row").unique(maintain_order=True)
+        return rows.join(found, on="row", how="left", maintain_order="left").select("places")
+
+    return by_distinct(keys, results)["places"].fill_null("")
+
+
+def places_of(joined: str) -> list[int]:
+    """The numbers in an answer of found_in_lists()."""
+    return [int(place) for place in joined.split(",") if place]

@@ -1,0 +1,342 @@
+"""The one door from bronze to silver: what needs the raw value happens here, then it is gone.
+
+Here, and nowhere else, text rules are matched, addresses and numbers located, an operator's own address
+space told from others', and identifiers become pseudonyms: HMAC-SHA256, cut to 128 bits, under a key of
+the operator's own. Domains, number prefixes' countries and networks (/24, /48) stay.
+
+The key is read in the worker from the environment or a mounted file, never passed through a query plan.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from jobs import location, rules
+from jobs.contracts import polars_schema
+from jobs.errors import ObservatoryError
+from jobs.matching import by_distinct
+
+KEY = "OBSERVATORY_PSEUDONYM_KEY"
+KEY_FILE = "OBSERVATORY_PSEUDONYM_KEY_FILE"
+SHORTEST_KEY = 32
+
+
+@dataclass(frozen=True)
+class Own:
+    """What a worker must know of one operator: its country, address space and links (name, kind)."""
+
+    operator_id: str
+    country: str
+    domains: tuple[str, ...]
+    networks: tuple[str, ...]
+    number_prefixes: tuple[str, ...]
+    links: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Door:
+    """Everything that protect needs, small enough to travel with each task.
+
+    ranges: the table of address ranges, by its URL.
+    """
+
+    own: tuple[Own, ...]
+    ranges: str | None
+
+    @classmethod
+    def of(cls, operators: Iterable[Any]) -> Door:
+        """The door for the rows of ref.operator."""
+        rows = list(operators)
+        own = tuple(
+            Own(
+                operator_id=row.operator_id,
+                country=row.country_code,
+                domains=tuple(domain.lower() for domain in row.domains),
+                networks=tuple(row.networks),
+                number_prefixes=tuple(row.number_prefixes),
+                links=tuple((link.link_id, link.link_code) for link in row.links),
+            )
+            for row in rows
+        )
+        return cls(own, next((row.ranges_url for row in rows if row.ranges_url), None))
+
+
+def master_key() -> bytes:
+    """The secret from which each operator's key derives.
+
+    Raises ObservatoryError that says how to set it.
+    """
+    if os.environ.get(KEY):
+        key = os.environ[KEY].encode()
+    elif os.environ.get(KEY_FILE):
+        file = Path(os.environ[KEY_FILE])
+        if not file.is_file():
+            raise ObservatoryError(f"{KEY_FILE} names {file}, which is not there.")
+        key = file.read_bytes().strip()
+    else:
+        raise ObservatoryError(
+            f"no pseudonym key: set {KEY_FILE} to a file with at least {SHORTEST_KEY} random characters"
+            " (for instance from `openssl rand -hex 32`), and keep it: with another key nothing joins."
+        )
+    if len(key) < SHORTEST_KEY:
+        raise ObservatoryError(f"the pseudonym key has {len(key)} characters; {SHORTEST_KEY} are the least.")
+    return key
+
+
+@cache
+def operator_key(operator_id: str) -> bytes:
+    """The operator's own key, derived from the master key."""
+    return hmac.digest(master_key(), b"operator\0" + operator_id.encode(), "sha256")
+
+
+@cache
+def key_id(operator_id: str) -> str:
+    """Names the operator's key without telling it."""
+    return hashlib.sha256(b"key id\0" + operator_key(operator_id)).hexdigest()[:8]
+
+
+def pseudonyms(values: pl.Series, key: bytes) -> pl.Series:
+    """Keyed pseudonyms of the values, 32 hexadecimal digits; null stays null."""
+
+    def hashed(distinct: list[str]) -> pl.DataFrame:
+        digests = [hmac.digest(key, value.encode(), "sha256")[:16].hex() for value in distinct]
+        return pl.DataFrame({"pseudonym": pl.Series(digests, dtype=pl.String)})
+
+    return by_distinct(values, hashed)["pseudonym"].alias(values.name)
+
+
+def by_operator(
+    frame: pl.DataFrame, door: Door, function: Callable[[pl.DataFrame, Own, Door], pl.DataFrame]
+) -> pl.DataFrame:
+    """Apply a function to each operator's rows."""
+    own = {each.operator_id: each for each in door.own}
+    parts = frame.partition_by("operator_id", as_dict=True)
+    done = [
+        function(part, own[str(operator)], door) for (operator,), part in parts.items() if operator in own
+    ]
+    return pl.concat(done) if done else pl.DataFrame()
+
+
+def transmissions(raw: pl.DataFrame, door: Door) -> pl.DataFrame:
+    """silver.transmission from what a kernel's transmissions() gave."""
+    done = by_operator(raw, door, protect_transmissions)
+    return shaped(done, "silver.transmission", "transmission_hash")
+
+
+def shaped(frame: pl.DataFrame, table: str, later: str) -> pl.DataFrame:
+    """The table's columns but for the one that Spark adds."""
+    schema = {name: kind for name, kind in polars_schema(table).items() if name != later}
+    return frame.select(list(schema)).cast(schema) if frame.width else pl.DataFrame(schema=schema)
+
+
+def protect_transmissions(raw: pl.DataFrame, own: Own, door: Door) -> pl.DataFrame:
+    """One operator's transmissions, pseudonymous and classified."""
+    key = operator_key(own.operator_id)
+    is_mail = pl.col("channel_code") == "EMAIL"
+    client = located(raw["client_ip"], door.ranges)
+    sender_country = location.country_of_numbers(raw["sender"].set(raw["channel_code"] == "EMAIL", None))
+    recipient_country = location.country_of_numbers(
+        raw["recipient"].set(raw["channel_code"] == "EMAIL", None)
+    )
+    frame = raw.with_columns(
+        sender_domain=domain_of("sender"),
+        recipient_domain=domain_of("recipient"),
+        client_network=location.network_of(raw["client_ip"]),
+        origin_located=client["country_code"],
+        source_asn=client["asn"],
+        sender_country=sender_country,
+        recipient_country=recipient_country,
+        is_own_address=location.in_networks(raw["client_ip"], list(own.networks)),
+    )
+    own_recipient = (
+        pl.when(is_mail).then(own_domain("recipient_domain", own)).otherwise(own_number("recipient", own))
+    )
+    frame = frame.with_columns(
+        is_own_client=(
+            pl.col("is_authenticated").fill_null(False)
+            | pl.col("is_own_address").fill_null(False)
+            | (pl.col("entry_code") == "pickup")
+            | (~is_mail & own_number("sender", own) & (pl.col("entry_code") == "link"))
+        ),
+        # A mail server's refusal before RCPT names no recipient: it came to the operator itself.
+        is_own_recipient=pl.when(pl.col("recipient").is_null()).then(True).otherwise(own_recipient),
+        inbound_link_id=link_id("inbound_link", "client_ip", "client_name", own),
+        outbound_link_id=link_id("outbound_link", None, None, own),
+    )
+    kinds = dict(own.links)
+    # A mailbox of its own is no relay; a filter or the server itself is one on the loopback.
+    is_local = pl.col("outbound_link").is_null() | pl.col("outbound_link").str.contains(r"\[(?:127\.|::1\])")
+    acted = rules.countermeasure_of_refusals(frame)
+    typed = types_of_texts(frame)
+    return frame.with_columns(
+        period_date=pl.col("first_at").dt.date(),
+        queue_key=pl.col("queue"),
+        previous_queue_key=pl.col("previous_queue"),
+        next_queue_key=pl.col("queue").str.replace(r"[^|]*$", "") + pl.col("next_queue_id"),
+        message_id_hash=pseudonyms(frame["message_id"], key),
+        sender_hash=pseudonyms(frame["sender"].str.to_lowercase(), key),
+        recipient_hash=pseudonyms(frame["recipient"].str.to_lowercase(), key),
+        client_hash=pseudonyms(frame["client_ip"], key),
+        account_hash=pseudonyms(frame["account"], key),
+        inbound_link_code=kind_of("inbound_link_id", kinds).fill_null(
+            pl.when(pl.col("is_own_client")).then(pl.lit("on-net")).when(is_mail).then(pl.lit("internet"))
+        ),
+        outbound_link_code=kind_of("outbound_link_id", kinds).fill_null(
+            pl.when(is_mail & (pl.col("stage_code") == "delivery")).then(
+                pl.when(is_local).then(pl.lit("on-net")).otherwise(pl.lit("internet"))
+            )
+        ),
+        origin_claimed_code=pl.when(is_mail)
+        .then(country_of_domain("sender_domain"))
+        .otherwise("sender_country"),
+        origin_observed_code=pl.when(pl.col("is_own_client") & pl.col("origin_located").is_null())
+        .then(pl.lit(own.country))
+        .otherwise("origin_located"),
+        destination_code=pl.when(pl.col("is_own_recipient"))
+        .then(pl.lit(own.country))
+        .when(is_mail)
+        .then(country_of_domain("recipient_domain"))
+        .otherwise("recipient_country"),
+        countermeasure_code=acted["countermeasure_code"],
+        strategy_code=acted["x1231_strategy_code"],
+        is_antispam=acted["is_antispam"],
+        spam_type_code=typed["spam_type_code"],
+        spam_type_codes=typed["spam_type_codes"],
+        is_type_strong=typed["is_type_strong"],
+        key_id=pl.lit(key_id(own.operator_id)),
+    )
+
+
+def verdicts(raw: pl.DataFrame, door: Door) -> pl.DataFrame:
+    """silver.verdict from what a kernel's verdicts() gave."""
+    done = by_operator(raw, door, protect_verdicts)
+    return shaped(done, "silver.verdict", "verdict_hash")
+
+
+def protect_verdicts(raw: pl.DataFrame, own: Own, door: Door) -> pl.DataFrame:
+    """One operator's verdicts, pseudonymous and classified."""
+    key = operator_key(own.operator_id)
+    engine = raw["engine_code"][0]
+    acted = rules.countermeasure_of_verdicts(raw["action"], raw["symbols"], engine)
+    typed = rules.type_of_symbols(raw["symbols"], engine, "EMAIL")
+    return raw.with_columns(
+        period_date=pl.col("verdict_at").dt.date(),
+        message_id_hash=pseudonyms(raw["message_id"], key),
+        sender_hash=pseudonyms(raw["sender"].str.to_lowercase(), key),
+        client_hash=pseudonyms(raw["client_ip"], key),
+        digest_hash=pseudonyms(raw["digest"], key),
+        named_recipients=recipient_structs(raw, own, key),
+        action_name=pl.col("action"),
+        countermeasure_code=acted["countermeasure_code"],
+        strategy_code=acted["x1231_strategy_code"],
+        is_antispam=acted["is_antispam"],
+        countermeasure_codes=acted["countermeasure_codes"],
+        spam_type_code=typed["spam_type_code"],
+        spam_type_codes=typed["spam_type_codes"],
+        is_type_strong=typed["is_type_strong"],
+        key_id=pl.lit(key_id(own.operator_id)),
+    )
+
+
+def recipient_structs(raw: pl.DataFrame, own: Own, key: bytes) -> pl.Series:
+    """For each verdict its recipients as hash, domain and whether they are the operator's own."""
+    listed = raw.select(pl.int_range(pl.len()).alias("row"), recipient=pl.col("recipients")).explode(
+        "recipient"
+    )
+    listed = listed.with_columns(recipient_domain=domain_of("recipient")).with_columns(
+        recipient_hash=pseudonyms(listed["recipient"].str.to_lowercase(), key),
+        is_own_recipient=own_domain("recipient_domain", own),
+    )
+    grouped = (
+        listed.filter(pl.col("recipient").is_not_null())
+        .group_by("row", maintain_order=True)
+        .agg(pl.struct("recipient_hash", "recipient_domain", "is_own_recipient").alias("recipients"))
+    )
+    rows = pl.DataFrame({"row": range(raw.height)}, schema={"row": grouped.schema["row"]})
+    return rows.join(grouped, on="row", how="left", maintain_order="left")["recipients"]
+
+
+def types_of_texts(frame: pl.DataFrame) -> pl.DataFrame:
+    """Content types from message texts; a frame is of one format and so of one channel."""
+    return rules.type_of_texts(frame["text"], frame["format_code"][0], frame["channel_code"][0])
+
+
+def domain_of(column: str) -> pl.Expr:
+    """The domain of a mail address; null for numbers, bare names and address literals."""
+    domain = pl.col(column).str.extract(r"@([^@\s\[\]]+?)\.?$").str.to_lowercase()
+    return domain
+
+
+def own_domain(column: str, own: Own) -> pl.Expr:
+    """Whether a domain is the operator's own or below one of its own."""
+    column_or_empty = pl.col(column).fill_null("")
+    below = [column_or_empty.str.ends_with("." + domain) for domain in own.domains]
+    return pl.any_horizontal(column_or_empty.is_in(list(own.domains)), *below)
+
+
+def own_number(column: str, own: Own) -> pl.Expr:
+    """Whether a number starts with one of the operator's own prefixes."""
+    if not own.number_prefixes:
+        return pl.lit(False)
+    digits = pl.col(column).fill_null("").str.strip_chars_start("+")
+    return pl.any_horizontal(*(digits.str.starts_with(prefix) for prefix in own.number_prefixes))
+
+
+def link_id(link: str, address: str | None, name: str | None, own: Own) -> pl.Expr:
+    """The operator's name of the link that a row came in or went out by; null where none fits.
+
+    A link is named by SMSC id, by a relay's name, or by the address in `name[address]:port`.
+    """
+    found = pl.lit(None, dtype=pl.String)
+    for known, _ in own.links:
+        fits = (pl.col(link) == known) | pl.col(link).str.starts_with(known + "[")
+        fits |= pl.col(link).str.contains(f"[{known}]", literal=True)
+        if address is not None and name is not None:
+            fits |= (pl.col(address) == known) | (pl.col(name) == known)
+        found = pl.when(fits.fill_null(False)).then(pl.lit(known)).otherwise(found)
+    return found
+
+
+def kind_of(column: str, kinds: dict[str, str]) -> pl.Expr:
+    """The kind of a link of the operator's."""
+    if not kinds:
+        return pl.lit(None, dtype=pl.String)
+    return pl.col(column).replace_strict(
+        list(kinds), list(kinds.values()), default=None, return_dtype=pl.String
+    )
+
+
+@cache
+def country_codes() -> dict[str, str]:
+    """ISO 3166-1 alpha-3 by the country code of a domain."""
+    from jobs.contracts import REFERENCE
+
+    table = pl.read_csv(REFERENCE / "country.csv", infer_schema=False)
+    codes = dict(zip(table["iso2"].str.to_lowercase(), table["iso3"], strict=True))
+    return codes | {"uk": codes["gb"]}
+
+
+def country_of_domain(column: str) -> pl.Expr:
+    """The country of a domain's last label, where that is a country code."""
+    codes = country_codes()
+    last = pl.col(column).str.extract(r"\.([a-z]{2})$")
+    return last.replace_strict(list(codes), list(codes.values()), default=None, return_dtype=pl.String)
+
+
+def located(addresses: pl.Series, ranges: str | None) -> pl.DataFrame:
+    """Country and autonomous system of addresses, from the operator's own table of ranges."""
+    if ranges is None:
+        unknown = {"country_code": pl.String, "asn": pl.Int64}
+        return pl.DataFrame(
+            {name: pl.Series([None] * len(addresses), dtype=kind) for name, kind in unknown.items()}
+        )
+    return location.locate(addresses, location.load_ranges(ranges))

@@ -1,0 +1,377 @@
+"""source → landing: bytes as the log had them, each line once, whatever happens to its file's name.
+
+A *stream* is one log file over its whole life: growing `mail.log`, then `mail.log.1`, then
+`mail.log.2.gz`. It is known by its content, not by its name: a file belongs to a stream when it starts
+with all the bytes landed so far. What is new after them is landed as one more *piece*, up to the last
+line end; a last line without one waits until the file is closed (rotated or compressed). Pieces are
+kept decompressed, so that Spark can read ranges of them.
+
+Landing holds, for each operator and source, the pieces and one manifest.json that is replaced whole
+after the pieces are there: a pull that is killed leaves at most a piece that no manifest names, and the
+next pull writes it again.
+"""
+
+from __future__ import annotations
+
+import bz2
+import datetime as dt
+import gzip
+import hashlib
+import io
+import json
+import lzma
+import re
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from typing import IO, Any
+
+import fsspec
+import zstandard
+
+from jobs.config import Operator, Source
+from jobs.formats.registry import FORMATS, sniff
+
+CHUNK = 4 << 20
+SAMPLE = 64 << 10
+# A line longer than this is landed in parts: memory stays bounded on a file without line ends.
+LONGEST_LINE = 64 << 20
+ROTATED = re.compile(r"(?:\.(\d+)|[-.](\d{8}(?:[-.T]?\d+)?))(?:\.(?:gz|bz2|xz|zst))?$")
+COMPRESSED = {b"\x1f\x8b": "gz", b"BZh": "bz2", b"\xfd7zXZ\0": "xz", b"(\xb5/\xfd": "zst"}
+DAMAGE = (EOFError, OSError, zlib.error, lzma.LZMAError, zstandard.ZstdError)
+
+
+@dataclass
+class Piece:
+    """A part of a stream as one pull landed it. Bytes [offset, offset + bytes) of the stream."""
+
+    piece_id: str
+    path: str
+    offset: int
+    bytes: int
+    landed_at: str
+    newest_at: str
+    file_name: str
+    damage: str | None = None
+
+
+@dataclass
+class Stream:
+    """One log file over its life, and how far it is landed."""
+
+    stream_id: str
+    format: str
+    bytes: int
+    sha256: str
+    head: str  # SHA-256 of its first line, to find it quickly
+    head_bytes: int
+    pieces: list[Piece] = field(default_factory=list)
+    waiting_bytes: int = 0  # after the last line end, not landed yet
+
+
+@dataclass
+class Pulled:
+    """What a pull did: pieces and bytes landed, and what could not be read, each with what to do."""
+
+    pieces: int = 0
+    bytes: int = 0
+    problems: list[str] = field(default_factory=list)
+
+
+def landing(root: str) -> tuple[Any, str]:
+    """The file system and folder of the landing area of a lake."""
+    fs, path = fsspec.core.url_to_fs(root.replace("s3a://", "s3://"))
+    return fs, f"{path.rstrip('/')}/landing"
+
+
+def read_manifest(fs: Any, folder: str) -> list[Stream]:
+    """The streams of one source, as the last pull left them."""
+    if not fs.exists(f"{folder}/manifest.json"):
+        return []
+    with fs.open(f"{folder}/manifest.json", "r", encoding="utf-8") as file:
+        streams = json.load(file)["streams"]
+    return [
+        Stream(**{**stream, "pieces": [Piece(**piece) for piece in stream["pieces"]]}) for stream in streams
+    ]
+
+
+def write_manifest(fs: Any, folder: str, streams: list[Stream]) -> None:
+    """Replace the manifest in one step."""
+    text = json.dumps({"streams": [asdict(stream) for stream in streams]}, indent=1)
+    with fs.open(f"{folder}/manifest.json.new", "w", encoding="utf-8") as file:
+        file.write(text)
+    fs.mv(f"{folder}/manifest.json.new", f"{folder}/manifest.json")
+
+
+def pull(operator: Operator, root: str, now: dt.datetime) -> Pulled:
+    """Land what is new in all sources of an operator. One bad source or file does not stop the rest."""
+    pulled = Pulled()
+    for source in operator.source:
+        pull_source(operator, source, root, now, pulled)
+    return pulled
+
+
+def pull_source(operator: Operator, source: Source, root: str, now: dt.datetime, pulled: Pulled) -> None:
+    fs, area = landing(root)
+    folder = f"{area}/{operator.id}/{source.id}"
+    fs.makedirs(folder, exist_ok=True)
+    where = f"operator '{operator.id}', source '{source.id}'"
+    try:
+        source_fs, pattern = fsspec.core.url_to_fs(source.url)
+        names = [name for name in source_fs.glob(pattern) if not source_fs.isdir(name)]
+    except (OSError, ImportError, ValueError) as error:
+        pulled.problems.append(f"{where}: {source.url} cannot be listed: {error}")
+        return
+    if not names:
+        pulled.problems.append(f"{where}: no file matches {source.url}. Check the url, and who may read it.")
+        return
+    streams = read_manifest(fs, folder)
+    names.sort(key=rotation_order)
+    newest = newest_times(source_fs, names)
+    for name in names:
+        try:
+            piece = pull_file(fs, folder, source_fs, name, newest[name], source, streams, now)
+        except UnknownFormat:
+            known = ", ".join(sorted(FORMATS))
+            pulled.problems.append(
+                f"{where}: {name} is of no known format ({known}); name one with format = ..."
+            )
+            continue
+        except OSError as error:
+            pulled.problems.append(f"{where}: {name} cannot be read: {error}")
+            continue
+        if piece is not None:
+            pulled.pieces += 1
+            pulled.bytes += piece.bytes
+            if piece.damage:
+                pulled.problems.append(
+                    f"{where}: {name} is damaged: {piece.damage}. What came before it is kept."
+                )
+    write_manifest(fs, folder, streams)
+
+
+class UnknownFormat(ValueError):
+    """No format recognises the file."""
+
+
+def rotation_order(name: str) -> tuple[int, str]:
+    """Oldest first: higher rotation numbers, then dated names, then the file that is written now."""
+    rotated = ROTATED.search(name)
+    if rotated and rotated.group(1):
+        return (-int(rotated.group(1)), name)
+    return (0, name) if rotated else (1, name)
+
+
+def is_closed(name: str) -> bool:
+    """Whether no more lines will be written to a file of this name."""
+    return bool(ROTATED.search(name)) or name.endswith((".gz", ".bz2", ".xz", ".zst"))
+
+
+def pull_file(
+    fs: Any,
+    folder: str,
+    source_fs: Any,
+    name: str,
+    newest_at: dt.datetime,
+    source: Source,
+    streams: list[Stream],
+    now: dt.datetime,
+) -> Piece | None:
+    """Land what a file holds beyond its stream; None when that is nothing."""
+    with source_fs.open(name, "rb") as raw:
+        chunks = Chunks(raw)
+        head = chunks.peek(SAMPLE)
+        if not head:
+            return None
+        stream = find_stream(fs, folder, streams, source_fs, name, head)
+        kind = stream.format if stream else format_of(source, head)
+        digest = hashlib.sha256()
+        chunks.skip(stream.bytes if stream else 0, digest)
+        offset = stream.bytes if stream else 0
+        partial = f"{folder}/partial.new"
+        tail = b""
+        with fs.open(partial, "wb") as out:
+            size = 0
+            for block in chunks.lines(is_closed(name)):
+                out.write(block)
+                digest.update(block)
+                size += len(block)
+                tail = (tail + block)[-SAMPLE:]
+        if size == 0:
+            fs.rm(partial)
+            if stream:
+                stream.waiting_bytes = chunks.waiting
+            return None
+        if stream is None:
+            first_line = head.split(b"\n", 1)[0]
+            stream = Stream(
+                stream_id=hashlib.sha256(first_line).hexdigest()[:16],
+                format=kind,
+                bytes=0,
+                sha256="",
+                head=hashlib.sha256(first_line).hexdigest(),
+                head_bytes=len(first_line),
+            )
+            alike = sum(other.head == stream.head for other in streams)
+            stream.stream_id += f"-{alike + 1}" if alike else ""
+            streams.append(stream)
+        piece_id = f"{stream.stream_id}-{offset}"
+        path = f"{folder}/{piece_id}.log"
+        fs.mv(partial, path)
+        by_id = FORMATS[kind].newest_from_ids(tail) if hasattr(FORMATS[kind], "newest_from_ids") else None
+        piece = Piece(
+            piece_id=piece_id,
+            path=path,
+            offset=offset,
+            bytes=size,
+            landed_at=now.isoformat(),
+            newest_at=(by_id or newest_at).isoformat(),
+            file_name=name.rsplit("/", 1)[-1],
+            damage=chunks.damage,
+        )
+        stream.pieces.append(piece)
+        stream.bytes, stream.sha256, stream.waiting_bytes = offset + size, digest.hexdigest(), chunks.waiting
+        return piece
+
+
+def format_of(source: Source, head: bytes) -> str:
+    """The format that the source names, or the one that recognises the file."""
+    if source.format != "auto":
+        return source.format
+    name, _ = sniff(head)
+    if name is None:
+        raise UnknownFormat
+    return name
+
+
+def find_stream(
+    fs: Any, folder: str, streams: list[Stream], source_fs: Any, name: str, head: bytes
+) -> Stream | None:
+    """The longest stream that the file continues, or that already holds all of the file."""
+    for stream in sorted(streams, key=lambda stream: -stream.bytes):
+        if hashlib.sha256(head[: stream.head_bytes]).hexdigest() != stream.head:
+            continue
+        with source_fs.open(name, "rb") as raw:
+            digest = hashlib.sha256()
+            chunks = Chunks(raw)
+            read = chunks.skip(stream.bytes, digest)
+            if read == stream.bytes and digest.hexdigest() == stream.sha256:
+                return stream
+            # A shorter copy of what is landed already, such as a backup or a truncated download.
+            if read < stream.bytes and digest.hexdigest() == landed_digest(fs, stream, read):
+                return stream
+    return None
+
+
+def landed_digest(fs: Any, stream: Stream, size: int) -> str:
+    """SHA-256 of the first `size` bytes of a stream, from its landed pieces."""
+    digest = hashlib.sha256()
+    for piece in stream.pieces:
+        with fs.open(piece.path, "rb") as file:
+            while size > 0 and (block := file.read(min(CHUNK, size))):
+                digest.update(block)
+                size -= len(block)
+    return digest.hexdigest()
+
+
+class Chunks:
+    """A file's bytes, decompressed by what they are, not by what the file is called.
+
+    After lines() ended, `waiting` tells how many bytes came after the last line end, and `damage` what
+    stopped the reading before the file's end.
+    """
+
+    def __init__(self, raw: IO[bytes]) -> None:
+        self.file = decompressed(raw)
+        self.ahead = b""
+        self.damage: str | None = None
+        self.waiting = 0
+
+    def read(self, size: int) -> bytes:
+        if self.ahead:
+            block, self.ahead = self.ahead[:size], self.ahead[size:]
+            return block
+        if self.damage:
+            return b""
+        # read1 gives what is there: read would lose what came before the damage in the same block.
+        read = getattr(self.file, "read1", self.file.read)
+        try:
+            return read(size)
+        except DAMAGE as error:
+            self.damage = f"{type(error).__name__}: {error}"
+            return b""
+
+    def peek(self, size: int) -> bytes:
+        """Up to `size` bytes without moving on. Damage is met again, and told, where it stands."""
+        blocks, have = [], 0
+        while have < size and (block := self.read(min(4096, size - have))):
+            blocks.append(block)
+            have += len(block)
+        self.ahead = b"".join(blocks)
+        return self.ahead
+
+    def skip(self, size: int, digest: Any) -> int:
+        """Read `size` bytes into the digest; how many there were."""
+        read = 0
+        while read < size and (block := self.read(min(CHUNK, size - read))):
+            digest.update(block)
+            read += len(block)
+        return read
+
+    def lines(self, closed: bool) -> Iterator[bytes]:
+        """Blocks of whole lines; of a closed and undamaged file also a last line without its end."""
+        rest = bytearray()
+        while block := self.read(CHUNK):
+            rest += block
+            cut = rest.rfind(b"\n") + 1
+            if cut == 0 and len(rest) > LONGEST_LINE:
+                cut = len(rest)
+            if cut:
+                yield bytes(rest[:cut])
+                del rest[:cut]
+        if rest and closed and not self.damage:
+            yield bytes(rest)
+            rest.clear()
+        self.waiting = len(rest)
+
+
+def decompressed(raw: IO[bytes]) -> Any:
+    """The file, or a reader of what is compressed in it."""
+    magic = raw.read(6)
+    raw.seek(0)
+    kind = next((kind for start, kind in COMPRESSED.items() if magic.startswith(start)), None)
+    if kind == "gz":
+        return gzip.GzipFile(fileobj=raw)
+    if kind == "bz2":
+        return bz2.BZ2File(raw)
+    if kind == "xz":
+        return lzma.LZMAFile(raw)
+    if kind == "zst":
+        return io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True))
+    return raw
+
+
+def newest_times(fs: Any, names: list[str]) -> dict[str, dt.datetime]:
+    """For each file, a UTC time that none of its lines is newer than: for stamps without a year.
+
+    The time in a gzip header, else the file's own; and no older rotation is newer than a younger one.
+    `names` stand oldest first.
+    """
+    times: dict[str, dt.datetime] = {}
+    bound: dict[str, dt.datetime] = {}
+    for name in reversed(names):
+        modified = file_time(fs, name)
+        log = ROTATED.sub("", name)
+        times[name] = bound[log] = min(modified, bound.get(log, modified))
+    return times
+
+
+def file_time(fs: Any, name: str) -> dt.datetime:
+    """When the file was last written, UTC: its gzip header knows better than a copy's own time."""
+    with fs.open(name, "rb") as file:
+        start = file.read(8)
+    if start[:2] == b"\x1f\x8b" and len(start) == 8 and (seconds := struct.unpack("<I", start[4:])[0]):
+        return dt.datetime.fromtimestamp(seconds, dt.UTC)
+    modified = fs.modified(name)
+    return modified if modified.tzinfo else modified.replace(tzinfo=dt.UTC)

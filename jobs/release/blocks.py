@@ -1,0 +1,101 @@
+"""What a page is made of: sections of blocks, each a picture or bars with their table and their CSV."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from markupsafe import Markup
+
+
+@dataclass(frozen=True)
+class Part:
+    """A piece of a bar, in percent of its width. kind: certain, undecided, other, rest, range or dot."""
+
+    kind: str
+    start: float
+    width: float
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell of a table. sub: a smaller second line; bar: parts drawn beside the text."""
+
+    text: str
+    sub: str = ""
+    bar: tuple[Part, ...] | None = None
+    tone: str = ""  # muted, strong, good or bad
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column's heading. kind: text or number; minor ones are left out on a phone."""
+
+    name: str
+    kind: str = "number"
+    is_minor: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """The first cell of each row is its heading. total: how many rows there are where only some show."""
+
+    caption: str
+    columns: list[Column]
+    rows: list[list[Cell]]
+    total: int | None = None
+
+
+@dataclass(frozen=True)
+class Picture:
+    """SVG for wide screens and, where another shape is needed, for narrow ones."""
+
+    svg: Markup
+    narrow: Markup | None = None
+    heading: str = ""
+
+
+@dataclass(frozen=True)
+class Block:
+    """One figure. csv: the name of the file that holds its numbers; half: two fit beside each other."""
+
+    heading: str
+    table: Table
+    csv: str
+    pictures: list[Picture] = field(default_factory=list)
+    note: str = ""
+    half: bool = False
+
+
+@dataclass(frozen=True)
+class Section:
+    """finding: what the figures say, in one or two sentences. missing: what there is no figure for."""
+
+    id: str
+    title: str
+    finding: str
+    blocks: list[Block] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    legend: list[tuple[str, str]] = field(default_factory=list)
+
+
+def stacked(*parts: tuple[str, float], scale: float) -> tuple[Part, ...]:
+    """Parts one after the other, in units of which `scale` fill the bar."""
+    placed, start = [], 0.0
+    for kind, size in parts:
+        if size > 0 and scale > 0:
+            placed.append(Part(kind, round(100 * start / scale, 3), round(100 * size / scale, 3)))
+        start += size
+    return tuple(placed)
+
+
+def interval(low: float, middle: float, high: float, scale: float) -> tuple[Part, ...]:
+    """A range with its middle marked."""
+    if scale <= 0:
+        return ()
+    low, middle, high = (round(100 * value / scale, 3) for value in (low, middle, high))
+    return Part("range", low, round(high - low, 3)), Part("dot", middle, 0)
+
+
+def number(text: str, tone: str = "") -> Cell:
+    return Cell(text, tone=tone)

@@ -1,0 +1,281 @@
+"""The few figures that the report needs: counted by Spark over the whole lake, small when they arrive.
+
+Every figure but `volume` is of inbound and internal traffic, in units of the measure `attempted`. What a
+lake may hold many of (countries, networks, routes) is cut to the largest, by certain spam; the rest of the
+countries stands as `_O`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from jobs.release.words import OTHER, UNKNOWN, reference
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame
+
+DEFINITION = "OPERATOR"
+MEASURE = "attempted"
+COUNTED = ("inbound", "internal")
+TOP_COUNTRIES, TOP_NETWORKS, TOP_ORIGINS, TOP_DESTINATIONS = 12, 10, 7, 7
+
+TEXT, WHOLE, MONEY = pl.String, pl.Int64, pl.Decimal(20, 4)
+SUMS = {"units": WHOLE, "spam_certain": WHOLE, "spam_possible": WHOLE}
+# What gather() gives and build() takes.
+FIGURES: dict[str, dict[str, pl.DataType | type[pl.DataType]]] = {
+    # Operators, channels, directions and definitions: all traffic, outbound and transit too.
+    "volume": {
+        "operator_id": TEXT,
+        "channel_code": TEXT,
+        "direction_code": TEXT,
+        "definition_code": TEXT,
+        **SUMS,
+    },
+    "days": {
+        "operator_id": TEXT,
+        "channel_code": TEXT,
+        "first_date": pl.Date,
+        "last_date": pl.Date,
+        "day_count": WHOLE,
+    },
+    "daily": {"channel_code": TEXT, "period_date": pl.Date, **SUMS},
+    "types": {"channel_code": TEXT, "spam_type_code": TEXT, **SUMS},
+    # origin_kind says which origin it is: observed, or claimed where a channel has none observed.
+    "routes": {
+        "channel_code": TEXT,
+        "origin_kind": TEXT,
+        "origin_code": TEXT,
+        "inbound_link_code": TEXT,
+        "destination_code": TEXT,
+        **SUMS,
+    },
+    "countries": {"channel_code": TEXT, "source_country_code": TEXT, "country_count": WHOLE, **SUMS},
+    "networks": {
+        "channel_code": TEXT,
+        "source_network": TEXT,
+        "source_asn": WHOLE,
+        "source_country_code": TEXT,
+        **SUMS,
+    },
+    "stages": {"channel_code": TEXT, "stage_code": TEXT, "outcome_code": TEXT, **SUMS},
+    "effort": {
+        "channel_code": TEXT,
+        "countermeasure_code": TEXT,
+        "strategy_code": TEXT,
+        "units_examined": WHOLE,
+        "units_acted": WHOLE,
+        "is_examined_derived": pl.Boolean,
+        "filter_us": WHOLE,
+    },
+    # The last month of each operator: points of a simulated total cannot be added over months.
+    "costs": {
+        "operator_id": TEXT,
+        "period_code": TEXT,
+        "channel_code": TEXT,
+        "countermeasure_code": TEXT,
+        "cost_component_code": TEXT,
+        "currency_code": TEXT,
+        "amount_p05": MONEY,
+        "amount_p50": MONEY,
+        "amount_p95": MONEY,
+        "is_lower_bound": pl.Boolean,
+        "day_count": WHOLE,
+    },
+    "coverage": {
+        "operator_id": TEXT,
+        "format_code": TEXT,
+        "file_count": WHOLE,
+        "line_count": WHOLE,
+        "record_count": WHOLE,
+        "ignored_count": WHOLE,
+        "quarantined_count": WHOLE,
+        "late_count": WHOLE,
+    },
+}
+
+
+def gather(read: Callable[[str], DataFrame]) -> dict[str, pl.DataFrame]:
+    """All figures of FIGURES, from the tables that `read` returns by name."""
+    volume, source = read("gold.spam_volume_daily"), read("gold.spam_source_daily")
+    types, route = read("gold.spam_type_daily"), read("gold.spam_route_daily")
+    countries, networks = sources(counted(source))
+    frames = {
+        "volume": volume.filter(measured()).groupBy(keys_of("volume")).agg(*sums()),
+        "days": days(volume),
+        "daily": counted(volume).groupBy(keys_of("daily")).agg(*sums()),
+        "types": counted(types).groupBy(keys_of("types")).agg(*sums()),
+        "routes": routes(counted(route, has_stage=False)),
+        "countries": countries,
+        "networks": networks,
+        "stages": counted(volume).groupBy(keys_of("stages")).agg(*sums()),
+        "effort": effort(read("gold.countermeasure_effort_daily")),
+        "costs": latest(read("gold.countermeasure_cost_monthly")),
+        "coverage": coverage(read("bronze.file")),
+    }
+    return {name: to_polars(name, frame) for name, frame in frames.items()}
+
+
+def keys_of(figure: str) -> list[str]:
+    return [column for column in FIGURES[figure] if column not in SUMS]
+
+
+def to_polars(figure: str, frame: DataFrame) -> pl.DataFrame:
+    table = pl.from_arrow(frame.select(*FIGURES[figure]).toArrow())
+    assert isinstance(table, pl.DataFrame)
+    return table.cast(FIGURES[figure]).sort(pl.all())  # type: ignore[arg-type]
+
+
+def sums() -> list[Column]:
+    from pyspark.sql import functions as F
+
+    return [F.sum(column).alias(column) for column in SUMS]
+
+
+def measured(has_stage: bool = True) -> Column:
+    """Whether a row is in the permitted sum, by unit, stage and outcome, at its day.
+
+    A table without stages takes the units whose every cell is in the sum.
+    """
+    from pyspark.sql import functions as F
+
+    windows: dict[tuple[str, str], list[dict[str, str]]] = defaultdict(list)
+    for row in reference("measure"):
+        if row["measure_code"] == MEASURE:
+            windows[row["valid_from"], row["valid_to"]].append(row)
+    condition = F.lit(False)
+    for (start, end), rows in windows.items():
+        if has_stage:
+            cells = [
+                f"{r['unit_code']}|{r['stage_code']}|{r['outcome_code']}" for r in rows if is_included(r)
+            ]
+            inside = F.concat_ws("|", "unit_code", "stage_code", "outcome_code").isin(cells)
+        else:
+            partly = {r["unit_code"] for r in rows if not is_included(r)}
+            inside = F.col("unit_code").isin(sorted({r["unit_code"] for r in rows} - partly))
+        valid = F.col("period_date") >= F.lit(dt.date.fromisoformat(start))
+        if end:
+            valid &= F.col("period_date") < F.lit(dt.date.fromisoformat(end))
+        condition |= inside & valid
+    return condition
+
+
+def is_included(row: dict[str, str]) -> bool:
+    return row["is_included"] == "true"
+
+
+def counted(table: DataFrame, has_stage: bool = True) -> DataFrame:
+    """What totals over operators add: inbound and internal, by the operators' own definition of spam."""
+    from pyspark.sql import functions as F
+
+    mine = F.col("direction_code").isin(*COUNTED) & (F.col("definition_code") == DEFINITION)
+    return table.filter(mine & measured(has_stage))
+
+
+def days(volume: DataFrame) -> DataFrame:
+    from pyspark.sql import functions as F
+
+    return volume.groupBy("operator_id", "channel_code").agg(
+        F.min("period_date").alias("first_date"),
+        F.max("period_date").alias("last_date"),
+        F.countDistinct("period_date").alias("day_count"),
+    )
+
+
+def largest(frame: DataFrame, column: str, top: int) -> DataFrame:
+    """channel_code and the `top` known values of the column with the most certain spam."""
+    from pyspark.sql import Window
+    from pyspark.sql import functions as F
+
+    order = Window.partitionBy("channel_code").orderBy(F.desc("spam_certain"), F.desc("units"), column)
+    ranked = frame.filter(F.col(column) != UNKNOWN).groupBy("channel_code", column).agg(*sums())
+    kept = ranked.withColumn("rank", F.row_number().over(order)).filter(F.col("rank") <= top)
+    return kept.select("channel_code", column, F.lit(True).alias("is_kept"))
+
+
+def cut(frame: DataFrame, column: str, top: int) -> DataFrame:
+    """The frame with all but the largest known values of the column put under _O."""
+    from pyspark.sql import functions as F
+
+    joined = frame.join(F.broadcast(largest(frame, column, top)), ["channel_code", column], "left")
+    stays = F.col("is_kept") | (F.col(column) == UNKNOWN)
+    return joined.withColumn("whole", F.col(column)).withColumn(
+        column, F.when(stays, F.col(column)).otherwise(F.lit(OTHER))
+    )
+
+
+def routes(route: DataFrame) -> DataFrame:
+    """Origin, inbound link and destination. An SMS has no address: its origin is that of its number."""
+    from pyspark.sql import functions as F
+
+    known = route.filter(F.col("origin_observed_code") != UNKNOWN).select("channel_code").distinct()
+    is_observed = F.col("channel_code").isin([row.channel_code for row in known.collect()])
+    placed = route.select(
+        "*",
+        F.when(is_observed, "observed").otherwise("claimed").alias("origin_kind"),
+        F.when(is_observed, F.col("origin_observed_code"))
+        .otherwise(F.col("origin_claimed_code"))
+        .alias("origin_code"),
+    )
+    keys = keys_of("routes")
+    small = placed.groupBy(keys).agg(*sums())
+    small = cut(small, "origin_code", TOP_ORIGINS).drop("is_kept", "whole")
+    return cut(small, "destination_code", TOP_DESTINATIONS).groupBy(keys).agg(*sums())
+
+
+def sources(source: DataFrame) -> tuple[DataFrame, DataFrame]:
+    """Countries, and networks of known address."""
+    from pyspark.sql import Window
+    from pyspark.sql import functions as F
+
+    by_country = source.groupBy("channel_code", "source_country_code").agg(*sums())
+    countries = (
+        cut(by_country, "source_country_code", TOP_COUNTRIES)
+        .groupBy("channel_code", "source_country_code")
+        .agg(F.countDistinct("whole").alias("country_count"), *sums())
+    )
+    order = Window.partitionBy("channel_code").orderBy(
+        F.desc("spam_certain"), F.desc("units"), "source_network", "source_asn", "source_country_code"
+    )
+    by_network = (
+        source.filter(F.col("source_network") != UNKNOWN)
+        .groupBy("channel_code", "source_network", "source_asn", "source_country_code")
+        .agg(*sums())
+    )
+    return countries, by_network.withColumn("rank", F.row_number().over(order)).filter(
+        F.col("rank") <= TOP_NETWORKS
+    )
+
+
+def effort(table: DataFrame) -> DataFrame:
+    from pyspark.sql import functions as F
+
+    return table.groupBy("channel_code", "countermeasure_code").agg(
+        F.min("strategy_code").alias("strategy_code"),
+        F.sum("units_examined").alias("units_examined"),
+        F.sum("units_acted").alias("units_acted"),
+        F.bool_or("is_examined_derived").alias("is_examined_derived"),
+        F.sum("filter_us").alias("filter_us"),
+    )
+
+
+def latest(cost: DataFrame) -> DataFrame:
+    """The rows of each operator's last month."""
+    from pyspark.sql import functions as F
+
+    last = cost.groupBy("operator_id").agg(F.max("period_code").alias("period_code"))
+    return cost.join(F.broadcast(last), ["operator_id", "period_code"])
+
+
+def coverage(file: DataFrame) -> DataFrame:
+    from pyspark.sql import functions as F
+
+    counts = ("line_count", "record_count", "ignored_count", "quarantined_count", "late_count")
+    return file.groupBy("operator_id", "format_code").agg(
+        F.countDistinct("stream_id").alias("file_count"),
+        *(F.sum(F.coalesce(column, F.lit(0))).alias(column) for column in counts),
+    )

@@ -1,0 +1,416 @@
+"""The only way in: read → transform → conform → validate → overwrite, stage by stage.
+
+bronze takes what was landed. silver takes the batches that no finished silver run has taken, reads
+bronze around their days, and computes every day that they may touch. gold computes the days whose
+silver changed. A stage computes all of its tables and validates all before it writes one; it replaces
+exactly the operator-periods whose rows changed, each table in one transaction, and last adds its row to
+meta.run, which names the versions that belong together. A stage that is killed leaves no such row, and
+the next run does it again with the same result.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import importlib
+import subprocess
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from expectations import domain, suites
+from jobs import checks, ingest
+from jobs.config import Observatory, Operator
+from jobs.contracts import conform, contract, reference_digest, struct_type
+from jobs.errors import ValidationHeld
+from jobs.lake import Lake, periods_predicate
+
+STAGES = ("bronze", "silver", "gold")
+SILVER = ("silver.transmission", "silver.verdict", "silver.message")
+GOLD_DAILY = (
+    "gold.spam_volume_daily",
+    "gold.spam_type_daily",
+    "gold.spam_source_daily",
+    "gold.spam_route_daily",
+    "gold.countermeasure_effort_daily",
+)
+GOLD_MONTHLY = ("gold.countermeasure_cost_monthly",)
+GOLD = GOLD_DAILY + GOLD_MONTHLY
+# The longest life of a message in any format, in days (Postfix).
+LOOKBACK = 6
+# Small Delta writes wait on the file system more than on the processor.
+WRITERS = 4
+
+Periods = dict[str, set[str]]
+State = dict[tuple[str, str, str], tuple[str, str]]
+
+
+@dataclass
+class Run:
+    """One run: what it works on, and what it did."""
+
+    lake: Lake
+    settings: Observatory
+    operators: list[Operator]
+    run_id: str
+    since: dt.date | None = None
+    until: dt.date | None = None
+    say: Callable[[str], None] = print
+    batches: list[str] = field(default_factory=list)
+    changed: dict[str, Periods] = field(default_factory=dict)
+    results: list[suites.Result] = field(default_factory=list)
+
+
+def run(work: Run, stages: Iterable[str] = STAGES) -> None:
+    """Do the stages in order. Raises ValidationHeld when a rule holds a stage back."""
+    for stage in stages:
+        {"bronze": bronze, "silver": silver, "gold": gold}[stage](work)
+
+
+def bronze(work: Run) -> None:
+    started = now()
+    work.say("bronze: parsing what was landed")
+    work.batches = ingest.ingest(work.lake, work.settings, work.operators, f"{started:%Y%m%dT%H%M%S.%f}")
+    if work.batches:
+        tables = [f"bronze.{name}" for name in ("file", "quarantine", "postfix", "rspamd", "kannel")]
+        finish(work, "bronze", started, [table for table in tables if work.lake.exists(table)], [])
+
+
+def silver(work: Run) -> None:
+    started = now()
+    lake = work.lake
+    batches, windows = pending(work)
+    if not windows:
+        work.say("silver: nothing new")
+        return
+    work.say(f"silver: {len(batches)} new batch(es), {', '.join(sorted(windows))}")
+    check_ledger(work)
+    reach = dt.timedelta(days=LOOKBACK)
+    inputs = around(windows, reach * 2 + dt.timedelta(days=1), reach, "event_date")
+    bounds = around(windows, reach, reach, "period_date")
+    frames: dict[str, DataFrame] = {}
+    for table in SILVER:
+        read = {
+            name: lake.read(name).filter(inputs)
+            for name in contract(table).reads
+            if name.startswith("bronze.")
+        }
+        frames[table] = compute(work, table, read | frames).persist()
+    fingerprints = {
+        table: checks.fingerprints(frame.filter(bounds), table, checks.row_rules(contract(table)))
+        for table, frame in frames.items()
+    }
+    known = state(lake, SILVER)
+    partitions = []
+    for table in SILVER:
+        candidates = {key for key in known if key[0] == table and in_windows(key[1], key[2], windows, reach)}
+        changed, rows = differing(table, fingerprints[table], known, candidates, {})
+        partitions += rows
+        replace(work, table, frames[table], changed)
+    finish(work, "silver", started, SILVER, partitions, batches)
+    for frame in frames.values():
+        frame.unpersist()
+
+
+def gold(work: Run) -> None:
+    started = now()
+    lake = work.lake
+    silver_state = state(lake, ("silver.message",))
+    gold_state = state(lake, GOLD_DAILY[:1])
+    digest = reference_digest() + str([operator.model_dump() for operator in work.settings.operator])
+    inputs = {
+        (operator, day): fingerprint(f"{checksum}/{digest}")
+        for (_, operator, day), (checksum, _) in silver_state.items()
+        if wanted(work, operator, day)
+    }
+    stale: Periods = {}
+    for (operator, day), checksum in inputs.items():
+        if gold_state.get((GOLD_DAILY[0], operator, day), ("", ""))[1] != checksum:
+            stale.setdefault(operator, set()).add(day)
+    if not stale:
+        work.say("gold: nothing new")
+        return
+    work.say(f"gold: {sum(map(len, stale.values()))} operator-day(s)")
+    versions = lake.versions()
+    days = periods_predicate("period_date", None, stale)
+    message = lake.read("silver.message", versions["silver.message"]).filter(days).persist()
+    frames = {table: compute(work, table, {"silver.message": message}).persist() for table in GOLD_DAILY}
+    months = {operator: {day[:7] for day in of_operator} for operator, of_operator in stale.items()}
+    effort = "gold.countermeasure_effort_daily"
+    of_month = overlaid(lake, effort, frames[effort], days, months, versions.get(effort))
+    for table in GOLD_MONTHLY:
+        frames[table] = compute(work, table, {effort: of_month}).persist()
+    gate(work, frames)
+    known = state(lake, GOLD)
+    partitions = []
+    writes = []
+    for table in GOLD:
+        periods = months if table in GOLD_MONTHLY else stale
+        candidates = {
+            (table, operator, period) for operator, of_operator in periods.items() for period in of_operator
+        }
+        prints = checks.fingerprints(frames[table], table)
+        changed, rows = differing(table, prints, known, candidates, inputs)
+        partitions += rows
+        writes.append((table, changed))
+    with ThreadPoolExecutor(WRITERS) as pool:
+        list(pool.map(lambda write: replace(work, write[0], frames[write[0]], write[1]), writes))
+    finish(work, "gold", started, GOLD, partitions)
+    for frame in [message, *frames.values()]:
+        frame.unpersist()
+
+
+def pending(work: Run) -> tuple[list[str], dict[str, tuple[dt.date, dt.date]]]:
+    """The batches that no finished silver run has taken, and for each operator the days of their
+    records; days that were asked for count too. Closed days are left out."""
+    lake = work.lake
+    if not lake.exists("bronze.file"):
+        return [], {}
+    taken = set()
+    if lake.exists("meta.run"):
+        rows = (
+            lake.read("meta.run")
+            .filter("stage_name = 'silver'")
+            .select(F.explode("ingest_ids").alias("id"))
+            .collect()
+        )
+        taken = {row.id for row in rows}
+    per_batch = (
+        lake.read("bronze.file")
+        .groupBy("operator_id", "ingest_id")
+        .agg(F.min("first_event_date").alias("first"), F.max("last_event_date").alias("last"))
+        .collect()
+    )
+    mine = {operator.id for operator in work.operators}
+    newest: dict[str, dt.date] = {}
+    windows: dict[str, tuple[dt.date, dt.date]] = {}
+    batches = set()
+    for row in sorted(per_batch, key=lambda row: row.ingest_id):
+        if row.first is None:
+            batches |= {row.ingest_id} - taken
+            continue
+        closed = newest.get(row.operator_id, row.first) - dt.timedelta(days=work.settings.lake.open_days)
+        newest[row.operator_id] = max(newest.get(row.operator_id, row.last), row.last)
+        if row.operator_id not in mine:
+            continue
+        forced = work.since is not None or work.until is not None
+        if row.ingest_id in taken and not forced:
+            continue
+        batches |= {row.ingest_id} - taken
+        first, last = max(row.first, closed), row.last
+        if forced:
+            first, last = max(first, work.since or first), min(last, work.until or last)
+        if first > last:
+            continue
+        before = windows.get(row.operator_id, (first, last))
+        windows[row.operator_id] = (min(before[0], first), max(before[1], last))
+    return sorted(batches), windows
+
+
+def around(
+    windows: dict[str, tuple[dt.date, dt.date]], before: dt.timedelta, after: dt.timedelta, column: str
+) -> str:
+    """A predicate: each operator's days, and so many before and after."""
+    parts = [
+        f"(operator_id = '{operator}' AND {column} BETWEEN DATE '{first - before}' AND DATE '{last + after}')"
+        for operator, (first, last) in sorted(windows.items())
+    ]
+    return " OR ".join(parts)
+
+
+def in_windows(
+    operator: str, day: str, windows: dict[str, tuple[dt.date, dt.date]], reach: dt.timedelta
+) -> bool:
+    if operator not in windows:
+        return False
+    first, last = windows[operator]
+    return first - reach <= dt.date.fromisoformat(day) <= last + reach
+
+
+def wanted(work: Run, operator: str, day: str) -> bool:
+    if operator not in {each.id for each in work.operators}:
+        return False
+    date = dt.date.fromisoformat(day)
+    return (work.since or date) <= date <= (work.until or date)
+
+
+def compute(work: Run, table: str, have: dict[str, DataFrame]) -> DataFrame:
+    """The table's frame: its job's transform over the tables that its contract reads."""
+    about = contract(table)
+    job = importlib.import_module(f"jobs.{about.layer}.{about.name}")
+    inputs = {}
+    for name in about.reads:
+        parameter = name.split(".")[1]
+        inputs[parameter] = have[name] if name in have else read_reference(work, name)
+    return conform(job.transform(**inputs), table)
+
+
+def read_reference(work: Run, table: str) -> DataFrame:
+    """A reference table: what the settings say of operators, or a dated CSV."""
+    spark = work.lake.spark
+    if table == "ref.operator":
+        location = work.settings.location
+        rows = [
+            (
+                each.id, each.name, each.country, each.holding, each.currency, each.subscribers, each.domains,
+                each.networks, each.number_prefixes, [(link.name, link.kind) for link in each.link],
+                location.ranges if location else None,
+            )
+            for each in work.settings.operator
+        ]  # fmt: skip
+        return spark.createDataFrame(rows, struct_type(table))
+    if table == "ref.fixed_cost":
+        rows = [
+            (
+                each.id, cost.name, cost.countermeasure, cost.channel, float(cost.low), float(cost.central),
+                float(cost.high), each.currency, cost.per,
+            )
+            for each in work.settings.operator
+            for cost in each.fixed_cost
+        ]  # fmt: skip
+        return spark.createDataFrame(rows, struct_type(table))
+    return work.lake.read(table)
+
+
+def overlaid(
+    lake: Lake, table: str, fresh: DataFrame, days: str, months: Periods, version: int | None
+) -> DataFrame:
+    """The table's rows of whole months, with the fresh days in place of the stored ones."""
+    if version is None:
+        return fresh
+    of_month = " OR ".join(
+        f"(operator_id = '{operator}' AND date_format(period_date, 'yyyy-MM') = '{month}')"
+        for operator, of_operator in sorted(months.items())
+        for month in sorted(of_operator)
+    )
+    return lake.read(table, version).filter(f"({of_month}) AND NOT ({days})").unionByName(fresh)
+
+
+def gate(work: Run, frames: dict[str, DataFrame]) -> None:
+    """Validate every table of the step, and the tables against each other; hold all if one rule fails."""
+    work.say("gold: validating")
+    for table, frame in frames.items():
+        work.results += suites.validate(frame, table, suites.contract_rules(table), contract(table).key)
+    for rule in domain.GOLD:
+        beside = rule.frame(*(frames[table] for table in rule.tables))
+        work.results += suites.validate(beside, rule.table, rule.rules, rule.key)
+    keep(work)
+
+
+def check_ledger(work: Run) -> None:
+    """The ledger adds up, and quarantine stays under its limit, before silver trusts bronze."""
+    rule = domain.ledger_rules(work.settings.limits.quarantined_pct)
+    beside = rule.frame(work.lake.read("bronze.file")).persist()
+    work.results += suites.validate(beside, rule.table, rule.rules, rule.key)
+    beside.unpersist()
+    keep(work)
+
+
+def keep(work: Run) -> None:
+    """Keep the results so far; raise if a rule was broken."""
+    if "://" not in work.lake.root:
+        suites.keep(work.results, Path(work.lake.root) / "_validation", work.run_id)
+    broken = [result for result in work.results if not result.is_held]
+    if broken:
+        raise ValidationHeld(
+            "\n".join(
+                checks.message(each.table, each.rule, each.violations, list(each.examples)) for each in broken
+            )
+        )
+
+
+def state(lake: Lake, tables: Iterable[str]) -> State:
+    """For each table, operator and period: checksum, and checksum of what it was computed from."""
+    if not lake.exists("meta.run"):
+        return {}
+    latest = (
+        lake.read("meta.run")
+        .select("finished_at", F.explode("partitions").alias("p"))
+        .filter(F.col("p.table_name").isin(list(tables)))
+        .groupBy("p.table_name", "p.operator_id", "p.period")
+        .agg(F.max_by(F.struct("p.row_count", "p.checksum", "p.input_checksum"), "finished_at").alias("last"))
+        .collect()
+    )
+    return {
+        (row.table_name, row.operator_id, row.period): (
+            f"{row.last.row_count}:{row.last.checksum}",
+            row.last.input_checksum,
+        )
+        for row in latest
+    }
+
+
+def differing(
+    table: str,
+    fingerprints: dict[tuple[str, str], checks.Fingerprint],
+    known: State,
+    candidates: set[tuple[str, str, str]],
+    inputs: dict[tuple[str, str], str],
+) -> tuple[Periods, list[tuple[Any, ...]]]:
+    """The operator-periods whose rows are not those on record, and what to record of all."""
+    changed: Periods = {}
+    rows = []
+    gone = {(operator, period): checks.Fingerprint(0, "") for _, operator, period in candidates}
+    for (operator, period), found in sorted((gone | fingerprints).items()):
+        before, input_before = known.get((table, operator, period), ("0:", ""))
+        input_now = inputs.get((operator, period), "")
+        is_new = before != f"{found.rows}:{found.checksum}"
+        if is_new:
+            changed.setdefault(operator, set()).add(period)
+        if is_new or input_before != input_now:
+            rows.append((table, operator, period, found.rows, found.checksum, input_now))
+    return changed, rows
+
+
+def replace(work: Run, table: str, frame: DataFrame, changed: Periods) -> None:
+    """Replace exactly the operator-periods that changed, in one transaction."""
+    about = contract(table)
+    work.changed[table] = changed
+    if not changed:
+        return
+    assert about.period is not None
+    kind = struct_type(table)[about.period].dataType
+    where = periods_predicate(about.period, kind, changed)
+    # One file an operator-period: what is written together is read together.
+    rows = frame.filter(where).repartition(*about.partition_by)
+    work.lake.replace(rows, table, where, {"run_id": work.run_id})
+
+
+def finish(
+    work: Run,
+    stage: str,
+    started: dt.datetime,
+    tables: Iterable[str],
+    partitions: list[tuple[Any, ...]],
+    batches: list[str] | None = None,
+) -> None:
+    """Add the stage's row to meta.run: from here on its tables are what readers see."""
+    lake = work.lake
+    versions = [(table, lake.version(table)) for table in tables if lake.exists(table)]
+    taken = work.batches if batches is None else batches
+    row = (work.run_id, stage, started, now(), revision(), taken, versions, partitions)
+    lake.append(lake.spark.createDataFrame([row], struct_type("meta.run")), "meta.run")
+
+
+def revision() -> str:
+    """The code's revision, if it runs from a clone."""
+    git = subprocess.run(
+        ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"],
+        capture_output=True,
+        text=True,
+    )
+    return git.stdout.strip() or "unknown"
+
+
+def fingerprint(text: str) -> str:
+
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)

@@ -1,0 +1,65 @@
+"""The SparkSession: one way to make it, for every stage, test and cluster."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+
+from jobs import toolchain
+from jobs.config import Spark
+
+
+LOG4J = Path(__file__).with_name("log4j2.properties")
+
+
+def open_session(settings: Spark, name: str = "spam-observatory") -> SparkSession:
+    """Start Spark with Delta, or take the session that is running.
+
+    Inside spark-submit the master and memory come from there; `settings.conf` always applies.
+    """
+    submitted = "SPARK_ENV_LOADED" in os.environ or "PYSPARK_GATEWAY_PORT" in os.environ
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    # A kernel has its worker to itself: Spark's tasks are the parallelism.
+    os.environ.setdefault("POLARS_MAX_THREADS", "1")
+    if not submitted:
+        os.environ["JAVA_HOME"] = str(toolchain.java_home())
+    builder = SparkSession.builder.appName(name)
+    for key, value in session_conf(settings, submitted).items():
+        builder = builder.config(key, value)
+    session = builder.getOrCreate()
+    session.sparkContext.setLogLevel("ERROR")
+    return session
+
+
+def session_conf(settings: Spark, submitted: bool = False) -> dict[str, str]:
+    """Every Spark setting that differs from Spark's own default, with its reason."""
+    conf = {
+        "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+        "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+        "spark.sql.session.timeZone": "UTC",
+        # Logs and tables here are small beside Delta's default of 50 snapshot partitions.
+        "spark.databricks.delta.snapshotPartitions": "2",
+        # Enough to start from; adaptive execution joins the small ones.
+        "spark.sql.shuffle.partitions": "8",
+        "spark.sql.adaptive.advisoryPartitionSizeInBytes": "32m",
+        # Kernels want few large batches.
+        "spark.sql.execution.arrow.maxRecordsPerBatch": "100000",
+        "spark.sql.execution.pythonUDF.arrow.enabled": "true",
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+    }
+    if not submitted:
+        conf |= {
+            "spark.master": settings.master,
+            "spark.driver.memory": settings.driver_memory,
+            # Warnings that no user can act on stay off the terminal.
+            "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile=file:{LOG4J}",
+            "spark.driver.bindAddress": "127.0.0.1",
+            "spark.driver.host": "127.0.0.1",
+            "spark.jars": ",".join(str(jar) for jar in toolchain.jars()),
+            "spark.sql.warehouse.dir": str(toolchain.HOME / "warehouse"),
+        }
+    return conf | {key: str(value) for key, value in settings.conf.items()}

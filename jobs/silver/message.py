@@ -1,0 +1,354 @@
+"""silver.message: one row per message and recipient, or per attempt refused before a message existed.
+
+Hops through filters are folded into the message that came in, temporary refusals into what followed
+them, verdicts joined, attributes derived. Counting rules: README, "What is counted".
+"""
+
+from __future__ import annotations
+
+from functools import reduce
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+# The higher in this list, the more an outcome says of a message that has several.
+PRECEDENCE = [
+    "delivered",
+    "tagged",
+    "quarantined",
+    "discarded",
+    "rejected",
+    "bounced",
+    "expired",
+    "deferred",
+    "queued",
+]
+# Not messages of anyone: the server's own bounces, and reports of spam, which are complaints.
+NOT_COUNTED = ["dsn", "report"]
+# Actions of a filter that mark a message and let it through.
+TAGGING = ["add header", "rewrite subject"]
+UNDELIVERED = ["bounced", "deferred", "expired"]
+# Clocks of a mail server and its filter may differ by this much.
+CLOCK_SLACK = F.expr("INTERVAL 10 MINUTES")
+FOLDING = F.expr("INTERVAL 24 HOURS")
+# A hand-off that carries only the message-id is believed this long.
+HANDOFF = F.expr("INTERVAL 1 HOUR")
+
+VERIFIED = ["R_SPF_ALLOW", "R_DKIM_ALLOW", "DMARC_POLICY_ALLOW"]
+FILE = ["operator_id", "queue_key", "first_at"]
+RECIPIENT = ["recipient_hash", "recipient_domain", "is_own_recipient"]
+TRIPLE = ["operator_id", "client_network", "sender_hash", "recipient_hash"]
+ATTRIBUTES = {
+    "is_bulk": "boolean",
+    "commercial_code": "string",
+    "consent_code": "string",
+    "is_optout_present": "boolean",
+    "is_sender_identified": "boolean",
+    "is_header_forged": "boolean",
+    "is_recipient_natural": "boolean",
+    "is_malicious": "boolean",
+}
+
+
+def transform(transmission: DataFrame, verdict: DataFrame, attribute_rule: DataFrame) -> DataFrame:
+    counted = transmission.filter(~F.coalesce("entry_code", F.lit("")).isin(NOT_COUNTED))
+    messages = with_verdicts(fold_hops(counted), verdict)
+    decided = decide(name_all_recipients(messages))
+    settled = fold_temporary_refusals(decided)
+    attributed = settled.select("*", *attributes(attribute_rule))
+    return mark_message_rows(attributed.withColumn("direction_code", direction()))
+
+
+def fold_hops(transmission: DataFrame) -> DataFrame:
+    """One row per recipient of the message that came in, with the outcome of its last hop."""
+    links = hops(transmission)
+    placed = transmission.join(links, on=FILE, how="left")
+    alone = F.col("root_key").isNull() & ~F.col("is_handoff")
+    whole = F.struct(*transmission.columns)
+    root = F.struct(
+        F.coalesce("root_key", "queue_key").alias("key"), F.coalesce("root_at", "first_at").alias("at")
+    )
+    depth = F.coalesce("depth", F.lit(0))
+    folded = (
+        placed.filter(~alone)
+        .groupBy("operator_id", root.alias("root"), "recipient_hash")
+        .agg(
+            F.min(depth).alias("least"),
+            F.min_by(whole, depth).alias("first"),
+            F.max_by(whole, depth).alias("last"),
+            F.max("last_at").alias("last_at"),
+            F.sum("try_count").alias("try_count"),
+        )
+        # A recipient that only a later hop has is an alias that was expanded there: not counted.
+        .filter("least = 0")
+    )
+    from_last = [
+        "stage_code",
+        "outcome_code",
+        "outbound_link_id",
+        "outbound_link_code",
+        "reply_code",
+        "dsn_code",
+    ]
+    from_last += ["countermeasure_code", "strategy_code", "is_antispam"]
+    own = ["last_at", "try_count", "operator_id", "recipient_hash"]
+    columns = [
+        F.col(name)
+        if name in own
+        else F.col(f"{'last' if name in from_last else 'first'}.{name}").alias(name)
+        for name in transmission.columns
+    ]
+    return placed.filter(alone).select(transmission.columns).unionByName(folded.select(columns))
+
+
+def hops(transmission: DataFrame) -> DataFrame:
+    """For each queue file that is a later hop: `root_key` and `root_at` of the first, and its `depth`.
+
+    A hop is known by the queue id that the re-injecting client names, by the queue id that the filter
+    answered with, or, through a pipe, by its message-id alone.
+    """
+    parents = transmission.filter("is_handoff").select(
+        "operator_id",
+        F.col("queue_key").alias("parent_key"),
+        F.col("first_at").alias("parent_at"),
+        F.col("last_at").alias("parent_last"),
+        "next_queue_key",
+        F.col("message_id_hash").alias("parent_id"),
+    )
+    children = transmission.filter(F.col("previous_queue_key").isNotNull() | F.col("is_own_client")).select(
+        *FILE, "previous_queue_key", "message_id_hash", "entry_code"
+    )
+    in_time = F.col("first_at").between(F.col("parent_at"), F.col("parent_last") + CLOCK_SLACK)
+    of_one = parents.operator_id == children.operator_id
+    by_name = of_one & (parents.parent_key == children.previous_queue_key)
+    by_answer = of_one & (parents.next_queue_key == children.queue_key)
+    by_message = (
+        of_one
+        & (parents.parent_id == children.message_id_hash)
+        & (F.col("entry_code") == "pickup")
+        & F.col("next_queue_key").isNull()
+        & (F.col("first_at") <= F.col("parent_last") + HANDOFF)
+    )
+    found = [
+        children.join(
+            parents, on=on & in_time & (F.col("parent_key") != F.col("queue_key")), how="inner"
+        ).select(children.operator_id, "queue_key", "first_at", "parent_key", "parent_at")
+        for on in (by_name, by_answer, by_message)
+    ]
+    step = (
+        reduce(DataFrame.unionByName, found)
+        .groupBy(FILE)
+        .agg(F.min(F.struct("parent_at", "parent_key")).alias("parent"))
+        .select(*FILE, "parent.parent_key", "parent.parent_at")
+    )
+    above = step.select(
+        "operator_id",
+        F.col("queue_key").alias("parent_key"),
+        F.col("first_at").alias("parent_at"),
+        F.col("parent_key").alias("grand_key"),
+        F.col("parent_at").alias("grand_at"),
+    )
+    return step.join(above, on=["operator_id", "parent_key", "parent_at"], how="left").select(
+        *FILE,
+        F.coalesce("grand_key", "parent_key").alias("root_key"),
+        F.coalesce("grand_at", "parent_at").alias("root_at"),
+        F.when(F.col("grand_key").isNull(), 1).otherwise(2).alias("depth"),
+    )
+
+
+def with_verdicts(message: DataFrame, verdict: DataFrame) -> DataFrame:
+    """Each message with `v`, the last verdict on it, by queue id or else by message-id."""
+    said = F.struct(
+        "verdict_at",
+        "engine_code",
+        "action_name",
+        "score",
+        "symbols",
+        "filter_us",
+        "named_recipients",
+        F.col("message_bytes").alias("bytes"),
+        F.struct("countermeasure_code", "strategy_code", "is_antispam").alias("acting"),
+        "countermeasure_codes",
+        F.struct("spam_type_code", "is_type_strong").alias("type"),
+        "spam_type_codes",
+    )
+
+    def gathered(key: str, name: str, rows: DataFrame) -> DataFrame:
+        return (
+            rows.filter(F.col(key).isNotNull())
+            .groupBy("operator_id", key)
+            .agg(F.collect_list(said).alias(name))
+        )
+
+    by_queue = gathered("queue_id", "by_queue", verdict)
+    by_message = gathered("message_id_hash", "by_message", verdict.filter("queue_id IS NULL"))
+
+    def near(name: str) -> Column:
+        from_at, to_at = F.col("first_at") - CLOCK_SLACK, F.col("last_at") + CLOCK_SLACK
+        return F.array_max(F.filter(name, lambda said: said.verdict_at.between(from_at, to_at)))
+
+    joined = message.join(by_queue, on=["operator_id", "queue_id"], how="left").join(
+        by_message, on=["operator_id", "message_id_hash"], how="left"
+    )
+    quality = (
+        F.when(near("by_queue").isNotNull(), "exact")
+        .when(near("by_message").isNotNull(), "by_message_id")
+        .otherwise("none")
+    )
+    return joined.select(
+        *message.columns,
+        F.coalesce(near("by_queue"), near("by_message")).alias("v"),
+        quality.alias("join_quality_code"),
+    )
+
+
+def name_all_recipients(message: DataFrame) -> DataFrame:
+    """A refusal after DATA names one recipient of a message; the filter's log knows them all."""
+    own = F.array(F.struct(*RECIPIENT))
+    known = F.col("is_partial") & (F.size("v.named_recipients") > 0)
+    rows = message.withColumn("r", F.explode(F.when(known, F.col("v.named_recipients")).otherwise(own)))
+    kept = [name for name in message.columns if name not in (*RECIPIENT, "is_partial")]
+    partial = (F.col("is_partial") & ~F.coalesce(known, F.lit(False))).alias("is_partial")
+    return rows.select(*kept, *(F.col(f"r.{name}").alias(name) for name in RECIPIENT), partial)
+
+
+def decide(message: DataFrame) -> DataFrame:
+    """The outcome, the measure that acted, and the type, from what the server and the filter said."""
+    marked = F.coalesce(F.col("v.action_name").isin(TAGGING), F.lit(False))
+    tagged = (F.col("outcome_code") == "delivered") & marked
+    by_filter = F.col("v").isNotNull() & (tagged | (F.col("stage_code") == "content"))
+    # What another operator refused on delivery was no measure of this one.
+    elsewhere = (F.col("stage_code") == "delivery") & F.col("outcome_code").isin(UNDELIVERED)
+    passed = (F.col("outcome_code").isin("delivered", "queued") & ~tagged) | elsewhere
+
+    def acting(name: str) -> Column:
+        said = by_filter & F.col("v.acting.countermeasure_code").isNotNull()
+        return F.when(said, F.col(f"v.acting.{name}")).when(~passed, F.col(name))
+
+    verified = F.arrays_overlap("v.symbols", F.array(*map(F.lit, VERIFIED)))
+    contributed = F.coalesce("v.countermeasure_codes", F.array().cast("array<string>"))
+    place = F.concat_ws(":", "source_id", "stream_id", "offset")
+    return message.select(
+        "operator_id",
+        F.to_date("first_at").alias("period_date"),
+        F.md5(F.concat_ws("|", F.coalesce("queue_key", place), F.unix_micros("first_at"))).alias(
+            "message_hash"
+        ),
+        F.coalesce("recipient_hash", F.lit("_U")).alias("recipient_hash"),
+        "recipient_domain",
+        "channel_code",
+        "grain_code",
+        F.when(tagged, "content").otherwise(F.col("stage_code")).alias("stage_code"),
+        F.when(tagged, "tagged").otherwise(F.col("outcome_code")).alias("outcome_code"),
+        "segment_count",
+        "first_at",
+        "last_at",
+        "sender_hash",
+        "sender_domain",
+        "client_network",
+        "message_id_hash",
+        "origin_claimed_code",
+        F.when(verified, F.col("origin_claimed_code")).alias("origin_verified_code"),
+        "origin_observed_code",
+        "destination_code",
+        "source_asn",
+        "inbound_link_id",
+        "inbound_link_code",
+        F.lit(None).cast("string").alias("transit_code"),
+        "outbound_link_id",
+        "outbound_link_code",
+        acting("countermeasure_code").alias("countermeasure_code"),
+        acting("strategy_code").alias("strategy_code"),
+        # What no measure acted on was not blocked: that is known, not unknown.
+        F.when(passed, False).otherwise(acting("is_antispam")).alias("is_antispam"),
+        contributed.alias("countermeasure_codes"),
+        F.col("v.engine_code").alias("engine_code"),
+        "join_quality_code",
+        F.col("v.filter_us").alias("filter_us"),
+        F.col("v.score").alias("score"),
+        F.coalesce("v.type.spam_type_code", "spam_type_code", F.lit("UNK")).alias("spam_type_code"),
+        F.when(F.col("v.type.spam_type_code").isNotNull(), F.col("v.type.is_type_strong"))
+        .otherwise(F.coalesce("is_type_strong", F.lit(False)))
+        .alias("is_type_strong"),
+        F.array_distinct(
+            F.concat(
+                F.coalesce("v.spam_type_codes", F.array().cast("array<string>")),
+                F.coalesce("spam_type_codes", F.array().cast("array<string>")),
+            )
+        ).alias("spam_type_codes"),
+        F.coalesce("message_bytes", "v.bytes").alias("message_bytes"),
+        "try_count",
+        "is_partial",
+        "source_id",
+        "stream_id",
+        "offset",
+        "key_id",
+        "is_own_client",
+        "is_own_recipient",
+        F.coalesce("v.symbols", F.array().cast("array<string>")).alias("symbols"),
+    )
+
+
+def fold_temporary_refusals(message: DataFrame) -> DataFrame:
+    """Leave out a temporary refusal that the same network, sender and recipient followed up in 24 hours."""
+    temporary = (F.col("outcome_code") == "deferred") & F.col("stage_code").isin(
+        "connect", "envelope", "content"
+    )
+    temporary &= F.col("client_network").isNotNull()
+    followed = message.select(
+        *TRIPLE, F.col("first_at").alias("then_at"), F.col("message_hash").alias("then_hash")
+    )
+    refused = message.filter(temporary)
+    later = (F.col("then_at") > F.col("first_at")) | (
+        (F.col("then_at") == F.col("first_at")) & (F.col("then_hash") > F.col("message_hash"))
+    )
+    same = reduce(Column.__and__, [refused[name].eqNullSafe(followed[name]) for name in TRIPLE])
+    open_still = refused.join(
+        followed, on=same & later & (F.col("then_at") <= F.col("first_at") + FOLDING), how="left_anti"
+    )
+    return message.filter(~temporary).unionByName(open_still)
+
+
+def attributes(attribute_rule: DataFrame) -> list[Column]:
+    """What symbols, types and the acting measure tell of each attribute; null where they tell nothing."""
+    rules = sorted(attribute_rule.collect(), key=lambda rule: (int(rule.priority), rule.pattern))
+    return [
+        attribute(name, kind, [rule for rule in rules if rule.attribute == name])
+        for name, kind in ATTRIBUTES.items()
+    ]
+
+
+def attribute(name: str, kind: str, rules: list) -> Column:
+    values = [F.when(told_by(rule.match_on, rule.pattern), F.lit(rule.value).cast(kind)) for rule in rules]
+    return F.coalesce(*values, F.lit(None).cast(kind)).alias(name)
+
+
+def told_by(match_on: str, pattern: str) -> Column:
+    """Whether a row has the symbol, the type by a strong rule, or the measure; a pattern that ends in * fits what starts so."""
+    if match_on == "symbol":
+        return F.array_contains("symbols", pattern)
+    column = F.col({"type": "spam_type_code", "countermeasure": "countermeasure_code"}[match_on])
+    fits = column.startswith(pattern[:-1]) if pattern.endswith("*") else column == pattern
+    # A weak keyword may name a type, but not decide that something is spam.
+    return fits & F.col("is_type_strong") if match_on == "type" else fits
+
+
+def direction() -> Column:
+    """Inbound, outbound, internal or transit, by whose client and whose recipient it is."""
+    return (
+        F.when(F.col("is_own_client") & F.col("is_own_recipient"), "internal")
+        .when(F.col("is_own_client"), "outbound")
+        .when(F.col("is_own_recipient"), "inbound")
+        .otherwise("transit")
+    )
+
+
+def mark_message_rows(message: DataFrame) -> DataFrame:
+    """Mark the one recipient that stands for its message: the outcome of highest precedence."""
+    rank = F.array_position(F.array(*map(F.lit, PRECEDENCE)), F.col("outcome_code"))
+    best = F.min(F.struct(rank.alias("rank"), "recipient_hash")).over(
+        Window.partitionBy("operator_id", "message_hash")
+    )
+    mine = F.struct(rank.alias("rank"), "recipient_hash")
+    standing = (mine == best) & (F.col("grain_code") != "attempt")
+    return message.withColumn("is_message_row", standing).drop("is_own_client", "is_own_recipient", "symbols")

@@ -1,0 +1,1 @@
+"""The sample study: operators' logs in their real formats, and the generator that writes them."""

@@ -1,0 +1,225 @@
+"""dags/operator_daily.py as Airflow parses it: edges, arguments, outlets. No database, no Spark."""
+
+import datetime as dt
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import typer
+from airflow.dag_processing.dagbag import DagBag
+from airflow.sdk.definitions.retry_policy import RetryAction
+from airflow.serialization.serialized_objects import DagSerialization
+
+from jobs import contracts
+from jobs.__main__ import app
+
+ROOT = Path(__file__).resolve().parents[2]
+STAGES = ["bronze", "silver", "gold"]
+SETTINGS = """
+[lake]
+root = "somewhere/lake"
+[spark]
+driver_memory = "3g"
+[[operator]]
+id = "north-mail"
+[[operator]]
+id = "south-sms"
+"""
+
+
+def parse(monkeypatch: pytest.MonkeyPatch, config: Path) -> DagBag:
+    monkeypatch.setenv("OBSERVATORY_CONFIG", str(config))
+    monkeypatch.delenv("OBSERVATORY_LAKE_ROOT", raising=False)
+    return DagBag(str(ROOT / "dags"))
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    file = tmp_path / "observatory.toml"
+    file.write_text(SETTINGS)
+    return file
+
+
+@pytest.fixture
+def bag(monkeypatch: pytest.MonkeyPatch, config: Path) -> DagBag:
+    bag = parse(monkeypatch, config)
+    assert bag.import_errors == {}
+    return bag
+
+
+@pytest.fixture
+def dag(bag: DagBag) -> Any:
+    return bag.dags["operator_daily__south-sms"]
+
+
+def parsed(words: list[str]) -> dict[str, Any]:
+    """What the command line makes of these words; raises on any that it does not accept."""
+    command = typer.main.get_command(app).commands[words[0]]  # type: ignore[attr-defined]
+    return command.make_context(words[0], list(words[1:])).params
+
+
+def rendered(dag: Any, stage: str, run_type: str = "scheduled", **params: str | None) -> list[str]:
+    """The arguments of a stage as a worker renders them, for a data interval of 2026-11-20."""
+    start = dt.datetime(2026, 11, 20, tzinfo=dt.UTC)
+    run = SimpleNamespace(
+        run_type=run_type, data_interval_start=start, data_interval_end=start + dt.timedelta(days=1)
+    )
+    task = dag.get_task(stage).prepare_for_execution()
+    task.render_template_fields({"dag_run": run, "params": {"since": None, "until": None} | params})
+    assert isinstance(task.application_args, list)
+    return task.application_args
+
+
+def test_each_operator_of_the_settings_has_its_dag(bag: DagBag) -> None:
+    assert sorted(bag.dags) == ["operator_daily__north-mail", "operator_daily__south-sms"]
+
+
+def test_tasks_stand_in_a_row(dag: Any) -> None:
+    edges = {task.task_id: task.downstream_task_ids for task in dag.tasks}
+    assert edges == {"pull": {"bronze"}, "bronze": {"silver"}, "silver": {"gold"}, "gold": set()}
+
+
+def test_the_scheduler_can_store_it(dag: Any) -> None:
+    stored = DagSerialization.to_dict(dag)
+    assert DagSerialization.from_dict(stored).task_dict.keys() == {"pull", *STAGES}
+
+
+def run_python(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, *words]
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=os.environ | environment)
+
+
+def test_parsing_imports_no_engine(config: Path) -> None:
+    """Airflow parses every half minute, in an environment that may have none of the pipeline's packages."""
+    code = f"""
+import sys
+from airflow.dag_processing.dagbag import DagBag
+bag = DagBag({str(ROOT / "dags")!r})
+assert len(bag.dags) == 2 and not bag.import_errors, bag.import_errors
+packages = {{"pyspark", "delta", "great_expectations", "polars", "pandas", "pyarrow", "typer", "altair"}}
+own = {{name for name in sys.modules if name.split(".")[0] in ("jobs", "expectations", "schemas")}}
+print("loaded", sorted(packages & sys.modules.keys() | own))
+"""
+    done = run_python("-c", code, OBSERVATORY_CONFIG=str(config))
+    assert done.returncode == 0, done.stderr
+    assert "loaded ['jobs', 'jobs.contracts', 'jobs.errors', 'jobs.toolchain']" in done.stdout
+
+
+def test_pull_is_a_command_that_the_command_line_accepts(dag: Any, config: Path) -> None:
+    python, option, module, *words = shlex.split(dag.get_task("pull").bash_command)
+    assert (python, option, module) == (sys.executable, "-m", "jobs")
+    assert words[0] == "pull"
+    assert parsed(words) == {"config_file": config, "operator": "south-sms"}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize(
+    ("run_type", "params", "since", "until"),
+    [
+        ("scheduled", {}, None, None),
+        ("manual", {}, None, None),
+        ("manual", {"since": "2026-11-01", "until": "2026-11-09"}, "2026-11-01", "2026-11-09"),
+        ("manual", {"since": "2026-11-01"}, "2026-11-01", None),
+        ("backfill", {}, "2026-11-20", "2026-11-20"),
+    ],
+)
+def test_a_stage_is_a_command_that_the_command_line_accepts(
+    dag: Any,
+    config: Path,
+    stage: str,
+    run_type: str,
+    params: dict[str, str],
+    since: str | None,
+    until: str | None,
+) -> None:
+    words = rendered(dag, stage, run_type, **params)
+    assert words[0] == "run"
+    accepted = parsed(words)
+    assert accepted["config_file"] == config
+    assert accepted["operator"] == "south-sms"
+    assert [str(each) for each in accepted["stage"]] == [stage]
+    assert [accepted[name] and f"{accepted[name]:%Y-%m-%d}" for name in ("since", "until")] == [since, until]
+
+
+def test_outlets_are_the_tables_with_a_contract(dag: Any, config: Path) -> None:
+    assert dag.get_task("pull").outlets == []
+    for stage in STAGES:
+        named = {asset.name: asset.uri for asset in dag.get_task(stage).outlets}
+        assert list(named) == [
+            table for table in contracts.tables() if contracts.contract(table).layer == stage
+        ]
+        folder = config.parent / "somewhere" / "lake" / stage
+        assert all(uri == (folder / name.split(".")[1]).as_uri() for name, uri in named.items())
+
+
+@pytest.mark.parametrize(
+    ("root", "uri"),
+    [
+        ("s3a://bucket/lake/", "s3a://bucket/lake/gold/spam_volume_daily"),
+        ("/a/b", "file:///a/b/gold/spam_volume_daily"),
+    ],
+)
+def test_the_lake_of_the_environment_comes_first(
+    monkeypatch: pytest.MonkeyPatch, bag: DagBag, config: Path, root: str, uri: str
+) -> None:
+    monkeypatch.setenv("OBSERVATORY_LAKE_ROOT", root)
+    monkeypatch.setenv("OBSERVATORY_CONFIG", str(config))
+    outlets = DagBag(str(ROOT / "dags")).dags["operator_daily__north-mail"].get_task("gold").outlets
+    assert uri in [asset.uri for asset in outlets]
+
+
+def test_spark_is_started_as_the_settings_say(dag: Any) -> None:
+    for stage in STAGES:
+        task = dag.get_task(stage)
+        assert task.application == str(ROOT / "jobs" / "__main__.py")
+        assert task._driver_memory == "3g"
+        assert Path(task._spark_binary).is_file()
+        assert len(task.jars.split(",")) == 7
+        assert all(Path(jar).is_file() for jar in task.jars.split(","))
+
+
+def test_the_lake_has_one_writer_at_a_time(bag: DagBag) -> None:
+    for dag in bag.dags.values():
+        assert dag.max_active_runs == 1
+        assert dag.catchup is False
+        assert {dag.get_task(stage).pool for stage in STAGES} == {"lake"}
+        assert dag.get_task("pull").pool == "default_pool"
+
+
+def test_pauses_between_tries_grow(dag: Any) -> None:
+    for task in dag.tasks:
+        assert task.retries > 0
+        assert task.retry_exponential_backoff > 1
+
+
+def decided(dag: Any, output: str) -> RetryAction:
+    """What the policy of a stage makes of a failed spark-submit whose last lines were these."""
+    failure = RuntimeError(
+        f"Cannot execute: spark-submit. Error code is: 1.\nLast spark-submit output:\n{output}"
+    )
+    return dag.get_task("gold").retry_policy.evaluate(failure, try_number=1, max_tries=2).action
+
+
+def test_what_the_application_tells_is_not_retried(dag: Any, tmp_path: Path) -> None:
+    told = run_python("-m", "jobs", "run", "--config", str(tmp_path / "missing.toml"))
+    assert told.returncode == 2
+    assert decided(dag, told.stderr) is RetryAction.FAIL
+
+
+def test_what_just_happens_is_retried(dag: Any) -> None:
+    crash = run_python("-c", "raise ConnectionError('Error: no route to host')")
+    assert crash.returncode == 1
+    assert decided(dag, crash.stderr) is RetryAction.DEFAULT
+    assert decided(dag, "java.lang.OutOfMemoryError: Java heap space") is RetryAction.DEFAULT
+
+
+def test_missing_settings_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    bag = parse(monkeypatch, tmp_path / "nowhere.toml")
+    assert not bag.dags
+    (message,) = bag.import_errors.values()
+    assert "nowhere.toml" in message

@@ -1,0 +1,108 @@
+"""The whole DAG with the real Airflow and Spark: its tables are those of the command line."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from jobs import contracts, toolchain
+
+pytestmark = pytest.mark.airflow
+
+ROOT = Path(__file__).resolve().parents[2]
+BIN = Path(sys.executable).parent
+CONFIG = ROOT / "sample_data" / "observatory.toml"
+OPERATOR = "lab-sms"
+DAG = f"operator_daily__{OPERATOR}"
+
+
+def call(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of this environment."""
+    command = [str(BIN / words[0]), *words[1:]]
+    return subprocess.run(command, capture_output=True, text=True, env=os.environ | environment, cwd=ROOT)
+
+
+def run(*words: str, **environment: str) -> str:
+    """What a command prints; all that it said if it fails."""
+    done = call(*words, **environment)
+    assert done.returncode == 0, done.stdout[-20_000:] + done.stderr[-20_000:]
+    return done.stdout
+
+
+def read_delta(folder: Path) -> pl.DataFrame:
+    """A Delta table's rows, by its log alone: plain tables need no more."""
+    files: dict[str, dict[str, str | None]] = {}
+    for entry in sorted((folder / "_delta_log").glob("*.json")):
+        for action in map(json.loads, entry.read_text().splitlines()):
+            if "add" in action:
+                files[action["add"]["path"]] = action["add"]["partitionValues"]
+            if "remove" in action:
+                del files[action["remove"]["path"]]
+    frames = [
+        pl.read_parquet(folder / path, hive_partitioning=False).with_columns(
+            pl.lit(value, pl.String).alias(name) for name, value in partition.items()
+        )
+        for path, partition in files.items()
+    ]
+    return pl.concat(frames) if frames else pl.DataFrame()
+
+
+@pytest.fixture(scope="module")
+def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The environment of an Airflow of its own, with its database made."""
+    home = tmp_path_factory.mktemp("airflow")
+    environment = {
+        "PATH": f"{BIN}:{os.environ['PATH']}",
+        "JAVA_HOME": str(toolchain.java_home()),
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW_CONN_SPARK_DEFAULT": '{"conn_type": "spark", "host": "local[2]"}',
+        "OBSERVATORY_CONFIG": str(CONFIG),
+        "OBSERVATORY_PSEUDONYM_KEY": "0123456789abcdef" * 4,
+        "OBSERVATORY_LAKE_ROOT": str(home / "lake"),
+    }
+    run("airflow", "db", "migrate", **environment)
+    yield environment
+
+
+def test_a_run_gives_the_tables_of_the_command_line(airflow: dict[str, str], tmp_path: Path) -> None:
+    run("airflow", "dags", "test", DAG, "2026-11-20", **airflow)
+    own = airflow | {"OBSERVATORY_LAKE_ROOT": str(tmp_path / "lake")}
+    run("observatory", "run", "--config", str(CONFIG), "--operator", OPERATOR, **own)
+
+    filled = []
+    for table in contracts.tables():
+        about = contracts.contract(table)
+        if about.layer not in ("silver", "gold"):
+            continue
+        folder = Path(*table.split("."))
+        expected = read_delta(tmp_path / "lake" / folder)
+        found = read_delta(Path(airflow["OBSERVATORY_LAKE_ROOT"]) / folder)
+        assert_frame_equal(found, expected, check_row_order=False, check_column_order=False, check_exact=True)
+        filled += [table] if expected.height else []
+    assert {"silver.message", "gold.spam_volume_daily", "gold.spam_type_daily"} <= set(filled)
+
+
+def test_a_backfill_is_a_run_for_each_day(airflow: dict[str, str]) -> None:
+    run("airflow", "dags", "reserialize", **airflow)
+    days = ["--from-date", "2026-11-18", "--to-date", "2026-11-20"]
+    told = run("airflow", "backfill", "create", "--dag-id", DAG, *days, "--dry-run", **airflow)
+    planned = re.findall(r"^\| (\d{4}-\d\d-\d\d) ", told, re.MULTILINE)
+    assert planned == ["2026-11-18", "2026-11-19", "2026-11-20"]
+
+
+def test_a_failed_task_fails_the_run_at_once(airflow: dict[str, str], tmp_path: Path) -> None:
+    """What the application itself tells is not tried again: silver and gold do not start."""
+    short = {"OBSERVATORY_PSEUDONYM_KEY": "short", "OBSERVATORY_LAKE_ROOT": str(tmp_path / "lake")}
+    done = call("airflow", "dags", "test", DAG, "2026-11-20", **airflow | short)
+    assert done.returncode == 1
+    assert "Error: the pseudonym key" in done.stdout + done.stderr
+    assert not (tmp_path / "lake" / "bronze").exists()

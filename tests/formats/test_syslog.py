@@ -1,0 +1,155 @@
+"""The syslog envelope: four renderings, years that are not written, and clocks that change."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jobs.formats import Source
+from jobs.formats.syslog import split_envelope
+
+UTC = dt.UTC
+
+
+def source(**kwargs: Any) -> Source:
+    newest = dt.datetime(2026, 11, 24, 15, tzinfo=UTC)
+    return Source(**({"operator_id": "o", "source_id": "s", "stream_id": "t", "newest_at": newest} | kwargs))
+
+
+def envelope(*lines: str, **kwargs: Any) -> list[dict[str, Any]]:
+    return split_envelope(pl.Series("line", lines, dtype=pl.String), source(**kwargs)).to_dicts()
+
+
+def stamp_of(line: str, **kwargs: Any) -> dt.datetime | None:
+    return envelope(line, **kwargs)[0]["at"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Nov  4 14:16:30 mx1 postfix/smtpd[227]: hello: world",
+        "<22>Nov  4 14:16:30 mx1 postfix/smtpd[227]: hello: world",
+        "mail-1  | Nov  4 14:16:30 mx1 postfix/smtpd[227]: hello: world",
+        "2026-11-04T14:16:30+00:00 mx1 postfix/smtpd[227]: hello: world",
+        "2026-11-04T14:16:30.000000+00:00 mx1 postfix/smtpd[227]: hello: world",
+        "2026-11-04T15:46:30.000000+01:30 mx1 postfix/smtpd[227]: hello: world",
+        "2026-11-04T14:16:30Z mx1 postfix/smtpd[227]: hello: world",
+        "2026-11-04T09:16:30,000-0500 mx1 postfix/smtpd[227]: hello: world",
+        "2026-11-04T14:16:30 mx1 postfix/smtpd[227]: hello: world",
+        "2026 Nov  4 14:16:30.000 mx1 postfix/smtpd[227]: hello: world",
+        "<22>1 2026-11-04T14:16:30.000000+00:00 mx1 postfix/smtpd 227 - -  hello: world",
+        '<22>1 2026-11-04T14:16:30Z mx1 postfix/smtpd 227 - [a b="x] y"][c] hello: world',
+        "<22>1 2026-11-04T14:16:30Z mx1 postfix/smtpd 227 - - \ufeffhello: world",
+        "Nov  4 14:16:30 mx1 postfix/smtpd[227]: hello: world\r",
+    ],
+)
+def test_renderings_of_one_line(line: str) -> None:
+    assert envelope(line) == [
+        {
+            "at": dt.datetime(2026, 11, 4, 14, 16, 30, tzinfo=UTC),
+            "host": "mx1",
+            "tag": "postfix/smtpd",
+            "pid": "227",
+            "body": "hello: world",
+            "reason_code": None,
+        }
+    ]
+
+
+def test_fractions_are_kept() -> None:
+    expected = dt.datetime(2026, 11, 4, 14, 16, 30, 123400, tzinfo=UTC)
+    assert stamp_of("2026-11-04T14:16:30.123400+00:00 h p[1]: b") == expected
+    assert stamp_of("2026-11-04T14:16:30.1234Z h p[1]: b") == expected
+    assert stamp_of("2026-11-04T14:16:30.123400999Z h p[1]: b") == expected
+    assert stamp_of("2026 Nov 04 14:16:30.1234 h p[1]: b") == expected
+
+
+def test_mixed_renderings_keep_their_order() -> None:
+    lines = [
+        "Nov 24 14:00:00 a p[1]: 0",
+        "junk",
+        "2026-11-24T14:00:01+00:00 b p: 2",
+        "<1>1 2026-11-24T14:00:02Z c p - - - 3",
+        "2026 Nov 24 14:00:03 d p: 4",
+        "",
+        "2026-11-24T14:00:05.000001+00:00 e p: 6",
+    ]
+    found = envelope(*lines)
+    assert [row["host"] for row in found] == ["a", None, "b", "c", "d", None, "e"]
+    assert [row["body"][-1:] for row in found] == ["0", "k", "2", "3", "4", "", "6"]
+    assert [row["reason_code"] for row in found] == [None, "bad_timestamp", None, None, None, "bad_timestamp", None]
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("2026-02-29T10:00:00Z h p: b", "bad_timestamp"),
+        ("2026-13-01T10:00:00Z h p: b", "bad_timestamp"),
+        ("2026-01-01T24:00:00Z h p: b", "bad_timestamp"),
+        ("2026-01-01T10:00:00.x h p: b", "bad_timestamp"),
+        ("Feb 30 10:00:00 h p: b", "bad_timestamp"),
+        ("Nox 24 10:00:00 h p: b", "bad_timestamp"),
+        ("Nov 24 10:00:00 h", "truncated"),
+        ("2026-11-24T10:00:00Z", "truncated"),
+        ("<22>1 2026-11-24T10:00:00Z h p 1 - -", "truncated"),
+        ("\0\0\0\0", "bad_timestamp"),
+    ],
+)
+def test_reasons(line: str, reason: str) -> None:
+    assert envelope(line)[0]["reason_code"] == reason
+
+
+def test_year_is_the_latest_that_is_not_too_late() -> None:
+    new_year = dt.datetime(2026, 1, 2, 3, tzinfo=UTC)
+    assert stamp_of("Dec 31 23:59:59 h p: b", newest_at=new_year) == dt.datetime(
+        2025, 12, 31, 23, 59, 59, tzinfo=UTC
+    )
+    assert stamp_of("Jan  1 00:00:00 h p: b", newest_at=new_year) == dt.datetime(2026, 1, 1, tzinfo=UTC)
+    # 36 hours of slack: a day ahead is still this year, two days ahead is the year before.
+    assert stamp_of("Jan  3 15:00:00 h p: b", newest_at=new_year) == dt.datetime(2026, 1, 3, 15, tzinfo=UTC)
+    assert stamp_of("Jan  3 15:00:01 h p: b", newest_at=new_year) == dt.datetime(
+        2025, 1, 3, 15, 0, 1, tzinfo=UTC
+    )
+    assert stamp_of("Feb 29 10:00:00 h p: b", newest_at=new_year) == dt.datetime(2024, 2, 29, 10, tzinfo=UTC)
+
+
+def test_zone_of_the_source() -> None:
+    berlin = {"time_zone": "Europe/Berlin"}
+    assert stamp_of("Jul  1 12:00:00 h p: b", **berlin) == dt.datetime(2026, 7, 1, 10, tzinfo=UTC)
+    assert stamp_of("2026-07-01T12:00:00 h p: b", **berlin) == dt.datetime(2026, 7, 1, 10, tzinfo=UTC)
+    assert stamp_of("2026-07-01T12:00:00Z h p: b", **berlin) == dt.datetime(2026, 7, 1, 12, tzinfo=UTC)
+    # 25 October: 02:30 comes twice, the first time in summer time. 29 March: 02:30 does not come.
+    assert stamp_of("Oct 25 02:30:00 h p: b", **berlin) == dt.datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
+    assert stamp_of("Mar 29 02:30:00 h p: b", **berlin) == dt.datetime(2026, 3, 29, 1, 30, tzinfo=UTC)
+    both = envelope("2026-07-01T12:00:00 h p: b", "2026-07-01T12:00:00Z h p: b", **berlin)
+    assert [row["at"].hour for row in both] == [10, 12]
+
+
+def test_hosts_of_several_machines() -> None:
+    found = envelope(
+        "2026-11-04T14:16:30.000000+00:00 mx1 postfix/qmgr[1]: a",
+        "2026-11-04T14:16:30.000000+00:00 mx10 b: c d",
+    )
+    assert [(row["host"], row["tag"], row["pid"], row["body"]) for row in found] == [
+        ("mx1", "postfix/qmgr", "1", "a"),
+        ("mx10", "b", None, "c d"),
+    ]
+
+
+@given(st.lists(st.text(max_size=50) | st.from_regex(r"(Nov|2026-11-|<2>1 |2026 Nov).{0,40}"), max_size=12))
+def test_any_text_gives_one_row_each(lines: list[str]) -> None:
+    found = envelope(*lines)
+    assert len(found) == len(lines)
+    assert all((row["at"] is None) <= (row["reason_code"] is not None) for row in found)
+
+
+@given(st.datetimes(dt.datetime(1971, 1, 1), dt.datetime(2199, 12, 31)), st.integers(-840, 840))
+def test_iso_stamps_are_those_of_the_standard_library(wall: dt.datetime, minutes: int) -> None:
+    at = wall.replace(tzinfo=dt.timezone(dt.timedelta(minutes=minutes)))
+    for text in (at.isoformat(), at.isoformat(timespec="microseconds")):
+        assert stamp_of(f"{text} h p[1]: b") == at.astimezone(UTC)

@@ -1,0 +1,293 @@
+"""A made-up study to draw: six operators, two channels, five days. The figures are consistent, since all
+are sums of the same cells, and deterministic."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+from functools import cache
+from itertools import product
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from jobs.release.figures import FIGURES, SUMS
+
+OPERATORS = [
+    {"id": "alp-mail", "name": "Alp Mail", "country": "CHE", "holding": "alp", "currency": "CHF"},
+    {"id": "alp-post", "name": "Alp Poste", "country": "FRA", "holding": "alp", "currency": "EUR"},
+    {"id": "everest-net", "name": "Everest Net", "country": "NPL", "holding": "everest", "currency": "NPR"},
+    {"id": "isle-mobile", "name": "Isle Mobile", "country": "CYP", "holding": "isle", "currency": "EUR"},
+    {
+        "id": "lagoon-mobile",
+        "name": "Lagoon Mobile",
+        "country": "FJI",
+        "holding": "lagoon",
+        "currency": "FJD",
+    },
+    {"id": "thames-text", "name": "Thames Text", "country": "GBR", "holding": "thames", "currency": "GBP"},
+]
+MAIL = {"alp-mail": (62_000, 0.55), "alp-post": (118_000, 0.61), "everest-net": (21_000, 0.72)}
+TEXT = {"isle-mobile": (24_000, 0.09), "lagoon-mobile": (9_500, 0.17), "thames-text": (71_000, 0.06)}
+FIRST = dt.date(2026, 11, 2)
+MAIL_ORIGINS = {
+    "USA": 21,
+    "CHN": 14,
+    "RUS": 11,
+    "BRA": 9,
+    "VNM": 8,
+    "IND": 8,
+    "DEU": 6,
+    "TUR": 4,
+    "_O": 9,
+    "_U": 10,
+}
+TEXT_ORIGINS = {"GBR": 24, "CYP": 10, "FJI": 6, "IDN": 18, "NGA": 12, "PHL": 9, "PAK": 7, "_O": 6, "_U": 8}
+MAIL_TYPES = {"PHISH.mail": 27, "AD.retail": 18, "AD.pharma": 9, "FRAUD.advance-fee": 8, "MALWARE.attach": 6}
+MAIL_TYPES |= {"AD.gambling": 5, "FRAUD.invest": 5, "FRAUD.bec": 2, "OTHER": 2, "UNK": 18}
+TEXT_TYPES = {"PHISH.smish": 38, "FRAUD.impersonation": 16, "AD.gambling": 14, "FRAUD.loan": 12, "UNK": 20}
+# stage, outcome, weight in spam, weight in the rest, whether it is undecided
+MAIL_ENDS = [
+    ("connect", "rejected", 46, 1, False),
+    ("envelope", "rejected", 14, 3, False),
+    ("envelope", "deferred", 5, 2, True),
+    ("content", "rejected", 20, 0, False),
+    ("content", "quarantined", 4, 0, False),
+    ("content", "tagged", 11, 0, False),
+    ("delivery", "delivered", 0, 89, False),
+    ("delivery", "bounced", 0, 4, False),
+    ("delivery", "queued", 0, 1, False),
+]
+TEXT_ENDS = [
+    ("envelope", "rejected", 38, 0, False),
+    ("content", "discarded", 50, 0, False),
+    ("delivery", "rejected", 12, 2, True),
+    ("delivery", "delivered", 0, 95, False),
+    ("delivery", "expired", 0, 3, False),
+]
+TEXT_LINKS = {"hub": 30, "aggregator": 26, "peer": 20, "smpp": 14, "unknown": 10}
+LOCAL = {each["id"]: each["country"] for each in OPERATORS}
+DIRECTIONS = {"inbound": 0.8, "internal": 0.08, "outbound": 0.12}
+# Share of units that a definition finds certain, and that it cannot decide.
+DEFINITIONS = {"CAN_SPAM": (0.06, 0.47), "SPAMHAUS_UBE": (0.21, 0.58)}
+
+
+def kinds(channel: str, kind: str) -> pl.DataFrame:
+    """Every cell that a unit of spam, or of the rest, may fall into, with its weight."""
+    is_mail, is_spam = channel == "EMAIL", kind == "spam"
+    types = (MAIL_TYPES if is_mail else TEXT_TYPES) if is_spam else {"_U": 1}
+    dimensions = {
+        "direction_code": DIRECTIONS,
+        "origin_code": MAIL_ORIGINS if is_mail else TEXT_ORIGINS,
+        "inbound_link_code": {"internet": 1} if is_mail else TEXT_LINKS,
+        "spam_type_code": types,
+    }
+    ends = [
+        (stage, outcome, float(spam if is_spam else rest), is_undecided)
+        for stage, outcome, spam, rest, is_undecided in (MAIL_ENDS if is_mail else TEXT_ENDS)
+        if (spam if is_spam else rest)
+    ]
+    table = pl.DataFrame(ends, schema=["stage_code", "outcome_code", "weight", "is_undecided"], orient="row")
+    for column, weights in dimensions.items():
+        part = pl.DataFrame({column: list(weights), "part": [float(weight) for weight in weights.values()]})
+        table = (
+            table.join(part, how="cross").with_columns(weight=pl.col("weight") * pl.col("part")).drop("part")
+        )
+    return table.with_columns(
+        channel_code=pl.lit(channel),
+        definition_code=pl.lit("OPERATOR"),
+        source_country_code=pl.col("origin_code"),
+        origin_kind=pl.lit("observed" if is_mail else "claimed"),
+    )
+
+
+def cells() -> pl.DataFrame:
+    """The smallest cells, all by the operators' own definition."""
+    rng = np.random.default_rng(52)
+    made = []
+    for channel, group in (("EMAIL", MAIL), ("SMS", TEXT)):
+        tables = {kind: kinds(channel, kind) for kind in ("spam", "rest")}
+        for (operator, (volume, share)), day in product(group.items(), range(5)):
+            today = int(volume * (1 + 0.13 * np.sin(day + len(operator))) * rng.uniform(0.95, 1.05))
+            spam = int(today * share * (1 + 0.10 * np.cos(1.7 * day)))
+            for kind, total in (("spam", spam), ("rest", today - spam)):
+                table = tables[kind]
+                chances = table["weight"].to_numpy()
+                units = pl.Series("units", rng.multinomial(total, chances / chances.sum()))
+                made.append(
+                    table.with_columns(
+                        units,
+                        is_spam=pl.lit(kind == "spam"),
+                        operator_id=pl.lit(operator),
+                        period_date=pl.lit(FIRST + dt.timedelta(days=day)),
+                        destination_code=pl.lit(LOCAL[operator]),
+                    ).filter(pl.col("units") > 0)
+                )
+    # Of what is no spam but ended where a measure may have acted, some cannot be decided.
+    certain = pl.when(pl.col("is_spam") & ~pl.col("is_undecided")).then("units").otherwise(0)
+    undecided = pl.when("is_undecided").then((pl.col("units") * 0.4).cast(pl.Int64)).otherwise(0)
+    possible = pl.when("is_spam").then("units").otherwise(undecided)
+    return pl.concat(made).with_columns(spam_certain=certain, spam_possible=possible)
+
+
+@cache
+def figures() -> dict[str, pl.DataFrame]:
+    """The study's figures, as gather() would give them."""
+    every = cells()
+    mine = every.filter(pl.col("direction_code") != "outbound")
+
+    def summed(figure: str, table: pl.DataFrame) -> pl.DataFrame:
+        keys = [column for column in FIGURES[figure] if column not in SUMS and column in table.columns]
+        return table.group_by(keys).agg(pl.col(list(SUMS)).sum())
+
+    volume = summed("volume", every)
+    is_mail = pl.col("channel_code") == "EMAIL"
+    others = [
+        volume.filter(is_mail).with_columns(
+            definition_code=pl.lit(code),
+            spam_certain=(pl.col("units") * certain).cast(pl.Int64),
+            spam_possible=(pl.col("units") * (certain + undecided)).cast(pl.Int64),
+        )
+        for code, (certain, undecided) in DEFINITIONS.items()
+    ]
+    made = {
+        "volume": pl.concat([volume, *others]),
+        "days": every.group_by("operator_id", "channel_code").agg(
+            first_date=pl.col("period_date").min(),
+            last_date=pl.col("period_date").max(),
+            day_count=pl.col("period_date").n_unique(),
+        ),
+        "countries": summed("countries", mine).with_columns(
+            country_count=pl.when(pl.col("source_country_code") == "_O").then(31).otherwise(1)
+        ),
+        "networks": networks(mine),
+        "effort": effort(),
+        "costs": costs(),
+        "coverage": coverage(),
+    }
+    made |= {name: summed(name, mine) for name in ("daily", "types", "routes", "stages")}
+    return {name: made[name].select(list(schema)).cast(schema) for name, schema in FIGURES.items()}
+
+
+def networks(mine: pl.DataFrame) -> pl.DataFrame:
+    """Ten networks of documentation space that share out some of the mail."""
+    mail = mine.filter(pl.col("channel_code") == "EMAIL", ~pl.col("source_country_code").is_in(["_O", "_U"]))
+    rows = (
+        mail.group_by("source_country_code")
+        .agg(pl.col(list(SUMS)).sum())
+        .sort("spam_certain", descending=True)
+    )
+    named = ["192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8:1::/48", "2001:db8:2::/48"]
+    named += ["2001:db8:3::/48", "3fff:1::/48", "3fff:2::/48"]
+    return rows.with_columns(
+        channel_code=pl.lit("EMAIL"),
+        source_network=pl.Series(named[: len(rows)]),
+        source_asn=pl.Series([64496 + i if i != 3 else 0 for i in range(len(rows))]),
+        **{name: pl.col(name) // 3 for name in SUMS},
+    )
+
+
+def effort() -> pl.DataFrame:
+    rows = [
+        ("EMAIL", "DNSBL", "network", 1_084_000, 268_400, True, 0),
+        ("EMAIL", "PROTOCOL_TEST", "equipment", 1_084_000, 51_220, True, 0),
+        ("EMAIL", "GREYLIST", "network", 765_300, 41_370, True, 0),
+        ("EMAIL", "HELO_RDNS", "equipment", 765_300, 60_310, True, 0),
+        ("EMAIL", "RECIPIENT_CHECK", "service", 765_300, 22_040, True, 0),
+        ("EMAIL", "CONTENT_FILTER", "filtering", 596_400, 205_640, False, 41_800_000_000),
+        ("EMAIL", "ANTIVIRUS", "filtering", 596_400, 8_412, True, 0),
+        ("EMAIL", "UNKNOWN", None, 596_400, 1_204, True, 0),
+        ("EMAIL", "NONE", None, 596_400, 380_000, True, 0),
+        ("SMS", "CONTENT_FILTER", "filtering", 512_300, 21_980, True, 0),
+        ("SMS", "NUMBER_BLOCKLIST", "network", 530_200, 16_310, True, 0),
+        ("SMS", "RATE_LIMIT", "network", 530_200, 940, True, 0),
+        ("SMS", "DELIVERY_FAILURE", None, 490_000, 14_200, True, 0),
+    ]
+    return pl.DataFrame(rows, schema=list(FIGURES["effort"]), orient="row")
+
+
+COSTS = {
+    "alp-mail": (1.0, True, ["CONTENT_FILTER", "DNSBL", "GREYLIST", "ANTIVIRUS"]),
+    "alp-post": (1.9, True, ["CONTENT_FILTER", "DNSBL", "HELO_RDNS"]),
+    "everest-net": (41.0, False, ["CONTENT_FILTER", "DNSBL"]),
+    "isle-mobile": (0.7, True, ["CONTENT_FILTER", "NUMBER_BLOCKLIST", "RATE_LIMIT"]),
+    "thames-text": (1.1, True, ["CONTENT_FILTER", "NUMBER_BLOCKLIST"]),
+}
+
+
+def costs() -> pl.DataFrame:
+    """No cost for one of the operators, and no fixed cost for another."""
+    currencies = {each["id"]: each["currency"] for each in OPERATORS}
+    rows = []
+    for operator, (size, has_fixed, measures) in COSTS.items():
+        channel = "EMAIL" if operator in MAIL else "SMS"
+        lines = [(code, "marginal", 210.0 * size / (rank + 1) ** 2) for rank, code in enumerate(measures)]
+        lines.append(("_T", "marginal", 310.0 * size))
+        if has_fixed:
+            lines += [("CONTENT_FILTER", "fixed", 640.0 * size), ("_T", "fixed", 640.0 * size)]
+        lines.append(("_T", "total", (310.0 + 640.0 * has_fixed) * size))
+        for code, component, middle in lines:
+            low, high = (0.85, 1.2) if component == "fixed" else (0.38, 2.1)
+            rows.append(
+                {
+                    "operator_id": operator,
+                    "period_code": "2026-11",
+                    "channel_code": channel,
+                    "countermeasure_code": code,
+                    "cost_component_code": component,
+                    "currency_code": currencies[operator],
+                    "amount_p05": Decimal(f"{middle * low:.4f}"),
+                    "amount_p50": Decimal(f"{middle:.4f}"),
+                    "amount_p95": Decimal(f"{middle * high:.4f}"),
+                    "is_lower_bound": not has_fixed and component == "total",
+                    "day_count": 5,
+                }
+            )
+    return pl.DataFrame(rows)
+
+
+def coverage() -> pl.DataFrame:
+    rows = []
+    for rank, operator in enumerate([*MAIL, *TEXT]):
+        volume = (MAIL | TEXT)[operator][0] * 5
+        for format_code, per_unit in (
+            (("postfix", 7), ("rspamd", 3)) if operator in MAIL else (("kannel", 2),)
+        ):
+            lines, bad = volume * per_unit + 17 * rank, volume * per_unit // (4000 + 900 * rank)
+            ignored = lines // 9
+            counts = (5, lines, lines - ignored - bad, ignored, bad, rank)
+            rows.append((operator, format_code, *counts))
+    return pl.DataFrame(rows, schema=list(FIGURES["coverage"]), orient="row")
+
+
+def validation(is_broken: bool = False) -> list[dict[str, Any]]:
+    rules = [
+        ("columns", "the columns are those of the contract"),
+        ("key_unique", "the key is unique"),
+        ("certain_within_possible", "spam_certain <= spam_possible"),
+        ("possible_within_units", "spam_possible <= units"),
+    ]
+    tables = [
+        "gold.spam_volume_daily",
+        "gold.spam_type_daily",
+        "gold.spam_source_daily",
+        "gold.spam_route_daily",
+    ]
+    results = [
+        {"table": table, "rule": rule, "says": says, "is_held": True, "violations": 0, "examples": []}
+        for table, (rule, says) in product(tables, rules)
+    ]
+    if is_broken:
+        example = {"operator_id": "alp-mail", "period_date": "2026-11-03"}
+        results[2] |= {"is_held": False, "violations": 3, "examples": [example]}
+    return results
+
+
+ABOUT = {
+    "run_id": "20261107T060000Z-3f9c",
+    "generated_at": "2026-11-07T06:12:44+00:00",
+    "code_revision": "4be1c0d",
+    "versions": {"gold.spam_volume_daily": 4, "gold.spam_route_daily": 4, "bronze.file": 9},
+    "location_name": "Example Ranges, October 2026",
+}

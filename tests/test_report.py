@@ -1,0 +1,405 @@
+"""The report page: what stands on it, that it is whole, and that it is the same for the same figures."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import hashlib
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jobs.contracts import CODELISTS
+from jobs.release import accounts, report, sankey, ways, words
+from jobs.release.study import Study
+from tests.report_figures import ABOUT, OPERATORS, figures, validation
+
+VOID = {"meta", "link", "br", "path", "rect", "line"}
+
+
+class Page(HTMLParser):
+    """A page read strictly: its elements with their attributes and their text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.open: list[dict[str, Any]] = []
+        self.elements: list[dict[str, Any]] = []
+        self.feed(text)
+        self.close()
+        assert not self.open, f"not closed: {[each['tag'] for each in self.open]}"
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert len({name for name, _ in attrs}) == len(attrs), f"<{tag}> repeats an attribute"
+        element = {
+            "tag": tag,
+            "attrs": dict(attrs),
+            "text": "",
+            "inside": [each["tag"] for each in self.open],
+        }
+        element["parents"] = list(self.open)
+        self.elements.append(element)
+        if tag not in VOID or not tag.islower():
+            self.open.append(element)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if self.open and self.open[-1] is self.elements[-1]:
+            self.open.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in VOID:
+            return
+        assert self.open and self.open[-1]["tag"] == tag, (
+            f"</{tag}> closes {[e['tag'] for e in self.open][-3:]}"
+        )
+        self.open.pop()
+
+    def handle_data(self, data: str) -> None:
+        for element in self.open:
+            element["text"] += data
+
+    def all(self, tag: str) -> list[dict[str, Any]]:
+        return [element for element in self.elements if element["tag"] == tag]
+
+    def within(self, parent: dict[str, Any], tag: str) -> list[dict[str, Any]]:
+        return [element for element in self.all(tag) if any(each is parent for each in element["parents"])]
+
+    @property
+    def seen(self) -> str:
+        """The text that a reader sees."""
+        return "".join(e["text"] for e in self.all("body"))
+
+
+def read(file: Path) -> Page:
+    return Page(file.read_text(encoding="utf-8"))
+
+
+def plain(text: str) -> str:
+    """Text without what only keeps lines from breaking."""
+    return (
+        text.replace("\N{WORD JOINER}", "")
+        .replace("\N{NON-BREAKING HYPHEN}", "-")
+        .replace("\N{NO-BREAK SPACE}", " ")
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("report")
+    assert report.build(figures(), OPERATORS, validation(), ABOUT, folder) == folder / "index.html"
+    return folder
+
+
+@pytest.fixture(scope="module")
+def page(folder: Path) -> Page:
+    return read(folder / "index.html")
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
+
+
+def test_the_same_figures_give_the_same_bytes_in_any_order_of_rows(folder: Path, tmp_path: Path) -> None:
+    shuffled = {name: table.sample(fraction=1, shuffle=True, seed=7) for name, table in figures().items()}
+    report.build(shuffled, OPERATORS, validation(), ABOUT, tmp_path)
+    assert files_of(tmp_path) == files_of(folder)
+
+
+def test_nothing_is_asked_from_outside(folder: Path) -> None:
+    for name in ("index.html", "validation.html"):
+        text, page = (folder / name).read_text(encoding="utf-8"), read(folder / name)
+        assert not page.all("script")
+        assert not re.search(r"url\(\s*['\"]?(?!#)|@import|\son[a-z]+=|javascript:", text)
+        ids = [element["attrs"]["id"] for element in page.elements if "id" in element["attrs"]]
+        assert len(ids) == len(set(ids))
+        for element in page.elements:
+            for attribute in ("src", "href", "srcset", "xlink:href", "action"):
+                target = element["attrs"].get(attribute)
+                if target is None or target == "data:,":
+                    continue
+                if target.startswith("#"):
+                    assert target[1:] in ids
+                else:
+                    assert (folder / target).is_file(), f"{name} points to {target}"
+
+
+def test_each_figure_has_a_table_and_its_numbers(folder: Path, page: Page) -> None:
+    shown = page.all("figure")
+    assert len(shown) > 15
+    for figure in shown:
+        (table,) = page.within(figure, "table")
+        assert page.within(table, "caption")[0]["text"]
+        heads, rows = page.within(table, "th"), page.within(table, "tr")
+        columns = [head for head in heads if head["attrs"].get("scope") == "col"]
+        assert len(rows) > 1
+        for row in rows[1:]:
+            assert len(page.within(row, "td")) + 1 == len(columns)
+        (link,) = [each for each in page.within(figure, "a") if "download" in each["attrs"]]
+        with (folder / link["attrs"]["href"]).open(newline="", encoding="utf-8") as file:
+            assert len(list(csv.DictReader(file))) > 0
+
+
+def test_pictures_have_a_text_in_their_place_and_nothing_inside_has_a_role(page: Page) -> None:
+    pictures = page.all("svg")
+    assert len(pictures) == 4 + 2 * 2
+    for picture in pictures:
+        assert picture["attrs"]["role"] == "img" and len(picture["attrs"]["aria-label"]) > 20
+        assert "viewbox" in picture["attrs"] and "width" not in picture["attrs"]
+    inner = [e for e in page.elements if "svg" in e["inside"]]
+    assert inner and not [e for e in inner if any(name.startswith(("aria-", "role")) for name in e["attrs"])]
+
+
+def test_headings_descend_by_one_level(page: Page) -> None:
+    levels = [int(e["tag"][1]) for e in page.elements if re.fullmatch(r"h[1-6]", e["tag"])]
+    assert levels[0] == 1 and levels.count(1) == 1
+    assert all(after - before <= 1 for before, after in zip(levels, levels[1:], strict=False))
+
+
+def test_the_headline_is_what_the_figures_say(page: Page) -> None:
+    expected = []
+    for channel in ("EMAIL", "SMS"):
+        rows = [
+            row
+            for row in figures()["volume"].to_dicts()
+            if row["channel_code"] == channel
+            and row["definition_code"] == "OPERATOR"
+            and row["direction_code"] in ("inbound", "internal")
+        ]
+        units = sum(row["units"] for row in rows)
+        ends = [sum(row[end] for row in rows) / units * 100 for end in ("spam_certain", "spam_possible")]
+        expected.append(f"{ends[0]:.1f}–{ends[1]:.1f}%")
+    assert plain(page.all("h1")[0]["text"]) == f"Spam was {expected[0]} of e-mail and {expected[1]} of SMS"
+    bigs = [element["text"] for element in page.elements if element["attrs"].get("class") == "big"]
+    assert bigs == expected
+    assert "6 operators in 6 countries, 2–6 November 2026" in plain(page.seen)
+
+
+def test_no_code_is_shown_without_a_name(page: Page) -> None:
+    seen = page.seen
+    for codelist in CODELISTS.glob("*.csv"):
+        for code, row in words.rows_of(codelist.stem).items():
+            if re.search(r"[_.]", code) and code != row["name"]:
+                assert not re.search(rf"(?<![\w.]){re.escape(code)}(?![\w.])", seen), code
+    for code in ("_U", "_O", "_T", "CAN_SPAM", "SPAMHAUS_UBE", "USA", "CHE", "NPL", "GBR", "no name"):
+        assert not re.search(rf"\b{code}\b", seen), code
+
+
+def test_a_csv_holds_names_beside_codes(folder: Path) -> None:
+    with (folder / "types.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["channel_name"] for row in rows} == {"E-mail", "SMS"}
+    assert all(row["spam_type_name"] for row in rows)
+    total = figures()["types"]["spam_certain"].sum()
+    assert sum(int(row["spam_certain"]) for row in rows) == total
+
+
+def test_checksums_are_those_of_the_files(folder: Path) -> None:
+    listed = dict(reversed(line.split("  ")) for line in (folder / "SHA256SUMS").read_text().splitlines())
+    files = files_of(folder)
+    files.pop("SHA256SUMS")
+    assert listed == {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
+
+
+def test_what_is_left_after_each_stage_adds_up() -> None:
+    study = Study(figures(), {each["id"]: each for each in OPERATORS}, None)
+    section = ways.by_stage(study)
+    assert [block.heading for block in section.blocks] == ["E-mail", "SMS"]
+    for block, channel in zip(section.blocks, ("EMAIL", "SMS"), strict=True):
+        rows = {
+            row[0].text: [int(cell.text.replace(",", "") or 0) for cell in row[1:]]
+            for row in block.table.rows
+        }
+        table = figures()["stages"].filter(pl.col("channel_code") == channel)
+        assert rows["Attempted"][2] == table["units"].sum()
+        left = rows["Attempted"][2]
+        for stage in ("Connect", "Envelope", "Content", "Delivery"):
+            left -= rows[stage][0]
+            assert rows[stage][2] == left
+            assert rows[stage][1] <= rows[stage][0]
+        reached = table.filter(pl.col("outcome_code").is_in(["delivered", "tagged"]))["units"].sum()
+        assert rows["Delivered"][2] == left == reached
+
+
+# --- what is missing ------------------------------------------------------------------------------
+
+
+def test_a_page_without_any_figure(tmp_path: Path) -> None:
+    report.build({}, [], [], ABOUT | {"location_name": None, "versions": {}, "generated_at": ""}, tmp_path)
+    page = read(tmp_path / "index.html")
+    assert page.all("h1")[0]["text"] == "No traffic has been counted yet"
+    assert not page.all("figure")
+    for text in (
+        "No e-mail in these logs",
+        "No SMS in these logs",
+        "No file was read",
+        "No validation was kept",
+    ):
+        assert text in page.seen
+    assert "no table of address ranges is set" in page.seen.lower()
+    assert "No validation was kept for this run" in read(tmp_path / "validation.html").seen
+
+
+def test_a_page_without_sms_and_without_costs(tmp_path: Path) -> None:
+    mail = {
+        name: table.filter(pl.col("channel_code") == "EMAIL") if "channel_code" in table.columns else table
+        for name, table in figures().items()
+    }
+    mail["costs"] = mail["costs"].clear()
+    report.build(mail, OPERATORS, validation(), ABOUT, tmp_path)
+    page = read(tmp_path / "index.html")
+    assert "No SMS in these logs." in page.seen
+    assert "There is no SMS in this figure." in page.seen
+    assert "Alp Mail: no cost could be computed." in page.seen
+    assert "Isle Mobile: no traffic was read." in page.seen
+    assert "of SMS" not in page.all("h1")[0]["text"]
+
+
+def test_one_day_without_spam(tmp_path: Path) -> None:
+    day = dt.date(2026, 11, 2)
+    counts = {"units": 40, "spam_certain": 0, "spam_possible": 0}
+    keys = {"operator_id": "alp-mail", "channel_code": "EMAIL", "direction_code": "inbound"}
+    route = {"origin_kind": "observed", "origin_code": "_U", "inbound_link_code": "internet"}
+    rows = {
+        "volume": keys | {"definition_code": "OPERATOR"},
+        "daily": {"channel_code": "EMAIL", "period_date": day},
+        "days": {
+            "operator_id": "alp-mail",
+            "channel_code": "EMAIL",
+            "first_date": day,
+            "last_date": day,
+            "day_count": 1,
+        },
+        "types": {"channel_code": "EMAIL", "spam_type_code": "_U"},
+        "routes": {"channel_code": "EMAIL", **route, "destination_code": "CHE"},
+        "countries": {"channel_code": "EMAIL", "source_country_code": "_U", "country_count": 1},
+        "stages": {"channel_code": "EMAIL", "stage_code": "delivery", "outcome_code": "delivered"},
+    }
+    tables = {
+        name: pl.DataFrame(
+            [{c: (row | counts)[c] for c in report.FIGURES[name]}], schema=report.FIGURES[name]
+        )
+        for name, row in rows.items()
+    }
+    report.build(tables, OPERATORS, [], ABOUT, tmp_path)
+    page = read(tmp_path / "index.html")
+    assert plain(page.all("h1")[0]["text"]) == "Spam was 0% of e-mail"
+    assert "No certain spam came by e-mail" in page.seen
+    assert "one day only" in page.seen
+    assert "at 1 operator in 1 country, 2 November 2026" in plain(page.seen)
+
+
+def test_a_broken_rule_is_shown_with_its_examples(tmp_path: Path) -> None:
+    report.build(figures(), OPERATORS, validation(is_broken=True), ABOUT, tmp_path)
+    assert "1 of 16 rules is broken." in read(tmp_path / "index.html").seen
+    page = read(tmp_path / "validation.html")
+    broken = [row["text"] for row in page.all("tr") if "broken" in row["text"]]
+    assert len(broken) == 1
+    assert "certain_within_possible" in broken[0] and "period_date 2026-11-03" in broken[0]
+
+
+def test_a_text_from_outside_cannot_become_markup(tmp_path: Path) -> None:
+    named = [OPERATORS[0] | {"name": '<b>Alp</b> & "Co"'}, *OPERATORS[1:]]
+    report.build(figures(), named, validation(), ABOUT | {"location_name": "<i>x</i>"}, tmp_path)
+    text = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert "<b>Alp" not in text and "<i>x" not in text
+    assert '<b>Alp</b> & "Co"' in read(tmp_path / "index.html").seen
+
+
+def test_a_lower_bound_is_called_one() -> None:
+    study = Study(figures(), {each["id"]: each for each in OPERATORS}, None)
+    section = accounts.costs(study)
+    bounded = [b.heading for b in section.blocks if any("lower bound" in row[0].sub for row in b.table.rows)]
+    assert bounded == ["Everest Net"]
+    assert any("Lower bound: Everest Net" in note for note in section.notes)
+    assert section.missing == ["Lagoon Mobile: no cost could be computed."]
+
+
+# --- the route picture ----------------------------------------------------------------------------
+
+codes = st.sampled_from(["CHE", "NPL", "FJI", "_U", "_O", "unknown"])
+flow_lists = st.lists(
+    st.builds(sankey.Flow, st.tuples(codes, codes, codes), st.integers(1, 10**9)),
+    min_size=1,
+    max_size=25,
+    unique_by=lambda flow: flow.codes,
+)
+
+
+@given(flow_lists)
+def test_what_enters_a_node_leaves_it(flows: list[sankey.Flow]) -> None:
+    columns, height = sankey.nodes_of(flows, 300.0)
+    ribbons = sankey.ribbons_of(flows, columns, sankey.highlighted(flows))
+    total = sum(flow.value for flow in flows)
+    for nodes in columns:
+        assert sum(node.value for node in nodes.values()) == total
+        placed = sorted(nodes.values(), key=lambda node: node.y)
+        assert placed[0].y >= 0 and placed[-1].y + placed[-1].height <= height + 1e-6
+        assert all(a.y + a.height <= b.y for a, b in zip(placed, placed[1:], strict=False))
+    for node in columns[1].values():
+        entering = sum(ribbon.value for ribbon in ribbons if ribbon.end is node)
+        leaving = sum(ribbon.value for ribbon in ribbons if ribbon.start is node)
+        assert entering == leaving == node.value
+    for column in (0, 2):
+        for node in columns[column].values():
+            assert node.value == sum(r.value for r in ribbons if r.start is node or r.end is node)
+
+
+def test_the_highlighted_route_is_known_from_end_to_end() -> None:
+    flows = [
+        sankey.Flow(("_U", "hub", "CHE"), 90),
+        sankey.Flow(("NPL", "unknown", "CHE"), 80),
+        sankey.Flow(("NPL", "hub", "CHE"), 30),
+        sankey.Flow(("FJI", "peer", "CHE"), 31),
+    ]
+    assert sankey.highlighted(flows) == flows[3]
+    assert sankey.highlighted(flows[:2]) is None
+    names = [{code: code for flow in flows for code in flow.codes}] * 3
+    assert sankey.draw(flows, names, "t", 920, 185).count(sankey.ACCENT) == 2
+    assert sankey.draw(flows[:2], names, "t", 920, 185).count(sankey.ACCENT) == 0
+
+
+# --- words ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [(0, "0%"), (0.0004, "<0.1%"), (0.382, "38.2%"), (0.9999, ">99.9%"), (1, "100%"), (0.0005, "0.1%")],
+)
+def test_a_share_is_never_rounded_to_nothing_nor_to_all(share: float, text: str) -> None:
+    assert words.percent(share) == text
+
+
+def test_ranges() -> None:
+    assert words.percent_range(0.372, 0.39) == "37.2–39.0%"
+    assert words.percent_range(0.372, 0.3721) == "37.2%"
+    assert words.percent_range(0.0001, 0.02) == "<0.1%–2.0%"
+    assert plain(words.plenty_range(1_240_000, 1_310_000)) == "1.24–1.31 million"
+    assert plain(words.plenty_range(990_000, 1_010_000)) == "990,000–1.01 million"
+    assert (
+        plain(words.day_range(dt.date(2026, 11, 30), dt.date(2026, 12, 2))) == "30 November – 2 December 2026"
+    )
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [(0, "0"), (9_876, "9,876"), (251_349, "251,000"), (999_600, "1 million"), (1_241_000, "1.24 million")],
+)
+def test_large_numbers_are_rounded_for_reading(number: int, text: str) -> None:
+    assert plain(words.plenty(number)) == text
+
+
+@pytest.mark.parametrize(
+    ("amount", "text"), [(0, "0"), (0.004, "<0.01"), (0.418, "0.42"), (12.34, "12.3"), (1234.5, "1,230")]
+)
+def test_money(amount: float, text: str) -> None:
+    assert words.money(amount) == text
+
+
+def test_a_time_is_told_in_utc() -> None:
+    assert plain(words.moment("2026-11-07T08:12:00+02:00")) == "7 November 2026, 06:12 UTC"

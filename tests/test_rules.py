@@ -1,0 +1,396 @@
+"""jobs.rules and jobs.matching: types and countermeasures from the rule tables."""
+
+import csv
+import datetime as dt
+import pickle
+import re
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jobs import rules
+from jobs.contracts import REFERENCE
+from jobs.matching import loosened, matcher, searcher
+
+LOADED = rules.load_rules()
+
+
+def rule(code: str, priority: int = 30, strong: bool = False, engine: str = "any") -> rules.TypeRule:
+    return rules.TypeRule(f"T-{code}-{priority}", engine, "symbol", code, priority, code, strong)
+
+
+def test_all_rules_are_loaded_and_travel():
+    assert len(LOADED.types) >= 1170 and len(LOADED.measures) >= 444
+    again = pickle.loads(pickle.dumps(LOADED))
+    assert again == LOADED
+    symbols = pl.Series([["DBL_PHISH"]])
+    assert rules.type_of_symbols(symbols, "rspamd", rules=again)["spam_type_code"].to_list() == ["PHISH.mail"]
+
+
+def test_rules_hold_from_their_first_day_until_before_their_last(tmp_path):
+    for name in ("type_rule", "countermeasure_rule"):
+        with (REFERENCE / f"{name}.csv").open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))[:2]
+        rows[0] |= {"valid_from": "2024-01-01", "valid_to": "2025-01-01"}
+        with (tmp_path / f"{name}.csv").open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, rows[0].keys())
+            writer.writeheader()
+            writer.writerows(rows)
+
+    def count(on: dt.date | None) -> tuple[int, int]:
+        loaded = rules.load_rules(tmp_path, on)
+        return len(loaded.types), len(loaded.measures)
+
+    assert count(dt.date(2023, 12, 31)) == (1, 1)
+    assert count(dt.date(2024, 1, 1)) == (2, 2)
+    assert count(dt.date(2024, 12, 31)) == (2, 2)
+    assert count(dt.date(2025, 1, 1)) == (1, 1)
+    assert count(None) == (1, 1)
+
+
+# --- matching ---
+
+PATTERNS = [row.pattern for row in (*LOADED.types, *LOADED.measures) if row.match_on.endswith("_regex")]
+WORDS = sorted(
+    {word for pattern in PATTERNS for word in re.findall(r"[^\W\d_]{3,}|[A-Z0-9_]{4,}", loosened(pattern))}
+)
+SEARCH = searcher(tuple(PATTERNS))
+COMPILED = [re.compile(pattern) for pattern in PATTERNS]
+CASES = [str, str.upper, str.lower, str.title]
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(st.tuples(st.sampled_from(WORDS), st.sampled_from(CASES)), min_size=1, max_size=12),
+    st.sampled_from([" ", "", "_", " \n", ", ", ".", " 550 ", "é"]),
+)
+def test_matching_finds_what_a_plain_loop_finds(words, between):
+    text = between.join(change(word) for word, change in words)
+    assert SEARCH(text) == [number for number, pattern in enumerate(COMPILED) if pattern.search(text)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "VOTRE COMPTE EST SUSPENDU, VÉRIFIEZ VOS COORDONNÉES",
+        "Вы ВЫИГРАЛИ приз. КРЕДИТ онлайн без справок",
+        "恭喜您中奖，请领取大奖",
+        "لقد ربحت جائزة مليون دولار",
+        "ΚΕΡΔΊΣΑΤΕ κερδίσατε",
+        "Su CUENTA ha sido BLOQUEADA\nverifique sus datos",
+        "",
+        "450 4.7.1 Service currently unavailable\n",
+    ],
+)
+def test_matching_in_other_scripts_and_cases(text):
+    assert SEARCH(text) == [number for number, pattern in enumerate(COMPILED) if pattern.search(text)]
+
+
+def test_look_arounds_and_boundaries_are_loosened_only():
+    assert loosened(r"(?iu)\bwon\b(?!['x)]t)") == "(?i)won"
+    assert loosened(r"^(?!.*(?:A|B)).*C\\b") == r"^.*C\\b"
+
+
+def test_a_pattern_that_re2_refuses_is_still_tried():
+    search = searcher((r"(a)\1", "plain"))
+    assert search("xaax plain") == [0, 1] and search("xax") == []
+
+
+def test_equal_values_are_matched_whole():
+    match = matcher([rule("AD.retail")], "symbol")
+    assert match("AD.retail") == (0,) and match("AD.retail2") == () == match("ad.retail")
+
+
+# --- precedence of types ---
+
+
+@pytest.mark.parametrize(
+    ("matched", "primary"),
+    [
+        ([], (None, [], None)),
+        ([rule("UNK", 90)], ("UNK", [], False)),
+        ([rule("UNK", 1, strong=True), rule("AD.retail", 85)], ("AD.retail", ["AD.retail"], False)),
+        (
+            [rule("AD.retail", 10), rule("PHISH.mail", 40, strong=True)],
+            ("PHISH.mail", ["AD.retail", "PHISH.mail"], True),
+        ),
+        ([rule("AD.adult", 30), rule("MALWARE.link", 40)], ("AD.adult", ["AD.adult", "MALWARE.link"], False)),
+        ([rule("AD.retail"), rule("MALWARE.link")], ("MALWARE.link", ["AD.retail", "MALWARE.link"], False)),
+        (
+            [rule("AD.retail"), rule("AD.retail", 70), rule("MALWARE.link")],
+            ("AD.retail", ["AD.retail", "MALWARE.link"], False),
+        ),
+        (
+            [rule("PHISH.mail", 60), rule("PHISH.smish", 60, engine="sms_firewall")],
+            ("PHISH.smish", ["PHISH.mail", "PHISH.smish"], False),
+        ),
+        (
+            [rule("OTHER"), rule("FRAUD.loan"), rule("PHONE.wangiri")],
+            ("FRAUD.loan", ["FRAUD.loan", "OTHER", "PHONE.wangiri"], False),
+        ),
+    ],
+)
+def test_precedence_of_types(matched, primary):
+    assert rules.primary_type(matched) == primary
+    assert rules.primary_type(matched[::-1]) == primary
+
+
+def test_types_of_symbols():
+    symbols = pl.Series(
+        "symbols",
+        [
+            ["ARC_NA", "DBL_PHISH"],
+            ["MONEY_FRAUD_3"],
+            None,
+            [],
+            ["MY_CASINO_RULE", "DBL_PHISH"],
+            [None, "DBL_MALWARE"],
+        ],
+    )
+    typed = rules.type_of_symbols(symbols, "rspamd", "EMAIL")
+    assert typed.schema == {
+        "spam_type_code": pl.String,
+        "spam_type_codes": pl.List(pl.String),
+        "is_type_strong": pl.Boolean,
+    }
+    # MONEY_FRAUD_3 is SpamAssassin's name and means nothing from Rspamd.
+    assert typed["spam_type_code"].to_list() == ["PHISH.mail", None, None, None, "PHISH.mail", "MALWARE.link"]
+    assert typed["spam_type_codes"].to_list()[4] == ["AD.gambling", "PHISH.mail"]
+    assert typed["is_type_strong"].to_list() == [True, None, None, None, True, True]
+    amavis = rules.type_of_symbols(symbols, "amavis", "EMAIL")
+    assert amavis["spam_type_code"].to_list()[1] == "FRAUD.advance-fee"
+
+
+def test_sms_texts_are_smishing_where_mail_is_phishing():
+    texts = pl.Series(
+        ["Please verify your account at http://bank.example", "see you at six", None, "You have won a prize"]
+    )
+    sms = rules.type_of_texts(texts, "kannel", "SMS")
+    assert sms["spam_type_code"].to_list() == ["PHISH.smish", None, None, "FRAUD.lottery"]
+    assert "PHISH.mail" not in sms["spam_type_codes"].explode().to_list()
+    assert rules.type_of_texts(texts, "postfix", "EMAIL")["spam_type_code"][0] == "PHISH.mail"
+    assert sms["is_type_strong"].to_list() == [False, None, None, False]
+
+
+def test_refusals_can_be_read_for_types_too():
+    texts = pl.Series(["554 5.7.1 infected with a virus"])
+    assert rules.type_of_texts(texts, "postfix", "EMAIL")["spam_type_code"].to_list() == [None]
+    both = rules.type_of_texts(texts, "postfix", "EMAIL", match_on=("text_regex", "reject_text_regex"))
+    assert both["spam_type_code"].to_list() == ["MALWARE.attach"]
+
+
+@pytest.mark.parametrize(
+    "empty", [pl.Series([], dtype=pl.List(pl.String)), pl.Series([None], dtype=pl.List(pl.String))]
+)
+def test_nothing_in_gives_as_many_rows_out(empty):
+    assert rules.type_of_symbols(empty, "rspamd").height == len(empty)
+    assert rules.countermeasure_of_verdicts(empty.list.first(), empty, "rspamd").height == len(empty)
+
+
+# --- countermeasures of refusals ---
+
+
+def refusal(**values) -> dict:
+    return {"format_code": "postfix", "channel_code": "EMAIL", "outcome_code": "rejected"} | values
+
+
+SMS = {"format_code": "kannel", "channel_code": "SMS"}
+REFUSALS = [
+    (
+        refusal(
+            reply_text="554 5.7.1 Service unavailable; Client host [192.0.2.7] blocked using bl.example.net",
+            dnsbl_zone="bl.example.net",
+        ),
+        "DNSBL",
+        "network",
+        True,
+    ),
+    # The text only says that a list refused; the zone says which kind of list.
+    (
+        refusal(
+            reply_text="554 5.7.1 <m@a.test>: Sender address rejected; blocked using dbl.spamhaus.org",
+            dnsbl_zone="DBL.spamhaus.org",
+        ),
+        "URL_REPUTATION",
+        "filtering",
+        True,
+    ),
+    (
+        refusal(reply_text="554 5.7.1 blocked using unheard.example.org", dnsbl_zone="unheard.example.org"),
+        "DNSBL",
+        "network",
+        True,
+    ),
+    (
+        refusal(
+            reply_text="450 4.2.0 <u@a.test>: Recipient address rejected: Greylisted, see the help",
+            outcome_code="deferred",
+        ),
+        "GREYLIST",
+        "network",
+        True,
+    ),
+    (
+        refusal(reply_text="554 5.7.1 <v@b.test>: Relay access denied; from=<a@spamtrap.test> to=<v@b.test>"),
+        "POLICY_RELAY",
+        "service",
+        False,
+    ),
+    (
+        refusal(
+            reply_text="550 5.1.1 <no@a.test>: Recipient address rejected: User unknown in"
+            " local recipient table"
+        ),
+        "RECIPIENT_CHECK",
+        "service",
+        False,
+    ),
+    (
+        refusal(reply_text="450 4.1.8 <a@nx.test>: Sender address rejected: Domain not found"),
+        "SENDER_VERIFY",
+        "service",
+        True,
+    ),
+    (
+        refusal(reply_text="554 5.7.1 <b@c.test>: Sender address rejected: ask the postmaster"),
+        "SENDER_BLOCKLIST",
+        "network",
+        None,
+    ),
+    (
+        refusal(
+            log_text="PREGREET 14 after 0.03 from [192.0.2.9]:4242: EHLO h.test",
+            reply_text="550 5.5.1 Protocol error",
+        ),
+        "PROTOCOL_TEST",
+        "equipment",
+        True,
+    ),
+    (
+        refusal(
+            log_text="4XyZ: milter-reject: END-OF-MESSAGE from h.test[192.0.2.9]: 5.7.1 "
+            "Spam message rejected",
+            reply_text="5.7.1 Spam message rejected",
+        ),
+        "CONTENT_FILTER",
+        "filtering",
+        True,
+    ),
+    (
+        refusal(
+            log_text="4XyZ: milter-reject: END-OF-MESSAGE from h.test[192.0.2.9]: 5.7.1 Command rejected",
+            reply_text="5.7.1 Command rejected",
+        ),
+        "CONTENT_FILTER",
+        "filtering",
+        None,
+    ),
+    (
+        refusal(
+            outcome_code="deferred", reply_text="connect to mx.b.test[192.0.2.1]:25: Connection timed out"
+        ),
+        "DELIVERY_FAILURE",
+        None,
+        False,
+    ),
+    (refusal(reply_text="550 we like nobody today"), "UNKNOWN", None, None),
+    (refusal(), "UNKNOWN", None, None),
+    (refusal(outcome_code="expired"), "DELIVERY_FAILURE", None, False),
+    (refusal(outcome_code="delivered"), None, None, None),
+    (refusal(outcome_code="queued", reply_text="450 4.2.0 Greylisted"), None, None, None),
+    (
+        refusal(**SMS, event="REJECTED Send SMS", reply_text="sender in global black-list"),
+        "NUMBER_BLOCKLIST",
+        "network",
+        True,
+    ),
+    (refusal(**SMS, event="REJECTED Send SMS"), "UNKNOWN", None, None),
+    (refusal(**SMS, reply_code="0x00000058"), "RATE_LIMIT", "network", True),
+    (refusal(**SMS, reply_code="0x00000045"), "UNKNOWN", None, None),
+    (refusal(**SMS, reply_code="0x0000000B"), "RECIPIENT_CHECK", "service", False),
+    (refusal(**SMS, reply_code="UNDELIV", outcome_code="bounced"), "DELIVERY_FAILURE", None, False),
+    (refusal(**SMS, outcome_code="delivered", recipient="+7726"), "USER_REPORT", "feedback", True),
+    (refusal(outcome_code="delivered", recipient="7726@a.test"), None, None, None),
+]
+
+
+def frame(rows: list[dict]) -> pl.DataFrame:
+    names = (
+        "format_code",
+        "channel_code",
+        "outcome_code",
+        "reply_text",
+        "log_text",
+        "dnsbl_zone",
+        "event",
+        "reply_code",
+        "recipient",
+    )
+    return pl.DataFrame(
+        [{name: row.get(name) for name in names} for row in rows], schema=dict.fromkeys(names, pl.String)
+    )
+
+
+@pytest.mark.parametrize(("row", "code", "strategy", "is_antispam"), REFUSALS)
+def test_countermeasure_of_a_refusal(row, code, strategy, is_antispam):
+    assert rules.countermeasure_of_refusals(frame([row])).row(0) == (code, strategy, is_antispam)
+
+
+def test_refusals_keep_their_order_over_formats():
+    rows = [row for row, *_ in REFUSALS] * 3
+    acted = rules.countermeasure_of_refusals(frame(rows))
+    assert acted["countermeasure_code"].to_list() == [code for _, code, *_ in REFUSALS] * 3
+    assert acted.schema == {
+        "countermeasure_code": pl.String,
+        "x1231_strategy_code": pl.String,
+        "is_antispam": pl.Boolean,
+    }
+    assert rules.countermeasure_of_refusals(frame([])).height == 0
+
+
+def test_without_an_outcome_a_text_makes_a_refusal():
+    rows = pl.DataFrame(
+        {
+            "format_code": ["postfix"] * 2,
+            "channel_code": ["EMAIL"] * 2,
+            "reply_text": ["550 5.7.1 SPF fail", None],
+        },
+        schema=dict.fromkeys(("format_code", "channel_code", "reply_text"), pl.String),
+    )
+    assert rules.countermeasure_of_refusals(rows)["countermeasure_code"].to_list() == ["SENDER_AUTH", None]
+
+
+# --- countermeasures of verdicts ---
+
+
+@pytest.mark.parametrize(
+    ("action", "symbols", "code", "is_antispam", "contributing"),
+    [
+        (
+            "reject",
+            ["BAYES_SPAM", "FUZZY_DENIED"],
+            "CONTENT_FILTER",
+            True,
+            ["CONTENT_FILTER", "SIGNATURE_FUZZY"],
+        ),
+        ("add header", ["R_SPF_FAIL"], "CONTENT_FILTER", True, ["SENDER_AUTH"]),
+        ("soft reject", ["GREYLIST"], "GREYLIST", True, ["GREYLIST"]),
+        ("soft reject", ["RATELIMITED"], "RATE_LIMIT", True, ["RATE_LIMIT"]),
+        ("soft reject", ["MIME_GOOD"], "GREYLIST", None, []),
+        ("greylist", [], "GREYLIST", True, []),
+        # The greylist module looked at what was then rejected for its score.
+        ("reject", ["GREYLIST"], "CONTENT_FILTER", True, ["GREYLIST"]),
+        ("reject", ["SPAMTRAP"], "SPAMTRAP", True, ["SPAMTRAP"]),
+        ("no action", ["GREYLIST", "RBL_SPAMHAUS_XBL"], None, None, ["DNSBL", "GREYLIST"]),
+        ("no action", ["SPAMHAUS_BLOCKED", "RCVD_IN_DNSWL_HI"], None, None, []),
+        (None, None, None, None, []),
+        ("send to the moon", [], "UNKNOWN", None, []),
+    ],
+)
+def test_countermeasure_of_a_verdict(action, symbols, code, is_antispam, contributing):
+    acted = rules.countermeasure_of_verdicts(
+        pl.Series([action], dtype=pl.String), pl.Series([symbols], dtype=pl.List(pl.String)), "rspamd"
+    )
+    assert acted.drop("x1231_strategy_code").row(0) == (code, is_antispam, contributing)
