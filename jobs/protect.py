@@ -175,7 +175,10 @@ def protect_transmissions(raw: pl.DataFrame, own: Own, door: Door) -> pl.DataFra
     kinds = dict(own.links)
     # A mailbox of its own is no relay; a filter or the server itself is one on the loopback.
     is_local = pl.col("outbound_link").is_null() | pl.col("outbound_link").str.contains(r"\[(?:127\.|::1\])")
-    acted = rules.countermeasure_of_refusals(frame)
+    # Rules on refusals of mail know them as the client got them, codes first.
+    whole = pl.concat_str("reply_code", "dsn_code", "reply_text", separator=" ", ignore_nulls=True)
+    reply = pl.when(is_mail & pl.col("reply_text").is_not_null()).then(whole).otherwise("reply_text")
+    acted = rules.countermeasure_of_refusals(frame.with_columns(reply_text=reply))
     typed = types_of_texts(frame)
     return frame.with_columns(
         period_date=pl.col("first_at").dt.date(),

@@ -6,17 +6,19 @@ import csv
 import datetime as dt
 import hashlib
 import re
+from decimal import Decimal
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.contracts import CODELISTS
-from jobs.release import accounts, report, sankey, ways, words
+from jobs.contracts import CODELISTS, arrow_schema
+from jobs.release import accounts, charts, report, sankey, ways, words
 from jobs.release.study import Study
 from tests.report_figures import ABOUT, OPERATORS, figures, validation
 
@@ -364,7 +366,182 @@ def test_the_highlighted_route_is_known_from_end_to_end() -> None:
     assert sankey.draw(flows[:2], names, "t", 920, 185).count(sankey.ACCENT) == 0
 
 
-# --- words ----------------------------------------------------------------------------------------
+# --- the few figures, from the tables ---------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def tables() -> dict[str, Any]:
+    """Gold tables as rows: two operators, and traffic that the report must leave out."""
+    first, second = dt.date(2026, 11, 2), dt.date(2026, 11, 3)
+    base = {
+        "operator_id": "alp-mail",
+        "period_date": first,
+        "channel_code": "EMAIL",
+        "direction_code": "inbound",
+        "stage_code": "delivery",
+        "outcome_code": "delivered",
+        "unit_code": "recipient",
+        "definition_code": "OPERATOR",
+        "source_country_code": "DEU",
+        "source_asn": 64496,
+        "source_network": "192.0.2.0/24",
+        "spam_type_code": "UNK",
+        "origin_claimed_code": "_U",
+        "origin_verified_code": "_U",
+        "origin_observed_code": "DEU",
+        "inbound_link_code": "internet",
+        "transit_code": "_U",
+        "outbound_link_code": "_U",
+        "destination_code": "CHE",
+        "units": 10,
+        "spam_certain": 0,
+        "spam_possible": 1,
+    }
+    refused = {"stage_code": "connect", "outcome_code": "rejected", "unit_code": "attempt"}
+    spam = {"units": 7, "spam_certain": 7, "spam_possible": 7}
+    # Thirty countries, of which the last is the largest.
+    many = [code for code in sorted(words.country_names()) if code != "DEU"][:30]
+    rows = [
+        base,
+        base | {"period_date": second, "units": 5, "operator_id": "alp-post", "direction_code": "internal"},
+        base | {"direction_code": "outbound", "units": 1000},
+        base | {"direction_code": "transit", "units": 2000},
+        base | {"unit_code": "message", "units": 8},
+        base | {"unit_code": "segment", "units": 9},
+        base | {"definition_code": "SPAMHAUS_UBE", "spam_possible": 10},
+        *(
+            base
+            | refused
+            | spam
+            | {"source_country_code": code, "origin_observed_code": code, "units": 100 + n}
+            | {"spam_certain": 100 + n, "spam_possible": 100 + n, "source_network": f"2001:db8:{n:x}::/48"}
+            for n, code in enumerate(many)
+        ),
+        base
+        | refused
+        | spam
+        | {"source_country_code": "_U", "origin_observed_code": "_U", "source_network": "_U"},
+        base | spam | {"channel_code": "SMS", "origin_observed_code": "_U", "origin_claimed_code": "NPL"},
+    ]
+    effort = {"operator_id": "alp-mail", "period_date": first, "channel_code": "EMAIL", "filter_us": 5}
+    effort |= {
+        "countermeasure_code": "DNSBL",
+        "strategy_code": "network",
+        "units_examined": 9,
+        "units_acted": 4,
+    }
+    effort |= {"is_examined_derived": True, "received_bytes": 1, "quarantined_bytes": 0}
+    cost = {
+        "operator_id": "alp-mail",
+        "period_code": "2026-11",
+        "channel_code": "EMAIL",
+        "currency_code": "CHF",
+    }
+    cost |= {"countermeasure_code": "DNSBL", "strategy_code": "network", "cost_component_code": "marginal"}
+    cost |= {f"amount_p{point}": Decimal(value) for point, value in (("05", 1), ("50", 2), ("95", 3))}
+    cost |= {"is_lower_bound": True, "day_count": 2}
+    file = {"operator_id": "alp-mail", "stream_id": "a", "piece_id": "a1", "format_code": "postfix"}
+    file |= {
+        "line_count": 10,
+        "record_count": 7,
+        "ignored_count": 2,
+        "quarantined_count": 1,
+        "late_count": None,
+    }
+    return {
+        "gold.spam_volume_daily": rows,
+        "gold.spam_source_daily": rows,
+        "gold.spam_type_daily": rows,
+        "gold.spam_route_daily": rows,
+        "gold.countermeasure_effort_daily": [effort, effort | {"operator_id": "alp-post", "units_acted": 1}],
+        "gold.countermeasure_cost_monthly": [
+            cost,
+            cost | {"period_code": "2026-10", "amount_p50": Decimal(9)},
+        ],
+        "bronze.file": [file, file | {"piece_id": "a2"}, file | {"stream_id": "b", "piece_id": "b1"}],
+    }
+
+
+@pytest.fixture(scope="module")
+def gathered(tables: dict[str, Any], spark: Any) -> dict[str, pl.DataFrame]:
+    def read(table: str) -> Any:
+        schema = arrow_schema(table)
+        rows = [{name: row.get(name) for name in schema.names} for row in tables[table]]
+        return spark.createDataFrame(pa.Table.from_pylist(rows, schema))
+
+    return report.gather(read)
+
+
+def test_only_what_came_in_is_counted_and_units_are_not_mixed(gathered: dict[str, pl.DataFrame]) -> None:
+    refused = sum(range(100, 130)) + 7
+    daily = {(r["channel_code"], r["period_date"].day): r for r in gathered["daily"].to_dicts()}
+    assert daily["EMAIL", 2]["units"] == 10 + refused
+    assert daily["EMAIL", 2]["spam_certain"] == refused
+    assert daily["EMAIL", 2]["spam_possible"] == refused + 1
+    assert daily["EMAIL", 3]["units"] == 5
+    assert daily["SMS", 2]["units"] == 7
+    for figure in ("types", "routes", "countries", "stages"):
+        assert gathered[figure]["units"].sum() == 10 + 5 + refused + 7, figure
+    volume = gathered["volume"]
+    assert volume.filter(pl.col("direction_code") == "outbound")["units"].sum() == 1000
+    assert volume.filter(pl.col("definition_code") == "SPAMHAUS_UBE")["spam_possible"].sum() == 10
+    assert {name: dict(table.schema) for name, table in gathered.items()} == {
+        name: {column: kind if isinstance(kind, pl.DataType) else kind() for column, kind in schema.items()}
+        for name, schema in report.FIGURES.items()
+    }
+
+
+def test_the_largest_stay_and_the_rest_is_one_row(gathered: dict[str, pl.DataFrame]) -> None:
+    mail = gathered["countries"].filter(pl.col("channel_code") == "EMAIL")
+    rows = {row["source_country_code"]: row for row in mail.to_dicts()}
+    assert len(rows) == 12 + 2
+    # The 12 largest of 30 have 118 to 129 units; the 18 others and Germany, without spam, are one row.
+    assert rows["_O"]["spam_certain"] == sum(range(100, 118))
+    assert rows["_O"]["country_count"] == 19
+    assert rows["_U"]["spam_certain"] == 7
+    networks = gathered["networks"].filter(pl.col("channel_code") == "EMAIL")
+    assert sorted(networks["spam_certain"]) == list(range(120, 130))
+    routes = gathered["routes"].filter(pl.col("channel_code") == "EMAIL")
+    assert routes["origin_code"].n_unique() == 7 + 2
+
+
+def test_an_sms_route_starts_where_its_number_is_from(gathered: dict[str, pl.DataFrame]) -> None:
+    (row,) = gathered["routes"].filter(pl.col("channel_code") == "SMS").to_dicts()
+    assert (row["origin_kind"], row["origin_code"]) == ("claimed", "NPL")
+
+
+def test_costs_are_of_the_last_month_and_efforts_are_added(gathered: dict[str, pl.DataFrame]) -> None:
+    assert gathered["costs"]["period_code"].to_list() == ["2026-11"]
+    assert gathered["costs"]["amount_p50"].to_list() == [Decimal(2)]
+    (effort,) = gathered["effort"].to_dicts()
+    assert (effort["units_examined"], effort["units_acted"], effort["filter_us"]) == (18, 5, 10)
+    (file,) = gathered["coverage"].to_dicts()
+    assert (file["file_count"], file["line_count"], file["late_count"]) == (2, 30, 0)
+    (days,) = gathered["days"].filter(pl.col("operator_id") == "alp-post").to_dicts()
+    assert (days["first_date"], days["day_count"]) == (dt.date(2026, 11, 3), 1)
+
+
+def test_what_was_gathered_can_be_drawn(gathered: dict[str, pl.DataFrame], tmp_path: Path) -> None:
+    report.build(gathered, OPERATORS, validation(), ABOUT, tmp_path)
+    assert plain(read(tmp_path / "index.html").all("h1")[0]["text"]).startswith("Spam was 99.6% of e-mail")
+
+
+# --- colours and words ------------------------------------------------------------------------------------
+
+
+def luminance(colour: str) -> float:
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def test_text_stands_out_from_white() -> None:
+    style = (report.TEMPLATES / "report.css").read_text(encoding="utf-8")
+    colours = dict(re.findall(r"--(\w+): (#[0-9a-f]{6});", style))
+    for name in ("ink", "muted", "accent"):
+        assert 1.05 / (luminance(colours[name]) + 0.05) >= 4.5, name
+    assert (colours["accent"], colours["muted"], colours["ink"]) == (charts.ACCENT, charts.MUTED, charts.INK)
+    assert (sankey.ACCENT, sankey.MUTED, sankey.INK) == (charts.ACCENT, charts.MUTED, charts.INK)
 
 
 @pytest.mark.parametrize(

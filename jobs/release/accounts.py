@@ -130,7 +130,7 @@ def costs(study: Study) -> Section:
     notes = [
         "Marginal cost grows with traffic: effort times unit prices that are ranges, so the result is one"
         " too. Fixed cost (licences, staff) is the operator's own figure. Each row is simulated as a whole:"
-        " the ends of rows do not add up to the ends of the total, and currencies are not added to each other.",
+        " the ends of rows do not add up to the ends of the total, and currencies are never added.",
     ]
     if bounded:
         notes.insert(0, f"Lower bound: {words.listed(bounded)} stated no or not all fixed costs.")

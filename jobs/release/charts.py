@@ -51,8 +51,8 @@ def share_chart(daily: pl.DataFrame, title: str) -> str:
 
 def with_gaps(daily: pl.DataFrame) -> pl.DataFrame:
     """Every day from the first to the last, null where there is none: a line must not cross a gap."""
-    first, last = daily["period_date"].min(), daily["period_date"].max()
-    every = pl.date_range(first, last, eager=True).alias("period_date").to_frame()
+    first, last = pl.col("period_date").min(), pl.col("period_date").max()
+    every = daily.select(pl.date_range(first, last).alias("period_date"))
     return every.join(daily, on="period_date", how="left").sort("period_date")
 
 
@@ -133,7 +133,7 @@ def label_layers(labels: list[dict[str, Any]], day: dt.date, top: float, unit: s
     for each in ordered:
         x, y = encodings(top, unit)
         values = [{"day": epoch_ms(day), "low": each["value"], "text": each["text"]}]
-        mark = {"align": "left", "dx": 8, "color": each["colour"], "fontSize": 13, "fontWeight": 600}
+        mark = {"align": "left", "dx": 8, "color": each["colour"], "fontSize": 14, "fontWeight": 600}
         layers.append(
             alt.Chart(data_of(values)).mark_text(baseline="middle", **mark).encode(x=x, y=y, text="text:N")
         )
@@ -144,12 +144,12 @@ def render(layers: list[alt.Chart], title: str) -> str:
     """The SVG, without what differs from run to run and without inner roles, which readers trip over."""
     chart = (
         alt.layer(*layers)
-        .properties(width=WIDTH, height=HEIGHT, padding={"left": 40, "right": 98, "top": 12, "bottom": 24})
+        .properties(width=WIDTH, height=HEIGHT, padding={"left": 44, "right": 106, "top": 12, "bottom": 26})
         .properties(autosize=alt.AutoSizeParams(type="none"))
         .configure(font=FONT, aria=False, background="transparent")
         .configure_view(stroke=None)
         .configure_axis(
-            labelColor=MUTED, labelFontSize=12, gridColor=GRID, domainColor=MUTED, tickColor=MUTED, tickSize=4
+            labelColor=MUTED, labelFontSize=13, gridColor=GRID, domainColor=MUTED, tickColor=MUTED, tickSize=4
         )
     )
     svg = vl_convert.vegalite_to_svg(chart.to_dict())

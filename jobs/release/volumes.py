@@ -155,7 +155,8 @@ def definition_finding(name: str, rows: dict[str, dict[str, Any]]) -> str:
     if code == DEFINITION:
         return f"{name}: no definition leaves more than {words.percent(undecided(widest))} undecided."
     mine = f"{name}: {spam_range(rows[DEFINITION])} is spam as operators act"
-    return f"{mine}; by the definition “{words.definition_name(code)}”, anything from {spam_range(widest)}."
+    low, high = (words.percent(share) for share in spam_shares(widest))
+    return f"{mine}; by “{words.definition_name(code)}” anything between {low} and {high}."
 
 
 # --- types ----------------------------------------------------------------------------------------

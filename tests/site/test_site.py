@@ -1,0 +1,117 @@
+"""The report in a real browser: it fits a laptop and a phone, can be read on both, and asks for nothing.
+
+Needs chromium and fails where there is none: `make test-site` says how to install it.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jobs.release import report
+from tests.report_figures import ABOUT, OPERATORS, figures, validation
+
+pytestmark = pytest.mark.site
+
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--host-resolver-rules=MAP * ~NOTFOUND",
+    "--enable-logging=stderr",
+]
+# Run in a copy of the page inside a frame of the width that is asked about.
+MEASURE = """
+<script>
+addEventListener("load", () => {
+  const wide = [...document.querySelectorAll(".scroll")].filter(e => e.scrollWidth > e.clientWidth + 1);
+  const shown = [...document.querySelectorAll("svg text")].filter(e => e.getClientRects().length);
+  const size = e => parseFloat(getComputedStyle(e).fontSize) * e.getScreenCTM().a;
+  const cut = shown.filter(e => {
+    const text = e.getBoundingClientRect(), svg = e.ownerSVGElement.getBoundingClientRect();
+    return text.left < svg.left - 1 || text.right > svg.right + 1;
+  });
+  parent.postMessage({
+    width: innerWidth,
+    scrolled: document.documentElement.scrollWidth,
+    wide: wide.map(e => e.querySelector("caption").textContent),
+    texts: shown.length,
+    smallest: Math.min(...shown.map(size)),
+    largest: Math.max(...shown.map(size)),
+    cut: cut.map(e => e.textContent),
+    asked: performance.getEntriesByType("resource").map(e => e.name),
+    bars: [...document.querySelectorAll(".bar")].filter(e => e.getBoundingClientRect().width < 60).length,
+  }, "*");
+});
+</script>
+"""
+FRAME = """<!doctype html><title>frame</title><pre id="told"></pre>
+<script>
+addEventListener("message", e => document.getElementById("told").textContent = JSON.stringify(e.data))
+</script>
+<iframe src="PAGE" style="border:0;width:WIDTHpx;height:3000px"></iframe>
+"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> str:
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    assert found, "chromium is not installed"
+    return found
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("site")
+    report.build(figures(), OPERATORS, validation(is_broken=True), ABOUT, folder)
+    return folder
+
+
+def measured(browser: str, folder: Path, page: str, width: int, profile: Path) -> tuple[dict[str, Any], str]:
+    """What the page says of itself at a width, and the browser's log."""
+    text = (folder / page).read_text(encoding="utf-8")
+    (folder / f"measured-{page}").write_text(text.replace("</body>", MEASURE + "</body>"), encoding="utf-8")
+    frame = folder / f"frame-{width}-{page}"
+    frame.write_text(FRAME.replace("PAGE", f"measured-{page}").replace("WIDTH", str(width)), encoding="utf-8")
+    size = [f"--window-size={width + 60},3200", f"--user-data-dir={profile}", "--virtual-time-budget=4000"]
+    ran = subprocess.run(
+        [browser, *FLAGS, *size, "--dump-dom", frame.as_uri()], capture_output=True, text=True, timeout=120
+    )
+    told = re.search(r'<pre id="told">(.*?)</pre>', ran.stdout, re.DOTALL)
+    assert told and told[1], f"the page told nothing:\n{ran.stdout[:500]}\n{ran.stderr[-2000:]}"
+    return json.loads(html.unescape(told[1])), ran.stderr
+
+
+@pytest.mark.parametrize("width", [1200, 768, 390])
+def test_the_report_fits_and_can_be_read(browser: str, folder: Path, width: int, tmp_path: Path) -> None:
+    told, log = measured(browser, folder, "index.html", width, tmp_path / "profile")
+    assert told["width"] == width
+    assert told["scrolled"] <= width
+    assert told["wide"] == []
+    assert told["texts"] > 40
+    assert told["smallest"] >= 9.5
+    assert told["largest"] <= 22
+    assert told["cut"] == []
+    assert told["bars"] == 0
+    assert told["asked"] == []
+    assert "CONSOLE" not in log
+
+
+@pytest.mark.parametrize("width", [1200, 390])
+def test_the_page_of_rules_fits(browser: str, folder: Path, width: int, tmp_path: Path) -> None:
+    told, log = measured(browser, folder, "validation.html", width, tmp_path / "profile")
+    assert told["scrolled"] <= width
+    assert told["asked"] == []
+    assert "CONSOLE" not in log

@@ -1,0 +1,196 @@
+"""The whole way on the sample study: every gold figure equals what the generator says it wrote."""
+
+from __future__ import annotations
+
+import collections
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from jobs.contracts import contract
+from jobs.runner import GOLD, SILVER, Run
+from tests.conftest import ROOT
+from tests.study import run_again, run_study
+
+VOLUME = ("operator_id", "period_date", "channel_code", "direction_code", "stage_code", "outcome_code")
+BLOCKED = ("rejected", "discarded", "quarantined", "tagged", "deferred")
+
+
+@pytest.fixture(scope="module")
+def study(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return run_study(spark, tmp_path_factory.mktemp("study") / "lake")
+
+
+@pytest.fixture(scope="module")
+def facts() -> list[dict[str, Any]]:
+    with gzip.open(ROOT / "sample_data" / "study" / "truth.json.gz", "rt", encoding="utf-8") as file:
+        facts = json.load(file)["facts"]
+    # A report to 7726 is a complaint about another message, not a message that was handled.
+    return [fact for fact in facts if fact["countermeasure_code"] != "USER_REPORT"]
+
+
+def verdict_of(fact: dict[str, Any]) -> tuple[int, int]:
+    """What OPERATOR says of a fact: certain and possible, worked out by hand from the definition."""
+    if fact["outcome_code"] not in BLOCKED or fact["is_antispam"] is False:
+        return 0, 0
+    return (1, 1) if fact["is_antispam"] else (0, 1)
+
+
+def wanted(facts: list[dict[str, Any]], *more: str) -> dict[tuple[str, ...], tuple[int, int, int]]:
+    """From the truth: units, certain and possible by volume key, unit and further columns."""
+    totals: dict[tuple[str, ...], list[int]] = collections.defaultdict(lambda: [0, 0, 0])
+    for fact in facts:
+        certain, possible = verdict_of(fact)
+        cell = totals[tuple(str(fact[name]) for name in (*VOLUME, "grain", *more))]
+        for place, factor in enumerate((1, certain, possible)):
+            cell[place] += factor * fact["count"]
+    return {key: (cell[0], cell[1], cell[2]) for key, cell in totals.items() if cell[0]}
+
+
+def found(study: Run, table: str, *more: str) -> dict[tuple[str, ...], tuple[int, int, int]]:
+    """From gold: the same for the generated operators under OPERATOR."""
+    frame = study.lake.read(table).filter("definition_code = 'OPERATOR' AND operator_id NOT LIKE 'lab-%'")
+    key = [*VOLUME, "unit_code", *more]
+    sums = [F.sum(name).alias(name) for name in ("units", "spam_certain", "spam_possible")]
+    rows = frame.groupBy(*key).agg(*sums).collect()
+    return {
+        tuple(str(row[name]) for name in key): (row.units, row.spam_certain, row.spam_possible) for row in rows
+    }
+
+
+def test_volume_equals_the_truth(study: Run, facts: list[dict[str, Any]]) -> None:
+    assert found(study, "gold.spam_volume_daily") == wanted(facts)
+
+
+def test_types_equal_the_truth(study: Run, facts: list[dict[str, Any]]) -> None:
+    assert found(study, "gold.spam_type_daily", "spam_type_code") == wanted(facts, "spam_type_code")
+
+
+def test_source_networks_equal_the_truth(study: Run, facts: list[dict[str, Any]]) -> None:
+    mail = [fact | {"source_network": fact["source_network"] or "_U"} for fact in facts]
+    assert found(study, "gold.spam_source_daily", "source_network") == wanted(mail, "source_network")
+
+
+def test_source_countries_equal_the_truth(study: Run, facts: list[dict[str, Any]]) -> None:
+    # A customer's alphanumeric sender has no country; the operator sees that its own customer sent it.
+    home = {"channel-sms": "GBR", "hexagone-sms": "FRA"}
+    named = [
+        fact | {"source_country_code": fact["source_country_code"] or home.get(fact["operator_id"], "_U")}
+        for fact in facts
+    ]
+    assert found(study, "gold.spam_source_daily", "source_country_code") == wanted(named, "source_country_code")
+
+
+def test_links_equal_the_truth(study: Run, facts: list[dict[str, Any]]) -> None:
+    """Routes by the kind of inbound link, for messages that came over a link of the SMS operators."""
+    kinds = {
+        "channel-sms": {"HOME-GB": "on-net", "PEER-GB": "peer", "HUB-INTL": "hub", "AGG-WEST": "aggregator"},
+        "hexagone-sms": {"HOME-FR": "on-net", "PEER-FR": "peer", "HUB-SUD": "hub", "AGG-EST": "aggregator"},
+    }
+    truth: collections.Counter[tuple[str, str, str]] = collections.Counter()
+    for fact in facts:
+        if fact["operator_id"] in kinds and fact["inbound_link"]:
+            kind = kinds[fact["operator_id"]][fact["inbound_link"]]
+            truth[fact["operator_id"], fact["grain"], kind] += fact["count"]
+    links = [name for of_operator in kinds.values() for name in of_operator]
+    message = study.lake.read("silver.message").filter(F.col("inbound_link_id").isin(links))
+    rows = message.groupBy("operator_id", "inbound_link_code").agg(
+        F.sum((F.col("grain_code") == "recipient").cast("int")).alias("recipient"),
+        F.sum((F.col("grain_code") == "attempt").cast("int")).alias("attempt"),
+        F.sum(F.col("is_message_row").cast("int")).alias("message"),
+        F.sum(F.when(F.col("grain_code") == "recipient", F.col("segment_count"))).alias("segment"),
+    )
+    got = {
+        (row.operator_id, unit, row.inbound_link_code): row[unit]
+        for row in rows.collect()
+        for unit in ("recipient", "attempt", "message", "segment")
+        if row[unit]
+    }
+    assert got == dict(truth)
+
+
+def test_routes_add_up_to_volume(study: Run) -> None:
+    def total(table: str) -> int:
+        return study.lake.read(table).agg(F.sum("units")).first()[0]
+
+    assert total("gold.spam_route_daily") == total("gold.spam_volume_daily") > 0
+
+
+def test_measures_that_acted_equal_the_truth(study: Run, facts: list[dict[str, Any]]) -> None:
+    truth: collections.Counter[tuple[str, str, str]] = collections.Counter()
+    for fact in facts:
+        if fact["grain"] in ("message", "attempt") and fact["countermeasure_code"]:
+            truth[fact["operator_id"], fact["period_date"], fact["countermeasure_code"]] += fact["count"]
+    rows = (
+        study.lake.read("gold.countermeasure_effort_daily")
+        .filter("operator_id NOT LIKE 'lab-%' AND units_acted > 0")
+        .collect()
+    )
+    assert {(r.operator_id, str(r.period_date), r.countermeasure_code): r.units_acted for r in rows} == dict(truth)
+
+
+def test_costs_are_in_each_currency_with_points_in_order(study: Run) -> None:
+    rows = study.lake.read("gold.countermeasure_cost_monthly").filter("countermeasure_code = '_T'").collect()
+    assert {row.operator_id for row in rows} == {operator.id for operator in study.settings.operator}
+    currency = {operator.id: operator.currency for operator in study.settings.operator}
+    assert all(row.currency_code == currency[row.operator_id] for row in rows)
+    assert all(row.amount_p05 <= row.amount_p50 <= row.amount_p95 for row in rows)
+    bound = {row.operator_id for row in rows if row.cost_component_code == "total" and row.is_lower_bound}
+    # Two operators gave fixed costs; the others' totals are lower bounds, and say so.
+    assert bound == set(currency) - {"himal-mail", "channel-sms"}
+
+
+def test_every_definition_is_counted_where_it_speaks(study: Run) -> None:
+    rows = study.lake.read("gold.spam_volume_daily").select("definition_code", "channel_code").distinct().collect()
+    assert {tuple(row) for row in rows} == {
+        ("OPERATOR", "EMAIL"),
+        ("OPERATOR", "SMS"),
+        ("CAN_SPAM", "EMAIL"),
+        ("SPAMHAUS_UBE", "EMAIL"),
+    }
+
+
+def test_the_ledger_accounts_for_every_line(study: Run) -> None:
+    rows = study.lake.read("bronze.file").collect()
+    for row in rows:
+        assert row.line_count == row.record_count + row.ignored_count + row.quarantined_count
+    written = {}
+    with gzip.open(ROOT / "sample_data" / "study" / "truth.json.gz", "rt", encoding="utf-8") as file:
+        for operator in json.load(file)["operators"]:
+            written[operator["operator_id"]] = sum(operator["line_count"].values())
+    read: collections.Counter[str] = collections.Counter()
+    for row in rows:
+        read[row.operator_id] += row.line_count
+    assert {operator: read[operator] for operator in written} == written
+    assert sum(row.quarantined_count for row in rows) == 0
+
+
+def test_every_rule_is_held_and_kept(study: Run) -> None:
+    kept = json.loads((Path(study.lake.root) / "_validation" / f"{study.run_id}.json").read_text())["results"]
+    assert {result["table"] for result in kept} == {"bronze.file", *GOLD}
+    assert all(result["is_held"] for result in kept)
+
+
+def test_running_again_writes_nothing(spark: SparkSession, study: Run) -> None:
+    before = study.lake.versions()
+    again = run_again(spark, study.settings)
+    assert study.lake.versions() == before
+    assert not any(again.changed.values())
+
+
+def test_tables_carry_their_contract(spark: SparkSession, study: Run) -> None:
+    """Comments and partitions of the Delta tables are those of the contracts."""
+    for table in (*SILVER, *GOLD):
+        about = contract(table)
+        schema = study.lake.read(table).schema
+        assert {field.name: field.metadata["comment"] for field in schema} == {
+            field.name: field.description for field in about.fields
+        }
+        detail = spark.sql(f"DESCRIBE DETAIL delta.`{study.lake.path(table)}`").first()
+        assert tuple(detail.partitionColumns) == about.partition_by
+        assert detail.description == about.description
