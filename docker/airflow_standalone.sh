@@ -1,7 +1,7 @@
 #!/bin/sh
 # Airflow on this machine, on the sample study: web interface, scheduler and two workers, all of it under
 # build/airflow. It listens on this machine only, because everyone who reaches it is admin.
-# Another settings file: OBSERVATORY_CONFIG=... ; another port: PORT=... ; end with Ctrl-C.
+# Another settings file: OBSERVATORY_CONFIG=... ; another port: PORT=...
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 port=${PORT:-8080}
@@ -60,5 +60,5 @@ mkdir -p "$AIRFLOW_HOME"
 echo "Starting Airflow; its own log is build/airflow/standalone.log ..."
 airflow db migrate > "$AIRFLOW_HOME/standalone.log" 2>&1 || { cat "$AIRFLOW_HOME/standalone.log"; exit 1; }
 airflow pools set lake 1 "The lake has one writer at a time." > /dev/null
-(answers 120 && echo "Ready: http://localhost:$port . Trigger a DAG there; Ctrl-C here ends Airflow.") &
+(answers 120 && echo "Ready: http://localhost:$port . Trigger a DAG there. Ctrl-C here ends Airflow, once a running task is done.") &
 exec airflow standalone >> "$AIRFLOW_HOME/standalone.log" 2>&1

@@ -79,7 +79,9 @@ def quarantine_share(ledger: DataFrame) -> DataFrame:
         F.sum("ignored_count").alias("ignored_count"),
         F.sum("quarantined_count").alias("quarantined_count"),
     )
-    return totals.withColumn("quarantined_pct", F.col("quarantined_count") * 100.0 / F.col("line_count"))
+    share = F.try_divide(F.col("quarantined_count") * 100.0, F.col("line_count"))
+    # Files without a line have no share to limit.
+    return totals.withColumn("quarantined_pct", F.coalesce(share, F.lit(0.0)))
 
 
 def ledger_rules(limit_pct: float) -> CrossRule:

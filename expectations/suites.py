@@ -58,7 +58,9 @@ def contract_rules(table: str) -> list[Rule]:
     for name in about.not_null:
         arguments = {"column": name}
         condition = f"{name} IS NOT NULL"
-        rules.append(Rule(f"{name}_given", f"{name} is given", condition, "ExpectColumnValuesToNotBeNull", arguments))
+        rules.append(
+            Rule(f"{name}_given", f"{name} is given", condition, "ExpectColumnValuesToNotBeNull", arguments)
+        )
     for each in about.fields:
         if each.codelist:
             known = [*codes(each.codelist), "_U", "_T"]
@@ -104,10 +106,11 @@ def validate(frame: DataFrame, table: str, rules: list[Rule], key: tuple[str, ..
     """Run the rules on a frame that is persisted; one result a rule, examples for those that failed."""
     import great_expectations as gx
     from great_expectations import expectations as gxe
+    from great_expectations.data_context.types.base import ProgressBarsConfig
 
     ready = prepared(frame, rules, key)
     context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = {"globally": False}
+    context.variables.progress_bars = ProgressBarsConfig(globally=False)
     suite = gx.ExpectationSuite(name=table)
     for rule in rules:
         suite.add_expectation(getattr(gxe, rule.expectation)(**rule.arguments, meta={"rule": rule.name}))
@@ -117,7 +120,12 @@ def validate(frame: DataFrame, table: str, rules: list[Rule], key: tuple[str, ..
     definition = gx.ValidationDefinition(data=batch, suite=suite, name=table)
     outcome = definition.run(batch_parameters={"dataframe": ready}, result_format="BOOLEAN_ONLY")
     by_name = {rule.name: rule for rule in rules}
-    return [result_of(ready, table, by_name[told.expectation_config.meta["rule"]], told, key) for told in outcome.results]
+    results = []
+    for told in outcome.results:
+        assert told.expectation_config is not None
+        rule = by_name[told.expectation_config.meta["rule"]]
+        results.append(result_of(ready, table, rule, told, key))
+    return results
 
 
 def result_of(frame: DataFrame, table: str, rule: Rule, told: Any, key: tuple[str, ...]) -> Result:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import enum
+import json
 import os
 import secrets
 import sys
@@ -164,7 +165,9 @@ def show(
     table: Annotated[str, typer.Argument(help="A table, such as gold.spam_volume_daily.")],
     config_file: Config = Path("observatory.toml"),
     where: Annotated[str | None, typer.Option(help="A SQL condition on its columns.")] = None,
-    limit: Annotated[int | None, typer.Option(help="So many rows; 20 on a terminal, all in a file.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="So many rows; 20 on a terminal, all in a file.")
+    ] = None,
     format: Annotated[Format, typer.Option(help="How to print it.")] = Format.table,
     output: Annotated[Path | None, typer.Option(help="Write to this file.")] = None,
 ) -> None:
@@ -183,17 +186,23 @@ def read_rows(
     lake: Any, settings: config.Observatory, table: str, where: str | None, limit: int | None
 ) -> Any:
     """Rows of a table as Arrow, in the order of its key."""
-    from pyspark.errors import AnalysisException, ParseException
+    from pyspark.errors import PySparkException
 
     frame = lake.read(table, lake.versions().get(table))
     about = contracts.contract(table)
+    if where is None:
+        return rows_in_order(frame, about.key, limit)
     try:
-        frame = frame.filter(where) if where else frame
-    except (AnalysisException, ParseException) as error:
+        # A value that does not fit its column shows only when rows are read.
+        return rows_in_order(frame.filter(where), about.key, limit)
+    except PySparkException as error:
         reason = str(error).splitlines()[0]
-        raise ObservatoryError(f"--where: {reason}. Columns: {', '.join(about.columns)}") from None
-    frame = frame.orderBy(*about.key)
-    return (frame.limit(limit) if limit else frame).toArrow()
+        raise ObservatoryError(f"--where: {reason} Columns: {', '.join(about.columns)}") from None
+
+
+def rows_in_order(frame: Any, key: tuple[str, ...], limit: int | None) -> Any:
+    ordered = frame.orderBy(*key)
+    return (ordered.limit(limit) if limit else ordered).toArrow()
 
 
 def write_rows(rows: Any, table: str, format: Format, output: Path | None) -> None:
@@ -202,22 +211,32 @@ def write_rows(rows: Any, table: str, format: Format, output: Path | None) -> No
 
     frame = pl.from_arrow(rows)
     assert isinstance(frame, pl.DataFrame)
-    if format is Format.parquet:
-        frame.write_parquet(output)
-        err.print(f"{frame.height:,} rows in {output}")
-    elif format is Format.json:
-        text = frame.write_ndjson()
-        output.write_text(text, encoding="utf-8") if output else sys.stdout.write(text)
-    elif format is Format.csv:
-        nested = [name for name, kind in frame.schema.items() if kind.is_nested()]
-        flat = frame.with_columns(
-            pl.col(name).map_elements(lambda value: str(value.to_list()), return_dtype=pl.String)
-            for name in nested
-        )
-        text = flat.write_csv()
-        output.write_text(text, encoding="utf-8") if output else sys.stdout.write(text)
-    else:
+    if format is Format.table:
         out.print(terminal_table(frame, table))
+        return
+    try:
+        if format is Format.parquet:
+            frame.write_parquet(output)
+        else:
+            text = frame.write_ndjson() if format is Format.json else flat(frame).write_csv()
+            output.write_text(text, encoding="utf-8") if output else sys.stdout.write(text)
+    except OSError as error:
+        raise ObservatoryError(f"--output {output}: {error.strerror or error}") from None
+    if output:
+        err.print(f"{frame.height:,} rows in {output}")
+
+
+def flat(frame: Any) -> Any:
+    """The frame with its nested values as JSON."""
+    import polars as pl
+
+    def as_json(name: str) -> Any:
+        values = [
+            value if value is None else json.dumps(value, default=str) for value in frame[name].to_list()
+        ]
+        return pl.Series(name, values, dtype=pl.String)
+
+    return frame.with_columns(as_json(name) for name, kind in frame.schema.items() if kind.is_nested())
 
 
 def terminal_table(frame: Any, title: str) -> Table:
@@ -346,14 +365,10 @@ def use_demo_key() -> None:
 def main() -> None:
     """Run the command line; an error is a message and an exit code, not a stack trace."""
     try:
-        app(standalone_mode=False)
+        app()
     except ObservatoryError as error:
         err.print(f"[bold red]Error:[/] {escaped(str(error))}")
         sys.exit(error.exit_code)
-    except typer.Exit as leave:
-        sys.exit(leave.exit_code)
-    except typer.Abort:
-        sys.exit(130)
 
 
 def escaped(text: str) -> str:

@@ -3,6 +3,7 @@ whether an operator-period changed at all."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pyspark.sql import Column, DataFrame
@@ -46,12 +47,19 @@ def fingerprints(
     broken = [F.sum((~condition).cast("bigint")).alias(name) for name, condition in rules.items()]
     # The key must be unique, or equal rows would cancel out in the checksum.
     distinct = F.count_distinct(F.xxhash64(*about.key)).alias("_keys")
+    # A hash passes over nulls and empty lists: it takes the place and the null of each column too, or a
+    # value that moves to the next column would be no change.
+    placed = [
+        part
+        for place, name in enumerate(about.columns)
+        for part in (F.when(F.col(name).isNull(), ~place).otherwise(place), F.col(name))
+    ]
     period = F.col(about.period).cast("string") if about.period else F.lit("")
     rows = (
         frame.groupBy("operator_id", period.alias("_period"))
         .agg(
             F.count("*").alias("_rows"),
-            F.bit_xor(F.xxhash64(*about.columns)).alias("_checksum"),
+            F.bit_xor(F.xxhash64(*placed)).alias("_checksum"),
             distinct,
             *broken,
         )
@@ -80,10 +88,11 @@ def held(frame: DataFrame, about: Contract, name: str, condition: Column, count:
     return message(about.table, name, count, [row.asDict() for row in examples])
 
 
-def message(table: str, rule: str, count: int, examples: list[dict[str, object]]) -> str:
+def message(table: str, rule: str, count: int, examples: Sequence[Mapping[str, object]]) -> str:
     """What a person reads when a rule held a table back."""
     lines = [
-        f"{table}: rule {rule} is broken on {count:,} row{'' if count == 1 else 's'}; the table stays as it was."
+        f"{table}: rule {rule} is broken on {count:,} row{'' if count == 1 else 's'};"
+        " the table stays as it was."
     ]
     lines += ["  " + ", ".join(f"{key}={value}" for key, value in example.items()) for example in examples]
     return "\n".join(lines)

@@ -71,7 +71,10 @@ class Link(Settings):
 
 
 class FixedCost(Settings):
-    """A cost of the operator's own that no log shows, with its 5, 50 and 95% points."""
+    """A cost of the operator's own that no log shows, with its 5, 50 and 95% points.
+
+    countermeasure: a code of its list, or `_T` for what serves all of the channel's measures.
+    """
 
     name: str
     countermeasure: str
@@ -80,6 +83,11 @@ class FixedCost(Settings):
     central: float = Field(ge=0)
     high: float = Field(ge=0)
     per: Literal["year", "month"] = "year"
+
+    @field_validator("countermeasure")
+    @classmethod
+    def known_countermeasure(cls, code: str) -> str:
+        return one_of(code, codes("countermeasure") | {"_T"}, "countermeasure")
 
     @model_validator(mode="after")
     def ordered(self) -> FixedCost:
@@ -138,7 +146,10 @@ class Operator(Settings):
     @classmethod
     def parse_networks(cls, networks: list[str]) -> list[str]:
         for network in networks:
-            ipaddress.ip_network(network)
+            try:
+                ipaddress.ip_network(network)
+            except ValueError as error:
+                raise ValueError(f"{error}{nearest_network(network)}") from None
         return networks
 
     @field_validator("number_prefixes")
@@ -186,6 +197,14 @@ def nearest(value: str, known: Any) -> str:
     return f"; known are: {', '.join(sorted(by_lower.values()))}" if len(by_lower) <= 20 else ""
 
 
+def nearest_network(text: str) -> str:
+    """A hint such as `; did you mean '192.0.2.0/24'?` where only the bits after the prefix are wrong."""
+    try:
+        return f"; did you mean '{ipaddress.ip_network(text, strict=False)}'?"
+    except ValueError:
+        return "; write it as in 192.0.2.0/24 or 2001:db8::/32"
+
+
 def refuse_repeats(values: list[str], what: str) -> None:
     for value in values:
         if values.count(value) > 1:
@@ -225,6 +244,8 @@ def load(path: str | os.PathLike[str] = "observatory.toml", **overrides: Any) ->
         raise ObservatoryError(
             f"{file}: no such settings file. Name one with --config, or copy sample_data/observatory.toml."
         ) from None
+    except OSError as error:
+        raise ObservatoryError(f"{file}: the settings cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ObservatoryError(f"{file}: not TOML: {error}") from None
     for key, (table, name) in {
@@ -234,8 +255,8 @@ def load(path: str | os.PathLike[str] = "observatory.toml", **overrides: Any) ->
         value = overrides.get(key) or os.environ.get(
             f"OBSERVATORY_{'SPARK_' if table == 'spark' else ''}{key.upper()}"
         )
-        if value:
-            raw.setdefault(table, {})[name] = value
+        if value and isinstance(raw.setdefault(table, {}), dict):
+            raw[table][name] = value
     try:
         settings = Observatory.model_validate(raw)
     except ValidationError as error:
@@ -298,6 +319,8 @@ def told(problem: Any, raw: dict[str, Any]) -> str:
         return f"{place}: unknown setting '{problem['loc'][-1]}'{nearest(str(problem['loc'][-1]), known)}"
     if problem["type"] == "missing":
         return f"{place}: this setting is missing"
+    if problem["type"] == "string_pattern_mismatch":
+        return f"{place}: '{problem['input']}' may hold small letters, digits and hyphens only"
     return f"{place}: {problem['msg'].removeprefix('Value error, ')}"
 
 

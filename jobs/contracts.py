@@ -137,7 +137,7 @@ def codes(codelist: str) -> tuple[str, ...]:
 
 @cache
 def reference_digest() -> str:
-    """SHA-256 over all reference tables, code lists and gold contracts: what gold depends on beside silver."""
+    """SHA-256 over reference tables, code lists and gold contracts: what gold needs beside silver."""
     digest = hashlib.sha256()
     for file in sorted(
         [*REFERENCE.glob("*.csv"), *CODELISTS.glob("*.csv"), *(SCHEMAS / "gold").glob("*.yaml")]
@@ -230,4 +230,9 @@ def conform(frame: DataFrame, table: str) -> DataFrame:
     surplus = sorted(set(frame.columns) - set(wanted.names))
     if missing or surplus:
         raise ObservatoryError(f"{table}: the job lacks columns {missing} and has surplus columns {surplus}")
-    return frame.select([F.col(field.name).cast(field.dataType).alias(field.name) for field in wanted.fields])
+    return frame.select(
+        [
+            F.col(each.name).cast(each.dataType).alias(each.name, metadata=each.metadata)
+            for each in wanted.fields
+        ]
+    )

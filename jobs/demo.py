@@ -81,8 +81,6 @@ def cost(lake: Lake, versions: dict[str, int]) -> Table:
         lake.read(name, versions.get(name)).filter(total).orderBy("operator_id", "period_code").collect()
     ):
         bound = "≥ " if row.is_lower_bound else ""
-        table.add_row(
-            row.operator_id, row.period_code, f"{bound}{row.amount_p05:,.2f}", f"{bound}{row.amount_p50:,.2f}",
-            f"{bound}{row.amount_p95:,.2f}", row.currency_code,
-        )  # fmt: skip
+        points = [f"{bound}{amount:,.2f}" for amount in (row.amount_p05, row.amount_p50, row.amount_p95)]
+        table.add_row(row.operator_id, row.period_code, *points, row.currency_code)
     return table

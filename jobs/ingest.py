@@ -14,6 +14,7 @@ import datetime as dt
 import hashlib
 import json
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,9 +27,9 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from jobs.config import Observatory, Operator
-from jobs.contracts import arrow_schema, conform, contract, polars_schema, struct_type
+from jobs.contracts import arrow_schema, conform, polars_schema, struct_type
 from jobs.formats import Source
-from jobs.lake import Lake, any_of
+from jobs.lake import WRITERS, Lake, any_of
 from jobs.pull import landing, read_manifest
 
 RANGE = 32 << 20
@@ -66,18 +67,31 @@ def ingest(lake: Lake, settings: Observatory, operators: list[Operator], ingest_
         if not set(intent["pieces"]) <= done:
             write_batch(lake, settings, intent["ingest_id"], set(intent["pieces"]))
             written.append(intent["ingest_id"])
+        clear(fs, staging_of(area, intent["ingest_id"]))
         fs.rm(name)
         done |= set(intent["pieces"])
     pending = {key for key, *_ in landed(fs, area, settings, operators) if key not in done}
     if pending:
         fs.makedirs(intents, exist_ok=True)
         name = f"{intents}/{ingest_id}.json"
-        with fs.open(name, "w", encoding="utf-8") as file:
+        with fs.open(f"{name}.new", "w", encoding="utf-8") as file:
             json.dump({"ingest_id": ingest_id, "pieces": sorted(pending)}, file)
+        fs.mv(f"{name}.new", name)
         write_batch(lake, settings, ingest_id, pending)
+        clear(fs, staging_of(area, ingest_id))
         fs.rm(name)
         written.append(ingest_id)
     return written
+
+
+def staging_of(area: str, ingest_id: str) -> str:
+    """Where a batch's tasks leave quarantined lines and counts."""
+    return f"{area.removesuffix('/landing')}/_staging/{ingest_id}"
+
+
+def clear(fs: Any, folder: str) -> None:
+    if fs.exists(folder):
+        fs.rm(folder, recursive=True)
 
 
 def ledgered(lake: Lake) -> set[str]:
@@ -102,14 +116,23 @@ def landed(
 def write_batch(lake: Lake, settings: Observatory, ingest_id: str, keys: set[str]) -> None:
     """Write one batch: the formats' tables, the quarantine, and last the ledger."""
     fs, area = landing(lake.root)
-    staging = f"{area.removesuffix('/landing')}/_staging/{ingest_id}"
+    staging = staging_of(area, ingest_id)
     pieces = [row for row in landed(fs, area, settings, list(settings.operator)) if row[0] in keys]
+    # What a killed run left may be of sources that the settings no longer have.
+    clear(fs, staging)
+    if not pieces:
+        return
     where = any_of("ingest_id", [ingest_id])
     note = {"ingest_id": ingest_id}
-    for name in sorted({stream.format for _, _, _, stream, _ in pieces}):
+    names = sorted({stream.format for _, _, _, stream, _ in pieces})
+
+    def write(name: str) -> None:
         ranges = ranges_of([row for row in pieces if row[3].format == name])
         frame = parsed(lake, ranges, name, f"{staging}/{name}", ingest_id, settings.lake.root)
         lake.replace(conform(frame, f"bronze.{name}"), f"bronze.{name}", where, note)
+
+    with ThreadPoolExecutor(WRITERS) as pool:
+        list(pool.map(write, names))
     spark_staging = f"{lake.root.rstrip('/')}/_staging/{ingest_id}"
     if fs.glob(f"{staging}/*/quarantine/*.parquet"):
         lines = lake.spark.read.schema(struct_type("bronze.quarantine")).parquet(
@@ -117,7 +140,6 @@ def write_batch(lake: Lake, settings: Observatory, ingest_id: str, keys: set[str
         )
         lake.replace(conform(lines, "bronze.quarantine"), "bronze.quarantine", where, note)
     lake.replace(ledger(lake, pieces, spark_staging, ingest_id), "bronze.file", where, note)
-    fs.rm(staging, recursive=True)
 
 
 def ledger(lake: Lake, pieces: list[Any], staging: str, ingest_id: str) -> DataFrame:
@@ -129,10 +151,19 @@ def ledger(lake: Lake, pieces: list[Any], staging: str, ingest_id: str) -> DataF
         )
         for _, operator, source, stream, piece in pieces
     ]  # fmt: skip
-    names = (
-        "operator_id source_id stream_id piece_id offset file_name format_code piece_bytes damage_text landed_at"
-        " ingest_id"
-    ).split()
+    names = [
+        "operator_id",
+        "source_id",
+        "stream_id",
+        "piece_id",
+        "offset",
+        "file_name",
+        "format_code",
+        "piece_bytes",
+        "damage_text",
+        "landed_at",
+        "ingest_id",
+    ]
     kinds = struct_type("bronze.file")
     known = lake.spark.createDataFrame(rows, type(kinds)([kinds[name] for name in names]))
     counts = (

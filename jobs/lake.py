@@ -31,6 +31,10 @@ PROPERTIES = {
 }
 
 
+# Small writes wait on the file system more than on the processor.
+WRITERS = 4
+
+
 @dataclass(frozen=True)
 class Lake:
     """A lake at `root`, a folder or an s3a: URL, seen through a Spark session."""
@@ -43,23 +47,6 @@ class Lake:
 
     def exists(self, table: str) -> bool:
         return DeltaTable.isDeltaTable(self.spark, self.path(table))
-
-    def create(self, table: str) -> None:
-        """Make the table, empty, with its comments and properties, unless it is there."""
-        if self.exists(table):
-            return
-        about = contract(table)
-        builder = (
-            DeltaTable.createIfNotExists(self.spark)
-            .location(self.path(table))
-            .addColumns(struct_type(table))
-            .comment(about.description)
-        )
-        if about.partition_by:
-            builder = builder.partitionedBy(*about.partition_by)
-        for name, value in PROPERTIES.items():
-            builder = builder.property(name, value)
-        builder.execute()
 
     def read(self, table: str, version: int | None = None) -> DataFrame:
         """The table, or its empty frame when nothing was written yet. Reference tables come from CSV."""
@@ -83,21 +70,24 @@ class Lake:
     def replace(self, frame: DataFrame, table: str, where: str, note: dict[str, Any]) -> int:
         """Replace the rows that `where` selects, in one transaction; the new version.
 
-        Every row of the frame must satisfy `where`: Delta checks it.
+        Every row of the frame must satisfy `where`: Delta checks it. The first write makes the table, with
+        the partitions and comments of its contract.
         """
-        self.create(table)
-        (
-            frame.write.format("delta")
-            .mode("overwrite")
-            .option("replaceWhere", where)
-            .option("userMetadata", json.dumps(note, sort_keys=True))
-            .save(self.path(table))
-        )
+        writer = frame.write.format("delta").mode("overwrite")
+        writer = writer.option("userMetadata", json.dumps(note, sort_keys=True))
+        if self.exists(table):
+            writer = writer.option("replaceWhere", where)
+        else:
+            writer = writer.options(**PROPERTIES).partitionBy(*contract(table).partition_by)
+        writer.save(self.path(table))
         return self.version(table)
 
     def append(self, frame: DataFrame, table: str) -> int:
-        self.create(table)
-        frame.write.format("delta").mode("append").save(self.path(table))
+        """Add rows, in one transaction; the new version."""
+        writer = frame.write.format("delta").mode("append")
+        if not self.exists(table):
+            writer = writer.options(**PROPERTIES).partitionBy(*contract(table).partition_by)
+        writer.save(self.path(table))
         return self.version(table)
 
     def version(self, table: str) -> int:
@@ -146,7 +136,7 @@ def periods_predicate(column: str, kind: Any, periods: dict[str, set[str]]) -> s
     for operator, days in periods.items():
         by_days.setdefault(tuple(sorted(days)), []).append(operator)
     parts = []
-    for days, operators in sorted(by_days.items()):
-        listed = ", ".join(f"{literal}'{day}'" for day in days)
+    for together, operators in sorted(by_days.items()):
+        listed = ", ".join(f"{literal}'{day}'" for day in together)
         parts.append(f"({any_of('operator_id', sorted(operators))} AND {column} IN ({listed}))")
     return " OR ".join(parts)

@@ -134,7 +134,7 @@ def transmissions(raw: pl.DataFrame, door: Door) -> pl.DataFrame:
 
 def shaped(frame: pl.DataFrame, table: str, later: str) -> pl.DataFrame:
     """The table's columns but for the one that Spark adds."""
-    schema = {name: kind for name, kind in polars_schema(table).items() if name != later}
+    schema: Any = {name: kind for name, kind in polars_schema(table).items() if name != later}
     return frame.select(list(schema)).cast(schema) if frame.width else pl.DataFrame(schema=schema)
 
 
@@ -275,8 +275,7 @@ def types_of_texts(frame: pl.DataFrame) -> pl.DataFrame:
 
 def domain_of(column: str) -> pl.Expr:
     """The domain of a mail address; null for numbers, bare names and address literals."""
-    domain = pl.col(column).str.extract(r"@([^@\s\[\]]+?)\.?$").str.to_lowercase()
-    return domain
+    return pl.col(column).str.extract(r"@([^@\s\[\]]+?)\.?$").str.to_lowercase()
 
 
 def own_domain(column: str, own: Own) -> pl.Expr:

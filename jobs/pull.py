@@ -37,7 +37,8 @@ CHUNK = 4 << 20
 SAMPLE = 64 << 10
 # A line longer than this is landed in parts: memory stays bounded on a file without line ends.
 LONGEST_LINE = 64 << 20
-ROTATED = re.compile(r"(?:\.(\d+)|[-.](\d{8}(?:[-.T]?\d+)?))(?:\.(?:gz|bz2|xz|zst))?$")
+# A date stands first: mail.log.20261120 is no rotation number.
+ROTATED = re.compile(r"(?:[-.](?P<date>\d{8}(?:[-.T]?\d+)?)|\.(?P<number>\d+))(?:\.(?:gz|bz2|xz|zst))?$")
 COMPRESSED = {b"\x1f\x8b": "gz", b"BZh": "bz2", b"\xfd7zXZ\0": "xz", b"(\xb5/\xfd": "zst"}
 DAMAGE = (EOFError, OSError, zlib.error, lzma.LZMAError, zstandard.ZstdError)
 
@@ -131,7 +132,8 @@ def pull_source(operator: Operator, source: Source, root: str, now: dt.datetime,
     newest = newest_times(source_fs, names)
     for name in names:
         try:
-            piece = pull_file(fs, folder, source_fs, name, newest[name], source, streams, now)
+            newest_at = newest.get(name, now)
+            piece, damage = pull_file(fs, folder, source_fs, name, newest_at, source, streams, now)
         except UnknownFormat:
             known = ", ".join(sorted(FORMATS))
             pulled.problems.append(
@@ -144,10 +146,8 @@ def pull_source(operator: Operator, source: Source, root: str, now: dt.datetime,
         if piece is not None:
             pulled.pieces += 1
             pulled.bytes += piece.bytes
-            if piece.damage:
-                pulled.problems.append(
-                    f"{where}: {name} is damaged: {piece.damage}. What came before it is kept."
-                )
+        if damage:
+            pulled.problems.append(f"{where}: {name} is damaged: {damage}. What came before it is kept.")
     write_manifest(fs, folder, streams)
 
 
@@ -158,8 +158,8 @@ class UnknownFormat(ValueError):
 def rotation_order(name: str) -> tuple[int, str]:
     """Oldest first: higher rotation numbers, then dated names, then the file that is written now."""
     rotated = ROTATED.search(name)
-    if rotated and rotated.group(1):
-        return (-int(rotated.group(1)), name)
+    if rotated and rotated["number"]:
+        return (-int(rotated["number"]), name)
     return (0, name) if rotated else (1, name)
 
 
@@ -177,32 +177,35 @@ def pull_file(
     source: Source,
     streams: list[Stream],
     now: dt.datetime,
-) -> Piece | None:
-    """Land what a file holds beyond its stream; None when that is nothing."""
+) -> tuple[Piece | None, str | None]:
+    """Land what a file holds beyond its stream, or None when that is nothing; and what damage it has."""
     with source_fs.open(name, "rb") as raw:
-        chunks = Chunks(raw)
-        head = chunks.peek(SAMPLE)
+        start = Chunks(raw)
+        head = start.peek(SAMPLE)
         if not head:
-            return None
-        stream = find_stream(fs, folder, streams, source_fs, name, head)
+            return None, start.damage
+        stream, chunks, digest, read = find_stream(fs, streams, raw, head)
+        if stream and read < stream.bytes:
+            return None, None
         kind = stream.format if stream else format_of(source, head)
-        digest = hashlib.sha256()
-        chunks.skip(stream.bytes if stream else 0, digest)
         offset = stream.bytes if stream else 0
         partial = f"{folder}/partial.new"
         tail = b""
         with fs.open(partial, "wb") as out:
             size = 0
-            for block in chunks.lines(is_closed(name)):
+            for block in chunks.lines(chunks.is_compressed or is_closed(name)):
                 out.write(block)
                 digest.update(block)
                 size += len(block)
                 tail = (tail + block)[-SAMPLE:]
+        if Chunks(raw).peek(len(head)) != head:
+            fs.rm(partial)
+            raise OSError("it was replaced while it was read; the next pull takes it")
         if size == 0:
             fs.rm(partial)
             if stream:
                 stream.waiting_bytes = chunks.waiting
-            return None
+            return None, chunks.damage
         if stream is None:
             first_line = head.split(b"\n", 1)[0]
             stream = Stream(
@@ -215,24 +218,36 @@ def pull_file(
             )
             alike = sum(other.head == stream.head for other in streams)
             stream.stream_id += f"-{alike + 1}" if alike else ""
-            streams.append(stream)
         piece_id = f"{stream.stream_id}-{offset}"
         path = f"{folder}/{piece_id}.log"
         fs.mv(partial, path)
-        by_id = FORMATS[kind].newest_from_ids(tail) if hasattr(FORMATS[kind], "newest_from_ids") else None
         piece = Piece(
             piece_id=piece_id,
             path=path,
             offset=offset,
             bytes=size,
             landed_at=now.isoformat(),
-            newest_at=(by_id or newest_at).isoformat(),
+            newest_at=newest_line(kind, tail, newest_at).isoformat(),
             file_name=name.rsplit("/", 1)[-1],
             damage=chunks.damage,
         )
+        # Only now: a piece that could not be put in its place leaves the streams as they were.
+        if offset == 0:
+            streams.append(stream)
         stream.pieces.append(piece)
         stream.bytes, stream.sha256, stream.waiting_bytes = offset + size, digest.hexdigest(), chunks.waiting
-        return piece
+        return piece, chunks.damage
+
+
+def newest_line(kind: str, tail: bytes, newest_at: dt.datetime) -> dt.datetime:
+    """A time that no line is newer than, from ids in the last lines and the file's own time.
+
+    An id tells when its message came, and lines may tell of it for as long as a message lives.
+    """
+    by_id = FORMATS[kind].newest_from_ids(tail) if hasattr(FORMATS[kind], "newest_from_ids") else None
+    if by_id is None:
+        return newest_at
+    return max(by_id, min(newest_at, by_id + dt.timedelta(days=FORMATS[kind].LOOKBACK_DAYS)))
 
 
 def format_of(source: Source, head: bytes) -> str:
@@ -246,22 +261,24 @@ def format_of(source: Source, head: bytes) -> str:
 
 
 def find_stream(
-    fs: Any, folder: str, streams: list[Stream], source_fs: Any, name: str, head: bytes
-) -> Stream | None:
-    """The longest stream that the file continues, or that already holds all of the file."""
+    fs: Any, streams: list[Stream], raw: IO[bytes], head: bytes
+) -> tuple[Stream | None, Chunks, Any, int]:
+    """The longest stream that the file continues, or that already holds all of the file.
+
+    Also the file read up to there, the digest of what was read, and its bytes. All is read from the one
+    open file: by its name another might be found by now.
+    """
     for stream in sorted(streams, key=lambda stream: -stream.bytes):
         if hashlib.sha256(head[: stream.head_bytes]).hexdigest() != stream.head:
             continue
-        with source_fs.open(name, "rb") as raw:
-            digest = hashlib.sha256()
-            chunks = Chunks(raw)
-            read = chunks.skip(stream.bytes, digest)
-            if read == stream.bytes and digest.hexdigest() == stream.sha256:
-                return stream
-            # A shorter copy of what is landed already, such as a backup or a truncated download.
-            if read < stream.bytes and digest.hexdigest() == landed_digest(fs, stream, read):
-                return stream
-    return None
+        digest, chunks = hashlib.sha256(), Chunks(raw)
+        read = chunks.skip(stream.bytes, digest)
+        if read == stream.bytes and digest.hexdigest() == stream.sha256:
+            return stream, chunks, digest, read
+        # A shorter copy of what is landed already, such as a backup or a truncated download.
+        if read < stream.bytes and digest.hexdigest() == landed_digest(fs, stream, read):
+            return stream, chunks, digest, read
+    return None, Chunks(raw), hashlib.sha256(), 0
 
 
 def landed_digest(fs: Any, stream: Stream, size: int) -> str:
@@ -276,7 +293,7 @@ def landed_digest(fs: Any, stream: Stream, size: int) -> str:
 
 
 class Chunks:
-    """A file's bytes, decompressed by what they are, not by what the file is called.
+    """A file's bytes from its start, decompressed by what they are, not by what the file is called.
 
     After lines() ended, `waiting` tells how many bytes came after the last line end, and `damage` what
     stopped the reading before the file's end.
@@ -284,6 +301,7 @@ class Chunks:
 
     def __init__(self, raw: IO[bytes]) -> None:
         self.file = decompressed(raw)
+        self.is_compressed = self.file is not raw
         self.ahead = b""
         self.damage: str | None = None
         self.waiting = 0
@@ -323,8 +341,9 @@ class Chunks:
         """Blocks of whole lines; of a closed and undamaged file also a last line without its end."""
         rest = bytearray()
         while block := self.read(CHUNK):
+            end = block.rfind(b"\n") + 1
+            cut = len(rest) + end if end else 0
             rest += block
-            cut = rest.rfind(b"\n") + 1
             if cut == 0 and len(rest) > LONGEST_LINE:
                 cut = len(rest)
             if cut:
@@ -338,6 +357,9 @@ class Chunks:
 
 def decompressed(raw: IO[bytes]) -> Any:
     """The file, or a reader of what is compressed in it."""
+    # From the end, so that no buffer answers for a file that was cut since.
+    raw.seek(0, io.SEEK_END)
+    raw.seek(0)
     magic = raw.read(6)
     raw.seek(0)
     kind = next((kind for start, kind in COMPRESSED.items() if magic.startswith(start)), None)
@@ -348,20 +370,49 @@ def decompressed(raw: IO[bytes]) -> Any:
     if kind == "xz":
         return lzma.LZMAFile(raw)
     if kind == "zst":
-        return io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True))
+        return ZstdReader(raw)
     return raw
+
+
+class ZstdReader:
+    """Reads Zstandard frames. The library's own reader does not tell when the last one is cut short."""
+
+    def __init__(self, raw: IO[bytes]) -> None:
+        self.raw = raw
+        self.frame: Any = None
+        self.unread = b""
+        self.ready = b""
+
+    def read(self, size: int) -> bytes:
+        """Up to `size` bytes: what there is."""
+        while not self.ready:
+            block = self.unread or self.raw.read(io.DEFAULT_BUFFER_SIZE)
+            self.unread = b""
+            if not block:
+                if self.frame is not None:
+                    raise EOFError("the file ends before its last frame does")
+                return b""
+            self.frame = self.frame or zstandard.ZstdDecompressor().decompressobj()
+            self.ready = self.frame.decompress(block)
+            if self.frame.eof:
+                self.unread, self.frame = self.frame.unused_data, None
+        block, self.ready = self.ready[:size], self.ready[size:]
+        return block
 
 
 def newest_times(fs: Any, names: list[str]) -> dict[str, dt.datetime]:
     """For each file, a UTC time that none of its lines is newer than: for stamps without a year.
 
     The time in a gzip header, else the file's own; and no older rotation is newer than a younger one.
-    `names` stand oldest first.
+    `names` stand oldest first. A file that cannot be read has none.
     """
     times: dict[str, dt.datetime] = {}
     bound: dict[str, dt.datetime] = {}
     for name in reversed(names):
-        modified = file_time(fs, name)
+        try:
+            modified = file_time(fs, name)
+        except OSError:
+            continue
         log = ROTATED.sub("", name)
         times[name] = bound[log] = min(modified, bound.get(log, modified))
     return times

@@ -24,11 +24,11 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from expectations import domain, suites
-from jobs import checks, ingest
+from jobs import checks, ingest, windows
 from jobs.config import Observatory, Operator
 from jobs.contracts import conform, contract, reference_digest, struct_type
 from jobs.errors import ValidationHeld
-from jobs.lake import Lake, periods_predicate
+from jobs.lake import WRITERS, Lake, periods_predicate
 
 STAGES = ("bronze", "silver", "gold")
 SILVER = ("silver.transmission", "silver.verdict", "silver.message")
@@ -41,11 +41,6 @@ GOLD_DAILY = (
 )
 GOLD_MONTHLY = ("gold.countermeasure_cost_monthly",)
 GOLD = GOLD_DAILY + GOLD_MONTHLY
-# The longest life of a message in any format, in days (Postfix).
-LOOKBACK = 6
-# Small Delta writes wait on the file system more than on the processor.
-WRITERS = 4
-
 Periods = dict[str, set[str]]
 State = dict[tuple[str, str, str], tuple[str, str]]
 
@@ -84,15 +79,16 @@ def bronze(work: Run) -> None:
 def silver(work: Run) -> None:
     started = now()
     lake = work.lake
-    batches, windows = pending(work)
-    if not windows:
+    operators = {each.id for each in work.operators}
+    batches, found = windows.pending(lake, operators, work.settings.lake.open_days, work.since, work.until)
+    if not found:
         work.say("silver: nothing new")
         return
-    work.say(f"silver: {len(batches)} new batch(es), {', '.join(sorted(windows))}")
+    work.say(f"silver: {', '.join(sorted(found))}")
     check_ledger(work)
-    reach = dt.timedelta(days=LOOKBACK)
-    inputs = around(windows, reach * 2 + dt.timedelta(days=1), reach, "event_date")
-    bounds = around(windows, reach, reach, "period_date")
+    computed = {operator: window.computed for operator, window in found.items()}
+    inputs = windows.predicate({operator: window.read for operator, window in found.items()}, "event_date")
+    bounds = windows.predicate(computed, "period_date")
     frames: dict[str, DataFrame] = {}
     for table in SILVER:
         read = {
@@ -107,11 +103,13 @@ def silver(work: Run) -> None:
     }
     known = state(lake, SILVER)
     partitions = []
+    writes = []
     for table in SILVER:
-        candidates = {key for key in known if key[0] == table and in_windows(key[1], key[2], windows, reach)}
+        candidates = {key for key in known if key[0] == table and windows.within(computed, key[1], key[2])}
         changed, rows = differing(table, fingerprints[table], known, candidates, {})
         partitions += rows
-        replace(work, table, frames[table], changed)
+        writes.append((table, changed))
+    replace_all(work, frames, writes)
     finish(work, "silver", started, SILVER, partitions, batches)
     for frame in frames.values():
         frame.unpersist()
@@ -158,78 +156,10 @@ def gold(work: Run) -> None:
         changed, rows = differing(table, prints, known, candidates, inputs)
         partitions += rows
         writes.append((table, changed))
-    with ThreadPoolExecutor(WRITERS) as pool:
-        list(pool.map(lambda write: replace(work, write[0], frames[write[0]], write[1]), writes))
+    replace_all(work, frames, writes)
     finish(work, "gold", started, GOLD, partitions)
     for frame in [message, *frames.values()]:
         frame.unpersist()
-
-
-def pending(work: Run) -> tuple[list[str], dict[str, tuple[dt.date, dt.date]]]:
-    """The batches that no finished silver run has taken, and for each operator the days of their
-    records; days that were asked for count too. Closed days are left out."""
-    lake = work.lake
-    if not lake.exists("bronze.file"):
-        return [], {}
-    taken = set()
-    if lake.exists("meta.run"):
-        rows = (
-            lake.read("meta.run")
-            .filter("stage_name = 'silver'")
-            .select(F.explode("ingest_ids").alias("id"))
-            .collect()
-        )
-        taken = {row.id for row in rows}
-    per_batch = (
-        lake.read("bronze.file")
-        .groupBy("operator_id", "ingest_id")
-        .agg(F.min("first_event_date").alias("first"), F.max("last_event_date").alias("last"))
-        .collect()
-    )
-    mine = {operator.id for operator in work.operators}
-    newest: dict[str, dt.date] = {}
-    windows: dict[str, tuple[dt.date, dt.date]] = {}
-    batches = set()
-    for row in sorted(per_batch, key=lambda row: row.ingest_id):
-        if row.first is None:
-            batches |= {row.ingest_id} - taken
-            continue
-        closed = newest.get(row.operator_id, row.first) - dt.timedelta(days=work.settings.lake.open_days)
-        newest[row.operator_id] = max(newest.get(row.operator_id, row.last), row.last)
-        if row.operator_id not in mine:
-            continue
-        forced = work.since is not None or work.until is not None
-        if row.ingest_id in taken and not forced:
-            continue
-        batches |= {row.ingest_id} - taken
-        first, last = max(row.first, closed), row.last
-        if forced:
-            first, last = max(first, work.since or first), min(last, work.until or last)
-        if first > last:
-            continue
-        before = windows.get(row.operator_id, (first, last))
-        windows[row.operator_id] = (min(before[0], first), max(before[1], last))
-    return sorted(batches), windows
-
-
-def around(
-    windows: dict[str, tuple[dt.date, dt.date]], before: dt.timedelta, after: dt.timedelta, column: str
-) -> str:
-    """A predicate: each operator's days, and so many before and after."""
-    parts = [
-        f"(operator_id = '{operator}' AND {column} BETWEEN DATE '{first - before}' AND DATE '{last + after}')"
-        for operator, (first, last) in sorted(windows.items())
-    ]
-    return " OR ".join(parts)
-
-
-def in_windows(
-    operator: str, day: str, windows: dict[str, tuple[dt.date, dt.date]], reach: dt.timedelta
-) -> bool:
-    if operator not in windows:
-        return False
-    first, last = windows[operator]
-    return first - reach <= dt.date.fromisoformat(day) <= last + reach
 
 
 def wanted(work: Run, operator: str, day: str) -> bool:
@@ -265,7 +195,7 @@ def read_reference(work: Run, table: str) -> DataFrame:
         ]  # fmt: skip
         return spark.createDataFrame(rows, struct_type(table))
     if table == "ref.fixed_cost":
-        rows = [
+        costs = [
             (
                 each.id, cost.name, cost.countermeasure, cost.channel, float(cost.low), float(cost.central),
                 float(cost.high), each.currency, cost.per,
@@ -273,7 +203,7 @@ def read_reference(work: Run, table: str) -> DataFrame:
             for each in work.settings.operator
             for cost in each.fixed_cost
         ]  # fmt: skip
-        return spark.createDataFrame(rows, struct_type(table))
+        return spark.createDataFrame(costs, struct_type(table))
     return work.lake.read(table)
 
 
@@ -365,6 +295,12 @@ def differing(
         if is_new or input_before != input_now:
             rows.append((table, operator, period, found.rows, found.checksum, input_now))
     return changed, rows
+
+
+def replace_all(work: Run, frames: dict[str, DataFrame], writes: list[tuple[str, Periods]]) -> None:
+    """Replace in each table what changed in it, several tables at a time."""
+    with ThreadPoolExecutor(WRITERS) as pool:
+        list(pool.map(lambda write: replace(work, write[0], frames[write[0]], write[1]), writes))
 
 
 def replace(work: Run, table: str, frame: DataFrame, changed: Periods) -> None:

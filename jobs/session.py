@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from pathlib import Path
 
+from pyspark.logger import PySparkLogger
 from pyspark.sql import SparkSession
 
 from jobs import toolchain
 from jobs.config import Spark
 
-
-LOG4J = Path(__file__).with_name("log4j2.properties")
+LOGGING = f"-Dlog4j2.configurationFile=file:{Path(__file__).with_name('log4j2.properties')}"
 
 
 def open_session(settings: Spark, name: str = "spam-observatory") -> SparkSession:
@@ -31,6 +32,9 @@ def open_session(settings: Spark, name: str = "spam-observatory") -> SparkSessio
         builder = builder.config(key, value)
     session = builder.getOrCreate()
     session.sparkContext.setLogLevel("ERROR")
+    # The error itself says it to a person; these would print it before, as JSON with its stack trace.
+    for logger in ("DataFrameQueryContextLogger", "SQLQueryContextLogger"):
+        PySparkLogger.getLogger(logger).setLevel(logging.CRITICAL)
     return session
 
 
@@ -56,7 +60,7 @@ def session_conf(settings: Spark, submitted: bool = False) -> dict[str, str]:
             "spark.master": settings.master,
             "spark.driver.memory": settings.driver_memory,
             # Warnings that no user can act on stay off the terminal.
-            "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile=file:{LOG4J}",
+            "spark.driver.extraJavaOptions": LOGGING,
             "spark.driver.bindAddress": "127.0.0.1",
             "spark.driver.host": "127.0.0.1",
             "spark.jars": ",".join(str(jar) for jar in toolchain.jars()),

@@ -471,7 +471,7 @@ def is_lower_bound(channel: str, measure: str, component: str, simulated: Simula
 def strategies(month: pl.DataFrame) -> dict[str, str | None]:
     """Each measure's X.1231 strategy, as its effort rows say; the first in order where they differ."""
     named = month.select("countermeasure_code", "strategy_code").drop_nulls().unique().sort("strategy_code")
-    return {measure: strategy for measure, strategy in reversed(named.rows())}
+    return dict(reversed(named.rows()))
 
 
 def money(amount: float) -> Decimal:

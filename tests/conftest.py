@@ -17,9 +17,11 @@ os.environ["OBSERVATORY_PSEUDONYM_KEY"] = KEY
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
     from jobs.config import Spark
-    from jobs.session import open_session
+    from jobs.session import LOGGING, open_session
 
     conf: dict[str, str | int | bool] = {
+        # The tests are done before a better compiler or a parallel collector would pay.
+        "spark.driver.extraJavaOptions": f"-XX:TieredStopAtLevel=1 -XX:+UseSerialGC {LOGGING}",
         # Frames are small: more partitions only cost start-up time.
         "spark.sql.shuffle.partitions": 2,
         "spark.sql.warehouse.dir": str(tmp_path_factory.mktemp("warehouse")),

@@ -227,13 +227,17 @@ def costs() -> pl.DataFrame:
         if has_fixed:
             lines += [("CONTENT_FILTER", "fixed", 640.0 * size), ("_T", "fixed", 640.0 * size)]
         lines.append(("_T", "total", (310.0 + 640.0 * has_fixed) * size))
-        for code, component, middle in lines:
+        # Totals stand twice, for the channel and for all channels.
+        for code, component, middle, of in [
+            *((*line, channel) for line in lines),
+            *((*line, "_T") for line in lines if line[0] == "_T"),
+        ]:
             low, high = (0.85, 1.2) if component == "fixed" else (0.38, 2.1)
             rows.append(
                 {
                     "operator_id": operator,
                     "period_code": "2026-11",
-                    "channel_code": channel,
+                    "channel_code": of,
                     "countermeasure_code": code,
                     "cost_component_code": component,
                     "currency_code": currencies[operator],

@@ -25,6 +25,8 @@ def run_again(spark: SparkSession, settings: config.Observatory, only: str | Non
     operators = config.operators(settings, only)
     for operator in operators:
         assert pull(operator, settings.lake.root, now).problems == []
-    work = Run(Lake(spark, settings.lake.root), settings, operators, f"{now:%Y%m%dT%H%M%S.%f}", say=lambda text: None)
+    work = Run(
+        Lake(spark, settings.lake.root), settings, operators, f"{now:%Y%m%dT%H%M%S.%f}", say=lambda text: None
+    )
     run(work)
     return work

@@ -257,8 +257,8 @@ def test_a_page_without_sms_and_without_costs(tmp_path: Path) -> None:
     page = read(tmp_path / "index.html")
     assert "No SMS in these logs." in page.seen
     assert "There is no SMS in this figure." in page.seen
-    assert "Alp Mail: no cost could be computed." in page.seen
-    assert "Isle Mobile: no traffic was read." in page.seen
+    assert "No cost could be computed for Alp Mail, Alp Poste, Everest Net," in page.seen
+    assert "No traffic was read of Isle Mobile, Lagoon Mobile and Thames Text." in page.seen
     assert "of SMS" not in page.all("h1")[0]["text"]
 
 
@@ -319,7 +319,18 @@ def test_a_lower_bound_is_called_one() -> None:
     bounded = [b.heading for b in section.blocks if any("lower bound" in row[0].sub for row in b.table.rows)]
     assert bounded == ["Everest Net"]
     assert any("Lower bound: Everest Net" in note for note in section.notes)
-    assert section.missing == ["Lagoon Mobile: no cost could be computed."]
+    assert section.missing == ["No cost could be computed for Lagoon Mobile."]
+
+
+def test_a_total_stands_once_for_one_channel_and_by_channel_for_two() -> None:
+    table = figures()["costs"].filter(pl.col("operator_id") == "alp-mail")
+    names = [row[0].text for row in accounts.cost_block("Alp Mail", table.to_dicts()).table.rows]
+    assert names[-3:] == ["Marginal in all", "Fixed in all", "Total"]
+    assert len(names) == len(set(names)) + 1  # the content filter has a marginal and a fixed cost
+    other = table.filter(pl.col("channel_code") == "EMAIL").with_columns(channel_code=pl.lit("SMS"))
+    both = pl.concat([table, other]).to_dicts()
+    names = [row[0].text for row in accounts.cost_block("Alp Mail", both).table.rows]
+    assert {"Total, e-mail", "Total, SMS", "Total, all channels"} <= set(names)
 
 
 # --- the route picture ----------------------------------------------------------------------------

@@ -204,7 +204,7 @@ def test_every_formula_of_the_table_is_understood():
     assert len(formulas) > 50
     samples = simulation.simulate(PARAMETERS, 8)
     for formula in formulas:
-        drivers = {name: 1000.0 for name in simulation.names_in(formula) - samples.keys() - known.keys()}
+        drivers = dict.fromkeys(simulation.names_in(formula) - samples.keys() - known.keys(), 1000.0)
         assert np.all(np.isfinite(simulation.evaluate(formula, samples | known | drivers)))
 
 

@@ -59,7 +59,8 @@ def found(study: Run, table: str, *more: str) -> dict[tuple[str, ...], tuple[int
     sums = [F.sum(name).alias(name) for name in ("units", "spam_certain", "spam_possible")]
     rows = frame.groupBy(*key).agg(*sums).collect()
     return {
-        tuple(str(row[name]) for name in key): (row.units, row.spam_certain, row.spam_possible) for row in rows
+        tuple(str(row[name]) for name in key): (row.units, row.spam_certain, row.spam_possible)
+        for row in rows
     }
 
 
@@ -83,7 +84,9 @@ def test_source_countries_equal_the_truth(study: Run, facts: list[dict[str, Any]
         fact | {"source_country_code": fact["source_country_code"] or home.get(fact["operator_id"], "_U")}
         for fact in facts
     ]
-    assert found(study, "gold.spam_source_daily", "source_country_code") == wanted(named, "source_country_code")
+    assert found(study, "gold.spam_source_daily", "source_country_code") == wanted(
+        named, "source_country_code"
+    )
 
 
 def test_links_equal_the_truth(study: Run, facts: list[dict[str, Any]]) -> None:
@@ -131,7 +134,9 @@ def test_measures_that_acted_equal_the_truth(study: Run, facts: list[dict[str, A
         .filter("operator_id NOT LIKE 'lab-%' AND units_acted > 0")
         .collect()
     )
-    assert {(r.operator_id, str(r.period_date), r.countermeasure_code): r.units_acted for r in rows} == dict(truth)
+    assert {(r.operator_id, str(r.period_date), r.countermeasure_code): r.units_acted for r in rows} == dict(
+        truth
+    )
 
 
 def test_costs_are_in_each_currency_with_points_in_order(study: Run) -> None:
@@ -146,7 +151,12 @@ def test_costs_are_in_each_currency_with_points_in_order(study: Run) -> None:
 
 
 def test_every_definition_is_counted_where_it_speaks(study: Run) -> None:
-    rows = study.lake.read("gold.spam_volume_daily").select("definition_code", "channel_code").distinct().collect()
+    rows = (
+        study.lake.read("gold.spam_volume_daily")
+        .select("definition_code", "channel_code")
+        .distinct()
+        .collect()
+    )
     assert {tuple(row) for row in rows} == {
         ("OPERATOR", "EMAIL"),
         ("OPERATOR", "SMS"),
@@ -193,4 +203,3 @@ def test_tables_carry_their_contract(spark: SparkSession, study: Run) -> None:
         }
         detail = spark.sql(f"DESCRIBE DETAIL delta.`{study.lake.path(table)}`").first()
         assert tuple(detail.partitionColumns) == about.partition_by
-        assert detail.description == about.description

@@ -13,5 +13,7 @@ SURE_ENOUGH = 0.5
 
 def sniff(sample: bytes) -> tuple[str | None, float]:
     """The format that recognises the sample best, and how sure it is; None when none is sure enough."""
-    name, confidence = max(((name, module.sniff(sample)) for name, module in FORMATS.items()), key=lambda pair: pair[1])
+    name, confidence = max(
+        ((name, module.sniff(sample)) for name, module in FORMATS.items()), key=lambda pair: pair[1]
+    )
     return (name, confidence) if confidence >= SURE_ENOUGH else (None, confidence)

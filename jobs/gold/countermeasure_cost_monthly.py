@@ -43,12 +43,17 @@ def transform(
         whose = rows["operator_id"][0]
         own = fixed.get(whose, [])
         costs = simulation.cost(rows, parameters, own, rates, currency[whose])
-        return costs.rename({"x1231_strategy_code": "strategy_code"}, strict=False).to_arrow().select(
-            arrow_schema(TABLE).names
-        ).cast(arrow_schema(TABLE))
+        return (
+            costs.rename({"x1231_strategy_code": "strategy_code"}, strict=False)
+            .to_arrow()
+            .select(arrow_schema(TABLE).names)
+            .cast(arrow_schema(TABLE))
+        )
 
     month = F.date_format("period_date", "yyyy-MM").alias("month")
-    return countermeasure_effort_daily.groupBy("operator_id", month).applyInArrow(month_cost, struct_type(TABLE))
+    return countermeasure_effort_daily.groupBy("operator_id", month).applyInArrow(
+        month_cost, struct_type(TABLE)
+    )
 
 
 def small(reference: DataFrame) -> pl.DataFrame:

@@ -68,7 +68,8 @@ def effort(study: Study) -> Section:
         scale = max(row["units_acted"] for row in rows)
         if scale:
             first = words.inside(words.name("countermeasure", rows[0]["countermeasure_code"]))
-            findings.append(f"{name}: {first} acted most often, {words.plenty(scale)} times.")
+            often = "once" if scale == 1 else f"{words.plenty(scale)} times"
+            findings.append(f"{name}: {first} acted most often, {often}.")
         lines = [
             [
                 Cell(
@@ -100,8 +101,8 @@ def effort(study: Study) -> Section:
             )
         )
     notes = [
-        "Counted in messages and attempts. * No log shows what was examined: it is derived from what"
-        " reached the stage at which the measure looks.",
+        "Counted in messages and attempts of all directions, outbound too. * No log shows what was examined:"
+        " it is derived from what reached the stage at which the measure looks.",
     ]
     return Section(
         "countermeasures",
@@ -115,14 +116,14 @@ def effort(study: Study) -> Section:
 
 def costs(study: Study) -> Section:
     table = study.figures["costs"]
-    blocks, missing, bounded = [], [], []
+    blocks, without, bounded = [], [], []
     by_operator: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in table.sort(pl.all()).to_dicts():
         by_operator[row["operator_id"]].append(row)
     for operator in [*study.operators, *sorted(set(by_operator) - set(study.operators))]:
         rows = by_operator.get(operator)
         if not rows:
-            missing.append(f"{study.operator_name(operator)}: no cost could be computed.")
+            without.append(study.operator_name(operator))
             continue
         blocks.append(cost_block(study.operator_name(operator), rows))
         if any(row["is_lower_bound"] for row in rows):
@@ -132,6 +133,9 @@ def costs(study: Study) -> Section:
         " too. Fixed cost (licences, staff) is the operator's own figure. Each row is simulated as a whole:"
         " the ends of rows do not add up to the ends of the total, and currencies are never added.",
     ]
+    missing = [f"No cost could be computed for {words.listed(without)}."] if without else []
+    if not blocks and not without:
+        missing = ["No cost could be computed."]
     if bounded:
         notes.insert(0, f"Lower bound: {words.listed(bounded)} stated no or not all fixed costs.")
     finding = (
@@ -149,16 +153,19 @@ def cost_block(name: str, rows: list[dict[str, Any]]) -> Block:
     order = {"marginal": 0, "fixed": 1, "total": 2}
 
     def rank(row: dict[str, Any]) -> tuple[Any, ...]:
-        is_total = row["countermeasure_code"] == words.TOTAL
         return (
-            is_total,
+            is_total(row),
             order[row["cost_component_code"]],
             -row["amount_p50"],
             row["channel_code"],
             row["countermeasure_code"],
         )
 
-    kept = [r for r in rows if r["cost_component_code"] != "total" or r["countermeasure_code"] == words.TOTAL]
+    kept = [r for r in rows if r["cost_component_code"] != "total" or is_total(r)]
+    if len(channels) == 1:
+        # With one channel its totals and those of all channels are the same; what is of all stays.
+        same = {r["cost_component_code"] for r in kept if is_grand(r)}
+        kept = [r for r in kept if not (is_total(r) and not is_grand(r) and r["cost_component_code"] in same)]
     lines = [
         [
             Cell(
@@ -167,7 +174,7 @@ def cost_block(name: str, rows: list[dict[str, Any]]) -> Block:
                 if row["is_lower_bound"] and row["cost_component_code"] == "total"
                 else cost_sub(row),
                 interval(float(row["amount_p05"]), float(row["amount_p50"]), float(row["amount_p95"]), scale),
-                "strong" if row["countermeasure_code"] == words.TOTAL else "",
+                "strong" if is_total(row) else "",
             ),
             number(words.money(row["amount_p05"]), "muted"),
             number(words.money(row["amount_p50"])),
@@ -183,11 +190,19 @@ def cost_block(name: str, rows: list[dict[str, Any]]) -> Block:
     return Block(name, Table(caption, columns, lines), "costs.csv", half=True)
 
 
+def is_total(row: dict[str, Any]) -> bool:
+    return row["countermeasure_code"] == words.TOTAL
+
+
+def is_grand(row: dict[str, Any]) -> bool:
+    """A total over all channels."""
+    return is_total(row) and row["channel_code"] == words.TOTAL
+
+
 def cost_name(row: dict[str, Any], has_channels: bool) -> str:
-    is_total = row["countermeasure_code"] == words.TOTAL
     component = words.name("cost_component", row["cost_component_code"])
     what = component if component == "Total" else f"{component} in all"
-    text = what if is_total else words.name("countermeasure", row["countermeasure_code"])
+    text = what if is_total(row) else words.name("countermeasure", row["countermeasure_code"])
     if has_channels:
         is_all = row["channel_code"] == words.TOTAL
         text += f", {'all channels' if is_all else channel_name(row['channel_code'], inside=True)}"
@@ -236,9 +251,8 @@ def operators(study: Study) -> Section:
         Column("Days", is_minor=True),
     ]
     there = {row["operator_id"] for row in rows}
-    missing = [
-        f"{each['name']}: no traffic was read." for code, each in study.operators.items() if code not in there
-    ]
+    without = [each["name"] for code, each in study.operators.items() if code not in there]
+    missing = [f"No traffic was read of {words.listed(without)}."] if without else []
     blocks = [Block("", Table("Operators", columns, lines), "volume.csv")] if lines else []
     ranked = sorted(
         (row for row in rows if row["units"]),

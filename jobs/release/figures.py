@@ -103,15 +103,14 @@ def gather(read: Callable[[str], DataFrame]) -> dict[str, pl.DataFrame]:
     """All figures of FIGURES, from the tables that `read` returns by name."""
     volume, source = read("gold.spam_volume_daily"), read("gold.spam_source_daily")
     types, route = read("gold.spam_type_daily"), read("gold.spam_route_daily")
-    countries, networks = sources(counted(source))
-    frames = {
+    frames: dict[str, DataFrame | pl.DataFrame] = {
         "volume": volume.filter(measured()).groupBy(keys_of("volume")).agg(*sums()),
         "days": days(volume),
         "daily": counted(volume).groupBy(keys_of("daily")).agg(*sums()),
         "types": counted(types).groupBy(keys_of("types")).agg(*sums()),
         "routes": routes(counted(route, has_stage=False)),
-        "countries": countries,
-        "networks": networks,
+        "countries": countries(counted(source)),
+        "networks": networks(counted(source)),
         "stages": counted(volume).groupBy(keys_of("stages")).agg(*sums()),
         "effort": effort(read("gold.countermeasure_effort_daily")),
         "costs": latest(read("gold.countermeasure_cost_monthly")),
@@ -124,10 +123,11 @@ def keys_of(figure: str) -> list[str]:
     return [column for column in FIGURES[figure] if column not in SUMS]
 
 
-def to_polars(figure: str, frame: DataFrame) -> pl.DataFrame:
-    table = pl.from_arrow(frame.select(*FIGURES[figure]).toArrow())
+def to_polars(figure: str, frame: DataFrame | pl.DataFrame) -> pl.DataFrame:
+    """The figure with its columns and types, in a fixed order."""
+    table = frame if isinstance(frame, pl.DataFrame) else pl.from_arrow(frame.toArrow())
     assert isinstance(table, pl.DataFrame)
-    return table.cast(FIGURES[figure]).sort(pl.all())  # type: ignore[arg-type]
+    return table.select(list(FIGURES[figure])).cast(FIGURES[figure]).sort(pl.all())  # type: ignore[arg-type]
 
 
 def sums() -> list[Column]:
@@ -186,69 +186,73 @@ def days(volume: DataFrame) -> DataFrame:
     )
 
 
-def largest(frame: DataFrame, column: str, top: int) -> DataFrame:
-    """channel_code and the `top` known values of the column with the most certain spam."""
+def fetch(frame: DataFrame, keys: list[str]) -> pl.DataFrame:
+    """Sums by the keys, brought to the driver: codes are few, whatever the lake's size."""
+    table = pl.from_arrow(frame.groupBy(keys).agg(*sums()).toArrow())
+    assert isinstance(table, pl.DataFrame)
+    return table
+
+
+def cut(table: pl.DataFrame, column: str, top: int) -> pl.DataFrame:
+    """The table with all but the known values with most certain spam, by channel, put under _O."""
+    known = (
+        table.filter(pl.col(column) != UNKNOWN).group_by("channel_code", column).agg(pl.col(list(SUMS)).sum())
+    )
+    order = ["channel_code", -pl.col("spam_certain"), -pl.col("units"), column]
+    kept = known.sort(order).group_by("channel_code", maintain_order=True).head(top)
+    marked = table.join(
+        kept.select("channel_code", column, is_kept=True), on=["channel_code", column], how="left"
+    )
+    stays = pl.col("is_kept").fill_null(False) | (pl.col(column) == UNKNOWN)
+    return marked.with_columns(
+        pl.when(stays).then(column).otherwise(pl.lit(OTHER)).alias(column), whole=pl.col(column)
+    ).drop("is_kept")
+
+
+def routes(route: DataFrame) -> pl.DataFrame:
+    """Origin, inbound link and destination. An SMS may have no address: its origin is that of its number."""
+    from pyspark.sql import functions as F
+
+    rest = ["inbound_link_code", "destination_code"]
+    observed = fetch(route, ["channel_code", "origin_observed_code", *rest])
+    observed = observed.rename({"origin_observed_code": "origin_code"}).with_columns(
+        origin_kind=pl.lit("observed")
+    )
+    known = observed.filter(pl.col("origin_code") != UNKNOWN)["channel_code"].unique().to_list()
+    others = sorted(set(observed["channel_code"]) - set(known))
+    if others:
+        claimed = fetch(
+            route.filter(F.col("channel_code").isin(others)), ["channel_code", "origin_claimed_code", *rest]
+        )
+        claimed = claimed.rename({"origin_claimed_code": "origin_code"}).with_columns(
+            origin_kind=pl.lit("claimed")
+        )
+        observed = pl.concat([observed.filter(pl.col("channel_code").is_in(known)), claimed], how="diagonal")
+    small = cut(cut(observed, "origin_code", TOP_ORIGINS).drop("whole"), "destination_code", TOP_DESTINATIONS)
+    return small.group_by(keys_of("routes")).agg(pl.col(list(SUMS)).sum())
+
+
+def countries(source: DataFrame) -> pl.DataFrame:
+    keys = ["channel_code", "source_country_code"]
+    table = cut(fetch(source, keys), "source_country_code", TOP_COUNTRIES)
+    return table.group_by(keys).agg(
+        pl.col("whole").n_unique().alias("country_count"), pl.col(list(SUMS)).sum()
+    )
+
+
+def networks(source: DataFrame) -> DataFrame:
+    """The networks of known address with most certain spam; a lake may know millions."""
     from pyspark.sql import Window
     from pyspark.sql import functions as F
 
-    order = Window.partitionBy("channel_code").orderBy(F.desc("spam_certain"), F.desc("units"), column)
-    ranked = frame.filter(F.col(column) != UNKNOWN).groupBy("channel_code", column).agg(*sums())
-    kept = ranked.withColumn("rank", F.row_number().over(order)).filter(F.col("rank") <= top)
-    return kept.select("channel_code", column, F.lit(True).alias("is_kept"))
-
-
-def cut(frame: DataFrame, column: str, top: int) -> DataFrame:
-    """The frame with all but the largest known values of the column put under _O."""
-    from pyspark.sql import functions as F
-
-    joined = frame.join(F.broadcast(largest(frame, column, top)), ["channel_code", column], "left")
-    stays = F.col("is_kept") | (F.col(column) == UNKNOWN)
-    return joined.withColumn("whole", F.col(column)).withColumn(
-        column, F.when(stays, F.col(column)).otherwise(F.lit(OTHER))
+    keys = keys_of("networks")
+    ties = ("source_network", "source_asn", "source_country_code")
+    order = [F.desc("spam_certain"), F.desc("units"), *map(F.col, ties)]
+    summed = source.filter(F.col("source_network") != UNKNOWN).groupBy(keys).agg(*sums())
+    ranked = summed.withColumn(
+        "rank", F.row_number().over(Window.partitionBy("channel_code").orderBy(*order))
     )
-
-
-def routes(route: DataFrame) -> DataFrame:
-    """Origin, inbound link and destination. An SMS has no address: its origin is that of its number."""
-    from pyspark.sql import functions as F
-
-    known = route.filter(F.col("origin_observed_code") != UNKNOWN).select("channel_code").distinct()
-    is_observed = F.col("channel_code").isin([row.channel_code for row in known.collect()])
-    placed = route.select(
-        "*",
-        F.when(is_observed, "observed").otherwise("claimed").alias("origin_kind"),
-        F.when(is_observed, F.col("origin_observed_code"))
-        .otherwise(F.col("origin_claimed_code"))
-        .alias("origin_code"),
-    )
-    keys = keys_of("routes")
-    small = placed.groupBy(keys).agg(*sums())
-    small = cut(small, "origin_code", TOP_ORIGINS).drop("is_kept", "whole")
-    return cut(small, "destination_code", TOP_DESTINATIONS).groupBy(keys).agg(*sums())
-
-
-def sources(source: DataFrame) -> tuple[DataFrame, DataFrame]:
-    """Countries, and networks of known address."""
-    from pyspark.sql import Window
-    from pyspark.sql import functions as F
-
-    by_country = source.groupBy("channel_code", "source_country_code").agg(*sums())
-    countries = (
-        cut(by_country, "source_country_code", TOP_COUNTRIES)
-        .groupBy("channel_code", "source_country_code")
-        .agg(F.countDistinct("whole").alias("country_count"), *sums())
-    )
-    order = Window.partitionBy("channel_code").orderBy(
-        F.desc("spam_certain"), F.desc("units"), "source_network", "source_asn", "source_country_code"
-    )
-    by_network = (
-        source.filter(F.col("source_network") != UNKNOWN)
-        .groupBy("channel_code", "source_network", "source_asn", "source_country_code")
-        .agg(*sums())
-    )
-    return countries, by_network.withColumn("rank", F.row_number().over(order)).filter(
-        F.col("rank") <= TOP_NETWORKS
-    )
+    return ranked.filter(F.col("rank") <= TOP_NETWORKS)
 
 
 def effort(table: DataFrame) -> DataFrame:

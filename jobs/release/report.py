@@ -185,12 +185,13 @@ def tiles(study: Study) -> list[tuple[str, str]]:
     """The study in five numbers."""
     days, read = study.figures["days"], study.figures["coverage"]
     there = set(days["operator_id"])
+    days_there, file_count = study.figures["daily"]["period_date"].n_unique(), int(read["file_count"].sum())
     lines = int(read["line_count"].sum())
     share = words.share_of(int(read["quarantined_count"].sum()), lines)
     return [
         (words.whole(len(there)), "operator" if len(there) == 1 else "operators"),
-        (words.whole(study.figures["daily"]["period_date"].n_unique()), "days with data"),
-        (words.plenty(int(read["file_count"].sum())), "log files"),
+        (words.whole(days_there), "day with data" if days_there == 1 else "days with data"),
+        (words.plenty(file_count), "log file" if file_count == 1 else "log files"),
         (words.plenty(lines), "lines read"),
         (words.percent(share), "of lines in quarantine"),
     ]

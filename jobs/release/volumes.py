@@ -163,7 +163,7 @@ def definition_finding(name: str, rows: dict[str, dict[str, Any]]) -> str:
 
 
 def by_type(study: Study) -> Section:
-    blocks, findings = [], []
+    blocks, findings, missing = [], [], study.missing("types")
     for channel, table in study.per_channel("types"):
         name = channel_name(channel, inside=True)
         # What is not spam for certain has no type of its own: it is shown with what has none.
@@ -174,6 +174,7 @@ def by_type(study: Study) -> Section:
         order = [pl.col("spam_type_code") == "UNK", -pl.col("spam_certain"), "spam_type_code"]
         rows = summed.sort(order).to_dicts()
         if not rows:
+            missing.append(f"No {name} may be spam, so there is no type to show.")
             continue
         total = sum(row["spam_certain"] for row in rows)
         if total:
@@ -200,7 +201,7 @@ def by_type(study: Study) -> Section:
         ]
         caption = f"Types of {name} spam"
         blocks.append(Block(channel_name(channel), Table(caption, columns, lines), "types.csv"))
-    return Section("types", "Types of spam", "\n".join(findings), blocks, study.missing("types"))
+    return Section("types", "Types of spam", "\n".join(findings), blocks, missing)
 
 
 def type_finding(name: str, rows: list[dict[str, Any]], total: int) -> str:

@@ -15,12 +15,10 @@ from jobs.status import last_validation
 def write(lake: Lake, settings: Observatory, folder: Path) -> Path:
     """Draw the page from the gold tables as the last finished stage left them; its path."""
     versions = lake.versions()
-    last = (
-        lake.read("meta.run")
-        .orderBy(F.desc("finished_at"))
-        .select("run_id", "finished_at", "code_revision")
-        .first()
-    )
+    # As text: collected timestamps would come in the zone of this machine.
+    finished = F.date_format("finished_at", "yyyy-MM-dd'T'HH:mm:ssXXX").alias("finished")
+    runs = lake.read("meta.run").orderBy(F.desc("finished_at"))
+    last = runs.select("run_id", finished, "code_revision").first()
     figures = report.gather(lambda table: lake.read(table, versions.get(table)))
     operators = [
         {
@@ -34,7 +32,7 @@ def write(lake: Lake, settings: Observatory, folder: Path) -> Path:
     ]
     about = {
         "run_id": last.run_id if last else "none",
-        "generated_at": last.finished_at.isoformat(timespec="seconds") if last else "",
+        "generated_at": last.finished if last else "",
         "code_revision": last.code_revision if last else "unknown",
         "versions": versions,
         "location_name": settings.location.name if settings.location else None,

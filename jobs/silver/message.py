@@ -29,10 +29,10 @@ NOT_COUNTED = ["dsn", "report"]
 TAGGING = ["add header", "rewrite subject"]
 UNDELIVERED = ["bounced", "deferred", "expired"]
 # Clocks of a mail server and its filter may differ by this much.
-CLOCK_SLACK = F.expr("INTERVAL 10 MINUTES")
-FOLDING = F.expr("INTERVAL 24 HOURS")
+CLOCK_SLACK = "INTERVAL 10 MINUTES"
+FOLDING = "INTERVAL 24 HOURS"
 # A hand-off that carries only the message-id is believed this long.
-HANDOFF = F.expr("INTERVAL 1 HOUR")
+HANDOFF = "INTERVAL 1 HOUR"
 
 VERIFIED = ["R_SPF_ALLOW", "R_DKIM_ALLOW", "DMARC_POLICY_ALLOW"]
 FILE = ["operator_id", "queue_key", "first_at"]
@@ -107,36 +107,37 @@ def hops(transmission: DataFrame) -> DataFrame:
     A hop is known by the queue id that the re-injecting client names, by the queue id that the filter
     answered with, or, through a pipe, by its message-id alone.
     """
+    by_name = F.concat(F.lit("name:"), "queue_key")
+    by_answer = F.concat(F.lit("answer:"), "next_queue_key")
+    by_message = F.when(F.col("next_queue_key").isNull(), F.concat(F.lit("message:"), "message_id_hash"))
     parents = transmission.filter("is_handoff").select(
         "operator_id",
+        F.explode(F.array(by_name, by_answer, by_message)).alias("link"),
         F.col("queue_key").alias("parent_key"),
         F.col("first_at").alias("parent_at"),
         F.col("last_at").alias("parent_last"),
-        "next_queue_key",
-        F.col("message_id_hash").alias("parent_id"),
     )
+    is_piped = F.col("entry_code") == "pickup"
     children = transmission.filter(F.col("previous_queue_key").isNotNull() | F.col("is_own_client")).select(
-        *FILE, "previous_queue_key", "message_id_hash", "entry_code"
+        *FILE,
+        F.explode(
+            F.array(
+                F.concat(F.lit("name:"), "previous_queue_key"),
+                F.concat(F.lit("answer:"), "queue_key"),
+                F.when(is_piped, F.concat(F.lit("message:"), "message_id_hash")),
+            )
+        ).alias("link"),
     )
-    in_time = F.col("first_at").between(F.col("parent_at"), F.col("parent_last") + CLOCK_SLACK)
-    of_one = parents.operator_id == children.operator_id
-    by_name = of_one & (parents.parent_key == children.previous_queue_key)
-    by_answer = of_one & (parents.next_queue_key == children.queue_key)
-    by_message = (
-        of_one
-        & (parents.parent_id == children.message_id_hash)
-        & (F.col("entry_code") == "pickup")
-        & F.col("next_queue_key").isNull()
-        & (F.col("first_at") <= F.col("parent_last") + HANDOFF)
+    until = F.col("parent_last") + F.when(F.col("link").startswith("message:"), F.expr(HANDOFF)).otherwise(
+        F.expr(CLOCK_SLACK)
     )
-    found = [
-        children.join(
-            parents, on=on & in_time & (F.col("parent_key") != F.col("queue_key")), how="inner"
-        ).select(children.operator_id, "queue_key", "first_at", "parent_key", "parent_at")
-        for on in (by_name, by_answer, by_message)
-    ]
+    in_time = F.col("first_at").between(F.col("parent_at"), until) & (
+        F.col("parent_key") != F.col("queue_key")
+    )
     step = (
-        reduce(DataFrame.unionByName, found)
+        parents.filter("link IS NOT NULL")
+        .join(children.filter("link IS NOT NULL"), on=["operator_id", "link"], how="inner")
+        .filter(in_time)
         .groupBy(FILE)
         .agg(F.min(F.struct("parent_at", "parent_key")).alias("parent"))
         .select(*FILE, "parent.parent_key", "parent.parent_at")
@@ -184,7 +185,7 @@ def with_verdicts(message: DataFrame, verdict: DataFrame) -> DataFrame:
     by_message = gathered("message_id_hash", "by_message", verdict.filter("queue_id IS NULL"))
 
     def near(name: str) -> Column:
-        from_at, to_at = F.col("first_at") - CLOCK_SLACK, F.col("last_at") + CLOCK_SLACK
+        from_at, to_at = F.col("first_at") - F.expr(CLOCK_SLACK), F.col("last_at") + F.expr(CLOCK_SLACK)
         return F.array_max(F.filter(name, lambda said: said.verdict_at.between(from_at, to_at)))
 
     joined = message.join(by_queue, on=["operator_id", "queue_id"], how="left").join(
@@ -203,13 +204,34 @@ def with_verdicts(message: DataFrame, verdict: DataFrame) -> DataFrame:
 
 
 def name_all_recipients(message: DataFrame) -> DataFrame:
-    """A refusal after DATA names one recipient of a message; the filter's log knows them all."""
-    own = F.array(F.struct(*RECIPIENT))
-    known = F.col("is_partial") & (F.size("v.named_recipients") > 0)
-    rows = message.withColumn("r", F.explode(F.when(known, F.col("v.named_recipients")).otherwise(own)))
-    kept = [name for name in message.columns if name not in (*RECIPIENT, "is_partial")]
-    partial = (F.col("is_partial") & ~F.coalesce(known, F.lit(False))).alias("is_partial")
-    return rows.select(*kept, *(F.col(f"r.{name}").alias(name) for name in RECIPIENT), partial)
+    """A refusal after DATA names one recipient of a message; the filter's log knows them all.
+
+    `named_by` tells, where the filter named more, the server's recipient that a row is or was added to.
+    Where the server has several rows of one message, mark_message_rows keeps what one of them added.
+    """
+    own = F.struct(*RECIPIENT)
+    named = F.col("v.named_recipients")
+    known = F.coalesce(F.col("is_partial") & (F.size(named) > 0), F.lit(False))
+    others = F.filter(F.array_distinct(named), lambda one: one.recipient_hash != F.col("recipient_hash"))
+    all_known = F.when(F.col("recipient_hash").isNull(), F.array_distinct(named)).otherwise(
+        F.concat(F.array(own), others)
+    )
+    rows = message.withColumn("r", F.explode(F.when(known, all_known).otherwise(F.array(own))))
+    is_added = known & ~F.col("r.recipient_hash").eqNullSafe(F.col("recipient_hash"))
+    # What the server has not tried yet waits in its queue.
+    waits = is_added & (F.col("stage_code") == "delivery")
+    changed = {
+        "outcome_code": F.when(waits, "queued").otherwise(F.col("outcome_code")),
+        "try_count": F.when(~waits, F.col("try_count")).otherwise(0),
+        "is_partial": F.col("is_partial") & ~known,
+    }
+    kept = [name for name in message.columns if name not in (*RECIPIENT, *changed)]
+    return rows.select(
+        *kept,
+        *(value.alias(name) for name, value in changed.items()),
+        *(F.col(f"r.{name}").alias(name) for name in RECIPIENT),
+        F.when(known, F.coalesce("recipient_hash", F.lit("_U"))).alias("named_by"),
+    )
 
 
 def decide(message: DataFrame) -> DataFrame:
@@ -286,6 +308,7 @@ def decide(message: DataFrame) -> DataFrame:
         "is_own_client",
         "is_own_recipient",
         F.coalesce("v.symbols", F.array().cast("array<string>")).alias("symbols"),
+        "named_by",
     )
 
 
@@ -304,7 +327,7 @@ def fold_temporary_refusals(message: DataFrame) -> DataFrame:
     )
     same = reduce(Column.__and__, [refused[name].eqNullSafe(followed[name]) for name in TRIPLE])
     open_still = refused.join(
-        followed, on=same & later & (F.col("then_at") <= F.col("first_at") + FOLDING), how="left_anti"
+        followed, on=same & later & (F.col("then_at") <= F.col("first_at") + F.expr(FOLDING)), how="left_anti"
     )
     return message.filter(~temporary).unionByName(open_still)
 
@@ -324,7 +347,10 @@ def attribute(name: str, kind: str, rules: list) -> Column:
 
 
 def told_by(match_on: str, pattern: str) -> Column:
-    """Whether a row has the symbol, the type by a strong rule, or the measure; a pattern that ends in * fits what starts so."""
+    """Whether a row has the symbol, the type by a strong rule, or the measure.
+
+    A pattern that ends in * fits what starts so.
+    """
     if match_on == "symbol":
         return F.array_contains("symbols", pattern)
     column = F.col({"type": "spam_type_code", "countermeasure": "countermeasure_code"}[match_on])
@@ -344,11 +370,26 @@ def direction() -> Column:
 
 
 def mark_message_rows(message: DataFrame) -> DataFrame:
-    """Mark the one recipient that stands for its message: the outcome of highest precedence."""
+    """Mark the one recipient that stands for its message: the outcome of highest precedence.
+
+    Recipients that the filter named are left out where the server has a row of them, or added them twice.
+    """
+    of_message = Window.partitionBy("operator_id", "message_hash")
+    is_added = F.coalesce(F.col("named_by") != F.col("recipient_hash"), F.lit(False))
+    servers = F.when(F.col("named_by") == F.col("recipient_hash"), F.col("recipient_hash"))
     rank = F.array_position(F.array(*map(F.lit, PRECEDENCE)), F.col("outcome_code"))
-    best = F.min(F.struct(rank.alias("rank"), "recipient_hash")).over(
-        Window.partitionBy("operator_id", "message_hash")
+    # Only the server's own rows stand for a message, unless it has none.
+    mine = F.struct(is_added.alias("is_added"), rank.alias("rank"), "recipient_hash")
+    standing = (mine == F.min(mine).over(of_message)) & (F.col("grain_code") != "attempt")
+    marked = message.select(
+        "*",
+        standing.alias("is_message_row"),
+        F.min("named_by").over(of_message).alias("adding"),
+        F.collect_set(servers).over(of_message).alias("servers"),
     )
-    mine = F.struct(rank.alias("rank"), "recipient_hash")
-    standing = (mine == best) & (F.col("grain_code") != "attempt")
-    return message.withColumn("is_message_row", standing).drop("is_own_client", "is_own_recipient", "symbols")
+    twice = is_added & (
+        (F.col("named_by") != F.col("adding")) | F.array_contains("servers", F.col("recipient_hash"))
+    )
+    return marked.filter(~twice).drop(
+        "named_by", "adding", "servers", "is_own_client", "is_own_recipient", "symbols"
+    )

@@ -191,7 +191,7 @@ def test_every_submission_is_found(lab: pl.DataFrame, truth: list[dict[str, Any]
         ("accepted by message-id", True): 87,
         ("accepted by message-id", False): 8,
         ("delivery", "delivered"): 97,
-                ("delivery", "deferred"): 5,
+        ("delivery", "deferred"): 5,
         ("delivery", "bounced"): 4,
         ("envelope", "discarded"): 4,
         ("content", "discarded"): 12,
@@ -570,7 +570,17 @@ def test_reason_codes() -> None:
         b"nrcpt=1 (x)\r\n"
     )
     out = parsed(text)
-    reasons = ["bad_timestamp", "bad_timestamp", "truncated", "unknown_shape", "truncated", None, None, None, None]
+    reasons = [
+        "bad_timestamp",
+        "bad_timestamp",
+        "truncated",
+        "unknown_shape",
+        "truncated",
+        None,
+        None,
+        None,
+        None,
+    ]
     assert out["reason_code"].to_list() == reasons
     assert out["line_code"].to_list() == ["quarantined"] * 5 + ["ignored"] * 3 + ["record"]
     assert out["sender"][-1] == "Jürg@b.example"

@@ -82,7 +82,15 @@ def test_mixed_renderings_keep_their_order() -> None:
     found = envelope(*lines)
     assert [row["host"] for row in found] == ["a", None, "b", "c", "d", None, "e"]
     assert [row["body"][-1:] for row in found] == ["0", "k", "2", "3", "4", "", "6"]
-    assert [row["reason_code"] for row in found] == [None, "bad_timestamp", None, None, None, "bad_timestamp", None]
+    assert [row["reason_code"] for row in found] == [
+        None,
+        "bad_timestamp",
+        None,
+        None,
+        None,
+        "bad_timestamp",
+        None,
+    ]
 
 
 @pytest.mark.parametrize(

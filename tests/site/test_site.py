@@ -1,6 +1,6 @@
 """The report in a real browser: it fits a laptop and a phone, can be read on both, and asks for nothing.
 
-Needs chromium and fails where there is none: `make test-site` says how to install it.
+Needs chromium (`apt-get install chromium`) and fails where there is none.
 """
 
 from __future__ import annotations
@@ -52,7 +52,8 @@ addEventListener("load", () => {
     largest: Math.max(...shown.map(size)),
     cut: cut.map(e => e.textContent),
     asked: performance.getEntriesByType("resource").map(e => e.name),
-    bars: [...document.querySelectorAll(".bar")].filter(e => e.getBoundingClientRect().width < 60).length,
+    bars: [...document.querySelectorAll(".bar")]
+      .filter(e => e.getClientRects().length && e.getBoundingClientRect().width < 60).length,
   }, "*");
 });
 </script>

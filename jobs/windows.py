@@ -1,0 +1,108 @@
+"""Which days a silver run computes: those that new batches may touch, operator by operator."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pyspark.sql import functions as F
+
+from jobs.lake import Lake
+
+# The longest life of a message in any format, in days (Postfix).
+LOOKBACK = dt.timedelta(days=6)
+
+
+@dataclass(frozen=True)
+class Window:
+    """The days [first, last] of an operator's new records. Days before `closed` are never rewritten."""
+
+    first: dt.date
+    last: dt.date
+    closed: dt.date
+
+    def joined(self, other: Window | None) -> Window:
+        if other is None:
+            return self
+        return Window(
+            min(self.first, other.first), max(self.last, other.last), max(self.closed, other.closed)
+        )
+
+    @property
+    def computed(self) -> tuple[dt.date, dt.date]:
+        """The days whose messages a record in the window may belong to: it may tell that one began earlier,
+        or that one thought to begin later did not."""
+        return max(self.first - LOOKBACK, self.closed), self.last + LOOKBACK
+
+    @property
+    def read(self) -> tuple[dt.date, dt.date]:
+        """The days whose records the computed days need: a message that began the day before the first of
+        them must be seen to have done so."""
+        return self.first - 2 * LOOKBACK - dt.timedelta(days=1), self.last + LOOKBACK
+
+
+def pending(
+    lake: Lake, operators: Iterable[str], open_days: int, since: dt.date | None, until: dt.date | None
+) -> tuple[list[str], dict[str, Window]]:
+    """The batches to take, as operator/batch, and each operator's window.
+
+    A batch is pending until a finished silver run has taken it. With `since` or `until` the window is that
+    range, whatever was taken; a new batch counts as taken only if the range holds all of its days.
+    """
+    if not lake.exists("bronze.file"):
+        return [], {}
+    done = taken(lake)
+    rows = (
+        lake.read("bronze.file")
+        .groupBy("operator_id", "ingest_id")
+        .agg(F.min("first_event_date").alias("first"), F.max("last_event_date").alias("last"))
+        .collect()
+    )
+    newest: dict[str, dt.date] = {}
+    windows: dict[str, Window] = {}
+    batches = []
+    for row in sorted(rows, key=lambda row: row.ingest_id):
+        key, operator = f"{row.operator_id}/{row.ingest_id}", row.operator_id
+        if operator not in operators:
+            continue
+        if row.first is None:
+            batches += [key] if key not in done else []
+            continue
+        closed = newest.get(operator, row.first) - dt.timedelta(days=open_days)
+        newest[operator] = max(newest.get(operator, row.last), row.last)
+        first, last = max(row.first, closed), row.last
+        if since or until:
+            first, last = max(first, since or first), min(last, until or last)
+        elif key in done:
+            continue
+        if key not in done and (first, last) == (max(row.first, closed), row.last):
+            batches.append(key)
+        if first <= last:
+            windows[operator] = Window(first, last, closed).joined(windows.get(operator))
+    return batches, windows
+
+
+def taken(lake: Lake) -> set[str]:
+    """The batches that finished silver runs have taken, as operator/batch."""
+    if not lake.exists("meta.run"):
+        return set()
+    rows = lake.read("meta.run").filter("stage_name = 'silver'").select(F.explode("ingest_ids").alias("id"))
+    return {row.id for row in rows.collect()}
+
+
+def predicate(days: dict[str, tuple[dt.date, dt.date]], column: str) -> str:
+    """A SQL condition: each operator's days."""
+    parts = [
+        f"(operator_id = '{operator}' AND {column} BETWEEN DATE '{first}' AND DATE '{last}')"
+        for operator, (first, last) in sorted(days.items())
+    ]
+    return " OR ".join(parts)
+
+
+def within(days: dict[str, tuple[dt.date, dt.date]], operator: str, day: str) -> bool:
+    """Whether a day is one of the operator's."""
+    if operator not in days:
+        return False
+    first, last = days[operator]
+    return first <= dt.date.fromisoformat(day) <= last

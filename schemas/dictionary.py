@@ -1,0 +1,80 @@
+"""The data dictionary, schemas/README.md: derived from the contracts.
+
+python -m schemas.dictionary            writes it
+python -m schemas.dictionary --check    exits 1 if it is stale
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from jobs.contracts import SCHEMAS, Contract, codes, contract, tables
+
+PAGE = SCHEMAS / "README.md"
+LAYERS = {
+    "bronze": "As received, typed; raw addresses and numbers; short retention.",
+    "silver": "One row per message and recipient; pseudonyms only.",
+    "gold": "Aggregates of one operator, unprotected.",
+    "meta": "What ran.",
+    "ref": "Definitions, rules and parameters, dated and sourced.",
+}
+
+
+def dictionary() -> str:
+    """The page as Markdown: lineage, then every table with its columns."""
+    lines = [
+        "# Data dictionary",
+        "",
+        "Derived from `fields.yaml` and the contracts by `make derived`; do not edit.",
+        "",
+        "## Lineage",
+        "",
+        "```mermaid",
+        "flowchart LR",
+    ]
+    for table in tables():
+        lines += [
+            f"  {source.replace('.', '_')} --> {table.replace('.', '_')}" for source in contract(table).reads
+        ]
+    lines += ["```", ""]
+    for layer, about in LAYERS.items():
+        lines += [f"## {layer}", "", about, ""]
+        for table in tables():
+            if contract(table).layer == layer:
+                lines += described(contract(table))
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def described(about: Contract) -> list[str]:
+    """One table: what a row is, its key, its columns."""
+    lines = [f"### {about.table}", "", about.description, ""]
+    lines.append(f"Key: {', '.join(f'`{name}`' for name in about.key)}.")
+    if about.partition_by:
+        lines.append(f"Replaced by {', '.join(f'`{name}`' for name in about.partition_by)}.")
+    lines += [f"Check `{name}`: `{condition}`." for name, condition in about.checks]
+    lines += ["", "| column | type | unit | what it is |", "|---|---|---|---|"]
+    for field in about.fields:
+        text = field.description
+        if field.codelist:
+            known = codes(field.codelist)
+            shown = ", ".join(f"`{code}`" for code in known) if len(known) <= 12 else f"{len(known)} codes"
+            text += f" (list `{field.codelist}`: {shown})"
+        kind = field.type.replace("|", "\\|")
+        lines.append(f"| `{field.name}` | {kind} | {field.unit or ''} | {text.replace('|', chr(92) + '|')} |")
+    return [*lines, ""]
+
+
+def main(arguments: list[str]) -> int:
+    text = dictionary()
+    if "--check" in arguments:
+        if PAGE.exists() and PAGE.read_text(encoding="utf-8") == text:
+            return 0
+        print(f"{Path(PAGE).relative_to(SCHEMAS.parent)} is stale: run `make derived`", file=sys.stderr)
+        return 1
+    PAGE.write_text(text, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

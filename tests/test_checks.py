@@ -1,0 +1,276 @@
+"""Fingerprints, native rules, and suites of Great Expectations: each kind of rule fails when it is broken."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+
+from expectations import domain, suites
+from expectations.suites import Result
+from jobs import checks
+from jobs.contracts import contract, struct_type
+from jobs.errors import ValidationHeld
+
+TABLE = "gold.spam_volume_daily"
+MESSAGE = "silver.message"
+DAY = dt.date(2026, 11, 24)
+ROW: dict[str, Any] = {
+    "operator_id": "a",
+    "period_date": DAY,
+    "channel_code": "EMAIL",
+    "direction_code": "inbound",
+    "stage_code": "content",
+    "outcome_code": "rejected",
+    "unit_code": "recipient",
+    "definition_code": "OPERATOR",
+    "units": 10,
+    "spam_certain": 4,
+    "spam_possible": 6,
+}
+# Another value for each column of the key.
+OTHER: dict[str, Any] = {
+    "operator_id": "b",
+    "period_date": dt.date(2026, 11, 25),
+    "channel_code": "SMS",
+    "direction_code": "outbound",
+    "stage_code": "envelope",
+    "outcome_code": "deferred",
+    "unit_code": "attempt",
+    "definition_code": "CAN_SPAM",
+}
+
+
+def frame(spark: SparkSession, *rows: dict[str, Any], table: str = TABLE) -> DataFrame:
+    base = ROW if table == TABLE else {}
+    names = struct_type(table).names
+    return spark.createDataFrame(
+        [tuple((base | row).get(name) for name in names) for row in rows], struct_type(table)
+    )
+
+
+# --- fingerprints ---------------------------------------------------------------------------------------
+
+
+def test_fingerprints_know_no_order(spark: SparkSession) -> None:
+    rows = [ROW, *(ROW | {name: OTHER[name]} for name in contract(TABLE).key)]
+    one = checks.fingerprints(frame(spark, *rows).coalesce(1), TABLE)
+    other = checks.fingerprints(frame(spark, *reversed(rows)).repartition(3, "units"), TABLE)
+    assert one == other
+    assert {key: found.rows for key, found in one.items()} == {
+        ("a", "2026-11-24"): 7,
+        ("a", "2026-11-25"): 1,
+        ("b", "2026-11-24"): 1,
+    }
+
+
+def test_fingerprints_change_with_any_column(spark: SparkSession) -> None:
+    """Also with what null is: a value that moves to the next column is a change."""
+    names = struct_type(MESSAGE).names
+    key = {"operator_id": "a", "period_date": DAY, "message_hash": "m", "recipient_hash": "r"}
+    flags = ["is_bulk", "is_optout_present", "is_sender_identified", "is_header_forged", "is_malicious"]
+    codes = ["origin_claimed_code", "origin_verified_code", "origin_observed_code", "destination_code"]
+    changes: list[dict[str, Any]] = [{name: value} for name in flags for value in (True, False)]
+    changes += [{}, *({name: "CHE"} for name in codes)]
+    changes += [{"countermeasure_codes": [], "spam_type_codes": ["X"]}]
+    changes += [{"countermeasure_codes": ["X"], "spam_type_codes": []}]
+    changes += [{"countermeasure_codes": ["X"]}, {"spam_type_codes": ["X"]}]
+    sums = {}
+    for change in changes:
+        row = key | change
+        rows = spark.createDataFrame([tuple(row.get(name) for name in names)], struct_type(MESSAGE))
+        (found,) = checks.fingerprints(rows, MESSAGE).values()
+        assert found.checksum not in sums, f"{change} and {sums[found.checksum]} are one"
+        sums[found.checksum] = change
+
+
+def test_a_broken_rule_holds_with_table_rule_count_and_keys(spark: SparkSession) -> None:
+    rules = checks.row_rules(contract(TABLE))
+    days = [{"period_date": dt.date(2026, 11, day)} for day in range(1, 6)]
+    assert len(checks.fingerprints(frame(spark, *days), TABLE, rules)) == 5
+    broken = frame(spark, ROW, *({"spam_possible": 11} | day for day in days))
+    with pytest.raises(ValidationHeld) as error:
+        checks.fingerprints(broken, TABLE, rules)
+    first, *examples = str(error.value).splitlines()
+    assert first == (
+        "gold.spam_volume_daily: rule possible_within_units is broken on 5 rows; the table stays as it was."
+    )
+    assert len(examples) == checks.EXAMPLES
+    assert all("operator_id=a, period_date=2026-11-0" in example for example in examples)
+    assert all("definition_code=OPERATOR" in example for example in examples)
+    assert error.value.exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("wrong", "rule"),
+    [
+        ({"outcome_code": "rejectd"}, "outcome_code_known"),
+        ({"definition_code": "NOBODYS"}, "definition_code_known"),
+        ({"stage_code": None}, "stage_code_not_null"),
+        ({"units": None}, "units_not_null"),
+        ({"spam_certain": 7}, "certain_within_possible"),
+        ({"spam_certain": -1}, "certain_not_negative"),
+    ],
+)
+def test_each_kind_of_native_rule(spark: SparkSession, wrong: dict[str, Any], rule: str) -> None:
+    with pytest.raises(ValidationHeld, match=f"rule {rule} is broken on 1 row; the table stays as it was"):
+        checks.fingerprints(frame(spark, ROW, wrong), TABLE, checks.row_rules(contract(TABLE)))
+
+
+def test_a_key_that_stands_twice_holds(spark: SparkSession) -> None:
+    with pytest.raises(ValidationHeld, match="rule key_unique is broken on 2 rows") as error:
+        checks.fingerprints(frame(spark, ROW, {"units": 8}, {"units": 9}, {"stage_code": "connect"}), TABLE)
+    assert "stage_code=content, outcome_code=rejected" in str(error.value)
+
+
+# --- suites ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def broken(spark: SparkSession) -> dict[str, Result]:
+    """Each rule's result on a frame in which each kind of rule is broken once."""
+    rows = frame(
+        spark,
+        ROW,
+        {"outcome_code": "rejectd"},
+        {"direction_code": None},
+        {"unit_code": "message", "spam_certain": 9},
+        {"unit_code": "attempt", "spam_possible": None},
+        {"unit_code": "call", "spam_certain": -2, "spam_possible": 99},
+        {"channel_code": "SMS"},
+        {"channel_code": "SMS", "units": 12},
+    ).persist()
+    results = suites.validate(rows, TABLE, suites.contract_rules(TABLE), contract(TABLE).key)
+    rows.unpersist()
+    return {result.rule: result for result in results}
+
+
+@pytest.mark.parametrize(
+    ("rule", "count", "example"),
+    [
+        ("outcome_code_known", 1, {"outcome_code": "rejectd"}),
+        ("direction_code_given", 1, {"direction_code": "None"}),
+        ("spam_possible_given", 1, {"unit_code": "attempt"}),
+        ("certain_within_possible", 2, {"spam_certain": None}),
+        ("possible_within_units", 2, {}),
+        ("certain_not_negative", 1, {"unit_code": "call"}),
+        ("key_unique", 2, {"channel_code": "SMS"}),
+    ],
+)
+def test_each_kind_of_expectation_fails_with_count_and_examples(
+    broken: dict[str, Result], rule: str, count: int, example: dict[str, str]
+) -> None:
+    result = broken[rule]
+    assert not result.is_held
+    assert result.table == TABLE
+    assert result.violations == count
+    assert result.says
+    assert len(result.examples) == count
+    wanted = {name: value for name, value in example.items() if value is not None}
+    assert all(tuple(found) == contract(TABLE).key for found in result.examples)
+    assert all(wanted.items() <= found.items() for found in result.examples)
+
+
+def test_other_rules_hold(broken: dict[str, Result]) -> None:
+    failed = {name for name, result in broken.items() if not result.is_held}
+    assert failed == {
+        *("outcome_code_known", "direction_code_given", "spam_possible_given", "certain_within_possible"),
+        *("possible_within_units", "certain_not_negative", "key_unique"),
+    }
+    assert {name for name, result in broken.items() if result.is_held and result.violations} == set()
+
+
+def test_a_clean_frame_breaks_nothing_and_every_rule_is_asked(spark: SparkSession) -> None:
+    rows = frame(spark, ROW, {"unit_code": "message"}).persist()
+    results = suites.validate(rows, TABLE, suites.contract_rules(TABLE), contract(TABLE).key)
+    assert all(result.is_held for result in results)
+    assert {result.rule for result in results} == {rule.name for rule in suites.contract_rules(TABLE)}
+
+
+def test_results_are_kept_as_json(tmp_path: Path, broken: dict[str, Result]) -> None:
+    file = suites.keep(list(broken.values()), tmp_path / "_validation", "run-1")
+    kept = json.loads(file.read_text(encoding="utf-8"))
+    assert kept["run_id"] == "run-1"
+    assert {result["rule"]: result["violations"] for result in kept["results"]} == {
+        name: result.violations for name, result in broken.items()
+    }
+
+
+# --- rules between tables -------------------------------------------------------------------------------
+
+
+def told(rule: domain.CrossRule, *frames: DataFrame) -> dict[str, tuple[int, list[dict[str, str]]]]:
+    """The broken rules, with how many rows break them and examples."""
+    beside = rule.frame(*frames).persist()
+    results = suites.validate(beside, rule.table, rule.rules, rule.key)
+    beside.unpersist()
+    assert {result.table for result in results} == {rule.table}
+    return {result.rule: (result.violations, result.examples) for result in results if not result.is_held}
+
+
+def test_details_add_up_to_volume(spark: SparkSession) -> None:
+    (rule,) = [each for each in domain.GOLD if each.table == "gold.spam_type_daily"]
+    volume = frame(spark, ROW, {"unit_code": "message"}, {"unit_code": "attempt"})
+
+    def types(*rows: dict[str, Any]) -> DataFrame:
+        names = struct_type(rule.table).names
+        full = [ROW | {"spam_type_code": "UNK"} | row for row in rows]
+        return spark.createDataFrame(
+            [tuple(row[name] for name in names) for row in full], struct_type(rule.table)
+        )
+
+    halves = {"units": 5, "spam_certain": 2, "spam_possible": 3}
+    right = [halves, halves | {"spam_type_code": "AD.pharma"}, {"unit_code": "message"}]
+    assert told(rule, types(*right, {"unit_code": "attempt"}), volume) == {}
+    # One total is off, one is missing here, one is missing there.
+    wrong = [halves, {"unit_code": "message", "spam_possible": 7}, {"unit_code": "segment"}]
+    found = told(rule, types(*wrong), volume)
+    assert {name: count for name, (count, _) in found.items()} == {
+        "units_equal_volume": 3,
+        "spam_certain_equal_volume": 3,
+        "spam_possible_equal_volume": 4,
+    }
+    assert {example["unit_code"] for example in found["units_equal_volume"][1]} == {
+        "recipient",
+        "attempt",
+        "segment",
+    }
+
+
+def test_every_detail_table_is_held_to_volume() -> None:
+    assert {rule.table for rule in domain.GOLD} == {
+        "gold.spam_type_daily",
+        "gold.spam_source_daily",
+        "gold.spam_route_daily",
+    }
+    for rule in domain.GOLD:
+        assert set(rule.key) <= set(contract(rule.table).columns) & set(contract(TABLE).columns)
+
+
+def test_the_ledger_conserves_lines_and_limits_quarantine(spark: SparkSession) -> None:
+    def file(source: str, lines: int, records: int, ignored: int, quarantined: int) -> dict[str, Any]:
+        counts = {"line_count": lines, "record_count": records, "ignored_count": ignored}
+        names = {"operator_id": "a", "source_id": source, "format_code": "postfix"}
+        return names | counts | {"quarantined_count": quarantined}
+
+    rule = domain.ledger_rules(5.0)
+    files = [
+        file("right", 100, 60, 35, 5),
+        file("lost", 100, 60, 34, 5),
+        file("lost", 10, 10, 0, 0),
+        file("mangled", 100, 60, 34, 6),
+        # The limit is on a source, not on a file.
+        file("mostly", 10, 5, 0, 5),
+        file("mostly", 990, 990, 0, 0),
+    ]
+    found = told(rule, frame(spark, *files, table="bronze.file"))
+    assert {name: [row["source_id"] for row in rows] for name, (_, rows) in found.items()} == {
+        "lines_conserved": ["lost"],
+        "quarantine_within_limit": ["mangled"],
+    }
+    # A file without a line has no share, and is no violation.
+    assert told(rule, frame(spark, file("empty", 0, 0, 0, 0), table="bronze.file")) == {}

@@ -1,0 +1,321 @@
+"""The command line: what it prints, what it says of mistakes, and its exit codes."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import io
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import polars as pl
+import pytest
+from pyspark.sql import SparkSession
+
+from jobs import __main__ as command_line
+from jobs import contracts
+from jobs.contracts import contract, struct_type
+from jobs.errors import ValidationHeld
+from jobs.lake import Lake
+from tests.conftest import ROOT
+
+COMMANDS = ["pull", "run", "show", "tables", "status", "demo", "report"]
+SETTINGS = """
+[lake]
+root = "lake"
+
+[[operator]]
+id = "a"
+name = "A"
+country = "CHE"
+holding = "a"
+currency = "CHF"
+
+[[operator.source]]
+id = "mx1"
+url = "mail.log"
+format = "postfix"
+"""
+
+
+class Told(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+Observatory = Callable[..., Told]
+
+
+@pytest.fixture
+def observatory(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Observatory:
+    """Run the command line in this process."""
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def run(*arguments: object) -> Told:
+        monkeypatch.setattr(sys, "argv", ["observatory", *map(str, arguments)])
+        capsys.readouterr()
+        code = 0
+        try:
+            command_line.main()
+        except SystemExit as leave:
+            code = int(leave.code or 0)
+        told = capsys.readouterr()
+        return Told(code, told.out, told.err)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def study(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Settings of a lake with a few rows in it."""
+    folder = tmp_path_factory.mktemp("command_line")
+    (folder / "observatory.toml").write_text(SETTINGS, encoding="utf-8")
+    lake = Lake(spark, str(folder / "lake"))
+
+    def append(table: str, *rows: dict[str, Any]) -> None:
+        names = struct_type(table).names
+        values = [tuple(row.get(name) for name in names) for row in rows]
+        lake.append(spark.createDataFrame(values, struct_type(table)), table)
+
+    day = {"operator_id": "a", "period_date": dt.date(2026, 11, 24), "channel_code": "EMAIL"}
+    place = {"direction_code": "inbound", "stage_code": "delivery", "outcome_code": "delivered"}
+    what = {"definition_code": "OPERATOR", "spam_certain": 0, "spam_possible": 0}
+    volume = [
+        day | place | what | {"unit_code": unit, "units": units}
+        for unit, units in (("recipient", 1234567), ("message", 1000), ("attempt", 7))
+    ]
+    append("gold.spam_volume_daily", *volume)
+    file = {"operator_id": "a", "source_id": "mx1", "format_code": "postfix", "file_name": "mail.log"}
+    counts = {"line_count": 5000, "record_count": 4000, "ignored_count": 997, "quarantined_count": 3}
+    append("bronze.file", file | counts | {"stream_id": "s", "last_event_date": dt.date(2026, 11, 24)})
+    versions = [("gold.spam_volume_daily", lake.version("gold.spam_volume_daily"))]
+    run = {"run_id": "r1", "stage_name": "gold", "ingest_ids": ["i1", "i2"], "table_versions": versions}
+    append("meta.run", run)
+    # Written after the last finished run: nobody is shown it.
+    append("gold.spam_volume_daily", volume[0] | {"outcome_code": "tagged"})
+    kept = folder / "lake" / "_validation" / "r1.json"
+    kept.parent.mkdir()
+    results = [{"table": "gold.spam_volume_daily", "is_held": held} for held in (True, True, False)]
+    kept.write_text(json.dumps({"run_id": "r1", "results": results}), encoding="utf-8")
+    return folder / "observatory.toml"
+
+
+@pytest.fixture
+def show(
+    observatory: Observatory, spark: SparkSession, study: Path, monkeypatch: pytest.MonkeyPatch
+) -> Observatory:
+    monkeypatch.setattr(command_line, "lake_of", lambda settings: Lake(spark, settings.lake.root))
+    return lambda command, *arguments: observatory(command, *arguments, "--config", study)
+
+
+# --- without Spark --------------------------------------------------------------------------------------
+
+
+def test_help_names_every_command(observatory: Observatory) -> None:
+    told = observatory("--help")
+    assert told.code == 0
+    assert all(f" {name} " in told.out for name in COMMANDS)
+    assert set(COMMANDS) == {
+        command.name or command.callback.__name__ for command in command_line.app.registered_commands
+    }
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_has_help(observatory: Observatory, command: str) -> None:
+    told = observatory(command, "--help")
+    assert told.code == 0
+    assert told.err == ""
+    assert "Usage: " in told.out
+    assert ("--config" in told.out) == (command != "tables")
+
+
+def test_the_catalogue_names_every_table_and_key(observatory: Observatory) -> None:
+    told = observatory("tables")
+    assert told.code == 0
+    for table in contracts.tables():
+        assert table in told.out
+    assert "operator_id, message_hash, recipient_hash" in " ".join(told.out.split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (
+            ["show", "gold.spam_volume"],
+            "unknown table 'gold.spam_volume'; did you mean 'gold.spam_volume_daily'?",
+        ),
+        (["show", "silver.mesage"], "unknown table 'silver.mesage'; did you mean 'silver.message'?"),
+        (["show", "gold.spam_type_daily", "--format", "parquet"], "parquet needs a file: add --output FILE"),
+        (
+            ["show", "gold.spam_type_daily", "--config", "/nowhere.toml"],
+            "/nowhere.toml: no such settings file",
+        ),
+        (["pull", "--config", "/nowhere.toml"], "Name one with --config"),
+        (["status", "--config", "/nowhere.toml"], "Name one with --config"),
+        (["shwo"], "No such command 'shwo'"),
+        (["show"], "Missing argument"),
+        (["show", "gold.spam_type_daily", "--format", "xml"], "'xml' is not one of"),
+        (["show", "gold.spam_type_daily", "--limit", "0"], "--limit"),
+        (["run", "--since", "yesterday"], "'yesterday' does not match"),
+        (["run", "--stage", "brass"], "'brass' is not one of"),
+    ],
+)
+def test_a_mistake_is_a_message_and_exit_code_2(
+    observatory: Observatory, arguments: list[str], told: str
+) -> None:
+    found = observatory(*arguments)
+    assert found.code == 2
+    assert told in found.err
+    assert "Traceback" not in found.err
+    assert found.out == ""
+
+
+def test_an_unknown_operator_and_a_wrong_setting(
+    observatory: Observatory, study: Path, tmp_path: Path
+) -> None:
+    found = observatory("pull", "--config", study, "--operator", "b")
+    assert (found.code, found.out) == (2, "")
+    assert "unknown operator 'b'" in found.err
+    wrong = tmp_path / "observatory.toml"
+    wrong.write_text(SETTINGS.replace("url", "ulr"), encoding="utf-8")
+    found = observatory("pull", "--config", wrong)
+    assert found.code == 2
+    assert "unknown setting 'ulr'; did you mean 'url'?" in found.err.replace("\n", " ")
+
+
+def test_without_a_key_nothing_starts(
+    observatory: Observatory, study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OBSERVATORY_PSEUDONYM_KEY")
+    monkeypatch.delenv("OBSERVATORY_PSEUDONYM_KEY_FILE", raising=False)
+
+    def fail(*arguments: object) -> None:
+        raise AssertionError("work began without a key")
+
+    monkeypatch.setattr(command_line, "lake_of", fail)
+    monkeypatch.setattr(command_line, "pull_all", fail)
+    found = observatory("run", "--config", study)
+    assert found.code == 2
+    assert "OBSERVATORY_PSEUDONYM_KEY" in found.err
+
+
+def test_a_source_that_is_missing_ends_with_exit_code_2(
+    observatory: Observatory, study: Path, tmp_path: Path
+) -> None:
+    settings = tmp_path / "observatory.toml"
+    settings.write_text(SETTINGS, encoding="utf-8")
+    found = observatory("pull", "--config", settings)
+    assert found.code == 2
+    assert "mail.log" in found.err
+    (tmp_path / "mail.log").write_text("", encoding="utf-8")
+    (tmp_path / "mail.log").write_bytes(
+        b"2026-11-24T10:00:00+00:00 mx1 postfix/qmgr[7]: 4jYlH071Srz1fPlf: removed\n"
+    )
+    found = observatory("pull", "--config", settings)
+    assert (found.code, found.out) == (0, "")
+    assert "pull: 1 new piece, " in found.err
+    assert "pull: 0 new pieces, " in observatory("pull", "--config", settings).err
+
+
+def test_a_validation_that_holds_ends_with_exit_code_1(
+    observatory: Observatory, study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "gold.spam_type_daily: rule units_given is broken on 2 rows; [the] table stays as it was."
+
+    def hold(*arguments: object) -> None:
+        raise ValidationHeld(text)
+
+    monkeypatch.setattr(command_line, "run_stages", hold)
+    found = observatory("run", "--config", study, "--stage", "gold")
+    assert found.code == 1
+    assert text in found.err
+
+
+# --- show and status ------------------------------------------------------------------------------------
+
+
+def test_show_prints_a_table_as_the_last_run_left_it(show: Observatory) -> None:
+    told = show("show", "gold.spam_volume_daily")
+    assert told.code == 0
+    assert "1,234,567" in told.out
+    assert "3 rows shown" in told.out
+    assert "tagged" not in told.out
+
+
+def test_show_as_csv_json_and_parquet(show: Observatory, tmp_path: Path) -> None:
+    names = contract("gold.spam_volume_daily").columns
+    as_csv = show("show", "gold.spam_volume_daily", "--format", "csv")
+    rows = list(csv.DictReader(io.StringIO(as_csv.out)))
+    assert list(rows[0]) == names
+    # In the order of the key.
+    assert [(row["unit_code"], row["units"]) for row in rows] == [
+        ("attempt", "7"),
+        ("message", "1000"),
+        ("recipient", "1234567"),
+    ]
+    as_json = show("show", "gold.spam_volume_daily", "--format", "json", "--where", "units > 100")
+    found = [json.loads(line) for line in as_json.out.splitlines()]
+    assert [row["units"] for row in found] == [1000, 1234567]
+    assert found[0]["period_date"] == "2026-11-24"
+    file = tmp_path / "volume.parquet"
+    told = show("show", "gold.spam_volume_daily", "--format", "parquet", "--output", file, "--limit", 2)
+    assert (told.code, told.out) == (0, "")
+    assert f"2 rows in {file}" in told.err.replace("\n", "")
+    assert pl.read_parquet(file)["units"].to_list() == [7, 1000]
+    file = tmp_path / "volume.csv"
+    assert show("show", "gold.spam_volume_daily", "--format", "csv", "--output", file).out == ""
+    assert file.read_text(encoding="utf-8") == as_csv.out
+
+
+def test_nested_values_are_json_in_csv(show: Observatory) -> None:
+    told = show("show", "meta.run", "--format", "csv")
+    (row,) = csv.DictReader(io.StringIO(told.out))
+    assert json.loads(row["ingest_ids"]) == ["i1", "i2"]
+    assert json.loads(row["table_versions"]) == [{"table_name": "gold.spam_volume_daily", "version": 0}]
+    assert row["partitions"] == ""
+
+
+def test_show_a_reference_table_and_one_without_rows(show: Observatory) -> None:
+    told = show("show", "ref.definition", "--format", "csv")
+    assert {row["definition_code"] for row in csv.DictReader(io.StringIO(told.out))} >= {
+        "OPERATOR",
+        "CAN_SPAM",
+    }
+    told = show("show", "gold.spam_type_daily")
+    assert told.code == 0
+    assert "0 rows shown" in told.out
+
+
+@pytest.mark.parametrize(
+    "where", ["unitz > 1", "units >", "nothing(units)", "period_date = 'soon'", "units = 'x'"]
+)
+def test_a_wrong_condition_lists_the_columns(show: Observatory, where: str) -> None:
+    told = show("show", "gold.spam_volume_daily", "--where", where)
+    assert (told.code, told.out) == (2, "")
+    assert "Error: --where: " in told.err
+    assert "Columns: operator_id, period_date, channel_code," in told.err
+    assert "Traceback" not in told.err
+
+
+def test_an_output_that_cannot_be_written(show: Observatory, tmp_path: Path) -> None:
+    for format in ("csv", "parquet"):
+        file = tmp_path / "nowhere" / f"volume.{format}"
+        told = show("show", "gold.spam_volume_daily", "--format", format, "--output", file)
+        assert told.code == 2
+        assert f"--output {file}: " in told.err
+
+
+def test_status_shows_the_ledger_and_the_last_validation(show: Observatory) -> None:
+    told = show("status")
+    assert told.code == 0
+    words = " ".join(told.out.replace("│", " ").split())
+    assert "a mx1 postfix 1 5,000 4,000 997 3 0 B 2026-11-24" in words
+    assert "gold.spam_volume_daily 3 1" in words
+
+
+def test_settings_for_the_demo_lie_in_the_clone() -> None:
+    assert (ROOT / "sample_data" / "observatory.toml").is_file()

@@ -1,0 +1,222 @@
+"""Settings: every error names the file, the setting and the nearest right one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from jobs import config
+from jobs.errors import ObservatoryError
+from tests.conftest import ROOT
+
+SETTINGS = """
+[lake]
+root = "lake"
+
+[[operator]]
+id = "hill-mail"
+name = "Hill mail"
+country = "CHE"
+holding = "hill"
+currency = "CHF"
+domains = ["hill.example"]
+networks = ["192.0.2.0/24", "2001:db8::/32"]
+number_prefixes = ["+999100"]
+
+[[operator.link]]
+name = "HUB-1"
+kind = "hub"
+
+[[operator.source]]
+id = "mx1"
+url = "logs/mail.log*"
+format = "postfix"
+time_zone = "Europe/Zurich"
+
+[[operator.fixed_cost]]
+name = "licence"
+countermeasure = "CONTENT_FILTER"
+channel = "EMAIL"
+low = 1
+central = 2
+high = 3
+"""
+SECOND_SOURCE = '[[operator.source]]\nid = "mx1"\nurl = "b"\n\n[[operator.source]]\nid = "mx1"'
+SECOND_OPERATOR = """[[operator]]
+id = "hill-mail"
+name = "B"
+country = "FRA"
+holding = "b"
+currency = "EUR"
+
+[[operator]]
+id"""
+
+
+@pytest.fixture(autouse=True)
+def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OBSERVATORY_LAKE_ROOT", raising=False)
+    monkeypatch.delenv("OBSERVATORY_SPARK_MASTER", raising=False)
+
+
+def load(folder: Path, right: str = "", wrong: str = "", **overrides: str) -> config.Observatory:
+    """The settings above with one place changed."""
+    assert right in SETTINGS
+    file = folder / "observatory.toml"
+    file.write_text(SETTINGS.replace(right, wrong, 1) if right else SETTINGS, encoding="utf-8")
+    return config.load(file, **overrides)
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "told"),
+    [
+        ("[lake]", "[lakes]", "[lakes]: unknown setting 'lakes'; did you mean 'lake'?"),
+        ("root", "rot", "[lake] rot: unknown setting 'rot'; did you mean 'root'?"),
+        (
+            "country",
+            "contry",
+            "[operator] 'hill-mail' contry: unknown setting 'contry'; did you mean 'country'?",
+        ),
+        ("country", "contry", "[operator] 'hill-mail' country: this setting is missing"),
+        ("operator.source", "operator.sorce", "unknown setting 'sorce'; did you mean 'source'?"),
+        ('url = "logs/mail.log*"', "", "[operator] 'hill-mail' source 'mx1' url: this setting is missing"),
+        ("url", "ulr", "[operator] 'hill-mail' source 'mx1' ulr: unknown setting 'ulr'; did you mean 'url'?"),
+        (
+            "kind",
+            "kinds",
+            "[operator] 'hill-mail' link 'HUB-1' kinds: unknown setting 'kinds'; did you mean 'kind'?",
+        ),
+        (
+            '"CHE"',
+            '"che"',
+            "[operator] 'hill-mail' country: unknown country (ISO 3166-1 alpha-3) 'che'; did you mean 'CHE'?",
+        ),
+        ('"CHF"', '"CHFF"', "'hill-mail' currency: unknown currency (ISO 4217) 'CHFF'; did you mean 'CHF'?"),
+        ('"postfix"', '"postfx"', "source 'mx1' format: unknown format 'postfx'; did you mean 'postfix'?"),
+        ("Zurich", "Zürich", "time_zone: unknown time zone 'Europe/Zürich'; did you mean 'Europe/Zurich'?"),
+        ('"hub"', '"hubs"', "link 'HUB-1' kind: unknown kind of link 'hubs'; did you mean 'hub'?"),
+        ('"hub"', '"zzz"', "unknown kind of link 'zzz'; known are: aggregator, botnet-asn, hub,"),
+        (
+            "192.0.2.0/24",
+            "192.0.2.7/24",
+            "networks: 192.0.2.7/24 has host bits set; did you mean '192.0.2.0/24'?",
+        ),
+        (
+            "192.0.2.0/24",
+            "192.0.2.0/33",
+            "'192.0.2.0/33' does not appear to be an IPv4 or IPv6 network; write it as",
+        ),
+        ("+999100", "+999x", "number_prefixes: number prefix '+999x' must be digits, as in +4477"),
+        ('"hill-mail"', '"Hill Mail"', "'Hill Mail' may hold small letters, digits and hyphens only"),
+        (
+            '[[operator.source]]\nid = "mx1"',
+            SECOND_SOURCE,
+            "source id of operator 'hill-mail' 'mx1' stands twice",
+        ),
+        ("[[operator]]\nid", SECOND_OPERATOR, "operator id 'hill-mail' stands twice"),
+        ("central = 2", "central = 5", "'licence': low, central and high of cost 'licence' must not fall"),
+        ("low = 1", "low = -1", "fixed_cost 'licence' low: Input should be greater than or equal to 0"),
+        (
+            "CONTENT_FILTER",
+            "CONTENT_FILTR",
+            "unknown countermeasure 'CONTENT_FILTR'; did you mean 'CONTENT_FILTER'?",
+        ),
+        ('"EMAIL"', '"EMIAL"', "fixed_cost 'licence' channel: Input should be 'EMAIL' or 'SMS'"),
+        ('root = "lake"', "open_days = 0", "[lake] open_days: Input should be greater than or equal to 1"),
+        ('domains = ["hill.example"]', 'domains = "hill.example"', "domains: Input should be a valid list"),
+        ('[lake]\nroot = "lake"', 'lake = "lake"', "lake: Input should be a valid dictionary"),
+        ("[lake]", "[lake", "not TOML: Expected ']'"),
+    ],
+)
+def test_an_error_names_file_setting_and_the_right_one(
+    tmp_path: Path, right: str, wrong: str, told: str
+) -> None:
+    with pytest.raises(ObservatoryError) as error:
+        load(tmp_path, right, wrong)
+    lines = str(error.value).splitlines()
+    assert all(line.startswith(f"{tmp_path / 'observatory.toml'}: ") for line in lines)
+    assert any(told in line for line in lines), lines
+    assert error.value.exit_code == 2
+
+
+def test_every_error_is_told_at_once(tmp_path: Path) -> None:
+    file = tmp_path / "observatory.toml"
+    file.write_text(SETTINGS.replace("CHE", "CHX").replace("postfix", "postfx"), encoding="utf-8")
+    with pytest.raises(ObservatoryError) as error:
+        config.load(file)
+    assert len(str(error.value).splitlines()) == 2
+
+
+@pytest.mark.parametrize("kind", ["missing", "folder", "binary"])
+def test_a_file_that_is_no_settings_file(tmp_path: Path, kind: str) -> None:
+    file = tmp_path / "observatory.toml"
+    if kind == "folder":
+        file.mkdir()
+    elif kind == "binary":
+        file.write_bytes(b"\xff\xfe\x00")
+    told = {
+        "missing": "no such settings file. Name one with --config",
+        "folder": "cannot be read",
+        "binary": "not TOML",
+    }
+    with pytest.raises(ObservatoryError) as error:
+        config.load(file)
+    assert str(error.value).startswith(f"{file}: ")
+    assert told[kind] in str(error.value)
+
+
+def test_paths_are_relative_to_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    settings = load(tmp_path, "[lake]", '[location]\nranges = "../ranges.csv"\n\n[lake]')
+    assert settings.lake.root == str(tmp_path / "lake")
+    assert settings.operator[0].source[0].url == str(tmp_path / "logs" / "mail.log*")
+    assert settings.location is not None
+    assert settings.location.ranges == str(tmp_path.parent / "ranges.csv")
+
+
+@pytest.mark.parametrize(
+    "url", ["s3a://bucket/lake", "s3a:bucket/lake", "sftp://mx.example/var/log/mail.log"]
+)
+def test_urls_and_absolute_paths_stay(tmp_path: Path, url: str) -> None:
+    assert load(tmp_path, 'root = "lake"', f'root = "{url}"').lake.root == url
+    assert load(tmp_path, "logs/mail.log*", url).operator[0].source[0].url == url
+    assert load(tmp_path, 'root = "lake"', 'root = "file:/srv/lake"').lake.root == "/srv/lake"
+
+
+def test_argument_over_environment_over_file_over_default(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert load(tmp_path, 'root = "lake"', "").lake.root == str(tmp_path / "build" / "lake")
+    assert load(tmp_path).lake.root == str(tmp_path / "lake")
+    assert load(tmp_path).spark.master == "local[2]"
+    monkeypatch.setenv("OBSERVATORY_LAKE_ROOT", "/srv/environment")
+    monkeypatch.setenv("OBSERVATORY_SPARK_MASTER", "local[7]")
+    assert load(tmp_path).lake.root == "/srv/environment"
+    assert load(tmp_path).spark.master == "local[7]"
+    assert load(tmp_path, lake_root="/srv/argument", master="local[1]").lake.root == "/srv/argument"
+    assert load(tmp_path, lake_root="/srv/argument", master="local[1]").spark.master == "local[1]"
+    with pytest.raises(ObservatoryError, match="lake: Input should be a valid dictionary"):
+        load(tmp_path, '[lake]\nroot = "lake"', 'lake = "lake"')
+
+
+def test_prefixes_lose_their_plus_sign(tmp_path: Path) -> None:
+    assert load(tmp_path).operator[0].number_prefixes == ["999100"]
+
+
+def test_a_fixed_cost_may_serve_all_measures(tmp_path: Path) -> None:
+    assert load(tmp_path, "CONTENT_FILTER", "_T").operator[0].fixed_cost[0].countermeasure == "_T"
+
+
+def test_an_operator_by_its_id(tmp_path: Path) -> None:
+    settings = load(tmp_path)
+    assert config.operators(settings) == settings.operator
+    assert [operator.id for operator in config.operators(settings, "hill-mail")] == ["hill-mail"]
+    with pytest.raises(ObservatoryError, match="unknown operator 'hil-mail'; did you mean 'hill-mail'?"):
+        config.operators(settings, "hil-mail")
+
+
+def test_the_sample_settings_are_right() -> None:
+    settings = config.load(ROOT / "sample_data" / "observatory.toml")
+    assert len({operator.country for operator in settings.operator}) >= 4
+    assert all(Path(source.url).is_absolute() for operator in settings.operator for source in operator.source)

@@ -1,0 +1,247 @@
+"""Contracts hold together, and jobs hold to them."""
+
+from __future__ import annotations
+
+import ast
+import csv
+import importlib
+import inspect
+from pathlib import Path
+
+import pytest
+import yaml
+from pyspark.sql import SparkSession
+
+from jobs import contracts
+from jobs.contracts import CODELISTS, REFERENCE, SCHEMAS, conform, contract, fields, struct_type, tables
+from jobs.errors import ObservatoryError
+from tests.conftest import ROOT
+
+JOBS = [table for table in tables() if table.startswith(("silver.", "gold."))]
+# What settings say stands in no CSV.
+FROM_SETTINGS = {"ref.operator", "ref.fixed_cost"}
+# A job holds a transform and nothing that reads, writes or starts anything.
+FORBIDDEN_MODULES = ("jobs.lake", "jobs.session", "jobs.runner", "jobs.pull", "jobs.config", "os", "delta")
+FORBIDDEN_CALLS = {
+    *("open", "save", "saveAsTable", "insertInto", "writeTo", "getOrCreate", "getActiveSession"),
+    *("now", "today", "utcnow", "current_date", "current_timestamp", "read_csv", "read_text", "write_text"),
+}
+
+
+@pytest.mark.parametrize("table", tables())
+def test_a_contract_holds_together(table: str) -> None:
+    about = contract(table)
+    assert about.description.endswith(".")
+    assert len(set(about.columns)) == len(about.columns)
+    assert about.key
+    assert set(about.key) <= set(about.columns)
+    assert set(about.partition_by) <= set(about.columns)
+    assert set(about.required) <= set(about.columns)
+    assert set(about.reads) <= set(tables())
+    assert table not in about.reads
+    # What is replaced as a whole is an operator's period, in this order.
+    assert about.partition_by[:1] in ((), ("operator_id",))
+    assert len(struct_type(table)) == len(about.columns)
+    assert all(field.metadata["comment"] for field in struct_type(table))
+
+
+def test_inputs_come_before_what_reads_them() -> None:
+    order = ["ref", "bronze", "silver", "gold", "meta"]
+    for table in tables():
+        about = contract(table)
+        for name in about.reads:
+            assert order.index(contract(name).layer) <= order.index(about.layer)
+
+
+def test_each_file_of_schemas_is_a_contract_and_each_contract_is_found() -> None:
+    files = list(SCHEMAS.glob("*/*.yaml"))
+    assert {yaml.safe_load(file.read_text(encoding="utf-8"))["table"] for file in files} == set(tables())
+    assert len(files) == len(tables())
+
+
+def test_every_field_is_used_and_described() -> None:
+    used = {name for table in tables() for name in contract(table).columns}
+    assert set(fields()) - used == set()
+    for field in fields().values():
+        assert field.description
+        if field.name.startswith("is_"):
+            assert field.type == "boolean"
+        if field.name.endswith("_at"):
+            assert field.type == "timestamp"
+        if field.name.endswith("_date"):
+            assert field.type == "date"
+
+
+def test_every_code_list_exists_is_used_and_has_unique_codes() -> None:
+    named = {field.codelist for field in fields().values() if field.codelist}
+    for codelist in sorted(named):
+        assert contracts.codes(codelist)
+    lists = {file.stem for file in CODELISTS.glob("*.csv")}
+    assert lists == {name for name in named if not name.startswith("ref.")}
+    for name in sorted(lists):
+        with (CODELISTS / f"{name}.csv").open(newline="", encoding="utf-8") as file:
+            codes = [row["code"] for row in csv.DictReader(file)]
+        assert len(codes) == len(set(codes)), name
+
+
+@pytest.mark.parametrize("file", sorted(REFERENCE.glob("*.csv")), ids=lambda file: file.stem)
+def test_every_row_of_a_dated_table_says_where_it_comes_from(file: Path) -> None:
+    with file.open(newline="", encoding="utf-8") as lines:
+        rows = list(csv.DictReader(lines))
+    assert rows
+    assert all(row["source"].strip() and row["valid_from"] for row in rows)
+
+
+def test_a_reference_table_has_its_contracts_columns() -> None:
+    asked = {name for table in tables() for name in contract(table).reads if name.startswith("ref.")}
+    for table in sorted(asked - FROM_SETTINGS):
+        with (REFERENCE / f"{contract(table).name}.csv").open(newline="", encoding="utf-8") as lines:
+            assert next(csv.reader(lines)) == contract(table).columns
+
+
+# --- jobs ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("table", JOBS)
+def test_a_job_takes_the_tables_that_its_contract_reads(table: str) -> None:
+    about = contract(table)
+    job = importlib.import_module(f"jobs.{about.layer}.{about.name}")
+    parameters = inspect.signature(job.transform).parameters.values()
+    assert [each.name for each in parameters] == [name.split(".")[1] for name in about.reads]
+    assert all(each.default is inspect.Parameter.empty for each in parameters)
+    assert {each.annotation for each in inspect.signature(job.transform).parameters.values()} <= {
+        "DataFrame",
+        *([inspect.unwrap(job.transform).__globals__["DataFrame"]]),
+    }
+    assert job.__doc__ is not None
+    assert job.__doc__.startswith(f"{table}: ")
+
+
+def test_each_module_with_a_transform_has_a_contract() -> None:
+    for layer in ("silver", "gold"):
+        for file in (ROOT / "jobs" / layer).glob("*.py"):
+            defines = {
+                node.name for node in ast.parse(file.read_text()).body if isinstance(node, ast.FunctionDef)
+            }
+            assert ("transform" in defines) == (f"{layer}.{file.stem}" in tables()), file
+
+
+def sins(source: str) -> list[str]:
+    """What a job must not do: import the lake or a session, read, write, ask the clock."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found += [each.name for each in node.names if each.name.startswith(FORBIDDEN_MODULES)]
+        elif isinstance(node, ast.ImportFrom):
+            names = [f"{node.module}.{each.name}" for each in node.names]
+            found += [name for name in names if name.startswith(FORBIDDEN_MODULES)]
+            found += [name for name in names if name.endswith(("SparkSession", "SparkContext"))]
+        elif isinstance(node, ast.Attribute) and node.attr in ("write", "sparkSession", "writeStream"):
+            found.append(node.attr)
+        elif isinstance(node, ast.Call):
+            called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            found += [called] if called in FORBIDDEN_CALLS else []
+        elif isinstance(node, ast.If) and "__name__" in ast.unparse(node.test):
+            found.append("main")
+    return found
+
+
+@pytest.mark.parametrize(
+    "file",
+    [file for layer in ("silver", "gold") for file in sorted((ROOT / "jobs" / layer).glob("*.py"))],
+    ids=lambda file: f"{file.parent.name}.{file.stem}",
+)
+def test_a_job_neither_reads_writes_nor_starts_anything(file: Path) -> None:
+    assert sins(file.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "from pyspark.sql import SparkSession",
+        "from jobs.lake import Lake",
+        "import os",
+        "def transform(message):\n    message.write.save('x')",
+        "def transform(message):\n    return message.sparkSession.table('x')",
+        "import datetime as dt\n\ndef transform(message):\n    return dt.date.today()",
+        "def transform(message):\n    return F.current_date()",
+        "if __name__ == '__main__':\n    transform()",
+    ],
+)
+def test_the_search_for_such_jobs_finds_them(source: str) -> None:
+    assert sins(source)
+
+
+# --- what derives from contracts ------------------------------------------------------------------------
+
+
+def test_conform_orders_casts_and_comments(spark: SparkSession) -> None:
+    about = contract("ref.fixed_cost")
+    frame = spark.range(1).selectExpr(*(f"'7' AS {name}" for name in reversed(about.columns)))
+    made = conform(frame, "ref.fixed_cost")
+    assert made.schema.names == about.columns
+    assert [field.dataType for field in made.schema] == [
+        field.dataType for field in struct_type("ref.fixed_cost")
+    ]
+    assert [field.metadata for field in made.schema] == [
+        field.metadata for field in struct_type("ref.fixed_cost")
+    ]
+    assert made.first().low == 7.0
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("missing", r"lacks columns \['per'\] and has surplus columns \[\]"),
+        ("surplus", r"lacks columns \[\] and has surplus columns \['extra'\]"),
+        ("renamed", r"lacks columns \['per'\] and has surplus columns \['pre'\]"),
+    ],
+)
+def test_conform_refuses_other_columns(spark: SparkSession, change: str, told: str) -> None:
+    frame = spark.createDataFrame([], struct_type("ref.fixed_cost"))
+    changed = {
+        "missing": frame.drop("per"),
+        "surplus": frame.selectExpr("*", "1 AS extra"),
+        "renamed": frame.withColumnRenamed("per", "pre"),
+    }[change]
+    with pytest.raises(ObservatoryError, match=f"ref.fixed_cost: the job {told}"):
+        conform(changed, "ref.fixed_cost")
+
+
+@pytest.mark.parametrize("table", ["gold.nothing", "nothing", "silver.", "../gold.spam_volume_daily", ""])
+def test_an_unknown_table_is_an_error_that_names_the_file(table: str) -> None:
+    with pytest.raises(ObservatoryError, match="unknown table"):
+        contract(table)
+
+
+def test_a_contract_with_an_undefined_column_or_another_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (SCHEMAS / "gold" / "spam_type_daily.yaml").read_text(encoding="utf-8")
+    folder = tmp_path / "schemas"
+    (folder / "gold").mkdir(parents=True)
+    (folder / "gold" / "wrong_name.yaml").write_text(text, encoding="utf-8")
+    (folder / "gold" / "wrong_column.yaml").write_text(
+        text.replace("gold.spam_type_daily", "gold.wrong_column").replace("units,", "unitz,"),
+        encoding="utf-8",
+    )
+    known = fields()
+    monkeypatch.setattr(contracts, "SCHEMAS", folder)
+    monkeypatch.setattr(contracts, "fields", lambda: known)
+    with pytest.raises(ObservatoryError, match="wrong_name.yaml says it is gold.spam_type_daily"):
+        contract("gold.wrong_name")
+    with pytest.raises(ObservatoryError, match="wrong_column.yaml: unitz not defined in schemas/fields.yaml"):
+        contract("gold.wrong_column")
+
+
+def test_an_unknown_type_is_an_error() -> None:
+    with pytest.raises(ObservatoryError, match="unknown type 'varchar'"):
+        contracts.spark_type("varchar")
+    nested = contracts.spark_type("array<struct<at:timestamp,cost:decimal(20,4)>>")
+    assert nested.simpleString() == "array<struct<at:timestamp,cost:decimal(20,4)>>"
+
+
+@pytest.mark.parametrize("table", tables())
+def test_arrow_and_polars_schemas_have_the_contracts_columns(table: str) -> None:
+    assert contracts.arrow_schema(table).names == contract(table).columns
+    assert list(contracts.polars_schema(table)) == contract(table).columns

@@ -1,0 +1,156 @@
+"""Golden cases: input rows as CSV and expected rows as CSV, one folder per table and case.
+
+tests/golden/<table>/<case>/ holds a CSV for each table that the case needs, named after it, and
+expected.csv. Columns that a file leaves out are null; an input table without a file is empty, a reference
+table is the real one. Arrays and structs are JSON. The columns that expected.csv names must match exactly,
+in any order. operator_id is the name of the case unless a file gives it: so the cases of a table run as
+one, and one that touched another operator's rows would show.
+"""
+
+from __future__ import annotations
+
+import collections
+import csv
+import datetime as dt
+import importlib
+import json
+from collections.abc import Iterable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import types as t
+
+from jobs.contracts import REFERENCE, conform, contract, struct_type, tables
+from jobs.lake import Lake
+
+GOLDEN = Path(__file__).parent / "golden"
+CASES = sorted(file.parent for file in GOLDEN.glob("*/*/expected.csv"))
+
+
+def value_of(text: str, kind: t.DataType) -> Any:
+    """A CSV cell as a value of the column's type; an empty cell is null."""
+    if text == "":
+        return None
+    if isinstance(kind, t.ArrayType):
+        return [of_json(item, kind.elementType) for item in json.loads(text)]
+    if isinstance(kind, t.StructType):
+        return of_json(json.loads(text), kind)
+    if isinstance(kind, t.BooleanType):
+        return {"TRUE": True, "FALSE": False}[text]
+    if isinstance(kind, t.IntegerType | t.LongType):
+        return int(text)
+    if isinstance(kind, t.DoubleType):
+        return float(text)
+    if isinstance(kind, t.DecimalType):
+        return Decimal(text).quantize(Decimal(1).scaleb(-kind.scale))
+    if isinstance(kind, t.DateType):
+        return dt.date.fromisoformat(text)
+    if isinstance(kind, t.TimestampType):
+        return dt.datetime.fromisoformat(text).replace(tzinfo=dt.UTC)
+    return text
+
+
+def of_json(item: Any, kind: t.DataType) -> Any:
+    if isinstance(kind, t.StructType):
+        assert not set(item) - set(kind.names), f"{item} has more than {kind.names}"
+        return tuple(item.get(name) for name in kind.names)
+    return item
+
+
+def rows_of(file: Path, table: str, operator: str) -> list[tuple[Any, ...]]:
+    """The rows of a CSV with all columns of the table's contract."""
+    schema = struct_type(table)
+    with file.open(newline="", encoding="utf-8") as lines:
+        raw = list(csv.DictReader(lines))
+    for row in raw:
+        assert not set(row) - set(schema.names), f"{file}: {set(row) - set(schema.names)} not in {table}"
+        if "operator_id" in schema.names:
+            row.setdefault("operator_id", operator)
+    return [tuple(value_of(row.get(each.name, ""), each.dataType) for each in schema) for row in raw]
+
+
+def inputs(spark: SparkSession, table: str, cases: Iterable[Path]) -> dict[str, DataFrame]:
+    """What the table's job reads, for all of these cases together."""
+    frames = {}
+    for name in contract(table).reads:
+        files = [case / f"{name}.csv" for case in cases if (case / f"{name}.csv").exists()]
+        if not files and (REFERENCE / f"{contract(name).name}.csv").exists():
+            frames[name] = Lake(spark, "").reference(name)
+        else:
+            rows = [row for file in files for row in rows_of(file, name, file.parent.name)]
+            frames[name] = spark.createDataFrame(rows, struct_type(name))
+    return frames
+
+
+def is_alone(case: Path) -> bool:
+    """Whether the case brings a reference table of its own, which no other case must see."""
+    replaced = [REFERENCE / f"{file.stem.removeprefix('ref.')}.csv" for file in case.glob("ref.*.csv")]
+    return any(file.exists() for file in replaced)
+
+
+@pytest.fixture(scope="module")
+def outcomes(spark: SparkSession) -> dict[Path, list[dict[str, Any]]]:
+    """For each case the rows that its job makes."""
+    found: dict[Path, list[dict[str, Any]]] = {}
+    for table in dict.fromkeys(case.parent.name for case in CASES):
+        about = contract(table)
+        job = importlib.import_module(f"jobs.{about.layer}.{about.name}")
+        of_table = [case for case in CASES if case.parent.name == table]
+        groups = [[case for case in of_table if not is_alone(case)]]
+        groups += [[case] for case in of_table if is_alone(case)]
+        for group in filter(None, groups):
+            frames = inputs(spark, table, group)
+            made = conform(
+                job.transform(**{name.split(".")[1]: frame for name, frame in frames.items()}), table
+            )
+            rows = [tuple(row) for row in made.collect()]
+            names = [case.name for case in group]
+            for row in rows:
+                assert row[made.columns.index("operator_id")] in names
+            for case in group:
+                whole = [dict(zip(made.columns, row, strict=True)) for row in rows]
+                found[case] = [row for row in whole if row["operator_id"] == case.name]
+    return found
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.parent.name}/{case.name}")
+def test_golden(case: Path, outcomes: dict[Path, list[dict[str, Any]]]) -> None:
+    table = case.parent.name
+    about = contract(table)
+    with (case / "expected.csv").open(newline="", encoding="utf-8") as lines:
+        columns = next(csv.reader(lines))
+    expected = [
+        {name: row[about.columns.index(name)] for name in columns}
+        for row in rows_of(case / "expected.csv", table, case.name)
+    ]
+    found = [{name: of_spark(row[name]) for name in columns} for row in outcomes[case]]
+    assert found_in(found) == found_in(expected)
+    keys = [tuple(row[name] for name in about.key) for row in outcomes[case]]
+    assert len(keys) == len(set(keys)), f"the key ({', '.join(about.key)}) is not unique"
+
+
+def of_spark(value: Any) -> Any:
+    """A value as Spark gives it; its timestamps are in the machine's own zone."""
+    return value.astimezone(dt.UTC) if isinstance(value, dt.datetime) else value
+
+
+def found_in(rows: list[dict[str, Any]]) -> dict[str, int]:
+    """How often each row stands, in an order that makes a difference easy to read."""
+    return dict(sorted(collections.Counter(str(row) for row in rows).items()))
+
+
+def test_every_job_that_counts_has_cases() -> None:
+    # What makes transmissions and verdicts of bronze is a kernel; tests/formats asks those.
+    wanted = {name for name in tables() if name.startswith("gold.")} | {"silver.message"}
+    assert {case.parent.name for case in CASES} == wanted
+
+
+def test_no_file_of_a_case_is_overlooked() -> None:
+    for case in CASES:
+        known = {f"{name}.csv" for name in contract(case.parent.name).reads} | {"expected.csv", "case.md"}
+        assert {file.name for file in case.iterdir()} <= known
+    for folder in GOLDEN.glob("*/*"):
+        assert folder in CASES, f"{folder} has no expected.csv"

@@ -1,0 +1,565 @@
+"""Pull: each byte of a log lands once, whatever happens to the file's name, and damage is named."""
+
+from __future__ import annotations
+
+import bz2
+import contextlib
+import datetime as dt
+import gzip
+import hashlib
+import io
+import lzma
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import pytest
+import zstandard
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jobs import config
+from jobs import pull as pulling
+from jobs.pull import Chunks, Pulled, Stream, newest_times, pull, read_manifest
+
+NOW = dt.datetime(2026, 11, 24, 15, 0, tzinfo=dt.UTC)
+COMPRESS: dict[str, Callable[[bytes], bytes]] = {
+    "gz": gzip.compress,
+    "bz2": bz2.compress,
+    "xz": lzma.compress,
+    "zst": zstandard.compress,
+}
+
+
+def text(*numbers: int) -> bytes:
+    """Postfix lines, each with its number, so that no two are alike."""
+    return b"".join(
+        b"2026-11-24T14:%02d:%02d.000000+00:00 mx1 postfix/smtpd[7]: connect from good.example[192.0.2.10]\n"
+        % divmod(number, 60)
+        for number in numbers
+    )
+
+
+def noise(lines: int) -> bytes:
+    """Lines that hardly compress."""
+    digests = (hashlib.sha256(str(number).encode()).hexdigest() for number in range(lines))
+    return b"".join(
+        b"2026-11-24T14:00:00.000000+00:00 mx1 postfix/smtpd[7]: %s\n" % digest.encode() for digest in digests
+    )
+
+
+class Site:
+    """One operator with one source, and the folder that its logs are in."""
+
+    def __init__(self, root: Path, pattern: str = "mail.log*", format: str = "postfix") -> None:
+        self.logs = root / "logs"
+        self.logs.mkdir()
+        self.lake = root / "lake"
+        source = config.Source(id="mx1", url=f"{self.logs}/{pattern}", format=format)
+        self.operator = config.Operator(
+            id="a", name="A", country="CHE", holding="a", currency="CHF", source=[source]
+        )
+
+    def write(self, name: str, data: bytes) -> Path:
+        (self.logs / name).write_bytes(data)
+        return self.logs / name
+
+    def rename(self, old: str, new: str) -> None:
+        (self.logs / old).rename(self.logs / new)
+
+    def pull(self) -> Pulled:
+        return pull(self.operator, str(self.lake), NOW)
+
+    @property
+    def streams(self) -> list[Stream]:
+        return read_manifest(fsspec.filesystem("file"), f"{self.lake}/landing/a/mx1")
+
+    def landed(self) -> list[bytes]:
+        """What each stream holds; offsets and counts of the manifest are those of the files."""
+        contents = []
+        for stream in self.streams:
+            content = b""
+            for piece in stream.pieces:
+                data = Path(piece.path).read_bytes()
+                assert (piece.offset, piece.bytes) == (len(content), len(data))
+                content += data
+            assert (stream.bytes, stream.sha256) == (len(content), hashlib.sha256(content).hexdigest())
+            contents.append(content)
+        return contents
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    return Site(tmp_path)
+
+
+def test_a_growing_log_counts_once_through_its_rotations(site: Site) -> None:
+    site.write("mail.log", text(1, 2))
+    assert site.pull() == Pulled(1, len(text(1, 2)))
+    assert site.pull() == Pulled()
+    site.write("mail.log", text(1, 2, 3))
+    assert site.pull() == Pulled(1, len(text(3)))
+    site.write("mail.log", text(1, 2, 3, 4))
+    site.rename("mail.log", "mail.log.1")
+    site.write("mail.log", text(5))
+    assert site.pull() == Pulled(2, len(text(4, 5)))
+    site.rename("mail.log.1", "mail.log.2")
+    site.write("mail.log.2.gz", gzip.compress((site.logs / "mail.log.2").read_bytes()))
+    (site.logs / "mail.log.2").unlink()
+    site.rename("mail.log", "mail.log.1")
+    site.write("mail.log", text(6))
+    assert site.pull() == Pulled(1, len(text(6)))
+    assert site.landed() == [text(1, 2, 3, 4), text(5), text(6)]
+    assert [piece.file_name for piece in site.streams[0].pieces] == ["mail.log", "mail.log", "mail.log.1"]
+
+
+def test_copytruncate(site: Site) -> None:
+    site.write("mail.log", text(1, 2))
+    site.pull()
+    site.write("mail.log.1", text(1, 2, 3))
+    site.write("mail.log", b"")
+    assert site.pull() == Pulled(1, len(text(3)))
+    site.write("mail.log", text(4))
+    site.pull()
+    assert site.landed() == [text(1, 2, 3), text(4)]
+
+
+def test_copies_under_other_names_and_shorter_ones(site: Site) -> None:
+    site.write("mail.log", text(1, 2, 3))
+    site.pull()
+    site.write("mail.log-copy", text(1, 2, 3))
+    site.write("mail.log.backup", text(1, 2)[:-10])
+    site.write("mail.log.bak.xz", lzma.compress(text(1)))
+    assert site.pull() == Pulled()
+    assert site.landed() == [text(1, 2, 3)]
+
+
+def test_a_shorter_copy_does_not_forget_what_waits(site: Site) -> None:
+    site.write("mail.log", text(1, 2) + b"2026")
+    site.write("mail.log.backup", text(1))
+    site.pull()
+    assert [stream.waiting_bytes for stream in site.streams] == [4]
+
+
+def test_different_files_are_different_streams_even_with_one_first_line(site: Site) -> None:
+    site.write("mail.log", text(1, 2, 3))
+    site.write("mail.log.other", text(1, 4))
+    site.write("mail.log.third", text(5))
+    assert site.pull().problems == []
+    assert sorted(site.landed()) == sorted([text(1, 2, 3), text(1, 4), text(5)])
+    assert len({stream.stream_id for stream in site.streams}) == 3
+    site.write("mail.log.other", text(1, 4, 6))
+    site.pull()
+    assert sorted(site.landed()) == sorted([text(1, 2, 3), text(1, 4, 6), text(5)])
+
+
+def test_the_last_line_waits_until_the_file_is_closed(site: Site) -> None:
+    whole = text(1, 2, 3)
+    site.write("mail.log", whole[:-5])
+    assert site.pull().bytes == len(text(1, 2))
+    assert site.streams[0].waiting_bytes == len(text(3)) - 5
+    assert site.pull() == Pulled()
+    site.rename("mail.log", "mail.log.1")
+    assert site.pull().bytes == len(text(3)) - 5
+    assert site.streams[0].waiting_bytes == 0
+    site.write("mail.log.2.gz", gzip.compress(whole[:-5]))
+    (site.logs / "mail.log.1").unlink()
+    assert site.pull() == Pulled()
+    assert site.landed() == [whole[:-5]]
+
+
+def test_what_is_compressed_is_closed_whatever_its_name(site: Site) -> None:
+    site.write("mail.log", gzip.compress(text(1)[:-1]))
+    site.pull()
+    assert site.landed() == [text(1)[:-1]]
+
+
+@pytest.mark.parametrize("kind", COMPRESS)
+def test_compression_is_told_by_content(site: Site, kind: str) -> None:
+    site.write("mail.log", text(1))
+    site.pull()
+    (site.logs / "mail.log").unlink()
+    # Two members, as appending to a compressed file gives.
+    site.write("mail.log.old", COMPRESS[kind](text(1)) + COMPRESS[kind](text(2)))
+    assert site.pull() == Pulled(1, len(text(2)))
+    assert site.landed() == [text(1, 2)]
+
+
+@pytest.mark.parametrize("kind", COMPRESS)
+def test_a_truncated_file_keeps_what_came_before_and_a_whole_one_continues(site: Site, kind: str) -> None:
+    whole = noise(20_000)
+    packed = COMPRESS[kind](whole)
+    site.write("mail.log.1", packed[: len(packed) * 9 // 10])
+    pulled = site.pull()
+    assert pulled.pieces == 1
+    assert 0 < pulled.bytes < len(whole)
+    assert len(pulled.problems) == 1
+    for word in ("'a'", "'mx1'", "mail.log.1 is damaged", "EOFError", "kept"):
+        assert word in pulled.problems[0]
+    (stream,) = site.streams
+    assert stream.pieces[0].damage is not None
+    assert whole.startswith(site.landed()[0])
+    assert site.landed()[0].endswith(b"\n")
+    # It is still damaged, and still said so.
+    again = site.pull()
+    assert (again.pieces, len(again.problems)) == (0, 1)
+    site.write("mail.log.1", packed)
+    assert site.pull() == Pulled(1, len(whole) - pulled.bytes)
+    assert site.landed() == [whole]
+
+
+@pytest.mark.parametrize("kind", COMPRESS)
+def test_damage_is_named_even_if_nothing_can_be_kept(site: Site, kind: str) -> None:
+    site.write("mail.log.1", COMPRESS[kind](text(1))[:12])
+    (problem,) = site.pull().problems
+    assert "mail.log.1 is damaged" in problem
+    assert site.streams == []
+
+
+def test_a_flipped_byte_in_gzip_is_named_and_no_broken_line_is_closed(site: Site) -> None:
+    packed = bytearray(gzip.compress(noise(20_000)))
+    packed[len(packed) // 2] ^= 0xFF
+    site.write("mail.log.1.gz", bytes(packed))
+    pulled = site.pull()
+    assert len(pulled.problems) == 1
+    assert "damaged" in pulled.problems[0]
+    assert pulled.bytes > 0
+    assert site.landed()[0].endswith(b"\n")
+
+
+def test_a_missing_source_is_named_and_the_next_one_is_pulled(site: Site) -> None:
+    site.write("mail.log", text(1))
+    gone = config.Source(id="gone", url=f"{site.logs}/nothing*", format="postfix")
+    unknown = config.Source(id="unknown", url="nosuch://host/mail.log", format="postfix")
+    operator = site.operator.model_copy(update={"source": [gone, unknown, *site.operator.source]})
+    pulled = pull(operator, str(site.lake), NOW)
+    assert pulled.pieces == 1
+    assert site.landed() == [text(1)]
+    missing, unlisted = pulled.problems
+    assert "'gone'" in missing and "no file matches" in missing and f"{site.logs}/nothing*" in missing
+    assert "'unknown'" in unlisted and "cannot be listed" in unlisted
+
+
+@contextlib.contextmanager
+def unreadable(monkeypatch: pytest.MonkeyPatch, name: str, error: OSError) -> Iterator[None]:
+    """Opening this file raises, whoever asks."""
+    kind = type(fsspec.filesystem("file"))
+    opened = kind._open
+
+    def denied(self: Any, path: str, *args: Any, **kwargs: Any) -> Any:
+        if path.endswith(name):
+            raise error
+        return opened(self, path, *args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(kind, "_open", denied)
+        yield
+
+
+@pytest.mark.parametrize(
+    "error", [PermissionError(13, "Permission denied"), FileNotFoundError(2, "No such file")]
+)
+def test_an_unreadable_file_is_named_and_the_others_are_pulled(
+    site: Site, monkeypatch: pytest.MonkeyPatch, error: OSError
+) -> None:
+    for number in (1, 2, 3):
+        site.write(f"mail.log.{number}", text(number))
+    with unreadable(monkeypatch, "mail.log.2", error):
+        pulled = site.pull()
+    assert pulled.pieces == 2
+    (problem,) = pulled.problems
+    assert "mail.log.2 cannot be read" in problem and error.strerror in problem
+    assert site.pull() == Pulled(1, len(text(2)))
+    assert sorted(site.landed()) == [text(1), text(2), text(3)]
+
+
+def test_folders_and_empty_files_are_no_problem(site: Site) -> None:
+    site.write("mail.log", b"")
+    site.write("mail.log.2.gz", gzip.compress(b""))
+    (site.logs / "mail.log.d").mkdir()
+    site.write("mail.log.1", text(1))
+    assert site.pull() == Pulled(1, len(text(1)))
+    site.write("mail.log", text(2))
+    site.pull()
+    assert site.landed() == [text(1), text(2)]
+
+
+def test_a_binary_file_is_landed_if_a_format_is_named_and_refused_if_not(tmp_path: Path) -> None:
+    binary = bytes(range(256)) * 40
+    (tmp_path / "named").mkdir()
+    (tmp_path / "auto").mkdir()
+    named = Site(tmp_path / "named")
+    named.write("mail.log.1", binary)
+    assert named.pull().problems == []
+    assert named.landed() == [binary]
+    auto = Site(tmp_path / "auto", format="auto")
+    auto.write("mail.log.1", binary)
+    auto.write("mail.log", text(*range(50)))
+    pulled = auto.pull()
+    (problem,) = pulled.problems
+    for word in ("mail.log.1 is of no known format", "kannel, postfix, rspamd", "format ="):
+        assert word in problem
+    assert auto.landed() == [text(*range(50))]
+    assert auto.streams[0].format == "postfix"
+
+
+def test_a_file_without_line_ends(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pulling, "LONGEST_LINE", 10_000)
+    monkeypatch.setattr(pulling, "CHUNK", 1000)
+    site.write("mail.log", b"x" * 9000)
+    assert site.pull() == Pulled()
+    # Beyond the longest line it lands in parts, so that memory stays bounded; the rest waits.
+    site.write("mail.log", b"x" * 25_500)
+    pulled = site.pull()
+    assert 10_000 < pulled.bytes < 25_500
+    assert site.streams[0].waiting_bytes == 25_500 - pulled.bytes <= 10_000
+    site.rename("mail.log", "mail.log.1")
+    assert site.pull() == Pulled(1, 25_500 - pulled.bytes)
+    assert site.landed() == [b"x" * 25_500]
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+@pytest.mark.parametrize("moment", ["piece", "manifest"])
+@pytest.mark.parametrize("grown", [False, True])
+def test_killed_before_the_manifest_is_written(
+    site: Site, monkeypatch: pytest.MonkeyPatch, moment: str, grown: bool
+) -> None:
+    site.write("mail.log", text(1))
+    site.pull()
+    site.write("mail.log", text(1, 2))
+    before = site.streams
+    kind = type(fsspec.filesystem("file"))
+    moved = kind.mv
+
+    def killed(self: Any, old: str, new: str, **kwargs: Any) -> None:
+        if new.endswith(".log") == (moment == "piece"):
+            raise Killed
+        moved(self, old, new, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(kind, "mv", killed)
+        with pytest.raises(Killed):
+            site.pull()
+    assert site.streams == before
+    if grown:
+        site.rename("mail.log", "mail.log.1")
+        site.write("mail.log.1", text(1, 2, 3))
+    assert site.pull().problems == []
+    assert site.landed() == [text(1, 2, 3) if grown else text(1, 2)]
+
+
+def test_a_piece_that_cannot_be_put_in_its_place_leaves_no_stream(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.write("mail.log", text(1))
+    kind = type(fsspec.filesystem("file"))
+    moved = kind.mv
+
+    def full(self: Any, old: str, new: str, **kwargs: Any) -> None:
+        if new.endswith(".log"):
+            raise OSError(28, "No space left on device")
+        moved(self, old, new, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(kind, "mv", full)
+        assert "No space left on device" in site.pull().problems[0]
+    assert site.streams == []
+    assert site.pull() == Pulled(1, len(text(1)))
+
+
+def test_a_wildcard_takes_all_logs_of_a_source(tmp_path: Path) -> None:
+    site = Site(tmp_path, pattern="*/mail.log*")
+    for host in ("mx1", "mx2"):
+        (site.logs / host).mkdir()
+    site.write("mx1/mail.log", text(1))
+    site.write("mx2/mail.log", text(2))
+    site.write("mx2/mail.log.1.gz", gzip.compress(text(3)))
+    site.write("mx2/other.log", text(4))
+    site.pull()
+    assert sorted(site.landed()) == [text(1), text(2), text(3)]
+
+
+def hook_reads(monkeypatch: pytest.MonkeyPatch, after: int, act: Callable[[], None]) -> None:
+    """Do something to the files once so many blocks of a file were read."""
+    read = Chunks.read
+    seen = 0
+
+    def hooked(self: Chunks, size: int) -> bytes:
+        nonlocal seen
+        seen += 1
+        if seen == after:
+            act()
+        return read(self, size)
+
+    monkeypatch.setattr(Chunks, "read", hooked)
+
+
+@pytest.mark.parametrize("after", range(1, 60, 4))
+def test_rotated_by_renaming_while_it_is_read(
+    site: Site, monkeypatch: pytest.MonkeyPatch, after: int
+) -> None:
+    first, later = noise(3000), text(*range(200))
+    site.write("mail.log", first[: first.index(b"\n", len(first) // 2) + 1])
+    site.pull()
+    site.write("mail.log", first)
+
+    def rotate() -> None:
+        site.rename("mail.log", "mail.log.1")
+        site.write("mail.log", later)
+
+    with monkeypatch.context() as patch:
+        hook_reads(patch, after, rotate)
+        site.pull()
+        if not (site.logs / "mail.log.1").exists():
+            rotate()
+    assert site.pull().problems == []
+    assert sorted(site.landed()) == sorted([first, later])
+
+
+@pytest.mark.parametrize("after", range(1, 60, 4))
+@pytest.mark.parametrize("is_new", [True, False])
+def test_copied_and_truncated_while_it_is_read(
+    site: Site, monkeypatch: pytest.MonkeyPatch, after: int, is_new: bool
+) -> None:
+    monkeypatch.setattr(pulling, "CHUNK", 20_000)
+    first, later = noise(8000), text(*range(200)) * 60
+    if not is_new:
+        site.write("mail.log", first[: first.index(b"\n", len(first) // 2) + 1])
+        site.pull()
+    site.write("mail.log", first)
+
+    def rotate() -> None:
+        site.write("mail.log.1", first)
+        with (site.logs / "mail.log").open("r+b") as file:
+            file.truncate(0)
+            file.write(later)
+
+    with monkeypatch.context() as patch:
+        hook_reads(patch, after, rotate)
+        during = site.pull()
+        if not (site.logs / "mail.log.1").exists():
+            rotate()
+    assert all("replaced while it was read" in problem for problem in during.problems)
+    assert site.pull().problems == []
+    assert sorted(site.landed()) == sorted([first, later])
+
+
+def gzipped_at(data: bytes, at: dt.datetime) -> bytes:
+    out = io.BytesIO()
+    with gzip.GzipFile(fileobj=out, mode="wb", mtime=at.timestamp()) as file:
+        file.write(data)
+    return out.getvalue()
+
+
+def at(day: int, hour: int = 0) -> dt.datetime:
+    return dt.datetime(2026, 11, day, hour, tzinfo=dt.UTC)
+
+
+def newest(site: Site, files: dict[str, tuple[bytes, dt.datetime]]) -> dict[str, dt.datetime]:
+    """The bound that newest_times sets for files with these contents and times."""
+    for name, (data, time) in files.items():
+        os.utime(site.write(name, data), (time.timestamp(), time.timestamp()))
+    names = sorted((str(site.logs / name) for name in files), key=pulling.rotation_order)
+    times = newest_times(fsspec.filesystem("file"), names)
+    return {Path(name).name: time for name, time in times.items()}
+
+
+def test_no_rotation_is_newer_than_a_younger_one(site: Site) -> None:
+    # The third was copied later than it was written; the fourth's gzip header tells its real time.
+    assert newest(
+        site,
+        {
+            "mail.log": (text(5), at(24, 12)),
+            "mail.log.1": (text(4), at(24)),
+            "mail.log.2": (text(3), at(23)),
+            "mail.log.3": (text(2), at(24, 13)),
+            "mail.log.4.gz": (gzipped_at(text(1), at(20)), at(24, 13)),
+            "mail.log.10.gz": (gzipped_at(text(0), at(14)), at(24, 13)),
+            "other.log.1": (text(9), at(24, 9)),
+        },
+    ) == {
+        "mail.log": at(24, 12),
+        "mail.log.1": at(24),
+        "mail.log.2": at(23),
+        "mail.log.3": at(23),
+        "mail.log.4.gz": at(20),
+        "mail.log.10.gz": at(14),
+        "other.log.1": at(24, 9),
+    }
+
+
+@pytest.mark.parametrize("separator", ["-", "."])
+def test_dated_rotations_stand_in_the_order_of_their_dates(site: Site, separator: str) -> None:
+    names = [f"mail.log{separator}202611{day}" for day in (19, 20, 21)]
+    files = {name: (text(day), at(day)) for day, name in zip((19, 20, 21), names, strict=True)}
+    assert newest(site, files | {"mail.log": (text(24), at(24))}) == {
+        **dict(zip(names, (at(19), at(20), at(21)), strict=True)),
+        "mail.log": at(24),
+    }
+    assert all(pulling.is_closed(name) for name in names)
+
+
+def test_a_gzip_header_without_time_and_a_file_that_vanished(site: Site) -> None:
+    path = site.write("mail.log.1.gz", gzipped_at(text(1), dt.datetime.fromtimestamp(0, dt.UTC)))
+    os.utime(path, (at(20).timestamp(),) * 2)
+    names = [str(site.logs / "mail.log.2"), str(path)]
+    assert newest_times(fsspec.filesystem("file"), names) == {str(path): at(20)}
+
+
+def test_an_old_message_in_the_queue_does_not_make_its_lines_old(site: Site) -> None:
+    # 4g8T6S0X5Yz9v1 and the like: a long queue id tells when its message came, here five days before.
+    id_of = dt.datetime(2026, 11, 19, 12, tzinfo=dt.UTC)
+    seconds, digits = int(id_of.timestamp()), ""
+    alphabet = "0123456789BCDFGHJKLMNPQRSTVWXYZbcdfghjklmnpqrstvwxyz"
+    for _ in range(6):
+        seconds, digit = divmod(seconds, 52)
+        digits = alphabet[digit] + digits
+    line = f"Nov 24 11:00:00 mx1 postfix/qmgr[7]: {digits}2Bc0z9v1: from=<a@a.example>, status=expired\n"
+    path = site.write("mail.log", line.encode())
+    os.utime(path, (at(24, 12).timestamp(),) * 2)
+    site.pull()
+    assert dt.datetime.fromisoformat(site.streams[0].pieces[0].newest_at) == at(24, 12)
+    # The file was copied a year later: the ids know better, up to the life of a message.
+    path.write_bytes(line.replace("11:00:00", "11:30:00").encode())
+    later = dt.datetime(2027, 12, 1, tzinfo=dt.UTC).timestamp()
+    os.utime(path, (later, later))
+    site.pull()
+    assert dt.datetime.fromisoformat(site.streams[1].pieces[0].newest_at) == id_of + dt.timedelta(days=6)
+
+
+LINE = st.binary(max_size=12).map(lambda data: data.replace(b"\n", b" "))
+
+
+@settings(max_examples=150, deadline=None)
+@given(bodies=st.lists(LINE, min_size=1, max_size=12), has_end=st.booleans(), data=st.data())
+def test_any_life_of_a_log_lands_its_bytes_once(bodies: list[bytes], has_end: bool, data: Any) -> None:
+    """A log that grows in any steps, is renamed, copied and compressed between pulls, or is pulled twice."""
+    lines = [b"%d %s" % (number, body) for number, body in enumerate(bodies)]
+    content = b"\n".join(lines) + (b"\n" if has_end else b"")
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(content)), max_size=4), label="cuts"))
+    with tempfile.TemporaryDirectory() as folder:
+        site = Site(Path(folder))
+        for cut in cuts:
+            site.write("mail.log", content[:cut])
+            for _ in range(data.draw(st.integers(0, 2), label="pulls")):
+                assert site.pull().problems == []
+                assert b"".join(site.landed()) == content[: content.rfind(b"\n", 0, cut) + 1]
+        (site.logs / "mail.log").unlink(missing_ok=True)
+        states = data.draw(st.lists(st.sampled_from(["plain", *COMPRESS]), max_size=3), label="states")
+        for number, state in enumerate([*states, "gz"], start=1):
+            for old in site.logs.iterdir():
+                old.unlink()
+            packed = content if state == "plain" else COMPRESS[state](content)
+            site.write(f"mail.log.{number}" + ("" if state == "plain" else f".{state}"), packed)
+            if data.draw(st.booleans(), label="is the live file there"):
+                site.write("mail.log", b"")
+            if data.draw(st.booleans(), label="is it pulled") or number > len(states):
+                assert site.pull().problems == []
+        assert site.landed() == [content]
+        assert site.pull() == Pulled()
