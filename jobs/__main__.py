@@ -216,6 +216,7 @@ def write_rows(rows: Any, table: str, format: Format, output: Path | None) -> No
         return
     try:
         if format is Format.parquet:
+            assert output is not None
             frame.write_parquet(output)
         else:
             text = frame.write_ndjson() if format is Format.json else flat(frame).write_csv()

@@ -23,7 +23,6 @@ from jobs.contracts import CODELISTS, REFERENCE
 from jobs.errors import ObservatoryError
 
 Code = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
-FORMATS = ("postfix", "rspamd", "kannel")
 
 
 class Settings(BaseModel):
@@ -108,7 +107,7 @@ class Source(Settings):
     @field_validator("format")
     @classmethod
     def known_format(cls, name: str) -> str:
-        return one_of(name, (*FORMATS, "auto"), "format")
+        return one_of(name, codes("format") | {"auto"}, "format")
 
     @field_validator("time_zone")
     @classmethod

@@ -24,7 +24,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from expectations import domain, suites
-from jobs import checks, ingest, windows
+from jobs import checks, contracts, ingest, windows
 from jobs.config import Observatory, Operator
 from jobs.contracts import conform, contract, reference_digest, struct_type
 from jobs.errors import ValidationHeld
@@ -72,7 +72,7 @@ def bronze(work: Run) -> None:
     work.say("bronze: parsing what was landed")
     work.batches = ingest.ingest(work.lake, work.settings, work.operators, f"{started:%Y%m%dT%H%M%S.%f}")
     if work.batches:
-        tables = [f"bronze.{name}" for name in ("file", "quarantine", "postfix", "rspamd", "kannel")]
+        tables = [table for table in contracts.tables() if contracts.contract(table).layer == "bronze"]
         finish(work, "bronze", started, [table for table in tables if work.lake.exists(table)], [])
 
 
