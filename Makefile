@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 # Wheels that pip keeps would lie in the user's home; nothing outside the clone is changed.
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-cache-dir
 
-.PHONY: help demo test test-site check setup setup-dev airflow benchmark format derived clean
+.PHONY: help demo test test-long test-site check setup setup-dev airflow benchmark format derived clean
 
 help:  ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -15,8 +15,11 @@ help:  ## Show the targets
 demo: setup  ## Run the sample study, from logs to the report page
 	@$(BIN)/observatory demo
 
-test: setup-dev  ## Run all tests
-	@$(BIN)/python -m pytest -q -m "not site"
+test: setup-dev  ## Run all tests but those that take minutes each
+	@$(BIN)/python -m pytest -q -m "not site and not airflow and not long"
+
+test-long: setup-dev  ## The rest: kill -9, any order of files, whole runs with the real Airflow
+	@$(BIN)/python -m pytest -q -m "airflow or long"
 
 test-site: setup-dev  ## Look at the report in a real browser (needs Chromium)
 	@$(BIN)/python -m pytest -q -m site

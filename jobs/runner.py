@@ -81,11 +81,15 @@ def silver(work: Run) -> None:
     lake = work.lake
     operators = {each.id for each in work.operators}
     batches, found = windows.pending(lake, operators, work.settings.lake.open_days, work.since, work.until)
-    if not found:
+    if not batches and not found:
         work.say("silver: nothing new")
         return
-    work.say(f"silver: {', '.join(sorted(found))}")
     check_ledger(work)
+    if not found:
+        work.say("silver: no records in what is new")
+        finish(work, "silver", started, (), [], batches)
+        return
+    work.say(f"silver: {', '.join(sorted(found))}")
     computed = {operator: window.computed for operator, window in found.items()}
     inputs = windows.predicate({operator: window.read for operator, window in found.items()}, "event_date")
     bounds = windows.predicate(computed, "period_date")
@@ -235,7 +239,8 @@ def gate(work: Run, frames: dict[str, DataFrame]) -> None:
 def check_ledger(work: Run) -> None:
     """The ledger adds up, and quarantine stays under its limit, before silver trusts bronze."""
     rule = domain.ledger_rules(work.settings.limits.quarantined_pct)
-    beside = rule.frame(work.lake.read("bronze.file")).persist()
+    mine = F.col("operator_id").isin([operator.id for operator in work.operators])
+    beside = rule.frame(work.lake.read("bronze.file").filter(mine)).persist()
     work.results += suites.validate(beside, rule.table, rule.rules, rule.key)
     beside.unpersist()
     keep(work)

@@ -21,7 +21,10 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
 
     conf: dict[str, str | int | bool] = {
         # The tests are done before a better compiler or a parallel collector would pay.
-        "spark.driver.extraJavaOptions": f"-XX:TieredStopAtLevel=1 -XX:+UseSerialGC {LOGGING}",
+        # Compiled code of so many generated classes needs more room than that compiler reserves.
+        "spark.driver.extraJavaOptions": (
+            f"-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:ReservedCodeCacheSize=240m {LOGGING}"
+        ),
         # Frames are small: more partitions only cost start-up time.
         "spark.sql.shuffle.partitions": 2,
         "spark.sql.warehouse.dir": str(tmp_path_factory.mktemp("warehouse")),

@@ -272,6 +272,7 @@ def killed_at(settings_file: Path, pattern: str) -> None:
         assert process.wait() == -signal.SIGKILL
 
 
+@pytest.mark.long
 def test_killed_and_run_again_gives_the_same_tables(
     spark: SparkSession, faulty: tuple[Run, list[str]], tmp_path: Path
 ) -> None:
@@ -291,6 +292,7 @@ def test_killed_and_run_again_gives_the_same_tables(
     assert work.lake.read("bronze.file").agg(F.sum("line_count")).first()[0] == lines
 
 
+@pytest.mark.long
 def test_any_order_of_parts_gives_the_same_tables(
     spark: SparkSession, faulty: tuple[Run, list[str]], tmp_path: Path
 ) -> None:
@@ -335,7 +337,7 @@ def identifiers() -> dict[str, set[str]]:
         "number": set(re.findall(r"(?<=\+)\d{7,15}", sms)),
         "text": set(re.findall(r"\[msg:\d+:([^\]]{12,})\]", sms)),
         "user name": set(re.findall(r"sasl_username=([^\s,]+)", mail))
-        | set(re.findall(r"\[ACT:(\w{4,})\]", sms)),
+        | set(re.findall(r"\[ACT:([^\]]{4,})\]", sms)),
         "subject": {each["subject"] for each in truth if len(each.get("subject") or "") > 8},
     }
 
@@ -365,7 +367,7 @@ def test_no_identifier_is_past_bronze(faulty: tuple[Run, list[str]]) -> None:
     # The search finds what is there: bronze has nearly all of it, the subjects apart that no log shows.
     raw = text_of(work.lake, ("bronze.postfix", "bronze.rspamd", "bronze.kannel"))
     for kind, least in (("address", 300), ("ip", 10), ("number", 20), ("text", 20), ("user name", 1)):
-        assert sum(each in raw for each in wanted[kind]) >= min(least, len(wanted[kind]) // 2) > 0, kind
+        assert sum(each in raw for each in wanted[kind]) >= min(least, max(1, len(wanted[kind]) // 2)), kind
     root = Path(work.lake.root)
     logs = [
         path for layer in ("silver", "gold", "meta") for path in (root / layer).rglob("_delta_log/*.json")

@@ -213,7 +213,9 @@ def _opens() -> pl.Expr:
     opening = ((code == "entry") | early) & ~early.shift(1, fill_value=False)
     client = pl.when(code == "refusal").then("client_ip")
     changed = (client != client.shift(1)).fill_null(False) & pl.col("row_key").str.starts_with("session|")
-    return opening | (before == "removal").fill_null(False) | changed
+    # A long queue id holds its time and is never used again, whatever a clock that jumps back makes of it.
+    is_long = is_queue & pl.col("row_key").str.contains("z", literal=True)
+    return (opening | (before == "removal").fill_null(False) | changed) & ~is_long
 
 
 def _aggregates(*, is_alone: bool) -> list[pl.Expr]:

@@ -687,3 +687,14 @@ def test_sniff_tells_other_logs() -> None:
     assert postfix.sniff(b"\x1f\x8b\x08\x00") == 0.0
     assert postfix.sniff((LAB / "rspamd.log").read_bytes()) == 0.0
     assert postfix.sniff(REUSED.encode()) == 1.0
+
+
+def test_a_long_id_is_one_message_though_the_clock_jumps_back() -> None:
+    text = (
+        "2026-11-24T14:00:01+00:00 mx1 postfix/smtpd[7]: 4jYl9Z1ZHVz1fPrl: client=unknown[192.0.2.9]\n"
+        "2026-11-24T14:00:02+00:00 mx1 postfix/qmgr[9]: 4jYl9Z1ZHVz1fPrl: from=<a@odd.example>, size=900, "
+        "nrcpt=1 (queue active)\n"
+        "2026-11-24T13:00:01+00:00 mx1 postfix/smtp[6]: 4jYl9Z1ZHVz1fPrl: to=<b@far.example>, "
+        "relay=far.example[198.51.100.9]:25, delay=1, delays=0/0/0/1, dsn=2.0.0, status=sent (250 ok)\n"
+    )
+    assert [(row["recipient"], row["outcome_code"]) for row in rows(text)] == [("b@far.example", "delivered")]
