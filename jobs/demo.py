@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from pyspark.sql import functions as F
@@ -81,6 +82,11 @@ def cost(lake: Lake, versions: dict[str, int]) -> Table:
         lake.read(name, versions.get(name)).filter(total).orderBy("operator_id", "period_code").collect()
     ):
         bound = "≥ " if row.is_lower_bound else ""
-        points = [f"{bound}{amount:,.2f}" for amount in (row.amount_p05, row.amount_p50, row.amount_p95)]
+        points = [f"{bound}{money(amount)}" for amount in (row.amount_p05, row.amount_p50, row.amount_p95)]
         table.add_row(row.operator_id, row.period_code, *points, row.currency_code)
     return table
+
+
+def money(amount: Decimal) -> str:
+    """Two decimals, or four for less than one: a lower bound of a few cents is not zero."""
+    return f"{amount:,.2f}" if amount >= 1 else f"{amount:.4f}"

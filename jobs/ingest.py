@@ -13,9 +13,10 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import fsspec
@@ -41,7 +42,10 @@ KEPT_OF_LINE = 4096
 
 @dataclass(frozen=True)
 class Range:
-    """The bytes [start, end) of a landed piece. It owns the lines that start in it."""
+    """The bytes [start, end) of a landed piece. It owns the lines that start in it.
+
+    closed: the first UTC day that is still open; records before it are late.
+    """
 
     number: int
     path: str
@@ -50,6 +54,7 @@ class Range:
     piece_id: str
     stream_offset: int
     source: Source
+    closed: dt.date | None = None
 
 
 def ingest(lake: Lake, settings: Observatory, operators: list[Operator], ingest_id: str) -> list[str]:
@@ -126,8 +131,10 @@ def write_batch(lake: Lake, settings: Observatory, ingest_id: str, keys: set[str
     note = {"ingest_id": ingest_id}
     names = sorted({stream.format for _, _, _, stream, _ in pieces})
 
+    closed = open_since(lake, settings)
+
     def write(name: str) -> None:
-        ranges = ranges_of([row for row in pieces if row[3].format == name])
+        ranges = ranges_of([row for row in pieces if row[3].format == name], closed)
         frame = parsed(lake, ranges, name, f"{staging}/{name}", ingest_id, settings.lake.root)
         lake.replace(conform(frame, f"bronze.{name}"), f"bronze.{name}", where, note)
 
@@ -172,11 +179,10 @@ def ledger(lake: Lake, pieces: list[Any], staging: str, ingest_id: str) -> DataF
         .agg(
             *(
                 F.sum(name).alias(name)
-                for name in ("line_count", "record_count", "ignored_count", "quarantined_count")
+                for name in ("line_count", "record_count", "ignored_count", "quarantined_count", "late_count")
             ),
             F.min("first_event_date").alias("first_event_date"),
             F.max("last_event_date").alias("last_event_date"),
-            F.lit(0).alias("late_count"),
         )
     )
     key = F.concat_ws("/", "operator_id", "source_id", "piece_id")
@@ -185,7 +191,16 @@ def ledger(lake: Lake, pieces: list[Any], staging: str, ingest_id: str) -> DataF
     )
 
 
-def ranges_of(pieces: list[Any]) -> list[Range]:
+def open_since(lake: Lake, settings: Observatory) -> dict[str, dt.date]:
+    """For each operator that the ledger knows, the first day that late lines may still change."""
+    if not lake.exists("bronze.file"):
+        return {}
+    newest = lake.read("bronze.file").groupBy("operator_id").agg(F.max("last_event_date").alias("newest"))
+    days = dt.timedelta(days=settings.lake.open_days)
+    return {row.operator_id: row.newest - days for row in newest.filter("newest IS NOT NULL").collect()}
+
+
+def ranges_of(pieces: list[Any], closed: Mapping[str, dt.date] = MappingProxyType({})) -> list[Range]:
     """The pieces cut into ranges of some megabytes, numbered."""
     ranges: list[Range] = []
     for _, operator, source, stream, piece in pieces:
@@ -199,7 +214,18 @@ def ranges_of(pieces: list[Any]) -> list[Range]:
         )
         for start in range(0, piece.bytes, RANGE):
             end = min(start + RANGE, piece.bytes)
-            ranges.append(Range(len(ranges), piece.path, start, end, piece.piece_id, piece.offset, about))
+            ranges.append(
+                Range(
+                    len(ranges),
+                    piece.path,
+                    start,
+                    end,
+                    piece.piece_id,
+                    piece.offset,
+                    about,
+                    closed.get(operator.id),
+                )
+            )
     return ranges
 
 
@@ -346,6 +372,7 @@ def parse_block(
             "record_count": [records.height],
             "ignored_count": [parse.height - records.height - refused.height + int((~fits).sum())],
             "quarantined_count": [refused.height],
+            "late_count": [rows.filter(pl.col("event_date") < part.closed).height if part.closed else 0],
             "first_event_date": [rows["event_date"].min()],
             "last_event_date": [rows["event_date"].max()],
         },

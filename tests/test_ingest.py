@@ -20,6 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobs import config, ingest
+from jobs.formats import Source
 from jobs.formats.registry import FORMATS
 from jobs.ingest import KEPT_OF_LINE, LONGEST_LINE, Range, blocks, frame_of, read_range
 from jobs.pull import Piece, Stream
@@ -299,3 +300,15 @@ def test_the_event_dates_of_a_range_are_those_of_its_rows(tmp_path: Path) -> Non
     assert dates == (done["rows"]["event_date"].min(), done["rows"]["event_date"].max())
     assert dates[0] == dt.date(2026, 11, 24)
     assert counts["piece_key"].unique().to_list() == ["a/s/t-0"]
+
+
+def test_records_of_closed_days_are_counted_as_late(tmp_path: Path) -> None:
+    lines = b"2026-11-24 10:00:00 Log begins\n" + b"".join(
+        f"2026-{month}-24 10:00:0{second} Receive SMS [SMSC:A] [SVC:] [ACT:] [BINF:] [FID:] [META:] "
+        f"[from:+44770090000{second}] [to:+447700900100] [flags:-1:0:-1:0:-1] [msg:2:hi] [udh:0:]\n".encode()
+        for month, second in (("09", 1), ("11", 2), ("11", 3))
+    )
+    source = Source("op", "src", "st", dt.datetime(2026, 11, 25, tzinfo=dt.UTC))
+    part = ingest.Range(0, "", 0, len(lines), "st-0", 0, source, dt.date(2026, 10, 20))
+    _, _, count = ingest.parse_block(ingest.frame_of(lines, 0), part, "kannel", "batch")
+    assert count.select("line_count", "record_count", "ignored_count", "late_count").row(0) == (4, 3, 1, 1)
