@@ -124,6 +124,8 @@ def operator_daily(operator_id: str, settings: dict[str, Any]) -> DAG:
             retry_delay=dt.timedelta(minutes=5),
             max_retry_delay=dt.timedelta(hours=1),
         )
+        spark = settings.get("spark", {})
+        java = (f"-Dlog4j2.configurationFile={LOG4J.as_uri()}", spark.get("java_options", ""))
         stages = [
             SparkSubmitOperator(
                 task_id=stage,
@@ -132,8 +134,8 @@ def operator_daily(operator_id: str, settings: dict[str, Any]) -> DAG:
                 application_args=f"{{{{ arguments('{stage}', '{operator_id}', dag_run, params) }}}}",  # type: ignore[arg-type]
                 name=f"observatory {operator_id} {stage}",
                 jars=",".join(str(jar) for jar in sorted(JARS.glob("*.jar"))),
-                conf={"spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={LOG4J.as_uri()}"},
-                driver_memory=settings.get("spark", {}).get("driver_memory", "2g"),
+                conf={"spark.driver.extraJavaOptions": " ".join(java).strip()},
+                driver_memory=spark.get("driver_memory", "2g"),
                 spark_binary=str(Path(PYTHON).parent / "spark-submit"),
                 env_vars=environment,
                 outlets=assets(stage, lake_url(settings)),

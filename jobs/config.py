@@ -37,10 +37,14 @@ class Lake(Settings):
 
 
 class Spark(Settings):
-    """master and further Spark settings; on a cluster nothing else changes."""
+    """master and further Spark settings; on a cluster nothing else changes.
+
+    java_options: for the driver's Java, when this project starts it (not under spark-submit).
+    """
 
     master: str = "local[2]"
     driver_memory: str = "2g"
+    java_options: str = ""
     conf: dict[str, str | int | bool] = {}
 
 

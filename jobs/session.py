@@ -60,7 +60,7 @@ def session_conf(settings: Spark, submitted: bool = False) -> dict[str, str]:
             "spark.master": settings.master,
             "spark.driver.memory": settings.driver_memory,
             # Warnings that no user can act on stay off the terminal.
-            "spark.driver.extraJavaOptions": LOGGING,
+            "spark.driver.extraJavaOptions": f"{LOGGING} {settings.java_options}".strip(),
             "spark.driver.bindAddress": "127.0.0.1",
             "spark.driver.host": "127.0.0.1",
             "spark.jars": ",".join(str(jar) for jar in toolchain.jars()),

@@ -51,6 +51,19 @@ PARSED: dict[str, Any] = {"offset": pl.Int64, "line_code": pl.String, "reason_co
 
 TIMESTAMP = pl.Datetime("us", "UTC")
 
+# Of several outcomes the first in this list stands for all: a message's recipients, an alias's addresses.
+PRECEDENCE = [
+    "delivered",
+    "tagged",
+    "quarantined",
+    "discarded",
+    "rejected",
+    "bounced",
+    "expired",
+    "deferred",
+    "queued",
+]
+
 # One row per queue file and envelope recipient, or per refused attempt: what transmissions() gives.
 # Everything here is raw; jobs/protect.py is the only reader.
 TRANSMISSION: dict[str, Any] = {

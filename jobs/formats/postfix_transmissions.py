@@ -19,20 +19,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from jobs.formats import TRANSMISSION
-
-# Outcomes of an alias's addresses: the first that any of them had is the recipient's.
-_PRECEDENCE = [
-    "delivered",
-    "tagged",
-    "quarantined",
-    "discarded",
-    "rejected",
-    "bounced",
-    "expired",
-    "deferred",
-    "queued",
-]
+from jobs.formats import PRECEDENCE, TRANSMISSION
 
 # Relays without an address that are mailboxes; another name is a pipe(8) transport to a filter.
 _FINAL_RELAYS = [
@@ -236,7 +223,7 @@ def _deliveries(files: pl.DataFrame) -> pl.DataFrame:
         (pl.len().over("file") < pl.col("recipient_count")).fill_null(False).alias("is_partial")
     )
     rank = pl.col("outcome_code").replace_strict(
-        _PRECEDENCE, list(range(len(_PRECEDENCE))), return_dtype=pl.UInt8
+        PRECEDENCE, list(range(len(PRECEDENCE))), return_dtype=pl.UInt8
     )
     last = last.with_columns(rank.alias("rank"))
     single = last.select(pl.struct("file", "recipient").is_duplicated()).to_series()

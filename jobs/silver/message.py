@@ -11,18 +11,8 @@ from functools import reduce
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-# The higher in this list, the more an outcome says of a message that has several.
-PRECEDENCE = [
-    "delivered",
-    "tagged",
-    "quarantined",
-    "discarded",
-    "rejected",
-    "bounced",
-    "expired",
-    "deferred",
-    "queued",
-]
+from jobs.formats import PRECEDENCE
+
 # Not messages of anyone: the server's own bounces, and reports of spam, which are complaints.
 NOT_COUNTED = ["dsn", "report"]
 # Actions of a filter that mark a message and let it through.
