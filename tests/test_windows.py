@@ -1,0 +1,46 @@
+"""Which batches a silver run takes: none is lost to a range of days or to another operator's run."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession
+
+from jobs.windows import pending
+
+FILE = "operator_id string, ingest_id string, first_event_date date, last_event_date date"
+
+
+@dataclass
+class Tables:
+    """A lake that holds a ledger and nothing else."""
+
+    ledger: DataFrame
+
+    def exists(self, table: str) -> bool:
+        return table == "bronze.file"
+
+    def read(self, table: str) -> DataFrame:
+        assert table == "bronze.file"
+        return self.ledger
+
+
+def test_a_batch_is_taken_per_operator_and_only_as_a_whole(spark: SparkSession) -> None:
+    def day(number: int) -> dt.date:
+        return dt.date(2026, 11, number)
+
+    rows = [("a", "1", day(1), day(2)), ("a", "2", day(8), day(9)), ("b", "2", day(8), day(9))]
+    lake: Any = Tables(spark.createDataFrame(rows, FILE).persist())
+    batches, windows = pending(lake, ["a"], 35, None, None)
+    assert batches == ["a/1", "a/2"]
+    assert (windows["a"].first, windows["a"].last) == (day(1), day(9))
+    assert "b" not in windows
+    # A range that cuts through a new batch computes its days, but leaves the batch to a later run.
+    batches, windows = pending(lake, ["a"], 35, day(1), day(8))
+    assert batches == ["a/1"]
+    assert (windows["a"].first, windows["a"].last) == (day(1), day(8))
+    # Closed days are counted from what came before, so history that comes in order stays open.
+    batches, windows = pending(lake, ["a"], 1, None, None)
+    assert batches == ["a/1", "a/2"]
