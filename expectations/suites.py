@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
 EXAMPLES = 3
+AT_ONCE = 4
 KEY_COUNT = "rows_of_key"
 
 
@@ -102,30 +104,56 @@ def prepared(frame: DataFrame, rules: list[Rule], key: tuple[str, ...]) -> DataF
     return frame.select("*", *made)
 
 
-def validate(frame: DataFrame, table: str, rules: list[Rule], key: tuple[str, ...]) -> list[Result]:
-    """Run the rules on a frame that is persisted; one result a rule, examples for those that failed."""
+@dataclass(frozen=True)
+class Asked:
+    """Rules to check on a frame. `key` names a row in what a person reads."""
+
+    table: str
+    frame: DataFrame
+    rules: list[Rule]
+    key: tuple[str, ...]
+
+
+def validate(asked: list[Asked]) -> list[Result]:
+    """Check each frame's rules; one result a rule, examples for those that failed.
+
+    Each suite costs Great Expectations a Spark job or two that wait more than they work: several run at once.
+    """
     import great_expectations as gx
-    from great_expectations import expectations as gxe
     from great_expectations.data_context.types.base import ProgressBarsConfig
 
-    ready = prepared(frame, rules, key)
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
-    suite = gx.ExpectationSuite(name=table)
-    for rule in rules:
+    source = context.data_sources.add_spark(name="frames", persist=False)
+    runs = [definition(context, source, place, each) for place, each in enumerate(asked)]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        answers = list(pool.map(answer, runs, asked))
+    return [result for results in answers for result in results]
+
+
+def definition(context: Any, source: Any, place: int, asked: Asked) -> Any:
+    """Great Expectations' own form of what is asked. A table may be asked twice: `place` tells them apart."""
+    import great_expectations as gx
+    from great_expectations import expectations as gxe
+
+    name = f"{place} {asked.table}"
+    suite = gx.ExpectationSuite(name=name)
+    for rule in asked.rules:
         suite.add_expectation(getattr(gxe, rule.expectation)(**rule.arguments, meta={"rule": rule.name}))
     context.suites.add(suite)
-    source = context.data_sources.add_spark(name="frame", persist=False)
-    batch = source.add_dataframe_asset(table).add_batch_definition_whole_dataframe("all")
-    definition = gx.ValidationDefinition(data=batch, suite=suite, name=table)
-    outcome = definition.run(batch_parameters={"dataframe": ready}, result_format="BOOLEAN_ONLY")
-    by_name = {rule.name: rule for rule in rules}
-    results = []
-    for told in outcome.results:
-        assert told.expectation_config is not None
-        rule = by_name[told.expectation_config.meta["rule"]]
-        results.append(result_of(ready, table, rule, told, key))
-    return results
+    batch = source.add_dataframe_asset(name).add_batch_definition_whole_dataframe("all")
+    return gx.ValidationDefinition(data=batch, suite=suite, name=name)
+
+
+def answer(run: Any, asked: Asked) -> list[Result]:
+    """Run one validation."""
+    ready = prepared(asked.frame, asked.rules, asked.key)
+    outcome = run.run(batch_parameters={"dataframe": ready}, result_format="BOOLEAN_ONLY")
+    by_name = {rule.name: rule for rule in asked.rules}
+    return [
+        result_of(ready, asked.table, by_name[told.expectation_config.meta["rule"]], told, asked.key)
+        for told in outcome.results
+    ]
 
 
 def result_of(frame: DataFrame, table: str, rule: Rule, told: Any, key: tuple[str, ...]) -> Result:

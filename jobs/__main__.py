@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import datetime as dt
 import enum
+import importlib
 import json
 import os
 import secrets
 import sys
 import tempfile
+import threading
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -130,6 +132,8 @@ def run_stages(
     """Run the stages with a progress bar; the run and what it did."""
     from jobs.runner import Run, run
 
+    # Its import takes seconds of Python, in which Spark starts.
+    threading.Thread(target=importlib.import_module, args=["great_expectations"], daemon=True).start()
     lake = lake_of(settings)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=err, transient=not err.is_terminal) as progress:

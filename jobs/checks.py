@@ -23,6 +23,9 @@ class Fingerprint:
     checksum: str
 
 
+Fingerprints = dict[tuple[str, str], Fingerprint]
+
+
 def row_rules(about: Contract) -> dict[str, Column]:
     """Conditions that hold in every row, by rule name. A code list's codes, a key's values, checks."""
     rules: dict[str, Column] = {f"{name}_not_null": F.col(name).isNotNull() for name in about.not_null}
@@ -35,9 +38,7 @@ def row_rules(about: Contract) -> dict[str, Column]:
     return rules
 
 
-def fingerprints(
-    frame: DataFrame, table: str, rules: dict[str, Column] | None = None
-) -> dict[tuple[str, str], Fingerprint]:
+def fingerprints(frame: DataFrame, table: str, rules: dict[str, Column] | None = None) -> Fingerprints:
     """Each operator-period's fingerprint; rules are checked in the same pass.
 
     Raises ValidationHeld, naming table, rule, rows and a few keys, if a rule is broken.

@@ -103,7 +103,7 @@ def ledgered(lake: Lake) -> set[str]:
     """Operator, source and piece of all that the ledger has, as one key each."""
     if not lake.exists("bronze.file"):
         return set()
-    rows = lake.read("bronze.file").select("operator_id", "source_id", "piece_id").collect()
+    rows = lake.kept("bronze.file").select("operator_id", "source_id", "piece_id").collect()
     return {f"{row.operator_id}/{row.source_id}/{row.piece_id}" for row in rows}
 
 
@@ -152,27 +152,22 @@ def write_batch(lake: Lake, settings: Observatory, ingest_id: str, keys: set[str
 def ledger(lake: Lake, pieces: list[Any], staging: str, ingest_id: str) -> DataFrame:
     """One row per piece of the batch: what was landed, beside what the kernel counted."""
     rows = [
-        (
-            operator.id, source.id, stream.stream_id, piece.piece_id, piece.offset, piece.file_name,
-            stream.format, piece.bytes, piece.damage, dt.datetime.fromisoformat(piece.landed_at), ingest_id,
-        )
+        {
+            "operator_id": operator.id,
+            "source_id": source.id,
+            "stream_id": stream.stream_id,
+            "piece_id": piece.piece_id,
+            "offset": piece.offset,
+            "file_name": piece.file_name,
+            "format_code": stream.format,
+            "piece_bytes": piece.bytes,
+            "damage_text": piece.damage,
+            "landed_at": dt.datetime.fromisoformat(piece.landed_at),
+            "ingest_id": ingest_id,
+        }
         for _, operator, source, stream, piece in pieces
-    ]  # fmt: skip
-    names = [
-        "operator_id",
-        "source_id",
-        "stream_id",
-        "piece_id",
-        "offset",
-        "file_name",
-        "format_code",
-        "piece_bytes",
-        "damage_text",
-        "landed_at",
-        "ingest_id",
     ]
-    kinds = struct_type("bronze.file")
-    known = lake.spark.createDataFrame(rows, type(kinds)([kinds[name] for name in names]))
+    known = lake.local(rows, "bronze.file").select(list(rows[0]))
     counts = (
         lake.spark.read.parquet(f"{staging}/*/counts")
         .groupBy("piece_key")
@@ -195,7 +190,7 @@ def open_since(lake: Lake, settings: Observatory) -> dict[str, dt.date]:
     """For each operator that the ledger knows, the first day that late lines may still change."""
     if not lake.exists("bronze.file"):
         return {}
-    newest = lake.read("bronze.file").groupBy("operator_id").agg(F.max("last_event_date").alias("newest"))
+    newest = lake.kept("bronze.file").groupBy("operator_id").agg(F.max("last_event_date").alias("newest"))
     days = dt.timedelta(days=settings.lake.open_days)
     return {row.operator_id: row.newest - days for row in newest.filter("newest IS NOT NULL").collect()}
 

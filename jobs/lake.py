@@ -10,16 +10,17 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+import pyarrow as pa
 from delta.tables import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.types import StringType, StructField, StructType
+from pyspark.sql.types import StringType
 
-from jobs.contracts import REFERENCE, conform, contract, struct_type
+from jobs.contracts import REFERENCE, arrow_schema, conform, contract, struct_type
 from jobs.errors import ObservatoryError
 
 PROPERTIES = {
@@ -41,6 +42,7 @@ class Lake:
 
     spark: SparkSession
     root: str
+    _kept: dict[str, tuple[int, DataFrame]] = field(default_factory=dict, compare=False, repr=False)
 
     def path(self, table: str) -> str:
         return f"{self.root.rstrip('/')}/{table.replace('.', '/')}"
@@ -59,13 +61,33 @@ class Lake:
             reader = reader.option("versionAsOf", version)
         return reader.load(self.path(table))
 
+    def kept(self, table: str) -> DataFrame:
+        """The latest version of a small table that a stage reads several times, kept in memory: each read of
+        a Delta table costs jobs of its own to find its files."""
+        if not self.exists(table):
+            return self.read(table)
+        version = self.version(table)
+        before = self._kept.get(table)
+        if before and before[0] == version:
+            return before[1]
+        if before:
+            before[1].unpersist()
+        frame = self.read(table, version).persist()
+        self._kept[table] = (version, frame)
+        return frame
+
+    def local(self, rows: list[dict[str, Any]], table: str) -> DataFrame:
+        """A few rows that the driver has, as a frame of the table's columns. By way of Arrow they are
+        literals in the plan: to collect or broadcast them takes no job."""
+        return self.spark.createDataFrame(pa.Table.from_pylist(rows, arrow_schema(table)), struct_type(table))
+
     def reference(self, table: str) -> DataFrame:
         """A dated table under schemas/reference/. Read on the driver: executors may not have the folder."""
         about = contract(table)
         with (REFERENCE / f"{about.name}.csv").open(newline="", encoding="utf-8") as file:
-            rows = [tuple(row[name] or None for name in about.columns) for row in csv.DictReader(file)]
-        text = StructType([StructField(name, StringType()) for name in about.columns])
-        return conform(self.spark.createDataFrame(rows, text), table)
+            rows = [{name: row[name] or None for name in about.columns} for row in csv.DictReader(file)]
+        text = pa.schema([(name, pa.string()) for name in about.columns])
+        return conform(self.spark.createDataFrame(pa.Table.from_pylist(rows, text)), table)
 
     def replace(self, frame: DataFrame, table: str, where: str, note: dict[str, Any]) -> int:
         """Replace the rows that `where` selects, in one transaction; the new version.
@@ -100,7 +122,7 @@ class Lake:
         """For each table the version that the last finished stage named: versions that belong together."""
         if not self.exists("meta.run"):
             return {}
-        named = self.read("meta.run").select(F.explode("table_versions").alias("t"))
+        named = self.kept("meta.run").select(F.explode("table_versions").alias("t"))
         latest = named.groupBy("t.table_name").agg(F.max("t.version").alias("version"))
         return {row.table_name: row.version for row in latest.collect()}
 

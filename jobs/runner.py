@@ -24,7 +24,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from expectations import domain, suites
-from jobs import checks, contracts, ingest, windows
+from jobs import checks, contracts, ingest, session, windows
 from jobs.config import Observatory, Operator
 from jobs.contracts import conform, contract, reference_digest, struct_type
 from jobs.errors import ValidationHeld
@@ -41,6 +41,8 @@ GOLD_DAILY = (
 )
 GOLD_MONTHLY = ("gold.countermeasure_cost_monthly",)
 GOLD = GOLD_DAILY + GOLD_MONTHLY
+# What a row of silver.message takes in memory, about.
+MESSAGE_BYTES = 400
 Periods = dict[str, set[str]]
 State = dict[tuple[str, str, str], tuple[str, str]]
 
@@ -93,6 +95,7 @@ def silver(work: Run) -> None:
     computed = {operator: window.computed for operator, window in found.items()}
     inputs = windows.predicate({operator: window.read for operator, window in found.items()}, "event_date")
     bounds = windows.predicate(computed, "period_date")
+    session.tune(lake.spark, windows.log_bytes(lake, found))
     frames: dict[str, DataFrame] = {}
     for table in SILVER:
         read = {
@@ -101,10 +104,12 @@ def silver(work: Run) -> None:
             if name.startswith("bronze.")
         }
         frames[table] = compute(work, table, read | frames).persist()
-    fingerprints = {
-        table: checks.fingerprints(frame.filter(bounds), table, checks.row_rules(contract(table)))
-        for table, frame in frames.items()
-    }
+
+    def prints_of(table: str) -> checks.Fingerprints:
+        return checks.fingerprints(frames[table].filter(bounds), table, checks.row_rules(contract(table)))
+
+    # silver.message reads the two others: computed after them, it finds them in memory.
+    fingerprints = at_once(prints_of, SILVER[:-1]) | at_once(prints_of, SILVER[-1:])
     known = state(lake, SILVER)
     partitions = []
     writes = []
@@ -122,22 +127,27 @@ def silver(work: Run) -> None:
 def gold(work: Run) -> None:
     started = now()
     lake = work.lake
-    silver_state = state(lake, ("silver.message",))
-    gold_state = state(lake, GOLD_DAILY[:1])
+    known = state(lake, ("silver.message", *GOLD))
     digest = reference_digest() + str([operator.model_dump() for operator in work.settings.operator])
     inputs = {
         (operator, day): fingerprint(f"{checksum}/{digest}")
-        for (_, operator, day), (checksum, _) in silver_state.items()
-        if wanted(work, operator, day)
+        for (table, operator, day), (checksum, _) in known.items()
+        if table == "silver.message" and wanted(work, operator, day)
     }
     stale: Periods = {}
     for (operator, day), checksum in inputs.items():
-        if gold_state.get((GOLD_DAILY[0], operator, day), ("", ""))[1] != checksum:
+        if known.get((GOLD_DAILY[0], operator, day), ("", ""))[1] != checksum:
             stale.setdefault(operator, set()).add(day)
     if not stale:
         work.say("gold: nothing new")
         return
     work.say(f"gold: {sum(map(len, stale.values()))} operator-day(s)")
+    rows_of_days = sum(
+        int(checksum.split(":")[0])
+        for (table, operator, day), (checksum, _) in known.items()
+        if table == "silver.message" and day in stale.get(operator, ())
+    )
+    session.tune(lake.spark, rows_of_days * MESSAGE_BYTES)
     versions = lake.versions()
     days = periods_predicate("period_date", None, stale)
     message = lake.read("silver.message", versions["silver.message"]).filter(days).persist()
@@ -148,16 +158,15 @@ def gold(work: Run) -> None:
     for table in GOLD_MONTHLY:
         frames[table] = compute(work, table, {effort: of_month}).persist()
     gate(work, frames)
-    known = state(lake, GOLD)
     partitions = []
     writes = []
+    fingerprints = at_once(lambda table: checks.fingerprints(frames[table], table), GOLD)
     for table in GOLD:
         periods = months if table in GOLD_MONTHLY else stale
         candidates = {
             (table, operator, period) for operator, of_operator in periods.items() for period in of_operator
         }
-        prints = checks.fingerprints(frames[table], table)
-        changed, rows = differing(table, prints, known, candidates, inputs)
+        changed, rows = differing(table, fingerprints[table], known, candidates, inputs)
         partitions += rows
         writes.append((table, changed))
     replace_all(work, frames, writes)
@@ -186,28 +195,42 @@ def compute(work: Run, table: str, have: dict[str, DataFrame]) -> DataFrame:
 
 def read_reference(work: Run, table: str) -> DataFrame:
     """A reference table: what the settings say of operators, or a dated CSV."""
-    spark = work.lake.spark
     if table == "ref.operator":
         location = work.settings.location
         rows = [
-            (
-                each.id, each.name, each.country, each.holding, each.currency, each.subscribers, each.domains,
-                each.networks, each.number_prefixes, [(link.name, link.kind) for link in each.link],
-                location.ranges if location else None,
-            )
+            {
+                "operator_id": each.id,
+                "operator_name": each.name,
+                "country_code": each.country,
+                "holding_id": each.holding,
+                "currency_code": each.currency,
+                "subscriber_count": each.subscribers,
+                "domains": each.domains,
+                "networks": each.networks,
+                "number_prefixes": each.number_prefixes,
+                "links": [{"link_id": link.name, "link_code": link.kind} for link in each.link],
+                "ranges_url": location.ranges if location else None,
+            }
             for each in work.settings.operator
-        ]  # fmt: skip
-        return spark.createDataFrame(rows, struct_type(table))
+        ]
+        return work.lake.local(rows, table)
     if table == "ref.fixed_cost":
         costs = [
-            (
-                each.id, cost.name, cost.countermeasure, cost.channel, float(cost.low), float(cost.central),
-                float(cost.high), each.currency, cost.per,
-            )
+            {
+                "operator_id": each.id,
+                "cost_name": cost.name,
+                "countermeasure_code": cost.countermeasure,
+                "channel": cost.channel,
+                "low": float(cost.low),
+                "central": float(cost.central),
+                "high": float(cost.high),
+                "currency_code": each.currency,
+                "per": cost.per,
+            }
             for each in work.settings.operator
             for cost in each.fixed_cost
-        ]  # fmt: skip
-        return spark.createDataFrame(costs, struct_type(table))
+        ]
+        return work.lake.local(costs, table)
     return work.lake.read(table)
 
 
@@ -228,11 +251,14 @@ def overlaid(
 def gate(work: Run, frames: dict[str, DataFrame]) -> None:
     """Validate every table of the step, and the tables against each other; hold all if one rule fails."""
     work.say("gold: validating")
-    for table, frame in frames.items():
-        work.results += suites.validate(frame, table, suites.contract_rules(table), contract(table).key)
+    asked = [
+        suites.Asked(table, frame, suites.contract_rules(table), contract(table).key)
+        for table, frame in frames.items()
+    ]
     for rule in domain.GOLD:
         beside = rule.frame(*(frames[table] for table in rule.tables))
-        work.results += suites.validate(beside, rule.table, rule.rules, rule.key)
+        asked.append(suites.Asked(rule.table, beside, rule.rules, rule.key))
+    work.results += suites.validate(asked)
     keep(work)
 
 
@@ -240,8 +266,8 @@ def check_ledger(work: Run) -> None:
     """The ledger adds up, and quarantine stays under its limit, before silver trusts bronze."""
     rule = domain.ledger_rules(work.settings.limits.quarantined_pct)
     mine = F.col("operator_id").isin([operator.id for operator in work.operators])
-    beside = rule.frame(work.lake.read("bronze.file").filter(mine)).persist()
-    work.results += suites.validate(beside, rule.table, rule.rules, rule.key)
+    beside = rule.frame(work.lake.kept("bronze.file").filter(mine)).persist()
+    work.results += suites.validate([suites.Asked(rule.table, beside, rule.rules, rule.key)])
     beside.unpersist()
     keep(work)
 
@@ -264,7 +290,7 @@ def state(lake: Lake, tables: Iterable[str]) -> State:
     if not lake.exists("meta.run"):
         return {}
     latest = (
-        lake.read("meta.run")
+        lake.kept("meta.run")
         .select("finished_at", F.explode("partitions").alias("p"))
         .filter(F.col("p.table_name").isin(list(tables)))
         .groupBy("p.table_name", "p.operator_id", "p.period")
@@ -282,11 +308,11 @@ def state(lake: Lake, tables: Iterable[str]) -> State:
 
 def differing(
     table: str,
-    fingerprints: dict[tuple[str, str], checks.Fingerprint],
+    fingerprints: checks.Fingerprints,
     known: State,
     candidates: set[tuple[str, str, str]],
     inputs: dict[tuple[str, str], str],
-) -> tuple[Periods, list[tuple[Any, ...]]]:
+) -> tuple[Periods, list[dict[str, Any]]]:
     """The operator-periods whose rows are not those on record, and what to record of all."""
     changed: Periods = {}
     rows = []
@@ -298,14 +324,30 @@ def differing(
         if is_new:
             changed.setdefault(operator, set()).add(period)
         if is_new or input_before != input_now:
-            rows.append((table, operator, period, found.rows, found.checksum, input_now))
+            rows.append(
+                {
+                    "table_name": table,
+                    "operator_id": operator,
+                    "period": period,
+                    "row_count": found.rows,
+                    "checksum": found.checksum,
+                    "input_checksum": input_now,
+                }
+            )
     return changed, rows
+
+
+def at_once(function: Callable[[str], Any], tables: Iterable[str]) -> dict[str, Any]:
+    """The function's value for each table, several tables at a time: small jobs wait more than they work."""
+    names = list(tables)
+    with ThreadPoolExecutor(WRITERS) as pool:
+        return dict(zip(names, pool.map(function, names), strict=True))
 
 
 def replace_all(work: Run, frames: dict[str, DataFrame], writes: list[tuple[str, Periods]]) -> None:
     """Replace in each table what changed in it, several tables at a time."""
-    with ThreadPoolExecutor(WRITERS) as pool:
-        list(pool.map(lambda write: replace(work, write[0], frames[write[0]], write[1]), writes))
+    periods = dict(writes)
+    at_once(lambda table: replace(work, table, frames[table], periods[table]), periods)
 
 
 def replace(work: Run, table: str, frame: DataFrame, changed: Periods) -> None:
@@ -327,15 +369,24 @@ def finish(
     stage: str,
     started: dt.datetime,
     tables: Iterable[str],
-    partitions: list[tuple[Any, ...]],
+    partitions: list[dict[str, Any]],
     batches: list[str] | None = None,
 ) -> None:
     """Add the stage's row to meta.run: from here on its tables are what readers see."""
     lake = work.lake
     versions = [(table, lake.version(table)) for table in tables if lake.exists(table)]
     taken = work.batches if batches is None else batches
-    row = (work.run_id, stage, started, now(), revision(), taken, versions, partitions)
-    lake.append(lake.spark.createDataFrame([row], struct_type("meta.run")), "meta.run")
+    row = {
+        "run_id": work.run_id,
+        "stage_name": stage,
+        "started_at": started,
+        "finished_at": now(),
+        "code_revision": revision(),
+        "ingest_ids": taken,
+        "table_versions": [{"table_name": table, "version": version} for table, version in versions],
+        "partitions": partitions,
+    }
+    lake.append(lake.local([row], "meta.run"), "meta.run")
 
 
 def revision() -> str:

@@ -10,10 +10,14 @@ from pathlib import Path
 from pyspark.logger import PySparkLogger
 from pyspark.sql import SparkSession
 
-from jobs import toolchain
+from jobs import archive, toolchain
 from jobs.config import Spark
 
 LOGGING = f"-Dlog4j2.configurationFile=file:{Path(__file__).with_name('log4j2.properties')}"
+
+
+SMALL = 256 << 20
+PARTITION = 64 << 20
 
 
 def open_session(settings: Spark, name: str = "spam-observatory") -> SparkSession:
@@ -38,6 +42,26 @@ def open_session(settings: Spark, name: str = "spam-observatory") -> SparkSessio
     return session
 
 
+def delta_jars(master: str) -> dict[str, str]:
+    """How the jars come to where they are needed. On this machine by the class path: Java archives classes
+    from there alone."""
+    jars = [str(jar) for jar in toolchain.jars()]
+    if master.startswith("local"):
+        return {"spark.driver.extraClassPath": ":".join(jars)}
+    return {"spark.jars": ",".join(jars)}
+
+
+def tune(spark: SparkSession, size: int) -> None:
+    """Set the shuffles of a stage by the bytes that go into it.
+
+    Adaptive execution starts a job for every shuffle, and plans again after each. On little data that costs
+    more than the data itself; on much it pays by joining small partitions and splitting large ones.
+    """
+    spark.conf.set("spark.sql.adaptive.enabled", size > SMALL)
+    wanted = max(spark.sparkContext.defaultParallelism, -(-size // PARTITION))
+    spark.conf.set("spark.sql.shuffle.partitions", wanted)
+
+
 def session_conf(settings: Spark, submitted: bool = False) -> dict[str, str]:
     """Every Spark setting that differs from Spark's own default, with its reason."""
     conf = {
@@ -46,8 +70,9 @@ def session_conf(settings: Spark, submitted: bool = False) -> dict[str, str]:
         "spark.sql.session.timeZone": "UTC",
         # Logs and tables here are small beside Delta's default of 50 snapshot partitions.
         "spark.databricks.delta.snapshotPartitions": "2",
-        # Enough to start from; adaptive execution joins the small ones.
-        "spark.sql.shuffle.partitions": "8",
+        # For what is outside the stages; tune() sets each stage's own.
+        "spark.sql.adaptive.enabled": "false",
+        "spark.sql.shuffle.partitions": "2",
         "spark.sql.adaptive.advisoryPartitionSizeInBytes": "32m",
         # Kernels want few large batches.
         "spark.sql.execution.arrow.maxRecordsPerBatch": "100000",
@@ -60,10 +85,10 @@ def session_conf(settings: Spark, submitted: bool = False) -> dict[str, str]:
             "spark.master": settings.master,
             "spark.driver.memory": settings.driver_memory,
             # Warnings that no user can act on stay off the terminal.
-            "spark.driver.extraJavaOptions": f"{LOGGING} {settings.java_options}".strip(),
+            "spark.driver.extraJavaOptions": f"{LOGGING} {archive.options()} {settings.java_options}",
             "spark.driver.bindAddress": "127.0.0.1",
             "spark.driver.host": "127.0.0.1",
-            "spark.jars": ",".join(str(jar) for jar in toolchain.jars()),
+            **delta_jars(settings.master),
             "spark.sql.warehouse.dir": str(toolchain.HOME / "warehouse"),
         }
     return conf | {key: str(value) for key, value in settings.conf.items()}

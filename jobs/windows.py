@@ -54,7 +54,7 @@ def pending(
         return [], {}
     done = taken(lake)
     rows = (
-        lake.read("bronze.file")
+        lake.kept("bronze.file")
         .groupBy("operator_id", "ingest_id")
         .agg(F.min("first_event_date").alias("first"), F.max("last_event_date").alias("last"))
         .collect()
@@ -83,11 +83,18 @@ def pending(
     return batches, windows
 
 
+def log_bytes(lake: Lake, found: dict[str, Window]) -> int:
+    """How many bytes of logs stand in the windows' days, about."""
+    read = predicate({operator: window.read for operator, window in found.items()}, "last_event_date")
+    row = lake.kept("bronze.file").filter(read).agg(F.sum("piece_bytes").alias("size")).first()
+    return int(row.size or 0) if row else 0
+
+
 def taken(lake: Lake) -> set[str]:
     """The batches that finished silver runs have taken, as operator/batch."""
     if not lake.exists("meta.run"):
         return set()
-    rows = lake.read("meta.run").filter("stage_name = 'silver'").select(F.explode("ingest_ids").alias("id"))
+    rows = lake.kept("meta.run").filter("stage_name = 'silver'").select(F.explode("ingest_ids").alias("id"))
     return {row.id for row in rows.collect()}
 
 

@@ -38,7 +38,7 @@ SELECT qid, rcpt, arg_max(status, stamp) AS status FROM (
 CREATE TEMP TABLE refused AS
 SELECT day, regexp_extract(line, 'from [^\[]*\[([^\]]*)\]', 1) AS ip,
        regexp_extract(line, 'from=<([^>]*)>', 1) AS sender, regexp_extract(line, 'to=<([^>]*)>', 1) AS rcpt,
-       regexp_extract(line, '\]: ([45])\d\d ', 1) AS class,
+       regexp_extract(line, '\](?::\d+)?: ([45])\d\d ', 1) AS class,
        CASE WHEN line LIKE '%blocked using%' THEN 'DNSBL' WHEN line LIKE '%reylist%' THEN 'GREYLIST'
             WHEN line LIKE '%User unknown%' THEN 'RECIPIENT_CHECK' ELSE 'OTHER' END AS measure
 FROM line WHERE line LIKE '%NOQUEUE: reject:%';

@@ -142,7 +142,7 @@ def broken(spark: SparkSession) -> dict[str, Result]:
         {"channel_code": "SMS"},
         {"channel_code": "SMS", "units": 12},
     ).persist()
-    results = suites.validate(rows, TABLE, suites.contract_rules(TABLE), contract(TABLE).key)
+    results = suites.validate([suites.Asked(TABLE, rows, suites.contract_rules(TABLE), contract(TABLE).key)])
     rows.unpersist()
     return {result.rule: result for result in results}
 
@@ -184,7 +184,7 @@ def test_other_rules_hold(broken: dict[str, Result]) -> None:
 
 def test_a_clean_frame_breaks_nothing_and_every_rule_is_asked(spark: SparkSession) -> None:
     rows = frame(spark, ROW, {"unit_code": "message"}).persist()
-    results = suites.validate(rows, TABLE, suites.contract_rules(TABLE), contract(TABLE).key)
+    results = suites.validate([suites.Asked(TABLE, rows, suites.contract_rules(TABLE), contract(TABLE).key)])
     assert all(result.is_held for result in results)
     assert {result.rule for result in results} == {rule.name for rule in suites.contract_rules(TABLE)}
 
@@ -204,7 +204,7 @@ def test_results_are_kept_as_json(tmp_path: Path, broken: dict[str, Result]) -> 
 def told(rule: domain.CrossRule, *frames: DataFrame) -> dict[str, tuple[int, list[dict[str, str]]]]:
     """The broken rules, with how many rows break them and examples."""
     beside = rule.frame(*frames).persist()
-    results = suites.validate(beside, rule.table, rule.rules, rule.key)
+    results = suites.validate([suites.Asked(rule.table, beside, rule.rules, rule.key)])
     beside.unpersist()
     assert {result.table for result in results} == {rule.table}
     return {result.rule: (result.violations, result.examples) for result in results if not result.is_held}

@@ -22,7 +22,7 @@ class Tables:
     def exists(self, table: str) -> bool:
         return table == "bronze.file"
 
-    def read(self, table: str) -> DataFrame:
+    def kept(self, table: str) -> DataFrame:
         assert table == "bronze.file"
         return self.ledger
 

@@ -6,8 +6,6 @@ them, verdicts joined, attributes derived. Counting rules: README, "What is coun
 
 from __future__ import annotations
 
-from functools import reduce
-
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
@@ -308,18 +306,11 @@ def fold_temporary_refusals(message: DataFrame) -> DataFrame:
         "connect", "envelope", "content"
     )
     temporary &= F.col("client_network").isNotNull()
-    followed = message.select(
-        *TRIPLE, F.col("first_at").alias("then_at"), F.col("message_hash").alias("then_hash")
-    )
-    refused = message.filter(temporary)
-    later = (F.col("then_at") > F.col("first_at")) | (
-        (F.col("then_at") == F.col("first_at")) & (F.col("then_hash") > F.col("message_hash"))
-    )
-    same = reduce(Column.__and__, [refused[name].eqNullSafe(followed[name]) for name in TRIPLE])
-    open_still = refused.join(
-        followed, on=same & later & (F.col("then_at") <= F.col("first_at") + F.expr(FOLDING)), how="left_anti"
-    )
-    return message.filter(~temporary).unionByName(open_still)
+    in_turn = Window.partitionBy(*TRIPLE).orderBy("first_at", "message_hash")
+    # If any row follows in time, the next one does.
+    followed = F.lead("first_at").over(in_turn) <= F.col("first_at") + F.expr(FOLDING)
+    answered = message.withColumn("is_followed", temporary & F.coalesce(followed, F.lit(False)))
+    return answered.filter(~F.col("is_followed")).drop("is_followed")
 
 
 def attributes(attribute_rule: DataFrame) -> list[Column]:
