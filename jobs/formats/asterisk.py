@@ -26,7 +26,7 @@ from typing import Any
 import polars as pl
 
 from jobs.formats import PARSED, TIMESTAMP, TRANSMISSION, Source
-from jobs.formats.sip import microseconds, party
+from jobs.formats.sip import find_sides, microseconds, party
 
 FORMAT = "asterisk"
 # A row is written when its leg ends, and the longest calls last for a day.
@@ -105,13 +105,13 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
     given = lines.select("offset", _line=line).collect()
     is_csv = given["_line"].str.contains(_CSV) & (given["_line"].str.strip_chars() != "")
     values = _read(given["_line"].filter(is_csv))
-    columns = _placed(values.lazy(), list(told) if told is not None else None)
-    frame = pl.concat([given.filter(is_csv).lazy(), columns], how="horizontal").with_columns(
-        **_fields(source)
-    )
+    frame = pl.concat([given.filter(is_csv), _placed(values, told)], how="horizontal")
+    # One step after the other: what a step reads several times is worked out once.
+    frame = frame.with_columns(**_sides()).with_columns(**find_sides("_caller", "_called"))
+    frame = frame.with_columns(**_fields(source))
     pattern = str(source.options.get("rejected_pattern", _REJECTED))
     frame = frame.with_columns(event_code=_event_code(pattern))
-    frame = pl.concat([frame, given.filter(~is_csv).lazy()], how="diagonal_relaxed").sort("offset")
+    frame = pl.concat([frame, given.filter(~is_csv)], how="diagonal_relaxed").sort("offset")
     is_shaped = pl.col("_is_shaped").fill_null(False)
     is_complete = pl.col("disposition").str.contains(r"^[A-Z][A-Z ]*$").fill_null(False) & pl.col(
         "_has_numbers"
@@ -135,7 +135,8 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
         .otherwise(pl.lit("bad_field"))
     )
     return (
-        frame.with_columns(line_code=line_code)
+        frame.lazy()
+        .with_columns(line_code=line_code)
         .with_columns(reason_code=pl.when(pl.col("line_code") == "quarantined").then(reason))
         .select(
             *PARSED,
@@ -240,34 +241,35 @@ def _read(lines: pl.Series) -> pl.DataFrame:
     return values
 
 
-def _placed(values: pl.LazyFrame, told: list[str] | None) -> pl.LazyFrame:
+def _placed(values: pl.DataFrame, told: list[str] | None) -> pl.DataFrame:
     """Each row's values under their names, as `_name`, and `_is_shaped`: it can have so many."""
-    every = [str(place) for place in range(_MOST + 1)]
     # An empty value without quotes is null, but only times can be that.
     count = pl.max_horizontal(
-        pl.when(pl.col(name).is_not_null()).then(place + 1) for place, name in enumerate(every)
-    ).fill_null(0)
+        pl.when(pl.col(name).is_not_null()).then(place + 1) for place, name in enumerate(values.columns)
+    )
+    values = values.with_columns(_count=count.fill_null(0).cast(pl.Int64))
     if told is not None:
-        places = {name: pl.col(str(told.index(name))) for name in told[: _MOST + 1]}
-        is_shaped = (count == len(told)) & pl.lit(set(told) >= _NEEDED)
+        places = {name: pl.col(str(place)) for place, name in enumerate(told[: _MOST + 1])}
+        is_shaped = (pl.col("_count") == len(told)) & pl.lit(set(told) >= _NEEDED)
     else:
         extra = [pl.col(str(len(_FIXED) + place)) for place in range(5)]
-        surplus = count - len(_FIXED)
+        surplus = pl.col("_count") - len(_FIXED)
         is_linked = surplus >= len(_LINKED)
-        own = surplus - pl.when(is_linked).then(len(_LINKED)).otherwise(0)
+        values = values.with_columns(
+            _is_linked=is_linked, _own=surplus - pl.when(is_linked).then(len(_LINKED)).otherwise(0)
+        )
         # With one of the two settings, it is the value that tells which.
-        is_unique = (own == 2) | ((own == 1) & extra[0].str.contains(_UNIQUE).fill_null(False))
+        is_unique = (pl.col("_own") == 2) | extra[0].str.contains(_UNIQUE).fill_null(False)
+        userfield = pl.when(pl.col("_own") == 2).then(extra[1]).when(~is_unique).then(extra[0])
+        linkedid = pl.coalesce(
+            *(pl.when(pl.col("_own") == own).then(extra[own + _LINKED.index("linkedid")]) for own in range(3))
+        )
         places = {name: pl.col(str(place)) for place, name in enumerate(_FIXED)} | {
-            "uniqueid": pl.when(is_unique).then(extra[0]),
-            "userfield": pl.when(own == 2).then(extra[1]).when((own == 1) & ~is_unique).then(extra[0]),
-            "linkedid": pl.when(is_linked & (own == 0))
-            .then(extra[1])
-            .when(is_linked & (own == 1))
-            .then(extra[2])
-            .when(is_linked & (own == 2))
-            .then(extra[3]),
+            "uniqueid": pl.when((pl.col("_own") > 0) & is_unique).then(extra[0]),
+            "userfield": pl.when(pl.col("_own") > 0).then(userfield),
+            "linkedid": pl.when("_is_linked").then(linkedid),
         }
-        is_shaped = count.is_between(len(_FIXED), _MOST)
+        is_shaped = pl.col("_count").is_between(len(_FIXED), _MOST)
     missing = {name: pl.lit(None, dtype=pl.String) for name in [*_FIXED, "uniqueid", "userfield", "linkedid"]}
     return values.select(
         *(expression.alias(f"_{name}") for name, expression in (missing | places).items()),
@@ -275,11 +277,19 @@ def _placed(values: pl.LazyFrame, told: list[str] | None) -> pl.LazyFrame:
     )
 
 
+def _sides() -> dict[str, pl.Expr]:
+    shown = pl.col("_clid").str.extract(r"<([^<>]*)>$")
+    return {
+        "_caller": pl.coalesce(
+            _none_if_empty(pl.col("_src")), _none_if_empty(shown), _none_if_empty(pl.col("_clid"))
+        ),
+        "_called": pl.when(~pl.col("_dst").is_in(_OWN_EXTENSIONS)).then("_dst"),
+    }
+
+
 def _fields(source: Source) -> dict[str, pl.Expr]:
     """The typed columns."""
     zone = "UTC" if source.options.get("usegmtime") else source.time_zone
-    shown = pl.col("_clid").str.extract(r"<([^<>]*)>$")
-    caller = pl.coalesce(_none_if_empty(pl.col("_src")), shown, "_clid")
     billed = pl.col("_billsec")
     data = pl.lit("(") + pl.col("_lastdata").fill_null("") + pl.lit(")")
     return {
@@ -290,8 +300,8 @@ def _fields(source: Source) -> dict[str, pl.Expr]:
         "channel_code": pl.when(pl.col("_channel").str.contains(_CIRCUIT_CHANNEL))
         .then(pl.lit("VOICE_CS"))
         .otherwise(pl.lit("VOICE_IP")),
-        "sender": party(_none_if_empty(caller)),
-        "recipient": party(pl.when(~pl.col("_dst").is_in(_OWN_EXTENSIONS)).then("_dst")),
+        "sender": party("_caller_uri"),
+        "recipient": party("_called_uri"),
         "client_ip": _peer("_channel").str.extract(r"^(\d{1,3}(?:\.\d{1,3}){3})$"),
         "inbound_link": _peer("_channel"),
         "outbound_link": _peer("_dstchannel"),

@@ -80,14 +80,17 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
     reason), bad_field (an accounting line without Call-ID or code).
     """
     given = lines.select("offset", pl.col("line").fill_null("").str.strip_chars_end("\r")).collect()
-    frame = pl.concat([given, split_envelope(given["line"], source)], how="horizontal").lazy()
+    frame = pl.concat([given, split_envelope(given["line"], source)], how="horizontal")
     # A proxy that writes to its standard output has no envelope; its accounting has its own time.
     body = pl.when(pl.col("reason_code").is_null()).then(pl.col("body")).otherwise(pl.col("line"))
-    frame = _sorted_out(frame.with_columns(_body=body).rename({"reason_code": "_reason"}), source)
-    frame = _core(frame).with_columns(**_extras(source))
-    frame = frame.with_columns(_claims=passport.claims(pl.col("identity")))
-    claims = {name: pl.col("_claims").struct.field(name) for name in passport.CLAIMS}
-    frame = frame.with_columns(**claims)
+    frame = frame.with_columns(_body=body).rename({"reason_code": "_reason"})
+    frame = _core(_sorted_out(frame, source))
+    # One step after the other: what a step reads several times is worked out once.
+    frame = sip.find_extras(frame, _find, source)
+    frame = frame.with_columns(**_unescaped(*(f"_{role}" for role in sip.ROLES)))
+    frame = frame.with_columns(**sip.find_sides(*sip.SIDES))
+    frame = frame.with_columns(**sip.read_extras(), _claims=passport.claims(pl.col("_identity")))
+    frame = frame.with_columns(**{name: pl.col("_claims").struct.field(name) for name in passport.CLAIMS})
     is_told = pl.col("_acc").is_not_null() | pl.col("_json").is_not_null()
     is_complete = (
         pl.col("reply_code").str.contains(r"^\d{3}$")
@@ -119,7 +122,8 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
         .otherwise(pl.col("_reason").fill_null("bad_timestamp"))
     )
     return (
-        frame.with_columns(line_code=line_code)
+        frame.lazy()
+        .with_columns(line_code=line_code)
         .with_columns(reason_code=pl.when(pl.col("line_code") == "quarantined").then(reason))
         .select(
             *PARSED,
@@ -136,35 +140,35 @@ def transmissions(bronze: pl.LazyFrame) -> pl.LazyFrame:
     return calls(bronze, FORMAT)
 
 
-def _sorted_out(frame: pl.LazyFrame, source: Source) -> pl.LazyFrame:
+def _sorted_out(frame: pl.DataFrame, source: Source) -> pl.DataFrame:
     """Each line's text in the column of its kind: _acc (and _words), _json, _cdr, _script; else null.
 
     A kind is told by what stands before any value, so that no value can pretend to be a line.
     """
     body = pl.col("_body")
-    acc = pl.when(body.str.contains("ACC: ", literal=True)).then(body).str.splitn("ACC: ", 2).struct
-    is_acc = acc.field("field_1").str.contains(_ACC) & ~acc.field("field_0").str.contains("=", literal=True)
-    words = pl.when(is_acc.fill_null(False)).then(acc.field("field_1")).str.splitn(":", 2).struct
-    rest = pl.col("_acc").is_null()
     pattern = str(source.options.get("script_pattern", _SCRIPT))
-    is_json = body.str.starts_with("{") & body.str.contains('"(?:callid|call_id)"')
-    is_cdr = body.str.contains("; end_time=", literal=True) & body.str.contains(_CDR)
-    is_script = pl.col("_reason").is_null() & body.str.contains(_CALL_ID) & body.str.contains(pattern)
-    return (
-        frame.with_columns(
-            _words=words.field("field_0"), _acc=words.field("field_1").str.strip_chars_start(" ")
-        )
-        .with_columns(_json=pl.when(rest & is_json).then(body))
-        .with_columns(_cdr=pl.when(rest & pl.col("_json").is_null() & is_cdr).then(body))
-        .with_columns(
-            _script=pl.when(rest & pl.col("_json").is_null() & pl.col("_cdr").is_null() & is_script).then(
-                body
-            )
-        )
+    frame = frame.with_columns(
+        _cut=pl.when(body.str.contains("ACC: ", literal=True)).then(body).str.splitn("ACC: ", 2)
     )
+    before, behind = (pl.col("_cut").struct.field(name) for name in ("field_0", "field_1"))
+    is_acc = behind.str.contains(_ACC) & ~before.str.contains("=", literal=True)
+    frame = frame.with_columns(_cut=pl.when(is_acc.fill_null(False)).then(behind).str.splitn(":", 2))
+    frame = frame.with_columns(
+        _words=pl.col("_cut").struct.field("field_0"),
+        _acc=pl.col("_cut").struct.field("field_1").str.strip_chars_start(" "),
+    )
+    rest = pl.when(pl.col("_acc").is_null()).then(body)
+    is_json = rest.str.starts_with("{") & rest.str.contains('"(?:callid|call_id)"')
+    frame = frame.with_columns(_json=pl.when(is_json).then(body))
+    frame = frame.with_columns(_other=pl.when(pl.col("_json").is_null()).then(rest))
+    other = pl.col("_other")
+    is_cdr = other.str.contains("; end_time=", literal=True) & other.str.contains(_CDR)
+    is_script = pl.col("_reason").is_null() & other.str.contains(_CALL_ID) & other.str.contains(pattern)
+    frame = frame.with_columns(_cdr=pl.when(is_cdr).then(other))
+    return frame.with_columns(_script=pl.when(is_script & pl.col("_cdr").is_null()).then(other))
 
 
-def _core(frame: pl.LazyFrame) -> pl.LazyFrame:
+def _core(frame: pl.DataFrame) -> pl.DataFrame:
     """What every accounting line has, from whichever kind it is of, and `_rest`: the extras of acc lines."""
     acc = pl.col("_acc")
     frame = frame.with_columns(_parts=acc.str.splitn(";", 8)).with_columns(
@@ -188,17 +192,26 @@ def _core(frame: pl.LazyFrame) -> pl.LazyFrame:
         head.str.extract(r"(?:^|;)time_attr=(\d{9,10}\.\d+);"),
         head.str.extract(r"(?:^|;)timestamp=(\d+);") + pl.lit(".") + micros.fill_null("0"),
         head.str.extract(r"(?:^|;)created=(\d+);"),
-        _json_value(["time", "timestamp"]),
+        _json_number(["time", "timestamp"]),
         _cdr_value(["end_time"]),
     )
     event = pl.col("_words").replace_strict(_WORDS, default=None, return_dtype=pl.String)
-    old_from, old_to = _old_value(["from"]), _old_value(["to"])
+    from_tag, to_tag = (
+        pl.coalesce(
+            usual[place],
+            odd.field(name),
+            _tag(_old_value([name.removesuffix("_tag")])),
+            _json_value([name]),
+            _cdr_value(sip.CDR_NAMES[name]),
+        )
+        for place, name in ((2, "from_tag"), (3, "to_tag"))
+    )
     call_id = pl.coalesce(
         usual[4],
         odd.field("call_id"),
         _old_value(["call_id"]),
         _json_value(["callid", "call_id"]),
-        _cdr_value(sip.ROLES["cdr_call"][0]),
+        _cdr_value(sip.CDR_NAMES["call_id"]),
         pl.col("_script").str.extract(_CALL_ID),
     )
     ended = pl.col("_words") == "call ended"
@@ -213,15 +226,11 @@ def _core(frame: pl.LazyFrame) -> pl.LazyFrame:
         .otherwise(event),
         first_at=pl.coalesce(epoch(stamp), "at"),
         method=pl.coalesce(usual[1], odd.field("method"), _old_value(["method"]), _json_value(["method"])),
-        from_tag=pl.coalesce(
-            usual[2], odd.field("from_tag"), _tag(old_from), _json_value(["from_tag"]), _cdr_tag("from_tag")
-        ),
-        to_tag=pl.coalesce(
-            usual[3], odd.field("to_tag"), _tag(old_to), _json_value(["to_tag"]), _cdr_tag("to_tag")
-        ),
+        from_tag=from_tag,
+        to_tag=to_tag,
         call_id=call_id,
         reply_code=pl.coalesce(
-            usual[5], odd.field("code"), _old_value(["code"]), _json_value(["sip_code", "code"])
+            usual[5], odd.field("code"), _old_value(["code"]), _json_number(["sip_code", "code"])
         ),
         reply_text=pl.coalesce(usual[6], odd.field("reason"), _json_value(["sip_reason", "reason"])),
         answered_at=pl.coalesce(
@@ -236,21 +245,28 @@ def _core(frame: pl.LazyFrame) -> pl.LazyFrame:
         log_text=pl.col("_script"),
         text=pl.col("_script").str.extract(r"(?s)\bmethod=MESSAGE\b.*\bbody=(.*)$"),
         _rest=pl.lit(";") + pl.coalesce(pl.when("_is_usual").then(_part(7)), odd.field("rest")),
+    ).with_columns(**_unescaped("reply_text"))
+
+
+def _find(names: list[str]) -> pl.Expr:
+    """The value of an extra, from whichever kind the line is of."""
+    return pl.coalesce(
+        pl.col("_rest").str.extract(rf";{named(names)}=([^;]*)"),
+        _json_value(names),
+        _old_value(names),
+        _cdr_value(names),
     )
 
 
-def _extras(source: Source) -> dict[str, pl.Expr]:
-    """The columns that extras fill, from whichever kind the line is of."""
-
-    def find(names: list[str]) -> pl.Expr:
-        return pl.coalesce(
-            pl.col("_rest").str.extract(rf";{named(names)}=([^;]*)"),
-            _json_value(names),
-            _old_value(names),
-            _cdr_value(names),
-        )
-
-    return sip.read_extras(find, source)
+def _unescaped(*names: str) -> dict[str, pl.Expr]:
+    """Strings of JSON without their escapes."""
+    is_escaped = [
+        pl.col("_json").is_not_null() & pl.col(name).str.contains("\\", literal=True) for name in names
+    ]
+    return {
+        name: pl.when(escaped).then(pl.col(name).str.replace_all(r"\\(.)", "$1")).otherwise(name)
+        for name, escaped in zip(names, is_escaped, strict=True)
+    }
 
 
 def _part(place: int) -> pl.Expr:
@@ -258,13 +274,12 @@ def _part(place: int) -> pl.Expr:
 
 
 def _json_value(names: list[str]) -> pl.Expr:
-    """The string or number behind a key. Quotes inside a string are escaped, so it cannot hold a key."""
-    found = pl.col("_json").str.extract_groups(
-        rf'"{named(names)}": ?(?:"(?P<text>(?:[^"\\]|\\.)*)"|(?P<number>[\d.]+))'
-    )
-    text = found.struct.field("text")
-    plain = pl.when(text.str.contains("\\", literal=True)).then(text).str.replace_all(r"\\(.)", "$1")
-    return pl.coalesce(plain, text, found.struct.field("number"))
+    """The string behind a key, still escaped. Quotes inside a string are, so it cannot hold a key."""
+    return pl.col("_json").str.extract(rf'"{named(names)}": ?"((?:[^"\\]|\\.)*)"')
+
+
+def _json_number(names: list[str]) -> pl.Expr:
+    return pl.col("_json").str.extract(rf'"{named(names)}": ?"?([\d.]+)')
 
 
 def _old_value(names: list[str]) -> pl.Expr:
@@ -274,10 +289,6 @@ def _old_value(names: list[str]) -> pl.Expr:
 
 def _cdr_value(names: list[str]) -> pl.Expr:
     return pl.col("_cdr").str.extract(rf"(?:^|[:;] ?){named(names)}=([^;]*)")
-
-
-def _cdr_tag(role: str) -> pl.Expr:
-    return _cdr_value(sip.ROLES[role][0])
 
 
 def _tag(header: pl.Expr) -> pl.Expr:

@@ -58,7 +58,7 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
     plain = pl.when(line.str.contains("\\", literal=True)).then(
         line.str.replace_all("\\" + delimiter, _ESCAPED, literal=True)
     )
-    frame = (
+    given = (
         lines.select("offset", _line=pl.coalesce(plain, line))
         .with_columns(_count=pl.col("_line").str.count_matches(delimiter, literal=True) + 1)
         .with_columns(_values=pl.col("_line").str.splitn(delimiter, len(names)))
@@ -88,7 +88,7 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
     time = core["time"]
     fraction = find(["time_exten"]).str.extract(r"^(\d{1,6})$").str.pad_start(6, "0")
     talk = pl.coalesce(microseconds(find(["ms_duration"])) // 1000, microseconds(find(["duration"])))
-    frame = frame.with_columns(
+    frame = given.with_columns(
         first_at=pl.coalesce(
             epoch(pl.when(find(["time_attr"]).str.contains(".", literal=True)).then(find(["time_attr"]))),
             epoch(time + pl.lit(".") + fraction),
@@ -106,9 +106,9 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
         talk_us=pl.when(core["method"] == "INVITE").then(talk),
         log_text=pl.lit(None),
         text=pl.lit(None),
-        **sip.read_extras(find, source),
-    )
-    frame = frame.with_columns(_claims=passport.claims(pl.col("identity")))
+    ).collect()
+    frame = sip.find_extras(frame, find, source).with_columns(**sip.find_sides(*sip.SIDES))
+    frame = frame.with_columns(**sip.read_extras(), _claims=passport.claims(pl.col("_identity")))
     frame = frame.with_columns(**{name: pl.col("_claims").struct.field(name) for name in passport.CLAIMS})
     is_row = pl.col("method").str.contains(r"^[A-Z]{3,12}$") & pl.col("reply_code").is_not_null()
     is_good = (
@@ -132,7 +132,8 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
         .otherwise(pl.lit("bad_field"))
     )
     return (
-        frame.with_columns(line_code=line_code.fill_null("quarantined"))
+        frame.lazy()
+        .with_columns(line_code=line_code.fill_null("quarantined"))
         .with_columns(reason_code=pl.when(pl.col("line_code") == "quarantined").then(reason))
         .select(
             *PARSED,

@@ -79,12 +79,16 @@ ROLES: dict[str, list[list[str]]] = {
     ],
     "account": [["account", "accountcode", "auth_user", "customer", "uid"]],
     "identity": [["ident", "identity", "passport", "identity_hdr"]],
-    "cdr_call": [["call_id", "callid", "ci"]],
-    "from_tag": [["from_tag", "ft"]],
-    "to_tag": [["to_tag", "tt"]],
 }
+# Names that a Kamailio CDR's own extras may give to what ties it to its call.
+CDR_NAMES = {
+    "call_id": ["call_id", "callid", "ci"],
+    "from_tag": ["from_tag", "ft"],
+    "to_tag": ["to_tag", "tt"],
+}
+SIDES = ("_asserted", "_from", "_to")
 _URI = "(?:sips?|tel)"
-_NUMBER = r"^\+?[\d().-]+$"
+_NUMBER = r"^(?:\+|%2[Bb])?[\d().-]+$"
 
 
 def roles(source: Source) -> dict[str, list[list[str]]]:
@@ -98,19 +102,54 @@ def roles(source: Source) -> dict[str, list[list[str]]]:
     return {role: ([list(own[role])] if role in own else []) + names for role, names in ROLES.items()}
 
 
-def read_extras(find: Callable[[list[str]], pl.Expr], source: Source) -> dict[str, pl.Expr]:
-    """The columns of BRONZE that extras fill. find: the value of the first of some names, or null."""
+def find_extras(frame: pl.DataFrame, find: Callable[[list[str]], pl.Expr], source: Source) -> pl.DataFrame:
+    """The frame with what stands in each role, as `_role`.
+
+    find: the value of the first of some names that a line has, or null.
+    """
+    known = roles(source)
     found = {
-        role: pl.coalesce(*(_none_if_empty(find(list(names))) for names in lists))
-        for role, lists in roles(source).items()
+        f"_{role}_{place}": find(names) for role, lists in known.items() for place, names in enumerate(lists)
     }
+    frame = frame.with_columns(**found)
+    columns = {
+        role: [_none_if_empty(pl.col(f"_{role}_{place}")) for place in range(len(lists))]
+        for role, lists in known.items()
+    }
+    return frame.with_columns(**{f"_{role}": pl.coalesce(*values) for role, values in columns.items()}).drop(
+        list(found)
+    )
+
+
+def read_extras() -> dict[str, pl.Expr]:
+    """The columns of BRONZE that extras fill, from what find_extras() found; sides by find_sides()."""
     return {
-        "sender": pl.coalesce(party(found["asserted"]), party(found["from"], found["from_domain"])),
-        "recipient": party(found["to"], found["to_domain"]),
-        "client_ip": _address(found["client_ip"]),
-        "identity": found["identity"],
-        **{name: found[name] for name in ("inbound_link", "outbound_link", "account")},
+        "sender": pl.coalesce(party("_asserted_uri"), party("_from_uri", "_from_domain")),
+        "recipient": party("_to_uri", "_to_domain"),
+        "client_ip": _address(pl.col("_client_ip")),
+        **{name: pl.col(f"_{name}") for name in ("inbound_link", "outbound_link", "account")},
     }
+
+
+def find_sides(*names: str) -> dict[str, pl.Expr]:
+    """For each column of a side, such as `_from`, its `_from_uri`: user and host without parameters.
+
+    A side is a number, a user, or a SIP or tel URI, also in angle brackets behind a display name.
+    """
+    found = {}
+    for name in names:
+        value = pl.col(name)
+        is_plain = ~value.str.contains(r"[<>:;\s]")
+        uri = pl.when(~is_plain).then(value)
+        found[f"{name}_uri"] = (
+            pl.when(is_plain)
+            .then(value)
+            .otherwise(
+                pl.coalesce(uri.str.extract(rf"<{_URI}:([^>;?]+)"), uri.str.extract(rf"^{_URI}:([^>;?\s]+)"))
+            )
+            .str.splitn("@", 2)
+        )
+    return found
 
 
 def named(names: list[str]) -> str:
@@ -118,20 +157,15 @@ def named(names: list[str]) -> str:
     return "(?:" + "|".join(re.escape(name) for name in names) + ")"
 
 
-def party(value: pl.Expr, domain: pl.Expr | None = None) -> pl.Expr:
+def party(uri: str, domain: str | None = None) -> pl.Expr:
     """One side of a call: digits of a number without + or 00, else user@domain, or user alone.
 
-    value: a number, a user, or a SIP or tel URI, also in angle brackets behind a display name.
+    uri: a column of find_sides(). domain: one with the domain where that has none.
     """
-    uri = pl.coalesce(
-        value.str.extract(rf"<{_URI}:([^>;?]+)"),
-        value.str.extract(rf"^{_URI}:([^>;?\s]+)"),
-        pl.when(~value.str.contains(r"[<>:;\s]")).then(value),
-    )
-    halves = uri.str.splitn("@", 2).struct
-    user = halves.field("field_0").str.replace("(?i)^%2b", "+")
+    halves = pl.col(uri).struct
+    user = halves.field("field_0")
     # No country's code begins with 0, so 00 and a further 0 is what a scanner tries.
-    number = user.str.replace_all(r"[+().-]", "").str.replace(r"^00([1-9]\d{6,})$", "$1")
+    number = user.str.replace_all(r"^%2[Bb]|[+().-]", "").str.replace(r"^00([1-9]\d{6,})$", "$1")
     host = halves.field("field_1").str.replace(r":\d+$", "")
     host = host if domain is None else pl.coalesce(host, domain)
     return _none_if_empty(

@@ -1,4 +1,4 @@
-"""SIP accounting by syslog and in flat files: real logs with every call worked out, and lines that mislead."""
+"""SIP accounting by syslog and in flat files: real logs with every call worked out; lines that mislead."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def script(text: str, second: int = 0) -> str:
 
 # --- the lab's calls, from the lines of its two runs by hand ------------------------------------------------
 
-# Call-ID, caller, called number, source address, attestation, seconds from answer to BYE by syslog and by file.
+# Call-ID, caller, called number, source, attestation, seconds from answer to BYE by syslog and by file.
 # The runs are twenty seconds apart, so whole seconds fall differently; the CDRs beside them say the truth.
 ANSWERED = [
     ("1e71df6da8e1@127.0.0.10", "35799120000", "35722000000", "127.0.0.10", "A", 0, 0),
@@ -456,9 +456,9 @@ def test_opensips() -> None:
 
 def test_openser() -> None:
     body = (
-        "ACC: transaction answered: method=INVITE, i-uri=sip:0035722000001@example.test, o-uri=sip:gw9@192.0.2.7"
-        ', call_id=77@192.0.2.8, from="Büro A, B & Co" <sip:35799000009@example.test>;tag=14, code=486, cseq=21'
-        ", to=<sip:35722000001@example.test>;tag=94, uid=35799000009, target=pstn"
+        "ACC: transaction answered: method=INVITE, i-uri=sip:0035722000001@example.test"
+        ', o-uri=sip:gw9@192.0.2.7, call_id=77@192.0.2.8, from="Büro A, B & Co" <sip:35799000009@example.test>'
+        ";tag=14, code=486, cseq=21, to=<sip:35722000001@example.test>;tag=94, uid=35799000009, target=pstn"
     )
     (row,) = transmissions([prefix(7, "/usr/sbin/openser[1668]") + body])
     assert (row["sender"], row["recipient"], row["reply_code"]) == ("35799000009", "35722000001", "486")
@@ -474,9 +474,10 @@ def test_openser() -> None:
 
 def test_acc_json() -> None:
     text = (
-        f'{{"time": {NOON + 3}, "method": "INVITE", "from_tag": "f1", "to_tag": "t1", "callid": "c1@192.0.2.1",'
-        ' "sip_code": "607", "sip_reason": "Not \\"wanted\\"", "ua": "x\\", \\"src_ip\\": \\"192.0.2.66;src_ip=1",'
-        f' "src_user": "+35799000009", "src_ip": "192.0.2.9", "identity": "{token(shaken())};ppt=\\"shaken\\""}}'
+        f'{{"time": {NOON + 3}, "method": "INVITE", "from_tag": "f1", "to_tag": "t1"'
+        ', "callid": "c1@192.0.2.1", "sip_code": "607", "sip_reason": "Not \\"wanted\\""'
+        ', "ua": "x\\", \\"src_ip\\": \\"192.0.2.66;src_ip=1", "src_user": "+35799000009"'
+        f', "src_ip": "192.0.2.9", "identity": "{token(shaken())};ppt=\\"shaken\\""}}'
     )
     (row,) = transmissions([prefix(3, "json_acc[27]") + text])
     assert (row["reply_code"], row["reply_text"], row["sender"]) == ("607", 'Not "wanted"', "35799000009")
