@@ -63,5 +63,6 @@ def read_payload(payload: str) -> tuple[str | None, str | None]:
     if not isinstance(found, dict):
         return None, None
     attest, origid = found.get("attest"), found.get("origid")
-    is_id = isinstance(origid, str) and 0 < len(origid) <= LONGEST_ID and origid.isascii()
-    return (attest if attest in LEVELS else None), (origid.lower() if is_id else None)
+    if not (isinstance(origid, str) and 0 < len(origid) <= LONGEST_ID and origid.isascii()):
+        origid = None
+    return (attest if attest in LEVELS else None), (origid.lower() if origid else None)
