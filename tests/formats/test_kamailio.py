@@ -458,7 +458,8 @@ def test_openser() -> None:
     body = (
         "ACC: transaction answered: method=INVITE, i-uri=sip:0035722000001@example.test"
         ', o-uri=sip:gw9@192.0.2.7, call_id=77@192.0.2.8, from="Büro A, B & Co"'
-        " <sip:35799000009@example.test>;tag=14, code=486, cseq=21, to=<sip:35722000001@example.test>;tag=94, uid=35799000009, target=pstn"
+        " <sip:35799000009@example.test>;tag=14, code=486, cseq=21"
+        ", to=<sip:35722000001@example.test>;tag=94, uid=35799000009, target=pstn"
     )
     (row,) = transmissions([prefix(7, "/usr/sbin/openser[1668]") + body])
     assert (row["sender"], row["recipient"], row["reply_code"]) == ("35799000009", "35722000001", "486")
