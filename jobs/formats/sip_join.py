@@ -11,6 +11,9 @@ so:
    ids again.
 3. CDRs and script lines go to the attempt of their Call-ID that is nearest in time.
 
+Nothing else makes a call: what a proxy drops before accounting (pike, htable bans) is logged without ids, a
+line for each retransmission or none, so it cannot be counted.
+
 A MESSAGE (RFC 3428) opens no dialog, and clients keep one Call-ID for a conversation, so its rows are told
 apart by the answer's tag; a challenge and what follows it are one.
 
@@ -52,7 +55,8 @@ _FIRST += ["attestation_code", "origid"]
 
 def calls(bronze: pl.LazyFrame, format_code: str) -> pl.LazyFrame:
     """Rows of TRANSMISSION from accounting rows of calls and instant messages."""
-    rows = bronze.sort(*_KEY, *_ORDER).with_row_index("_order").collect()
+    tags = pl.col("from_tag", "to_tag").fill_null("")
+    rows = bronze.with_columns(tags).sort(*_KEY, *_ORDER).with_row_index("_order").collect()
     pairs = _pairs(rows.filter(pl.col("method") == "INVITE"))
     invites = _numbered_invites(rows.filter(pl.col("method") == "INVITE"), pairs)
     messages = _numbered_messages(rows.filter(pl.col("method") == "MESSAGE"))
@@ -65,8 +69,9 @@ def calls(bronze: pl.LazyFrame, format_code: str) -> pl.LazyFrame:
 
 def _between(rows: pl.DataFrame) -> pl.DataFrame:
     """The rows with the two tags in an order that does not tell who asked."""
-    tags = [pl.col(name).fill_null("") for name in ("from_tag", "to_tag")]
-    return rows.with_columns(_low=pl.min_horizontal(*tags), _high=pl.max_horizontal(*tags))
+    return rows.with_columns(
+        _low=pl.min_horizontal("from_tag", "to_tag"), _high=pl.max_horizontal("from_tag", "to_tag")
+    )
 
 
 def _pairs(invites: pl.DataFrame) -> pl.DataFrame:
@@ -94,10 +99,9 @@ def _numbered_invites(invites: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFram
 
 
 def _numbered_messages(messages: pl.DataFrame) -> pl.DataFrame:
-    tags = messages.with_columns(pl.col("from_tag", "to_tag").fill_null(""))
     opened = pl.col("first_at").min().over(*_KEY, "from_tag", "to_tag")
     is_same = (pl.col("to_tag") != "") & (pl.col("first_at") - opened <= TRANSACTION_WITHIN)
-    ordered = tags.with_columns(
+    ordered = messages.with_columns(
         _caller=pl.col("from_tag"), _opened=pl.when(is_same).then(opened).otherwise("first_at")
     ).sort(*_KEY, "_caller", "_opened", "to_tag", "_order")
     follows = pl.col("reply_code").shift(1).is_in(CHALLENGES) & (_gap() <= TRANSACTION_WITHIN)
