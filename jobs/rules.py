@@ -5,8 +5,9 @@ The rules are rows of ref.type_rule and ref.countermeasure_rule, valid from `val
 anywhere in the value, as Python's re does; all others must be equal.
 
 A row holds for its own engine; `any` holds for all, `sms_firewall` for Kannel and every SMS, MMS and RCS
-source, `spamassassin` also for amavis and exim, `clamav` also for amavis, exim and rspamd. Where a row of
-an engine and a row of `any` have the same pattern, the engine's replaces the other.
+source, `sip` for Kamailio, OpenSIPS and Asterisk, `spamassassin` also for amavis and exim, `clamav` also for
+amavis, exim and rspamd. Where a row of an engine and a row of `any` have the same pattern, the engine's
+replaces the other.
 
 Everything is worked out once for each distinct value (jobs/matching.py).
 """
@@ -28,6 +29,8 @@ from jobs.contracts import REFERENCE
 from jobs.matching import Matcher, by_distinct, found_in_lists, matcher, places_of
 
 MOBILE = ("SMS", "MMS", "RCS")
+# Formats whose servers speak SIP; Asterisk's records have no codes, and rules on those do not touch them.
+SIP = ("kamailio", "kamailio_flat", "asterisk")
 ALSO = {"amavis": ("spamassassin", "clamav"), "exim": ("spamassassin", "clamav"), "rspamd": ("clamav",)}
 # When two types are told equally well, the more harmful one is taken.
 HARM = ("MALWARE", "PHISH", "FRAUD", "PHONE", "AD", "OTHER")
@@ -145,7 +148,8 @@ def rules_on(rows: Iterable[dict[str, str]], on: dt.date | None) -> list[dict[st
 def engines_of(engine: str, channel: str | None) -> tuple[str, ...]:
     """The engines whose rules hold for a source, its own first."""
     mobile = ("sms_firewall",) if engine == "kannel" or channel in MOBILE else ()
-    return tuple(dict.fromkeys((engine, *mobile, *ALSO.get(engine, ()), "any")))
+    sip = ("sip",) if engine in SIP else ()
+    return tuple(dict.fromkeys((engine, *mobile, *sip, *ALSO.get(engine, ()), "any")))
 
 
 def in_scope(rules: Sequence[Rule], engine: str, channel: str | None) -> list[Rule]:
@@ -274,11 +278,18 @@ def primary_type(matched: Sequence[TypeRule]) -> tuple[str | None, list[str], bo
 
 # What each kind of rule matches on: a column of the refusals.
 REFUSAL_COLUMNS = {
-    "reply": ("reject_text_regex",),
+    "reply": ("reject_text_regex", "sip_reason_regex"),
     "log_text": ("log_text_regex",),
     "event": ("event_regex",),
     "dnsbl_zone": ("dnsbl_zone", "dnsbl_zone_regex"),
-    "reply_code": ("smpp_status", "smpp_status_regex", "dlr_status", "dlr_mask"),
+    "reply_code": (
+        "smpp_status",
+        "smpp_status_regex",
+        "dlr_status",
+        "dlr_mask",
+        "sip_code",
+        "sip_code_regex",
+    ),
     "number": ("dest_number",),
     "daemon": ("daemon",),
 }
@@ -288,7 +299,7 @@ def countermeasure_of_refusals(frame: pl.DataFrame, rules: Rules | None = None) 
     """Which measure refused: countermeasure_code, x1231_strategy_code, is_antispam, one row for each row.
 
     Reads format_code and channel_code, and what there is of reply_text, log_text, dnsbl_zone, event,
-    reply_code (SMPP status as 0x and eight digits, or DLR state), recipient, daemon and outcome_code.
+    reply_code (SMPP status as 0x and eight digits, DLR state, SIP code), recipient, daemon and outcome_code.
     A row is a refusal if its outcome is none of delivered and queued; without outcome_code, if it has
     any text, list or event. The rule with the smallest priority wins, but where a text only says that
     some list refused, the rule on that list decides.

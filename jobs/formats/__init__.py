@@ -72,11 +72,11 @@ TRANSMISSION: dict[str, Any] = {
     "stream_id": pl.String,
     "offset": pl.Int64,  # first line that told of this row
     "format_code": pl.String,
-    "channel_code": pl.String,  # EMAIL, SMS
-    "grain_code": pl.String,  # recipient: a message existed; attempt: refused before one did
+    "channel_code": pl.String,  # EMAIL, SMS, VOICE_IP, VOICE_CS, IM
+    "grain_code": pl.String,  # recipient: a message existed; attempt: refused before one did; call
     "entry_code": pl.String,  # smtp, submission, pickup, dsn, reinjection, link, box, report
     "session": pl.String,  # raw key of the SMTP session or link bind; null where the log has none
-    "queue": pl.String,  # host|instance|queue id; null for attempts
+    "queue": pl.String,  # host|instance|queue id; null for attempts; of calls a digest of their key
     "queue_id": pl.String,  # the bare queue id, as a filter would log it
     "previous_queue": pl.String,  # host|instance|queue id that this one was re-injected from
     "next_queue_id": pl.String,  # bare queue id that the receiver of this row answered with
@@ -95,18 +95,21 @@ TRANSMISSION: dict[str, Any] = {
     "last_at": TIMESTAMP,
     "stage_code": pl.String,  # connect, envelope, content, delivery
     "outcome_code": pl.String,  # delivered, tagged, quarantined, discarded, rejected, deferred, ...
-    "reply_code": pl.String,  # three digits of SMTP, SMPP status as 0x + 8 hex, DLR stat
+    "reply_code": pl.String,  # three digits of SMTP or SIP, SMPP status as 0x + 8 hex, DLR stat
     "dsn_code": pl.String,  # enhanced status, such as 5.7.1
     "reply_text": pl.String,  # refusal or deferral text; what rules on reject_text match
     "log_text": pl.String,  # the line after `daemon[pid]: `, for rules on log_text; refusals only
     "dnsbl_zone": pl.String,  # list named by the refusal, lower case
     "dnsbl_code": pl.String,  # its return code where logged, such as 127.0.0.2
-    "event": pl.String,  # Kannel's event words
+    "event": pl.String,  # Kannel's event words, Asterisk's disposition
     "text": pl.String,  # SMS text, decoded; null for mail
     "message_bytes": pl.Int64,
     "segment_count": pl.Int32,  # SMS parts; null for mail
     "try_count": pl.Int32,  # delivery tries seen for this row
     "is_partial": pl.Boolean,  # the log names fewer recipients than the message had, or may have had
+    "attestation": pl.String,  # A, B or C as claimed in the PASSporT, unchecked; null for all but calls
+    "origid": pl.String,  # the PASSporT's origination id: where the call came in, by its signer's own name
+    "talk_us": pl.Int64,  # whole microseconds from answer to end; null for what is no answered call
 }
 
 # One row per verdict of a filter on a message: what verdicts() gives.

@@ -1,0 +1,360 @@
+"""Asterisk's call detail records: Master.csv of cdr_csv, one row for each leg of a call.
+
+    accountcode,src,dst,dcontext,clid,channel,dstchannel,lastapp,lastdata,start,answer,end,duration,billsec,
+    disposition,amaflags[,uniqueid[,userfield]][,peeraccount,linkedid,sequence]
+
+Sixteen columns, and up to five more by the settings loguniqueid, loguserfield and newcdrcolumns of cdr.conf.
+Strings are quoted with quotes doubled; a time that there was not (`answer` of a call that nobody took) is
+empty without quotes. A file of cdr_custom has its own order, which the option `columns` tells.
+
+Times are the host's local time, so the source's `time_zone` counts; with `usegmtime = yes` in cdr.conf set
+the option `usegmtime = true`.
+
+Rows of one linkedid are one call: the legs that a call was forked, queued or transferred to. Without
+linkedid the uniqueid is taken, and without that each row is a call.
+
+There is no SIP code. A call was refused if the dialplan says so: where a word of `rejected_pattern` (an
+option) stands in the userfield, the context, or the last application other than Dial and Queue, or where it
+hung up with cause 21 (Q.850: call rejected). Anything else that was not answered was busy, unanswered or
+failed: bounced. Asterisk knows nothing of PASSporTs here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+from jobs.formats import PARSED, TIMESTAMP, TRANSMISSION, Source
+from jobs.formats.sip import find_sides, microseconds, party
+
+FORMAT = "asterisk"
+# A row is written when its leg ends, and the longest calls last for a day.
+LOOKBACK_DAYS = 2
+
+# bronze.asterisk: one row per leg.
+BRONZE: dict[str, Any] = {
+    "operator_id": pl.String,
+    "source_id": pl.String,
+    "stream_id": pl.String,
+    "offset": pl.Int64,
+    "assembly_key": pl.String,
+    "first_at": TIMESTAMP,  # start
+    "event_code": pl.String,  # answered, unanswered, or rejected: the dialplan says so
+    "answered_at": TIMESTAMP,
+    "ended_at": TIMESTAMP,
+    "call_id": pl.String,  # linkedid, else uniqueid, else null
+    "channel_code": pl.String,
+    "sender": pl.String,
+    "recipient": pl.String,  # null for the dialplan's own extensions, such as s
+    "client_ip": pl.String,  # where the channel is named after its peer's address
+    "inbound_link": pl.String,  # the peer of the channel
+    "outbound_link": pl.String,
+    "account": pl.String,
+    "dial_context": pl.String,
+    "application": pl.String,  # lastapp(lastdata)
+    "disposition": pl.String,
+    "user_field": pl.String,
+    "talk_us": pl.Int64,  # billsec
+}
+_PLACE = ["operator_id", "source_id", "stream_id", "offset"]
+_TYPED = [name for name in BRONZE if name not in (*_PLACE, "assembly_key")]
+
+_FIXED = ["accountcode", "src", "dst", "dcontext", "clid", "channel", "dstchannel", "lastapp", "lastdata"]
+_FIXED += ["start", "answer", "end", "duration", "billsec", "disposition", "amaflags"]
+_LINKED = ["peeraccount", "linkedid", "sequence"]
+_NEEDED = {"src", "dst", "start", "disposition"}
+_MOST = len(_FIXED) + 5
+# RFC 4180. Only such lines are given to the CSV reader, so none can swallow the next or make it fail.
+_CSV = r'^(?:"(?:[^"\r\n]|"")*"|[^",\r\n]*)(?:,(?:"(?:[^"\r\n]|"")*"|[^",\r\n]*))*$'
+_ROW = (
+    r'^"?(?:[^"]|"")*"?,.*,"?\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"?,.*,"?\d+"?,"?\d+"?,"?[A-Z][A-Z ]+"?,"?[A-Z_]+"?'
+)
+_UNIQUE = r"^(?:[\w.-]+-)?\d{9,10}\.\d+$"
+# Extensions that a dialplan enters by itself.
+_OWN_EXTENSIONS = ["s", "h", "i", "t", "T", "o", "a", "e", ""]
+_IP_CHANNEL = r"^(?:SIP|PJSIP|IAX2|IAX|H323|OOH323|Skinny|Motif|WebSocket)/"
+_CIRCUIT_CHANNEL = r"^(?:DAHDI|Zap|mISDN|CAPI|LCR|VPB|Phone|Dongle|Datacard|Quectel)/"
+_PEER = r"^[A-Za-z0-9_]+/(.+?)(?:-[0-9a-f]{4,16}|-\d+)?$"
+_REJECTED = (
+    r"(?i)\b(?:spam|spit|robo-?calls?|black-?list(?:ed)?|block-?list(?:ed)?|blocked|zapateller"
+    r"|privacymanager|lookupblacklist)\b"
+)
+_PLACING = r"^(?:Dial|Queue)\("
+# What the best leg of a call came to.
+_DISPOSITIONS = ["ANSWERED", "BUSY", "NO ANSWER", "CONGESTION", "FAILED"]
+
+
+def sniff(sample: bytes) -> float:
+    """Share of the sample's lines that are call detail records; 0 where none is."""
+    lines = pl.Series(sample.decode("utf-8", "replace").splitlines(), dtype=pl.String)
+    lines = lines.filter(lines.str.strip_chars() != "")
+    is_row = lines.str.contains(_ROW) & (lines.str.count_matches(",", literal=True) >= len(_FIXED) - 1)
+    return int(is_row.sum()) / max(len(lines), 1)
+
+
+def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
+    """One row per line: a leg of a call; a line of column names and empty lines are ignored.
+
+    Quarantine reasons: truncated (a quote is not closed), unknown_shape (no CSV, or fewer or more columns
+    than there can be), bad_timestamp (no start, or one that cannot be), bad_field (no disposition, or a
+    duration that is no number).
+    """
+    told = source.options.get("columns")
+    line = pl.col("line").fill_null("").str.strip_chars_end("\r\n")
+    given = lines.select("offset", _line=line).collect()
+    is_csv = given["_line"].str.contains(_CSV) & (given["_line"].str.strip_chars() != "")
+    values = _read(given["_line"].filter(is_csv))
+    frame = pl.concat([given.filter(is_csv), _placed(values, told)], how="horizontal")
+    # One step after the other: what a step reads several times is worked out once.
+    frame = frame.with_columns(**_sides()).with_columns(**find_sides("_caller", "_called"))
+    frame = frame.with_columns(**_fields(source))
+    pattern = str(source.options.get("rejected_pattern", _REJECTED))
+    frame = frame.with_columns(event_code=_event_code(pattern))
+    frame = pl.concat([frame, given.filter(~is_csv)], how="diagonal_relaxed").sort("offset")
+    is_shaped = pl.col("_is_shaped").fill_null(False)
+    is_complete = pl.col("disposition").str.contains(r"^[A-Z][A-Z ]*$").fill_null(False) & pl.col(
+        "_has_numbers"
+    ).fill_null(False)
+    has_time = pl.col("first_at").is_not_null()
+    is_header = ((pl.col("_start") == "start") & (pl.col("_src") == "src")).fill_null(False)
+    line_code = (
+        pl.when(is_shaped & is_complete & has_time)
+        .then(pl.lit("record"))
+        .when((is_shaped & is_header) | (pl.col("_line").str.strip_chars() == ""))
+        .then(pl.lit("ignored"))
+        .otherwise(pl.lit("quarantined"))
+    )
+    reason = (
+        pl.when(pl.col("_line").str.count_matches('"', literal=True) % 2 == 1)
+        .then(pl.lit("truncated"))
+        .when(~is_shaped)
+        .then(pl.lit("unknown_shape"))
+        .when(~has_time)
+        .then(pl.lit("bad_timestamp"))
+        .otherwise(pl.lit("bad_field"))
+    )
+    return (
+        frame.lazy()
+        .with_columns(line_code=line_code)
+        .with_columns(reason_code=pl.when(pl.col("line_code") == "quarantined").then(reason))
+        .select(
+            *PARSED,
+            *(
+                pl.when(pl.col("line_code") == "record").then(pl.col(name)).cast(BRONZE[name]).alias(name)
+                for name in _TYPED
+            ),
+        )
+    )
+
+
+def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
+    """Bronze rows, one per leg; a line that was read twice is one row.
+
+    Ids are unique on one server, so a call is one of its source.
+    """
+    if "line_code" in records.collect_schema().names():
+        place = pl.concat_str("stream_id", pl.lit("@"), "offset")
+        records = records.filter(pl.col("line_code") == "record").with_columns(
+            assembly_key=pl.concat_str("source_id", pl.lit("|"), pl.coalesce("call_id", place))
+        )
+    return records.select(*BRONZE).unique(subset=_PLACE, keep="any", maintain_order=True)
+
+
+def transmissions(bronze: pl.LazyFrame) -> pl.LazyFrame:
+    """One row per call: what its first leg says of the two sides, and what its best leg came to."""
+    rank = pl.col("disposition").replace_strict(
+        _DISPOSITIONS, list(range(len(_DISPOSITIONS))), default=len(_DISPOSITIONS), return_dtype=pl.Int64
+    )
+    place = ["first_at", "stream_id", "offset"]
+    said = pl.concat_str("application", "dial_context", "user_field", separator=" ", ignore_nulls=True)
+    legs = bronze.with_columns(_rank=rank, _said=said).sort("operator_id", "assembly_key", *place)
+    is_answered, is_rejected = (pl.col("event_code") == code for code in ("answered", "rejected"))
+    first = ["sender", "recipient", "client_ip", "inbound_link", "account"]
+    span = pl.col("ended_at").filter(is_answered).max() - pl.col("answered_at").filter(is_answered).min()
+    # One leg's billed time is exact where the clock was set between; several are counted as one talk.
+    talk = (
+        pl.when(is_answered.sum() == 1)
+        .then(pl.col("talk_us").filter(is_answered).first())
+        .otherwise(span.dt.total_microseconds())
+    )
+    calls = legs.group_by("operator_id", "assembly_key", maintain_order=True).agg(
+        pl.col("source_id", "stream_id", "offset", "channel_code", "first_at").first(),
+        *(pl.col(name).drop_nulls().first() for name in first),
+        outbound_link=pl.coalesce(
+            pl.col("outbound_link").filter(is_answered).drop_nulls().first(),
+            pl.col("outbound_link").drop_nulls().first(),
+        ),
+        last_at=pl.max_horizontal(pl.col("ended_at").max(), pl.col("first_at").max()),
+        try_count=pl.len().cast(pl.Int32),
+        event=pl.col("disposition").sort_by("_rank", maintain_order=True).first(),
+        _is_answered=is_answered.any(),
+        _is_rejected=is_rejected.any(),
+        reply_text=pl.col("user_field").filter(is_rejected).drop_nulls().first(),
+        log_text=pl.col("_said").filter(is_rejected).first(),
+        _talk_us=talk,
+    )
+    outcome = (
+        pl.when("_is_answered")
+        .then(pl.lit("delivered"))
+        .when("_is_rejected")
+        .then(pl.lit("rejected"))
+        .otherwise(pl.lit("bounced"))
+    )
+    calls = calls.with_columns(outcome_code=outcome)
+    is_refused = pl.col("outcome_code") == "rejected"
+    known = {
+        "format_code": pl.lit(FORMAT),
+        "grain_code": pl.lit("call"),
+        "entry_code": pl.lit("link"),
+        "queue": pl.col("assembly_key"),
+        "is_handoff": pl.lit(False),
+        "stage_code": pl.when(is_refused).then(pl.lit("connect")).otherwise(pl.lit("delivery")),
+        "event": pl.when(pl.col("outcome_code") == "bounced").then("event"),
+        "reply_text": pl.when(is_refused).then("reply_text"),
+        "log_text": pl.when(is_refused).then("log_text"),
+        "is_partial": pl.lit(False),
+        "talk_us": pl.when("_is_answered").then("_talk_us"),
+    }
+    names = calls.collect_schema().names()
+    return calls.select(
+        known.get(name, pl.col(name) if name in names else pl.lit(None)).cast(kind).alias(name)
+        for name, kind in TRANSMISSION.items()
+    )
+
+
+def _read(lines: pl.Series) -> pl.DataFrame:
+    """The values of lines that are RFC 4180, as columns 0 to _MOST; the last tells of too many."""
+    schema = {str(place): pl.String for place in range(_MOST + 1)}
+    if lines.is_empty():
+        return pl.DataFrame(schema=schema)
+    values = pl.read_csv(
+        (lines.str.join("\n")[0] + "\n").encode(),
+        has_header=False,
+        schema=schema,
+        infer_schema=False,
+        missing_columns="insert",
+        truncate_ragged_lines=True,
+    )
+    if len(values) != len(lines):
+        raise AssertionError(f"{len(lines)} lines were read as {len(values)} rows of CSV")
+    return values
+
+
+def _placed(values: pl.DataFrame, told: list[str] | None) -> pl.DataFrame:
+    """Each row's values under their names, as `_name`, and `_is_shaped`: it can have so many."""
+    # An empty value without quotes is null, but only times can be that.
+    count = pl.max_horizontal(
+        pl.when(pl.col(name).is_not_null()).then(place + 1) for place, name in enumerate(values.columns)
+    )
+    values = values.with_columns(_count=count.fill_null(0).cast(pl.Int64))
+    if told is not None:
+        places = {name: pl.col(str(place)) for place, name in enumerate(told[: _MOST + 1])}
+        is_shaped = (pl.col("_count") == len(told)) & pl.lit(set(told) >= _NEEDED)
+    else:
+        extra = [pl.col(str(len(_FIXED) + place)) for place in range(5)]
+        surplus = pl.col("_count") - len(_FIXED)
+        is_linked = surplus >= len(_LINKED)
+        values = values.with_columns(
+            _is_linked=is_linked, _own=surplus - pl.when(is_linked).then(len(_LINKED)).otherwise(0)
+        )
+        # With one of the two settings, it is the value that tells which.
+        is_unique = (pl.col("_own") == 2) | extra[0].str.contains(_UNIQUE).fill_null(False)
+        userfield = pl.when(pl.col("_own") == 2).then(extra[1]).when(~is_unique).then(extra[0])
+        linkedid = pl.coalesce(
+            *(pl.when(pl.col("_own") == own).then(extra[own + _LINKED.index("linkedid")]) for own in range(3))
+        )
+        places = {name: pl.col(str(place)) for place, name in enumerate(_FIXED)} | {
+            "uniqueid": pl.when((pl.col("_own") > 0) & is_unique).then(extra[0]),
+            "userfield": pl.when(pl.col("_own") > 0).then(userfield),
+            "linkedid": pl.when("_is_linked").then(linkedid),
+        }
+        is_shaped = pl.col("_count").is_between(len(_FIXED), _MOST)
+    missing = {name: pl.lit(None, dtype=pl.String) for name in [*_FIXED, "uniqueid", "userfield", "linkedid"]}
+    return values.select(
+        *(expression.alias(f"_{name}") for name, expression in (missing | places).items()),
+        _is_shaped=is_shaped,
+    )
+
+
+def _sides() -> dict[str, pl.Expr]:
+    shown = pl.col("_clid").str.extract(r"<([^<>]*)>$")
+    return {
+        "_caller": pl.coalesce(
+            _none_if_empty(pl.col("_src")), _none_if_empty(shown), _none_if_empty(pl.col("_clid"))
+        ),
+        "_called": pl.when(~pl.col("_dst").is_in(_OWN_EXTENSIONS)).then("_dst"),
+    }
+
+
+def _fields(source: Source) -> dict[str, pl.Expr]:
+    """The typed columns."""
+    zone = "UTC" if source.options.get("usegmtime") else source.time_zone
+    billed = pl.col("_billsec")
+    data = pl.lit("(") + pl.col("_lastdata").fill_null("") + pl.lit(")")
+    return {
+        "first_at": _utc(pl.col("_start"), zone),
+        "answered_at": _utc(pl.col("_answer"), zone),
+        "ended_at": _utc(pl.col("_end"), zone),
+        "call_id": pl.coalesce(_none_if_empty(pl.col("_linkedid")), _none_if_empty(pl.col("_uniqueid"))),
+        "channel_code": pl.when(pl.col("_channel").str.contains(_CIRCUIT_CHANNEL))
+        .then(pl.lit("VOICE_CS"))
+        .otherwise(pl.lit("VOICE_IP")),
+        "sender": party("_caller_uri"),
+        "recipient": party("_called_uri"),
+        "client_ip": _peer("_channel").str.extract(r"^(\d{1,3}(?:\.\d{1,3}){3})$"),
+        "inbound_link": _peer("_channel"),
+        "outbound_link": _peer("_dstchannel"),
+        "account": _none_if_empty(pl.col("_accountcode")),
+        "dial_context": _none_if_empty(pl.col("_dcontext")),
+        "application": _none_if_empty(pl.col("_lastapp")) + data,
+        "disposition": pl.col("_disposition"),
+        "user_field": _none_if_empty(pl.col("_userfield")),
+        "talk_us": microseconds(billed),
+        # cdr_custom may leave out the durations.
+        "_has_numbers": billed.str.contains(r"^\d{1,9}$").fill_null(True)
+        & pl.col("_duration").str.contains(r"^\d{1,9}$").fill_null(True),
+    }
+
+
+def _event_code(pattern: str) -> pl.Expr:
+    words = pl.concat_str(
+        pl.col("user_field"),
+        pl.col("dial_context"),
+        pl.when(~pl.col("application").str.contains(_PLACING)).then("application"),
+        separator=" ",
+        ignore_nulls=True,
+    )
+    is_rejected = words.str.contains(pattern) | (pl.col("application") == "Hangup(21)").fill_null(False)
+    return (
+        pl.when(is_rejected)
+        .then(pl.lit("rejected"))
+        .when(pl.col("disposition") == "ANSWERED")
+        .then(pl.lit("answered"))
+        .otherwise(pl.lit("unanswered"))
+    )
+
+
+def _peer(channel: str) -> pl.Expr:
+    """The peer that a channel is named after: `trunk` of SIP/trunk-0000063a, `DAHDI/1` of DAHDI/1-1."""
+    name = pl.col(channel)
+    peer = name.str.extract(_PEER)
+    return (
+        pl.when(name.str.contains(_IP_CHANNEL))
+        .then(peer)
+        .when(name.str.contains(_CIRCUIT_CHANNEL))
+        .then(name.str.extract(r"^([^/]+/)") + peer)
+    )
+
+
+def _utc(stamp: pl.Expr, time_zone: str) -> pl.Expr:
+    """UTC of a local clock. An hour that the clock runs twice is the first; one that it skips is the next."""
+    clock = stamp.str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", strict=False)
+    zone: dict[str, Any] = {"ambiguous": "earliest", "non_existent": "null"}
+    exact = clock.dt.replace_time_zone(time_zone, **zone)
+    skipped = clock.dt.offset_by("1h").dt.replace_time_zone(time_zone, **zone)
+    return pl.coalesce(exact, skipped).dt.convert_time_zone("UTC")
+
+
+def _none_if_empty(text: pl.Expr) -> pl.Expr:
+    return pl.when(text != "").then(text)
