@@ -4,9 +4,34 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from jobs.formats import kannel, postfix, rspamd
+from jobs.formats import (
+    amavis,
+    kannel,
+    opendkim,
+    opendmarc_history,
+    postfix,
+    rspamd,
+    rspamd_clickhouse,
+    rspamd_history,
+    spamassassin,
+)
 
-FORMATS: dict[str, ModuleType] = {module.FORMAT: module for module in (postfix, rspamd, kannel)}
+FORMATS: dict[str, ModuleType] = {
+    module.FORMAT: module
+    for module in (
+        postfix,
+        rspamd,
+        kannel,
+        rspamd_history,
+        rspamd_clickhouse,
+        spamassassin,
+        amavis,
+        opendkim,
+        opendmarc_history,
+    )
+}
+# Filters whose lines stand in the logs of other formats.
+COMPANIONS: tuple[ModuleType, ...] = tuple(module for module in FORMATS.values() if hasattr(module, "WITHIN"))
 # Below this, a sample is of no format that is known here.
 SURE_ENOUGH = 0.5
 
