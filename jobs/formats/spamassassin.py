@@ -16,6 +16,7 @@ with them then: the actions are `identified spam` and `clean message`.
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import polars as pl
@@ -85,7 +86,7 @@ _SCORE = (
 _OWN = r"^spamd: (?:result: |identified spam \(|clean message \()"
 _SPAM, _CLEAN = "identified spam", "clean message"
 # The two lines of a verdict follow each other at once.
-_PAUSE = pl.duration(seconds=10)
+_PAUSE = dt.timedelta(seconds=10)
 
 
 def sniff(sample: bytes) -> float:
@@ -167,6 +168,7 @@ def verdicts(bronze: pl.LazyFrame) -> pl.LazyFrame:
         scores.drop("offset", "stream_id").sort("first_at", maintain_order=True),
         on="first_at",
         by=["operator_id", "source_id", "assembly_key"],
+        tolerance=_PAUSE,
         suffix="_across",
         check_sortedness=False,
     )
@@ -195,7 +197,7 @@ def _fields() -> dict[str, pl.Expr]:
     is_result = result.field("flag").is_not_null()
     is_score = score.field("words").is_not_null()
     # A Message-ID may hold any sign, so it ends where the last `,autolearn=` begins.
-    mid = rest.str.extract(r"(?:^|,)mid=(.*?)(?:,autolearn=[^,>]*)?$").str.splitn(",rmid=<", 2)
+    mid = rest.str.extract(r"(?:^|,)mid=(.*?)(?:,autolearn=[^>]*)?$").str.splitn(",rmid=<", 2)
     mid = mid.struct.field("field_0").str.replace(r",(?:bayes|shortcircuit)=[^,>]*$", "")
     is_spam = pl.when(is_result).then(result.field("flag") == "Y").otherwise(score.field("words") == _SPAM)
     user = pl.coalesce(rest.str.extract(r"^user=([^,]*)"), score.field("user").str.replace(r":\d+$", ""))
