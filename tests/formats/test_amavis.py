@@ -162,7 +162,9 @@ def test_trap(text: str, expected: dict[str, Any]) -> None:
 
 
 def test_a_message_with_two_fates_has_two_verdicts() -> None:
-    blocked = line(head="Blocked SPAM {DiscardedInbound}", route="<a@a.example> -> <c@b.example>", tail=", 9 ms")
+    blocked = line(
+        head="Blocked SPAM {DiscardedInbound}", route="<a@a.example> -> <c@b.example>", tail=", 9 ms"
+    )
     rows = read(amavis, [line(), blocked])
     assert [(row["action"], row["recipients"]) for row in rows] == [
         ("Passed CLEAN", ["bob@b.example"]),

@@ -50,9 +50,9 @@ kernels = pytest.mark.parametrize("kernel", KERNELS, ids=lambda kernel: kernel.F
 @kernels
 def test_bronze_has_its_contract(kernel: ModuleType) -> None:
     columns = polars_schema(f"bronze.{kernel.FORMAT}")
-    assert kernel.BRONZE == {
+    assert {
         name: kind for name, kind in columns.items() if name not in ("event_date", "ingest_id")
-    }
+    } == kernel.BRONZE
     assert registry.FORMATS[kernel.FORMAT] is kernel
 
 
@@ -115,7 +115,15 @@ def test_hostile_lines(kernel: ModuleType) -> None:
     own = OWN[kernel][0]
     latin = own.encode("utf-8").replace(b"example", b"ex\xe4mple").decode("latin-1")
     huge = own + "x" * 10_000_000
-    lines = ["\x00" * 100, own.replace(" ", "\x00"), own + "\x1b[31m", own + "\r", latin, huge, "\ufeff" + own]
+    lines = [
+        "\x00" * 100,
+        own.replace(" ", "\x00"),
+        own + "\x1b[31m",
+        own + "\r",
+        latin,
+        huge,
+        "\ufeff" + own,
+    ]
     parsed = parse(kernel, lines)
     assert len(parsed) == len(lines)
     assert parsed["line_code"][3] == parse(kernel, [own])["line_code"][0]

@@ -76,9 +76,10 @@ def test_every_line_of_spamds_own_file_beside_a_plain_reading() -> None:
 
 def test_a_file_without_messages() -> None:
     start = "Tue Nov 24 14:16:14 2026 [65] info: spamd: server started on IO::Socket::IP [127.0.0.1]:784"
-    assert codes(spamassassin, [start, "Tue Nov 24 14:16:14 2026 [65] info: prefork: child states: I"]) == [
-        ("ignored", None)
-    ] * 2
+    assert (
+        codes(spamassassin, [start, "Tue Nov 24 14:16:14 2026 [65] info: prefork: child states: I"])
+        == [("ignored", None)] * 2
+    )
 
 
 def test_all_fields() -> None:
