@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobs.contracts import polars_schema
+from jobs import protect
+from jobs.contracts import REFERENCE, polars_schema
 from jobs.formats import (
     PARSED,
     VERDICT,
@@ -19,6 +20,7 @@ from jobs.formats import (
     opendmarc_history,
     postfix,
     registry,
+    rspamd,
     rspamd_clickhouse,
     rspamd_history,
     spamassassin,
@@ -190,3 +192,43 @@ def test_companions_leave_the_lines_of_others_alone() -> None:
     ]
     for kernel in COMPANIONS:
         assert {code for code, _ in codes(kernel, foreign)} == {"ignored"}
+
+
+# --- the door to silver --------------------------------------------------------------------------------
+
+
+def test_each_engine_is_read_by_its_own_rules(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(protect.KEY, "k" * protect.SHORTEST_KEY)
+    mail = lab("postfix/mail.rfc3164.log")
+    frames = [
+        kernel.verdicts(kernel.assemble(placed(parse(kernel, lines)))).collect()
+        for kernel, lines in (
+            (rspamd, lab("postfix/rspamd.log")),
+            *((companion, mail) for companion in COMPANIONS),
+        )
+    ]
+    own = protect.Own("lab", "CYP", ("example.test",), (), (), ())
+    rows = protect.verdicts(pl.concat(frames), protect.Door((own,), None))
+    acted = rows.group_by("engine_code", "countermeasure_code").len().sort("engine_code", "len")
+    assert acted.filter(pl.col("countermeasure_code").is_not_null()).rows() == [
+        ("amavis", "CONTENT_FILTER", 6),
+        ("rspamd", "CONTENT_FILTER", 6),
+        ("rspamd", "GREYLIST", 7),
+        ("spamassassin", "CONTENT_FILTER", 6),
+    ]
+    assert "UNKNOWN" not in acted["countermeasure_code"].to_list()
+    assert len(rows) == 50 + 21 + 21 + 45
+    # What failed is named whether or not anything acted on it.
+    failed = rows.filter((pl.col("engine_code") == "opendmarc") & (pl.col("action_name") == "fail"))
+    assert failed["countermeasure_codes"].to_list() == [["SENDER_AUTH"]]
+
+
+def test_every_action_of_amavis_has_a_rule() -> None:
+    rules = pl.read_csv(REFERENCE / "countermeasure_rule.csv", infer_schema=False)
+    known = rules.filter(engine_code="amavis", match_on="action")["pattern"].to_list()
+    said = {
+        f"{fate} {category}" for fate in ("Passed", "Blocked") for category in amavis._CATEGORIES.split("|")
+    }
+    # What Amavis has no category for, and a failure that lets a message pass, which does not happen.
+    assert said - set(known) == {"Passed OTHER", "Blocked OTHER", "Passed TEMPFAIL"}
+    assert set(known) <= said
