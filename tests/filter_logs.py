@@ -95,6 +95,7 @@ def assert_closed(kernel: ModuleType, lines: list[str], cuts: list[int], seed: i
             pieces.append(parse(kernel, lines[begin:end], offsets[begin]))
     random.Random(seed).shuffle(pieces)
     parts = [kernel.assemble(placed(piece)) for piece in pieces]
+    bronze = pl.concat(parts).collect() if parts else whole
     for number in range(1, len(parts)):
         # Bronze of some pieces, assembled before the rest is there.
         parts[number] = kernel.assemble(pl.concat([parts[number - 1], parts[number]]))
@@ -104,3 +105,14 @@ def assert_closed(kernel: ModuleType, lines: list[str], cuts: list[int], seed: i
     told = kernel.verdicts(whole.lazy()).collect().sort("offset", "engine_code")
     shuffled = again.sample(fraction=1, shuffle=True, seed=seed).lazy()
     assert_frame_equal(kernel.verdicts(shuffled).collect().sort("offset", "engine_code"), told)
+    # As silver reads it: the rows of a key are in one task of several.
+    kept = [kernel.assemble(task.lazy()) for task in tasks_of(whole, seed)]
+    assert_frame_equal(pl.concat(kept).collect().sort(key) if kept else whole, whole.sort(key))
+    rows = [kernel.verdicts(kernel.assemble(task.lazy())) for task in tasks_of(bronze, seed)]
+    assert_frame_equal(pl.concat(rows).collect().sort("offset", "engine_code") if rows else told, told)
+
+
+def tasks_of(bronze: pl.DataFrame, seed: int) -> list[pl.DataFrame]:
+    """Bronze rows spread over three tasks by their assembly key."""
+    task = pl.col("assembly_key").hash(seed) % 3
+    return bronze.with_columns(task=task).partition_by("task", include_key=False)
