@@ -32,7 +32,12 @@ def truth(listener: str) -> list[dict[str, Any]]:
 
 
 def source(**kwargs: Any) -> Source:
-    given = {"operator_id": "lab", "source_id": "f1", "stream_id": "a", "newest_at": NEWEST} | kwargs
+    given: dict[str, Any] = {
+        "operator_id": "lab",
+        "source_id": "f1",
+        "stream_id": "a",
+        "newest_at": NEWEST,
+    } | kwargs
     return Source(**given)
 
 
