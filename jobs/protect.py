@@ -221,12 +221,14 @@ def protect_transmissions(raw: pl.DataFrame, own: Own, door: Door) -> pl.DataFra
 
 def verdicts(raw: pl.DataFrame, door: Door) -> pl.DataFrame:
     """silver.verdict from what a kernel's verdicts() gave."""
-    done = by_operator(raw, door, protect_verdicts)
-    return shaped(done, "silver.verdict", "verdict_hash")
+    # Rules are of an engine, and one log may hold the verdicts of several.
+    parts = [by_operator(part, door, protect_verdicts) for part in raw.partition_by("engine_code")]
+    done = [part for part in parts if part.width]
+    return shaped(pl.concat(done) if done else pl.DataFrame(), "silver.verdict", "verdict_hash")
 
 
 def protect_verdicts(raw: pl.DataFrame, own: Own, door: Door) -> pl.DataFrame:
-    """One operator's verdicts, pseudonymous and classified."""
+    """One operator's verdicts of one engine, pseudonymous and classified."""
     key = operator_key(own.operator_id)
     engine = raw["engine_code"][0]
     acted = rules.countermeasure_of_verdicts(raw["action"], raw["symbols"], engine)

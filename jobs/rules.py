@@ -39,10 +39,12 @@ NO_MEASURE = "NONE"
 # Symbols of these say that the module looked; they act only where the verdict is a deferral.
 DEFERRING = {"GREYLIST", "RATE_LIMIT"}
 DEFERRALS = {"soft reject", "greylist"}
-# Verdicts that leave a message alone.
+# Verdicts that leave a message alone, as do those whose rule says NONE.
 PASSING = {"no action", "accept"}
 # Below this priority a rule on a DNSBL zone knows the zone; above, it only recognises the form of a name.
 KNOWN_ZONE = 50
+# Amavis names the viruses that its scanners found among its symbols.
+SYMBOL_RULES = {"amavis": ("symbol", "symbol_regex", "signature", "signature_regex")}
 # Outcomes that need no measure: the message got through, or may still.
 PASSED = ("delivered", "queued")
 
@@ -202,7 +204,7 @@ def type_of_symbols(
     A weak type says what a spam message is about; it is no reason to call a message spam.
     """
     rules = rules or load_rules()
-    match = type_matcher(rules, engine, channel, ("symbol", "symbol_regex"))
+    match = type_matcher(rules, engine, channel, SYMBOL_RULES.get(engine, ("symbol", "symbol_regex")))
     return types(found_in_lists(symbols, match), places_of, type_rules(rules, engine, channel))
 
 
@@ -460,6 +462,8 @@ def verdict_measure(
     if action in PASSING or not action:
         return None, None, None, contributing
     acting = scope[by_action[0]] if by_action else None
+    if acting is not None and acting.countermeasure_code == NO_MEASURE:
+        return None, None, None, contributing
     mechanisms = [
         rule
         for rule in named

@@ -394,3 +394,35 @@ def test_countermeasure_of_a_verdict(action, symbols, code, is_antispam, contrib
         pl.Series([action], dtype=pl.String), pl.Series([symbols], dtype=pl.List(pl.String)), "rspamd"
     )
     assert acted.drop("x1231_strategy_code").row(0) == (code, is_antispam, contributing)
+
+
+@pytest.mark.parametrize(
+    ("engine", "action", "symbols", "code", "is_antispam", "contributing"),
+    [
+        ("spamassassin", "identified spam", ["RAZOR2_CHECK"], "CONTENT_FILTER", True, ["SIGNATURE_FUZZY"]),
+        ("spamassassin", "clean message", ["SPF_FAIL"], None, None, ["SENDER_AUTH"]),
+        ("amavis", "Passed SPAM", ["RCVD_IN_XBL"], "CONTENT_FILTER", True, ["DNSBL"]),
+        ("amavis", "Blocked INFECTED", ["Eicar-Test-Signature"], "ANTIVIRUS", True, []),
+        ("amavis", "Blocked BAD-HEADER", [], "POLICY_SYNTAX", False, []),
+        ("amavis", "Blocked CLEAN", [], "DELIVERY_FAILURE", False, []),
+        ("amavis", "Passed CLEAN", ["GTUBE"], None, None, ["CONTENT_FILTER"]),
+        # Results on the origin are measurements; what failed is named, nothing acted.
+        ("opendkim", "fail", ["DKIM_INVALID"], None, None, ["SENDER_AUTH"]),
+        ("opendmarc", "fail", ["SPF_FAIL", "DMARC_FAIL", "DMARC_REJECT"], None, None, ["SENDER_AUTH"]),
+        ("opendmarc", "pass", ["SPF_PASS", "DMARC_PASS"], None, None, []),
+        ("opendmarc", "none", ["SPF_NONE", "DMARC_MISSING"], None, None, []),
+    ],
+)
+def test_countermeasure_of_a_verdict_of_other_engines(
+    engine, action, symbols, code, is_antispam, contributing
+):
+    acted = rules.countermeasure_of_verdicts(
+        pl.Series([action], dtype=pl.String), pl.Series([symbols], dtype=pl.List(pl.String)), engine
+    )
+    assert acted.drop("x1231_strategy_code").row(0) == (code, is_antispam, contributing)
+
+
+def test_names_of_viruses_are_read_for_types_where_symbols_hold_them():
+    symbols = pl.Series([["Win.Ransomware.Locky-1"]], dtype=pl.List(pl.String))
+    assert rules.type_of_symbols(symbols, "amavis", "EMAIL")["spam_type_code"].to_list() == ["MALWARE.ransom"]
+    assert rules.type_of_symbols(symbols, "rspamd", "EMAIL")["spam_type_code"].to_list() == [None]

@@ -11,6 +11,10 @@ It offers
     assemble(records)      bronze rows; assemble(a + b) == assemble(assemble(a) + assemble(b))
     transmissions(bronze)  or verdicts(bronze): what silver takes, still with raw identifiers
 
+and, where its lines stand in the logs of other programs,
+
+    WITHIN          the formats of those logs; parse() then ignores every line that is not its own
+
 To add a format: one module here, one contract under schemas/bronze/, one golden case.
 """
 

@@ -19,7 +19,9 @@ from typing import Any
 import polars as pl
 
 from jobs.formats import PARSED, TIMESTAMP, VERDICT, Source
+from jobs.formats.rspamd_verdict import is_spam, message_id
 from jobs.formats.syslog import YEAR_SLACK
+from jobs.formats.verdicts import finite, none_if_empty, utc
 
 FORMAT = "rspamd"
 # A verdict is one line and is complete at once; a day of slack for clocks and rotation.
@@ -93,9 +95,6 @@ _BACK = (
 # A symbol starts the list or follows the end of another: `{}` or `{...;}`. Anything else of the shape
 # NAME(1.00) is text inside an option.
 _SYMBOL = r"(?:^|\{\},|;\},)[^\s,;(){}]+\((?:-?[\d.]+|-?nan|-?inf)\)"
-# Actions that let a message pass or ask it to come again, whatever their flag.
-_HAM_ACTIONS = ["no action", "greylist", "soft reject"]
-_SPAM_ACTIONS = ["reject", "add header", "rewrite subject"]
 # RFC 5321 lets a quoted local part hold a comma.
 _ADDRESS = r'(?:"(?:[^"\\]|\\.)*"|[^,"])+'
 
@@ -204,20 +203,20 @@ def _fields() -> dict[str, pl.Expr]:
     action = front["action"]
     return {
         "first_at": pl.col("_at"),
-        "task_tag": _none_if_empty(pl.col("_task").str.extract(r"<([^<>;]*)>; \w+; rspamd_task_write_log: ")),
-        "message_id": _none_if_empty(_without_brackets(front["message_id"]), "undef"),
-        "queue_id": _none_if_empty(front["queue_id"], "undef"),
+        "task_tag": none_if_empty(pl.col("_task").str.extract(r"<([^<>;]*)>; \w+; rspamd_task_write_log: ")),
+        "message_id": message_id(front["message_id"]),
+        "queue_id": none_if_empty(front["queue_id"], "undef"),
         "client_ip": front["client_ip"],
         "account": front["account"],
         "sender": pl.when(action.is_not_null()).then(front["sender"].fill_null("")),
         "recipients": back.field("rcpts").str.replace(r"[, ]*\.\.\.$", "").str.extract_all(_ADDRESS),
         "action": action,
-        "is_spam": action.is_in(_SPAM_ACTIONS) | ((front["flag"] == "T") & ~action.is_in(_HAM_ACTIONS)),
-        "score": _number(front["score"]),
-        "required_score": _number(front["required"]),
+        "is_spam": is_spam(action, front["flag"]),
+        "score": finite(front["score"]),
+        "required_score": finite(front["required"]),
         "symbols": _symbols(),
         "forced_text": pl.coalesce(_after_forced("field_1"), _after_forced("field_0")),
-        "digest": _none_if_empty(back.field("digest")),
+        "digest": none_if_empty(back.field("digest")),
         "message_bytes": back.field("bytes").cast(pl.Int64, strict=False),
         "filter_us": (back.field("ms").cast(pl.Float64, strict=False) * 1000)
         .round()
@@ -242,28 +241,13 @@ def _symbols() -> pl.Expr:
     cleaned = found.list.eval(pl.element().str.strip_chars_start("{};,")).list.join("},")
     text = pl.when(is_plain).then(listed).otherwise(cleaned)
     names = (
-        _none_if_empty(text)
-        .str.split("},")
-        .list.eval(pl.element().str.splitn("(", 2).struct.field("field_0"))
+        none_if_empty(text).str.split("},").list.eval(pl.element().str.splitn("(", 2).struct.field("field_0"))
     )
     return pl.when(pl.col("_head").is_not_null()).then(names.fill_null([]))
 
 
 def _count(text: pl.Expr, part: str) -> pl.Expr:
     return text.str.count_matches(part, literal=True)
-
-
-def _number(text: pl.Expr) -> pl.Expr:
-    number = text.cast(pl.Float64, strict=False)
-    return pl.when(number.is_finite()).then(number)
-
-
-def _without_brackets(text: pl.Expr) -> pl.Expr:
-    return text.str.replace(r"^<(.*)>$", "$1")
-
-
-def _none_if_empty(text: pl.Expr, *also: str) -> pl.Expr:
-    return pl.when(~text.is_in(["", *also])).then(text)
 
 
 def _time(source: Source) -> pl.Expr:
@@ -278,7 +262,7 @@ def _time(source: Source) -> pl.Expr:
     by_syslog = pl.when(pl.col("_syslog")).then(task).str.extract_groups(_SYSLOG_STAMP).struct
     iso = pl.coalesce(by_syslog.field("iso_stamp"), by_syslog.field("new_stamp")).str.replace("Z$", "+00:00")
     return pl.coalesce(
-        _utc(clock + pl.duration(microseconds=digits), source.time_zone),
+        utc(clock + pl.duration(microseconds=digits), source.time_zone),
         iso.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f%z", time_unit="us", time_zone="UTC", strict=False),
         *_yearless(by_syslog.field("month_stamp"), source),
     )
@@ -290,14 +274,6 @@ def _yearless(stamp: pl.Expr, source: Source) -> list[pl.Expr]:
     found: list[pl.Expr] = []
     for year in range(source.newest_at.year + 1, source.newest_at.year - 4, -1):
         text = pl.lit(f"{year} ") + stamp.str.replace(" {2}", " 0")
-        at = _utc(text.str.to_datetime("%Y %b %d %H:%M:%S", time_unit="us", strict=False), source.time_zone)
+        at = utc(text.str.to_datetime("%Y %b %d %H:%M:%S", time_unit="us", strict=False), source.time_zone)
         found.append(pl.when(at <= latest).then(at))
     return found
-
-
-def _utc(clock: pl.Expr, time_zone: str) -> pl.Expr:
-    """UTC of a local clock. An hour that the clock runs twice is the first; one that it skips is the next."""
-    zone: dict[str, Any] = {"ambiguous": "earliest", "non_existent": "null"}
-    exact = clock.dt.replace_time_zone(time_zone, **zone)
-    skipped = clock.dt.offset_by("1h").dt.replace_time_zone(time_zone, **zone)
-    return pl.coalesce(exact, skipped).dt.convert_time_zone("UTC")
