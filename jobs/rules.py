@@ -276,7 +276,7 @@ def primary_type(matched: Sequence[TypeRule]) -> tuple[str | None, list[str], bo
 REFUSAL_COLUMNS = {
     "reply": ("reject_text_regex",),
     "log_text": ("log_text_regex",),
-    "event": ("event_regex",),
+    "event": ("event_regex", "status"),
     "dnsbl_zone": ("dnsbl_zone", "dnsbl_zone_regex"),
     "reply_code": ("smpp_status", "smpp_status_regex", "dlr_status", "dlr_mask"),
     "number": ("dest_number",),

@@ -6,11 +6,11 @@ the file holds. Formats that are not named here take their options as they are.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from jobs.config import nearest
 from jobs.errors import ObservatoryError
 
 
@@ -29,9 +29,7 @@ def refuse_unknown(options: Iterable[str], known: Iterable[str]) -> None:
     known = list(known)
     for option in options:
         if option not in known:
-            close = difflib.get_close_matches(option, known, n=1, cutoff=0.5)
-            hint = f"did you mean '{close[0]}'?" if close else f"known are: {', '.join(sorted(known))}"
-            raise ObservatoryError(f"unknown option '{option}'; {hint}")
+            raise ObservatoryError(f"unknown option '{option}'{nearest(option, known)}")
 
 
 def _kannel(options: dict[str, Any], base: Path) -> dict[str, Any]:
@@ -42,4 +40,14 @@ def _kannel(options: dict[str, Any], base: Path) -> dict[str, Any]:
     return options
 
 
-CHECKS: dict[str, Callable[[dict[str, Any], Path], dict[str, Any]]] = {"kannel": _kannel}
+def _delimited(options: dict[str, Any], base: Path) -> dict[str, Any]:
+    from jobs.formats import delimited_profile
+
+    refuse_unknown(options, ["profile"])
+    return delimited_profile.embedded(options, base)
+
+
+CHECKS: dict[str, Callable[[dict[str, Any], Path], dict[str, Any]]] = {
+    "kannel": _kannel,
+    "delimited": _delimited,
+}
