@@ -55,7 +55,7 @@ def filled(value: Any) -> Any:
 
 class Target(Settings):
     """Where one column of a transmission comes from: one column, the first of several that holds anything,
-    or a fixed value.
+    or a fixed value. join: of several, all of them with this between, such as a date and a time.
 
     type: what must stand there; each target has its own, which need not be said. formats: of a time, as in
     strftime, or epoch_s, epoch_ms, epoch_us; the first that fits. time_zone: of a time without an offset,
@@ -65,6 +65,7 @@ class Target(Settings):
     column: str | None = None
     columns: list[str] = []
     value: str | None = None
+    join: str | None = None
     type: Kind | None = None
     formats: list[str] = []
     time_zone: str | None = None
@@ -94,6 +95,8 @@ class Target(Settings):
         filled(self.column)
         if sum((self.column is not None, bool(self.columns), self.value is not None)) != 1:
             raise ValueError("say one of column, columns and value")
+        if self.join is not None and len(self.columns) < 2:
+            raise ValueError("join is for several columns")
         return self
 
     @property
@@ -159,7 +162,7 @@ class Match(Settings):
     @field_validator("equals", "starts_with", mode="before")
     @classmethod
     def as_list(cls, values: Any) -> Any:
-        return [values] if isinstance(values, str) else values
+        return [filled(values)] if isinstance(values, str) else values
 
 
 class Ignored(Match):
@@ -277,6 +280,8 @@ class Profile(Settings):
             if self.columns.count(column) > 1:
                 raise ValueError(f"columns: '{column}' stands twice")
         for place, column in self.used():
+            if column == TO_FILL:
+                raise ValueError(f"{place}: this place is still to be filled in")
             if column not in self.columns:
                 raise ValueError(f"{place}: unknown column '{column}'{nearest(column, self.columns)}")
         if self.part_key and not self.message_key:

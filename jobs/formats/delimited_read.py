@@ -29,9 +29,11 @@ def value(column: str) -> pl.Expr:
 
 
 def raw(target: Target) -> pl.Expr:
-    """What a target's columns hold: the first that holds anything, or its fixed value."""
+    """What a target's columns hold: the first that holds anything, or all of them; or its fixed value."""
     if target.value is not None:
         return pl.lit(target.value)
+    if target.join is not None:
+        return pl.concat_str([value(column) for column in target.origins], separator=target.join)
     return pl.coalesce(value(column) for column in target.origins)
 
 
@@ -48,7 +50,7 @@ def target(name: str, about: Target, time_zone: str) -> pl.Expr:
         return raw(about).cast(pl.Int64 if name == "message_bytes" else pl.Int32, strict=False)
     if name == "message_id":
         return raw(about).str.replace(r"^<(.*)>$", "$1")
-    if name == "text" and about.origins:
+    if name == "text" and about.origins and about.join is None:
         return pl.coalesce(f"column_{column}" for column in about.origins)
     return raw(about)
 
