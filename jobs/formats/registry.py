@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from jobs.formats import delimited, kannel, postfix, rspamd
+from jobs.formats import delimited, jasmin, kannel, postfix, rspamd
 
-FORMATS: dict[str, ModuleType] = {module.FORMAT: module for module in (postfix, rspamd, kannel, delimited)}
+FORMATS: dict[str, ModuleType] = {
+    module.FORMAT: module for module in (postfix, rspamd, kannel, jasmin, delimited)
+}
 # Below this, a sample is of no format that is known here.
 SURE_ENOUGH = 0.5
 
