@@ -5,8 +5,9 @@ The rules are rows of ref.type_rule and ref.countermeasure_rule, valid from `val
 anywhere in the value, as Python's re does; all others must be equal.
 
 A row holds for its own engine; `any` holds for all, `sms_firewall` for Kannel and every SMS, MMS and RCS
-source, `spamassassin` also for amavis and exim, `clamav` also for amavis, exim and rspamd. Where a row of
-an engine and a row of `any` have the same pattern, the engine's replaces the other.
+source, `kannel` also for kannel_smsbox, `spamassassin` also for amavis and exim, `clamav` also for amavis,
+exim and rspamd. Where a row of an engine and a row of `any` have the same pattern, the engine's replaces
+the other.
 
 Everything is worked out once for each distinct value (jobs/matching.py).
 """
@@ -28,7 +29,12 @@ from jobs.contracts import REFERENCE
 from jobs.matching import Matcher, by_distinct, found_in_lists, matcher, places_of
 
 MOBILE = ("SMS", "MMS", "RCS")
-ALSO = {"amavis": ("spamassassin", "clamav"), "exim": ("spamassassin", "clamav"), "rspamd": ("clamav",)}
+ALSO = {
+    "amavis": ("spamassassin", "clamav"),
+    "exim": ("spamassassin", "clamav"),
+    "rspamd": ("clamav",),
+    "kannel_smsbox": ("kannel",),
+}
 # When two types are told equally well, the more harmful one is taken.
 HARM = ("MALWARE", "PHISH", "FRAUD", "PHONE", "AD", "OTHER")
 UNKNOWN_TYPE = "UNK"

@@ -85,7 +85,7 @@ def recognised(sample: bytes) -> tuple[str, float] | None:
     for name in shipped():
         source = Source("", "", "", dt.datetime.max.replace(tzinfo=dt.UTC), options={"profile": name})
         line_code = parse(frame, source).collect()["line_code"]
-        share = (line_code == "record").sum() / max(len(lines), 1)
+        share = int((line_code == "record").sum()) / max(len(lines), 1)
         if share >= 0.5 and share > (best[1] if best else 0):
             best = name, share
     return best

@@ -123,10 +123,14 @@ def delimiter_of(lines: list[str]) -> tuple[str, str]:
 
 
 def _split(lines: list[str], delimiter: str, quote: str) -> list[list[str]]:
-    style = csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE
     limit = csv.field_size_limit(1 << 27)
     try:
-        reader = (csv.reader([line.replace("\0", "")], delimiter=delimiter, quoting=style) for line in lines)
+        reader = (
+            csv.reader([line.replace("\0", "")], delimiter=delimiter, quoting=csv.QUOTE_MINIMAL)
+            if quote
+            else csv.reader([line.replace("\0", "")], delimiter=delimiter, quoting=csv.QUOTE_NONE)
+            for line in lines
+        )
         return [next(row, []) for row in reader]
     finally:
         csv.field_size_limit(limit)

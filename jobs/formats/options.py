@@ -40,6 +40,14 @@ def _kannel(options: dict[str, Any], base: Path) -> dict[str, Any]:
     return options
 
 
+def _kannel_smsbox(options: dict[str, Any], base: Path) -> dict[str, Any]:
+    from jobs.formats import kannel_smsbox
+
+    refuse_unknown(options, kannel_smsbox.OPTIONS)
+    kannel_smsbox.check_options(options)
+    return options
+
+
 def _delimited(options: dict[str, Any], base: Path) -> dict[str, Any]:
     from jobs.formats import delimited_profile
 
@@ -49,5 +57,6 @@ def _delimited(options: dict[str, Any], base: Path) -> dict[str, Any]:
 
 CHECKS: dict[str, Callable[[dict[str, Any], Path], dict[str, Any]]] = {
     "kannel": _kannel,
+    "kannel_smsbox": _kannel_smsbox,
     "delimited": _delimited,
 }
