@@ -123,7 +123,11 @@ def _typed(table: pl.LazyFrame, profile: Profile, time_zone: str) -> pl.LazyFram
     targets = profile.field.given()
     read = {name: target(name, targets[name], time_zone) for name in targets if name != "entry_code"}
     table = (
-        table.with_columns(_is_ignored=ignored(profile))
+        table.with_columns(
+            pl.col(f"column_{column}").str.strip_chars().alias(f"value_{column}")
+            for column in _columns(profile)
+        )
+        .with_columns(_is_ignored=ignored(profile))
         .with_columns(_blanked(profile))
         .with_columns(_rule=rule(profile), **read)
         .with_columns(**decided(profile), entry_code=entry(profile))
@@ -173,14 +177,18 @@ def _typed(table: pl.LazyFrame, profile: Profile, time_zone: str) -> pl.LazyFram
 
 def _blanked(profile: Profile) -> list[pl.Expr]:
     """The fields that are read, null where they are empty or stand for nothing."""
-    columns = dict.fromkeys(column for _, column in profile.used())
     nothing = ["", *profile.null]
     return [
-        pl.when(~pl.col(f"column_{column}").str.strip_chars().is_in(nothing))
-        .then(pl.col(f"column_{column}"))
-        .alias(f"column_{column}")
-        for column in columns
+        pl.when(~pl.col(f"value_{column}").is_in(nothing))
+        .then(pl.col(f"{kind}_{column}"))
+        .alias(f"{kind}_{column}")
+        for column in _columns(profile)
+        for kind in ("column", "value")
     ]
+
+
+def _columns(profile: Profile) -> list[str]:
+    return list(dict.fromkeys(column for _, column in profile.used()))
 
 
 def assemble(records: pl.LazyFrame) -> pl.LazyFrame:

@@ -23,47 +23,54 @@ def split(
     columns: how many there are. One more is taken where it is empty, since some write a delimiter at the
     end; any number more where `extra` says so.
     """
-    lines = lines.str.strip_prefix(BYTE_ORDER_MARK)
-    frame = pl.DataFrame({"_line": lines}).with_row_index("_row")
-    bare, reason = pl.col("_line"), pl.lit(None, dtype=pl.String)
-    is_quoted = pl.lit(False)
-    if quote:
-        is_quoted = pl.col("_line").str.contains(quote, literal=True)
-        sign, end = re.escape(quote), re.escape(delimiter)
-        field = f"(?:{sign}(?:[^{sign}]|{sign}{sign})*{sign}|[^{end}{sign}]*)"
-        is_open = pl.col("_line").str.count_matches(quote, literal=True) % 2 == 1
-        reason = (
-            pl.when(is_quoted & is_open)
-            .then(pl.lit("truncated"))
-            .when(is_quoted & ~pl.col("_line").str.contains(f"^{field}(?:{end}{field})*$"))
-            .then(pl.lit("bad_field"))
-        )
-        bare = pl.when(is_quoted).then(bare.str.replace_all(f"{sign}[^{sign}]*{sign}", "")).otherwise(bare)
-    found = bare.str.count_matches(delimiter, literal=True).cast(pl.Int64) + 1
-    fits = (found == columns) | ((found == columns + 1) & bare.str.ends_with(delimiter))
-    if extra:
-        fits |= found > columns
-    frame = frame.with_columns(_is_quoted=is_quoted, _reason=reason, _fits=fits).with_columns(
-        _reason=pl.coalesce("_reason", pl.when(~pl.col("_fits")).then(pl.lit("unknown_shape")))
-    )
-    whole = frame.filter(pl.col("_reason").is_null())
-    unquoted, quoted = whole.filter(~pl.col("_is_quoted")), whole.filter("_is_quoted")
-    # hstack refuses frames of unequal height: no line takes another's fields.
-    parts = [
-        part.select("_row").hstack(_read(part["_line"], columns, wanted, delimiter, sign))
-        for part, sign in ((unquoted, ""), (quoted, quote))
+    if lines.str.starts_with(BYTE_ORDER_MARK).any():
+        lines = lines.str.strip_prefix(BYTE_ORDER_MARK)
+    checked = pl.DataFrame({"_line": lines}).select(*_checks(columns, delimiter, quote, extra))
+    fits = checked["_reason"].is_null()
+    reading = [
+        (mask.arg_true(), _read(lines.filter(mask), columns, wanted, delimiter, sign))
+        for mask, sign in ((fits & ~checked["_is_quoted"], ""), (fits & checked["_is_quoted"], quote))
+        if mask.any()
     ]
+    # hstack refuses frames of unequal height: no line takes another's fields.
+    if len(reading) == 1 and len(reading[0][0]) == len(lines):
+        return checked.select("_reason").hstack(reading[0][1])
+    nothing = pl.DataFrame(schema={"_row": pl.UInt32} | {f"column_{number}": pl.String for number in wanted})
+    read = pl.concat([nothing, *(pl.DataFrame({"_row": rows}).hstack(fields) for rows, fields in reading)])
     return (
-        frame.select("_row", "_reason")
-        .join(pl.concat(parts), on="_row", how="left", maintain_order="left")
+        checked.select("_reason")
+        .with_row_index("_row")
+        .join(read, on="_row", how="left", maintain_order="left")
         .drop("_row")
     )
 
 
+def _checks(columns: int, delimiter: str, quote: str, extra: bool) -> tuple[pl.Expr, pl.Expr]:
+    """_reason and _is_quoted of each `_line`."""
+    line = pl.col("_line")
+    bare, wrong = line, pl.lit(None, dtype=pl.String)
+    is_quoted = line.str.contains(quote, literal=True) if quote else pl.lit(False)
+    if quote:
+        quoted = pl.when(is_quoted).then(line)
+        sign, end = re.escape(quote), re.escape(delimiter)
+        field = f"(?:{sign}(?:[^{sign}]|{sign}{sign})*{sign}|[^{end}{sign}]*)"
+        wrong = (
+            pl.when(quoted.str.count_matches(quote, literal=True) % 2 == 1)
+            .then(pl.lit("truncated"))
+            .when(~quoted.str.contains(f"^{field}(?:{end}{field})*$"))
+            .then(pl.lit("bad_field"))
+        )
+        bare = pl.when(is_quoted).then(quoted.str.replace_all(f"{sign}[^{sign}]*{sign}", "")).otherwise(line)
+    found = bare.str.count_matches(delimiter, literal=True).cast(pl.Int64) + 1
+    fits = (found == columns) | ((found == columns + 1) & bare.str.ends_with(delimiter))
+    if extra:
+        fits |= found > columns
+    reason = pl.coalesce(wrong, pl.when(~fits).then(pl.lit("unknown_shape")))
+    return reason.alias("_reason"), pl.repeat(False, pl.len()).alias("_is_quoted") | is_quoted
+
+
 def _read(lines: pl.Series, columns: int, wanted: list[int], delimiter: str, quote: str) -> pl.DataFrame:
     """The wanted columns of lines that all fit; one row per line."""
-    if lines.is_empty():
-        return pl.DataFrame(schema={f"column_{number}": pl.String for number in wanted})
     # The reader takes the number of columns from the first line.
     first = delimiter * (columns - 1) + "\n"
     frame = pl.read_csv(

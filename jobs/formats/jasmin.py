@@ -121,7 +121,7 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
                 .str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", strict=False),
                 source.time_zone,
             ),
-            _content=pl.coalesce(_sms("content").str.extract(form) for form in _CONTENTS),
+            _content=_content(_sms("content")),
         )
         .with_columns(_hidden=pl.col("_content").str.extract(_HIDDEN).cast(pl.Int64, strict=False))
         .with_columns(
@@ -206,6 +206,14 @@ def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
         )
         records = pl.concat([keyed, followed])
     return records.select(*BRONZE).unique(subset=[*_PLACE, "assembly_key"], keep="any", maintain_order=True)
+
+
+def _content(logged: pl.Expr) -> pl.Expr:
+    """The content without what follows it; a pattern is tried on what no earlier one fits."""
+    found = logged.str.extract(_CONTENTS[0])
+    for form in _CONTENTS[1:]:
+        found = pl.coalesce(found, pl.when(found.is_null()).then(logged).str.extract(form))
+    return found
 
 
 def _sms(name: str) -> pl.Expr:

@@ -18,8 +18,23 @@ def none_if_empty(text: pl.Expr) -> pl.Expr:
 
 def number(text: pl.Expr) -> pl.Expr:
     """Digits of a number without + or 00; an alphanumeric sender as it is."""
+    return text.map_batches(_numbers, return_dtype=pl.String)
+
+
+def _numbers(texts: pl.Series) -> pl.Series:
+    # Most are digits and no more; only the others need patterns.
+    odd = ((texts.str.strip_chars("0123456789") != "") | texts.str.starts_with("00")).fill_null(False)
+    if not odd.any():
+        return texts
+    text = pl.col("text")
     digits = text.str.replace_all(r"[+ ().-]", "").str.replace(r"^00(\d{7,})$", "$1")
-    return pl.when(text.str.contains(r"^\+?[\d ().-]+$")).then(digits).otherwise(text.str.strip_prefix("+"))
+    is_number = text.str.contains(r"^\+?[\d ().-]+$")
+    told = (
+        texts.filter(odd)
+        .to_frame("text")
+        .select(pl.when(is_number).then(digits).otherwise(text.str.strip_prefix("+")))
+    )
+    return texts.scatter(odd.arg_true(), told.to_series())
 
 
 def utc(clock: pl.Expr, time_zone: str) -> pl.Expr:

@@ -31,7 +31,13 @@ def plain(value: pl.Expr) -> pl.Expr:
 
     For numbers and ids: signs that repr() escapes are left as they are logged.
     """
-    return value.str.replace(r"""^b?(?:'(.*)'|"(.*)")$""", "$1$2")
+    is_bytes = value.str.starts_with("b'") | value.str.starts_with('b"')
+    body = pl.when(is_bytes).then(value.str.slice(1)).otherwise(value)
+    is_single = body.str.starts_with("'") & body.str.ends_with("'")
+    is_quoted = (is_single | (body.str.starts_with('"') & body.str.ends_with('"'))) & (
+        body.str.len_bytes() > 1
+    )
+    return pl.when(is_quoted).then(body.str.slice(1).str.head(-1)).otherwise(value)
 
 
 def contents(values: pl.Series) -> pl.Series:

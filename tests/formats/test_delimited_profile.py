@@ -283,6 +283,16 @@ def test_a_draft_without_a_header(line: str, delimiter: str, formats: list[str])
     assert rows["recipient"].n_unique() == 60
 
 
+def test_few_addresses_are_no_codes_to_show() -> None:
+    lines = [
+        f"2026-11-24 13:47:{i % 60:02d};user{i % 2}@mail.example;+3579900000{i % 2};{['OK', 'NO'][i % 2]}"
+        for i in range(60)
+    ]
+    draft = draft_profile("\n".join(lines).encode())
+    assert "@mail.example" not in draft and "99000" not in draft
+    assert {rule.equals[0] for rule in filled(draft).outcome.rule} == {"OK", "NO"}
+
+
 @pytest.mark.parametrize("sample", [b"", b"\n\n", b"one\ntwo\n", b"\x00\xff\xfe,\x00", b"a,b", b",,,\n,,,\n"])
 def test_a_draft_of_nothing_much_still_loads(sample: bytes) -> None:
     filled(draft_profile(sample))
