@@ -22,6 +22,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from jobs.contracts import CODELISTS, REFERENCE
 from jobs.errors import ObservatoryError
 
+# Formats that mean nothing without an option.
+NEEDS_OPTIONS = {"delimited"}
+
 Code = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
 
 
@@ -266,7 +269,7 @@ def load(path: str | os.PathLike[str] = "observatory.toml", **overrides: Any) ->
         raise ObservatoryError(
             "\n".join(f"{file}: {told(problem, raw)}" for problem in error.errors())
         ) from None
-    return resolve_paths(settings, file.resolve().parent)
+    return with_options(resolve_paths(settings, file.resolve().parent), file)
 
 
 def resolve_paths(settings: Observatory, base: Path) -> Observatory:
@@ -297,6 +300,36 @@ def resolve_paths(settings: Observatory, base: Path) -> Observatory:
             ],
         }
     )
+
+
+def with_options(settings: Observatory, file: Path) -> Observatory:
+    """Check each source's options for its format, and put in what files they name.
+
+    Raises ObservatoryError with one line for each source whose options are wrong.
+    """
+    wrong: list[str] = []
+
+    def whole(operator: Operator, source: Source) -> Source:
+        if not source.options and source.format not in NEEDS_OPTIONS:
+            return source
+        # The kernels' own libraries take half a second to load.
+        from jobs.formats.options import made_whole
+
+        try:
+            options = made_whole(source.format, source.options, file.resolve().parent)
+        except ObservatoryError as error:
+            place = f"{file}: [operator] '{operator.id}' source '{source.id}' options"
+            wrong.extend(f"{place} {line}" for line in str(error).splitlines())
+            return source
+        return source.model_copy(update={"options": options})
+
+    operators = [
+        operator.model_copy(update={"source": [whole(operator, source) for source in operator.source]})
+        for operator in settings.operator
+    ]
+    if wrong:
+        raise ObservatoryError("\n".join(wrong))
+    return settings.model_copy(update={"operator": operators})
 
 
 def told(problem: Any, raw: dict[str, Any]) -> str:

@@ -5,9 +5,9 @@ The rules are rows of ref.type_rule and ref.countermeasure_rule, valid from `val
 anywhere in the value, as Python's re does; all others must be equal.
 
 A row holds for its own engine; `any` holds for all, `sms_firewall` for Kannel and every SMS, MMS and RCS
-source, `sip` for Kamailio, OpenSIPS and Asterisk, `spamassassin` also for amavis and exim, `clamav` also for
-amavis, exim and rspamd. Where a row of an engine and a row of `any` have the same pattern, the engine's
-replaces the other.
+source, `sip` for Kamailio, OpenSIPS and Asterisk, `kannel` also for kannel_smsbox, `spamassassin` also for
+amavis and exim, `clamav` also for amavis, exim and rspamd. Where a row of an engine and a row of `any` have
+the same pattern, the engine's replaces the other.
 
 Everything is worked out once for each distinct value (jobs/matching.py).
 """
@@ -31,7 +31,12 @@ from jobs.matching import Matcher, by_distinct, found_in_lists, matcher, places_
 MOBILE = ("SMS", "MMS", "RCS")
 # Formats whose servers speak SIP; Asterisk's records have no codes, and rules on those do not touch them.
 SIP = ("kamailio", "kamailio_flat", "asterisk")
-ALSO = {"amavis": ("spamassassin", "clamav"), "exim": ("spamassassin", "clamav"), "rspamd": ("clamav",)}
+ALSO = {
+    "amavis": ("spamassassin", "clamav"),
+    "exim": ("spamassassin", "clamav"),
+    "rspamd": ("clamav",),
+    "kannel_smsbox": ("kannel",),
+}
 # When two types are told equally well, the more harmful one is taken.
 HARM = ("MALWARE", "PHISH", "FRAUD", "PHONE", "AD", "OTHER")
 UNKNOWN_TYPE = "UNK"
@@ -282,7 +287,7 @@ def primary_type(matched: Sequence[TypeRule]) -> tuple[str | None, list[str], bo
 REFUSAL_COLUMNS = {
     "reply": ("reject_text_regex", "sip_reason_regex"),
     "log_text": ("log_text_regex",),
-    "event": ("event_regex",),
+    "event": ("event_regex", "status"),
     "dnsbl_zone": ("dnsbl_zone", "dnsbl_zone_regex"),
     "reply_code": (
         "smpp_status",

@@ -127,6 +127,17 @@ def load(folder: Path, right: str = "", wrong: str = "", **overrides: str) -> co
         ('domains = ["hill.example"]', 'domains = "hill.example"', "domains: Input should be a valid list"),
         ('[lake]\nroot = "lake"', 'lake = "lake"', "lake: Input should be a valid dictionary"),
         ("[lake]", "[lake", "not TOML: Expected ']'"),
+        (
+            '"postfix"',
+            '"kannel"\noptions = { access_log_format = "%t|%l|%p|%P|%f" }',
+            "[operator] 'hill-mail' source 'mx1' options access_log_format: unknown escape code '%f'",
+        ),
+        (
+            '"postfix"',
+            '"kannel"\noptions = { access_log_formt = "%t" }',
+            "options unknown option 'access_log_formt'; did you mean 'access_log_format'?",
+        ),
+        ('"postfix"', '"auto"\noptions = { clean = true }', "options belong to one format: name it"),
     ],
 )
 def test_an_error_names_file_setting_and_the_right_one(

@@ -19,7 +19,9 @@ from typing import Any
 import polars as pl
 
 from jobs.formats import TIMESTAMP, Source
+from jobs.formats.kannel_format import STAMP, SYSLOG, log_format, split_own
 from jobs.formats.kannel_join import transmissions as transmissions
+from jobs.formats.mobile import none_if_empty, number, utc
 
 FORMAT = "kannel"
 # An SMSC holds a message for up to three days (validity period), and its DLR comes after that.
@@ -54,8 +56,7 @@ BRONZE: dict[str, Any] = {
 _PLACE = ["operator_id", "source_id", "stream_id", "offset"]
 _TYPED = [name for name in BRONZE if name not in (*_PLACE, "assembly_key")]
 
-# Some sites let syslog carry the access log.
-_STAMP = r"^(?:[A-Z][a-z]{2} [ \d]?\d \d\d:\d\d:\d\d \S+ \S+ )?(?P<stamp>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) "
+_STAMP = rf"^{SYSLOG}(?P<stamp>{STAMP}) "
 
 
 def _head(value: str) -> str:
@@ -122,9 +123,61 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
     apart).
     """
     line = pl.col("line").fill_null("").str.strip_chars_end("\r")
-    frame = (
-        lines.select("offset", _line=line)
-        .with_columns(_is_event=pl.col("_line").str.contains("[SMSC:", literal=True))
+    own = source.options.get("access_log_format")
+    frame = lines.select("offset", _line=line)
+    if own is None:
+        frame, reason = _split(frame, source.time_zone), _reason()
+    else:
+        form = log_format(own, source.options.get("access_log_clean", True))
+        frame, reason = split_own(frame, form, source.time_zone), pl.lit("unknown_shape")
+    frame = frame.with_columns(
+        coding=pl.col("_coding").cast(pl.Int32, strict=False).fill_null(-1),
+        event=pl.col("_event").str.strip_chars_end(),
+        udh=none_if_empty(pl.col("_udh").str.to_uppercase()),
+    ).with_columns(
+        event_code=_event_code(pl.col("event")),
+        _concatenation=pl.col("udh").str.extract_groups(_CONCATENATION),
+        _is_report=pl.col("event").str.ends_with("DLR").fill_null(False),
+    )
+    is_complete = pl.col("_fits")
+    line_code = (
+        pl.when(is_complete & pl.col("first_at").is_not_null())
+        .then(pl.lit("record"))
+        .when(pl.col("_line").str.contains(_MARKER) | (pl.col("_line").str.strip_chars() == ""))
+        .then(pl.lit("ignored"))
+        .otherwise(pl.lit("quarantined"))
+    )
+    return frame.with_columns(
+        smsc=none_if_empty(pl.col("_smsc")),
+        service=none_if_empty(pl.col("_service")),
+        account=none_if_empty(pl.col("_account")),
+        foreign_id=none_if_empty(pl.col("_foreign_id")),
+        sender=number(pl.col("_sender")),
+        recipient=number(pl.col("_recipient")),
+        dlr_mask=pl.col("_dlr_mask").cast(pl.Int32, strict=False).fill_null(-1),
+        text=_decoded(),
+        part_reference=pl.coalesce(_field("_concatenation", "short"), _field("_concatenation", "long")),
+        part_total=_hex("total", "total2"),
+        part_number=_hex("number", "number2"),
+        segment_count=pl.when(~pl.col("_is_report")).then(_segments()),
+        line_code=line_code,
+    ).select(
+        "offset",
+        "line_code",
+        pl.when(pl.col("line_code") == "quarantined")
+        .then(pl.when(is_complete).then(pl.lit("bad_timestamp")).otherwise(reason))
+        .alias("reason_code"),
+        *(
+            pl.when(pl.col("line_code") == "record").then(pl.col(name)).cast(BRONZE[name]).alias(name)
+            for name in _TYPED
+        ),
+    )
+
+
+def _split(frame: pl.LazyFrame, time_zone: str) -> pl.LazyFrame:
+    """`_line` of the default format split into columns `_<name>`; adds first_at, and _fits: all is there."""
+    return (
+        frame.with_columns(_is_event=pl.col("_line").str.contains("[SMSC:", literal=True))
         .with_columns(_cut=pl.when("_is_event").then(pl.col("_line")).str.splitn(" [msg:", 2))
         .with_columns(
             _head=pl.col("_cut").struct.field("field_0"),
@@ -164,61 +217,27 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
             ),
             _length=pl.coalesce(_field("_rest", "length"), _field("_odd_rest", "length")),
             _text=pl.coalesce(_field("_rest", "text"), _field("_odd_rest", "text")),
-            _udh=_field("_rest", "udh").str.to_uppercase(),
+            _udh=_field("_rest", "udh"),
             _is_cut=_field("_rest", "length").is_null(),
         )
         .with_columns(
-            first_at=_utc(pl.col("_stamp"), source.time_zone),
+            first_at=utc(
+                pl.col("_stamp").str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", strict=False), time_zone
+            ),
             message_bytes=pl.col("_length").cast(pl.Int64, strict=False),
-            coding=pl.col("_coding").cast(pl.Int32, strict=False).fill_null(-1),
-            event=pl.col("_event").str.strip_chars_end(),
-            udh=_none_if_empty(pl.col("_udh")),
         )
-        .with_columns(
-            event_code=_event_code(pl.col("event")),
-            _concatenation=pl.col("udh").str.extract_groups(_CONCATENATION),
-        )
-        .with_columns(_is_report=pl.col("event_code").is_in(["report", "stray_report", "sent_report"]))
+        .with_columns(_fits=pl.col("_event").is_not_null() & pl.col("message_bytes").is_not_null())
     )
-    is_complete = pl.col("event").is_not_null() & pl.col("message_bytes").is_not_null()
-    line_code = (
-        pl.when(is_complete & pl.col("first_at").is_not_null())
-        .then(pl.lit("record"))
-        .when(pl.col("_line").str.contains(_MARKER) | (pl.col("_line").str.strip_chars() == ""))
-        .then(pl.lit("ignored"))
-        .otherwise(pl.lit("quarantined"))
-    )
-    reason = (
-        pl.when(is_complete)
-        .then(pl.lit("bad_timestamp"))
-        .when(pl.col("_line").str.contains(_MESSAGE))
+
+
+def _reason() -> pl.Expr:
+    """Why a line that is no whole event of the default format is none."""
+    return (
+        pl.when(pl.col("_line").str.contains(_MESSAGE))
         .then(pl.lit("bad_field"))
         .when(pl.col("_line").str.contains(_STAMP))
         .then(pl.lit("unknown_shape"))
         .otherwise(pl.lit("bad_timestamp"))
-    )
-    return frame.with_columns(
-        smsc=_none_if_empty(pl.col("_smsc")),
-        service=_none_if_empty(pl.col("_service")),
-        account=_none_if_empty(pl.col("_account")),
-        foreign_id=_none_if_empty(pl.col("_foreign_id")),
-        sender=_number(pl.col("_sender")),
-        recipient=_number(pl.col("_recipient")),
-        dlr_mask=pl.col("_dlr_mask").cast(pl.Int32, strict=False).fill_null(-1),
-        text=_decoded(),
-        part_reference=pl.coalesce(_field("_concatenation", "short"), _field("_concatenation", "long")),
-        part_total=_hex("total", "total2"),
-        part_number=_hex("number", "number2"),
-        segment_count=pl.when(~pl.col("_is_report")).then(_segments()),
-        line_code=line_code,
-    ).select(
-        "offset",
-        "line_code",
-        pl.when(pl.col("line_code") == "quarantined").then(reason).alias("reason_code"),
-        *(
-            pl.when(pl.col("line_code") == "record").then(pl.col(name)).cast(BRONZE[name]).alias(name)
-            for name in _TYPED
-        ),
     )
 
 
@@ -256,10 +275,6 @@ def _usual_fields() -> dict[str, pl.Expr]:
     }
 
 
-def _none_if_empty(text: pl.Expr) -> pl.Expr:
-    return pl.when(text != "").then(text)
-
-
 def _event_code(event: pl.Expr) -> pl.Expr:
     known = event.replace_strict(_EVENT_CODES, default=None, return_dtype=pl.String)
     # "REJECTED - black-listed SMS" and its like refuse what an SMSC delivers.
@@ -268,21 +283,6 @@ def _event_code(event: pl.Expr) -> pl.Expr:
         .then(pl.lit("refused"))
         .otherwise(pl.lit("other"))
     )
-
-
-def _number(text: pl.Expr) -> pl.Expr:
-    """Digits of a number without + or 00; an alphanumeric sender as it is."""
-    digits = text.str.replace_all(r"[+ ().-]", "").str.replace(r"^00(\d{7,})$", "$1")
-    return pl.when(text.str.contains(r"^\+?[\d ().-]+$")).then(digits).otherwise(text.str.strip_prefix("+"))
-
-
-def _utc(stamp: pl.Expr, time_zone: str) -> pl.Expr:
-    """UTC of a local clock. An hour that the clock runs twice is the first; one that it skips is the next."""
-    zone: dict[str, Any] = {"ambiguous": "earliest", "non_existent": "null"}
-    clock = stamp.str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", strict=False)
-    exact = clock.dt.replace_time_zone(time_zone, **zone)
-    skipped = clock.dt.offset_by("1h").dt.replace_time_zone(time_zone, **zone)
-    return pl.coalesce(exact, skipped).dt.convert_time_zone("UTC")
 
 
 def _hex(first: str, second: str) -> pl.Expr:

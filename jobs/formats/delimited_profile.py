@@ -1,0 +1,398 @@
+"""The mapping profile: what each column of a delimited log means, as its user writes it in TOML.
+
+    options = { profile = "restcomm" }              one that ships, of jobs/formats/profiles/
+    options = { profile = "profiles/our_smsc.toml" } a file of the user's, relative to observatory.toml
+
+profiles/sms_firewall.toml is the example to copy: it explains every key. `observatory sniff` prints a
+profile to start from for an unknown file.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import tomllib
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+import polars as pl
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from jobs.config import codes, model_of, nearest, one_of
+from jobs.errors import ObservatoryError
+
+PROFILES = Path(__file__).parent / "profiles"
+# Stands in a drafted profile where only the user can know what is meant.
+TO_FILL = "FILL IN"
+EPOCHS = {"epoch_s": 1_000_000, "epoch_ms": 1_000, "epoch_us": 1}
+
+Kind = Literal["text", "number", "ip", "integer", "time", "code"]
+# What a target holds; a target that is not named here holds text.
+KINDS: dict[str, Kind] = {
+    "first_at": "time",
+    "last_at": "time",
+    "sender": "number",
+    "recipient": "number",
+    "client_ip": "ip",
+    "entry_code": "code",
+    "message_bytes": "integer",
+    "segment_count": "integer",
+    "try_count": "integer",
+}
+
+
+class Settings(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+def filled(value: Any) -> Any:
+    """The value, unless it is a place that a drafted profile left to its user."""
+    if value == TO_FILL:
+        raise ValueError("this place is still to be filled in")
+    return value
+
+
+class Target(Settings):
+    """Where one column of a transmission comes from: one column, the first of several that holds anything,
+    or a fixed value. join: of several, all of them with this between, such as a date and a time.
+
+    type: what must stand there; each target has its own, which need not be said. formats: of a time, as in
+    strftime, or epoch_s, epoch_ms, epoch_us; the first that fits. time_zone: of a time without an offset,
+    instead of the source's. codes: of a code, what each value stands for; default: what all others do.
+    """
+
+    column: str | None = None
+    columns: list[str] = []
+    value: str | None = None
+    join: str | None = None
+    type: Kind | None = None
+    formats: list[str] = []
+    time_zone: str | None = None
+    codes: dict[str, str] = {}
+    default: str | None = None
+
+    @field_validator("formats")
+    @classmethod
+    def whole_times(cls, formats: list[str]) -> list[str]:
+        for form in formats:
+            filled(form)
+            if not tells_a_time(form):
+                raise ValueError(
+                    f"'{form}' gives no whole time; write it as in %Y-%m-%d %H:%M:%S, or epoch_s, epoch_ms"
+                )
+        return formats
+
+    @field_validator("time_zone")
+    @classmethod
+    def known_zone(cls, name: str | None) -> str | None:
+        import zoneinfo
+
+        return name and one_of(name, zoneinfo.available_timezones(), "time zone")
+
+    @model_validator(mode="after")
+    def one_origin(self) -> Target:
+        filled(self.column)
+        if sum((self.column is not None, bool(self.columns), self.value is not None)) != 1:
+            raise ValueError("say one of column, columns and value")
+        if self.join is not None and len(self.columns) < 2:
+            raise ValueError("join is for several columns")
+        return self
+
+    @property
+    def origins(self) -> list[str]:
+        return [self.column] if self.column is not None else self.columns
+
+
+class Targets(Settings):
+    """Columns of a transmission that a profile may fill (jobs/formats/__init__.py says what each is)."""
+
+    first_at: Target
+    last_at: Target | None = None
+    sender: Target
+    recipient: Target
+    client_ip: Target | None = None
+    client_name: Target | None = None
+    inbound_link: Target | None = None
+    outbound_link: Target | None = None
+    account: Target | None = None
+    entry_code: Target | None = None
+    message_id: Target | None = None
+    message_bytes: Target | None = None
+    segment_count: Target | None = None
+    try_count: Target | None = None
+    text: Target | None = None
+    event: Target | None = None
+    reply_code: Target | None = None
+    reply_text: Target | None = None
+
+    @model_validator(mode="after")
+    def fitting_kinds(self) -> Targets:
+        for name, target in self.given().items():
+            kind = KINDS.get(name, "text")
+            if target.type not in (None, kind):
+                raise ValueError(f"{name} holds a {kind}, not a {target.type}")
+            if kind == "time" and not (target.formats and target.origins):
+                raise ValueError(f"{name} needs a column and formats, such as ['%Y-%m-%d %H:%M:%S']")
+            if kind != "time" and target.formats:
+                raise ValueError(f"{name} is no time and has no formats")
+            if kind != "code" and (target.codes or target.default):
+                raise ValueError(f"{name} is no code: codes and default do not belong to it")
+            if kind == "code":
+                for code in [*target.codes.values(), target.default, target.value]:
+                    if code is not None:
+                        one_of(filled(code), codes(name.removesuffix("_code")), name)
+                if target.origins and target.default is None:
+                    raise ValueError(f"{name} needs a default for values that are not among its codes")
+            if kind == "integer" and target.value is not None and not target.value.isdigit():
+                raise ValueError(f"{name} is an integer; '{target.value}' is none")
+        return self
+
+    def given(self) -> dict[str, Target]:
+        found = {name: getattr(self, name) for name in type(self).model_fields}
+        return {name: target for name, target in found.items() if target is not None}
+
+
+class Match(Settings):
+    """Which values are meant: those equal to one in `is`, or beginning with one in `starts_with`."""
+
+    equals: list[str] = Field([], alias="is")
+    starts_with: list[str] = []
+
+    @field_validator("equals", "starts_with", mode="before")
+    @classmethod
+    def as_list(cls, values: Any) -> Any:
+        return [filled(values)] if isinstance(values, str) else values
+
+
+class Ignored(Match):
+    """Rows that are no message: the column's value matches, or is none of `is_not`."""
+
+    column: str
+    is_not: list[str] = []
+
+    @field_validator("is_not", mode="before")
+    @classmethod
+    def as_list_too(cls, values: Any) -> Any:
+        return [values] if isinstance(values, str) else values
+
+    @model_validator(mode="after")
+    def says_something(self) -> Ignored:
+        if not (self.equals or self.starts_with or self.is_not):
+            raise ValueError("say which rows: is, starts_with or is_not")
+        return self
+
+
+class Decided(Settings):
+    """stage and outcome of a row. grain: attempt where it was refused before a message existed."""
+
+    stage: str
+    outcome: str
+    grain: str | None = None
+
+    @field_validator("stage", "outcome", "grain")
+    @classmethod
+    def known_code(cls, code: str | None, info: Any) -> str | None:
+        return code and one_of(filled(code), codes(info.field_name), info.field_name)
+
+    @property
+    def grain_code(self) -> str:
+        """An attempt is what was refused or put off before its delivery, unless the profile says more."""
+        is_refused = self.outcome in ("rejected", "deferred") and self.stage != "delivery"
+        return self.grain or ("attempt" if is_refused else "recipient")
+
+
+class Rule(Match, Decided):
+    """What some values of the outcome's columns stand for.
+
+    is_part: such a row tells of one segment of a longer message (see message_key).
+    """
+
+    is_part: bool = False
+
+    @model_validator(mode="after")
+    def says_something(self) -> Rule:
+        if not (self.equals or self.starts_with):
+            raise ValueError("say which values: is or starts_with")
+        return self
+
+
+class Outcome(Settings):
+    """Which columns tell the outcome (several are joined by /), what their values stand for, and what
+    all other values do: a stage and outcome, or "quarantine", or "ignore".
+    """
+
+    columns: list[str] = Field(min_length=1)
+    rule: list[Rule] = []
+    default: Decided | Literal["quarantine", "ignore"]
+
+    @field_validator("columns", mode="before")
+    @classmethod
+    def as_list(cls, values: Any) -> Any:
+        return [values] if isinstance(values, str) else values
+
+    @field_validator("default", mode="before")
+    @classmethod
+    def said(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return one_of(filled(value), ["quarantine", "ignore"], "default")
+        return value
+
+
+class Profile(Settings):
+    """The whole of a profile. profiles/sms_firewall.toml explains each key."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
+    description: str = ""
+    channel: str
+    delimiter: str = ","
+    quote: str = '"'
+    header: bool = False
+    comment: str = ""
+    columns: list[str] = Field(min_length=2)
+    extra_columns: bool = False
+    null: list[str] = []
+    message_key: list[str] = []
+    part_key: list[str] = []
+    field: Targets
+    outcome: Outcome
+    ignore: list[Ignored] = []
+
+    @field_validator("channel")
+    @classmethod
+    def known_channel(cls, code: str) -> str:
+        return one_of(filled(code), codes("channel"), "channel")
+
+    @field_validator("delimiter", "quote")
+    @classmethod
+    def one_sign(cls, sign: str, info: Any) -> str:
+        if info.field_name == "quote" and sign == "":
+            return sign
+        if len(sign) != 1 or not sign.isascii() or sign in "\r\n\0":
+            raise ValueError(f"'{sign}' must be one ASCII sign, such as , or ; or \\t")
+        return sign
+
+    @model_validator(mode="after")
+    def known_columns(self) -> Profile:
+        if self.delimiter == self.quote:
+            raise ValueError("delimiter and quote must differ")
+        for column in self.columns:
+            if self.columns.count(column) > 1:
+                raise ValueError(f"columns: '{column}' stands twice")
+        for place, column in self.used():
+            if column == TO_FILL:
+                raise ValueError(f"{place}: this place is still to be filled in")
+            if column not in self.columns:
+                raise ValueError(f"{place}: unknown column '{column}'{nearest(column, self.columns)}")
+        if self.part_key and not self.message_key:
+            raise ValueError("part_key tells the parts of a message apart: say message_key too")
+        return self
+
+    def used(self) -> list[tuple[str, str]]:
+        """Each column that the profile reads, with the key that names it."""
+        targets = self.field.given().items()
+        return [
+            *((f"field.{name}", column) for name, target in targets for column in target.origins),
+            *(("outcome.columns", column) for column in self.outcome.columns),
+            *(("ignore", ignored.column) for ignored in self.ignore),
+            *(("message_key", column) for column in self.message_key),
+            *(("part_key", column) for column in self.part_key),
+        ]
+
+
+def tells_a_time(form: str) -> bool:
+    """Whether a format holds all that a time needs, down to the minute."""
+    if form in EPOCHS:
+        return True
+    moment = dt.datetime(2026, 11, 24, 13, 47)
+    try:
+        written = pl.Series([moment]).dt.replace_time_zone("UTC").dt.strftime(form)
+        read = written.str.to_datetime(form, strict=False, time_unit="us", time_zone="UTC")
+    except (pl.exceptions.PolarsError, ValueError):
+        return False
+    return read.to_list() == [moment.replace(tzinfo=dt.UTC)]
+
+
+@cache
+def shipped() -> dict[str, Path]:
+    """The profiles that ship, by name."""
+    return {file.stem: file for file in sorted(PROFILES.glob("*.toml"))}
+
+
+def load(text: str, place: str) -> Profile:
+    """A profile from TOML; `place` is told in errors.
+
+    Raises ObservatoryError with one line for each thing that is wrong: the key, and the nearest right one.
+    """
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ObservatoryError(f"{place}: not TOML: {error}") from None
+    return validated(raw, place)
+
+
+def validated(raw: dict[str, Any], place: str) -> Profile:
+    try:
+        return Profile.model_validate(raw)
+    except ValidationError as error:
+        lines = dict.fromkeys(f"{place}: {told(problem)}" for problem in error.errors())
+        raise ObservatoryError("\n".join(lines)) from None
+
+
+def told(problem: Any) -> str:
+    """One sentence on a key that is wrong: where it stands, what is wrong, what is right."""
+    # Pydantic names the variants of outcome.default in the path; users do not write them.
+    steps = [step for step in problem["loc"] if step != "Decided" and not str(step).startswith("literal[")]
+    path = ".".join(str(step + 1) if isinstance(step, int) else step for step in steps)
+    if problem["type"] == "extra_forbidden":
+        model: Any = Profile
+        for step in steps[:-1]:
+            model = model if isinstance(step, int) else model_of(model, step)
+        known = [info.alias or name for name, info in getattr(model, "model_fields", {}).items()]
+        return f"{path}: unknown key '{steps[-1]}'{nearest(str(steps[-1]), known)}"
+    if problem["type"] == "missing":
+        return f"{path}: this key is missing"
+    message = problem["msg"].removeprefix("Value error, ")
+    return f"{path}: {message}" if path else message
+
+
+def embedded(options: dict[str, Any], base: Path) -> dict[str, Any]:
+    """The options with the profile's content instead of its name or path.
+
+    Raises ObservatoryError that names what is wrong.
+    """
+    given = options.get("profile")
+    if given is None:
+        names = ", ".join(shipped())
+        raise ObservatoryError(f"profile: say which: {names}, or a path to a TOML file")
+    if isinstance(given, dict):
+        profile = validated(given, "profile")
+    elif given in shipped():
+        profile = load(shipped()[given].read_text(encoding="utf-8"), f"profile {given}")
+    elif str(given).endswith(".toml"):
+        file = base / str(given)
+        try:
+            profile = load(file.read_text(encoding="utf-8"), f"profile {file}")
+        except (OSError, UnicodeDecodeError) as error:
+            why = getattr(error, "strerror", None) or "it is not UTF-8"
+            raise ObservatoryError(f"profile: {file} cannot be read: {why}") from None
+    else:
+        hint = nearest(str(given), shipped())
+        raise ObservatoryError(f"profile: unknown profile '{given}'{hint}; a path must end in .toml")
+    return options | {"profile": profile.model_dump(mode="json", by_alias=True, exclude_none=True)}
+
+
+def profile_of(options: dict[str, Any]) -> Profile:
+    """The profile that a source's options hold, whole or by the name of one that ships.
+
+    Raises ObservatoryError where they hold none.
+    """
+    given = options.get("profile")
+    if not isinstance(given, dict):
+        given = embedded(options, Path())["profile"]
+    return _profile_of(json.dumps(given, sort_keys=True))
+
+
+@lru_cache(maxsize=16)
+def _profile_of(text: str) -> Profile:
+    return validated(json.loads(text), "profile")

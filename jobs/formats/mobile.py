@@ -1,0 +1,54 @@
+"""What the SMS formats share: numbers, clocks, empty fields, and how many segments a text takes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+# 3GPP TS 23.040, 9.2.3.24: what fits into the 140 octets of one SMS, and into one of several with a
+# concatenation header of six octets. UCS-2 and 8-bit content is measured in octets.
+SEPTETS, SEPTETS_OF_PART = 160, 153
+OCTETS, OCTETS_OF_PART = 140, 134
+
+
+def none_if_empty(text: pl.Expr) -> pl.Expr:
+    return pl.when(text != "").then(text)
+
+
+def number(text: pl.Expr) -> pl.Expr:
+    """Digits of a number without + or 00; an alphanumeric sender as it is."""
+    return text.map_batches(_numbers, return_dtype=pl.String)
+
+
+def _numbers(texts: pl.Series) -> pl.Series:
+    # Most are digits and no more; only the others need patterns.
+    odd = ((texts.str.strip_chars("0123456789") != "") | texts.str.starts_with("00")).fill_null(False)
+    if not odd.any():
+        return texts
+    text = pl.col("text")
+    digits = text.str.replace_all(r"[+ ().-]", "").str.replace(r"^00(\d{7,})$", "$1")
+    is_number = text.str.contains(r"^\+?[\d ().-]+$")
+    told = (
+        texts.filter(odd)
+        .to_frame("text")
+        .select(pl.when(is_number).then(digits).otherwise(text.str.strip_prefix("+")))
+    )
+    return texts.scatter(odd.arg_true(), told.to_series())
+
+
+def utc(clock: pl.Expr, time_zone: str) -> pl.Expr:
+    """UTC of a local clock. An hour that the clock runs twice is the first; one that it skips is the next."""
+    zone: dict[str, Any] = {"ambiguous": "earliest", "non_existent": "null"}
+    exact = clock.dt.replace_time_zone(time_zone, **zone)
+    if time_zone in ("UTC", "Etc/UTC"):
+        return exact
+    skipped = clock.dt.offset_by("1h").dt.replace_time_zone(time_zone, **zone)
+    return pl.coalesce(exact, skipped).dt.convert_time_zone("UTC")
+
+
+def segments(units: pl.Expr, is_septets: pl.Expr) -> pl.Expr:
+    """Segments that a text of so many septets or octets takes, where the log tells no header of its own."""
+    whole = pl.when(is_septets).then(SEPTETS).otherwise(OCTETS)
+    part = pl.when(is_septets).then(SEPTETS_OF_PART).otherwise(OCTETS_OF_PART)
+    return pl.when(units <= whole).then(1).otherwise((units + part - 1) // part).cast(pl.Int32)
