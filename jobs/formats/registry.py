@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from jobs.formats import kannel, postfix, rspamd
+from jobs.formats import exim, kannel, postfix, rspamd
 
-FORMATS: dict[str, ModuleType] = {module.FORMAT: module for module in (postfix, rspamd, kannel)}
+FORMATS: dict[str, ModuleType] = {module.FORMAT: module for module in (postfix, rspamd, kannel, exim)}
 # Below this, a sample is of no format that is known here.
 SURE_ENOUGH = 0.5
 
