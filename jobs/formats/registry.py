@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from jobs.formats import exim, kannel, postfix, rspamd
+from jobs.formats import exim, kannel, postfix, rspamd, sendmail
 
-FORMATS: dict[str, ModuleType] = {module.FORMAT: module for module in (postfix, rspamd, kannel, exim)}
+FORMATS: dict[str, ModuleType] = {
+    module.FORMAT: module for module in (postfix, rspamd, kannel, exim, sendmail)
+}
 # Below this, a sample is of no format that is known here.
 SURE_ENOUGH = 0.5
 
