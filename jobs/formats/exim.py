@@ -107,66 +107,66 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
     """
     frame = lines.select("offset", "line").collect()
     line = frame["line"].fill_null("").str.strip_suffix("\r")
-    opened = _opened(line, source)
+    # Most of a rejectlog is headers.
+    others = (~line.str.contains(_HEADER)).arg_true()
+    opened = _opened(line.gather(others), source)
     events, cut = _events(
         opened.filter(pl.col("at").is_not_null() & pl.col("is_known") & ~pl.col("is_other"))
     )
-    whole = opened.select("row", "at", "host", "log_stamp", "pid", "queue_id").join(
-        events, on="row", how="left", maintain_order="left"
-    )
-    is_cut = np.zeros(frame.height, dtype=bool)
+    is_cut = np.zeros(opened.height, dtype=bool)
     is_cut[cut.to_numpy()] = True
-    is_blank = line.str.strip_chars() == ""
-    reason = (
-        pl.when(opened["is_header"] | is_blank)
+    reason = opened.select(
+        pl.when(pl.col("is_piece") | (pl.col("text").str.strip_chars() == "") & ~pl.col("is_stamped"))
         .then(None)
-        .when(opened["at"].is_null())
+        .when(pl.col("at").is_null())
         .then(pl.lit("bad_timestamp"))
-        .when(pl.Series(is_cut) | (opened["text"] == ""))
+        .when(pl.Series(is_cut) | (pl.col("text") == ""))
         .then(pl.lit("truncated"))
-        .when(~opened["is_known"])
+        .when(~pl.col("is_known"))
         .then(pl.lit("unknown_shape"))
-    )
-    whole = whole.with_columns(frame["offset"], reason_code=reason, first_at="at")
-    line_code = (
-        pl.when(pl.col("reason_code").is_not_null())
-        .then(pl.lit("quarantined"))
-        .when(pl.col("event_code").is_not_null())
-        .then(pl.lit("record"))
-        .otherwise(pl.lit("ignored"))
-    )
-    whole = whole.with_columns(line_code=line_code)
-    is_record = pl.col("line_code") == "record"
+    ).to_series()
+    rows = events["row"]
     host = source.options.get("host")
-    return whole.lazy().select(
-        "offset",
-        "line_code",
-        "reason_code",
-        *(
-            pl.when(is_record)
-            .then(pl.coalesce("host", pl.lit(host)) if name == "host" else pl.col(name))
-            .cast(kind)
-            .alias(name)
-            for name, kind in _TYPED.items()
-        ),
+    places = opened.select("at", "host", "log_stamp", "pid", "queue_id")[rows].with_columns(
+        pl.coalesce("host", pl.lit(host, pl.String)).alias("host"), first_at="at"
     )
+    records = pl.concat([places, events], how="horizontal")
+    records = records.select(pl.col(name).cast(kind) for name, kind in _TYPED.items())
+    position = np.full(frame.height, -1, dtype=np.int64)
+    position[others.to_numpy()[rows.to_numpy()]] = np.arange(len(rows))
+    where = pl.Series("where", position)
+    is_record = where >= 0
+    codes = frame.select(
+        "offset",
+        pl.when(is_record).then(pl.lit("record")).otherwise(pl.lit("ignored")).alias("line_code"),
+        pl.lit(None, pl.String).alias("reason_code"),
+    )
+    bad = reason.is_not_null()
+    if bad.any():
+        of_bad = others.filter(bad)
+        codes = codes.with_columns(
+            codes["line_code"].scatter(of_bad, "quarantined"),
+            codes["reason_code"].scatter(of_bad, reason.filter(bad)),
+        )
+    # Rows that are no record get nulls.
+    none = records.clear(frame.height)
+    records = none if records.is_empty() else records[where.set(~is_record, None)]
+    return pl.concat([codes, records], how="horizontal").lazy()
 
 
 def _opened(line: pl.Series, source: Source) -> pl.DataFrame:
     """row, at, host, log_stamp, pid, queue_id, text of each line.
 
-    is_header: the line is part of a record that began before; is_known: Exim wrote it, or a program
-    that logs beside it; is_other: such a program did.
+    is_stamped: the stamp is Exim's own; is_piece: syslog cut the record, and this is its rest; is_known:
+    Exim wrote it, or a program that logs beside it; is_other: such a program did.
     """
-    frame = pl.DataFrame({"line": line}).with_row_index("row").with_columns(pl.col("row").cast(pl.Int64))
     own = line.str.contains(_STAMP)
     host = pl.Series("host", [None], dtype=pl.String).new_from_index(0, len(line))
-    is_header = line.str.contains(_HEADER) & ~own
-    by_syslog = (~own & ~is_header).arg_true()
     at = pl.Series("at", [None], dtype=TIMESTAMP).new_from_index(0, len(line))
-    pid = host.alias("pid")
-    is_other = pl.Series([False]).new_from_index(0, len(line))
-    is_beside = is_other.clone()
+    # scatter() works in place, so that each column is one of its own.
+    pid = host.clone()
+    is_piece, is_other, is_beside = (pl.Series([False]).new_from_index(0, len(line)) for _ in range(3))
+    by_syslog = (~own).arg_true()
     if len(by_syslog):
         envelope = split_envelope(line.gather(by_syslog), source)
         good = envelope["reason_code"].is_null()
@@ -177,11 +177,10 @@ def _opened(line: pl.Series, source: Source) -> pl.DataFrame:
         is_beside = is_beside.scatter(where.filter(envelope["tag"].str.contains(COMPANIONS)), True)
         where, envelope = where.filter(is_ours), envelope.filter(is_ours)
         piece = envelope["body"].str.extract(_PIECE).cast(pl.Int64, strict=False)
-        body = envelope["body"].str.replace(_PIECE, "")
-        line = line.scatter(where, body)
+        line = line.clone().scatter(where, envelope["body"].str.replace(_PIECE, ""))
         host = host.scatter(where, envelope["host"])
         pid = pid.scatter(where, envelope["pid"])
-        is_header = is_header.scatter(where.filter((piece > 1).fill_null(False)), True)
+        is_piece = is_piece.scatter(where.filter((piece > 1).fill_null(False)), True)
         own = line.str.contains(_STAMP)
     rest = line.zip_with(~own, line.str.slice(19))
     parts = _after_stamps(rest, own)
@@ -190,18 +189,22 @@ def _opened(line: pl.Series, source: Source) -> pl.DataFrame:
     is_id = word["field_0"].str.contains(_MESSAGE_ID).fill_null(False)
     stamp = line.str.head(19).set(~own, None)
     stamp = stamp.zip_with(parts["more"].is_null(), stamp + parts["more"])
-    return frame.select(
-        "row",
-        _times(line, own, parts, source).zip_with(own, at).alias("at"),
-        host,
-        stamp.alias("log_stamp"),
-        parts["pid"].zip_with(parts["pid"].is_not_null(), pid).alias("pid"),
-        word["field_0"].set(~is_id, None).alias("queue_id"),
-        text.zip_with(~is_id, word["field_1"].fill_null("")).alias("text"),
-        is_header.alias("is_header"),
-        is_other.alias("is_other"),
-        (is_beside | (~is_other & (is_id | text.str.contains(_OWN_WORDS)))).alias("is_known"),
-    )
+    unnamed = (~is_id).arg_true()
+    is_known = is_id.clone().scatter(unnamed, text.gather(unnamed).str.contains(_OWN_WORDS))
+    columns = {
+        "row": pl.int_range(len(line), eager=True),
+        "at": _times(line, own, parts, source).zip_with(own, at),
+        "host": host,
+        "log_stamp": stamp,
+        "pid": parts["pid"].zip_with(parts["pid"].is_not_null(), pid),
+        "queue_id": word["field_0"].set(~is_id, None),
+        "text": text.zip_with(~is_id, word["field_1"].fill_null("")),
+        "is_stamped": own,
+        "is_piece": is_piece,
+        "is_other": is_other,
+        "is_known": is_beside | (~is_other & is_known),
+    }
+    return pl.DataFrame(columns)
 
 
 def _after_stamps(rest: pl.Series, own: pl.Series) -> pl.DataFrame:
