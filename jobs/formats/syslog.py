@@ -27,6 +27,13 @@ from jobs.formats import TIMESTAMP, Source
 # How far a stamp may lie beyond the file's newest known time: zones span 26 hours, clocks drift.
 YEAR_SLACK = dt.timedelta(hours=36)
 
+# Programs that log beside a mail server, in the same file: filters, mailboxes, log-in, the system.
+COMPANIONS = (
+    r"^(?:dovecot|imapd?|pop3d?|cyrus|lmtpunix|saslauthd|spam[cd]|amavis|clam|freshclam|rspamd|opendkim|opendmarc"
+    r"|openarc|milter-greylist|greylist|mimedefang|MailScanner|dcc|pyzor|postgrey|policyd|fail2ban|procmail"
+    r"|maildrop|mailman|fetchmail|CRON|crond|systemd|rsyslogd|syslogd?|kernel|logger|anacron|last message)"
+)
+
 HEAD_BYTES = 36
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _DAY_US = 86_400_000_000
@@ -152,10 +159,11 @@ def _stamp(micros: np.ndarray, good: np.ndarray, source: Source, *, is_local: bo
     times = values.set(pl.Series(~good), None) if not good.all() else values
     if not is_local or source.time_zone in ("UTC", "Etc/UTC"):
         return times.dt.replace_time_zone("UTC")
-    return _to_utc(times, source.time_zone)
+    return to_utc(times, source.time_zone)
 
 
-def _to_utc(times: pl.Series, zone: str) -> pl.Series:
+def to_utc(times: pl.Series, zone: str) -> pl.Series:
+    """UTC of a zone's wall clock: of two such times the earlier; one that the clock skipped moves forward."""
     local = times.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
     utc = local.dt.convert_time_zone("UTC")
     if utc.null_count() == times.null_count():

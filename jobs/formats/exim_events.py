@@ -1,0 +1,120 @@
+"""bronze.exim: events of Exim's logs, which of them are copies of one, and the verdicts among them.
+
+Bronze keeps every line that tells of something, so that a cut anywhere leaves nothing to be joined.
+
+An event that several streams hold (mainlog and rejectlog, a file and syslog) counts as often as the
+stream that has it most often: the stamp as logged and the text are the same in all. Two servers of one
+operator must be told apart by the source's option `host`, or by syslog, for what was refused without an id.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+from jobs.formats import TIMESTAMP, VERDICT
+from jobs.formats.exim_times import shift
+
+# Exim's default retry rule gives up after four days, bounces are frozen and dropped after seven.
+LOOKBACK_DAYS = 8
+
+PLACE = ["operator_id", "source_id", "stream_id", "offset"]
+# bronze.exim: one row per line that tells of a message, a refusal or a verdict.
+BRONZE: dict[str, Any] = {
+    "operator_id": pl.String,
+    "source_id": pl.String,
+    "stream_id": pl.String,
+    "offset": pl.Int64,
+    "assembly_key": pl.String,
+    "first_at": TIMESTAMP,  # in the source's zone; see exim.py on ids
+    "host": pl.String,  # from syslog, or the source's option `host`
+    "log_stamp": pl.String,  # the stamp as Exim wrote it
+    "pid": pl.String,
+    "queue_id": pl.String,  # Exim's message id; null for what was refused before there was one
+    "event_code": pl.String,  # arrival, delivery, refusal, verdict, completed, frozen, cancelled
+    "status_code": pl.String,  # of a delivery: sent, discarded, deferred, waiting, bounced, expired; of a
+    # refusal: rejected, temporarily, discarded
+    "step_code": pl.String,  # of a refusal: what was refused, as logged
+    "sender": pl.String,
+    "recipient": pl.String,
+    "original_recipient": pl.String,
+    "recipients": pl.List(pl.String),
+    "client_name": pl.String,
+    "client_ip": pl.String,
+    "client_port": pl.String,
+    "helo": pl.String,
+    "protocol": pl.String,
+    "own_port": pl.String,
+    "account": pl.String,
+    "is_authenticated": pl.Boolean,
+    "linked_queue_id": pl.String,  # R= of an arrival: the message that this one reports on
+    "message_id": pl.String,
+    "message_bytes": pl.Int64,
+    "transport": pl.String,
+    "relay": pl.String,
+    "reply_code": pl.String,
+    "dsn_code": pl.String,
+    "reply_text": pl.String,
+    "log_text": pl.String,
+    "dnsbl_zone": pl.String,
+    "action": pl.String,
+    "score": pl.Float64,
+    "required_score": pl.Float64,
+    "filter_us": pl.Int64,
+}
+# What two copies of an event may differ in.
+_OF_COPY = [*PLACE, "first_at", "log_stamp", "host", "pid"]
+
+
+def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
+    """Bronze rows, one per event; a line that was read twice is one row.
+
+    Events of a message share its id, events without one their client's address.
+    """
+    if "line_code" in records.collect_schema().names():
+        client = pl.concat_str(
+            pl.lit("c|"), pl.col("host").fill_null(""), pl.lit("|"), pl.col("client_ip").fill_null("")
+        )
+        records = records.filter(pl.col("line_code") == "record").with_columns(
+            assembly_key=pl.coalesce(pl.lit("q|") + pl.col("queue_id"), client)
+        )
+    return records.select(*BRONZE).unique(subset=PLACE, keep="any", maintain_order=True)
+
+
+def verdicts(bronze: pl.LazyFrame) -> pl.LazyFrame:
+    """One row per verdict that SA-Exim, or an ACL in its manner, logged."""
+    said = distinct(bronze.filter(pl.col("event_code") == "verdict").collect())
+    return (
+        said.lazy()
+        .with_columns(
+            format_code=pl.lit("exim"),
+            engine_code=pl.lit("spamassassin"),
+            verdict_at=pl.col("first_at") - shift(pl.col("first_at"), pl.col("queue_id")),
+            is_spam=pl.col("score") >= pl.col("required_score"),
+            symbols=pl.lit([], pl.List(pl.String)),
+            digest=pl.lit(None),
+        )
+        .select(pl.col(name).cast(kind) for name, kind in VERDICT.items())
+    )
+
+
+def distinct(bronze: pl.DataFrame) -> pl.DataFrame:
+    """The events in order within their key, each as often as one stream has it."""
+    events = bronze.select(list(BRONZE)).with_columns(second=pl.col("first_at").dt.truncate("1s"))
+    events = events.sort("operator_id", "assembly_key", "second", "stream_id", "offset", "source_id")
+    key = ["operator_id", "assembly_key"]
+    streams = pl.struct("source_id", "stream_id").n_unique().over(key)
+    several = events.select(streams > 1).to_series() if events.height else pl.Series(dtype=pl.Boolean)
+    if not several.any():
+        return events
+    content = [
+        *key,
+        pl.coalesce("log_stamp", pl.col("first_at").dt.to_string("iso")).alias("stamp"),
+        *[name for name in BRONZE if name not in (*_OF_COPY, "assembly_key", "client_port")],
+    ]
+    same = events.select(pl.struct(content).hash().alias("same"))["same"]
+    events = events.with_columns(same=same)
+    nth = pl.int_range(pl.len()).over(*key, "same", "source_id", "stream_id")
+    events = events.with_columns(nth=pl.when(pl.Series(several)).then(nth).otherwise(pl.int_range(pl.len())))
+    return events.unique([*key, "same", "nth"], keep="first", maintain_order=True).drop("same", "nth")

@@ -1,0 +1,156 @@
+"""Sendmail's log, by syslog: daemon, submission program and queue runners, of release 8.9 and later.
+
+    Nov 24 14:01:53 mx1 sm-mta[27713]: xAOE1rmk027713: from=<sender>, size=812, class=0, nrcpts=1, …
+    Nov 24 14:01:54 mx1 sm-mta[27714]: xAOE1rmk027713: to=<a>,<b>, delay=00:00:01, …, dsn=2.0.0, stat=Sent
+    Nov 24 14:01:53 mx1 sm-mta[27713]: xAOE1rml027713: ruleset=check_rcpt, arg1=<r>, relay=…, reject=550 …
+
+(Sendmail Installation and Operation Guide, "The System Log".) A queue id ends with the number of the
+process that made it. So all lines of an SMTP session, and all that becomes of what it brought, share
+host and process, whoever delivers later: that is the assembly key.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from jobs.formats import Source
+from jobs.formats import sendmail_lines as read
+from jobs.formats.sendmail_events import BRONZE, LOOKBACK_DAYS, PLACE, QUEUE_ID, assemble
+from jobs.formats.sendmail_transmissions import transmissions
+from jobs.formats.syslog import COMPANIONS, split_envelope
+
+__all__ = ["BRONZE", "FORMAT", "LOOKBACK_DAYS", "assemble", "parse", "sniff", "transmissions"]
+
+FORMAT = "sendmail"
+
+# Any name may be given with -L; these are the usual ones.
+_TAG = r"(?i)^(?:.*/)?(?:sendmail|sm-[a-z-]+|mta|msp|msa)(?:-in|-out|-[a-z]+)?$"
+_TYPED = {name: kind for name, kind in BRONZE.items() if name not in (*PLACE, "assembly_key")}
+
+_READERS = {
+    "from=": read.read_arrivals,
+    "to=": read.read_deliveries,
+    "ruleset=": read.read_rulesets,
+    "Milter": read.read_milters,
+    "rejecting commands from ": read.read_greetings,
+    "AUTH=server, ": read.read_logins,
+}
+_HELD = r"^(?:milter=[^,]*, )?quarantine="
+
+
+def sniff(sample: bytes) -> float:
+    """Share of the sample's lines that Sendmail wrote, at least 0.5 when there are several."""
+    lines = pl.Series("line", sample[:262_144].decode("utf-8", "replace").splitlines(), dtype=pl.String)
+    lines = lines.filter(lines.str.strip_chars() != "").head(2000)
+    opened = _opened(lines, Source("", "", "", dt.datetime(2200, 1, 1, tzinfo=dt.UTC)))
+    good = opened["reason_code"].is_null()
+    ours = int((good & opened["is_ours"]).sum())
+    if ours == 0:
+        return 0.0
+    share = ours / len(lines)
+    return max(share, 0.5) if ours >= 3 and int(good.sum()) > 0.8 * len(lines) else share
+
+
+def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
+    """One row per line: an event with its fields; Sendmail's other lines are ignored.
+
+    Lines of programs that log beside a mail server are ignored. Quarantine reasons: bad_timestamp,
+    truncated (the envelope, or a from= or to= without its end), unknown_shape (any other program's line).
+    """
+    frame = lines.select("offset", "line").collect()
+    line = frame["line"].fill_null("")
+    opened = _opened(line, source)
+    good = opened["reason_code"].is_null()
+    events, cut = _events(opened.filter(good & opened["is_ours"]))
+    is_cut = np.zeros(frame.height, dtype=bool)
+    is_cut[cut.to_numpy()] = True
+    reason = (
+        pl.when(line.str.strip_chars() == "")
+        .then(None)
+        .when(pl.col("reason_code").is_not_null())
+        .then("reason_code")
+        .when(pl.Series(is_cut))
+        .then(pl.lit("truncated"))
+        .when(~pl.col("is_ours") & ~pl.col("tag").str.contains(COMPANIONS))
+        .then(pl.lit("unknown_shape"))
+    )
+    whole = opened.with_columns(reason_code=reason, first_at="at").join(
+        events, on="row", how="left", maintain_order="left"
+    )
+    line_code = (
+        pl.when(pl.col("reason_code").is_not_null())
+        .then(pl.lit("quarantined"))
+        .when(pl.col("event_code").is_not_null())
+        .then(pl.lit("record"))
+        .otherwise(pl.lit("ignored"))
+    )
+    return (
+        whole.lazy()
+        .with_columns(frame["offset"], line_code=line_code)
+        .select(
+            "offset",
+            "line_code",
+            "reason_code",
+            *(
+                pl.when(pl.col("line_code") == "record").then(pl.col(name)).cast(kind).alias(name)
+                for name, kind in _TYPED.items()
+            ),
+        )
+    )
+
+
+def _opened(line: pl.Series, source: Source) -> pl.DataFrame:
+    """row, at, host, tag, pid, reason_code, queue_id, text of each line; is_ours where Sendmail wrote it."""
+    envelope = split_envelope(line, source)
+    parts = envelope["body"].str.splitn(": ", 2).struct.unnest()
+    is_id = (parts["field_0"].str.contains(QUEUE_ID) & parts["field_1"].is_not_null()).fill_null(False)
+    no_id = (parts["field_0"] == "NOQUEUE").fill_null(False)
+    return envelope.select(
+        pl.int_range(pl.len()).alias("row"),
+        "at",
+        "host",
+        "tag",
+        "pid",
+        "reason_code",
+        parts["field_0"].set(~is_id, None).alias("queue_id"),
+        parts["field_1"].zip_with(is_id | no_id, envelope["body"]).alias("text"),
+        pl.col("tag").str.contains(_TAG).alias("is_ours"),
+    )
+
+
+def _events(ours: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
+    """(typed events with their row, rows that are cut)."""
+    text, has_id = ours["text"], ours["queue_id"].is_not_null()
+    parts, cut = [], [pl.Series(dtype=pl.Int64)]
+    rest = pl.Series([True]).new_from_index(0, ours.height)
+    for start, reader in _READERS.items():
+        fits = text.str.starts_with(start) & (has_id if start in ("from=", "to=") else True)
+        rest = rest & ~fits
+        typed = reader(ours.filter(fits))
+        if "is_cut" in typed.columns:
+            cut.append(typed.filter("is_cut")["row"])
+            typed = typed.filter(~pl.col("is_cut")).drop("is_cut")
+        parts.append(typed)
+    other = ours.filter(rest & has_id)
+    parts.append(read.read_unknown_users(other.filter(other["text"].str.contains(">... ", literal=True))))
+    parts.append(read.read_notices(other))
+    state = (
+        pl.when(pl.col("text").str.contains(_HELD))
+        .then(pl.lit("quarantined"))
+        .when(pl.col("text").str.contains("^discarded?(?:$|,)"))
+        .then(pl.lit("discarded"))
+    )
+    parts.append(other.select("row", state.alias("event_code")).filter(pl.col("event_code").is_not_null()))
+    schema: dict[str, Any] = {"row": pl.Int64, **_TYPED}
+    for name in ("first_at", "host", "pid", "queue_id"):
+        schema.pop(name)
+    events = pl.concat([pl.DataFrame(schema=schema), *parts], how="diagonal").select(list(schema))
+    refused = events["event_code"] == "refusal"
+    if refused.any():
+        zone = read.dnsbl_zone(events["reply_text"].set(~refused, None))
+        events = events.with_columns(zone.alias("dnsbl_zone"))
+    return events, pl.concat(cut)

@@ -1,0 +1,669 @@
+"""Sendmail's log: lines of every documented form, each trap with what must come of it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import random
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
+
+from jobs.contracts import polars_schema
+from jobs.formats import LINES, PARSED, TRANSMISSION, Source, exim, kannel, postfix, rspamd, sendmail
+from jobs.formats.registry import sniff
+
+LAB = Path(__file__).parents[2] / "sample_data" / "lab"
+OTHERS = [*(LAB / "postfix").glob("*.log"), *(LAB / "kannel").glob("*.log"), *(LAB / "exim").glob("*log")]
+NEWEST = dt.datetime(2026, 11, 30, tzinfo=dt.UTC)
+Q = "xAOE1rmk027713"
+R = "xAOE1rml027713"
+RELAY = "mx.shop.example [192.0.2.7]"
+
+
+def parse(lines: list[str], **kwargs: Any) -> pl.DataFrame:
+    frame = pl.LazyFrame({"offset": range(len(lines)), "line": lines}, schema=LINES)
+    return sendmail.parse(frame, Source("lab", "f", "a", NEWEST, **kwargs)).collect()
+
+
+def placed(parsed: pl.DataFrame) -> pl.LazyFrame:
+    return parsed.lazy().with_columns(operator_id=pl.lit("lab"), source_id=pl.lit("f"), stream_id=pl.lit("a"))
+
+
+def bronze(lines: list[str], **kwargs: Any) -> pl.DataFrame:
+    parsed = parse(lines, **kwargs)
+    assert "quarantined" not in parsed["line_code"], parsed.filter(pl.col("reason_code").is_not_null()).rows()
+    return sendmail.assemble(placed(parsed)).collect()
+
+
+def transmissions(*lines: str, **kwargs: Any) -> list[dict[str, Any]]:
+    found = sendmail.transmissions(bronze(list(lines), **kwargs).lazy()).collect()
+    assert dict(found.schema) == TRANSMISSION
+    return found.sort("offset", "recipient", nulls_last=True).to_dicts()
+
+
+def one(*lines: str, **kwargs: Any) -> dict[str, Any]:
+    rows = transmissions(*lines, **kwargs)
+    assert len(rows) == 1, rows
+    return rows[0]
+
+
+def line(
+    text: str, id: str | None = Q, at: str = "Nov 24 14:01:53", pid: int = 27713, tag: str = "sm-mta"
+) -> str:
+    return f"{at} mx1 {tag}[{pid}]: {id + ': ' if id else ''}{text}"
+
+
+def came(
+    sender: str = "<shop@shop.example>", count: int = 1, relay: str = RELAY, more: str = "", **kwargs: Any
+) -> str:
+    size = 812 if count else 0
+    text = f"from={sender}, size={size}, class=0, nrcpts={count}, msgid=<m1@shop.example>, proto=ESMTP"
+    return line(f"{text}, daemon=MTA{more}, relay={relay}", **kwargs)
+
+
+def went(
+    to: str = "<ann@a.example>", stat: str = "Sent", dsn: str = "2.0.0", owner: str = "", **kwargs: Any
+) -> str:
+    relay = kwargs.pop("relay", "mx.a.example. [198.51.100.5]")
+    mailer = kwargs.pop("mailer", "esmtp")
+    owner = f", ctladdr={owner}" if owner else ""
+    code = f", dsn={dsn}" if dsn else ""
+    kwargs = {"pid": 27714} | kwargs
+    text = f"to={to}{owner}, delay=00:00:01, xdelay=00:00:01, mailer={mailer}, pri=30812, relay={relay}{code}"
+    return line(f"{text}, stat={stat}", **kwargs)
+
+
+def told(row: dict[str, Any], *names: str) -> tuple[Any, ...]:
+    return tuple(row[name] for name in names)
+
+
+def result(row: dict[str, Any]) -> tuple[Any, ...]:
+    return told(row, "recipient", "stage_code", "outcome_code")
+
+
+# --- messages -------------------------------------------------------------------------------------------
+
+
+def test_all_fields_of_a_message() -> None:
+    row = one(came(), went(stat="Sent (Ok: queued as 4Fx, thanks)"))
+    assert row | {"offset": 0} == dict.fromkeys(TRANSMISSION) | {
+        "operator_id": "lab",
+        "source_id": "f",
+        "stream_id": "a",
+        "offset": 0,
+        "format_code": "sendmail",
+        "channel_code": "EMAIL",
+        "grain_code": "recipient",
+        "entry_code": "smtp",
+        "queue": f"mx1|{Q}",
+        "queue_id": Q,
+        "next_queue_id": "4Fx",
+        "is_handoff": False,
+        "message_id": "m1@shop.example",
+        "sender": "shop@shop.example",
+        "recipient": "ann@a.example",
+        "client_ip": "192.0.2.7",
+        "client_name": "mx.shop.example",
+        "is_authenticated": False,
+        "outbound_link": "mx.a.example[198.51.100.5]",
+        "first_at": dt.datetime(2026, 11, 24, 14, 1, 53, tzinfo=dt.UTC),
+        "last_at": dt.datetime(2026, 11, 24, 14, 1, 53, tzinfo=dt.UTC),
+        "stage_code": "delivery",
+        "outcome_code": "delivered",
+        "dsn_code": "2.0.0",
+        "reply_text": "Sent (Ok: queued as 4Fx, thanks)",
+        "message_bytes": 812,
+        "try_count": 1,
+        "is_partial": False,
+    }
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        pytest.param([came()], [(None, "delivery", "queued")], id="not tried yet"),
+        pytest.param(
+            [came(count=3), went('<a@a.example>,<b@a.example>,<"c,d"@a.example>')],
+            [(name, "delivery", "delivered") for name in ('"c,d"@a.example', "a@a.example", "b@a.example")],
+            id="many in one line, a comma in one",
+        ),
+        pytest.param(
+            [came(), went(stat="Deferred: 451 4.7.1 Greylisted, please wait", dsn="4.7.1"), went()],
+            [("ann@a.example", "delivery", "delivered")],
+            id="tried again",
+        ),
+        pytest.param(
+            [
+                came(),
+                went(
+                    stat="Deferred: Connection refused by mx.a.example.", dsn="4.0.0", relay="mx.a.example."
+                ),
+            ],
+            [("ann@a.example", "delivery", "deferred")],
+            id="deferred",
+        ),
+        pytest.param(
+            [came(), went(stat="User unknown", dsn="5.1.1"), line(f"{R}: DSN: User unknown")],
+            [("ann@a.example", "delivery", "bounced")],
+            id="bounced, the DSN not sent yet",
+        ),
+        pytest.param(
+            [
+                came(),
+                went(stat="Deferred: timed out", dsn="4.0.0"),
+                line(
+                    "xATE1rmz030000: sender notify: Cannot send message for 5 days",
+                    at="Nov 29 14:02:00",
+                    pid=30000,
+                ),
+            ],
+            [("ann@a.example", "delivery", "expired")],
+            id="given up",
+        ),
+        pytest.param(
+            [
+                came(),
+                went(stat="Deferred: timed out", dsn="4.0.0"),
+                line(f"{R}: sender notify: Warning: could not send message for past 4 hours"),
+            ],
+            [("ann@a.example", "delivery", "deferred")],
+            id="only a warning",
+        ),
+        pytest.param(
+            [
+                came(),
+                went('"|/usr/bin/filter -a, -b"', owner="<all@a.example> (8/0)", mailer="prog"),
+                went("ann@b.example", "User unknown", "5.1.1", owner="<all@a.example> (8/0)"),
+            ],
+            [("all@a.example", "delivery", "delivered")],
+            id="an alias counts once",
+        ),
+        pytest.param(
+            [
+                came("ann", relay="ann@localhost"),
+                went("x@b.example", owner="ann (1000/1000)"),
+                went("y@b.example", owner="ann (1000/1000)"),
+            ],
+            [("x@b.example", "delivery", "delivered"), ("y@b.example", "delivery", "delivered")],
+            id="the user whose program sent it is no alias",
+        ),
+        pytest.param(
+            [came(), went("/dev/null", owner="<ann@a.example> (8/0)", mailer="*file*")],
+            [("ann@a.example", "delivery", "discarded")],
+            id="dev null",
+        ),
+        pytest.param(
+            [came(count=2), went()], [("ann@a.example", "delivery", "delivered")], id="one of two, so far"
+        ),
+        pytest.param(
+            [came(), went(stat="quarantined", dsn="")],
+            [("ann@a.example", "delivery", "quarantined")],
+            id="held",
+        ),
+        pytest.param(
+            [came(), line("milter=x, quarantine=phish"), went(stat="quarantined", dsn="")],
+            [("ann@a.example", "content", "quarantined")],
+            id="held by a milter",
+        ),
+        pytest.param(
+            [
+                came(count=2),
+                line("Milter: data, reject=550 5.7.1 Blocked, see x"),
+                went("<a@a>,<b@a>", "Blocked", ""),
+            ],
+            [("a@a", "content", "rejected"), ("b@a", "content", "rejected")],
+            id="refused by a milter, whatever stat= says",
+        ),
+        pytest.param(
+            [
+                came(),
+                line("Milter: data, reject=451 4.7.1 Try again later"),
+                went(stat="Please try again later", dsn=""),
+            ],
+            [("ann@a.example", "content", "deferred")],
+            id="put off by a milter",
+        ),
+        pytest.param(
+            [came(), line("Milter (x): data, discard"), line("discarded")],
+            [(None, "content", "discarded")],
+            id="discarded by a milter",
+        ),
+        pytest.param(
+            [line(f"ruleset=check_mail, arg1=<shop@shop.example>, relay={RELAY}, discard"), came()],
+            [(None, "envelope", "discarded")],
+            id="discarded by the access map",
+        ),
+        pytest.param(
+            [came(), line(f"ruleset=check_eom, arg1=x, relay={RELAY}, reject=554 5.7.1 no, no")],
+            [(None, "content", "rejected")],
+            id="refused by a ruleset after DATA",
+        ),
+        pytest.param(
+            [
+                came(),
+                went(),
+                line("STARTTLS=client, relay=mx.a.example., version=TLSv1.3, verify=OK", id=None),
+            ],
+            [("ann@a.example", "delivery", "delivered")],
+            id="TLS line",
+        ),
+    ],
+)
+def test_a_message(lines: list[str], expected: list[tuple[Any, ...]]) -> None:
+    rows = transmissions(*lines)
+    assert [result(row) for row in rows] == expected
+    assert {row["sender"] for row in rows} <= {"shop@shop.example", "ann"}
+    many = "nrcpts=2" in "".join(lines) and len(rows) == 1
+    assert all(row["is_partial"] == (row["recipient"] is None or many) for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("relay", "name", "ip"),
+    [
+        ("mx.shop.example [192.0.2.7]", "mx.shop.example", "192.0.2.7"),
+        ("mx.shop.example [192.0.2.7] (may be forged)", None, "192.0.2.7"),
+        ("[192.0.2.7]", None, "192.0.2.7"),
+        ("[IPv6:2001:db8::7]", None, "2001:db8::7"),
+        ("mx.shop.example [IPv6:2001:db8::7]", "mx.shop.example", "2001:db8::7"),
+        ("ann@localhost", None, None),
+    ],
+)
+def test_the_client(relay: str, name: str | None, ip: str | None) -> None:
+    row = one(came(relay=relay))
+    assert told(row, "client_name", "client_ip") == (name, ip)
+    assert row["entry_code"] == ("smtp" if ip else "pickup")
+
+
+@pytest.mark.parametrize(
+    ("msgid", "found"),
+    [
+        (", msgid=<a@b>, proto=ESMTP", "a@b"),
+        (", msgid=<x, relay=evil [203.0.113.1], proto=SMTP>, bodytype=8BITMIME, proto=ESMTP", None),
+        (
+            ", msgid=<x@y>, proto=ESMTP, daemon=MTA, tls_verify=NO, tls_version=TLSv1.3, cipher=X, auth=NONE",
+            "x@y",
+        ),
+        ("", None),
+    ],
+)
+def test_a_message_id(msgid: str, found: str | None) -> None:
+    row = one(line(f"from=<s@x.example>, size=9, class=0, pri=30009, nrcpts=1{msgid}, relay={RELAY}"))
+    assert row["client_ip"] == "192.0.2.7"
+    if found or not msgid:
+        assert row["message_id"] == found
+
+
+@pytest.mark.parametrize("pid", [27713, 99])
+def test_a_login_belongs_to_what_its_process_brought(pid: int) -> None:
+    login = line(
+        f"AUTH=server, relay={RELAY}, authid=ann, mech=PLAIN, bits=0", id=None, pid=pid, at="Nov 24 14:01:50"
+    )
+    row = one(login, came(), went())
+    mine = pid == 27713
+    assert told(row, "is_authenticated", "account") == (mine, "ann" if mine else None)
+    assert row["entry_code"] == ("submission" if mine else "smtp")
+
+
+def test_a_submission_without_a_login_line() -> None:
+    assert one(came().replace("proto=ESMTP", "proto=ESMTPSA"))["entry_code"] == "submission"
+    assert one(came(more=", auth=LOGIN"))["is_authenticated"] is True
+    assert one(came(more=", auth=NONE"))["is_authenticated"] is False
+    assert one(came().replace("daemon=MTA", "daemon=MSA"))["entry_code"] == "submission"
+
+
+@pytest.mark.parametrize("process", [27713, 30000])
+def test_a_dsn_is_told_by_the_notice(process: int) -> None:
+    """It has no from= line, and may be made by another process than the message that it is about."""
+    dsn = f"xAOE1rmz{process:06d}"
+    rows = transmissions(
+        came(),
+        went(stat="User unknown", dsn="5.1.1"),
+        line(f"{dsn}: DSN: User unknown", pid=process),
+        went("<shop@shop.example>", id=dsn),
+    )
+    by_id = {row["queue_id"]: row for row in rows}
+    assert told(by_id[dsn], "entry_code", "sender", "outcome_code") == ("dsn", "", "delivered")
+    assert told(by_id[Q], "entry_code", "outcome_code") == ("smtp", "bounced")
+
+
+def test_a_message_whose_beginning_is_not_in_the_log() -> None:
+    assert told(one(went()), "entry_code", "sender", "outcome_code") == (None, None, "delivered")
+
+
+def test_the_submission_program_hands_on_to_the_server() -> None:
+    handed = went(
+        "x@b.example", f"Sent ({R} Message accepted for delivery)", owner="ann (1000/1000)", mailer="relay",
+        relay="[127.0.0.1] [127.0.0.1]", tag="sendmail",
+    )  # fmt: skip
+    row = one(came("ann", relay="ann@localhost", tag="sendmail"), handed)
+    assert told(row, "is_handoff", "next_queue_id", "entry_code") == (True, R, "pickup")
+
+
+def test_an_id_that_is_used_again() -> None:
+    first = [came(), went()]
+    again = [
+        line(
+            f"ruleset=check_rcpt, arg1=<no@a.example>, relay={RELAY}, reject=550 5.7.1 no",
+            at="Nov 24 14:05:00",
+        ),
+        came("<other@shop.example>", at="Nov 24 14:05:01"),
+        went("<bob@a.example>", at="Nov 24 14:05:02"),
+    ]
+    rows = transmissions(*first, *again)
+    assert [told(row, "sender", "recipient", "outcome_code") for row in rows] == [
+        ("shop@shop.example", "ann@a.example", "delivered"),
+        ("other@shop.example", "no@a.example", "rejected"),
+        ("other@shop.example", "bob@a.example", "delivered"),
+    ]
+
+
+# --- refusals -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param(
+            "ruleset=check_rcpt, arg1=<a@a.example>, relay=x.example [192.0.2.7] (may be forged), reject=550"
+            " 5.7.1 <a@a.example>... Relaying denied, sorry. IP name possibly forged [192.0.2.7]",
+            ("a@a.example", None, "envelope", "rejected", "550", "5.7.1", None),
+            id="relaying, with a comma",
+        ),
+        pytest.param(
+            "ruleset=check_rcpt, arg1=<a@a.example>, relay=[192.0.2.7], reject=550 5.7.1 <a@a.example>..."
+            " Rejected: 192.0.2.7 listed at zen.example.org",
+            ("a@a.example", None, "envelope", "rejected", "550", "5.7.1", "zen.example.org"),
+            id="list",
+        ),
+        pytest.param(
+            'ruleset=check_rcpt, arg1=<"x, relay=[203.0.113.1], reject=9"@a.example>, relay=[192.0.2.7],'
+            " reject=451 4.7.1 later",
+            (
+                '"x, relay=[203.0.113.1], reject=9"@a.example',
+                None,
+                "envelope",
+                "deferred",
+                "451",
+                "4.7.1",
+                None,
+            ),
+            id="an address that looks like fields",
+        ),
+        pytest.param(
+            "ruleset=check_mail, arg1=<s@x.example>, relay=[192.0.2.7], reject=553 5.1.8 <s@x.example>..."
+            " Domain of sender address s@x.example does not exist",
+            (None, "s@x.example", "envelope", "rejected", "553", "5.1.8", None),
+            id="sender",
+        ),
+        pytest.param(
+            "Milter: to=<a@a.example>, reject=451 4.7.1 Greylisting in action, come back",
+            ("a@a.example", None, "envelope", "deferred", "451", "4.7.1", None),
+            id="milter at RCPT",
+        ),
+        pytest.param(
+            "Milter: from=<s@x.example>, tempfail",
+            (None, "s@x.example", "envelope", "deferred", None, None, None),
+            id="milter at MAIL",
+        ),
+        pytest.param(
+            "<a@a.example>... User unknown",
+            ("a@a.example", None, "envelope", "rejected", None, None, None),
+            id="unknown user",
+        ),
+    ],
+)
+def test_a_refused_attempt(text: str, expected: tuple[Any, ...]) -> None:
+    names = ("recipient", "sender", "stage_code", "outcome_code", "reply_code", "dsn_code", "dnsbl_zone")
+    row = one(line(text))
+    assert told(row, *names) == expected
+    assert told(row, "grain_code", "queue", "log_text") == ("attempt", None, text)
+    # from= with nrcpts=0 closes the transaction: no message, but it knows sender and client.
+    row = one(line(text), came("<s@x.example>", 0, "[192.0.2.7]"))
+    assert told(row, *names) == (expected[0], "s@x.example", *expected[2:])
+    assert row["client_ip"] == "192.0.2.7"
+
+
+@pytest.mark.parametrize(
+    ("text", "id", "outcome"),
+    [
+        ("rejecting commands from  [192.0.2.7] due to pre-greeting traffic after 0 seconds", Q, "rejected"),
+        (
+            "rejecting commands from x.example [192.0.2.7] due to pre-greeting traffic after 1 seconds",
+            Q,
+            "rejected",
+        ),
+        (
+            "ruleset=check_relay, arg1=x.example, arg2=192.0.2.7, relay=x.example [192.0.2.7], reject=421"
+            " 4.3.2 Connection rate limit exceeded.",
+            None,
+            "deferred",
+        ),
+        (
+            "ruleset=check_relay, arg1=[192.0.2.7], arg2=192.0.2.7, reject=550 5.7.1 Access denied",
+            None,
+            "rejected",
+        ),
+        (
+            "ruleset=check_relay, arg1=[192.0.2.7], arg2=192.0.2.7, reject=550 5.7.1 Access denied",
+            "NOQUEUE",
+            "rejected",
+        ),
+        ("Milter: connect: host=x.example, addr=192.0.2.7, rejecting commands", Q, "rejected"),
+        ("Milter: connect: host=x.example, addr=192.0.2.7, temp failing commands", Q, "deferred"),
+    ],
+)
+def test_a_refused_connection(text: str, id: str | None, outcome: str) -> None:
+    row = one(line(text, id=id))
+    assert told(row, "stage_code", "outcome_code", "client_ip", "recipient") == (
+        "connect",
+        outcome,
+        "192.0.2.7",
+        None,
+    )
+
+
+def rcpt(to: str = "a@a.example", ip: str = "192.0.2.7", **kwargs: Any) -> str:
+    return line(f"ruleset=check_rcpt, arg1=<{to}>, relay=[{ip}], reject=550 5.7.1 no", **kwargs)
+
+
+def test_refusals_of_one_session() -> None:
+    mail = line("ruleset=check_mail, arg1=<s@x.example>, relay=[192.0.2.7], reject=553 5.1.8 no", id=R)
+    rows = transmissions(
+        mail,
+        rcpt(),
+        rcpt(at="Nov 24 14:01:59"),
+        rcpt("b@a.example"),
+        rcpt(ip="192.0.2.8", at="Nov 24 14:03:00"),
+        rcpt(at="Nov 24 15:01:53", ip="192.0.2.8"),
+        rcpt(id="xAOE1rmk000042", pid=42),
+    )
+    assert Counter(row["recipient"] for row in rows) == {"a@a.example": 4, "b@a.example": 1}
+    assert len({row["session"] for row in rows}) == 4
+    # Nothing but refusals before RCPT is one attempt.
+    assert len(transmissions(mail, mail.replace("s@x", "t@x"))) == 1
+
+
+def test_what_one_recipient_was_refused_another_got() -> None:
+    rows = transmissions(rcpt("no@a.example"), came(), went())
+    assert [told(row, "grain_code", "recipient", "sender") for row in rows] == [
+        ("attempt", "no@a.example", "shop@shop.example"),
+        ("recipient", "ann@a.example", "shop@shop.example"),
+    ]
+
+
+def test_a_recipient_whom_the_session_discards() -> None:
+    row = one(line("ruleset=check_rcpt, arg1=<trap@a.example>, relay=[192.0.2.7], discard"))
+    assert told(row, "grain_code", "outcome_code", "stage_code", "is_partial") == (
+        "recipient",
+        "discarded",
+        "envelope",
+        True,
+    )
+
+
+# --- what every kernel must hold ------------------------------------------------------------------------
+
+LOG = [
+    came(count=2),
+    went("<a@a.example>,<b@a.example>"),
+    rcpt(id=R, at="Nov 24 14:02:00"),
+    came("<s@x.example>", 0, "[192.0.2.7]", id=R, at="Nov 24 14:02:00"),
+    line("x.example [192.0.2.7] did not issue MAIL/EXPN/VRFY/ETRN during connection to MTA", id=R),
+    came("<>", id="xAOE1rmk000042", pid=42, at="Nov 24 14:03:00"),
+    line("Milter: data, reject=550 5.7.1 no", id="xAOE1rmk000042", pid=42, at="Nov 24 14:03:01"),
+    went("<c@a.example>", "no", "", id="xAOE1rmk000042", pid=42, at="Nov 24 14:03:01"),
+    came(id="xAOE1rmk000043", pid=43, at="Nov 24 14:04:00"),
+    went("<d@a.example>", "User unknown", "5.1.1", id="xAOE1rmk000043", at="Nov 24 14:04:01"),
+    line("xAOE1rmk000044: DSN: User unknown", id="xAOE1rmk000043", pid=44, at="Nov 24 14:04:01"),
+    went("<shop@shop.example>", id="xAOE1rmk000044", pid=44, at="Nov 24 14:04:02"),
+    line("STARTTLS=server, relay=x, version=TLSv1.3, verify=NO, cipher=X, bits=256/256", id=None),
+    line(
+        f"AUTH=server, relay={RELAY}, authid=ann, mech=PLAIN, bits=0", id=None, pid=45, at="Nov 24 14:05:00"
+    ),
+    came(id="xAOE1rmk000045", pid=45, at="Nov 24 14:05:01"),
+]
+
+
+def test_it_knows_its_own_log() -> None:
+    data = "\n".join(LOG).encode()
+    assert sniff(data) == ("sendmail", 1.0)
+    assert all(module.sniff(data) < 0.5 for module in (exim, kannel, postfix, rspamd))
+    assert sendmail.sniff(b"") == 0
+    for other in OTHERS:
+        assert sendmail.sniff(other.read_bytes()) == 0
+
+
+def test_another_programs_log_is_quarantined() -> None:
+    for other in OTHERS:
+        parsed = parse(other.read_text("utf-8").splitlines())
+        assert "record" not in parsed["line_code"]
+        assert (parsed["line_code"] == "quarantined").sum() > parsed.height / 2
+
+
+def test_bronze_has_its_contracts_columns() -> None:
+    schema = dict(polars_schema("bronze.sendmail"))
+    assert {name: schema.pop(name) for name in ("event_date", "ingest_id")}
+    assert schema == sendmail.BRONZE
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "Nov 24 14:01:53 mx1 sm-mta[27713]: ",
+        "2026-11-24T16:01:53+02:00 mx1 sendmail[27713]: ",
+        "<22>1 2026-11-24T14:01:53Z mx1 sm-acceptingconnections 27713 - - ",
+        "2026 Nov 24 14:01:53.000 mx1 mta[27713]: ",
+    ],
+)
+def test_any_syslog_rendering(head: str) -> None:
+    lines = [text.replace("Nov 24 14:01:53 mx1 sm-mta[27713]: ", head) for text in (came(), went(pid=27713))]
+    row = one(*lines)
+    assert told(row, "queue", "outcome_code") == (f"mx1|{Q}", "delivered")
+    assert row["first_at"] == dt.datetime(2026, 11, 24, 14, 1, 53, tzinfo=dt.UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("\0\0\0", "bad_timestamp"),
+        ("of another line", "bad_timestamp"),
+        ("Feb 30 14:01:53 mx1 sm-mta[1]: x", "bad_timestamp"),
+        ("Nov 24 14:01:53 mx1", "truncated"),
+        (line("from=<shop@shop.example>, size=8"), "truncated"),
+        (line("to=<ann@a.example>, delay=00:0"), "truncated"),
+        ("Nov 24 14:01:53 mx1 postfix/smtpd[1]: connect from x[192.0.2.1]", "unknown_shape"),
+        ("Nov 24 14:01:53 mx1 dovecot: imap(ann): Logged out", None),
+        (line("timeout waiting for input from x.example during server cmd read"), None),
+        (line("Milter add: header: X-Spam: yes, reject=no"), None),
+        ("", None),
+        (came() + "\r", "record"),
+    ],
+)
+def test_a_line_by_itself(text: str, reason: str | None) -> None:
+    parsed = parse([text])
+    code = "record" if reason == "record" else "quarantined" if reason else "ignored"
+    assert parsed["line_code"].to_list() == [code]
+    assert parsed["reason_code"].to_list() == [reason if code == "quarantined" else None]
+
+
+def test_a_line_of_ten_megabytes() -> None:
+    for text in (
+        "from=<" + "x" * 10_000_000,
+        "to=" + "<" * 10_000_000,
+        "ruleset=check_rcpt, arg1=" + '"<' * 5_000_000,
+    ):
+        assert parse([line(text)]).height == 1
+
+
+WORDS = st.sampled_from(
+    [
+        *LOG,
+        Q,
+        R,
+        ": ",
+        "from=",
+        "to=",
+        "<",
+        ">",
+        ", ",
+        "stat=",
+        "relay=",
+        "[IPv6:",
+        "]",
+        "reject=",
+        "ruleset=",
+        "Milter: ",
+    ]
+    + ["nrcpts=", "size=", '"', "\0", "\x1b[31m", "é", "😀", "\r", "Nov 24 14:01:53 mx1 sm-mta[27713]: "]
+)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.one_of(st.text(max_size=60), st.lists(WORDS, max_size=8).map("".join)), max_size=12))
+def test_any_text_gives_one_row_per_line(lines: list[str]) -> None:
+    parsed = parse(lines)
+    assert parsed["offset"].to_list() == list(range(len(lines)))
+    assert set(parsed["line_code"]) <= {"record", "ignored", "quarantined"}
+    assert (parsed["reason_code"].is_not_null() == (parsed["line_code"] == "quarantined")).all()
+    assert set(PARSED) <= set(parsed.columns)
+    rows = sendmail.assemble(placed(parsed)).collect()
+    assert not rows.select(
+        pl.struct("operator_id", "stream_id", "offset", "assembly_key").is_duplicated().any()
+    ).item()
+    assert sendmail.transmissions(rows.lazy()).collect().schema == pl.Schema(TRANSMISSION)
+
+
+def test_totals_of_the_log() -> None:
+    assert Counter(
+        told(row, "grain_code", "entry_code", "stage_code", "outcome_code") for row in transmissions(*LOG)
+    ) == {
+        ("recipient", "smtp", "delivery", "delivered"): 2,
+        ("attempt", "smtp", "envelope", "rejected"): 1,
+        ("recipient", "smtp", "content", "rejected"): 1,
+        ("recipient", "smtp", "delivery", "bounced"): 1,
+        ("recipient", "dsn", "delivery", "delivered"): 1,
+        ("recipient", "submission", "delivery", "queued"): 1,
+    }
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.integers(1, len(LOG) - 1), max_size=5), st.randoms(use_true_random=False))
+def test_any_cut_gives_the_same(cuts: list[int], chance: random.Random) -> None:
+    wanted = sendmail.transmissions(bronze(LOG).lazy()).collect()
+    bounds = sorted({0, len(LOG), *cuts})
+    pieces = [
+        sendmail.assemble(placed(parse(LOG[start:end]).with_columns(pl.col("offset") + start))).collect()
+        for start, end in zip(bounds, bounds[1:], strict=False)
+    ]
+    pieces += chance.sample(pieces, 1)
+    chance.shuffle(pieces)
+    half = len(pieces) // 2
+    halves = [sendmail.assemble(pl.concat(some).lazy()).collect() for some in (pieces[:half], pieces[half:])]
+    joined = sendmail.assemble(pl.concat(halves).lazy())
+    assert_frame_equal(sendmail.transmissions(joined).collect(), wanted, check_row_order=False)
