@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from jobs.formats import kannel, postfix, rspamd
+from jobs.formats import dmarc, feedback, kannel, postfix, rspamd
 
 FORMATS: dict[str, ModuleType] = {module.FORMAT: module for module in (postfix, rspamd, kannel)}
+# Formats of whole documents, which offer read() and not parse().
+DOCUMENTS: dict[str, ModuleType] = {module.FORMAT: module for module in (dmarc, feedback)}
 # Below this, a sample is of no format that is known here.
 SURE_ENOUGH = 0.5
 
