@@ -20,6 +20,7 @@ import polars as pl
 
 from jobs.formats import TIMESTAMP, Source
 from jobs.formats.kannel_join import transmissions as transmissions
+from jobs.formats.kannel_reports import complaints as complaints
 
 FORMAT = "kannel"
 # An SMSC holds a message for up to three days (validity period), and its DLR comes after that.
