@@ -78,7 +78,6 @@ _REPORT = "message/feedback-report"
 _ORIGINAL = ("message/rfc822", "text/rfc822-headers", "message/rfc822-headers")
 _HAS_REPORT = re.compile(rb"(?im)^content-type:\s*(?:multipart/report|message/feedback-report)")
 _IS_FEEDBACK = re.compile(rb"(?i)feedback-report")
-_DATE_ERRORS = (ValueError, TypeError, OverflowError, IndexError)
 
 
 def sniff(sample: bytes) -> float:
@@ -260,9 +259,7 @@ def _text(message: Message) -> str | None:
     for part in parts:
         text = _decoded_text(part)
         if part.get_content_subtype() == "html":
-            words = _Words()
-            words.feed(text[: 8 * KEPT_OF_TEXT])
-            text = " ".join(words.found)
+            text = _words(text[: 8 * KEPT_OF_TEXT])
         if text.strip():
             return text.strip()[:KEPT_OF_TEXT]
     return None
@@ -276,18 +273,34 @@ def _decoded_text(part: Message) -> str:
         return content.decode("latin-1")
 
 
+def _words(page: str) -> str:
+    """The words of a page; up to a section such as `<![none[`, of which the library makes an error."""
+    words = _Words()
+    try:
+        words.feed(page)
+        words.close()
+    except AssertionError:
+        pass
+    return " ".join(words.found)
+
+
 class _Words(HTMLParser):
     """The words between the tags, and where links lead."""
 
     def __init__(self) -> None:
         super().__init__()
         self.found: list[str] = []
+        self.is_code = False
 
     def handle_data(self, data: str) -> None:
-        self.found += [data.strip()] if data.strip() else []
+        self.found += [data.strip()] if data.strip() and not self.is_code else []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.is_code = tag in ("script", "style")
         self.found += [value for name, value in attrs if name == "href" and value]
+
+    def handle_endtag(self, tag: str) -> None:
+        self.is_code = False
 
 
 # --- values ----------------------------------------------------------------------------------------
@@ -333,7 +346,7 @@ def _time(value: str | None) -> dt.datetime | None:
         moment = parsedate_to_datetime(value[:LONGEST_FIELD])
         moment = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
         return moment.astimezone(dt.UTC)
-    except _DATE_ERRORS:
+    except (ValueError, OverflowError):
         return None
 
 

@@ -68,10 +68,12 @@ def complaints(
     follows_text = needs.shift(1).over(dialogue).fill_null(False)
     said = said.with_columns(_dialogue=starts.cast(pl.Int32).cum_sum().over(subscriber))
     is_named = follows_text & pl.col("_name").is_not_null() & ~is_number
-    said = said.with_columns(_is_named=is_named)
-    # Two words in a row: the second may answer the first, but the third does not answer the second.
-    is_third = pl.col("_is_named").shift(1).over(dialogue).fill_null(False)
-    said = said.with_columns(_is_answer=is_number | (pl.col("_is_named") & ~is_third))
+    # Of single words in a row the first names the sender of the text before, the second is a text again.
+    said = said.with_columns(_is_named=is_named).with_columns(
+        _run=(~pl.col("_is_named")).cast(pl.Int32).cum_sum().over(dialogue)
+    )
+    place = pl.col("_is_named").cast(pl.Int32).cum_sum().over([*dialogue, "_run"])
+    said = said.with_columns(_is_answer=is_number | (pl.col("_is_named") & (place % 2 == 1)))
     paired = _paired(said.collect().lazy(), dialogue)
     reported = pl.coalesce("_leading", "_answered")
     return paired.with_columns(

@@ -209,6 +209,11 @@ def test_stray_tags_of_a_schema(name: str, id: str) -> None:
         dmarc_xml._read(sample("stray_schema.xml"))
 
 
+def test_stray_tags_inside_the_report() -> None:
+    data = report().replace(b"<record>", b'<xs:schema xmlns:xs="x"><record>')
+    assert len(only(data).rows) == 1
+
+
 def test_brackets_in_email_and_a_bare_ampersand() -> None:
     (row,) = only(sample("brackets.xml")).rows
     assert (row["report_org"], row["report_email"]) == ("Tom & Sons", "Tom Sons dmarc@brackets.example")

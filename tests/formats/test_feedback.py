@@ -196,6 +196,7 @@ def test_an_aggregate_report_is_for_the_other_format() -> None:
         (arf(date="Tue, 24 Nov 99999 10:00:00 +0000"), "bad_timestamp"),
         (arf(date="Tue, 24 Nov 2026 10:00:00 +9999999"), "bad_timestamp"),
         (arf(date="Thu, 26 Nov 2026 00:00:01 +0000"), "bad_timestamp"),
+        (arf(date="Fri, 31 Dec 9999 23:59:59 -0500"), "bad_timestamp"),
         (b"", "empty"),
         (b"\r\n", "empty"),
         (b"\x00\x01\x02", "unknown_shape"),
@@ -257,6 +258,56 @@ def test_an_encoded_subject_that_cannot_be_decoded_stays_as_it_is() -> None:
     for subject in ("=?x-none?b?YQ==?=", "=?utf-8?b?/w==?=", "=?utf-8?q?=C3?="):
         data = sample("abuse.eml").replace(b"=?utf-8?b?Q2hlYXAgVmlhZ3Jh?=", subject.encode())
         assert row(data)["subject"]
+
+
+@pytest.mark.parametrize(
+    ("page", "words"),
+    [
+        (b"<p>Buy</p> now", "Buy now"),
+        (b"Buy now &amp; here &", "Buy now & here &"),
+        (b"Buy<!-- not this --><style>p {color: red}</style> now<script>x=1</script>", "Buy now"),
+    ],
+)
+def test_pages_that_are_no_html(page: bytes, words: str | None) -> None:
+    data = sample("abuse.eml")
+    start, end = data.index(b"<html>"), data.index(b"</html>") + 7
+    found = row(data[:start] + page + data[end:])["text"]
+    assert found == words
+
+
+@pytest.mark.parametrize(
+    "page", [b"Buy <![none[ x ]]> now", b"Buy" + b"<" * 40_000, b"Buy <!DOCTYPE [<!ELEMENT"]
+)
+def test_pages_that_the_library_stumbles_over(page: bytes) -> None:
+    data = sample("abuse.eml")
+    start, end = data.index(b"<html>"), data.index(b"</html>") + 7
+    found = row(data[:start] + page + data[end:])["text"]
+    assert found.startswith("Buy")
+    assert len(found) <= 4096
+
+
+WORDS = [
+    "Tue,",
+    "24",
+    "Nov",
+    "2026",
+    "0001",
+    "9999",
+    "10:00:00",
+    "+0000",
+    "-9999",
+    "9" * 11,
+    ":",
+    "(",
+    "٣",
+    "\0",
+]
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.sampled_from(WORDS), max_size=8).map(" ".join))
+def test_no_date_makes_it_raise(date: str) -> None:
+    assert len(read(arf(date=date))) == 1
 
 
 def test_parts_in_parts_without_end() -> None:

@@ -115,6 +115,11 @@ def test_a_name_is_an_answer_only_while_a_text_waits() -> None:
     ]
 
 
+def test_single_words_are_answers_and_texts_in_turn() -> None:
+    words = [sms(word, minute) for minute, word in enumerate(["WIN now", "MyBank", "CLICK", "Shop", "STOP"])]
+    assert told(words) == [("MyBank", "WIN now"), ("Shop", "CLICK"), (None, "STOP")]
+
+
 @pytest.mark.parametrize(
     ("text", "sender", "rest"),
     [
