@@ -41,6 +41,9 @@ _MBOX = re.compile(rb"(?:\A|(?<=\n))From \S{1,320} [^\n]{0,60}?\d\d:\d\d(?::\d\d
 # The mail library takes time that grows with the square of such a header; real ones are below 1,000 signs.
 _LONG_HEADER = re.compile(rb"(?im)^content-[a-z-]{1,40}:((?:[^\n]*\n[ \t])*[^\n]*)")
 LONGEST_HEADER = 8192
+# And memory of some fifty times what each of these takes in the file.
+_FIELD = re.compile(rb"(?m)^[A-Za-z0-9-]{1,80}:")
+MOST_PARTS, MOST_FIELDS = 10_000, 100_000
 _HEADER = re.compile(rb"\A[ \t\r\n]*[A-Za-z][A-Za-z0-9-]*:[ \t\r\n]")
 _ADDRESS = re.compile(r"[^\s<>\"'(),;:@]+@[^\s<>\"'(),;@]+")
 _IP = re.compile(
@@ -149,7 +152,9 @@ def mails(data: bytes) -> Iterator[bytes]:
 
 
 def mail_of(data: bytes) -> Message | None:
-    """A mail, taken apart; None where its parts nest, or its headers are long, beyond reason."""
+    """A mail, taken apart; None where its parts nest, are many or have headers beyond reason."""
+    if data.count(b"\n--") > MOST_PARTS or sum(1 for _ in _FIELD.finditer(data)) > MOST_FIELDS:
+        return None
     if any(len(found[1]) > LONGEST_HEADER for found in _LONG_HEADER.finditer(data)):
         return None
     try:
@@ -160,7 +165,8 @@ def mail_of(data: bytes) -> Message | None:
 
 def inside(part: Message) -> list[Message]:
     """The parts that a part of a mail holds."""
-    below = part.get_payload()
+    # Asked for a text, get_payload() would decode it, which may fail.
+    below = part.get_payload() if part.is_multipart() else []
     return [each for each in below if isinstance(each, Message)] if isinstance(below, list) else []
 
 
@@ -179,15 +185,12 @@ def leaves(mail: Message) -> Iterator[Message]:
 
 
 def decoded(part: Message) -> bytes:
-    """The content of a part; what cannot be decoded is as it stands."""
+    """The content of a part that holds no others; nothing where it cannot be decoded at all."""
     try:
         content = part.get_payload(decode=True)
-    except ValueError:  # binascii.Error of uuencode
+    except ValueError:  # of uuencode, or of a charset that no name can be
         content = None
-    if isinstance(content, bytes):
-        return content
-    payload = part.get_payload()
-    return payload.encode("utf-8", "replace") if isinstance(payload, str) else b""
+    return content if isinstance(content, bytes) else b""
 
 
 def masked(data: bytes | str) -> str:

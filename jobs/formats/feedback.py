@@ -13,7 +13,7 @@ import ipaddress
 import re
 from collections.abc import Iterator
 from email import message_from_string
-from email.errors import HeaderParseError
+from email.errors import MessageError
 from email.header import decode_header, make_header
 from email.message import Message
 from email.utils import parseaddr, parsedate_to_datetime
@@ -219,8 +219,7 @@ def _fields(part: Message) -> Message:
         return inner
     body = Message()
     body["Content-Transfer-Encoding"] = str(part.get("content-transfer-encoding", "7bit"))
-    content = inner.get_payload()
-    body.set_payload(content if isinstance(content, str) else "")
+    body.set_payload(decoded(inner).decode("ascii", "surrogateescape"))
     return message_from_string(decoded(body).decode("utf-8", "replace").lstrip())
 
 
@@ -249,7 +248,7 @@ def _readable(value: str | None) -> str | None:
         return None
     try:
         return str(make_header(decode_header(value[:LONGEST_FIELD])))
-    except (HeaderParseError, LookupError, ValueError):
+    except (MessageError, LookupError, ValueError):
         return value[:LONGEST_FIELD]
 
 

@@ -418,6 +418,8 @@ def test_parts_in_parts_without_end_and_endless_headers() -> None:
     nested = b"".join(b"Content-Type: multipart/mixed; boundary=b%d\n\n--b%d\n" % (n, n) for n in range(3000))
     assert reason(b"Subject: x\n" + nested) == "unknown_shape"
     assert reason(b'Content-Type: text/plain; a="' + b";" * 500_000) == "unknown_shape"
+    crowd = b"Content-Type: multipart/mixed; boundary=b\n\n" + b"--b\n\n" * 100_000
+    assert reason(crowd) == "unknown_shape" == reason(b"a:\n" * 200_000)
     assert reason(b"From " + b"a" * 500_000) == "unknown_shape"
     assert reason(b"From: a@b.example\n\n" + b"x" * 900_000) == "no_report"
 

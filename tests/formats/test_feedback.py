@@ -255,9 +255,17 @@ def test_endless_values_are_read(data: bytes) -> None:
 
 
 def test_an_encoded_subject_that_cannot_be_decoded_stays_as_it_is() -> None:
-    for subject in ("=?x-none?b?YQ==?=", "=?utf-8?b?/w==?=", "=?utf-8?q?=C3?="):
+    for subject in ("=?x-none?b?YQ==?=", "=?utf-8?b?/w==?=", "=?utf-8?q?=C3?=", "=?ut\xff-8?q?a?="):
         data = sample("abuse.eml").replace(b"=?utf-8?b?Q2hlYXAgVmlhZ3Jh?=", subject.encode())
         assert row(data)["subject"]
+
+
+@pytest.mark.parametrize("charset", ["u\x00tf-8", "x-none", "idna", "utf-7", "rot13", "\xff"])
+def test_charsets_that_no_one_has(charset: str) -> None:
+    data = sample("dmarc_failure.eml").replace(b"x-unknown-set", charset.encode())
+    assert row(data.replace(b"quoted-printable", b"8bit"))["text"] in ("Please pay =E2=82=AC 100.", None)
+    assert row(data.replace(b"quoted-printable", b"x-uuencode"))["incident_count"] == 1
+    assert reason(f"Content-Type: text/plain; charset={charset}\n\n\xff".encode("latin-1")) == "no_report"
 
 
 @pytest.mark.parametrize(
