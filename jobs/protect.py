@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -21,7 +21,7 @@ from typing import Any
 import polars as pl
 
 from jobs import location, rules
-from jobs.contracts import polars_schema
+from jobs.contracts import codes, polars_schema
 from jobs.errors import ObservatoryError
 from jobs.matching import by_distinct
 
@@ -249,6 +249,164 @@ def protect_verdicts(raw: pl.DataFrame, own: Own, door: Door) -> pl.DataFrame:
         spam_type_codes=typed["spam_type_codes"],
         is_type_strong=typed["is_type_strong"],
         key_id=pl.lit(key_id(own.operator_id)),
+    )
+
+
+def complaints(raw: pl.DataFrame, door: Door) -> pl.DataFrame:
+    """silver.complaint from what a kernel's complaints() gave."""
+    done = by_operator(raw, door, protect_complaints)
+    return shaped(done, "silver.complaint", "complaint_hash")
+
+
+def protect_complaints(raw: pl.DataFrame, own: Own, door: Door) -> pl.DataFrame:
+    """One operator's complaints, pseudonymous and typed.
+
+    The type is what the reported text tells; where that tells nothing, what the kind of feedback tells.
+    """
+    key = operator_key(own.operator_id)
+    is_mail = pl.col("channel_code") == "EMAIL"
+    client = located(raw["client_ip"], door.ranges)
+    sender_country = location.country_of_numbers(raw["sender"].set(raw["channel_code"] == "EMAIL", None))
+    texts = types_of_texts(raw)
+    kinds = rules.type_of_texts(
+        raw["feedback_type_code"],
+        raw["format_code"][0],
+        raw["channel_code"][0],
+        match_on=("feedback_type",),
+    )
+    told = texts["spam_type_code"].is_not_null() & (texts["spam_type_code"] != rules.UNKNOWN_TYPE)
+    typed = {name: texts[name].zip_with(told.fill_null(False), kinds[name]) for name in rules.TYPED}
+    frame = raw.with_columns(
+        sender_domain=domain_name("sender"),
+        header_from_domain=domain_name("header_from"),
+        is_own_address=location.in_networks(raw["client_ip"], list(own.networks)),
+        origin_located=client["country_code"],
+    )
+    frame = frame.with_columns(
+        is_own_client=pl.when(is_mail).then("is_own_address").otherwise(own_number("sender", own))
+    )
+    return frame.with_columns(
+        period_date=pl.col("reported_at").dt.date(),
+        reporter_hash=pseudonyms(raw["reporter"].str.to_lowercase(), key),
+        reporter_domain=domain_name("reporter"),
+        sender_hash=pseudonyms(raw["sender"].str.to_lowercase(), key),
+        named_recipients=recipient_structs(raw, own, key),
+        client_hash=pseudonyms(raw["client_ip"], key),
+        client_network=location.network_of(raw["client_ip"]),
+        source_asn=client["asn"],
+        inbound_link_id=link_id("inbound_link", None, None, own),
+        origin_claimed_code=pl.when(is_mail)
+        .then(country_of_domain("header_from_domain"))
+        .otherwise(sender_country),
+        origin_observed_code=pl.when(pl.col("is_own_client") & pl.col("origin_located").is_null())
+        .then(pl.lit(own.country))
+        .otherwise("origin_located"),
+        message_id_hash=pseudonyms(raw["message_id"], key),
+        delivery_result_code=known("delivery_result", codes("delivery_result")),
+        auth_failure_code=known("auth_failure", codes("auth_failure")),
+        reported_domain_names=pl.col("reported_domains")
+        .list.eval(domain_name_of(pl.element()))
+        .list.drop_nulls(),
+        spam_type_code=typed["spam_type_code"],
+        spam_type_codes=pl.Series(
+            [
+                sorted({*texts_, *kinds_})
+                for texts_, kinds_ in zip(texts["spam_type_codes"], kinds["spam_type_codes"], strict=True)
+            ],
+            dtype=pl.List(pl.String),
+        ),
+        is_type_strong=typed["is_type_strong"],
+        key_id=pl.lit(key_id(own.operator_id)),
+    )
+
+
+def authentication_reports(raw: pl.DataFrame, door: Door) -> pl.DataFrame:
+    """silver.authentication_report from what a kernel's authentication_reports() gave."""
+    done = by_operator(raw, door, protect_authentication_reports)
+    return shaped(done, "silver.authentication_report", "record_hash")
+
+
+# What filled-in reports may say; what else they say is free text and goes no further.
+OVERRIDES = (
+    *("forwarded", "sampled_out", "trusted_forwarder", "mailing_list"),
+    *("local_policy", "policy_test_mode", "other"),
+)
+CHECK_RESULTS = ("none", "neutral", "pass", "fail", "softfail", "policy", "temperror", "permerror")
+
+
+def protect_authentication_reports(raw: pl.DataFrame, own: Own, door: Door) -> pl.DataFrame:
+    """One operator's DMARC records, without addresses and free text."""
+    key = operator_key(own.operator_id)
+    client = located(raw["client_ip"], door.ranges)
+    named = pl.concat_str(pl.col("report_org").str.to_lowercase(), pl.lit("|"), "report_id")
+    # An organisation's name may be an address or a number that someone put there.
+    is_name = ~pl.col("report_org").str.contains(r"@|\+?\d(?:[ ().-]{0,2}\d){5,}")
+    frame = raw.with_columns(is_own_address=location.in_networks(raw["client_ip"], list(own.networks)))
+    return frame.with_columns(
+        period_date=pl.col("begin_at").dt.date(),
+        report_hash=pseudonyms(raw.select(named.alias("report"))["report"], key),
+        report_org=pl.when(is_name).then("report_org").otherwise(domain_name("report_org")),
+        policy_domain=domain_name("policy_domain").fill_null("_U"),
+        policy_code=known("policy", codes("disposition")),
+        subdomain_policy_code=known("subdomain_policy", codes("disposition")),
+        nonexistent_policy_code=known("nonexistent_policy", codes("disposition")),
+        is_policy_test=pl.col("policy_test") == "y",
+        is_dkim_strict=pl.col("dkim_mode") == "s",
+        is_spf_strict=pl.col("spf_mode") == "s",
+        client_hash=pseudonyms(raw["client_ip"], key),
+        client_network=location.network_of(raw["client_ip"]),
+        source_asn=client["asn"],
+        origin_observed_code=pl.coalesce(
+            client["country_code"], pl.when("is_own_address").then(pl.lit(own.country))
+        ),
+        is_own_client=pl.col("is_own_address"),
+        disposition_code=known("disposition", codes("disposition")),
+        is_dkim_aligned=pl.col("dkim_evaluated") == "pass",
+        is_spf_aligned=pl.col("spf_evaluated") == "pass",
+        override_codes=pl.col("overrides").list.eval(
+            known_of(pl.element().struct.field("type"), OVERRIDES).fill_null("_U")
+        ),
+        header_from_domain=domain_name("header_from"),
+        sender_domain=domain_name("envelope_from"),
+        recipient_domain=domain_name("envelope_to"),
+        dkim_checks=checks_of("dkim_results"),
+        spf_checks=checks_of("spf_results"),
+        key_id=pl.lit(key_id(own.operator_id)),
+    )
+
+
+def checks_of(column: str) -> pl.Expr:
+    """Each check with its domain and result; selectors, which may name a customer, stay behind."""
+    check = pl.element().struct
+    # Drafts of SPF had hardfail.
+    result = check.field("result").replace("hardfail", "fail")
+    return pl.col(column).list.eval(
+        pl.struct(
+            domain_name_of(check.field("domain")).alias("domain"),
+            known_of(result, CHECK_RESULTS).alias("result_code"),
+        )
+    )
+
+
+def known(column: str, among: Sequence[str]) -> pl.Expr:
+    """The column's value where it is one of those, _U where it is another."""
+    return known_of(pl.col(column), among)
+
+
+def known_of(value: pl.Expr, among: Sequence[str]) -> pl.Expr:
+    return pl.when(value.is_in(list(among))).then(value).when(value.is_not_null()).then(pl.lit("_U"))
+
+
+def domain_name(column: str) -> pl.Expr:
+    """The domain in a field that should hold one, or an address; null for anything else."""
+    return domain_name_of(pl.col(column))
+
+
+def domain_name_of(value: pl.Expr) -> pl.Expr:
+    label = r"[\p{L}\p{N}_](?:[\p{L}\p{N}_-]*[\p{L}\p{N}_])?"
+    # The last label is no number, or addresses and phone numbers would pass.
+    return value.str.to_lowercase().str.extract(
+        rf"(?:^|@)((?:{label}\.)+\p{{L}}(?:[\p{{L}}\p{{N}}-]*[\p{{L}}\p{{N}}])?)\.?>?$"
     )
 
 

@@ -10,6 +10,19 @@ It offers
     parse(lines, source)   one row per line: typed, ignored or quarantined
     assemble(records)      bronze rows; assemble(a + b) == assemble(assemble(a) + assemble(b))
     transmissions(bronze)  or verdicts(bronze): what silver takes, still with raw identifiers
+    complaints(bronze)     where subscribers report spam in the same log
+
+Some files hold no lines but reports: XML, mails, archives of them. A format of such files says
+DOCUMENTS = True and offers, beside FORMAT, LOOKBACK_DAYS, BRONZE, sniff() and assemble(),
+
+    read(data, file_name, source, limit_bytes)   one Document per report that is in the file
+    complaints(bronze)     or authentication_reports(bronze): what silver takes
+
+read() gets a whole file. It opens archives and mails in memory, never holds more than limit_bytes of
+what came out of an archive, and raises on no bytes whatever: what it cannot read is a Document with a
+reason. File names, of the file and inside archives, are data and open nothing. In the ledger a document
+counts as a line does, its `offset` being its number in the file, from 0; jobs/formats/documents.py has
+frame_of(), which gives rows their place.
 
 and, where its lines stand in the logs of other programs,
 
@@ -43,6 +56,28 @@ class Source:
     newest_at: dt.datetime
     time_zone: str = "UTC"
     options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Document:
+    """One report of a file: the rows that it tells, or why it was quarantined; ignored without either.
+
+    rows: columns of the format's BRONZE but for the place (operator_id, source_id, stream_id, offset).
+    text: of a quarantined one, how it starts, with addresses, numbers and control signs masked.
+    size: bytes of the document as it was read, out of its archive.
+    """
+
+    rows: tuple[dict[str, Any], ...] = ()
+    reason_code: str | None = None
+    text: str = ""
+    size: int = 0
+
+    @property
+    def line_code(self) -> str:
+        """What the ledger counts it as: record, ignored or quarantined."""
+        if self.reason_code is not None:
+            return "quarantined"
+        return "record" if self.rows else "ignored"
 
 
 # What parse() gets: one row per line, in file order. `offset` is the byte at which the line starts
@@ -138,4 +173,68 @@ VERDICT: dict[str, Any] = {
     "digest": pl.String,
     "message_bytes": pl.Int64,
     "filter_us": pl.Int64,  # the filter's own time, whole microseconds
+}
+
+# One row per complaint about a message: what complaints() gives.
+COMPLAINT: dict[str, Any] = {
+    "operator_id": pl.String,
+    "source_id": pl.String,
+    "stream_id": pl.String,
+    "offset": pl.Int64,
+    "format_code": pl.String,
+    "channel_code": pl.String,  # EMAIL, SMS
+    "feedback_type_code": pl.String,  # abuse, fraud, virus, auth-failure, ..., sms-7726
+    "reported_at": TIMESTAMP,
+    "arrival_at": TIMESTAMP,  # when the message itself came; null where not told
+    "reporter": pl.String,  # sender of the report: a mailbox provider's address, a subscriber's number
+    "agent": pl.String,  # program that wrote the report
+    "sender": pl.String,  # of the message: envelope sender, '' for the null sender; number or name of an SMS
+    "header_from": pl.String,  # of the message: From address
+    "recipients": pl.List(pl.String),  # of the message; often redacted (RFC 6590)
+    "client_ip": pl.String,  # that the message came from
+    "inbound_link": pl.String,  # SMSC id that the report came by
+    "message_id": pl.String,  # of the message, without angle brackets
+    "incident_count": pl.Int64,  # messages that the complaint stands for
+    "delivery_result": pl.String,  # RFC 6591: what became of the message
+    "auth_failure": pl.String,  # RFC 6591: what failed
+    "reported_domains": pl.List(pl.String),
+    "text": pl.String,  # subject and text of the message, as far as the report has them
+}
+
+DKIM_RESULTS = pl.List(pl.Struct({"domain": pl.String, "selector": pl.String, "result": pl.String}))
+SPF_RESULTS = pl.List(pl.Struct({"domain": pl.String, "scope": pl.String, "result": pl.String}))
+OVERRIDES = pl.List(pl.Struct({"type": pl.String, "comment": pl.String}))
+
+# One row per record of a DMARC aggregate report: what authentication_reports() gives. Words are as
+# reported, in lower case.
+AUTHENTICATION_REPORT: dict[str, Any] = {
+    "operator_id": pl.String,
+    "source_id": pl.String,
+    "stream_id": pl.String,
+    "offset": pl.Int64,
+    "report_org": pl.String,  # who reports
+    "report_id": pl.String,  # unique with report_org
+    "record_number": pl.Int64,  # place of the record in its report, from 1
+    "begin_at": TIMESTAMP,
+    "end_at": TIMESTAMP,
+    "policy_domain": pl.String,  # domain whose policy was applied
+    "policy": pl.String,  # p: none, quarantine, reject
+    "subdomain_policy": pl.String,  # sp
+    "nonexistent_policy": pl.String,  # np (RFC 9989)
+    "policy_percent": pl.Int32,  # pct; null where not told
+    "policy_test": pl.String,  # t or testing: y, n
+    "dkim_mode": pl.String,  # adkim: r, s
+    "spf_mode": pl.String,  # aspf
+    "discovery_method": pl.String,  # psl, treewalk (RFC 9990)
+    "client_ip": pl.String,
+    "message_count": pl.Int64,
+    "disposition": pl.String,  # none, pass, quarantine, reject
+    "dkim_evaluated": pl.String,  # pass: an aligned DKIM signature passed
+    "spf_evaluated": pl.String,  # pass: SPF passed for an aligned domain
+    "overrides": OVERRIDES,  # why the policy was not applied
+    "header_from": pl.String,
+    "envelope_from": pl.String,
+    "envelope_to": pl.String,
+    "dkim_results": DKIM_RESULTS,
+    "spf_results": SPF_RESULTS,
 }

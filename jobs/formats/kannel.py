@@ -21,6 +21,7 @@ import polars as pl
 from jobs.formats import TIMESTAMP, Source
 from jobs.formats.kannel_format import STAMP, SYSLOG, log_format, split_own
 from jobs.formats.kannel_join import transmissions as transmissions
+from jobs.formats.kannel_reports import complaints as complaints
 from jobs.formats.mobile import none_if_empty, number, utc
 
 FORMAT = "kannel"
