@@ -59,6 +59,11 @@ class Format(enum.StrEnum):
     parquet = "parquet"
 
 
+class TextFormat(enum.StrEnum):
+    text = "text"
+    json = "json"
+
+
 def lake_of(settings: config.Observatory) -> Any:
     """The lake of the settings, with the Spark session that it is seen through."""
     with err.status("Starting Spark"):
@@ -305,6 +310,33 @@ def status(config_file: Config = Path("observatory.toml"), operator: OperatorId 
     for name, rules, broken in validation_rows(lake.root):
         checked.add_row(name, str(rules), str(broken))
     out.print(checked)
+
+
+@app.command()
+def sniff(
+    files: Annotated[
+        list[str], typer.Argument(help="Logs, wildcards in quotes, or - for standard input.", metavar="FILE…")
+    ],
+    seconds: Annotated[
+        float, typer.Option(min=1, help="Time to take: what cannot be read in it is estimated.")
+    ] = 8,
+    format: Annotated[TextFormat, typer.Option(help="How to print it.")] = TextFormat.text,
+) -> None:
+    """What a log is, how much of it is understood, what ingesting it would give. Stores nothing.
+
+    Needs no settings and starts no Spark. Ends with exit code 2 if a file cannot be read or is of no known
+    format.
+    """
+    from jobs.sniff.command import sniff
+
+    sniff(files, seconds, format is TextFormat.json, wide(out), err)
+
+
+def wide(console: Console) -> Console:
+    """The console; a piped one, which has no width of its own, as wide as a large terminal."""
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = 120
+    return console
 
 
 @app.command()

@@ -1,0 +1,406 @@
+"""The terminal's view of an answer. Nothing of a log is drawn but masked, with controls made visible."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+from collections.abc import Iterable
+from functools import cache
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+
+from jobs.contracts import CODELISTS
+from jobs.formats import PRECEDENCE
+from jobs.patterns import PLACEHOLDER, visible
+from jobs.sniff.documents import Documents
+from jobs.sniff.files import Problem
+from jobs.sniff.looking import Answer
+from jobs.sniff.proposal import DELIMITERS, profile, shape, source_block
+
+COMMONEST = 10
+STAGES = ["connect", "envelope", "content", "delivery"]
+BAR = 24
+KINDS = {"gz": "gzip", "bz2": "bzip2", "xz": "xz", "zst": "Zstandard"}
+UNITS = {
+    "recipient": "recipients",
+    "attempt": "refused attempts",
+    "message": "messages",
+    "segment": "segments",
+}
+LEFT_OUT = {
+    "hop": "folded into the message that came in (hops through filters)",
+    "followed_up": "temporary refusals that were followed up within a day",
+    "dsn": "bounces of the server's own",
+    "report": "reports of spam by subscribers",
+}
+
+
+def draw_first(console: Console, answer: Answer) -> None:
+    """The quick answer: what it is and when."""
+    console.print(Rule(Text(visible(answer.log.name), "bold"), align="left", style="dim"))
+    rows: list[tuple[str, RenderableType]] = [("files", files_line(answer))]
+    if answer.format is None:
+        console.print(facts(rows))
+        return
+    rows.append(("format", format_line(answer)))
+    if answer.tally is not None:
+        rows += [("covers", range_line(answer)), ("zone", zone_line(answer))]
+    console.print(facts(rows))
+
+
+def draw_rest(console: Console, answer: Answer) -> None:
+    """The totals, and what to do next."""
+    if answer.format is None:
+        draw_unknown(console, answer)
+        return
+    if answer.documents is not None:
+        console.print(facts(document_lines(answer.documents, len(answer.recognised))))
+    else:
+        console.print(facts(line_lines(answer)))
+        draw_patterns(console, answer)
+        draw_totals(console, answer)
+    heading(console, "for observatory.toml")
+    console.print(Padding(Text(source_block(answer).rstrip(), "green"), (0, 0, 1, 2)), soft_wrap=True)
+
+
+def draw_problem(console: Console, problem: Problem) -> None:
+    console.print(Text.assemble(("Error: ", "bold red"), visible(str(problem))), soft_wrap=True)
+
+
+def heading(console: Console, text: str) -> None:
+    console.print(Text(f"\n{text}", "bold"))
+
+
+def facts(rows: Iterable[tuple[str, RenderableType]]) -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim", width=11, justify="right", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in rows:
+        table.add_row(name, value)
+    return table
+
+
+# --- the first answer ----------------------------------------------------------------------------------
+
+
+def files_line(answer: Answer) -> Text:
+    files = [each.file for each in answer.recognised]
+    size = sum(file.size if file.size is not None else len(file.kept or b"") for file in files)
+    kinds = sorted({KINDS[each.compression] for each in answer.recognised if each.compression})
+    text = Text(f"{len(files)} file{'' if len(files) == 1 else 's'}, {bytes_of(size)}")
+    if kinds:
+        text.append(f", {' and '.join(kinds)}", "dim")
+    for copy, whole in answer.copies:
+        names = visible(copy.rsplit("/", 1)[-1]), visible(whole.rsplit("/", 1)[-1])
+        text.append(f"\n{names[0]} holds nothing that {names[1]} does not: counted once", "dim")
+    return text
+
+
+def format_line(answer: Answer) -> Text:
+    assert answer.format is not None
+    about = descriptions("format").get(answer.format, "")
+    text = Text.assemble((answer.format, "bold cyan"), f", {about[:1].lower()}{about[1:]}" if about else "")
+    sure = (
+        "surely" if answer.confidence >= 0.9 else "quite surely" if answer.confidence >= 0.7 else "probably"
+    )
+    text.append(f"; {sure}, by {answer.confidence:.0%} of its first lines", "dim")
+    if answer.runner_up:
+        text.append(f"; next {answer.runner_up[0]} {answer.runner_up[1]:.0%}", "yellow")
+    return text
+
+
+def range_line(answer: Answer) -> Text:
+    if answer.first_at is None or answer.last_at is None:
+        return Text("no line tells its time", "yellow")
+    length = answer.last_at - answer.first_at
+    text = Text(f"{stamp(answer.first_at)} → {stamp(answer.last_at)} UTC")
+    text.append(f", {duration(length)}", "dim")
+    if not all(each.sees_end for each in answer.progress) and answer.recognised[-1].compression:
+        text.append(", as far as it was read", "yellow")
+    return text
+
+
+def zone_line(answer: Answer) -> Text:
+    zone = answer.zone
+    assert zone is not None
+    if zone.is_explicit:
+        return Text(zone.told)
+    if zone.name is None:
+        return Text(f"{zone.told}; until then read as UTC", "yellow")
+    return Text.assemble((zone.name, "bold"), f", {zone.told}")
+
+
+# --- lines ---------------------------------------------------------------------------------------------
+
+
+def line_lines(answer: Answer) -> list[tuple[str, RenderableType]]:
+    tally = answer.tally
+    assert tally is not None
+    lines = answer.estimate(lambda each: each.lines)
+    quarantined = answer.estimate(lambda each: each.quarantined)
+    share = 1 - quarantined / lines if lines else 1.0
+    reasons = sorted({reason for each in tally.files for reason in each.reasons})
+    told = ", ".join(
+        f"{reason} {amount(answer, answer.estimate(lambda each, reason=reason: each.reasons[reason]))}"
+        for reason in reasons
+    )
+    text = Text.assemble(
+        f"{amount(answer, answer.estimate(lambda each: each.records))} records, "
+        f"{amount(answer, answer.estimate(lambda each: each.ignored))} ignored, ",
+        (f"{amount(answer, quarantined)} quarantined", "yellow" if quarantined else ""),
+        f" ({told})" if told else "",
+    )
+    companions = sorted({name for each in tally.files for name in each.companions})
+    for name in companions:
+        number = answer.estimate(lambda each, name=name: each.companions[name])
+        if number:
+            text.append(f"\nof them {amount(answer, number)} records of {name}")
+    style = "green" if share >= 0.99 else "yellow" if share >= 0.9 else "red"
+    full = round(share * BAR)
+    bar = Text.assemble(
+        ("━" * full, style), ("━" * (BAR - full), "dim"), (f" {percent(share)}", f"bold {style}")
+    )
+    bar.append(f" of {amount(answer, lines)} lines")
+    return [("read", read_line(answer)), ("understood", bar), ("lines", text)]
+
+
+def read_line(answer: Answer) -> Text:
+    read = sum(each.read for each in answer.progress)
+    waiting = sum(each.waiting for each in answer.progress)
+    text = Text()
+    if answer.is_exact:
+        text.append(f"all {bytes_of(read)}: the totals are exact", "green")
+    else:
+        total = sum(each.total for each in answer.progress)
+        about = "about " if any(each.is_estimated for each in answer.progress) else ""
+        text.append(f"{percent(answer.share_read)} of {about}{bytes_of(total)}: ", "yellow")
+        text.append("totals are estimates (≈), scaled to the whole", "yellow")
+    if waiting:
+        text.append(f"; {waiting:,} bytes after the last line end wait until their line is whole", "dim")
+    return text
+
+
+def draw_patterns(console: Console, answer: Answer) -> None:
+    tally = answer.tally
+    assert tally is not None
+    rows = tally.commonest(COMMONEST)
+    if not rows:
+        return
+    heading(console, f"commonest lines not understood{'' if answer.is_exact else ', in what was read'}")
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    table.add_column("count", justify="right")
+    table.add_column("reason")
+    table.add_column("for example", no_wrap=True)
+    # Lines are cut to what the terminal has room for.
+    table.add_column("pattern", no_wrap=True, overflow="ellipsis")
+    for row in rows:
+        place = f"line {row['line']:,}" if row["line"] else f"byte {row['offset']:,}"
+        if len(answer.recognised) > 1:
+            place = f"{visible(answer.recognised[row['stream']].file.name.rsplit('/', 1)[-1])}, {place}"
+        table.add_row(f"{row['count']:,}", row["reason_code"], place, pattern_text(row["pattern"]))
+    console.print(Padding(table, (0, 0, 0, 2)))
+    more = tally.patterns.height - len(rows)
+    if more > 0 or tally.unmasked:
+        told = f"and {more:,} other kinds" if more > 0 else ""
+        if tally.unmasked:
+            told += f"{'; ' if told else ''}{tally.unmasked:,} further lines were counted but not sorted"
+        console.print(Padding(Text(told, "dim"), (0, 0, 0, 2)))
+
+
+def pattern_text(pattern: str) -> Text:
+    text = Text(visible(pattern))
+    text.highlight_regex(PLACEHOLDER, "cyan")
+    return text
+
+
+# --- totals --------------------------------------------------------------------------------------------
+
+
+def draw_totals(console: Console, answer: Answer) -> None:
+    if not answer.transmissions and not answer.verdicts:
+        heading(console, "ingesting it would give nothing to count")
+        return
+    heading(console, "ingesting it would give")
+    if answer.transmissions:
+        channels = sorted({channel for channel, _, _ in answer.transmissions})
+        for channel in channels:
+            console.print(Padding(transmission_table(answer, channel), (0, 0, 0, 2)))
+        console.print(Padding(unit_lines(answer), (0, 0, 0, 2)))
+    if answer.verdicts:
+        console.print(Padding(verdict_table(answer), (0, 0, 0, 2)))
+
+
+def transmission_table(answer: Answer, channel: str) -> Table:
+    """Transmissions: a row per stage, a column per outcome that there is."""
+    counts = {key[1:]: count for key, count in answer.transmissions.items() if key[0] == channel}
+    outcomes = [name for name in PRECEDENCE if any(outcome == name for _, outcome in counts)]
+    outcomes += sorted({outcome for _, outcome in counts} - set(outcomes))
+    stages = [name for name in STAGES if any(stage == name for stage, _ in counts)]
+    stages += sorted({stage for stage, _ in counts} - set(stages))
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim", show_footer=True)
+    total = amount(answer, sum(counts.values()))
+    table.add_column(f"{channel} transmissions", footer="all")
+    for outcome in outcomes:
+        number = sum(count for (_, name), count in counts.items() if name == outcome)
+        table.add_column(outcome, amount(answer, number), justify="right", no_wrap=True)
+    table.add_column("all", total, justify="right", style="bold", footer_style="bold", no_wrap=True)
+    for stage in stages:
+        of_stage = [counts.get((stage, outcome), 0.0) for outcome in outcomes]
+        table.add_row(stage, *(amount(answer, count) if count else "·" for count in of_stage),
+                      amount(answer, sum(of_stage)))  # fmt: skip
+    return table
+
+
+def unit_lines(answer: Answer) -> Group:
+    units = answer.units
+    assert units is not None
+    parts = []
+    messages, recipients = units.total("message"), units.total("recipient")
+    if messages:
+        parts.append(
+            f"{amount(answer, messages)} messages to {amount(answer, recipients)} recipients"
+            + (f" ({amount(answer, units.total('segment'))} segments)" if units.total("segment") else "")
+        )
+    if units.total("attempt"):
+        parts.append(f"{amount(answer, units.total('attempt'))} attempts refused before a message existed")
+    lines = [Text.assemble("\nCounted: ", ("; ".join(parts) or "nothing", "bold"), ".")]
+    if units.left_out:
+        told = "; ".join(
+            f"{amount(answer, count)} {LEFT_OUT[name]}" for name, count in units.left_out.items()
+        )
+        lines.append(Text(f"Left out by the counting rules: {told}.", "dim"))
+    lines.append(
+        Text(
+            "Another log, such as a filter's, may add recipients of refused messages and tell what is spam.",
+            "dim",
+        )
+    )
+    return Group(*lines)
+
+
+def verdict_table(answer: Answer) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim", show_footer=True)
+    whole = sum(answer.verdicts.values())
+    table.add_column("verdicts", footer="all")
+    table.add_column("action")
+    table.add_column("spam")
+    table.add_column("count", amount(answer, whole), justify="right", footer_style="bold")
+    table.add_column("share", justify="right")
+    for (engine, action, is_spam), count in sorted(answer.verdicts.items(), key=lambda pair: -pair[1]):
+        table.add_row(
+            visible(str(engine)),
+            visible(str(action)),
+            Text("?" if is_spam is None else "spam" if is_spam else "", "yellow"),
+            amount(answer, count),
+            percent(count / whole),
+        )
+    return table
+
+
+def document_lines(documents: Documents, files: int) -> list[tuple[str, RenderableType]]:
+    refused = sum(documents.reasons.values())
+    told = ", ".join(
+        f"{reason} {count:,} (such as {visible(documents.examples[reason])})"
+        for reason, count in sorted(documents.reasons.items())
+    )
+    text = Text(
+        f"{documents.documents:,} in {documents.files_read:,} of {files:,} files, {documents.rows:,} rows"
+    )
+    if refused:
+        text.append(f"; {refused:,} refused: {told}", "yellow")
+    return [("documents", text)]
+
+
+# --- formats that are not known ------------------------------------------------------------------------
+
+
+def draw_unknown(console: Console, answer: Answer) -> None:
+    sample = answer.recognised[0].head
+    seen = shape(sample)
+    nearest = [f"{name} {score:.0%}" for name, score in answer.recognised[0].scores[:3] if score > 0]
+    rows: list[tuple[str, RenderableType]] = [("format", Text("none that is known here", "yellow"))]
+    if nearest:
+        rows.append(("nearest", Text(", ".join(nearest))))
+    if not seen["lines"]:
+        rows.append(("looks like", Text("blank lines")))
+    elif not seen["has_line_ends"] and len(sample) >= 4096:
+        rows.append(("looks like", Text(f"one line without an end in its first {bytes_of(len(sample))}")))
+    elif seen["is_json"]:
+        rows.append(("looks like", Text("a JSON object on each line")))
+    elif seen["delimiter"]:
+        sign = DELIMITERS[seen["delimiter"]]
+        rows.append(("looks like", Text(f"{seen['columns']} columns, separated by {sign}")))
+    else:
+        rows.append(("looks like", Text("lines of text without a delimiter")))
+    for number, line in enumerate(seen["first_lines"], start=1):
+        # Cut to the terminal, with room for the name of the row.
+        text = pattern_text(line)
+        text.truncate(max(console.width - 15, 20), overflow="ellipsis")
+        rows.append((f"line {number}", text))
+    console.print(facts(rows))
+    draft = profile(sample) if seen["delimiter"] else None
+    if draft:
+        heading(console, "a mapping profile to start from")
+        console.print(Padding(Text(visible_lines(draft).rstrip(), "green"), (0, 0, 1, 2)), soft_wrap=True)
+    elif seen["delimiter"]:
+        told = 'Map its columns in a profile (a source with format = "delimited"), or add a format: CONTRIBUTING.md.'
+        console.print(Padding(Text(told), (0, 0, 1, 2)))
+    else:
+        console.print(Padding(Text("To add a format, see CONTRIBUTING.md."), (0, 0, 1, 2)))
+
+
+def visible_lines(text: str) -> str:
+    return "\n".join(visible(line) for line in text.split("\n"))
+
+
+# --- figures -------------------------------------------------------------------------------------------
+
+
+def amount(answer: Answer, count: float) -> str:
+    """An exact count, or an estimate in three figures."""
+    if answer.is_exact:
+        return f"{count:,.0f}"
+    return "≈" + rounded(count)
+
+
+def rounded(count: float) -> str:
+    """Three figures: 1,230,000."""
+    if count < 1000:
+        return f"{count:,.0f}"
+    digits = len(str(int(count))) - 3
+    return f"{round(count, -digits):,.0f}"
+
+
+def percent(share: float) -> str:
+    """100% and 0% only where it is so."""
+    if share in (0.0, 1.0):
+        return f"{share:.0%}"
+    return f"{min(max(share * 100, 0.1), 99.9):.1f}%"
+
+
+def bytes_of(size: int) -> str:
+    for unit, name in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
+        if size >= unit:
+            return f"{size / unit:,.1f} {name}"
+    return f"{size} bytes"
+
+
+def stamp(at: dt.datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S}"
+
+
+def duration(length: dt.timedelta) -> str:
+    for unit, name in ((86_400, "days"), (3600, "hours"), (60, "minutes")):
+        if length.total_seconds() >= 1.5 * unit:
+            return f"{length.total_seconds() / unit:,.1f} {name}".replace(".0 ", " ")
+    return f"{length.total_seconds():,.0f} seconds"
+
+
+@cache
+def descriptions(codelist: str) -> dict[str, str]:
+    with open(CODELISTS / f"{codelist}.csv", newline="", encoding="utf-8") as file:
+        return {row["code"]: row["description"] for row in csv.DictReader(file)}
