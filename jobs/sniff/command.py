@@ -15,9 +15,11 @@ from jobs.sniff.looking import Answer, Recognised, look, separated
 from jobs.sniff.machine import as_json
 
 
-def sniff(arguments: list[str], seconds: float, is_json: bool, out: Console, err: Console) -> None:
-    """Look at the files and print what they are. Raises ObservatoryError if one could not be used."""
-    end = time.monotonic() + seconds
+def sniff(arguments: list[str], end: float, is_json: bool, out: Console, err: Console) -> None:
+    """Look at the files and print what they are. Raises ObservatoryError if one could not be used.
+
+    end: when to be done (monotonic).
+    """
     logs, problems = logs_of(arguments, end)
     known: list[tuple[Log, list[Recognised]]] = []
     for log in logs:

@@ -103,14 +103,11 @@ def fold_hops(rows: pl.DataFrame) -> pl.DataFrame:
         pl.col("depth").fill_null(0),
     )
     ordered = chained.sort("depth", "row")
+    from_first = [name for name in rows.columns if name not in ("operator_id", "recipient", *_FROM_LAST)]
     folded = ordered.group_by("operator_id", "root", "root_at", "recipient", maintain_order=True).agg(
         pl.col("depth").min(),
-        *(
-            pl.col(name).first()
-            for name in rows.columns
-            if name not in ("operator_id", "recipient", *_FROM_LAST)
-        ),
-        *(pl.col(name).last() for name in _FROM_LAST),
+        pl.col(from_first).first(),
+        pl.col(_FROM_LAST).last(),
     )
     # A recipient that only a later hop has is an alias that was expanded there: not counted.
     folded = folded.filter(pl.col("depth") == 0)

@@ -25,12 +25,6 @@ COMMONEST = 10
 STAGES = ["connect", "envelope", "content", "delivery"]
 BAR = 24
 KINDS = {"gz": "gzip", "bz2": "bzip2", "xz": "xz", "zst": "Zstandard"}
-UNITS = {
-    "recipient": "recipients",
-    "attempt": "refused attempts",
-    "message": "messages",
-    "segment": "segments",
-}
 LEFT_OUT = {
     "hop": "folded into the message that came in (hops through filters)",
     "followed_up": "temporary refusals that were followed up within a day",
@@ -64,7 +58,7 @@ def draw_rest(console: Console, answer: Answer) -> None:
         draw_patterns(console, answer)
         draw_totals(console, answer)
     heading(console, "for observatory.toml")
-    console.print(Padding(Text(source_block(answer).rstrip(), "green"), (0, 0, 1, 2)), soft_wrap=True)
+    console.print(Text(source_block(answer), "green"), soft_wrap=True)
 
 
 def draw_problem(console: Console, problem: Problem) -> None:
@@ -104,10 +98,7 @@ def format_line(answer: Answer) -> Text:
     assert answer.format is not None
     about = descriptions("format").get(answer.format, "")
     text = Text.assemble((answer.format, "bold cyan"), f", {about[:1].lower()}{about[1:]}" if about else "")
-    sure = (
-        "surely" if answer.confidence >= 0.9 else "quite surely" if answer.confidence >= 0.7 else "probably"
-    )
-    text.append(f"; {sure}, by {answer.confidence:.0%} of its first lines", "dim")
+    text.append(f"; confidence {answer.confidence:.0%}", "dim")
     if answer.runner_up:
         text.append(f"; next {answer.runner_up[0]} {answer.runner_up[1]:.0%}", "yellow")
     return text
@@ -161,9 +152,8 @@ def line_lines(answer: Answer) -> list[tuple[str, RenderableType]]:
             text.append(f"\nof them {amount(answer, number)} records of {name}")
     style = "green" if share >= 0.99 else "yellow" if share >= 0.9 else "red"
     full = round(share * BAR)
-    bar = Text.assemble(
-        ("━" * full, style), ("━" * (BAR - full), "dim"), (f" {percent(share)}", f"bold {style}")
-    )
+    bar = Text.assemble(("━" * full, style), ("━" * (BAR - full), "dim"))
+    bar.append(f" {percent(share)}", f"bold {style}")
     bar.append(f" of {amount(answer, lines)} lines")
     return [("read", read_line(answer)), ("understood", bar), ("lines", text)]
 
@@ -273,13 +263,8 @@ def unit_lines(answer: Answer) -> Group:
             f"{amount(answer, count)} {LEFT_OUT[name]}" for name, count in units.left_out.items()
         )
         lines.append(Text(f"Left out by the counting rules: {told}.", "dim"))
-    lines.append(
-        Text(
-            "Another log, such as a filter's, may add recipients of refused messages and tell what is spam.",
-            "dim",
-        )
-    )
-    return Group(*lines)
+    told = "Another log, such as a filter's, may add recipients of refused messages and tell what is spam."
+    return Group(*lines, Text(told, "dim"))
 
 
 def verdict_table(answer: Answer) -> Table:
@@ -307,9 +292,8 @@ def document_lines(documents: Documents, files: int) -> list[tuple[str, Renderab
         f"{reason} {count:,} (such as {visible(documents.examples[reason])})"
         for reason, count in sorted(documents.reasons.items())
     )
-    text = Text(
-        f"{documents.documents:,} in {documents.files_read:,} of {files:,} files, {documents.rows:,} rows"
-    )
+    text = Text(f"{documents.documents:,} in {documents.files_read:,} of {files:,} files")
+    text.append(f", {documents.rows:,} rows")
     if refused:
         text.append(f"; {refused:,} refused: {told}", "yellow")
     return [("documents", text)]
@@ -345,9 +329,9 @@ def draw_unknown(console: Console, answer: Answer) -> None:
     draft = profile(sample) if seen["delimiter"] else None
     if draft:
         heading(console, "a mapping profile to start from")
-        console.print(Padding(Text(visible_lines(draft).rstrip(), "green"), (0, 0, 1, 2)), soft_wrap=True)
+        console.print(Text(visible_lines(draft).rstrip() + "\n", "green"), soft_wrap=True)
     elif seen["delimiter"]:
-        told = 'Map its columns in a profile (a source with format = "delimited"), or add a format: CONTRIBUTING.md.'
+        told = 'Map its columns in a profile (format = "delimited"), or add a format: CONTRIBUTING.md.'
         console.print(Padding(Text(told), (0, 0, 1, 2)))
     else:
         console.print(Padding(Text("To add a format, see CONTRIBUTING.md."), (0, 0, 1, 2)))

@@ -118,11 +118,10 @@ def files_of(argument: str, until: float, problems: list[Problem]) -> list[tuple
         return [(log_url(file.name), file)] if file else []
     try:
         fs, pattern = fsspec.core.url_to_fs(argument)
-        names = (
-            [name for name in fs.glob(pattern) if not fs.isdir(name)] if is_pattern(pattern) else [pattern]
-        )
-        if not is_pattern(pattern) and not fs.exists(pattern):
-            names = []
+        if is_pattern(pattern):
+            names = [name for name in fs.glob(pattern) if not fs.isdir(name)]
+        else:
+            names = [pattern] if fs.exists(pattern) else []
         found = [File(name, fs, fs.size(name)) for name in names]
     except (OSError, ImportError, ValueError) as error:
         problems.append(Problem(argument, f"cannot be listed: {visible(str(error))}"))

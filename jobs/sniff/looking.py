@@ -1,4 +1,4 @@
-"""One log, looked at: the first answer from its beginning and end, then totals from as much as time allows."""
+"""One log, looked at: a first answer from its beginning and end, then totals from what time allows."""
 
 from __future__ import annotations
 
@@ -110,9 +110,8 @@ def recognise(file: File) -> Recognised | Problem:
     found = Recognised(file, head, tail, compression, scores)
     if found.format is None:
         if not head:
-            return Problem(
-                file.name, f"damaged: the {compression} data cannot be read from its first byte on"
-            )
+            told = f"damaged: nothing of its {compression} data can be read. Fetch it again"
+            return Problem(file.name, told)
         told = foreign(head) or (None if compression else foreign(start))
         if told:
             return Problem(file.name, told)

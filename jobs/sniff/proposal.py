@@ -1,7 +1,8 @@
-"""What to paste into the settings: a source for a log that is known, a profile to start from for one that is not."""
+"""What to paste into the settings: a source for a log that is known, else a profile to start from."""
 
 from __future__ import annotations
 
+import csv
 import importlib
 import importlib.util
 import json
@@ -124,11 +125,20 @@ def shape(sample: bytes) -> dict[str, Any]:
 
 
 def delimiter(texts: list[str]) -> tuple[str, int] | None:
-    """The sign that cuts most lines into equally many columns, two at least; and how many."""
-    best: tuple[float, str, int] | None = None
+    """The sign that cuts most lines into equally many columns, three at least; and how many."""
+    best: tuple[float, int, str] = (0.0, 0, "")
     for sign in DELIMITERS:
-        (count, lines), *_ = Counter(text.count(sign) for text in texts).most_common(1)
+        widths = [columns(text, sign) for text in texts]
+        (width, lines), *_ = Counter(widths).most_common(1)
         share = lines / len(texts)
-        if count >= 2 and share >= 0.8 and (best is None or (share, count) > (best[0], best[2])):
-            best = (share, sign, count)
-    return (best[1], best[2] + 1) if best else None
+        if width >= 3 and share >= 0.8:
+            best = max(best, (share, width, sign))
+    return (best[2], best[1]) if best[2] else None
+
+
+def columns(text: str, sign: str) -> int:
+    """Columns of a line. One that csv refuses, such as a field without end, has none."""
+    try:
+        return len(next(csv.reader([text], delimiter=sign), []))
+    except csv.Error:
+        return 0

@@ -60,7 +60,7 @@ class Progress:
 
 
 def head_and_tail(file: File) -> tuple[bytes, bytes, str | None]:
-    """The first bytes, decompressed, the last where the file can be read from its end, and the compression."""
+    """The first bytes, decompressed; the last, where they can be reached at once; and the compression."""
     with file.open() as raw:
         kind = compression(raw.read(6))
         head = Chunks(raw).peek(HEAD)
@@ -119,18 +119,16 @@ def _plain(file: File, raw, progress: Progress, until: Callable[[], float]) -> I
     order = spread(len(starts))
     lines_before = 1  # lines in the blocks from the start on that were read without a gap
     reached = 0
-    done = 0
     for count, place in enumerate(order):
         if count and time.monotonic() >= until():
             break
         data, offset = owned(raw, bounds[place], bounds[place + 1], end)
         progress.read += bounds[place + 1] - bounds[place]
-        done += 1
         first_line = lines_before if place == reached else None
         if place == reached:
             reached += 1
             lines_before += data.count(b"\n")
-        progress.is_whole = done == len(starts)
+        progress.is_whole = count + 1 == len(starts)
         progress.sees_end = progress.sees_end or place == len(starts) - 1
         if data:
             yield Block(data, offset, first_line)

@@ -114,9 +114,9 @@ def _by_ids(known: list[tuple[int, int, dt.datetime]]) -> Zone:
     count = sum(count for _, count, _ in known)
     shown = " and then ".join(named(offset) for offset in offsets)
     ids = f"{count:,} id{'s' if count > 1 else ''} that hold{'' if count > 1 else 's'} UTC"
-    told = f"{shown}, by {ids}"
     if offsets == (0,):
-        return Zone("UTC", told, "ids", offsets=offsets)
+        return Zone("UTC", f"by {ids}", "ids", offsets=offsets)
+    told = f"{shown}, by {ids}"
     fitting = tuple(zones_with([(offset, at) for offset, _, at in known]))
     own = this_machines_zone()
     if own in fitting:
