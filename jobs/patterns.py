@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 
 import polars as pl
+from rich.text import Text
 
 # So much of a line is looked at, and so much of its pattern is kept.
 LOOKED_AT, KEPT = 1000, 240
@@ -26,7 +27,7 @@ MASKS: tuple[tuple[str, str], ...] = (
     # Longest forms first: quoted local parts and routes hold blanks, so brackets bound them.
     (r"<[^<>]*@[^<>]*>", "<address>"),
     (r'"[^"]*"@[\w.\-\[\]:]+', "<address>"),
-    (r"""[^\s<>"'(),;:=\[\]{}|]+@[\w.\-]+(?:\[[^\]]*\])?""", "<address>"),
+    (r"""[^\s<>"'(),;:=\[\]{}|]+@(?:[\w.\-]+|\[[^\]]*\])""", "<address>"),
     (
         r"(?i)\b((?:sasl_|auth_?)?(?:user(?:name|_name|id)?|login|account|sender|recipient|uid))"
         r"(\s*[=:]\s*)[^\s,;<>\])]+",
@@ -90,6 +91,13 @@ def counted(lines: pl.DataFrame, by: list[str], place: str) -> pl.DataFrame:
 def visible(text: str) -> str:
     r"""The text with what a terminal would obey shown as it would be written in a program: \x1b, \u202e."""
     return _UNSEEN.sub(lambda sign: _escape(sign[0]), text)
+
+
+def pattern_text(pattern: str) -> Text:
+    """A pattern for the terminal: no markup in it is obeyed, placeholders stand out."""
+    text = Text(visible(pattern))
+    text.highlight_regex(PLACEHOLDER, "cyan")
+    return text
 
 
 def _escape(sign: str) -> str:

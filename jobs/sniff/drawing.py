@@ -15,7 +15,7 @@ from rich.text import Text
 
 from jobs.contracts import CODELISTS
 from jobs.formats import PRECEDENCE
-from jobs.patterns import PLACEHOLDER, visible
+from jobs.patterns import pattern_text, visible
 from jobs.sniff.documents import Documents
 from jobs.sniff.files import Problem
 from jobs.sniff.looking import Answer
@@ -24,6 +24,8 @@ from jobs.sniff.proposal import DELIMITERS, profile, shape, source_block
 COMMONEST = 10
 STAGES = ["connect", "envelope", "content", "delivery"]
 BAR = 24
+# Logs pack to a tenth or a thirtieth; what unpacks to so much more was made to fill a disk.
+BOMB = 200
 KINDS = {"gz": "gzip", "bz2": "bzip2", "xz": "xz", "zst": "Zstandard"}
 LEFT_OUT = {
     "hop": "folded into the message that came in (hops through filters)",
@@ -169,6 +171,10 @@ def read_line(answer: Answer) -> Text:
         about = "about " if any(each.is_estimated for each in answer.progress) else ""
         text.append(f"{percent(answer.share_read)} of {about}{bytes_of(total)}: ", "yellow")
         text.append("totals are estimates (≈), scaled to the whole", "yellow")
+    for each, progress in zip(answer.recognised, answer.progress, strict=True):
+        if progress.compression and each.file.size and progress.total > BOMB * each.file.size:
+            times, name = progress.total // each.file.size, visible(each.file.name.rsplit("/", 1)[-1])
+            text.append(f"; {name} unpacks to {times:,} times its size, as no log does", "bold red")
     if waiting:
         text.append(f"; {waiting:,} bytes after the last line end wait until their line is whole", "dim")
     return text
@@ -199,12 +205,6 @@ def draw_patterns(console: Console, answer: Answer) -> None:
         if tally.unmasked:
             told += f"{'; ' if told else ''}{tally.unmasked:,} further lines were counted but not sorted"
         console.print(Padding(Text(told, "dim"), (0, 0, 0, 2)))
-
-
-def pattern_text(pattern: str) -> Text:
-    text = Text(visible(pattern))
-    text.highlight_regex(PLACEHOLDER, "cyan")
-    return text
 
 
 # --- totals --------------------------------------------------------------------------------------------
