@@ -94,11 +94,7 @@ def study(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path
     times = {"last_event_date": dt.date(2026, 11, 24), "landed_at": dt.datetime(2026, 11, 25, 6, 30)}
     append("bronze.file", file | counts | times | {"stream_id": "s", "piece_id": "s-0"})
     odd = {"operator_id": "a", "source_id": "mx1", "piece_id": "s-0", "format_code": "postfix"}
-    lines = [
-        "weird [red]\x1b[31m <ann@secret.example> 17",
-        "weird [red]\x1b[31m <bob@secret.example> 18",
-        "cut",
-    ]
+    lines = [f"weird [red]\x1b[m <{name}@secret.example> {len(name)}" for name in ("ann", "bobby")]
     reasons = ["unknown_shape", "unknown_shape", "truncated"]
     quarantined = [
         odd | {"offset": 100 - number, "reason_code": reason, "line_text": line}
