@@ -32,7 +32,8 @@ from jobs.formats import registry as formats
 from jobs.sniff import documents, proposal, reading, tally, zones
 from jobs.sniff.command import sniff
 from jobs.sniff.files import File, Problem, logs_of
-from jobs.sniff.looking import Answer, look, separated
+from jobs.sniff.looking import Answer, look
+from jobs.sniff.recognising import separated
 from tests.conftest import ROOT
 
 LAB = ROOT / "sample_data" / "lab"
@@ -626,7 +627,8 @@ def test_documents_are_counted_by_their_format(tmp_path: Path, monkeypatch: pyte
         assert limit_bytes == documents.LARGEST and file_name.endswith(".xml")
         yield types.SimpleNamespace(rows=[1, 2, 3], reason_code=None)
         if b"broken" in data:
-            yield types.SimpleNamespace(rows=None, reason_code="bad_field")
+            yield types.SimpleNamespace(rows=(), reason_code="bad_field")
+            yield types.SimpleNamespace(rows=(), reason_code=None)
 
     reports = module(
         FORMAT="dmarc", DOCUMENTS=True, read=read, sniff=lambda sample: float(sample.startswith(b"<feedback"))
@@ -636,10 +638,11 @@ def test_documents_are_counted_by_their_format(tmp_path: Path, monkeypatch: pyte
     (tmp_path / "b.xml").write_bytes(b"<feedback> broken")
     (log,) = Told(tmp_path / "*.xml", is_json=True).logs
     assert (log["format"], log["documents"], log["rows"], log["quarantined"]) == (
-        "dmarc", 3, 6, {"bad_field": 1}
+        "dmarc", 4, 6, {"bad_field": 1}
     )  # fmt: skip
     told = Told(tmp_path / "*.xml")
-    assert "3 in 2 of 2 files, 6 rows; 1 refused: bad_field 1 (such as b.xml)" in told.out
+    assert "4 in 2 of 2 files" in told.out
+    assert "2 records of 6 rows, 1 ignored, 1 quarantined: bad_field 1 (such as b.xml)" in told.out
     assert "time_zone" not in told.out
 
 
@@ -843,3 +846,56 @@ def test_times_are_seen_by_any_kernels_column() -> None:
     at = pl.Series("when", [dt.datetime(2026, 11, 24)], dtype=pl.Datetime("us"))
     assert tally.time_column(pl.DataFrame([at])) == "when"
     assert tally.time_column(pl.DataFrame({"a": [1]})) is None
+
+
+def test_a_profile_that_ships_is_named_and_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A delimited format is sure of nothing but of the profiles that it knows."""
+
+    def parse(frame: pl.LazyFrame, source: Source) -> pl.LazyFrame:
+        assert source.options == {"profile": "own"}
+        return frame.with_columns(line_code=pl.lit("ignored"), reason_code=pl.lit(None, pl.String))
+
+    delimited = module(
+        FORMAT="delimited", sniff=lambda sample: 0.0, recognised=lambda sample: ("own", 0.9), parse=parse
+    )
+    monkeypatch.setitem(formats.FORMATS, "delimited", delimited)
+    monkeypatch.setattr(config, "codes", lambda codelist: {"delimited"})
+    path = tmp_path / "cdr.csv"
+    path.write_text(CDR, encoding="utf-8")
+    (log,) = Told(path, is_json=True).logs
+    assert (log["format"], log["confidence"], log["lines"], log["ignored"]) == ("delimited", 0.9, 41, 41)
+    assert 'options = { profile = "own" }\n' in log["source"]
+
+
+def test_a_kernel_may_tell_the_offset_of_its_ids_itself() -> None:
+    def offset_from_ids(sample: bytes) -> dt.timedelta | None:
+        return dt.timedelta(hours=2) if b" <= " in sample else None
+
+    kernel = module(parse=postfix.parse, offset_from_ids=offset_from_ids)
+    data = "".join(line(0, f"smtpd[7]: AB {sign} x", "2026-07-01T10:00:00") for sign in ("<=", "=>", "<="))
+    source = Source("a", "s", "t", dt.datetime(2026, 12, 31, tzinfo=dt.UTC))
+    found = zones.zone_of([data.encode()], kernel, source, None)
+    assert (found.by, found.offsets) == ("ids", (7200,))
+    assert "2 ids" in found.told
+    assert "Europe/Paris" in found.fitting
+
+
+def test_calls_are_a_unit_of_their_own() -> None:
+    from jobs.formats import TRANSMISSION
+    from jobs.sniff.counting import units_of
+
+    at = dt.datetime(2026, 11, 24, tzinfo=dt.UTC)
+    calls = [("t", "rejected"), ("t", "rejected"), ("u", "delivered")]
+    rows = pl.DataFrame(
+        [
+            {"operator_id": "a", "source_id": "s", "stream_id": stream, "offset": number, "first_at": at,
+             "channel_code": "VOICE_IP", "grain_code": "call", "stage_code": "envelope",
+             "outcome_code": outcome, "is_handoff": False}
+            for number, (stream, outcome) in enumerate(calls)
+        ],
+        schema=TRANSMISSION,
+    )  # fmt: skip
+    assert units_of(rows, {"t": 2.0, "u": 1.0}).units == {
+        ("VOICE_IP", "call", "envelope", "rejected"): 4.0,
+        ("VOICE_IP", "call", "envelope", "delivered"): 1.0,
+    }

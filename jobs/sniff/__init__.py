@@ -1,6 +1,7 @@
 """`observatory sniff`: what a log is, and what ingesting it would give. Stores nothing, starts no JVM.
 
     files.py      which files are one log, and what is wrong with those that cannot be read
+    recognising.py which format each file is of
     reading.py    blocks of a file in an order that is a fair sample whenever it stops
     tally.py      what the kernels make of the blocks: lines, patterns, bronze rows
     counting.py   messages, recipients and attempts by the counting rules, as far as one log tells

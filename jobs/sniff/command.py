@@ -11,8 +11,9 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from jobs.errors import ObservatoryError
 from jobs.sniff import drawing
 from jobs.sniff.files import Log, Problem, logs_of
-from jobs.sniff.looking import Answer, Recognised, look, separated
+from jobs.sniff.looking import Answer, look
 from jobs.sniff.machine import as_json
+from jobs.sniff.recognising import Recognised, separated
 
 
 def sniff(arguments: list[str], end: float, is_json: bool, out: Console, err: Console) -> None:

@@ -73,7 +73,7 @@ def _by_unit(rows: pl.DataFrame) -> dict[tuple[str, str, str, str], float]:
     place = pl.concat_str("source_id", "stream_id", "offset", separator=":")
     message = pl.struct("operator_id", pl.coalesce("queue", place), "first_at")
     standing = recipients.filter(pl.col("standing") == pl.col("standing").min().over(message))
-    attempts = rows.filter(pl.col("grain_code") == "attempt")
+    others = rows.filter(pl.col("grain_code") != "recipient")
     segments = rows.filter(pl.col("segment_count").is_not_null()).with_columns(
         pl.col("weight") * pl.col("segment_count")
     )
@@ -81,8 +81,9 @@ def _by_unit(rows: pl.DataFrame) -> dict[tuple[str, str, str, str], float]:
     for unit, frame in (
         ("recipient", recipients),
         ("message", standing),
-        ("attempt", attempts),
         ("segment", segments),
+        # An attempt or a call is its own unit.
+        *((grain, frame) for (grain,), frame in others.partition_by("grain_code", as_dict=True).items()),
     ):
         sums = frame.group_by("channel_code", "stage_code", "outcome_code").agg(pl.col("weight").sum())
         for channel, stage, outcome, count in sums.iter_rows():

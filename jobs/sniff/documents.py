@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
 
-from jobs.formats import Source
+from jobs.formats import Source, registry
 from jobs.formats.registry import FORMATS
 from jobs.sniff.files import File
 
@@ -24,6 +24,8 @@ class Documents:
     """What the documents of a log's files gave."""
 
     documents: int = 0
+    records: int = 0
+    ignored: int = 0
     rows: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
     files_read: int = 0
@@ -31,7 +33,9 @@ class Documents:
 
 
 def document_formats() -> dict[str, ModuleType]:
-    return {name: module for name, module in FORMATS.items() if getattr(module, "DOCUMENTS", False)}
+    """Formats of documents, by name. They stand beside those of lines, or among them."""
+    known = FORMATS | getattr(registry, "DOCUMENTS", {})
+    return {name: module for name, module in known.items() if getattr(module, "DOCUMENTS", False)}
 
 
 def count(kernel: Any, file: File, source: Source, into: Documents) -> None:
@@ -46,12 +50,8 @@ def count(kernel: Any, file: File, source: Source, into: Documents) -> None:
         if reason:
             into.reasons[reason] += 1
             into.examples.setdefault(reason, name)
+        elif document.rows:
+            into.records += 1
+            into.rows += len(document.rows)
         else:
-            into.rows += number_of_rows(document)
-
-
-def number_of_rows(document: Any) -> int:
-    rows = getattr(document, "rows", None)
-    if rows is None:
-        return 0
-    return rows.height if hasattr(rows, "height") else len(rows)
+            into.ignored += 1

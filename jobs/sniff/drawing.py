@@ -257,6 +257,8 @@ def unit_lines(answer: Answer) -> Group:
         )
     if units.total("attempt"):
         parts.append(f"{amount(answer, units.total('attempt'))} attempts refused before a message existed")
+    if units.total("call"):
+        parts.append(f"{amount(answer, units.total('call'))} calls")
     lines = [Text.assemble("\nCounted: ", ("; ".join(parts) or "nothing", "bold"), ".")]
     if units.left_out:
         told = "; ".join(
@@ -264,7 +266,9 @@ def unit_lines(answer: Answer) -> Group:
         )
         lines.append(Text(f"Left out by the counting rules: {told}.", "dim"))
     told = "Another log, such as a filter's, may add recipients of refused messages and tell what is spam."
-    return Group(*lines, Text(told, "dim"))
+    if any(channel == "EMAIL" for channel, _, _ in answer.transmissions):
+        lines.append(Text(told, "dim"))
+    return Group(*lines)
 
 
 def verdict_table(answer: Answer) -> Table:
@@ -293,10 +297,12 @@ def document_lines(documents: Documents, files: int) -> list[tuple[str, Renderab
         for reason, count in sorted(documents.reasons.items())
     )
     text = Text(f"{documents.documents:,} in {documents.files_read:,} of {files:,} files")
-    text.append(f", {documents.rows:,} rows")
-    if refused:
-        text.append(f"; {refused:,} refused: {told}", "yellow")
-    return [("documents", text)]
+    counts = Text(
+        f"{documents.records:,} records of {documents.rows:,} rows, {documents.ignored:,} ignored, "
+    )
+    counts.append(f"{refused:,} quarantined", "yellow" if refused else "")
+    counts.append(f": {told}" if told else "")
+    return [("documents", text), ("counts", counts)]
 
 
 # --- formats that are not known ------------------------------------------------------------------------

@@ -13,13 +13,14 @@ from typing import Any
 import polars as pl
 
 from jobs.formats import Source
-from jobs.formats.registry import FORMATS, SURE_ENOUGH
+from jobs.formats.registry import FORMATS
 from jobs.lines import frame_of
-from jobs.pull import DAMAGE, ROTATED, newest_line, newest_times
+from jobs.pull import newest_line, newest_times
 from jobs.sniff import reading
 from jobs.sniff.counting import Units, units_of
 from jobs.sniff.documents import Documents, count, document_formats
-from jobs.sniff.files import File, Log, Problem, foreign
+from jobs.sniff.files import Log, Problem
+from jobs.sniff.recognising import Recognised
 from jobs.sniff.tally import OPERATOR, SOURCE, Lines, Tally, see_times
 from jobs.sniff.zones import Zone, zone_of
 
@@ -34,21 +35,6 @@ MEASURED_FROM = 2000
 
 
 @dataclass
-class Recognised:
-    """A file by its first bytes: how sure each format is, best first."""
-
-    file: File
-    head: bytes
-    tail: bytes
-    compression: str | None
-    scores: list[tuple[str, float]]
-
-    @property
-    def format(self) -> str | None:
-        return self.scores[0][0] if self.scores and self.scores[0][1] >= SURE_ENOUGH else None
-
-
-@dataclass
 class Answer:
     """All that is told of one log. `is_final` once the totals are there."""
 
@@ -57,6 +43,7 @@ class Answer:
     format: str | None = None
     confidence: float = 0.0
     runner_up: tuple[str, float] | None = None
+    options: dict[str, Any] = field(default_factory=dict)
     zone: Zone | None = None
     progress: list[reading.Progress] = field(default_factory=list)
     tally: Tally | None = None
@@ -91,62 +78,6 @@ class Answer:
         )
 
 
-def recognise(file: File) -> Recognised | Problem:
-    """How sure each format is of a file, or what is wrong with it."""
-    try:
-        with file.open() as raw:
-            start = raw.read(reading.HEAD)
-        head, tail, compression = reading.head_and_tail(file)
-    except (*DAMAGE, ValueError) as error:
-        return Problem(file.name, f"cannot be read: {error}")
-    if not start:
-        return Problem(file.name, "empty. There is nothing to count yet")
-    documents = document_formats()
-    scores = [
-        (name, max(module.sniff(head), module.sniff(start)) if name in documents else module.sniff(head))
-        for name, module in FORMATS.items()
-    ]
-    scores.sort(key=lambda pair: -pair[1])
-    found = Recognised(file, head, tail, compression, scores)
-    if found.format is None:
-        if not head:
-            told = f"damaged: nothing of its {compression} data can be read. Fetch it again"
-            return Problem(file.name, told)
-        told = foreign(head) or (None if compression else foreign(start))
-        if told:
-            return Problem(file.name, told)
-    return found
-
-
-def separated(log: Log) -> tuple[list[tuple[Log, list[Recognised]]], list[Problem]]:
-    """The log's files by format: those of one wildcard may be of several."""
-    problems: list[Problem] = []
-    by_format: dict[str | None, list[Recognised]] = {}
-    for file in log.files:
-        found = recognise(file)
-        if isinstance(found, Problem):
-            problems.append(found)
-        else:
-            by_format.setdefault(found.format, []).append(found)
-    if len(by_format) <= 1:
-        return [(log, some) for some in by_format.values()], problems
-    return [
-        (Log(shared_url([each.file.name for each in some]), [each.file for each in some]), some)
-        for some in by_format.values()
-    ], problems
-
-
-def shared_url(names: list[str]) -> str:
-    """A url for some of the files of a wildcard: their own name, or what they begin with."""
-    if len(names) == 1:
-        return names[0]
-    start = names[0]
-    for name in names[1:]:
-        while not name.startswith(start):
-            start = start[:-1]
-    return ROTATED.sub("", start) + "*"
-
-
 def look(log: Log, recognised: list[Recognised], until: float) -> Iterator[Answer]:
     """The first answer, the same with what was read since, again and again, and the final one.
 
@@ -165,8 +96,10 @@ def look(log: Log, recognised: list[Recognised], until: float) -> Iterator[Answe
         answer.is_final = True
         yield answer
         return
-    kernel: Any = FORMATS[best.format]
-    if best.format in document_formats():
+    answer.options = best.options
+    documents = document_formats()
+    kernel: Any = documents.get(best.format) or FORMATS[best.format]
+    if best.format in documents:
         yield from _look_at_documents(answer, kernel, until)
         return
     yield from _look_at_lines(answer, kernel, until)
@@ -244,9 +177,9 @@ def _sources(answer: Answer) -> tuple[list[Source], dt.datetime | None]:
         stream += f"-{taken[stream]}" if taken[stream] > 1 else ""
         at = newest.get(each.file.name, now)
         assert answer.format is not None
-        sources.append(
-            Source(OPERATOR, SOURCE, stream, newest_line(answer.format, each.tail or each.head, at))
-        )
+        if answer.documents is None:
+            at = newest_line(answer.format, each.tail or each.head, at)
+        sources.append(Source(OPERATOR, SOURCE, stream, at, options=answer.options))
     last = answer.recognised[-1]
     is_growing = last.file.fs is not None and not last.compression and last.tail.endswith(b"\n")
     return sources, newest.get(last.file.name) if is_growing else None

@@ -28,6 +28,8 @@ def as_json(answer: Answer) -> dict[str, Any]:
         documents = answer.documents
         return out | {
             "documents": documents.documents,
+            "records": documents.records,
+            "ignored": documents.ignored,
             "rows": documents.rows,
             "quarantined": dict(documents.reasons),
         }

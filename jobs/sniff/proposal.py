@@ -21,6 +21,8 @@ from jobs.sniff.zones import named
 
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 SHOWN = 3
+# The format that reads files through a mapping profile.
+MAPPED = "delimited"
 
 
 def source_block(answer: Answer) -> str:
@@ -32,6 +34,9 @@ def source_block(answer: Answer) -> str:
         f"url = {quoted(answer.log.url)}",
         f"format = {quoted(answer.format or 'auto')}",
     ]
+    if answer.options:
+        told = ", ".join(f"{name} = {quoted(str(value))}" for name, value in answer.options.items())
+        lines.append(f"options = {{ {told} }}")
     if answer.documents is None and zone is not None and not zone.is_explicit:
         if zone.by == "ids" and zone.name:
             lines.append(f"time_zone = {quoted(zone.name)}{zone_hint(zone.fitting, zone.name)}")
@@ -97,11 +102,15 @@ def quoted(text: str) -> str:
 
 def profile(sample: bytes) -> str | None:
     """The mapping profile to start from, by the format that can draft one; None without such a format."""
-    drafts = [module for module in FORMATS.values() if hasattr(module, "draft_profile")]
-    if not drafts and importlib.util.find_spec("jobs.formats.delimited") is not None:
-        drafts = [importlib.import_module("jobs.formats.delimited")]
-    draft: Any = getattr(drafts[0], "draft_profile", None) if drafts else None
-    return str(draft(sample)) if draft else None
+    for name, module in FORMATS.items():
+        # It stands in the format's module, or in one beside it.
+        beside = f"{module.__name__}_draft"
+        draft: Any = getattr(module, "draft_profile", None)
+        if draft is None and name == MAPPED and importlib.util.find_spec(beside) is not None:
+            draft = getattr(importlib.import_module(beside), "draft_profile", None)
+        if draft is not None:
+            return str(draft(sample))
+    return None
 
 
 def shape(sample: bytes) -> dict[str, Any]:

@@ -60,7 +60,7 @@ def zone_of(samples: list[bytes], kernel: ModuleType, source: Source, written_at
         return Zone("UTC", "each stamp says its own offset", "offset", is_explicit=True)
     if not any(frame.height for frame in local):
         return Zone(None, "not said, and no line has a time", "none")
-    if hasattr(kernel, "newest_from_ids"):
+    if hasattr(kernel, "newest_from_ids") or hasattr(kernel, "offset_from_ids"):
         found = [offset_by_ids(frame, kernel) for frame in local]
         known = [each for each in found if each]
         if known:
@@ -91,18 +91,30 @@ def _stamped(sample: bytes, kernel: ModuleType, source: Source) -> tuple[pl.Data
 
 
 def offset_by_ids(lines: pl.DataFrame, kernel: Any) -> tuple[int, int, dt.datetime] | None:
-    """Seconds east of UTC, how many ids tell it, and when; None where too few agree."""
+    """Seconds east of UTC, how many ids tell it, and when; None where too few agree.
+
+    A kernel tells the newest time of the ids in a text, or itself the offset of the stamps beside them.
+    """
     found: Counter[int] = Counter()
     when: dict[int, dt.datetime] = {}
     for text, at in lines.select("line", "at").iter_rows():
-        by_id = kernel.newest_from_ids(text.encode("utf-8", "replace"))
-        if by_id is None:
-            continue
-        apart = (at - by_id).total_seconds()
-        offset = int((apart + 5) // QUARTER * QUARTER)
-        if apart - offset <= LAG_S and abs(offset) <= 14 * 3600:
+        data = text.encode("utf-8", "replace")
+        if hasattr(kernel, "offset_from_ids"):
+            told = kernel.offset_from_ids(data)
+            if told is None:
+                continue
+            offset = int(told.total_seconds())
+        else:
+            by_id = kernel.newest_from_ids(data)
+            if by_id is None:
+                continue
+            apart = (at - by_id).total_seconds()
+            offset = int((apart + 5) // QUARTER * QUARTER)
+            if apart - offset > LAG_S:
+                continue
+        if abs(offset) <= 14 * 3600:
             found[offset] += 1
-            when[offset] = by_id
+            when[offset] = at - dt.timedelta(seconds=offset)
     if not found:
         return None
     offset, count = found.most_common(1)[0]
