@@ -136,22 +136,16 @@ def line_lines(answer: Answer) -> list[tuple[str, RenderableType]]:
     lines = answer.estimate(lambda each: each.lines)
     quarantined = answer.estimate(lambda each: each.quarantined)
     share = 1 - quarantined / lines if lines else 1.0
-    reasons = sorted({reason for each in tally.files for reason in each.reasons})
-    told = ", ".join(
-        f"{reason} {amount(answer, answer.estimate(lambda each, reason=reason: each.reasons[reason]))}"
-        for reason in reasons
-    )
+    told = ", ".join(f"{reason} {amount(answer, count)}" for reason, count in answer.reasons().items())
     text = Text.assemble(
         f"{amount(answer, answer.estimate(lambda each: each.records))} records, "
         f"{amount(answer, answer.estimate(lambda each: each.ignored))} ignored, ",
         (f"{amount(answer, quarantined)} quarantined", "yellow" if quarantined else ""),
         f" ({told})" if told else "",
     )
-    companions = sorted({name for each in tally.files for name in each.companions})
-    for name in companions:
-        number = answer.estimate(lambda each, name=name: each.companions[name])
-        if number:
-            text.append(f"\nof them {amount(answer, number)} records of {name}")
+    for name, count in answer.companions().items():
+        if count:
+            text.append(f"\nof them {amount(answer, count)} records of {name}")
     style = "green" if share >= 0.99 else "yellow" if share >= 0.9 else "red"
     full = round(share * BAR)
     bar = Text.assemble(("━" * full, style), ("━" * (BAR - full), "dim"))
@@ -297,9 +291,8 @@ def document_lines(documents: Documents, files: int) -> list[tuple[str, Renderab
         for reason, count in sorted(documents.reasons.items())
     )
     text = Text(f"{documents.documents:,} in {documents.files_read:,} of {files:,} files")
-    counts = Text(
-        f"{documents.records:,} records of {documents.rows:,} rows, {documents.ignored:,} ignored, "
-    )
+    counts = Text(f"{documents.records:,} records of {documents.rows:,} rows, ")
+    counts.append(f"{documents.ignored:,} ignored, ")
     counts.append(f"{refused:,} quarantined", "yellow" if refused else "")
     counts.append(f": {told}" if told else "")
     return [("documents", text), ("counts", counts)]

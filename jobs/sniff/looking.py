@@ -69,6 +69,22 @@ class Answer:
         total = sum(each.total for each in self.progress)
         return sum(each.read for each in self.progress) / total if total else 1.0
 
+    def reasons(self) -> dict[str, float]:
+        """Quarantined lines by reason, each file's scaled to the whole of it."""
+        return self._summed("reasons")
+
+    def companions(self) -> dict[str, float]:
+        """Records of other formats between the lines, scaled likewise."""
+        return self._summed("companions")
+
+    def _summed(self, name: str) -> dict[str, float]:
+        assert self.tally is not None
+        sums: dict[str, float] = {}
+        for lines, progress in zip(self.tally.files, self.progress, strict=False):
+            for key, number in getattr(lines, name).items():
+                sums[key] = sums.get(key, 0.0) + number * progress.scale
+        return dict(sorted(sums.items()))
+
     def estimate(self, counts: Callable[[Any], float]) -> float:
         """A count of all files' lines, each file by its own scale."""
         assert self.tally is not None

@@ -35,8 +35,6 @@ def as_json(answer: Answer) -> dict[str, Any]:
         }
     tally, zone, units = answer.tally, answer.zone, answer.units
     assert tally is not None and zone is not None
-    reasons = sorted({reason for each in tally.files for reason in each.reasons})
-    companions = sorted({name for each in tally.files for name in each.companions})
     return out | {
         "first_at": answer.first_at and answer.first_at.isoformat(),
         "last_at": answer.last_at and answer.last_at.isoformat(),
@@ -48,13 +46,8 @@ def as_json(answer: Answer) -> dict[str, Any]:
         "lines": round(answer.estimate(lambda each: each.lines)),
         "records": round(answer.estimate(lambda each: each.records)),
         "ignored": round(answer.estimate(lambda each: each.ignored)),
-        "quarantined": {
-            reason: round(answer.estimate(lambda each, reason=reason: each.reasons[reason]))
-            for reason in reasons
-        },
-        "companions": {
-            name: round(answer.estimate(lambda each, name=name: each.companions[name])) for name in companions
-        },
+        "quarantined": {reason: round(count) for reason, count in answer.reasons().items()},
+        "companions": {name: round(count) for name, count in answer.companions().items()},
         "not_understood": [
             {
                 "pattern": row["pattern"],

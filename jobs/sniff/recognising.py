@@ -49,9 +49,9 @@ def recognise(file: File) -> Recognised | Problem:
         if not head:
             told = f"damaged: nothing of its {compression} data can be read. Fetch it again"
             return Problem(file.name, told)
-        told = foreign(head) or (None if compression else foreign(start))
-        if told:
-            return Problem(file.name, told)
+        what = foreign(head) or (None if compression else foreign(start))
+        if what is not None:
+            return Problem(file.name, what)
     return found
 
 
@@ -63,7 +63,7 @@ def scored(head: bytes, start: bytes) -> tuple[list[tuple[str, float]], dict[str
     scores = {name: module.sniff(head) for name, module in FORMATS.items()}
     for name, module in document_formats().items():
         scores[name] = max(module.sniff(head), module.sniff(start))
-    profiles = {}
+    profiles: dict[str, str] = {}
     for name, module in FORMATS.items():
         # A format that needs a profile knows those that ship with it.
         fitting = module.recognised(head) if hasattr(module, "recognised") else None

@@ -135,7 +135,7 @@ def _by_ids(known: list[tuple[int, int, dt.datetime]]) -> Zone:
         return Zone(own, f"{told}; this machine's zone fits", "ids", offsets=offsets, fitting=fitting)
     if len(offsets) == 1 and offsets[0] % 3600 == 0:
         # Etc names count westwards. It holds for this file; only the operator knows the place.
-        name = f"Etc/GMT{-offsets[0] // 3600:+d}"
+        name: str | None = f"Etc/GMT{-offsets[0] // 3600:+d}"
     else:
         name = fitting[0] if fitting else None
     return Zone(name, told, "ids", offsets=offsets, fitting=fitting)
