@@ -215,6 +215,8 @@ def draw_totals(console: Console, answer: Answer) -> None:
             console.print(Padding(transmission_table(answer, channel), (0, 0, 0, 2)))
         console.print(Padding(unit_lines(answer), (0, 0, 0, 2)))
     if answer.verdicts:
+        if answer.transmissions:
+            console.print()
         console.print(Padding(verdict_table(answer), (0, 0, 0, 2)))
 
 

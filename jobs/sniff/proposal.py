@@ -30,7 +30,7 @@ def source_block(answer: Answer) -> str:
     zone = answer.zone
     lines = [
         "[[operator.source]]",
-        f"id = {quoted(source_id(answer.log.name))}",
+        f"id = {quoted(source_id(answer.log.url))}",
         f"url = {quoted(answer.log.url)}",
         f"format = {quoted(answer.format or 'auto')}",
     ]
@@ -86,10 +86,13 @@ KNOWN_PLACES = (
 )
 
 
-def source_id(name: str) -> str:
-    """Small letters, digits and hyphens of a file's name: mail.log* → mail."""
-    stem = re.sub(r"\.(?:log|txt|csv|json|jsonl|xml)\b.*$", "", without_compression(name).lower())
-    return re.sub(r"[^a-z0-9]+", "-", stem).strip("-") or "source"
+def source_id(url: str) -> str:
+    """Small letters, digits and hyphens of a file's name, else of its folder's: /var/log/mail.log* → mail."""
+    for name in reversed(url.split("/")):
+        stem = re.sub(r"\.(?:log|txt|csv|json|jsonl|xml)\b.*$", "", without_compression(name).lower())
+        if stem := re.sub(r"[^a-z0-9]+", "-", stem).strip("-"):
+            return stem
+    return "source"
 
 
 def quoted(text: str) -> str:

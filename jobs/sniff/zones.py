@@ -57,7 +57,7 @@ def zone_of(samples: list[bytes], kernel: ModuleType, source: Source, written_at
         seen += stamped.height
         local.append(stamped.filter(moved))
     if seen and said == seen:
-        return Zone("UTC", "each stamp says its own offset", "offset", is_explicit=True)
+        return Zone("UTC", "each line says its own", "offset", is_explicit=True)
     if not any(frame.height for frame in local):
         return Zone(None, "not said, and no line has a time", "none")
     if hasattr(kernel, "newest_from_ids") or hasattr(kernel, "offset_from_ids"):
