@@ -22,7 +22,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 from rich.text import Text
 
-from jobs import config, contracts
+from jobs import STARTED, config, contracts
 from jobs.errors import ObservatoryError
 
 app = typer.Typer(
@@ -408,7 +408,7 @@ def sniff(
     from jobs.sniff.command import sniff
 
     # What the start took is part of the wait.
-    start = min(time.process_time(), LONGEST_START)
+    start = min(time.monotonic() - STARTED, LONGEST_START)
     sniff(files, time.monotonic() + seconds - start, format is TextFormat.json, wide(out), err)
 
 

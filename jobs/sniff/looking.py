@@ -29,7 +29,9 @@ CLOSE = 0.6
 # A message that began before a sampled block is told by its missing entry, if entries are logged at all.
 ENTRIES_LOGGED = 0.5
 # Time for drawing.
-RESERVE_S = 0.2
+RESERVE_S = 0.3
+# A machine that has other work takes longer than it took when it was measured.
+CAUTION = 1.5
 # What a row costs to join is measured from so many on: below it, what is fixed hides it.
 MEASURED_FROM = 2000
 
@@ -259,7 +261,7 @@ class _Clock:
             return
         begun = time.monotonic()
         summarise(self.answer, self.sources)
-        self.row_s = (time.monotonic() - begun) / self._rows()
+        self.row_s = CAUTION * (time.monotonic() - begun) / self._rows()
         self.measured_at = 4 * self._rows()
 
     def _rows(self) -> int:
