@@ -29,7 +29,7 @@ from jobs import config, ingest, lines
 from jobs.errors import ObservatoryError
 from jobs.formats import Source, kannel, postfix, rspamd
 from jobs.formats import registry as formats
-from jobs.sniff import documents, proposal, reading, tally, zones
+from jobs.sniff import documents, figures, proposal, reading, tally, zones
 from jobs.sniff.command import sniff
 from jobs.sniff.files import File, Problem, logs_of
 from jobs.sniff.looking import Answer, look
@@ -424,7 +424,8 @@ def test_nothing_of_a_log_reaches_the_terminal_raw(tmp_path: Path, width: int) -
     )
     told = Told(path, width=width)
     assert told.error == ""
-    assert "unknown_shape 3" in told.out
+    # The pattern gives way to what says where and how often.
+    assert " 3  unknown_shape  line 6 " in told.out
     assert (
         "\\x1b" in told.out and "\x1b" not in told.out and "\x07" not in told.out and "\u202e" not in told.out
     )
@@ -662,6 +663,19 @@ def test_an_unknown_format_is_described_and_drafted(tmp_path: Path, monkeypatch:
     (log,) = Told(path, is_json=True).logs
     assert log["format"] is None
     assert log["profile"] == f"[profile]\nof = {len(CDR)}"
+
+
+def test_figures_say_no_more_than_is_known() -> None:
+    assert [figures.rounded(count) for count in (0.4, 999, 1234.5, 99_960, 1_234_567)] == [
+        "0", "999", "1,230", "100,000", "1,230,000"
+    ]  # fmt: skip
+    # All and nothing are said only where it is so.
+    assert [figures.percent(share) for share in (1.0, 0.99999, 0.5, 0.0000001, 0.0)] == [
+        "100%", "99.9%", "50.0%", "0.1%", "0%"
+    ]  # fmt: skip
+    assert figures.bytes_of(999) == "999 bytes" and figures.bytes_of(1_500_000) == "1.5 MB"
+    assert figures.duration(dt.timedelta(hours=40)) == "1.7 days"
+    assert figures.duration(dt.timedelta(seconds=7)) == "7 seconds"
 
 
 @pytest.mark.parametrize(

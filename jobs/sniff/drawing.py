@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import datetime as dt
 from collections.abc import Iterable
 from functools import cache
 
@@ -17,11 +16,13 @@ from jobs.contracts import CODELISTS
 from jobs.formats import PRECEDENCE
 from jobs.patterns import pattern_text, visible
 from jobs.sniff.documents import Documents
+from jobs.sniff.figures import amount, bytes_of, duration, percent, stamp
 from jobs.sniff.files import Problem
 from jobs.sniff.looking import Answer
 from jobs.sniff.proposal import DELIMITERS, profile, shape, source_block
 
 COMMONEST = 10
+BEFORE_PATTERN = ("count", "reason", "for example")
 STAGES = ["connect", "envelope", "content", "delivery"]
 BAR = 24
 # Logs pack to a tenth or a thirtieth; what unpacks to so much more was made to fill a disk.
@@ -182,16 +183,24 @@ def draw_patterns(console: Console, answer: Answer) -> None:
         return
     heading(console, f"commonest lines not understood{'' if answer.is_exact else ', in what was read'}")
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
-    table.add_column("count", justify="right")
-    table.add_column("reason")
+    table.add_column("count", justify="right", no_wrap=True)
+    table.add_column("reason", no_wrap=True)
     table.add_column("for example", no_wrap=True)
-    # Lines are cut to what the terminal has room for.
-    table.add_column("pattern", no_wrap=True, overflow="ellipsis")
+    table.add_column("looks like", no_wrap=True)
+    cells = []
     for row in rows:
         place = f"line {row['line']:,}" if row["line"] else f"byte {row['offset']:,}"
         if len(answer.recognised) > 1:
             place = f"{visible(answer.recognised[row['stream']].file.name.rsplit('/', 1)[-1])}, {place}"
-        table.add_row(f"{row['count']:,}", row["reason_code"], place, pattern_text(row["pattern"]))
+        cells.append((f"{row['count']:,}", row["reason_code"], place, row["pattern"]))
+    used = sum(
+        max(len(name), *(len(each[at]) for each in cells)) + 2 for at, name in enumerate(BEFORE_PATTERN)
+    )
+    for *before, pattern in cells:
+        # Only the pattern gives way where the terminal has no room.
+        text = pattern_text(pattern)
+        text.truncate(max(console.width - 4 - used, 12), overflow="ellipsis")
+        table.add_row(*map(Text, before), text)
     console.print(Padding(table, (0, 0, 0, 2)))
     more = tally.patterns.height - len(rows)
     if more > 0 or tally.unmasked:
@@ -208,7 +217,7 @@ def draw_totals(console: Console, answer: Answer) -> None:
     if not answer.transmissions and not answer.verdicts:
         heading(console, "ingesting it would give nothing to count")
         return
-    heading(console, "ingesting it would give")
+    heading(console, f"ingesting it would give{' these transmissions' if answer.transmissions else ''}")
     if answer.transmissions:
         channels = sorted({channel for channel, _, _ in answer.transmissions})
         for channel in channels:
@@ -221,24 +230,26 @@ def draw_totals(console: Console, answer: Answer) -> None:
 
 
 def transmission_table(answer: Answer, channel: str) -> Table:
-    """Transmissions: a row per stage, a column per outcome that there is."""
+    """Transmissions: a row per outcome, a column per stage; those that there are."""
     counts = {key[1:]: count for key, count in answer.transmissions.items() if key[0] == channel}
-    outcomes = [name for name in PRECEDENCE if any(outcome == name for _, outcome in counts)]
-    outcomes += sorted({outcome for _, outcome in counts} - set(outcomes))
-    stages = [name for name in STAGES if any(stage == name for stage, _ in counts)]
-    stages += sorted({stage for stage, _ in counts} - set(stages))
+    stages = in_order({stage for stage, _ in counts}, STAGES)
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim", show_footer=True)
-    total = amount(answer, sum(counts.values()))
-    table.add_column(f"{channel} transmissions", footer="all")
-    for outcome in outcomes:
-        number = sum(count for (_, name), count in counts.items() if name == outcome)
-        table.add_column(outcome, amount(answer, number), justify="right", no_wrap=True)
-    table.add_column("all", total, justify="right", style="bold", footer_style="bold", no_wrap=True)
+    table.add_column(f"{channel}, decided at", footer="all", no_wrap=True)
     for stage in stages:
-        of_stage = [counts.get((stage, outcome), 0.0) for outcome in outcomes]
-        table.add_row(stage, *(amount(answer, count) if count else "·" for count in of_stage),
-                      amount(answer, sum(of_stage)))  # fmt: skip
+        number = sum(count for (name, _), count in counts.items() if name == stage)
+        table.add_column(stage, amount(answer, number), justify="right", no_wrap=True)
+    total = amount(answer, sum(counts.values()))
+    table.add_column("all", total, justify="right", style="bold", footer_style="bold", no_wrap=True)
+    for outcome in in_order({outcome for _, outcome in counts}, PRECEDENCE):
+        of_outcome = [counts.get((stage, outcome), 0.0) for stage in stages]
+        cells = [amount(answer, count) if count else "·" for count in of_outcome]
+        table.add_row(outcome, *cells, amount(answer, sum(of_outcome)))
     return table
+
+
+def in_order(found: set[str], known: list[str]) -> list[str]:
+    """The codes that were found, in their usual order; others last."""
+    return [code for code in known if code in found] + sorted(found - set(known))
 
 
 def unit_lines(answer: Answer) -> Group:
@@ -340,49 +351,6 @@ def draw_unknown(console: Console, answer: Answer) -> None:
 
 def visible_lines(text: str) -> str:
     return "\n".join(visible(line) for line in text.split("\n"))
-
-
-# --- figures -------------------------------------------------------------------------------------------
-
-
-def amount(answer: Answer, count: float) -> str:
-    """An exact count, or an estimate in three figures."""
-    if answer.is_exact:
-        return f"{count:,.0f}"
-    return "≈" + rounded(count)
-
-
-def rounded(count: float) -> str:
-    """Three figures: 1,230,000."""
-    if count < 1000:
-        return f"{count:,.0f}"
-    digits = len(str(int(count))) - 3
-    return f"{round(count, -digits):,.0f}"
-
-
-def percent(share: float) -> str:
-    """100% and 0% only where it is so."""
-    if share in (0.0, 1.0):
-        return f"{share:.0%}"
-    return f"{min(max(share * 100, 0.1), 99.9):.1f}%"
-
-
-def bytes_of(size: int) -> str:
-    for unit, name in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
-        if size >= unit:
-            return f"{size / unit:,.1f} {name}"
-    return f"{size} bytes"
-
-
-def stamp(at: dt.datetime) -> str:
-    return f"{at:%Y-%m-%d %H:%M:%S}"
-
-
-def duration(length: dt.timedelta) -> str:
-    for unit, name in ((86_400, "days"), (3600, "hours"), (60, "minutes")):
-        if length.total_seconds() >= 1.5 * unit:
-            return f"{length.total_seconds() / unit:,.1f} {name}".replace(".0 ", " ")
-    return f"{length.total_seconds():,.0f} seconds"
 
 
 @cache
