@@ -14,6 +14,7 @@ import secrets
 import sys
 import tempfile
 import threading
+import time
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,8 +22,9 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
-from jobs import config, contracts
+from jobs import STARTED, config, contracts
 from jobs.errors import ObservatoryError
 
 app = typer.Typer(
@@ -59,6 +61,15 @@ class Format(enum.StrEnum):
     csv = "csv"
     json = "json"
     parquet = "parquet"
+
+
+# Seconds that starting may take from the time of `sniff`.
+LONGEST_START = 2.0
+
+
+class TextFormat(enum.StrEnum):
+    text = "text"
+    json = "json"
 
 
 def lake_of(settings: config.Observatory) -> Any:
@@ -274,41 +285,142 @@ def tables() -> None:
 
 @app.command()
 def status(config_file: Config = Path("observatory.toml"), operator: OperatorId = None) -> None:
-    """The ledger: for each source, files, lines, records, quarantine and freshness; last validations."""
+    """The ledger: each source's files, lines, quarantine, joins and freshness; last validations."""
     from jobs.status import ledger_rows, validation_rows, waiting_bytes
 
     settings = config.load(config_file)
     names = {each.id for each in config.operators(settings, operator)}
     lake = lake_of(settings)
     waiting = waiting_bytes(settings)
+    today = dt.datetime.now(dt.UTC).date()
     ledger = Table(title="Sources", title_justify="left")
-    for name in (
-        "operator",
-        "source",
-        "format",
-        "files",
-        "lines",
-        "records",
-        "ignored",
-        "quarantined",
-        "waiting",
-        "newest day",
-    ):
-        ledger.add_column(
-            name, justify="left" if name in ("operator", "source", "format", "newest day") else "right"
-        )
+    for name in ("operator", "source", "format"):
+        ledger.add_column(name)
+    for name in ("files", "lines", "records", "ignored", "quarantined", "waiting", "newest day", "last pull"):
+        ledger.add_column(name, justify="right")
     for row in ledger_rows(lake):
         if row.operator_id in names:
             ledger.add_row(
                 row.operator_id, row.source_id, row.format_code, f"{row.files:,}", f"{row.lines:,}",
-                f"{row.records:,}", f"{row.ignored:,}", f"{row.quarantined:,}",
-                f"{waiting.get((row.operator_id, row.source_id), 0):,} B", str(row.newest or ""),
+                f"{row.records:,}", f"{row.ignored:,}", with_share(row.quarantined, row.lines),
+                f"{waiting.get((row.operator_id, row.source_id), 0):,} B", with_age(row.newest, today),
+                f"{row.landed:%Y-%m-%d %H:%M}" if row.landed else "",
             )  # fmt: skip
     out.print(ledger)
+    show_joins(lake, names)
     checked = Table("table", "rules", "broken", title="Last validation", title_justify="left")
     for name, rules, broken in validation_rows(lake.root):
         checked.add_row(name, str(rules), str(broken))
     out.print(checked)
+
+
+def with_share(part: int, whole: int) -> str:
+    """A count, and its share where there is any: 3 (0.06%)."""
+    return f"{part:,} ({part / whole:.2%})" if part else f"{part:,}"
+
+
+def with_age(day: dt.date | None, today: dt.date) -> str:
+    """A day, and how long ago it was."""
+    if day is None:
+        return ""
+    days = (today - day).days
+    return f"{day} ({'today' if days == 0 else 'yesterday' if days == 1 else f'{days:,} days ago'})"
+
+
+def show_joins(lake: Any, operators: set[str]) -> None:
+    """How filters' verdicts were joined to messages: a line per operator and source."""
+    from jobs.status import JOIN_QUALITY, join_rows
+
+    table = Table(
+        title="Recipients by how a filter's verdict was joined", title_justify="left", caption_justify="left"
+    )
+    for name in ("operator", "source"):
+        table.add_column(name)
+    for name in ("recipients", "exact", "by message-id", "none"):
+        table.add_column(name, justify="right")
+    for row in join_rows(lake):
+        if row.operator_id in operators:
+            shares = (f"{row[code] / row.recipients:.1%}" for code in JOIN_QUALITY)
+            table.add_row(row.operator_id, row.source_id, f"{row.recipients:,}", *shares)
+    if table.row_count:
+        out.print(table)
+
+
+@app.command()
+def quarantine(
+    config_file: Config = Path("observatory.toml"),
+    operator: OperatorId = None,
+    source: Annotated[str | None, typer.Option(help="One source, by its id.")] = None,
+    reason: Annotated[str | None, typer.Option(help="One reason, by its code.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="So many kinds of lines.")] = 20,
+) -> None:
+    """Lines that no rule understood, by what they look like: the commonest first.
+
+    Addresses, numbers and names are masked. An example is a file, as it was called when it was pulled, and
+    the byte where the line starts in it, decompressed.
+    """
+    from jobs.patterns import pattern_text, visible
+
+    settings = config.load(config_file)
+    chosen = config.operators(settings, operator)
+    check_choice("source", source, {each.id for one in chosen for each in one.source})
+    check_choice("reason", reason, config.codes("quarantine_reason"))
+    lake = lake_of(settings)
+    from jobs.quarantine import patterns, top
+
+    rows, kinds, lines = top(patterns(lake, [each.id for each in chosen], source, reason), limit)
+    if not rows:
+        out.print("Nothing in quarantine: every line was understood.")
+        return
+    table = Table(title="Quarantine", title_justify="left", caption_justify="left")
+    table.caption = f"{lines:,} lines of {kinds:,} kinds" + (
+        f"; the commonest {len(rows)} are shown" if kinds > len(rows) else ""
+    )
+    table.add_column("lines", justify="right")
+    for name in ("operator", "source", "format", "reason", "for example"):
+        table.add_column(name, overflow="fold")
+    table.add_column("looks like", overflow="fold", ratio=1)
+    for row in rows:
+        example = f"{visible(row.file_name or '?')} @{row.offset:,}"
+        table.add_row(
+            f"{row.line_count:,}", row.operator_id, row.source_id, row.format_code, row.reason_code,
+            Text(example), pattern_text(row.pattern),
+        )  # fmt: skip
+    out.print(table)
+
+
+def check_choice(option: str, value: str | None, known: Any) -> None:
+    if value is not None and value not in known:
+        raise ObservatoryError(f"--{option}: unknown '{value}'{config.nearest(value, known)}")
+
+
+@app.command()
+def sniff(
+    files: Annotated[
+        list[str], typer.Argument(help="Logs, wildcards in quotes, or - for standard input.", metavar="FILE…")
+    ],
+    seconds: Annotated[
+        float, typer.Option(min=1, help="Time to take: what cannot be read in it is estimated.")
+    ] = 8,
+    format: Annotated[TextFormat, typer.Option(help="How to print it.")] = TextFormat.text,
+) -> None:
+    """What a log is, how much of it is understood, what ingesting it would give. Stores nothing.
+
+    Needs no settings and starts no Spark. Ends with exit code 2 if a file cannot be read or is of no known
+    format.
+    """
+    from jobs.sniff.command import sniff
+
+    # What the start took is part of the wait.
+    start = min(time.monotonic() - STARTED, LONGEST_START)
+    sniff(files, time.monotonic() + seconds - start, format is TextFormat.json, wide(out), err)
+
+
+def wide(console: Console) -> Console:
+    """The console; a piped one, which has no width of its own, as wide as a large terminal."""
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = 120
+    return console
 
 
 @app.command()

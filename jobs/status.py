@@ -12,9 +12,12 @@ from jobs.config import Observatory
 from jobs.lake import Lake
 from jobs.pull import landing, read_manifest
 
+# The codes of schemas/codelists/join_quality.csv, best first.
+JOIN_QUALITY = ("exact", "by_message_id", "none")
+
 
 def ledger_rows(lake: Lake) -> list[Any]:
-    """One row per operator, source and format: files, lines and what became of them, newest day."""
+    """One row per operator, source and format: files, lines, what became of them, newest day, last pull."""
     return (
         lake.read("bronze.file")
         .groupBy("operator_id", "source_id", "format_code")
@@ -25,8 +28,28 @@ def ledger_rows(lake: Lake) -> list[Any]:
             F.sum("ignored_count").alias("ignored"),
             F.sum("quarantined_count").alias("quarantined"),
             F.max("last_event_date").alias("newest"),
+            F.max("landed_at").alias("landed"),
         )
         .orderBy("operator_id", "source_id", "format_code")
+        .collect()
+    )
+
+
+def join_rows(lake: Lake) -> list[Any]:
+    """One row per operator and source: recipients of messages, and how a filter's verdict was joined to them.
+
+    Attempts are left out: they were refused before a filter could look. As the last finished run left it.
+    """
+    table = "silver.message"
+    message = lake.read(table, lake.versions().get(table)).filter(F.col("grain_code") == "recipient")
+    quality = F.col("join_quality_code")
+    return (
+        message.groupBy("operator_id", "source_id")
+        .agg(
+            F.count("*").alias("recipients"),
+            *(F.count_if(quality == code).alias(code) for code in JOIN_QUALITY),
+        )
+        .orderBy("operator_id", "source_id")
         .collect()
     )
 

@@ -22,7 +22,7 @@ from jobs.errors import ValidationHeld
 from jobs.lake import Lake
 from tests.conftest import ROOT
 
-COMMANDS = ["pull", "run", "show", "tables", "status", "demo", "report"]
+COMMANDS = ["pull", "run", "show", "tables", "status", "quarantine", "sniff", "demo", "report"]
 SETTINGS = """
 [lake]
 root = "lake"
@@ -91,8 +91,23 @@ def study(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path
     append("gold.spam_volume_daily", *volume)
     file = {"operator_id": "a", "source_id": "mx1", "format_code": "postfix", "file_name": "mail.log"}
     counts = {"line_count": 5000, "record_count": 4000, "ignored_count": 997, "quarantined_count": 3}
-    append("bronze.file", file | counts | {"stream_id": "s", "last_event_date": dt.date(2026, 11, 24)})
-    versions = [("gold.spam_volume_daily", lake.version("gold.spam_volume_daily"))]
+    times = {"last_event_date": dt.date(2026, 11, 24), "landed_at": dt.datetime(2026, 11, 25, 6, 30)}
+    append("bronze.file", file | counts | times | {"stream_id": "s", "piece_id": "s-0"})
+    odd = {"operator_id": "a", "source_id": "mx1", "piece_id": "s-0", "format_code": "postfix"}
+    lines = [f"weird [red]\x1b[m <{name}@secret.example> {len(name)}" for name in ("ann", "bobby")]
+    reasons = ["unknown_shape", "unknown_shape", "truncated"]
+    quarantined = [
+        odd | {"offset": 100 - number, "reason_code": reason, "line_text": line}
+        for number, (reason, line) in enumerate(zip(reasons, [*lines, "cut"], strict=True))
+    ]
+    append("bronze.quarantine", *quarantined)
+    joined = {"operator_id": "a", "source_id": "mx1", "period_date": dt.date(2026, 11, 24)}
+    qualities = ["exact"] * 5 + ["by_message_id"] * 1 + ["none"] * 2
+    messages = [joined | {"grain_code": "recipient", "join_quality_code": each} for each in qualities]
+    # No filter could look at what was refused before.
+    append("silver.message", *messages, joined | {"grain_code": "attempt", "join_quality_code": "none"})
+    named = ("gold.spam_volume_daily", "silver.message")
+    versions = [(table, lake.version(table)) for table in named]
     run = {"run_id": "r1", "stage_name": "gold", "ingest_ids": ["i1", "i2"], "table_versions": versions}
     append("meta.run", run)
     # Written after the last finished run: nobody is shown it.
@@ -130,7 +145,7 @@ def test_each_command_has_help(observatory: Observatory, command: str) -> None:
     assert told.code == 0
     assert told.err == ""
     assert "Usage: " in told.out
-    assert ("--config" in told.out) == (command != "tables")
+    assert ("--config" in told.out) == (command not in ("tables", "sniff"))
 
 
 def test_the_catalogue_names_every_table_and_key(observatory: Observatory) -> None:
@@ -275,7 +290,8 @@ def test_nested_values_are_json_in_csv(show: Observatory) -> None:
     told = show("show", "meta.run", "--format", "csv")
     (row,) = csv.DictReader(io.StringIO(told.out))
     assert json.loads(row["ingest_ids"]) == ["i1", "i2"]
-    assert json.loads(row["table_versions"]) == [{"table_name": "gold.spam_volume_daily", "version": 0}]
+    names = ("gold.spam_volume_daily", "silver.message")
+    assert json.loads(row["table_versions"]) == [{"table_name": name, "version": 0} for name in names]
     assert row["partitions"] == ""
 
 
@@ -313,8 +329,45 @@ def test_status_shows_the_ledger_and_the_last_validation(show: Observatory) -> N
     told = show("status")
     assert told.code == 0
     words = " ".join(told.out.replace("│", " ").split())
-    assert "a mx1 postfix 1 5,000 4,000 997 3 0 B 2026-11-24" in words
+    assert "a mx1 postfix 1 5,000 4,000 997 3 (0.06%) 0 B 2026-11-24 (" in words
+    assert "2026-11-25 06:30" in words
+    # Eight recipients; the attempt is none of them.
+    assert "a mx1 8 62.5% 12.5% 25.0%" in words
     assert "gold.spam_volume_daily 3 1" in words
+
+
+def test_quarantine_groups_lines_by_what_they_look_like(show: Observatory) -> None:
+    told = show("quarantine")
+    assert (told.code, told.err) == (0, "")
+    words = " ".join(told.out.replace("│", " ").split())
+    assert "2 a mx1 postfix unknown_shape mail.log @99 weird [red]\\x1b[m <address> <n>" in words
+    assert "1 a mx1 postfix truncated mail.log @98 cut" in words
+    assert words.index("unknown_shape") < words.index("truncated")
+    assert "3 lines of 2 kinds" in words
+    assert "secret.example" not in told.out and "\x1b" not in told.out
+    told = show("quarantine", "--limit", 1)
+    assert "3 lines of 2 kinds; the commonest 1 are shown" in " ".join(told.out.split())
+    assert "truncated" not in told.out
+    told = show("quarantine", "--reason", "truncated", "--source", "mx1", "--operator", "a")
+    assert "1 lines of 1 kinds" in told.out and "unknown_shape" not in told.out
+    told = show("quarantine", "--reason", "too_long")
+    assert told.out == "Nothing in quarantine: every line was understood.\n"
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "told"),
+    [
+        ("--source", "mx2", "--source: unknown 'mx2'; did you mean 'mx1'?"),
+        ("--reason", "unknown_shap", "--reason: unknown 'unknown_shap'; did you mean 'unknown_shape'?"),
+        ("--operator", "b", "unknown operator 'b'"),
+    ],
+)
+def test_quarantine_refuses_what_it_does_not_know(
+    show: Observatory, option: str, value: str, told: str
+) -> None:
+    found = show("quarantine", option, value)
+    assert (found.code, found.out) == (2, "")
+    assert told in found.err
 
 
 def test_settings_for_the_demo_lie_in_the_clone() -> None:

@@ -1,0 +1,75 @@
+"""`observatory sniff FILE…`: the command itself, from arguments to what is printed."""
+
+from __future__ import annotations
+
+import json
+import time
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+
+from jobs.errors import ObservatoryError
+from jobs.sniff import drawing
+from jobs.sniff.files import Log, Problem, logs_of
+from jobs.sniff.looking import Answer, look
+from jobs.sniff.machine import as_json
+from jobs.sniff.recognising import Recognised, separated
+
+
+def sniff(arguments: list[str], end: float, is_json: bool, out: Console, err: Console) -> None:
+    """Look at the files and print what they are. Raises ObservatoryError if one could not be used.
+
+    end: when to be done (monotonic).
+    """
+    logs, problems = logs_of(arguments, end)
+    known: list[tuple[Log, list[Recognised]]] = []
+    for log in logs:
+        parts, wrong = separated(log)
+        known += parts
+        problems += wrong
+    unknown = 0
+    answers = []
+    for number, (log, recognised) in enumerate(known):
+        now = time.monotonic()
+        until = now + max(end - now, 0.5) * share([files for _, files in known[number:]])
+        answer = told(log, recognised, until, out, err, is_json)
+        unknown += answer.format is None
+        problems += answer.problems
+        answers.append(answer)
+    if is_json:
+        found = {
+            "logs": [as_json(answer) for answer in answers],
+            "problems": [{"file": problem.name, "text": problem.text} for problem in problems],
+        }
+        out.file.write(json.dumps(found, indent=2) + "\n")
+    if unknown:
+        names = ", ".join(answer.log.name for answer in answers if answer.format is None)
+        problems.append(Problem(names, "of no format that is known here. See above for what to start from"))
+    if problems:
+        raise ObservatoryError("\n".join(map(str, problems)))
+
+
+def share(logs: list[list[Recognised]]) -> float:
+    """The first log's part of the time that is left, by size."""
+    sizes = [sum(each.file.size or len(each.file.kept or b"") for each in files) + 1 for files in logs]
+    return sizes[0] / sum(sizes)
+
+
+def told(
+    log: Log, recognised: list[Recognised], until: float, out: Console, err: Console, is_json: bool
+) -> Answer:
+    """Look at one log: print the first answer at once, the totals when they are there."""
+    answers = look(log, recognised, until)
+    answer = next(answers)
+    if not is_json:
+        drawing.draw_first(out, answer)
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
+        task = progress.add_task("reading", total=1.0)
+        for answer in answers:
+            if answer.tally is not None:
+                lines = sum(each.lines for each in answer.tally.files)
+                progress.update(task, completed=answer.share_read, description=f"{lines:,} lines")
+    if not is_json:
+        drawing.draw_rest(out, answer)
+    return answer

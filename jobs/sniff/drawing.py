@@ -1,0 +1,359 @@
+"""The terminal's view of an answer. Nothing of a log is drawn but masked, with controls made visible."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable
+from functools import cache
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+
+from jobs.contracts import CODELISTS
+from jobs.formats import PRECEDENCE
+from jobs.patterns import pattern_text, visible
+from jobs.sniff.documents import Documents
+from jobs.sniff.figures import amount, bytes_of, duration, percent, stamp
+from jobs.sniff.files import Problem
+from jobs.sniff.looking import Answer
+from jobs.sniff.proposal import DELIMITERS, profile, shape, source_block
+
+COMMONEST = 10
+BEFORE_PATTERN = ("count", "reason", "for example")
+STAGES = ["connect", "envelope", "content", "delivery"]
+BAR = 24
+# Logs pack to a tenth or a thirtieth; what unpacks to so much more was made to fill a disk.
+BOMB = 200
+KINDS = {"gz": "gzip", "bz2": "bzip2", "xz": "xz", "zst": "Zstandard"}
+LEFT_OUT = {
+    "hop": "folded into the message that came in (hops through filters)",
+    "followed_up": "temporary refusals that were followed up within a day",
+    "dsn": "bounces of the server's own",
+    "report": "reports of spam by subscribers",
+}
+
+
+def draw_first(console: Console, answer: Answer) -> None:
+    """The quick answer: what it is and when."""
+    console.print(Rule(Text(visible(answer.log.name), "bold"), align="left", style="dim"))
+    rows: list[tuple[str, RenderableType]] = [("files", files_line(answer))]
+    if answer.format is None:
+        console.print(facts(rows))
+        return
+    rows.append(("format", format_line(answer)))
+    if answer.tally is not None:
+        rows += [("covers", range_line(answer)), ("zone", zone_line(answer))]
+    console.print(facts(rows))
+
+
+def draw_rest(console: Console, answer: Answer) -> None:
+    """The totals, and what to do next."""
+    if answer.format is None:
+        draw_unknown(console, answer)
+        return
+    if answer.documents is not None:
+        console.print(facts(document_lines(answer.documents, len(answer.recognised))))
+    else:
+        console.print(facts(line_lines(answer)))
+        draw_patterns(console, answer)
+        draw_totals(console, answer)
+    heading(console, "for observatory.toml")
+    console.print(Text(source_block(answer), "green"), soft_wrap=True)
+
+
+def draw_problem(console: Console, problem: Problem) -> None:
+    console.print(Text.assemble(("Error: ", "bold red"), visible(str(problem))), soft_wrap=True)
+
+
+def heading(console: Console, text: str) -> None:
+    console.print(Text(f"\n{text}", "bold"))
+
+
+def facts(rows: Iterable[tuple[str, RenderableType]]) -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim", width=11, justify="right", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in rows:
+        table.add_row(name, value)
+    return table
+
+
+# --- the first answer ----------------------------------------------------------------------------------
+
+
+def files_line(answer: Answer) -> Text:
+    files = [each.file for each in answer.recognised]
+    size = sum(file.size if file.size is not None else len(file.kept or b"") for file in files)
+    kinds = sorted({KINDS[each.compression] for each in answer.recognised if each.compression})
+    text = Text(f"{len(files)} file{'' if len(files) == 1 else 's'}, {bytes_of(size)}")
+    if kinds:
+        text.append(f", {' and '.join(kinds)}", "dim")
+    for copy, whole in answer.copies:
+        names = visible(copy.rsplit("/", 1)[-1]), visible(whole.rsplit("/", 1)[-1])
+        text.append(f"\n{names[0]} holds nothing that {names[1]} does not: counted once", "dim")
+    return text
+
+
+def format_line(answer: Answer) -> Text:
+    assert answer.format is not None
+    about = descriptions("format").get(answer.format, "")
+    text = Text.assemble((answer.format, "bold cyan"), f", {about[:1].lower()}{about[1:]}" if about else "")
+    text.append(f"; confidence {answer.confidence:.0%}", "dim")
+    if answer.runner_up:
+        text.append(f"; next {answer.runner_up[0]} {answer.runner_up[1]:.0%}", "yellow")
+    return text
+
+
+def range_line(answer: Answer) -> Text:
+    if answer.first_at is None or answer.last_at is None:
+        return Text("no line tells its time", "yellow")
+    length = answer.last_at - answer.first_at
+    text = Text(f"{stamp(answer.first_at)} → {stamp(answer.last_at)} UTC")
+    text.append(f", {duration(length)}", "dim")
+    if not all(each.sees_end for each in answer.progress) and answer.recognised[-1].compression:
+        text.append(", as far as it was read", "yellow")
+    return text
+
+
+def zone_line(answer: Answer) -> Text:
+    zone = answer.zone
+    assert zone is not None
+    if zone.is_explicit:
+        return Text(zone.told)
+    if zone.name is None:
+        return Text(f"{zone.told}; until then read as UTC", "yellow")
+    return Text.assemble((zone.name, "bold"), f", {zone.told}")
+
+
+# --- lines ---------------------------------------------------------------------------------------------
+
+
+def line_lines(answer: Answer) -> list[tuple[str, RenderableType]]:
+    tally = answer.tally
+    assert tally is not None
+    lines = answer.estimate(lambda each: each.lines)
+    quarantined = answer.estimate(lambda each: each.quarantined)
+    share = 1 - quarantined / lines if lines else 1.0
+    told = ", ".join(f"{reason} {amount(answer, count)}" for reason, count in answer.reasons().items())
+    text = Text.assemble(
+        f"{amount(answer, answer.estimate(lambda each: each.records))} records, "
+        f"{amount(answer, answer.estimate(lambda each: each.ignored))} ignored, ",
+        (f"{amount(answer, quarantined)} quarantined", "yellow" if quarantined else ""),
+        f" ({told})" if told else "",
+    )
+    for name, count in answer.companions().items():
+        if count:
+            text.append(f"\nof them {amount(answer, count)} records of {name}")
+    style = "green" if share >= 0.99 else "yellow" if share >= 0.9 else "red"
+    full = round(share * BAR)
+    bar = Text.assemble(("━" * full, style), ("━" * (BAR - full), "dim"))
+    bar.append(f" {percent(share)}", f"bold {style}")
+    bar.append(f" of {amount(answer, lines)} lines")
+    return [("read", read_line(answer)), ("understood", bar), ("lines", text)]
+
+
+def read_line(answer: Answer) -> Text:
+    read = sum(each.read for each in answer.progress)
+    waiting = sum(each.waiting for each in answer.progress)
+    text = Text()
+    if answer.is_exact:
+        text.append(f"all {bytes_of(read)}: the totals are exact", "green")
+    else:
+        total = sum(each.total for each in answer.progress)
+        about = "about " if any(each.is_estimated for each in answer.progress) else ""
+        text.append(f"{percent(answer.share_read)} of {about}{bytes_of(total)}: ", "yellow")
+        text.append("totals are estimates (≈), scaled to the whole", "yellow")
+    for each, progress in zip(answer.recognised, answer.progress, strict=True):
+        if progress.compression and each.file.size and progress.total > BOMB * each.file.size:
+            times, name = progress.total // each.file.size, visible(each.file.name.rsplit("/", 1)[-1])
+            text.append(f"; {name} unpacks to {times:,} times its size, as no log does", "bold red")
+    if waiting:
+        text.append(f"; {waiting:,} bytes after the last line end wait until their line is whole", "dim")
+    return text
+
+
+def draw_patterns(console: Console, answer: Answer) -> None:
+    tally = answer.tally
+    assert tally is not None
+    rows = tally.commonest(COMMONEST)
+    if not rows:
+        return
+    heading(console, f"commonest lines not understood{'' if answer.is_exact else ', in what was read'}")
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    table.add_column("count", justify="right", no_wrap=True)
+    table.add_column("reason", no_wrap=True)
+    table.add_column("for example", no_wrap=True)
+    table.add_column("looks like", no_wrap=True)
+    cells = []
+    for row in rows:
+        place = f"line {row['line']:,}" if row["line"] else f"byte {row['offset']:,}"
+        if len(answer.recognised) > 1:
+            place = f"{visible(answer.recognised[row['stream']].file.name.rsplit('/', 1)[-1])}, {place}"
+        cells.append((f"{row['count']:,}", row["reason_code"], place, row["pattern"]))
+    used = sum(
+        max(len(name), *(len(each[at]) for each in cells)) + 2 for at, name in enumerate(BEFORE_PATTERN)
+    )
+    for *before, pattern in cells:
+        # Only the pattern gives way where the terminal has no room.
+        text = pattern_text(pattern)
+        text.truncate(max(console.width - 4 - used, 12), overflow="ellipsis")
+        table.add_row(*map(Text, before), text)
+    console.print(Padding(table, (0, 0, 0, 2)))
+    more = tally.patterns.height - len(rows)
+    if more > 0 or tally.unmasked:
+        told = f"and {more:,} other kinds" if more > 0 else ""
+        if tally.unmasked:
+            told += f"{'; ' if told else ''}{tally.unmasked:,} further lines were counted but not sorted"
+        console.print(Padding(Text(told, "dim"), (0, 0, 0, 2)))
+
+
+# --- totals --------------------------------------------------------------------------------------------
+
+
+def draw_totals(console: Console, answer: Answer) -> None:
+    if not answer.transmissions and not answer.verdicts:
+        heading(console, "ingesting it would give nothing to count")
+        return
+    heading(console, f"ingesting it would give{' these transmissions' if answer.transmissions else ''}")
+    if answer.transmissions:
+        channels = sorted({channel for channel, _, _ in answer.transmissions})
+        for channel in channels:
+            console.print(Padding(transmission_table(answer, channel), (0, 0, 0, 2)))
+        console.print(Padding(unit_lines(answer), (0, 0, 0, 2)))
+    if answer.verdicts:
+        if answer.transmissions:
+            console.print()
+        console.print(Padding(verdict_table(answer), (0, 0, 0, 2)))
+
+
+def transmission_table(answer: Answer, channel: str) -> Table:
+    """Transmissions: a row per outcome, a column per stage; those that there are."""
+    counts = {key[1:]: count for key, count in answer.transmissions.items() if key[0] == channel}
+    stages = in_order({stage for stage, _ in counts}, STAGES)
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim", show_footer=True)
+    table.add_column(f"{channel}, decided at", footer="all", no_wrap=True)
+    for stage in stages:
+        number = sum(count for (name, _), count in counts.items() if name == stage)
+        table.add_column(stage, amount(answer, number), justify="right", no_wrap=True)
+    total = amount(answer, sum(counts.values()))
+    table.add_column("all", total, justify="right", style="bold", footer_style="bold", no_wrap=True)
+    for outcome in in_order({outcome for _, outcome in counts}, PRECEDENCE):
+        of_outcome = [counts.get((stage, outcome), 0.0) for stage in stages]
+        cells = [amount(answer, count) if count else "·" for count in of_outcome]
+        table.add_row(outcome, *cells, amount(answer, sum(of_outcome)))
+    return table
+
+
+def in_order(found: set[str], known: list[str]) -> list[str]:
+    """The codes that were found, in their usual order; others last."""
+    return [code for code in known if code in found] + sorted(found - set(known))
+
+
+def unit_lines(answer: Answer) -> Group:
+    units = answer.units
+    assert units is not None
+    parts = []
+    messages, recipients = units.total("message"), units.total("recipient")
+    if messages:
+        parts.append(
+            f"{amount(answer, messages)} messages to {amount(answer, recipients)} recipients"
+            + (f" ({amount(answer, units.total('segment'))} segments)" if units.total("segment") else "")
+        )
+    if units.total("attempt"):
+        parts.append(f"{amount(answer, units.total('attempt'))} attempts refused before a message existed")
+    if units.total("call"):
+        parts.append(f"{amount(answer, units.total('call'))} calls")
+    lines = [Text.assemble("\nCounted: ", ("; ".join(parts) or "nothing", "bold"), ".")]
+    if units.left_out:
+        told = "; ".join(
+            f"{amount(answer, count)} {LEFT_OUT[name]}" for name, count in units.left_out.items()
+        )
+        lines.append(Text(f"Left out by the counting rules: {told}.", "dim"))
+    told = "Another log, such as a filter's, may add recipients of refused messages and tell what is spam."
+    if any(channel == "EMAIL" for channel, _, _ in answer.transmissions):
+        lines.append(Text(told, "dim"))
+    return Group(*lines)
+
+
+def verdict_table(answer: Answer) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim", show_footer=True)
+    whole = sum(answer.verdicts.values())
+    table.add_column("verdicts", footer="all")
+    table.add_column("action")
+    table.add_column("spam")
+    table.add_column("count", amount(answer, whole), justify="right", footer_style="bold")
+    table.add_column("share", justify="right")
+    for (engine, action, is_spam), count in sorted(answer.verdicts.items(), key=lambda pair: -pair[1]):
+        table.add_row(
+            visible(str(engine)),
+            visible(str(action)),
+            Text("?" if is_spam is None else "spam" if is_spam else "", "yellow"),
+            amount(answer, count),
+            percent(count / whole),
+        )
+    return table
+
+
+def document_lines(documents: Documents, files: int) -> list[tuple[str, RenderableType]]:
+    refused = sum(documents.reasons.values())
+    told = ", ".join(
+        f"{reason} {count:,} (such as {visible(documents.examples[reason])})"
+        for reason, count in sorted(documents.reasons.items())
+    )
+    text = Text(f"{documents.documents:,} in {documents.files_read:,} of {files:,} files")
+    counts = Text(f"{documents.records:,} records of {documents.rows:,} rows, ")
+    counts.append(f"{documents.ignored:,} ignored, ")
+    counts.append(f"{refused:,} quarantined", "yellow" if refused else "")
+    counts.append(f": {told}" if told else "")
+    return [("documents", text), ("counts", counts)]
+
+
+# --- formats that are not known ------------------------------------------------------------------------
+
+
+def draw_unknown(console: Console, answer: Answer) -> None:
+    sample = answer.recognised[0].head
+    seen = shape(sample)
+    nearest = [f"{name} {score:.0%}" for name, score in answer.recognised[0].scores[:3] if score > 0]
+    rows: list[tuple[str, RenderableType]] = [("format", Text("none that is known here", "yellow"))]
+    if nearest:
+        rows.append(("nearest", Text(", ".join(nearest))))
+    if not seen["lines"]:
+        rows.append(("looks like", Text("blank lines")))
+    elif not seen["has_line_ends"] and len(sample) >= 4096:
+        rows.append(("looks like", Text(f"one line without an end in its first {bytes_of(len(sample))}")))
+    elif seen["is_json"]:
+        rows.append(("looks like", Text("a JSON object on each line")))
+    elif seen["delimiter"]:
+        sign = DELIMITERS[seen["delimiter"]]
+        rows.append(("looks like", Text(f"{seen['columns']} columns, separated by {sign}")))
+    else:
+        rows.append(("looks like", Text("lines of text without a delimiter")))
+    for number, line in enumerate(seen["first_lines"], start=1):
+        # Cut to the terminal, with room for the name of the row.
+        text = pattern_text(line)
+        text.truncate(max(console.width - 15, 20), overflow="ellipsis")
+        rows.append((f"line {number}", text))
+    console.print(facts(rows))
+    draft = profile(sample) if seen["delimiter"] else None
+    if draft:
+        heading(console, "a mapping profile to start from")
+        console.print(Text(visible_lines(draft).rstrip() + "\n", "green"), soft_wrap=True)
+    elif seen["delimiter"]:
+        told = 'Map its columns in a profile (format = "delimited"), or add a format: CONTRIBUTING.md.'
+        console.print(Padding(Text(told), (0, 0, 1, 2)))
+    else:
+        console.print(Padding(Text("To add a format, see CONTRIBUTING.md."), (0, 0, 1, 2)))
+
+
+def visible_lines(text: str) -> str:
+    return "\n".join(visible(line) for line in text.split("\n"))
+
+
+@cache
+def descriptions(codelist: str) -> dict[str, str]:
+    with open(CODELISTS / f"{codelist}.csv", newline="", encoding="utf-8") as file:
+        return {row["code"]: row["description"] for row in csv.DictReader(file)}

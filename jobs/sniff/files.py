@@ -1,0 +1,205 @@
+"""Arguments of `sniff` → logs: files that belong together, oldest first, and what cannot be read.
+
+Files of one wildcard are one log, and so are the rotations of one name that a shell lists one by one:
+mail.log, mail.log.1 and mail.log.2.gz.
+"""
+
+from __future__ import annotations
+
+import glob
+import io
+import os
+import stat
+import sys
+import time
+from dataclasses import dataclass, field
+from typing import IO, Any
+
+import fsspec
+
+from jobs.patterns import visible
+from jobs.pull import COMPRESSED, ROTATED, is_closed, rotation_order
+
+# So much of a pipe is kept in memory: it can be read only once.
+LONGEST_PIPE = 64 << 20
+# What a file is that no log format would recognise, by how it starts, and what to do.
+FOREIGN: tuple[tuple[bytes, str], ...] = (
+    (b"LPKSHHRH", "a systemd journal. Export it: journalctl --file FILE -o short-iso-precise"),
+    (b"\xd4\xc3\xb2\xa1", "a packet capture, not a log"),
+    (b"\xa1\xb2\xc3\xd4", "a packet capture, not a log"),
+    (b"\n\r\r\n", "a packet capture, not a log"),
+    (b"PAR1", "a Parquet file, not a log"),
+    (b"SQLite format 3\0", "a SQLite database, not a log"),
+    (b"PK\x03\x04", "a zip archive. Unpack it and name the logs in it"),
+    (b"7z\xbc\xaf'\x1c", "a 7-Zip archive. Unpack it and name the logs in it"),
+    (b"%PDF", "a PDF"),
+    (b"\x7fELF", "a program"),
+    (b"\x89PNG", "an image"),
+)
+
+
+@dataclass
+class File:
+    """One file of a log. `size` in bytes as it lies there; None of a pipe."""
+
+    name: str
+    fs: Any = None
+    size: int | None = None
+    kept: bytes | None = None
+    is_cut: bool = False  # a pipe that had more than is kept
+
+    def open(self) -> IO[bytes]:
+        return io.BytesIO(self.kept) if self.kept is not None else self.fs.open(self.name, "rb")
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether no more lines will be written to it."""
+        return self.kept is not None or is_closed(self.name)
+
+
+@dataclass
+class Log:
+    """Files that one source would read. `url` is what the source would name."""
+
+    url: str
+    files: list[File] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        return self.url.rsplit("/", 1)[-1]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is wrong with a file, and what to do."""
+
+    name: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{visible(self.name)}: {self.text}"
+
+
+def logs_of(arguments: list[str], until: float) -> tuple[list[Log], list[Problem]]:
+    """The logs that the arguments name. `until`: when a pipe is no longer waited for (monotonic)."""
+    logs: dict[str, Log] = {}
+    problems: list[Problem] = []
+    seen: set[str] = set()
+    for argument in arguments:
+        for key, file in files_of(argument, until, problems):
+            place = os.path.realpath(file.name) if file.kept is None else file.name
+            if place in seen:
+                continue
+            seen.add(place)
+            logs.setdefault(key, Log(key)).files.append(file)
+    wildcards = {absolute(each) for each in arguments if not os.path.lexists(each)}
+    for log in logs.values():
+        log.files.sort(key=lambda file: rotation_order(file.name))
+        if len(log.files) == 1 and log.url not in wildcards:
+            log.url = glob.escape(log.files[0].name)
+    return list(logs.values()), problems
+
+
+def absolute(argument: str) -> str:
+    return argument if "://" in argument or argument == "-" else os.path.abspath(argument)
+
+
+def is_pattern(url: str) -> bool:
+    return glob.has_magic(url)
+
+
+def files_of(argument: str, until: float, problems: list[Problem]) -> list[tuple[str, File]]:
+    """Files of one argument, each with the url of its log."""
+    if argument == "-":
+        return [("-", pipe("-", sys.stdin.buffer, until))]
+    is_local = "://" not in argument
+    if is_local and os.path.lexists(argument):
+        file = local_file(argument, until, problems)
+        return [(log_url(file.name), file)] if file else []
+    try:
+        fs, pattern = fsspec.core.url_to_fs(argument)
+        if is_pattern(pattern):
+            names = [name for name in fs.glob(pattern) if not fs.isdir(name)]
+        else:
+            names = [pattern] if fs.exists(pattern) else []
+        found = [File(name, fs, fs.size(name)) for name in names]
+    except (OSError, ImportError, ValueError) as error:
+        problems.append(Problem(argument, f"cannot be listed: {visible(str(error))}"))
+        return []
+    if not found:
+        told = "no file matches. Quote a wildcard, and check who may read the folder"
+        if not is_pattern(pattern):
+            told = "no such file. Check the path, or name a wildcard in quotes, such as 'mail.log*'"
+        problems.append(Problem(argument, told))
+    return [(absolute(argument), file) for file in found]
+
+
+def local_file(argument: str, until: float, problems: list[Problem]) -> File | None:
+    path = os.path.abspath(argument)
+    try:
+        mode = os.stat(path).st_mode
+        if stat.S_ISDIR(mode):
+            logs = sorted(each for each in os.listdir(path) if not each.startswith("."))
+            example = f", such as {visible(os.path.join(argument, logs[0]))}" if logs else ""
+            problems.append(Problem(argument, f"a folder. Name the files in it{example} or a wildcard"))
+            return None
+        if stat.S_ISFIFO(mode):
+            with open(path, "rb") as stream:
+                return pipe(argument, stream, until)
+        if not stat.S_ISREG(mode):
+            problems.append(Problem(argument, "a device or a socket, not a file"))
+            return None
+        with open(path, "rb"):
+            pass
+        return File(path, fsspec.filesystem("file"), os.path.getsize(path))
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        hint = ": run as one who may read it" if isinstance(error, PermissionError) else ""
+        problems.append(Problem(argument, f"cannot be read, {reason}{hint}"))
+        return None
+
+
+def pipe(name: str, stream: Any, until: float) -> File:
+    """What a pipe holds, up to a limit and a time: it is read once and kept in memory."""
+    blocks: list[bytes] = []
+    have = 0
+    read = getattr(stream, "read1", stream.read)
+    while have < LONGEST_PIPE and time.monotonic() < until and (block := read(1 << 20)):
+        blocks.append(block)
+        have += len(block)
+    is_cut = have >= LONGEST_PIPE or time.monotonic() >= until
+    return File(name, None, None, b"".join(blocks), is_cut)
+
+
+def log_url(name: str) -> str:
+    """What a source would name to read a file and all its rotations; special signs of wildcards are kept."""
+    return glob.escape(ROTATED.sub("", without_compression(name))) + "*"
+
+
+def without_compression(name: str) -> str:
+    for ending in (".gz", ".bz2", ".xz", ".zst"):
+        if name.endswith(ending):
+            return name.removesuffix(ending)
+    return name
+
+
+def foreign(head: bytes) -> str | None:
+    """What a file is by its first bytes, if it is surely no log; None for what may be text."""
+    for start, told in FOREIGN:
+        if head.startswith(start):
+            return told
+    if head[257:262] == b"ustar":
+        return "a tar archive. Unpack it and name the logs in it"
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "text in UTF-16. Convert it: iconv -f UTF-16 -t UTF-8"
+    if head.count(b"\0") > len(head) // 50:
+        return "binary, not a log: every fiftieth byte or more is NUL"
+    controls = sum(head.count(bytes([sign])) for sign in range(32) if sign not in (9, 10, 13, 27))
+    if controls > len(head) // 10:
+        return "binary, not a log: full of control characters"
+    return None
+
+
+def compression(head: bytes) -> str | None:
+    """gz, bz2, xz, zst or None, by the first bytes."""
+    return next((kind for start, kind in COMPRESSED.items() if head.startswith(start)), None)

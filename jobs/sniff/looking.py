@@ -1,0 +1,317 @@
+"""One log, looked at: a first answer from its beginning and end, then totals from what time allows."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import polars as pl
+
+from jobs.formats import Source
+from jobs.formats.registry import FORMATS
+from jobs.lines import frame_of
+from jobs.pull import newest_line, newest_times
+from jobs.sniff import reading
+from jobs.sniff.counting import Units, units_of
+from jobs.sniff.documents import Documents, count, document_formats
+from jobs.sniff.files import Log, Problem
+from jobs.sniff.recognising import Recognised
+from jobs.sniff.tally import OPERATOR, SOURCE, Lines, Tally, see_times
+from jobs.sniff.zones import Zone, zone_of
+
+# Another format is worth a word when it is nearly as sure.
+CLOSE = 0.6
+# A message that began before a sampled block is told by its missing entry, if entries are logged at all.
+ENTRIES_LOGGED = 0.5
+# Time for drawing.
+RESERVE_S = 0.3
+# A machine that has other work takes longer than it took when it was measured.
+CAUTION = 1.5
+# What a row costs to join is measured from so many on: below it, what is fixed hides it.
+MEASURED_FROM = 2000
+
+
+@dataclass
+class Answer:
+    """All that is told of one log. `is_final` once the totals are there."""
+
+    log: Log
+    recognised: list[Recognised]
+    format: str | None = None
+    confidence: float = 0.0
+    runner_up: tuple[str, float] | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+    zone: Zone | None = None
+    progress: list[reading.Progress] = field(default_factory=list)
+    tally: Tally | None = None
+    documents: Documents | None = None
+    transmissions: dict[tuple[str, str, str], float] = field(default_factory=dict)
+    verdicts: dict[tuple[str, str, bool], float] = field(default_factory=dict)
+    units: Units | None = None
+    problems: list[Problem] = field(default_factory=list)
+    copies: list[tuple[str, str]] = field(default_factory=list)
+    first_at: dt.datetime | None = None
+    last_at: dt.datetime | None = None
+    is_final: bool = False
+
+    @property
+    def is_exact(self) -> bool:
+        return all(each.is_whole for each in self.progress) and not any(
+            file.is_cut for file in self.log.files
+        )
+
+    @property
+    def share_read(self) -> float:
+        """Of the bytes, decompressed ones where a file is compressed, 0 to 1."""
+        total = sum(each.total for each in self.progress)
+        return sum(each.read for each in self.progress) / total if total else 1.0
+
+    def reasons(self) -> dict[str, float]:
+        """Quarantined lines by reason, each file's scaled to the whole of it."""
+        return self._summed("reasons")
+
+    def companions(self) -> dict[str, float]:
+        """Records of other formats between the lines, scaled likewise."""
+        return self._summed("companions")
+
+    def _summed(self, name: str) -> dict[str, float]:
+        assert self.tally is not None
+        sums: dict[str, float] = {}
+        for lines, progress in zip(self.tally.files, self.progress, strict=False):
+            for key, number in getattr(lines, name).items():
+                sums[key] = sums.get(key, 0.0) + number * progress.scale
+        return dict(sorted(sums.items()))
+
+    def estimate(self, counts: Callable[[Any], float]) -> float:
+        """A count of all files' lines, each file by its own scale."""
+        assert self.tally is not None
+        return sum(
+            counts(lines) * progress.scale
+            for lines, progress in zip(self.tally.files, self.progress, strict=False)
+        )
+
+
+def look(log: Log, recognised: list[Recognised], until: float) -> Iterator[Answer]:
+    """The first answer, the same with what was read since, again and again, and the final one.
+
+    until: when to be done (monotonic). One answer object is yielded all along.
+    """
+    best = max(recognised, key=lambda each: each.scores[0][1] if each.scores else 0.0)
+    answer = Answer(log, recognised, best.format)
+    if best.scores:
+        answer.confidence = min(
+            (score for each in recognised for name, score in each.scores if name == best.format),
+            default=best.scores[0][1],
+        )
+        others = [pair for pair in best.scores[1:] if pair[1] >= max(CLOSE * best.scores[0][1], 0.05)]
+        answer.runner_up = others[0] if others else None
+    if best.format is None:
+        answer.is_final = True
+        yield answer
+        return
+    answer.options = best.options
+    documents = document_formats()
+    kernel: Any = documents.get(best.format) or FORMATS[best.format]
+    if best.format in documents:
+        yield from _look_at_documents(answer, kernel, until)
+        return
+    yield from _look_at_lines(answer, kernel, until)
+
+
+def _look_at_documents(answer: Answer, kernel: Any, until: float) -> Iterator[Answer]:
+    answer.documents = Documents()
+    sources, _ = _sources(answer)
+    for number, each in enumerate(answer.recognised):
+        count(kernel, each.file, sources[number], answer.documents)
+        if number == 0:
+            yield answer
+        if time.monotonic() >= until:
+            break
+    answer.is_final = True
+    yield answer
+
+
+def _look_at_lines(answer: Answer, kernel: Any, until: float) -> Iterator[Answer]:
+    _leave_out_copies(answer)
+    sources, written_at = _sources(answer)
+    answer.zone = zone_of(_ends(answer), kernel, sources[-1], written_at)
+    sources = [replace(source, time_zone=answer.zone.name or "UTC") for source in sources]
+    tally = answer.tally = Tally(kernel)
+    answer.progress = [reading.Progress() for _ in sources]
+    _see_end(answer, kernel, sources[-1])
+    clock = _Clock(until, answer, sources)
+    for number, each in enumerate(answer.recognised):
+        progress = answer.progress[number]
+        tally.begin(number)
+        clock.share(number)
+        for block in reading.blocks(each.file, progress, clock.until):
+            tally.add(number, block, sources[number])
+            _see_times(answer)
+            clock.measure()
+            yield answer
+        if progress.damage:
+            told = f"damaged, {progress.damage}. What came before is counted; fetch it again"
+            answer.problems.append(Problem(each.file.name, told))
+    summarise(answer, sources)
+    answer.is_final = True
+    yield answer
+
+
+def _leave_out_copies(answer: Answer) -> None:
+    """Leave out files that hold nothing but what another one begins with: a pull lands that once."""
+    kept: list[Recognised] = []
+    by_line: dict[bytes, list[Recognised]] = {}
+    for each in answer.recognised:
+        by_line.setdefault(each.head.split(b"\n", 1)[0], []).append(each)
+    left_out: dict[str, str] = {}
+    for alike in by_line.values():
+        for one in alike:
+            for other in alike:
+                is_between = one is not other and other.file.name not in left_out
+                if is_between and one.file.name not in left_out and reading.begins_with(other.file, one.file):
+                    left_out[one.file.name] = other.file.name
+    kept = [each for each in answer.recognised if each.file.name not in left_out]
+    answer.copies = sorted(left_out.items())
+    answer.recognised = kept
+
+
+def _sources(answer: Answer) -> tuple[list[Source], dt.datetime | None]:
+    """What the kernel must know of each file, as a pull finds it; and when the last one was written."""
+    newest: dict[str, dt.datetime] = {}
+    on_disk = [each.file for each in answer.recognised if each.file.fs is not None]
+    for fs in {id(file.fs): file.fs for file in on_disk}.values():
+        newest |= newest_times(fs, [file.name for file in on_disk if file.fs is fs])
+    now = dt.datetime.now(dt.UTC)
+    taken: Counter[str] = Counter()
+    sources = []
+    for each in answer.recognised:
+        stream = hashlib.sha256(each.head.split(b"\n", 1)[0]).hexdigest()[:16]
+        taken[stream] += 1
+        stream += f"-{taken[stream]}" if taken[stream] > 1 else ""
+        at = newest.get(each.file.name, now)
+        assert answer.format is not None
+        if answer.documents is None:
+            at = newest_line(answer.format, each.tail or each.head, at)
+        sources.append(Source(OPERATOR, SOURCE, stream, at, options=answer.options))
+    last = answer.recognised[-1]
+    is_growing = last.file.fs is not None and not last.compression and last.tail.endswith(b"\n")
+    return sources, newest.get(last.file.name) if is_growing else None
+
+
+def _ends(answer: Answer) -> list[bytes]:
+    """Whole lines from the beginning of the oldest file and the end of the youngest."""
+    first, last = answer.recognised[0], answer.recognised[-1]
+    end = last.tail.partition(b"\n")[2] if len(last.tail) == reading.HEAD else last.tail
+    end = end or last.head
+    samples = [sample[: sample.rfind(b"\n") + 1] or sample for sample in (first.head, end)]
+    return samples if samples[0] != samples[1] else samples[:1]
+
+
+def _see_end(answer: Answer, kernel: Any, source: Source) -> None:
+    """The time range by both ends, before anything between them is read."""
+    for sample in _ends(answer):
+        parse = kernel.parse(frame_of(sample, 0).select("offset", "line").lazy(), source).collect()
+        lines = Lines()
+        see_times(lines, parse)
+        _widen(answer, lines)
+
+
+def _see_times(answer: Answer) -> None:
+    assert answer.tally is not None
+    for lines in answer.tally.files:
+        _widen(answer, lines)
+
+
+def _widen(answer: Answer, lines: Lines) -> None:
+    if lines.first_at is not None and lines.last_at is not None:
+        answer.first_at = min(answer.first_at or lines.first_at, lines.first_at)
+        answer.last_at = max(answer.last_at or lines.last_at, lines.last_at)
+
+
+class _Clock:
+    """When to stop reading, so that there is time for joining and counting what was read.
+
+    The time left is shared among the files by their size. What a row costs to join is measured as rows come.
+    """
+
+    def __init__(self, end: float, answer: Answer, sources: list[Source]) -> None:
+        self.end, self.answer, self.sources = end, answer, sources
+        self.row_s = 0.0
+        self.measured_at = MEASURED_FROM
+        self.file_end, self.rows_then = end, 0
+
+    def share(self, number: int) -> None:
+        """Give the next file its part of the time that is left."""
+        sizes = [_weight(each) for each in self.answer.recognised[number:]]
+        self.rows_then = self._rows()
+        left = self.end - time.monotonic() - RESERVE_S - self.row_s * self.rows_then
+        self.file_end = time.monotonic() + max(left, 0.0) * sizes[0] / sum(sizes)
+
+    def until(self) -> float:
+        return self.file_end - self.row_s * (self._rows() - self.rows_then)
+
+    def measure(self) -> None:
+        """Join and count what there is, whenever there is four times as much."""
+        if self._rows() < self.measured_at:
+            return
+        begun = time.monotonic()
+        summarise(self.answer, self.sources)
+        self.row_s = CAUTION * (time.monotonic() - begun) / self._rows()
+        self.measured_at = 4 * self._rows()
+
+    def _rows(self) -> int:
+        assert self.answer.tally is not None
+        return self.answer.tally.rows
+
+
+def _weight(each: Recognised) -> int:
+    """About how many bytes there are to read: text packs to a tenth."""
+    size = each.file.size if each.file.size is not None else len(each.file.kept or b"")
+    return max(size, 1) * (10 if each.compression else 1)
+
+
+def summarise(answer: Answer, sources: list[Source]) -> None:
+    """Totals of what was read, each file's scaled to the whole of it."""
+    assert answer.tally is not None
+    pairs = list(zip(sources, answer.progress, strict=True))
+    scales = {source.stream_id: progress.scale for source, progress in pairs}
+    sampled = [source.stream_id for source, progress in pairs if not progress.is_whole]
+    sent, said = [], []
+    for name, bronze in answer.tally.assembled().items():
+        kernel: Any = FORMATS[name]
+        if hasattr(kernel, "transmissions"):
+            rows = kernel.transmissions(bronze.lazy()).collect()
+            sent.append(_begun_in_sample(rows, sampled))
+        if hasattr(kernel, "verdicts"):
+            said.append(kernel.verdicts(bronze.lazy()).collect())
+    if sent:
+        rows = pl.concat(sent)
+        answer.transmissions = _weighed(rows, ["channel_code", "stage_code", "outcome_code"], scales)
+        answer.units = units_of(rows, scales)
+    if said:
+        answer.verdicts = _weighed(pl.concat(said), ["engine_code", "action", "is_spam"], scales)
+
+
+def _weighed(rows: pl.DataFrame, by: list[str], scales: dict[str, float]) -> dict[Any, float]:
+    weight = pl.col("stream_id").replace_strict(scales, default=1.0, return_dtype=pl.Float64)
+    sums = rows.with_columns(weight.alias("weight")).group_by(by).agg(pl.col("weight").sum())
+    return {row[:-1]: row[-1] for row in sums.sort(by).iter_rows()}
+
+
+def _begun_in_sample(rows: pl.DataFrame, sampled: list[str]) -> pl.DataFrame:
+    """Of sampled files only messages whose beginning was read: the others belong to blocks before."""
+    if not sampled:
+        return rows
+    is_cut = (
+        pl.col("stream_id").is_in(sampled)
+        & (pl.col("grain_code") == "recipient")
+        & pl.col("entry_code").is_null()
+    )
+    if rows.select(is_cut.mean()).item() > ENTRIES_LOGGED:
+        return rows
+    return rows.filter(~is_cut)

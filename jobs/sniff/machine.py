@@ -1,0 +1,80 @@
+"""An answer for a machine: the same figures as the terminal's view, as JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jobs.sniff.looking import Answer
+from jobs.sniff.proposal import profile, shape, source_block
+
+COMMONEST = 10
+
+
+def as_json(answer: Answer) -> dict[str, Any]:
+    """The answer for a machine: counts as numbers, rounded to whole ones where they are estimates."""
+    out: dict[str, Any] = {
+        "log": answer.log.url,
+        "files": [each.file.name for each in answer.recognised],
+        "copies": [{"file": copy, "of": whole} for copy, whole in answer.copies],
+        "format": answer.format,
+        "confidence": round(answer.confidence, 4),
+        "runner_up": list(answer.runner_up) if answer.runner_up else None,
+    }
+    if answer.format is None:
+        sample = answer.recognised[0].head
+        return out | {"looks_like": shape(sample), "profile": profile(sample)}
+    out["source"] = source_block(answer)
+    if answer.documents is not None:
+        documents = answer.documents
+        return out | {
+            "documents": documents.documents,
+            "records": documents.records,
+            "ignored": documents.ignored,
+            "rows": documents.rows,
+            "quarantined": dict(documents.reasons),
+        }
+    tally, zone, units = answer.tally, answer.zone, answer.units
+    assert tally is not None and zone is not None
+    return out | {
+        "first_at": answer.first_at and answer.first_at.isoformat(),
+        "last_at": answer.last_at and answer.last_at.isoformat(),
+        "zone": {"name": zone.name, "known_by": zone.by, "told": zone.told, "fitting": list(zone.fitting)},
+        "is_exact": answer.is_exact,
+        "share_read": round(answer.share_read, 6),
+        "bytes": sum(each.total for each in answer.progress),
+        "waiting_bytes": sum(each.waiting for each in answer.progress),
+        "lines": round(answer.estimate(lambda each: each.lines)),
+        "records": round(answer.estimate(lambda each: each.records)),
+        "ignored": round(answer.estimate(lambda each: each.ignored)),
+        "quarantined": {reason: round(count) for reason, count in answer.reasons().items()},
+        "companions": {name: round(count) for name, count in answer.companions().items()},
+        "not_understood": [
+            {
+                "pattern": row["pattern"],
+                "reason_code": row["reason_code"],
+                "count": row["count"],
+                "file": answer.recognised[row["stream"]].file.name,
+                "line": row["line"],
+                "offset": row["offset"],
+            }
+            for row in tally.commonest(COMMONEST)
+        ],
+        "transmissions": [
+            dict(zip(("channel_code", "stage_code", "outcome_code"), key, strict=True))
+            | {"count": round(count)}
+            for key, count in answer.transmissions.items()
+        ],
+        "verdicts": [
+            dict(zip(("engine_code", "action", "is_spam"), key, strict=True)) | {"count": round(count)}
+            for key, count in answer.verdicts.items()
+        ],
+        "units": [
+            dict(zip(("channel_code", "unit_code", "stage_code", "outcome_code"), key, strict=True))
+            | {"count": round(count)}
+            for key, count in sorted(units.units.items())
+        ]
+        if units
+        else [],
+        "left_out": {name: round(count) for name, count in units.left_out.items()} if units else {},
+        "problems": [str(problem) for problem in answer.problems],
+    }

@@ -1,0 +1,156 @@
+"""What to paste into the settings: a source for a log that is known, else a profile to start from."""
+
+from __future__ import annotations
+
+import csv
+import importlib
+import importlib.util
+import json
+import re
+from collections import Counter
+from typing import Any
+
+import polars as pl
+
+from jobs.formats.registry import FORMATS
+from jobs.lines import frame_of
+from jobs.patterns import masked, visible
+from jobs.sniff.files import without_compression
+from jobs.sniff.looking import Answer
+from jobs.sniff.zones import named
+
+DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+SHOWN = 3
+# The format that reads files through a mapping profile.
+MAPPED = "delimited"
+
+
+def source_block(answer: Answer) -> str:
+    """A [[operator.source]] table of observatory.toml."""
+    zone = answer.zone
+    lines = [
+        "[[operator.source]]",
+        f"id = {quoted(source_id(answer.log.url))}",
+        f"url = {quoted(answer.log.url)}",
+        f"format = {quoted(answer.format or 'auto')}",
+    ]
+    if answer.options:
+        told = ", ".join(f"{name} = {quoted(str(value))}" for name, value in answer.options.items())
+        lines.append(f"options = {{ {told} }}")
+    if answer.documents is None and zone is not None and not zone.is_explicit:
+        if zone.by == "ids" and zone.name:
+            lines.append(f"time_zone = {quoted(zone.name)}{zone_hint(zone.fitting, zone.name)}")
+        elif zone.name:
+            lines.append(f"time_zone = {quoted(zone.name)}  # a guess: check it")
+        else:
+            told = f"perhaps {named(zone.offsets[0])}" if zone.offsets else "the log does not say"
+            lines.append(f'time_zone = "UTC"  # {told}: name the place of its clock, such as "Europe/Paris"')
+    return "\n".join(lines) + "\n"
+
+
+def zone_hint(fitting: tuple[str, ...], name: str) -> str:
+    """A comment where the offset alone is known and several places have it."""
+    if name == "UTC" or fitting == (name,):
+        return ""
+    if name.startswith("Etc/"):
+        return f"  # name its place for summer time, such as {examples(fitting)}" if fitting else ""
+    return f"  # or another that fits: {len(fitting):,} do"
+
+
+def examples(fitting: tuple[str, ...]) -> str:
+    known = [name for name in KNOWN_PLACES if name in fitting]
+    return " or ".join((known or list(fitting))[:2])
+
+
+KNOWN_PLACES = (
+    "Europe/Paris",
+    "Europe/London",
+    "Europe/Athens",
+    "Africa/Lagos",
+    "Africa/Nairobi",
+    "Africa/Johannesburg",
+    "Asia/Dubai",
+    "Asia/Karachi",
+    "Asia/Dhaka",
+    "Asia/Bangkok",
+    "Asia/Shanghai",
+    "Asia/Tokyo",
+    "Australia/Sydney",
+    "Pacific/Fiji",
+    "Pacific/Auckland",
+    "America/Sao_Paulo",
+    "America/New_York",
+    "America/Chicago",
+    "America/Denver",
+    "America/Los_Angeles",
+)
+
+
+def source_id(url: str) -> str:
+    """Small letters, digits and hyphens of a file's name, else of its folder's: /var/log/mail.log* → mail."""
+    for name in reversed(url.split("/")):
+        stem = re.sub(r"\.(?:log|txt|csv|json|jsonl|xml)\b.*$", "", without_compression(name).lower())
+        if stem := re.sub(r"[^a-z0-9]+", "-", stem).strip("-"):
+            return stem
+    return "source"
+
+
+def quoted(text: str) -> str:
+    """A basic string of TOML, which has JSON's escapes and forbids DEL as well."""
+    return json.dumps(text).replace("\x7f", "\\u007f")
+
+
+# --- formats that are not known ------------------------------------------------------------------------
+
+
+def profile(sample: bytes) -> str | None:
+    """The mapping profile to start from, by the format that can draft one; None without such a format."""
+    for name, module in FORMATS.items():
+        # It stands in the format's module, or in one beside it.
+        beside = f"{module.__name__}_draft"
+        draft: Any = getattr(module, "draft_profile", None)
+        if draft is None and name == MAPPED and importlib.util.find_spec(beside) is not None:
+            draft = getattr(importlib.import_module(beside), "draft_profile", None)
+        if draft is not None:
+            return str(draft(sample))
+    return None
+
+
+def shape(sample: bytes) -> dict[str, Any]:
+    """What can be said of a file of no known format: its delimiter, its columns, how its lines look."""
+    cut = sample[: sample.rfind(b"\n") + 1] or sample
+    lines = frame_of(cut, 0).filter(pl.col("line").str.strip_chars() != "")
+    texts = lines["line"].head(200)
+    if not len(texts):
+        return {"lines": 0, "delimiter": None, "columns": None, "is_json": False, "first_lines": []}
+    found = delimiter(texts.to_list())
+    first = [visible(text) for text in masked(texts.head(SHOWN)).to_list()]
+    starts = texts.str.strip_chars_start()
+    return {
+        "lines": lines.height,
+        "delimiter": found[0] if found else None,
+        "columns": found[1] if found else None,
+        "is_json": bool(starts.str.starts_with("{").all()),
+        "first_lines": first,
+        "has_line_ends": b"\n" in sample,
+    }
+
+
+def delimiter(texts: list[str]) -> tuple[str, int] | None:
+    """The sign that cuts most lines into equally many columns, three at least; and how many."""
+    best: tuple[float, int, str] = (0.0, 0, "")
+    for sign in DELIMITERS:
+        widths = [columns(text, sign) for text in texts]
+        (width, lines), *_ = Counter(widths).most_common(1)
+        share = lines / len(texts)
+        if width >= 3 and share >= 0.8:
+            best = max(best, (share, width, sign))
+    return (best[2], best[1]) if best[2] else None
+
+
+def columns(text: str, sign: str) -> int:
+    """Columns of a line. One that csv refuses, such as a field without end, has none."""
+    try:
+        return len(next(csv.reader([text], delimiter=sign), []))
+    except csv.Error:
+        return 0

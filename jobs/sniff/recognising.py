@@ -1,0 +1,100 @@
+"""Which format a file is of, and which files of a log are of one format."""
+
+from __future__ import annotations
+
+import glob
+import os
+from dataclasses import dataclass, field
+from typing import Any
+
+from jobs.formats.registry import FORMATS, SURE_ENOUGH
+from jobs.pull import DAMAGE, ROTATED
+from jobs.sniff import reading
+from jobs.sniff.documents import document_formats
+from jobs.sniff.files import File, Log, Problem, foreign
+
+
+@dataclass
+class Recognised:
+    """A file by its first bytes: how sure each format is, best first.
+
+    options: what a source must say beside the format, such as the profile of a delimited file.
+    """
+
+    file: File
+    head: bytes
+    tail: bytes
+    compression: str | None
+    scores: list[tuple[str, float]]
+    options: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def format(self) -> str | None:
+        return self.scores[0][0] if self.scores and self.scores[0][1] >= SURE_ENOUGH else None
+
+
+def recognise(file: File) -> Recognised | Problem:
+    """How sure each format is of a file, or what is wrong with it."""
+    try:
+        with file.open() as raw:
+            start = raw.read(reading.HEAD)
+        head, tail, compression = reading.head_and_tail(file)
+    except (*DAMAGE, ValueError) as error:
+        return Problem(file.name, f"cannot be read: {error}")
+    if not start:
+        return Problem(file.name, "empty. There is nothing to count yet")
+    scores, options = scored(head, start)
+    found = Recognised(file, head, tail, compression, scores, options)
+    if found.format is None:
+        if not head:
+            told = f"damaged: nothing of its {compression} data can be read. Fetch it again"
+            return Problem(file.name, told)
+        what = foreign(head) or (None if compression else foreign(start))
+        if what is not None:
+            return Problem(file.name, what)
+    return found
+
+
+def scored(head: bytes, start: bytes) -> tuple[list[tuple[str, float]], dict[str, Any]]:
+    """How sure each format is, best first, and the options that the best one needs.
+
+    head: the first bytes, decompressed; start: as they lie, for formats that unpack by themselves.
+    """
+    scores = {name: module.sniff(head) for name, module in FORMATS.items()}
+    for name, module in document_formats().items():
+        scores[name] = max(module.sniff(head), module.sniff(start))
+    profiles: dict[str, str] = {}
+    for name, module in FORMATS.items():
+        # A format that needs a profile knows those that ship with it.
+        fitting = module.recognised(head) if hasattr(module, "recognised") else None
+        if fitting is not None and fitting[1] > scores[name]:
+            profiles[name], scores[name] = fitting
+    ordered = sorted(scores.items(), key=lambda pair: -pair[1])
+    best = ordered[0][0] if ordered else ""
+    return ordered, {"profile": profiles[best]} if best in profiles else {}
+
+
+def separated(log: Log) -> tuple[list[tuple[Log, list[Recognised]]], list[Problem]]:
+    """The log's files by format and options: those of one wildcard may be of several."""
+    problems: list[Problem] = []
+    alike: dict[tuple[str | None, str], list[Recognised]] = {}
+    for file in log.files:
+        found = recognise(file)
+        if isinstance(found, Problem):
+            problems.append(found)
+        else:
+            alike.setdefault((found.format, repr(found.options)), []).append(found)
+    if len(alike) <= 1:
+        return [(log, some) for some in alike.values()], problems
+    return [
+        (Log(shared_url([each.file.name for each in some]), [each.file for each in some]), some)
+        for some in alike.values()
+    ], problems
+
+
+def shared_url(names: list[str]) -> str:
+    """A url for some of the files of a wildcard: their own name, or what they begin with."""
+    if len(names) == 1:
+        return glob.escape(names[0])
+    start = os.path.commonprefix(names)
+    return glob.escape(ROTATED.sub("", start)) + "*"

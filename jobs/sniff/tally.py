@@ -1,0 +1,187 @@
+"""What the kernels make of a log's blocks: lines by what became of them, patterns, bronze rows.
+
+The numbers of a whole log are those that ingest puts into its ledger: the same kernels see the same lines.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any
+
+import polars as pl
+
+from jobs.formats import Source
+from jobs.formats.registry import FORMATS
+from jobs.lines import LONGEST_LINE, frame_of
+from jobs.patterns import counted
+from jobs.sniff.reading import Block
+
+OPERATOR, SOURCE = "sniff", "sniff"
+# Of one block, at most so many lines that were not understood are made patterns of.
+MASKED = 20_000
+# More kinds of lines than these are not told apart any further.
+KINDS = 5_000
+_PATTERNS = {
+    "stream": pl.Int32,
+    "reason_code": pl.String,
+    "pattern": pl.String,
+    "count": pl.Int64,
+    "offset": pl.Int64,
+}
+
+
+@dataclass
+class Lines:
+    """How many lines there are of one file, and what became of them."""
+
+    lines: int = 0
+    records: int = 0
+    ignored: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+    # Records that another format found between the lines of this one, such as a filter's.
+    companions: Counter[str] = field(default_factory=Counter)
+    first_at: dt.datetime | None = None
+    last_at: dt.datetime | None = None
+
+    @property
+    def quarantined(self) -> int:
+        return sum(self.reasons.values())
+
+
+@dataclass
+class Tally:
+    """A log as read so far, by one format and those that write between its lines."""
+
+    kernel: ModuleType
+    files: list[Lines] = field(default_factory=list)
+    bronze: dict[str, list[pl.DataFrame]] = field(default_factory=dict)
+    patterns: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=_PATTERNS))
+    first_lines: dict[tuple[int, int], int] = field(default_factory=dict)
+    unmasked: int = 0
+
+    def __post_init__(self) -> None:
+        name = self.kernel.FORMAT
+        self.companions = [each for each in FORMATS.values() if name in getattr(each, "WITHIN", ())]
+
+    def begin(self, file: int) -> None:
+        """Make room for a file's counts."""
+        while len(self.files) <= file:
+            self.files.append(Lines())
+
+    def add(self, file: int, block: Block, source: Source) -> None:
+        """Count a block of a file; `source` has the file's own stream."""
+        lines = frame_of(block.data, block.offset)
+        fits = lines["line_bytes"] <= LONGEST_LINE
+        short = lines if fits.all() else lines.filter(fits)
+        parse = self.kernel.parse(short.select("offset", "line").lazy(), source).collect()
+        code, reason = parse["line_code"], parse["reason_code"]
+        self._keep(self.kernel, parse, source)
+        for companion in self.companions:
+            code, reason = self._offer(companion, short, code, reason, source, self.files[file])
+        about = self.files[file]
+        about.lines += lines.height
+        about.records += int((code == "record").sum())
+        about.ignored += int((code == "ignored").sum())
+        see_times(about, parse)
+        is_refused = code == "quarantined"
+        refused = short.filter(is_refused).with_columns(reason.filter(is_refused).alias("reason_code"))
+        if short.height < lines.height:
+            too_long = lines.filter(~fits).with_columns(pl.lit("too_long").alias("reason_code"))
+            refused = pl.concat([refused, too_long])
+        if refused.height:
+            about.reasons.update(dict(refused["reason_code"].value_counts().iter_rows()))
+            self._see_patterns(file, refused, block, lines)
+
+    def _offer(
+        self,
+        companion: ModuleType,
+        lines: pl.DataFrame,
+        code: pl.Series,
+        reason: pl.Series,
+        source: Source,
+        about: Lines,
+    ) -> tuple[pl.Series, pl.Series]:
+        """Offer a companion what the host did not take; what it takes or refuses counts as such."""
+        left = (code != "record").arg_true()
+        if not len(left):
+            return code, reason
+        some = lines.select("offset", "line")[left]
+        parse = companion.parse(some.lazy(), source).collect()
+        about.companions[companion.FORMAT] += int((parse["line_code"] == "record").sum())
+        self._keep(companion, parse, source)
+        # What it ignores is none of its own: it stays what the host held it for.
+        told = parse["line_code"] != "ignored"
+        places = left.filter(told)
+        return (
+            code.scatter(places, parse["line_code"].filter(told)),
+            reason.scatter(places, parse["reason_code"].filter(told)),
+        )
+
+    def _keep(self, kernel: ModuleType, parse: pl.DataFrame, source: Source) -> None:
+        records = parse.filter(pl.col("line_code") == "record")
+        if records.is_empty():
+            return
+        placed = records.with_columns(
+            operator_id=pl.lit(source.operator_id),
+            source_id=pl.lit(source.source_id),
+            stream_id=pl.lit(source.stream_id),
+        )
+        self.bronze.setdefault(kernel.FORMAT, []).append(kernel.assemble(placed.lazy()).collect())
+
+    def _see_patterns(self, file: int, refused: pl.DataFrame, block: Block, lines: pl.DataFrame) -> None:
+        self.unmasked += max(refused.height - MASKED, 0)
+        found = counted(refused.head(MASKED), ["reason_code"], "offset").with_columns(
+            pl.lit(file, pl.Int32).alias("stream"), pl.col("count").cast(pl.Int64)
+        )
+        whole = pl.concat([self.patterns, found.select(list(_PATTERNS))])
+        self.patterns = (
+            whole.group_by("reason_code", "pattern")
+            .agg(
+                pl.col("count").sum(),
+                pl.col("stream", "offset").sort_by("stream", "offset").first(),
+            )
+            .sort("count", "pattern", descending=[True, False])
+            .head(KINDS)
+            .select(list(_PATTERNS))
+        )
+        if block.first_line is not None:
+            for (offset,) in found.select("offset").unique().head(KINDS).iter_rows():
+                number = int(lines["offset"].search_sorted(offset))
+                self.first_lines[file, offset] = block.first_line + number
+
+    def commonest(self, count: int) -> list[dict[str, Any]]:
+        """The commonest patterns that were not understood, each with its file and a line's place there."""
+        rows = self.patterns.sort("count", "pattern", descending=[True, False]).head(count).to_dicts()
+        return [row | {"line": self.first_lines.get((row["stream"], row["offset"]))} for row in rows]
+
+    def assembled(self) -> dict[str, pl.DataFrame]:
+        """Bronze rows by format, joined over all blocks."""
+        return {
+            name: FORMATS[name].assemble(pl.concat(frames).lazy()).collect()
+            for name, frames in self.bronze.items()
+        }
+
+    @property
+    def rows(self) -> int:
+        return sum(frame.height for frames in self.bronze.values() for frame in frames)
+
+
+def see_times(about: Lines, parse: pl.DataFrame) -> None:
+    """Widen the time range by the lines that were understood."""
+    name = time_column(parse)
+    if name is None:
+        return
+    times = parse.filter(pl.col("line_code") != "quarantined")[name]
+    first, last = times.min(), times.max()
+    if isinstance(first, dt.datetime) and isinstance(last, dt.datetime):
+        about.first_at = min(about.first_at or first, first)
+        about.last_at = max(about.last_at or last, last)
+
+
+def time_column(parse: pl.DataFrame) -> str | None:
+    """The column that tells a line's time: at, first_at or the first that is a time."""
+    times = [name for name, kind in parse.schema.items() if isinstance(kind, pl.Datetime)]
+    return next((name for name in ("at", "first_at") if name in times), times[0] if times else None)

@@ -1,0 +1,190 @@
+"""The zone that a log's stamps were written in, and how that is known.
+
+In this order: stamps that say their offset; ids that hold UTC (Postfix's long queue ids, Exim's message
+ids), beside the stamps of their own lines; the file's own time, when its last line was written just then.
+Else it is not said, and only the operator can tell.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import zoneinfo
+from collections import Counter
+from dataclasses import dataclass, replace
+from types import ModuleType
+from typing import Any
+
+import polars as pl
+
+from jobs.formats import Source
+from jobs.lines import frame_of
+from jobs.sniff.tally import time_column
+
+# No zone of the world is like this one: what it moves was written without an offset.
+ODD_ZONE = "Asia/Kathmandu"
+QUARTER = 900
+# A line that follows its id's time by less than this is the first of its message.
+LAG_S = 60
+# Lines that are looked at for ids, at each end of a file.
+LOOKED_AT = 2000
+# The last line is written when the file is; a coincidence at a quarter hour is rare within this.
+FILE_LAG_S = 5
+
+
+@dataclass(frozen=True)
+class Zone:
+    """name: for time_zone, None where nothing tells it. told: how it is known, for a person.
+
+    is_explicit: stamps say their offset, so that time_zone does not matter.
+    offsets: seconds east of UTC that were seen. fitting: zones of the world that have them.
+    """
+
+    name: str | None
+    told: str
+    by: str
+    is_explicit: bool = False
+    offsets: tuple[int, ...] = ()
+    fitting: tuple[str, ...] = ()
+
+
+def zone_of(samples: list[bytes], kernel: ModuleType, source: Source, written_at: dt.datetime | None) -> Zone:
+    """The zone by the beginning and the end of a file. written_at: when the file was last written."""
+    local, said, seen = [], 0, 0
+    for sample in samples:
+        stamped, moved = _stamped(sample, kernel, source)
+        said += stamped.height - int(moved.sum())
+        seen += stamped.height
+        local.append(stamped.filter(moved))
+    if seen and said == seen:
+        return Zone("UTC", "each line says its own", "offset", is_explicit=True)
+    if not any(frame.height for frame in local):
+        return Zone(None, "not said, and no line has a time", "none")
+    if hasattr(kernel, "newest_from_ids") or hasattr(kernel, "offset_from_ids"):
+        found = [offset_by_ids(frame, kernel) for frame in local]
+        known = [each for each in found if each]
+        if known:
+            return _by_ids(known)
+    if written_at is not None and (offset := _by_file_time(local[-1], written_at)) is not None:
+        name = "UTC" if offset == 0 else None
+        told = f"perhaps {named(offset)}: the file was last written when its last line then was"
+        return Zone(name, told, "file time", offsets=(offset,))
+    return Zone(None, "not said: set time_zone", "none")
+
+
+def _stamped(sample: bytes, kernel: ModuleType, source: Source) -> tuple[pl.DataFrame, pl.Series]:
+    """Lines with a time, as if in UTC, and which of them another zone moves."""
+    lines = frame_of(sample, 0).select("offset", "line")
+    if lines.height > 2 * LOOKED_AT:
+        lines = lines.head(LOOKED_AT).vstack(lines.tail(LOOKED_AT))
+    one, other = (
+        kernel.parse(lines.lazy(), replace(source, time_zone=zone)).collect() for zone in ("UTC", ODD_ZONE)
+    )
+    name = time_column(one)
+    if name is None:
+        return lines.head(0).with_columns(pl.lit(None).alias("at")), pl.Series([], dtype=pl.Boolean)
+    frame = pl.DataFrame(
+        {"line": lines["line"], "at": one[name], "moved": one[name] != other[name], "code": one["line_code"]}
+    )
+    frame = frame.filter(pl.col("at").is_not_null() & (pl.col("code") != "quarantined"))
+    return frame.select("line", "at"), frame["moved"].fill_null(True)
+
+
+def offset_by_ids(lines: pl.DataFrame, kernel: Any) -> tuple[int, int, dt.datetime] | None:
+    """Seconds east of UTC, how many ids tell it, and when; None where too few agree.
+
+    A kernel tells the newest time of the ids in a text, or itself the offset of the stamps beside them.
+    """
+    found: Counter[int] = Counter()
+    when: dict[int, dt.datetime] = {}
+    for text, at in lines.select("line", "at").iter_rows():
+        data = text.encode("utf-8", "replace")
+        if hasattr(kernel, "offset_from_ids"):
+            told = kernel.offset_from_ids(data)
+            if told is None:
+                continue
+            offset = int(told.total_seconds())
+        else:
+            by_id = kernel.newest_from_ids(data)
+            if by_id is None:
+                continue
+            apart = (at - by_id).total_seconds()
+            offset = int((apart + 5) // QUARTER * QUARTER)
+            if apart - offset > LAG_S:
+                continue
+        if abs(offset) <= 14 * 3600:
+            found[offset] += 1
+            when[offset] = at - dt.timedelta(seconds=offset)
+    if not found:
+        return None
+    offset, count = found.most_common(1)[0]
+    return (offset, count, when[offset]) if count > sum(found.values()) / 2 else None
+
+
+def _by_ids(known: list[tuple[int, int, dt.datetime]]) -> Zone:
+    offsets = tuple(dict.fromkeys(offset for offset, _, _ in known))
+    count = sum(count for _, count, _ in known)
+    shown = " and then ".join(named(offset) for offset in offsets)
+    ids = f"{count:,} id{'s' if count > 1 else ''} that hold{'' if count > 1 else 's'} UTC"
+    if offsets == (0,):
+        return Zone("UTC", f"by {ids}", "ids", offsets=offsets)
+    told = f"{shown}, by {ids}"
+    fitting = tuple(zones_with([(offset, at) for offset, _, at in known]))
+    own = this_machines_zone()
+    if own in fitting:
+        return Zone(own, f"{told}; this machine's zone fits", "ids", offsets=offsets, fitting=fitting)
+    if len(offsets) == 1 and offsets[0] % 3600 == 0:
+        # Etc names count westwards. It holds for this file; only the operator knows the place.
+        name: str | None = f"Etc/GMT{-offsets[0] // 3600:+d}"
+    else:
+        name = fitting[0] if fitting else None
+    return Zone(name, told, "ids", offsets=offsets, fitting=fitting)
+
+
+def _by_file_time(lines: pl.DataFrame, written_at: dt.datetime) -> int | None:
+    last = lines["at"].max()
+    if not isinstance(last, dt.datetime):
+        return None
+    apart = (last - written_at).total_seconds()
+    offset = round(apart / QUARTER) * QUARTER
+    return offset if abs(apart - offset) <= FILE_LAG_S and abs(offset) <= 14 * 3600 else None
+
+
+def named(offset: int) -> str:
+    """UTC+05:45"""
+    hours, rest = divmod(abs(offset), 3600)
+    return f"UTC{'-' if offset < 0 else '+'}{hours:02d}:{rest // 60:02d}"
+
+
+def zones_with(seen: list[tuple[int, dt.datetime]]) -> list[str]:
+    """Zones of the world, by place, that had all of these offsets at these times."""
+    fitting = []
+    for name in sorted(zoneinfo.available_timezones()):
+        area = name.split("/", 1)[0]
+        if area not in AREAS:
+            continue
+        zone = zoneinfo.ZoneInfo(name)
+        if all(zone.utcoffset(at) == dt.timedelta(seconds=offset) for offset, at in seen):
+            fitting.append(name)
+    return fitting
+
+
+AREAS = {
+    "Africa",
+    "America",
+    "Antarctica",
+    "Asia",
+    "Atlantic",
+    "Australia",
+    "Europe",
+    "Indian",
+    "Pacific",
+}
+
+
+def this_machines_zone() -> str | None:
+    """The zone by TZ or /etc/localtime, by its place; None where neither names one."""
+    name = os.environ.get("TZ", "").lstrip(":")
+    if not name:
+        name = os.path.realpath("/etc/localtime").partition("/zoneinfo/")[2]
+    return name if name in zoneinfo.available_timezones() else None
