@@ -116,12 +116,19 @@ def run(
     ] = None,
     since: Since = None,
     until: Until = None,
+    requarantine: Annotated[
+        bool,
+        typer.Option(
+            "--requarantine",
+            help="Also read files with quarantined lines again, as their sources are set now.",
+        ),
+    ] = False,
 ) -> None:
     """Bring logs from their sources to validated gold tables."""
     settings = config.load(config_file)
     check_key()
     problems = [] if stage else pull_all(settings, operator)
-    work = run_stages(settings, operator, [each.value for each in stage or Stage], since, until)
+    work = run_stages(settings, operator, [each.value for each in stage or Stage], since, until, requarantine)
     show_changes(work)
     told(problems)
 
@@ -139,6 +146,7 @@ def run_stages(
     stages: list[str],
     since: dt.datetime | None = None,
     until: dt.datetime | None = None,
+    requarantine: bool = False,
 ) -> Any:
     """Run the stages with a progress bar; the run and what it did."""
     from jobs.runner import Run, run
@@ -156,6 +164,7 @@ def run_stages(
             run_id=dt.datetime.now(dt.UTC).strftime("%Y%m%dT%H%M%S.%fZ"),
             since=since.date() if since else None,
             until=until.date() if until else None,
+            requarantine=requarantine,
             say=lambda text: progress.update(task, description=text),
         )
         for name in stages:

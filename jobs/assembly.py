@@ -8,6 +8,7 @@ turns raw identifiers into pseudonyms before a row leaves the task.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import reduce
 
 import polars as pl
 import pyarrow as pa
@@ -18,34 +19,52 @@ from pyspark.sql.types import StructType
 from jobs import protect
 from jobs.contracts import contract, struct_type
 
+# For each silver table what its rows are called: a kernel's function gives them raw, protect's takes them on.
+ROWS = {
+    "silver.transmission": "transmissions",
+    "silver.verdict": "verdicts",
+    "silver.complaint": "complaints",
+    "silver.authentication_report": "authentication_reports",
+}
 
-def assembled(bronze: DataFrame, name: str, table: str, door: protect.Door) -> DataFrame:
-    """Rows of a silver table from a format's bronze rows, but for the key that tells them apart."""
+
+def assembled(formats: dict[str, DataFrame], table: str, operator: DataFrame) -> DataFrame:
+    """Rows of a silver table from the bronze rows of each format, but for the key that tells them apart.
+
+    A format that no log was of costs nothing: its table is an empty frame that the driver holds.
+    """
     key = contract(table).key
     schema = StructType([field for field in struct_type(table).fields if field.name not in key[1:]])
-    together = bronze.drop("ingest_id", "event_date").repartition("operator_id", "assembly_key")
-    return together.mapInArrow(assembly_kernel(name, door, to_arrow_schema(schema, timezone="UTC")), schema)
+    door = protect.Door.of(operator.collect())
+    arrow = to_arrow_schema(schema, timezone="UTC")
+    parts = []
+    for name, bronze in formats.items():
+        if bronze.isLocal():
+            continue
+        together = bronze.drop("ingest_id", "event_date").repartition("operator_id", "assembly_key")
+        parts.append(together.mapInArrow(assembly_kernel(name, table, door, arrow), schema))
+    if not parts:
+        return operator.sparkSession.createDataFrame(arrow.empty_table(), schema)
+    return reduce(DataFrame.unionByName, parts)
 
 
 def assembly_kernel(
-    name: str, door: protect.Door, schema: pa.Schema
+    name: str, table: str, door: protect.Door, schema: pa.Schema
 ) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     """What a Spark task runs on the records of its keys."""
 
     def run(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        from jobs.formats.registry import FORMATS
+        from jobs.formats.registry import KERNELS
 
-        kernel = FORMATS[name]
+        kernel = KERNELS[name]
         have = list(batches)
         if not have:
             return
         records = pl.from_arrow(pa.Table.from_batches(have))
         assert isinstance(records, pl.DataFrame)
         together = kernel.assemble(records.lazy())
-        if hasattr(kernel, "verdicts"):
-            rows = protect.verdicts(kernel.verdicts(together).collect(), door)
-        else:
-            rows = protect.transmissions(kernel.transmissions(together).collect(), door)
+        raw = getattr(kernel, ROWS[table])(together).collect()
+        rows = getattr(protect, ROWS[table])(raw, door)
         yield from rows.to_arrow().cast(schema).to_batches(100_000)
 
     return run

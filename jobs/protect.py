@@ -28,6 +28,7 @@ from jobs.matching import by_distinct
 KEY = "OBSERVATORY_PSEUDONYM_KEY"
 KEY_FILE = "OBSERVATORY_PSEUDONYM_KEY_FILE"
 SHORTEST_KEY = 32
+CALLS = ["VOICE_IP", "VOICE_CS", "IM"]
 
 
 @dataclass(frozen=True)
@@ -128,8 +129,10 @@ def by_operator(
 
 def transmissions(raw: pl.DataFrame, door: Door) -> pl.DataFrame:
     """silver.transmission from what a kernel's transmissions() gave."""
-    done = by_operator(raw, door, protect_transmissions)
-    return shaped(done, "silver.transmission", "transmission_hash")
+    # Rules on texts are of a channel, and one log may hold calls beside messages.
+    parts = [by_operator(part, door, protect_transmissions) for part in raw.partition_by("channel_code")]
+    done = [part for part in parts if part.width]
+    return shaped(pl.concat(done) if done else pl.DataFrame(), "silver.transmission", "transmission_hash")
 
 
 def shaped(frame: pl.DataFrame, table: str, later: str) -> pl.DataFrame:
@@ -139,7 +142,7 @@ def shaped(frame: pl.DataFrame, table: str, later: str) -> pl.DataFrame:
 
 
 def protect_transmissions(raw: pl.DataFrame, own: Own, door: Door) -> pl.DataFrame:
-    """One operator's transmissions, pseudonymous and classified."""
+    """One operator's transmissions of one channel, pseudonymous and classified."""
     key = operator_key(own.operator_id)
     is_mail = pl.col("channel_code") == "EMAIL"
     client = located(raw["client_ip"], door.ranges)
@@ -157,18 +160,25 @@ def protect_transmissions(raw: pl.DataFrame, own: Own, door: Door) -> pl.DataFra
         recipient_country=recipient_country,
         is_own_address=location.in_networks(raw["client_ip"], list(own.networks)),
     )
+    # Calls go to numbers or, as mails do, to names at a domain.
     own_recipient = (
-        pl.when(is_mail).then(own_domain("recipient_domain", own)).otherwise(own_number("recipient", own))
+        pl.when(is_mail | pl.col("recipient_domain").is_not_null())
+        .then(own_domain("recipient_domain", own))
+        .otherwise(own_number("recipient", own))
     )
+    own_sender = own_number("sender", own) | (~is_mail & own_domain("sender_domain", own))
     frame = frame.with_columns(
         is_own_client=(
             pl.col("is_authenticated").fill_null(False)
             | pl.col("is_own_address").fill_null(False)
             | (pl.col("entry_code") == "pickup")
-            | (~is_mail & own_number("sender", own) & (pl.col("entry_code") == "link"))
+            | (~is_mail & own_sender & (pl.col("entry_code") == "link"))
         ),
-        # A mail server's refusal before RCPT names no recipient: it came to the operator itself.
-        is_own_recipient=pl.when(pl.col("recipient").is_null()).then(True).otherwise(own_recipient),
+        # A mail server's refusal before RCPT names no recipient: it came to the operator itself. What an own
+        # service was refused would have left.
+        is_own_recipient=pl.when(pl.col("recipient").is_null())
+        .then(pl.col("entry_code").fill_null("") != "box")
+        .otherwise(own_recipient),
         inbound_link_id=link_id("inbound_link", "client_ip", "client_name", own),
         outbound_link_id=link_id("outbound_link", None, None, own),
     )
@@ -182,7 +192,12 @@ def protect_transmissions(raw: pl.DataFrame, own: Own, door: Door) -> pl.DataFra
     typed = types_of_texts(frame)
     return frame.with_columns(
         period_date=pl.col("first_at").dt.date(),
-        queue_key=pl.col("queue"),
+        # The keys of calls are made of Call-IDs, which hold addresses.
+        queue_key=pl.when(pl.col("channel_code").is_in(CALLS))
+        .then(pseudonyms(frame["queue"], key))
+        .otherwise("queue"),
+        origid_hash=pseudonyms(frame["origid"], key),
+        attestation_code=pl.col("attestation"),
         previous_queue_key=pl.col("previous_queue"),
         next_queue_key=pl.col("queue").str.replace(r"[^|]*$", "") + pl.col("next_queue_id"),
         message_id_hash=pseudonyms(frame["message_id"], key),

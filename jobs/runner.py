@@ -31,7 +31,13 @@ from jobs.errors import ValidationHeld
 from jobs.lake import WRITERS, Lake, periods_predicate
 
 STAGES = ("bronze", "silver", "gold")
-SILVER = ("silver.transmission", "silver.verdict", "silver.message")
+SILVER = (
+    "silver.transmission",
+    "silver.verdict",
+    "silver.complaint",
+    "silver.authentication_report",
+    "silver.message",
+)
 GOLD_DAILY = (
     "gold.spam_volume_daily",
     "gold.spam_type_daily",
@@ -57,6 +63,7 @@ class Run:
     run_id: str
     since: dt.date | None = None
     until: dt.date | None = None
+    requarantine: bool = False
     say: Callable[[str], None] = print
     batches: list[str] = field(default_factory=list)
     changed: dict[str, Periods] = field(default_factory=dict)
@@ -72,7 +79,11 @@ def run(work: Run, stages: Iterable[str] = STAGES) -> None:
 def bronze(work: Run) -> None:
     started = now()
     work.say("bronze: parsing what was landed")
-    work.batches = ingest.ingest(work.lake, work.settings, work.operators, f"{started:%Y%m%dT%H%M%S.%f}")
+    ingest_id = f"{started:%Y%m%dT%H%M%S.%f}"
+    work.batches = ingest.ingest(work.lake, work.settings, work.operators, ingest_id)
+    if work.requarantine:
+        work.say("bronze: reading what was quarantined again")
+        work.batches += ingest.requarantine(work.lake, work.settings, work.operators, ingest_id)
     if work.batches:
         tables = [table for table in contracts.tables() if contracts.contract(table).layer == "bronze"]
         finish(work, "bronze", started, [table for table in tables if work.lake.exists(table)], [])
@@ -96,10 +107,11 @@ def silver(work: Run) -> None:
     inputs = windows.predicate({operator: window.read for operator, window in found.items()}, "event_date")
     bounds = windows.predicate(computed, "period_date")
     session.tune(lake.spark, windows.log_bytes(lake, found))
+    written = {name for name in contracts.tables() if name.startswith("bronze.") and lake.exists(name)}
     frames: dict[str, DataFrame] = {}
     for table in SILVER:
         read = {
-            name: lake.read(name).filter(inputs)
+            name: lake.read(name).filter(inputs) if name in written else lake.local([], name)
             for name in contract(table).reads
             if name.startswith("bronze.")
         }

@@ -6,40 +6,46 @@ import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from pyspark.sql import Row
 from pyspark.sql import functions as F
 
+from jobs.formats.registry import KERNELS
 from jobs.lake import Lake
-
-# The longest life of a message in any format, in days (Postfix).
-LOOKBACK = dt.timedelta(days=6)
 
 
 @dataclass(frozen=True)
 class Window:
-    """The days [first, last] of an operator's new records. Days before `closed` are never rewritten."""
+    """The days [first, last] of an operator's new records. Days before `closed` are never rewritten.
+
+    lookback: the longest life of a message in any of the operator's formats.
+    """
 
     first: dt.date
     last: dt.date
     closed: dt.date
+    lookback: dt.timedelta
 
     def joined(self, other: Window | None) -> Window:
         if other is None:
             return self
         return Window(
-            min(self.first, other.first), max(self.last, other.last), max(self.closed, other.closed)
+            min(self.first, other.first),
+            max(self.last, other.last),
+            max(self.closed, other.closed),
+            max(self.lookback, other.lookback),
         )
 
     @property
     def computed(self) -> tuple[dt.date, dt.date]:
         """The days whose messages a record in the window may belong to: it may tell that one began earlier,
         or that one thought to begin later did not."""
-        return max(self.first - LOOKBACK, self.closed), self.last + LOOKBACK
+        return max(self.first - self.lookback, self.closed), self.last + self.lookback
 
     @property
     def read(self) -> tuple[dt.date, dt.date]:
         """The days whose records the computed days need: a message that began the day before the first of
         them must be seen to have done so."""
-        return self.first - 2 * LOOKBACK - dt.timedelta(days=1), self.last + LOOKBACK
+        return self.first - 2 * self.lookback - dt.timedelta(days=1), self.last + self.lookback
 
 
 def pending(
@@ -56,9 +62,19 @@ def pending(
     rows = (
         lake.kept("bronze.file")
         .groupBy("operator_id", "ingest_id")
-        .agg(F.min("first_event_date").alias("first"), F.max("last_event_date").alias("last"))
+        .agg(
+            F.min("first_event_date").alias("first"),
+            F.max("last_event_date").alias("last"),
+            F.collect_set("format_code").alias("formats"),
+        )
         .collect()
     )
+    lookback = {
+        operator: dt.timedelta(
+            days=max(KERNELS[name].LOOKBACK_DAYS for row in of_operator for name in row.formats)
+        )
+        for operator, of_operator in by_operator(rows).items()
+    }
     newest: dict[str, dt.date] = {}
     windows: dict[str, Window] = {}
     batches = []
@@ -79,8 +95,16 @@ def pending(
         if key not in done and (first, last) == (max(row.first, closed), row.last):
             batches.append(key)
         if first <= last:
-            windows[operator] = Window(first, last, closed).joined(windows.get(operator))
+            windows[operator] = Window(first, last, closed, lookback[operator]).joined(windows.get(operator))
     return batches, windows
+
+
+def by_operator(rows: Iterable[Row]) -> dict[str, list[Row]]:
+    """The ledger's batches, operator by operator."""
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        found.setdefault(row.operator_id, []).append(row)
+    return found
 
 
 def log_bytes(lake: Lake, found: dict[str, Window]) -> int:
@@ -91,11 +115,17 @@ def log_bytes(lake: Lake, found: dict[str, Window]) -> int:
 
 
 def taken(lake: Lake) -> set[str]:
-    """The batches that finished silver runs have taken, as operator/batch."""
+    """The batches that finished silver runs have taken, as operator/batch.
+
+    A batch that was written again after that is to be taken again.
+    """
     if not lake.exists("meta.run"):
         return set()
-    rows = lake.kept("meta.run").filter("stage_name = 'silver'").select(F.explode("ingest_ids").alias("id"))
-    return {row.id for row in rows.collect()}
+    named = lake.kept("meta.run").select("stage_name", "finished_at", F.explode("ingest_ids").alias("id"))
+    latest = named.groupBy("stage_name", "id").agg(F.max("finished_at").alias("at")).collect()
+    written = {row.id: row.at for row in latest if row.stage_name == "bronze"}
+    silver = [row for row in latest if row.stage_name == "silver"]
+    return {row.id for row in silver if row.at >= written.get(row.id.split("/", 1)[1], row.at)}
 
 
 def predicate(days: dict[str, tuple[dt.date, dt.date]], column: str) -> str:

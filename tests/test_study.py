@@ -195,7 +195,10 @@ def test_running_again_writes_nothing(spark: SparkSession, study: Run) -> None:
 
 def test_tables_carry_their_contract(spark: SparkSession, study: Run) -> None:
     """Comments and partitions of the Delta tables are those of the contracts."""
-    for table in (*SILVER, *GOLD):
+    # The sample study has no DMARC reports; tests/test_formats_together.py has.
+    tables = [*SILVER, *GOLD]
+    tables.remove("silver.authentication_report")
+    for table in tables:
         about = contract(table)
         schema = study.lake.read(table).schema
         assert {field.name: field.metadata["comment"] for field in schema} == {

@@ -10,7 +10,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from jobs.windows import pending
 
-FILE = "operator_id string, ingest_id string, first_event_date date, last_event_date date"
+FILE = "operator_id string, ingest_id string, format_code string, first_event_date date, last_event_date date"
 
 
 @dataclass
@@ -31,12 +31,19 @@ def test_a_batch_is_taken_per_operator_and_only_as_a_whole(spark: SparkSession) 
     def day(number: int) -> dt.date:
         return dt.date(2026, 11, number)
 
-    rows = [("a", "1", day(1), day(2)), ("a", "2", day(8), day(9)), ("b", "2", day(8), day(9))]
+    rows = [
+        ("a", "1", "postfix", day(1), day(2)),
+        ("a", "2", "rspamd", day(8), day(9)),
+        ("b", "2", "exim", day(8), day(9)),
+    ]
     lake: Any = Tables(spark.createDataFrame(rows, FILE).persist())
     batches, windows = pending(lake, ["a"], 35, None, None)
     assert batches == ["a/1", "a/2"]
     assert (windows["a"].first, windows["a"].last) == (day(1), day(9))
     assert "b" not in windows
+    # A message lives as long as the longest-lived of the operator's formats lets it.
+    assert windows["a"].computed == (dt.date(2026, 10, 26), day(15))
+    assert pending(lake, ["b"], 35, None, None)[1]["b"].computed == (dt.date(2026, 10, 31), day(17))
     # A range that cuts through a new batch computes its days, but leaves the batch to a later run.
     batches, windows = pending(lake, ["a"], 35, day(1), day(8))
     assert batches == ["a/1"]

@@ -26,8 +26,8 @@ LOGGED = ["CONTENT_FILTER"]
 
 
 def transform(message: DataFrame) -> DataFrame:
-    """Counted in messages and attempts: a message to many recipients is examined once."""
-    once = message.filter(F.col("is_message_row") | (F.col("grain_code") == "attempt"))
+    """Counted in messages, attempts and calls: a message to many recipients is examined once."""
+    once = message.filter(F.col("is_message_row") | F.col("grain_code").isin("attempt", "call"))
     key = ["operator_id", "period_date", "channel_code"]
     acted = (
         once.filter("countermeasure_code IS NOT NULL")

@@ -15,6 +15,7 @@ UNITS = {
     "recipient": "CAST(grain_code = 'recipient' AS BIGINT)",
     "message": "CAST(is_message_row AS BIGINT)",
     "attempt": "CAST(grain_code = 'attempt' AS BIGINT)",
+    "call": "CAST(grain_code = 'call' AS BIGINT)",
     "segment": "CAST(IF(grain_code = 'recipient', COALESCE(segment_count, 0), 0) AS BIGINT)",
 }
 # What a predicate may be made of: anything else could see a NULL as a value, or run code.

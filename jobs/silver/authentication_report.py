@@ -4,9 +4,8 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from jobs.assembly import assembled
-from jobs.protect import Door
 
 
 def transform(dmarc: DataFrame, operator: DataFrame) -> DataFrame:
-    rows = assembled(dmarc, "dmarc", "silver.authentication_report", Door.of(operator.collect()))
+    rows = assembled({"dmarc": dmarc}, "silver.authentication_report", operator)
     return rows.withColumn("record_hash", F.md5(F.concat_ws(":", "report_hash", "record_number")))

@@ -14,7 +14,7 @@ from jobs.formats import PRECEDENCE
 # Not messages of anyone: the server's own bounces, and reports of spam, which are complaints.
 NOT_COUNTED = ["dsn", "report"]
 # Actions of a filter that mark a message and let it through.
-TAGGING = ["add header", "rewrite subject"]
+TAGGING = ["add header", "rewrite subject", "identified spam", "Passed SPAM", "Passed SPAMMY"]
 UNDELIVERED = ["bounced", "deferred", "expired"]
 # Clocks of a mail server and its filter may differ by this much.
 CLOCK_SLACK = "INTERVAL 10 MINUTES"
@@ -22,7 +22,12 @@ FOLDING = "INTERVAL 24 HOURS"
 # A hand-off that carries only the message-id is believed this long.
 HANDOFF = "INTERVAL 1 HOUR"
 
-VERIFIED = ["R_SPF_ALLOW", "R_DKIM_ALLOW", "DMARC_POLICY_ALLOW"]
+VERIFIED = [
+    *("R_SPF_ALLOW", "R_DKIM_ALLOW", "DMARC_POLICY_ALLOW"),
+    *("SPF_PASS", "DKIM_VALID", "DKIM_VALID_AU", "DMARC_PASS"),
+]
+# They tell of a message's origin, and say nothing of spam.
+ORIGIN_ENGINES = ["opendkim", "opendmarc"]
 FILE = ["operator_id", "queue_key", "first_at"]
 RECIPIENT = ["recipient_hash", "recipient_domain", "is_own_recipient"]
 TRIPLE = ["operator_id", "client_network", "sender_hash", "recipient_hash"]
@@ -146,8 +151,14 @@ def hops(transmission: DataFrame) -> DataFrame:
 
 
 def with_verdicts(message: DataFrame, verdict: DataFrame) -> DataFrame:
-    """Each message with `v`, the last verdict on it, by queue id or else by message-id."""
+    """Each message with `v`, the verdict that stands, found by queue id or by message-id, and what all said.
+
+    Of an engine its last verdict counts. Where engines differ, the one that did something stands; those that
+    tell of the origin alone stand only where no other spoke.
+    """
     said = F.struct(
+        (~F.col("engine_code").isin(ORIGIN_ENGINES)).alias("is_of_spam"),
+        F.col("countermeasure_code").isNotNull().alias("is_acting"),
         "verdict_at",
         "engine_code",
         "action_name",
@@ -174,20 +185,36 @@ def with_verdicts(message: DataFrame, verdict: DataFrame) -> DataFrame:
 
     def near(name: str) -> Column:
         from_at, to_at = F.col("first_at") - F.expr(CLOCK_SLACK), F.col("last_at") + F.expr(CLOCK_SLACK)
-        return F.array_max(F.filter(name, lambda said: said.verdict_at.between(from_at, to_at)))
+        inside = F.filter(name, lambda said: said.verdict_at.between(from_at, to_at))
+        return F.coalesce(inside, F.array().cast(joined.schema[name].dataType))
+
+    def same_engine(one: Column, other: Column) -> Column:
+        return one.engine_code == other.engine_code
+
+    def is_last(one: Column, among: Column) -> Column:
+        after = F.filter(among, lambda other: same_engine(other, one) & (other.verdict_at > one.verdict_at))
+        return F.size(after) == 0
 
     joined = message.join(by_queue, on=["operator_id", "queue_id"], how="left").join(
         by_message, on=["operator_id", "message_id_hash"], how="left"
     )
-    quality = (
-        F.when(near("by_queue").isNotNull(), "exact")
-        .when(near("by_message").isNotNull(), "by_message_id")
-        .otherwise("none")
-    )
-    return joined.select(
+    found = [near("by_queue").alias("exact"), near("by_message").alias("named")]
+    placed = joined.select(*message.columns, *found)
+    # A sender can choose a message-id: what an engine said by queue id is believed alone.
+    other = F.filter("named", lambda one: ~F.exists("exact", lambda known: same_engine(known, one)))
+    placed = placed.withColumn("other", other)
+    quality = F.when(F.size("exact") > 0, "exact").when(F.size("other") > 0, "by_message_id")
+    told = placed.select(
         *message.columns,
-        F.coalesce(near("by_queue"), near("by_message")).alias("v"),
-        quality.alias("join_quality_code"),
+        F.concat("exact", "other").alias("all"),
+        F.coalesce(quality, F.lit("none")).alias("join_quality_code"),
+    )
+    lasting = told.withColumn("lasting", F.filter("all", lambda one: is_last(one, F.col("all")))).drop("all")
+    return lasting.select(
+        *message.columns,
+        F.array_max("lasting").alias("v"),
+        F.array_distinct(F.flatten(F.transform("lasting", lambda one: one.symbols))).alias("symbols"),
+        "join_quality_code",
     )
 
 
@@ -235,7 +262,7 @@ def decide(message: DataFrame) -> DataFrame:
         said = by_filter & F.col("v.acting.countermeasure_code").isNotNull()
         return F.when(said, F.col(f"v.acting.{name}")).when(~passed, F.col(name))
 
-    verified = F.arrays_overlap("v.symbols", F.array(*map(F.lit, VERIFIED)))
+    verified = F.arrays_overlap("symbols", F.array(*map(F.lit, VERIFIED)))
     contributed = F.coalesce("v.countermeasure_codes", F.array().cast("array<string>"))
     place = F.concat_ws(":", "source_id", "stream_id", "offset")
     return message.select(
@@ -289,13 +316,16 @@ def decide(message: DataFrame) -> DataFrame:
         F.coalesce("message_bytes", "v.bytes").alias("message_bytes"),
         "try_count",
         "is_partial",
+        "attestation_code",
+        "origid_hash",
+        "talk_us",
         "source_id",
         "stream_id",
         "offset",
         "key_id",
         "is_own_client",
         "is_own_recipient",
-        F.coalesce("v.symbols", F.array().cast("array<string>")).alias("symbols"),
+        "symbols",
         "named_by",
     )
 
@@ -361,7 +391,7 @@ def mark_message_rows(message: DataFrame) -> DataFrame:
     rank = F.array_position(F.array(*map(F.lit, PRECEDENCE)), F.col("outcome_code"))
     # Only the server's own rows stand for a message, unless it has none.
     mine = F.struct(is_added.alias("is_added"), rank.alias("rank"), "recipient_hash")
-    standing = (mine == F.min(mine).over(of_message)) & (F.col("grain_code") != "attempt")
+    standing = (mine == F.min(mine).over(of_message)) & (F.col("grain_code") == "recipient")
     marked = message.select(
         "*",
         standing.alias("is_message_row"),

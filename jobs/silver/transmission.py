@@ -1,16 +1,38 @@
-"""silver.transmission: what an MTA or SMSC did, per queue file and recipient or per refused attempt."""
+"""silver.transmission: what an MTA, SMSC or SIP server did, per queue file and recipient, refused attempt or
+call."""
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from jobs.assembly import assembled
-from jobs.protect import Door
 
 
-def transform(postfix: DataFrame, kannel: DataFrame, operator: DataFrame) -> DataFrame:
-    door = Door.of(operator.collect())
-    mail = assembled(postfix, "postfix", "silver.transmission", door)
-    rows = mail.unionByName(assembled(kannel, "kannel", "silver.transmission", door))
+def transform(
+    postfix: DataFrame,
+    exim: DataFrame,
+    sendmail: DataFrame,
+    kannel: DataFrame,
+    kannel_smsbox: DataFrame,
+    jasmin: DataFrame,
+    delimited: DataFrame,
+    kamailio: DataFrame,
+    kamailio_flat: DataFrame,
+    asterisk: DataFrame,
+    operator: DataFrame,
+) -> DataFrame:
+    formats = {
+        "postfix": postfix,
+        "exim": exim,
+        "sendmail": sendmail,
+        "kannel": kannel,
+        "kannel_smsbox": kannel_smsbox,
+        "jasmin": jasmin,
+        "delimited": delimited,
+        "kamailio": kamailio,
+        "kamailio_flat": kamailio_flat,
+        "asterisk": asterisk,
+    }
+    rows = assembled(formats, "silver.transmission", operator)
     # An attempt has no queue: where its first line stands tells it apart.
     place = F.concat_ws(":", "source_id", "stream_id", "offset")
     key = F.concat_ws("|", F.coalesce("queue_key", place), F.unix_micros("first_at"), "recipient_hash")
