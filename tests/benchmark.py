@@ -163,7 +163,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--megabytes", type=float, default=100, help="size of the smaller log; the larger has four times that (100)")
+    parser.add_argument(
+        "--megabytes",
+        type=float,
+        default=100,
+        help="size of the smaller log; the larger has four times that (100)",
+    )
     parser.add_argument("--rounds", type=int, default=3, help="runs of each program (3)")
     parser.add_argument("--folder", type=Path, default=ROOT / "build" / "benchmark")
     parser.add_argument("--days", action="store_true", help="also one day onto a lake of thirty")
