@@ -59,9 +59,14 @@ class Location(Settings):
 
 
 class Limits(Settings):
-    """Limits that validation holds publication to."""
+    """quarantined_pct: the share of quarantined lines above which validation holds publication back.
+
+    document_mb: megabytes (2^20 bytes) of a file of reports, as it came and unpacked; a larger one is
+    quarantined, so that no sender of reports can fill the memory.
+    """
 
     quarantined_pct: float = Field(5.0, ge=0, le=100)
+    document_mb: int = Field(64, ge=1, le=1024)
 
 
 class Link(Settings):

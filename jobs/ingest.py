@@ -2,59 +2,38 @@
 
 One batch takes all pieces that the ledger does not have. A batch is written per format, never per file:
 its intent is put down first, then each table replaces what this batch wrote (so a batch that was killed
-is written again, not twice), the ledger last. Spark hands out ranges of bytes; a task opens its range,
-cuts it at line ends, runs the kernel on pieces of some megabytes and returns Arrow batches. Beside
-them it leaves, under _staging, the lines that it quarantined and its counts, in files named by batch and
-range, so that a task that runs twice writes the same file twice.
+is written again, not twice), the ledger last. Spark hands out ranges of bytes (jobs/reading.py); what its
+tasks leave under _staging, lines of filters in the logs of mail servers and the quarantine, is written
+after the formats' own rows.
+
+A batch whose parser or settings were mended is read again in the same way, under its own id.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from functools import reduce
 from types import MappingProxyType
 from typing import Any
 
-import fsspec
-import numpy as np
-import polars as pl
-import pyarrow as pa
-import pyarrow.parquet as pq
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from jobs.config import Observatory, Operator
-from jobs.contracts import arrow_schema, conform, polars_schema, struct_type
+from jobs.contracts import conform, struct_type
+from jobs.errors import ObservatoryError
 from jobs.formats import Source
+from jobs.formats.registry import COMPANIONS, DOCUMENTS, FORMATS, KERNELS
 from jobs.lake import WRITERS, Lake, any_of
-from jobs.pull import landing, read_manifest
+from jobs.pull import landing, read_manifest, write_manifest
+from jobs.reading import Range, range_kernel
 
 RANGE = 32 << 20
-PART = 16 << 20
-# A longer line is no log line; it is quarantined without being looked at.
-LONGEST_LINE = 1 << 20
-KEPT_OF_LINE = 4096
-
-
-@dataclass(frozen=True)
-class Range:
-    """The bytes [start, end) of a landed piece. It owns the lines that start in it.
-
-    closed: the first UTC day that is still open; records before it are late.
-    """
-
-    number: int
-    path: str
-    start: int
-    end: int
-    piece_id: str
-    stream_offset: int
-    source: Source
-    closed: dt.date | None = None
+# So many tasks share small files; a file alone is worth a task only when it is a range long.
+TASKS = 16
 
 
 def ingest(lake: Lake, settings: Observatory, operators: list[Operator], ingest_id: str) -> list[str]:
@@ -63,30 +42,84 @@ def ingest(lake: Lake, settings: Observatory, operators: list[Operator], ingest_
     A batch that an earlier run left unfinished is finished first.
     """
     fs, area = landing(lake.root)
-    intents = f"{area.removesuffix('/landing')}/_intent"
+    written = finish(lake, settings)
     done = ledgered(lake)
-    written = []
-    for name in sorted(fs.glob(f"{intents}/*.json")):
-        with fs.open(name, "r", encoding="utf-8") as file:
-            intent = json.load(file)
-        if not set(intent["pieces"]) <= done:
-            write_batch(lake, settings, intent["ingest_id"], set(intent["pieces"]))
-            written.append(intent["ingest_id"])
-        clear(fs, staging_of(area, intent["ingest_id"]))
-        fs.rm(name)
-        done |= set(intent["pieces"])
     pending = {key for key, *_ in landed(fs, area, settings, operators) if key not in done}
     if pending:
-        fs.makedirs(intents, exist_ok=True)
-        name = f"{intents}/{ingest_id}.json"
-        with fs.open(f"{name}.new", "w", encoding="utf-8") as file:
-            json.dump({"ingest_id": ingest_id, "pieces": sorted(pending)}, file)
-        fs.mv(f"{name}.new", name)
-        write_batch(lake, settings, ingest_id, pending)
+        intend(fs, area, ingest_id, pending)
+        written += finish(lake, settings)
+    return written
+
+
+def requarantine(lake: Lake, settings: Observatory, operators: list[Operator]) -> list[str]:
+    """Read again what has quarantined lines, by the present parsers, formats and options; the ids of the
+    batches written.
+
+    Of each batch, every source with such lines is read again as a whole, under the batch's id, and replaces
+    its rows in all tables. A source that the settings no longer have is left as it is. Raises
+    ObservatoryError, before anything is written, where pieces are no longer there to be read.
+    """
+    fs, area = landing(lake.root)
+    written = finish(lake, settings)
+    if not lake.exists("bronze.file"):
+        return written
+    configured = {(operator.id, source.id) for operator in operators for source in operator.source}
+    columns = ("ingest_id", "operator_id", "source_id", "piece_id", "quarantined_count")
+    rows = lake.kept("bronze.file").select(*columns).collect()
+    batches: dict[str, set[str]] = {}
+    spoilt = {row[:3] for row in rows if row.quarantined_count and (row[1], row[2]) in configured}
+    for row in rows:
+        if row[:3] in spoilt:
+            batches.setdefault(row.ingest_id, set()).add("/".join(row[1:4]))
+    there = {key for key, *_ in landed(fs, area, settings, operators)}
+    for ingest_id, keys in sorted(batches.items()):
+        refuse_missing(ingest_id, keys - there)
+    for ingest_id, keys in sorted(batches.items()):
+        intend(fs, area, ingest_id, keys, again=True)
+    return list(dict.fromkeys(written + finish(lake, settings)))
+
+
+def refuse_missing(ingest_id: str, keys: set[str]) -> None:
+    if keys:
+        raise ObservatoryError(
+            f"batch {ingest_id} cannot be read again: {len(keys)} of its pieces, such as {min(keys)}, are no "
+            "longer in landing, or their source no longer in the settings. Put them back."
+        )
+
+
+def intend(fs: Any, area: str, ingest_id: str, keys: set[str], again: bool = False) -> None:
+    """Put down what a batch is to be made of, so that the next run can finish it.
+
+    again: the ledger has these pieces, and they are to be read once more.
+    """
+    folder = intents_of(area)
+    fs.makedirs(folder, exist_ok=True)
+    name = f"{folder}/{ingest_id}.json"
+    with fs.open(f"{name}.new", "w", encoding="utf-8") as file:
+        json.dump({"ingest_id": ingest_id, "pieces": sorted(keys), "again": again}, file)
+    fs.mv(f"{name}.new", name)
+
+
+def finish(lake: Lake, settings: Observatory) -> list[str]:
+    """Write every batch that was intended and is not written; their ids."""
+    fs, area = landing(lake.root)
+    fs.invalidate_cache()
+    written = []
+    for name in sorted(fs.glob(f"{intents_of(area)}/*.json")):
+        with fs.open(name, "r", encoding="utf-8") as file:
+            intent = json.load(file)
+        ingest_id, keys, again = intent["ingest_id"], set(intent["pieces"]), intent.get("again", False)
+        if again or not keys <= ledgered(lake):
+            write_batch(lake, settings, ingest_id, keys, again)
+            written.append(ingest_id)
         clear(fs, staging_of(area, ingest_id))
         fs.rm(name)
-        written.append(ingest_id)
     return written
+
+
+def intents_of(area: str) -> str:
+    """Where batches that are not finished are named."""
+    return f"{area.removesuffix('/landing')}/_intent"
 
 
 def staging_of(area: str, ingest_id: str) -> str:
@@ -118,35 +151,106 @@ def landed(
                     yield f"{operator.id}/{source.id}/{piece.piece_id}", operator, source, stream, piece
 
 
-def write_batch(lake: Lake, settings: Observatory, ingest_id: str, keys: set[str]) -> None:
-    """Write one batch: the formats' tables, the quarantine, and last the ledger."""
+def write_batch(
+    lake: Lake, settings: Observatory, ingest_id: str, keys: set[str], again: bool = False
+) -> None:
+    """Write one batch: the formats' tables, their companions', the quarantine, and last the ledger.
+
+    again: in place of what the batch wrote of these sources before, whatever table it is in.
+    """
     fs, area = landing(lake.root)
     staging = staging_of(area, ingest_id)
+    if again:
+        correct_formats(fs, area, settings, keys)
     pieces = [row for row in landed(fs, area, settings, list(settings.operator)) if row[0] in keys]
+    if again:
+        refuse_missing(ingest_id, keys - {key for key, *_ in pieces})
     # What a killed run left may be of sources that the settings no longer have.
     clear(fs, staging)
     if not pieces:
         return
-    where = any_of("ingest_id", [ingest_id])
+    where = of_sources(ingest_id, keys) if again else any_of("ingest_id", [ingest_id])
     note = {"ingest_id": ingest_id}
-    names = sorted({stream.format for _, _, _, stream, _ in pieces})
+    names = {stream.format for _, _, _, stream, _ in pieces}
+    closed = open_since(lake, settings, ingest_id)
+    spark_staging = f"{lake.root.rstrip('/')}/_staging/{ingest_id}"
 
-    closed = open_since(lake, settings)
+    def own(name: str) -> list[DataFrame]:
+        of_format = [row for row in pieces if row[3].format == name]
+        if not of_format:
+            return []
+        ranges = ranges_of(of_format, closed, settings.limits.document_mb << 20)
+        return [parsed(lake, ranges, name, f"{staging}/{name}", ingest_id, settings.lake.root)]
+
+    def left(table: str, folder: str) -> list[DataFrame]:
+        """What the tasks left in folders of this name for a table."""
+        if not fs.glob(f"{staging}/{folder}/*.parquet"):
+            return []
+        return [lake.spark.read.schema(struct_type(table)).parquet(f"{spark_staging}/{folder}")]
 
     def write(name: str) -> None:
-        ranges = ranges_of([row for row in pieces if row[3].format == name], closed)
-        frame = parsed(lake, ranges, name, f"{staging}/{name}", ingest_id, settings.lake.root)
-        lake.replace(conform(frame, f"bronze.{name}"), f"bronze.{name}", where, note)
+        table = f"bronze.{name}"
+        frames = [conform(frame, table) for frame in own(name) + left(table, f"*/companion/{name}")]
+        if frames:
+            lake.replace(reduce(DataFrame.unionByName, frames), table, where, note)
+        elif again:
+            vacate(lake, table, where, note)
 
+    companions = [module.FORMAT for module in COMPANIONS]
     with ThreadPoolExecutor(WRITERS) as pool:
-        list(pool.map(write, names))
-    spark_staging = f"{lake.root.rstrip('/')}/_staging/{ingest_id}"
-    if fs.glob(f"{staging}/*/quarantine/*.parquet"):
-        lines = lake.spark.read.schema(struct_type("bronze.quarantine")).parquet(
-            f"{spark_staging}/*/quarantine"
-        )
-        lake.replace(conform(lines, "bronze.quarantine"), "bronze.quarantine", where, note)
+        # A companion's own files and its lines in other logs are one write: hosts leave the lines first.
+        list(pool.map(write, sorted(set(KERNELS if again else names) - set(companions))))
+        fs.invalidate_cache()
+        list(pool.map(write, companions))
+    fs.invalidate_cache()
+    refused = left("bronze.quarantine", "*/quarantine")
+    if refused:
+        lake.replace(conform(refused[0], "bronze.quarantine"), "bronze.quarantine", where, note)
+    elif again:
+        vacate(lake, "bronze.quarantine", where, note)
     lake.replace(ledger(lake, pieces, spark_staging, ingest_id), "bronze.file", where, note)
+
+
+def of_sources(ingest_id: str, keys: Iterable[str]) -> str:
+    """A predicate: what a batch wrote of the sources of these pieces."""
+    sources: dict[str, set[str]] = {}
+    for key in keys:
+        operator, source, _ = key.split("/", 2)
+        sources.setdefault(operator, set()).add(source)
+    parts = [
+        f"({any_of('operator_id', [operator])} AND {any_of('source_id', sorted(names))})"
+        for operator, names in sorted(sources.items())
+    ]
+    return f"{any_of('ingest_id', [ingest_id])} AND ({' OR '.join(parts)})"
+
+
+def vacate(lake: Lake, table: str, where: str, note: dict[str, Any]) -> None:
+    """Take the rows out that a batch wrote before and no longer has."""
+    if lake.exists(table) and not lake.read(table).filter(where).isEmpty():
+        lake.replace(lake.spark.createDataFrame([], struct_type(table)), table, where, note)
+
+
+def correct_formats(fs: Any, area: str, settings: Observatory, keys: set[str]) -> None:
+    """Give the streams of these pieces the format that their source names now.
+
+    Lines are landed otherwise than documents: a stream of one kind never becomes one of the other.
+    """
+    for operator in settings.operator:
+        for source in operator.source:
+            folder = f"{area}/{operator.id}/{source.id}"
+            streams = read_manifest(fs, folder)
+            kinds = next((kinds for kinds in (FORMATS, DOCUMENTS) if source.format in kinds), {})
+            wrong = [
+                stream
+                for stream in streams
+                if stream.format != source.format
+                and stream.format in kinds
+                and any(f"{operator.id}/{source.id}/{piece.piece_id}" in keys for piece in stream.pieces)
+            ]
+            for stream in wrong:
+                stream.format = source.format
+            if wrong:
+                write_manifest(fs, folder, streams)
 
 
 def ledger(lake: Lake, pieces: list[Any], staging: str, ingest_id: str) -> DataFrame:
@@ -186,17 +290,20 @@ def ledger(lake: Lake, pieces: list[Any], staging: str, ingest_id: str) -> DataF
     )
 
 
-def open_since(lake: Lake, settings: Observatory) -> dict[str, dt.date]:
-    """For each operator that the ledger knows, the first day that late lines may still change."""
+def open_since(lake: Lake, settings: Observatory, ingest_id: str) -> dict[str, dt.date]:
+    """For each operator, the first day that late lines of a batch may still change: by the batches before."""
     if not lake.exists("bronze.file"):
         return {}
-    newest = lake.kept("bronze.file").groupBy("operator_id").agg(F.max("last_event_date").alias("newest"))
+    before = lake.kept("bronze.file").filter(F.col("ingest_id") < ingest_id)
+    newest = before.groupBy("operator_id").agg(F.max("last_event_date").alias("newest"))
     days = dt.timedelta(days=settings.lake.open_days)
     return {row.operator_id: row.newest - days for row in newest.filter("newest IS NOT NULL").collect()}
 
 
-def ranges_of(pieces: list[Any], closed: Mapping[str, dt.date] = MappingProxyType({})) -> list[Range]:
-    """The pieces cut into ranges of some megabytes, numbered."""
+def ranges_of(
+    pieces: list[Any], closed: Mapping[str, dt.date] = MappingProxyType({}), limit_bytes: int = 0
+) -> list[Range]:
+    """The pieces cut into ranges of some megabytes, numbered; a file of documents is one."""
     ranges: list[Range] = []
     for _, operator, source, stream, piece in pieces:
         about = Source(
@@ -207,8 +314,9 @@ def ranges_of(pieces: list[Any], closed: Mapping[str, dt.date] = MappingProxyTyp
             time_zone=source.time_zone,
             options=dict(source.options),
         )
-        for start in range(0, piece.bytes, RANGE):
-            end = min(start + RANGE, piece.bytes)
+        step = piece.bytes if stream.format in DOCUMENTS else RANGE
+        for start in range(0, piece.bytes, step):
+            end = min(start + step, piece.bytes)
             ranges.append(
                 Range(
                     len(ranges),
@@ -219,163 +327,17 @@ def ranges_of(pieces: list[Any], closed: Mapping[str, dt.date] = MappingProxyTyp
                     piece.offset,
                     about,
                     closed.get(operator.id),
+                    piece.file_name,
+                    limit_bytes,
                 )
             )
     return ranges
 
 
 def parsed(lake: Lake, ranges: list[Range], name: str, staging: str, ingest_id: str, root: str) -> DataFrame:
-    """Bronze rows of the ranges, one Spark task a range."""
+    """Bronze rows of the ranges: one Spark task a range, or for as many small files as make up a range."""
     protocol = root.split("://", 1)[0].replace("s3a", "s3") if "://" in root else "file"
     kernel = range_kernel(ranges, name, staging, ingest_id, protocol)
-    numbers = lake.spark.range(0, len(ranges), 1, len(ranges))
+    tasks = min(len(ranges), sum(part.end - part.start for part in ranges) // RANGE + TASKS)
+    numbers = lake.spark.range(0, len(ranges), 1, tasks)
     return numbers.mapInArrow(kernel, struct_type(f"bronze.{name}"))
-
-
-def range_kernel(
-    ranges: list[Range], name: str, staging: str, ingest_id: str, protocol: str
-) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
-    """What a Spark task runs: numbers of ranges in, bronze rows out."""
-
-    def run(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        fs = fsspec.filesystem(protocol)
-        for batch in batches:
-            for number in batch.column(0).to_pylist():
-                yield from read_range(fs, ranges[number], name, staging, ingest_id)
-
-    return run
-
-
-def read_range(fs: Any, part: Range, name: str, staging: str, ingest_id: str) -> Iterator[pa.RecordBatch]:
-    """Parse one range; leave its quarantined lines and counts in staging."""
-    table = f"bronze.{name}"
-    quarantined: list[pl.DataFrame] = []
-    counts: list[pl.DataFrame] = []
-    for block, offset in blocks(fs, part):
-        lines = frame_of(block, offset)
-        rows, refused, count = parse_block(lines, part, name, ingest_id)
-        if refused.height:
-            quarantined.append(refused)
-        counts.append(count)
-        if rows.height:
-            yield from rows.to_arrow().cast(arrow_schema(table)).to_batches(100_000)
-    write_parquet(
-        fs, f"{staging}/counts/{part.number}.parquet", pl.concat(counts).to_arrow() if counts else None
-    )
-    if quarantined:
-        kept = pl.concat(quarantined).to_arrow().cast(arrow_schema("bronze.quarantine"))
-        write_parquet(fs, f"{staging}/quarantine/{part.number}.parquet", kept)
-
-
-def write_parquet(fs: Any, path: str, rows: pa.Table | None) -> None:
-    if rows is None:
-        return
-    fs.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
-    with fs.open(path, "wb") as file:
-        pq.write_table(rows, file)
-
-
-def blocks(fs: Any, part: Range) -> Iterator[tuple[bytes, int]]:
-    """The lines that start in the range, in blocks of some megabytes, each with its offset in the stream."""
-    with fs.open(part.path, "rb") as file:
-        position = part.start
-        if part.start:
-            # The line that the range starts in belongs to the range before; a line that starts exactly
-            # here is found by looking at the byte before.
-            file.seek(part.start - 1)
-            position = part.start - 1 + len(file.readline())
-        file.seek(position)
-        while position < part.end:
-            block = file.read(min(PART, part.end - position))
-            if not block:
-                return
-            block += file.readline() if not block.endswith(b"\n") else b""
-            yield block, part.stream_offset + position
-            position += len(block)
-
-
-def frame_of(block: bytes, offset: int) -> pl.DataFrame:
-    """One row per line of the block: `offset` in the stream, `line` without its end, `line_bytes`.
-
-    Lines that are not UTF-8 are read as Latin-1, so that nothing is lost.
-    """
-    data = np.frombuffer(block, dtype=np.uint8)
-    ends = np.flatnonzero(data == 10) + 1
-    if len(block) and (len(ends) == 0 or ends[-1] != len(block)):
-        ends = np.append(ends, len(block))
-    starts = np.concatenate(([0], ends[:-1])).astype(np.int64)
-    try:
-        block.decode("utf-8")
-        bounds = np.concatenate(([0], ends)).astype(np.int64)
-        text = pa.LargeStringArray.from_buffers(
-            len(ends), pa.py_buffer(bounds.tobytes()), pa.py_buffer(block)
-        )
-        lines = pl.Series("line", text)
-    except UnicodeDecodeError:
-        lines = pl.Series(
-            "line", [decoded(block[s:e]) for s, e in zip(starts, ends, strict=True)], dtype=pl.String
-        )
-    return pl.DataFrame(
-        {"offset": starts + offset, "line": lines.str.strip_chars_end("\r\n"), "line_bytes": ends - starts}
-    )
-
-
-def decoded(line: bytes) -> str:
-    try:
-        return line.decode("utf-8")
-    except UnicodeDecodeError:
-        return line.decode("latin-1")
-
-
-def parse_block(
-    lines: pl.DataFrame, part: Range, name: str, ingest_id: str
-) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
-    """Bronze rows, quarantined lines and counts of one block of lines."""
-    from jobs.formats.registry import FORMATS
-
-    kernel = FORMATS[name]
-    source = part.source
-    whose = {"operator_id": source.operator_id, "source_id": source.source_id, "stream_id": source.stream_id}
-    named = [pl.lit(value).alias(column) for column, value in whose.items()]
-    fits = lines["line_bytes"] <= LONGEST_LINE
-    parse = kernel.parse(lines.filter(fits).select("offset", "line").lazy(), source).collect()
-    records = parse.filter(pl.col("line_code") == "record")
-    rows = kernel.assemble(records.with_columns(named).lazy()).with_columns(
-        pl.lit(ingest_id).alias("ingest_id"), pl.col("first_at").dt.date().alias("event_date")
-    )
-    rows = rows.select(list(polars_schema(f"bronze.{name}"))).collect()
-    refused = pl.concat(
-        [
-            parse.filter(pl.col("line_code") == "quarantined").select("offset", "reason_code"),
-            lines.filter(~fits).select("offset", pl.lit("too_long").alias("reason_code")),
-        ]
-    ).join(lines, on="offset", how="left")
-    quarantined = refused.select(
-        *named,
-        pl.lit(part.piece_id).alias("piece_id"),
-        "offset",
-        pl.lit(name).alias("format_code"),
-        "reason_code",
-        "line_bytes",
-        pl.col("line").str.slice(0, KEPT_OF_LINE).alias("line_text"),
-        pl.lit(ingest_id).alias("ingest_id"),
-    )
-    count = pl.DataFrame(
-        {
-            "piece_key": [f"{source.operator_id}/{source.source_id}/{part.piece_id}"],
-            "line_count": [lines.height],
-            "record_count": [records.height],
-            "ignored_count": [parse.height - records.height - refused.height + int((~fits).sum())],
-            "quarantined_count": [refused.height],
-            "late_count": [rows.filter(pl.col("event_date") < part.closed).height if part.closed else 0],
-            "first_event_date": [rows["event_date"].min()],
-            "last_event_date": [rows["event_date"].max()],
-        },
-        schema_overrides={"first_event_date": pl.Date, "last_event_date": pl.Date},
-    )
-    return rows, quarantined, count
-
-
-def batch_id(now: dt.datetime, pieces: int = 0) -> str:
-    """A batch's id: its time, so that ids sort in the order of their batches."""
-    return now.strftime("%Y%m%dT%H%M%S.%fZ") + hashlib.sha256(str(pieces).encode()).hexdigest()[:4]

@@ -6,6 +6,9 @@ with all the bytes landed so far. What is new after them is landed as one more *
 line end; a last line without one waits until the file is closed (rotated or compressed). Pieces are
 kept decompressed, so that Spark can read ranges of them.
 
+A file of documents, such as a report in a mail or an archive, does not grow: it is landed as it came, whole
+and at once, as a stream of its own, unless the same bytes were landed before.
+
 Landing holds, for each operator and source, the pieces and one manifest.json that is replaced whole
 after the pieces are there: a pull that is killed leaves at most a piece that no manifest names, and the
 next pull writes it again.
@@ -31,7 +34,7 @@ import fsspec
 import zstandard
 
 from jobs.config import Operator, Source
-from jobs.formats.registry import FORMATS, sniff
+from jobs.formats.registry import DOCUMENTS, FORMATS, KERNELS, sniff
 
 CHUNK = 4 << 20
 SAMPLE = 64 << 10
@@ -59,13 +62,13 @@ class Piece:
 
 @dataclass
 class Stream:
-    """One log file over its life, and how far it is landed."""
+    """One log file over its life, and how far it is landed; or one file of documents."""
 
     stream_id: str
     format: str
     bytes: int
     sha256: str
-    head: str  # SHA-256 of its first line, to find it quickly
+    head: str  # SHA-256 of its first line, to find it quickly; of documents that of all
     head_bytes: int
     pieces: list[Piece] = field(default_factory=list)
     waiting_bytes: int = 0  # after the last line end, not landed yet
@@ -135,7 +138,7 @@ def pull_source(operator: Operator, source: Source, root: str, now: dt.datetime,
             newest_at = newest.get(name, now)
             piece, damage = pull_file(fs, folder, source_fs, name, newest_at, source, streams, now)
         except UnknownFormat:
-            known = ", ".join(sorted(FORMATS))
+            known = ", ".join(sorted(KERNELS))
             pulled.problems.append(
                 f"{where}: {name} is of no known format ({known}); name one with format = ..."
             )
@@ -180,6 +183,8 @@ def pull_file(
 ) -> tuple[Piece | None, str | None]:
     """Land what a file holds beyond its stream, or None when that is nothing; and what damage it has."""
     with source_fs.open(name, "rb") as raw:
+        if source.format in DOCUMENTS:
+            return land_document(fs, folder, source_fs, name, raw, source.format, streams, now), None
         start = Chunks(raw)
         head = start.peek(SAMPLE)
         if not head:
@@ -188,6 +193,8 @@ def pull_file(
         if stream and read < stream.bytes:
             return None, None
         kind = stream.format if stream else format_of(source, head)
+        if kind in DOCUMENTS:
+            return land_document(fs, folder, source_fs, name, raw, kind, streams, now), None
         offset = stream.bytes if stream else 0
         partial = f"{folder}/partial.new"
         tail = b""
@@ -239,15 +246,60 @@ def pull_file(
         return piece, chunks.damage
 
 
+def land_document(
+    fs: Any,
+    folder: str,
+    source_fs: Any,
+    name: str,
+    raw: IO[bytes],
+    kind: str,
+    streams: list[Stream],
+    now: dt.datetime,
+) -> Piece | None:
+    """Land a file of documents as it came, or nothing when it is empty or its bytes are landed already.
+
+    Its own time alone bounds what it tells: such files do not rotate, and the time in an archive is the
+    sender's word.
+    """
+    raw.seek(0, io.SEEK_END)
+    raw.seek(0)
+    digest = hashlib.sha256()
+    size = 0
+    while block := raw.read(CHUNK):
+        digest.update(block)
+        size += len(block)
+    sha256 = digest.hexdigest()
+    if not size or any(other.sha256 == sha256 for other in streams if other.format in DOCUMENTS):
+        return None
+    newest_at = modified(source_fs, name)
+    partial = f"{folder}/partial.new"
+    raw.seek(0)
+    copied = hashlib.sha256()
+    with fs.open(partial, "wb") as out:
+        while block := raw.read(CHUNK):
+            out.write(block)
+            copied.update(block)
+    if copied.hexdigest() != sha256:
+        fs.rm(partial)
+        raise OSError("it was written while it was read; the next pull takes it")
+    piece_id = f"{sha256[:16]}-0"
+    path = f"{folder}/{piece_id}.document"
+    fs.mv(partial, path)
+    piece = Piece(piece_id, path, 0, size, now.isoformat(), newest_at.isoformat(), name.rsplit("/", 1)[-1])
+    streams.append(Stream(sha256[:16], kind, size, sha256, sha256, size, [piece]))
+    return piece
+
+
 def newest_line(kind: str, tail: bytes, newest_at: dt.datetime) -> dt.datetime:
     """A time that no line is newer than, from ids in the last lines and the file's own time.
 
     An id tells when its message came, and lines may tell of it for as long as a message lives.
     """
-    by_id = FORMATS[kind].newest_from_ids(tail) if hasattr(FORMATS[kind], "newest_from_ids") else None
+    kernel = FORMATS[kind]
+    by_id = kernel.newest_from_ids(tail) if hasattr(kernel, "newest_from_ids") else None
     if by_id is None:
         return newest_at
-    return max(by_id, min(newest_at, by_id + dt.timedelta(days=FORMATS[kind].LOOKBACK_DAYS)))
+    return max(by_id, min(newest_at, by_id + dt.timedelta(days=kernel.LOOKBACK_DAYS)))
 
 
 def format_of(source: Source, head: bytes) -> str:
@@ -268,7 +320,8 @@ def find_stream(
     Also the file read up to there, the digest of what was read, and its bytes. All is read from the one
     open file: by its name another might be found by now.
     """
-    for stream in sorted(streams, key=lambda stream: -stream.bytes):
+    of_lines = [stream for stream in streams if stream.format in FORMATS]
+    for stream in sorted(of_lines, key=lambda stream: -stream.bytes):
         if hashlib.sha256(head[: stream.head_bytes]).hexdigest() != stream.head:
             continue
         digest, chunks = hashlib.sha256(), Chunks(raw)
@@ -410,11 +463,11 @@ def newest_times(fs: Any, names: list[str]) -> dict[str, dt.datetime]:
     bound: dict[str, dt.datetime] = {}
     for name in reversed(names):
         try:
-            modified = file_time(fs, name)
+            written = file_time(fs, name)
         except OSError:
             continue
         log = ROTATED.sub("", name)
-        times[name] = bound[log] = min(modified, bound.get(log, modified))
+        times[name] = bound[log] = min(written, bound.get(log, written))
     return times
 
 
@@ -424,5 +477,10 @@ def file_time(fs: Any, name: str) -> dt.datetime:
         start = file.read(8)
     if start[:2] == b"\x1f\x8b" and len(start) == 8 and (seconds := struct.unpack("<I", start[4:])[0]):
         return dt.datetime.fromtimestamp(seconds, dt.UTC)
-    modified = fs.modified(name)
-    return modified if modified.tzinfo else modified.replace(tzinfo=dt.UTC)
+    return modified(fs, name)
+
+
+def modified(fs: Any, name: str) -> dt.datetime:
+    """The file's own time, UTC."""
+    at: dt.datetime = fs.modified(name)
+    return at if at.tzinfo else at.replace(tzinfo=dt.UTC)

@@ -19,11 +19,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobs import config, ingest
+from jobs import config, ingest, reading
 from jobs.formats import Source
 from jobs.formats.registry import FORMATS
-from jobs.ingest import KEPT_OF_LINE, LONGEST_LINE, Range, blocks, frame_of, read_range
 from jobs.pull import Piece, Stream
+from jobs.reading import KEPT_OF_LINE, LONGEST_LINE, Range, blocks, frame_of, read_range
 from tests.conftest import ROOT
 
 LAB = ROOT / "sample_data" / "lab"
@@ -54,7 +54,7 @@ def cut(path: Path, data: bytes, step: int, part: int, offset: int = 0) -> pl.Da
     path.write_bytes(data)
     frames = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ingest, "PART", part)
+        patch.setattr(reading, "PART", part)
         for each in ranges(path, len(data), step, offset):
             frames += [frame_of(block, start) for block, start in blocks(FS, each)]
     return pl.concat(frames)
@@ -108,7 +108,7 @@ def batch(folder: Path, path: Path, name: str, step: int, part: int = 16 << 20) 
     """What the tasks of a file's ranges give: bronze rows, counts, quarantine."""
     rows = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ingest, "PART", part)
+        patch.setattr(reading, "PART", part)
         for each in ranges(path, path.stat().st_size, step):
             for out in read_range(FS, each, name, str(folder), "20261124T150000"):
                 rows.append(pl.from_arrow(out))
@@ -309,6 +309,6 @@ def test_records_of_closed_days_are_counted_as_late(tmp_path: Path) -> None:
         for month, second in (("09", 1), ("11", 2), ("11", 3))
     )
     source = Source("op", "src", "st", dt.datetime(2026, 11, 25, tzinfo=dt.UTC))
-    part = ingest.Range(0, "", 0, len(lines), "st-0", 0, source, dt.date(2026, 10, 20))
-    _, _, count = ingest.parse_block(ingest.frame_of(lines, 0), part, "kannel", "batch")
+    part = Range(0, "", 0, len(lines), "st-0", 0, source, dt.date(2026, 10, 20))
+    count = reading.parse_block(frame_of(lines, 0), part, "kannel", "batch").count
     assert count.select("line_count", "record_count", "ignored_count", "late_count").row(0) == (4, 3, 1, 1)

@@ -35,6 +35,8 @@ from jobs.formats.verdicts import (
 FORMAT = "rspamd_history"
 # A verdict is one row and is complete at once; a day of slack for clocks and late polls.
 LOOKBACK_DAYS = 1
+# Bytes. A document is one line, whatever the history's length.
+LONGEST_LINE = 64 << 20
 
 # bronze.rspamd_history: one row per verdict.
 BRONZE: dict[str, Any] = {

@@ -1,0 +1,293 @@
+"""What one Spark task of the bronze stage does: a range of a landed piece in, bronze rows out.
+
+A task opens its range, cuts it at line ends, runs the format's kernel on blocks of some megabytes and
+offers what that left to the filters that write in such logs (their companions). Files of documents are
+read whole. Beside the rows that it returns, a task leaves in its batch's staging folder the rows of
+companions, what was quarantined, and its counts, in files named by its range: a task that runs twice
+writes the same files twice.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import fsspec
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from jobs.contracts import arrow_schema, polars_schema
+from jobs.formats import Document, Source
+
+PART = 16 << 20
+# A longer line is no log line; it is quarantined without being looked at. A kernel may have its own.
+LONGEST_LINE = 1 << 20
+KEPT_OF_LINE = 4096
+
+
+@dataclass(frozen=True)
+class Range:
+    """The bytes [start, end) of a landed piece. It owns the lines that start in it.
+
+    closed: the first UTC day that is still open; records before it are late.
+    limit_bytes: of a file of documents; a larger one is quarantined without being read.
+    """
+
+    number: int
+    path: str
+    start: int
+    end: int
+    piece_id: str
+    stream_offset: int
+    source: Source
+    closed: dt.date | None = None
+    file_name: str = ""
+    limit_bytes: int = 0
+
+    @property
+    def place(self) -> list[pl.Expr]:
+        """The columns that tell which stream a row is of."""
+        source = self.source
+        whose = {
+            "operator_id": source.operator_id,
+            "source_id": source.source_id,
+            "stream_id": source.stream_id,
+        }
+        return [pl.lit(value).alias(column) for column, value in whose.items()]
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """What came of a block of lines or a file of documents: each is counted once.
+
+    rows: bronze rows by format. quarantined: columns of bronze.quarantine. count: one row, for the ledger.
+    """
+
+    rows: dict[str, pl.DataFrame]
+    quarantined: pl.DataFrame
+    count: pl.DataFrame
+
+
+def range_kernel(
+    ranges: list[Range], name: str, staging: str, ingest_id: str, protocol: str
+) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+    """What a Spark task runs: numbers of ranges in, bronze rows out."""
+
+    def run(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        fs = fsspec.filesystem(protocol)
+        for batch in batches:
+            for number in batch.column(0).to_pylist():
+                yield from read_range(fs, ranges[number], name, staging, ingest_id)
+
+    return run
+
+
+def read_range(fs: Any, part: Range, name: str, staging: str, ingest_id: str) -> Iterator[pa.RecordBatch]:
+    """Parse one range and return the format's rows; leave all else in staging."""
+    from jobs.formats.registry import DOCUMENTS
+
+    read = read_documents if name in DOCUMENTS else read_lines
+    quarantined: list[pl.DataFrame] = []
+    counts: list[pl.DataFrame] = []
+    companions: dict[str, list[pl.DataFrame]] = {}
+    for parsed in read(fs, part, name, ingest_id):
+        if parsed.quarantined.height:
+            quarantined.append(parsed.quarantined)
+        counts.append(parsed.count)
+        for each, rows in parsed.rows.items():
+            if each == name and rows.height:
+                yield from rows.to_arrow().cast(arrow_schema(f"bronze.{name}")).to_batches(100_000)
+            elif rows.height:
+                companions.setdefault(each, []).append(rows)
+    write_parquet(fs, f"{staging}/counts/{part.number}.parquet", counts)
+    write_parquet(fs, f"{staging}/quarantine/{part.number}.parquet", quarantined, "bronze.quarantine")
+    for each, frames in companions.items():
+        write_parquet(fs, f"{staging}/companion/{each}/{part.number}.parquet", frames, f"bronze.{each}")
+
+
+def write_parquet(fs: Any, path: str, frames: list[pl.DataFrame], table: str | None = None) -> None:
+    """Leave the rows in a file, with the table's columns; none where there are none."""
+    if not frames:
+        return
+    rows = pl.concat(frames).to_arrow()
+    fs.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
+    with fs.open(path, "wb") as file:
+        pq.write_table(rows.cast(arrow_schema(table)) if table else rows, file)
+
+
+def read_lines(fs: Any, part: Range, name: str, ingest_id: str) -> Iterator[Parsed]:
+    """What came of the lines of a range, block by block."""
+    for block, offset in blocks(fs, part):
+        yield parse_block(frame_of(block, offset), part, name, ingest_id)
+
+
+def blocks(fs: Any, part: Range) -> Iterator[tuple[bytes, int]]:
+    """The lines that start in the range, in blocks of some megabytes, each with its offset in the stream."""
+    with fs.open(part.path, "rb") as file:
+        position = part.start
+        if part.start:
+            # The line that the range starts in belongs to the range before; a line that starts exactly
+            # here is found by looking at the byte before.
+            file.seek(part.start - 1)
+            position = part.start - 1 + len(file.readline())
+        file.seek(position)
+        while position < part.end:
+            block = file.read(min(PART, part.end - position))
+            if not block:
+                return
+            block += file.readline() if not block.endswith(b"\n") else b""
+            yield block, part.stream_offset + position
+            position += len(block)
+
+
+def frame_of(block: bytes, offset: int) -> pl.DataFrame:
+    """One row per line of the block: `offset` in the stream, `line` without its end, `line_bytes`.
+
+    Lines that are not UTF-8 are read as Latin-1, so that nothing is lost.
+    """
+    data = np.frombuffer(block, dtype=np.uint8)
+    ends = np.flatnonzero(data == 10) + 1
+    if len(block) and (len(ends) == 0 or ends[-1] != len(block)):
+        ends = np.append(ends, len(block))
+    starts = np.concatenate(([0], ends[:-1])).astype(np.int64)
+    try:
+        block.decode("utf-8")
+        bounds = np.concatenate(([0], ends)).astype(np.int64)
+        text = pa.LargeStringArray.from_buffers(
+            len(ends), pa.py_buffer(bounds.tobytes()), pa.py_buffer(block)
+        )
+        lines = pl.Series("line", text)
+    except UnicodeDecodeError:
+        lines = pl.Series(
+            "line", [decoded(block[s:e]) for s, e in zip(starts, ends, strict=True)], dtype=pl.String
+        )
+    return pl.DataFrame(
+        {"offset": starts + offset, "line": lines.str.strip_chars_end("\r\n"), "line_bytes": ends - starts}
+    )
+
+
+def decoded(line: bytes) -> str:
+    try:
+        return line.decode("utf-8")
+    except UnicodeDecodeError:
+        return line.decode("latin-1")
+
+
+def parse_block(lines: pl.DataFrame, part: Range, name: str, ingest_id: str) -> Parsed:
+    """What the format's kernel, and then its companions, made of one block of lines."""
+    from jobs.formats.registry import COMPANIONS, FORMATS
+
+    kernel = FORMATS[name]
+    fits = lines["line_bytes"] <= getattr(kernel, "LONGEST_LINE", LONGEST_LINE)
+    told = kernel.parse(lines.filter(fits).select("offset", "line").lazy(), part.source).collect()
+    is_record = told["line_code"] == "record"
+    record_count = int(is_record.sum())
+    rows = {name: bronze_rows(kernel, told.filter(is_record), part, ingest_id)}
+    too_long = lines.filter(~fits).select("offset", reason_code=pl.lit("too_long"))
+    refused = [quarantined_of(told, name), too_long.with_columns(format_code=pl.lit(name))]
+    ignored = told.filter(pl.col("line_code") == "ignored").select("offset")
+    left = told.filter(~is_record).select("offset")
+    for companion in COMPANIONS:
+        if name not in companion.WITHIN or not left.height:
+            continue
+        offered = lines.join(left, on="offset", how="semi", maintain_order="left").select("offset", "line")
+        said = companion.parse(offered.lazy(), part.source).collect()
+        own = said.filter(pl.col("line_code") != "ignored")
+        if not own.height:
+            continue
+        records = own.filter(pl.col("line_code") == "record")
+        record_count += records.height
+        rows[companion.FORMAT] = bronze_rows(companion, records, part, ingest_id)
+        # What a companion knows as its own is no more what the host said of it.
+        refused = [each.join(own, on="offset", how="anti") for each in refused]
+        refused.append(quarantined_of(own, companion.FORMAT))
+        ignored, left = (each.join(own, on="offset", how="anti") for each in (ignored, left))
+    quarantined = pl.concat(refused).join(lines, on="offset", how="left", maintain_order="left")
+    quarantined = quarantined.with_columns(line_text=pl.col("line").str.slice(0, KEPT_OF_LINE))
+    codes = {"record": record_count, "ignored": ignored.height, "quarantined": quarantined.height}
+    return accounted(rows, quarantined, codes, lines.height, part, ingest_id)
+
+
+def quarantined_of(told: pl.DataFrame, name: str) -> pl.DataFrame:
+    """The lines that a kernel quarantined: their offset, reason and format."""
+    return told.filter(pl.col("line_code") == "quarantined").select(
+        "offset", pl.col("reason_code").cast(pl.String), format_code=pl.lit(name)
+    )
+
+
+def read_documents(fs: Any, part: Range, name: str, ingest_id: str) -> Iterator[Parsed]:
+    """What came of a file of documents, read whole. A document's offset is its number in the file."""
+    from jobs.formats.documents import frame_of as rows_of
+    from jobs.formats.registry import DOCUMENTS
+
+    kernel = DOCUMENTS[name]
+    size = part.end - part.start
+    if size > part.limit_bytes:
+        documents = [Document(reason_code="too_large", size=size)]
+    else:
+        with fs.open(part.path, "rb") as file:
+            data = file.read()
+        documents = list(kernel.read(data, part.file_name, part.source, part.limit_bytes))
+    told = rows_of(enumerate(documents), part.source, kernel.BRONZE)
+    refused = pl.DataFrame(
+        [
+            (number, document.reason_code, name, document.size, document.text)
+            for number, document in enumerate(documents)
+            if document.line_code == "quarantined"
+        ],
+        schema={
+            "offset": pl.Int64,
+            "reason_code": pl.String,
+            "format_code": pl.String,
+            "line_bytes": pl.Int64,
+            "line_text": pl.String,
+        },
+        orient="row",
+    )
+    codes = Counter(document.line_code for document in documents)
+    rows = {name: bronze_rows(kernel, told, part, ingest_id)}
+    yield accounted(rows, refused, codes, len(documents), part, ingest_id)
+
+
+def bronze_rows(kernel: ModuleType, records: pl.DataFrame, part: Range, ingest_id: str) -> pl.DataFrame:
+    """The rows of bronze.<format> that records make."""
+    rows = kernel.assemble(records.with_columns(part.place).lazy()).with_columns(
+        pl.lit(ingest_id).alias("ingest_id"), pl.col("first_at").dt.date().alias("event_date")
+    )
+    frame: pl.DataFrame = rows.select(list(polars_schema(f"bronze.{kernel.FORMAT}"))).collect()
+    return frame
+
+
+def accounted(
+    rows: dict[str, pl.DataFrame],
+    refused: pl.DataFrame,
+    codes: Mapping[str, int],
+    line_count: int,
+    part: Range,
+    ingest_id: str,
+) -> Parsed:
+    """Rows and quarantine, with what the ledger must know of them."""
+    quarantined = refused.with_columns(
+        *part.place, pl.lit(part.piece_id).alias("piece_id"), pl.lit(ingest_id).alias("ingest_id")
+    ).select(list(polars_schema("bronze.quarantine")))
+    dates = pl.concat([frame["event_date"] for frame in rows.values()])
+    count = pl.DataFrame(
+        {
+            "piece_key": [f"{part.source.operator_id}/{part.source.source_id}/{part.piece_id}"],
+            "line_count": [line_count],
+            "record_count": [codes.get("record", 0)],
+            "ignored_count": [codes.get("ignored", 0)],
+            "quarantined_count": [codes.get("quarantined", 0)],
+            "late_count": [int((dates < part.closed).sum()) if part.closed else 0],
+            "first_event_date": [dates.min()],
+            "last_event_date": [dates.max()],
+        },
+        schema_overrides={"first_event_date": pl.Date, "last_event_date": pl.Date},
+    )
+    return Parsed(rows, quarantined, count)
