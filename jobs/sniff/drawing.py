@@ -36,6 +36,11 @@ LEFT_OUT = {
 }
 
 
+def in_sentence(text: str) -> str:
+    """The text as it stands inside a sentence: `Mail log` as `mail log`, but `DMARC reports` as it is."""
+    return text if text[1:2].isupper() else text[:1].lower() + text[1:]
+
+
 def draw_first(console: Console, answer: Answer) -> None:
     """The quick answer: what it is and when."""
     console.print(Rule(Text(visible(answer.log.name), "bold"), align="left", style="dim"))
@@ -100,7 +105,7 @@ def files_line(answer: Answer) -> Text:
 def format_line(answer: Answer) -> Text:
     assert answer.format is not None
     about = descriptions("format").get(answer.format, "")
-    text = Text.assemble((answer.format, "bold cyan"), f", {about[:1].lower()}{about[1:]}" if about else "")
+    text = Text.assemble((answer.format, "bold cyan"), f", {in_sentence(about)}" if about else "")
     text.append(f"; confidence {answer.confidence:.0%}", "dim")
     if answer.runner_up:
         text.append(f"; next {answer.runner_up[0]} {answer.runner_up[1]:.0%}", "yellow")
