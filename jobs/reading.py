@@ -205,13 +205,18 @@ def parse_block(lines: pl.DataFrame, part: Range, name: str, ingest_id: str) -> 
         record_count += records.height
         rows[companion.FORMAT] = bronze_rows(companion, records, part, ingest_id)
         # What a companion knows as its own is no more what the host said of it.
-        refused = [each.join(own, on="offset", how="anti") for each in refused]
+        refused = [without(each, own) for each in refused]
         refused.append(quarantined_of(own, companion.FORMAT))
-        ignored, left = (each.join(own, on="offset", how="anti") for each in (ignored, left))
+        ignored, left = without(ignored, own), without(left, own)
     quarantined = pl.concat(refused).join(lines, on="offset", how="left", maintain_order="left")
     quarantined = quarantined.with_columns(line_text=pl.col("line").str.slice(0, KEPT_OF_LINE))
     codes = {"record": record_count, "ignored": ignored.height, "quarantined": quarantined.height}
     return accounted(rows, quarantined, codes, lines.height, part, ingest_id)
+
+
+def without(lines: pl.DataFrame, others: pl.DataFrame) -> pl.DataFrame:
+    """The lines that are not among the others, in their order."""
+    return lines.join(others, on="offset", how="anti", maintain_order="left")
 
 
 def quarantined_of(told: pl.DataFrame, name: str) -> pl.DataFrame:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import io
 import random
 import re
 import tempfile
+import zipfile
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -18,10 +20,13 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
 
 from jobs import config, ingest, reading
-from jobs.formats import Source
-from jobs.formats.registry import FORMATS
+from jobs.contracts import polars_schema
+from jobs.formats import Source, registry
+from jobs.formats.options import made_whole
+from jobs.formats.registry import COMPANIONS, DOCUMENTS, FORMATS
 from jobs.pull import Piece, Stream
 from jobs.reading import KEPT_OF_LINE, LONGEST_LINE, Range, blocks, frame_of, read_range
 from tests.conftest import ROOT
@@ -35,15 +40,22 @@ LOGS = {
 FILES = [(name, path) for name, paths in LOGS.items() for path in paths]
 IDS = [path.name for _, path in FILES]
 FS = fsspec.filesystem("file")
+# Rows and verdicts of the filters that wrote in each mail log of the laboratory.
+FILTER_ROWS = {"amavis": 21, "opendkim": 68, "spamassassin": 42}
+FILTER_VERDICTS = {"amavis": 21, "opendkim": 45, "spamassassin": 21}
 COUNTS = ("line_count", "record_count", "ignored_count", "quarantined_count")
 
 
-def ranges(path: Path, size: int, step: int, offset: int = 0) -> list[Range]:
+# Formats that cannot be read without an option.
+OPTIONS = {"delimited": made_whole("delimited", {"profile": "sms_firewall"}, ROOT)}
+
+
+def ranges(path: Path, size: int, step: int, offset: int = 0, name: str = "postfix") -> list[Range]:
     """The ranges that ranges_of cuts a piece into when RANGE is `step`."""
     operator = config.Operator(id="a", name="A", country="CHE", holding="a", currency="CHF")
-    source = config.Source(id="s", url="unused")
+    source = config.Source(id="s", url="unused", options=OPTIONS.get(name, {}))
     piece = Piece("t-0", str(path), offset, size, "2026-11-24T15:00:00", "2026-11-24T15:00:00+00:00", "log")
-    stream = Stream("t", "postfix", size, "", "", 0)
+    stream = Stream("t", name, size, "", "", 0)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ingest, "RANGE", step)
         return ingest.ranges_of([("a/s/t-0", operator, source, stream, piece)])
@@ -109,7 +121,7 @@ def batch(folder: Path, path: Path, name: str, step: int, part: int = 16 << 20) 
     rows = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(reading, "PART", part)
-        for each in ranges(path, path.stat().st_size, step):
+        for each in ranges(path, path.stat().st_size, step, name=name):
             for out in read_range(FS, each, name, str(folder), "20261124T150000"):
                 rows.append(pl.from_arrow(out))
     counts = pl.concat([pl.read_parquet(file) for file in sorted(folder.glob("counts/*.parquet"))])
@@ -188,7 +200,11 @@ def test_a_whole_log_has_no_quarantine(tmp_path: Path, name: str, log: Path) -> 
     assert done["record_count"] >= done["rows"].height > 0
 
 
-@pytest.mark.parametrize("other", sorted(FORMATS))
+# Formats whose lines stand among those of other programs: what is not theirs they ignore.
+AMONG_OTHERS = {"kamailio", *(module.FORMAT for module in COMPANIONS)}
+
+
+@pytest.mark.parametrize("other", sorted(set(FORMATS) - AMONG_OTHERS))
 @pytest.mark.parametrize(("name", "log"), FILES, ids=IDS)
 def test_a_wrong_format_tells_of_no_message(tmp_path: Path, name: str, log: Path, other: str) -> None:
     """A log read by another's format is conserved, and gives no row; most of it is quarantined."""
@@ -198,6 +214,195 @@ def test_a_wrong_format_tells_of_no_message(tmp_path: Path, name: str, log: Path
     conserved(done, log.read_bytes())
     assert done["rows"].height == 0
     assert done["quarantined_count"] > done["line_count"] / 2
+
+
+@pytest.mark.parametrize("other", sorted(AMONG_OTHERS))
+@pytest.mark.parametrize(("name", "log"), FILES, ids=IDS)
+def test_a_format_of_lines_among_others_takes_its_own(
+    tmp_path: Path, name: str, log: Path, other: str
+) -> None:
+    done = batch(tmp_path / "staging", log, other, 60_000)
+    conserved(done, log.read_bytes())
+    assert done["rows"].height == (FILTER_ROWS.get(other, 0) if name == "postfix" else 0)
+    # Kamailio writes by syslog alone: in a log of another shape it knows no line.
+    is_syslog = name == "postfix" or other != "kamailio"
+    assert done["quarantined_count"] == (0 if is_syslog else done["line_count"])
+
+
+def alone(monkeypatch: pytest.MonkeyPatch, folder: Path, path: Path, name: str) -> dict[str, Any]:
+    """What the host's kernel says when it has no companions."""
+    with monkeypatch.context() as patch:
+        patch.setattr(registry, "COMPANIONS", ())
+        return batch(folder, path, name, 60_000)
+
+
+def staged(folder: Path) -> dict[str, pl.DataFrame]:
+    """The rows that companions left in staging."""
+    files = sorted(folder.glob("companion/*/*.parquet"))
+    names = sorted({file.parent.name for file in files})
+    return {
+        name: pl.concat([pl.read_parquet(file) for file in files if file.parent.name == name])
+        for name in names
+    }
+
+
+@pytest.mark.parametrize("log", LOGS["postfix"], ids=[path.name for path in LOGS["postfix"]])
+def test_lines_of_filters_in_a_mail_log_become_records_of_theirs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, log: Path
+) -> None:
+    host = alone(monkeypatch, tmp_path / "alone", log, "postfix")
+    done = batch(tmp_path / "both", log, "postfix", 60_000)
+    conserved(done, log.read_bytes())
+    found = staged(tmp_path / "both")
+    assert {name: rows.height for name, rows in found.items()} == FILTER_ROWS
+    taken = sum(FILTER_ROWS.values())
+    assert done["record_count"] == host["record_count"] + taken
+    assert done["ignored_count"] == host["ignored_count"] - taken
+    assert_frame_equal(done["rows"], host["rows"], check_row_order=False)
+    # A filter's line tells of one format alone, and of none that the host has a row for.
+    offsets = [offset for rows in found.values() for offset in rows["offset"]]
+    assert len(offsets) == len(set(offsets)) == taken
+    for name, rows in found.items():
+        assert rows.schema == polars_schema(f"bronze.{name}")
+        assert rows["ingest_id"].unique().to_list() == ["20261124T150000"]
+        verdicts = FORMATS[name].verdicts(rows.drop("ingest_id", "event_date").lazy()).collect()
+        assert verdicts["is_spam"].len() == FILTER_VERDICTS[name]
+
+
+def test_a_log_without_lines_of_filters_leaves_no_files_of_theirs(tmp_path: Path) -> None:
+    batch(tmp_path / "staging", LOGS["kannel"][0], "kannel", 60_000)
+    assert sorted(each.name for each in (tmp_path / "staging").iterdir()) == ["counts"]
+
+
+def test_a_filters_broken_line_is_quarantined_as_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lines that the host ignores, or quarantines, and a companion knows as its own but cannot read."""
+    data = (
+        b"2026-11-24T14:00:00.000000+00:00 mx1 postfix/smtpd[7]: connect from good.example[192.0.2.10]\n"
+        b"2026-11-24T14:00:01.000000+00:00 mx1 opendmarc[9]: 4bXyZ12345z: SPF(mailfrom): good.example\n"
+        b"Feb 31 14:00:02 mx1 opendmarc[9]: 4bXyZ12345z: SPF(mailfrom): good.example pass\n"
+        b"2026-11-24T14:00:03.000000+00:00 mx1 opendmarc[9]: 4bXyZ12345z: good.example pass\n"
+        b"Feb 31 14:00:04 mx1 postfix/smtpd[7]: connect from good.example[192.0.2.10]\n"
+    )
+    starts = [start for start, *_ in by_hand(data)]
+    path = tmp_path / "piece"
+    path.write_bytes(data)
+    host = alone(monkeypatch, tmp_path / "alone", path, "postfix")
+    assert host["quarantine"]["offset"].to_list() == [starts[2], starts[4]]
+    done = batch(tmp_path / "staging", path, "postfix", 1 << 20)
+    conserved(done, data)
+    columns = ("offset", "format_code", "reason_code")
+    assert sorted(done["quarantine"].select(columns).rows()) == [
+        (starts[1], "opendkim", "truncated"),
+        (starts[2], "opendkim", "bad_timestamp"),
+        (starts[4], "postfix", "bad_timestamp"),
+    ]
+    assert staged(tmp_path / "staging")["opendkim"]["offset"].to_list() == [starts[3]]
+
+
+def test_days_of_companions_are_days_of_the_piece(tmp_path: Path) -> None:
+    lines = (
+        b"2026-11-24T14:00:00.000000+00:00 mx1 postfix/qmgr[7]: 4bXyZ12345z: removed\n"
+        b"2026-10-01T14:00:00.000000+00:00 mx1 opendmarc[9]: 4bXyZ12345z: good.example pass\n"
+    )
+    source = Source("op", "src", "st", dt.datetime(2026, 11, 25, tzinfo=dt.UTC))
+    part = Range(0, "", 0, len(lines), "st-0", 0, source, dt.date(2026, 10, 20))
+    count = reading.parse_block(frame_of(lines, 0), part, "postfix", "batch").count
+    days = ("late_count", "first_event_date", "last_event_date")
+    assert count.select(days).row(0) == (1, dt.date(2026, 10, 1), dt.date(2026, 11, 24))
+
+
+def test_a_kernel_may_have_longer_lines(tmp_path: Path) -> None:
+    """A history of Rspamd that is one line of more than a megabyte."""
+    rows = (LAB / "postfix" / "rspamd_history_redis.jsonl").read_bytes().splitlines()
+    many = rows * (LONGEST_LINE // sum(map(len, rows)) + 1)
+    data = b'{"rows": [' + b", ".join(many) + b'], "version": 2}\n'
+    assert len(data) > LONGEST_LINE
+    path = tmp_path / "piece"
+    path.write_bytes(data)
+    done = batch(tmp_path / "staging", path, "rspamd_history", 1 << 20)
+    conserved(done, data)
+    assert (done["record_count"], done["quarantined_count"]) == (1, 0)
+    assert done["rows"].height == len(rows)
+
+
+REPORTS = ROOT / "tests" / "formats" / "reports"
+
+
+def documents(folder: Path, name: str, data: bytes, limit: int = 1 << 20) -> dict[str, Any]:
+    """What comes of one file of documents."""
+    path = folder / "piece"
+    path.write_bytes(data)
+    (part,) = ranges(path, len(data), 100, name=name)
+    part = replace(part, limit_bytes=limit)
+    rows = [pl.from_arrow(out) for out in read_range(FS, part, name, str(folder / "staging"), "id")]
+    counts = pl.read_parquet(folder / "staging" / "counts" / "0.parquet")
+    file = folder / "staging" / "quarantine" / "0.parquet"
+    done: dict[str, Any] = {count: counts[count].sum() for count in COUNTS}
+    done["rows"] = pl.concat(rows) if rows else pl.DataFrame()
+    done["quarantine"] = pl.read_parquet(file).to_dicts() if file.exists() else []
+    assert done["line_count"] == sum(done[count] for count in COUNTS[1:])
+    assert len(done["quarantine"]) == done["quarantined_count"]
+    return done
+
+
+def zipped(*names: str) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name in names:
+            archive.writestr(name, (REPORTS / name).read_bytes())
+    return file.getvalue()
+
+
+def test_a_file_of_documents_is_read_whole_and_each_document_counts(tmp_path: Path) -> None:
+    done = documents(tmp_path, "dmarc", zipped("rfc7489.xml", "bomb_entities.xml", "rfc9990.xml"))
+    assert tuple(done[count] for count in COUNTS) == (3, 2, 0, 1)
+    assert sorted(done["rows"]["offset"].unique()) == [0, 2]
+    assert done["rows"].schema == polars_schema("bronze.dmarc")
+    (refused,) = done["quarantine"]
+    assert (refused["offset"], refused["reason_code"], refused["format_code"]) == (1, "unsafe_xml", "dmarc")
+    assert refused["line_bytes"] == (REPORTS / "bomb_entities.xml").stat().st_size
+    assert refused["line_text"].startswith("<?xml")
+    assert refused["piece_id"] == "t-0"
+
+
+def test_complaints_and_mails_that_are_none(tmp_path: Path) -> None:
+    for number, (name, wanted) in enumerate(
+        [("abuse.eml", (1, 1, 0, 0)), ("no_arf_part.eml", (1, 0, 0, 1)), ("dmarc_failure.eml", (1, 1, 0, 0))]
+    ):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        done = documents(folder, "feedback", (REPORTS / name).read_bytes())
+        assert tuple(done[count] for count in COUNTS) == wanted
+        assert done["rows"].height == wanted[1]
+
+
+def test_a_file_of_documents_beyond_the_limit_is_not_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = (REPORTS / "rfc7489.xml").read_bytes()
+    assert documents(tmp_path, "dmarc", data, len(data))["record_count"] == 1
+
+    def opened(*args: Any) -> None:
+        raise AssertionError("the file was given to the kernel")
+
+    monkeypatch.setattr(DOCUMENTS["dmarc"], "read", opened)
+    (tmp_path / "large").mkdir()
+    done = documents(tmp_path / "large", "dmarc", data, len(data) - 1)
+    (refused,) = done["quarantine"]
+    assert (refused["reason_code"], refused["line_bytes"], refused["line_text"]) == (
+        "too_large",
+        len(data),
+        "",
+    )
+
+
+@settings(max_examples=40, deadline=None)
+@given(data=BYTES.filter(len), name=st.sampled_from(sorted(DOCUMENTS)))
+def test_any_bytes_are_documents_accounted_for(data: bytes, name: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        assert documents(Path(folder), name, data)["line_count"] >= 1
 
 
 def test_a_line_too_long_is_quarantined_with_its_reason(tmp_path: Path) -> None:

@@ -23,8 +23,9 @@ from hypothesis import strategies as st
 
 from jobs import config
 from jobs import pull as pulling
-from jobs.formats.registry import FORMATS
+from jobs.formats.registry import KERNELS
 from jobs.pull import Chunks, Pulled, Stream, newest_times, pull, read_manifest
+from tests.conftest import ROOT
 
 NOW = dt.datetime(2026, 11, 24, 15, 0, tzinfo=dt.UTC)
 COMPRESS: dict[str, Callable[[bytes], bytes]] = {
@@ -301,10 +302,90 @@ def test_a_binary_file_is_landed_if_a_format_is_named_and_refused_if_not(tmp_pat
     auto.write("mail.log", text(*range(50)))
     pulled = auto.pull()
     (problem,) = pulled.problems
-    for word in ("mail.log.1 is of no known format", ", ".join(sorted(FORMATS)), "format ="):
+    for word in ("mail.log.1 is of no known format", ", ".join(sorted(KERNELS)), "format ="):
         assert word in problem
     assert auto.landed() == [text(*range(50))]
     assert auto.streams[0].format == "postfix"
+
+
+REPORT = (ROOT / "tests" / "formats" / "reports" / "rfc7489.xml").read_bytes()
+
+
+@pytest.mark.parametrize("format", ["dmarc", "auto"])
+def test_a_file_of_documents_is_landed_as_it_came_whole_and_once(tmp_path: Path, format: str) -> None:
+    site = Site(tmp_path, pattern="*", format=format)
+    packed = gzip.compress(REPORT, mtime=0)
+    # Without a last line end, and of a name that says it may grow.
+    site.write("report.xml", REPORT.rstrip())
+    site.write("report.xml.gz", packed)
+    assert site.pull() == Pulled(2, len(REPORT.rstrip()) + len(packed))
+    assert sorted(site.landed()) == sorted([REPORT.rstrip(), packed])
+    assert {(stream.format, stream.waiting_bytes, len(stream.pieces)) for stream in site.streams} == {
+        ("dmarc", 0, 1)
+    }
+    site.write("copy.xml", REPORT.rstrip())
+    site.rename("report.xml.gz", "other.bin")
+    assert site.pull() == Pulled()
+    # A report is never continued: what grew is another.
+    site.write("report.xml", REPORT)
+    assert site.pull() == Pulled(1, len(REPORT))
+    assert sorted(site.landed()) == sorted([REPORT.rstrip(), REPORT, packed])
+    assert len({stream.stream_id for stream in site.streams}) == 3
+    assert not list((site.lake / "landing").rglob("partial.new"))
+
+
+def test_logs_and_documents_in_one_source(tmp_path: Path) -> None:
+    site = Site(tmp_path, pattern="*", format="auto")
+    site.write("mail.log", text(*range(50)))
+    site.write("report.xml", REPORT)
+    assert site.pull() == Pulled(2, len(text(*range(50)) + REPORT))
+    site.write("mail.log", text(*range(60)))
+    assert site.pull() == Pulled(1, len(text(*range(50, 60))))
+    assert sorted(site.landed()) == sorted([text(*range(60)), REPORT])
+
+
+def test_an_empty_or_damaged_file_of_documents(tmp_path: Path) -> None:
+    """What is damaged is landed as it is: its kernel says what is wrong with it."""
+    site = Site(tmp_path, pattern="*", format="feedback")
+    site.write("empty.eml", b"")
+    damaged = gzip.compress(REPORT)[:-20]
+    site.write("damaged.gz", damaged)
+    assert site.pull() == Pulled(1, len(damaged))
+    assert site.landed() == [damaged]
+
+
+def test_documents_are_dated_by_their_files_alone(tmp_path: Path) -> None:
+    """Numbers in their names are no rotations, and the time in an archive is its sender's word."""
+    site = Site(tmp_path, pattern="*", format="dmarc")
+    for number in (1, 2, 3):
+        file = site.write(f"report.{number}", gzip.compress(REPORT + b" " * number, mtime=86_400))
+        os.utime(file, (NOW.timestamp() + number, NOW.timestamp() + number))
+    site.pull()
+    found = {piece.file_name: piece.newest_at for stream in site.streams for piece in stream.pieces}
+    seconds = {number: dt.timedelta(seconds=number) for number in (1, 2, 3)}
+    assert found == {f"report.{number}": (NOW + each).isoformat() for number, each in seconds.items()}
+
+
+def test_a_document_that_is_written_while_it_is_read_is_taken_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = Site(tmp_path, pattern="*", format="dmarc")
+    file = site.write("report.xml", REPORT[:100])
+    modified = pulling.modified
+
+    def meanwhile(fs: Any, name: str) -> dt.datetime:
+        with file.open("ab") as out:
+            out.write(REPORT[100:])
+        return modified(fs, name)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pulling, "modified", meanwhile)
+        patch.setattr(pulling, "newest_times", lambda fs, names: {})
+        (problem,) = site.pull().problems
+    assert "written while it was read" in problem
+    assert site.streams == []
+    assert site.pull() == Pulled(1, len(REPORT))
+    assert site.landed() == [REPORT]
 
 
 def test_a_file_without_line_ends(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,5 @@
 """The whole DAG with the real Airflow and Spark: its tables are those of the command line."""
 
-import json
 import os
 import re
 import subprocess
@@ -8,11 +7,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
 from jobs import contracts, toolchain
+from tests.delta import read_delta
 
 # Five JVMs, one after the other: two minutes on two idle cores.
 pytestmark = [pytest.mark.airflow, pytest.mark.timeout(1200)]
@@ -35,24 +34,6 @@ def run(*words: str, **environment: str) -> str:
     done = call(*words, **environment)
     assert done.returncode == 0, done.stdout[-20_000:] + done.stderr[-20_000:]
     return done.stdout
-
-
-def read_delta(folder: Path) -> pl.DataFrame:
-    """A Delta table's rows, by its log alone: plain tables need no more."""
-    files: dict[str, dict[str, str | None]] = {}
-    for entry in sorted((folder / "_delta_log").glob("*.json")):
-        for action in map(json.loads, entry.read_text().splitlines()):
-            if "add" in action:
-                files[action["add"]["path"]] = action["add"]["partitionValues"]
-            if "remove" in action:
-                del files[action["remove"]["path"]]
-    frames = [
-        pl.read_parquet(folder / path, hive_partitioning=False).with_columns(
-            pl.lit(value, pl.String).alias(name) for name, value in partition.items()
-        )
-        for path, partition in files.items()
-    ]
-    return pl.concat(frames) if frames else pl.DataFrame()
 
 
 @pytest.fixture(scope="module")
