@@ -494,7 +494,27 @@ def main() -> None:
         app()
     except ObservatoryError as error:
         err.print(f"[bold red]Error:[/] {escaped(str(error))}")
-        sys.exit(error.exit_code)
+        leave(error.exit_code)
+    except SystemExit as end:
+        leave(end.code if isinstance(end.code, int) else int(end.code is not None))
+
+
+def leave(code: int) -> None:
+    """End with an exit code; with Spark running, without Python's own teardown.
+
+    Py4J's daemon threads may still run while Python takes itself apart, which then crashes a command that has
+    done its work.
+    """
+    if "pyspark" not in sys.modules:
+        sys.exit(code)
+    from pyspark.sql import SparkSession
+
+    session = SparkSession.getActiveSession()
+    if session is not None:
+        session.stop()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def escaped(text: str) -> str:

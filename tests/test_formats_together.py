@@ -114,6 +114,7 @@ description = "Calls of a switch"
 channel = "VOICE_CS"
 delimiter = ";"
 header = true
+columns = ["start", "from", "to", "result"]
 
 [field]
 first_at = { column = "start", formats = ["%Y-%m-%d %H:%M:%S"] }
