@@ -83,7 +83,7 @@ def bronze(work: Run) -> None:
     work.batches = ingest.ingest(work.lake, work.settings, work.operators, ingest_id)
     if work.requarantine:
         work.say("bronze: reading what was quarantined again")
-        work.batches += ingest.requarantine(work.lake, work.settings, work.operators, ingest_id)
+        work.batches += ingest.requarantine(work.lake, work.settings, work.operators)
     if work.batches:
         tables = [table for table in contracts.tables() if contracts.contract(table).layer == "bronze"]
         finish(work, "bronze", started, [table for table in tables if work.lake.exists(table)], [])
