@@ -21,10 +21,11 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobs import config
+from jobs import chunks, config
 from jobs import pull as pulling
+from jobs.chunks import Chunks
 from jobs.formats.registry import KERNELS
-from jobs.pull import Chunks, Pulled, Stream, newest_times, pull, read_manifest
+from jobs.pull import Pulled, Stream, newest_times, pull, read_manifest
 from tests.conftest import ROOT
 
 NOW = dt.datetime(2026, 11, 24, 15, 0, tzinfo=dt.UTC)
@@ -389,8 +390,8 @@ def test_a_document_that_is_written_while_it_is_read_is_taken_later(
 
 
 def test_a_file_without_line_ends(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pulling, "LONGEST_LINE", 10_000)
-    monkeypatch.setattr(pulling, "CHUNK", 1000)
+    monkeypatch.setattr(chunks, "LONGEST_LINE", 10_000)
+    monkeypatch.setattr(chunks, "CHUNK", 1000)
     site.write("mail.log", b"x" * 9000)
     assert site.pull() == Pulled()
     # Beyond the longest line it lands in parts, so that memory stays bounded; the rest waits.
@@ -509,7 +510,7 @@ def test_rotated_by_renaming_while_it_is_read(
 def test_copied_and_truncated_while_it_is_read(
     site: Site, monkeypatch: pytest.MonkeyPatch, after: int, is_new: bool
 ) -> None:
-    monkeypatch.setattr(pulling, "CHUNK", 20_000)
+    monkeypatch.setattr(chunks, "CHUNK", 20_000)
     first, later = noise(8000), text(*range(200)) * 60
     if not is_new:
         site.write("mail.log", first[: first.index(b"\n", len(first) // 2) + 1])

@@ -1,0 +1,127 @@
+"""Reading a log from its start, whatever it is compressed with, and up to where it is damaged."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import lzma
+import zlib
+from collections.abc import Iterator
+from typing import IO, Any
+
+import zstandard
+
+CHUNK = 4 << 20
+# A line longer than this is landed in parts: memory stays bounded on a file without line ends.
+LONGEST_LINE = 64 << 20
+COMPRESSED = {b"\x1f\x8b": "gz", b"BZh": "bz2", b"\xfd7zXZ\0": "xz", b"(\xb5/\xfd": "zst"}
+DAMAGE = (EOFError, OSError, zlib.error, lzma.LZMAError, zstandard.ZstdError)
+
+
+class Chunks:
+    """A file's bytes from its start, decompressed by what they are, not by what the file is called.
+
+    After lines() ended, `waiting` tells how many bytes came after the last line end, and `damage` what
+    stopped the reading before the file's end.
+    """
+
+    def __init__(self, raw: IO[bytes]) -> None:
+        self.file = decompressed(raw)
+        self.is_compressed = self.file is not raw
+        self.ahead = b""
+        self.damage: str | None = None
+        self.waiting = 0
+
+    def read(self, size: int) -> bytes:
+        if self.ahead:
+            block, self.ahead = self.ahead[:size], self.ahead[size:]
+            return block
+        if self.damage:
+            return b""
+        # read1 gives what is there: read would lose what came before the damage in the same block.
+        read = getattr(self.file, "read1", self.file.read)
+        try:
+            return read(size)
+        except DAMAGE as error:
+            self.damage = f"{type(error).__name__}: {error}"
+            return b""
+
+    def peek(self, size: int) -> bytes:
+        """Up to `size` bytes without moving on. Damage is met again, and told, where it stands."""
+        blocks, have = [], 0
+        while have < size and (block := self.read(min(4096, size - have))):
+            blocks.append(block)
+            have += len(block)
+        self.ahead = b"".join(blocks)
+        return self.ahead
+
+    def skip(self, size: int, digest: Any) -> int:
+        """Read `size` bytes into the digest; how many there were."""
+        read = 0
+        while read < size and (block := self.read(min(CHUNK, size - read))):
+            digest.update(block)
+            read += len(block)
+        return read
+
+    def lines(self, closed: bool) -> Iterator[bytes]:
+        """Blocks of whole lines; of a closed and undamaged file also a last line without its end."""
+        rest = bytearray()
+        while block := self.read(CHUNK):
+            end = block.rfind(b"\n") + 1
+            cut = len(rest) + end if end else 0
+            rest += block
+            if cut == 0 and len(rest) > LONGEST_LINE:
+                cut = len(rest)
+            if cut:
+                yield bytes(rest[:cut])
+                del rest[:cut]
+        if rest and closed and not self.damage:
+            yield bytes(rest)
+            rest.clear()
+        self.waiting = len(rest)
+
+
+def decompressed(raw: IO[bytes]) -> Any:
+    """The file, or a reader of what is compressed in it."""
+    # From the end, so that no buffer answers for a file that was cut since.
+    raw.seek(0, io.SEEK_END)
+    raw.seek(0)
+    magic = raw.read(6)
+    raw.seek(0)
+    kind = next((kind for start, kind in COMPRESSED.items() if magic.startswith(start)), None)
+    if kind == "gz":
+        return gzip.GzipFile(fileobj=raw)
+    if kind == "bz2":
+        return bz2.BZ2File(raw)
+    if kind == "xz":
+        return lzma.LZMAFile(raw)
+    if kind == "zst":
+        return ZstdReader(raw)
+    return raw
+
+
+class ZstdReader:
+    """Reads Zstandard frames. The library's own reader does not tell when the last one is cut short."""
+
+    def __init__(self, raw: IO[bytes]) -> None:
+        self.raw = raw
+        self.frame: Any = None
+        self.unread = b""
+        self.ready = b""
+
+    def read(self, size: int) -> bytes:
+        """Up to `size` bytes: what there is."""
+        while not self.ready:
+            block = self.unread or self.raw.read(io.DEFAULT_BUFFER_SIZE)
+            self.unread = b""
+            if not block:
+                if self.frame is not None:
+                    raise EOFError("the file ends before its last frame does")
+                return b""
+            self.frame = self.frame or zstandard.ZstdDecompressor().decompressobj()
+            self.ready = self.frame.decompress(block)
+            if self.frame.eof:
+                self.unread, self.frame = self.frame.unused_data, None
+        block, self.ready = self.ready[:size], self.ready[size:]
+        return block
