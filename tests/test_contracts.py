@@ -13,8 +13,19 @@ import yaml
 from pyspark.sql import SparkSession
 
 from jobs import contracts
-from jobs.contracts import CODELISTS, REFERENCE, SCHEMAS, conform, contract, fields, struct_type, tables
+from jobs.contracts import (
+    CODELISTS,
+    REFERENCE,
+    SCHEMAS,
+    conform,
+    contract,
+    fields,
+    polars_schema,
+    struct_type,
+    tables,
+)
 from jobs.errors import ObservatoryError
+from jobs.formats.registry import KERNELS
 from tests.conftest import ROOT
 
 JOBS = [table for table in tables() if table.startswith(("silver.", "gold."))]
@@ -245,3 +256,13 @@ def test_an_unknown_type_is_an_error() -> None:
 def test_arrow_and_polars_schemas_have_the_contracts_columns(table: str) -> None:
     assert contracts.arrow_schema(table).names == contract(table).columns
     assert list(contracts.polars_schema(table)) == contract(table).columns
+
+
+@pytest.mark.parametrize("name", [name for name in KERNELS if hasattr(KERNELS[name], "BRONZE")])
+def test_a_kernels_bronze_is_its_contract(name: str) -> None:
+    """By name and type: what comes back from the lake must be what the kernel gave."""
+    beside = {"event_date", "ingest_id"}
+    wanted = {
+        column: kind for column, kind in polars_schema(f"bronze.{name}").items() if column not in beside
+    }
+    assert wanted == KERNELS[name].BRONZE

@@ -57,7 +57,7 @@ BRONZE: dict[str, Any] = {
     "message_id": pl.String,
     "message_bytes": pl.Int64,
     "segment_count": pl.Int32,
-    "try_count": pl.Int32,
+    "try_count": pl.Int64,
     "text": pl.String,
     "event": pl.String,
     "reply_code": pl.String,

@@ -30,7 +30,7 @@ def transmissions(bronze: pl.LazyFrame) -> pl.LazyFrame:
     """One row per message, or per refused attempt."""
     rows = bronze.with_columns(last_at=pl.coalesce("last_at", "first_at"))
     alone = rows.filter(pl.col("message_key").is_null()).with_columns(
-        try_count=pl.col("try_count").fill_null(1),
+        try_count=pl.col("try_count").fill_null(1).cast(pl.Int32),
         segment_count=pl.when("is_part")
         .then(pl.col("segment_count").fill_null(1))
         .otherwise("segment_count"),

@@ -46,7 +46,7 @@ def target(name: str, about: Target, time_zone: str) -> pl.Expr:
     if kind == "ip":
         return raw(about).str.extract(_IP)
     if kind == "integer":
-        return raw(about).cast(pl.Int64 if name == "message_bytes" else pl.Int32, strict=False)
+        return raw(about).cast(pl.Int64 if name in ("message_bytes", "try_count") else pl.Int32, strict=False)
     if name == "message_id":
         return raw(about).str.replace(r"^<(.*)>$", "$1")
     if name == "text" and about.origins and about.join is None:
