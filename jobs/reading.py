@@ -17,17 +17,15 @@ from types import ModuleType
 from typing import Any
 
 import fsspec
-import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from jobs.contracts import arrow_schema, polars_schema
 from jobs.formats import Document, Source
+from jobs.lines import LONGEST_LINE, frame_of
 
 PART = 16 << 20
-# A longer line is no log line; it is quarantined without being looked at. A kernel may have its own.
-LONGEST_LINE = 1 << 20
 KEPT_OF_LINE = 4096
 
 
@@ -144,39 +142,6 @@ def blocks(fs: Any, part: Range) -> Iterator[tuple[bytes, int]]:
             block += file.readline() if not block.endswith(b"\n") else b""
             yield block, part.stream_offset + position
             position += len(block)
-
-
-def frame_of(block: bytes, offset: int) -> pl.DataFrame:
-    """One row per line of the block: `offset` in the stream, `line` without its end, `line_bytes`.
-
-    Lines that are not UTF-8 are read as Latin-1, so that nothing is lost.
-    """
-    data = np.frombuffer(block, dtype=np.uint8)
-    ends = np.flatnonzero(data == 10) + 1
-    if len(block) and (len(ends) == 0 or ends[-1] != len(block)):
-        ends = np.append(ends, len(block))
-    starts = np.concatenate(([0], ends[:-1])).astype(np.int64)
-    try:
-        block.decode("utf-8")
-        bounds = np.concatenate(([0], ends)).astype(np.int64)
-        text = pa.LargeStringArray.from_buffers(
-            len(ends), pa.py_buffer(bounds.tobytes()), pa.py_buffer(block)
-        )
-        lines = pl.Series("line", text)
-    except UnicodeDecodeError:
-        lines = pl.Series(
-            "line", [decoded(block[s:e]) for s, e in zip(starts, ends, strict=True)], dtype=pl.String
-        )
-    return pl.DataFrame(
-        {"offset": starts + offset, "line": lines.str.strip_chars_end("\r\n"), "line_bytes": ends - starts}
-    )
-
-
-def decoded(line: bytes) -> str:
-    try:
-        return line.decode("utf-8")
-    except UnicodeDecodeError:
-        return line.decode("latin-1")
 
 
 def parse_block(lines: pl.DataFrame, part: Range, name: str, ingest_id: str) -> Parsed:

@@ -13,8 +13,8 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from jobs.chunks import CHUNK, Chunks
 from jobs.lines import LONGEST_LINE
-from jobs.pull import CHUNK, Chunks
 from jobs.sniff.files import File, compression
 
 BLOCK = 2 << 20

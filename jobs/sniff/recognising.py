@@ -7,8 +7,9 @@ import os
 from dataclasses import dataclass, field
 from typing import Any
 
+from jobs.chunks import DAMAGE
 from jobs.formats.registry import FORMATS, SURE_ENOUGH
-from jobs.pull import DAMAGE, ROTATED
+from jobs.pull import ROTATED
 from jobs.sniff import reading
 from jobs.sniff.documents import document_formats
 from jobs.sniff.files import File, Log, Problem, foreign

@@ -110,7 +110,8 @@ class Tally:
             return code, reason
         some = lines.select("offset", "line")[left]
         parse = companion.parse(some.lazy(), source).collect()
-        about.companions[companion.FORMAT] += int((parse["line_code"] == "record").sum())
+        if records := int((parse["line_code"] == "record").sum()):
+            about.companions[companion.FORMAT] += records
         self._keep(companion, parse, source)
         # What it ignores is none of its own: it stays what the host held it for.
         told = parse["line_code"] != "ignored"
