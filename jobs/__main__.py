@@ -494,13 +494,19 @@ def main() -> None:
         app()
     except ObservatoryError as error:
         err.print(f"[bold red]Error:[/] {escaped(str(error))}")
-        leave(error.exit_code)
+        sys.exit(error.exit_code)
+
+
+def command() -> None:
+    """main() as a program of its own."""
+    try:
+        main()
     except SystemExit as end:
         leave(end.code if isinstance(end.code, int) else int(end.code is not None))
 
 
 def leave(code: int) -> None:
-    """End with an exit code; with Spark running, without Python's own teardown.
+    """End the program; where Spark ran, without Python's own teardown.
 
     Py4J's daemon threads may still run while Python takes itself apart, which then crashes a command that has
     done its work.
@@ -524,4 +530,4 @@ def escaped(text: str) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    command()
