@@ -189,7 +189,7 @@ def messages(draw: st.DrawFn) -> dict[str, Any]:
         for name, values in KNOWN.items()
         if name != "outcome_code"
     }
-    grain = draw(st.sampled_from(["recipient", "attempt"]))
+    grain = draw(st.sampled_from(["recipient", "attempt", "call"]))
     return told | {
         "outcome_code": draw(st.sampled_from(KNOWN["outcome_code"])),
         "grain_code": grain,
