@@ -400,5 +400,5 @@ def test_the_key_is_nowhere(faulty: tuple[Run, list[str]]) -> None:
     door = protect.Door.of(frame.sparkSession.createDataFrame([], "operator_id string").collect())
     from jobs.assembly import assembly_kernel
 
-    task = cloudpickle.dumps(assembly_kernel("postfix", door, None))
+    task = cloudpickle.dumps(assembly_kernel("postfix", "silver.transmission", door, None))
     assert not any(key in text for key in keys for text in (plan, task))
