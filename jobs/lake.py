@@ -55,7 +55,7 @@ class Lake:
         if contract(table).layer == "ref":
             return self.reference(table)
         if not self.exists(table):
-            return self.spark.createDataFrame([], struct_type(table))
+            return self.local([], table)
         reader = self.spark.read.format("delta")
         if version is not None:
             reader = reader.option("versionAsOf", version)
