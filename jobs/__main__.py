@@ -5,12 +5,14 @@ Exit codes: 0 done, 1 a validation held publication back, 2 wrong input or setti
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import enum
 import importlib
 import json
 import os
 import secrets
+import subprocess
 import sys
 import tempfile
 import threading
@@ -513,11 +515,19 @@ def leave(code: int) -> None:
     """
     if "pyspark" not in sys.modules:
         sys.exit(code)
+    from pyspark import SparkContext
     from pyspark.sql import SparkSession
 
     session = SparkSession.getActiveSession()
     if session is not None:
         session.stop()
+    gateway = SparkContext._gateway
+    if gateway is not None and hasattr(gateway, "proc"):
+        # The Java that this program started ends with it, and its time is counted as this program's.
+        gateway.shutdown()
+        gateway.proc.stdin.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            gateway.proc.wait(30)
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
