@@ -106,7 +106,7 @@ def silver(work: Run) -> None:
     computed = {operator: window.computed for operator, window in found.items()}
     inputs = windows.predicate({operator: window.read for operator, window in found.items()}, "event_date")
     bounds = windows.predicate(computed, "period_date")
-    session.tune(lake.spark, windows.log_bytes(lake, found))
+    session.tune(lake.spark, windows.log_bytes(lake, found), work.settings.spark)
     written = {name for name in contracts.tables() if name.startswith("bronze.") and lake.exists(name)}
     frames: dict[str, DataFrame] = {}
     for table in SILVER:
@@ -120,7 +120,7 @@ def silver(work: Run) -> None:
     def prints_of(table: str) -> checks.Fingerprints:
         return checks.fingerprints(frames[table].filter(bounds), table, checks.row_rules(contract(table)))
 
-    # silver.message reads the two others: computed after them, it finds them in memory.
+    # silver.message comes last: it finds in memory what it reads of the others.
     fingerprints = at_once(prints_of, SILVER[:-1]) | at_once(prints_of, SILVER[-1:])
     known = state(lake, SILVER)
     partitions = []
@@ -159,7 +159,7 @@ def gold(work: Run) -> None:
         for (table, operator, day), (checksum, _) in known.items()
         if table == "silver.message" and day in stale.get(operator, ())
     )
-    session.tune(lake.spark, rows_of_days * MESSAGE_BYTES)
+    session.tune(lake.spark, rows_of_days * MESSAGE_BYTES, work.settings.spark)
     versions = lake.versions()
     days = periods_predicate("period_date", None, stale)
     message = lake.read("silver.message", versions["silver.message"]).filter(days).persist()

@@ -51,15 +51,19 @@ def delta_jars(master: str) -> dict[str, str]:
     return {"spark.jars": ",".join(jars)}
 
 
-def tune(spark: SparkSession, size: int) -> None:
-    """Set the shuffles of a stage by the bytes that go into it.
+def tune(spark: SparkSession, size: int, own: Spark) -> None:
+    """Set the shuffles of a stage by the bytes that go into it; what the settings say themselves stays.
 
     Adaptive execution starts a job for every shuffle, and plans again after each. On little data that costs
     more than the data itself; on much it pays by joining small partitions and splitting large ones.
     """
-    spark.conf.set("spark.sql.adaptive.enabled", size > SMALL)
-    wanted = max(spark.sparkContext.defaultParallelism, -(-size // PARTITION))
-    spark.conf.set("spark.sql.shuffle.partitions", wanted)
+    tuned = {
+        "spark.sql.adaptive.enabled": size > SMALL,
+        "spark.sql.shuffle.partitions": max(spark.sparkContext.defaultParallelism, -(-size // PARTITION)),
+    }
+    for key, value in tuned.items():
+        if key not in own.conf:
+            spark.conf.set(key, value)
 
 
 def session_conf(settings: Spark, submitted: bool = False) -> dict[str, str]:

@@ -21,6 +21,7 @@ from typing import Any
 import polars as pl
 
 from jobs.formats import TIMESTAMP, Source
+from jobs.formats.fields import line_code, none_if_empty
 from jobs.formats.verdicts import (
     MAIL_LOGS,
     as_assembled,
@@ -28,7 +29,6 @@ from jobs.formats.verdicts import (
     finite,
     in_mail_log,
     microseconds,
-    none_if_empty,
     one_row_per_line,
     share_of_lines,
     typed_columns,
@@ -150,11 +150,7 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
         .when(~is_own & is_head)
         .then(pl.lit("truncated")),
     ).with_columns(
-        line_code=pl.when(pl.col("reason_code").is_not_null())
-        .then(pl.lit("quarantined"))
-        .when(is_own)
-        .then(pl.lit("record"))
-        .otherwise(pl.lit("ignored")),
+        line_code=line_code(is_own),
         piece_text=pl.when(pl.col("event_code").is_in(["begin", "rest"])).then("_text"),
     )
     return one_row_per_line(frame, events.collect(), _TYPED)

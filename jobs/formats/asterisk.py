@@ -26,6 +26,7 @@ from typing import Any
 import polars as pl
 
 from jobs.formats import PARSED, TIMESTAMP, TRANSMISSION, Source
+from jobs.formats.fields import none_if_empty, utc
 from jobs.formats.sip import find_sides, microseconds, party
 
 FORMAT = "asterisk"
@@ -281,7 +282,7 @@ def _sides() -> dict[str, pl.Expr]:
     shown = pl.col("_clid").str.extract(r"<([^<>]*)>$")
     return {
         "_caller": pl.coalesce(
-            _none_if_empty(pl.col("_src")), _none_if_empty(shown), _none_if_empty(pl.col("_clid"))
+            none_if_empty(pl.col("_src")), none_if_empty(shown), none_if_empty(pl.col("_clid"))
         ),
         "_called": pl.when(~pl.col("_dst").is_in(_OWN_EXTENSIONS)).then("_dst"),
     }
@@ -293,10 +294,10 @@ def _fields(source: Source) -> dict[str, pl.Expr]:
     billed = pl.col("_billsec")
     data = pl.lit("(") + pl.col("_lastdata").fill_null("") + pl.lit(")")
     return {
-        "first_at": _utc(pl.col("_start"), zone),
-        "answered_at": _utc(pl.col("_answer"), zone),
-        "ended_at": _utc(pl.col("_end"), zone),
-        "call_id": pl.coalesce(_none_if_empty(pl.col("_linkedid")), _none_if_empty(pl.col("_uniqueid"))),
+        "first_at": utc(_clock(pl.col("_start")), zone),
+        "answered_at": utc(_clock(pl.col("_answer")), zone),
+        "ended_at": utc(_clock(pl.col("_end")), zone),
+        "call_id": pl.coalesce(none_if_empty(pl.col("_linkedid")), none_if_empty(pl.col("_uniqueid"))),
         "channel_code": pl.when(pl.col("_channel").str.contains(_CIRCUIT_CHANNEL))
         .then(pl.lit("VOICE_CS"))
         .otherwise(pl.lit("VOICE_IP")),
@@ -305,11 +306,11 @@ def _fields(source: Source) -> dict[str, pl.Expr]:
         "client_ip": _peer("_channel").str.extract(r"^(\d{1,3}(?:\.\d{1,3}){3})$"),
         "inbound_link": _peer("_channel"),
         "outbound_link": _peer("_dstchannel"),
-        "account": _none_if_empty(pl.col("_accountcode")),
-        "dial_context": _none_if_empty(pl.col("_dcontext")),
-        "application": _none_if_empty(pl.col("_lastapp")) + data,
+        "account": none_if_empty(pl.col("_accountcode")),
+        "dial_context": none_if_empty(pl.col("_dcontext")),
+        "application": none_if_empty(pl.col("_lastapp")) + data,
         "disposition": pl.col("_disposition"),
-        "user_field": _none_if_empty(pl.col("_userfield")),
+        "user_field": none_if_empty(pl.col("_userfield")),
         "talk_us": microseconds(billed),
         # cdr_custom may leave out the durations.
         "_has_numbers": billed.str.contains(r"^\d{1,9}$").fill_null(True)
@@ -347,14 +348,5 @@ def _peer(channel: str) -> pl.Expr:
     )
 
 
-def _utc(stamp: pl.Expr, time_zone: str) -> pl.Expr:
-    """UTC of a local clock. An hour that the clock runs twice is the first; one that it skips is the next."""
-    clock = stamp.str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", strict=False)
-    zone: dict[str, Any] = {"ambiguous": "earliest", "non_existent": "null"}
-    exact = clock.dt.replace_time_zone(time_zone, **zone)
-    skipped = clock.dt.offset_by("1h").dt.replace_time_zone(time_zone, **zone)
-    return pl.coalesce(exact, skipped).dt.convert_time_zone("UTC")
-
-
-def _none_if_empty(text: pl.Expr) -> pl.Expr:
-    return pl.when(text != "").then(text)
+def _clock(stamp: pl.Expr) -> pl.Expr:
+    return stamp.str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", strict=False)

@@ -11,8 +11,9 @@ import polars as pl
 
 from jobs.formats import TIMESTAMP
 from jobs.formats.delimited_profile import EPOCHS, KINDS, Decided, Match, Profile, Target
+from jobs.formats.fields import utc
 from jobs.formats.kannel_join import REPORT_SHORT_CODE
-from jobs.formats.mobile import number, utc
+from jobs.formats.mobile import number
 
 # Instead of the number of a rule: what the profile's default says.
 DEFAULT, QUARANTINED, NO_RULE = -1, -2, -3

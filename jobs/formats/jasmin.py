@@ -26,8 +26,9 @@ from typing import Any
 import polars as pl
 
 from jobs.formats import TIMESTAMP, Source
+from jobs.formats.fields import none_if_empty, utc
 from jobs.formats.jasmin_join import transmissions as transmissions
-from jobs.formats.mobile import none_if_empty, number, segments, utc
+from jobs.formats.mobile import number, segments
 from jobs.formats.python_repr import CONTENT, contents, plain
 
 FORMAT = "jasmin"

@@ -19,10 +19,11 @@ from typing import Any
 import polars as pl
 
 from jobs.formats import TIMESTAMP, Source
+from jobs.formats.fields import none_if_empty, utc
 from jobs.formats.kannel_format import STAMP, SYSLOG, log_format, split_own
 from jobs.formats.kannel_join import transmissions as transmissions
 from jobs.formats.kannel_reports import complaints as complaints
-from jobs.formats.mobile import none_if_empty, number, utc
+from jobs.formats.mobile import number
 
 FORMAT = "kannel"
 # An SMSC holds a message for up to three days (validity period), and its DLR comes after that.

@@ -27,7 +27,7 @@ import polars as pl
 
 from jobs.errors import ObservatoryError
 from jobs.formats import TIMESTAMP
-from jobs.formats.mobile import utc
+from jobs.formats.fields import utc
 
 OPTIONS = ("access_log_format", "access_log_clean")
 

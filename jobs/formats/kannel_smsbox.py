@@ -24,8 +24,9 @@ import polars as pl
 
 from jobs.errors import ObservatoryError
 from jobs.formats import TIMESTAMP, TRANSMISSION, Source
+from jobs.formats.fields import none_if_empty, utc
 from jobs.formats.kannel_format import STAMP, SYSLOG
-from jobs.formats.mobile import none_if_empty, number, utc
+from jobs.formats.mobile import number
 
 FORMAT = "kannel_smsbox"
 # An SMS leaves smsbox at once; an added line and bearerbox's stand within minutes.

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import polars as pl
 
 # 3GPP TS 23.040, 9.2.3.24: what fits into the 140 octets of one SMS, and into one of several with a
 # concatenation header of six octets. UCS-2 and 8-bit content is measured in octets.
 SEPTETS, SEPTETS_OF_PART = 160, 153
 OCTETS, OCTETS_OF_PART = 140, 134
-
-
-def none_if_empty(text: pl.Expr) -> pl.Expr:
-    return pl.when(text != "").then(text)
 
 
 def number(text: pl.Expr) -> pl.Expr:
@@ -35,16 +29,6 @@ def _numbers(texts: pl.Series) -> pl.Series:
         .select(pl.when(is_number).then(digits).otherwise(text.str.strip_prefix("+")))
     )
     return texts.scatter(odd.arg_true(), told.to_series())
-
-
-def utc(clock: pl.Expr, time_zone: str) -> pl.Expr:
-    """UTC of a local clock. An hour that the clock runs twice is the first; one that it skips is the next."""
-    zone: dict[str, Any] = {"ambiguous": "earliest", "non_existent": "null"}
-    exact = clock.dt.replace_time_zone(time_zone, **zone)
-    if time_zone in ("UTC", "Etc/UTC"):
-        return exact
-    skipped = clock.dt.offset_by("1h").dt.replace_time_zone(time_zone, **zone)
-    return pl.coalesce(exact, skipped).dt.convert_time_zone("UTC")
 
 
 def segments(units: pl.Expr, is_septets: pl.Expr) -> pl.Expr:

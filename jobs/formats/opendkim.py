@@ -24,6 +24,7 @@ from typing import Any
 import polars as pl
 
 from jobs.formats import TIMESTAMP, Source
+from jobs.formats.fields import line_code
 from jobs.formats.verdicts import (
     MAIL_LOGS,
     as_assembled,
@@ -121,13 +122,7 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
             .when(pl.col("event_code").is_null() & pl.col("_is_cut"))
             .then(pl.lit("truncated"))
         )
-        .with_columns(
-            line_code=pl.when(pl.col("reason_code").is_not_null())
-            .then(pl.lit("quarantined"))
-            .when(pl.col("event_code").is_not_null())
-            .then(pl.lit("record"))
-            .otherwise(pl.lit("ignored"))
-        )
+        .with_columns(line_code=line_code(pl.col("event_code").is_not_null()))
         .collect()
     )
     return one_row_per_line(frame, events, _TYPED)

@@ -30,12 +30,8 @@ from typing import Any
 import polars as pl
 
 from jobs.formats import TIMESTAMP, Source
-from jobs.formats.verdicts import (
-    as_verdicts,
-    none_if_empty,
-    share_of_lines,
-    whole,
-)
+from jobs.formats.fields import none_if_empty
+from jobs.formats.verdicts import as_verdicts, share_of_lines, whole
 
 FORMAT = "opendmarc_history"
 # A block is written at once; a day of slack for clocks and rotation.

@@ -19,9 +19,10 @@ from typing import Any
 import polars as pl
 
 from jobs.formats import PARSED, TIMESTAMP, VERDICT, Source
+from jobs.formats.fields import none_if_empty, utc
 from jobs.formats.rspamd_verdict import is_spam, message_id
 from jobs.formats.syslog import YEAR_SLACK
-from jobs.formats.verdicts import finite, none_if_empty, utc
+from jobs.formats.verdicts import finite
 
 FORMAT = "rspamd"
 # A verdict is one line and is complete at once; a day of slack for clocks and rotation.

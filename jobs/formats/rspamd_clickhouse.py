@@ -26,16 +26,15 @@ from urllib.parse import unquote_plus
 import polars as pl
 
 from jobs.formats import TIMESTAMP, Source
+from jobs.formats.fields import none_if_empty, utc
 from jobs.formats.rspamd_verdict import is_spam, message_id
 from jobs.formats.verdicts import (
     as_assembled,
     as_verdicts,
     finite,
-    none_if_empty,
     one_row_per_line,
     share_of_lines,
     typed_columns,
-    utc,
     whole,
 )
 

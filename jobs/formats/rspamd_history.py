@@ -22,15 +22,9 @@ from typing import Any
 import polars as pl
 
 from jobs.formats import TIMESTAMP, Source
+from jobs.formats.fields import line_code, none_if_empty
 from jobs.formats.rspamd_verdict import is_spam, message_id
-from jobs.formats.verdicts import (
-    as_verdicts,
-    finite,
-    microseconds,
-    none_if_empty,
-    one_row_per_line,
-    typed_columns,
-)
+from jobs.formats.verdicts import as_verdicts, finite, microseconds, one_row_per_line, typed_columns
 
 FORMAT = "rspamd_history"
 # A verdict is one row and is complete at once; a day of slack for clocks and late polls.
@@ -144,13 +138,7 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
         .join(told, on="row", how="left")
         .with_columns(is_empty_document=text.str.contains(r'^(?:\[\s*\]|\{.*"rows"\s*:\s*\[\s*\].*\})$'))
         .with_columns(reason_code=reason)
-        .with_columns(
-            line_code=pl.when(pl.col("reason_code").is_not_null())
-            .then(pl.lit("quarantined"))
-            .when(pl.col("rows").is_not_null())
-            .then(pl.lit("record"))
-            .otherwise(pl.lit("ignored"))
-        )
+        .with_columns(line_code=line_code(pl.col("rows").is_not_null()))
         .collect()
     )
     rows = {"rows": pl.List(pl.Struct({"place": pl.Int64, **_TYPED}))}

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from jobs.formats.verdicts import none_if_empty, without_brackets
+from jobs.formats.fields import none_if_empty
+from jobs.formats.verdicts import without_brackets
 
 # Actions that let a message pass or ask it to come again.
 HAM_ACTIONS = ["no action", "greylist", "soft reject"]

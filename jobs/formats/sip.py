@@ -22,6 +22,7 @@ from typing import Any
 import polars as pl
 
 from jobs.formats import TIMESTAMP, Source
+from jobs.formats.fields import none_if_empty
 
 BRONZE: dict[str, Any] = {
     "operator_id": pl.String,
@@ -113,7 +114,7 @@ def find_extras(frame: pl.DataFrame, find: Callable[[list[str]], pl.Expr], sourc
     }
     frame = frame.with_columns(**found)
     columns = {
-        role: [_none_if_empty(pl.col(f"_{role}_{place}")) for place in range(len(lists))]
+        role: [none_if_empty(pl.col(f"_{role}_{place}"), "<null>") for place in range(len(lists))]
         for role, lists in known.items()
     }
     return frame.with_columns(**{f"_{role}": pl.coalesce(*values) for role, values in columns.items()}).drop(
@@ -168,13 +169,14 @@ def party(uri: str, domain: str | None = None) -> pl.Expr:
     number = user.str.replace_all(r"^%2[Bb]|[+().-]", "").str.replace(r"^00([1-9]\d{6,})$", "$1")
     host = halves.field("field_1").str.replace(r":\d+$", "")
     host = host if domain is None else pl.coalesce(host, domain)
-    return _none_if_empty(
+    name = (
         pl.when(user.str.contains(_NUMBER))
         .then(number)
         .when(host.is_not_null() & (user != ""))
         .then(user + "@" + host)
         .otherwise(user)
     )
+    return none_if_empty(name, "<null>")
 
 
 def _address(value: pl.Expr) -> pl.Expr:
@@ -204,7 +206,3 @@ def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
     if "line_code" in records.collect_schema().names():
         records = records.filter(pl.col("line_code") == "record").with_columns(assembly_key=pl.col("call_id"))
     return records.select(*BRONZE).unique(subset=PLACE, keep="any", maintain_order=True)
-
-
-def _none_if_empty(text: pl.Expr) -> pl.Expr:
-    return pl.when(~text.is_in(["", "<null>"])).then(text)

@@ -22,6 +22,7 @@ from typing import Any
 import polars as pl
 
 from jobs.formats import TIMESTAMP, Source
+from jobs.formats.fields import line_code, none_if_empty, utc
 from jobs.formats.verdicts import (
     MAIL_LOGS,
     PLACE,
@@ -30,11 +31,9 @@ from jobs.formats.verdicts import (
     finite,
     in_mail_log,
     microseconds,
-    none_if_empty,
     one_row_per_line,
     share_of_lines,
     typed_columns,
-    utc,
     whole,
     without_brackets,
 )
@@ -123,13 +122,7 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
             .when(pl.col("event_code").is_null() & pl.col("_is_own"))
             .then(pl.lit("truncated"))
         )
-        .with_columns(
-            line_code=pl.when(pl.col("reason_code").is_not_null())
-            .then(pl.lit("quarantined"))
-            .when(pl.col("event_code").is_not_null())
-            .then(pl.lit("record"))
-            .otherwise(pl.lit("ignored"))
-        )
+        .with_columns(line_code=line_code(pl.col("event_code").is_not_null()))
         .collect()
     )
     return one_row_per_line(frame, events, _TYPED)

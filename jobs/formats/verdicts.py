@@ -106,16 +106,3 @@ def microseconds(text: pl.Expr, unit: int) -> pl.Expr:
 def without_brackets(text: pl.Expr) -> pl.Expr:
     """The text without one outer pair of angle brackets."""
     return text.str.replace(r"^<(.*)>$", "$1")
-
-
-def none_if_empty(text: pl.Expr, *also: str) -> pl.Expr:
-    """Null for the empty text and for the words in `also`."""
-    return pl.when(~text.is_in(["", *also])).then(text)
-
-
-def utc(clock: pl.Expr, time_zone: str) -> pl.Expr:
-    """UTC of a local clock. An hour that the clock runs twice is the first; one that it skips is the next."""
-    zone: dict[str, Any] = {"ambiguous": "earliest", "non_existent": "null"}
-    exact = clock.dt.replace_time_zone(time_zone, **zone)
-    skipped = clock.dt.offset_by("1h").dt.replace_time_zone(time_zone, **zone)
-    return pl.coalesce(exact, skipped).dt.convert_time_zone("UTC")

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from types import ModuleType
 from typing import Any
 
-from jobs.formats import Source, registry
-from jobs.formats.registry import FORMATS
+from jobs.formats import Source
 from jobs.sniff.files import File
 
 # No report is larger; what unpacks to more is refused by the format.
@@ -30,12 +28,6 @@ class Documents:
     reasons: Counter[str] = field(default_factory=Counter)
     files_read: int = 0
     examples: dict[str, str] = field(default_factory=dict)
-
-
-def document_formats() -> dict[str, ModuleType]:
-    """Formats of documents, by name. They stand beside those of lines, or among them."""
-    known = FORMATS | getattr(registry, "DOCUMENTS", {})
-    return {name: module for name, module in known.items() if getattr(module, "DOCUMENTS", False)}
 
 
 def count(kernel: Any, file: File, source: Source, into: Documents) -> None:

@@ -13,12 +13,12 @@ from typing import Any
 import polars as pl
 
 from jobs.formats import Source
-from jobs.formats.registry import FORMATS
+from jobs.formats.registry import DOCUMENTS, FORMATS
 from jobs.lines import frame_of
 from jobs.pull import newest_line, newest_times
 from jobs.sniff import reading
 from jobs.sniff.counting import Units, units_of
-from jobs.sniff.documents import Documents, count, document_formats
+from jobs.sniff.documents import Documents, count
 from jobs.sniff.files import Log, Problem
 from jobs.sniff.recognising import Recognised
 from jobs.sniff.tally import OPERATOR, SOURCE, Lines, Tally, see_times
@@ -115,9 +115,8 @@ def look(log: Log, recognised: list[Recognised], until: float) -> Iterator[Answe
         yield answer
         return
     answer.options = best.options
-    documents = document_formats()
-    kernel: Any = documents.get(best.format) or FORMATS[best.format]
-    if best.format in documents:
+    kernel: Any = DOCUMENTS.get(best.format) or FORMATS[best.format]
+    if best.format in DOCUMENTS:
         yield from _look_at_documents(answer, kernel, until)
         return
     yield from _look_at_lines(answer, kernel, until)

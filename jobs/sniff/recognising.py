@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from jobs.chunks import DAMAGE
-from jobs.formats.registry import FORMATS, SURE_ENOUGH
+from jobs.formats.registry import DOCUMENTS, FORMATS, SURE_ENOUGH
 from jobs.pull import ROTATED
 from jobs.sniff import reading
-from jobs.sniff.documents import document_formats
 from jobs.sniff.files import File, Log, Problem, foreign
 
 
@@ -62,7 +61,7 @@ def scored(head: bytes, start: bytes) -> tuple[list[tuple[str, float]], dict[str
     head: the first bytes, decompressed; start: as they lie, for formats that unpack by themselves.
     """
     scores = {name: module.sniff(head) for name, module in FORMATS.items()}
-    for name, module in document_formats().items():
+    for name, module in DOCUMENTS.items():
         scores[name] = max(module.sniff(head), module.sniff(start))
     profiles: dict[str, str] = {}
     for name, module in FORMATS.items():
