@@ -7,6 +7,7 @@ import datetime as dt
 import re
 from collections import Counter
 from dataclasses import dataclass
+from typing import Literal
 
 import polars as pl
 
@@ -124,14 +125,11 @@ def delimiter_of(lines: list[str]) -> tuple[str, str]:
 
 def _split(lines: list[str], delimiter: str, quote: str) -> list[list[str]]:
     limit = csv.field_size_limit(1 << 27)
+    quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE
+    # The reader takes each line by itself, and refuses a NUL or a carriage return inside it.
+    clean = (line.replace("\0", "").replace("\r", " ") for line in lines)
     try:
-        reader = (
-            csv.reader([line.replace("\0", "")], delimiter=delimiter, quoting=csv.QUOTE_MINIMAL)
-            if quote
-            else csv.reader([line.replace("\0", "")], delimiter=delimiter, quoting=csv.QUOTE_NONE)
-            for line in lines
-        )
-        return [next(row, []) for row in reader]
+        return [next(csv.reader([line], delimiter=delimiter, quoting=quoting), []) for line in clean]
     finally:
         csv.field_size_limit(limit)
 

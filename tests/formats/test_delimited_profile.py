@@ -293,7 +293,10 @@ def test_few_addresses_are_no_codes_to_show() -> None:
     assert {rule.equals[0] for rule in filled(draft).outcome.rule} == {"OK", "NO"}
 
 
-@pytest.mark.parametrize("sample", [b"", b"\n\n", b"one\ntwo\n", b"\x00\xff\xfe,\x00", b"a,b", b",,,\n,,,\n"])
+@pytest.mark.parametrize(
+    "sample",
+    [b"\r\x01", b"a;b\rc;d\n", b"", b"\n\n", b"one\ntwo\n", b"\x00\xff\xfe,\x00", b"a,b", b",,,\n,,,\n"],
+)
 def test_a_draft_of_nothing_much_still_loads(sample: bytes) -> None:
     filled(draft_profile(sample))
 
