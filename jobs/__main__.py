@@ -521,13 +521,15 @@ def leave(code: int) -> None:
     session = SparkSession.getActiveSession()
     if session is not None:
         session.stop()
+    # Under spark-submit the Java started this program, and not the other way round: there is none to end.
     gateway = SparkContext._gateway
-    if gateway is not None and hasattr(gateway, "proc"):
+    java = getattr(gateway, "proc", None)
+    if java is not None:
         # The Java that this program started ends with it, and its time is counted as this program's.
         gateway.shutdown()
-        gateway.proc.stdin.close()
+        java.stdin.close()
         with contextlib.suppress(subprocess.TimeoutExpired):
-            gateway.proc.wait(30)
+            java.wait(30)
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
