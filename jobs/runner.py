@@ -371,8 +371,8 @@ def replace(work: Run, table: str, frame: DataFrame, changed: Periods) -> None:
     assert about.period is not None
     kind = struct_type(table)[about.period].dataType
     where = periods_predicate(about.period, kind, changed)
-    # One file an operator-period: what is written together is read together.
-    rows = frame.filter(where).repartition(*about.partition_by)
+    # One file an operator-period, or a few where it is large and adaptive execution splits it.
+    rows = frame.filter(where).hint("rebalance", *about.partition_by)
     work.lake.replace(rows, table, where, {"run_id": work.run_id})
 
 

@@ -78,6 +78,10 @@ def session_conf(settings: Spark, submitted: bool = False) -> dict[str, str]:
         "spark.sql.adaptive.enabled": "false",
         "spark.sql.shuffle.partitions": "2",
         "spark.sql.adaptive.advisoryPartitionSizeInBytes": "32m",
+        # Rows that lie together by a part of a key need no shuffle to be joined by the whole key.
+        "spark.sql.requireAllClusterKeysForCoPartition": "false",
+        # Java does not compile methods above this size; Spark then makes smaller ones.
+        "spark.sql.codegen.hugeMethodLimit": "8000",
         # Kernels want few large batches.
         "spark.sql.execution.arrow.maxRecordsPerBatch": "100000",
         "spark.sql.execution.pythonUDF.arrow.enabled": "true",

@@ -28,9 +28,19 @@ VERIFIED = [
 ]
 # They tell of a message's origin, and say nothing of spam.
 ORIGIN_ENGINES = ["opendkim", "opendmarc"]
-FILE = ["operator_id", "queue_key", "first_at"]
+# Whatever is asked of a queue file, its rows and what filters said of it lie in one partition: the wide rows
+# are moved once, and every join and window below finds them where they are.
+PLACE = ["operator_id", "place_key"]
+FILE = [*PLACE, "file_key", "first_at"]
+# What the last hop decides of a message.
+FROM_LAST = [
+    *("stage_code", "outcome_code", "outbound_link_id", "outbound_link_code", "reply_code", "dsn_code"),
+    *("countermeasure_code", "strategy_code", "is_antispam"),
+]
 RECIPIENT = ["recipient_hash", "recipient_domain", "is_own_recipient"]
 TRIPLE = ["operator_id", "client_network", "sender_hash", "recipient_hash"]
+# What only the work here needs.
+NOT_KEPT = ["place_key", "named_by", "is_own_client", "is_own_recipient", "symbols"]
 ATTRIBUTES = {
     "is_bulk": "boolean",
     "commercial_code": "string",
@@ -45,57 +55,65 @@ ATTRIBUTES = {
 
 def transform(transmission: DataFrame, verdict: DataFrame, attribute_rule: DataFrame) -> DataFrame:
     counted = transmission.filter(~F.coalesce("entry_code", F.lit("")).isin(NOT_COUNTED))
-    messages = with_verdicts(fold_hops(counted), verdict)
-    decided = decide(name_all_recipients(messages))
-    settled = fold_temporary_refusals(decided)
-    attributed = settled.select("*", *attributes(attribute_rule))
-    return mark_message_rows(attributed.withColumn("direction_code", direction()))
+    told = with_verdicts(fold_hops(placed(counted)), verdict)
+    marked = mark_message_rows(decide(name_all_recipients(told)))
+    settled = fold_temporary_refusals(marked)
+    kept = [name for name in settled.columns if name not in NOT_KEPT]
+    return settled.select(*kept, *attributes(attribute_rule), direction().alias("direction_code"))
+
+
+def placed(transmission: DataFrame) -> DataFrame:
+    """The rows with the keys of their queue file, those of one queue id in one partition.
+
+    An attempt has no queue file: it is one of its own.
+    """
+    return transmission.withColumns(
+        {
+            "place_key": F.coalesce("queue_id", "transmission_hash"),
+            "file_key": F.coalesce("queue_key", "transmission_hash"),
+            "recipient_key": F.coalesce("recipient_hash", F.lit("")),
+        }
+    ).repartition(*PLACE)
+
+
+def beside(rows: DataFrame) -> DataFrame:
+    """The shorter side of a join, to be hashed, so that the other side is not sorted."""
+    return rows.hint("shuffle_hash")
 
 
 def fold_hops(transmission: DataFrame) -> DataFrame:
-    """One row per recipient of the message that came in, with the outcome of its last hop."""
+    """One row per recipient of the message that came in, with the outcome of its last hop.
+
+    A recipient that only a later hop has is an alias that was expanded there: not counted.
+    """
     links = hops(transmission)
-    placed = transmission.join(links, on=FILE, how="left")
-    alone = F.col("root_key").isNull() & ~F.col("is_handoff")
-    whole = F.struct(*transmission.columns)
-    root = F.struct(
-        F.coalesce("root_key", "queue_key").alias("key"), F.coalesce("root_at", "first_at").alias("at")
-    )
-    depth = F.coalesce("depth", F.lit(0))
-    folded = (
-        placed.filter(~alone)
-        .groupBy("operator_id", root.alias("root"), "recipient_hash")
+    later = transmission.select(
+        *FILE, "recipient_key", "transmission_hash", "last_at", "try_count", *FROM_LAST
+    ).join(links, on=FILE, how="inner")
+    last = (
+        later.select("root.*", *(name for name in later.columns if name not in (*PLACE[1:], *FILE[2:])))
+        .repartition(*PLACE)
+        .groupBy(*FILE, "recipient_key")
         .agg(
-            F.min(depth).alias("least"),
-            F.min_by(whole, depth).alias("first"),
-            F.max_by(whole, depth).alias("last"),
-            F.max("last_at").alias("last_at"),
-            F.sum("try_count").alias("try_count"),
+            F.max_by(F.struct(*FROM_LAST), F.struct("depth", "transmission_hash")).alias("hop"),
+            F.max("last_at").alias("hop_last_at"),
+            F.sum("try_count").alias("hop_tries"),
         )
-        # A recipient that only a later hop has is an alias that was expanded there: not counted.
-        .filter("least = 0")
     )
-    from_last = [
-        "stage_code",
-        "outcome_code",
-        "outbound_link_id",
-        "outbound_link_code",
-        "reply_code",
-        "dsn_code",
-    ]
-    from_last += ["countermeasure_code", "strategy_code", "is_antispam"]
-    own = ["last_at", "try_count", "operator_id", "recipient_hash"]
-    columns = [
-        F.col(name)
-        if name in own
-        else F.col(f"{'last' if name in from_last else 'first'}.{name}").alias(name)
-        for name in transmission.columns
-    ]
-    return placed.filter(alone).select(transmission.columns).unionByName(folded.select(columns))
+    first = transmission.join(beside(links.select(*FILE)), on=FILE, how="left_anti")
+    changed = {
+        name: F.when(F.col("hop").isNull(), F.col(name)).otherwise(F.col(f"hop.{name}")) for name in FROM_LAST
+    }
+    changed |= {
+        "last_at": F.greatest("last_at", "hop_last_at"),
+        "try_count": F.col("try_count") + F.coalesce("hop_tries", F.lit(0)),
+    }
+    joined = first.join(beside(last), on=[*FILE, "recipient_key"], how="left")
+    return joined.withColumns(changed).drop("hop", "hop_last_at", "hop_tries", "recipient_key")
 
 
 def hops(transmission: DataFrame) -> DataFrame:
-    """For each queue file that is a later hop: `root_key` and `root_at` of the first, and its `depth`.
+    """For each queue file that is a later hop: `root`, the file of the first, and its `depth`.
 
     A hop is known by the queue id that the re-injecting client names, by the queue id that the filter
     answered with, or, through a pipe, by its message-id alone.
@@ -103,16 +121,16 @@ def hops(transmission: DataFrame) -> DataFrame:
     by_name = F.concat(F.lit("name:"), "queue_key")
     by_answer = F.concat(F.lit("answer:"), "next_queue_key")
     by_message = F.when(F.col("next_queue_key").isNull(), F.concat(F.lit("message:"), "message_id_hash"))
+    file = F.struct("first_at", "file_key", "place_key")
     parents = transmission.filter("is_handoff").select(
         "operator_id",
         F.explode(F.array(by_name, by_answer, by_message)).alias("link"),
-        F.col("queue_key").alias("parent_key"),
-        F.col("first_at").alias("parent_at"),
+        file.alias("parent"),
         F.col("last_at").alias("parent_last"),
     )
     is_piped = F.col("entry_code") == "pickup"
     children = transmission.filter(F.col("previous_queue_key").isNotNull() | F.col("is_own_client")).select(
-        *FILE,
+        "operator_id",
         F.explode(
             F.array(
                 F.concat(F.lit("name:"), "previous_queue_key"),
@@ -120,41 +138,36 @@ def hops(transmission: DataFrame) -> DataFrame:
                 F.when(is_piped, F.concat(F.lit("message:"), "message_id_hash")),
             )
         ).alias("link"),
+        file.alias("child"),
     )
-    until = F.col("parent_last") + F.when(F.col("link").startswith("message:"), F.expr(HANDOFF)).otherwise(
-        F.expr(CLOCK_SLACK)
-    )
-    in_time = F.col("first_at").between(F.col("parent_at"), until) & (
-        F.col("parent_key") != F.col("queue_key")
-    )
+    slack = F.when(F.col("link").startswith("message:"), F.expr(HANDOFF)).otherwise(F.expr(CLOCK_SLACK))
+    in_time = F.col("child.first_at").between(F.col("parent.first_at"), F.col("parent_last") + slack)
     step = (
         parents.filter("link IS NOT NULL")
         .join(children.filter("link IS NOT NULL"), on=["operator_id", "link"], how="inner")
-        .filter(in_time)
-        .groupBy(FILE)
-        .agg(F.min(F.struct("parent_at", "parent_key")).alias("parent"))
-        .select(*FILE, "parent.parent_key", "parent.parent_at")
+        .filter(in_time & (F.col("parent.file_key") != F.col("child.file_key")))
+        .groupBy("operator_id", "child")
+        .agg(F.min("parent").alias("parent"))
     )
-    above = step.select(
-        "operator_id",
-        F.col("queue_key").alias("parent_key"),
-        F.col("first_at").alias("parent_at"),
-        F.col("parent_key").alias("grand_key"),
-        F.col("parent_at").alias("grand_at"),
-    )
-    return step.join(above, on=["operator_id", "parent_key", "parent_at"], how="left").select(
-        *FILE,
-        F.coalesce("grand_key", "parent_key").alias("root_key"),
-        F.coalesce("grand_at", "parent_at").alias("root_at"),
-        F.when(F.col("grand_key").isNull(), 1).otherwise(2).alias("depth"),
+    above = step.select("operator_id", F.col("child").alias("parent"), F.col("parent").alias("grandparent"))
+    return (
+        step.join(above, on=["operator_id", "parent"], how="left")
+        .select(
+            "operator_id",
+            "child.*",
+            F.coalesce("grandparent", "parent").alias("root"),
+            F.when(F.col("grandparent").isNull(), 1).otherwise(2).alias("depth"),
+        )
+        .repartition(*PLACE)
     )
 
 
 def with_verdicts(message: DataFrame, verdict: DataFrame) -> DataFrame:
     """Each message with `v`, the verdict that stands, found by queue id or by message-id, and what all said.
 
-    Of an engine its last verdict counts. Where engines differ, the one that did something stands; those that
-    tell of the origin alone stand only where no other spoke.
+    Of an engine its last verdict counts, and one that names the queue id before one that names the
+    message-id, which a sender can choose. Where engines differ, the one that did something stands; those
+    that tell of the origin alone stand only where no other spoke.
     """
     said = F.struct(
         (~F.col("engine_code").isin(ORIGIN_ENGINES)).alias("is_of_spam"),
@@ -172,50 +185,44 @@ def with_verdicts(message: DataFrame, verdict: DataFrame) -> DataFrame:
         F.struct("spam_type_code", "is_type_strong").alias("type"),
         "spam_type_codes",
     )
-
-    def gathered(key: str, name: str, rows: DataFrame) -> DataFrame:
-        return (
-            rows.filter(F.col(key).isNotNull())
-            .groupBy("operator_id", key)
-            .agg(F.collect_list(said).alias(name))
+    files = message.groupBy(*FILE).agg(
+        F.max("last_at").alias("until"), F.max("message_id_hash").alias("message_id_hash")
+    )
+    spoken = verdict.select(
+        "operator_id",
+        F.col("queue_id").alias("place_key"),
+        F.col("message_id_hash").alias("named_id"),
+        F.col("queue_id").isNotNull().alias("is_exact"),
+        "verdict_hash",
+        said.alias("said"),
+    )
+    places = files.filter("message_id_hash IS NOT NULL").select(
+        "operator_id", "place_key", F.col("message_id_hash").alias("named_id")
+    )
+    by_message = spoken.filter("NOT is_exact").drop("place_key")
+    found = spoken.filter("is_exact").unionByName(
+        by_message.join(places.distinct(), on=["operator_id", "named_id"], how="inner")
+    )
+    is_of_file = F.col("is_exact") | (F.col("named_id") == F.col("message_id_hash"))
+    in_time = F.col("said.verdict_at").between(
+        F.col("first_at") - F.expr(CLOCK_SLACK), F.col("until") + F.expr(CLOCK_SLACK)
+    )
+    last = F.struct("is_exact", "said.verdict_at", "verdict_hash")
+    told = (
+        found.repartition(*PLACE)
+        .join(beside(files), on=PLACE, how="inner")
+        .filter(is_of_file & in_time)
+        .groupBy(*FILE, "said.engine_code")
+        .agg(F.max_by("said", last).alias("said"), F.max("is_exact").alias("is_exact"))
+        .groupBy(*FILE)
+        .agg(
+            F.max("said").alias("v"),
+            F.flatten(F.collect_list("said.symbols")).alias("symbols"),
+            F.when(F.max("is_exact"), "exact").otherwise("by_message_id").alias("join_quality_code"),
         )
-
-    by_queue = gathered("queue_id", "by_queue", verdict)
-    by_message = gathered("message_id_hash", "by_message", verdict.filter("queue_id IS NULL"))
-
-    def near(name: str) -> Column:
-        from_at, to_at = F.col("first_at") - F.expr(CLOCK_SLACK), F.col("last_at") + F.expr(CLOCK_SLACK)
-        inside = F.filter(name, lambda said: said.verdict_at.between(from_at, to_at))
-        return F.coalesce(inside, F.array().cast(joined.schema[name].dataType))
-
-    def same_engine(one: Column, other: Column) -> Column:
-        return one.engine_code == other.engine_code
-
-    def is_last(one: Column, among: Column) -> Column:
-        after = F.filter(among, lambda other: same_engine(other, one) & (other.verdict_at > one.verdict_at))
-        return F.size(after) == 0
-
-    joined = message.join(by_queue, on=["operator_id", "queue_id"], how="left").join(
-        by_message, on=["operator_id", "message_id_hash"], how="left"
     )
-    found = [near("by_queue").alias("exact"), near("by_message").alias("named")]
-    placed = joined.select(*message.columns, *found)
-    # A sender can choose a message-id: what an engine said by queue id is believed alone.
-    other = F.filter("named", lambda one: ~F.exists("exact", lambda known: same_engine(known, one)))
-    placed = placed.withColumn("other", other)
-    quality = F.when(F.size("exact") > 0, "exact").when(F.size("other") > 0, "by_message_id")
-    told = placed.select(
-        *message.columns,
-        F.concat("exact", "other").alias("all"),
-        F.coalesce(quality, F.lit("none")).alias("join_quality_code"),
-    )
-    lasting = told.withColumn("lasting", F.filter("all", lambda one: is_last(one, F.col("all")))).drop("all")
-    return lasting.select(
-        *message.columns,
-        F.array_max("lasting").alias("v"),
-        F.array_distinct(F.flatten(F.transform("lasting", lambda one: one.symbols))).alias("symbols"),
-        "join_quality_code",
-    )
+    joined = message.join(beside(told), on=FILE, how="left")
+    return joined.withColumn("join_quality_code", F.coalesce("join_quality_code", F.lit("none")))
 
 
 def name_all_recipients(message: DataFrame) -> DataFrame:
@@ -327,6 +334,7 @@ def decide(message: DataFrame) -> DataFrame:
         "is_own_recipient",
         "symbols",
         "named_by",
+        "place_key",
     )
 
 
@@ -385,7 +393,7 @@ def mark_message_rows(message: DataFrame) -> DataFrame:
 
     Recipients that the filter named are left out where the server has a row of them, or added them twice.
     """
-    of_message = Window.partitionBy("operator_id", "message_hash")
+    of_message = Window.partitionBy(*PLACE, "message_hash")
     is_added = F.coalesce(F.col("named_by") != F.col("recipient_hash"), F.lit(False))
     servers = F.when(F.col("named_by") == F.col("recipient_hash"), F.col("recipient_hash"))
     rank = F.array_position(F.array(*map(F.lit, PRECEDENCE)), F.col("outcome_code"))
@@ -401,6 +409,4 @@ def mark_message_rows(message: DataFrame) -> DataFrame:
     twice = is_added & (
         (F.col("named_by") != F.col("adding")) | F.array_contains("servers", F.col("recipient_hash"))
     )
-    return marked.filter(~twice).drop(
-        "named_by", "adding", "servers", "is_own_client", "is_own_recipient", "symbols"
-    )
+    return marked.filter(~twice).drop("adding", "servers")
