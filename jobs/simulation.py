@@ -6,7 +6,7 @@ A total is added up point by point; its percentiles are those of the sums, never
 from __future__ import annotations
 
 import calendar
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -74,25 +74,45 @@ def cost(
     """
     if effort.is_empty():
         return pl.DataFrame(schema=COST)
-    known = dict(zip(rates["currency_code"], rates.select(*RATE_POINTS).rows(), strict=True))
-    shown = currency_code if currency_code in known else "USD"
-    samples = simulate(joint(parameters, fixed, known, shown), count, seed)
-    lines = priced_lines(parameters)
+    priced = prices(parameters, fixed, rates, currency_code)
+    samples = simulate(priced.table, count, seed)
     months = effort.with_columns(pl.col("period_date").dt.strftime("%Y-%m").alias("period_code"))
     rows: list[dict[str, Any]] = []
     for (period,), month in sorted(months.partition_by("period_code", as_dict=True).items()):
         days = month["period_date"].n_unique()
-        simulated = month_cost(month, lines, fixed, samples, shown, share_of_year(str(period), days))
+        simulated = month_cost(month, priced, samples, share_of_year(str(period), days))
         head = {
             "operator_id": month["operator_id"][0],
             "period_code": period,
-            "currency_code": shown,
+            "currency_code": priced.shown,
             "day_count": days,
         }
         rows += [head | row for row in summed_up(simulated, strategies(month))]
     return pl.DataFrame(rows, schema=COST).sort(
         "period_code", "channel_code", "countermeasure_code", "cost_component_code"
     )
+
+
+@dataclass(frozen=True)
+class Prices:
+    """All that effort is priced with.
+
+    table: every uncertain value with its distribution, as sampling.simulate takes it. shown: the currency of
+    the amounts.
+    """
+
+    table: pl.DataFrame
+    lines: list[Line]
+    fixed: Sequence[FixedCost]
+    shown: str
+
+
+def prices(
+    parameters: pl.DataFrame, fixed: Sequence[FixedCost], rates: pl.DataFrame, currency_code: str
+) -> Prices:
+    known = dict(zip(rates["currency_code"], rates.select(*RATE_POINTS).rows(), strict=True))
+    shown = currency_code if currency_code in known else "USD"
+    return Prices(joint(parameters, fixed, known, shown), priced_lines(parameters), fixed, shown)
 
 
 RATE_POINTS = ("usd_per_unit_low", "usd_per_unit", "usd_per_unit_high")
@@ -170,8 +190,11 @@ def share_of_year(period: str, days: int) -> float:
     return days / calendar.monthrange(year, month)[1] / MONTHS
 
 
-def drivers(row: Mapping[str, Any], samples: Samples) -> dict[str, Any]:
-    """What prices are multiplied with, from one measure's effort over a month.
+EFFORT = ("units_examined", "units_acted", "filter_us", "received_bytes", "quarantined_bytes")
+
+
+def drivers(row: Mapping[str, Any]) -> dict[str, str]:
+    """What prices are multiplied with, as formulas over one measure's effort in a month and the parameters.
 
     cpu_seconds: the filter's own logged time, an upper bound because it waits for the network too; where
     none is logged, content filters of mail take cpu_seconds_per_message. spam_bytes_received: the bytes of
@@ -179,25 +202,53 @@ def drivers(row: Mapping[str, Any], samples: Samples) -> dict[str, Any]:
     quarantine_days. dnsbl_lookups: connections times dnsbl_lookups_per_connection.
     """
     code, channel = row["countermeasure_code"], row["channel_code"]
-    examined, acted = row["units_examined"] or 0, row["units_acted"] or 0
-    known: dict[str, Any] = {}
+    known: dict[str, str] = {}
     if row["filter_us"]:
-        known["cpu_seconds"] = row["filter_us"] / 1e6
-    elif code == "CONTENT_FILTER" and channel == "EMAIL" and examined:
-        known["cpu_seconds"] = examined * samples["cpu_seconds_per_message"]
-    if row["received_bytes"] and examined:
-        known["spam_bytes_received"] = row["received_bytes"] * (acted / examined)
+        known["cpu_seconds"] = "filter_us/1e6"
+    elif code == "CONTENT_FILTER" and channel == "EMAIL" and row["units_examined"]:
+        known["cpu_seconds"] = "units_examined*cpu_seconds_per_message"
+    if row["received_bytes"] and row["units_examined"]:
+        known["spam_bytes_received"] = "received_bytes*(units_acted/units_examined)"
     if row["quarantined_bytes"]:
-        known["quarantine_byte_days"] = row["quarantined_bytes"] * samples["quarantine_days"]
+        known["quarantine_byte_days"] = "quarantined_bytes*quarantine_days"
     if code == "DNSBL":
-        known["dnsbl_lookups"] = examined * samples["dnsbl_lookups_per_connection"]
+        known["dnsbl_lookups"] = "units_examined*dnsbl_lookups_per_connection"
     if code == "USER_REPORT":
-        known["sms_reports"] = acted
+        known["sms_reports"] = "units_acted"
     if code == "CALL_ANALYTICS":
-        known["calls_screened"] = examined
+        known["calls_screened"] = "units_examined"
     if code == "CONTENT_FILTER":
-        known["im_messages_screened"] = examined
+        known["im_messages_screened"] = "units_examined"
     return known
+
+
+def lines_for(row: Mapping[str, Any], lines: Sequence[Line], known: Collection[str]) -> list[Line]:
+    """The prices that are charged to a measure: those that cover it and whose every name has a value."""
+    return [
+        line
+        for line in lines
+        if line.covers(row["countermeasure_code"], row["channel_code"])
+        and not names_in(line.formula) - set(known)
+    ]
+
+
+def measured(row: Mapping[str, Any]) -> dict[str, int]:
+    return {name: row[name] or 0 for name in EFFORT}
+
+
+def conversions(samples: Samples, shown: str) -> Samples:
+    """By currency, what turns an amount into the currency shown."""
+    return {
+        name.removeprefix("rate:"): rate / samples[f"rate:{shown}"]
+        for name, rate in samples.items()
+        if name.startswith("rate:")
+    }
+
+
+def month_effort(month: pl.DataFrame) -> list[dict[str, Any]]:
+    """A month's effort, a row for each measure of a channel."""
+    sums = month.group_by("channel_code", "countermeasure_code").agg(pl.col(EFFORT).sum())
+    return sums.sort("channel_code", "countermeasure_code").rows(named=True)
 
 
 Key = tuple[str, str, str]
@@ -215,46 +266,29 @@ class Simulated:
     fixed: frozenset[tuple[str, str]]
 
 
-def month_cost(
-    month: pl.DataFrame,
-    lines: Sequence[Line],
-    fixed: Sequence[FixedCost],
-    samples: Samples,
-    shown: str,
-    share: float,
-) -> Simulated:
+def month_cost(month: pl.DataFrame, priced: Prices, samples: Samples, share: float) -> Simulated:
     """Simulate one month. share: which part of a year the fixed figures are charged for."""
-    effort = ("units_examined", "units_acted", "filter_us", "received_bytes", "quarantined_bytes")
-    sums = month.group_by("channel_code", "countermeasure_code").agg(pl.col(effort).sum())
     size = len(next(iter(samples.values())))
     amounts: dict[Key, np.ndarray] = {}
-    priced = set()
-    to_shown = {
-        name.removeprefix("rate:"): rate / samples[f"rate:{shown}"]
-        for name, rate in samples.items()
-        if name.startswith("rate:")
-    }
-    for row in sums.sort("channel_code", "countermeasure_code").rows(named=True):
+    charged = set()
+    to_shown = conversions(samples, priced.shown)
+    for row in month_effort(month):
         measure = row["channel_code"], row["countermeasure_code"]
-        known = drivers(row, samples)
+        values = samples | measured(row)
+        known = {name: evaluate(formula, values) for name, formula in drivers(row).items()}
         total = np.zeros(size)
-        for line in lines:
-            if (
-                not line.covers(measure[1], measure[0])
-                or names_in(line.formula) - samples.keys() - known.keys()
-            ):
-                continue
-            total = total + evaluate(line.formula, samples | known) * to_shown[line.currency_code]
-            priced.add(measure)
+        for line in lines_for(row, priced.lines, {*samples, *known}):
+            total = total + evaluate(line.formula, values | known) * to_shown[line.currency_code]
+            charged.add(measure)
         amounts[(*measure, "marginal")] = total
     own = set()
-    for place, item in enumerate(fixed):
+    for place, item in enumerate(priced.fixed):
         measure = item.channel_code, item.countermeasure_code
         yearly = samples[f"fixed:{place}"] * (MONTHS if item.per == "month" else 1)
         key = (*measure, "fixed")
         amounts[key] = amounts.get(key, np.zeros(size)) + yearly * share * to_shown[item.currency_code]
         own.add(measure)
-    return Simulated(amounts, frozenset(priced), frozenset(own))
+    return Simulated(amounts, frozenset(charged), frozenset(own))
 
 
 def summed_up(simulated: Simulated, strategy: Mapping[str, str | None]) -> list[dict[str, Any]]:
