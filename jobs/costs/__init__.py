@@ -1,0 +1,1 @@
+"""The economist's door: how a cost figure came about, and which figures may be added."""
