@@ -29,7 +29,7 @@ INSTEAD = {
     "loss": "Victims' losses are shown beside time lost and spending, each on a line of its own",
     "criminal_revenue": "What senders earn is part of what victims lose: show it as a ratio to the loss",
     "transfer": "A transfer is one party's loss and another's gain: leave it out of totals and name who pays",
-    "mixed": "A mixed total holds several quantities already: take its parts, where the model prints them",
+    "mixed": "A mixed total holds several quantities: take its parts, where its model prints them",
     "base": "It is what costs are computed from: put it into a formula, not into a sum",
     "quantity": "It is no amount of money: compare it with figures of the same unit",
 }
@@ -80,9 +80,9 @@ def refusal(one: Explained, other: Explained) -> str | None:
     """Why two figures may not be added, and what may be done instead; None where they may."""
     both = f"{one.name} and {other.name}"
     if one.estimand_code != other.estimand_code:
-        said = [f"{each.name} is {a_quantity(each.estimand_code)}" for each in (one, other)]
+        said = " and ".join(f"{each.name} is {a_quantity(each.estimand_code)}" for each in (one, other))
         instead = ". ".join(INSTEAD[each.estimand_code] for each in (one, other))
-        return f"{said[0]}, {said[1]}: different quantities are never added. {instead}."
+        return f"{said}: different quantities are never added. {instead}."
     if one.estimand_code in ("mixed", "base", "quantity"):
         name = a_quantity(one.estimand_code)
         return f"{both} are each {name}, of which no two are added. {INSTEAD[one.estimand_code]}."

@@ -74,22 +74,20 @@ def list_() -> None:
     from jobs.costs.published import area_name, published_figures
     from jobs.release import words
 
-    rows: list[tuple[str, ...]] = []
+    found: dict[str, list[tuple[str, ...]]] = {code: [] for code in words.rows_of("estimand")}
     for name, figure in published_figures().items():
-        found = estimate(figure)
-        row = figure.row
-        rows.append(
+        evaluated, row = estimate(figure), figure.row
+        found[row["estimand_code"]].append(
             (
                 name,
-                words.name("estimand", row["estimand_code"]),
-                f"{area_name(row['geography_code'])} {row['period_code']}",
-                number(found.central) if found else "",
+                f"{area_name(row['geography_code'], short=True)} {row['period_code']}",
+                number(evaluated.central) if evaluated else "",
                 number(figure.published) if figure.published is not None else "",
                 row["unit_text"],
-                reproduction(figure, found)[0],
+                reproduction(figure, evaluated)[0],
             )
         )
-    draw_list(rows, console())
+    draw_list(found, console())
 
 
 def explained(name: str, config_file: Path) -> Explained:
@@ -104,7 +102,10 @@ def explained(name: str, config_file: Path) -> Explained:
         return explain_published(name)
     known = published_figures()
     models = {each.split("/")[0]: None for each in known}
-    near = config.nearest(name, [*models, *known]) or "; `observatory cost list` names the published ones"
+    near = config.nearest(name, [*models, *known])
+    if near:
+        raise ObservatoryError(f"unknown figure '{name}'{near}")
     raise ObservatoryError(
-        f"unknown figure '{name}'{near} An operator's is named as my-mail/2026-11/CONTENT_FILTER."
+        f"unknown figure '{name}': `observatory cost list` names the published ones, and an operator's is"
+        " named as my-mail/2026-11/CONTENT_FILTER"
     )

@@ -185,19 +185,21 @@ def draw_sum(total: Sum, console: Console) -> None:
     console.print(Text(f"{name}. The points of the sum are not sums of the points above it.", style="dim"))
 
 
-def draw_list(rows: list[tuple[str, ...]], console: Console) -> None:
-    """Print the published figures, a line each."""
-    table = Table(title="Published cost figures", title_justify="left", caption_justify="left")
-    table.add_column("figure", overflow="fold")
-    table.add_column("quantity")
+def draw_list(found: dict[str, list[tuple[str, ...]]], console: Console) -> None:
+    """Print the published figures, a line each, quantity by quantity: no two of these are ever added."""
+    table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0), show_edge=False)
+    table.add_column("figure", overflow="fold", min_width=24)
     table.add_column("of", overflow="fold")
     for name in ("computed", "printed"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("unit", overflow="fold")
-    table.add_column("reproduces")
-    for row in rows:
-        table.add_row(
-            *row[:-1], Text(words.name("reproduction", row[-1]), style=VERDICT_STYLE.get(row[-1], ""))
-        )
-    table.caption = f"{len(rows)} figures; `observatory cost explain FIGURE` says how one came about"
+    table.add_column("reproduces", overflow="fold")
+    for code, rows in found.items():
+        if rows:
+            table.add_row(Text(f"\n{words.name('estimand', code)}", style="bold"))
+        for row in rows:
+            verdict = Text(words.name("reproduction", row[-1]), style=VERDICT_STYLE.get(row[-1], ""))
+            table.add_row(*row[:-1], verdict)
     console.print(table)
+    end = f"\n{sum(map(len, found.values()))} figures; `observatory cost explain FIGURE` says how one came about"
+    console.print(Text(end, style="dim"))

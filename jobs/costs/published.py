@@ -72,8 +72,9 @@ def step_of(figure: Figure, central: float) -> Step:
     return Step(figure.row["description"], formula, with_values(formula, texts), number(central))
 
 
-def area_name(code: str) -> str:
-    return AREAS.get(code) or words.country(code)
+def area_name(code: str, short: bool = False) -> str:
+    """The area's name; of a country its code, if that is enough."""
+    return AREAS.get(code) or (code if short else words.country(code))
 
 
 def channel_names(channels: str) -> str:
