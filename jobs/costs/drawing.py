@@ -185,21 +185,29 @@ def draw_sum(total: Sum, console: Console) -> None:
     console.print(Text(f"{name}. The points of the sum are not sums of the points above it.", style="dim"))
 
 
+WIDE = 112
+
+
 def draw_list(found: dict[str, list[tuple[str, ...]]], console: Console) -> None:
-    """Print the published figures, a line each, quantity by quantity: no two of these are ever added."""
+    """Print the published figures quantity by quantity: no two of these are ever added. On a narrow terminal
+    what a figure is of stands below its name."""
+    wide = console.width >= WIDE
     table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0), show_edge=False)
-    table.add_column("figure", overflow="fold", min_width=24)
-    table.add_column("of", overflow="fold")
+    table.add_column("figure", overflow="fold")
     for name in ("computed", "printed"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("unit", overflow="fold")
-    table.add_column("reproduces", overflow="fold")
+    table.add_column("reproduces", no_wrap=True)
+    for name in ("of", "unit") if wide else ():
+        table.add_column(name, overflow="fold")
     for code, rows in found.items():
         if rows:
             table.add_row(Text(f"\n{words.name('estimand', code)}", style="bold"))
-        for row in rows:
-            verdict = Text(words.name("reproduction", row[-1]), style=VERDICT_STYLE.get(row[-1], ""))
-            table.add_row(*row[:-1], verdict)
+        for name, of, computed, printed, unit, code_ in rows:
+            verdict = Text(words.name("reproduction", code_), style=VERDICT_STYLE.get(code_, ""))
+            figure = Text(name)
+            if not wide:
+                figure.append(f"\n  {of}, {unit}", style="dim")
+            table.add_row(figure, computed, printed, verdict, *((of, unit) if wide else ()))
     console.print(table)
-    end = f"\n{sum(map(len, found.values()))} figures; `observatory cost explain FIGURE` says how one came about"
-    console.print(Text(end, style="dim"))
+    count = sum(map(len, found.values()))
+    console.print(Text(f"\n{count} figures; `observatory cost explain FIGURE` tells of one", style="dim"))
