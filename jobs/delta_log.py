@@ -69,7 +69,7 @@ def data_files(root: str, table: str, version: int | None = None) -> list[DataFi
             added = pl.read_parquet(data, columns=["add"])["add"].drop_nulls()
         for action in added.to_list():
             if action["path"] is not None:
-                remember(files, action["path"], pairs(action["partitionValues"]))
+                remember(files, action["path"], dict(action["partitionValues"]))
     for number in range(start + 1, last + 1):
         if number not in commits:
             raise ObservatoryError(f"{table}: commit {number} is missing from its log, {log}")
@@ -109,8 +109,3 @@ def checkpoints(names: list[str]) -> dict[int, list[str]]:
 def remember(files: dict[str, DataFile], path: str, partition: dict[str, str | None]) -> None:
     plain = urllib.parse.unquote(path)
     files[plain] = DataFile(plain, partition)
-
-
-def pairs(values: Any) -> dict[str, str | None]:
-    """A map column as Polars reads it: a list of keys and values."""
-    return {each["key"]: each["value"] for each in values or []}
