@@ -37,7 +37,8 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     beside = [mail | counts | {"direction_code": "outbound"}, mail | counts | {"unit_code": "message"}]
     rows = [mail | counts, text | counts | {"spam_certain": 100}, *beside]
     add_table(folder / "lake", "gold.spam_volume_daily", rows)
-    types = [mail | counts | {"spam_type_code": "PHISH.mail"}, text | counts | {"spam_type_code": "UNK"}]
+    received = text | {"unit_code": "recipient"}
+    types = [mail | counts | {"spam_type_code": "PHISH.mail"}, received | counts | {"spam_type_code": "UNK"}]
     add_table(folder / "lake", "gold.spam_type_daily", types)
     book = nbformat.read(NOTEBOOK, as_version=4)
     with pytest.MonkeyPatch.context() as patch:
