@@ -87,7 +87,7 @@ def figures(models: pl.DataFrame, parameters: pl.DataFrame) -> dict[str, Figure]
     """
     declared: dict[str, dict[str, dict[str, Any]]] = {}
     for row in in_force(parameters).rows(named=True):
-        checked_unit(row, "ref.cost_model_parameter", f"{row['model_code']}/{row['parameter_code']}")
+        whole_parameter(row)
         declared.setdefault(row["model_code"], {})[row["parameter_code"]] = row
     found: dict[str, Figure] = {}
     for row in in_force(models).rows(named=True):
@@ -108,6 +108,8 @@ def in_force(table: pl.DataFrame) -> pl.DataFrame:
 
 def parameters_of(row: Mapping[str, Any], known: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """The parameters that the row's formula takes, checked with it."""
+    if row["published_value"] == 0:
+        raise ObservatoryError("published_value is 0; leave it empty where nothing was printed")
     if currency_of(row["unit_text"]) != row["currency_code"]:
         raise ObservatoryError(f"the unit '{row['unit_text']}' is not in currency {row['currency_code']}")
     if not row["formula"]:
@@ -127,9 +129,12 @@ def parameters_of(row: Mapping[str, Any], known: Mapping[str, Mapping[str, Any]]
     return used
 
 
-def checked_unit(row: Mapping[str, Any], table: str, named: str) -> None:
-    if not row["unit_text"]:
-        raise ObservatoryError(f"{table}, row {named}: has no unit_text")
+def whole_parameter(row: Mapping[str, Any]) -> None:
+    """Raise ObservatoryError for a parameter without its points or its unit."""
+    for column in ("unit_text", "low", "central", "high", "distribution"):
+        if row[column] in (None, ""):
+            named = f"{row['model_code']}/{row['parameter_code']}"
+            raise ObservatoryError(f"ref.cost_model_parameter, row {named}: has no {column}")
 
 
 def currency_of(unit: str) -> str | None:

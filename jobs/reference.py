@@ -7,6 +7,7 @@ import hashlib
 import polars as pl
 
 from jobs.contracts import REFERENCE, contract
+from jobs.errors import ObservatoryError
 
 TYPES = {
     "string": pl.String,
@@ -21,9 +22,11 @@ TYPES = {
 def read_reference(table: str) -> pl.DataFrame:
     """The rows of a dated table under schemas/reference/, with the types of its contract."""
     about = contract(table)
-    return pl.read_csv(
-        REFERENCE / f"{about.name}.csv", schema={field.name: TYPES[field.type] for field in about.fields}
-    )
+    file = REFERENCE / f"{about.name}.csv"
+    try:
+        return pl.read_csv(file, schema={field.name: TYPES[field.type] for field in about.fields})
+    except pl.exceptions.PolarsError as error:
+        raise ObservatoryError(f"{file.name} is not as its contract says: {error}") from None
 
 
 def reference_version(table: str) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from jobs import reference
 from jobs.contracts import polars_schema
 from jobs.cost_model import Figure, estimate, figures, reproduction
 from jobs.errors import ObservatoryError
@@ -157,6 +158,10 @@ def test_units_are_held_against_each_other() -> None:
         figures(models.with_columns(currency_code=pl.lit("GBP")), parameters)
     with pytest.raises(ObservatoryError, match="cost_model_parameter, row m/price: has no unit_text"):
         figures(models, parameters.with_columns(unit_text=pl.lit(None, pl.String)))
+    with pytest.raises(ObservatoryError, match="cost_model_parameter, row m/price: has no high"):
+        figures(models, parameters.with_columns(high=pl.lit(None, pl.Float64)))
+    with pytest.raises(ObservatoryError, match="row m/o: published_value is 0"):
+        figures(models.with_columns(published_value=0.0), parameters)
     with pytest.raises(ObservatoryError, match="row m/o: stands twice"):
         figures(pl.concat([models, models]), parameters)
 
@@ -210,6 +215,18 @@ def test_indices_are_the_same_bits_in_any_order_and_one_alone_is_all() -> None:
     assert (alone.first_order, alone.total_order) == (1.0, 1.0)
     (idle,) = sensitivities(lambda each: np.full(len(each["a"]), 7.0), table.filter(parameter_code="a"))
     assert (idle.first_order, idle.total_order) == (0.0, 0.0)
+
+
+def test_a_table_that_is_not_as_its_contract_says_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (reference.REFERENCE / "cost_model_parameter.csv").read_text(encoding="utf-8")
+    (tmp_path / "cost_model_parameter.csv").write_text(text.replace(",2080,", ",2'080,", 1), encoding="utf-8")
+    monkeypatch.setattr(reference, "REFERENCE", tmp_path)
+    with pytest.raises(
+        ObservatoryError, match="cost_model_parameter.csv is not as its contract says: .*2'080"
+    ):
+        read_reference("ref.cost_model_parameter")
 
 
 def test_an_estimate_is_the_same_each_time() -> None:
