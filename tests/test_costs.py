@@ -312,7 +312,7 @@ def test_an_explanation_of_a_published_figure_has_all_that_it_came_from(
 
 def test_an_explanation_of_a_band_has_points_and_a_tornado(observatory: Run) -> None:
     told = " ".join(observatory("explain", "rao_reiley_2012").out.split())
-    assert "5 to 95%: 17.41 bn to 25.01 bn" in told
+    assert "median 20 bn USD per year 5 to 95%: 17.4 bn to 25 bn" in told
     assert "pass_rate Share passing the filters 0.018 0.0221 0.03 share implied, medium" in told
     assert "pass_rate 100% 100% 17.41 bn 25.01 bn ━" in told
 

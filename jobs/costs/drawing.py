@@ -38,11 +38,12 @@ def head(figure: Explained) -> RenderableType:
     if figure.points is not None and figure.central is not None:
         p05, p50, p95 = figure.points
         lower = "≥ " if figure.is_lower_bound else ""
-        text = Text(f"{lower}{number(p50)} {figure.unit}", style="bold cyan")
+        shown = simulated(p50) if p05 < p95 else number(p50)
+        text = Text(f"{lower}{shown} {figure.unit}", style="bold cyan")
         if p05 < p95:
-            text.append(f"   5 to 95%: {number(p05)} to {number(p95)}", style="default not bold")
+            text.append(f"   5 to 95%: {simulated(p05)} to {simulated(p95)}", style="default not bold")
         grid.add_row("median" if p05 < p95 else "computed", text)
-        if number(figure.central) != number(p50):
+        if simulated(figure.central) != simulated(p50):
             grid.add_row("at central values", f"{number(figure.central)} {figure.unit}")
     if figure.verdict is not None:
         printed = "nothing" if figure.printed is None else f"{number(figure.printed)} {figure.unit}"
@@ -59,6 +60,11 @@ def head(figure: Explained) -> RenderableType:
     for label, text_ in figure.facts:
         grid.add_row(label, text_)
     return grid
+
+
+def simulated(value: float) -> str:
+    """A simulated point, with the three digits that the number of samples bears."""
+    return number(words.round_to(value))
 
 
 def parts(figure: Explained, width: int) -> list[tuple[str, RenderableType]]:
@@ -175,10 +181,10 @@ def draw_sum(total: Sum, console: Console) -> None:
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("")
     for figure in total.figures:
-        points = [number(each) for each in figure.points or ()]
+        points = [simulated(each) for each in figure.points or ()]
         table.add_row(figure.name, *points, figure.unit, style="dim")
     lower = "≥ " if total.is_lower_bound else ""
-    points = [number(each) for each in total.points]
+    points = [simulated(each) for each in total.points]
     table.add_row("sum", points[0], f"{lower}{points[1]}", points[2], total.figures[0].unit, style="bold")
     console.print(table)
     name = words.name("estimand", total.figures[0].estimand_code)
