@@ -47,7 +47,9 @@ def read_table(root: str, table: str, version: int | None = None) -> pl.DataFram
     known = contract(table).columns
     if not frames:
         return pl.DataFrame(schema=dict.fromkeys(known, pl.String))
-    return pl.concat(frames, how="diagonal_relaxed").select(known)
+    found = pl.concat(frames, how="diagonal_relaxed")
+    # A table that was written before a column was added to its contract does not have it.
+    return found.select(name for name in known if name in found.columns)
 
 
 def data_files(root: str, table: str, version: int | None = None) -> list[DataFile]:
