@@ -27,6 +27,7 @@ from rich.table import Table
 from rich.text import Text
 
 from jobs import STARTED, config, contracts
+from jobs.costs import command as costs
 from jobs.errors import ObservatoryError
 
 app = typer.Typer(
@@ -35,6 +36,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(costs.app, name="cost")
 out = Console(soft_wrap=False)
 err = Console(stderr=True, soft_wrap=True)
 

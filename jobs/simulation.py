@@ -1,191 +1,25 @@
-"""The cost of countermeasures and how sure it is: Sobol points through the parameters' distributions.
-
-`low`, `central` and `high` of a parameter are its 5, 50 and 95% points.
-
-- fixed: always `central`.
-- lognormal: below the median exp(N(ln central, ln(central/low)/1.645)), above it with ln(high/central).
-  Where central is the geometric mean of low and high this is the plain lognormal distribution with
-  sigma = ln(high/low)/3.29; elsewhere the two halves differ, so that all three points are met.
-- triangular: the triangle that meets the 5 and 95% points exactly, and the median as nearly as a triangle
-  can: its median stands between 35.6 and 64.4% of the way. Never below 0 where `low` is not.
+"""The cost of countermeasures and how sure it is: measured effort times prices, point by point.
 
 A total is added up point by point; its percentiles are those of the sums, never sums of percentiles.
 """
 
 from __future__ import annotations
 
-import ast
 import calendar
-import math
-import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import cache
 from typing import Any
 
 import numpy as np
 import polars as pl
-from scipy.optimize import brentq
-from scipy.special import ndtri
-from scipy.stats import qmc
 
 from jobs.errors import ObservatoryError
+from jobs.formula import evaluate, names_in
+from jobs.sampling import COUNT, SEED, Samples, quantiles, simulate
 
-Samples = dict[str, np.ndarray]
-
-COUNT = 2**13
-SEED = 52
-Z95 = float(ndtri(0.95))
-# The points are in [0, 1); 0 itself would be an infinitely small price.
-SMALLEST = 2.0**-32
 DIGITS = Decimal("0.0001")
 MONTHS = 12
-
-
-# --- distributions ---------------------------------------------------------------------------------
-
-
-def simulate(parameters: pl.DataFrame, count: int = COUNT, seed: int = SEED) -> Samples:
-    """`count` values of each parameter (a power of two), by its name.
-
-    parameters: parameter_code, low, central, high, distribution. The same table, count and seed give
-    the same bits, whatever the order of the rows.
-    """
-    if count < 1 or count & (count - 1):
-        raise ValueError(f"{count} points: Sobol points are balanced for powers of two only")
-    rows = (
-        parameters.select("parameter_code", "low", "central", "high", "distribution")
-        .sort("parameter_code")
-        .rows()
-    )
-    names = [row[0] for row in rows]
-    if len(set(names)) < len(names):
-        repeated = sorted({name for name in names if names.count(name) > 1})
-        raise ValueError(f"more than one row for {', '.join(repeated)}")
-    if not rows:
-        return {}
-    points = qmc.Sobol(len(rows), scramble=True, rng=np.random.default_rng(seed)).random_base2(
-        count.bit_length() - 1
-    )
-    points = np.maximum(points, SMALLEST)
-    return {
-        name: quantile(points[:, place], float(low), float(central), float(high), distribution)
-        for place, (name, low, central, high, distribution) in enumerate(rows)
-    }
-
-
-def quantile(share: np.ndarray, low: float, central: float, high: float, distribution: str) -> np.ndarray:
-    """The values below which these shares of the distribution lie."""
-    if not low <= central <= high:
-        raise ValueError(f"low {low}, central {central} and high {high} must not fall")
-    if distribution == "fixed" or low == high:
-        return np.full_like(share, central)
-    if distribution == "lognormal":
-        return lognormal(share, low, central, high)
-    if distribution == "triangular":
-        values = triangular(share, low, central, high)
-        return np.maximum(values, 0.0) if low >= 0 else values
-    raise ValueError(f"unknown distribution '{distribution}'; known are fixed, lognormal and triangular")
-
-
-def lognormal(share: np.ndarray, low: float, central: float, high: float) -> np.ndarray:
-    if low <= 0:
-        raise ValueError(f"a lognormal parameter must be above 0, and low is {low}")
-    z = ndtri(share)
-    sigma = np.where(z < 0, math.log(central / low), math.log(high / central)) / Z95
-    return central * np.exp(sigma * z)
-
-
-def triangular(share: np.ndarray, low: float, central: float, high: float) -> np.ndarray:
-    mode = triangle_mode((central - low) / (high - low))
-    q05, q95 = unit_triangle(np.array([0.05, 0.95]), mode)
-    return low + (unit_triangle(share, mode) - q05) * ((high - low) / (q95 - q05))
-
-
-def unit_triangle(share: np.ndarray, mode: float) -> np.ndarray:
-    """Quantiles of the triangle from 0 to 1 with its top at `mode`."""
-    rising = np.sqrt(share * mode)
-    falling = 1.0 - np.sqrt((1.0 - share) * (1.0 - mode))
-    return np.where(share < mode, rising, falling)
-
-
-@cache
-def triangle_mode(place: float) -> float:
-    """The top of the unit triangle whose median stands at `place` between its 5 and 95% points."""
-
-    def off(mode: float) -> float:
-        q05, q50, q95 = unit_triangle(np.array([0.05, 0.5, 0.95]), mode)
-        return float((q50 - q05) / (q95 - q05)) - place
-
-    if off(0.0) >= 0:
-        return 0.0
-    if off(1.0) <= 0:
-        return 1.0
-    return float(brentq(off, 0.0, 1.0, xtol=1e-14))
-
-
-def quantiles(total: np.ndarray) -> tuple[float, float, float]:
-    """The 5, 50 and 95% points of simulated values."""
-    p05, p50, p95 = np.quantile(total, [0.05, 0.5, 0.95])
-    return float(p05), float(p50), float(p95)
-
-
-# --- formulas --------------------------------------------------------------------------------------
-
-BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
-    ast.Pow: operator.pow,
-}
-
-
-def crf(rate: Any, years: Any) -> Any:
-    """Capital recovery factor: the yearly share of a purchase paid back over `years` at `rate`."""
-    return rate / (1 - (1 + rate) ** (-years))
-
-
-def evaluate(formula: str, values: Mapping[str, Any]) -> Any:
-    """The value of a driver_formula: numbers, names, + - * / **, brackets and crf(rate, years).
-
-    Raises ObservatoryError for anything else, and for a name that has no value.
-    """
-    return value_of(parsed(formula), values, formula)
-
-
-@cache
-def parsed(formula: str) -> ast.expr:
-    try:
-        return ast.parse(formula, mode="eval").body
-    except (SyntaxError, ValueError) as error:
-        raise ObservatoryError(f"formula '{formula}': {error}") from None
-
-
-def value_of(node: ast.expr, values: Mapping[str, Any], formula: str) -> Any:
-    match node:
-        case ast.Constant(value=int() | float() as number) if not isinstance(number, bool):
-            return number
-        case ast.Name(id=name):
-            if name not in values:
-                raise ObservatoryError(f"formula '{formula}': '{name}' has no value")
-            return values[name]
-        case ast.UnaryOp(op=ast.USub(), operand=operand):
-            return -value_of(operand, values, formula)
-        case ast.BinOp(left=left, op=op, right=right) if type(op) in BINARY:
-            return BINARY[type(op)](value_of(left, values, formula), value_of(right, values, formula))
-        case ast.Call(func=ast.Name(id="crf"), args=[rate, years], keywords=[]):
-            return crf(value_of(rate, values, formula), value_of(years, values, formula))
-    raise ObservatoryError(f"formula '{formula}': '{ast.unparse(node)}' is not allowed in a formula")
-
-
-def names_in(formula: str) -> set[str]:
-    """The drivers and parameters that a formula needs."""
-    return {node.id for node in ast.walk(parsed(formula)) if isinstance(node, ast.Name)} - {"crf"}
-
-
-# --- cost ------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -240,25 +74,45 @@ def cost(
     """
     if effort.is_empty():
         return pl.DataFrame(schema=COST)
-    known = dict(zip(rates["currency_code"], rates.select(*RATE_POINTS).rows(), strict=True))
-    shown = currency_code if currency_code in known else "USD"
-    samples = simulate(joint(parameters, fixed, known, shown), count, seed)
-    lines = priced_lines(parameters)
+    priced = prices(parameters, fixed, rates, currency_code)
+    samples = simulate(priced.table, count, seed)
     months = effort.with_columns(pl.col("period_date").dt.strftime("%Y-%m").alias("period_code"))
     rows: list[dict[str, Any]] = []
     for (period,), month in sorted(months.partition_by("period_code", as_dict=True).items()):
         days = month["period_date"].n_unique()
-        simulated = month_cost(month, lines, fixed, samples, shown, share_of_year(str(period), days))
+        simulated = month_cost(month, priced, samples, share_of_year(str(period), days))
         head = {
             "operator_id": month["operator_id"][0],
             "period_code": period,
-            "currency_code": shown,
+            "currency_code": priced.shown,
             "day_count": days,
         }
         rows += [head | row for row in summed_up(simulated, strategies(month))]
     return pl.DataFrame(rows, schema=COST).sort(
         "period_code", "channel_code", "countermeasure_code", "cost_component_code"
     )
+
+
+@dataclass(frozen=True)
+class Prices:
+    """All that effort is priced with.
+
+    table: every uncertain value with its distribution, as sampling.simulate takes it. shown: the currency of
+    the amounts.
+    """
+
+    table: pl.DataFrame
+    lines: list[Line]
+    fixed: Sequence[FixedCost]
+    shown: str
+
+
+def prices(
+    parameters: pl.DataFrame, fixed: Sequence[FixedCost], rates: pl.DataFrame, currency_code: str
+) -> Prices:
+    known = dict(zip(rates["currency_code"], rates.select(*RATE_POINTS).rows(), strict=True))
+    shown = currency_code if currency_code in known else "USD"
+    return Prices(joint(parameters, fixed, known, shown), priced_lines(parameters), fixed, shown)
 
 
 RATE_POINTS = ("usd_per_unit_low", "usd_per_unit", "usd_per_unit_high")
@@ -336,8 +190,11 @@ def share_of_year(period: str, days: int) -> float:
     return days / calendar.monthrange(year, month)[1] / MONTHS
 
 
-def drivers(row: Mapping[str, Any], samples: Samples) -> dict[str, Any]:
-    """What prices are multiplied with, from one measure's effort over a month.
+EFFORT = ("units_examined", "units_acted", "filter_us", "received_bytes", "quarantined_bytes")
+
+
+def drivers(row: Mapping[str, Any]) -> dict[str, str]:
+    """What prices are multiplied with, as formulas over one measure's effort in a month and the parameters.
 
     cpu_seconds: the filter's own logged time, an upper bound because it waits for the network too; where
     none is logged, content filters of mail take cpu_seconds_per_message. spam_bytes_received: the bytes of
@@ -345,25 +202,53 @@ def drivers(row: Mapping[str, Any], samples: Samples) -> dict[str, Any]:
     quarantine_days. dnsbl_lookups: connections times dnsbl_lookups_per_connection.
     """
     code, channel = row["countermeasure_code"], row["channel_code"]
-    examined, acted = row["units_examined"] or 0, row["units_acted"] or 0
-    known: dict[str, Any] = {}
+    known: dict[str, str] = {}
     if row["filter_us"]:
-        known["cpu_seconds"] = row["filter_us"] / 1e6
-    elif code == "CONTENT_FILTER" and channel == "EMAIL" and examined:
-        known["cpu_seconds"] = examined * samples["cpu_seconds_per_message"]
-    if row["received_bytes"] and examined:
-        known["spam_bytes_received"] = row["received_bytes"] * (acted / examined)
+        known["cpu_seconds"] = "filter_us/1e6"
+    elif code == "CONTENT_FILTER" and channel == "EMAIL" and row["units_examined"]:
+        known["cpu_seconds"] = "units_examined*cpu_seconds_per_message"
+    if row["received_bytes"] and row["units_examined"]:
+        known["spam_bytes_received"] = "received_bytes*(units_acted/units_examined)"
     if row["quarantined_bytes"]:
-        known["quarantine_byte_days"] = row["quarantined_bytes"] * samples["quarantine_days"]
+        known["quarantine_byte_days"] = "quarantined_bytes*quarantine_days"
     if code == "DNSBL":
-        known["dnsbl_lookups"] = examined * samples["dnsbl_lookups_per_connection"]
+        known["dnsbl_lookups"] = "units_examined*dnsbl_lookups_per_connection"
     if code == "USER_REPORT":
-        known["sms_reports"] = acted
+        known["sms_reports"] = "units_acted"
     if code == "CALL_ANALYTICS":
-        known["calls_screened"] = examined
+        known["calls_screened"] = "units_examined"
     if code == "CONTENT_FILTER":
-        known["im_messages_screened"] = examined
+        known["im_messages_screened"] = "units_examined"
     return known
+
+
+def lines_for(row: Mapping[str, Any], lines: Sequence[Line], known: Collection[str]) -> list[Line]:
+    """The prices that are charged to a measure: those that cover it and whose every name has a value."""
+    return [
+        line
+        for line in lines
+        if line.covers(row["countermeasure_code"], row["channel_code"])
+        and not names_in(line.formula) - set(known)
+    ]
+
+
+def measured(row: Mapping[str, Any]) -> dict[str, int]:
+    return {name: row[name] or 0 for name in EFFORT}
+
+
+def conversions(samples: Samples, shown: str) -> Samples:
+    """By currency, what turns an amount into the currency shown."""
+    return {
+        name.removeprefix("rate:"): rate / samples[f"rate:{shown}"]
+        for name, rate in samples.items()
+        if name.startswith("rate:")
+    }
+
+
+def month_effort(month: pl.DataFrame) -> list[dict[str, Any]]:
+    """A month's effort, a row for each measure of a channel."""
+    sums = month.group_by("channel_code", "countermeasure_code").agg(pl.col(EFFORT).sum())
+    return sums.sort("channel_code", "countermeasure_code").rows(named=True)
 
 
 Key = tuple[str, str, str]
@@ -381,46 +266,29 @@ class Simulated:
     fixed: frozenset[tuple[str, str]]
 
 
-def month_cost(
-    month: pl.DataFrame,
-    lines: Sequence[Line],
-    fixed: Sequence[FixedCost],
-    samples: Samples,
-    shown: str,
-    share: float,
-) -> Simulated:
+def month_cost(month: pl.DataFrame, priced: Prices, samples: Samples, share: float) -> Simulated:
     """Simulate one month. share: which part of a year the fixed figures are charged for."""
-    effort = ("units_examined", "units_acted", "filter_us", "received_bytes", "quarantined_bytes")
-    sums = month.group_by("channel_code", "countermeasure_code").agg(pl.col(effort).sum())
     size = len(next(iter(samples.values())))
     amounts: dict[Key, np.ndarray] = {}
-    priced = set()
-    to_shown = {
-        name.removeprefix("rate:"): rate / samples[f"rate:{shown}"]
-        for name, rate in samples.items()
-        if name.startswith("rate:")
-    }
-    for row in sums.sort("channel_code", "countermeasure_code").rows(named=True):
+    charged = set()
+    to_shown = conversions(samples, priced.shown)
+    for row in month_effort(month):
         measure = row["channel_code"], row["countermeasure_code"]
-        known = drivers(row, samples)
+        values = samples | measured(row)
+        known = {name: evaluate(formula, values) for name, formula in drivers(row).items()}
         total = np.zeros(size)
-        for line in lines:
-            if (
-                not line.covers(measure[1], measure[0])
-                or names_in(line.formula) - samples.keys() - known.keys()
-            ):
-                continue
-            total = total + evaluate(line.formula, samples | known) * to_shown[line.currency_code]
-            priced.add(measure)
+        for line in lines_for(row, priced.lines, {*samples, *known}):
+            total = total + evaluate(line.formula, values | known) * to_shown[line.currency_code]
+            charged.add(measure)
         amounts[(*measure, "marginal")] = total
     own = set()
-    for place, item in enumerate(fixed):
+    for place, item in enumerate(priced.fixed):
         measure = item.channel_code, item.countermeasure_code
         yearly = samples[f"fixed:{place}"] * (MONTHS if item.per == "month" else 1)
         key = (*measure, "fixed")
         amounts[key] = amounts.get(key, np.zeros(size)) + yearly * share * to_shown[item.currency_code]
         own.add(measure)
-    return Simulated(amounts, frozenset(priced), frozenset(own))
+    return Simulated(amounts, frozenset(charged), frozenset(own))
 
 
 def summed_up(simulated: Simulated, strategy: Mapping[str, str | None]) -> list[dict[str, Any]]:

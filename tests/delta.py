@@ -1,4 +1,4 @@
-"""Reading a Delta table without Spark."""
+"""Reading and writing a Delta table without Spark."""
 
 from __future__ import annotations
 
@@ -24,3 +24,17 @@ def read_delta(folder: Path) -> pl.DataFrame:
         for path, partition in files.items()
     ]
     return pl.concat(frames) if frames else pl.DataFrame()
+
+
+def write_delta(folder: Path, rows: pl.DataFrame, partition_by: list[str], version: int = 0) -> None:
+    """Add rows to a Delta table as one commit: a file for each partition, and a log that names them."""
+    log = folder / "_delta_log"
+    log.mkdir(parents=True, exist_ok=True)
+    parts = rows.partition_by(partition_by, as_dict=True, include_key=False) if partition_by else {(): rows}
+    actions = []
+    for number, (key, part) in enumerate(parts.items()):
+        path = f"part-{version:05}-{number:05}.parquet"
+        part.write_parquet(folder / path)
+        values = {name: str(value) for name, value in zip(partition_by, key, strict=True)}
+        actions.append(json.dumps({"add": {"path": path, "partitionValues": values}}))
+    (log / f"{version:020}.json").write_text("\n".join(actions), encoding="utf-8")

@@ -28,7 +28,7 @@ from jobs.errors import ObservatoryError
 from jobs.formats.registry import KERNELS
 from tests.conftest import ROOT
 
-JOBS = [table for table in tables() if table.startswith(("silver.", "gold."))]
+JOBS = [table for table in tables() if table.startswith(("silver.", "gold.", "study."))]
 # What settings say stands in no CSV.
 FROM_SETTINGS = {"ref.operator", "ref.fixed_cost"}
 # A job holds a transform and nothing that reads, writes or starts anything.
@@ -57,7 +57,7 @@ def test_a_contract_holds_together(table: str) -> None:
 
 
 def test_inputs_come_before_what_reads_them() -> None:
-    order = ["ref", "bronze", "silver", "gold", "meta"]
+    order = ["ref", "bronze", "silver", "gold", "study", "meta"]
     for table in tables():
         about = contract(table)
         for name in about.reads:
@@ -129,7 +129,7 @@ def test_a_job_takes_the_tables_that_its_contract_reads(table: str) -> None:
 
 
 def test_each_module_with_a_transform_has_a_contract() -> None:
-    for layer in ("silver", "gold"):
+    for layer in ("silver", "gold", "study"):
         for file in (ROOT / "jobs" / layer).glob("*.py"):
             defines = {
                 node.name for node in ast.parse(file.read_text()).body if isinstance(node, ast.FunctionDef)
@@ -159,7 +159,7 @@ def sins(source: str) -> list[str]:
 
 @pytest.mark.parametrize(
     "file",
-    [file for layer in ("silver", "gold") for file in sorted((ROOT / "jobs" / layer).glob("*.py"))],
+    [file for layer in ("silver", "gold", "study") for file in sorted((ROOT / "jobs" / layer).glob("*.py"))],
     ids=lambda file: f"{file.parent.name}.{file.stem}",
 )
 def test_a_job_neither_reads_writes_nor_starts_anything(file: Path) -> None:

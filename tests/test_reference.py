@@ -89,6 +89,7 @@ def test_code_lists_name_and_describe_each_code_once(path):
         ("measure", "unit_code", "unit"),
         ("measure", "stage_code", "stage"),
         ("measure", "outcome_code", "outcome"),
+        ("cost_model", "estimand_code", "estimand"),
     ],
 )
 def test_codes_are_listed(name, field, codelist):
@@ -98,6 +99,8 @@ def test_codes_are_listed(name, field, codelist):
 def test_joined_codes_are_listed():
     for row in table("definition"):
         assert set(row["channels"].split("|")) <= codes("channel")
+    for row in table("cost_model"):
+        assert set(row["channels"].split("|")) <= codes("channel") | {"_T"}
     for row in table("cost_parameter"):
         assert set(row["channels"].split("|")) <= codes("channel") | {"_T"}
         assert set(filter(None, row["countermeasures"].split("|"))) <= codes("countermeasure") | {"_T"}
@@ -116,6 +119,8 @@ def test_joined_codes_are_listed():
         ("country_group", ["m49", "group_code", "valid_from"], 392),
         ("cost_parameter", ["parameter_code"], 70),
         ("exchange_rate", ["currency_code"], 30),
+        ("cost_model", ["model_code", "output_code"], 104),
+        ("cost_model_parameter", ["model_code", "parameter_code"], 154),
     ],
 )
 def test_keys_are_unique_and_nothing_is_lost(name, key, least):
@@ -243,3 +248,17 @@ def test_rates_and_parameters_have_ordered_points_in_known_currencies():
         assert float(row["low"]) <= float(row["central"]) <= float(row["high"])
         assert not row["currency_code"] or row["currency_code"] in rates
         assert row["counts_as_investment"] == "yes" or not row["countermeasures"]
+
+
+def test_figures_of_cost_models_are_of_known_places_and_their_inputs_are_used():
+    places = column("country", "iso3") | {"001", "150"}
+    models = table("cost_model")
+    assert column("cost_model", "geography_code") <= places
+    assert column("cost_model", "source_read") <= {"issuer", "secondary", "memory"}
+    assert column("cost_model_parameter", "source_kind") <= {
+        "published", "implied", "constant", "assumption", "memory",
+    }  # fmt: skip
+    for row in table("cost_model_parameter"):
+        own = [each["formula"] for each in models if each["model_code"] == row["model_code"]]
+        used = any(re.search(rf"\b{row['parameter_code']}\b", formula) for formula in own)
+        assert used, f"{row['model_code']}: no formula takes {row['parameter_code']}"

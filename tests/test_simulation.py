@@ -1,214 +1,32 @@
-"""jobs.simulation: distributions, formulas and the cost of countermeasures."""
+"""jobs.simulation: the cost of countermeasures."""
 
 import datetime as dt
-import math
 from decimal import Decimal
 
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from jobs import simulation
 from jobs.contracts import REFERENCE
 from jobs.errors import ObservatoryError
+from jobs.formula import evaluate, names_in
+from jobs.sampling import simulate
 from jobs.simulation import FixedCost
 
 NUMBERS = {"low": pl.Float64, "central": pl.Float64, "high": pl.Float64}
 PARAMETERS = pl.read_csv(REFERENCE / "cost_parameter.csv", schema_overrides=NUMBERS)
 RATES = pl.read_csv(REFERENCE / "exchange_rate.csv")
-POINTS = np.array([0.05, 0.5, 0.95])
-
-
-def parameters(*rows: tuple) -> pl.DataFrame:
-    names = ["parameter_code", "low", "central", "high", "distribution"]
-    return pl.DataFrame(
-        rows, schema=dict(zip(names, (pl.String, *NUMBERS.values(), pl.String), strict=True)), orient="row"
-    )
-
-
-# Where the median of the triangle with its top at 0 stands between its 5 and 95% points: 35.6%.
-MOST_SKEWED = (0.95**0.5 - 0.5**0.5) / (0.95**0.5 - 0.05**0.5)
-
-
-# --- distributions ---
-
-
-def test_lognormal_meets_its_three_points():
-    assert simulation.quantile(POINTS, 0.0067, 0.02, 0.5, "lognormal") == pytest.approx([0.0067, 0.02, 0.5])
-
-
-def test_lognormal_about_the_geometric_mean_is_the_plain_one():
-    shares = np.array([0.01, 0.3, 0.5, 0.8, 0.999])
-    sigma = math.log(100 / 1) / (2 * 1.6448536269514722)
-    plain = [
-        math.exp(math.log(10) + sigma * z)
-        for z in (-2.3263478740408408, -0.5244005127080407, 0, 0.8416212335729143, 3.090232306167813)
-    ]
-    assert simulation.quantile(shares, 1, 10, 100, "lognormal") == pytest.approx(plain)
-
-
-@pytest.mark.parametrize(
-    ("low", "central", "high", "median"),
-    [
-        (1, 2, 3, 2),
-        (10, 25, 50, 25),
-        # No triangle is more skewed than one with its top at an end.
-        (12, 24, 60, 12 + 48 * MOST_SKEWED),
-        (1600, 2000, 2080, 2080 - 480 * MOST_SKEWED),
-    ],
-)
-def test_triangle_meets_its_ends_and_the_median_if_it_can(low, central, high, median):
-    assert simulation.quantile(POINTS, low, central, high, "triangular") == pytest.approx(
-        [low, median, high], rel=1e-5
-    )
-
-
-def test_symmetric_triangle_has_known_ends():
-    # Half-width 1 / (1 - sqrt(0.1)) about 2, from F(low) = 0.05.
-    half = 1 / (1 - math.sqrt(0.1))
-    assert simulation.quantile(np.array([0.0, 1.0]), 1, 2, 3, "triangular") == pytest.approx(
-        [2 - half, 2 + half]
-    )
-
-
-def test_triangle_does_not_pass_zero():
-    # 1 to 61 with its median at the middle would start below 0.
-    values = simulation.quantile(np.linspace(0, 1, 1001), 1, 31, 61, "triangular")
-    assert values.min() == 0.0 and np.all(np.diff(values) >= 0)
-
-
-@settings(max_examples=100, deadline=None)
-@given(
-    st.floats(1e-3, 1e6),
-    st.floats(1.001, 1e3),
-    st.floats(1.001, 1e3),
-    st.sampled_from(["lognormal", "triangular"]),
-)
-def test_quantiles_rise_and_meet_five_and_ninety_five_percent(low, up, further, distribution):
-    central, high = low * up, low * up * further
-    values = simulation.quantile(np.linspace(0.001, 0.999, 50), low, central, high, distribution)
-    assert np.all(np.diff(values) >= 0)
-    assert simulation.quantile(POINTS, low, central, high, distribution)[[0, 2]] == pytest.approx([low, high])
-
-
-@pytest.mark.parametrize(
-    ("low", "central", "high", "distribution", "told"),
-    [
-        (2, 1, 3, "triangular", "must not fall"),
-        (0, 1, 3, "lognormal", "above 0"),
-        (1, 2, 3, "normal", "unknown distribution"),
-    ],
-)
-def test_impossible_distributions(low, central, high, distribution, told):
-    with pytest.raises(ValueError, match=told):
-        simulation.quantile(POINTS, low, central, high, distribution)
-
-
-# --- simulation ---
-
-
-def test_all_parameters_meet_their_points():
-    samples = simulation.simulate(PARAMETERS)
-    assert len(samples) == PARAMETERS.height
-    for row in PARAMETERS.iter_rows(named=True):
-        values = samples[row["parameter_code"]]
-        p05, _, p95 = simulation.quantiles(values)
-        assert len(values) == 8192 and np.all(values >= 0) and np.all(np.isfinite(values))
-        assert (p05, p95) == pytest.approx((row["low"], row["high"]), rel=0.01), row["parameter_code"]
-
-
-def test_the_same_seed_gives_the_same_bits_in_any_order():
-    first = simulation.simulate(PARAMETERS, 256, seed=7)
-    second = simulation.simulate(PARAMETERS.reverse(), 256, seed=7)
-    other = simulation.simulate(PARAMETERS, 256, seed=8)
-    assert all(np.array_equal(first[name], second[name]) for name in first)
-    assert not np.array_equal(first["cpu_hour"], other["cpu_hour"])
-
-
-def test_parameters_vary_independently():
-    samples = simulation.simulate(PARAMETERS)
-    uncertain = np.array([values for values in samples.values() if values.std() > 0])
-    correlation = np.corrcoef(np.argsort(np.argsort(uncertain)))
-    assert np.abs(correlation - np.eye(len(uncertain))).max() < 0.05
-
-
-@pytest.mark.parametrize("count", [0, -4, 1000])
-def test_points_are_a_power_of_two(count):
-    with pytest.raises(ValueError, match="powers of two"):
-        simulation.simulate(PARAMETERS, count)
-
-
-def test_one_row_for_each_parameter():
-    with pytest.raises(ValueError, match="more than one row for a"):
-        simulation.simulate(parameters(("a", 1, 2, 3, "triangular"), ("a", 1, 2, 3, "triangular")), 8)
-    assert simulation.simulate(parameters(), 8) == {}
-
-
-# --- formulas ---
-
-
-@pytest.mark.parametrize(
-    ("formula", "value"),
-    [
-        ("1+2*3", 7),
-        ("(1+2)*3", 9),
-        ("2**-1", 0.5),
-        ("-a/1e3", -0.002),
-        ("a*b", 10),
-        ("crf(0.05, 10)", 0.1295045749654567),
-        ("a*crf(rate,years)", 2 * 0.1295045749654567),
-    ],
-)
-def test_formulas(formula, value):
-    assert simulation.evaluate(formula, {"a": 2, "b": 5, "rate": 0.05, "years": 10}) == pytest.approx(value)
-
-
-@pytest.mark.parametrize(
-    "formula",
-    [
-        "__import__('os').system('true')",
-        "a.real",
-        "a[0]",
-        "print(a)",
-        "crf(a)",
-        "crf(rate=a, years=a)",
-        "crf",
-        "unknown + 1",
-        "a if a else a",
-        "[a for a in a]",
-        "lambda: a",
-        "a < 1",
-        "a and a",
-        "a // 2",
-        "a % 2",
-        "'a' * 2",
-        "True + 1",
-        "1j",
-        "(a := 3)",
-        "a; a",
-        "",
-        "f'{a}'",
-        "\0",
-    ],
-)
-def test_formulas_hold_arithmetic_only(formula):
-    with pytest.raises(ObservatoryError):
-        simulation.evaluate(formula, {"a": 2.0})
 
 
 def test_every_formula_of_the_table_is_understood():
     known = {"discount_rate": 0.06, "rate": 0.06, "years": 5.0}
     formulas = [text for text in PARAMETERS["driver_formula"] if text and "=" not in text]
     assert len(formulas) > 50
-    samples = simulation.simulate(PARAMETERS, 8)
+    samples = simulate(PARAMETERS, 8)
     for formula in formulas:
-        drivers = dict.fromkeys(simulation.names_in(formula) - samples.keys() - known.keys(), 1000.0)
-        assert np.all(np.isfinite(simulation.evaluate(formula, samples | known | drivers)))
-
-
-# --- cost ---
+        drivers = dict.fromkeys(names_in(formula) - samples.keys() - known.keys(), 1000.0)
+        assert np.all(np.isfinite(evaluate(formula, samples | known | drivers)))
 
 
 def effort(*rows: dict) -> pl.DataFrame:

@@ -1,0 +1,10 @@
+"""`observatory cost`: how a cost figure came about, and which figures may be added. Starts no Spark.
+
+figure.py       what a figure is, whichever kind it is of
+published.py    figures of published models
+month.py        figures of an operator's month, from the lake
+month_steps.py  the formulas behind such a month
+adding.py       which figures may be added, and their sum
+drawing.py      how they look on a terminal
+command.py      the command
+"""

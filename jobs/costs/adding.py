@@ -1,0 +1,131 @@
+"""Which cost figures may be added, and the sum of those that may.
+
+Spending, running cost, lost time, victims' losses, senders' revenue and transfers are different quantities;
+so are amounts of different years, currencies or overlapping scopes. A sum is simulated as one total: its
+points are never sums of points.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import polars as pl
+
+from jobs.costs.figure import Explained, Simulation
+from jobs.errors import ObservatoryError
+from jobs.release import words
+from jobs.sampling import quantiles, simulate
+
+# An amount, over the time that the scope says; not an amount per head, hour or message.
+AMOUNT = re.compile(r"^[A-Z]{3}( per (day|month|year)| over .*)?$")
+INSTEAD = {
+    "investment": "An investment is put beside what it is meant to avoid, as a ratio",
+    "operating_cost": "A running cost stands beside the investment, as accounts keep them",
+    "social_cost": "Time lost is shown beside what is spent against it",
+    "loss": "Victims' losses are shown beside time lost and spending, each on a line of its own",
+    "criminal_revenue": "What senders earn is part of what victims lose: show it as a ratio to the loss",
+    "transfer": "A transfer is one party's loss and another's gain: leave it out of totals and name who pays",
+    "mixed": "A mixed total holds several quantities: take its parts, where its model prints them",
+    "base": "It is what costs are computed from: put it into a formula, not into a sum",
+    "quantity": "It is no amount of money: compare it with figures of the same unit",
+}
+
+
+@dataclass(frozen=True)
+class Sum:
+    """The total of several figures, with its 5, 50 and 95% points."""
+
+    figures: list[Explained]
+    points: tuple[float, float, float]
+    currency_code: str
+    is_lower_bound: bool
+
+
+def add(figures: Sequence[Explained]) -> Sum:
+    """The sum. Raises ObservatoryError that names two figures which may not be added, and what to do."""
+    for one, other in combinations(figures, 2):
+        reason = refusal(one, other)
+        if reason:
+            raise ObservatoryError(reason)
+    simulations = [each.simulation for each in figures if each.simulation is not None]
+    if len(simulations) < len(figures):
+        missing = next(each for each in figures if each.simulation is None)
+        raise ObservatoryError(f"{missing.name} cannot be added: no formula gives it a range")
+    joint = pl.concat([renamed(each) for each in simulations]).unique("parameter_code", keep="first")
+    samples = simulate(joint)
+    totals = [
+        each.total({name: samples[joint_name(each, name)] for name in each.table["parameter_code"]})
+        for each in simulations
+    ]
+    points = quantiles(np.sum(totals, axis=0))
+    lower = any(each.is_lower_bound for each in figures)
+    return Sum(list(figures), points, str(figures[0].currency_code), lower)
+
+
+def joint_name(simulation: Simulation, name: str) -> str:
+    """A parameter's name among those of other figures: shared ones vary together."""
+    return f"{simulation.owner}/{name}" if name in simulation.own else name
+
+
+def renamed(simulation: Simulation) -> pl.DataFrame:
+    names = [joint_name(simulation, name) for name in simulation.table["parameter_code"]]
+    return simulation.table.with_columns(parameter_code=pl.Series(names, dtype=pl.String))
+
+
+def refusal(one: Explained, other: Explained) -> str | None:
+    """Why two figures may not be added, and what may be done instead; None where they may."""
+    both = f"{one.name} and {other.name}"
+    if one.estimand_code != other.estimand_code:
+        said = " and ".join(f"{each.name} is {a_quantity(each.estimand_code)}" for each in (one, other))
+        instead = ". ".join(INSTEAD[each.estimand_code] for each in (one, other))
+        return f"{said}: different quantities are never added. {instead}."
+    if one.estimand_code in ("mixed", "base", "quantity"):
+        name = a_quantity(one.estimand_code)
+        return f"{both} are each {name}, of which no two are added. {INSTEAD[one.estimand_code]}."
+    for each in (one, other):
+        if not AMOUNT.match(each.unit):
+            return (
+                f"{each.name} is in {each.unit}: rates are not added. Multiply it by the number of units that"
+                " it is per, and add the amounts."
+            )
+    if one.currency_code != other.currency_code:
+        return (
+            f"{one.name} is in {one.currency_code} and {other.name} in {other.currency_code}: not added."
+            " Deflate each in its own currency, then convert at the rates or purchasing power of one year."
+        )
+    if one.unit != other.unit or one.scope.kind != other.scope.kind:
+        return f"{one.name} is in {one.unit}, {other.name} in {other.unit}: bring them to the same time."
+    if one.scope.period_code != other.scope.period_code and one.scope.kind == "published":
+        return (
+            f"{one.name} is of {one.scope.period_code} and {other.name} of {other.scope.period_code}, in the"
+            " prices of their own years: deflate them to one year first."
+        )
+    if overlap(one, other):
+        return f"{both} overlap: what they have in common would count twice." + (
+            " They are two estimates: show them as a range."
+            if one.scope.kind == "published"
+            else " Take the larger of them, or parts that have nothing in common."
+        )
+    return None
+
+
+def a_quantity(code: str) -> str:
+    """A quantity for the middle of a sentence, with what it means."""
+    name = words.name("estimand", code).lower()
+    article = "an" if name[0] in "aeiou" else "a"
+    return f"{article} {name} ({words.inside(words.says('estimand', code))})"
+
+
+def overlap(one: Explained, other: Explained) -> bool:
+    """Whether two figures of one kind and time have anything in common."""
+    if one.scope.kind == "published":
+        areas = {one.scope.subject, other.scope.subject}
+        # The world and continents, which M49 gives numbers, hold countries.
+        return len(areas) == 1 or any(area.isdigit() for area in areas)
+    if (one.scope.subject, one.scope.period_code) != (other.scope.subject, other.scope.period_code):
+        return False
+    return all(a == b or "_T" in (a, b) for a, b in zip(one.scope.part, other.scope.part, strict=True))

@@ -1,0 +1,111 @@
+"""`observatory cost`: the economist's door. Starts no Spark.
+
+explain says how a figure came about, sum adds figures that may be added, list names the published ones.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from jobs import config
+from jobs.errors import ObservatoryError
+
+if TYPE_CHECKING:
+    from jobs.costs.figure import Explained
+
+app = typer.Typer(help="How cost figures came about, and which may be added.", no_args_is_help=True)
+Config = Annotated[
+    Path, typer.Option("--config", help="The settings file; only an operator's figures need it.")
+]
+MONTH = re.compile(r"^[^/]+/\d{4}-\d{2}(/|$)")
+
+
+def console() -> Console:
+    """The console; a piped one, which has no width of its own, as wide as a large terminal."""
+    found = Console(soft_wrap=False, highlight=False)
+    if not found.is_terminal and "COLUMNS" not in os.environ:
+        found.width = 120
+    return found
+
+
+@app.command()
+def explain(
+    figure: Annotated[
+        str,
+        typer.Argument(
+            help="A published figure, as nucleus_2004 or nucleus_2004/time_share, or an operator's month, as"
+            " my-mail/2026-11 or my-mail/2026-11/CONTENT_FILTER."
+        ),
+    ],
+    config_file: Config = Path("observatory.toml"),
+) -> None:
+    """Formula with numbers, parameters with sources, inputs with versions, and what dominates a figure."""
+    from jobs.costs.drawing import draw
+
+    draw(explained(figure, config_file), console())
+
+
+@app.command(name="sum")
+def sum_(
+    figures: Annotated[list[str], typer.Argument(help="Two figures or more.")],
+    config_file: Config = Path("observatory.toml"),
+) -> None:
+    """Add figures, simulated as one total. What is not the same quantity is refused."""
+    from jobs.costs.adding import add
+    from jobs.costs.drawing import draw_sum
+
+    if len(figures) < 2:
+        raise ObservatoryError("cost sum: name two figures or more")
+    draw_sum(add([explained(each, config_file) for each in figures]), console())
+
+
+@app.command(name="list")
+def list_() -> None:
+    """The published figures: what each is, what its formula gives, what was printed."""
+    from jobs.cost_model import estimate, reproduction
+    from jobs.costs.drawing import draw_list
+    from jobs.costs.figure import number
+    from jobs.costs.published import area_name, published_figures
+    from jobs.release import words
+
+    found: dict[str, list[tuple[str, ...]]] = {code: [] for code in words.rows_of("estimand")}
+    for name, figure in published_figures().items():
+        evaluated, row = estimate(figure), figure.row
+        found[row["estimand_code"]].append(
+            (
+                name,
+                f"{area_name(row['geography_code'], short=True)} {row['period_code']}",
+                number(evaluated.central) if evaluated else "",
+                number(figure.published) if figure.published is not None else "",
+                row["unit_text"],
+                reproduction(figure, evaluated)[0],
+            )
+        )
+    draw_list(found, console())
+
+
+def explained(name: str, config_file: Path) -> Explained:
+    """A figure by its name. Raises ObservatoryError with the nearest right name for one that is not known."""
+    from jobs.costs.published import explain_published, names_of, published_figures
+
+    if MONTH.match(name):
+        from jobs.costs.month import explain_month
+
+        return explain_month(name, config.load(config_file))
+    if names_of(name):
+        return explain_published(name)
+    known = published_figures()
+    models = {each.split("/")[0]: None for each in known}
+    near = config.nearest(name, [*models, *known])
+    if near:
+        raise ObservatoryError(f"unknown figure '{name}'{near}")
+    raise ObservatoryError(
+        f"unknown figure '{name}': `observatory cost list` names the published ones, and an operator's is"
+        " named as my-mail/2026-11/CONTENT_FILTER"
+    )

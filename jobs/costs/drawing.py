@@ -1,0 +1,219 @@
+"""How an explained cost figure looks on a terminal."""
+
+from __future__ import annotations
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+
+from jobs.costs.adding import Sum
+from jobs.costs.figure import Explained, Input, number
+from jobs.release import words
+
+BAR = 24
+VERDICT_STYLE = {"exact": "bold green", "band": "bold yellow", "not_reproducible": "bold red"}
+
+
+def draw(figure: Explained, console: Console) -> None:
+    """Print how a figure came about: the figure, its formulas, inputs, what dominates, versions."""
+    console.print(Rule(Text(figure.name, style="bold"), align="left", style="dim"))
+    console.print(Text(figure.title, style="bold"))
+    console.print(head(figure))
+    for title, part in parts(figure, console.width):
+        console.print(Text(f"\n{title}", style="bold"))
+        console.print(Padding(part, (0, 0, 0, 2)))
+    if figure.others:
+        model = figure.name.split("/")[0]
+        names = ", ".join(each.removeprefix(f"{model}/") for each in figure.others)
+        console.print(Text(f"\nAlso of {model}: {names}", style="dim"))
+
+
+def head(figure: Explained) -> RenderableType:
+    """The figure, what was printed, and what it is."""
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(justify="right", style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
+    if figure.points is not None and figure.central is not None:
+        p05, p50, p95 = figure.points
+        lower = "≥ " if figure.is_lower_bound else ""
+        shown = simulated(p50) if p05 < p95 else number(p50)
+        text = Text(f"{lower}{shown} {figure.unit}", style="bold cyan")
+        if p05 < p95:
+            text.append(f"   5 to 95%: {simulated(p05)} to {simulated(p95)}", style="default not bold")
+        grid.add_row("median" if p05 < p95 else "computed", text)
+        if simulated(figure.central) != simulated(p50):
+            grid.add_row("at central values", f"{number(figure.central)} {figure.unit}")
+    if figure.verdict is not None:
+        printed = "nothing" if figure.printed is None else f"{number(figure.printed)} {figure.unit}"
+        grid.add_row("printed", Text(printed, style="bold"))
+        name = words.name("reproduction", figure.verdict)
+        verdict = Text(name, style=VERDICT_STYLE.get(figure.verdict, "bold"))
+        verdict.append(f"   {figure.compared}", style="default not bold")
+        grid.add_row("reproduces", verdict)
+    else:
+        grid.add_row("in the lake", figure.compared)
+    estimand = Text(words.name("estimand", figure.estimand_code), style="bold")
+    estimand.append(f"   {words.says('estimand', figure.estimand_code)}", style="default not bold")
+    grid.add_row("quantity", estimand)
+    for label, text_ in figure.facts:
+        grid.add_row(label, text_)
+    return grid
+
+
+def simulated(value: float) -> str:
+    """A simulated point, with the three digits that the number of samples bears."""
+    return number(words.round_to(value))
+
+
+def parts(figure: Explained, width: int) -> list[tuple[str, RenderableType]]:
+    found: list[tuple[str, RenderableType]] = []
+    if figure.steps:
+        found.append(("How it is computed", steps(figure)))
+    if figure.measured:
+        found.append(("Measured effort", pairs(figure.measured)))
+    if figure.inputs:
+        found.append(("Parameters, with their 5, 50 and 95% points", inputs(figure.inputs, width)))
+    if figure.sensitivities:
+        found.append(("What dominates", tornado(figure)))
+    if figure.versions:
+        found.append(("Read from", pairs(figure.versions)))
+    return found
+
+
+def steps(figure: Explained) -> RenderableType:
+    """Each formula above itself with numbers, and what it gives to the right."""
+    table = Table.grid(padding=(0, 2), expand=True)
+    table.add_column(ratio=1, overflow="fold")
+    table.add_column(justify="right", no_wrap=True)
+    several = len(figure.steps) > 1
+    for step in figure.steps:
+        if several:
+            table.add_row(Text(step.what), "")
+        table.add_row(Text(spaced(step.formula), style="cyan"), "")
+        table.add_row(Text(f"= {spaced(step.numbers)}"), Text(step.result, style="bold"))
+    return table
+
+
+def spaced(formula: str) -> str:
+    """A formula with signs that are easy to read and to break at."""
+    text = formula.replace("**", "\0")
+    for sign, shown in (("*", " × "), ("/", " / "), ("+", " + "), ("-", " − "), ("\0", " ^ ")):
+        text = text.replace(sign, shown)
+    return " ".join(text.replace("e − ", "e-").split())
+
+
+def inputs(rows: list[Input], width: int) -> RenderableType:
+    """Parameters with their points; the sources below, each once and with a number."""
+    sources = list(dict.fromkeys(row.source for row in rows))
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", show_edge=False)
+    table.add_column("parameter", overflow="fold", ratio=1)
+    for name in ("5%", "50%", "95%"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("unit", overflow="fold", max_width=max(14, width // 6))
+    table.add_column("basis", overflow="fold", max_width=max(14, width // 6))
+    for row in rows:
+        about = Text(shown_code(row.code), style="cyan")
+        about.append(f"  {row.description}", style="default")
+        points = [number(each) for each in (row.low, row.central, row.high)]
+        if row.low == row.high:
+            points = ["", points[1], ""]
+        trust = f", {row.confidence}" if row.confidence else ""
+        basis = Text(f"{row.source_kind}{trust} [{sources.index(row.source) + 1}]")
+        table.add_row(about, *points, row.unit, basis)
+    listed = Table.grid(padding=(0, 1))
+    listed.add_column(justify="right", style="dim", no_wrap=True)
+    listed.add_column(overflow="fold", style="dim")
+    for place, source in enumerate(sources, 1):
+        listed.add_row(Text(f"[{place}]"), Text(source))
+    return Group(table, Text(), listed)
+
+
+def shown_code(code: str) -> str:
+    """A parameter's code as it is shown; an operator's own figure has none."""
+    kind, _, rest = code.partition(":")
+    return {"rate": f"{rest} rate", "fixed": "own figure"}.get(kind, code)
+
+
+def tornado(figure: Explained) -> RenderableType:
+    """Each uncertain parameter: its indices, and how far it moves the figure from its 5 to its 95% point."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", show_edge=False)
+    table.add_column("parameter", overflow="fold")
+    for name in ("first", "total", "at its 5%", "at its 95%"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    reach = max(abs(part.high - part.low) for part in figure.sensitivities)
+    names = {each.code: each.description for each in figure.inputs}
+    for part in figure.sensitivities:
+        own = part.parameter_code.startswith("fixed:")
+        name = names[part.parameter_code] if own else shown_code(part.parameter_code)
+        length = round(BAR * abs(part.high - part.low) / reach) if reach else 0
+        bar = Text("━" * max(length, 1 if part.high != part.low else 0), style="cyan")
+        shares = [words.percent(each) for each in (part.first_order, part.total_order)]
+        table.add_row(name, *shares, number(part.low), number(part.high), bar)
+    note = Text(
+        "first: the share of the variance it explains alone; total: the share it has a part in", style="dim"
+    )
+    return Group(table, note)
+
+
+def pairs(rows: list[tuple[str, str]]) -> RenderableType:
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold", style="dim")
+    for label, text in rows:
+        grid.add_row(label, text)
+    return grid
+
+
+def draw_sum(total: Sum, console: Console) -> None:
+    """Print a sum with its parts."""
+    table = Table(
+        title="Simulated as one total",
+        title_justify="left",
+        box=None,
+        header_style="dim",
+        padding=(0, 2, 0, 0),
+    )
+    table.add_column("figure", overflow="fold")
+    for name in ("5%", "50%", "95%"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("")
+    for figure in total.figures:
+        points = [simulated(each) for each in figure.points or ()]
+        table.add_row(figure.name, *points, figure.unit, style="dim")
+    lower = "≥ " if total.is_lower_bound else ""
+    points = [simulated(each) for each in total.points]
+    table.add_row("sum", points[0], f"{lower}{points[1]}", points[2], total.figures[0].unit, style="bold")
+    console.print(table)
+    name = words.name("estimand", total.figures[0].estimand_code)
+    console.print(Text(f"{name}. The points of the sum are not sums of the points above it.", style="dim"))
+
+
+WIDE = 112
+
+
+def draw_list(found: dict[str, list[tuple[str, ...]]], console: Console) -> None:
+    """Print the published figures quantity by quantity: no two of these are ever added. On a narrow terminal
+    what a figure is of stands below its name."""
+    wide = console.width >= WIDE
+    table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0), show_edge=False)
+    table.add_column("figure", overflow="fold")
+    for name in ("computed", "printed"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("reproduces", no_wrap=True)
+    for name in ("of", "unit") if wide else ():
+        table.add_column(name, overflow="fold")
+    for code, rows in found.items():
+        if rows:
+            table.add_row(Text(f"\n{words.name('estimand', code)}", style="bold"))
+        for name, of, computed, printed, unit, code_ in rows:
+            verdict = Text(words.name("reproduction", code_), style=VERDICT_STYLE.get(code_, ""))
+            figure = Text(name)
+            if not wide:
+                figure.append(f"\n  {of}, {unit}", style="dim")
+            table.add_row(figure, computed, printed, verdict, *((of, unit) if wide else ()))
+    console.print(table)
+    count = sum(map(len, found.values()))
+    console.print(Text(f"\n{count} figures; `observatory cost explain FIGURE` tells of one", style="dim"))

@@ -1,0 +1,135 @@
+"""A cost figure as it is explained: what it is, what it is computed from, how sure it is.
+
+Figures of published models and figures of an operator's month come in this one shape, so that they are shown,
+and held against each other, alike.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from jobs.sampling import Samples
+from jobs.sensitivity import Sensitivity
+
+
+@dataclass(frozen=True)
+class Step:
+    """One formula on the way to a figure. numbers: with central values put in; result: what that gives."""
+
+    what: str
+    formula: str
+    numbers: str
+    result: str
+
+
+@dataclass(frozen=True)
+class Input:
+    """A parameter with its 5, 50 and 95% points and where they come from."""
+
+    code: str
+    description: str
+    unit: str
+    low: float
+    central: float
+    high: float
+    source: str
+    source_kind: str
+    confidence: str
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What a figure is of. kind: a published model's or a month's. subject: the area, or the operator.
+    part: which part of it, as channel and countermeasure."""
+
+    kind: str
+    subject: str
+    period_code: str
+    part: tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """How a figure comes from its parameters, so that several can be simulated together.
+
+    table: the parameters, as sampling.simulate takes them. own: those of them that no other figure shares.
+    owner: whose they are.
+    """
+
+    table: pl.DataFrame
+    total: Callable[[Samples], np.ndarray]
+    own: frozenset[str]
+    owner: str
+
+
+@dataclass(frozen=True)
+class Explained:
+    """A figure with all that it came from.
+
+    points: its 5, 50 and 95% points; none where no formula is known, and then no simulation either. printed:
+    what its author published. verdict: a code of the list `reproduction`, of a published figure. compared:
+    what the comparison with what was printed, or with what the lake holds, says. others: figures of the same
+    model.
+    """
+
+    name: str
+    title: str
+    estimand_code: str
+    unit: str
+    currency_code: str | None
+    scope: Scope
+    facts: list[tuple[str, str]]
+    compared: str
+    central: float | None = None
+    points: tuple[float, float, float] | None = None
+    simulation: Simulation | None = None
+    printed: float | None = None
+    verdict: str | None = None
+    is_lower_bound: bool = False
+    steps: list[Step] = field(default_factory=list)
+    inputs: list[Input] = field(default_factory=list)
+    measured: list[tuple[str, str]] = field(default_factory=list)
+    versions: list[tuple[str, str]] = field(default_factory=list)
+    sensitivities: list[Sensitivity] = field(default_factory=list)
+    others: list[str] = field(default_factory=list)
+
+
+def input_of(row: Mapping[str, Any], code: str) -> Input:
+    """A row of ref.cost_parameter or ref.cost_model_parameter as an input."""
+    return Input(
+        code, row["description"], row["unit_text"], row["low"], row["central"], row["high"], row["source"],
+        row["source_kind"], row["confidence"],
+    )  # fmt: skip
+
+
+def number(value: float) -> str:
+    """A number for people: 1,934.4; 0.009637; 71.38 bn; 2.5 M."""
+    if value == 0:
+        return "0"
+    for least, letter in ((1e12, "tn"), (1e9, "bn"), (1e6, "M")):
+        if abs(value) >= least * 0.99995:
+            return f"{significant(value / least)} {letter}"
+    return significant(value) if abs(value) >= 1e-6 else f"{value:.3g}"
+
+
+def significant(value: float) -> str:
+    """Four significant digits, and a decimal below ten thousand; whole numbers whole."""
+    if value == round(value):
+        return f"{value:,.0f}"
+    places = max(int(abs(value) < 10_000), 3 - math.floor(math.log10(abs(value))))
+    text = f"{value:,.{places}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def in_formula(value: float) -> str:
+    """A number as it may stand in a formula that a reader computes again."""
+    if value == round(value) and abs(value) < 1e10:
+        return f"{value:.0f}"
+    mantissa, sign, exponent = f"{value:.6g}".partition("e")
+    return f"{mantissa}e{int(exponent)}" if sign else mantissa

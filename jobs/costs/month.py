@@ -1,0 +1,189 @@
+"""What a countermeasure cost an operator in a month, explained: measured effort times prices, and fixed cost.
+
+A figure is named operator/month, operator/month/COUNTERMEASURE or operator/month/COUNTERMEASURE/CHANNEL. Its
+effort is read from the lake at the versions that the last finished run named; it is computed again from that,
+the reference tables and the settings as they are now, and held against the points that the lake has.
+"""
+
+from __future__ import annotations
+
+import calendar
+from typing import Any
+
+import polars as pl
+
+from jobs import delta_log
+from jobs.config import Observatory, Operator, nearest
+from jobs.costs.figure import Explained, Scope, Simulation, number
+from jobs.costs.month_steps import (
+    PARAMETER,
+    RATE,
+    Month,
+    central_samples,
+    inputs_of,
+    measured_of,
+    steps_of,
+    whole,
+)
+from jobs.errors import ObservatoryError
+from jobs.reference import read_reference, reference_version
+from jobs.release import words
+from jobs.sampling import quantiles, simulate
+from jobs.sensitivity import sensitivities
+from jobs.simulation import FixedCost, money, prices
+
+COST, EFFORT = "gold.countermeasure_cost_monthly", "gold.countermeasure_effort_daily"
+# Of the lake's costs every one is what countermeasures took to run.
+ESTIMAND = "operating_cost"
+POINTS = ("amount_p05", "amount_p50", "amount_p95")
+
+
+def explain_month(name: str, settings: Observatory) -> Explained:
+    """The figure of this name. Raises ObservatoryError where the lake has none such, with the nearest."""
+    month = month_of(name, settings)
+    samples = simulate(month.priced.table)
+    points = quantiles(month.total(samples))
+    steps, used = steps_of(month)
+    table = month.priced.table.filter(pl.col("parameter_code").is_in(sorted(used)))
+    own = frozenset(each for each in month.priced.table["parameter_code"] if each.startswith("fixed:"))
+    unit = month.priced.shown
+    return Explained(
+        name="/".join(each for each in (month.operator.id, month.period_code, *part_of(month)) if each),
+        title=f"Cost of {title_of(month)}",
+        estimand_code=ESTIMAND,
+        unit=unit,
+        currency_code=unit,
+        scope=Scope("month", month.operator.id, month.period_code, (month.channel, month.measure)),
+        facts=facts_of(month),
+        compared=held_against(month, points),
+        central=float(month.total(central_samples(month.priced.table))[0]),
+        points=points,
+        simulation=Simulation(month.priced.table, month.total, own, month.operator.id),
+        is_lower_bound=bool(month.stored["is_lower_bound"]),
+        steps=steps,
+        inputs=inputs_of(month, used),
+        measured=measured_of(month),
+        versions=versions_of(month),
+        sensitivities=sensitivities(lambda values: month.total(whole(values, month)), table),
+    )
+
+
+def part_of(month: Month) -> tuple[str, ...]:
+    return () if month.measure == "_T" else (month.measure, month.channel)
+
+
+def title_of(month: Month) -> str:
+    name = words.inside(words.name("countermeasure", month.measure))
+    what = "all countermeasures" if month.measure == "_T" else name
+    where = "" if month.channel == "_T" else f", {words.name('channel', month.channel)}"
+    return f"{what}{where}: {month.operator.name}, {words.period(month.period_code)}"
+
+
+def facts_of(month: Month) -> list[tuple[str, str]]:
+    year, number_ = map(int, month.period_code.split("-"))
+    days = calendar.monthrange(year, number_)[1]
+    facts = [
+        ("of", f"{month.operator.name}, {month.days} of {days} days with data"),
+        ("borne by", "operator"),
+    ]
+    if month.stored["is_lower_bound"]:
+        missing = "a lower bound: a fixed cost, or a price of what was done, is missing"
+        facts.append(("is", missing))
+    return facts
+
+
+# --- from the lake --------------------------------------------------------------------------------------
+
+
+def month_of(name: str, settings: Observatory) -> Month:
+    whose, period, *part = name.split("/")
+    operators = {each.id: each for each in settings.operator}
+    if whose not in operators:
+        raise ObservatoryError(f"figure '{name}': unknown operator '{whose}'{nearest(whose, operators)}")
+    versions = delta_log.versions(settings.lake.root)
+    costs = delta_log.read_table(settings.lake.root, COST, versions.get(COST))
+    own = costs.filter(pl.col("operator_id") == whose, pl.col("cost_component_code") == "total")
+    if own.is_empty():
+        raise ObservatoryError(
+            f"figure '{name}': {COST} in {settings.lake.root} has no cost of {whose} yet: `observatory run`"
+            " computes it"
+        )
+    periods = sorted(set(own["period_code"]))
+    if period not in periods:
+        raise ObservatoryError(f"figure '{name}': {whose} has no month '{period}'{nearest(period, periods)}")
+    stored = one_of(name, own.filter(pl.col("period_code") == period), part)
+    effort = delta_log.read_table(settings.lake.root, EFFORT, versions.get(EFFORT)).filter(
+        pl.col("operator_id") == whose, pl.col("period_date").dt.strftime("%Y-%m") == period
+    )
+    operator = operators[whose]
+    priced = prices(read_reference(PARAMETER), fixed_costs(operator), read_reference(RATE), operator.currency)
+    return Month(
+        operator,
+        period,
+        stored["channel_code"],
+        stored["countermeasure_code"],
+        effort,
+        stored,
+        priced,
+        versions,
+    )
+
+
+def one_of(name: str, rows: pl.DataFrame, part: list[str]) -> dict[str, Any]:
+    """The row that a part such as CONTENT_FILTER or CONTENT_FILTER/EMAIL means; the whole without one."""
+    measure, channel = part[0] if part else "_T", part[1] if len(part) == 2 else None
+    if len(part) > 2:
+        raise ObservatoryError(f"figure '{name}': write it as operator/month/COUNTERMEASURE/CHANNEL")
+    if channel is None and measure == "_T":
+        channel = "_T"
+    of_measure = rows.filter(pl.col("countermeasure_code") == measure)
+    if of_measure.is_empty():
+        known = sorted(set(rows["countermeasure_code"]) - {"_T"})
+        raise ObservatoryError(
+            f"figure '{name}': no effort of '{measure}' in that month{nearest(measure, known)}"
+        )
+    channels = sorted(set(of_measure["channel_code"]))
+    if channel is None and len(channels) > 1:
+        raise ObservatoryError(f"figure '{name}' is of several channels: add one of /{', /'.join(channels)}")
+    found = of_measure.filter(pl.col("channel_code") == (channel or channels[0]))
+    if found.is_empty():
+        raise ObservatoryError(
+            f"figure '{name}': {measure} has no channel '{channel}'{nearest(str(channel), channels)}"
+        )
+    return found.row(0, named=True)
+
+
+def fixed_costs(operator: Operator) -> list[FixedCost]:
+    """The operator's own figures, from its settings."""
+    return [
+        FixedCost(
+            name=each.name,
+            countermeasure_code=each.countermeasure,
+            channel_code=each.channel,
+            low=each.low,
+            central=each.central,
+            high=each.high,
+            currency_code=operator.currency,
+            per=each.per,
+        )
+        for each in operator.fixed_cost
+    ]
+
+
+def held_against(month: Month, points: tuple[float, float, float]) -> str:
+    """What the lake holds of it, against what was computed now."""
+    stored = tuple(month.stored[each] for each in POINTS)
+    if stored == tuple(money(each) for each in points):
+        return "The lake holds the same points."
+    held = ", ".join(number(float(each)) for each in stored)
+    return (
+        f"The lake holds {held}: prices, rates or the operator's own figures have changed since it was"
+        " computed. `observatory run` computes it again."
+    )
+
+
+def versions_of(month: Month) -> list[tuple[str, str]]:
+    known = [each for each in (COST, EFFORT) if each in month.versions]
+    tables = [(each, f"Delta version {month.versions[each]}") for each in known]
+    files = [(each, f"file {reference_version(each)}") for each in (PARAMETER, RATE)]
+    return [*tables, *files]

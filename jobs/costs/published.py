@@ -1,0 +1,83 @@
+"""Figures of published cost models, explained."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from jobs.cost_model import Figure, central_values, estimate, figures, reproduction
+from jobs.costs.figure import Explained, Scope, Simulation, Step, in_formula, input_of, number
+from jobs.formula import with_values
+from jobs.reference import read_reference, reference_version
+from jobs.release import words
+
+TABLES = ("ref.cost_model", "ref.cost_model_parameter")
+AREAS = {"001": "World", "150": "Europe"}
+READ = {
+    "issuer": "the issuer's own text was read",
+    "secondary": "read as others report it",
+    "memory": "from memory",
+}
+
+
+@cache
+def published_figures() -> dict[str, Figure]:
+    """Every figure of ref.cost_model in force, by its name `model/output`."""
+    return figures(*(read_reference(table) for table in TABLES))
+
+
+def names_of(name: str) -> list[str]:
+    """The published figures that a name may mean: one, or a model's, its first figure first; none."""
+    known = published_figures()
+    return [name] if name in known else [each for each in known if each.startswith(f"{name}/")]
+
+
+def explain_published(name: str) -> Explained:
+    """The figure of this name; of a model's name its first figure."""
+    chosen = names_of(name)[0]
+    figure = published_figures()[chosen]
+    row = figure.row
+    found = estimate(figure)
+    code, text = reproduction(figure, found)
+    area = area_name(row["geography_code"])
+    simulation = Simulation(figure.points, figure.total, frozenset(figure.parameters), row["model_code"])
+    return Explained(
+        name=chosen,
+        title=row["description"],
+        estimand_code=row["estimand_code"],
+        unit=row["unit_text"],
+        currency_code=row["currency_code"],
+        scope=Scope("published", row["geography_code"], row["period_code"], (row["channels"], "_T")),
+        facts=[
+            ("of", f"{area}, {row['period_code']}, {channel_names(row['channels'])}"),
+            ("borne by", row["cost_bearer"]),
+            ("source", f"{row['source']} ({READ[row['source_read']]})"),
+        ],
+        compared=text,
+        central=found.central if found else None,
+        points=(found.p05, found.p50, found.p95) if found else None,
+        simulation=simulation if found else None,
+        printed=figure.published,
+        verdict=code,
+        steps=[step_of(figure, found.central)] if found else [],
+        inputs=[input_of(each, each["parameter_code"]) for each in figure.parameters.values()],
+        versions=[(table, f"file {reference_version(table)}") for table in TABLES],
+        sensitivities=found.sensitivities if found else [],
+        others=[each for each in names_of(row["model_code"]) if each != chosen],
+    )
+
+
+def step_of(figure: Figure, central: float) -> Step:
+    formula = figure.formula or ""
+    texts = {name: in_formula(value) for name, value in central_values(figure).items()}
+    return Step(figure.row["description"], formula, with_values(formula, texts), number(central))
+
+
+def area_name(code: str, short: bool = False) -> str:
+    """The area's name; of a country its code, if that is enough."""
+    return AREAS.get(code) or (code if short else words.country(code))
+
+
+def channel_names(channels: str) -> str:
+    return words.listed(
+        "all channels" if code == "_T" else words.name("channel", code) for code in channels.split("|")
+    )

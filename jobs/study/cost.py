@@ -1,0 +1,76 @@
+"""study.cost: what published models say that spam costs, evaluated again and held against what they print."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+from pyspark.sql import DataFrame
+
+from jobs.contracts import arrow_schema, struct_type
+from jobs.cost_model import Figure, deviation, estimate, figures, reproduction
+
+TABLE = "study.cost"
+MONEY, INDEX, PERCENT = Decimal("0.0001"), Decimal("0.0001"), Decimal("0.01")
+# What a row of the table has from the model's own row.
+SAME = (
+    "model_code", "output_code", "estimand_code", "period_code", "geography_code", "currency_code",
+    "unit_text", "cost_bearer", "channels",
+)  # fmt: skip
+
+
+def transform(cost_model: DataFrame, cost_model_parameter: DataFrame) -> DataFrame:
+    """Models are evaluated one by one, each with all of its parameters."""
+    parameters = small(cost_model_parameter.toArrow())
+
+    def evaluated(models: pa.Table) -> pa.Table:
+        found = figures(small(models), parameters)
+        rows = [row_of(figure) for figure in found.values() if figure.is_cost]
+        return pa.Table.from_pylist(rows, arrow_schema(TABLE))
+
+    return cost_model.groupBy("model_code").applyInArrow(evaluated, struct_type(TABLE))
+
+
+def small(table: pa.Table) -> pl.DataFrame:
+    """A reference table as Polars: it does not grow with the lake."""
+    frame = pl.from_arrow(table)
+    assert isinstance(frame, pl.DataFrame)
+    return frame
+
+
+def row_of(figure: Figure) -> dict[str, Any]:
+    found = estimate(figure)
+    code, text = reproduction(figure, found)
+    off = deviation(figure, found)
+    row = {name: figure.row[name] for name in SAME} | {
+        "published_amount": rounded(figure.published, MONEY),
+        "deviation_pct": rounded(None if off is None else off * 100, PERCENT),
+        "reproduction_code": code,
+        "reproduction_text": text,
+    }
+    if found is None:
+        return row
+    parts = [
+        {
+            "parameter_code": part.parameter_code,
+            "first_order": rounded(part.first_order, INDEX),
+            "total_order": rounded(part.total_order, INDEX),
+            "amount_low": rounded(part.low, MONEY),
+            "amount_high": rounded(part.high, MONEY),
+        }
+        for part in found.sensitivities
+    ]
+    return row | {
+        "amount_p05": rounded(found.p05, MONEY),
+        "amount_p50": rounded(found.p50, MONEY),
+        "amount_p95": rounded(found.p95, MONEY),
+        "amount_central": rounded(found.central, MONEY),
+        "sensitivities": parts,
+    }
+
+
+def rounded(value: float | None, digits: Decimal) -> Decimal | None:
+    """A number as it is stored: the last bits of a double differ between machines."""
+    return None if value is None else Decimal(value).quantize(digits)

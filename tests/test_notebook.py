@@ -1,0 +1,87 @@
+"""docs/economist.ipynb: it runs on a lake, and draws what the lake holds."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import Any
+
+import nbclient
+import nbformat
+import polars as pl
+import pytest
+
+from jobs.contracts import contract, polars_schema
+from tests.conftest import ROOT
+from tests.cost_lake import write_lake
+from tests.delta import write_delta
+
+NOTEBOOK = ROOT / "docs" / "economist.ipynb"
+
+
+def add_table(lake: Path, table: str, rows: list[dict[str, Any]]) -> None:
+    frame = pl.DataFrame(rows, schema=polars_schema(table))
+    write_delta(lake / table.replace(".", "/"), frame, list(contract(table).partition_by))
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The notebook's cells by their ids, after a run on a small lake."""
+    folder = tmp_path_factory.mktemp("notebook")
+    write_lake(folder)
+    place = {"period_date": dt.date(2026, 11, 2), "direction_code": "inbound", "definition_code": "OPERATOR"}
+    mail = place | {"operator_id": "alp-mail", "channel_code": "EMAIL", "unit_code": "recipient"}
+    text = place | {"operator_id": "isle-mobile", "channel_code": "SMS", "unit_code": "attempt"}
+    counts = {"units": 1000, "spam_certain": 250, "spam_possible": 300}
+    # What goes out is no part of the chart, nor are messages, which are recipients counted otherwise.
+    beside = [mail | counts | {"direction_code": "outbound"}, mail | counts | {"unit_code": "message"}]
+    rows = [mail | counts, text | counts | {"spam_certain": 100}, *beside]
+    add_table(folder / "lake", "gold.spam_volume_daily", rows)
+    received = text | {"unit_code": "recipient"}
+    types = [mail | counts | {"spam_type_code": "PHISH.mail"}, received | counts | {"spam_type_code": "UNK"}]
+    add_table(folder / "lake", "gold.spam_type_daily", types)
+    book = nbformat.read(NOTEBOOK, as_version=4)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OBSERVATORY_LAKE", str(folder / "lake"))
+        patch.setenv("JUPYTER_RUNTIME_DIR", str(folder / "runtime"))
+        patch.setenv("IPYTHONDIR", str(folder / "ipython"))
+        check = nbformat.v4.new_code_cell("print(volume.select('operator_id', 'units', 'certain').rows())")
+        check.id = "check"
+        book.cells.append(check)
+        resources = {"metadata": {"path": str(ROOT)}}
+        nbclient.NotebookClient(book, timeout=120, kernel_name="python3", resources=resources).execute()
+    return {cell.id: cell for cell in book.cells if cell.cell_type == "code"}
+
+
+def picture(cell: Any) -> str:
+    (output,) = (each for each in cell.outputs if each.output_type == "execute_result")
+    return str(output["data"]["image/svg+xml"])
+
+
+@pytest.mark.parametrize(
+    ("cell", "words"),
+    [
+        ("volume", ["alp-mail", "isle-mobile", "spam in what was attempted"]),
+        ("types", ["PHISH.mail", "UNK"]),
+        ("cost", ["alp-mail, CHF", "isle-mobile, FJD", "CONTENT_FILTER", "DNSBL"]),
+        ("models", ["nucleus_2004/per_worker", "not_reproducible", "cfca_2023/growth_amount"]),
+        ("tornado", ["rao_reiley_2012/total: 1.74e+10 to 2.5e+10", "pass_rate"]),
+    ],
+)
+def test_each_chart_is_drawn_of_what_the_lake_holds(ran: dict[str, Any], cell: str, words: list[str]) -> None:
+    drawn = picture(ran[cell])
+    assert all(word in drawn for word in words)
+    assert "https://" not in drawn.replace("https://www.w3.org", "")
+
+
+def test_the_figures_are_those_of_the_tables(ran: dict[str, Any]) -> None:
+    told = "".join(output.text for output in ran["check"].outputs if output.name == "stdout")
+    assert told.strip() == "[('alp-mail', 1000, 0.25), ('isle-mobile', 1000, 0.1)]"
+
+
+def test_the_notebook_is_kept_without_outputs() -> None:
+    book = nbformat.read(NOTEBOOK, as_version=4)
+    nbformat.validate(book)
+    for cell in book.cells:
+        if cell.cell_type == "code":
+            assert (cell.outputs, cell.execution_count) == ([], None)
