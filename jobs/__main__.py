@@ -28,6 +28,7 @@ from rich.text import Text
 
 from jobs import STARTED, config, contracts
 from jobs.errors import ObservatoryError
+from jobs.questionnaire.command import app as questionnaire
 
 app = typer.Typer(
     help="Measure spam: volume, types, routes, sources, and what countering it costs.",
@@ -35,6 +36,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(questionnaire, name="questionnaire")
 out = Console(soft_wrap=False)
 err = Console(stderr=True, soft_wrap=True)
 

@@ -160,7 +160,9 @@ def chosen(
         return None
     code = codes_by_label(codelist).get(folded(str(cell.value)))
     if code is None:
-        faults.append(fault(line, "choice", column, options="; ".join(options(asker.language, codelist).values())))
+        faults.append(
+            fault(line, "choice", column, options="; ".join(options(asker.language, codelist).values()))
+        )
     return code
 
 
@@ -177,7 +179,11 @@ def read_cell(cell: Cell, question: Question, asker: Asker) -> Number | str | Pr
     words = str(cell.value).strip()
     if question.kind == "text":
         limit = question.length
-        return inert(words) if len(words) <= limit else Problem("text_long", {"length": len(words), "limit": limit})
+        return (
+            inert(words)
+            if len(words) <= limit
+            else Problem("text_long", {"length": len(words), "limit": limit})
+        )
     if question.kind == "country":
         code = folded(words).upper()
         return code if code in countries() else Problem("country", {"example": asker.country})

@@ -62,7 +62,7 @@ def assess(filing: Filing, respondents: dict[str, Respondent]) -> Assessment:
         if answer is not None or any(not line.cells[name].is_empty for name in ("answer", "status")):
             filled.add(line.indicator)
     faults += broken_relations(asked, answers, lines, asker)
-    faults += missing_answers(asked, filled, lines, asker)
+    faults += missing_answers(asked, filled, lines, asker, filing.file_name)
     faults += changed_givens(asked, answers, lines, respondent)
     order = {code: number for number, code in enumerate(asked.indicators)}
     return Assessment(
@@ -74,5 +74,3 @@ def assess(filing: Filing, respondents: dict[str, Respondent]) -> Assessment:
         sorted(faults, key=lambda fault: (order.get(fault.indicator, -1), fault.place.cell)),
         readings,
     )
-
-

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from jobs.questionnaire.answers import Answer, Asker, label
 from jobs.questionnaire.definition import Form, Question, Relation
-from jobs.questionnaire.filing import Fault, Line
+from jobs.questionnaire.filing import Fault, Line, Place
 from jobs.questionnaire.numbers import shown
 from jobs.questionnaire.respondents import Respondent
 from jobs.questionnaire.texts import line_label
@@ -88,7 +88,9 @@ def relation_fault(line: Line, key: str, **values: object) -> Fault:
     return Fault(cell.place, line.indicator, cell.written, "message", key, values)
 
 
-def missing_answers(form: Form, answered: set[str], lines: dict[str, Line], asker: Asker) -> list[Fault]:
+def missing_answers(
+    form: Form, answered: set[str], lines: dict[str, Line], asker: Asker, file_name: str
+) -> list[Fault]:
     """A fault for each question that has to be answered and is not.
 
     answered: the indicators with anything in them, right or wrong: what is wrong is told once.
@@ -109,9 +111,10 @@ def missing_answers(form: Form, answered: set[str], lines: dict[str, Line], aske
             wanting = [] if is_answered(question) else [question.indicators[0].code]
         single = len(question.indicators) == 1 or question.required == "each"
         key = "required" if single else "required_any"
-        faults += [
-            relation_fault(lines[code], key, status=label(asker, "NA")) for code in wanting if code in lines
-        ]
+        for code in wanting:
+            cell = lines[code].cells["answer"] if code in lines else None
+            place, written = (cell.place, cell.written) if cell else (Place(file_name, ""), "")
+            faults.append(Fault(place, code, written, "message", key, {"status": label(asker, "NA")}))
     return faults
 
 
@@ -145,7 +148,9 @@ def two_claims(
     faults: dict[str, list[Fault]] = {}
     for respondent, (line, operators) in sorted(claims.items()):
         for operator in operators:
-            others = sorted(each for each, theirs in everyone.items() if each != respondent and operator in theirs)
+            others = sorted(
+                each for each, theirs in everyone.items() if each != respondent and operator in theirs
+            )
             faults.setdefault(respondent, []).extend(
                 relation_fault(line, "two_claims", operator=operator, other=names.get(other, other))
                 for other in others

@@ -180,7 +180,9 @@ def indicators_of(question: str, blocks: list[dict[str, list[str]]]) -> list[Ind
             if unknown:
                 raise ValueError(f"{question}: {sorted(unknown)} not in dimension {dimension}")
         for codes in itertools.product(*block.values()):
-            found.append(Indicator(".".join([question, *codes]), question, tuple(zip(block, codes))))
+            found.append(
+                Indicator(".".join([question, *codes]), question, tuple(zip(block, codes, strict=True)))
+            )
     return found
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
+import unicodedata
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,13 +12,32 @@ from jobs.questionnaire.texts import text
 
 # Rows from 0: the columns' keys (hidden), the section's title, the columns' names, then the questions.
 FIRST_ROW = 3
-WIDTHS = (19, 56, 22, 21, 18, 27, 38, 36)
+WIDTHS = (22, 54, 20, 20, 17, 24, 30, 30)
 FONTS = {"ar": "Arial", "zh": "Microsoft YaHei"}
 INK, DEEP, BAND, TINT, RULE, MUTED = "#1F2933", "#0B4F71", "#DCEAF2", "#F4F7F9", "#B8C7D1", "#5F6F7A"
 # Answers can be sized and moved about in, but nothing else can be changed by accident.
 PROTECTION = {"format_columns": True, "format_rows": True, "select_locked_cells": True}
 COMMENT = {"x_scale": 2.4, "y_scale": 1.6, "color": "#FDE8E8", "author": ""}
 A4 = 9
+
+
+LINE, PADDING = 13.5, 6.0
+
+
+def height(*texts: tuple[str, float]) -> float:
+    """The height of a row in points: room for the longest of its texts, each given with its column's width.
+
+    A file holds no heights that fit themselves, and not every software fits rows when it opens one.
+    """
+    return (
+        max(sum(lines(part, width) for part in words.split("\n")) for words, width in texts) * LINE + PADDING
+    )
+
+
+def lines(words: str, width: float) -> int:
+    """Lines that a text takes in a column; a Chinese character is as wide as two others."""
+    taken = sum(1.9 if unicodedata.east_asian_width(each) in "WF" else 0.95 for each in words)
+    return max(1, math.ceil(taken / width))
 
 
 @dataclass(frozen=True)
@@ -53,10 +74,18 @@ def styles(book: Any, language: str) -> Styles:
     band = {**base, "bg_color": BAND, "top": 1, "top_color": DEEP}
     fills = {
         "title": {**base, "font_size": 16, "bold": True, "font_color": DEEP, "text_wrap": False},
-        "cover": {**base, "font_size": 18, "bold": True, "font_color": "#FFFFFF", "bg_color": DEEP, "text_wrap": False},
+        "cover": {
+            **base,
+            "font_size": 18,
+            "bold": True,
+            "font_color": "#FFFFFF",
+            "bg_color": DEEP,
+            "text_wrap": False,
+        },
         "plain": {**base, "font_color": MUTED, "italic": language not in ("ar", "zh"), "text_wrap": False},
         "header": {**base, "bold": True, "font_color": "#FFFFFF", "bg_color": DEEP},
         "heading": band,
+        "heading_bold": {**band, "bold": True, "font_size": 11},
         "heading_code": {**band, "font_size": 8, "font_color": MUTED},
         "heading_check": {**band, "bold": True, "font_size": 9},
         "code": {**locked, "font_size": 8, "font_color": MUTED, "text_wrap": False},
@@ -74,7 +103,7 @@ def styles(book: Any, language: str) -> Styles:
         "fact_value": {**locked, "bold": True},
         "number": {**locked, "align": "center", "valign": "top", "bold": True, "font_color": DEEP},
         "prose": {**ruled, "valign": "top"},
-        "progress": {**locked, "align": "left", "bold": True},
+        "progress": {**locked, "align": "right" if language == "ar" else "left", "bold": True},
         "link": {**locked, "font_color": DEEP, "underline": 1},
         # Pieces of a rich text.
         "bold": {"bold": True, "font_name": base["font_name"], "font_size": 11, "font_color": INK},
@@ -94,7 +123,10 @@ def styles(book: Any, language: str) -> Styles:
     formats = {name: book.add_format(fill) for name, fill in fills.items()}
     answer = {kind: book.add_format(fill) for kind, fill in kinds.items()}
     marked = {"bg_color": "#FAD4D4", "border": 2, "border_color": "#A61B1B"}
-    fillable = [*((answer[kind], kinds[kind]) for kind in kinds), *((formats[n], fills[n]) for n in ("choice", "note", "closed", "given"))]
+    fillable = [
+        *((answer[kind], kinds[kind]) for kind in kinds),
+        *((formats[n], fills[n]) for n in ("choice", "note", "closed", "given")),
+    ]
     faulty = {id(made): book.add_format({**fill, **marked}) for made, fill in fillable}
     return Styles(formats, answer, faulty)
 
@@ -135,7 +167,9 @@ def write_value(sheet: Any, row: int, column: int, value: Any, style: Any) -> No
 def choose(sheet: Any, row: int, column: int, source: str, language: str) -> None:
     """A drop-down."""
     words = text(language, "check", "list")
-    sheet.data_validation(row, column, row, column, refusing({"validate": "list", "source": source}, words, language))
+    sheet.data_validation(
+        row, column, row, column, refusing({"validate": "list", "source": source}, words, language)
+    )
 
 
 def refusing(criteria: dict[str, Any], words: str, language: str) -> dict[str, Any]:

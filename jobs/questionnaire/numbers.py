@@ -26,9 +26,14 @@ MULTIPLIERS = {
     8: "亿 億",
     9: "milliard milliards mrd миллиард миллиарда миллиардов млрд مليار مليارات 十亿",
 }
-WORDS = {unicodedata.normalize("NFC", word): power for power, words in MULTIPLIERS.items() for word in words.split()}
+WORDS = {
+    unicodedata.normalize("NFC", word): power
+    for power, words in MULTIPLIERS.items()
+    for word in words.split()
+}
 # Short forms, and words whose meaning depends on the language: what they most likely mean is offered.
-SHORT = {"k": 3, "t": 3, "m": 6, "mm": 6, "b": 9, "bn": 9, "billion": 9, "billions": 9, "billón": 12, "billones": 12}  # fmt: skip
+SHORT = {"k": 3, "t": 3, "m": 6, "mm": 6, "b": 9, "bn": 9, "billion": 9, "billions": 9}
+SHORT |= {"billón": 12, "billones": 12}
 
 SYMBOLS = {"$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY", "₹": "INR", "₽": "RUB"}
 # Dollars, pounds and yen are the money of many countries.
@@ -132,7 +137,9 @@ def wrong_unit(unit: str, currency: str | None, is_percent: bool) -> str | None:
     for word in unit.split():
         code = word.upper()
         symbol = SYMBOLS.get(word)
-        fits = currency is not None and (code == currency or (symbol == currency and word not in SHARED_SYMBOLS))
+        fits = currency is not None and (
+            code == currency or (symbol == currency and word not in SHARED_SYMBOLS)
+        )
         if not fits and not (is_percent and word == "%"):
             return unit
     return None

@@ -42,6 +42,8 @@ def read_filing(file: Path) -> Filing:
 
     Raises Refused if nothing in it can be read.
     """
+    if file.stat().st_size > LARGEST:
+        raise refusal(file.name, "too_large")
     content = file.read_bytes()
     name, digest = file.name, hashlib.sha256(content).hexdigest()
     suffix = file.suffix.lower()
@@ -169,7 +171,11 @@ def cell_of(sheet: Any, cell: Any) -> Cell:
     elif value is not None and not isinstance(value, str | int | float | bool) and not hasattr(value, "year"):
         value = str(value)
     return Cell(
-        value, Place(sheet.title, cell.coordinate), is_formula, cell.data_type == "e", cell.number_format or ""
+        value,
+        Place(sheet.title, cell.coordinate),
+        is_formula,
+        cell.data_type == "e",
+        cell.number_format or "",
     )
 
 
@@ -182,8 +188,6 @@ def from_csv(name: str, digest: str, content: bytes) -> Filing:
         words = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise refusal(name, "shape", value=f"UTF-8, byte {error.start}") from None
-    if len(content) > LARGEST:
-        raise refusal(name, "too_large")
     head = words.partition("\n")[0]
     delimiter = max(",;\t", key=head.count)
     rows = csv.DictReader(io.StringIO(words, newline=""), delimiter=delimiter)
@@ -204,15 +208,15 @@ def from_csv(name: str, digest: str, content: bytes) -> Filing:
         for key in ("respondent", "period"):
             if (row[key] or "").strip() != identity[key]:
                 raise refusal(name, "shape", value=f"{number}: {key} {row[key]} ≠ {identity[key]}")
-        cells = {column: Cell(row.get(column) or None, Place(name, f"{number}: {column}")) for column in FILLED}
+        cells = {
+            column: Cell(row.get(column) or None, Place(name, f"{number}: {column}")) for column in FILLED
+        }
         lines.append(Line((row["indicator"] or "").strip(), cells))
     return filing(name, digest, identity, lines, [])
 
 
 def from_json(name: str, digest: str, content: bytes) -> Filing:
     """An object with respondent, period and answers, each with indicator, answer, status, waiver and note."""
-    if len(content) > LARGEST:
-        raise refusal(name, "too_large")
     try:
         found = json.loads(content.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
@@ -223,7 +227,9 @@ def from_json(name: str, digest: str, content: bytes) -> Filing:
     lines = []
     for number, entry in enumerate(found["answers"], start=1):
         if not isinstance(entry, dict) or not isinstance(entry.get("indicator"), str):
-            raise refusal(name, "shape", value=f"answers {number}: {{indicator, answer, status, waiver, note}}")
+            raise refusal(
+                name, "shape", value=f"answers {number}: {{indicator, answer, status, waiver, note}}"
+            )
         cells = {}
         for column in FILLED:
             value = entry.get(column)

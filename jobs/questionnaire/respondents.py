@@ -43,7 +43,7 @@ def read_respondents(file: Path) -> dict[str, Respondent]:
             missing = [name for name in COLUMNS if name not in (rows.fieldnames or [])]
             if missing:
                 raise ObservatoryError(
-                    f"{file}: the columns {', '.join(missing)} are missing; it has to have {', '.join(COLUMNS)}"
+                    f"{file}: the columns {', '.join(missing)} are missing of {', '.join(COLUMNS)}"
                 )
             found = [(rows.line_num, row) for row in rows]
     except (OSError, UnicodeDecodeError, csv.Error) as error:

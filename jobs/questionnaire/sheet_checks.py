@@ -132,7 +132,9 @@ def group_range(relation: Relation, places: Places) -> tuple[str, str]:
     """The answers of a group of lines, which stand one below the other, and how many of them are missing."""
     here = places.sheet_of[relation.parts[0]]
     rows = [places.row_of[code] for code in relation.parts]
-    assert rows == list(range(rows[0], rows[0] + len(rows))), f"{relation.parts[0]}: parts apart from each other"
+    assert rows == list(range(rows[0], rows[0] + len(rows))), (
+        f"{relation.parts[0]}: parts apart from each other"
+    )
 
     def ranged(column: str) -> str:
         first, last = relation.parts[0], relation.parts[-1]

@@ -8,53 +8,26 @@ from __future__ import annotations
 
 import datetime as dt
 import io
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import xlsxwriter
-from xlsxwriter.utility import xl_rowcol_to_cell
 
 from jobs.questionnaire import look, sheet_checks
 from jobs.questionnaire.definition import Form, Indicator, Question, form, raw
-from jobs.questionnaire.filing import COLUMNS, FILLED, Fault
+from jobs.questionnaire.filing import COLUMNS, FILLED
+from jobs.questionnaire.order import Layout, Order, fault_column
+from jobs.questionnaire.pages import write_errors, write_instructions, write_lists
 from jobs.questionnaire.reading import IDENTITY
-from jobs.questionnaire.respondents import Respondent, country_names
-from jobs.questionnaire.texts import keys, line_label, options, text, unit_label
-
-
-@dataclass
-class Layout:
-    """Where things stand: the row of each indicator on its sheet, and the cells of each list."""
-
-    sheet_of: dict[str, str] = field(default_factory=dict)
-    row_of: dict[str, int] = field(default_factory=dict)
-    list_range: dict[str, str] = field(default_factory=dict)
-
-    def cell(self, indicator: str, column: str, absolute: bool = False, seen_from: str | None = None) -> str:
-        """The cell of an indicator, with its sheet's name where it is seen from another."""
-        name = xl_rowcol_to_cell(self.row_of[indicator], COLUMNS.index(column), absolute, absolute)
-        sheet = self.sheet_of[indicator]
-        return name if sheet == seen_from else f"'{sheet}'!{name}"
-
-
-@dataclass(frozen=True)
-class Order:
-    """What a workbook is made of. filled: what stands in the cells already, by indicator and column."""
-
-    respondent: Respondent
-    language: str
-    period: str
-    is_core: bool = False
-    filled: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    faults: tuple[Fault, ...] = ()
+from jobs.questionnaire.texts import keys, line_label, text, unit_label
 
 
 def make_workbook(order: Order) -> bytes:
     """The bytes of the workbook."""
     asked = form(order.respondent.role, order.is_core)
     stream = io.BytesIO()
-    book = xlsxwriter.Workbook(stream, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False})
+    book = xlsxwriter.Workbook(
+        stream, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
+    )
     title = text(order.language, "title", "name")
     book.set_properties({"title": title, "created": dt.datetime.combine(raw()["date"], dt.time())})
     book.set_calc_mode("auto")
@@ -174,7 +147,9 @@ def write_heading(
     if len(pieces) > 2:
         sheet.write_rich_string(row, 1, *pieces, style.heading)
     else:
-        sheet.write(row, 1, words, style.heading)
+        sheet.write(row, 1, words, style.heading_bold)
+    told = "".join(each for each in pieces if isinstance(each, str))
+    sheet.set_row(row, look.height((told, look.WIDTHS[1]), *required_words(question, language)))
     for column in range(2, len(COLUMNS)):
         sheet.write_blank(row, column, None, style.heading)
     formula = sheet_checks.required(question, asked, layout, language)
@@ -186,8 +161,21 @@ def write_heading(
     return 0 if spared else 1
 
 
+def required_words(question: Question, language: str) -> list[tuple[str, float]]:
+    """What the check of a question may say, with its column's width."""
+    if question.required is None:
+        return []
+    return [(sheet_checks.fault(language, sheet_checks.required_key(question)), look.WIDTHS[7])]
+
+
 def write_line(
-    sheet: Any, question: Question, indicator: Indicator, asked: Form, order: Order, layout: Layout, style: Any
+    sheet: Any,
+    question: Question,
+    indicator: Indicator,
+    asked: Form,
+    order: Order,
+    layout: Layout,
+    style: Any,
 ) -> None:
     """One line: its label and unit, and the cells that the respondent fills in."""
     language, row = order.language, layout.row_of[indicator.code]
@@ -213,8 +201,15 @@ def write_line(
         look.write_value(sheet, row, column, filled.get(name), style.wrong(made[name], name in wrong))
         if name in wrong:
             sheet.write_comment(row, column, "\n".join(wrong[name]), look.COMMENT)
+    shown = [line_label(language, indicator), str(filled.get("note") or "")]
+    widths = (look.WIDTHS[1], look.WIDTHS[6])
+    unit = (unit_label(language, question, order.respondent.currency), look.WIDTHS[2])
+    long_answer = (str(filled.get("answer") or ""), look.WIDTHS[3])
+    sheet.set_row(row, look.height(*zip(shown, widths, strict=True), unit, long_answer))
     formula = sheet_checks.line(question, indicator, asked, layout, language)
-    sheet.write_formula(row, 7, formula, style.check, "✓" if filled.get("answer") and not order.faults else "")
+    sheet.write_formula(
+        row, 7, formula, style.check, "✓" if filled.get("answer") and not order.faults else ""
+    )
     if not locked:
         validate(sheet, row, question, layout, language)
     if may_waive:
@@ -223,12 +218,9 @@ def write_line(
     limit = raw()["limits"]["note_length"]
     criteria = {"validate": "length", "criteria": "<=", "value": limit}
     words = text(language, "check", "text", limit=limit)
-    sheet.data_validation(row, COLUMNS.index("note"), row, COLUMNS.index("note"), look.refusing(criteria, words, language))
-
-
-def fault_column(fault: Fault) -> str:
-    """The column that a fault marks: the one whose message it is."""
-    return fault.key if fault.key in ("waiver",) else "status" if fault.key in ("either", "unanswered") else "answer"
+    sheet.data_validation(
+        row, COLUMNS.index("note"), row, COLUMNS.index("note"), look.refusing(criteria, words, language)
+    )
 
 
 def validate(sheet: Any, row: int, question: Question, layout: Layout, language: str) -> None:
@@ -266,130 +258,6 @@ def write_sum(
     for column in range(4, 7):
         sheet.write_blank(row, column, None, style.closed)
     sheet.write_formula(row, 7, checked, style.check, "")
-
-
-def write_lists(sheet: Any, asked: Form, order: Order, layout: Layout, style: Any) -> None:
-    """Every list that the form asks to choose from, one below the other: code and label."""
-    language = order.language
-    look.set_up(sheet, language, (), text(language, "word", "page"))
-    sheet.set_column(0, 0, 18)
-    sheet.set_column(1, 1, 70)
-    sheet.write(0, 0, text(language, "sheet", "codes"), style.title)
-    sheet.write_blank(0, 1, None, style.title)
-    sheet.set_row(0, 30)
-    name = f"'{text(language, 'sheet', 'codes')}'"
-    used = dict.fromkeys(["status", "waiver", *(each.options for each in asked.questions if each.options)])
-    row = 2
-    for codelist in used:
-        sheet.write(row, 0, text(language, "column", "code"), style.header)
-        sheet.write(row, 1, text(language, codelist, "name"), style.header)
-        entries = options(language, codelist)
-        for number, (code, label) in enumerate(entries.items(), start=row + 1):
-            sheet.write(number, 0, code, style.code)
-            sheet.write(number, 1, label, style.label)
-        layout.list_range[codelist] = f"={name}!$B${row + 2}:$B${row + 1 + len(entries)}"
-        row += len(entries) + 2
-    countries = country_names()
-    sheet.write(row, 0, text(language, "column", "code"), style.header)
-    sheet.write(row, 1, text(language, "word", "country"), style.header)
-    for number, (code, label) in enumerate(sorted(countries.items()), start=row + 1):
-        sheet.write(number, 0, code, style.code)
-        sheet.write(number, 1, label, style.label)
-    layout.list_range["country"] = f"={name}!$A${row + 2}:$A${row + 1 + len(countries)}"
-    sheet.freeze_panes(1, 0)
-    sheet.protect("", look.PROTECTION)
-
-
-def write_instructions(
-    sheet: Any, asked: Form, order: Order, counts: dict[str, tuple[str, int]], style: Any
-) -> None:
-    """Whose form it is, how it is filled in, and what is still open."""
-    language, whose = order.language, order.respondent
-    look.set_up(sheet, language, (), text(language, "word", "page"))
-    sheet.set_portrait()
-    sheet.set_column(0, 0, 34)
-    sheet.set_column(1, 1, 78)
-    sheet.set_row(0, 44)
-    sheet.write(0, 0, text(language, "title", "name"), style.cover)
-    sheet.write_blank(0, 1, None, style.cover)
-    sheet.write(1, 0, text(language, "title", "mandate"), style.plain)
-    facts = {
-        "respondent": f"{whose.name} ({whose.id})",
-        "country": f"{country_names()[whose.country]} ({whose.country})",
-        "period": order.period,
-        "currency": whose.currency,
-        "version": f"{raw()['id']} {raw()['version']}",
-    }
-    row = 3
-    for key, value in facts.items():
-        sheet.write(row, 0, text(language, "word", key), style.fact)
-        sheet.write(row, 1, value, style.fact_value)
-        row += 1
-    row = write_progress(sheet, row + 1, asked, language, counts, style)
-    sheet.write(row, 0, text(language, "sheet", "instructions"), style.header)
-    sheet.write_blank(row, 1, None, style.header)
-    core = text(language, "word", "core")
-    for number, key in enumerate(instructions(order), start=1):
-        row += 1
-        words = text(language, "instruction", key, currency=whose.currency, core=core)
-        sheet.write(row, 0, number, style.number)
-        sheet.write(row, 1, words, style.prose)
-    sheet.print_area(0, 0, row, 1)
-    sheet.protect("", look.PROTECTION)
-
-
-def instructions(order: Order) -> list[str]:
-    """All instructions; without the one on the core set where the form is that set."""
-    return [key for key in sorted(keys("instruction")) if not (order.is_core and key == "10")]
-
-
-def write_progress(
-    sheet: Any, row: int, asked: Form, language: str, counts: dict[str, tuple[str, int]], style: Any
-) -> int:
-    """For each section how many points are open, counted by the sheet itself."""
-    sheet.write(row, 0, text(language, "word", "progress"), style.header)
-    sheet.write(row, 1, text(language, "word", "open"), style.header)
-    first = row + 1
-    ready = text(language, "word", "ready")
-    for section, _ in asked.sections:
-        row += 1
-        checks, opened = counts[section]
-        name = text(language, "sheet", section)
-        sheet.write_url(row, 0, f"internal:'{name}'!A1", style.link, f"{section} {text(language, 'section', section)}")
-        counted = f'COUNTIF({checks},"✗*")'
-        formula = f'=IF({counted}=0,"{ready}",{counted})'
-        sheet.write_formula(row, 1, formula, style.progress, opened or ready)
-    cells = f"B{first + 1}:B{row + 1}"
-    sheet.conditional_format(cells, {"type": "text", "criteria": "begins with", "value": "✓", "format": style.good})
-    sheet.conditional_format(cells, {"type": "cell", "criteria": ">", "value": 0, "format": style.bad})
-    return row + 2
-
-
-def write_errors(sheet: Any, order: Order, asked: Form, layout: Layout, style: Any) -> None:
-    """All that is to be corrected, a line for each point, with a link to its cell in this workbook."""
-    language = order.language
-    look.set_up(sheet, language, (), text(language, "word", "page"))
-    for column, (key, width) in enumerate({"sheet": 24, "cell": 10, "code": 24, "written": 30, "remedy": 90}.items()):
-        sheet.set_column(column, column, width)
-        sheet.write(2, column, text(language, "column", key), style.header)
-        sheet.write_blank(0, column, None, style.title)
-    sheet.write(0, 0, text(language, "sheet", "errors"), style.title)
-    sheet.set_row(0, 30)
-    for row, fault in enumerate(order.faults, start=3):
-        known = fault.indicator in layout.row_of
-        place = layout.cell(fault.indicator, fault_column(fault)) if known else ""
-        if known:
-            sheet_name, cell = place.rsplit("!", 1)
-            sheet.write(row, 0, sheet_name.strip("'"), style.label)
-            sheet.write_url(row, 1, f"internal:{place}", style.link, cell)
-        else:
-            sheet.write_string(row, 0, fault.place.sheet, style.label)
-            sheet.write_string(row, 1, fault.place.cell, style.label)
-        sheet.write_string(row, 2, fault.indicator, style.code)
-        sheet.write_string(row, 3, fault.written, style.label)
-        sheet.write_string(row, 4, fault.message(language), style.prose)
-    sheet.freeze_panes(3, 0)
-    sheet.protect("", look.PROTECTION)
 
 
 def write_identity(sheet: Any, order: Order) -> None:
