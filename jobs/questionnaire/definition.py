@@ -179,9 +179,9 @@ def indicators_of(question: str, blocks: list[dict[str, list[str]]]) -> list[Ind
             unknown = set(codes) - set(raw()["dimensions"][dimension])
             if unknown:
                 raise ValueError(f"{question}: {sorted(unknown)} not in dimension {dimension}")
-        for codes in itertools.product(*block.values()):
+        for chosen in itertools.product(*block.values()):
             found.append(
-                Indicator(".".join([question, *codes]), question, tuple(zip(block, codes, strict=True)))
+                Indicator(".".join([question, *chosen]), question, tuple(zip(block, chosen, strict=True)))
             )
     return found
 
@@ -199,8 +199,8 @@ def relations_of(check: dict[str, Any], question: str, indicators: tuple[Indicat
     relations = []
     for group in groups.values():
         if "part" in check:
-            target = group[check.get("at_most") or check["not_after"]]
-            relations.append(Relation((group[check["part"]],), False, target))
+            whole = group[check.get("at_most") or check["not_after"]]
+            relations.append(Relation((group[check["part"]],), False, whole))
             continue
         wanted = check.get("equals", check.get("at_most"))
         parts_of_sum = tuple(code for part, code in group.items() if part != TOTAL)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from jobs.questionnaire.texts import text
@@ -64,7 +65,7 @@ class Fault:
     written: str
     group: str
     key: str
-    values: dict[str, object] = field(default_factory=dict)
+    values: Mapping[str, object] = field(default_factory=dict)
 
     def message(self, language: str) -> str:
         return text(language, self.group, self.key, **{"value": self.written, **self.values})

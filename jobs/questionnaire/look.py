@@ -59,7 +59,7 @@ class Styles:
 
 
 def styles(book: Any, language: str) -> Styles:
-    base = {
+    base: dict[str, Any] = {
         "font_name": FONTS.get(language, "Calibri"),
         "font_size": 10,
         "font_color": INK,

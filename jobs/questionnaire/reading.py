@@ -28,6 +28,7 @@ from jobs.questionnaire.filing import (
     Place,
     refusal,
 )
+from jobs.questionnaire.texts import translations
 
 # What a form unpacks to is some hundred kilobytes: more is no form, or an archive made to fill the memory.
 LARGEST = 32 * 2**20
@@ -74,6 +75,11 @@ def from_workbook(name: str, digest: str, content: bytes) -> Filing:
             book = openpyxl.load_workbook(io.BytesIO(content), keep_links=False)
     except Exception:  # whatever a damaged archive raises: BadZipFile, KeyError, ParseError, ValueError ...
         raise refusal(name, "not_a_workbook") from None
+    return from_book(name, digest, book)
+
+
+def from_book(name: str, digest: str, book: Any) -> Filing:
+    """What an opened workbook holds."""
     identity = identity_of(book)
     if identity is None:
         raise refusal(name, "damaged", "message")
@@ -119,7 +125,7 @@ def sheet_lines(sheet: Any) -> tuple[list[Line], list[Fault]]:
     if column_of is None:
         return [], []
     known = {indicator.code for question in questions() for indicator in question.indicators}
-    asked = {question.id for question in questions()}
+    header = set(translations()["column"]["code"].values())
     lines: list[Line] = []
     faults: list[Fault] = []
     rows: dict[int, str] = {}
@@ -138,7 +144,7 @@ def sheet_lines(sheet: Any) -> tuple[list[Line], list[Fault]]:
         if code in known and "answer" in cells:
             rows[row[0].row] = code
             lines.append(Line(code, cells))
-        elif filled and code not in asked:
+        elif filled and code not in header:
             place = Place(sheet.title, by_column[column_of["code"]].coordinate)
             faults.append(Fault(place, code, code, "message", "unknown_code"))
     for merged in sheet.merged_cells.ranges:

@@ -184,7 +184,7 @@ def write_line(
     sheet.write(row, 1, line_label(language, indicator), style.total_label if is_total else style.label)
     sheet.write(row, 2, unit_label(language, question, order.respondent.currency), style.unit)
     filled = prefilled(question, indicator, order)
-    wrong = {}
+    wrong: dict[str, list[str]] = {}
     for fault in order.faults:
         if fault.indicator == indicator.code:
             wrong.setdefault(fault_column(fault), []).append(fault.message(language))
