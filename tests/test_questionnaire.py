@@ -266,7 +266,7 @@ def test_the_checks_in_the_sheet_say_what_loading_says() -> None:
         "sp401.EMAIL.UNK sum": "✗ the parts must add up to 100",
         "sp503.EMAIL.1": "✗ a number from 0 to 100",
         "sp503.EMAIL.5 sum": "✗ must not be more than 100",
-        "sp701._T": "✗ the parts must add up to D11",
+        "sp701._T": "✗ the parts must add up to D12",
         "sp706": "✗ an answer or this Status, not both",
     }
     assert {fault.indicator for fault in found.faults} == {code.removesuffix(" sum") for code in wrong} - {

@@ -202,7 +202,7 @@ def relations_of(check: dict[str, Any], question: str, indicators: tuple[Indicat
             whole = group[check.get("at_most") or check["not_after"]]
             relations.append(Relation((group[check["part"]],), False, whole))
             continue
-        wanted = check.get("equals", check.get("at_most"))
+        wanted: str | int = check["equals"] if "equals" in check else check["at_most"]
         parts_of_sum = tuple(code for part, code in group.items() if part != TOTAL)
         target = group[TOTAL] if wanted == TOTAL else wanted
         relations.append(
