@@ -13,7 +13,7 @@ from rich.text import Text
 
 from jobs import config
 from jobs.errors import ObservatoryError
-from jobs.questionnaire.definition import raw
+from jobs.questionnaire.definition import form, raw
 from jobs.questionnaire.loading import Outcome, cells_of, land, read_files
 from jobs.questionnaire.reading import PERIOD
 from jobs.questionnaire.respondents import Respondent, read_respondents
@@ -199,11 +199,12 @@ def write_back(outcome: Outcome, folder: Path) -> None:
         )
     else:
         file = folder / f"{outcome.file.stem}.errors.xlsx"
+        is_core = set(about.lines) <= set(form(about.respondent.role, core=True).indicators)
         order = Order(
             about.respondent,
             outcome.language,
             about.filing.period,
-            False,
+            is_core,
             cells_of(about),
             tuple(outcome.faults),
         )
