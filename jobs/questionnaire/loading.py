@@ -106,11 +106,12 @@ def standing_in(lake: Any, outcomes: list[Outcome]) -> Standing:
 
     periods = sorted({each.assessment.filing.period for each in outcomes if each.assessment})
     answers = lake.read(TABLE).filter(F.col("period_code").isin(periods))
-    receipts = answers.select("respondent_id", "period_code", "file_sha256", "received_at").distinct()
+    # Seconds, because Python would be given a time in the zone of this machine.
+    received = F.unix_seconds("received_at")
+    receipts = answers.select("respondent_id", "period_code", "file_sha256", received).distinct()
     claims = latest(answers.filter(F.col("indicator_code") == CLAIMS))
     return Standing(
-        # The session's time zone is UTC: its times come back without one.
-        {(*row[:3], row[3].replace(tzinfo=dt.UTC)) for row in receipts.collect()},
+        {(*row[:3], dt.datetime.fromtimestamp(row[3], dt.UTC)) for row in receipts.collect()},
         {(row.respondent_id, row.period_code): claimed(row.value) for row in claims.collect()},
     )
 
