@@ -29,6 +29,7 @@ from rich.text import Text
 from jobs import STARTED, config, contracts
 from jobs.costs import command as costs
 from jobs.errors import ObservatoryError
+from jobs.questionnaire.command import app as questionnaire
 
 app = typer.Typer(
     help="Measure spam: volume, types, routes, sources, and what countering it costs.",
@@ -37,6 +38,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(costs.app, name="cost")
+app.add_typer(questionnaire, name="questionnaire")
 out = Console(soft_wrap=False)
 err = Console(stderr=True, soft_wrap=True)
 

@@ -127,6 +127,12 @@ class Source(Settings):
         return one_of(name, zoneinfo.available_timezones(), "time zone")
 
 
+class Study(Settings):
+    """What the study node has. respondents: the CSV file that lists who is asked."""
+
+    respondents: str | None = None
+
+
 class Operator(Settings):
     """One operator: who it is, what is its own, how it is linked, where its logs are."""
 
@@ -184,6 +190,7 @@ class Observatory(Settings):
     spark: Spark = Spark()
     location: Location | None = None
     limits: Limits = Limits()
+    study: Study = Study()
     operator: list[Operator] = []
 
     @model_validator(mode="after")
@@ -292,6 +299,9 @@ def resolve_paths(settings: Observatory, base: Path) -> Observatory:
             "lake": settings.lake.model_copy(update={"root": absolute(settings.lake.root)}),
             "location": settings.location
             and settings.location.model_copy(update={"ranges": absolute(settings.location.ranges)}),
+            "study": settings.study.model_copy(
+                update={"respondents": settings.study.respondents and absolute(settings.study.respondents)}
+            ),
             "operator": [
                 operator.model_copy(
                     update={

@@ -1,0 +1,1 @@
+"""The study: estimates over operators, from their answers and submissions."""

@@ -1,0 +1,1 @@
+"""The questionnaire kit: forms for respondents, and what they answered."""

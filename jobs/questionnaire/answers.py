@@ -1,0 +1,261 @@
+"""From the cells of a line to an answer, or to what the respondent is asked to correct."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+
+from jobs.config import countries
+from jobs.questionnaire.definition import WITHOUT_ANSWER, Question, raw
+from jobs.questionnaire.filing import Cell, Fault, Line
+from jobs.questionnaire.numbers import Number, Problem, read_number, shown, wrong_unit
+from jobs.questionnaire.texts import codes_by_label, folded, options, text, unit_label
+
+# What people write in place of a figure that they do not have.
+NOT_AVAILABLE = {
+    *("n/a", "n.a.", "na", "-", "--", "–", "—", "...", "?", "unknown", "not known", "no data", "n.d.", "nd"),
+    *("n/d", "inconnu", "pas de données", "s/d", "desconocido", "sin datos", "н/д", "н.д.", "неизвестно"),
+    *("غير معروف", "لا توجد بيانات", "未知", "不详", "暂无"),
+}
+# What makes a spreadsheet take a text for a formula.
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+DECIMALS = 4
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answered indicator. One of value, code and text, or a status that says why there is none."""
+
+    indicator: str
+    value: Decimal | None = None
+    code: str | None = None
+    text: str | None = None
+    status: str = "A"
+    waiver: str | None = None
+    note: str | None = None
+
+    @property
+    def is_given(self) -> bool:
+        return self.status not in WITHOUT_ANSWER
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What was read otherwise than it was written, for the respondent to see: a key of `reading`."""
+
+    line: Line
+    key: str
+    read: str
+
+
+@dataclass(frozen=True)
+class Asker:
+    """Of whom a form is asked: what the reading of a cell depends on."""
+
+    role: str
+    language: str
+    currency: str
+    country: str
+
+
+def answer_of(
+    line: Line, question: Question, asker: Asker
+) -> tuple[Answer | None, list[Fault], list[Reading]]:
+    """The answer of a line, what is wrong with it, and what was read otherwise; None where it is empty."""
+    faults: list[Fault] = []
+    readings: list[Reading] = []
+    answer, status_cell = line.cells.get("answer"), line.cells.get("status")
+    note = note_of(line, faults)
+    waiver = waiver_of(line, question, asker, faults)
+    status = chosen(status_cell, "status", line, asker, faults)
+    if answer is None or answer.is_empty:
+        if status is not None and status not in WITHOUT_ANSWER:
+            values = {"status": label(asker, status), "other": label(asker, "NA")}
+            faults.append(fault(line, "unanswered", "status", **values))
+        if status in WITHOUT_ANSWER:
+            return Answer(line.indicator, status=status, waiver=waiver, note=note), faults, readings
+        return None, faults, readings
+    unavailable = unavailable_of(answer)
+    if unavailable:
+        if status is None:
+            readings.append(Reading(line, "status", label(asker, unavailable)))
+        kept = status if status in WITHOUT_ANSWER else unavailable
+        return Answer(line.indicator, status=kept, waiver=waiver, note=note), faults, readings
+    if status in WITHOUT_ANSWER:
+        faults.append(fault(line, "either", "status", value=answer.written, status=label(asker, status)))
+        return None, faults, readings
+    read = read_cell(answer, question, asker)
+    if isinstance(read, Problem):
+        faults.append(fault(line, read.key, "answer", **read.values))
+        return None, faults, readings
+    if isinstance(read, Number):
+        if not read.is_plain:
+            readings.append(Reading(line, "number", shown(read.value)))
+        given = {"value": read.value}
+    else:
+        given = {"text" if question.kind in ("text", "date") else "code": read}  # type: ignore[dict-item]
+    return (
+        Answer(line.indicator, **given, status=status or "A", waiver=waiver, note=note),  # type: ignore[arg-type]
+        faults,
+        readings,
+    )
+
+
+def fault(line: Line, key: str, column: str, **values: object) -> Fault:
+    cell = line.cells.get(column) or next(iter(line.cells.values()))
+    return Fault(cell.place, line.indicator, cell.written, "message", key, values)
+
+
+def label(asker: Asker, status: str) -> str:
+    return text(asker.language, "status", status)
+
+
+def unavailable_of(cell: Cell) -> str | None:
+    """NA or NP where the answer only says that there is none."""
+    if not isinstance(cell.value, str) or cell.is_formula:
+        return None
+    words = folded(cell.value)
+    if words in NOT_AVAILABLE:
+        return "NA"
+    code = codes_by_label("status").get(words)
+    return code if code in WITHOUT_ANSWER and len(words) > 1 else None
+
+
+def note_of(line: Line, faults: list[Fault]) -> str | None:
+    cell = line.cells.get("note")
+    if cell is None or cell.is_empty:
+        return None
+    limit = raw()["limits"]["note_length"]
+    words = str(cell.value).strip()
+    if len(words) > limit:
+        faults.append(fault(line, "text_long", "note", length=len(words), limit=limit))
+    return inert(words)
+
+
+def inert(words: str) -> str:
+    """A text that no spreadsheet takes for a formula, whoever exports it later."""
+    return f"'{words}" if words.startswith(FORMULA_STARTS) else words
+
+
+def waiver_of(line: Line, question: Question, asker: Asker, faults: list[Fault]) -> str | None:
+    cell = line.cells.get("waiver")
+    if cell is None or cell.is_empty or folded(str(cell.value)) in NOT_AVAILABLE:
+        return None
+    if asker.role not in question.waiver:
+        faults.append(fault(line, "waiver", "waiver"))
+        return None
+    return chosen(cell, "waiver", line, asker, faults, "waiver")
+
+
+def chosen(
+    cell: Cell | None, codelist: str, line: Line, asker: Asker, faults: list[Fault], column: str = "status"
+) -> str | None:
+    """The code of a list that a cell names, by itself or by its label."""
+    if cell is None or cell.is_empty:
+        return None
+    if cell.is_formula:
+        faults.append(fault(line, "formula", column))
+        return None
+    code = codes_by_label(codelist).get(folded(str(cell.value)))
+    if code is None:
+        faults.append(
+            fault(line, "choice", column, options="; ".join(options(asker.language, codelist).values()))
+        )
+    return code
+
+
+def read_cell(cell: Cell, question: Question, asker: Asker) -> Number | str | Problem:
+    """What an answer cell holds, as the question's kind has it."""
+    if cell.is_formula:
+        return Problem("formula")
+    if cell.is_error:
+        return Problem("cell_error")
+    if question.kind in ("number", "money", "percent"):
+        return read_measure(cell, question, asker)
+    if question.kind == "date":
+        return read_date(cell)
+    words = str(cell.value).strip()
+    if question.kind == "text":
+        limit = question.length
+        return (
+            inert(words)
+            if len(words) <= limit
+            else Problem("text_long", {"length": len(words), "limit": limit})
+        )
+    if question.kind == "country":
+        code = folded(words).upper()
+        return code if code in countries() else Problem("country", {"example": asker.country})
+    assert question.options is not None
+    if isinstance(cell.value, bool):
+        words = "yes" if cell.value else "no"
+    found = codes_by_label(question.options).get(folded(words))
+    listed = "; ".join(options(asker.language, question.options).values())
+    return found if found is not None else Problem("choice", {"options": listed})
+
+
+def read_date(cell: Cell) -> str | Problem:
+    if isinstance(cell.value, dt.date):
+        return cell.value.isoformat()[:10]
+    digits = re.fullmatch(r"(\d{4})[-./年]?(\d{2})[-./月]?(\d{2})日?", folded(str(cell.value)))
+    try:
+        return dt.date(*map(int, digits.groups())).isoformat() if digits else Problem("not_a_date")
+    except ValueError:
+        return Problem("not_a_date")
+
+
+def read_measure(cell: Cell, question: Question, asker: Asker) -> Number | Problem:
+    """A number within the question's limits."""
+    currency = asker.currency if question.kind == "money" else None
+    is_percent = question.kind == "percent"
+    if isinstance(cell.value, bool):
+        return Problem("not_a_number")
+    if isinstance(cell.value, dt.date):
+        return Problem("date_in_number")
+    read: Number | Problem
+    if isinstance(cell.value, int | float):
+        read = number_in_format(cell, currency, is_percent)
+    else:
+        read = read_number(str(cell.value), currency, is_percent)
+    if isinstance(read, Problem):
+        if read.key == "unit":
+            expected = unit_label(asker.language, question, asker.currency)
+            return Problem("unit", {**read.values, "expected": expected})
+        return read
+    wrong = out_of_bounds(read.value, question)
+    if wrong:
+        return wrong
+    if is_percent and 0 < read.value < 1 and "%" not in f"{cell.written}{cell.number_format}":
+        return Problem("fraction", {"value": shown(read.value), "meant": shown(read.value * 100)})
+    return read
+
+
+def number_in_format(cell: Cell, currency: str | None, is_percent: bool) -> Number | Problem:
+    """A number that a spreadsheet holds: 12% is kept as 0.12 and told by the format alone, money too."""
+    value = Decimal(repr(cell.value))
+    if not value.is_finite():
+        return Problem("cell_error")
+    style = re.sub(r'\[(?!\$)[^\]]*\]|\[\$([^\]-]*)[^\]]*\]|"([^"]*)"|\\(.)', r"\1\2\3", cell.number_format)
+    if "%" in style:
+        if not is_percent:
+            return Problem("unit", {"unit": "%"})
+        return Number((value * 100).normalize(), is_plain=False)
+    money = re.findall(r"[$€£¥₹₽]|(?<![A-Za-z])[A-Z]{3}(?![A-Za-z])", style)
+    wrong = wrong_unit(money[0], currency, is_percent) if money else None
+    return Problem("unit", {"unit": wrong}) if wrong else Number(value, is_plain=True)
+
+
+def out_of_bounds(value: Decimal, question: Question) -> Problem | None:
+    figures = {"value": shown(value)}
+    if value < 0:
+        return Problem("negative", figures)
+    if question.kind == "percent" and value > 100:
+        return Problem("over_hundred", figures)
+    if not question.low <= value <= question.high:
+        return Problem("out_of_range", {**figures, "low": shown(question.low), "high": shown(question.high)})
+    if not question.fractions and value != value.to_integral_value():
+        return Problem("not_whole", figures)
+    if value != round(value, DECIMALS):
+        return Problem("decimals", figures)
+    return None

@@ -1,0 +1,76 @@
+"""A filing judged as a whole: its answers, or all that the respondent is asked to correct."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from jobs.questionnaire.answers import Answer, Asker, Reading, answer_of
+from jobs.questionnaire.checks import broken_relations, changed_givens, missing_answers
+from jobs.questionnaire.definition import form, raw
+from jobs.questionnaire.filing import Fault, Filing, Line, Place, refusal
+from jobs.questionnaire.reading import PERIOD
+from jobs.questionnaire.respondents import Respondent
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """What a filing says (answers, in the form's order), what is wrong with it, what was read otherwise."""
+
+    filing: Filing
+    respondent: Respondent
+    language: str
+    answers: dict[str, Answer]
+    lines: dict[str, Line]
+    faults: list[Fault]
+    readings: list[Reading]
+
+
+def assess(filing: Filing, respondents: dict[str, Respondent]) -> Assessment:
+    """Judge a filing.
+
+    Raises Refused if it is nobody's, of no period, or of another version of the questionnaire.
+    """
+    respondent = respondents.get(filing.respondent_id)
+    if respondent is None:
+        raise refusal(filing.file_name, "unknown_respondent", value=filing.respondent_id)
+    language = filing.language if filing.language in raw()["languages"] else respondent.language
+    if not PERIOD.fullmatch(filing.period):
+        raise refusal(filing.file_name, "period", value=filing.period)
+    version = raw()["version"]
+    if filing.version not in ("", version):
+        raise refusal(filing.file_name, "version", "message", value=filing.version, expected=version)
+    asker = Asker(respondent.role, language, respondent.currency, respondent.country)
+    asked = form(respondent.role)
+    faults = list(filing.faults)
+    readings: list[Reading] = []
+    answers: dict[str, Answer] = {}
+    lines: dict[str, Line] = {}
+    filled: set[str] = set()
+    for line in filing.lines:
+        question = asked.indicators.get(line.indicator)
+        if question is None:
+            if any(not cell.is_empty for cell in line.cells.values()):
+                place = Place(line.cells["answer"].place.sheet, line.cells["answer"].place.cell)
+                faults.append(Fault(place, line.indicator, line.indicator, "message", "unknown_code"))
+            continue
+        lines[line.indicator] = line
+        answer, wrong, read = answer_of(line, question, asker)
+        faults += wrong
+        readings += read
+        if answer is not None:
+            answers[line.indicator] = answer
+        if answer is not None or any(not line.cells[name].is_empty for name in ("answer", "status")):
+            filled.add(line.indicator)
+    faults += broken_relations(asked, answers, lines, asker)
+    faults += missing_answers(asked, filled, lines, asker, filing.file_name)
+    faults += changed_givens(asked, answers, lines, respondent)
+    order = {code: number for number, code in enumerate(asked.indicators)}
+    return Assessment(
+        filing,
+        respondent,
+        language,
+        {code: answers[code] for code in order if code in answers},
+        lines,
+        sorted(faults, key=lambda fault: (order.get(fault.indicator, -1), fault.place.cell)),
+        readings,
+    )

@@ -1,0 +1,158 @@
+"""What must hold between the answers of a form, and between the forms of several respondents."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from decimal import Decimal
+
+from jobs.questionnaire.answers import Answer, Asker, label
+from jobs.questionnaire.definition import Form, Question, Relation
+from jobs.questionnaire.filing import Fault, Line, Place
+from jobs.questionnaire.numbers import shown
+from jobs.questionnaire.respondents import Respondent
+from jobs.questionnaire.texts import line_label
+
+# The question that names the operators a respondent answers for.
+CLAIMS = "sp107"
+
+
+def broken_relations(
+    form: Form, answers: dict[str, Answer], lines: dict[str, Line], asker: Asker
+) -> list[Fault]:
+    """A fault for each sum and order that the answers break."""
+    return [
+        fault
+        for relation in form.relations
+        if (fault := broken(relation, form, answers, lines, asker)) is not None
+    ]
+
+
+def broken(
+    relation: Relation, form: Form, answers: dict[str, Answer], lines: dict[str, Line], asker: Asker
+) -> Fault | None:
+    """The fault of a relation that does not hold; None where it holds or cannot be judged.
+
+    An empty part counts as zero. Where a part is not available or not disclosed, the others may add up to
+    less than the target, but not to more.
+    """
+    if relation.is_dates:
+        return dates_out_of_order(relation, form, answers, lines, asker)
+    values = {code: answers[code].value for code in relation.parts if code in answers}
+    known = [value for value in values.values() if value is not None]
+    target = relation.target
+    if isinstance(target, str):
+        given = answers[target].value if target in answers else None
+        if given is None:
+            return None
+        wanted = given
+    else:
+        wanted = target
+    if not known:
+        return None
+    total = sum(known, Decimal(0))
+    missing = any(answers[code].status in ("NA", "R") for code in values)
+    over = total > wanted + relation.within
+    under = relation.is_equal and not missing and total < wanted - relation.within
+    if not over and not under:
+        return None
+    place = next(code for code in (relation.place, *reversed(relation.parts)) if code in lines)
+    if relation.is_equal:
+        return relation_fault(lines[place], "equals", sum=shown(total), target=shown(wanted))
+    if len(relation.parts) > 1:
+        return relation_fault(lines[place], "sum_at_most", sum=shown(total), target=shown(wanted))
+    other = named(str(target), form, asker)
+    return relation_fault(lines[place], "at_most", value=shown(total), target=shown(wanted), other=other)
+
+
+def dates_out_of_order(
+    relation: Relation, form: Form, answers: dict[str, Answer], lines: dict[str, Line], asker: Asker
+) -> Fault | None:
+    first, last = answers.get(relation.parts[0]), answers.get(str(relation.target))
+    if first is None or last is None or not first.text or not last.text:
+        return None
+    if dt.date.fromisoformat(first.text) <= dt.date.fromisoformat(last.text):
+        return None
+    other = named(str(relation.target), form, asker)
+    return relation_fault(lines[relation.parts[0]], "not_after", target=last.text, other=other)
+
+
+def named(indicator: str, form: Form, asker: Asker) -> str:
+    question = form.indicators[indicator]
+    found = next(each for each in question.indicators if each.code == indicator)
+    return f"{indicator}, {line_label(asker.language, found)}" if found.parts else indicator
+
+
+def relation_fault(line: Line, key: str, **values: object) -> Fault:
+    cell = line.cells["answer"]
+    return Fault(cell.place, line.indicator, cell.written, "message", key, values)
+
+
+def missing_answers(
+    form: Form, answered: set[str], lines: dict[str, Line], asker: Asker, file_name: str
+) -> list[Fault]:
+    """A fault for each question that has to be answered and is not.
+
+    answered: the indicators with anything in them, right or wrong: what is wrong is told once.
+    """
+    faults = []
+    by_id = {question.id: question for question in form.questions}
+
+    def is_answered(question: Question) -> bool:
+        return any(each.code in answered for each in question.indicators)
+
+    for question in form.questions:
+        spared = by_id.get(question.instead or "")
+        if question.required is None or (spared is not None and is_answered(spared)):
+            continue
+        if question.required == "each":
+            wanting = [each.code for each in question.indicators if each.code not in answered]
+        else:
+            wanting = [] if is_answered(question) else [question.indicators[0].code]
+        single = len(question.indicators) == 1 or question.required == "each"
+        key = "required" if single else "required_any"
+        for code in wanting:
+            cell = lines[code].cells["answer"] if code in lines else None
+            place, written = (cell.place, cell.written) if cell else (Place(file_name, ""), "")
+            faults.append(Fault(place, code, written, "message", key, {"status": label(asker, "NA")}))
+    return faults
+
+
+def changed_givens(
+    form: Form, answers: dict[str, Answer], lines: dict[str, Line], respondent: Respondent
+) -> list[Fault]:
+    """A fault where the role or the country is not the one that the list of respondents has."""
+    expected = {"role": respondent.role, "country": respondent.country}
+    return [
+        relation_fault(lines[question.id], "given", expected=expected[question.given])
+        for question in form.questions
+        if question.given in expected
+        and question.id in answers
+        and answers[question.id].code != expected[question.given]
+    ]
+
+
+def claimed(text: str | None) -> list[str]:
+    """The operators that an answer names, by their identifiers."""
+    return [each for each in re.split(r"[\s,;،、؛，；]+", text or "") if each]
+
+
+def two_claims(
+    claims: dict[str, tuple[Line, list[str]]], standing: dict[str, list[str]], names: dict[str, str]
+) -> dict[str, list[Fault]]:
+    """For each respondent the operators that another one answers for too.
+
+    claims: those of the files at hand, by respondent. standing: those that were loaded before.
+    """
+    everyone = {**standing, **{respondent: operators for respondent, (_, operators) in claims.items()}}
+    faults: dict[str, list[Fault]] = {}
+    for respondent, (line, operators) in sorted(claims.items()):
+        for operator in operators:
+            others = sorted(
+                each for each, theirs in everyone.items() if each != respondent and operator in theirs
+            )
+            faults.setdefault(respondent, []).extend(
+                relation_fault(line, "two_claims", operator=operator, other=names.get(other, other))
+                for other in others
+            )
+    return {respondent: found for respondent, found in faults.items() if found}

@@ -1,0 +1,212 @@
+"""The commands `observatory questionnaire make` and `load`."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from jobs import config
+from jobs.errors import ObservatoryError
+from jobs.questionnaire.definition import form, raw
+from jobs.questionnaire.loading import Outcome, cells_of, land, read_files
+from jobs.questionnaire.reading import PERIOD
+from jobs.questionnaire.respondents import Respondent, read_respondents
+
+app = typer.Typer(
+    help="Make the questionnaire's forms, and load what respondents answered.", no_args_is_help=True
+)
+out = Console(soft_wrap=False)
+err = Console(stderr=True, soft_wrap=True)
+
+Config = Annotated[Path, typer.Option("--config", help="The settings file.")]
+
+
+def respondents_of(settings: config.Observatory) -> dict[str, Respondent]:
+    if settings.study.respondents is None:
+        raise ObservatoryError(
+            "[study] respondents is not set: name the CSV file with the list of respondents in the settings"
+        )
+    return read_respondents(Path(settings.study.respondents))
+
+
+@app.command()
+def make(
+    config_file: Config = Path("observatory.toml"),
+    respondent: Annotated[
+        list[str] | None, typer.Option(help="These respondents, by id; all without it.")
+    ] = None,
+    language: Annotated[
+        str | None, typer.Option(help="en, fr, es, ar, zh or ru; the respondent's own without it.")
+    ] = None,
+    core: Annotated[bool, typer.Option("--core", help="Only the questions of the core set.")] = False,
+    period: Annotated[
+        str | None, typer.Option(help="A year, 2026-Q4 or 2026-11; the last whole year without it.")
+    ] = None,
+    output: Annotated[Path, typer.Option(help="Folder of the forms.")] = Path("questionnaires"),
+) -> None:
+    """Make the forms: a workbook for each respondent. Starts no Spark."""
+    from jobs.questionnaire.order import Order
+    from jobs.questionnaire.workbook import make_workbook
+
+    known = respondents_of(config.load(config_file))
+    period = period or str(dt.datetime.now(dt.UTC).year - 1)
+    if not PERIOD.fullmatch(period):
+        raise ObservatoryError(f"--period: '{period}' is no period: write 2026, 2026-Q4 or 2026-11")
+    if language is not None and language not in raw()["languages"]:
+        raise ObservatoryError(
+            f"--language: unknown '{language}'{config.nearest(language, raw()['languages'])}"
+        )
+    for each in respondent or []:
+        if each not in known:
+            raise ObservatoryError(f"--respondent: unknown '{each}'{config.nearest(each, known)}")
+    output.mkdir(parents=True, exist_ok=True)
+    chosen = [known[each] for each in respondent or known]
+    for whose in chosen:
+        spoken = language or whose.language
+        name = f"{whose.id}_{period}_{spoken}{'_core' if core else ''}.xlsx"
+        (output / name).write_bytes(make_workbook(Order(whose, spoken, period, core)))
+    out.print(f"{len(chosen)} form{'' if len(chosen) == 1 else 's'} in {output}", soft_wrap=True)
+
+
+@app.command()
+def load(
+    files: Annotated[list[Path], typer.Argument(help="Workbooks, CSV or JSON files.", metavar="FILE…")],
+    config_file: Config = Path("observatory.toml"),
+    received: Annotated[
+        dt.datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"],
+            help="When they came in, UTC; without it when each file was last saved.",
+            show_default=False,
+        ),
+    ] = None,
+    errors: Annotated[
+        Path | None,
+        typer.Option(help="Folder of what goes back to respondents; beside each file without it."),
+    ] = None,
+    check: Annotated[bool, typer.Option("--check", help="Only check; land nothing, start no Spark.")] = False,
+) -> None:
+    """Load answers. A file with errors is refused whole; what is to be corrected is written for its sender.
+
+    Ends with exit code 2 if any file was refused; the others are loaded.
+    """
+    settings = config.load(config_file)
+    respondents = respondents_of(settings)
+    missing = [str(file) for file in files if not file.is_file()]
+    if missing:
+        raise ObservatoryError("\n".join(f"{file}: no such file" for file in missing))
+    outcomes = read_files(files, respondents, received.replace(tzinfo=dt.UTC) if received else None)
+    refuse_same_time(outcomes)
+    if check:
+        from jobs.questionnaire.loading import Standing, hold_to_one_claim
+
+        hold_to_one_claim(outcomes, Standing(), respondents)
+        loaded = None
+    else:
+        from jobs.__main__ import lake_of
+
+        loaded = land(lambda: lake_of(settings), outcomes, respondents, received is not None)
+    tell(outcomes, loaded)
+    refused = [each for each in outcomes if each.faults]
+    for each in refused:
+        write_back(each, errors or each.file.parent)
+    if refused:
+        raise ObservatoryError(
+            f"{len(refused)} of {len(outcomes)} files were refused; nothing of them was loaded"
+        )
+
+
+def refuse_same_time(outcomes: list[Outcome]) -> None:
+    """Two forms of one respondent that came in at the same time: which stands is not to be guessed."""
+    seen: dict[tuple[str, str, dt.datetime], Outcome] = {}
+    for each in outcomes:
+        if each.assessment is None:
+            continue
+        filing = each.assessment.filing
+        other = seen.setdefault((filing.respondent_id, filing.period, each.received_at), each)
+        if other is not each and other.assessment and other.assessment.filing.sha256 != filing.sha256:
+            raise ObservatoryError(
+                f"{other.file} and {each.file} are both of '{filing.respondent_id}' for {filing.period} and"
+                " came in at the same time: load them one by one, each with its time as --received"
+            )
+
+
+def tell(outcomes: list[Outcome], loaded: int | None) -> None:
+    """What became of each file, then all that is to be corrected."""
+    table = Table(
+        "file", "respondent", "period", "answers", "result", title="Questionnaires", title_justify="left"
+    )
+    for each in outcomes:
+        about = each.assessment
+        result = f"{len(each.faults)} to correct" if each.faults else "in order"
+        result = "loaded before" if each.is_known else result if each.faults or loaded is None else "loaded"
+        table.add_row(
+            Text(each.file.name),
+            Text(about.respondent.id if about else ""),
+            Text(about.filing.period if about else ""),
+            f"{len(about.answers):,}" if about else "",
+            result,
+        )
+    out.print(table)
+    for each in outcomes:
+        if each.assessment and each.assessment.readings and not each.faults:
+            show_readings(each)
+        if each.faults:
+            show_faults(each)
+
+
+def show_faults(outcome: Outcome) -> None:
+    table = Table(
+        "sheet", "cell", "question", "what to do", title=Text(outcome.file.name), title_justify="left"
+    )
+    for fault in outcome.faults:
+        table.add_row(
+            *(Text(each) for each in (fault.place.sheet, fault.place.cell, fault.indicator)),
+            Text(fault.message(outcome.language), overflow="fold"),
+        )
+    out.print(table)
+
+
+def show_readings(outcome: Outcome) -> None:
+    """What was read otherwise than it was written."""
+    from jobs.questionnaire.texts import text
+
+    assert outcome.assessment is not None
+    for each in outcome.assessment.readings:
+        cell = each.line.cells["answer"]
+        words = text(outcome.language, "reading", each.key, value=cell.written, read=each.read)
+        out.print(Text(f"{outcome.file.name}, {cell.place}: {words}"), soft_wrap=True)
+
+
+def write_back(outcome: Outcome, folder: Path) -> None:
+    """The respondent's own form with all errors listed and a comment on each cell to correct; where nothing
+    could be read, the reason alone as text."""
+    from jobs.questionnaire.order import Order
+    from jobs.questionnaire.workbook import make_workbook
+
+    folder.mkdir(parents=True, exist_ok=True)
+    about = outcome.assessment
+    if about is None:
+        file = folder / f"{outcome.file.name}.errors.txt"
+        file.write_text(
+            "\n".join(each.message(outcome.language) for each in outcome.faults) + "\n", encoding="utf-8"
+        )
+    else:
+        file = folder / f"{outcome.file.stem}.errors.xlsx"
+        is_core = set(about.lines) <= set(form(about.respondent.role, core=True).indicators)
+        order = Order(
+            about.respondent,
+            outcome.language,
+            about.filing.period,
+            is_core,
+            cells_of(about),
+            tuple(outcome.faults),
+        )
+        file.write_bytes(make_workbook(order))
+    err.print(f"To send back: {file}", highlight=False)

@@ -1,0 +1,216 @@
+"""The questionnaire as schemas/questionnaire/ defines it: what is asked of whom, and what must hold."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cache
+from typing import Any
+
+import yaml
+
+from jobs.contracts import SCHEMAS
+
+FOLDER = SCHEMAS / "questionnaire"
+# The part of a dimension that is the respondent's own total of the others.
+TOTAL = "_T"
+# Statuses that say why there is no answer, and those that say what the answer is worth.
+WITHOUT_ANSWER = ("NA", "NP", "R")
+
+
+@dataclass(frozen=True)
+class Indicator:
+    """One line to answer: a question, or one part of it.
+
+    parts: the dimensions that it is broken down by, with its code of each.
+    """
+
+    code: str
+    question: str
+    parts: tuple[tuple[str, str], ...]
+
+    @property
+    def channel(self) -> str | None:
+        return dict(self.parts).get("channel")
+
+    @property
+    def part(self) -> str | None:
+        """The code of the one dimension beside the channel."""
+        return next((code for dimension, code in self.parts if dimension != "channel"), None)
+
+
+@dataclass(frozen=True)
+class Relation:
+    """What must hold between answers: the sum of `parts` equals `target`, or is at most that.
+
+    target: a number, or the indicator that holds it. within: how far rounded parts may be off.
+    """
+
+    parts: tuple[str, ...]
+    is_equal: bool
+    target: Decimal | str
+    within: Decimal = Decimal(0)
+
+    @property
+    def is_dates(self) -> bool:
+        return isinstance(self.target, str) and self.target.endswith(".last")
+
+    @property
+    def has_sum(self) -> bool:
+        """Whether no line of the respondent's own shows the sum, so that the form must."""
+        return len(self.parts) > 1 and not str(self.target).endswith(TOTAL)
+
+    @property
+    def place(self) -> str:
+        """The indicator that is at fault when it does not hold."""
+        return self.target if str(self.target).endswith(TOTAL) else self.parts[-1]  # type: ignore[return-value]
+
+
+@dataclass(frozen=True)
+class Question:
+    """One question with its indicators in order; see the head of questionnaire.yaml for the rest."""
+
+    id: str
+    section: str
+    kind: str
+    who: tuple[str, ...]
+    unit: str | None
+    options: str | None
+    core: bool
+    required: str | None
+    instead: str | None
+    waiver: tuple[str, ...]
+    given: str | None
+    low: Decimal
+    high: Decimal
+    fractions: bool
+    length: int
+    indicators: tuple[Indicator, ...]
+    relations: tuple[Relation, ...]
+
+    @property
+    def has_total(self) -> bool:
+        return self.indicators[-1].part == TOTAL
+
+
+@dataclass(frozen=True)
+class Form:
+    """What is asked of one role: its questions by section, in order."""
+
+    questions: tuple[Question, ...]
+
+    @property
+    def sections(self) -> list[tuple[str, list[Question]]]:
+        grouped = itertools.groupby(self.questions, key=lambda question: question.section)
+        return [(section, list(questions)) for section, questions in grouped]
+
+    @property
+    def indicators(self) -> dict[str, Question]:
+        """Every indicator of the form and its question, in order."""
+        return {each.code: question for question in self.questions for each in question.indicators}
+
+    @property
+    def relations(self) -> list[Relation]:
+        """The relations that the form has all the lines of."""
+        known = self.indicators
+        return [
+            relation
+            for question in self.questions
+            for relation in question.relations
+            if not isinstance(relation.target, str) or relation.target in known
+        ]
+
+
+@cache
+def raw() -> dict[str, Any]:
+    """questionnaire.yaml as it stands."""
+    return yaml.safe_load((FOLDER / "questionnaire.yaml").read_text(encoding="utf-8"))
+
+
+@cache
+def questions() -> tuple[Question, ...]:
+    """Every question, whoever is asked."""
+    return tuple(
+        question_of(entry, section["id"]) for section in raw()["sections"] for entry in section["questions"]
+    )
+
+
+@cache
+def form(role: str, core: bool = False) -> Form:
+    """The questions for a role (O or A); only the core ones where `core`."""
+    return Form(tuple(each for each in questions() if role in each.who and (each.core or not core)))
+
+
+def question_of(entry: dict[str, Any], section: str) -> Question:
+    limits = raw()["limits"]
+    indicators = tuple(indicators_of(entry["id"], entry.get("by", [{}])))
+    high = 100 if entry["kind"] == "percent" else limits["number_max"]
+    return Question(
+        id=entry["id"],
+        section=section,
+        kind=entry["kind"],
+        who=tuple(entry["who"]),
+        unit=entry.get("unit"),
+        options="yesno" if entry["kind"] == "yesno" else entry.get("options"),
+        core=entry.get("core", False),
+        required=entry.get("required"),
+        instead=entry.get("instead"),
+        waiver=tuple(entry.get("waiver", ())),
+        given=entry.get("given"),
+        low=Decimal(entry.get("low", 0)),
+        high=Decimal(entry.get("high", high)),
+        fractions=entry.get("fractions", entry["kind"] in ("money", "percent")),
+        length=entry.get("length", limits["text_length"]),
+        indicators=indicators,
+        relations=tuple(
+            relation
+            for check in entry.get("checks", [])
+            for relation in relations_of(check, entry["id"], indicators)
+        ),
+    )
+
+
+def indicators_of(question: str, blocks: list[dict[str, list[str]]]) -> list[Indicator]:
+    """The product of each block, in order."""
+    found = []
+    for block in blocks:
+        for dimension, codes in block.items():
+            unknown = set(codes) - set(raw()["dimensions"][dimension])
+            if unknown:
+                raise ValueError(f"{question}: {sorted(unknown)} not in dimension {dimension}")
+        for chosen in itertools.product(*block.values()):
+            found.append(
+                Indicator(".".join([question, *chosen]), question, tuple(zip(block, chosen, strict=True)))
+            )
+    return found
+
+
+def relations_of(check: dict[str, Any], question: str, indicators: tuple[Indicator, ...]) -> list[Relation]:
+    """The relations that one entry of `checks` stands for: one for each group that it speaks of."""
+    if "not_above" in check:
+        return [Relation((question,), False, check["not_above"])]
+    over = check["over"]
+    groups: dict[tuple[str, ...], dict[str, str]] = {}
+    for indicator in indicators:
+        parts = dict(indicator.parts)
+        code = parts.pop(over)
+        groups.setdefault(tuple(parts.values()), {})[code] = indicator.code
+    relations = []
+    for group in groups.values():
+        if "part" in check:
+            whole = group[check.get("at_most") or check["not_after"]]
+            relations.append(Relation((group[check["part"]],), False, whole))
+            continue
+        wanted: str | int = check["equals"] if "equals" in check else check["at_most"]
+        parts_of_sum = tuple(code for part, code in group.items() if part != TOTAL)
+        target = group[TOTAL] if wanted == TOTAL else wanted
+        relations.append(
+            Relation(
+                parts_of_sum,
+                "equals" in check,
+                target if isinstance(target, str) else Decimal(target),
+                Decimal(check.get("within", 0)),
+            )
+        )
+    return relations

@@ -1,0 +1,97 @@
+"""What a respondent sent, as it stands in the file: lines of cells, each with its place."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from jobs.questionnaire.texts import text
+
+COLUMNS = ("code", "question", "unit", "answer", "status", "waiver", "note", "check")
+# The columns that a respondent fills in.
+FILLED = ("answer", "status", "waiver", "note")
+SHOWN = 80
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where something stands: a sheet and a cell; or a file and a line of it."""
+
+    sheet: str
+    cell: str
+
+    def __str__(self) -> str:
+        return f"{self.sheet}!{self.cell}" if self.cell else self.sheet
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What stands in a cell. number_format: as a spreadsheet shows a number, which tells its unit."""
+
+    value: str | int | float | bool | dt.date | None
+    place: Place
+    is_formula: bool = False
+    is_error: bool = False
+    number_format: str = ""
+
+    @property
+    def is_empty(self) -> bool:
+        return self.value is None or (isinstance(self.value, str) and not self.value.strip())
+
+    @property
+    def written(self) -> str:
+        """The value in words that fit into a message."""
+        if self.value is None:
+            return ""
+        shown = self.value.isoformat()[:10] if isinstance(self.value, dt.date) else str(self.value).strip()
+        return shown if len(shown) <= SHOWN else shown[: SHOWN - 1] + "…"
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a form: an indicator, and the cells that the respondent fills in."""
+
+    indicator: str
+    cells: dict[str, Cell]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What a respondent is asked to correct: where, what was written, and which message says so."""
+
+    place: Place
+    indicator: str
+    written: str
+    group: str
+    key: str
+    values: Mapping[str, object] = field(default_factory=dict)
+
+    def message(self, language: str) -> str:
+        return text(language, self.group, self.key, **{"value": self.written, **self.values})
+
+
+@dataclass(frozen=True)
+class Filing:
+    """One file of one respondent, before anything in it is believed."""
+
+    file_name: str
+    sha256: str
+    respondent_id: str
+    period: str
+    language: str
+    version: str
+    lines: list[Line]
+    faults: list[Fault]
+
+
+class Refused(Exception):
+    """A file that cannot be read at all; the fault says why."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(fault.key)
+        self.fault = fault
+
+
+def refusal(file_name: str, key: str, group: str = "file", **values: object) -> Refused:
+    return Refused(Fault(Place(file_name, ""), "", str(values.get("value", "")), group, key, values))

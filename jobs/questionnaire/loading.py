@@ -1,0 +1,162 @@
+"""Files of answers to the lake: each is read and judged, what is good is landed, what is not goes back."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from jobs.questionnaire.assessment import Assessment, assess
+from jobs.questionnaire.checks import CLAIMS, claimed, two_claims
+from jobs.questionnaire.filing import FILLED, Fault, Refused
+from jobs.questionnaire.landing import TABLE, rows_of
+from jobs.questionnaire.reading import guessed_language, read_filing
+from jobs.questionnaire.respondents import Respondent
+
+
+@dataclass
+class Outcome:
+    """What became of one file. assessment: None if nothing in it could be read."""
+
+    file: Path
+    received_at: dt.datetime
+    language: str
+    assessment: Assessment | None = None
+    refused: Fault | None = None
+    is_known: bool = False
+
+    @property
+    def faults(self) -> list[Fault]:
+        return [self.refused] if self.refused else self.assessment.faults if self.assessment else []
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What the lake has: the receipts of each respondent's files, and the operators that each answers for."""
+
+    receipts: set[tuple[str, str, str, dt.datetime]] = field(default_factory=set)
+    claims: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+
+
+def read_files(
+    files: list[Path], respondents: dict[str, Respondent], received: dt.datetime | None
+) -> list[Outcome]:
+    """Every file, judged by itself and against the others at hand. A file came in when it was saved, unless
+    `received` says so."""
+    outcomes = []
+    for file in files:
+        at = received or dt.datetime.fromtimestamp(int(file.stat().st_mtime), dt.UTC)
+        outcome = Outcome(file, at, guessed_language(file.name))
+        try:
+            filing = read_filing(file)
+            whose = respondents.get(filing.respondent_id)
+            outcome.language = whose.language if whose else outcome.language
+            outcome.assessment = assess(filing, respondents)
+            outcome.language = outcome.assessment.language
+        except Refused as refused:
+            outcome.refused = refused.fault
+        outcomes.append(outcome)
+    return outcomes
+
+
+def hold_to_one_claim(
+    outcomes: list[Outcome], standing: Standing, respondents: dict[str, Respondent]
+) -> None:
+    """Add a fault where two respondents answer for one operator in a period."""
+    names = {each.id: each.name for each in respondents.values()}
+    read = [each.assessment for each in outcomes if each.assessment]
+    for period in sorted({each.filing.period for each in read}):
+        claims = {}
+        for each in read:
+            if each.filing.period == period and CLAIMS in each.lines and CLAIMS in each.answers:
+                claims[each.respondent.id] = (each.lines[CLAIMS], claimed(each.answers[CLAIMS].text))
+        before = {whose: operators for (whose, when), operators in standing.claims.items() if when == period}
+        faults = two_claims(claims, before, names)
+        for outcome in outcomes:
+            about = outcome.assessment
+            if about is not None and about.filing.period == period and about.respondent.id in faults:
+                outcome.assessment = replace(about, faults=[*about.faults, *faults[about.respondent.id]])
+
+
+def new_rows(outcomes: list[Outcome], standing: Standing, is_dated: bool) -> list[dict[str, Any]]:
+    """The rows of the good files that the lake does not have yet.
+
+    is_dated: someone says when the files came in; else a file that was loaded before is not taken again.
+    """
+    rows = []
+    for outcome in outcomes:
+        about = outcome.assessment
+        if about is None or outcome.faults:
+            continue
+        receipt = (about.respondent.id, about.filing.period, about.filing.sha256)
+        known = {(*known[:3],) if not is_dated else known for known in standing.receipts}
+        outcome.is_known = (receipt if not is_dated else (*receipt, outcome.received_at)) in known
+        if not outcome.is_known:
+            rows += rows_of(about, outcome.received_at)
+    return rows
+
+
+def standing_in(lake: Any, outcomes: list[Outcome]) -> Standing:
+    """What the lake has of the periods at hand."""
+    from pyspark.sql import functions as F
+
+    from jobs.study.questionnaire_answer import latest
+
+    periods = sorted({each.assessment.filing.period for each in outcomes if each.assessment})
+    answers = lake.read(TABLE).filter(F.col("period_code").isin(periods))
+    # Seconds, because Python would be given a time in the zone of this machine.
+    received = F.unix_seconds("received_at")
+    receipts = answers.select("respondent_id", "period_code", "file_sha256", received).distinct()
+    claims = latest(answers.filter(F.col("indicator_code") == CLAIMS))
+    return Standing(
+        {(*row[:3], dt.datetime.fromtimestamp(row[3], dt.UTC)) for row in receipts.collect()},
+        {(row.respondent_id, row.period_code): claimed(row.value) for row in claims.collect()},
+    )
+
+
+def land(
+    lake_of: Callable[[], Any], outcomes: list[Outcome], respondents: dict[str, Respondent], is_dated: bool
+) -> int:
+    """Append the answers of the files that are in order; how many. Starts no Spark if there are none."""
+    hold_to_one_claim(outcomes, Standing(), respondents)
+    if not any(each.assessment and not each.faults for each in outcomes):
+        return 0
+    lake = lake_of()
+    standing = standing_in(lake, outcomes)
+    in_order = [each for each in outcomes if not each.faults]
+    hold_to_one_claim(in_order, standing, respondents)
+    rows = new_rows(outcomes, standing, is_dated)
+    if rows:
+        validated(lake, rows)
+    return len(rows)
+
+
+def validated(lake: Any, rows: list[dict[str, Any]]) -> None:
+    """Append the rows in one transaction, if every rule of their contract holds."""
+    from pyspark.sql import functions as F
+
+    from jobs.checks import row_rules
+    from jobs.contracts import contract
+    from jobs.errors import ValidationHeld
+
+    frame = lake.local(rows, TABLE)
+    rules = row_rules(contract(TABLE))
+    broken = frame.agg(*(F.count_if(~rule).alias(name) for name, rule in rules.items())).first()
+    wrong = [f"{name} on {count} rows" for name, count in broken.asDict().items() if count]
+    if wrong:
+        raise ValidationHeld(f"{TABLE}: {'; '.join(wrong)}. Nothing was written.")
+    lake.append(frame, TABLE)
+
+
+def cells_of(assessment: Assessment) -> dict[str, dict[str, Any]]:
+    """What stood in the cells, to be filled into the form that goes back; a formula as its text."""
+    return {
+        code: {
+            name: line.cells[name].value
+            for name in FILLED
+            if name in line.cells and not line.cells[name].is_empty
+        }
+        for code, line in assessment.lines.items()
+    }

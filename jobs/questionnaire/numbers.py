@@ -1,0 +1,192 @@
+"""Numbers as people write them: separators of every style, digits of every alphabet, words and units.
+
+What can be read in one way only is read. What can be read in two ways is asked about, never guessed.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+# Separators of thousands that are never a decimal point: spaces of all widths, apostrophes, Arabic U+066C.
+SPACES = " \u00a0\u2007\u2009\u202f"
+APOSTROPHES = "'\u2019\u02bc\u2018`"
+ARABIC_THOUSANDS = "\u066c"
+GROUPERS = (SPACES, APOSTROPHES, ARABIC_THOUSANDS)
+MINUSES = "-\u2212\u2010\u2011\u2012\u2013\u2014"
+
+# Words that mean one number in every language of the questionnaire. `billion` is not among them: it is
+# 10^9 in English and 10^12 in French and Spanish.
+MULTIPLIERS = {
+    3: "thousand thousands mille mil тыс тысяча тысячи тысяч ألف آلاف 千",
+    4: "万 萬",
+    6: "million millions mln mio millón millones миллион миллиона миллионов млн مليون ملايين 百万",
+    8: "亿 億",
+    9: "milliard milliards mrd миллиард миллиарда миллиардов млрд مليار مليارات 十亿",
+}
+WORDS = {
+    unicodedata.normalize("NFC", word): power
+    for power, words in MULTIPLIERS.items()
+    for word in words.split()
+}
+# Short forms, and words whose meaning depends on the language: what they most likely mean is offered.
+SHORT = {"k": 3, "t": 3, "m": 6, "mm": 6, "b": 9, "bn": 9, "billion": 9, "billions": 9}
+SHORT |= {"billón": 12, "billones": 12}
+
+SYMBOLS = {"$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY", "₹": "INR", "₽": "RUB"}
+# Dollars, pounds and yen are the money of many countries.
+SHARED_SYMBOLS = set("$£¥")
+INEXACT = re.compile(r"^(?:[~≈<>≤≥±]|(?:about|approx|ca|circa|env|environ|aprox|около|примерно|نحو|约)\b)|约")
+RANGE = re.compile(r"\d\s*(?:[-\u2012-\u2014~]|\.\.\.?|…)\s*\d")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Why something could not be read: a message's key, and what it is filled with."""
+
+    key: str
+    values: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number that was read. is_plain: it stood there in figures and no more."""
+
+    value: Decimal
+    is_plain: bool
+
+
+def read_number(written: str, currency: str | None = None, is_percent: bool = False) -> Number | Problem:
+    """The number that a text holds.
+
+    currency: the unit of a cell for money; its code and its symbol may stand beside the number.
+    is_percent: a percent sign may.
+    """
+    text = plain_characters(written)
+    if INEXACT.search(text.casefold()) or RANGE.search(text):
+        return Problem("inexact")
+    parts = split_unit(text)
+    if parts is None:
+        return Problem("not_a_number")
+    sign, figures, unit = parts
+    power, unit, is_short = multiplier(unit)
+    wrong = wrong_unit(unit, currency, is_percent)
+    if wrong:
+        return Problem("unit", {"unit": wrong})
+    number = grouped(figures)
+    if isinstance(number, Problem):
+        return number
+    value = sign * number * Decimal(10) ** power
+    if is_short:
+        return Problem("shortened", {"meant": shown(value)})
+    return Number(value, is_plain=bool(re.fullmatch(r"-?\d+", written.strip(), re.ASCII)))
+
+
+def plain_characters(text: str) -> str:
+    """Digits of any alphabet as 0 to 9, full-width characters as narrow ones, no marks of direction."""
+    found = []
+    for character in text.strip():
+        digit = unicodedata.decimal(character, None)
+        if digit is not None:
+            found.append(str(int(digit)))
+        elif character == "\u066b":  # Arabic decimal separator
+            found.append("\u066b")
+        elif character in SPACES + APOSTROPHES + ARABIC_THOUSANDS:
+            found.append(character)
+        elif unicodedata.category(character) != "Cf":
+            found.append(unicodedata.normalize("NFKC", character).replace("\u066a", "%"))
+    return "".join(found).strip()
+
+
+def split_unit(text: str) -> tuple[int, str, str] | None:
+    """Sign, figures with their separators, and what else stands there; None if there is no one number."""
+    sign = 1
+    if text.startswith("(") and text.endswith(")"):
+        sign, text = -1, text[1:-1].strip()
+    separators = re.escape("".join(GROUPERS) + ".,\u066b")
+    found = list(re.finditer(rf"[.,]?\d(?:[\d{separators}]*\d)?", text))
+    if len(found) != 1:
+        return None
+    before, figures, after = text[: found[0].start()].strip(), found[0][0], text[found[0].end() :].strip()
+    if before and before[-1] in MINUSES:
+        sign, before = -sign, before[:-1].strip()
+    elif before and before[0] in MINUSES:
+        sign, before = -sign, before[1:].strip()
+    return sign, figures, f"{before} {after}".strip()
+
+
+def multiplier(unit: str) -> tuple[int, str, bool]:
+    """The power of ten that a word means, the rest of the unit, and whether the word is a short form."""
+    words = re.findall(r"[^\W\d_]+\.?|[^\w\s]", unicodedata.normalize("NFC", unit))
+    power, rest, is_short = 0, [], False
+    for word in words:
+        name = word.rstrip(".").casefold()
+        if name in WORDS:
+            power += WORDS[name]
+        elif name in SHORT:
+            power, is_short = power + SHORT[name], True
+        elif name not in ("de", "of"):
+            rest.append(word)
+    return power, " ".join(rest), is_short
+
+
+def wrong_unit(unit: str, currency: str | None, is_percent: bool) -> str | None:
+    """What of the unit this cell does not ask for."""
+    for word in unit.split():
+        code = word.upper()
+        symbol = SYMBOLS.get(word)
+        fits = currency is not None and (
+            code == currency or (symbol == currency and word not in SHARED_SYMBOLS)
+        )
+        if not fits and not (is_percent and word == "%"):
+            return unit
+    return None
+
+
+def grouped(figures: str) -> Decimal | Problem:
+    """The number that figures with separators mean."""
+    whole, _, arabic_fraction = figures.partition("\u066b")
+    if arabic_fraction or "\u066b" in figures:
+        return joined(whole, arabic_fraction)
+    marks = [character for character in figures if character in ".,"]
+    if not marks:
+        return joined(figures, "")
+    last = marks[-1]
+    others = set(figures) - set("0123456789") - {last}
+    before, _, after = figures.rpartition(last)
+    if others:
+        # What stands last is the decimal point if it stands once and the others are groups before it.
+        if marks.count(last) > 1 or not after.isdigit():
+            return Problem("separators")
+        return joined(before, after)
+    if len(marks) > 1:
+        return joined(figures, "")
+    if len(after) == 3 and 1 <= len(before) <= 3 and not before.startswith("0"):
+        return Problem("ambiguous", {"first": before + after, "second": f"{before}.{after}"})
+    return Decimal(f"{before or 0}.{after}")
+
+
+def joined(whole: str, fraction: str) -> Decimal | Problem:
+    """Figures in groups put together: groups of three, or of two before the last three (lakh and crore)."""
+    separators = {character for character in whole if not character.isdigit()}
+    if fraction and not fraction.isdigit():
+        return Problem("separators")
+    if not separators:
+        return Decimal(f"{whole or 0}.{fraction or 0}") if fraction else Decimal(whole or 0)
+    one_kind = any(separators <= set(kind) for kind in (*GROUPERS, ".", ","))
+    groups = re.split(r"\D", whole)
+    first, *rest = (len(group) for group in groups)
+    threes = 1 <= first <= 3 and all(length == 3 for length in rest)
+    lakhs = 1 <= first <= 2 and rest[-1] == 3 and all(length == 2 for length in rest[:-1])
+    if not one_kind or not (threes or lakhs):
+        return Problem("separators")
+    return Decimal("".join(groups) + (f".{fraction}" if fraction else ""))
+
+
+def shown(value: Decimal) -> str:
+    """A number in figures, without exponent and without zeros at the end of a fraction."""
+    text = f"{value:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -1,0 +1,50 @@
+"""What a workbook is made of, and where things stand in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from xlsxwriter.utility import xl_rowcol_to_cell
+
+from jobs.questionnaire.filing import COLUMNS, Fault
+from jobs.questionnaire.respondents import Respondent
+
+
+@dataclass
+class Layout:
+    """Where things stand: the row of each indicator on its sheet, and the cells of each list."""
+
+    sheet_of: dict[str, str] = field(default_factory=dict)
+    row_of: dict[str, int] = field(default_factory=dict)
+    list_range: dict[str, str] = field(default_factory=dict)
+
+    def cell(self, indicator: str, column: str, absolute: bool = False, seen_from: str | None = None) -> str:
+        """The cell of an indicator, with its sheet's name where it is seen from another."""
+        name = xl_rowcol_to_cell(self.row_of[indicator], COLUMNS.index(column), absolute, absolute)
+        sheet = self.sheet_of[indicator]
+        return name if sheet == seen_from else f"'{sheet}'!{name}"
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a workbook is made of. filled: what stands in the cells already, by indicator and column."""
+
+    respondent: Respondent
+    language: str
+    period: str
+    is_core: bool = False
+    filled: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    faults: tuple[Fault, ...] = ()
+
+
+def fault_column(fault: Fault) -> str:
+    """The column that a fault marks: the one whose message it is."""
+    return (
+        fault.key
+        if fault.key in ("waiver",)
+        else "status"
+        if fault.key in ("either", "unanswered")
+        else "answer"
+    )

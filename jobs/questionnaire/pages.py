@@ -1,0 +1,143 @@
+"""The pages of a workbook beside the questions: instructions, lists of codes, and what is to be corrected."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jobs.questionnaire import look
+from jobs.questionnaire.definition import Form, raw
+from jobs.questionnaire.order import Layout, Order, fault_column
+from jobs.questionnaire.respondents import country_names
+from jobs.questionnaire.texts import keys, options, text
+
+
+def write_lists(sheet: Any, asked: Form, order: Order, layout: Layout, style: Any) -> None:
+    """Every list that the form asks to choose from, one below the other: code and label."""
+    language = order.language
+    look.set_up(sheet, language, (), text(language, "word", "page"))
+    sheet.set_column(0, 0, 18)
+    sheet.set_column(1, 1, 70)
+    sheet.write(0, 0, text(language, "sheet", "codes"), style.title)
+    sheet.write_blank(0, 1, None, style.title)
+    sheet.set_row(0, 30)
+    name = f"'{text(language, 'sheet', 'codes')}'"
+    used = dict.fromkeys(["status", "waiver", *(each.options for each in asked.questions if each.options)])
+    row = 2
+    for codelist in used:
+        sheet.write(row, 0, text(language, "column", "code"), style.header)
+        sheet.write(row, 1, text(language, codelist, "name"), style.header)
+        entries = options(language, codelist)
+        for number, (code, label) in enumerate(entries.items(), start=row + 1):
+            sheet.write(number, 0, code, style.code)
+            sheet.write(number, 1, label, style.label)
+        layout.list_range[codelist] = f"={name}!$B${row + 2}:$B${row + 1 + len(entries)}"
+        row += len(entries) + 2
+    countries = country_names()
+    sheet.write(row, 0, text(language, "column", "code"), style.header)
+    sheet.write(row, 1, text(language, "word", "country"), style.header)
+    for number, (code, label) in enumerate(sorted(countries.items()), start=row + 1):
+        sheet.write(number, 0, code, style.code)
+        sheet.write(number, 1, label, style.label)
+    layout.list_range["country"] = f"={name}!$A${row + 2}:$A${row + 1 + len(countries)}"
+    sheet.freeze_panes(1, 0)
+    sheet.protect("", look.PROTECTION)
+
+
+def write_instructions(
+    sheet: Any, asked: Form, order: Order, counts: dict[str, tuple[str, int]], style: Any
+) -> None:
+    """Whose form it is, how it is filled in, and what is still open."""
+    language, whose = order.language, order.respondent
+    look.set_up(sheet, language, (), text(language, "word", "page"))
+    sheet.set_portrait()
+    sheet.set_column(0, 0, 34)
+    sheet.set_column(1, 1, 78)
+    sheet.set_row(0, 44)
+    sheet.write(0, 0, text(language, "title", "name"), style.cover)
+    sheet.write_blank(0, 1, None, style.cover)
+    sheet.write(1, 0, text(language, "title", "mandate"), style.plain)
+    facts = {
+        "respondent": f"{whose.name} ({whose.id})",
+        "country": f"{country_names()[whose.country]} ({whose.country})",
+        "period": order.period,
+        "currency": whose.currency,
+        "version": f"{raw()['id']} {raw()['version']}",
+    }
+    row = 3
+    for key, value in facts.items():
+        sheet.write(row, 0, text(language, "word", key), style.fact)
+        sheet.write(row, 1, value, style.fact_value)
+        row += 1
+    row = write_progress(sheet, row + 1, asked, language, counts, style)
+    sheet.write(row, 0, text(language, "sheet", "instructions"), style.header)
+    sheet.write_blank(row, 1, None, style.header)
+    core = text(language, "word", "core")
+    for number, key in enumerate(instructions(order), start=1):
+        row += 1
+        words = text(language, "instruction", key, currency=whose.currency, core=core)
+        sheet.write(row, 0, number, style.number)
+        sheet.write(row, 1, words, style.prose)
+        sheet.set_row(row, look.height((words, 78)))
+    sheet.print_area(0, 0, row, 1)
+    sheet.protect("", look.PROTECTION)
+
+
+def instructions(order: Order) -> list[str]:
+    """All instructions; without the one on the core set where the form is that set."""
+    return [key for key in sorted(keys("instruction")) if not (order.is_core and key == "10")]
+
+
+def write_progress(
+    sheet: Any, row: int, asked: Form, language: str, counts: dict[str, tuple[str, int]], style: Any
+) -> int:
+    """For each section how many points are open, counted by the sheet itself."""
+    sheet.write(row, 0, text(language, "word", "progress"), style.header)
+    sheet.write(row, 1, text(language, "word", "open"), style.header)
+    first = row + 1
+    ready = text(language, "word", "ready")
+    for section, _ in asked.sections:
+        row += 1
+        checks, opened = counts[section]
+        name = text(language, "sheet", section)
+        sheet.write_url(
+            row, 0, f"internal:'{name}'!A1", style.link, f"{section} {text(language, 'section', section)}"
+        )
+        counted = f'COUNTIF({checks},"✗*")'
+        formula = f'=IF({counted}=0,"{ready}",{counted})'
+        sheet.write_formula(row, 1, formula, style.progress, opened or ready)
+    cells = f"B{first + 1}:B{row + 1}"
+    sheet.conditional_format(
+        cells, {"type": "text", "criteria": "begins with", "value": "✓", "format": style.good}
+    )
+    sheet.conditional_format(cells, {"type": "cell", "criteria": ">", "value": 0, "format": style.bad})
+    return row + 2
+
+
+def write_errors(sheet: Any, order: Order, asked: Form, layout: Layout, style: Any) -> None:
+    """All that is to be corrected, a line for each point, with a link to its cell in this workbook."""
+    language = order.language
+    look.set_up(sheet, language, (), text(language, "word", "page"))
+    for column, (key, width) in enumerate(
+        {"sheet": 24, "cell": 10, "code": 24, "written": 30, "remedy": 90}.items()
+    ):
+        sheet.set_column(column, column, width)
+        sheet.write(2, column, text(language, "column", key), style.header)
+        sheet.write_blank(0, column, None, style.title)
+    sheet.write(0, 0, text(language, "sheet", "errors"), style.title)
+    sheet.set_row(0, 30)
+    for row, fault in enumerate(order.faults, start=3):
+        known = fault.indicator in layout.row_of
+        place = layout.cell(fault.indicator, fault_column(fault)) if known else ""
+        if known:
+            sheet_name, cell = place.rsplit("!", 1)
+            sheet.write(row, 0, sheet_name.strip("'"), style.label)
+            sheet.write_url(row, 1, f"internal:{place}", style.link, cell)
+        else:
+            sheet.write_string(row, 0, fault.place.sheet, style.label)
+            sheet.write_string(row, 1, fault.place.cell, style.label)
+        sheet.write_string(row, 2, fault.indicator, style.code)
+        sheet.write_string(row, 3, fault.written, style.label)
+        sheet.write_string(row, 4, fault.message(language), style.prose)
+        sheet.set_row(row, look.height((fault.message(language), 90), (fault.written, 30)))
+    sheet.freeze_panes(3, 0)
+    sheet.protect("", look.PROTECTION)

@@ -1,0 +1,271 @@
+"""Forms as they come back: workbooks, and the same answers as CSV or JSON.
+
+A workbook is read by the codes in its lines, not by where its sheets and columns stood: they may have been
+renamed, hidden or put in another order, and other software may have written the file anew.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import re
+import warnings
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from jobs.questionnaire.definition import questions, raw
+from jobs.questionnaire.filing import (
+    COLUMNS,
+    FILLED,
+    Cell,
+    Fault,
+    Filing,
+    Line,
+    Place,
+    refusal,
+)
+from jobs.questionnaire.texts import translations
+
+# What a form unpacks to is some hundred kilobytes: more is no form, or an archive made to fill the memory.
+LARGEST = 32 * 2**20
+IDENTITY = "_form"
+KEYS = ("respondent", "period", "language", "version")
+PERIOD = re.compile(r"\d{4}(?:-Q[1-4]|-(?:0[1-9]|1[0-2]))?")
+TABLE_COLUMNS = ("respondent", "period", "indicator", "answer", "status", "waiver", "note")
+
+
+def read_filing(file: Path) -> Filing:
+    """One file, by its kind.
+
+    Raises Refused if nothing in it can be read.
+    """
+    if file.stat().st_size > LARGEST:
+        raise refusal(file.name, "too_large")
+    content = file.read_bytes()
+    name, digest = file.name, hashlib.sha256(content).hexdigest()
+    suffix = file.suffix.lower()
+    if suffix == ".csv":
+        return from_csv(name, digest, content)
+    if suffix == ".json":
+        return from_json(name, digest, content)
+    return from_workbook(name, digest, content)
+
+
+def guessed_language(file_name: str) -> str:
+    """The language of a file that cannot be opened, by the name that it was sent out under."""
+    found = re.search(rf"_({'|'.join(raw()['languages'])})(?:_core)?\W", file_name)
+    return found[1] if found else "en"
+
+
+# --- workbooks ----------------------------------------------------------------------------------------
+
+
+def from_workbook(name: str, digest: str, content: bytes) -> Filing:
+    refuse_what_is_no_plain_workbook(name, content)
+    import openpyxl
+
+    try:
+        with warnings.catch_warnings():
+            # What openpyxl cannot keep, such as other software's extensions, is not read here anyway.
+            warnings.simplefilter("ignore")
+            book = openpyxl.load_workbook(io.BytesIO(content), keep_links=False)
+    except Exception:  # whatever a damaged archive raises: BadZipFile, KeyError, ParseError, ValueError ...
+        raise refusal(name, "not_a_workbook") from None
+    return from_book(name, digest, book)
+
+
+def from_book(name: str, digest: str, book: Any) -> Filing:
+    """What an opened workbook holds."""
+    identity = identity_of(book)
+    if identity is None:
+        raise refusal(name, "damaged", "message")
+    lines: list[Line] = []
+    faults: list[Fault] = []
+    for sheet in book.worksheets:
+        found, wrong = sheet_lines(sheet)
+        lines += found
+        faults += wrong
+    if not lines:
+        raise refusal(name, "damaged", "message")
+    return filing(name, digest, identity, lines, faults)
+
+
+def refuse_what_is_no_plain_workbook(name: str, content: bytes) -> None:
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            parts = archive.infolist()
+    except zipfile.BadZipFile:
+        raise refusal(name, "not_a_workbook") from None
+    names = [part.filename.lower() for part in parts]
+    if name.lower().endswith((".xlsm", ".xltm", ".xlsb")) or any("vbaproject" in each for each in names):
+        raise refusal(name, "macros")
+    if "[content_types].xml" not in names:
+        raise refusal(name, "not_a_workbook")
+    if sum(part.file_size for part in parts) > LARGEST:
+        raise refusal(name, "too_large")
+
+
+def identity_of(book: Any) -> dict[str, str] | None:
+    """What the hidden sheet says: whose form, of which period, language and version."""
+    for sheet in book.worksheets:
+        rows = sheet.iter_rows(min_row=1, max_row=10, max_col=2, values_only=True)
+        found = {str(row[0]): str(row[1]) for row in rows if len(row) == 2 and row[0] and row[1] is not None}
+        if all(key in found for key in KEYS):
+            return found
+    return None
+
+
+def sheet_lines(sheet: Any) -> tuple[list[Line], list[Fault]]:
+    """The lines of a sheet that carry an indicator's code, and its merged cells among the answers."""
+    column_of = key_columns(sheet)
+    if column_of is None:
+        return [], []
+    known = {indicator.code for question in questions() for indicator in question.indicators}
+    header = set(translations()["column"]["code"].values())
+    lines: list[Line] = []
+    faults: list[Fault] = []
+    rows: dict[int, str] = {}
+    for row in sheet.iter_rows(min_row=2):
+        by_column = {cell.column: cell for cell in row}
+        code = by_column[column_of["code"]].value if column_of["code"] in by_column else None
+        if not isinstance(code, str) or not code.strip():
+            continue
+        code = code.strip()
+        cells = {
+            name: cell_of(sheet, by_column[column_of[name]])
+            for name in FILLED
+            if column_of[name] in by_column
+        }
+        filled = [cell for cell in cells.values() if not cell.is_empty]
+        if code in known and "answer" in cells:
+            rows[row[0].row] = code
+            lines.append(Line(code, cells))
+        elif filled and code not in header:
+            place = Place(sheet.title, by_column[column_of["code"]].coordinate)
+            faults.append(Fault(place, code, code, "message", "unknown_code"))
+    for merged in sheet.merged_cells.ranges:
+        hit = [rows[row] for row in range(merged.min_row, merged.max_row + 1) if row in rows]
+        columns = {column_of[name] for name in FILLED}
+        if hit and columns & set(range(merged.min_col, merged.max_col + 1)):
+            place = Place(sheet.title, str(merged).split(":")[0])
+            faults.append(Fault(place, hit[0], "", "message", "merged", {"range": str(merged)}))
+    return lines, faults
+
+
+def key_columns(sheet: Any) -> dict[str, int] | None:
+    """Where each column stands, by the keys in the hidden first row."""
+    for row in sheet.iter_rows(min_row=1, max_row=1):
+        found = {cell.value: cell.column for cell in row if cell.value in COLUMNS}
+        return found if {"code", *FILLED} <= set(found) else None
+    return None
+
+
+def cell_of(sheet: Any, cell: Any) -> Cell:
+    """A cell as it was written: a text that looks like a formula is a text, and is kept as such."""
+    is_formula = cell.data_type == "f"
+    value = cell.value
+    if is_formula:
+        value = getattr(value, "text", value)
+        value = value if str(value).startswith("=") else f"={value}"
+    elif hasattr(value, "isoformat") and not hasattr(value, "year"):
+        # A time of day, such as a spreadsheet makes of 12:30.
+        value = value.isoformat()
+    elif value is not None and not isinstance(value, str | int | float | bool) and not hasattr(value, "year"):
+        value = str(value)
+    return Cell(
+        value,
+        Place(sheet.title, cell.coordinate),
+        is_formula,
+        cell.data_type == "e",
+        cell.number_format or "",
+    )
+
+
+# --- CSV and JSON -------------------------------------------------------------------------------------
+
+
+def from_csv(name: str, digest: str, content: bytes) -> Filing:
+    """A table with the columns of TABLE_COLUMNS; commas, semicolons or tabs between them."""
+    try:
+        words = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise refusal(name, "shape", value=f"UTF-8, byte {error.start}") from None
+    head = words.partition("\n")[0]
+    delimiter = max(",;\t", key=head.count)
+    rows = csv.DictReader(io.StringIO(words, newline=""), delimiter=delimiter)
+    try:
+        header = [column.strip().lower() for column in rows.fieldnames or []]
+        rows.fieldnames = header
+        for column in ("respondent", "period", "indicator", "answer"):
+            if column not in header:
+                raise refusal(name, "column", value=column, expected=", ".join(TABLE_COLUMNS))
+        found = [(rows.line_num, row) for row in rows]
+    except csv.Error as error:
+        raise refusal(name, "shape", value=str(error)) from None
+    if not found:
+        raise refusal(name, "shape", value="0")
+    identity = {key: (found[0][1].get(key) or "").strip() for key in KEYS}
+    lines = []
+    for number, row in found:
+        for key in ("respondent", "period"):
+            if (row[key] or "").strip() != identity[key]:
+                raise refusal(name, "shape", value=f"{number}: {key} {row[key]} ≠ {identity[key]}")
+        cells = {
+            column: Cell(row.get(column) or None, Place(name, f"{number}: {column}")) for column in FILLED
+        }
+        lines.append(Line((row["indicator"] or "").strip(), cells))
+    return filing(name, digest, identity, lines, [])
+
+
+def from_json(name: str, digest: str, content: bytes) -> Filing:
+    """An object with respondent, period and answers, each with indicator, answer, status, waiver and note."""
+    try:
+        found = json.loads(content.decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        raise refusal(name, "shape", value=str(error)) from None
+    if not isinstance(found, dict) or not isinstance(found.get("answers"), list):
+        raise refusal(name, "shape", value="{respondent, period, answers: [...]}")
+    identity = {key: str(found.get(key, "")).strip() for key in KEYS}
+    lines = []
+    for number, entry in enumerate(found["answers"], start=1):
+        if not isinstance(entry, dict) or not isinstance(entry.get("indicator"), str):
+            raise refusal(
+                name, "shape", value=f"answers {number}: {{indicator, answer, status, waiver, note}}"
+            )
+        cells = {}
+        for column in FILLED:
+            value = entry.get(column)
+            value = value if value is None or isinstance(value, str | int | float) else json.dumps(value)
+            cells[column] = Cell(value, Place(name, f"answers {number}: {column}"))
+        lines.append(Line(entry["indicator"].strip(), cells))
+    return filing(name, digest, identity, lines, [])
+
+
+def filing(
+    name: str, digest: str, identity: dict[str, str], lines: Iterable[Line], faults: list[Fault]
+) -> Filing:
+    """The filing, with a fault for each indicator that stands in two lines."""
+    first: dict[str, Line] = {}
+    for line in lines:
+        cells = {column: cell.written for column, cell in line.cells.items()}
+        if line.indicator not in first:
+            first[line.indicator] = line
+        elif cells != {column: cell.written for column, cell in first[line.indicator].cells.items()}:
+            other = first[line.indicator].cells["answer"].place
+            values = {"code": line.indicator, "other": str(other)}
+            cell = line.cells["answer"]
+            faults.append(Fault(cell.place, line.indicator, cell.written, "message", "twice", values))
+    return Filing(
+        name,
+        digest,
+        identity["respondent"],
+        identity["period"],
+        identity["language"],
+        identity["version"],
+        list(first.values()),
+        faults,
+    )

@@ -1,0 +1,103 @@
+"""The list of respondents: a CSV file that the settings name, one row for each."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+from jobs.config import countries, nearest
+from jobs.contracts import REFERENCE
+from jobs.errors import ObservatoryError
+from jobs.questionnaire.definition import raw
+
+COLUMNS = ("respondent_id", "name", "role", "country", "holding", "operator_ids", "language", "size_class")
+
+
+@dataclass(frozen=True)
+class Respondent:
+    """Whom a form is for. role: O an operating agency or provider, A an administration."""
+
+    id: str
+    name: str
+    role: str
+    country: str
+    holding: str
+    operators: tuple[str, ...]
+    language: str
+    size_class: str
+
+    @property
+    def currency(self) -> str:
+        return currency_by_country().get(self.country) or "USD"
+
+
+def read_respondents(file: Path) -> dict[str, Respondent]:
+    """The respondents by id.
+
+    Raises ObservatoryError with one line for each row that is wrong.
+    """
+    try:
+        with file.open(newline="", encoding="utf-8-sig") as lines:
+            rows = csv.DictReader(lines)
+            missing = [name for name in COLUMNS if name not in (rows.fieldnames or [])]
+            if missing:
+                raise ObservatoryError(
+                    f"{file}: the columns {', '.join(missing)} are missing of {', '.join(COLUMNS)}"
+                )
+            found = [(rows.line_num, row) for row in rows]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ObservatoryError(f"{file}: the list of respondents cannot be read: {error}") from None
+    respondents: dict[str, Respondent] = {}
+    holders: dict[str, str] = {}
+    wrong: list[str] = []
+    for number, row in found:
+        cells = {name: (row[name] or "").strip() for name in COLUMNS}
+        operators = tuple(cells["operator_ids"].split())
+        problems = list(row_problems(cells))
+        if cells["respondent_id"] in respondents:
+            problems.append(f"the id '{cells['respondent_id']}' stands twice")
+        problems += [
+            f"operator '{each}' belongs to '{holders[each]}' already: one respondent answers for an operator"
+            for each in operators
+            if each in holders
+        ]
+        wrong += [f"{file}: row {number}: {problem}" for problem in problems]
+        holders |= dict.fromkeys(operators, cells["respondent_id"])
+        respondents[cells["respondent_id"]] = Respondent(
+            cells["respondent_id"], cells["name"], cells["role"], cells["country"], cells["holding"],
+            operators, cells["language"], cells["size_class"],
+        )  # fmt: skip
+    if wrong:
+        raise ObservatoryError("\n".join(wrong))
+    return respondents
+
+
+def row_problems(cells: dict[str, str]) -> list[str]:
+    lists = raw()["lists"]
+    known = {
+        "role": lists["role"],
+        "country": countries(),
+        "language": raw()["languages"],
+        "size_class": ["", *lists["size"]],
+    }
+    problems = [f"{name} is empty" for name in ("respondent_id", "name") if not cells[name]]
+    if not all(each.isalnum() or each in "-_" for each in cells["respondent_id"]):
+        problems.append(f"respondent_id '{cells['respondent_id']}' may hold letters, digits and hyphens only")
+    return problems + [
+        f"unknown {name} '{cells[name]}'{nearest(cells[name], known[name])}"
+        for name in known
+        if cells[name] not in known[name]
+    ]
+
+
+def currency_by_country() -> dict[str, str]:
+    """The currency of each country, ISO 4217 by ISO 3166-1 alpha-3."""
+    with (REFERENCE / "country.csv").open(newline="", encoding="utf-8") as file:
+        return {row["iso3"]: row["currency"] for row in csv.DictReader(file)}
+
+
+def country_names() -> dict[str, str]:
+    """The name of each country in English: ref.country has no others."""
+    with (REFERENCE / "country.csv").open(newline="", encoding="utf-8") as file:
+        return {row["iso3"]: row["name_en"] for row in csv.DictReader(file)}

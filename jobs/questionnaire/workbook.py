@@ -1,0 +1,276 @@
+"""The form as a workbook: one for each respondent and language, that checks itself without a connection.
+
+The same input gives the same bytes. What was answered may be filled in, and what is wrong marked, so that a
+respondent gets back the own form with a comment on each cell to correct.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+from typing import Any
+
+import xlsxwriter
+
+from jobs.questionnaire import look, sheet_checks
+from jobs.questionnaire.definition import Form, Indicator, Question, form, raw
+from jobs.questionnaire.filing import COLUMNS, FILLED
+from jobs.questionnaire.order import Layout, Order, fault_column
+from jobs.questionnaire.pages import write_errors, write_instructions, write_lists
+from jobs.questionnaire.reading import IDENTITY
+from jobs.questionnaire.texts import keys, line_label, text, unit_label
+
+
+def make_workbook(order: Order) -> bytes:
+    """The bytes of the workbook."""
+    asked = form(order.respondent.role, order.is_core)
+    stream = io.BytesIO()
+    book = xlsxwriter.Workbook(
+        stream, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
+    )
+    title = text(order.language, "title", "name")
+    book.set_properties({"title": title, "created": dt.datetime.combine(raw()["date"], dt.time())})
+    book.set_calc_mode("auto")
+    style = look.styles(book, order.language)
+    layout = lay_out(asked, order.language)
+    opening = book.add_worksheet(text(order.language, "sheet", "instructions"))
+    errors = book.add_worksheet(text(order.language, "sheet", "errors")) if order.faults else None
+    sheets = {
+        section: book.add_worksheet(text(order.language, "sheet", section)) for section, _ in asked.sections
+    }
+    codes = book.add_worksheet(text(order.language, "sheet", "codes"))
+    write_lists(codes, asked, order, layout, style)
+    counts = {}
+    for section, questions in asked.sections:
+        counts[section] = write_section(sheets[section], section, questions, asked, order, layout, style)
+    write_instructions(opening, asked, order, counts, style)
+    if errors is not None:
+        write_errors(errors, order, asked, layout, style)
+        errors.activate()
+    write_identity(book.add_worksheet(IDENTITY), order)
+    book.close()
+    return stream.getvalue()
+
+
+def lay_out(asked: Form, language: str) -> Layout:
+    """The row of each line: a heading for each question, its lines, and a sum where one is shown."""
+    layout = Layout()
+    for section, questions in asked.sections:
+        row = look.FIRST_ROW
+        for question in questions:
+            row += 1
+            sums = {relation.parts[-1] for relation in asked.relations if relation.has_sum}
+            for indicator in question.indicators:
+                layout.sheet_of[indicator.code] = text(language, "sheet", section)
+                layout.row_of[indicator.code] = row
+                row += 2 if indicator.code in sums else 1
+    return layout
+
+
+def prefilled(question: Question, indicator: Indicator, order: Order) -> dict[str, Any]:
+    """What stands in a line before the respondent writes: what was answered, or what the list has."""
+    if order.filled:
+        return dict(order.filled.get(indicator.code, {}))
+    whose = order.respondent
+    if question.given == "period":
+        return {"answer": period_edge(order.period, indicator.part or "")}
+    given = {
+        "name": whose.name,
+        "role": text(order.language, "role", whose.role),
+        "country": whose.country,
+        "holding": whose.holding,
+        "operators": ", ".join(whose.operators),
+    }.get(question.given or "")
+    return {"answer": given} if given else {}
+
+
+def period_edge(period: str, edge: str) -> dt.date:
+    """The first or last day of a year, quarter or month."""
+    year, _, part = period.partition("-")
+    first, months = (1, 12) if not part else (int(part[1]) * 3 - 2, 3) if part[0] == "Q" else (int(part), 1)
+    if edge == "first":
+        return dt.date(int(year), first, 1)
+    after = first + months
+    return dt.date(int(year) + (after > 12), after - 12 if after > 12 else after, 1) - dt.timedelta(days=1)
+
+
+def write_section(
+    sheet: Any, section: str, questions: list[Question], asked: Form, order: Order, layout: Layout, style: Any
+) -> tuple[str, int]:
+    """One sheet of questions; the range of its checks and how many points are open in it as it is made."""
+    language = order.language
+    look.set_up(sheet, language, COLUMNS, text(language, "word", "page"))
+    sheet.write_row(0, 0, COLUMNS)
+    sheet.set_row(0, None, None, {"hidden": True})
+    sheet.set_row(1, 30)
+    sheet.write(1, 0, section, style.title)
+    sheet.write(1, 1, text(language, "section", section), style.title)
+    for column in range(2, len(COLUMNS)):
+        sheet.write_blank(1, column, None, style.title)
+    for column, key in enumerate(COLUMNS):
+        sheet.write(2, column, text(language, "column", key), style.header)
+    sheet.set_row(2, 22)
+    opened = 0
+    row = look.FIRST_ROW
+    for question in questions:
+        opened += write_heading(sheet, row, question, asked, order, layout, style)
+        for indicator in question.indicators:
+            write_line(sheet, question, indicator, asked, order, layout, style)
+            row = layout.row_of[indicator.code]
+            for relation in asked.relations:
+                if relation.has_sum and relation.parts[-1] == indicator.code:
+                    row += 1
+                    write_sum(sheet, row, relation, asked, order, layout, style)
+        row += 1
+    last = row - 1
+    checks = f"H{look.FIRST_ROW + 1}:H{last + 1}"
+    for mark, made in (("✗", style.bad), ("✓", style.good)):
+        condition = {"type": "text", "criteria": "begins with", "value": mark, "format": made}
+        sheet.conditional_format(checks, condition)
+    sheet.print_area(1, 0, last, len(COLUMNS) - 1)
+    return f"'{text(language, 'sheet', section)}'!$H${look.FIRST_ROW + 1}:$H${last + 1}", opened
+
+
+def write_heading(
+    sheet: Any, row: int, question: Question, asked: Form, order: Order, layout: Layout, style: Any
+) -> int:
+    """The question itself with its help, and whether it still has to be answered; 1 if it does."""
+    language = order.language
+    several = len(question.indicators) > 1
+    sheet.write(row, 0, question.id if several else "", style.heading_code)
+    words = text(language, "question", question.id)
+    pieces: list[Any] = [style.bold, words]
+    if question.core and not order.is_core:
+        pieces += [style.tag, f"  {text(language, 'word', 'core')}"]
+    if question.id in keys("help"):
+        pieces += [style.help, "\n" + text(language, "help", question.id)]
+    if len(pieces) > 2:
+        sheet.write_rich_string(row, 1, *pieces, style.heading)
+    else:
+        sheet.write(row, 1, words, style.heading_bold)
+    told = "".join(each for each in pieces if isinstance(each, str))
+    sheet.set_row(row, look.height((told, look.WIDTHS[1]), *required_words(question, language)))
+    for column in range(2, len(COLUMNS)):
+        sheet.write_blank(row, column, None, style.heading)
+    formula = sheet_checks.required(question, asked, layout, language)
+    if formula is None:
+        return 0
+    spared = any(prefilled(question, each, order) for each in question.indicators)
+    shown = "" if spared else sheet_checks.fault(language, sheet_checks.required_key(question))
+    sheet.write_formula(row, 7, formula, style.heading_check, shown)
+    return 0 if spared else 1
+
+
+def required_words(question: Question, language: str) -> list[tuple[str, float]]:
+    """What the check of a question may say, with its column's width."""
+    if question.required is None:
+        return []
+    return [(sheet_checks.fault(language, sheet_checks.required_key(question)), look.WIDTHS[7])]
+
+
+def write_line(
+    sheet: Any,
+    question: Question,
+    indicator: Indicator,
+    asked: Form,
+    order: Order,
+    layout: Layout,
+    style: Any,
+) -> None:
+    """One line: its label and unit, and the cells that the respondent fills in."""
+    language, row = order.language, layout.row_of[indicator.code]
+    is_total = question.has_total and indicator is question.indicators[-1]
+    sheet.write(row, 0, indicator.code, style.code)
+    sheet.write(row, 1, line_label(language, indicator), style.total_label if is_total else style.label)
+    sheet.write(row, 2, unit_label(language, question, order.respondent.currency), style.unit)
+    filled = prefilled(question, indicator, order)
+    wrong: dict[str, list[str]] = {}
+    for fault in order.faults:
+        if fault.indicator == indicator.code:
+            wrong.setdefault(fault_column(fault), []).append(fault.message(language))
+    locked = question.given in ("role", "country")
+    may_waive = order.respondent.role in question.waiver
+    made = {
+        "answer": style.given if locked else style.answer[question.kind],
+        "status": style.choice,
+        "waiver": style.choice if may_waive else style.closed,
+        "note": style.note,
+    }
+    for name in FILLED:
+        column = COLUMNS.index(name)
+        look.write_value(sheet, row, column, filled.get(name), style.wrong(made[name], name in wrong))
+        if name in wrong:
+            sheet.write_comment(row, column, "\n".join(wrong[name]), look.COMMENT)
+    shown = [line_label(language, indicator), str(filled.get("note") or "")]
+    widths = (look.WIDTHS[1], look.WIDTHS[6])
+    unit = (unit_label(language, question, order.respondent.currency), look.WIDTHS[2])
+    long_answer = (str(filled.get("answer") or ""), look.WIDTHS[3])
+    sheet.set_row(row, look.height(*zip(shown, widths, strict=True), unit, long_answer))
+    formula = sheet_checks.line(question, indicator, asked, layout, language)
+    sheet.write_formula(
+        row, 7, formula, style.check, "✓" if filled.get("answer") and not order.faults else ""
+    )
+    if not locked:
+        validate(sheet, row, question, layout, language)
+    if may_waive:
+        look.choose(sheet, row, COLUMNS.index("waiver"), layout.list_range["waiver"], language)
+    look.choose(sheet, row, COLUMNS.index("status"), layout.list_range["status"], language)
+    limit = raw()["limits"]["note_length"]
+    criteria = {"validate": "length", "criteria": "<=", "value": limit}
+    words = text(language, "check", "text", limit=limit)
+    sheet.data_validation(
+        row, COLUMNS.index("note"), row, COLUMNS.index("note"), look.refusing(criteria, words, language)
+    )
+
+
+def validate(sheet: Any, row: int, question: Question, layout: Layout, language: str) -> None:
+    """What the spreadsheet itself refuses in the answer's cell."""
+    column = COLUMNS.index("answer")
+    if question.kind in ("choice", "yesno", "country"):
+        look.choose(sheet, row, column, layout.list_range[question.options or "country"], language)
+        return
+    words = sheet_checks.wanted(question, language)
+    if question.kind == "date":
+        low, high = dt.date(1990, 1, 1), dt.date(2100, 12, 31)
+        criteria = {"validate": "date", "criteria": "between", "minimum": low, "maximum": high}
+    elif question.kind == "text":
+        criteria = {"validate": "length", "criteria": "<=", "value": question.length}
+    else:
+        kind = "decimal" if question.fractions else "integer"
+        # Excel refuses limits of a whole number above 2^31 in some versions: decimal limits do as well.
+        kind = "decimal" if question.high > 2**31 else kind
+        limits = {"minimum": float(question.low), "maximum": float(question.high)}
+        criteria = {"validate": kind, "criteria": "between", **limits}
+    sheet.data_validation(row, column, row, column, look.refusing(criteria, words, language))
+
+
+def write_sum(
+    sheet: Any, row: int, relation: Any, asked: Form, order: Order, layout: Layout, style: Any
+) -> None:
+    """The sum of a group of lines, and whether it is what it has to be."""
+    language = order.language
+    question = asked.indicators[relation.parts[0]]
+    sheet.write_blank(row, 0, None, style.code)
+    sheet.write(row, 1, text(language, "word", "sum"), style.sum_label)
+    sheet.write(row, 2, unit_label(language, question, order.respondent.currency), style.unit)
+    summed, checked = sheet_checks.group(relation, layout, language)
+    sheet.write_formula(row, 3, summed, style.sum, "")
+    for column in range(4, 7):
+        sheet.write_blank(row, column, None, style.closed)
+    sheet.write_formula(row, 7, checked, style.check, "")
+
+
+def write_identity(sheet: Any, order: Order) -> None:
+    """The hidden sheet by which the form is known when it comes back."""
+    facts = {
+        "questionnaire": raw()["id"],
+        "respondent": order.respondent.id,
+        "period": order.period,
+        "language": order.language,
+        "version": raw()["version"],
+    }
+    for row, (key, value) in enumerate(facts.items()):
+        sheet.write_string(row, 0, key)
+        sheet.write_string(row, 1, value)
+    sheet.protect("", look.PROTECTION)
+    sheet.very_hidden()
