@@ -41,6 +41,7 @@ SILVER = (
 GOLD_DAILY = (
     "gold.spam_volume_daily",
     "gold.spam_type_daily",
+    "gold.type_coverage_daily",
     "gold.spam_source_daily",
     "gold.spam_route_daily",
     "gold.countermeasure_effort_daily",

@@ -11,6 +11,7 @@ import pytest
 import sqlglot
 from sqlglot import exp
 
+from jobs.attributes import ATTRIBUTES as KINDS
 from jobs.rules import rules_on
 
 SCHEMAS = Path(__file__).resolve().parent.parent / "schemas"
@@ -21,17 +22,8 @@ LISTS = sorted((SCHEMAS / "codelists").glob("*.csv"))
 ATTRIBUTES = {
     "channel_code": "VARCHAR",
     "outcome_code": "VARCHAR",
-    "stage_code": "VARCHAR",
     "is_antispam": "BOOLEAN",
-    "is_bulk": "BOOLEAN",
-    "commercial_code": "VARCHAR",
-    "consent_code": "VARCHAR",
-    "is_optout_present": "BOOLEAN",
-    "is_sender_identified": "BOOLEAN",
-    "is_header_forged": "BOOLEAN",
-    "is_recipient_natural": "BOOLEAN",
-    "is_malicious": "BOOLEAN",
-    "spam_type_code": "VARCHAR",
+    **{name: {"string": "VARCHAR", "boolean": "BOOLEAN"}[kind] for name, kind in KINDS.items()},
 }
 
 
@@ -110,7 +102,7 @@ def test_joined_codes_are_listed():
         ("countermeasure_rule", ["rule_id"], 444),
         ("attribute_rule", ["rule_id"], 50),
         ("attribute_rule", ["attribute", "match_on", "pattern"], 50),
-        ("definition", ["definition_code"], 3),
+        ("definition", ["definition_code", "valid_from"], 10),
         ("measure", ["measure_code", "unit_code", "stage_code", "outcome_code"], 300),
         ("country", ["iso3"], 249),
         ("country_group", ["m49", "group_code", "valid_from"], 392),
@@ -160,7 +152,8 @@ def test_predicates_hold_only_what_three_valued_logic_can_take():
                 "is_header_forged": False,
                 "is_optout_present": True,
                 "is_sender_identified": True,
-                "consent_code": "none",
+                "is_optout_honoured": True,
+                "is_subject_deceptive": False,
             },
             False,
         ),

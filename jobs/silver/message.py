@@ -9,6 +9,7 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+from jobs.attributes import ATTRIBUTES
 from jobs.formats import PRECEDENCE
 
 # Not messages of anyone: the server's own bounces, and reports of spam, which are complaints.
@@ -31,16 +32,6 @@ ORIGIN_ENGINES = ["opendkim", "opendmarc"]
 FILE = ["operator_id", "queue_key", "first_at"]
 RECIPIENT = ["recipient_hash", "recipient_domain", "is_own_recipient"]
 TRIPLE = ["operator_id", "client_network", "sender_hash", "recipient_hash"]
-ATTRIBUTES = {
-    "is_bulk": "boolean",
-    "commercial_code": "string",
-    "consent_code": "string",
-    "is_optout_present": "boolean",
-    "is_sender_identified": "boolean",
-    "is_header_forged": "boolean",
-    "is_recipient_natural": "boolean",
-    "is_malicious": "boolean",
-}
 
 
 def transform(transmission: DataFrame, verdict: DataFrame, attribute_rule: DataFrame) -> DataFrame:
