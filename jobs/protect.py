@@ -341,6 +341,23 @@ def authentication_reports(raw: pl.DataFrame, door: Door) -> pl.DataFrame:
     return shaped(done, "silver.authentication_report", "record_hash")
 
 
+def facts(raw: pl.DataFrame, door: Door) -> pl.DataFrame:
+    """silver.operator_knowledge from what a kernel's facts() gave."""
+    return shaped(by_operator(raw, door, protect_facts), "silver.operator_knowledge", "knowledge_hash")
+
+
+def protect_facts(raw: pl.DataFrame, own: Own, door: Door) -> pl.DataFrame:
+    """One operator's facts, which name messages by the pseudonyms that its logs got."""
+    key = operator_key(own.operator_id)
+    return raw.with_columns(
+        period_date=pl.col("first_at").dt.date(),
+        message_id_hash=pseudonyms(raw["message_id"], key),
+        sender_hash=pseudonyms(raw["sender"].str.to_lowercase(), key),
+        recipient_hash=pseudonyms(raw["recipient"].str.to_lowercase(), key),
+        key_id=pl.lit(key_id(own.operator_id)),
+    )
+
+
 # What filled-in reports may say; what else they say is free text and goes no further.
 OVERRIDES = (
     *("forwarded", "sampled_out", "trusted_forwarder", "mailing_list"),

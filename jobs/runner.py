@@ -36,6 +36,7 @@ SILVER = (
     "silver.verdict",
     "silver.complaint",
     "silver.authentication_report",
+    "silver.operator_knowledge",
     "silver.message",
 )
 GOLD_DAILY = (

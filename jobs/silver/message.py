@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 
 from jobs.attributes import ATTRIBUTES
 from jobs.formats import PRECEDENCE
+from jobs.silver.knowing import known
 
 # Not messages of anyone: the server's own bounces, and reports of spam, which are complaints.
 NOT_COUNTED = ["dsn", "report"]
@@ -34,12 +35,14 @@ RECIPIENT = ["recipient_hash", "recipient_domain", "is_own_recipient"]
 TRIPLE = ["operator_id", "client_network", "sender_hash", "recipient_hash"]
 
 
-def transform(transmission: DataFrame, verdict: DataFrame, attribute_rule: DataFrame) -> DataFrame:
+def transform(
+    transmission: DataFrame, verdict: DataFrame, operator_knowledge: DataFrame, attribute_rule: DataFrame
+) -> DataFrame:
     counted = transmission.filter(~F.coalesce("entry_code", F.lit("")).isin(NOT_COUNTED))
     messages = with_verdicts(fold_hops(counted), verdict)
     decided = decide(name_all_recipients(messages))
     settled = fold_temporary_refusals(decided)
-    attributed = settled.select("*", *attributes(attribute_rule))
+    attributed = known(settled.select("*", *attributes(attribute_rule)), operator_knowledge)
     return mark_message_rows(attributed.withColumn("direction_code", direction()))
 
 
@@ -274,6 +277,7 @@ def decide(message: DataFrame) -> DataFrame:
         "sender_hash",
         "sender_domain",
         "client_network",
+        "queue_id",
         "message_id_hash",
         "origin_claimed_code",
         F.when(verified, F.col("origin_claimed_code")).alias("origin_verified_code"),
@@ -393,5 +397,5 @@ def mark_message_rows(message: DataFrame) -> DataFrame:
         (F.col("named_by") != F.col("adding")) | F.array_contains("servers", F.col("recipient_hash"))
     )
     return marked.filter(~twice).drop(
-        "named_by", "adding", "servers", "is_own_client", "is_own_recipient", "symbols"
+        "named_by", "adding", "servers", "is_own_client", "is_own_recipient", "symbols", "queue_id"
     )
