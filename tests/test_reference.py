@@ -78,6 +78,8 @@ def test_code_lists_name_and_describe_each_code_once(path):
         ("countermeasure_rule", "x1231_strategy_code", "strategy"),
         ("countermeasure_rule", "stage_code", "stage"),
         ("countermeasure_rule", "engine_code", "engine"),
+        ("channel_class", "channel_code", "channel"),
+        ("channel_class", "x1244_class_code", "x1244_class"),
         ("measure", "unit_code", "unit"),
         ("measure", "stage_code", "stage"),
         ("measure", "outcome_code", "outcome"),
@@ -105,6 +107,7 @@ def test_joined_codes_are_listed():
         ("definition", ["definition_code", "valid_from"], 10),
         ("measure", ["measure_code", "unit_code", "stage_code", "outcome_code"], 300),
         ("country", ["iso3"], 249),
+        ("channel_class", ["channel_code", "x1244_class_code"], 10),
         ("country_group", ["m49", "group_code", "valid_from"], 392),
         ("cost_parameter", ["parameter_code"], 70),
         ("exchange_rate", ["currency_code"], 30),
@@ -183,6 +186,38 @@ def test_attribute_rules_give_values_that_the_attribute_can_have():
             assert row["pattern"] in codes("countermeasure")
         else:
             assert row["match_on"] == "symbol"
+
+
+def test_the_typologies_of_the_itu_are_listed():
+    """Domain facts, section 3: the study's types of content, and X.1244's classes with their places."""
+    groups = {
+        "AD": "retail pharma adult gambling finance political",
+        "FRAUD": "advance-fee lottery loan impersonation invest bec",
+        "PHISH": "mail smish vish spear",
+        "MALWARE": "attach link ransom",
+        "PHONE": "robocall wangiri prs-irsf flash-call",
+    }
+    types = {f"{group}.{member}" for group, members in groups.items() for member in members.split()}
+    # Bypass is a route and no content: a type of it would count twice.
+    assert codes("type") == types | {"OTHER", "UNK"}
+    rows = rows_of(SCHEMAS / "codelists" / "x1244_class.csv")
+    places = {
+        (row["is_real_time"], medium): {
+            each["code"]
+            for each in rows
+            if each["is_real_time"] == row["is_real_time"] and medium in each["media"].split("|")
+        }
+        for row in rows
+        for medium in ("voice", "text", "video")
+    }
+    stored = {"MULTIMEDIA_MESSAGE", "P2P", "WEBSITE"}
+    assert places == {
+        ("true", "voice"): {"VOIP", "MULTIMODAL"},
+        ("true", "text"): {"IM", "CHAT", "MULTIMODAL"},
+        ("true", "video"): {"MULTIMODAL"},
+        **{("false", medium): stored for medium in ("voice", "text", "video")},
+    }
+    assert column("channel_class", "x1244_class_code") == codes("x1244_class")
 
 
 def included(measure: str) -> set[tuple[str, str, str]]:
