@@ -24,6 +24,7 @@ from jobs import location, rules
 from jobs.contracts import codes, polars_schema
 from jobs.errors import ObservatoryError
 from jobs.matching import by_distinct
+from jobs.refusal_types import type_of_transmissions
 
 KEY = "OBSERVATORY_PSEUDONYM_KEY"
 KEY_FILE = "OBSERVATORY_PSEUDONYM_KEY_FILE"
@@ -189,7 +190,7 @@ def protect_transmissions(raw: pl.DataFrame, own: Own, door: Door) -> pl.DataFra
     whole = pl.concat_str("reply_code", "dsn_code", "reply_text", separator=" ", ignore_nulls=True)
     reply = pl.when(is_mail & pl.col("reply_text").is_not_null()).then(whole).otherwise("reply_text")
     acted = rules.countermeasure_of_refusals(frame.with_columns(reply_text=reply))
-    typed = types_of_texts(frame)
+    typed = type_of_transmissions(frame)
     return frame.with_columns(
         period_date=pl.col("first_at").dt.date(),
         # The keys of calls are made of Call-IDs, which hold addresses.

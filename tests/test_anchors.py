@@ -19,7 +19,7 @@ from jobs.lake import Lake
 from jobs.release.figures import DEFINITION, measured
 
 DAY = dt.date(2026, 11, 24)
-# MAAWG's report on the last quarter of 2005: for each unaltered delivered message four were blocked or tagged,
+# MAAWG, last quarter of 2005: for each unaltered delivered message four were blocked or tagged,
 # and 5.6 when each dropped connection counts as one.
 MAAWG = [
     (100, "recipient", "delivery", "delivered", False),

@@ -41,33 +41,48 @@ def counted(message: DataFrame, definition: DataFrame, by: list[str]) -> DataFra
     weights = [F.expr(weight).alias(unit) for unit, weight in UNITS.items()]
     marked = message.select(*by, *weights, *(value.alias(name) for name, value in masks.items()))
     grouped = marked.groupBy(*by, *masks).agg(*(F.sum(unit).alias(unit) for unit in UNITS))
-    return summed(told_out(grouped, list(known), by), by)
+    places = F.array(*map(F.lit, range(len(known))))
+    cells = grouped.select("*", F.explode(places).alias("place")).withColumn("state", said(len(masks)))
+    wide = cells.filter(F.col("state") != SILENT).groupBy(*by, "place").agg(*sums())
+    return told_out(wide, list(known), by)
 
 
-def told_out(grouped: DataFrame, known: list[str], by: list[str]) -> DataFrame:
-    """Each group of messages once for each unit that it has and each definition that speaks of it."""
-    units = F.array(*(F.struct(F.lit(unit).alias("code"), F.col(unit).alias("count")) for unit in UNITS))
-    said = F.array(
-        *(F.struct(F.lit(code).alias("code"), bits(place).alias("state")) for place, code in enumerate(known))
+def said(masks: int) -> Column:
+    """What the definition at `place` says, from its two bits."""
+    mask = F.col("mask_0")
+    for number in range(1, masks):
+        mask = F.when(F.col("place") >= number * PER_MASK, F.col(f"mask_{number}")).otherwise(mask)
+    shifted = F.call_function("shiftright", mask, F.col("place") % PER_MASK * 2)
+    return shifted.bitwiseAND(F.lit(3)).cast("int")
+
+
+def sums() -> list[Column]:
+    """Of each unit: all, those that are spam, and those that may be."""
+    state = F.col("state")
+    kept = {
+        "units": F.lit(True),
+        "spam_certain": state == CERTAIN,
+        "spam_possible": state != NO,
+    }
+    return [
+        F.sum(F.when(condition, F.col(unit)).otherwise(0)).alias(f"{unit}_{name}")
+        for unit in UNITS
+        for name, condition in kept.items()
+    ]
+
+
+def told_out(wide: DataFrame, known: list[str], by: list[str]) -> DataFrame:
+    """One row for each unit that there is."""
+    names = ("units", "spam_certain", "spam_possible")
+    units = F.array(
+        *(
+            F.struct(F.lit(unit).alias("unit_code"), *(F.col(f"{unit}_{name}").alias(name) for name in names))
+            for unit in UNITS
+        )
     )
-    by_unit = grouped.select(
-        *by,
-        F.explode(F.filter(units, lambda unit: unit["count"] > 0)).alias("unit"),
-        F.filter(said, lambda one: one["state"] != SILENT).alias("said"),
-    )
-    return by_unit.select(*by, "unit", F.explode("said").alias("definition"))
-
-
-def summed(cells: DataFrame, by: list[str]) -> DataFrame:
-    """The units of each definition: all, those that are spam, and those that may be."""
-    state, count = F.col("definition.state"), F.col("unit.count")
-    return cells.groupBy(
-        *by, F.col("unit.code").alias("unit_code"), F.col("definition.code").alias("definition_code")
-    ).agg(
-        F.sum(count).alias("units"),
-        F.sum(F.when(state == CERTAIN, count).otherwise(0)).alias("spam_certain"),
-        F.sum(F.when(state == NO, 0).otherwise(count)).alias("spam_possible"),
-    )
+    code = F.element_at(F.array(*map(F.lit, known)), F.col("place") + 1).alias("definition_code")
+    cells = wide.select(*by, code, F.explode(units).alias("unit")).filter("unit.units > 0")
+    return cells.select(*by, "unit.unit_code", "definition_code", *(f"unit.{name}" for name in names))
 
 
 def state(rows: list[Definition]) -> Column:
@@ -89,12 +104,6 @@ def mask(states: list[Column]) -> Column:
     """The states side by side in one whole number, the first in its lowest bits."""
     parts = (F.shiftleft(said.cast("bigint"), 2 * place) for place, said in enumerate(states))
     return reduce(Column.bitwiseOR, parts)
-
-
-def bits(place: int) -> Column:
-    """What the definition at that place says, from its mask."""
-    shifted = F.shiftright(F.col(f"mask_{place // PER_MASK}"), 2 * (place % PER_MASK))
-    return shifted.bitwiseAND(F.lit(3)).cast("int")
 
 
 def known_or(*columns: str, unknown: Column | None = None) -> list[Column]:
