@@ -59,6 +59,9 @@ def told(*rows: dict[str, Any]) -> list[tuple[str | None, bool | None, list[str]
         (CALL | {"outcome_code": "delivered", "recipient": "979123456789"}, "PHONE.prs-irsf", False),
         (SMS | {"outcome_code": "delivered", "recipient": "979123456789"}, None, None),
         (MAIL | {"reply_text": "550 5.1.1 User unknown"}, None, None),
+        # Figures in a delivery report are no words: 419 is a kind of fraud only where it is called one.
+        (SMS | {"reply_text": "id:1020419 sub:001 dlvrd:000 stat:UNDELIV err:011"}, None, None),
+        (MAIL | {"reply_text": "554 5.7.1 looks like a 419 scam"}, "FRAUD.advance-fee", False),
     ],
 )
 def test_what_refused_it_tells_the_type(
