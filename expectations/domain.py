@@ -69,6 +69,44 @@ GOLD = [
 ]
 
 
+def marked_beside_certain(coverage: DataFrame, types: DataFrame) -> DataFrame:
+    """What was marked, and what is spam for certain by the operators' own definition, side by side."""
+    from pyspark.sql import functions as F
+
+    by = COVERAGE
+    left = coverage.groupBy(*by).agg(
+        F.sum("units_marked").alias("marked"), F.sum("units_untyped").alias("untyped")
+    )
+    certain = F.col("spam_certain")
+    right = (
+        types.filter("definition_code = 'OPERATOR' AND spam_certain > 0")
+        .groupBy(*by)
+        .agg(
+            F.sum(certain).alias("certain"),
+            F.sum(F.when(F.col("spam_type_code") == "UNK", certain).otherwise(0)).alias("certain_untyped"),
+        )
+    )
+    return left.join(right, on=list(by), how="full")
+
+
+COVERAGE = ("operator_id", "period_date", "channel_code", "unit_code")
+GOLD.append(
+    CrossRule(
+        table="gold.type_coverage_daily",
+        tables=("gold.type_coverage_daily", "gold.spam_type_daily"),
+        key=COVERAGE,
+        frame=marked_beside_certain,
+        rules=[
+            row_rule(
+                "marked_equal_certain",
+                "marked = certain AND untyped = certain_untyped",
+                "what was marked, and what of it has no type, add up to OPERATOR in gold.spam_type_daily",
+            )
+        ],
+    )
+)
+
+
 def quarantine_share(ledger: DataFrame) -> DataFrame:
     """Per operator, source and format the share of lines that no rule understood, in percent."""
     from pyspark.sql import functions as F

@@ -25,6 +25,7 @@ ROWS = {
     "silver.verdict": "verdicts",
     "silver.complaint": "complaints",
     "silver.authentication_report": "authentication_reports",
+    "silver.operator_knowledge": "facts",
 }
 
 

@@ -24,6 +24,7 @@ from jobs import location, rules
 from jobs.contracts import codes, polars_schema
 from jobs.errors import ObservatoryError
 from jobs.matching import by_distinct
+from jobs.refusal_types import type_of_transmissions
 
 KEY = "OBSERVATORY_PSEUDONYM_KEY"
 KEY_FILE = "OBSERVATORY_PSEUDONYM_KEY_FILE"
@@ -189,7 +190,7 @@ def protect_transmissions(raw: pl.DataFrame, own: Own, door: Door) -> pl.DataFra
     whole = pl.concat_str("reply_code", "dsn_code", "reply_text", separator=" ", ignore_nulls=True)
     reply = pl.when(is_mail & pl.col("reply_text").is_not_null()).then(whole).otherwise("reply_text")
     acted = rules.countermeasure_of_refusals(frame.with_columns(reply_text=reply))
-    typed = types_of_texts(frame)
+    typed = type_of_transmissions(frame)
     return frame.with_columns(
         period_date=pl.col("first_at").dt.date(),
         # The keys of calls are made of Call-IDs, which hold addresses.
@@ -339,6 +340,23 @@ def authentication_reports(raw: pl.DataFrame, door: Door) -> pl.DataFrame:
     """silver.authentication_report from what a kernel's authentication_reports() gave."""
     done = by_operator(raw, door, protect_authentication_reports)
     return shaped(done, "silver.authentication_report", "record_hash")
+
+
+def facts(raw: pl.DataFrame, door: Door) -> pl.DataFrame:
+    """silver.operator_knowledge from what a kernel's facts() gave."""
+    return shaped(by_operator(raw, door, protect_facts), "silver.operator_knowledge", "knowledge_hash")
+
+
+def protect_facts(raw: pl.DataFrame, own: Own, door: Door) -> pl.DataFrame:
+    """One operator's facts, which name messages by the pseudonyms that its logs got."""
+    key = operator_key(own.operator_id)
+    return raw.with_columns(
+        period_date=pl.col("first_at").dt.date(),
+        message_id_hash=pseudonyms(raw["message_id"], key),
+        sender_hash=pseudonyms(raw["sender"].str.to_lowercase(), key),
+        recipient_hash=pseudonyms(raw["recipient"].str.to_lowercase(), key),
+        key_id=pl.lit(key_id(own.operator_id)),
+    )
 
 
 # What filled-in reports may say; what else they say is free text and goes no further.

@@ -36,11 +36,13 @@ SILVER = (
     "silver.verdict",
     "silver.complaint",
     "silver.authentication_report",
+    "silver.operator_knowledge",
     "silver.message",
 )
 GOLD_DAILY = (
     "gold.spam_volume_daily",
     "gold.spam_type_daily",
+    "gold.type_coverage_daily",
     "gold.spam_source_daily",
     "gold.spam_route_daily",
     "gold.countermeasure_effort_daily",

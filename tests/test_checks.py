@@ -244,9 +244,45 @@ def test_every_detail_table_is_held_to_volume() -> None:
         "gold.spam_type_daily",
         "gold.spam_source_daily",
         "gold.spam_route_daily",
+        "gold.type_coverage_daily",
     }
     for rule in domain.GOLD:
         assert set(rule.key) <= set(contract(rule.table).columns) & set(contract(TABLE).columns)
+
+
+def test_what_was_marked_is_what_operators_call_spam(spark: SparkSession) -> None:
+    (rule,) = [each for each in domain.GOLD if each.table == "gold.type_coverage_daily"]
+    types = [
+        ROW | {"spam_type_code": code, "definition_code": definition, "units": 9, "spam_certain": certain}
+        for code, definition, certain in (
+            ("UNK", "OPERATOR", 4),
+            ("AD.pharma", "OPERATOR", 2),
+            ("AD.adult", "OPERATOR", 0),
+            ("UNK", "CASL", 7),
+        )
+    ]
+    volume = spark.createDataFrame(
+        [tuple(row[name] for name in struct_type("gold.spam_type_daily").names) for row in types],
+        struct_type("gold.spam_type_daily"),
+    )
+
+    def coverage(*parts: tuple[str, int, int, int]) -> DataFrame:
+        named = struct_type(rule.table).names
+        rows = [
+            ROW
+            | {"engine_code": engine, "units_marked": strong + weak + untyped, "units_strong": strong}
+            | {"units_weak": weak, "units_untyped": untyped}
+            for engine, strong, weak, untyped in parts
+        ]
+        return spark.createDataFrame(
+            [tuple(row[name] for name in named) for row in rows], struct_type(rule.table)
+        )
+
+    assert told(rule, coverage(("rspamd", 1, 0, 3), ("_U", 0, 1, 1)), volume) == {}
+    for wrong in ([("rspamd", 2, 0, 3), ("_U", 0, 1, 1)], [("rspamd", 1, 2, 3)]):
+        assert {name: count for name, (count, _) in told(rule, coverage(*wrong), volume).items()} == {
+            "marked_equal_certain": 1
+        }
 
 
 def test_the_ledger_conserves_lines_and_limits_quarantine(spark: SparkSession) -> None:

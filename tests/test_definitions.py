@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import datetime as dt
 import itertools
 from typing import Any
 
@@ -10,9 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyspark.sql import Row, SparkSession
 
-from jobs.contracts import struct_type
+from jobs.contracts import REFERENCE, struct_type
 from jobs.errors import ObservatoryError
-from jobs.gold.counting import UNITS, counted, predicate
+from jobs.gold.counting import PER_MASK, UNITS, counted
+from jobs.gold.predicates import definitions, written
 from jobs.lake import Lake
 
 # What each attribute of a message may be when it is known.
@@ -37,40 +40,155 @@ KNOWN: dict[str, list[Any]] = {
         ("is_bulk = = TRUE", "does not parse"),
         ("is_bulk = TRUE; DROP TABLE message", "does not parse|only"),
         ("is_bulky = TRUE", "no column 'is_bulky'"),
-        ("m.is_bulky = TRUE", "no column 'is_bulky'"),
+        ("IS_BULK = TRUE", "no column 'IS_BULK'"),
+        ("is_bulk = is_bulky", "no column 'is_bulky'"),
+        ("consent_code IN (is_bulky)", "no column 'is_bulky'"),
+        # A name that another table might have, or that quotes would let pass.
+        ("m.is_bulk = TRUE", "without a table's name"),
+        ("silver.message.is_bulk = TRUE", "without a table's name"),
+        ("`is_bulk` = TRUE", "without a table's name or quotes"),
+        ("`is_bulk = TRUE OR is_bulk` = TRUE", "without a table's name or quotes"),
+        # What runs code or reads something else.
         ("reflect('java.lang.System', 'getenv', 'HOME') = ''", "only"),
         ("java_method('java.lang.Runtime', 'getRuntime') = ''", "only"),
+        ("current_user() = 'root'", "only"),
+        ("consent_code IN (SELECT consent_code FROM t)", "only"),
+        ("consent_code IN (reflect('java.lang.System', 'getenv', 'HOME'))", "only"),
+        ("(SELECT TRUE)", "only"),
+        ("EXISTS (SELECT 1 FROM t)", "only"),
+        ("SELECT TRUE", "only"),
+        ("exists(symbols, x -> x = 'A')", "only"),
+        ("symbols -> 'a'", "only"),
+        ("outcome_code = :name", "only"),
+        ("outcome_code = ?", "only"),
+        ("${spark.master} = 'x'", "does not parse|only"),
+        # What sees a NULL as a value, so that learning more might widen an interval.
         ("coalesce(is_bulk, TRUE)", "only"),
-        ("upper(outcome_code) = 'REJECTED'", "only"),
         ("is_bulk IS NULL", "only"),
         ("is_bulk IS NOT TRUE", "only"),
+        ("is_bulk IS DISTINCT FROM TRUE", "only"),
         ("is_bulk <=> TRUE", "only"),
-        ("consent_code = NULL", "only"),
-        ("consent_code IN ('none', NULL)", "only"),
-        ("consent_code IN (SELECT consent_code FROM t)", "only"),
-        ("EXISTS (SELECT 1 FROM t)", "only"),
-        ("score BETWEEN 1 AND 2", "only"),
-        ("outcome_code LIKE 'rej%'", "only"),
-        ("outcome_code RLIKE 'rej.*'", "only"),
         ("CASE WHEN is_bulk THEN TRUE ELSE FALSE END", "only"),
+        ("if(is_bulk, TRUE, FALSE)", "only"),
+        # What is NULL whatever is known.
+        ("NULL", "only"),
+        ("is_bulk = NULL", "only"),
+        ("consent_code <> NULL", "only"),
+        ("consent_code IN ('none', NULL)", "only"),
+        ("consent_code NOT IN (NULL)", "only"),
+        # What changes a value before it is compared.
+        ("upper(outcome_code) = 'REJECTED'", "only"),
         ("CAST(score AS BOOLEAN)", "only"),
+        ("score::int = 1", "only"),
+        ("score = 1L", "only"),
+        ("period_date = DATE '2026-01-01'", "only"),
         ("score + 1 > 2", "only"),
         ("score > -1", "only"),
         ("symbols[0] = 'X'", "only"),
         ("is_bulk AS spam", "only"),
+        ("outcome_code COLLATE UTF8_LCASE = 'REJECTED'", "only"),
+        ("score BETWEEN 1 AND 2", "only"),
+        ("outcome_code LIKE 'rej%'", "only"),
+        ("outcome_code RLIKE 'rej.*'", "only"),
+        ("(is_bulk, score) = (TRUE, 1)", "only"),
+        ("is_bulk & TRUE", "only"),
         ("*", "only"),
         ("", "does not parse|only"),
+        # Texts that one parser may end elsewhere than another.
+        (r"sender_domain = 'a\' OR is_bulk'", "cannot be compared"),
+        ("sender_domain = 'it''s'", "only"),
+        ("sender_domain = 'a' 'b'", "only"),
+        ("sender_domain = r'a'", "only"),
+        ("sender_domain = X'41'", "only"),
+        ("sender_domain = 'a\nb'", "cannot be compared"),
+        # What is never a condition, or compares what cannot be.
+        ("1", "no condition"),
+        ("'spam'", "no condition"),
+        ("score", "'score' is no condition"),
+        ("NOT score", "'score' is no condition"),
+        ("consent_code AND is_bulk", "'consent_code' is no condition"),
+        ("1 = 1", "no column; a comparison needs one"),
+        ("is_bulk = TRUE = TRUE", "no column; a comparison needs one"),
+        ("(is_bulk OR is_malicious) = TRUE", "no column; a comparison needs one"),
+        ("is_bulk > FALSE", "has no order"),
+        ("is_bulk = 'yes'", "cannot be compared with 'is_bulk', which is boolean"),
+        ("is_bulk = 1", "cannot be compared"),
+        ("score = '15'", "cannot be compared"),
+        ("score = 1e3", "cannot be compared"),
+        ("score = is_bulk", "'score' is double and 'is_bulk' boolean"),
+        ("symbols = 'X'", "no column 'symbols'"),
+        ("spam_type_codes = 'X'", "which a predicate cannot compare"),
+        ("consent_code = 'unknown'", "consent_code has no code 'unknown'; see the list consent"),
+        ("consent_code IN ('none', 'withdrawn')", "has no code 'withdrawn'"),
     ],
 )
 def test_a_predicate_is_refused_with_its_row_and_a_reason(text: str, told: str) -> None:
     with pytest.raises(ObservatoryError, match=told) as error:
-        predicate(text, "CASE_LAW")
-    assert "ref.definition, row CASE_LAW" in str(error.value)
+        definitions([Row(**DEFINED | {"predicate": text})])
+    assert str(error.value).startswith("ref.definition, row CASE_LAW from 2026-01-01: ")
+
+
+DEFINED = {
+    "definition_code": "CASE_LAW",
+    "channels": "*",
+    "predicate": "is_bulk",
+    "valid_from": dt.date(2026, 1, 1),
+    "valid_to": None,
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "sql"),
+    [
+        ("is_bulk", "is_bulk"),
+        ("NOT is_bulk", "NOT is_bulk"),
+        ("! is_bulk", "NOT is_bulk"),
+        ("TRUE", "TRUE"),
+        ("is_bulk == true", "is_bulk = TRUE"),
+        ("TRUE != is_bulk", "is_bulk <> TRUE"),
+        ("2.5 < score", "score > 2.5"),
+        ("2 >= (score)", "score <= 2"),
+        ("consent_code NOT IN ('none')", "NOT consent_code IN ('none')"),
+        ('consent_code = "none"', "consent_code = 'none'"),
+        ("is_bulk /* OR TRUE */ = TRUE -- AND FALSE", "is_bulk = TRUE"),
+        ("origin_claimed_code <> origin_observed_code", "origin_claimed_code <> origin_observed_code"),
+        (
+            "NOT is_bulk OR is_malicious AND (is_bulk OR is_header_forged)",
+            "(NOT is_bulk OR (is_malicious AND (is_bulk OR is_header_forged)))",
+        ),
+        ("NOT (is_bulk OR is_malicious)", "NOT (is_bulk OR is_malicious)"),
+    ],
+)
+def test_spark_is_given_what_was_read_and_not_what_was_written(text: str, sql: str) -> None:
+    assert written(text, "here") == sql
+    assert written(sql, "here") == sql
+
+
+def test_rows_of_one_definition_take_turns() -> None:
+    first = Row(**DEFINED | {"valid_to": dt.date(2026, 7, 1)})
+    second = Row(**DEFINED | {"valid_from": dt.date(2026, 7, 1)})
+    assert [each.valid_from.month for each in definitions([second, first])["CASE_LAW"]] == [1, 7]
+    with pytest.raises(ObservatoryError, match="row CASE_LAW from 2026-07-01: the row from 2026-01-01 still"):
+        definitions([Row(**DEFINED), second])
+    with pytest.raises(ObservatoryError, match="still holds"):
+        definitions([Row(**DEFINED | {"valid_to": dt.date(2026, 7, 2)}), second])
+    with pytest.raises(ObservatoryError, match="unknown channel 'MAIL'"):
+        definitions([Row(**DEFINED | {"channels": "SMS|MAIL"})])
 
 
 # --- truth tables -----------------------------------------------------------------------------------
 
 YES, NO, OPEN = (1, 1), (0, 0), (0, 1)
+MARKETING = {"commercial_code": "one_of"}
+FAIR = {"is_sender_identified": True, "is_optout_present": True}
+COLD_CALL = {"channel_code": "VOICE_CS", "is_recipient_natural": True, "consent_code": "none"}
+REGISTERED = {
+    "is_exempt": False,
+    "is_sender_registered": True,
+    "is_template_registered": True,
+    "is_preference_refused": False,
+    "consent_code": "none",
+}
 TABLES: list[tuple[str, dict[str, Any], tuple[int, int]]] = [
     # OPERATOR: a measure against spam acted, and stopped or marked it.
     *[
@@ -83,20 +201,24 @@ TABLES: list[tuple[str, dict[str, Any], tuple[int, int]]] = [
         for outcome in ("delivered", "bounced", "expired", "queued")
         for acted in (True, False, None)
     ],
-    # CAN_SPAM: commercial in purpose, and one of four faults.
+    # CAN_SPAM: commercial in purpose, and one of five faults.
     *[
         ("CAN_SPAM", {"commercial_code": purpose} | fault, told if purpose == "primary" else other)
         for fault, told, other_unknown in (
             ({"is_header_forged": True}, YES, OPEN),
             ({"is_optout_present": False}, YES, OPEN),
             ({"is_sender_identified": False}, YES, OPEN),
-            ({"consent_code": "revoked"}, YES, OPEN),
+            ({"is_optout_honoured": False}, YES, OPEN),
+            ({"is_subject_deceptive": True}, YES, OPEN),
+            ({"consent_code": "revoked"}, OPEN, OPEN),
             ({}, OPEN, OPEN),
             (
                 {
                     "is_header_forged": False,
                     "is_optout_present": True,
                     "is_sender_identified": True,
+                    "is_optout_honoured": True,
+                    "is_subject_deceptive": False,
                     "consent_code": "none",
                 },
                 NO,
@@ -121,6 +243,118 @@ TABLES: list[tuple[str, dict[str, Any], tuple[int, int]]] = [
             (None, None, OPEN),
         )
     ],
+    # EPRIVACY_13: direct marketing, and no consent of a natural person, or a hidden sender, or no way out.
+    *[
+        ("EPRIVACY_13", MARKETING | FAIR | values, told)
+        for values, told in (
+            ({"is_recipient_natural": True, "consent_code": "none"}, YES),
+            ({"is_recipient_natural": True, "consent_code": "inferred"}, YES),
+            ({"is_recipient_natural": True, "consent_code": "revoked"}, YES),
+            ({"is_recipient_natural": True, "consent_code": "soft"}, NO),
+            ({"is_recipient_natural": True, "consent_code": "express"}, NO),
+            ({"is_recipient_natural": True}, OPEN),
+            ({"is_recipient_natural": False, "consent_code": "none"}, NO),
+            ({"consent_code": "none"}, OPEN),
+            ({"consent_code": "express"}, NO),
+            ({"is_recipient_natural": False, "is_sender_identified": False}, YES),
+            ({"is_recipient_natural": False, "is_optout_present": False}, YES),
+            ({"is_recipient_natural": False, "is_optout_present": None}, OPEN),
+            ({"is_recipient_natural": True, "consent_code": "none", "commercial_code": "none"}, NO),
+            ({"is_recipient_natural": True, "consent_code": "none", "commercial_code": None}, OPEN),
+            ({**COLD_CALL, "is_automated": True}, YES),
+            ({**COLD_CALL, "is_automated": False}, NO),
+            ({**COLD_CALL, "is_automated": None}, OPEN),
+        )
+    ],
+    # SPAM_ACT_2003: commercial or dishonest; exempt senders must only be named.
+    *[
+        ("SPAM_ACT_2003", MARKETING | FAIR | {"is_exempt": False} | values, told)
+        for values, told in (
+            ({"consent_code": "none"}, YES),
+            ({"consent_code": "inferred"}, NO),
+            ({"consent_code": "soft"}, NO),
+            ({}, OPEN),
+            ({"consent_code": "express", "is_optout_present": False}, YES),
+            ({"consent_code": "none", "is_exempt": True}, NO),
+            ({"consent_code": "none", "is_exempt": None}, OPEN),
+            ({"is_exempt": True, "is_sender_identified": False}, YES),
+            ({"is_exempt": True, "is_sender_identified": None}, OPEN),
+            ({"consent_code": "none", "commercial_code": "none", "is_malicious": True}, YES),
+            ({"consent_code": "none", "commercial_code": "none", "is_malicious": False}, NO),
+            ({"consent_code": "none", "commercial_code": "none"}, OPEN),
+            ({"consent_code": "none", "commercial_code": None, "is_malicious": True}, YES),
+        )
+    ],
+    # CASL: one commercial purpose, and no consent, no name or no way out.
+    *[
+        ("CASL", MARKETING | FAIR | {"is_exempt": False} | values, told)
+        for values, told in (
+            ({"consent_code": "none"}, YES),
+            ({"consent_code": "revoked"}, YES),
+            ({"consent_code": "inferred"}, NO),
+            ({"consent_code": "express"}, NO),
+            ({}, OPEN),
+            ({"consent_code": "express", "is_sender_identified": False}, YES),
+            ({"consent_code": "express", "is_optout_present": False}, YES),
+            ({"consent_code": "express", "is_optout_present": None}, OPEN),
+            ({"consent_code": "none", "commercial_code": "none"}, NO),
+            ({"consent_code": "none", "commercial_code": None}, OPEN),
+            ({"consent_code": "none", "is_exempt": True}, NO),
+            ({"consent_code": "none", "is_exempt": None}, OPEN),
+        )
+    ],
+    # TCCCPR: promotional, and not by the registers. A call has no template.
+    *[
+        ("TCCCPR", MARKETING | REGISTERED | {"channel_code": "SMS"} | values, told)
+        for values, told in (
+            ({}, NO),
+            ({"is_sender_registered": False}, YES),
+            ({"is_sender_registered": None}, OPEN),
+            ({"is_template_registered": False}, YES),
+            ({"is_template_registered": None}, OPEN),
+            ({"is_template_registered": None, "channel_code": "VOICE_CS"}, NO),
+            ({"is_template_registered": False, "channel_code": "VOICE_IP"}, NO),
+            ({"is_preference_refused": True, "consent_code": "none"}, YES),
+            ({"is_preference_refused": True, "consent_code": "express"}, NO),
+            ({"is_preference_refused": True, "consent_code": "inferred"}, NO),
+            ({"is_preference_refused": True, "consent_code": None}, OPEN),
+            ({"is_preference_refused": None, "consent_code": "none"}, OPEN),
+            ({"is_preference_refused": False, "consent_code": "none"}, NO),
+            ({"consent_code": "revoked"}, YES),
+            ({"is_sender_registered": False, "commercial_code": "none"}, NO),
+            ({"is_sender_registered": False, "commercial_code": None}, OPEN),
+            ({"is_sender_registered": False, "is_exempt": True}, NO),
+            ({"is_sender_registered": False, "is_exempt": None}, OPEN),
+        )
+    ],
+    # Bulk and unsolicited, whatever it says; Singapore's law only where it is commercial.
+    *[
+        (code, {"channel_code": channel, "is_bulk": bulk, "consent_code": consent, **purpose}, told)
+        for code, channel, purpose in (
+            ("RFC_5039", "VOICE_IP", {}),
+            ("RFC_5039", "IM", {"commercial_code": "none"}),
+            ("ITU_T_SG2", "EMAIL", {}),
+            ("ITU_T_SG2", "SMS", {"commercial_code": "none"}),
+            ("SINGAPORE_SCA", "SMS", {"commercial_code": "primary"}),
+        )
+        for bulk, consent, told in (
+            (True, "none", YES),
+            (True, "revoked", YES),
+            (True, "soft", NO),
+            (True, "inferred", NO),
+            (True, "express", NO),
+            (True, None, OPEN),
+            (False, "none", NO),
+            (False, None, NO),
+            (None, "none", OPEN),
+            (None, "express", NO),
+            (None, None, OPEN),
+        )
+    ],
+    *[
+        ("SINGAPORE_SCA", {"is_bulk": True, "consent_code": "none", "commercial_code": purpose}, told)
+        for purpose, told in (("primary", YES), ("one_of", NO), ("none", NO), (None, OPEN))
+    ],
 ]
 
 
@@ -128,12 +362,21 @@ def row(operator: str, values: dict[str, Any]) -> tuple[Any, ...]:
     """A message of silver.message that is delivered by mail, but for these values."""
     base = {
         "operator_id": operator,
+        "period_date": dt.date(2026, 11, 24),
         "channel_code": "EMAIL",
         "grain_code": "recipient",
         "outcome_code": "delivered",
         "is_message_row": True,
     }
     return tuple((base | values).get(name) for name in struct_type("silver.message").names)
+
+
+def test_each_definition_is_seen_true_false_and_open() -> None:
+    with (REFERENCE / "definition.csv").open(newline="", encoding="utf-8") as file:
+        defined = {each["definition_code"] for each in csv.DictReader(file)}
+    assert {(code, told) for code, _, told in TABLES} == {
+        (code, told) for code in defined for told in (YES, NO, OPEN)
+    }
 
 
 def test_truth_tables(spark: SparkSession) -> None:
@@ -236,9 +479,7 @@ def cells(spark: SparkSession) -> dict[tuple[str, str, str], Row]:
     assert len(texts) == 16
     known = struct_type("ref.definition").names
     definitions = [
-        tuple(
-            {"definition_code": f"D{place}", "channels": "*", "predicate": text}.get(name) for name in known
-        )
+        tuple((DEFINED | {"definition_code": f"D{place}", "predicate": text}).get(name) for name in known)
         for place, text in enumerate(texts)
     ]
     figures = counted(
@@ -273,3 +514,70 @@ def test_units_do_not_depend_on_the_definition(cells: dict[tuple[str, str, str],
     by_unit = sorted(cells.values(), key=lambda cell: (cell.operator_id, cell.unit_code))
     for _, same in itertools.groupby(by_unit, key=lambda cell: (cell.operator_id, cell.unit_code)):
         assert len({cell.units for cell in same}) == 1
+
+
+# --- when and where a definition speaks, and how many there may be -------------------------------------
+
+
+def test_a_definition_speaks_on_its_days_and_channels_only(spark: SparkSession) -> None:
+    days = [dt.date(2026, 1, 1) + dt.timedelta(days=day) for day in range(6)]
+    rows = [
+        row("days", {"period_date": day, "channel_code": channel, "is_bulk": True})
+        for day in days
+        for channel in ("EMAIL", "SMS")
+    ]
+    known = struct_type("ref.definition").names
+    rules = [
+        {"definition_code": "OLD", "valid_to": days[2]},
+        {"definition_code": "MAIL", "channels": "EMAIL", "valid_from": days[4]},
+        {
+            "definition_code": "CHANGED",
+            "valid_from": days[1],
+            "valid_to": days[3],
+            "predicate": "is_malicious",
+        },
+        {"definition_code": "CHANGED", "valid_from": days[3], "predicate": "NOT is_bulk"},
+    ]
+    defined = [tuple((DEFINED | rule).get(name) for name in known) for rule in rules]
+    figures = counted(
+        spark.createDataFrame(rows, struct_type("silver.message")),
+        spark.createDataFrame(defined, struct_type("ref.definition")),
+        ["period_date", "channel_code"],
+    ).filter("unit_code = 'recipient'")
+    found = {
+        (cell.definition_code, days.index(cell.period_date), cell.channel_code): (
+            cell.units,
+            cell.spam_certain,
+            cell.spam_possible,
+        )
+        for cell in figures.collect()
+    }
+    both = ("EMAIL", "SMS")
+    assert found == {
+        **{("OLD", day, channel): (1, 1, 1) for day in (0, 1) for channel in both},
+        **{("MAIL", day, "EMAIL"): (1, 1, 1) for day in (4, 5)},
+        **{("CHANGED", day, channel): (1, 0, 1) for day in (1, 2) for channel in both},
+        **{("CHANGED", day, channel): (1, 0, 0) for day in (3, 4, 5) for channel in both},
+    }
+
+
+def test_more_definitions_than_one_mask_holds(spark: SparkSession) -> None:
+    count = 2 * PER_MASK + 3
+    rows = [row("many", {"score": float(score)}) for score in range(count)]
+    defined = [
+        tuple(
+            (DEFINED | {"definition_code": f"D{place:03}", "predicate": f"score < {place}"}).get(name)
+            for name in struct_type("ref.definition").names
+        )
+        for place in range(count)
+    ]
+    figures = counted(
+        spark.createDataFrame([*rows, row("many", {})], struct_type("silver.message")),
+        spark.createDataFrame(defined, struct_type("ref.definition")),
+        ["operator_id"],
+    ).filter("unit_code = 'recipient'")
+    found = {
+        cell.definition_code: (cell.units, cell.spam_certain, cell.spam_possible)
+        for cell in figures.collect()
+    }
+    assert found == {f"D{place:03}": (count + 1, place, place + 1) for place in range(count)}

@@ -11,6 +11,7 @@ import pytest
 import sqlglot
 from sqlglot import exp
 
+from jobs.attributes import ATTRIBUTES as KINDS
 from jobs.rules import rules_on
 
 SCHEMAS = Path(__file__).resolve().parent.parent / "schemas"
@@ -21,17 +22,8 @@ LISTS = sorted((SCHEMAS / "codelists").glob("*.csv"))
 ATTRIBUTES = {
     "channel_code": "VARCHAR",
     "outcome_code": "VARCHAR",
-    "stage_code": "VARCHAR",
     "is_antispam": "BOOLEAN",
-    "is_bulk": "BOOLEAN",
-    "commercial_code": "VARCHAR",
-    "consent_code": "VARCHAR",
-    "is_optout_present": "BOOLEAN",
-    "is_sender_identified": "BOOLEAN",
-    "is_header_forged": "BOOLEAN",
-    "is_recipient_natural": "BOOLEAN",
-    "is_malicious": "BOOLEAN",
-    "spam_type_code": "VARCHAR",
+    **{name: {"string": "VARCHAR", "boolean": "BOOLEAN"}[kind] for name, kind in KINDS.items()},
 }
 
 
@@ -86,6 +78,8 @@ def test_code_lists_name_and_describe_each_code_once(path):
         ("countermeasure_rule", "x1231_strategy_code", "strategy"),
         ("countermeasure_rule", "stage_code", "stage"),
         ("countermeasure_rule", "engine_code", "engine"),
+        ("channel_class", "channel_code", "channel"),
+        ("channel_class", "x1244_class_code", "x1244_class"),
         ("measure", "unit_code", "unit"),
         ("measure", "stage_code", "stage"),
         ("measure", "outcome_code", "outcome"),
@@ -113,9 +107,10 @@ def test_joined_codes_are_listed():
         ("countermeasure_rule", ["rule_id"], 444),
         ("attribute_rule", ["rule_id"], 50),
         ("attribute_rule", ["attribute", "match_on", "pattern"], 50),
-        ("definition", ["definition_code"], 3),
+        ("definition", ["definition_code", "valid_from"], 10),
         ("measure", ["measure_code", "unit_code", "stage_code", "outcome_code"], 300),
         ("country", ["iso3"], 249),
+        ("channel_class", ["channel_code", "x1244_class_code"], 10),
         ("country_group", ["m49", "group_code", "valid_from"], 392),
         ("cost_parameter", ["parameter_code"], 70),
         ("exchange_rate", ["currency_code"], 30),
@@ -165,7 +160,8 @@ def test_predicates_hold_only_what_three_valued_logic_can_take():
                 "is_header_forged": False,
                 "is_optout_present": True,
                 "is_sender_identified": True,
-                "consent_code": "none",
+                "is_optout_honoured": True,
+                "is_subject_deceptive": False,
             },
             False,
         ),
@@ -195,6 +191,38 @@ def test_attribute_rules_give_values_that_the_attribute_can_have():
             assert row["pattern"] in codes("countermeasure")
         else:
             assert row["match_on"] == "symbol"
+
+
+def test_the_typologies_of_the_itu_are_listed():
+    """Domain facts, section 3: the study's types of content, and X.1244's classes with their places."""
+    groups = {
+        "AD": "retail pharma adult gambling finance political",
+        "FRAUD": "advance-fee lottery loan impersonation invest bec",
+        "PHISH": "mail smish vish spear",
+        "MALWARE": "attach link ransom",
+        "PHONE": "robocall wangiri prs-irsf flash-call",
+    }
+    types = {f"{group}.{member}" for group, members in groups.items() for member in members.split()}
+    # Bypass is a route and no content: a type of it would count twice.
+    assert codes("type") == types | {"OTHER", "UNK"}
+    rows = rows_of(SCHEMAS / "codelists" / "x1244_class.csv")
+    places = {
+        (row["is_real_time"], medium): {
+            each["code"]
+            for each in rows
+            if each["is_real_time"] == row["is_real_time"] and medium in each["media"].split("|")
+        }
+        for row in rows
+        for medium in ("voice", "text", "video")
+    }
+    stored = {"MULTIMEDIA_MESSAGE", "P2P", "WEBSITE"}
+    assert places == {
+        ("true", "voice"): {"VOIP", "MULTIMODAL"},
+        ("true", "text"): {"IM", "CHAT", "MULTIMODAL"},
+        ("true", "video"): {"MULTIMODAL"},
+        **{("false", medium): stored for medium in ("voice", "text", "video")},
+    }
+    assert column("channel_class", "x1244_class_code") == codes("x1244_class")
 
 
 def included(measure: str) -> set[tuple[str, str, str]]:

@@ -16,7 +16,7 @@ Some files hold no lines but reports: XML, mails, archives of them. A format of 
 DOCUMENTS = True and offers, beside FORMAT, LOOKBACK_DAYS, BRONZE, sniff() and assemble(),
 
     read(data, file_name, source, limit_bytes)   one Document per report that is in the file
-    complaints(bronze)     or authentication_reports(bronze): what silver takes
+    complaints(bronze)     or authentication_reports(bronze), facts(bronze): what silver takes
 
 read() gets a whole file. It opens archives and mails in memory, never holds more than limit_bytes of
 what came out of an archive, and raises on no bytes whatever: what it cannot read is a Document with a
@@ -42,6 +42,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import polars as pl
+
+from jobs.attributes import ATTRIBUTES
 
 
 @dataclass(frozen=True)
@@ -203,6 +205,20 @@ COMPLAINT: dict[str, Any] = {
     "auth_failure": pl.String,  # RFC 6591: what failed
     "reported_domains": pl.List(pl.String),
     "text": pl.String,  # subject and text of the message, as far as the report has them
+}
+
+# One row per fact that the operator knows beside its logs: what facts() gives.
+FACT: dict[str, Any] = {
+    "operator_id": pl.String,
+    "source_id": pl.String,
+    "stream_id": pl.String,
+    "offset": pl.Int64,
+    "first_at": TIMESTAMP,  # start of the UTC day that it is about
+    "queue_id": pl.String,
+    "message_id": pl.String,
+    "sender": pl.String,
+    "recipient": pl.String,
+    **{name: pl.Boolean if kind == "boolean" else pl.String for name, kind in ATTRIBUTES.items()},
 }
 
 DKIM_RESULTS = pl.List(pl.Struct({"domain": pl.String, "selector": pl.String, "result": pl.String}))

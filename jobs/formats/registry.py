@@ -16,6 +16,7 @@ from jobs.formats import (
     kamailio_flat,
     kannel,
     kannel_smsbox,
+    knowledge,
     opendkim,
     opendmarc_history,
     postfix,
@@ -52,7 +53,7 @@ FORMATS: dict[str, ModuleType] = {
 # Filters whose lines stand in the logs of other formats.
 COMPANIONS: tuple[ModuleType, ...] = tuple(module for module in FORMATS.values() if hasattr(module, "WITHIN"))
 # Formats of whole documents, which offer read() and not parse().
-DOCUMENTS: dict[str, ModuleType] = {module.FORMAT: module for module in (dmarc, feedback)}
+DOCUMENTS: dict[str, ModuleType] = {module.FORMAT: module for module in (dmarc, feedback, knowledge)}
 # All of them.
 KERNELS: dict[str, ModuleType] = FORMATS | DOCUMENTS
 # Below this, a sample is of no format that is known here.

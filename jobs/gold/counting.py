@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sqlglot
+from functools import reduce
+
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
-from sqlglot import exp
 
-from jobs.contracts import contract
-from jobs.errors import ObservatoryError
+from jobs.gold.predicates import Definition, definitions
 
 # How much of each unit a row of silver.message is, as SQL: Spark is not there yet when this is imported.
 UNITS = {
@@ -18,90 +17,93 @@ UNITS = {
     "call": "CAST(grain_code = 'call' AS BIGINT)",
     "segment": "CAST(IF(grain_code = 'recipient', COALESCE(segment_count, 0), 0) AS BIGINT)",
 }
-# What a predicate may be made of: anything else could see a NULL as a value, or run code.
-ALLOWED = (
-    exp.Column,
-    exp.Identifier,
-    exp.Literal,
-    exp.Boolean,
-    exp.EQ,
-    exp.NEQ,
-    exp.LT,
-    exp.LTE,
-    exp.GT,
-    exp.GTE,
-    exp.In,
-    exp.And,
-    exp.Or,
-    exp.Not,
-    exp.Paren,
-)
+# A definition's two bits in a mask: what it says of a message. SILENT: it does not speak of the channel, or
+# was not yet or no longer the definition on that day.
+NO, POSSIBLE, SILENT, CERTAIN = 0, 1, 2, 3
+# So many definitions has one whole number: the sign's bit stays free.
+PER_MASK = 31
 
 
 def counted(message: DataFrame, definition: DataFrame, by: list[str]) -> DataFrame:
     """Rows `by` those columns and unit_code and definition_code, with units, spam_certain and
     spam_possible.
 
-    Definitions are aggregated wide, in one pass whatever their number, then turned long.
+    All definitions together put one mask on each message, so that one pass groups by the mask whatever their
+    number; the few groups are then told out by unit and definition. What a definition does not speak of has
+    no row.
     """
-    defined = [
-        (row.definition_code, predicate(row.predicate, row.definition_code), row.channels)
-        for row in definition.collect()
+    known = definitions(definition.collect())
+    states = [state(rows) for rows in known.values()]
+    masks = {
+        f"mask_{start // PER_MASK}": mask(states[start : start + PER_MASK])
+        for start in range(0, len(states), PER_MASK)
+    }
+    weights = [F.expr(weight).alias(unit) for unit, weight in UNITS.items()]
+    marked = message.select(*by, *weights, *(value.alias(name) for name, value in masks.items()))
+    grouped = marked.groupBy(*by, *masks).agg(*(F.sum(unit).alias(unit) for unit in UNITS))
+    places = F.array(*map(F.lit, range(len(known))))
+    cells = grouped.select("*", F.explode(places).alias("place")).withColumn("state", said(len(masks)))
+    wide = cells.filter(F.col("state") != SILENT).groupBy(*by, "place").agg(*sums())
+    return told_out(wide, list(known), by)
+
+
+def said(masks: int) -> Column:
+    """What the definition at `place` says, from its two bits."""
+    mask = F.col("mask_0")
+    for number in range(1, masks):
+        mask = F.when(F.col("place") >= number * PER_MASK, F.col(f"mask_{number}")).otherwise(mask)
+    shifted = F.call_function("shiftright", mask, F.col("place") % PER_MASK * 2)
+    return shifted.bitwiseAND(F.lit(3)).cast("int")
+
+
+def sums() -> list[Column]:
+    """Of each unit: all, those that are spam, and those that may be."""
+    state = F.col("state")
+    kept = {
+        "units": F.lit(True),
+        "spam_certain": state == CERTAIN,
+        "spam_possible": state != NO,
+    }
+    return [
+        F.sum(F.when(condition, F.col(unit)).otherwise(0)).alias(f"{unit}_{name}")
+        for unit in UNITS
+        for name, condition in kept.items()
     ]
-    sums = [
-        F.sum(F.when(condition, F.expr(weight)).otherwise(0)).alias(f"{unit}_{code}_{name}")
-        for unit, weight in UNITS.items()
-        for code, spam, _ in defined
-        for name, condition in (("certain", spam), ("possible", F.coalesce(spam, F.lit(True))))
-    ]
-    totals = [F.sum(F.expr(weight)).alias(f"{unit}_units") for unit, weight in UNITS.items()]
-    wide = message.groupBy(by).agg(*totals, *sums)
-    cells = F.array(
+
+
+def told_out(wide: DataFrame, known: list[str], by: list[str]) -> DataFrame:
+    """One row for each unit that there is."""
+    names = ("units", "spam_certain", "spam_possible")
+    units = F.array(
         *(
-            F.struct(
-                F.lit(unit).alias("unit_code"),
-                F.lit(code).alias("definition_code"),
-                F.when(covers(channels), F.col(f"{unit}_units")).otherwise(0).alias("units"),
-                F.col(f"{unit}_{code}_certain").alias("spam_certain"),
-                F.col(f"{unit}_{code}_possible").alias("spam_possible"),
-            )
+            F.struct(F.lit(unit).alias("unit_code"), *(F.col(f"{unit}_{name}").alias(name) for name in names))
             for unit in UNITS
-            for code, _, channels in defined
         )
     )
-    return wide.select(*by, F.explode(F.filter(cells, lambda cell: cell.units > 0)).alias("cell")).select(
-        *by, "cell.*"
-    )
+    code = F.element_at(F.array(*map(F.lit, known)), F.col("place") + 1).alias("definition_code")
+    cells = wide.select(*by, code, F.explode(units).alias("unit")).filter("unit.units > 0")
+    return cells.select(*by, "unit.unit_code", "definition_code", *(f"unit.{name}" for name in names))
 
 
-def covers(channels: str) -> Column:
-    """Whether a definition speaks of the row's channel; `*` speaks of all."""
-    return F.lit(True) if channels == "*" else F.col("channel_code").isin(channels.split("|"))
+def state(rows: list[Definition]) -> Column:
+    """What the row of a definition that holds on the message's day says of it."""
+    said = F.lit(SILENT)
+    for row in rows:
+        spam = F.expr(row.predicate)
+        says = F.when(spam, CERTAIN).when(spam.isNull(), POSSIBLE).otherwise(NO)
+        speaks = F.col("period_date") >= F.lit(row.valid_from)
+        if row.valid_to is not None:
+            speaks &= F.col("period_date") < F.lit(row.valid_to)
+        if row.channels is not None:
+            speaks &= F.col("channel_code").isin(*row.channels)
+        said = F.when(speaks, says).otherwise(said)
+    return said
 
 
-def predicate(text: str, code: str) -> Column:
-    """A definition's predicate as a three-valued column over silver.message.
-
-    Raises ObservatoryError, naming the definition, if it does not parse, names an unknown column or uses
-    more than columns, literals, comparisons, IN, AND, OR and NOT.
-    """
-    where = f"ref.definition, row {code}"
-    try:
-        tree = sqlglot.parse_one(text, dialect="spark")
-    except sqlglot.errors.SqlglotError as error:
-        raise ObservatoryError(
-            f"{where}: the predicate does not parse: {str(error).splitlines()[0]}"
-        ) from None
-    known = contract("silver.message").columns
-    for node in tree.walk():
-        if not isinstance(node, ALLOWED):
-            raise ObservatoryError(
-                f"{where}: '{node.sql()}' is a {type(node).__name__}; a predicate may hold columns, literals,"
-                " comparisons, IN, AND, OR and NOT only"
-            )
-        if isinstance(node, exp.Column) and node.name not in known:
-            raise ObservatoryError(f"{where}: silver.message has no column '{node.name}'")
-    return F.expr(text)
+def mask(states: list[Column]) -> Column:
+    """The states side by side in one whole number, the first in its lowest bits."""
+    parts = (F.shiftleft(said.cast("bigint"), 2 * place) for place, said in enumerate(states))
+    return reduce(Column.bitwiseOR, parts)
 
 
 def known_or(*columns: str, unknown: Column | None = None) -> list[Column]:

@@ -136,8 +136,8 @@ def sums() -> list[Column]:
     return [F.sum(column).alias(column) for column in SUMS]
 
 
-def measured(has_stage: bool = True) -> Column:
-    """Whether a row is in the permitted sum, by unit, stage and outcome, at its day.
+def measured(has_stage: bool = True, measure: str = MEASURE) -> Column:
+    """Whether a row is in the sum that ref.measure permits, by unit, stage and outcome, at its day.
 
     A table without stages takes the units whose every cell is in the sum.
     """
@@ -145,7 +145,7 @@ def measured(has_stage: bool = True) -> Column:
 
     windows: dict[tuple[str, str], list[dict[str, str]]] = defaultdict(list)
     for row in reference("measure"):
-        if row["measure_code"] == MEASURE:
+        if row["measure_code"] == measure:
             windows[row["valid_from"], row["valid_to"]].append(row)
     condition = F.lit(False)
     for (start, end), rows in windows.items():

@@ -20,6 +20,7 @@ MONTHS = (
 )
 # Names that the United Nations write at a length that no chart has room for.
 SHORT_COUNTRIES = {
+    "EU": "European Union",
     "GBR": "United Kingdom",
     "USA": "United States",
     "HKG": "Hong Kong, China",

@@ -9,7 +9,9 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+from jobs.attributes import ATTRIBUTES
 from jobs.formats import PRECEDENCE
+from jobs.silver.knowing import known
 
 # Not messages of anyone: the server's own bounces, and reports of spam, which are complaints.
 NOT_COUNTED = ["dsn", "report"]
@@ -40,26 +42,18 @@ FROM_LAST = [
 RECIPIENT = ["recipient_hash", "recipient_domain", "is_own_recipient"]
 TRIPLE = ["operator_id", "client_network", "sender_hash", "recipient_hash"]
 # What only the work here needs.
-NOT_KEPT = ["place_key", "named_by", "is_own_client", "is_own_recipient", "symbols"]
-ATTRIBUTES = {
-    "is_bulk": "boolean",
-    "commercial_code": "string",
-    "consent_code": "string",
-    "is_optout_present": "boolean",
-    "is_sender_identified": "boolean",
-    "is_header_forged": "boolean",
-    "is_recipient_natural": "boolean",
-    "is_malicious": "boolean",
-}
+NOT_KEPT = ["place_key", "queue_id", "named_by", "is_own_client", "is_own_recipient", "symbols"]
 
 
-def transform(transmission: DataFrame, verdict: DataFrame, attribute_rule: DataFrame) -> DataFrame:
+def transform(
+    transmission: DataFrame, verdict: DataFrame, operator_knowledge: DataFrame, attribute_rule: DataFrame
+) -> DataFrame:
     counted = transmission.filter(~F.coalesce("entry_code", F.lit("")).isin(NOT_COUNTED))
     told = with_verdicts(fold_hops(placed(counted)), verdict)
     marked = mark_message_rows(decide(name_all_recipients(told)))
     settled = fold_temporary_refusals(marked)
-    kept = [name for name in settled.columns if name not in NOT_KEPT]
-    return settled.select(*kept, *attributes(attribute_rule), direction().alias("direction_code"))
+    attributed = settled.select("*", *attributes(attribute_rule), direction().alias("direction_code"))
+    return known(attributed, operator_knowledge).drop(*NOT_KEPT)
 
 
 def placed(transmission: DataFrame) -> DataFrame:
@@ -290,6 +284,7 @@ def decide(message: DataFrame) -> DataFrame:
         "sender_hash",
         "sender_domain",
         "client_network",
+        "queue_id",
         "message_id_hash",
         "origin_claimed_code",
         F.when(verified, F.col("origin_claimed_code")).alias("origin_verified_code"),

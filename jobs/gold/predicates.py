@@ -1,0 +1,183 @@
+"""Predicates of ref.definition: three-valued SQL over silver.message, and nothing that could do harm.
+
+A predicate holds columns, literals, comparisons, IN, AND, OR and NOT. Anything else could see a NULL as a
+value (IS NULL, <=>, COALESCE, CASE), so that learning an attribute might widen an interval, or run code
+(reflect, java_method). Spark is given a text written anew from what was checked, never the row's own:
+sqlglot and Spark read some texts differently.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import pairwise
+
+import sqlglot
+from pyspark.sql import Row
+from sqlglot import exp
+
+from jobs.contracts import Field, codes, contract
+from jobs.errors import ObservatoryError
+
+COMPARISONS = (exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE)
+ALLOWED = (
+    *(exp.Column, exp.Identifier, exp.Literal, exp.Boolean),
+    *COMPARISONS,
+    *(exp.In, exp.And, exp.Or, exp.Not, exp.Paren),
+)
+SIGNS = {exp.EQ: "=", exp.NEQ: "<>", exp.LT: "<", exp.LTE: "<=", exp.GT: ">", exp.GTE: ">="}
+NUMBERS = ("int", "bigint", "double")
+# A name of SQL's own, which needs no quotes; text of a literal that every parser reads alike.
+NAME = re.compile(r"[a-z][a-z0-9_]*")
+TEXT = re.compile(r"[^'\"\\`\x00-\x1f]*")
+NUMBER = re.compile(r"\d+(?:\.\d+)?")
+EVERYTHING = ("*", "_T")
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A row of ref.definition. channels: the codes that it speaks of; None where it speaks of all."""
+
+    code: str
+    predicate: str
+    channels: tuple[str, ...] | None
+    valid_from: dt.date
+    valid_to: dt.date | None
+
+
+def definitions(rows: Iterable[Row]) -> dict[str, list[Definition]]:
+    """The rows of ref.definition by their code, each with its predicate checked, oldest first.
+
+    Raises ObservatoryError, naming the row, for a predicate that is refused, an unknown channel, or two
+    rows of one code that hold on the same day.
+    """
+    found: dict[str, list[Definition]] = {}
+    for row in rows:
+        channels = None if row.channels in EVERYTHING else tuple(row.channels.split("|"))
+        where = f"ref.definition, row {row.definition_code} from {row.valid_from}"
+        for channel in channels or ():
+            if channel not in codes("channel"):
+                raise ObservatoryError(f"{where}: unknown channel '{channel}'")
+        sql = written(row.predicate, where)
+        about = Definition(row.definition_code, sql, channels, row.valid_from, row.valid_to)
+        found.setdefault(about.code, []).append(about)
+    for code, of_code in found.items():
+        of_code.sort(key=lambda each: each.valid_from)
+        for one, other in pairwise(of_code):
+            if one.valid_to is None or one.valid_to > other.valid_from:
+                raise ObservatoryError(
+                    f"ref.definition, row {code} from {other.valid_from}: the row from {one.valid_from} still"
+                    " holds then; give that one a valid_to"
+                )
+    return dict(sorted(found.items()))
+
+
+def written(text: str, where: str) -> str:
+    """The predicate as SQL, written anew from what it was read as.
+
+    Raises ObservatoryError, starting with `where`, if it does not parse, names an unknown column, or uses
+    more than columns, literals, comparisons, IN, AND, OR and NOT.
+    """
+    try:
+        tree = sqlglot.parse_one(text, dialect="spark")
+    except sqlglot.errors.SqlglotError as error:
+        told = str(error).splitlines()[0]
+        raise ObservatoryError(f"{where}: the predicate does not parse: {told}") from None
+    for node in tree.walk():
+        if type(node) not in ALLOWED:
+            raise ObservatoryError(
+                f"{where}: '{node.sql()}' is a {type(node).__name__}; a predicate may hold columns, literals,"
+                " comparisons, IN, AND, OR and NOT only"
+            )
+    return condition(tree, where)
+
+
+def condition(node: exp.Expr, where: str) -> str:
+    """A node that is true, false or unknown, as SQL."""
+    if isinstance(node, exp.Paren):
+        return condition(node.this, where)
+    if isinstance(node, exp.Not):
+        return f"NOT {condition(node.this, where)}"
+    if isinstance(node, exp.And | exp.Or):
+        sign = "AND" if isinstance(node, exp.And) else "OR"
+        return f"({condition(node.this, where)} {sign} {condition(node.expression, where)})"
+    if isinstance(node, exp.Boolean):
+        return str(node.this).upper()
+    if isinstance(node, exp.Column):
+        name, kind = column(node, where)
+        if kind != "boolean":
+            raise ObservatoryError(f"{where}: '{name}' is no condition; compare it with something")
+        return name
+    if isinstance(node, exp.In):
+        beside = {key for key, value in node.args.items() if value and key not in ("this", "expressions")}
+        if beside:
+            raise ObservatoryError(f"{where}: '{node.sql()}': IN takes a list of literals only")
+        return compared(node.this, "IN", node.expressions, where)
+    if isinstance(node, COMPARISONS):
+        # What stands left and right is a matter of taste; Spark is given the column first.
+        left, right = node.this, node.expression
+        sign = SIGNS[type(node)]
+        if isinstance(bare(right), exp.Column) and not isinstance(bare(left), exp.Column):
+            left, right = right, left
+            sign = sign.translate(str.maketrans("<>", "><")) if sign != "<>" else sign
+        return compared(left, sign, [right], where)
+    raise ObservatoryError(f"{where}: '{node.sql()}' is no condition; compare a column with it")
+
+
+def compared(left: exp.Expr, sign: str, right: list[exp.Expr], where: str) -> str:
+    """A column against literals of its own type, or against another column."""
+    left = bare(left)
+    if not isinstance(left, exp.Column):
+        raise ObservatoryError(f"{where}: '{left.sql()}' is no column; a comparison needs one")
+    name, kind = column(left, where)
+    if kind == "boolean" and sign not in ("=", "<>", "IN"):
+        raise ObservatoryError(f"{where}: '{name}' is TRUE or FALSE and has no order")
+    values = [operand(bare(each), name, kind, where) for each in right]
+    if sign == "IN":
+        return f"{name} IN ({', '.join(values)})"
+    return f"{name} {sign} {values[0]}"
+
+
+def operand(node: exp.Expr, name: str, kind: str, where: str) -> str:
+    """A literal of the column's type, or a column of the same type. Spark would cast others, some to NULL."""
+    if isinstance(node, exp.Column):
+        other, other_kind = column(node, where)
+        if other_kind != kind:
+            raise ObservatoryError(f"{where}: '{name}' is {kind} and '{other}' {other_kind}")
+        return other
+    if kind == "boolean" and isinstance(node, exp.Boolean):
+        return str(node.this).upper()
+    if kind == "string" and isinstance(node, exp.Literal) and node.is_string and TEXT.fullmatch(node.name):
+        known = columns()[name].codelist
+        if known and node.name not in codes(known):
+            raise ObservatoryError(f"{where}: {name} has no code '{node.name}'; see the list {known}")
+        return f"'{node.name}'"
+    is_number = isinstance(node, exp.Literal) and not node.is_string
+    if kind in NUMBERS and is_number and NUMBER.fullmatch(node.name):
+        return str(node.name)
+    raise ObservatoryError(f"{where}: {node.sql()} cannot be compared with '{name}', which is {kind}")
+
+
+def column(node: exp.Column, where: str) -> tuple[str, str]:
+    """A column's name and type. It stands alone: no table before it, no quotes around it."""
+    if len(node.parts) > 1 or node.this.args.get("quoted"):
+        raise ObservatoryError(f"{where}: write '{node.name}' alone, without a table's name or quotes")
+    if node.name not in columns() or not NAME.fullmatch(node.name):
+        raise ObservatoryError(f"{where}: silver.message has no column '{node.name}'")
+    kind = columns()[node.name].type
+    if kind not in ("string", "boolean", *NUMBERS):
+        raise ObservatoryError(f"{where}: '{node.name}' is {kind}, which a predicate cannot compare")
+    return node.name, kind
+
+
+def columns() -> dict[str, Field]:
+    return {field.name: field for field in contract("silver.message").fields}
+
+
+def bare(node: exp.Expr) -> exp.Expr:
+    """What stands inside brackets."""
+    while isinstance(node, exp.Paren):
+        node = node.this
+    return node
