@@ -18,6 +18,9 @@ UNITS = {
     "call": "CAST(grain_code = 'call' AS BIGINT)",
     "segment": "CAST(IF(grain_code = 'recipient', COALESCE(segment_count, 0), 0) AS BIGINT)",
 }
+# Messages to the operator's own, decided on when their content was there: what a filter's error is of.
+RECEIVED = ["inbound", "internal"]
+CONTENT_SEEN = ["content", "delivery"]
 # What a predicate may be made of: anything else could see a NULL as a value, or run code.
 ALLOWED = (
     exp.Column,
