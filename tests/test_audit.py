@@ -359,6 +359,45 @@ def test_a_sheet_with_problems_loads_nothing(
     assert work.lake.version("silver.audit_label") == version
 
 
+def test_a_test_elsewhere_corrects_what_was_counted_and_goes_with_the_setting(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    lake = Lake(spark, str(tmp_path))
+    operator = {"id": "north-mail", "name": "north-mail", **OTHER}
+    test = {"channel": "EMAIL", "spam_tested": 100, "spam_flagged": 90, "ham_tested": 100, "ham_flagged": 2}
+    settings = [
+        Observatory.model_validate({"operator": [operator | {"filter_quality": tests}]})
+        for tests in ([test | {"source": "own test"}], [])
+    ]
+    works = [
+        Run(lake, each, list(each.operator), f"run {place}", say=lambda text: None)
+        for place, each in enumerate(settings)
+    ]
+    base = {"operator_id": "north-mail", "period_date": dt.date(2026, 11, 2), "channel_code": "EMAIL"}
+    base |= {"direction_code": "inbound", "unit_code": "recipient", "definition_code": "OPERATOR"}
+    ends = ("spam_certain", "spam_possible")
+    rows = [
+        {**base, "stage_code": stage, "outcome_code": outcome, "units": units, **dict.fromkeys(ends, spam)}
+        for stage, outcome, units, spam in [
+            ("content", "rejected", 284, 284),
+            ("delivery", "delivered", 716, 0),
+        ]
+    ]
+    lake.append(lake.local(rows, quality.VOLUME), quality.VOLUME)
+    day = {"table_name": quality.VOLUME, "operator_id": "north-mail", "period": "2026-11-02", "row_count": 2}
+    partitions = [day | {"checksum": "a", "input_checksum": "b"}]
+    runner.finish(works[0], "gold", runner.now(), [quality.VOLUME], partitions)
+    quality.refresh(works[0])
+    (row,) = stored(lake, quality.TABLE, "north-mail", "2026-11")
+    assert (row["quality_method_code"], float(row["prevalence"])) == ("rogan_gladen", pytest.approx(0.3))
+    assert row["prevalence_low"] < row["prevalence"] < row["prevalence_high"]
+    version = lake.version(quality.TABLE)
+    quality.refresh(works[0])
+    assert lake.version(quality.TABLE) == version
+    quality.refresh(works[1])
+    assert stored(lake, quality.TABLE, "north-mail", "2026-11") == []
+
+
 def test_scores_on_a_cut_belong_to_the_band_above(spark: SparkSession) -> None:
     scores = spark.createDataFrame([(-0.5,), (0.0,), (3.9,), (4.0,), (None,)], "score double")
     found = [row[0] for row in scores.select(band((0.0, 4.0))).collect()]

@@ -162,6 +162,8 @@ def test_the_catalogue_names_every_table_and_key(observatory: Observatory) -> No
             ["show", "gold.spam_volume"],
             "unknown table 'gold.spam_volume'; did you mean 'gold.spam_volume_daily'?",
         ),
+        (["audit", "sample", "--month", "2026-11", "--score-cuts", "4,0"], "--score-cuts: '4,0' must rise"),
+        (["audit", "sample", "--month", "2026-11", "--score-cuts", "a"], "must be numbers joined by commas"),
         (["show", "silver.mesage"], "unknown table 'silver.mesage'; did you mean 'silver.message'?"),
         (["show", "gold.spam_type_daily", "--format", "parquet"], "parquet needs a file: add --output FILE"),
         (
