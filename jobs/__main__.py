@@ -425,9 +425,9 @@ def audit_sample(
     ] = False,
 ) -> None:
     """Draw a sample of a month's messages for a person to label, and write the sheet."""
+    cuts = cuts_of(score_cuts)
     settings = config.load(config_file)
     chosen = config.operators(settings, operator)
-    cuts = cuts_of(score_cuts)
     formats = [each.value for each in format or [SheetFormat.xlsx]]
     work = audit_run(settings, chosen)
     from jobs.audit.command import sample
@@ -456,7 +456,11 @@ def audit_load(
     config_file: Config = Path("observatory.toml"),
 ) -> None:
     """Take the labels of a filled sheet, and estimate the quality of the filter anew."""
+    from jobs.audit import sheet
+
     settings = config.load(config_file)
+    # A file that is no sheet is told before Spark has started.
+    sheet.read(file)
     work = audit_run(settings, list(settings.operator))
     from jobs.audit.command import load
 
