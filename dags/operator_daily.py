@@ -44,7 +44,7 @@ from airflow.sdk import DAG, Asset, Param, chain
 from airflow.sdk.definitions.retry_policy import RetryDecision, RetryPolicy
 from airflow.sdk.definitions.timetables.interval import CronDataIntervalTimetable
 
-from jobs.contracts import tables
+from jobs.contracts import contract, tables
 from jobs.toolchain import JARS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -80,8 +80,13 @@ def arguments(stage: str, operator_id: str, dag_run: Any, params: Any) -> list[s
 
 
 def assets(stage: str, lake_root: str) -> list[Asset]:
-    """The tables of a stage, as assets: every contract of the layer of that name."""
-    of_layer = [table for table in tables() if table.startswith(f"{stage}.")]
+    """The tables of a stage, as assets: every contract of the layer of that name, but what is written by
+    hand (`observatory audit`), which reads nothing."""
+    of_layer = [
+        table
+        for table in tables()
+        if table.startswith(f"{stage}.") and (stage == "bronze" or contract(table).reads)
+    ]
     return [Asset(name=table, uri=f"{lake_root}/{table.replace('.', '/')}") for table in of_layer]
 
 

@@ -107,6 +107,27 @@ class FixedCost(Settings):
         return self
 
 
+class FilterQuality(Settings):
+    """How the operator's filter fared in a test elsewhere: how many messages of known kind it was given, and
+    how many of them it flagged. Corrects what was counted in months without an audit."""
+
+    channel: Literal["EMAIL", "SMS"]
+    spam_tested: int = Field(ge=1)
+    spam_flagged: int = Field(ge=0)
+    ham_tested: int = Field(ge=1)
+    ham_flagged: int = Field(ge=0)
+    source: str
+
+    @model_validator(mode="after")
+    def of_use(self) -> FilterQuality:
+        for kind in ("spam", "ham"):
+            if getattr(self, f"{kind}_flagged") > getattr(self, f"{kind}_tested"):
+                raise ValueError(f"{kind}_flagged must not be more than {kind}_tested")
+        if self.spam_flagged * self.ham_tested <= self.ham_flagged * self.spam_tested:
+            raise ValueError("a filter that flags no larger share of spam than of ham corrects nothing")
+        return self
+
+
 class Source(Settings):
     """Logs of one kind: a URL with wildcards, read by one format."""
 
@@ -148,6 +169,7 @@ class Operator(Settings):
     link: list[Link] = []
     source: list[Source] = []
     fixed_cost: list[FixedCost] = []
+    filter_quality: list[FilterQuality] = []
 
     @field_validator("country")
     @classmethod
@@ -180,6 +202,8 @@ class Operator(Settings):
     @model_validator(mode="after")
     def distinct_sources(self) -> Operator:
         refuse_repeats([source.id for source in self.source], f"source id of operator '{self.id}'")
+        tests: list[str] = [each.channel for each in self.filter_quality]
+        refuse_repeats(tests, f"filter_quality channel of operator '{self.id}'")
         return self
 
 

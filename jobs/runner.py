@@ -74,8 +74,12 @@ class Run:
 
 def run(work: Run, stages: Iterable[str] = STAGES) -> None:
     """Do the stages in order. Raises ValidationHeld when a rule holds a stage back."""
+    from jobs.audit import quality
+
     for stage in stages:
         {"bronze": bronze, "silver": silver, "gold": gold}[stage](work)
+        if stage == "gold":
+            quality.refresh(work)
 
 
 def bronze(work: Run) -> None:

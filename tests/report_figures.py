@@ -163,11 +163,45 @@ def figures() -> dict[str, pl.DataFrame]:
         ),
         "networks": networks(mine),
         "effort": effort(),
+        "quality": quality(mine),
         "costs": costs(),
         "coverage": coverage(),
     }
     made |= {name: summed(name, mine) for name in ("daily", "types", "routes", "stages")}
     return {name: made[name].select(list(schema)).cast(schema) for name, schema in FIGURES.items()}
+
+
+def quality(mine: pl.DataFrame) -> pl.DataFrame:
+    """What filters saw; nobody has looked at a sample of it."""
+    seen = mine.filter(pl.col("stage_code").is_in(["content", "delivery"]))
+    of_month = seen.with_columns(period_code=pl.lit("2026-11"))
+    summed = of_month.group_by("operator_id", "period_code", "channel_code").agg(pl.col(list(SUMS)).sum())
+    absent = [pl.lit(None).alias(name) for name in FIGURES["quality"] if name not in summed.columns]
+    return summed.with_columns(absent)
+
+
+def audited_figures(*operators: str) -> dict[str, pl.DataFrame]:
+    """The figures with an audit of these operators, and a test elsewhere of the first one's filter."""
+    of_operators = pl.col("operator_id").is_in(operators)
+    estimates = {"prevalence": (0.31, 0.27, 0.36), "sensitivity": (0.88, 0.82, 0.93)}
+    estimates["specificity"] = (0.995, 0.981, 0.999)
+    columns = [
+        pl.when(of_operators).then(pl.lit(value)).alias(f"{name}{end}")
+        for name, values in estimates.items()
+        for value, end in zip(values, ("", "_low", "_high"), strict=True)
+    ]
+    is_first = pl.col("operator_id") == operators[0]
+    method = pl.when(is_first).then(pl.lit("rogan_gladen")).when(of_operators).then(pl.lit("audit"))
+    counts = (
+        pl.when(of_operators & ~is_first).then(pl.lit(400)),
+        pl.when(of_operators & ~is_first).then(pl.lit(371)),
+    )
+    table = figures()["quality"].with_columns(
+        *columns, method.alias("quality_method_code"), counts[0].alias("sampled_count"),
+        counts[1].alias("labelled_count"),
+    )  # fmt: skip
+    schema = FIGURES["quality"]
+    return figures() | {"quality": table.select(list(schema)).cast(schema)}  # type: ignore[arg-type]
 
 
 def networks(mine: pl.DataFrame) -> pl.DataFrame:

@@ -22,7 +22,7 @@ from jobs.errors import ValidationHeld
 from jobs.lake import Lake
 from tests.conftest import ROOT
 
-COMMANDS = ["pull", "run", "show", "tables", "status", "quarantine", "sniff", "demo", "report"]
+COMMANDS = ["pull", "run", "show", "tables", "status", "quarantine", "audit", "sniff", "demo", "report"]
 SETTINGS = """
 [lake]
 root = "lake"
@@ -134,9 +134,8 @@ def test_help_names_every_command(observatory: Observatory) -> None:
     told = observatory("--help")
     assert told.code == 0
     assert all(f" {name} " in told.out for name in COMMANDS)
-    assert set(COMMANDS) == {
-        command.name or command.callback.__name__ for command in command_line.app.registered_commands
-    }
+    plain = {command.name or command.callback.__name__ for command in command_line.app.registered_commands}
+    assert set(COMMANDS) == plain | {group.name for group in command_line.app.registered_groups}
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -145,7 +144,7 @@ def test_each_command_has_help(observatory: Observatory, command: str) -> None:
     assert told.code == 0
     assert told.err == ""
     assert "Usage: " in told.out
-    assert ("--config" in told.out) == (command not in ("tables", "sniff"))
+    assert ("--config" in told.out) == (command not in ("tables", "sniff", "audit"))
 
 
 def test_the_catalogue_names_every_table_and_key(observatory: Observatory) -> None:
@@ -163,6 +162,8 @@ def test_the_catalogue_names_every_table_and_key(observatory: Observatory) -> No
             ["show", "gold.spam_volume"],
             "unknown table 'gold.spam_volume'; did you mean 'gold.spam_volume_daily'?",
         ),
+        (["audit", "sample", "--month", "2026-11", "--score-cuts", "4,0"], "--score-cuts: '4,0' must rise"),
+        (["audit", "sample", "--month", "2026-11", "--score-cuts", "a"], "must be numbers joined by commas"),
         (["show", "silver.mesage"], "unknown table 'silver.mesage'; did you mean 'silver.message'?"),
         (["show", "gold.spam_type_daily", "--format", "parquet"], "parquet needs a file: add --output FILE"),
         (

@@ -219,6 +219,37 @@ def test_a_fixed_cost_may_serve_all_measures(tmp_path: Path) -> None:
     assert load(tmp_path, "CONTENT_FILTER", "_T").operator[0].fixed_cost[0].countermeasure == "_T"
 
 
+FILTER_QUALITY = """[[operator.filter_quality]]
+channel = "EMAIL"
+spam_tested = 100
+spam_flagged = 90
+ham_tested = 100
+ham_flagged = 2
+source = "own test, 2026"
+
+"""
+
+
+def test_a_filter_may_have_been_tested_elsewhere(tmp_path: Path) -> None:
+    place = "[[operator.fixed_cost]]"
+    (found,) = load(tmp_path, place, FILTER_QUALITY + place).operator[0].filter_quality
+    assert (found.spam_flagged, found.ham_tested) == (90, 100)
+    for change, told in [
+        (("spam_flagged = 90", "spam_flagged = 101"), "spam_flagged must not be more than spam_tested"),
+        (
+            ("spam_flagged = 90", "spam_flagged = 2"),
+            "flags no larger share of spam than of ham corrects nothing",
+        ),
+        (("ham_tested = 100", "ham_tested = 0"), "ham_tested: Input should be greater than or equal to 1"),
+    ]:
+        with pytest.raises(ObservatoryError, match=told):
+            load(tmp_path, place, FILTER_QUALITY.replace(*change) + place)
+    with pytest.raises(
+        ObservatoryError, match="filter_quality channel of operator 'hill-mail' 'EMAIL' stands"
+    ):
+        load(tmp_path, place, FILTER_QUALITY * 2 + place)
+
+
 def test_an_operator_by_its_id(tmp_path: Path) -> None:
     settings = load(tmp_path)
     assert config.operators(settings) == settings.operator

@@ -459,7 +459,26 @@ def tables() -> dict[str, Any]:
         "quarantined_count": 1,
         "late_count": None,
     }
+    audit = {
+        "operator_id": "alp-post",
+        "period_code": "2026-11",
+        "channel_code": "EMAIL",
+        "stratum_code": "_T",
+    }
+    audit |= {"quality_method_code": "audit", "units": 99, "sampled_count": 9, "labelled_count": 8}
+    audit |= {
+        "prevalence": Decimal("0.2"),
+        "prevalence_low": Decimal("0.2"),
+        "prevalence_high": Decimal("0.2"),
+    }
     return {
+        # An audit is believed before a test elsewhere; one that nobody labelled says nothing.
+        "gold.filter_quality_monthly": [
+            audit | {"quality_method_code": "rogan_gladen", "prevalence": Decimal("0.9")},
+            audit,
+            audit | {"stratum_code": "EMAIL.passed.typed.none", "prevalence": Decimal(0)},
+            audit | {"operator_id": "alp-mail", "prevalence": None},
+        ],
         "gold.spam_volume_daily": rows,
         "gold.spam_source_daily": rows,
         "gold.spam_type_daily": rows,
@@ -530,6 +549,19 @@ def test_costs_are_of_the_last_month_and_efforts_are_added(gathered: dict[str, p
     assert (file["file_count"], file["line_count"], file["late_count"]) == (2, 30, 0)
     (days,) = gathered["days"].filter(pl.col("operator_id") == "alp-post").to_dicts()
     assert (days["first_date"], days["day_count"]) == (dt.date(2026, 11, 3), 1)
+
+
+def test_what_filters_saw_comes_with_what_is_known_of_them(gathered: dict[str, pl.DataFrame]) -> None:
+    rows = {(row["operator_id"], row["channel_code"]): row for row in gathered["quality"].to_dicts()}
+    # As many as the tables have now, whatever there were at the draw; no attempts, none outbound.
+    assert {key: row["units"] for key, row in rows.items()} == {
+        ("alp-mail", "EMAIL"): 10,
+        ("alp-mail", "SMS"): 7,
+        ("alp-post", "EMAIL"): 5,
+    }
+    known = rows["alp-post", "EMAIL"]
+    assert (known["quality_method_code"], known["prevalence"], known["labelled_count"]) == ("audit", 0.2, 8)
+    assert rows["alp-mail", "EMAIL"]["prevalence"] is None
 
 
 def test_what_was_gathered_can_be_drawn(gathered: dict[str, pl.DataFrame], tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ TOP_COUNTRIES, TOP_NETWORKS, TOP_ORIGINS, TOP_DESTINATIONS = 12, 10, 7, 7
 
 TEXT, WHOLE, MONEY = pl.String, pl.Int64, pl.Decimal(20, 4)
 SUMS = {"units": WHOLE, "spam_certain": WHOLE, "spam_possible": WHOLE}
+ESTIMATES = ("prevalence", "sensitivity", "specificity")
 # What gather() gives and build() takes.
 FIGURES: dict[str, dict[str, pl.DataType | type[pl.DataType]]] = {
     # Operators, channels, directions and definitions: all traffic, outbound and transit too.
@@ -72,6 +73,17 @@ FIGURES: dict[str, dict[str, pl.DataType | type[pl.DataType]]] = {
         "is_examined_derived": pl.Boolean,
         "filter_us": WHOLE,
     },
+    # Messages whose content was seen, and what an audit or a test says of them: null where there is none.
+    "quality": {
+        "operator_id": TEXT,
+        "period_code": TEXT,
+        "channel_code": TEXT,
+        **SUMS,
+        "quality_method_code": TEXT,
+        "sampled_count": WHOLE,
+        "labelled_count": WHOLE,
+        **{f"{name}{end}": pl.Float64 for name in ESTIMATES for end in ("", "_low", "_high")},
+    },
     # The last month of each operator: points of a simulated total cannot be added over months.
     "costs": {
         "operator_id": TEXT,
@@ -113,6 +125,7 @@ def gather(read: Callable[[str], DataFrame]) -> dict[str, pl.DataFrame]:
         "networks": networks(counted(source)),
         "stages": counted(volume).groupBy(keys_of("stages")).agg(*sums()),
         "effort": effort(read("gold.countermeasure_effort_daily")),
+        "quality": quality(volume.filter(measured()), read("gold.filter_quality_monthly")),
         "costs": latest(read("gold.countermeasure_cost_monthly")),
         "coverage": coverage(read("bronze.file")),
     }
@@ -265,6 +278,20 @@ def effort(table: DataFrame) -> DataFrame:
         F.bool_or("is_examined_derived").alias("is_examined_derived"),
         F.sum("filter_us").alias("filter_us"),
     )
+
+
+def quality(volume: DataFrame, estimated: DataFrame) -> DataFrame:
+    """What filters saw, by operator, month and channel, with what is known of their errors; an audit is
+    believed before a test elsewhere."""
+    from pyspark.sql import functions as F
+
+    from jobs.gold.filter_quality_monthly import CHANNEL, flagged
+
+    told = [name for name in FIGURES["quality"] if name not in (*CHANNEL, *SUMS)]
+    whole = estimated.filter("stratum_code = '_T' AND prevalence IS NOT NULL")
+    best = whole.groupBy(*CHANNEL).agg(F.min_by(F.struct(*told), "quality_method_code").alias("best"))
+    found = flagged(volume).join(best, CHANNEL, "left")
+    return found.select(*CHANNEL, *SUMS, *(F.col(f"best.{name}").alias(name) for name in told))
 
 
 def latest(cost: DataFrame) -> DataFrame:

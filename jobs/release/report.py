@@ -16,7 +16,7 @@ import jinja2
 import polars as pl
 from markupsafe import Markup
 
-from jobs.release import accounts, volumes, ways, words
+from jobs.release import accounts, audited, volumes, ways, words
 from jobs.release.blocks import Section
 from jobs.release.figures import FIGURES, MEASURE, gather
 from jobs.release.study import EXPECTED, Study, channel_name, share_bar, spam_range
@@ -34,6 +34,7 @@ CONTENTS = {
     "networks.csv": "Networks that sent most spam",
     "stages.csv": "Volume and spam by stage and outcome",
     "effort.csv": "What countermeasures examined and acted on",
+    "quality.csv": "What filters saw, and what audits and tests say of it",
     "costs.csv": "Cost by countermeasure: 5, 50 and 95% points",
     "coverage.csv": "Files and lines read, by operator and format",
     "validation.csv": "Results of every validation rule",
@@ -57,6 +58,7 @@ NAMES = {
     "countermeasure_code": lambda code: words.name("countermeasure", code),
     "strategy_code": lambda code: words.name("strategy", code) if code else "",
     "cost_component_code": lambda code: words.name("cost_component", code),
+    "quality_method_code": lambda code: words.name("quality_method", code) if code else "",
     "format_code": lambda code: words.name("format", code),
 }
 
@@ -96,6 +98,7 @@ def build(
             sections=pages,
             tiles=tiles(study),
             cards=cards(study),
+            audit_note=audited.note(study),
             files=files,
         )
     )
@@ -123,6 +126,7 @@ def chapters(study: Study) -> list[Section]:
         accounts.coverage(study),
         volumes.over_time(study),
         volumes.by_definition(study),
+        audited.by_filter(study),
         volumes.by_type(study),
         ways.by_route(study),
         ways.by_source(study),
@@ -141,7 +145,10 @@ def headline(study: Study) -> dict[str, str]:
             "text": "No traffic has been counted yet",
             "base": "The tables hold no inbound or internal message.",
         }
-    parts = [f"{spam_range(row)} of {channel_name(row['channel_code'], inside=True)}" for row in totals]
+    parts = [
+        f"{spam_range(audited.with_error(study, row))} of {channel_name(row['channel_code'], inside=True)}"
+        for row in totals
+    ]
     amounts = [
         f"{words.plenty(row['units'])} {channel_name(row['channel_code'], inside=True)} {UNITS_NAME}"
         for row in totals
@@ -153,7 +160,8 @@ def headline(study: Study) -> dict[str, str]:
     where = f" in {words.counted(len(countries), 'country', 'countries')}" if countries else ""
     return {
         "text": f"Spam was {words.listed(parts)}",
-        "base": f"Of {words.listed(amounts)} at {who}{where}, {words.day_range(first, last)}.",
+        "base": f"Of {words.listed(amounts)} at {who}{where}, {words.day_range(first, last)}."
+        f" {audited.note(study)}",
     }
 
 
@@ -167,8 +175,10 @@ def cards(study: Study) -> list[dict[str, Any]]:
     made = [
         {
             "name": channel_name(row["channel_code"]),
-            "share": spam_range(row),
-            "bar": share_bar(row),
+            "share": spam_range(audited.with_error(study, row)),
+            "bar": share_bar(audited.with_error(study, row)),
+            "counted": spam_range(row),
+            "error": audited.says(audited.of_channel(study, row)),
             "spam": words.plenty_range(row["spam_certain"], row["spam_possible"]),
             "all": f"{words.plenty(row['units'])} {UNITS_NAME}",
             "undecided": words.percent(

@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 from markupsafe import Markup
 
-from jobs.release import charts, words
+from jobs.release import audited, charts, words
 from jobs.release.blocks import Block, Cell, Column, Part, Picture, Section, Table, number, stacked
 from jobs.release.figures import COUNTED, DEFINITION, SUMS
 from jobs.release.study import (
@@ -120,13 +120,16 @@ def by_definition(study: Study) -> Section:
             row = rows.get(about["definition_code"])
             place = "" if about["jurisdiction"] == words.TOTAL else words.country(about["jurisdiction"])
             if row is None:
-                lines.append([Cell(about["name"], place, (), "muted"), number(f"not for {name}"), number("")])
+                head = Cell(about["name"], place, (), "muted")
+                lines.append([head, number(f"not for {name}"), number(""), number("")])
                 continue
             head = Cell(about["name"], place, share_bar(row))
-            lines.append([head, number(spam_range(row)), number(words.percent(undecided(row)))])
+            with_error = error_cell(study, row | {"channel_code": channel})
+            lines.append([head, number(spam_range(row)), number(words.percent(undecided(row))), with_error])
         if len(rows) > 1:
             findings.append(definition_finding(channel_name(channel), rows))
         columns = [Column("Definition", "text"), Column("Spam share"), Column("Undecided")]
+        columns.append(Column("With filters' errors", is_minor=True))
         caption = f"Spam share of {name} under each definition"
         blocks.append(Block(channel_name(channel), Table(caption, columns, lines), "volume.csv"))
     if blocks:
@@ -141,6 +144,14 @@ def by_definition(study: Study) -> Section:
         study.missing("volume"),
         legend=[CERTAIN_LEGEND, UNDECIDED_LEGEND, ("rest", "not spam")],
     )
+
+
+def error_cell(study: Study, row: dict[str, Any]) -> Cell:
+    """The share with the filters' errors in it. Labels say what the operator takes for spam: they correct no
+    other definition."""
+    if row["definition_code"] != DEFINITION or not audited.of_channel(study, row).share:
+        return number("no audit", "muted")
+    return number(spam_range(audited.with_error(study, row)))
 
 
 def undecided(row: dict[str, Any]) -> float:

@@ -1,0 +1,178 @@
+"""What `observatory audit sample` and `observatory audit load` do."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import functions as F
+from pyspark.sql.types import StringType
+
+from jobs import checks, runner
+from jobs.audit import quality, sheet
+from jobs.audit.drawing import Plan, draw, file_names
+from jobs.contracts import contract
+from jobs.errors import ObservatoryError
+from jobs.lake import Lake, periods_predicate
+from jobs.runner import Run
+
+SAMPLE, LABEL = quality.AUDIT
+# So many problems of a sheet are told at once.
+TOLD = 20
+Rows = list[dict[str, Any]]
+
+
+def sample(
+    work: Run, plan: Plan, folder: Path, formats: list[str], is_replaced: bool
+) -> tuple[Rows, list[Path]]:
+    """Draw a month's sample, or take the one that there is, and write its sheet; the strata, and the files.
+
+    A month has one sample: another one would leave its labels without a design.
+    """
+    design = stored(work.lake, SAMPLE, plan.operator_id, plan.month)
+    if design and differs(design[0], plan) and not is_replaced:
+        row = design[0]
+        raise ObservatoryError(
+            f"operator {plan.operator_id} has a sample of {plan.month} already: --size {row['sample_size']}"
+            f" --seed {row['sample_seed']} --least {row['least_count']} --score-cuts"
+            f" {','.join(f'{cut:g}' for cut in row['score_cuts'])}. Ask for that one to get its sheet again,"
+            " or give --replace, which discards the sample and its labels"
+        )
+    if not design or is_replaced:
+        started = runner.now()
+        design, units = draw(work.lake, plan)
+        drawn = {"drawn_at": started, "code_revision": runner.revision()}
+        design = [{**row, **drawn} for row in design]
+        write(work, started, {SAMPLE: design, LABEL: units})
+        quality.refresh(work)
+    units = stored(work.lake, LABEL, plan.operator_id, plan.month)
+    bands = {row["stratum_code"]: row["score_band"] for row in design}
+    named = file_names(work.lake, plan.operator_id, units)
+    rows = [
+        {**unit, "score_band": bands[unit["stratum_code"]], "file_name": named.get(unit["sample_id"])}
+        # By its id: strata one after the other would tell the labeller what to expect.
+        for unit in sorted(units, key=lambda unit: str(unit["sample_id"]))
+    ]
+    folder.mkdir(parents=True, exist_ok=True)
+    writers = {"xlsx": sheet.write_xlsx, "csv": sheet.write_csv}
+    files = [folder / f"audit-{plan.operator_id}-{plan.month}.{kind}" for kind in formats]
+    for kind, file in zip(formats, files, strict=True):
+        try:
+            writers[kind](rows, file)
+        except OSError as error:
+            raise ObservatoryError(f"{file}: {error.strerror or error}") from None
+    return design, files
+
+
+def differs(row: dict[str, Any], plan: Plan) -> bool:
+    return any(row[name] != value for name, value in plan.columns().items())
+
+
+def load(work: Run, file: Path) -> Rows:
+    """Take the labels of a filled sheet; a row per operator, month and channel of what they give.
+
+    The rows of the file replace what was loaded of their units before, an empty label too; units that are not
+    in it keep theirs. A sheet with any problem loads nothing.
+    """
+    rows = sheet.read(file)
+    if not rows:
+        raise ObservatoryError(f"{file}: no row below the first: is it the filled sheet?")
+    problems: list[str] = []
+    of_month: dict[tuple[str, str], list[sheet.Row]] = {}
+    operators = {each.id for each in work.operators}
+    for row in rows:
+        operator, day = row.values["operator"], row.values["day"][:10]
+        if operator not in operators:
+            known = ", ".join(sorted(operators))
+            problems.append(
+                f"{row.cell('operator')}: unknown operator '{operator}'; the settings name {known}"
+            )
+        elif not is_day(day):
+            problems.append(f"{row.cell('day')}: '{day}' is no day as 2026-11-02; leave it as it was written")
+        else:
+            of_month.setdefault((operator, day[:7]), []).append(row)
+    started = runner.now()
+    tables: dict[tuple[str, str], Rows] = {}
+    for (operator, month), filled in sorted(of_month.items()):
+        units = stored(work.lake, LABEL, operator, month)
+        if not units:
+            problems.append(
+                f"{filled[0].where}: no sample was drawn for operator {operator} and {month};"
+                f" run `observatory audit sample --operator {operator} --month {month}`"
+            )
+            continue
+        tables[operator, month] = labelled(units, filled, started, problems)
+    if problems:
+        more = f"\n… and {len(problems) - TOLD:,} more" if len(problems) > TOLD else ""
+        raise ObservatoryError("\n".join(problems[:TOLD]) + more + "\nNothing was loaded.")
+    write(work, started, {LABEL: [row for units in tables.values() for row in units]})
+    quality.refresh(work)
+    return [row for operator, month in tables for row in totals(work.lake, operator, month)]
+
+
+def is_day(text: str) -> bool:
+    try:
+        return len(text) == 10 and bool(dt.date.fromisoformat(text))
+    except ValueError:
+        return False
+
+
+def labelled(units: Rows, filled: list[sheet.Row], at: dt.datetime, problems: list[str]) -> Rows:
+    """The units of a sample with the labels of a sheet; what is wrong with it is added to `problems`."""
+    by_id = {unit["sample_id"]: dict(unit) for unit in units}
+    seen = Counter(row.values["sample id"] for row in filled)
+    for row in filled:
+        name = row.values["sample id"]
+        if name not in by_id:
+            problems.append(
+                f"{row.cell('sample id')}: '{name}' is not in the month's sample: the sheet is of another"
+                " draw, or the cell was changed; write the sheet again with `observatory audit sample`"
+            )
+            continue
+        if seen[name] > 1:
+            problems.append(f"{row.cell('sample id')}: '{name}' stands in {seen[name]} rows; keep one")
+            continue
+        try:
+            label = sheet.label_of(row)
+            kind = sheet.type_of(row, label)
+        except ObservatoryError as error:
+            problems.append(str(error))
+            continue
+        unit = by_id[name]
+        if (unit["label_code"], unit["labelled_type_code"]) != (label, kind):
+            unit |= {"label_code": label, "labelled_type_code": kind, "labelled_at": at if label else None}
+    return list(by_id.values())
+
+
+def stored(lake: Lake, table: str, operator: str, month: str) -> Rows:
+    """The rows of an operator's month, in the order of their key."""
+    mine = (F.col("operator_id") == operator) & (F.col("period_code") == month)
+    return lake.read(table).filter(mine).orderBy(*contract(table).key).toArrow().to_pylist()
+
+
+def write(work: Run, started: dt.datetime, tables: dict[str, Rows]) -> None:
+    """Replace the operator-months of these rows, each table in one transaction, and say so in meta.run."""
+    lake = work.lake
+    frames = {table: lake.local(rows, table) for table, rows in tables.items()}
+    found = {
+        table: checks.fingerprints(frame, table, checks.row_rules(contract(table)))
+        for table, frame in frames.items()
+    }
+    known = runner.state(lake, tables)
+    recorded = []
+    for table, frame in frames.items():
+        changed, rows = runner.differing(table, found[table], known, set(), {})
+        recorded += rows
+        if changed:
+            where = periods_predicate("period_code", StringType(), changed)
+            lake.replace(frame.filter(where).coalesce(1), table, where, {"run_id": work.run_id})
+    if recorded:
+        runner.finish(work, "audit", started, tables, recorded, [])
+
+
+def totals(lake: Lake, operator: str, month: str) -> Rows:
+    """What the audit of an operator's month says of each channel."""
+    rows = stored(lake, quality.TABLE, operator, month)
+    return [row for row in rows if row["stratum_code"] == "_T" and row["quality_method_code"] == "audit"]

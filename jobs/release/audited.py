@@ -1,0 +1,147 @@
+"""How often filters err: from audits and tests into the interval of a volume.
+
+A volume is counted in three parts. Of what the operators' audits or tests speak for, spam is units ×
+prevalence, from the low to the high end of its interval. The other messages whose content was seen, and what
+was refused before there was content, stay as counted, from certain to possible. The parts add up; so do the
+intervals of several operators, whose samples are drawn apart: their distances from the estimates add as
+squares (Zou and Donner 2008), the ends of the parts that are counted as they are.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from jobs.release import words
+from jobs.release.blocks import Block, Cell, Column, Section, Table, interval, number
+from jobs.release.figures import ESTIMATES
+from jobs.release.study import Study, channel_name
+
+
+@dataclass(frozen=True)
+class Corrected:
+    """A channel's spam with the filters' error in it. share: of the messages whose content was seen, how many
+    an audit or a test speaks for; 0 where there is none, and then the ends are those that were counted."""
+
+    low: int
+    high: int
+    share: float
+    methods: tuple[str, ...]
+
+
+def corrected(total: dict[str, Any], quality: pl.DataFrame) -> Corrected:
+    """total: units, spam_certain and spam_possible of a channel. quality: its rows of that figure."""
+    seen = quality.sort(pl.all())
+    known = seen.filter(pl.col("prevalence").is_not_null())
+    spam = low = high = 0.0
+    certain, possible = total["spam_certain"], total["spam_possible"]
+    for row in known.to_dicts():
+        units = row["units"]
+        spam += units * row["prevalence"]
+        low += (units * (row["prevalence"] - row["prevalence_low"])) ** 2
+        high += (units * (row["prevalence_high"] - row["prevalence"])) ** 2
+        certain -= row["spam_certain"]
+        possible -= row["spam_possible"]
+    return Corrected(
+        low=max(math.floor(certain + spam - math.sqrt(low)), 0),
+        high=min(math.ceil(possible + spam + math.sqrt(high)), total["units"]),
+        share=words.share_of(int(known["units"].sum()), int(seen["units"].sum())),
+        methods=tuple(sorted(set(known["quality_method_code"]))),
+    )
+
+
+def of_channel(study: Study, total: dict[str, Any]) -> Corrected:
+    mine = pl.col("channel_code") == total["channel_code"]
+    return corrected(total, study.figures["quality"].filter(mine))
+
+
+def with_error(study: Study, total: dict[str, Any]) -> dict[str, Any]:
+    """The row of a channel with the filters' error in the ends of its spam."""
+    found = of_channel(study, total)
+    return total | {"spam_certain": found.low, "spam_possible": found.high}
+
+
+def says(found: Corrected) -> str:
+    """Whether an interval holds the filters' error."""
+    if not found.share:
+        return "No audit: how often filters err is not in it."
+    how = words.listed(words.name("quality_method", code) for code in found.methods)
+    if found.share == 1:
+        return f"Filters' errors are in it ({how})."
+    return f"Filters' errors are in it for {words.percent(found.share)} of the messages they saw ({how})."
+
+
+def note(study: Study) -> str:
+    """The sentence below the headline."""
+    whole: list[str] = []
+    partly: list[str] = []
+    never: list[str] = []
+    for total in study.totals:
+        name = channel_name(total["channel_code"], inside=True)
+        share = of_channel(study, total).share
+        (whole if share == 1 else partly if share else never).append(name)
+    parts = [f"The interval of {words.listed(whole)} holds the errors of filters."] if whole else []
+    parts += [f"That of {words.listed(partly)} holds them in part."] if partly and whole else []
+    parts += (
+        [f"The interval of {words.listed(partly)} holds the errors of filters in part."]
+        if (partly and not whole)
+        else []
+    )
+    parts += (
+        [f"There is no audit of {words.listed(never)}: errors of filters are not in it."] if never else []
+    )
+    return " ".join(parts)
+
+
+def by_filter(study: Study) -> Section:
+    """How often filters err: a block for each channel, a row for each operator and month."""
+    blocks, missing, findings = [], [], []
+    for channel, table in study.per_channel("quality"):
+        name = channel_name(channel)
+        rows = table.filter(pl.col("prevalence").is_not_null()).sort("operator_id", "period_code").to_dicts()
+        total = next(each for each in study.totals if each["channel_code"] == channel)
+        found = of_channel(study, total)
+        if not rows:
+            missing.append(f"There is no audit of {words.inside(name)}: its figures are as filters see them.")
+            continue
+        counted = words.percent_range(
+            *(words.share_of(total[end], total["units"]) for end in ("spam_certain", "spam_possible"))
+        )
+        ends = words.percent_range(*(words.share_of(end, total["units"]) for end in (found.low, found.high)))
+        findings.append(f"{name}: {counted} was spam as filters acted, {ends} with their errors in it.")
+        lines = [
+            [
+                Cell(
+                    f"{study.operator_name(row['operator_id'])}, {words.period(row['period_code'])}",
+                    how_known(row),
+                    interval(row["prevalence_low"], row["prevalence"], row["prevalence_high"], 1),
+                ),
+                *(number(estimate(row, each)) for each in ESTIMATES),
+            ]
+            for row in rows
+        ]
+        columns = [Column("Operator and month", "text"), Column("Spam in what it saw")]
+        columns += [Column("Of spam, caught", is_minor=True), Column("Of the rest, let pass", is_minor=True)]
+        blocks.append(Block(name, Table(f"Filters of {words.inside(name)}", columns, lines), "quality.csv"))
+    notes = ["Estimates with 95% intervals. Of messages whose content the operator had; what was refused"
+             " before stays as counted."] if blocks else []  # fmt: skip
+    return Section("filters", "How often filters err", "\n".join(findings), blocks, missing, notes)
+
+
+def how_known(row: dict[str, Any]) -> str:
+    how = words.name("quality_method", row["quality_method_code"])
+    if row["quality_method_code"] != "audit":
+        return f"{how}, a test elsewhere"
+    labelled, drawn = (words.whole(row[name]) for name in ("labelled_count", "sampled_count"))
+    return f"{how}: {labelled} of {drawn} drawn were labelled"
+
+
+def estimate(row: dict[str, Any], name: str) -> str:
+    """An estimate with its interval, as 44.1% (41.0–47.2%)."""
+    if row[name] is None:
+        return ""
+    ends = words.percent_range(row[f"{name}_low"], row[f"{name}_high"])
+    return f"{words.percent(row[name])} ({ends})"

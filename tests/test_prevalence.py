@@ -1,0 +1,360 @@
+"""jobs.prevalence: what a labelled sample says of a population whose truth is known."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jobs.prevalence import (
+    Figure,
+    Quality,
+    Stratum,
+    allocate,
+    collapsed,
+    corrected,
+    of_stratum,
+    quality,
+    rate_of,
+    rogan_gladen,
+    totals,
+)
+
+# The guess that a sample is allotted by: what the filter blocked is mostly spam, what it passed mostly not.
+SPREAD = {"blocked": 0.2, "tagged": 0.3, "undecided": 0.5, "passed": 0.2}
+FLAGS = {"blocked": True, "tagged": True, "undecided": None, "passed": False}
+
+
+@dataclass(frozen=True)
+class Truth:
+    """A month of mail as nobody knows it: strata with their units and the spam in them."""
+
+    units: dict[tuple[str, str], int]
+    spam: dict[tuple[str, str], int]
+
+    @property
+    def prevalence(self) -> float:
+        return sum(self.spam.values()) / sum(self.units.values())
+
+    @property
+    def sensitivity(self) -> float:
+        return self.of_call(self.spam, True) / sum(self.of_call(self.spam, flag) for flag in (True, False))
+
+    @property
+    def specificity(self) -> float:
+        ham = {key: self.units[key] - self.spam[key] for key in self.units}
+        return self.of_call(ham, False) / sum(self.of_call(ham, flag) for flag in (True, False))
+
+    def of_call(self, counts: dict[tuple[str, str], int], flag: bool) -> int:
+        return sum(count for (call, _), count in counts.items() if FLAGS[call] is flag)
+
+
+def month(rng: np.random.Generator, units: int, prevalence: float, spam_score: float = 9.0) -> Truth:
+    """Units with scores as a filter gives them: spam and the rest overlap, so the filter errs both ways.
+
+    A few refusals are of an unknown measure, and no filter saw one in twenty units.
+    """
+    is_spam = rng.random(units) < prevalence
+    score = np.where(is_spam, rng.normal(spam_score, 5, units), rng.normal(-1, 2.8, units))
+    seen = rng.random(units) > 0.05
+    call = np.where(seen, np.digitize(score, [6, 15]), 0)
+    call = np.where(rng.random(units) < 0.003, 3, call)
+    band = np.where(seen, np.digitize(score, [0, 4]), 3)
+    is_typed = rng.random(units) < np.where(is_spam, 0.5, 0.08)
+    cells = call * 8 + band * 2 + is_typed
+    calls = ("passed", "tagged", "blocked", "undecided")
+    names = {int(cell): (calls[cell // 8], f"{cell % 8}") for cell in np.unique(cells)}
+    counts, of_spam = np.bincount(cells), np.bincount(cells, weights=is_spam)
+    return Truth(
+        {key: int(counts[cell]) for cell, key in names.items()},
+        {key: int(of_spam[cell]) for cell, key in names.items()},
+    )
+
+
+def audited(rng: np.random.Generator, truth: Truth, size: int, least: int, response: float) -> list[Stratum]:
+    """The strata as a person labelled a sample of them; some of it was not labelled."""
+    keys = sorted(truth.units)
+    drawn = allocate([truth.units[key] for key in keys], [SPREAD[key[0]] for key in keys], size, least)
+    strata = []
+    for key, count in zip(keys, drawn, strict=True):
+        labelled = int(rng.binomial(count, response))
+        spam = int(rng.hypergeometric(truth.spam[key], truth.units[key] - truth.spam[key], labelled))
+        call = key[0]
+        strata.append(
+            Stratum(f"EMAIL.{call}.{key[1]}", call, FLAGS[call], truth.units[key], count, labelled, spam)
+        )
+    return strata
+
+
+def holds(figure: Figure | None, value: float) -> bool:
+    return figure is not None and figure.low <= value <= figure.high
+
+
+@pytest.mark.parametrize(
+    ("units", "prevalence", "size", "least", "response"),
+    [
+        (20_000, 0.45, 400, 10, 1.0),
+        (20_000, 0.45, 200, 3, 0.8),
+        (20_000, 0.05, 400, 10, 0.9),
+        (1_500, 0.3, 300, 5, 1.0),
+    ],
+    ids=["half spam", "few labels, some missing", "little spam", "small month"],
+)
+def test_corrected_prevalence_covers_the_truth_in_90_of_100_seeds(
+    units: int, prevalence: float, size: int, least: int, response: float
+) -> None:
+    held = {"prevalence": 0, "sensitivity": 0, "specificity": 0, "as counted": 0}
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        truth = month(rng, units, prevalence)
+        strata = audited(rng, truth, size, least, response)
+        assert truth.sensitivity < 0.9 and truth.specificity < 0.999
+        found = quality(strata, f"seed {seed}")
+        assert found is not None
+        held["prevalence"] += holds(found.prevalence, truth.prevalence)
+        held["sensitivity"] += holds(found.sensitivity, truth.sensitivity)
+        held["specificity"] += holds(found.specificity, truth.specificity)
+        flagged = sum(each.units for each in strata if each.is_flagged)
+        possible = flagged + sum(each.units for each in strata if each.is_flagged is None)
+        held["as counted"] += flagged / units <= truth.prevalence <= possible / units
+    print(held)
+    assert held["prevalence"] >= 90
+    assert min(held["sensitivity"], held["specificity"]) >= 85
+    # What the filter itself flagged is no estimate of how much spam there was.
+    assert held["as counted"] == 0
+
+
+@pytest.mark.parametrize(
+    "strata",
+    [
+        [
+            Stratum("a", "blocked", True, 8_000, 400, 400, 380),
+            Stratum("b", "passed", False, 30_000, 900, 900, 90),
+            Stratum("c", "passed", False, 1_000, 800, 800, 300),
+        ],
+        # Four fifths are known: what is left varies by the fifth.
+        [Stratum("c", "passed", False, 1_000, 800, 800, 300)],
+    ],
+    ids=["three strata", "most of one"],
+)
+def test_the_interval_is_as_wide_as_the_variance_of_a_stratified_sample_says(strata: list[Stratum]) -> None:
+    variance = sum(
+        each.units**2 * (1 - each.labelled / each.units) * rate * (1 - rate) / (each.labelled - 1)
+        for each in strata
+        for rate in [each.spam / each.labelled]
+    )
+    found = quality(strata, "x")
+    assert found is not None
+    width = (found.prevalence.high - found.prevalence.low) * sum(each.units for each in strata)
+    assert width == pytest.approx(2 * 1.96 * variance**0.5, rel=0.06)
+    _, drawn = totals(collapsed(strata), np.random.default_rng(1))
+    assert drawn.sum(axis=1).std() == pytest.approx(variance**0.5, rel=0.05)
+
+
+def test_worked_by_hand() -> None:
+    strata = [
+        Stratum("blocked", "blocked", True, 100, 100, 100, 90),
+        Stratum("passed", "passed", False, 300, 300, 300, 30),
+        Stratum("undecided", "undecided", None, 100, 100, 100, 50),
+    ]
+    found = quality(strata, "x")
+    # 170 of 500; of 120 spam whose flag is known 90 were caught; of 280 others 270 were let pass.
+    exact = [Figure(each, each, each) for each in (170 / 500, 90 / 120, 270 / 280)]
+    assert found == Quality(*exact, least=170 / 500, most=170 / 500)
+
+
+def test_no_spam_among_the_labels_is_not_no_spam() -> None:
+    strata = [
+        Stratum("a", "blocked", True, 5_000, 50, 50, 50),
+        Stratum("b", "passed", False, 100_000, 100, 100, 0),
+    ]
+    found = quality(strata, "x")
+    assert found is not None and found.sensitivity is not None
+    assert found.prevalence.value == pytest.approx(5_000 / 105_000)
+    assert found.prevalence.high > 5_900 / 105_000
+    assert found.sensitivity.value == 1 and found.sensitivity.low < 0.9
+
+
+def test_what_nobody_labelled_may_be_all_spam_or_none() -> None:
+    strata = [
+        Stratum("a", "blocked", True, 100, 100, 100, 100),
+        Stratum("b", "undecided", None, 20, 10, 0, 0),
+        Stratum("c", "passed", False, 80, 80, 80, 0),
+    ]
+    found = quality(strata, "x")
+    assert found is not None
+    assert found.prevalence == Figure(110 / 200, 100 / 200, 120 / 200)
+    assert (found.least, found.most) == (100 / 200, 120 / 200)
+    assert found.sensitivity == Figure(1, 1, 1)
+    assert quality([dataclasses.replace(each, labelled=0, spam=0) for each in strata], "x") is None
+
+
+def test_a_stratum_of_one_label_goes_with_its_neighbour() -> None:
+    strata = [
+        Stratum("a", "passed", False, 10, 1, 1, 0),
+        Stratum("b", "passed", False, 20, 5, 5, 1),
+        Stratum("c", "passed", False, 30, 5, 0, 0),
+        Stratum("d", "blocked", True, 1, 1, 1, 1),
+    ]
+    assert [(each.code, each.units, each.labelled) for each in collapsed(strata)] == [
+        ("d", 1, 1),
+        ("a+b+c", 60, 6),
+    ]
+
+
+@st.composite
+def samples(draw: st.DrawFn) -> list[Stratum]:
+    strata = []
+    for place in range(draw(st.integers(1, 8))):
+        call = draw(st.sampled_from(sorted(FLAGS)))
+        units = draw(st.integers(1, 50_000))
+        sampled = draw(st.integers(0, min(units, 60)))
+        labelled = draw(st.integers(0, sampled))
+        spam = draw(st.integers(0, labelled))
+        strata.append(Stratum(f"s{place}", call, FLAGS[call], units, sampled, labelled, spam))
+    return strata
+
+
+@settings(max_examples=40, deadline=None)
+@given(samples(), st.randoms(use_true_random=False))
+def test_estimates_stay_inside_what_is_known_and_order_changes_nothing(strata: list[Stratum], random) -> None:  # type: ignore[no-untyped-def]
+    found = quality(strata, "x")
+    shuffled = list(strata)
+    random.shuffle(shuffled)
+    assert quality(shuffled, "x") == found
+    if found is None:
+        assert not any(each.labelled for each in strata)
+        return
+    for each in (found.prevalence, found.sensitivity, found.specificity):
+        if each is not None:
+            assert 0 <= each.low <= each.value <= each.high <= 1
+    units = sum(each.units for each in strata)
+    spam = sum(each.spam for each in strata)
+    clean = sum(each.labelled - each.spam for each in strata)
+    slack = 1e-9
+    assert spam / units - slack <= found.prevalence.low
+    assert found.prevalence.high <= (units - clean) / units + slack
+    assert -slack <= found.least <= found.most <= 1 + slack
+    # Strata that are put together hold all units, labels and spam.
+    cells = collapsed(strata)
+    for name in ("units", "sampled", "labelled", "spam"):
+        assert sum(getattr(cell, name) for cell in cells) == sum(getattr(each, name) for each in strata)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(sorted(FLAGS)), st.integers(1, 500), st.floats(0, 1)),
+        min_size=1,
+        max_size=6,
+    )
+)
+def test_a_census_gives_the_exact_truth_without_width(cells: list[tuple[str, int, float]]) -> None:
+    strata = [
+        Stratum(f"s{place}", call, FLAGS[call], units, units, units, round(units * rate))
+        for place, (call, units, rate) in enumerate(cells)
+    ]
+    found = quality(strata, "x")
+    assert found is not None
+    truth = sum(each.spam for each in strata) / sum(each.units for each in strata)
+    assert [found.prevalence.low, found.prevalence.high, found.least, found.most] == pytest.approx(
+        [truth] * 4
+    )
+    for each in (found.sensitivity, found.specificity):
+        assert each is None or each.high - each.low < 1e-9
+    for one in strata:
+        alone = of_stratum(one, "x")
+        assert alone is not None and alone.high - alone.low < 1e-9
+
+
+def test_a_stratum_alone_covers_its_truth() -> None:
+    held = 0
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        spam = int(rng.integers(0, 400))
+        labelled = int(rng.hypergeometric(spam, 400 - spam, 12))
+        held += holds(of_stratum(Stratum("a", "passed", False, 400, 12, 12, labelled), str(seed)), spam / 400)
+    assert held >= 180
+
+
+# --- allocation -------------------------------------------------------------------------------------------
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(1, 10**6), st.floats(0.05, 0.5)), min_size=1, max_size=12),
+    st.integers(1, 2_000),
+    st.integers(0, 30),
+)
+def test_an_allocation_adds_up_and_keeps_its_minimum(
+    cells: list[tuple[int, float]], size: int, least: int
+) -> None:
+    units, spread = [each[0] for each in cells], [each[1] for each in cells]
+    given_ = allocate(units, spread, size, least)
+    floor = [min(each, least) for each in units]
+    assert all(low <= count <= whole for low, count, whole in zip(floor, given_, units, strict=True))
+    assert sum(given_) == max(sum(floor), min(size, sum(units)))
+
+
+def test_the_larger_and_the_less_certain_stratum_gets_more() -> None:
+    assert allocate([1_000, 9_000, 9_000, 4], [0.2, 0.2, 0.4, 0.5], 290, 5) == [10, 92, 184, 4]
+    assert allocate([10, 10], [0.5, 0.5], 100, 5) == [10, 10]
+    assert allocate([1_000, 1_000], [0.5, 0.5], 7, 5) == [5, 5]
+
+
+# --- Rogan and Gladen -------------------------------------------------------------------------------------
+
+
+@given(st.floats(0, 1), st.floats(0.55, 1), st.floats(0.5, 1))
+def test_the_correction_undoes_what_a_filter_does(
+    truth: float, sensitivity: float, specificity: float
+) -> None:
+    apparent = truth * sensitivity + (1 - truth) * (1 - specificity)
+    value, is_cut = rogan_gladen(apparent, sensitivity, specificity)
+    assert value == pytest.approx(truth, abs=1e-9)
+    assert not is_cut
+
+
+def test_the_correction_by_hand() -> None:
+    # Of 1,000 units 300 are spam; 0.9 of them and 0.02 of the others are flagged: 284.
+    assert rogan_gladen(0.284, 0.9, 0.98) == (pytest.approx(0.3), False)
+    # Fewer are flagged than the filter flags by mistake alone: cut to none, and said so.
+    assert rogan_gladen(0.01, 0.9, 0.98) == (0.0, True)
+    assert rogan_gladen(0.95, 0.9, 0.98) == (1.0, True)
+    with pytest.raises(ValueError, match="more than 1"):
+        rogan_gladen(0.5, 0.4, 0.6)
+
+
+def test_a_correction_covers_the_truth_for_tests_of_any_chance() -> None:
+    held, plain = 0, 0
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        sensitivity, specificity, truth = (
+            rng.uniform(0.8, 0.97),
+            rng.uniform(0.97, 0.999),
+            rng.uniform(0.1, 0.8),
+        )
+        apparent = truth * sensitivity + (1 - truth) * (1 - specificity)
+        spam = (300, int(rng.binomial(300, sensitivity)))
+        ham = (500, int(rng.binomial(500, 1 - specificity)))
+        found, _ = corrected((apparent, apparent), spam, ham, str(seed))
+        held += holds(found, truth)
+        plain += abs(apparent - truth) < 0.001
+    assert held >= 180
+    assert plain < 20
+
+
+def test_what_logs_cannot_decide_widens_a_correction() -> None:
+    narrow, _ = corrected((0.4, 0.4), (1_000, 900), (1_000, 10), "x")
+    wide, _ = corrected((0.35, 0.45), (1_000, 900), (1_000, 10), "x")
+    assert wide.low < narrow.low and narrow.high < wide.high
+    assert wide.value == pytest.approx(narrow.value)
+    # A test of so few that the filter may tell nothing leaves everything open.
+    nothing, _ = corrected((0.4, 0.4), (3, 2), (3, 1), "x")
+    assert (nothing.low, nothing.high) == (0, 1)
+    rate = rate_of((1_000, 900), "x", "spam")
+    assert rate.value == 0.9 and 0.87 < rate.low < 0.9 < rate.high < 0.93
