@@ -171,6 +171,7 @@ def with_verdicts(message: DataFrame, verdict: DataFrame) -> DataFrame:
         "countermeasure_codes",
         F.struct("spam_type_code", "is_type_strong").alias("type"),
         "spam_type_codes",
+        "digest_hash",
     )
 
     def gathered(key: str, name: str, rows: DataFrame) -> DataFrame:
@@ -214,6 +215,7 @@ def with_verdicts(message: DataFrame, verdict: DataFrame) -> DataFrame:
         *message.columns,
         F.array_max("lasting").alias("v"),
         F.array_distinct(F.flatten(F.transform("lasting", lambda one: one.symbols))).alias("symbols"),
+        F.array_max(F.transform("lasting", lambda one: one.digest_hash)).alias("digest_hash"),
         "join_quality_code",
     )
 
@@ -314,6 +316,7 @@ def decide(message: DataFrame) -> DataFrame:
             )
         ).alias("spam_type_codes"),
         F.coalesce("message_bytes", "v.bytes").alias("message_bytes"),
+        *signature(),
         "try_count",
         "is_partial",
         "attestation_code",
@@ -328,6 +331,16 @@ def decide(message: DataFrame) -> DataFrame:
         "symbols",
         "named_by",
     )
+
+
+def signature() -> list[Column]:
+    """Its text's signature, else the filter's digest, else its envelope's signature."""
+    is_digest = F.col("digest_hash").isNotNull() & ~F.col("signature_kind_code").eqNullSafe("text")
+    return [
+        F.when(is_digest, "digest").otherwise(F.col("signature_kind_code")).alias("signature_kind_code"),
+        F.when(is_digest, F.col("digest_hash")).otherwise(F.col("signature_hash")).alias("signature_hash"),
+        F.col("signature_sketch"),
+    ]
 
 
 def fold_temporary_refusals(message: DataFrame) -> DataFrame:
