@@ -22,7 +22,7 @@ from jobs.lake import Lake
 from tests import campaign_truth
 
 KEY, OTHER_KEY = b"one key of the tests' own", b"another key of the tests' own"
-CHOSEN_ON, REPORTED_ON = 101, (102, 103, 104, 105)
+CHOSEN_ON, REPORTED_ON = 101, (102, 103)
 
 
 # --- signatures ---------------------------------------------------------------------------------------
@@ -61,7 +61,7 @@ def test_what_is_said_is_not_masked(one: str, other: str) -> None:
 
 
 @given(st.lists(st.one_of(st.none(), st.text()), max_size=20))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_no_text_breaks_it(texts: list[str | None]) -> None:
     signed = signatures.of_transmissions(raw(texts), KEY)
     assert signed.height == len(texts)
@@ -247,18 +247,18 @@ def test_campaigns_are_found(spark: SparkSession, capsys: pytest.CaptureFixture[
             assert recall > 0.8
 
 
-# Rows of three campaigns of 200 signatures, each near the others of its own, and 300 strangers.
+# Rows of three campaigns of 80 signatures, each near the others of its own, and 150 strangers.
 def variants(seed: int) -> pl.DataFrame:
     rng = random.Random(seed)
     words = campaign_truth.VOCABULARY
     rows = []
     for place in range(3):
         base = rng.choices(words, k=14)
-        for _ in range(200):
+        for _ in range(80):
             text = list(base)
             text[rng.randrange(14)] = rng.choice(words)
             rows += [{"text": " ".join(text), "campaign": str(place)}] * 2
-    rows += [{"text": " ".join(rng.choices(words, k=14)), "campaign": f"s{n}"} for n in range(300)]
+    rows += [{"text": " ".join(rng.choices(words, k=14)), "campaign": f"s{n}"} for n in range(150)]
     rng.shuffle(rows)
     frame = pl.DataFrame(rows).with_columns(operator_id=pl.lit("a"), is_spam=pl.lit(True))
     return campaign_truth.messages(frame)
@@ -276,13 +276,13 @@ def test_campaigns_depend_on_no_order_and_no_partitions(spark: SparkSession) -> 
     )
     rows = pl.concat([rows.with_columns(sender_hash=pl.lit("s")), crowd], how="diagonal")
     outcomes = []
-    for seed, partitions in ((None, 1), (3, 2), (4, 5)):
+    for seed, partitions in ((None, 1), (3, 3)):
         shuffled = rows if seed is None else rows.sample(fraction=1, shuffle=True, seed=seed)
         message = in_spark(spark, shuffled).repartition(partitions)
         spark.conf.set("spark.sql.shuffle.partitions", partitions)
         outcomes.append(rows_of(campaign_daily.transform(message, thresholds(spark))))
     spark.conf.set("spark.sql.shuffle.partitions", 2)
-    assert outcomes[0] == outcomes[1] == outcomes[2]
+    assert outcomes[0] == outcomes[1]
     assert len(outcomes[0]) >= 3
 
 
