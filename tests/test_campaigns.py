@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import random
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -14,6 +15,7 @@ from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
 from jobs import signatures
+from jobs.__main__ import Format, write_rows
 from jobs.contracts import arrow_schema
 from jobs.errors import ObservatoryError
 from jobs.gold import campaign_daily
@@ -164,6 +166,15 @@ def test_thresholds_say_what_is_wrong() -> None:
         Thresholds.of(rows)
     with pytest.raises(ObservatoryError, match="64"):
         Thresholds.of([*rows, Row(parameter_code="bucket_cap", parameter_value=8.0, valid_to=None)])
+
+
+def test_rows_with_sketches_can_be_shown(tmp_path: Path) -> None:
+    rows = pl.DataFrame({"campaign_hash": ["a", "b"], "recipient_sketch": [b"\x01\xff", None]}).to_arrow()
+    for kind, told in ((Format.csv, "a,01ff\n"), (Format.json, '"recipient_sketch":"01ff"')):
+        write_rows(rows, "gold.campaign_daily", kind, tmp_path / "shown")
+        assert told in (tmp_path / "shown").read_text()
+    write_rows(rows, "gold.campaign_daily", Format.parquet, tmp_path / "kept")
+    assert pl.read_parquet(tmp_path / "kept")["recipient_sketch"].to_list() == [b"\x01\xff", None]
 
 
 # --- campaigns ----------------------------------------------------------------------------------------
