@@ -238,11 +238,13 @@ def rows_in_order(frame: Any, key: tuple[str, ...], limit: int | None) -> Any:
 
 
 def write_rows(rows: Any, table: str, format: Format, output: Path | None) -> None:
-    """Print or write Arrow rows; nested values become JSON in text formats."""
+    """Print or write Arrow rows; in text formats nested values become JSON, and sketches hexadecimal."""
     import polars as pl
 
     frame = pl.from_arrow(rows)
     assert isinstance(frame, pl.DataFrame)
+    if format is not Format.parquet:
+        frame = frame.with_columns(pl.selectors.binary().bin.encode("hex"))
     if format is Format.table:
         out.print(terminal_table(frame, table))
         return

@@ -20,7 +20,7 @@ from typing import Any
 
 import polars as pl
 
-from jobs import location, rules
+from jobs import location, rules, signatures
 from jobs.contracts import codes, polars_schema
 from jobs.errors import ObservatoryError
 from jobs.matching import by_distinct
@@ -192,6 +192,7 @@ def protect_transmissions(raw: pl.DataFrame, own: Own, door: Door) -> pl.DataFra
     acted = rules.countermeasure_of_refusals(frame.with_columns(reply_text=reply))
     typed = type_of_transmissions(frame)
     return frame.with_columns(
+        *signatures.of_transmissions(frame, key),
         period_date=pl.col("first_at").dt.date(),
         # The keys of calls are made of Call-IDs, which hold addresses.
         queue_key=pl.when(pl.col("channel_code").is_in(CALLS))

@@ -24,10 +24,11 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from expectations import domain, suites
-from jobs import checks, contracts, ingest, session, windows
+from jobs import campaigns, checks, contracts, ingest, session, windows
 from jobs.config import Observatory, Operator
 from jobs.contracts import conform, contract, reference_digest, struct_type
 from jobs.errors import ValidationHeld
+from jobs.gold import bulk
 from jobs.lake import WRITERS, Lake, periods_predicate
 
 STAGES = ("bronze", "silver", "gold")
@@ -46,6 +47,7 @@ GOLD_DAILY = (
     "gold.spam_source_daily",
     "gold.spam_route_daily",
     "gold.countermeasure_effort_daily",
+    campaigns.TABLE,
 )
 GOLD_MONTHLY = ("gold.countermeasure_cost_monthly",)
 GOLD = GOLD_DAILY + GOLD_MONTHLY
@@ -147,29 +149,31 @@ def gold(work: Run) -> None:
     lake = work.lake
     known = state(lake, ("silver.message", *GOLD))
     digest = reference_digest() + str([operator.model_dump() for operator in work.settings.operator])
-    inputs = {
+    own = {
         (operator, day): fingerprint(f"{checksum}/{digest}")
         for (table, operator, day), (checksum, _) in known.items()
         if table == "silver.message" and wanted(work, operator, day)
     }
-    stale: Periods = {}
-    for (operator, day), checksum in inputs.items():
-        if known.get((GOLD_DAILY[0], operator, day), ("", ""))[1] != checksum:
-            stale.setdefault(operator, set()).add(day)
+    versions = lake.versions()
+    # Campaigns first: which days look at them, and must be counted again, depends on what changed in them.
+    due = due_periods(campaigns.TABLE, known, own)
+    campaign = campaigns_of(work, due, known, versions)
+    found = checks.fingerprints(campaign, campaigns.TABLE) if due else {}
+    inputs = campaigns.with_history(own, campaigns.checksums(known, due, found))
+    stale = due_periods(GOLD_DAILY[0], known, inputs)
     if not stale:
         work.say("gold: nothing new")
         return
     work.say(f"gold: {sum(map(len, stale.values()))} operator-day(s)")
-    rows_of_days = sum(
-        int(checksum.split(":")[0])
-        for (table, operator, day), (checksum, _) in known.items()
-        if table == "silver.message" and day in stale.get(operator, ())
-    )
-    session.tune(lake.spark, rows_of_days * MESSAGE_BYTES, work.settings.spark)
-    versions = lake.versions()
+    tune_for(work, stale, known)
     days = periods_predicate("period_date", None, stale)
-    message = lake.read("silver.message", versions["silver.message"]).filter(days).persist()
-    frames = {table: compute(work, table, {"silver.message": message}).persist() for table in GOLD_DAILY}
+    counted = lake.read("silver.message", versions["silver.message"]).filter(days)
+    message = with_bulk(work, counted, campaign, stale, due, versions.get(campaigns.TABLE)).persist()
+    frames = {campaigns.TABLE: campaign} | {
+        table: compute(work, table, {"silver.message": message}).persist()
+        for table in GOLD_DAILY
+        if table != campaigns.TABLE
+    }
     months = {operator: {day[:7] for day in of_operator} for operator, of_operator in stale.items()}
     effort = "gold.countermeasure_effort_daily"
     of_month = overlaid(lake, effort, frames[effort], days, months, versions.get(effort))
@@ -178,19 +182,65 @@ def gold(work: Run) -> None:
     gate(work, frames)
     partitions = []
     writes = []
-    fingerprints = at_once(lambda table: checks.fingerprints(frames[table], table), GOLD)
+    counted_tables = [table for table in GOLD if table != campaigns.TABLE]
+    fingerprints = {campaigns.TABLE: found} | at_once(
+        lambda table: checks.fingerprints(frames[table], table), counted_tables
+    )
     for table in GOLD:
-        periods = months if table in GOLD_MONTHLY else stale
+        periods = months if table in GOLD_MONTHLY else due if table == campaigns.TABLE else stale
         candidates = {
             (table, operator, period) for operator, of_operator in periods.items() for period in of_operator
         }
-        changed, rows = differing(table, fingerprints[table], known, candidates, inputs)
+        of_table = own if table == campaigns.TABLE else inputs
+        changed, rows = differing(table, fingerprints[table], known, candidates, of_table)
         partitions += rows
         writes.append((table, changed))
     replace_all(work, frames, writes)
     finish(work, "gold", started, GOLD, partitions)
     for frame in [message, *frames.values()]:
         frame.unpersist()
+
+
+def due_periods(table: str, known: State, inputs: dict[tuple[str, str], str]) -> Periods:
+    """The operator-days whose rows in the table were computed from something else than what there is now."""
+    due: Periods = {}
+    for (operator, day), checksum in inputs.items():
+        if known.get((table, operator, day), ("", ""))[1] != checksum:
+            due.setdefault(operator, set()).add(day)
+    return due
+
+
+def tune_for(work: Run, periods: Periods, known: State) -> None:
+    """Set Spark by how many messages the operator-days have."""
+    rows = sum(
+        int(checksum.split(":")[0])
+        for (table, operator, day), (checksum, _) in known.items()
+        if table == "silver.message" and day in periods.get(operator, ())
+    )
+    session.tune(work.lake.spark, rows * MESSAGE_BYTES, work.settings.spark)
+
+
+def campaigns_of(work: Run, due: Periods, known: State, versions: dict[str, int]) -> DataFrame:
+    """The campaigns of the operator-days."""
+    if not due:
+        return work.lake.local([], campaigns.TABLE)
+    tune_for(work, due, known)
+    days = periods_predicate("period_date", None, due)
+    message = work.lake.read("silver.message", versions["silver.message"]).filter(days)
+    return compute(work, campaigns.TABLE, {"silver.message": message}).persist()
+
+
+def with_bulk(
+    work: Run, message: DataFrame, campaign: DataFrame, stale: Periods, due: Periods, version: int | None
+) -> DataFrame:
+    """The messages with is_bulk by their campaigns: those just found, and those on record of days before."""
+    before = campaigns.history(stale, due)
+    if version is not None and before:
+        seen = periods_predicate("period_date", None, before)
+        campaign = work.lake.read(campaigns.TABLE, version).filter(seen).unionByName(campaign)
+    tables = ("ref.bulk_preset", "ref.operator", "ref.campaign_parameter")
+    presets = bulk.presets(*(read_reference(work, table) for table in tables))
+    return bulk.filled(message, campaign, presets, periods_predicate("period_date", None, stale))
 
 
 def wanted(work: Run, operator: str, day: str) -> bool:

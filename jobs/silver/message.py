@@ -178,6 +178,7 @@ def with_verdicts(message: DataFrame, verdict: DataFrame) -> DataFrame:
         "countermeasure_codes",
         F.struct("spam_type_code", "is_type_strong").alias("type"),
         "spam_type_codes",
+        "digest_hash",
     )
     files = message.groupBy(*FILE).agg(
         F.max("last_at").alias("until"), F.max("message_id_hash").alias("message_id_hash")
@@ -212,6 +213,7 @@ def with_verdicts(message: DataFrame, verdict: DataFrame) -> DataFrame:
         .agg(
             F.max("said").alias("v"),
             F.flatten(F.collect_list("said.symbols")).alias("symbols"),
+            F.max("said.digest_hash").alias("digest_hash"),
             F.when(F.max("is_exact"), "exact").otherwise("by_message_id").alias("join_quality_code"),
         )
     )
@@ -316,6 +318,7 @@ def decide(message: DataFrame) -> DataFrame:
             )
         ).alias("spam_type_codes"),
         F.coalesce("message_bytes", "v.bytes").alias("message_bytes"),
+        *signature(),
         "try_count",
         "is_partial",
         "attestation_code",
@@ -331,6 +334,16 @@ def decide(message: DataFrame) -> DataFrame:
         "named_by",
         "place_key",
     )
+
+
+def signature() -> list[Column]:
+    """Its text's signature, else the filter's digest, else its envelope's signature."""
+    is_digest = F.col("digest_hash").isNotNull() & ~F.col("signature_kind_code").eqNullSafe("text")
+    return [
+        F.when(is_digest, "digest").otherwise(F.col("signature_kind_code")).alias("signature_kind_code"),
+        F.when(is_digest, F.col("digest_hash")).otherwise(F.col("signature_hash")).alias("signature_hash"),
+        F.col("signature_sketch"),
+    ]
 
 
 def fold_temporary_refusals(message: DataFrame) -> DataFrame:

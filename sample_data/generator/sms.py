@@ -44,12 +44,13 @@ GSM_EXTENSION = frozenset("^{}\\[~]|")
 
 
 class Text(NamedTuple):
-    """An SMS text as sent: coding 0 is the GSM alphabet, 2 is UCS-2."""
+    """An SMS text as sent: coding 0 is the GSM alphabet, 2 is UCS-2. campaign: the wording filled in."""
 
     body: str
     coding: int
     spam_type: str
     is_spam: bool
+    campaign: str | None = None
 
     def logged(self, part: str) -> str:
         return part if self.coding == 0 else part.encode("utf-16-be").hex().upper()
@@ -113,16 +114,20 @@ class SmsCentre:
             types = self.profile.spam_types
             spam_type = rng.choices(list(types), list(types.values()))[0]
             if spam_type in UNICODE_SPAM and self.world.chance(0.12):
-                return Text(UNICODE_SPAM[spam_type].format(**fill), 2, spam_type, True)
-            body = rng.choice(SPAM_SMS[language][spam_type]).format(**fill)
+                wording = UNICODE_SPAM[spam_type]
+                return Text(wording.format(**fill), 2, spam_type, True, wording)
+            wording = rng.choice(SPAM_SMS[language][spam_type])
+            body = wording.format(**fill)
             tail = LONG_TAIL[language][: rng.randint(120, 290)].rstrip() if self.world.chance(0.1) else ""
-            return Text(body + tail, 0, spam_type, True)
+            return Text(body + tail, 0, spam_type, True, wording)
         if self.world.chance(0.09):
             fill["n"] = rng.randrange(1, 24)
-            return Text(rng.choice(UNICODE_HAM).format(**fill), 2, "UNK", False)
-        body = rng.choice(HAM_SMS[language]).format(**fill)
+            wording = rng.choice(UNICODE_HAM)
+            return Text(wording.format(**fill), 2, "UNK", False, wording)
+        wording = rng.choice(HAM_SMS[language])
+        body = wording.format(**fill)
         tail = LONG_TAIL[language][: rng.randint(120, 290)].rstrip() if self.world.chance(0.13) else ""
-        return Text(body + tail, 0, "UNK", False)
+        return Text(body + tail, 0, "UNK", False, wording)
 
     # --- in -------------------------------------------------------------------------------------------
 
@@ -163,6 +168,7 @@ class SmsCentre:
             at, "SMS", direction, sender, [Recipient(recipient)], country=country, inbound_link=link
         )
         message.spam_type, message.is_spam, message.segments = text.spam_type, text.is_spam, len(parts)
+        message.campaign = text.campaign
         self.truth.open(message)
         event = "REJECTED - black-listed SMS" if blocked else "Receive SMS"
         reference = next(self.references) % 256
@@ -231,6 +237,7 @@ class SmsCentre:
         target = Recipient(recipient, outbound_link=None if is_blocked else link)
         message = Message(at, "SMS", direction, sender, [target], country=origin)
         message.spam_type, message.is_spam, message.segments = text.spam_type, text.is_spam, segments
+        message.campaign = text.campaign
         self.truth.open(message)
         refusal = None if is_blocked else self.refusal()
         wants_report = is_blocked or refusal is not None or self.world.chance(0.9)

@@ -80,6 +80,7 @@ class Message:
     network: str | None = None
     inbound_link: str | None = None
     spam_type: str = "UNK"
+    campaign: str | None = None
     measure: Measure = field(default_factory=Measure)
     is_attempt: bool = False
     is_temporary: bool = False
@@ -217,6 +218,7 @@ class Truth:
             "message_id": message.message_id,
             "queue_ids": message.queue_ids,
             "spam_type_code": message.spam_type,
+            "campaign": message.campaign,
             "countermeasure_code": message.measure.code,
             "is_antispam": message.measure.is_antispam,
             "inbound_link": message.inbound_link,

@@ -1,0 +1,57 @@
+"""Which days gold must count again when the campaigns of a day change: bulk looks back.
+
+A day is counted from its own messages and from the campaigns of it and the 29 days before. Its input
+checksum names all of these, so that a line that comes late makes the next 29 days due, and nothing else does.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections.abc import Mapping
+
+from jobs.checks import Fingerprints
+from jobs.gold.bulk import LONGEST_DAYS
+
+TABLE = "gold.campaign_daily"
+Periods = dict[str, set[str]]
+Day = tuple[str, str]
+
+
+def looked_at(day: str) -> list[str]:
+    """The days whose campaigns tell of bulk on a day, the day itself last."""
+    last = dt.date.fromisoformat(day)
+    return [(last - dt.timedelta(days=ago)).isoformat() for ago in reversed(range(LONGEST_DAYS))]
+
+
+def checksums(
+    known: Mapping[tuple[str, str, str], tuple[str, str]], due: Periods, found: Fingerprints
+) -> dict[Day, str]:
+    """The checksum of the campaigns of each operator-day that has any: of the days that were due as just
+    found, of others as on record."""
+    kept = {
+        (operator, day): checksum
+        for (table, operator, day), (checksum, _) in known.items()
+        if table == TABLE and day not in due.get(operator, ()) and not checksum.startswith("0:")
+    }
+    return kept | {key: f"{each.rows}:{each.checksum}" for key, each in found.items()}
+
+
+def with_history(inputs: dict[Day, str], checksums: dict[Day, str]) -> dict[Day, str]:
+    """For each operator-day a checksum of what it is counted from: its own input, and the campaigns that it
+    looks at."""
+    told = {}
+    for (operator, day), own in inputs.items():
+        seen = [f"{each}={checksums.get((operator, each), '')}" for each in looked_at(day)]
+        told[operator, day] = hashlib.sha256("/".join([own, *seen]).encode()).hexdigest()[:16]
+    return told
+
+
+def history(stale: Periods, due: Periods) -> Periods:
+    """The operator-days that the stale ones look at and that are on record; those due are found anew."""
+    days = {operator: {each for day in days for each in looked_at(day)} for operator, days in stale.items()}
+    return {
+        operator: on_record
+        for operator, seen in days.items()
+        if (on_record := seen - due.get(operator, set()))
+    }

@@ -1,0 +1,131 @@
+"""Bulk: whether what a message says was sent often enough, in its day and in the 29 before.
+
+gold.campaign_daily has the copies of each campaign by day; ref.bulk_preset how many are bulk, where, and in
+how many days. Campaigns of two days are one when they share a signature.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import reduce
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from jobs.gold.counting import covers
+from jobs.gold.similarity import Thresholds
+
+# No preset is applied that looks further back than this: each day further makes one more day due again.
+LONGEST_DAYS = 30
+CONTENT = ["text", "digest"]
+OWN = ["operator_id", "period_date", "channel_code"]
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A row of ref.bulk_preset: so many copies in so many days are bulk for the operators where it holds.
+
+    slack: copies that campaigns too small for a row of gold.campaign_daily may have had in each day.
+    """
+
+    least_copies: int
+    window_days: int
+    holds: Column
+    slack: int
+
+    def certain(self) -> Column:
+        return self.holds & (copies(self.window_days) >= self.least_copies)
+
+    def possible(self) -> Column:
+        unseen = (F.lit(self.window_days) - days_seen(self.window_days)) * self.slack
+        return self.holds & (copies(self.window_days) + unseen >= self.least_copies)
+
+
+def presets(bulk_preset: DataFrame, operator: DataFrame, campaign_parameter: DataFrame) -> list[Preset]:
+    """The presets that gold applies."""
+    slack = Thresholds.of(campaign_parameter.collect()).least_copies_content - 1
+    countries: dict[str, list[str]] = {}
+    for row in operator.collect():
+        countries.setdefault(row.country_code, []).append(row.operator_id)
+    found = []
+    for row in bulk_preset.filter(F.col("window_days") <= LONGEST_DAYS).collect():
+        where = (
+            F.lit(True)
+            if row.jurisdiction == "_T"
+            else F.col("operator_id").isin(countries.get(row.jurisdiction, []))
+        )
+        when = F.col("period_date") >= F.lit(row.valid_from)
+        if row.valid_to is not None:
+            when &= F.col("period_date") < F.lit(row.valid_to)
+        found.append(Preset(row.least_copies, row.window_days, where & when & covers(row.channels), slack))
+    return found
+
+
+def copies(window_days: int) -> Column:
+    return F.col(f"copies_{window_days}")
+
+
+def days_seen(window_days: int) -> Column:
+    return F.col(f"days_{window_days}")
+
+
+def any_of(conditions: list[Column]) -> Column:
+    return reduce(Column.__or__, conditions, F.lit(False))
+
+
+def filled(message: DataFrame, campaign_daily: DataFrame, presets: list[Preset], days: str) -> DataFrame:
+    """The messages with is_bulk as their campaigns tell; what symbols told stays where they do not.
+
+    TRUE where a preset is reached. FALSE where none can be and the signature is of content: what else the
+    sender sent is another thing. A signature of behaviour proves bulk and disproves nothing.
+    campaign_daily: the rows of the messages' days and of those before that the presets look back to.
+    days: a SQL condition, the operators' days that the messages are of.
+    """
+    told = F.broadcast(reached(campaign_daily, presets, days))
+    # Of what has no row of campaigns: a preset that so few may reach cannot be ruled out.
+    ruled_out = any_of([preset.holds for preset in presets]) & ~any_of(
+        [preset.holds & (preset.slack * preset.window_days >= preset.least_copies) for preset in presets]
+    )
+    joined = message.join(told, on=[*OWN, "signature_hash"], how="left")
+    is_bulk = (
+        F.when(F.col("is_reached"), True)
+        .when(F.col("is_bulk").isNotNull(), F.col("is_bulk"))
+        .when(F.col("is_reached").isNull() & F.col("signature_kind_code").isin(CONTENT) & ruled_out, False)
+    )
+    return joined.withColumn("is_bulk", is_bulk).select(message.columns)
+
+
+def reached(campaign_daily: DataFrame, presets: list[Preset], days: str) -> DataFrame:
+    """Signatures by operator, day and channel that reach a preset (is_reached TRUE) or may (FALSE)."""
+    listed = campaign_daily.select(
+        *OWN, "campaign_hash", "copy_count", F.explode("signature_hashes").alias("signature_hash")
+    )
+    until = F.date_add("copy_date", LONGEST_DAYS - 1)
+    seen = (
+        listed.withColumnRenamed("period_date", "copy_date")
+        .withColumn("period_date", F.explode(F.sequence("copy_date", until)))
+        .filter(days)
+    )
+    ago = F.date_diff("period_date", "copy_date")
+    # The campaign of the day, or the signature alone where the day itself has too few copies.
+    today = listed.select(*OWN, "signature_hash", F.col("campaign_hash").alias("own_hash"))
+    named = seen.join(today, on=[*OWN, "signature_hash"], how="left").withColumn(
+        "own_hash", F.coalesce("own_hash", "signature_hash")
+    )
+    windows = sorted({preset.window_days for preset in presets})
+    inside = {window: ago < window for window in windows}
+    counts = (
+        named.dropDuplicates([*OWN, "own_hash", "copy_date", "campaign_hash"])
+        .groupBy(*OWN, "own_hash")
+        .agg(
+            *(
+                F.sum(F.when(inside[w], F.col("copy_count")).otherwise(0)).alias(f"copies_{w}")
+                for w in windows
+            ),
+            *(F.count_distinct(F.when(inside[w], F.col("copy_date"))).alias(f"days_{w}") for w in windows),
+        )
+        .filter(any_of([preset.possible() for preset in presets]))
+        .select(*OWN, "own_hash", any_of([preset.certain() for preset in presets]).alias("is_reached"))
+    )
+    member = named.select(*OWN, "own_hash", "signature_hash").distinct()
+    return member.join(counts, on=[*OWN, "own_hash"], how="inner").drop("own_hash")

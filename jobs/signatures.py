@@ -1,0 +1,181 @@
+"""Signatures: what tells that messages are alike, without telling what they say.
+
+What the messages of a log are told apart by, best first; silver.message takes the first that it has:
+
+text        the normalised text (SMS, instant messages): equality of its keyed hash, likeness by its sketch
+digest      the filter's own digest of the text (Rspamd)
+behaviour   the envelope: sender, network and size of a mail, sender and segments of an SMS, the caller
+
+The first two are of what a message says, so that two messages with different ones differ. Behaviour is
+not: a sender may say many things, and one thing may come from many senders.
+
+Why a signature tells nobody what a message said: both its forms are keyed with a key of the operator's own,
+one for each kind, so that no text can be guessed and tried without the key, no signature equals the
+pseudonym of an address or number that a text consists of, and signatures of two operators never meet. A
+sketch holds, for each of 32 secret orders of all pieces of four characters, 16 bits of the secret value of
+the first piece that the text's first 70 characters have: it tells how much two texts of one operator have in
+common, which is what it is for, and neither a piece nor how many there are. Digits, codes and what follows
+the host of a link are masked before, so that one-time codes, amounts, names of accounts in links and numbers
+never enter it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from functools import cache
+from typing import Any, NamedTuple
+
+import numpy as np
+import polars as pl
+
+from jobs.matching import by_distinct
+
+# Values of a sketch, 16 bits each. The error of a likeness of 0.75 is 0.08.
+LANES = 32
+PIECE = 4
+# How far into a text a sketch looks: what one SMS holds in any script. What is said comes first; footers that
+# many texts share come last.
+HEAD = 70
+# Texts with fewer letters ("ok", "thanks") are alike without being of one hand.
+LEAST_LETTERS = 12
+# Characters beyond share the values of earlier ones.
+CHARACTERS = 1 << 16
+# Texts whose sketches are worked out at a time: their pieces fit into a processor's cache.
+AT_ONCE = 1_000
+SIGNED: dict[str, Any] = {
+    "signature_kind_code": pl.String,
+    "signature_hash": pl.String,
+    "signature_sketch": pl.List(pl.Int32),
+}
+UNSEEN = r"[\p{Cf}\p{Cc}&&[^\s]]+"
+# The host of a link stays: it is the sender's. What follows it is often the recipient's.
+LINK = r"(?:[a-z][a-z0-9+.-]*://|www\.)([^\s/?#:@]+)[!-~]*"
+BARE_LINK = r"((?:[\p{L}\p{N}_-]+\.)+[a-z]{2,})[/?][!-~]*"
+# A code is a word with a digit. Scripts without spaces would lose whole sentences.
+CODE = r"[\p{Latin}\p{Greek}\p{Cyrillic}\p{M}]*\p{N}[\p{Latin}\p{Greek}\p{Cyrillic}\p{M}\p{N}]*"
+# What bounce checks put before an address, and lists after it.
+ADDRESS_TAG = r"^prvs=[^=@]*=|[+=][^@]*"
+# An address that a forwarder made is everyone's whose mail it forwards.
+FORWARDED = r"^srs[01][=+-]"
+
+
+def normalised(texts: pl.Series) -> pl.Series:
+    """The texts in one form whatever was filled in: lower case, NFKC, links cut to their hosts, codes and
+    numbers masked, white space folded."""
+    plain = texts.str.normalize("NFKC").str.to_lowercase().str.replace_all(UNSEEN, "")
+    linked = plain.str.replace_all(LINK, "${1} ").str.replace_all(BARE_LINK, "${1} ")
+    masked = linked.str.replace_all(CODE, "#").str.replace_all(r"[+(]*#(?:[\s.,:/+()-]*#)*", "#")
+    return masked.str.replace_all(r"\s+", " ").str.strip_chars(" ")
+
+
+def kind_key(key: bytes, kind: str) -> bytes:
+    """The key of one kind of signature."""
+    return hmac.digest(key, b"signature\0" + kind.encode(), "sha256")
+
+
+def hashes(values: pl.Series, key: bytes, kind: str) -> pl.Series:
+    """Keyed hashes of the values, 32 hexadecimal digits; null stays null."""
+    own = kind_key(key, kind)
+
+    def hashed(distinct: list[str]) -> pl.DataFrame:
+        digests = [hmac.digest(own, value.encode(), "sha256")[:16].hex() for value in distinct]
+        return pl.DataFrame({"hash": pl.Series(digests, dtype=pl.String)})
+
+    return by_distinct(values, hashed)["hash"]
+
+
+def sketches(values: pl.Series, key: bytes) -> pl.Series:
+    """Keyed MinHash sketches of normalised texts of four characters or more; null stays null."""
+    secret = secret_of(kind_key(key, "sketch"))
+
+    def sketched(distinct: list[str]) -> pl.DataFrame:
+        parts = [sketch(distinct[at : at + AT_ONCE], secret) for at in range(0, len(distinct), AT_ONCE)]
+        table = np.concatenate(parts) if parts else np.empty((0, LANES), np.int32)
+        lists = pl.Series("sketch", table, dtype=pl.Array(pl.Int32, LANES))
+        return pl.DataFrame({"sketch": lists.cast(pl.List(pl.Int32))})
+
+    return by_distinct(values, sketched)["sketch"]
+
+
+class Secret(NamedTuple):
+    """What a key makes of sketches. characters: for each place in a piece and each character a random value;
+    factors, summands: one of each for each lane."""
+
+    characters: np.ndarray
+    factors: np.ndarray
+    summands: np.ndarray
+
+
+@cache
+def secret_of(key: bytes) -> Secret:
+    """The tables of a key: random to whoever does not have it."""
+    count = PIECE * CHARACTERS + 2 * LANES
+    values = np.frombuffer(hashlib.shake_256(key).digest(8 * count), "<u8")
+    characters, factors, summands = np.split(values, [PIECE * CHARACTERS, PIECE * CHARACTERS + LANES])
+    return Secret(characters.reshape(PIECE, CHARACTERS), factors | np.uint64(1), summands)
+
+
+def sketch(texts: list[str], secret: Secret) -> np.ndarray:
+    """One row of LANES values from 0 to 65,535 for each text."""
+    letters = np.frombuffer("".join(texts).encode("utf-32-le"), np.uint32) % CHARACTERS
+    lengths = np.array([len(text) for text in texts])
+    starts = np.cumsum(lengths) - lengths
+    pieces = np.zeros(len(letters) - PIECE + 1, np.uint64)
+    for place, table in enumerate(secret.characters):
+        pieces ^= table[letters[place : place + len(pieces)]]
+    # Pieces that reach from one text into the next are left out.
+    counts = lengths - PIECE + 1
+    firsts = np.cumsum(counts) - counts
+    values = pieces[np.arange(counts.sum()) + np.repeat(starts - firsts, counts)]
+    found = np.empty((len(texts), LANES), np.int32)
+    for lane, (factor, summand) in enumerate(zip(secret.factors, secret.summands, strict=True)):
+        least = np.minimum.reduceat(values * factor + summand, firsts)
+        # The first bits of a least value tell how many there were; these do not.
+        found[:, lane] = (least >> np.uint64(16)) & np.uint64(0xFFFF)
+    return found
+
+
+def of_transmissions(frame: pl.DataFrame, key: bytes) -> pl.DataFrame:
+    """What the transmissions of one channel can be told apart by: their texts, else their envelopes.
+
+    Reads channel_code, text, sender, client_network, message_bytes and segment_count.
+    """
+    texts = normalised(frame["text"])
+    texts = texts.set(texts.str.count_matches(r"\p{L}").fill_null(0) < LEAST_LETTERS, None)
+    by_text = hashes(texts, key, "text")
+    by_behaviour = hashes(frame.select(behaviour()).to_series(), key, "behaviour")
+    told = pl.DataFrame(
+        {"text": by_text, "behaviour": by_behaviour, "sketch": sketches(texts.str.head(HEAD), key)}
+    )
+    return told.select(
+        signature_kind_code=pl.when(pl.col("text").is_not_null())
+        .then(pl.lit("text"))
+        .when(pl.col("behaviour").is_not_null())
+        .then(pl.lit("behaviour")),
+        signature_hash=pl.coalesce("text", "behaviour"),
+        signature_sketch="sketch",
+    )
+
+
+def behaviour() -> pl.Expr:
+    """Sender, network and size of a mail; sender and segments of an SMS; the caller.
+
+    An address without its tags and numbers: lists and bounce checks make one for each recipient. Forwarders,
+    the null sender, who is everyone's mail server, and no sender at all tell nothing.
+    """
+    sender = pl.col("sender").str.to_lowercase().replace("", None)
+    own = pl.when(~sender.str.contains(FORWARDED)).then(sender)
+    address = own.str.replace_all(ADDRESS_TAG, "").str.replace_all(CODE, "#")
+    size = pl.col("message_bytes").cast(pl.String)
+    # The first digit and how many there are: the same text to another name is of about the same size.
+    bucket = size.str.head(1) + "e" + size.str.len_chars().cast(pl.String)
+    mail = [address, pl.col("client_network").fill_null(""), bucket.fill_null("")]
+    other = [sender, pl.col("segment_count").cast(pl.String).fill_null("")]
+    is_mail = pl.col("channel_code") == "EMAIL"
+    return (
+        pl.when(is_mail)
+        .then(pl.concat_str(mail, separator="\x1f"))
+        .otherwise(pl.concat_str(pl.col("channel_code"), *other, separator="\x1f"))
+        .alias("behaviour")
+    )
