@@ -158,6 +158,7 @@ def spark_type(text: str) -> DataType:
         "double": t.DoubleType,
         "date": t.DateType,
         "timestamp": t.TimestampType,
+        "binary": t.BinaryType,
     }
     text = text.strip()
     if text in simple:

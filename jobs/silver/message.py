@@ -10,6 +10,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from jobs.formats import PRECEDENCE
+from jobs.silver.transit import transit
 
 # Not messages of anyone: the server's own bounces, and reports of spam, which are complaints.
 NOT_COUNTED = ["dsn", "report"]
@@ -80,6 +81,7 @@ def fold_hops(transmission: DataFrame) -> DataFrame:
         "outcome_code",
         "outbound_link_id",
         "outbound_link_code",
+        "destination_operator_id",
         "reply_code",
         "dsn_code",
     ]
@@ -282,16 +284,23 @@ def decide(message: DataFrame) -> DataFrame:
         "last_at",
         "sender_hash",
         "sender_domain",
+        "sender_kind_code",
+        "sender_network_code",
+        "sender_registered_domain",
         "client_network",
         "message_id_hash",
         "origin_claimed_code",
         F.when(verified, F.col("origin_claimed_code")).alias("origin_verified_code"),
+        F.coalesce(verified, F.lit(False)).alias("is_origin_verified"),
         "origin_observed_code",
         "destination_code",
+        "destination_operator_id",
         "source_asn",
+        "location_database",
+        "location_date",
         "inbound_link_id",
         "inbound_link_code",
-        F.lit(None).cast("string").alias("transit_code"),
+        transit().alias("transit_code"),
         "outbound_link_id",
         "outbound_link_code",
         acting("countermeasure_code").alias("countermeasure_code"),
