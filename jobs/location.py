@@ -13,6 +13,7 @@ import socket
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -92,6 +93,8 @@ def flattened(spans: Iterable[tuple[int, int, int]]) -> tuple[list[int], list[in
     The smallest span that covers an address decides; of equal ones, the first row.
     """
     ordered = sorted(spans)
+    if all(one[1] < other[0] for one, other in pairwise(ordered)):
+        return side_by_side(ordered)
     bounds = sorted({bound for first, last, _ in ordered for bound in (first, last + 1)})
     starts: list[int] = []
     rows: list[int] = []
@@ -109,6 +112,23 @@ def flattened(spans: Iterable[tuple[int, int, int]]) -> tuple[list[int], list[in
         if bound < 1 << 128 and (not rows or rows[-1] != row):
             starts.append(bound)
             rows.append(row)
+    return starts, rows
+
+
+def side_by_side(ordered: Sequence[tuple[int, int, int]]) -> tuple[list[int], list[int]]:
+    """The same for spans in order of which none overlaps another, as most tables have them."""
+    starts: list[int] = []
+    rows: list[int] = []
+    for first, last, row in ordered:
+        if starts and starts[-1] == first:
+            rows[-1] = row
+        else:
+            starts.append(first)
+            rows.append(row)
+        # 2**128 ends the address space and fits no 16 bytes.
+        if last + 1 < 1 << 128:
+            starts.append(last + 1)
+            rows.append(-1)
     return starts, rows
 
 
