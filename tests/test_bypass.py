@@ -30,7 +30,7 @@ def test_bypass_is_found_on_a_seed_that_chose_no_threshold(spark: SparkSession, 
     made, operator, truth = traffic(spark, 3, tmp_path)
     counts = told(made, operator, Lake(spark, "").reference("ref.bypass_parameter"), truth)
     for code, (least_precision, least_recall) in {
-        "GREY_ROUTE": (0.95, 0.5),
+        "GREY_ROUTE": (0.95, 0.4),
         "HOME_MISMATCH": (0.8, 0.95),
         "SIMBOX": (0.85, 0.85),
         "SPOOFED_CLI": (0.9, 0.95),
@@ -38,7 +38,8 @@ def test_bypass_is_found_on_a_seed_that_chose_no_threshold(spark: SparkSession, 
         precision, recall = quality(counts, code)
         assert precision >= least_precision, code
         assert recall >= least_recall, code
-    # What makes it hard is there: not every sign is right.
+    # What makes it hard is there: applications behind SIM cards that stay below the bulk preset are missed, and
+    # not every sign is right.
     assert quality(counts, "HOME_MISMATCH")[0] < 1
     assert quality(counts, "SPOOFED_CLI")[0] < 1
 
