@@ -38,7 +38,7 @@ def test_bypass_is_found_on_a_seed_that_chose_no_threshold(spark: SparkSession, 
         precision, recall = quality(counts, code)
         assert precision >= least_precision, code
         assert recall >= least_recall, code
-    # What makes it hard is there: applications behind SIM cards that stay below the bulk preset are missed, and
+    # What makes it hard is there: applications behind SIM cards below the bulk preset are missed, and
     # not every sign is right.
     assert quality(counts, "HOME_MISMATCH")[0] < 1
     assert quality(counts, "SPOOFED_CLI")[0] < 1
