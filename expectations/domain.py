@@ -65,6 +65,7 @@ ROUTE = ("operator_id", "period_date", "channel_code", "direction_code", "unit_c
 GOLD = [
     totals_equal("gold.spam_type_daily", VOLUME),
     totals_equal("gold.spam_source_daily", VOLUME),
+    totals_equal("gold.spam_sender_domain_daily", ROUTE),
     totals_equal("gold.spam_route_daily", ROUTE),
 ]
 

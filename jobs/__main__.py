@@ -210,18 +210,32 @@ def show(
         raise ObservatoryError("--format parquet needs a file: add --output FILE")
     settings = config.load(config_file)
     lake = lake_of(settings)
-    rows = read_rows(lake, settings, table, where, limit or (20 if format is Format.table else None))
+    rows = read_rows(
+        lake,
+        settings,
+        table,
+        where,
+        limit or (20 if format is Format.table else None),
+        has_sketches=format is Format.parquet,
+    )
     write_rows(rows, table, format, output)
 
 
 def read_rows(
-    lake: Any, settings: config.Observatory, table: str, where: str | None, limit: int | None
+    lake: Any,
+    settings: config.Observatory,
+    table: str,
+    where: str | None,
+    limit: int | None,
+    has_sketches: bool = True,
 ) -> Any:
-    """Rows of a table as Arrow, in the order of its key."""
+    """Rows of a table as Arrow, in the order of its key; sketches as they are, or as what they count."""
     from pyspark.errors import PySparkException
 
     frame = lake.read(table, lake.versions().get(table))
     about = contracts.contract(table)
+    if not has_sketches:
+        frame = with_estimates(frame, about)
     if where is None:
         return rows_in_order(frame, about.key, limit)
     try:
@@ -230,6 +244,17 @@ def read_rows(
     except PySparkException as error:
         reason = str(error).splitlines()[0]
         raise ObservatoryError(f"--where: {reason} Columns: {', '.join(about.columns)}") from None
+
+
+def with_estimates(frame: Any, about: contracts.Contract) -> Any:
+    """The frame with the count that each sketch estimates in its place; exact up to 4,096."""
+    from pyspark.sql import functions as F
+
+    sketches = {field.name for field in about.fields if field.type == "binary"}
+    return frame.select(
+        F.theta_sketch_estimate(name).alias(name) if name in sketches else F.col(name)
+        for name in about.columns
+    )
 
 
 def rows_in_order(frame: Any, key: tuple[str, ...], limit: int | None) -> Any:

@@ -8,6 +8,7 @@ that OBSERVATORY_PSEUDONYM_KEY_FILE names.
 from __future__ import annotations
 
 import csv
+import datetime as dt
 import difflib
 import ipaddress
 import os
@@ -21,9 +22,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from jobs.contracts import CODELISTS, REFERENCE
 from jobs.errors import ObservatoryError
+from jobs.mobile_networks import is_mcc_mnc
 
 # Formats that mean nothing without an option.
 NEEDS_OPTIONS = {"delimited"}
+
+# What a kind of link says of its own; of others the operator must say.
+SCOPE_OF_KIND = {"on-net": "national", "hub": "international", "roaming": "international"}
+TRAFFIC_OF_KIND = {"on-net": "p2p", "peer": "p2p", "roaming": "p2p", "aggregator": "a2p"}
 
 Code = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
 
@@ -52,10 +58,29 @@ class Spark(Settings):
 
 
 class Location(Settings):
-    """A table of address ranges of the operator's own choice: prefix,country_code,asn,as_name."""
+    """Tables of the operator's own choice that tell where an address or a number is from.
 
-    ranges: str
-    name: str = "ranges"
+    ranges: address ranges, a CSV or Parquet file with prefix,country_code,asn,as_name, or a MaxMind DB.
+    name, date: what the table of addresses is called and of when it is; every figure that rests on it says
+        so. A MaxMind DB tells both itself.
+    number_ranges: number ranges with the network that each was given to, a CSV or Parquet file with
+        prefix,mcc_mnc. None is bundled: licences and portability forbid it.
+    """
+
+    ranges: str | None = None
+    name: str | None = None
+    date: dt.date | None = None
+    number_ranges: str | None = None
+
+    @field_validator("ranges")
+    @classmethod
+    def known_suffix(cls, file: str | None) -> str | None:
+        return with_suffix(file, (".csv", ".parquet", ".mmdb"))
+
+    @field_validator("number_ranges")
+    @classmethod
+    def known_suffix_of_numbers(cls, file: str | None) -> str | None:
+        return with_suffix(file, (".csv", ".parquet"))
 
 
 class Limits(Settings):
@@ -70,15 +95,39 @@ class Limits(Settings):
 
 
 class Link(Settings):
-    """What connects the operator to others: an SMSC id, a relay's name or an address range."""
+    """What connects the operator to others: an SMSC id, a relay's name or an address range.
+
+    scope: whether it comes from inside the country. traffic: what its contract is for, messages of
+    applications to persons or of persons to persons. networks: MCC-MNC of the networks whose subscribers may
+    use it. They are what bypass is told by; scope and traffic follow from the kind where it leaves no choice.
+    """
 
     name: str
     kind: str
+    scope: Literal["national", "international"] | None = None
+    traffic: Literal["a2p", "p2p"] | None = None
+    networks: list[str] = []
+
+    @field_validator("networks")
+    @classmethod
+    def known_networks(cls, networks: list[str]) -> list[str]:
+        for network in networks:
+            if not is_mcc_mnc(network):
+                raise ValueError(f"'{network}' is no MCC-MNC; write it as in 234-15")
+        return networks
 
     @field_validator("kind")
     @classmethod
     def known_kind(cls, kind: str) -> str:
         return one_of(kind, codes("route"), "kind of link")
+
+    @property
+    def scope_code(self) -> str | None:
+        return self.scope or SCOPE_OF_KIND.get(self.kind)
+
+    @property
+    def traffic_code(self) -> str | None:
+        return self.traffic or TRAFFIC_OF_KIND.get(self.kind)
 
 
 class FixedCost(Settings):
@@ -204,6 +253,7 @@ class Operator(Settings):
         refuse_repeats([source.id for source in self.source], f"source id of operator '{self.id}'")
         tests: list[str] = [each.channel for each in self.filter_quality]
         refuse_repeats(tests, f"filter_quality channel of operator '{self.id}'")
+        refuse_repeats([link.name for link in self.link], f"link name of operator '{self.id}'")
         return self
 
 
@@ -245,6 +295,13 @@ def nearest_network(text: str) -> str:
         return f"; did you mean '{ipaddress.ip_network(text, strict=False)}'?"
     except ValueError:
         return "; write it as in 192.0.2.0/24 or 2001:db8::/32"
+
+
+def with_suffix(file: str | None, suffixes: tuple[str, ...]) -> str | None:
+    """The file's name if it ends in one of those, by which it is read."""
+    if file is not None and not file.endswith(suffixes):
+        raise ValueError(f"'{file}' must end in {', '.join(suffixes)}: by that it is read")
+    return file
 
 
 def refuse_repeats(values: list[str], what: str) -> None:
@@ -322,7 +379,15 @@ def resolve_paths(settings: Observatory, base: Path) -> Observatory:
         update={
             "lake": settings.lake.model_copy(update={"root": absolute(settings.lake.root)}),
             "location": settings.location
-            and settings.location.model_copy(update={"ranges": absolute(settings.location.ranges)}),
+            and settings.location.model_copy(
+                update={
+                    name: url and absolute(url)
+                    for name, url in (
+                        ("ranges", settings.location.ranges),
+                        ("number_ranges", settings.location.number_ranges),
+                    )
+                }
+            ),
             "study": settings.study.model_copy(
                 update={"respondents": settings.study.respondents and absolute(settings.study.respondents)}
             ),

@@ -7,28 +7,29 @@ which portability does not change. What is malformed or not listed is null, neve
 
 from __future__ import annotations
 
-import csv
+import datetime as dt
 import heapq
-import ipaddress
 import socket
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import phonenumbers
 import polars as pl
 
-from jobs.contracts import REFERENCE
-from jobs.errors import ObservatoryError
 from jobs.matching import by_distinct
+from jobs.range_tables import LOCATED, Span, iso3_codes, read_range_table, span_of
 
-LOCATED: dict[str, Any] = {"country_code": pl.String, "asn": pl.Int64, "as_name": pl.String}
 MAPPED_V4 = bytes(10) + b"\xff\xff"
+BYTE = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+IPV4 = rf"^{BYTE}\.{BYTE}\.{BYTE}\.{BYTE}$"
 # Shorter numbers are short codes or cannot be placed; longer ones are no E.164 numbers.
 SHORTEST_NUMBER, LONGEST_NUMBER = 7, 15
+# Countries that share a code are told apart before a number's last digits; a test checks it.
+LAST_DIGITS = "555"
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class Ranges:
     v4_first, v6_first: where each segment starts (IPv6 as 16 bytes, which sort as numbers do).
     v4_row, v6_row: the row of `labels` that holds from there on, -1 for none.
     labels: country_code (ISO 3166-1 alpha-3), asn, as_name.
+    name, date: what the table says of itself, where it does.
     """
 
     v4_first: np.ndarray
@@ -45,51 +47,28 @@ class Ranges:
     v6_first: np.ndarray
     v6_row: np.ndarray
     labels: pl.DataFrame
+    name: str | None = None
+    date: dt.date | None = None
 
 
 def load_ranges(file: str | Path) -> Ranges:
-    """Ranges from a CSV with a header: prefix or first_ip and last_ip, and country_code, asn, as_name.
+    """Ranges from a table of addresses (jobs/range_tables.py). Kept in memory until the file changes.
 
-    A country may be given by two or three letters. Kept in memory until the file changes.
     Raises ObservatoryError if the file or a column is missing or a row holds no range.
     """
     path = Path(file)
-    if not path.is_file():
-        raise ObservatoryError(f"{path}: no such table of address ranges; see [location] in the settings.")
-    return _load_ranges(path, path.stat().st_mtime_ns)
+    return _load_ranges(path, path.stat().st_mtime_ns if path.is_file() else 0)
 
 
 @lru_cache(maxsize=2)
 def _load_ranges(path: Path, changed: int) -> Ranges:
-    with path.open(newline="", encoding="utf-8") as rows:
-        reader = csv.DictReader(rows)
-        names = set(reader.fieldnames or ())
-        if "country_code" not in names or not ({"prefix"} <= names or {"first_ip", "last_ip"} <= names):
-            raise ObservatoryError(f"{path}: needs columns prefix (or first_ip, last_ip) and country_code")
-        spans, labels = [], []
-        for number, row in enumerate(reader, start=2):
-            try:
-                spans.append(span_of(row))
-                asn = int(row["asn"].upper().removeprefix("AS")) if row.get("asn") else None
-            except ValueError as error:
-                raise ObservatoryError(f"{path}, line {number}: {error}") from None
-            country = row["country_code"].upper()
-            labels.append((iso3_codes().get(country, country) or None, asn, row.get("as_name") or None))
-    return make_ranges(spans, pl.DataFrame(labels, schema=LOCATED, orient="row"))
+    table = read_range_table(path)
+    return make_ranges(table.spans, table.labels, table.name, table.date)
 
 
-def span_of(row: dict[str, str]) -> tuple[int, int, int]:
-    """IP version, first and last address of a row, as numbers. Raises ValueError if there is no range."""
-    if row.get("prefix"):
-        network = ipaddress.ip_network(row["prefix"].strip(), strict=False)
-        return network.version, int(network.network_address), int(network.broadcast_address)
-    first, last = ipaddress.ip_address(row["first_ip"].strip()), ipaddress.ip_address(row["last_ip"].strip())
-    if first.version != last.version or int(first) > int(last):
-        raise ValueError(f"no range from {first} to {last}")
-    return first.version, int(first), int(last)
-
-
-def make_ranges(spans: Sequence[tuple[int, int, int]], labels: pl.DataFrame) -> Ranges:
+def make_ranges(
+    spans: Sequence[Span], labels: pl.DataFrame, name: str | None = None, date: dt.date | None = None
+) -> Ranges:
     """Ranges from (IP version, first, last), the row of `labels` being the place in the list."""
     v4_first, v4_row = flattened(
         [(first, last, row) for row, (version, first, last) in enumerate(spans) if version == 4]
@@ -103,6 +82,8 @@ def make_ranges(spans: Sequence[tuple[int, int, int]], labels: pl.DataFrame) -> 
         np.array([first.to_bytes(16, "big") for first in v6_first], dtype="S16"),
         np.array(v6_row, dtype=np.int64),
         labels,
+        name,
+        date,
     )
 
 
@@ -112,6 +93,8 @@ def flattened(spans: Iterable[tuple[int, int, int]]) -> tuple[list[int], list[in
     The smallest span that covers an address decides; of equal ones, the first row.
     """
     ordered = sorted(spans)
+    if all(one[1] < other[0] for one, other in pairwise(ordered)):
+        return side_by_side(ordered)
     bounds = sorted({bound for first, last, _ in ordered for bound in (first, last + 1)})
     starts: list[int] = []
     rows: list[int] = []
@@ -132,6 +115,23 @@ def flattened(spans: Iterable[tuple[int, int, int]]) -> tuple[list[int], list[in
     return starts, rows
 
 
+def side_by_side(ordered: Sequence[tuple[int, int, int]]) -> tuple[list[int], list[int]]:
+    """The same for spans in order of which none overlaps another, as most tables have them."""
+    starts: list[int] = []
+    rows: list[int] = []
+    for first, last, row in ordered:
+        if starts and starts[-1] == first:
+            rows[-1] = row
+        else:
+            starts.append(first)
+            rows.append(row)
+        # 2**128 ends the address space and fits no 16 bytes.
+        if last + 1 < 1 << 128:
+            starts.append(last + 1)
+            rows.append(-1)
+    return starts, rows
+
+
 def packed(address: str) -> bytes | None:
     """An address as 4 or 16 bytes, IPv4-mapped IPv6 as 4; None if it is none."""
     try:
@@ -143,52 +143,76 @@ def packed(address: str) -> bytes | None:
     return whole[12:] if whole.startswith(MAPPED_V4) else whole
 
 
-def rows_of(addresses: Sequence[str], ranges: Ranges) -> np.ndarray:
-    """For each address the row of `ranges.labels`, -1 where there is none."""
-    rows = np.full(len(addresses), -1, dtype=np.int64)
-    binary = [packed(address) for address in addresses]
+def ipv4_values(addresses: pl.Series) -> pl.Series:
+    """Each IPv4 address as a number; null for what is none. All addresses at once, without Python."""
+    parts = pl.col("ip").str.split_exact(".", 3)
+    number = pl.lit(0, dtype=pl.UInt64)
+    for place in range(4):
+        byte = parts.struct.field(f"field_{place}").cast(pl.UInt64, strict=False)
+        number = number * 256 + byte
+    return addresses.to_frame("ip").select(pl.when(pl.col("ip").str.contains(IPV4)).then(number)).to_series()
+
+
+def rows_of(addresses: pl.Series, ranges: Ranges) -> np.ndarray:
+    """For each address the row of `ranges.labels`, -1 where there is none, -2 for what is no address."""
+    rows = np.full(len(addresses), -2, dtype=np.int64)
+    values = ipv4_values(addresses)
+    is_v4 = values.is_not_null().to_numpy()
+    rows[is_v4] = rows_at(values.drop_nulls().to_numpy(), ranges.v4_first, ranges.v4_row)
+    others = np.flatnonzero(~is_v4)
+    binary = [packed(address) if address is not None else None for address in addresses.gather(others)]
     for size, starts, labels in ((4, ranges.v4_first, ranges.v4_row), (16, ranges.v6_first, ranges.v6_row)):
-        places = [place for place, value in enumerate(binary) if value is not None and len(value) == size]
-        if not places or not len(starts):
-            continue
-        values = [value for value in binary if value is not None and len(value) == size]
-        keys = (
-            np.array([int.from_bytes(value, "big") for value in values], dtype=np.uint64)
-            if size == 4
-            else np.array(values, dtype="S16")
-        )
-        found = np.searchsorted(starts, keys, side="right") - 1
-        rows[places] = np.where(found >= 0, labels[found], -1)
+        found = [place for place, value in enumerate(binary) if value is not None and len(value) == size]
+        keys = [value for value in binary if value is not None and len(value) == size]
+        if keys:
+            sought = (
+                np.array([int.from_bytes(value, "big") for value in keys], dtype=np.uint64)
+                if size == 4
+                else np.array(keys, dtype="S16")
+            )
+            rows[others[found]] = rows_at(sought, starts, labels)
     return rows
+
+
+def rows_at(keys: np.ndarray, starts: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """For each key the label of the segment that it falls in, -1 where there is none."""
+    if not len(starts):
+        return np.full(len(keys), -1, dtype=np.int64)
+    # Sorted keys walk through the segments in order, which a cache likes.
+    order = np.argsort(keys, kind="stable")
+    found = np.empty(len(keys), dtype=np.int64)
+    found[order] = np.searchsorted(starts, keys[order], side="right") - 1
+    return np.where(found >= 0, labels[found], -1)
 
 
 def locate(ips: pl.Series, ranges: Ranges) -> pl.DataFrame:
     """country_code (ISO 3166-1 alpha-3), asn and as_name of each address."""
 
-    def results(distinct: list[str]) -> pl.DataFrame:
-        rows = pl.Series(rows_of(distinct, ranges))
-        known = ranges.labels.with_columns(pl.Series("__row", range(ranges.labels.height), dtype=pl.Int64))
-        return (
-            pl.DataFrame({"__row": rows})
-            .join(known, on="__row", how="left", maintain_order="left")
-            .drop("__row")
-        )
+    def results(distinct: pl.Series) -> pl.DataFrame:
+        rows = pl.DataFrame({"row": rows_of(distinct, ranges)})
+        places = rows.select(pl.when(pl.col("row") >= 0).then("row")).to_series()
+        return ranges.labels.select(pl.col(name).gather(places) for name in LOCATED)
 
-    return by_distinct(ips.cast(pl.String), results).select(list(LOCATED))
+    return for_distinct(ips.cast(pl.String), results)
 
 
 def in_networks(ips: pl.Series, networks: Sequence[str]) -> pl.Series:
     """Whether each address is in one of the networks; null for what is no address."""
     own = network_ranges(tuple(networks))
 
-    def results(distinct: list[str]) -> pl.DataFrame:
-        inside = rows_of(distinct, own) >= 0
-        valid = pl.Series([packed(address) is not None for address in distinct], dtype=pl.Boolean)
-        return pl.DataFrame({"inside": inside, "valid": valid}).select(
-            pl.when("valid").then("inside").alias("inside")
-        )
+    def results(distinct: pl.Series) -> pl.DataFrame:
+        rows = pl.DataFrame({"row": rows_of(distinct, own)})
+        return rows.select(pl.when(pl.col("row") != -2).then(pl.col("row") >= 0).alias("inside"))
 
-    return by_distinct(ips.cast(pl.String), results)["inside"].alias(ips.name)
+    return for_distinct(ips.cast(pl.String), results)["inside"].alias(ips.name)
+
+
+def for_distinct(values: pl.Series, results: Callable[[pl.Series], pl.DataFrame]) -> pl.DataFrame:
+    """Rows for each value, worked out once for each distinct one; null counts as a value."""
+    distinct = values.unique()
+    table = results(distinct).with_columns(distinct.alias("value"))
+    rows = values.alias("value").to_frame()
+    return rows.join(table, on="value", how="left", maintain_order="left", nulls_equal=True).drop("value")
 
 
 @cache
@@ -207,7 +231,13 @@ def network_of(ips: pl.Series) -> pl.Series:
             return f"{whole[0]}.{whole[1]}.{whole[2]}.0/24"
         return f"{socket.inet_ntop(socket.AF_INET6, whole[:6] + bytes(10))}/48"
 
-    return each(ips, network)
+    texts = ips.cast(pl.String)
+    is_v4 = pl.col("ip").str.contains(IPV4)
+    quick, odd = texts.to_frame("ip").select(
+        pl.when(is_v4).then(pl.col("ip").str.replace(r"[0-9]+$", "0/24")).alias("quick"),
+        pl.when(~is_v4).then("ip").alias("odd"),
+    )
+    return quick.zip_with(quick.is_not_null(), each(odd, network)).alias(ips.name)
 
 
 def each(values: pl.Series, function: Callable[[str], str | None]) -> pl.Series:
@@ -220,13 +250,6 @@ def each(values: pl.Series, function: Callable[[str], str | None]) -> pl.Series:
 
 
 # --- numbers ---------------------------------------------------------------------------------------
-
-
-@cache
-def iso3_codes() -> dict[str, str]:
-    """ISO 3166-1 alpha-3 by alpha-2."""
-    with (REFERENCE / "country.csv").open(newline="", encoding="utf-8") as rows:
-        return {row["iso2"]: row["iso3"] for row in csv.DictReader(rows)}
 
 
 def country_of_numbers(numbers: pl.Series) -> pl.Series:
@@ -251,7 +274,7 @@ def country_of_number(number: str) -> str | None:
             return (
                 country_of_one(regions[0])
                 if len(regions) == 1
-                else country_of_shared(digits, length, regions)
+                else country_of_shared(digits[: -len(LAST_DIGITS)], length, regions)
             )
     return None
 
@@ -261,12 +284,13 @@ def country_of_one(region: str) -> str | None:
 
 
 @lru_cache(maxsize=200_000)
-def country_of_shared(digits: str, length: int, regions: tuple[str, ...]) -> str | None:
-    """The country of a number under a code that several share; the main one where none claims it.
+def country_of_shared(prefix: str, length: int, regions: tuple[str, ...]) -> str | None:
+    """The country of numbers under a code that several share, from all but their last digits.
 
-    Under +1 the area code decides, and numbers of no known area are null.
+    It is the main one where none claims them. Under +1 the area code decides, and numbers of no known area
+    are null.
     """
-    code, rest = int(digits[:length]), digits[length:]
+    code, rest = int(prefix[:length]), prefix[length:] + LAST_DIGITS
     if code == 1:
         return country_of_area(rest[:3]) if len(rest) == 10 else None
     number = phonenumbers.PhoneNumber(

@@ -9,6 +9,7 @@ The key is read in the worker from the environment or a mounted file, never pass
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import hmac
 import os
@@ -20,7 +21,7 @@ from typing import Any
 
 import polars as pl
 
-from jobs import location, rules, signatures
+from jobs import location, parties, rules, signatures
 from jobs.contracts import codes, polars_schema
 from jobs.errors import ObservatoryError
 from jobs.matching import by_distinct
@@ -48,11 +49,15 @@ class Own:
 class Door:
     """Everything that protect needs, small enough to travel with each task.
 
-    ranges: the table of address ranges, by its URL.
+    ranges, number_ranges: the tables of address and of number ranges, by their URLs.
+    ranges_name, ranges_date: what the operator calls the table of addresses, and of when it is.
     """
 
     own: tuple[Own, ...]
     ranges: str | None
+    number_ranges: str | None = None
+    ranges_name: str | None = None
+    ranges_date: dt.date | None = None
 
     @classmethod
     def of(cls, operators: Iterable[Any]) -> Door:
@@ -69,7 +74,13 @@ class Door:
             )
             for row in rows
         )
-        return cls(own, next((row.ranges_url for row in rows if row.ranges_url), None))
+        if not rows:
+            return cls(own, None)
+        # Of the tables, every operator has the same.
+        any_row = rows[0]
+        return cls(
+            own, any_row.ranges_url, any_row.number_ranges_url, any_row.ranges_name, any_row.ranges_date
+        )
 
 
 def master_key() -> bytes:
@@ -147,7 +158,9 @@ def protect_transmissions(raw: pl.DataFrame, own: Own, door: Door) -> pl.DataFra
     key = operator_key(own.operator_id)
     is_mail = pl.col("channel_code") == "EMAIL"
     client = located(raw["client_ip"], door.ranges)
-    sender_country = location.country_of_numbers(raw["sender"].set(raw["channel_code"] == "EMAIL", None))
+    database, dated = database_of(door)
+    caller = raw["sender"].set(raw["channel_code"] == "EMAIL", None)
+    sender_country = location.country_of_numbers(caller)
     recipient_country = location.country_of_numbers(
         raw["recipient"].set(raw["channel_code"] == "EMAIL", None)
     )
@@ -184,6 +197,16 @@ def protect_transmissions(raw: pl.DataFrame, own: Own, door: Door) -> pl.DataFra
         outbound_link_id=link_id("outbound_link", None, None, own),
     )
     kinds = dict(own.links)
+    frame = frame.with_columns(
+        sender_kind_code=parties.sender_kinds(raw["sender"]),
+        sender_network_code=parties.networks_of_numbers(caller, door.number_ranges),
+        sender_registered_domain=parties.registered_domains(frame["sender_domain"]),
+        destination_operator_id=parties.destination_operators(
+            frame, own.operator_id, kinds, door.number_ranges
+        ),
+        location_database=pl.lit(database, dtype=pl.String),
+        location_date=pl.lit(dated, dtype=pl.Date),
+    )
     # A mailbox of its own is no relay; a filter or the server itself is one on the loopback.
     is_local = pl.col("outbound_link").is_null() | pl.col("outbound_link").str.contains(r"\[(?:127\.|::1\])")
     # Rules on refusals of mail know them as the client got them, codes first.
@@ -526,6 +549,14 @@ def country_of_domain(column: str) -> pl.Expr:
     codes = country_codes()
     last = pl.col(column).str.extract(r"\.([a-z]{2})$")
     return last.replace_strict(list(codes), list(codes.values()), default=None, return_dtype=pl.String)
+
+
+def database_of(door: Door) -> tuple[str | None, dt.date | None]:
+    """Name and date of the table that locates addresses: the operator's words before the table's own."""
+    if door.ranges is None:
+        return None, None
+    table = location.load_ranges(door.ranges)
+    return door.ranges_name or table.name or Path(door.ranges).name, door.ranges_date or table.date
 
 
 def located(addresses: pl.Series, ranges: str | None) -> pl.DataFrame:

@@ -45,11 +45,13 @@ GOLD_DAILY = (
     "gold.spam_type_daily",
     "gold.type_coverage_daily",
     "gold.spam_source_daily",
+    "gold.spam_sender_domain_daily",
     "gold.spam_route_daily",
+    "gold.bypass_indicator_daily",
     "gold.countermeasure_effort_daily",
     campaigns.TABLE,
 )
-GOLD_MONTHLY = ("gold.countermeasure_cost_monthly",)
+GOLD_MONTHLY = ("gold.countermeasure_cost_monthly", "gold.spam_source_monthly")
 GOLD = GOLD_DAILY + GOLD_MONTHLY
 # What a row of silver.message takes in memory, about.
 MESSAGE_BYTES = 400
@@ -175,10 +177,13 @@ def gold(work: Run) -> None:
         if table != campaigns.TABLE
     }
     months = {operator: {day[:7] for day in of_operator} for operator, of_operator in stale.items()}
-    effort = "gold.countermeasure_effort_daily"
-    of_month = overlaid(lake, effort, frames[effort], days, months, versions.get(effort))
     for table in GOLD_MONTHLY:
-        frames[table] = compute(work, table, {effort: of_month}).persist()
+        of_month = {
+            name: overlaid(lake, name, frames[name], days, months, versions.get(name))
+            for name in contract(table).reads
+            if name in GOLD_DAILY
+        }
+        frames[table] = compute(work, table, of_month).persist()
     gate(work, frames)
     partitions = []
     writes = []
@@ -276,8 +281,20 @@ def read_reference(work: Run, table: str) -> DataFrame:
                 "domains": each.domains,
                 "networks": each.networks,
                 "number_prefixes": each.number_prefixes,
-                "links": [{"link_id": link.name, "link_code": link.kind} for link in each.link],
+                "links": [
+                    {
+                        "link_id": link.name,
+                        "link_code": link.kind,
+                        "link_scope_code": link.scope_code,
+                        "link_traffic_code": link.traffic_code,
+                        "network_codes": link.networks,
+                    }
+                    for link in each.link
+                ],
                 "ranges_url": location.ranges if location else None,
+                "ranges_name": location.name if location else None,
+                "ranges_date": location.date if location else None,
+                "number_ranges_url": location.number_ranges if location else None,
             }
             for each in work.settings.operator
         ]

@@ -243,6 +243,7 @@ def test_every_detail_table_is_held_to_volume() -> None:
     assert {rule.table for rule in domain.GOLD} == {
         "gold.spam_type_daily",
         "gold.spam_source_daily",
+        "gold.spam_sender_domain_daily",
         "gold.spam_route_daily",
         "gold.type_coverage_daily",
     }

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import polars as pl
 import pytest
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
 from jobs import __main__ as command_line
 from jobs import contracts
@@ -89,6 +90,8 @@ def study(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path
         for unit, units in (("recipient", 1234567), ("message", 1000), ("attempt", 7))
     ]
     append("gold.spam_volume_daily", *volume)
+    sketch = spark.range(3).select(F.theta_sketch_agg("id")).first()[0]
+    append("gold.bypass_indicator_daily", day | {"bypass_code": "SIMBOX", "flagged_sender_sketch": sketch})
     file = {"operator_id": "a", "source_id": "mx1", "format_code": "postfix", "file_name": "mail.log"}
     counts = {"line_count": 5000, "record_count": 4000, "ignored_count": 997, "quarantined_count": 3}
     times = {"last_event_date": dt.date(2026, 11, 24), "landed_at": dt.datetime(2026, 11, 25, 6, 30)}
@@ -294,6 +297,15 @@ def test_nested_values_are_json_in_csv(show: Observatory) -> None:
     names = ("gold.spam_volume_daily", "silver.message")
     assert json.loads(row["table_versions"]) == [{"table_name": name, "version": 0} for name in names]
     assert row["partitions"] == ""
+
+
+def test_sketches_are_shown_as_what_they_count_and_kept_in_parquet(show: Observatory, tmp_path: Path) -> None:
+    told = show("show", "gold.bypass_indicator_daily", "--format", "csv")
+    (row,) = csv.DictReader(io.StringIO(told.out))
+    assert row["flagged_sender_sketch"] == "3"
+    file = tmp_path / "rows.parquet"
+    show("show", "gold.bypass_indicator_daily", "--format", "parquet", "--output", file)
+    assert isinstance(pl.read_parquet(file)["flagged_sender_sketch"][0], bytes)
 
 
 def test_show_a_reference_table_and_one_without_rows(show: Observatory) -> None:

@@ -262,3 +262,48 @@ def test_the_sample_settings_are_right() -> None:
     settings = config.load(ROOT / "sample_data" / "observatory.toml")
     assert len({operator.country for operator in settings.operator}) >= 4
     assert all(Path(source.url).is_absolute() for operator in settings.operator for source in operator.source)
+
+
+def test_a_link_says_what_its_kind_leaves_open(tmp_path: Path) -> None:
+    kinds = {
+        kind: config.Link(name="X", kind=kind)
+        for kind in ("on-net", "peer", "hub", "aggregator", "sip-trunk")
+    }
+    assert {kind: (link.scope_code, link.traffic_code) for kind, link in kinds.items()} == {
+        "on-net": ("national", "p2p"),
+        "peer": (None, "p2p"),
+        "hub": ("international", None),
+        "aggregator": (None, "a2p"),
+        "sip-trunk": (None, None),
+    }
+    said = config.Link(name="X", kind="hub", scope="national", traffic="a2p", networks=["234-15"])
+    assert (said.scope_code, said.traffic_code) == ("national", "a2p")
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        (
+            '[location]\nranges = "ranges.zip"',
+            "[location] ranges: 'ranges.zip' must end in .csv, .parquet, .mmdb",
+        ),
+        ('[location]\nnumber_ranges = "n.mmdb"', "number_ranges: 'n.mmdb' must end in .csv, .parquet"),
+        ('[location]\ndate = "2026-13-01"', "[location] date: "),
+    ],
+)
+def test_tables_of_ranges_are_told_by_their_suffix(tmp_path: Path, settings: str, told: str) -> None:
+    with pytest.raises(ObservatoryError) as error:
+        load(tmp_path, "[lake]", f"{settings}\n\n[lake]")
+    assert told in str(error.value)
+
+
+def test_links_and_their_networks_are_checked(tmp_path: Path) -> None:
+    link = '[[operator.link]]\nname = "X"\nkind = "peer"\n'
+    for lines, told in (
+        (link + 'networks = ["23415"]\n', "'23415' is no MCC-MNC; write it as in 234-15"),
+        (link + link, "link name of operator 'hill-mail' 'X' stands twice"),
+        (link + 'scope = "abroad"\n', "link 'X' scope: "),
+    ):
+        with pytest.raises(ObservatoryError) as error:
+            load(tmp_path, "[[operator.source]]", f"{lines}\n[[operator.source]]")
+        assert told in str(error.value)

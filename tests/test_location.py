@@ -2,7 +2,9 @@
 
 import ipaddress
 import pickle
+import random
 
+import phonenumbers
 import polars as pl
 import pytest
 from hypothesis import given, settings
@@ -193,3 +195,31 @@ def test_networks():
 )
 def test_country_of_a_number(number, country):
     assert location.country_of_numbers(pl.Series([number], dtype=pl.String)).to_list() == [country]
+
+
+def test_countries_that_share_a_code_are_told_before_the_last_digits():
+    """As libphonenumber says of whole numbers, for numbers near those that it gives as examples."""
+    rng = random.Random(5)
+    shared = {
+        code: names for code, names in phonenumbers.COUNTRY_CODE_TO_REGION_CODE.items() if len(names) > 1
+    }
+    for code, regions in shared.items():
+        if code == 1:
+            continue
+        examples = [
+            phonenumbers.national_significant_number(number)
+            for region in regions
+            for kind in range(11)
+            if (number := phonenumbers.example_number_for_type(region, kind))
+        ]
+        for _ in range(100):
+            digits = rng.choice(examples)
+            keep = rng.randrange(1, len(digits))
+            digits = digits[:keep] + "".join(str(rng.randrange(10)) for _ in digits[keep:])
+            number = phonenumbers.PhoneNumber(
+                country_code=code,
+                national_number=int(digits),
+                italian_leading_zero=digits.startswith("0") or None,
+            )
+            region = phonenumbers.region_code_for_number(number) or regions[0]
+            assert location.country_of_number(f"{code}{digits}") == location.country_of_one(region)

@@ -13,6 +13,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from jobs.gold.counting import covers
+from jobs.gold.predicates import channels_of
 from jobs.gold.similarity import Thresholds
 
 # No preset is applied that looks further back than this: each day further makes one more day due again.
@@ -57,7 +58,9 @@ def presets(bulk_preset: DataFrame, operator: DataFrame, campaign_parameter: Dat
         when = F.col("period_date") >= F.lit(row.valid_from)
         if row.valid_to is not None:
             when &= F.col("period_date") < F.lit(row.valid_to)
-        found.append(Preset(row.least_copies, row.window_days, where & when & covers(row.channels), slack))
+        found.append(
+            Preset(row.least_copies, row.window_days, where & when & covers(channels_of(row.channels)), slack)
+        )
     return found
 
 

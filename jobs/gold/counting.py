@@ -97,10 +97,13 @@ def state(rows: list[Definition]) -> Column:
         speaks = F.col("period_date") >= F.lit(row.valid_from)
         if row.valid_to is not None:
             speaks &= F.col("period_date") < F.lit(row.valid_to)
-        if row.channels is not None:
-            speaks &= F.col("channel_code").isin(*row.channels)
-        said = F.when(speaks, says).otherwise(said)
+        said = F.when(speaks & covers(row.channels), says).otherwise(said)
     return said
+
+
+def covers(channels: tuple[str, ...] | None) -> Column:
+    """Whether a row's channel is one of those; None is all of them."""
+    return F.lit(True) if channels is None else F.col("channel_code").isin(*channels)
 
 
 def mask(states: list[Column]) -> Column:

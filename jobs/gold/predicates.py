@@ -55,7 +55,7 @@ def definitions(rows: Iterable[Row]) -> dict[str, list[Definition]]:
     """
     found: dict[str, list[Definition]] = {}
     for row in rows:
-        channels = None if row.channels in EVERYTHING else tuple(row.channels.split("|"))
+        channels = channels_of(row.channels)
         where = f"ref.definition, row {row.definition_code} from {row.valid_from}"
         for channel in channels or ():
             if channel not in codes("channel"):
@@ -72,6 +72,11 @@ def definitions(rows: Iterable[Row]) -> dict[str, list[Definition]]:
                     " holds then; give that one a valid_to"
                 )
     return dict(sorted(found.items()))
+
+
+def channels_of(text: str) -> tuple[str, ...] | None:
+    """The codes of a list such as EMAIL|SMS; None where it holds for all channels."""
+    return None if text in EVERYTHING else tuple(text.split("|"))
 
 
 def written(text: str, where: str) -> str:

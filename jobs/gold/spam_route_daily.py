@@ -13,6 +13,7 @@ ROUTE = [
     "transit_code",
     "outbound_link_code",
     "destination_code",
+    "destination_operator_id",
 ]
 
 

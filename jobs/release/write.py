@@ -12,6 +12,14 @@ from jobs.release import report
 from jobs.status import last_validation
 
 
+def location_name(settings: Observatory) -> str | None:
+    """What to call the table that located addresses."""
+    location = settings.location
+    if location is None or location.ranges is None:
+        return None
+    return location.name or Path(location.ranges).name
+
+
 def write(lake: Lake, settings: Observatory, folder: Path) -> Path:
     """Draw the page from the gold tables as the last finished stage left them; its path."""
     versions = lake.versions()
@@ -35,6 +43,6 @@ def write(lake: Lake, settings: Observatory, folder: Path) -> Path:
         "generated_at": last.finished if last else "",
         "code_revision": last.code_revision if last else "unknown",
         "versions": versions,
-        "location_name": settings.location.name if settings.location else None,
+        "location_name": location_name(settings),
     }
     return report.build(figures, operators, last_validation(lake.root), about, folder)

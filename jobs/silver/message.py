@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 from jobs.attributes import ATTRIBUTES
 from jobs.formats import PRECEDENCE
 from jobs.silver.knowing import known
+from jobs.silver.transit import transit
 
 # Not messages of anyone: the server's own bounces, and reports of spam, which are complaints.
 NOT_COUNTED = ["dsn", "report"]
@@ -36,7 +37,8 @@ PLACE = ["operator_id", "place_key"]
 FILE = [*PLACE, "file_key", "first_at"]
 # What the last hop decides of a message.
 FROM_LAST = [
-    *("stage_code", "outcome_code", "outbound_link_id", "outbound_link_code", "reply_code", "dsn_code"),
+    *("stage_code", "outcome_code", "outbound_link_id", "outbound_link_code", "destination_operator_id"),
+    *("reply_code", "dsn_code"),
     *("countermeasure_code", "strategy_code", "is_antispam"),
 ]
 RECIPIENT = ["recipient_hash", "recipient_domain", "is_own_recipient"]
@@ -285,17 +287,24 @@ def decide(message: DataFrame) -> DataFrame:
         "last_at",
         "sender_hash",
         "sender_domain",
+        "sender_kind_code",
+        "sender_network_code",
+        "sender_registered_domain",
         "client_network",
         "queue_id",
         "message_id_hash",
         "origin_claimed_code",
         F.when(verified, F.col("origin_claimed_code")).alias("origin_verified_code"),
+        F.coalesce(verified, F.lit(False)).alias("is_origin_verified"),
         "origin_observed_code",
         "destination_code",
+        "destination_operator_id",
         "source_asn",
+        "location_database",
+        "location_date",
         "inbound_link_id",
         "inbound_link_code",
-        F.lit(None).cast("string").alias("transit_code"),
+        transit().alias("transit_code"),
         "outbound_link_id",
         "outbound_link_code",
         acting("countermeasure_code").alias("countermeasure_code"),

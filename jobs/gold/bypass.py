@@ -1,0 +1,167 @@
+"""Signs of bypass: which units could show one, and which do. A sign is of a route, never a type of content.
+
+Every sign needs to know the link that a unit came by, so that without links in the settings nothing is
+examined. A log of messages or calls has no cells: what a SIM box does to its cell is not looked for.
+"""
+
+from __future__ import annotations
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from jobs.errors import ObservatoryError
+
+NUMBER = ["operator_id", "period_date", "channel_code"]
+CALLS = ["VOICE_IP", "VOICE_CS", "VIDEO_IP"]
+APPLICATIONS = ["name", "short_code"]
+COMMERCIAL = ["one_of", "primary"]
+PARAMETERS = ["grey_recipients", "simbox_recipients", "simbox_reply_share", "simbox_received_share"]
+
+
+def signs(message: DataFrame, operator: DataFrame, bypass_parameter: DataFrame) -> DataFrame:
+    """Rows of silver.message that came by a link of the operator's, with the `signs` that each could show:
+    bypass_code and is_flagged."""
+    at_most = parameters(bypass_parameter)
+    linked = message.filter("channel_code <> 'EMAIL' AND inbound_link_id IS NOT NULL")
+    # The operators' links are a handful.
+    links = F.broadcast(links_of(operator))
+    placed = linked.join(links, on=["operator_id", "inbound_link_id"], how="left")
+    behaviour = numbers_behaviour(message).filter(
+        F.col("recipients") >= F.least(at_most["grey_recipients"], at_most["simbox_recipients"])
+    )
+    seen = placed.join(behaviour, on=[*NUMBER, "sender_hash"], how="left")
+    is_number = F.col("sender_kind_code") == "number"
+    told = F.array(
+        sign("GREY_ROUTE", can_be_grey(), is_grey(at_most)),
+        sign("HOME_MISMATCH", has_home(), ~F.array_contains("network_codes", F.col("sender_network_code"))),
+        sign("SIMBOX", is_number & can_be_simbox(), is_simbox(at_most)),
+        sign("SPOOFED_CLI", is_number & comes_from_abroad(), is_spoofed()),
+    )
+    return seen.select(*message.columns, F.array_compact(told).alias("signs"))
+
+
+def sign(code: str, is_examined: Column, is_flagged: Column) -> Column:
+    """The sign of a row that could show it, and whether it does: what is not known is not shown."""
+    told = F.struct(
+        F.lit(code).alias("bypass_code"), F.coalesce(is_flagged, F.lit(False)).alias("is_flagged")
+    )
+    return F.when(is_examined, told)
+
+
+def links_of(operator: DataFrame) -> DataFrame:
+    """Each operator's links, with its country."""
+    return operator.select(
+        "operator_id", F.col("country_code").alias("own_country"), F.explode("links").alias("link")
+    ).select(
+        "operator_id",
+        "own_country",
+        F.col("link.link_id").alias("inbound_link_id"),
+        "link.link_scope_code",
+        "link.link_traffic_code",
+        "link.network_codes",
+    )
+
+
+def numbers_behaviour(message: DataFrame) -> DataFrame:
+    """For each number and day: how many others it reached, how many of them answered, what it sent and got.
+
+    One pass over messages and calls between numbers, however many there are.
+    """
+    known = message.filter(
+        "channel_code <> 'EMAIL' AND sender_kind_code = 'number' AND recipient_hash <> '_U'"
+        " AND sender_hash IS NOT NULL"
+    )
+
+    def side(me: str, other: str, is_sent: bool) -> Column:
+        return F.struct(
+            F.col(me).alias("number_hash"), F.col(other).alias("other_hash"), F.lit(is_sent).alias("is_sent")
+        )
+
+    both = F.array(side("sender_hash", "recipient_hash", True), side("recipient_hash", "sender_hash", False))
+    sides = known.select(*NUMBER, F.explode(both).alias("side")).select(*NUMBER, "side.*")
+    pairs = sides.groupBy(*NUMBER, "number_hash", "other_hash").agg(
+        F.count_if("is_sent").alias("sent"), F.count_if(~F.col("is_sent")).alias("received")
+    )
+    return (
+        pairs.groupBy(*NUMBER, "number_hash")
+        .agg(
+            F.count_if(F.col("sent") > 0).alias("recipients"),
+            F.count_if((F.col("sent") > 0) & (F.col("received") > 0)).alias("answering"),
+            F.sum("sent").alias("sent"),
+            F.sum("received").alias("received"),
+        )
+        .withColumnRenamed("number_hash", "sender_hash")
+    )
+
+
+def can_be_grey() -> Column:
+    """A message over a link that is for messages between persons."""
+    return (F.col("link_traffic_code") == "p2p") & ~F.col("channel_code").isin(CALLS)
+
+
+def is_grey(at_most: dict[str, Column]) -> Column:
+    """It is an application's: by its sender, by commercial content, or by how many it reaches in a day."""
+    advertises = F.col("spam_type_code").startswith("AD.") & F.col("is_type_strong")
+    content = F.coalesce(advertises, F.lit(False)) | F.coalesce(
+        F.col("commercial_code").isin(COMMERCIAL), F.lit(False)
+    )
+    many = F.coalesce(F.col("recipients") >= at_most["grey_recipients"], F.lit(False))
+    return F.coalesce(F.col("sender_kind_code").isin(APPLICATIONS), F.lit(False)) | content | many
+
+
+def has_home() -> Column:
+    """The number's home network is known, and so are the networks that may use the link."""
+    return (F.size("network_codes") > 0) & F.col("sender_network_code").isNotNull()
+
+
+def can_be_simbox() -> Column:
+    """A SIM box sends as subscribers do: over national links that are not for applications."""
+    abroad = F.coalesce(F.col("link_scope_code") == "international", F.lit(False))
+    applications = F.coalesce(F.col("link_traffic_code") == "a2p", F.lit(False))
+    return ~abroad & ~applications
+
+
+def is_simbox(at_most: dict[str, Column]) -> Column:
+    return (
+        (F.col("recipients") >= at_most["simbox_recipients"])
+        & (F.col("answering") <= F.col("recipients") * at_most["simbox_reply_share"])
+        & (F.col("received") <= F.col("sent") * at_most["simbox_received_share"])
+    )
+
+
+def comes_from_abroad() -> Column:
+    return F.col("link_scope_code") == "international"
+
+
+def is_spoofed() -> Column:
+    """A national number that no one vouches for. Subscribers abroad come by roaming links, if by any."""
+    unvouched = F.coalesce(F.col("attestation_code") == "C", F.lit(True))
+    national = F.col("origin_claimed_code") == F.col("own_country")
+    return national & unvouched & (F.col("inbound_link_code") != "roaming")
+
+
+def parameters(bypass_parameter: DataFrame) -> dict[str, Column]:
+    """Each threshold as it holds on the day of the row.
+
+    Raises ObservatoryError if one is missing or is no number.
+    """
+    rows = bypass_parameter.collect()
+    found: dict[str, Column] = {}
+    for code in PARAMETERS:
+        of_code = sorted((row for row in rows if row.parameter_code == code), key=lambda row: row.valid_from)
+        if not of_code:
+            raise ObservatoryError(f"ref.bypass_parameter: no row {code}")
+        value = F.lit(None).cast("double")
+        for row in of_code:
+            try:
+                threshold = float(row.value)
+            except (TypeError, ValueError):
+                raise ObservatoryError(
+                    f"ref.bypass_parameter, row {code}: '{row.value}' is no number"
+                ) from None
+            is_valid = F.col("period_date") >= F.lit(row.valid_from)
+            if row.valid_to is not None:
+                is_valid &= F.col("period_date") < F.lit(row.valid_to)
+            value = F.when(is_valid, F.lit(threshold)).otherwise(value)
+        found[code] = value
+    return found

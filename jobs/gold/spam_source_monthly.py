@@ -1,0 +1,35 @@
+"""gold.spam_source_monthly: spam by source country and autonomous system, with distinct senders and rates."""
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+KEY = ["channel_code", "direction_code", "source_country_code", "source_asn", "unit_code", "definition_code"]
+MEASURES = ["units", "spam_certain", "spam_possible"]
+
+
+def transform(spam_source_daily: DataFrame, operator: DataFrame) -> DataFrame:
+    """Counts are summed, sketches united, and rates taken of the sums."""
+    month = F.date_format("period_date", "yyyy-MM").alias("period_code")
+    sends = (F.col("spam_certain") > 0) & (F.col("source_network") != "_U")
+    monthly = spam_source_daily.groupBy("operator_id", month, *KEY).agg(
+        *(F.sum(name).alias(name) for name in MEASURES),
+        F.count_distinct(F.when(sends, F.col("source_network"))).alias("network_count"),
+        F.theta_union_agg("sender_sketch").alias("united"),
+        F.count_distinct("period_date").alias("day_count"),
+    )
+    subscribers = operator.select("operator_id", "subscriber_count")
+    # A union of nothing is an empty sketch, where the day has none.
+    has_senders = (F.col("spam_certain") > 0) & F.col("unit_code").isin("recipient", "attempt", "call")
+    return (
+        monthly.join(F.broadcast(subscribers), on="operator_id", how="left")
+        .withColumn("sender_sketch", F.when(has_senders, F.col("united")))
+        .withColumn("spam_certain_rate", per_thousand("spam_certain"))
+        .withColumn("spam_possible_rate", per_thousand("spam_possible"))
+        .drop("united")
+    )
+
+
+def per_thousand(measure: str) -> Column:
+    """So many per 1,000 subscribers; null where the operator gave no number of subscribers."""
+    exact = F.col(measure).cast("decimal(20,0)") * 1000 / F.col("subscriber_count").cast("decimal(20,0)")
+    return exact.cast("decimal(20,6)")
