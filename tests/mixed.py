@@ -1,5 +1,4 @@
-"""Every format that a real server or a document of ours stands for, in one lake: four operators, their settings
-and their logs."""
+"""Every format of lines or documents that the lab has, in one lake: four operators and their logs."""
 
 from __future__ import annotations
 
