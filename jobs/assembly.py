@@ -29,8 +29,8 @@ ROWS = {
 }
 
 
-# Formats whose transmissions another format's records complete, and its function that does so. The keys of both
-# are alike.
+# Formats whose transmissions another format's records complete, and its function that does so. Both have the
+# same keys.
 COMPLETED = {"kannel": ("kannel_smsbox", "submitters")}
 
 
