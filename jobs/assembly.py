@@ -29,9 +29,9 @@ ROWS = {
 }
 
 
-# Formats whose transmissions another format's records complete, and its function that does so. Both have the
-# same keys.
-COMPLETED = {"kannel": ("kannel_smsbox", "submitters")}
+# Formats whose transmissions another format's records complete or tell already, and its function that knows.
+# Both have the same keys.
+COMPLETED = {"kannel": ("kannel_smsbox", "submitters"), "kamailio_flat": ("kamailio", "untold")}
 
 
 def assembled(formats: dict[str, DataFrame], table: str, operator: DataFrame) -> DataFrame:

@@ -80,6 +80,12 @@ number_prefixes = ["+3579"]
 id = "proxy"
 url = "kamailio/kamailio.rfc3164.log"
 format = "auto"
+# The same proxy's calls once more.
+[[operator.source]]
+id = "flat"
+url = "kamailio/acc_flat/*.log"
+format = "kamailio_flat"
+options = { columns = ["src_user", "src_ip", "dst_user", "dst_domain"] }
 
 [[operator]]
 id = "sms-lab"

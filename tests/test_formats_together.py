@@ -53,6 +53,7 @@ def test_the_ledger_adds_up_and_knows_each_format(work: Run) -> None:
     assert formats >= {
         ("mainlog", "exim"), ("rejectlog", "exim"), ("spamd", "spamassassin"), ("dmarc", "dmarc"),
         ("complaints", "feedback"), ("mx1", "postfix"), ("history", "rspamd_history"), ("proxy", "kamailio"),
+        ("flat", "kamailio_flat"),
         ("bearerbox", "kannel"), ("smsbox", "kannel_smsbox"), ("firewall", "delimited"),
     }  # fmt: skip
     for row in rows:
@@ -84,7 +85,7 @@ def test_filters_inside_the_mail_log_have_their_verdicts(work: Run) -> None:
 
 
 def test_calls_are_counted_as_calls(work: Run) -> None:
-    """19 calls, each once, whatever its rows; 3 instant messages are no calls."""
+    """19 calls, each once, whatever its rows and its logs, which are two; 3 instant messages are no calls."""
     assert sum(units(work, "sip-lab", "call").values()) == 19
     channels = counts(work, "silver.message", "sip-lab", "channel_code", "grain_code")
     assert channels[("VOICE_IP", "call")] == 19

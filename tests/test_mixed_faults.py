@@ -5,6 +5,7 @@ The mix is that of tests/mixed.py: mail servers, filters, reports, calls, SMS an
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import resource
@@ -51,23 +52,23 @@ def lines_of(lake: Lake) -> int:
     return int(row.lines)
 
 
-def java_process(spark: SparkSession) -> int:
-    return int(spark.sparkContext._jvm.java.lang.ProcessHandle.current().pid())
-
-
 @contextmanager
 def files_no_longer_than(size: int, spark: SparkSession) -> Iterator[None]:
     """While this lasts, Spark's Java and its Python tasks can write no file beyond this size."""
-    java = java_process(spark)
-    children = [int(pid) for pid in os.listdir("/proc") if pid.isdigit() and is_below(int(pid), java)]
-    before = {pid: resource.prlimit(pid, resource.RLIMIT_FSIZE) for pid in (java, *children)}
-    for pid, (_, hard) in before.items():
-        resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, hard))
+    java = int(spark.sparkContext._jvm.java.lang.ProcessHandle.current().pid())
+    soft, hard = resource.prlimit(java, resource.RLIMIT_FSIZE)
+    limit_all(java, (size, hard))
     try:
         yield
     finally:
-        for pid, limits in before.items():
-            if Path(f"/proc/{pid}").exists():
+        # Tasks' processes that began meanwhile have the limit, too.
+        limit_all(java, (soft, hard))
+
+
+def limit_all(java: int, limits: tuple[int, int]) -> None:
+    for pid in [java, *(int(name) for name in os.listdir("/proc") if name.isdigit())]:
+        if pid == java or is_below(pid, java):
+            with contextlib.suppress(ProcessLookupError):
                 resource.prlimit(pid, resource.RLIMIT_FSIZE, limits)
 
 
@@ -87,13 +88,13 @@ def is_below(pid: int, above: int) -> bool:
 @pytest.mark.long
 @pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="limits of another process are Linux's own")
 def test_a_disk_that_fills_in_bronze(spark: SparkSession, whole: Run, tmp_path: Path) -> None:
-    """First no file of a task fits, then small ones do, then Parquet files of some tables do not."""
+    """First no file of a task fits, then small ones do, then a large one of Java's does not."""
     folder = tmp_path / "mix"
     settings = mixed_settings(folder)
     mixed_logs(folder)
     pull_mixed(settings)
     lake = Lake(spark, settings.lake.root)
-    for number, size in enumerate((300, 3_000, 12_000, 40_000)):
+    for number, size in enumerate((300, 8_000, 30_000)):
         with files_no_longer_than(size, spark), pytest.raises(Exception) as failed:  # noqa: PT011
             ingest(lake, settings, list(settings.operator), f"batch{number}")
         assert is_full(failed.value), failed.value
