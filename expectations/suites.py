@@ -176,5 +176,7 @@ def keep(results: list[Result], folder: str | os.PathLike[str], run_id: str) -> 
     file = Path(folder) / f"{run_id}.json"
     file.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps({"run_id": run_id, "results": [asdict(result) for result in results]}, indent=1)
-    file.write_text(text, encoding="utf-8")
-    return file
+    # A disk that fills leaves no half of it under its name.
+    new = file.with_name(f".{file.name}.new")
+    new.write_text(text, encoding="utf-8")
+    return new.replace(file)

@@ -18,7 +18,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -30,6 +30,7 @@ from jobs import STARTED, config, contracts
 from jobs.costs import command as costs
 from jobs.errors import ObservatoryError
 from jobs.questionnaire.command import app as questionnaire
+from jobs.space import DiskFull, is_full
 
 app = typer.Typer(
     help="Measure spam: volume, types, routes, sources, and what countering it costs.",
@@ -266,6 +267,8 @@ def write_rows(rows: Any, table: str, format: Format, output: Path | None) -> No
     """Print or write Arrow rows; in text formats nested values become JSON, and sketches hexadecimal."""
     import polars as pl
 
+    from jobs.plain import as_csv, as_json
+
     frame = pl.from_arrow(rows)
     assert isinstance(frame, pl.DataFrame)
     if format is not Format.parquet:
@@ -278,7 +281,7 @@ def write_rows(rows: Any, table: str, format: Format, output: Path | None) -> No
             assert output is not None
             frame.write_parquet(output)
         else:
-            text = frame.write_ndjson() if format is Format.json else flat(frame).write_csv()
+            text = as_json(frame) if format is Format.json else as_csv(flat(frame))
             output.write_text(text, encoding="utf-8") if output else sys.stdout.write(text)
     except OSError as error:
         raise ObservatoryError(f"--output {output}: {error.strerror or error}") from None
@@ -301,6 +304,8 @@ def flat(frame: Any) -> Any:
 
 def terminal_table(frame: Any, title: str) -> Table:
     """A table for the terminal: numbers to the right with separators, nothing cut silently."""
+    from jobs.patterns import visible
+
     numeric = {name for name, kind in frame.schema.items() if kind.is_numeric()}
     table = Table(
         title=title, title_justify="left", caption=f"{frame.height:,} rows shown", caption_justify="left"
@@ -310,7 +315,7 @@ def terminal_table(frame: Any, title: str) -> Table:
     for row in frame.iter_rows():
         table.add_row(
             *(
-                "" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
+                "" if value is None else f"{value:,}" if isinstance(value, int) else Text(visible(str(value)))
                 for value in row
             )
         )
@@ -631,8 +636,20 @@ def main() -> None:
     try:
         app()
     except ObservatoryError as error:
-        err.print(f"[bold red]Error:[/] {escaped(str(error))}")
-        sys.exit(error.exit_code)
+        tell(error)
+    except Exception as error:
+        if not is_full(error):
+            raise
+        tell(DiskFull("a table or file of the lake"))
+
+
+def tell(error: ObservatoryError) -> NoReturn:
+    """Say what is wrong, with what a file's name or a line may hold shown and not obeyed, and end."""
+    from jobs.patterns import visible
+
+    lines = (visible(line) for line in str(error).splitlines())
+    err.print(f"[bold red]Error:[/] {escaped(chr(10).join(lines))}")
+    sys.exit(error.exit_code)
 
 
 def command() -> None:

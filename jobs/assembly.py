@@ -13,6 +13,7 @@ from functools import reduce
 import polars as pl
 import pyarrow as pa
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import StructType
 
@@ -29,6 +30,11 @@ ROWS = {
 }
 
 
+# Formats whose transmissions another format's records complete or tell already, and its function that knows.
+# Both have the same keys.
+COMPLETED = {"kannel": ("kannel_smsbox", "submitters"), "kamailio_flat": ("kamailio", "untold")}
+
+
 def assembled(formats: dict[str, DataFrame], table: str, operator: DataFrame) -> DataFrame:
     """Rows of a silver table from the bronze rows of each format, but for the key that tells them apart.
 
@@ -42,7 +48,13 @@ def assembled(formats: dict[str, DataFrame], table: str, operator: DataFrame) ->
     for name, bronze in formats.items():
         if bronze.isLocal():
             continue
-        together = bronze.drop("ingest_id", "event_date").repartition("operator_id", "assembly_key")
+        records = bronze.drop("ingest_id", "event_date")
+        other, _ = COMPLETED.get(name, (None, None))
+        if table == "silver.transmission" and other in formats and not formats[other].isLocal():
+            beside = formats[other].drop("ingest_id", "event_date").withColumn("format_code", F.lit(other))
+            records = records.withColumn("format_code", F.lit(name))
+            records = records.unionByName(beside, allowMissingColumns=True)
+        together = records.repartition("operator_id", "assembly_key")
         parts.append(together.mapInArrow(assembly_kernel(name, table, door, arrow), schema))
     if not parts:
         return operator.sparkSession.createDataFrame(arrow.empty_table(), schema)
@@ -63,8 +75,18 @@ def assembly_kernel(
             return
         records = pl.from_arrow(pa.Table.from_batches(have))
         assert isinstance(records, pl.DataFrame)
-        together = kernel.assemble(records.lazy())
-        raw = getattr(kernel, ROWS[table])(together).collect()
+        if "format_code" not in records.columns:
+            found = getattr(kernel, ROWS[table])(kernel.assemble(records.lazy()))
+        else:
+            other, complete = COMPLETED[name]
+            mine, beside = (
+                KERNELS[each].assemble(
+                    records.filter(pl.col("format_code") == each).select(list(KERNELS[each].BRONZE)).lazy()
+                )
+                for each in (name, other)
+            )
+            found = getattr(KERNELS[other], complete)(kernel.transmissions(mine), beside)
+        raw = found.collect()
         rows = getattr(protect, ROWS[table])(raw, door)
         yield from rows.to_arrow().cast(schema).to_batches(100_000)
 

@@ -52,7 +52,7 @@ MASKS: tuple[tuple[str, str], ...] = (
 )
 PLACEHOLDER = re.compile(r"<(?:address|host|id|ip|n|name|text|time)>")
 # Controls of C0 and C1, and signs that turn or break the line they stand in.
-_UNSEEN = re.compile(
+UNSEEN = re.compile(
     r"[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
 )
 
@@ -90,7 +90,7 @@ def counted(lines: pl.DataFrame, by: list[str], place: str) -> pl.DataFrame:
 
 def visible(text: str) -> str:
     r"""The text with what a terminal would obey shown as it would be written in a program: \x1b, \u202e."""
-    return _UNSEEN.sub(lambda sign: _escape(sign[0]), text)
+    return UNSEEN.sub(lambda sign: _escape(sign[0]), text)
 
 
 def pattern_text(pattern: str) -> Text:

@@ -11,17 +11,19 @@ and at once, as a stream of its own, unless the same bytes were landed before.
 
 Landing holds, for each operator and source, the pieces and one manifest.json that is replaced whole
 after the pieces are there: a pull that is killed leaves at most a piece that no manifest names, and the
-next pull writes it again.
+next pull writes it again. A lake without room ends a pull at once: no other source would have more.
 """
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import hashlib
 import io
 import json
 import re
 import struct
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import IO, Any
 
@@ -30,6 +32,7 @@ import fsspec
 from jobs.chunks import CHUNK, Chunks
 from jobs.config import Operator, Source
 from jobs.formats.registry import DOCUMENTS, FORMATS, KERNELS, sniff
+from jobs.space import DiskFull, is_full
 
 SAMPLE = 64 << 10
 # A date stands first: mail.log.20261120 is no rotation number.
@@ -93,9 +96,22 @@ def read_manifest(fs: Any, folder: str) -> list[Stream]:
 def write_manifest(fs: Any, folder: str, streams: list[Stream]) -> None:
     """Replace the manifest in one step."""
     text = json.dumps({"streams": [asdict(stream) for stream in streams]}, indent=1)
-    with fs.open(f"{folder}/manifest.json.new", "w", encoding="utf-8") as file:
+    new = f"{folder}/manifest.json.new"
+    with room_for(fs, new), fs.open(new, "w", encoding="utf-8") as file:
         file.write(text)
-    fs.mv(f"{folder}/manifest.json.new", f"{folder}/manifest.json")
+    fs.mv(new, f"{folder}/manifest.json")
+
+
+@contextlib.contextmanager
+def room_for(fs: Any, path: str) -> Iterator[None]:
+    """While a file is written: where there is no room for it, nothing of it stays. Raises DiskFull."""
+    try:
+        yield
+    except OSError as error:
+        if not is_full(error):
+            raise
+        fs.rm(path)
+        raise DiskFull(path) from error
 
 
 def pull(operator: Operator, root: str, now: dt.datetime) -> Pulled:
@@ -134,6 +150,8 @@ def pull_source(operator: Operator, source: Source, root: str, now: dt.datetime,
             )
             continue
         except OSError as error:
+            if is_full(error):
+                raise DiskFull(folder) from error
             pulled.problems.append(f"{where}: {name} cannot be read: {error}")
             continue
         if piece is not None:
@@ -188,7 +206,7 @@ def pull_file(
         offset = stream.bytes if stream else 0
         partial = f"{folder}/partial.new"
         tail = b""
-        with fs.open(partial, "wb") as out:
+        with room_for(fs, partial), fs.open(partial, "wb") as out:
             size = 0
             for block in chunks.lines(chunks.is_compressed or is_closed(name)):
                 out.write(block)
@@ -265,7 +283,7 @@ def land_document(
     partial = f"{folder}/partial.new"
     raw.seek(0)
     copied = hashlib.sha256()
-    with fs.open(partial, "wb") as out:
+    with room_for(fs, partial), fs.open(partial, "wb") as out:
         while block := raw.read(CHUNK):
             out.write(block)
             copied.update(block)

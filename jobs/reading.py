@@ -158,9 +158,18 @@ def parse_block(lines: pl.DataFrame, part: Range, name: str, ingest_id: str) -> 
     refused = [quarantined_of(told, name), too_long.with_columns(format_code=pl.lit(name))]
     ignored = told.filter(pl.col("line_code") == "ignored").select("offset")
     left = told.filter(~is_record).select("offset")
-    for companion in COMPANIONS:
-        if name not in companion.WITHIN or not left.height:
-            continue
+    within = [companion for companion in COMPANIONS if name in companion.WITHIN]
+    if within:
+        # Few lines hold what any of them looks for: the others are set aside once, not by each.
+        words = [word for companion in within for word in companion.LITERALS]
+        left = (
+            lines.join(left, on="offset", how="semi", maintain_order="left")
+            .filter(pl.col("line").str.contains_any(words))
+            .select("offset")
+        )
+    for companion in within:
+        if not left.height:
+            break
         offered = lines.join(left, on="offset", how="semi", maintain_order="left").select("offset", "line")
         said = companion.parse(offered.lazy(), part.source).collect()
         own = said.filter(pl.col("line_code") != "ignored")

@@ -118,9 +118,16 @@ def run_all(spark: SparkSession, settings: config.Observatory) -> tuple[Run, lis
 
 def rows_of(lake: Lake, tables: Iterable[str], but: Iterable[str] = ()) -> dict[str, list[str]]:
     """The tables' rows of the lab's two operators, as sorted JSON."""
+    return rows_in(lake, tables, but, "operator_id LIKE 'lab-%'")
+
+
+def rows_in(
+    lake: Lake, tables: Iterable[str], but: Iterable[str] = (), where: str = "true"
+) -> dict[str, list[str]]:
+    """The tables' rows, as sorted JSON."""
     found = {}
     for table in tables:
-        frame = lake.read(table).filter("operator_id LIKE 'lab-%'").drop(*but)
+        frame = lake.read(table).filter(where).drop(*but)
         found[table] = sorted(row[0] for row in frame.select(F.to_json(F.struct("*"))).collect())
     return found
 

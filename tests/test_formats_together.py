@@ -4,162 +4,22 @@ arrives in silver and gold, counted once."""
 from __future__ import annotations
 
 import collections
-import datetime as dt
 import re
-import shutil
 
 import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from jobs import config
 from jobs.contracts import contract
-from jobs.lake import Lake
-from jobs.pull import pull
-from jobs.runner import GOLD, SILVER, Run, run
-from tests.conftest import ROOT
-
-LAB = ROOT / "sample_data" / "lab"
-REPORTS = ROOT / "tests" / "formats" / "reports"
-SETTINGS = """
-[lake]
-root = "lake"
-
-[limits]
-quarantined_pct = 60
-
-[[operator]]
-id = "exim-lab"
-name = "Exim lab"
-country = "CHE"
-holding = "lab"
-currency = "CHF"
-domains = ["example.test"]
-networks = ["127.0.0.0/8"]
-[[operator.source]]
-id = "mainlog"
-url = "exim/mainlog"
-format = "exim"
-[[operator.source]]
-id = "rejectlog"
-url = "exim/rejectlog"
-format = "exim"
-[[operator.source]]
-id = "spamd"
-url = "exim/spamd.log"
-format = "auto"
-[[operator.source]]
-id = "dmarc"
-url = "reports/rfc*.xml"
-format = "dmarc"
-[[operator.source]]
-id = "complaints"
-url = "reports/*.eml"
-format = "feedback"
-
-[[operator]]
-id = "postfix-lab"
-name = "Postfix lab"
-country = "CHE"
-holding = "lab"
-currency = "CHF"
-domains = ["example.test"]
-networks = ["127.0.0.0/8"]
-[[operator.source]]
-id = "mx1"
-url = "postfix/mail.iso8601.log"
-format = "auto"
-[[operator.source]]
-id = "history"
-url = "postfix/rspamd_history_redis.jsonl"
-format = "auto"
-
-[[operator]]
-id = "sip-lab"
-name = "SIP lab"
-country = "CYP"
-holding = "sip"
-currency = "EUR"
-number_prefixes = ["+3579"]
-[[operator.source]]
-id = "proxy"
-url = "kamailio/kamailio.rfc3164.log"
-format = "auto"
-
-[[operator]]
-id = "sms-lab"
-name = "SMS lab"
-country = "CYP"
-holding = "sms"
-currency = "EUR"
-number_prefixes = ["+3579"]
-[[operator.source]]
-id = "bearerbox"
-url = "kannel/bearerbox-access.log"
-format = "auto"
-[[operator.source]]
-id = "smsbox"
-url = "kannel/smsbox-access.log"
-format = "auto"
-[[operator.source]]
-id = "firewall"
-url = "calls.csv"
-format = "delimited"
-options = { profile = "profile.toml" }
-"""
-# A profile as a user writes one, and the log that it is of.
-PROFILE = """
-name = "call_records"
-description = "Calls of a switch"
-channel = "VOICE_CS"
-delimiter = ";"
-header = true
-columns = ["start", "from", "to", "result"]
-
-[field]
-first_at = { column = "start", formats = ["%Y-%m-%d %H:%M:%S"] }
-sender = { column = "from" }
-recipient = { column = "to" }
-
-[outcome]
-columns = "result"
-default = "quarantine"
-
-[[outcome.rule]]
-is = ["OK"]
-stage = "delivery"
-outcome = "delivered"
-
-[[outcome.rule]]
-is = ["BLOCKED"]
-stage = "connect"
-outcome = "rejected"
-"""
-CALLS = """start;from;to;result
-2026-11-24 10:00:00;35722000001;35799000001;OK
-2026-11-24 10:00:05;35722000002;35799000002;BLOCKED
-2026-11-24 10:00:09;35722000002;35799000003;BLOCKED
-2026-11-24 10:00:11;35722000003;35799000004;LOST
-"""
+from jobs.runner import GOLD, SILVER, Run
+from tests.mixed import LAB, mixed_logs, mixed_settings, run_mixed
 
 
 @pytest.fixture(scope="module")
 def work(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("formats")
-    for name in ("exim", "postfix", "kamailio", "kannel"):
-        shutil.copytree(LAB / name, folder / name)
-    shutil.copytree(REPORTS, folder / "reports")
-    (folder / "profile.toml").write_text(PROFILE)
-    (folder / "calls.csv").write_text(CALLS)
-    (folder / "observatory.toml").write_text(SETTINGS)
-    settings = config.load(folder / "observatory.toml", lake_root=str(folder / "lake"))
-    now = dt.datetime.now(dt.UTC)
-    operators = list(settings.operator)
-    for operator in operators:
-        assert pull(operator, settings.lake.root, now).problems == []
-    work = Run(Lake(spark, settings.lake.root), settings, operators, "formats", say=lambda text: None)
-    run(work)
-    return work
+    mixed_logs(folder)
+    return run_mixed(spark, mixed_settings(folder))
 
 
 def counts(work: Run, table: str, operator: str, *by: str) -> dict[object, int]:
@@ -193,6 +53,7 @@ def test_the_ledger_adds_up_and_knows_each_format(work: Run) -> None:
     assert formats >= {
         ("mainlog", "exim"), ("rejectlog", "exim"), ("spamd", "spamassassin"), ("dmarc", "dmarc"),
         ("complaints", "feedback"), ("mx1", "postfix"), ("history", "rspamd_history"), ("proxy", "kamailio"),
+        ("flat", "kamailio_flat"),
         ("bearerbox", "kannel"), ("smsbox", "kannel_smsbox"), ("firewall", "delimited"),
     }  # fmt: skip
     for row in rows:
@@ -224,7 +85,7 @@ def test_filters_inside_the_mail_log_have_their_verdicts(work: Run) -> None:
 
 
 def test_calls_are_counted_as_calls(work: Run) -> None:
-    """19 calls, each once, whatever its rows; 3 instant messages are no calls."""
+    """19 calls, each once, whatever its rows and its logs, which are two; 3 instant messages are no calls."""
     assert sum(units(work, "sip-lab", "call").values()) == 19
     channels = counts(work, "silver.message", "sip-lab", "channel_code", "grain_code")
     assert channels[("VOICE_IP", "call")] == 19
@@ -242,6 +103,13 @@ def test_reports_become_complaints_and_never_messages(work: Run) -> None:
     assert mails["abuse"] >= 1 and mails["auth-failure"] >= 1
     texts = work.lake.read("bronze.quarantine").filter("format_code = 'feedback'").collect()
     assert {row.reason_code for row in texts} == {"no_report"}
+
+
+def test_a_submitter_whom_only_smsbox_saw_is_on_bearerboxs_rows(work: Run) -> None:
+    """All 23 SMS that customers submitted have the address of their request; what came by a link has none."""
+    rows = work.lake.read("silver.transmission").filter("operator_id = 'sms-lab' AND format_code = 'kannel'")
+    known = rows.groupBy("entry_code").agg(F.count("client_hash"), F.count("*")).collect()
+    assert {row[0]: tuple(row)[1:] for row in known} == {"box": (23, 23), "link": (0, 14), "report": (0, 7)}
 
 
 def test_dmarc_reports_count_once(work: Run) -> None:

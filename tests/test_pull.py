@@ -26,6 +26,7 @@ from jobs import pull as pulling
 from jobs.chunks import Chunks
 from jobs.formats.registry import KERNELS
 from jobs.pull import Pulled, Stream, newest_times, pull, read_manifest
+from jobs.space import DiskFull
 from tests.conftest import ROOT
 
 NOW = dt.datetime(2026, 11, 24, 15, 0, tzinfo=dt.UTC)
@@ -451,7 +452,8 @@ def test_a_piece_that_cannot_be_put_in_its_place_leaves_no_stream(
 
     with monkeypatch.context() as patch:
         patch.setattr(kind, "mv", full)
-        assert "No space left on device" in site.pull().problems[0]
+        with pytest.raises(DiskFull):
+            site.pull()
     assert site.streams == []
     assert site.pull() == Pulled(1, len(text(1)))
 

@@ -31,6 +31,7 @@ where a line may be longer than a megabyte,
 and, where its lines stand in the logs of other programs,
 
     WITHIN          the formats of those logs; parse() then ignores every line that is not its own
+    LITERALS        texts of which every line of its own holds one
 
 To add a format: one module here, one contract under schemas/bronze/, one golden case.
 """

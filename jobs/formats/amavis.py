@@ -74,7 +74,7 @@ BRONZE: dict[str, Any] = {
 }
 _TYPED = typed_columns(BRONZE)
 
-_LITERALS = [") Passed ", ") Blocked ", ") ..."]
+LITERALS = [") Passed ", ") Blocked ", ") ..."]
 _BODY = r"^\((?P<am_id>\d[\d-]*|rel-[\w-]+)\) (?P<text>(?:Passed |Blocked |\.\.\.)(?s:.*))$"
 _CATEGORIES = (
     "CLEAN|MTA-BLOCKED|OVERSIZED|BAD-HEADER|SPAMMY|SPAM|UNCHECKED-ENCRYPTED|UNCHECKED-AMBIGUOUS-CONTENT"
@@ -113,7 +113,7 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
     cannot be), truncated (a verdict that ends before its Hits), bad_field (a verdict whose fields cannot be
     told apart).
     """
-    frame, found = in_mail_log(lines, _LITERALS, source)
+    frame, found = in_mail_log(lines, LITERALS, source)
     events = (
         found.lazy()
         .with_columns(_own=pl.col("body").str.strip_chars_start().str.extract_groups(_BODY))

@@ -26,13 +26,13 @@ from __future__ import annotations
 
 import polars as pl
 
-from jobs.formats import PARSED, Source, passport, sip
+from jobs.formats import PARSED, TRANSMISSION, Source, passport, sip
 from jobs.formats.sip import BRONZE as BRONZE
 from jobs.formats.sip import COUNTED, LOOKBACK_DAYS, TYPED, assemble, epoch, microseconds, named
-from jobs.formats.sip_join import calls
+from jobs.formats.sip_join import REUSED_AFTER, calls
 from jobs.formats.syslog import split_envelope
 
-__all__ = ["BRONZE", "FORMAT", "LOOKBACK_DAYS", "assemble", "parse", "sniff", "transmissions"]
+__all__ = ["BRONZE", "FORMAT", "LOOKBACK_DAYS", "assemble", "parse", "sniff", "transmissions", "untold"]
 
 FORMAT = "kamailio"
 
@@ -138,6 +138,28 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
 def transmissions(bronze: pl.LazyFrame) -> pl.LazyFrame:
     """One row per call attempt or instant message."""
     return calls(bronze, FORMAT)
+
+
+def untold(rows: pl.LazyFrame, bronze: pl.LazyFrame) -> pl.LazyFrame:
+    """Rows of kamailio_flat.transmissions() of which the syslog tells nothing.
+
+    A proxy may write both, and an operator give both; proxies behind each other write one call twice, too.
+    The syslog's rows stand, since they know the script's reasons.
+    """
+    told = transmissions(bronze).select("operator_id", "queue", "first_at", _is_told=pl.lit(True))
+    return (
+        rows.sort("first_at")
+        .join_asof(
+            told.sort("first_at"),
+            on="first_at",
+            by=["operator_id", "queue"],
+            strategy="nearest",
+            tolerance=REUSED_AFTER,
+            check_sortedness=False,
+        )
+        .filter(pl.col("_is_told").is_null())
+        .select(*TRANSMISSION)
+    )
 
 
 def _sorted_out(frame: pl.DataFrame, source: Source) -> pl.DataFrame:

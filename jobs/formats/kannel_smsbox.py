@@ -210,7 +210,8 @@ def submitters(rows: pl.LazyFrame, bronze: pl.LazyFrame) -> pl.LazyFrame:
     requests = (
         bronze.filter(pl.col("event_code") == "added")
         .select(*same, _asked_at=pl.col("first_at") - slack, _address=pl.col("client_ip"))
-        .sort("_asked_at")
+        # Of several at the same second the same one, in whatever order they came.
+        .sort("_asked_at", "_address")
     )
     is_ours = pl.col("entry_code") == "box"
     known = (

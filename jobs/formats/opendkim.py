@@ -63,7 +63,7 @@ _DKIM = {
     "syntax error": "fail",
     "key retrieval failed": "tempfail",
 }
-_LITERALS = [*_DKIM, ": SPF(", " pass", " fail", " none"]
+LITERALS = [*_DKIM, ": SPF(", " pass", " fail", " none"]
 _QUEUE_ID = r"(?P<queue>[0-9A-Za-z-]{5,})"
 _DKIM_LINE = rf"^{_QUEUE_ID}: (?P<words>{'|'.join(_DKIM)})(?:$|: | \(s=)"
 _SPF_LINE = (
@@ -101,7 +101,7 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
     Quarantine reasons, for lines that these filters alone can have written: bad_timestamp (a time that
     cannot be), truncated (an SPF line without its result).
     """
-    frame, found = in_mail_log(lines, _LITERALS, source)
+    frame, found = in_mail_log(lines, LITERALS, source)
     body = pl.col("body").str.strip_chars()
     events = (
         found.lazy()

@@ -66,7 +66,7 @@ BRONZE: dict[str, Any] = {
 }
 _TYPED = typed_columns(BRONZE)
 
-_LITERALS = ["result: ", "identified spam (", "clean message ("]
+LITERALS = ["result: ", "identified spam (", "clean message ("]
 _OWN_FILE = (
     r"^[A-Z][a-z]{2} (?P<stamp>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}) \[(?P<child>\d+)\]"
     r" (?:info|warn|error|dbg): (?P<text>(?s:.*))$"
@@ -99,7 +99,7 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
     Quarantine reasons, for lines that spamd alone can have written: bad_timestamp (no time, or one that
     cannot be), truncated (a result or score line that ends early or has lost its fields).
     """
-    frame, found = in_mail_log(lines, _LITERALS, source)
+    frame, found = in_mail_log(lines, LITERALS, source)
     own_file = pl.when(pl.col("reason_code") == "bad_timestamp").then(pl.col("line"))
     events = (
         found.lazy()

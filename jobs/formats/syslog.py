@@ -7,7 +7,8 @@ Four renderings are read, and one file may mix them:
     RFC 5424     <22>1 2026-11-24T14:16:30Z mx1 postfix 227 - - body
     year first   2026 Nov 24 14:16:30.123 mx1 postfix/smtpd[227]: body
 
-A `<pri>` before RFC 3164 and the `service | ` that container tools prefix are skipped. A stamp
+A `<pri>` before RFC 3164 and the `service | ` that container tools prefix are skipped, and so is the
+envelope of a relay around another. A stamp
 without a year takes the latest year that keeps it at or before the newest line that the file may
 hold (RFC 3164 section 4.1.2 has no year). A stamp without an offset is in the source's zone: of
 two local times the earlier, and one that the clock skipped moves forward.
@@ -36,6 +37,15 @@ COMPANIONS = (
 
 HEAD_BYTES = 36
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+# What stands in a program's place where a relay wrapped a line, and the line that it wrapped.
+_STAMP_AS_TAG = rf"^(?:<\d{{1,3}}>)?(?:(?:{'|'.join(_MONTHS)})$|1$|\d{{4}}-\d\d-\d\dT\d\d|\d{{4}}$)"
+_BARE = r"[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d"
+_WRAPPED = (
+    rf"^(?:<\d{{1,3}}>)?(?:{_BARE}|\d{{4}}-\d\d-\d\dT\S+|\d{{4}} {_BARE}\S*) \S+ "
+    rf"((?:<\d{{1,3}}>)?(?:{_BARE} |(?:1 )?\d{{4}}-\d\d-\d\dT|\d{{4}} {_BARE})(?s:.*))$"
+)
+# So many relays behind each other.
+_RELAYS = 3
 _DAY_US = 86_400_000_000
 _NOT_A_TIME = np.iinfo(np.int64).min
 
@@ -45,8 +55,32 @@ def split_envelope(lines: pl.Series, source: Source) -> pl.DataFrame:
 
     `tag` is the program as logged, without colon, and without pid, which is null where none is logged.
     `reason_code` is bad_timestamp (no rendering fits, or the date does not exist) or truncated (the
-    line ends before its text); null for a good envelope.
+    line ends before its text); null for a good envelope. Of a line that a relay wrapped once more, stamp in
+    stamp, it is the inner envelope: who wrote the line, where, and when.
     """
+    found = _split(lines, source)
+    for _ in range(_RELAYS):
+        wrapped = found["tag"].str.contains(_STAMP_AS_TAG).fill_null(False).arg_true()
+        if not len(wrapped):
+            break
+        inner = lines.gather(wrapped).str.extract(_WRAPPED, 1)
+        wrapped, inner = wrapped.filter(inner.is_not_null()), inner.drop_nulls()
+        # RFC 5424 without its <pri>, which a relay has read.
+        inner = inner.str.replace(r"^1 ", "<22>1 ")
+        inside = _split(inner, source).with_columns(row=wrapped.cast(pl.Int64))
+        is_good = inside["reason_code"].is_null()
+        if not is_good.any():
+            break
+        inside = inside.filter(is_good)
+        lines = lines.scatter(inside["row"], inner.filter(is_good))
+        outside = found.with_columns(row=pl.int_range(pl.len(), dtype=pl.Int64))
+        outside = outside.join(inside, on="row", how="anti")
+        found = pl.concat([outside, inside.select(outside.columns)]).sort("row").drop("row")
+    return found
+
+
+def _split(lines: pl.Series, source: Source) -> pl.DataFrame:
+    """One row per line: its outermost envelope."""
     lines = lines.alias("line").str.strip_suffix("\r")
     head = _heads(lines)
     forms = _form_of(head)

@@ -677,6 +677,25 @@ def test_sniff() -> None:
     assert kamailio.sniff(mail.read_bytes()) < 0.05
 
 
+def test_calls_that_the_syslog_tells_too_are_not_told_again() -> None:
+    """The lab's proxy wrote both: none of its 22 is left. A call that the syslog lacks is, and so is
+    one of the same id long after."""
+    syslog = bronze(LOG.read_text().splitlines())
+    flat = kamailio_flat.transmissions(flat_rows().lazy()).collect()
+
+    def left(rows: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+        return kamailio.untold(rows.lazy(), known.lazy()).collect()
+
+    assert len(flat) == 22
+    assert dict(left(flat, syslog).schema) == TRANSMISSION
+    assert len(left(flat, syslog)) == 0
+    lacking = syslog.filter(pl.col("call_id") != "38f88000b3d9@127.0.0.11")
+    assert left(flat, lacking)["recipient"].to_list() == ["35722000001"]
+    assert len(left(flat, syslog.clear())) == 22
+    later = flat.with_columns(pl.col("first_at", "last_at") + dt.timedelta(hours=1))
+    assert len(left(later, syslog)) == 22
+
+
 # --- flat files ------------------------------------------------------------------------------------------
 
 

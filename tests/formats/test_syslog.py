@@ -61,6 +61,46 @@ def test_renderings_of_one_line(line: str) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "outer",
+    [
+        "Nov  4 14:16:59 relay ",
+        "<22>Nov  4 14:16:59 relay ",
+        "2026-11-04T14:16:59.123456+00:00 relay ",
+        "2026 Nov  4 14:16:59.000 relay ",
+        "Nov  4 14:17:10 far Nov  4 14:16:59 relay ",
+    ],
+)
+@pytest.mark.parametrize(
+    "inner",
+    [
+        "Nov  4 14:16:30 mx1 postfix/smtpd[227]: hello: world",
+        "<22>Nov  4 14:16:30 mx1 postfix/smtpd[227]: hello: world",
+        "2026-11-04T14:16:30+00:00 mx1 postfix/smtpd[227]: hello: world",
+        "2026 Nov  4 14:16:30.000 mx1 postfix/smtpd[227]: hello: world",
+        "1 2026-11-04T14:16:30Z mx1 postfix/smtpd 227 - - hello: world",
+        "<22>1 2026-11-04T14:16:30Z mx1 postfix/smtpd 227 - - hello: world",
+    ],
+)
+def test_a_relay_wrapped_the_line_in_an_envelope_of_its_own(outer: str, inner: str) -> None:
+    """The inner stamp and host are those of the event; lines around it are as they were."""
+    plain = "Nov  4 14:16:31 mx2 postfix/smtpd[7]: plain"
+    found = envelope(plain, outer + inner, plain)
+    assert found[1] == envelope(inner if inner[0] != "1" else "<22>" + inner)[0]
+    assert found[1]["host"] == "mx1" and found[1]["at"] == dt.datetime(2026, 11, 4, 14, 16, 30, tzinfo=UTC)
+    assert found[0] == found[2] == envelope(plain)[0]
+
+
+def test_what_only_looks_like_a_wrapped_line() -> None:
+    """A broken inner stamp leaves the outer envelope; endless relays end."""
+    (broken,) = envelope("Nov  4 14:16:59 relay Nov 99 99:16:30 mx1 p[1]: b")
+    assert (broken["host"], broken["tag"], broken["reason_code"]) == ("relay", "Nov", None)
+    (program,) = envelope("Nov  4 14:16:59 mx1 May[3]: hello")
+    assert (program["host"], program["tag"], program["body"]) == ("mx1", "May", "hello")
+    (deep,) = envelope("Nov  4 14:16:59 relay " * 50_000 + "Nov  4 14:16:30 mx1 p[1]: b")
+    assert deep["reason_code"] is None
+
+
 def test_fractions_are_kept() -> None:
     expected = dt.datetime(2026, 11, 4, 14, 16, 30, 123400, tzinfo=UTC)
     assert stamp_of("2026-11-04T14:16:30.123400+00:00 h p[1]: b") == expected

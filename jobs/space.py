@@ -1,0 +1,39 @@
+"""A disk without room: told from other errors, whoever meets it, Python or Java."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+
+from jobs.errors import ObservatoryError
+
+NUMBERS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+# What Java, and a task on another machine, say in place of a number.
+WORDS = ("No space left on device", "Disk quota exceeded", "File too large")
+
+
+class DiskFull(ObservatoryError):
+    """Nothing more can be written. What was finished stays; the same command goes on from there."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"{what}: the disk is full, or its quota is. What was finished stays as it is. Make room and run "
+            "the same command again: it goes on from there, and nothing is lost or counted twice."
+        )
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether a disk without room is behind an error."""
+    return any(
+        each.errno in NUMBERS if isinstance(each, OSError) else any(word in str(each) for word in WORDS)
+        for each in causes(error)
+    )
+
+
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """An error, and those that it came from."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__
