@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 SCHEMAS = Path(__file__).resolve().parent.parent / "schemas"
 CODELISTS = SCHEMAS / "codelists"
 REFERENCE = SCHEMAS / "reference"
-LAYERS = ("bronze", "silver", "gold", "meta", "ref")
+LAYERS = ("bronze", "silver", "gold", "study", "meta", "ref")
 
 
 @dataclass(frozen=True)

@@ -67,8 +67,9 @@ def collapse(
 
 def joined(code: Array, is_respondent: Array, smallest: int) -> Array:
     """Codes, with those joined that have fewer than `smallest` respondents; neighbours in order of code."""
-    groups = [(name,) for name in sorted(set(code.tolist()))]
-    count = {name: int(is_respondent[code == name].sum()) for (name,) in groups}
+    names = sorted(set(code.tolist()))
+    groups: list[tuple[str, ...]] = [(name,) for name in names]
+    count = {name: int(is_respondent[code == name].sum()) for name in names}
 
     def respondents(group: tuple[str, ...]) -> int:
         return sum(count[name] for name in group)
@@ -86,23 +87,18 @@ def joined(code: Array, is_respondent: Array, smallest: int) -> Array:
 def subscriptions_stood_for(
     reported: Array, country: Array, is_respondent: Array, known: dict[str, float]
 ) -> Array:
-    """The subscriptions that each operator stands for, so that each country adds up to what is known of it.
+    """The subscriptions that each operator stands for, so that a country adds up to what is known of it.
 
     Respondents keep their own; what is left of a country's known total goes to the others in proportion to
-    the frame, or, where no other is in the frame, to all. A known total below what respondents report is
-    not believed: non-respondents then stand for none.
+    the frame. A known total below what respondents report is not believed: the others then stand for none. Where
+    the frame names no others, the rest of the total belongs to operators that nobody listed.
     """
     stands = reported.astype(float).copy()
     for name in np.unique(country):
-        inside = country == name
-        answered, silent = inside & is_respondent, inside & ~is_respondent
-        if name not in known:
-            continue
-        left = known[name] - reported[answered].sum()
-        if reported[silent].sum() > 0:
+        silent = (country == name) & ~is_respondent
+        if name in known and reported[silent].sum() > 0:
+            left = known[name] - reported[(country == name) & is_respondent].sum()
             stands[silent] = reported[silent] * max(left, 0.0) / reported[silent].sum()
-        elif left > 0 and reported[answered].sum() > 0:
-            stands[answered] = reported[answered] * known[name] / reported[answered].sum()
     return stands
 
 

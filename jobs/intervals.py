@@ -23,6 +23,7 @@ CONFIDENCE = 0.95
 BAND_FACTORS = (0.5, 0.75, 1.0, 1.5)
 CAUTION_PCT, UNRELIABLE_PCT = 16.6, 33.3
 MOST_LEVERAGE = 0.9
+FARTHEST = 1000.0
 
 
 @dataclass(frozen=True)
@@ -99,8 +100,8 @@ def interval(estimate: Array, error: Array, freedom: Array, least: Array) -> tup
     """Student's t interval on the log scale: estimate exp(-/+ t error/estimate), never below `least`."""
     quantile = student.ppf(0.5 + CONFIDENCE / 2, freedom)
     relative = np.divide(error, estimate, out=np.zeros_like(estimate), where=estimate > 0)
-    # Beyond a factor of e^50 a bound says nothing, and soon overflows.
-    reach = np.exp(np.minimum(quantile * relative, 50.0))
+    # Beyond a factor of a thousand a bound says nothing, and soon overflows.
+    reach = np.exp(np.minimum(quantile * relative, np.log(FARTHEST)))
     return np.maximum(estimate / reach, least), np.maximum(estimate * reach, least)
 
 
@@ -119,12 +120,12 @@ def at_factor(value: Array, reported: Array, factor: float) -> Array:
     return reported + factor * (value - reported)
 
 
-def country_figure(
+def predicted_figure(
     y: Array, answered: Array, silent: Array, cell_ratio: Array, rates_variance: float, freedom: float
 ) -> tuple[float, float, float, float]:
-    """Estimate, error and interval of one country: what was reported, and silent subscriptions at a rate.
+    """Estimate, error and interval of a country or small area: what was reported, and silent operators at a rate.
 
-    The rate is the country's own where respondents have half of its subscriptions, else its cell's (region and
+    The rate is the area's own where respondents have half of its subscriptions, else its cell's (region and
     class); cell_ratio is that ratio and its replicates. Variance after Royall (1970) for y = x (b + e), the
     rates e varying as in the cell: each silent operator's own deviation; and, of the country's own ratio, its
     respondents' deviations, or, of the cell's, its replicates' variance.

@@ -16,6 +16,7 @@ LAYERS = {
     "bronze": "As received, typed; raw addresses and numbers; short retention.",
     "silver": "One row per message and recipient; pseudonyms only.",
     "gold": "Aggregates of one operator, unprotected.",
+    "study": "Estimates across operators and from published models, unprotected.",
     "meta": "What ran.",
     "ref": "Definitions, rules and parameters, dated and sourced.",
 }

@@ -28,9 +28,13 @@ from jobs.errors import ObservatoryError
 from jobs.formats.registry import KERNELS
 from tests.conftest import ROOT
 
-JOBS = [table for table in tables() if table.startswith(("silver.", "gold."))]
+JOBS = [
+    table for table in tables() if table.startswith(("silver.", "gold.", "study.")) and contract(table).reads
+]
 # What settings say stands in no CSV.
 FROM_SETTINGS = {"ref.operator", "ref.fixed_cost"}
+# Nor does what the study's own files say.
+FROM_FILES = {"ref.operator_frame", "ref.denominator", "ref.price_level"}
 # A job holds a transform and nothing that reads, writes or starts anything.
 FORBIDDEN_MODULES = ("jobs.lake", "jobs.session", "jobs.runner", "jobs.pull", "jobs.config", "os", "delta")
 FORBIDDEN_CALLS = {
@@ -50,14 +54,17 @@ def test_a_contract_holds_together(table: str) -> None:
     assert set(about.required) <= set(about.columns)
     assert set(about.reads) <= set(tables())
     assert table not in about.reads
-    # What is replaced as a whole is an operator's period, in this order.
-    assert about.partition_by[:1] in ((), ("operator_id",))
+    # What is replaced as a whole is an operator's period, in this order; across operators, a period.
+    if about.layer == "study":
+        assert about.partition_by in ((), ("period_code",))
+    else:
+        assert about.partition_by[:1] in ((), ("operator_id",))
     assert len(struct_type(table)) == len(about.columns)
     assert all(field.metadata["comment"] for field in struct_type(table))
 
 
 def test_inputs_come_before_what_reads_them() -> None:
-    order = ["ref", "bronze", "silver", "gold", "meta"]
+    order = ["ref", "bronze", "silver", "gold", "study", "meta"]
     for table in tables():
         about = contract(table)
         for name in about.reads:
@@ -105,7 +112,7 @@ def test_every_row_of_a_dated_table_says_where_it_comes_from(file: Path) -> None
 
 def test_a_reference_table_has_its_contracts_columns() -> None:
     asked = {name for table in tables() for name in contract(table).reads if name.startswith("ref.")}
-    for table in sorted(asked - FROM_SETTINGS):
+    for table in sorted(asked - FROM_SETTINGS - FROM_FILES):
         with (REFERENCE / f"{contract(table).name}.csv").open(newline="", encoding="utf-8") as lines:
             assert next(csv.reader(lines)) == contract(table).columns
 
@@ -129,7 +136,7 @@ def test_a_job_takes_the_tables_that_its_contract_reads(table: str) -> None:
 
 
 def test_each_module_with_a_transform_has_a_contract() -> None:
-    for layer in ("silver", "gold"):
+    for layer in ("silver", "gold", "study"):
         for file in (ROOT / "jobs" / layer).glob("*.py"):
             defines = {
                 node.name for node in ast.parse(file.read_text()).body if isinstance(node, ast.FunctionDef)
@@ -159,7 +166,7 @@ def sins(source: str) -> list[str]:
 
 @pytest.mark.parametrize(
     "file",
-    [file for layer in ("silver", "gold") for file in sorted((ROOT / "jobs" / layer).glob("*.py"))],
+    [file for layer in ("silver", "gold", "study") for file in sorted((ROOT / "jobs" / layer).glob("*.py"))],
     ids=lambda file: f"{file.parent.name}.{file.stem}",
 )
 def test_a_job_neither_reads_writes_nor_starts_anything(file: Path) -> None:
