@@ -2,13 +2,14 @@
 
 - capital: I s r / (1 - (1+r)^-n) of each asset: I its purchase value (bought this year, 701, and earlier and
   still in use, 704), s the share that serves to counter spam (702), n its life (703), r the discount rate.
-- labour: staff (705), or, where it is not given, person days (706) at the country's wage; helpdesk; education.
+- labour: staff (705), or, where it is not given, person days (706) at the country's wage; helpdesk;
+  education.
 - other: licences, hosting, and what an undivided sum holds beside labour.
 - revenue that blocking recovers (803) is a transfer between operators, and left out.
 
 Amounts are deflated in local currency to the base year first and converted at the base year's rates then: the
-other order mixes two countries' inflation. Labour is priced at purchasing power parity and imported equipment at
-the market rate; the whole is given both ways, too.
+other order mixes two countries' inflation. Labour is priced at purchasing power parity and imported equipment
+at the market rate; the whole is given both ways, too.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ Answers = Mapping[str, float | str]
 
 @dataclass(frozen=True)
 class Price:
-    """A country's price level of a year: deflator, local currency for one international and one US dollar, wage."""
+    """A country's prices in a year: deflator, local currency for an international and a US dollar, wage."""
 
     currency: str
     deflator: float
@@ -40,7 +41,7 @@ class Price:
 
 
 def annual_cost(purchase: float, share: float, life: float, rate: float) -> float:
-    """I s r / (1 - (1+r)^-n): the even yearly payment that pays the asset back over its life; I s / n at rate 0."""
+    """I s r / (1 - (1+r)^-n): the even payment that pays an asset back over its life; I s / n at rate 0."""
     if life <= 0:
         raise ObservatoryError(
             f"an asset's life of {life:g} years cannot be: give at least one year, or leave it out"
@@ -103,7 +104,7 @@ def number(answers: Answers, indicator: str, missing: float = 0.0) -> float:
 
 
 def split(answers: Answers, question: str, otherwise: Mapping[str, float]) -> dict[str, float]:
-    """Shares that add up to 1, by the question's percentages, or by other weights where it is not answered."""
+    """Shares that add up to 1, by the question's percentages, or by other weights without them."""
     given = {
         name.partition(".")[2]: number(answers, name)
         for name in sorted(answers)
@@ -115,7 +116,7 @@ def split(answers: Answers, question: str, otherwise: Mapping[str, float]) -> di
 
 
 def converted(parts: Sequence[float], labour: float, now: Price, base: Price) -> dict[str, float]:
-    """Amounts of a year in base-year prices: local, at parity, at the market rate, and labour at parity alone."""
+    """Amounts of a year in base-year prices: local, at parity, at the market rate, and mixed."""
     real = sum(parts) * base.deflator / now.deflator
     real_labour = labour * base.deflator / now.deflator
     return {
@@ -135,8 +136,8 @@ def account(
 ) -> list[dict[str, object]]:
     """The account of one respondent and year, a row for each channel and strategy; none if it gave no figure.
 
-    subscriptions: by channel, from the frame; they split what the respondent does not. prices: of the year and of
-    the base year.
+    subscriptions: by channel, from the frame; they split what the respondent does not. prices: of the year
+    and of the base year.
     """
     now, base = prices
     has_amount = any(name.split(".")[0] in AMOUNTS for name in answers)

@@ -39,8 +39,8 @@ def classified(country: pl.DataFrame, country_group: pl.DataFrame, day: dt.date)
     development_code and group_codes.
 
     Development class: LDC; DEVELOPED if the World Bank counts the country as of high income and none of the
-    Resolution's groups holds it; else DEVELOPING. The Resolution's footnote says "include", so the groups alone
-    would leave out countries such as India and Kenya.
+    Resolution's groups holds it; else DEVELOPING. The Resolution's footnote says "include", so the groups
+    alone would leave out countries such as India and Kenya.
     """
     groups = (
         on_day(country_group, day)
@@ -81,7 +81,7 @@ def areas(countries: pl.DataFrame) -> list[Area]:
 
 
 def with_classes(operators: pl.DataFrame, countries: pl.DataFrame) -> pl.DataFrame:
-    """Operators with the region and class of their country. Raises ObservatoryError for a country without a region."""
+    """Operators with the region and class of their country. Raises ObservatoryError if it has no region."""
     unknown = sorted(set(operators["country_code"]) - set(countries["country_code"]))
     if unknown:
         raise ObservatoryError(

@@ -23,8 +23,8 @@ SMALL = 1e-300
 def fit(exact: Array, low: Array, high: Array) -> tuple[float, float]:
     """Mean and standard deviation of the logarithm, by maximum likelihood.
 
-    exact: amounts above 0. low, high: edges of bands, 0 and inf where they are open. Raises ValueError without
-    anything to fit to.
+    exact: amounts above 0. low, high: edges of bands, 0 and inf where they are open. Raises ValueError
+    without anything to fit to.
     """
     if len(exact) + len(low) == 0:
         raise ValueError("no amount and no band to fit a distribution to")

@@ -90,8 +90,8 @@ def subscriptions_stood_for(
     """The subscriptions that each operator stands for, so that a country adds up to what is known of it.
 
     Respondents keep their own; what is left of a country's known total goes to the others in proportion to
-    the frame. A known total below what respondents report is not believed: the others then stand for none. Where
-    the frame names no others, the rest of the total belongs to operators that nobody listed.
+    the frame. A known total below what respondents report is not believed: the others then stand for none.
+    Where the frame names no others, the rest of the total belongs to operators that nobody listed.
     """
     stands = reported.astype(float).copy()
     for name in np.unique(country):
@@ -143,7 +143,7 @@ class Margins:
 def weighted(
     operators: Operators, groups: dict[str, Array], seed: int, replicates: int = REPLICATES
 ) -> Weighted:
-    """Weights adjusted for non-response and raked to the ratio groups, then to overlapping groups of operators."""
+    """Weights adjusted for non-response and raked to the ratio groups, then to overlapping groups."""
     people = operators
     stratum = collapse(people.region, people.development, people.size, people.is_respondent)
     index = np.unique(stratum.astype(str), return_inverse=True)[1]

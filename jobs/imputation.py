@@ -1,8 +1,8 @@
 """Budget bands as amounts: for each respondent that refused, a mean and draws from its band.
 
-Spending for each subscription is taken as lognormal within a group of operators of one size (sizes joined until
-each has `SMALLEST_GROUP` accounts); the fit is jobs/censoring.py's. Respondents that spend nothing (B0) are known
-exactly and are no part of the fit.
+Spending for each subscription is taken as lognormal within a group of operators of one size (sizes joined
+until each has `SMALLEST_GROUP` accounts); the fit is jobs/censoring.py's. Respondents that spend nothing (B0)
+are known exactly and are no part of the fit.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ def spending(
 ) -> Spending:
     """Amounts for all respondents.
 
-    exact: amounts, NaN where only a band is known. labour_share: of exact amounts. low, high: edges of bands, high
-    inf for the highest.
+    exact: amounts, NaN where only a band is known. labour_share: of exact amounts. low, high: edges of bands,
+    high inf for the highest.
     """
     random = np.random.default_rng(seed)
     is_band = np.isnan(exact)

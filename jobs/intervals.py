@@ -28,20 +28,19 @@ FARTHEST = 1000.0
 
 @dataclass(frozen=True)
 class Figures:
-    """Estimates as areas x measures, with errors, intervals and what respondents reported."""
+    """Estimates as areas x measures, with errors and intervals."""
 
     estimate: Array
     error: Array
     low: Array
     high: Array
-    reported: Array
 
 
-def figures(sample: Weighted, y: Array, member: Array, known: Array) -> Figures:
+def figures(sample: Weighted, y: Array, member: Array, known: Array, least: Array | None = None) -> Figures:
     """Totals of areas by the ratio to subscriptions.
 
-    y: respondents x measures, or replicates x respondents x measures where values were imputed. member:
-    areas x operators. known: subscriptions of each area.
+    y: respondents x measures, or replicates x respondents x measures where values were imputed; least: what
+    is certain of imputed ones. member: areas x operators. known: subscriptions of each area.
     """
     answering = sample.operators.is_respondent
     x, inside = sample.operators.subscriptions[answering], member[:, answering]
@@ -53,7 +52,7 @@ def figures(sample: Weighted, y: Array, member: Array, known: Array) -> Figures:
         totals, y = np.array(rows), y[0]
     else:
         totals = ratio_totals(sample.weights, x, y, inside, known)
-    reported = inside @ y
+    reported = inside @ (y if least is None else least)
     error = totals[1:].std(axis=0, ddof=1)
     free = np.ones_like(error)
     for area in range(len(inside)):
@@ -64,7 +63,7 @@ def figures(sample: Weighted, y: Array, member: Array, known: Array) -> Figures:
             error[area, measure] = max(error[area, measure], np.sqrt(variance))
     estimate = np.maximum(totals[0], reported)
     low, high = interval(estimate, error, free, reported)
-    return Figures(estimate, error, low, high, reported)
+    return Figures(estimate, error, low, high)
 
 
 def linearised(
@@ -112,26 +111,34 @@ def cv_band(cv_pct: float) -> str:
     return "caution" if cv_pct <= UNRELIABLE_PCT else "unreliable"
 
 
-def at_factor(value: Array, reported: Array, factor: float) -> Array:
+def at_factor(value: float, reported: float, factor: float) -> float:
     """A figure if those that did not answer have `factor` times the rate that it gives them.
 
     What was reported stays as it is; only what is beyond it scales.
     """
-    return reported + factor * (value - reported)
+    return reported + factor * (value - reported) if value > reported else value
 
 
 def predicted_figure(
-    y: Array, answered: Array, silent: Array, cell_ratio: Array, rates_variance: float, freedom: float
+    y: Array,
+    answered: Array,
+    silent: Array,
+    cell_ratio: Array,
+    rates_variance: float,
+    freedom: float,
+    least: float,
+    imputed_variance: float,
 ) -> tuple[float, float, float, float]:
-    """Estimate, error and interval of a country or small area: what was reported, and silent operators at a rate.
+    """Estimate, error and interval of a small area: what was reported, and silent operators at a rate.
 
     The rate is the area's own where respondents have half of its subscriptions, else its cell's (region and
     class); cell_ratio is that ratio and its replicates. Variance after Royall (1970) for y = x (b + e), the
-    rates e varying as in the cell: each silent operator's own deviation; and, of the country's own ratio, its
-    respondents' deviations, or, of the cell's, its replicates' variance.
+    rates e varying as in the cell: each silent operator's own deviation; and, of the area's own ratio, its
+    respondents' deviations, or, of the cell's, its replicates' variance. least and imputed_variance: what is
+    certain of y, and the variance of what was imputed.
     """
     reported, left = float(y.sum()), float(silent.sum())
-    spread = rates_variance * float((silent**2).sum())
+    spread = rates_variance * float((silent**2).sum()) + imputed_variance
     if answered.sum() > 0 and answered.sum() >= left:
         rate = reported / float(answered.sum())
         spread += rates_variance * left**2 * float((answered**2).sum()) / float(answered.sum()) ** 2
@@ -139,6 +146,6 @@ def predicted_figure(
         rate = float(cell_ratio[0])
         spread += left**2 * float(cell_ratio[1:].var(ddof=1))
     estimate, error = np.array(reported + left * rate), np.array(np.sqrt(spread))
-    # The logarithm of what is not known, not of the total: the rest is exact.
-    low, high = interval(estimate - reported, error, np.array(freedom), np.array(0.0))
-    return float(estimate), float(error), reported + float(low), reported + float(high)
+    # The logarithm of what is not certain, not of the total: the rest is exact.
+    low, high = interval(estimate - least, error, np.array(freedom), np.array(0.0))
+    return float(estimate), float(error), least + float(low), least + float(high)

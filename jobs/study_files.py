@@ -1,7 +1,7 @@
 """The study's own files: denominators, frame of operators, price levels, and the sample membership.
 
-A table is <name>.csv or <name>.csv.gz with the columns of its contract, in any order; columns that may be null may
-be left out. Nothing else is guessed: what does not fit names the file, the row and what to do.
+A table is <name>.csv or <name>.csv.gz with the columns of its contract, in any order; columns that may be
+null may be left out. Nothing else is guessed: what does not fit names the file, the row and what to do.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Rows of the study's tables between Spark and numpy: volumes of whole periods, and rows as a contract's Arrow."""
+"""Rows of the study's tables between Spark and numpy: whole periods, and rows as Arrow."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ COUNTED = ("inbound", "internal")
 
 
 def collected(frame: DataFrame) -> pl.DataFrame:
-    """A small table as Polars: reference tables and answers of a membership, hundreds to thousands of rows."""
+    """A small table as Polars: reference tables, and what some hundred operators gave."""
     found = pl.from_arrow(frame.toArrow())
     assert isinstance(found, pl.DataFrame)
     return found
@@ -40,9 +40,10 @@ def as_table(rows: Sequence[Mapping[str, Any]], table: str) -> pa.Table:
 
 
 def of_period(volumes: pl.DataFrame, period: str, by: Sequence[str]) -> pl.DataFrame:
-    """Each respondent's volumes of a whole period: its own figure for the period, else the sum of all its months.
+    """Each respondent's volumes of a period: its own figure for it, else the sum of all its months.
 
-    A respondent that lacks a month is no respondent for the quarter. Subscriptions are those of the last month.
+    A respondent that lacks a month is no respondent for the quarter. Subscriptions are those of the last
+    month.
     """
     months = months_of(period)
     own = volumes.filter(pl.col("period_code") == period)

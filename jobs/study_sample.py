@@ -79,8 +79,8 @@ def sample_of(
 ) -> tuple[Sample, pl.DataFrame]:
     """The operators of a channel and period, weighted; and the answers in the order of the respondents.
 
-    answered: a row for each respondent, with respondent_id and, where it gave them, its subscriptions. key: of
-    the cell; the random numbers of its replicates are drawn from it.
+    answered: a row for each respondent, with respondent_id and, where it gave them, its subscriptions. key:
+    of the cell; the random numbers of its replicates are drawn from it.
     """
     day = last_day(period)
     people = (
@@ -94,8 +94,8 @@ def sample_of(
     unknown = sorted(set(answered["respondent_id"]) - set(people["respondent_id"]))
     if unknown:
         raise ObservatoryError(
-            f"{', '.join(unknown[:5])} answered for {channel} in {period} and is not in the frame of operators:"
-            " add it to operator_frame.csv with the day it started"
+            f"{', '.join(unknown[:5])} answered for {channel} in {period} and is not in the frame of"
+            " operators: add it to operator_frame.csv with the day it started"
         )
     countries = classified(reference.country, reference.country_group, day)
     people = with_classes(people, countries).join(
@@ -134,11 +134,12 @@ def sample_of(
     ).join(answered, on="respondent_id", how="left", maintain_order="left")
 
 
-def estimates(sample: Sample, y: Array) -> list[dict[str, object]]:
+def estimates(sample: Sample, y: Array, least: Array | None = None) -> list[dict[str, object]]:
     """A row for each area and measure, `measure` its place: estimate, interval, band, counts, nature, status.
 
-    y: respondents x measures, or replicates x respondents x measures. Areas with fewer than SMALLEST respondents,
-    and all countries, are what was reported and the rest at a rate; the others are ratio totals.
+    y: respondents x measures, or replicates x respondents x measures where values were imputed; least: what
+    is certain of imputed ones, respondents x measures. Areas with fewer than SMALLEST respondents, and all
+    countries, are what was reported and the rest at a rate; the others are ratio totals.
     """
     own = y[0] if y.ndim == 3 else y
     answering = sample.weighted.operators.is_respondent
@@ -146,7 +147,8 @@ def estimates(sample: Sample, y: Array) -> list[dict[str, object]]:
         [area.kind != COUNTRY and sample.member[place, answering].sum() >= SMALLEST
          for place, area in enumerate(sample.areas)]
     )  # fmt: skip
-    by_ratio = figures(sample.weighted, y, sample.member[enough], sample.known[enough])
+    certain = own if least is None else least
+    by_ratio = figures(sample.weighted, y, sample.member[enough], sample.known[enough], certain)
     at_ratio = {int(place): number for number, place in enumerate(np.flatnonzero(enough))}
     cells = cell_ratios(sample, own)
     rows = []
@@ -154,6 +156,7 @@ def estimates(sample: Sample, y: Array) -> list[dict[str, object]]:
         inside = sample.member[place]
         for measure in range(own.shape[1]):
             reported = float(own[inside[answering], measure].sum())
+            is_certain = bool(np.array_equal(own[inside[answering]], certain[inside[answering]]))
             four: list[float] | None
             if place in at_ratio:
                 number = at_ratio[place]
@@ -162,16 +165,18 @@ def estimates(sample: Sample, y: Array) -> list[dict[str, object]]:
                     for each in (by_ratio.estimate, by_ratio.error, by_ratio.low, by_ratio.high)
                 ]
             else:
-                four = predicted(sample, own[:, measure], inside, sample.known[place], cells, measure)
+                four = predicted(sample, y, certain, inside, sample.known[place], cells, measure)
             rows.append(
                 {"area_code": area.code, "area_kind_code": area.kind, "measure": measure}
-                | described(sample, place, reported, four)
+                | described(sample, place, reported, is_certain, four)
             )
     return rows
 
 
-def described(sample: Sample, place: int, reported: float, four: list[float] | None) -> dict[str, object]:
-    """What stands beside an estimate. four: estimate, error and interval; None where there is nothing to go by."""
+def described(
+    sample: Sample, place: int, reported: float, is_certain: bool, four: list[float] | None
+) -> dict[str, object]:
+    """What stands beside an estimate. four: estimate, error and interval; None where there is none."""
     people, inside, known = sample.weighted.operators, sample.member[place], sample.known[place]
     answered = inside & people.is_respondent
     covered = float(people.subscriptions[answered].sum())
@@ -182,7 +187,9 @@ def described(sample: Sample, place: int, reported: float, four: list[float] | N
         "respondent_count": int(answered.sum()),
         "holding_count": len(set(sample.holding[answered].tolist())),
         "operator_count": int(inside.sum()),
-        "nature_code": nature(sample.areas[place].kind, int(answered.sum()), covered, known),
+        "nature_code": nature(
+            sample.areas[place].kind, int(answered.sum()), is_certain and covered >= known * (1 - 1e-9)
+        ),
     }
     names = [f"{name}{end}" for name in AT.values() for end in ("", "_low", "_high")]
     if four is None:
@@ -192,7 +199,7 @@ def described(sample: Sample, place: int, reported: float, four: list[float] | N
     cv_pct = 100 * error / estimate if estimate > 0 else 0.0
     band = cv_band(cv_pct)
     at = {
-        f"{name}{end}": float(at_factor(np.array(value), np.array(reported), factor))
+        f"{name}{end}": at_factor(value, reported, factor)
         for factor, name in AT.items()
         for end, value in (("", estimate), ("_low", low), ("_high", high))
     }
@@ -212,18 +219,18 @@ def described(sample: Sample, place: int, reported: float, four: list[float] | N
     )
 
 
-def nature(kind: str, respondents: int, covered: float, known: float) -> str:
-    """SDMX NATURE: C a country's operators all answered, CA they were scaled up, M none did, E an area's estimate."""
+def nature(kind: str, respondents: int, is_complete: bool) -> str:
+    """SDMX NATURE: C a country's operators all answered, CA they were scaled up, M none did, E of an area."""
     if kind != COUNTRY:
         return "E"
     if not respondents:
         return "M"
-    return "C" if covered >= known * (1 - 1e-9) else "CA"
+    return "C" if is_complete else "CA"
 
 
 @dataclass(frozen=True)
 class Cell:
-    """Respondents of one region and class, as collapsed: ratio with replicates, and variance of their rates."""
+    """Respondents of one region and class: ratio with replicates, and variance of their rates."""
 
     ratio: Array
     variance: Array
@@ -250,9 +257,15 @@ def cell_ratios(sample: Sample, y: Array) -> dict[str, Cell]:
 
 
 def predicted(
-    sample: Sample, y: Array, inside: Array, known: float, cells: dict[str, Cell], measure: int
+    sample: Sample,
+    y: Array,
+    certain: Array,
+    inside: Array,
+    known: float,
+    cells: dict[str, Cell],
+    measure: int,
 ) -> list[float] | None:
-    """Estimate, error and interval of a country or a small area: what was reported, and the rest at a rate."""
+    """Estimate, error and interval of a country or a small area; None where no operator is known of."""
     people = sample.weighted.operators
     if not inside.any():
         return None
@@ -260,12 +273,19 @@ def predicted(
     cell = cells.get(labels.pop() if len(labels) == 1 else "", cells[""])
     silent = people.subscriptions[inside & ~people.is_respondent]
     answered = people.subscriptions[inside & people.is_respondent]
-    own = y[inside[people.is_respondent]]
+    mine = inside[people.is_respondent]
     unlisted = known - silent.sum() - answered.sum()
     if unlisted > 1e-6 * known:
         silent = np.append(silent, unlisted)
     return list(
         predicted_figure(
-            own, answered, silent, cell.ratio[:, measure], float(cell.variance[measure]), cell.freedom
+            (y[0] if y.ndim == 3 else y)[mine, measure],
+            answered,
+            silent,
+            cell.ratio[:, measure],
+            float(cell.variance[measure]),
+            cell.freedom,
+            float(certain[mine, measure].sum()),
+            float(y[1:, mine, measure].sum(axis=1).var(ddof=1)) if y.ndim == 3 else 0.0,
         )
     )

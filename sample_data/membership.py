@@ -102,7 +102,7 @@ def population(channel: str, seed: int = SEED, by_size: float = 0.0) -> Populati
 
 
 def answering(people: Population, random: np.random.Generator, selective: float = 0.0) -> np.ndarray:
-    """Who answers. selective: how much the logit of answering grows with the logarithm of the operator's rate."""
+    """Who answers. selective: growth of the logit of answering with the logarithm of the rate."""
     base = np.array([RESPONSE[size] for size in people.size])
     logit = np.log(base / (1 - base))
     rate = np.log(np.maximum(people.spam, 1) / people.subscriptions)
@@ -115,7 +115,8 @@ def answering(people: Population, random: np.random.Generator, selective: float 
 MONTHS = {"2026-10": 0.96, "2026-11": 1.03, "2026-12": 1.01}
 PERIOD, YEAR, BASE = "2026-Q4", "2026", 2025
 SAYS = "made up for the sample study"
-# Of the respondents: how many answer on investment, how many of those refuse amounts, how many also give volumes.
+# Of the respondents those that answer on investment; of these those that refuse amounts; those that
+# answer on volumes too.
 ACCOUNTS, REFUSED, BOTH = 0.6, 0.3, 0.15
 
 

@@ -102,7 +102,9 @@ def channel_rows(
 
     # Without a band every replicate has the same amounts.
     is_band = answered["is_band"].to_numpy()
-    rows = estimates(sample, measures(drawn) if is_band.any() else measures(found.mean))
+    rows = estimates(
+        sample, measures(drawn) if is_band.any() else measures(found.mean), measures(found.lowest)
+    )
     bounds = [
         {(row["area_code"], row["measure"]): row["estimate"] for row in estimates(sample, measures(amounts))}
         for amounts in (found.lowest, found.highest)
@@ -136,7 +138,7 @@ def channel_rows(
 
 
 def by_respondent(accounts: pl.DataFrame, frame: pl.DataFrame) -> pl.DataFrame:
-    """Each respondent's spending on all channels, from its rows of this one: amounts over their share of the whole."""
+    """Each respondent's spending on all channels: amounts of this one over its share of the whole."""
     whole = pl.col("share").sum()
     size = (
         frame.group_by("respondent_id")

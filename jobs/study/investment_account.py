@@ -106,6 +106,7 @@ def accounts(
 def price_of(prices: dict[tuple[str, int], Price], country: str, year: int) -> Price:
     if (country, year) not in prices:
         raise ObservatoryError(
-            f"no price level for {country} in {year}: add a row with deflator, parity and market rate to price_level.csv"
+            f"no price level for {country} in {year}: add a row with deflator, parity and market rate to"
+            " price_level.csv"
         )
     return prices[country, year]

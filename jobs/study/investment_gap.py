@@ -1,8 +1,8 @@
 """study.investment_gap: what an area spends in a year against what a chosen target would cost.
 
-Two targets. `norm`: an amount for each subscription that the study's group chooses. `best`: what the respondents
-spend for each subscription that stop most of their spam before delivery, with labour at the parity of each
-country that would have to pay it.
+Two targets. `norm`: an amount for each subscription that the study's group chooses. `best`: what the
+respondents spend for each subscription that stop most of their spam before delivery, with labour at the
+parity of each country that would have to pay it.
 """
 
 from __future__ import annotations
@@ -79,8 +79,8 @@ def best_respondents(
 ) -> dict[str, Any] | None:
     """What the best spend for each subscription: labour in international dollars, the rest in US dollars.
 
-    The best are the `best_share` of respondents with exact accounts and logs that stop most of their spam, at least
-    one. None where there is no such respondent.
+    The best are the `best_share` of respondents with exact accounts and logs that stop most of their spam, at
+    least one. None where there is no such respondent.
     """
     share = value_of(assumed, "best_share")
     real = pl.col("real_amount").cast(pl.Float64)
@@ -191,8 +191,8 @@ def taken_for_granted(target: str, assumed: pl.DataFrame, best: dict[str, Any] |
     ]
     if target == "best" and best:
         told += [
-            f"The best are {best['count']} of {best['of']} respondents with accounts and logs; each stopped at least"
-            f" {100 * best['least']:.1f}% of its spam, by its own definition, before delivery.",
+            f"The best are {best['count']} of {best['of']} respondents with accounts and logs; each stopped"
+            f" at least {100 * best['least']:.1f}% of its spam, by its own definition, before delivery.",
             "Labour costs the country's own wages (purchasing power parity), equipment the same everywhere.",
         ]
     return told

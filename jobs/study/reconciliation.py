@@ -15,7 +15,7 @@ def transform(
     indicator_measure: DataFrame,
     investment_assumption: DataFrame,
 ) -> DataFrame:
-    """Answers that are numbers, the last of each, beside the permitted sum of the logs for the same period."""
+    """Answers that are numbers, the last of each, beside the permitted sum of the logs of the period."""
     limits = {row.assumption_code: row.central for row in investment_assumption.collect()}
     near, far = limits["agree_pct"] / 100, limits["conflict_factor"]
     logs = logged(submission).join(
