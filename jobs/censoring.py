@@ -36,16 +36,25 @@ def fit(exact: Array, low: Array, high: Array) -> tuple[float, float]:
     if len(start) == 0:
         raise ValueError("a band that is open at both ends tells nothing")
 
-    def unlikely(at: Array) -> float:
-        mean, spread = at[0], max(np.exp(at[1]), LEAST_SPREAD)
-        inside = ndtr((above - mean) / spread) - ndtr((below - mean) / spread)
-        return float(-norm.logpdf(logs, mean, spread).sum() - np.log(np.maximum(inside, SMALL)).sum())
+    def unlikely(at: Array) -> tuple[float, Array]:
+        """Minus the log-likelihood of mean and log spread, and its slope."""
+        mean, spread = at[0], np.exp(at[1])
+        z, a, b = (logs - mean) / spread, (below - mean) / spread, (above - mean) / spread
+        inside = np.maximum(ndtr(b) - ndtr(a), SMALL)
+        at_a, at_b = norm.pdf(a), norm.pdf(b)
+        # An open end has no density, and infinity times none is none.
+        a, b = np.where(at_a > 0, a, 0.0), np.where(at_b > 0, b, 0.0)
+        slope = [
+            -z.sum() / spread + ((at_b - at_a) / inside).sum() / spread,
+            (1 - z**2).sum() + ((b * at_b - a * at_a) / inside).sum(),
+        ]
+        return float(-norm.logpdf(logs, mean, spread).sum() - np.log(inside).sum()), np.array(slope)
 
     first = np.array([start.mean(), np.log(max(start.std(), 0.5))])
-    found = minimize(
-        unlikely, first, method="Nelder-Mead", options={"xatol": 1e-9, "fatol": 1e-12, "maxiter": 4000}
-    )
-    return float(found.x[0]), float(max(np.exp(found.x[1]), LEAST_SPREAD))
+    bounds = [(None, None), (np.log(LEAST_SPREAD), None)]
+    tight = {"ftol": 1e-16, "gtol": 1e-11, "maxiter": 1000}
+    found = minimize(unlikely, first, jac=True, method="L-BFGS-B", bounds=bounds, options=tight)
+    return float(found.x[0]), float(np.exp(found.x[1]))
 
 
 def mean_inside(low: Array, high: Array, mean: float, spread: float) -> Array:
