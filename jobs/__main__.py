@@ -26,7 +26,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 from rich.text import Text
 
-from jobs import STARTED, config, contracts
+from jobs import STARTED, config, contracts, study_command
 from jobs.errors import ObservatoryError
 
 app = typer.Typer(
@@ -35,6 +35,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(study_command.app, name="study")
 out = Console(soft_wrap=False)
 err = Console(stderr=True, soft_wrap=True)
 

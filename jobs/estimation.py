@@ -31,7 +31,7 @@ Array = np.ndarray
 SMALLEST = 5
 SEPARATE = 20
 REPLICATES = 400
-SWEEPS, TOLERANCE, CONTRADICTED = 50, 1e-8, 1e-3
+SWEEPS, TOLERANCE, CONTRADICTED = 50, 1e-6, 1e-3
 
 
 def seed_of(*key: str) -> int:
@@ -229,16 +229,20 @@ def rake(weights: Array, x: Array, margins: Sequence[Margins]) -> tuple[Array, f
 
     A set without respondents keeps what it has: nothing.
     """
-    sets = [(one_hot(each.place, len(each.totals)) * x[:, None], each) for each in margins]
+    weights = weights.copy()
+    sets = []
+    for each in margins:
+        inside = np.flatnonzero(each.place >= 0)
+        place = each.place[inside]
+        sets.append((inside, place, one_hot(place, len(each.totals)) * x[inside, None], each.totals))
     farthest = 0.0
     for _ in range(SWEEPS):
         farthest = 0.0
-        for of_set, margin in sets:
-            found = weights @ of_set
-            scale = np.divide(margin.totals, found, out=np.ones_like(found), where=found > 0)
+        for inside, place, of_set, totals in sets:
+            found = weights[:, inside] @ of_set
+            scale = np.divide(totals, found, out=np.ones_like(found), where=found > 0)
             farthest = max(farthest, float(np.abs(scale - 1.0).max()))
-            # Place -1, in none of the sets, finds the column of ones put last.
-            weights = weights * np.hstack([scale, np.ones((len(scale), 1))])[:, margin.place]
+            weights[:, inside] *= scale[:, place]
         if farthest < TOLERANCE or len(sets) == 1:
             return weights, 0.0
     return weights, farthest

@@ -49,7 +49,7 @@ def test_staff_days_do_not_count_beside_the_cost_of_staff() -> None:
 
 
 def test_amounts_are_deflated_before_they_are_converted() -> None:
-    """100 bn local, a synthetic case of high inflation: 10.7 at parity by the right order, 8.8 and 3.3 by others."""
+    """100 bn local and high inflation: 10.7 at parity by the right order, 8.8 and 3.3 by the others."""
     then, now = Price("XXX", 100.0, 4.0, 8.0, None), Price("XXX", 233.64486, 10.33, 27.55, None)
     us_deflator = 1.10
     found = converted([0.0, 60.0, 40.0], 60.0, now, then)
@@ -88,7 +88,7 @@ def test_recovered_revenue_alone_is_no_account() -> None:
 
 
 def test_two_edges_and_three_bands_give_the_distribution_exactly() -> None:
-    """Of four amounts one is below 2, two between 2 and 8, one above: quartiles, so s = ln(8/2)/(2 x 0.67449)."""
+    """One of four below 2, two between 2 and 8, one above: quartiles, so s = ln(8/2)/(2 x 0.67449)."""
     low, high = np.array([0.0, 2.0, 2.0, 8.0]), np.array([2.0, 8.0, 8.0, np.inf])
     mean, spread = fit(np.array([]), low, high)
     assert mean == pytest.approx(np.log(4), abs=1e-6)
@@ -104,8 +104,8 @@ def test_exact_amounts_alone_give_the_textbook_estimate() -> None:
 
 
 def test_the_score_is_nought_where_the_fit_stands() -> None:
-    """Three amounts at each of 50 e^(+-d) and the bands 10-50 and 50-250: by symmetry the mean is ln 50, and the
-    score in the spread, solved apart, has its root where the fit is."""
+    """Three amounts at each of 50 e^(+-d) and the bands 10-50 and 50-250: by symmetry the mean is ln 50, and
+    the score in the spread, solved apart, has its root where the fit is."""
     distance, edge = 1.2, np.log(5)
     exact = 50 * np.exp(np.repeat([distance, -distance], 3))
     mean, spread = fit(exact, np.array([10.0, 50.0]), np.array([50.0, 250.0]))
