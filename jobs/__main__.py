@@ -26,7 +26,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 from rich.text import Text
 
-from jobs import STARTED, config, contracts
+from jobs import STARTED, config, contracts, study_command
 from jobs.costs import command as costs
 from jobs.errors import ObservatoryError
 from jobs.questionnaire.command import app as questionnaire
@@ -42,6 +42,7 @@ audit = typer.Typer(no_args_is_help=True, help="Find out by a labelled sample ho
 app.add_typer(audit, name="audit")
 app.add_typer(costs.app, name="cost")
 app.add_typer(questionnaire, name="questionnaire")
+app.add_typer(study_command.app, name="study")
 out = Console(soft_wrap=False)
 err = Console(stderr=True, soft_wrap=True)
 

@@ -1,0 +1,41 @@
+"""Period codes: a month as 2026-11, a quarter as 2026-Q4, a year as 2026."""
+
+from __future__ import annotations
+
+import calendar
+import datetime as dt
+import re
+from collections.abc import Iterable
+
+from jobs.errors import ObservatoryError
+
+PERIOD = re.compile(r"(\d{4})(?:-(?:Q([1-4])|(0[1-9]|1[0-2])))?")
+
+
+def months_of(period_code: str) -> tuple[str, ...]:
+    """The months of a period, first to last. Raises ObservatoryError for what is no period."""
+    found = PERIOD.fullmatch(period_code)
+    if not found:
+        raise ObservatoryError(
+            f"'{period_code}' is no period: write a month as 2026-11, a quarter as 2026-Q4, a year as 2026"
+        )
+    year, quarter, month = found.groups()
+    if month:
+        return (period_code,)
+    first, last = (3 * int(quarter) - 2, 3 * int(quarter)) if quarter else (1, 12)
+    return tuple(f"{year}-{number:02d}" for number in range(first, last + 1))
+
+
+def last_day(period_code: str) -> dt.date:
+    """The last day of a period: the day whose country groups a figure of the period is for."""
+    year, month = map(int, months_of(period_code)[-1].split("-"))
+    return dt.date(year, month, calendar.monthrange(year, month)[1])
+
+
+def periods_with(months: Iterable[str]) -> list[str]:
+    """The months themselves, and the quarters and years of which all months are among them."""
+    present = sorted(set(months))
+    wholes = {f"{month[:4]}-Q{(int(month[5:]) + 2) // 3}" for month in present} | {
+        month[:4] for month in present
+    }
+    return present + sorted(whole for whole in wholes if set(months_of(whole)) <= set(present))

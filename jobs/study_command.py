@@ -1,0 +1,178 @@
+"""`observatory study`: estimates from submissions and answers, and how they look on a terminal."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from jobs import config
+from jobs.periods import last_day, months_of
+
+app = typer.Typer(
+    help="Estimates across operators: volume, investment, reconciliation.", no_args_is_help=True
+)
+out = Console(soft_wrap=False)
+err = Console(stderr=True, soft_wrap=True)
+
+
+@app.callback()
+def study() -> None:
+    """Estimates across operators: volume, investment, reconciliation."""
+
+
+@app.command()
+def estimate(
+    files: Annotated[
+        Path,
+        typer.Option(
+            help="Folder with operator_frame, denominator and price_level as CSV.", show_default=False
+        ),
+    ],
+    config_file: Annotated[Path, typer.Option("--config", help="The settings file.")] = Path(
+        "observatory.toml"
+    ),
+    with_answers: Annotated[
+        bool,
+        typer.Option(
+            "--with-answers", help="First take submission and questionnaire_answer from there, too."
+        ),
+    ] = False,
+) -> None:
+    """Estimate volume and investment from the operators that answered, and print the main figures."""
+    settings = config.load(config_file)
+    with err.status("Starting Spark") as status:
+        from jobs import study_run
+        from jobs.lake import Lake
+        from jobs.session import open_session
+
+        lake = Lake(open_session(settings.spark), settings.lake.root)
+        run_id = dt.datetime.now(dt.UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+        if with_answers:
+            study_run.land(lake, files, run_id)
+        frames = study_run.estimate(lake, settings, files, run_id, status.update)
+        tables = results(frames)
+    for table in tables:
+        out.print(table)
+
+
+def results(frames: dict[str, Any]) -> list[Table]:
+    """The main figures of the latest and longest period, each table with its interval, coverage and band."""
+    return [
+        *volume(frames["study.spam_volume"]),
+        *investment(frames["study.investment"], frames["study.investment_gap"]),
+        *reconciliation(frames["study.reconciliation"]),
+    ]
+
+
+def latest(frame: Any) -> str | None:
+    """The period that ends last; of several the longest."""
+    periods = [row.period_code for row in frame.select("period_code").distinct().collect()]
+    return max(periods, key=lambda code: (last_day(code), len(months_of(code))), default=None)
+
+
+AREAS = "area_kind_code <> 'country'"
+# The world first, then regions, then groups.
+ORDER = {"world": 0, "region": 1, "group": 2}
+
+
+def rows_of(frame: Any, where: str) -> list[Any]:
+    return sorted(
+        frame.filter(f"{AREAS} AND estimate IS NOT NULL AND {where}").collect(),
+        key=lambda row: (row.channel_code, ORDER[row.area_kind_code], row.area_code),
+    )
+
+
+def sheet(title: str, *heads: str) -> Table:
+    """A table narrow enough for eighty columns."""
+    table = Table("area", title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for head in heads:
+        table.add_column(head, justify="right", no_wrap=True)
+    return table
+
+
+def volume(frame: Any) -> list[Table]:
+    """Certain spam by the operators' own definition, a table for each channel."""
+    period = latest(frame)
+    where = (
+        f"period_code = '{period}' AND definition_code = 'OPERATOR' AND quantity_code = 'spam_certain'"
+        " AND unit_code IN ('recipient', 'call')"
+    )
+    found = rows_of(frame, where)
+    tables = []
+    for channel in dict.fromkeys(row.channel_code for row in found):
+        title = f"{channel}: spam in {period} by the operators' own definition, estimated"
+        table = sheet(title, "estimate", "95% interval", "CV", "coverage", "others at 0.5–1.5")
+        for row in found:
+            if row.channel_code == channel:
+                table.add_row(
+                    row.area_code, short(row.estimate), span(row.estimate_low, row.estimate_high),
+                    quality(row), f"{row.coverage_pct:.0f}%", span(row.at_050, row.at_150),
+                )  # fmt: skip
+        tables.append(table)
+    return tables
+
+
+def investment(spending: Any, gaps: Any) -> list[Table]:
+    """Spending of all strategies at market rates, and what is missing to the targets, by channel."""
+    period = latest(spending)
+    where = f"period_code = '{period}' AND strategy_code = '_T' AND conversion_code = 'market'"
+    found = rows_of(spending, where)
+    missing = {
+        (row.channel_code, row.area_code, row.target_code): short(row.gap)
+        for row in gaps.filter(f"{AREAS} AND period_code = '{period}'").collect()
+    }
+    tables = []
+    for channel in dict.fromkeys(row.channel_code for row in found):
+        title = f"{channel}: spending in {period}, US dollars, estimated; and missing to the targets"
+        table = sheet(
+            title, "estimate", "95% interval", "CV", "coverage", "each", "per 1,000", "to norm", "to best"
+        )
+        for row in found:
+            if row.channel_code == channel:
+                units = row.per_thousand_units
+                table.add_row(
+                    row.area_code, short(row.estimate), span(row.estimate_low, row.estimate_high),
+                    quality(row), f"{row.coverage_pct:.0f}%", f"{row.per_subscription:.2f}",
+                    "" if units is None else f"{units:.2f}",
+                    *(missing.get((channel, row.area_code, target), "") for target in ("norm", "best")),
+                )  # fmt: skip
+        tables.append(table)
+    return tables
+
+
+def span(low: Any, high: Any) -> str:
+    return f"{short(low)}–{short(high)}"
+
+
+def reconciliation(frame: Any) -> list[Table]:
+    found = frame.groupBy("indicator_code", "agreement_code").count().collect()
+    if not found:
+        return []
+    table = Table("indicator", title="Answers against logs of the same operators", title_justify="left")
+    kinds = ("agrees", "differs", "conflicts")
+    for kind in kinds:
+        table.add_column(kind, justify="right")
+    count = {(row["indicator_code"], row["agreement_code"]): row["count"] for row in found}
+    for indicator in sorted({row["indicator_code"] for row in found}):
+        table.add_row(indicator, *(str(count.get((indicator, kind), 0)) for kind in kinds))
+    return [table]
+
+
+def quality(row: Any) -> str:
+    mark = {"acceptable": "", "caution": " !", "unreliable": " !!"}[row.cv_band_code]
+    return f"{row.cv_pct:.0f}%{mark}"
+
+
+def short(value: Any) -> str:
+    """A figure with three digits and a unit: 204bn, 1.25M, 870."""
+    number = float(value)
+    for size, unit in ((1e9, "bn"), (1e6, "M"), (1e3, "k")):
+        if abs(number) >= size:
+            return f"{number / size:.3g}{unit}" if number < 1000 * size else f"{number / size:,.0f}{unit}"
+    return f"{number:.3g}"

@@ -1,0 +1,81 @@
+"""The study's own files: denominators, frame of operators, price levels, and the sample membership.
+
+A table is <name>.csv or <name>.csv.gz with the columns of its contract, in any order; columns that may be
+null may be left out. Nothing else is guessed: what does not fit names the file, the row and what to do.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+from pathlib import Path
+
+import polars as pl
+
+from jobs.contracts import REFERENCE, codes, contract, polars_schema
+from jobs.errors import ObservatoryError
+
+EXAMPLES = 3
+
+
+def read_table(folder: Path, table: str) -> pl.DataFrame:
+    """The table's rows from its file in the folder. Raises ObservatoryError for a file that does not fit."""
+    about = contract(table)
+    named = [folder / f"{about.name}.csv", folder / f"{about.name}.csv.gz"]
+    file = next((each for each in named if each.is_file()), None)
+    if file is None:
+        raise ObservatoryError(f"{folder} has no {about.name}.csv (or .csv.gz), which the study needs")
+    data = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
+    try:
+        text = pl.read_csv(io.BytesIO(data), infer_schema=False)
+    except (pl.exceptions.PolarsError, UnicodeDecodeError) as error:
+        raise ObservatoryError(f"{file} is no CSV file in UTF-8: {error}") from None
+    return typed(text, table, file)
+
+
+def typed(text: pl.DataFrame, table: str, file: Path) -> pl.DataFrame:
+    """The columns as the contract types them, with its rules on nulls, codes and key checked."""
+    about, schema = contract(table), polars_schema(table)
+    missing = [name for name in about.not_null if name not in text.columns]
+    surplus = sorted(set(text.columns) - set(schema))
+    if missing or surplus:
+        raise ObservatoryError(
+            f"{file}: columns {missing} are missing and {surplus} are unknown; it has to have {about.columns}"
+        )
+    columns = {}
+    for name, kind in schema.items():
+        given = text[name] if name in text.columns else pl.Series(name, [None] * text.height, dtype=pl.String)
+        given = given.replace("", None)
+        if isinstance(kind, pl.Datetime):
+            made = given.str.to_datetime(time_zone="UTC", strict=False).cast(kind)
+        elif kind == pl.Date:
+            made = given.str.to_date("%Y-%m-%d", strict=False)
+        elif kind == pl.Boolean:
+            made = given.replace_strict({"true": True, "false": False}, default=None, return_dtype=pl.Boolean)
+        else:
+            made = given.cast(kind, strict=False)
+        refuse(file, name, given, made.is_null() & given.is_not_null(), f"is no {kind}")
+        if name in about.not_null:
+            refuse(file, name, given, made.is_null(), "is empty and has to be given")
+        columns[name] = made
+    frame = pl.DataFrame(columns)
+    for field in about.fields:
+        if field.codelist:
+            wrong = ~frame[field.name].is_in(list(codes(field.codelist))) & frame[field.name].is_not_null()
+            refuse(file, field.name, text[field.name], wrong, f"is not in the list {field.codelist}")
+    again = frame.select(pl.struct(*about.key).is_duplicated()).to_series()
+    refuse(file, " and ".join(about.key), frame[about.key[0]].cast(pl.String), again, "stands more than once")
+    return frame
+
+
+def refuse(file: Path, column: str, given: pl.Series, wrong: pl.Series, says: str) -> None:
+    """Raise ObservatoryError for the rows that are wrong; the header is row 1."""
+    rows = wrong.arg_true().to_list()
+    if rows:
+        shown = "; ".join(f"row {row + 2}: '{given[row] or ''}'" for row in rows[:EXAMPLES])
+        raise ObservatoryError(f"{file}, {column}: {shown} {says} ({len(rows)} row(s))")
+
+
+def read_reference(table: str) -> pl.DataFrame:
+    """A dated reference table that ships with the code."""
+    return read_table(REFERENCE, table)

@@ -1,0 +1,70 @@
+"""Rows of the study's tables between Spark and numpy: whole periods, and rows as Arrow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+from pyspark.sql import DataFrame
+
+from jobs.contracts import arrow_schema, polars_schema
+from jobs.periods import months_of, periods_with
+
+MEASURES = ("units", "spam_certain", "spam_possible")
+# Traffic that a total over operators may add: outbound mail is another operator's inbound.
+COUNTED = ("inbound", "internal")
+
+
+def collected(frame: DataFrame) -> pl.DataFrame:
+    """A small table as Polars: reference tables, and what some hundred operators gave."""
+    found = pl.from_arrow(frame.toArrow())
+    assert isinstance(found, pl.DataFrame)
+    return found
+
+
+def as_table(rows: Sequence[Mapping[str, Any]], table: str) -> pa.Table:
+    """Rows as the table's contract has them; decimals are rounded to its digits."""
+    schema = polars_schema(table)
+    columns = {}
+    for name, kind in schema.items():
+        values = [row.get(name) for row in rows]
+        if isinstance(kind, pl.Decimal):
+            digits = kind.scale
+            values = [None if value is None else round(float(value), digits) for value in values]
+            columns[name] = pl.Series(name, values, dtype=pl.Float64).cast(kind)
+        else:
+            columns[name] = pl.Series(name, values, dtype=kind)
+    return pl.DataFrame(columns).to_arrow().cast(arrow_schema(table))
+
+
+def of_period(volumes: pl.DataFrame, period: str, by: Sequence[str]) -> pl.DataFrame:
+    """Each respondent's volumes of a period: its own figure for it, else the sum of all its months.
+
+    A respondent that lacks a month is no respondent for the quarter. Subscriptions are those of the last
+    month.
+    """
+    months = months_of(period)
+    own = volumes.filter(pl.col("period_code") == period)
+    of_months = volumes.filter(pl.col("period_code").is_in(months))
+    summed = (
+        of_months.sort("period_code")
+        .group_by(by)
+        .agg(
+            pl.col("period_code").n_unique().alias("months"),
+            pl.col(*MEASURES).sum(),
+            pl.col("subscriptions").drop_nulls().last(),
+        )
+        .filter(pl.col("months") == len(months))
+        .join(own, on=by, how="anti")
+    )
+    columns = [*by, *MEASURES, "subscriptions"]
+    return pl.concat([own.select(columns), summed.select(columns)]).sort(by)
+
+
+def periods_of(volumes: pl.DataFrame) -> list[str]:
+    """The periods that volumes can be estimated for."""
+    given = set(volumes["period_code"])
+    months = {period for period in given if len(months_of(period)) == 1}
+    return sorted(given | set(periods_with(months)))

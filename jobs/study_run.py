@@ -1,0 +1,90 @@
+"""From what operators and respondents sent to the study's tables: read, transform, validate, overwrite.
+
+All tables of the step are validated by Great Expectations before one is written, as gold's are. Each table is
+computed anew from all submissions and answers; a period that has none any more goes.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+from pyspark.sql import DataFrame
+
+from expectations import suites
+from jobs.config import Observatory
+from jobs.contracts import arrow_schema, contract, struct_type
+from jobs.errors import ObservatoryError
+from jobs.lake import Lake
+from jobs.runner import Run, compute, finish, keep, now
+from jobs.study_files import read_table
+
+GIVEN = ("study.submission", "study.questionnaire_answer")
+FROM_FILES = ("ref.operator_frame", "ref.denominator", "ref.price_level")
+# In this order: the later read the earlier.
+TABLES = (
+    "study.spam_volume",
+    "study.reconciliation",
+    "study.investment_account",
+    "study.investment",
+    "study.investment_gap",
+)
+
+
+def framed(lake: Lake, rows: pl.DataFrame, table: str) -> DataFrame:
+    """A small table as a Spark frame: by way of Arrow its rows are literals in the plan."""
+    return lake.spark.createDataFrame(rows.to_arrow().cast(arrow_schema(table)), struct_type(table))
+
+
+def land(lake: Lake, folder: Path, run_id: str) -> None:
+    """Put the submissions and answers of a folder into the lake, in place of those of the same periods."""
+    for table in GIVEN:
+        rows = read_table(folder, table)
+        write(lake, framed(lake, rows, table), table, set(rows["period_code"]), run_id)
+
+
+def estimate(
+    lake: Lake, settings: Observatory, folder: Path, run_id: str, say: Callable[[str], None] = print
+) -> dict[str, DataFrame]:
+    """Compute, validate and write the study's tables; the frames that were written.
+
+    folder: holds the frame of operators, denominators and price levels. Raises ValidationHeld if a rule is
+    broken: then no table is written.
+    """
+    work = Run(lake, settings, [], run_id, say=say)
+    started: dt.datetime = now()
+    have = {table: framed(lake, read_table(folder, table), table) for table in FROM_FILES}
+    have |= {table: lake.read(table).persist() for table in GIVEN}
+    if have["study.submission"].isEmpty() and have["study.questionnaire_answer"].isEmpty():
+        raise ObservatoryError("the lake holds no submission and no answer yet: load them first")
+    for table in TABLES:
+        say(f"study: {table}")
+        have[table] = compute(work, table, have).persist()
+    say("study: validating")
+    work.results += suites.validate(
+        [
+            suites.Asked(table, have[table], suites.contract_rules(table), contract(table).key)
+            for table in (*GIVEN, *TABLES)
+        ]
+    )
+    keep(work)
+    say("study: writing")
+    for table in TABLES:
+        periods = {row.period_code for row in have[table].select("period_code").distinct().collect()}
+        if lake.exists(table):
+            periods |= {
+                row.period_code for row in lake.read(table).select("period_code").distinct().collect()
+            }
+        write(lake, have[table], table, periods, run_id)
+    finish(work, "study", started, (*GIVEN, *TABLES), [])
+    return {table: have[table] for table in TABLES}
+
+
+def write(lake: Lake, frame: DataFrame, table: str, periods: set[str], run_id: str) -> None:
+    """Replace the periods of a table, in one transaction, one file a period."""
+    if not periods:
+        return
+    listed = ", ".join(f"'{period}'" for period in sorted(periods))
+    lake.replace(frame.repartition("period_code"), table, f"period_code IN ({listed})", {"run_id": run_id})

@@ -1,0 +1,371 @@
+"""A made-up membership: operators in 193 countries, their spam, who answers, and the truth.
+
+python -m sample_data.membership     writes sample_data/membership/
+
+The countries and their groups are real (schemas/reference/); operators, subscriptions, prices and figures are
+invented, and say nothing of any country. Three sizes, six regions, rates of spam with heavy tails; of large,
+medium and small operators 75, 50 and 30% answer.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import gzip
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from jobs.accounts import Price, account
+from jobs.areas import areas, classified, members
+from jobs.contracts import REFERENCE
+
+FOLDER = Path(__file__).parent / "membership"
+SEED = 52
+DAY = dt.date(2026, 12, 31)
+# ITU's 194 Member States without the Vatican: the 193 of the United Nations.
+LEFT_OUT = {"VAT"}
+RESPONSE = {"SMALL": 0.30, "MEDIUM": 0.50, "LARGE": 0.75}
+# Spam messages per subscription and month, by channel; and how rates differ between classes.
+RATE = {"EMAIL": 40.0, "SMS": 3.0}
+OF_CLASS = {"DEVELOPED": 1.0, "DEVELOPING": 1.3, "LDC": 0.8}
+SPREAD = 0.8
+MEDIUM, LARGE = 100_000, 1_000_000
+
+
+@dataclass(frozen=True)
+class Population:
+    """Every operator of one channel, whether it answers or not; arrays sorted by operator."""
+
+    respondent: np.ndarray
+    country: np.ndarray
+    region: np.ndarray
+    development: np.ndarray
+    size: np.ndarray
+    subscriptions: np.ndarray
+    spam: np.ndarray
+
+
+def countries() -> pl.DataFrame:
+    """The member countries with region, class and groups."""
+    read = [
+        pl.read_csv(REFERENCE / f"{name}.csv", infer_schema=False) for name in ("country", "country_group")
+    ]
+    dated = [frame.with_columns(pl.col("valid_from", "valid_to").str.to_date("%Y-%m-%d")) for frame in read]
+    listed = dated[0].filter((pl.col("itu_member") == "true") & ~pl.col("iso3").is_in(list(LEFT_OUT)))
+    return classified(listed, dated[1], DAY)
+
+
+def size_of(subscriptions: np.ndarray) -> np.ndarray:
+    size = np.where(subscriptions < MEDIUM, "SMALL", np.where(subscriptions < LARGE, "MEDIUM", "LARGE"))
+    return size.astype(object)
+
+
+def population(channel: str, seed: int = SEED, by_size: float = 0.0) -> Population:
+    """Operators of a channel with their monthly spam.
+
+    by_size: how the logarithm of the rate changes with that of the subscriptions; negative where small
+    operators have more spam for each subscription.
+    """
+    random = np.random.default_rng([seed, *channel.encode()])
+    listed = countries()
+    rows: list[tuple[str, str, str, float]] = []
+    for country, region, development in listed.select(
+        "country_code", "region_code", "development_code"
+    ).rows():
+        total = np.exp(random.normal(14.3, 1.5))
+        count = int(np.clip(2 + random.poisson(0.9 * np.log(1 + total / 3e5)), 2, 9))
+        shares = random.dirichlet(np.geomspace(6, 0.6, count))
+        rows += [(country, region, development, max(total * share, 200.0)) for share in shares]
+    subscriptions = np.round(np.array([row[3] for row in rows]))
+    kinds = np.array([row[2] for row in rows], dtype=object)
+    level = np.log(RATE[channel]) + np.log([OF_CLASS[kind] for kind in kinds])
+    level = level + by_size * (np.log(subscriptions) - np.log(2e5))
+    of_region = dict(zip(sorted({row[1] for row in rows}), random.normal(0, 0.25, 6), strict=True))
+    level = level + np.array([of_region[row[1]] for row in rows])
+    rate = np.exp(random.normal(level, SPREAD))
+    number: dict[str, int] = {}
+    names = []
+    for country, *_ in rows:
+        number[country] = number.get(country, 0) + 1
+        names.append(f"{country.lower()}-{channel.lower()}-{number[country]}")
+    return Population(
+        respondent=np.array(names, dtype=object),
+        country=np.array([row[0] for row in rows], dtype=object),
+        region=np.array([row[1] for row in rows], dtype=object),
+        development=kinds,
+        size=size_of(subscriptions),
+        subscriptions=subscriptions,
+        spam=np.round(subscriptions * rate),
+    )
+
+
+def answering(people: Population, random: np.random.Generator, selective: float = 0.0) -> np.ndarray:
+    """Who answers. selective: growth of the logit of answering with the logarithm of the rate."""
+    base = np.array([RESPONSE[size] for size in people.size])
+    logit = np.log(base / (1 - base))
+    rate = np.log(np.maximum(people.spam, 1) / people.subscriptions)
+    logit = logit + selective * (rate - rate.mean())
+    return random.random(len(base)) < 1 / (1 + np.exp(-logit))
+
+
+# --- what operators send -----------------------------------------------------------------------------
+
+MONTHS = {"2026-10": 0.96, "2026-11": 1.03, "2026-12": 1.01}
+PERIOD, YEAR, BASE = "2026-Q4", "2026", 2025
+SAYS = "made up for the sample study"
+# Of the respondents those that answer on investment; of these those that refuse amounts; those that
+# answer on volumes too.
+ACCOUNTS, REFUSED, BOTH = 0.6, 0.3, 0.15
+
+
+def volumes(people: Population, channel: str, random: np.random.Generator) -> list[dict[str, object]]:
+    """Submissions of all operators of a channel, as if each answered."""
+    stopped = random.beta(12, 3, len(people.spam))
+    of_all = (
+        random.beta(14, 8, len(people.spam)) if channel == "EMAIL" else random.beta(2, 30, len(people.spam))
+    )
+    undecided = random.uniform(0.0, 0.06, len(people.spam))
+    rows = []
+    for place, respondent in enumerate(people.respondent):
+        for month, factor in MONTHS.items():
+            spam = int(people.spam[place] * factor)
+            kept = int(spam * stopped[place])
+            clean = int(spam / of_all[place]) - spam
+            doubtful = int(clean * undecided[place])
+            parts = [
+                ("content", "rejected", kept, kept, kept),
+                ("content", "tagged", spam - kept, spam - kept, spam - kept),
+                ("delivery", "delivered", clean, 0, doubtful),
+            ]
+            for stage, outcome, units, certain, possible in parts:
+                rows.append(
+                    {
+                        "respondent_id": respondent,
+                        "period_code": month,
+                        "channel_code": channel,
+                        "direction_code": "inbound",
+                        "stage_code": stage,
+                        "outcome_code": outcome,
+                        "unit_code": "recipient",
+                        "definition_code": "OPERATOR",
+                        "units": units,
+                        "spam_certain": certain,
+                        "spam_possible": possible,
+                        "subscriptions": int(people.subscriptions[place]),
+                    }
+                )
+    return rows
+
+
+def prices(random: np.random.Generator) -> dict[tuple[str, int], Price]:
+    """Price levels of each country, invented: none is the country's own."""
+    found = {}
+    level = {"DEVELOPED": 0.95, "DEVELOPING": 0.45, "LDC": 0.35}
+    money = pl.read_csv(REFERENCE / "country.csv", infer_schema=False).select("iso3", "currency").rows()
+    currency = dict(money)
+    market = {
+        code: float(np.exp(random.uniform(0, 6))) for code in sorted(set(filter(None, currency.values())))
+    }
+    for country, development in countries().select("country_code", "development_code").rows():
+        rate = market[currency[country]]
+        ppp = rate * level[development] * float(np.exp(random.normal(0, 0.1)))
+        inflation = 1 + float(np.exp(random.normal(-3, 0.7)))
+        wage = ppp * 180 * level[development]
+        for year, deflator in ((BASE, 100.0), (BASE + 1, 100 * inflation)):
+            values = [float(f"{value:.5g}") for value in (deflator, ppp, rate, wage * deflator / 100)]
+            found[country, year] = Price(currency[country], *values)
+    return found
+
+
+def spending(
+    people: Population, channel: str, price: dict[tuple[str, int], Price], random: np.random.Generator
+) -> list[dict[str, str]]:
+    """Answers on investment of all operators, with amounts in local currency, as if none were refused."""
+    answers = []
+    for place, country in enumerate(people.country):
+        now = price[country, int(YEAR)]
+        subscriptions = people.subscriptions[place]
+        level = np.log({"EMAIL": 0.5, "SMS": 0.35}[channel]) - 0.12 * np.log(subscriptions / 2e5)
+        budget = subscriptions * float(np.exp(random.normal(level, 0.6))) * now.ppp * now.deflator / 100
+        parts = random.dirichlet([3, 2, 4, 3, 2, 1])
+        strategy = random.dirichlet([2, 4, 2, 6, 1])
+        percents = np.floor(100 * strategy).astype(int)
+        percents[3] += 100 - percents.sum()
+        given = {
+            # About four years' worth of an asset stand behind a year's cost of it.
+            "sp701.SERVER": budget * parts[0] * 1.2,
+            "sp704.SERVER": budget * parts[0] * 2.6,
+            "sp702.SERVER": float(random.integers(50, 101)),
+            "sp701.SOFTWARE": budget * parts[1] * 1.0,
+            "sp704.SOFTWARE": budget * parts[1] * 2.0,
+            "sp703.SOFTWARE": float(random.integers(3, 6)),
+            "sp705.LICENCE": budget * parts[2],
+            "sp705.STAFF": budget * parts[3],
+            "sp705.HOSTING": budget * parts[4],
+            "sp705.HELPDESK": budget * parts[5],
+        } | {
+            f"sp708.{code}": float(value)
+            for code, value in zip(
+                ("equipment", "network", "service", "filtering", "feedback"), percents, strict=True
+            )
+        }
+        answers.append(
+            {name: str(round(value)) for name, value in given.items()} | {f"sp707.{channel}": "100"}
+        )
+    return answers
+
+
+def write(folder: Path = FOLDER) -> None:
+    """Write the sample: what answered, what is known of all, and the truth."""
+    random = np.random.default_rng(SEED)
+    price = prices(random)
+    assumptions = dict(
+        reference("investment_assumption").select("assumption_code", pl.col("central").cast(float)).rows()
+    )
+    bands = {
+        code: (float(low), float(high) if high else None)
+        for code, low, high in reference("budget_band").select("band_code", "low", "high").rows()
+    }
+    submissions, answers, frame, known, truth = [], [], [], [], []
+    for channel in RATE:
+        people = population(channel)
+        answered = answering(people, random)
+        given, money = volumes(people, channel, random), spending(people, channel, price, random)
+        holding = holdings(people, random)
+        silent = set(people.respondent[~answered])
+        of = {name: place for place, name in enumerate(people.respondent)}
+        submissions += [
+            row | {"holding_id": holding[place], "country_code": people.country[place]}
+            for row in given
+            if str(row["respondent_id"]) not in silent
+            for place in [of[str(row["respondent_id"])]]
+        ]
+        spent = np.zeros(len(people.spam))
+        draws = random.random((len(people.spam), 3))
+        for place, respondent in enumerate(people.respondent):
+            country = people.country[place]
+            of_year = price[country, int(YEAR)], price[country, BASE]
+            rows = account(money[place], {channel: 1.0}, of_year, assumptions, bands)
+            spent[place] = sum(float(str(row["market_amount"])) for row in rows)
+            if not answered[place]:
+                continue
+            if draws[place, 0] < ACCOUNTS:
+                told = money[place]
+                if draws[place, 1] < REFUSED:
+                    total = sum(float(str(row["ppp_amount"])) for row in rows)
+                    code = next(name for name, (_, high) in bands.items() if high is None or total <= high)
+                    told = {name: value for name, value in told.items() if name[:5] in ("sp707", "sp708")}
+                    told["sp709"] = code
+                answers += [answer(respondent, country, YEAR, name, value) for name, value in told.items()]
+            if draws[place, 2] < BOTH:
+                name = "sp303.EMAIL.attempted" if channel == "EMAIL" else "sp305.SMS.attempted"
+                logged = sum(int(people.spam[place] * factor) for factor in MONTHS.values())
+                # Most are near; some count only a part, or a year in place of a quarter.
+                factor = random.choice([random.normal(1, 0.05), 0.7, 4.0], p=[0.8, 0.15, 0.05])
+                answers.append(answer(respondent, country, PERIOD, name, str(round(logged * factor))))
+        frame += [
+            {
+                "respondent_id": respondent,
+                "holding_id": holding[place],
+                "country_code": people.country[place],
+                "channel_code": channel,
+                "size_code": people.size[place],
+                # What a study knows of operators that did not answer is rough.
+                "subscriptions": int(float(f"{people.subscriptions[place]:.1e}")),
+                "valid_from": "2020-01-01",
+                "valid_to": "",
+                "source": SAYS,
+            }
+            for place, respondent in enumerate(people.respondent)
+        ]
+        known += [
+            {
+                "country_code": country,
+                "period_code": YEAR,
+                "channel_code": channel,
+                "subscriptions": int(people.subscriptions[people.country == country].sum()),
+                "source": SAYS,
+            }
+            for country in sorted(set(people.country))
+        ]
+        spam = sum(np.floor(people.spam * factor) for factor in MONTHS.values())
+        for area in areas(countries()):
+            inside = members(area, people.country)
+            figures = {"spam_certain": spam[inside].sum(), "investment_market": spent[inside].sum()}
+            truth += [
+                {
+                    "area_code": area.code,
+                    "channel_code": channel,
+                    "figure": name,
+                    "value": round(float(value)),
+                }
+                for name, value in figures.items()
+            ]
+    levels = [
+        {
+            "country_code": country,
+            "price_year": year,
+            "currency_code": of.currency,
+            "deflator_index": of.deflator,
+            "ppp_rate": of.ppp,
+            "market_rate": of.market,
+            "wage_per_day": of.wage,
+            "source": SAYS,
+        }
+        for (country, year), of in price.items()
+    ]
+    folder.mkdir(exist_ok=True)
+    tables = {
+        "submission": submissions,
+        "questionnaire_answer": answers,
+        "operator_frame": frame,
+        "denominator": known,
+        "price_level": levels,
+        "truth": truth,
+    }
+    for name, rows in tables.items():
+        text = pl.DataFrame(rows).write_csv().encode()
+        # Without a time stamp: the same sample is the same bytes.
+        (folder / f"{name}.csv.gz").write_bytes(gzip.compress(text, mtime=0))
+
+
+def reference(name: str) -> pl.DataFrame:
+    return pl.read_csv(REFERENCE / f"{name}.csv", infer_schema=False)
+
+
+def answer(respondent: str, country: str, period: str, indicator: str, value: str) -> dict[str, str]:
+    """One answer, as `observatory questionnaire load` would have landed it."""
+    question, *parts = indicator.split(".")
+    return {
+        "respondent_id": respondent,
+        "period_code": period,
+        "indicator_code": indicator,
+        "question_code": question,
+        "answer_status_code": "A",
+        "country_code": country,
+        "role_code": "O",
+        "language_code": "en",
+        "file_name": f"{respondent}.xlsx",
+        "file_sha256": hashlib.sha256(f"{respondent}/{period}".encode()).hexdigest(),
+        "questionnaire_version": "sample",
+        "value": value,
+        "unit": "",
+        "note": "",
+        "waiver": "W0",
+        "received_at": "2027-02-01T00:00:00Z",
+    }
+
+
+def holdings(people: Population, random: np.random.Generator) -> list[str]:
+    """Owners: some of the large operators belong to one of a dozen groups that work in many countries."""
+    return [
+        f"group-{random.integers(1, 13)}" if size == "LARGE" and random.random() < 0.4 else str(respondent)
+        for respondent, size in zip(people.respondent, people.size, strict=True)
+    ]
+
+
+if __name__ == "__main__":
+    write()

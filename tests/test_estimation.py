@@ -1,0 +1,355 @@
+"""Totals from operators that answered: against svy, known truths, and under selective non-response."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+import pytest
+import svy
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jobs.estimation import (
+    SMALLEST,
+    Array,
+    Margins,
+    Operators,
+    Weighted,
+    adjusted,
+    bootstrap_factors,
+    calibrated,
+    collapse,
+    rake,
+    ratio_groups,
+    ratio_totals,
+    seed_of,
+    subscriptions_stood_for,
+    weighted,
+)
+from jobs.intervals import at_factor, cv_band, figures, interval, linearised, predicted_figure
+from sample_data.membership import Population, answering, population
+
+
+def operators(people: Population, is_respondent: Array) -> Operators:
+    return Operators(
+        people.respondent,
+        people.country,
+        people.region,
+        people.development,
+        people.size,
+        people.subscriptions,
+        is_respondent,
+    )
+
+
+def without_raking(people: Population, is_respondent: Array) -> Weighted:
+    stratum = collapse(people.region, people.development, people.size, is_respondent)
+    index = np.unique(stratum.astype(str), return_inverse=True)[1]
+    weights = adjusted(np.ones((1, len(index))), index, is_respondent)[:, is_respondent]
+    return Weighted(operators(people, is_respondent), stratum, index, weights)
+
+
+# --- against svy ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("channel", ["EMAIL", "SMS"])
+def test_ratio_and_linearised_error_are_those_of_svy(channel: str, seed: int) -> None:
+    people = population(channel)
+    answered = answering(people, np.random.default_rng(seed))
+    sample = without_raking(people, answered)
+    x, y = people.subscriptions[answered], people.spam[answered]
+    everyone = np.bincount(sample.index)[sample.index[answered]]
+    frame = pl.DataFrame(
+        {
+            "y": y,
+            "x": x,
+            "stratum": [f"h{place}" for place in sample.index[answered]],
+            "everyone": everyone.astype(float),
+            "weight": sample.weights[0],
+            "region": people.region[answered].tolist(),
+        }
+    )
+    oracle = svy.Sample(frame, svy.Design(stratum="stratum", wgt="weight", pop_size="everyone"))
+    whole = np.ones(len(x), dtype=bool)
+    told = oracle.estimation.ratio("y", "x").estimates[0]
+    ratio = ratio_totals(sample.weights, x, y[:, None], whole[None, :], np.ones(1))[0, 0, 0]
+    variance, _ = linearised(sample, x, y, whole, 1.0, leverage=False)
+    assert ratio == pytest.approx(told.est, rel=1e-12)
+    assert np.sqrt(variance) == pytest.approx(told.se, rel=1e-9)
+    for told in oracle.estimation.ratio("y", "x", by="region").estimates:
+        inside = people.region[answered] == told.by_level[0]
+        ratio = ratio_totals(sample.weights, x, y[:, None], inside[None, :], np.ones(1))[0, 0, 0]
+        variance, _ = linearised(sample, x, y, inside, 1.0, leverage=False)
+        assert ratio == pytest.approx(told.est, rel=1e-12)
+        assert np.sqrt(variance) == pytest.approx(told.se, rel=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_bootstrap_error_is_near_the_linearised_one(seed: int) -> None:
+    """The finite population is in both: a bootstrap without it would be half as wide again."""
+    people = population("EMAIL")
+    answered = answering(people, np.random.default_rng(seed))
+    plain = without_raking(people, answered)
+    x, y = people.subscriptions[answered], people.spam[answered]
+    factors = bootstrap_factors(plain.index, answered, 2000, seed)
+    weights = adjusted(factors, plain.index, answered)[:, answered]
+    whole = np.ones(len(x), dtype=bool)
+    ratios = ratio_totals(weights, x, y[:, None], whole[None, :], np.ones(1))[:, 0, 0]
+    variance, _ = linearised(plain, x, y, whole, 1.0, leverage=False)
+    assert ratios.std(ddof=1) == pytest.approx(np.sqrt(variance), rel=0.15)
+
+
+# --- against the truth ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """How estimates of many samples fared, for the world, the regions and the LDC, in this order."""
+
+    areas: list[str]
+    bias_pct: Array
+    coverage_pct: Array
+    half_to_half_more: Array
+    width_pct: Array
+
+
+def simulated(channel: str, samples: int, by_size: float = 0.0, selective: float = 0.0) -> Simulated:
+    """Draw who answers again and again from one membership, and estimate each time.
+
+    50 replicates a sample: errors of single intervals are rougher than in use.
+    """
+    people = population(channel, by_size=by_size)
+    names = ["WORLD", *sorted(set(people.region)), "LDC"]
+    is_ldc = people.development == "LDC"
+    member = np.array(
+        [np.ones(len(is_ldc), dtype=bool), *(people.region == name for name in names[1:-1]), is_ldc]
+    )
+    known, truth = member @ people.subscriptions, member @ people.spam
+    random = np.random.default_rng(20261125)
+    estimates: list[Array] = []
+    hits: list[Array] = []
+    bands: list[Array] = []
+    widths: list[Array] = []
+    for number in range(samples):
+        answered = answering(people, random, selective)
+        sample = weighted(operators(people, answered), {"LDC": is_ldc}, seed_of(channel, str(number)), 50)
+        found = figures(sample, people.spam[answered][:, None], member, known)
+        reported = member[:, answered] @ people.spam[answered]
+        low, high = found.low[:, 0], found.high[:, 0]
+        estimates.append(found.estimate[:, 0])
+        hits.append((low <= truth) & (truth <= high))
+        least = reported + 0.5 * (low - reported)
+        bands.append((least <= truth) & (truth <= reported + 1.5 * (high - reported)))
+        widths.append((high - low) / truth)
+    return Simulated(
+        names,
+        100 * (np.mean(estimates, axis=0) / truth - 1),
+        100 * np.mean(hits, axis=0),
+        100 * np.mean(bands, axis=0),
+        100 * np.mean(widths, axis=0),
+    )
+
+
+def told(title: str, samples: int, found: Simulated) -> None:
+    print(f"\n{title}: {samples} samples\narea    bias  interval covers  band 0.5-1.5 covers  width")
+    for place, area in enumerate(found.areas):
+        print(
+            f"{area:6} {found.bias_pct[place]:5.1f}% {found.coverage_pct[place]:15.1f}%"
+            f" {found.half_to_half_more[place]:19.1f}% {found.width_pct[place]:5.0f}%"
+        )
+
+
+def held(channel: str, samples: int, by_size: float) -> None:
+    found = simulated(channel, samples, by_size)
+    told(f"{channel}, rate ~ size^{by_size:g}", samples, found)
+    assert found.coverage_pct[0] >= 88
+    assert abs(found.bias_pct[0]) < 2
+    assert np.median(found.coverage_pct) >= 88
+    assert found.coverage_pct.min() >= 75
+    assert np.abs(found.bias_pct).max() < 6
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("channel", "by_size"), [("EMAIL", 0.0), ("EMAIL", -0.15), ("SMS", 0.0)])
+def test_intervals_cover_the_truth_and_estimates_have_no_bias(channel: str, by_size: float) -> None:
+    """Of the world; rates are the same in all sizes, or fall with size, as do the rates of answering.
+
+    In an area where one operator has a third of all spam the interval covers less: it is printed.
+    """
+    held(channel, 1000, by_size)
+
+
+def test_intervals_cover_the_truth_of_a_few_samples() -> None:
+    held("EMAIL", 150, -0.15)
+
+
+def test_selective_answers_break_the_interval_and_the_band_shows_it() -> None:
+    """Operators with more spam answer more (half a logit for each unit of log rate): no interval can know."""
+    found = simulated("EMAIL", 150, selective=0.5)
+    told("EMAIL, selective answers", 150, found)
+    assert found.bias_pct[0] > 5
+    assert found.coverage_pct[0] < 88
+    assert found.half_to_half_more[0] >= 95
+
+
+# --- strata and weights -----------------------------------------------------------------------------
+
+
+@st.composite
+def memberships(draw: st.DrawFn) -> tuple[Array, Array, Array, Array, Array]:
+    count = draw(st.integers(6, 60))
+    random = np.random.default_rng(draw(st.integers(0, 2**32)))
+    code = [
+        np.array(random.choice(names, count), dtype=object)
+        for names in (["AFR", "EUR", "ASP"], ["LDC", "DEVELOPING"], ["SMALL", "MEDIUM", "LARGE"])
+    ]
+    answered = random.random(count) < draw(st.floats(0.2, 1.0))
+    answered[:SMALLEST] = True
+    return *code, answered, random.permutation(count)
+
+
+@given(memberships())
+@settings(max_examples=60, deadline=None)
+def test_each_stratum_has_enough_respondents_in_any_order(drawn: tuple[Array, ...]) -> None:
+    region, development, size, answered, order = drawn
+    stratum = collapse(region, development, size, answered)
+    assert all(answered[stratum == name].sum() >= SMALLEST for name in set(stratum.tolist()))
+    again = collapse(region[order], development[order], size[order], answered[order])
+    assert again.tolist() == stratum[order].tolist()
+
+
+def test_sizes_are_given_up_first_then_classes_then_regions() -> None:
+    def stratum_of(counts: dict[tuple[str, str, str], int]) -> list[str]:
+        rows = [key for key, count in counts.items() for _ in range(count)]
+        parts = [np.array(column, dtype=object) for column in zip(*rows, strict=True)]
+        return sorted(set(collapse(*parts, np.ones(len(rows), dtype=bool)).tolist()))
+
+    enough = {("EUR", "DEVELOPED", "SMALL"): 9, ("EUR", "DEVELOPED", "LARGE"): 9}
+    assert stratum_of(enough | {("AFR", "LDC", "LARGE"): 3, ("AFR", "LDC", "SMALL"): 3}) == [
+        "AFR|LDC|LARGE+SMALL",
+        "EUR|DEVELOPED|LARGE",
+        "EUR|DEVELOPED|SMALL",
+    ]
+    assert stratum_of(enough | {("EUR", "LDC", "LARGE"): 2, ("EUR", "LDC", "SMALL"): 2}) == [
+        "EUR|DEVELOPED+LDC|LARGE",
+        "EUR|DEVELOPED+LDC|SMALL",
+    ]
+    # Four of another region: its class is then too small as well, and its operators come in by size.
+    assert stratum_of(enough | {("AFR", "LDC", "LARGE"): 4}) == [
+        "AFR+EUR|DEVELOPED+LDC|LARGE",
+        "AFR+EUR|DEVELOPED+LDC|SMALL",
+    ]
+
+
+def test_a_full_answer_leaves_no_error() -> None:
+    people = population("SMS")
+    answered = np.ones(len(people.spam), dtype=bool)
+    sample = weighted(operators(people, answered), {}, 1, 20)
+    member, known = np.ones((1, len(answered)), dtype=bool), np.array([people.subscriptions.sum()])
+    found = figures(sample, people.spam[:, None], member, known)
+    assert found.estimate[0, 0] == pytest.approx(people.spam.sum())
+    assert found.error[0, 0] == pytest.approx(0, abs=1e-3)
+
+
+def test_weights_add_up_to_what_is_known() -> None:
+    people = population("EMAIL")
+    answered = answering(people, np.random.default_rng(8))
+    is_ldc = people.development == "LDC"
+    sample = weighted(operators(people, answered), {"LDC": is_ldc}, 5, 10)
+    x = people.subscriptions
+    for weights in sample.weights:
+        whole = np.zeros(len(x))
+        whole[answered] = weights
+        for inside in [is_ldc, *(people.region == name for name in set(people.region))]:
+            assert whole[inside] @ x[inside] == pytest.approx(x[inside].sum(), rel=1e-6)
+
+
+def test_a_stratum_has_a_ratio_of_its_own_only_with_twenty_respondents() -> None:
+    stratum = np.array(["EUR|A|S"] * 20 + ["EUR|A|L"] * 19, dtype=object)
+    everyone, x = np.ones(39, dtype=bool), np.ones(39)
+    assert ratio_groups(stratum, everyone, x).totals.tolist() == [19, 20]
+    everyone[0] = False
+    assert ratio_groups(stratum, everyone, x).totals.tolist() == [39]
+
+
+def test_non_response_is_adjusted_again_inside_each_replicate() -> None:
+    """Three of five answered: where a replicate draws fewer of the three, those drawn carry more."""
+    index, answered = np.zeros(5, dtype=int), np.array([True, True, True, False, False])
+    assert adjusted(np.ones((1, 5)), index, answered)[0].tolist() == pytest.approx(
+        [5 / 3, 5 / 3, 5 / 3, 0, 0]
+    )
+    factors = np.array([[2.0, 1.0, 0.0, 1.0, 1.0]])
+    assert adjusted(factors, index, answered)[0].tolist() == pytest.approx([10 / 3, 5 / 3, 0, 0, 0])
+
+
+def test_margins_that_contradict_each_other_are_given_up_from_the_last() -> None:
+    x = np.ones(4)
+    region = Margins("region", np.array([0, 0, 1, 1]), np.array([10.0, 10.0]))
+    impossible = Margins("group", np.array([0, 0, -1, -1]), np.array([13.0]))
+    weights = calibrated(np.ones((1, 4)), x, [region, impossible])
+    assert weights[0].tolist() == pytest.approx([5, 5, 5, 5])
+    possible = Margins("group", np.array([0, -1, 0, -1]), np.array([12.0]))
+    raked, off = rake(np.ones((1, 4)), x, [region, possible])
+    assert off < 1e-6
+    assert raked[0].tolist() == pytest.approx([6, 4, 6, 4])
+
+
+def test_what_is_known_of_a_country_goes_to_those_that_did_not_answer() -> None:
+    reported = np.array([100.0, 30.0, 10.0, 50.0, 7.0])
+    country = np.array(["A", "A", "A", "B", "C"], dtype=object)
+    answered = np.array([True, False, False, True, False])
+    stands = subscriptions_stood_for(reported, country, answered, {"A": 180.0, "B": 80.0})
+    # A: 80 left, by 3 to 1. B: all answered, 30 belong to operators that nobody listed. C: nothing is known.
+    assert stands.tolist() == [100.0, 60.0, 20.0, 50.0, 7.0]
+    assert subscriptions_stood_for(reported, country, answered, {"A": 90.0})[:3].tolist() == [100.0, 0.0, 0.0]
+
+
+def test_seeds_come_from_the_cells_key_alone() -> None:
+    assert seed_of("EMAIL", "2026-Q4") == seed_of("EMAIL", "2026-Q4") != seed_of("EMAIL2026", "-Q4")
+    index, answered = np.zeros(9, dtype=int), np.arange(9) < 5
+    first, again = (bootstrap_factors(index, answered, 7, seed_of("EMAIL", "2026-Q4")) for _ in range(2))
+    assert np.array_equal(first, again)
+    assert first.sum(axis=1) == pytest.approx(np.full(7, 9.0))
+
+
+# --- intervals --------------------------------------------------------------------------------------
+
+
+def test_an_interval_by_hand() -> None:
+    """t(0.975; 10) = 2.2281; 100 e^(+-2.2281 x 0.1): 80.03 to 124.96. What was reported is its least."""
+    low, high = interval(np.array([100.0]), np.array([10.0]), np.array([10.0]), np.array([85.0]))
+    assert high[0] == pytest.approx(124.96, abs=0.01)
+    assert low[0] == 85.0
+    assert interval(np.array([100.0]), np.array([10.0]), np.array([10.0]), np.zeros(1))[0][
+        0
+    ] == pytest.approx(80.03, abs=0.01)
+
+
+def test_the_band_scales_what_was_not_reported() -> None:
+    assert [at_factor(100.0, 60.0, factor) for factor in (0.5, 0.75, 1.0, 1.5)] == [80.0, 90.0, 100.0, 120.0]
+    assert at_factor(50.0, 60.0, 0.5) == 50.0
+
+
+@pytest.mark.parametrize(
+    ("cv_pct", "band"),
+    [(0, "acceptable"), (16.5, "acceptable"), (16.6, "caution"), (33.3, "caution"), (33.4, "unreliable")],
+)
+def test_bands_of_the_coefficient_of_variation(cv_pct: float, band: str) -> None:
+    assert cv_band(cv_pct) == band
+
+
+def test_a_country_by_its_own_rate_or_its_cells() -> None:
+    """Own: 20 reported by 10 subscriptions, 5 silent: 20 + 5 x 2 = 30; v = 4 x (5^2 + 5^2 x 100/10^2) = 200.
+
+    Cell: one of six answered, so the cell's 3 is the rate: 2 + 5 x 3 = 17; v = 4 x 5^2 + 5^2 x 2 = 150, 2 the
+    variance of the cell's replicates 2 and 4.
+    """
+    cell = np.array([3.0, 2.0, 4.0])
+    own = predicted_figure(np.array([20.0]), np.array([10.0]), np.array([5.0]), cell, 4.0, 9, 20.0, 0.0)
+    assert own[:2] == pytest.approx((30.0, np.sqrt(200.0)))
+    assert own[2] >= 20.0
+    others = predicted_figure(np.array([2.0]), np.array([1.0]), np.array([5.0]), cell, 4.0, 9, 2.0, 0.0)
+    assert others[:2] == pytest.approx((17.0, np.sqrt(150.0)))

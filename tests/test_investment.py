@@ -1,0 +1,148 @@
+"""What operators spend: annualisation, the order of deflation and conversion, and budget bands."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.optimize import brentq
+from scipy.special import ndtr
+from scipy.stats import norm
+
+from jobs.accounts import Price, account, annual_cost, capital, converted, running, split
+from jobs.censoring import draws_inside, fit, mean_inside
+from jobs.errors import ObservatoryError
+from jobs.imputation import spending
+
+ASSUMED = {
+    "discount_rate": 0.07,
+    "asset_share": 1.0,
+    "life_SERVER": 5.0,
+    "life_SOFTWARE": 4.0,
+    "life_OTHER": 5.0,
+}
+BANDS = {"B0": (0.0, 0.0), "B2": (10_000.0, 50_000.0), "B7": (25e6, None)}
+PRICES = (Price("FJD", 110.0, 1.1, 2.2, 150.0), Price("FJD", 100.0, 1.0, 2.0, 140.0))
+
+
+def test_the_yearly_payments_pay_the_asset_back() -> None:
+    payment = annual_cost(1000, 1, 8, 0.05)
+    assert sum(payment / 1.05**year for year in range(1, 9)) == pytest.approx(1000)
+    assert annual_cost(1000, 0.5, 8, 0.05) == pytest.approx(payment / 2)
+    assert annual_cost(1000, 1, 8, 0) == 125
+    assert annual_cost(1000, 1, 8, 1e-9) == pytest.approx(125)
+    with pytest.raises(ObservatoryError, match="give at least one year"):
+        annual_cost(1000, 1, 0, 0.05)
+
+
+def test_an_undivided_sum_counts_only_where_no_asset_is_given() -> None:
+    apart = {"sp701.SERVER": "1000"}
+    assert capital(apart | {"sp701._T": "1000"}, ASSUMED) == capital(apart, ASSUMED)
+    assert capital({"sp701._T": "1000"}, ASSUMED) == pytest.approx(annual_cost(1000, 1, 5, 0.07))
+
+
+def test_staff_days_do_not_count_beside_the_cost_of_staff() -> None:
+    assert running({"sp705.STAFF": "500", "sp706": "20"}, 100.0) == (500, 0)
+    assert running({"sp705.LICENCE": "70", "sp706": "20"}, 100.0) == (2000, 70)
+    assert running({"sp705._T": "5000", "sp706": "20"}, 100.0) == (2000, 3000)
+    with pytest.raises(ObservatoryError, match="add wage_per_day"):
+        running({"sp706": "20"}, None)
+
+
+def test_amounts_are_deflated_before_they_are_converted() -> None:
+    """100 bn local and high inflation: 10.7 at parity by the right order, 8.8 and 3.3 by the others."""
+    then, now = Price("XXX", 100.0, 4.0, 8.0, None), Price("XXX", 233.64486, 10.33, 27.55, None)
+    us_deflator = 1.10
+    found = converted([0.0, 60.0, 40.0], 60.0, now, then)
+    assert found["ppp_amount"] == pytest.approx(10.7, abs=0.005)
+    assert found["market_amount"] == pytest.approx(5.35, abs=0.005)
+    assert found["mixed_amount"] == pytest.approx(0.6 * 10.7 + 0.4 * 5.35, abs=0.005)
+    assert 100 / now.ppp / us_deflator == pytest.approx(8.8, abs=0.005)
+    assert 100 / now.market / us_deflator == pytest.approx(3.3, abs=0.005)
+
+
+def test_shares_that_do_not_add_up_to_a_hundred_are_scaled() -> None:
+    assert split({"sp707.EMAIL": "60", "sp707.SMS": "42"}, "sp707", {}) == pytest.approx(
+        {"EMAIL": 60 / 102, "SMS": 42 / 102}
+    )
+    assert split({}, "sp707", {"EMAIL": 30.0, "SMS": 10.0}) == {"EMAIL": 0.75, "SMS": 0.25}
+
+
+@pytest.mark.parametrize(
+    ("answers", "told"),
+    [
+        ({"sp701.SERVER": "12 000 FJD"}, "sp701.SERVER: '12 000 FJD' is no number"),
+        ({"sp705.STAFF": "-5"}, "sp705.STAFF: -5 is below 0"),
+        ({"sp709": "B9"}, "'B9' is no budget band; known are B0, B2, B7"),
+    ],
+)
+def test_a_wrong_answer_is_named(answers: dict[str, str], told: str) -> None:
+    with pytest.raises(ObservatoryError, match=told):
+        account(answers, {"EMAIL": 1.0}, PRICES, ASSUMED, BANDS)
+
+
+def test_recovered_revenue_alone_is_no_account() -> None:
+    assert account({"sp803.SMS": "1000"}, {"SMS": 1.0}, PRICES, ASSUMED, BANDS) == []
+
+
+# --- bands ------------------------------------------------------------------------------------------
+
+
+def test_two_edges_and_three_bands_give_the_distribution_exactly() -> None:
+    """One of four below 2, two between 2 and 8, one above: quartiles, so s = ln(8/2)/(2 x 0.67449)."""
+    low, high = np.array([0.0, 2.0, 2.0, 8.0]), np.array([2.0, 8.0, 8.0, np.inf])
+    mean, spread = fit(np.array([]), low, high)
+    assert mean == pytest.approx(np.log(4), abs=1e-6)
+    assert spread == pytest.approx(np.log(4) / (2 * 0.6744897501960817), rel=1e-6)
+
+
+def test_exact_amounts_alone_give_the_textbook_estimate() -> None:
+    amounts = np.exp(np.random.default_rng(1).normal(3, 0.7, 50))
+    none = np.array([])
+    mean, spread = fit(amounts, none, none)
+    assert mean == pytest.approx(np.log(amounts).mean(), abs=1e-6)
+    assert spread == pytest.approx(np.log(amounts).std(), rel=1e-6)
+
+
+def test_the_score_is_nought_where_the_fit_stands() -> None:
+    """Three amounts at each of 50 e^(+-d) and the bands 10-50 and 50-250: by symmetry the mean is ln 50, and
+    the score in the spread, solved apart, has its root where the fit is."""
+    distance, edge = 1.2, np.log(5)
+    exact = 50 * np.exp(np.repeat([distance, -distance], 3))
+    mean, spread = fit(exact, np.array([10.0, 50.0]), np.array([50.0, 250.0]))
+
+    def score(s: float) -> float:
+        z = edge / s
+        return -6 / s + 6 * distance**2 / s**3 - 2 * z / s * norm.pdf(z) / (ndtr(z) - 0.5)
+
+    assert mean == pytest.approx(np.log(50), abs=1e-7)
+    assert spread == pytest.approx(brentq(score, 0.3, 3), rel=1e-7)
+
+
+def test_the_mean_of_draws_is_the_mean_inside_the_band() -> None:
+    low, high = np.array([1.0, 5.0, 20.0]), np.array([5.0, 20.0, np.inf])
+    drawn = draws_inside(low, high, 2.0, 0.8, np.random.default_rng(0), 200_000)
+    assert ((low <= drawn) & (drawn <= high)).all()
+    assert drawn.mean(axis=0) == pytest.approx(mean_inside(low, high, 2.0, 0.8), rel=0.01)
+
+
+def test_a_band_without_a_chance_stands_at_its_nearest_edge() -> None:
+    assert mean_inside(np.array([1e9]), np.array([2e9]), 0.0, 0.5).tolist() == [1e9]
+    assert mean_inside(np.array([1e-9]), np.array([2e-9]), 0.0, 0.5).tolist() == [2e-9]
+
+
+def test_bands_become_amounts_and_exact_ones_stay() -> None:
+    count = 12
+    exact = np.exp(np.linspace(9, 11, count))
+    exact[:3] = np.nan
+    low, high = np.zeros(count), np.zeros(count)
+    low[:2], high[:2] = 10_000, 50_000
+    x, size = np.full(count, 100.0), np.array(["SMALL"] * 6 + ["LARGE"] * 6, dtype=object)
+    found = spending(exact, np.full(count, 0.4), low, high, x, size, seed=1, replicates=50)
+    assert found.mean[3:].tolist() == exact[3:].tolist()
+    assert (found.draws[:, 3:] == exact[3:]).all()
+    assert ((found.draws[:, :2] >= 10_000) & (found.draws[:, :2] <= 50_000)).all()
+    # The third spends nothing (B0): that is known, and no band to draw from.
+    assert found.mean[2] == found.draws[:, 2].max() == found.highest[2] == 0
+    assert (found.lowest[:2] == 10_000).all() and (found.highest[:2] == 50_000).all()
+    again = spending(exact, np.full(count, 0.4), low, high, x, size, seed=1, replicates=50)
+    assert np.array_equal(found.draws, again.draws)
