@@ -254,8 +254,10 @@ def with_estimates(frame: Any, about: contracts.Contract) -> Any:
 
     sketches = {field.name for field in about.fields if field.type == "binary"}
     return frame.select(
-        F.theta_sketch_estimate(name).alias(name) if name in sketches else F.col(name)
-        for name in about.columns
+        *(
+            F.theta_sketch_estimate(name).alias(name) if name in sketches else F.col(name)
+            for name in about.columns
+        )
     )
 
 
