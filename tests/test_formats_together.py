@@ -107,7 +107,7 @@ def test_reports_become_complaints_and_never_messages(work: Run) -> None:
 
 def test_a_submitter_whom_only_smsbox_saw_is_on_bearerboxs_rows(work: Run) -> None:
     """All 23 SMS that customers submitted have the address of their request; what came by a link has none."""
-    rows = work.lake.read("silver.transmission").filter("operator_id = 'sms-lab' AND format_code = 'kannel'")
+    rows = work.lake.read("silver.transmission").filter("source_id = 'bearerbox'")
     known = rows.groupBy("entry_code").agg(F.count("client_hash"), F.count("*")).collect()
     assert {row[0]: tuple(row)[1:] for row in known} == {"box": (23, 23), "link": (0, 14), "report": (0, 7)}
 
