@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.contracts import CODELISTS, arrow_schema
-from jobs.release import accounts, charts, report, sankey, ways, words
+from jobs.release import accounts, charts, report, sankey, stages, words
 from jobs.release.study import Study
 from tests.report_figures import ABOUT, OPERATORS, figures, validation
 
@@ -210,7 +210,7 @@ def test_checksums_are_those_of_the_files(folder: Path) -> None:
 
 def test_what_is_left_after_each_stage_adds_up() -> None:
     study = Study(figures(), {each["id"]: each for each in OPERATORS}, None)
-    section = ways.by_stage(study)
+    section = stages.by_stage(study)
     assert [block.heading for block in section.blocks] == ["E-mail", "SMS"]
     for block, channel in zip(section.blocks, ("EMAIL", "SMS"), strict=True):
         rows = {
