@@ -43,7 +43,7 @@ def by_campaign(study: Study) -> Section:
                 number(words.whole(row["copy_count"])),
                 number(words.percent(words.share_of(row["blocked_count"], row["copy_count"]))),
                 number(words.whole(row["distinct_sender_count"])),
-                number(words.whole(row["distinct_network_count"])),
+                number(words.whole(row["distinct_network_count"]) if row["distinct_network_count"] else ""),
                 number(f"{row['first_time']}{words.DASH}{row['last_time']}"),
                 sparkline([days.get((row["operator_id"], row["campaign_hash"]), {}).get(d, 0)
                            for d in span(day)], day),

@@ -129,13 +129,12 @@ def by_definition(study: Study) -> Section:
     for channel in study.channels:
         name = channel_name(channel, inside=True)
         rows = summed(study, channel)
-        lines = []
+        lines, absent = [], []
         for about in words.reference("definition"):
             row = rows.get(about["definition_code"])
             place = "" if about["jurisdiction"] == words.TOTAL else words.country(about["jurisdiction"])
             if row is None:
-                head = Cell(about["name"], place, (), "muted")
-                lines.append([head, number(f"not for {name}"), number(""), number("")])
+                absent.append(about["name"])
                 continue
             head = Cell(about["name"], place, share_bar(row))
             with_error = error_cell(study, row | {"channel_code": channel})
@@ -145,7 +144,9 @@ def by_definition(study: Study) -> Section:
         columns = [Column("Definition", "text"), Column("Spam share"), Column("Undecided")]
         columns.append(Column("With filters' errors", is_minor=True))
         caption = f"Spam share of {name} under each definition"
-        blocks.append(Block(channel_name(channel), Table(caption, columns, lines), "volume.csv"))
+        note = f"Not for {name}: {words.listed(absent)}." if absent else ""
+        table = Table(caption, columns, lines)
+        blocks.append(Block(channel_name(channel), table, "volume.csv", note=note))
     if blocks:
         findings.append(
             "Logs rarely know consent: the wider a bar, the more a definition asks what they cannot tell."

@@ -203,7 +203,7 @@ def cards(study: Study) -> list[dict[str, Any]]:
             "name": channel_name(row["channel_code"]),
             "share": spam_range(audited.with_error(study, row)),
             "bar": share_bar(audited.with_error(study, row)),
-            "counted": spam_range(row),
+            "counted": counted_share(study, row),
             "error": audited.says(audited.of_channel(study, row)),
             "spam": words.plenty_range(row["spam_certain"], row["spam_possible"]),
             "all": f"{words.plenty(row['units'])} {UNITS_NAME}",
@@ -215,6 +215,11 @@ def cards(study: Study) -> list[dict[str, Any]]:
     ]
     absent = [code for code in EXPECTED if code not in study.channels]
     return made + [{"name": channel_name(code), "share": ""} for code in absent]
+
+
+def counted_share(study: Study, row: dict[str, Any]) -> str:
+    """The share before the filters' errors, where it differs from the one above it."""
+    return f", {spam_range(row)}" if audited.of_channel(study, row).share else ""
 
 
 def tiles(study: Study) -> list[tuple[str, str]]:

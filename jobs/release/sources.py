@@ -88,6 +88,7 @@ def country_block(channel: str, rows: list[dict[str, Any]], total: int) -> Block
     name = channel_name(channel)
     shown = largest(rows)
     scale = max(row["spam_possible"] for row in shown)
+    has_rate = bool(rows[0]["subscriber_count"])
     lines = []
     for row in shown:
         vague = row["source_country_code"] in (words.UNKNOWN, words.OTHER)
@@ -102,7 +103,7 @@ def country_block(channel: str, rows: list[dict[str, Any]], total: int) -> Block
                 Cell(words.country(row["source_country_code"], others), bar=bar),
                 number(words.whole(row["spam_certain"])),
                 number(words.percent(words.share_of(row["spam_certain"], total))),
-                number(rate_of(row)),
+                *([number(rate_of(row))] if has_rate else []),
                 number(spam_range(row)),
             ]
         )
@@ -110,7 +111,7 @@ def country_block(channel: str, rows: list[dict[str, Any]], total: int) -> Block
         Column("Country", "text"),
         Column("Spam, certain"),
         Column("Of all spam"),
-        Column("Per 1,000 subscribers"),
+        *([Column("Per 1,000 subscribers")] if has_rate else []),
         Column("Spam in what it sent", is_minor=True),
     ]
     known = world.positions()
@@ -154,8 +155,6 @@ def largest(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def rate_of(row: dict[str, Any]) -> str:
     """Certain spam per 1,000 subscribers of the operators that say how many they have."""
-    if not row["subscriber_count"]:
-        return "not known"
     rate = 1000 * row["rated_certain"] / row["subscriber_count"]
     return "0" if not rate else f"{rate:,.0f}" if rate >= 100 else f"{rate:.1f}" if rate >= 0.05 else "<0.1"
 

@@ -23,9 +23,9 @@ ACCENT, INK, MUTED, LAND = "#b23a1e", "#1d2126", "#5b636b", "#cfd5da"
 NORTH = 83.7  # the latitude of the upper edge
 FACTORS = (1.340264, -0.081106, 0.000893, 0.003796)
 NOTE = (
-    "The area of a circle is certain spam. It stands at the middle of its country's largest part, to the"
-    " degree: positions are approximate, and neither they nor the dots of land imply any position on borders"
-    " or on the status of a territory."
+    "A circle's area is certain spam; its place is the middle of the country's largest part, to the degree."
+    " Positions are approximate: neither they nor the dots of land imply any position on borders or on the"
+    " status of a territory. Land and positions: Natural Earth and tz database, public domain."
 )
 
 
@@ -71,11 +71,12 @@ def projected(latitude: float, longitude: float) -> tuple[float, float]:
     return east, t * (a + b * t**2 + t**6 * (c + d * t**2))
 
 
-def at(latitude: float, longitude: float, width: float) -> tuple[float, float]:
-    """Pixels from the upper left corner."""
+def at(latitude: float, longitude: float, width: float, size: float = 0) -> tuple[float, float]:
+    """Pixels from the upper left corner; a circle of that size stays whole at the edges."""
     per_radius = width / (2 * projected(0, 180)[0])
     east, north = projected(latitude, longitude)
-    return width / 2 + east * per_radius, (projected(NORTH, 0)[1] - north) * per_radius
+    x, y = width / 2 + east * per_radius, (projected(NORTH, 0)[1] - north) * per_radius
+    return min(max(x, size + 1), width - size - 1), max(y, size + 1)
 
 
 def draw(places: list[Place], title: str, width: int, labels: int) -> str:
@@ -97,7 +98,7 @@ def draw(places: list[Place], title: str, width: int, labels: int) -> str:
         ' stroke-linecap="round"/>'
     ]
     for place, size in sizes:
-        x, y = at(place.latitude, place.longitude, width)
+        x, y = at(place.latitude, place.longitude, width, size)
         body.append(
             f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{size:.1f}" fill="{ACCENT}" fill-opacity="0.72"'
             ' stroke="#fff" stroke-width="1"/>'
@@ -114,7 +115,7 @@ def names_of(sizes: list[tuple[Place, float]], width: float, labels: int, taken:
     """Names beside the largest circles: on the right, the left, above or below, where nothing is yet."""
     circles = []
     for place, size in sizes:
-        x, y = at(place.latitude, place.longitude, width)
+        x, y = at(place.latitude, place.longitude, width, size)
         circles.append((place, x, y, size, Box(x - size, y - size, x + size, y + size)))
     used = [taken]
     drawn = []
