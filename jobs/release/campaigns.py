@@ -1,8 +1,9 @@
-"""The section on campaigns: the largest of a channel's last day, with the days on which they ran."""
+"""The section on campaigns: the largest of the operators' last days, with the days on which they ran."""
 
 from __future__ import annotations
 
 import datetime as dt
+from collections import defaultdict
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
@@ -23,17 +24,15 @@ def by_campaign(study: Study) -> Section:
     for channel, table in study.per_channel("campaigns"):
         order = [-pl.col("copy_count"), "first_time", *CAMPAIGN]
         rows = table.sort(order).to_dicts()
-        name, day = channel_name(channel), rows[0]["period_date"]
+        name = channel_name(channel)
         findings.append(campaign_finding(name, rows[0]))
         scale = max(row["copy_count"] for row in rows)
-        days = daily(study, channel, day)
+        days = daily(study, channel)
         lines = [
             [
                 Cell(
                     words.type_name(row["spam_type_code"]),
-                    f"{study.operator_name(row['operator_id'])}; told by its"
-                    f" {words.inside(words.name('signature_kind', row['signature_kind_code']))};"
-                    f" {row['campaign_hash'][:8]}",
+                    campaign_sub(study, row),
                     stacked(
                         ("certain", row["blocked_count"]),
                         ("rest", row["copy_count"] - row["blocked_count"]),
@@ -45,11 +44,10 @@ def by_campaign(study: Study) -> Section:
                 number(words.whole(row["distinct_sender_count"])),
                 number(words.whole(row["distinct_network_count"]) if row["distinct_network_count"] else ""),
                 number(f"{row['first_time']}{words.DASH}{row['last_time']}"),
-                sparkline([days.get((row["operator_id"], row["campaign_hash"]), {}).get(d, 0)
-                           for d in span(day)], day),
+                sparkline(days[row["operator_id"], row["campaign_hash"]], row["period_date"]),
             ]
             for row in rows
-        ]  # fmt: skip
+        ]
         columns = [
             Column("Campaign", "text"),
             Column("Copies"),
@@ -59,11 +57,11 @@ def by_campaign(study: Study) -> Section:
             Column("First and last seen", is_minor=True),
             Column(f"{DAYS_DRAWN} days", is_minor=True),
         ]
-        caption = f"Largest {words.inside(name)} campaigns of {words.day(day)}"
-        blocks.append(Block(f"{name}, {words.day(day)}", Table(caption, columns, lines), "campaigns.csv"))
+        caption = f"Largest {channel_name(channel, inside=True)} campaigns of each operator's last day"
+        blocks.append(Block(name, Table(caption, columns, lines), "campaigns.csv"))
     notes = [
         "A campaign is what is alike in text, in a filter's digest or, where nothing else is told, in its"
-        " envelope. Its eight letters are of a keyed signature: they name it and tell nothing else. Not every"
+        " envelope. Its eight signs are of a keyed signature: they name it and tell nothing else. Not every"
         " campaign is spam. Times are UTC.",
     ]
     legend = [("certain", "blocked or marked"), ("rest", "let pass or not decided")]
@@ -81,7 +79,7 @@ def by_campaign(study: Study) -> Section:
 
 def campaign_finding(name: str, row: dict[str, Any]) -> str:
     kind = words.type_name(row["spam_type_code"])
-    what = "of a type that no rule knows" if row["spam_type_code"] == "UNK" else f"({words.inside(kind)})"
+    what = "of no known type" if row["spam_type_code"] == "UNK" else f"({words.inside(kind)})"
     spread = [
         words.counted(row[f"distinct_{noun}_count"], noun)
         for noun in ("recipient", "sender", "network")
@@ -93,22 +91,24 @@ def campaign_finding(name: str, row: dict[str, Any]) -> str:
     return f"{name}: the largest campaign {what} had {copies}{to}. {blocked} of it was stopped or marked."
 
 
-def span(last: dt.date) -> list[dt.date]:
-    return [last - dt.timedelta(days=back) for back in reversed(range(DAYS_DRAWN))]
+def campaign_sub(study: Study, row: dict[str, Any]) -> str:
+    how = words.inside(words.name("signature_kind", row["signature_kind_code"]))
+    operator, day = study.operator_name(row["operator_id"]), words.day(row["period_date"])
+    return f"{operator}, {day}; {row['campaign_hash'][:8]} by {how}"
 
 
-def daily(study: Study, channel: str, last: dt.date) -> dict[tuple[str, str], dict[dt.date, int]]:
+def daily(study: Study, channel: str) -> dict[tuple[str, str], dict[dt.date, int]]:
     """Copies per day of each campaign of a channel."""
-    found: dict[tuple[str, str], dict[dt.date, int]] = {}
-    mine = (pl.col("channel_code") == channel) & pl.col("period_date").is_in(span(last))
+    found: dict[tuple[str, str], dict[dt.date, int]] = defaultdict(dict)
+    mine = pl.col("channel_code") == channel
     for row in study.figures["campaign_days"].filter(mine).to_dicts():
-        of = found.setdefault((row["operator_id"], row["campaign_hash"]), {})
-        of[row["period_date"]] = row["copy_count"]
+        found[row["operator_id"], row["campaign_hash"]][row["period_date"]] = row["copy_count"]
     return found
 
 
-def sparkline(copies: list[int], last: dt.date) -> Cell:
-    """A bar for each day, a low grey one where there was nothing."""
+def sparkline(by_day: dict[dt.date, int], last: dt.date) -> Cell:
+    """A bar for each day up to the last, a low grey one where there was nothing."""
+    copies = [by_day.get(last - dt.timedelta(days=back), 0) for back in reversed(range(DAYS_DRAWN))]
     top, step, high = max([*copies, 1]), 6, 22
     bars = []
     for place, count in enumerate(copies):

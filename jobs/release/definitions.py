@@ -87,7 +87,7 @@ def own_lines(study: Study, channel: str, bases: pl.DataFrame) -> list[list[Cell
                 ("M3AAWG's way, with refused attempts", says, ratio_of(bases, None)),
                 *rows,
             ]
-    other = widest(study, channel)
+    other = telling(study, channel)
     if other is not None:
         name = words.definition_name(other["definition_code"])
         rows.append((name, "another definition, of recipients and attempts", other))
@@ -102,10 +102,12 @@ def own_lines(study: Study, channel: str, bases: pl.DataFrame) -> list[list[Cell
     ]
 
 
-def widest(study: Study, channel: str) -> dict[str, Any] | None:
-    """The definition other than the operators' own that leaves most open."""
+def telling(study: Study, channel: str) -> dict[str, Any] | None:
+    """The definition other than the operators' own of which the logs tell most."""
     others = [row for row in summed(study, channel).values() if row["definition_code"] != DEFINITION]
-    return max(others, key=lambda row: (undecided(row), row["definition_code"]), default=None)
+    return max(
+        others, key=lambda row: (row["spam_certain"], -undecided(row), row["definition_code"]), default=None
+    )
 
 
 def base_finding(bases: pl.DataFrame) -> str:

@@ -84,7 +84,7 @@ FIGURES: dict[str, dict[str, pl.DataType | type[pl.DataType]]] = {
         "source_country_code": TEXT,
         **SUMS,
     },
-    # The largest of each channel's last day that has any; times are of the day in UTC.
+    # The largest of a channel, each operator's of its last day that has any; times are in UTC.
     "campaigns": {
         "operator_id": TEXT,
         "channel_code": TEXT,

@@ -240,7 +240,7 @@ def networks(source: DataFrame) -> DataFrame:
 
 
 def campaigns(campaign: DataFrame) -> DataFrame:
-    """The largest that came in on each channel's last day that has any."""
+    """The largest that came in, each operator's on its last day: logs arrive at different times."""
     from pyspark.sql import Window
     from pyspark.sql import functions as F
 
@@ -248,7 +248,7 @@ def campaigns(campaign: DataFrame) -> DataFrame:
     came_in = F.arrays_overlap("direction_codes", F.array(*map(F.lit, COUNTED)))
     last = (
         campaign.filter(came_in)
-        .withColumn("last_day", F.max("period_date").over(of_channel))
+        .withColumn("last_day", F.max("period_date").over(Window.partitionBy("operator_id", "channel_code")))
         .filter("period_date = last_day")
     )
     order = [F.desc("copy_count"), *map(F.col, ("first_at", "operator_id", "campaign_hash"))]

@@ -43,7 +43,7 @@ CONTENTS = {
     "days.csv": "Days with data by operator and channel",
     "types.csv": "Spam by content type",
     "type_coverage.csv": "How much of what filters marked has a type",
-    "campaigns.csv": "The largest campaigns of each channel's last day",
+    "campaigns.csv": "The largest campaigns of the operators' last days",
     "campaign_days.csv": "Copies of these campaigns per day",
     "routes.csv": "Spam by origin, inbound link and destination",
     "transits.csv": "Spam by transit",

@@ -10,7 +10,10 @@ from jobs.release.blocks import Block, Cell, Column, Picture, Section, Table, nu
 from jobs.release.study import Study, channel_name
 
 ROUTES_SHOWN = 12
-ORIGINS = {"observed": "Country of the connecting address", "claimed": "Country of the calling number"}
+ORIGINS = {
+    "observed": "Country of the connecting address or network",
+    "claimed": "Country of the calling number",
+}
 
 
 def flows_of(rows: pl.DataFrame) -> list[sankey.Flow]:
@@ -152,11 +155,13 @@ def signs(study: Study, findings: list[str]) -> list[Block]:
                 f" that came by {words.inside(words.name('route', first['inbound_link_code']))} show the sign"
                 f" “{words.inside(words.name('bypass', first['bypass_code']))}”."
             )
+        # What a sign is stands at its first row.
+        firsts = {row["bypass_code"]: row for row in reversed(rows)}
         lines = [
             [
                 Cell(
                     words.name("bypass", row["bypass_code"]),
-                    words.says("bypass", row["bypass_code"]),
+                    words.says("bypass", row["bypass_code"]) if firsts[row["bypass_code"]] is row else "",
                     stacked(
                         ("certain", words.share_of(row["units_flagged"], row["units_examined"])), scale=scale
                     ),

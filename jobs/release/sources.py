@@ -162,7 +162,8 @@ def rate_of(row: dict[str, Any]) -> str:
 def map_heading(rows: list[dict[str, Any]], total: int) -> str:
     unknown = sum(row["spam_certain"] for row in rows if row["source_country_code"] == words.UNKNOWN)
     share = words.percent(words.share_of(unknown, total))
-    return f"Certain spam by country; {share} is of unknown origin and not on the map"
+    more = f"; {share} is of unknown origin and not on the map" if unknown else ""
+    return f"Certain spam by country{more}"
 
 
 def network_sub(row: dict[str, Any]) -> str:

@@ -20,6 +20,7 @@ from jobs.release.words import compact, round_to
 
 FILES = Path(__file__).parent / "world"
 ACCENT, INK, MUTED, LAND = "#b23a1e", "#1d2126", "#5b636b", "#cfd5da"
+ALWAYS = 3
 NORTH = 83.7  # the latitude of the upper edge
 FACTORS = (1.340264, -0.081106, 0.000893, 0.003796)
 NOTE = (
@@ -76,7 +77,8 @@ def at(latitude: float, longitude: float, width: float, size: float = 0) -> tupl
     per_radius = width / (2 * projected(0, 180)[0])
     east, north = projected(latitude, longitude)
     x, y = width / 2 + east * per_radius, (projected(NORTH, 0)[1] - north) * per_radius
-    return min(max(x, size + 1), width - size - 1), max(y, size + 1)
+    height = width * len(land()) / len(land()[0])
+    return min(max(x, size + 1), width - size - 1), min(max(y, size + 1), height - size - 1)
 
 
 def draw(places: list[Place], title: str, width: int, labels: int) -> str:
@@ -91,11 +93,13 @@ def draw(places: list[Place], title: str, width: int, labels: int) -> str:
     )
     ordered = sorted((p for p in places if p.value > 0), key=lambda p: (-p.value, p.name))
     largest = ordered[0].value if ordered else 1
-    radius = 0.034 * width
+    # On a phone all is drawn larger.
+    is_small = width < 600
+    radius = (0.042 if is_small else 0.034) * width
     sizes = [(place, max(radius * math.sqrt(place.value / largest), 1.6)) for place in ordered]
     body = [
-        f'<path d="{dots}" fill="none" stroke="{LAND}" stroke-width="{pitch * 0.62:.2f}"'
-        ' stroke-linecap="round"/>'
+        f'<path d="{dots}" fill="none" stroke="{LAND}" stroke-linecap="round"'
+        f' stroke-width="{pitch * (0.8 if is_small else 0.62):.2f}"/>'
     ]
     for place, size in sizes:
         x, y = at(place.latitude, place.longitude, width, size)
@@ -118,7 +122,7 @@ def names_of(sizes: list[tuple[Place, float]], width: float, labels: int, taken:
         x, y = at(place.latitude, place.longitude, width, size)
         circles.append((place, x, y, size, Box(x - size, y - size, x + size, y + size)))
     used = [taken]
-    drawn = []
+    drawn: list[str] = []
     for place, x, y, size, own in circles[:labels]:
         long = 7.2 * len(place.name)
         spots = [
@@ -129,16 +133,17 @@ def names_of(sizes: list[tuple[Place, float]], width: float, labels: int, taken:
         ]
         # Small circles may lie under a name; it is ringed in white.
         large = [box for _, _, _, r, box in circles if box is not own and r >= 5]
-        for tx, ty, anchor, box in spots:
-            is_inside = box.left >= 0 and box.right <= width and box.top >= 0
-            if is_inside and not any(box.meets(other) for other in (*used, *large)):
-                used.append(box)
-                drawn.append(
-                    f'<text x="{tx:.1f}" y="{ty:.1f}" text-anchor="{anchor}" fill="{INK}"'
-                    f' paint-order="stroke" stroke="#fff" stroke-width="3.5" stroke-linejoin="round">'
-                    f"{escape(place.name)}</text>"
-                )
-                break
+        inside = [s for s in spots if s[3].left >= 0 and s[3].right <= width and s[3].top >= 0]
+        free = [spot for spot in inside if not any(spot[3].meets(other) for other in used)]
+        clear = [spot for spot in free if not any(spot[3].meets(other) for other in large)]
+        # The largest are named even if that means to write on another circle.
+        for tx, ty, anchor, box in (clear or (free if len(drawn) < ALWAYS else []))[:1]:
+            used.append(box)
+            drawn.append(
+                f'<text x="{tx:.1f}" y="{ty:.1f}" text-anchor="{anchor}" fill="{INK}"'
+                f' paint-order="stroke" stroke="#fff" stroke-width="3.5" stroke-linejoin="round">'
+                f"{escape(place.name)}</text>"
+            )
     return drawn
 
 
