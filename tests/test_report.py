@@ -18,7 +18,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.contracts import CODELISTS, arrow_schema
-from jobs.release import accounts, charts, definitions, report, sankey, sources, stages, words, world
+from jobs.release import (
+    accounts,
+    campaigns,
+    charts,
+    content_types,
+    definitions,
+    report,
+    routes,
+    sankey,
+    sources,
+    stages,
+    words,
+    world,
+)
 from jobs.release.study import Study
 from tests.report_figures import ABOUT, OPERATORS, figures, validation
 
@@ -376,6 +389,83 @@ def test_the_highlighted_route_is_known_from_end_to_end() -> None:
     names = [{code: code for flow in flows for code in flow.codes}] * 3
     assert sankey.draw(flows, names, "t", 920, 185).count(sankey.ACCENT) == 2
     assert sankey.draw(flows[:2], names, "t", 920, 185).count(sankey.ACCENT) == 0
+
+
+# --- the sections -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def study() -> Study:
+    return Study(figures(), {each["id"]: each for each in OPERATORS}, None)
+
+
+def rows_of(block: Any) -> dict[str, list[str]]:
+    return {row[0].text: [cell.text for cell in row[1:]] for row in block.table.rows}
+
+
+def test_one_stream_has_several_shares(study: Study) -> None:
+    # All text messages of these figures are recipients, under one definition: there is nothing to compare.
+    (mail,) = definitions.by_base(study).blocks
+    rows = rows_of(mail)
+    assert rows["M3AAWG: messages blocked or tagged"][0] == "80.0%"
+    assert rows["M3AAWG: and each dropped connection"][0] == "84.8%"
+    # What the cells say: refused connections are attempts, the rest are recipients.
+    bases = figures()["bases"].filter(pl.col("channel_code") == "EMAIL")
+    stopped = bases.filter(pl.col("measure_code") == "maawg_abusive")
+    passed = bases.filter(pl.col("measure_code") == "maawg_unaltered_delivered")["units"].sum()
+    messages = stopped.filter(pl.col("unit_code") == "recipient")["units"].sum()
+    both = stopped["units"].sum()
+    assert rows["M3AAWG's way, of messages"][0] == words.percent(messages / (messages + passed))
+    assert rows["M3AAWG's way, with refused attempts"][0] == words.percent(both / (both + passed))
+    (total,) = [each for each in study.totals if each["channel_code"] == "EMAIL"]
+    assert rows["As operators act, of recipients and attempts"][1] == words.whole(total["units"])
+    # Of the two other definitions, the logs tell most of this one.
+    assert rows["Unsolicited bulk e-mail (Spamhaus)"][0] == "21.0–79.0%"
+
+
+def test_a_definition_that_is_not_of_a_channel_is_named_below(study: Study) -> None:
+    mail, sms = definitions.by_definition(study).blocks
+    assert len(mail.table.rows) == 3 and len(sms.table.rows) == 1
+    assert sms.note.startswith("Not for SMS: Unlawful commercial e-mail (CAN-SPAM Act), ")
+
+
+def test_a_campaign_has_its_spread_and_its_days(study: Study) -> None:
+    mail, _ = campaigns.by_campaign(study).blocks
+    first, *_, last = mail.table.rows
+    assert [cell.text for cell in first[1:6]] == ["18,420", "94.0%", "8,311", "1,204", "00:03–23:58"]
+    assert plain(first[0].sub) == "Alp Poste, 6 November 2026; aaaaaaaa by text"
+    assert last[0].text == "Type not known"
+    assert first[6].picture is not None and last[6].picture is not None
+    assert first[6].picture.count(campaigns.ACCENT) == 5 and last[6].picture.count(campaigns.ACCENT) == 1
+    assert "at most 18,420 copies a day" in first[6].picture
+
+
+def test_signs_of_bypass_are_shown_of_calls_too(study: Study) -> None:
+    section = routes.by_route(study)
+    headings = [block.heading for block in section.blocks]
+    assert headings == [
+        "E-mail",
+        "SMS",
+        "SMS in transit",
+        "SMS, signs of bypass",
+        "IP voice, signs of bypass",
+    ]
+    assert rows_of(section.blocks[3])["Grey route"] == ["Peer", "6,840", "101,200", "6.8%"]
+    assert rows_of(section.blocks[2])["Hub"][1] == "30.0%"
+
+
+def test_filters_that_tell_no_type_are_shown(study: Study) -> None:
+    (mail, _) = content_types.by_engine(study)
+    assert rows_of(mail)["No filter spoke"] == ["390,700", "0%", "3.1%", "96.9%"]
+
+
+def test_a_rate_is_shown_where_subscribers_are_known(study: Study) -> None:
+    mail, sms = [b for b in sources.by_source(study).blocks if b.csv == "countries.csv"]
+    assert "Per 1,000 subscribers" not in [column.name for column in mail.table.columns]
+    first = figures()["countries"].filter(pl.col("source_country_code") == "GBR")
+    rate = 1000 * first["spam_certain"].sum() / 640_000
+    assert rows_of(sms)["United Kingdom"][2] == f"{rate:.1f}"
+    assert mail.is_table_open and "imply any position on borders" in mail.note
 
 
 # --- the map ---------------------------------------------------------------------------------------

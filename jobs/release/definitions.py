@@ -50,7 +50,7 @@ def by_base(study: Study) -> Section:
             findings.append(base_finding(bases))
     legend = [CERTAIN_LEGEND, UNDECIDED_LEGEND, ("rest", "not spam")]
     return Section(
-        "bases", "One stream, several answers", "\n".join(findings) if blocks else "", blocks, legend=legend
+        "shares", "One stream, several answers", "\n".join(findings) if blocks else "", blocks, legend=legend
     )
 
 

@@ -147,7 +147,6 @@ def templates() -> jinja2.Environment:
 def chapters(study: Study) -> list[Section]:
     """The sections, in the order of the page."""
     return [
-        accounts.coverage(study),
         definitions.by_base(study),
         definitions.by_definition(study),
         volumes.over_time(study),
@@ -157,6 +156,7 @@ def chapters(study: Study) -> list[Section]:
         sources.by_source(study),
         stages.by_stage(study),
         audited.by_filter(study),
+        accounts.coverage(study),
         accounts.effort(study),
         accounts.costs(study),
         accounts.operators(study),
