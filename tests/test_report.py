@@ -407,8 +407,8 @@ def test_one_stream_has_several_shares(study: Study) -> None:
     # All text messages of these figures are recipients, under one definition: there is nothing to compare.
     (mail,) = definitions.by_base(study).blocks
     rows = rows_of(mail)
-    assert rows["M3AAWG: messages blocked or tagged"][0] == "80.0%"
-    assert rows["M3AAWG: and each dropped connection"][0] == "84.8%"
+    assert rows["MAAWG 2005: messages blocked or tagged"][0] == "80.0%"
+    assert rows["MAAWG 2005: and each dropped connection"][0] == "84.8%"
     # What the cells say: refused connections are attempts, the rest are recipients.
     bases = figures()["bases"].filter(pl.col("channel_code") == "EMAIL")
     stopped = bases.filter(pl.col("measure_code") == "maawg_abusive")
@@ -778,6 +778,14 @@ def test_what_filters_saw_comes_with_what_is_known_of_them(gathered: dict[str, p
     known = rows["alp-post", "EMAIL"]
     assert (known["quality_method_code"], known["prevalence"], known["labelled_count"]) == ("audit", 0.2, 8)
     assert rows["alp-mail", "EMAIL"]["prevalence"] is None
+
+
+def test_a_lake_without_rows_has_figures_without_rows(spark: Any) -> None:
+    def read(table: str) -> Any:
+        return spark.createDataFrame(arrow_schema(table).empty_table())
+
+    empty = report.gather(read)
+    assert {name: len(table) for name, table in empty.items()} == dict.fromkeys(report.FIGURES, 0)
 
 
 def test_what_was_gathered_can_be_drawn(gathered: dict[str, pl.DataFrame], tmp_path: Path) -> None:

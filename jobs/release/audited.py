@@ -67,12 +67,12 @@ def with_error(study: Study, total: dict[str, Any]) -> dict[str, Any]:
 def says(found: Corrected) -> str:
     """Whether an interval holds the filters' error."""
     if not found.share:
-        return "No audit: how often filters err is not in the interval."
-    how = words.listed(words.name("quality_method", code) for code in found.methods)
+        return "No audit: the interval does not hold the errors of filters."
+    how = words.listed("by audit" if code == "audit" else "by a test elsewhere" for code in found.methods)
     if found.share == 1:
-        return f"How often filters err is in the interval ({how})."
+        return f"The interval holds the errors of filters ({how})."
     share = words.percent(found.share)
-    return f"How often filters err is in the interval for {share} of the messages they saw ({how})."
+    return f"The interval holds the errors of filters for {share} of the messages they saw ({how})."
 
 
 def note(study: Study) -> str:
@@ -92,7 +92,7 @@ def note(study: Study) -> str:
         else []
     )
     parts += (
-        [f"No audit stands behind {words.listed(never)}: how often filters err is not in the interval."]
+        [f"No audit stands behind {words.listed(never)}: the errors of filters are not in the interval."]
         if never
         else []
     )

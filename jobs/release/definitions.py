@@ -37,8 +37,16 @@ def by_base(study: Study) -> Section:
         if len(lines) < 2:
             continue
         published = [
-            line("M3AAWG: messages blocked or tagged", "published, nine operators, end of 2005", MAAWG[0]),
-            line("M3AAWG: and each dropped connection", "published, nine operators, end of 2005", MAAWG[1]),
+            line(
+                "MAAWG 2005: messages blocked or tagged",
+                "published, nine operators, last quarter of 2005",
+                MAAWG[0],
+            ),
+            line(
+                "MAAWG 2005: and each dropped connection",
+                "published, nine operators, last quarter of 2005",
+                MAAWG[1],
+            ),
         ]
         rows = [*(published if channel == "EMAIL" else []), *lines]
         name = channel_name(channel)
