@@ -2,7 +2,9 @@
 
 The projection is Equal Earth (Savric, Patterson and Jenny 2018): what is as large on the map is as large on
 the globe. There are no borders. world/land.txt is the map itself, a character for each dot, taken from
-Natural Earth's land (public domain); world/position.csv has a country's middle, rounded to a degree.
+Natural Earth's land at 1:110m (public domain, as in world-atlas 2.0.2); world/position.csv has a country's
+middle, rounded to a degree, from the countries at 1:50m there, and for those without a shape from the tz
+database.
 """
 
 from __future__ import annotations
