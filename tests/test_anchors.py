@@ -16,7 +16,8 @@ from pyspark.sql import functions as F
 from jobs.contracts import struct_type
 from jobs.gold import spam_volume_daily
 from jobs.lake import Lake
-from jobs.release.figures import DEFINITION, measured
+from jobs.release.figures import DEFINITION
+from jobs.release.gather import measured
 
 DAY = dt.date(2026, 11, 24)
 # MAAWG, last quarter of 2005: for each unaltered delivered message four were blocked or tagged,

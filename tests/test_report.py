@@ -18,7 +18,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.contracts import CODELISTS, arrow_schema
-from jobs.release import accounts, charts, report, sankey, ways, words
+from jobs.release import (
+    accounts,
+    campaigns,
+    charts,
+    content_types,
+    definitions,
+    report,
+    routes,
+    sankey,
+    sources,
+    stages,
+    words,
+    world,
+)
 from jobs.release.study import Study
 from tests.report_figures import ABOUT, OPERATORS, figures, validation
 
@@ -149,7 +162,8 @@ def test_each_figure_has_a_table_and_its_numbers(folder: Path, page: Page) -> No
 
 def test_pictures_have_a_text_in_their_place_and_nothing_inside_has_a_role(page: Page) -> None:
     pictures = page.all("svg")
-    assert len(pictures) == 4 + 2 * 2
+    # Lines over time, routes and maps in two shapes, a small one for each campaign.
+    assert len(pictures) == 4 + 2 * 2 + 2 * 2 + 6
     for picture in pictures:
         assert picture["attrs"]["role"] == "img" and len(picture["attrs"]["aria-label"]) > 20
         assert "viewbox" in picture["attrs"] and "width" not in picture["attrs"]
@@ -210,7 +224,7 @@ def test_checksums_are_those_of_the_files(folder: Path) -> None:
 
 def test_what_is_left_after_each_stage_adds_up() -> None:
     study = Study(figures(), {each["id"]: each for each in OPERATORS}, None)
-    section = ways.by_stage(study)
+    section = stages.by_stage(study)
     assert [block.heading for block in section.blocks] == ["E-mail", "SMS"]
     for block, channel in zip(section.blocks, ("EMAIL", "SMS"), strict=True):
         rows = {
@@ -279,12 +293,12 @@ def test_one_day_without_spam(tmp_path: Path) -> None:
         },
         "types": {"channel_code": "EMAIL", "spam_type_code": "_U"},
         "routes": {"channel_code": "EMAIL", **route, "destination_code": "CHE"},
-        "countries": {"channel_code": "EMAIL", "source_country_code": "_U", "country_count": 1},
+        "countries": {"channel_code": "EMAIL", "source_country_code": "_U", "rated_certain": 0},
         "stages": {"channel_code": "EMAIL", "stage_code": "delivery", "outcome_code": "delivered"},
     }
     tables = {
         name: pl.DataFrame(
-            [{c: (row | counts)[c] for c in report.FIGURES[name]}], schema=report.FIGURES[name]
+            [{c: (row | counts).get(c) for c in report.FIGURES[name]}], schema=report.FIGURES[name]
         )
         for name, row in rows.items()
     }
@@ -377,6 +391,123 @@ def test_the_highlighted_route_is_known_from_end_to_end() -> None:
     assert sankey.draw(flows[:2], names, "t", 920, 185).count(sankey.ACCENT) == 0
 
 
+# --- the sections -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def study() -> Study:
+    return Study(figures(), {each["id"]: each for each in OPERATORS}, None)
+
+
+def rows_of(block: Any) -> dict[str, list[str]]:
+    return {row[0].text: [cell.text for cell in row[1:]] for row in block.table.rows}
+
+
+def test_one_stream_has_several_shares(study: Study) -> None:
+    # All text messages of these figures are recipients, under one definition: there is nothing to compare.
+    (mail,) = definitions.by_base(study).blocks
+    rows = rows_of(mail)
+    assert rows["MAAWG 2005: messages blocked or tagged"][0] == "80.0%"
+    assert rows["MAAWG 2005: and each dropped connection"][0] == "84.8%"
+    # What the cells say: refused connections are attempts, the rest are recipients.
+    bases = figures()["bases"].filter(pl.col("channel_code") == "EMAIL")
+    stopped = bases.filter(pl.col("measure_code") == "maawg_abusive")
+    passed = bases.filter(pl.col("measure_code") == "maawg_unaltered_delivered")["units"].sum()
+    messages = stopped.filter(pl.col("unit_code") == "recipient")["units"].sum()
+    both = stopped["units"].sum()
+    assert rows["M3AAWG's way, of messages"][0] == words.percent(messages / (messages + passed))
+    assert rows["M3AAWG's way, with refused attempts"][0] == words.percent(both / (both + passed))
+    (total,) = [each for each in study.totals if each["channel_code"] == "EMAIL"]
+    assert rows["As operators act, of recipients and attempts"][1] == words.whole(total["units"])
+    # Of the two other definitions, the logs tell most of this one.
+    assert rows["Unsolicited bulk e-mail (Spamhaus)"][0] == "21.0–79.0%"
+
+
+def test_a_definition_that_is_not_of_a_channel_is_named_below(study: Study) -> None:
+    mail, sms = definitions.by_definition(study).blocks
+    assert len(mail.table.rows) == 3 and len(sms.table.rows) == 1
+    assert sms.note.startswith("Not for SMS: Unlawful commercial e-mail (CAN-SPAM Act), ")
+
+
+def test_a_campaign_has_its_spread_and_its_days(study: Study) -> None:
+    mail, _ = campaigns.by_campaign(study).blocks
+    first, *_, last = mail.table.rows
+    assert [cell.text for cell in first[1:6]] == ["18,420", "94.0%", "8,311", "1,204", "00:03–23:58"]
+    assert plain(first[0].sub) == "Alp Poste, 6 November 2026; aaaaaaaa by text"
+    assert last[0].text == "Type not known"
+    assert first[6].picture is not None and last[6].picture is not None
+    assert first[6].picture.count(campaigns.ACCENT) == 5 and last[6].picture.count(campaigns.ACCENT) == 1
+    assert "at most 18,420 copies a day" in first[6].picture
+
+
+def test_signs_of_bypass_are_shown_of_calls_too(study: Study) -> None:
+    section = routes.by_route(study)
+    headings = [block.heading for block in section.blocks]
+    assert headings == [
+        "E-mail",
+        "SMS",
+        "SMS in transit",
+        "SMS, signs of bypass",
+        "IP voice, signs of bypass",
+    ]
+    assert rows_of(section.blocks[3])["Grey route"] == ["Peer", "6,840", "101,200", "6.8%"]
+    assert rows_of(section.blocks[2])["Hub"][1] == "30.0%"
+
+
+def test_filters_that_tell_no_type_are_shown(study: Study) -> None:
+    (mail, _) = content_types.by_engine(study)
+    assert rows_of(mail)["No filter spoke"] == ["390,700", "0%", "3.1%", "96.9%"]
+
+
+def test_a_rate_is_shown_where_subscribers_are_known(study: Study) -> None:
+    mail, sms = [b for b in sources.by_source(study).blocks if b.csv == "countries.csv"]
+    assert "Per 1,000 subscribers" not in [column.name for column in mail.table.columns]
+    first = figures()["countries"].filter(pl.col("source_country_code") == "GBR")
+    rate = 1000 * first["spam_certain"].sum() / 640_000
+    assert rows_of(sms)["United Kingdom"][2] == f"{rate:.1f}"
+    assert mail.is_table_open and "imply any position on borders" in mail.note
+
+
+# --- the map ---------------------------------------------------------------------------------------
+
+
+def test_every_member_state_has_a_place_on_the_map() -> None:
+    there = world.positions()
+    without = {r["iso3"] for r in words.reference("country") if r["iso3"] not in there}
+    assert without == {"BVT"}  # no land in Natural Earth's file, and no time zone
+    assert there["NPL"] == (28, 84) and there["FJI"] == (-18, 178)
+
+
+def test_a_place_on_the_mainland_is_on_land() -> None:
+    """The dots and the places are made apart: if the projection of either were off, they would not meet."""
+    lines = world.land()
+    width = len(lines[0])
+    for code in ("BRA", "AUS", "USA", "CAN", "RUS", "CHN", "IND", "DZA", "COD", "ZAF", "FRA", "SAU", "KAZ"):
+        x, y = world.at(*world.positions()[code], width)
+        assert lines[int(y)][int(x)] == "#", code
+
+
+def test_a_circle_is_as_large_as_its_spam_and_whole() -> None:
+    places = [world.Place("Fiji", -18, 178, 400), world.Place("Nepal", 28, 84, 100)]
+    svg = world.draw([*places, world.Place("Nauru", 0, 167, 0)], "t", 920, 5)
+    circles = re.findall(r'<circle cx="([\d.]+)" cy="[\d.]+" r="([\d.]+)" fill="#', svg)
+    assert len(circles) == 2
+    (x, large), (_, small) = [(float(x), float(r)) for x, r in circles]
+    assert large == pytest.approx(2 * small, abs=0.2)
+    assert x + large < 920
+    assert ">Fiji<" in svg and ">Nepal<" in svg and "Nauru" not in svg
+
+
+def test_names_on_the_map_do_not_meet() -> None:
+    boxes = [world.Box(0, 0, 10, 10), world.Box(9, 9, 20, 20), world.Box(10, 0, 20, 9)]
+    assert boxes[0].meets(boxes[1]) and not boxes[0].meets(boxes[2])
+    crowd = [world.Place(f"Country {n}", 47 + n % 3, 8 + n // 3, 100 - n) for n in range(12)]
+    svg = world.draw(crowd, "t", 920, 12)
+    texts = re.findall(r'<text x="([\d.]+)" y="([\d.]+)" text-anchor="(\w+)" fill="#1d', svg)
+    assert 3 <= len(texts) < 12
+    assert len(set(texts)) == len(texts)
+
+
 # --- the few figures, from the tables ---------------------------------------------------------------
 
 
@@ -465,6 +596,19 @@ def tables() -> dict[str, Any]:
         "channel_code": "EMAIL",
         "stratum_code": "_T",
     }
+    monthly = [row | {"period_code": "2026-11", "subscriber_count": 4_000} for row in rows]
+    monthly += [monthly[0] | {"operator_id": "alp-post", "subscriber_count": None, **spam}]
+    coverage = base | {"engine_code": "rspamd", "units_marked": 9, "units_strong": 4, "units_weak": 3}
+    coverage |= {"units_untyped": 2}
+    sign = base | {"bypass_code": "SIMBOX", "inbound_link_id": "a", "units_examined": 9, "units_flagged": 2}
+    campaign = base | {"signature_kind_code": "text", "copy_count": 50, "message_count": 50}
+    campaign |= {"distinct_recipient_count": 48, "distinct_sender_count": 3, "distinct_network_count": 2}
+    campaign |= {"blocked_count": 40, "delivered_count": 10, "campaign_hash": "a1", "period_date": second}
+    campaign |= {
+        "first_at": dt.datetime(2026, 11, 3, 4, 5, tzinfo=dt.UTC),
+        "last_at": dt.datetime(2026, 11, 3, 23, 59, tzinfo=dt.UTC),
+        "direction_codes": ["inbound", "outbound"],
+    }
     audit |= {"quality_method_code": "audit", "units": 99, "sampled_count": 9, "labelled_count": 8}
     audit |= {
         "prevalence": Decimal("0.2"),
@@ -481,6 +625,22 @@ def tables() -> dict[str, Any]:
         ],
         "gold.spam_volume_daily": rows,
         "gold.spam_source_daily": rows,
+        "gold.spam_source_monthly": monthly,
+        "gold.type_coverage_daily": [coverage, coverage | {"unit_code": "message"}],
+        # Two links of a kind are added; segments are of the same messages again.
+        "gold.bypass_indicator_daily": [
+            sign,
+            sign | {"inbound_link_id": "b", "unit_code": "call"},
+            sign | {"unit_code": "segment"},
+        ],
+        "gold.campaign_daily": [
+            campaign,
+            campaign | {"period_date": first, "copy_count": 20},
+            campaign | {"campaign_hash": "b1", "copy_count": 90, "direction_codes": ["outbound"]},
+            campaign | {"campaign_hash": "c1", "copy_count": 95, "period_date": first},
+            campaign | {"operator_id": "alp-post", "copy_count": 30, "period_date": first},
+            *(campaign | {"campaign_hash": f"d{n}", "copy_count": n} for n in range(10, 20)),
+        ],
         "gold.spam_type_daily": rows,
         "gold.spam_route_daily": rows,
         "gold.countermeasure_effort_daily": [effort, effort | {"operator_id": "alp-post", "units_acted": 1}],
@@ -510,7 +670,7 @@ def test_only_what_came_in_is_counted_and_units_are_not_mixed(gathered: dict[str
     assert daily["EMAIL", 2]["spam_possible"] == refused + 1
     assert daily["EMAIL", 3]["units"] == 5
     assert daily["SMS", 2]["units"] == 7
-    for figure in ("types", "routes", "countries", "stages"):
+    for figure in ("types", "routes", "transits", "stages"):
         assert gathered[figure]["units"].sum() == 10 + 5 + refused + 7, figure
     volume = gathered["volume"]
     assert volume.filter(pl.col("direction_code") == "outbound")["units"].sum() == 1000
@@ -522,17 +682,73 @@ def test_only_what_came_in_is_counted_and_units_are_not_mixed(gathered: dict[str
 
 
 def test_the_largest_stay_and_the_rest_is_one_row(gathered: dict[str, pl.DataFrame]) -> None:
-    mail = gathered["countries"].filter(pl.col("channel_code") == "EMAIL")
-    rows = {row["source_country_code"]: row for row in mail.to_dicts()}
+    order = [pl.col("source_country_code") == "_U", -pl.col("spam_certain")]
+    mail = gathered["countries"].filter(pl.col("channel_code") == "EMAIL").sort(order)
+    assert len(mail) == 30 + 2
+    rows = {row["source_country_code"]: row for row in sources.largest(mail.to_dicts())}
     assert len(rows) == 12 + 2
-    # The 12 largest of 30 have 118 to 129 units; the 18 others and Germany, without spam, are one row.
-    assert rows["_O"]["spam_certain"] == sum(range(100, 118))
+    # The 12 largest of 30 have 118 to 129 units; the 18 others and Germany, with 7, are one row.
+    assert rows["_O"]["spam_certain"] == sum(range(100, 118)) + 7
     assert rows["_O"]["country_count"] == 19
     assert rows["_U"]["spam_certain"] == 7
     networks = gathered["networks"].filter(pl.col("channel_code") == "EMAIL")
     assert sorted(networks["spam_certain"]) == list(range(120, 130))
     routes = gathered["routes"].filter(pl.col("channel_code") == "EMAIL")
     assert routes["origin_code"].n_unique() == 7 + 2
+
+
+def test_a_rate_is_of_operators_that_say_how_many_subscribers_they_have(
+    gathered: dict[str, pl.DataFrame],
+) -> None:
+    rows = {(r["channel_code"], r["source_country_code"]): r for r in gathered["countries"].to_dicts()}
+    germany = rows["EMAIL", "DEU"]
+    assert (germany["spam_certain"], germany["rated_certain"]) == (7, 0)
+    assert rows["EMAIL", "_U"]["rated_certain"] == 7
+    # Two operators of mail said so, one of SMS.
+    assert {key: row["subscriber_count"] for key, row in rows.items() if key[1] in ("DEU", "_U")} == {
+        ("EMAIL", "DEU"): 8_000,
+        ("EMAIL", "_U"): 8_000,
+        ("SMS", "DEU"): 4_000,
+    }
+    assert sources.rate_of(rows["EMAIL", "_U"]) == "0.9"
+    assert sources.rate_of(germany) == "0"
+    assert sources.rate_of({"rated_certain": 1, "subscriber_count": 10**6}) == "<0.1"
+    assert sources.rate_of({"rated_certain": 1_234_567, "subscriber_count": 10**6}) == "1,235"
+
+
+def test_the_same_spam_is_measured_of_recipients_and_of_attempts_too(
+    gathered: dict[str, pl.DataFrame],
+) -> None:
+    mail = gathered["bases"].filter(pl.col("channel_code") == "EMAIL")
+    refused = sum(range(100, 130)) + 7
+    assert definitions.added(mail, "recipients") == {"units": 15, "spam_certain": 0, "spam_possible": 2}
+    assert definitions.added(mail, "attempted")["units"] == 15 + refused
+    # Delivered without a mark: 15. Blocked or tagged: nothing of the recipients, all the attempts.
+    assert definitions.ratio_of(mail, "recipient") == {"units": 15, "spam_certain": 0, "spam_possible": 0}
+    both = definitions.ratio_of(mail, None)
+    assert (both["spam_certain"], both["units"]) == (refused, refused + 15)
+
+
+def test_campaigns_are_the_largest_of_each_operators_last_day(gathered: dict[str, pl.DataFrame]) -> None:
+    rows = gathered["campaigns"].sort("copy_count", descending=True).to_dicts()
+    assert [(r["operator_id"], r["campaign_hash"], r["copy_count"]) for r in rows[:3]] == [
+        ("alp-mail", "a1", 50),
+        ("alp-post", "a1", 30),
+        ("alp-mail", "d19", 19),
+    ]
+    assert len(rows) == 8
+    assert (rows[0]["first_time"], rows[0]["last_time"]) == ("04:05", "23:59")
+    days = gathered["campaign_days"].filter(
+        pl.col("campaign_hash") == "a1", pl.col("operator_id") == "alp-mail"
+    )
+    assert days.sort("period_date")["copy_count"].to_list() == [20, 50]
+
+
+def test_signs_and_types_count_each_unit_once(gathered: dict[str, pl.DataFrame]) -> None:
+    (sign,) = gathered["bypass"].to_dicts()
+    assert (sign["units_examined"], sign["units_flagged"]) == (18, 4)
+    (coverage,) = gathered["type_coverage"].to_dicts()
+    assert (coverage["units_marked"], coverage["units_untyped"]) == (9, 2)
 
 
 def test_an_sms_route_starts_where_its_number_is_from(gathered: dict[str, pl.DataFrame]) -> None:
@@ -562,6 +778,14 @@ def test_what_filters_saw_comes_with_what_is_known_of_them(gathered: dict[str, p
     known = rows["alp-post", "EMAIL"]
     assert (known["quality_method_code"], known["prevalence"], known["labelled_count"]) == ("audit", 0.2, 8)
     assert rows["alp-mail", "EMAIL"]["prevalence"] is None
+
+
+def test_a_lake_without_rows_has_figures_without_rows(spark: Any) -> None:
+    def read(table: str) -> Any:
+        return spark.createDataFrame(arrow_schema(table).empty_table())
+
+    empty = report.gather(read)
+    assert {name: len(table) for name, table in empty.items()} == dict.fromkeys(report.FIGURES, 0)
 
 
 def test_what_was_gathered_can_be_drawn(gathered: dict[str, pl.DataFrame], tmp_path: Path) -> None:

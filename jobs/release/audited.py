@@ -67,11 +67,12 @@ def with_error(study: Study, total: dict[str, Any]) -> dict[str, Any]:
 def says(found: Corrected) -> str:
     """Whether an interval holds the filters' error."""
     if not found.share:
-        return "No audit: how often filters err is not in it."
-    how = words.listed(words.name("quality_method", code) for code in found.methods)
+        return "No audit: the interval does not hold the errors of filters."
+    how = words.listed("by audit" if code == "audit" else "by a test elsewhere" for code in found.methods)
     if found.share == 1:
-        return f"Filters' errors are in it ({how})."
-    return f"Filters' errors are in it for {words.percent(found.share)} of the messages they saw ({how})."
+        return f"The interval holds the errors of filters ({how})."
+    share = words.percent(found.share)
+    return f"The interval holds the errors of filters for {share} of the messages they saw ({how})."
 
 
 def note(study: Study) -> str:
@@ -91,7 +92,9 @@ def note(study: Study) -> str:
         else []
     )
     parts += (
-        [f"There is no audit of {words.listed(never)}: errors of filters are not in it."] if never else []
+        [f"No audit stands behind {words.listed(never)}: the errors of filters are not in the interval."]
+        if never
+        else []
     )
     return " ".join(parts)
 

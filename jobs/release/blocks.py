@@ -18,12 +18,13 @@ class Part:
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell of a table. sub: a smaller second line; bar: parts drawn beside the text."""
+    """A cell of a table. sub: a smaller second line; bar: parts beside the text; picture: SVG after it."""
 
     text: str
     sub: str = ""
     bar: tuple[Part, ...] | None = None
     tone: str = ""  # muted, strong, good or bad
+    picture: Markup | None = None
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,10 @@ class Picture:
 
 @dataclass(frozen=True)
 class Block:
-    """One figure. csv: the name of the file that holds its numbers; half: two fit beside each other."""
+    """One figure. csv: the name of the file that holds its numbers; half: two fit beside each other.
+
+    is_table_open: the table stands below the pictures, for who would otherwise not know their numbers.
+    """
 
     heading: str
     table: Table
@@ -64,6 +68,7 @@ class Block:
     pictures: list[Picture] = field(default_factory=list)
     note: str = ""
     half: bool = False
+    is_table_open: bool = False
 
 
 @dataclass(frozen=True)

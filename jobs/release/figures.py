@@ -1,28 +1,21 @@
-"""The few figures that the report needs: counted by Spark over the whole lake, small when they arrive.
+"""The few figures that the report is drawn from, and their columns.
 
-Every figure but `volume` is of inbound and internal traffic, in units of the measure `attempted`. What a
-lake may hold many of (countries, networks, routes) is cut to the largest, by certain spam; the rest of the
-countries stands as `_O`.
+Figures are of inbound and internal traffic, in units of the measure `attempted`, where nothing else is said.
+What a lake may hold many of (networks, routes, campaigns) is cut to the largest, by certain spam or copies;
+the rest of the countries of a route stands as `_O`.
 """
 
 from __future__ import annotations
 
-import datetime as dt
-from collections import defaultdict
-from collections.abc import Callable
-from typing import TYPE_CHECKING
-
 import polars as pl
-
-from jobs.release.words import OTHER, UNKNOWN, reference
-
-if TYPE_CHECKING:
-    from pyspark.sql import Column, DataFrame
 
 DEFINITION = "OPERATOR"
 MEASURE = "attempted"
 COUNTED = ("inbound", "internal")
-TOP_COUNTRIES, TOP_NETWORKS, TOP_ORIGINS, TOP_DESTINATIONS = 12, 10, 7, 7
+TOP_NETWORKS, TOP_ORIGINS, TOP_DESTINATIONS, TOP_CAMPAIGNS = 10, 7, 7, 8
+# Measures whose share of spam is set side by side.
+BASES = ("recipients", "attempted", "maawg_abusive", "maawg_unaltered_delivered")
+CAMPAIGN = ("operator_id", "channel_code", "campaign_hash")
 
 TEXT, WHOLE, MONEY = pl.String, pl.Int64, pl.Decimal(20, 4)
 SUMS = {"units": WHOLE, "spam_certain": WHOLE, "spam_possible": WHOLE}
@@ -37,6 +30,8 @@ FIGURES: dict[str, dict[str, pl.DataType | type[pl.DataType]]] = {
         "definition_code": TEXT,
         **SUMS,
     },
+    # Of other measures too: the same spam, of other things.
+    "bases": {"channel_code": TEXT, "measure_code": TEXT, "unit_code": TEXT, **SUMS},
     "days": {
         "operator_id": TEXT,
         "channel_code": TEXT,
@@ -46,6 +41,15 @@ FIGURES: dict[str, dict[str, pl.DataType | type[pl.DataType]]] = {
     },
     "daily": {"channel_code": TEXT, "period_date": pl.Date, **SUMS},
     "types": {"channel_code": TEXT, "spam_type_code": TEXT, **SUMS},
+    # What was marked as spam, by the filter that spoke, and by which kind of rule it has a type.
+    "type_coverage": {
+        "channel_code": TEXT,
+        "engine_code": TEXT,
+        "units_marked": WHOLE,
+        "units_strong": WHOLE,
+        "units_weak": WHOLE,
+        "units_untyped": WHOLE,
+    },
     # origin_kind says which origin it is: observed, or claimed where a channel has none observed.
     "routes": {
         "channel_code": TEXT,
@@ -55,13 +59,55 @@ FIGURES: dict[str, dict[str, pl.DataType | type[pl.DataType]]] = {
         "destination_code": TEXT,
         **SUMS,
     },
-    "countries": {"channel_code": TEXT, "source_country_code": TEXT, "country_count": WHOLE, **SUMS},
+    "transits": {"channel_code": TEXT, "transit_code": TEXT, **SUMS},
+    # Of all directions, calls too. A unit may show several signs.
+    "bypass": {
+        "channel_code": TEXT,
+        "bypass_code": TEXT,
+        "inbound_link_code": TEXT,
+        "units_examined": WHOLE,
+        "units_flagged": WHOLE,
+    },
+    # rated_certain: of spam_certain, what came to operators that say how many subscribers they have.
+    # subscriber_count: the subscribers of all operators of the channel that say so.
+    "countries": {
+        "channel_code": TEXT,
+        "source_country_code": TEXT,
+        **SUMS,
+        "rated_certain": WHOLE,
+        "subscriber_count": WHOLE,
+    },
     "networks": {
         "channel_code": TEXT,
         "source_network": TEXT,
         "source_asn": WHOLE,
         "source_country_code": TEXT,
         **SUMS,
+    },
+    # The largest of a channel, each operator's of its last day that has any; times are in UTC.
+    "campaigns": {
+        "operator_id": TEXT,
+        "channel_code": TEXT,
+        "campaign_hash": TEXT,
+        "period_date": pl.Date,
+        "signature_kind_code": TEXT,
+        "copy_count": WHOLE,
+        "distinct_recipient_count": WHOLE,
+        "distinct_sender_count": WHOLE,
+        "distinct_network_count": WHOLE,
+        "first_time": TEXT,
+        "last_time": TEXT,
+        "spam_type_code": TEXT,
+        "blocked_count": WHOLE,
+        "delivered_count": WHOLE,
+    },
+    # The same campaigns on every day that has them.
+    "campaign_days": {
+        "operator_id": TEXT,
+        "channel_code": TEXT,
+        "campaign_hash": TEXT,
+        "period_date": pl.Date,
+        "copy_count": WHOLE,
     },
     "stages": {"channel_code": TEXT, "stage_code": TEXT, "outcome_code": TEXT, **SUMS},
     "effort": {
@@ -109,204 +155,3 @@ FIGURES: dict[str, dict[str, pl.DataType | type[pl.DataType]]] = {
         "late_count": WHOLE,
     },
 }
-
-
-def gather(read: Callable[[str], DataFrame]) -> dict[str, pl.DataFrame]:
-    """All figures of FIGURES, from the tables that `read` returns by name."""
-    volume, source = read("gold.spam_volume_daily"), read("gold.spam_source_daily")
-    types, route = read("gold.spam_type_daily"), read("gold.spam_route_daily")
-    frames: dict[str, DataFrame | pl.DataFrame] = {
-        "volume": volume.filter(measured()).groupBy(keys_of("volume")).agg(*sums()),
-        "days": days(volume),
-        "daily": counted(volume).groupBy(keys_of("daily")).agg(*sums()),
-        "types": counted(types).groupBy(keys_of("types")).agg(*sums()),
-        "routes": routes(counted(route, has_stage=False)),
-        "countries": countries(counted(source)),
-        "networks": networks(counted(source)),
-        "stages": counted(volume).groupBy(keys_of("stages")).agg(*sums()),
-        "effort": effort(read("gold.countermeasure_effort_daily")),
-        "quality": quality(volume.filter(measured()), read("gold.filter_quality_monthly")),
-        "costs": latest(read("gold.countermeasure_cost_monthly")),
-        "coverage": coverage(read("bronze.file")),
-    }
-    return {name: to_polars(name, frame) for name, frame in frames.items()}
-
-
-def keys_of(figure: str) -> list[str]:
-    return [column for column in FIGURES[figure] if column not in SUMS]
-
-
-def to_polars(figure: str, frame: DataFrame | pl.DataFrame) -> pl.DataFrame:
-    """The figure with its columns and types, in a fixed order."""
-    table = frame if isinstance(frame, pl.DataFrame) else pl.from_arrow(frame.toArrow())
-    assert isinstance(table, pl.DataFrame)
-    return table.select(list(FIGURES[figure])).cast(FIGURES[figure]).sort(pl.all())  # type: ignore[arg-type]
-
-
-def sums() -> list[Column]:
-    from pyspark.sql import functions as F
-
-    return [F.sum(column).alias(column) for column in SUMS]
-
-
-def measured(has_stage: bool = True, measure: str = MEASURE) -> Column:
-    """Whether a row is in the sum that ref.measure permits, by unit, stage and outcome, at its day.
-
-    A table without stages takes the units whose every cell is in the sum.
-    """
-    from pyspark.sql import functions as F
-
-    windows: dict[tuple[str, str], list[dict[str, str]]] = defaultdict(list)
-    for row in reference("measure"):
-        if row["measure_code"] == measure:
-            windows[row["valid_from"], row["valid_to"]].append(row)
-    condition = F.lit(False)
-    for (start, end), rows in windows.items():
-        if has_stage:
-            cells = [
-                f"{r['unit_code']}|{r['stage_code']}|{r['outcome_code']}" for r in rows if is_included(r)
-            ]
-            inside = F.concat_ws("|", "unit_code", "stage_code", "outcome_code").isin(cells)
-        else:
-            partly = {r["unit_code"] for r in rows if not is_included(r)}
-            inside = F.col("unit_code").isin(sorted({r["unit_code"] for r in rows} - partly))
-        valid = F.col("period_date") >= F.lit(dt.date.fromisoformat(start))
-        if end:
-            valid &= F.col("period_date") < F.lit(dt.date.fromisoformat(end))
-        condition |= inside & valid
-    return condition
-
-
-def is_included(row: dict[str, str]) -> bool:
-    return row["is_included"] == "true"
-
-
-def counted(table: DataFrame, has_stage: bool = True) -> DataFrame:
-    """What totals over operators add: inbound and internal, by the operators' own definition of spam."""
-    from pyspark.sql import functions as F
-
-    mine = F.col("direction_code").isin(*COUNTED) & (F.col("definition_code") == DEFINITION)
-    return table.filter(mine & measured(has_stage))
-
-
-def days(volume: DataFrame) -> DataFrame:
-    from pyspark.sql import functions as F
-
-    return volume.groupBy("operator_id", "channel_code").agg(
-        F.min("period_date").alias("first_date"),
-        F.max("period_date").alias("last_date"),
-        F.countDistinct("period_date").alias("day_count"),
-    )
-
-
-def fetch(frame: DataFrame, keys: list[str]) -> pl.DataFrame:
-    """Sums by the keys, brought to the driver: codes are few, whatever the lake's size."""
-    table = pl.from_arrow(frame.groupBy(keys).agg(*sums()).toArrow())
-    assert isinstance(table, pl.DataFrame)
-    return table
-
-
-def cut(table: pl.DataFrame, column: str, top: int) -> pl.DataFrame:
-    """The table with all but the known values with most certain spam, by channel, put under _O."""
-    known = (
-        table.filter(pl.col(column) != UNKNOWN).group_by("channel_code", column).agg(pl.col(list(SUMS)).sum())
-    )
-    order = ["channel_code", -pl.col("spam_certain"), -pl.col("units"), column]
-    kept = known.sort(order).group_by("channel_code", maintain_order=True).head(top)
-    marked = table.join(
-        kept.select("channel_code", column, is_kept=True), on=["channel_code", column], how="left"
-    )
-    stays = pl.col("is_kept").fill_null(False) | (pl.col(column) == UNKNOWN)
-    return marked.with_columns(
-        pl.when(stays).then(column).otherwise(pl.lit(OTHER)).alias(column), whole=pl.col(column)
-    ).drop("is_kept")
-
-
-def routes(route: DataFrame) -> pl.DataFrame:
-    """Origin, inbound link and destination. An SMS may have no address: its origin is that of its number."""
-    from pyspark.sql import functions as F
-
-    rest = ["inbound_link_code", "destination_code"]
-    observed = fetch(route, ["channel_code", "origin_observed_code", *rest])
-    observed = observed.rename({"origin_observed_code": "origin_code"}).with_columns(
-        origin_kind=pl.lit("observed")
-    )
-    known = observed.filter(pl.col("origin_code") != UNKNOWN)["channel_code"].unique().to_list()
-    others = sorted(set(observed["channel_code"]) - set(known))
-    if others:
-        claimed = fetch(
-            route.filter(F.col("channel_code").isin(others)), ["channel_code", "origin_claimed_code", *rest]
-        )
-        claimed = claimed.rename({"origin_claimed_code": "origin_code"}).with_columns(
-            origin_kind=pl.lit("claimed")
-        )
-        observed = pl.concat([observed.filter(pl.col("channel_code").is_in(known)), claimed], how="diagonal")
-    small = cut(cut(observed, "origin_code", TOP_ORIGINS).drop("whole"), "destination_code", TOP_DESTINATIONS)
-    return small.group_by(keys_of("routes")).agg(pl.col(list(SUMS)).sum())
-
-
-def countries(source: DataFrame) -> pl.DataFrame:
-    keys = ["channel_code", "source_country_code"]
-    table = cut(fetch(source, keys), "source_country_code", TOP_COUNTRIES)
-    return table.group_by(keys).agg(
-        pl.col("whole").n_unique().alias("country_count"), pl.col(list(SUMS)).sum()
-    )
-
-
-def networks(source: DataFrame) -> DataFrame:
-    """The networks of known address with most certain spam; a lake may know millions."""
-    from pyspark.sql import Window
-    from pyspark.sql import functions as F
-
-    keys = keys_of("networks")
-    ties = ("source_network", "source_asn", "source_country_code")
-    order = [F.desc("spam_certain"), F.desc("units"), *map(F.col, ties)]
-    summed = source.filter(F.col("source_network") != UNKNOWN).groupBy(keys).agg(*sums())
-    ranked = summed.withColumn(
-        "rank", F.row_number().over(Window.partitionBy("channel_code").orderBy(*order))
-    )
-    return ranked.filter(F.col("rank") <= TOP_NETWORKS)
-
-
-def effort(table: DataFrame) -> DataFrame:
-    from pyspark.sql import functions as F
-
-    return table.groupBy("channel_code", "countermeasure_code").agg(
-        F.min("strategy_code").alias("strategy_code"),
-        F.sum("units_examined").alias("units_examined"),
-        F.sum("units_acted").alias("units_acted"),
-        F.bool_or("is_examined_derived").alias("is_examined_derived"),
-        F.sum("filter_us").alias("filter_us"),
-    )
-
-
-def quality(volume: DataFrame, estimated: DataFrame) -> DataFrame:
-    """What filters saw, by operator, month and channel, with what is known of their errors; an audit is
-    believed before a test elsewhere."""
-    from pyspark.sql import functions as F
-
-    from jobs.gold.filter_quality_monthly import CHANNEL, flagged
-
-    told = [name for name in FIGURES["quality"] if name not in (*CHANNEL, *SUMS)]
-    whole = estimated.filter("stratum_code = '_T' AND prevalence IS NOT NULL")
-    best = whole.groupBy(*CHANNEL).agg(F.min_by(F.struct(*told), "quality_method_code").alias("best"))
-    found = flagged(volume).join(best, CHANNEL, "left")
-    return found.select(*CHANNEL, *SUMS, *(F.col(f"best.{name}").alias(name) for name in told))
-
-
-def latest(cost: DataFrame) -> DataFrame:
-    """The rows of each operator's last month."""
-    from pyspark.sql import functions as F
-
-    last = cost.groupBy("operator_id").agg(F.max("period_code").alias("period_code"))
-    return cost.join(F.broadcast(last), ["operator_id", "period_code"])
-
-
-def coverage(file: DataFrame) -> DataFrame:
-    from pyspark.sql import functions as F
-
-    counts = ("line_count", "record_count", "ignored_count", "quarantined_count", "late_count")
-    return file.groupBy("operator_id", "format_code").agg(
-        F.countDistinct("stream_id").alias("file_count"),
-        *(F.sum(F.coalesce(column, F.lit(0))).alias(column) for column in counts),
-    )

@@ -16,9 +16,21 @@ import jinja2
 import polars as pl
 from markupsafe import Markup
 
-from jobs.release import accounts, audited, volumes, ways, words
+from jobs.release import (
+    accounts,
+    audited,
+    campaigns,
+    content_types,
+    definitions,
+    routes,
+    sources,
+    stages,
+    volumes,
+    words,
+)
 from jobs.release.blocks import Section
-from jobs.release.figures import FIGURES, MEASURE, gather
+from jobs.release.figures import FIGURES, MEASURE
+from jobs.release.gather import gather
 from jobs.release.study import EXPECTED, Study, channel_name, share_bar, spam_range
 
 __all__ = ["FIGURES", "build", "gather"]
@@ -26,11 +38,17 @@ __all__ = ["FIGURES", "build", "gather"]
 TEMPLATES = Path(__file__).parent / "templates"
 CONTENTS = {
     "volume.csv": "Volume by operator, channel, direction and definition of spam",
+    "bases.csv": "The same spam, of recipients, of attempts too, and as M3AAWG counts it",
     "daily.csv": "Volume and spam per day and channel",
     "days.csv": "Days with data by operator and channel",
     "types.csv": "Spam by content type",
+    "type_coverage.csv": "How much of what filters marked has a type",
+    "campaigns.csv": "The largest campaigns of the operators' last days",
+    "campaign_days.csv": "Copies of these campaigns per day",
     "routes.csv": "Spam by origin, inbound link and destination",
-    "countries.csv": "Spam by country of origin",
+    "transits.csv": "Spam by transit",
+    "bypass.csv": "Signs of bypass by inbound link",
+    "countries.csv": "Spam by country of origin, with what rates are made of",
     "networks.csv": "Networks that sent most spam",
     "stages.csv": "Volume and spam by stage and outcome",
     "effort.csv": "What countermeasures examined and acted on",
@@ -48,7 +66,13 @@ NAMES = {
     "channel_code": lambda code: words.name("channel", code),
     "direction_code": lambda code: words.name("direction", code),
     "definition_code": words.definition_name,
+    "measure_code": words.measure_name,
+    "unit_code": lambda code: words.name("unit", code),
+    "engine_code": lambda code: words.name("engine", code),
     "spam_type_code": words.type_name,
+    "signature_kind_code": lambda code: words.name("signature_kind", code),
+    "bypass_code": lambda code: words.name("bypass", code),
+    "transit_code": lambda code: words.name("route", code),
     "origin_code": words.country,
     "destination_code": words.country,
     "source_country_code": words.country,
@@ -123,14 +147,16 @@ def templates() -> jinja2.Environment:
 def chapters(study: Study) -> list[Section]:
     """The sections, in the order of the page."""
     return [
-        accounts.coverage(study),
+        definitions.by_base(study),
+        definitions.by_definition(study),
         volumes.over_time(study),
-        volumes.by_definition(study),
+        content_types.by_type(study),
+        campaigns.by_campaign(study),
+        routes.by_route(study),
+        sources.by_source(study),
+        stages.by_stage(study),
         audited.by_filter(study),
-        volumes.by_type(study),
-        ways.by_route(study),
-        ways.by_source(study),
-        ways.by_stage(study),
+        accounts.coverage(study),
         accounts.effort(study),
         accounts.costs(study),
         accounts.operators(study),
@@ -177,7 +203,7 @@ def cards(study: Study) -> list[dict[str, Any]]:
             "name": channel_name(row["channel_code"]),
             "share": spam_range(audited.with_error(study, row)),
             "bar": share_bar(audited.with_error(study, row)),
-            "counted": spam_range(row),
+            "counted": counted_share(study, row),
             "error": audited.says(audited.of_channel(study, row)),
             "spam": words.plenty_range(row["spam_certain"], row["spam_possible"]),
             "all": f"{words.plenty(row['units'])} {UNITS_NAME}",
@@ -189,6 +215,11 @@ def cards(study: Study) -> list[dict[str, Any]]:
     ]
     absent = [code for code in EXPECTED if code not in study.channels]
     return made + [{"name": channel_name(code), "share": ""} for code in absent]
+
+
+def counted_share(study: Study, row: dict[str, Any]) -> str:
+    """The share before the filters' errors, where it differs from the one above it."""
+    return f", {spam_range(row)}" if audited.of_channel(study, row).share else ""
 
 
 def tiles(study: Study) -> list[tuple[str, str]]:

@@ -250,3 +250,10 @@ def definition_name(code: str) -> str:
         if row["definition_code"] == code:
             return row["name"]
     return f"{code} (no name)"
+
+
+def measure_name(code: str) -> str:
+    for row in reference("measure"):
+        if row["measure_code"] == code:
+            return row["name"]
+    return f"{code} (no name)"

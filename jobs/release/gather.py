@@ -1,0 +1,313 @@
+"""The figures of a lake: counted by Spark over the whole of it, small when they arrive."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from jobs.release.figures import (
+    BASES,
+    CAMPAIGN,
+    COUNTED,
+    DEFINITION,
+    FIGURES,
+    MEASURE,
+    SUMS,
+    TOP_CAMPAIGNS,
+    TOP_DESTINATIONS,
+    TOP_NETWORKS,
+    TOP_ORIGINS,
+)
+from jobs.release.words import OTHER, UNKNOWN, reference
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame
+
+
+def gather(read: Callable[[str], DataFrame]) -> dict[str, pl.DataFrame]:
+    """All figures of FIGURES, from the tables that `read` returns by name."""
+    volume, source = read("gold.spam_volume_daily"), read("gold.spam_source_daily")
+    types, route = read("gold.spam_type_daily"), read("gold.spam_route_daily")
+    campaign = read("gold.campaign_daily")
+    largest = to_polars("campaigns", campaigns(campaign))
+    frames: dict[str, DataFrame | pl.DataFrame] = {
+        "volume": volume.filter(measured()).groupBy(keys_of("volume")).agg(*sums()),
+        "days": days(volume),
+        "daily": counted(volume).groupBy(keys_of("daily")).agg(*sums()),
+        "bases": bases(volume),
+        "types": counted(types).groupBy(keys_of("types")).agg(*sums()),
+        "type_coverage": type_coverage(read("gold.type_coverage_daily")),
+        "routes": routes(counted(route, has_stage=False)),
+        "transits": counted(route, has_stage=False).groupBy(keys_of("transits")).agg(*sums()),
+        "bypass": bypass(read("gold.bypass_indicator_daily")),
+        "countries": countries(read("gold.spam_source_monthly")),
+        "networks": networks(counted(source)),
+        "campaigns": largest,
+        "campaign_days": daily_copies(campaign, largest),
+        "stages": counted(volume).groupBy(keys_of("stages")).agg(*sums()),
+        "effort": effort(read("gold.countermeasure_effort_daily")),
+        "quality": quality(volume.filter(measured()), read("gold.filter_quality_monthly")),
+        "costs": latest(read("gold.countermeasure_cost_monthly")),
+        "coverage": coverage(read("bronze.file")),
+    }
+    return {name: to_polars(name, frame) for name, frame in frames.items()}
+
+
+def keys_of(figure: str) -> list[str]:
+    return [column for column in FIGURES[figure] if column not in SUMS]
+
+
+def to_polars(figure: str, frame: DataFrame | pl.DataFrame) -> pl.DataFrame:
+    """The figure with its columns and types, in a fixed order."""
+    table = frame if isinstance(frame, pl.DataFrame) else pl.from_arrow(frame.toArrow())
+    assert isinstance(table, pl.DataFrame)
+    return table.select(list(FIGURES[figure])).cast(FIGURES[figure]).sort(pl.all())  # type: ignore[arg-type]
+
+
+def sums() -> list[Column]:
+    from pyspark.sql import functions as F
+
+    return [F.sum(column).alias(column) for column in SUMS]
+
+
+def measured(has_stage: bool = True, measure: str = MEASURE) -> Column:
+    """Whether a row is in the sum that ref.measure permits, by unit, stage and outcome, at its day.
+
+    A table without stages takes the units whose every cell is in the sum.
+    """
+    from pyspark.sql import functions as F
+
+    windows: dict[tuple[str, str], list[dict[str, str]]] = defaultdict(list)
+    for row in reference("measure"):
+        if row["measure_code"] == measure:
+            windows[row["valid_from"], row["valid_to"]].append(row)
+    condition = F.lit(False)
+    for (start, end), rows in windows.items():
+        if has_stage:
+            cells = [
+                f"{r['unit_code']}|{r['stage_code']}|{r['outcome_code']}" for r in rows if is_included(r)
+            ]
+            inside = F.concat_ws("|", "unit_code", "stage_code", "outcome_code").isin(cells)
+        else:
+            partly = {r["unit_code"] for r in rows if not is_included(r)}
+            inside = F.col("unit_code").isin(sorted({r["unit_code"] for r in rows} - partly))
+        valid = F.col("period_date") >= F.lit(dt.date.fromisoformat(start))
+        if end:
+            valid &= F.col("period_date") < F.lit(dt.date.fromisoformat(end))
+        condition |= inside & valid
+    return condition
+
+
+def is_included(row: dict[str, str]) -> bool:
+    return row["is_included"] == "true"
+
+
+def counted(table: DataFrame, has_stage: bool = True, measure: str = MEASURE) -> DataFrame:
+    """What totals over operators add: inbound and internal, by the operators' own definition of spam."""
+    from pyspark.sql import functions as F
+
+    mine = F.col("direction_code").isin(*COUNTED) & (F.col("definition_code") == DEFINITION)
+    return table.filter(mine & measured(has_stage, measure))
+
+
+def bases(volume: DataFrame) -> DataFrame:
+    from functools import reduce
+
+    from pyspark.sql import DataFrame
+    from pyspark.sql import functions as F
+
+    frames = [
+        counted(volume, measure=code)
+        .groupBy("channel_code", "unit_code")
+        .agg(*sums())
+        .withColumn("measure_code", F.lit(code))
+        for code in BASES
+    ]
+    return reduce(DataFrame.unionByName, frames)
+
+
+def type_coverage(table: DataFrame) -> DataFrame:
+    from pyspark.sql import functions as F
+
+    counts = ("units_marked", "units_strong", "units_weak", "units_untyped")
+    return (
+        table.filter(measured(has_stage=False))
+        .groupBy("channel_code", "engine_code")
+        .agg(*(F.sum(name).alias(name) for name in counts))
+    )
+
+
+def days(volume: DataFrame) -> DataFrame:
+    from pyspark.sql import functions as F
+
+    return volume.groupBy("operator_id", "channel_code").agg(
+        F.min("period_date").alias("first_date"),
+        F.max("period_date").alias("last_date"),
+        F.countDistinct("period_date").alias("day_count"),
+    )
+
+
+def fetch(frame: DataFrame, keys: list[str]) -> pl.DataFrame:
+    """Sums by the keys, brought to the driver: codes are few, whatever the lake's size."""
+    table = pl.from_arrow(frame.groupBy(keys).agg(*sums()).toArrow())
+    assert isinstance(table, pl.DataFrame)
+    return table
+
+
+def cut(table: pl.DataFrame, column: str, top: int) -> pl.DataFrame:
+    """The table with all but the known values with most certain spam, by channel, put under _O."""
+    known = (
+        table.filter(pl.col(column) != UNKNOWN).group_by("channel_code", column).agg(pl.col(list(SUMS)).sum())
+    )
+    order = ["channel_code", -pl.col("spam_certain"), -pl.col("units"), column]
+    kept = known.sort(order).group_by("channel_code", maintain_order=True).head(top)
+    marked = table.join(
+        kept.select("channel_code", column, is_kept=True), on=["channel_code", column], how="left"
+    )
+    stays = pl.col("is_kept").fill_null(False) | (pl.col(column) == UNKNOWN)
+    return marked.with_columns(
+        pl.when(stays).then(column).otherwise(pl.lit(OTHER)).alias(column), whole=pl.col(column)
+    ).drop("is_kept")
+
+
+def routes(route: DataFrame) -> pl.DataFrame:
+    """Origin, inbound link and destination. An SMS may have no address: its origin is that of its number."""
+    from pyspark.sql import functions as F
+
+    rest = ["inbound_link_code", "destination_code"]
+    observed = fetch(route, ["channel_code", "origin_observed_code", *rest])
+    observed = observed.rename({"origin_observed_code": "origin_code"}).with_columns(
+        origin_kind=pl.lit("observed")
+    )
+    known = observed.filter(pl.col("origin_code") != UNKNOWN)["channel_code"].unique().to_list()
+    others = sorted(set(observed["channel_code"]) - set(known))
+    if others:
+        claimed = fetch(
+            route.filter(F.col("channel_code").isin(others)), ["channel_code", "origin_claimed_code", *rest]
+        )
+        claimed = claimed.rename({"origin_claimed_code": "origin_code"}).with_columns(
+            origin_kind=pl.lit("claimed")
+        )
+        observed = pl.concat([observed.filter(pl.col("channel_code").is_in(known)), claimed], how="diagonal")
+    small = cut(cut(observed, "origin_code", TOP_ORIGINS).drop("whole"), "destination_code", TOP_DESTINATIONS)
+    return small.group_by(keys_of("routes")).agg(pl.col(list(SUMS)).sum())
+
+
+def bypass(table: DataFrame) -> DataFrame:
+    from pyspark.sql import functions as F
+
+    apart = F.col("unit_code").isin("recipient", "attempt", "call")
+    return (
+        table.filter(apart)
+        .groupBy("channel_code", "bypass_code", "inbound_link_code")
+        .agg(*(F.sum(name).alias(name) for name in ("units_examined", "units_flagged")))
+    )
+
+
+def countries(monthly: DataFrame) -> DataFrame:
+    """Countries with what came from them, and the subscribers of the operators that it came to."""
+    from pyspark.sql import functions as F
+
+    # A month is measured as at its first day.
+    dated = monthly.withColumn("period_date", F.to_date(F.concat("period_code", F.lit("-01"))))
+    source = counted(dated, has_stage=False)
+    subscribers = source.groupBy("channel_code", "operator_id").agg(F.max("subscriber_count").alias("count"))
+    rated = F.when(F.col("subscriber_count").isNotNull(), F.col("spam_certain")).otherwise(0)
+    summed = source.groupBy("channel_code", "source_country_code").agg(
+        *sums(), F.sum(rated).alias("rated_certain")
+    )
+    totals = subscribers.groupBy("channel_code").agg(F.sum("count").alias("subscriber_count"))
+    return summed.join(F.broadcast(totals), "channel_code")
+
+
+def networks(source: DataFrame) -> DataFrame:
+    """The networks of known address with most certain spam; a lake may know millions."""
+    from pyspark.sql import Window
+    from pyspark.sql import functions as F
+
+    keys = keys_of("networks")
+    ties = ("source_network", "source_asn", "source_country_code")
+    order = [F.desc("spam_certain"), F.desc("units"), *map(F.col, ties)]
+    summed = source.filter(F.col("source_network") != UNKNOWN).groupBy(keys).agg(*sums())
+    ranked = summed.withColumn(
+        "rank", F.row_number().over(Window.partitionBy("channel_code").orderBy(*order))
+    )
+    return ranked.filter(F.col("rank") <= TOP_NETWORKS)
+
+
+def campaigns(campaign: DataFrame) -> DataFrame:
+    """The largest that came in, each operator's on its last day: logs arrive at different times."""
+    from pyspark.sql import Window
+    from pyspark.sql import functions as F
+
+    of_channel = Window.partitionBy("channel_code")
+    came_in = F.arrays_overlap("direction_codes", F.array(*map(F.lit, COUNTED)))
+    last = (
+        campaign.filter(came_in)
+        .withColumn("last_day", F.max("period_date").over(Window.partitionBy("operator_id", "channel_code")))
+        .filter("period_date = last_day")
+    )
+    order = [F.desc("copy_count"), *map(F.col, ("first_at", "operator_id", "campaign_hash"))]
+    ranked = last.withColumn("rank", F.row_number().over(of_channel.orderBy(*order)))
+    times = {f"{end}_time": F.date_format(f"{end}_at", "HH:mm") for end in ("first", "last")}
+    return ranked.filter(F.col("rank") <= TOP_CAMPAIGNS).withColumns(times)
+
+
+def daily_copies(campaign: DataFrame, largest: pl.DataFrame) -> DataFrame:
+    from pyspark.sql import functions as F
+
+    named = F.concat_ws("|", *CAMPAIGN)
+    wanted = ["|".join(row) for row in largest.select(CAMPAIGN).rows()]
+    return (
+        campaign.filter(named.isin(wanted))
+        .groupBy(*CAMPAIGN, "period_date")
+        .agg(F.sum("copy_count").alias("copy_count"))
+    )
+
+
+def effort(table: DataFrame) -> DataFrame:
+    from pyspark.sql import functions as F
+
+    return table.groupBy("channel_code", "countermeasure_code").agg(
+        F.min("strategy_code").alias("strategy_code"),
+        F.sum("units_examined").alias("units_examined"),
+        F.sum("units_acted").alias("units_acted"),
+        F.bool_or("is_examined_derived").alias("is_examined_derived"),
+        F.sum("filter_us").alias("filter_us"),
+    )
+
+
+def quality(volume: DataFrame, estimated: DataFrame) -> DataFrame:
+    """What filters saw, by operator, month and channel, with what is known of their errors; an audit is
+    believed before a test elsewhere."""
+    from pyspark.sql import functions as F
+
+    from jobs.gold.filter_quality_monthly import CHANNEL, flagged
+
+    told = [name for name in FIGURES["quality"] if name not in (*CHANNEL, *SUMS)]
+    whole = estimated.filter("stratum_code = '_T' AND prevalence IS NOT NULL")
+    best = whole.groupBy(*CHANNEL).agg(F.min_by(F.struct(*told), "quality_method_code").alias("best"))
+    found = flagged(volume).join(best, CHANNEL, "left")
+    return found.select(*CHANNEL, *SUMS, *(F.col(f"best.{name}").alias(name) for name in told))
+
+
+def latest(cost: DataFrame) -> DataFrame:
+    """The rows of each operator's last month."""
+    from pyspark.sql import functions as F
+
+    last = cost.groupBy("operator_id").agg(F.max("period_code").alias("period_code"))
+    return cost.join(F.broadcast(last), ["operator_id", "period_code"])
+
+
+def coverage(file: DataFrame) -> DataFrame:
+    from pyspark.sql import functions as F
+
+    counts = ("line_count", "record_count", "ignored_count", "quarantined_count", "late_count")
+    return file.groupBy("operator_id", "format_code").agg(
+        F.countDistinct("stream_id").alias("file_count"),
+        *(F.sum(F.coalesce(column, F.lit(0))).alias(column) for column in counts),
+    )
