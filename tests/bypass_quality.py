@@ -57,7 +57,8 @@ def traffic(spark: SparkSession, seed: int, folder: Path) -> tuple[DataFrame, Da
     transmission = spark.createDataFrame(whole.to_arrow(), schema)
     rule = read_reference(work, "ref.attribute_rule")
     verdict = spark.createDataFrame([], struct_type("silver.verdict"))
-    made = message.transform(transmission, verdict, rule)
+    knowledge = spark.createDataFrame([], struct_type("silver.operator_knowledge"))
+    made = message.transform(transmission, verdict, knowledge, rule)
     # A line's offset is its place in the list.
     truth = {place: sms.signs for place, sms in enumerate(sent)}
     return made.persist(), operator, truth

@@ -18,8 +18,13 @@ SENDERS = 9000
 
 @pytest.fixture(scope="module")
 def definition(spark: SparkSession) -> DataFrame:
-    rows = [("HARM", "EMAIL", "is_malicious = TRUE"), ("SPAM", "*", "is_antispam = TRUE")]
-    return spark.createDataFrame(rows, "definition_code string, channels string, predicate string").persist()
+    since = dt.date(2020, 1, 1)
+    rows = [
+        ("HARM", "EMAIL", "is_malicious = TRUE", since, None),
+        ("SPAM", "*", "is_antispam = TRUE", since, None),
+    ]
+    columns = "definition_code string, channels string, predicate string, valid_from date, valid_to date"
+    return spark.createDataFrame(rows, columns).persist()
 
 
 def messages(spark: SparkSession, senders: int) -> DataFrame:

@@ -229,9 +229,10 @@ def test_units_are_those_of_silver(spark: Any, log: Path) -> None:
     keyed = rows.with_columns(transmission_hash=pl.int_range(pl.len()).cast(pl.String)).select(kinds.names)
     transmission = spark.createDataFrame([tuple(row.values()) for row in keyed.to_dicts()], kinds)
     verdict = spark.createDataFrame([], struct_type("silver.verdict"))
+    knowledge = spark.createDataFrame([], struct_type("silver.operator_knowledge"))
     rules = Lake(spark, "unused").reference("ref.attribute_rule")
     found = (
-        silver.transform(transmission, verdict, rules)
+        silver.transform(transmission, verdict, knowledge, rules)
         .groupBy("grain_code", "stage_code", "outcome_code")
         .agg(F.count("*").alias("units"), F.count_if("is_message_row").alias("messages"))
         .collect()
