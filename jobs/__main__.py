@@ -31,6 +31,7 @@ from jobs.costs import command as costs
 from jobs.errors import ObservatoryError
 from jobs.questionnaire.command import app as questionnaire
 from jobs.space import DiskFull, is_full
+from jobs.submission.command import submit
 
 app = typer.Typer(
     help="Measure spam: volume, types, routes, sources, and what countering it costs.",
@@ -43,6 +44,7 @@ app.add_typer(audit, name="audit")
 app.add_typer(costs.app, name="cost")
 app.add_typer(questionnaire, name="questionnaire")
 app.add_typer(study_command.app, name="study")
+app.command()(submit)
 out = Console(soft_wrap=False)
 err = Console(stderr=True, soft_wrap=True)
 

@@ -1,0 +1,218 @@
+"""Packages to the lake: each is opened, verified and judged; what is good replaces its operator's months.
+
+A package that is refused changes nothing. One that is sent again takes the place of the former, with the day
+that it was received; one that was received before the one that stands is refused.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from jobs.config import Observatory, nearest
+from jobs.errors import ObservatoryError
+from jobs.questionnaire.respondents import Respondent
+from jobs.submission import signing
+from jobs.submission.contents import problems_of
+from jobs.submission.counts import GOLD, VOLUME
+from jobs.submission.package import LARGEST, Manifest, Package, opened
+
+RECEIPT = "study.submission_receipt"
+ENCRYPTED = (".gpg", ".pgp", ".asc")
+
+
+@dataclass
+class Judged:
+    """One file and what was found: its rows for each table, or all that is wrong with it."""
+
+    file: Path
+    received_at: dt.datetime
+    package: Package | None = None
+    respondent_id: str = ""
+    signer: str | None = None
+    tables: dict[str, pl.DataFrame] = field(default_factory=dict)
+    wrong: list[str] = field(default_factory=list)
+    is_known: bool = False
+
+    @property
+    def manifest(self) -> Manifest:
+        assert self.package is not None
+        return self.package.manifest
+
+    @property
+    def months(self) -> set[str]:
+        return set(self.tables[VOLUME]["period_code"])
+
+    @property
+    def channels(self) -> set[str]:
+        return set(self.tables[VOLUME]["channel_code"])
+
+
+def judge(
+    file: Path, settings: Observatory, respondents: dict[str, Respondent], received: dt.datetime | None
+) -> Judged:
+    """Open a file and hold it to everything that can be told without the lake. It came in when it was saved,
+    unless `received` says so."""
+    stat = file.stat()
+    found = Judged(file, received or dt.datetime.fromtimestamp(int(stat.st_mtime), dt.UTC))
+    try:
+        if stat.st_size > LARGEST:
+            raise ObservatoryError(f"it is larger than {LARGEST // 2**20} MB")
+        data = file.read_bytes()
+        found.package = opened(signing.decrypted(data) if file.suffix in ENCRYPTED else data)
+    except ObservatoryError as error:
+        found.wrong = str(error).splitlines()
+        return found
+    manifest = found.manifest
+    by_operator = {operator: each for each in respondents.values() for operator in each.operators}
+    whose = by_operator.get(manifest.operator_id)
+    if whose is None:
+        found.wrong.append(
+            f"unknown operator '{manifest.operator_id}': no respondent of the study's list answers for it"
+            f"{nearest(manifest.operator_id, by_operator)}"
+        )
+    else:
+        found.respondent_id = whose.id
+        if whose.country != manifest.country_code:
+            found.wrong.append(
+                f"it says that '{manifest.operator_id}' is in {manifest.country_code}; the study's list of"
+                f" respondents says {whose.country}"
+            )
+        try:
+            found.signer = signer(found.package, whose.id, settings)
+        except ObservatoryError as error:
+            found.wrong += str(error).splitlines()
+    holding = (whose.holding or whose.id) if whose else ""
+    found.tables, wrong = problems_of(found.package, found.respondent_id, holding)
+    found.wrong += wrong
+    return found
+
+
+def signer(package: Package, respondent_id: str, settings: Observatory) -> str | None:
+    """The fingerprint of the respondent's key by which the package is signed; None if none is asked for.
+
+    With a keyring every signature has to be good; a package without one is refused if the settings say so.
+    """
+    study = settings.study
+    if package.signature is None:
+        if study.require_signature:
+            raise ObservatoryError("it is not signed, and [study] require_signature asks for it: use --sign")
+        return None
+    if study.keyring is None:
+        return None
+    key = Path(study.keyring) / f"{respondent_id}.asc"
+    if not key.is_file():
+        raise ObservatoryError(f"it is signed, and the keyring has no {key.name}: put the public key there")
+    return signing.verified(package.manifest_bytes, package.signature, key)
+
+
+def refuse_overlaps(found: list[Judged]) -> None:
+    """Add what is wrong where two files at hand are of the same months of one operator, or of one
+    respondent's channel: which stands is not to be guessed."""
+    good = [each for each in found if not each.wrong]
+    for place, one in enumerate(good):
+        for other in good[:place]:
+            if one.respondent_id == other.respondent_id and one.months & other.months:
+                same = one.manifest.operator_id == other.manifest.operator_id
+                if same or one.channels & other.channels:
+                    one.wrong.append(f"{other.file.name} is of the same months: load them one by one")
+
+
+def land(lake_of: Callable[[], Any], found: list[Judged], run_id: str) -> None:
+    """Put the good packages into the lake, each in place of what its operator gave of those months.
+
+    Starts no Spark if there is none. Adds to `wrong` of those that the lake's receipts speak against.
+    """
+    refuse_overlaps(found)
+    if all(each.wrong for each in found):
+        return
+    lake = lake_of()
+    for each in found:
+        if not each.wrong:
+            load(lake, each, lake.read(RECEIPT).toArrow().to_pylist(), run_id)
+
+
+def load(lake: Any, judged: Judged, receipts: list[dict[str, Any]], run_id: str) -> None:
+    """One package into the lake: the tables first, and last its receipt."""
+    from jobs.lake import any_of
+    from jobs.study_run import framed
+
+    manifest = judged.manifest
+    standing = [
+        each
+        for each in receipts
+        if each["respondent_id"] == judged.respondent_id and set(each["month_codes"]) & judged.months
+    ]
+    own = [each for each in standing if each["operator_id"] == manifest.operator_id]
+    assert judged.package is not None
+    judged.wrong += against(judged, standing)
+    newest = max(own, key=lambda each: each["received_at"], default=None)
+    judged.is_known = newest is not None and newest["package_sha256"] == judged.package.sha256
+    if judged.wrong or judged.is_known:
+        return
+    # What an earlier package had of a channel that this one has no more goes, too.
+    channels = judged.channels.union(*(each["channel_codes"] for each in own))
+    where = " AND ".join(
+        (
+            any_of("respondent_id", [judged.respondent_id]),
+            any_of("period_code", sorted(judged.months)),
+            any_of("channel_code", sorted(channels)),
+        )
+    )
+    for table in reversed(GOLD):
+        rows = framed(lake, judged.tables[table], table)
+        lake.replace(rows.repartition("period_code"), table, where, {"run_id": run_id})
+    lake.append(lake.local([receipt(judged)], RECEIPT), RECEIPT)
+
+
+def against(judged: Judged, standing: list[dict[str, Any]]) -> list[str]:
+    """What receipts of the same respondent and months say against a package."""
+    wrong = []
+    for each in standing:
+        is_own = each["operator_id"] == judged.manifest.operator_id
+        shared = sorted(set(each["channel_codes"]) & judged.channels)
+        received = each["received_at"].astimezone(dt.UTC)
+        if is_own and received > judged.received_at:
+            wrong.append(
+                f"it was received {judged.received_at:%Y-%m-%d %H:%M}, and {each['file_name']} of"
+                f" {received:%Y-%m-%d %H:%M} stands: give the time of a newer one as --received"
+            )
+        if not is_own and shared:
+            wrong.append(
+                f"operator '{each['operator_id']}' gave {', '.join(shared)} of these months for the same"
+                f" respondent '{judged.respondent_id}' already: one operator answers for a channel"
+            )
+    return wrong
+
+
+def receipt(judged: Judged) -> dict[str, Any]:
+    """The package's row of study.submission_receipt."""
+    assert judged.package is not None
+    about = judged.manifest
+    days = about.coverage.days
+    return {
+        "respondent_id": judged.respondent_id,
+        "operator_id": about.operator_id,
+        "period_code": about.period_code,
+        "received_at": judged.received_at,
+        "package_sha256": judged.package.sha256,
+        "file_name": judged.file.name,
+        "month_codes": sorted(judged.months),
+        "channel_codes": sorted(judged.channels),
+        "contract_digest": about.contract_digest,
+        "reference_digest": about.reference_digest,
+        "code_revision": about.code_revision,
+        "signer_fingerprint": judged.signer,
+        "least_units": about.least_units,
+        "day_count": sum(
+            max(each.days for each in days if each.period_code == month)
+            for month in sorted({each.period_code for each in days})
+        ),
+        "line_count": sum(each.lines for each in about.coverage.sources),
+        "quarantined_count": sum(each.quarantined for each in about.coverage.sources),
+    }
