@@ -201,12 +201,15 @@ class Study(Settings):
     """What the study node has.
 
     respondents: the CSV file that lists who is asked.
+    inbox: a folder of operators' packages. files: a folder with operator_frame, denominator and price_level.
     keyring: a folder with the OpenPGP public key of each respondent, <respondent_id>.asc, by which the
         signatures of its packages are verified.
     require_signature: refuse a package that its respondent did not sign.
     """
 
     respondents: str | None = None
+    inbox: str | None = None
+    files: str | None = None
     keyring: str | None = None
     require_signature: bool = False
 
@@ -411,8 +414,9 @@ def resolve_paths(settings: Observatory, base: Path) -> Observatory:
             ),
             "study": settings.study.model_copy(
                 update={
-                    "respondents": settings.study.respondents and absolute(settings.study.respondents),
-                    "keyring": settings.study.keyring and absolute(settings.study.keyring),
+                    name: place and absolute(place)
+                    for name in ("respondents", "inbox", "files", "keyring")
+                    for place in (getattr(settings.study, name),)
                 }
             ),
             "operator": [

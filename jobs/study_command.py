@@ -31,11 +31,12 @@ def study() -> None:
 @app.command()
 def estimate(
     files: Annotated[
-        Path,
+        Path | None,
         typer.Option(
-            help="Folder with operator_frame, denominator and price_level as CSV.", show_default=False
+            help="Folder with operator_frame, denominator and price_level as CSV; [study] files without it.",
+            show_default=False,
         ),
-    ],
+    ] = None,
     config_file: Annotated[Path, typer.Option("--config", help="The settings file.")] = Path(
         "observatory.toml"
     ),
@@ -48,6 +49,9 @@ def estimate(
 ) -> None:
     """Estimate volume and investment from the operators that answered, and print the main figures."""
     settings = config.load(config_file)
+    files = files or (Path(settings.study.files) if settings.study.files else None)
+    if files is None:
+        raise ObservatoryError("name the folder of the study's files with --files, or as [study] files")
     with err.status("Starting Spark") as status:
         from jobs import study_run
         from jobs.lake import Lake
@@ -65,7 +69,10 @@ def estimate(
 
 @app.command()
 def load(
-    files: Annotated[list[Path], typer.Argument(help="Packages of `observatory submit`.", metavar="FILE…")],
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Packages; without any those of [study] inbox.", metavar="FILE…"),
+    ] = None,
     config_file: Annotated[Path, typer.Option("--config", help="The settings file.")] = Path(
         "observatory.toml"
     ),
@@ -84,17 +91,18 @@ def load(
     Ends with exit code 2 if any was refused; the others are loaded.
     """
     from jobs.questionnaire.command import respondents_of
-    from jobs.submission.loading import judge, land, refuse_overlaps
+    from jobs.submission.loading import judge, land, refuse_same_time
 
     settings = config.load(config_file)
     respondents = respondents_of(settings)
+    files = files or inbox_of(settings)
     missing = [str(file) for file in files if not file.is_file()]
     if missing:
         raise ObservatoryError("\n".join(f"{file}: no such file" for file in missing))
     at = received.replace(tzinfo=dt.UTC) if received else None
     found = [judge(file, settings, respondents, at) for file in files]
     if check:
-        refuse_overlaps(found)
+        refuse_same_time(found)
     else:
         from jobs.__main__ import lake_of
 
@@ -105,6 +113,16 @@ def load(
         refused = sum(1 for each in found if each.wrong)
         wrong.append(f"{refused} of {len(found)} packages were refused; the study keeps what it had")
         raise ObservatoryError("\n".join(wrong))
+
+
+def inbox_of(settings: config.Observatory) -> list[Path]:
+    """The packages that lie in the inbox."""
+    if settings.study.inbox is None:
+        raise ObservatoryError("name the packages to load, or the folder that holds them as [study] inbox")
+    inbox = Path(settings.study.inbox)
+    if not inbox.is_dir():
+        raise ObservatoryError(f"[study] inbox: {inbox} is no folder")
+    return sorted(file for file in inbox.iterdir() if file.name.endswith((".zip", ".zip.gpg")))
 
 
 def packages(found: list[Any], is_check: bool) -> Table:

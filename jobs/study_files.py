@@ -67,7 +67,7 @@ def typed(text: pl.DataFrame, table: str, file: Path) -> pl.DataFrame:
         if field.codelist:
             unknown = ~frame[field.name].is_in(list(codes(field.codelist))) & frame[field.name].is_not_null()
             says = f"is not in the list {field.codelist}"
-            wrong += told(file, field.name, text[field.name], unknown, says)
+            wrong += told(file, field.name, frame[field.name], unknown, says)
     again = frame.select(pl.struct(*about.key).is_duplicated()).to_series()
     key = frame[about.key[0]].cast(pl.String)
     wrong += told(file, " and ".join(about.key), key, again, "stands more than once")

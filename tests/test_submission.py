@@ -21,11 +21,12 @@ from pyspark.sql import SparkSession
 
 from jobs.config import Observatory, Operator
 from jobs.contracts import polars_schema
+from jobs.delta_log import read_table
 from jobs.errors import ObservatoryError
 from jobs.lake import Lake
 from jobs.questionnaire.respondents import Respondent
 from jobs.submission.counts import GOLD, SOURCE, TYPE, VOLUME, sums
-from jobs.submission.loading import RECEIPT, Judged, judge, land
+from jobs.submission.loading import RECEIPT, Judged, judge, land, refuse_same_time
 from jobs.submission.making import package_of, written
 from jobs.submission.package import MANIFEST, packed
 from jobs.submission.smallcounts import GROUP, MEASURES, protected, targets
@@ -370,15 +371,8 @@ def keys() -> Iterator[Path]:
     before = os.environ.get("GNUPGHOME")
     os.environ["GNUPGHOME"] = str(home)
     for name in ("north", "other"):
-        words = (
-            "--passphrase",
-            "",
-            "--quick-gen-key",
-            f"{name} <{name}@north.example>",
-            "rsa2048",
-            "default",
-        )
-        gpg_done(*words, "never")
+        kind = ("future-default", "default", "never")
+        gpg_done("--passphrase", "", "--quick-gen-key", f"{name} <{name}@north.example>", *kind)
         (home / f"{name}.asc").write_text(gpg_done("--armor", "--export", f"{name}@north.example"))
     yield home
     subprocess.run(["gpgconf", "--homedir", str(home), "--kill", "all"], check=True)
@@ -455,19 +449,21 @@ def loaded(lake: Lake, *files: Judged) -> list[str]:
     return [line for each in files for line in each.wrong]
 
 
-def state(lake: Lake) -> dict[str, list[Any]]:
-    return {table: sorted(map(str, lake.read(table).collect())) for table in (*GOLD, RECEIPT)}
+def state(lake: Lake) -> dict[str, int]:
+    return {table: lake.version(table) for table in (*GOLD, RECEIPT)}
+
+
+def stored(lake: Lake, table: str) -> pl.DataFrame:
+    return read_table(lake.root, table)
 
 
 def test_loading_replaces_the_operators_own_months(spark: SparkSession, root: Path, tmp_path: Path) -> None:
     lake = Lake(spark, str(tmp_path / "lake"))
     mail, sms = (made(root, tmp_path, each) for each in (OPERATOR, OTHER))
     assert loaded(lake, judged(mail), judged(sms)) == []
-    volume = lake.read(VOLUME).toArrow()
     expected = pl.concat([judged(mail).tables[VOLUME], judged(sms).tables[VOLUME]])
     by = [*GROUP, "definition_code", "stage_code", "outcome_code"]
-    found = pl.from_arrow(volume)
-    assert isinstance(found, pl.DataFrame)
+    found = stored(lake, VOLUME)
     assert found.select(expected.columns).sort(by).equals(expected.sort(by))
     first = state(lake)
     # The same again is known, and a refused one changes nothing.
@@ -482,13 +478,19 @@ def test_loading_replaces_the_operators_own_months(spark: SparkSession, root: Pa
     put_gold(newer_root, "north-mail", seen=[row for row in SEEN if row[0] != "2026-11-02"])
     newer = judge(made(newer_root, tmp_path / "n"), settings_of(root), RESPONDENTS, AT + dt.timedelta(days=1))
     assert loaded(lake, newer) == []
-    assert lake.read(VOLUME).filter("direction_code = 'outbound' AND channel_code = 'EMAIL'").isEmpty()
-    assert lake.read(VOLUME).filter("direction_code = 'outbound' AND channel_code = 'SMS'").count() == 2
-    assert lake.read(RECEIPT).count() == 3
-    # One that came in before the one that stands does not come back.
-    late = judged(mail)
-    (message,) = loaded(lake, late)
+    outbound = stored(lake, VOLUME).filter(pl.col("direction_code") == "outbound")
+    assert outbound["channel_code"].to_list() == ["SMS", "SMS"]
+    assert stored(lake, RECEIPT).height == 3
+    second = state(lake)
+    # The old one is known, and another that came in before the one that stands does not replace it.
+    old = judged(mail)
+    assert loaded(lake, old) == []
+    assert old.is_known
+    late_root = tmp_path / "late"
+    put_gold(late_root, "north-mail", seen=SEEN[:3])
+    (message,) = loaded(lake, judged(made(late_root, tmp_path / "l")))
     assert message.startswith("it was received 2027-01-10 00:00, and north-mail_2026-Q4.zip of 2027-01-11")
+    assert state(lake) == second
 
 
 def test_one_operator_answers_for_a_channel_of_a_respondent(
@@ -502,6 +504,15 @@ def test_one_operator_answers_for_a_channel_of_a_respondent(
     assert loaded(lake, one) == []
     (message,) = loaded(lake, two)
     assert message.startswith("operator 'north-mail' gave EMAIL of these months for the same respondent")
-    assert lake.read(RECEIPT).count() == 1
-    together = [judged(one.file), judged(two.file)]
-    assert loaded(lake, *together) == ["north-mail_2026-Q4.zip is of the same months: load them one by one"]
+    assert stored(lake, RECEIPT).height == 1
+
+
+def test_two_packages_of_the_same_time_are_not_guessed_about(root: Path, tmp_path: Path) -> None:
+    put_gold(tmp_path / "other", "north-mail", seen=SEEN[:3])
+    one, two = judged(made(root, tmp_path / "1")), judged(made(tmp_path / "other", tmp_path / "2"))
+    same = judged(made(root, tmp_path / "3"))
+    refuse_same_time([one, same, two])
+    assert (one.wrong, same.wrong) == ([], [])
+    assert two.wrong[0].startswith(
+        "north-mail_2026-Q4.zip is of the same months and came in at the same time"
+    )

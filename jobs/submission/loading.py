@@ -111,28 +111,32 @@ def signer(package: Package, respondent_id: str, settings: Observatory) -> str |
     return signing.verified(package.manifest_bytes, package.signature, key)
 
 
-def refuse_overlaps(found: list[Judged]) -> None:
-    """Add what is wrong where two files at hand are of the same months of one operator, or of one
-    respondent's channel: which stands is not to be guessed."""
-    good = [each for each in found if not each.wrong]
+def refuse_same_time(found: list[Judged]) -> None:
+    """Add what is wrong where two packages of the same months of one operator came in at the same time: which
+    of them stands is not to be guessed."""
+    good = [each for each in found if each.package is not None and not each.wrong]
     for place, one in enumerate(good):
         for other in good[:place]:
-            if one.respondent_id == other.respondent_id and one.months & other.months:
-                same = one.manifest.operator_id == other.manifest.operator_id
-                if same or one.channels & other.channels:
-                    one.wrong.append(f"{other.file.name} is of the same months: load them one by one")
+            is_same = one.manifest.operator_id == other.manifest.operator_id and one.months & other.months
+            differs = one.package and other.package and one.package.sha256 != other.package.sha256
+            if is_same and differs and one.received_at == other.received_at:
+                one.wrong.append(
+                    f"{other.file.name} is of the same months and came in at the same time: load them one by"
+                    " one, each with its time as --received"
+                )
 
 
 def land(lake_of: Callable[[], Any], found: list[Judged], run_id: str) -> None:
-    """Put the good packages into the lake, each in place of what its operator gave of those months.
+    """Put the good packages into the lake as they came in, each in place of what its operator gave of those
+    months before. One whose receipt is there is not taken again.
 
     Starts no Spark if there is none. Adds to `wrong` of those that the lake's receipts speak against.
     """
-    refuse_overlaps(found)
+    refuse_same_time(found)
     if all(each.wrong for each in found):
         return
     lake = lake_of()
-    for each in found:
+    for each in sorted(found, key=lambda each: each.received_at):
         if not each.wrong:
             load(lake, each, lake.read(RECEIPT).toArrow().to_pylist(), run_id)
 
@@ -150,9 +154,9 @@ def load(lake: Any, judged: Judged, receipts: list[dict[str, Any]], run_id: str)
     ]
     own = [each for each in standing if each["operator_id"] == manifest.operator_id]
     assert judged.package is not None
-    judged.wrong += against(judged, standing)
-    newest = max(own, key=lambda each: each["received_at"], default=None)
-    judged.is_known = newest is not None and newest["package_sha256"] == judged.package.sha256
+    judged.is_known = judged.package.sha256 in {each["package_sha256"] for each in own}
+    if not judged.is_known:
+        judged.wrong += against(judged, standing)
     if judged.wrong or judged.is_known:
         return
     # What an earlier package had of a channel that this one has no more goes, too.
