@@ -18,7 +18,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pyspark.sql import SparkSession
+from typer.testing import CliRunner
 
+from jobs.__main__ import app
 from jobs.config import Observatory, Operator
 from jobs.contracts import polars_schema
 from jobs.delta_log import read_table
@@ -516,3 +518,89 @@ def test_two_packages_of_the_same_time_are_not_guessed_about(root: Path, tmp_pat
     assert two.wrong[0].startswith(
         "north-mail_2026-Q4.zip is of the same months and came in at the same time"
     )
+
+
+@pytest.fixture
+def node(root: Path, tmp_path: Path) -> Path:
+    """Settings of an operator and a study node in one, with an inbox."""
+    (tmp_path / "inbox").mkdir()
+    (tmp_path / "respondents.csv").write_text(
+        "respondent_id,name,role,country,holding,operator_ids,language,size_class\n"
+        "north,North,O,FJI,north,north-mail,en,S1\n"
+    )
+    file = tmp_path / "observatory.toml"
+    file.write_text(f"""
+[lake]
+root = "{root}"
+[study]
+respondents = "respondents.csv"
+inbox = "inbox"
+[[operator]]
+id = "north-mail"
+name = "North"
+country = "FJI"
+holding = "north"
+currency = "FJD"
+subscribers = 1000
+""")
+    return file
+
+
+def run(*words: object) -> Any:
+    return CliRunner().invoke(app, [str(word) for word in words], env={"COLUMNS": "160"})
+
+
+def test_the_command_line_submits_and_checks(node: Path) -> None:
+    inbox = node.parent / "inbox"
+    done = run("submit", "--config", node, "--period", "2026-Q4", "--output", inbox)
+    assert done.exit_code == 0, done.output
+    assert "2 of 31" in done.output
+    assert "1 group(s) of fewer than 5 units withheld" in done.output
+    assert done.output.splitlines()[-1] == f"To send: {inbox / 'north-mail_2026-Q4.zip'}"
+    checked = run("study", "load", "--config", node, "--check")
+    assert checked.exit_code == 0, checked.output
+    assert "in order" in checked.output
+    (inbox / "noise.zip").write_bytes(b"noise")
+    refused = run("study", "load", "--config", node, "--check")
+    assert isinstance(refused.exception, ObservatoryError)
+    assert refused.exception.exit_code == 2
+    assert f"{inbox / 'noise.zip'}: it is no zip archive that can be read" in str(refused.exception)
+    assert str(refused.exception).endswith("1 of 2 packages were refused; the study keeps what it had")
+
+
+def test_what_is_missing_for_loading_is_told(node: Path) -> None:
+    absent = run("study", "load", "--config", node, "--check", node.parent / "absent.zip")
+    assert str(absent.exception) == f"{node.parent / 'absent.zip'}: no such file"
+    node.write_text(node.read_text().replace('inbox = "inbox"', ""))
+    assert "as [study] inbox" in str(run("study", "load", "--config", node).exception)
+    assert "as [study] files" in str(run("study", "estimate", "--config", node).exception)
+
+
+def test_estimates_stand_until_something_that_they_rest_on_changes(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from jobs import study_run
+
+    folder = tmp_path / "files"
+    folder.mkdir()
+    (folder / "denominator.csv").write_text("a\n")
+    lake = Lake(spark, str(tmp_path / "lake"))
+    assert not study_run.is_current(lake, folder)
+    for table in study_run.GIVEN:
+        write_delta(Path(lake.path(table)), pl.DataFrame({"period_code": ["2026-11"]}), ["period_code"])
+    part = dict(zip(("table_name", "operator_id", "period"), study_run.FIRST, strict=True))
+    ran = {
+        "run_id": "1", "stage_name": "study", "finished_at": AT,
+        "table_versions": [{"table_name": table, "version": 0} for table in study_run.GIVEN],
+        "partitions": [part | {"row_count": 1, "checksum": "", "input_checksum": study_run.digest(folder)}],
+    }  # fmt: skip
+    lake.append(lake.local([ran], "meta.run"), "meta.run")
+    monkeypatch.setattr(Lake, "exists", lambda self, table: True)
+    assert study_run.is_current(lake, folder)
+    (folder / "denominator.csv").write_text("b\n")
+    assert not study_run.is_current(lake, folder)
+    (folder / "denominator.csv").write_text("a\n")
+    assert study_run.is_current(lake, folder)
+    more = pl.DataFrame({"period_code": ["2026-12"]})
+    write_delta(Path(lake.path("study.submission")), more, ["period_code"], 1)
+    assert not study_run.is_current(lake, folder)
