@@ -29,7 +29,10 @@ def transform(
     logs = logs.groupBy(*by).agg(F.sum("value").cast("decimal(24,2)").alias("logs_value"))
     answers = (
         latest(questionnaire_answer)
-        .withColumn("answer_value", F.col("value").try_cast("decimal(24,2)"))
+        .select(
+            *("respondent_id", "period_code", "indicator_code"),
+            F.col("value").try_cast("decimal(24,2)").alias("answer_value"),
+        )
         .filter("answer_value IS NOT NULL")
         .join(F.broadcast(indicator_measure.drop("source", "valid_from", "valid_to")), "indicator_code")
     )
