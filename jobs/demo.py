@@ -12,7 +12,7 @@ from rich.table import Table
 from jobs.delta_log import read_table
 from jobs.lake import Lake
 from jobs.periods import last_day, months_of
-from jobs.study_command import ORDER, short, span
+from jobs.study_command import ORDER, sheet, short, span
 
 # What a definition says of the messages that came to or stayed with an operator.
 STAYED = "direction_code IN ('inbound', 'internal')"
@@ -110,10 +110,10 @@ def world(lake: Lake) -> Table:
     found = {(row["area_code"], row["channel_code"]): row for row in rows.to_dicts()
              if row["period_code"] == period}  # fmt: skip
     channels = sorted({channel for _, channel in found})
-    shown = Table("area", title=f"Estimated spam in {period}, of a made-up membership", title_justify="left")
-    for channel in channels:
-        for name in (channel, "95% interval", "coverage"):
-            shown.add_column(name, justify="right")
+    shown = sheet(
+        f"Estimated spam in {period} (OPERATOR definition), of a made-up membership",
+        *(head for channel in channels for head in (channel, "95% interval", "coverage")),
+    )
     areas = {row["area_code"]: ORDER[row["area_kind_code"]] for row in found.values()}
     for area in sorted(areas, key=lambda code: (areas[code], code)):
         cells: list[str] = []

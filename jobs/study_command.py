@@ -106,7 +106,8 @@ def load(
     else:
         from jobs.__main__ import lake_of
 
-        land(lambda: lake_of(settings), found, dt.datetime.now(dt.UTC).strftime("%Y%m%dT%H%M%S.%fZ"))
+        run_id = dt.datetime.now(dt.UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+        land(lambda: lake_of(settings), found, settings, run_id)
     out.print(packages(found, check))
     wrong = [f"{each.file}: {line}" for each in found for line in each.wrong]
     if wrong:

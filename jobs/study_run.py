@@ -53,24 +53,22 @@ def land(lake: Lake, folder: Path, run_id: str) -> None:
         write(lake, framed(lake, rows, table), table, set(rows["period_code"]), run_id)
 
 
-def digest(folder: Path) -> str:
-    """SHA-256 of the study's files, reference tables, contracts and code: with the submissions and answers of
-    the lake all that its tables are computed from."""
+def digest(lake: Lake, folder: Path) -> str:
+    """SHA-256 of all that the tables are computed from: the study's files, reference tables, contracts, code,
+    and which versions of submissions and answers the lake has."""
     found = hashlib.sha256()
-    project = (
-        CODE.glob(f"{top}/**/*.{kind}") for top in ("jobs", "schemas") for kind in ("py", "yaml", "csv")
-    )
+    kinds = itertools.product(("jobs", "schemas"), ("py", "yaml", "csv"))
+    project = (CODE.glob(f"{top}/**/*.{kind}") for top, kind in kinds)
     for file in sorted({*folder.glob("*.csv"), *folder.glob("*.csv.gz"), *itertools.chain(*project)}):
         found.update(f"{file.name}:{hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())
+    for table in GIVEN:
+        found.update(f"{table}:{lake.version(table) if lake.exists(table) else None}\n".encode())
     return found.hexdigest()
 
 
 def is_current(lake: Lake, folder: Path) -> bool:
     """The study's tables are those of these files and of the submissions and answers in the lake."""
-    if state(lake, TABLES[:1]).get(FIRST, ("", ""))[1] != digest(folder):
-        return False
-    then = lake.versions()
-    return all(lake.exists(table) and lake.version(table) == then.get(table) for table in GIVEN)
+    return state(lake, TABLES[:1]).get(FIRST, ("", ""))[1] == digest(lake, folder)
 
 
 def estimate(
@@ -83,6 +81,7 @@ def estimate(
     """
     work = Run(lake, settings, [], run_id, say=say)
     started: dt.datetime = now()
+    inputs = digest(lake, folder)
     have = {table: framed(lake, read_table(folder, table), table) for table in FROM_FILES}
     have |= {table: lake.read(table).persist() for table in GIVEN}
     if have["study.submission"].isEmpty() and have["study.questionnaire_answer"].isEmpty():
@@ -107,7 +106,7 @@ def estimate(
             }
         write(lake, have[table], table, periods, run_id)
     computed = dict(zip(("table_name", "operator_id", "period"), FIRST, strict=True))
-    counted = {"row_count": have[TABLES[0]].count(), "checksum": "", "input_checksum": digest(folder)}
+    counted = {"row_count": have[TABLES[0]].count(), "checksum": "", "input_checksum": inputs}
     finish(work, "study", started, (*GIVEN, *TABLES), [computed | counted])
     return {table: have[table] for table in TABLES}
 

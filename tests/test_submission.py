@@ -23,7 +23,7 @@ from typer.testing import CliRunner
 from jobs.__main__ import app
 from jobs.config import Observatory, Operator
 from jobs.contracts import polars_schema
-from jobs.delta_log import read_table
+from jobs.delta_log import read_table, versions
 from jobs.errors import ObservatoryError
 from jobs.lake import Lake
 from jobs.questionnaire.respondents import Respondent
@@ -76,7 +76,7 @@ def put_gold(
             ),
         ]
     )
-    versions = []
+    written_versions = []
     for gold in GOLD.values():
         schema = polars_schema(gold)
         extra = [name for name in schema if name not in both.columns]
@@ -85,7 +85,7 @@ def put_gold(
         table = table.group_by(keep).agg(pl.col(*MEASURES).sum()).select(list(schema))
         number = len(list((root / gold.replace(".", "/") / "_delta_log").glob("*.json")))
         write_delta(root / gold.replace(".", "/"), table, ["operator_id", "period_date"], number)
-        versions.append({"table_name": gold, "version": number})
+        written_versions.append({"table_name": gold, "version": number})
     schema = polars_schema("bronze.file")
     piece = {
         "operator_id": operator_id, "source_id": "mx-secret-host", "format_code": "postfix",
@@ -98,7 +98,7 @@ def put_gold(
     write_delta(root / "bronze/file", ledger, ["operator_id"], number)
     run = {
         "run_id": operator_id, "stage_name": "gold", "finished_at": dt.datetime(2027, 1, 2, tzinfo=dt.UTC),
-        "code_revision": "abc1234", "table_versions": versions,
+        "code_revision": "abc1234", "table_versions": written_versions,
     }  # fmt: skip
     number = len(list((root / "meta/run/_delta_log").glob("*.json")))
     write_delta(root / "meta/run", pl.DataFrame([run], schema=polars_schema("meta.run")), [], number)
@@ -447,12 +447,15 @@ def test_the_settings_ask_for_no_signature_that_none_can_verify() -> None:
 
 
 def loaded(lake: Lake, *files: Judged) -> list[str]:
-    land(lambda: lake, list(files), "test")
+    land(lambda: lake, list(files), settings_of(Path("unused")), "test")
     return [line for each in files for line in each.wrong]
 
 
 def state(lake: Lake) -> dict[str, int]:
-    return {table: lake.version(table) for table in (*GOLD, RECEIPT)}
+    found = {table: lake.version(table) for table in (*GOLD, RECEIPT)}
+    # What readers are told of is what there is.
+    assert versions(lake.root) == found
+    return found
 
 
 def stored(lake: Lake, table: str) -> pl.DataFrame:
@@ -462,7 +465,12 @@ def stored(lake: Lake, table: str) -> pl.DataFrame:
 def test_loading_replaces_the_operators_own_months(spark: SparkSession, root: Path, tmp_path: Path) -> None:
     lake = Lake(spark, str(tmp_path / "lake"))
     mail, sms = (made(root, tmp_path, each) for each in (OPERATOR, OTHER))
-    assert loaded(lake, judged(mail), judged(sms)) == []
+    # Of two that are loaded together the one received last stands.
+    first_root = tmp_path / "first"
+    put_gold(first_root, "north-mail", seen=SEEN[:3])
+    earlier = AT - dt.timedelta(days=1)
+    early = judge(made(first_root, tmp_path / "f"), settings_of(root), RESPONDENTS, earlier)
+    assert loaded(lake, judged(mail), early, judged(sms)) == []
     expected = pl.concat([judged(mail).tables[VOLUME], judged(sms).tables[VOLUME]])
     by = [*GROUP, "definition_code", "stage_code", "outcome_code"]
     found = stored(lake, VOLUME)
@@ -482,7 +490,7 @@ def test_loading_replaces_the_operators_own_months(spark: SparkSession, root: Pa
     assert loaded(lake, newer) == []
     outbound = stored(lake, VOLUME).filter(pl.col("direction_code") == "outbound")
     assert outbound["channel_code"].to_list() == ["SMS", "SMS"]
-    assert stored(lake, RECEIPT).height == 3
+    assert stored(lake, RECEIPT).height == 4
     second = state(lake)
     # The old one is known, and another that came in before the one that stands does not replace it.
     old = judged(mail)
@@ -585,17 +593,19 @@ def test_estimates_stand_until_something_that_they_rest_on_changes(
     folder.mkdir()
     (folder / "denominator.csv").write_text("a\n")
     lake = Lake(spark, str(tmp_path / "lake"))
+    # The logs that the test writes lack what Delta knows a table by.
+    monkeypatch.setattr(Lake, "exists", lambda self, table: Path(self.path(table)).exists())
     assert not study_run.is_current(lake, folder)
     for table in study_run.GIVEN:
         write_delta(Path(lake.path(table)), pl.DataFrame({"period_code": ["2026-11"]}), ["period_code"])
+    inputs = study_run.digest(lake, folder)
     part = dict(zip(("table_name", "operator_id", "period"), study_run.FIRST, strict=True))
     ran = {
         "run_id": "1", "stage_name": "study", "finished_at": AT,
-        "table_versions": [{"table_name": table, "version": 0} for table in study_run.GIVEN],
-        "partitions": [part | {"row_count": 1, "checksum": "", "input_checksum": study_run.digest(folder)}],
+        "table_versions": [],
+        "partitions": [part | {"row_count": 1, "checksum": "", "input_checksum": inputs}],
     }  # fmt: skip
     lake.append(lake.local([ran], "meta.run"), "meta.run")
-    monkeypatch.setattr(Lake, "exists", lambda self, table: True)
     assert study_run.is_current(lake, folder)
     (folder / "denominator.csv").write_text("b\n")
     assert not study_run.is_current(lake, folder)

@@ -126,7 +126,7 @@ def refuse_same_time(found: list[Judged]) -> None:
                 )
 
 
-def land(lake_of: Callable[[], Any], found: list[Judged], run_id: str) -> None:
+def land(lake_of: Callable[[], Any], found: list[Judged], settings: Observatory, run_id: str) -> None:
     """Put the good packages into the lake as they came in, each in place of what its operator gave of those
     months before. One whose receipt is there is not taken again.
 
@@ -136,42 +136,75 @@ def land(lake_of: Callable[[], Any], found: list[Judged], run_id: str) -> None:
     if all(each.wrong for each in found):
         return
     lake = lake_of()
+    receipts = lake.read(RECEIPT).toArrow().to_pylist()
+    taken: list[Taken] = []
     for each in sorted(found, key=lambda each: each.received_at):
         if not each.wrong:
-            load(lake, each, lake.read(RECEIPT).toArrow().to_pylist(), run_id)
+            taken += settled(each, receipts)
+    if taken:
+        write(lake, taken, settings, run_id)
 
 
-def load(lake: Any, judged: Judged, receipts: list[dict[str, Any]], run_id: str) -> None:
-    """One package into the lake: the tables first, and last its receipt."""
-    from jobs.lake import any_of
-    from jobs.study_run import framed
+@dataclass(frozen=True)
+class Taken:
+    """A package that is taken, and the channels that it replaces: its own, and those that an earlier package
+    of its operator had."""
 
-    manifest = judged.manifest
+    judged: Judged
+    channels: frozenset[str]
+
+    @property
+    def is_replaced(self) -> pl.Expr:
+        """The rows of its respondent that it takes the place of."""
+        return pl.col("period_code").is_in(sorted(self.judged.months)) & pl.col("channel_code").is_in(
+            sorted(self.channels)
+        )
+
+
+def settled(judged: Judged, receipts: list[dict[str, Any]]) -> list[Taken]:
+    """The package if it is to be taken; its receipt is added to those there are."""
     standing = [
         each
         for each in receipts
         if each["respondent_id"] == judged.respondent_id and set(each["month_codes"]) & judged.months
     ]
-    own = [each for each in standing if each["operator_id"] == manifest.operator_id]
+    own = [each for each in standing if each["operator_id"] == judged.manifest.operator_id]
     assert judged.package is not None
     judged.is_known = judged.package.sha256 in {each["package_sha256"] for each in own}
     if not judged.is_known:
         judged.wrong += against(judged, standing)
     if judged.wrong or judged.is_known:
-        return
-    # What an earlier package had of a channel that this one has no more goes, too.
-    channels = judged.channels.union(*(each["channel_codes"] for each in own))
-    where = " AND ".join(
-        (
-            any_of("respondent_id", [judged.respondent_id]),
-            any_of("period_code", sorted(judged.months)),
-            any_of("channel_code", sorted(channels)),
-        )
-    )
+        return []
+    receipts.append(receipt(judged))
+    return [Taken(judged, frozenset(judged.channels.union(*(each["channel_codes"] for each in own))))]
+
+
+def write(lake: Any, taken: list[Taken], settings: Observatory, run_id: str) -> None:
+    """All packages in one transaction a table; then their receipts, without which they are loaded again; and
+    last the stage's row, which names the versions."""
+    from jobs.lake import any_of
+    from jobs.runner import Run, finish
+    from jobs.study_run import framed
+
+    started = dt.datetime.now(dt.UTC)
+    places = [
+        f"({any_of('respondent_id', [each.judged.respondent_id])}"
+        f" AND {any_of('period_code', sorted(each.judged.months))}"
+        f" AND {any_of('channel_code', sorted(each.channels))})"
+        for each in taken
+    ]
     for table in reversed(GOLD):
-        rows = framed(lake, judged.tables[table], table)
-        lake.replace(rows.repartition("period_code"), table, where, {"run_id": run_id})
-    lake.append(lake.local([receipt(judged)], RECEIPT), RECEIPT)
+        parts: dict[str, pl.DataFrame] = {}
+        for each in taken:
+            rows = each.judged.tables[table]
+            before = parts.get(each.judged.respondent_id)
+            if before is not None:
+                rows = pl.concat([before.filter(~each.is_replaced), rows])
+            parts[each.judged.respondent_id] = rows
+        frame = framed(lake, pl.concat(parts.values()), table).repartition("period_code")
+        lake.replace(frame, table, " OR ".join(places), {"run_id": run_id})
+    lake.append(lake.local([receipt(each.judged) for each in taken], RECEIPT), RECEIPT)
+    finish(Run(lake, settings, [], run_id), "submission", started, (*GOLD, RECEIPT), [])
 
 
 def against(judged: Judged, standing: list[dict[str, Any]]) -> list[str]:
