@@ -15,7 +15,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 from typer.testing import CliRunner
@@ -200,6 +200,8 @@ def test_small_counts_are_counted_elsewhere(package: Path) -> None:
     st.integers(1, 12),
     st.booleans(),
 )
+@example({"a": 1, "b": 10}, 5, True)
+@example({"a": 1, "b": 2, "c": 10, "d": 90}, 5, True)
 def test_no_count_is_small_and_none_is_lost(cells: dict[str, int], threshold: int, has_rest: bool) -> None:
     by_cell = {(name,): units for name, units in cells.items()}
     target = targets(by_cell, threshold, ("a",) if has_rest else None)
