@@ -30,40 +30,20 @@ pipeline's environment, if that is not Airflow's own; a Java (`JAVA_HOME`) and t
 from __future__ import annotations
 
 import datetime as dt
-import os
-import re
 import shlex
-import sys
 import tomllib
-from pathlib import Path
 from typing import Any
 
-from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
 from airflow.providers.standard.operators.bash import BashOperator
-from airflow.sdk import DAG, Asset, Param, chain
-from airflow.sdk.definitions.retry_policy import RetryDecision, RetryPolicy
+from airflow.sdk import DAG, Param, chain
 from airflow.sdk.definitions.timetables.interval import CronDataIntervalTimetable
 
 from jobs.contracts import contract, tables
-from jobs.toolchain import JARS
+from jobs.scheduling import application, config_file, environment, pipeline_python
 
-ROOT = Path(__file__).resolve().parent.parent
-CONFIG = Path(os.environ.get("OBSERVATORY_CONFIG", ROOT / "observatory.toml")).resolve()
-PYTHON = os.environ.get("OBSERVATORY_PYTHON", sys.executable)
-# Spark's own log at its usual level would hide what the application says.
-LOG4J = ROOT / "jobs" / "log4j2.properties"
+CONFIG = config_file()
 STAGES = ("bronze", "silver", "gold")
 DAY = dt.timedelta(days=1)
-
-
-class UnlessTold(RetryPolicy):
-    """Retry, unless the application itself has told what is wrong: then it would only tell it again."""
-
-    def evaluate(
-        self, exception: BaseException, try_number: int, max_tries: int, context: Any = None
-    ) -> RetryDecision:
-        told = re.search(r"^Error: (.*)", str(exception), re.MULTILINE)
-        return RetryDecision.fail(reason=told.group(1)) if told else RetryDecision.default()
 
 
 def arguments(stage: str, operator_id: str, dag_run: Any, params: Any) -> list[str]:
@@ -79,30 +59,19 @@ def arguments(stage: str, operator_id: str, dag_run: Any, params: Any) -> list[s
     return words
 
 
-def assets(stage: str, lake_root: str) -> list[Asset]:
-    """The tables of a stage, as assets: every contract of the layer of that name, but what is written by
-    hand (`observatory audit`), which reads nothing."""
-    of_layer = [
+def written(stage: str) -> list[str]:
+    """The tables of a stage: every contract of the layer of that name, but what is written by hand
+    (`observatory audit`), which reads nothing."""
+    return [
         table
         for table in tables()
         if table.startswith(f"{stage}.") and (stage == "bronze" or contract(table).reads)
     ]
-    return [Asset(name=table, uri=f"{lake_root}/{table.replace('.', '/')}") for table in of_layer]
-
-
-def lake_url(settings: dict[str, Any]) -> str:
-    """Where the lake is, as a URL: a relative folder is one beside the settings file."""
-    root = os.environ.get("OBSERVATORY_LAKE_ROOT") or settings.get("lake", {}).get("root", "build/lake")
-    if "://" in root:
-        return root.rstrip("/")
-    return (CONFIG.parent / root.removeprefix("file:")).resolve().as_uri()
 
 
 def operator_daily(operator_id: str, settings: dict[str, Any]) -> DAG:
     """The DAG of one operator."""
-    # The tasks find the project by PYTHONPATH: spark-submit puts only jobs/ on Python's path.
-    environment = {"PYTHONPATH": str(ROOT), "PYSPARK_PYTHON": PYTHON}
-    pull_command = [PYTHON, "-m", "jobs", "pull", "--config", str(CONFIG), "--operator", operator_id]
+    words = ["pull", "--config", str(CONFIG), "--operator", operator_id]
     day = Param(None, type=["null", "string"], format="date", description="A UTC day.")
     with DAG(
         dag_id=f"operator_daily__{operator_id}",
@@ -120,8 +89,8 @@ def operator_daily(operator_id: str, settings: dict[str, Any]) -> DAG:
     ) as dag:
         pull = BashOperator(
             task_id="pull",
-            bash_command=shlex.join(pull_command),
-            env=environment,
+            bash_command=shlex.join([pipeline_python(), "-m", "jobs", *words]),
+            env=environment(),
             append_env=True,
             do_xcom_push=False,
             # From five minutes to an hour, about six hours in all: a log may come late.
@@ -129,23 +98,13 @@ def operator_daily(operator_id: str, settings: dict[str, Any]) -> DAG:
             retry_delay=dt.timedelta(minutes=5),
             max_retry_delay=dt.timedelta(hours=1),
         )
-        spark = settings.get("spark", {})
-        java = (f"-Dlog4j2.configurationFile={LOG4J.as_uri()}", spark.get("java_options", ""))
         stages = [
-            SparkSubmitOperator(
-                task_id=stage,
-                application=str(ROOT / "jobs" / "__main__.py"),
-                # A template that renders to the list.
-                application_args=f"{{{{ arguments('{stage}', '{operator_id}', dag_run, params) }}}}",  # type: ignore[arg-type]
-                name=f"observatory {operator_id} {stage}",
-                jars=",".join(str(jar) for jar in sorted(JARS.glob("*.jar"))),
-                conf={"spark.driver.extraJavaOptions": " ".join(java).strip()},
-                driver_memory=spark.get("driver_memory", "2g"),
-                spark_binary=str(Path(PYTHON).parent / "spark-submit"),
-                env_vars=environment,
-                outlets=assets(stage, lake_url(settings)),
-                pool="lake",
-                retry_policy=UnlessTold(),
+            application(
+                stage,
+                f"observatory {operator_id} {stage}",
+                f"{{{{ arguments('{stage}', '{operator_id}', dag_run, params) }}}}",
+                written(stage),
+                settings,
             )
             for stage in STAGES
         ]

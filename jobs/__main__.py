@@ -31,6 +31,7 @@ from jobs.costs import command as costs
 from jobs.errors import ObservatoryError
 from jobs.questionnaire.command import app as questionnaire
 from jobs.space import DiskFull, is_full
+from jobs.submission.command import submit
 
 app = typer.Typer(
     help="Measure spam: volume, types, routes, sources, and what countering it costs.",
@@ -43,6 +44,7 @@ app.add_typer(audit, name="audit")
 app.add_typer(costs.app, name="cost")
 app.add_typer(questionnaire, name="questionnaire")
 app.add_typer(study_command.app, name="study")
+app.command()(submit)
 out = Console(soft_wrap=False)
 err = Console(stderr=True, soft_wrap=True)
 
@@ -582,18 +584,33 @@ def wide(console: Console) -> Console:
 def demo(
     config_file: Config = Path("sample_data/observatory.toml"),
     report: Annotated[Path, typer.Option(help="Folder of the report.")] = Path("build/report"),
+    membership: Annotated[
+        Path, typer.Option(help="Folder of the made-up membership that is estimated.")
+    ] = Path("sample_data/membership"),
 ) -> None:
-    """Run the sample study on this machine, from logs to the report page."""
-    from jobs.demo import results
+    """Run the sample study on this machine, from logs to the report page and estimates of the world."""
+    from jobs.demo import results, world
 
     use_demo_key()
     settings = config.load(config_file)
     problems = pull_all(settings, None)
     work = run_stages(settings, None, [each.value for each in Stage])
-    for table in results(work.lake):
+    estimate_demo(work, membership)
+    for table in (*results(work.lake), world(work.lake)):
         out.print(table)
     told(problems)
     write_report(work, report)
+
+
+def estimate_demo(work: Any, membership: Path) -> None:
+    """Estimate the study of the sample's membership, unless it stands already."""
+    from jobs import study_run
+
+    if study_run.is_current(work.lake, membership):
+        return
+    with err.status("study") as status:
+        study_run.land(work.lake, membership, work.run_id)
+        study_run.estimate(work.lake, work.settings, membership, work.run_id, status.update)
 
 
 @app.command()

@@ -198,9 +198,32 @@ class Source(Settings):
 
 
 class Study(Settings):
-    """What the study node has. respondents: the CSV file that lists who is asked."""
+    """What the study node has.
+
+    respondents: the CSV file that lists who is asked.
+    inbox: a folder of operators' packages. files: a folder with operator_frame, denominator and price_level.
+    keyring: a folder with the OpenPGP public key of each respondent, <respondent_id>.asc, by which the
+        signatures of its packages are verified.
+    require_signature: refuse a package that its respondent did not sign.
+    """
 
     respondents: str | None = None
+    inbox: str | None = None
+    files: str | None = None
+    keyring: str | None = None
+    require_signature: bool = False
+
+    @model_validator(mode="after")
+    def verifiable(self) -> Study:
+        if self.require_signature and self.keyring is None:
+            raise ValueError("require_signature needs keyring, the folder of the respondents' public keys")
+        return self
+
+
+class Submission(Settings):
+    """What leaves an operator. least_units: smaller counts are merged into others (X.1237)."""
+
+    least_units: int = Field(5, ge=1)
 
 
 class Operator(Settings):
@@ -265,6 +288,7 @@ class Observatory(Settings):
     location: Location | None = None
     limits: Limits = Limits()
     study: Study = Study()
+    submission: Submission = Submission()
     operator: list[Operator] = []
 
     @model_validator(mode="after")
@@ -389,7 +413,11 @@ def resolve_paths(settings: Observatory, base: Path) -> Observatory:
                 }
             ),
             "study": settings.study.model_copy(
-                update={"respondents": settings.study.respondents and absolute(settings.study.respondents)}
+                update={
+                    name: place and absolute(place)
+                    for name in ("respondents", "inbox", "files", "keyring")
+                    for place in (getattr(settings.study, name),)
+                }
             ),
             "operator": [
                 operator.model_copy(

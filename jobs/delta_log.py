@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 import urllib.parse
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,12 +32,22 @@ class DataFile:
     partition: dict[str, str | None]
 
 
-def read_table(root: str, table: str, version: int | None = None) -> pl.DataFrame:
-    """The rows of a table, as a version of it has them; the latest without one."""
+def read_table(
+    root: str,
+    table: str,
+    version: int | None = None,
+    is_wanted: Callable[[dict[str, str | None]], bool] = lambda partition: True,
+) -> pl.DataFrame:
+    """The rows of a table, as a version of it has them; the latest without one.
+
+    is_wanted: tells by the values of a partition whether its rows are read at all.
+    """
     fs, path = located(root, table)
     dates = {field.name for field in contract(table).fields if field.type == "date"}
     frames = []
     for file in data_files(root, table, version):
+        if not is_wanted(file.partition):
+            continue
         with fs.open(f"{path}/{file.path}", "rb") as data:
             rows = pl.read_parquet(data, hive_partitioning=False)
         values = [pl.lit(value, pl.String).alias(name) for name, value in file.partition.items()]

@@ -5,10 +5,14 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+import polars as pl
 from pyspark.sql import functions as F
 from rich.table import Table
 
+from jobs.delta_log import read_table
 from jobs.lake import Lake
+from jobs.periods import last_day, months_of
+from jobs.study_command import ORDER, sheet, short, span
 
 # What a definition says of the messages that came to or stayed with an operator.
 STAYED = "direction_code IN ('inbound', 'internal')"
@@ -90,3 +94,37 @@ def cost(lake: Lake, versions: dict[str, int]) -> Table:
 def money(amount: Decimal) -> str:
     """Two decimals, or four for less than one: a lower bound of a few cents is not zero."""
     return f"{amount:,.2f}" if amount >= 1 else f"{amount:.4f}"
+
+
+def world(lake: Lake) -> Table:
+    """Certain spam of the latest quarter, estimated for the world, the regions and the groups, by channel."""
+    table = "study.spam_volume"
+    rows = read_table(lake.root, table, lake.versions().get(table)).filter(
+        pl.col("definition_code") == "OPERATOR",
+        pl.col("quantity_code") == "spam_certain",
+        pl.col("unit_code") == "recipient",
+        pl.col("area_kind_code").is_in(list(ORDER)),
+        pl.col("estimate").is_not_null(),
+    )
+    period = max(set(rows["period_code"]), key=lambda code: (last_day(code), len(months_of(code))))
+    found = {(row["area_code"], row["channel_code"]): row for row in rows.to_dicts()
+             if row["period_code"] == period}  # fmt: skip
+    channels = sorted({channel for _, channel in found})
+    shown = sheet(
+        f"Estimated spam in {period} (OPERATOR definition), of a made-up membership",
+        *(head for channel in channels for head in (channel, "95% interval", "coverage")),
+    )
+    # Eighty columns hold the longest area's name, too.
+    shown.padding = (0, 0, 0, 1)
+    areas = {row["area_code"]: ORDER[row["area_kind_code"]] for row in found.values()}
+    for area in sorted(areas, key=lambda code: (areas[code], code)):
+        cells: list[str] = []
+        for channel in channels:
+            row = found.get((area, channel))
+            cells += ("", "", "") if row is None else (
+                short(row["estimate"]),
+                span(row["estimate_low"], row["estimate_high"]),
+                f"{row['coverage_pct']:.0f}%",
+            )  # fmt: skip
+        shown.add_row(area, *cells)
+    return shown

@@ -357,10 +357,10 @@ def check_ledger(work: Run) -> None:
     keep(work)
 
 
-def keep(work: Run) -> None:
-    """Keep the results so far; raise if a rule was broken."""
+def keep(work: Run, folder: str = "_validation") -> None:
+    """Keep the results so far in that folder of the lake; raise if a rule was broken."""
     if "://" not in work.lake.root:
-        suites.keep(work.results, Path(work.lake.root) / "_validation", work.run_id)
+        suites.keep(work.results, Path(work.lake.root) / folder, work.run_id)
     broken = [result for result in work.results if not result.is_held]
     if broken:
         raise ValidationHeld(

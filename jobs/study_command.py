@@ -10,8 +10,10 @@ import typer
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from jobs import config
+from jobs.errors import ObservatoryError
 from jobs.periods import last_day, months_of
 
 app = typer.Typer(
@@ -29,11 +31,12 @@ def study() -> None:
 @app.command()
 def estimate(
     files: Annotated[
-        Path,
+        Path | None,
         typer.Option(
-            help="Folder with operator_frame, denominator and price_level as CSV.", show_default=False
+            help="Folder with operator_frame, denominator and price_level as CSV; [study] files without it.",
+            show_default=False,
         ),
-    ],
+    ] = None,
     config_file: Annotated[Path, typer.Option("--config", help="The settings file.")] = Path(
         "observatory.toml"
     ),
@@ -46,6 +49,9 @@ def estimate(
 ) -> None:
     """Estimate volume and investment from the operators that answered, and print the main figures."""
     settings = config.load(config_file)
+    files = files or (Path(settings.study.files) if settings.study.files else None)
+    if files is None:
+        raise ObservatoryError("name the folder of the study's files with --files, or as [study] files")
     with err.status("Starting Spark") as status:
         from jobs import study_run
         from jobs.lake import Lake
@@ -59,6 +65,84 @@ def estimate(
         tables = results(frames)
     for table in tables:
         out.print(table)
+
+
+@app.command()
+def load(
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Packages; without any those of [study] inbox.", metavar="FILE…"),
+    ] = None,
+    config_file: Annotated[Path, typer.Option("--config", help="The settings file.")] = Path(
+        "observatory.toml"
+    ),
+    received: Annotated[
+        dt.datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"],
+            help="When they came in, UTC; without it when each file was last saved.",
+            show_default=False,
+        ),
+    ] = None,
+    check: Annotated[bool, typer.Option("--check", help="Only check; load nothing, start no Spark.")] = False,
+) -> None:
+    """Verify operators' packages and load them; one that is refused changes nothing.
+
+    Ends with exit code 2 if any was refused; the others are loaded.
+    """
+    from jobs.questionnaire.command import respondents_of
+    from jobs.submission.loading import judge, land, refuse_same_time
+
+    settings = config.load(config_file)
+    respondents = respondents_of(settings)
+    files = files or inbox_of(settings)
+    missing = [str(file) for file in files if not file.is_file()]
+    if missing:
+        raise ObservatoryError("\n".join(f"{file}: no such file" for file in missing))
+    at = received.replace(tzinfo=dt.UTC) if received else None
+    found = [judge(file, settings, respondents, at) for file in files]
+    if check:
+        refuse_same_time(found)
+    else:
+        from jobs.__main__ import lake_of
+
+        run_id = dt.datetime.now(dt.UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+        land(lambda: lake_of(settings), found, settings, run_id)
+    out.print(packages(found, check))
+    wrong = [f"{each.file}: {line}" for each in found for line in each.wrong]
+    if wrong:
+        refused = sum(1 for each in found if each.wrong)
+        wrong.append(f"{refused} of {len(found)} packages were refused; the study keeps what it had")
+        raise ObservatoryError("\n".join(wrong))
+
+
+def inbox_of(settings: config.Observatory) -> list[Path]:
+    """The packages that lie in the inbox."""
+    if settings.study.inbox is None:
+        raise ObservatoryError("name the packages to load, or the folder that holds them as [study] inbox")
+    inbox = Path(settings.study.inbox)
+    if not inbox.is_dir():
+        raise ObservatoryError(f"[study] inbox: {inbox} is no folder")
+    return sorted(file for file in inbox.iterdir() if file.name.endswith((".zip", ".zip.gpg")))
+
+
+def packages(found: list[Any], is_check: bool) -> Table:
+    """What became of each package."""
+    table = Table("package", "respondent", "period", "signed", "result", title_justify="left")
+    table.title = "Submissions"
+    for each in found:
+        result = "in order" if is_check else "loaded before" if each.is_known else "loaded"
+        told = each.package is not None
+        has_signature = told and each.package.signature is not None
+        signed = f"by {each.signer[-16:]}" if each.signer else "not verified" if has_signature else "no"
+        table.add_row(
+            Text(each.file.name),
+            each.respondent_id,
+            Text(each.manifest.period_code if told else ""),
+            signed,
+            "refused" if each.wrong else result,
+        )
+    return table
 
 
 def results(frames: dict[str, Any]) -> list[Table]:

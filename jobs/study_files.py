@@ -34,7 +34,10 @@ def read_table(folder: Path, table: str) -> pl.DataFrame:
 
 
 def typed(text: pl.DataFrame, table: str, file: Path) -> pl.DataFrame:
-    """The columns as the contract types them, with its rules on nulls, codes and key checked."""
+    """The columns as the contract types them, with its rules on nulls, codes and key checked.
+
+    Raises ObservatoryError with a line for each column and rule that rows break.
+    """
     about, schema = contract(table), polars_schema(table)
     missing = [name for name in about.not_null if name not in text.columns]
     surplus = sorted(set(text.columns) - set(schema))
@@ -43,6 +46,7 @@ def typed(text: pl.DataFrame, table: str, file: Path) -> pl.DataFrame:
             f"{file}: columns {missing} are missing and {surplus} are unknown; it has to have {about.columns}"
         )
     columns = {}
+    wrong: list[str] = []
     for name, kind in schema.items():
         given = text[name] if name in text.columns else pl.Series(name, [None] * text.height, dtype=pl.String)
         given = given.replace("", None)
@@ -54,26 +58,29 @@ def typed(text: pl.DataFrame, table: str, file: Path) -> pl.DataFrame:
             made = given.replace_strict({"true": True, "false": False}, default=None, return_dtype=pl.Boolean)
         else:
             made = given.cast(kind, strict=False)
-        refuse(file, name, given, made.is_null() & given.is_not_null(), f"is no {kind}")
+        wrong += told(file, name, given, made.is_null() & given.is_not_null(), f"is no {kind}")
         if name in about.not_null:
-            refuse(file, name, given, made.is_null(), "is empty and has to be given")
+            wrong += told(file, name, given, given.is_null(), "is empty and has to be given")
         columns[name] = made
     frame = pl.DataFrame(columns)
     for field in about.fields:
         if field.codelist:
-            wrong = ~frame[field.name].is_in(list(codes(field.codelist))) & frame[field.name].is_not_null()
-            refuse(file, field.name, text[field.name], wrong, f"is not in the list {field.codelist}")
+            unknown = ~frame[field.name].is_in(list(codes(field.codelist))) & frame[field.name].is_not_null()
+            says = f"is not in the list {field.codelist}"
+            wrong += told(file, field.name, frame[field.name], unknown, says)
     again = frame.select(pl.struct(*about.key).is_duplicated()).to_series()
-    refuse(file, " and ".join(about.key), frame[about.key[0]].cast(pl.String), again, "stands more than once")
+    key = frame[about.key[0]].cast(pl.String)
+    wrong += told(file, " and ".join(about.key), key, again, "stands more than once")
+    if wrong:
+        raise ObservatoryError("\n".join(wrong))
     return frame
 
 
-def refuse(file: Path, column: str, given: pl.Series, wrong: pl.Series, says: str) -> None:
-    """Raise ObservatoryError for the rows that are wrong; the header is row 1."""
+def told(file: Path, column: str, given: pl.Series, wrong: pl.Series, says: str) -> list[str]:
+    """A line on the rows that are wrong, if any are; the header is row 1."""
     rows = wrong.arg_true().to_list()
-    if rows:
-        shown = "; ".join(f"row {row + 2}: '{given[row] or ''}'" for row in rows[:EXAMPLES])
-        raise ObservatoryError(f"{file}, {column}: {shown} {says} ({len(rows)} row(s))")
+    shown = "; ".join(f"row {row + 2}: '{given[row] or ''}'" for row in rows[:EXAMPLES])
+    return [f"{file}, {column}: {shown} {says} ({len(rows)} row(s))"] if rows else []
 
 
 def read_reference(table: str) -> pl.DataFrame:

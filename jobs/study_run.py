@@ -7,6 +7,8 @@ computed anew from all submissions and answers; a period that has none any more 
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,9 +20,10 @@ from jobs.config import Observatory
 from jobs.contracts import arrow_schema, contract, struct_type
 from jobs.errors import ObservatoryError
 from jobs.lake import Lake
-from jobs.runner import Run, compute, finish, keep, now
+from jobs.runner import Run, compute, finish, keep, now, state
 from jobs.study_files import read_table
 
+CODE = Path(__file__).resolve().parent.parent
 GIVEN = ("study.submission", "study.questionnaire_answer")
 FROM_FILES = ("ref.operator_frame", "ref.denominator", "ref.price_level")
 # In this order: the later read the earlier.
@@ -30,7 +33,12 @@ TABLES = (
     "study.investment_account",
     "study.investment",
     "study.investment_gap",
+    "study.cost",
 )
+# Its row in meta.run stands for all: they are computed together.
+FIRST = (TABLES[0], "_T", "_T")
+# Apart from an operator's own results, which its report shows.
+VALIDATION = "_validation/study"
 
 
 def framed(lake: Lake, rows: pl.DataFrame, table: str) -> DataFrame:
@@ -45,6 +53,24 @@ def land(lake: Lake, folder: Path, run_id: str) -> None:
         write(lake, framed(lake, rows, table), table, set(rows["period_code"]), run_id)
 
 
+def digest(lake: Lake, folder: Path) -> str:
+    """SHA-256 of all that the tables are computed from: the study's files, reference tables, contracts, code,
+    and which versions of submissions and answers the lake has."""
+    found = hashlib.sha256()
+    kinds = itertools.product(("jobs", "schemas"), ("py", "yaml", "csv"))
+    project = (CODE.glob(f"{top}/**/*.{kind}") for top, kind in kinds)
+    for file in sorted({*folder.glob("*.csv"), *folder.glob("*.csv.gz"), *itertools.chain(*project)}):
+        found.update(f"{file.name}:{hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())
+    for table in GIVEN:
+        found.update(f"{table}:{lake.version(table) if lake.exists(table) else None}\n".encode())
+    return found.hexdigest()
+
+
+def is_current(lake: Lake, folder: Path) -> bool:
+    """The study's tables are those of these files and of the submissions and answers in the lake."""
+    return state(lake, TABLES[:1]).get(FIRST, ("", ""))[1] == digest(lake, folder)
+
+
 def estimate(
     lake: Lake, settings: Observatory, folder: Path, run_id: str, say: Callable[[str], None] = print
 ) -> dict[str, DataFrame]:
@@ -55,6 +81,7 @@ def estimate(
     """
     work = Run(lake, settings, [], run_id, say=say)
     started: dt.datetime = now()
+    inputs = digest(lake, folder)
     have = {table: framed(lake, read_table(folder, table), table) for table in FROM_FILES}
     have |= {table: lake.read(table).persist() for table in GIVEN}
     if have["study.submission"].isEmpty() and have["study.questionnaire_answer"].isEmpty():
@@ -69,7 +96,7 @@ def estimate(
             for table in (*GIVEN, *TABLES)
         ]
     )
-    keep(work)
+    keep(work, VALIDATION)
     say("study: writing")
     for table in TABLES:
         periods = {row.period_code for row in have[table].select("period_code").distinct().collect()}
@@ -78,7 +105,9 @@ def estimate(
                 row.period_code for row in lake.read(table).select("period_code").distinct().collect()
             }
         write(lake, have[table], table, periods, run_id)
-    finish(work, "study", started, (*GIVEN, *TABLES), [])
+    computed = dict(zip(("table_name", "operator_id", "period"), FIRST, strict=True))
+    counted = {"row_count": have[TABLES[0]].count(), "checksum": "", "input_checksum": inputs}
+    finish(work, "study", started, (*GIVEN, *TABLES), [computed | counted])
     return {table: have[table] for table in TABLES}
 
 

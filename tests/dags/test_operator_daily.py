@@ -25,6 +25,9 @@ SETTINGS = """
 root = "somewhere/lake"
 [spark]
 driver_memory = "3g"
+[study]
+inbox = "inbox"
+files = "frame"
 [[operator]]
 id = "north-mail"
 [[operator]]
@@ -35,7 +38,7 @@ id = "south-sms"
 def parse(monkeypatch: pytest.MonkeyPatch, config: Path) -> DagBag:
     monkeypatch.setenv("OBSERVATORY_CONFIG", str(config))
     monkeypatch.delenv("OBSERVATORY_LAKE_ROOT", raising=False)
-    return DagBag(str(ROOT / "dags"))
+    return DagBag(str(ROOT / "dags" / "operator_daily.py"))
 
 
 @pytest.fixture
@@ -100,14 +103,16 @@ def test_parsing_imports_no_engine(config: Path) -> None:
 import sys
 from airflow.dag_processing.dagbag import DagBag
 bag = DagBag({str(ROOT / "dags")!r})
-assert len(bag.dags) == 2 and not bag.import_errors, bag.import_errors
+assert len(bag.dags) == 3 and not bag.import_errors, bag.import_errors
 packages = {{"pyspark", "delta", "great_expectations", "polars", "pandas", "pyarrow", "typer", "altair"}}
 own = {{name for name in sys.modules if name.split(".")[0] in ("jobs", "expectations", "schemas")}}
 print("loaded", sorted(packages & sys.modules.keys() | own))
 """
     done = run_python("-c", code, OBSERVATORY_CONFIG=str(config))
     assert done.returncode == 0, done.stderr
-    assert "loaded ['jobs', 'jobs.contracts', 'jobs.errors', 'jobs.toolchain']" in done.stdout
+    assert (
+        "loaded ['jobs', 'jobs.contracts', 'jobs.errors', 'jobs.scheduling', 'jobs.toolchain']" in done.stdout
+    )
 
 
 def test_pull_is_a_command_that_the_command_line_accepts(dag: Any, config: Path) -> None:

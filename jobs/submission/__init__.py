@@ -1,0 +1,1 @@
+"""What operators send to the study: packages of monthly counts, made, signed, verified and loaded."""

@@ -1,0 +1,61 @@
+"""The command `observatory submit`: an operator's package for the study."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from jobs import config
+
+out = Console(soft_wrap=False)
+err = Console(stderr=True, soft_wrap=True)
+
+
+def submit(
+    period: Annotated[str, typer.Option(help="A month as 2026-11, a quarter as 2026-Q4, or a year.")],
+    config_file: Annotated[Path, typer.Option("--config", help="The settings file.")] = Path(
+        "observatory.toml"
+    ),
+    operator: Annotated[
+        str | None, typer.Option("--operator", help="One operator, by its id; all without it.")
+    ] = None,
+    output: Annotated[Path, typer.Option(help="Folder of the packages.")] = Path("build/submission"),
+    sign: Annotated[
+        str | None, typer.Option(help="Sign by this secret key, as gpg names it.", show_default=False)
+    ] = None,
+    encrypt_to: Annotated[
+        str | None,
+        typer.Option(help="Encrypt to this public key: its whole fingerprint.", show_default=False),
+    ] = None,
+) -> None:
+    """Make an operator's package for the study: monthly counts, no personal data, small counts merged.
+
+    Starts no Spark. What leaves is CSV and can be read before it is sent.
+    """
+    # Polars takes half a second to load.
+    from jobs.submission.making import package_of, written
+
+    settings = config.load(config_file)
+    made = [package_of(settings, each, period, sign) for each in config.operators(settings, operator)]
+    files = [written(each, output, encrypt_to) for each in made]
+    table = Table("package", "month", "channel", title=f"Submission of {period}", title_justify="left")
+    table.add_column("days with data", justify="right")
+    table.add_column("rows", justify="right")
+    for each, file in zip(made, files, strict=True):
+        rows = f"{sum(each.rows.values()):,}"
+        for number, ((month, channel), (found, of)) in enumerate(sorted(each.days.items())):
+            name = ("", "") if number else (file.name, rows)
+            table.add_row(name[0], month, channel, f"{found} of {of}", name[1])
+    out.print(table)
+    for each, file in zip(made, files, strict=True):
+        if each.withheld:
+            out.print(
+                f"{file.name}: {each.withheld} group(s) of fewer than {settings.submission.least_units} units"
+                " withheld; its manifest names them",
+                soft_wrap=True,
+            )
+        out.print(f"To send: {file.resolve()}", soft_wrap=True)

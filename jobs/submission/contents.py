@@ -1,0 +1,122 @@
+"""Whether what is in a package holds together: hashes, contract, rows, and the tables against each other."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import polars as pl
+
+from jobs.contracts import contract, polars_schema
+from jobs.errors import ObservatoryError
+from jobs.periods import months_of
+from jobs.study_files import typed
+from jobs.submission.counts import SUBMITTED, VOLUME, sums
+from jobs.submission.package import FILES, FORM, Manifest, Package, columns_of, contract_digest
+from jobs.submission.smallcounts import GROUP, MEASURES
+
+EXAMPLES = 3
+
+
+def problems_of(
+    package: Package, respondent_id: str, holding_id: str
+) -> tuple[dict[str, pl.DataFrame], list[str]]:
+    """The rows of each table as its contract has them, for the respondent; and all that is wrong.
+
+    Rows are only looked at where they are those that the manifest tells of, by the contract of this study.
+    """
+    manifest = package.manifest
+    wrong = altered(package)
+    if manifest.form != FORM:
+        wrong.append(f"it is of the form '{manifest.form}', and this study reads '{FORM}'")
+    elif manifest.contract_digest != contract_digest():
+        wrong.append(
+            f"it was made by another version of the contracts ({manifest.contract_digest[:12]}, here"
+            f" {contract_digest()[:12]}): bring both sides to the same release, and submit again"
+        )
+    try:
+        months = months_of(manifest.period_code)
+    except ObservatoryError as error:
+        wrong.append(f"period_code: {error}")
+    if wrong:
+        return {}, wrong
+    tables = {}
+    for name, table in FILES.items():
+        try:
+            tables[table] = read(package.files[name], table, manifest, respondent_id, holding_id)
+        except ObservatoryError as error:
+            wrong += str(error).splitlines()
+            continue
+        wrong += broken_rules(name, tables[table], table, months)
+    if not wrong:
+        wrong = disagreements(tables)
+    return tables, wrong
+
+
+def altered(package: Package) -> list[str]:
+    """Files that are not those of the manifest."""
+    told = package.manifest.files
+    wrong = [f"{name} is missing" for name in FILES if name not in package.files or name not in told]
+    return wrong + [
+        f"{name} was altered after the package was made: its SHA-256 is not that of the manifest"
+        for name, data in sorted(package.files.items())
+        if name in told and hashlib.sha256(data).hexdigest() != told[name].sha256
+    ]
+
+
+def read(data: bytes, table: str, manifest: Manifest, respondent_id: str, holding_id: str) -> pl.DataFrame:
+    """A file's rows, with what the manifest says once."""
+    name = Path(f"{contract(table).name}.csv")
+    try:
+        text = pl.read_csv(data, infer_schema=False)
+    except (pl.exceptions.PolarsError, UnicodeDecodeError) as error:
+        raise ObservatoryError(f"{name} is no CSV file in UTF-8: {str(error).splitlines()[0]}") from None
+    if sorted(text.columns) != sorted(columns_of(table)):
+        raise ObservatoryError(f"{name} has the columns {text.columns} and needs {columns_of(table)}")
+    given = {
+        "respondent_id": respondent_id,
+        "holding_id": holding_id,
+        "country_code": manifest.country_code,
+        "subscriptions": None if manifest.subscriptions is None else str(manifest.subscriptions),
+    }
+    known = [each for each in polars_schema(table) if each in given]
+    return typed(text.with_columns(pl.lit(given[each], pl.String).alias(each) for each in known), table, name)
+
+
+def broken_rules(name: str, rows: pl.DataFrame, table: str, months: tuple[str, ...]) -> list[str]:
+    """Rows that break a rule of the contract, or are of no month or direction of a package."""
+    rules = {
+        "period_code is no month of the package's period": pl.col("period_code").is_in(months),
+        f"direction_code is none of {', '.join(SUBMITTED)}": pl.col("direction_code").is_in(SUBMITTED),
+        "units is negative": pl.col("units") >= 0,
+    } | {f"it breaks {rule} ({text})": pl.sql_expr(text) for rule, text in contract(table).checks}
+    wrong = []
+    for says, holds in rules.items():
+        # The header is row 1.
+        numbers = [number + 2 for number in (~rows.select(holds).to_series()).arg_true().to_list()]
+        if numbers:
+            shown = ", ".join(map(str, numbers[:EXAMPLES]))
+            wrong.append(f"{name}, row {shown}: {says} ({len(numbers)} row(s))")
+    return wrong
+
+
+def disagreements(tables: dict[str, pl.DataFrame]) -> list[str]:
+    """Sums over types or sources that are not those of the volumes."""
+    by = [*GROUP, "definition_code"]
+    volume = sums(tables[VOLUME])
+    wrong = []
+    for table, rows in tables.items():
+        both = (
+            volume.join(sums(rows), on=by, how="full", coalesce=True, suffix="_other").fill_null(0).sort(by)
+        )
+        for measure in MEASURES:
+            unequal = both.filter(pl.col(measure) != pl.col(f"{measure}_other"))
+            if unequal.height:
+                row = unequal.row(0, named=True)
+                place = ", ".join(row[each] for each in by)
+                wrong.append(
+                    f"{contract(table).name}.csv: {measure} of {place} add up to {row[f'{measure}_other']:,},"
+                    f" and those of {contract(VOLUME).name}.csv to {row[measure]:,}"
+                    f" ({unequal.height} sum(s) differ)"
+                )
+    return wrong

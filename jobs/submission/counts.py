@@ -1,0 +1,132 @@
+"""What of an operator's gold tables goes into its package: monthly sums, and how much of the period is there.
+
+Read by the tables' logs, without Spark: it is small and wanted at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from jobs.delta_log import read_table, versions
+from jobs.errors import ObservatoryError
+from jobs.periods import last_day, months_of
+from jobs.submission.smallcounts import GROUP, MEASURES, protected
+
+# Transit is other operators' inbound and outbound.
+SUBMITTED = ("inbound", "internal", "outbound")
+VOLUME, TYPE, SOURCE = "study.submission", "study.submission_type", "study.submission_source"
+GOLD = {
+    VOLUME: "gold.spam_volume_daily",
+    TYPE: "gold.spam_type_daily",
+    SOURCE: "gold.spam_source_daily",
+}
+# What tells cells apart, and the cell that takes small ones.
+CELL: dict[str, tuple[list[str], tuple[str, ...] | None]] = {
+    VOLUME: (["stage_code", "outcome_code"], None),
+    TYPE: (["spam_type_code"], ("UNK",)),
+    SOURCE: (["source_country_code"], ("_U",)),
+}
+
+
+@dataclass(frozen=True)
+class Counts:
+    """An operator's counts of a period. withheld: the groups that are too small to leave."""
+
+    tables: dict[str, pl.DataFrame]
+    withheld: list[dict[str, str]]
+    coverage: dict[str, Any]
+    code_revision: str
+
+
+def counts_of(root: str, operator_id: str, period_code: str, threshold: int) -> Counts:
+    """The counts, as the last finished run left gold. Raises ObservatoryError if there are none."""
+    months = months_of(period_code)
+    known = versions(root)
+    daily = {table: rows_of(root, gold, known.get(gold), operator_id, months) for table, gold in GOLD.items()}
+    if daily[VOLUME].is_empty():
+        raise ObservatoryError(
+            f"gold has no volumes of operator '{operator_id}' in {period_code}: run its logs first"
+        )
+    tables = {}
+    withheld: set[tuple[str, ...]] = set()
+    for table, rows in daily.items():
+        cell, rest = CELL[table]
+        tables[table], small = protected(rows, cell, threshold, rest)
+        withheld |= set(small)
+    small_groups = pl.DataFrame(sorted(withheld), schema=dict.fromkeys(GROUP, pl.String), orient="row")
+    tables = {table: rows.join(small_groups, on=GROUP, how="anti") for table, rows in tables.items()}
+    if all(rows.is_empty() for rows in tables.values()):
+        raise ObservatoryError(
+            f"operator '{operator_id}' has fewer than {threshold} units of each kind in {period_code}:"
+            " too few to leave it ([submission] least_units)"
+        )
+    return Counts(
+        tables,
+        [dict(zip(GROUP, group, strict=True)) for group in sorted(withheld)],
+        {"days": days(daily[VOLUME]), "sources": sources(root, known, operator_id, months)},
+        revision_of(root),
+    )
+
+
+def rows_of(
+    root: str, table: str, version: int | None, operator_id: str, months: tuple[str, ...]
+) -> pl.DataFrame:
+    """The table's rows of the operator and months, but transit, with the month as period_code."""
+
+    def wanted(partition: Mapping[str, str | None]) -> bool:
+        return partition["operator_id"] == operator_id and str(partition["period_date"])[:7] in months
+
+    rows = read_table(root, table, version, wanted)
+    if rows.is_empty():
+        return rows
+    return rows.filter(pl.col("direction_code").is_in(SUBMITTED), pl.col("units") > 0).with_columns(
+        pl.col("period_date").dt.strftime("%Y-%m").alias("period_code")
+    )
+
+
+def days(volume: pl.DataFrame) -> list[dict[str, Any]]:
+    """For each month and channel the days with data."""
+    by = ["period_code", "channel_code"]
+    found = volume.group_by(by).agg(pl.col("period_date").n_unique().alias("days")).sort(by)
+    return [row | {"of": last_day(row["period_code"]).day} for row in found.to_dicts()]
+
+
+def sources(
+    root: str, known: dict[str, int], operator_id: str, months: tuple[str, ...]
+) -> list[dict[str, Any]]:
+    """For each log format the sources and their lines, of pieces of files with records of the period.
+
+    The sources' own names stay where they are: they may tell hosts.
+    """
+    files = read_table(
+        root, "bronze.file", known.get("bronze.file"), lambda part: part["operator_id"] == operator_id
+    )
+    if files.is_empty():
+        return []
+    first, last = (pl.col(f"{end}_event_date").dt.strftime("%Y-%m") for end in ("first", "last"))
+    of_period = files.filter(first <= months[-1], last >= months[0])
+    found = of_period.group_by("format_code").agg(
+        pl.col("source_id").n_unique().alias("sources"),
+        pl.col("line_count").sum().alias("lines"),
+        pl.col("quarantined_count").sum().alias("quarantined"),
+    )
+    return found.sort("format_code").to_dicts()
+
+
+def revision_of(root: str) -> str:
+    """The revision of the code that computed gold last."""
+    runs = read_table(root, "meta.run")
+    if runs.is_empty():
+        return "unknown"
+    gold = runs.filter(pl.col("stage_name") == "gold").sort("finished_at")
+    return str(gold["code_revision"][-1]) if gold.height else "unknown"
+
+
+def sums(rows: pl.DataFrame) -> pl.DataFrame:
+    """Sums by month, channel, direction, unit and definition: what all tables of a package agree in."""
+    by = [*GROUP, "definition_code"]
+    return rows.group_by(by).agg(pl.col(*MEASURES).sum()).sort(by)

@@ -1,0 +1,255 @@
+"""Packages to the lake: each is opened, verified and judged; what is good replaces its operator's months.
+
+A package that is refused changes nothing. One that is sent again takes the place of the former, with the day
+that it was received; one that was received before the one that stands is refused.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from jobs.config import Observatory, nearest
+from jobs.errors import ObservatoryError
+from jobs.questionnaire.respondents import Respondent
+from jobs.submission import signing
+from jobs.submission.contents import problems_of
+from jobs.submission.counts import GOLD, VOLUME
+from jobs.submission.package import LARGEST, Manifest, Package, opened
+
+RECEIPT = "study.submission_receipt"
+ENCRYPTED = (".gpg", ".pgp", ".asc")
+
+
+@dataclass
+class Judged:
+    """One file and what was found: its rows for each table, or all that is wrong with it."""
+
+    file: Path
+    received_at: dt.datetime
+    package: Package | None = None
+    respondent_id: str = ""
+    signer: str | None = None
+    tables: dict[str, pl.DataFrame] = field(default_factory=dict)
+    wrong: list[str] = field(default_factory=list)
+    is_known: bool = False
+
+    @property
+    def manifest(self) -> Manifest:
+        assert self.package is not None
+        return self.package.manifest
+
+    @property
+    def months(self) -> set[str]:
+        return set(self.tables[VOLUME]["period_code"])
+
+    @property
+    def channels(self) -> set[str]:
+        return set(self.tables[VOLUME]["channel_code"])
+
+
+def judge(
+    file: Path, settings: Observatory, respondents: dict[str, Respondent], received: dt.datetime | None
+) -> Judged:
+    """Open a file and hold it to everything that can be told without the lake. It came in when it was saved,
+    unless `received` says so."""
+    stat = file.stat()
+    found = Judged(file, received or dt.datetime.fromtimestamp(int(stat.st_mtime), dt.UTC))
+    try:
+        if stat.st_size > LARGEST:
+            raise ObservatoryError(f"it is larger than {LARGEST // 2**20} MB")
+        data = file.read_bytes()
+        found.package = opened(signing.decrypted(data) if file.suffix in ENCRYPTED else data)
+    except ObservatoryError as error:
+        found.wrong = str(error).splitlines()
+        return found
+    manifest = found.manifest
+    by_operator = {operator: each for each in respondents.values() for operator in each.operators}
+    whose = by_operator.get(manifest.operator_id)
+    if whose is None:
+        found.wrong.append(
+            f"unknown operator '{manifest.operator_id}': no respondent of the study's list answers for it"
+            f"{nearest(manifest.operator_id, by_operator)}"
+        )
+    else:
+        found.respondent_id = whose.id
+        if whose.country != manifest.country_code:
+            found.wrong.append(
+                f"it says that '{manifest.operator_id}' is in {manifest.country_code}; the study's list of"
+                f" respondents says {whose.country}"
+            )
+        try:
+            found.signer = signer(found.package, whose.id, settings)
+        except ObservatoryError as error:
+            found.wrong += str(error).splitlines()
+    holding = (whose.holding or whose.id) if whose else ""
+    found.tables, wrong = problems_of(found.package, found.respondent_id, holding)
+    found.wrong += wrong
+    return found
+
+
+def signer(package: Package, respondent_id: str, settings: Observatory) -> str | None:
+    """The fingerprint of the respondent's key by which the package is signed; None if none is asked for.
+
+    With a keyring every signature has to be good; a package without one is refused if the settings say so.
+    """
+    study = settings.study
+    if package.signature is None:
+        if study.require_signature:
+            raise ObservatoryError("it is not signed, and [study] require_signature asks for it: use --sign")
+        return None
+    if study.keyring is None:
+        return None
+    key = Path(study.keyring) / f"{respondent_id}.asc"
+    if not key.is_file():
+        raise ObservatoryError(f"it is signed, and the keyring has no {key.name}: put the public key there")
+    return signing.verified(package.manifest_bytes, package.signature, key)
+
+
+def refuse_same_time(found: list[Judged]) -> None:
+    """Add what is wrong where two packages of the same months of one operator came in at the same time: which
+    of them stands is not to be guessed."""
+    good = [each for each in found if each.package is not None and not each.wrong]
+    for place, one in enumerate(good):
+        for other in good[:place]:
+            is_same = one.manifest.operator_id == other.manifest.operator_id and one.months & other.months
+            differs = one.package and other.package and one.package.sha256 != other.package.sha256
+            if is_same and differs and one.received_at == other.received_at:
+                one.wrong.append(
+                    f"{other.file.name} is of the same months and came in at the same time: load them one by"
+                    " one, each with its time as --received"
+                )
+
+
+def land(lake_of: Callable[[], Any], found: list[Judged], settings: Observatory, run_id: str) -> None:
+    """Put the good packages into the lake as they came in, each in place of what its operator gave of those
+    months before. One whose receipt is there is not taken again.
+
+    Starts no Spark if there is none. Adds to `wrong` of those that the lake's receipts speak against.
+    """
+    refuse_same_time(found)
+    if all(each.wrong for each in found):
+        return
+    lake = lake_of()
+    receipts = lake.read(RECEIPT).toArrow().to_pylist()
+    taken: list[Taken] = []
+    for each in sorted(found, key=lambda each: each.received_at):
+        if not each.wrong:
+            taken += settled(each, receipts)
+    if taken:
+        write(lake, taken, settings, run_id)
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A package that is taken, and the channels that it replaces: its own, and those that an earlier package
+    of its operator had."""
+
+    judged: Judged
+    channels: frozenset[str]
+
+    @property
+    def is_replaced(self) -> pl.Expr:
+        """The rows of its respondent that it takes the place of."""
+        return pl.col("period_code").is_in(sorted(self.judged.months)) & pl.col("channel_code").is_in(
+            sorted(self.channels)
+        )
+
+
+def settled(judged: Judged, receipts: list[dict[str, Any]]) -> list[Taken]:
+    """The package if it is to be taken; its receipt is added to those there are."""
+    standing = [
+        each
+        for each in receipts
+        if each["respondent_id"] == judged.respondent_id and set(each["month_codes"]) & judged.months
+    ]
+    own = [each for each in standing if each["operator_id"] == judged.manifest.operator_id]
+    assert judged.package is not None
+    judged.is_known = judged.package.sha256 in {each["package_sha256"] for each in own}
+    if not judged.is_known:
+        judged.wrong += against(judged, standing)
+    if judged.wrong or judged.is_known:
+        return []
+    receipts.append(receipt(judged))
+    return [Taken(judged, frozenset(judged.channels.union(*(each["channel_codes"] for each in own))))]
+
+
+def write(lake: Any, taken: list[Taken], settings: Observatory, run_id: str) -> None:
+    """All packages in one transaction a table; then their receipts, without which they are loaded again; and
+    last the stage's row, which names the versions."""
+    from jobs.lake import any_of
+    from jobs.runner import Run, finish
+    from jobs.study_run import framed
+
+    started = dt.datetime.now(dt.UTC)
+    places = [
+        f"({any_of('respondent_id', [each.judged.respondent_id])}"
+        f" AND {any_of('period_code', sorted(each.judged.months))}"
+        f" AND {any_of('channel_code', sorted(each.channels))})"
+        for each in taken
+    ]
+    for table in reversed(GOLD):
+        parts: dict[str, pl.DataFrame] = {}
+        for each in taken:
+            rows = each.judged.tables[table]
+            before = parts.get(each.judged.respondent_id)
+            if before is not None:
+                rows = pl.concat([before.filter(~each.is_replaced), rows])
+            parts[each.judged.respondent_id] = rows
+        frame = framed(lake, pl.concat(parts.values()), table).repartition("period_code")
+        lake.replace(frame, table, " OR ".join(places), {"run_id": run_id})
+    lake.append(lake.local([receipt(each.judged) for each in taken], RECEIPT), RECEIPT)
+    finish(Run(lake, settings, [], run_id), "submission", started, (*GOLD, RECEIPT), [])
+
+
+def against(judged: Judged, standing: list[dict[str, Any]]) -> list[str]:
+    """What receipts of the same respondent and months say against a package."""
+    wrong = []
+    for each in standing:
+        is_own = each["operator_id"] == judged.manifest.operator_id
+        shared = sorted(set(each["channel_codes"]) & judged.channels)
+        received = each["received_at"].astimezone(dt.UTC)
+        if is_own and received > judged.received_at:
+            wrong.append(
+                f"it was received {judged.received_at:%Y-%m-%d %H:%M}, and {each['file_name']} of"
+                f" {received:%Y-%m-%d %H:%M} stands: give the time of a newer one as --received"
+            )
+        if not is_own and shared:
+            wrong.append(
+                f"operator '{each['operator_id']}' gave {', '.join(shared)} of these months for the same"
+                f" respondent '{judged.respondent_id}' already: one operator answers for a channel"
+            )
+    return wrong
+
+
+def receipt(judged: Judged) -> dict[str, Any]:
+    """The package's row of study.submission_receipt."""
+    assert judged.package is not None
+    about = judged.manifest
+    days = about.coverage.days
+    return {
+        "respondent_id": judged.respondent_id,
+        "operator_id": about.operator_id,
+        "period_code": about.period_code,
+        "received_at": judged.received_at,
+        "package_sha256": judged.package.sha256,
+        "file_name": judged.file.name,
+        "month_codes": sorted(judged.months),
+        "channel_codes": sorted(judged.channels),
+        "contract_digest": about.contract_digest,
+        "reference_digest": about.reference_digest,
+        "code_revision": about.code_revision,
+        "signer_fingerprint": judged.signer,
+        "least_units": about.least_units,
+        "day_count": sum(
+            max(each.days for each in days if each.period_code == month)
+            for month in sorted({each.period_code for each in days})
+        ),
+        "line_count": sum(each.lines for each in about.coverage.sources),
+        "quarantined_count": sum(each.quarantined for each in about.coverage.sources),
+    }

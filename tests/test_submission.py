@@ -1,0 +1,618 @@
+"""Submissions: what leaves an operator, and what the study takes of it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from pyspark.sql import SparkSession
+from typer.testing import CliRunner
+
+from jobs.__main__ import app
+from jobs.config import Observatory, Operator
+from jobs.contracts import polars_schema
+from jobs.delta_log import read_table, versions
+from jobs.errors import ObservatoryError
+from jobs.lake import Lake
+from jobs.questionnaire.respondents import Respondent
+from jobs.submission.counts import GOLD, SOURCE, TYPE, VOLUME, sums
+from jobs.submission.loading import RECEIPT, Judged, judge, land, refuse_same_time
+from jobs.submission.making import package_of, written
+from jobs.submission.package import MANIFEST, packed
+from jobs.submission.smallcounts import GROUP, MEASURES, protected, targets
+from tests.delta import write_delta
+
+OPERATOR = Operator(
+    id="north-mail", name="North", country="FJI", holding="north", currency="FJD", subscribers=1000
+)
+OTHER = Operator(id="north-sms", name="North", country="FJI", holding="north", currency="FJD")
+RESPONDENT = Respondent("north", "North", "O", "FJI", "north", ("north-mail", "north-sms"), "en", "S1")
+RESPONDENTS = {"north": RESPONDENT}
+AT = dt.datetime(2027, 1, 10, tzinfo=dt.UTC)
+# Day, direction, stage, outcome, type, country, units, certain, possible.
+Rows = list[tuple[Any, ...]]
+SEEN: Rows = [
+    ("2026-10-05", "inbound", "delivery", "delivered", "UNK", "KEN", 400, 10, 12),
+    ("2026-10-31", "inbound", "content", "tagged", "AD.retail", "KEN", 60, 60, 60),
+    ("2026-10-31", "inbound", "content", "rejected", "PHISH.mail", "FRA", 3, 3, 3),
+    ("2026-11-01", "internal", "delivery", "delivered", "UNK", "FJI", 50, 0, 1),
+    ("2026-11-02", "outbound", "delivery", "delivered", "UNK", "FJI", 30, 1, 1),
+    ("2026-11-02", "transit", "delivery", "delivered", "UNK", "FJI", 999, 9, 9),
+    ("2026-11-03", "inbound", "content", "rejected", "PHISH.mail", "FRA", 4, 4, 4),
+    ("2027-01-01", "inbound", "delivery", "delivered", "UNK", "KEN", 777, 7, 7),
+]
+NAMES = ["period_date", "direction_code", "stage_code", "outcome_code", "spam_type_code",
+         "source_country_code", *MEASURES]  # fmt: skip
+
+
+def put_gold(
+    root: Path, operator_id: str, channel: str = "EMAIL", seen: list[tuple[Any, ...]] = SEEN
+) -> None:
+    """Gold tables of an operator, two definitions, and the ledger and run that go with them."""
+    rows = pl.DataFrame(seen, schema=NAMES, orient="row").with_columns(
+        pl.col("period_date").str.to_date(),
+        operator_id=pl.lit(operator_id),
+        channel_code=pl.lit(channel),
+        unit_code=pl.lit("recipient"),
+    )
+    both = pl.concat(
+        [
+            rows.with_columns(definition_code=pl.lit("OPERATOR")),
+            # The other definition knows nothing.
+            rows.with_columns(
+                definition_code=pl.lit("CAN_SPAM"), spam_certain=pl.lit(0, pl.Int64), spam_possible="units"
+            ),
+        ]
+    )
+    written_versions = []
+    for gold in GOLD.values():
+        schema = polars_schema(gold)
+        extra = [name for name in schema if name not in both.columns]
+        table = both.with_columns(pl.lit(None, schema[name]).alias(name) for name in extra)
+        keep = [name for name in schema if name not in MEASURES]
+        table = table.group_by(keep).agg(pl.col(*MEASURES).sum()).select(list(schema))
+        number = len(list((root / gold.replace(".", "/") / "_delta_log").glob("*.json")))
+        write_delta(root / gold.replace(".", "/"), table, ["operator_id", "period_date"], number)
+        written_versions.append({"table_name": gold, "version": number})
+    schema = polars_schema("bronze.file")
+    piece = {
+        "operator_id": operator_id, "source_id": "mx-secret-host", "format_code": "postfix",
+        "line_count": 900, "quarantined_count": 7, "first_event_date": dt.date(2026, 10, 5),
+        "last_event_date": dt.date(2026, 11, 3), "piece_id": "1", "file_name": "mail.log",
+    }  # fmt: skip
+    old = piece | {"first_event_date": dt.date(2026, 1, 1), "last_event_date": dt.date(2026, 1, 2)}
+    number = len(list((root / "bronze/file/_delta_log").glob("*.json")))
+    ledger = pl.DataFrame([piece, old], schema=schema)
+    write_delta(root / "bronze/file", ledger, ["operator_id"], number)
+    run = {
+        "run_id": operator_id, "stage_name": "gold", "finished_at": dt.datetime(2027, 1, 2, tzinfo=dt.UTC),
+        "code_revision": "abc1234", "table_versions": written_versions,
+    }  # fmt: skip
+    number = len(list((root / "meta/run/_delta_log").glob("*.json")))
+    write_delta(root / "meta/run", pl.DataFrame([run], schema=polars_schema("meta.run")), [], number)
+
+
+def settings_of(root: Path, **study: Any) -> Observatory:
+    return Observatory.model_validate(
+        {"lake": {"root": str(root)}, "study": study, "operator": [OPERATOR.model_dump(), OTHER.model_dump()]}
+    )
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("gold")
+    put_gold(folder, "north-mail")
+    put_gold(folder, "north-sms", "SMS")
+    return folder
+
+
+def made(root: Path, folder: Path, operator: Operator = OPERATOR, key: str | None = None) -> Path:
+    return written(package_of(settings_of(root), operator, "2026-Q4", key), folder, None)
+
+
+@pytest.fixture
+def package(root: Path, tmp_path: Path) -> Path:
+    return made(root, tmp_path)
+
+
+def contents(file: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(file) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def again(file: Path, changes: dict[str, bytes], is_hashed: bool = True) -> Path:
+    """The package with other files in it; with the hashes of its manifest made right, unless told not to."""
+    import hashlib
+
+    files = contents(file) | changes
+    if is_hashed:
+        manifest = json.loads(files[MANIFEST])
+        for name in set(files) - {MANIFEST}:
+            manifest["files"][name] = {"sha256": hashlib.sha256(files[name]).hexdigest(), "rows": 1}
+        files[MANIFEST] = json.dumps(manifest).encode()
+    file.write_bytes(packed(files))
+    return file
+
+
+def judged(file: Path, root: Path = Path("unused"), **study: Any) -> Judged:
+    return judge(file, settings_of(root, **study), RESPONDENTS, AT)
+
+
+def told(file: Path, **study: Any) -> str:
+    return "\n".join(judged(file, **study).wrong)
+
+
+def test_sums_are_those_of_gold(package: Path) -> None:
+    found = judged(package)
+    assert found.wrong == []
+    assert found.respondent_id == "north"
+    rows = pl.DataFrame(SEEN, schema=NAMES, orient="row")
+    # Four units of inbound mail in November are too few to leave: the whole group is withheld.
+    kept = rows.filter(
+        pl.col("direction_code") != "transit",
+        pl.col("period_date").str.starts_with("2026"),
+        pl.col("period_date") != "2026-11-03",
+    )
+    by = [pl.col("period_date").str.head(7).alias("period_code"), "direction_code"]
+    expected = kept.group_by(by).agg(pl.col(*MEASURES).sum()).sort("period_code", "direction_code")
+    for table in (VOLUME, TYPE, SOURCE):
+        own = sums(found.tables[table]).filter(pl.col("definition_code") == "OPERATOR")
+        assert own.select(expected.columns).sort("period_code", "direction_code").equals(expected)
+    assert set(found.tables[VOLUME]["subscriptions"]) == {1000}
+    assert set(found.tables[VOLUME]["holding_id"]) == {"north"}
+    assert [each.model_dump() for each in found.manifest.withheld] == [
+        {"period_code": "2026-11", "channel_code": "EMAIL", "direction_code": "inbound",
+         "unit_code": "recipient"}
+    ]  # fmt: skip
+
+
+def test_small_counts_are_counted_elsewhere(package: Path) -> None:
+    """Three units of phishing from France: no table shows a count of three, nor lets it be subtracted."""
+    tables = judged(package).tables
+    of_october = {name: rows.filter(pl.col("period_code") == "2026-10") for name, rows in tables.items()}
+    for rows in of_october.values():
+        assert rows["units"].min() >= 5  # type: ignore[operator]
+
+    def units(table: str, column: str) -> dict[str, int]:
+        own = of_october[table].filter(pl.col("definition_code") == "OPERATOR")
+        return dict(own.select(column, "units").rows())
+
+    assert units(VOLUME, "outcome_code") == {"delivered": 403, "tagged": 60}
+    assert units(TYPE, "spam_type_code") == {"UNK": 403, "AD.retail": 60}
+    # Nothing was unknown before, and three are still too few: the next country joins them.
+    assert units(SOURCE, "source_country_code") == {"_U": 463}
+
+
+@given(
+    st.dictionaries(st.sampled_from("abcdefgh"), st.integers(1, 20), min_size=1),
+    st.integers(1, 12),
+    st.booleans(),
+)
+@example({"a": 1, "b": 10}, 5, True)
+@example({"a": 1, "b": 2, "c": 10, "d": 90}, 5, True)
+def test_no_count_is_small_and_none_is_lost(cells: dict[str, int], threshold: int, has_rest: bool) -> None:
+    by_cell = {(name,): units for name, units in cells.items()}
+    target = targets(by_cell, threshold, ("a",) if has_rest else None)
+    if target is None:
+        assert sum(cells.values()) < threshold
+        return
+    after: dict[tuple[str, ...], int] = {}
+    for cell, units in by_cell.items():
+        after[target[cell]] = after.get(target[cell], 0) + units
+    assert min(after.values()) >= threshold
+    assert sum(after.values()) == sum(cells.values())
+
+
+def test_a_definition_of_half_a_month_decides_for_all() -> None:
+    row = dict.fromkeys(GROUP, "x")
+    rows = pl.DataFrame(
+        [
+            row | {"definition_code": definition, "spam_type_code": kind, "units": units,
+                   "spam_certain": 0, "spam_possible": 0}
+            for definition, kind, units in [("A", "AD", 50), ("B", "AD", 2), ("A", "UNK", 9), ("B", "UNK", 9)]
+        ]
+    )  # fmt: skip
+    found, withheld = protected(rows, ["spam_type_code"], 5, ("UNK",))
+    assert withheld == []
+    assert found.select("definition_code", "spam_type_code", "units").rows() == [
+        ("A", "UNK", 59), ("B", "UNK", 11)
+    ]  # fmt: skip
+
+
+def test_equal_counts_make_equal_bytes(root: Path, tmp_path: Path) -> None:
+    one, two = made(root, tmp_path / "1"), made(root, tmp_path / "2")
+    assert one.read_bytes() == two.read_bytes()
+    other = tmp_path / "other"
+    put_gold(other, "north-mail", seen=list(reversed(SEEN)))
+    assert made(other, tmp_path / "3").read_bytes() == one.read_bytes()
+    put_gold(tmp_path / "more", "north-mail", seen=[*SEEN, SEEN[0][:1] + SEEN[1][1:]])
+    assert made(tmp_path / "more", tmp_path / "4").read_bytes() != one.read_bytes()
+
+
+def test_it_tells_coverage_and_no_name_of_a_host(package: Path) -> None:
+    about = judged(package).manifest
+    assert [each.model_dump() for each in about.coverage.days] == [
+        {"period_code": "2026-10", "channel_code": "EMAIL", "days": 2, "of": 31},
+        {"period_code": "2026-11", "channel_code": "EMAIL", "days": 3, "of": 30},
+    ]
+    assert [each.model_dump() for each in about.coverage.sources] == [
+        {"format_code": "postfix", "sources": 1, "lines": 900, "quarantined": 7}
+    ]
+    assert about.code_revision == "abc1234"
+    everything = b"".join(contents(package).values())
+    for secret in (b"mx-secret-host", b"mail.log", b"192.0.2", b"@"):
+        assert secret not in everything
+
+
+def test_a_period_without_data_is_told(root: Path) -> None:
+    with pytest.raises(ObservatoryError, match="gold has no volumes of operator 'north-mail' in 2025-Q1"):
+        package_of(settings_of(root), OPERATOR, "2025-Q1", None)
+    with pytest.raises(ObservatoryError, match="'2026-Q5' is no period"):
+        package_of(settings_of(root), OPERATOR, "2026-Q5", None)
+
+
+def test_gold_that_disagrees_does_not_leave(tmp_path: Path) -> None:
+    put_gold(tmp_path, "north-mail")
+    types = tmp_path / "gold/spam_type_daily"
+    extra = pl.read_parquet(types / "part-00000-00000.parquet")
+    day = {"operator_id": "north-mail", "period_date": "2026-10-06"}
+    rows = extra.with_columns(pl.lit(value).alias(name) for name, value in day.items())
+    write_delta(types, rows, ["operator_id", "period_date"], 1)
+    run = {"run_id": "2", "stage_name": "gold", "finished_at": AT, "code_revision": "abc",
+           "table_versions": [{"table_name": "gold.spam_type_daily", "version": 1}]}  # fmt: skip
+    write_delta(tmp_path / "meta/run", pl.DataFrame([run], schema=polars_schema("meta.run")), [], 1)
+    with pytest.raises(ObservatoryError, match=r"submission_type.csv: units of 2026-1.* compute gold again"):
+        package_of(settings_of(tmp_path), OPERATOR, "2026-Q4", None)
+
+
+def with_row(data: bytes, number: int, **cells: str) -> bytes:
+    """A CSV file with cells of one row changed; the header is row 1."""
+    rows = pl.read_csv(data, infer_schema=False).to_dicts()
+    rows[number - 2] |= cells
+    return pl.DataFrame(rows).write_csv().encode()
+
+
+@pytest.mark.parametrize(
+    ("cells", "message"),
+    [
+        ({"units": "-3"}, "submission.csv, row 2: units is negative (1 row(s))"),
+        ({"spam_certain": "400", "spam_possible": "399"}, "submission.csv, row 2: it breaks certain_within_"),
+        ({"spam_possible": "99999"}, "it breaks possible_within_units (spam_possible <= units)"),
+        ({"period_code": "2026-09"}, "row 2: period_code is no month of the package's period"),
+        ({"direction_code": "transit"}, "row 2: direction_code is none of inbound, internal, outbound"),
+        ({"outcome_code": "lost"}, "submission.csv, outcome_code: row 2: 'lost' is not in the list outcome"),
+        ({"units": "12.5"}, "submission.csv, units: row 2: '12.5' is no Int64"),
+        ({"units": ""}, "submission.csv, units: row 2: '' is empty and has to be given"),
+        (
+            {"units": "404"},
+            "submission_type.csv: units of 2026-10, EMAIL, inbound, recipient, CAN_SPAM add up",
+        ),
+    ],
+)
+def test_a_package_that_contradicts_itself_is_refused(
+    package: Path, cells: dict[str, str], message: str
+) -> None:
+    data = with_row(contents(package)["submission.csv"], 2, **cells)
+    assert message in told(again(package, {"submission.csv": data}))
+
+
+def test_a_key_that_stands_twice_is_refused(package: Path) -> None:
+    data = contents(package)["submission_type.csv"]
+    twice = data + data.splitlines(keepends=True)[1]
+    message = told(again(package, {"submission_type.csv": twice}))
+    assert "submission_type.csv, respondent_id and period_code" in message
+    assert "stands more than once (2 row(s))" in message
+
+
+def test_an_altered_package_is_refused(package: Path) -> None:
+    data = with_row(contents(package)["submission.csv"], 2, units="406")
+    again(package, {"submission.csv": data}, is_hashed=False)
+    assert told(package) == (
+        "submission.csv was altered after the package was made: its SHA-256 is not that of the manifest"
+    )
+
+
+def test_all_that_is_wrong_is_told_at_once(package: Path) -> None:
+    manifest = json.loads(contents(package)[MANIFEST])
+    manifest |= {"operator_id": "nord-mail", "contract_digest": "0" * 64}
+    data = with_row(contents(package)["submission.csv"], 2, units="406")
+    again(package, {"submission.csv": data, MANIFEST: json.dumps(manifest).encode()}, is_hashed=False)
+    message = told(package)
+    assert "unknown operator 'nord-mail'" in message
+    assert "did you mean 'north-mail'?" in message
+    assert "it was made by another version of the contracts (000000000000, here" in message
+    assert "submission.csv was altered" in message
+
+
+def test_another_country_than_the_list_is_refused(package: Path) -> None:
+    manifest = json.loads(contents(package)[MANIFEST]) | {"country_code": "FRA"}
+    again(package, {MANIFEST: json.dumps(manifest).encode()})
+    assert "it says that 'north-mail' is in FRA; the study's list of respondents says FJI" in told(package)
+
+
+def test_a_manifest_that_is_none_is_refused(package: Path) -> None:
+    again(package, {MANIFEST: b'{"form": 1, "surprise": true}'}, is_hashed=False)
+    assert "manifest.json: form: Input should be a valid string" in told(package)
+    assert "manifest.json: surprise: Extra inputs are not permitted" in told(package)
+
+
+def test_an_archive_that_is_a_trap_is_refused(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    good = contents(package)
+    package.write_bytes(packed(good | {"../../outside.csv": b"x"}))
+    assert told(package) == "it holds '../../outside.csv', which no package has"
+    assert not (package.parent.parent.parent / "outside.csv").exists()
+    with pytest.warns(UserWarning, match="Duplicate name"), zipfile.ZipFile(package, "w") as archive:
+        archive.writestr(MANIFEST, good[MANIFEST])
+        archive.writestr(MANIFEST, b"{}")
+    assert told(package) == "it holds manifest.json more than once"
+    monkeypatch.setattr("jobs.submission.package.LARGEST", 2**20)
+    package.write_bytes(packed(good | {"submission.csv": b"0" * 2**22}))
+    assert package.stat().st_size < 2**16
+    assert told(package) == "it unpacks to more than 1 MB"
+    whole = packed(good)
+    package.write_bytes(whole[: len(whole) // 2])
+    assert "it is no zip archive that can be read" in told(package)
+    package.write_bytes(whole[:60] + b"\xff\xff\xff" + whole[63:])
+    assert told(package) != ""
+
+
+@pytest.fixture(scope="module")
+def keys() -> Iterator[Path]:
+    """A GnuPG home with two keys of nobody. Its agent's socket needs a short path."""
+    home = Path(tempfile.mkdtemp(prefix="g", dir="/tmp"))
+    before = os.environ.get("GNUPGHOME")
+    os.environ["GNUPGHOME"] = str(home)
+    for name in ("north", "other"):
+        kind = ("future-default", "default", "never")
+        gpg_done("--passphrase", "", "--quick-gen-key", f"{name} <{name}@north.example>", *kind)
+        (home / f"{name}.asc").write_text(gpg_done("--armor", "--export", f"{name}@north.example"))
+    yield home
+    subprocess.run(["gpgconf", "--homedir", str(home), "--kill", "all"], check=True)
+    if before is None:
+        del os.environ["GNUPGHOME"]
+    else:
+        os.environ["GNUPGHOME"] = before
+    shutil.rmtree(home)
+
+
+def gpg_done(*words: str) -> str:
+    return subprocess.run(["gpg", "--batch", *words], check=True, capture_output=True, text=True).stdout
+
+
+def fingerprint(name: str) -> str:
+    rows = gpg_done("--with-colons", "--list-keys", f"{name}@north.example").splitlines()
+    return next(row.split(":")[9] for row in rows if row.startswith("fpr"))
+
+
+def test_a_signed_and_encrypted_package_is_verified(root: Path, tmp_path: Path, keys: Path) -> None:
+    signed = package_of(settings_of(root), OPERATOR, "2026-Q4", "north@north.example")
+    file = written(signed, tmp_path, fingerprint("other"))
+    assert file.name == "north-mail_2026-Q4.zip.gpg"
+    assert b"manifest" not in file.read_bytes()
+    found = judged(file, keyring=str(keys), require_signature=True)
+    assert found.wrong == []
+    assert found.signer == fingerprint("north")
+    # Without a keyring it is taken as one that nobody signed.
+    assert judged(file).signer is None
+
+
+def test_a_signature_that_is_not_the_respondents_is_refused(root: Path, tmp_path: Path, keys: Path) -> None:
+    file = made(root, tmp_path, key="other@north.example")
+    study: dict[str, Any] = {"keyring": str(keys), "require_signature": True}
+    assert "the signature is not good by north.asc of the keyring" in told(file, **study)
+    good = made(root, tmp_path, key="north@north.example")
+    assert told(good, **study) == ""
+    signed = contents(good)
+    manifest = json.loads(signed[MANIFEST]) | {"subscriptions": 9}
+    good.write_bytes(packed(signed | {MANIFEST: json.dumps(manifest).encode()}))
+    assert "the signature is not good by north.asc" in told(good, **study)
+    assert "BAD signature" in told(good, **study)
+    assert "it is not signed, and [study] require_signature asks for it" in told(
+        made(root, tmp_path), **study
+    )
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    again_signed = made(root, tmp_path, key="north@north.example")
+    assert "the keyring has no north.asc" in told(again_signed, keyring=str(empty))
+
+
+def test_what_gpg_cannot_do_is_told(
+    root: Path, tmp_path: Path, keys: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(ObservatoryError, match=r"--sign nobody: .*gpg --list-secret-keys"):
+        package_of(settings_of(root), OPERATOR, "2026-Q4", "nobody")
+    plain = package_of(settings_of(root), OPERATOR, "2026-Q4", None)
+    with pytest.raises(ObservatoryError, match="--encrypt-to nobody: .* whole fingerprint"):
+        written(plain, tmp_path, "nobody")
+    (tmp_path / "noise.zip.gpg").write_bytes(b"noise")
+    assert "it cannot be decrypted: no valid OpenPGP data found" in told(tmp_path / "noise.zip.gpg")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ObservatoryError, match="gpg is not installed"):
+        written(plain, tmp_path, "nobody")
+
+
+def test_the_settings_ask_for_no_signature_that_none_can_verify() -> None:
+    with pytest.raises(ValueError, match="require_signature needs keyring"):
+        settings_of(Path(), require_signature=True)
+
+
+def loaded(lake: Lake, *files: Judged) -> list[str]:
+    land(lambda: lake, list(files), settings_of(Path("unused")), "test")
+    return [line for each in files for line in each.wrong]
+
+
+def state(lake: Lake) -> dict[str, int]:
+    found = {table: lake.version(table) for table in (*GOLD, RECEIPT)}
+    # What readers are told of is what there is.
+    assert versions(lake.root) == found
+    return found
+
+
+def stored(lake: Lake, table: str) -> pl.DataFrame:
+    return read_table(lake.root, table)
+
+
+def test_loading_replaces_the_operators_own_months(spark: SparkSession, root: Path, tmp_path: Path) -> None:
+    lake = Lake(spark, str(tmp_path / "lake"))
+    mail, sms = (made(root, tmp_path, each) for each in (OPERATOR, OTHER))
+    # Of two that are loaded together the one received last stands.
+    first_root = tmp_path / "first"
+    put_gold(first_root, "north-mail", seen=SEEN[:3])
+    earlier = AT - dt.timedelta(days=1)
+    early = judge(made(first_root, tmp_path / "f"), settings_of(root), RESPONDENTS, earlier)
+    assert loaded(lake, judged(mail), early, judged(sms)) == []
+    expected = pl.concat([judged(mail).tables[VOLUME], judged(sms).tables[VOLUME]])
+    by = [*GROUP, "definition_code", "stage_code", "outcome_code"]
+    found = stored(lake, VOLUME)
+    assert found.select(expected.columns).sort(by).equals(expected.sort(by))
+    first = state(lake)
+    # The same again is known, and a refused one changes nothing.
+    same = judged(mail)
+    assert loaded(lake, same) == []
+    assert same.is_known
+    bad = again(made(root, tmp_path / "bad"), {"submission.csv": b"units\n1\n"})
+    assert loaded(lake, judged(bad)) != []
+    assert state(lake) == first
+    # A newer one takes the place of October and November of mail, and of nothing else.
+    newer_root = tmp_path / "newer"
+    put_gold(newer_root, "north-mail", seen=[row for row in SEEN if row[0] != "2026-11-02"])
+    newer = judge(made(newer_root, tmp_path / "n"), settings_of(root), RESPONDENTS, AT + dt.timedelta(days=1))
+    assert loaded(lake, newer) == []
+    outbound = stored(lake, VOLUME).filter(pl.col("direction_code") == "outbound")
+    assert outbound["channel_code"].to_list() == ["SMS", "SMS"]
+    assert stored(lake, RECEIPT).height == 4
+    second = state(lake)
+    # The old one is known, and another that came in before the one that stands does not replace it.
+    old = judged(mail)
+    assert loaded(lake, old) == []
+    assert old.is_known
+    late_root = tmp_path / "late"
+    put_gold(late_root, "north-mail", seen=SEEN[:3])
+    (message,) = loaded(lake, judged(made(late_root, tmp_path / "l")))
+    assert message.startswith("it was received 2027-01-10 00:00, and north-mail_2026-Q4.zip of 2027-01-11")
+    assert state(lake) == second
+
+
+def test_one_operator_answers_for_a_channel_of_a_respondent(
+    spark: SparkSession, root: Path, tmp_path: Path
+) -> None:
+    both = tmp_path / "both"
+    put_gold(both, "north-mail")
+    put_gold(both, "north-sms", "EMAIL")
+    one, two = (judged(made(both, tmp_path / each.id, each)) for each in (OPERATOR, OTHER))
+    lake = Lake(spark, str(tmp_path / "lake"))
+    assert loaded(lake, one) == []
+    (message,) = loaded(lake, two)
+    assert message.startswith("operator 'north-mail' gave EMAIL of these months for the same respondent")
+    assert stored(lake, RECEIPT).height == 1
+
+
+def test_two_packages_of_the_same_time_are_not_guessed_about(root: Path, tmp_path: Path) -> None:
+    put_gold(tmp_path / "other", "north-mail", seen=SEEN[:3])
+    one, two = judged(made(root, tmp_path / "1")), judged(made(tmp_path / "other", tmp_path / "2"))
+    same = judged(made(root, tmp_path / "3"))
+    refuse_same_time([one, same, two])
+    assert (one.wrong, same.wrong) == ([], [])
+    assert two.wrong[0].startswith(
+        "north-mail_2026-Q4.zip is of the same months and came in at the same time"
+    )
+
+
+@pytest.fixture
+def node(root: Path, tmp_path: Path) -> Path:
+    """Settings of an operator and a study node in one, with an inbox."""
+    (tmp_path / "inbox").mkdir()
+    (tmp_path / "respondents.csv").write_text(
+        "respondent_id,name,role,country,holding,operator_ids,language,size_class\n"
+        "north,North,O,FJI,north,north-mail,en,S1\n"
+    )
+    file = tmp_path / "observatory.toml"
+    file.write_text(f"""
+[lake]
+root = "{root}"
+[study]
+respondents = "respondents.csv"
+inbox = "inbox"
+[[operator]]
+id = "north-mail"
+name = "North"
+country = "FJI"
+holding = "north"
+currency = "FJD"
+subscribers = 1000
+""")
+    return file
+
+
+def run(*words: object) -> Any:
+    return CliRunner().invoke(app, [str(word) for word in words], env={"COLUMNS": "160"})
+
+
+def test_the_command_line_submits_and_checks(node: Path) -> None:
+    inbox = node.parent / "inbox"
+    done = run("submit", "--config", node, "--period", "2026-Q4", "--output", inbox)
+    assert done.exit_code == 0, done.output
+    assert "2 of 31" in done.output
+    assert "1 group(s) of fewer than 5 units withheld" in done.output
+    assert done.output.splitlines()[-1] == f"To send: {inbox / 'north-mail_2026-Q4.zip'}"
+    checked = run("study", "load", "--config", node, "--check")
+    assert checked.exit_code == 0, checked.output
+    assert "in order" in checked.output
+    (inbox / "noise.zip").write_bytes(b"noise")
+    refused = run("study", "load", "--config", node, "--check")
+    assert isinstance(refused.exception, ObservatoryError)
+    assert refused.exception.exit_code == 2
+    assert f"{inbox / 'noise.zip'}: it is no zip archive that can be read" in str(refused.exception)
+    assert str(refused.exception).endswith("1 of 2 packages were refused; the study keeps what it had")
+
+
+def test_what_is_missing_for_loading_is_told(node: Path) -> None:
+    absent = run("study", "load", "--config", node, "--check", node.parent / "absent.zip")
+    assert str(absent.exception) == f"{node.parent / 'absent.zip'}: no such file"
+    node.write_text(node.read_text().replace('inbox = "inbox"', ""))
+    assert "as [study] inbox" in str(run("study", "load", "--config", node).exception)
+    assert "as [study] files" in str(run("study", "estimate", "--config", node).exception)
+
+
+def test_estimates_stand_until_something_that_they_rest_on_changes(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from jobs import study_run
+
+    folder = tmp_path / "files"
+    folder.mkdir()
+    (folder / "denominator.csv").write_text("a\n")
+    lake = Lake(spark, str(tmp_path / "lake"))
+    # The logs that the test writes lack what Delta knows a table by.
+    monkeypatch.setattr(Lake, "exists", lambda self, table: Path(self.path(table)).exists())
+    assert not study_run.is_current(lake, folder)
+    for table in study_run.GIVEN:
+        write_delta(Path(lake.path(table)), pl.DataFrame({"period_code": ["2026-11"]}), ["period_code"])
+    inputs = study_run.digest(lake, folder)
+    part = dict(zip(("table_name", "operator_id", "period"), study_run.FIRST, strict=True))
+    ran = {
+        "run_id": "1", "stage_name": "study", "finished_at": AT,
+        "table_versions": [],
+        "partitions": [part | {"row_count": 1, "checksum": "", "input_checksum": inputs}],
+    }  # fmt: skip
+    lake.append(lake.local([ran], "meta.run"), "meta.run")
+    assert study_run.is_current(lake, folder)
+    (folder / "denominator.csv").write_text("b\n")
+    assert not study_run.is_current(lake, folder)
+    (folder / "denominator.csv").write_text("a\n")
+    assert study_run.is_current(lake, folder)
+    more = pl.DataFrame({"period_code": ["2026-12"]})
+    write_delta(Path(lake.path("study.submission")), more, ["period_code"], 1)
+    assert not study_run.is_current(lake, folder)
