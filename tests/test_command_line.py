@@ -23,14 +23,10 @@ from jobs.errors import ValidationHeld
 from jobs.lake import Lake
 from tests.conftest import ROOT
 
-<<<<<<< HEAD
-COMMANDS = ["pull", "run", "show", "tables", "status", "quarantine", "sniff", "demo", "report"]
-=======
 COMMANDS = [
     *("pull", "run", "show", "tables", "status", "quarantine"),
     *("sniff", "demo", "report", "submit"),
 ]
->>>>>>> submit
 GROUPS = ["audit", "cost", "questionnaire", "study"]
 SETTINGS = """
 [lake]
