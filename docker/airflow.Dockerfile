@@ -11,6 +11,9 @@ ENV PYTHONPATH=/opt/observatory \
     AIRFLOW__CORE__LOAD_EXAMPLES=False
 
 USER 0
+# GnuPG signs and encrypts packages for the study; Debian's present version will do.
+# hadolint ignore=DL3008
+RUN apt-get update && apt-get install --yes --no-install-recommends gnupg && rm -rf /var/lib/apt/lists/*
 RUN mkdir -p /opt/observatory/build /opt/pipeline /lake \
     && chown -R airflow:0 /opt/observatory /opt/pipeline /lake
 

@@ -11,6 +11,9 @@ ENV PYTHONUNBUFFERED=1 \
     OBSERVATORY_LAKE_ROOT=/lake
 
 WORKDIR /opt/observatory
+# GnuPG signs and encrypts packages for the study; Debian's present version will do.
+# hadolint ignore=DL3008
+RUN apt-get update && apt-get install --yes --no-install-recommends gnupg && rm -rf /var/lib/apt/lists/*
 RUN useradd --uid 50000 --gid 0 --create-home observatory && mkdir build /lake && chown 50000:0 build /lake
 
 COPY requirements.lock requirements-java.lock ./
