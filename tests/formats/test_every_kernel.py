@@ -51,7 +51,7 @@ def test_the_laboratory_has_logs_of_most_kernels() -> None:
     assert len(LOGS) >= 12
 
 
-# Postfix joins a NOQUEUE hold or discard to the client line after it only inside a piece: not held to this yet.
+# Postfix joins a NOQUEUE hold or discard to the client line after it only inside a piece: not held to this.
 @pytest.mark.parametrize("name", sorted(set(LOGS) - {"postfix"}))
 @settings(max_examples=4, deadline=None)
 @given(data=st.data())
