@@ -421,6 +421,33 @@ def test_a_line_too_long_is_quarantined_with_its_reason(tmp_path: Path) -> None:
     assert done["quarantine"]["line_text"].str.len_chars().max() == KEPT_OF_LINE
 
 
+def peak_memory() -> int:
+    """The most bytes of memory that this process has held."""
+    (kilobytes,) = re.findall(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    return int(kilobytes) * 1024
+
+
+@pytest.mark.parametrize("size", [1 << 30, 8_000_000], ids=["one range", "across ranges"])
+def test_a_line_of_100_mb_is_one_row_of_quarantine(tmp_path: Path, size: int) -> None:
+    """Its neighbours are read as if it were not there, and memory holds it eight times at most."""
+    real = LOGS["kannel"][0].read_bytes()
+    alone, path = tmp_path / "alone", tmp_path / "piece"
+    alone.write_bytes(real + real)
+    path.write_bytes(real + b"x" * 100_000_000 + b"\n" + real)
+    expected = batch(tmp_path / "expected", alone, "kannel", size)
+    Path("/proc/self/clear_refs").write_text("5")  # the peak of memory is what is used now
+    before = peak_memory()
+    done = batch(tmp_path / "staging", path, "kannel", size)
+    assert peak_memory() - before < 8 * 100_000_000
+    conserved(done, path.read_bytes())
+    refused = done["quarantine"].filter(pl.col("reason_code") == "too_long")
+    assert refused.select("offset", "line_bytes").rows() == [(len(real), 100_000_001)]
+    assert refused["line_text"].to_list() == ["x" * KEPT_OF_LINE]
+    assert done["rows"].height == done["record_count"] == expected["record_count"] > 0
+    what = pl.all().exclude("offset", "stream_id")
+    assert_frame_equal(done["rows"].select(what), expected["rows"].select(what))
+
+
 @pytest.mark.parametrize(("name", "log"), FILES, ids=IDS)
 def test_a_task_that_runs_twice_leaves_the_same_files(tmp_path: Path, name: str, log: Path) -> None:
     path = tmp_path / "piece"

@@ -24,6 +24,7 @@ from jobs.formats.kannel_format import STAMP, SYSLOG, log_format, split_own
 from jobs.formats.kannel_join import transmissions as transmissions
 from jobs.formats.kannel_reports import complaints as complaints
 from jobs.formats.mobile import number
+from jobs.matching import by_distinct
 
 FORMAT = "kannel"
 # An SMSC holds a message for up to three days (validity period), and its DLR comes after that.
@@ -328,7 +329,7 @@ def _segments() -> pl.Expr:
 def _decoded() -> pl.Expr:
     """TEXT as signs; null where it is binary."""
     is_hex = pl.col("coding").is_in([1, 2]) & ~pl.col("_is_report")
-    coded = pl.when(is_hex).then(pl.struct("coding", "_text"))
+    coded = pl.when(is_hex).then(pl.concat_str("coding", "_text"))
     return (
         pl.when(is_hex)
         .then(coded.map_batches(_decode_hex, return_dtype=pl.String))
@@ -337,15 +338,17 @@ def _decoded() -> pl.Expr:
 
 
 def _decode_hex(coded: pl.Series) -> pl.Series:
-    codings = coded.struct.field("coding").to_list()
-    texts = coded.struct.field("_text").to_list()
-    return pl.Series([_decode(*pair) for pair in zip(codings, texts, strict=True)], dtype=pl.String)
+    """Signs of texts, each the digit of its coding and hex; sent in bulk, most are the same."""
+
+    def decoded(distinct: list[str]) -> pl.DataFrame:
+        texts = [_decode(int(each[0]), each[1:]) for each in distinct]
+        return pl.DataFrame({"text": texts}, schema={"text": pl.String})
+
+    return by_distinct(coded, decoded)["text"]
 
 
-def _decode(coding: int | None, digits: str | None) -> str | None:
+def _decode(coding: int, digits: str) -> str | None:
     """Signs of a UCS-2 or 8-bit text in hex; null where it is no text."""
-    if coding is None or digits is None:
-        return None
     try:
         octets = bytes.fromhex(digits)
     except ValueError:

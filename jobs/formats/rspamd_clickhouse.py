@@ -7,6 +7,8 @@ lua_clickhouse.lua); a dump of the table has the same form. Which column is whic
 2. the option `columns` of the source, names with commas between;
 3. what Rspamd's own INSERT has: schema 9, or 10 and later, where TaskUUID was added after Digest.
 
+A head that lacks a column which every verdict needs is damaged, and names none.
+
 Arrays are `['a','b']`, backslashes escape, `\\N` is null. Rows after an INSERT into another table are
 ignored.
 
@@ -213,7 +215,7 @@ def _with_cells(rows: pl.DataFrame, source: Source) -> pl.DataFrame:
     heads = rows["head"].unique(maintain_order=True)
     places = pl.DataFrame(
         [_layout(head, str(option) if option else None) for head in heads.to_list()],
-        schema={"_kind": pl.String, **{f"_at_{name}": pl.Int64 for name in _NEEDED}},
+        schema={"_kind": pl.String, "_width": pl.Int64, **{f"_at_{name}": pl.Int64 for name in _NEEDED}},
         orient="row",
     ).with_columns(heads.alias("head"))
     usual = {
@@ -238,25 +240,25 @@ def _with_cells(rows: pl.DataFrame, source: Source) -> pl.DataFrame:
         _is_foreign=pl.col("_kind") == "foreign",
         **{f"_{name}": _null_if_null(cells.list.get(place(name), null_on_oob=True)) for name in _NEEDED},
     ).with_columns(
-        # A usual row that ends early has other columns at its end than it should.
-        pl.when(is_usual & (count < width)).then(None).otherwise(pl.col("_Size")).alias("_Size")
+        # A row that ends early has other columns at its end than it should.
+        pl.when(count >= pl.coalesce("_width", width)).then("_Size").alias("_Size")
     )
 
 
 def _layout(head: str | None, option: str | None) -> list[Any]:
-    """The kind of layout and the place of each needed column, after a head line."""
+    """The kind of layout, how many columns it has, and the place of each needed one, after a head line."""
     columns: list[str] = []
     if head is not None and re.match(_NAMES, head):
         columns = head.split("\t")
     elif head is not None and (found := _INSERT.search(unquote_plus(head))):
         if found[1] != "rspamd":
-            return ["foreign", *(None for _ in _NEEDED)]
+            return ["foreign", None, *(None for _ in _NEEDED)]
         columns = [name.strip(' `"') for name in found[2].split(",")]
-    elif option:
-        columns = [name.strip() for name in option.split(",")]
+    if not set(_REQUIRED) <= set(columns):
+        columns = [name.strip() for name in option.split(",")] if option else []
     if not columns:
-        return ["usual", *(None for _ in _NEEDED)]
-    return ["named", *_places(columns)]
+        return ["usual", None, *(None for _ in _NEEDED)]
+    return ["named", len(columns), *_places(columns)]
 
 
 def _places(columns: list[str]) -> list[int | None]:

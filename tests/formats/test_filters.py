@@ -109,7 +109,9 @@ def test_any_text_is_accounted_for(kernel: ModuleType, data: st.DataObject) -> N
     parsed = parse(kernel, lines, time_zone=data.draw(st.sampled_from(["UTC", "Asia/Nicosia"])))
     assert parsed["line_code"].is_in(["record", "ignored", "quarantined"]).all()
     assert ((parsed["line_code"] == "quarantined") == parsed["reason_code"].is_not_null()).all()
-    assert_closed(kernel, lines, [len(lines) // 2], 1)
+    # An INSERT that damage made another (one more column, another table) is told to its own piece alone.
+    if not any("INSERT" in line and line not in OWN[kernel] for line in lines):
+        assert_closed(kernel, lines, [len(lines) // 2], 1)
 
 
 @kernels

@@ -406,6 +406,23 @@ def test_other_lines_of_clickhouse(line: str, code: str, reason: str | None) -> 
     assert codes(rspamd_clickhouse, [line]) == [(code, reason)]
 
 
+def test_a_row_cut_short_is_none_whether_its_insert_is_known_or_not() -> None:
+    """Schema 9 ends with columns that no verdict needs: without them a row is cut all the same."""
+    for kept in (30, 38, 42):
+        row = "\t".join(cells().split("\t")[:kept])
+        assert codes(rspamd_clickhouse, [row]) == [("quarantined", "truncated")]
+        assert codes(rspamd_clickhouse, [INSERT, row])[1:] == [("quarantined", "truncated")]
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [INSERT.replace(",Score,", ",Sc)re,"), INSERT.replace(",Action,", ",A\x00tion,"), INSERT[:200]],
+)
+def test_an_insert_that_lacks_a_needed_column_names_none(damaged: str) -> None:
+    assert codes(rspamd_clickhouse, [damaged, cells()])[1] == ("record", None)
+    assert read(rspamd_clickhouse, [damaged, cells()])[0]["score"] == -0.8
+
+
 def test_a_block_that_begins_after_its_insert() -> None:
     lines = lab(CLICKHOUSE)
     begin = lines.index(INSERT) + 5

@@ -1,0 +1,71 @@
+"""What holds for every kernel whose logs the laboratory has, over all logs of a format at once."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jobs.formats.registry import COMPANIONS, FORMATS, sniff
+from tests.filter_logs import LAB, lab, parse, placed
+
+# The logs of each format; a companion's lines stand in the logs of another.
+LOGS: dict[str, list[str]] = defaultdict(list)
+for path in sorted(each for each in LAB.rglob("*") if each.is_file()):
+    name, _ = sniff(path.read_bytes()[:65_536])
+    for each in [name, *(other.FORMAT for other in COMPANIONS if name in other.WITHIN)]:
+        if each in FORMATS:
+            LOGS[each].append(str(path.relative_to(LAB)))
+LONGEST = 80
+
+
+def pieces_of(name: str, log: str, begin: int, cuts: Iterable[int]) -> list[pl.LazyFrame]:
+    """Some lines of a log, parsed in pieces that end at the cuts."""
+    lines = lab(log)[begin:][:LONGEST]
+    bounds = sorted({0, len(lines), *(min(cut, len(lines)) for cut in cuts)})
+    sizes = [0]
+    for line in lines:
+        sizes.append(sizes[-1] + len(line.encode("utf-8", "surrogatepass")) + 1)
+    return [
+        placed(parse(FORMATS[name], lines[first:last], sizes[first]), log)
+        for first, last in zip(bounds, bounds[1:], strict=False)
+    ]
+
+
+def told(name: str, bronze: pl.LazyFrame) -> list[str]:
+    """What the bronze rows tell of transmissions and verdicts, in one order."""
+    kernel = FORMATS[name]
+    rows = []
+    for view in ("transmissions", "verdicts"):
+        if hasattr(kernel, view):
+            rows += [f"{view} {row}" for row in getattr(kernel, view)(bronze).collect().to_dicts()]
+    return sorted(rows)
+
+
+def test_the_laboratory_has_logs_of_most_kernels() -> None:
+    assert {"postfix", "exim", "rspamd", "kannel", "kamailio", "kamailio_flat", "amavis"} <= set(LOGS)
+    assert len(LOGS) >= 12
+
+
+# Postfix joins a NOQUEUE hold or discard to the client line after it only inside a piece: not held to this.
+@pytest.mark.parametrize("name", sorted(set(LOGS) - {"postfix"}))
+@settings(max_examples=4, deadline=None)
+@given(data=st.data())
+def test_pieces_in_any_order_and_repeated_tell_what_the_whole_tells(name: str, data: st.DataObject) -> None:
+    kernel = FORMATS[name]
+    wholes: list[pl.LazyFrame] = []
+    pieces: list[pl.LazyFrame] = []
+    for log in LOGS[name]:
+        begin = data.draw(st.integers(0, max(len(lab(log)) - LONGEST, 0)))
+        wholes += pieces_of(name, log, begin, [])
+        cuts = data.draw(st.lists(st.integers(0, LONGEST), max_size=4))
+        pieces += pieces_of(name, log, begin, cuts)
+    again = data.draw(st.lists(st.sampled_from(range(len(pieces))), max_size=3))
+    order = data.draw(st.permutations([*range(len(pieces)), *again]))
+    parts = [kernel.assemble(pieces[number]) for number in order]
+    whole = told(name, kernel.assemble(pl.concat(wholes)))
+    assert told(name, kernel.assemble(pl.concat(parts))) == whole
