@@ -44,7 +44,7 @@ def estimate(
         ),
     ] = False,
 ) -> None:
-    """Estimate volume and investment of all operators from those that answered, and print the main figures."""
+    """Estimate volume and investment from the operators that answered, and print the main figures."""
     settings = config.load(config_file)
     with err.status("Starting Spark") as status:
         from jobs import study_run
