@@ -131,14 +131,12 @@ def investment(spending: Any, gaps: Any) -> list[Table]:
     tables = []
     for channel in dict.fromkeys(row.channel_code for row in found):
         title = f"{channel}: spending in {period}, US dollars; and what is missing to norm and best"
-        table = sheet(title, "estimate", "95% interval", "CV", "cov.", "each", "/1,000", "norm", "best")
+        table = sheet(title, "estimate", "95% interval", "CV", "cov.", "each", "norm", "best")
         for row in found:
             if row.channel_code == channel:
-                units = row.per_thousand_units
                 table.add_row(
                     row.area_code, short(row.estimate), span(row.estimate_low, row.estimate_high),
                     quality(row), f"{row.coverage_pct:.0f}%", f"{row.per_subscription:.2f}",
-                    "" if units is None else f"{units:.2f}",
                     *(missing.get((channel, row.area_code, target), "") for target in ("norm", "best")),
                 )  # fmt: skip
         tables.append(table)
