@@ -174,7 +174,8 @@ def rows_of(frame: Any, where: str) -> list[Any]:
 
 def sheet(title: str, *heads: str) -> Table:
     """A table narrow enough for eighty columns."""
-    table = Table("area", title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("area", no_wrap=True, min_width=10)
     for head in heads:
         table.add_column(head, justify="right", no_wrap=True)
     return table
@@ -213,17 +214,13 @@ def investment(spending: Any, gaps: Any) -> list[Table]:
     }
     tables = []
     for channel in dict.fromkeys(row.channel_code for row in found):
-        title = f"{channel}: spending in {period}, US dollars, estimated; and missing to the targets"
-        table = sheet(
-            title, "estimate", "95% interval", "CV", "coverage", "each", "per 1,000", "to norm", "to best"
-        )
+        title = f"{channel}: spending in {period}, US dollars; and what is missing to norm and best"
+        table = sheet(title, "estimate", "95% interval", "CV", "cov.", "each", "norm", "best")
         for row in found:
             if row.channel_code == channel:
-                units = row.per_thousand_units
                 table.add_row(
                     row.area_code, short(row.estimate), span(row.estimate_low, row.estimate_high),
                     quality(row), f"{row.coverage_pct:.0f}%", f"{row.per_subscription:.2f}",
-                    "" if units is None else f"{units:.2f}",
                     *(missing.get((channel, row.area_code, target), "") for target in ("norm", "best")),
                 )  # fmt: skip
         tables.append(table)
@@ -249,7 +246,7 @@ def reconciliation(frame: Any) -> list[Table]:
 
 
 def quality(row: Any) -> str:
-    mark = {"acceptable": "", "caution": " !", "unreliable": " !!"}[row.cv_band_code]
+    mark = {"acceptable": "", "caution": "!", "unreliable": "!!"}[row.cv_band_code]
     return f"{row.cv_pct:.0f}%{mark}"
 
 

@@ -1,0 +1,54 @@
+"""The made-up membership: the same bytes each time, and estimates that know its truth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from jobs.study.spam_volume import cell_rows
+from jobs.study_files import read_reference, read_table
+from jobs.study_rows import MEASURES
+from jobs.study_sample import Reference
+from sample_data.membership import FOLDER, write
+
+
+def test_the_committed_membership_is_what_its_generator_writes(tmp_path: Path) -> None:
+    write(tmp_path)
+    names = {file.name for file in FOLDER.iterdir()}
+    assert names == {file.name for file in tmp_path.iterdir()}
+    for name in names:
+        assert pl.read_csv(tmp_path / name).equals(pl.read_csv(FOLDER / name)), name
+
+
+def test_world_regions_and_groups_are_estimated_around_the_truth() -> None:
+    reference = Reference(
+        read_table(FOLDER, "ref.operator_frame"),
+        read_table(FOLDER, "ref.denominator"),
+        read_reference("ref.country"),
+        read_reference("ref.country_group"),
+    )
+    by = ["respondent_id", "period_code", "channel_code", "unit_code", "definition_code"]
+    mail = read_table(FOLDER, "study.submission").filter(pl.col("channel_code") == "EMAIL")
+    volumes = mail.group_by(by).agg(pl.col(*MEASURES).sum(), pl.col("subscriptions").max())
+    rows = cell_rows(volumes, reference)
+    backwards = cell_rows(volumes.sort("respondent_id", descending=True), reference)
+    assert rows == backwards
+    truth = {
+        area: value
+        for area, channel, figure, value in pl.read_csv(FOLDER / "truth.csv.gz").rows()
+        if channel == "EMAIL" and figure == "spam_certain"
+    }
+    found = {
+        str(row["area_code"]): row
+        for row in rows
+        if row["period_code"] == "2026-Q4" and row["quantity_code"] == "spam_certain"
+    }
+    wide = [area for area, row in found.items() if row["area_kind_code"] != "country"]
+    assert {"WORLD", "AFR", "LDC", "SIDS", "LLDC", "TRANSITION"} <= set(wide) and len(found) == 193 + 11
+    for area in wide:
+        assert found[area]["estimate_low"] <= truth[area] <= found[area]["estimate_high"], area
+    assert sum(found[name]["estimate"] for name in ("AFR", "AMS", "ARB", "ASP", "CIS", "EUR")) == (
+        pytest.approx(found["WORLD"]["estimate"], rel=1e-3)
+    )
