@@ -44,8 +44,10 @@ def transform(
         return as_table(accounts(found, frame, prices, assumptions, bands), TABLE)
 
     yearly = F.col("period_code").rlike(r"^\d{4}$") & F.col("indicator_code").rlike(ASKED)
+    # What administrations spend is no operator's, and they stand in no frame of operators.
+    operators = questionnaire_answer.filter(yearly & (F.col("role_code") == "O"))
     # An answer that was withdrawn supersedes the one before it.
-    answers = latest(questionnaire_answer.filter(yearly)).filter("value IS NOT NULL")
+    answers = latest(operators).filter("value IS NOT NULL")
     return answers.groupBy("period_code").applyInArrow(accounted, struct_type(TABLE))
 
 
