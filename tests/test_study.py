@@ -18,6 +18,11 @@ from tests.conftest import ROOT
 from tests.study import run_again, run_study
 
 VOLUME = ("operator_id", "period_date", "channel_code", "direction_code", "stage_code", "outcome_code")
+# The kinds of the SMS operators' links, as sample_data/observatory.toml has them.
+LINKS = {
+    "channel-sms": {"HOME-GB": "on-net", "PEER-GB": "peer", "HUB-INTL": "hub", "AGG-WEST": "aggregator"},
+    "hexagone-sms": {"HOME-FR": "on-net", "PEER-FR": "peer", "HUB-SUD": "hub", "AGG-EST": "aggregator"},
+}
 BLOCKED = ("rejected", "discarded", "quarantined", "tagged", "deferred")
 
 
@@ -91,16 +96,12 @@ def test_source_countries_equal_the_truth(study: Run, facts: list[dict[str, Any]
 
 def test_links_equal_the_truth(study: Run, facts: list[dict[str, Any]]) -> None:
     """Routes by the kind of inbound link, for messages that came over a link of the SMS operators."""
-    kinds = {
-        "channel-sms": {"HOME-GB": "on-net", "PEER-GB": "peer", "HUB-INTL": "hub", "AGG-WEST": "aggregator"},
-        "hexagone-sms": {"HOME-FR": "on-net", "PEER-FR": "peer", "HUB-SUD": "hub", "AGG-EST": "aggregator"},
-    }
     truth: collections.Counter[tuple[str, str, str]] = collections.Counter()
     for fact in facts:
-        if fact["operator_id"] in kinds and fact["inbound_link"]:
-            kind = kinds[fact["operator_id"]][fact["inbound_link"]]
+        if fact["operator_id"] in LINKS and fact["inbound_link"]:
+            kind = LINKS[fact["operator_id"]][fact["inbound_link"]]
             truth[fact["operator_id"], fact["grain"], kind] += fact["count"]
-    links = [name for of_operator in kinds.values() for name in of_operator]
+    links = [name for of_operator in LINKS.values() for name in of_operator]
     message = study.lake.read("silver.message").filter(F.col("inbound_link_id").isin(links))
     rows = message.groupBy("operator_id", "inbound_link_code").agg(
         F.sum((F.col("grain_code") == "recipient").cast("int")).alias("recipient"),
@@ -115,6 +116,28 @@ def test_links_equal_the_truth(study: Run, facts: list[dict[str, Any]]) -> None:
         if row[unit]
     }
     assert got == dict(truth)
+
+
+def test_routes_equal_the_truth(study: Run, facts: list[dict[str, Any]]) -> None:
+    """Units and spam by the kind of inbound link, of what came to the SMS operators from other networks."""
+    truth: dict[tuple[str, str, str], list[int]] = collections.defaultdict(lambda: [0, 0, 0])
+    for fact in facts:
+        kind = LINKS.get(fact["operator_id"], {}).get(fact["inbound_link"], "on-net")
+        if kind != "on-net":
+            certain, possible = verdict_of(fact)
+            cell = truth[fact["operator_id"], fact["grain"], kind]
+            for place, factor in enumerate((1, certain, possible)):
+                cell[place] += factor * fact["count"]
+    measures = ("units", "spam_certain", "spam_possible")
+    frame = study.lake.read("gold.spam_route_daily").filter("definition_code = 'OPERATOR'")
+    rows = (
+        frame.filter(F.col("operator_id").isin(list(LINKS)) & F.col("inbound_link_code").isin("peer", "hub"))
+        .groupBy("operator_id", "unit_code", "inbound_link_code")
+        .agg(*(F.sum(name).alias(name) for name in measures))
+        .collect()
+    )
+    got = {(r.operator_id, r.unit_code, r.inbound_link_code): [r[name] for name in measures] for r in rows}
+    assert got == {key: cell for key, cell in truth.items() if cell[0]}
 
 
 def test_routes_add_up_to_volume(study: Run) -> None:
