@@ -46,7 +46,11 @@ truth.json is one object:
                                          (name[ip]:port); null for local delivery and where no
                                          host answered
                     count                how many
-    own_dsns    the same for non-delivery notifications that the operator's own server made; they
+    effort      what measures had to look at, by operator_id, period_date, channel_code and the
+                stage_code at which a message or attempt ended: units (messages and attempts),
+                bytes as the logs tell them, filtered_units and filtered_bytes of those that a
+                content filter looked at, filter_us, what the filters say they took
+    own_dsns    the same as facts for non-delivery notifications that the operator's own server made; they
                 belong to the message that they are about and are not in facts
 
 How facts are counted is said in sample_data/generator/truth.py. In short: a recipient counts once
@@ -74,7 +78,7 @@ from sample_data.generator.logfile import SECOND, LogFile
 from sample_data.generator.profiles import OPERATORS, PROFILES, MailOperator, SmsOperator
 from sample_data.generator.sessions import Sessions
 from sample_data.generator.sms import SmsCentre
-from sample_data.generator.truth import Truth, rows
+from sample_data.generator.truth import Truth, rows, work_rows
 from sample_data.generator.world import DAY, NETWORKS, World, arrivals
 
 Operator = MailOperator | SmsOperator
@@ -166,6 +170,7 @@ def generate(
     told: list[dict[str, Any]] = []
     facts: list[dict[str, Any]] = []
     dsns: list[dict[str, Any]] = []
+    effort: list[dict[str, Any]] = []
     for operator in operators:
         folder = out / operator.id
         if folder.exists():
@@ -184,6 +189,7 @@ def generate(
         )
         facts += rows(run.truth.facts)
         dsns += rows(run.truth.own_dsns)
+        effort += work_rows(run.truth.effort)
         told.append(
             {
                 "operator_id": operator.id,
@@ -204,6 +210,7 @@ def generate(
         "megabytes": megabytes,
         "operators": told,
         "facts": facts,
+        "effort": effort,
         "own_dsns": dsns,
     }
     write_truth(out / "truth.json", truth)
@@ -215,7 +222,7 @@ def generate(
 def write_truth(path: Path, truth: dict[str, Any]) -> None:
     """One line for each operator and fact, so that a change can be read."""
     parts = [f'  "{key}": {json.dumps(truth[key])}' for key in ("seed", "start", "days", "megabytes")]
-    for key in ("operators", "facts", "own_dsns"):
+    for key in ("operators", "facts", "effort", "own_dsns"):
         lines = ",\n".join(f"    {json.dumps(row, ensure_ascii=False)}" for row in truth[key])
         parts.append(f'  "{key}": [\n{lines}\n  ]')
     path.write_text("{\n" + ",\n".join(parts) + "\n}\n", encoding="utf-8")

@@ -8,15 +8,18 @@ import json
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
+from jobs import simulation
 from jobs.contracts import contract
 from jobs.runner import GOLD, SILVER, Run
 from tests.conftest import ROOT
 from tests.study import run_again, run_study
 
+FIRST = ("operator_id", "period_date", "channel_code", "countermeasure_code")
 VOLUME = ("operator_id", "period_date", "channel_code", "direction_code", "stage_code", "outcome_code")
 # The kinds of the SMS operators' links, as sample_data/observatory.toml has them.
 LINKS = {
@@ -32,9 +35,14 @@ def study(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 @pytest.fixture(scope="module")
-def facts() -> list[dict[str, Any]]:
+def truth() -> dict[str, Any]:
     with gzip.open(ROOT / "sample_data" / "study" / "truth.json.gz", "rt", encoding="utf-8") as file:
-        facts = json.load(file)["facts"]
+        return json.load(file)
+
+
+@pytest.fixture(scope="module")
+def facts(truth: dict[str, Any]) -> list[dict[str, Any]]:
+    facts = truth["facts"]
     # A report to 7726 is a complaint about another message, not a message that was handled.
     return [fact for fact in facts if fact["countermeasure_code"] != "USER_REPORT"]
 
@@ -162,6 +170,103 @@ def test_measures_that_acted_equal_the_truth(study: Run, facts: list[dict[str, A
     )
 
 
+# The stage at which each measure of the generator looks: what ended there or later, it has examined.
+LOOKS = {
+    "DNSBL": "connect", "PROTOCOL_TEST": "connect", "RATE_LIMIT": "connect",
+    "HELO_RDNS": "envelope", "GREYLIST": "envelope", "RECIPIENT_CHECK": "envelope",
+    "SENDER_VERIFY": "envelope", "POLICY_RELAY": "envelope", "NUMBER_BLOCKLIST": "envelope",
+    "UNKNOWN": "content", "SENDER_AUTH": "content",
+}  # fmt: skip
+STAGES = ("connect", "envelope", "content", "delivery")
+EFFORT = ("units_examined", "units_acted", "filter_us", "received_bytes", "quarantined_bytes")
+
+
+def effort_of(truth: dict[str, Any], facts: list[dict[str, Any]]) -> dict[tuple[str, ...], tuple[int, ...]]:
+    """From the truth: each measure's effort, by operator, day and channel."""
+    ended: dict[tuple[str, ...], dict[str, collections.Counter[str]]] = collections.defaultdict(dict)
+    for row in truth["effort"]:
+        counts = {name: row[name] for name in row if name.startswith("filter") or name in ("units", "bytes")}
+        ended[row["operator_id"], row["period_date"], row["channel_code"]][row["stage_code"]] = (
+            collections.Counter(counts)
+        )
+    acted: dict[tuple[str, ...], collections.Counter[str]] = collections.defaultdict(collections.Counter)
+    for fact in facts:
+        if fact["grain"] in ("message", "attempt") and fact["countermeasure_code"]:
+            day = (fact["operator_id"], fact["period_date"], fact["channel_code"])
+            acted[day][fact["countermeasure_code"]] += fact["count"]
+    rows = {}
+    for day, by_stage in ended.items():
+        whole = sum(by_stage.values(), collections.Counter())
+        for measure in {*acted[day], *(["CONTENT_FILTER"] if whole["filtered_units"] else [])}:
+            if measure == "CONTENT_FILTER":
+                examined, took, received = (
+                    whole[name] for name in ("filtered_units", "filter_us", "filtered_bytes")
+                )
+            else:
+                seen = [
+                    by_stage[stage] for stage in STAGES[STAGES.index(LOOKS[measure]) :] if stage in by_stage
+                ]
+                examined, took, received = sum(s["units"] for s in seen), 0, sum(s["bytes"] for s in seen)
+            rows[*day, measure] = (max(examined, acted[day][measure]), acted[day][measure], took, received, 0)
+    return rows
+
+
+def test_effort_equals_the_truth(study: Run, truth: dict[str, Any], facts: list[dict[str, Any]]) -> None:
+    """Examined units, the filters' time and bytes. No operator of the generator quarantines."""
+    rows = (
+        study.lake.read("gold.countermeasure_effort_daily").filter("operator_id NOT LIKE 'lab-%'").collect()
+    )
+    found = {
+        (row.operator_id, str(row.period_date), row.channel_code, row.countermeasure_code): tuple(
+            row[name] for name in EFFORT
+        )
+        for row in rows
+    }
+    wanted = effort_of(truth, facts)
+    assert found == wanted
+    assert any(effort[2] for effort in wanted.values())
+
+
+def test_costs_equal_those_of_the_true_effort(
+    study: Run, truth: dict[str, Any], facts: list[dict[str, Any]]
+) -> None:
+    """Every amount of gold is what the true effort costs at the parameters' prices."""
+    strategies = {
+        row.countermeasure_code: row.strategy_code
+        for row in study.lake.read("gold.countermeasure_effort_daily").collect()
+    }
+    rows = [
+        dict(zip((*FIRST, "strategy_code", *EFFORT), (*key, strategies[key[-1]], *effort), strict=True))
+        for key, effort in effort_of(truth, facts).items()
+    ]
+    effort = pl.DataFrame(rows).with_columns(pl.col("period_date").str.to_date())
+    parameters, rates = (
+        pl.from_arrow(study.lake.read(f"ref.{name}").toArrow())
+        for name in ("cost_parameter", "exchange_rate")
+    )
+    for operator in study.settings.operator:
+        if operator.id.startswith("lab-"):
+            continue
+        own = [
+            simulation.FixedCost(
+                cost.name, cost.countermeasure, cost.channel,
+                *map(float, (cost.low, cost.central, cost.high)), operator.currency, cost.per,
+            )
+            for cost in operator.fixed_cost
+        ]  # fmt: skip
+        of_operator = effort.filter(operator_id=operator.id)
+        wanted = simulation.cost(of_operator, parameters, own, rates, operator.currency)
+        key = ["period_code", "channel_code", "countermeasure_code", "cost_component_code"]
+        amounts = ["amount_p05", "amount_p50", "amount_p95", "is_lower_bound", "day_count"]
+        found = pl.from_arrow(
+            study.lake.read("gold.countermeasure_cost_monthly")
+            .filter(F.col("operator_id") == operator.id)
+            .toArrow()
+        )
+        assert found.select(*key, *amounts).sort(key).rows() == wanted.select(*key, *amounts).sort(key).rows()
+        assert found.height > 0
+
+
 def test_costs_are_in_each_currency_with_points_in_order(study: Run) -> None:
     rows = study.lake.read("gold.countermeasure_cost_monthly").filter("countermeasure_code = '_T'").collect()
     assert {row.operator_id for row in rows} == {operator.id for operator in study.settings.operator}
@@ -190,14 +295,11 @@ def test_every_definition_is_counted_where_it_speaks(study: Run) -> None:
     }
 
 
-def test_the_ledger_accounts_for_every_line(study: Run) -> None:
+def test_the_ledger_accounts_for_every_line(study: Run, truth: dict[str, Any]) -> None:
     rows = study.lake.read("bronze.file").collect()
     for row in rows:
         assert row.line_count == row.record_count + row.ignored_count + row.quarantined_count
-    written = {}
-    with gzip.open(ROOT / "sample_data" / "study" / "truth.json.gz", "rt", encoding="utf-8") as file:
-        for operator in json.load(file)["operators"]:
-            written[operator["operator_id"]] = sum(operator["line_count"].values())
+    written = {each["operator_id"]: sum(each["line_count"].values()) for each in truth["operators"]}
     read: collections.Counter[str] = collections.Counter()
     for row in rows:
         read[row.operator_id] += row.line_count

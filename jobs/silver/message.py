@@ -216,6 +216,7 @@ def with_verdicts(message: DataFrame, verdict: DataFrame) -> DataFrame:
             F.max("said").alias("v"),
             F.flatten(F.collect_list("said.symbols")).alias("symbols"),
             F.max("said.digest_hash").alias("digest_hash"),
+            F.sum("said.filter_us").alias("filter_us"),
             F.when(F.max("is_exact"), "exact").otherwise("by_message_id").alias("join_quality_code"),
         )
     )
@@ -314,7 +315,7 @@ def decide(message: DataFrame) -> DataFrame:
         contributed.alias("countermeasure_codes"),
         F.col("v.engine_code").alias("engine_code"),
         "join_quality_code",
-        F.col("v.filter_us").alias("filter_us"),
+        "filter_us",
         F.col("v.score").alias("score"),
         F.coalesce("v.type.spam_type_code", "spam_type_code", F.lit("UNK")).alias("spam_type_code"),
         F.when(F.col("v.type.spam_type_code").isNotNull(), F.col("v.type.is_type_strong"))

@@ -194,6 +194,8 @@ class MailServer:
     ) -> int:
         """Let Rspamd look at it; returns the time that it took."""
         taken = self.world.span(0.02, 1.4)
+        filter_ms = f"{taken / 1000 * 0.95:.3f}"
+        message.looked_at(size, int(filter_ms.replace(".", "")))
         verdict = self.verdicts.take(action, spam_type, client.user is not None)
         until = f"{dt.datetime.fromtimestamp(at // SECOND + 300, dt.UTC):%a, %d %b %Y %H:%M:%S} GMT"
         line = rspamd.task_line(
@@ -207,7 +209,7 @@ class MailServer:
             sender=message.sender,
             recipients=recipients,
             size=size,
-            filter_ms=taken / 1000 * 0.95,
+            filter_ms=filter_ms,
             until=until,
         )
         self.filter_log.add(at + taken - 400, line)
@@ -264,6 +266,7 @@ class MailServer:
         assert client is not None
         task_id = f"{amavis:05d}-{1 + file.size % 19:02d}"
         message = file.message
+        message.looked_at(file.size, taken // 1000 * 1000)
         listed = ",".join(f"<{task.address}>" for task in file.open_tasks)
         bound = "Inbound" if message.direction == "inbound" else "Outbound"
         if file.dropped_by_filter:

@@ -116,7 +116,7 @@ def task_line(
     sender: str,
     recipients: list[str],
     size: int,
-    filter_ms: float,
+    filter_ms: str,
     until: str,
 ) -> str:
     """The line of rspamd_task_write_log, without its time. The null sender leaves no `from:`."""
@@ -128,7 +128,7 @@ def task_line(
     symbols += f",RCPT_COUNT_{count}(0.00){{{len(recipients)};}}"
     to = ",".join(recipients)
     listed = f"[{verdict.score:.2f}/{REJECT_AT:.2f}] [{symbols}]"
-    cost = f"len: {size}, time: {filter_ms:.3f}ms, dns req: {rng.randrange(4, 30)}"
+    cost = f"len: {size}, time: {filter_ms}ms, dns req: {rng.randrange(4, 30)}"
     return (
         f"#{pid}(rspamd_proxy) <{rng.getrandbits(24):06x}>; proxy; rspamd_task_write_log: id: <{message_id}>,"
         f" qid: <{queue_id}>,{who} (default: {is_spam} ({verdict.action}): {listed}), {cost},"

@@ -169,6 +169,7 @@ class SmsCentre:
         )
         message.spam_type, message.is_spam, message.segments = text.spam_type, text.is_spam, len(parts)
         message.campaign = text.campaign
+        message.logged_bytes = sum(text.size(part) for part in parts)
         self.truth.open(message)
         event = "REJECTED - black-listed SMS" if blocked else "Receive SMS"
         reference = next(self.references) % 256
@@ -238,6 +239,7 @@ class SmsCentre:
         message = Message(at, "SMS", direction, sender, [target], country=origin)
         message.spam_type, message.is_spam, message.segments = text.spam_type, text.is_spam, segments
         message.campaign = text.campaign
+        message.logged_bytes = text.size(text.body)
         self.truth.open(message)
         refusal = None if is_blocked else self.refusal()
         wants_report = is_blocked or refusal is not None or self.world.chance(0.9)

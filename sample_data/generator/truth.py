@@ -39,6 +39,8 @@ FIELDS = (
     "inbound_link",
     "outbound_link",
 )
+EFFORT = ("operator_id", "period_date", "channel_code", "stage_code")
+WORK = ("units", "bytes", "filtered_units", "filtered_bytes", "filter_us")
 PRECEDENCE = (
     "delivered", "tagged", "quarantined", "discarded", "rejected", "bounced", "expired", "deferred", "queued",
 )  # fmt: skip
@@ -87,9 +89,16 @@ class Message:
     is_spam: bool = False
     is_own_dsn: bool = False
     segments: int = 0
+    logged_bytes: int = 0  # as a line of the server or of a filter tells them
+    filter_us: int | None = None  # what filters say they took; None where none looked
     message_id: str | None = None
     queue_ids: list[str] = field(default_factory=list)
     last_at: int = 0
+
+    def looked_at(self, size: int, took_us: int) -> None:
+        """Tell that a filter looked, at how many bytes, and how long it says that it took."""
+        self.logged_bytes = size
+        self.filter_us = (self.filter_us or 0) + took_us
 
     def settle(self, stage: str, outcome: str, measure: Measure | None = None) -> None:
         """Give all recipients the same end."""
@@ -116,6 +125,7 @@ class Truth:
         self.operator_id = operator_id
         self.facts: Counter[tuple[Any, ...]] = Counter()
         self.own_dsns: Counter[tuple[Any, ...]] = Counter()
+        self.effort: dict[tuple[str, ...], Counter[str]] = {}
         self.details = details
         self.folded = 0
         self._pending: dict[tuple[str | None, str, str], Pending] = {}
@@ -182,8 +192,28 @@ class Truth:
             facts[self._key(message, "message", first)] += 1
             if message.segments:
                 facts[self._key(message, "segment", first)] += message.segments
+        # A report to a short code is a complaint, not a message that was handled.
+        if not message.is_own_dsn and message.measure.code != "USER_REPORT":
+            self._count_effort(message, recipients)
         if self.details is not None:
             self._write_details(message, recipients)
+
+    def _count_effort(self, message: Message, recipients: list[Recipient]) -> None:
+        """A message is looked at once, whatever its recipients; each attempt is."""
+        first = min(recipients, key=lambda recipient: RANK[recipient.outcome])
+        for recipient in recipients if message.is_attempt else [first]:
+            key = self._key(message, "", recipient)
+            of_stage = tuple(key[FIELDS.index(name)] for name in EFFORT)
+            filtered = message.filter_us is not None
+            self.effort.setdefault(of_stage, Counter()).update(
+                {
+                    "units": 1,
+                    "bytes": message.logged_bytes,
+                    "filtered_units": int(filtered),
+                    "filtered_bytes": message.logged_bytes if filtered else 0,
+                    "filter_us": message.filter_us or 0,
+                }
+            )
 
     def _key(self, message: Message, grain: str, recipient: Recipient) -> tuple[Any, ...]:
         return (
@@ -238,3 +268,11 @@ def rows(facts: Counter[tuple[Any, ...]]) -> list[dict[str, Any]]:
     """Counts as objects, in a fixed order."""
     ordered = sorted(facts.items(), key=lambda item: tuple(str(value) for value in item[0]))
     return [{**dict(zip(FIELDS, key, strict=True)), "count": count} for key, count in ordered]
+
+
+def work_rows(effort: dict[tuple[str, ...], Counter[str]]) -> list[dict[str, Any]]:
+    """What was looked at, by operator, day, channel and the stage it came to, in a fixed order."""
+    return [
+        {**dict(zip(EFFORT, key, strict=True)), **{name: done[name] for name in WORK}}
+        for key, done in sorted(effort.items())
+    ]
