@@ -77,13 +77,15 @@ class Run:
 
 
 def run(work: Run, stages: Iterable[str] = STAGES) -> None:
-    """Do the stages in order. Raises ValidationHeld when a rule holds a stage back."""
+    """Do the stages in order. Raises ValidationHeld when a rule holds a stage, or an operator, back."""
     from jobs.audit import quality
 
     for stage in stages:
         {"bronze": bronze, "silver": silver, "gold": gold}[stage](work)
         if stage == "gold":
             quality.refresh(work)
+    # An operator whose ledger is wrong waits; the others were done first.
+    refuse(work, work.results)
 
 
 def bronze(work: Run) -> None:
@@ -107,7 +109,12 @@ def silver(work: Run) -> None:
     if not batches and not found:
         work.say("silver: nothing new")
         return
-    check_ledger(work)
+    for operator in held_by_ledger(work):
+        work.say(f"silver: {operator} waits, for its ledger broke a rule")
+        found.pop(operator, None)
+        batches = [batch for batch in batches if batch.split("/", 1)[0] != operator]
+    if not found and not batches:
+        return
     if not found:
         work.say("silver: no records in what is new")
         finish(work, "silver", started, (), [], batches)
@@ -116,7 +123,7 @@ def silver(work: Run) -> None:
     computed = {operator: window.computed for operator, window in found.items()}
     inputs = windows.predicate({operator: window.read for operator, window in found.items()}, "event_date")
     bounds = windows.predicate(computed, "period_date")
-    session.tune(lake.spark, windows.log_bytes(lake, found), work.settings.spark)
+    is_small = session.tune(lake.spark, windows.log_bytes(lake, found), work.settings.spark)
     written = {name for name in contracts.tables() if name.startswith("bronze.") and lake.exists(name)}
     frames: dict[str, DataFrame] = {}
     for table in SILVER:
@@ -125,7 +132,7 @@ def silver(work: Run) -> None:
             for name in contract(table).reads
             if name.startswith("bronze.")
         }
-        frames[table] = compute(work, table, read | frames).persist()
+        frames[table] = session.held(compute(work, table, read | frames), is_small)
 
     def prints_of(table: str) -> checks.Fingerprints:
         return checks.fingerprints(frames[table].filter(bounds), table, checks.row_rules(contract(table)))
@@ -167,12 +174,13 @@ def gold(work: Run) -> None:
         work.say("gold: nothing new")
         return
     work.say(f"gold: {sum(map(len, stale.values()))} operator-day(s)")
-    tune_for(work, stale, known)
+    is_small = tune_for(work, stale, known)
     days = periods_predicate("period_date", None, stale)
     counted = lake.read("silver.message", versions["silver.message"]).filter(days)
-    message = with_bulk(work, counted, campaign, stale, due, versions.get(campaigns.TABLE)).persist()
+    marked = with_bulk(work, counted, campaign, stale, due, versions.get(campaigns.TABLE))
+    message = session.held(marked, is_small)
     frames = {campaigns.TABLE: campaign} | {
-        table: compute(work, table, {"silver.message": message}).persist()
+        table: session.held(compute(work, table, {"silver.message": message}), is_small)
         for table in GOLD_DAILY
         if table != campaigns.TABLE
     }
@@ -183,7 +191,7 @@ def gold(work: Run) -> None:
             for name in contract(table).reads
             if name in GOLD_DAILY
         }
-        frames[table] = compute(work, table, of_month).persist()
+        frames[table] = session.held(compute(work, table, of_month), is_small)
     gate(work, frames)
     partitions = []
     writes = []
@@ -215,24 +223,24 @@ def due_periods(table: str, known: State, inputs: dict[tuple[str, str], str]) ->
     return due
 
 
-def tune_for(work: Run, periods: Periods, known: State) -> None:
-    """Set Spark by how many messages the operator-days have."""
+def tune_for(work: Run, periods: Periods, known: State) -> bool:
+    """Set Spark by how many messages the operator-days have, and say whether they are few."""
     rows = sum(
         int(checksum.split(":")[0])
         for (table, operator, day), (checksum, _) in known.items()
         if table == "silver.message" and day in periods.get(operator, ())
     )
-    session.tune(work.lake.spark, rows * MESSAGE_BYTES, work.settings.spark)
+    return session.tune(work.lake.spark, rows * MESSAGE_BYTES, work.settings.spark)
 
 
 def campaigns_of(work: Run, due: Periods, known: State, versions: dict[str, int]) -> DataFrame:
     """The campaigns of the operator-days."""
     if not due:
         return work.lake.local([], campaigns.TABLE)
-    tune_for(work, due, known)
+    is_small = tune_for(work, due, known)
     days = periods_predicate("period_date", None, due)
     message = work.lake.read("silver.message", versions["silver.message"]).filter(days)
-    return compute(work, campaigns.TABLE, {"silver.message": message}).persist()
+    return session.held(compute(work, campaigns.TABLE, {"silver.message": message}), is_small)
 
 
 def with_bulk(
@@ -343,26 +351,41 @@ def gate(work: Run, frames: dict[str, DataFrame]) -> None:
     for rule in domain.GOLD:
         beside = rule.frame(*(frames[table] for table in rule.tables))
         asked.append(suites.Asked(rule.table, beside, rule.rules, rule.key))
-    work.results += suites.validate(asked)
+    found = suites.validate(asked)
+    work.results += found
     keep(work)
+    refuse(work, found)
 
 
-def check_ledger(work: Run) -> None:
-    """The ledger adds up, and quarantine stays under its limit, before silver trusts bronze."""
+def held_by_ledger(work: Run) -> list[str]:
+    """The operators whose ledger does not add up, or whose quarantine is over its limit: silver does not
+    trust their bronze."""
     rule = domain.ledger_rules(work.settings.limits.quarantined_pct)
     mine = F.col("operator_id").isin([operator.id for operator in work.operators])
     beside = rule.frame(work.lake.kept("bronze.file").filter(mine)).persist()
-    work.results += suites.validate([suites.Asked(rule.table, beside, rule.rules, rule.key)])
-    beside.unpersist()
+    found = suites.validate([suites.Asked(rule.table, beside, rule.rules, rule.key)])
+    work.results += found
     keep(work)
+    held: list[str] = []
+    if not all(result.is_held for result in found):
+        broken = " OR ".join(f"NOT ({each.condition})" for each in rule.rules)
+        held = sorted(
+            row.operator_id for row in beside.filter(broken).select("operator_id").distinct().collect()
+        )
+    beside.unpersist()
+    return held
 
 
 def keep(work: Run, folder: str = "_validation") -> None:
-    """Keep the results so far in that folder of the lake; raise if a rule was broken."""
+    """Keep the results so far in that folder of the lake."""
     if "://" not in work.lake.root:
         suites.keep(work.results, Path(work.lake.root) / folder, work.run_id)
-    broken = [result for result in work.results if not result.is_held]
-    if broken:
+
+
+def refuse(work: Run, found: list[suites.Result]) -> None:
+    """Raise, with all that was broken in the run, if one of the rules found was."""
+    if not all(result.is_held for result in found):
+        broken = [result for result in work.results if not result.is_held]
         raise ValidationHeld(
             "\n".join(
                 checks.message(each.table, each.rule, each.violations, list(each.examples)) for each in broken

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from pyspark.logger import PySparkLogger
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 from jobs import archive, toolchain
 from jobs.config import Spark
@@ -51,19 +51,34 @@ def delta_jars(master: str) -> dict[str, str]:
     return {"spark.jars": ",".join(jars)}
 
 
-def tune(spark: SparkSession, size: int, own: Spark) -> None:
-    """Set the shuffles of a stage by the bytes that go into it; what the settings say themselves stays.
+def tune(spark: SparkSession, size: int, own: Spark) -> bool:
+    """Set Spark for a stage by the bytes that go into it, and say whether they are few; what the settings
+    say themselves stays.
 
-    Adaptive execution starts a job for every shuffle, and plans again after each. On little data that costs
-    more than the data itself; on much it pays by joining small partitions and splitting large ones.
+    Adaptive execution starts a job for every shuffle, and plans again after each; generated code is compiled
+    once per plan. On little data both cost more than the data itself. On much, adaptive execution pays by
+    joining small partitions and splitting large ones, and compiled code by its speed per row.
     """
+    is_small = size <= SMALL
     tuned = {
-        "spark.sql.adaptive.enabled": size > SMALL,
+        "spark.sql.adaptive.enabled": not is_small,
+        "spark.sql.codegen.factoryMode": "NO_CODEGEN" if is_small else "FALLBACK",
         "spark.sql.shuffle.partitions": max(spark.sparkContext.defaultParallelism, -(-size // PARTITION)),
     }
     for key, value in tuned.items():
         if key not in own.conf:
             spark.conf.set(key, value)
+    return is_small
+
+
+def held(frame: DataFrame, is_small: bool) -> DataFrame:
+    """The frame, computed once for all who read it, when the first of them does.
+
+    A persisted frame keeps its plan, and Spark analyses, optimises and plans it again within that of every
+    frame above it: on little data this is most of the time. A local checkpoint cuts the plan there, but
+    keeps rows where `persist` keeps compressed columns, and is lost with its executor.
+    """
+    return frame.localCheckpoint(eager=False) if is_small else frame.persist()
 
 
 def session_conf(settings: Spark, submitted: bool = False) -> dict[str, str]:
@@ -76,6 +91,7 @@ def session_conf(settings: Spark, submitted: bool = False) -> dict[str, str]:
         "spark.databricks.delta.snapshotPartitions": "2",
         # For what is outside the stages; tune() sets each stage's own.
         "spark.sql.adaptive.enabled": "false",
+        "spark.sql.codegen.factoryMode": "NO_CODEGEN",
         "spark.sql.shuffle.partitions": "2",
         "spark.sql.adaptive.advisoryPartitionSizeInBytes": "32m",
         # Rows that lie together by a part of a key need no shuffle to be joined by the whole key.

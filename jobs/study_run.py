@@ -20,7 +20,7 @@ from jobs.config import Observatory
 from jobs.contracts import arrow_schema, contract, struct_type
 from jobs.errors import ObservatoryError
 from jobs.lake import Lake
-from jobs.runner import Run, compute, finish, keep, now, state
+from jobs.runner import Run, compute, finish, keep, now, refuse, state
 from jobs.study_files import read_table
 
 CODE = Path(__file__).resolve().parent.parent
@@ -97,6 +97,7 @@ def estimate(
         ]
     )
     keep(work, VALIDATION)
+    refuse(work, work.results)
     say("study: writing")
     for table in TABLES:
         periods = {row.period_code for row in have[table].select("period_code").distinct().collect()}
