@@ -1,4 +1,4 @@
-"""One Spark session for all tests, started when the first test needs it."""
+"""One Spark session for all tests of a process, started when the first test needs it."""
 
 from __future__ import annotations
 
@@ -6,12 +6,18 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 # A key of the tests' own; nothing that it protects is real.
 KEY = "0123456789abcdef0123456789abcdef"
 os.environ["OBSERVATORY_PSEUDONYM_KEY"] = KEY
+# A worker of pytest-xdist is told the width of a terminal that is not its own.
+os.environ.pop("COLUMNS", None)
+# How long an example takes says something about the machine alone.
+hypothesis.settings.register_profile("observatory", deadline=None)
+hypothesis.settings.load_profile("observatory")
 
 
 @pytest.fixture(scope="session")

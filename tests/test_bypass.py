@@ -26,6 +26,7 @@ def test_the_same_seed_gives_the_same_messages_and_every_sign() -> None:
     assert len({(sms.at, sms.sender, sms.recipient) for sms in sent}) == len(sent)
 
 
+@pytest.mark.long
 def test_bypass_is_found_on_a_seed_that_chose_no_threshold(spark: SparkSession, tmp_path: Path) -> None:
     made, operator, truth = traffic(spark, 3, tmp_path)
     counts = told(made, operator, Lake(spark, "").reference("ref.bypass_parameter"), truth)

@@ -23,6 +23,8 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import types as t
 
+from jobs import session
+from jobs.config import Spark
 from jobs.contracts import REFERENCE, conform, contract, struct_type, tables
 from jobs.lake import Lake
 
@@ -94,11 +96,15 @@ def is_alone(case: Path) -> bool:
 @pytest.fixture(scope="module")
 def outcomes(spark: SparkSession) -> dict[Path, list[dict[str, Any]]]:
     """For each case the rows that its job makes."""
+    return outcomes_of(spark, CASES)
+
+
+def outcomes_of(spark: SparkSession, cases: list[Path]) -> dict[Path, list[dict[str, Any]]]:
     found: dict[Path, list[dict[str, Any]]] = {}
-    for table in dict.fromkeys(case.parent.name for case in CASES):
+    for table in dict.fromkeys(case.parent.name for case in cases):
         about = contract(table)
         job = importlib.import_module(f"jobs.{about.layer}.{about.name}")
-        of_table = [case for case in CASES if case.parent.name == table]
+        of_table = [case for case in cases if case.parent.name == table]
         # No column tells the cases of a table across operators apart: each is alone.
         alone = [case for case in of_table if is_alone(case) or "operator_id" not in about.columns]
         groups = [[case for case in of_table if case not in alone], *([case] for case in alone)]
@@ -136,6 +142,24 @@ def test_golden(case: Path, outcomes: dict[Path, list[dict[str, Any]]]) -> None:
     assert found_in(found) == found_in(expected)
     keys = [tuple(row[name] for name in about.key) for row in outcomes[case]]
     assert len(keys) == len(set(keys)), f"the key ({', '.join(about.key)}) is not unique"
+
+
+@pytest.mark.long
+def test_plans_of_much_data_give_the_same(
+    spark: SparkSession, outcomes: dict[Path, list[dict[str, Any]]]
+) -> None:
+    """Adapted and compiled, as a stage over 256 MB is: jobs/session.py."""
+    counted = [case for case in CASES if case.parent.name.startswith(("silver.", "gold."))]
+    keys = ("spark.sql.adaptive.enabled", "spark.sql.codegen.factoryMode", "spark.sql.shuffle.partitions")
+    before = {key: spark.conf.get(key) for key in keys}
+    assert not session.tune(spark, 1 << 30, Spark())
+    try:
+        much = outcomes_of(spark, counted)
+    finally:
+        for key, value in before.items():
+            spark.conf.set(key, value)
+    for case in counted:
+        assert found_in(much[case]) == found_in(outcomes[case]), case
 
 
 def of_spark(value: Any) -> Any:
