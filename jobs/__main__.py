@@ -560,6 +560,9 @@ def sniff(
         float, typer.Option(min=1, help="Time to take: what cannot be read in it is estimated.")
     ] = 8,
     format: Annotated[TextFormat, typer.Option(help="How to print it.")] = TextFormat.text,
+    profile: Annotated[
+        str | None, typer.Option(help="Read them through this mapping profile: a name, or a path to one.")
+    ] = None,
 ) -> None:
     """What a log is, how much of it is understood, what ingesting it would give. Stores nothing.
 
@@ -570,7 +573,7 @@ def sniff(
 
     # What the start took is part of the wait.
     start = min(time.monotonic() - STARTED, LONGEST_START)
-    sniff(files, time.monotonic() + seconds - start, format is TextFormat.json, wide(out), err)
+    sniff(files, time.monotonic() + seconds - start, format is TextFormat.json, wide(out), err, profile)
 
 
 def wide(console: Console) -> Console:
