@@ -347,11 +347,13 @@ def status(config_file: Config = Path("observatory.toml"), operator: OperatorId 
     lake = lake_of(settings)
     waiting = waiting_bytes(settings)
     today = dt.datetime.now(dt.UTC).date()
+    # On a narrow terminal counts break over lines; a source's name stays one to copy.
+    wide(out)
     ledger = Table(title="Sources", title_justify="left")
     for name in ("operator", "source", "format"):
-        ledger.add_column(name)
+        ledger.add_column(name, no_wrap=True)
     for name in ("files", "lines", "records", "ignored", "quarantined", "waiting", "newest day", "last pull"):
-        ledger.add_column(name, justify="right")
+        ledger.add_column(name, justify="right", overflow="fold")
     for row in ledger_rows(lake):
         if row.operator_id in names:
             ledger.add_row(
