@@ -139,7 +139,8 @@ def ledger_rules(limit_pct: float) -> CrossRule:
             row_rule(
                 "quarantine_within_limit",
                 f"quarantined_pct <= {limit_pct}",
-                f"at most {limit_pct:g}% of a source's lines are quarantined (limits.quarantined_pct)",
+                f"at most {limit_pct:g}% of a source's lines are quarantined (limits.quarantined_pct);"
+                " the command quarantine shows what those look like",
             ),
         ],
     )

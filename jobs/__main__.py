@@ -347,11 +347,13 @@ def status(config_file: Config = Path("observatory.toml"), operator: OperatorId 
     lake = lake_of(settings)
     waiting = waiting_bytes(settings)
     today = dt.datetime.now(dt.UTC).date()
+    # On a narrow terminal counts break over lines; a source's name stays one to copy.
+    wide(out)
     ledger = Table(title="Sources", title_justify="left")
     for name in ("operator", "source", "format"):
-        ledger.add_column(name)
+        ledger.add_column(name, no_wrap=True)
     for name in ("files", "lines", "records", "ignored", "quarantined", "waiting", "newest day", "last pull"):
-        ledger.add_column(name, justify="right")
+        ledger.add_column(name, justify="right", overflow="fold")
     for row in ledger_rows(lake):
         if row.operator_id in names:
             ledger.add_row(
@@ -560,6 +562,9 @@ def sniff(
         float, typer.Option(min=1, help="Time to take: what cannot be read in it is estimated.")
     ] = 8,
     format: Annotated[TextFormat, typer.Option(help="How to print it.")] = TextFormat.text,
+    profile: Annotated[
+        str | None, typer.Option(help="Read them through this mapping profile: a name, or a path to one.")
+    ] = None,
 ) -> None:
     """What a log is, how much of it is understood, what ingesting it would give. Stores nothing.
 
@@ -570,7 +575,7 @@ def sniff(
 
     # What the start took is part of the wait.
     start = min(time.monotonic() - STARTED, LONGEST_START)
-    sniff(files, time.monotonic() + seconds - start, format is TextFormat.json, wide(out), err)
+    sniff(files, time.monotonic() + seconds - start, format is TextFormat.json, wide(out), err, profile)
 
 
 def wide(console: Console) -> Console:

@@ -89,11 +89,14 @@ def held(frame: DataFrame, about: Contract, name: str, condition: Column, count:
     return message(about.table, name, count, [row.asDict() for row in examples])
 
 
-def message(table: str, rule: str, count: int, examples: Sequence[Mapping[str, object]]) -> str:
-    """What a person reads when a rule held a table back."""
+def message(
+    table: str, rule: str, count: int, examples: Sequence[Mapping[str, object]], says: str = ""
+) -> str:
+    """What a person reads when a rule held a table back: what it says, and a few keys."""
     lines = [
         f"{table}: rule {rule} is broken on {count:,} row{'' if count == 1 else 's'};"
         " the table stays as it was."
     ]
+    lines += [f"  It says: {says}."] if says else []
     lines += ["  " + ", ".join(f"{key}={value}" for key, value in example.items()) for example in examples]
     return "\n".join(lines)

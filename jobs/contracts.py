@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -28,6 +29,9 @@ SCHEMAS = Path(__file__).resolve().parent.parent / "schemas"
 CODELISTS = SCHEMAS / "codelists"
 REFERENCE = SCHEMAS / "reference"
 LAYERS = ("bronze", "silver", "gold", "study", "meta", "ref")
+# The words of a contract's file.
+NEEDED = ("table", "description", "key", "fields")
+OPTIONAL = ("reads", "partition_by", "required", "checks")
 
 
 @dataclass(frozen=True)
@@ -99,6 +103,7 @@ def contract(table: str) -> Contract:
     if not file.is_file():
         raise ObservatoryError(f"unknown table '{table}': there is no {file.relative_to(SCHEMAS.parent)}")
     raw = yaml.safe_load(file.read_text(encoding="utf-8"))
+    refuse_words(file.name, raw)
     unknown = [column for column in raw["fields"] if column not in fields()]
     if unknown:
         raise ObservatoryError(f"{file.name}: {', '.join(unknown)} not defined in schemas/fields.yaml")
@@ -114,6 +119,16 @@ def contract(table: str) -> Contract:
         required=tuple(raw.get("required", ())),
         checks=tuple(raw.get("checks", {}).items()),
     )
+
+
+def refuse_words(file_name: str, raw: Mapping[str, Any]) -> None:
+    """Raise ObservatoryError for what a contract must say and does not, or says in a word of no meaning: a
+    misspelt `partition_by` would make a table that no run can replace."""
+    told = [f"lacks {word}" for word in NEEDED if word not in raw]
+    told += [f"has an unknown word '{word}'" for word in raw if word not in (*NEEDED, *OPTIONAL)]
+    if told:
+        known = ", ".join((*NEEDED, *OPTIONAL))
+        raise ObservatoryError(f"{file_name} {' and '.join(told)}; a contract's words are: {known}")
 
 
 @cache

@@ -388,7 +388,8 @@ def refuse(work: Run, found: list[suites.Result]) -> None:
         broken = [result for result in work.results if not result.is_held]
         raise ValidationHeld(
             "\n".join(
-                checks.message(each.table, each.rule, each.violations, list(each.examples)) for each in broken
+                checks.message(each.table, each.rule, each.violations, list(each.examples), each.says)
+                for each in broken
             )
         )
 

@@ -353,6 +353,17 @@ def test_status_shows_the_ledger_and_the_last_validation(show: Observatory) -> N
     assert "gold.spam_volume_daily 3 1" in words
 
 
+def test_status_names_whole_sources_on_a_narrow_terminal(
+    show: Observatory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    told = show("status")
+    (row,) = [line for line in told.out.splitlines() if "postfix" in line]
+    assert [cell.strip() for cell in row.split("│")][1:4] == ["a", "mx1", "postfix"]
+    ledger = told.out.split("Recipients by")[0]
+    assert "…" not in "".join(line for line in ledger.splitlines() if line.startswith("│"))
+
+
 def test_quarantine_groups_lines_by_what_they_look_like(show: Observatory) -> None:
     told = show("quarantine")
     assert (told.code, told.err) == (0, "")

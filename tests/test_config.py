@@ -137,6 +137,16 @@ def load(folder: Path, right: str = "", wrong: str = "", **overrides: str) -> co
             '"kannel"\noptions = { access_log_formt = "%t" }',
             "options unknown option 'access_log_formt'; did you mean 'access_log_format'?",
         ),
+        (
+            '"postfix"',
+            '"postfix"\noptions = { colour = "red" }',
+            "options unknown option 'colour'; this format takes none",
+        ),
+        (
+            '"postfix"',
+            '"asterisk"\noptions = { usegmttime = true }',
+            "options unknown option 'usegmttime'; did you mean 'usegmtime'?",
+        ),
         ('"postfix"', '"auto"\noptions = { clean = true }', "options belong to one format: name it"),
     ],
 )

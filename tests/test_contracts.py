@@ -12,7 +12,8 @@ import pytest
 import yaml
 from pyspark.sql import SparkSession
 
-from jobs import contracts
+from jobs import contracts, runner
+from jobs.audit import quality
 from jobs.contracts import (
     CODELISTS,
     REFERENCE,
@@ -60,6 +61,8 @@ def test_a_contract_holds_together(table: str) -> None:
         assert about.partition_by in ((), ("period_code",))
     else:
         assert about.partition_by[:1] in ((), ("operator_id",))
+    if about.layer in ("silver", "gold"):
+        assert about.period, "a run replaces periods: say partition_by, operator_id and the period's column"
     assert len(struct_type(table)) == len(about.columns)
     assert all(field.metadata["comment"] for field in struct_type(table))
 
@@ -134,6 +137,14 @@ def test_a_job_takes_the_tables_that_its_contract_reads(table: str) -> None:
     }
     assert job.__doc__ is not None
     assert job.__doc__.startswith(f"{table}: ")
+
+
+def test_a_run_computes_every_job_of_silver_and_gold() -> None:
+    """A table that jobs/runner.py does not name has a contract, a job and a golden case, and never a row."""
+    # Computed after gold, and when labels are loaded.
+    of_audits = {quality.TABLE}
+    made = {table for table in JOBS if table.startswith(("silver.", "gold."))}
+    assert made == {*runner.SILVER, *runner.GOLD} | of_audits
 
 
 def test_each_module_with_a_transform_has_a_contract() -> None:
@@ -251,6 +262,25 @@ def test_a_contract_with_an_undefined_column_or_another_name(
         contract("gold.wrong_name")
     with pytest.raises(ObservatoryError, match="wrong_column.yaml: unitz not defined in schemas/fields.yaml"):
         contract("gold.wrong_column")
+
+
+def test_a_contract_in_other_words_is_an_error_that_names_the_right_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (SCHEMAS / "gold" / "spam_type_daily.yaml").read_text(encoding="utf-8")
+    (tmp_path / "schemas" / "gold").mkdir(parents=True)
+    words = {"columns": ("fields:", "columns:"), "partitions": ("partition_by:", "partitions:")}
+    for name, change in words.items():
+        changed = text.replace("gold.spam_type_daily", f"gold.{name}").replace(*change)
+        (tmp_path / "schemas" / "gold" / f"{name}.yaml").write_text(changed, encoding="utf-8")
+    known = fields()
+    monkeypatch.setattr(contracts, "SCHEMAS", tmp_path / "schemas")
+    monkeypatch.setattr(contracts, "fields", lambda: known)
+    with pytest.raises(ObservatoryError, match="columns.yaml lacks fields and has an unknown word 'columns'"):
+        contract("gold.columns")
+    # Without this it is a table that a run computes and then cannot write.
+    with pytest.raises(ObservatoryError, match="unknown word 'partitions'; .* key, fields, reads, partition"):
+        contract("gold.partitions")
 
 
 def test_an_unknown_type_is_an_error() -> None:

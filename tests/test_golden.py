@@ -14,8 +14,9 @@ import csv
 import datetime as dt
 import importlib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -94,42 +95,39 @@ def is_alone(case: Path) -> bool:
 
 
 @pytest.fixture(scope="module")
-def outcomes(spark: SparkSession) -> dict[Path, list[dict[str, Any]]]:
-    """For each case the rows that its job makes."""
-    return outcomes_of(spark, CASES)
+def outcomes(spark: SparkSession) -> Callable[[Path], list[dict[str, Any]]]:
+    """For a case the rows that its job makes; a table's cases run together, when one of them is asked."""
+    of_table = cache(lambda table: made(spark, table))
+    return lambda case: of_table(case.parent.name)[case]
 
 
-def outcomes_of(spark: SparkSession, cases: list[Path]) -> dict[Path, list[dict[str, Any]]]:
+def made(spark: SparkSession, table: str) -> dict[Path, list[dict[str, Any]]]:
+    """For each case of the table the rows that its job makes."""
     found: dict[Path, list[dict[str, Any]]] = {}
-    for table in dict.fromkeys(case.parent.name for case in cases):
-        about = contract(table)
-        job = importlib.import_module(f"jobs.{about.layer}.{about.name}")
-        of_table = [case for case in cases if case.parent.name == table]
-        # No column tells the cases of a table across operators apart: each is alone.
-        alone = [case for case in of_table if is_alone(case) or "operator_id" not in about.columns]
-        groups = [[case for case in of_table if case not in alone], *([case] for case in alone)]
-        for group in filter(None, groups):
-            frames = inputs(spark, table, group)
-            made = conform(
-                job.transform(**{name.split(".")[1]: frame for name, frame in frames.items()}), table
-            )
-            rows = [tuple(row) for row in made.collect()]
-            names = [case.name for case in group]
-            whole = [dict(zip(made.columns, row, strict=True)) for row in rows]
-            if "operator_id" not in made.columns:
-                # No column tells the cases of such a table apart: each is alone.
-                assert len(group) == 1
-                found[group[0]] = whole
-                continue
-            for each in whole:
-                assert each["operator_id"] in names
-            for case in group:
-                found[case] = [row for row in whole if row["operator_id"] == case.name]
+    about = contract(table)
+    job = importlib.import_module(f"jobs.{about.layer}.{about.name}")
+    of_table = [case for case in CASES if case.parent.name == table]
+    # No column tells the cases of a table across operators apart: each is alone.
+    alone = [case for case in of_table if is_alone(case) or "operator_id" not in about.columns]
+    groups = [[case for case in of_table if case not in alone], *([case] for case in alone)]
+    for group in filter(None, groups):
+        frames = inputs(spark, table, group)
+        rows = conform(job.transform(**{name.split(".")[1]: frame for name, frame in frames.items()}), table)
+        whole = [dict(zip(rows.columns, row, strict=True)) for row in map(tuple, rows.collect())]
+        if "operator_id" not in rows.columns:
+            assert len(group) == 1
+            found[group[0]] = whole
+            continue
+        names = [case.name for case in group]
+        for each in whole:
+            assert each["operator_id"] in names
+        for case in group:
+            found[case] = [row for row in whole if row["operator_id"] == case.name]
     return found
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.parent.name}/{case.name}")
-def test_golden(case: Path, outcomes: dict[Path, list[dict[str, Any]]]) -> None:
+def test_golden(case: Path, outcomes: Callable[[Path], list[dict[str, Any]]]) -> None:
     table = case.parent.name
     about = contract(table)
     with (case / "expected.csv").open(newline="", encoding="utf-8") as lines:
@@ -138,28 +136,30 @@ def test_golden(case: Path, outcomes: dict[Path, list[dict[str, Any]]]) -> None:
         {name: row[about.columns.index(name)] for name in columns}
         for row in rows_of(case / "expected.csv", table, case.name)
     ]
-    found = [{name: of_spark(row[name]) for name in columns} for row in outcomes[case]]
+    rows = outcomes(case)
+    found = [{name: of_spark(row[name]) for name in columns} for row in rows]
     assert found_in(found) == found_in(expected)
-    keys = [tuple(row[name] for name in about.key) for row in outcomes[case]]
+    keys = [tuple(row[name] for name in about.key) for row in rows]
     assert len(keys) == len(set(keys)), f"the key ({', '.join(about.key)}) is not unique"
 
 
 @pytest.mark.long
 def test_plans_of_much_data_give_the_same(
-    spark: SparkSession, outcomes: dict[Path, list[dict[str, Any]]]
+    spark: SparkSession, outcomes: Callable[[Path], list[dict[str, Any]]]
 ) -> None:
     """Adapted and compiled, as a stage over 256 MB is: jobs/session.py."""
-    counted = [case for case in CASES if case.parent.name.startswith(("silver.", "gold."))]
+    counted = {case.parent.name for case in CASES if case.parent.name.startswith(("silver.", "gold."))}
     keys = ("spark.sql.adaptive.enabled", "spark.sql.codegen.factoryMode", "spark.sql.shuffle.partitions")
     before = {key: spark.conf.get(key) for key in keys}
     assert not session.tune(spark, 1 << 30, Spark())
     try:
-        much = outcomes_of(spark, counted)
+        much = {case: rows for table in counted for case, rows in made(spark, table).items()}
     finally:
         for key, value in before.items():
             spark.conf.set(key, value)
-    for case in counted:
-        assert found_in(much[case]) == found_in(outcomes[case]), case
+    assert much
+    for case, rows in much.items():
+        assert found_in(rows) == found_in(outcomes(case)), case
 
 
 def of_spark(value: Any) -> Any:
@@ -175,8 +175,8 @@ def found_in(rows: list[dict[str, Any]]) -> dict[str, int]:
 def test_every_job_that_counts_has_cases() -> None:
     # What makes transmissions and verdicts of bronze is a kernel; tests/formats asks those.
     # What operators and respondents send comes with a package, not from a job.
-    made = {name for name in tables() if name.startswith(("gold.", "study.")) and contract(name).reads}
-    wanted = made | {"silver.message"}
+    counted = {name for name in tables() if name.startswith(("gold.", "study.")) and contract(name).reads}
+    wanted = counted | {"silver.message"}
     assert {case.parent.name for case in CASES} == wanted
 
 

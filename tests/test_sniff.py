@@ -69,7 +69,14 @@ def answer(*files: object, seconds: float = FOREVER) -> Answer:
 class Told:
     """What a person sees of a run, and how it ended."""
 
-    def __init__(self, *files: object, is_json: bool = False, width: int = 100, seconds: float = 60) -> None:
+    def __init__(
+        self,
+        *files: object,
+        is_json: bool = False,
+        width: int = 100,
+        seconds: float = 60,
+        profile: str | None = None,
+    ) -> None:
         out, err = io.StringIO(), io.StringIO()
         self.error = ""
         try:
@@ -79,6 +86,7 @@ class Told:
                 is_json,
                 Console(file=out, width=width, force_terminal=False),
                 Console(file=err, width=width, force_terminal=False),
+                profile,
             )
         except ObservatoryError as error:
             assert error.exit_code == 2
@@ -884,6 +892,27 @@ def test_a_profile_that_ships_is_named_and_used(tmp_path: Path, monkeypatch: pyt
     (log,) = Told(path, is_json=True).logs
     assert (log["format"], log["confidence"], log["lines"], log["ignored"]) == ("delimited", 0.9, 41, 41)
     assert 'options = { profile = "own" }\n' in log["source"]
+
+
+def test_a_draft_is_tried_before_anything_is_set_up(tmp_path: Path) -> None:
+    path, own = tmp_path / "cdr.csv", tmp_path / "own.toml"
+    rows = (
+        f"2026-11-24 10:00:{number:02d};SHOP;35799000{number:03d};{status}\n"
+        for number, status in enumerate(["DELIVRD", "UNDELIV"] * 20)
+    )
+    path.write_text("time;from;to;status\n" + "".join(rows) + "what is this\n", encoding="utf-8")
+    (log,) = Told(path, is_json=True).logs
+    own.write_text(log["profile"], encoding="utf-8")
+    told = Told(path, profile=str(own))
+    assert told.out == "" and f"profile {own}: channel: this place is still to be filled in" in told.error
+    own.write_text(log["profile"].replace('"FILL IN"', '"SMS"', 1), encoding="utf-8")
+    told = Told(path, profile=str(own))
+    assert told.error == ""
+    # Forty messages, the header, and a line that the profile does not fit.
+    (log,) = Told(path, profile=str(own), is_json=True).logs
+    assert (log["records"], log["ignored"], log["quarantined"]) == (40, 1, {"unknown_shape": 1})
+    assert f'options = {{ profile = "{own}" }}\n' in log["source"]
+    assert "did you mean 'sms_firewall'?" in Told(path, profile="sms_firewal").error
 
 
 def test_a_kernel_may_tell_the_offset_of_its_ids_itself() -> None:

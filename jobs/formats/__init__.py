@@ -24,6 +24,10 @@ reason. File names, of the file and inside archives, are data and open nothing. 
 counts as a line does, its `offset` being its number in the file, from 0; jobs/formats/documents.py has
 frame_of(), which gives rows their place.
 
+where a source may have options (jobs/formats/options.py refuses all others),
+
+    OPTIONS         their names; source.options holds those that the settings give
+
 where a line may be longer than a megabyte,
 
     LONGEST_LINE    how many bytes a line may have; a longer one is quarantined without being read
@@ -33,7 +37,7 @@ and, where its lines stand in the logs of other programs,
     WITHIN          the formats of those logs; parse() then ignores every line that is not its own
     LITERALS        texts of which every line of its own holds one
 
-To add a format: one module here, one contract under schemas/bronze/, one golden case.
+CONTRIBUTING.md says what else to touch when a format is added.
 """
 
 from __future__ import annotations

@@ -32,6 +32,7 @@ from jobs.formats.sip import find_sides, microseconds, party
 FORMAT = "asterisk"
 # A row is written when its leg ends, and the longest calls last for a day.
 LOOKBACK_DAYS = 2
+OPTIONS = ("columns", "rejected_pattern", "usegmtime")
 
 # bronze.asterisk: one row per leg.
 BRONZE: dict[str, Any] = {

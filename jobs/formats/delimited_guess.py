@@ -189,7 +189,9 @@ def _kind(held: list[str], distinct: list[str]) -> tuple[str, list[str]]:
         return "ip", []
     if share(_NUMBER) >= SURE:
         return "number", []
-    is_code = len(distinct) <= MOST_CODES and len(distinct) <= max(2, len(held) / 2)
+    # Words of outcomes are codes even in a file of a few lines, where each stands once.
+    is_few = len(distinct) <= max(2, len(held) / 2) or all(map(is_outcome_word, distinct))
+    is_code = len(distinct) <= MOST_CODES and is_few
     # What may be somebody's address or number is shown to nobody.
     is_code = is_code and not any("@" in value or re.search(r"\d{7}", value) for value in distinct)
     if share(_INTEGER) >= SURE and not (is_code and len(distinct) <= 8):
@@ -285,6 +287,10 @@ def targets_of(columns: list[Column]) -> dict[str, list[Column]]:
     for name in ("text", "account", "inbound_link", "outbound_link", "reply_text"):
         take(name, hinted(name))
     return {name: found for name, found in taken.items() if found}
+
+
+def is_outcome_word(value: str) -> bool:
+    return re.fullmatch(r"[A-Za-z_]+", value) is not None and is_outcome(value)
 
 
 def is_outcome(value: str) -> bool:

@@ -41,6 +41,7 @@ __all__ = [
 ]
 
 FORMAT = "exim"
+OPTIONS = ("host",)
 
 _TYPED = {name: kind for name, kind in BRONZE.items() if name not in (*PLACE, "assembly_key")}
 _STAMP = r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"

@@ -35,6 +35,7 @@ from jobs.formats.syslog import split_envelope
 __all__ = ["BRONZE", "FORMAT", "LOOKBACK_DAYS", "assemble", "parse", "sniff", "transmissions", "untold"]
 
 FORMAT = "kamailio"
+OPTIONS = ("extras", "script_pattern")
 
 _ACC = r"^[a-z ]{1,40}: ?(?:timestamp|created|method)="
 _WORDS = {

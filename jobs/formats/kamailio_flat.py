@@ -30,6 +30,7 @@ from jobs.formats.sip_join import calls
 __all__ = ["BRONZE", "FORMAT", "LOOKBACK_DAYS", "assemble", "parse", "sniff", "transmissions"]
 
 FORMAT = "kamailio_flat"
+OPTIONS = ("columns", "delimiter", "extras")
 CORE = ["method", "from_tag", "to_tag", "callid", "sip_code", "sip_reason", "time"]
 # acc's extras in the configuration that Kamailio ships.
 SHIPPED = ["src_user", "src_domain", "src_ip", "dst_ouser", "dst_user", "dst_domain"]

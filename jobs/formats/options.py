@@ -1,7 +1,7 @@
 """The options that a source has for its format: checked and made whole where the settings are read.
 
 A task on another machine must need no file of this one, so an option that names a file is replaced by what
-the file holds. Formats that are not named here take their options as they are.
+the file holds. Formats that are not in CHECKS take what their OPTIONS name as it is, and nothing else.
 """
 
 from __future__ import annotations
@@ -21,7 +21,13 @@ def made_whole(name: str, options: dict[str, Any], base: Path) -> dict[str, Any]
     """
     if options and name == "auto":
         raise ObservatoryError("options belong to one format: name it instead of 'auto'")
-    return CHECKS[name](options, base) if name in CHECKS else options
+    if name in CHECKS:
+        return CHECKS[name](options, base)
+    if options:
+        from jobs.formats.registry import KERNELS
+
+        refuse_unknown(options, getattr(KERNELS[name], "OPTIONS", ()))
+    return options
 
 
 def refuse_unknown(options: Iterable[str], known: Iterable[str]) -> None:
@@ -29,7 +35,8 @@ def refuse_unknown(options: Iterable[str], known: Iterable[str]) -> None:
     known = list(known)
     for option in options:
         if option not in known:
-            raise ObservatoryError(f"unknown option '{option}'{nearest(option, known)}")
+            hint = nearest(option, known) if known else "; this format takes none"
+            raise ObservatoryError(f"unknown option '{option}'{hint}")
 
 
 def _kannel(options: dict[str, Any], base: Path) -> dict[str, Any]:

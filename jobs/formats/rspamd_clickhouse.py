@@ -43,6 +43,7 @@ from jobs.formats.verdicts import (
 FORMAT = "rspamd_clickhouse"
 # A verdict is one line and is complete at once; a day of slack for clocks and rotation.
 LOOKBACK_DAYS = 1
+OPTIONS = ("columns",)
 
 # bronze.rspamd_clickhouse: one row per verdict.
 BRONZE: dict[str, Any] = {

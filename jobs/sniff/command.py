@@ -4,27 +4,34 @@ from __future__ import annotations
 
 import json
 import time
+from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from jobs.errors import ObservatoryError
+from jobs.formats.options import made_whole
 from jobs.sniff import drawing
 from jobs.sniff.files import Log, Problem, logs_of
 from jobs.sniff.looking import Answer, look
 from jobs.sniff.machine import as_json
-from jobs.sniff.recognising import Recognised, separated
+from jobs.sniff.recognising import MAPPED, Recognised, separated
 
 
-def sniff(arguments: list[str], end: float, is_json: bool, out: Console, err: Console) -> None:
+def sniff(
+    arguments: list[str], end: float, is_json: bool, out: Console, err: Console, profile: str | None = None
+) -> None:
     """Look at the files and print what they are. Raises ObservatoryError if one could not be used.
 
-    end: when to be done (monotonic).
+    end: when to be done (monotonic). profile: the mapping profile to read them through, by name or path.
     """
+    if profile is not None:
+        # What is wrong with the profile is said before a file is read.
+        made_whole(MAPPED, {"profile": profile}, Path())
     logs, problems = logs_of(arguments, end)
     known: list[tuple[Log, list[Recognised]]] = []
     for log in logs:
-        parts, wrong = separated(log)
+        parts, wrong = separated(log, profile)
         known += parts
         problems += wrong
     unknown = 0

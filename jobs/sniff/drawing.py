@@ -106,6 +106,8 @@ def format_line(answer: Answer) -> Text:
     assert answer.format is not None
     about = descriptions("format").get(answer.format, "")
     text = Text.assemble((answer.format, "bold cyan"), f", {in_sentence(about)}" if about else "")
+    if "profile" in answer.options:
+        text.append(f" {answer.options['profile']}")
     text.append(f"; confidence {answer.confidence:.0%}", "dim")
     if answer.runner_up:
         text.append(f"; next {answer.runner_up[0]} {answer.runner_up[1]:.0%}", "yellow")

@@ -17,12 +17,11 @@ from jobs.lines import frame_of
 from jobs.patterns import masked, visible
 from jobs.sniff.files import without_compression
 from jobs.sniff.looking import Answer
+from jobs.sniff.recognising import MAPPED
 from jobs.sniff.zones import named
 
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 SHOWN = 3
-# The format that reads files through a mapping profile.
-MAPPED = "delimited"
 
 
 def source_block(answer: Answer) -> str:

@@ -13,6 +13,9 @@ from jobs.pull import ROTATED
 from jobs.sniff import reading
 from jobs.sniff.files import File, Log, Problem, foreign
 
+# The format that reads files through a mapping profile.
+MAPPED = "delimited"
+
 
 @dataclass
 class Recognised:
@@ -74,8 +77,13 @@ def scored(head: bytes, start: bytes) -> tuple[list[tuple[str, float]], dict[str
     return ordered, {"profile": profiles[best]} if best in profiles else {}
 
 
-def separated(log: Log) -> tuple[list[tuple[Log, list[Recognised]]], list[Problem]]:
-    """The log's files by format and options: those of one wildcard may be of several."""
+def separated(
+    log: Log, profile: str | None = None
+) -> tuple[list[tuple[Log, list[Recognised]]], list[Problem]]:
+    """The log's files by format and options: those of one wildcard may be of several.
+
+    profile: of a mapping profile to read all of them through, whatever they look like.
+    """
     problems: list[Problem] = []
     alike: dict[tuple[str | None, str], list[Recognised]] = {}
     for file in log.files:
@@ -83,6 +91,8 @@ def separated(log: Log) -> tuple[list[tuple[Log, list[Recognised]]], list[Proble
         if isinstance(found, Problem):
             problems.append(found)
         else:
+            if profile is not None:
+                found.scores, found.options = [(MAPPED, 1.0)], {"profile": profile}
             alike.setdefault((found.format, repr(found.options)), []).append(found)
     if len(alike) <= 1:
         return [(log, some) for some in alike.values()], problems

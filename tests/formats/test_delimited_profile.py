@@ -221,6 +221,21 @@ def parsed(lines: list[str], profile: Profile) -> pl.DataFrame:
     return delimited.parse(frame, Source("lab", "s", "a", newest, "UTC", options)).collect()
 
 
+def test_a_draft_of_a_few_lines_finds_the_status_in_which_no_value_repeats() -> None:
+    lines = ["time;sender;recipient;status;link"]
+    for second, (status, link) in enumerate(
+        [("DELIVRD", "A"), ("UNDELIV", "A"), ("REJECTD", "B"), ("EXPIRED", "A")]
+    ):
+        lines.append(f"2026-11-24 10:00:0{second};SHOP;3579900000{second};{status};{link}")
+    draft = draft_profile("\n".join([*lines, ""]).encode())
+    assert 'columns = ["status"]  # guessed' in draft
+    assert 'is = "UNDELIV"\nstage = "delivery"\noutcome = "bounced"  # guessed' in draft
+    assert 'inbound_link = { column = "link" }' in draft
+    # Texts that speak of delivery are no codes, and are shown to nobody.
+    texts = [line.replace("DELIVRD", "your parcel was delivered") for line in lines]
+    assert "parcel" not in draft_profile("\n".join([*texts, ""]).encode())
+
+
 def test_a_draft_with_a_header_reads_its_file() -> None:
     lines = ["submitTime;doneTime;source_addr;destAddr;client ip;smsLength;parts;msgId;finalStatus;text"]
     statuses = ["DELIVERED", "REJECTED_SPAM", "EXPIRED", "strange\x1b[31m"]
