@@ -125,7 +125,9 @@ def hops(transmission: DataFrame) -> DataFrame:
         F.col("last_at").alias("parent_last"),
     )
     is_piped = F.col("entry_code") == "pickup"
-    children = transmission.filter(F.col("previous_queue_key").isNotNull() | F.col("is_own_client")).select(
+    is_again = F.coalesce(F.col("entry_code") == "reinjection", F.lit(False))
+    may_follow = F.col("previous_queue_key").isNotNull() | F.col("is_own_client") | is_again
+    children = transmission.filter(may_follow).select(
         "operator_id",
         F.explode(
             F.array(
