@@ -29,6 +29,10 @@ where a line may be longer than a megabyte,
 
     LONGEST_LINE    how many bytes a line may have; a longer one is quarantined without being read
 
+where lines may name the columns of those after them,
+
+    is_head(line)   which lines do; the last one before a piece comes with its Source
+
 and, where its lines stand in the logs of other programs,
 
     WITHIN          the formats of those logs; parse() then ignores every line that is not its own
@@ -56,6 +60,7 @@ class Source:
         that keeps it before. It comes from the ids in the file, its time and its rotation order.
     time_zone: IANA name of the zone in which stamps without an offset are written.
     options: the options that the source has in observatory.toml for its format.
+    head: the last line before the piece that says how its lines are to be read, of a format that has such.
     """
 
     operator_id: str
@@ -64,6 +69,7 @@ class Source:
     newest_at: dt.datetime
     time_zone: str = "UTC"
     options: dict[str, Any] = field(default_factory=dict)
+    head: str | None = None
 
 
 @dataclass(frozen=True)
