@@ -602,3 +602,45 @@ def test_clickhouse_rows_know_their_insert_over_any_cut(cuts: list[int], step: i
     expected = whole.assemble(own).collect().sort("offset")
     assert expected.height == 40
     assert_frame_equal(rows.select(expected.columns), expected)
+
+
+def told_of(pieces: list[dict[str, pl.DataFrame]]) -> dict[str, list[str]]:
+    """By format, what silver's first step makes of the rows of pieces, in one order."""
+    rows: dict[str, list[pl.DataFrame]] = {}
+    for piece in pieces:
+        for name, frame in piece.items():
+            rows.setdefault(name, []).append(frame)
+    return {
+        name: sorted(str(row) for row in together(name, pl.concat(frames)).iter_rows())
+        for name, frames in rows.items()
+    }
+
+
+@settings(max_examples=12, deadline=None)
+@given(data=st.data())
+def test_a_mail_log_with_its_filters_and_rspamd_beside_tell_the_same_in_any_order(
+    data: st.DataObject,
+) -> None:
+    """Amavis, spamd, OpenDKIM and OpenDMARC write in Postfix's log: any cut of it and of Rspamd's own log,
+    pieces in any order, some read twice, the filters' rows joined in another order than the host's."""
+    wholes: list[dict[str, pl.DataFrame]] = []
+    pieces: list[dict[str, pl.DataFrame]] = []
+    for number, (name, log) in enumerate((("postfix", LOGS["postfix"][0]), ("rspamd", LOGS["rspamd"][0]))):
+        lines = log.read_bytes().splitlines(keepends=True)
+        begin = data.draw(st.integers(0, max(len(lines) - 300, 0)))
+        lines = lines[begin : begin + 300]
+        cuts = data.draw(st.lists(st.integers(1, len(lines) - 1), max_size=5))
+        source = Source("a", "s", f"t{number}", dt.datetime(2026, 11, 24, 15, tzinfo=dt.UTC))
+        for into, bounds in ((wholes, [0, len(lines)]), (pieces, sorted({0, len(lines), *cuts}))):
+            for first, last in zip(bounds, bounds[1:], strict=False):
+                part = Range(0, "", 0, 0, f"t{number}-{first}", 0, source)
+                offset = sum(map(len, lines[:first]))
+                frame = frame_of(b"".join(lines[first:last]), offset)
+                into.append(reading.parse_block(frame, part, name, "batch").rows)
+    whole = told_of(wholes)
+    assert set(whole) >= {"postfix", "rspamd"}
+    again = data.draw(st.lists(st.sampled_from(range(len(pieces))), max_size=2))
+    order = data.draw(st.permutations([*range(len(pieces)), *again]))
+    assert told_of([pieces[each] for each in order]) == whole | {
+        name: [] for name in set().union(*pieces) - set(whole)
+    }

@@ -163,6 +163,7 @@ TRANSMISSION: dict[str, Any] = {
     "attestation": pl.String,  # A, B or C as claimed in the PASSporT, unchecked; null for all but calls
     "origid": pl.String,  # the PASSporT's origination id: where the call came in, by its signer's own name
     "talk_us": pl.Int64,  # whole microseconds from answer to end; null for what is no answered call
+    "join_quality": pl.String,  # exact, by_message_id, by_numbers, none: an SMS and its report, a call's rows
 }
 
 # One row per verdict of a filter on a message: what verdicts() gives.
