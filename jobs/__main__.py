@@ -384,20 +384,22 @@ def with_age(day: dt.date | None, today: dt.date) -> str:
 
 
 def show_joins(lake: Any, operators: set[str]) -> None:
-    """How filters' verdicts were joined to messages: a line per operator and source."""
+    """How verdicts were joined to mails, reports to SMS, rows to calls: a line per operator and source."""
     from jobs.status import JOIN_QUALITY, join_rows
 
     table = Table(
-        title="Recipients by how a filter's verdict was joined", title_justify="left", caption_justify="left"
+        title="Recipients and calls by how what tells of them was joined",
+        title_justify="left",
+        caption_justify="left",
     )
     for name in ("operator", "source"):
         table.add_column(name)
-    for name in ("recipients", "exact", "by message-id", "none"):
+    for name in ("units", "exact", "by message-id", "by numbers", "none"):
         table.add_column(name, justify="right")
     for row in join_rows(lake):
         if row.operator_id in operators:
-            shares = (f"{row[code] / row.recipients:.1%}" for code in JOIN_QUALITY)
-            table.add_row(row.operator_id, row.source_id, f"{row.recipients:,}", *shares)
+            shares = (f"{row[code] / row.units:.1%}" for code in JOIN_QUALITY)
+            table.add_row(row.operator_id, row.source_id, f"{row.units:,}", *shares)
     if table.row_count:
         out.print(table)
 

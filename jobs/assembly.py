@@ -30,6 +30,8 @@ ROWS = {
 }
 
 
+# Formats that have rows whose key is known only when several pieces are there; the row_code of such rows.
+SETTLED = {"postfix": "held"}
 # Formats whose transmissions another format's records complete or tell already, and its function that knows.
 # Both have the same keys.
 COMPLETED = {"kannel": ("kannel_smsbox", "submitters"), "kamailio_flat": ("kamailio", "untold")}
@@ -48,7 +50,7 @@ def assembled(formats: dict[str, DataFrame], table: str, operator: DataFrame) ->
     for name, bronze in formats.items():
         if bronze.isLocal():
             continue
-        records = bronze.drop("ingest_id", "event_date")
+        records = settled(name, bronze.drop("ingest_id", "event_date"))
         other, _ = COMPLETED.get(name, (None, None))
         if table == "silver.transmission" and other in formats and not formats[other].isLocal():
             beside = formats[other].drop("ingest_id", "event_date").withColumn("format_code", F.lit(other))
@@ -59,6 +61,40 @@ def assembled(formats: dict[str, DataFrame], table: str, operator: DataFrame) ->
     if not parts:
         return operator.sparkSession.createDataFrame(arrow.empty_table(), schema)
     return reduce(DataFrame.unionByName, parts)
+
+
+def settled(name: str, records: DataFrame) -> DataFrame:
+    """The records, with those that name no key of their own yet given to the keys they belong to.
+
+    Such rows are few, and are told by `row_code`; all others pass as they are.
+    """
+    if name not in SETTLED:
+        return records
+    is_held = F.col("row_code") == SETTLED[name]
+    held = records.filter(is_held).repartition("operator_id", "assembly_key")
+    held = held.mapInArrow(
+        settling_kernel(name, to_arrow_schema(records.schema, timezone="UTC")), records.schema
+    )
+    return records.filter(~is_held).unionByName(held)
+
+
+def settling_kernel(
+    name: str, schema: pa.Schema
+) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+    """What a Spark task runs on rows that may belong to another key."""
+
+    def run(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        from jobs.formats.registry import KERNELS
+
+        have = list(batches)
+        if not have:
+            return
+        records = pl.from_arrow(pa.Table.from_batches(have))
+        assert isinstance(records, pl.DataFrame)
+        rows = KERNELS[name].settle(records.lazy()).collect().select(schema.names)
+        yield from rows.to_arrow().cast(schema).to_batches(100_000)
+
+    return run
 
 
 def assembly_kernel(

@@ -314,6 +314,9 @@ def ranges_of(
             time_zone=source.time_zone,
             options=dict(source.options),
         )
+        before = sorted(
+            (each for each in stream.pieces if each.offset < piece.offset), key=lambda each: -each.offset
+        )
         step = piece.bytes if stream.format in DOCUMENTS else RANGE
         for start in range(0, piece.bytes, step):
             end = min(start + step, piece.bytes)
@@ -329,6 +332,7 @@ def ranges_of(
                     closed.get(operator.id),
                     piece.file_name,
                     limit_bytes,
+                    tuple((each.path, each.bytes) for each in before),
                 )
             )
     return ranges

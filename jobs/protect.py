@@ -223,6 +223,7 @@ def protect_transmissions(raw: pl.DataFrame, own: Own, door: Door) -> pl.DataFra
         .otherwise("queue"),
         origid_hash=pseudonyms(frame["origid"], key),
         attestation_code=pl.col("attestation"),
+        join_quality_code=pl.col("join_quality"),
         previous_queue_key=pl.col("previous_queue"),
         next_queue_key=pl.col("queue").str.replace(r"[^|]*$", "") + pl.col("next_queue_id"),
         message_id_hash=pseudonyms(frame["message_id"], key),

@@ -12,7 +12,7 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any
 
@@ -35,6 +35,7 @@ class Range:
 
     closed: the first UTC day that is still open; records before it are late.
     limit_bytes: of a file of documents; a larger one is quarantined without being read.
+    before: paths and sizes of the pieces before this one in its stream, the nearest first.
     """
 
     number: int
@@ -47,6 +48,7 @@ class Range:
     closed: dt.date | None = None
     file_name: str = ""
     limit_bytes: int = 0
+    before: tuple[tuple[str, int], ...] = ()
 
     @property
     def place(self) -> list[pl.Expr]:
@@ -121,8 +123,37 @@ def write_parquet(fs: Any, path: str, frames: list[pl.DataFrame], table: str | N
 
 def read_lines(fs: Any, part: Range, name: str, ingest_id: str) -> Iterator[Parsed]:
     """What came of the lines of a range, block by block."""
+    from jobs.formats.registry import FORMATS
+
+    is_head = getattr(FORMATS[name], "is_head", None)
+    head = head_before(fs, part, is_head) if is_head else None
     for block, offset in blocks(fs, part):
-        yield parse_block(frame_of(block, offset), part, name, ingest_id)
+        lines = frame_of(block, offset)
+        own = replace(part, source=replace(part.source, head=head)) if is_head else part
+        yield parse_block(lines, own, name, ingest_id)
+        head = (last_head(lines, is_head) if is_head else None) or head
+
+
+def last_head(lines: pl.DataFrame, is_head: Callable[[pl.Expr], pl.Expr]) -> str | None:
+    """The last of the lines that names the columns of those after it."""
+    fits = pl.col("line_bytes") <= LONGEST_LINE
+    found = lines.filter(fits).filter(is_head(pl.col("line")))["line"]
+    return found[-1] if len(found) else None
+
+
+def head_before(fs: Any, part: Range, is_head: Callable[[pl.Expr], pl.Expr]) -> str | None:
+    """The last line before a range, in its stream, that names columns; looked for from the range back."""
+    for path, end in ((part.path, part.start), *part.before):
+        while end > 0:
+            start = max(end - PART, 0)
+            heads = [
+                last_head(frame_of(block, offset), is_head)
+                for block, offset in blocks(fs, replace(part, path=path, start=start, end=end))
+            ]
+            if found := [head for head in heads if head is not None]:
+                return found[-1]
+            end = start
+    return None
 
 
 def blocks(fs: Any, part: Range) -> Iterator[tuple[bytes, int]]:

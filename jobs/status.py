@@ -13,7 +13,7 @@ from jobs.lake import Lake
 from jobs.pull import landing, read_manifest
 
 # The codes of schemas/codelists/join_quality.csv, best first.
-JOIN_QUALITY = ("exact", "by_message_id", "none")
+JOIN_QUALITY = ("exact", "by_message_id", "by_numbers", "none")
 
 
 def ledger_rows(lake: Lake) -> list[Any]:
@@ -36,17 +36,18 @@ def ledger_rows(lake: Lake) -> list[Any]:
 
 
 def join_rows(lake: Lake) -> list[Any]:
-    """One row per operator and source: recipients of messages, and how a filter's verdict was joined to them.
+    """One row per operator and source: recipients of messages, and calls, by how what was told of each was
+    joined: a filter's verdict to a mail, its report to an SMS, its rows to a call.
 
-    Attempts are left out: they were refused before a filter could look. As the last finished run left it.
+    Attempts are left out: they were refused before there was more to tell. As the last finished run left it.
     """
     table = "silver.message"
-    message = lake.read(table, lake.versions().get(table)).filter(F.col("grain_code") == "recipient")
+    message = lake.read(table, lake.versions().get(table)).filter(F.col("grain_code") != "attempt")
     quality = F.col("join_quality_code")
     return (
         message.groupBy("operator_id", "source_id")
         .agg(
-            F.count("*").alias("recipients"),
+            F.count("*").alias("units"),
             *(F.count_if(quality == code).alias(code) for code in JOIN_QUALITY),
         )
         .orderBy("operator_id", "source_id")

@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jobs import config, ingest
+from jobs.assembly import assembled
 from jobs.contracts import contract
 from jobs.errors import ObservatoryError
 from jobs.lake import Lake
 from jobs.pull import Pulled, pull
+from jobs.runner import Run, read_reference
 from tests.conftest import ROOT
 from tests.delta import read_delta
+from tests.held_log import held_log
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -220,3 +223,30 @@ def test_what_is_gone_is_not_taken_out_of_the_lake(site: Site) -> None:
     del site.sources["rua"]
     assert site.requarantine() == ["1"]
     assert (site.ledger(), site.rows("bronze.quarantine")) == (ledger, rows)
+
+
+def test_what_is_held_before_a_pull_and_named_after_it_is_one_message(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    """The mail log is pulled wherever it is, five times, once just between two lines that belong together."""
+    lines = held_log()
+    log = "".join(f"{line}\n" for line in lines).encode()
+    held = next(number for number, line in enumerate(lines) if "NOQUEUE: hold" in line and "mx1" in line)
+    cuts = sorted({held + 1, held + 2, 40, 90, len(lines) - 1, len(lines)})
+    found = []
+    for name, ends in (("whole", [len(lines)]), ("grown", cuts)):
+        (tmp_path / name).mkdir()
+        site = Site(spark, tmp_path / name, mail="postfix")
+        for end in ends:
+            site.write("mail", "mail.log", b"\n".join(log.split(b"\n")[:end]) + b"\n")
+            assert site.pull().problems == []
+            assert site.ingest(f"batch{end}") == [f"batch{end}"]
+        work = Run(site.lake, site.settings, list(site.settings.operator), "run", say=lambda _: None)
+        door = read_reference(work, "ref.operator")
+        bronze = site.lake.read("bronze.postfix")
+        rows = assembled({"postfix": bronze}, "silver.transmission", door).collect()
+        found.append((bronze.filter("row_code = 'held'").count(), sorted(map(str, rows))))
+    (few, whole), (many, grown) = found
+    assert many > few
+    assert grown == whole
+    assert sum("quarantined" in row for row in whole) == 13

@@ -111,6 +111,8 @@ def study(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path
     joined = {"operator_id": "a", "source_id": "mx1", "period_date": dt.date(2026, 11, 24)}
     qualities = ["exact"] * 5 + ["by_message_id"] * 1 + ["none"] * 2
     messages = [joined | {"grain_code": "recipient", "join_quality_code": each} for each in qualities]
+    for code in ("by_message_id", "by_numbers"):
+        messages.append(joined | {"grain_code": "call", "join_quality_code": code})
     # No filter could look at what was refused before.
     append("silver.message", *messages, joined | {"grain_code": "attempt", "join_quality_code": "none"})
     named = ("gold.spam_volume_daily", "silver.message")
@@ -348,8 +350,8 @@ def test_status_shows_the_ledger_and_the_last_validation(show: Observatory) -> N
     words = " ".join(told.out.replace("│", " ").split())
     assert "a mx1 postfix 1 5,000 4,000 997 3 (0.06%) 0 B 2026-11-24 (" in words
     assert "2026-11-25 06:30" in words
-    # Eight recipients; the attempt is none of them.
-    assert "a mx1 8 62.5% 12.5% 25.0%" in words
+    # Eight recipients and two calls; the attempt is none of them.
+    assert "a mx1 10 50.0% 20.0% 10.0% 20.0%" in words
     assert "gold.spam_volume_daily 3 1" in words
 
 

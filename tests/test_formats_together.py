@@ -86,6 +86,20 @@ def test_filters_inside_the_mail_log_have_their_verdicts(work: Run) -> None:
     assert joined["exact"] > 0 and joined["by_message_id"] > 0
 
 
+def test_each_channel_tells_how_its_rows_were_joined(work: Run) -> None:
+    """SMS to their reports, by the SMSC's id or by numbers; calls by their tags or by the Call-ID alone."""
+    assert counts(work, "silver.message", "sms-lab", "join_quality_code", "channel_code") == {
+        ("exact", "SMS"): 5,
+        ("by_numbers", "SMS"): 18,
+        # 14 came in, and smsbox refused two requests.
+        ("none", "SMS"): 14 + 2,
+        ("none", "VOICE_CS"): 3,
+    }
+    joined = counts(work, "silver.message", "sip-lab", "join_quality_code", "grain_code")
+    assert joined[("exact", "call")] == 14
+    assert joined[("by_message_id", "call")] == 5
+
+
 def test_calls_are_counted_as_calls(work: Run) -> None:
     """19 calls, each once, whatever its rows and its logs, which are two; 3 instant messages are no calls."""
     assert sum(units(work, "sip-lab", "call").values()) == 19

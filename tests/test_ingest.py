@@ -485,8 +485,9 @@ def together(name: str, rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def assembled_rows(name: str, rows: pl.DataFrame) -> list[str]:
-    """Bronze rows assembled once more, as sorted text."""
-    done = FORMATS[name].assemble(rows.drop("ingest_id", "event_date").lazy()).collect()
+    """Bronze rows assembled once more, those that wait for another piece settled, as sorted text."""
+    settle = getattr(FORMATS[name], "settle", lambda frame: frame)
+    done = FORMATS[name].assemble(settle(rows.drop("ingest_id", "event_date").lazy())).collect()
     return sorted(str(row) for row in done.select(sorted(done.columns)).iter_rows())
 
 
@@ -544,3 +545,102 @@ def test_records_of_closed_days_are_counted_as_late(tmp_path: Path) -> None:
     part = Range(0, "", 0, len(lines), "st-0", 0, source, dt.date(2026, 10, 20))
     count = reading.parse_block(frame_of(lines, 0), part, "kannel", "batch").count
     assert count.select("line_count", "record_count", "ignored_count", "late_count").row(0) == (4, 3, 1, 1)
+
+
+def bodies() -> list[bytes]:
+    """Bodies for ClickHouse of three layouts, and one of another table, each after its INSERT."""
+    lines = (LAB / "postfix" / "clickhouse_posts.txt").read_bytes().splitlines(keepends=True)
+    (insert, *_) = [line for line in lines if b"INSERT INTO rspamd (" in line]
+    names = insert.split(b"(")[1].split(b")")[0].split(b",")
+    rows = [line.rstrip(b"\n").split(b"\t") for line in lines if line.startswith(b"2026-")]
+    log = []
+    for number in range(4):
+        kept = [at for at, name in enumerate(names) if number == 0 or name != names[(22, 31, 42)[number - 1]]]
+        head = b",".join(names[at] for at in kept)
+        log.append(b"INSERT INTO rspamd (" + head + b") FORMAT TabSeparated\n")
+        for row in rows[number * 10 : number * 10 + 10]:
+            log.append(b"\t".join(row[at] for at in kept) + b"\n")
+        log += [b"INSERT INTO rspamd_version (Version) FORMAT TabSeparated\n", b"2026-11-24\t1\n"]
+    return log
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    cuts=st.lists(st.integers(1, 51), max_size=4),
+    step=st.sampled_from([900, 4_000, 1 << 20]),
+    part=st.sampled_from([300, 2_000, 1 << 20]),
+)
+def test_clickhouse_rows_know_their_insert_over_any_cut(cuts: list[int], step: int, part: int) -> None:
+    """The file grows between pulls, at any line; a piece is read in ranges, a range in blocks."""
+    lines = bodies()
+    bounds = sorted({0, len(lines), *(cut for cut in cuts if cut < len(lines))})
+    name = "rspamd_clickhouse"
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        pieces = []
+        for number, (begin, end) in enumerate(zip(bounds, bounds[1:], strict=False)):
+            path = Path(folder) / f"{number}"
+            path.write_bytes(b"".join(lines[begin:end]))
+            place = sum(map(len, lines[:begin])), path.stat().st_size
+            pieces.append(Piece(f"t-{number}", str(path), *place, "", "2026-11-25T00:00:00+00:00", "log"))
+        operator = config.Operator(id="a", name="A", country="CHE", holding="a", currency="CHF")
+        source = config.Source(id="s", url="unused")
+        stream = Stream("t", name, sum(map(len, lines)), "", "", 0, pieces)
+        patch.setattr(ingest, "RANGE", step)
+        patch.setattr(reading, "PART", part)
+        # Each piece is a batch of its own, as a run after each pull has it.
+        parts = [
+            each for piece in pieces for each in ingest.ranges_of([("k", operator, source, stream, piece)])
+        ]
+        read = [parsed for each in parts for parsed in reading.read_lines(FS, each, name, "id")]
+    rows = pl.concat([parsed.rows[name] for parsed in read]).sort("offset")
+    assert sum(parsed.quarantined.height for parsed in read) == 0
+    whole = registry.FORMATS[name]
+    frame = frame_of(b"".join(lines), 0).select("offset", "line")
+    about = Source("a", "s", "t", dt.datetime(2026, 11, 25, tzinfo=dt.UTC))
+    told = whole.parse(frame.lazy(), about).filter(pl.col("line_code") == "record")
+    own = told.with_columns(operator_id=pl.lit("a"), source_id=pl.lit("s"), stream_id=pl.lit("t"))
+    expected = whole.assemble(own).collect().sort("offset")
+    assert expected.height == 40
+    assert_frame_equal(rows.select(expected.columns), expected)
+
+
+def told_of(pieces: list[dict[str, pl.DataFrame]]) -> dict[str, list[str]]:
+    """By format, what silver's first step makes of the rows of pieces, in one order."""
+    rows: dict[str, list[pl.DataFrame]] = {}
+    for piece in pieces:
+        for name, frame in piece.items():
+            rows.setdefault(name, []).append(frame)
+    return {
+        name: sorted(str(row) for row in together(name, pl.concat(frames)).iter_rows())
+        for name, frames in rows.items()
+    }
+
+
+@settings(max_examples=12, deadline=None)
+@given(data=st.data())
+def test_a_mail_log_with_its_filters_and_rspamd_beside_tell_the_same_in_any_order(
+    data: st.DataObject,
+) -> None:
+    """Amavis, spamd, OpenDKIM and OpenDMARC write in Postfix's log: any cut of it and of Rspamd's own log,
+    pieces in any order, some read twice, the filters' rows joined in another order than the host's."""
+    wholes: list[dict[str, pl.DataFrame]] = []
+    pieces: list[dict[str, pl.DataFrame]] = []
+    for number, (name, log) in enumerate((("postfix", LOGS["postfix"][0]), ("rspamd", LOGS["rspamd"][0]))):
+        lines = log.read_bytes().splitlines(keepends=True)
+        begin = data.draw(st.integers(0, max(len(lines) - 300, 0)))
+        lines = lines[begin : begin + 300]
+        cuts = data.draw(st.lists(st.integers(1, len(lines) - 1), max_size=5))
+        source = Source("a", "s", f"t{number}", dt.datetime(2026, 11, 24, 15, tzinfo=dt.UTC))
+        for into, bounds in ((wholes, [0, len(lines)]), (pieces, sorted({0, len(lines), *cuts}))):
+            for first, last in zip(bounds, bounds[1:], strict=False):
+                part = Range(0, "", 0, 0, f"t{number}-{first}", 0, source)
+                offset = sum(map(len, lines[:first]))
+                frame = frame_of(b"".join(lines[first:last]), offset)
+                into.append(reading.parse_block(frame, part, name, "batch").rows)
+    whole = told_of(wholes)
+    assert set(whole) >= {"postfix", "rspamd"}
+    again = data.draw(st.lists(st.sampled_from(range(len(pieces))), max_size=2))
+    order = data.draw(st.permutations([*range(len(pieces)), *again]))
+    assert told_of([pieces[each] for each in order]) == whole | {
+        name: [] for name in set().union(*pieces) - set(whole)
+    }

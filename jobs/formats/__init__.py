@@ -11,6 +11,7 @@ It offers
     assemble(records)      bronze rows; assemble(a + b) == assemble(assemble(a) + assemble(b))
     transmissions(bronze)  or verdicts(bronze): what silver takes, still with raw identifiers
     complaints(bronze)     where subscribers report spam in the same log
+    settle(bronze)         where other pieces tell a row's key: such rows (jobs/assembly.py) with their keys
 
 Some files hold no lines but reports: XML, mails, archives of them. A format of such files says
 DOCUMENTS = True and offers, beside FORMAT, LOOKBACK_DAYS, BRONZE, sniff() and assemble(),
@@ -31,6 +32,10 @@ where a source may have options (jobs/formats/options.py refuses all others),
 where a line may be longer than a megabyte,
 
     LONGEST_LINE    how many bytes a line may have; a longer one is quarantined without being read
+
+where lines may name the columns of those after them,
+
+    is_head(line)   which lines do; the last one before a piece comes with its Source
 
 and, where its lines stand in the logs of other programs,
 
@@ -59,6 +64,7 @@ class Source:
         that keeps it before. It comes from the ids in the file, its time and its rotation order.
     time_zone: IANA name of the zone in which stamps without an offset are written.
     options: the options that the source has in observatory.toml for its format.
+    head: the last line before the piece that says how its lines are to be read, of a format that has such.
     """
 
     operator_id: str
@@ -67,6 +73,7 @@ class Source:
     newest_at: dt.datetime
     time_zone: str = "UTC"
     options: dict[str, Any] = field(default_factory=dict)
+    head: str | None = None
 
 
 @dataclass(frozen=True)
@@ -160,6 +167,7 @@ TRANSMISSION: dict[str, Any] = {
     "attestation": pl.String,  # A, B or C as claimed in the PASSporT, unchecked; null for all but calls
     "origid": pl.String,  # the PASSporT's origination id: where the call came in, by its signer's own name
     "talk_us": pl.Int64,  # whole microseconds from answer to end; null for what is no answered call
+    "join_quality": pl.String,  # exact, by_message_id, by_numbers, none: an SMS and its report, a call's rows
 }
 
 # One row per verdict of a filter on a message: what verdicts() gives.

@@ -195,6 +195,7 @@ def transmissions(bronze: pl.LazyFrame) -> pl.LazyFrame:
         reply_text=pl.col("user_field").filter(is_rejected).drop_nulls().first(),
         log_text=pl.col("_said").filter(is_rejected).first(),
         _talk_us=talk,
+        join_quality=pl.when(pl.len() > 1).then(pl.lit("exact")).otherwise(pl.lit("none")),
     )
     outcome = (
         pl.when("_is_answered")

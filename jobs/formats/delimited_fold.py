@@ -34,6 +34,7 @@ def transmissions(bronze: pl.LazyFrame) -> pl.LazyFrame:
         segment_count=pl.when("is_part")
         .then(pl.col("segment_count").fill_null(1))
         .otherwise("segment_count"),
+        join_quality=pl.lit("none"),
     )
     folded = _fold_parts(_fold_tries(rows.filter(pl.col("message_key").is_not_null())))
     columns = [name for name in TRANSMISSION if name not in (*_ABSENT, *_FIXED)]
@@ -77,6 +78,7 @@ def _fold_tries(rows: pl.LazyFrame) -> pl.LazyFrame:
         .cast(pl.Int32)
         .alias("try_count"),
         _order=pl.col("_order").min(),
+        join_quality=pl.when(pl.len() > 1).then(pl.lit("exact")).otherwise(pl.lit("none")),
     )
 
 
@@ -109,6 +111,9 @@ def _fold_parts(parts: pl.LazyFrame) -> pl.LazyFrame:
             _segments=pl.when(pl.col("segment_count").count() > 0).then(pl.col("segment_count").sum()),
             _parts=pl.when(pl.col("part_key").is_not_null().any()).then(pl.len()),
             try_count=pl.col("try_count").max(),
+            join_quality=pl.when((pl.len() > 1) | (pl.col("join_quality") == "exact").any())
+            .then(pl.lit("exact"))
+            .otherwise(pl.lit("none")),
         )
         .with_columns(
             segment_count=pl.max_horizontal("_segments", "_parts").cast(pl.Int32),

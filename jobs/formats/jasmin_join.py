@@ -210,6 +210,7 @@ def _described(units: pl.LazyFrame) -> pl.LazyFrame:
         reply_code=pl.when(is_refused).then(smpp).when(is_bad_state).then(state),
         reply_text=pl.when(is_refused).then("status").when(is_bad_state).then(report),
         is_partial=pl.lit(False),
+        join_quality=pl.when(state.is_not_null()).then(pl.lit("exact")).otherwise(pl.lit("none")),
     ).select(pl.col(name).cast(kind) for name, kind in TRANSMISSION.items())
 
 

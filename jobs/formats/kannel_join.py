@@ -9,6 +9,8 @@ they report on, in this order:
 3. final ones without a usable id, to the latest earlier accepted SMS between the two numbers that still
    waits for its report.
 
+`join_quality` tells the best way that a report was matched by: exact is the first, by_numbers the others.
+
 A report that fits nothing (its SMS is older than the log, or it is one of the further reports on a long
 SMS that bearerbox cut itself) makes no row.
 """
@@ -135,7 +137,8 @@ def _match(reports: pl.LazyFrame, units: pl.LazyFrame) -> pl.LazyFrame:
     answered = matched.filter("_is_final").select("_unit")
     waiting = sent.filter(pl.col("dlr_mask") > 0).join(answered, on="_unit", how="anti")
     final = _attach_to_waiting(rest.filter("_is_final"), waiting)
-    return pl.concat([matched, _with(interim, interim_late), _with(final)])
+    by_numbers = pl.concat([_with(interim, interim_late), _with(final)])
+    return pl.concat([matched.with_columns(_is_exact=True), by_numbers.with_columns(_is_exact=False)])
 
 
 def _attach(
@@ -197,6 +200,7 @@ def _decide(units: pl.LazyFrame, reports: pl.LazyFrame) -> pl.LazyFrame:
     said = reports.group_by("_unit").agg(
         _reported_at=pl.col("first_at").max(),
         _is_delivered=(pl.col("dlr_mask") == DELIVERED).any(),
+        _is_exact=pl.col("_is_exact").any(),
         _refusal=pl.struct("dlr_mask", "_state", "_status", "_words", "_note")
         .filter(pl.col("_is_refusal"))
         .sort_by(pl.col("_order").filter(pl.col("_is_refusal")))
@@ -244,6 +248,11 @@ def _decide(units: pl.LazyFrame, reports: pl.LazyFrame) -> pl.LazyFrame:
         .with_columns(
             outcome_code=outcome,
             last_at=pl.max_horizontal("last_at", "_reported_at"),
+            join_quality=pl.when("_is_exact")
+            .then(pl.lit("exact"))
+            .when(pl.col("_is_exact").is_not_null())
+            .then(pl.lit("by_numbers"))
+            .otherwise(pl.lit("none")),
             grain_code=pl.when(code.is_in(["refused", "dropped", "rejected", "failed"]))
             .then(pl.lit("attempt"))
             .otherwise(pl.lit("recipient")),

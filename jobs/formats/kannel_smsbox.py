@@ -67,7 +67,7 @@ _OTHERS = _BEGIN + r"(?:Log (?:begins|ends)|SMS (?:HTTP-)?request )"
 _ABSENT = ["session", "queue", "queue_id", "previous_queue", "next_queue_id", "message_id", "client_name"]
 _ABSENT += ["helo", "inbound_link", "outbound_link", "reply_code", "dsn_code", "log_text", "dnsbl_zone"]
 _ABSENT += ["dnsbl_code", "segment_count"]
-_ABSENT += ["attestation", "origid", "talk_us"]
+_ABSENT += ["attestation", "origid", "talk_us", "join_quality"]
 
 
 def check_options(options: dict[str, Any]) -> None:
@@ -226,6 +226,12 @@ def submitters(rows: pl.LazyFrame, bronze: pl.LazyFrame) -> pl.LazyFrame:
             tolerance=SUBMITTED_WITHIN,
             check_sortedness=False,
         )
-        .with_columns(client_ip=pl.coalesce("client_ip", "_address"))
+        .with_columns(
+            client_ip=pl.coalesce("client_ip", "_address"),
+            # By numbers and text; a report that was matched by its id is the better join.
+            join_quality=pl.when((pl.col("join_quality") == "none") & pl.col("_address").is_not_null())
+            .then(pl.lit("by_numbers"))
+            .otherwise("join_quality"),
+        )
     )
     return pl.concat([known.select(*TRANSMISSION), rows.filter(~is_ours).select(*TRANSMISSION)])

@@ -8,8 +8,10 @@ an RFC 5424 rendering may keep only `postfix` of `postfix/smtpd`.
 Line forms are those of Postfix's own sources (src/smtpd, src/cleanup, src/qmgr, src/global/
 sent.c, bounce.c and defer.c, src/postscreen, src/dnsblog) as of Postfix 2.8 to 3.10.
 
-Known limits: a `NOQUEUE: hold` or `NOQUEUE: discard` whose `client=` line, which smtpd writes next,
-falls into another piece keeps its own row without a queue id.
+What smtpd holds or discards before a queue file exists (`NOQUEUE: hold`, access(5)) is told by a line
+just before the one that names the queue file. Where a piece ends between them, postfix_held joins them.
+A message that a filter refuses before the queue (smtpd_proxy_filter) never has a queue file: its
+`proxy-reject` line has its client from the `NOQUEUE: client=` line of the same process.
 """
 
 from __future__ import annotations
@@ -22,18 +24,28 @@ import polars as pl
 
 from jobs.formats import Source
 from jobs.formats.postfix_assembly import LOOKBACK_DAYS, assemble
+from jobs.formats.postfix_held import linked, settle
 from jobs.formats.postfix_refusals import NOT_IDS, read_refusals, read_session_events
 from jobs.formats.postfix_transmissions import transmissions
 from jobs.formats.syslog import split_envelope
 
-__all__ = ["FORMAT", "LOOKBACK_DAYS", "assemble", "newest_from_ids", "parse", "sniff", "transmissions"]
+__all__ = [
+    "FORMAT",
+    "LOOKBACK_DAYS",
+    "assemble",
+    "newest_from_ids",
+    "parse",
+    "settle",
+    "sniff",
+    "transmissions",
+]
 
 FORMAT = "postfix"
 
 # What a parsed line can carry besides offset, codes, time and place; which of them are set
 # depends on event_code.
 FIELDS: dict[str, pl.DataType | type[pl.DataType]] = {
-    "row_key": pl.String,  # queue id; session|pid; screen|ip|port
+    "row_key": pl.String,  # queue id; session|pid; held|pid|ip; screen|ip|port
     "client_name": pl.String,
     "client_ip": pl.String,
     "account": pl.String,
@@ -54,6 +66,7 @@ FIELDS: dict[str, pl.DataType | type[pl.DataType]] = {
     "log_text": pl.String,
     "dnsbl_zone": pl.String,
     "dnsbl_code": pl.String,
+    "process": pl.String,  # of smtpd, where what opened the queue file may stand in another piece
 }
 
 _BASE52 = "0123456789BCDFGHJKLMNPQRSTVWXYZbcdfghjklmnpqrstvwxyz"
@@ -95,9 +108,6 @@ _PREFIXES = {
 _CODES = list(_PREFIXES)
 _OTHER = len(_CODES)
 _ID_WORD = r"^[0-9A-Za-z]{5,}$"
-
-# smtpd opens the queue file in the RCPT command that a hold or discard was logged for.
-_ADJACENT_S = 5
 
 # Texts after a queue id that tell nothing that is counted.
 _QUIET = (
@@ -236,6 +246,10 @@ def _events(ours: pl.DataFrame, envelope: pl.DataFrame) -> tuple[pl.DataFrame, p
         if name == "refusal":
             events.append(read_refusals(some, envelope))
             continue
+        if name == "client":
+            proxied = some.filter(pl.col("head") == "NOQUEUE")
+            if proxied.height:
+                events.append(_proxied(proxied, envelope))
         # `NOQUEUE: client=` of a before-queue filter, `warning: to=<…`: not a queue file's lines.
         is_id = some["head"].str.contains(_ID_WORD) & ~some["head"].is_in(NOT_IDS)
         some = some if is_id.all() else some.filter(is_id)
@@ -260,7 +274,7 @@ def _events(ours: pl.DataFrame, envelope: pl.DataFrame) -> tuple[pl.DataFrame, p
         if events
         else pl.DataFrame(schema=schema)
     )
-    whole = _linked(whole.select(list(schema)), envelope)
+    whole = linked(whole.select(list(schema)), envelope)
     return whole, pl.concat([unread, *cut])
 
 
@@ -281,9 +295,30 @@ def _client(some: pl.DataFrame) -> pl.DataFrame:
     )
     if rest.null_count() == len(rest):
         return typed
-    return typed.with_columns(
+    typed = typed.with_columns(
         rest.str.extract(r"(?s)sasl_username=(.*?)(?:, [a-z_]+=|$)").alias("account"),
         rest.str.extract(r"orig_queue_id=([0-9A-Za-z]+)").alias("linked_queue_id"),
+    )
+    # Without a queue id before, the filter stood before the queue: whom it had it from is the client.
+    origin = rest.str.extract_groups(r"orig_client=([^\s\[]*)\[([^\]]+)\]").struct.unnest()
+    is_forwarded = origin["2"].is_not_null() & typed["linked_queue_id"].is_null()
+    if not is_forwarded.any():
+        return typed
+    forwarded = pl.Series(["forwarded"]).new_from_index(0, typed.height)
+    return typed.with_columns(
+        forwarded.zip_with(is_forwarded, typed["status_code"]).alias("status_code"),
+        origin["1"].zip_with(is_forwarded, typed["client_name"]).alias("client_name"),
+        origin["2"].zip_with(is_forwarded, typed["client_ip"]).alias("client_ip"),
+    )
+
+
+def _proxied(some: pl.DataFrame, envelope: pl.DataFrame) -> pl.DataFrame:
+    """`NOQUEUE: client=name[ip]`: smtpd hands what this client sends to a filter before the queue."""
+    pid = envelope["pid"].gather(some["row"]).fill_null("")
+    return (
+        _client(some.with_columns(pl.concat_str(pl.lit("session|"), pid).alias("head")))
+        .filter(~pl.col("is_cut"))
+        .drop("is_cut")
     )
 
 
@@ -382,29 +417,3 @@ _QUEUE_READERS = {
     "removal": _removal,
     "notice": _notice,
 }
-
-
-def _linked(events: pl.DataFrame, envelope: pl.DataFrame) -> pl.DataFrame:
-    """Give what a session holds or discards at RCPT the queue file that smtpd opened for it."""
-    is_kept = events["status_code"].is_in(["hold", "discard"])
-    if not is_kept.any():
-        return events
-    kept = (
-        is_kept & (events["event_code"] == "refusal") & events["row_key"].str.starts_with("session|")
-    ).arg_true()
-    if not len(kept):
-        return events
-    owner = ["host", "tag", "pid"]
-    waiting = envelope.select("at", *owner)[events["row"].gather(kept)].with_columns(
-        events["row"].gather(kept), events["client_ip"].gather(kept), kept.alias("event")
-    )
-    entries = events.filter((pl.col("event_code") == "entry") & (pl.col("status_code") == "client"))
-    entries = entries.select("row", "client_ip", pl.col("row_key").alias("queue_id"))
-    entries = pl.concat(
-        [entries, envelope.select(pl.col("at").alias("entry_at"), *owner)[entries["row"]]], how="horizontal"
-    )
-    found = waiting.sort("row").join_asof(
-        entries.sort("row"), on="row", by=[*owner, "client_ip"], strategy="forward", check_sortedness=False
-    )
-    found = found.filter((pl.col("entry_at") - pl.col("at")).dt.total_seconds().abs() <= _ADJACENT_S)
-    return events.with_columns(events["row_key"].scatter(found["event"], found["queue_id"]))

@@ -2,12 +2,15 @@
 
 row_code queue    a queue file from its entry to its removal, on one host and instance
          session  an smtpd process's SMTP session in which something was refused
+         held     what a process held or discarded before the queue file was named, and the queue files
+                  that it may have been; settle() of postfix_held takes them to where they belong
          screen   a postscreen session that failed a test or was refused
          listing  dnsblog's answers on one address
 
 A row keeps every event that it was made of, in lists by kind, so that rows can be taken apart and
 joined again: assemble(a + b) == assemble(assemble(a) + assemble(b)) for any cut. Events are ordered
-by (whole second, stream, offset): a file's own order holds within a second, whatever the rendering.
+by (whole second, stream, offset): a file's own order holds within a second, whatever the rendering; of
+two streams the one that told of the key first comes first.
 
 A lifetime ends with its removal (queue file) or disconnect (session), before the next entry of the
 same queue id, when a session's client changes, and when LOOKBACK_DAYS (sessions: hours) have
@@ -62,7 +65,7 @@ EVENTS: dict[str, tuple[str, list[str]]] = {
     "notice": ("notices", ["linked_queue_id"]),
 }
 _INTEGERS = {"message_bytes": pl.Int64, "recipient_count": pl.Int32}
-_KEY = ["operator_id", "host", "instance", "row_key"]
+KEY = ["operator_id", "host", "instance", "row_key"]
 _ROW = [
     "operator_id",
     "source_id",
@@ -107,9 +110,10 @@ def _from_records(frame: pl.DataFrame) -> pl.DataFrame:
     events = frame.drop("line_code", "reason_code", strict=False)
     owners = events.select(pl.struct("operator_id", "source_id", "stream_id").n_unique()).item()
     if owners > 1 or not events["offset"].is_sorted():
-        return _by_lifetime(events)
+        return by_lifetime(_with_openings(events))
+    events = _with_openings(events)
     # An smtpd process serves one session after another, so its key is never one lifetime.
-    is_session = events["row_key"].str.starts_with("session|")
+    is_session = events["row_key"].str.contains(r"^(?:session|held)\|")
     sessions = events.filter(is_session)
     events = events.filter(~is_session)
     second = pl.col("at").dt.truncate("1s")
@@ -125,32 +129,44 @@ def _from_records(frame: pl.DataFrame) -> pl.DataFrame:
         & (pl.col("at").max() - pl.col("at").min() <= pl.duration(hours=_SESSION_HOURS))
         & ~pl.col("is_behind").any()
     )
-    rows = events.group_by(_KEY).agg(*_aggregates(is_alone=True), plain.alias("is_plain"))
+    rows = events.group_by(KEY).agg(*_aggregates(is_alone=True), plain.alias("is_plain"))
     parts = [_finished(rows.filter("is_plain"))]
-    others = rows.filter(~pl.col("is_plain")).select(_KEY)
+    others = rows.filter(~pl.col("is_plain")).select(KEY)
     if others.height:
-        parts.append(_by_lifetime(events.join(others, on=_KEY, how="semi", nulls_equal=True)))
+        parts.append(by_lifetime(events.join(others, on=KEY, how="semi", nulls_equal=True)))
     if sessions.height:
-        parts.append(_by_lifetime(sessions))
+        parts.append(by_lifetime(sessions))
     return pl.concat(parts)
+
+
+def _with_openings(events: pl.DataFrame) -> pl.DataFrame:
+    """The events, and beside each queue file whose held or discarded RCPT may stand elsewhere its opening."""
+    openings = events.filter(pl.col("process").is_not_null())
+    if openings.is_empty():
+        return events
+    openings = openings.with_columns(
+        pl.format("held|{}|{}", "process", "client_ip").alias("row_key"),
+        pl.col("row_key").alias("linked_queue_id"),
+    )
+    return pl.concat([events, openings])
 
 
 def _from_bronze(frame: pl.DataFrame) -> pl.DataFrame:
     """Rows alone under their key stand as they are; the others are taken apart and joined."""
     frame = frame.select(list(BRONZE))
-    many = frame.select(pl.struct(_KEY).is_duplicated()).to_series()
+    many = frame.select(pl.struct(KEY).is_duplicated()).to_series()
     if not many.any():
         return frame
-    return pl.concat([frame.filter(~many), _by_lifetime(_taken_apart(frame.filter(many)))])
+    return pl.concat([frame.filter(~many), by_lifetime(taken_apart(frame.filter(many)))])
 
 
-def _taken_apart(rows: pl.DataFrame) -> pl.DataFrame:
+def taken_apart(rows: pl.DataFrame) -> pl.DataFrame:
     """The events that the rows were made of."""
     parts = []
     for code, (column, _) in EVENTS.items():
         some = rows.filter(pl.col(column).list.len() > 0)
         some = some.select(
-            *_KEY, pl.col("source_id").alias("_source"), pl.col("stream_id").alias("_stream"), column
+            *KEY, pl.col("source_id").alias("_source"), pl.col("stream_id").alias("_stream"), column
         )
         some = some.explode(column).unnest(column)
         parts.append(
@@ -163,12 +179,18 @@ def _taken_apart(rows: pl.DataFrame) -> pl.DataFrame:
     return pl.concat(parts, how="diagonal")
 
 
-def _by_lifetime(events: pl.DataFrame) -> pl.DataFrame:
+def by_lifetime(events: pl.DataFrame) -> pl.DataFrame:
     """Sort the events of each key, cut them into lifetimes, and make one row of each."""
-    keys = events.select(_KEY).unique().with_row_index("key")
-    events = events.join(keys, on=_KEY, how="left", nulls_equal=True, maintain_order="left")
+    keys = events.select(KEY).unique().with_row_index("key")
+    events = events.join(keys, on=KEY, how="left", nulls_equal=True, maintain_order="left")
     events = events.with_columns(pl.col("at").dt.truncate("1s").alias("second"))
-    events = events.sort("key", "second", "stream_id", "offset", nulls_last=True)
+    # Of two files that meet in a second, the one that began first: it was rotated.
+    begins = pl.lit(None, TIMESTAMP)
+    if events["stream_id"].n_unique() > 1:
+        begins = pl.col("at").min().over("key", "stream_id")
+    events = events.with_columns(begins.alias("begins"))
+    order = ["key", "second", "begins", "stream_id", "offset"]
+    events = events.sort(order, nulls_last=True)
     # A line may come twice, from a piece read again: it stands beside itself.
     line = pl.struct("key", "stream_id", "offset")
     events = events.filter((line != line.shift(1)).fill_null(True))
@@ -180,7 +202,7 @@ def _by_lifetime(events: pl.DataFrame) -> pl.DataFrame:
     if has_notice:
         # A notice on a DSN comes when it likes; it belongs to what was there before it.
         notices = events.filter(is_notice).with_columns(pl.lit(False).alias("starts"))
-        told = pl.concat([told, notices]).sort("key", "second", "stream_id", "offset", nulls_last=True)
+        told = pl.concat([told, notices]).sort(order, nulls_last=True)
     events = told
     limit = (
         pl.when(pl.col("row_key").str.contains("|", literal=True))
@@ -200,7 +222,7 @@ def _by_lifetime(events: pl.DataFrame) -> pl.DataFrame:
         is_next = pl.col("late") & (pl.col("late").cast(pl.Int32).cum_sum().over("life") == 1)
         events = events.with_columns((pl.col("starts") | late.select(is_next).to_series()).alias("starts"))
     is_alone = events.select(pl.col("source_id", "stream_id").n_unique()).row(0) == (1, 1)
-    rows = events.group_by("life").agg(pl.col(_KEY).first(), *_aggregates(is_alone=is_alone))
+    rows = events.group_by("life").agg(pl.col(KEY).first(), *_aggregates(is_alone=is_alone))
     return _finished(rows)
 
 
@@ -210,8 +232,9 @@ def _opens() -> pl.Expr:
     is_queue = ~pl.col("row_key").str.contains("|", literal=True)
     # smtpd logs a hold or discard of the first RCPT just before it opens the queue file.
     early = is_queue & (code == "refusal") & pl.col("log_text").str.starts_with("NOQUEUE: ").fill_null(False)
-    opening = ((code == "entry") | early) & ~early.shift(1, fill_value=False)
-    client = pl.when(code == "refusal").then("client_ip")
+    opening = (((code == "entry") & is_queue) | early) & ~early.shift(1, fill_value=False)
+    # A message that a filter refuses before the queue has its client in the line before alone.
+    client = pl.when(code.is_in(["refusal", "entry"])).then("client_ip").forward_fill().over("key")
     changed = (client != client.shift(1)).fill_null(False) & pl.col("row_key").str.starts_with("session|")
     # A long queue id holds its time and is never used again, whatever a clock that jumps back makes of it.
     is_long = is_queue & pl.col("row_key").str.contains("z", literal=True)

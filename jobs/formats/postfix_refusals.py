@@ -26,6 +26,8 @@ _STEP = r"^(?s)([A-Z][A-Z-]*)(?: \([^)]*\))? from ([^\s\[]*)\[([^\]]*)\](?::(\d+
 _CONTENT = r"^(?s)(header|body|mime-header|nested-header|content) (.*)$"
 _CONTENT_CLIENT = r"^(?s).* from ([^\s\[]*)\[([^\]]*)\](?::\d+)?$"
 _REPLY = r"^(?s)(?:([2-5]\d\d)(?:[ -]|$))?(?:([245]\.\d{1,3}\.\d{1,3})(?: |$))?(.*)$"
+# smtpd_proxy_filter: a filter before the queue answered. The line names no client, and one recipient.
+_PROXY = r"^(?:NOQUEUE: )?proxy-(reject|accept): ([A-Z-]+): (?s)(.*)$"
 _ZONE = r"(?i)blocked using ([A-Za-z0-9._-]+)"
 
 
@@ -141,9 +143,13 @@ def read_refusals(some: pl.DataFrame, envelope: pl.DataFrame) -> pl.DataFrame:
 
 
 def read_session_events(rest: pl.DataFrame, envelope: pl.DataFrame) -> list[pl.DataFrame]:
-    """postscreen's tests, dnsblog's listings, the ends of failed sessions, and oversize messages."""
+    """postscreen's tests, dnsblog's listings, ends of failed sessions, oversize messages, and what a filter
+    before the queue refused."""
     start = rest["body"].str.head(4)
     events = []
+    proxied = rest.filter(start.is_in(["prox", "NOQU"]))
+    if proxied.height:
+        events.append(_read_proxied(proxied, envelope))
     ends = rest.filter(start == "disc")
     failed = ends["body"].str.contains(_SESSION_FAILED) | ~ends["body"].str.contains(
         " commands=", literal=True
@@ -195,3 +201,30 @@ def read_session_events(rest: pl.DataFrame, envelope: pl.DataFrame) -> list[pl.D
             ).filter(pl.col("row_key").is_not_null())
         )
     return events
+
+
+def _read_proxied(some: pl.DataFrame, envelope: pl.DataFrame) -> pl.DataFrame:
+    """`proxy-reject: END-OF-MESSAGE: 554 5.7.0 Reject; from=<a> to=<b> proto=P helo=<h>`, and of
+    `proxy-accept` what the filter took and discarded. Newer versions begin with NOQUEUE."""
+    found = some["body"].str.extract_groups(_PROXY).struct.unnest()
+    tail = found["3"].str.extract_groups(_TAIL).struct.unnest()
+    words = tail["1"].str.extract_groups(_REPLY).struct.unnest()
+    is_discarded = words["3"].str.contains(r"(?i)\bdiscarded\b").fill_null(False)
+    verb = pl.select(
+        pl.when(found["1"] == "reject").then(pl.lit("reject")).when(is_discarded).then(pl.lit("discard"))
+    ).to_series()
+    pid = envelope["pid"].gather(some["row"]).fill_null("")
+    return some.select(
+        "row",
+        pl.lit("refusal").alias("event_code"),
+        pl.concat_str(pl.lit("session|"), pid).alias("row_key"),
+        verb.alias("status_code"),
+        found["2"].alias("step_code"),
+        tail["2"].alias("sender"),
+        tail["3"].alias("recipient"),
+        tail["4"].alias("helo"),
+        words["1"].alias("reply_code"),
+        words["2"].alias("dsn_code"),
+        words["3"].alias("reply_text"),
+        pl.col("body").alias("log_text"),
+    ).filter(pl.col("status_code").is_not_null() & pl.col("sender").is_not_null())

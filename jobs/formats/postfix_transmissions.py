@@ -20,6 +20,8 @@ from __future__ import annotations
 import polars as pl
 
 from jobs.formats import PRECEDENCE, TRANSMISSION
+from jobs.formats.postfix_assembly import assemble
+from jobs.formats.postfix_held import settle
 
 # Relays without an address that are mailboxes; another name is a pipe(8) transport to a filter.
 _FINAL_RELAYS = [
@@ -75,6 +77,8 @@ _META = ["operator_id", "source_id", "stream_id", "offset", "first_at"]
 def transmissions(bronze: pl.LazyFrame) -> pl.LazyFrame:
     """What silver takes, with the columns of TRANSMISSION. Raw identifiers."""
     frame = bronze.collect()
+    if (frame["row_code"] == "held").any():
+        frame = assemble(settle(frame.lazy())).collect()
     parts = [_of_queue_files(frame), _of_sessions(frame), _of_screens(frame)]
     whole = pl.concat([part for part in parts if part.height] or [parts[0]], how="diagonal")
     fixed = {"format_code": pl.lit("postfix"), "channel_code": pl.lit("EMAIL")}
@@ -132,6 +136,7 @@ def _of_queue_files(bronze: pl.DataFrame) -> pl.DataFrame:
 def _facts(files: pl.DataFrame) -> list[pl.Expr]:
     """What holds for all recipients of a queue file."""
     is_client = pl.col("entry_status_code") == "client"
+    is_forwarded = (pl.col("entry_status_code") == "forwarded").fill_null(False)
     sender = pl.coalesce("sender", pl.col("entries").list.first().struct.field("sender"))
     is_submission = pl.col("entry_account").is_not_null() | pl.col("entry_service_name").str.contains(
         r"(?i)submission|smtps|msa"
@@ -140,7 +145,7 @@ def _facts(files: pl.DataFrame) -> list[pl.Expr]:
         (sender == "") | sender.str.starts_with("double-bounce@") | (pl.col("notices").list.len() > 0)
     )
     entry = (
-        pl.when(is_client & pl.col("entry_linked_queue_id").is_not_null())
+        pl.when(is_client & pl.col("entry_linked_queue_id").is_not_null() | is_forwarded)
         .then(pl.lit("reinjection"))
         .when(is_client & is_submission)
         .then(pl.lit("submission"))
@@ -359,7 +364,7 @@ def _attempts(sessions: pl.DataFrame) -> pl.DataFrame:
     rows = sessions.select(
         *[name for name in _META if name != "first_at"], "host", "session", "refusals"
     ).with_row_index("number")
-    rows = _exploded(rows)
+    rows = _with_clients(_exploded(rows), sessions)
     rows = _refused(rows)
     is_kept = pl.col("outcome_code").is_in(["discarded", "quarantined"])
     named = pl.col("recipient").is_not_null() & ~pl.col("step_code").is_in(["VRFY", "ETRN"])
@@ -376,7 +381,7 @@ def _attempts(sessions: pl.DataFrame) -> pl.DataFrame:
         pl.col("at").min().alias("first_at"),
         pl.col("at").max().alias("last_at"),
         pl.len().cast(pl.Int32).alias("try_count"),
-        pl.col("is_kept", "sender", "client_ip", "client_name", *_REFUSAL).last(),
+        pl.col("is_kept", "sender", "client_ip", "client_name", "account", *_REFUSAL).last(),
     )
     return rows.select(
         *_META,
@@ -389,11 +394,60 @@ def _attempts(sessions: pl.DataFrame) -> pl.DataFrame:
         "recipient",
         "client_ip",
         "client_name",
-        pl.lit(False).alias("is_authenticated"),
+        pl.col("account").is_not_null().alias("is_authenticated"),
+        "account",
         *_REFUSAL,
         "try_count",
         # A discard or hold speaks for the whole message, and names the recipient that caused it.
         pl.col("is_kept").alias("is_partial"),
+    )
+
+
+def _with_clients(rows: pl.DataFrame, sessions: pl.DataFrame) -> pl.DataFrame:
+    """The refusals, those of a filter before the queue with the client that smtpd named before them."""
+    rows = rows.with_columns(pl.lit(None, pl.String).alias("account"))
+    nameless = rows["client_ip"].is_null()
+    if not nameless.any():
+        return rows
+    named = (
+        sessions.with_row_index("number")
+        .filter(pl.col("entries").list.len() > 0)
+        .select("number", pl.col("stream_id").alias("row_stream"), "entries")
+        .explode("entries")
+        .unnest("entries")
+    )
+    named = named.select(
+        "number",
+        pl.col("at").dt.truncate("1s").alias("named_second"),
+        pl.coalesce("stream_id", "row_stream").alias("named_stream"),
+        pl.col("offset").alias("named_offset"),
+        pl.col("client_ip", "client_name", "account").name.prefix("named_"),
+    )
+    place = ["number", "stream_id", "event_offset"]
+    second = pl.col("at").dt.truncate("1s")
+    before = (
+        pl.when(pl.col("named_stream") == pl.col("stream_id"))
+        .then(pl.col("named_offset") < pl.col("event_offset"))
+        .otherwise(pl.col("named_second") <= second)
+    )
+    found = (
+        rows.filter(nameless)
+        .select(*place, "at")
+        .join(named, on="number", how="inner")
+        .filter(before)
+        .sort("named_second", "named_stream", "named_offset")
+        .unique(place, keep="last", maintain_order=True)
+    )
+    own = {name: pl.coalesce(name, f"named_{name}") for name in ("client_ip", "client_name", "account")}
+    return (
+        rows.join(
+            found.select(*place, *(f"named_{name}" for name in own)),
+            on=place,
+            how="left",
+            maintain_order="left",
+        )
+        .with_columns(**own)
+        .drop(f"named_{name}" for name in own)
     )
 
 

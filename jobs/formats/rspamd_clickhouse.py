@@ -3,11 +3,14 @@
 Rspamd sends them as the body of `INSERT INTO rspamd (COLUMNS) FORMAT TabSeparated` (clickhouse.lua,
 lua_clickhouse.lua); a dump of the table has the same form. Which column is which is told by, in this order,
 
-1. the last INSERT line before a row, or a line of column names (TabSeparatedWithNames), in the same block;
+1. the last INSERT line before a row, or a line of column names (TabSeparatedWithNames), in the same stream:
+   where it stands in a piece before, it comes with the source (is_head);
 2. the option `columns` of the source, names with commas between;
 3. what Rspamd's own INSERT has: schema 9, or 10 and later, where TaskUUID was added after Digest.
 
-A head that lacks a column which every verdict needs is damaged, and names none.
+A head that lacks a column which every verdict needs is damaged, and names none. Without a head and option,
+a row that has no list or number where Rspamd's own layout has one is of another layout: quarantined, to be
+read again (`run --requarantine`) once the option says which.
 
 Arrays are `['a','b']`, backslashes escape, `\\N` is null. Rows after an INSERT into another table are
 ignored.
@@ -102,6 +105,21 @@ _NEEDED = [
     "IsFuzzy",
 ]
 _REQUIRED = ["TS", "Action", "Score", "Size"]
+# What tells another layout by the first row: where Rspamd's own has lists, and where numbers.
+_LISTS = [
+    "SMTPRecipients",
+    "MimeRecipients",
+    "Attachments.FileName",
+    "Attachments.ContentType",
+    "Attachments.Length",
+    "Attachments.Digest",
+    "Urls.Tld",
+    "Urls.Url",
+    "Urls.Flags",
+    "Emails",
+]
+_NUMBERS = ["NRcpt", "NUrls", "ScanTimeReal", "ASN"]
+_KNOWN = list(dict.fromkeys([*_NEEDED, *_LISTS, *_NUMBERS]))
 # The symbols that clickhouse.lua sets each column by, where it is one symbol.
 _MEANT = {
     "IsDkim": {"allow": "R_DKIM_ALLOW", "reject": "R_DKIM_REJECT", "na": "R_DKIM_NA"},
@@ -141,23 +159,26 @@ def sniff(sample: bytes) -> float:
     return share_of_lines(sample, _LIKE_A_ROW)
 
 
+def is_head(line: pl.Expr) -> pl.Expr:
+    """Whether a line names the columns of the rows after it."""
+    return (line.str.contains(_HAS_INSERT) & ~line.str.contains(_ROW)) | line.str.contains(_NAMES)
+
+
 def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
     """One row per line: a verdict. Requests, statements, column names and empty lines are ignored.
 
     Quarantine reasons: truncated (a row with too few columns), bad_timestamp, bad_field (a column that holds
-    what it cannot), unknown_shape (no row and no statement).
+    what it cannot), unknown_shape (no row and no statement, or a row of a layout that nothing names).
     """
     frame = lines.select("offset", line=pl.col("line").fill_null("").str.strip_suffix("\r")).collect()
     text = pl.col("line")
-    is_insert = text.str.contains(_HAS_INSERT) & ~text.str.contains(_ROW)
-    is_head = is_insert | text.str.contains(_NAMES)
     placed = (
         frame.lazy()
         .select(
             "line",
             row=pl.int_range(pl.len(), dtype=pl.Int64),
             is_row=text.str.contains(_ROW),
-            head=pl.when(is_head).then("line").forward_fill(),
+            head=pl.when(is_head(text)).then("line").forward_fill().fill_null(pl.lit(source.head, pl.String)),
         )
         .collect()
     )
@@ -179,6 +200,8 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
             | pl.col("message_bytes").is_null()
         )
         .then(pl.lit("bad_field"))
+        .when(pl.col("_is_other"))
+        .then(pl.lit("unknown_shape"))
     )
     verdict = verdict.with_columns(reason_code=reason)
     code = (
@@ -211,7 +234,10 @@ def verdicts(bronze: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _with_cells(rows: pl.DataFrame, source: Source) -> pl.DataFrame:
-    """The needed columns of each row as `_NAME`, null where the row has none; and `_is_foreign`."""
+    """The needed columns of each row as `_NAME`, null where the row has none.
+
+    `_is_foreign`: of another table. `_is_other`: no head names the columns, and they are not Rspamd's own.
+    """
     option = source.options.get("columns")
     heads = rows["head"].unique(maintain_order=True)
     places = pl.DataFrame(
@@ -220,7 +246,7 @@ def _with_cells(rows: pl.DataFrame, source: Source) -> pl.DataFrame:
         orient="row",
     ).with_columns(heads.alias("head"))
     usual = {
-        number: dict(zip(_NEEDED, _places(columns.split(",")), strict=True))
+        number: dict(zip(_KNOWN, _places(columns.split(","), _KNOWN), strict=True))
         for number, columns in ((9, _SCHEMA_9), (10, _SCHEMA_10))
     }
     cells = pl.col("_cells")
@@ -234,11 +260,17 @@ def _with_cells(rows: pl.DataFrame, source: Source) -> pl.DataFrame:
         # Five columns of symbols and groups come last, if they come.
         if name == "Symbols.Names":
             own = pl.when(count >= width + 5).then(own)
-        return pl.when(is_usual).then(own).otherwise(pl.col(f"_at_{name}"))
+        return pl.when(is_usual).then(own).otherwise(pl.col(f"_at_{name}")) if name in _NEEDED else own
 
     joined = rows.join(places, on="head", how="left", nulls_equal=True, maintain_order="left")
+    shapes = [
+        cells.list.get(place(name), null_on_oob=True).str.contains(shape)
+        for names, shape in ((_LISTS, r"^(?s)\[.*\]$"), (_NUMBERS, r"^\d+$"))
+        for name in names
+    ]
     return joined.with_columns(
         _is_foreign=pl.col("_kind") == "foreign",
+        _is_other=is_usual & ~pl.all_horizontal(shapes).fill_null(False),
         **{f"_{name}": _null_if_null(cells.list.get(place(name), null_on_oob=True)) for name in _NEEDED},
     ).with_columns(
         # A row that ends early has other columns at its end than it should.
@@ -262,8 +294,8 @@ def _layout(head: str | None, option: str | None) -> list[Any]:
     return ["named", len(columns), *_places(columns)]
 
 
-def _places(columns: list[str]) -> list[int | None]:
-    return [columns.index(name) if name in columns else None for name in _NEEDED]
+def _places(columns: list[str], names: list[str] = _NEEDED) -> list[int | None]:
+    return [columns.index(name) if name in columns else None for name in names]
 
 
 def _null_if_null(cell: pl.Expr) -> pl.Expr:

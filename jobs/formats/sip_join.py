@@ -63,7 +63,8 @@ def calls(bronze: pl.LazyFrame, format_code: str) -> pl.LazyFrame:
     messages = messages.with_columns(_call=pl.col("_call") + pl.lit(len(invites), dtype=pl.Int64))
     opened = pl.concat([invites, messages])
     rest = rows.filter(pl.col("method").is_null() | (pl.col("method") == "BYE"))
-    whole = pl.concat([opened.select(*rows.columns, "_call"), _attached(rest, opened, pairs)])
+    between_tags = opened.select(*rows.columns, "_call", _is_by_id=pl.lit(False))
+    whole = pl.concat([between_tags, _attached(rest, opened, pairs)])
     return _described(_decided(whole), format_code).lazy()
 
 
@@ -133,8 +134,10 @@ def _attached(rest: pl.DataFrame, opened: pl.DataFrame, pairs: pl.DataFrame) -> 
     by_tags = _nearest(named.filter(is_told), starts, [*_KEY, "_caller"], "backward")
     loose = pl.concat([by_tags.filter(pl.col("_call").is_null()).drop("_call"), named.filter(~is_told)])
     by_id = _nearest(loose.sort("first_at", "_order"), starts.drop("_caller"), _KEY, "nearest")
-    found = pl.concat([by_tags.select(by_id.columns), by_id])
-    return found.filter(pl.col("_call").is_not_null()).select(*rest.columns, "_call")
+    found = pl.concat(
+        [by_tags.select(by_id.columns).with_columns(_is_by_id=False), by_id.with_columns(_is_by_id=True)]
+    )
+    return found.filter(pl.col("_call").is_not_null()).select(*rest.columns, "_call", "_is_by_id")
 
 
 def _nearest(rows: pl.DataFrame, starts: pl.DataFrame, by: list[str], strategy: str) -> pl.DataFrame:
@@ -192,6 +195,12 @@ def _decided(whole: pl.DataFrame) -> pl.DataFrame:
         _answered=pl.coalesce(pl.col("answered_at").min(), pl.col("_answer").min()),
         _ended=pl.coalesce(pl.col("_good_bye").max(), pl.col("_bye").max()),
         _told_us=pl.col("talk_us").max(),
+        # A Call-ID alone is what its caller chose, as a message-id is.
+        join_quality=pl.when(pl.col("_is_by_id").any())
+        .then(pl.lit("by_message_id"))
+        .when(pl.len() > 1)
+        .then(pl.lit("exact"))
+        .otherwise(pl.lit("none")),
     )
     decision = deciding.select("_call", "_rank", "reply_code", "reply_text")
     return facts.join(decision, on="_call", maintain_order="left")

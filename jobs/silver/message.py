@@ -125,7 +125,9 @@ def hops(transmission: DataFrame) -> DataFrame:
         F.col("last_at").alias("parent_last"),
     )
     is_piped = F.col("entry_code") == "pickup"
-    children = transmission.filter(F.col("previous_queue_key").isNotNull() | F.col("is_own_client")).select(
+    is_again = F.coalesce(F.col("entry_code") == "reinjection", F.lit(False))
+    may_follow = F.col("previous_queue_key").isNotNull() | F.col("is_own_client") | is_again
+    children = transmission.filter(may_follow).select(
         "operator_id",
         F.explode(
             F.array(
@@ -217,11 +219,12 @@ def with_verdicts(message: DataFrame, verdict: DataFrame) -> DataFrame:
             F.flatten(F.collect_list("said.symbols")).alias("symbols"),
             F.max("said.digest_hash").alias("digest_hash"),
             F.sum("said.filter_us").alias("filter_us"),
-            F.when(F.max("is_exact"), "exact").otherwise("by_message_id").alias("join_quality_code"),
+            F.when(F.max("is_exact"), "exact").otherwise("by_message_id").alias("said_quality"),
         )
     )
     joined = message.join(beside(told), on=FILE, how="left")
-    return joined.withColumn("join_quality_code", F.coalesce("join_quality_code", F.lit("none")))
+    quality = F.coalesce("said_quality", "join_quality_code", F.lit("none"))
+    return joined.withColumn("join_quality_code", quality).drop("said_quality")
 
 
 def name_all_recipients(message: DataFrame) -> DataFrame:

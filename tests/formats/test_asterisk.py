@@ -105,6 +105,7 @@ def test_row() -> None:
         "stage_code": "delivery",
         "outcome_code": "delivered",
         "try_count": 1,
+        "join_quality": "none",
         "is_partial": False,
         "talk_us": 20_000_000,
     }

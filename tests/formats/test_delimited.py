@@ -111,6 +111,7 @@ def test_a_row_of_restcomm() -> None:
         "text": "hello",
         "segment_count": 1,
         "try_count": 1,
+        "join_quality": "none",
         "is_partial": False,
     }
 

@@ -51,8 +51,7 @@ def test_the_laboratory_has_logs_of_most_kernels() -> None:
     assert len(LOGS) >= 12
 
 
-# Postfix joins a NOQUEUE hold or discard to the client line after it only inside a piece: not held to this.
-@pytest.mark.parametrize("name", sorted(set(LOGS) - {"postfix"}))
+@pytest.mark.parametrize("name", sorted(LOGS))
 @settings(max_examples=4, deadline=None)
 @given(data=st.data())
 def test_pieces_in_any_order_and_repeated_tell_what_the_whole_tells(name: str, data: st.DataObject) -> None:

@@ -123,6 +123,7 @@ def test_a_submitted_row() -> None:
         "message_bytes": 5,
         "segment_count": 1,
         "try_count": 1,
+        "join_quality": "exact",
         "is_partial": False,
     }
 

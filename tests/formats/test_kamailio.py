@@ -287,6 +287,7 @@ def test_row() -> None:
         "stage_code": "delivery",
         "outcome_code": "delivered",
         "try_count": 1,
+        "join_quality": "exact",
         "is_partial": False,
         "attestation": "A",
         "origid": UUID,

@@ -165,6 +165,7 @@ def test_received_row() -> None:
         "message_bytes": 5,
         "segment_count": 1,
         "try_count": 1,
+        "join_quality": "none",
         "is_partial": False,
     }
 
@@ -292,6 +293,20 @@ def test_reports_without_id_go_to_the_sms_that_waits() -> None:
     # The SMS has its report; a further one is of something older than the log.
     lines = [first, dlr(2, state("UNDELIV"), "14:00:03", fid="a"), dlr(1, "", "14:00:04", fid="b")]
     assert [row["outcome_code"] for row in transmissions(lines)] == ["bounced"]
+
+
+def test_how_a_report_was_joined_is_told() -> None:
+    sent = event("Sent SMS", "14:00:00", fid="5", text="one")
+    for reports, quality in (
+        ([], "none"),
+        ([dlr(8, "ACK/", "14:00:00")], "by_numbers"),
+        ([dlr(1, "", "14:00:09", fid="6")], "by_numbers"),
+        ([dlr(8, "ACK/", "14:00:00"), dlr(1, "", "14:00:09", fid="5")], "exact"),
+        ([dlr(1, "", "14:00:09", fid="5", to="35796000077")], "none"),
+    ):
+        (row,) = transmissions([sent, *reports])
+        assert row["join_quality"] == quality, reports
+    assert transmissions([event("Receive SMS")])[0]["join_quality"] == "none"
 
 
 def test_nack_goes_to_the_refused_sms() -> None:

@@ -432,3 +432,40 @@ def test_a_block_that_begins_after_its_insert() -> None:
     assert [{name: value for name, value in each.items() if name not in ignore} for each in rest] == [
         {name: value for name, value in each.items() if name not in ignore} for each in whole[4:]
     ]
+
+
+# Layouts that another INSERT has: fewer columns, more, and others first.
+OTHER_LAYOUTS = [
+    [name for name in NAMES if name != "ListId"],
+    [name for name in NAMES if name not in ("SettingsId", "IPNet")],
+    [*NAMES[:17], "Note", *NAMES[17:]],
+    ["Date", "Score", "TS", "Action", "Size", "MessageId", "IP"],
+    [*NAMES[:3], *reversed(NAMES[3:])],
+]
+
+
+def laid_out(names: list[str]) -> list[str]:
+    """The laboratory's rows as an INSERT with these columns has them."""
+    rows = [dict(zip(NAMES, line.split("\t"), strict=True)) for line in lab(CLICKHOUSE) if line[:2] == "20"]
+    return ["\t".join(row.get(name, "note") for name in names) for row in rows]
+
+
+@pytest.mark.parametrize("names", OTHER_LAYOUTS)
+@pytest.mark.parametrize("is_with_symbols", [False, True])
+def test_a_row_of_another_layout_is_read_by_its_head_or_not_at_all(
+    names: list[str], is_with_symbols: bool
+) -> None:
+    """Rspamd's own layout is never taken for granted where a row does not look like it."""
+    more = ["Symbols.Names", "Symbols.Scores", "Symbols.Options", "Groups.Names", "Groups.Scores"]
+    lines = [with_symbols(line) for line in laid_out(names)] if is_with_symbols else laid_out(names)
+    every = names + more if is_with_symbols else names
+    insert = f"INSERT INTO rspamd ({','.join(every)}) FORMAT TabSeparated"
+    assert {code for code, _ in codes(rspamd_clickhouse, lines)} == {"quarantined"}
+    by_head = [row | {"offset": 0} for row in read(rspamd_clickhouse, lines, head=insert)]
+    by_option = read(rspamd_clickhouse, lines, options={"columns": ",".join(every)})
+    assert by_head == [row | {"offset": 0} for row in by_option]
+    own = read(rspamd_clickhouse, [each for each in lab(CLICKHOUSE) if each[:2] == "20"])
+    known = {"MessageId": "message_id", "Score": "score", "Action": "action", "Size": "message_bytes"}
+    for column, field in known.items():
+        assert column in names
+        assert [row[field] for row in by_head] == [row[field] for row in own]
