@@ -258,12 +258,14 @@ def mirror(frame: Any) -> list[Table]:
     if not found:
         return []
     table = Table("channel", "from", "to", title=f"Sent and received in {period}", title_justify="left")
-    for head in ("sent", "received", "discrepancy"):
+    for head in ("sent", "received", "discrepancy", "coverage"):
         table.add_column(head, justify="right")
     for row in sorted(found, key=lambda row: -abs(row.discrepancy_units))[:PAIRS]:
         table.add_row(
             row.channel_code, row.origin_code, row.destination_code, short(row.sent_units),
             short(row.received_units), f"{row.discrepancy_pct:+.0f}%",
+            ", ".join("?" if each is None else f"{each:.0f}%"
+                      for each in (row.sent_coverage_pct, row.received_coverage_pct)),
         )  # fmt: skip
     return [table]
 

@@ -25,7 +25,7 @@ RECEIVED = SENT | {"attempt": "attempted"}
 UNKNOWN, ALL = "_U", "_T"
 
 
-def transform(submission_route: DataFrame) -> DataFrame:
+def transform(submission_route: DataFrame, operator_frame: DataFrame) -> DataFrame:
     """One row a pair of countries and kind of link, and one for all links, where one side tells of any.
 
     Both countries have to tell of the cell: senders of what they sent, receivers of what they got. What one
@@ -34,16 +34,19 @@ def transform(submission_route: DataFrame) -> DataFrame:
     sent = side(submission_route, "outbound", SENT, "origin_code", "destination_code", "sent")
     received = side(submission_route, "inbound", RECEIVED, "destination_code", "origin_code", "received")
     both = pairs(sent, "destination_code").join(pairs(received, "origin_code"), on=PAIR, how="full")
+    people = framed(operator_frame, submission_route)
     beside = (
-        both.join(tellers(sent, "origin_code", "sent"), on=[*CELL, "origin_code"])
-        .join(tellers(received, "destination_code", "received"), on=[*CELL, "destination_code"])
+        both.join(tellers(sent, people, "origin_code", "sent"), on=[*CELL, "origin_code"])
+        .join(tellers(received, people, "destination_code", "received"), on=[*CELL, "destination_code"])
         .join(unplaced(sent, "origin_code", "destination_code", "sent"), [*CELL, "origin_code"], "left")
         .join(
             unplaced(received, "destination_code", "origin_code", "received"),
             [*CELL, "destination_code"],
             "left",
         )
-        .na.fill(0)
+        .na.fill(
+            0, [f"{name}_{each}" for name in ("sent", "received") for each in (*MEASURES, "unplaced_units")]
+        )
     )
     difference = F.col("sent_units") - F.col("received_units")
     share = difference.cast("decimal(20,0)") * 100 / F.greatest("sent_units", "received_units")
@@ -60,6 +63,8 @@ def transform(submission_route: DataFrame) -> DataFrame:
         is_within.alias("is_within_unplaced"),
         "sent_respondent_count",
         "received_respondent_count",
+        "sent_coverage_pct",
+        "received_coverage_pct",
     )
 
 
@@ -89,9 +94,34 @@ def pairs(told: DataFrame, partner: str) -> DataFrame:
     return abroad.groupBy(*PAIR).agg(*(F.sum(each).alias(each) for each in names))
 
 
-def tellers(told: DataFrame, own: str, name: str) -> DataFrame:
-    """The countries that tell of a cell, and how many of their operators do."""
-    return told.groupBy(*CELL, own).agg(F.count_distinct("respondent_id").alias(f"{name}_respondent_count"))
+def tellers(told: DataFrame, people: DataFrame, own: str, name: str) -> DataFrame:
+    """The countries that tell of a cell: how many of their operators do, and what share of subscriptions
+    these have."""
+    in_frame = people.withColumnRenamed("country_code", own)
+    by = ["period_code", "channel_code", own]
+    of_all = in_frame.groupBy(*by).agg(F.sum("subscriptions").alias("of_all"))
+    return (
+        told.select(*CELL, own, "respondent_id")
+        .distinct()
+        .join(in_frame, on=[*by, "respondent_id"], how="left")
+        .groupBy(*CELL, own)
+        .agg(F.count("*").alias(f"{name}_respondent_count"), F.sum("subscriptions").alias("of_tellers"))
+        .join(of_all, on=by, how="left")
+        .withColumn(f"{name}_coverage_pct", F.try_divide(F.col("of_tellers") * 100, F.col("of_all")))
+        .drop("of_tellers", "of_all")
+    )
+
+
+def framed(operator_frame: DataFrame, route: DataFrame) -> DataFrame:
+    """The operators of the frame in each month, as of its last day."""
+    months = route.select("period_code").distinct()
+    ends = months.select("period_code", F.expr("last_day(to_date(period_code, 'yyyy-MM'))").alias("day"))
+    is_valid = (F.col("valid_from") <= F.col("day")) & (
+        F.col("valid_to").isNull() | (F.col("day") < F.col("valid_to"))
+    )
+    return operator_frame.join(F.broadcast(ends), is_valid).select(
+        "period_code", "channel_code", "country_code", "respondent_id", "subscriptions"
+    )
 
 
 def unplaced(told: DataFrame, own: str, partner: str, name: str) -> DataFrame:
