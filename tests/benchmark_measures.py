@@ -3,13 +3,13 @@
     python -m tests.benchmark_measures [--megabytes N] [--rounds N]
 
 One generated log goes through the whole pipeline in one Spark session, stage by stage; a smaller one went
-before it and warmed Java up. Then, over the tables that the run left, each measure is done and left out in
-turn, round by round, and nothing is written:
+before it and warmed Java up. Then each measure is done over the tables that the run left, round by round, and
+nothing is written:
 
 - definitions: gold's tables that count under every definition, with all of them and with one (goal: less than
   twice); the share is the difference.
-- types, location: silver's transmissions and verdicts, with and without the rules on types, and the look-up
-  of addresses and numbers; the share is the difference.
+- types, location: what Spark's workers spend in them while silver's transmissions and verdicts are computed:
+  the rules on types; country, network and operator of addresses and numbers. Rules and ranges are loaded.
 - campaigns: gold.campaign_daily, and what it takes to mark bulk by it.
 
 Shares are of processor seconds, Spark's workers included: wall time on a shared machine tells more of the
@@ -29,7 +29,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import polars as pl
 import pyarrow as pa
 from pyspark.sql import DataFrame
 from rich.console import Console
@@ -44,7 +43,15 @@ from jobs.runner import GOLD_DAILY, STAGES, Run, compute, read_reference, run
 from tests.benchmark import KEY, ROOT, generate, logs, size
 
 GOAL = 1.5
-LEFT_OUT = ("types", "location")
+# The functions that silver's kernels call for a measure, by module.
+WATCHED = {
+    "type matching": {"jobs.protect": ["type_of_transmissions"], "jobs.rules": ["type_of_symbols"]},
+    "location": {
+        "jobs.protect": ["located"],
+        "jobs.location": ["country_of_numbers", "network_of"],
+        "jobs.parties": ["networks_of_numbers"],
+    },
+}
 
 
 @dataclass(frozen=True)
@@ -55,7 +62,10 @@ class Cost:
     cpu: float
 
     def less(self, other: Cost) -> Cost:
-        return Cost(max(self.wall - other.wall, 0.0), max(self.cpu - other.cpu, 0.0))
+        return Cost(self.wall - other.wall, self.cpu - other.cpu)
+
+    def more(self, other: Cost) -> Cost:
+        return Cost(self.wall + other.wall, self.cpu + other.cpu)
 
 
 def processor_seconds() -> float:
@@ -123,12 +133,12 @@ def definitions(work: Run, message: DataFrame, count: int | None) -> list[DataFr
     return [compute(work, table, have) for table in GOLD_DAILY if "ref.definition" in contract(table).reads]
 
 
-def silver(work: Run, without: str | None) -> list[DataFrame]:
-    """The silver tables that hold types and places, as the stage computes them, or without one of these."""
+def silver(work: Run, folder: Path) -> list[DataFrame]:
+    """The silver tables that hold types and places, as the stage computes them. Their kernels write down, in
+    the folder, what they spend in the functions that are watched."""
     lake = work.lake
     whole = assembly.assembly_kernel
-    if without:
-        assembly.assembly_kernel = lambda *given: lacking(whole(*given), without)
+    assembly.assembly_kernel = lambda *given: watched(whole(*given), str(folder))
     try:
         frames = []
         for table in ("silver.transmission", "silver.verdict"):
@@ -143,41 +153,54 @@ def silver(work: Run, without: str | None) -> list[DataFrame]:
 Batches = Iterator[pa.RecordBatch]
 
 
-def lacking(kernel: Callable[[Batches], Batches], without: str) -> Callable[[Batches], Batches]:
-    """A kernel that does not ask for types, or for places: in the worker, where it runs."""
+def watched(kernel: Callable[[Batches], Batches], folder: str) -> Callable[[Batches], Batches]:
+    """The kernel with its functions watched: in the worker, where it runs."""
+    functions = WATCHED
 
     def ran(batches: Batches) -> Batches:
-        from jobs import location, parties, protect, rules
+        import importlib
+        import time
+        import uuid
+        from pathlib import Path
 
-        def untyped(rows: Any, *_: Any) -> pl.DataFrame:
-            count = len(rows)
-            nothing = {"spam_type_code": ["UNK"], "spam_type_codes": [[]], "is_type_strong": [False]}
-            return pl.DataFrame(
-                {name: values * count for name, values in nothing.items()}, schema=dict(rules.TYPED)
-            )
+        spent = {measure: [0.0, 0.0] for measure in functions}
+        before = []
 
-        def nowhere(values: pl.Series, *_: Any) -> pl.Series:
-            return pl.Series(values.name, [None] * len(values), dtype=pl.String)
+        def clocked(measure: str, function: Callable[..., Any]) -> Callable[..., Any]:
+            def called(*given: Any) -> Any:
+                start, used = time.monotonic(), time.process_time()
+                try:
+                    return function(*given)
+                finally:
+                    spent[measure][0] += time.monotonic() - start
+                    spent[measure][1] += time.process_time() - used
 
-        places = protect.located
-        stubs: dict[str, list[tuple[Any, str, Any]]] = {
-            "types": [(protect, "type_of_transmissions", untyped), (rules, "type_of_symbols", untyped)],
-            "location": [
-                (protect, "located", lambda addresses, ranges: places(addresses, None)),
-                (location, "country_of_numbers", nowhere),
-                (parties, "networks_of_numbers", nowhere),
-            ],
-        }
-        before = [(module, name, getattr(module, name)) for module, name, _ in stubs[without]]
-        for module, name, stub in stubs[without]:
-            setattr(module, name, stub)
+            return called
+
+        for measure, modules in functions.items():
+            for name, names in modules.items():
+                module = importlib.import_module(name)
+                for each in names:
+                    before.append((module, each, getattr(module, each)))
+                    setattr(module, each, clocked(measure, getattr(module, each)))
         try:
             yield from kernel(batches)
         finally:
-            for module, name, function in before:
-                setattr(module, name, function)
+            for module, each, function in before:
+                setattr(module, each, function)
+            lines = [f"{measure}\t{wall}\t{cpu}\n" for measure, (wall, cpu) in spent.items()]
+            (Path(folder) / uuid.uuid4().hex).write_text("".join(lines))
 
     return ran
+
+
+def spent(folder: Path) -> dict[str, Cost]:
+    """What the kernels wrote down, added up."""
+    found = dict.fromkeys(WATCHED, Cost(0.0, 0.0))
+    for line in "".join(file.read_text() for file in folder.iterdir()).splitlines():
+        measure, wall, cpu = line.split("\t")
+        found[measure] = found[measure].more(Cost(float(wall), float(cpu)))
+    return found
 
 
 def marked(work: Run, message: DataFrame, campaign: DataFrame) -> DataFrame:
@@ -187,29 +210,30 @@ def marked(work: Run, message: DataFrame, campaign: DataFrame) -> DataFrame:
     return bulk.filled(message, campaign, presets, "TRUE")
 
 
-def measured(work: Run, megabytes: float, rounds: int) -> dict[str, Cost]:
-    """The median cost of each thing that is done, done without, or done apart. The first round only warms
-    up."""
+def measured(work: Run, megabytes: float, rounds: int, folder: Path) -> dict[str, Cost]:
+    """The median cost of each thing. The first round only warms up."""
     lake = work.lake
     session.tune(lake.spark, round(megabytes * 1e6), work.settings.spark)
     message = lake.read("silver.message").persist()
     campaign = lake.read(campaigns.TABLE).persist()
-    message.count(), campaign.count()
+    computed([message, campaign])
     things: dict[str, Callable[[], list[DataFrame]]] = {
         "all definitions": lambda: definitions(work, message, None),
         "one definition": lambda: definitions(work, message, 1),
-        "silver": lambda: silver(work, None),
-        **{f"silver without {name}": lambda name=name: silver(work, name) for name in LEFT_OUT},  # type: ignore[misc]
         "campaigns": lambda: [compute(work, campaigns.TABLE, {"silver.message": message})],
         "marked messages": lambda: [marked(work, message, campaign)],
         "messages": lambda: [message],
     }
-    found: dict[str, list[Cost]] = {name: [] for name in things}
+    found: dict[str, list[Cost]] = {name: [] for name in (*things, *WATCHED)}
     for number in range(rounds + 1):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        computed(silver(work, folder))
+        costs = spent(folder)
         for name, frames in things.items():
-            used = cost(lambda frames=frames: computed(frames()))  # type: ignore[misc]
-            if number:
-                found[name].append(used)
+            costs[name] = cost(lambda frames=frames: computed(frames()))  # type: ignore[misc]
+        for name, each in costs.items() if number else ():
+            found[name].append(each)
     message.unpersist()
     campaign.unpersist()
     return {
@@ -228,19 +252,16 @@ def shown(stages: dict[str, Cost], found: dict[str, Cost], megabytes: float, cou
     table = Table(title=f"{megabytes:,.0f} MB of logs: shares of the whole run", title_justify="left")
     for name in ("what", "wall s", "CPU s", "share of CPU"):
         table.add_column(name, justify="left" if name == "what" else "right")
-    bulk_mark = found["marked messages"].less(found["messages"])
-    campaign = Cost(found["campaigns"].wall + bulk_mark.wall, found["campaigns"].cpu + bulk_mark.cpu)
     rows = {
         **stages,
         "the whole run": whole,
         f"definitions: {count} less one": found["all definitions"].less(found["one definition"]),
-        "type matching": found["silver"].less(found["silver without types"]),
-        "location": found["silver"].less(found["silver without location"]),
-        "campaigns and bulk": campaign,
+        **{name: found[name] for name in WATCHED},
+        "campaigns and bulk": found["campaigns"].more(found["marked messages"].less(found["messages"])),
     }
     for name, each in rows.items():
         table.add_row(
-            name, f"{each.wall:,.1f}", f"{each.cpu:,.1f}", f"{each.cpu / whole.cpu:.1%}",
+            name, f"{each.wall:,.2f}", f"{each.cpu:,.2f}", f"{each.cpu / whole.cpu:.2%}",
             end_section=name == "the whole run",
         )  # fmt: skip
     goals = Table(title="Against the goals", title_justify="left")
@@ -270,7 +291,7 @@ def main() -> None:
     staged(spark, generate(folder / "warm", max(1, arguments.megabytes / 20)))
     work, stages = staged(spark, generate(folder / "whole", arguments.megabytes))
     megabytes = size(logs(folder / "whole", "*.log"))
-    found = measured(work, megabytes, arguments.rounds)
+    found = measured(work, megabytes, arguments.rounds, folder / "spent")
     count = len({row.definition_code for row in work.lake.read("ref.definition").collect()})
     for table in shown(stages, found, megabytes, count):
         Console().print(table)
