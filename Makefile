@@ -55,9 +55,10 @@ $(VENV)/dev.stamp: requirements-dev.lock $(VENV)/run.stamp
 airflow: setup-dev  ## Open Airflow on the sample study at http://localhost:8080
 	@docker/airflow_standalone.sh
 
-benchmark: setup-dev  ## Compare this pipeline with pflogsumm and DuckDB on one log, and each hot format with a raw copy
+benchmark: setup-dev  ## Compare this pipeline with pflogsumm and DuckDB, formats with a raw copy, measures with the whole run
 	@$(BIN)/python -m tests.benchmark
 	@$(BIN)/python -m tests.benchmark_formats
+	@$(BIN)/python -m tests.benchmark_measures
 
 derived: setup-dev  ## Write the files that derive from the contracts
 	@$(BIN)/python -m schemas.dictionary

@@ -36,7 +36,13 @@ from jobs.contracts import contract, tables
 from jobs.scheduling import application, config_file
 
 CONFIG = config_file()
-LOADED = ["study.submission", "study.submission_receipt", "study.submission_source", "study.submission_type"]
+LOADED = [
+    "study.submission",
+    "study.submission_receipt",
+    "study.submission_route",
+    "study.submission_source",
+    "study.submission_type",
+]
 
 
 def estimated() -> list[str]:

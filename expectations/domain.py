@@ -108,6 +108,80 @@ GOLD.append(
 )
 
 
+CELL = ("period_code", "channel_code", "measure_code", "definition_code")
+PAIR = (*CELL, "origin_code", "destination_code")
+SIDES = ("sent", "received")
+
+
+def links_beside_total(mirror: DataFrame) -> DataFrame:
+    """Of each pair of countries what both sides say by kinds of link, and what they say of all links."""
+    from pyspark.sql import functions as F
+
+    is_all = F.col("link_code") == "_T"
+    names = [f"{side}_{name}" for side in SIDES for name in MEASURES]
+    return mirror.groupBy(*PAIR).agg(
+        *(F.sum(F.when(~is_all, F.col(name))).alias(f"links_{name}") for name in names),
+        *(F.sum(F.when(is_all, F.col(name))).alias(f"all_{name}") for name in names),
+    )
+
+
+def told_beside_given(mirror: DataFrame, submission: DataFrame) -> DataFrame:
+    """For each country and side what it says in study.mirror of all others, and what it gave in all."""
+    from pyspark.sql import functions as F
+
+    from jobs.study.mirror import RECEIVED, SENT
+
+    frames = []
+    for side, own, direction, measures in (
+        ("sent", "origin_code", "outbound", SENT),
+        ("received", "destination_code", "inbound", RECEIVED),
+    ):
+        by = [*CELL, "country_code"]
+        # What has no other end stands in each of a country's rows.
+        told = F.sum(f"{side}_units") + F.max(f"{side}_unplaced_units")
+        of_all = mirror.filter("link_code = '_T'").withColumn("country_code", F.col(own))
+        measure = F.coalesce(*(F.when(F.col("unit_code") == unit, code) for unit, code in measures.items()))
+        given = submission.filter(F.col("direction_code") == direction).withColumn("measure_code", measure)
+        frames.append(
+            of_all.groupBy(*by)
+            .agg(told.alias("told_units"))
+            .join(given.groupBy(*by).agg(F.sum("units").alias("given_units")), on=by, how="left")
+            .withColumn("side", F.lit(side))
+        )
+    return frames[0].unionByName(frames[1])
+
+
+STUDY = [
+    CrossRule(
+        table="study.mirror",
+        tables=("study.mirror",),
+        key=PAIR,
+        frame=links_beside_total,
+        rules=[
+            row_rule(
+                f"{side}_links_add_up",
+                " AND ".join(f"links_{side}_{name} = all_{side}_{name}" for name in MEASURES),
+                f"what was {side} by the kinds of link adds up to that of all links",
+            )
+            for side in SIDES
+        ],
+    ),
+    CrossRule(
+        table="study.mirror",
+        tables=("study.mirror", "study.submission"),
+        key=(*CELL, "country_code", "side"),
+        frame=told_beside_given,
+        rules=[
+            row_rule(
+                "told_within_given",
+                "told_units <= given_units",
+                "no country tells of more units in study.mirror than its operators gave in study.submission",
+            )
+        ],
+    ),
+]
+
+
 def quarantine_share(ledger: DataFrame) -> DataFrame:
     """Per operator, source and format the share of lines that no rule understood, in percent."""
     from pyspark.sql import functions as F

@@ -43,7 +43,8 @@ def estimate(
     with_answers: Annotated[
         bool,
         typer.Option(
-            "--with-answers", help="First take submission and questionnaire_answer from there, too."
+            "--with-answers",
+            help="First take submission, submission_route and questionnaire_answer from there, too.",
         ),
     ] = False,
 ) -> None:
@@ -151,6 +152,7 @@ def results(frames: dict[str, Any]) -> list[Table]:
         *volume(frames["study.spam_volume"]),
         *investment(frames["study.investment"], frames["study.investment_gap"]),
         *reconciliation(frames["study.reconciliation"]),
+        *mirror(frames["study.mirror"]),
     ]
 
 
@@ -160,6 +162,8 @@ def latest(frame: Any) -> str | None:
     return max(periods, key=lambda code: (last_day(code), len(months_of(code))), default=None)
 
 
+# So many pairs of countries are printed.
+PAIRS = 8
 AREAS = "area_kind_code <> 'country'"
 # The world first, then regions, then groups.
 ORDER = {"world": 0, "region": 1, "group": 2}
@@ -242,6 +246,27 @@ def reconciliation(frame: Any) -> list[Table]:
     count = {(row["indicator_code"], row["agreement_code"]): row["count"] for row in found}
     for indicator in sorted({row["indicator_code"] for row in found}):
         table.add_row(indicator, *(str(count.get((indicator, kind), 0)) for kind in kinds))
+    return [table]
+
+
+def mirror(frame: Any) -> list[Table]:
+    """The pairs of countries that tell most differently in the last month: recipients, attempts and calls by
+    the operators' own definition."""
+    own = frame.filter("definition_code = 'OPERATOR' AND measure_code IN ('attempted', 'calls')")
+    period = latest(own)
+    found = own.filter(f"period_code = '{period}' AND link_code = '_T' AND NOT is_within_unplaced").collect()
+    if not found:
+        return []
+    table = Table("channel", "from", "to", title=f"Sent and received in {period}", title_justify="left")
+    for head in ("sent", "received", "discrepancy", "coverage"):
+        table.add_column(head, justify="right")
+    for row in sorted(found, key=lambda row: -abs(row.discrepancy_units))[:PAIRS]:
+        table.add_row(
+            row.channel_code, row.origin_code, row.destination_code, short(row.sent_units),
+            short(row.received_units), f"{row.discrepancy_pct:+.0f}%",
+            ", ".join("?" if each is None else f"{each:.0f}%"
+                      for each in (row.sent_coverage_pct, row.received_coverage_pct)),
+        )  # fmt: skip
     return [table]
 
 

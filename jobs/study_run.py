@@ -15,7 +15,7 @@ from pathlib import Path
 import polars as pl
 from pyspark.sql import DataFrame
 
-from expectations import suites
+from expectations import domain, suites
 from jobs.config import Observatory
 from jobs.contracts import arrow_schema, contract, struct_type
 from jobs.errors import ObservatoryError
@@ -24,12 +24,14 @@ from jobs.runner import Run, compute, finish, keep, now, refuse, state
 from jobs.study_files import read_table
 
 CODE = Path(__file__).resolve().parent.parent
-GIVEN = ("study.submission", "study.questionnaire_answer")
+ROUTES = "study.submission_route"
+GIVEN = ("study.submission", ROUTES, "study.questionnaire_answer")
 FROM_FILES = ("ref.operator_frame", "ref.denominator", "ref.price_level")
 # In this order: the later read the earlier.
 TABLES = (
     "study.spam_volume",
     "study.reconciliation",
+    "study.mirror",
     "study.investment_account",
     "study.investment",
     "study.investment_gap",
@@ -48,9 +50,12 @@ def framed(lake: Lake, rows: pl.DataFrame, table: str) -> DataFrame:
 
 def land(lake: Lake, folder: Path, run_id: str) -> None:
     """Put the submissions and answers of a folder into the lake, in place of those of the same periods."""
+    periods: set[str] = set()
     for table in GIVEN:
         rows = read_table(folder, table)
-        write(lake, framed(lake, rows, table), table, set(rows["period_code"]), run_id)
+        # Routes are of submissions: periods that bring none have none.
+        periods = set(rows["period_code"]) | (periods if table == ROUTES else set())
+        write(lake, framed(lake, rows, table), table, periods, run_id)
 
 
 def digest(lake: Lake, folder: Path) -> str:
@@ -92,8 +97,16 @@ def estimate(
     say("study: validating")
     work.results += suites.validate(
         [
-            suites.Asked(table, have[table], suites.contract_rules(table), contract(table).key)
-            for table in (*GIVEN, *TABLES)
+            *(
+                suites.Asked(table, have[table], suites.contract_rules(table), contract(table).key)
+                for table in (*GIVEN, *TABLES)
+            ),
+            *(
+                suites.Asked(
+                    rule.table, rule.frame(*(have[name] for name in rule.tables)), rule.rules, rule.key
+                )
+                for rule in domain.STUDY
+            ),
         ]
     )
     keep(work, VALIDATION)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import datetime as dt
 import gzip
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -114,6 +115,11 @@ def answering(people: Population, random: np.random.Generator, selective: float 
 # --- what operators send -----------------------------------------------------------------------------
 
 MONTHS = {"2026-10": 0.96, "2026-11": 1.03, "2026-12": 1.01}
+MEASURES = ("units", "spam_certain", "spam_possible")
+# The channel with routes; how many countries each exchanges with; how much rather one of its own region; the
+# shares of what is from abroad that come from these and from nobody knows where; how many pairs have a grey
+# route, and how much comes by it.
+ROUTED, PARTNERS, SAME_REGION, SHARES, GREY, GREY_SHARE = "SMS", 2, 5, (0.6, 0.3, 0.1), 0.08, 0.6
 PERIOD, YEAR, BASE = "2026-Q4", "2026", 2025
 SAYS = "made up for the sample study"
 # Of the respondents those that answer on investment; of these those that refuse amounts; those that
@@ -158,6 +164,110 @@ def volumes(people: Population, channel: str, random: np.random.Generator) -> li
                     }
                 )
     return rows
+
+
+def partners() -> dict[str, list[str]]:
+    """For each country those that it exchanges most with: large ones, and those of its region rather."""
+    people = population(ROUTED)
+    size: dict[str, float] = {}
+    region = {}
+    for country, of, subscriptions in zip(people.country, people.region, people.subscriptions, strict=True):
+        size[country] = size.get(country, 0.0) + float(subscriptions)
+        region[country] = of
+    return {
+        own: sorted(
+            set(size) - {own},
+            key=lambda other: (-size[other] * (SAME_REGION if region[other] == region[own] else 1), other),
+        )[:PARTNERS]
+        for own in sorted(size)
+    }
+
+
+def parted(whole: tuple[int, int, int], shares: Sequence[float]) -> list[tuple[int, int, int]]:
+    """Units, certain and possible spam in parts of these shares and a rest; the parts add up."""
+    units, certain, possible = whole
+    # Clean, undecided and spam apart, so that in each part certain stays within possible within units.
+    kinds = (units - possible, possible - certain, certain)
+    parts = [[int(kind * share) for kind in kinds] for share in shares]
+    parts.append([kind - sum(part[place] for part in parts) for place, kind in enumerate(kinds)])
+    return [(sum(part), part[2], part[1] + part[2]) for part in parts]
+
+
+def routes(
+    people: Population, given: list[dict[str, object]], random: np.random.Generator
+) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
+    """Routes of all operators of a channel as if each answered, and what they sent abroad as volumes.
+
+    Most is national. What a country's operators get from another its operators sent, by a hub, each by its
+    subscriptions; more or less of it, for hubs lose and add some. Of some pairs most comes in by bulk senders
+    and never left by an operator of the country that it claims: a grey route.
+    """
+    other_end = partners()
+    abroad = random.beta(2, 14, len(people.spam))
+    pairs = {(other, own): random.lognormal(0, 0.15) for own, others in other_end.items() for other in others}
+    grey = {pair for pair in pairs if random.random() < GREY}
+    total: dict[tuple[str, str], list[int]] = {}
+    for row in given:
+        cell = total.setdefault((str(row["respondent_id"]), str(row["period_code"])), [0, 0, 0])
+        for place, name in enumerate(MEASURES):
+            cell[place] += int(str(row[name]))
+    rows: list[dict[str, object]] = []
+    flow: dict[tuple[str, str, str], list[int]] = {}
+
+    def route(place: int, month: str, direction: str, partner: str, link: str, counts: Sequence[int]) -> None:
+        if counts[0]:
+            rows.append(
+                cell_of(people, place, month, direction)
+                | {"partner_country_code": partner, "link_code": link}
+                | dict(zip(MEASURES, counts, strict=True))
+            )
+
+    for place, respondent in enumerate(people.respondent):
+        own = people.country[place]
+        shares = [abroad[place] * share for share in SHARES]
+        for month in MONTHS:
+            units, certain, possible = total[str(respondent), month]
+            *parts, national = parted((units, certain, possible), shares)
+            for other, counts in zip([*other_end[own], "_U"], parts, strict=True):
+                is_grey = (other, own) in grey
+                by_bulk, by_hub = parted(counts, [GREY_SHARE if is_grey else 0.0])
+                route(place, month, "inbound", other, "hub" if other != "_U" else "unknown", by_hub)
+                route(place, month, "inbound", other, "aggregator", by_bulk)
+                sent = flow.setdefault((other, own, month), [0, 0, 0])
+                flow[other, own, month] = [before + now for before, now in zip(sent, by_hub, strict=True)]
+            route(place, month, "inbound", own, "peer", national)
+    outbound = []
+    for place, own in enumerate(people.country):
+        share = people.subscriptions[place] / people.subscriptions[people.country == own].sum()
+        for month in MONTHS:
+            sum_of = [0, 0, 0]
+            for (origin, other), factor in pairs.items():
+                if origin == own:
+                    # The filter at home leaves less spam to see there than the other side finds.
+                    units, certain, possible = flow[own, other, month]
+                    counts = [int(factor * share * kind) for kind in (units, certain / 2, possible)]
+                    route(place, month, "outbound", other, "hub", counts)
+                    sum_of = [before + now for before, now in zip(sum_of, counts, strict=True)]
+            if sum_of[0]:
+                outbound.append(
+                    cell_of(people, place, month, "outbound")
+                    | {"stage_code": "delivery", "outcome_code": "delivered"}
+                    | dict(zip(MEASURES, sum_of, strict=True))
+                    | {"subscriptions": int(people.subscriptions[place])}
+                )
+    return rows, outbound
+
+
+def cell_of(people: Population, place: int, month: str, direction: str) -> dict[str, object]:
+    return {
+        "respondent_id": people.respondent[place],
+        "country_code": people.country[place],
+        "period_code": month,
+        "channel_code": ROUTED,
+        "direction_code": direction,
+        "unit_code": "recipient",
+        "definition_code": "OPERATOR",
+    }
 
 
 def prices(random: np.random.Generator) -> dict[tuple[str, int], Price]:
@@ -230,11 +340,16 @@ def write(folder: Path = FOLDER) -> None:
         for code, low, high in reference("budget_band").select("band_code", "low", "high").rows()
     }
     submissions, answers, frame, known, truth = [], [], [], [], []
+    routed: list[dict[str, object]] = []
     for channel in RATE:
         people = population(channel)
         answered = answering(people, random)
         given, money = volumes(people, channel, random), spending(people, channel, price, random)
         holding = holdings(people, random)
+        if channel == ROUTED:
+            # With numbers of their own: they change nothing of the rest.
+            of_all, abroad = routes(people, given, np.random.default_rng([SEED, *b"routes"]))
+            given = given + abroad
         silent = set(people.respondent[~answered])
         of = {name: place for place, name in enumerate(people.respondent)}
         submissions += [
@@ -243,6 +358,8 @@ def write(folder: Path = FOLDER) -> None:
             if str(row["respondent_id"]) not in silent
             for place in [of[str(row["respondent_id"])]]
         ]
+        if channel == ROUTED:
+            routed = [row for row in of_all if row["respondent_id"] not in silent]
         spent = np.zeros(len(people.spam))
         draws = random.random((len(people.spam), 3))
         for place, respondent in enumerate(people.respondent):
@@ -320,6 +437,7 @@ def write(folder: Path = FOLDER) -> None:
     folder.mkdir(exist_ok=True)
     tables = {
         "submission": submissions,
+        "submission_route": routed,
         "questionnaire_answer": answers,
         "operator_frame": frame,
         "denominator": known,

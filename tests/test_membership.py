@@ -6,11 +6,17 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from pyspark.sql import SparkSession
 
+from jobs.lake import Lake
+from jobs.study import mirror
 from jobs.study.spam_volume import cell_rows
 from jobs.study_files import read_reference, read_table
 from jobs.study_rows import MEASURES
+from jobs.study_run import framed
 from jobs.study_sample import Reference
+from jobs.submission.contents import disagreements
+from jobs.submission.counts import ROUTE, VOLUME
 from sample_data.membership import FOLDER, write
 
 
@@ -52,3 +58,29 @@ def test_world_regions_and_groups_are_estimated_around_the_truth() -> None:
     assert sum(found[name]["estimate"] for name in ("AFR", "AMS", "ARB", "ASP", "CIS", "EUR")) == (
         pytest.approx(found["WORLD"]["estimate"], rel=1e-3)
     )
+
+
+def test_routes_add_up_to_volumes() -> None:
+    """As the study holds a package to it."""
+    texts = pl.col("channel_code") == "SMS"
+    tables = {table: read_table(FOLDER, table).filter(texts) for table in (VOLUME, ROUTE)}
+    assert disagreements(tables) == []
+    assert set(tables[ROUTE]["respondent_id"]) == set(tables[VOLUME]["respondent_id"])
+    assert set(tables[ROUTE]["direction_code"]) == {"inbound", "outbound"}
+
+
+def test_grey_routes_show_in_the_mirror(spark: SparkSession) -> None:
+    """What comes in by bulk senders never left its country by one; hubs have both sides."""
+    lake = Lake(spark, "")
+    routes, frame = (
+        framed(lake, read_table(FOLDER, table), table) for table in (ROUTE, "ref.operator_frame")
+    )
+    found = mirror.transform(routes, frame).collect()
+    assert all(0 < row.sent_coverage_pct <= 100 and 0 < row.received_coverage_pct <= 100 for row in found)
+    by_link = {link: [row for row in found if row.link_code == link] for link in ("_T", "hub", "aggregator")}
+    assert len(by_link["_T"]) > 500
+    assert {row.discrepancy_pct for row in by_link["aggregator"]} == {-100}
+    assert len(by_link["aggregator"]) > 20
+    both = [row for row in by_link["hub"] if row.sent_units and row.received_units]
+    assert len(both) > 0.8 * len(by_link["hub"])
+    assert not any(row.discrepancy_units == 0 for row in both)

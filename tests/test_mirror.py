@@ -1,62 +1,176 @@
-"""Mirror statistics of routes, worked by hand."""
+"""Mirror statistics: from two operators' packages to the study's row, and the rules that hold it.
+
+What counts on which side is in tests/golden/study.mirror/.
+"""
 
 from __future__ import annotations
 
-import datetime as dt
+from pathlib import Path
 from typing import Any
 
-from pyspark.sql import SparkSession
+import polars as pl
+import pytest
+from pyspark.sql import DataFrame, SparkSession
 
-from jobs.study.mirror import mirrored
+from expectations import domain, suites
+from jobs import study_run
+from jobs.__main__ import read_rows
+from jobs.config import Observatory
+from jobs.contracts import conform, contract
+from jobs.errors import ValidationHeld
+from jobs.lake import Lake
+from jobs.questionnaire.respondents import Respondent
+from jobs.study import mirror
+from jobs.study_command import mirror as printed
+from jobs.submission.loading import judge, land
+from jobs.submission.making import package_of, written
+from sample_data.membership import FOLDER
+from tests.submission_lake import AT, Rows, put_gold
 
-ROUTE = {
-    "period_date": dt.date(2026, 11, 3),
-    "channel_code": "SMS",
-    "unit_code": "recipient",
-    "definition_code": "HARM",
-    "origin_claimed_code": "_U",
-    "origin_observed_code": "_U",
-    "destination_code": "_U",
-}
-SCHEMA = (
-    "operator_id string, period_date date, channel_code string, direction_code string, unit_code string,"
-    " definition_code string, origin_claimed_code string, origin_observed_code string,"
-    " destination_code string, units bigint, spam_certain bigint, spam_possible bigint"
+DELIVERED = ("delivery", "delivered", "UNK")
+# Kenya's operator sent 90 to Uganda by a hub. Three by a peer, and four to Rwanda, are too few to tell.
+KENYA: Rows = [
+    ("2026-11-03", "outbound", *DELIVERED, "KEN", 50, 5, 5, "UGA", "hub"),
+    ("2026-11-30", "outbound", *DELIVERED, "KEN", 40, 4, 6, "UGA", "hub"),
+    ("2026-11-30", "outbound", *DELIVERED, "KEN", 3, 0, 0, "UGA", "peer"),
+    ("2026-11-30", "outbound", *DELIVERED, "KEN", 4, 0, 0, "RWA", "hub"),
+    ("2026-11-30", "outbound", *DELIVERED, "KEN", 60, 0, 0, "TZA", "hub"),
+    ("2026-11-30", "outbound", *DELIVERED, "KEN", 5, 0, 0, "_U", "_U"),
+]
+# Uganda's got half of that by a hub, and half as much again by a SIM farm.
+UGANDA: Rows = [
+    ("2026-11-04", "inbound", *DELIVERED, "KEN", 45, 20, 25, "UGA", "hub"),
+    ("2026-11-04", "inbound", "content", "rejected", "PHISH.mail", "KEN", 22, 22, 22, "UGA", "sim-farm"),
+    ("2026-11-04", "inbound", *DELIVERED, "_U", 8, 0, 0, "UGA", "hub"),
+]
+LABELS = ("origin_code", "destination_code", "link_code")
+FIGURES = (
+    "sent_units",
+    "received_units",
+    "discrepancy_units",
+    "sent_unplaced_units",
+    "received_unplaced_units",
 )
 
 
-def row(
-    operator: str, direction: str, units: int, certain: int, possible: int, **values: Any
-) -> dict[str, Any]:
-    measures = {"units": units, "spam_certain": certain, "spam_possible": possible}
-    return ROUTE | {"operator_id": operator, "direction_code": direction} | measures | values
+def settings_of(root: Path) -> Observatory:
+    operators = [
+        {"id": f"{code.lower()}-sms", "name": code, "country": code, "holding": code, "currency": "USD"}
+        for code in ("KEN", "UGA")
+    ]
+    return Observatory.model_validate({"lake": {"root": str(root)}, "operator": operators})
 
 
-def test_what_one_side_sent_stands_beside_what_the_other_got(spark: SparkSession) -> None:
-    routes = [
-        row("fr-1", "outbound", 60, 6, 8, destination_code="GBR"),
-        row("fr-2", "outbound", 40, 4, 4, destination_code="GBR", period_date=dt.date(2026, 11, 30)),
-        # The address that it came from before the country that it claims.
-        row("gb-1", "inbound", 50, 25, 30, origin_observed_code="FRA", origin_claimed_code="USA"),
-        row("gb-1", "inbound", 25, 5, 5, origin_claimed_code="FRA"),
-        # Only one side tells.
-        row("gb-1", "outbound", 7, 0, 1, destination_code="FRA"),
-        row("fr-1", "inbound", 9, 9, 9, origin_claimed_code="CHE", period_date=dt.date(2026, 12, 1)),
-        # No operator of the United States reports, and these are of no pair.
-        row("gb-1", "inbound", 99, 9, 9, origin_claimed_code="USA"),
-        row("fr-1", "outbound", 99, 9, 9, destination_code="FRA"),
-        row("fr-1", "outbound", 99, 9, 9),
-        row("fr-1", "internal", 99, 9, 9, destination_code="GBR"),
+@pytest.fixture(scope="module")
+def lake(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """The lake of a study that took both operators' packages."""
+    folder = tmp_path_factory.mktemp("mirror")
+    respondents, found = {}, []
+    for operator, seen in zip(settings_of(folder).operator, (KENYA, UGANDA), strict=True):
+        own = folder / operator.id
+        put_gold(own, operator.id, "SMS", seen=seen)
+        package = written(package_of(settings_of(own), operator, "2026-11", None), own, None)
+        known = Respondent(
+            operator.id, operator.name, "O", operator.country, operator.holding, (operator.id,), "en", "S1"
+        )
+        respondents[operator.id] = known
+        found.append((package, own))
+    study = Lake(spark, str(folder / "study"))
+    judged = [judge(package, settings_of(own), respondents, AT) for package, own in found]
+    land(lambda: study, judged, settings_of(folder), "test")
+    assert [each.wrong for each in judged] == [[], []]
+    return study
+
+
+@pytest.fixture
+def only_mirror(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other tables of the study have tests of their own and take minutes."""
+    monkeypatch.setattr(study_run, "TABLES", ("study.mirror",))
+
+
+@pytest.mark.usefixtures("only_mirror")
+def test_two_packages_become_rows_of_the_pair(lake: Lake) -> None:
+    settings = settings_of(Path(lake.root))
+    frames = study_run.estimate(lake, settings, FOLDER, "test", say=lambda text: None)
+    shown = pl.DataFrame(read_rows(lake, settings, "study.mirror", "definition_code = 'OPERATOR'", None))
+    # What was too few is with Uganda's largest link and with what has no place.
+    assert shown.select(*LABELS, *FIGURES, "is_within_unplaced").rows() == [
+        ("KEN", "UGA", "_T", 93, 67, 26, 9, 8, False),
+        ("KEN", "UGA", "hub", 93, 45, 48, 9, 8, False),
+        ("KEN", "UGA", "sim-farm", 0, 22, -22, 9, 8, False),
     ]
-    countries = [("fr-1", "FRA"), ("fr-2", "FRA"), ("gb-1", "GBR"), ("ch-1", "CHE")]
-    found = mirrored(
-        spark.createDataFrame(
-            [tuple(each[name.split()[0]] for name in SCHEMA.split(", ")) for each in routes], SCHEMA
-        ),
-        spark.createDataFrame(countries, "operator_id string, country_code string"),
-    )
-    assert sorted(map(tuple, found.drop("channel_code", "unit_code", "definition_code").collect())) == [
-        ("2026-11", "FRA", "GBR", 100, 10, 12, 75, 30, 35, 25, 25),
-        ("2026-11", "GBR", "FRA", 7, 0, 1, 0, 0, 0, 7, 100),
-        ("2026-12", "CHE", "FRA", 0, 0, 0, 9, 9, 9, -9, -100),
+    assert shown.select("sent_spam_certain", "received_spam_possible").row(0) == (9, 47)
+    assert set(shown["measure_code"]) == {"attempted"}
+    # What is told is what readers of the last finished run see, and what is printed.
+    assert lake.versions()["study.mirror"] == 0
+    (table,) = printed(frames["study.mirror"])
+    assert [list(column.cells) for column in table.columns] == [
+        ["SMS"], ["KEN"], ["UGA"], ["93"], ["67"], ["+28%"], ["?, ?"]
+    ]  # fmt: skip
+
+
+@pytest.mark.usefixtures("only_mirror")
+def test_a_mirror_that_tells_more_than_was_given_is_not_written(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = lake.version("study.mirror") if lake.exists("study.mirror") else None
+
+    def doubled(work: Any, table: str, have: dict[str, DataFrame]) -> DataFrame:
+        route, frame = (have[name] for name in contract(table).reads)
+        return conform(mirror.transform(route.unionByName(route), frame), table)
+
+    monkeypatch.setattr(study_run, "compute", doubled)
+    with pytest.raises(ValidationHeld, match="told_within_given"):
+        study_run.estimate(lake, settings_of(Path(lake.root)), FOLDER, "held", say=lambda text: None)
+    assert (lake.version("study.mirror") if lake.exists("study.mirror") else None) == before
+
+
+def row(link: str, sent: int, received: int, **values: Any) -> dict[str, Any]:
+    """A row of study.mirror that keeps its contract."""
+    return {
+        "period_code": "2026-11", "channel_code": "SMS", "measure_code": "attempted",
+        "definition_code": "OPERATOR", "origin_code": "KEN", "destination_code": "UGA", "link_code": link,
+        "sent_units": sent, "sent_spam_certain": 0, "sent_spam_possible": 0,
+        "received_units": received, "received_spam_certain": 0, "received_spam_possible": 0,
+        "discrepancy_units": sent - received, "sent_unplaced_units": 0, "received_unplaced_units": 0,
+    } | values  # fmt: skip
+
+
+GIVEN = [
+    {"period_code": "2026-11", "channel_code": "SMS", "direction_code": direction, "unit_code": unit,
+     "definition_code": "OPERATOR", "country_code": country, "units": units}
+    for direction, unit, country, units in [
+        ("outbound", "recipient", "KEN", 10), ("outbound", "attempt", "KEN", 900),
+        ("inbound", "recipient", "UGA", 5), ("inbound", "attempt", "UGA", 3),
     ]
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("rows", "broken"),
+    [
+        ([row("_T", 10, 8), row("hub", 7, 8), row("peer", 3, 0)], set()),
+        ([row("_T", 10, 8), row("hub", 7, 8)], {"sent_links_add_up"}),
+        ([row("hub", 7, 8)], {"sent_links_add_up", "received_links_add_up"}),
+        ([row("_T", 10, 8, received_spam_certain=1), row("hub", 10, 8)], {"received_links_add_up"}),
+        # Nine hundred attempts of Kenya's own clients never left it.
+        ([row("_T", 11, 8), row("hub", 11, 8)], {"told_within_given"}),
+        ([row("_T", 10, 9), row("hub", 10, 9)], {"told_within_given"}),
+        ([row("_T", 9, 8, sent_unplaced_units=2), row("hub", 9, 8)], {"told_within_given"}),
+        ([row("_T", 1, 0, origin_code="RWA"), row("hub", 1, 0, origin_code="RWA")], {"told_within_given"}),
+    ],
+)
+def test_each_rule_between_tables_holds_what_breaks_it(
+    spark: SparkSession, rows: list[dict[str, Any]], broken: set[str]
+) -> None:
+    lake = Lake(spark, "")
+    have = {
+        "study.mirror": lake.local(rows, "study.mirror"),
+        "study.submission": lake.local(GIVEN, "study.submission"),
+    }
+    found: set[str] = set()
+    for rule in domain.STUDY:
+        beside = rule.frame(*(have[table] for table in rule.tables))
+        results = suites.validate([suites.Asked(rule.table, beside, rule.rules, rule.key)])
+        found |= {result.rule for result in results if not result.is_held}
+    assert found == broken

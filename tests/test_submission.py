@@ -27,12 +27,13 @@ from jobs.delta_log import read_table, versions
 from jobs.errors import ObservatoryError
 from jobs.lake import Lake
 from jobs.questionnaire.respondents import Respondent
-from jobs.submission.counts import GOLD, SOURCE, TYPE, VOLUME, sums
+from jobs.submission.counts import GOLD, ROUTE, SOURCE, TYPE, VOLUME, as_seen_by, sums
 from jobs.submission.loading import RECEIPT, Judged, judge, land, refuse_same_time
 from jobs.submission.making import package_of, written
 from jobs.submission.package import MANIFEST, packed
 from jobs.submission.smallcounts import GROUP, MEASURES, protected, targets
 from tests.delta import write_delta
+from tests.submission_lake import AT, NAMES, SEEN, put_gold
 
 OPERATOR = Operator(
     id="north-mail", name="North", country="FJI", holding="north", currency="FJD", subscribers=1000
@@ -40,68 +41,6 @@ OPERATOR = Operator(
 OTHER = Operator(id="north-sms", name="North", country="FJI", holding="north", currency="FJD")
 RESPONDENT = Respondent("north", "North", "O", "FJI", "north", ("north-mail", "north-sms"), "en", "S1")
 RESPONDENTS = {"north": RESPONDENT}
-AT = dt.datetime(2027, 1, 10, tzinfo=dt.UTC)
-# Day, direction, stage, outcome, type, country, units, certain, possible.
-Rows = list[tuple[Any, ...]]
-SEEN: Rows = [
-    ("2026-10-05", "inbound", "delivery", "delivered", "UNK", "KEN", 400, 10, 12),
-    ("2026-10-31", "inbound", "content", "tagged", "AD.retail", "KEN", 60, 60, 60),
-    ("2026-10-31", "inbound", "content", "rejected", "PHISH.mail", "FRA", 3, 3, 3),
-    ("2026-11-01", "internal", "delivery", "delivered", "UNK", "FJI", 50, 0, 1),
-    ("2026-11-02", "outbound", "delivery", "delivered", "UNK", "FJI", 30, 1, 1),
-    ("2026-11-02", "transit", "delivery", "delivered", "UNK", "FJI", 999, 9, 9),
-    ("2026-11-03", "inbound", "content", "rejected", "PHISH.mail", "FRA", 4, 4, 4),
-    ("2027-01-01", "inbound", "delivery", "delivered", "UNK", "KEN", 777, 7, 7),
-]
-NAMES = ["period_date", "direction_code", "stage_code", "outcome_code", "spam_type_code",
-         "source_country_code", *MEASURES]  # fmt: skip
-
-
-def put_gold(
-    root: Path, operator_id: str, channel: str = "EMAIL", seen: list[tuple[Any, ...]] = SEEN
-) -> None:
-    """Gold tables of an operator, two definitions, and the ledger and run that go with them."""
-    rows = pl.DataFrame(seen, schema=NAMES, orient="row").with_columns(
-        pl.col("period_date").str.to_date(),
-        operator_id=pl.lit(operator_id),
-        channel_code=pl.lit(channel),
-        unit_code=pl.lit("recipient"),
-    )
-    both = pl.concat(
-        [
-            rows.with_columns(definition_code=pl.lit("OPERATOR")),
-            # The other definition knows nothing.
-            rows.with_columns(
-                definition_code=pl.lit("CAN_SPAM"), spam_certain=pl.lit(0, pl.Int64), spam_possible="units"
-            ),
-        ]
-    )
-    written_versions = []
-    for gold in GOLD.values():
-        schema = polars_schema(gold)
-        extra = [name for name in schema if name not in both.columns]
-        table = both.with_columns(pl.lit(None, schema[name]).alias(name) for name in extra)
-        keep = [name for name in schema if name not in MEASURES]
-        table = table.group_by(keep).agg(pl.col(*MEASURES).sum()).select(list(schema))
-        number = len(list((root / gold.replace(".", "/") / "_delta_log").glob("*.json")))
-        write_delta(root / gold.replace(".", "/"), table, ["operator_id", "period_date"], number)
-        written_versions.append({"table_name": gold, "version": number})
-    schema = polars_schema("bronze.file")
-    piece = {
-        "operator_id": operator_id, "source_id": "mx-secret-host", "format_code": "postfix",
-        "line_count": 900, "quarantined_count": 7, "first_event_date": dt.date(2026, 10, 5),
-        "last_event_date": dt.date(2026, 11, 3), "piece_id": "1", "file_name": "mail.log",
-    }  # fmt: skip
-    old = piece | {"first_event_date": dt.date(2026, 1, 1), "last_event_date": dt.date(2026, 1, 2)}
-    number = len(list((root / "bronze/file/_delta_log").glob("*.json")))
-    ledger = pl.DataFrame([piece, old], schema=schema)
-    write_delta(root / "bronze/file", ledger, ["operator_id"], number)
-    run = {
-        "run_id": operator_id, "stage_name": "gold", "finished_at": dt.datetime(2027, 1, 2, tzinfo=dt.UTC),
-        "code_revision": "abc1234", "table_versions": written_versions,
-    }  # fmt: skip
-    number = len(list((root / "meta/run/_delta_log").glob("*.json")))
-    write_delta(root / "meta/run", pl.DataFrame([run], schema=polars_schema("meta.run")), [], number)
 
 
 def settings_of(root: Path, **study: Any) -> Observatory:
@@ -167,7 +106,7 @@ def test_sums_are_those_of_gold(package: Path) -> None:
     )
     by = [pl.col("period_date").str.head(7).alias("period_code"), "direction_code"]
     expected = kept.group_by(by).agg(pl.col(*MEASURES).sum()).sort("period_code", "direction_code")
-    for table in (VOLUME, TYPE, SOURCE):
+    for table in (VOLUME, TYPE, SOURCE, ROUTE):
         own = sums(found.tables[table]).filter(pl.col("definition_code") == "OPERATOR")
         assert own.select(expected.columns).sort("period_code", "direction_code").equals(expected)
     assert set(found.tables[VOLUME]["subscriptions"]) == {1000}
@@ -193,26 +132,99 @@ def test_small_counts_are_counted_elsewhere(package: Path) -> None:
     assert units(TYPE, "spam_type_code") == {"UNK": 403, "AD.retail": 60}
     # Nothing was unknown before, and three are still too few: the next country joins them.
     assert units(SOURCE, "source_country_code") == {"_U": 463}
+    assert units(ROUTE, "partner_country_code") == {"_U": 463}
 
 
 @given(
-    st.dictionaries(st.sampled_from("abcdefgh"), st.integers(1, 20), min_size=1),
+    st.dictionaries(
+        st.sampled_from("abcdefgh"), st.tuples(st.integers(0, 20), st.integers(0, 20)).filter(any), min_size=1
+    ),
     st.integers(1, 12),
     st.booleans(),
 )
-@example({"a": 1, "b": 10}, 5, True)
-@example({"a": 1, "b": 2, "c": 10, "d": 90}, 5, True)
-def test_no_count_is_small_and_none_is_lost(cells: dict[str, int], threshold: int, has_rest: bool) -> None:
-    by_cell = {(name,): units for name, units in cells.items()}
+@example({"a": (1, 1), "b": (10, 10)}, 5, True)
+@example({"a": (1, 1), "b": (2, 2), "c": (10, 10), "d": (90, 90)}, 5, True)
+# The cell that takes small ones has none of the second definition.
+@example({"a": (100, 0), "b": (0, 3), "c": (9, 9)}, 5, True)
+def test_no_count_is_small_and_none_is_lost(
+    cells: dict[str, tuple[int, int]], threshold: int, has_rest: bool
+) -> None:
+    by_cell: dict[tuple[str, ...], tuple[int, ...]] = {(name,): units for name, units in cells.items()}
+    total = [sum(units) for units in zip(*cells.values(), strict=True)]
     target = targets(by_cell, threshold, ("a",) if has_rest else None)
     if target is None:
-        assert sum(cells.values()) < threshold
+        assert any(0 < units < threshold for units in total)
         return
-    after: dict[tuple[str, ...], int] = {}
+    after: dict[tuple[str, ...], list[int]] = {}
     for cell, units in by_cell.items():
-        after[target[cell]] = after.get(target[cell], 0) + units
-    assert min(after.values()) >= threshold
-    assert sum(after.values()) == sum(cells.values())
+        moved = after.setdefault(target[cell], [0, 0])
+        after[target[cell]] = [moved[0] + units[0], moved[1] + units[1]]
+    assert all(units == 0 or units >= threshold for counts in after.values() for units in counts)
+    assert [sum(units) for units in zip(*after.values(), strict=True)] == total
+
+
+PARTS = st.tuples(st.sampled_from(["_U", "FRA", "KEN", "UGA"]), st.sampled_from(["hub", "peer", "sim-farm"]))
+
+
+@given(
+    st.dictionaries(PARTS, st.integers(1, 12), min_size=1),
+    st.dictionaries(PARTS, st.integers(1, 12)),
+    st.integers(1, 8),
+)
+@example({("KEN", "hub"): 7, ("KEN", "peer"): 3, ("FRA", "hub"): 90}, {}, 5)
+@example({("KEN", "hub"): 9, ("KEN", "peer"): 1}, {("KEN", "hub"): 1, ("KEN", "peer"): 9}, 5)
+def test_links_tell_no_small_count_beside_sources(
+    one: dict[tuple[str, str], int], other: dict[tuple[str, str], int], threshold: int
+) -> None:
+    """Of a country routes and sources hold one count, so none is found by subtraction; no link is small."""
+    row = dict.fromkeys(GROUP, "x") | {"spam_certain": 0, "spam_possible": 0}
+    rows = pl.DataFrame(
+        [
+            row | {"definition_code": definition, "country": country, "link": link, "units": units}
+            for definition, cells in (("A", one), ("B", other))
+            for (country, link), units in cells.items()
+        ]
+    )
+    by = ["definition_code", "country"]
+    sources, withheld = protected(rows, ["country"], threshold, ("_U",))
+    routes, also_withheld = protected(rows, ["country"], threshold, ("_U",), ["link"])
+    assert withheld == also_withheld
+    margin = routes.group_by(by).agg(pl.col("units").sum()).sort(by)
+    assert margin.equals(sources.select(*by, "units").sort(by))
+    assert routes.is_empty() or routes["units"].min() >= threshold  # type: ignore[operator]
+
+
+def test_routes_have_the_other_end_and_what_led_there(tmp_path: Path) -> None:
+    seen = [
+        ("2026-10-05", "inbound", "delivery", "delivered", "UNK", "KEN", 40, 1, 2, "FJI", "hub"),
+        ("2026-10-05", "inbound", "delivery", "delivered", "UNK", "KEN", 3, 1, 1, "FJI", "sim-farm"),
+        ("2026-10-05", "inbound", "delivery", "delivered", "UNK", "_U", 7, 0, 0, "FJI", "_U"),
+        ("2026-10-06", "outbound", "delivery", "delivered", "UNK", "FJI", 30, 1, 1, "TON", "peer"),
+        ("2026-10-07", "outbound", "delivery", "delivered", "UNK", "FJI", 20, 0, 1, "TON", "peer"),
+        ("2026-10-07", "outbound", "delivery", "delivered", "UNK", "FJI", 4, 0, 0, "WSM", "hub"),
+        ("2026-10-07", "outbound", "delivery", "delivered", "UNK", "FJI", 2, 0, 0, "_U", "hub"),
+        ("2026-10-07", "internal", "delivery", "delivered", "UNK", "FJI", 9, 0, 0, "FJI", "on-net"),
+    ]
+    put_gold(tmp_path, "north-mail", seen=seen)
+    rows = judged(made(tmp_path, tmp_path)).tables[ROUTE].filter(pl.col("definition_code") == "OPERATOR")
+    columns = ("direction_code", "partner_country_code", "link_code", *MEASURES)
+    assert sorted(rows.select(columns).rows()) == [
+        # Three that came in by a SIM farm are too few to tell.
+        ("inbound", "KEN", "hub", 43, 2, 3),
+        ("inbound", "_U", "unknown", 7, 0, 0),
+        ("internal", "FJI", "on-net", 9, 0, 0),
+        ("outbound", "TON", "peer", 50, 1, 2),
+        ("outbound", "_U", "hub", 6, 0, 0),
+    ]
+
+
+def test_a_claim_stands_where_nothing_was_observed() -> None:
+    """As in gold.spam_source_daily."""
+    origin = {"origin_claimed_code": ["KEN", "KEN", "_U"], "origin_observed_code": ["FRA", "_U", "_U"]}
+    same = dict.fromkeys(("destination_code", "inbound_link_code", "outbound_link_code"), ["_U"] * 3)
+    found = as_seen_by(pl.DataFrame(origin | same | {"direction_code": ["inbound"] * 3}))
+    assert found["partner_country_code"].to_list() == ["FRA", "KEN", "_U"]
+    assert set(found["link_code"]) == {"unknown"}
 
 
 def test_a_definition_of_half_a_month_decides_for_all() -> None:

@@ -19,16 +19,19 @@ from jobs.submission.smallcounts import GROUP, MEASURES, protected
 # Transit is other operators' inbound and outbound.
 SUBMITTED = ("inbound", "internal", "outbound")
 VOLUME, TYPE, SOURCE = "study.submission", "study.submission_type", "study.submission_source"
+ROUTE = "study.submission_route"
 GOLD = {
     VOLUME: "gold.spam_volume_daily",
     TYPE: "gold.spam_type_daily",
     SOURCE: "gold.spam_source_daily",
+    ROUTE: "gold.spam_route_daily",
 }
-# What tells cells apart, and the cell that takes small ones.
-CELL: dict[str, tuple[list[str], tuple[str, ...] | None]] = {
-    VOLUME: (["stage_code", "outcome_code"], None),
-    TYPE: (["spam_type_code"], ("UNK",)),
-    SOURCE: (["source_country_code"], ("_U",)),
+# What tells cells apart, the cell that takes small ones, and what tells parts of a cell apart.
+CELL: dict[str, tuple[list[str], tuple[str, ...] | None, list[str]]] = {
+    VOLUME: (["stage_code", "outcome_code"], None, []),
+    TYPE: (["spam_type_code"], ("UNK",), []),
+    SOURCE: (["source_country_code"], ("_U",), []),
+    ROUTE: (["partner_country_code"], ("_U",), ["link_code"]),
 }
 
 
@@ -51,11 +54,13 @@ def counts_of(root: str, operator_id: str, period_code: str, threshold: int) -> 
         raise ObservatoryError(
             f"gold has no volumes of operator '{operator_id}' in {period_code}: run its logs first"
         )
+    if not daily[ROUTE].is_empty():
+        daily[ROUTE] = as_seen_by(daily[ROUTE])
     tables = {}
     withheld: set[tuple[str, ...]] = set()
     for table, rows in daily.items():
-        cell, rest = CELL[table]
-        tables[table], small = protected(rows, cell, threshold, rest)
+        cell, rest, within = CELL[table]
+        tables[table], small = protected(rows, cell, threshold, rest, within)
         withheld |= set(small)
     small_groups = pl.DataFrame(sorted(withheld), schema=dict.fromkeys(GROUP, pl.String), orient="row")
     tables = {table: rows.join(small_groups, on=GROUP, how="anti") for table, rows in tables.items()}
@@ -85,6 +90,20 @@ def rows_of(
         return rows
     return rows.filter(pl.col("direction_code").is_in(SUBMITTED), pl.col("units") > 0).with_columns(
         pl.col("period_date").dt.strftime("%Y-%m").alias("period_code")
+    )
+
+
+def as_seen_by(route: pl.DataFrame) -> pl.DataFrame:
+    """Routes with the country and the link at their other end: of outbound traffic where it went and what it
+    left by, of other where it came from and what it came in by. Where it came from is told as for sources:
+    what was observed, before what was claimed."""
+    is_outbound = pl.col("direction_code") == "outbound"
+    observed = pl.col("origin_observed_code")
+    origin = pl.when(observed == "_U").then("origin_claimed_code").otherwise(observed)
+    link = pl.when(is_outbound).then("outbound_link_code").otherwise("inbound_link_code")
+    return route.with_columns(
+        pl.when(is_outbound).then("destination_code").otherwise(origin).alias("partner_country_code"),
+        link.replace("_U", "unknown").alias("link_code"),
     )
 
 
