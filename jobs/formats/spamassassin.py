@@ -158,9 +158,10 @@ def verdicts(bronze: pl.LazyFrame) -> pl.LazyFrame:
         check_sortedness=False,
     )
     across = within.sort("first_at").join_asof(
-        scores.drop("offset", "stream_id").sort("first_at", maintain_order=True),
+        # Of several in a second the last, in whatever order the rows came.
+        scores.sort("first_at", "stream_id", "offset").drop("offset", "stream_id"),
         on="first_at",
-        by=["operator_id", "source_id", "assembly_key"],
+        by=["operator_id", "source_id", "assembly_key", "filter_us"],
         tolerance=_PAUSE,
         suffix="_across",
         check_sortedness=False,
@@ -170,7 +171,7 @@ def verdicts(bronze: pl.LazyFrame) -> pl.LazyFrame:
         pl.when(fits & (pl.col(name).sign() * pl.col(name).abs().floor() == pl.col("score"))).then(name)
         for name, fits in (
             ("exact", is_near & (pl.col("filter_us_before") == pl.col("filter_us"))),
-            ("exact_across", pl.col("filter_us_across") == pl.col("filter_us")),
+            ("exact_across", pl.lit(True)),
         )
     ]
     told = across.lazy().with_columns(score=pl.coalesce(*exact, "score"))

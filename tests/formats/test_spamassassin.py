@@ -213,6 +213,17 @@ def test_a_log_rotated_between_the_two_lines() -> None:
     assert spamassassin.verdicts(bronze).collect()["score"].to_list() == [12.5]
 
 
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_two_scores_of_a_second_in_another_file_are_told_apart_by_their_duration(
+    order: tuple[int, int],
+) -> None:
+    lines = [STAMP + score("12.5"), STAMP + score("12.9", time="0.8")]
+    before = [placed(parse(spamassassin, [lines[place]], 100 * place), "old") for place in order]
+    after = placed(parse(spamassassin, [STAMP + result()]), "new")
+    bronze = spamassassin.assemble(pl.concat([*before, after]))
+    assert spamassassin.verdicts(bronze).collect()["score"].to_list() == [12.5]
+
+
 def test_an_old_score_of_a_child_with_the_same_number_is_not_taken() -> None:
     morning = STAMP.replace("14:16", "04:16")
     assert one(spamassassin, morning + score("12.5"), STAMP + result())["score"] == 12.0
