@@ -6,11 +6,11 @@ any other.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from expectations.suites import Rule, row_rule
+from expectations.suites import Asked, Rule, row_rule
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -27,6 +27,11 @@ class CrossRule:
     key: tuple[str, ...]
     frame: Callable[..., DataFrame]
     rules: list[Rule]
+
+    def asked(self, have: Mapping[str, DataFrame]) -> Asked:
+        """The rule as it is asked of these tables."""
+        beside = self.frame(*(have[table] for table in self.tables))
+        return Asked(self.table, beside, self.rules, self.key)
 
 
 def same_totals(detail: DataFrame, volume: DataFrame, by: tuple[str, ...]) -> DataFrame:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from jobs.contracts import codes, contract
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    from pyspark.sql import Column, DataFrame
 
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
 EXAMPLES = 3
@@ -158,17 +158,22 @@ def answer(run: Any, asked: Asked) -> list[Result]:
 
 def result_of(frame: DataFrame, table: str, rule: Rule, told: Any, key: tuple[str, ...]) -> Result:
     """What Great Expectations said of a rule; only a broken one costs a look at its rows."""
-    from pyspark.sql import functions as F
-
     problem = told.exception_info or {}
     if problem.get("raised_exception"):
         raise RuntimeError(f"{table}, rule {rule.name}: {problem['exception_message']}")
     if told.success:
         return Result(table, rule.name, rule.says, True, 0)
-    broken = frame.filter(~F.coalesce(F.expr(rule.condition), F.lit(False)))
+    broken = frame.filter(breaks(rule))
     rows = broken.select(*key).limit(EXAMPLES).collect()
     examples = [{name: str(row[name]) for name in key} for row in rows]
     return Result(table, rule.name, rule.says, False, broken.count(), examples)
+
+
+def breaks(rule: Rule) -> Column:
+    """Whether a row breaks the rule: its condition is false, or unknown."""
+    from pyspark.sql import functions as F
+
+    return ~F.coalesce(F.expr(rule.condition), F.lit(False))
 
 
 def keep(results: list[Result], folder: str | os.PathLike[str], run_id: str) -> Path:

@@ -17,10 +17,11 @@ import subprocess
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from expectations import domain, suites
@@ -350,9 +351,7 @@ def gate(work: Run, frames: dict[str, DataFrame]) -> None:
         suites.Asked(table, frame, suites.contract_rules(table), contract(table).key)
         for table, frame in frames.items()
     ]
-    for rule in domain.GOLD:
-        beside = rule.frame(*(frames[table] for table in rule.tables))
-        asked.append(suites.Asked(rule.table, beside, rule.rules, rule.key))
+    asked += [rule.asked(frames) for rule in domain.GOLD]
     found = suites.validate(asked)
     work.results += found
     keep(work)
@@ -370,10 +369,8 @@ def held_by_ledger(work: Run) -> list[str]:
     keep(work)
     held: list[str] = []
     if not all(result.is_held for result in found):
-        broken = " OR ".join(f"NOT ({each.condition})" for each in rule.rules)
-        held = sorted(
-            row.operator_id for row in beside.filter(broken).select("operator_id").distinct().collect()
-        )
+        broken = beside.filter(reduce(Column.__or__, map(suites.breaks, rule.rules)))
+        held = sorted(row.operator_id for row in broken.select("operator_id").distinct().collect())
     beside.unpersist()
     return held
 

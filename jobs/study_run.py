@@ -101,12 +101,7 @@ def estimate(
                 suites.Asked(table, have[table], suites.contract_rules(table), contract(table).key)
                 for table in (*GIVEN, *TABLES)
             ),
-            *(
-                suites.Asked(
-                    rule.table, rule.frame(*(have[name] for name in rule.tables)), rule.rules, rule.key
-                )
-                for rule in domain.STUDY
-            ),
+            *(rule.asked(have) for rule in domain.STUDY),
         ]
     )
     keep(work, VALIDATION)
