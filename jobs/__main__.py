@@ -84,17 +84,20 @@ class TextFormat(enum.StrEnum):
     json = "json"
 
 
-def lake_of(settings: config.Observatory) -> Any:
-    """The lake of the settings, with the Spark session that it is seen through."""
+def lake_of(settings: config.Observatory, log_bytes: int | None = None) -> Any:
+    """The lake of the settings, with the Spark session that it is seen through.
+
+    log_bytes: as open_session() has it.
+    """
     with err.status("Starting Spark"):
         from jobs.lake import Lake
         from jobs.session import open_session
 
-        return Lake(open_session(settings.spark), settings.lake.root)
+        return Lake(open_session(settings.spark, log_bytes=log_bytes), settings.lake.root)
 
 
-def pull_all(settings: config.Observatory, operator: str | None) -> list[str]:
-    """Pull every source; what could not be read comes back as problems, told at the end."""
+def pull_all(settings: config.Observatory, operator: str | None) -> tuple[list[str], int]:
+    """Pull every source: what could not be read, to be told at the end, and the bytes that are new."""
     from jobs.pull import pull
 
     problems: list[str] = []
@@ -104,7 +107,7 @@ def pull_all(settings: config.Observatory, operator: str | None) -> list[str]:
         pieces, size = pieces + pulled.pieces, size + pulled.bytes
         problems += pulled.problems
     err.print(f"pull: {pieces} new piece{'' if pieces == 1 else 's'}, {size / 1e6:,.1f} MB")
-    return problems
+    return problems, size
 
 
 def told(problems: list[str]) -> None:
@@ -116,7 +119,8 @@ def told(problems: list[str]) -> None:
 @app.command()
 def pull(config_file: Config = Path("observatory.toml"), operator: OperatorId = None) -> None:
     """Land what is new in the operators' sources. Starts no Spark."""
-    told(pull_all(config.load(config_file), operator))
+    problems, _ = pull_all(config.load(config_file), operator)
+    told(problems)
 
 
 @app.command()
@@ -139,8 +143,11 @@ def run(
     """Bring logs from their sources to validated gold tables."""
     settings = config.load(config_file)
     check_key()
-    problems = [] if stage else pull_all(settings, operator)
-    work = run_stages(settings, operator, [each.value for each in stage or Stage], since, until, requarantine)
+    problems, pulled = ([], None) if stage else pull_all(settings, operator)
+    # Days that are computed again, and lines that are read again, may be any number.
+    log_bytes = None if since or until or requarantine else pulled
+    stages = [each.value for each in stage or Stage]
+    work = run_stages(settings, operator, stages, since, until, requarantine, log_bytes)
     show_changes(work)
     told(problems)
 
@@ -159,13 +166,14 @@ def run_stages(
     since: dt.datetime | None = None,
     until: dt.datetime | None = None,
     requarantine: bool = False,
+    log_bytes: int | None = None,
 ) -> Any:
     """Run the stages with a progress bar; the run and what it did."""
     from jobs.runner import Run, run
 
     # Its import takes seconds of Python, in which Spark starts.
     threading.Thread(target=importlib.import_module, args=["great_expectations"], daemon=True).start()
-    lake = lake_of(settings)
+    lake = lake_of(settings, log_bytes)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=err, transient=not err.is_terminal) as progress:
         task = progress.add_task("", total=len(stages))
@@ -600,8 +608,8 @@ def demo(
 
     use_demo_key()
     settings = config.load(config_file)
-    problems = pull_all(settings, None)
-    work = run_stages(settings, None, [each.value for each in Stage])
+    problems, pulled = pull_all(settings, None)
+    work = run_stages(settings, None, [each.value for each in Stage], log_bytes=pulled)
     estimate_demo(work, membership)
     for table in (*results(work.lake), world(work.lake)):
         out.print(table)

@@ -41,14 +41,12 @@ def make() -> bool:
     """Run Spark over the kinds of work that a stage does, and let Java archive the classes that it loaded."""
     from pyspark import SparkContext
 
-    from jobs.session import open_session
+    from jobs.session import FIRST_COMPILER, open_session
 
     file = archive()
     file.parent.mkdir(parents=True, exist_ok=True)
     new = file.with_suffix(".new")
-    # Java's first compiler is enough for so short a run.
-    quick = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
-    settings = Spark(java_options=f"{quick} -XX:ArchiveClassesAtExit={new} -Xlog:cds=off")
+    settings = Spark(java_options=f"{FIRST_COMPILER} -XX:ArchiveClassesAtExit={new} -Xlog:cds=off")
     spark = open_session(settings, "archive")
     with tempfile.TemporaryDirectory() as folder:
         work(spark, f"{folder}/table")

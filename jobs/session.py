@@ -18,10 +18,18 @@ LOGGING = f"-Dlog4j2.configurationFile=file:{Path(__file__).with_name('log4j2.pr
 
 SMALL = 256 << 20
 PARTITION = 64 << 20
+# Of so few bytes of logs Java's second compiler costs more than it saves.
+LITTLE = 16 << 20
+FIRST_COMPILER = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 
 
-def open_session(settings: Spark, name: str = "spam-observatory") -> SparkSession:
+def open_session(
+    settings: Spark, name: str = "spam-observatory", log_bytes: int | None = None
+) -> SparkSession:
     """Start Spark with Delta, or take the session that is running.
+
+    log_bytes: of the logs to be read, where this is known and all there is to do: for little, Java compiles
+    quickly rather than well, unless the settings have java_options of their own.
 
     Inside spark-submit the master and memory come from there; `settings.conf` always applies.
     """
@@ -32,7 +40,8 @@ def open_session(settings: Spark, name: str = "spam-observatory") -> SparkSessio
     if not submitted:
         os.environ["JAVA_HOME"] = str(toolchain.java_home())
     builder = SparkSession.builder.appName(name)
-    for key, value in session_conf(settings, submitted).items():
+    is_little = log_bytes is not None and log_bytes <= LITTLE
+    for key, value in session_conf(settings, submitted, is_little).items():
         builder = builder.config(key, value)
     session = builder.getOrCreate()
     session.sparkContext.setLogLevel("ERROR")
@@ -81,7 +90,7 @@ def held(frame: DataFrame, is_small: bool) -> DataFrame:
     return frame.localCheckpoint(eager=False) if is_small else frame.persist()
 
 
-def session_conf(settings: Spark, submitted: bool = False) -> dict[str, str]:
+def session_conf(settings: Spark, submitted: bool = False, is_little: bool = False) -> dict[str, str]:
     """Every Spark setting that differs from Spark's own default, with its reason."""
     conf = {
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
@@ -105,11 +114,12 @@ def session_conf(settings: Spark, submitted: bool = False) -> dict[str, str]:
         "spark.ui.showConsoleProgress": "false",
     }
     if not submitted:
+        java = settings.java_options or (FIRST_COMPILER if is_little else "")
         conf |= {
             "spark.master": settings.master,
             "spark.driver.memory": settings.driver_memory,
             # Warnings that no user can act on stay off the terminal.
-            "spark.driver.extraJavaOptions": f"{LOGGING} {archive.options()} {settings.java_options}",
+            "spark.driver.extraJavaOptions": f"{LOGGING} {archive.options()} {java}",
             "spark.driver.bindAddress": "127.0.0.1",
             "spark.driver.host": "127.0.0.1",
             **delta_jars(settings.master),
