@@ -30,7 +30,8 @@ PROPERTIES = {
     # Long strings such as a quarantined line need no statistics.
     "delta.dataSkippingNumIndexedCols": "16",
 }
-
+# Frames have the columns of their contract: one that an older table lacks is added to it.
+LATER_COLUMNS = {"mergeSchema": "true"}
 
 # Small writes wait on the file system more than on the processor.
 WRITERS = 4
@@ -51,7 +52,10 @@ class Lake:
         return DeltaTable.isDeltaTable(self.spark, self.path(table))
 
     def read(self, table: str, version: int | None = None) -> DataFrame:
-        """The table, or its empty frame when nothing was written yet. Reference tables come from CSV."""
+        """The table, or its empty frame when nothing was written yet. Reference tables come from CSV.
+
+        A column that its contract got after the table was written is null.
+        """
         if contract(table).layer == "ref":
             return self.reference(table)
         if not self.exists(table):
@@ -59,7 +63,12 @@ class Lake:
         reader = self.spark.read.format("delta")
         if version is not None:
             reader = reader.option("versionAsOf", version)
-        return reader.load(self.path(table))
+        frame = reader.load(self.path(table))
+        if frame.columns == contract(table).columns:
+            return frame
+        later = [each for each in struct_type(table) if each.name not in frame.columns]
+        nulls = {each.name: F.lit(None).cast(each.dataType) for each in later}
+        return frame.withColumns(nulls).select(contract(table).columns)
 
     def kept(self, table: str) -> DataFrame:
         """The latest version of a small table that a stage reads several times, kept in memory: each read of
@@ -98,7 +107,7 @@ class Lake:
         writer = frame.write.format("delta").mode("overwrite")
         writer = writer.option("userMetadata", json.dumps(note, sort_keys=True))
         if self.exists(table):
-            writer = writer.option("replaceWhere", where)
+            writer = writer.options(replaceWhere=where, **LATER_COLUMNS)
         else:
             writer = writer.options(**PROPERTIES).partitionBy(*contract(table).partition_by)
         writer.save(self.path(table))
@@ -106,7 +115,7 @@ class Lake:
 
     def append(self, frame: DataFrame, table: str) -> int:
         """Add rows, in one transaction; the new version."""
-        writer = frame.write.format("delta").mode("append")
+        writer = frame.write.format("delta").mode("append").options(**LATER_COLUMNS)
         if not self.exists(table):
             writer = writer.options(**PROPERTIES).partitionBy(*contract(table).partition_by)
         writer.save(self.path(table))

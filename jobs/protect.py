@@ -280,6 +280,8 @@ def protect_verdicts(raw: pl.DataFrame, own: Own, door: Door) -> pl.DataFrame:
         sender_hash=pseudonyms(raw["sender"].str.to_lowercase(), key),
         client_hash=pseudonyms(raw["client_ip"], key),
         digest_hash=pseudonyms(raw["digest"], key),
+        fuzzy_hash=signatures.hashes(raw["fuzzy"], key, "fuzzy"),
+        subject_hash=signatures.subjects(raw, key),
         named_recipients=recipient_structs(raw, own, key),
         action_name=pl.col("action"),
         countermeasure_code=acted["countermeasure_code"],

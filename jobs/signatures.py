@@ -3,13 +3,26 @@
 What the messages of a log are told apart by, best first; silver.message takes the first that it has:
 
 text        the normalised text (SMS, instant messages): equality of its keyed hash, likeness by its sketch
-digest      the filter's own digest of the text (Rspamd)
+fuzzy       what a filter's storage of fuzzy hashes holds that the text is like (Rspamd)
+digest      the filter's own digest of the message's text (Rspamd)
+subject     the normalised subject of a mail
 behaviour   the envelope: sender, network and size of a mail, sender and segments of an SMS, the caller
 
-The first two are of what a message says, so that two messages with different ones differ. Behaviour is
-not: a sender may say many things, and one thing may come from many senders.
+Fuzzy comes before digest, because it joins what digests part: a storage finds by shingles, groups of
+words, and answers with the hash that it learned, so that all who are like one learned text have one
+signature, while a word that differs makes another digest. What no storage knows keeps its digest. Hence a
+text that was learned in the middle of its campaign is two campaigns: the copies before by their digest,
+those after by the fuzzy hash. The order cannot depend on which came first without depending on order.
 
-Why a signature tells nobody what a message said: both its forms are keyed with a key of the operator's own,
+Subject comes after both, because it is little of what a message says: a spammer's subject tells his mails
+from others', and "Your order has been sent" is every shop's. It is one step better than the envelope, which
+a campaign from many hosts and with forged senders does not share.
+
+The first three are of what a message says, two texts or digests that differ being two messages. Subject and
+behaviour are not: a sender may say many things, and one thing may come from many senders (jobs/gold/bulk.py
+has what each proves of bulk).
+
+Why a signature tells nobody what a message said: each kind is keyed with a key of the operator's own,
 one for each kind, so that no text can be guessed and tried without the key, no signature equals the
 pseudonym of an address or number that a text consists of, and signatures of two operators never meet. A
 sketch holds, for each of 32 secret orders of all pieces of four characters, 16 bits of the secret value of
@@ -23,6 +36,8 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from email.errors import HeaderParseError
+from email.header import decode_header
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -39,6 +54,17 @@ PIECE = 4
 HEAD = 70
 # Texts with fewer letters ("ok", "thanks") are alike without being of one hand.
 LEAST_LETTERS = 12
+# Bytes of a subject that are compared: Exim logs no more (receive.c), and two logs of a mail must agree.
+SUBJECT_BYTES = 100
+# No honest subject is longer before it is decoded.
+LONGEST_SUBJECT = 4_096
+# What mail programs put before a subject that they answer or pass on, in the languages that they speak.
+ANSWERS = (
+    *("re", "ref", "réf", "fw", "fwd", "aw", "wg", "antw", "doorst", "sv", "vs", "vb", "vl", "tr", "rv"),
+    *("res", "enc", "rif", "r", "i", "odp", "pd", "ynt", "ilt", "bls", "trs", "απ", "πρθ", "отв", "ответ"),
+    *("пересл", "הע", "رد", "回复", "回覆", "答复", "转发", "轉寄", "返信", "転送", "답장", "전달"),
+)
+ANSWERED = rf"(?i)^\s*(?:(?:{'|'.join(ANSWERS)})\s*(?:\[\d+\]|\(\d+\))?\s*[:\x{{ff1a}}]\s*)+"
 # Characters beyond share the values of earlier ones.
 CHARACTERS = 1 << 16
 # Texts whose sketches are worked out at a time: their pieces fit into a processor's cache.
@@ -83,6 +109,49 @@ def hashes(values: pl.Series, key: bytes, kind: str) -> pl.Series:
         return pl.DataFrame({"hash": pl.Series(digests, dtype=pl.String)})
 
     return by_distinct(values, hashed)["hash"]
+
+
+def subjects(frame: pl.DataFrame, key: bytes) -> pl.Series:
+    """Keyed hashes of what mails' subjects say; null where one has too few letters to tell anything.
+
+    Answers and what is passed on count as what they answer. Notices of the null sender have none: the
+    subjects of bounces are those of the programs that wrote them. A filter's hash of a subject (Rspamd's
+    subject_privacy, `obf:1f00...`) has none either: nobody can say how short the subject was.
+
+    Reads subject and sender.
+    """
+    values = frame["subject"].set((frame["sender"] == "").fill_null(False), None)
+    odd = values.str.contains(r"=\?|\x{fffd}") | (values.str.len_bytes() > SUBJECT_BYTES)
+    read = values.zip_with(
+        ~odd.fill_null(False), by_distinct(values.set(~odd, None), plain_subjects)["subject"]
+    )
+    said = normalised(read.str.replace(ANSWERED, ""))
+    return hashes(long_enough(said), key, "subject")
+
+
+def plain_subjects(distinct: list[str]) -> pl.DataFrame:
+    """Subjects as they were meant, as far as they are compared."""
+    plain = [plain_subject(subject) for subject in distinct]
+    return pl.DataFrame({"subject": pl.Series(plain, dtype=pl.String)})
+
+
+def plain_subject(subject: str) -> str:
+    """MIME words decoded (RFC 2047), and cut as Exim cuts; a character that was torn by a cut is left out."""
+    if "=?" in subject[:LONGEST_SUBJECT]:
+        try:
+            parts = decode_header(subject[:LONGEST_SUBJECT])
+            subject = "".join(
+                part if isinstance(part, str) else part.decode(charset or "raw-unicode-escape", "replace")
+                for part, charset in parts
+            )
+        except (HeaderParseError, LookupError, ValueError):
+            pass  # Words that are none stay as they are, and are equal where they are equal.
+    return subject.encode("utf-8", "replace")[:SUBJECT_BYTES].decode("utf-8", "ignore").rstrip("\ufffd")
+
+
+def long_enough(texts: pl.Series) -> pl.Series:
+    """The normalised texts, null where they have too few letters."""
+    return texts.set(texts.str.count_matches(r"\p{L}").fill_null(0) < LEAST_LETTERS, None)
 
 
 def sketches(values: pl.Series, key: bytes) -> pl.Series:
@@ -137,23 +206,25 @@ def sketch(texts: list[str], secret: Secret) -> np.ndarray:
 
 
 def of_transmissions(frame: pl.DataFrame, key: bytes) -> pl.DataFrame:
-    """What the transmissions of one channel can be told apart by: their texts, else their envelopes.
+    """What the transmissions of one channel can be told apart by: texts, else subjects, else envelopes.
 
-    Reads channel_code, text, sender, client_network, message_bytes and segment_count.
+    Reads channel_code, text, subject, sender, client_network, message_bytes and segment_count.
     """
-    texts = normalised(frame["text"])
-    texts = texts.set(texts.str.count_matches(r"\p{L}").fill_null(0) < LEAST_LETTERS, None)
-    by_text = hashes(texts, key, "text")
-    by_behaviour = hashes(frame.select(behaviour()).to_series(), key, "behaviour")
+    texts = long_enough(normalised(frame["text"]))
     told = pl.DataFrame(
-        {"text": by_text, "behaviour": by_behaviour, "sketch": sketches(texts.str.head(HEAD), key)}
+        {
+            "text": hashes(texts, key, "text"),
+            "subject": subjects(frame, key),
+            "behaviour": hashes(frame.select(behaviour()).to_series(), key, "behaviour"),
+            "sketch": sketches(texts.str.head(HEAD), key),
+        }
     )
+    kinds = ["text", "subject", "behaviour"]
     return told.select(
-        signature_kind_code=pl.when(pl.col("text").is_not_null())
-        .then(pl.lit("text"))
-        .when(pl.col("behaviour").is_not_null())
-        .then(pl.lit("behaviour")),
-        signature_hash=pl.coalesce("text", "behaviour"),
+        signature_kind_code=pl.coalesce(
+            pl.when(pl.col(kind).is_not_null()).then(pl.lit(kind)) for kind in kinds
+        ),
+        signature_hash=pl.coalesce(kinds),
         signature_sketch="sketch",
     )
 

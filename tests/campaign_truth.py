@@ -148,6 +148,7 @@ def messages(rows: pl.DataFrame) -> pl.DataFrame:
         channel_code=pl.lit("SMS"),
         sender=empty,
         client_network=empty,
+        subject=pl.lit(None, pl.String),
         message_bytes=pl.lit(None, pl.Int64),
         segment_count=pl.lit(1, pl.Int32),
     )

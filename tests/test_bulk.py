@@ -23,7 +23,7 @@ MESSAGE = (
 )
 CAMPAIGN = (
     "operator_id string, period_date date, channel_code string, campaign_hash string, copy_count bigint,"
-    " signature_hashes array<string>"
+    " signature_hashes array<string>, senders array<string>"
 )
 
 
@@ -32,9 +32,25 @@ def ago(days: int) -> dt.date:
 
 
 def campaign(
-    operator: str, days_ago: int, copies: int, *signatures: str, channel: str = "EMAIL"
+    operator: str, days_ago: int, copies: int, *signatures: str, channel: str = "EMAIL", senders: str = "s"
 ) -> tuple[Any, ...]:
-    return operator, ago(days_ago), channel, min(signatures), copies, sorted(signatures)
+    return operator, ago(days_ago), channel, min(signatures), copies, sorted(signatures), list(senders)
+
+
+def campaigns_of(spark: SparkSession, rows: list[tuple[Any, ...]]) -> DataFrame:
+    """Rows of gold.campaign_daily, of the kind that the messages of the same signature are of."""
+    kinds = spark.createDataFrame(
+        sorted({(case[3], case[2]) for case in CASES if case[3]}),
+        "signature_hash string, signature_kind_code string",
+    )
+    named = spark.createDataFrame(rows, CAMPAIGN).withColumn("signature_hash", F.col("campaign_hash"))
+    keys = [name for name in named.columns if name not in ("senders", "signature_hash")]
+    return (
+        named.join(kinds, on="signature_hash", how="left")
+        .withColumn("sender", F.explode("senders"))
+        .groupBy(*keys, "signature_kind_code")
+        .agg(F.theta_sketch_agg("sender").alias("sender_sketch"))
+    )
 
 
 # Each message of the day with what is known of its signature's campaigns, and whether it is bulk.
@@ -69,6 +85,21 @@ CASES: list[tuple[str, str, str | None, str | None, bool | None, list[tuple[Any,
     ("che", "EMAIL", "behaviour", "q", None, [campaign("che", 0, 201, "q")], True),
     ("che", "EMAIL", "behaviour", "r", None, [campaign("che", 0, 50, "r")], None),
     ("che", "EMAIL", None, None, None, [], None),
+    # So does a fuzzy hash: copies that came before it was learned have their digests.
+    ("che", "EMAIL", "fuzzy", "fa", None, [campaign("che", 0, 201, "fa", senders="abcd")], True),
+    ("che", "EMAIL", "fuzzy", "fb", None, [campaign("che", 0, 50, "fb")], None),
+    # And a subject, but for what its senders sent each: 201 copies of one, 100 of each of two, 201 of each.
+    ("che", "EMAIL", "subject", "sa", None, [campaign("che", 0, 201, "sa")], True),
+    ("che", "EMAIL", "subject", "sb", None, [campaign("che", 0, 201, "sb", senders="ab")], None),
+    ("che", "EMAIL", "subject", "sc", None, [campaign("che", 0, 402, "sc", senders="ab")], True),
+    ("che", "EMAIL", "subject", "sd", None, [], None),
+    # In thirty days 1,080 of one shop, and 90 of each of twelve shops that had a day each.
+    ("usa", "EMAIL", "subject", "se", None, [campaign("usa", n, 90, "se") for n in range(12)], True),
+    (
+        *("usa", "EMAIL", "subject", "sf", None),
+        [campaign("usa", n, 90, "sf", senders="abcdefghijkl"[n]) for n in range(12)],
+        None,
+    ),
     # What symbols told stays where the presets do not prove more.
     ("che", "EMAIL", "digest", "s", True, [campaign("che", 0, 9, "s")], True),
     ("che", "EMAIL", None, None, True, [], True),
@@ -96,9 +127,7 @@ def test_bulk_is_proved_disproved_or_left_open(spark: SparkSession) -> None:
     ]
     listed = [each for case in CASES for each in case[5]]
     message = spark.createDataFrame(rows, MESSAGE).withColumn("case", F.monotonically_increasing_id())
-    made = bulk.filled(
-        message, spark.createDataFrame(listed, CAMPAIGN), presets(spark), f"period_date = DATE '{DAY}'"
-    )
+    made = bulk.filled(message, campaigns_of(spark, listed), presets(spark), f"period_date = DATE '{DAY}'")
     assert made.columns == message.columns
     found = [tuple(row)[:5] for row in made.drop("case", "period_date").collect()]
     wanted = [(operator, channel, kind, name, told) for operator, channel, kind, name, _, _, told in CASES]

@@ -82,6 +82,7 @@ def raw(texts: list[str | None], **columns: Any) -> pl.DataFrame:
     frame = pl.DataFrame({"text": pl.Series(texts, dtype=pl.String)})
     return frame.with_columns(
         channel_code=pl.lit(given["channel_code"]),
+        subject=pl.lit(given.get("subject"), pl.String),
         sender=pl.lit(given["sender"], pl.String),
         client_network=pl.lit(given["client_network"], pl.String),
         message_bytes=pl.lit(given["message_bytes"], pl.Int64),
@@ -154,6 +155,108 @@ def test_an_envelope_tells_lists_from_people(
     else:
         assert {each["signature_kind_code"] for each in told} == {"behaviour"}
         assert (hashes[0] == hashes[1]) == is_same
+
+
+def subject_hash(subject: str | None, sender: str | None = "ann@a.example", key: bytes = KEY) -> str | None:
+    frame = pl.DataFrame({"subject": [subject], "sender": [sender]}, schema_overrides={"subject": pl.String})
+    return signatures.subjects(frame, key)[0]
+
+
+LONG = "Отчёт о проделанной работе за прошедший месяц и план на следующий"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Your parcel 4711 is on its way", "your  PARCEL 99-1 is on its way"),
+        ("Invoice no. 2026/11 of Ann's Shop", "Re: Fwd: invoice no. 1 of Ann's Shop"),
+        ("RE[2]: the offer of this week", "the offer of this week"),
+        ("AW: Ihr Angebot von heute", "Antw: WG: Ihr Angebot von heute"),
+        ("回复：关于下周会议安排的通知请查收", "关于下周会议安排的通知请查收"),
+        ("=?utf-8?q?Gr=C3=BC=C3=9Fe_aus_Aachen?=", "Grüße aus Aachen"),
+        ("=?iso-8859-1?q?Gr=FC=DFe?= =?utf-8?b?IGF1cyBBYWNoZW4=?=", "Grüße aus Aachen"),
+        # What Exim cuts, even within a character, other logs do not.
+        (LONG, LONG.encode()[:100].decode("utf-8", "ignore")),
+        (LONG, LONG.encode()[:99].decode("utf-8", "replace")),
+    ],
+)
+def test_subjects_that_say_the_same(one: str, other: str) -> None:
+    assert subject_hash(one) is not None
+    assert subject_hash(one) == subject_hash(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Your parcel is on its way", "Your parcel is delivered"),
+        ("Regarding the parcel of today", "garding the parcel of today"),
+        ("=?utf-8?q?Good_morning_Aachen?=", "Good morning Berlin"),
+    ],
+)
+def test_subjects_that_say_another_thing(one: str, other: str) -> None:
+    assert None not in (subject_hash(one), subject_hash(other))
+    assert subject_hash(one) != subject_hash(other)
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        None,
+        "",
+        "Invoice",
+        "Re: Fwd: Invoice",
+        "Order 20261124-000017-A",
+        "Hello worlds",
+        # Rspamd's hash of a subject.
+        "obf:1f00cafe1f00cafe",
+        "=?utf-8?b?!!!?=",
+    ],
+)
+def test_subjects_that_tell_nothing(subject: str | None) -> None:
+    assert subject_hash(subject) is None
+
+
+def test_notices_of_mail_servers_are_nobodys_campaign() -> None:
+    subject = "Undelivered Mail Returned to Sender"
+    assert subject_hash(subject) is not None
+    assert subject_hash(subject, sender="") is None
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        "=?punycode?b?" + "A" * 200 + "?=",
+        "=?rot13?q?a?=",
+        "=?undefined?q?a?=",
+        "=?utf-8?b?//79?= \\u12",
+        "=?x\x00y?q?a?=",
+        "=?utf-8?q?" * 9_000,
+    ],
+)
+def test_words_that_cannot_be_decoded_break_nothing(subject: str) -> None:
+    subject_hash(subject)
+
+
+@given(st.lists(st.one_of(st.none(), st.text()), max_size=20))
+@settings(max_examples=25, deadline=None)
+def test_no_subject_breaks_it_and_company_changes_nothing(subjects: list[str | None]) -> None:
+    frame = pl.DataFrame({"subject": pl.Series(subjects, dtype=pl.String)}).with_columns(sender=pl.lit("a@b"))
+    assert signatures.subjects(frame, KEY).to_list() == [subject_hash(each) for each in subjects]
+
+
+def test_the_best_that_a_row_has_is_its_signature() -> None:
+    mail = {"channel_code": "EMAIL", "sender": "ann@a.example"}
+    subject = "Your parcel is on its way"
+    by_subject, short, text = (
+        signatures.of_transmissions(raw(texts, **mail, subject=each), KEY).row(0, named=True)
+        for texts, each in (([None], subject), ([None], "Invoice"), ([subject], subject))
+    )
+    kinds = [each["signature_kind_code"] for each in (by_subject, short, text)]
+    assert kinds == ["subject", "behaviour", "text"]
+    # The same words as a text and as a subject, or under another key, have nothing in common.
+    assert by_subject["signature_sketch"] is None
+    assert len({by_subject["signature_hash"], text["signature_hash"]}) == 2
+    assert subject_hash(subject) != subject_hash(subject, key=OTHER_KEY)
 
 
 def test_thresholds_say_what_is_wrong() -> None:

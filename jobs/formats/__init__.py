@@ -160,6 +160,7 @@ TRANSMISSION: dict[str, Any] = {
     "dnsbl_code": pl.String,  # its return code where logged, such as 127.0.0.2
     "event": pl.String,  # Kannel's event words, Asterisk's disposition
     "text": pl.String,  # SMS text, decoded; null for mail
+    "subject": pl.String,  # of a mail, where the server logs it; its signature alone goes on
     "message_bytes": pl.Int64,
     "segment_count": pl.Int32,  # SMS parts; null for mail
     "try_count": pl.Int32,  # delivery tries seen for this row
@@ -190,6 +191,8 @@ VERDICT: dict[str, Any] = {
     "required_score": pl.Float64,
     "symbols": pl.List(pl.String),  # names only, in log order
     "digest": pl.String,
+    "fuzzy": pl.String,  # the hash of a fuzzy storage that the text is most like; null where like none
+    "subject": pl.String,  # as the engine logs it
     "message_bytes": pl.Int64,
     "filter_us": pl.Int64,  # the filter's own time, whole microseconds
 }

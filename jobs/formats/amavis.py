@@ -55,6 +55,7 @@ _VERDICT: dict[str, Any] = {
     "message_id": pl.String,
     "score": pl.Float64,  # null where spam was not looked for
     "symbols": pl.List(pl.String),
+    "subject": pl.String,  # where the site's template logs it
     "message_bytes": pl.Int64,
     "filter_us": pl.Int64,
 }
@@ -96,6 +97,8 @@ _TAIL = (
     r", Hits: (?P<hits>[^,]*)(?:, size: (?P<size>\d+))?(?:, pt: [^,]*)?(?:, queued_as: (?P<next>[^ ,/]+))?"
     r"(?P<more>.*)$"
 )
+# `Subject: "..."` of amavisd.conf's $log_verbose_templ: decoded, quoted, a hundred characters at most.
+_SUBJECT = r', Subject: "((?:[^"\\]|\\.)*)"'
 _NOT_BEFORE_SPAM = ["CLEAN", "MTA-BLOCKED", "OVERSIZED", "BAD-HEADER"]
 # A line is broken at once, and its pieces follow each other.
 _PAUSE = pl.duration(seconds=10)
@@ -235,6 +238,7 @@ def with_fields(rows: pl.LazyFrame, text: str) -> pl.LazyFrame:
         "message_id": none_if_empty(without_brackets(tail.field("mid"))),
         "score": finite(tail.field("hits").str.extract(r"^(-?[\d.]+)")),
         "symbols": pl.concat_list([part.fill_null(pl.lit([], dtype=pl.List(pl.String))) for part in symbols]),
+        "subject": none_if_empty(more.str.extract(_SUBJECT).str.replace_all(r'\\(["\\])', "$1")),
         "message_bytes": whole(tail.field("size")),
         "filter_us": microseconds(more.str.extract(r", (\d+) ms\s*$"), 1_000),
     }

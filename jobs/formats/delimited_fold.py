@@ -16,7 +16,7 @@ _SEVERITY += ["quarantined", "discarded", "rejected"]
 # What no delimited log tells.
 _ABSENT = ["session", "queue", "queue_id", "previous_queue", "next_queue_id", "helo", "dsn_code"]
 _ABSENT += ["log_text", "dnsbl_zone", "dnsbl_code"]
-_ABSENT += ["attestation", "origid", "talk_us"]
+_ABSENT += ["subject", "attestation", "origid", "talk_us"]
 _OWN_USERS = ["box", "submission"]
 
 _SAME = ["operator_id", "source_id", "profile_name", "message_key"]

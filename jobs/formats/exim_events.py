@@ -50,6 +50,7 @@ BRONZE: dict[str, Any] = {
     "is_authenticated": pl.Boolean,
     "linked_queue_id": pl.String,  # R= of an arrival: the message that this one reports on
     "message_id": pl.String,
+    "subject": pl.String,  # T= of an arrival, its first 100 bytes
     "message_bytes": pl.Int64,
     "transport": pl.String,
     "relay": pl.String,
@@ -94,6 +95,7 @@ def verdicts(bronze: pl.LazyFrame) -> pl.LazyFrame:
             is_spam=pl.col("score") >= pl.col("required_score"),
             symbols=pl.lit([], pl.List(pl.String)),
             digest=pl.lit(None),
+            fuzzy=pl.lit(None),
         )
         .select(pl.col(name).cast(kind) for name, kind in VERDICT.items())
     )

@@ -24,7 +24,12 @@ _ARRIVAL = (
     r"(?:U=(?:.*?) )??(?:Ci=\d+ ?)?(?:P=(?P<protocol>\S+) ?)?(?P<more>.*)$"
 )
 # An id is an address by syntax (receive.c), so that blanks stand only in its quoted part.
-_AFTER_SIZE = rf"^(?P<id>(?:{_QUOTED})?[^ ]*)(?: T={_QUOTED})?(?: from <[^>]*>)?(?: for (?P<recipients>.*))?$"
+_AFTER_SIZE = (
+    rf"^(?P<id>(?:{_QUOTED})?[^ ]*)(?: T=(?P<subject>{_QUOTED}))?(?: from <[^>]*>)?"
+    r"(?: for (?P<recipients>.*))?$"
+)
+# The same where there is no id: the first of them that is not inside quotation marks.
+_NO_ID = rf"^(?:[^\"]|{_QUOTED})*?((?: T={_QUOTED}| from <[^>]*>| for ).*)$"
 _RECIPIENT = rf"(?:{_QUOTED})?[^ \"]+"
 _ACCOUNT = r"(?:^| )A=[^ :]+(?::([^ :]+))?"
 _AUTHENTICATED = r"(?:^| )A=|^A="
@@ -69,6 +74,8 @@ _MAIL_INFO = (
     r"From <(?P<sender>.*?)> \((?:host=\S* \[(?P<ip>[0-9A-Fa-f.:]+)\]|local)\) for (?P<recipients>.*)$"
 )
 _ESCAPED = re.compile(r"(?:\\[23][0-7]{2})+")
+# Exim quotes a subject, and then writes what cannot be printed as escapes.
+_QUOTED_PAIR = re.compile(r'\\(["\\])|((?:\\[0-7]{3})+)|\\[nrtbvf]')
 
 
 def _groups(text: pl.Series, pattern: str) -> pl.DataFrame:
@@ -96,6 +103,26 @@ def _bytes(found: re.Match[str]) -> str:
         return octal
 
 
+def unquoted(text: pl.Series) -> pl.Series:
+    """Quoted texts without quotation marks and Exim's escapes. What is no UTF-8 is a replacement sign."""
+    plain = text.str.slice(1).str.strip_suffix('"')
+    plain = plain.set(plain == "", None)
+    escaped = plain.str.contains("\\", literal=True).fill_null(False)
+    if not escaped.any():
+        return plain
+    distinct = plain.filter(escaped).unique()
+    said = pl.Series([_QUOTED_PAIR.sub(_unquoted, value) for value in distinct], dtype=pl.String)
+    return plain.replace(distinct, said)
+
+
+def _unquoted(found: re.Match[str]) -> str:
+    sign, octal = found.groups()
+    if octal:
+        values = (int(octal[place : place + 3], 8) & 255 for place in range(1, len(octal), 4))
+        return bytes(values).decode("utf-8", "replace")
+    return sign or " "
+
+
 def _address(text: pl.Series) -> pl.Series:
     """An address without its outer angle brackets."""
     return text.str.strip_prefix("<").str.strip_suffix(">")
@@ -121,7 +148,8 @@ def read_arrivals(some: pl.DataFrame) -> pl.DataFrame:
         # A certificate's DN="…" may hold it too.
         found = more.filter(inside).str.extract(rf"^(?:[^\"]|{_QUOTED})*? id=(.*)$")
         after = after.scatter(inside.arg_true(), found)
-    rest = _groups(after.zip_with(after.is_not_null(), "=" + more.str.extract(r"( for .*)$")), _AFTER_SIZE)
+    without = "=" + more.set(after.is_not_null(), None).str.extract(_NO_ID)
+    rest = _groups(after.zip_with(after.is_not_null(), without), _AFTER_SIZE)
     protocol = fields["protocol"].fill_null("")
     return some.select(
         "row",
@@ -141,6 +169,7 @@ def read_arrivals(some: pl.DataFrame) -> pl.DataFrame:
         ),
         more.str.extract(r"(?:^| )S=(\d{1,18})").cast(pl.Int64, strict=False).alias("message_bytes"),
         pl.when(after.is_not_null()).then(rest["id"]).alias("message_id"),
+        unquoted(rest["subject"]).alias("subject"),
         rest["recipients"].str.extract_all(_RECIPIENT).alias("recipients"),
         ((parts["field_0"] == "") | parts["field_1"].is_null()).alias("is_cut"),
     )

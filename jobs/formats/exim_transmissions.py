@@ -89,6 +89,7 @@ _FACTS = [
     "queue_id",
     "entry_code",
     "message_id",
+    "subject",
     "sender",
     "client_ip",
     "client_name",
@@ -120,7 +121,7 @@ def _files(events: pl.DataFrame) -> pl.DataFrame:
         ],
         *[
             of(name, "arrival").alias(name)
-            for name in ("message_id", "message_bytes", "protocol", "own_port", "linked_queue_id")
+            for name in ("message_id", "subject", "message_bytes", "protocol", "own_port", "linked_queue_id")
         ],
         pl.coalesce(of("is_authenticated", "arrival"), of("is_authenticated", "refusal")).alias(
             "is_authenticated"

@@ -9,7 +9,8 @@ The line follows the `log_format` that Rspamd ships (docs.rspamd.com, "Logging")
 qid, ip, user, from, rcpts, mime_rcpts and forced stand only where there is something to say: the null
 sender leaves `from:` out. FLAG is T for an action that Rspamd itself holds to be spam, S for a scan that
 was skipped by a forced result, else F. Options of symbols hold addresses, hosts and subjects: only the
-names of symbols are kept. The same line may come by syslog, behind `rspamd[PID]: `.
+names of symbols are kept, and of fuzzy symbols the hash that the text is like. The same line may come by
+syslog, behind `rspamd[PID]: `.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import polars as pl
 
 from jobs.formats import PARSED, TIMESTAMP, VERDICT, Source
 from jobs.formats.fields import none_if_empty, utc
-from jobs.formats.rspamd_verdict import is_spam, message_id
+from jobs.formats.rspamd_verdict import FUZZY, fuzzy, is_spam, message_id
 from jobs.formats.syslog import YEAR_SLACK
 from jobs.formats.verdicts import finite
 
@@ -50,6 +51,7 @@ BRONZE: dict[str, Any] = {
     "symbols": pl.List(pl.String),
     "forced_text": pl.String,  # action, message and module of a forced result
     "digest": pl.String,
+    "fuzzy": pl.String,  # the hash of a fuzzy storage that the text is most like
     "message_bytes": pl.Int64,
     "filter_us": pl.Int64,
 }
@@ -96,6 +98,10 @@ _BACK = (
 # A symbol starts the list or follows the end of another: `{}` or `{...;}`. Anything else of the shape
 # NAME(1.00) is text inside an option.
 _SYMBOL = r"(?:^|\{\},|;\},)[^\s,;(){}]+\((?:-?[\d.]+|-?nan|-?inf)\)"
+# A fuzzy symbol with its options, but for the end of the last, after which the next symbol begins.
+_FUZZY_SYMBOL = (
+    r"(?:^|\{\},|;\},)[^\s,;(){}]*FUZZY[^\s,;(){}]*\((?:-?[\d.]+|-?nan|-?inf)\)\{[^{};]+(?:;[^{};]+)*"
+)
 # RFC 5321 lets a quoted local part hold a comma.
 _ADDRESS = r'(?:"(?:[^"\\]|\\.)*"|[^,"])+'
 
@@ -190,7 +196,10 @@ def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
 def verdicts(bronze: pl.LazyFrame) -> pl.LazyFrame:
     """One row per verdict."""
     return bronze.with_columns(
-        format_code=pl.lit(FORMAT), engine_code=pl.lit("rspamd"), verdict_at=pl.col("first_at")
+        format_code=pl.lit(FORMAT),
+        engine_code=pl.lit("rspamd"),
+        verdict_at=pl.col("first_at"),
+        subject=pl.lit(None, pl.String),
     ).select(*VERDICT)
 
 
@@ -218,6 +227,7 @@ def _fields() -> dict[str, pl.Expr]:
         "symbols": _symbols(),
         "forced_text": pl.coalesce(_after_forced("field_1"), _after_forced("field_0")),
         "digest": none_if_empty(back.field("digest")),
+        "fuzzy": _fuzzy(),
         "message_bytes": back.field("bytes").cast(pl.Int64, strict=False),
         "filter_us": (back.field("ms").cast(pl.Float64, strict=False) * 1000)
         .round()
@@ -229,13 +239,26 @@ def _after_forced(half: str) -> pl.Expr:
     return pl.col("_tail").struct.field(half).str.splitn(", forced: ", 2).struct.field("field_1")
 
 
+def _listed() -> pl.Expr:
+    """The list of symbols as logged."""
+    odd = pl.when("_is_odd").then(pl.col("_head")).str.extract(r"/[^/\]]*\] \[(.*)$")
+    return pl.coalesce(pl.col("_symbols"), odd)
+
+
+def _fuzzy() -> pl.Expr:
+    """The hash that a part of text is most like. Few lists have a fuzzy symbol."""
+    listed = _listed()
+    some = pl.when(listed.str.contains(FUZZY, literal=True)).then(listed).str.extract_all(_FUZZY_SYMBOL)
+    options = some.list.eval(pl.element().str.splitn("){", 2).struct.field("field_1")).list.join(";")
+    return fuzzy(options.str.split(";"))
+
+
 def _symbols() -> pl.Expr:
     """Names of the symbols, in log order.
 
     Most lists can be split at `},`. Where an option may hold that or `){`, the pattern decides.
     """
-    odd = pl.when("_is_odd").then(pl.col("_head")).str.extract(r"/[^/\]]*\] \[(.*)$")
-    listed = pl.coalesce(pl.col("_symbols"), odd)
+    listed = _listed()
     ends = _count(listed, "},")
     is_plain = (_count(listed, "){") == ends + 1) & (_count(listed, ";},") + _count(listed, "{},") == ends)
     found = pl.when(~is_plain).then(listed).str.extract_all(_SYMBOL)

@@ -19,7 +19,8 @@ What these rows lack: queue id, required score, the flag of a custom action, dig
 in whole seconds and scan time in whole milliseconds. Domains are in lower case. The address is masked to a
 network by default (ipmask 19, ipmask6 48): one that ends as a network does is no client's, and is left out.
 Without `enable_symbols`, only the symbols that the columns IsDkim, IsDmarc, IsSpf, IsBayes and IsFuzzy stand
-for by default are known.
+for by default are known, and no fuzzy hash: the columns Fuzzy.* of schema 11 do not tell of which part of a
+message a hash is, which the symbols' options do. The subject is there if `insert_subject` is set.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ import polars as pl
 
 from jobs.formats import TIMESTAMP, Source
 from jobs.formats.fields import none_if_empty, utc
-from jobs.formats.rspamd_verdict import is_spam, message_id
+from jobs.formats.rspamd_verdict import FUZZY, fuzzy, is_spam, message_id
 from jobs.formats.verdicts import (
     as_assembled,
     as_verdicts,
@@ -66,6 +67,8 @@ BRONZE: dict[str, Any] = {
     "score": pl.Float64,
     "symbols": pl.List(pl.String),
     "digest": pl.String,
+    "fuzzy": pl.String,  # the hash of a fuzzy storage that the text is most like
+    "subject": pl.String,
     "message_bytes": pl.Int64,
     "filter_us": pl.Int64,
 }
@@ -81,6 +84,7 @@ _SCHEMA_9 = (
 )
 _SCHEMA_10 = _SCHEMA_9.replace(",Digest,IsSpf,", ",Digest,TaskUUID,IsSpf,")
 _SYMBOL_PLACE = _SCHEMA_9.split(",").index("Symbols.Names")
+_OF_SYMBOLS = ["Symbols.Names", "Symbols.Options"]
 _UUID_PLACE = _SCHEMA_10.split(",").index("TaskUUID")
 
 _NEEDED = [
@@ -97,7 +101,8 @@ _NEEDED = [
     "ScanTimeReal",
     "AuthUser",
     "Digest",
-    "Symbols.Names",
+    "Subject",
+    *_OF_SYMBOLS,
     "IsDkim",
     "IsDmarc",
     "IsSpf",
@@ -257,9 +262,11 @@ def _with_cells(rows: pl.DataFrame, source: Source) -> pl.DataFrame:
 
     def place(name: str) -> pl.Expr:
         own: pl.Expr = pl.when(is_10).then(usual[10][name]).otherwise(usual[9][name])
-        # Five columns of symbols and groups come last, if they come.
-        if name == "Symbols.Names":
-            own = pl.when(count >= width + 5).then(own)
+        # Five columns of symbols and groups come last, if they come. Scores are numbers: others' lists, such
+        # as hashes, are no names of symbols.
+        if name in _OF_SYMBOLS:
+            scores = cells.list.get(width + 1, null_on_oob=True)
+            own = pl.when((count >= width + 5) & ~scores.str.contains("'", literal=True)).then(own)
         return pl.when(is_usual).then(own).otherwise(pl.col(f"_at_{name}")) if name in _NEEDED else own
 
     joined = rows.join(places, on="head", how="left", nulls_equal=True, maintain_order="left")
@@ -330,6 +337,12 @@ def _fields(source: Source) -> dict[str, pl.Expr]:
         .otherwise(none_if_empty(pl.col("_Action")))
     )
     recipients = _elements(pl.col("_SMTPRecipients"))
+    names, options = _elements(pl.col("_Symbols.Names")), _elements(pl.col("_Symbols.Options"))
+    has_fuzzy = pl.col("_Symbols.Names").str.contains(FUZZY, literal=True)
+    places = (
+        pl.when(has_fuzzy).then(names).list.eval(pl.element().str.contains(FUZZY, literal=True).arg_true())
+    )
+    of_fuzzy = pl.when(has_fuzzy).then(options).list.gather(places, null_on_oob=True)
     is_network = pl.col("_IP").str.ends_with(".0") | pl.col("_IP").str.ends_with("::")
     meant = pl.concat_list(
         [
@@ -351,10 +364,11 @@ def _fields(source: Source) -> dict[str, pl.Expr]:
         "action": action,
         "is_spam": is_spam(action),
         "score": finite(pl.col("_Score")),
-        "symbols": pl.when(pl.col("_Symbols.Names").is_not_null())
-        .then(_elements(pl.col("_Symbols.Names")))
-        .otherwise(meant),
+        "symbols": pl.when(pl.col("_Symbols.Names").is_not_null()).then(names).otherwise(meant),
         "digest": none_if_empty(pl.col("_Digest").str.strip_chars("\x00").str.replace(r"^(?:\\0)+$", "")),
+        # The options of one symbol are one text, with commas between.
+        "fuzzy": fuzzy(of_fuzzy.list.join(",", ignore_nulls=True).str.split(",")),
+        "subject": none_if_empty(_unescaped(pl.col("_Subject"))),
         "message_bytes": whole(pl.col("_Size")),
         "filter_us": whole(pl.col("_ScanTimeReal")) * 1_000,
     }

@@ -6,9 +6,10 @@ or, where the history is not in Redis, a list whose rows have fewer fields (cont
 
     {"message-id": "...", "unix_time": N, "ip": "...", "user": "...", "sender_smtp": "...",
      "rcpt_smtp": ["..."], "action": "...", "score": N, "required_score": N, "size": N, "time_real": N,
-     "symbols": {"NAME": {"score": N, ...}, ...}}
+     "subject": "...", "symbols": {"NAME": {"score": N, "options": ["..."], ...}, ...}}
 
-`unknown` stands for what is missing. There is no queue id and no digest. A history is cut to its newest
+`unknown` stands for what is missing. There is no queue id and no digest; `fuzzy_hashes` (since 2026) does not
+tell of which part a hash is, so that the symbols' options are read. A history is cut to its newest
 rows, and messages that Rspamd decided before it scanned them may be left out; it is asked for again and
 again, so that rows repeat: rows that tell the same of the same scan, to the microsecond of its duration,
 are one verdict. A document that is spread over several lines is not read: `jq -c '.rows[]'` makes lines.
@@ -23,7 +24,7 @@ import polars as pl
 
 from jobs.formats import TIMESTAMP, Source
 from jobs.formats.fields import line_code, none_if_empty
-from jobs.formats.rspamd_verdict import is_spam, message_id
+from jobs.formats.rspamd_verdict import FUZZY, fuzzy, is_spam, message_id
 from jobs.formats.verdicts import as_verdicts, finite, microseconds, one_row_per_line, typed_columns
 
 FORMAT = "rspamd_history"
@@ -50,6 +51,8 @@ BRONZE: dict[str, Any] = {
     "score": pl.Float64,
     "required_score": pl.Float64,
     "symbols": pl.List(pl.String),
+    "fuzzy": pl.String,  # the hash of a fuzzy storage that the text is most like
+    "subject": pl.String,
     "message_bytes": pl.Int64,
     "filter_us": pl.Int64,
 }
@@ -69,10 +72,14 @@ _TEXTS = [
     "size",
     "time_real",
     "scan_time",
+    "subject",
 ]
 _ROW = pl.Struct({**dict.fromkeys(_TEXTS, pl.String), "rcpt_smtp": pl.List(pl.String)})
 # In JSON a quotation mark inside a text is escaped, so this is the name of an object and nothing else.
 _OBJECT_NAME = r'"[^"\\]+"\s*:\s*\{'
+# A fuzzy symbol's object holds no other object; its options are texts.
+_FUZZY_OBJECT = r'"[^"\\]*FUZZY[^"\\]*"\s*:\s*\{[^{}]*\}'
+_TEXT = r'"[^"\\]*"'
 # No later than 2200, so that a number that is no time is none.
 _LATEST = 7_258_118_400
 
@@ -154,7 +161,9 @@ def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
             .unnest("rows")
             .with_columns(offset=pl.col("offset") + pl.col("place"), assembly_key=_key())
         )
-    told = [name for name in BRONZE if name not in ("stream_id", "offset", "symbols", "recipients")]
+    # What came later to bronze may be missing in rows that an earlier version read.
+    later = ("fuzzy", "subject")
+    told = [name for name in BRONZE if name not in ("stream_id", "offset", "symbols", "recipients", *later)]
     return (
         records.select(*BRONZE)
         .sort("stream_id", "offset")
@@ -219,7 +228,10 @@ def _fields() -> dict[str, pl.Expr]:
     )
     recipients = row.field("rcpt_smtp").list.filter(~pl.element().is_in(["", "unknown"]))
     sender = row.field("sender_smtp")
-    names = pl.col("line").str.json_path_match("$.symbols").str.extract_all(_OBJECT_NAME)
+    symbols = pl.col("line").str.json_path_match("$.symbols")
+    names = symbols.str.extract_all(_OBJECT_NAME)
+    found = pl.when(symbols.str.contains(FUZZY, literal=True)).then(symbols).str.extract_all(_FUZZY_OBJECT)
+    options = found.list.join("").str.extract_all(_TEXT)
     return {
         "first_at": when.cast(pl.Datetime("us")).dt.replace_time_zone("UTC"),
         "message_id": message_id(pl.coalesce(row.field("message-id"), row.field("id"))),
@@ -232,6 +244,8 @@ def _fields() -> dict[str, pl.Expr]:
         "score": finite(row.field("score")),
         "required_score": finite(row.field("required_score")),
         "symbols": names.list.eval(pl.element().str.extract(r'^"(.*)"')),
+        "fuzzy": fuzzy(options.list.eval(pl.element().str.strip_chars('"'))),
+        "subject": none_if_empty(row.field("subject"), "unknown"),
         "message_bytes": finite(row.field("size")).cast(pl.Int64, strict=False),
         "filter_us": microseconds(pl.coalesce(row.field("time_real"), row.field("scan_time")), 1_000_000),
     }

@@ -2,6 +2,17 @@
 
 gold.campaign_daily has the copies of each campaign by day; ref.bulk_preset how many are bulk, where, and in
 how many days. Campaigns of two days are one when they share a signature.
+
+What each kind of signature proves, where its copies reach a preset or cannot:
+
+text, digest    bulk, and where no preset can be reached that a message was not: its text was told apart from
+                all others
+fuzzy           bulk. Not the opposite: copies that came before the storage learned the text are counted by
+                their digests, and who shares a storage has seen the text elsewhere
+subject         bulk, where its senders sent enough each. "Your order has been sent" is the subject of many
+                shops, none of which needs to send in bulk: the copies of a subject are divided by its senders
+                in the days that are looked at
+behaviour       bulk, not the opposite
 """
 
 from __future__ import annotations
@@ -18,7 +29,7 @@ from jobs.gold.similarity import Thresholds
 
 # No preset is applied that looks further back than this: each day further makes one more day due again.
 LONGEST_DAYS = 30
-CONTENT = ["text", "digest"]
+DISPROVES = ["text", "digest"]
 OWN = ["operator_id", "period_date", "channel_code"]
 
 
@@ -79,8 +90,8 @@ def any_of(conditions: list[Column]) -> Column:
 def filled(message: DataFrame, campaign_daily: DataFrame, presets: list[Preset], days: str) -> DataFrame:
     """The messages with is_bulk as their campaigns tell; what symbols told stays where they do not.
 
-    TRUE where a preset is reached. FALSE where none can be and the signature is of content: what else the
-    sender sent is another thing. A signature of behaviour proves bulk and disproves nothing.
+    TRUE where a preset is reached. FALSE where none can be and the kind of signature disproves: what else the
+    sender sent is another thing.
     campaign_daily: the rows of the messages' days and of those before that the presets look back to.
     days: a SQL condition, the operators' days that the messages are of.
     """
@@ -93,15 +104,21 @@ def filled(message: DataFrame, campaign_daily: DataFrame, presets: list[Preset],
     is_bulk = (
         F.when(F.col("is_reached"), True)
         .when(F.col("is_bulk").isNotNull(), F.col("is_bulk"))
-        .when(F.col("is_reached").isNull() & F.col("signature_kind_code").isin(CONTENT) & ruled_out, False)
+        .when(F.col("is_reached").isNull() & F.col("signature_kind_code").isin(DISPROVES) & ruled_out, False)
     )
     return joined.withColumn("is_bulk", is_bulk).select(message.columns)
 
 
 def reached(campaign_daily: DataFrame, presets: list[Preset], days: str) -> DataFrame:
     """Signatures by operator, day and channel that reach a preset (is_reached TRUE) or may (FALSE)."""
+    is_subject = F.col("signature_kind_code") == "subject"
     listed = campaign_daily.select(
-        *OWN, "campaign_hash", "copy_count", F.explode("signature_hashes").alias("signature_hash")
+        *OWN,
+        "campaign_hash",
+        "copy_count",
+        is_subject.alias("is_subject"),
+        F.when(is_subject, F.col("sender_sketch")).alias("sender_sketch"),
+        F.explode("signature_hashes").alias("signature_hash"),
     )
     until = F.date_add("copy_date", LONGEST_DAYS - 1)
     seen = (
@@ -121,10 +138,7 @@ def reached(campaign_daily: DataFrame, presets: list[Preset], days: str) -> Data
         named.dropDuplicates([*OWN, "own_hash", "copy_date", "campaign_hash"])
         .groupBy(*OWN, "own_hash")
         .agg(
-            *(
-                F.sum(F.when(inside[w], F.col("copy_count")).otherwise(0)).alias(f"copies_{w}")
-                for w in windows
-            ),
+            *(of_all_or_each(inside[window]).alias(f"copies_{window}") for window in windows),
             *(F.count_distinct(F.when(inside[w], F.col("copy_date"))).alias(f"days_{w}") for w in windows),
         )
         .filter(any_of([preset.possible() for preset in presets]))
@@ -132,3 +146,11 @@ def reached(campaign_daily: DataFrame, presets: list[Preset], days: str) -> Data
     )
     member = named.select(*OWN, "own_hash", "signature_hash").distinct()
     return member.join(counts, on=[*OWN, "own_hash"], how="inner").drop("own_hash")
+
+
+def of_all_or_each(inside: Column) -> Column:
+    """The copies in a window; of a subject how many each of its senders sent on average."""
+    copies = F.sum(F.when(inside, F.col("copy_count")).otherwise(0))
+    senders = F.theta_sketch_estimate(F.theta_union_agg(F.when(inside, F.col("sender_sketch"))))
+    of_each = F.coalesce(F.floor(F.try_divide(copies, senders)), F.lit(0))
+    return F.when(F.bool_or("is_subject"), of_each).otherwise(copies)

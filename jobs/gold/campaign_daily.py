@@ -3,7 +3,7 @@
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from jobs.gold.similarity import WHOSE, Thresholds, united
+from jobs.gold.similarity import OF_CONTENT, WHOSE, Thresholds, united
 
 STOPPED = ["rejected", "discarded", "quarantined", "tagged", "deferred"]
 
@@ -60,8 +60,10 @@ def members(signed: DataFrame, thresholds: Thresholds) -> DataFrame:
     signature = signed.groupBy(*own, "signature_kind_code", "signature_sketch").agg(
         F.count("*").alias("copies")
     )
-    is_behaviour = F.col("signature_kind_code") == "behaviour"
-    least = F.when(is_behaviour, thresholds.least_copies_behaviour).otherwise(thresholds.least_copies_content)
+    is_of_content = F.col("signature_kind_code").isin(OF_CONTENT)
+    least = F.when(is_of_content, thresholds.least_copies_content).otherwise(
+        thresholds.least_copies_behaviour
+    )
     of_campaign = Window.partitionBy(*WHOSE, "campaign_hash")
     return (
         signature.drop("signature_sketch")

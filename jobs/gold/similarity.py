@@ -23,6 +23,8 @@ from scipy.sparse.csgraph import connected_components
 from jobs.errors import ObservatoryError
 from jobs.signatures import LANES
 
+# Kinds of signatures that are of what a message says (jobs/signatures.py).
+OF_CONTENT = ["text", "fuzzy", "digest"]
 WHOSE = ["operator_id", "period_date", "channel_code"]
 UNITED = (
     "operator_id string, period_date date, channel_code string, signature_hash string, campaign_hash string,"

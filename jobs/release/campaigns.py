@@ -60,9 +60,9 @@ def by_campaign(study: Study) -> Section:
         caption = f"Largest {channel_name(channel, inside=True)} campaigns of each operator's last day"
         blocks.append(Block(name, Table(caption, columns, lines), "campaigns.csv"))
     notes = [
-        "A campaign is what is alike in text, in a filter's digest or, where nothing else is told, in its"
-        " envelope. Its eight signs are of a keyed signature: they name it and tell nothing else. Not every"
-        " campaign is spam. Times are UTC.",
+        "A campaign is what is alike in text, in a filter's fuzzy hash or digest or, where nothing else is"
+        " told, in its subject or envelope. Its eight signs are of a keyed signature: they name it and tell"
+        " nothing else. Not every campaign is spam. Times are UTC.",
     ]
     legend = [("certain", "blocked or marked"), ("rest", "let pass or not decided")]
     missing = study.missing("campaigns")

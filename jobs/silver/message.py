@@ -183,6 +183,8 @@ def with_verdicts(message: DataFrame, verdict: DataFrame) -> DataFrame:
         F.struct("spam_type_code", "is_type_strong").alias("type"),
         "spam_type_codes",
         "digest_hash",
+        "fuzzy_hash",
+        "subject_hash",
     )
     files = message.groupBy(*FILE).agg(
         F.max("last_at").alias("until"), F.max("message_id_hash").alias("message_id_hash")
@@ -217,7 +219,7 @@ def with_verdicts(message: DataFrame, verdict: DataFrame) -> DataFrame:
         .agg(
             F.max("said").alias("v"),
             F.flatten(F.collect_list("said.symbols")).alias("symbols"),
-            F.max("said.digest_hash").alias("digest_hash"),
+            *(F.max(f"said.{name}").alias(name) for name in ("digest_hash", "fuzzy_hash", "subject_hash")),
             F.sum("said.filter_us").alias("filter_us"),
             F.when(F.max("is_exact"), "exact").otherwise("by_message_id").alias("said_quality"),
         )
@@ -350,11 +352,23 @@ def decide(message: DataFrame) -> DataFrame:
 
 
 def signature() -> list[Column]:
-    """Its text's signature, else the filter's digest, else its envelope's signature."""
-    is_digest = F.col("digest_hash").isNotNull() & ~F.col("signature_kind_code").eqNullSafe("text")
+    """The best signature that the server or a filter has (jobs/signatures.py): text, fuzzy, digest, subject,
+    envelope."""
+
+    def of_server(kind: str) -> Column:
+        return F.when(F.col("signature_kind_code") == kind, F.col("signature_hash"))
+
+    known = {
+        "text": of_server("text"),
+        "fuzzy": F.col("fuzzy_hash"),
+        "digest": F.col("digest_hash"),
+        "subject": F.coalesce(of_server("subject"), "subject_hash"),
+        "behaviour": of_server("behaviour"),
+    }
+    kind = F.coalesce(*(F.when(value.isNotNull(), F.lit(name)) for name, value in known.items()))
     return [
-        F.when(is_digest, "digest").otherwise(F.col("signature_kind_code")).alias("signature_kind_code"),
-        F.when(is_digest, F.col("digest_hash")).otherwise(F.col("signature_hash")).alias("signature_hash"),
+        kind.alias("signature_kind_code"),
+        F.coalesce(*known.values()).alias("signature_hash"),
         F.col("signature_sketch"),
     ]
 

@@ -81,6 +81,8 @@ def test_all_fields() -> None:
         "required_score": None,
         "symbols": ["BAYES_99", "RDNS_NONE", "DKIM_VALID"],
         "digest": None,
+        "fuzzy": None,
+        "subject": None,
         "message_bytes": 812,
         "filter_us": 112_000,
     }
@@ -149,8 +151,13 @@ def test_all_fields() -> None:
         ),
         pytest.param(
             line(tail=', queued_as: 4jYm/4jYn, Subject: "x, 99 ms", From: <a@b>, dkim_new=s:d, 257 ms'),
-            {"filter_us": 257_000, "symbols": []},
+            {"filter_us": 257_000, "symbols": [], "subject": "x, 99 ms"},
             id="more keys, two queue ids",
+        ),
+        pytest.param(
+            line(tail=r', queued_as: 4jYm, Subject: "say \"A\\B\", From: x", From: <a@b>, 257 ms'),
+            {"subject": r'say "A\B", From: x'},
+            id="quotation marks in a subject",
         ),
         pytest.param(line(tail=""), {"filter_us": None}, id="no time"),
         pytest.param(line() + "\r", {"filter_us": 257_000}, id="carriage return"),

@@ -201,6 +201,7 @@ def test_all_fields_of_an_arrival() -> None:
     assert told(row, "client_name", "client_ip", "helo") == ("mx.shop.example", "2001:db8::7", "mail")
     assert told(row, "sender", "message_id", "message_bytes") == ("shop@shop.example", "m1@shop.example", 440)
     assert told(row, "is_authenticated", "account", "entry_code") == (True, "ann", "submission")
+    assert row["subject"] == "Meeting for two id=x"
     assert row["first_at"] == dt.datetime(2026, 11, 24, 14, 1, 53, 632000, dt.UTC)
 
 
@@ -232,6 +233,26 @@ def test_all_fields_of_an_arrival() -> None:
             'H=(h) [192.0.2.7] P=smtp S=1 id=m@x.example T="buy for ann@a.example"',
             {"recipient": None, "message_id": "m@x.example", "is_partial": True},
             id="a subject that looks like recipients",
+        ),
+        pytest.param(
+            'H=(h) [192.0.2.7] P=smtp S=1 T="buy for ann@a.example" for b@a.example',
+            {"recipient": "b@a.example", "message_id": None, "subject": "buy for ann@a.example"},
+            id="a subject without an id",
+        ),
+        pytest.param(
+            r'H=(h) [192.0.2.7] P=smtp id=m@x.example T="say \"A\\B\", \303\274 and\n more" for b@a.example',
+            {"recipient": "b@a.example", "subject": 'say "A\\B", ü and  more'},
+            id="a subject with escapes",
+        ),
+        pytest.param(
+            r'H=(h) [192.0.2.7] P=smtp S=1 id=m@x.example T="\\303\\274 \303" for b@a.example',
+            {"subject": "\\303\\274 \ufffd"},
+            id="escapes that a sender wrote, and a sign that was cut",
+        ),
+        pytest.param(
+            'H=(h) [192.0.2.7] P=smtp S=1 id=m@x.example T="" for b@a.example',
+            {"recipient": "b@a.example", "subject": None},
+            id="an empty subject",
         ),
         pytest.param(
             'H=(h) [192.0.2.7] P=smtp S=1 id="x for b"@x.example for ann@a.example',
@@ -779,6 +800,8 @@ def test_marked_and_let_through() -> None:
         "required_score": 5.0,
         "symbols": [],
         "digest": None,
+        "fuzzy": None,
+        "subject": None,
         "message_bytes": None,
         "filter_us": 6_000_000,
     }

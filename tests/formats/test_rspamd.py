@@ -115,6 +115,8 @@ def test_all_fields() -> None:
         "required_score": 15.0,
         "symbols": ["ARC_NA"],
         "digest": "00ff",
+        "fuzzy": None,
+        "subject": None,
         "message_bytes": 812,
         "filter_us": 7125,
     }
@@ -158,6 +160,57 @@ def test_all_fields() -> None:
             task(symbols="URL-X.1(2.00){a,b:c(d);http://u.example/?q={z};},R_NA(-0.10){},T(nan){x;y;}"),
             {"symbols": ["URL-X.1", "R_NA", "T"]},
             id="signs in options",
+        ),
+        pytest.param(
+            task(symbols="ARC_NA(0.00){},FUZZY_DENIED(12.00){1:b639f4eae7:1.00:txt;},R_NA(-0.10){x;}"),
+            {"fuzzy": "b639f4eae7", "symbols": ["ARC_NA", "FUZZY_DENIED", "R_NA"]},
+            id="fuzzy hash",
+        ),
+        pytest.param(
+            task(symbols="FUZZY_PROB(5.00){2:eb2efd2e8c:0.69:txt:f7487da4c0;}"),
+            {"fuzzy": "eb2efd2e8c"},
+            id="fuzzy hash with the one that was asked for",
+        ),
+        pytest.param(
+            task(symbols="FUZZY_DENIED(12.00){1:aaaaaaaaaa:0.71:txt;1:bbbbbbbbbb:0.93:txt;}"),
+            {"fuzzy": "bbbbbbbbbb"},
+            id="likest of two fuzzy hashes",
+        ),
+        pytest.param(
+            task(
+                symbols="FUZZY_WHITE(-2.00){3:bbbbbbbbbb:1.00:txt;},LOCAL_FUZZY_X(1.00){11:cccccccccc:1.00:txt;}"
+            ),
+            {"fuzzy": "cccccccccc"},
+            id="equally like fuzzy hashes of two symbols",
+        ),
+        pytest.param(
+            task(
+                symbols="LOCAL_FUZZY_X(1.00){11:cccccccccc:1.00:txt;},FUZZY_WHITE(-2.00){3:bbbbbbbbbb:1.00:txt;}"
+            ),
+            {"fuzzy": "cccccccccc"},
+            id="the same in another order",
+        ),
+        pytest.param(
+            task(
+                symbols="FUZZY_DENIED(9.00){1:aaaaaaaaaa:1.00:img;1:bbbbbbbbbb:1.00:bin;1:cccccccccc:0.80:html;}"
+            ),
+            {"fuzzy": None, "symbols": ["FUZZY_DENIED"]},
+            id="fuzzy hashes of what is no text",
+        ),
+        pytest.param(
+            task(symbols="FUZZY_DENIED(9.20){1:bce8ae39d1:0.75;}"),
+            {"fuzzy": None},
+            id="fuzzy hash of nobody knows which part",
+        ),
+        pytest.param(
+            task(symbols="FUZZY_BLOCKED(0.00){},FUZZY_DENIED(9.20){1:bce8ae39d1:0.75:txt;}"),
+            {"fuzzy": "bce8ae39d1"},
+            id="fuzzy symbol without options",
+        ),
+        pytest.param(
+            task(symbols="SUBJ(1.00){1:bce8ae39d1:1.00:txt;FUZZY_DENIED(9.20){1:aaaaaaaaaa:1.00:txt;}"),
+            {"fuzzy": None},
+            id="options that look like fuzzy hashes",
         ),
         pytest.param(
             task(symbols="SUBJ(1.00){FAKE(9.00){;},GOOD(0.00){ok},ALSO_FAKE(1.00){;}"),

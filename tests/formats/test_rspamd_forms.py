@@ -6,6 +6,7 @@ import datetime as dt
 import json
 from typing import Any
 
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -79,11 +80,15 @@ def test_the_three_forms_agree_field_by_field() -> None:
         waited = in_log["verdict_at"] - in_history["verdict_at"]
         scan = dt.timedelta(microseconds=in_log["filter_us"])
         assert dt.timedelta(0) <= waited <= scan + dt.timedelta(seconds=1)
+        # ClickHouse did not insert subjects, and the task log never has them.
+        assert in_log["subject"] is in_clickhouse["subject"] is None
         explained = {"queue_id", "digest", "required_score", "score", "symbols", "filter_us", "verdict_at"}
+        explained |= {"subject"}
         assert differs <= explained
         compared += len(in_log.keys() - places - explained)
-    # message-id, sender, recipients, address, action, is_spam, size, engine, operator: all alike.
-    assert compared == 44 * 9
+    assert sum(row["subject"] is not None for row in history.values()) == 24
+    # message-id, sender, recipients, address, action, is_spam, size, fuzzy, engine, operator: all alike.
+    assert compared == 44 * 10
 
 
 # --- history -------------------------------------------------------------------------------------------
@@ -106,6 +111,17 @@ def row(**fields: Any) -> dict[str, Any]:
         "symbols": {"R_NA": {"score": 0, "options": ["x"]}, "URL-X.1": {"name": "URL-X.1", "score": 2.5}},
         "user": "unknown",
     } | fields
+
+
+def fuzzy(*options: str) -> dict[str, Any]:
+    """Symbols, a fuzzy one with options among them."""
+    denied = {
+        "name": "FUZZY_DENIED",
+        "score": 12.0,
+        "description": "Denied [fuzzy]",
+        "options": list(options),
+    }
+    return {"FUZZY_DENIED": denied, "R_NA": {"name": "R_NA", "options": ["x"]}}
 
 
 def compact(value: Any) -> str:
@@ -132,6 +148,8 @@ def test_all_fields_of_a_history_row() -> None:
         "required_score": 15.0,
         "symbols": ["R_NA", "URL-X.1"],
         "digest": None,
+        "fuzzy": None,
+        "subject": None,
         "message_bytes": 812,
         "filter_us": 7125,
     }
@@ -153,6 +171,16 @@ def test_all_fields_of_a_history_row() -> None:
         ({"subject": '","symbols":{"FAKE":{"score":1}},"x":"'}, {"symbols": ["R_NA", "URL-X.1"]}),
         ({"symbols": {"SUBJ": {"options": ['{"FAKE":{', '"FAKE":{']}}}, {"symbols": ["SUBJ"]}),
         ({"unix_time": 1795529802.9, "time_real": 1e-6}, {"filter_us": 1}),
+        ({"subject": 'Grüße "aus" Aachen'}, {"subject": 'Grüße "aus" Aachen'}),
+        ({"subject": "unknown"}, {"subject": None}),
+        (
+            {"symbols": fuzzy("1:aaaaaaaaaa:0.71:txt", "1:bbbbbbbbbb:0.93:txt:f7487da4c0")},
+            {"fuzzy": "bbbbbbbbbb"},
+        ),
+        ({"symbols": fuzzy("1:aaaaaaaaaa:1.00:img")}, {"fuzzy": None, "symbols": ["FUZZY_DENIED", "R_NA"]}),
+        ({"symbols": {"SUBJ": {"options": ["1:aaaaaaaaaa:1.00:txt", "FUZZY_"]}}}, {"fuzzy": None}),
+        ({"subject": '"FUZZY_DENIED":{"options":["1:aaaaaaaaaa:1.00:txt"]}'}, {"fuzzy": None}),
+        ({"symbols": fuzzy("1:aaaaaaaaaa:1.00:txt"), "fuzzy_hashes": ["ffff"]}, {"fuzzy": "aaaaaaaaaa"}),
     ],
 )
 def test_history_trap(fields: dict[str, Any], expected: dict[str, Any]) -> None:
@@ -203,6 +231,15 @@ def test_a_history_that_is_asked_for_twice_counts_once() -> None:
     # The same message scanned again is another verdict.
     again = compact(row(**{"message-id": "m1@a.example", "time_real": 0.009}))
     assert len(read(rspamd_history, [*polls, again])) == 6
+
+
+def test_a_row_that_an_earlier_version_read_is_the_same_verdict() -> None:
+    parsed = parse(rspamd_history, [compact(row(symbols=fuzzy("1:aaaaaaaaaa:1.00:txt"), subject="Offer"))])
+    now = rspamd_history.assemble(placed(parsed, "b")).collect()
+    before = now.with_columns(
+        stream_id=pl.lit("a"), subject=pl.lit(None, pl.String), fuzzy=pl.lit(None, pl.String)
+    )
+    assert rspamd_history.assemble(pl.concat([now, before]).lazy()).collect().height == 1
 
 
 @pytest.mark.parametrize(
@@ -290,6 +327,8 @@ def test_all_fields_of_a_clickhouse_row() -> None:
         "required_score": None,
         "symbols": ["R_DKIM_NA", "DMARC_POLICY_ALLOW", "R_SPF_ALLOW"],
         "digest": "00ff",
+        "fuzzy": None,
+        "subject": None,
         "message_bytes": 333,
         "filter_us": 53_000,
     }
@@ -319,6 +358,7 @@ def test_all_fields_of_a_clickhouse_row() -> None:
          {"symbols": ["BAYES_SPAM", "FUZZY_DENIED"]}),
         ({"TS": "2026-11-24 14:16:29"}, {"verdict_at": dt.datetime(2026, 11, 24, 14, 16, 29, tzinfo=dt.UTC)}),
         ({"Digest": "\x00" * 32}, {"digest": None}),
+        ({"Subject": r"Ann\'s offer\tof today"}, {"subject": "Ann's offer\tof today"}),
     ],
 )  # fmt: skip
 def test_clickhouse_trap(changed: dict[str, str], expected: dict[str, Any]) -> None:
@@ -352,6 +392,28 @@ def test_layouts_of_rspamds_own(text: str) -> None:
 @pytest.mark.parametrize("text", [cells(), schema_10(cells(), "018f3c1e-7a2b-7c3d-8e4f-0123456789ab")])
 def test_symbols_where_they_are_enabled(text: str) -> None:
     assert one(rspamd_clickhouse, with_symbols(text))["symbols"] == ["A_B", "C(D)"]
+
+
+def test_fuzzy_hashes_stand_in_the_options_of_symbols() -> None:
+    text = (
+        cells()
+        + "\t['A','FUZZY_DENIED','B','LOCAL_FUZZY']\t[1,2.5,0,1]"
+        + "\t['1:ffffffffff:1.00:txt','1:aaaaaaaaaa:0.71:txt,1:bbbbbbbbbb:0.93:txt','',"
+        + "'11:eeeeeeeeee:1.00:img']"
+        + "\t['g']\t[3.5]"
+    )
+    found = one(rspamd_clickhouse, text)
+    assert found["fuzzy"] == "bbbbbbbbbb"
+    assert found["symbols"] == ["A", "FUZZY_DENIED", "B", "LOCAL_FUZZY"]
+    assert one(rspamd_clickhouse, with_symbols(cells()))["fuzzy"] is None
+
+
+def test_lists_of_hashes_are_no_names_of_symbols() -> None:
+    """Schema 11 has columns Fuzzy.*: hash, what was asked for, rule, probability and flag."""
+    text = cells() + "\t['aaaaaaaaaa']\t['bbbbbbbbbb']\t['FUZZY_RULE']\t[0.9]\t[1]"
+    found = one(rspamd_clickhouse, text)
+    assert found["symbols"] == one(rspamd_clickhouse, cells())["symbols"]
+    assert found["fuzzy"] is None
 
 
 def test_columns_are_named_by_the_insert_then_by_the_option_then_by_rspamds_own() -> None:

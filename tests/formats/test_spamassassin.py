@@ -102,6 +102,8 @@ def test_all_fields() -> None:
         "required_score": 5.0,
         "symbols": ["BAYES_99", "RDNS_NONE"],
         "digest": None,
+        "fuzzy": None,
+        "subject": None,
         "message_bytes": 895,
         "filter_us": 700_000,
     }

@@ -1,0 +1,148 @@
+"""From logs to campaigns of mail: what fuzzy hashes, digests and subjects bring together.
+
+One server writes Exim's log with subjects (`log_selector = +subject`), its filter Rspamd's.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import SparkSession
+
+from jobs import config
+from jobs.lake import Lake
+from jobs.runner import GOLD, SILVER
+from tests.study import run_again
+
+SETTINGS = """
+[lake]
+root = "lake"
+[[operator]]
+id = "heron"
+name = "Heron"
+country = "CHE"
+holding = "heron"
+currency = "CHF"
+domains = ["heron.example"]
+[[operator.source]]
+id = "mta"
+url = "main*.log"
+format = "exim"
+[[operator.source]]
+id = "filter"
+url = "rspamd*.log"
+format = "rspamd"
+"""
+BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+BEGIN = dt.datetime(2026, 11, 24, 10, tzinfo=dt.UTC)
+
+
+def base62(number: int) -> str:
+    digits = []
+    for _ in range(6):
+        number, digit = divmod(number, 62)
+        digits.append(BASE62[digit])
+    return "".join(reversed(digits))
+
+
+def mail(number: int, subject: str, digest: str = "", symbols: str = "") -> tuple[list[str], list[str]]:
+    """The lines of the server and of the filter for one mail, each by a sender and a host of its own."""
+    at = BEGIN + dt.timedelta(seconds=number)
+    name = f"{base62(int(at.timestamp()))}-{base62(number)}-00"
+    address = f"<person-{'abcdefghijklmnopqrstuvwxyz'[number % 26]}@shop{number}.example>"
+    client = f"198.51.{number % 100}.7"
+    server = [
+        f"{at:%F %T} {name} <= {address[1:-1]} H=(h) [{client}] P=esmtp S=9{number:03}"
+        f' id=m{number}@shop.example T="{subject}" for ann{number}@heron.example',
+        f"{at:%F %T} {name} => ann{number} <ann{number}@heron.example> R=local T=mailbox",
+        f"{at:%F %T} {name} Completed",
+    ]
+    if not digest:
+        return server, []
+    front = f"{at:%F %T} #45(normal) <a1b2c3>; task; rspamd_task_write_log: id: <m{number}@shop.example>"
+    return server, [
+        f"{front}, qid: <{name}>, ip: {client}, from: {address}, (default: F (no action): [1.50/15.00]"
+        f" [{symbols}]), len: 812, time: 7.125ms, dns req: 1, digest: <{digest}>,"
+        f" rcpts: <ann{number}@heron.example>"
+    ]
+
+
+def mails() -> list[tuple[list[str], list[str]]]:
+    parts: list[tuple[int, str, dict[str, Any]]] = []
+    # Six digests, one text that a storage knows; a logo that half of them show tells nothing.
+    for each in range(6):
+        logo = "1:0a0a0a0a0a:1.00:img;" if each % 2 else ""
+        symbols = f"R_NA(0.00){{x;}},FUZZY_DENIED(9.00){{{logo}1:b639f4eae7:0.{90 - each}:txt;}}"
+        parts.append(
+            (6, f"Read of a wonder number {each} today", {"digest": f"d{each:031}", "symbols": symbols})
+        )
+    # One digest that no storage knows.
+    parts += [(6, f"Letter to dear {name}, of today", {"digest": "e" * 32}) for name in ("Ann", "Bob") * 3]
+    # What a subject brings together, what is too short for one, and one that too few have.
+    parts += [(0, f"{'Re: ' * (each % 2)}Your parcel 47-{each} is on its way", {}) for each in range(24)]
+    parts += [(0, f"Invoice {each}", {}) for each in range(24)]
+    parts += [(0, "Minutes of the meeting on Monday", {})] * 19
+    return [mail(number, subject, **more) for number, (_, subject, more) in enumerate(parts)]
+
+
+def write(folder: Path, names: Sequence[str], lines: list[list[str]]) -> None:
+    for name, part in zip(names, lines, strict=True):
+        (folder / name).write_text("".join(line + "\n" for line in part), encoding="utf-8")
+
+
+def campaigns(spark: SparkSession, folder: Path) -> tuple[Lake, dict[str, tuple[str, int, int]]]:
+    """The lake of a folder's logs, and its campaigns: kind, copies, senders."""
+    (folder / "observatory.toml").write_text(SETTINGS, encoding="utf-8")
+    settings = config.load(folder / "observatory.toml")
+    work = run_again(spark, settings)
+    assert [result for result in work.results if not result.is_held] == []
+    rows = work.lake.read("gold.campaign_daily").collect()
+    return work.lake, {
+        row.campaign_hash: (row.signature_kind_code, row.copy_count, row.distinct_sender_count)
+        for row in rows
+    }
+
+
+@pytest.fixture(scope="module")
+def made(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> tuple[Lake, dict[str, Any]]:
+    folder = tmp_path_factory.mktemp("whole")
+    found = mails()
+    server, spoken = ([line for each in found for line in each[side]] for side in (0, 1))
+    write(folder, ["main.log", "rspamd.log"], [server, spoken])
+    return campaigns(spark, folder)
+
+
+def test_fuzzy_hashes_digests_and_subjects_make_campaigns(made: tuple[Lake, dict[str, Any]]) -> None:
+    _, found = made
+    assert sorted(found.values()) == [("digest", 6, 6), ("fuzzy", 6, 6), ("subject", 24, 24)]
+
+
+def test_a_campaigns_name_comes_from_what_it_says(
+    spark: SparkSession, tmp_path: Path, made: tuple[Lake, dict[str, Any]]
+) -> None:
+    """The same mails in two files each, the later ones first, and cut in the middle of a mail."""
+    found = mails()[::-1]
+    server, spoken = ([line for each in found for line in each[side]] for side in (0, 1))
+    names = ["main1.log", "main2.log", "rspamd1.log", "rspamd2.log"]
+    write(tmp_path, names, [server[:100], server[100:], spoken[:5], spoken[5:]])
+    _, again = campaigns(spark, tmp_path)
+    assert again == made[1]
+
+
+def test_subjects_and_fuzzy_hashes_stay_in_bronze(made: tuple[Lake, dict[str, Any]]) -> None:
+    lake, _ = made
+
+    def told(tables: Sequence[str]) -> str:
+        return "\n".join(str(row) for table in tables for row in lake.read(table).collect()).lower()
+
+    secrets = ["parcel", "a wonder", "b639f4eae7", "0a0a0a0a0a", "eeeeeeeeee", "letter to dear"]
+    bronze = told(["bronze.exim", "bronze.rspamd"])
+    # Of a logo's hash nothing is kept at all.
+    assert [each for each in secrets if each not in bronze] == ["0a0a0a0a0a"]
+    past = told([*SILVER, *GOLD, "meta.run"])
+    assert "shop7.example" in past
+    assert [each for each in secrets if each in past] == []
