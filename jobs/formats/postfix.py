@@ -25,7 +25,7 @@ import polars as pl
 from jobs.formats import Source
 from jobs.formats.postfix_assembly import LOOKBACK_DAYS, assemble
 from jobs.formats.postfix_held import linked, settle
-from jobs.formats.postfix_refusals import NOT_IDS, read_refusals, read_session_events
+from jobs.formats.postfix_refusals import NOT_IDS, read_refusals, read_session_events, subject_of
 from jobs.formats.postfix_transmissions import transmissions
 from jobs.formats.syslog import split_envelope
 
@@ -51,6 +51,7 @@ FIELDS: dict[str, pl.DataType | type[pl.DataType]] = {
     "account": pl.String,
     "linked_queue_id": pl.String,
     "message_id": pl.String,
+    "subject": pl.String,
     "sender": pl.String,
     "message_bytes": pl.Int64,
     "recipient_count": pl.Int32,
@@ -108,6 +109,9 @@ _PREFIXES = {
 _CODES = list(_PREFIXES)
 _OTHER = len(_CODES)
 _ID_WORD = r"^[0-9A-Za-z]{5,}$"
+
+# What header_checks(5) and their like only remark, or do without refusing.
+_REMARKED = r"(?i)^(?:warning|info|prepend|replace|redirect|filter|bcc|pass|strip|delay): header subject:"
 
 # Texts after a queue id that tell nothing that is counted.
 _QUIET = (
@@ -268,6 +272,7 @@ def _events(ours: pl.DataFrame, envelope: pl.DataFrame) -> tuple[pl.DataFrame, p
         & ~pl.col("head").is_in(NOT_IDS)
     ).select("row", pl.lit("unknown_shape").alias("reason_code"))
     events += read_session_events(rest, envelope)
+    events.append(_subject(rest.filter(pl.col("text").str.contains(_REMARKED))))
     schema = {"row": pl.Int64, "event_code": pl.String} | FIELDS
     whole = (
         pl.concat([pl.DataFrame(schema=schema), *events], how="diagonal")
@@ -340,6 +345,20 @@ def _message_id(some: pl.DataFrame) -> pl.DataFrame:
         pl.lit("message_id").alias("event_code"),
         pl.col("head").alias("row_key"),
         pl.when(bare != "").then(bare).alias("message_id"),
+    )
+
+
+def _subject(some: pl.DataFrame) -> pl.DataFrame:
+    """`warning: header Subject: TEXT from name[ip]; …`."""
+    return (
+        some.filter(pl.col("head").str.contains(_ID_WORD) & ~pl.col("head").is_in(NOT_IDS))
+        .select(
+            "row",
+            pl.lit("subject").alias("event_code"),
+            pl.col("head").alias("row_key"),
+            subject_of(pl.col("text")).alias("subject"),
+        )
+        .filter(pl.col("subject").is_not_null())
     )
 
 

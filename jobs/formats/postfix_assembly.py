@@ -38,6 +38,7 @@ EVENTS: dict[str, tuple[str, list[str]]] = {
         ["status_code", "service_name", "client_name", "client_ip", "account", "linked_queue_id", "sender"],
     ),
     "message_id": ("message_ids", ["message_id"]),
+    "subject": ("subjects", ["subject"]),
     "queued": ("queueings", ["sender", "message_bytes", "recipient_count", "status_code"]),
     "delivery": (
         "deliveries",

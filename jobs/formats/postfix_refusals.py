@@ -25,10 +25,25 @@ _SHORT_TAIL = r"^(?s)(.*?);?(?:,? proto=[^ ,]*(?:,? helo=<([^>]*)>)?(?:: (.*))?)
 _STEP = r"^(?s)([A-Z][A-Z-]*)(?: \([^)]*\))? from ([^\s\[]*)\[([^\]]*)\](?::(\d+))?: (.*)$"
 _CONTENT = r"^(?s)(header|body|mime-header|nested-header|content) (.*)$"
 _CONTENT_CLIENT = r"^(?s).* from ([^\s\[]*)\[([^\]]*)\](?::\d+)?$"
+# `QID: warning: header Subject: TEXT from name[ip]; from=<a> …` (cleanup_act_log() of src/cleanup). TEXT is
+# the sender's own, so that its end is looked for from the right.
+_SUBJECT = (
+    r"(?is)^(?:[0-9a-z]+: )?[a-z]+: header subject: ?(.*) from (?:[^\s\[\]]*\[[^\s\]]*\]|local|unknown);"
+    r"(?: from=<| to=<| proto=|$)"
+)
 _REPLY = r"^(?s)(?:([2-5]\d\d)(?:[ -]|$))?(?:([245]\.\d{1,3}\.\d{1,3})(?: |$))?(.*)$"
 # smtpd_proxy_filter: a filter before the queue answered. The line names no client, and one recipient.
 _PROXY = r"^(?:NOQUEUE: )?proxy-(reject|accept): ([A-Z-]+): (?s)(.*)$"
 _ZONE = r"(?i)blocked using ([A-Za-z0-9._-]+)"
+
+
+def subject_of(text: pl.Expr) -> pl.Expr:
+    """The subject in a line of cleanup on what header_checks(5) did or remarked; null where there is none.
+
+    Postfix logs its first 190 bytes, and a question mark where the header goes on in another line.
+    """
+    subject = text.str.extract(_SUBJECT).str.replace_all("?=? =?", "?= =?", literal=True)
+    return pl.when(subject != "").then(subject)
 
 
 def _plain_refusal(text: pl.Series) -> tuple[pl.DataFrame, pl.Series]:

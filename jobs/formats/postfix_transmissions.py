@@ -22,6 +22,7 @@ import polars as pl
 from jobs.formats import PRECEDENCE, TRANSMISSION
 from jobs.formats.postfix_assembly import assemble
 from jobs.formats.postfix_held import settle
+from jobs.formats.postfix_refusals import subject_of
 
 # Relays without an address that are mailboxes; another name is a pipe(8) transport to a filter.
 _FINAL_RELAYS = [
@@ -103,6 +104,7 @@ def _of_queue_files(bronze: pl.DataFrame) -> pl.DataFrame:
             "entry_",
         ),
         *_first("message_ids", ["message_id"], ""),
+        pl.coalesce(*_first("subjects", ["subject"], ""), _refused_subject()).alias("subject"),
         *_first("queueings", ["sender", "message_bytes", "recipient_count"], ""),
         pl.col("queueings")
         .list.eval(pl.element().struct.field("status_code") == "expired")
@@ -131,6 +133,13 @@ def _of_queue_files(bronze: pl.DataFrame) -> pl.DataFrame:
     rows = rows.join(facts, on="file", how="left")
     # A refused message's envelope stands in its refusal, not in a queue manager's line.
     return rows.with_columns(pl.coalesce("sender", "refused_sender").alias("sender")).drop("file")
+
+
+def _refused_subject() -> pl.Expr:
+    """The subject that header_checks(5) refused, held or discarded a message for."""
+    refusal = pl.element().struct
+    text = pl.when(refusal.field("step_code") == "header").then(refusal.field("log_text"))
+    return pl.col("refusals").list.eval(subject_of(text)).list.drop_nulls().list.first()
 
 
 def _facts(files: pl.DataFrame) -> list[pl.Expr]:
@@ -164,6 +173,7 @@ def _facts(files: pl.DataFrame) -> list[pl.Expr]:
         pl.col("queue_id"),
         pl.concat_str(place, pl.lit("|"), "entry_linked_queue_id").alias("previous_queue"),
         pl.col("message_id"),
+        pl.col("subject"),
         sender.alias("sender"),
         pl.col("entry_client_ip").alias("client_ip"),
         pl.col("entry_client_name").alias("client_name"),

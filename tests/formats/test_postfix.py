@@ -573,6 +573,64 @@ def test_content_refusals() -> None:
     assert refused("discard", "body win from local; {tail}: x")[:3] == ("content", "discarded", "u@own.test")
 
 
+FROM_CLIENT = "from h[203.0.113.9]; from=<s@b.example> to=<u@own.test> proto=ESMTP helo=<h>"
+
+
+@pytest.mark.parametrize(
+    ("logged", "subject"),
+    [
+        (f"warning: header Subject: Win a prize today {FROM_CLIENT}", "Win a prize today"),
+        (f"info: header subject: Win a prize today {FROM_CLIENT}: said by us", "Win a prize today"),
+        (f"prepend: header Subject: Win {FROM_CLIENT}: X-Seen: yes", "Win"),
+        ("warning: header Subject: from me from local; from=<s@b.example>", "from me"),
+        # The text is the sender's: what looks like the end of the line is looked for from the right.
+        (f"warning: header Subject: a {FROM_CLIENT} {FROM_CLIENT}", f"a {FROM_CLIENT}"),
+        # A header of two lines is logged with a question mark for the line's end.
+        (
+            f"warning: header Subject: =?UTF-8?Q?Win_a?=? =?UTF-8?Q?_prize?= {FROM_CLIENT}",
+            "=?UTF-8?Q?Win_a?= =?UTF-8?Q?_prize?=",
+        ),
+        (f"warning: header Subject: {FROM_CLIENT}", None),
+        (f"warning: header X-Subject: Win a prize today {FROM_CLIENT}", None),
+        (f"warning: mime-header Subject: of a forwarded mail {FROM_CLIENT}", None),
+        ("warning: header Subject: Win a prize to", None),
+    ],
+)
+def test_the_subject_that_header_checks_remark(logged: str, subject: str | None) -> None:
+    """Whatever they remark changes no count, and a line without a subject is passed over."""
+    lines = [
+        "smtpd[7]: ABCDEF12: client=h[203.0.113.9]",
+        f"cleanup[8]: ABCDEF12: {logged}",
+        "cleanup[8]: ABCDEF12: message-id=<m@b.example>",
+        "qmgr[9]: ABCDEF12: from=<s@b.example>, size=5, nrcpt=1 (queue active)",
+        "local[10]: ABCDEF12: to=<u@own.test>, relay=local, delay=1, dsn=2.0.0, status=sent (delivered)",
+    ]
+    (row,) = rows(log(*lines))
+    assert row["subject"] == subject
+    (without,) = rows(log(*lines[:1], "anvil[8]: statistics: none", *lines[2:]))
+    assert row | {"subject": None} == without | {"offset": row["offset"]}
+    codes = parsed(log(*lines))["line_code"].to_list()
+    assert codes == ["record", "record" if subject else "ignored", "record", "record", "record"]
+
+
+@pytest.mark.parametrize("verb", ["reject", "discard", "hold"])
+def test_the_subject_that_header_checks_act_on(verb: str) -> None:
+    (row,) = rows(log(f"cleanup[8]: ABCDEF12: {verb}: header Subject: Win a prize {FROM_CLIENT}: 5.7.1 no"))
+    assert (row["subject"], row["recipient"]) == ("Win a prize", "u@own.test")
+
+
+def test_a_first_subject_stands_whoever_logged_it() -> None:
+    """Two checks may look at a header, and a filter before the queue may have put another in its place."""
+    (row,) = rows(
+        log(
+            f"cleanup[8]: ABCDEF12: warning: header Subject: first {FROM_CLIENT}",
+            f"cleanup[8]: ABCDEF12: replace: header Subject: first {FROM_CLIENT}: Subject: [SPAM] first",
+            f"cleanup[8]: ABCDEF12: reject: header Subject: second {FROM_CLIENT}: 5.7.1 no",
+        )
+    )
+    assert row["subject"] == "first"
+
+
 def test_entries() -> None:
     def entry(*bodies: str) -> dict[str, Any]:
         taken = "qmgr[9]: ABCDEF12: from=<s@b.example>, size=5, nrcpt=1 (queue active)"
@@ -663,6 +721,7 @@ def test_reason_codes() -> None:
 REUSED = "".join(
     log(
         f"smtpd[7]: ABCDEF12: client=c[192.0.2.{day}]",
+        f"cleanup[8]: ABCDEF12: warning: header Subject: of day {day} from c[192.0.2.{day}]; from=<>",
         "qmgr[9]: ABCDEF12: from=<s@m.example>, size=5, nrcpt=1 (queue active)",
         "local[10]: ABCDEF12: to=<u@own.test>, relay=local, delay=1, dsn=2.0.0, status=sent (delivered "
         "to mailbox)",
