@@ -59,6 +59,8 @@ BRONZE: dict[str, Any] = {
     "segment_count": pl.Int32,
     "try_count": pl.Int64,
     "text": pl.String,
+    "display_name": pl.String,
+    "category": pl.String,
     "event": pl.String,
     "reply_code": pl.String,
     "reply_text": pl.String,
