@@ -222,6 +222,7 @@ def protect_transmissions(raw: pl.DataFrame, own: Own, door: Door) -> pl.DataFra
         .then(pseudonyms(frame["queue"], key))
         .otherwise("queue"),
         origid_hash=pseudonyms(frame["origid"], key),
+        cell_hash=pseudonyms(frame["cell_id"], key),
         attestation_code=pl.col("attestation"),
         join_quality_code=pl.col("join_quality"),
         previous_queue_key=pl.col("previous_queue"),

@@ -147,6 +147,7 @@ TRANSMISSION: dict[str, Any] = {
     "is_authenticated": pl.Boolean,
     "inbound_link": pl.String,  # SMSC id, else null: the client address is the link
     "outbound_link": pl.String,  # SMSC id, or relay host as logged (name[ip]:port)
+    "cell_id": pl.String,  # that it was sent from; null for all but messages and calls of a mobile network
     "account": pl.String,  # customer or service that submitted it (Kannel SVC/ACT, SASL user)
     "first_at": TIMESTAMP,
     "last_at": TIMESTAMP,

@@ -54,6 +54,7 @@ BRONZE: dict[str, Any] = {
     "inbound_link": pl.String,
     "outbound_link": pl.String,
     "account": pl.String,
+    "cell_id": pl.String,
     "message_id": pl.String,
     "message_bytes": pl.Int64,
     "segment_count": pl.Int32,

@@ -23,7 +23,7 @@ _SAME = ["operator_id", "source_id", "profile_name", "message_key"]
 _PLACED = ["stream_id", "offset", "first_at"]
 _DECIDING = ["stage_code", "outcome_code", "reply_code", "reply_text", "event", "outbound_link"]
 _DESCRIBING = ["channel_code", "entry_code", "sender", "recipient", "client_ip", "client_name"]
-_DESCRIBING += ["inbound_link", "account", "message_id", "display_name", "category"]
+_DESCRIBING += ["inbound_link", "account", "cell_id", "message_id", "display_name", "category"]
 
 
 def transmissions(bronze: pl.LazyFrame) -> pl.LazyFrame:

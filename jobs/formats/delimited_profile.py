@@ -118,6 +118,7 @@ class Targets(Settings):
     inbound_link: Target | None = None
     outbound_link: Target | None = None
     account: Target | None = None
+    cell_id: Target | None = None
     entry_code: Target | None = None
     message_id: Target | None = None
     message_bytes: Target | None = None

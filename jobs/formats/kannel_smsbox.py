@@ -67,7 +67,7 @@ _OTHERS = _BEGIN + r"(?:Log (?:begins|ends)|SMS (?:HTTP-)?request )"
 _ABSENT = ["session", "queue", "queue_id", "previous_queue", "next_queue_id", "message_id", "client_name"]
 _ABSENT += ["helo", "inbound_link", "outbound_link", "reply_code", "dsn_code", "log_text", "dnsbl_zone"]
 _ABSENT += ["dnsbl_code", "segment_count"]
-_ABSENT += ["subject", "category", *OF_CALLS, "join_quality"]
+_ABSENT += ["subject", "category", "cell_id", *OF_CALLS, "join_quality"]
 
 
 def check_options(options: dict[str, Any]) -> None:

@@ -357,9 +357,11 @@ def test_means_is_for_reply_codes_alone() -> None:
 
 def test_a_firewall_of_calls_carries_names_and_categories() -> None:
     told = {"category": {"column": "rule"}, "display_name": {"column": "text"}, "text": {"value": ""}}
+    told |= {"cell_id": {"columns": ["smsc", "segment"], "join": "-"}}
     options = firewall(told, channel="VOICE_CS")
-    (row,) = transmissions([verdict("REJECT", rule="WANGIRI", text="Great Casino")], options)
-    assert (row["category"], row["display_name"]) == ("WANGIRI", "Great Casino")
+    line = verdict("REJECT", rule="WANGIRI", text="Great Casino", smsc="41", segment="7")
+    (row,) = transmissions([line], options)
+    assert (row["category"], row["display_name"], row["cell_id"]) == ("WANGIRI", "Great Casino", "41-7")
     typed = type_of_transmissions(pl.DataFrame([row], schema=TRANSMISSION))
     assert typed.row(0) == ("PHONE.wangiri", ["AD.gambling", "PHONE.wangiri"], True)
 
