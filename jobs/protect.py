@@ -222,6 +222,7 @@ def protect_transmissions(raw: pl.DataFrame, own: Own, door: Door) -> pl.DataFra
         .then(pseudonyms(frame["queue"], key))
         .otherwise("queue"),
         origid_hash=pseudonyms(frame["origid"], key),
+        cell_hash=pseudonyms(frame["cell_id"], key),
         attestation_code=pl.col("attestation"),
         join_quality_code=pl.col("join_quality"),
         previous_queue_key=pl.col("previous_queue"),
@@ -273,7 +274,7 @@ def protect_verdicts(raw: pl.DataFrame, own: Own, door: Door) -> pl.DataFrame:
     key = operator_key(own.operator_id)
     engine = raw["engine_code"][0]
     acted = rules.countermeasure_of_verdicts(raw["action"], raw["symbols"], engine)
-    typed = rules.type_of_symbols(raw["symbols"], engine, "EMAIL")
+    typed = rules.type_of_verdicts(raw["symbols"], engine, "EMAIL", action=raw["action"])
     return raw.with_columns(
         period_date=pl.col("verdict_at").dt.date(),
         message_id_hash=pseudonyms(raw["message_id"], key),
@@ -315,7 +316,7 @@ def protect_complaints(raw: pl.DataFrame, own: Own, door: Door) -> pl.DataFrame:
         raw["feedback_type_code"],
         raw["format_code"][0],
         raw["channel_code"][0],
-        match_on=("feedback_type",),
+        match_on=rules.FEEDBACK,
     )
     told = texts["spam_type_code"].is_not_null() & (texts["spam_type_code"] != rules.UNKNOWN_TYPE)
     typed = {name: texts[name].zip_with(told.fill_null(False), kinds[name]) for name in rules.TYPED}

@@ -1,64 +1,50 @@
 """Content types of transmissions: from their texts and, where they were refused, from what refused them.
 
-Beside the text a refusal may tell a type by the block list that it names and its return code, by the words of
-the reply or the log, by a SIP code; a call by its numbers. What is told joins into one decision, as of
-jobs/rules.py: strong beats weak, specific beats general, all types are kept.
+Beside the text, or a firewall's own category, a refusal may tell a type by the block list that it names and
+its return code, by the words of the reply or the log, by a SIP code; a call by its numbers, by the name that
+the caller shows, which is matched as texts are, and by its User-Agent. What is told joins into one decision,
+as of jobs/rules.py: strong beats weak, specific beats general, all types are kept.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from functools import cache
 
 import polars as pl
 
 from jobs import rules
-from jobs.matching import Matcher, by_distinct, places_of
+from jobs.matching import Matcher, places_of
 from jobs.rules import Rules, TypeRule
-
-# What each kind of rule matches on: a column of the transmissions. Those of refusals hold for nothing else.
-TEXT = {"text": ("text_regex",)}
-REFUSAL = {
-    "reply_text": ("reject_text_regex", "sip_reason_regex"),
-    "log_text": ("log_text_regex",),
-    "reply_code": ("sip_code", "dlr_status"),
-}
-NUMBERS = {"sender": ("caller_number_regex",), "recipient": ("called_number_regex",)}
-CALLS = ("VOICE_IP", "VOICE_CS", "VIDEO_IP")
 
 
 def type_of_transmissions(frame: pl.DataFrame, loaded: Rules | None = None) -> pl.DataFrame:
-    """Columns as of rules.type_of_symbols(), one row for each transmission of one format and channel."""
+    """Columns as of rules.type_of_verdicts(), one row for each transmission of one format and channel."""
     loaded = loaded or rules.load_rules()
     engine, channel = str(frame["format_code"][0]), str(frame["channel_code"][0])
     is_refused = frame.select(rules.is_refusal(frame.columns)).to_series()
-    found = [told(frame["text"], matching(loaded, engine, channel, TEXT["text"]))]
-    for column, match_on in REFUSAL.items():
+    found = [
+        rules.told(frame[column], matching(loaded, engine, channel, match_on))
+        for column, match_on in rules.ALWAYS_TYPED.items()
+    ]
+    for column, match_on in rules.REFUSAL_TYPED.items():
         match = matching(loaded, engine, channel, match_on)
-        found.append(told(frame[column].set(~is_refused, None), match))
+        found.append(rules.told(frame[column].set(~is_refused, None), match))
     listed = pl.concat_str("dnsbl_zone", pl.col("dnsbl_code"), separator="=")
     named = frame.select(pl.when(is_refused).then(listed.str.to_lowercase()).alias("listed"))["listed"]
     scope = rules.type_rules(loaded, engine, channel)
-    found.append(told(named, listings(scope)))
-    if channel in CALLS:
-        for column, match_on in NUMBERS.items():
-            found.append(told(frame[column], matching(loaded, engine, channel, match_on)))
+    found.append(rules.told(named, listings(scope)))
+    if channel in rules.CALLS:
+        found += [
+            rules.told(frame[column], matching(loaded, engine, channel, match_on))
+            for column, match_on in rules.CALL_TYPED.items()
+        ]
     places = pl.select(pl.concat_str(found, separator=",", ignore_nulls=True).alias("places"))["places"]
     return rules.types(places, places_of, scope)
 
 
 def matching(loaded: Rules, engine: str, channel: str, match_on: tuple[str, ...]) -> Matcher:
     return rules.type_matcher(loaded, engine, channel, match_on)
-
-
-def told(values: pl.Series, match: Callable[[str], Collection[int]]) -> pl.Series:
-    """The places of the rules that match each value, as `3,17`; null where none does."""
-
-    def results(distinct: list[str]) -> pl.DataFrame:
-        joined = [",".join(map(str, match(value))) or None for value in distinct]
-        return pl.DataFrame({"places": pl.Series(joined, dtype=pl.String)})
-
-    return by_distinct(values.cast(pl.String), results)["places"]
 
 
 @cache

@@ -4,8 +4,11 @@ The rules are rows of ref.type_rule and ref.countermeasure_rule, valid from `val
 `valid_to`. What a rule matches on is told by `match_on`: names that end in `_regex` are searched for
 anywhere in the value, as Python's re does; all others must be equal.
 
+A row of a kind that nothing here matches is refused when the tables are read: it would look like a rule.
+
 A row holds for its own engine; `any` holds for all, `sms_firewall` for Kannel and every SMS, MMS and RCS
-source, `sip` for Kamailio, OpenSIPS and Asterisk, `kannel` also for kannel_smsbox, `spamassassin` also for
+source, `calls` for every source of calls, `sip` for these and for Kamailio's and OpenSIPS's instant messages,
+`kannel` also for kannel_smsbox, `spamassassin` also for
 amavis and exim, `clamav` also for amavis, exim and rspamd. Where a row of an engine and a row of `any` have
 the same pattern, the engine's replaces the other.
 
@@ -20,15 +23,18 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
 import polars as pl
 
 from jobs.contracts import REFERENCE
+from jobs.errors import ObservatoryError
 from jobs.matching import Matcher, by_distinct, found_in_lists, matcher, places_of
 
 MOBILE = ("SMS", "MMS", "RCS")
+CALLS = ("VOICE_IP", "VOICE_CS", "VIDEO_IP")
 # Formats whose servers speak SIP; Asterisk's records have no codes, and rules on those do not touch them.
 SIP = ("kamailio", "kamailio_flat", "asterisk")
 ALSO = {
@@ -48,8 +54,63 @@ DEFERRALS = {"soft reject", "greylist"}
 PASSING = {"no action", "accept"}
 # Below this priority a rule on a DNSBL zone knows the zone; above, it only recognises the form of a name.
 KNOWN_ZONE = 50
-# Amavis names the viruses that its scanners found among its symbols.
-SYMBOL_RULES = {"amavis": ("symbol", "symbol_regex", "signature", "signature_regex")}
+# What each kind of rule matches on. Of a verdict its symbols and its action; Amavis names the viruses that
+# its scanners found among its symbols.
+SYMBOL = ("symbol", "symbol_regex")
+SIGNATURE = {"amavis": ("signature_regex",)}
+ACTION = ("action",)
+# Of a transmission, columns: whatever became of it; where it was refused; where it is a call.
+ALWAYS_TYPED = {"text": ("text_regex",), "category": ("category_regex",)}
+REFUSAL_TYPED = {
+    "reply_text": ("reject_text_regex", "sip_reason_regex"),
+    "log_text": ("log_text_regex",),
+    "reply_code": ("sip_code", "dlr_status"),
+}
+CALL_TYPED = {
+    "display_name": ("text_regex",),
+    "user_agent": ("sip_ua_regex",),
+    "sender": ("caller_number_regex",),
+    "recipient": ("called_number_regex",),
+}
+# Of a refusal a list and its return code, whole or by one bit of its last octet.
+LISTING = ("dnsbl_code", "dnsbl_bit")
+# Of a complaint.
+FEEDBACK = ("feedback_type",)
+# Of a refusal, columns that tell which measure it was.
+REFUSAL_MEASURED = {
+    "reply": ("reject_text_regex", "sip_reason_regex"),
+    "log_text": ("log_text_regex",),
+    "event": ("event_regex", "status"),
+    "dnsbl_zone": ("dnsbl_zone", "dnsbl_zone_regex"),
+    "reply_code": (
+        "smpp_status",
+        "smpp_status_regex",
+        "dlr_status",
+        "dlr_mask",
+        "sip_code",
+        "sip_code_regex",
+    ),
+    # Tables of numbers that a delimited log's profile names (`means`).
+    "map_error": ("map_error",),
+    "rp_cause": ("rp_cause",),
+    "tp_fcs": ("tp_fcs",),
+    "verstat": ("verstat",),
+    "number": ("dest_number",),
+}
+KINDS = {
+    "type_rule": sorted(
+        {
+            *SYMBOL,
+            *chain.from_iterable(SIGNATURE.values()),
+            *ACTION,
+            *chain.from_iterable((ALWAYS_TYPED | REFUSAL_TYPED).values()),
+            *chain.from_iterable(CALL_TYPED.values()),
+            *LISTING,
+            *FEEDBACK,
+        }
+    ),
+    "countermeasure_rule": sorted({*SYMBOL, *ACTION, *chain.from_iterable(REFUSAL_MEASURED.values())}),
+}
 # Outcomes that need no measure: the message got through, or may still.
 PASSED = ("delivered", "queued")
 
@@ -109,7 +170,7 @@ Rule = TypeVar("Rule", TypeRule, MeasureRule)
 def load_rules(folder: Path | str = REFERENCE, on: dt.date | None = None) -> Rules:
     """The rules in a folder's type_rule.csv and countermeasure_rule.csv that are valid on a day.
 
-    Without a day: those with no end.
+    Without a day: those with no end. Raises ObservatoryError that names a row of a kind that nothing matches.
     """
     return _load(Path(folder), on)
 
@@ -119,7 +180,7 @@ def _load(folder: Path, on: dt.date | None) -> Rules:
     return Rules(
         types=tuple(
             TypeRule(*shared(row), row["spam_type_code"], row["is_strong"] == "true")
-            for row in rules_on(read(folder / "type_rule.csv"), on)
+            for row in rules_on(matched(folder, "type_rule"), on)
         ),
         measures=tuple(
             MeasureRule(
@@ -128,9 +189,21 @@ def _load(folder: Path, on: dt.date | None) -> Rules:
                 row["x1231_strategy_code"] or None,
                 {"true": True, "false": False, "": None}[row["is_antispam"]],
             )
-            for row in rules_on(read(folder / "countermeasure_rule.csv"), on)
+            for row in rules_on(matched(folder, "countermeasure_rule"), on)
         ),
     )
+
+
+def matched(folder: Path, table: str) -> list[dict[str, str]]:
+    """The rows of a table of rules, each of a kind that something matches."""
+    rows = read(folder / f"{table}.csv")
+    for row in rows:
+        if row["match_on"] not in KINDS[table]:
+            raise ObservatoryError(
+                f"{table}.csv, row {row['rule_id']}: nothing matches on '{row['match_on']}', so that"
+                f" the row would never apply; delete it, or make it one of {', '.join(KINDS[table])}"
+            )
+    return rows
 
 
 def read(file: Path) -> list[dict[str, str]]:
@@ -155,8 +228,8 @@ def rules_on(rows: Iterable[dict[str, str]], on: dt.date | None) -> list[dict[st
 def engines_of(engine: str, channel: str | None) -> tuple[str, ...]:
     """The engines whose rules hold for a source, its own first."""
     mobile = ("sms_firewall",) if engine == "kannel" or channel in MOBILE else ()
-    sip = ("sip",) if engine in SIP else ()
-    return tuple(dict.fromkeys((engine, *mobile, *sip, *ALSO.get(engine, ()), "any")))
+    calls = ("calls", "sip") if channel in CALLS else ("sip",) if engine in SIP else ()
+    return tuple(dict.fromkeys((engine, *mobile, *calls, *ALSO.get(engine, ()), "any")))
 
 
 def in_scope(rules: Sequence[Rule], engine: str, channel: str | None) -> list[Rule]:
@@ -198,19 +271,28 @@ def measure_matcher(rules: Rules, engine: str, channel: str | None, match_on: tu
 # --- types -----------------------------------------------------------------------------------------
 
 
-def type_of_symbols(
-    symbols: pl.Series, engine: str, channel: str | None = None, rules: Rules | None = None
+def type_of_verdicts(
+    symbols: pl.Series,
+    engine: str,
+    channel: str | None = None,
+    rules: Rules | None = None,
+    action: pl.Series | None = None,
 ) -> pl.DataFrame:
-    """What the symbols of each message tell of its type.
+    """What the symbols and the action of each verdict tell of a message's type.
 
-    symbols: lists of names. Rows of the answer: spam_type_code, null where no rule matched and UNK where
-    rules say only that the content is not told; spam_type_codes, all types that any rule told, weak ones
-    too, sorted; is_type_strong, whether strong evidence tells spam_type_code, null where there is none.
-    A weak type says what a spam message is about; it is no reason to call a message spam.
+    symbols: lists of names. action: as the engine names it. Rows of the answer: spam_type_code, null where no
+    rule matched and UNK where rules say only that the content is not told; spam_type_codes, all types that
+    any rule told, weak ones too, sorted; is_type_strong, whether strong evidence tells spam_type_code, null
+    where there is none. A weak type says what a spam message is about; it is no reason to call it spam.
     """
     rules = rules or load_rules()
-    match = type_matcher(rules, engine, channel, SYMBOL_RULES.get(engine, ("symbol", "symbol_regex")))
-    return types(found_in_lists(symbols, match), places_of, type_rules(rules, engine, channel))
+    scope = type_rules(rules, engine, channel)
+    match = type_matcher(rules, engine, channel, (*SYMBOL, *SIGNATURE.get(engine, ())))
+    found = found_in_lists(symbols, match)
+    if action is not None:
+        by_action = told(action, type_matcher(rules, engine, channel, ACTION))
+        found = pl.select(pl.concat_str(found, by_action, separator=",", ignore_nulls=True)).to_series()
+    return types(found, places_of, scope)
 
 
 def type_of_texts(
@@ -220,13 +302,23 @@ def type_of_texts(
     rules: Rules | None = None,
     match_on: Collection[str] = ("text_regex",),
 ) -> pl.DataFrame:
-    """What subjects, message texts or refusals tell of the type; columns as of type_of_symbols().
+    """What subjects, message texts or refusals tell of the type; columns as of type_of_verdicts().
 
     match_on: add "reject_text_regex" for the text of a refusal.
     """
     rules = rules or load_rules()
     match = type_matcher(rules, engine, channel, tuple(sorted(match_on)))
     return types(texts.cast(pl.String), match, type_rules(rules, engine, channel))
+
+
+def told(values: pl.Series, match: Callable[[str], Collection[int]]) -> pl.Series:
+    """The places of the rules that match each value, as `3,17`; null where none does."""
+
+    def results(distinct: list[str]) -> pl.DataFrame:
+        joined = [",".join(map(str, match(value))) or None for value in distinct]
+        return pl.DataFrame({"places": pl.Series(joined, dtype=pl.String)})
+
+    return by_distinct(values.cast(pl.String), results)["places"]
 
 
 def types(
@@ -283,30 +375,13 @@ def primary_type(matched: Sequence[TypeRule]) -> tuple[str | None, list[str], bo
 
 # --- countermeasures -------------------------------------------------------------------------------
 
-# What each kind of rule matches on: a column of the refusals.
-REFUSAL_COLUMNS = {
-    "reply": ("reject_text_regex", "sip_reason_regex"),
-    "log_text": ("log_text_regex",),
-    "event": ("event_regex", "status"),
-    "dnsbl_zone": ("dnsbl_zone", "dnsbl_zone_regex"),
-    "reply_code": (
-        "smpp_status",
-        "smpp_status_regex",
-        "dlr_status",
-        "dlr_mask",
-        "sip_code",
-        "sip_code_regex",
-    ),
-    "number": ("dest_number",),
-    "daemon": ("daemon",),
-}
-
 
 def countermeasure_of_refusals(frame: pl.DataFrame, rules: Rules | None = None) -> pl.DataFrame:
     """Which measure refused: countermeasure_code, x1231_strategy_code, is_antispam, one row for each row.
 
     Reads format_code and channel_code, and what there is of reply_text, log_text, dnsbl_zone, event,
-    reply_code (SMPP status as 0x and eight digits, DLR state, SIP code), recipient, daemon and outcome_code.
+    reply_code (SMPP status as 0x and eight digits, DLR state, SIP code, or a number of a table, such as
+    `map_error 27`), verstat, recipient and outcome_code.
     A row is a refusal if its outcome is none of delivered and queued; without outcome_code, if it has
     any text, list or event. The rule with the smallest priority wins, but where a text only says that
     some list refused, the rule on that list decides.
@@ -317,7 +392,7 @@ def countermeasure_of_refusals(frame: pl.DataFrame, rules: Rules | None = None) 
     rules = rules or load_rules()
     missing = {
         name: pl.lit(None, dtype=pl.String)
-        for name in ("reply_text", "log_text", "dnsbl_zone", "event", "reply_code", "recipient", "daemon")
+        for name in ("reply_text", "log_text", "dnsbl_zone", "event", "reply_code", "recipient", "verstat")
         if name not in frame.columns
     }
     rows = (
@@ -330,7 +405,14 @@ def countermeasure_of_refusals(frame: pl.DataFrame, rules: Rules | None = None) 
             "channel_code",
             "log_text",
             "event",
-            "daemon",
+            # A call that went on and failed later was not refused for its signature.
+            pl.when(pl.col("outcome_code") == "rejected").then("verstat").alias("verstat")
+            if "outcome_code" in frame.columns
+            else "verstat",
+            *(
+                pl.col("reply_code").str.extract(rf"^{table} (\d+)$").alias(table)
+                for table in ("map_error", "rp_cause", "tp_fcs")
+            ),
             pl.col("dnsbl_zone").str.to_lowercase(),
             pl.col("reply_text").str.replace(r"; from=<.*$", "").alias("reply"),
             pl.when(pl.col("reply_code").str.starts_with("0x"))
@@ -368,11 +450,11 @@ def refused(
     """The rows of one engine and channel with the measure that acted."""
     places = {
         column: best_places(part[column], measure_matcher(rules, engine, channel, match_on))
-        for column, match_on in REFUSAL_COLUMNS.items()
+        for column, match_on in REFUSAL_MEASURED.items()
     }
     # Rules on one column only look at refusals; a report of spam is one whatever its outcome.
     table = pl.DataFrame(places).with_columns(part["is_refusal"], part["is_expired"], part["__row"])
-    evidence = [column for column in REFUSAL_COLUMNS if column != "number"]
+    evidence = [column for column in REFUSAL_MEASURED if column != "number"]
     table = table.with_columns(
         pl.when("is_refusal").then(pl.min_horizontal(*evidence, "number")).otherwise("number").alias("place")
     )
@@ -436,8 +518,8 @@ def countermeasure_of_verdicts(
     """
     rules = rules or load_rules()
     scope = measure_rules(rules, engine, "EMAIL")
-    by_symbol = measure_matcher(rules, engine, "EMAIL", ("symbol", "symbol_regex"))
-    by_action = measure_matcher(rules, engine, "EMAIL", ("action",))
+    by_symbol = measure_matcher(rules, engine, "EMAIL", SYMBOL)
+    by_action = measure_matcher(rules, engine, "EMAIL", ACTION)
 
     def results(distinct: list[str]) -> pl.DataFrame:
         rows = []

@@ -45,7 +45,7 @@ from tests.benchmark import KEY, ROOT, generate, logs, size
 GOAL = 1.5
 # The functions that silver's kernels call for a measure, by module.
 WATCHED = {
-    "type matching": {"jobs.protect": ["type_of_transmissions"], "jobs.rules": ["type_of_symbols"]},
+    "type matching": {"jobs.protect": ["type_of_transmissions"], "jobs.rules": ["type_of_verdicts"]},
     "location": {
         "jobs.protect": ["located"],
         "jobs.location": ["country_of_numbers", "network_of"],

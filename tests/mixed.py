@@ -13,101 +13,43 @@ from jobs.lake import Lake
 from jobs.pull import pull
 from jobs.runner import Run, run
 from tests.conftest import ROOT
+from tests.whole_runs import CYPRIOT_MOBILE, MAIL_NETWORK, operator_toml, source_toml
 
 LAB = ROOT / "sample_data" / "lab"
 REPORTS = ROOT / "tests" / "formats" / "reports"
-SETTINGS = """
-[lake]
-root = "lake"
-
-[limits]
-quarantined_pct = 60
-
-[[operator]]
-id = "exim-lab"
-name = "Exim lab"
-country = "CHE"
-holding = "lab"
-currency = "CHF"
-domains = ["example.test"]
-networks = ["127.0.0.0/8"]
-[[operator.source]]
-id = "mainlog"
-url = "exim/mainlog"
-format = "exim"
-[[operator.source]]
-id = "rejectlog"
-url = "exim/rejectlog"
-format = "exim"
-[[operator.source]]
-id = "spamd"
-url = "exim/spamd.log"
-format = "auto"
-[[operator.source]]
-id = "dmarc"
-url = "reports/rfc*.xml"
-format = "dmarc"
-[[operator.source]]
-id = "complaints"
-url = "reports/*.eml"
-format = "feedback"
-
-[[operator]]
-id = "postfix-lab"
-name = "Postfix lab"
-country = "CHE"
-holding = "lab"
-currency = "CHF"
-domains = ["example.test"]
-networks = ["127.0.0.0/8"]
-[[operator.source]]
-id = "mx1"
-url = "postfix/mail.iso8601.log"
-format = "auto"
-[[operator.source]]
-id = "history"
-url = "postfix/rspamd_history_redis.jsonl"
-format = "auto"
-
-[[operator]]
-id = "sip-lab"
-name = "SIP lab"
-country = "CYP"
-holding = "sip"
-currency = "EUR"
-number_prefixes = ["+3579"]
-[[operator.source]]
-id = "proxy"
-url = "kamailio/kamailio.rfc3164.log"
-format = "auto"
-# The same proxy's calls once more.
-[[operator.source]]
-id = "flat"
-url = "kamailio/acc_flat/*.log"
-format = "kamailio_flat"
-options = { columns = ["src_user", "src_ip", "dst_user", "dst_domain"] }
-
-[[operator]]
-id = "sms-lab"
-name = "SMS lab"
-country = "CYP"
-holding = "sms"
-currency = "EUR"
-number_prefixes = ["+3579"]
-[[operator.source]]
-id = "bearerbox"
-url = "kannel/bearerbox-access.log"
-format = "auto"
-[[operator.source]]
-id = "smsbox"
-url = "kannel/smsbox-access.log"
-format = "auto"
-[[operator.source]]
-id = "firewall"
-url = "calls.csv"
-format = "delimited"
-options = { profile = "profile.toml" }
-"""
+SETTINGS = "\n".join(
+    [
+        '[lake]\nroot = "lake"\n\n[limits]\nquarantined_pct = 60\n',
+        operator_toml(
+            *("exim-lab", "Exim lab", "CHE", "lab", "CHF", MAIL_NETWORK),
+            source_toml("mainlog", "exim/mainlog", "exim"),
+            source_toml("rejectlog", "exim/rejectlog", "exim"),
+            source_toml("spamd", "exim/spamd.log", "auto"),
+            source_toml("dmarc", "reports/rfc*.xml", "dmarc"),
+            source_toml("complaints", "reports/*.eml", "feedback"),
+        ),
+        operator_toml(
+            *("postfix-lab", "Postfix lab", "CHE", "lab", "CHF", MAIL_NETWORK),
+            source_toml("mx1", "postfix/mail.iso8601.log", "auto"),
+            source_toml("history", "postfix/rspamd_history_redis.jsonl", "auto"),
+        ),
+        operator_toml(
+            *("sip-lab", "SIP lab", "CYP", "sip", "EUR", CYPRIOT_MOBILE),
+            source_toml("proxy", "kamailio/kamailio.rfc3164.log", "auto"),
+            # The same proxy's calls once more.
+            source_toml(
+                *("flat", "kamailio/acc_flat/*.log", "kamailio_flat"),
+                '{ columns = ["src_user", "src_ip", "dst_user", "dst_domain"] }',
+            ),
+        ),
+        operator_toml(
+            *("sms-lab", "SMS lab", "CYP", "sms", "EUR", CYPRIOT_MOBILE),
+            source_toml("bearerbox", "kannel/bearerbox-access.log", "auto"),
+            source_toml("smsbox", "kannel/smsbox-access.log", "auto"),
+            source_toml("firewall", "calls.csv", "delimited", '{ profile = "profile.toml" }'),
+        ),
+    ]
+)
 # A profile as a user writes one, and the log that it is of.
 PROFILE = """
 name = "call_records"

@@ -12,7 +12,8 @@ from pyspark.sql import functions as F
 
 from jobs import campaigns, config, runner
 from jobs.checks import Fingerprint
-from jobs.gold import bulk
+from jobs.errors import ObservatoryError
+from jobs.gold import bulk, campaign_daily
 from jobs.lake import Lake
 from tests.study import run_again
 
@@ -134,10 +135,46 @@ def test_bulk_is_proved_disproved_or_left_open(spark: SparkSession) -> None:
     assert sorted(map(str, found)) == sorted(map(str, wanted))
 
 
-def test_a_longer_window_than_gold_looks_back_is_not_applied(spark: SparkSession) -> None:
-    windows = {row.window_days for row in Lake(spark, "").reference("ref.bulk_preset").collect()}
-    assert windows == {1, 30, 365}
-    assert {preset.window_days for preset in presets(spark)} == {1, 30}
+def test_a_longer_window_than_gold_looks_back_is_refused(spark: SparkSession) -> None:
+    lake = Lake(spark, "")
+    rows = lake.reference("ref.bulk_preset")
+    year = rows.filter("preset_code = 'CRYNWR_DAY'").withColumns(
+        {"preset_code": F.lit("A_YEAR"), "window_days": F.lit(365)}
+    )
+    empty = spark.createDataFrame([], "operator_id string, country_code string")
+    with pytest.raises(ObservatoryError, match="bulk_preset.csv, row A_YEAR: a window of 365 days is longer"):
+        bulk.presets(rows.unionByName(year), empty, lake.reference("ref.campaign_parameter"))
+
+
+@pytest.mark.parametrize(("messages", "told"), [(67, True), (66, False)])
+def test_copies_are_counted_by_envelope_recipient_whoever_it_is(
+    spark: SparkSession, messages: int, told: bool
+) -> None:
+    """Each message goes to three recipients, and all to the same nine: 201 copies are more than 200 a day."""
+    lake = Lake(spark, "")
+    of_all = {
+        "operator_id": "che",
+        "period_date": DAY,
+        "channel_code": "SMS",
+        "grain_code": "recipient",
+        "signature_kind_code": "text",
+        "signature_hash": "a",
+        "spam_type_code": "UNK",
+        "spam_type_codes": [],
+        "first_at": dt.datetime(2026, 11, 24, 10, tzinfo=dt.UTC),
+        "last_at": dt.datetime(2026, 11, 24, 10, tzinfo=dt.UTC),
+    }
+    rows = [
+        of_all | {"message_hash": f"m{number}", "recipient_hash": f"r{(number + place) % 9}"}
+        for number in range(messages)
+        for place in range(3)
+    ]
+    message = lake.local(rows, "silver.message")
+    campaign = campaign_daily.transform(message, lake.reference("ref.campaign_parameter"))
+    (row,) = campaign.select("copy_count", "distinct_recipient_count").collect()
+    assert tuple(row) == (3 * messages, 9)
+    made = bulk.filled(message, campaign, presets(spark), f"period_date = DATE '{DAY}'")
+    assert {each.is_bulk for each in made.select("is_bulk").collect()} == {told}
 
 
 # --- days that are due again ---------------------------------------------------------------------------

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
 from jobs.errors import ObservatoryError
+from jobs.gold import bypass_indicator_daily
 from jobs.gold.bypass import parameters
 from jobs.lake import Lake
 from sample_data import bypass
@@ -43,6 +46,43 @@ def test_bypass_is_found_on_a_seed_that_chose_no_threshold(spark: SparkSession, 
     # not every sign is right.
     assert quality(counts, "HOME_MISMATCH")[0] < 1
     assert quality(counts, "SPOOFED_CLI")[0] < 1
+
+
+def test_the_gateways_that_signed_for_flagged_calls_are_counted(spark: SparkSession) -> None:
+    lake = Lake(spark, "")
+    link = {"link_id": "HUB", "link_code": "hub", "link_scope_code": "international", "network_codes": []}
+    operator = lake.local([{"operator_id": "a", "country_code": "GBR", "links": [link]}], "ref.operator")
+    of_all = {
+        "operator_id": "a",
+        "period_date": dt.date(2026, 11, 24),
+        "channel_code": "VOICE_IP",
+        "grain_code": "call",
+        "source_id": "sip",
+        "sender_kind_code": "number",
+        "inbound_link_id": "HUB",
+        "inbound_link_code": "hub",
+        "origin_claimed_code": "GBR",
+    }
+    calls = [("s1", "C", "g1"), ("s2", "C", "g2"), ("s3", "C", "g2"), ("s4", None, None), ("s5", "A", "g3")]
+    message = lake.local(
+        [
+            of_all | {"sender_hash": sender, "attestation_code": level, "origid_hash": origid}
+            for sender, level, origid in calls
+        ],
+        "silver.message",
+    )
+    made = bypass_indicator_daily.transform(message, operator, lake.reference("ref.bypass_parameter"))
+    counts = {
+        row.bypass_code: tuple(row)[1:]
+        for row in made.select(
+            "bypass_code",
+            "units_examined",
+            "units_flagged",
+            F.theta_sketch_estimate("flagged_sender_sketch"),
+            F.theta_sketch_estimate("flagged_origid_sketch"),
+        ).collect()
+    }
+    assert counts == {"SPOOFED_CLI": (5, 4, 4, 2)}
 
 
 def test_a_threshold_that_is_missing_or_no_number_is_named(spark: SparkSession) -> None:

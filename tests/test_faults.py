@@ -6,13 +6,8 @@ import datetime as dt
 import gzip
 import importlib
 import json
-import os
 import re
 import shutil
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -28,6 +23,7 @@ from jobs.lake import Lake
 from jobs.pull import pull
 from jobs.runner import GOLD, SILVER, Run, compute, run
 from tests.conftest import KEY, ROOT
+from tests.whole_runs import CYPRIOT_MOBILE, MAIL_NETWORK, killed_when, operator_toml, rows_in, source_toml
 
 LAB = ROOT / "sample_data" / "lab"
 MAIL, FILTER = LAB / "postfix" / "mail.iso8601.log", LAB / "postfix" / "rspamd.log"
@@ -61,6 +57,14 @@ def settings_of(
     folder: Path, mail: str, verdicts: str, sms: str, more: str = "", lake: Path | None = None
 ) -> config.Observatory:
     """Settings of two operators with the lab logs, and what a test adds. Kept as folder/observatory.toml."""
+    mail_operator = operator_toml(
+        *("lab-mail", "Lab mail provider", "CHE", "lab", "CHF", MAIL_NETWORK),
+        *(source_toml("mx1", mail, "postfix"), source_toml("filter", verdicts, "rspamd")),
+    )
+    sms_operator = operator_toml(
+        *("lab-sms", "Lab SMS operator", "CYP", "lab", "EUR", CYPRIOT_MOBILE),
+        *('[[operator.link]]\nname = "SMPP-INTL"\nkind = "hub"\n', source_toml("bearerbox", sms, "kannel")),
+    )
     text = f"""
 [lake]
 root = "{lake or folder / "lake"}"
@@ -68,45 +72,13 @@ root = "{lake or folder / "lake"}"
 quarantined_pct = 40
 [spark.conf]
 "spark.sql.shuffle.partitions" = 2
-[[operator]]
-id = "lab-mail"
-name = "Lab mail provider"
-country = "CHE"
-holding = "lab"
-currency = "CHF"
-domains = ["example.test"]
-networks = ["127.0.0.0/8"]
-[[operator.source]]
-id = "mx1"
-url = "{mail}"
-format = "postfix"
-[[operator.source]]
-id = "filter"
-url = "{verdicts}"
-format = "rspamd"
-[[operator]]
-id = "lab-sms"
-name = "Lab SMS operator"
-country = "CYP"
-holding = "lab"
-currency = "EUR"
-number_prefixes = ["+3579"]
-[[operator.link]]
-name = "SMPP-INTL"
-kind = "hub"
-[[operator.source]]
-id = "bearerbox"
-url = "{sms}"
-format = "kannel"
+{mail_operator}
+{sms_operator}
 {more}
 """
     folder.mkdir(exist_ok=True)
     (folder / "observatory.toml").write_text(text, encoding="utf-8")
     return config.load(folder / "observatory.toml")
-
-
-def source(id: str, url: str, format: str) -> str:
-    return f'[[operator.source]]\nid = "{id}"\nurl = "{url}"\nformat = "{format}"\n'
 
 
 def work_of(spark: SparkSession, settings: config.Observatory) -> Run:
@@ -130,17 +102,6 @@ def rows_of(lake: Lake, tables: Iterable[str], but: Iterable[str] = ()) -> dict[
     return rows_in(lake, tables, but, "operator_id LIKE 'lab-%'")
 
 
-def rows_in(
-    lake: Lake, tables: Iterable[str], but: Iterable[str] = (), where: str = "true"
-) -> dict[str, list[str]]:
-    """The tables' rows, as sorted JSON."""
-    found = {}
-    for table in tables:
-        frame = lake.read(table).filter(where).drop(*but)
-        found[table] = sorted(row[0] for row in frame.select(F.to_json(F.struct("*"))).collect())
-    return found
-
-
 @pytest.fixture(scope="module")
 def faulty(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, list[str]]:
     """A run over the lab logs, and beside them a third operator with all that can be wrong with a source."""
@@ -155,19 +116,14 @@ def faulty(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> tup
     }
     for name, data in files.items():
         (folder / "logs" / name).write_bytes(data)
-    more = """
-[[operator]]
-id = "faulty"
-name = "Faulty"
-country = "FRA"
-holding = "faulty"
-currency = "EUR"
-"""
-    more += source("gone", f"{folder}/logs/gone*", "postfix")
-    more += source("torn", f"{folder}/logs/torn.gz", "postfix")
-    more += source("binary", f"{folder}/logs/binary.dat", "auto")
-    more += source("empty", f"{folder}/logs/empty.log", "postfix")
-    more += source("odd", f"{folder}/logs/odd.log*", "postfix")
+    sources = [
+        source_toml("gone", f"{folder}/logs/gone*", "postfix"),
+        source_toml("torn", f"{folder}/logs/torn.gz", "postfix"),
+        source_toml("binary", f"{folder}/logs/binary.dat", "auto"),
+        source_toml("empty", f"{folder}/logs/empty.log", "postfix"),
+        source_toml("odd", f"{folder}/logs/odd.log*", "postfix"),
+    ]
+    more = operator_toml("faulty", "Faulty", "FRA", "faulty", "EUR", *sources)
     return run_all(spark, settings_of(folder, str(MAIL), str(FILTER), str(SMS), more))
 
 
@@ -296,32 +252,16 @@ def test_invalid_gold_leaves_gold_as_it_was(copied: Run, monkeypatch: pytest.Mon
     assert rows_of(copied.lake, GOLD) == rows
 
 
-def killed_at(settings_file: Path, pattern: str) -> None:
-    """Start a run of its own and end it, with all of its processes, when a path appears in the lake."""
-    lake = settings_file.parent / "lake"
-    env = os.environ | {"OBSERVATORY_PSEUDONYM_KEY": KEY}
-    command = [sys.executable, "-m", "jobs", "run", "--config", str(settings_file)]
-    with (settings_file.parent / "output").open("ab") as output:
-        process = subprocess.Popen(
-            command, cwd=ROOT, env=env, stdout=output, stderr=output, start_new_session=True
-        )
-        while not any(lake.glob(pattern)):
-            assert process.poll() is None, (settings_file.parent / "output").read_text()
-            time.sleep(0.01)
-        os.killpg(process.pid, signal.SIGKILL)
-        assert process.wait() == -signal.SIGKILL
-
-
 @pytest.mark.long
 def test_killed_and_run_again_gives_the_same_tables(
     spark: SparkSession, faulty: tuple[Run, list[str]], tmp_path: Path
 ) -> None:
     settings = settings_of(tmp_path / "k", str(MAIL), str(FILTER), str(SMS))
     lake = tmp_path / "k" / "lake"
-    killed_at(tmp_path / "k" / "observatory.toml", "_staging/*/*/counts/*.parquet")
+    killed_when(tmp_path / "k" / "observatory.toml", "_staging/*/*/counts/*.parquet")
     assert list(lake.glob("_intent/*.json"))
     assert not (lake / "meta").exists()
-    killed_at(tmp_path / "k" / "observatory.toml", "silver/*/_delta_log/*0.json")
+    killed_when(tmp_path / "k" / "observatory.toml", "silver/*/_delta_log/*0.json")
     assert not (lake / "gold").exists()
     work, problems = run_all(spark, settings)
     assert problems == []

@@ -70,10 +70,15 @@ CASES = [(code, language) for code in TEXTS for language in LANGUAGES]
 
 
 @pytest.mark.parametrize(("code", "language"), CASES)
-@pytest.mark.parametrize(("engine", "channel"), [("kannel", "SMS"), ("jasmin", "SMS"), ("kamailio", "IM")])
+@pytest.mark.parametrize(
+    ("engine", "channel"),
+    # Of calls, names that callers show (jobs/refusal_types.py).
+    [("kannel", "SMS"), ("jasmin", "SMS"), ("kamailio", "IM"), ("asterisk", "VOICE_CS")],
+)
 def test_a_text_in_each_language_is_typed(code: str, language: str, engine: str, channel: str) -> None:
     told = rules.type_of_texts(pl.Series([TEXTS[code][language]]), engine, channel)
-    wanted = code if channel == "SMS" else code.replace("PHISH.smish", "PHISH.mail")
+    phishing = {"SMS": "PHISH.smish", "IM": "PHISH.mail", "VOICE_CS": "PHISH.vish"}[channel]
+    wanted = code.replace("PHISH.smish", phishing)
     assert wanted in told["spam_type_codes"][0]
     assert told["spam_type_code"][0] == wanted
     # A keyword says what spam is about, never that something is spam.

@@ -10,10 +10,6 @@ import os
 import random
 import resource
 import shutil
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,9 +22,8 @@ from jobs.ingest import ingest
 from jobs.lake import Lake
 from jobs.runner import GOLD, SILVER, Run, run
 from jobs.space import is_full
-from tests.conftest import KEY, ROOT
 from tests.mixed import mixed_logs, mixed_settings, pull_mixed, run_mixed
-from tests.test_faults import rows_in
+from tests.whole_runs import killed_when, rows_in
 
 TABLES = (*SILVER, *GOLD)
 # What bronze says of a line; its batch's own name is another each time.
@@ -107,23 +102,6 @@ def test_a_disk_that_fills_in_bronze(spark: SparkSession, whole: Run, tmp_path: 
     assert rows_in(work.lake, TABLES) == rows_in(whole.lake, TABLES)
 
 
-def killed_after(settings_file: Path, pattern: str, chance: random.Random, longest: float) -> None:
-    """Start a run of its own and end it with all of its processes, some time after a path appears."""
-    lake = settings_file.parent / "lake"
-    env = os.environ | {"OBSERVATORY_PSEUDONYM_KEY": KEY}
-    command = [sys.executable, "-m", "jobs", "run", "--config", str(settings_file)]
-    with (settings_file.parent / "output").open("ab") as output:
-        process = subprocess.Popen(
-            command, cwd=ROOT, env=env, stdout=output, stderr=output, start_new_session=True
-        )
-        while not any(lake.glob(pattern)):
-            assert process.poll() is None, (settings_file.parent / "output").read_text()
-            time.sleep(0.002)
-        time.sleep(chance.uniform(0, longest))
-        os.killpg(process.pid, signal.SIGKILL)
-        assert process.wait() == -signal.SIGKILL
-
-
 @pytest.mark.long
 def test_killed_and_run_again_gives_the_same_tables(spark: SparkSession, whole: Run, tmp_path: Path) -> None:
     """kill -9 in pull, in bronze and in silver, each at another moment every time."""
@@ -134,12 +112,12 @@ def test_killed_and_run_again_gives_the_same_tables(spark: SparkSession, whole: 
     seed = random.SystemRandom().randrange(10**6)
     print(f"seed {seed}")
     chance = random.Random(seed)
-    killed_after(folder / "observatory.toml", "landing/*/*/*", chance, 0.1)
+    killed_when(folder / "observatory.toml", "landing/*/*/*", chance.uniform(0, 0.1))
     assert not (lake / "bronze").exists()
-    killed_after(folder / "observatory.toml", "_intent/*.json", chance, 5)
+    killed_when(folder / "observatory.toml", "_intent/*.json", chance.uniform(0, 5))
     assert list(lake.glob("_intent/*.json"))
     assert not (lake / "silver").exists()
-    killed_after(folder / "observatory.toml", "silver/*/_delta_log/*0.json", chance, 0.5)
+    killed_when(folder / "observatory.toml", "silver/*/_delta_log/*0.json", chance.uniform(0, 0.5))
     assert not (lake / "gold").exists()
     work = run_mixed(spark, settings)
     assert rows_in(work.lake, TABLES) == rows_in(whole.lake, TABLES)

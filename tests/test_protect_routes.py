@@ -90,3 +90,18 @@ def test_numbers_have_the_networks_of_their_ranges(tmp_path: Path) -> None:
     assert tuple(first[name] for name in names) == ("number", "234-91", "op")
     assert tuple(second[name] for name in names) == ("number", "234-90", "234-91")
     assert tuple(third[name] for name in names) == ("name", None, "PEER")
+
+
+def test_what_a_caller_shows_and_where_it_is_passes_the_door_as_a_type_and_a_pseudonym() -> None:
+    shown = "Great Online Casino of Ann"
+    said = {"display_name": shown, "user_agent": "AutoDialer/2.1", "category": "wangiri", "cell_id": "1-4711"}
+    call = {"format_code": "delimited", "channel_code": "VOICE_CS", "grain_code": "call", "origid": "gate-9"}
+    (found,) = protected(protect.Door((OWN,), None), row(**call, **said))
+    assert found["spam_type_codes"] == ["AD.gambling", "PHONE.robocall", "PHONE.wangiri"]
+    assert (found["spam_type_code"], found["is_type_strong"]) == ("PHONE.wangiri", True)
+    for name in ("cell_hash", "origid_hash"):
+        assert len(found[name]) == 32
+    left = " ".join(map(str, found.values())).lower()
+    assert not [word for word in ("casino", "ann", "autodialer", "4711", "gate-9") if word in left]
+    (none,) = protected(protect.Door((OWN,), None), row())
+    assert (none["cell_hash"], none["origid_hash"]) == (None, None)

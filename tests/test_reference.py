@@ -103,8 +103,8 @@ def test_joined_codes_are_listed():
 @pytest.mark.parametrize(
     ("name", "key", "least"),
     [
-        ("type_rule", ["rule_id"], 1170),
-        ("countermeasure_rule", ["rule_id"], 444),
+        ("type_rule", ["rule_id"], 1207),
+        ("countermeasure_rule", ["rule_id"], 434),
         ("attribute_rule", ["rule_id"], 50),
         ("attribute_rule", ["attribute", "match_on", "pattern"], 50),
         ("definition", ["definition_code", "valid_from"], 10),

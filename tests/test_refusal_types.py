@@ -11,11 +11,12 @@ from jobs.refusal_types import type_of_transmissions
 
 NAMES = (
     *("format_code", "channel_code", "outcome_code", "text", "reply_text", "log_text", "reply_code"),
-    *("dnsbl_zone", "dnsbl_code", "sender", "recipient"),
+    *("dnsbl_zone", "dnsbl_code", "sender", "recipient", "display_name", "user_agent", "category"),
 )
 MAIL = {"format_code": "postfix", "channel_code": "EMAIL", "outcome_code": "rejected"}
 SMS = {"format_code": "kannel", "channel_code": "SMS", "outcome_code": "rejected"}
 CALL = {"format_code": "kamailio", "channel_code": "VOICE_IP", "outcome_code": "rejected"}
+FIREWALL = {"format_code": "delimited", "channel_code": "SMS", "outcome_code": "delivered"}
 SURBL, DBL = "multi.surbl.org", "dbl.spamhaus.org"
 
 
@@ -59,6 +60,22 @@ def told(*rows: dict[str, Any]) -> list[tuple[str | None, bool | None, list[str]
         (CALL | {"outcome_code": "delivered", "recipient": "979123456789"}, "PHONE.prs-irsf", False),
         (SMS | {"outcome_code": "delivered", "recipient": "979123456789"}, None, None),
         (MAIL | {"reply_text": "550 5.1.1 User unknown"}, None, None),
+        # What a caller shows, whatever became of the call; a message has no such name.
+        (CALL | {"outcome_code": "delivered", "display_name": "Online casino"}, "AD.gambling", False),
+        (CALL | {"display_name": "Your account is suspended: verify your account"}, "PHISH.vish", False),
+        (CALL | {"outcome_code": "delivered", "display_name": "Anna Virtanen"}, None, None),
+        (SMS | {"display_name": "Online casino"}, None, None),
+        (CALL | {"outcome_code": "delivered", "user_agent": "AutoDialer/2.1"}, "PHONE.robocall", False),
+        (CALL | {"outcome_code": "delivered", "user_agent": "friendly-scanner"}, "OTHER", False),
+        (CALL | {"outcome_code": "delivered", "user_agent": "Yealink SIP-T46U 108.86.0.20"}, None, None),
+        # A firewall's own category is its judgement of this message or call.
+        (FIREWALL | {"category": "SMS_PHISHING"}, "PHISH.smish", True),
+        (FIREWALL | {"category": "Promotion"}, "AD.retail", True),
+        (FIREWALL | {"category": "UNDER_INVESTIGATION"}, None, None),
+        (FIREWALL | {"category": "SELECTION"}, None, None),
+        (FIREWALL | {"channel_code": "VOICE_CS", "category": "phishing"}, "PHISH.vish", True),
+        (FIREWALL | {"channel_code": "VOICE_CS", "category": "wangiri"}, "PHONE.wangiri", True),
+        (FIREWALL | {"channel_code": "VOICE_CS", "recipient": "979123456789"}, "PHONE.prs-irsf", False),
         # Figures in a delivery report are no words: 419 is a kind of fraud only where it is called one.
         (SMS | {"reply_text": "id:1020419 sub:001 dlvrd:000 stat:UNDELIV err:011"}, None, None),
         (MAIL | {"reply_text": "554 5.7.1 looks like a 419 scam"}, "FRAUD.advance-fee", False),

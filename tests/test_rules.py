@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from jobs import rules
 from jobs.contracts import REFERENCE
+from jobs.errors import ObservatoryError
 from jobs.matching import loosened, matcher, searcher
 
 LOADED = rules.load_rules()
@@ -22,11 +23,11 @@ def rule(code: str, priority: int = 30, strong: bool = False, engine: str = "any
 
 
 def test_all_rules_are_loaded_and_travel():
-    assert len(LOADED.types) >= 1170 and len(LOADED.measures) >= 444
+    assert len(LOADED.types) >= 1200 and len(LOADED.measures) >= 430
     again = pickle.loads(pickle.dumps(LOADED))
     assert again == LOADED
-    symbols = pl.Series([["DBL_PHISH"]])
-    assert rules.type_of_symbols(symbols, "rspamd", rules=again)["spam_type_code"].to_list() == ["PHISH.mail"]
+    typed = rules.type_of_verdicts(pl.Series([["DBL_PHISH"]]), "rspamd", rules=again)
+    assert typed["spam_type_code"].to_list() == ["PHISH.mail"]
 
 
 def test_rules_hold_from_their_first_day_until_before_their_last(tmp_path):
@@ -48,6 +49,29 @@ def test_rules_hold_from_their_first_day_until_before_their_last(tmp_path):
     assert count(dt.date(2024, 12, 31)) == (2, 2)
     assert count(dt.date(2025, 1, 1)) == (1, 1)
     assert count(None) == (1, 1)
+
+
+@pytest.mark.parametrize("table", ["type_rule", "countermeasure_rule"])
+def test_a_row_of_a_kind_that_nothing_matches_is_refused(tmp_path, table):
+    for name in ("type_rule", "countermeasure_rule"):
+        with (REFERENCE / f"{name}.csv").open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))[:3]
+        if name == table:
+            # Refused whatever its days: it would look like a rule.
+            rows[1] |= {"match_on": "daemon", "valid_to": "1991-01-01"}
+        with (tmp_path / f"{name}.csv").open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, rows[0].keys())
+            writer.writeheader()
+            writer.writerows(rows)
+    told = rf"{table}.csv, row {'TC'[table[0] == 'c']}0002: nothing matches on 'daemon'.*symbol_regex"
+    with pytest.raises(ObservatoryError, match=told):
+        rules.load_rules(tmp_path)
+
+
+@pytest.mark.parametrize("table", ["types", "measures"])
+def test_every_kind_is_matched_by_some_row(table):
+    kinds = rules.KINDS[{"types": "type_rule", "measures": "countermeasure_rule"}[table]]
+    assert {rule.match_on for rule in getattr(LOADED, table)} == set(kinds)
 
 
 # --- matching ---
@@ -149,7 +173,7 @@ def test_types_of_symbols():
             [None, "DBL_MALWARE"],
         ],
     )
-    typed = rules.type_of_symbols(symbols, "rspamd", "EMAIL")
+    typed = rules.type_of_verdicts(symbols, "rspamd", "EMAIL")
     assert typed.schema == {
         "spam_type_code": pl.String,
         "spam_type_codes": pl.List(pl.String),
@@ -159,7 +183,7 @@ def test_types_of_symbols():
     assert typed["spam_type_code"].to_list() == ["PHISH.mail", None, None, None, "PHISH.mail", "MALWARE.link"]
     assert typed["spam_type_codes"].to_list()[4] == ["AD.gambling", "PHISH.mail"]
     assert typed["is_type_strong"].to_list() == [True, None, None, None, True, True]
-    amavis = rules.type_of_symbols(symbols, "amavis", "EMAIL")
+    amavis = rules.type_of_verdicts(symbols, "amavis", "EMAIL")
     assert amavis["spam_type_code"].to_list()[1] == "FRAUD.advance-fee"
 
 
@@ -185,7 +209,7 @@ def test_refusals_can_be_read_for_types_too():
     "empty", [pl.Series([], dtype=pl.List(pl.String)), pl.Series([None], dtype=pl.List(pl.String))]
 )
 def test_nothing_in_gives_as_many_rows_out(empty):
-    assert rules.type_of_symbols(empty, "rspamd").height == len(empty)
+    assert rules.type_of_verdicts(empty, "rspamd").height == len(empty)
     assert rules.countermeasure_of_verdicts(empty.list.first(), empty, "rspamd").height == len(empty)
 
 
@@ -327,6 +351,7 @@ def frame(rows: list[dict]) -> pl.DataFrame:
         "event",
         "reply_code",
         "recipient",
+        "verstat",
     )
     return pl.DataFrame(
         [{name: row.get(name) for name in names} for row in rows], schema=dict.fromkeys(names, pl.String)
@@ -336,6 +361,47 @@ def frame(rows: list[dict]) -> pl.DataFrame:
 @pytest.mark.parametrize(("row", "code", "strategy", "is_antispam"), REFUSALS)
 def test_countermeasure_of_a_refusal(row, code, strategy, is_antispam):
     assert rules.countermeasure_of_refusals(frame([row])).row(0) == (code, strategy, is_antispam)
+
+
+@pytest.mark.parametrize(
+    ("values", "code", "is_antispam"),
+    [
+        # Numbers of a table are of it alone: 21 is another thing in each.
+        ({"reply_code": "map_error 27"}, "DELIVERY_FAILURE", False),
+        ({"reply_code": "map_error 13"}, "NUMBER_BLOCKLIST", None),
+        ({"reply_code": "rp_cause 21"}, "CONTENT_FILTER", None),
+        ({"reply_code": "map_error 21"}, "UNKNOWN", None),
+        ({"reply_code": "tp_fcs 197"}, "SIGNATURE_FUZZY", None),
+        ({"reply_code": "map_error 199"}, "UNKNOWN", None),
+        ({"reply_code": "13"}, "UNKNOWN", None),
+        ({"reply_code": "map_error 1", "outcome_code": "delivered"}, None, None),
+    ],
+)
+def test_a_number_is_of_the_table_that_is_named(values, code, is_antispam):
+    row = refusal(format_code="delimited", channel_code="SMS") | values
+    acted = rules.countermeasure_of_refusals(frame([row])).row(0)
+    assert (acted[0], acted[2]) == (code, is_antispam)
+
+
+@pytest.mark.parametrize(
+    ("values", "code"),
+    [
+        # What may be any policy was the signature's where it had failed; what is said for sure stands.
+        ({"reply_code": "403", "verstat": "TN-Validation-Failed"}, "CALLER_AUTH"),
+        ({"reply_code": "603", "verstat": "TN-Validation-Failed-C"}, "CALLER_AUTH"),
+        ({"reply_code": "603", "verstat": "TN-Validation-Passed"}, "CALLEE_REJECT"),
+        ({"reply_code": "603", "verstat": "No-TN-Validation"}, "CALLEE_REJECT"),
+        ({"reply_code": "404", "verstat": "TN-Validation-Failed"}, "RECIPIENT_CHECK"),
+        (
+            {"reply_code": "500", "verstat": "TN-Validation-Failed", "outcome_code": "bounced"},
+            "DELIVERY_FAILURE",
+        ),
+        ({"verstat": "TN-Validation-Failed", "outcome_code": "delivered"}, None),
+    ],
+)
+def test_a_failed_verification_refuses(values, code):
+    row = refusal(format_code="kamailio", channel_code="VOICE_IP") | values
+    assert rules.countermeasure_of_refusals(frame([row]))["countermeasure_code"].to_list() == [code]
 
 
 def test_refusals_keep_their_order_over_formats():
@@ -424,5 +490,15 @@ def test_countermeasure_of_a_verdict_of_other_engines(
 
 def test_names_of_viruses_are_read_for_types_where_symbols_hold_them():
     symbols = pl.Series([["Win.Ransomware.Locky-1"]], dtype=pl.List(pl.String))
-    assert rules.type_of_symbols(symbols, "amavis", "EMAIL")["spam_type_code"].to_list() == ["MALWARE.ransom"]
-    assert rules.type_of_symbols(symbols, "rspamd", "EMAIL")["spam_type_code"].to_list() == [None]
+    told = [rules.type_of_verdicts(symbols, engine, "EMAIL") for engine in ("amavis", "rspamd")]
+    assert [each["spam_type_code"].to_list() for each in told] == [["MALWARE.ransom"], [None]]
+
+
+def test_what_amavis_banned_is_typed_by_its_action():
+    symbols = pl.Series([["BAYES_50"], [], None, []], dtype=pl.List(pl.String))
+    action = pl.Series(["Blocked BANNED", "Passed BANNED", "Blocked SPAM", None])
+    typed = rules.type_of_verdicts(symbols, "amavis", "EMAIL", action=action)
+    assert typed["spam_type_code"].to_list() == ["MALWARE.attach", "MALWARE.attach", None, None]
+    assert typed["is_type_strong"].to_list() == [False, False, None, None]
+    elsewhere = rules.type_of_verdicts(symbols, "rspamd", "EMAIL", action=action)
+    assert elsewhere["spam_type_code"].to_list() == [None] * 4

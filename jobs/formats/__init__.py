@@ -147,12 +147,13 @@ TRANSMISSION: dict[str, Any] = {
     "is_authenticated": pl.Boolean,
     "inbound_link": pl.String,  # SMSC id, else null: the client address is the link
     "outbound_link": pl.String,  # SMSC id, or relay host as logged (name[ip]:port)
+    "cell_id": pl.String,  # that it was sent from; null for all but messages and calls of a mobile network
     "account": pl.String,  # customer or service that submitted it (Kannel SVC/ACT, SASL user)
     "first_at": TIMESTAMP,
     "last_at": TIMESTAMP,
     "stage_code": pl.String,  # connect, envelope, content, delivery
     "outcome_code": pl.String,  # delivered, tagged, quarantined, discarded, rejected, deferred, ...
-    "reply_code": pl.String,  # three digits of SMTP or SIP, SMPP status as 0x + 8 hex, DLR stat
+    "reply_code": pl.String,  # three digits of SMTP or SIP, SMPP status as 0x + 8 hex, DLR stat, map_error 27
     "dsn_code": pl.String,  # enhanced status, such as 5.7.1
     "reply_text": pl.String,  # refusal or deferral text; what rules on reject_text match
     "log_text": pl.String,  # the line after `daemon[pid]: `, for rules on log_text; refusals only
@@ -161,15 +162,22 @@ TRANSMISSION: dict[str, Any] = {
     "event": pl.String,  # Kannel's event words, Asterisk's disposition
     "text": pl.String,  # SMS text, decoded; null for mail
     "subject": pl.String,  # of a mail, where the server logs it; its signature alone goes on
+    "display_name": pl.String,  # that a caller shows; null for all but calls
+    "category": pl.String,  # a firewall's own word for what it is about
     "message_bytes": pl.Int64,
     "segment_count": pl.Int32,  # SMS parts; null for mail
     "try_count": pl.Int32,  # delivery tries seen for this row
     "is_partial": pl.Boolean,  # the log names fewer recipients than the message had, or may have had
+    "user_agent": pl.String,  # of the call's first request
+    "verstat": pl.String,  # TN-Validation-Passed and the like, where the log has a verification's result
     "attestation": pl.String,  # A, B or C as claimed in the PASSporT, unchecked; null for all but calls
     "origid": pl.String,  # the PASSporT's origination id: where the call came in, by its signer's own name
     "talk_us": pl.Int64,  # whole microseconds from answer to end; null for what is no answered call
     "join_quality": pl.String,  # exact, by_message_id, by_numbers, none: an SMS and its report, a call's rows
 }
+
+# What only logs of calls tell.
+OF_CALLS = ("display_name", "user_agent", "verstat", "attestation", "origid", "talk_us")
 
 # One row per verdict of a filter on a message: what verdicts() gives.
 VERDICT: dict[str, Any] = {

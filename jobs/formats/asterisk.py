@@ -27,7 +27,7 @@ import polars as pl
 
 from jobs.formats import PARSED, TIMESTAMP, TRANSMISSION, Source
 from jobs.formats.fields import none_if_empty, utc
-from jobs.formats.sip import find_sides, microseconds, party
+from jobs.formats.sip import find_sides, microseconds, party, shown_name
 
 FORMAT = "asterisk"
 # A row is written when its leg ends, and the longest calls last for a day.
@@ -53,6 +53,7 @@ BRONZE: dict[str, Any] = {
     "inbound_link": pl.String,  # the peer of the channel
     "outbound_link": pl.String,
     "account": pl.String,
+    "display_name": pl.String,  # the name in clid
     "dial_context": pl.String,
     "application": pl.String,  # lastapp(lastdata)
     "disposition": pl.String,
@@ -172,7 +173,7 @@ def transmissions(bronze: pl.LazyFrame) -> pl.LazyFrame:
     said = pl.concat_str("application", "dial_context", "user_field", separator=" ", ignore_nulls=True)
     legs = bronze.with_columns(_rank=rank, _said=said).sort("operator_id", "assembly_key", *place)
     is_answered, is_rejected = (pl.col("event_code") == code for code in ("answered", "rejected"))
-    first = ["sender", "recipient", "client_ip", "inbound_link", "account"]
+    first = ["sender", "recipient", "client_ip", "inbound_link", "account", "display_name"]
     span = pl.col("ended_at").filter(is_answered).max() - pl.col("answered_at").filter(is_answered).min()
     # One leg's billed time is exact where the clock was set between; several are counted as one talk.
     talk = (
@@ -309,6 +310,7 @@ def _fields(source: Source) -> dict[str, pl.Expr]:
         "inbound_link": _peer("_channel"),
         "outbound_link": _peer("_dstchannel"),
         "account": none_if_empty(pl.col("_accountcode")),
+        "display_name": shown_name("_clid"),
         "dial_context": none_if_empty(pl.col("_dcontext")),
         "application": none_if_empty(pl.col("_lastapp")) + data,
         "disposition": pl.col("_disposition"),

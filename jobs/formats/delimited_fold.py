@@ -6,7 +6,7 @@ import datetime as dt
 
 import polars as pl
 
-from jobs.formats import TRANSMISSION
+from jobs.formats import OF_CALLS, TRANSMISSION
 
 # Message ids come round: rows of one key further apart than this are of two messages.
 MESSAGE_WITHIN = dt.timedelta(days=4)
@@ -16,14 +16,14 @@ _SEVERITY += ["quarantined", "discarded", "rejected"]
 # What no delimited log tells.
 _ABSENT = ["session", "queue", "queue_id", "previous_queue", "next_queue_id", "helo", "dsn_code"]
 _ABSENT += ["log_text", "dnsbl_zone", "dnsbl_code"]
-_ABSENT += ["subject", "attestation", "origid", "talk_us"]
+_ABSENT += ["subject", *(name for name in OF_CALLS if name != "display_name")]
 _OWN_USERS = ["box", "submission"]
 
 _SAME = ["operator_id", "source_id", "profile_name", "message_key"]
 _PLACED = ["stream_id", "offset", "first_at"]
 _DECIDING = ["stage_code", "outcome_code", "reply_code", "reply_text", "event", "outbound_link"]
 _DESCRIBING = ["channel_code", "entry_code", "sender", "recipient", "client_ip", "client_name"]
-_DESCRIBING += ["inbound_link", "account", "message_id"]
+_DESCRIBING += ["inbound_link", "account", "cell_id", "message_id", "display_name", "category"]
 
 
 def transmissions(bronze: pl.LazyFrame) -> pl.LazyFrame:

@@ -60,6 +60,7 @@ class Target(Settings):
     type: what must stand there; each target has its own, which need not be said. formats: of a time, as in
     strftime, or epoch_s, epoch_ms, epoch_us; the first that fits. time_zone: of a time without an offset,
     instead of the source's. codes: of a code, what each value stands for; default: what all others do.
+    means: of a reply_code, which table its numbers are of; without it they are taken as they stand.
     """
 
     column: str | None = None
@@ -71,6 +72,7 @@ class Target(Settings):
     time_zone: str | None = None
     codes: dict[str, str] = {}
     default: str | None = None
+    means: Literal["map_error", "rp_cause", "tp_fcs"] | None = None
 
     @field_validator("formats")
     @classmethod
@@ -116,12 +118,15 @@ class Targets(Settings):
     inbound_link: Target | None = None
     outbound_link: Target | None = None
     account: Target | None = None
+    cell_id: Target | None = None
     entry_code: Target | None = None
     message_id: Target | None = None
     message_bytes: Target | None = None
     segment_count: Target | None = None
     try_count: Target | None = None
     text: Target | None = None
+    display_name: Target | None = None
+    category: Target | None = None
     event: Target | None = None
     reply_code: Target | None = None
     reply_text: Target | None = None
@@ -138,6 +143,8 @@ class Targets(Settings):
                 raise ValueError(f"{name} is no time and has no formats")
             if kind != "code" and (target.codes or target.default):
                 raise ValueError(f"{name} is no code: codes and default do not belong to it")
+            if target.means is not None and name != "reply_code":
+                raise ValueError(f"{name} is no reply_code: means does not belong to it")
             if kind == "code":
                 for code in [*target.codes.values(), target.default, target.value]:
                     if code is not None:

@@ -48,11 +48,25 @@ def target(name: str, about: Target, time_zone: str) -> pl.Expr:
         return raw(about).str.extract(_IP)
     if kind == "integer":
         return raw(about).cast(pl.Int64 if name in ("message_bytes", "try_count") else pl.Int32, strict=False)
+    if name == "reply_code" and about.means is not None:
+        return _of_table(raw(about), about.means)
     if name == "message_id":
         return raw(about).str.replace(r"^<(.*)>$", "$1")
     if name == "text" and about.origins and about.join is None:
         return pl.coalesce(f"column_{column}" for column in about.origins)
     return raw(about)
+
+
+def _of_table(code: pl.Expr, table: str) -> pl.Expr:
+    """A number of a table of causes, as `map_error 27`; what is no number of it stays as it stands.
+
+    TP-FCS is often written in hexadecimal (3GPP TS 23.040, 9.2.3.22).
+    """
+    number = pl.when(code.str.contains(r"^\d{1,3}$")).then(code).str.to_integer(strict=False)
+    if table == "tp_fcs":
+        octet = code.str.extract(r"^0[xX]([0-9A-Fa-f]{1,2})$").str.to_integer(base=16, strict=False)
+        number = pl.coalesce(number, octet)
+    return pl.coalesce(pl.format(table + " {}", number), code)
 
 
 def _first_time(text: pl.Expr, formats: Sequence[str], time_zone: str) -> pl.Expr:

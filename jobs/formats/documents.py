@@ -219,3 +219,12 @@ def frame_of(
     }
     rows = [{**place, "offset": number, **row} for number, document in documents for row in document.rows]
     return pl.DataFrame(rows, schema=columns)
+
+
+def each_once(records: pl.LazyFrame, columns: Iterable[str]) -> pl.LazyFrame:
+    """Bronze rows; of several with one key the first by place stays, whichever piece they came in."""
+    return (
+        records.select(*columns)
+        .sort(PLACE)
+        .unique(subset=["operator_id", "assembly_key"], keep="first", maintain_order=True)
+    )

@@ -25,10 +25,10 @@ import polars as pl
 from jobs.formats import COMPLAINT, TIMESTAMP, Document, Source
 from jobs.formats.dmarc import AHEAD, is_report_mail
 from jobs.formats.documents import (
-    PLACE,
     Budget,
     contents,
     decoded,
+    each_once,
     inside,
     is_mail,
     leaves,
@@ -186,11 +186,7 @@ def _complaint(
 
 def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
     """Bronze rows, one per complaint; a mail that came twice is one, placed where it is first by name."""
-    return (
-        records.select(*BRONZE)
-        .sort(PLACE)
-        .unique(subset=["operator_id", "assembly_key"], keep="first", maintain_order=True)
-    )
+    return each_once(records, BRONZE)
 
 
 def complaints(bronze: pl.LazyFrame) -> pl.LazyFrame:

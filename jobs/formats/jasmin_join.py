@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from jobs.formats import TRANSMISSION
+from jobs.formats import OF_CALLS, TRANSMISSION
 from jobs.formats.kannel_join import REPORT_SHORT_CODE
 
 _FINAL = ["DELIVRD", "EXPIRED", "REJECTD", "UNDELIV", "DELETED", "UNKNOWN"]
@@ -71,7 +71,7 @@ _NAMES = {f"ESME_{name}": f"0x{code:08x}" for name, code in _STATUS.items()}
 # What this log does not tell.
 _ABSENT = ["session", "queue", "queue_id", "previous_queue", "next_queue_id", "client_ip", "client_name"]
 _ABSENT += ["helo", "account", "dsn_code", "log_text", "dnsbl_zone", "dnsbl_code"]
-_ABSENT += ["subject", "attestation", "origid", "talk_us"]
+_ABSENT += ["subject", "category", "cell_id", *OF_CALLS]
 _ORDER = ["first_at", "source_id", "stream_id", "offset"]
 _INBOUND = ["received", "refused"]
 

@@ -21,7 +21,7 @@ import datetime as dt
 
 import polars as pl
 
-from jobs.formats import TRANSMISSION
+from jobs.formats import OF_CALLS, TRANSMISSION
 
 INBOUND = ["received", "refused", "dropped"]
 SUBMITTED = ["sent", "rejected", "failed", "discarded", "expired"]
@@ -38,7 +38,7 @@ _CONTENT = r"(?i)spam|firewall|content|keyword|phish|smish|fraud|malicious|finge
 # What this log does not tell.
 _ABSENT = ["session", "queue", "queue_id", "previous_queue", "next_queue_id", "message_id", "client_ip"]
 _ABSENT += ["client_name", "helo", "dsn_code", "log_text", "dnsbl_zone", "dnsbl_code"]
-_ABSENT += ["subject", "attestation", "origid", "talk_us"]
+_ABSENT += ["subject", "category", "cell_id", *OF_CALLS]
 _NUMBERS = ["operator_id", "sender", "recipient"]
 _ORDER = ["first_at", "source_id", "stream_id", "offset"]
 # The outcome of a message in parts is that of its worst part: without it, the message cannot be read.

@@ -23,7 +23,7 @@ from typing import Any
 import polars as pl
 
 from jobs.errors import ObservatoryError
-from jobs.formats import TIMESTAMP, TRANSMISSION, Source
+from jobs.formats import OF_CALLS, TIMESTAMP, TRANSMISSION, Source
 from jobs.formats.fields import none_if_empty, utc
 from jobs.formats.kannel_format import STAMP, SYSLOG
 from jobs.formats.mobile import number
@@ -67,7 +67,7 @@ _OTHERS = _BEGIN + r"(?:Log (?:begins|ends)|SMS (?:HTTP-)?request )"
 _ABSENT = ["session", "queue", "queue_id", "previous_queue", "next_queue_id", "message_id", "client_name"]
 _ABSENT += ["helo", "inbound_link", "outbound_link", "reply_code", "dsn_code", "log_text", "dnsbl_zone"]
 _ABSENT += ["dnsbl_code", "segment_count"]
-_ABSENT += ["subject", "attestation", "origid", "talk_us", "join_quality"]
+_ABSENT += ["subject", "category", "cell_id", *OF_CALLS, "join_quality"]
 
 
 def check_options(options: dict[str, Any]) -> None:

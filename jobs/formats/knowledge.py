@@ -30,7 +30,7 @@ from jobs.attributes import ATTRIBUTES
 from jobs.contracts import codes, fields
 from jobs.formats import FACT, TIMESTAMP, Document, Source
 from jobs.formats.dmarc import AHEAD
-from jobs.formats.documents import PLACE, Budget, contents, refused
+from jobs.formats.documents import Budget, contents, each_once, refused
 
 FORMAT = "knowledge"
 DOCUMENTS = True
@@ -184,11 +184,7 @@ def value_of(attribute: str, text: str) -> bool | str | None:
 
 def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
     """Bronze rows; what two files say in the same words is one row, placed where it is first."""
-    return (
-        records.select(*BRONZE)
-        .sort(PLACE)
-        .unique(subset=["operator_id", "assembly_key"], keep="first", maintain_order=True)
-    )
+    return each_once(records, BRONZE)
 
 
 def facts(bronze: pl.LazyFrame) -> pl.LazyFrame:

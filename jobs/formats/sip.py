@@ -44,6 +44,9 @@ BRONZE: dict[str, Any] = {
     "inbound_link": pl.String,
     "outbound_link": pl.String,
     "account": pl.String,
+    "display_name": pl.String,  # the caller's; a name that the network asserts before the one in From
+    "user_agent": pl.String,
+    "verstat": pl.String,  # a value of VERSTAT
     "attestation_code": pl.String,  # claimed in the PASSporT; see passport.py
     "origid": pl.String,
     "answered_at": TIMESTAMP,  # of CDRs; else the time of the answer's row counts
@@ -79,6 +82,9 @@ ROLES: dict[str, list[list[str]]] = {
         ["outbound_link", "dst_gw", "out_gw", "gateway", "dst_trunk", "out_trunk", "dst_carrier", "target"]
     ],
     "account": [["account", "accountcode", "auth_user", "customer", "uid"]],
+    "display_name": [["display_name", "from_name", "caller_name", "cnam", "from_display"]],
+    "user_agent": [["ua", "user_agent", "useragent"]],
+    "verstat": [["verstat", "stir_verstat"]],
     "identity": [["ident", "identity", "passport", "identity_hdr"]],
 }
 # Names that a Kamailio CDR's own extras may give to what ties it to its call.
@@ -87,6 +93,8 @@ CDR_NAMES = {
     "from_tag": ["from_tag", "ft"],
     "to_tag": ["to_tag", "tt"],
 }
+# Results of a verification service (3GPP TS 24.229, 7.2A.20), some with the level that was claimed.
+VERSTAT = r"(TN-Validation-(?:Passed|Failed)(?:-[ABC])?|No-TN-Validation)"
 SIDES = ("_asserted", "_from", "_to")
 _URI = "(?:sips?|tel)"
 _NUMBER = r"^(?:\+|%2[Bb])?[\d().-]+$"
@@ -128,8 +136,22 @@ def read_extras() -> dict[str, pl.Expr]:
         "sender": pl.coalesce(party("_asserted_uri"), party("_from_uri", "_from_domain")),
         "recipient": party("_to_uri", "_to_domain"),
         "client_ip": _address(pl.col("_client_ip")),
-        **{name: pl.col(f"_{name}") for name in ("inbound_link", "outbound_link", "account")},
+        "display_name": pl.coalesce("_display_name", *map(shown_name, SIDES[:2])),
+        "verstat": pl.coalesce(
+            # Of a header in an accounting line, whose own signs are the line's too, the end may hang on it.
+            pl.col("_verstat").str.extract(rf"^{VERSTAT}(?:[>\s]|$)"),
+            *(pl.col(side).str.extract(rf";verstat={VERSTAT}(?:[;>\s]|$)") for side in SIDES[:2]),
+        ),
+        **{name: pl.col(f"_{name}") for name in ("inbound_link", "outbound_link", "account", "user_agent")},
     }
+
+
+def shown_name(side: str) -> pl.Expr:
+    """The display name before the address of a side; null where there is none."""
+    header = pl.when(pl.col(side).str.contains("<", literal=True)).then(pl.col(side))
+    quoted = header.str.extract(r'^\s*"((?:[^"\\]|\\.)*)"\s*<')
+    bare = header.str.extract(r'^\s*([^"<>]+?)\s*<')
+    return none_if_empty(pl.coalesce(quoted, bare))
 
 
 def find_sides(*names: str) -> dict[str, pl.Expr]:

@@ -50,7 +50,7 @@ _CONTENT = r"(?i)spam|scam|phish|fraud|content"
 _KEY = ["operator_id", "call_id"]
 _ORDER = ["first_at", "source_id", "stream_id", "offset"]
 _FIRST = ["sender", "recipient", "client_ip", "inbound_link", "outbound_link", "account", "log_text", "text"]
-_FIRST += ["attestation_code", "origid"]
+_FIRST += ["display_name", "user_agent", "verstat", "attestation_code", "origid"]
 
 
 def calls(bronze: pl.LazyFrame, format_code: str) -> pl.LazyFrame:

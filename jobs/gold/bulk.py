@@ -1,7 +1,9 @@
 """Bulk: whether what a message says was sent often enough, in its day and in the 29 before.
 
 gold.campaign_daily has the copies of each campaign by day; ref.bulk_preset how many are bulk, where, and in
-how many days. Campaigns of two days are one when they share a signature.
+how many days. A copy is a message to one envelope recipient, or an attempt to one: laws count messages, and
+no preset counts recipients that differ, so who gets a text twice counts twice. Campaigns of two days are one
+when they share a signature.
 
 What each kind of signature proves, where its copies reach a preset or cannot:
 
@@ -23,11 +25,13 @@ from functools import reduce
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from jobs.errors import ObservatoryError
 from jobs.gold.counting import covers
 from jobs.gold.predicates import channels_of
 from jobs.gold.similarity import Thresholds
 
-# No preset is applied that looks further back than this: each day further makes one more day due again.
+# No preset may look further back than this: each day further is read again for every day that is counted, and
+# makes one more day due again when a line comes late.
 LONGEST_DAYS = 30
 DISPROVES = ["text", "digest"]
 OWN = ["operator_id", "period_date", "channel_code"]
@@ -54,13 +58,21 @@ class Preset:
 
 
 def presets(bulk_preset: DataFrame, operator: DataFrame, campaign_parameter: DataFrame) -> list[Preset]:
-    """The presets that gold applies."""
+    """The presets, as they hold for the operators.
+
+    Raises ObservatoryError that names a preset of a longer window than gold looks back.
+    """
     slack = Thresholds.of(campaign_parameter.collect()).least_copies_content - 1
     countries: dict[str, list[str]] = {}
     for row in operator.collect():
         countries.setdefault(row.country_code, []).append(row.operator_id)
     found = []
-    for row in bulk_preset.filter(F.col("window_days") <= LONGEST_DAYS).collect():
+    for row in bulk_preset.collect():
+        if row.window_days > LONGEST_DAYS:
+            raise ObservatoryError(
+                f"bulk_preset.csv, row {row.preset_code}: a window of {row.window_days} days is longer than"
+                f" the {LONGEST_DAYS} that gold looks back, so that the row would never apply; delete it"
+            )
         where = (
             F.lit(True)
             if row.jurisdiction == "_T"

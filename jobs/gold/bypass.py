@@ -1,7 +1,8 @@
 """Signs of bypass: which units could show one, and which do. A sign is of a route, never a type of content.
 
 Every sign needs to know the link that a unit came by, so that without links in the settings nothing is
-examined. A log of messages or calls has no cells: what a SIM box does to its cell is not looked for.
+examined. What a log cannot know is not held against a unit: a call without attestation from a source that
+never has any is not examined for a spoofed number, and cells count where the log has them.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ CALLS = ["VOICE_IP", "VOICE_CS", "VIDEO_IP"]
 APPLICATIONS = ["name", "short_code"]
 COMMERCIAL = ["one_of", "primary"]
 PARAMETERS = ["grey_recipients", "simbox_recipients", "simbox_reply_share", "simbox_received_share"]
+PARAMETERS += ["simbox_cells"]
+SOURCE = ["operator_id", "period_date", "source_id"]
 
 
 def signs(message: DataFrame, operator: DataFrame, bypass_parameter: DataFrame) -> DataFrame:
@@ -29,13 +32,17 @@ def signs(message: DataFrame, operator: DataFrame, bypass_parameter: DataFrame) 
     behaviour = numbers_behaviour(message).filter(
         F.col("recipients") >= F.least(at_most["grey_recipients"], at_most["simbox_recipients"])
     )
-    seen = placed.join(behaviour, on=[*NUMBER, "sender_hash"], how="left")
+    seen = (
+        placed.join(behaviour, on=[*NUMBER, "sender_hash"], how="left")
+        .join(cells_of_numbers(message), on=[*NUMBER, "sender_hash"], how="left")
+        .join(F.broadcast(attesting(message)), on=SOURCE, how="left")
+    )
     is_number = F.col("sender_kind_code") == "number"
     told = F.array(
         sign("GREY_ROUTE", can_be_grey(), is_grey(at_most)),
         sign("HOME_MISMATCH", has_home(), ~F.array_contains("network_codes", F.col("sender_network_code"))),
         sign("SIMBOX", is_number & can_be_simbox(), is_simbox(at_most)),
-        sign("SPOOFED_CLI", is_number & comes_from_abroad(), is_spoofed()),
+        sign("SPOOFED_CLI", is_number & can_be_spoofed(), is_spoofed()),
     )
     return seen.select(*message.columns, F.array_compact(told).alias("signs"))
 
@@ -58,6 +65,7 @@ def links_of(operator: DataFrame) -> DataFrame:
         F.col("link.link_id").alias("inbound_link_id"),
         "link.link_scope_code",
         "link.link_traffic_code",
+        "link.is_attested",
         "link.network_codes",
     )
 
@@ -94,6 +102,21 @@ def numbers_behaviour(message: DataFrame) -> DataFrame:
     )
 
 
+def cells_of_numbers(message: DataFrame) -> DataFrame:
+    """For each number and day that a log has cells for: how many it sent from."""
+    return (
+        message.filter("cell_hash IS NOT NULL AND sender_kind_code = 'number' AND sender_hash IS NOT NULL")
+        .groupBy(*NUMBER, "sender_hash")
+        .agg(F.count_distinct("cell_hash").alias("cells"))
+    )
+
+
+def attesting(message: DataFrame) -> DataFrame:
+    """The sources and days some of whose calls carry an attestation."""
+    carried = message.filter(F.col("channel_code").isin(CALLS) & F.col("attestation_code").isNotNull())
+    return carried.select(*SOURCE).distinct().withColumn("is_source_attested", F.lit(True))
+
+
 def can_be_grey() -> Column:
     """A message over a link that is for messages between persons."""
     return (F.col("link_traffic_code") == "p2p") & ~F.col("channel_code").isin(CALLS)
@@ -122,19 +145,30 @@ def can_be_simbox() -> Column:
 
 
 def is_simbox(at_most: dict[str, Column]) -> Column:
+    """It reaches many, hardly anyone reaches it, and it stays where it is, where that is known."""
     return (
         (F.col("recipients") >= at_most["simbox_recipients"])
         & (F.col("answering") <= F.col("recipients") * at_most["simbox_reply_share"])
         & (F.col("received") <= F.col("sent") * at_most["simbox_received_share"])
+        & F.coalesce(F.col("cells") <= at_most["simbox_cells"], F.lit(True))
     )
 
 
-def comes_from_abroad() -> Column:
-    return F.col("link_scope_code") == "international"
+def can_be_spoofed() -> Column:
+    """It comes from abroad, and whether anyone vouches for it is known: messages have nothing that could; of
+    a call it is known where it carries an attestation, where other calls of its source do, or where the
+    link's setting tells what to expect."""
+    is_known = (
+        ~F.col("channel_code").isin(CALLS)
+        | F.col("attestation_code").isNotNull()
+        | F.coalesce(F.col("is_attested").isNotNull() | F.col("is_source_attested"), F.lit(False))
+    )
+    return (F.col("link_scope_code") == "international") & is_known
 
 
 def is_spoofed() -> Column:
-    """A national number that no one vouches for. Subscribers abroad come by roaming links, if by any."""
+    """A national number that no one vouches for: attestation C or none. Subscribers abroad come by roaming
+    links, if by any."""
     unvouched = F.coalesce(F.col("attestation_code") == "C", F.lit(True))
     national = F.col("origin_claimed_code") == F.col("own_country")
     return national & unvouched & (F.col("inbound_link_code") != "roaming")

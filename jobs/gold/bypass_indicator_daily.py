@@ -10,12 +10,19 @@ LINK = ["operator_id", "period_date", "channel_code", "inbound_link_id", "inboun
 
 def transform(message: DataFrame, operator: DataFrame, bypass_parameter: DataFrame) -> DataFrame:
     told = signs(message, operator, bypass_parameter).select(
-        *LINK, F.col("grain_code").alias("unit_code"), "sender_hash", F.explode("signs").alias("sign")
+        *LINK,
+        F.col("grain_code").alias("unit_code"),
+        "sender_hash",
+        "origid_hash",
+        F.explode("signs").alias("sign"),
     )
     return told.groupBy(*LINK, "unit_code", F.col("sign.bypass_code").alias("bypass_code")).agg(
         F.count("*").alias("units_examined"),
         F.count_if("sign.is_flagged").alias("units_flagged"),
         F.theta_sketch_agg(F.when(F.col("sign.is_flagged"), F.col("sender_hash"))).alias(
             "flagged_sender_sketch"
+        ),
+        F.theta_sketch_agg(F.when(F.col("sign.is_flagged"), F.col("origid_hash"))).alias(
+            "flagged_origid_sketch"
         ),
     )

@@ -338,6 +338,7 @@ def decide(message: DataFrame) -> DataFrame:
         "is_partial",
         "attestation_code",
         "origid_hash",
+        "cell_hash",
         "talk_us",
         "source_id",
         "stream_id",

@@ -94,6 +94,7 @@ def test_row() -> None:
         "grain_code": "call",
         "entry_code": "link",
         "queue": "pbx1|1798000000.4",
+        "display_name": "Ann",
         "is_handoff": False,
         "sender": "35799000009",
         "recipient": "35722000001",

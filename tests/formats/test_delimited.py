@@ -15,9 +15,11 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from jobs import rules
+from jobs.errors import ObservatoryError
 from jobs.formats import LINES, PARSED, TRANSMISSION, Source, delimited
 from jobs.formats.delimited_profile import Profile, shipped, validated
 from jobs.formats.delimited_split import split
+from jobs.refusal_types import type_of_transmissions
 
 NEWEST = dt.datetime(2026, 11, 25, tzinfo=dt.UTC)
 RESTCOMM = {"profile": "restcomm"}
@@ -68,6 +70,12 @@ def cdr(status: str = "success", at: str = "13:47:05", **fields: str) -> str:
 
 def columns_of(name: str) -> list[str]:
     return delimited.profile_of({"profile": name}).columns
+
+
+def firewall(fields: dict[str, Any], **keys: Any) -> dict[str, Any]:
+    """Options with the firewall's profile, some of its fields and keys changed."""
+    shown = delimited.profile_of(FIREWALL).model_dump(mode="json", by_alias=True, exclude_none=True)
+    return {"profile": shown | {"field": shown["field"] | fields} | keys}
 
 
 def verdict(action: str = "ALLOW", **fields: str) -> str:
@@ -320,6 +328,42 @@ def test_fields(fields: dict[str, str], expected: dict[str, Any]) -> None:
     (row,) = parse([verdict("REJECT", **fields)], FIREWALL).to_dicts()
     assert row["line_code"] == "record", row["reason_code"]
     assert {name: row[name] for name in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("means", "cause", "expected"),
+    [
+        ("map_error", "27", "map_error 27"),
+        ("rp_cause", "21", "rp_cause 21"),
+        ("tp_fcs", "197", "tp_fcs 197"),
+        ("tp_fcs", "0xC5", "tp_fcs 197"),
+        # What is no number of the table stays as it stands.
+        ("map_error", "0x00000045", "0x00000045"),
+        ("map_error", "absent", "absent"),
+        ("rp_cause", "", None),
+        (None, "27", "27"),
+    ],
+)
+def test_numbers_of_a_table_of_causes(means: str | None, cause: str, expected: str | None) -> None:
+    options = firewall({"reply_code": {"column": "cause"} | ({"means": means} if means else {})})
+    (row,) = parse([verdict("REJECT", cause=cause)], options).to_dicts()
+    assert row["reply_code"] == expected
+
+
+def test_means_is_for_reply_codes_alone() -> None:
+    with pytest.raises(ObservatoryError, match="field: text is no reply_code: means does not belong to it"):
+        delimited.profile_of(firewall({"text": {"column": "text", "means": "rp_cause"}}))
+
+
+def test_a_firewall_of_calls_carries_names_and_categories() -> None:
+    told = {"category": {"column": "rule"}, "display_name": {"column": "text"}, "text": {"value": ""}}
+    told |= {"cell_id": {"columns": ["smsc", "segment"], "join": "-"}}
+    options = firewall(told, channel="VOICE_CS")
+    line = verdict("REJECT", rule="WANGIRI", text="Great Casino", smsc="41", segment="7")
+    (row,) = transmissions([line], options)
+    assert (row["category"], row["display_name"], row["cell_id"]) == ("WANGIRI", "Great Casino", "41-7")
+    typed = type_of_transmissions(pl.DataFrame([row], schema=TRANSMISSION))
+    assert typed.row(0) == ("PHONE.wangiri", ["AD.gambling", "PHONE.wangiri"], True)
 
 
 def test_an_address_that_is_none_is_told() -> None:

@@ -289,6 +289,7 @@ def test_row() -> None:
         "try_count": 1,
         "join_quality": "exact",
         "is_partial": False,
+        "user_agent": "X/1",
         "attestation": "A",
         "origid": UUID,
         "talk_us": 60_000_000,
@@ -537,7 +538,26 @@ def test_messages() -> None:
         (";src_user=;src_domain=example.test", {"sender": None}),
         (";src_user=<null>", {"sender": None}),
         (";from=sip:ann@example.test:5061", {"sender": "ann@example.test"}),
-        (';from="Ann" <sips:+35799000009@example.test;user=phone>;tag=x', {"sender": "35799000009"}),
+        (
+            ';from="Ann" <sips:+35799000009@example.test;user=phone>;tag=x',
+            {"sender": "35799000009", "display_name": "Ann"},
+        ),
+        (";from=Ann Other <sip:+35799000009@example.test>", {"display_name": "Ann Other"}),
+        (";from=<sip:+35799000009@example.test>", {"display_name": None}),
+        (";from=sip:+35799000009@example.test", {"display_name": None}),
+        (";from_name=Great Casino;ua=AutoDialer/2.1", {"display_name": "Great Casino"}),
+        (";ua=AutoDialer/2.1", {"user_agent": "AutoDialer/2.1", "display_name": None, "verstat": None}),
+        # The network's word on the caller before the caller's own.
+        (
+            ';from="Your bank" <sip:+35799000009@example.test>;pai="Ann" <sip:+35799000009@example.test>',
+            {"display_name": "Ann"},
+        ),
+        (";verstat=TN-Validation-Failed-C", {"verstat": "TN-Validation-Failed-C"}),
+        (";verstat=as you like", {"verstat": None}),
+        (
+            ";pai=<sip:+35799000009@example.test;verstat=TN-Validation-Passed>",
+            {"verstat": "TN-Validation-Passed", "sender": "35799000009"},
+        ),
         (";from_uri=tel:+357-99-000009", {"sender": "35799000009"}),
         # The network's word on the caller before the caller's own.
         (
