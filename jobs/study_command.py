@@ -210,8 +210,10 @@ def volume(frame: Any) -> list[Table]:
 def investment(spending: Any, gaps: Any) -> list[Table]:
     """Spending of all strategies at market rates, and what is missing to the targets, by channel."""
     period = latest(spending)
-    where = f"period_code = '{period}' AND strategy_code = '_T' AND conversion_code = 'market'"
-    found = rows_of(spending, where)
+    where = f"period_code = '{period}' AND strategy_code = '_T' AND conversion_code IN ('market', 'none')"
+    every = rows_of(spending, where)
+    found = [row for row in every if row.component_code == "_T"]
+    parts = {(row.channel_code, row.area_code, row.component_code): row for row in every}
     missing = {
         (row.channel_code, row.area_code, row.target_code): short(row.gap)
         for row in gaps.filter(f"{AREAS} AND period_code = '{period}'").collect()
@@ -227,8 +229,26 @@ def investment(spending: Any, gaps: Any) -> list[Table]:
                     quality(row), f"{row.coverage_pct:.0f}%", f"{row.per_subscription:.2f}",
                     *(missing.get((channel, row.area_code, target), "") for target in ("norm", "best")),
                 )  # fmt: skip
-        tables.append(table)
+        tables += [table, components(channel, period, found, parts)]
     return tables
+
+
+def components(
+    channel: str, period: str | None, found: list[Any], parts: dict[tuple[str, str, str], Any]
+) -> Table:
+    """What spending consists of, and the posts, each with its own interval."""
+    title = f"{channel}: capital a year, running cost and posts in {period}, with 95% intervals"
+    table = sheet(title, "CAPEX", "", "OPEX", "", "posts", "")
+    for row in found:
+        if row.channel_code == channel:
+            cells: list[str] = []
+            for component in ("capital", "operating", "posts"):
+                part = parts.get((channel, row.area_code, component))
+                cells += ("", "") if part is None else (
+                    short(part.estimate), span(part.estimate_low, part.estimate_high),
+                )  # fmt: skip
+            table.add_row(row.area_code, *cells)
+    return table
 
 
 def span(low: Any, high: Any) -> str:

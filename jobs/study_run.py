@@ -1,7 +1,8 @@
-"""From what operators and respondents sent to the study's tables: read, transform, validate, overwrite.
+"""From what operators and respondents sent to the study's tables: read, transform, validate, rewrite.
 
 All tables of the step are validated by Great Expectations before one is written, as gold's are. Each table is
-computed anew from all submissions and answers; a period that has none any more goes.
+computed and written anew from all submissions and answers: a period that has none any more goes, and so do
+the columns of an earlier contract.
 """
 
 from __future__ import annotations
@@ -108,12 +109,8 @@ def estimate(
     refuse(work, work.results)
     say("study: writing")
     for table in TABLES:
-        periods = {row.period_code for row in have[table].select("period_code").distinct().collect()}
-        if lake.exists(table):
-            periods |= {
-                row.period_code for row in lake.read(table).select("period_code").distinct().collect()
-            }
-        write(lake, have[table], table, periods, run_id)
+        # One file a period.
+        lake.rewrite(have[table].repartition("period_code"), table, {"run_id": run_id})
     computed = dict(zip(("table_name", "operator_id", "period"), FIRST, strict=True))
     counted = {"row_count": have[TABLES[0]].count(), "checksum": "", "input_checksum": inputs}
     finish(work, "study", started, (*GIVEN, *TABLES), [computed | counted])

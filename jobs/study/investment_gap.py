@@ -55,7 +55,7 @@ def transform(
         rows = channel_rows(found, members, prices, assumed, best)
         return as_table([row | {"period_code": period, "channel_code": channel} for row in rows], TABLE)
 
-    whole = investment.filter((F.col("strategy_code") == "_T") & (F.col("conversion_code") == "market"))
+    whole = investment.filter("strategy_code = '_T' AND component_code = '_T' AND conversion_code = 'market'")
     return whole.groupBy("period_code", "channel_code").applyInArrow(gaps, struct_type(TABLE))
 
 
