@@ -17,6 +17,7 @@ from rich.text import Text
 from jobs import config
 from jobs.errors import ObservatoryError
 from jobs.periods import last_day, months_of
+from jobs.received import Received, in_utc
 
 app = typer.Typer(
     help="Estimates across operators: volume, investment, reconciliation.", no_args_is_help=True
@@ -133,14 +134,7 @@ def load(
     config_file: Annotated[Path, typer.Option("--config", help="The settings file.")] = Path(
         "observatory.toml"
     ),
-    received: Annotated[
-        dt.datetime | None,
-        typer.Option(
-            formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"],
-            help="When they came in, UTC; without it when each file was last saved.",
-            show_default=False,
-        ),
-    ] = None,
+    received: Received = None,
     check: Annotated[bool, typer.Option("--check", help="Only check; load nothing, start no Spark.")] = False,
 ) -> None:
     """Verify operators' packages and load them; one that is refused changes nothing.
@@ -156,8 +150,7 @@ def load(
     missing = [str(file) for file in files if not file.is_file()]
     if missing:
         raise ObservatoryError("\n".join(f"{file}: no such file" for file in missing))
-    at = received.replace(tzinfo=dt.UTC) if received else None
-    found = [judge(file, settings, respondents, at) for file in files]
+    found = [judge(file, settings, respondents, in_utc(received)) for file in files]
     if check:
         refuse_same_time(found)
     else:
