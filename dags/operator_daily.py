@@ -113,5 +113,6 @@ def operator_daily(operator_id: str, settings: dict[str, Any]) -> DAG:
 
 
 settings = tomllib.loads(CONFIG.read_text(encoding="utf-8"))
-for each in settings["operator"]:
+# A study node has no operators of its own.
+for each in settings.get("operator", []):
     operator_daily(each["id"], settings)

@@ -621,7 +621,7 @@ def estimate_demo(work: Any, membership: Path) -> None:
     """Estimate the study of the sample's membership, unless it stands already."""
     from jobs import study_run
 
-    if study_run.is_current(work.lake, membership):
+    if study_run.is_current(work.lake, work.settings, membership):
         return
     with err.status("study") as status:
         study_run.land(work.lake, membership, work.run_id)

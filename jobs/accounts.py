@@ -5,6 +5,8 @@
 - labour: staff (705), or, where it is not given, person days (706) at the country's wage; helpdesk;
   education.
 - other: licences, hosting, and what an undivided sum holds beside labour.
+- posts: person days (706) over the days of a post, or, where they are not given, the cost of staff over the
+  country's wage; unknown where neither tells. They are no amount of money, and part of none.
 - revenue that blocking recovers (803) is a transfer between operators, and left out.
 
 Amounts are deflated in local currency to the base year first and converted at the base year's rates then: the
@@ -91,6 +93,15 @@ def running(answers: Answers, wage: float | None) -> tuple[float, float]:
 ITEMS = ("LICENCE", "STAFF", "HOSTING", "HELPDESK", "EDUCATION")
 
 
+def posts(answers: Answers, wage: float | None, days_per_post: float) -> float | None:
+    """Full-time posts of those who counter spam; None where neither days nor a wage tell of them."""
+    if "sp706" in answers:
+        return number(answers, "sp706") / days_per_post
+    if "sp705.STAFF" in answers and wage:
+        return number(answers, "sp705.STAFF") / wage / days_per_post
+    return None
+
+
 def number(answers: Answers, indicator: str, missing: float = 0.0) -> float:
     """An answer as a number. Raises ObservatoryError for an answer that is none."""
     value = answers.get(indicator, missing)
@@ -148,6 +159,12 @@ def account(
         for channel, of_channel in split(answers, CHANNELS, subscriptions).items()
         for strategy, of_strategy in split(answers, STRATEGIES, {UNKNOWN: 1.0}).items()
     }
+    filled = posts(answers, now.wage, assumptions["days_per_post"])
+
+    def cell(channel: str, strategy: str, share: float) -> dict[str, object]:
+        of_posts = None if filled is None else filled * share
+        return {"channel_code": channel, "strategy_code": strategy, "share": share, "posts": of_posts}
+
     if not has_amount and BAND in answers:
         code = str(answers[BAND])
         if code not in bands:
@@ -156,22 +173,17 @@ def account(
             )
         low, high = bands[code]
         beside = {"is_band": True, "band_low": low, "band_high": high}
-        return [
-            {"channel_code": channel, "strategy_code": strategy, "share": share} | beside
-            for (channel, strategy), share in shares.items()
-        ]
+        return [cell(channel, strategy, share) | beside for (channel, strategy), share in shares.items()]
     assets = capital(answers, assumptions)
     labour, other = running(answers, now.wage)
     return [
-        {
-            "channel_code": channel,
-            "strategy_code": strategy,
+        cell(channel, strategy, share)
+        | {
             "is_band": False,
             "capital_amount": assets * share,
             "labour_amount": labour * share,
             "other_amount": other * share,
             "amount": (assets + labour + other) * share,
-            "share": share,
         }
         | converted([part * share for part in (assets, labour, other)], labour * share, now, base)
         for (channel, strategy), share in shares.items()

@@ -201,6 +201,33 @@ class Source(Settings):
         return one_of(name, zoneinfo.available_timezones(), "time zone")
 
 
+class Gap(Settings):
+    """What spending against spam is held against.
+
+    targets: norm, an amount for each subscription and year; best, what the respondents spend that stop most
+        of their spam. Both without.
+    norm: US dollars of the base year, one for all channels or one for each that is listed.
+    best_share: the share of respondents that are the best.
+    Without them the values of schemas/reference/investment_assumption.csv hold, which have no authority.
+    """
+
+    targets: list[Literal["norm", "best"]] | None = Field(None, min_length=1)
+    norm: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] | None = Field(None, min_length=1)
+    best_share: float | None = Field(None, gt=0, le=1)
+
+    @field_validator("norm", mode="before")
+    @classmethod
+    def one_for_all(cls, given: Any) -> Any:
+        return {"_T": given} if isinstance(given, int | float) else given
+
+    @field_validator("norm")
+    @classmethod
+    def known_channels(cls, norm: dict[str, float] | None) -> dict[str, float] | None:
+        for channel in norm or {}:
+            one_of(channel, codes("channel") | {"_T"}, "channel")
+        return norm
+
+
 class Study(Settings):
     """What the study node has.
 
@@ -209,6 +236,7 @@ class Study(Settings):
     keyring: a folder with the OpenPGP public key of each respondent, <respondent_id>.asc, by which the
         signatures of its packages are verified.
     require_signature: refuse a package that its respondent did not sign.
+    gap: what spending is held against.
     """
 
     respondents: str | None = None
@@ -216,6 +244,7 @@ class Study(Settings):
     files: str | None = None
     keyring: str | None = None
     require_signature: bool = False
+    gap: Gap = Gap()
 
     @model_validator(mode="after")
     def verifiable(self) -> Study:

@@ -2,7 +2,9 @@
 
 Spending for each subscription is taken as lognormal within a group of operators of one size (sizes joined
 until each has `SMALLEST_GROUP` accounts); the fit is jobs/censoring.py's. Respondents that spend nothing (B0)
-are known exactly and are no part of the fit.
+are known exactly and are no part of the fit. How a band divides into capital, labour and other is taken from
+the group's accounts: their mean by amount, and in each draw the division of one of them, drawn by amount (a
+hot deck), so that components are as uncertain as accounts differ.
 """
 
 from __future__ import annotations
@@ -15,23 +17,28 @@ from jobs.censoring import draws_inside, fit, mean_inside
 from jobs.estimation import Array, joined
 
 SMALLEST_GROUP = 8
+PARTS = ("capital", "labour", "other")
 
 
 @dataclass(frozen=True)
 class Spending:
     """Respondents' spending on all channels, in international dollars: a mean and draws of each (one row a
-    replicate), and lowest and highest. Exact amounts are the same in all."""
+    replicate), and lowest and highest. Exact amounts are the same in all.
+
+    parts: respondents x PARTS, the shares of the amount. drawn_parts: the same for each replicate.
+    """
 
     mean: Array
     draws: Array
     lowest: Array
     highest: Array
-    labour_share: Array
+    parts: Array
+    drawn_parts: Array
 
 
 def spending(
     exact: Array,
-    labour_share: Array,
+    parts: Array,
     low: Array,
     high: Array,
     subscriptions: Array,
@@ -41,30 +48,36 @@ def spending(
 ) -> Spending:
     """Amounts for all respondents.
 
-    exact: amounts, NaN where only a band is known. labour_share: of exact amounts. low, high: edges of bands,
+    exact: amounts, NaN where only a band is known. parts: shares of exact amounts. low, high: edges of bands,
     high inf for the highest.
     """
     random = np.random.default_rng(seed)
     is_band = np.isnan(exact)
+    is_known = np.nan_to_num(exact) > 0
     group = joined(size, np.ones(len(exact), dtype=bool), SMALLEST_GROUP)
     mean = np.where(is_band, 0.0, exact)
     draws = np.tile(mean, (replicates, 1))
-    share = labour_share.copy()
+    share = parts.copy()
+    drawn = np.tile(parts, (replicates, 1, 1))
     x = np.maximum(subscriptions, 1.0)
     for name in sorted(set(group.tolist())):
         inside = group == name
-        known = inside & ~is_band & (np.nan_to_num(exact) > 0)
         banded = inside & is_band & (high > 0)
-        weight = np.nan_to_num(exact[known])
-        share[inside & is_band] = (
-            float(np.average(labour_share[known], weights=weight)) if known.any() else 0.5
-        )
         if not banded.any():
             continue
-        at, spread = fit(exact[known] / x[known], low[banded] / x[banded], high[banded] / x[banded])
+        known = inside & is_known
         edges = low[banded] / x[banded], high[banded] / x[banded]
+        at, spread = fit(exact[known] / x[known], *edges)
         mean[banded] = mean_inside(*edges, at, spread) * x[banded]
         draws[:, banded] = draws_inside(*edges, at, spread, random, replicates) * x[banded]
+        donors = np.flatnonzero(known if known.any() else is_known)
+        if not len(donors):
+            # No account tells: each part has a third.
+            share[banded] = drawn[:, banded] = 1 / len(PARTS)
+            continue
+        weight = exact[donors] / exact[donors].sum()
+        share[banded] = weight @ parts[donors]
+        drawn[:, banded] = parts[random.choice(donors, size=(replicates, int(banded.sum())), p=weight)]
     lowest = np.where(is_band, low, exact)
     highest = np.where(is_band, np.where(np.isfinite(high), high, low), exact)
-    return Spending(mean, draws, lowest, highest, share)
+    return Spending(mean, draws, lowest, highest, share, drawn)

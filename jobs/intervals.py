@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from jobs.estimation import Array, Weighted, ratio_totals
 
@@ -97,7 +97,7 @@ def linearised(
 
 def interval(estimate: Array, error: Array, freedom: Array, least: Array) -> tuple[Array, Array]:
     """Student's t interval on the log scale: estimate exp(-/+ t error/estimate), never below `least`."""
-    quantile = student.ppf(0.5 + CONFIDENCE / 2, freedom)
+    quantile = stdtrit(freedom, 0.5 + CONFIDENCE / 2)
     relative = np.divide(error, estimate, out=np.zeros_like(estimate), where=estimate > 0)
     # Beyond a factor of a thousand a bound says nothing, and soon overflows.
     reach = np.exp(np.minimum(quantile * relative, np.log(FARTHEST)))

@@ -1,8 +1,8 @@
 """The lake: the only module that knows Delta.
 
-A table lives at <root>/<layer>/<table>. Writes are one of three: replace whole operator-periods,
-replace what one batch wrote, append. Each is one Delta transaction. Readers that need tables to agree
-read the versions that the last row of meta.run names.
+A table lives at <root>/<layer>/<table>. Writes are one of four: replace whole operator-periods, replace what
+one batch wrote, append, rewrite a table that is computed as a whole. Each is one Delta transaction. Readers
+that need tables to agree read the versions that the last row of meta.run names.
 """
 
 from __future__ import annotations
@@ -111,6 +111,17 @@ class Lake:
         else:
             writer = writer.options(**PROPERTIES).partitionBy(*contract(table).partition_by)
         writer.save(self.path(table))
+        return self.version(table)
+
+    def rewrite(self, frame: DataFrame, table: str, note: dict[str, Any]) -> int:
+        """Write a table anew as a whole, in one transaction; the new version.
+
+        It gets the columns of its contract, whatever an earlier version of the contract gave it: for tables
+        that hold nothing that cannot be computed again.
+        """
+        writer = frame.write.format("delta").mode("overwrite").option("overwriteSchema", "true")
+        writer = writer.options(**PROPERTIES).partitionBy(*contract(table).partition_by)
+        writer.option("userMetadata", json.dumps(note, sort_keys=True)).save(self.path(table))
         return self.version(table)
 
     def append(self, frame: DataFrame, table: str) -> int:

@@ -25,7 +25,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from expectations import domain, suites
-from jobs import campaigns, checks, contracts, ingest, session, windows
+from jobs import campaigns, checks, contracts, fixed_costs, ingest, session, windows
 from jobs.config import Observatory, Operator
 from jobs.contracts import conform, contract, reference_digest, struct_type
 from jobs.errors import ValidationHeld
@@ -312,21 +312,7 @@ def read_reference(work: Run, table: str) -> DataFrame:
         ]
         return work.lake.local(rows, table)
     if table == "ref.fixed_cost":
-        costs = [
-            {
-                "operator_id": each.id,
-                "cost_name": cost.name,
-                "countermeasure_code": cost.countermeasure,
-                "channel": cost.channel,
-                "low": float(cost.low),
-                "central": float(cost.central),
-                "high": float(cost.high),
-                "currency_code": each.currency,
-                "per": cost.per,
-            }
-            for each in work.settings.operator
-            for cost in each.fixed_cost
-        ]
+        costs = [row for each in work.settings.operator for row in fixed_costs.rows_of(each)]
         return work.lake.local(costs, table)
     return work.lake.read(table)
 

@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 import datetime as dt
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from pydantic import ValidationError
 from rich import box
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from jobs import config
 from jobs.errors import ObservatoryError
 from jobs.periods import last_day, months_of
+from jobs.received import Received, in_utc
 
 app = typer.Typer(
     help="Estimates across operators: volume, investment, reconciliation.", no_args_is_help=True
 )
+
+
+class Target(StrEnum):
+    """What spending is held against."""
+
+    norm = "norm"
+    best = "best"
+
+
 out = Console(soft_wrap=False)
 err = Console(stderr=True, soft_wrap=True)
 
@@ -47,9 +59,30 @@ def estimate(
             help="First take submission, submission_route and questionnaire_answer from there, too.",
         ),
     ] = False,
+    target: Annotated[
+        list[Target] | None,
+        typer.Option(help="What spending is held against; both without.", show_default=False),
+    ] = None,
+    norm: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="US dollars for each subscription and year: 0.8, or EMAIL=0.8 for a channel; without it"
+            " [study.gap] norm.",
+            metavar="AMOUNT",
+            show_default=False,
+        ),
+    ] = None,
+    best_share: Annotated[
+        float | None,
+        typer.Option(
+            help="Share of respondents that are the best: 0.25; [study.gap] best_share without it.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Estimate volume and investment from the operators that answered, and print the main figures."""
     settings = config.load(config_file)
+    given = gap_of(target, norm, best_share)
     files = files or (Path(settings.study.files) if settings.study.files else None)
     if files is None:
         raise ObservatoryError("name the folder of the study's files with --files, or as [study] files")
@@ -62,10 +95,34 @@ def estimate(
         run_id = dt.datetime.now(dt.UTC).strftime("%Y%m%dT%H%M%S.%fZ")
         if with_answers:
             study_run.land(lake, files, run_id)
-        frames = study_run.estimate(lake, settings, files, run_id, status.update)
+        frames = study_run.estimate(lake, settings, files, run_id, status.update, given)
         tables = results(frames)
     for table in tables:
         out.print(table)
+
+
+def gap_of(target: list[Target] | None, norm: list[str] | None, best_share: float | None) -> config.Gap:
+    """What the command line says that spending is held against."""
+    amounts = {}
+    for each in norm or []:
+        channel, _, amount = each.rpartition("=")
+        try:
+            amounts[channel or "_T"] = float(amount)
+        except ValueError:
+            raise ObservatoryError(
+                f"--norm {each}: '{amount}' is no amount; write --norm 0.8, or --norm EMAIL=0.8 for a channel"
+            ) from None
+    try:
+        return config.Gap.model_validate(
+            {"targets": [each.value for each in target or []] or None, "norm": amounts or None,
+             "best_share": best_share}
+        )  # fmt: skip
+    except ValidationError as error:
+        told = [
+            f"--{str(each['loc'][0]).replace('_', '-')}: {each['msg'].removeprefix('Value error, ')}"
+            for each in error.errors()
+        ]
+        raise ObservatoryError("\n".join(told)) from None
 
 
 @app.command()
@@ -77,14 +134,7 @@ def load(
     config_file: Annotated[Path, typer.Option("--config", help="The settings file.")] = Path(
         "observatory.toml"
     ),
-    received: Annotated[
-        dt.datetime | None,
-        typer.Option(
-            formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"],
-            help="When they came in, UTC; without it when each file was last saved.",
-            show_default=False,
-        ),
-    ] = None,
+    received: Received = None,
     check: Annotated[bool, typer.Option("--check", help="Only check; load nothing, start no Spark.")] = False,
 ) -> None:
     """Verify operators' packages and load them; one that is refused changes nothing.
@@ -100,8 +150,7 @@ def load(
     missing = [str(file) for file in files if not file.is_file()]
     if missing:
         raise ObservatoryError("\n".join(f"{file}: no such file" for file in missing))
-    at = received.replace(tzinfo=dt.UTC) if received else None
-    found = [judge(file, settings, respondents, at) for file in files]
+    found = [judge(file, settings, respondents, in_utc(received)) for file in files]
     if check:
         refuse_same_time(found)
     else:
@@ -146,7 +195,7 @@ def packages(found: list[Any], is_check: bool) -> Table:
     return table
 
 
-def results(frames: dict[str, Any]) -> list[Table]:
+def results(frames: dict[str, Any]) -> list[RenderableType]:
     """The main figures of the latest and longest period, each table with its interval, coverage and band."""
     return [
         *volume(frames["study.spam_volume"]),
@@ -207,28 +256,71 @@ def volume(frame: Any) -> list[Table]:
     return tables
 
 
-def investment(spending: Any, gaps: Any) -> list[Table]:
-    """Spending of all strategies at market rates, and what is missing to the targets, by channel."""
+def investment(spending: Any, gaps: Any) -> list[RenderableType]:
+    """Spending of all strategies at market rates, and what is missing to the targets with what that takes for
+    granted, by channel."""
     period = latest(spending)
-    where = f"period_code = '{period}' AND strategy_code = '_T' AND conversion_code = 'market'"
-    found = rows_of(spending, where)
-    missing = {
-        (row.channel_code, row.area_code, row.target_code): short(row.gap)
-        for row in gaps.filter(f"{AREAS} AND period_code = '{period}'").collect()
-    }
-    tables = []
+    where = f"period_code = '{period}' AND strategy_code = '_T' AND conversion_code IN ('market', 'none')"
+    every = rows_of(spending, where)
+    found = [row for row in every if row.component_code == "_T"]
+    parts = {(row.channel_code, row.area_code, row.component_code): row for row in every}
+    held = gaps.filter(f"{AREAS} AND period_code = '{period}'").collect()
+    missing = {(row.channel_code, row.area_code, row.target_code): short(row.gap) for row in held}
+    targets = [each.value for each in Target if any(row.target_code == each for row in held)]
+    tables: list[RenderableType] = []
     for channel in dict.fromkeys(row.channel_code for row in found):
-        title = f"{channel}: spending in {period}, US dollars; and what is missing to norm and best"
-        table = sheet(title, "estimate", "95% interval", "CV", "cov.", "each", "norm", "best")
+        title = f"{channel}: spending in {period}, US dollars; and what is missing to {' and '.join(targets)}"
+        table = sheet(title, "estimate", "95% interval", "CV", "cov.", "each", *targets)
         for row in found:
             if row.channel_code == channel:
                 table.add_row(
                     row.area_code, short(row.estimate), span(row.estimate_low, row.estimate_high),
                     quality(row), f"{row.coverage_pct:.0f}%", f"{row.per_subscription:.2f}",
-                    *(missing.get((channel, row.area_code, target), "") for target in ("norm", "best")),
+                    *(missing.get((channel, row.area_code, target), "") for target in targets),
                 )  # fmt: skip
-        tables.append(table)
-    return tables
+        tables += [table, components(channel, period, found, parts)]
+    return [*tables, *granted(held)]
+
+
+def granted(held: list[Any]) -> list[RenderableType]:
+    """What the gaps take for granted, each sentence once: those of every target and channel, then the others
+    with theirs."""
+    told = {(row.target_code, row.channel_code): row.assumptions for row in held}
+    where: dict[str, list[tuple[str, str]]] = {}
+    for key in sorted(told):
+        for sentence in told[key]:
+            where.setdefault(sentence, []).append(key)
+    if not told:
+        return []
+    head = Text("What is missing is an estimate of the necessary investment. It takes for granted:")
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="dim", vertical="top")
+    table.add_column(overflow="fold")
+    for sentence, keys in sorted(where.items(), key=lambda item: len(item[1]) < len(told)):
+        channels = sorted({channel for _, channel in keys})
+        targets = sorted({target for target, _ in keys})
+        every = sorted({channel for target, channel in told if target in targets})
+        whose = "all" if len(keys) == len(told) else ", ".join(targets)
+        table.add_row(whose if channels == every else f"{whose}, {', '.join(channels)}", sentence)
+    return [head, table]
+
+
+def components(
+    channel: str, period: str | None, found: list[Any], parts: dict[tuple[str, str, str], Any]
+) -> Table:
+    """What spending consists of, and the posts, each with its own interval."""
+    title = f"{channel}: capital a year, running cost and posts in {period}, with 95% intervals"
+    table = sheet(title, "CAPEX", "", "OPEX", "", "posts", "")
+    for row in found:
+        if row.channel_code == channel:
+            cells: list[str] = []
+            for component in ("capital", "operating", "posts"):
+                part = parts.get((channel, row.area_code, component))
+                cells += ("", "") if part is None else (
+                    short(part.estimate), span(part.estimate_low, part.estimate_high),
+                )  # fmt: skip
+            table.add_row(row.area_code, *cells)
+    return table
 
 
 def span(low: Any, high: Any) -> str:

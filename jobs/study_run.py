@@ -1,7 +1,8 @@
-"""From what operators and respondents sent to the study's tables: read, transform, validate, overwrite.
+"""From what operators and respondents sent to the study's tables: read, transform, validate, rewrite.
 
 All tables of the step are validated by Great Expectations before one is written, as gold's are. Each table is
-computed anew from all submissions and answers; a period that has none any more goes.
+computed and written anew from all submissions and answers: a period that has none any more goes, and so do
+the columns of an earlier contract.
 """
 
 from __future__ import annotations
@@ -16,12 +17,13 @@ import polars as pl
 from pyspark.sql import DataFrame
 
 from expectations import domain, suites
-from jobs.config import Observatory
+from jobs import investment_targets
+from jobs.config import Gap, Observatory
 from jobs.contracts import arrow_schema, contract, struct_type
 from jobs.errors import ObservatoryError
 from jobs.lake import Lake
 from jobs.runner import Run, compute, finish, keep, now, refuse, state
-from jobs.study_files import read_table
+from jobs.study_files import read_reference, read_table
 
 CODE = Path(__file__).resolve().parent.parent
 ROUTES = "study.submission_route"
@@ -58,10 +60,10 @@ def land(lake: Lake, folder: Path, run_id: str) -> None:
         write(lake, framed(lake, rows, table), table, periods, run_id)
 
 
-def digest(lake: Lake, folder: Path) -> str:
+def digest(lake: Lake, folder: Path, targets: pl.DataFrame) -> str:
     """SHA-256 of all that the tables are computed from: the study's files, reference tables, contracts, code,
-    and which versions of submissions and answers the lake has."""
-    found = hashlib.sha256()
+    the targets, and which versions of submissions and answers the lake has."""
+    found = hashlib.sha256(targets.write_csv().encode())
     kinds = itertools.product(("jobs", "schemas"), ("py", "yaml", "csv"))
     project = (CODE.glob(f"{top}/**/*.{kind}") for top, kind in kinds)
     for file in sorted({*folder.glob("*.csv"), *folder.glob("*.csv.gz"), *itertools.chain(*project)}):
@@ -71,23 +73,37 @@ def digest(lake: Lake, folder: Path) -> str:
     return found.hexdigest()
 
 
-def is_current(lake: Lake, folder: Path) -> bool:
-    """The study's tables are those of these files and of the submissions and answers in the lake."""
-    return state(lake, TABLES[:1]).get(FIRST, ("", ""))[1] == digest(lake, folder)
+def chosen_targets(settings: Observatory, given: Gap) -> pl.DataFrame:
+    return investment_targets.targets(given, settings.study.gap, read_reference("ref.investment_assumption"))
+
+
+def is_current(lake: Lake, settings: Observatory, folder: Path) -> bool:
+    """The study's tables are those of these files and targets, and of the submissions and answers in the
+    lake."""
+    targets = chosen_targets(settings, Gap())
+    return state(lake, TABLES[:1]).get(FIRST, ("", ""))[1] == digest(lake, folder, targets)
 
 
 def estimate(
-    lake: Lake, settings: Observatory, folder: Path, run_id: str, say: Callable[[str], None] = print
+    lake: Lake,
+    settings: Observatory,
+    folder: Path,
+    run_id: str,
+    say: Callable[[str], None] = print,
+    given: Gap | None = None,
 ) -> dict[str, DataFrame]:
     """Compute, validate and write the study's tables; the frames that were written.
 
-    folder: holds the frame of operators, denominators and price levels. Raises ValidationHeld if a rule is
+    folder: holds the frame of operators, denominators and price levels. given: what spending is held against
+    by the command line, before what the settings say. Raises ValidationHeld if a rule is
     broken: then no table is written.
     """
     work = Run(lake, settings, [], run_id, say=say)
     started: dt.datetime = now()
-    inputs = digest(lake, folder)
+    targets = chosen_targets(settings, given or Gap())
+    inputs = digest(lake, folder, targets)
     have = {table: framed(lake, read_table(folder, table), table) for table in FROM_FILES}
+    have[investment_targets.TABLE] = framed(lake, targets, investment_targets.TABLE)
     have |= {table: lake.read(table).persist() for table in GIVEN}
     if have["study.submission"].isEmpty() and have["study.questionnaire_answer"].isEmpty():
         raise ObservatoryError("the lake holds no submission and no answer yet: load them first")
@@ -108,12 +124,8 @@ def estimate(
     refuse(work, work.results)
     say("study: writing")
     for table in TABLES:
-        periods = {row.period_code for row in have[table].select("period_code").distinct().collect()}
-        if lake.exists(table):
-            periods |= {
-                row.period_code for row in lake.read(table).select("period_code").distinct().collect()
-            }
-        write(lake, have[table], table, periods, run_id)
+        # One file a period.
+        lake.rewrite(have[table].repartition("period_code"), table, {"run_id": run_id})
     computed = dict(zip(("table_name", "operator_id", "period"), FIRST, strict=True))
     counted = {"row_count": have[TABLES[0]].count(), "checksum": "", "input_checksum": inputs}
     finish(work, "study", started, (*GIVEN, *TABLES), [computed | counted])

@@ -34,7 +34,7 @@ JOBS = [
     table for table in tables() if table.startswith(("silver.", "gold.", "study.")) and contract(table).reads
 ]
 # What settings say stands in no CSV.
-FROM_SETTINGS = {"ref.operator", "ref.fixed_cost", "ref.filter_quality"}
+FROM_SETTINGS = {"ref.operator", "ref.fixed_cost", "ref.filter_quality", "ref.investment_target"}
 # Nor does what the study's own files say.
 FROM_FILES = {"ref.operator_frame", "ref.denominator", "ref.price_level"}
 # A job holds a transform and nothing that reads, writes or starts anything.

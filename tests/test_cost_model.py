@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import csv
 import math
+from decimal import Decimal
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import polars as pl
 import pytest
 
 from jobs import reference
-from jobs.contracts import polars_schema
-from jobs.cost_model import Figure, estimate, figures, reproduction
+from jobs.contracts import codes, contract, polars_schema
+from jobs.cost_model import NO_COST, Figure, estimate, figures, reproduction
 from jobs.errors import ObservatoryError
 from jobs.reference import read_reference
 from jobs.sensitivity import sensitivities
+from jobs.study.cost import row_of
 
 MODELS, PARAMETERS = read_reference("ref.cost_model"), read_reference("ref.cost_model_parameter")
 FIGURES = figures(MODELS, PARAMETERS)
@@ -232,3 +235,26 @@ def test_a_table_that_is_not_as_its_contract_says_is_told(
 def test_an_estimate_is_the_same_each_time() -> None:
     figure: Figure = FIGURES["fcc_2019/total"]
     assert estimate(figure) == estimate(figure)
+
+
+# --- the table ------------------------------------------------------------------------------------------
+
+
+def test_each_quantity_has_a_column_that_no_other_stands_in() -> None:
+    """So no SQL sum over a column mixes two quantities."""
+    quantities = [code for code in codes("estimand") if code not in NO_COST]
+    assert [name for name in contract("study.cost").columns if name in quantities] == quantities
+    rows = [row_of(figure) for figure in FIGURES.values() if figure.is_cost]
+    for row in rows:
+        assert [name for name in quantities if row.get(name) is not None] == [row["estimand_code"]]
+    assert {row["estimand_code"] for row in rows} == set(quantities)
+    # No column of numbers is shared by rows of two quantities but the share by which a formula is off.
+    shared = {
+        each.name for each in contract("study.cost").fields if each.type.startswith(("decimal", "double"))
+    }
+    assert shared == {"deviation_pct"}
+    with duckdb.connect() as door:
+        door.register("cost", pl.DataFrame(rows, schema=polars_schema("study.cost")).to_arrow())
+        ((found, count),) = door.execute("SELECT sum(loss.p50), count(loss) FROM cost").fetchall()
+    own = [Decimal(row["loss"]["p50"]) for row in rows if row.get("loss") and row["loss"]["p50"] is not None]
+    assert (found, count) == (sum(own), sum(1 for row in rows if row["estimand_code"] == "loss"))

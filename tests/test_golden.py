@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import types as t
 
 from jobs import session
@@ -59,7 +59,9 @@ def value_of(text: str, kind: t.DataType) -> Any:
 def of_json(item: Any, kind: t.DataType) -> Any:
     if isinstance(kind, t.StructType):
         assert not set(item) - set(kind.names), f"{item} has more than {kind.names}"
-        return tuple(item.get(name) for name in kind.names)
+        return tuple(of_json(item.get(each.name), each.dataType) for each in kind)
+    if isinstance(kind, t.DecimalType) and item is not None:
+        return value_of(str(item), kind)
     return item
 
 
@@ -163,7 +165,9 @@ def test_plans_of_much_data_give_the_same(
 
 
 def of_spark(value: Any) -> Any:
-    """A value as Spark gives it; its timestamps are in the machine's own zone."""
+    """A value as Spark gives it; its timestamps are in the machine's own zone, its structs rows."""
+    if isinstance(value, Row):
+        return tuple(value)
     return value.astimezone(dt.UTC) if isinstance(value, dt.datetime) else value
 
 

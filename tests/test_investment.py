@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.optimize import brentq
 from scipy.special import ndtr
 from scipy.stats import norm
 
-from jobs.accounts import Price, account, annual_cost, capital, converted, running, split
+from jobs.accounts import Price, account, annual_cost, capital, converted, posts, running, split
 from jobs.censoring import draws_inside, fit, mean_inside
 from jobs.errors import ObservatoryError
 from jobs.imputation import spending
+from jobs.spending import CONVERSIONS, certain_factors, factors, measures, named, prices
 
 ASSUMED = {
     "discount_rate": 0.07,
@@ -19,6 +22,7 @@ ASSUMED = {
     "life_SERVER": 5.0,
     "life_SOFTWARE": 4.0,
     "life_OTHER": 5.0,
+    "days_per_post": 220.0,
 }
 BANDS = {"B0": (0.0, 0.0), "B2": (10_000.0, 50_000.0), "B7": (25e6, None)}
 PRICES = (Price("FJD", 110.0, 1.1, 2.2, 150.0), Price("FJD", 100.0, 1.0, 2.0, 140.0))
@@ -46,6 +50,14 @@ def test_staff_days_do_not_count_beside_the_cost_of_staff() -> None:
     assert running({"sp705._T": "5000", "sp706": "20"}, 100.0) == (2000, 3000)
     with pytest.raises(ObservatoryError, match="add wage_per_day"):
         running({"sp706": "20"}, None)
+
+
+def test_posts_are_days_or_else_staff_at_the_wage_and_unknown_without() -> None:
+    assert posts({"sp706": "440", "sp705.STAFF": "999"}, 100.0, 220.0) == 2
+    assert posts({"sp705.STAFF": "22000"}, 100.0, 220.0) == 1
+    assert posts({"sp705.STAFF": "0"}, 100.0, 220.0) == 0
+    assert posts({"sp705.STAFF": "22000"}, None, 220.0) is None
+    assert posts({"sp705.LICENCE": "22000"}, 100.0, 220.0) is None
 
 
 def test_amounts_are_deflated_before_they_are_converted() -> None:
@@ -137,12 +149,59 @@ def test_bands_become_amounts_and_exact_ones_stay() -> None:
     low, high = np.zeros(count), np.zeros(count)
     low[:2], high[:2] = 10_000, 50_000
     x, size = np.full(count, 100.0), np.array(["SMALL"] * 6 + ["LARGE"] * 6, dtype=object)
-    found = spending(exact, np.full(count, 0.4), low, high, x, size, seed=1, replicates=50)
+    parts = np.tile([0.25, 0.5, 0.25], (count, 1))
+    found = spending(exact, parts, low, high, x, size, seed=1, replicates=50)
     assert found.mean[3:].tolist() == exact[3:].tolist()
     assert (found.draws[:, 3:] == exact[3:]).all()
     assert ((found.draws[:, :2] >= 10_000) & (found.draws[:, :2] <= 50_000)).all()
     # The third spends nothing (B0): that is known, and no band to draw from.
     assert found.mean[2] == found.draws[:, 2].max() == found.highest[2] == 0
     assert (found.lowest[:2] == 10_000).all() and (found.highest[:2] == 50_000).all()
-    again = spending(exact, np.full(count, 0.4), low, high, x, size, seed=1, replicates=50)
+    assert (found.drawn_parts == parts).all()
+    again = spending(exact, parts, low, high, x, size, seed=1, replicates=50)
     assert np.array_equal(found.draws, again.draws)
+
+
+def test_how_a_band_divides_is_drawn_from_accounts_by_amount() -> None:
+    """Two kinds of accounts, all capital and all labour, three of four dollars on capital."""
+    exact = np.array([300.0, 100.0] * 4 + [np.nan])
+    count = len(exact)
+    parts = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]] * 4 + [[0.0, 0.0, 0.0]])
+    low, high = np.zeros(count), np.zeros(count)
+    low[-1], high[-1] = 100, 400
+    size = np.full(count, "SMALL", dtype=object)
+    found = spending(exact, parts, low, high, np.ones(count), size, seed=1, replicates=4000)
+    assert found.parts[-1] == pytest.approx([0.75, 0.25, 0.0])
+    assert set(map(tuple, found.drawn_parts[:, -1].tolist())) == {(1.0, 0.0, 0.0), (0.0, 1.0, 0.0)}
+    assert found.drawn_parts[:, -1].mean(axis=0) == pytest.approx([0.75, 0.25, 0.0], abs=0.02)
+    assert (found.drawn_parts[:, :-1] == parts[:-1]).all()
+
+
+def test_without_an_account_each_part_of_a_band_has_a_third() -> None:
+    one = np.array([np.nan])
+    low, high = np.array([100.0]), np.array([400.0])
+    size = np.array(["SMALL"], dtype=object)
+    found = spending(one, np.zeros((1, 3)), low, high, np.ones(1), size, seed=1, replicates=3)
+    assert found.parts.tolist() == [[1 / 3, 1 / 3, 1 / 3]]
+    assert (found.drawn_parts == 1 / 3).all()
+
+
+@given(st.lists(st.floats(0.01, 1), min_size=3, max_size=3), st.floats(0.1, 3), st.floats(0, 1e9))
+def test_components_add_up_and_labour_is_at_parity(parts: list[float], dollar: float, amount: float) -> None:
+    share = np.array([parts]) / sum(parts)
+    price = prices(np.array([dollar]))
+    places = {key: place for place, key in enumerate(named(["_T"]))}
+    found = measures(np.array([amount]), np.ones((1, 1)), factors(share, price))[0]
+    for conversion in CONVERSIONS:
+        whole, capital, operating = (
+            found[places["_T", part, conversion]] for part in ("_T", "capital", "operating")
+        )
+        assert capital + operating == pytest.approx(whole)
+    labour = share[0, 1] * amount
+    assert found[places["_T", "_T", "ppp"]] == pytest.approx(amount)
+    assert found[places["_T", "_T", "market"]] == pytest.approx(amount * dollar)
+    assert found[places["_T", "_T", "mixed"]] == pytest.approx(labour + (amount - labour) * dollar)
+    # Of a band, whose division is not known, no more is certain than under any division.
+    least = certain_factors(share, price, np.array([True]))[0]
+    assert least.ravel().tolist() == pytest.approx([1, dollar, min(1, dollar)] + [0] * 6)
+    assert np.array_equal(certain_factors(share, price, np.array([False])), factors(share, price))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,15 @@ from jobs.contracts import contract, polars_schema
 from tests.conftest import ROOT
 from tests.cost_lake import write_lake
 from tests.delta import write_delta
+from tests.study_lake import write_study
 
+# Figures that the notebook read, told by the notebook itself.
+CHECK = """
+print(volume.select('operator_id', 'units', 'certain').rows())
+print(estimates.filter(area_code='WORLD').select('estimate', 'low', 'high', 'half', 'more').rows())
+print(spending.filter(area_code='EUR').select('component_code', 'estimate').rows())
+print(gap.filter(area_code='ASP').select('target', 'spend', 'necessary', 'gap').rows())
+"""
 NOTEBOOK = ROOT / "docs" / "economist.ipynb"
 
 
@@ -29,6 +38,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """The notebook's cells by their ids, after a run on a small lake."""
     folder = tmp_path_factory.mktemp("notebook")
     write_lake(folder)
+    write_study(folder)
     place = {"period_date": dt.date(2026, 11, 2), "direction_code": "inbound", "definition_code": "OPERATOR"}
     mail = place | {"operator_id": "alp-mail", "channel_code": "EMAIL", "unit_code": "recipient"}
     text = place | {"operator_id": "isle-mobile", "channel_code": "SMS", "unit_code": "attempt"}
@@ -40,12 +50,17 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     received = text | {"unit_code": "recipient"}
     types = [mail | counts | {"spam_type_code": "PHISH.mail"}, received | counts | {"spam_type_code": "UNK"}]
     add_table(folder / "lake", "gold.spam_type_daily", types)
+    return executed(folder, CHECK)
+
+
+def executed(folder: Path, added: str = "") -> dict[str, Any]:
+    """The notebook's cells after a run on the lake in the folder, with a cell added at its end."""
     book = nbformat.read(NOTEBOOK, as_version=4)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("OBSERVATORY_LAKE", str(folder / "lake"))
         patch.setenv("JUPYTER_RUNTIME_DIR", str(folder / "runtime"))
         patch.setenv("IPYTHONDIR", str(folder / "ipython"))
-        check = nbformat.v4.new_code_cell("print(volume.select('operator_id', 'units', 'certain').rows())")
+        check = nbformat.v4.new_code_cell(added)
         check.id = "check"
         book.cells.append(check)
         resources = {"metadata": {"path": str(ROOT)}}
@@ -64,6 +79,9 @@ def picture(cell: Any) -> str:
         ("volume", ["alp-mail", "isle-mobile", "spam in what was attempted"]),
         ("types", ["PHISH.mail", "UNK"]),
         ("cost", ["alp-mail, CHF", "isle-mobile, FJD", "CONTENT_FILTER", "DNSBL"]),
+        ("estimates", ["WORLD", "ASP", "EUR", "LDC", "certain spam"]),
+        ("spending", ["capital", "operating", "US dollars a year", "EUR"]),
+        ("gap", ["EMAIL, best", "EMAIL, norm", "LDC"]),
         ("models", ["nucleus_2004/per_worker", "not_reproducible", "cfca_2023/growth_amount"]),
         ("tornado", ["rao_reiley_2012/total: 1.74e+10 to 2.5e+10", "pass_rate"]),
     ],
@@ -76,7 +94,26 @@ def test_each_chart_is_drawn_of_what_the_lake_holds(ran: dict[str, Any], cell: s
 
 def test_the_figures_are_those_of_the_tables(ran: dict[str, Any]) -> None:
     told = "".join(output.text for output in ran["check"].outputs if output.name == "stdout")
-    assert told.strip() == "[('alp-mail', 1000, 0.25), ('isle-mobile', 1000, 0.1)]"
+    assert told.splitlines() == [
+        "[('alp-mail', 1000, 0.25), ('isle-mobile', 1000, 0.1)]",
+        # A quarter's spam, not that of its last month; recipients alone.
+        "[(700000.0, 560000.0, 875000.0, 612500.0, 787500.0)]",
+        "[('_T', 600.0), ('capital', 180.0), ('operating', 420.0), ('posts', 12.0)]",
+        "[('EMAIL, best', 400.0, 1200.0, 800.0), ('EMAIL, norm', 400.0, 800.0, 400.0)]",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("cell", "words"),
+    [
+        ("posts", ["WORLD", "20.0"]),
+        ("granted", ["The target is taken as known.", "Norm: 0.2 US dollars."]),
+        ("losses", ["ftc_text_2024", "uk_finance_2024", "p50"]),
+    ],
+)
+def test_tables_are_shown_beside_the_charts(ran: dict[str, Any], cell: str, words: list[str]) -> None:
+    (output,) = ran[cell].outputs
+    assert all(word in output["data"]["text/html"] for word in words)
 
 
 def test_the_notebook_is_kept_without_outputs() -> None:
@@ -85,3 +122,14 @@ def test_the_notebook_is_kept_without_outputs() -> None:
     for cell in book.cells:
         if cell.cell_type == "code":
             assert (cell.outputs, cell.execution_count) == ([], None)
+
+
+@pytest.mark.parametrize("write", [write_lake, write_study])
+def test_a_lake_without_a_study_or_without_gold_has_empty_charts(
+    tmp_path: Path, write: Callable[[Path], Path]
+) -> None:
+    write(tmp_path)
+    cells = executed(tmp_path)
+    drawn = picture(cells["gap"]), picture(cells["cost"])
+    has_study = write is write_study
+    assert ("EMAIL, norm" in drawn[0], "alp-mail, CHF" in drawn[1]) == (has_study, not has_study)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+from decimal import Decimal
 from pathlib import Path
 
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
-from jobs.contracts import contract
+from jobs.contracts import contract, struct_type
 from jobs.lake import Lake
 
 TABLE = "bronze.rspamd"
@@ -52,3 +54,22 @@ def test_a_table_that_is_replaced_gets_its_later_column(spark: SparkSession, tmp
     lake.replace(lake.local([row], table).drop("fuzzy_hash", "subject_hash"), table, day, {})
     lake.replace(lake.local([row | {"subject_hash": "s"}], table), table, day, {})
     assert [(each.fuzzy_hash, each.subject_hash) for each in lake.read(table).collect()] == [(None, "s")]
+
+
+def test_a_table_that_is_computed_as_a_whole_is_written_anew(spark: SparkSession, tmp_path: Path) -> None:
+    """As study tables are: other columns, other types and periods of an earlier version are gone."""
+    lake = Lake(spark, str(tmp_path))
+    table = "study.investment_gap"
+    row = {"period_code": "2026", "area_code": "WORLD", "channel_code": "EMAIL", "target_code": "norm"}
+    earlier = lake.local([row, row | {"period_code": "2025"}], table).drop("gap", "spend")
+    earlier = earlier.withColumn("gone", F.lit(1)).withColumn("necessary", F.lit(1).cast("decimal(9,1)"))
+    earlier.write.format("delta").partitionBy("period_code").save(lake.path(table))
+    lake.rewrite(lake.local([row | {"gap": Decimal("1.25")}], table), table, {"run_id": "r2"})
+    after = spark.read.format("delta").load(lake.path(table))
+    assert [(each.name, each.dataType) for each in after.schema] == [
+        (each.name, each.dataType) for each in struct_type(table)
+    ]
+    assert [(each.period_code, each.gap) for each in after.collect()] == [("2026", Decimal("1.25"))]
+    assert lake.version(table) == 1
+    lake.rewrite(lake.local([], table), table, {"run_id": "r3"})
+    assert lake.read(table).count() == 0

@@ -21,7 +21,7 @@ from pyspark.sql import SparkSession
 from typer.testing import CliRunner
 
 from jobs.__main__ import app
-from jobs.config import Observatory, Operator
+from jobs.config import Gap, Observatory, Operator, Study
 from jobs.contracts import polars_schema
 from jobs.delta_log import read_table, versions
 from jobs.errors import ObservatoryError
@@ -607,12 +607,13 @@ def test_estimates_stand_until_something_that_they_rest_on_changes(
     folder.mkdir()
     (folder / "denominator.csv").write_text("a\n")
     lake = Lake(spark, str(tmp_path / "lake"))
+    settings = Observatory()
     # The logs that the test writes lack what Delta knows a table by.
     monkeypatch.setattr(Lake, "exists", lambda self, table: Path(self.path(table)).exists())
-    assert not study_run.is_current(lake, folder)
+    assert not study_run.is_current(lake, settings, folder)
     for table in study_run.GIVEN:
         write_delta(Path(lake.path(table)), pl.DataFrame({"period_code": ["2026-11"]}), ["period_code"])
-    inputs = study_run.digest(lake, folder)
+    inputs = study_run.digest(lake, folder, study_run.chosen_targets(settings, Gap()))
     part = dict(zip(("table_name", "operator_id", "period"), study_run.FIRST, strict=True))
     ran = {
         "run_id": "1", "stage_name": "study", "finished_at": AT,
@@ -620,11 +621,13 @@ def test_estimates_stand_until_something_that_they_rest_on_changes(
         "partitions": [part | {"row_count": 1, "checksum": "", "input_checksum": inputs}],
     }  # fmt: skip
     lake.append(lake.local([ran], "meta.run"), "meta.run")
-    assert study_run.is_current(lake, folder)
+    assert study_run.is_current(lake, settings, folder)
     (folder / "denominator.csv").write_text("b\n")
-    assert not study_run.is_current(lake, folder)
+    assert not study_run.is_current(lake, settings, folder)
     (folder / "denominator.csv").write_text("a\n")
-    assert study_run.is_current(lake, folder)
+    assert study_run.is_current(lake, settings, folder)
+    other = Observatory(study=Study(gap=Gap(norm={"EMAIL": 0.8})))
+    assert not study_run.is_current(lake, other, folder)
     more = pl.DataFrame({"period_code": ["2026-12"]})
     write_delta(Path(lake.path("study.submission")), more, ["period_code"], 1)
-    assert not study_run.is_current(lake, folder)
+    assert not study_run.is_current(lake, settings, folder)

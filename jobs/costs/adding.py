@@ -1,5 +1,9 @@
 """Which cost figures may be added, and the sum of those that may.
 
+Estimates of the study are added over areas, channels or strategies that have nothing in common, if they are
+of one table, component and conversion or definition; units of volume as ref.measure permits. How their errors
+go together is not known from the figures, so that the interval of such a sum is the widest possible.
+
 Spending, running cost, lost time, victims' losses, senders' revenue and transfers are different quantities;
 so are amounts of different years, currencies or overlapping scopes. A sum is simulated as one total: its
 points are never sums of points.
@@ -17,6 +21,8 @@ import polars as pl
 
 from jobs.costs.figure import Explained, Simulation
 from jobs.errors import ObservatoryError
+from jobs.periods import months_of
+from jobs.reference import read_reference
 from jobs.release import words
 from jobs.sampling import quantiles, simulate
 
@@ -37,11 +43,12 @@ INSTEAD = {
 
 @dataclass(frozen=True)
 class Sum:
-    """The total of several figures, with its 5, 50 and 95% points."""
+    """The total of several figures, with its 5, 50 and 95% points; of estimates with the ends of an interval
+    that is as wide as 95% can be."""
 
     figures: list[Explained]
     points: tuple[float, float, float]
-    currency_code: str
+    currency_code: str | None
     is_lower_bound: bool
 
 
@@ -51,6 +58,11 @@ def add(figures: Sequence[Explained]) -> Sum:
         reason = refusal(one, other)
         if reason:
             raise ObservatoryError(reason)
+    estimates = [each.estimate for each in figures if each.estimate is not None]
+    if len(estimates) == len(figures):
+        ends = [(each.low, each.value, each.high) for each in estimates]
+        low, value, high = (sum(each) for each in zip(*ends, strict=True))
+        return Sum(list(figures), (low, value, high), figures[0].currency_code, False)
     simulations = [each.simulation for each in figures if each.simulation is not None]
     if len(simulations) < len(figures):
         missing = next(each for each in figures if each.simulation is None)
@@ -63,7 +75,7 @@ def add(figures: Sequence[Explained]) -> Sum:
     ]
     points = quantiles(np.sum(totals, axis=0))
     lower = any(each.is_lower_bound for each in figures)
-    return Sum(list(figures), points, str(figures[0].currency_code), lower)
+    return Sum(list(figures), points, figures[0].currency_code, lower)
 
 
 def joint_name(simulation: Simulation, name: str) -> str:
@@ -83,6 +95,8 @@ def refusal(one: Explained, other: Explained) -> str | None:
         said = " and ".join(f"{each.name} is {a_quantity(each.estimand_code)}" for each in (one, other))
         instead = ". ".join(INSTEAD[each.estimand_code] for each in (one, other))
         return f"{said}: different quantities are never added. {instead}."
+    if one.estimate is not None or other.estimate is not None:
+        return refusal_of_estimates(one, other)
     if one.estimand_code in ("mixed", "base", "quantity"):
         name = a_quantity(one.estimand_code)
         return f"{both} are each {name}, of which no two are added. {INSTEAD[one.estimand_code]}."
@@ -113,6 +127,41 @@ def refusal(one: Explained, other: Explained) -> str | None:
     return None
 
 
+def refusal_of_estimates(one: Explained, other: Explained) -> str | None:
+    """The same for estimates of the study, of one quantity."""
+    both, kinds = f"{one.name} and {other.name}", {one.scope.kind, other.scope.kind}
+    if one.estimate is None or other.estimate is None:
+        return (
+            f"{both} are no figures of one kind: one is estimated for all operators of an area, the other is"
+            " not, and what they have in common would count twice."
+        )
+    if len(kinds) > 1:
+        return f"{both} are of different tables, {' and '.join(sorted(kinds))}: show them side by side."
+    if one.currency_code != other.currency_code:
+        return (
+            f"{one.name} is in {one.currency_code} and {other.name} in {other.currency_code}: not added. Take"
+            " both at one conversion."
+        )
+    if one.scope.quantity != other.scope.quantity and not is_measure(one, other):
+        what = " and ".join("/".join(each.scope.quantity) for each in (one, other))
+        return f"{both} are different quantities, {what}: only the same one of areas apart is added."
+    if overlap(one, other):
+        return (
+            f"{both} overlap: what they have in common would count twice. Take areas, channels or strategies"
+            " that have nothing in common."
+        )
+    return None
+
+
+def is_measure(one: Explained, other: Explained) -> bool:
+    """Whether two volumes differ in their unit alone, and ref.measure has a sum of both units."""
+    units = {one.scope.quantity[-1], other.scope.quantity[-1]}
+    if one.scope.quantity[:-1] != other.scope.quantity[:-1]:
+        return False
+    allowed = read_reference("ref.measure").filter("is_included").group_by("measure_code").agg("unit_code")
+    return any(units <= set(codes) for codes in allowed["unit_code"].to_list())
+
+
 def a_quantity(code: str) -> str:
     """A quantity for the middle of a sentence, with what it means."""
     name = words.name("estimand", code).lower()
@@ -121,7 +170,14 @@ def a_quantity(code: str) -> str:
 
 
 def overlap(one: Explained, other: Explained) -> bool:
-    """Whether two figures of one kind and time have anything in common."""
+    """Whether two figures of one kind have anything in common."""
+    if one.estimate is not None:
+        return (
+            one.scope.quantity == other.scope.quantity
+            and not set(months_of(one.scope.period_code)).isdisjoint(months_of(other.scope.period_code))
+            and not one.scope.countries.isdisjoint(other.scope.countries)
+            and all(a == b or "_T" in (a, b) for a, b in zip(one.scope.part, other.scope.part, strict=True))
+        )
     if one.scope.kind == "published":
         areas = {one.scope.subject, other.scope.subject}
         # The world and continents, which M49 gives numbers, hold countries.

@@ -20,9 +20,7 @@ if TYPE_CHECKING:
     from jobs.costs.figure import Explained
 
 app = typer.Typer(help="How cost figures came about, and which may be added.", no_args_is_help=True)
-Config = Annotated[
-    Path, typer.Option("--config", help="The settings file; only an operator's figures need it.")
-]
+Config = Annotated[Path, typer.Option("--config", help="The settings file; published figures do without.")]
 MONTH = re.compile(r"^[^/]+/\d{4}-\d{2}(/|$)")
 
 
@@ -39,8 +37,9 @@ def explain(
     figure: Annotated[
         str,
         typer.Argument(
-            help="A published figure, as nucleus_2004 or nucleus_2004/time_share, or an operator's month, as"
-            " my-mail/2026-11 or my-mail/2026-11/CONTENT_FILTER."
+            help="A published figure, as nucleus_2004 or nucleus_2004/time_share; an operator's month, as"
+            " my-mail/2026-11 or my-mail/2026-11/CONTENT_FILTER; or a figure of a study's table, as"
+            " study.investment/2026/LDC/EMAIL."
         ),
     ],
     config_file: Config = Path("observatory.toml"),
@@ -93,7 +92,12 @@ def list_() -> None:
 def explained(name: str, config_file: Path) -> Explained:
     """A figure by its name. Raises ObservatoryError with the nearest right name for one that is not known."""
     from jobs.costs.published import explain_published, names_of, published_figures
+    from jobs.costs.study import is_study
 
+    if is_study(name):
+        from jobs.costs.study_figures import explain_study
+
+        return explain_study(name, config.load(config_file))
     if MONTH.match(name):
         from jobs.costs.month import explain_month
 
@@ -106,6 +110,6 @@ def explained(name: str, config_file: Path) -> Explained:
     if near:
         raise ObservatoryError(f"unknown figure '{name}'{near}")
     raise ObservatoryError(
-        f"unknown figure '{name}': `observatory cost list` names the published ones, and an operator's is"
-        " named as my-mail/2026-11/CONTENT_FILTER"
+        f"unknown figure '{name}': `observatory cost list` names the published ones; an operator's is"
+        " named as my-mail/2026-11/CONTENT_FILTER, a study's as study.investment/2026/LDC/EMAIL"
     )

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from jobs.costs.adding import Sum
-from jobs.costs.figure import Explained, Input, number
+from jobs.costs.figure import Explained, Input, Part, number
 from jobs.release import words
 
 BAR = 24
@@ -45,6 +45,12 @@ def head(figure: Explained) -> RenderableType:
         grid.add_row("median" if p05 < p95 else "computed", text)
         if simulated(figure.central) != simulated(p50):
             grid.add_row("at central values", f"{number(figure.central)} {figure.unit}")
+    if figure.estimate is not None:
+        found = figure.estimate
+        text = Text(f"{simulated(found.value)} {figure.unit}", style="bold cyan")
+        interval = f"   95% interval: {simulated(found.low)} to {simulated(found.high)}"
+        text.append(interval, style="default not bold")
+        grid.add_row("estimate", text)
     if figure.verdict is not None:
         printed = "nothing" if figure.printed is None else f"{number(figure.printed)} {figure.unit}"
         grid.add_row("printed", Text(printed, style="bold"))
@@ -74,9 +80,14 @@ def parts(figure: Explained, width: int) -> list[tuple[str, RenderableType]]:
     if figure.measured:
         found.append(("Measured effort", pairs(figure.measured)))
     if figure.inputs:
-        found.append(("Parameters, with their 5, 50 and 95% points", inputs(figure.inputs, width)))
+        points = "" if figure.estimate else ", with their 5, 50 and 95% points"
+        found.append((f"Parameters{points}", inputs(figure.inputs, width)))
     if figure.sensitivities:
         found.append(("What dominates", tornado(figure)))
+    if figure.divided:
+        found.append(("What dominates", Group(*(division(*each) for each in figure.divided))))
+    if figure.assumptions:
+        found.append(("What it takes for granted", sentences(figure.assumptions)))
     if figure.versions:
         found.append(("Read from", pairs(figure.versions)))
     return found
@@ -91,8 +102,12 @@ def steps(figure: Explained) -> RenderableType:
     for step in figure.steps:
         if several:
             table.add_row(Text(step.what), "")
-        table.add_row(Text(spaced(step.formula), style="cyan"), "")
-        table.add_row(Text(f"= {spaced(step.numbers)}"), Text(step.result, style="bold"))
+        formula, result = Text(spaced(step.formula), style="cyan"), Text(step.result, style="bold")
+        if step.numbers == step.formula:
+            table.add_row(formula, result)
+            continue
+        table.add_row(formula, "")
+        table.add_row(Text(f"= {spaced(step.numbers)}"), result)
     return table
 
 
@@ -158,6 +173,33 @@ def tornado(figure: Explained) -> RenderableType:
     return Group(table, note)
 
 
+def division(title: str, rows: list[Part]) -> RenderableType:
+    """An estimate by its parts: each with its share, and with its share of the error where it has one."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", show_edge=False)
+    table.add_column(title, overflow="fold", min_width=26)
+    has_error = any(part.error is not None for part in rows)
+    for name in ("", "share", "of error" if has_error else ""):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    whole = sum(part.value for part in rows)
+    variance = sum(part.error**2 for part in rows if part.error is not None)
+    for part in rows:
+        share = part.value / whole if whole else 0.0
+        error = words.percent(part.error**2 / variance) if part.error is not None and variance else ""
+        bar = Text("━" * max(round(BAR * share), 1 if share else 0), style="cyan")
+        table.add_row(part.name, simulated(part.value), words.percent(share), error, bar)
+    return Group(table, Text())
+
+
+def sentences(rows: list[str]) -> RenderableType:
+    grid = Table.grid(padding=(0, 1))
+    grid.add_column(style="dim")
+    grid.add_column(overflow="fold")
+    for row in rows:
+        grid.add_row("·", row)
+    return grid
+
+
 def pairs(rows: list[tuple[str, str]]) -> RenderableType:
     grid = Table.grid(padding=(0, 2))
     grid.add_column(no_wrap=True)
@@ -169,26 +211,34 @@ def pairs(rows: list[tuple[str, str]]) -> RenderableType:
 
 def draw_sum(total: Sum, console: Console) -> None:
     """Print a sum with its parts."""
+    is_estimated = all(figure.estimate is not None for figure in total.figures)
     table = Table(
-        title="Simulated as one total",
+        title="Estimates added up" if is_estimated else "Simulated as one total",
         title_justify="left",
         box=None,
         header_style="dim",
         padding=(0, 2, 0, 0),
     )
     table.add_column("figure", overflow="fold")
-    for name in ("5%", "50%", "95%"):
+    for name in ("from", "estimate", "to") if is_estimated else ("5%", "50%", "95%"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("")
+    table.add_column("", overflow="fold")
     for figure in total.figures:
-        points = [simulated(each) for each in figure.points or ()]
+        found = figure.estimate
+        ends = (found.low, found.value, found.high) if found else figure.points or ()
+        points = [simulated(each) for each in ends]
         table.add_row(figure.name, *points, figure.unit, style="dim")
     lower = "≥ " if total.is_lower_bound else ""
     points = [simulated(each) for each in total.points]
     table.add_row("sum", points[0], f"{lower}{points[1]}", points[2], total.figures[0].unit, style="bold")
     console.print(table)
     name = words.name("estimand", total.figures[0].estimand_code)
-    console.print(Text(f"{name}. The points of the sum are not sums of the points above it.", style="dim"))
+    note = (
+        "The interval is as wide as 95% can be: as if all errors went together."
+        if is_estimated
+        else "The points of the sum are not sums of the points above it."
+    )
+    console.print(Text(f"{name}. {note}", style="dim"))
 
 
 WIDE = 112

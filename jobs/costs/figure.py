@@ -1,7 +1,7 @@
 """A cost figure as it is explained: what it is, what it is computed from, how sure it is.
 
-Figures of published models and figures of an operator's month come in this one shape, so that they are shown,
-and held against each other, alike.
+Figures of published models, of an operator's month and of the study's estimates come in this one shape, so
+that they are shown, and held against each other, alike.
 """
 
 from __future__ import annotations
@@ -45,13 +45,16 @@ class Input:
 
 @dataclass(frozen=True)
 class Scope:
-    """What a figure is of. kind: a published model's or a month's. subject: the area, or the operator.
-    part: which part of it, as channel and countermeasure."""
+    """What a figure is of. kind: published, month, or the study's table. subject: the area, or the operator.
+    part: which part of it, as channel and countermeasure or strategy. quantity: what else figures must have
+    in common to be added. countries: of a study's area."""
 
     kind: str
     subject: str
     period_code: str
     part: tuple[str, str]
+    quantity: tuple[str, ...] = ()
+    countries: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -69,13 +72,32 @@ class Simulation:
 
 
 @dataclass(frozen=True)
+class Estimate:
+    """An estimated total with its 95% interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of an estimated total. error: its standard error; None where it has none of its own."""
+
+    name: str
+    value: float
+    error: float | None = None
+
+
+@dataclass(frozen=True)
 class Explained:
     """A figure with all that it came from.
 
     points: its 5, 50 and 95% points; none where no formula is known, and then no simulation either. printed:
     what its author published. verdict: a code of the list `reproduction`, of a published figure. compared:
     what the comparison with what was printed, or with what the lake holds, says. others: figures of the same
-    model.
+    model. estimate: of a figure of the study, in place of points. divided: an estimate by its parts, each way
+    of dividing it with a title. assumptions: what it takes for granted, in sentences.
     """
 
     name: str
@@ -98,6 +120,9 @@ class Explained:
     versions: list[tuple[str, str]] = field(default_factory=list)
     sensitivities: list[Sensitivity] = field(default_factory=list)
     others: list[str] = field(default_factory=list)
+    estimate: Estimate | None = None
+    divided: list[tuple[str, list[Part]]] = field(default_factory=list)
+    assumptions: list[str] = field(default_factory=list)
 
 
 def input_of(row: Mapping[str, Any], code: str) -> Input:

@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 
 from jobs import delta_log
-from jobs.config import Observatory, Operator, nearest
+from jobs.config import Observatory, nearest
 from jobs.costs.figure import Explained, Scope, Simulation, number
 from jobs.costs.month_steps import (
     PARAMETER,
@@ -26,11 +26,12 @@ from jobs.costs.month_steps import (
     whole,
 )
 from jobs.errors import ObservatoryError
+from jobs.fixed_costs import figure_of, rows_of
 from jobs.reference import read_reference, reference_version
 from jobs.release import words
 from jobs.sampling import quantiles, simulate
 from jobs.sensitivity import sensitivities
-from jobs.simulation import FixedCost, money, prices
+from jobs.simulation import money, prices
 
 COST, EFFORT = "gold.countermeasure_cost_monthly", "gold.countermeasure_effort_daily"
 # Of the lake's costs every one is what countermeasures took to run.
@@ -116,7 +117,8 @@ def month_of(name: str, settings: Observatory) -> Month:
         pl.col("operator_id") == whose, pl.col("period_date").dt.strftime("%Y-%m") == period
     )
     operator = operators[whose]
-    priced = prices(read_reference(PARAMETER), fixed_costs(operator), read_reference(RATE), operator.currency)
+    figures = [figure_of(row) for row in rows_of(operator)]
+    priced = prices(read_reference(PARAMETER), figures, read_reference(RATE), operator.currency)
     return Month(
         operator,
         period,
@@ -151,23 +153,6 @@ def one_of(name: str, rows: pl.DataFrame, part: list[str]) -> dict[str, Any]:
             f"figure '{name}': {measure} has no channel '{channel}'{nearest(str(channel), channels)}"
         )
     return found.row(0, named=True)
-
-
-def fixed_costs(operator: Operator) -> list[FixedCost]:
-    """The operator's own figures, from its settings."""
-    return [
-        FixedCost(
-            name=each.name,
-            countermeasure_code=each.countermeasure,
-            channel_code=each.channel,
-            low=each.low,
-            central=each.central,
-            high=each.high,
-            currency_code=operator.currency,
-            per=each.per,
-        )
-        for each in operator.fixed_cost
-    ]
 
 
 def held_against(month: Month, points: tuple[float, float, float]) -> str:

@@ -9,6 +9,7 @@ from pyspark.sql import functions as F
 
 from jobs import simulation
 from jobs.contracts import arrow_schema, struct_type
+from jobs.fixed_costs import figure_of
 
 TABLE = "gold.countermeasure_cost_monthly"
 
@@ -25,17 +26,7 @@ def transform(
     currency = {row.operator_id: row.currency_code for row in operator.collect()}
     fixed: dict[str, list[simulation.FixedCost]] = {}
     for row in fixed_cost.collect():
-        figure = simulation.FixedCost(
-            name=row.cost_name,
-            low=row.low,
-            central=row.central,
-            high=row.high,
-            currency_code=row.currency_code,
-            per=row.per,
-            countermeasure_code=row.countermeasure_code,
-            channel_code=row.channel,
-        )
-        fixed.setdefault(row.operator_id, []).append(figure)
+        fixed.setdefault(row.operator_id, []).append(figure_of(row.asDict()))
 
     def month_cost(effort: pa.Table) -> pa.Table:
         rows = pl.from_arrow(effort)

@@ -17,6 +17,7 @@ from jobs.questionnaire.definition import form, raw
 from jobs.questionnaire.loading import Outcome, cells_of, land, read_files
 from jobs.questionnaire.reading import PERIOD
 from jobs.questionnaire.respondents import Respondent, read_respondents
+from jobs.received import Received, in_utc
 
 app = typer.Typer(
     help="Make the questionnaire's forms, and load what respondents answered.", no_args_is_help=True
@@ -78,14 +79,7 @@ def make(
 def load(
     files: Annotated[list[Path], typer.Argument(help="Workbooks, CSV or JSON files.", metavar="FILE…")],
     config_file: Config = Path("observatory.toml"),
-    received: Annotated[
-        dt.datetime | None,
-        typer.Option(
-            formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"],
-            help="When they came in, UTC; without it when each file was last saved.",
-            show_default=False,
-        ),
-    ] = None,
+    received: Received = None,
     errors: Annotated[
         Path | None,
         typer.Option(help="Folder of what goes back to respondents; beside each file without it."),
@@ -101,7 +95,7 @@ def load(
     missing = [str(file) for file in files if not file.is_file()]
     if missing:
         raise ObservatoryError("\n".join(f"{file}: no such file" for file in missing))
-    outcomes = read_files(files, respondents, received.replace(tzinfo=dt.UTC) if received else None)
+    outcomes = read_files(files, respondents, in_utc(received))
     refuse_same_time(outcomes)
     if check:
         from jobs.questionnaire.loading import Standing, hold_to_one_claim

@@ -14,6 +14,7 @@ from jobs.cost_model import Figure, deviation, estimate, figures, reproduction
 
 TABLE = "study.cost"
 MONEY, INDEX, PERCENT = Decimal("0.0001"), Decimal("0.0001"), Decimal("0.01")
+POINTS = ("p05", "p50", "p95", "central")
 # What a row of the table has from the model's own row.
 SAME = (
     "model_code", "output_code", "estimand_code", "period_code", "geography_code", "currency_code",
@@ -44,8 +45,11 @@ def row_of(figure: Figure) -> dict[str, Any]:
     found = estimate(figure)
     code, text = reproduction(figure, found)
     off = deviation(figure, found)
+    points = dict.fromkeys(POINTS) if found is None else {name: getattr(found, name) for name in POINTS}
+    amounts = points | {"printed": figure.published}
     row = {name: figure.row[name] for name in SAME} | {
-        "published_amount": rounded(figure.published, MONEY),
+        # The column of its quantity: a sum over a column cannot mix two.
+        figure.row["estimand_code"]: {name: rounded(value, MONEY) for name, value in amounts.items()},
         "deviation_pct": rounded(None if off is None else off * 100, PERCENT),
         "reproduction_code": code,
         "reproduction_text": text,
@@ -62,13 +66,7 @@ def row_of(figure: Figure) -> dict[str, Any]:
         }
         for part in found.sensitivities
     ]
-    return row | {
-        "amount_p05": rounded(found.p05, MONEY),
-        "amount_p50": rounded(found.p50, MONEY),
-        "amount_p95": rounded(found.p95, MONEY),
-        "amount_central": rounded(found.central, MONEY),
-        "sensitivities": parts,
-    }
+    return row | {"sensitivities": parts}
 
 
 def rounded(value: float | None, digits: Decimal) -> Decimal | None:

@@ -1,4 +1,4 @@
-"""study.investment: estimated yearly spending against spam per area, channel, strategy and conversion."""
+"""study.investment: estimated yearly spending against spam, and posts, per area, channel and strategy."""
 
 from __future__ import annotations
 
@@ -11,15 +11,25 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from jobs.contracts import struct_type
-from jobs.estimation import REPLICATES, Array, seed_of
-from jobs.imputation import Spending, spending
+from jobs.estimation import Array, seed_of
+from jobs.spending import (
+    ALL,
+    NO_MONEY,
+    POSTS,
+    by_respondent,
+    certain_factors,
+    factors,
+    measures,
+    named,
+    of_strategies,
+    prices,
+    spent,
+)
 from jobs.study.investment_account import prices_of
 from jobs.study_rows import COUNTED, as_table, collected
-from jobs.study_sample import Reference, estimates, sample_of
+from jobs.study_sample import Reference, Sample, estimates, sample_of
 
 TABLE = "study.investment"
-ALL = "_T"
-CONVERSIONS = ("ppp", "market", "mixed")
 # The unit in which a channel's messages or calls are told per thousand.
 CALLS = ("VOICE_CS", "VOICE_IP", "VIDEO_IP")
 
@@ -84,116 +94,105 @@ def channel_rows(
 ) -> list[dict[str, object]]:
     """The rows of one year and channel. dollars: US for one international dollar, by country."""
     period, channel = str(accounts["period_code"][0]), str(accounts["channel_code"][0])
-    key = ("investment", channel, period)
-    people = by_respondent(accounts, reference.operator_frame)
-    sample, answered = sample_of(
-        reference, people.with_columns(subscriptions=pl.lit(None, dtype=pl.Int64)), channel, period, key
-    )
-    found = spent(answered, seed_of(*key, "bands"))
     strategies = [ALL, *sorted(set(accounts["strategy_code"]))]
-    share = shares(accounts, answered["respondent_id"].to_list(), strategies)
-    to_dollars = np.array([dollars[name] for name in answered["country_code"]])
-    factor = conversions(found.labour_share, to_dollars)
-    drawn = np.concatenate([found.mean[None, :], found.draws])
-
-    def measures(amounts: Array) -> Array:
-        wide = amounts[..., None, None] * share[:, :, None] * factor[:, None, :]
-        return wide.reshape(*amounts.shape, -1)
-
-    # Without a band every replicate has the same amounts.
-    is_band = answered["is_band"].to_numpy()
-    rows = estimates(
-        sample, measures(drawn) if is_band.any() else measures(found.mean), measures(found.lowest)
+    people = by_respondent(accounts, reference.operator_frame).with_columns(
+        subscriptions=pl.lit(None, dtype=pl.Int64)
     )
-    bounds = [
-        {(row["area_code"], row["measure"]): row["estimate"] for row in estimates(sample, measures(amounts))}
+    units = yearly_totals(traffic, reference, channel, period)
+    beside = {"period_code": period, "channel_code": channel}
+    rows = [
+        *money(accounts, people, reference, dollars, strategies, ("investment", channel, period)),
+        *posts(accounts, people, reference, strategies, ("posts", channel, period)),
+    ]
+    return [row | beside | {"per_thousand_units": per_thousand(row, units)} for row in rows]
+
+
+def money(
+    accounts: pl.DataFrame,
+    people: pl.DataFrame,
+    reference: Reference,
+    dollars: dict[str, float],
+    strategies: list[str],
+    key: tuple[str, str, str],
+) -> list[dict[str, object]]:
+    """Spending by strategy, component and conversion."""
+    sample, answered = sample_of(reference, people, key[1], key[2], key)
+    found = spent(answered, seed_of(*key, "bands"))
+    share = of_strategies(accounts, "share", answered["respondent_id"].to_list(), strategies)
+    price = prices(np.array([dollars[name] for name in answered["country_code"]]))
+    is_band = answered["is_band"].to_numpy()
+    own = factors(found.parts, price)
+    y = measures(found.mean, share, own)
+    if is_band.any():
+        # Without a band every replicate has the same amounts.
+        drawn = measures(found.draws, share, factors(found.drawn_parts, price))
+        y = np.concatenate([y[None], drawn])
+    least = measures(found.lowest, share, certain_factors(found.parts, price, is_band))
+    rows = estimates(sample, y, least)
+    edges = [
+        {
+            (row["area_code"], row["measure"]): row["estimate"]
+            for row in estimates(sample, measures(amounts, share, own))
+        }
         for amounts in (found.lowest, found.highest)
     ]
-    units = yearly_totals(traffic, reference, channel, period)
-    banded = {
-        area.code: int(is_band[sample.member[place, sample.weighted.operators.is_respondent]].sum())
+    banded = banded_in(sample, is_band)
+    names = named(strategies)
+    for row in rows:
+        area, measure = str(row["area_code"]), int(str(row["measure"]))
+        strategy, component, conversion = names[measure]
+        row |= {
+            "strategy_code": strategy,
+            "component_code": component,
+            "conversion_code": conversion,
+            "bands_lowest": edges[0][area, measure],
+            "bands_highest": edges[1][area, measure],
+            "band_count": banded[area],
+        }
+    return rows
+
+
+def posts(
+    accounts: pl.DataFrame,
+    people: pl.DataFrame,
+    reference: Reference,
+    strategies: list[str],
+    key: tuple[str, str, str],
+) -> list[dict[str, object]]:
+    """Posts by strategy, from the respondents of which they are known; none where they are of nobody."""
+    told = people.filter("has_posts")
+    if told.is_empty():
+        return []
+    sample, answered = sample_of(reference, told, key[1], key[2], key)
+    own = accounts.filter(pl.col("respondent_id").is_in(told["respondent_id"].to_list()))
+    filled = own.with_columns(pl.col("posts").cast(pl.Float64))
+    y = of_strategies(filled, "posts", answered["respondent_id"].to_list(), strategies)
+    banded = banded_in(sample, answered["is_band"].to_numpy())
+    return [
+        row
+        | {
+            "strategy_code": strategies[int(str(row["measure"]))],
+            "component_code": POSTS,
+            "conversion_code": NO_MONEY,
+            "band_count": banded[str(row["area_code"])],
+        }
+        for row in estimates(sample, y)
+    ]
+
+
+def banded_in(sample: Sample, is_band: Array) -> dict[str, int]:
+    """Of each area the respondents of whom only a budget band is known."""
+    answering = sample.weighted.operators.is_respondent
+    return {
+        area.code: int(is_band[sample.member[place, answering]].sum())
         for place, area in enumerate(sample.areas)
     }
-    made = []
-    for row in rows:
-        place = row["measure"]
-        assert isinstance(place, int)
-        area, total = str(row["area_code"]), units.get(str(row["area_code"]))
-        made.append(
-            row
-            | {
-                "period_code": period,
-                "channel_code": channel,
-                "strategy_code": strategies[place // len(CONVERSIONS)],
-                "conversion_code": CONVERSIONS[place % len(CONVERSIONS)],
-                "bands_lowest": bounds[0][area, place],
-                "bands_highest": bounds[1][area, place],
-                "band_count": banded[area],
-                "per_thousand_units": 1000 * float(str(row["estimate"])) / total
-                if total and row["estimate"] is not None
-                else None,
-            }
-        )
-    return made
 
 
-def by_respondent(accounts: pl.DataFrame, frame: pl.DataFrame) -> pl.DataFrame:
-    """Each respondent's spending on all channels: amounts of this one over its share of the whole."""
-    whole = pl.col("share").sum()
-    size = (
-        frame.group_by("respondent_id")
-        .agg(pl.col("subscriptions").sum().alias("all_subscriptions"), pl.col("size_code").first())
-        .sort("respondent_id")
-    )
-    real = pl.col("real_amount").cast(pl.Float64).sum()
-    labour = (pl.col("labour_amount").cast(pl.Float64) / pl.col("amount").cast(pl.Float64)).fill_nan(0.0)
-    return (
-        accounts.sort("respondent_id", "strategy_code")
-        .group_by("respondent_id", maintain_order=True)
-        .agg(
-            pl.col("country_code").first(),
-            pl.col("is_band").first(),
-            (pl.col("ppp_amount").cast(pl.Float64).sum() / whole).alias("exact"),
-            pl.when(real > 0).then(labour.first()).otherwise(0.0).alias("labour_share"),
-            pl.col("band_low").first().cast(pl.Float64),
-            pl.col("band_high").first().cast(pl.Float64),
-        )
-        .join(size, on="respondent_id", how="left", maintain_order="left")
-    )
-
-
-def spent(answered: pl.DataFrame, seed: int) -> Spending:
-    is_band = answered["is_band"].to_numpy()
-    low = answered["band_low"].fill_null(0.0).to_numpy()
-    high = answered.select(
-        pl.when(pl.col("is_band")).then(pl.col("band_high").fill_null(np.inf)).otherwise(0.0)
-    ).to_series()
-    return spending(
-        exact=np.where(is_band, np.nan, answered["exact"].to_numpy()),
-        labour_share=answered["labour_share"].fill_null(0.0).to_numpy(),
-        low=low,
-        high=high.to_numpy(),
-        subscriptions=answered["all_subscriptions"].cast(pl.Float64).to_numpy(),
-        size=answered["size_code"].to_numpy().astype(object),
-        seed=seed,
-        replicates=REPLICATES,
-    )
-
-
-def shares(accounts: pl.DataFrame, respondents: list[str], strategies: list[str]) -> Array:
-    """Respondents x strategies: the share of the whole spending; of all strategies first."""
-    found = np.zeros((len(respondents), len(strategies)))
-    row_of = {name: place for place, name in enumerate(respondents)}
-    for respondent, strategy, share in accounts.select("respondent_id", "strategy_code", "share").rows():
-        found[row_of[respondent], strategies.index(strategy)] += share
-        found[row_of[respondent], 0] += share
-    return found
-
-
-def conversions(labour_share: Array, to_dollars: Array) -> Array:
-    """Respondents x conversions: what one international dollar of spending is in each."""
-    mixed = labour_share + (1 - labour_share) * to_dollars
-    return np.stack([np.ones_like(mixed), to_dollars, mixed], axis=1)
+def per_thousand(row: dict[str, object], units: dict[str, Any]) -> float | None:
+    """An estimate for each thousand messages or calls of its area; None where no logs tell of them."""
+    total = units.get(str(row["area_code"]))
+    return 1000 * float(str(row["estimate"])) / total if total and row["estimate"] is not None else None
 
 
 def yearly_totals(traffic: pl.DataFrame, reference: Reference, channel: str, period: str) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """study.investment_gap: what an area spends in a year against what a chosen target would cost.
 
-Two targets. `norm`: an amount for each subscription that the study's group chooses. `best`: what the
-respondents spend for each subscription that stop most of their spam before delivery, with labour at the
-parity of each country that would have to pay it.
+Two targets, chosen in the settings or on the command line. `norm`: an amount for each subscription. `best`:
+what the measures cost for each subscription that the respondents run that stop most of their spam before
+delivery, with labour at the parity of each country that would have to pay it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pyspark.sql import functions as F
 from jobs.accounts import Price
 from jobs.areas import COUNTRY, areas, classified
 from jobs.contracts import struct_type
-from jobs.errors import ObservatoryError
+from jobs.investment_targets import of_channel, value_of
 from jobs.periods import last_day
 from jobs.study.investment_account import price_of, prices_of
 from jobs.study_rows import COUNTED, as_table, collected
@@ -37,12 +37,13 @@ def transform(
     country_group: DataFrame,
     price_level: DataFrame,
     investment_assumption: DataFrame,
+    investment_target: DataFrame,
 ) -> DataFrame:
     """One task a year and channel; all inputs are small."""
     accounts, frame = collected(investment_account), collected(operator_frame)
     countries, groups = collected(country), collected(country_group)
     prices, assumed = prices_of(collected(price_level)), collected(investment_assumption)
-    stopped = collected(stopping(submission))
+    stopped, chosen = collected(stopping(submission)), collected(investment_target)
 
     def gaps(spending: pa.Table) -> pa.Table:
         found = pl.from_arrow(spending)
@@ -50,12 +51,16 @@ def transform(
         period, channel = str(found["period_code"][0]), str(found["channel_code"][0])
         members = classified(countries, groups, last_day(period))
         mine = (pl.col("period_code") == period) & (pl.col("channel_code") == channel)
-        of_channel = stopped.filter((pl.col("channel_code") == channel) & (pl.col("year") == period))
-        best = best_respondents(accounts.filter(mine), of_channel, frame, assumed, last_day(period))
-        rows = channel_rows(found, members, prices, assumed, best)
+        protected = stopped.filter((pl.col("channel_code") == channel) & (pl.col("year") == period))
+        wanted = of_channel(chosen, channel)
+        best = None
+        if "best" in wanted:
+            share = wanted["best"][0]
+            best = best_respondents(accounts.filter(mine), protected, frame, share, last_day(period))
+        rows = channel_rows(found, members, prices, assumed, wanted, best)
         return as_table([row | {"period_code": period, "channel_code": channel} for row in rows], TABLE)
 
-    whole = investment.filter((F.col("strategy_code") == "_T") & (F.col("conversion_code") == "market"))
+    whole = investment.filter("strategy_code = '_T' AND component_code = '_T' AND conversion_code = 'market'")
     return whole.groupBy("period_code", "channel_code").applyInArrow(gaps, struct_type(TABLE))
 
 
@@ -75,27 +80,28 @@ def stopping(submission: DataFrame) -> DataFrame:
 
 
 def best_respondents(
-    accounts: pl.DataFrame, stopped: pl.DataFrame, frame: pl.DataFrame, assumed: pl.DataFrame, day: dt.date
+    accounts: pl.DataFrame, stopped: pl.DataFrame, frame: pl.DataFrame, share: float, day: dt.date
 ) -> dict[str, Any] | None:
     """What the best spend for each subscription: labour in international dollars, the rest in US dollars.
 
-    The best are the `best_share` of respondents with exact accounts and logs that stop most of their spam, at
+    The best are the `share` of respondents with exact accounts and logs that stop most of their spam, at
     least one. None where there is no such respondent.
     """
-    share = value_of(assumed, "best_share")
     real = pl.col("real_amount").cast(pl.Float64)
     labour = (pl.col("labour_amount") / pl.col("amount")).cast(pl.Float64).fill_nan(0.0)
     in_frame = frame.filter(
         (pl.col("valid_from") <= day) & (pl.col("valid_to").is_null() | (pl.col("valid_to") > day))
     )
-    each = (
+    exact = (
         accounts.filter(~pl.col("is_band") & (pl.col("amount") > 0))
         .with_columns(
             (labour * pl.col("ppp_amount").cast(pl.Float64)).alias("labour"),
             ((1 - labour) * pl.col("market_amount").cast(pl.Float64)).alias("rest"),
         )
         .filter(real > 0)
-        .group_by("respondent_id", "channel_code")
+    )
+    each = (
+        exact.group_by("respondent_id", "channel_code")
         .agg(pl.col("labour", "rest").sum())
         .join(stopped, on=["respondent_id", "channel_code"])
         .join(
@@ -109,20 +115,20 @@ def best_respondents(
         return None
     best = each.head(max(1, round(share * each.height)))
     subscriptions = float(best["subscriptions"].sum())
+    spent = exact.join(best, on="respondent_id", how="semi").select(
+        "strategy_code", amount=pl.col("labour") + pl.col("rest")
+    )
     return {
         "labour": float(best["labour"].sum()) / subscriptions,
         "rest": float(best["rest"].sum()) / subscriptions,
         "count": best.height,
         "of": each.height,
         "least": float(best["rate"][-1]),
+        "strategies": spent.group_by("strategy_code")
+        .agg(pl.col("amount").sum() / spent["amount"].sum())
+        .sort(["amount", "strategy_code"], descending=[True, False])
+        .rows(),
     }
-
-
-def value_of(assumed: pl.DataFrame, code: str) -> float:
-    found = assumed.filter(pl.col("assumption_code") == code)
-    if found.is_empty():
-        raise ObservatoryError(f"investment_assumption.csv has no row {code}")
-    return float(found["central"][0])
 
 
 def channel_rows(
@@ -130,14 +136,20 @@ def channel_rows(
     members: pl.DataFrame,
     prices: dict[tuple[str, int], Price],
     assumed: pl.DataFrame,
+    wanted: dict[str, tuple[float, str]],
     best: dict[str, Any] | None,
 ) -> list[dict[str, Any]]:
-    """The gap of each area, by each target. The target of an area adds up its countries'."""
-    base, norm = int(value_of(assumed, "base_year")), value_of(assumed, "norm_per_subscription")
+    """The gap of each area, by each target. The target of an area adds up its countries'.
+
+    wanted: each target's value and who chose it.
+    """
+    base = int(value_of(assumed, "base_year"))
     of_country = dict(
         spending.filter(pl.col("area_kind_code") == COUNTRY).select("area_code", "subscriptions").rows()
     )
-    targets: dict[str, dict[str, float]] = {"norm": dict.fromkeys(of_country, norm)}
+    targets: dict[str, dict[str, float]] = {}
+    if "norm" in wanted:
+        targets["norm"] = dict.fromkeys(of_country, wanted["norm"][0])
     if best:
         targets["best"] = {}
         for name in of_country:
@@ -147,6 +159,7 @@ def channel_rows(
         area.code: area.countries
         for area in areas(members.filter(pl.col("country_code").is_in(list(of_country))))
     }
+    told = {code: taken_for_granted(code, assumed, wanted[code], best) for code in targets}
     rows = []
     for spend in spending.filter(pl.col("estimate").is_not_null()).sort("area_code").to_dicts():
         for code, target in targets.items():
@@ -170,29 +183,38 @@ def channel_rows(
                     "gap": max(necessary - amounts[""], 0.0),
                     "gap_low": max(necessary - amounts["_high"], 0.0),
                     "gap_high": max(necessary - amounts["_low"], 0.0),
-                    "assumptions": taken_for_granted(code, assumed, best),
+                    "assumptions": told[code],
                 }
             )
     return rows
 
 
-def taken_for_granted(target: str, assumed: pl.DataFrame, best: dict[str, Any] | None) -> list[str]:
+def taken_for_granted(
+    target: str, assumed: pl.DataFrame, wanted: tuple[float, str], best: dict[str, Any] | None
+) -> list[str]:
     """The assumptions that a gap depends on, as sentences with their values."""
-    codes = ["base_year", "discount_rate", "norm_per_subscription" if target == "norm" else "best_share"]
-    told = [
-        f"{row['description']}: {row['central']:g} ({row['unit_text']})"
-        for code in codes
-        for row in assumed.filter(pl.col("assumption_code") == code).to_dicts()
-    ]
+    value, source = wanted
+    base = int(value_of(assumed, "base_year"))
+    told: list[str] = []
+    if target == "norm":
+        told.append(f"Norm: {value:g} US dollars of {base} for each subscription and year, by {source}.")
+    if target == "best" and best:
+        told += [
+            f"The best are {100 * value:g}% of the respondents with accounts and logs, by {source}:"
+            f" {best['count']} of {best['of']}. Each stopped at least {100 * best['least']:.1f}% of its spam,"
+            " by its own definition, before delivery.",
+            "What they run is what they spend on: "
+            + ", ".join(f"{100 * share:.0f}% {name}" for name, share in best["strategies"])
+            + " (strategies of ITU-T X.1231; _U: not told).",
+            "Labour costs the country's own wages (purchasing power parity), equipment the same everywhere.",
+        ]
     told += [
+        f"{row['description']}: {row['central']:g} ({row['unit_text']})."
+        for row in assumed.to_dicts()
+        if row["assumption_code"] in ("base_year", "discount_rate")
+    ]
+    return told + [
         "The target is taken as known: the interval of the gap is that of spending alone.",
         "An area that spends more than the target on the whole has no gap, though some of its operators may.",
         "What a subscription needs is taken to be the same in every country but for prices.",
     ]
-    if target == "best" and best:
-        told += [
-            f"The best are {best['count']} of {best['of']} respondents with accounts and logs; each stopped"
-            f" at least {100 * best['least']:.1f}% of its spam, by its own definition, before delivery.",
-            "Labour costs the country's own wages (purchasing power parity), equipment the same everywhere.",
-        ]
-    return told

@@ -228,3 +228,12 @@ def test_missing_settings_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     assert not bag.dags
     (message,) = bag.import_errors.values()
     assert "nowhere.toml" in message
+
+
+def test_a_study_node_has_no_operators_and_no_such_dag(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "observatory.toml"
+    file.write_text(SETTINGS[: SETTINGS.index("[[operator]]")])
+    bag = parse(monkeypatch, file)
+    assert (bag.dags, bag.import_errors) == ({}, {})

@@ -1,0 +1,161 @@
+"""Figures of the study's tables by name, read from the lake without Spark.
+
+A figure is named by its table and the parts of its key, in order: study.investment/2026/LDC/EMAIL, and after
+that strategy, component and conversion. Parts at the end may be left out where one is the usual.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from jobs import delta_log
+from jobs.areas import areas, classified
+from jobs.config import Observatory, nearest
+from jobs.contracts import REFERENCE, contract
+from jobs.errors import ObservatoryError
+from jobs.periods import last_day
+from jobs.reference import read_reference, reference_version
+from jobs.release import words
+
+# The tables whose figures are explained, with how much of their key names one.
+TABLES = {"study.investment": 6, "study.investment_gap": 4, "study.spam_volume": 6, "study.cost": 2}
+# What is meant where a name ends before the key does.
+USUAL = {
+    "strategy_code": ("_T",),
+    "component_code": ("_T",),
+    "conversion_code": ("market",),
+    "unit_code": ("recipient", "call"),
+    "definition_code": ("OPERATOR",),
+    "quantity_code": ("spam_certain",),
+}
+AREAS = {
+    "WORLD": "the world",
+    "AFR": "Africa",
+    "AMS": "the Americas",
+    "ARB": "the Arab States",
+    "ASP": "Asia and the Pacific",
+    "CIS": "the CIS",
+    "EUR": "Europe",
+    "LDC": "the least developed countries",
+    "SIDS": "the small island developing States",
+    "LLDC": "the landlocked developing countries",
+    "TRANSITION": "the economies in transition",
+}
+FROM_FILES = ("ref.operator_frame", "ref.denominator", "ref.price_level")
+
+
+@dataclass(frozen=True)
+class Found:
+    """A row of a study's table: the row, all rows of its period and channel, and the versions read."""
+
+    name: str
+    table: str
+    row: dict[str, Any]
+    beside: pl.DataFrame
+    versions: dict[str, int]
+    settings: Observatory
+
+    @property
+    def area(self) -> str:
+        return area_name(self.row["area_code"])
+
+
+def area_name(code: str) -> str:
+    return AREAS.get(code) or words.country(code)
+
+
+def is_study(name: str) -> bool:
+    return name.startswith("study.")
+
+
+def found(name: str, settings: Observatory) -> Found:
+    """The row of this name. Raises ObservatoryError for a name that is of none, with the nearest."""
+    table, *parts = name.split("/")
+    if table not in TABLES:
+        raise ObservatoryError(f"figure '{name}': unknown table '{table}'{nearest(table, TABLES)}")
+    key = contract(table).key[: TABLES[table]]
+    if len(parts) > len(key):
+        raise ObservatoryError(f"figure '{name}': write it as {table}/{'/'.join(key)}")
+    versions = delta_log.versions(settings.lake.root)
+    rows = delta_log.read_table(settings.lake.root, table, versions.get(table))
+    missing = [column for column in contract(table).columns if column not in rows.columns]
+    if rows.is_empty() or missing:
+        state = "is empty" if rows.is_empty() else f"is of an earlier version, without {', '.join(missing)}"
+        raise ObservatoryError(
+            f"figure '{name}': {table} in {settings.lake.root} {state}: `observatory study estimate` writes"
+            " it anew"
+        )
+    beside, chosen = rows, []
+    for place, column in enumerate(key):
+        known = sorted(set(rows[column]))
+        chosen.append(part_of(name, column, parts[place] if place < len(parts) else None, known))
+        rows = rows.filter(pl.col(column) == chosen[-1])
+        if column in ("period_code", "channel_code"):
+            beside = beside.filter(pl.col(column) == chosen[-1])
+    row = rows.row(0, named=True)
+    if row.get("estimate", 0) is None:
+        raise ObservatoryError(
+            f"figure '{name}': nothing is known of it: no operator of the area is in the frame (OBS_STATUS O)"
+        )
+    return Found("/".join([table, *chosen]), table, row, beside, versions, settings)
+
+
+def part_of(name: str, column: str, given: str | None, known: list[str]) -> str:
+    """The value of a column that a name means."""
+    of = column.removesuffix("_code")
+    if given is not None:
+        if given not in known:
+            raise ObservatoryError(f"figure '{name}': no {of} '{given}'{nearest(given, known)}")
+        return given
+    usual = [each for each in USUAL.get(column, ()) if each in known] or (known if len(known) == 1 else [])
+    if not usual:
+        shown = ", ".join(f"/{each}" for each in known[:12])
+        raise ObservatoryError(f"figure '{name}': name its {of} too: add one of {shown}")
+    return usual[0]
+
+
+def countries_of(area: str, period: str) -> frozenset[str]:
+    """The countries of an area, as groups were on the last day of the period."""
+    listed = classified(read_reference("ref.country"), read_reference("ref.country_group"), last_day(period))
+    return next((frozenset(each.countries) for each in areas(listed) if each.code == area), frozenset({area}))
+
+
+def versions_of(of: Found, *tables: str) -> list[tuple[str, str]]:
+    """What a figure was read and computed from: tables, reference files, and the study's own files."""
+    listed = [of.table, *tables]
+    lake = [(name, f"Delta version {of.versions[name]}") for name in listed if name in of.versions]
+    files = [
+        (name, f"file {reference_version(name)}")
+        for name in listed
+        if name.startswith("ref.") and (REFERENCE / f"{contract(name).name}.csv").exists()
+    ]
+    own = [(name, own_file(of.settings, name)) for name in listed if name in FROM_FILES]
+    return [*lake, *files, *own]
+
+
+def own_file(settings: Observatory, table: str) -> str:
+    """One of the study's own files as it is now, with where its rows say that they come from."""
+    if settings.study.files is None:
+        return "of the study's files, which the settings do not name ([study] files)"
+    folder, name = Path(settings.study.files), contract(table).name
+    named = (folder / f"{name}.csv", folder / f"{name}.csv.gz")
+    file = next((each for each in named if each.is_file()), None)
+    if file is None:
+        return f"not in {folder}"
+    sources = pl.read_csv(file, columns=["source"], infer_schema=False)["source"].drop_nulls().unique().sort()
+    told = "; ".join(sources.to_list()[:3]) + ("; and others" if len(sources) > 3 else "")
+    return f"file {hashlib.sha256(file.read_bytes()).hexdigest()[:12]}, by {told or 'nobody'}"
+
+
+def computed(of: Found) -> str:
+    """When the lake's table was computed, and by which code."""
+    runs = delta_log.read_table(of.settings.lake.root, "meta.run").filter(pl.col("stage_name") == "study")
+    last = runs.sort("finished_at").row(-1, named=True) if not runs.is_empty() else {}
+    code = f" by code {last['code_revision']}" if last.get("code_revision") else ""
+    at = words.moment(last["finished_at"]) if last.get("finished_at") else "a run that is not named"
+    return f"{of.table}, estimated {at}{code}; unprotected"

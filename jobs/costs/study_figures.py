@@ -1,0 +1,292 @@
+"""Figures of the study's tables, explained: what was told, and how it stands for all operators."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import polars as pl
+
+from jobs.areas import COUNTRY
+from jobs.config import Observatory
+from jobs.costs.figure import Estimate, Explained, Input, Scope, Step, in_formula, number
+from jobs.costs.published import explain_published, names_of
+from jobs.costs.study import Found, computed, countries_of, found, versions_of
+from jobs.costs.study_parts import by_area, by_component, by_strategy, known, siblings
+from jobs.errors import ObservatoryError
+from jobs.reference import read_reference
+from jobs.release import words
+
+FRAME = ("ref.operator_frame", "ref.denominator", "ref.country", "ref.country_group")
+# Currencies of conversions; the international dollar has no code of ISO 4217.
+CURRENCY = {"market": "USD", "ppp": "international dollars", "mixed": "dollars, international for labour"}
+UNIT = {
+    "market": "USD per year",
+    "ppp": "international dollars per year",
+    "mixed": "dollars per year, international for labour",
+}
+ESTIMAND = {"_T": "investment", "capital": "investment", "operating": "operating_cost", "posts": "quantity"}
+ASSUMPTION = "ref.investment_assumption"
+ANNUAL = "purchase*share*rate/(1-(1+rate)**-life)"
+
+
+def explain_study(name: str, settings: Observatory) -> Explained:
+    """The figure of this name. Raises ObservatoryError where the lake has none such, with the nearest."""
+    of = found(name, settings)
+    return {
+        "study.investment": investment,
+        "study.investment_gap": gap,
+        "study.spam_volume": volume,
+        "study.cost": cost,
+    }[of.table](of)
+
+
+# --- what is spent ----------------------------------------------------------------------------------
+
+
+def investment(of: Found) -> Explained:
+    row = of.row
+    component, conversion = row["component_code"], row["conversion_code"]
+    is_money = component != "posts"
+    unit = UNIT[conversion] if is_money else "full-time posts"
+    what = {
+        "_T": "Spending against spam", "capital": "Capital cost against spam, a year",
+        "operating": "Running cost against spam", "posts": "Posts that counter spam",
+    }[component]  # fmt: skip
+    steps = [*(money_steps(of) if is_money else [posts_step()]), *total_steps(row, unit)]
+    used = ["discount_rate", "asset_share"] if is_money else ["days_per_post"]
+    tables = ("study.investment_account", "study.questionnaire_answer", "study.submission")
+    return Explained(
+        name=of.name,
+        title=f"{what} in {of.area}, {words.period(row['period_code'])}: {channel(row)}, {strategies(row)}",
+        estimand_code=ESTIMAND[component],
+        unit=unit,
+        currency_code=CURRENCY[conversion] if is_money else None,
+        scope=scope(of, (row["channel_code"], row["strategy_code"]), (component, conversion)),
+        facts=facts(of, unit, "messages or calls"),
+        compared=computed(of),
+        estimate=estimate_of(row),
+        steps=steps,
+        inputs=[assumption(code) for code in used],
+        versions=versions_of(of, *tables, *FRAME, "ref.price_level", ASSUMPTION),
+        divided=[*by_area(of), *by_strategy(of), *by_component(of), known(row)],
+        assumptions=[
+            *RESPONSE,
+            *(MONEY if is_money else ["Posts divide over channels and strategies as the spending does."]),
+        ],
+    )  # fmt: skip
+
+
+MONEY = [
+    "An asset of which no life or no share was told has that of ref.investment_assumption.",
+    "Revenue that blocking recovers is a transfer between operators, and not in it.",
+]
+RESPONSE = [
+    "Operators that did not answer spend, for each subscription, what those of their region, class and size"
+    " do that answered; the line on others shows what follows if they do not.",
+]
+
+
+def money_steps(of: Found) -> list[Step]:
+    """What a respondent spends, and how it comes to dollars of the base year."""
+    rate, base = central("discount_rate"), int(central("base_year"))
+    component, conversion = of.row["component_code"], of.row["conversion_code"]
+    parts = {"_T": f"{ANNUAL}+labour+other", "capital": ANNUAL, "operating": "labour+other"}[component]
+    # Labour and the rest apart: they are priced differently.
+    price = {
+        "market": f"amount*deflator_{base}/deflator_of_year/market_rate_{base}",
+        "ppp": f"amount*deflator_{base}/deflator_of_year/ppp_rate_{base}",
+        "mixed": f"(labour/ppp_rate_{base}+rest/market_rate_{base})*deflator_{base}/deflator_of_year",
+    }[conversion]
+    steps = [
+        Step("Each respondent, in its own currency, summed over assets", parts,
+             parts.replace("rate", in_formula(rate)), "y"),
+        Step(f"In prices and at rates of {base}: deflated first, then converted", price, price, "y"),
+    ]  # fmt: skip
+    whole = {each["component_code"]: each for each in siblings(of, "component_code").rows(named=True)}
+    if component == "_T" and {"capital", "operating"} <= whole.keys():
+        amounts = [float(whole[each]["estimate"]) for each in ("capital", "operating")]
+        formula = "+".join(in_formula(round(each)) for each in amounts)
+        steps.append(Step("Its components", "capital+operating", formula, number(sum(amounts))))
+    return steps
+
+
+def posts_step() -> Step:
+    days = in_formula(central("days_per_post"))
+    return Step("Each respondent", "person_days/days_per_post", f"person_days/{days}", "y")
+
+
+def total_steps(row: dict[str, Any], unit: str) -> list[Step]:
+    """How what respondents reported stands for all operators."""
+    estimate, reported = float(row["estimate"]), float(row["reported"])
+    steps = []
+    if row["per_subscription"] is not None:
+        formula = (
+            "subscriptions*sum(w*y)/sum(w*x)"
+            if row["area_kind_code"] != COUNTRY
+            else "reported+subscriptions_of_others*rate"
+        )
+        numbers = f"{row['subscriptions']}*{in_formula(float(row['per_subscription']))}"
+        if row["area_kind_code"] == COUNTRY:
+            numbers = f"{in_formula(round(reported, 2))}+{in_formula(round(estimate - reported, 2))}"
+        steps.append(Step("All operators", formula, numbers, f"{number(estimate)} {unit}"))
+    return steps
+
+
+# --- what is missing --------------------------------------------------------------------------------
+
+
+def gap(of: Found) -> Explained:
+    row = of.row
+    spend, necessary = float(row["spend"]), float(row["necessary"])
+    missing = max(necessary - spend, 0.0)
+    again = "The lake holds the same." if abs(missing - float(row["gap"])) <= 0.02 else (
+        f"The lake holds {number(float(row['gap']))}: `observatory study estimate` computes it again."
+    )  # fmt: skip
+    norm = f"{row['subscriptions']}*{in_formula(float(row['target_per_subscription']))}"
+    spent = in_formula(round(spend, 2))
+    steps = [
+        Step("What the target costs", "subscriptions*target_per_subscription", norm,
+             f"{number(necessary)} USD per year"),
+        Step("What is missing", "max(necessary-spend,0)", f"max({in_formula(round(necessary, 2))}-{spent},0)",
+             f"{number(missing)} USD per year"),
+    ]  # fmt: skip
+    tables = ("study.investment", "study.investment_account", "study.submission")
+    return Explained(
+        name=of.name,
+        title=f"What {of.area} would have to spend more, {row['period_code']}: {channel(row)}, target"
+        f" {words.inside(words.name('investment_target', row['target_code']))}",
+        estimand_code="investment",
+        unit="USD per year",
+        currency_code="USD",
+        scope=scope(of, (row["channel_code"], "_T"), (row["target_code"],)),
+        facts=[
+            ("target", f"{number(float(row['target_per_subscription']))} USD for each subscription and year"),
+            ("spent", f"{number(spend)} USD, {number(float(row['spend_low']))} to"
+                      f" {number(float(row['spend_high']))}: study.investment/{row['period_code']}/"
+                      f"{row['area_code']}/{row['channel_code']}"),
+        ],
+        compared=f"{again} {computed(of)}",
+        estimate=Estimate(float(row["gap"]), float(row["gap_low"]), float(row["gap_high"])),
+        steps=steps,
+        inputs=[assumption("discount_rate")],
+        versions=versions_of(of, *tables, "ref.operator_frame", "ref.price_level", ASSUMPTION),
+        divided=by_area(of, "gap"),
+        assumptions=list(row["assumptions"]),
+    )  # fmt: skip
+
+
+# --- how much spam ----------------------------------------------------------------------------------
+
+
+def volume(of: Found) -> Explained:
+    row = of.row
+    unit = f"{row['unit_code']}s"
+    # The unit last: two units may be added where a measure holds both.
+    quantity = (row["definition_code"], row["quantity_code"], row["unit_code"])
+    return Explained(
+        name=of.name,
+        title=f"{words.name('quantity', row['quantity_code'])} in {of.area},"
+        f" {words.period(row['period_code'])}: {channel(row)},"
+        f" {words.definition_name(row['definition_code'])}",
+        estimand_code="quantity",
+        unit=unit,
+        currency_code=None,
+        scope=scope(of, (row["channel_code"], "_T"), quantity),
+        facts=facts(of, unit, ""),
+        compared=computed(of),
+        estimate=estimate_of(row),
+        steps=[
+            Step("Each respondent, inbound and internal, months added up", "sum(units)", "sum(units)", "y"),
+            *total_steps(row, unit),
+        ],
+        versions=versions_of(of, "study.submission", *FRAME),
+        divided=[*by_area(of), known(row)],
+        assumptions=[text.replace("spend", "have") for text in RESPONSE],
+    )
+
+
+# --- what published models say ----------------------------------------------------------------------
+
+
+def cost(of: Found) -> Explained:
+    """The published figure, and whether the lake holds the same points of it."""
+    short = f"{of.row['model_code']}/{of.row['output_code']}"
+    if not names_of(short):
+        raise ObservatoryError(
+            f"figure '{of.name}': ref.cost_model has no {short} any more: `observatory study estimate`"
+            " computes study.cost again"
+        )
+    told = explain_published(short)
+    stored = of.row[of.row["estimand_code"]]
+    points = [stored[each] for each in ("p05", "p50", "p95")]
+    same = told.points is None and points == [None] * 3 or (
+        told.points is not None
+        and [round(each, 4) for each in told.points] == [None if p is None else float(p) for p in points]
+    )  # fmt: skip
+    held = "holds the same points" if same else (
+        "holds other points: the model or its parameters have changed since. `observatory study estimate`"
+        " computes it again"
+    )  # fmt: skip
+    return replace(
+        told,
+        name=of.name,
+        facts=[*told.facts, ("in the lake", f"study.cost, column {of.row['estimand_code']}, {held}")],
+        versions=[*told.versions, *versions_of(of)],
+        others=[],
+    )
+
+
+# --- what figures share -----------------------------------------------------------------------------
+
+
+def scope(of: Found, part: tuple[str, str], quantity: tuple[str, ...]) -> Scope:
+    area, period = of.row["area_code"], of.row["period_code"]
+    return Scope(of.table, area, period, part, quantity, countries_of(area, period))
+
+
+def channel(row: dict[str, Any]) -> str:
+    return words.name("channel", row["channel_code"])
+
+
+def strategies(row: dict[str, Any]) -> str:
+    code = row["strategy_code"]
+    return "all strategies" if code == "_T" else words.inside(words.name("strategy", code))
+
+
+def estimate_of(row: dict[str, Any]) -> Estimate:
+    return Estimate(*(float(row[name]) for name in ("estimate", "estimate_low", "estimate_high")))
+
+
+def facts(of: Found, unit: str, thousand: str) -> list[tuple[str, str]]:
+    """Coverage, quality, the non-response band, bands of refused amounts, and rates."""
+    row = of.row
+    told = [
+        ("of", f"{row['respondent_count']} of {row['operator_count']} operators ({row['holding_count']}"
+               f" owners), {row['coverage_pct']:.0f}% of {number(float(row['subscriptions']))}"
+               " subscriptions"),
+        ("quality", f"CV {row['cv_pct']:.1f}% ({words.inside(words.name('cv_band', row['cv_band_code']))}),"
+                    f" NATURE {row['nature_code']}, OBS_STATUS {row['obs_status_code']}"),
+        ("others", "if those that did not answer have 0.5, 0.75 or 1.5 times the rate: "
+         + ", ".join(number(float(row[name])) for name in ("at_050", "at_075", "at_150"))),
+    ]  # fmt: skip
+    if row.get("band_count") and row.get("bands_lowest") is not None:
+        told.append(
+            ("refused", f"{row['band_count']} respondents told a budget band alone; all at their lower edges"
+             f" {number(float(row['bands_lowest']))}, at their upper {number(float(row['bands_highest']))}")
+        )  # fmt: skip
+    if row["per_subscription"] is not None:
+        told.append(("each", f"{number(float(row['per_subscription']))} {unit} for a subscription"))
+    if row.get("per_thousand_units") is not None:
+        told.append(("", f"{number(float(row['per_thousand_units']))} {unit} for 1,000 {thousand}"))
+    return told
+
+
+def central(code: str) -> float:
+    return assumption(code).central
+
+
+def assumption(code: str) -> Input:
+    row = read_reference(ASSUMPTION).row(by_predicate=pl.col("assumption_code") == code, named=True)
+    value, about = row["central"], (row["description"], row["unit_text"])
+    return Input(code, *about, value, value, value, row["source"], "assumption", "")

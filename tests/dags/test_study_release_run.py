@@ -1,0 +1,148 @@
+"""The whole DAG of a study node with the real Airflow and Spark, on a package and a filled form."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from jobs import toolchain
+from jobs.contracts import contract, tables
+from jobs.delta_log import read_table
+from jobs.study_run import GIVEN, TABLES
+from tests.study_node import Node, write_node
+
+# Four JVMs, one after the other.
+pytestmark = [pytest.mark.airflow, pytest.mark.timeout(1800)]
+
+ROOT = Path(__file__).resolve().parents[2]
+BIN = Path(sys.executable).parent
+
+
+def call(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of this environment."""
+    command = [str(BIN / words[0]), *words[1:]]
+    return subprocess.run(command, capture_output=True, text=True, env=os.environ | environment, cwd=ROOT)
+
+
+def run(*words: str, **environment: str) -> str:
+    """What a command prints; all that it said if it fails."""
+    done = call(*words, **environment)
+    assert done.returncode == 0, done.stdout[-20_000:] + done.stderr[-20_000:]
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Node:
+    return write_node(tmp_path_factory.mktemp("node"))
+
+
+@pytest.fixture(scope="module")
+def airflow(node: Node, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The environment of an Airflow of its own, with its database made, after a run of the DAG."""
+    home = tmp_path_factory.mktemp("airflow")
+    environment = {
+        "PATH": f"{BIN}:{os.environ['PATH']}",
+        "PYTHONPATH": str(ROOT),
+        "JAVA_HOME": str(toolchain.java_home()),
+        # Each task is a JVM of its own that lives for seconds.
+        "JDK_JAVA_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW_CONN_SPARK_DEFAULT": '{"conn_type": "spark", "host": "local[2]"}',
+        "OBSERVATORY_CONFIG": str(node.settings),
+    }
+    run("observatory", "questionnaire", "load", str(node.form), "--config", str(node.settings), **environment)
+    run("airflow", "db", "migrate", **environment)
+    run("airflow", "dags", "test", "study_release", "2027-01-05", **environment)
+    yield environment
+
+
+def lake_of(node: Node) -> str:
+    return str(node.settings.parent / "lake")
+
+
+def rows(node: Node, table: str, **where: str) -> list[dict[str, Any]]:
+    return read_table(lake_of(node), table).filter(**where).rows(named=True)
+
+
+def commits(node: Node) -> dict[str, int]:
+    """How many commits each table of the study has."""
+    folder = Path(lake_of(node)) / "study"
+    return {each.name: len(list((each / "_delta_log").glob("*.json"))) for each in folder.iterdir()}
+
+
+def test_a_run_leaves_every_table_of_the_study(airflow: dict[str, str], node: Node) -> None:
+    for table in tables():
+        if table.startswith("study."):
+            assert list(read_table(lake_of(node), table).columns) == contract(table).columns, table
+    assert {row["respondent_id"] for row in rows(node, "study.submission")} == {"savanna-mobile"}
+    # Half of the world's e-mail subscriptions of 4,000 are not the respondent's: they are estimated.
+    (world,) = rows(
+        node, "study.spam_volume", period_code="2026-10", area_code="WORLD", channel_code="EMAIL",
+        unit_code="recipient", definition_code="OPERATOR", quantity_code="spam_certain",
+    )  # fmt: skip
+    own = sum(
+        row["spam_certain"]
+        for row in rows(node, "study.submission", period_code="2026-10", definition_code="OPERATOR")
+        if row["direction_code"] in ("inbound", "internal")
+    )
+    assert (float(world["reported"]), float(world["estimate"])) == (own, 4 * own) and own > 0
+    spent = rows(node, "study.investment", area_code="KEN", channel_code="EMAIL", strategy_code="_T")
+    by_component = {
+        row["component_code"]: float(row["estimate"])
+        for row in spent
+        if row["conversion_code"] in ("market", "none")
+    }
+    assert by_component["_T"] == pytest.approx(by_component["capital"] + by_component["operating"], abs=0.02)
+    # 440 person days, of which half are of e-mail.
+    assert by_component["posts"] == 1
+    (gap,) = rows(node, "study.investment_gap", area_code="KEN", channel_code="EMAIL", target_code="norm")
+    assert gap["assumptions"][0].startswith("Norm: 9000 US dollars of 2025")
+    assert rows(node, "study.cost")
+
+
+def test_nothing_is_written_that_no_rule_was_asked_of(airflow: dict[str, str], node: Node) -> None:
+    (file,) = (Path(lake_of(node)) / "_validation" / "study").glob("*.json")
+    results = json.loads(file.read_text())
+    results = results["results"] if isinstance(results, dict) else results
+    assert {result["table"] for result in results} == {*GIVEN, *TABLES}
+    assert all(result["is_held"] for result in results)
+    runs = read_table(lake_of(node), "meta.run").filter(pl.col("stage_name") == "study")
+    named = {each["table_name"] for each in runs.row(-1, named=True)["table_versions"]}
+    assert named == {*GIVEN, *TABLES}
+
+
+def test_a_refused_package_fails_the_run_and_nothing_is_estimated(
+    airflow: dict[str, str], node: Node
+) -> None:
+    before = commits(node)
+    altered = node.package.with_name("altered.zip")
+    shutil.copy(node.package, altered)
+    content = bytearray(altered.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    altered.write_bytes(bytes(content))
+    try:
+        done = call("airflow", "dags", "test", "study_release", "2027-02-05", **airflow)
+    finally:
+        altered.unlink()
+    said = done.stdout + done.stderr
+    assert done.returncode == 1
+    assert "altered.zip" in said and "1 of 2 packages were refused" in said, said[-5000:]
+    assert commits(node) == before
+
+
+def test_a_study_node_has_no_dag_of_an_operator(airflow: dict[str, str]) -> None:
+    code = f"""
+from airflow.dag_processing.dagbag import DagBag
+bag = DagBag({str(ROOT / "dags")!r})
+print("found", sorted(bag.dags), bag.import_errors)
+"""
+    assert "found ['study_release'] {}" in run("python", "-c", code, **airflow)

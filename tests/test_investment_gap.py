@@ -1,0 +1,197 @@
+"""What spending is held against: the targets chosen, and what a gap takes for granted."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import polars as pl
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+from jobs import config
+from jobs.__main__ import app
+from jobs.accounts import Price
+from jobs.areas import classified
+from jobs.config import Gap
+from jobs.contracts import polars_schema
+from jobs.errors import ObservatoryError
+from jobs.investment_targets import of_channel, targets
+from jobs.study.investment_gap import best_respondents, channel_rows, taken_for_granted
+from jobs.study_command import gap_of, granted
+from jobs.study_files import read_reference
+
+ASSUMED = read_reference("ref.investment_assumption")
+
+
+def chosen(given: Gap, settings: Gap) -> list[tuple[str, str, float, str]]:
+    rows = targets(given, settings, ASSUMED).rows()
+    return [
+        (target, channel, value, source.split(",")[0].split(" (")[0])
+        for target, channel, value, source in rows
+    ]
+
+
+def test_the_command_line_comes_before_the_settings_and_these_before_what_is_assumed() -> None:
+    assert chosen(Gap(), Gap()) == [
+        ("norm", "_T", 0.5, "investment_assumption.csv"),
+        ("best", "_T", 0.25, "investment_assumption.csv"),
+    ]
+    settings = Gap.model_validate({"norm": 0.9, "best_share": 0.1, "targets": ["best"]})
+    assert chosen(Gap(), settings) == [("best", "_T", 0.1, "the settings")]
+    given = Gap.model_validate({"norm": {"EMAIL": 0.8, "SMS": 0.2}, "targets": ["norm", "best"]})
+    assert chosen(given, settings) == [
+        ("norm", "EMAIL", 0.8, "the command line"),
+        ("norm", "SMS", 0.2, "the command line"),
+        ("best", "_T", 0.1, "the settings"),
+    ]
+
+
+def test_a_channel_has_its_own_norm_or_that_of_all_or_none() -> None:
+    given = targets(gap_of(None, ["0.3", "SMS=0.1"], None), Gap(), ASSUMED)
+    assert {code: value for code, (value, _) in of_channel(given, "EMAIL").items()} == {
+        "norm": 0.3,
+        "best": 0.25,
+    }
+    assert of_channel(given, "SMS")["norm"][0] == 0.1
+    assert "norm" not in of_channel(targets(gap_of(None, ["SMS=0.1"], None), Gap(), ASSUMED), "EMAIL")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--norm", "much"], "--norm much: 'much' is no amount; write --norm 0.8, or --norm EMAIL=0.8"),
+        (["--norm", "EMIAL=0.8"], "--norm: unknown channel 'EMIAL'; did you mean 'EMAIL'?"),
+        (["--norm", "-1"], "--norm: Input should be greater than 0"),
+        (["--norm", "nan"], "--norm: Input should be"),
+        (["--best-share", "25"], "--best-share: Input should be less than or equal to 1"),
+    ],
+)
+def test_a_wrong_target_is_told_before_anything_starts(tmp_path: Path, words: list[str], told: str) -> None:
+    file = tmp_path / "observatory.toml"
+    file.write_text('[study]\nfiles = "here"\n')
+    found = CliRunner().invoke(app, ["study", "estimate", "--config", str(file), *words])
+    assert isinstance(found.exception, ObservatoryError)
+    assert told in str(found.exception)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("norm = { EMIAL = 1 }", "[study] gap norm: unknown channel 'EMIAL'; did you mean 'EMAIL'?"),
+        ("best_share = 0", "[study] gap best_share: Input should be greater than 0"),
+        ('targets = ["mean"]', "[study] gap targets"),
+        ("nrom = 1", "unknown setting 'nrom'; did you mean 'norm'?"),
+    ],
+)
+def test_a_wrong_setting_is_told(tmp_path: Path, text: str, told: str) -> None:
+    file = tmp_path / "observatory.toml"
+    file.write_text(f"[study.gap]\n{text}\n")
+    with pytest.raises(ObservatoryError) as found:
+        config.load(file)
+    assert told in str(found.value)
+
+
+def test_settings_name_one_norm_or_one_for_each_channel(tmp_path: Path) -> None:
+    file = tmp_path / "observatory.toml"
+    for text, norm in (("0.8", {"_T": 0.8}), ("{ EMAIL = 0.8, SMS = 1 }", {"EMAIL": 0.8, "SMS": 1.0})):
+        file.write_text(f"[study.gap]\nnorm = {text}\n")
+        assert config.load(file).study.gap.norm == norm
+
+
+def accounts(rows: list[tuple[str, str, float, float]]) -> pl.DataFrame:
+    """Respondent, strategy, labour and rest in dollars of every kind."""
+    amounts = ("amount", "real_amount", "ppp_amount", "market_amount")
+    return pl.DataFrame(
+        [
+            {"respondent_id": who, "channel_code": "EMAIL", "strategy_code": strategy, "is_band": False}
+            | {"labour_amount": labour}
+            | dict.fromkeys(amounts, labour + rest)
+            for who, strategy, labour, rest in rows
+        ],
+        schema=polars_schema("study.investment_account"),
+    )
+
+
+def test_the_best_and_their_measures_are_told() -> None:
+    """Half of those with accounts: the one that stopped 90 of 100, and the one that stopped 20."""
+    day = dt.date(2026, 12, 31)
+    names = ("a", "b", "c", "d")
+    frame = pl.DataFrame(
+        [
+            {
+                "respondent_id": each,
+                "channel_code": "EMAIL",
+                "subscriptions": 100,
+                "valid_from": dt.date(2020, 1, 1),
+            }
+            for each in names
+        ],
+        schema=polars_schema("ref.operator_frame"),
+    )
+    stopped = pl.DataFrame(
+        {"respondent_id": names, "channel_code": "EMAIL", "spam": 100, "stopped": [90, 80, 20, 10]}
+    )
+    mine = [("a", "filtering", 50, 25), ("a", "network", 0, 25), ("b", "filtering", 0, 0)]
+    given = accounts([*mine, ("c", "service", 9, 9), ("d", "service", 9, 9)])
+    best = best_respondents(given, stopped, frame, 0.5, day)
+    assert best is not None
+    # The second spends nothing, so three have accounts; half of them, rounded, are two.
+    assert (best["count"], best["of"], best["least"]) == (2, 3, 0.2)
+    assert best["strategies"] == [("filtering", 75 / 118), ("network", 25 / 118), ("service", 18 / 118)]
+    told = taken_for_granted("best", ASSUMED, (0.5, "the command line"), best)
+    assert told[0].startswith(
+        "The best are 50% of the respondents with accounts and logs, by the command line: 2 of 3."
+    )
+    assert "64% filtering, 21% network, 15% service" in told[1]
+
+
+def test_only_the_targets_that_are_wanted_are_held_against() -> None:
+    spending = pl.DataFrame(
+        [
+            {"area_code": "FJI", "area_kind_code": "country", "subscriptions": 1000, "estimate": 100.0,
+             "estimate_low": 50.0, "estimate_high": 900.0}
+        ]
+    )  # fmt: skip
+    members = classified(
+        read_reference("ref.country"), read_reference("ref.country_group"), dt.date(2026, 12, 31)
+    )
+    prices = {("FJI", 2025): Price("FJD", 100, 1, 2, None)}
+    rows = channel_rows(spending, members, prices, ASSUMED, {"norm": (0.8, "the command line")}, None)
+    assert {row["target_code"] for row in rows} == {"norm"}
+    (row,) = [row for row in rows if row["area_code"] == "FJI"]
+    assert (row["necessary"], row["gap"], row["gap_low"], row["gap_high"]) == (800, 700, 0, 750)
+    assert row["assumptions"][0] == (
+        "Norm: 0.8 US dollars of 2025 for each subscription and year, by the command line."
+    )
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_assumptions_stand_beside_the_estimate_each_once(width: int) -> None:
+    def row(target: str, channel: str, *told: str) -> Any:
+        return SimpleNamespace(target_code=target, channel_code=channel, assumptions=list(told))
+
+    held = [
+        row("norm", "EMAIL", "Norm: 0.8.", "Of all."),
+        row("norm", "SMS", "Norm: 0.2.", "Of all."),
+        row("best", "EMAIL", "Of the best.", "Of all."),
+        row("best", "SMS", "Of the best.", "Of all."),
+    ]
+    console = Console(width=width, record=True)
+    for part in granted(held):
+        console.print(part)
+    lines = [" ".join(line.split()) for line in console.export_text().splitlines()]
+    assert max(map(len, lines)) <= width
+    assert " ".join(lines[:-4]) == (
+        "What is missing is an estimate of the necessary investment. It takes for granted:"
+    )
+    assert lines[-4:] == [
+        "all Of all.",
+        "best Of the best.",
+        "norm, EMAIL Norm: 0.8.",
+        "norm, SMS Norm: 0.2.",
+    ]
+    assert granted([]) == []
