@@ -15,8 +15,7 @@ from jobs.study_files import read_reference, read_table
 from jobs.study_rows import MEASURES
 from jobs.study_run import framed
 from jobs.study_sample import Reference
-from jobs.submission.contents import disagreements
-from jobs.submission.counts import ROUTE, VOLUME
+from jobs.submission.counts import ROUTE, VOLUME, disagreements
 from sample_data.membership import FOLDER, write
 
 
