@@ -460,6 +460,16 @@ def test_each_channel_has_its_own_subscriptions(
     assert set(found.tables[VOLUME]["subscriptions"]) == expected
 
 
+def test_rows_have_the_subscriptions_of_their_channel(tmp_path: Path) -> None:
+    for channel in ("EMAIL", "SMS"):
+        put_gold(tmp_path, "north-mail", channel)
+    numbers = {"EMAIL": 700, "SMS": 300}
+    operator = Operator.model_validate(OPERATOR.model_dump() | {"subscribers": numbers})
+    found = judged(made(tmp_path, tmp_path, operator))
+    assert found.wrong == []
+    assert set(found.tables[VOLUME].select("channel_code", "subscriptions").rows()) == set(numbers.items())
+
+
 def test_one_number_is_not_taken_for_several_channels(tmp_path: Path) -> None:
     put_gold(tmp_path, "north-mail")
     with pytest.raises(ObservatoryError) as told_wrong:

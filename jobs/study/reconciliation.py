@@ -42,6 +42,7 @@ def transform(
         ratio.alias("ratio"),
         (F.col("answer_value") - F.col("logs_value")).alias("difference"),
         agreement.alias("agreement_code"),
+        F.lit("C").alias("conf_status_code"),
     )
 
 
