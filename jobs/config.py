@@ -254,20 +254,26 @@ class Study(Settings):
 
 
 class Submission(Settings):
-    """What leaves an operator. least_units: smaller counts are merged into others (X.1237)."""
+    """What leaves an operator. least_units: no count below it leaves, nor a
+    difference that would tell one (X.1237)."""
 
     least_units: int = Field(5, ge=1)
 
 
 class Operator(Settings):
-    """One operator: who it is, what is its own, how it is linked, where its logs are."""
+    """One operator: who it is, what is its own, how it is linked, where its logs are.
+
+    subscribers: how many subscribe, or how many to each channel, as in { EMAIL = 900, SMS = 1200 }. One
+    number is that of each channel in rates per 1,000; a package for the study takes it only from an operator
+    of one channel, since estimates go by a channel's own.
+    """
 
     id: Code
     name: str
     country: str
     holding: str
     currency: str
-    subscribers: int | None = Field(None, ge=1)
+    subscribers: Annotated[int, Field(ge=1)] | dict[str, Annotated[int, Field(ge=1)]] | None = None
     domains: list[str] = []
     networks: list[str] = []
     number_prefixes: list[str] = []
@@ -285,6 +291,13 @@ class Operator(Settings):
     @classmethod
     def known_currency(cls, code: str) -> str:
         return one_of(code, currencies(), "currency (ISO 4217)")
+
+    @field_validator("subscribers")
+    @classmethod
+    def known_channels(cls, given: int | dict[str, int] | None) -> int | dict[str, int] | None:
+        for channel in given if isinstance(given, dict) else ():
+            one_of(channel, codes("channel"), "channel")
+        return given
 
     @field_validator("networks")
     @classmethod

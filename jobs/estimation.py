@@ -31,7 +31,7 @@ Array = np.ndarray
 SMALLEST = 5
 SEPARATE = 20
 REPLICATES = 400
-SWEEPS, TOLERANCE, CONTRADICTED = 50, 1e-6, 1e-3
+SWEEPS, STEPS, TOLERANCE, CONTRADICTED = 50, 30, 1e-6, 1e-3
 
 
 def seed_of(*key: str) -> int:
@@ -227,7 +227,8 @@ def one_hot(place: Array, count: int) -> Array:
 def rake(weights: Array, x: Array, margins: Sequence[Margins]) -> tuple[Array, float]:
     """Weights scaled, margin by margin, until the sums of w x are the totals; how far they last were from it.
 
-    A set without respondents keeps what it has: nothing.
+    A set without respondents keeps what it has: nothing. Rows that some sweeps did not settle, where groups
+    overlap much, are solved by Newton's method, which gives the same weights.
     """
     weights = weights.copy()
     sets = []
@@ -235,17 +236,42 @@ def rake(weights: Array, x: Array, margins: Sequence[Margins]) -> tuple[Array, f
         inside = np.flatnonzero(each.place >= 0)
         place = each.place[inside]
         sets.append((inside, place, one_hot(place, len(each.totals)) * x[inside, None], each.totals))
-    farthest = 0.0
+    off = np.zeros(len(weights))
     for _ in range(SWEEPS):
-        farthest = 0.0
+        off = np.zeros(len(weights))
         for inside, place, of_set, totals in sets:
             found = weights[:, inside] @ of_set
             scale = np.divide(totals, found, out=np.ones_like(found), where=found > 0)
-            farthest = max(farthest, float(np.abs(scale - 1.0).max()))
+            off = np.maximum(off, np.abs(scale - 1.0).max(axis=1))
             weights[:, inside] *= scale[:, place]
-        if farthest < TOLERANCE or len(sets) == 1:
+        if off.max() < TOLERANCE or len(sets) == 1:
             return weights, 0.0
-    return weights, farthest
+    for row in np.flatnonzero(off >= TOLERANCE):
+        solved = solve(weights[row], x, margins)
+        if solved is not None:
+            weights[row], off[row] = solved, 0.0
+    return weights, float(off.max())
+
+
+def solve(weights: Array, x: Array, margins: Sequence[Margins]) -> Array | None:
+    """Raked weights of one row by Newton's method on the multipliers of its sets (Deville and Särndal 1992);
+    None where the totals contradict each other."""
+    of_set = np.hstack(
+        [(each.place[:, None] == np.arange(len(each.totals))).astype(float) for each in margins]
+    )
+    totals = np.concatenate([each.totals for each in margins])
+    drawn = (weights * x) @ of_set > 0
+    of_set, totals = of_set[:, drawn], totals[drawn]
+    solved = weights.copy()
+    for _ in range(STEPS):
+        part = (solved * x)[:, None] * of_set
+        missing = totals - part.sum(axis=0)
+        if np.abs(missing / totals).max() < TOLERANCE:
+            return solved
+        # Sets that say the same twice make it singular: the shortest step of those that fit.
+        step = of_set @ np.linalg.lstsq(of_set.T @ part, missing, rcond=1e-12)[0]
+        solved = solved * np.exp(np.clip(step, -1.0, 1.0))
+    return None
 
 
 def calibrated(weights: Array, x: Array, margins: Sequence[Margins]) -> Array:

@@ -277,6 +277,12 @@ def compute(work: Run, table: str, have: dict[str, DataFrame]) -> DataFrame:
     return conform(job.transform(**inputs), table)
 
 
+def subscribers_of(operator: Operator) -> dict[str, int]:
+    """Subscribers by channel; `_T` where the settings have one number for all."""
+    given = operator.subscribers
+    return given if isinstance(given, dict) else {} if given is None else {"_T": given}
+
+
 def read_reference(work: Run, table: str) -> DataFrame:
     """A reference table: what the settings say of operators, or a dated CSV."""
     if table == "ref.operator":
@@ -288,7 +294,10 @@ def read_reference(work: Run, table: str) -> DataFrame:
                 "country_code": each.country,
                 "holding_id": each.holding,
                 "currency_code": each.currency,
-                "subscriber_count": each.subscribers,
+                "subscribers": [
+                    {"channel_code": channel, "subscriber_count": count}
+                    for channel, count in subscribers_of(each).items()
+                ],
                 "domains": each.domains,
                 "networks": each.networks,
                 "number_prefixes": each.number_prefixes,

@@ -13,8 +13,15 @@ from jobs.contracts import arrow_schema, polars_schema
 from jobs.periods import months_of, periods_with
 
 MEASURES = ("units", "spam_certain", "spam_possible")
+# Of two owners each finds the other's part of a figure by taking off its own.
+OWNERS = 3
 # Traffic that a total over operators may add: outbound mail is another operator's inbound.
 COUNTED = ("inbound", "internal")
+
+
+def confidentiality(owners: int) -> str:
+    """SDMX CONF_STATUS of a figure that operators of so many owners stand behind; a modelled one has none."""
+    return "C" if 0 < owners < OWNERS else "N"
 
 
 def collected(frame: DataFrame) -> pl.DataFrame:

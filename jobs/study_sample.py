@@ -26,6 +26,7 @@ from jobs.estimation import (
 )
 from jobs.intervals import BAND_FACTORS, at_factor, cv_band, figures, predicted_figure
 from jobs.periods import last_day, months_of
+from jobs.study_rows import confidentiality
 
 # Columns of a figure for each factor of the non-response band other than 1, which is the estimate itself.
 AT = {factor: f"at_{round(100 * factor):03d}" for factor in BAND_FACTORS if factor != 1.0}
@@ -180,12 +181,14 @@ def described(
     people, inside, known = sample.weighted.operators, sample.member[place], sample.known[place]
     answered = inside & people.is_respondent
     covered = float(people.subscriptions[answered].sum())
+    owners = len(set(sample.holding[answered].tolist()))
     beside: dict[str, object] = {
         "reported": reported,
         "subscriptions": round(float(known)),
         "coverage_pct": 100 * covered / known if known > 0 else 0.0,
         "respondent_count": int(answered.sum()),
-        "holding_count": len(set(sample.holding[answered].tolist())),
+        "holding_count": owners,
+        "conf_status_code": confidentiality(owners),
         "operator_count": int(inside.sum()),
         "nature_code": nature(
             sample.areas[place].kind, int(answered.sum()), is_certain and covered >= known * (1 - 1e-9)

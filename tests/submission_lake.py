@@ -32,7 +32,9 @@ NAMES = ["period_date", "direction_code", "stage_code", "outcome_code", "spam_ty
 PLACE = {"destination_code": "FJI", "link": "hub"}
 
 
-def put_gold(root: Path, operator_id: str, channel: str = "EMAIL", seen: Rows = SEEN) -> None:
+def put_gold(
+    root: Path, operator_id: str, channel: str = "EMAIL", seen: Rows = SEEN, unit: str = "recipient"
+) -> None:
     """Gold tables of an operator, two definitions, and the ledger and run that go with them."""
     whole = [(*row, *list(PLACE.values())[len(row) - len(NAMES) :]) for row in seen]
     is_outbound = pl.col("direction_code") == "outbound"
@@ -40,7 +42,7 @@ def put_gold(root: Path, operator_id: str, channel: str = "EMAIL", seen: Rows = 
         pl.col("period_date").str.to_date(),
         operator_id=pl.lit(operator_id),
         channel_code=pl.lit(channel),
-        unit_code=pl.lit("recipient"),
+        unit_code=pl.lit(unit),
         origin_claimed_code=pl.lit("_U"),
         origin_verified_code=pl.lit("_U"),
         origin_observed_code="source_country_code",

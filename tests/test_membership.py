@@ -15,8 +15,7 @@ from jobs.study_files import read_reference, read_table
 from jobs.study_rows import MEASURES
 from jobs.study_run import framed
 from jobs.study_sample import Reference
-from jobs.submission.contents import disagreements
-from jobs.submission.counts import ROUTE, VOLUME
+from jobs.submission.counts import ROUTE, VOLUME, disagreements
 from sample_data.membership import FOLDER, write
 
 
@@ -37,7 +36,11 @@ def test_world_regions_and_groups_are_estimated_around_the_truth() -> None:
     )
     by = ["respondent_id", "period_code", "channel_code", "unit_code", "definition_code"]
     mail = read_table(FOLDER, "study.submission").filter(pl.col("channel_code") == "EMAIL")
-    volumes = mail.group_by(by).agg(pl.col(*MEASURES).sum(), pl.col("subscriptions").max())
+    volumes = (
+        mail.group_by(by)
+        .agg(pl.col(*MEASURES).sum(), pl.col("subscriptions").max())
+        .with_columns(answer_status_code=pl.lit(None, pl.String))
+    )
     rows = cell_rows(volumes, reference)
     backwards = cell_rows(volumes.sort("respondent_id", descending=True), reference)
     assert rows == backwards

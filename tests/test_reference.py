@@ -114,8 +114,8 @@ def test_joined_codes_are_listed():
         ("country_group", ["m49", "group_code", "valid_from"], 392),
         ("cost_parameter", ["parameter_code"], 70),
         ("exchange_rate", ["currency_code"], 30),
-        ("cost_model", ["model_code", "output_code"], 104),
-        ("cost_model_parameter", ["model_code", "parameter_code"], 154),
+        ("cost_model", ["model_code", "output_code"], 117),
+        ("cost_model_parameter", ["model_code", "parameter_code"], 166),
     ],
 )
 def test_keys_are_unique_and_nothing_is_lost(name, key, least):

@@ -89,7 +89,10 @@ def test_months_add_up(spark: SparkSession, definition: DataFrame) -> None:
     """A sender of two days and its network count once in the month."""
     message = messages(spark, 100)
     daily = conform(spam_source_daily.transform(message, definition), "gold.spam_source_daily")
-    operator = spark.createDataFrame([("op", 500)], "operator_id string, subscriber_count bigint")
+    operator = spark.createDataFrame(
+        [("op", [("_T", 500)])],
+        "operator_id string, subscribers array<struct<channel_code:string,subscriber_count:bigint>>",
+    )
     monthly = conform(spam_source_monthly.transform(daily, operator), "gold.spam_source_monthly")
     rows = {
         (row.unit_code, row.definition_code): row

@@ -15,7 +15,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 from typer.testing import CliRunner
@@ -29,11 +29,11 @@ from jobs.lake import Lake
 from jobs.questionnaire.respondents import Respondent
 from jobs.submission.counts import GOLD, ROUTE, SOURCE, TYPE, VOLUME, as_seen_by, sums
 from jobs.submission.loading import RECEIPT, Judged, judge, land, refuse_same_time
-from jobs.submission.making import package_of, written
+from jobs.submission.making import package_of, subscriptions_of, written
 from jobs.submission.package import MANIFEST, packed
-from jobs.submission.smallcounts import GROUP, MEASURES, protected, targets
+from jobs.submission.smallcounts import GROUP, MEASURES, groups_of, protected
 from tests.delta import write_delta
-from tests.submission_lake import AT, NAMES, SEEN, put_gold
+from tests.submission_lake import AT, SEEN, put_gold
 
 OPERATOR = Operator(
     id="north-mail", name="North", country="FJI", holding="north", currency="FJD", subscribers=1000
@@ -79,7 +79,8 @@ def again(file: Path, changes: dict[str, bytes], is_hashed: bool = True) -> Path
     if is_hashed:
         manifest = json.loads(files[MANIFEST])
         for name in set(files) - {MANIFEST}:
-            manifest["files"][name] = {"sha256": hashlib.sha256(files[name]).hexdigest(), "rows": 1}
+            rows = files[name].count(b"\n") - 1
+            manifest["files"][name] = {"sha256": hashlib.sha256(files[name]).hexdigest(), "rows": rows}
         files[MANIFEST] = json.dumps(manifest).encode()
     file.write_bytes(packed(files))
     return file
@@ -97,23 +98,22 @@ def test_sums_are_those_of_gold(package: Path) -> None:
     found = judged(package)
     assert found.wrong == []
     assert found.respondent_id == "north"
-    rows = pl.DataFrame(SEEN, schema=NAMES, orient="row")
-    # Four units of inbound mail in November are too few to leave: the whole group is withheld.
-    kept = rows.filter(
-        pl.col("direction_code") != "transit",
-        pl.col("period_date").str.starts_with("2026"),
-        pl.col("period_date") != "2026-11-03",
-    )
-    by = [pl.col("period_date").str.head(7).alias("period_code"), "direction_code"]
-    expected = kept.group_by(by).agg(pl.col(*MEASURES).sum()).sort("period_code", "direction_code")
+    # Four units of inbound mail in November are too few to leave: the whole group is withheld. Of October's
+    # two are undecided, and of November's one: they are told as no spam, as is the one certain of outbound.
+    expected = [
+        ("2026-10", "inbound", 463, 73, 73),
+        ("2026-11", "internal", 50, 0, 0),
+        ("2026-11", "outbound", 30, 0, 0),
+    ]
+    by = ["period_code", "direction_code"]
     for table in (VOLUME, TYPE, SOURCE, ROUTE):
         own = sums(found.tables[table]).filter(pl.col("definition_code") == "OPERATOR")
-        assert own.select(expected.columns).sort("period_code", "direction_code").equals(expected)
+        assert own.select(*by, *MEASURES).sort(by).rows() == expected
     assert set(found.tables[VOLUME]["subscriptions"]) == {1000}
     assert set(found.tables[VOLUME]["holding_id"]) == {"north"}
     assert [each.model_dump() for each in found.manifest.withheld] == [
         {"period_code": "2026-11", "channel_code": "EMAIL", "direction_code": "inbound",
-         "unit_code": "recipient"}
+         "unit_code": "recipient", "definition_code": "_T"}
     ]  # fmt: skip
 
 
@@ -135,72 +135,133 @@ def test_small_counts_are_counted_elsewhere(package: Path) -> None:
     assert units(ROUTE, "partner_country_code") == {"_U": 463}
 
 
-@given(
-    st.dictionaries(
-        st.sampled_from("abcdefgh"), st.tuples(st.integers(0, 20), st.integers(0, 20)).filter(any), min_size=1
-    ),
-    st.integers(1, 12),
-    st.booleans(),
+# Stage and outcome, type, country and link; certain, undecided and clean units under one definition, and how
+# many of their sum are certain and possible under another.
+ATOM = st.tuples(
+    st.sampled_from([("content", "rejected"), ("content", "tagged"), ("delivery", "delivered")]),
+    st.sampled_from(["AD", "PHISH", "UNK"]),
+    st.sampled_from(["_U", "FRA", "KEN", "UGA", "TZA"]),
+    st.sampled_from(["hub", "peer", "sim-farm"]),
+    st.tuples(*[st.one_of(st.just(0), st.integers(0, 9), st.integers(0, 400))] * 3).filter(any),
+    st.floats(0, 1),
+    st.floats(0, 1),
 )
-@example({"a": (1, 1), "b": (10, 10)}, 5, True)
-@example({"a": (1, 1), "b": (2, 2), "c": (10, 10), "d": (90, 90)}, 5, True)
-# The cell that takes small ones has none of the second definition.
-@example({"a": (100, 0), "b": (0, 3), "c": (9, 9)}, 5, True)
-def test_no_count_is_small_and_none_is_lost(
-    cells: dict[str, tuple[int, int]], threshold: int, has_rest: bool
-) -> None:
-    by_cell: dict[tuple[str, ...], tuple[int, ...]] = {(name,): units for name, units in cells.items()}
-    total = [sum(units) for units in zip(*cells.values(), strict=True)]
-    target = targets(by_cell, threshold, ("a",) if has_rest else None)
-    if target is None:
-        assert any(0 < units < threshold for units in total)
+CUTS: dict[str, tuple[list[str], Any, list[str]]] = {
+    "volume": (["stage_code", "outcome_code"], None, []),
+    "type": (["spam_type_code"], ("UNK",), []),
+    "source": (["country"], ("_U",), []),
+    "route": (["country"], ("_U",), ["link"]),
+}
+
+
+def daily(atoms: list[Any]) -> pl.DataFrame:
+    """What happened on one day: all that tables of a package are sums of."""
+    rows = []
+    for (stage, outcome), kind, country, link, (certain, undecided, clean), one, other in atoms:
+        units = certain + undecided + clean
+        row = dict.fromkeys(GROUP, "x") | {
+            "stage_code": stage, "outcome_code": outcome, "spam_type_code": kind, "country": country,
+            "link": link, "units": units,
+        }  # fmt: skip
+        low, high = sorted((int(one * units), int(other * units)))
+        for definition, bounds in (("A", (certain, certain + undecided)), ("B", (low, high))):
+            measures = dict(zip(MEASURES[1:], bounds, strict=True))
+            rows.append(row | {"definition_code": definition} | measures)
+    return pl.DataFrame(rows)
+
+
+def left_of(rows: pl.DataFrame, least: int) -> tuple[dict[str, pl.DataFrame], list[Any]]:
+    groups, withheld = groups_of(rows, least)
+    return {
+        name: protected(rows, groups, cell, least, rest, within)
+        for name, (cell, rest, within) in CUTS.items()
+    }, withheld
+
+
+@settings(max_examples=300)
+@given(st.lists(ATOM, min_size=1, max_size=9), st.integers(2, 8))
+# Three of a million, and three that are not.
+@example([(("delivery", "delivered"), "UNK", "KEN", "hub", (3, 0, 10**6), 0.0, 1.0)], 5)
+@example([(("content", "rejected"), "AD", "KEN", "hub", (10**6, 0, 3), 1.0, 1.0)], 5)
+# What a cell tells otherwise another gives back, or no other can.
+@example(
+    [
+        (("content", "rejected"), "AD", "KEN", "hub", (2, 0, 60), 0.5, 1.0),
+        (("delivery", "delivered"), "UNK", "FRA", "peer", (40, 0, 900), 0.0, 1.0),
+    ],
+    5,
+)
+@example(
+    [
+        (("content", "rejected"), "AD", "KEN", "hub", (0, 0, 98), 1.0, 1.0),
+        (("content", "tagged"), "UNK", "KEN", "peer", (2, 0, 50), 1.0, 1.0),
+        (("delivery", "delivered"), "UNK", "FRA", "peer", (90, 0, 0), 0.0, 0.0),
+    ],
+    5,
+)
+def test_no_count_that_leaves_is_small_nor_is_a_difference(atoms: list[Any], least: int) -> None:
+    """Of no cell of any table are units, certain, possible, or what lies between them in 1 to least - 1; and
+    every sum that two tables share is the same in both, under every definition: no difference tells one.
+    """
+    rows = daily(atoms)
+    tables, withheld = left_of(rows, least)
+    size = rows.filter(pl.col("definition_code") == "A")["units"].sum()
+    assert bool(withheld) == (size < least)
+    for table in tables.values():
+        units, certain, possible = (table[name] for name in MEASURES)
+        for count in (units, certain, possible, possible - certain, units - possible, units - certain):
+            assert table.filter((count != 0) & (count < least)).is_empty()
+        # Nothing is lost: units are gold's, and those of one definition are those of the other.
+        by_cell = [each for each in table.columns if each not in ("definition_code", *MEASURES)]
+        assert table.group_by(by_cell).agg(pl.col("units").n_unique())["units"].to_list() in (
+            [], [1] * (table.height // 2)
+        )  # fmt: skip
+        own = table.filter(pl.col("definition_code") == "A")["units"].sum()
+        assert own == (0 if withheld else size)
+    whole = [table.group_by("definition_code").agg(pl.col(*MEASURES).sum()).sort("definition_code")
+             for table in tables.values()]  # fmt: skip
+    assert all(each.equals(whole[0]) for each in whole)
+    by = ["definition_code", "country"]
+    margin = tables["route"].group_by(by).agg(pl.col(*MEASURES).sum()).sort(by)
+    assert margin.equals(tables["source"].select(*by, *MEASURES).sort(by))
+
+
+@given(st.lists(ATOM, min_size=1, max_size=9), st.integers(2, 8))
+def test_what_is_told_stays_near_what_was(atoms: list[Any], least: int) -> None:
+    """Totals are bounds of gold's, or less than the threshold away."""
+    rows = daily(atoms)
+    volume, withheld = left_of(rows, least)[0]["volume"], left_of(rows, least)[1]
+    if withheld:
         return
-    after: dict[tuple[str, ...], list[int]] = {}
-    for cell, units in by_cell.items():
-        moved = after.setdefault(target[cell], [0, 0])
-        after[target[cell]] = [moved[0] + units[0], moved[1] + units[1]]
-    assert all(units == 0 or units >= threshold for counts in after.values() for units in counts)
-    assert [sum(units) for units in zip(*after.values(), strict=True)] == total
+    for definition in ("A", "B"):
+        of = pl.col("definition_code") == definition
+        was, now = (each.filter(of).select(MEASURES).sum().row(0) for each in (rows, volume))
+        assert now[0] == was[0]
+        assert now[1] - was[1] < least and was[2] - now[2] < least
 
 
-PARTS = st.tuples(st.sampled_from(["_U", "FRA", "KEN", "UGA"]), st.sampled_from(["hub", "peer", "sim-farm"]))
-
-
-@given(
-    st.dictionaries(PARTS, st.integers(1, 12), min_size=1),
-    st.dictionaries(PARTS, st.integers(1, 12)),
-    st.integers(1, 8),
-)
-@example({("KEN", "hub"): 7, ("KEN", "peer"): 3, ("FRA", "hub"): 90}, {}, 5)
-@example({("KEN", "hub"): 9, ("KEN", "peer"): 1}, {("KEN", "hub"): 1, ("KEN", "peer"): 9}, 5)
-def test_links_tell_no_small_count_beside_sources(
-    one: dict[tuple[str, str], int], other: dict[tuple[str, str], int], threshold: int
-) -> None:
-    """Of a country routes and sources hold one count, so none is found by subtraction; no link is small."""
-    row = dict.fromkeys(GROUP, "x") | {"spam_certain": 0, "spam_possible": 0}
-    rows = pl.DataFrame(
+def test_what_is_large_leaves_as_it_is() -> None:
+    """A cell whose two certain units another takes keeps its units; nothing else changes."""
+    rows = daily(
         [
-            row | {"definition_code": definition, "country": country, "link": link, "units": units}
-            for definition, cells in (("A", one), ("B", other))
-            for (country, link), units in cells.items()
+            (("content", "rejected"), "AD", "KEN", "hub", (2, 0, 60), 0.5, 1.0),
+            (("content", "tagged"), "AD", "UGA", "hub", (70, 9, 0), 0.5, 1.0),
+            (("delivery", "delivered"), "UNK", "FRA", "peer", (40, 10, 900), 0.2, 1.0),
         ]
     )
-    by = ["definition_code", "country"]
-    sources, withheld = protected(rows, ["country"], threshold, ("_U",))
-    routes, also_withheld = protected(rows, ["country"], threshold, ("_U",), ["link"])
-    assert withheld == also_withheld
-    margin = routes.group_by(by).agg(pl.col("units").sum()).sort(by)
-    assert margin.equals(sources.select(*by, "units").sort(by))
-    assert routes.is_empty() or routes["units"].min() >= threshold  # type: ignore[operator]
+    of_a = left_of(rows, 5)[0]["source"].filter(pl.col("definition_code") == "A")
+    assert of_a.select("country", *MEASURES).rows() == [
+        ("FRA", 950, 42, 52), ("KEN", 62, 0, 0), ("UGA", 79, 70, 79)
+    ]  # fmt: skip
 
 
 def test_routes_have_the_other_end_and_what_led_there(tmp_path: Path) -> None:
     seen = [
-        ("2026-10-05", "inbound", "delivery", "delivered", "UNK", "KEN", 40, 1, 2, "FJI", "hub"),
+        ("2026-10-05", "inbound", "delivery", "delivered", "UNK", "KEN", 40, 11, 22, "FJI", "hub"),
         ("2026-10-05", "inbound", "delivery", "delivered", "UNK", "KEN", 3, 1, 1, "FJI", "sim-farm"),
         ("2026-10-05", "inbound", "delivery", "delivered", "UNK", "_U", 7, 0, 0, "FJI", "_U"),
-        ("2026-10-06", "outbound", "delivery", "delivered", "UNK", "FJI", 30, 1, 1, "TON", "peer"),
-        ("2026-10-07", "outbound", "delivery", "delivered", "UNK", "FJI", 20, 0, 1, "TON", "peer"),
+        ("2026-10-06", "outbound", "delivery", "delivered", "UNK", "FJI", 30, 5, 5, "TON", "peer"),
+        ("2026-10-07", "outbound", "delivery", "delivered", "UNK", "FJI", 20, 4, 9, "TON", "peer"),
         ("2026-10-07", "outbound", "delivery", "delivered", "UNK", "FJI", 4, 0, 0, "WSM", "hub"),
         ("2026-10-07", "outbound", "delivery", "delivered", "UNK", "FJI", 2, 0, 0, "_U", "hub"),
         ("2026-10-07", "internal", "delivery", "delivered", "UNK", "FJI", 9, 0, 0, "FJI", "on-net"),
@@ -210,10 +271,10 @@ def test_routes_have_the_other_end_and_what_led_there(tmp_path: Path) -> None:
     columns = ("direction_code", "partner_country_code", "link_code", *MEASURES)
     assert sorted(rows.select(columns).rows()) == [
         # Three that came in by a SIM farm are too few to tell.
-        ("inbound", "KEN", "hub", 43, 2, 3),
+        ("inbound", "KEN", "hub", 43, 12, 23),
         ("inbound", "_U", "unknown", 7, 0, 0),
         ("internal", "FJI", "on-net", 9, 0, 0),
-        ("outbound", "TON", "peer", 50, 1, 2),
+        ("outbound", "TON", "peer", 50, 9, 14),
         ("outbound", "_U", "hub", 6, 0, 0),
     ]
 
@@ -227,19 +288,21 @@ def test_a_claim_stands_where_nothing_was_observed() -> None:
     assert set(found["link_code"]) == {"unknown"}
 
 
-def test_a_definition_of_half_a_month_decides_for_all() -> None:
-    row = dict.fromkeys(GROUP, "x")
+def test_a_definition_of_half_a_month_stays() -> None:
+    """Its difference to one of the whole month would tell of two units."""
+    row = dict.fromkeys(GROUP, "x") | {"spam_certain": 0, "spam_possible": 0}
+    counts = [("A", "AD", 50), ("B", "AD", 48), ("A", "UNK", 9), ("B", "UNK", 9)]
     rows = pl.DataFrame(
         [
-            row | {"definition_code": definition, "spam_type_code": kind, "units": units,
-                   "spam_certain": 0, "spam_possible": 0}
-            for definition, kind, units in [("A", "AD", 50), ("B", "AD", 2), ("A", "UNK", 9), ("B", "UNK", 9)]
+            row | {"definition_code": code, "spam_type_code": kind, "units": units}
+            for code, kind, units in counts
         ]
-    )  # fmt: skip
-    found, withheld = protected(rows, ["spam_type_code"], 5, ("UNK",))
-    assert withheld == []
+    )
+    groups, withheld = groups_of(rows, 5)
+    assert withheld == [("x", "x", "x", "x", "B")]
+    found = protected(rows, groups, ["spam_type_code"], 5, ("UNK",))
     assert found.select("definition_code", "spam_type_code", "units").rows() == [
-        ("A", "UNK", 59), ("B", "UNK", 11)
+        ("A", "AD", 50), ("A", "UNK", 9)
     ]  # fmt: skip
 
 
@@ -289,6 +352,13 @@ def test_gold_that_disagrees_does_not_leave(tmp_path: Path) -> None:
         package_of(settings_of(tmp_path), OPERATOR, "2026-Q4", None)
 
 
+def test_a_gold_table_that_is_not_there_is_told(tmp_path: Path) -> None:
+    put_gold(tmp_path, "north-mail")
+    shutil.rmtree(tmp_path / "gold/spam_route_daily")
+    with pytest.raises(ObservatoryError, match=r"submission_route.csv: units of .* add up to 0, and those"):
+        package_of(settings_of(tmp_path), OPERATOR, "2026-Q4", None)
+
+
 def with_row(data: bytes, number: int, **cells: str) -> bytes:
     """A CSV file with cells of one row changed; the header is row 1."""
     rows = pl.read_csv(data, infer_schema=False).to_dicts()
@@ -299,8 +369,17 @@ def with_row(data: bytes, number: int, **cells: str) -> bytes:
 @pytest.mark.parametrize(
     ("cells", "message"),
     [
-        ({"units": "-3"}, "submission.csv, row 2: units is negative (1 row(s))"),
+        (
+            {"units": "-3"},
+            "submission.csv, row 2: units are of fewer units than the manifest's least_units (5)",
+        ),
         ({"spam_certain": "400", "spam_possible": "399"}, "submission.csv, row 2: it breaks certain_within_"),
+        ({"spam_certain": "4"}, "row 2: certain spam is of fewer units than the manifest's least_units (5)"),
+        ({"spam_certain": "57"}, "row 2: undecided is of fewer units than the manifest's least_units (5)"),
+        (
+            {"spam_possible": "57"},
+            "row 2: what is no spam is of fewer units than the manifest's least_units",
+        ),
         ({"spam_possible": "99999"}, "it breaks possible_within_units (spam_possible <= units)"),
         ({"period_code": "2026-09"}, "row 2: period_code is no month of the package's period"),
         ({"direction_code": "transit"}, "row 2: direction_code is none of inbound, internal, outbound"),
@@ -308,8 +387,12 @@ def with_row(data: bytes, number: int, **cells: str) -> bytes:
         ({"units": "12.5"}, "submission.csv, units: row 2: '12.5' is no Int64"),
         ({"units": ""}, "submission.csv, units: row 2: '' is empty and has to be given"),
         (
-            {"units": "404"},
-            "submission_type.csv: units of 2026-10, EMAIL, inbound, recipient, CAN_SPAM add up",
+            {"units": "410"},
+            "submission.csv, row 2, 3: units are not those of the same cell under other definitions (2 ",
+        ),
+        (
+            {"spam_certain": "50"},
+            "submission_type.csv: spam_certain of 2026-10, EMAIL, inbound, recipient, CAN_SPAM add up",
         ),
     ],
 )
@@ -318,6 +401,90 @@ def test_a_package_that_contradicts_itself_is_refused(
 ) -> None:
     data = with_row(contents(package)["submission.csv"], 2, **cells)
     assert message in told(again(package, {"submission.csv": data}))
+
+
+OF_MANIFEST = [
+    ("files", lambda it: it["submission_type.csv"].update(rows=7),
+     "submission_type.csv: the manifest counts 7 rows, and the file has 8"),
+    ("totals", lambda it: it[0].update(units=464), "totals has 2026-10, EMAIL, inbound, recipient, 464, and"
+     " the rows of submission.csv add up to something else"),
+    ("totals", lambda it: it.pop(0), "totals lacks what the rows add up to: 2026-10, EMAIL, inbound"),
+    ("definition_codes", lambda it: it.append("CASL"),
+     "definition_codes are CAN_SPAM, OPERATOR, CASL, and the rows have CAN_SPAM, OPERATOR"),
+    ("subscriptions", lambda it: it.update(SMS=9), "subscriptions has SMS, of which no row is"),
+    ("withheld", lambda it: it[0].update(direction_code="internal"), "submission_source.csv has rows of what"
+     " manifest.json says is withheld: 2026-11, EMAIL, internal, recipient, _T"),
+    ("coverage", lambda it: it["days"].pop(0), "coverage has no days of 2026-10 EMAIL, of which there are"),
+    ("coverage", lambda it: it["days"].append(it["days"][0]), "coverage has 2026-10 EMAIL more than once"),
+    ("coverage", lambda it: it["days"].append(it["days"][0] | {"channel_code": "SMS"}),
+     "coverage has days of 2026-10 SMS, of which no row is and nothing is withheld"),
+    ("coverage", lambda it: it["days"][0].update(period_code="2026-09"),
+     "coverage of 2026-09 EMAIL is of no month of the package's period"),
+    ("coverage", lambda it: it["days"][1].update(of=31),
+     "coverage of 2026-11 EMAIL has 31 days in the month, which has 30"),
+    ("coverage", lambda it: it["days"][1].update(days=31), "coverage of 2026-11 EMAIL has 31 of 30 days"),
+    ("coverage", lambda it: it["sources"][0].update(quarantined=901),
+     "coverage of postfix has 901 quarantined of 900 lines, from 1 sources"),
+    ("least_units", lambda it: 70, "units are of fewer units than the manifest's least_units (70)"),
+    ("period_code", lambda it: "2026-11", "period_code is no month of the package's period"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "change", "message"), OF_MANIFEST)
+def test_a_manifest_that_its_rows_contradict_is_refused(
+    package: Path, name: str, change: Any, message: str
+) -> None:
+    """Also one with the right hashes, as whoever makes a package by hand would have."""
+    manifest = json.loads(contents(package)[MANIFEST])
+    made_new = change(manifest[name])
+    if name in ("least_units", "period_code"):
+        manifest[name] = made_new
+    package.write_bytes(packed(contents(package) | {MANIFEST: json.dumps(manifest).encode()}))
+    assert message in told(package)
+
+
+@pytest.mark.parametrize(
+    ("subscribers", "expected"),
+    [
+        (None, {None}),
+        ({"EMAIL": 700, "SMS": 300}, {700}),
+        ({"EMAIL": 700, "MMS": 300}, {700}),
+    ],
+)
+def test_each_channel_has_its_own_subscriptions(
+    root: Path, tmp_path: Path, subscribers: Any, expected: set[int | None]
+) -> None:
+    operator = Operator.model_validate(OPERATOR.model_dump() | {"subscribers": subscribers})
+    found = judged(made(root, tmp_path, operator))
+    assert found.wrong == []
+    assert set(found.tables[VOLUME]["subscriptions"]) == expected
+
+
+def test_rows_have_the_subscriptions_of_their_channel(tmp_path: Path) -> None:
+    for channel in ("EMAIL", "SMS"):
+        put_gold(tmp_path, "north-mail", channel)
+    numbers = {"EMAIL": 700, "SMS": 300}
+    operator = Operator.model_validate(OPERATOR.model_dump() | {"subscribers": numbers})
+    found = judged(made(tmp_path, tmp_path, operator))
+    assert found.wrong == []
+    assert set(found.tables[VOLUME].select("channel_code", "subscriptions").rows()) == set(numbers.items())
+
+
+def test_one_number_is_not_taken_for_several_channels(tmp_path: Path) -> None:
+    put_gold(tmp_path, "north-mail")
+    with pytest.raises(ObservatoryError) as told_wrong:
+        subscriptions_of(OPERATOR, ["EMAIL", "SMS"])
+    assert str(told_wrong.value) == (
+        "operator 'north-mail' has counts of EMAIL and SMS, and `subscribers = 1000` does not say how many"
+        " each has: write subscribers = { EMAIL = 1000, SMS = 1000 } with the number of each"
+    )
+    some = Operator.model_validate(OPERATOR.model_dump() | {"subscribers": {"SMS": 300}})
+    with pytest.raises(ObservatoryError, match="'north-mail' has counts of EMAIL, and `subscribers` has no"):
+        package_of(settings_of(tmp_path), some, "2026-Q4", None)
+    with pytest.raises(ValueError, match="unknown channel 'EMIAL'; did you mean 'EMAIL'"):
+        Operator.model_validate(OPERATOR.model_dump() | {"subscribers": {"EMIAL": 300}})
+    with pytest.raises(ValueError, match="greater than or equal to 1"):
+        Operator.model_validate(OPERATOR.model_dump() | {"subscribers": {"EMAIL": 0}})
 
 
 def test_a_key_that_stands_twice_is_refused(package: Path) -> None:
@@ -427,7 +594,7 @@ def test_a_signature_that_is_not_the_respondents_is_refused(root: Path, tmp_path
     good = made(root, tmp_path, key="north@north.example")
     assert told(good, **study) == ""
     signed = contents(good)
-    manifest = json.loads(signed[MANIFEST]) | {"subscriptions": 9}
+    manifest = json.loads(signed[MANIFEST]) | {"subscriptions": {"EMAIL": 9}}
     good.write_bytes(packed(signed | {MANIFEST: json.dumps(manifest).encode()}))
     assert "the signature is not good by north.asc" in told(good, **study)
     assert "BAD signature" in told(good, **study)
@@ -577,7 +744,7 @@ def test_the_command_line_submits_and_checks(node: Path) -> None:
     done = run("submit", "--config", node, "--period", "2026-Q4", "--output", inbox)
     assert done.exit_code == 0, done.output
     assert "2 of 31" in done.output
-    assert "1 group(s) of fewer than 5 units withheld" in done.output
+    assert "1 group(s) of fewer than 5 units" in done.output
     assert done.output.splitlines()[-1] == f"To send: {inbox / 'north-mail_2026-Q4.zip'}"
     checked = run("study", "load", "--config", node, "--check")
     assert checked.exit_code == 0, checked.output

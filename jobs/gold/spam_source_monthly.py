@@ -17,15 +17,24 @@ def transform(spam_source_daily: DataFrame, operator: DataFrame) -> DataFrame:
         F.theta_union_agg("sender_sketch").alias("united"),
         F.count_distinct("period_date").alias("day_count"),
     )
-    subscribers = operator.select("operator_id", "subscriber_count")
+    subscribers = operator.select(
+        F.col("operator_id").alias("of_operator"),
+        F.inline("subscribers").alias("of_channel", "subscriber_count"),
+    )
     # A union of nothing is an empty sketch, where the day has none.
     has_senders = (F.col("spam_certain") > 0) & F.col("unit_code").isin("recipient", "attempt", "call")
     return (
-        monthly.join(F.broadcast(subscribers), on="operator_id", how="left")
+        monthly.join(
+            F.broadcast(subscribers),
+            # One number for all stands under _T.
+            (F.col("operator_id") == F.col("of_operator"))
+            & F.col("of_channel").isin(F.col("channel_code"), F.lit("_T")),
+            "left",
+        )
         .withColumn("sender_sketch", F.when(has_senders, F.col("united")))
         .withColumn("spam_certain_rate", per_thousand("spam_certain"))
         .withColumn("spam_possible_rate", per_thousand("spam_possible"))
-        .drop("united")
+        .drop("united", "of_operator", "of_channel")
     )
 
 

@@ -53,6 +53,7 @@ def row_of(figure: Figure) -> dict[str, Any]:
         "deviation_pct": rounded(None if off is None else off * 100, PERCENT),
         "reproduction_code": code,
         "reproduction_text": text,
+        "conf_status_code": "F",
     }
     if found is None:
         return row

@@ -94,6 +94,7 @@ def accounts(
             "holding_id": about["holding_id"],
             "country_code": about["country_code"],
             "currency_code": found[0].currency,
+            "conf_status_code": "C",
         }
         subscriptions = {row["channel_code"]: float(row["subscriptions"]) for row in listed[respondent]}
         try:

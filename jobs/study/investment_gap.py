@@ -173,6 +173,7 @@ def channel_rows(
                 {
                     "area_code": spend["area_code"],
                     "area_kind_code": spend["area_kind_code"],
+                    "conf_status_code": spend["conf_status_code"],
                     "target_code": code,
                     "target_per_subscription": necessary / subscriptions if subscriptions else 0.0,
                     "subscriptions": subscriptions,

@@ -13,6 +13,8 @@ from itertools import chain
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from jobs.study_rows import OWNERS
+
 CELL = ["period_code", "channel_code", "measure_code", "definition_code"]
 PAIR = [*CELL, "origin_code", "destination_code", "link_code"]
 MEASURES = ["units", "spam_certain", "spam_possible"]
@@ -65,6 +67,9 @@ def transform(submission_route: DataFrame, operator_frame: DataFrame) -> DataFra
         "received_respondent_count",
         "sent_coverage_pct",
         "received_coverage_pct",
+        F.when(F.least("sent_respondent_count", "received_respondent_count") < OWNERS, "C")
+        .otherwise("N")
+        .alias("conf_status_code"),
     )
 
 

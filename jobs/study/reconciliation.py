@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from jobs.study.questionnaire_answer import latest
+from jobs.study.questionnaire_answer import counted
 from jobs.study_rows import COUNTED, MEASURES
 
 
@@ -27,15 +27,7 @@ def transform(
     )
     by = ("respondent_id", "period_code", "channel_code", "definition_code", "measure_code", "quantity_code")
     logs = logs.groupBy(*by).agg(F.sum("value").cast("decimal(24,2)").alias("logs_value"))
-    answers = (
-        latest(questionnaire_answer)
-        .select(
-            *("respondent_id", "period_code", "indicator_code"),
-            F.col("value").try_cast("decimal(24,2)").alias("answer_value"),
-        )
-        .filter("answer_value IS NOT NULL")
-        .join(F.broadcast(indicator_measure.drop("source", "valid_from", "valid_to")), "indicator_code")
-    )
+    answers = counted(questionnaire_answer, indicator_measure)
     ratio = F.try_divide(F.col("answer_value"), F.col("logs_value"))
     agreement = (
         F.when(F.col("logs_value") == F.col("answer_value"), "agrees")
@@ -50,20 +42,21 @@ def transform(
         ratio.alias("ratio"),
         (F.col("answer_value") - F.col("logs_value")).alias("difference"),
         agreement.alias("agreement_code"),
+        F.lit("C").alias("conf_status_code"),
     )
 
 
 def logged(submission: DataFrame) -> DataFrame:
     """Log figures of months, and of the quarters and years of which a respondent gave every month; one row a
     cell and quantity."""
-    counted = submission.filter(F.col("direction_code").isin(*COUNTED))
+    inside = submission.filter(F.col("direction_code").isin(*COUNTED))
     month = F.col("period_code").rlike(r"^\d{4}-\d{2}$")
     year = F.substring("period_code", 1, 4)
     quarter = F.concat(
         year, F.lit("-Q"), F.ceil(F.substring("period_code", 6, 2).cast("int") / 3).cast("string")
     )
     wholes = F.when(month, F.array("period_code", quarter, year)).otherwise(F.array("period_code"))
-    spread = counted.withColumn("whole", F.explode(wholes))
+    spread = inside.withColumn("whole", F.explode(wholes))
     whole = Window.partitionBy("respondent_id", "channel_code", "whole")
     given = F.size(F.collect_set(F.when(month, F.col("period_code"))).over(whole))
     needed = F.when(F.col("whole").rlike("Q"), 3).when(F.length("whole") == 4, 12).otherwise(1)

@@ -55,7 +55,7 @@ def submit(
         if each.withheld:
             out.print(
                 f"{file.name}: {each.withheld} group(s) of fewer than {settings.submission.least_units} units"
-                " withheld; its manifest names them",
+                " or definition(s) of a part of the month withheld; its manifest names them",
                 soft_wrap=True,
             )
         out.print(f"To send: {file.resolve()}", soft_wrap=True)

@@ -11,9 +11,9 @@ from jobs.contracts import contract, polars_schema
 from jobs.errors import ObservatoryError
 from jobs.periods import months_of
 from jobs.study_files import typed
-from jobs.submission.counts import SUBMITTED, VOLUME, sums
+from jobs.submission.claims import false_claims
+from jobs.submission.counts import SUBMITTED, disagreements
 from jobs.submission.package import FILES, FORM, Manifest, Package, columns_of, contract_digest
-from jobs.submission.smallcounts import GROUP, MEASURES
 
 EXAMPLES = 3
 
@@ -47,9 +47,9 @@ def problems_of(
         except ObservatoryError as error:
             wrong += str(error).splitlines()
             continue
-        wrong += broken_rules(name, tables[table], table, months)
+        wrong += broken_rules(name, tables[table], table, months, manifest.least_units)
     if not wrong:
-        wrong = disagreements(tables)
+        wrong = disagreements(tables) + false_claims(manifest, tables, months)
     return tables, wrong
 
 
@@ -77,18 +77,31 @@ def read(data: bytes, table: str, manifest: Manifest, respondent_id: str, holdin
         "respondent_id": respondent_id,
         "holding_id": holding_id,
         "country_code": manifest.country_code,
-        "subscriptions": None if manifest.subscriptions is None else str(manifest.subscriptions),
     }
     known = [each for each in polars_schema(table) if each in given]
-    return typed(text.with_columns(pl.lit(given[each], pl.String).alias(each) for each in known), table, name)
+    text = text.with_columns(pl.lit(given[each], pl.String).alias(each) for each in known)
+    if "subscriptions" in polars_schema(table):
+        by_channel = {channel: str(count) for channel, count in manifest.subscriptions.items()}
+        of_channel = pl.col("channel_code").replace_strict(by_channel, default=None, return_dtype=pl.String)
+        text = text.with_columns(of_channel.alias("subscriptions"))
+    return typed(text, table, name)
 
 
-def broken_rules(name: str, rows: pl.DataFrame, table: str, months: tuple[str, ...]) -> list[str]:
-    """Rows that break a rule of the contract, or are of no month or direction of a package."""
+def broken_rules(name: str, rows: pl.DataFrame, table: str, months: tuple[str, ...], least: int) -> list[str]:
+    """Rows that break a rule of the contract, are of no month or direction of a package, or tell of fewer
+    units than it says that any of its counts has."""
+    few = f"of fewer units than the manifest's least_units ({least})"
     rules = {
         "period_code is no month of the package's period": pl.col("period_code").is_in(months),
         f"direction_code is none of {', '.join(SUBMITTED)}": pl.col("direction_code").is_in(SUBMITTED),
-        "units is negative": pl.col("units") >= 0,
+        f"units are {few}": pl.col("units") >= least,
+        f"certain spam is {few}": is_none_or_enough(pl.col("spam_certain"), least),
+        f"undecided is {few}": is_none_or_enough(pl.col("spam_possible") - pl.col("spam_certain"), least),
+        f"what is no spam is {few}": is_none_or_enough(pl.col("units") - pl.col("spam_possible"), least),
+        "units are not those of the same cell under other definitions": pl.col("units")
+        .n_unique()
+        .over([each for each in contract(table).key if each != "definition_code"])
+        == 1,
     } | {f"it breaks {rule} ({text})": pl.sql_expr(text) for rule, text in contract(table).checks}
     wrong = []
     for says, holds in rules.items():
@@ -100,23 +113,5 @@ def broken_rules(name: str, rows: pl.DataFrame, table: str, months: tuple[str, .
     return wrong
 
 
-def disagreements(tables: dict[str, pl.DataFrame]) -> list[str]:
-    """Sums over types or sources that are not those of the volumes."""
-    by = [*GROUP, "definition_code"]
-    volume = sums(tables[VOLUME])
-    wrong = []
-    for table, rows in tables.items():
-        both = (
-            volume.join(sums(rows), on=by, how="full", coalesce=True, suffix="_other").fill_null(0).sort(by)
-        )
-        for measure in MEASURES:
-            unequal = both.filter(pl.col(measure) != pl.col(f"{measure}_other"))
-            if unequal.height:
-                row = unequal.row(0, named=True)
-                place = ", ".join(row[each] for each in by)
-                wrong.append(
-                    f"{contract(table).name}.csv: {measure} of {place} add up to {row[f'{measure}_other']:,},"
-                    f" and those of {contract(VOLUME).name}.csv to {row[measure]:,}"
-                    f" ({unequal.height} sum(s) differ)"
-                )
-    return wrong
+def is_none_or_enough(count: pl.Expr, least: int) -> pl.Expr:
+    return (count <= 0) | (count >= least)

@@ -11,10 +11,11 @@ from typing import Any
 
 import polars as pl
 
+from jobs.contracts import contract
 from jobs.delta_log import read_table, versions
 from jobs.errors import ObservatoryError
 from jobs.periods import last_day, months_of
-from jobs.submission.smallcounts import GROUP, MEASURES, protected
+from jobs.submission.smallcounts import GROUP, MEASURES, groups_of, protected
 
 # Transit is other operators' inbound and outbound.
 SUBMITTED = ("inbound", "internal", "outbound")
@@ -37,7 +38,7 @@ CELL: dict[str, tuple[list[str], tuple[str, ...] | None, list[str]]] = {
 
 @dataclass(frozen=True)
 class Counts:
-    """An operator's counts of a period. withheld: the groups that are too small to leave."""
+    """An operator's counts of a period. withheld: the groups and definitions that are too small to leave."""
 
     tables: dict[str, pl.DataFrame]
     withheld: list[dict[str, str]]
@@ -56,22 +57,24 @@ def counts_of(root: str, operator_id: str, period_code: str, threshold: int) -> 
         )
     if not daily[ROUTE].is_empty():
         daily[ROUTE] = as_seen_by(daily[ROUTE])
+    wrong = disagreements(daily)
+    if wrong:
+        raise ObservatoryError(
+            "\n".join(f"{operator_id}, {period_code}: {line}: compute gold again" for line in wrong)
+        )
+    groups, withheld = groups_of(daily[VOLUME], threshold)
     tables = {}
-    withheld: set[tuple[str, ...]] = set()
     for table, rows in daily.items():
         cell, rest, within = CELL[table]
-        tables[table], small = protected(rows, cell, threshold, rest, within)
-        withheld |= set(small)
-    small_groups = pl.DataFrame(sorted(withheld), schema=dict.fromkeys(GROUP, pl.String), orient="row")
-    tables = {table: rows.join(small_groups, on=GROUP, how="anti") for table, rows in tables.items()}
-    if all(rows.is_empty() for rows in tables.values()):
+        tables[table] = protected(rows, groups, cell, threshold, rest, within)
+    if not groups:
         raise ObservatoryError(
             f"operator '{operator_id}' has fewer than {threshold} units of each kind in {period_code}:"
             " too few to leave it ([submission] least_units)"
         )
     return Counts(
         tables,
-        [dict(zip(GROUP, group, strict=True)) for group in sorted(withheld)],
+        [dict(zip((*GROUP, "definition_code"), each, strict=True)) for each in withheld],
         {"days": days(daily[VOLUME]), "sources": sources(root, known, operator_id, months)},
         revision_of(root),
     )
@@ -87,7 +90,7 @@ def rows_of(
 
     rows = read_table(root, table, version, wanted)
     if rows.is_empty():
-        return rows
+        return rows.cast(dict.fromkeys(MEASURES, pl.Int64)).with_columns(period_code=pl.lit(None, pl.String))
     return rows.filter(pl.col("direction_code").is_in(SUBMITTED), pl.col("units") > 0).with_columns(
         pl.col("period_date").dt.strftime("%Y-%m").alias("period_code")
     )
@@ -145,7 +148,35 @@ def revision_of(root: str) -> str:
     return str(gold["code_revision"][-1]) if gold.height else "unknown"
 
 
+def totals(volume: pl.DataFrame) -> list[dict[str, Any]]:
+    """Units of each group, under whichever definition: all count the same."""
+    by_cell = volume.group_by(*GROUP, "stage_code", "outcome_code").agg(pl.col("units").max())
+    return by_cell.group_by(GROUP).agg(pl.col("units").sum()).sort(GROUP).to_dicts()
+
+
 def sums(rows: pl.DataFrame) -> pl.DataFrame:
     """Sums by month, channel, direction, unit and definition: what all tables of a package agree in."""
     by = [*GROUP, "definition_code"]
     return rows.group_by(by).agg(pl.col(*MEASURES).sum()).sort(by)
+
+
+def disagreements(tables: dict[str, pl.DataFrame]) -> list[str]:
+    """Sums over types, sources or routes that are not those of the volumes."""
+    by = [*GROUP, "definition_code"]
+    volume = sums(tables[VOLUME])
+    wrong = []
+    for table, rows in tables.items():
+        both = (
+            volume.join(sums(rows), on=by, how="full", coalesce=True, suffix="_other").fill_null(0).sort(by)
+        )
+        for measure in MEASURES:
+            unequal = both.filter(pl.col(measure) != pl.col(f"{measure}_other"))
+            if unequal.height:
+                row = unequal.row(0, named=True)
+                place = ", ".join(row[each] for each in by)
+                wrong.append(
+                    f"{contract(table).name}.csv: {measure} of {place} add up to {row[f'{measure}_other']:,},"
+                    f" and those of {contract(VOLUME).name}.csv to {row[measure]:,}"
+                    f" ({unequal.height} sum(s) differ)"
+                )
+    return wrong

@@ -10,7 +10,7 @@ from jobs.contracts import reference_digest
 from jobs.errors import ObservatoryError
 from jobs.submission import signing
 from jobs.submission.contents import problems_of
-from jobs.submission.counts import counts_of
+from jobs.submission.counts import VOLUME, counts_of, totals
 from jobs.submission.package import (
     MANIFEST,
     SIGNATURE,
@@ -38,11 +38,14 @@ def package_of(settings: Observatory, operator: Operator, period: str, key: str 
     least = settings.submission.least_units
     counts = counts_of(settings.lake.root, operator.id, period, least)
     tables = {f"{table.split('.')[1]}.csv": csv_of(rows, table) for table, rows in counts.tables.items()}
+    volume = counts.tables[VOLUME]
     about = {
         "operator_id": operator.id,
         "country_code": operator.country,
         "period_code": period,
-        "subscriptions": operator.subscribers,
+        "subscriptions": subscriptions_of(operator, sorted(set(volume["channel_code"]))),
+        "definition_codes": sorted(set(volume["definition_code"])),
+        "totals": totals(volume),
         "contract_digest": contract_digest(),
         "reference_digest": reference_digest(),
         "code_revision": counts.code_revision,
@@ -70,6 +73,31 @@ def package_of(settings: Observatory, operator: Operator, period: str, key: str 
         },
         len(counts.withheld),
     )
+
+
+def subscriptions_of(operator: Operator, channels: list[str]) -> dict[str, int]:
+    """The operator's subscriptions to each channel of its package; none if it says none.
+
+    Raises ObservatoryError where one number stands for several channels, or a channel's is missing: what is
+    estimated of a channel goes by its own.
+    """
+    given = operator.subscribers
+    if given is None:
+        return {}
+    if isinstance(given, int) and len(channels) > 1:
+        example = ", ".join(f"{channel} = {given}" for channel in channels)
+        raise ObservatoryError(
+            f"operator '{operator.id}' has counts of {' and '.join(channels)}, and `subscribers = {given}`"
+            f" does not say how many each has: write subscribers = {{ {example} }} with the number of each"
+        )
+    by_channel = given if isinstance(given, dict) else dict.fromkeys(channels, given)
+    missing = [channel for channel in channels if channel not in by_channel]
+    if missing:
+        raise ObservatoryError(
+            f"operator '{operator.id}' has counts of {' and '.join(missing)}, and `subscribers` has no number"
+            " of it: add it"
+        )
+    return {channel: by_channel[channel] for channel in channels}
 
 
 def written(made: Made, folder: Path, recipient: str | None) -> Path:

@@ -14,7 +14,7 @@ import zipfile
 import zlib
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Annotated, Any
 
 import polars as pl
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -23,7 +23,7 @@ from jobs.contracts import contract
 from jobs.errors import ObservatoryError
 from jobs.submission.counts import GOLD, SUBMITTED
 
-FORM = "spam-observatory submission 1"
+FORM = "spam-observatory submission 2"
 MANIFEST, SIGNATURE = "manifest.json", "manifest.json.asc"
 FILES = {f"{contract(table).name}.csv": table for table in GOLD}
 # What the study knows itself, or the manifest says once.
@@ -67,20 +67,34 @@ class Withheld(Part):
     channel_code: str
     direction_code: str
     unit_code: str
+    definition_code: str
+
+
+class Total(Part):
+    period_code: str
+    channel_code: str
+    direction_code: str
+    unit_code: str
+    units: int
 
 
 class Manifest(Part):
-    """What a package says of itself."""
+    """What a package says of itself.
+
+    subscriptions: by channel. withheld: what was too small to leave, _T under every definition.
+    """
 
     form: str
     operator_id: str
     country_code: str
     period_code: str
-    subscriptions: int | None = Field(ge=0)
+    subscriptions: dict[str, Annotated[int, Field(ge=0)]]
     contract_digest: str
     reference_digest: str
     code_revision: str
     least_units: int = Field(ge=1)
+    definition_codes: list[str]
+    totals: list[Total]
     withheld: list[Withheld]
     coverage: Coverage
     files: dict[str, File]

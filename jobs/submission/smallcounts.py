@@ -1,98 +1,197 @@
-"""Small counts of a submission: what is of fewer units than the threshold is counted elsewhere.
+"""Small counts of a submission: no count below the threshold leaves, and none can be found by subtraction.
 
-One rule. Within a month, channel, direction and unit (a group), a cell of fewer units than the threshold is
-added to another cell, under every definition alike: volumes to the largest cell, types to UNK, sources to _U.
-If what is gathered there is still too small, the next larger cell joins it. So every count that leaves is of
-at least that many units, nothing can be found by subtraction, and sums over stages, outcomes, types and
-sources are exactly those of gold. A group that is too small as a whole is withheld from all tables, and the
-manifest names it. This is what Rec. ITU-T X.1237 aims at: that no count tells of a few subscribers.
+Under each definition the units of a cell are of three classes: certain spam, undecided, and not spam. A cell
+is a stage and outcome, a type, or a country, within a group: a month, channel, direction and unit. What Rec.
+ITU-T X.1237 aims at, that no count tells of a few subscribers, is asked of classes, not of cells alone: three
+spam mails among a million, or three wanted ones in a flood, are as few as a cell of three.
 
-Routes are cells of two levels: a partner country, and the kinds of link to it. Countries are merged first, by
-the very rule that merges sources, so that a country has one count in both tables; then small links of a
-country join its largest. Merged as single cells they would tell of a few units by what the sources hold more.
+1. A group of fewer units than the threshold is withheld. So is a definition that did not hold all month: the
+   difference to the others would tell of the days that it lacks. The manifest names both.
+2. In a whole group a small class is told as another, in every table alike: certain and not spam as undecided,
+   which keeps certain and possible the bounds that they are; undecided, if it is then small, as the larger of
+   the others. Totals so differ from gold's by less than the threshold, or stay bounds.
+3. A cell of few units joins another: volumes the largest, types UNK, countries _U.
+4. In a cell that is left small classes are told as others by the rule of 2, and another cell gives back what
+   that moved, so that cells add up to the group in each class and their units are those of gold. Where no
+   cell can without a small class of its own, the changed cell joins the one that takes small ones.
+
+So units, certain, possible and all differences of them are nothing or at least the threshold, and tables of a
+package agree in every sum. Differences to a package that is sent again are not protected, nor those between
+units, such as recipients and messages.
+
+Routes are cells of two levels: a partner country, and the kinds of link to it. Countries are settled first,
+by the very rule that settles sources, so that a country has one count in both tables; then links within each.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
+from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
 
 MEASURES = ["units", "spam_certain", "spam_possible"]
 GROUP = ["period_code", "channel_code", "direction_code", "unit_code"]
+CERTAIN, UNDECIDED, CLEAN = range(3)
 Cell = tuple[str, ...]
-# Units under every definition.
-Counts = tuple[int, ...]
+# Whole numbers, the last two dimensions of which are definitions and classes.
+Array = np.ndarray
+
+
+@dataclass(frozen=True)
+class Group:
+    """A group that leaves. told_as: the class that each is told as, definitions x classes; total: what all
+    cells add up to, so told."""
+
+    definitions: tuple[str, ...]
+    told_as: Array
+    total: Array
+
+
+def groups_of(volume: pl.DataFrame, least: int) -> tuple[dict[Cell, Group], list[Cell]]:
+    """The groups of a package by their code, and what is withheld: a group's code and a definition, or _T."""
+    summed = volume.group_by(*GROUP, "definition_code").agg(pl.col(*MEASURES).sum())
+    found: dict[Cell, dict[str, list[int]]] = {}
+    for *codes, definition, units, certain, possible in summed.sort(*GROUP, "definition_code").iter_rows():
+        found.setdefault(tuple(codes), {})[definition] = classes(units, certain, possible)
+    groups: dict[Cell, Group] = {}
+    withheld: list[Cell] = []
+    for key, counts in found.items():
+        size = max(map(sum, counts.values()))
+        if size < least:
+            withheld.append((*key, "_T"))
+            continue
+        withheld += [(*key, definition) for definition, of in counts.items() if sum(of) < size]
+        whole = tuple(definition for definition, of in counts.items() if sum(of) == size)
+        total = np.array([counts[definition] for definition in whole])
+        told = told_as(total, least)
+        groups[key] = Group(whole, told, retold(total, told))
+    return groups, withheld
+
+
+def classes(units: int, certain: int, possible: int) -> list[int]:
+    return [certain, possible - certain, units - possible]
+
+
+def told_as(counts: Array, least: int) -> Array:
+    """For each class the one that it is told as, so that none is small where all together are not."""
+    told = np.broadcast_to(np.arange(3), counts.shape).copy()
+    for side in (CERTAIN, CLEAN):
+        told[..., side][counts[..., side] < least] = UNDECIDED
+    of_class = retold(counts, told)
+    larger = np.where(of_class[..., CERTAIN] > of_class[..., CLEAN], CERTAIN, CLEAN)
+    is_small = (of_class[..., UNDECIDED] > 0) & (of_class[..., UNDECIDED] < least)
+    return np.where((told == UNDECIDED) & is_small[..., None], larger[..., None], told)
+
+
+def retold(counts: Array, told: Array) -> Array:
+    """The counts under the classes that they are told as."""
+    return np.stack([(counts * (told == each)).sum(axis=-1) for each in range(3)], axis=-1)
+
+
+def has_small(counts: Array, least: int) -> Array:
+    """Whether any class of a row of classes is small or, after a move, negative."""
+    return ((counts != 0) & (counts < least)).any(axis=-1)
 
 
 def protected(
     rows: pl.DataFrame,
+    groups: Mapping[Cell, Group],
     cell: list[str],
-    threshold: int,
+    least: int,
     rest: Cell | None = None,
     within: list[str] | None = None,
-) -> tuple[pl.DataFrame, list[tuple[str, ...]]]:
-    """The rows with small cells merged, and the groups that are withheld.
+) -> pl.DataFrame:
+    """The rows of a table as they leave.
 
     cell: the columns that tell cells of a group apart. rest: the cell that takes small ones; the group's
     largest without it. within: the columns that tell parts of a cell apart; its small parts join its largest.
     """
-    moved, withheld = merged(rows, GROUP, cell, threshold, rest)
-    if within:
-        moved, small = merged(moved, [*GROUP, *cell], within, threshold, None)
-        # What the first step kept is large enough as a whole.
-        assert not small
-    by = [*GROUP, "definition_code", *cell, *(within or [])]
-    return moved.group_by(by).agg(pl.col(*MEASURES).sum()).sort(by), withheld
+    parts_by = within or []
+    names = [*GROUP, "definition_code", *cell, *parts_by, *MEASURES]
+    made: list[tuple[str | int, ...]] = []
+    for key, cells in counted(rows, groups, cell, parts_by).items():
+        group = groups[key]
+        wholes = {each: np.sum(list(parts.values()), axis=0) for each, parts in cells.items()}
+        target, told = settled(wholes, group.total, least, rest)
+        for place, counts in told.items():
+            parts: dict[Cell, Array] = {}
+            for each, its_parts in cells.items():
+                for part, of in its_parts.items() if target[each] == place else ():
+                    parts[part] = parts.get(part, 0) + of
+            for part, of in settled(parts, counts, least, None)[1].items():
+                for definition, (certain, undecided, clean) in zip(
+                    group.definitions, of.tolist(), strict=True
+                ):
+                    possible = certain + undecided
+                    made.append((*key, definition, *place, *part, possible + clean, certain, possible))
+    schema = {name: pl.Int64 if name in MEASURES else pl.String for name in names}
+    return pl.DataFrame(made, schema=schema, orient="row").filter(pl.col("units") > 0).sort(names)
 
 
-def merged(
-    rows: pl.DataFrame, whole: list[str], cell: list[str], threshold: int, rest: Cell | None
-) -> tuple[pl.DataFrame, list[tuple[str, ...]]]:
-    """The rows under the cells that they are counted in, and the wholes that are too small.
+def counted(
+    rows: pl.DataFrame, groups: Mapping[Cell, Group], cell: list[str], within: list[str]
+) -> dict[Cell, dict[Cell, dict[Cell, Array]]]:
+    """Of each group the cells and their parts, with classes as the group tells them."""
+    found: dict[Cell, dict[Cell, dict[Cell, Array]]] = {}
+    summed = rows.group_by(*GROUP, *cell, *within, "definition_code").agg(pl.col(*MEASURES).sum())
+    for *codes, definition, units, certain, possible in summed.iter_rows():
+        key, place = tuple(codes[: len(GROUP)]), tuple(codes[len(GROUP) : len(GROUP) + len(cell)])
+        group = groups.get(key)
+        if group is not None and definition in group.definitions:
+            parts = found.setdefault(key, {}).setdefault(place, {})
+            part = parts.setdefault(tuple(codes[len(GROUP) + len(cell) :]), np.zeros_like(group.total))
+            part[group.definitions.index(definition)] = classes(units, certain, possible)
+    for key, cells in found.items():
+        for parts in cells.values():
+            parts.update({each: retold(of, groups[key].told_as) for each, of in parts.items()})
+    return found
 
-    whole: the columns whose sums stay as they are.
+
+def settled(
+    cells: Mapping[Cell, Array], total: Array, least: int, rest: Cell | None
+) -> tuple[dict[Cell, Cell], dict[Cell, Array]]:
+    """Where each cell is counted, and what each that is left tells.
+
+    total: what these add up to; it has no small class.
     """
-    # A definition that came or went within the month has fewer units than the others, and none in some cells.
-    place = {code: number for number, code in enumerate(sorted(set(rows["definition_code"])))}
-    sizes: dict[tuple[str, ...], dict[Cell, list[int]]] = {}
-    width = len(whole)
-    counts = rows.group_by(*whole, *cell, "definition_code").agg(pl.col("units").sum())
-    for *key, code, units in counts.iter_rows():
-        cells = sizes.setdefault(tuple(key[:width]), {})
-        cells.setdefault(tuple(key[width:]), [0] * len(place))[place[code]] = units
-    moves, withheld = [], []
-    for of_whole, cells in sizes.items():
-        target = targets({each: tuple(units) for each, units in cells.items()}, threshold, rest)
-        if target is None:
-            withheld.append(of_whole)
-        else:
-            moves += [(*of_whole, *before, *after) for before, after in target.items()]
-    new = [f"new_{name}" for name in cell]
-    schema = dict.fromkeys([*whole, *cell, *new], pl.String)
-    moved = rows.join(pl.DataFrame(moves, schema=schema, orient="row"), on=[*whole, *cell])
-    return moved.drop(cell).rename(dict(zip(new, cell, strict=True))), sorted(withheld)
+    left = dict(cells)
+    target = {each: each for each in cells}
+
+    def size(each: Cell) -> tuple[int, Cell]:
+        return int(left[each].sum(axis=1).max()), each
+
+    sink = max(left, key=size) if rest is None else rest
+
+    def join(each: Cell) -> None:
+        left[sink] = left.get(sink, 0) + left.pop(each)
+        target.update({one: sink for one, now in target.items() if now == each})
+
+    while len(left) > 1:
+        small = [each for each in left if size(each)[0] < least]
+        if not small:
+            told = balanced(left, total, least)
+            if told is not None:
+                return target, told
+            small = [each for each, of in left.items() if has_small(of, least).any()]
+        # The cell that takes the others cannot join itself.
+        others = [each for each in left if each != sink]
+        join(min([each for each in others if each in small] or others, key=size))
+    return {each: sink if sink in left else each for each in target}, dict.fromkeys(left, total)
 
 
-def targets(cells: dict[Cell, Counts], threshold: int, rest: Cell | None) -> dict[Cell, Cell] | None:
-    """Where each cell of a group is counted; None if all of them together are too few.
-
-    cells: units of each under every definition; none at all are no small count.
-    """
-
-    def is_small(counts: Counts) -> bool:
-        return any(0 < units < threshold for units in counts)
-
-    def added(these: Iterable[Cell]) -> Counts:
-        return tuple(map(sum, zip(*(cells[each] for each in these), strict=True)))
-
-    if is_small(added(cells)):
-        return None
-    rising = sorted(cells, key=lambda each: (min(filter(None, cells[each])), each))
-    sink = rising[-1] if rest is None else rest
-    gathered = [sink] if sink in cells else []
-    gathered += [each for each in rising if is_small(cells[each]) and each != sink]
-    for each in rising:
-        if gathered and each not in gathered and is_small(added(gathered)):
-            gathered.append(each)
-    return {each: sink if each in gathered else each for each in cells}
+def balanced(cells: Mapping[Cell, Array], total: Array, least: int) -> dict[Cell, Array] | None:
+    """What cells tell, so that no class is small and all add up to the total; None where no one cell of a
+    definition can take what the others moved."""
+    falling = sorted(cells, key=lambda each: (-int(cells[each].sum()), each))
+    counts = np.stack([cells[each] for each in falling])
+    told = retold(counts, told_as(counts, least))
+    moved = total - told.sum(axis=0)
+    for definition in np.flatnonzero(moved.any(axis=-1)):
+        tried = told[:, definition] + moved[definition]
+        takes = np.flatnonzero(~has_small(tried, least))
+        if not takes.size:
+            return None
+        told[takes[0], definition] = tried[takes[0]]
+    return dict(zip(falling, told, strict=True))

@@ -1,0 +1,108 @@
+"""What a package's manifest says of its rows, held against the rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, TypeVar
+
+import polars as pl
+
+from jobs.contracts import contract
+from jobs.periods import last_day
+from jobs.submission.counts import VOLUME, totals
+from jobs.submission.package import FILES, Coverage, Manifest
+
+EXAMPLES = 3
+Told = TypeVar("Told", bound=tuple[Any, ...])
+
+
+def false_claims(manifest: Manifest, tables: dict[str, pl.DataFrame], months: tuple[str, ...]) -> list[str]:
+    """A line for each thing that the manifest says otherwise than the rows."""
+    rows = tables[VOLUME]
+    wrong = [
+        f"{name}: the manifest counts {manifest.files[name].rows:,} rows, and the file has"
+        f" {tables[table].height:,}"
+        for name, table in FILES.items()
+        if manifest.files[name].rows != tables[table].height
+    ]
+    claimed = {tuple(each.model_dump().values()) for each in manifest.totals}
+    found = {tuple(each.values()) for each in totals(rows)}
+    wrong += [
+        f"manifest.json: totals has {', '.join(map(str, claim))}, and the rows of {contract(VOLUME).name}.csv"
+        " add up to something else"
+        for claim in some(claimed - found)
+    ]
+    wrong += [
+        f"manifest.json: totals lacks what the rows add up to: {', '.join(map(str, each))}"
+        for each in some(found - claimed)
+    ]
+    has = sorted(set(rows["definition_code"]))
+    if sorted(manifest.definition_codes) != has:
+        wrong.append(
+            f"manifest.json: definition_codes are {', '.join(manifest.definition_codes)}, and the rows have"
+            f" {', '.join(has)}"
+        )
+    surplus = sorted(set(manifest.subscriptions) - set(rows["channel_code"]))
+    if surplus:
+        wrong.append(f"manifest.json: subscriptions has {', '.join(surplus)}, of which no row is")
+    return wrong + kept_back(manifest, tables) + uncovered(manifest, rows, months)
+
+
+def kept_back(manifest: Manifest, tables: dict[str, pl.DataFrame]) -> list[str]:
+    """Rows of what the manifest says is withheld."""
+    wrong = []
+    for each in manifest.withheld:
+        named = each.model_dump()
+        codes = {name: code for name, code in named.items() if code != "_T"}
+        for table, rows in tables.items():
+            if rows.filter(*(pl.col(name) == code for name, code in codes.items())).height:
+                wrong.append(
+                    f"{contract(table).name}.csv has rows of what manifest.json says is withheld:"
+                    f" {', '.join(named.values())}"
+                )
+    return wrong
+
+
+def uncovered(manifest: Manifest, rows: pl.DataFrame, months: tuple[str, ...]) -> list[str]:
+    """Coverage that cannot be, and months and channels that stand in the coverage or the rows alone."""
+    place = "manifest.json: coverage"
+    wrong = impossible(manifest.coverage, months)
+    covered = [(each.period_code, each.channel_code) for each in manifest.coverage.days]
+    wrong += [
+        f"{place} has {' '.join(each)} more than once" for each in some(covered) if covered.count(each) > 1
+    ]
+    has = set(rows.select("period_code", "channel_code").unique().iter_rows())
+    withheld = {(each.period_code, each.channel_code) for each in manifest.withheld}
+    wrong += [
+        f"{place} has no days of {' '.join(each)}, of which there are rows" for each in some(has - {*covered})
+    ]
+    wrong += [
+        f"{place} has days of {' '.join(each)}, of which no row is and nothing is withheld"
+        for each in some({*covered} - has - withheld)
+    ]
+    return wrong
+
+
+def impossible(coverage: Coverage, months: tuple[str, ...]) -> list[str]:
+    wrong = []
+    for each in coverage.days:
+        place = f"manifest.json: coverage of {each.period_code} {each.channel_code}"
+        if each.period_code not in months:
+            wrong.append(f"{place} is of no month of the package's period")
+        elif each.of != last_day(each.period_code).day:
+            wrong.append(
+                f"{place} has {each.of} days in the month, which has {last_day(each.period_code).day}"
+            )
+        if not 1 <= each.days <= each.of:
+            wrong.append(f"{place} has {each.days} of {each.of} days")
+    return wrong + [
+        f"manifest.json: coverage of {each.format_code} has {each.quarantined} quarantined of {each.lines}"
+        f" lines, from {each.sources} sources"
+        for each in coverage.sources
+        if not (0 <= each.quarantined <= each.lines and each.sources > 0)
+    ]
+
+
+def some(found: Iterable[Told]) -> list[Told]:
+    """The first of what was found, without repeats."""
+    return sorted(set(found), key=str)[:EXAMPLES]
