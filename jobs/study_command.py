@@ -309,7 +309,7 @@ def components(
     channel: str, period: str | None, found: list[Any], parts: dict[tuple[str, str, str], Any]
 ) -> Table:
     """What spending consists of, and the posts, each with its own interval."""
-    title = f"{channel}: capital a year, running cost and posts in {period}, with 95% intervals"
+    title = f"{channel}: parts and posts in {period}, with 95% intervals"
     table = sheet(title, "CAPEX", "", "OPEX", "", "posts", "")
     for row in found:
         if row.channel_code == channel:

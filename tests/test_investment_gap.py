@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from pyspark.sql import SparkSession
 from rich.console import Console
 from typer.testing import CliRunner
 
@@ -17,12 +18,14 @@ from jobs.__main__ import app
 from jobs.accounts import Price
 from jobs.areas import classified
 from jobs.config import Gap
-from jobs.contracts import polars_schema
+from jobs.contracts import polars_schema, struct_type
 from jobs.errors import ObservatoryError
 from jobs.investment_targets import of_channel, targets
 from jobs.study.investment_gap import best_respondents, channel_rows, taken_for_granted
-from jobs.study_command import gap_of, granted
+from jobs.study_command import gap_of, granted, investment
 from jobs.study_files import read_reference
+from jobs.study_rows import as_table
+from tests import study_lake
 
 ASSUMED = read_reference("ref.investment_assumption")
 
@@ -195,3 +198,30 @@ def test_assumptions_stand_beside_the_estimate_each_once(width: int) -> None:
         "norm, SMS Norm: 0.2.",
     ]
     assert granted([]) == []
+
+
+def test_what_is_spent_is_printed_with_its_parts_and_what_is_missing(spark: SparkSession) -> None:
+    frames = [
+        spark.createDataFrame(as_table(rows, table), struct_type(table))
+        for table, rows in (
+            ("study.investment", study_lake.investment()),
+            ("study.investment_gap", study_lake.gap()),
+        )
+    ]
+    console = Console(width=80, record=True)
+    for part in investment(*frames):
+        console.print(part)
+    lines = [" ".join(line.split()) for line in console.export_text().splitlines()]
+    assert max(map(len, lines)) <= 80
+    wanted = [
+        "EMAIL: spending in 2026, US dollars; and what is missing to norm and",
+        "area estimate 95% interval CV cov. each norm best",
+        "WORLD 1k 800–1.25k 10% 50% 0.14 400 1.1k",
+        "LDC 100 80–125 10% 50% 0.03 500 800",
+        "EMAIL: parts and posts in 2026, with 95% intervals",
+        "area CAPEX OPEX posts",
+        "LDC 30 24–37.5 70 56–87.5 2 1.6–2.5",
+        "norm Norm: 0.2 US dollars.",
+        "all The target is taken as known.",
+    ]
+    assert [line for line in wanted if line not in lines] == []

@@ -65,10 +65,31 @@ def sum_(
 
 
 @app.command(name="list")
-def list_() -> None:
+def list_(
+    table: Annotated[
+        str | None,
+        typer.Argument(help="study.cost: the figures as the lake holds them.", metavar="[study.cost]"),
+    ] = None,
+    config_file: Config = Path("observatory.toml"),
+) -> None:
     """The published figures: what each is, what its formula gives, what was printed."""
-    from jobs.cost_model import estimate, reproduction
     from jobs.costs.drawing import draw_list
+    from jobs.costs.study import is_study
+
+    if table is None:
+        found = published_rows()
+    elif is_study(table):
+        from jobs.costs.study_figures import cost_rows
+
+        found = cost_rows(table, config.load(config_file))
+    else:
+        raise ObservatoryError(f"cost list: '{table}' is no table of the study; write study.cost or nothing")
+    draw_list(found, console())
+
+
+def published_rows() -> dict[str, list[tuple[str, ...]]]:
+    """The published figures by their quantity, computed now: name, of, computed, printed, unit, verdict."""
+    from jobs.cost_model import estimate, reproduction
     from jobs.costs.figure import number
     from jobs.costs.published import area_name, published_figures
     from jobs.release import words
@@ -86,7 +107,7 @@ def list_() -> None:
                 reproduction(figure, evaluated)[0],
             )
         )
-    draw_list(found, console())
+    return found
 
 
 def explained(name: str, config_file: Path) -> Explained:

@@ -82,14 +82,7 @@ def found(name: str, settings: Observatory) -> Found:
     if len(parts) > len(key):
         raise ObservatoryError(f"figure '{name}': write it as {table}/{'/'.join(key)}")
     versions = delta_log.versions(settings.lake.root)
-    rows = delta_log.read_table(settings.lake.root, table, versions.get(table))
-    missing = [column for column in contract(table).columns if column not in rows.columns]
-    if rows.is_empty() or missing:
-        state = "is empty" if rows.is_empty() else f"is of an earlier version, without {', '.join(missing)}"
-        raise ObservatoryError(
-            f"figure '{name}': {table} in {settings.lake.root} {state}: `observatory study estimate` writes"
-            " it anew"
-        )
+    rows = rows_of(name, table, settings, versions)
     beside, chosen = rows, []
     for place, column in enumerate(key):
         known = sorted(set(rows[column]))
@@ -103,6 +96,19 @@ def found(name: str, settings: Observatory) -> Found:
             f"figure '{name}': nothing is known of it: no operator of the area is in the frame (OBS_STATUS O)"
         )
     return Found("/".join([table, *chosen]), table, row, beside, versions, settings)
+
+
+def rows_of(name: str, table: str, settings: Observatory, versions: dict[str, int]) -> pl.DataFrame:
+    """The table's rows, as the last finished run left them."""
+    rows = delta_log.read_table(settings.lake.root, table, versions.get(table))
+    missing = [column for column in contract(table).columns if column not in rows.columns]
+    if rows.is_empty() or missing:
+        state = "is empty" if rows.is_empty() else f"is of an earlier version, without {', '.join(missing)}"
+        raise ObservatoryError(
+            f"figure '{name}': {table} in {settings.lake.root} {state}: `observatory study estimate` writes"
+            " it anew"
+        )
+    return rows
 
 
 def part_of(name: str, column: str, given: str | None, known: list[str]) -> str:

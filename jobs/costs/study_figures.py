@@ -7,11 +7,13 @@ from typing import Any
 
 import polars as pl
 
+from jobs import delta_log
 from jobs.areas import COUNTRY
 from jobs.config import Observatory
 from jobs.costs.figure import Estimate, Explained, Input, Scope, Step, in_formula, number
+from jobs.costs.published import area_name as published_area
 from jobs.costs.published import explain_published, names_of
-from jobs.costs.study import Found, computed, countries_of, found, versions_of
+from jobs.costs.study import Found, computed, countries_of, found, rows_of, versions_of
 from jobs.costs.study_parts import by_area, by_component, by_strategy, known, siblings
 from jobs.errors import ObservatoryError
 from jobs.reference import read_reference
@@ -235,6 +237,26 @@ def cost(of: Found) -> Explained:
         versions=[*told.versions, *versions_of(of)],
         others=[],
     )
+
+
+def cost_rows(table: str, settings: Observatory) -> dict[str, list[tuple[str, ...]]]:
+    """The figures of study.cost as the lake holds them, by quantity: name, of, computed, printed, unit,
+    verdict."""
+    if table != "study.cost":
+        raise ObservatoryError(
+            f"cost list: figures of {table} are not listed: name one, as study.investment/2026/LDC/EMAIL"
+        )
+    listed: dict[str, list[tuple[str, ...]]] = {code: [] for code in words.rows_of("estimand")}
+    stored = rows_of(table, table, settings, delta_log.versions(settings.lake.root))
+    for row in stored.sort("model_code", "output_code").rows(named=True):
+        figure = row[row["estimand_code"]]
+        amounts = (
+            "" if figure[each] is None else number(float(figure[each])) for each in ("central", "printed")
+        )
+        of = f"{published_area(row['geography_code'], short=True)} {row['period_code']}"
+        name = f"{table}/{row['model_code']}/{row['output_code']}"
+        listed[row["estimand_code"]].append((name, of, *amounts, row["unit_text"], row["reproduction_code"]))
+    return listed
 
 
 # --- what figures share -----------------------------------------------------------------------------
