@@ -313,6 +313,8 @@ def type_of_texts(
 
 def told(values: pl.Series, match: Callable[[str], Collection[int]]) -> pl.Series:
     """The places of the rules that match each value, as `3,17`; null where none does."""
+    if values.null_count() == len(values):
+        return pl.Series(values.name, [None], dtype=pl.String).new_from_index(0, len(values))
 
     def results(distinct: list[str]) -> pl.DataFrame:
         joined = [",".join(map(str, match(value))) or None for value in distinct]

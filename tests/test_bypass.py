@@ -48,7 +48,7 @@ def test_bypass_is_found_on_a_seed_that_chose_no_threshold(spark: SparkSession, 
     assert quality(counts, "SPOOFED_CLI")[0] < 1
 
 
-def test_the_gateways_that_signed_for_flagged_calls_are_counted(spark: SparkSession) -> None:
+def test_the_gateways_that_signed_for_calls_are_counted(spark: SparkSession) -> None:
     lake = Lake(spark, "")
     link = {"link_id": "HUB", "link_code": "hub", "link_scope_code": "international", "network_codes": []}
     operator = lake.local([{"operator_id": "a", "country_code": "GBR", "links": [link]}], "ref.operator")
@@ -79,10 +79,11 @@ def test_the_gateways_that_signed_for_flagged_calls_are_counted(spark: SparkSess
             "units_examined",
             "units_flagged",
             F.theta_sketch_estimate("flagged_sender_sketch"),
+            F.theta_sketch_estimate("origid_sketch"),
             F.theta_sketch_estimate("flagged_origid_sketch"),
         ).collect()
     }
-    assert counts == {"SPOOFED_CLI": (5, 4, 4, 2)}
+    assert counts == {"SPOOFED_CLI": (5, 4, 4, 3, 2)}
 
 
 def test_a_threshold_that_is_missing_or_no_number_is_named(spark: SparkSession) -> None:

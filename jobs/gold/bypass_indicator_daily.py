@@ -22,6 +22,7 @@ def transform(message: DataFrame, operator: DataFrame, bypass_parameter: DataFra
         F.theta_sketch_agg(F.when(F.col("sign.is_flagged"), F.col("sender_hash"))).alias(
             "flagged_sender_sketch"
         ),
+        F.theta_sketch_agg("origid_hash").alias("origid_sketch"),
         F.theta_sketch_agg(F.when(F.col("sign.is_flagged"), F.col("origid_hash"))).alias(
             "flagged_origid_sketch"
         ),

@@ -12,9 +12,9 @@ def transit() -> Column:
 
     A link to a carrier shows it: the inbound one before the outbound one. A call that a gateway signed for
     (attestation C, RFC 8588) came in by that gateway, whichever link brought it on; which gateway is its
-    origid, whose number gold.bypass_indicator_daily tells. Attestations A and B are of the network where the
-    call began, which is no transit. The Received fields of a mail, which name its hops, stand in no log that
-    is read here.
+    origid, and gold.bypass_indicator_daily tells how many there were. Attestations A and B are of the network
+    where the call began, which is no transit. The Received fields of a mail, which name its hops, stand in no
+    log that is read here.
     """
     kinds = [
         F.when(F.col(link).isin(CARRIERS), F.col(link))
