@@ -235,22 +235,26 @@ def sheet(title: str, *heads: str) -> Table:
 
 
 def volume(frame: Any) -> list[Table]:
-    """Certain spam by the operators' own definition, a table for each channel."""
-    period = latest(frame)
+    """Certain spam of what was attempted by the operators' own definition, a table for each channel.
+
+    Of the latest period that any logs tell of: a year that few answered ends no earlier than its quarters.
+    """
+    period = latest(frame.filter("respondent_count > answer_count")) or latest(frame)
     where = (
         f"period_code = '{period}' AND definition_code = 'OPERATOR' AND quantity_code = 'spam_certain'"
-        " AND unit_code IN ('recipient', 'call')"
+        " AND unit_code IN ('attempted', 'call')"
     )
     found = rows_of(frame, where)
     tables = []
     for channel in dict.fromkeys(row.channel_code for row in found):
         title = f"{channel}: spam in {period} by the operators' own definition, estimated"
-        table = sheet(title, "estimate", "95% interval", "CV", "coverage", "others at 0.5–1.5")
+        table = sheet(title, "estimate", "95% interval", "CV", "cov.", "answers", "others at 0.5–1.5")
         for row in found:
             if row.channel_code == channel:
                 table.add_row(
                     row.area_code, short(row.estimate), span(row.estimate_low, row.estimate_high),
-                    quality(row), f"{row.coverage_pct:.0f}%", span(row.at_050, row.at_150),
+                    quality(row), f"{row.coverage_pct:.0f}%", f"{row.answer_pct or 0:.0f}%",
+                    span(row.at_050, row.at_150),
                 )  # fmt: skip
         tables.append(table)
     return tables
