@@ -66,8 +66,8 @@ def with_labels(sample: DataFrame, label: DataFrame) -> DataFrame:
     return joined.withColumns({name: F.coalesce(name, nothing) for name in ("types", "logged_types")})
 
 
-def flagged(volume: DataFrame) -> DataFrame:
-    """What the filter made of the messages whose content it had, by operator, month and channel."""
+def flagged(volume: DataFrame, *by: str) -> DataFrame:
+    """What the filter made of the messages whose content it had, by operator, month and channel, and `by`."""
     is_asked = (
         (F.col("definition_code") == "OPERATOR")
         & (F.col("unit_code") == "recipient")
@@ -76,7 +76,7 @@ def flagged(volume: DataFrame) -> DataFrame:
     )
     month = F.date_format("period_date", "yyyy-MM").alias("period_code")
     sums = [F.sum(name).alias(name) for name in ("units", "spam_certain", "spam_possible")]
-    return volume.filter(is_asked).groupBy("operator_id", month, "channel_code").agg(*sums)
+    return volume.filter(is_asked).groupBy("operator_id", month, "channel_code", *by).agg(*sums)
 
 
 def audited_quality(strata: pa.Table) -> pa.Table:
