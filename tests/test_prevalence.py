@@ -437,6 +437,34 @@ def test_a_correction_covers_the_truth_for_tests_of_any_chance() -> None:
     assert plain < 20
 
 
+def test_a_correction_covers_the_truth_of_generated_months() -> None:
+    """The filter of a month, tested on other mail of its kind: 300 spam and 600 others, drawn apart."""
+    held = {"corrected": 0, "as counted": 0}
+    for seed in range(100):
+        rng = np.random.default_rng(1_000 + seed)
+        prevalence = float(rng.uniform(0.05, 0.7))
+        truth, elsewhere = month(rng, 20_000, prevalence), month(rng, 20_000, 0.5)
+        tested = []
+        for tag, size in (("spam", 300), ("ham", 600)):
+            of_kind = {
+                key: elsewhere.spam[key] if tag == "spam" else elsewhere.units[key] - elsewhere.spam[key]
+                for key in elsewhere.units
+            }
+            drawn = rng.multivariate_hypergeometric(list(of_kind.values()), size)
+            flags = [FLAGS[call] is True for call, _ in of_kind]
+            tested.append((size, int(drawn[flags].sum())))
+        ends = [
+            sum(count for (call, _), count in truth.units.items() if FLAGS[call] in among) / 20_000
+            for among in ((True,), (True, None))
+        ]
+        found, _ = corrected((ends[0], ends[1]), tested[0], tested[1], str(seed))
+        held["corrected"] += holds(found, truth.prevalence)
+        held["as counted"] += ends[0] <= truth.prevalence <= ends[1]
+    print(held)
+    assert held["corrected"] >= 90
+    assert held["as counted"] < 10
+
+
 def test_what_logs_cannot_decide_widens_a_correction() -> None:
     narrow, _ = corrected((0.4, 0.4), (1_000, 900), (1_000, 10), "x")
     wide, _ = corrected((0.35, 0.45), (1_000, 900), (1_000, 10), "x")
