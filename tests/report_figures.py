@@ -169,6 +169,7 @@ def figures() -> dict[str, pl.DataFrame]:
         "effort": effort(),
         "quality": quality(mine),
         "type_quality": type_quality(mine),
+        "quality_parts": pl.DataFrame(schema=FIGURES["quality_parts"]),
         "costs": costs(),
         "coverage": coverage(),
     }
@@ -334,7 +335,23 @@ def audited_figures(*operators: str) -> dict[str, pl.DataFrame]:
         *(pl.when(is_audited).then(end).alias(f"prevalence{name}") for name, end in ends.items()),
         pl.when(is_audited).then(pl.lit("audit")).alias("quality_method_code"),
     )
+    named = {
+        f"{name}{end}": value
+        for name, values in estimates.items()
+        for value, end in zip(values, ("", "_low", "_high"), strict=True)
+    }
+    of_one_call = {"prevalence": 0.1, "prevalence_low": 0.05, "prevalence_high": 0.2}
+    told = {"operator_id": operators[-1], "period_code": "2026-11", "channel_code": "EMAIL"}
+    parts = [
+        told | {"stratum_code": f"EMAIL._T.{part}", "units": units, "labelled_count": labels} | ends
+        for part, units, labels, ends in [
+            ("_T.ge4", 9_000, 120, named),
+            ("_T.0to4", 12_000, 3, {}),
+            ("untyped._T", 80_000, 90, of_one_call),
+        ]
+    ]
     made = {"quality": table, "type_quality": typed}
+    made["quality_parts"] = pl.DataFrame(parts, schema=FIGURES["quality_parts"])
     return figures() | {
         name: each.select(list(FIGURES[name])).cast(FIGURES[name])  # type: ignore[arg-type]
         for name, each in made.items()

@@ -193,6 +193,20 @@ def test_types_hold_the_errors_of_filters_and_those_that_filters_did_not_know(tm
     assert {cells[-1].text for cells in sms.table.rows} == {"no audit"}
 
 
+def test_parts_say_where_filters_err_or_that_labels_are_too_few() -> None:
+    study = Study(audited_figures(*MAIL), {each["id"]: each for each in OPERATORS}, None)
+    (_, block) = audited.by_filter(study).blocks
+    found = {cells[0].text: [cell.text for cell in cells[1:]] for cells in block.table.rows}
+    assert {name: [plain(text) for text in cells] for name, cells in found.items()} == {
+        "Score 0 to 4": ["too few labels", "", ""],
+        "Score from 4": ["31.0% (27.0–36.0%)", "88.0% (82.0–93.0%)", "99.5% (98.1–99.9%)"],
+        "Type not known": ["10.0% (5.0–20.0%)", "", ""],
+    }
+    assert [audited.part_name(f"EMAIL._T._T.{band}", "EMAIL") for band in ("lt2.5", "none", "any")] == [
+        *("Score below 2.5", "No score", "Any score"),
+    ]
+
+
 def test_an_audit_of_some_operators_is_said_to_be_of_a_part(tmp_path: Path) -> None:
     page = page_of(audited_figures("alp-mail"), tmp_path)
     text = plain(page.seen)

@@ -622,6 +622,7 @@ def tables() -> dict[str, Any]:
             audit | {"quality_method_code": "rogan_gladen", "prevalence": Decimal("0.9")},
             audit,
             audit | {"stratum_code": "EMAIL.passed.typed.none", "prevalence": Decimal(0)},
+            audit | {"stratum_code": "EMAIL._T._T.lt2.5", "prevalence": Decimal("0.4")},
             audit | {"operator_id": "alp-mail", "prevalence": None},
             audit | {"spam_type_code": "FRAUD.romance", "prevalence": Decimal("0.1")},
             audit | {"spam_type_code": "AD.retail", "prevalence": None},
@@ -781,6 +782,8 @@ def test_what_filters_saw_comes_with_what_is_known_of_them(gathered: dict[str, p
     known = rows["alp-post", "EMAIL"]
     assert (known["quality_method_code"], known["prevalence"], known["labelled_count"]) == ("audit", 0.2, 8)
     assert rows["alp-mail", "EMAIL"]["prevalence"] is None
+    # Parts are no strata, and no channel.
+    assert gathered["quality_parts"]["stratum_code"].to_list() == ["EMAIL._T._T.lt2.5"]
     # Every type that is counted or labelled in a channel, for each operator of it, of all that filters saw.
     types = {
         (row["operator_id"], row["channel_code"], row["spam_type_code"]): (

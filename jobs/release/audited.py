@@ -201,9 +201,46 @@ def by_filter(study: Study) -> Section:
         columns = [Column("Operator and month", "text"), Column("Spam in what it saw")]
         columns += [Column("Of spam, caught", is_minor=True), Column("Of the rest, let pass", is_minor=True)]
         blocks.append(Block(name, Table(f"Filters of {words.inside(name)}", columns, lines), "quality.csv"))
+        blocks += by_part(study, channel)
     notes = ["Estimates with 95% intervals. Of messages whose content the operator had; what was refused"
              " before stays as counted."] if blocks else []  # fmt: skip
     return Section("filters", "How often filters err", "\n".join(findings), blocks, missing, notes)
+
+
+def by_part(study: Study, channel: str) -> list[Block]:
+    """Where a channel's filters err: a row for each part that was audited."""
+    table = study.figures["quality_parts"].filter(pl.col("channel_code") == channel)
+    if not len(table):
+        return []
+    name = channel_name(channel)
+    order = ["operator_id", "period_code", "stratum_code"]
+    lines = [
+        [
+            Cell(
+                part_name(row["stratum_code"], channel),
+                f"{study.operator_name(row['operator_id'])}, {words.period(row['period_code'])}:"
+                f" {words.whole(row['labelled_count'])} labels of {words.whole(row['units'])} messages",
+            ),
+            number(estimate(row, "prevalence") or "too few labels", "" if row["prevalence"] else "muted"),
+            *(number(estimate(row, each)) for each in ESTIMATES[1:]),
+        ]
+        for row in table.sort(order).to_dicts()
+    ]
+    columns = [Column("Part", "text"), Column("Spam in it")]
+    columns += [Column("Of spam, caught", is_minor=True), Column("Of the rest, let pass", is_minor=True)]
+    caption = f"Where filters of {words.inside(name)} err"
+    note = "Nothing where the filter made one call of all of it, or where labels are too few."
+    return [Block(f"{name}, in parts", Table(caption, columns, lines), "quality_parts.csv", note=note)]
+
+
+def part_name(code: str, channel: str) -> str:
+    """A part by its stratum's code: what the logs tell a type of, or a band of the score."""
+    typed, _, band = code.removeprefix(f"{channel}._T.").partition(".")
+    if band == "_T":
+        return {"typed": "Type known", "untyped": "Type not known"}[typed]
+    if band.startswith(("lt", "ge")):
+        return f"Score {'below' if band.startswith('lt') else 'from'} {band[2:]}"
+    return {"none": "No score", "any": "Any score"}.get(band, f"Score {band.replace('to', ' to ')}")
 
 
 def how_known(row: dict[str, Any]) -> str:

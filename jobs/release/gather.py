@@ -51,6 +51,7 @@ def gather(read: Callable[[str], DataFrame]) -> dict[str, pl.DataFrame]:
         "stages": counted(volume).groupBy(keys_of("stages")).agg(*sums()),
         "effort": effort(read("gold.countermeasure_effort_daily")),
         "quality": quality(volume.filter(measured()), read("gold.filter_quality_monthly")),
+        "quality_parts": read("gold.filter_quality_monthly").filter("stratum_code LIKE '%.\\_T.%'"),
         "type_quality": type_quality(
             volume.filter(measured()), types.filter(measured()), read("gold.filter_quality_monthly")
         ),
