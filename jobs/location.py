@@ -154,13 +154,26 @@ def ipv4_values(addresses: pl.Series) -> pl.Series:
 
 
 def rows_of(addresses: pl.Series, ranges: Ranges) -> np.ndarray:
-    """For each address the row of `ranges.labels`, -1 where there is none, -2 for what is no address."""
-    rows = np.full(len(addresses), -2, dtype=np.int64)
+    """For each address the row of `ranges.labels`, -1 where there is none, -2 for what is no address.
+
+    To read an IPv4 address costs less than to find out whether it was read before; the others are few, are
+    read by Python, and are read once each.
+    """
+    rows = np.empty(len(addresses), dtype=np.int64)
     values = ipv4_values(addresses)
     is_v4 = values.is_not_null().to_numpy()
     rows[is_v4] = rows_at(values.drop_nulls().to_numpy(), ranges.v4_first, ranges.v4_row)
-    others = np.flatnonzero(~is_v4)
-    binary = [packed(address) if address is not None else None for address in addresses.gather(others)]
+    if not is_v4.all():
+        others = addresses.filter(~values.is_not_null())
+        found = for_distinct(others, lambda distinct: pl.DataFrame({"row": rows_of_others(distinct, ranges)}))
+        rows[~is_v4] = found["row"].to_numpy()
+    return rows
+
+
+def rows_of_others(addresses: pl.Series, ranges: Ranges) -> np.ndarray:
+    """The same for IPv6, IPv4 within it, and what is no address."""
+    rows = np.full(len(addresses), -2, dtype=np.int64)
+    binary = [packed(address) if address is not None else None for address in addresses]
     for size, starts, labels in ((4, ranges.v4_first, ranges.v4_row), (16, ranges.v6_first, ranges.v6_row)):
         found = [place for place, value in enumerate(binary) if value is not None and len(value) == size]
         keys = [value for value in binary if value is not None and len(value) == size]
@@ -170,7 +183,7 @@ def rows_of(addresses: pl.Series, ranges: Ranges) -> np.ndarray:
                 if size == 4
                 else np.array(keys, dtype="S16")
             )
-            rows[others[found]] = rows_at(sought, starts, labels)
+            rows[found] = rows_at(sought, starts, labels)
     return rows
 
 
@@ -187,24 +200,16 @@ def rows_at(keys: np.ndarray, starts: np.ndarray, labels: np.ndarray) -> np.ndar
 
 def locate(ips: pl.Series, ranges: Ranges) -> pl.DataFrame:
     """country_code (ISO 3166-1 alpha-3), asn and as_name of each address."""
-
-    def results(distinct: pl.Series) -> pl.DataFrame:
-        rows = pl.DataFrame({"row": rows_of(distinct, ranges)})
-        places = rows.select(pl.when(pl.col("row") >= 0).then("row")).to_series()
-        return ranges.labels.select(pl.col(name).gather(places) for name in LOCATED)
-
-    return for_distinct(ips.cast(pl.String), results)
+    rows = pl.DataFrame({"row": rows_of(ips.cast(pl.String), ranges)})
+    places = rows.select(pl.when(pl.col("row") >= 0).then("row")).to_series()
+    return ranges.labels.select(pl.col(name).gather(places) for name in LOCATED)
 
 
 def in_networks(ips: pl.Series, networks: Sequence[str]) -> pl.Series:
     """Whether each address is in one of the networks; null for what is no address."""
-    own = network_ranges(tuple(networks))
-
-    def results(distinct: pl.Series) -> pl.DataFrame:
-        rows = pl.DataFrame({"row": rows_of(distinct, own)})
-        return rows.select(pl.when(pl.col("row") != -2).then(pl.col("row") >= 0).alias("inside"))
-
-    return for_distinct(ips.cast(pl.String), results)["inside"].alias(ips.name)
+    rows = pl.DataFrame({"row": rows_of(ips.cast(pl.String), network_ranges(tuple(networks)))})
+    inside = rows.select(pl.when(pl.col("row") != -2).then(pl.col("row") >= 0))
+    return inside.to_series().alias(ips.name)
 
 
 def for_distinct(values: pl.Series, results: Callable[[pl.Series], pl.DataFrame]) -> pl.DataFrame:

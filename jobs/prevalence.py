@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,9 @@ OF_GROUP = 2
 OF_EITHER = 1
 # Fewer labels than these say nothing of how a stratum varies.
 LEAST_LABELS = 2
+# Fewer labels than these of what the filter flagged, or of what it let pass, tell nothing of a part of a
+# channel or of a type.
+LEAST_OF_SIDE = 5
 
 
 @dataclass(frozen=True)
@@ -61,8 +64,8 @@ class Quality:
     """What labels say of a channel: its prevalence, and how often the filter was right.
 
     sensitivity: share of spam that it flagged; specificity: share of the rest that it let pass; both over
-    units whose flag is known, None where there is none of them. least, most: prevalence if everything drawn
-    and not labelled were no spam, or all spam.
+    units whose flag is known, None where there is none of them or too few labels. least, most: prevalence
+    if everything drawn and not labelled were no spam, or all spam.
     """
 
     prevalence: Figure
@@ -142,6 +145,46 @@ def quality(strata: Sequence[Stratum], seed: str) -> Quality | None:
         )
         / whole,
     )
+
+
+def of_part(strata: Sequence[Stratum], seed: str) -> Quality | None:
+    """The estimates of a part of a channel, as a band of the score: of all strata that lie in it.
+
+    A part is read by itself, where a channel's parts make up for each other: it has no estimate unless each
+    call that it has units of was labelled LEAST_OF_SIDE times, or whole. Where the filter made one call of
+    all of it, how often that was right is the prevalence, and there is no sensitivity or specificity.
+    """
+    if not all(is_told([each for each in strata if each.is_flagged is flag]) for flag in (True, False, None)):
+        return None
+    found = quality(strata, seed)
+    if found is None or len({each.is_flagged for each in strata if each.units} - {None}) == 2:
+        return found
+    return replace(found, sensitivity=None, specificity=None)
+
+
+def of_type(strata: Sequence[Stratum], seed: str) -> Quality | None:
+    """The estimates of spam of one type: `spam` of each stratum counts its labels of that type alone.
+
+    A total over a domain of a stratified sample: other labels, spam of other types too, count as none of it,
+    so that the estimates of all types add up to that of the channel. None where a call that has units was
+    never labelled: what stands for it in a channel, half of it spam, would count for each type. Sensitivity
+    asks for LEAST_OF_SIDE labels of the type.
+    """
+    calls = {each.call for each in strata if each.units}
+    if not all(sum(each.labelled for each in strata if each.call == call) for call in calls):
+        return None
+    found = quality(strata, seed)
+    is_enough_spam = sum(each.spam for each in strata) >= LEAST_OF_SIDE
+    # Whoever was not labelled spam of the type may be spam of another: there is no share of what is none.
+    return found and replace(
+        found, sensitivity=found.sensitivity if is_enough_spam else None, specificity=None
+    )
+
+
+def is_told(side: Sequence[Stratum]) -> bool:
+    """Whether enough of the units with one flag were labelled."""
+    units, labelled = (sum(getattr(each, name) for each in side) for name in ("units", "labelled"))
+    return labelled >= min(LEAST_OF_SIDE, units)
 
 
 def of_stratum(stratum: Stratum, seed: str) -> Figure | None:

@@ -13,7 +13,8 @@ nothing is written:
 - campaigns: gold.campaign_daily, and what it takes to mark bulk by it.
 
 Shares are of processor seconds, Spark's workers included: wall time on a shared machine tells more of the
-others. The goal for all of silver and gold is 1.5 times the time of parsing (bronze).
+others. The goal for all of silver and gold is 1.5 times the time of parsing (bronze). How fast addresses are
+placed, beside DuckDB, comes last (tests/benchmark_location.py).
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ import datetime as dt
 import os
 import shutil
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -297,6 +300,8 @@ def main() -> None:
         Console().print(table)
     spark.stop()
     shutil.rmtree(folder)
+    # In a process of its own: on one core, without Java.
+    subprocess.run([sys.executable, "-m", "tests.benchmark_location"], check=True)
 
 
 if __name__ == "__main__":

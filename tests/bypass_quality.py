@@ -1,9 +1,7 @@
 """How well signs of bypass are found, on generated traffic whose truth is known.
 
-    python -m tests.bypass_quality          needs about two minutes
-
-The thresholds of the SIM box are chosen on seed 1, those with the best F1 of messages; the table reports them
-on other seeds. A message counts once for each sign.
+The thresholds of the SIM box are chosen on seed 1, those with the best F1 of messages;
+tests/detection_quality.py reports other seeds. A message counts once for each sign.
 """
 
 from __future__ import annotations
@@ -12,7 +10,6 @@ import collections
 import datetime as dt
 import itertools
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import polars as pl
@@ -95,34 +92,15 @@ def f1(precision: float, recall: float) -> float:
     return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
 
 
-def main() -> None:
-    from jobs.session import open_session
-
-    spark = open_session(config.Spark(conf={"spark.sql.shuffle.partitions": 2}), "bypass quality")
+def best(spark: SparkSession, seed: int, folder: Path) -> tuple[dict[str, float], float]:
+    """The thresholds of the grid with the best F1 of messages on a seed, and that F1."""
     parameter = Lake(spark, "").reference("ref.bypass_parameter")
-    with TemporaryDirectory() as folder:
-        made, operator, truth = traffic(spark, CHOSEN_ON, Path(folder))
-        scores = []
-        for values in itertools.product(*GRID.values()):
-            thresholds = dict(zip(GRID, values, strict=True))
-            counts = told(made, operator, with_thresholds(parameter, thresholds), truth)
-            scores.append((f1(*quality(counts, "SIMBOX")), values))
-        best, values = max(scores)
-        chosen = dict(zip(GRID, values, strict=True))
-        print(f"chosen on seed {CHOSEN_ON}: {chosen}, F1 {best:.3f}")
-        shipped = {row.parameter_code: float(row.value) for row in parameter.collect()}
-        differing = {name: shipped[name] for name in GRID if shipped[name] != chosen[name]}
-        print(f"ref.bypass_parameter, which the table is of, has {differing or 'the same'}")
-        print(f"{'seed':>4} {'sign':<14} {'true':>6} {'precision':>9} {'recall':>7}")
-        for seed in REPORTED_ON:
-            made, operator, truth = traffic(spark, seed, Path(folder))
-            counts = told(made, operator, parameter, truth)
-            for code in sorted(config.codes("bypass")):
-                true = counts[code, True, True] + counts[code, True, False]
-                precision, recall = quality(counts, code)
-                print(f"{seed:>4} {code:<14} {true:>6,} {precision:>9.3f} {recall:>7.3f}")
-    spark.stop()
-
-
-if __name__ == "__main__":
-    main()
+    made, operator, truth = traffic(spark, seed, folder)
+    scores = []
+    for values in itertools.product(*GRID.values()):
+        thresholds = dict(zip(GRID, values, strict=True))
+        counts = told(made, operator, with_thresholds(parameter, thresholds), truth)
+        scores.append((f1(*quality(counts, "SIMBOX")), values))
+    made.unpersist()
+    score, values = max(scores)
+    return dict(zip(GRID, values, strict=True)), score

@@ -168,6 +168,8 @@ def figures() -> dict[str, pl.DataFrame]:
         "networks": networks(mine),
         "effort": effort(),
         "quality": quality(mine),
+        "type_quality": type_quality(mine),
+        "quality_parts": pl.DataFrame(schema=FIGURES["quality_parts"]),
         "costs": costs(),
         "coverage": coverage(),
     }
@@ -282,6 +284,21 @@ def quality(mine: pl.DataFrame) -> pl.DataFrame:
     return summed.with_columns(absent)
 
 
+def type_quality(mine: pl.DataFrame) -> pl.DataFrame:
+    """What filters saw of each type."""
+    seen = mine.filter(pl.col("stage_code").is_in(["content", "delivery"])).with_columns(
+        spam_type_code=pl.col("spam_type_code").fill_null("UNK").replace("_U", "UNK")
+    )
+    whole = quality(mine).select("operator_id", "period_code", "channel_code", "units")
+    spam = ("spam_certain", "spam_possible")
+    key = ["operator_id", "channel_code", "spam_type_code"]
+    of_type = seen.group_by(key).agg(pl.col(spam).sum()).filter(pl.col("spam_possible") > 0)
+    every = whole.join(of_type.select(key[1:]).unique(), on="channel_code")
+    summed = every.join(of_type, on=key, how="left").with_columns(pl.col(spam).fill_null(0))
+    absent = [pl.lit(None).alias(name) for name in FIGURES["type_quality"] if name not in summed.columns]
+    return summed.with_columns(absent)
+
+
 def audited_figures(*operators: str) -> dict[str, pl.DataFrame]:
     """The figures with an audit of these operators, and a test elsewhere of the first one's filter."""
     of_operators = pl.col("operator_id").is_in(operators)
@@ -302,8 +319,43 @@ def audited_figures(*operators: str) -> dict[str, pl.DataFrame]:
         *columns, method.alias("quality_method_code"), counts[0].alias("sampled_count"),
         counts[1].alias("labelled_count"),
     )  # fmt: skip
-    schema = FIGURES["quality"]
-    return figures() | {"quality": table.select(list(schema)).cast(schema)}  # type: ignore[arg-type]
+    # Half of the spam of each type is spam of it, and of a type that no filter knew there is some.
+    by_type = figures()["type_quality"]
+    new = by_type.unique(["operator_id", "channel_code"]).with_columns(
+        spam_type_code=pl.lit("FRAUD.romance"),
+        spam_certain=pl.lit(0, pl.Int64),
+        spam_possible=pl.lit(0, pl.Int64),
+    )
+    is_audited = of_operators & (pl.col("operator_id") != operators[0])
+    share = pl.when(pl.col("spam_type_code") == "FRAUD.romance").then(0.01).otherwise(
+        pl.col("spam_certain") / pl.col("units") / 2
+    )  # fmt: skip
+    ends = {"": share, "_low": share * 0.9, "_high": share * 1.2}
+    typed = pl.concat([by_type, new]).with_columns(
+        *(pl.when(is_audited).then(end).alias(f"prevalence{name}") for name, end in ends.items()),
+        pl.when(is_audited).then(pl.lit("audit")).alias("quality_method_code"),
+    )
+    named = {
+        f"{name}{end}": value
+        for name, values in estimates.items()
+        for value, end in zip(values, ("", "_low", "_high"), strict=True)
+    }
+    of_one_call = {"prevalence": 0.1, "prevalence_low": 0.05, "prevalence_high": 0.2}
+    told = {"operator_id": operators[-1], "period_code": "2026-11", "channel_code": "EMAIL"}
+    parts = [
+        told | {"stratum_code": f"EMAIL._T.{part}", "units": units, "labelled_count": labels} | ends
+        for part, units, labels, ends in [
+            ("_T.ge4", 9_000, 120, named),
+            ("_T.0to4", 12_000, 3, {}),
+            ("untyped._T", 80_000, 90, of_one_call),
+        ]
+    ]
+    made = {"quality": table, "type_quality": typed}
+    made["quality_parts"] = pl.DataFrame(parts, schema=FIGURES["quality_parts"])
+    return figures() | {
+        name: each.select(list(FIGURES[name])).cast(FIGURES[name])  # type: ignore[arg-type]
+        for name, each in made.items()
+    }
 
 
 def networks(mine: pl.DataFrame) -> pl.DataFrame:

@@ -304,7 +304,21 @@ def test_labels_become_figures_that_hold_the_truth(
     # What the filter blocked and tagged is not how much spam there was: here the interval says so.
     assert counted / 1500 < row["prevalence_low"]
     strata = stored(work.lake, quality.TABLE, "north-mail", "2026-11")
-    assert sum(each["units"] for each in strata if each["stratum_code"] != "_T") == 1500
+    by_code = {(each["stratum_code"], each["spam_type_code"]): each for each in strata}
+    assert sum(each["units"] for (code, _), each in by_code.items() if "_T" not in code) == 1500
+    # In the band where the filter errs both ways it has its own sensitivity and specificity.
+    band_row = by_code["EMAIL._T._T.ge4", "_T"]
+    inside = [each for each in population if each["score"] is not None and each["score"] >= 4]
+    of_band = [each for each in inside if each["key_id"] == "spam"]
+    share = sum(each["is_antispam"] for each in of_band) / len(of_band)
+    assert band_row["units"] == len(inside)
+    assert band_row["sensitivity_low"] <= share <= band_row["sensitivity_high"]
+    assert by_code["EMAIL._T._T.lt0", "_T"]["sensitivity"] is None
+    # All that was labelled spam was labelled a phish, whatever the logs told.
+    types = {kind: each for (code, kind), each in by_code.items() if code == "_T" and kind != "_T"}
+    assert set(types) == {"PHISH.mail", "UNK"}
+    assert (types["PHISH.mail"]["prevalence"], types["UNK"]["prevalence"]) == (row["prevalence"], 0)
+    assert types["PHISH.mail"]["labelled_spam_count"] == row["labelled_spam_count"]
 
     # Nothing new is nothing done; neither is loading the same again.
     version = work.lake.version(quality.TABLE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.release import audited, report, words
+from jobs.attributes import ATTRIBUTES
+from jobs.release import audited, content_types, report, words
 from jobs.release.figures import FIGURES
 from jobs.release.study import Study
 from tests.report_figures import ABOUT, MAIL, OPERATORS, audited_figures, figures, validation
@@ -92,6 +94,17 @@ def test_corrected_spam_is_between_none_and_all(rows: list[Any], rest: int) -> N
     assert 0 <= found.low <= found.high <= total["units"]
 
 
+def test_every_attribute_of_a_definition_has_a_word() -> None:
+    assert set(audited.UNTOLD) == set(ATTRIBUTES)
+
+
+def test_labels_speak_for_what_asks_only_what_measures_did() -> None:
+    assert audited.untold("OPERATOR") == ()
+    assert audited.untold("SPAMHAUS_UBE") == ("bulk", "consent")
+    every = {row["definition_code"] for row in words.reference("definition")}
+    assert {code for code in every if not audited.untold(code)} == {"OPERATOR"}
+
+
 # --- the page -----------------------------------------------------------------------------------------------
 
 
@@ -107,14 +120,24 @@ def test_a_page_without_an_audit_says_so(tmp_path: Path) -> None:
         "No audit stands behind e-mail and SMS: the errors of filters are not in the interval."
     )
     assert "There is no audit of e-mail: its figures are as filters see them." in page.seen
-    tables = [
-        each
-        for each in page.all("table")
-        if "under each definition" in page.within(each, "caption")[0]["text"]
-    ]
-    for table in tables:
-        rows = [[cell["text"] for cell in page.within(row, "td")] for row in page.within(table, "tr")]
-        assert {row[-1] for row in rows if row} <= {"no audit", ""}
+    for heading, why in {
+        "under each definition": {"no audit", "labels do not tell bulk and consent"},
+        "counted in several ways": {"no audit", "what was done"},
+        "Types of": {"no audit"},
+    }.items():
+        mail, *_ = tables_of(page, heading)
+        assert why <= {cells[-1] for cells in mail}, heading
+        assert not any("%" in cells[-1] or cells[-1][:1].isdigit() for cells in mail), heading
+    for figure in ("a day", "a route", "a stage", "a country or a network"):
+        assert f"As filters saw it: an audit tells of a channel's month, not of {figure}." in plain(page.seen)
+
+
+def tables_of(page: Any, heading: str) -> list[list[list[str]]]:
+    """The cells of each row, but its first, of the tables whose caption holds a text."""
+    found = [each for each in page.all("table") if heading in page.within(each, "caption")[0]["text"]]
+    rows = [[[cell["text"] for cell in page.within(row, "td")] for row in page.within(table, "tr")]
+            for table in found]  # fmt: skip
+    return [[cells for cells in table if cells] for table in rows]
 
 
 def test_a_page_with_audits_holds_the_errors_of_filters(tmp_path: Path) -> None:
@@ -135,6 +158,53 @@ def test_a_page_with_audits_holds_the_errors_of_filters(tmp_path: Path) -> None:
     links = [each for each in page.all("a") if each["attrs"].get("href") == "quality.csv"]
     assert [each["text"] for each in links] == ["Numbers as CSV", "quality.csv"]
     assert (tmp_path / "quality.csv").is_file()
+    # The definition that labels speak for has the same ends; the others say what labels do not tell.
+    definitions, of_sms = tables_of(page, "under each definition")
+    assert [plain(cells[-1]) for cells in definitions][0] == ends
+    assert sum("labels do not tell" in cells[-1] for cells in definitions) == len(definitions) - 1
+    assert of_sms[0][-1] == "no audit"
+    # Of recipients alone the audited part is the same and the rest is smaller: attempts had no content.
+    bases, *_ = tables_of(page, "counted in several ways")
+    (attempted,) = (cells for cells in bases if plain(cells[-1]) == ends)
+    recipients = bases[bases.index(attempted) - 1]
+    assert "%" in recipients[-1] and recipients[-1] != attempted[-1]
+
+
+def test_types_hold_the_errors_of_filters_and_those_that_filters_did_not_know(tmp_path: Path) -> None:
+    tables = audited_figures(*MAIL)
+    study = Study(tables, {each["id"]: each for each in OPERATORS}, None)
+    (mail, sms) = content_types.by_type(study).blocks[:2]
+    rows = {cells[0].text: cells for cells in mail.table.rows}
+    (first, second) = rows[words.type_name("PHISH.mail")], rows[words.type_name("FRAUD.romance")]
+    # By hand: what was refused before content stays, and of the rest that audits tell of half is spam.
+    of_type = pl.col("spam_type_code") == "PHISH.mail"
+    counted = tables["types"].filter(of_type, pl.col("channel_code") == "EMAIL")
+    seen = tables["type_quality"].filter(of_type, pl.col("channel_code") == "EMAIL")
+    known = seen.filter(pl.col("prevalence").is_not_null())
+    stays = [counted[end].sum() - known[end].sum() for end in ("spam_certain", "spam_possible")]
+    half = known["spam_certain"] / 2
+    ends = [
+        stays[0] + half.sum() - ((half * 0.1) ** 2).sum() ** 0.5,
+        stays[1] + half.sum() + ((half * 0.2) ** 2).sum() ** 0.5,
+    ]
+    assert first[-1].text == words.plenty_range(math.floor(ends[0]), math.ceil(ends[1]))
+    assert second[2].text == "0" and second[-1].text[0].isdigit() and second[-1].text != "0"
+    assert "by audit" in mail.note and sms.note.startswith("No audit")
+    assert {cells[-1].text for cells in sms.table.rows} == {"no audit"}
+
+
+def test_parts_say_where_filters_err_or_that_labels_are_too_few() -> None:
+    study = Study(audited_figures(*MAIL), {each["id"]: each for each in OPERATORS}, None)
+    (_, block) = audited.by_filter(study).blocks
+    found = {cells[0].text: [cell.text for cell in cells[1:]] for cells in block.table.rows}
+    assert {name: [plain(text) for text in cells] for name, cells in found.items()} == {
+        "Score 0 to 4": ["too few labels", "", ""],
+        "Score from 4": ["31.0% (27.0–36.0%)", "88.0% (82.0–93.0%)", "99.5% (98.1–99.9%)"],
+        "Type not known": ["10.0% (5.0–20.0%)", "", ""],
+    }
+    assert [audited.part_name(f"EMAIL._T._T.{band}", "EMAIL") for band in ("lt2.5", "none", "any")] == [
+        *("Score below 2.5", "No score", "Any score"),
+    ]
 
 
 def test_an_audit_of_some_operators_is_said_to_be_of_a_part(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import random
 from pathlib import Path
 from typing import Any
@@ -12,19 +11,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyspark.sql import DataFrame, Row, SparkSession
-from pyspark.sql import functions as F
 
 from jobs import signatures
 from jobs.__main__ import Format, write_rows
-from jobs.contracts import arrow_schema
 from jobs.errors import ObservatoryError
 from jobs.gold import campaign_daily
 from jobs.gold.similarity import WHOSE, Thresholds, united
-from jobs.lake import Lake
 from tests import campaign_truth
+from tests.campaign_truth import CHOSEN_ON, REPORTED_ON, found, in_spark, thresholds
 
 KEY, OTHER_KEY = b"one key of the tests' own", b"another key of the tests' own"
-CHOSEN_ON, REPORTED_ON = 101, (102, 103)
 
 
 # --- signatures ---------------------------------------------------------------------------------------
@@ -281,66 +277,6 @@ def test_rows_with_sketches_can_be_shown(tmp_path: Path) -> None:
 
 
 # --- campaigns ----------------------------------------------------------------------------------------
-
-
-def in_spark(spark: SparkSession, rows: pl.DataFrame) -> DataFrame:
-    """Rows as silver.message; what they do not tell is null or that of one delivered SMS."""
-    given = {
-        "grain_code": "recipient",
-        "direction_code": "inbound",
-        "outcome_code": "delivered",
-        "stage_code": "delivery",
-        "spam_type_code": "UNK",
-        "is_message_row": True,
-        "is_antispam": False,
-        "first_at": dt.datetime(2026, 11, 20, tzinfo=dt.UTC),
-        "last_at": dt.datetime(2026, 11, 20, tzinfo=dt.UTC),
-    }
-    schema = arrow_schema("silver.message")
-    table = rows.with_columns(
-        pl.lit(value).alias(name) for name, value in given.items() if name not in rows.columns
-    ).with_columns(spam_type_codes=pl.lit([], pl.List(pl.String)))
-    missing = [pl.lit(None).alias(name) for name in schema.names if name not in table.columns]
-    return spark.createDataFrame(table.with_columns(missing).select(schema.names).to_arrow().cast(schema))
-
-
-def thresholds(spark: SparkSession, **changed: float) -> DataFrame:
-    table = Lake(spark, "").reference("ref.campaign_parameter")
-    for name, value in changed.items():
-        is_it = F.col("parameter_code") == name
-        table = table.withColumn("parameter_value", F.when(is_it, value).otherwise(F.col("parameter_value")))
-    return table
-
-
-def found(spark: SparkSession, seeds: tuple[int, ...], **changed: float) -> pl.DataFrame:
-    """The seeds' messages, each with its campaign, true and found. Operators are told apart by seed."""
-    rows = pl.concat(
-        [
-            campaign_truth.messages(campaign_truth.texts(seed)).with_columns(
-                operator_id=pl.col("operator_id") + f"-{seed}", seed=pl.lit(seed)
-            )
-            for seed in seeds
-        ]
-    ).filter(signature_kind_code="text")
-    message = in_spark(spark, rows.drop("text", "campaign", "is_spam", "seed", "sender"))
-    made = campaign_daily.transform(message, thresholds(spark, **changed))
-    member = made.select(
-        "operator_id", "campaign_hash", F.explode("signature_hashes").alias("signature_hash")
-    )
-    named = pl.from_arrow(member.toArrow())
-    assert isinstance(named, pl.DataFrame)
-    return rows.join(named, on=["operator_id", "signature_hash"], how="left")
-
-
-def print_curve(seed: int) -> None:
-    from jobs.config import Spark
-    from jobs.session import open_session
-
-    spark = open_session(Spark(conf={"spark.sql.shuffle.partitions": 2}), "campaigns")
-    for similarity in (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0):
-        precision, recall = campaign_truth.worth(found(spark, (seed,), least_similarity=similarity))
-        score = 2 * precision * recall / (precision + recall)
-        print(f"{seed}: {similarity:.2f}  precision {precision:.4f}  recall {recall:.4f}  F1 {score:.4f}")
 
 
 def test_campaigns_are_found(spark: SparkSession, capsys: pytest.CaptureFixture[str]) -> None:

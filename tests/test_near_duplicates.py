@@ -16,6 +16,7 @@ from pyspark.sql import SparkSession
 from jobs import config
 from jobs.lake import Lake
 from jobs.runner import GOLD, SILVER
+from tests import mail_truth
 from tests.study import run_again
 
 SETTINGS = """
@@ -37,38 +38,16 @@ id = "filter"
 url = "rspamd*.log"
 format = "rspamd"
 """
-BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 BEGIN = dt.datetime(2026, 11, 24, 10, tzinfo=dt.UTC)
-
-
-def base62(number: int) -> str:
-    digits = []
-    for _ in range(6):
-        number, digit = divmod(number, 62)
-        digits.append(BASE62[digit])
-    return "".join(reversed(digits))
 
 
 def mail(number: int, subject: str, digest: str = "", symbols: str = "") -> tuple[list[str], list[str]]:
     """The lines of the server and of the filter for one mail, each by a sender and a host of its own."""
     at = BEGIN + dt.timedelta(seconds=number)
-    name = f"{base62(int(at.timestamp()))}-{base62(number)}-00"
-    address = f"<person-{'abcdefghijklmnopqrstuvwxyz'[number % 26]}@shop{number}.example>"
-    client = f"198.51.{number % 100}.7"
-    server = [
-        f"{at:%F %T} {name} <= {address[1:-1]} H=(h) [{client}] P=esmtp S=9{number:03}"
-        f' id=m{number}@shop.example T="{subject}" for ann{number}@heron.example',
-        f"{at:%F %T} {name} => ann{number} <ann{number}@heron.example> R=local T=mailbox",
-        f"{at:%F %T} {name} Completed",
-    ]
-    if not digest:
-        return server, []
-    front = f"{at:%F %T} #45(normal) <a1b2c3>; task; rspamd_task_write_log: id: <m{number}@shop.example>"
-    return server, [
-        f"{front}, qid: <{name}>, ip: {client}, from: {address}, (default: F (no action): [1.50/15.00]"
-        f" [{symbols}]), len: 812, time: 7.125ms, dns req: 1, digest: <{digest}>,"
-        f" rcpts: <ann{number}@heron.example>"
-    ]
+    sender = f"person-{'abcdefghijklmnopqrstuvwxyz'[number % 26]}@shop{number}.example"
+    sent = mail_truth.Mail("", sender, f"198.51.{number % 100}.7", subject, 9_000 + number, digest)
+    server = mail_truth.exim_lines(number, at, sent, "heron.example", has_subject=True)
+    return server, [mail_truth.rspamd_line(number, at, sent, "heron.example", symbols)] if digest else []
 
 
 def mails() -> list[tuple[list[str], list[str]]]:

@@ -17,7 +17,9 @@ from jobs.prevalence import (
     allocate,
     collapsed,
     corrected,
+    of_part,
     of_stratum,
+    of_type,
     quality,
     rate_of,
     rogan_gladen,
@@ -126,6 +128,93 @@ def test_corrected_prevalence_covers_the_truth_in_90_of_100_seeds(
     assert min(held["sensitivity"], held["specificity"]) >= 85
     # What the filter itself flagged is no estimate of how much spam there was.
     assert held["as counted"] == 0
+
+
+BANDS = ("lt0", "0to4", "ge4", "none")
+
+
+def part_of(truth: Truth, band: int) -> Truth:
+    """The strata of one band of the score."""
+    inside = [key for key in truth.units if int(key[1]) // 2 == band]
+    return Truth({key: truth.units[key] for key in inside}, {key: truth.spam[key] for key in inside})
+
+
+def test_parts_of_a_channel_cover_their_truth() -> None:
+    """Sensitivity and specificity by band of the score, against those of the month that was drawn from."""
+    held: dict[str, list[bool]] = {}
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        truth = month(rng, 20_000, 0.45)
+        strata = audited(rng, truth, 800, 15, 0.9)
+        for place, band in enumerate(BANDS):
+            true = part_of(truth, place)
+            inside = [each for each in strata if int(each.code[-1]) // 2 == place]
+            found = of_part(inside, f"{seed}|{band}")
+            if found is None:
+                continue
+            held.setdefault(f"{band} prevalence", []).append(holds(found.prevalence, true.prevalence))
+            if found.sensitivity is not None:
+                held.setdefault(f"{band} sensitivity", []).append(holds(found.sensitivity, true.sensitivity))
+                held.setdefault(f"{band} specificity", []).append(holds(found.specificity, true.specificity))
+    print({name: f"{sum(each)}/{len(each)}" for name, each in held.items()})
+    assert all(sum(each) >= 0.9 * len(each) for each in held.values())
+    # Below 6 points everything passes, and what no filter saw passes too: one call, no sensitivity.
+    both = {name.split()[0] for name in held if "sensitivity" in name}
+    assert "ge4" in both and len(held["ge4 sensitivity"]) >= 95
+
+
+def test_types_cover_their_truth_and_add_up() -> None:
+    """Spam of three types, drawn and labelled: how much there was of each, and how much of it was caught."""
+    shares = {"PHISH.mail": 0.5, "AD.retail": 0.4, "FRAUD.romance": 0.1}
+    held = {(name, what): 0 for name in shares for what in ("prevalence", "sensitivity")}
+    told = dict.fromkeys(shares, 0)
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        truth = month(rng, 20_000, 0.45)
+        strata = audited(rng, truth, 600, 10, 0.9)
+        of_types: dict[str, list[Stratum]] = {name: [] for name in shares}
+        true: dict[str, dict[tuple[str, str], int]] = {name: {} for name in shares}
+        for each in strata:
+            key = (each.call, each.code[-1])
+            there = rng.multinomial(truth.spam[key], list(shares.values()))
+            labelled = rng.multivariate_hypergeometric(there, each.spam)
+            for name, count, label in zip(shares, there, labelled, strict=True):
+                true[name][key] = int(count)
+                of_types[name].append(dataclasses.replace(each, spam=int(label)))
+        whole = quality(strata, "x")
+        found = {name: of_type(of_types[name], f"{seed}|{name}") for name in shares}
+        assert whole is not None and all(found.values())
+        parts = [each.prevalence.value for each in found.values() if each is not None]
+        assert sum(parts) == pytest.approx(whole.prevalence.value)
+        for name, each in found.items():
+            assert each is not None and each.specificity is None
+            of = Truth(truth.units, true[name])
+            held[name, "prevalence"] += holds(each.prevalence, of.prevalence)
+            told[name] += each.sensitivity is not None
+            held[name, "sensitivity"] += holds(each.sensitivity, of.sensitivity)
+    print(held, told)
+    assert all(held[name, "prevalence"] >= 90 for name in shares)
+    assert all(held[name, "sensitivity"] >= 0.9 * told[name] for name in shares)
+
+
+def test_too_few_labels_tell_nothing_of_a_part_or_a_type() -> None:
+    blocked = Stratum("a", "blocked", True, 500, 20, 20, 18)
+    passed = Stratum("b", "passed", False, 900, 5, 4, 1)
+    assert of_part([blocked, passed], "x") is None
+    enough = of_part([blocked, dataclasses.replace(passed, labelled=5)], "x")
+    assert enough is not None and enough.sensitivity is not None and enough.specificity is not None
+    # Four units that were all labelled are all there is to know.
+    whole = of_part([blocked, Stratum("b", "passed", False, 4, 4, 4, 1)], "x")
+    assert whole is not None and whole.sensitivity is not None
+    # One call: how often it was right is the prevalence.
+    alone = of_part([blocked], "x")
+    assert alone is not None and (alone.sensitivity, alone.specificity) == (None, None)
+    assert alone.prevalence.value == 0.9
+    rare = [dataclasses.replace(blocked, spam=4), dataclasses.replace(passed, spam=0)]
+    few = of_type(rare, "x")
+    assert few is not None and few.sensitivity is None and few.prevalence.value == pytest.approx(100 / 1_400)
+    nobody = of_type([blocked, Stratum("c", "undecided", None, 30, 2, 0, 0)], "x")
+    assert nobody is None
 
 
 @pytest.mark.parametrize(
@@ -346,6 +435,34 @@ def test_a_correction_covers_the_truth_for_tests_of_any_chance() -> None:
         plain += abs(apparent - truth) < 0.001
     assert held >= 180
     assert plain < 20
+
+
+def test_a_correction_covers_the_truth_of_generated_months() -> None:
+    """The filter of a month, tested on other mail of its kind: 300 spam and 600 others, drawn apart."""
+    held = {"corrected": 0, "as counted": 0}
+    for seed in range(100):
+        rng = np.random.default_rng(1_000 + seed)
+        prevalence = float(rng.uniform(0.05, 0.7))
+        truth, elsewhere = month(rng, 20_000, prevalence), month(rng, 20_000, 0.5)
+        tested = []
+        for tag, size in (("spam", 300), ("ham", 600)):
+            of_kind = {
+                key: elsewhere.spam[key] if tag == "spam" else elsewhere.units[key] - elsewhere.spam[key]
+                for key in elsewhere.units
+            }
+            drawn = rng.multivariate_hypergeometric(list(of_kind.values()), size)
+            flags = [FLAGS[call] is True for call, _ in of_kind]
+            tested.append((size, int(drawn[flags].sum())))
+        ends = [
+            sum(count for (call, _), count in truth.units.items() if FLAGS[call] in among) / 20_000
+            for among in ((True,), (True, None))
+        ]
+        found, _ = corrected((ends[0], ends[1]), tested[0], tested[1], str(seed))
+        held["corrected"] += holds(found, truth.prevalence)
+        held["as counted"] += ends[0] <= truth.prevalence <= ends[1]
+    print(held)
+    assert held["corrected"] >= 90
+    assert held["as counted"] < 10
 
 
 def test_what_logs_cannot_decide_widens_a_correction() -> None:

@@ -595,6 +595,7 @@ def tables() -> dict[str, Any]:
         "period_code": "2026-11",
         "channel_code": "EMAIL",
         "stratum_code": "_T",
+        "spam_type_code": "_T",
     }
     monthly = [row | {"period_code": "2026-11", "subscriber_count": 4_000} for row in rows]
     monthly += [monthly[0] | {"operator_id": "alp-post", "subscriber_count": None, **spam}]
@@ -621,7 +622,10 @@ def tables() -> dict[str, Any]:
             audit | {"quality_method_code": "rogan_gladen", "prevalence": Decimal("0.9")},
             audit,
             audit | {"stratum_code": "EMAIL.passed.typed.none", "prevalence": Decimal(0)},
+            audit | {"stratum_code": "EMAIL._T._T.lt2.5", "prevalence": Decimal("0.4")},
             audit | {"operator_id": "alp-mail", "prevalence": None},
+            audit | {"spam_type_code": "FRAUD.romance", "prevalence": Decimal("0.1")},
+            audit | {"spam_type_code": "AD.retail", "prevalence": None},
         ],
         "gold.spam_volume_daily": rows,
         "gold.spam_source_daily": rows,
@@ -778,6 +782,22 @@ def test_what_filters_saw_comes_with_what_is_known_of_them(gathered: dict[str, p
     known = rows["alp-post", "EMAIL"]
     assert (known["quality_method_code"], known["prevalence"], known["labelled_count"]) == ("audit", 0.2, 8)
     assert rows["alp-mail", "EMAIL"]["prevalence"] is None
+    # Parts are no strata, and no channel.
+    assert gathered["quality_parts"]["stratum_code"].to_list() == ["EMAIL._T._T.lt2.5"]
+    # Every type that is counted or labelled in a channel, for each operator of it, of all that filters saw.
+    types = {
+        (row["operator_id"], row["channel_code"], row["spam_type_code"]): (
+            *(row["units"], row["spam_certain"], row["spam_possible"], row["prevalence"]),
+        )
+        for row in gathered["type_quality"].to_dicts()
+    }
+    assert types == {
+        ("alp-mail", "EMAIL", "UNK"): (10, 0, 1, None),
+        ("alp-mail", "EMAIL", "FRAUD.romance"): (10, 0, 0, None),
+        ("alp-post", "EMAIL", "UNK"): (5, 0, 1, None),
+        ("alp-post", "EMAIL", "FRAUD.romance"): (5, 0, 0, 0.1),
+        ("alp-mail", "SMS", "UNK"): (7, 7, 7, None),
+    }
 
 
 def test_a_lake_without_rows_has_figures_without_rows(spark: Any) -> None:

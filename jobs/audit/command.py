@@ -175,4 +175,6 @@ def write(work: Run, started: dt.datetime, tables: dict[str, Rows]) -> None:
 def totals(lake: Lake, operator: str, month: str) -> Rows:
     """What the audit of an operator's month says of each channel."""
     rows = stored(lake, quality.TABLE, operator, month)
-    return [row for row in rows if row["stratum_code"] == "_T" and row["quality_method_code"] == "audit"]
+    whole = ("_T", "_T", "audit")
+    named = ("stratum_code", "spam_type_code", "quality_method_code")
+    return [row for row in rows if tuple(row[name] for name in named) == whole]

@@ -1,8 +1,14 @@
-"""gold.filter_quality_monthly: how much of what a filter saw was spam, and how often the filter was right."""
+"""gold.filter_quality_monthly: how much of what a filter saw was spam, and how often the filter was right.
+
+An audit gives a row for each stratum of its sample; for each part of the channel that strata of several calls
+make up (a band of the score, typed or untyped); for each type of spam; and for the channel. A stratum has one
+call of the filter, so it has a prevalence alone; sensitivity and specificity are of parts and of the channel.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -19,6 +25,9 @@ TABLE = "gold.filter_quality_monthly"
 CHANNEL = ["operator_id", "period_code", "channel_code"]
 # Whether the filter's call says spam; logs do not tell where the measure is unknown.
 FLAGS = {"blocked": True, "tagged": True, "undecided": None, "passed": False}
+ALL = "_T"
+# A stratum with its labels, or a row that is made of it.
+Row = dict[str, Any]
 
 
 def transform(
@@ -36,19 +45,29 @@ def transform(
 
 
 def with_labels(sample: DataFrame, label: DataFrame) -> DataFrame:
-    """The strata of a sample, with how many of their units were labelled."""
+    """The strata of a sample, with how many of their units were labelled, and the spam among them by type.
+
+    A type is what the person said; where nobody did, what the logs tell.
+    """
     key = ["operator_id", "period_code", "stratum_code"]
+    is_spam = F.col("label_code") == "spam"
+    logged = F.coalesce("spam_type_code", F.lit("UNK"))
     labelled = label.groupBy(*key).agg(
         F.count_if(F.col("label_code").isin("spam", "not_spam")).alias("labelled"),
-        F.count_if(F.col("label_code") == "spam").alias("spam"),
+        F.count_if(is_spam).alias("spam"),
         F.count_if(F.col("label_code") == "unsure").alias("unsure"),
+        F.collect_list(F.when(is_spam, F.coalesce("labelled_type_code", logged))).alias("types"),
+        F.collect_set(logged).alias("logged_types"),
     )
-    columns = ["channel_code", "filter_call_code", "population_count", "sampled_count", "sample_seed"]
-    return sample.select(*key, *columns).join(labelled, on=key, how="left").na.fill(0)
+    columns = ["channel_code", "filter_call_code", "is_typed", "score_band"]
+    columns += ["population_count", "sampled_count", "sample_seed"]
+    joined = sample.select(*key, *columns).join(labelled, on=key, how="left").na.fill(0)
+    nothing = F.array().cast("array<string>")
+    return joined.withColumns({name: F.coalesce(name, nothing) for name in ("types", "logged_types")})
 
 
-def flagged(volume: DataFrame) -> DataFrame:
-    """What the filter made of the messages whose content it had, by operator, month and channel."""
+def flagged(volume: DataFrame, *by: str) -> DataFrame:
+    """What the filter made of the messages whose content it had, by operator, month and channel, and `by`."""
     is_asked = (
         (F.col("definition_code") == "OPERATOR")
         & (F.col("unit_code") == "recipient")
@@ -57,52 +76,108 @@ def flagged(volume: DataFrame) -> DataFrame:
     )
     month = F.date_format("period_date", "yyyy-MM").alias("period_code")
     sums = [F.sum(name).alias(name) for name in ("units", "spam_certain", "spam_possible")]
-    return volume.filter(is_asked).groupBy("operator_id", month, "channel_code").agg(*sums)
+    return volume.filter(is_asked).groupBy("operator_id", month, "channel_code", *by).agg(*sums)
 
 
 def audited_quality(strata: pa.Table) -> pa.Table:
-    """The rows of one channel's audit: its strata, and _T."""
+    """The rows of one channel's audit: its strata, its parts, its types, and the whole."""
     rows = sorted(strata.to_pylist(), key=lambda row: row["stratum_code"])
     seed = "|".join(str(rows[0][name]) for name in (*CHANNEL, "sample_seed"))
-    made = []
-    cells = []
+    made = [
+        *(of_one_call(row, seed) for row in rows),
+        *(of_part(code, inside, seed) for code, inside in parts(rows).items()),
+        *of_types(rows, seed),
+        of_channel(rows, seed),
+    ]
+    return table_of(made)
+
+
+def cell_of(row: Row) -> Stratum:
+    return Stratum(
+        code=row["stratum_code"],
+        call=row["filter_call_code"],
+        is_flagged=FLAGS[row["filter_call_code"]],
+        units=row["population_count"],
+        sampled=row["sampled_count"],
+        labelled=row["labelled"],
+        spam=row["spam"],
+    )
+
+
+def of_one_call(row: Row, seed: str) -> Row:
+    cell = cell_of(row)
+    alone = prevalence.of_stratum(cell, seed)
+    clean = cell.labelled - cell.spam
+    ends = (cell.spam / cell.sampled, 1 - clean / cell.sampled) if alone else None
+    return counts([row], cell.code) | figures("prevalence", alone) | band(ends)
+
+
+def parts(rows: list[Row]) -> dict[str, list[Row]]:
+    """The strata of each band of the score, and of what the logs tell a type of and what not."""
+    found: dict[str, list[Row]] = {}
     for row in rows:
-        flag = FLAGS[row["filter_call_code"]]
-        cell = Stratum(
-            code=row["stratum_code"],
-            call=row["filter_call_code"],
-            is_flagged=flag,
-            units=row["population_count"],
-            sampled=row["sampled_count"],
-            labelled=row["labelled"],
-            spam=row["spam"],
-        )
-        cells.append(cell)
-        alone = prevalence.of_stratum(cell, seed)
-        clean = cell.labelled - cell.spam
-        ends = (cell.spam / cell.sampled, 1 - clean / cell.sampled) if alone else None
-        made.append(counts(row, cell.code, [cell], row["unsure"]) | figures("prevalence", alone) | band(ends))
-    found = prevalence.quality(cells, seed)
-    total = counts(rows[0], "_T", cells, sum(row["unsure"] for row in rows))
-    if found is not None:
-        total |= figures("prevalence", found.prevalence) | band((found.least, found.most))
-        total |= figures("sensitivity", found.sensitivity) | figures("specificity", found.specificity)
-    return table_of([*made, total])
+        typed = "typed" if row["is_typed"] else "untyped"
+        for part in (f"{typed}.{ALL}", f"{ALL}.{row['score_band']}"):
+            found.setdefault(f"{row['channel_code']}.{ALL}.{part}", []).append(row)
+    return dict(sorted(found.items()))
 
 
-def counts(row: dict[str, Any], code: str, cells: list[Stratum], unsure: int) -> dict[str, Any]:
-    """What a row of an audit counts."""
-    sampled, labelled = (sum(getattr(each, name) for each in cells) for name in ("sampled", "labelled"))
+def of_part(code: str, rows: list[Row], seed: str) -> Row:
+    found = prevalence.of_part([cell_of(row) for row in rows], f"{seed}|{code}")
+    return counts(rows, code) | estimates(found)
+
+
+def of_channel(rows: list[Row], seed: str) -> Row:
+    return counts(rows, ALL) | estimates(prevalence.quality([cell_of(row) for row in rows], seed))
+
+
+def of_types(rows: list[Row], seed: str) -> list[Row]:
+    """A row for each type that a person or the logs told of a drawn unit.
+
+    Prevalence is the share of the channel's units that are spam of the type: over all types it adds up to
+    that of the channel. Sensitivity is of spam of the type; what is no spam has no type. What the filter
+    counted of a type is not known of the population that was drawn from.
+    """
+    told = {code for row in rows for name in ("types", "logged_types") for code in row[name]}
+    made = []
+    for code in sorted(told):
+        cells = [replace(cell_of(row), spam=row["types"].count(code)) for row in rows]
+        count = counts(rows, ALL) | {"spam_type_code": code, "spam_certain": None, "spam_possible": None}
+        found = prevalence.of_type(cells, f"{seed}|{code}")
+        count["labelled_spam_count"] = sum(each.spam for each in cells)
+        made.append(count | estimates(found))
+    return made
+
+
+def estimates(found: prevalence.Quality | None) -> Row:
+    if found is None:
+        return {}
     return {
-        **{name: row[name] for name in CHANNEL},
+        **figures("prevalence", found.prevalence),
+        **band((found.least, found.most)),
+        **figures("sensitivity", found.sensitivity),
+        **figures("specificity", found.specificity),
+    }
+
+
+def counts(rows: list[Row], code: str) -> Row:
+    """What a row of an audit counts."""
+    cells = [cell_of(row) for row in rows]
+    sampled, labelled, spam = (
+        sum(getattr(each, name) for each in cells) for name in ("sampled", "labelled", "spam")
+    )
+    return {
+        **{name: rows[0][name] for name in CHANNEL},
         "stratum_code": code,
+        "spam_type_code": ALL,
         "quality_method_code": "audit",
         "units": sum(each.units for each in cells),
         "spam_certain": sum(each.units for each in cells if each.is_flagged),
         "spam_possible": sum(each.units for each in cells if each.is_flagged is not False),
         "sampled_count": sampled,
         "labelled_count": labelled,
-        "unsure_count": unsure,
+        "labelled_spam_count": spam,
+        "unsure_count": sum(row["unsure"] for row in rows),
         "response_share": decimal(labelled / sampled) if sampled else None,
         "is_clipped": False,
     }
@@ -118,8 +193,9 @@ def tested_quality(month: pa.Table) -> pa.Table:
     wrong = prevalence.rate_of(ham, seed, "ham")
     passed = Figure(1 - wrong.value, 1 - wrong.high, 1 - wrong.low)
     made = {name: row[name] for name in (*CHANNEL, "units", "spam_certain", "spam_possible")}
-    made |= {"stratum_code": "_T", "quality_method_code": "rogan_gladen", "is_clipped": is_clipped}
-    made |= {"sampled_count": 0, "labelled_count": 0, "unsure_count": 0}
+    made |= {"stratum_code": ALL, "spam_type_code": ALL, "is_clipped": is_clipped}
+    made |= {"quality_method_code": "rogan_gladen", "sampled_count": 0, "unsure_count": 0}
+    made |= {"labelled_count": 0, "labelled_spam_count": 0}
     made |= figures("prevalence", found) | figures("specificity", passed)
     return table_of([made | figures("sensitivity", prevalence.rate_of(spam, seed, "spam"))])
 

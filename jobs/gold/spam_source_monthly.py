@@ -4,18 +4,23 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 KEY = ["channel_code", "direction_code", "source_country_code", "source_asn", "unit_code", "definition_code"]
+LOCATION = ["location_database", "location_date"]
 MEASURES = ["units", "spam_certain", "spam_possible"]
 
 
 def transform(spam_source_daily: DataFrame, operator: DataFrame) -> DataFrame:
     """Counts are summed, sketches united, and rates taken of the sums."""
     month = F.date_format("period_date", "yyyy-MM").alias("period_code")
+    is_located = F.col("location_database").isNotNull()
     sends = (F.col("spam_certain") > 0) & (F.col("source_network") != "_U")
     monthly = spam_source_daily.groupBy("operator_id", month, *KEY).agg(
         *(F.sum(name).alias(name) for name in MEASURES),
         F.count_distinct(F.when(sends, F.col("source_network"))).alias("network_count"),
         F.theta_union_agg("sender_sketch").alias("united"),
         F.count_distinct("period_date").alias("day_count"),
+        # Tables of ranges age within weeks: a month may be located by several, and then the last is named.
+        F.max(F.when(is_located, F.struct("period_date", *reversed(LOCATION)))).alias("last_located"),
+        F.count_distinct(F.when(is_located, F.struct(*LOCATION))).alias("location_count"),
     )
     subscribers = operator.select(
         F.col("operator_id").alias("of_operator"),
@@ -34,7 +39,8 @@ def transform(spam_source_daily: DataFrame, operator: DataFrame) -> DataFrame:
         .withColumn("sender_sketch", F.when(has_senders, F.col("united")))
         .withColumn("spam_certain_rate", per_thousand("spam_certain"))
         .withColumn("spam_possible_rate", per_thousand("spam_possible"))
-        .drop("united", "of_operator", "of_channel")
+        .withColumns({name: F.col("last_located")[name] for name in LOCATION})
+        .drop("united", "last_located", "of_operator", "of_channel")
     )
 
 

@@ -5,20 +5,49 @@ prevalence, from the low to the high end of its interval. The other messages who
 was refused before there was content, stay as counted, from certain to possible. The parts add up; so do the
 intervals of several operators, whose samples are drawn apart: their distances from the estimates add as
 squares (Zou and Donner 2008), the ends of the parts that are counted as they are.
+
+Assumed is that labels and tests are right, that what was not labelled of a stratum is like what was, and that
+a month's share holds for what came of the month after its sample was drawn. A label says whether a message is
+spam to the operator, so it speaks for the definitions that ask nothing but what the operator's measures did;
+it says so of a month and a channel, of recipients, and of a type: not of a day, a country or a route, which
+stay as counted. What never had content (attempts, calls) was in no sample and is never corrected.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import polars as pl
+import sqlglot
+from sqlglot import exp
 
+from jobs.attributes import ATTRIBUTES
 from jobs.release import words
 from jobs.release.blocks import Block, Cell, Column, Section, Table, interval, number
 from jobs.release.figures import ESTIMATES
 from jobs.release.study import Study, channel_name
+
+# What a definition asks that no label tells, in a word.
+UNTOLD = {
+    "is_bulk": "bulk",
+    "commercial_code": "purpose",
+    "consent_code": "consent",
+    "is_optout_present": "a way out",
+    "is_optout_honoured": "a way out",
+    "is_sender_identified": "a named sender",
+    "is_header_forged": "forged headers",
+    "is_subject_deceptive": "deceptive subjects",
+    "is_recipient_natural": "natural persons",
+    "is_automated": "machines that dial",
+    "is_exempt": "exemptions",
+    "is_malicious": "malice",
+    "is_sender_registered": "registers",
+    "is_template_registered": "registers",
+    "is_preference_refused": "registers",
+}
 
 
 @dataclass(frozen=True)
@@ -51,6 +80,49 @@ def corrected(total: dict[str, Any], quality: pl.DataFrame) -> Corrected:
         share=words.share_of(int(known["units"].sum()), int(seen["units"].sum())),
         methods=tuple(sorted(set(known["quality_method_code"]))),
     )
+
+
+@cache
+def untold(definition: str) -> tuple[str, ...]:
+    """What a definition asks of a message that a label does not tell; nothing where labels speak for it."""
+    rows = [row for row in words.reference("definition") if row["definition_code"] == definition]
+    asked = {
+        column.name
+        for row in rows
+        for column in sqlglot.parse_one(row["predicate"], read="spark").find_all(exp.Column)
+    }
+    return tuple(dict.fromkeys(UNTOLD[name] for name in ATTRIBUTES if name in asked))
+
+
+def of_definition(study: Study, row: dict[str, Any]) -> Cell:
+    """The share of spam by a definition with the filters' errors in it, or why it has none."""
+    asks = untold(row["definition_code"])
+    if asks:
+        return number(f"labels do not tell {words.listed(asks)}", "muted")
+    return share_cell(study, row)
+
+
+def share_cell(study: Study, row: dict[str, Any]) -> Cell:
+    """The share of an OPERATOR row of a channel with the filters' errors in it."""
+    found = of_channel(study, row)
+    if not found.share:
+        return number("no audit", "muted")
+    return number(
+        words.percent_range(*(words.share_of(end, row["units"]) for end in (found.low, found.high)))
+    )
+
+
+def of_type(study: Study, row: dict[str, Any]) -> Corrected:
+    """row: channel_code, spam_type_code, spam_certain and spam_possible of a type, and the units of all."""
+    is_mine = (pl.col("channel_code") == row["channel_code"]) & (
+        pl.col("spam_type_code") == row["spam_type_code"]
+    )
+    return corrected(row, study.figures["type_quality"].filter(is_mine))
+
+
+def as_counted(figure: str) -> str:
+    """Why a figure by something finer than labels speak of holds no errors of filters."""
+    return f"As filters saw it: an audit tells of a channel's month, not of {figure}."
 
 
 def of_channel(study: Study, total: dict[str, Any]) -> Corrected:
@@ -129,9 +201,46 @@ def by_filter(study: Study) -> Section:
         columns = [Column("Operator and month", "text"), Column("Spam in what it saw")]
         columns += [Column("Of spam, caught", is_minor=True), Column("Of the rest, let pass", is_minor=True)]
         blocks.append(Block(name, Table(f"Filters of {words.inside(name)}", columns, lines), "quality.csv"))
+        blocks += by_part(study, channel)
     notes = ["Estimates with 95% intervals. Of messages whose content the operator had; what was refused"
              " before stays as counted."] if blocks else []  # fmt: skip
     return Section("filters", "How often filters err", "\n".join(findings), blocks, missing, notes)
+
+
+def by_part(study: Study, channel: str) -> list[Block]:
+    """Where a channel's filters err: a row for each part that was audited."""
+    table = study.figures["quality_parts"].filter(pl.col("channel_code") == channel)
+    if not len(table):
+        return []
+    name = channel_name(channel)
+    order = ["operator_id", "period_code", "stratum_code"]
+    lines = [
+        [
+            Cell(
+                part_name(row["stratum_code"], channel),
+                f"{study.operator_name(row['operator_id'])}, {words.period(row['period_code'])}:"
+                f" {words.whole(row['labelled_count'])} labels of {words.whole(row['units'])} messages",
+            ),
+            number(estimate(row, "prevalence") or "too few labels", "" if row["prevalence"] else "muted"),
+            *(number(estimate(row, each)) for each in ESTIMATES[1:]),
+        ]
+        for row in table.sort(order).to_dicts()
+    ]
+    columns = [Column("Part", "text"), Column("Spam in it")]
+    columns += [Column("Of spam, caught", is_minor=True), Column("Of the rest, let pass", is_minor=True)]
+    caption = f"Where filters of {words.inside(name)} err"
+    note = "Nothing where the filter made one call of all of it, or where labels are too few."
+    return [Block(f"{name}, in parts", Table(caption, columns, lines), "quality_parts.csv", note=note)]
+
+
+def part_name(code: str, channel: str) -> str:
+    """A part by its stratum's code: what the logs tell a type of, or a band of the score."""
+    typed, _, band = code.removeprefix(f"{channel}._T.").partition(".")
+    if band == "_T":
+        return {"typed": "Type known", "untyped": "Type not known"}[typed]
+    if band.startswith(("lt", "ge")):
+        return f"Score {'below' if band.startswith('lt') else 'from'} {band[2:]}"
+    return {"none": "No score", "any": "Any score"}.get(band, f"Score {band.replace('to', ' to ')}")
 
 
 def how_known(row: dict[str, Any]) -> str:

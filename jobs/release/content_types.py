@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from jobs.release import words
+from jobs.release import audited, words
 from jobs.release.blocks import Block, Cell, Column, Part, Section, Table, number, stacked
 from jobs.release.figures import SUMS
 from jobs.release.study import Study, channel_name
@@ -28,7 +28,8 @@ def by_type(study: Study) -> Section:
         )
         summed = known.group_by("spam_type_code").agg(pl.col(list(SUMS)).sum())
         order = [pl.col("spam_type_code") == "UNK", -pl.col("spam_certain"), "spam_type_code"]
-        rows = summed.sort(order).to_dicts()
+        missed = of_audits(study, channel, set(summed["spam_type_code"]))
+        rows = pl.concat([summed, missed]).sort(order).to_dicts()
         if not rows:
             missing.append(f"No {name} may be spam, so there is no type to show.")
             continue
@@ -36,6 +37,8 @@ def by_type(study: Study) -> Section:
         if total:
             findings.append(type_finding(name, rows, total))
         scale = max(row["spam_certain"] for row in rows)
+        units = int(table["units"].sum())
+        errors = [audited.of_type(study, row | {"channel_code": channel, "units": units}) for row in rows]
         lines = [
             [
                 Cell(
@@ -46,17 +49,20 @@ def by_type(study: Study) -> Section:
                 number(words.percent(words.share_of(row["spam_certain"], total))),
                 number(words.whole(row["spam_certain"])),
                 number(words.whole(row["spam_possible"] - row["spam_certain"])),
+                error_cell(error),
             ]
-            for row in rows
+            for row, error in zip(rows, errors, strict=True)
         ]
         columns = [
             Column("Type", "text"),
             Column("Share"),
             Column("Spam, certain"),
             Column("Undecided", is_minor=True),
+            Column("With filters' errors", is_minor=True),
         ]
         caption = f"Types of {name} spam"
-        blocks.append(Block(channel_name(channel), Table(caption, columns, lines), "types.csv"))
+        note = audited.says(max(errors, key=lambda error: error.share))
+        blocks.append(Block(channel_name(channel), Table(caption, columns, lines), "types.csv", note=note))
     typed, notes = by_engine(study), []
     if typed:
         notes = [
@@ -64,6 +70,18 @@ def by_type(study: Study) -> Section:
             " it (a word, a list's name). Counted in recipients and attempts of all directions."
         ]
     return Section("types", "Types of spam", "\n".join(findings), [*blocks, *typed], missing, notes, LEGEND)
+
+
+def of_audits(study: Study, channel: str, known: set[str]) -> pl.DataFrame:
+    """Types that only labels tell of: filters took all of it for something else."""
+    table = study.figures["type_quality"]
+    is_new = (pl.col("channel_code") == channel) & (pl.col("prevalence") > 0)
+    told = table.filter(is_new & ~pl.col("spam_type_code").is_in(sorted(known)))
+    return told.select("spam_type_code", *(pl.lit(0, pl.Int64).alias(name) for name in SUMS)).unique()
+
+
+def error_cell(found: audited.Corrected) -> Cell:
+    return number(words.plenty_range(found.low, found.high)) if found.share else number("no audit", "muted")
 
 
 def by_engine(study: Study) -> list[Block]:

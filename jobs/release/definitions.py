@@ -22,6 +22,7 @@ from jobs.release.study import (
 # Blocked and tagged messages for each unaltered delivered one, and the same with one for each dropped
 # connection, as MAAWG published them for the last quarter of 2005.
 MAAWG = (4.0, 5.6)
+ERRORS = "With filters' errors"
 
 
 def by_base(study: Study) -> Section:
@@ -51,7 +52,7 @@ def by_base(study: Study) -> Section:
         rows = [*(published if channel == "EMAIL" else []), *lines]
         name = channel_name(channel)
         columns = [Column("What is counted as spam, of what", "text"), Column("Spam share")]
-        columns.append(Column("Of so many", is_minor=True))
+        columns += [Column("Of so many", is_minor=True), Column(ERRORS, "text", is_minor=True)]
         caption = f"The same {words.inside(name)}, counted in several ways"
         blocks.append(Block(name, Table(caption, columns, rows), "bases.csv"))
         if channel == "EMAIL":
@@ -65,7 +66,8 @@ def by_base(study: Study) -> Section:
 def line(name: str, says: str, ratio: float) -> list[Cell]:
     share = ratio / (ratio + 1)
     bar = stacked(("certain", share), ("rest", 1 - share), scale=1)
-    return [Cell(name, says, bar, "muted"), number(words.percent(share)), number("not published")]
+    figures = [number(words.percent(share)), number("not published"), number("not published")]
+    return [Cell(name, says, bar, "muted"), *figures]
 
 
 def added(bases: pl.DataFrame, measure: str, unit: str | None = None) -> dict[str, Any]:
@@ -84,10 +86,14 @@ def ratio_of(bases: pl.DataFrame, unit: str | None) -> dict[str, Any]:
 
 def own_lines(study: Study, channel: str, bases: pl.DataFrame) -> list[list[Cell]]:
     """The study's own traffic, from the narrowest to the widest of what is counted."""
-    rows = [("As operators act, of recipients", "of messages that were taken in", added(bases, "recipients"))]
+    recipients, attempted = (
+        added(bases, measure) | {"channel_code": channel, "definition_code": DEFINITION}
+        for measure in ("recipients", "attempted")
+    )
+    rows = [("As operators act, of recipients", "of messages that were taken in", recipients)]
     if added(bases, "attempted", "attempt")["units"]:
         says = "what was refused before a message existed, too"
-        rows.append(("As operators act, of recipients and attempts", says, added(bases, "attempted")))
+        rows.append(("As operators act, of recipients and attempts", says, attempted))
         if channel == "EMAIL":
             says = "all that was blocked or marked, for whatever reason"
             rows = [
@@ -104,10 +110,21 @@ def own_lines(study: Study, channel: str, bases: pl.DataFrame) -> list[list[Cell
             Cell(name, says, share_bar(row)),
             number(spam_range(row)),
             number(words.whole(row["units"])),
+            # M3AAWG counts what was done: who errs has done it all the same.
+            audited.of_definition(study, row)
+            if "definition_code" in row
+            else number("what was done", "muted"),
         ]
         for name, says, row in rows
         if row["units"]
     ]
+
+
+def error_of(study: Study, row: dict[str, Any]) -> Cell:
+    """M3AAWG counts what was done: a filter that errs has done it all the same."""
+    if "definition_code" not in row:
+        return number("what was done", "muted")
+    return audited.of_definition(study, row)
 
 
 def telling(study: Study, channel: str) -> dict[str, Any] | None:
@@ -147,12 +164,12 @@ def by_definition(study: Study) -> Section:
                 absent.append(about["name"])
                 continue
             head = Cell(about["name"], place, share_bar(row))
-            with_error = error_cell(study, row | {"channel_code": channel})
+            with_error = audited.of_definition(study, row | {"channel_code": channel})
             lines.append([head, number(spam_range(row)), number(words.percent(undecided(row))), with_error])
         if len(rows) > 1:
             findings.append(definition_finding(channel_name(channel), rows))
         columns = [Column("Definition", "text"), Column("Spam share"), Column("Undecided")]
-        columns.append(Column("With filters' errors", is_minor=True))
+        columns.append(Column(ERRORS, "text", is_minor=True))
         caption = f"Spam share of {name} under each definition"
         note = f"Not for {name}: {words.listed(absent)}." if absent else ""
         table = Table(caption, columns, lines)
@@ -169,14 +186,6 @@ def by_definition(study: Study) -> Section:
         study.missing("volume"),
         legend=[CERTAIN_LEGEND, UNDECIDED_LEGEND, ("rest", "not spam")],
     )
-
-
-def error_cell(study: Study, row: dict[str, Any]) -> Cell:
-    """The share with the filters' errors in it. Labels say what the operator takes for spam: they correct no
-    other definition."""
-    if row["definition_code"] != DEFINITION or not audited.of_channel(study, row).share:
-        return number("no audit", "muted")
-    return number(spam_range(audited.with_error(study, row)))
 
 
 def undecided(row: dict[str, Any]) -> float:

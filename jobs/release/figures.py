@@ -130,6 +130,27 @@ FIGURES: dict[str, dict[str, pl.DataType | type[pl.DataType]]] = {
         "labelled_count": WHOLE,
         **{f"{name}{end}": pl.Float64 for name in ESTIMATES for end in ("", "_low", "_high")},
     },
+    # How often filters err in a part of a channel, as a band of the score: only where there is an audit.
+    "quality_parts": {
+        "operator_id": TEXT,
+        "period_code": TEXT,
+        "channel_code": TEXT,
+        "stratum_code": TEXT,
+        "units": WHOLE,
+        "labelled_count": WHOLE,
+        **{f"{name}{end}": pl.Float64 for name in ESTIMATES for end in ("", "_low", "_high")},
+    },
+    # Of the same messages, those that may be spam of a type, and what share of all of them an audit says is
+    # of it: units are those of all types.
+    "type_quality": {
+        "operator_id": TEXT,
+        "period_code": TEXT,
+        "channel_code": TEXT,
+        "spam_type_code": TEXT,
+        **SUMS,
+        "quality_method_code": TEXT,
+        **{f"prevalence{end}": pl.Float64 for end in ("", "_low", "_high")},
+    },
     # The last month of each operator: points of a simulated total cannot be added over months.
     "costs": {
         "operator_id": TEXT,

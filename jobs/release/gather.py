@@ -51,6 +51,10 @@ def gather(read: Callable[[str], DataFrame]) -> dict[str, pl.DataFrame]:
         "stages": counted(volume).groupBy(keys_of("stages")).agg(*sums()),
         "effort": effort(read("gold.countermeasure_effort_daily")),
         "quality": quality(volume.filter(measured()), read("gold.filter_quality_monthly")),
+        "quality_parts": read("gold.filter_quality_monthly").filter("stratum_code LIKE '%.\\_T.%'"),
+        "type_quality": type_quality(
+            volume.filter(measured()), types.filter(measured()), read("gold.filter_quality_monthly")
+        ),
         "costs": latest(read("gold.countermeasure_cost_monthly")),
         "coverage": coverage(read("bronze.file")),
     }
@@ -289,10 +293,37 @@ def quality(volume: DataFrame, estimated: DataFrame) -> DataFrame:
     from jobs.gold.filter_quality_monthly import CHANNEL, flagged
 
     told = [name for name in FIGURES["quality"] if name not in (*CHANNEL, *SUMS)]
-    whole = estimated.filter("stratum_code = '_T' AND prevalence IS NOT NULL")
+    whole = estimated.filter("stratum_code = '_T' AND spam_type_code = '_T' AND prevalence IS NOT NULL")
     best = whole.groupBy(*CHANNEL).agg(F.min_by(F.struct(*told), "quality_method_code").alias("best"))
     found = flagged(volume).join(best, CHANNEL, "left")
     return found.select(*CHANNEL, *SUMS, *(F.col(f"best.{name}").alias(name) for name in told))
+
+
+def type_quality(volume: DataFrame, types: DataFrame, estimated: DataFrame) -> DataFrame:
+    """What filters saw of each type, by operator, month and channel, with what an audit says of it; a row for
+    each type that any of them has. A test elsewhere tells no type."""
+    from pyspark.sql import functions as F
+
+    from jobs.gold.filter_quality_monthly import CHANNEL, flagged
+
+    kind = "spam_type_code"
+    told = [name for name in FIGURES["type_quality"] if name not in (*CHANNEL, kind, *SUMS)]
+    # Not known, by any name, is one type.
+    named = types.withColumn(kind, F.when(F.coalesce(kind, F.lit(UNKNOWN)) != UNKNOWN, F.col(kind)))
+    seen_types = flagged(named.fillna("UNK", [kind]), kind).drop("units")
+    audits = estimated.filter(
+        f"{kind} <> '_T' AND quality_method_code = 'audit' AND prevalence IS NOT NULL"
+    ).select(*CHANNEL, kind, *told)
+    there = seen_types.filter("spam_possible > 0").select("channel_code", kind)
+    every = there.unionByName(audits.select("channel_code", kind)).distinct()
+    return (
+        flagged(volume)
+        .select(*CHANNEL, "units")
+        .join(F.broadcast(every), "channel_code")
+        .join(seen_types, [*CHANNEL, kind], "left")
+        .join(audits, [*CHANNEL, kind], "left")
+        .fillna(0, ["spam_certain", "spam_possible"])
+    )
 
 
 def latest(cost: DataFrame) -> DataFrame:

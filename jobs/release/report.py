@@ -53,6 +53,8 @@ CONTENTS = {
     "stages.csv": "Volume and spam by stage and outcome",
     "effort.csv": "What countermeasures examined and acted on",
     "quality.csv": "What filters saw, and what audits and tests say of it",
+    "quality_parts.csv": "How often filters err by band of the score and by what has a type",
+    "type_quality.csv": "What filters saw of each type, and what audits say of it",
     "costs.csv": "Cost by countermeasure: 5, 50 and 95% points",
     "coverage.csv": "Files and lines read, by operator and format",
     "validation.csv": "Results of every validation rule",

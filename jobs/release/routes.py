@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 from markupsafe import Markup
 
-from jobs.release import sankey, words
+from jobs.release import audited, sankey, words
 from jobs.release.blocks import Block, Cell, Column, Picture, Section, Table, number, stacked
 from jobs.release.study import Study, channel_name
 
@@ -107,7 +107,8 @@ def by_route(study: Study) -> Section:
         " be wanted. A unit may show several signs, so signs are never added up.",
     ]
     has_signs = len(study.figures["bypass"]) > 0
-    return Section("routes", "Routes", "\n".join(findings), blocks, missing, notes if has_signs else [])
+    notes = [*([audited.as_counted("a route")] if blocks else []), *(notes if has_signs else [])]
+    return Section("routes", "Routes", "\n".join(findings), blocks, missing, notes)
 
 
 def transits(study: Study) -> list[Block]:

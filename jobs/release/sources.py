@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 from markupsafe import Markup
 
-from jobs.release import words, world
+from jobs.release import audited, words, world
 from jobs.release.blocks import Block, Cell, Column, Picture, Section, Table, number, stacked
 from jobs.release.figures import SUMS
 from jobs.release.study import CERTAIN_LEGEND, UNDECIDED_LEGEND, Study, channel_name, spam_range
@@ -78,6 +78,8 @@ def by_source(study: Study) -> Section:
         notes.append(
             f"Addresses are located by {study.location_name}. Databases disagree on some 4–7% of addresses."
         )
+    if blocks:
+        notes.append(audited.as_counted("a country or a network"))
     return Section(
         "sources", "Sources", "\n".join(findings), blocks, missing, notes, [CERTAIN_LEGEND, UNDECIDED_LEGEND]
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from jobs.release import words
+from jobs.release import audited, words
 from jobs.release.blocks import Block, Cell, Column, Part, Section, Table, number, stacked
 from jobs.release.study import Study, channel_name
 
@@ -80,8 +80,9 @@ def by_stage(study: Study) -> Section:
         ("rest", "went on"),
         ("undecided", "marked as spam, delivered"),
     ]
+    notes = [audited.as_counted("a stage")] if blocks else []
     return Section(
-        "stages", "Where it was decided", "\n".join(findings), blocks, study.missing("stages"), legend=legend
+        "stages", "Where it was decided", "\n".join(findings), blocks, study.missing("stages"), notes, legend
     )
 
 

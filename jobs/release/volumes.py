@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 from markupsafe import Markup
 
-from jobs.release import charts, words
+from jobs.release import audited, charts, words
 from jobs.release.blocks import Block, Cell, Column, Picture, Section, Table, number
 from jobs.release.study import (
     UNDECIDED_LEGEND,
@@ -73,7 +73,8 @@ def over_time(study: Study) -> Section:
         "\n".join(findings),
         blocks,
         study.missing("daily"),
-        legend=[UNDECIDED_LEGEND],
+        [audited.as_counted("a day")] if blocks else [],
+        [UNDECIDED_LEGEND],
     )
 
 

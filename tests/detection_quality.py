@@ -1,0 +1,112 @@
+"""How well campaigns and bypass are found, on generated traffic whose truth is known.
+
+    python -m tests.detection_quality [--choose] [--campaign-seeds 102 103] [--bypass-seeds 2 3 4]
+
+Campaigns: precision is the share of pairs of messages found in one campaign that are of one, recall the
+share of pairs of one campaign that are found in one; large campaigns have most pairs. Mail is told apart by
+what its log has: a filter's hashes, subjects, or the envelope alone. Bypass: messages with a sign, found and
+true.
+
+One likeness of SMS texts and three thresholds of the SIM box were chosen by such figures, each on the seed
+that is named; --choose goes through the choices again (it takes an hour). All other thresholds are
+judgement: no seed chose them. Figures are reported of other seeds.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from pyspark.sql import SparkSession
+from rich.console import Console
+from rich.table import Table
+
+from jobs import config
+from jobs.lake import Lake
+from tests import bypass_quality, campaign_truth, mail_truth
+
+# What was found, its seed, precision and recall.
+Line = tuple[str, str, float, float]
+MAIL = {
+    "hashes": "mail campaigns, by a filter's hashes",
+    "subjects": "mail campaigns, by subjects",
+    "envelopes": "mail campaigns, by envelopes",
+}
+
+
+def of_texts(spark: SparkSession, seeds: tuple[int, ...]) -> Iterator[Line]:
+    rows = campaign_truth.found(spark, seeds)
+    for seed in seeds:
+        chosen = " (chosen on)" if seed == campaign_truth.CHOSEN_ON else ""
+        yield "SMS campaigns", f"{seed}{chosen}", *campaign_truth.worth(rows.filter(seed=seed))
+
+
+def of_mail(spark: SparkSession, seeds: tuple[int, ...]) -> Iterator[Line]:
+    rows = mail_truth.found(spark, seeds)
+    for tells, name in MAIL.items():
+        mine = rows.filter(tells=tells)
+        for seed in seeds:
+            yield name, str(seed), *campaign_truth.worth(mine.filter(seed=seed))
+        # An operator's name has its seed: no pair is of two.
+        yield name, "all of them", *campaign_truth.worth(mine)
+
+
+def of_bypass(spark: SparkSession, seeds: tuple[int, ...], folder: Path) -> Iterator[Line]:
+    parameter = Lake(spark, "").reference("ref.bypass_parameter")
+    for seed in seeds:
+        chosen = " (chosen on)" if seed == bypass_quality.CHOSEN_ON else ""
+        made, operator, truth = bypass_quality.traffic(spark, seed, folder)
+        counts = bypass_quality.told(made, operator, parameter, truth)
+        made.unpersist()
+        for code in sorted(config.codes("bypass")):
+            yield f"bypass, {code}", f"{seed}{chosen}", *bypass_quality.quality(counts, code)
+
+
+def print_choices(spark: SparkSession, folder: Path) -> None:
+    """What was chosen, gone through again."""
+    for asked, (precision, recall) in campaign_truth.curve(spark, campaign_truth.CHOSEN_ON).items():
+        score = bypass_quality.f1(precision, recall)
+        print(f"least_similarity {asked:.2f} on seed {campaign_truth.CHOSEN_ON}:", end=" ")
+        print(f"precision {precision:.4f}  recall {recall:.4f}  F1 {score:.4f}")
+    found, score = bypass_quality.best(spark, bypass_quality.CHOSEN_ON, folder)
+    print(f"SIM box on seed {bypass_quality.CHOSEN_ON}: {found}, F1 {score:.3f}")
+    shipped = {
+        row.parameter_code: float(row.value)
+        for row in Lake(spark, "").reference("ref.bypass_parameter").collect()
+    }
+    differing = {name: shipped[name] for name in found if shipped[name] != found[name]}
+    print(f"ref.bypass_parameter has {differing or 'the same'}")
+
+
+def main() -> None:
+    from jobs.session import open_session
+
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    campaign_seeds = (campaign_truth.CHOSEN_ON, *campaign_truth.REPORTED_ON)
+    bypass_seeds = bypass_quality.REPORTED_ON
+    parser.add_argument("--choose", action="store_true", help="go through the choices of thresholds again")
+    parser.add_argument("--campaign-seeds", type=int, nargs="+", default=campaign_seeds)
+    parser.add_argument("--bypass-seeds", type=int, nargs="+", default=bypass_seeds)
+    arguments = parser.parse_args()
+    spark = open_session(config.Spark(conf={"spark.sql.shuffle.partitions": 2}), "detection quality")
+    table = Table("what", "seed", title="Campaigns and bypass, found and true", title_justify="left")
+    for name in ("precision", "recall"):
+        table.add_column(name, justify="right")
+    with TemporaryDirectory() as folder:
+        if arguments.choose:
+            print_choices(spark, Path(folder))
+        campaigns = tuple(arguments.campaign_seeds)
+        lines = [*of_texts(spark, campaigns), *of_mail(spark, campaigns)]
+        lines += of_bypass(spark, tuple(arguments.bypass_seeds), Path(folder))
+    for what, seed, precision, recall in lines:
+        table.add_row(what, seed, f"{precision:.3f}", f"{recall:.3f}")
+    Console().print(table)
+    spark.stop()
+
+
+if __name__ == "__main__":
+    main()
