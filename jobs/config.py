@@ -100,16 +100,12 @@ class Link(Settings):
     scope: whether it comes from inside the country. traffic: what its contract is for, messages of
     applications to persons or of persons to persons. networks: MCC-MNC of the networks whose subscribers may
     use it. They are what bypass is told by; scope and traffic follow from the kind where it leaves no choice.
-    attested: whether calls by it should carry an attestation (STIR/SHAKEN): with true, one without is a
-    sign; with false, none does, and a caller's number and the link tell alone. Left out, what the day's other
-    calls of the source carry decides.
     """
 
     name: str
     kind: str
     scope: Literal["national", "international"] | None = None
     traffic: Literal["a2p", "p2p"] | None = None
-    attested: bool | None = None
     networks: list[str] = []
 
     @field_validator("networks")

@@ -307,7 +307,6 @@ def read_reference(work: Run, table: str) -> DataFrame:
                         "link_code": link.kind,
                         "link_scope_code": link.scope_code,
                         "link_traffic_code": link.traffic_code,
-                        "is_attested": link.attested,
                         "network_codes": link.networks,
                     }
                     for link in each.link

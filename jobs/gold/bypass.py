@@ -18,7 +18,6 @@ APPLICATIONS = ["name", "short_code"]
 COMMERCIAL = ["one_of", "primary"]
 PARAMETERS = ["grey_recipients", "simbox_recipients", "simbox_reply_share", "simbox_received_share"]
 PARAMETERS += ["simbox_cells"]
-SOURCE = ["operator_id", "period_date", "source_id"]
 
 
 def signs(message: DataFrame, operator: DataFrame, bypass_parameter: DataFrame) -> DataFrame:
@@ -32,17 +31,15 @@ def signs(message: DataFrame, operator: DataFrame, bypass_parameter: DataFrame) 
     behaviour = numbers_behaviour(message).filter(
         F.col("recipients") >= F.least(at_most["grey_recipients"], at_most["simbox_recipients"])
     )
-    seen = (
-        placed.join(behaviour, on=[*NUMBER, "sender_hash"], how="left")
-        .join(cells_of_numbers(message), on=[*NUMBER, "sender_hash"], how="left")
-        .join(F.broadcast(attesting(message)), on=SOURCE, how="left")
+    seen = placed.join(behaviour, on=[*NUMBER, "sender_hash"], how="left").join(
+        cells_of_numbers(message), on=[*NUMBER, "sender_hash"], how="left"
     )
     is_number = F.col("sender_kind_code") == "number"
     told = F.array(
         sign("GREY_ROUTE", can_be_grey(), is_grey(at_most)),
         sign("HOME_MISMATCH", has_home(), ~F.array_contains("network_codes", F.col("sender_network_code"))),
         sign("SIMBOX", is_number & can_be_simbox(), is_simbox(at_most)),
-        sign("SPOOFED_CLI", is_number & can_be_spoofed(), is_spoofed()),
+        sign("SPOOFED_CLI", is_number & comes_from_abroad(), is_spoofed()),
     )
     return seen.select(*message.columns, F.array_compact(told).alias("signs"))
 
@@ -65,7 +62,6 @@ def links_of(operator: DataFrame) -> DataFrame:
         F.col("link.link_id").alias("inbound_link_id"),
         "link.link_scope_code",
         "link.link_traffic_code",
-        "link.is_attested",
         "link.network_codes",
     )
 
@@ -111,12 +107,6 @@ def cells_of_numbers(message: DataFrame) -> DataFrame:
     )
 
 
-def attesting(message: DataFrame) -> DataFrame:
-    """The sources and days some of whose calls carry an attestation."""
-    carried = message.filter(F.col("channel_code").isin(CALLS) & F.col("attestation_code").isNotNull())
-    return carried.select(*SOURCE).distinct().withColumn("is_source_attested", F.lit(True))
-
-
 def can_be_grey() -> Column:
     """A message over a link that is for messages between persons."""
     return (F.col("link_traffic_code") == "p2p") & ~F.col("channel_code").isin(CALLS)
@@ -154,21 +144,13 @@ def is_simbox(at_most: dict[str, Column]) -> Column:
     )
 
 
-def can_be_spoofed() -> Column:
-    """It comes from abroad, and whether anyone vouches for it is known: messages have nothing that could; of
-    a call it is known where it carries an attestation, where other calls of its source do, or where the
-    link's setting tells what to expect."""
-    is_known = (
-        ~F.col("channel_code").isin(CALLS)
-        | F.col("attestation_code").isNotNull()
-        | F.coalesce(F.col("is_attested").isNotNull() | F.col("is_source_attested"), F.lit(False))
-    )
-    return (F.col("link_scope_code") == "international") & is_known
+def comes_from_abroad() -> Column:
+    return F.col("link_scope_code") == "international"
 
 
 def is_spoofed() -> Column:
-    """A national number that no one vouches for: attestation C or none. Subscribers abroad come by roaming
-    links, if by any."""
+    """A national number that no one vouches for: attestation C or none, whether or not anyone signs calls
+    there. Subscribers abroad come by roaming links, if by any."""
     unvouched = F.coalesce(F.col("attestation_code") == "C", F.lit(True))
     national = F.col("origin_claimed_code") == F.col("own_country")
     return national & unvouched & (F.col("inbound_link_code") != "roaming")
