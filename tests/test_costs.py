@@ -13,15 +13,16 @@ import pytest
 
 from jobs import __main__ as command_line
 from jobs import config
-from jobs.contracts import codes
+from jobs.contracts import codes, contract
 from jobs.costs.adding import INSTEAD, add, refusal
 from jobs.costs.figure import Explained, in_formula, number
 from jobs.costs.month import explain_month
 from jobs.costs.published import explain_published, names_of, published_figures
 from jobs.delta_log import read_table
 from jobs.errors import ObservatoryError
+from jobs.fixed_costs import figure_of, rows_of
 from jobs.formula import evaluate
-from tests.cost_lake import COST, write_lake
+from tests.cost_lake import COST, LICENCE, write_lake
 
 
 class Told(NamedTuple):
@@ -132,6 +133,13 @@ def test_a_measure_without_a_price_is_a_lower_bound_and_says_so(month: Explain) 
     found = month("alp-mail/2026-11/GREYLIST")
     assert found.points == (0, 0, 0) and found.steps == [] and found.sensitivities == []
     assert found.is_lower_bound and any("a lower bound" in text for _, text in found.facts)
+
+
+def test_an_operators_own_costs_are_rows_of_the_settings_and_figures_of_these_rows(settings: Path) -> None:
+    (row,) = rows_of(config.load(settings).operator[0])
+    assert list(row) == contract("ref.fixed_cost").columns
+    assert row["operator_id"] == "alp-mail"
+    assert figure_of(row) == LICENCE
 
 
 def test_prices_that_changed_since_are_told(settings: Path, tmp_path: Path) -> None:
