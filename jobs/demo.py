@@ -12,7 +12,7 @@ from rich.table import Table
 from jobs.delta_log import read_table
 from jobs.lake import Lake
 from jobs.periods import last_day, months_of
-from jobs.study_command import ORDER, sheet, short, span
+from jobs.study_command import AS_FILTERED, ORDER, sheet, short, span
 
 # What a definition says of the messages that came to or stayed with an operator.
 STAYED = "direction_code IN ('inbound', 'internal')"
@@ -127,4 +127,5 @@ def world(lake: Lake) -> Table:
                 f"{row['coverage_pct']:.0f}%",
             )  # fmt: skip
         shown.add_row(area, *cells)
+    shown.caption, shown.caption_justify = AS_FILTERED, "left"
     return shown
