@@ -156,7 +156,7 @@ def test_only_the_targets_that_are_wanted_are_held_against() -> None:
     spending = pl.DataFrame(
         [
             {"area_code": "FJI", "area_kind_code": "country", "subscriptions": 1000, "estimate": 100.0,
-             "estimate_low": 50.0, "estimate_high": 900.0}
+             "estimate_low": 50.0, "estimate_high": 900.0, "conf_status_code": "C"}
         ]
     )  # fmt: skip
     members = classified(
@@ -166,6 +166,7 @@ def test_only_the_targets_that_are_wanted_are_held_against() -> None:
     rows = channel_rows(spending, members, prices, ASSUMED, {"norm": (0.8, "the command line")}, None)
     assert {row["target_code"] for row in rows} == {"norm"}
     (row,) = [row for row in rows if row["area_code"] == "FJI"]
+    assert row["conf_status_code"] == "C"
     assert (row["necessary"], row["gap"], row["gap_low"], row["gap_high"]) == (800, 700, 0, 750)
     assert row["assumptions"][0] == (
         "Norm: 0.8 US dollars of 2025 for each subscription and year, by the command line."
