@@ -28,7 +28,7 @@ from rich.text import Text
 
 from jobs import STARTED, config, contracts, study_command
 from jobs.costs import command as costs
-from jobs.errors import ObservatoryError
+from jobs.errors import ObservatoryError, of_task
 from jobs.questionnaire.command import app as questionnaire
 from jobs.space import DiskFull, is_full
 from jobs.submission.command import submit
@@ -673,6 +673,8 @@ def main() -> None:
     except ObservatoryError as error:
         tell(error)
     except Exception as error:
+        if told := of_task(error):
+            tell(told)
         if not is_full(error):
             raise
         tell(DiskFull("a table or file of the lake"))

@@ -38,14 +38,14 @@ FRAME = (
 FILES = {
     "operator_frame": FRAME + "".join(
         f"{who},{whose},{country},{channel},SMALL,{size},2020-01-01,,made up\n"
-        for channel in ("EMAIL", "SMS")
+        for channel in ("EMAIL", "SMS", "VOICE_CS")
         for who, whose, country, size in (
             ("savanna-mobile", "savanna", "KEN", 1000), ("rift-mail", "rift", "TZA", 3000)
         )
     ),
     "denominator": "country_code,period_code,channel_code,subscriptions,source\n" + "".join(
         f"{country},2026,{channel},{size},made up\n{country},2025,{channel},{size},made up\n"
-        for channel in ("EMAIL", "SMS")
+        for channel in ("EMAIL", "SMS", "VOICE_CS")
         for country, size in (("KEN", 1000), ("TZA", 3000))
     ),
     "price_level": "country_code,price_year,currency_code,deflator_index,ppp_rate,market_rate,wage_per_day,"

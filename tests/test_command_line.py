@@ -19,7 +19,7 @@ from pyspark.sql import functions as F
 from jobs import __main__ as command_line
 from jobs import contracts
 from jobs.contracts import contract, struct_type
-from jobs.errors import ValidationHeld
+from jobs.errors import ValidationHeld, of_task
 from jobs.lake import Lake
 from tests.conftest import ROOT
 
@@ -402,3 +402,10 @@ def test_quarantine_refuses_what_it_does_not_know(
 
 def test_settings_for_the_demo_lie_in_the_clone() -> None:
     assert (ROOT / "sample_data" / "observatory.toml").is_file()
+
+
+def test_what_a_task_of_spark_says_to_a_person_reaches_it() -> None:
+    told = "Traceback (most recent call last):\njobs.errors.ObservatoryError: add it to operator_frame.csv\n\nJVM"
+    found = of_task(Exception(told))
+    assert found is not None and str(found) == "add it to operator_frame.csv" and found.exit_code == 2
+    assert of_task(Exception("Traceback:\nValueError: jobs.errors.ObservatoryError: no")) is None
