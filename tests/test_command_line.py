@@ -405,7 +405,6 @@ def test_settings_for_the_demo_lie_in_the_clone() -> None:
 
 
 def test_what_a_task_of_spark_says_to_a_person_reaches_it() -> None:
-    told = "Traceback (most recent call last):\njobs.errors.ObservatoryError: add it to operator_frame.csv\n\nJVM"
-    found = of_task(Exception(told))
-    assert found is not None and str(found) == "add it to operator_frame.csv" and found.exit_code == 2
+    found = of_task(Exception("Traceback:\njobs.errors.ObservatoryError: add it to the frame\n\nJVM"))
+    assert found is not None and str(found) == "add it to the frame" and found.exit_code == 2
     assert of_task(Exception("Traceback:\nValueError: jobs.errors.ObservatoryError: no")) is None
