@@ -179,7 +179,8 @@ def test_from_gold_to_every_table_of_the_study(observatory: Any, node: Path, spa
     assert (float(account["market_amount"]), float(account["ppp_amount"])) == (1000, 2000)
     (spent,) = (
         row for row in found["study.investment"]
-        if (row["area_code"], row["strategy_code"], row["conversion_code"]) == ("WORLD", "_T", "market")
+        if (row["area_code"], row["strategy_code"], row["component_code"], row["conversion_code"])
+        == ("WORLD", "_T", "_T", "market")
     )  # fmt: skip
     assert (float(spent["reported"]), float(spent["estimate"])) == (1000, 8000)
     (gap,) = (

@@ -200,6 +200,10 @@ def unpacked(data: bytes) -> dict[str, bytes]:
             left -= len(found[entry.filename])
             if left < 0:
                 raise ObservatoryError(f"it unpacks to more than {LARGEST // 2**20} MB")
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError) as error:
+    except (
+        *(zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError),
+        # A damaged name.
+        UnicodeDecodeError,
+    ) as error:
         raise ObservatoryError(f"it is no zip archive that can be read: {error}") from None
     return found
