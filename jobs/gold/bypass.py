@@ -1,8 +1,8 @@
 """Signs of bypass: which units could show one, and which do. A sign is of a route, never a type of content.
 
 Every sign needs to know the link that a unit came by, so that without links in the settings nothing is
-examined. What a log cannot know is not held against a unit: a call without attestation from a source that
-never has any is not examined for a spoofed number, and cells count where the log has them.
+examined. Cells count where the log has them, and are not held against a number elsewhere; that nobody vouches
+for a call is a sign whether or not anyone signs calls there.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ NUMBER = ["operator_id", "period_date", "channel_code"]
 CALLS = ["VOICE_IP", "VOICE_CS", "VIDEO_IP"]
 APPLICATIONS = ["name", "short_code"]
 COMMERCIAL = ["one_of", "primary"]
-PARAMETERS = ["grey_recipients", "simbox_recipients", "simbox_reply_share", "simbox_received_share"]
-PARAMETERS += ["simbox_cells"]
+PARAMETERS = [
+    *("grey_recipients", "simbox_recipients", "simbox_reply_share", "simbox_received_share", "simbox_cells"),
+]
 
 
 def signs(message: DataFrame, operator: DataFrame, bypass_parameter: DataFrame) -> DataFrame:
