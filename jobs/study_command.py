@@ -311,7 +311,7 @@ def granted(held: list[Any]) -> list[RenderableType]:
         targets = sorted({target for target, _ in keys})
         every = sorted({channel for target, channel in told if target in targets})
         whose = "all" if len(keys) == len(told) else ", ".join(targets)
-        table.add_row(whose if channels == every else f"{whose}, {', '.join(channels)}", sentence)
+        table.add_row(whose if channels == every else f"{whose}, {', '.join(channels)}", Text(sentence))
     return [head, table]
 
 

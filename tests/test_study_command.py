@@ -5,11 +5,12 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from pyspark.sql import SparkSession
-from rich.console import Console
+from pyspark.sql import Row, SparkSession
+from rich.console import Console, Group
 
 from jobs.contracts import struct_type
-from jobs.study_command import volume
+from jobs.costs.drawing import sentences
+from jobs.study_command import granted, volume
 
 TABLE = "study.spam_volume"
 
@@ -42,3 +43,12 @@ def test_the_quarter_of_logs_is_printed_and_not_the_year_of_one_answer(spark: Sp
     assert "77" not in text and "1.2k" not in text
     assert all(len(line.rstrip()) <= 80 for line in text.splitlines())
     assert "EMAIL: spam in 2026 by" in printed(spark, year)
+
+
+def test_what_is_taken_for_granted_names_the_setting_in_its_brackets() -> None:
+    sentence = "Norm: 9000 US dollars, by the settings, [study.gap]."
+    held = [Row(target_code="norm", channel_code="EMAIL", assumptions=[sentence])]
+    for shown in (Group(*granted(held)), sentences([sentence])):
+        console = Console(width=80, record=True)
+        console.print(shown)
+        assert sentence in console.export_text()

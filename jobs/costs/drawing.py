@@ -196,7 +196,7 @@ def sentences(rows: list[str]) -> RenderableType:
     grid.add_column(style="dim")
     grid.add_column(overflow="fold")
     for row in rows:
-        grid.add_row("·", row)
+        grid.add_row("·", Text(row))
     return grid
 
 
