@@ -2,8 +2,6 @@
 
 import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,29 +9,15 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from jobs import contracts, toolchain
+from tests.commands import BIN, ROOT, call, run
 from tests.delta import read_delta
 
 # Five JVMs, one after the other: two minutes on two idle cores.
 pytestmark = [pytest.mark.airflow, pytest.mark.timeout(1200)]
 
-ROOT = Path(__file__).resolve().parents[2]
-BIN = Path(sys.executable).parent
 CONFIG = ROOT / "sample_data" / "observatory.toml"
 OPERATOR = "lab-sms"
 DAG = f"operator_daily__{OPERATOR}"
-
-
-def call(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run a command of this environment."""
-    command = [str(BIN / words[0]), *words[1:]]
-    return subprocess.run(command, capture_output=True, text=True, env=os.environ | environment, cwd=ROOT)
-
-
-def run(*words: str, **environment: str) -> str:
-    """What a command prints; all that it said if it fails."""
-    done = call(*words, **environment)
-    assert done.returncode == 0, done.stdout[-20_000:] + done.stderr[-20_000:]
-    return done.stdout
 
 
 @pytest.fixture(scope="module")

@@ -3,8 +3,6 @@
 import json
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,26 +14,11 @@ from jobs import toolchain
 from jobs.contracts import contract, tables
 from jobs.delta_log import read_table
 from jobs.study_run import GIVEN, TABLES
+from tests.commands import BIN, ROOT, call, run
 from tests.study_node import Node, write_node
 
 # Four JVMs, one after the other.
 pytestmark = [pytest.mark.airflow, pytest.mark.timeout(1800)]
-
-ROOT = Path(__file__).resolve().parents[2]
-BIN = Path(sys.executable).parent
-
-
-def call(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run a command of this environment."""
-    command = [str(BIN / words[0]), *words[1:]]
-    return subprocess.run(command, capture_output=True, text=True, env=os.environ | environment, cwd=ROOT)
-
-
-def run(*words: str, **environment: str) -> str:
-    """What a command prints; all that it said if it fails."""
-    done = call(*words, **environment)
-    assert done.returncode == 0, done.stdout[-20_000:] + done.stderr[-20_000:]
-    return done.stdout
 
 
 @pytest.fixture(scope="module")
