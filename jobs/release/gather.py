@@ -52,7 +52,7 @@ def gather(read: Callable[[str], DataFrame]) -> dict[str, pl.DataFrame]:
         "networks": networks(counted(source), known),
         "campaigns": largest,
         "campaign_days": daily_copies(campaign, largest),
-        "stages": correcting.corrected(counted(volume), keys_of("stages"), known),
+        "stages": correcting.corrected(counted(volume), keys_of("stages"), known, is_decided_by_call=True),
         "effort": effort(read("gold.countermeasure_effort_daily")),
         "quality": quality(volume.filter(measured()), known),
         "quality_parts": estimated.filter("stratum_code LIKE '%.\\_T.%'"),
@@ -231,7 +231,7 @@ def countries(monthly: DataFrame, known: DataFrame) -> DataFrame:
     source = counted(dated, has_stage=False)
     subscribers = source.groupBy("channel_code", "operator_id").agg(F.max("subscriber_count").alias("count"))
     rated = F.col("subscriber_count").isNotNull()
-    summed = correcting.corrected(source, ["channel_code", "source_country_code"], known, rated)
+    summed = correcting.corrected(source, ["channel_code", "source_country_code"], known, rated=rated)
     totals = subscribers.groupBy("channel_code").agg(F.sum("count").alias("subscriber_count"))
     return summed.join(F.broadcast(totals), "channel_code")
 

@@ -73,7 +73,8 @@ def by_route(study: Study) -> Section:
                         Column("Inbound link", "text"),
                         Column("To", "text"),
                         Column("Spam, certain"),
-                        Column("Share"),
+                        Column("Share", is_minor=True),
+                        Column(audited.HEADING),
                     ],
                     [
                         [
@@ -89,6 +90,7 @@ def by_route(study: Study) -> Section:
                             ),
                             number(words.whole(row["spam_certain"])),
                             number(words.percent(row["spam_certain"] / total)),
+                            audited.count_of_part(row),
                         ]
                         for row in largest.head(ROUTES_SHOWN).to_dicts()
                     ],
@@ -107,7 +109,7 @@ def by_route(study: Study) -> Section:
         " be wanted. A unit may show several signs, so signs are never added up.",
     ]
     has_signs = len(study.figures["bypass"]) > 0
-    notes = [*([audited.as_counted("a route")] if blocks else []), *(notes if has_signs else [])]
+    notes = [*audited.on_parts(study, "routes"), *(notes if has_signs else [])]
     return Section("routes", "Routes", "\n".join(findings), blocks, missing, notes)
 
 
@@ -131,10 +133,12 @@ def transits(study: Study) -> list[Block]:
                 ),
                 number(words.whole(row["spam_certain"])),
                 number(words.percent(row["spam_certain"] / total)),
+                audited.count_of_part(row),
             ]
             for row in rows[:ROUTES_SHOWN]
         ]
         columns = [Column("Network in between", "text"), Column("Spam, certain"), Column("Share")]
+        columns.append(Column(audited.HEADING))
         name = channel_name(channel)
         caption = f"Networks that {channel_name(channel, inside=True)} spam passed on its way"
         blocks.append(Block(f"{name} in transit", Table(caption, columns, lines, len(rows)), "transits.csv"))

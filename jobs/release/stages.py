@@ -33,6 +33,7 @@ def by_stage(study: Study) -> Section:
                     number(""),
                     number(""),
                     number(words.whole(total)),
+                    audited.share_of_part(audited.added(table.to_dicts())),
                 ]
             ],
         )
@@ -50,6 +51,7 @@ def by_stage(study: Study) -> Section:
                     number(words.whole(halted)),
                     number(words.whole(spam)),
                     number(words.whole(left)),
+                    error_cell(here),
                 ]
             )
         tagged = int(table.filter(pl.col("outcome_code") == "tagged")["units"].sum())
@@ -60,6 +62,7 @@ def by_stage(study: Study) -> Section:
                 number(""),
                 number(""),
                 number(words.whole(left)),
+                error_cell(table.filter(pl.col("outcome_code").is_in(sorted(reaches())))),
             ]
         )
         early = halted_at(stopped, "connect", "envelope")
@@ -67,11 +70,13 @@ def by_stage(study: Study) -> Section:
             f"{name}: of {words.plenty(total)} attempted, {words.percent(words.share_of(left, total))} were"
             f" delivered; {words.percent(words.share_of(early, total))} were stopped before their content."
         )
+        findings += through_finding(name, table)
         columns = [
             Column("Stage", "text"),
             Column("Stopped"),
             Column("Of that, spam", is_minor=True),
             Column("Left"),
+            Column("Share of spam, with filters' errors"),
         ]
         blocks.append(Block(name, Table(f"{name} from attempt to delivery", columns, lines), "stages.csv"))
     legend = [
@@ -80,10 +85,45 @@ def by_stage(study: Study) -> Section:
         ("rest", "went on"),
         ("undecided", "marked as spam, delivered"),
     ]
-    notes = [audited.as_counted("a stage")] if blocks else []
+    notes = on_stages(study)
     return Section(
         "stages", "Where it was decided", "\n".join(findings), blocks, study.missing("stages"), notes, legend
     )
+
+
+def error_cell(here: pl.DataFrame) -> Cell:
+    """The share of spam in what was stopped at a stage, or delivered."""
+    row = audited.added(here.to_dicts())
+    # What had no content to look at is no want of an audit.
+    return audited.share_of_part(row) if row["seen_units"] else number("")
+
+
+def through_finding(name: str, table: pl.DataFrame) -> list[str]:
+    """How much of what was delivered without a mark was spam, where an audit tells."""
+    unmarked = table.filter(pl.col("outcome_code").is_in(sorted(reaches() - {"tagged"})))
+    row = audited.added(unmarked.to_dicts())
+    if not row["audited_units"]:
+        return []
+    low, high = audited.ends(row)
+    share = words.percent_range(words.share_of(low, row["units"]), words.share_of(high, row["units"]))
+    return [
+        f"{name}: {words.plenty_range(low, high)} of what was delivered without a mark, {share}, was spam"
+        " that got through."
+    ]
+
+
+def on_stages(study: Study) -> list[str]:
+    """Where the errors by stage come from, and what they assume."""
+    table = study.figures["stages"]
+    if not len(table):
+        return []
+    if not table["audited_units"].sum():
+        return ["As filters saw it: there is no audit that would tell how often they err."]
+    return [
+        "With filters' errors: what a filter stopped or marked is spam as often at one stage as at another,"
+        " and so is what it let pass, as the audits of each channel's month say. Before the content there is"
+        " nothing to audit."
+    ]
 
 
 def halted_at(stopped: pl.DataFrame, *stages: str) -> int:

@@ -40,7 +40,7 @@ def over_time(study: Study) -> Section:
                         Markup(
                             charts.share_chart(daily, f"{name}: spam share per day, as in the table below")
                         ),
-                        heading="Of these, spam",
+                        heading=share_heading(daily),
                     ),
                 ],
                 table=Table(
@@ -49,8 +49,9 @@ def over_time(study: Study) -> Section:
                         Column("Day", "text"),
                         Column("All"),
                         Column("Spam, certain"),
-                        Column("Spam, possible"),
+                        Column("Spam, possible", is_minor=True),
                         Column("Share"),
+                        Column(audited.HEADING),
                     ],
                     [
                         [
@@ -59,6 +60,7 @@ def over_time(study: Study) -> Section:
                             number(words.whole(row["spam_certain"])),
                             number(words.whole(row["spam_possible"])),
                             number(spam_range(row)),
+                            audited.share_of_part(row),
                         ]
                         for row in shown.to_dicts()
                     ],
@@ -73,9 +75,15 @@ def over_time(study: Study) -> Section:
         "\n".join(findings),
         blocks,
         study.missing("daily"),
-        [audited.as_counted("a day")] if blocks else [],
+        audited.on_parts(study, "daily"),
         [UNDECIDED_LEGEND],
     )
+
+
+def share_heading(daily: pl.DataFrame) -> str:
+    if not daily["audited_units"].sum():
+        return "Of these, spam"
+    return "Of these, spam: the line as counted, the band with filters' errors"
 
 
 def time_finding(name: str, daily: pl.DataFrame) -> str:
