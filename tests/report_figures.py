@@ -396,7 +396,7 @@ def audited_figures(*operators: str) -> dict[str, pl.DataFrame]:
     }
     of_one_call = {"prevalence": 0.1, "prevalence_low": 0.05, "prevalence_high": 0.2}
     told = {"operator_id": operators[-1], "period_code": "2026-11", "channel_code": "EMAIL"}
-    parts = [
+    of_parts = [
         told | {"stratum_code": f"EMAIL._T.{part}", "units": units, "labelled_count": labels} | ends
         for part, units, labels, ends in [
             ("_T.ge4", 9_000, 120, named),
@@ -405,7 +405,7 @@ def audited_figures(*operators: str) -> dict[str, pl.DataFrame]:
         ]
     ]
     made = {"quality": table, "type_quality": typed}
-    made["quality_parts"] = pl.DataFrame(parts, schema=FIGURES["quality_parts"])
+    made["quality_parts"] = pl.DataFrame(of_parts, schema=FIGURES["quality_parts"])
     return (
         figures()
         | parts(*operators)

@@ -161,17 +161,29 @@ def added(rows: list[dict[str, Any]]) -> dict[str, Any]:
     return {name: sum(row[name] for row in rows) for name in (*SUMS, *ENDS)}
 
 
-def on_parts(study: Study, figure: str) -> list[str]:
-    """What to say of a figure by days, sources or routes: where its errors come from, what they assume."""
-    table = study.figures[figure]
-    if not len(table):
-        return []
-    if not table["audited_units"].sum():
-        return ["As filters saw it: there is no audit that would tell how often they err."]
-    return [
-        f"{HEADING}: from the audits of each channel's month, taken that a filter errs alike in all of it. If"
-        " the spam of one source gets through more often, its own figure does not hold that."
-    ]
+def is_told(rows: list[dict[str, Any]]) -> bool:
+    """Whether an audit speaks for any of these parts: without one, a table has no column of errors."""
+    return any(row["audited_units"] for row in rows)
+
+
+def on_parts(study: Study, figure: str, assumed: str) -> list[str]:
+    """What to say of a figure by parts: where its errors come from, what they assume, and who has none."""
+    told: list[str] = []
+    silent: list[str] = []
+    for channel, table in study.per_channel(figure):
+        names = told if is_told(table.to_dicts()) else silent
+        names.append(channel_name(channel, inside=True))
+    notes = [f"{HEADING}: {assumed}"] if told else []
+    if silent:
+        notes.append(f"There is no audit of {words.listed(silent)}: here it is as filters saw it.")
+    return notes
+
+
+# What is assumed of parts that are not the filter's own doing.
+ALIKE = (
+    "what the audits of each channel's month say, if a filter errs alike in all of it. If the spam of one"
+    " source gets through more often than that of others, these ranges do not hold it."
+)
 
 
 def of_channel(study: Study, total: dict[str, Any]) -> Corrected:

@@ -40,7 +40,7 @@ def by_source(study: Study) -> Section:
         rows = table.sort(
             [-pl.col("spam_certain"), -pl.col("units"), pl.all().exclude("spam_certain", "units")]
         ).to_dicts()
-        scale = max(row["spam_possible"] for row in rows)
+        scale, is_told = max(row["spam_possible"] for row in rows), audited.is_told(rows)
         lines = [
             [
                 Cell(
@@ -54,12 +54,12 @@ def by_source(study: Study) -> Section:
                 ),
                 number(words.whole(row["spam_certain"])),
                 number(spam_range(row)),
-                audited.share_of_part(row),
+                *([audited.share_of_part(row)] if is_told else []),
             ]
             for row in rows
         ]
         columns = [Column("Network", "text"), Column("Spam, certain"), Column("Spam in what it sent")]
-        columns.append(Column(audited.HEADING))
+        columns += [Column(audited.HEADING)] if is_told else []
         blocks.append(
             Block(
                 f"{name} by network",
@@ -81,7 +81,7 @@ def by_source(study: Study) -> Section:
         notes.append(
             f"Addresses are located by {study.location_name}. Databases disagree on some 4–7% of addresses."
         )
-    notes += audited.on_parts(study, "countries")
+    notes += audited.on_parts(study, "countries", audited.ALIKE)
     return Section(
         "sources", "Sources", "\n".join(findings), blocks, missing, notes, [CERTAIN_LEGEND, UNDECIDED_LEGEND]
     )
@@ -92,6 +92,7 @@ def country_block(channel: str, rows: list[dict[str, Any]], total: int) -> Block
     name = channel_name(channel)
     shown = largest(rows)
     scale = max(row["spam_possible"] for row in shown)
+    is_told = audited.is_told(rows)
     has_rate = bool(rows[0]["subscriber_count"])
     lines = []
     for row in shown:
@@ -109,7 +110,7 @@ def country_block(channel: str, rows: list[dict[str, Any]], total: int) -> Block
                 number(words.percent(words.share_of(row["spam_certain"], total))),
                 *([number(rate_of(row))] if has_rate else []),
                 number(spam_range(row)),
-                audited.share_of_part(row),
+                *([audited.share_of_part(row)] if is_told else []),
             ]
         )
     columns = [
@@ -118,7 +119,7 @@ def country_block(channel: str, rows: list[dict[str, Any]], total: int) -> Block
         Column("Of all spam"),
         *([Column("Per 1,000 subscribers")] if has_rate else []),
         Column("Spam in what it sent", is_minor=True),
-        Column(audited.HEADING, is_minor=has_rate),
+        *([Column(audited.HEADING, is_minor=has_rate)] if is_told else []),
     ]
     known = world.positions()
     places = [

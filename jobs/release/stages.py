@@ -8,6 +8,10 @@ from jobs.release import audited, words
 from jobs.release.blocks import Block, Cell, Column, Part, Section, Table, number, stacked
 from jobs.release.study import Study, channel_name
 
+ASSUMED = (
+    "what a filter stopped or marked is spam as often at one stage as at another, and so is what it let pass,"
+    " as the audits of each channel's month say. Before the content there is nothing to audit."
+)
 STAGES = ("connect", "envelope", "content", "delivery")
 
 
@@ -22,7 +26,7 @@ def reaches() -> set[str]:
 def by_stage(study: Study) -> Section:
     blocks, findings = [], []
     for channel, table in study.per_channel("stages"):
-        name = channel_name(channel)
+        name, is_told = channel_name(channel), audited.is_told(table.to_dicts())
         total = int(table["units"].sum())
         stopped = table.filter(~pl.col("outcome_code").is_in(sorted(reaches())))
         left, lines = (
@@ -33,7 +37,7 @@ def by_stage(study: Study) -> Section:
                     number(""),
                     number(""),
                     number(words.whole(total)),
-                    audited.share_of_part(audited.added(table.to_dicts())),
+                    *error_cell(table, is_told),
                 ]
             ],
         )
@@ -51,7 +55,7 @@ def by_stage(study: Study) -> Section:
                     number(words.whole(halted)),
                     number(words.whole(spam)),
                     number(words.whole(left)),
-                    error_cell(here),
+                    *error_cell(here, is_told),
                 ]
             )
         tagged = int(table.filter(pl.col("outcome_code") == "tagged")["units"].sum())
@@ -62,7 +66,7 @@ def by_stage(study: Study) -> Section:
                 number(""),
                 number(""),
                 number(words.whole(left)),
-                error_cell(table.filter(pl.col("outcome_code").is_in(sorted(reaches())))),
+                *error_cell(table.filter(pl.col("outcome_code").is_in(sorted(reaches()))), is_told),
             ]
         )
         early = halted_at(stopped, "connect", "envelope")
@@ -76,7 +80,7 @@ def by_stage(study: Study) -> Section:
             Column("Stopped"),
             Column("Of that, spam", is_minor=True),
             Column("Left"),
-            Column("Share of spam, with filters' errors"),
+            *([Column("Share of spam, with filters' errors")] if is_told else []),
         ]
         blocks.append(Block(name, Table(f"{name} from attempt to delivery", columns, lines), "stages.csv"))
     legend = [
@@ -85,17 +89,19 @@ def by_stage(study: Study) -> Section:
         ("rest", "went on"),
         ("undecided", "marked as spam, delivered"),
     ]
-    notes = on_stages(study)
+    notes = audited.on_parts(study, "stages", ASSUMED)
     return Section(
         "stages", "Where it was decided", "\n".join(findings), blocks, study.missing("stages"), notes, legend
     )
 
 
-def error_cell(here: pl.DataFrame) -> Cell:
-    """The share of spam in what was stopped at a stage, or delivered."""
+def error_cell(here: pl.DataFrame, is_told: bool) -> list[Cell]:
+    """The share of spam in what was stopped at a stage, or delivered; no cell where there is no audit."""
+    if not is_told:
+        return []
     row = audited.added(here.to_dicts())
     # What had no content to look at is no want of an audit.
-    return audited.share_of_part(row) if row["seen_units"] else number("")
+    return [audited.share_of_part(row) if row["seen_units"] else number("")]
 
 
 def through_finding(name: str, table: pl.DataFrame) -> list[str]:
@@ -109,20 +115,6 @@ def through_finding(name: str, table: pl.DataFrame) -> list[str]:
     return [
         f"{name}: {words.plenty_range(low, high)} of what was delivered without a mark, {share}, was spam"
         " that got through."
-    ]
-
-
-def on_stages(study: Study) -> list[str]:
-    """Where the errors by stage come from, and what they assume."""
-    table = study.figures["stages"]
-    if not len(table):
-        return []
-    if not table["audited_units"].sum():
-        return ["As filters saw it: there is no audit that would tell how often they err."]
-    return [
-        "With filters' errors: what a filter stopped or marked is spam as often at one stage as at another,"
-        " and so is what it let pass, as the audits of each channel's month say. Before the content there is"
-        " nothing to audit."
     ]
 
 

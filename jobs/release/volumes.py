@@ -17,13 +17,14 @@ from jobs.release.study import (
 )
 
 DAYS_SHOWN = 31
+SHARES = "Of these, spam: the line as counted, the band with filters' errors"
 
 
 def over_time(study: Study) -> Section:
     blocks, findings = [], []
     for channel, rows in study.per_channel("daily"):
         daily = rows.sort("period_date")
-        name = channel_name(channel)
+        name, is_told = channel_name(channel), audited.is_told(daily.to_dicts())
         findings.append(time_finding(name, daily))
         shown = daily.tail(DAYS_SHOWN)
         blocks.append(
@@ -40,7 +41,7 @@ def over_time(study: Study) -> Section:
                         Markup(
                             charts.share_chart(daily, f"{name}: spam share per day, as in the table below")
                         ),
-                        heading=share_heading(daily),
+                        heading=SHARES if is_told else "Of these, spam",
                     ),
                 ],
                 table=Table(
@@ -51,7 +52,7 @@ def over_time(study: Study) -> Section:
                         Column("Spam, certain"),
                         Column("Spam, possible", is_minor=True),
                         Column("Share"),
-                        Column(audited.HEADING),
+                        *([Column(audited.HEADING)] if is_told else []),
                     ],
                     [
                         [
@@ -60,7 +61,7 @@ def over_time(study: Study) -> Section:
                             number(words.whole(row["spam_certain"])),
                             number(words.whole(row["spam_possible"])),
                             number(spam_range(row)),
-                            audited.share_of_part(row),
+                            *([audited.share_of_part(row)] if is_told else []),
                         ]
                         for row in shown.to_dicts()
                     ],
@@ -75,15 +76,9 @@ def over_time(study: Study) -> Section:
         "\n".join(findings),
         blocks,
         study.missing("daily"),
-        audited.on_parts(study, "daily"),
+        audited.on_parts(study, "daily", audited.ALIKE),
         [UNDECIDED_LEGEND],
     )
-
-
-def share_heading(daily: pl.DataFrame) -> str:
-    if not daily["audited_units"].sum():
-        return "Of these, spam"
-    return "Of these, spam: the line as counted, the band with filters' errors"
 
 
 def time_finding(name: str, daily: pl.DataFrame) -> str:
