@@ -186,18 +186,16 @@ def test_a_page_with_audits_holds_the_errors_of_filters(tmp_path: Path) -> None:
 def test_parts_of_an_audited_channel_hold_the_errors_of_filters(tmp_path: Path) -> None:
     tables = audited_figures(*MAIL)
     page = page_of(tables, tmp_path)
-    (mail, sms) = Study(tables, {each["id"]: each for each in OPERATORS}, None).totals
     # By hand, of all days: what was refused before content stays, and each call has its share.
     daily = tables["daily"].filter(pl.col("channel_code") == "EMAIL")
     stages_ = tables["stages"].filter(pl.col("channel_code") == "EMAIL")
-    assert daily["audited_spam"].sum() == pytest.approx(float(stages_["audited_spam"].sum()))
+    assert abs(daily["audited_spam"].sum() - stages_["audited_spam"].sum()) < Decimal("0.01")
     for figure in PARTS:
         named = tables[figure]
         assert (named["spam_low"] <= named["spam_high"]).all(), figure
-        whole = named.filter(pl.col("channel_code") == "SMS")
-        assert whole["audited_units"].sum() == 0 and (whole["spam_low"] == whole["spam_certain"]).all(), (
-            figure
-        )
+        texts = named.filter(pl.col("channel_code") == "SMS")
+        assert texts["audited_units"].sum() == 0, figure
+        assert (texts["spam_low"] == texts["spam_certain"]).all(), figure
     headings = ("E-mail per day", "E-mail from attempt", "Largest routes of e-mail", "Countries that e-mail")
     for heading in (*headings, "Networks that sent"):
         (rows,) = tables_of(page, heading)
