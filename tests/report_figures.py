@@ -289,10 +289,8 @@ def countries(summed: pl.DataFrame) -> pl.DataFrame:
 
 
 def share_out(name: str, percent: int) -> pl.Expr:
-    """A part of a count; of an estimate, exactly."""
-    if name in ("audited_spam", "spam_low", "spam_high"):
-        return pl.col(name) * percent / 100
-    return pl.col(name) * percent // 100
+    """A part of a count, in whole units."""
+    return (pl.col(name) * percent / 100).floor().cast(FIGURES["countries"][name])
 
 
 CAMPAIGNS = [
