@@ -282,7 +282,7 @@ def countries(summed: pl.DataFrame) -> pl.DataFrame:
     ]
     is_text = pl.col("channel_code") == "SMS"
     ends = {"rated_certain": "spam_certain", "rated_low": "spam_low", "rated_high": "spam_high"}
-    return pl.concat([summed.filter(~is_small), *parts]).with_columns(
+    return pl.concat([summed.filter(~is_small), *parts], how="vertical_relaxed").with_columns(
         **{name: pl.when(is_text).then(end).otherwise(0) for name, end in ends.items()},
         subscriber_count=pl.when(is_text).then(640_000),
     )
@@ -290,7 +290,7 @@ def countries(summed: pl.DataFrame) -> pl.DataFrame:
 
 def share_out(name: str, percent: int) -> pl.Expr:
     """A part of a count, in whole units."""
-    return (pl.col(name) * percent / 100).floor().cast(FIGURES["countries"][name])
+    return (pl.col(name) * percent / 100).floor().cast(pl.Int64)
 
 
 CAMPAIGNS = [
