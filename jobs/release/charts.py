@@ -11,7 +11,7 @@ import altair as alt
 import polars as pl
 import vl_convert
 
-from jobs.release.words import compact, percent, percent_range
+from jobs.release.words import compact, percent_range
 
 ACCENT, BAND, INK, MUTED, GRID = "#b23a1e", "#e9b7a6", "#1d2126", "#5b636b", "#dfe2e5"
 WIDTH, HEIGHT, FONT = 300, 150, "Helvetica, Arial, sans-serif"
@@ -53,15 +53,9 @@ def share_chart(daily: pl.DataFrame, title: str) -> str:
     values = rows(days, certain=certain, low=low, high=high)
     layers = [band_layer(values, top, "%"), *line_layers(values, "certain", ACCENT, top, len(daily), "%")]
     if len(there):
-        shares = there.select("period_date", is_audited=is_audited, certain=certain, low=low, high=high)
-        end = shares.row(-1, named=True)
-        labels = [{"text": percent_range(end["low"], end["high"]), "value": end["low"], "colour": ACCENT}]
-        if end["is_audited"]:
-            middle = (end["low"] + end["high"]) / 2
-            labels = [
-                labels[0] | {"value": middle},
-                {"text": f"counted {percent(end['certain'])}", "value": end["certain"], "colour": MUTED},
-            ]
+        end = there.select("period_date", is_audited=is_audited, low=low, high=high).row(-1, named=True)
+        at = (end["low"] + end["high"]) / 2 if end["is_audited"] else end["low"]
+        labels = [{"text": percent_range(end["low"], end["high"]), "value": at, "colour": ACCENT}]
         layers += label_layers(labels, end["period_date"], top, "%")
     return render(layers, title)
 

@@ -69,7 +69,8 @@ def by_source(study: Study) -> Section:
         )
     notes = [
         "Rates are of the whole time that the page covers, of the operators that say how many subscribers"
-        " they have, and of all those subscribers, whichever country the spam came from.",
+        " they have, and of all those subscribers, whichever country the spam came from. Where an audit tells"
+        " of the filters' errors they are from end to end, else of certain spam.",
     ]
     if "SMS" in study.channels:
         notes.append("An SMS has no address: its country is that of the calling number, which can be forged.")

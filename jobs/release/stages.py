@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import polars as pl
 
 from jobs.release import audited, words
@@ -25,6 +27,7 @@ def reaches() -> set[str]:
 
 def by_stage(study: Study) -> Section:
     blocks, findings = [], []
+    totals = {total["channel_code"]: total for total in study.totals}
     for channel, table in study.per_channel("stages"):
         name, is_told = channel_name(channel), audited.is_told(table.to_dicts())
         total = int(table["units"].sum())
@@ -37,7 +40,7 @@ def by_stage(study: Study) -> Section:
                     number(""),
                     number(""),
                     number(words.whole(total)),
-                    *error_cell(table, is_told),
+                    *([audited.share_cell(study, totals[channel])] if is_told else []),
                 ]
             ],
         )
@@ -59,10 +62,11 @@ def by_stage(study: Study) -> Section:
                 ]
             )
         tagged = int(table.filter(pl.col("outcome_code") == "tagged")["units"].sum())
+        through = got_through(table)
         end = stacked(("rest", left - tagged), ("undecided", tagged), scale=total)
         lines.append(
             [
-                Cell("Delivered", f"{words.whole(tagged)} marked as spam" if tagged else "", end, "strong"),
+                Cell("Delivered", delivered_says(tagged, through), end, "strong"),
                 number(""),
                 number(""),
                 number(words.whole(left)),
@@ -74,7 +78,8 @@ def by_stage(study: Study) -> Section:
             f"{name}: of {words.plenty(total)} attempted, {words.percent(words.share_of(left, total))} were"
             f" delivered; {words.percent(words.share_of(early, total))} were stopped before their content."
         )
-        findings += through_finding(name, table)
+        if through is not None:
+            findings.append(through_finding(name, through))
         columns = [
             Column("Stage", "text"),
             Column("Stopped"),
@@ -104,18 +109,27 @@ def error_cell(here: pl.DataFrame, is_told: bool) -> list[Cell]:
     return [audited.share_of_part(row) if row["seen_units"] else number("")]
 
 
-def through_finding(name: str, table: pl.DataFrame) -> list[str]:
-    """How much of what was delivered without a mark was spam, where an audit tells."""
+def got_through(table: pl.DataFrame) -> dict[str, Any] | None:
+    """What was delivered without a mark, with the filters' errors; None where no audit tells."""
     unmarked = table.filter(pl.col("outcome_code").is_in(sorted(reaches() - {"tagged"})))
     row = audited.added(unmarked.to_dicts())
-    if not row["audited_units"]:
-        return []
-    low, high = audited.ends(row)
-    share = words.percent_range(words.share_of(low, row["units"]), words.share_of(high, row["units"]))
-    return [
-        f"{name}: {words.plenty_range(low, high)} of what was delivered without a mark, {share}, was spam"
-        " that got through."
-    ]
+    return row if row["audited_units"] else None
+
+
+def through_finding(name: str, row: dict[str, Any]) -> str:
+    return (
+        f"{name}: {words.plenty_range(*audited.ends(row))} of what was delivered without a mark,"
+        f" {audited.share_of_part(row).text}, was spam that got through."
+    )
+
+
+def delivered_says(tagged: int, through: dict[str, Any] | None) -> str:
+    """How much of what was delivered was marked, and how much of the rest is spam."""
+    told = [f"{words.whole(tagged)} marked as spam"] if tagged else []
+    if through is not None:
+        rest = "the rest" if tagged else "it"
+        told.append(f"of {rest} {audited.share_of_part(through).text} is spam")
+    return ", ".join(told)
 
 
 def halted_at(stopped: pl.DataFrame, *stages: str) -> int:

@@ -49,7 +49,7 @@ def over_time(study: Study) -> Section:
                     [
                         Column("Day", "text"),
                         Column("All"),
-                        Column("Spam, certain"),
+                        Column("Spam, certain", is_minor=is_told),
                         Column("Spam, possible", is_minor=True),
                         Column("Share"),
                         *([Column(audited.HEADING)] if is_told else []),
