@@ -91,19 +91,24 @@ def corrected(
     populations = [f"{call}_population" for call in CALLS]
     of_calls = F.broadcast(known.select(*CHANNEL, *columns(), *populations))
     told = cells.join(of_calls, CHANNEL, "left").withColumns(parts(is_decided_by_call))
-    added = told.groupBy(*keys).agg(
-        *(F.sum(name).alias(name) for name in (*SUMS, "seen_units", "audited_units", "audited_spam")),
-        *sums_of("spam", F.lit(True)),
-        *sums_of("rated", F.col("is_rated")),
-        F.sum(F.when(F.col("is_rated"), F.col("spam_certain")).otherwise(0)).alias("rated_certain"),
-    )
-    return added.withColumns(
-        {
-            "audited_spam": F.col("audited_spam").cast(END),
-            **ends_of("spam"),
-            **ends_of("rated"),
-        }
-    )
+    counts = [F.sum(name).alias(name) for name in (*SUMS, "seen_units")]
+    if rated is None:
+        added = told.groupBy(*keys).agg(*counts, *sums_of("spam", None))
+        ends = ends_of("spam")
+    else:
+        of_rated = F.sum(F.when(F.col("is_rated"), F.col("spam_certain")).otherwise(0))
+        added = told.groupBy(*keys).agg(
+            *counts,
+            *sums_of("spam", None),
+            *sums_of("rated", F.col("is_rated")),
+            of_rated.alias("rated_certain"),
+        )
+        ends = ends_of("spam") | ends_of("rated")
+    audited = {
+        "audited_units": F.col("`spam|audited_units`"),
+        "audited_spam": F.col("`spam|audited_spam`").cast(END),
+    }
+    return added.withColumns(audited | ends)
 
 
 def columns() -> list[str]:
@@ -241,11 +246,15 @@ def calls(units: str, certain: str, possible: str) -> dict[str, Column]:
     }
 
 
-def sums_of(name: str, where: Column) -> list[Column]:
+def sums_of(name: str, where: Column | None) -> list[Column]:
+    """Of all, or of those that a condition holds to."""
     from pyspark.sql import functions as F
 
     kept = ("counted_certain", "counted_possible", "audited_units", "audited_spam", "below", "above")
-    return [F.sum(F.when(where, F.col(each)).otherwise(0)).alias(f"{name}|{each}") for each in kept]
+    counts = {
+        each: F.col(each) if where is None else F.when(where, F.col(each)).otherwise(0) for each in kept
+    }
+    return [F.sum(count).alias(f"{name}|{each}") for each, count in counts.items()]
 
 
 def ends_of(name: str) -> dict[str, Column]:
