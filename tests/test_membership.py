@@ -67,9 +67,7 @@ def answers(channel: str, question: str) -> pl.DataFrame:
     )
 
 
-def quarter(
-    rows: list[dict[str, object]], channel: str
-) -> tuple[dict[str, dict[str, object]], dict[str, int]]:
+def quarter(rows: list[dict[str, Any]], channel: str) -> tuple[dict[str, dict[str, Any]], dict[str, int]]:
     """Certain spam of the quarter by area: what is estimated, and the truth."""
     truth = {
         area: value

@@ -128,20 +128,19 @@ def cell_rows(given: pl.DataFrame, reference: Reference) -> list[dict[str, objec
 
 
 def of_logs_or_answers(given: pl.DataFrame, period: str, reference: Reference, channel: str) -> pl.DataFrame:
-    """Each respondent's figures of a period: by its logs, else as it answered for that very period.
+    """Each respondent's figures of a period: by its logs, else as it answered, of the period or all its parts.
 
     So nobody counts twice. An answer of nothing by one that is not in the channel's frame on the last day is
     that it has no such service.
     """
     is_log = pl.col("answer_status_code").is_null()
-    logs = of_period(given.filter(is_log), period, ["respondent_id"])
+    logs, answers = (of_period(given.filter(each), period, ["respondent_id"]) for each in (is_log, ~is_log))
     frame = on_day(reference.operator_frame, last_day(period))
     listed = frame.filter(pl.col("channel_code") == channel)["respondent_id"]
-    has_some = pl.max_horizontal(*MEASURES) > 0
-    answers = given.filter(
-        ~is_log, pl.col("period_code") == period, has_some | pl.col("respondent_id").is_in(listed)
-    ).join(logs, on="respondent_id", how="anti")
-    return pl.concat([logs, answers.select(*logs.columns, "answer_status_code")], how="diagonal").sort(
+    # That is asked of what it answered for the period itself: of parts that it answered, each has been asked.
+    own = given.filter(~is_log, pl.col("period_code") == period, pl.max_horizontal(*MEASURES) > 0)
+    named = pl.col("respondent_id").is_in([*listed, *own["respondent_id"]])
+    return pl.concat([logs, answers.filter(named).join(logs, on="respondent_id", how="anti")]).sort(
         "respondent_id"
     )
 
