@@ -53,8 +53,8 @@ def of_period(volumes: pl.DataFrame, period: str, by: Sequence[str]) -> pl.DataF
     a year, of all its quarters.
 
     A respondent that lacks a month is no respondent for the quarter; what it did not give of each part is
-    null of the whole. Volumes are counts of what happened, so parts add up; subscriptions are those of the last
-    part, and of answers' statuses the weakest stands.
+    null of the whole. Volumes are counts of what happened, so parts add up; subscriptions are those of the
+    last part, and of answers' statuses the weakest stands.
     """
     columns = [*by, *MEASURES, "subscriptions", "answer_status_code"]
     found = volumes.filter(pl.col("period_code") == period).select(columns)

@@ -128,7 +128,7 @@ def cell_rows(given: pl.DataFrame, reference: Reference) -> list[dict[str, objec
 
 
 def of_logs_or_answers(given: pl.DataFrame, period: str, reference: Reference, channel: str) -> pl.DataFrame:
-    """Each respondent's figures of a period: by its logs, else as it answered, of the period or all its parts.
+    """Each respondent's figures of a period: by its logs, else as it answered, of it or of all its parts.
 
     So nobody counts twice. An answer of nothing by one that is not in the channel's frame on the last day is
     that it has no such service.
