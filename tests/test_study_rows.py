@@ -34,7 +34,7 @@ def year_of(*rows: tuple[Any, ...], ended: str = "") -> dict[str, tuple[Any, ...
              "valid_to": dt.date(2026, 11, 1) if who == ended else None}
             for who in sorted(set(given["respondent_id"]))
         ],
-        schema={name: kind for name, kind in polars_schema("ref.operator_frame").items()},
+        schema=polars_schema("ref.operator_frame"),
     )  # fmt: skip
     none = pl.DataFrame()
     found = of_logs_or_answers(given, "2026", Reference(frame, none, none, none), "EMAIL")
