@@ -5,11 +5,11 @@
   and the error of predicting those that did not answer (Royall 1970). The first two know only what
   respondents show: where a large operator is silent and the others are alike, they are small. The third
   grows with the subscriptions of each silent operator, which are known.
-- degrees of freedom: Satterthwaite's, from the parts of the error that is taken: the strata's of the
-  linearised variance (Korn and Graubard 1999, 5.2), so that an area that hangs on one stratum gets few; or
-  the respondents' of the variance of rates.
+- degrees of freedom: Satterthwaite's, of the first two from the strata's parts of the linearised variance
+  (Korn and Graubard 1999, 5.2), so that an area that hangs on one stratum gets few; of the third from the
+  respondents' parts of the variance of rates.
 - interval: Student's t on the scale of the logarithm, since totals of heavy-tailed rates are skewed, and
-  never below what was reported.
+  never below what was reported. The wider of that of the first two errors and that of the third.
 """
 
 from __future__ import annotations
@@ -58,19 +58,19 @@ def figures(sample: Weighted, y: Array, member: Array, known: Array, least: Arra
     reported = inside @ (y if least is None else least)
     error = totals[1:].std(axis=0, ddof=1)
     free = np.ones_like(error)
-    variance_of_rates, free_of_rates = rates_variance(sample, x, y)
-    hidden = totals[0] * np.sqrt(np.outer(concentration(sample, member, known), variance_of_rates))
     for area in range(len(inside)):
         for measure in range(y.shape[1]):
             variance, free[area, measure] = linearised(
                 sample, x, y[:, measure], inside[area], known[area], leverage=True
             )
             error[area, measure] = max(error[area, measure], np.sqrt(variance))
-            if hidden[area, measure] > error[area, measure]:
-                error[area, measure], free[area, measure] = hidden[area, measure], free_of_rates
     estimate = np.maximum(totals[0], reported)
+    variance_of_rates, free_of_rates = rates_variance(sample, x, y)
+    hidden = totals[0] * np.sqrt(np.outer(concentration(sample, member, known), variance_of_rates))
     low, high = interval(estimate, error, free, reported)
-    return Figures(estimate, error, low, high)
+    # The wider of two intervals, not one of the larger error: that may have more degrees of freedom.
+    lower, higher = interval(estimate, hidden, np.full_like(hidden, free_of_rates), reported)
+    return Figures(estimate, np.maximum(error, hidden), np.minimum(low, lower), np.maximum(high, higher))
 
 
 def linearised(
@@ -132,10 +132,10 @@ def rates_variance(sample: Weighted, x: Array, y: Array) -> tuple[Array, float]:
 def concentration(sample: Weighted, member: Array, known: Array) -> Array:
     """What the relative variance of rates is multiplied with for that of each area's ratio total.
 
-    For y = x R (1 + e), e independent and of variance v, the total X (sum of w y)/(sum of w x) misses the truth
-    with the variance R^2 v (sum of x^2 over silent operators + sum of (g-1)^2 x^2 over respondents), where
-    g = X w/(sum of w x) (Royall 1970, for the weights used here); this is the bracket divided by X^2.
-    Subscriptions of no listed operator count as those of one silent operator.
+    For y = x R (1 + e), e independent and of variance v, the total X (sum of w y)/(sum of w x) misses the
+    truth with the variance R^2 v (sum of x^2 over silent operators + sum of (g-1)^2 x^2 over respondents),
+    where g = X w/(sum of w x) (Royall 1970, for the weights used here); this is the bracket divided by
+    X^2. Subscriptions of no listed operator count as those of one silent operator.
     """
     people, weights = sample.operators, sample.weights[0]
     answering, x = people.is_respondent, people.subscriptions
