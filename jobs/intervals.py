@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import stdtrit
 
-from jobs.estimation import Array, Weighted, ratio_totals
+from jobs.estimation import Array, Weighted, for_themselves, ratio_totals
 
 CONFIDENCE = 0.95
 # Non-respondents' rate as a multiple of the respondents'.
@@ -64,7 +64,11 @@ def figures(sample: Weighted, y: Array, member: Array, known: Array, least: Arra
                 sample, x, y[:, measure], inside[area], known[area], leverage=True
             )
             error[area, measure] = max(error[area, measure], np.sqrt(variance))
-    estimate = np.maximum(totals[0], reported)
+    estimate = np.zeros_like(reported)
+    for area, own in enumerate(inside):
+        estimate[area] = for_themselves(sample.weights[0, own], x[own], float(known[area])) @ y[own]
+    # But for the last digits it is not below it.
+    estimate = np.maximum(estimate, reported)
     variance_of_rates, free_of_rates = rates_variance(sample, x, y)
     hidden = totals[0] * np.sqrt(np.outer(concentration(sample, member, known), variance_of_rates))
     low, high = interval(estimate, error, free, reported)

@@ -22,6 +22,7 @@ from jobs.estimation import (
     bootstrap_factors,
     calibrated,
     collapse,
+    for_themselves,
     rake,
     ratio_groups,
     ratio_totals,
@@ -506,3 +507,18 @@ def test_a_country_by_its_own_rate_or_its_cells() -> None:
     assert own[2] >= 20.0
     others = predicted_figure(np.array([2.0]), np.array([1.0]), np.array([5.0]), cell, 4.0, 9, 2.0, 0.0)
     assert others[:2] == pytest.approx((17.0, np.sqrt(150.0)))
+
+
+@given(st.integers(1, 12), st.floats(0.2, 6), st.integers(0, 2**32))
+def test_nobody_stands_for_less_than_itself_and_the_rest_makes_the_total(
+    count: int, scale: float, seed: int
+) -> None:
+    random = np.random.default_rng(seed)
+    weights, x = random.uniform(0.1, 5, count), np.exp(random.normal(0, 2, count))
+    known = scale * float(x.sum())
+    found = for_themselves(weights, x, known)
+    assert (found >= 1).all()
+    assert found @ x == pytest.approx(max(known, x.sum()))
+    plain = weights * known / (weights @ x)
+    if (plain >= 1).all():
+        assert found == pytest.approx(plain)
