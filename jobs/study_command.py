@@ -257,13 +257,18 @@ def volume(frame: Any) -> list[Table]:
             if row.channel_code == channel:
                 table.add_row(
                     row.area_code, short(row.estimate), span(row.estimate_low, row.estimate_high),
-                    quality(row), f"{row.coverage_pct:.0f}%", f"{row.answer_pct or 0:.0f}%",
+                    quality(row), f"{row.coverage_pct:.0f}%", part(row.answer_pct),
                     span(row.at_050, row.at_150),
                 )  # fmt: skip
         tables.append(table)
     for table in tables[-1:]:
         table.caption, table.caption_justify = AS_FILTERED, "left"
     return tables
+
+
+def part(pct: Any) -> str:
+    """A share in percent, told apart from none where it is little."""
+    return "<1%" if pct and pct < 1 else f"{pct or 0:.0f}%"
 
 
 def investment(spending: Any, gaps: Any) -> list[RenderableType]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -27,33 +28,66 @@ def test_the_committed_membership_is_what_its_generator_writes(tmp_path: Path) -
         assert pl.read_csv(tmp_path / name).equals(pl.read_csv(FOLDER / name)), name
 
 
-def test_world_regions_and_groups_are_estimated_around_the_truth() -> None:
-    reference = Reference(
-        read_table(FOLDER, "ref.operator_frame"),
-        read_table(FOLDER, "ref.denominator"),
-        read_reference("ref.country"),
-        read_reference("ref.country_group"),
+BY = ["respondent_id", "period_code", "channel_code", "unit_code", "definition_code"]
+REFERENCE = Reference(
+    read_table(FOLDER, "ref.operator_frame"),
+    read_table(FOLDER, "ref.denominator"),
+    read_reference("ref.country"),
+    read_reference("ref.country_group"),
+)
+
+
+def logs(channel: str) -> pl.DataFrame:
+    """What the channel's operators gave of incoming recipients, added up over stages and outcomes."""
+    given = read_table(FOLDER, "study.submission").filter(
+        pl.col("channel_code") == channel, pl.col("direction_code") == "inbound"
     )
-    by = ["respondent_id", "period_code", "channel_code", "unit_code", "definition_code"]
-    mail = read_table(FOLDER, "study.submission").filter(pl.col("channel_code") == "EMAIL")
-    volumes = (
-        mail.group_by(by)
+    return (
+        given.group_by(BY)
         .agg(pl.col(*MEASURES).sum(), pl.col("subscriptions").max())
         .with_columns(answer_status_code=pl.lit(None, pl.String))
     )
-    rows = cell_rows(volumes, reference)
-    backwards = cell_rows(volumes.sort("respondent_id", descending=True), reference)
-    assert rows == backwards
+
+
+def answers(channel: str, question: str) -> pl.DataFrame:
+    """What the channel's operators answered on spam and on all, in the columns of logs()."""
+    asked = {f"sp205.{channel}": "units", f"{question}.{channel}.attempted": "spam_certain"}
+    given = read_table(FOLDER, "study.questionnaire_answer").filter(pl.col("indicator_code").is_in(asked))
+    return (
+        given.with_columns(pl.col("indicator_code").replace_strict(asked), pl.col("value").cast(pl.Int64))
+        .pivot("indicator_code", index=["respondent_id", "period_code"], values="value")
+        .with_columns(
+            spam_possible="spam_certain",
+            channel_code=pl.lit(channel),
+            unit_code=pl.lit("attempted"),
+            definition_code=pl.lit("OPERATOR"),
+            subscriptions=pl.lit(None, pl.Int64),
+            answer_status_code=pl.lit("A"),
+        )
+    )
+
+
+def quarter(rows: list[dict[str, Any]], channel: str) -> tuple[dict[str, dict[str, Any]], dict[str, int]]:
+    """Certain spam of the quarter by area: what is estimated, and the truth."""
     truth = {
         area: value
-        for area, channel, figure, value in pl.read_csv(FOLDER / "truth.csv.gz").rows()
-        if channel == "EMAIL" and figure == "spam_certain"
+        for area, of, figure, value in pl.read_csv(FOLDER / "truth.csv.gz").rows()
+        if of == channel and figure == "spam_certain"
     }
     found = {
         str(row["area_code"]): row
         for row in rows
         if row["period_code"] == "2026-Q4" and row["quantity_code"] == "spam_certain"
     }
+    return found, truth
+
+
+def test_world_regions_and_groups_are_estimated_around_the_truth() -> None:
+    volumes = logs("EMAIL")
+    rows = cell_rows(volumes, REFERENCE)
+    backwards = cell_rows(volumes.sort("respondent_id", descending=True), REFERENCE)
+    assert rows == backwards
+    found, truth = quarter(rows, "EMAIL")
     wide = [area for area, row in found.items() if row["area_kind_code"] != "country"]
     assert {"WORLD", "AFR", "LDC", "SIDS", "LLDC", "TRANSITION"} <= set(wide) and len(found) == 193 + 11
     for area in wide:
@@ -61,6 +95,22 @@ def test_world_regions_and_groups_are_estimated_around_the_truth() -> None:
     assert sum(found[name]["estimate"] for name in ("AFR", "AMS", "ARB", "ASP", "CIS", "EUR")) == (
         pytest.approx(found["WORLD"]["estimate"], rel=1e-3)
     )
+
+
+@pytest.mark.parametrize(("channel", "question", "alone"), [("EMAIL", "sp303", 12), ("SMS", "sp305", 15)])
+def test_small_operators_that_only_answer_are_in_the_estimates(
+    channel: str, question: str, alone: int
+) -> None:
+    given = logs(channel).with_columns(unit_code=pl.lit("attempted"))
+    volumes = pl.concat([given, answers(channel, question).select(given.columns)])
+    found, truth = quarter(cell_rows(volumes, REFERENCE), channel)
+    without, _ = quarter(cell_rows(given, REFERENCE), channel)
+    assert found["WORLD"]["answer_count"] == alone
+    assert found["WORLD"]["respondent_count"] == without["WORLD"]["respondent_count"] + alone
+    assert found["SIDS"]["answer_count"] > 0 and 0 < found["SIDS"]["answer_pct"] < 100
+    for area, row in found.items():
+        if row["area_kind_code"] != "country":
+            assert row["estimate_low"] <= truth[area] <= row["estimate_high"], area
 
 
 def test_routes_add_up_to_volumes() -> None:

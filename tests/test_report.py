@@ -617,6 +617,9 @@ def tables() -> dict[str, Any]:
         "prevalence": Decimal("0.2"),
         "prevalence_low": Decimal("0.2"),
         "prevalence_high": Decimal("0.2"),
+        "passed_spam_share": Decimal("0.25"),
+        "passed_spam_share_low": Decimal("0.25"),
+        "passed_spam_share_high": Decimal("0.25"),
     }
     return {
         # An audit is believed before a test elsewhere; one that nobody labelled says nothing.
@@ -787,6 +790,17 @@ def test_what_filters_saw_comes_with_what_is_known_of_them(gathered: dict[str, p
     known = rows["alp-post", "EMAIL"]
     assert (known["quality_method_code"], known["prevalence"], known["labelled_count"]) == ("audit", 0.2, 8)
     assert rows["alp-mail", "EMAIL"]["prevalence"] is None
+    # Of the five that it saw four passed, a quarter of them spam; the sample had none of the undecided one.
+    parts = {
+        figure: gathered[figure].filter(pl.col("audited_units") > 0).to_dicts()
+        for figure in ("daily", "stages", "countries", "routes", "transits", "networks")
+    }
+    (day,) = parts["daily"]
+    assert (day["seen_units"], day["audited_units"], day["audited_spam"]) == (5, 4, 1)
+    assert (day["spam_low"], day["spam_high"]) == (1, 2)
+    assert [row["audited_spam"] for row in parts["stages"]] == [1]
+    # Rows of before content was counted apart in routes and months stay as counted.
+    assert parts["countries"] == parts["routes"] == parts["transits"] == []
     # Parts are no strata, and no channel.
     assert gathered["quality_parts"]["stratum_code"].to_list() == ["EMAIL._T._T.lt2.5"]
     # Every type that is counted or labelled in a channel, for each operator of it, of all that filters saw.

@@ -8,9 +8,10 @@ import pyarrow as pa
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from jobs.areas import COUNTRY
+from jobs.areas import COUNTRY, on_day
 from jobs.contracts import struct_type
 from jobs.estimation import Array
+from jobs.periods import last_day
 from jobs.study.questionnaire_answer import counted
 from jobs.study_rows import COUNTED, MEASURES, as_table, collected, of_period, periods_of
 from jobs.study_sample import Reference, Sample, estimates, sample_of
@@ -127,19 +128,19 @@ def cell_rows(given: pl.DataFrame, reference: Reference) -> list[dict[str, objec
 
 
 def of_logs_or_answers(given: pl.DataFrame, period: str, reference: Reference, channel: str) -> pl.DataFrame:
-    """Each respondent's figures of a period: by its logs, else as it answered for that very period.
+    """Each respondent's figures of a period: by its logs, else as it answered, of it or of all its parts.
 
-    So nobody counts twice. An answer of nothing by one that is not in the channel's frame is that it has no
-    such service.
+    So nobody counts twice. An answer of nothing by one that is not in the channel's frame on the last day is
+    that it has no such service.
     """
     is_log = pl.col("answer_status_code").is_null()
-    logs = of_period(given.filter(is_log), period, ["respondent_id"])
-    listed = reference.operator_frame.filter(pl.col("channel_code") == channel)["respondent_id"]
-    has_some = pl.max_horizontal(*MEASURES) > 0
-    answers = given.filter(
-        ~is_log, pl.col("period_code") == period, has_some | pl.col("respondent_id").is_in(listed)
-    ).join(logs, on="respondent_id", how="anti")
-    return pl.concat([logs, answers.select(*logs.columns, "answer_status_code")], how="diagonal").sort(
+    logs, answers = (of_period(given.filter(each), period, ["respondent_id"]) for each in (is_log, ~is_log))
+    frame = on_day(reference.operator_frame, last_day(period))
+    listed = frame.filter(pl.col("channel_code") == channel)["respondent_id"]
+    # That is asked of what it answered for the period itself: of parts that it answered, each has been asked.
+    own = given.filter(~is_log, pl.col("period_code") == period, pl.max_horizontal(*MEASURES) > 0)
+    named = pl.col("respondent_id").is_in([*listed, *own["respondent_id"]])
+    return pl.concat([logs, answers.filter(named).join(logs, on="respondent_id", how="anti")]).sort(
         "respondent_id"
     )
 
