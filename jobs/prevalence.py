@@ -65,7 +65,9 @@ class Quality:
 
     sensitivity: share of spam that it flagged; specificity: share of the rest that it let pass; both over
     units whose flag is known, None where there is none of them or too few labels. least, most: prevalence
-    if everything drawn and not labelled were no spam, or all spam.
+    if everything drawn and not labelled were no spam, or all spam. calls: of what the filter flagged, of what
+    logs leave undecided and of what it let pass, the share of spam; None where there are no such units. The
+    three, weighted by their units, are the prevalence.
     """
 
     prevalence: Figure
@@ -73,6 +75,16 @@ class Quality:
     specificity: Figure | None
     least: float
     most: float
+    calls: Calls
+
+
+@dataclass(frozen=True)
+class Calls:
+    """The share of spam among what a filter flagged, what logs leave undecided, and what it let pass."""
+
+    flagged: Figure | None
+    undecided: Figure | None
+    passed: Figure | None
 
 
 def allocate(units: Sequence[int], spread: Sequence[float], size: int, least: int) -> list[int]:
@@ -123,9 +135,16 @@ def quality(strata: Sequence[Stratum], seed: str) -> Quality | None:
         ends = known[places].sum(), possible[places].sum()
         return float(value[places].sum()), np.clip(drawn[:, places].sum(axis=1), *ends)
 
+    def of_call(places: Array) -> Figure | None:
+        """The share of spam in these strata; None where they hold no units."""
+        here = units[places].sum()
+        spam, drawn = within(places)
+        return figure(spam / here, drawn / here) if here else None
+
     everything = np.ones(len(cells), dtype=bool)
-    flagged = np.array([each.is_flagged is True for each in cells])
-    passed = np.array([each.is_flagged is False for each in cells])
+    flagged, undecided, passed = (
+        np.array([each.is_flagged is flag for each in cells]) for flag in (True, None, False)
+    )
     spam, spam_drawn = within(everything)
     caught, caught_drawn = within(flagged)
     missed, missed_drawn = within(passed)
@@ -144,6 +163,7 @@ def quality(strata: Sequence[Stratum], seed: str) -> Quality | None:
             each.units * share(each.spam + each.sampled - each.labelled, each.sampled, 1.0) for each in strata
         )
         / whole,
+        calls=Calls(of_call(flagged), of_call(undecided), of_call(passed)),
     )
 
 
@@ -320,6 +340,54 @@ def corrected(
         max(value, float(np.quantile(high, ENDS[1]))),
     )
     return found, any(is_cut for _, is_cut in ends)
+
+
+def corrected_calls(
+    apparent: tuple[float, float], spam: tuple[int, int], ham: tuple[int, int], seed: str
+) -> Calls:
+    """The share of spam among what the filter flagged, what logs leave undecided and what it let pass, by the
+    same test and the same draws as corrected().
+
+    By Bayes, of what was flagged Se pi / (Se pi + (1 - Sp)(1 - pi)) is spam, of what passed
+    (1 - Se) pi / ((1 - Se) pi + Sp (1 - pi)). Half of the undecided counts as flagged in the estimate, as in
+    that of corrected(), so that the three add up to it; in the interval they may be all spam or none.
+    """
+    found, _ = corrected(apparent, spam, ham, seed)
+    sensitivity, specificity = np.array(spam[1] / spam[0]), np.array(1 - ham[1] / ham[0])
+    values = [
+        float(predictive(np.array(found.value), *sides))
+        for sides in ((sensitivity, 1 - specificity), (1 - sensitivity, specificity))
+    ]
+    caught = rate_drawn(spam, seed, "spam")
+    passed = 1 - rate_drawn(ham, seed, "ham")
+    power = caught + passed - 1
+    ends = []
+    for each, otherwise in zip(apparent, (0.0, 1.0), strict=True):
+        rate = np.clip((each + passed - 1) / np.where(power > 0, power, 1), 0, 1)
+        of_sides = [predictive(rate, *sides) for sides in ((caught, 1 - passed), (1 - caught, passed))]
+        ends.append([np.where(power > 0, one, otherwise) for one in of_sides])
+    flagged, let_pass = (
+        Figure(
+            value,
+            min(value, float(np.quantile(low, ENDS[0]))),
+            max(value, float(np.quantile(high, ENDS[1]))),
+        )
+        for value, low, high in zip(values, *ends, strict=True)
+    )
+    return Calls(
+        flagged=flagged if apparent[0] > 0 else None,
+        undecided=Figure((flagged.value + let_pass.value) / 2, 0.0, 1.0)
+        if apparent[0] < apparent[1]
+        else None,
+        passed=let_pass if apparent[1] < 1 else None,
+    )
+
+
+def predictive(rate: Array, of_spam: Array, of_ham: Array) -> Array:
+    """The share of spam among units that a filter treats in one way, if it treats so the share `of_spam` of
+    spam and `of_ham` of the rest; 0 where it treats none so."""
+    spam, ham = rate * of_spam, (1 - rate) * of_ham
+    return np.divide(spam, spam + ham, out=np.zeros_like(spam + ham), where=spam + ham > 0)
 
 
 def rate_of(count: tuple[int, int], seed: str, name: str) -> Figure:

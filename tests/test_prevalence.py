@@ -11,12 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobs.prevalence import (
+    Calls,
     Figure,
     Quality,
     Stratum,
     allocate,
     collapsed,
     corrected,
+    corrected_calls,
     of_part,
     of_stratum,
     of_type,
@@ -109,7 +111,8 @@ def holds(figure: Figure | None, value: float) -> bool:
 def test_corrected_prevalence_covers_the_truth_in_90_of_100_seeds(
     units: int, prevalence: float, size: int, least: int, response: float
 ) -> None:
-    held = {"prevalence": 0, "sensitivity": 0, "specificity": 0, "as counted": 0}
+    names = ("prevalence", "sensitivity", "specificity", "as counted", "of flagged", "of passed")
+    held = dict.fromkeys(names, 0)
     for seed in range(100):
         rng = np.random.default_rng(seed)
         truth = month(rng, units, prevalence)
@@ -120,12 +123,16 @@ def test_corrected_prevalence_covers_the_truth_in_90_of_100_seeds(
         held["prevalence"] += holds(found.prevalence, truth.prevalence)
         held["sensitivity"] += holds(found.sensitivity, truth.sensitivity)
         held["specificity"] += holds(found.specificity, truth.specificity)
+        for name, flag in (("flagged", True), ("passed", False)):
+            of_spam, of_all = (truth.of_call(counts, flag) for counts in (truth.spam, truth.units))
+            held[f"of {name}"] += holds(getattr(found.calls, name), of_spam / of_all)
         flagged = sum(each.units for each in strata if each.is_flagged)
         possible = flagged + sum(each.units for each in strata if each.is_flagged is None)
         held["as counted"] += flagged / units <= truth.prevalence <= possible / units
     print(held)
     assert held["prevalence"] >= 90
     assert min(held["sensitivity"], held["specificity"]) >= 85
+    assert min(held["of flagged"], held["of passed"]) >= 90
     # What the filter itself flagged is no estimate of how much spam there was.
     assert held["as counted"] == 0
 
@@ -253,7 +260,8 @@ def test_worked_by_hand() -> None:
     found = quality(strata, "x")
     # 170 of 500; of 120 spam whose flag is known 90 were caught; of 280 others 270 were let pass.
     exact = [Figure(each, each, each) for each in (170 / 500, 90 / 120, 270 / 280)]
-    assert found == Quality(*exact, least=170 / 500, most=170 / 500)
+    calls = Calls(Figure(0.9, 0.9, 0.9), Figure(0.5, 0.5, 0.5), Figure(0.1, 0.1, 0.1))
+    assert found == Quality(*exact, least=170 / 500, most=170 / 500, calls=calls)
 
 
 def test_no_spam_among_the_labels_is_not_no_spam() -> None:
@@ -279,6 +287,7 @@ def test_what_nobody_labelled_may_be_all_spam_or_none() -> None:
     assert found.prevalence == Figure(110 / 200, 100 / 200, 120 / 200)
     assert (found.least, found.most) == (100 / 200, 120 / 200)
     assert found.sensitivity == Figure(1, 1, 1)
+    assert found.calls == Calls(Figure(1, 1, 1), Figure(0.5, 0, 1), Figure(0, 0, 0))
     assert quality([dataclasses.replace(each, labelled=0, spam=0) for each in strata], "x") is None
 
 
@@ -323,6 +332,19 @@ def test_estimates_stay_inside_what_is_known_and_order_changes_nothing(strata: l
             assert 0 <= each.low <= each.value <= each.high <= 1
     units = sum(each.units for each in strata)
     spam = sum(each.spam for each in strata)
+    calls = {True: found.calls.flagged, None: found.calls.undecided, False: found.calls.passed}
+    of_calls = 0.0
+    for flag, one in calls.items():
+        cells = [each for each in strata if each.is_flagged is flag]
+        here = sum(each.units for each in cells)
+        assert (one is None) == (here == 0)
+        if one is not None:
+            labels = sum(each.labelled for each in cells), sum(each.spam for each in cells)
+            assert labels[1] / here <= one.low + 1e-9 and one.low <= one.value <= one.high
+            assert one.high - 1e-9 <= (here - labels[0] + labels[1]) / here
+            of_calls += here * one.value
+    # What the calls hold adds up to what the channel holds.
+    assert of_calls == pytest.approx(units * found.prevalence.value)
     clean = sum(each.labelled - each.spam for each in strata)
     slack = 1e-9
     assert spam / units - slack <= found.prevalence.low
@@ -418,6 +440,44 @@ def test_the_correction_by_hand() -> None:
         rogan_gladen(0.5, 0.4, 0.6)
 
 
+@given(
+    st.tuples(*[st.floats(0, 1)] * 2), st.tuples(st.integers(10, 400), st.integers(10, 400)), st.floats(0, 1)
+)
+@settings(max_examples=60, deadline=None)
+def test_what_a_test_says_of_calls_adds_up(
+    ends: tuple[float, float], tested: tuple[int, int], error: float
+) -> None:
+    low, high = sorted(ends)
+    spam, ham = (
+        (tested[0], tested[0] - int(tested[0] * error * 0.4)),
+        (tested[1], int(tested[1] * error * 0.4)),
+    )
+    found, is_cut = corrected((low, high), spam, ham, "x")
+    calls = corrected_calls((low, high), spam, ham, "x")
+    shares = [(low, calls.flagged), (high - low, calls.undecided), (1 - high, calls.passed)]
+    for size, each in shares:
+        assert (each is None) == (size == 0)
+        assert each is None or 0 <= each.low <= each.value <= each.high <= 1
+    if not is_cut:
+        value = sum(size * each.value for size, each in shares if each is not None)
+        assert value == pytest.approx(found.value, abs=1e-6)
+
+
+def test_what_a_test_says_of_calls_by_hand() -> None:
+    # Of 1,000 units 300 are spam: 270 of the 284 that are flagged, 30 of the 716 that pass.
+    found = corrected_calls((0.284, 0.284), (100, 90), (100, 2), "x")
+    assert found.undecided is None and found.flagged is not None and found.passed is not None
+    assert (found.flagged.value, found.passed.value) == (
+        pytest.approx(270 / 284),
+        pytest.approx(30 / 716),
+    )
+    # What the test leaves open of the flagged is what it says of false alarms.
+    better = corrected_calls((0.284, 0.284), (10_000, 9_000), (10_000, 200), "x")
+    assert better.flagged is not None and better.flagged.low > found.flagged.low
+    undecided = corrected_calls((0.2, 0.4), (100, 90), (100, 2), "x").undecided
+    assert undecided is not None and (undecided.low, undecided.high) == (0, 1)
+
+
 def test_a_correction_covers_the_truth_for_tests_of_any_chance() -> None:
     held, plain = 0, 0
     for seed in range(200):
@@ -439,7 +499,7 @@ def test_a_correction_covers_the_truth_for_tests_of_any_chance() -> None:
 
 def test_a_correction_covers_the_truth_of_generated_months() -> None:
     """The filter of a month, tested on other mail of its kind: 300 spam and 600 others, drawn apart."""
-    held = {"corrected": 0, "as counted": 0}
+    held = {"corrected": 0, "as counted": 0, "True": 0, "False": 0}
     for seed in range(100):
         rng = np.random.default_rng(1_000 + seed)
         prevalence = float(rng.uniform(0.05, 0.7))
@@ -458,10 +518,14 @@ def test_a_correction_covers_the_truth_of_generated_months() -> None:
             for among in ((True,), (True, None))
         ]
         found, _ = corrected((ends[0], ends[1]), tested[0], tested[1], str(seed))
+        calls = corrected_calls((ends[0], ends[1]), tested[0], tested[1], str(seed))
+        for flag, call in ((True, calls.flagged), (False, calls.passed)):
+            there = truth.of_call(truth.units, flag)
+            held[f"{flag}"] += holds(call, truth.of_call(truth.spam, flag) / there)
         held["corrected"] += holds(found, truth.prevalence)
         held["as counted"] += ends[0] <= truth.prevalence <= ends[1]
     print(held)
-    assert held["corrected"] >= 90
+    assert min(held["corrected"], held["True"], held["False"]) >= 90
     assert held["as counted"] < 10
 
 

@@ -278,7 +278,9 @@ def test_a_page_without_sms_and_without_costs(tmp_path: Path) -> None:
 
 def test_one_day_without_spam(tmp_path: Path) -> None:
     day = dt.date(2026, 11, 2)
-    counts = {"units": 40, "spam_certain": 0, "spam_possible": 0}
+    counts = {"units": 40, "seen_units": 40} | dict.fromkeys(
+        ("spam_certain", "spam_possible", "audited_units", "audited_spam", "spam_low", "spam_high"), 0
+    )
     keys = {"operator_id": "alp-mail", "channel_code": "EMAIL", "direction_code": "inbound"}
     route = {"origin_kind": "observed", "origin_code": "_U", "inbound_link_code": "internet"}
     rows = {
@@ -615,6 +617,9 @@ def tables() -> dict[str, Any]:
         "prevalence": Decimal("0.2"),
         "prevalence_low": Decimal("0.2"),
         "prevalence_high": Decimal("0.2"),
+        "passed_spam_share": Decimal("0.25"),
+        "passed_spam_share_low": Decimal("0.25"),
+        "passed_spam_share_high": Decimal("0.25"),
     }
     return {
         # An audit is believed before a test elsewhere; one that nobody labelled says nothing.
@@ -716,8 +721,11 @@ def test_a_rate_is_of_operators_that_say_how_many_subscribers_they_have(
     }
     assert sources.rate_of(rows["EMAIL", "_U"]) == "0.9"
     assert sources.rate_of(germany) == "0"
-    assert sources.rate_of({"rated_certain": 1, "subscriber_count": 10**6}) == "<0.1"
-    assert sources.rate_of({"rated_certain": 1_234_567, "subscriber_count": 10**6}) == "1,235"
+    counted = {"audited_units": 0, "subscriber_count": 10**6}
+    assert sources.rate_of(counted | {"rated_certain": 1}) == "<0.1"
+    assert sources.rate_of(counted | {"rated_certain": 1_234_567}) == "1,235"
+    told = {"audited_units": 1, "rated_low": Decimal("2900.5"), "rated_high": Decimal("3120.25")}
+    assert sources.rate_of(counted | told) == "2.9–3.1"
 
 
 def test_the_same_spam_is_measured_of_recipients_and_of_attempts_too(
@@ -782,6 +790,17 @@ def test_what_filters_saw_comes_with_what_is_known_of_them(gathered: dict[str, p
     known = rows["alp-post", "EMAIL"]
     assert (known["quality_method_code"], known["prevalence"], known["labelled_count"]) == ("audit", 0.2, 8)
     assert rows["alp-mail", "EMAIL"]["prevalence"] is None
+    # Of the five that it saw four passed, a quarter of them spam; the sample had none of the undecided one.
+    parts = {
+        figure: gathered[figure].filter(pl.col("audited_units") > 0).to_dicts()
+        for figure in ("daily", "stages", "countries", "routes", "transits", "networks")
+    }
+    (day,) = parts["daily"]
+    assert (day["seen_units"], day["audited_units"], day["audited_spam"]) == (5, 4, 1)
+    assert (day["spam_low"], day["spam_high"]) == (1, 2)
+    assert [row["audited_spam"] for row in parts["stages"]] == [1]
+    # Rows of before content was counted apart in routes and months stay as counted.
+    assert parts["countries"] == parts["routes"] == parts["transits"] == []
     # Parts are no strata, and no channel.
     assert gathered["quality_parts"]["stratum_code"].to_list() == ["EMAIL._T._T.lt2.5"]
     # Every type that is counted or labelled in a channel, for each operator of it, of all that filters saw.

@@ -3,6 +3,8 @@
 An audit gives a row for each stratum of its sample; for each part of the channel that strata of several calls
 make up (a band of the score, typed or untyped); for each type of spam; and for the channel. A stratum has one
 call of the filter, so it has a prevalence alone; sensitivity and specificity are of parts and of the channel.
+The channel also has the share of spam of each call: by it jobs/release/correcting.py corrects what is counted
+by something finer than a channel's month.
 """
 
 from __future__ import annotations
@@ -128,7 +130,17 @@ def of_part(code: str, rows: list[Row], seed: str) -> Row:
 
 
 def of_channel(rows: list[Row], seed: str) -> Row:
-    return counts(rows, ALL) | estimates(prevalence.quality([cell_of(row) for row in rows], seed))
+    found = prevalence.quality([cell_of(row) for row in rows], seed)
+    return counts(rows, ALL) | estimates(found) | (of_calls(found.calls) if found else {})
+
+
+def of_calls(calls: prevalence.Calls) -> Row:
+    """The share of spam in each of the filter's calls, as columns."""
+    return {
+        **figures("flagged_spam_share", calls.flagged),
+        **figures("undecided_spam_share", calls.undecided),
+        **figures("passed_spam_share", calls.passed),
+    }
 
 
 def of_types(rows: list[Row], seed: str) -> list[Row]:
@@ -197,6 +209,7 @@ def tested_quality(month: pa.Table) -> pa.Table:
     made |= {"quality_method_code": "rogan_gladen", "sampled_count": 0, "unsure_count": 0}
     made |= {"labelled_count": 0, "labelled_spam_count": 0}
     made |= figures("prevalence", found) | figures("specificity", passed)
+    made |= of_calls(prevalence.corrected_calls(apparent, spam, ham, seed))
     return table_of([made | figures("sensitivity", prevalence.rate_of(spam, seed, "spam"))])
 
 
