@@ -22,9 +22,6 @@ UNITS = {
 NO, POSSIBLE, SILENT, CERTAIN = 0, 1, 2, 3
 # So many definitions has one whole number: the sign's bit stays free.
 PER_MASK = 31
-# Messages to the operator's own, decided on when their content was there: what a filter's error is of.
-RECEIVED = ["inbound", "internal"]
-CONTENT_SEEN = ["content", "delivery"]
 
 
 def counted(message: DataFrame, definition: DataFrame, by: list[str]) -> DataFrame:
