@@ -36,15 +36,27 @@ class Figures:
     high: Array
 
 
-def figures(sample: Weighted, y: Array, member: Array, known: Array, least: Array | None = None) -> Figures:
+def figures(
+    sample: Weighted,
+    y: Array,
+    member: Array,
+    known: Array,
+    least: Array | None = None,
+    imputed_freedom: float | None = None,
+) -> Figures:
     """Totals of areas by the ratio to subscriptions.
 
     y: respondents x measures, or replicates x respondents x measures where values were imputed; least: what
-    is certain of imputed ones. member: areas x operators. known: subscriptions of each area.
+    is certain of imputed ones. member: areas x operators. known: subscriptions of each area. imputed_freedom:
+    degrees of freedom of what was imputed; where it is given, its variance stands beside the linearised one,
+    so that an area whose operators all answered has the imputation's error and freedom.
     """
     answering = sample.operators.is_respondent
     x, inside = sample.operators.subscriptions[answering], member[:, answering]
+    imputed = None
     if y.ndim == 3:
+        if imputed_freedom is not None:
+            imputed = imputed_variance(sample.weights[0], x, y[1:], inside, known)
         rows = [
             ratio_totals(sample.weights[place : place + 1], x, y[place], inside, known)[0]
             for place in range(len(sample.weights))
@@ -60,10 +72,25 @@ def figures(sample: Weighted, y: Array, member: Array, known: Array, least: Arra
             variance, free[area, measure] = linearised(
                 sample, x, y[:, measure], inside[area], known[area], leverage=True
             )
+            if imputed is not None and imputed_freedom is not None and imputed[area, measure] > 0:
+                beside = imputed[area, measure]
+                below = variance**2 / free[area, measure] + beside**2 / imputed_freedom
+                variance += beside
+                free[area, measure] = max(variance**2 / below, 1.0)
             error[area, measure] = max(error[area, measure], np.sqrt(variance))
     estimate = np.maximum(totals[0], reported)
     low, high = interval(estimate, error, free, reported)
     return Figures(estimate, error, low, high)
+
+
+def imputed_variance(weights: Array, x: Array, drawn: Array, inside: Array, known: Array) -> Array:
+    """Variance of areas' totals by what was imputed alone, areas x measures: weights stay those of the
+    estimate. drawn: replicates x respondents x measures."""
+    below = inside @ (weights * x)
+    scale = np.divide(known, below, out=np.zeros_like(below), where=below > 0)
+    totals = np.einsum("ap,rpm->ram", inside * weights * scale[:, None], drawn)
+    found: Array = totals.var(axis=0, ddof=1)
+    return found
 
 
 def linearised(

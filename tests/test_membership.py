@@ -16,6 +16,7 @@ from jobs.study_rows import MEASURES
 from jobs.study_run import framed
 from jobs.study_sample import Reference
 from jobs.submission.counts import ROUTE, VOLUME, disagreements
+from jobs.submission.quality import QUALITY
 from sample_data.membership import FOLDER, write
 
 
@@ -27,33 +28,68 @@ def test_the_committed_membership_is_what_its_generator_writes(tmp_path: Path) -
         assert pl.read_csv(tmp_path / name).equals(pl.read_csv(FOLDER / name)), name
 
 
-def test_world_regions_and_groups_are_estimated_around_the_truth() -> None:
+def given(channel: str) -> pl.DataFrame:
+    """What the respondents of a channel gave, as jobs/study/spam_volume.py adds it up."""
+    by = ["respondent_id", "period_code", "channel_code", "unit_code", "definition_code"]
+    certain, possible, units = (pl.col(name).sum() for name in ("spam_certain", "spam_possible", "units"))
+    inbound = pl.col("channel_code") == channel, pl.col("direction_code") == "inbound"
+    return (
+        read_table(FOLDER, VOLUME)
+        .filter(*inbound)
+        .group_by(by)
+        .agg(
+            pl.col(*MEASURES).sum(),
+            pl.col("subscriptions").max(),
+            content_seen=units,
+            flagged=certain,
+            undecided=possible - certain,
+            passed=units - possible,
+        )
+        .with_columns(answer_status_code=pl.lit(None, pl.String), certain_before=pl.lit(0))
+        .join(read_table(FOLDER, QUALITY), on=by[:3], how="left")
+    )
+
+
+@pytest.mark.parametrize(
+    ("channel", "quantity"),
+    [("EMAIL", "spam_certain"), ("EMAIL", "spam_corrected"), ("SMS", "spam_corrected")],
+)
+def test_world_regions_and_groups_are_estimated_around_the_truth(channel: str, quantity: str) -> None:
     reference = Reference(
         read_table(FOLDER, "ref.operator_frame"),
         read_table(FOLDER, "ref.denominator"),
         read_reference("ref.country"),
         read_reference("ref.country_group"),
     )
-    by = ["respondent_id", "period_code", "channel_code", "unit_code", "definition_code"]
-    mail = read_table(FOLDER, "study.submission").filter(pl.col("channel_code") == "EMAIL")
-    volumes = (
-        mail.group_by(by)
-        .agg(pl.col(*MEASURES).sum(), pl.col("subscriptions").max())
-        .with_columns(answer_status_code=pl.lit(None, pl.String))
-    )
-    rows = cell_rows(volumes, reference)
-    backwards = cell_rows(volumes.sort("respondent_id", descending=True), reference)
+    volumes = given(channel)
+    rows = cell_rows(volumes, reference, frozenset({"OPERATOR"}))
+    backwards = cell_rows(volumes.sort("respondent_id", descending=True), reference, frozenset({"OPERATOR"}))
     assert rows == backwards
     truth = {
         area: value
-        for area, channel, figure, value in pl.read_csv(FOLDER / "truth.csv.gz").rows()
-        if channel == "EMAIL" and figure == "spam_certain"
+        for area, of, figure, value in pl.read_csv(FOLDER / "truth.csv.gz").rows()
+        if of == channel and figure == quantity
     }
     found = {
         str(row["area_code"]): row
         for row in rows
-        if row["period_code"] == "2026-Q4" and row["quantity_code"] == "spam_certain"
+        if row["period_code"] == "2026-Q4" and row["quantity_code"] == quantity
     }
+    print(
+        channel,
+        quantity,
+        {
+            area: (
+                round(truth[area] / 1e6),
+                *(
+                    round(float(found[area][name]) / 1e6)
+                    for name in ("estimate", "estimate_low", "estimate_high")
+                ),
+            )
+            for area, row in found.items()
+            if row["area_kind_code"] != "country"
+        },
+    )
     wide = [area for area, row in found.items() if row["area_kind_code"] != "country"]
     assert {"WORLD", "AFR", "LDC", "SIDS", "LLDC", "TRANSITION"} <= set(wide) and len(found) == 193 + 11
     for area in wide:
