@@ -172,6 +172,7 @@ def test_what_is_wrong_is_named_and_the_rest_goes_on(faulty: tuple[Run, list[str
     )
 
 
+@pytest.mark.long
 def test_a_wrong_format_holds_its_operator_alone_and_says_why(
     copied: Run, faulty: tuple[Run, list[str]], tmp_path: Path
 ) -> None:

@@ -29,34 +29,37 @@ LABELS = [
 ]
 
 
-def counted(work: Run) -> dict[str, tuple[int, int]]:
-    """Certain and possible recipients of each definition."""
+def counted(work: Run) -> dict[tuple[str, str], tuple[int, int]]:
+    """Certain and possible recipients of each operator and definition."""
     rows = work.lake.read("gold.spam_volume_daily").filter("unit_code = 'recipient'")
-    sums = rows.groupBy("definition_code").agg(F.sum("spam_certain"), F.sum("spam_possible")).collect()
-    return {row[0]: (row[1], row[2]) for row in sums}
+    sums = rows.groupBy("operator_id", "definition_code").agg(F.sum("spam_certain"), F.sum("spam_possible"))
+    return {(row[0], row[1]): (row[2], row[3]) for row in sums.collect()}
 
 
 def test_labels_from_elsewhere_change_what_definitions_count(spark: SparkSession, tmp_path: Path) -> None:
+    """Two operators with the same log, the second with labels."""
     lines = [line for number in range(4) for line in mail(number, "Hello")[0]]
     (tmp_path / "main.log").write_text("".join(line + "\n" for line in lines), encoding="utf-8")
     (tmp_path / "rspamd.log").write_text("", encoding="utf-8")
+    rows = [f"{BEGIN:%F},{','.join(label)}" for label in LABELS]
+    text = "\n".join([",".join(["day", *NAMES]), *rows]) + "\n"
+    (tmp_path / "labels.csv").write_text(text, encoding="utf-8")
+    operator = SETTINGS[SETTINGS.index("[[operator]]") :]
+    informed = operator.replace('id = "heron"', 'id = "informed"').replace(
+        'holding = "heron"', 'holding = "i"'
+    )
     file = tmp_path / "observatory.toml"
-    file.write_text(SETTINGS, encoding="utf-8")
-    before = counted(run_again(spark, config.load(file)))
-    # Of four mails nothing is known.
+    file.write_text(SETTINGS + informed + SOURCE, encoding="utf-8")
+    found = counted(run_again(spark, config.load(file)))
     asked = ("OPERATOR", "SPAM_ACT_2003", "CASL", "CAN_SPAM")
-    assert {name: before[name] for name in asked} == {
+    # Of four mails nothing is known.
+    assert {name: found["heron", name] for name in asked} == {
         "OPERATOR": (0, 0),
         "SPAM_ACT_2003": (0, 4),
         "CASL": (0, 4),
         "CAN_SPAM": (0, 4),
     }
-    rows = [f"{BEGIN:%F},{','.join(label)}" for label in LABELS]
-    text = "\n".join([",".join(["day", *NAMES]), *rows]) + "\n"
-    (tmp_path / "labels.csv").write_text(text, encoding="utf-8")
-    file.write_text(SETTINGS + SOURCE, encoding="utf-8")
-    after = counted(run_again(spark, config.load(file)))
-    assert {name: after[name] for name in asked} == {
+    assert {name: found["informed", name] for name in asked} == {
         # What the filter did stays what it did.
         "OPERATOR": (0, 0),
         # The phishing mail is spam, the invitation is none; the advertisement may have been exempt, and the

@@ -100,6 +100,7 @@ def test_fuzzy_hashes_digests_and_subjects_make_campaigns(made: tuple[Lake, dict
     assert sorted(found.values()) == [("digest", 6, 6), ("fuzzy", 6, 6), ("subject", 24, 24)]
 
 
+@pytest.mark.long
 def test_a_campaigns_name_comes_from_what_it_says(
     spark: SparkSession, tmp_path: Path, made: tuple[Lake, dict[str, Any]]
 ) -> None:
