@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +15,9 @@ from hypothesis import strategies as st
 
 from jobs.attributes import ATTRIBUTES
 from jobs.release import audited, content_types, report, words
-from jobs.release.figures import FIGURES
+from jobs.release.figures import FIGURES, SHARES
 from jobs.release.study import Study
-from tests.report_figures import ABOUT, MAIL, OPERATORS, audited_figures, figures, validation
+from tests.report_figures import ABOUT, MAIL, OPERATORS, PARTS, audited_figures, figures, validation
 from tests.test_report import plain, read
 
 TOTAL = {"channel_code": "EMAIL", "units": 10_000, "spam_certain": 5_000, "spam_possible": 5_200}
@@ -128,8 +130,19 @@ def test_a_page_without_an_audit_says_so(tmp_path: Path) -> None:
         mail, *_ = tables_of(page, heading)
         assert why <= {cells[-1] for cells in mail}, heading
         assert not any("%" in cells[-1] or cells[-1][:1].isdigit() for cells in mail), heading
-    for figure in ("a day", "a route", "a stage", "a country or a network"):
-        assert f"As filters saw it: an audit tells of a channel's month, not of {figure}." in plain(page.seen)
+    told = "There is no audit of e-mail and SMS: here it is as filters saw it."
+    assert plain(page.seen).count(told) == 4
+    # Without an audit there is no column of errors: what labels could tell has one that says why.
+    tables = {caption["text"] for caption in page.all("caption")}
+    assert {"E-mail per day", "E-mail from attempt to delivery"} <= tables
+    for heading in (
+        "E-mail per day",
+        "Largest routes of e-mail",
+        "Countries that e-mail",
+        "Networks that sent",
+    ):
+        (table,) = [each for each in page.all("table") if heading in page.within(each, "caption")[0]["text"]]
+        assert not [head for head in page.within(table, "th") if "errors" in head["text"]], heading
 
 
 def tables_of(page: Any, heading: str) -> list[list[list[str]]]:
@@ -168,6 +181,56 @@ def test_a_page_with_audits_holds_the_errors_of_filters(tmp_path: Path) -> None:
     (attempted,) = (cells for cells in bases if plain(cells[-1]) == ends)
     recipients = bases[bases.index(attempted) - 1]
     assert "%" in recipients[-1] and recipients[-1] != attempted[-1]
+
+
+def test_parts_of_an_audited_channel_hold_the_errors_of_filters(tmp_path: Path) -> None:
+    tables = audited_figures(*MAIL)
+    page = page_of(tables, tmp_path)
+    # By hand, of all days: what was refused before content stays, and each call has its share.
+    daily = tables["daily"].filter(pl.col("channel_code") == "EMAIL")
+    stages_ = tables["stages"].filter(pl.col("channel_code") == "EMAIL")
+    assert abs(daily["audited_spam"].sum() - stages_["audited_spam"].sum()) < Decimal("0.01")
+    for figure in PARTS:
+        named = tables[figure]
+        assert (named["spam_low"] <= named["spam_high"]).all(), figure
+        texts = named.filter(pl.col("channel_code") == "SMS")
+        assert texts["audited_units"].sum() == 0, figure
+        assert (texts["spam_low"] == texts["spam_certain"]).all(), figure
+    headings = ("E-mail per day", "E-mail from attempt", "Largest routes of e-mail", "Countries that e-mail")
+    for heading in (*headings, "Networks that sent"):
+        (rows,) = tables_of(page, heading)
+        told = [plain(cells[-1]) for cells in rows]
+        assert any(re.fullmatch(r"[0-9,.]+(–[0-9,.]+)?( million|%)?", text) for text in told), (heading, told)
+    for heading in ("SMS per day", "SMS from attempt", "Largest routes of SMS", "Countries that SMS"):
+        (table,) = [each for each in page.all("table") if heading in page.within(each, "caption")[0]["text"]]
+        assert not [head for head in page.within(table, "th") if "errors" in head["text"]], heading
+    (stages_told,) = tables_of(page, "E-mail from attempt")
+    # Before content there is nothing to audit; the last row is what got through.
+    assert stages_told[1][-1] == stages_told[2][-1] == ""
+    got = stages_.filter(pl.col("outcome_code") == "delivered")
+    ends = [math.floor(got["spam_low"].sum()), math.ceil(got["spam_high"].sum())]
+    share = words.percent_range(*(end / got["units"].sum() for end in ends))
+    text = plain(page.seen)
+    assert f"delivered without a mark, {share}, was spam that got through." in text
+    assert "There is no audit of SMS: here it is as filters saw it." in text
+    assert "if a filter errs alike in all of it" in text
+
+
+def test_a_rest_of_countries_holds_the_ends_of_each() -> None:
+    rows = audited_figures(*MAIL)["countries"].filter(pl.col("channel_code") == "EMAIL").to_dicts()
+    one = audited.added(rows)
+    assert one["spam_low"] == sum(row["spam_low"] for row in rows)
+    assert audited.ends(one)[1] <= one["units"]
+    assert audited.ends({"spam_low": Decimal("3.7"), "spam_high": Decimal("9.2"), "units": 9}) == (3, 9)
+
+
+def test_the_channel_and_its_parts_have_one_estimate() -> None:
+    """By the share of each call, also where more of one call came after the sample was drawn."""
+    row = {"units": 100, "spam_certain": 30, "spam_possible": 40, "prevalence": 0.5}
+    shares = dict(zip(SHARES, (0.9, 0.5, 0.1), strict=True))
+    assert audited.estimated(row | shares) == pytest.approx(27 + 5 + 6)
+    assert audited.estimated(row | shares | {SHARES[1]: None}) == 50
+    assert audited.estimated(row | shares | {"spam_possible": 30, SHARES[1]: None}) == pytest.approx(27 + 7)
 
 
 def test_types_hold_the_errors_of_filters_and_those_that_filters_did_not_know(tmp_path: Path) -> None:

@@ -278,7 +278,9 @@ def test_a_page_without_sms_and_without_costs(tmp_path: Path) -> None:
 
 def test_one_day_without_spam(tmp_path: Path) -> None:
     day = dt.date(2026, 11, 2)
-    counts = {"units": 40, "spam_certain": 0, "spam_possible": 0}
+    counts = {"units": 40, "seen_units": 40} | dict.fromkeys(
+        ("spam_certain", "spam_possible", "audited_units", "audited_spam", "spam_low", "spam_high"), 0
+    )
     keys = {"operator_id": "alp-mail", "channel_code": "EMAIL", "direction_code": "inbound"}
     route = {"origin_kind": "observed", "origin_code": "_U", "inbound_link_code": "internet"}
     rows = {
@@ -716,8 +718,11 @@ def test_a_rate_is_of_operators_that_say_how_many_subscribers_they_have(
     }
     assert sources.rate_of(rows["EMAIL", "_U"]) == "0.9"
     assert sources.rate_of(germany) == "0"
-    assert sources.rate_of({"rated_certain": 1, "subscriber_count": 10**6}) == "<0.1"
-    assert sources.rate_of({"rated_certain": 1_234_567, "subscriber_count": 10**6}) == "1,235"
+    counted = {"audited_units": 0, "subscriber_count": 10**6}
+    assert sources.rate_of(counted | {"rated_certain": 1}) == "<0.1"
+    assert sources.rate_of(counted | {"rated_certain": 1_234_567}) == "1,235"
+    told = {"audited_units": 1, "rated_low": Decimal("2900.5"), "rated_high": Decimal("3120.25")}
+    assert sources.rate_of(counted | told) == "2.9–3.1"
 
 
 def test_the_same_spam_is_measured_of_recipients_and_of_attempts_too(

@@ -8,6 +8,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from jobs.gold.predicates import Definition, definitions
+from jobs.shares import CONTENT_SEEN
 
 # How much of each unit a row of silver.message is, as SQL: Spark is not there yet when this is imported.
 UNITS = {
@@ -22,11 +23,22 @@ UNITS = {
 NO, POSSIBLE, SILENT, CERTAIN = 0, 1, 2, 3
 # So many definitions has one whole number: the sign's bit stays free.
 PER_MASK = 31
+# Of a recipient, whether the operator had its content: what has no stage keeps it apart, for only of that can
+# an audit tell. Other units have none, since audits are of recipients.
+CONTENT = (
+    "CAST(IF(grain_code = 'recipient'"
+    f" AND stage_code IN ({', '.join(repr(code) for code in CONTENT_SEEN)}), 1, 0) AS BIGINT)"
+)
+CONTENT_NAMES = {
+    "units": "content_units",
+    "spam_certain": "content_certain",
+    "spam_possible": "content_possible",
+}
 
 
-def counted(message: DataFrame, definition: DataFrame, by: list[str]) -> DataFrame:
+def counted(message: DataFrame, definition: DataFrame, by: list[str], has_content: bool = False) -> DataFrame:
     """Rows `by` those columns and unit_code and definition_code, with units, spam_certain and
-    spam_possible.
+    spam_possible; has_content: also with those of them whose content the operator had, for recipients.
 
     All definitions together put one mask on each message, so that one pass groups by the mask whatever their
     number; the few groups are then told out by unit and definition. What a definition does not speak of has
@@ -38,13 +50,14 @@ def counted(message: DataFrame, definition: DataFrame, by: list[str]) -> DataFra
         f"mask_{start // PER_MASK}": mask(states[start : start + PER_MASK])
         for start in range(0, len(states), PER_MASK)
     }
-    weights = [F.expr(weight).alias(unit) for unit, weight in UNITS.items()]
+    counts = UNITS | ({"content": CONTENT} if has_content else {})
+    weights = [F.expr(weight).alias(unit) for unit, weight in counts.items()]
     marked = message.select(*by, *weights, *(value.alias(name) for name, value in masks.items()))
-    grouped = marked.groupBy(*by, *masks).agg(*(F.sum(unit).alias(unit) for unit in UNITS))
+    grouped = marked.groupBy(*by, *masks).agg(*(F.sum(unit).alias(unit) for unit in counts))
     places = F.array(*map(F.lit, range(len(known))))
     cells = grouped.select("*", F.explode(places).alias("place")).withColumn("state", said(len(masks)))
-    wide = cells.filter(F.col("state") != SILENT).groupBy(*by, "place").agg(*sums())
-    return told_out(wide, list(known), by)
+    wide = cells.filter(F.col("state") != SILENT).groupBy(*by, "place").agg(*sums(list(counts)))
+    return told_out(wide, list(known), by, has_content)
 
 
 def said(masks: int) -> Column:
@@ -56,8 +69,8 @@ def said(masks: int) -> Column:
     return shifted.bitwiseAND(F.lit(3)).cast("int")
 
 
-def sums() -> list[Column]:
-    """Of each unit: all, those that are spam, and those that may be."""
+def sums(counts: list[str]) -> list[Column]:
+    """Of each count: all, those that are spam, and those that may be."""
     state = F.col("state")
     kept = {
         "units": F.lit(True),
@@ -66,17 +79,26 @@ def sums() -> list[Column]:
     }
     return [
         F.sum(F.when(condition, F.col(unit)).otherwise(0)).alias(f"{unit}_{name}")
-        for unit in UNITS
+        for unit in counts
         for name, condition in kept.items()
     ]
 
 
-def told_out(wide: DataFrame, known: list[str], by: list[str]) -> DataFrame:
+def told_out(wide: DataFrame, known: list[str], by: list[str], has_content: bool) -> DataFrame:
     """One row for each unit that there is."""
-    names = ("units", "spam_certain", "spam_possible")
+    columns = {unit: {name: F.col(f"{unit}_{name}") for name in CONTENT_NAMES} for unit in UNITS}
+    names = list(CONTENT_NAMES)
+    if has_content:
+        names += CONTENT_NAMES.values()
+        for unit in UNITS:
+            of_content = {
+                own: F.col(f"content_{name}") if unit == "recipient" else F.lit(0).cast("bigint")
+                for name, own in CONTENT_NAMES.items()
+            }
+            columns[unit] |= of_content
     units = F.array(
         *(
-            F.struct(F.lit(unit).alias("unit_code"), *(F.col(f"{unit}_{name}").alias(name) for name in names))
+            F.struct(F.lit(unit).alias("unit_code"), *(columns[unit][name].alias(name) for name in names))
             for unit in UNITS
         )
     )

@@ -19,4 +19,4 @@ ROUTE = [
 
 def transform(message: DataFrame, definition: DataFrame) -> DataFrame:
     rest = [name for name in message.columns if name not in ROUTE]
-    return counted(message.select(*rest, *known_or(*ROUTE)), definition, [*WHOSE, *ROUTE])
+    return counted(message.select(*rest, *known_or(*ROUTE)), definition, [*WHOSE, *ROUTE], has_content=True)

@@ -7,10 +7,11 @@ intervals of several operators, whose samples are drawn apart: their distances f
 squares (Zou and Donner 2008), the ends of the parts that are counted as they are.
 
 Assumed is that labels and tests are right, that what was not labelled of a stratum is like what was, and that
-a month's share holds for what came of the month after its sample was drawn. A label says whether a message is
-spam to the operator, so it speaks for the definitions that ask nothing but what the operator's measures did;
-it says so of a month and a channel, of recipients, and of a type: not of a day, a country or a route, which
-stay as counted. What never had content (attempts, calls) was in no sample and is never corrected.
+a month's shares of each call hold for what came of the month after its sample was drawn. A label says whether
+a message is spam to the operator, so it speaks for the definitions that ask nothing but what the operator's
+measures did; it says so of a month and a channel, of recipients, and of a type. Of a day, a stage, a country
+or a route it speaks as far as filters err alike in all of them (jobs/release/correcting.py). What never had
+content (attempts, calls) was in no sample and is never corrected.
 """
 
 from __future__ import annotations
@@ -25,9 +26,11 @@ import polars as pl
 from jobs.attributes import asked
 from jobs.release import words
 from jobs.release.blocks import Block, Cell, Column, Section, Table, interval, number
-from jobs.release.figures import ESTIMATES
+from jobs.release.figures import ENDS, ESTIMATES, SHARES, SUMS
 from jobs.release.study import Study, channel_name
 
+# What a column of ranges with the filters' errors in them is called.
+HEADING = "With filters' errors"
 # What a definition asks that no label tells, in a word.
 UNTOLD = {
     "is_bulk": "bulk",
@@ -67,7 +70,7 @@ def corrected(total: dict[str, Any], quality: pl.DataFrame) -> Corrected:
     certain, possible = total["spam_certain"], total["spam_possible"]
     for row in known.to_dicts():
         units = row["units"]
-        spam += units * row["prevalence"]
+        spam += estimated(row)
         low += (units * (row["prevalence"] - row["prevalence_low"])) ** 2
         high += (units * (row["prevalence_high"] - row["prevalence"])) ** 2
         certain -= row["spam_certain"]
@@ -78,6 +81,20 @@ def corrected(total: dict[str, Any], quality: pl.DataFrame) -> Corrected:
         share=words.share_of(int(known["units"].sum()), int(seen["units"].sum())),
         methods=tuple(sorted(set(known["quality_method_code"]))),
     )
+
+
+def estimated(row: dict[str, Any]) -> float:
+    """Spam among the messages of one operator's month whose content was seen: by the share of each call, so
+    that parts add up to it; by prevalence where a share is not known, as of a type."""
+    counts = (
+        row["spam_certain"],
+        row["spam_possible"] - row["spam_certain"],
+        row["units"] - row["spam_possible"],
+    )
+    of_calls = [(units, row.get(name)) for units, name in zip(counts, SHARES, strict=True) if units]
+    if any(share is None for _, share in of_calls):
+        return float(row["units"] * row["prevalence"])
+    return float(sum(units * share for units, share in of_calls))
 
 
 @cache
@@ -113,9 +130,53 @@ def of_type(study: Study, row: dict[str, Any]) -> Corrected:
     return corrected(row, study.figures["type_quality"].filter(is_mine))
 
 
-def as_counted(figure: str) -> str:
-    """Why a figure by something finer than labels speak of holds no errors of filters."""
-    return f"As filters saw it: an audit tells of a channel's month, not of {figure}."
+def ends(row: dict[str, Any]) -> tuple[int, int]:
+    """Spam of a part of a channel, as a day or a country, with the filters' errors in it, in whole units."""
+    return math.floor(row["spam_low"]), min(math.ceil(row["spam_high"]), row["units"])
+
+
+def share_of_part(row: dict[str, Any]) -> Cell:
+    """The share of spam in a part of a channel with the filters' errors in it."""
+    if not row["audited_units"]:
+        return number("no audit", "muted")
+    return number(words.percent_range(*(words.share_of(end, row["units"]) for end in ends(row))))
+
+
+def count_of_part(row: dict[str, Any]) -> Cell:
+    """Spam of a part of a channel with the filters' errors in it."""
+    if not row["audited_units"]:
+        return number("no audit", "muted")
+    return number(words.plenty_range(*ends(row)))
+
+
+def added(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Parts as one: their ends may be added, which is as wide as they are or wider."""
+    return {name: sum(row[name] for row in rows) for name in (*SUMS, *ENDS)}
+
+
+def is_told(rows: list[dict[str, Any]]) -> bool:
+    """Whether an audit speaks for any of these parts: without one, a table has no column of errors."""
+    return any(row["audited_units"] for row in rows)
+
+
+def on_parts(study: Study, figure: str, assumed: str) -> list[str]:
+    """What to say of a figure by parts: where its errors come from, what they assume, and who has none."""
+    told: list[str] = []
+    silent: list[str] = []
+    for channel, table in study.per_channel(figure):
+        names = told if is_told(table.to_dicts()) else silent
+        names.append(channel_name(channel, inside=True))
+    notes = [f"{HEADING}: {assumed}"] if told else []
+    if silent:
+        notes.append(f"There is no audit of {words.listed(silent)}: here it is as filters saw it.")
+    return notes
+
+
+# What is assumed of parts that are not the filter's own doing.
+ALIKE = (
+    "what the audits of each channel's month say, if a filter errs alike in all of it. If the spam of one"
+    " source gets through more often than that of others, these ranges do not hold it."
+)
 
 
 def of_channel(study: Study, total: dict[str, Any]) -> Corrected:

@@ -35,16 +35,27 @@ def volume_chart(daily: pl.DataFrame, title: str) -> str:
 
 
 def share_chart(daily: pl.DataFrame, title: str) -> str:
-    """Certain to possible spam as a share of all units per day. Labelled at the last day."""
+    """Certain spam as a share of all units per day, with the band up to possible spam, or, of audited days,
+    the band that holds the filters' errors. Labelled at the last day."""
     days = with_gaps(daily)
-    low, high = pl.col("spam_certain") / pl.col("units"), pl.col("spam_possible") / pl.col("units")
-    top = min(1.0, nice_top(daily.filter(pl.col("units") > 0).select(high.max()).item() or 0.1))
-    values = rows(days, low=low, high=high)
-    last = daily.filter(pl.col("units") > 0).sort("period_date").select("period_date", low=low, high=high)
-    layers = [band_layer(values, top, "%"), *line_layers(values, "low", ACCENT, top, len(daily), "%")]
-    if len(last):
-        end = last.row(-1, named=True)
-        labels = [{"text": percent_range(end["low"], end["high"]), "value": end["low"], "colour": ACCENT}]
+    is_audited = pl.col("audited_units") > 0
+    certain, low, high = (
+        pl.when(is_audited).then(audited.cast(pl.Float64)).otherwise(counted) / pl.col("units")
+        for audited, counted in (
+            (pl.col("spam_certain"), pl.col("spam_certain")),
+            (pl.col("spam_low"), pl.col("spam_certain")),
+            (pl.col("spam_high"), pl.col("spam_possible")),
+        )
+    )
+    there = daily.filter(pl.col("units") > 0).sort("period_date")
+    highest = there.select(pl.max_horizontal(high, certain).max()).item()
+    top = min(1.0, nice_top(highest or 0.1))
+    values = rows(days, certain=certain, low=low, high=high)
+    layers = [band_layer(values, top, "%"), *line_layers(values, "certain", ACCENT, top, len(daily), "%")]
+    if len(there):
+        end = there.select("period_date", is_audited=is_audited, low=low, high=high).row(-1, named=True)
+        at = (end["low"] + end["high"]) / 2 if end["is_audited"] else end["low"]
+        labels = [{"text": percent_range(end["low"], end["high"]), "value": at, "colour": ACCENT}]
         layers += label_layers(labels, end["period_date"], top, "%")
     return render(layers, title)
 

@@ -58,7 +58,7 @@ def by_type(study: Study) -> Section:
             Column("Share"),
             Column("Spam, certain"),
             Column("Undecided", is_minor=True),
-            Column("With filters' errors", is_minor=True),
+            Column(audited.HEADING, is_minor=True),
         ]
         caption = f"Types of {name} spam"
         note = audited.says(max(errors, key=lambda error: error.share))

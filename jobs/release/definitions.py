@@ -22,7 +22,6 @@ from jobs.release.study import (
 # Blocked and tagged messages for each unaltered delivered one, and the same with one for each dropped
 # connection, as MAAWG published them for the last quarter of 2005.
 MAAWG = (4.0, 5.6)
-ERRORS = "With filters' errors"
 
 
 def by_base(study: Study) -> Section:
@@ -52,7 +51,7 @@ def by_base(study: Study) -> Section:
         rows = [*(published if channel == "EMAIL" else []), *lines]
         name = channel_name(channel)
         columns = [Column("What is counted as spam, of what", "text"), Column("Spam share")]
-        columns += [Column("Of so many", is_minor=True), Column(ERRORS, "text", is_minor=True)]
+        columns += [Column("Of so many", is_minor=True), Column(audited.HEADING, "text", is_minor=True)]
         caption = f"The same {words.inside(name)}, counted in several ways"
         blocks.append(Block(name, Table(caption, columns, rows), "bases.csv"))
         if channel == "EMAIL":
@@ -169,7 +168,7 @@ def by_definition(study: Study) -> Section:
         if len(rows) > 1:
             findings.append(definition_finding(channel_name(channel), rows))
         columns = [Column("Definition", "text"), Column("Spam share"), Column("Undecided")]
-        columns.append(Column(ERRORS, "text", is_minor=True))
+        columns.append(Column(audited.HEADING, "text", is_minor=True))
         caption = f"Spam share of {name} under each definition"
         note = f"Not for {name}: {words.listed(absent)}." if absent else ""
         table = Table(caption, columns, lines)

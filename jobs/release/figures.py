@@ -18,10 +18,31 @@ BASES = ("recipients", "attempted", "maawg_abusive", "maawg_unaltered_delivered"
 CAMPAIGN = ("operator_id", "channel_code", "campaign_hash")
 
 TEXT, WHOLE, MONEY = pl.String, pl.Int64, pl.Decimal(20, 4)
+EXACT = pl.Decimal(20, 4)
+Kinds = dict[str, pl.DataType | type[pl.DataType]]
 SUMS = {"units": WHOLE, "spam_certain": WHOLE, "spam_possible": WHOLE}
+# Of the units, those whose content was seen and those that an audit speaks for, with the spam in these; and
+# the ends of all spam with the filters' errors in them: see jobs/release/correcting.py.
+ENDS: Kinds = {
+    "seen_units": WHOLE,
+    "audited_units": WHOLE,
+    "audited_spam": EXACT,
+    "spam_low": EXACT,
+    "spam_high": EXACT,
+}
 ESTIMATES = ("prevalence", "sensitivity", "specificity")
+# What a filter made of a message, and the share of spam in it.
+CALLS = ("flagged", "undecided", "passed")
+SHARES = tuple(f"{call}_spam_share" for call in CALLS)
+# What an audit or a test says of a channel's month.
+TOLD = (
+    "quality_method_code",
+    "sampled_count",
+    "labelled_count",
+    *(f"{name}{end}" for name in (*ESTIMATES, *SHARES) for end in ("", "_low", "_high")),
+)
 # What gather() gives and build() takes.
-FIGURES: dict[str, dict[str, pl.DataType | type[pl.DataType]]] = {
+FIGURES: dict[str, Kinds] = {
     # Operators, channels, directions and definitions: all traffic, outbound and transit too.
     "volume": {
         "operator_id": TEXT,
@@ -39,7 +60,7 @@ FIGURES: dict[str, dict[str, pl.DataType | type[pl.DataType]]] = {
         "last_date": pl.Date,
         "day_count": WHOLE,
     },
-    "daily": {"channel_code": TEXT, "period_date": pl.Date, **SUMS},
+    "daily": {"channel_code": TEXT, "period_date": pl.Date, **SUMS, **ENDS},
     "types": {"channel_code": TEXT, "spam_type_code": TEXT, **SUMS},
     # What was marked as spam, by the filter that spoke, and by which kind of rule it has a type.
     "type_coverage": {
@@ -58,8 +79,9 @@ FIGURES: dict[str, dict[str, pl.DataType | type[pl.DataType]]] = {
         "inbound_link_code": TEXT,
         "destination_code": TEXT,
         **SUMS,
+        **ENDS,
     },
-    "transits": {"channel_code": TEXT, "transit_code": TEXT, **SUMS},
+    "transits": {"channel_code": TEXT, "transit_code": TEXT, **SUMS, **ENDS},
     # Of all directions, calls too. A unit may show several signs.
     "bypass": {
         "channel_code": TEXT,
@@ -68,13 +90,17 @@ FIGURES: dict[str, dict[str, pl.DataType | type[pl.DataType]]] = {
         "units_examined": WHOLE,
         "units_flagged": WHOLE,
     },
-    # rated_certain: of spam_certain, what came to operators that say how many subscribers they have.
+    # rated_certain, rated_low, rated_high: of spam, what came to operators that say how many subscribers they
+    # have.
     # subscriber_count: the subscribers of all operators of the channel that say so.
     "countries": {
         "channel_code": TEXT,
         "source_country_code": TEXT,
         **SUMS,
+        **ENDS,
         "rated_certain": WHOLE,
+        "rated_low": EXACT,
+        "rated_high": EXACT,
         "subscriber_count": WHOLE,
     },
     "networks": {
@@ -83,6 +109,7 @@ FIGURES: dict[str, dict[str, pl.DataType | type[pl.DataType]]] = {
         "source_asn": WHOLE,
         "source_country_code": TEXT,
         **SUMS,
+        **ENDS,
     },
     # The largest of a channel, each operator's of its last day that has any; times are in UTC.
     "campaigns": {
@@ -109,7 +136,7 @@ FIGURES: dict[str, dict[str, pl.DataType | type[pl.DataType]]] = {
         "period_date": pl.Date,
         "copy_count": WHOLE,
     },
-    "stages": {"channel_code": TEXT, "stage_code": TEXT, "outcome_code": TEXT, **SUMS},
+    "stages": {"channel_code": TEXT, "stage_code": TEXT, "outcome_code": TEXT, **SUMS, **ENDS},
     "effort": {
         "channel_code": TEXT,
         "countermeasure_code": TEXT,
@@ -128,7 +155,7 @@ FIGURES: dict[str, dict[str, pl.DataType | type[pl.DataType]]] = {
         "quality_method_code": TEXT,
         "sampled_count": WHOLE,
         "labelled_count": WHOLE,
-        **{f"{name}{end}": pl.Float64 for name in ESTIMATES for end in ("", "_low", "_high")},
+        **{f"{name}{end}": pl.Float64 for name in (*ESTIMATES, *SHARES) for end in ("", "_low", "_high")},
     },
     # How often filters err in a part of a channel, as a band of the score: only where there is an audit.
     "quality_parts": {

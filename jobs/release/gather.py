@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from jobs.release import correcting
 from jobs.release.figures import (
     BASES,
     CAMPAIGN,
     COUNTED,
     DEFINITION,
+    ENDS,
     FIGURES,
     MEASURE,
     SUMS,
+    TOLD,
     TOP_CAMPAIGNS,
     TOP_DESTINATIONS,
     TOP_NETWORKS,
@@ -32,29 +35,28 @@ def gather(read: Callable[[str], DataFrame]) -> dict[str, pl.DataFrame]:
     """All figures of FIGURES, from the tables that `read` returns by name."""
     volume, source = read("gold.spam_volume_daily"), read("gold.spam_source_daily")
     types, route = read("gold.spam_type_daily"), read("gold.spam_route_daily")
-    campaign = read("gold.campaign_daily")
+    campaign, estimated = read("gold.campaign_daily"), read("gold.filter_quality_monthly")
+    known = correcting.rates(estimated)
     largest = to_polars("campaigns", campaigns(campaign))
     frames: dict[str, DataFrame | pl.DataFrame] = {
         "volume": volume.filter(measured()).groupBy(keys_of("volume")).agg(*sums()),
         "days": days(volume),
-        "daily": counted(volume).groupBy(keys_of("daily")).agg(*sums()),
+        "daily": correcting.corrected(counted(volume), keys_of("daily"), known),
         "bases": bases(volume),
         "types": counted(types).groupBy(keys_of("types")).agg(*sums()),
         "type_coverage": type_coverage(read("gold.type_coverage_daily")),
-        "routes": routes(counted(route, has_stage=False)),
-        "transits": counted(route, has_stage=False).groupBy(keys_of("transits")).agg(*sums()),
+        "routes": routes(counted(route, has_stage=False), known),
+        "transits": correcting.corrected(counted(route, has_stage=False), keys_of("transits"), known),
         "bypass": bypass(read("gold.bypass_indicator_daily")),
-        "countries": countries(read("gold.spam_source_monthly")),
-        "networks": networks(counted(source)),
+        "countries": countries(read("gold.spam_source_monthly"), known),
+        "networks": networks(counted(source), known),
         "campaigns": largest,
         "campaign_days": daily_copies(campaign, largest),
-        "stages": counted(volume).groupBy(keys_of("stages")).agg(*sums()),
+        "stages": correcting.corrected(counted(volume), keys_of("stages"), known, is_decided_by_call=True),
         "effort": effort(read("gold.countermeasure_effort_daily")),
-        "quality": quality(volume.filter(measured()), read("gold.filter_quality_monthly")),
-        "quality_parts": read("gold.filter_quality_monthly").filter("stratum_code LIKE '%.\\_T.%'"),
-        "type_quality": type_quality(
-            volume.filter(measured()), types.filter(measured()), read("gold.filter_quality_monthly")
-        ),
+        "quality": quality(volume.filter(measured()), known),
+        "quality_parts": estimated.filter("stratum_code LIKE '%.\\_T.%'"),
+        "type_quality": type_quality(volume.filter(measured()), types.filter(measured()), estimated),
         "costs": latest(read("gold.countermeasure_cost_monthly")),
         "coverage": coverage(read("bronze.file")),
     }
@@ -62,7 +64,7 @@ def gather(read: Callable[[str], DataFrame]) -> dict[str, pl.DataFrame]:
 
 
 def keys_of(figure: str) -> list[str]:
-    return [column for column in FIGURES[figure] if column not in SUMS]
+    return [column for column in FIGURES[figure] if column not in (*SUMS, *ENDS)]
 
 
 def to_polars(figure: str, frame: DataFrame | pl.DataFrame) -> pl.DataFrame:
@@ -162,43 +164,51 @@ def fetch(frame: DataFrame, keys: list[str]) -> pl.DataFrame:
     return table
 
 
-def cut(table: pl.DataFrame, column: str, top: int) -> pl.DataFrame:
-    """The table with all but the known values with most certain spam, by channel, put under _O."""
+def largest(table: pl.DataFrame, column: str, top: int) -> list[str]:
+    """The known values of a column with most certain spam, by channel, as `channel|value`."""
     known = (
         table.filter(pl.col(column) != UNKNOWN).group_by("channel_code", column).agg(pl.col(list(SUMS)).sum())
     )
     order = ["channel_code", -pl.col("spam_certain"), -pl.col("units"), column]
     kept = known.sort(order).group_by("channel_code", maintain_order=True).head(top)
-    marked = table.join(
-        kept.select("channel_code", column, is_kept=True), on=["channel_code", column], how="left"
-    )
-    stays = pl.col("is_kept").fill_null(False) | (pl.col(column) == UNKNOWN)
-    return marked.with_columns(
-        pl.when(stays).then(column).otherwise(pl.lit(OTHER)).alias(column), whole=pl.col(column)
-    ).drop("is_kept")
+    return ["|".join(row) for row in kept.select("channel_code", column).rows()]
 
 
-def routes(route: DataFrame) -> pl.DataFrame:
+def cut(frame: DataFrame, column: str, kept: list[str]) -> DataFrame:
+    """The frame with all but these values of a column, and the unknown, put under _O."""
+    from pyspark.sql import functions as F
+
+    stays = (F.col(column) == UNKNOWN) | F.concat_ws("|", "channel_code", column).isin(kept)
+    return frame.withColumn(column, F.when(stays, F.col(column)).otherwise(OTHER))
+
+
+def routes(route: DataFrame, known: DataFrame) -> DataFrame:
     """Origin, inbound link and destination. An SMS may have no address: its origin is that of its number."""
     from pyspark.sql import functions as F
 
-    rest = ["inbound_link_code", "destination_code"]
-    observed = fetch(route, ["channel_code", "origin_observed_code", *rest])
-    observed = observed.rename({"origin_observed_code": "origin_code"}).with_columns(
-        origin_kind=pl.lit("observed")
-    )
-    known = observed.filter(pl.col("origin_code") != UNKNOWN)["channel_code"].unique().to_list()
-    others = sorted(set(observed["channel_code"]) - set(known))
+    def ends_of(kind: str, channels: list[str] | None) -> pl.DataFrame:
+        mine = route if channels is None else route.filter(F.col("channel_code").isin(channels))
+        found = fetch(mine, ["channel_code", f"origin_{kind}_code", "destination_code"])
+        return found.rename({f"origin_{kind}_code": "origin_code"})
+
+    ends = ends_of("observed", None)
+    with_address = sorted(set(ends.filter(pl.col("origin_code") != UNKNOWN)["channel_code"]))
+    others = sorted(set(ends["channel_code"]) - set(with_address))
     if others:
-        claimed = fetch(
-            route.filter(F.col("channel_code").isin(others)), ["channel_code", "origin_claimed_code", *rest]
-        )
-        claimed = claimed.rename({"origin_claimed_code": "origin_code"}).with_columns(
-            origin_kind=pl.lit("claimed")
-        )
-        observed = pl.concat([observed.filter(pl.col("channel_code").is_in(known)), claimed], how="diagonal")
-    small = cut(cut(observed, "origin_code", TOP_ORIGINS).drop("whole"), "destination_code", TOP_DESTINATIONS)
-    return small.group_by(keys_of("routes")).agg(pl.col(list(SUMS)).sum())
+        is_placed = pl.col("channel_code").is_in(with_address)
+        ends = pl.concat([ends.filter(is_placed), ends_of("claimed", others)])
+    observed = F.col("channel_code").isin(with_address)
+    placed = route.withColumns(
+        {
+            "origin_kind": F.when(observed, "observed").otherwise("claimed"),
+            "origin_code": F.when(observed, F.col("origin_observed_code")).otherwise(
+                F.col("origin_claimed_code")
+            ),
+        }
+    )
+    for column, top in (("origin_code", TOP_ORIGINS), ("destination_code", TOP_DESTINATIONS)):
+        placed = cut(placed, column, largest(ends, column, top))
+    return correcting.corrected(placed, keys_of("routes"), known)
 
 
 def bypass(table: DataFrame) -> DataFrame:
@@ -212,7 +222,7 @@ def bypass(table: DataFrame) -> DataFrame:
     )
 
 
-def countries(monthly: DataFrame) -> DataFrame:
+def countries(monthly: DataFrame, known: DataFrame) -> DataFrame:
     """Countries with what came from them, and the subscribers of the operators that it came to."""
     from pyspark.sql import functions as F
 
@@ -220,15 +230,13 @@ def countries(monthly: DataFrame) -> DataFrame:
     dated = monthly.withColumn("period_date", F.to_date(F.concat("period_code", F.lit("-01"))))
     source = counted(dated, has_stage=False)
     subscribers = source.groupBy("channel_code", "operator_id").agg(F.max("subscriber_count").alias("count"))
-    rated = F.when(F.col("subscriber_count").isNotNull(), F.col("spam_certain")).otherwise(0)
-    summed = source.groupBy("channel_code", "source_country_code").agg(
-        *sums(), F.sum(rated).alias("rated_certain")
-    )
+    rated = F.col("subscriber_count").isNotNull()
+    summed = correcting.corrected(source, ["channel_code", "source_country_code"], known, rated=rated)
     totals = subscribers.groupBy("channel_code").agg(F.sum("count").alias("subscriber_count"))
     return summed.join(F.broadcast(totals), "channel_code")
 
 
-def networks(source: DataFrame) -> DataFrame:
+def networks(source: DataFrame, known: DataFrame) -> DataFrame:
     """The networks of known address with most certain spam; a lake may know millions."""
     from pyspark.sql import Window
     from pyspark.sql import functions as F
@@ -236,7 +244,7 @@ def networks(source: DataFrame) -> DataFrame:
     keys = keys_of("networks")
     ties = ("source_network", "source_asn", "source_country_code")
     order = [F.desc("spam_certain"), F.desc("units"), *map(F.col, ties)]
-    summed = source.filter(F.col("source_network") != UNKNOWN).groupBy(keys).agg(*sums())
+    summed = correcting.corrected(source.filter(F.col("source_network") != UNKNOWN), keys, known)
     ranked = summed.withColumn(
         "rank", F.row_number().over(Window.partitionBy("channel_code").orderBy(*order))
     )
@@ -285,18 +293,11 @@ def effort(table: DataFrame) -> DataFrame:
     )
 
 
-def quality(volume: DataFrame, estimated: DataFrame) -> DataFrame:
-    """What filters saw, by operator, month and channel, with what is known of their errors; an audit is
-    believed before a test elsewhere."""
-    from pyspark.sql import functions as F
-
+def quality(volume: DataFrame, known: DataFrame) -> DataFrame:
+    """What filters saw, by operator, month and channel, with what is known of their errors."""
     from jobs.gold.filter_quality_monthly import CHANNEL, flagged
 
-    told = [name for name in FIGURES["quality"] if name not in (*CHANNEL, *SUMS)]
-    whole = estimated.filter("stratum_code = '_T' AND spam_type_code = '_T' AND prevalence IS NOT NULL")
-    best = whole.groupBy(*CHANNEL).agg(F.min_by(F.struct(*told), "quality_method_code").alias("best"))
-    found = flagged(volume).join(best, CHANNEL, "left")
-    return found.select(*CHANNEL, *SUMS, *(F.col(f"best.{name}").alias(name) for name in told))
+    return flagged(volume).join(known, CHANNEL, "left").select(*CHANNEL, *SUMS, *TOLD)
 
 
 def type_quality(volume: DataFrame, types: DataFrame, estimated: DataFrame) -> DataFrame:

@@ -53,7 +53,7 @@ def by_route(study: Study) -> Section:
                 f"{name}: the largest known route is {' → '.join(route_names(first.codes))}, with"
                 f" {words.percent(first.value / total)} of the spam."
             )
-        kind = rows["origin_kind"][0]
+        kind, is_told = rows["origin_kind"][0], audited.is_told(rows.to_dicts())
         title = f"{name} spam by origin, inbound link and recipient's country, as in the table below"
         largest = rows.sort([-pl.col("spam_certain"), pl.all().exclude("spam_certain")])
         blocks.append(
@@ -73,7 +73,8 @@ def by_route(study: Study) -> Section:
                         Column("Inbound link", "text"),
                         Column("To", "text"),
                         Column("Spam, certain"),
-                        Column("Share"),
+                        Column("Share", is_minor=is_told),
+                        *([Column(audited.HEADING)] if is_told else []),
                     ],
                     [
                         [
@@ -89,6 +90,7 @@ def by_route(study: Study) -> Section:
                             ),
                             number(words.whole(row["spam_certain"])),
                             number(words.percent(row["spam_certain"] / total)),
+                            *([audited.count_of_part(row)] if is_told else []),
                         ]
                         for row in largest.head(ROUTES_SHOWN).to_dicts()
                     ],
@@ -107,7 +109,7 @@ def by_route(study: Study) -> Section:
         " be wanted. A unit may show several signs, so signs are never added up.",
     ]
     has_signs = len(study.figures["bypass"]) > 0
-    notes = [*([audited.as_counted("a route")] if blocks else []), *(notes if has_signs else [])]
+    notes = [*audited.on_parts(study, "routes", audited.ALIKE), *(notes if has_signs else [])]
     return Section("routes", "Routes", "\n".join(findings), blocks, missing, notes)
 
 
@@ -119,6 +121,7 @@ def transits(study: Study) -> list[Block]:
         rows = table.filter(pl.col("spam_certain") > 0).sort(order).to_dicts()
         if not any(row["transit_code"] != words.UNKNOWN for row in rows):
             continue
+        is_told = audited.is_told(rows)
         total, scale = (f(row["spam_certain"] for row in rows) for f in (sum, max))
         lines = [
             [
@@ -131,10 +134,12 @@ def transits(study: Study) -> list[Block]:
                 ),
                 number(words.whole(row["spam_certain"])),
                 number(words.percent(row["spam_certain"] / total)),
+                *([audited.count_of_part(row)] if is_told else []),
             ]
             for row in rows[:ROUTES_SHOWN]
         ]
         columns = [Column("Network in between", "text"), Column("Spam, certain"), Column("Share")]
+        columns += [Column(audited.HEADING)] if is_told else []
         name = channel_name(channel)
         caption = f"Networks that {channel_name(channel, inside=True)} spam passed on its way"
         blocks.append(Block(f"{name} in transit", Table(caption, columns, lines, len(rows)), "transits.csv"))

@@ -9,10 +9,11 @@ from markupsafe import Markup
 
 from jobs.release import audited, words, world
 from jobs.release.blocks import Block, Cell, Column, Picture, Section, Table, number, stacked
-from jobs.release.figures import SUMS
+from jobs.release.figures import ENDS, SUMS
 from jobs.release.study import CERTAIN_LEGEND, UNDECIDED_LEGEND, Study, channel_name, spam_range
 
 COUNTRIES_SHOWN = 12
+RATED = ("rated_certain", "rated_low", "rated_high")
 
 
 def by_source(study: Study) -> Section:
@@ -39,7 +40,7 @@ def by_source(study: Study) -> Section:
         rows = table.sort(
             [-pl.col("spam_certain"), -pl.col("units"), pl.all().exclude("spam_certain", "units")]
         ).to_dicts()
-        scale = max(row["spam_possible"] for row in rows)
+        scale, is_told = max(row["spam_possible"] for row in rows), audited.is_told(rows)
         lines = [
             [
                 Cell(
@@ -53,10 +54,12 @@ def by_source(study: Study) -> Section:
                 ),
                 number(words.whole(row["spam_certain"])),
                 number(spam_range(row)),
+                *([audited.share_of_part(row)] if is_told else []),
             ]
             for row in rows
         ]
         columns = [Column("Network", "text"), Column("Spam, certain"), Column("Spam in what it sent")]
+        columns += [Column(audited.HEADING)] if is_told else []
         blocks.append(
             Block(
                 f"{name} by network",
@@ -66,7 +69,8 @@ def by_source(study: Study) -> Section:
         )
     notes = [
         "Rates are of the whole time that the page covers, of the operators that say how many subscribers"
-        " they have, and of all those subscribers, whichever country the spam came from.",
+        " they have, and of all those subscribers, whichever country the spam came from. Where an audit tells"
+        " of the filters' errors they are from end to end, else of certain spam.",
     ]
     if "SMS" in study.channels:
         notes.append("An SMS has no address: its country is that of the calling number, which can be forged.")
@@ -78,8 +82,7 @@ def by_source(study: Study) -> Section:
         notes.append(
             f"Addresses are located by {study.location_name}. Databases disagree on some 4–7% of addresses."
         )
-    if blocks:
-        notes.append(audited.as_counted("a country or a network"))
+    notes += audited.on_parts(study, "countries", audited.ALIKE)
     return Section(
         "sources", "Sources", "\n".join(findings), blocks, missing, notes, [CERTAIN_LEGEND, UNDECIDED_LEGEND]
     )
@@ -90,6 +93,7 @@ def country_block(channel: str, rows: list[dict[str, Any]], total: int) -> Block
     name = channel_name(channel)
     shown = largest(rows)
     scale = max(row["spam_possible"] for row in shown)
+    is_told = audited.is_told(rows)
     has_rate = bool(rows[0]["subscriber_count"])
     lines = []
     for row in shown:
@@ -107,6 +111,7 @@ def country_block(channel: str, rows: list[dict[str, Any]], total: int) -> Block
                 number(words.percent(words.share_of(row["spam_certain"], total))),
                 *([number(rate_of(row))] if has_rate else []),
                 number(spam_range(row)),
+                *([audited.share_of_part(row)] if is_told else []),
             ]
         )
     columns = [
@@ -115,6 +120,7 @@ def country_block(channel: str, rows: list[dict[str, Any]], total: int) -> Block
         Column("Of all spam"),
         *([Column("Per 1,000 subscribers")] if has_rate else []),
         Column("Spam in what it sent", is_minor=True),
+        *([Column(audited.HEADING, is_minor=has_rate)] if is_told else []),
     ]
     known = world.positions()
     places = [
@@ -149,15 +155,22 @@ def largest(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     unknown = [row for row in rows if row["source_country_code"] == words.UNKNOWN]
     shown, rest = known[:COUNTRIES_SHOWN], known[COUNTRIES_SHOWN:]
     if rest:
-        added = {name: sum(row[name] for row in rest) for name in (*SUMS, "rated_certain")}
+        added = {name: sum(row[name] for row in rest) for name in (*SUMS, *ENDS, *RATED)}
         one = rest[0] | added | {"source_country_code": words.OTHER, "country_count": len(rest)}
         shown = [*shown, one]
     return shown + unknown
 
 
 def rate_of(row: dict[str, Any]) -> str:
-    """Certain spam per 1,000 subscribers of the operators that say how many they have."""
-    rate = 1000 * row["rated_certain"] / row["subscriber_count"]
+    """Spam per 1,000 subscribers of the operators that say how many they have: certain spam, or from end to
+    end where an audit tells of the filters' errors."""
+    names = ("rated_low", "rated_high") if row["audited_units"] else ("rated_certain",)
+    return words.DASH.join(
+        dict.fromkeys(rate_text(1000 * float(row[name]) / row["subscriber_count"]) for name in names)
+    )
+
+
+def rate_text(rate: float) -> str:
     return "0" if not rate else f"{rate:,.0f}" if rate >= 100 else f"{rate:.1f}" if rate >= 0.05 else "<0.1"
 
 

@@ -17,13 +17,14 @@ from jobs.release.study import (
 )
 
 DAYS_SHOWN = 31
+SHARES = "Of these, spam: the line as counted, the band with filters' errors"
 
 
 def over_time(study: Study) -> Section:
     blocks, findings = [], []
     for channel, rows in study.per_channel("daily"):
         daily = rows.sort("period_date")
-        name = channel_name(channel)
+        name, is_told = channel_name(channel), audited.is_told(daily.to_dicts())
         findings.append(time_finding(name, daily))
         shown = daily.tail(DAYS_SHOWN)
         blocks.append(
@@ -40,7 +41,7 @@ def over_time(study: Study) -> Section:
                         Markup(
                             charts.share_chart(daily, f"{name}: spam share per day, as in the table below")
                         ),
-                        heading="Of these, spam",
+                        heading=SHARES if is_told else "Of these, spam",
                     ),
                 ],
                 table=Table(
@@ -48,9 +49,10 @@ def over_time(study: Study) -> Section:
                     [
                         Column("Day", "text"),
                         Column("All"),
-                        Column("Spam, certain"),
-                        Column("Spam, possible"),
+                        Column("Spam, certain", is_minor=is_told),
+                        Column("Spam, possible", is_minor=True),
                         Column("Share"),
+                        *([Column(audited.HEADING)] if is_told else []),
                     ],
                     [
                         [
@@ -59,6 +61,7 @@ def over_time(study: Study) -> Section:
                             number(words.whole(row["spam_certain"])),
                             number(words.whole(row["spam_possible"])),
                             number(spam_range(row)),
+                            *([audited.share_of_part(row)] if is_told else []),
                         ]
                         for row in shown.to_dicts()
                     ],
@@ -73,7 +76,7 @@ def over_time(study: Study) -> Section:
         "\n".join(findings),
         blocks,
         study.missing("daily"),
-        [audited.as_counted("a day")] if blocks else [],
+        audited.on_parts(study, "daily", audited.ALIKE),
         [UNDECIDED_LEGEND],
     )
 

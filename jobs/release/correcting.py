@@ -1,0 +1,266 @@
+"""How often filters err, in counts by anything: days, stages, countries, routes.
+
+An audit or a test tells of a channel's month how often the filter errs, and a synthetic estimator (Rao and
+Molina 2015, chapter 3) takes that to every part of the month. There are two kinds of parts.
+
+- What a message was before the filter saw it, as its day, its source and its route. Assumed is that the
+  filter errs alike in all such parts: it flags the same share Se of spam, and lets pass the same share Sp of
+  the rest. Parts may differ in how much of them is spam. Of what it flagged and passed, spam is then
+  (flagged x Sp - passed x (1 - Sp)) / (Se + Sp - 1), cut to none and all (Rogan and Gladen 1978).
+- What the filter itself decided, as stage and outcome. There the share of spam in each of its calls is that
+  of the channel: flagged x share of flagged + passed x share of passed. Parts of the first kind are estimated
+  so too where sensitivity or specificity is not known.
+
+What the logs leave undecided is spam by its own share in both. The messages that nobody audited, and what
+never had content, are as counted, from certain to possible. Parts add up to what the audit says of the whole,
+but for what was cut.
+
+An interval holds the errors of what the audit says, and the chance by which a part differs from it: that of
+as many units drawn from those of the month, none for all of them. Labels of different calls, months and
+operators were drawn apart, so distances of estimates from their ends add as squares (Zou and Donner 2008),
+and so does chance. Ends of parts may be added: that is the width of the whole or more.
+
+If the spam of one country gets through more often, none of this knows: docs/audit.md says how far it is then
+off.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from jobs.release.figures import CALLS, SHARES, SUMS, TOLD
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame
+
+# What content was there of, by the name of the count that it is part of.
+SEEN = {"units": "seen_units", "spam_certain": "seen_certain", "spam_possible": "seen_possible"}
+# So many standard errors of chance are within 95%.
+QUANTILE = 1.96
+# What is estimated of one operator's month is rounded to these before it is added up: so sums depend on no
+# order of rows. An end has the digits that a figure shows.
+SPAM, SQUARE, END = "decimal(28,6)", "decimal(36,6)", "decimal(20,4)"
+RATES = ("sensitivity", "specificity", *SHARES)
+
+
+def rates(estimated: DataFrame) -> DataFrame:
+    """What gold.filter_quality_monthly says of each operator's whole month of a channel, with how many units
+    each call had; an audit is believed before a test elsewhere."""
+    from pyspark.sql import functions as F
+
+    from jobs.gold.filter_quality_monthly import CHANNEL
+
+    whole = estimated.filter("stratum_code = '_T' AND spam_type_code = '_T' AND prevalence IS NOT NULL")
+    of_calls = [count.alias(f"{call}_population") for call, count in calls(*SUMS).items()]
+    best = whole.groupBy(*CHANNEL).agg(
+        F.min_by(F.struct(*TOLD, *of_calls), "quality_method_code").alias("best")
+    )
+    return best.select(*CHANNEL, "best.*")
+
+
+def corrected(
+    rows: DataFrame,
+    keys: list[str],
+    known: DataFrame,
+    is_decided_by_call: bool = False,
+    rated: Column | None = None,
+) -> DataFrame:
+    """Rows by the keys, of which channel_code is one, with the counts and the filters' errors in them.
+
+    rows: of one definition and of what was received, with operator_id, and period_date or period_code; with
+    unit_code and stage_code, or with content_units, content_certain and content_possible. known: rates().
+    is_decided_by_call: whether the keys are what the filter decided, rather than what the messages were.
+    rated: a condition on rows that are alike in an operator's month and channel; what holds to it also has
+    rated_certain, rated_low and rated_high.
+
+    Columns beside the counts: seen_units, of which content was there; audited_units, of these those that an
+    audit or a test speaks for, and audited_spam, how much of it is spam by that; spam_low and spam_high, the
+    ends of all spam, which are spam_certain and spam_possible where nothing was audited.
+    """
+    from pyspark.sql import functions as F
+
+    from jobs.gold.filter_quality_monthly import CHANNEL
+
+    month = F.col("period_code") if "period_code" in rows.columns else F.date_format("period_date", "yyyy-MM")
+    is_rated = F.lit(False) if rated is None else F.coalesce(rated, F.lit(False))
+    of_month = rows.withColumns({"period_code": month, "is_rated": is_rated, **seen(rows)})
+    cells = of_month.groupBy(*dict.fromkeys([*CHANNEL, *keys]), "is_rated").agg(
+        *(F.sum(name).alias(name) for name in (*SUMS, *SEEN.values()))
+    )
+    populations = [f"{call}_population" for call in CALLS]
+    of_calls = F.broadcast(known.select(*CHANNEL, *columns(), *populations))
+    told = cells.join(of_calls, CHANNEL, "left").withColumns(parts(is_decided_by_call))
+    added = told.groupBy(*keys).agg(
+        *(F.sum(name).alias(name) for name in (*SUMS, "seen_units", "audited_units", "audited_spam")),
+        *sums_of("spam", F.lit(True)),
+        *sums_of("rated", F.col("is_rated")),
+        F.sum(F.when(F.col("is_rated"), F.col("spam_certain")).otherwise(0)).alias("rated_certain"),
+    )
+    return added.withColumns(
+        {
+            "audited_spam": F.col("audited_spam").cast(END),
+            **ends_of("spam"),
+            **ends_of("rated"),
+        }
+    )
+
+
+def columns() -> list[str]:
+    """What rates() says of a channel's errors."""
+    return [f"{rate}{end}" for rate in RATES for end in ("", "_low", "_high")]
+
+
+def seen(rows: DataFrame) -> dict[str, Column]:
+    """Of the counts, what had content. A lake of before content was counted in routes and months has nulls:
+    there nothing is corrected."""
+    from pyspark.sql import functions as F
+
+    from jobs.gold.counting import CONTENT_NAMES
+    from jobs.shares import CONTENT_SEEN
+
+    if "stage_code" not in rows.columns:
+        return {own: F.coalesce(CONTENT_NAMES[name], F.lit(0)) for name, own in SEEN.items()}
+    had_content = (F.col("unit_code") == "recipient") & F.col("stage_code").isin(CONTENT_SEEN)
+    return {own: F.when(had_content, F.col(name)).otherwise(0) for name, own in SEEN.items()}
+
+
+@dataclass(frozen=True)
+class Part:
+    """An estimate of some units of one operator's month: spam, and squared distances from its ends."""
+
+    spam: Column
+    below: Column
+    above: Column
+
+
+def parts(is_decided_by_call: bool) -> dict[str, Column]:
+    """Of one operator's month: what is audited and what stays as counted, with squared distances."""
+    from functools import reduce
+
+    from pyspark.sql import Column
+    from pyspark.sql import functions as F
+
+    counts = calls(*SEEN.values())
+    # A call without a share, for the sample had none of it, stays as counted.
+    audited = {
+        call: F.when(F.col(f"{call}_spam_share").isNotNull(), counts[call]).otherwise(0) for call in CALLS
+    }
+    by_call = {call: of_call(call, audited[call].cast("double")) for call in CALLS}
+    both = Part(
+        *(
+            getattr(by_call["flagged"], name) + getattr(by_call["passed"], name)
+            for name in ("spam", "below", "above")
+        )
+    )
+    if not is_decided_by_call:
+        alike = of_rates(audited["flagged"].cast("double"), audited["passed"].cast("double"))
+        power = F.col("sensitivity_low") + F.col("specificity_low") - 1
+        # What may tell nothing, or was asked of one call alone, cannot be turned round.
+        is_able = F.coalesce(power > 0, F.lit(False))
+        both = Part(
+            *(
+                F.when(is_able, getattr(alike, name)).otherwise(getattr(both, name))
+                for name in ("spam", "below", "above")
+            )
+        )
+    undecided = by_call["undecided"]
+    return {
+        "audited_units": reduce(Column.__add__, audited.values()),
+        "audited_spam": (both.spam + undecided.spam).cast(SPAM),
+        "counted_certain": F.col("spam_certain") - audited["flagged"],
+        "counted_possible": F.col("spam_possible") - audited["flagged"] - audited["undecided"],
+        "below": (both.below + undecided.below).cast(SQUARE),
+        "above": (both.above + undecided.above).cast(SQUARE),
+    }
+
+
+def rate(name: str) -> Column:
+    from pyspark.sql import functions as F
+
+    return F.col(name).cast("double")
+
+
+def left_out(units: Column, population: Column) -> Column:
+    """The share of the month's units that are not in a part of so many: chance is of what might have been
+    drawn in their place."""
+    from pyspark.sql import functions as F
+
+    return F.greatest(1 - F.coalesce(F.try_divide(units, population), F.lit(1.0)), F.lit(0.0))
+
+
+def of_call(call: str, units: Column) -> Part:
+    """By the share of spam in a call. Its variance by chance is that at the share or at its end, whichever is
+    more: a share of none is not known to be none."""
+    from pyspark.sql import functions as F
+
+    name = f"{call}_spam_share"
+    value = F.coalesce(rate(name), F.lit(0.0))
+    chance = QUANTILE**2 * units * left_out(units, F.col(f"{call}_population").cast("double"))
+    squares = []
+    for end in ("_low", "_high"):
+        other = F.coalesce(rate(name + end), F.lit(0.0))
+        variance = F.greatest(value * (1 - value), other * (1 - other))
+        squares.append((units * (other - value)) ** 2 + chance * variance)
+    return Part(units * value, *squares)
+
+
+def of_rates(flagged: Column, passed: Column) -> Part:
+    """By sensitivity and specificity. A distance is how far the estimate moves if one of them is at its end:
+    spam × (Se' - Se) / (Se' + Sp - 1), and the rest × (Sp' - Sp) / (Se + Sp' - 1). By chance, as many of this
+    spam were caught, and of the rest flagged, as of so many drawn."""
+    from pyspark.sql import functions as F
+
+    units = flagged + passed
+    caught, clean = rate("sensitivity"), rate("specificity")
+    power = caught + clean - 1
+    found = F.try_divide(flagged * clean - passed * (1 - clean), power)
+    spam = F.least(F.greatest(found, F.lit(0.0)), units)
+    rest = units - spam
+    population = (F.col("flagged_population") + F.col("passed_population")).cast("double")
+    drawn = spam * caught * (1 - caught) + rest * clean * (1 - clean)
+    chance = QUANTILE**2 * left_out(units, population) * F.try_divide(drawn, power**2)
+
+    def moved(of_spam: str, of_rest: str) -> Column:
+        other_caught, other_clean = rate(f"sensitivity{of_spam}"), rate(f"specificity{of_rest}")
+        by_caught = F.try_divide(spam * (other_caught - caught), other_caught + clean - 1)
+        by_clean = F.try_divide(rest * (other_clean - clean), caught + other_clean - 1)
+        return by_caught**2 + by_clean**2
+
+    # The more spam is caught, the less there was; the more of the rest passes, the more.
+    return Part(spam, moved("_high", "_low") + chance, moved("_low", "_high") + chance)
+
+
+def calls(units: str, certain: str, possible: str) -> dict[str, Column]:
+    """The units of each call of the filter: what it flagged is spam for certain, what it let pass is none."""
+    from pyspark.sql import functions as F
+
+    return {
+        "flagged": F.col(certain),
+        "undecided": F.col(possible) - F.col(certain),
+        "passed": F.col(units) - F.col(possible),
+    }
+
+
+def sums_of(name: str, where: Column) -> list[Column]:
+    from pyspark.sql import functions as F
+
+    kept = ("counted_certain", "counted_possible", "audited_units", "audited_spam", "below", "above")
+    return [F.sum(F.when(where, F.col(each)).otherwise(0)).alias(f"{name}|{each}") for each in kept]
+
+
+def ends_of(name: str) -> dict[str, Column]:
+    """What was counted and what is estimated, less and more the root of the squared distances: of what was
+    audited, never less than none nor more than all."""
+    from pyspark.sql import functions as F
+
+    def of(count: str) -> Column:
+        return F.col(f"`{name}|{count}`")
+
+    spam = of("audited_spam").cast(END)
+    below, above = (F.sqrt(of(side).cast("double")).cast(END) for side in ("below", "above"))
+    least, most = F.lit(0).cast(END), of("audited_units").cast(END)
+    return {
+        f"{name}_low": (of("counted_certain") + F.greatest(spam - below, least)).cast(END),
+        f"{name}_high": (of("counted_possible") + F.least(spam + above, most)).cast(END),
+    }
