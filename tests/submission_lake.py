@@ -100,4 +100,6 @@ def put_quality(root: Path, operator_id: str, *rows: dict[str, Any]) -> None:
         (pl.col(name) if name in told.columns else pl.lit(None)).cast(kind).alias(name)
         for name, kind in schema.items()
     )
-    write_delta(root / "gold/filter_quality_monthly", table, ["operator_id", "period_code"])
+    folder = root / "gold/filter_quality_monthly"
+    number = len(list((folder / "_delta_log").glob("*.json")))
+    write_delta(folder, table, ["operator_id", "period_code"], number)
