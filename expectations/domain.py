@@ -156,7 +156,61 @@ def told_beside_given(mirror: DataFrame, submission: DataFrame) -> DataFrame:
     return frames[0].unionByName(frames[1])
 
 
+OF_SPENDING = ("period_code", "area_code", "channel_code", "strategy_code", "conversion_code")
+OF_STRATEGIES = ("period_code", "area_code", "channel_code", "component_code", "conversion_code")
+
+
+def parts_beside_whole(by: tuple[str, ...], part: str) -> Callable[[DataFrame], DataFrame]:
+    """Of study.investment the sum of the parts and the whole, by estimate and by what was reported."""
+
+    def beside(investment: DataFrame) -> DataFrame:
+        from pyspark.sql import functions as F
+
+        is_whole = F.col(part) == "_T"
+        # Posts have no components; they are of strategies as money is.
+        kept = investment.filter("component_code <> 'posts'") if part == "component_code" else investment
+        return kept.groupBy(*by).agg(
+            *(F.sum(F.when(~is_whole, F.col(name))).alias(f"parts_{name}") for name in SPENT),
+            *(F.sum(F.when(is_whole, F.col(name))).alias(f"whole_{name}") for name in SPENT),
+            F.count("*").alias("row_count"),
+        )
+
+    return beside
+
+
+SPENT = ("estimate", "reported")
+# Each row is rounded to cents; beyond them sums of doubles differ in their last digits.
+ADD_UP = " AND ".join(
+    f"coalesce(abs(parts_{name} - whole_{name}) <= 0.005 * row_count + 1e-9 * whole_{name},"
+    f" parts_{name} IS NULL AND whole_{name} IS NULL)"
+    for name in SPENT
+)
+
+
 STUDY = [
+    *(
+        CrossRule(
+            table="study.investment",
+            tables=("study.investment",),
+            key=by,
+            frame=parts_beside_whole(by, part),
+            rules=[row_rule(name, ADD_UP, says)],
+        )
+        for by, part, name, says in (
+            (
+                OF_SPENDING,
+                "component_code",
+                "components_add_up",
+                "capital and operating cost add up to the whole, but for rounding",
+            ),
+            (
+                OF_STRATEGIES,
+                "strategy_code",
+                "strategies_add_up",
+                "strategies add up to that of all strategies, but for rounding",
+            ),
+        )
+    ),
     CrossRule(
         table="study.mirror",
         tables=("study.mirror",),

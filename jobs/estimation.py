@@ -298,3 +298,21 @@ def ratio_totals(weights: Array, x: Array, y: Array, member: Array, known: Array
     scale = np.divide(known, below, out=np.zeros_like(below), where=below > 0)
     above = np.stack([weights @ (member * y[:, place]).T for place in range(y.shape[1])], axis=-1)
     return above * scale[:, :, None]
+
+
+def for_themselves(weights: Array, x: Array, known: float) -> Array:
+    """One area's weights w' with sum of w' x = known, no respondent standing for less than itself.
+
+    Raking may give some less than 1. These have 1, and the others are scaled to what is left, until none has
+    less; all have 1 where what is known is no more than they report. A total by these weights is never below
+    what was reported, and totals of parts add up to that of the whole, which a floor under each would break.
+    """
+    alone = np.zeros(len(x), dtype=bool)
+    while True:
+        below = float(weights[~alone] @ x[~alone])
+        scale = (known - float(x[alone].sum())) / below if below > 0 else 1.0
+        found = np.where(alone, 1.0, weights * scale)
+        less = found < 1
+        if not less.any():
+            return found
+        alone |= less

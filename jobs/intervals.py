@@ -1,12 +1,15 @@
 """Errors and intervals of estimated totals, and what they leave out: the non-response band.
 
-- error: standard deviation of the bootstrap replicates, or, where it is larger, the linearised error with
-  residuals e/(1-h), h the operator's share of the area's weighted subscriptions (MacKinnon and White's HC3):
-  the bootstrap knows too little of what a few large operators hide.
-- degrees of freedom: Satterthwaite's, from the strata's parts of the linearised variance (Korn and Graubard
-  1999, 5.2), so that an area that hangs on one stratum gets few.
+- error: the largest of three. The standard deviation of the bootstrap replicates; the linearised error with
+  residuals e/(1-h), h the operator's share of the area's weighted subscriptions (MacKinnon and White's HC3);
+  and the error of predicting those that did not answer (Royall 1970). The first two know only what
+  respondents show: where a large operator is silent and the others are alike, they are small. The third
+  grows with the subscriptions of each silent operator, which are known.
+- degrees of freedom: Satterthwaite's, of the first two from the strata's parts of the linearised variance
+  (Korn and Graubard 1999, 5.2), so that an area that hangs on one stratum gets few; of the third from the
+  respondents' parts of the variance of rates.
 - interval: Student's t on the scale of the logarithm, since totals of heavy-tailed rates are skewed, and
-  never below what was reported.
+  never below what was reported. The wider of that of the first two errors and that of the third.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import stdtrit
 
-from jobs.estimation import Array, Weighted, ratio_totals
+from jobs.estimation import Array, Weighted, for_themselves, ratio_totals
 
 CONFIDENCE = 0.95
 # Non-respondents' rate as a multiple of the respondents'.
@@ -48,12 +51,12 @@ def figures(
 
     y: respondents x measures, or replicates x respondents x measures where values were imputed; least: what
     is certain of imputed ones. member: areas x operators. known: subscriptions of each area. imputed_freedom:
-    degrees of freedom of what was imputed; where it is given, its variance stands beside the linearised one,
-    so that an area whose operators all answered has the imputation's error and freedom.
+    degrees of freedom of what was imputed; where it is given, its variance is added to those that know
+    nothing of it, so that an area whose operators all answered has the imputation's error and freedom.
     """
     answering = sample.operators.is_respondent
     x, inside = sample.operators.subscriptions[answering], member[:, answering]
-    imputed = None
+    imputed = np.zeros((len(inside), y.shape[-1]))
     if y.ndim == 3:
         if imputed_freedom is not None:
             imputed = imputed_variance(sample.weights[0], x, y[1:], inside, known)
@@ -72,15 +75,36 @@ def figures(
             variance, free[area, measure] = linearised(
                 sample, x, y[:, measure], inside[area], known[area], leverage=True
             )
-            if imputed is not None and imputed_freedom is not None and imputed[area, measure] > 0:
-                beside = imputed[area, measure]
-                below = variance**2 / free[area, measure] + beside**2 / imputed_freedom
-                variance += beside
-                free[area, measure] = max(variance**2 / below, 1.0)
+            if imputed_freedom is not None:
+                variance, free[area, measure] = together(
+                    variance, float(free[area, measure]), imputed[area, measure], imputed_freedom
+                )
             error[area, measure] = max(error[area, measure], np.sqrt(variance))
-    estimate = np.maximum(totals[0], reported)
+    estimate = np.zeros_like(reported)
+    for area, own in enumerate(inside):
+        estimate[area] = for_themselves(sample.weights[0, own], x[own], float(known[area])) @ y[own]
+    # But for the last digits it is not below it.
+    estimate = np.maximum(estimate, reported)
+    variance_of_rates, free_of_rates = rates_variance(sample, x, y)
+    hidden = totals[0] * np.sqrt(np.outer(concentration(sample, member, known), variance_of_rates))
     low, high = interval(estimate, error, free, reported)
-    return Figures(estimate, error, low, high)
+    # The wider of two intervals, not one of the larger error: that may have more degrees of freedom.
+    free_of_hidden = np.full_like(hidden, free_of_rates)
+    if imputed_freedom is not None:
+        for place in np.ndindex(hidden.shape):
+            variance, free_of_hidden[place] = together(
+                float(hidden[place] ** 2), free_of_rates, float(imputed[place]), imputed_freedom
+            )
+            hidden[place] = np.sqrt(variance)
+    lower, higher = interval(estimate, hidden, free_of_hidden, reported)
+    return Figures(estimate, np.maximum(error, hidden), np.minimum(low, lower), np.maximum(high, higher))
+
+
+def together(variance: float, freedom: float, other: float, other_freedom: float) -> tuple[float, float]:
+    """The sum of two variances and its degrees of freedom (Satterthwaite)."""
+    both = variance + other
+    below = variance**2 / freedom + other**2 / other_freedom
+    return both, max(both**2 / below, 1.0) if below > 0 else freedom
 
 
 def imputed_variance(weights: Array, x: Array, drawn: Array, inside: Array, known: Array) -> Array:
@@ -120,6 +144,55 @@ def linearised(
     below_freedom = float((parts[varied] ** 2 / (count[varied] - 1)).sum())
     free = total**2 / below_freedom if below_freedom > 0 else 1.0
     return (known / below) ** 2 * total, max(free, 1.0)
+
+
+def rates_variance(sample: Weighted, x: Array, y: Array) -> tuple[Array, float]:
+    """Variance of operators' rates y/x relative to the squared ratio of their cell, for each measure, and its
+    degrees of freedom.
+
+    Pooled over cells (region and class), since a cell has few respondents and tails are heavy. A respondent
+    counts by the subscriptions that it stands for, u = w x: it is large operators whose silence matters, and
+    rates of small ones scatter more where rates fall with size. With s the share of u in the cell, the sum of
+    u (r/R - 1)^2 has the expectation v times the sum of u (1-s) if all rates have the relative variance v.
+    """
+    stands = sample.weights[0] * x
+    labels = [label.rsplit("|", 1)[0] for label in sample.stratum[sample.operators.is_respondent]]
+    cell = np.unique(np.array(labels), return_inverse=True)[1]
+    below = np.bincount(cell, weights=stands)[cell]
+    used = (x > 0) & (below > 0)
+    unit = np.where(used, stands * (1 - stands / np.where(used, below, 1.0)), 0.0)
+    if unit.sum() <= 0:
+        return np.zeros(y.shape[1]), 1.0
+    found = []
+    for values in y.T:
+        above = np.bincount(cell, weights=sample.weights[0] * values)[cell]
+        # A cell without any has rates without deviation.
+        varied = used & (above > 0)
+        relative = values[varied] / x[varied] * below[varied] / above[varied] - 1
+        found.append(float(stands[varied] @ relative**2 / unit.sum()))
+    return np.array(found), max(float(unit.sum() ** 2 / (unit**2).sum()), 1.0)
+
+
+def concentration(sample: Weighted, member: Array, known: Array) -> Array:
+    """What the relative variance of rates is multiplied with for that of each area's ratio total.
+
+    For y = x R (1 + e), e independent and of variance v, the total X (sum of w y)/(sum of w x) misses the
+    truth with the variance R^2 v (sum of x^2 over silent operators + sum of (g-1)^2 x^2 over respondents),
+    where g = X w/(sum of w x) (Royall 1970, for the weights used here); this is the bracket divided by
+    X^2. Subscriptions of no listed operator count as those of one silent operator.
+    """
+    people, weights = sample.operators, sample.weights[0]
+    answering, x = people.is_respondent, people.subscriptions
+    inside = member[:, answering]
+    below = inside @ (weights * x[answering])
+    g = np.outer(np.divide(known, below, out=np.zeros_like(below), where=below > 0), weights)
+    unlisted = np.maximum(known - member @ x, 0.0)
+    bracket = (
+        member[:, ~answering] @ x[~answering] ** 2
+        + unlisted**2
+        + (inside * ((g - 1) * x[answering]) ** 2).sum(axis=1)
+    )
+    return np.divide(bracket, known**2, out=np.zeros_like(bracket), where=known > 0)
 
 
 def interval(estimate: Array, error: Array, freedom: Array, least: Array) -> tuple[Array, Array]:

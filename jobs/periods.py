@@ -39,3 +39,19 @@ def periods_with(months: Iterable[str]) -> list[str]:
         month[:4] for month in present
     }
     return present + sorted(whole for whole in wholes if set(months_of(whole)) <= set(present))
+
+
+def divisions(period_code: str) -> list[tuple[str, ...]]:
+    """The parts that make up a period: a quarter's months; a year's months, and its quarters."""
+    months = months_of(period_code)
+    if len(months) == 1:
+        return []
+    quarters = tuple(f"{period_code}-Q{number}" for number in range(1, 5))
+    return [months] if len(months) == 3 else [months, quarters]
+
+
+def periods_within(periods: Iterable[str]) -> set[str]:
+    """The periods, and the years of which all quarters are among them."""
+    present = set(periods)
+    years = {period[:4] for period in present}
+    return present | {year for year in years if set(divisions(year)[1]) <= present}

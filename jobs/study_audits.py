@@ -25,7 +25,7 @@ from scipy.special import ndtri
 
 from jobs.estimation import REPLICATES, SMALLEST, Array
 from jobs.intervals import CONFIDENCE
-from jobs.periods import months_of
+from jobs.periods import divisions
 from jobs.shares import CALLS, ENDS, SHARES, UNTOLD
 
 # What is known of a respondent's month beside its counts. certain_before: certain spam that was refused
@@ -53,20 +53,18 @@ class Corrected:
     donors: int
 
 
-def of_period(months: pl.DataFrame, period: str) -> pl.DataFrame:
-    """The months of a period by respondent, of those that have all; or its own row of the period.
+def of_period(given: pl.DataFrame, period: str) -> pl.DataFrame:
+    """Each respondent's rows of a period: its own, else all its months, else, of a year, all its quarters.
 
-    Left out is who told of a month by another definition alone: the filter's calls are those of OPERATOR.
+    Left out is who told of a part by another definition alone: the filter's calls are those of OPERATOR.
     """
-    calls = pl.sum_horizontal(*CALLS)
-    own = pl.col("period_code") == period
-    wanted = months_of(period)
-    is_whole = pl.col("period_code").n_unique().over("respondent_id") == len(wanted)
-    has_own = own.any().over("respondent_id")
-    parts = months.filter(own | pl.col("period_code").is_in(wanted))
-    kept = parts.filter(pl.when(has_own).then(own).otherwise(is_whole))
-    has_calls = (pl.col("content_seen") == calls).all().over("respondent_id")
-    return kept.filter(has_calls).sort(MONTH)
+    found = given.filter(pl.col("period_code") == period)
+    for parts in divisions(period):
+        whole = pl.col("period_code").n_unique().over("respondent_id") == len(parts)
+        of_parts = given.filter(pl.col("period_code").is_in(parts)).filter(whole)
+        found = pl.concat([found, of_parts.join(found, on="respondent_id", how="anti")])
+    has_calls = (pl.col("content_seen") == pl.sum_horizontal(*CALLS)).all().over("respondent_id")
+    return found.filter(has_calls).sort(MONTH)
 
 
 def audited(months: pl.DataFrame) -> int:

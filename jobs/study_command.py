@@ -264,7 +264,7 @@ def volume(frame: Any) -> list[Table]:
             if row.channel_code == channel:
                 table.add_row(
                     row.area_code, short(row.estimate), span(row.estimate_low, row.estimate_high),
-                    quality(row), f"{row.coverage_pct:.0f}%", f"{row.answer_pct or 0:.0f}%",
+                    quality(row), f"{row.coverage_pct:.0f}%", part(row.answer_pct),
                     span(row.at_050, row.at_150),
                 )  # fmt: skip
         tables.append(table)
@@ -327,6 +327,11 @@ def few_audits(period: str | None, audits: Any, channels: set[str], found: list[
         has = "no audit" if not number else f"{number} audit{'s' if number > 1 else ''}"
         lines.append(Text(f"{channel}: {has}, {SMALLEST} are needed to tell spam with the filters' errors"))
     return lines
+
+
+def part(pct: Any) -> str:
+    """A share in percent, told apart from none where it is little."""
+    return "<1%" if pct and pct < 1 else f"{pct or 0:.0f}%"
 
 
 def investment(spending: Any, gaps: Any) -> list[RenderableType]:

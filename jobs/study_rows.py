@@ -10,9 +10,11 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 
 from jobs.contracts import arrow_schema, polars_schema
-from jobs.periods import months_of, periods_with
+from jobs.periods import divisions, months_of, periods_with, periods_within
 
 MEASURES = ("units", "spam_certain", "spam_possible")
+# Of the statuses of an answer that is given: an estimate is weaker than what is to be replaced.
+WEAKNESS = {"A": 0, "P": 1, "E": 2}
 # Of two owners each finds the other's part of a figure by taking off its own.
 OWNERS = 3
 # Traffic that a total over operators may add: outbound mail is another operator's inbound.
@@ -47,31 +49,44 @@ def as_table(rows: Sequence[Mapping[str, Any]], table: str) -> pa.Table:
 
 
 def of_period(volumes: pl.DataFrame, period: str, by: Sequence[str]) -> pl.DataFrame:
-    """Each respondent's volumes of a period: its own figure for it, else the sum of all its months.
+    """Each respondent's volumes of a period: its own figure for it, else the sum of all its months, else, of
+    a year, of all its quarters.
 
-    A respondent that lacks a month is no respondent for the quarter. Subscriptions are those of the last
-    month.
+    A respondent that lacks a month is no respondent for the quarter; what it did not give of each part is
+    null of the whole. Volumes are counts of what happened, so parts add up; subscriptions are those of the
+    last part, and of answers' statuses the weakest stands.
     """
-    months = months_of(period)
-    own = volumes.filter(pl.col("period_code") == period)
-    of_months = volumes.filter(pl.col("period_code").is_in(months))
-    summed = (
-        of_months.sort("period_code")
+    columns = [*by, *MEASURES, "subscriptions", "answer_status_code"]
+    found = volumes.filter(pl.col("period_code") == period).select(columns)
+    for parts in divisions(period):
+        found = pl.concat(
+            [found, of_parts(volumes, parts, by).select(columns).join(found, on=by, how="anti")]
+        )
+    return found.sort(by)
+
+
+def of_parts(volumes: pl.DataFrame, parts: Sequence[str], by: Sequence[str]) -> pl.DataFrame:
+    """The sums of those that have a figure for each of these periods."""
+    status = pl.col("answer_status_code")
+    return (
+        volumes.filter(pl.col("period_code").is_in(parts))
+        .sort("period_code")
         .group_by(by)
         .agg(
-            pl.col("period_code").n_unique().alias("months"),
-            pl.col(*MEASURES).sum(),
+            pl.col("period_code").n_unique().alias("parts"),
+            *(
+                pl.when(pl.col(name).is_not_null().all()).then(pl.col(name).sum()).alias(name)
+                for name in MEASURES
+            ),
             pl.col("subscriptions").drop_nulls().last(),
+            status.sort_by(status.replace_strict(WEAKNESS, default=None)).last(),
         )
-        .filter(pl.col("months") == len(months))
-        .join(own, on=by, how="anti")
+        .filter(pl.col("parts") == len(parts))
     )
-    columns = [*by, *MEASURES, "subscriptions"]
-    return pl.concat([own.select(columns), summed.select(columns)]).sort(by)
 
 
 def periods_of(volumes: pl.DataFrame) -> list[str]:
     """The periods that volumes can be estimated for."""
     given = set(volumes["period_code"])
     months = {period for period in given if len(months_of(period)) == 1}
-    return sorted(given | set(periods_with(months)))
+    return sorted(periods_within(given | set(periods_with(months))))

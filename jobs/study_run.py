@@ -24,6 +24,7 @@ from jobs.errors import ObservatoryError
 from jobs.lake import Lake
 from jobs.runner import Run, compute, finish, keep, now, refuse, state
 from jobs.study_files import read_reference, read_table
+from jobs.study_frame import refuse_missing, refuse_unpriced
 
 CODE = Path(__file__).resolve().parent.parent
 ROUTES, QUALITY = "study.submission_route", "study.submission_quality"
@@ -95,8 +96,8 @@ def estimate(
     """Compute, validate and write the study's tables; the frames that were written.
 
     folder: holds the frame of operators, denominators and price levels. given: what spending is held against
-    by the command line, before what the settings say. Raises ValidationHeld if a rule is
-    broken: then no table is written.
+    by the command line, before what the settings say. Raises ObservatoryError if the folder's files do not
+    know all that gave something, and ValidationHeld if a rule is broken: then no table is written.
     """
     work = Run(lake, settings, [], run_id, say=say)
     started: dt.datetime = now()
@@ -107,6 +108,7 @@ def estimate(
     have |= {table: lake.read(table).persist() for table in GIVEN}
     if have["study.submission"].isEmpty() and have["study.questionnaire_answer"].isEmpty():
         raise ObservatoryError("the lake holds no submission and no answer yet: load them first")
+    know_all(lake, have, folder)
     for table in TABLES:
         say(f"study: {table}")
         have[table] = compute(work, table, have).persist()
@@ -130,6 +132,14 @@ def estimate(
     counted = {"row_count": have[TABLES[0]].count(), "checksum": "", "input_checksum": inputs}
     finish(work, "study", started, (*GIVEN, *TABLES), [computed | counted])
     return {table: have[table] for table in (*TABLES, QUALITY)}
+
+
+def know_all(lake: Lake, have: dict[str, DataFrame], folder: Path) -> None:
+    """Raise ObservatoryError if the folder's files lack any that gave logs or answers, or their prices."""
+    small = ("ref.measure", "ref.indicator_measure")
+    refuse_missing(have | {table: framed(lake, read_reference(table), table) for table in small}, folder)
+    assumed = investment_targets.value_of(read_reference("ref.investment_assumption"), "base_year")
+    refuse_unpriced(have, int(assumed), folder)
 
 
 def write(lake: Lake, frame: DataFrame, table: str, periods: set[str], run_id: str) -> None:

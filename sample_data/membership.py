@@ -124,9 +124,13 @@ ROUTED, PARTNERS, SAME_REGION, SHARES, GREY, GREY_SHARE = "SMS", 2, 5, (0.6, 0.3
 PERIOD, YEAR, BASE = "2026-Q4", "2026", 2025
 AUDIT_MONTH = "2026-11"
 SAYS = "made up for the sample study"
+# The question on spam of each channel.
+SPAM = {"EMAIL": "sp303.EMAIL.attempted", "SMS": "sp305.SMS.attempted"}
 # Of the respondents those that answer on investment; of these those that refuse amounts; those that
 # answer on volumes too.
 ACCOUNTS, REFUSED, BOTH = 0.6, 0.3, 0.15
+# Of the small operators that send no logs those that answer on volumes all the same; how well they count.
+ANSWERS_ONLY, COUNTED_WITHIN = 0.12, 0.05
 
 
 def volumes(people: Population, channel: str, random: np.random.Generator) -> list[dict[str, object]]:
@@ -416,6 +420,7 @@ def write(folder: Path = FOLDER) -> None:
             if str(row["respondent_id"]) not in silent
             for place in [of[str(row["respondent_id"])]]
         ]
+        answers += answers_alone(people, channel, given, answered)
         if channel == ROUTED:
             routed = [row for row in of_all if row["respondent_id"] not in silent]
         spent = np.zeros(len(people.spam))
@@ -436,7 +441,7 @@ def write(folder: Path = FOLDER) -> None:
                     told["sp709"] = code
                 answers += [answer(respondent, country, YEAR, name, value) for name, value in told.items()]
             if draws[place, 2] < BOTH:
-                name = "sp303.EMAIL.attempted" if channel == "EMAIL" else "sp305.SMS.attempted"
+                name = SPAM[channel]
                 logged = sum(int(people.spam[place] * factor) for factor in MONTHS.values())
                 # Most are near; some count only a part, or a year in place of a quarter.
                 factor = random.choice([random.normal(1, 0.05), 0.7, 4.0], p=[0.8, 0.15, 0.05])
@@ -511,6 +516,31 @@ def write(folder: Path = FOLDER) -> None:
         text = pl.DataFrame(rows).write_csv().encode()
         # Without a time stamp: the same sample is the same bytes.
         (folder / f"{name}.csv.gz").write_bytes(gzip.compress(text, mtime=0))
+
+
+def answers_alone(
+    people: Population, channel: str, given: list[dict[str, object]], answered: np.ndarray
+) -> list[dict[str, str]]:
+    """Answers on all messages of the quarter and on spam, of some small operators that send no logs."""
+    # With numbers of their own: they change nothing of the rest.
+    random = np.random.default_rng([SEED, *b"answers", *channel.encode()])
+    units: dict[str, int] = {}
+    for row in given:
+        if row["direction_code"] == "inbound":
+            name = str(row["respondent_id"])
+            units[name] = units.get(name, 0) + int(str(row["units"]))
+    found = []
+    for place, respondent in enumerate(people.respondent):
+        answers, factor = random.random() < ANSWERS_ONLY, random.normal(1, COUNTED_WITHIN)
+        if answered[place] or people.size[place] != "SMALL" or not answers:
+            continue
+        spam = sum(int(people.spam[place] * of_month) for of_month in MONTHS.values())
+        told = {f"sp205.{channel}": units[respondent], SPAM[channel]: spam}
+        found += [
+            answer(respondent, people.country[place], PERIOD, name, str(round(count * factor)))
+            for name, count in told.items()
+        ]
+    return found
 
 
 def reference(name: str) -> pl.DataFrame:

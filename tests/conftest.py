@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 ROOT = Path(__file__).resolve().parent.parent
 # A key of the tests' own; nothing that it protects is real.
@@ -18,6 +23,29 @@ os.environ.pop("COLUMNS", None)
 # How long an example takes says something about the machine alone.
 hypothesis.settings.register_profile("observatory", deadline=None)
 hypothesis.settings.load_profile("observatory")
+
+
+# What a stage is planned by: jobs/session.py changes it, and so do tests of that.
+ADAPTIVE, CODE = "spark.sql.adaptive.enabled", "spark.sql.codegen.factoryMode"
+SHUFFLES = "spark.sql.shuffle.partitions"
+
+
+@contextmanager
+def same_plans(spark: SparkSession) -> Iterator[SparkSession]:
+    """How stages are planned is afterwards what it was, for the tests that share the session."""
+    before = {key: spark.conf.get(key) for key in (ADAPTIVE, CODE, SHUFFLES)}
+    try:
+        yield spark
+    finally:
+        for key, value in before.items():
+            spark.conf.set(key, value)
+
+
+@pytest.fixture
+def tuned(spark: SparkSession) -> Iterator[SparkSession]:
+    """The session, for a test that plans otherwise."""
+    with same_plans(spark):
+        yield spark
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,7 @@ from jobs.gold import campaign_daily
 from jobs.gold.similarity import WHOSE, Thresholds, united
 from tests import campaign_truth
 from tests.campaign_truth import CHOSEN_ON, REPORTED_ON, found, in_spark, thresholds
+from tests.conftest import SHUFFLES
 
 KEY, OTHER_KEY = b"one key of the tests' own", b"another key of the tests' own"
 
@@ -318,7 +319,7 @@ def rows_of(made: DataFrame) -> list[str]:
     return sorted(str(row) for row in made.collect())
 
 
-def test_campaigns_depend_on_no_order_and_no_partitions(spark: SparkSession) -> None:
+def test_campaigns_depend_on_no_order_and_no_partitions(tuned: SparkSession) -> None:
     rows = variants(1).drop("text", "campaign", "is_spam", "sender")
     # More senders than a sketch holds: what it keeps of them must not depend on order either.
     crowd = pl.concat([rows.head(1)] * 9_000).with_columns(
@@ -328,10 +329,9 @@ def test_campaigns_depend_on_no_order_and_no_partitions(spark: SparkSession) -> 
     outcomes = []
     for seed, partitions in ((None, 1), (3, 3)):
         shuffled = rows if seed is None else rows.sample(fraction=1, shuffle=True, seed=seed)
-        message = in_spark(spark, shuffled).repartition(partitions)
-        spark.conf.set("spark.sql.shuffle.partitions", partitions)
-        outcomes.append(rows_of(campaign_daily.transform(message, thresholds(spark))))
-    spark.conf.set("spark.sql.shuffle.partitions", 2)
+        message = in_spark(tuned, shuffled).repartition(partitions)
+        tuned.conf.set(SHUFFLES, partitions)
+        outcomes.append(rows_of(campaign_daily.transform(message, thresholds(tuned))))
     assert outcomes[0] == outcomes[1]
     assert len(outcomes[0]) >= 3
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -322,3 +323,40 @@ def test_who_is_held_back_reads_what_the_rule_says_and_what_to_do() -> None:
         " the command quarantine shows what those look like.",
         "  operator_id=lab, source_id=mx1",
     ]
+
+
+def test_components_and_strategies_of_spending_add_up(spark: SparkSession) -> None:
+    """But for the rounding of each row, and where nothing is estimated."""
+    rules = [each for each in domain.STUDY if each.table == "study.investment"]
+    schema = struct_type("study.investment")
+
+    def broken(*changed: tuple[str, str, str | None]) -> set[str]:
+        amounts: dict[tuple[str, str], str | None] = {
+            ("_T", "_T"): "10.00", ("_T", "capital"): "3.33", ("_T", "operating"): "6.67",
+            ("filtering", "_T"): "6.01", ("filtering", "capital"): "2.00", ("filtering", "operating"): "4.00",
+            ("network", "_T"): "4.00", ("network", "capital"): "1.33", ("network", "operating"): "2.67",
+            ("_T", "posts"): "3.00", ("filtering", "posts"): "2.00", ("network", "posts"): "1.00",
+        }  # fmt: skip
+        amounts |= {(strategy, component): amount for strategy, component, amount in changed}
+        rows = []
+        for (strategy, component), amount in amounts.items():
+            money = None if amount is None else Decimal(amount)
+            row = {
+                "period_code": "2026", "area_code": "FJI", "channel_code": "EMAIL", "estimate": money,
+                "reported": money or Decimal(0), "strategy_code": strategy, "component_code": component,
+                "conversion_code": "none" if component == "posts" else "market",
+            }  # fmt: skip
+            rows.append(tuple(row.get(name) for name in schema.names))
+        frame = spark.createDataFrame(rows, schema)
+        return {name for rule in rules for name in told(rule, frame)}
+
+    every = [
+        (strategy, component)
+        for strategy in ("_T", "filtering", "network")
+        for component in ("_T", "capital", "operating", "posts")
+    ]
+    assert broken() == set()
+    assert broken(*((strategy, component, None) for strategy, component in every)) == set()
+    assert broken(("_T", "_T", "10.05")) == {"components_add_up", "strategies_add_up"}
+    assert broken(("filtering", "capital", None)) == {"components_add_up", "strategies_add_up"}
+    assert broken(("network", "posts", "1.03")) == {"strategies_add_up"}

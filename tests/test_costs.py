@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 from collections.abc import Callable
 from itertools import combinations
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
-from jobs import __main__ as command_line
 from jobs import config
 from jobs.contracts import codes, contract
 from jobs.costs.adding import INSTEAD, add, refusal
@@ -23,15 +20,8 @@ from jobs.errors import ObservatoryError
 from jobs.fixed_costs import figure_of, rows_of
 from jobs.formula import evaluate
 from tests.cost_lake import COST, LICENCE, write_lake
+from tests.in_process import Run, cost_command
 
-
-class Told(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Told]
 Explain = Callable[[str], Explained]
 
 
@@ -50,18 +40,7 @@ def month(settings: Path) -> Explain:
 def observatory(settings: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """Run `observatory cost` in this process."""
 
-    def run(*arguments: str, width: int = 120) -> Told:
-        monkeypatch.setenv("COLUMNS", str(width))
-        own = [] if arguments[0] in ("list", "--help") else ["--config", str(settings)]
-        monkeypatch.setattr(sys, "argv", ["observatory", "cost", *arguments, *own])
-        code = 0
-        try:
-            command_line.main()
-        except SystemExit as leave:
-            code = int(leave.code or 0)
-        return Told(code, *capsys.readouterr())
-
-    return run
+    return cost_command(settings, monkeypatch, capsys, ("list", "--help"))
 
 
 def stored(settings: Path, **key: str) -> dict[str, object]:

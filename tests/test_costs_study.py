@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import polars as pl
 import pytest
 
-from jobs import __main__ as command_line
 from jobs import config
 from jobs.contracts import contract, polars_schema
 from jobs.costs.adding import add, refusal
@@ -20,16 +17,9 @@ from jobs.costs.study_figures import explain_study
 from jobs.errors import ObservatoryError
 from jobs.formula import evaluate
 from tests.delta import write_delta
+from tests.in_process import Run, cost_command
 from tests.study_lake import AREAS, write_study
 
-
-class Told(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Told]
 Explain = Callable[[str], Explained]
 
 
@@ -46,17 +36,7 @@ def explain(settings: Path) -> Explain:
 
 @pytest.fixture
 def observatory(settings: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    def run(*arguments: str, width: int = 120) -> Told:
-        monkeypatch.setenv("COLUMNS", str(width))
-        monkeypatch.setattr(sys, "argv", ["observatory", "cost", *arguments, "--config", str(settings)])
-        code = 0
-        try:
-            command_line.main()
-        except SystemExit as leave:
-            code = int(leave.code or 0)
-        return Told(code, *capsys.readouterr())
-
-    return run
+    return cost_command(settings, monkeypatch, capsys)
 
 
 # --- one figure -----------------------------------------------------------------------------------------

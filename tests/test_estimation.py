@@ -11,6 +11,7 @@ import svy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from jobs.areas import GROUPS
 from jobs.estimation import (
     SMALLEST,
     Array,
@@ -21,6 +22,7 @@ from jobs.estimation import (
     bootstrap_factors,
     calibrated,
     collapse,
+    for_themselves,
     rake,
     ratio_groups,
     ratio_totals,
@@ -28,8 +30,17 @@ from jobs.estimation import (
     subscriptions_stood_for,
     weighted,
 )
-from jobs.intervals import at_factor, cv_band, figures, interval, linearised, predicted_figure
-from sample_data.membership import Population, answering, population
+from jobs.intervals import (
+    at_factor,
+    concentration,
+    cv_band,
+    figures,
+    interval,
+    linearised,
+    predicted_figure,
+    rates_variance,
+)
+from sample_data.membership import Population, answering, countries, population
 
 
 def operators(people: Population, is_respondent: Array) -> Operators:
@@ -147,29 +158,45 @@ def test_bootstrap_error_is_near_the_linearised_one(seed: int) -> None:
 # --- against the truth ------------------------------------------------------------------------------
 
 
+DRAWN = 25
+# Per cent of an area with one operator: from there a ratio's own bias shows, of the order of its relative
+# variance (Cochran 1977, 6.8). It is about a third of the error at most, and the interval holds the truth.
+CONCENTRATED = 100 / 6
+
+
 @dataclass(frozen=True)
 class Simulated:
-    """How estimates of many samples fared, for the world, the regions and the LDC, in this order."""
+    """How estimates of many samples fared, for the world, the regions and the groups, in this order.
+
+    largest_pct: the largest part that one operator has of an area's subscriptions or of its spam.
+    """
 
     areas: list[str]
+    largest_pct: Array
     bias_pct: Array
     coverage_pct: Array
     half_to_half_more: Array
     width_pct: Array
 
 
+def groups_of(people: Population) -> dict[str, Array]:
+    """Which operators are in each of the Resolution's groups, which overlap."""
+    held = dict(countries().select("country_code", "group_codes").rows())
+    return {group: np.array([group in held[country] for country in people.country]) for group in GROUPS}
+
+
 def simulated(channel: str, samples: int, by_size: float = 0.0, selective: float = 0.0) -> Simulated:
     """Draw who answers again and again from one membership, and estimate each time.
 
-    50 replicates a sample: errors of single intervals are rougher than in use.
+    With few replicates a sample, raked to all groups as in use: errors of single intervals are rougher.
     """
     people = population(channel, by_size=by_size)
-    names = ["WORLD", *sorted(set(people.region)), "LDC"]
-    is_ldc = people.development == "LDC"
-    member = np.array(
-        [np.ones(len(is_ldc), dtype=bool), *(people.region == name for name in names[1:-1]), is_ldc]
-    )
+    groups = groups_of(people)
+    regions = {name: people.region == name for name in sorted(set(people.region))}
+    inside = {"WORLD": np.ones(len(people.spam), dtype=bool)} | regions | groups
+    member = np.array(list(inside.values()))
     known, truth = member @ people.subscriptions, member @ people.spam
+    largest = [(member * of).max(axis=1) / (member @ of) for of in (people.subscriptions, people.spam)]
     random = np.random.default_rng(20261125)
     estimates: list[Array] = []
     hits: list[Array] = []
@@ -177,7 +204,7 @@ def simulated(channel: str, samples: int, by_size: float = 0.0, selective: float
     widths: list[Array] = []
     for number in range(samples):
         answered = answering(people, random, selective)
-        sample = weighted(operators(people, answered), {"LDC": is_ldc}, seed_of(channel, str(number)), 50)
+        sample = weighted(operators(people, answered), groups, seed_of(channel, str(number)), DRAWN)
         found = figures(sample, people.spam[answered][:, None], member, known)
         reported = member[:, answered] @ people.spam[answered]
         low, high = found.low[:, 0], found.high[:, 0]
@@ -187,7 +214,8 @@ def simulated(channel: str, samples: int, by_size: float = 0.0, selective: float
         bands.append((least <= truth) & (truth <= reported + 1.5 * (high - reported)))
         widths.append((high - low) / truth)
     return Simulated(
-        names,
+        list(inside),
+        100 * np.max(largest, axis=0),
         100 * (np.mean(estimates, axis=0) / truth - 1),
         100 * np.mean(hits, axis=0),
         100 * np.mean(bands, axis=0),
@@ -196,36 +224,60 @@ def simulated(channel: str, samples: int, by_size: float = 0.0, selective: float
 
 
 def told(title: str, samples: int, found: Simulated) -> None:
-    print(f"\n{title}: {samples} samples\narea    bias  interval covers  band 0.5-1.5 covers  width")
+    print(
+        f"\n{title}: {samples} samples"
+        "\narea        largest    bias  interval covers  band 0.5-1.5 covers  width"
+    )
     for place, area in enumerate(found.areas):
         print(
-            f"{area:6} {found.bias_pct[place]:5.1f}% {found.coverage_pct[place]:15.1f}%"
-            f" {found.half_to_half_more[place]:19.1f}% {found.width_pct[place]:5.0f}%"
+            f"{area:10} {found.largest_pct[place]:7.0f}% {found.bias_pct[place]:6.1f}%"
+            f" {found.coverage_pct[place]:15.1f}% {found.half_to_half_more[place]:19.1f}%"
+            f" {found.width_pct[place]:5.0f}%"
         )
 
 
 def held(channel: str, samples: int, by_size: float) -> None:
     found = simulated(channel, samples, by_size)
     told(f"{channel}, rate ~ size^{by_size:g}", samples, found)
-    assert found.coverage_pct[0] >= 88
+    assert found.coverage_pct.min() >= 88
+    assert found.width_pct[0] < 35
     assert abs(found.bias_pct[0]) < 2
-    assert np.median(found.coverage_pct) >= 88
-    assert found.coverage_pct.min() >= 75
-    assert np.abs(found.bias_pct).max() < 6
+    shared = found.largest_pct < CONCENTRATED
+    assert shared.sum() >= 6
+    assert np.abs(found.bias_pct[shared]).max() < 2
+    assert np.abs(found.bias_pct).max() < 4
 
 
 @pytest.mark.long
 @pytest.mark.parametrize(("channel", "by_size"), [("EMAIL", 0.0), ("EMAIL", -0.15), ("SMS", 0.0)])
 def test_intervals_cover_the_truth_and_estimates_have_no_bias(channel: str, by_size: float) -> None:
-    """Of the world; rates are the same in all sizes, or fall with size, as do the rates of answering.
-
-    In an area where one operator has a third of all spam the interval covers less: it is printed.
-    """
+    """Of the world, each region and each group; rates are the same in all sizes, or fall with size, as do
+    the rates of answering."""
     held(channel, 1000, by_size)
 
 
 def test_intervals_cover_the_truth_of_a_few_samples() -> None:
-    held("EMAIL", 150, -0.15)
+    held("EMAIL", 150, 0.0)
+
+
+def test_intervals_cover_the_truth_of_other_memberships() -> None:
+    """The method was chosen on one membership; of others, each with its own few large operators, it holds the
+    truth of all areas together as often."""
+    covered = []
+    for seed in range(201, 211):
+        people = population("EMAIL", seed)
+        groups = groups_of(people)
+        member = np.array([people.region == name for name in sorted(set(people.region))] + [*groups.values()])
+        known, truth = member @ people.subscriptions, member @ people.spam
+        random = np.random.default_rng(seed)
+        for number in range(15):
+            answered = answering(people, random)
+            sample = weighted(operators(people, answered), groups, number, DRAWN)
+            found = figures(sample, people.spam[answered][:, None], member, known)
+            covered.append((found.low[:, 0] <= truth) & (truth <= found.high[:, 0]))
+    by_area = 100 * np.mean(covered, axis=0)
+    print("coverage by area over ten memberships:", by_area.round(1).tolist())
+    assert by_area.min() >= 88
 
 
 def test_selective_answers_break_the_interval_and_the_band_shows_it() -> None:
@@ -370,6 +422,66 @@ def test_an_interval_by_hand() -> None:
     ] == pytest.approx(80.03, abs=0.01)
 
 
+def six_operators() -> Weighted:
+    """Four of six answered, in two classes of two: x 1, 3 and 2, 2, silent 4 and 8; weights 2, 1, 1, 1."""
+    text = np.array(list("abcdef"), dtype=object)
+    classes = np.array(["A", "A", "B", "B", "B", "B"], dtype=object)
+    people = Operators(
+        respondent=text,
+        country=text,
+        region=np.array(["EUR"] * 6, dtype=object),
+        development=classes,
+        size=np.array(["SMALL"] * 6, dtype=object),
+        subscriptions=np.array([1.0, 3.0, 2.0, 2.0, 4.0, 8.0]),
+        is_respondent=np.array([True] * 4 + [False] * 2),
+    )
+    stratum = np.array([f"EUR|{name}|SMALL" for name in classes], dtype=object)
+    index = (classes == "B").astype(int)
+    return Weighted(people, stratum, index, np.array([[2.0, 1.0, 1.0, 1.0]]))
+
+
+def test_the_variance_of_rates_by_hand() -> None:
+    """Class A: u = 2 and 3, rates 8 and 3, ratio (16 + 9)/5 = 5: 2 x 0.6^2 + 3 x 0.4^2 = 1.2. Class B: u = 2
+    and 2, rates 1 and 3, ratio 2: 2 x 0.5^2 x 2 = 1. Below: 2 x 3/5 + 3 x 2/5 + 2 x 1/2 x 2 = 4.4."""
+    sample, x = six_operators(), np.array([1.0, 3.0, 2.0, 2.0])
+    y = np.array([[8.0, 0.0], [9.0, 0.0], [2.0, 1.0], [6.0, 1.0]])
+    variance, free = rates_variance(sample, x, y)
+    assert variance.tolist() == pytest.approx([2.2 / 4.4, 0.0])
+    assert free == pytest.approx(4.4**2 / (2 * 1.2**2 + 2))
+
+
+def test_the_concentration_by_hand() -> None:
+    """All six: X = 20, sum of w x = 9, g = 40/9 and 20/9. Silent: 16 + 64. Class A: X = 4, sum of w x = 5, g
+    = 8/5 and 4/5, nobody silent; with 10 known, 6 are of operators that nobody listed and g = 4 and 2."""
+    member = np.array([[True] * 6, [True] * 2 + [False] * 4, [True] * 2 + [False] * 4])
+    found = concentration(six_operators(), member, np.array([20.0, 4.0, 10.0]))
+    whole = 80 + (31 / 9) ** 2 + (11 / 9) ** 2 * (3**2 + 2**2 + 2**2)
+    assert found.tolist() == pytest.approx([whole / 400, (0.6**2 + 0.6**2) / 16, (36 + 9 + 9) / 100])
+
+
+def test_a_large_silent_operator_makes_a_figure_unreliable_though_the_others_are_alike() -> None:
+    """A region of one class where one of twelve has 90% of the subscriptions and does not answer; elsewhere
+    rates scatter. Where the largest did answer, little is open."""
+    random = np.random.default_rng(3)
+    near, far = 12, 60
+    region = np.array(["AFR"] * near + ["EUR"] * far, dtype=object)
+    x = np.concatenate([[9900.0], np.full(near - 1, 100.0), random.lognormal(5, 1, far)])
+    y = x * np.concatenate([np.full(near, 10.0), random.lognormal(2, 0.8, far)])
+    text = np.array([f"{place:02}" for place in range(near + far)], dtype=object)
+    same = np.full(near + far, "X", dtype=object)
+    member = (region == "AFR")[None, :]
+
+    def cv_pct(silent: int) -> float:
+        answered = np.arange(near + far) != silent
+        answered[near + 30 :] = False
+        people = Operators(text, text, region, same, same, x, answered)
+        found = figures(weighted(people, {}, 1, 50), y[answered][:, None], member, member @ x)
+        return float(100 * found.error[0, 0] / found.estimate[0, 0])
+
+    assert cv_band(cv_pct(0)) == "unreliable"
+    assert cv_band(cv_pct(1)) == "acceptable"
+
+
 def test_the_band_scales_what_was_not_reported() -> None:
     assert [at_factor(100.0, 60.0, factor) for factor in (0.5, 0.75, 1.0, 1.5)] == [80.0, 90.0, 100.0, 120.0]
     assert at_factor(50.0, 60.0, 0.5) == 50.0
@@ -395,3 +507,18 @@ def test_a_country_by_its_own_rate_or_its_cells() -> None:
     assert own[2] >= 20.0
     others = predicted_figure(np.array([2.0]), np.array([1.0]), np.array([5.0]), cell, 4.0, 9, 2.0, 0.0)
     assert others[:2] == pytest.approx((17.0, np.sqrt(150.0)))
+
+
+@given(st.integers(1, 12), st.floats(0.2, 6), st.integers(0, 2**32))
+def test_nobody_stands_for_less_than_itself_and_the_rest_makes_the_total(
+    count: int, scale: float, seed: int
+) -> None:
+    random = np.random.default_rng(seed)
+    weights, x = random.uniform(0.1, 5, count), np.exp(random.normal(0, 2, count))
+    known = scale * float(x.sum())
+    found = for_themselves(weights, x, known)
+    assert (found >= 1).all()
+    assert found @ x == pytest.approx(max(known, x.sum()))
+    plain = weights * known / (weights @ x)
+    if (plain >= 1).all():
+        assert found == pytest.approx(plain)

@@ -28,6 +28,7 @@ from jobs import session
 from jobs.config import Spark
 from jobs.contracts import REFERENCE, conform, contract, struct_type, tables
 from jobs.lake import Lake
+from tests.conftest import same_plans
 
 GOLDEN = Path(__file__).parent / "golden"
 CASES = sorted(file.parent for file in GOLDEN.glob("*/*/expected.csv"))
@@ -151,14 +152,9 @@ def test_plans_of_much_data_give_the_same(
 ) -> None:
     """Adapted and compiled, as a stage over 256 MB is: jobs/session.py."""
     counted = {case.parent.name for case in CASES if case.parent.name.startswith(("silver.", "gold."))}
-    keys = ("spark.sql.adaptive.enabled", "spark.sql.codegen.factoryMode", "spark.sql.shuffle.partitions")
-    before = {key: spark.conf.get(key) for key in keys}
-    assert not session.tune(spark, 1 << 30, Spark())
-    try:
+    with same_plans(spark):
+        assert not session.tune(spark, 1 << 30, Spark())
         much = {case: rows for table in counted for case, rows in made(spark, table).items()}
-    finally:
-        for key, value in before.items():
-            spark.conf.set(key, value)
     assert much
     for case, rows in much.items():
         assert found_in(rows) == found_in(outcomes(case)), case

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -28,15 +29,25 @@ def test_the_committed_membership_is_what_its_generator_writes(tmp_path: Path) -
         assert pl.read_csv(tmp_path / name).equals(pl.read_csv(FOLDER / name)), name
 
 
-def given(channel: str) -> pl.DataFrame:
-    """What the respondents of a channel gave, as jobs/study/spam_volume.py adds it up."""
-    by = ["respondent_id", "period_code", "channel_code", "unit_code", "definition_code"]
+LABELLED = frozenset({"OPERATOR"})
+BY = ["respondent_id", "period_code", "channel_code", "unit_code", "definition_code"]
+REFERENCE = Reference(
+    read_table(FOLDER, "ref.operator_frame"),
+    read_table(FOLDER, "ref.denominator"),
+    read_reference("ref.country"),
+    read_reference("ref.country_group"),
+)
+
+
+def logs(channel: str) -> pl.DataFrame:
+    """What the channel's operators gave of incoming recipients, added up over stages and outcomes, and their
+    audits."""
     certain, possible, units = (pl.col(name).sum() for name in ("spam_certain", "spam_possible", "units"))
-    inbound = pl.col("channel_code") == channel, pl.col("direction_code") == "inbound"
+    given = read_table(FOLDER, "study.submission").filter(
+        pl.col("channel_code") == channel, pl.col("direction_code") == "inbound"
+    )
     return (
-        read_table(FOLDER, VOLUME)
-        .filter(*inbound)
-        .group_by(by)
+        given.group_by(BY)
         .agg(
             pl.col(*MEASURES).sum(),
             pl.col("subscriptions").max(),
@@ -45,49 +56,88 @@ def given(channel: str) -> pl.DataFrame:
             undecided=possible - certain,
             passed=units - possible,
         )
-        .with_columns(answer_status_code=pl.lit(None, pl.String), certain_before=pl.lit(0))
-        .join(read_table(FOLDER, QUALITY), on=by[:3], how="left")
+        .with_columns(answer_status_code=pl.lit(None, pl.String), certain_before=pl.lit(0, pl.Int64))
+        .join(read_table(FOLDER, QUALITY), on=BY[:3], how="left")
     )
+
+
+def answers(channel: str, question: str) -> pl.DataFrame:
+    """What the channel's operators answered on spam and on all, in the columns of logs()."""
+    asked = {f"sp205.{channel}": "units", f"{question}.{channel}.attempted": "spam_certain"}
+    given = read_table(FOLDER, "study.questionnaire_answer").filter(pl.col("indicator_code").is_in(asked))
+    return (
+        given.with_columns(pl.col("indicator_code").replace_strict(asked), pl.col("value").cast(pl.Int64))
+        .pivot("indicator_code", index=["respondent_id", "period_code"], values="value")
+        .with_columns(
+            spam_possible="spam_certain",
+            channel_code=pl.lit(channel),
+            unit_code=pl.lit("attempted"),
+            definition_code=pl.lit("OPERATOR"),
+            subscriptions=pl.lit(None, pl.Int64),
+            answer_status_code=pl.lit("A"),
+        )
+    )
+
+
+def quarter(
+    rows: list[dict[str, Any]], channel: str, quantity: str = "spam_certain"
+) -> tuple[dict[str, dict[str, Any]], dict[str, int]]:
+    """Spam of the quarter by area: what is estimated, and the truth."""
+    truth = {
+        area: value
+        for area, of, figure, value in pl.read_csv(FOLDER / "truth.csv.gz").rows()
+        if of == channel and figure == quantity
+    }
+    found = {
+        str(row["area_code"]): row
+        for row in rows
+        if row["period_code"] == "2026-Q4" and row["quantity_code"] == quantity
+    }
+    return found, truth
 
 
 @pytest.mark.parametrize("channel", ["EMAIL", "SMS"])
 def test_world_regions_and_groups_are_estimated_around_the_truth(channel: str) -> None:
-    """Spam as filters saw it, and with their errors, which of SMS is over a third more; of the quarter."""
-    reference = Reference(
-        read_table(FOLDER, "ref.operator_frame"),
-        read_table(FOLDER, "ref.denominator"),
-        read_reference("ref.country"),
-        read_reference("ref.country_group"),
-    )
-    volumes, labelled = given(channel), frozenset({"OPERATOR"})
-    rows = cell_rows(volumes, reference, labelled)
+    """Spam as filters saw it, and with their errors, which of SMS is over a third more."""
+    volumes = logs(channel)
+    rows = cell_rows(volumes, REFERENCE, LABELLED)
     if channel == "EMAIL":
-        assert rows == cell_rows(volumes.sort("respondent_id", descending=True), reference, labelled)
-    truth = {
-        (figure, area): value
-        for area, of, figure, value in pl.read_csv(FOLDER / "truth.csv.gz").rows()
-        if of == channel
-    }
+        assert rows == cell_rows(volumes.sort("respondent_id", descending=True), REFERENCE, LABELLED)
     for quantity in ("spam_certain", "spam_corrected"):
-        found = {
-            str(row["area_code"]): row
-            for row in rows
-            if row["period_code"] == "2026-Q4" and row["quantity_code"] == quantity
-        }
+        found, truth = quarter(rows, channel, quantity)
         wide = [area for area, row in found.items() if row["area_kind_code"] != "country"]
         assert {"WORLD", "AFR", "LDC", "SIDS", "LLDC", "TRANSITION"} <= set(wide) and len(found) == 193 + 11
         for area in wide:
-            low, high = (found[area][f"estimate_{end}"] for end in ("low", "high"))
-            assert low <= truth[quantity, area] <= high, (quantity, area)
+            assert found[area]["estimate_low"] <= truth[area] <= found[area]["estimate_high"], area
         assert sum(found[name]["estimate"] for name in ("AFR", "AMS", "ARB", "ASP", "CIS", "EUR")) == (
             pytest.approx(found["WORLD"]["estimate"], rel=1e-3)
         )
     if channel == "SMS":
-        assert truth["spam_corrected", "WORLD"] > 1.3 * truth["spam_certain", "WORLD"]
+        assert truth["WORLD"] > 1.3 * quarter(rows, channel)[1]["WORLD"]
     # About a third of those with logs have an audit, some of one month in three.
     world = found["WORLD"]
     assert 0.25 < world["audit_count"] / world["respondent_count"] < 0.45
     assert 0 < world["audit_pct"] < 45
+
+
+@pytest.mark.parametrize(("channel", "question", "alone"), [("EMAIL", "sp303", 12), ("SMS", "sp305", 15)])
+def test_small_operators_that_only_answer_are_in_the_estimates(
+    channel: str, question: str, alone: int
+) -> None:
+    given = logs(channel).with_columns(unit_code=pl.lit("attempted"))
+    told = answers(channel, question)
+    missing = [
+        pl.lit(None, kind).alias(name) for name, kind in given.schema.items() if name not in told.columns
+    ]
+    volumes = pl.concat([given, told.with_columns(missing).select(given.columns)])
+    found, truth = quarter(cell_rows(volumes, REFERENCE, LABELLED), channel)
+    without, _ = quarter(cell_rows(given, REFERENCE, LABELLED), channel)
+    assert found["WORLD"]["answer_count"] == alone
+    assert found["WORLD"]["respondent_count"] == without["WORLD"]["respondent_count"] + alone
+    assert found["SIDS"]["answer_count"] > 0 and 0 < found["SIDS"]["answer_pct"] < 100
+    for area, row in found.items():
+        if row["area_kind_code"] != "country":
+            assert row["estimate_low"] <= truth[area] <= row["estimate_high"], area
 
 
 def test_routes_add_up_to_volumes() -> None:

@@ -169,7 +169,7 @@ def test_each_rule_between_tables_holds_what_breaks_it(
         "study.submission": lake.local(GIVEN, "study.submission"),
     }
     found: set[str] = set()
-    for rule in domain.STUDY:
+    for rule in (each for each in domain.STUDY if each.table == "study.mirror"):
         results = suites.validate([rule.asked(have)])
         found |= {result.rule for result in results if not result.is_held}
     assert found == broken

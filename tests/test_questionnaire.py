@@ -592,6 +592,15 @@ def test_a_missing_part_may_leave_a_sum_short_but_not_over(book: Any) -> None:
     assert [fault.key for fault in assessed(book).faults] == ["equals"]
 
 
+def test_a_part_that_cannot_be_read_is_told_alone_and_its_sum_only_if_over(book: Any) -> None:
+    cell(book, "sp401.EMAIL.AD").value = 150
+    assert [(fault.indicator, fault.key) for fault in assessed(book).faults] == [
+        ("sp401.EMAIL.AD", "over_hundred")
+    ]
+    cell(book, "sp401.EMAIL.UNK").value = 90
+    assert [fault.key for fault in assessed(book).faults] == ["over_hundred", "equals"]
+
+
 def test_a_budget_band_spares_the_amounts() -> None:
     amounts = {code: None for code in GOOD if code.startswith(("sp701", "sp705"))}
     assert {fault.indicator for fault in assessed(filled(amounts)).faults} == {

@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from pyspark.sql import SparkSession
 
 from jobs import session
 from jobs.config import Spark
-
-ADAPTIVE, SHUFFLES = "spark.sql.adaptive.enabled", "spark.sql.shuffle.partitions"
-CODE = "spark.sql.codegen.factoryMode"
-
-
-@pytest.fixture
-def tuned(spark: SparkSession) -> Iterator[SparkSession]:
-    before = {key: spark.conf.get(key) for key in (ADAPTIVE, CODE, SHUFFLES)}
-    yield spark
-    for key, value in before.items():
-        spark.conf.set(key, value)
+from tests.conftest import ADAPTIVE, CODE, SHUFFLES
 
 
 def shown(spark: SparkSession) -> tuple[str | None, str | None, str | None]:

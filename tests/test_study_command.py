@@ -40,6 +40,9 @@ def test_the_quarter_of_logs_is_printed_and_not_the_year_of_one_answer(spark: Sp
     assert "EMAIL: spam in 2026-Q4 by the operators' own definition" in text
     assert "WORLD" in text and "4.3k" in text and "25%" in text
     assert " ".join(text.split()).count("as filters saw it") == 1
+    # Few small operators that answered are not nobody.
+    assert "<1%" in printed(spark, row("2026-Q4", "attempted", 4300, 900, 1))
+    assert "<1%" not in printed(spark, row("2026-Q4", "attempted", 4300, 900, 0))
     assert "77" not in text and "1.2k" not in text
     assert all(len(line.rstrip()) <= 80 for line in text.splitlines())
     assert "EMAIL: spam in 2026 by" in printed(spark, year)

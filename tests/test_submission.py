@@ -515,6 +515,14 @@ def test_all_that_is_wrong_is_told_at_once(package: Path) -> None:
     assert "submission.csv was altered" in message
 
 
+def test_an_unknown_operator_is_told_alone(package: Path) -> None:
+    """Not once more for each table whose rows have no respondent then."""
+    manifest = json.loads(contents(package)[MANIFEST]) | {"operator_id": "nord-mail"}
+    again(package, {MANIFEST: json.dumps(manifest).encode()})
+    message = told(package)
+    assert message.startswith("unknown operator 'nord-mail'") and len(message.splitlines()) == 1
+
+
 def test_another_country_than_the_list_is_refused(package: Path) -> None:
     manifest = json.loads(contents(package)[MANIFEST]) | {"country_code": "FRA"}
     again(package, {MANIFEST: json.dumps(manifest).encode()})

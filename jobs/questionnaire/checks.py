@@ -51,7 +51,9 @@ def broken(
     if not known:
         return None
     total = sum(known, Decimal(0))
-    missing = any(answers[code].status in ("NA", "R") for code in values)
+    missing = any(answers[code].status in ("NA", "R") for code in values) or any(
+        is_unread(code, answers, lines) for code in relation.parts
+    )
     over = total > wanted + relation.within
     under = relation.is_equal and not missing and total < wanted - relation.within
     if not over and not under:
@@ -63,6 +65,12 @@ def broken(
         return relation_fault(lines[place], "sum_at_most", sum=shown(total), target=shown(wanted))
     other = named(str(target), form, asker)
     return relation_fault(lines[place], "at_most", value=shown(total), target=shown(wanted), other=other)
+
+
+def is_unread(code: str, answers: dict[str, Answer], lines: dict[str, Line]) -> bool:
+    """Something stands there that is no answer: it has a fault of its own, and its sum may be right."""
+    cell = lines[code].cells.get("answer") if code in lines else None
+    return code not in answers and cell is not None and not cell.is_empty
 
 
 def dates_out_of_order(

@@ -10,8 +10,10 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from jobs.areas import on_day
 from jobs.contracts import struct_type
 from jobs.estimation import Array, seed_of
+from jobs.periods import last_day
 from jobs.spending import (
     ALL,
     NO_MONEY,
@@ -196,8 +198,12 @@ def per_thousand(row: dict[str, object], units: dict[str, Any]) -> float | None:
 
 
 def yearly_totals(traffic: pl.DataFrame, reference: Reference, channel: str, period: str) -> dict[str, Any]:
-    """Messages or calls of a year of each area, as far as logs tell."""
-    answered = traffic.filter((pl.col("channel_code") == channel) & (pl.col("period_code") == period))
+    """Messages or calls of a year of each area, as far as logs of operators tell that were there
+    to its end."""
+    frame = on_day(reference.operator_frame, last_day(period)).filter(pl.col("channel_code") == channel)
+    answered = traffic.filter((pl.col("channel_code") == channel) & (pl.col("period_code") == period)).filter(
+        pl.col("respondent_id").is_in(frame["respondent_id"].to_list())
+    )
     if answered.is_empty():
         return {}
     sample, answered = sample_of(reference, answered, channel, period, ("units", channel, period))

@@ -43,12 +43,17 @@ def transform(
         assert isinstance(found, pl.DataFrame)
         return as_table(accounts(found, frame, prices, assumptions, bands), TABLE)
 
+    answers = operators_answers(questionnaire_answer)
+    return answers.groupBy("period_code").applyInArrow(accounted, struct_type(TABLE))
+
+
+def operators_answers(questionnaire_answer: DataFrame) -> DataFrame:
+    """What operators answered for a year on money and on what divides it, as it stands."""
     yearly = F.col("period_code").rlike(r"^\d{4}$") & F.col("indicator_code").rlike(ASKED)
     # What administrations spend is no operator's, and they stand in no frame of operators.
     operators = questionnaire_answer.filter(yearly & (F.col("role_code") == "O"))
     # An answer that was withdrawn supersedes the one before it.
-    answers = latest(operators).filter("value IS NOT NULL")
-    return answers.groupBy("period_code").applyInArrow(accounted, struct_type(TABLE))
+    return latest(operators).filter("value IS NOT NULL")
 
 
 def prices_of(price_level: pl.DataFrame) -> dict[tuple[str, int], Price]:

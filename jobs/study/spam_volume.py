@@ -13,10 +13,11 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from jobs import study_audits
-from jobs.areas import COUNTRY
+from jobs.areas import COUNTRY, on_day
 from jobs.attributes import asked
 from jobs.contracts import struct_type
 from jobs.estimation import Array, seed_of
+from jobs.periods import last_day
 from jobs.shares import CALLS, CONTENT_SEEN, SHARES
 from jobs.study.questionnaire_answer import counted
 from jobs.study_rows import COUNTED, MEASURES, as_table, collected, of_period, periods_of
@@ -57,7 +58,7 @@ def transform(
         assert isinstance(found, pl.DataFrame)
         return as_table(cell_rows(found, reference, labelled), TABLE)
 
-    logs = logged(submission, submission_quality, measure)
+    logs = with_audits(logged(submission, measure), submission, submission_quality)
     given = logs.unionByName(answered(questionnaire_answer, indicator_measure))
     return given.groupBy(*CELL).applyInArrow(estimated, struct_type(TABLE))
 
@@ -68,14 +69,17 @@ def labelled_definitions(definition: pl.DataFrame) -> frozenset[str]:
     return frozenset(code for code, texts in predicates if not asked(texts))
 
 
-def logged(submission: DataFrame, submission_quality: DataFrame, measure: DataFrame) -> DataFrame:
-    """What respondents gave from logs, in GIVEN's columns: each unit, and the sum of two that the
-    questionnaire asks for."""
-    is_seen = (F.col("unit_code") == "recipient") & F.col("stage_code").isin(CONTENT_SEEN)
+def is_seen() -> Column:
+    """Whether rows are of messages whose content the operator had."""
+    return (F.col("unit_code") == "recipient") & F.col("stage_code").isin(CONTENT_SEEN)
+
+
+def logged(submission: DataFrame, measure: DataFrame) -> DataFrame:
+    """What respondents gave from logs: each unit, and the sum of two that the questionnaire asks for."""
     inside = submission.filter(F.col("direction_code").isin(*COUNTED)).withColumns(
         {
-            "certain_before": F.when(is_seen, 0).otherwise(F.col("spam_certain")),
-            "content_seen": F.when(is_seen, F.col("units")).otherwise(0),
+            "certain_before": F.when(is_seen(), 0).otherwise(F.col("spam_certain")),
+            "content_seen": F.when(is_seen(), F.col("units")).otherwise(0),
         }
     )
     cells = measure.filter("is_included AND measure_code = 'attempted'")
@@ -88,24 +92,23 @@ def logged(submission: DataFrame, submission_quality: DataFrame, measure: DataFr
             F.max("subscriptions").alias("subscriptions"),
         )
         .withColumn("answer_status_code", F.lit(None).cast("string"))
-        .join(called(inside.filter(is_seen), submission_quality), list(study_audits.BY), "left")
-        .na.fill(0, list(CALLS))
-        .select(*GIVEN)
     )
 
 
-def called(seen: DataFrame, submission_quality: DataFrame) -> DataFrame:
-    """What respondents' filters called the messages whose content they had, by month and channel, with what
-    an audit or a test says of each call."""
+def with_audits(logs: DataFrame, submission: DataFrame, submission_quality: DataFrame) -> DataFrame:
+    """Rows of logged() in GIVEN's columns: with what respondents' filters called the messages whose content
+    they had, by month and channel, and what an audit or a test says of each call."""
     by = list(study_audits.BY)
     certain, possible, units = (F.col(name) for name in ("spam_certain", "spam_possible", "units"))
     calls = dict(zip(CALLS, (certain, possible - certain, units - possible), strict=True))
-    return (
-        seen.filter("definition_code = 'OPERATOR'")
+    called = (
+        submission.filter(F.col("direction_code").isin(*COUNTED) & is_seen())
+        .filter("definition_code = 'OPERATOR'")
         .groupBy(*by)
         .agg(*(F.sum(count).alias(call) for call, count in calls.items()))
         .join(submission_quality.select(*by, "quality_method_code", *SHARES), by, "left")
     )
+    return logs.join(called, by, "left").na.fill(0, list(CALLS)).select(*GIVEN)
 
 
 def answered(questionnaire_answer: DataFrame, indicator_measure: DataFrame) -> DataFrame:
@@ -212,19 +215,19 @@ def corrected_rows(sample: Sample, found: study_audits.Corrected) -> list[dict[s
 
 
 def of_logs_or_answers(given: pl.DataFrame, period: str, reference: Reference, channel: str) -> pl.DataFrame:
-    """Each respondent's figures of a period: by its logs, else as it answered for that very period.
+    """Each respondent's figures of a period: by its logs, else as it answered, of it or of all its parts.
 
-    So nobody counts twice. An answer of nothing by one that is not in the channel's frame is that it has no
-    such service.
+    So nobody counts twice. An answer of nothing by one that is not in the channel's frame on the last day is
+    that it has no such service.
     """
     is_log = pl.col("answer_status_code").is_null()
-    logs = of_period(given.filter(is_log), period, ["respondent_id"])
-    listed = reference.operator_frame.filter(pl.col("channel_code") == channel)["respondent_id"]
-    has_some = pl.max_horizontal(*MEASURES) > 0
-    answers = given.filter(
-        ~is_log, pl.col("period_code") == period, has_some | pl.col("respondent_id").is_in(listed)
-    ).join(logs, on="respondent_id", how="anti")
-    return pl.concat([logs, answers.select(*logs.columns, "answer_status_code")], how="diagonal").sort(
+    logs, answers = (of_period(given.filter(each), period, ["respondent_id"]) for each in (is_log, ~is_log))
+    frame = on_day(reference.operator_frame, last_day(period))
+    listed = frame.filter(pl.col("channel_code") == channel)["respondent_id"]
+    # That is asked of what it answered for the period itself: of parts that it answered, each has been asked.
+    own = given.filter(~is_log, pl.col("period_code") == period, pl.max_horizontal(*MEASURES) > 0)
+    named = pl.col("respondent_id").is_in([*listed, *own["respondent_id"]])
+    return pl.concat([logs, answers.filter(named).join(logs, on="respondent_id", how="anti")]).sort(
         "respondent_id"
     )
 

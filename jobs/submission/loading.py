@@ -87,8 +87,10 @@ def judge(
             found.signer = signer(found.package, whose.id, settings)
         except ObservatoryError as error:
             found.wrong += str(error).splitlines()
-    holding = (whose.holding or whose.id) if whose else ""
-    found.tables, wrong = problems_of(found.package, found.respondent_id, holding)
+    # Rows of an unknown operator are looked at under its own name: that they are nobody's is told above.
+    name = whose.id if whose else manifest.operator_id
+    holding = (whose.holding or whose.id) if whose else name
+    found.tables, wrong = problems_of(found.package, name, holding)
     found.wrong += wrong
     return found
 

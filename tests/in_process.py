@@ -1,0 +1,45 @@
+"""The command line run in the tests' own process, without another Python's start."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from jobs import __main__ as command_line
+
+
+class Told(NamedTuple):
+    """The exit code of a command, and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Told]
+
+
+def cost_command(
+    settings: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    without_settings: tuple[str, ...] = (),
+) -> Run:
+    """`observatory cost` with these settings; first words that go without them may be named."""
+
+    def run(*arguments: str, width: int = 120) -> Told:
+        monkeypatch.setenv("COLUMNS", str(width))
+        own = [] if arguments[0] in without_settings else ["--config", str(settings)]
+        monkeypatch.setattr(sys, "argv", ["observatory", "cost", *arguments, *own])
+        code = 0
+        try:
+            command_line.main()
+        except SystemExit as leave:
+            code = int(leave.code or 0)
+        return Told(code, *capsys.readouterr())
+
+    return run
