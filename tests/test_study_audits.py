@@ -138,6 +138,14 @@ def test_a_period_needs_all_of_its_months_and_the_filters_own_calls() -> None:
     ]  # fmt: skip
 
 
+def test_a_year_is_its_quarters_where_months_are_not_all_there() -> None:
+    rows = [month("a", (1, 1, 1), f"2026-Q{number}") for number in range(1, 5)]
+    found = of_period(
+        table(*rows, month("a", (1, 1, 1), "2026-11"), rows[0] | {"respondent_id": "b"}), "2026"
+    )
+    assert found["period_code"].to_list() == [f"2026-Q{number}" for number in range(1, 5)]
+
+
 def test_labels_speak_for_definitions_that_ask_what_measures_did() -> None:
     predicates = {
         "OPERATOR": "is_antispam = TRUE", "BLOCKED": "is_antispam = TRUE AND outcome_code = 'rejected'",
