@@ -38,6 +38,7 @@ from jobs.scheduling import application, config_file
 CONFIG = config_file()
 LOADED = [
     "study.submission",
+    "study.submission_quality",
     "study.submission_receipt",
     "study.submission_route",
     "study.submission_source",

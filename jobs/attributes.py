@@ -2,7 +2,17 @@
 
 A log knows few of them: what it does not tell is NULL. What the operator knows beside its logs
 (jobs/formats/knowledge.py) comes before what rules read from them (ref.attribute_rule).
+
+A label of an audit tells none of them: it says whether a message is spam to the operator. So labels speak for
+those definitions that ask nothing but what the operator's measures did.
 """
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import sqlglot
+from sqlglot import exp
 
 ATTRIBUTES = {
     "is_bulk": "boolean",
@@ -21,3 +31,13 @@ ATTRIBUTES = {
     "is_template_registered": "boolean",
     "is_preference_refused": "boolean",
 }
+
+
+def asked(predicates: Iterable[str]) -> tuple[str, ...]:
+    """The attributes that the predicates of a definition ask for; none where labels speak for it."""
+    columns = {
+        column.name
+        for predicate in predicates
+        for column in sqlglot.parse_one(predicate, read="spark").find_all(exp.Column)
+    }
+    return tuple(name for name in ATTRIBUTES if name in columns)

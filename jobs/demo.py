@@ -101,14 +101,15 @@ def world(lake: Lake) -> Table:
     table = "study.spam_volume"
     rows = read_table(lake.root, table, lake.versions().get(table)).filter(
         pl.col("definition_code") == "OPERATOR",
-        pl.col("quantity_code") == "spam_certain",
+        pl.col("quantity_code").is_in(["spam_certain", "spam_corrected"]),
         pl.col("unit_code") == "recipient",
         pl.col("area_kind_code").is_in(list(ORDER)),
         pl.col("estimate").is_not_null(),
     )
     period = max(set(rows["period_code"]), key=lambda code: (last_day(code), len(months_of(code))))
-    found = {(row["area_code"], row["channel_code"]): row for row in rows.to_dicts()
-             if row["period_code"] == period}  # fmt: skip
+    of_period = rows.filter(period_code=period)
+    found = {(row["area_code"], row["channel_code"]): row
+             for row in of_period.filter(quantity_code="spam_certain").to_dicts()}  # fmt: skip
     channels = sorted({channel for _, channel in found})
     shown = sheet(
         f"Estimated spam in {period} (OPERATOR definition), of a made-up membership",
@@ -127,5 +128,16 @@ def world(lake: Lake) -> Table:
                 f"{row['coverage_pct']:.0f}%",
             )  # fmt: skip
         shown.add_row(area, *cells)
-    shown.caption, shown.caption_justify = AS_FILTERED, "left"
+    by_audit = of_period.filter(quantity_code="spam_corrected", area_code="WORLD").sort("channel_code")
+    told = [AS_FILTERED, *map(with_errors, by_audit.to_dicts())]
+    shown.caption, shown.caption_justify = "\n".join(told), "left"
     return shown
+
+
+def with_errors(row: dict[str, Any]) -> str:
+    """A line on the world's spam of a channel with the filters' errors."""
+    ends = span(row["estimate_low"], row["estimate_high"])
+    return (
+        f"With the errors of {row['audit_count']} audits the world's {row['channel_code']} is"
+        f" {short(row['estimate'])} ({ends})."
+    )

@@ -39,15 +39,27 @@ class Figures:
     high: Array
 
 
-def figures(sample: Weighted, y: Array, member: Array, known: Array, least: Array | None = None) -> Figures:
+def figures(
+    sample: Weighted,
+    y: Array,
+    member: Array,
+    known: Array,
+    least: Array | None = None,
+    imputed_freedom: float | None = None,
+) -> Figures:
     """Totals of areas by the ratio to subscriptions.
 
     y: respondents x measures, or replicates x respondents x measures where values were imputed; least: what
-    is certain of imputed ones. member: areas x operators. known: subscriptions of each area.
+    is certain of imputed ones. member: areas x operators. known: subscriptions of each area. imputed_freedom:
+    degrees of freedom of what was imputed; where it is given, its variance is added to those that know
+    nothing of it, so that an area whose operators all answered has the imputation's error and freedom.
     """
     answering = sample.operators.is_respondent
     x, inside = sample.operators.subscriptions[answering], member[:, answering]
+    imputed = np.zeros((len(inside), y.shape[-1]))
     if y.ndim == 3:
+        if imputed_freedom is not None:
+            imputed = imputed_variance(sample.weights[0], x, y[1:], inside, known)
         rows = [
             ratio_totals(sample.weights[place : place + 1], x, y[place], inside, known)[0]
             for place in range(len(sample.weights))
@@ -63,6 +75,10 @@ def figures(sample: Weighted, y: Array, member: Array, known: Array, least: Arra
             variance, free[area, measure] = linearised(
                 sample, x, y[:, measure], inside[area], known[area], leverage=True
             )
+            if imputed_freedom is not None:
+                variance, free[area, measure] = together(
+                    variance, float(free[area, measure]), imputed[area, measure], imputed_freedom
+                )
             error[area, measure] = max(error[area, measure], np.sqrt(variance))
     estimate = np.zeros_like(reported)
     for area, own in enumerate(inside):
@@ -73,8 +89,32 @@ def figures(sample: Weighted, y: Array, member: Array, known: Array, least: Arra
     hidden = totals[0] * np.sqrt(np.outer(concentration(sample, member, known), variance_of_rates))
     low, high = interval(estimate, error, free, reported)
     # The wider of two intervals, not one of the larger error: that may have more degrees of freedom.
-    lower, higher = interval(estimate, hidden, np.full_like(hidden, free_of_rates), reported)
+    free_of_hidden = np.full_like(hidden, free_of_rates)
+    if imputed_freedom is not None:
+        for place in np.ndindex(hidden.shape):
+            variance, free_of_hidden[place] = together(
+                float(hidden[place] ** 2), free_of_rates, float(imputed[place]), imputed_freedom
+            )
+            hidden[place] = np.sqrt(variance)
+    lower, higher = interval(estimate, hidden, free_of_hidden, reported)
     return Figures(estimate, np.maximum(error, hidden), np.minimum(low, lower), np.maximum(high, higher))
+
+
+def together(variance: float, freedom: float, other: float, other_freedom: float) -> tuple[float, float]:
+    """The sum of two variances and its degrees of freedom (Satterthwaite)."""
+    both = variance + other
+    below = variance**2 / freedom + other**2 / other_freedom
+    return both, max(both**2 / below, 1.0) if below > 0 else freedom
+
+
+def imputed_variance(weights: Array, x: Array, drawn: Array, inside: Array, known: Array) -> Array:
+    """Variance of areas' totals by what was imputed alone, areas x measures: weights stay those of the
+    estimate. drawn: replicates x respondents x measures."""
+    below = inside @ (weights * x)
+    scale = np.divide(known, below, out=np.zeros_like(below), where=below > 0)
+    totals = np.einsum("ap,rpm->ram", inside * weights * scale[:, None], drawn)
+    found: Array = totals.var(axis=0, ddof=1)
+    return found
 
 
 def linearised(

@@ -56,7 +56,8 @@ def estimate(
         bool,
         typer.Option(
             "--with-answers",
-            help="First take submission, submission_route and questionnaire_answer from there, too.",
+            help="First take submission, submission_route, submission_quality and questionnaire_answer from"
+            " there, too.",
         ),
     ] = False,
     target: Annotated[
@@ -199,6 +200,7 @@ def results(frames: dict[str, Any]) -> list[RenderableType]:
     """The main figures of the latest and longest period, each table with its interval, coverage and band."""
     return [
         *volume(frames["study.spam_volume"]),
+        *corrected(frames["study.spam_volume"], frames["study.submission_quality"]),
         *investment(frames["study.investment"], frames["study.investment_gap"]),
         *reconciliation(frames["study.reconciliation"]),
         *mirror(frames["study.mirror"]),
@@ -225,8 +227,8 @@ def rows_of(frame: Any, where: str) -> list[Any]:
     )
 
 
-# Audits stay with their operators: packages carry no labels.
 AS_FILTERED = "Spam as filters saw it: what they miss or take wrongly is in no interval."
+WITH_ERRORS = "Of operators with logs; filters that were audited stand for the others."
 
 
 def sheet(title: str, *heads: str) -> Table:
@@ -238,12 +240,17 @@ def sheet(title: str, *heads: str) -> Table:
     return table
 
 
+def volume_period(frame: Any) -> str | None:
+    """The latest period that any logs tell of: a year that few answered ends no earlier than its quarters."""
+    return latest(frame.filter("respondent_count > answer_count")) or latest(frame)
+
+
 def volume(frame: Any) -> list[Table]:
     """Certain spam of what was attempted by the operators' own definition, a table for each channel.
 
-    Of the latest period that any logs tell of: a year that few answered ends no earlier than its quarters.
+    Of the latest period that any logs tell of.
     """
-    period = latest(frame.filter("respondent_count > answer_count")) or latest(frame)
+    period = volume_period(frame)
     where = (
         f"period_code = '{period}' AND definition_code = 'OPERATOR' AND quantity_code = 'spam_certain'"
         " AND unit_code IN ('attempted', 'call')"
@@ -264,6 +271,62 @@ def volume(frame: Any) -> list[Table]:
     for table in tables[-1:]:
         table.caption, table.caption_justify = AS_FILTERED, "left"
     return tables
+
+
+def corrected(frame: Any, audits: Any) -> list[RenderableType]:
+    """Spam with the filters' errors, of what was attempted in the period of volume(): a table for each
+    channel that has audits enough, and of the others how many they have."""
+    period = volume_period(frame)
+    where = (
+        f"period_code = '{period}' AND definition_code = 'OPERATOR' AND unit_code = 'attempted'"
+        " AND quantity_code IN ('spam_certain', 'spam_corrected')"
+    )
+    rows = rows_of(frame, where)
+    found = [row for row in rows if row.quantity_code == "spam_corrected"]
+    seen = {(row.channel_code, row.area_code): row for row in rows if row.quantity_code == "spam_certain"}
+    told: list[Table] = []
+    for channel in dict.fromkeys(row.channel_code for row in found):
+        table = sheet(
+            f"{channel}: spam in {period} with the filters' errors, estimated",
+            "estimate", "95% interval", "CV", "as seen", "audits", "audited",
+        )  # fmt: skip
+        for row in found:
+            if row.channel_code == channel:
+                before = seen.get((channel, row.area_code))
+                table.add_row(
+                    row.area_code, short(row.estimate), span(row.estimate_low, row.estimate_high),
+                    quality(row), short(before.estimate) if before else "",
+                    f"{row.audit_count}", f"{row.audit_pct or 0:.0f}%",
+                )  # fmt: skip
+        told.append(table)
+    for table in told[-1:]:
+        table.caption, table.caption_justify = WITH_ERRORS, "left"
+    return [*told, *few_audits(period, audits, {row.channel_code for row in rows}, found)]
+
+
+def few_audits(period: str | None, audits: Any, channels: set[str], found: list[Any]) -> list[Text]:
+    """A line for each channel that has no spam with the filters' errors, on why."""
+    # Spark's functions take long to load, and other commands of the study need none.
+    from pyspark.sql import functions as F
+
+    from jobs.estimation import SMALLEST
+
+    months = months_of(period) if period else ()
+    of_period = audits.filter("quality_method_code = 'audit'").filter(
+        F.col("period_code").isin(period, *months)
+    )
+    count = {
+        row.channel_code: row.audits
+        for row in of_period.groupBy("channel_code")
+        .agg(F.countDistinct("respondent_id").alias("audits"))
+        .collect()
+    }
+    lines = []
+    for channel in sorted(channels - {row.channel_code for row in found}):
+        number = count.get(channel, 0)
+        has = "no audit" if not number else f"{number} audit{'s' if number > 1 else ''}"
+        lines.append(Text(f"{channel}: {has}, {SMALLEST} are needed to tell spam with the filters' errors"))
+    return lines
 
 
 def part(pct: Any) -> str:

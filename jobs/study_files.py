@@ -18,11 +18,16 @@ from jobs.errors import ObservatoryError
 EXAMPLES = 3
 
 
-def read_table(folder: Path, table: str) -> pl.DataFrame:
-    """The table's rows from its file in the folder. Raises ObservatoryError for a file that does not fit."""
+def read_table(folder: Path, table: str, is_needed: bool = True) -> pl.DataFrame:
+    """The table's rows from its file in the folder; none where it has no file and needs none.
+
+    Raises ObservatoryError for a file that does not fit.
+    """
     about = contract(table)
     named = [folder / f"{about.name}.csv", folder / f"{about.name}.csv.gz"]
     file = next((each for each in named if each.is_file()), None)
+    if file is None and not is_needed:
+        return pl.DataFrame(schema=polars_schema(table))
     if file is None:
         raise ObservatoryError(f"{folder} has no {about.name}.csv (or .csv.gz), which the study needs")
     data = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()

@@ -43,10 +43,14 @@ def asked_of_frame(have: Mapping[str, DataFrame]) -> DataFrame:
     the frame with any.
     """
     answers = have["study.questionnaire_answer"]
-    volumes = logged(have["study.submission"], have["ref.measure"]).unionByName(
-        answered(answers, have["ref.indicator_measure"]).filter(
-            F.greatest(*(F.coalesce(name, F.lit(0)) for name in MEASURES)) > 0
-        )
+    columns = ("respondent_id", "channel_code", "period_code")
+    of_answers = answered(answers, have["ref.indicator_measure"]).filter(
+        F.greatest(*(F.coalesce(name, F.lit(0)) for name in MEASURES)) > 0
+    )
+    volumes = (
+        logged(have["study.submission"], have["ref.measure"])
+        .select(*columns)
+        .unionByName(of_answers.select(*columns))
     )
     spending = operators_answers(answers)
     # Without a sum, a band or person days the division by channels is of nothing.
@@ -58,13 +62,7 @@ def asked_of_frame(have: Mapping[str, DataFrame]) -> DataFrame:
         .join(with_sum, list(WHOSE[:2]), "left_semi")
     )
     of_any = spending.withColumn("channel_code", F.lit(None).cast("string"))
-    columns = ("respondent_id", "channel_code", "period_code")
-    return (
-        volumes.select(*columns)
-        .unionByName(by_channel.select(*columns))
-        .unionByName(of_any.select(*columns))
-        .distinct()
-    )
+    return volumes.unionByName(by_channel.select(*columns)).unionByName(of_any.select(*columns)).distinct()
 
 
 def missing(have: Mapping[str, DataFrame]) -> DataFrame:

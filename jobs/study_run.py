@@ -27,8 +27,8 @@ from jobs.study_files import read_reference, read_table
 from jobs.study_frame import refuse_missing, refuse_unpriced
 
 CODE = Path(__file__).resolve().parent.parent
-ROUTES = "study.submission_route"
-GIVEN = ("study.submission", ROUTES, "study.questionnaire_answer")
+ROUTES, QUALITY = "study.submission_route", "study.submission_quality"
+GIVEN = ("study.submission", ROUTES, QUALITY, "study.questionnaire_answer")
 FROM_FILES = ("ref.operator_frame", "ref.denominator", "ref.price_level")
 # In this order: the later read the earlier.
 TABLES = (
@@ -55,9 +55,9 @@ def land(lake: Lake, folder: Path, run_id: str) -> None:
     """Put the submissions and answers of a folder into the lake, in place of those of the same periods."""
     periods: set[str] = set()
     for table in GIVEN:
-        rows = read_table(folder, table)
-        # Routes are of submissions: periods that bring none have none.
-        periods = set(rows["period_code"]) | (periods if table == ROUTES else set())
+        rows = read_table(folder, table, is_needed=table != QUALITY)
+        # Routes and audits are of submissions: periods that bring none have none.
+        periods = set(rows["period_code"]) | (periods if table in (ROUTES, QUALITY) else set())
         write(lake, framed(lake, rows, table), table, periods, run_id)
 
 
@@ -131,7 +131,7 @@ def estimate(
     computed = dict(zip(("table_name", "operator_id", "period"), FIRST, strict=True))
     counted = {"row_count": have[TABLES[0]].count(), "checksum": "", "input_checksum": inputs}
     finish(work, "study", started, (*GIVEN, *TABLES), [computed | counted])
-    return {table: have[table] for table in TABLES}
+    return {table: have[table] for table in (*TABLES, QUALITY)}
 
 
 def know_all(lake: Lake, have: dict[str, DataFrame], folder: Path) -> None:

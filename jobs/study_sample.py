@@ -135,12 +135,15 @@ def sample_of(
     ).join(answered, on="respondent_id", how="left", maintain_order="left")
 
 
-def estimates(sample: Sample, y: Array, least: Array | None = None) -> list[dict[str, object]]:
+def estimates(
+    sample: Sample, y: Array, least: Array | None = None, imputed_freedom: float | None = None
+) -> list[dict[str, object]]:
     """A row for each area and measure, `measure` its place: estimate, interval, band, counts, nature, status.
 
     y: respondents x measures, or replicates x respondents x measures where values were imputed; least: what
-    is certain of imputed ones, respondents x measures. Areas with fewer than SMALLEST respondents, and all
-    countries, are what was reported and the rest at a rate; the others are ratio totals.
+    is certain of imputed ones, respondents x measures; imputed_freedom: see figures(). Areas with fewer than
+    SMALLEST respondents, and all countries, are what was reported and the rest at a rate; the others are
+    ratio totals.
     """
     own = y[0] if y.ndim == 3 else y
     answering = sample.weighted.operators.is_respondent
@@ -149,7 +152,9 @@ def estimates(sample: Sample, y: Array, least: Array | None = None) -> list[dict
          for place, area in enumerate(sample.areas)]
     )  # fmt: skip
     certain = own if least is None else least
-    by_ratio = figures(sample.weighted, y, sample.member[enough], sample.known[enough], certain)
+    by_ratio = figures(
+        sample.weighted, y, sample.member[enough], sample.known[enough], certain, imputed_freedom
+    )
     at_ratio = {int(place): number for number, place in enumerate(np.flatnonzero(enough))}
     cells = cell_ratios(sample, own)
     rows = []

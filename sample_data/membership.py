@@ -22,6 +22,7 @@ import polars as pl
 from jobs.accounts import Price, account
 from jobs.areas import areas, classified, members
 from jobs.contracts import REFERENCE
+from jobs.prevalence import Stratum, of_stratum
 
 FOLDER = Path(__file__).parent / "membership"
 SEED = 52
@@ -121,6 +122,7 @@ MEASURES = ("units", "spam_certain", "spam_possible")
 # route, and how much comes by it.
 ROUTED, PARTNERS, SAME_REGION, SHARES, GREY, GREY_SHARE = "SMS", 2, 5, (0.6, 0.3, 0.1), 0.08, 0.6
 PERIOD, YEAR, BASE = "2026-Q4", "2026", 2025
+AUDIT_MONTH = "2026-11"
 SAYS = "made up for the sample study"
 # The question on spam of each channel.
 SPAM = {"EMAIL": "sp303.EMAIL.attempted", "SMS": "sp305.SMS.attempted"}
@@ -168,6 +170,59 @@ def volumes(people: Population, channel: str, random: np.random.Generator) -> li
                     }
                 )
     return rows
+
+
+# Of the operators that answer those that audit their filter, in a quarter's middle month or in all of it; how
+# many messages of each call they label.
+AUDITED, LABELS = 0.35, {"flagged": 150, "undecided": 60, "passed": 250}
+# Shares of spam in each call, as beta distributions: what differs from operator to operator.
+ERRORS = {
+    "EMAIL": {"flagged": (97, 3), "undecided": (4, 6), "passed": (4, 130)},
+    "SMS": {"flagged": (48, 2), "undecided": (3, 7), "passed": (3, 400)},
+}
+
+
+def audits(
+    people: Population, channel: str, given: list[dict[str, object]], answered: np.ndarray
+) -> tuple[list[dict[str, object]], np.ndarray]:
+    """The audits of those that answer and audit, and what of everyone's messages in the quarter was spam.
+
+    An operator's shares are the same in all its months. Labels are drawn from them, and read as
+    `observatory audit load` reads a stratum of its own.
+    """
+    random = np.random.default_rng([SEED, *b"audits", *channel.encode()])
+    share = {call: random.beta(*ends, len(people.spam)) for call, ends in ERRORS[channel].items()}
+    is_audited = answered & (random.random(len(people.spam)) < AUDITED)
+    is_whole = random.random(len(people.spam)) < 0.5
+    of = {name: place for place, name in enumerate(people.respondent)}
+    calls: dict[tuple[int, str], dict[str, int]] = {}
+    for row in given:
+        units, certain, possible = (int(str(row[name])) for name in MEASURES)
+        counts = dict(zip(ERRORS[channel], (certain, possible - certain, units - possible), strict=True))
+        month = calls.setdefault(
+            (of[row["respondent_id"]], str(row["period_code"])), dict.fromkeys(counts, 0)
+        )
+        month.update({call: month[call] + count for call, count in counts.items()})
+    truth = np.zeros(len(people.spam))
+    rows: list[dict[str, object]] = []
+    for (place, period), counts in calls.items():
+        truth[place] += sum(share[call][place] * count for call, count in counts.items())
+        if not is_audited[place] or not (is_whole[place] or period == AUDIT_MONTH):
+            continue
+        row: dict[str, object] = {"respondent_id": people.respondent[place], "period_code": period}
+        row |= {"channel_code": channel, "quality_method_code": "audit"}
+        labelled = {call: min(LABELS[call], count) for call, count in counts.items()}
+        for call, count in counts.items():
+            spam = int(random.binomial(labelled[call], share[call][place]))
+            found = of_stratum(
+                Stratum(call, call, None, count, labelled[call], labelled[call], spam),
+                f"{people.respondent[place]}|{period}",
+            )
+            ends = (None, None, None) if found is None else (found.value, found.low, found.high)
+            for end, value in zip(("", "_low", "_high"), ends, strict=True):
+                row[f"{call}_spam_share{end}"] = value if value is None else round(value, 6)
+        rows.append(row | {"labelled_count": sum(labelled.values())})
+    return rows, truth
 
 
 def partners() -> dict[str, list[str]]:
@@ -343,13 +398,16 @@ def write(folder: Path = FOLDER) -> None:
         code: (float(low), float(high) if high else None)
         for code, low, high in reference("budget_band").select("band_code", "low", "high").rows()
     }
-    submissions, answers, frame, known, truth = [], [], [], [], []
+    submissions, answers, frame, known, truth, audited = [], [], [], [], [], []
     routed: list[dict[str, object]] = []
     for channel in RATE:
         people = population(channel)
         answered = answering(people, random)
         given, money = volumes(people, channel, random), spending(people, channel, price, random)
         holding = holdings(people, random)
+        # Before outbound traffic joins: audits are of what came in.
+        of_audits, corrected = audits(people, channel, given, answered)
+        audited += of_audits
         if channel == ROUTED:
             # With numbers of their own: they change nothing of the rest.
             of_all, abroad = routes(people, given, np.random.default_rng([SEED, *b"routes"]))
@@ -416,7 +474,11 @@ def write(folder: Path = FOLDER) -> None:
         spam = sum(np.floor(people.spam * factor) for factor in MONTHS.values())
         for area in areas(countries()):
             inside = members(area, people.country)
-            figures = {"spam_certain": spam[inside].sum(), "investment_market": spent[inside].sum()}
+            figures = {
+                "spam_certain": spam[inside].sum(),
+                "spam_corrected": corrected[inside].sum(),
+                "investment_market": spent[inside].sum(),
+            }
             truth += [
                 {
                     "area_code": area.code,
@@ -443,6 +505,7 @@ def write(folder: Path = FOLDER) -> None:
     tables = {
         "submission": submissions,
         "submission_route": routed,
+        "submission_quality": audited,
         "questionnaire_answer": answers,
         "operator_frame": frame,
         "denominator": known,

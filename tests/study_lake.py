@@ -92,6 +92,12 @@ def volume() -> list[dict[str, Any]]:
         for period in ("2026-Q4", "2026-11")
         for unit in ("recipient", "attempt", "message")
         for quantity, rate in (("spam_certain", 100.0), ("spam_possible", 110.0))
+    ] + [
+        estimated(area, subscriptions * 130.0)
+        | {"period_code": "2026-Q4", "channel_code": "EMAIL", "unit_code": "recipient"}
+        | {"definition_code": "OPERATOR", "quantity_code": "spam_corrected"}
+        | {"audit_count": 1, "audit_pct": 62.5}
+        for area, (_, subscriptions, _) in AREAS.items()
     ]
 
 

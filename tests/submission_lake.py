@@ -86,3 +86,20 @@ def put_gold(
     }  # fmt: skip
     number = len(list((root / "meta/run/_delta_log").glob("*.json")))
     write_delta(root / "meta/run", pl.DataFrame([run], schema=polars_schema("meta.run")), [], number)
+
+
+def put_quality(root: Path, operator_id: str, *rows: dict[str, Any]) -> None:
+    """An operator's gold.filter_quality_monthly: of channels, an audit of EMAIL if not told otherwise."""
+    schema = polars_schema("gold.filter_quality_monthly")
+    whole = {
+        "operator_id": operator_id, "channel_code": "EMAIL", "stratum_code": "_T", "spam_type_code": "_T",
+        "quality_method_code": "audit", "labelled_count": 400, "prevalence": 0.2,
+    }  # fmt: skip
+    told = pl.DataFrame([whole | row for row in rows], infer_schema_length=None)
+    table = told.select(
+        (pl.col(name) if name in told.columns else pl.lit(None)).cast(kind).alias(name)
+        for name, kind in schema.items()
+    )
+    folder = root / "gold/filter_quality_monthly"
+    number = len(list((folder / "_delta_log").glob("*.json")))
+    write_delta(folder, table, ["operator_id", "period_code"], number)

@@ -127,6 +127,23 @@ def test_what_dominates_is_told_by_area_strategy_component_and_what_is_known(exp
     assert [(part.name, part.value) for part in of_gap["By region"]] == [("Asia and the Pacific", 400)]
 
 
+def test_corrected_spam_tells_its_formula_its_audits_and_what_they_take_for_granted(explain: Explain) -> None:
+    found = explain("study.spam_volume/2026-Q4/FJI/EMAIL/recipient/OPERATOR/spam_corrected")
+    assert found.title.startswith("Corrected spam in Fiji")
+    assert [step.formula for step in found.steps] == [
+        "certain_before+flagged*F+undecided*U+passed*P", "sum(y)+subscriptions_of_others*rate"
+    ]  # fmt: skip
+    assert dict(found.facts)["audits"].startswith("1 of 6 respondents have an own audit or test, of 62%")
+    assert [part.name for part in dict(found.divided)["By what is known"]] == [
+        "refused before content, as counted", "by audits, and of others at their rate"
+    ]  # fmt: skip
+    assert any("own audit or test" in text for text in found.assumptions)
+    plain = explain("study.spam_volume/2026-Q4/FJI/EMAIL")
+    assert [step.formula for step in plain.steps] == ["sum(units)", "reported+subscriptions_of_others*rate"]
+    assert "audits" not in dict(plain.facts)
+    assert not any("own audit or test" in text for text in plain.assumptions)
+
+
 def test_inputs_have_versions_and_sources(explain: Explain) -> None:
     found = explain("study.investment/2026/WORLD/EMAIL")
     versions = dict(found.versions)

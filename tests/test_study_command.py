@@ -10,7 +10,7 @@ from rich.console import Console, Group
 
 from jobs.contracts import struct_type
 from jobs.costs.drawing import sentences
-from jobs.study_command import granted, volume
+from jobs.study_command import corrected, granted, volume
 
 TABLE = "study.spam_volume"
 
@@ -46,6 +46,47 @@ def test_the_quarter_of_logs_is_printed_and_not_the_year_of_one_answer(spark: Sp
     assert "77" not in text and "1.2k" not in text
     assert all(len(line.rstrip()) <= 80 for line in text.splitlines())
     assert "EMAIL: spam in 2026 by" in printed(spark, year)
+
+
+def audited(channel: str, estimate: int, audits: int) -> tuple[Any, ...]:
+    """The world's spam with the filters' errors, of eight respondents."""
+    names = struct_type(TABLE).names
+    plain = dict(zip(names, row("2026-Q4", "attempted", estimate, 8, 0), strict=True))
+    plain |= {"quantity_code": "spam_corrected", "channel_code": channel, "audit_count": audits}
+    plain |= {"audit_pct": Decimal("62.5")}
+    return tuple(plain[name] for name in names)
+
+
+def test_spam_with_the_filters_errors_stands_beside_what_they_saw(spark: SparkSession) -> None:
+    """With the audits behind it; a channel of few audits says how many, and one of none that it has none."""
+    names = struct_type(TABLE).names
+    texts = [
+        tuple((dict(zip(names, row("2026-Q4", "attempted", 900, 8, 0), strict=True)) | {"channel_code": code})
+              [name] for name in names)
+        for code in ("SMS", "MMS")
+    ]  # fmt: skip
+    frame = spark.createDataFrame(
+        [row("2026-Q4", "attempted", 4300, 8, 2), audited("EMAIL", 5100, 6), *texts], struct_type(TABLE)
+    )
+    given = [
+        {"respondent_id": f"a{number}", "period_code": period, "channel_code": "SMS",
+         "quality_method_code": method}
+        for number, period, method in [
+            (1, "2026-11", "audit"), (1, "2026-10", "audit"), (2, "2026-12", "audit"),
+            (3, "2026-11", "rogan_gladen"), (4, "2026-09", "audit"),
+        ]
+    ]  # fmt: skip
+    schema = struct_type("study.submission_quality")
+    quality = spark.createDataFrame([tuple(map(each.get, schema.names)) for each in given], schema)
+    console = Console(width=80, record=True)
+    for part in corrected(frame, quality):
+        console.print(part)
+    text = console.export_text()
+    assert "EMAIL: spam in 2026-Q4 with the filters' errors" in text
+    (line,) = (line for line in text.splitlines() if "WORLD" in line)
+    assert line.split() == ["WORLD", "5.1k", "5.1k–5.1k", "9%", "4.3k", "6", "62%"]
+    assert "MMS: no audit, 5 are needed" in text and "SMS: 2 audits, 5 are needed" in text
+    assert all(len(line.rstrip()) <= 80 for line in text.splitlines())
 
 
 def test_what_is_taken_for_granted_names_the_setting_in_its_brackets() -> None:

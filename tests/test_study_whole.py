@@ -17,14 +17,18 @@ from pyspark.sql import SparkSession
 
 from jobs import __main__ as command_line
 from jobs.lake import Lake
+from jobs.shares import SHARES
 from jobs.study_run import TABLES
-from tests.submission_lake import put_gold
+from tests.submission_lake import put_gold, put_quality
 
 NEPAL, FIJI = [f"npl-{number}" for number in range(1, 7)], ["fji-1", "fji-2"]
 SENT = [*NEPAL[:4], FIJI[0]]
 MONTHS = ("2026-10", "2026-11", "2026-12")
 # Certain spam of a month among 100 recipients that came in; ten more are undecided.
 SPAM = dict(zip(SENT, (20, 30, 40, 50, 60), strict=True))
+
+# All that was flagged is spam, half of what is undecided, and a tenth of what passed.
+AUDIT = dict(zip(SHARES, (1, 1, 1, 0.5, 0.3, 0.7, 0.1, 0.05, 0.15), strict=True))
 
 
 def seen(operator: str) -> dict[str, list[tuple[Any, ...]]]:
@@ -79,6 +83,7 @@ def node(tmp_path: Path) -> Path:
     for operator in SENT:
         for unit, rows in seen(operator).items():
             put_gold(tmp_path / "gold", operator, seen=rows, unit=unit)
+        put_quality(tmp_path / "gold", operator, *(AUDIT | {"period_code": month} for month in MONTHS))
     listed = [f"{name},{name},O,{name[:3].upper()},{name},{name},en,S1" for name in [*NEPAL, *FIJI]]
     head = "respondent_id,name,role,country,holding,operator_ids,language,size_class"
     (tmp_path / "respondents.csv").write_text("\n".join([head, *listed]) + "\n")
@@ -146,6 +151,15 @@ def test_from_gold_to_every_table_of_the_study(observatory: Any, node: Path, spa
     assert (world["answer_count"], world["answer_pct"], world["conf_status_code"]) == (0, 0, "N")
     assert float(volume("WORLD", "recipient", "units")["estimate"]) == pytest.approx(1500 * 8 / 5)
     assert float(volume("WORLD", "recipient", "spam_possible")["estimate"]) == pytest.approx(750 * 8 / 5)
+    # With the filters' errors: each month 5 of 10 undecided, and of what passed 5, as which 3 to 7 of so few
+    # leave. Nobody was refused before content; of attempts no audit is, and an answer is of no log.
+    world = volume("WORLD", "recipient", "spam_corrected")
+    assert float(world["estimate"]) == pytest.approx(3 * (200 + 5 * 10) * 8 / 5, rel=1e-6)
+    assert (float(world["reported"]), world["audit_count"], world["audit_pct"]) == (0, 5, 100)
+    assert world["estimate_low"] < world["estimate"] < world["estimate_high"]
+    world = volume("WORLD", "attempted", "spam_corrected")
+    assert float(world["estimate"]) == pytest.approx(3 * (200 + 5 * 10 + 5 * 50) * 8 / 5, rel=1e-6)
+    assert (float(world["reported"]), world["respondent_count"]) == (3 * 5 * 50, 5)
     # Attempted: 50 attempts more a month, and the fifth of Nepal by its answer. Five of Nepal's six answered,
     # so that Nepal, an LDC, is calibrated to its own mailboxes: 6/5 there, and what is left, 2, in Fiji.
     nepal, fiji = 3 * (140 + 4 * 50) + 300, 3 * (60 + 50)

@@ -17,10 +17,10 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from jobs.errors import ObservatoryError
-from jobs.gold.counting import CONTENT_SEEN, RECEIVED
 from jobs.gold.predicates import definitions
 from jobs.lake import Lake
 from jobs.prevalence import allocate
+from jobs.shares import CONTENT_SEEN, RECEIVED
 
 # Shares of spam that are guessed before anybody looks: they steer how many units a stratum gives, and bias
 # nothing. What passed in the highest band of scores is the likeliest miss.

@@ -129,7 +129,11 @@ def total_steps(row: dict[str, Any], unit: str) -> list[Step]:
             else "reported+subscriptions_of_others*rate"
         )
         numbers = f"{row['subscriptions']}*{in_formula(float(row['per_subscription']))}"
-        if row["area_kind_code"] == COUNTRY:
+        if row["area_kind_code"] == COUNTRY and row.get("audit_count") is not None:
+            # What is reported is only what needs no audit.
+            formula = "sum(y)+subscriptions_of_others*rate"
+            numbers = formula
+        elif row["area_kind_code"] == COUNTRY:
             numbers = f"{in_formula(round(reported, 2))}+{in_formula(round(estimate - reported, 2))}"
         steps.append(Step("All operators", formula, numbers, f"{number(estimate)} {unit}"))
     return steps
@@ -186,6 +190,9 @@ def volume(of: Found) -> Explained:
     unit = f"{row['unit_code']}s"
     # The unit last: two units may be added where a measure holds both.
     quantity = (row["definition_code"], row["quantity_code"], row["unit_code"])
+    is_corrected = row["quantity_code"] == "spam_corrected"
+    sources = ("study.submission_quality",) if is_corrected else ()
+    granted = AUDITED if is_corrected else []
     return Explained(
         name=of.name,
         title=f"{words.name('quantity', row['quantity_code'])} in {of.area},"
@@ -198,14 +205,30 @@ def volume(of: Found) -> Explained:
         facts=facts(of, unit, ""),
         compared=computed(of),
         estimate=estimate_of(row),
-        steps=[
-            Step("Each respondent, inbound and internal, months added up", "sum(units)", "sum(units)", "y"),
-            *total_steps(row, unit),
-        ],
-        versions=versions_of(of, "study.submission", *FRAME),
+        steps=[each_corrected() if is_corrected else each_counted(), *total_steps(row, unit)],
+        versions=versions_of(of, "study.submission", *sources, *FRAME),
         divided=[*by_area(of), known(row)],
-        assumptions=[text.replace("spend", "have") for text in RESPONSE],
+        assumptions=[*(text.replace("spend", "have") for text in RESPONSE), *granted],
     )
+
+
+AUDITED = [
+    "F, U and P are the shares of spam in what a filter flagged, left undecided and passed: by an operator's"
+    " own audit or test; of one without those of an audited operator, in the estimate the mean of these.",
+    "Labels are right, what was not labelled is like what was, and a month's shares hold for all of it.",
+    "Filters of operators without an audit err like those of the audited: who was audited is drawn again in"
+    " each replicate (Rubin and Schenker 1986).",
+    "What was refused before there was content is spam as it was counted: no label is of it.",
+]
+
+
+def each_counted() -> Step:
+    return Step("Each respondent, inbound and internal, months added up", "sum(units)", "sum(units)", "y")
+
+
+def each_corrected() -> Step:
+    formula = "certain_before+flagged*F+undecided*U+passed*P"
+    return Step("Each respondent, inbound and internal, months added up", formula, formula, "y")
 
 
 # --- what published models say ----------------------------------------------------------------------
@@ -296,6 +319,12 @@ def facts(of: Found, unit: str, thousand: str) -> list[tuple[str, str]]:
         told.append(
             ("refused", f"{row['band_count']} respondents told a budget band alone; all at their lower edges"
              f" {number(float(row['bands_lowest']))}, at their upper {number(float(row['bands_highest']))}")
+        )  # fmt: skip
+    if row.get("audit_count") is not None:
+        share = "none" if row["audit_pct"] is None else f"{row['audit_pct']:.0f}%"
+        told.append(
+            ("audits", f"{row['audit_count']} of {row['respondent_count']} respondents have an own audit or"
+             f" test, of {share} of the messages whose content respondents saw")
         )  # fmt: skip
     if row["per_subscription"] is not None:
         told.append(("each", f"{number(float(row['per_subscription']))} {unit} for a subscription"))

@@ -8,6 +8,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from jobs.gold.predicates import Definition, definitions
+from jobs.shares import CONTENT_SEEN
 
 # How much of each unit a row of silver.message is, as SQL: Spark is not there yet when this is imported.
 UNITS = {
@@ -22,9 +23,6 @@ UNITS = {
 NO, POSSIBLE, SILENT, CERTAIN = 0, 1, 2, 3
 # So many definitions has one whole number: the sign's bit stays free.
 PER_MASK = 31
-# Messages to the operator's own, decided on when their content was there: what a filter's error is of.
-RECEIVED = ["inbound", "internal"]
-CONTENT_SEEN = ["content", "delivery"]
 # Of a recipient, whether the operator had its content: what has no stage keeps it apart, for only of that can
 # an audit tell. Other units have none, since audits are of recipients.
 CONTENT = (

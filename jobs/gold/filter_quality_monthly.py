@@ -20,8 +20,8 @@ from pyspark.sql import functions as F
 
 from jobs import prevalence
 from jobs.contracts import arrow_schema, struct_type
-from jobs.gold.counting import CONTENT_SEEN, RECEIVED
 from jobs.prevalence import Figure, Stratum
+from jobs.shares import CONTENT_SEEN, RECEIVED
 
 TABLE = "gold.filter_quality_monthly"
 CHANNEL = ["operator_id", "period_code", "channel_code"]

@@ -3,7 +3,8 @@
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from jobs.gold.counting import CONTENT_NAMES, CONTENT_SEEN
+from jobs.gold.counting import CONTENT_NAMES
+from jobs.shares import CONTENT_SEEN
 
 KEY = ["channel_code", "direction_code", "source_country_code", "source_asn", "unit_code", "definition_code"]
 LOCATION = ["location_database", "location_date"]

@@ -22,10 +22,8 @@ from functools import cache
 from typing import Any
 
 import polars as pl
-import sqlglot
-from sqlglot import exp
 
-from jobs.attributes import ATTRIBUTES
+from jobs.attributes import asked
 from jobs.release import words
 from jobs.release.blocks import Block, Cell, Column, Section, Table, interval, number
 from jobs.release.figures import ENDS, ESTIMATES, SHARES, SUMS
@@ -103,12 +101,7 @@ def estimated(row: dict[str, Any]) -> float:
 def untold(definition: str) -> tuple[str, ...]:
     """What a definition asks of a message that a label does not tell; nothing where labels speak for it."""
     rows = [row for row in words.reference("definition") if row["definition_code"] == definition]
-    asked = {
-        column.name
-        for row in rows
-        for column in sqlglot.parse_one(row["predicate"], read="spark").find_all(exp.Column)
-    }
-    return tuple(dict.fromkeys(UNTOLD[name] for name in ATTRIBUTES if name in asked))
+    return tuple(dict.fromkeys(UNTOLD[name] for name in asked(row["predicate"] for row in rows)))
 
 
 def of_definition(study: Study, row: dict[str, Any]) -> Cell:

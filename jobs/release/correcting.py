@@ -121,7 +121,8 @@ def seen(rows: DataFrame) -> dict[str, Column]:
     there nothing is corrected."""
     from pyspark.sql import functions as F
 
-    from jobs.gold.counting import CONTENT_NAMES, CONTENT_SEEN
+    from jobs.gold.counting import CONTENT_NAMES
+    from jobs.shares import CONTENT_SEEN
 
     if "stage_code" not in rows.columns:
         return {own: F.coalesce(CONTENT_NAMES[name], F.lit(0)) for name, own in SEEN.items()}

@@ -1,4 +1,8 @@
-"""study.spam_volume: estimated volume of a period per area, channel, unit, definition and quantity."""
+"""study.spam_volume: estimated volume of a period per area, channel, unit, definition and quantity.
+
+Certain and possible spam are as filters saw it. spam_corrected holds the filters' errors, as audits tell
+them: of recipients, alone or with attempts, by the definitions that labels speak for, from logs.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +12,13 @@ import pyarrow as pa
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from jobs import study_audits
 from jobs.areas import COUNTRY, on_day
+from jobs.attributes import asked
 from jobs.contracts import struct_type
-from jobs.estimation import Array
+from jobs.estimation import Array, seed_of
 from jobs.periods import last_day
+from jobs.shares import CALLS, CONTENT_SEEN, SHARES
 from jobs.study.questionnaire_answer import counted
 from jobs.study_rows import COUNTED, MEASURES, as_table, collected, of_period, periods_of
 from jobs.study_sample import Reference, Sample, estimates, sample_of
@@ -21,12 +28,17 @@ CELL = ("channel_code", "unit_code", "definition_code")
 WHOSE = ("respondent_id", "period_code", *CELL)
 # The measures that a respondent is asked for and that are all of a unit; others are a part of one.
 UNIT = {"attempted": "attempted", "calls": "call"}
-GIVEN = (*WHOSE, *MEASURES, "subscriptions", "answer_status_code")
+GIVEN = (*WHOSE, *MEASURES, "subscriptions", "answer_status_code", *study_audits.TOLD)
+# What labels are of, and the permitted sum that holds it.
+LABELLED = ("recipient", "attempted")
+CORRECTED = "spam_corrected"
 
 
 def transform(
     submission: DataFrame,
+    submission_quality: DataFrame,
     questionnaire_answer: DataFrame,
+    definition: DataFrame,
     measure: DataFrame,
     indicator_measure: DataFrame,
     operator_frame: DataFrame,
@@ -39,28 +51,64 @@ def transform(
         collected(operator_frame), collected(denominator), collected(country), collected(country_group)
     )
 
+    labelled = labelled_definitions(collected(definition))
+
     def estimated(given: pa.Table) -> pa.Table:
         found = pl.from_arrow(given)
         assert isinstance(found, pl.DataFrame)
-        return as_table(cell_rows(found, reference), TABLE)
+        return as_table(cell_rows(found, reference, labelled), TABLE)
 
-    given = logged(submission, measure).unionByName(answered(questionnaire_answer, indicator_measure))
+    logs = with_audits(logged(submission, measure), submission, submission_quality)
+    given = logs.unionByName(answered(questionnaire_answer, indicator_measure))
     return given.groupBy(*CELL).applyInArrow(estimated, struct_type(TABLE))
 
 
+def labelled_definitions(definition: pl.DataFrame) -> frozenset[str]:
+    """The definitions that labels of an audit speak for: they ask nothing but what measures did."""
+    predicates = definition.group_by("definition_code").agg("predicate").iter_rows()
+    return frozenset(code for code, texts in predicates if not asked(texts))
+
+
+def is_seen() -> Column:
+    """Whether rows are of messages whose content the operator had."""
+    return (F.col("unit_code") == "recipient") & F.col("stage_code").isin(CONTENT_SEEN)
+
+
 def logged(submission: DataFrame, measure: DataFrame) -> DataFrame:
-    """What respondents gave from logs, in GIVEN's columns: each unit, and the sum of two that the
-    questionnaire asks for."""
-    inside = submission.filter(F.col("direction_code").isin(*COUNTED))
+    """What respondents gave from logs: each unit, and the sum of two that the questionnaire asks for."""
+    inside = submission.filter(F.col("direction_code").isin(*COUNTED)).withColumns(
+        {
+            "certain_before": F.when(is_seen(), 0).otherwise(F.col("spam_certain")),
+            "content_seen": F.when(is_seen(), F.col("units")).otherwise(0),
+        }
+    )
     cells = measure.filter("is_included AND measure_code = 'attempted'")
     summed = inside.join(F.broadcast(cells), ["unit_code", "stage_code", "outcome_code"], "left_semi")
     return (
         inside.unionByName(summed.withColumn("unit_code", F.lit("attempted")))
         .groupBy(*WHOSE)
-        .agg(*(F.sum(name).alias(name) for name in MEASURES), F.max("subscriptions").alias("subscriptions"))
+        .agg(
+            *(F.sum(name).alias(name) for name in (*MEASURES, "certain_before", "content_seen")),
+            F.max("subscriptions").alias("subscriptions"),
+        )
         .withColumn("answer_status_code", F.lit(None).cast("string"))
-        .select(*GIVEN)
     )
+
+
+def with_audits(logs: DataFrame, submission: DataFrame, submission_quality: DataFrame) -> DataFrame:
+    """Rows of logged() in GIVEN's columns: with what respondents' filters called the messages whose content
+    they had, by month and channel, and what an audit or a test says of each call."""
+    by = list(study_audits.BY)
+    certain, possible, units = (F.col(name) for name in ("spam_certain", "spam_possible", "units"))
+    calls = dict(zip(CALLS, (certain, possible - certain, units - possible), strict=True))
+    called = (
+        submission.filter(F.col("direction_code").isin(*COUNTED) & is_seen())
+        .filter("definition_code = 'OPERATOR'")
+        .groupBy(*by)
+        .agg(*(F.sum(count).alias(call) for call, count in calls.items()))
+        .join(submission_quality.select(*by, "quality_method_code", *SHARES), by, "left")
+    )
+    return logs.join(called, by, "left").na.fill(0, list(CALLS)).select(*GIVEN)
 
 
 def answered(questionnaire_answer: DataFrame, indicator_measure: DataFrame) -> DataFrame:
@@ -90,20 +138,27 @@ def answered(questionnaire_answer: DataFrame, indicator_measure: DataFrame) -> D
         )
         .withColumn("spam_possible", F.col("spam_certain"))
         .withColumn("subscriptions", F.lit(None).cast("bigint"))
+        .withColumns({name: F.lit(None) for name in study_audits.TOLD})
         .select(*GIVEN)
     )
 
 
-def cell_rows(given: pl.DataFrame, reference: Reference) -> list[dict[str, object]]:
+def cell_rows(given: pl.DataFrame, reference: Reference, labelled: frozenset[str]) -> list[dict[str, object]]:
     """The rows of one channel, unit and definition, of every period that logs or answers give.
 
-    given: rows of GIVEN. Quantities that different respondents gave have weights of their own.
+    given: rows of GIVEN. labelled: the definitions that labels speak for. Quantities that different
+    respondents gave have weights of their own.
     """
     cell = {name: given[name][0] for name in CELL}
     rows = []
     for period in periods_of(given):
         people = of_logs_or_answers(given, period, reference, cell["channel_code"])
         who = {name: tuple(people.filter(pl.col(name).is_not_null())["respondent_id"]) for name in MEASURES}
+        found = None
+        if cell["unit_code"] in LABELLED and cell["definition_code"] in labelled:
+            months = study_audits.of_period(given.filter(pl.col("answer_status_code").is_null()), period)
+            found = study_audits.corrected(months, seed_of(*cell.values(), period, CORRECTED))
+            who[CORRECTED] = tuple(months["respondent_id"].unique().sort()) if found else ()
         for respondents in dict.fromkeys(filter(None, who.values())):
             quantities = [name for name in MEASURES if who[name] == respondents]
             sample, those = sample_of(
@@ -113,17 +168,49 @@ def cell_rows(given: pl.DataFrame, reference: Reference) -> list[dict[str, objec
                 period,
                 tuple(cell.values()),
             )
-            y = those.select(quantities).cast(pl.Float64).to_numpy()
-            status = those["answer_status_code"].to_numpy().astype(object)
-            answers = by_answers(sample, y, status)
-            for row in estimates(sample, y):
-                place = row.pop("measure")
-                assert isinstance(place, int)
-                beside = dict(answers[str(row["area_code"]), place])
-                weakest = beside.pop("weakest")
-                if row["obs_status_code"] == "A" and weakest:
-                    row["obs_status_code"] = weakest
-                rows.append(row | beside | cell | {"period_code": period, "quantity_code": quantities[place]})
+            made = counted_rows(sample, those, quantities) if quantities else []
+            if found and who[CORRECTED] == respondents:
+                made += corrected_rows(sample, found)
+            rows += [row | cell | {"period_code": period} for row in made]
+    return rows
+
+
+def counted_rows(sample: Sample, those: pl.DataFrame, quantities: list[str]) -> list[dict[str, object]]:
+    """A row for each area and quantity that respondents counted or answered."""
+    y = those.select(quantities).cast(pl.Float64).to_numpy()
+    answers = by_answers(sample, y, those["answer_status_code"].to_numpy().astype(object))
+    rows = []
+    for row in estimates(sample, y):
+        place = row.pop("measure")
+        assert isinstance(place, int)
+        beside = dict(answers[str(row["area_code"]), place])
+        weakest = beside.pop("weakest")
+        if row["obs_status_code"] == "A" and weakest:
+            row["obs_status_code"] = weakest
+        rows.append(row | beside | {"quantity_code": quantities[place]})
+    return rows
+
+
+def corrected_rows(sample: Sample, found: study_audits.Corrected) -> list[dict[str, object]]:
+    """A row for each area of spam with the filters' errors. What is reported of it is what needs no audit: it
+    was refused before there was content."""
+    answering = sample.weighted.operators.is_respondent
+    rows = []
+    for place, row in enumerate(estimates(sample, found.y, found.least, found.donors - 1)):
+        inside = sample.member[place, answering]
+        weights = inside * (1.0 if row["area_kind_code"] == COUNTRY else sample.weighted.weights[0])
+        seen = float(weights @ found.seen)
+        rows.append(
+            {name: value for name, value in row.items() if name != "measure"}
+            | {
+                "quantity_code": CORRECTED,
+                "reported": float(found.least[inside].sum()),
+                "answer_count": 0,
+                "answer_pct": 0.0,
+                "audit_count": int((inside & found.told).sum()),
+                "audit_pct": 100 * float(weights @ found.told_seen) / seen if seen > 0 else None,
+            }
+        )
     return rows
 
 

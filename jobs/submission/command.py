@@ -44,12 +44,14 @@ def submit(
     files = [written(each, output, encrypt_to) for each in made]
     table = Table("package", "month", "channel", title=f"Submission of {period}", title_justify="left")
     table.add_column("days with data", justify="right")
+    table.add_column("audit")
     table.add_column("rows", justify="right")
     for each, file in zip(made, files, strict=True):
         rows = f"{sum(each.rows.values()):,}"
         for number, ((month, channel), (found, of)) in enumerate(sorted(each.days.items())):
             name = ("", "") if number else (file.name, rows)
-            table.add_row(name[0], month, channel, f"{found} of {of}", name[1])
+            audit = each.audits.get((month, channel), "none")
+            table.add_row(name[0], month, channel, f"{found} of {of}", audit, name[1])
     out.print(table)
     for each, file in zip(made, files, strict=True):
         if each.withheld:

@@ -12,8 +12,9 @@ from jobs.errors import ObservatoryError
 from jobs.periods import months_of
 from jobs.study_files import typed
 from jobs.submission.claims import false_claims
-from jobs.submission.counts import SUBMITTED, disagreements
+from jobs.submission.counts import SUBMITTED, VOLUME, disagreements
 from jobs.submission.package import FILES, FORM, Manifest, Package, columns_of, contract_digest
+from jobs.submission.quality import QUALITY, contradictions
 
 EXAMPLES = 3
 
@@ -28,7 +29,10 @@ def problems_of(
     manifest = package.manifest
     wrong = altered(package)
     if manifest.form != FORM:
-        wrong.append(f"it is of the form '{manifest.form}', and this study reads '{FORM}'")
+        wrong.append(
+            f"it is of the form '{manifest.form}', and this study reads '{FORM}': bring both sides to the"
+            " same release, and submit again"
+        )
     elif manifest.contract_digest != contract_digest():
         wrong.append(
             f"it was made by another version of the contracts ({manifest.contract_digest[:12]}, here"
@@ -49,14 +53,20 @@ def problems_of(
             continue
         wrong += broken_rules(name, tables[table], table, months, manifest.least_units)
     if not wrong:
-        wrong = disagreements(tables) + false_claims(manifest, tables, months)
+        wrong = (
+            disagreements(tables)
+            + contradictions(tables[QUALITY], tables[VOLUME])
+            + false_claims(manifest, tables, months)
+        )
     return tables, wrong
 
 
 def altered(package: Package) -> list[str]:
     """Files that are not those of the manifest."""
     told = package.manifest.files
-    wrong = [f"{name} is missing" for name in FILES if name not in package.files or name not in told]
+    # Another form has other files.
+    needed = FILES if package.manifest.form == FORM else ()
+    wrong = [f"{name} is missing" for name in needed if name not in package.files or name not in told]
     return wrong + [
         f"{name} was altered after the package was made: its SHA-256 is not that of the manifest"
         for name, data in sorted(package.files.items())
@@ -90,9 +100,24 @@ def read(data: bytes, table: str, manifest: Manifest, respondent_id: str, holdin
 def broken_rules(name: str, rows: pl.DataFrame, table: str, months: tuple[str, ...], least: int) -> list[str]:
     """Rows that break a rule of the contract, are of no month or direction of a package, or tell of fewer
     units than it says that any of its counts has."""
+    rules = {"period_code is no month of the package's period": pl.col("period_code").is_in(months)}
+    if table != QUALITY:
+        rules |= rules_of_counts(table, least)
+    rules |= {f"it breaks {rule} ({text})": pl.sql_expr(text) for rule, text in contract(table).checks}
+    wrong = []
+    for says, holds in rules.items():
+        # The header is row 1.
+        numbers = [number + 2 for number in (~rows.select(holds).to_series()).arg_true().to_list()]
+        if numbers:
+            shown = ", ".join(map(str, numbers[:EXAMPLES]))
+            wrong.append(f"{name}, row {shown}: {says} ({len(numbers)} row(s))")
+    return wrong
+
+
+def rules_of_counts(table: str, least: int) -> dict[str, pl.Expr]:
+    """What holds in each row of a table of counts, by what is said where it does not."""
     few = f"of fewer units than the manifest's least_units ({least})"
-    rules = {
-        "period_code is no month of the package's period": pl.col("period_code").is_in(months),
+    return {
         f"direction_code is none of {', '.join(SUBMITTED)}": pl.col("direction_code").is_in(SUBMITTED),
         f"units are {few}": pl.col("units") >= least,
         f"certain spam is {few}": is_none_or_enough(pl.col("spam_certain"), least),
@@ -102,15 +127,7 @@ def broken_rules(name: str, rows: pl.DataFrame, table: str, months: tuple[str, .
         .n_unique()
         .over([each for each in contract(table).key if each != "definition_code"])
         == 1,
-    } | {f"it breaks {rule} ({text})": pl.sql_expr(text) for rule, text in contract(table).checks}
-    wrong = []
-    for says, holds in rules.items():
-        # The header is row 1.
-        numbers = [number + 2 for number in (~rows.select(holds).to_series()).arg_true().to_list()]
-        if numbers:
-            shown = ", ".join(map(str, numbers[:EXAMPLES]))
-            wrong.append(f"{name}, row {shown}: {says} ({len(numbers)} row(s))")
-    return wrong
+    }
 
 
 def is_none_or_enough(count: pl.Expr, least: int) -> pl.Expr:

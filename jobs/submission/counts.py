@@ -15,6 +15,7 @@ from jobs.contracts import contract
 from jobs.delta_log import read_table, versions
 from jobs.errors import ObservatoryError
 from jobs.periods import last_day, months_of
+from jobs.submission.quality import GOLD_QUALITY, QUALITY, quality_of
 from jobs.submission.smallcounts import GROUP, MEASURES, groups_of, protected
 
 # Transit is other operators' inbound and outbound.
@@ -27,6 +28,8 @@ GOLD = {
     SOURCE: "gold.spam_source_daily",
     ROUTE: "gold.spam_route_daily",
 }
+# What a package holds.
+TABLES = (*GOLD, QUALITY)
 # What tells cells apart, the cell that takes small ones, and what tells parts of a cell apart.
 CELL: dict[str, tuple[list[str], tuple[str, ...] | None, list[str]]] = {
     VOLUME: (["stage_code", "outcome_code"], None, []),
@@ -72,6 +75,7 @@ def counts_of(root: str, operator_id: str, period_code: str, threshold: int) -> 
             f"operator '{operator_id}' has fewer than {threshold} units of each kind in {period_code}:"
             " too few to leave it ([submission] least_units)"
         )
+    tables[QUALITY] = quality_of(root, known.get(GOLD_QUALITY), operator_id, tables[VOLUME], threshold)
     return Counts(
         tables,
         [dict(zip((*GROUP, "definition_code"), each, strict=True)) for each in withheld],
@@ -166,6 +170,8 @@ def disagreements(tables: dict[str, pl.DataFrame]) -> list[str]:
     volume = sums(tables[VOLUME])
     wrong = []
     for table, rows in tables.items():
+        if table == QUALITY:
+            continue
         both = (
             volume.join(sums(rows), on=by, how="full", coalesce=True, suffix="_other").fill_null(0).sort(by)
         )

@@ -19,7 +19,7 @@ from jobs.errors import ObservatoryError
 from jobs.questionnaire.respondents import Respondent
 from jobs.submission import signing
 from jobs.submission.contents import problems_of
-from jobs.submission.counts import GOLD, VOLUME
+from jobs.submission.counts import TABLES, VOLUME
 from jobs.submission.package import LARGEST, Manifest, Package, opened
 
 RECEIPT = "study.submission_receipt"
@@ -195,7 +195,7 @@ def write(lake: Any, taken: list[Taken], settings: Observatory, run_id: str) -> 
         f" AND {any_of('channel_code', sorted(each.channels))})"
         for each in taken
     ]
-    for table in reversed(GOLD):
+    for table in reversed(TABLES):
         parts: dict[str, pl.DataFrame] = {}
         for each in taken:
             rows = each.judged.tables[table]
@@ -206,7 +206,7 @@ def write(lake: Any, taken: list[Taken], settings: Observatory, run_id: str) -> 
         frame = framed(lake, pl.concat(parts.values()), table).repartition("period_code")
         lake.replace(frame, table, " OR ".join(places), {"run_id": run_id})
     lake.append(lake.local([receipt(each.judged) for each in taken], RECEIPT), RECEIPT)
-    finish(Run(lake, settings, [], run_id), "submission", started, (*GOLD, RECEIPT), [])
+    finish(Run(lake, settings, [], run_id), "submission", started, (*TABLES, RECEIPT), [])
 
 
 def against(judged: Judged, standing: list[dict[str, Any]]) -> list[str]:

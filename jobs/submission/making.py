@@ -20,17 +20,20 @@ from jobs.submission.package import (
     opened,
     packed,
 )
+from jobs.submission.quality import QUALITY
 
 
 @dataclass(frozen=True)
 class Made:
-    """A package as bytes, and what is told of it."""
+    """A package as bytes, and what is told of it. audits: by month and channel what tells how often the
+    filter errs."""
 
     file_name: str
     data: bytes
     rows: dict[str, int]
     days: dict[tuple[str, str], tuple[int, int]]
     withheld: int
+    audits: dict[tuple[str, str], str]
 
 
 def package_of(settings: Observatory, operator: Operator, period: str, key: str | None) -> Made:
@@ -72,6 +75,12 @@ def package_of(settings: Observatory, operator: Operator, period: str, key: str 
             for each in counts.coverage["days"]
         },
         len(counts.withheld),
+        {
+            (each["period_code"], each["channel_code"]): (
+                f"{each['labelled_count']:,} labels" if each["quality_method_code"] == "audit" else "a test"
+            )
+            for each in counts.tables[QUALITY].to_dicts()
+        },
     )
 
 

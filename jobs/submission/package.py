@@ -21,11 +21,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from jobs.contracts import contract
 from jobs.errors import ObservatoryError
-from jobs.submission.counts import GOLD, SUBMITTED
+from jobs.submission.counts import SUBMITTED, TABLES
 
-FORM = "spam-observatory submission 2"
+FORM = "spam-observatory submission 3"
 MANIFEST, SIGNATURE = "manifest.json", "manifest.json.asc"
-FILES = {f"{contract(table).name}.csv": table for table in GOLD}
+FILES = {f"{contract(table).name}.csv": table for table in TABLES}
 # What the study knows itself, or the manifest says once.
 GIVEN_ELSEWHERE = ("respondent_id", "holding_id", "country_code", "subscriptions")
 # A year of a large operator is some ten megabytes.
@@ -118,7 +118,7 @@ class Package:
 def contract_digest() -> str:
     """SHA-256 over the contracts of what is submitted: columns, types, keys and rules, not descriptions."""
     digest = hashlib.sha256()
-    for table in GOLD:
+    for table in TABLES:
         about = contract(table)
         columns = [(field.name, field.type, field.codelist) for field in about.fields]
         text = json.dumps([table, columns, about.key, about.required, about.checks, SUBMITTED])

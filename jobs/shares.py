@@ -1,0 +1,12 @@
+"""Shares of spam in a filter's calls: what it flagged, what logs leave undecided, what it let pass."""
+
+from __future__ import annotations
+
+CALLS = ("flagged", "undecided", "passed")
+ENDS = ("", "_low", "_high")
+SHARES = tuple(f"{call}_spam_share{end}" for call in CALLS for end in ENDS)
+# The share of what nobody labelled: half of it counts, and in the interval all of it or none.
+UNTOLD = (0.5, 0.0, 1.0)
+# Messages to the operator's own, decided on when their content was there: what a filter's error is of.
+RECEIVED = ["inbound", "internal"]
+CONTENT_SEEN = ["content", "delivery"]

@@ -1,0 +1,115 @@
+"""What a package tells of how often the operator's filter errs: a row for each month and channel that an
+audit or a test elsewhere speaks for.
+
+Shares are of messages, and labels are of messages that were drawn, as many as the operator chose: their
+number tells of no subscriber. But where all of a call was labelled its share is a count: 0.03 of 100 messages
+is three. So a share leaves in steps of `least_units` of its messages, with an interval of a step, which for
+large numbers changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from jobs.contracts import contract, polars_schema
+from jobs.delta_log import read_table
+from jobs.errors import ObservatoryError
+from jobs.shares import CALLS, CONTENT_SEEN, ENDS, RECEIVED, SHARES, UNTOLD
+
+QUALITY, GOLD_QUALITY = "study.submission_quality", "gold.filter_quality_monthly"
+MONTH = ["period_code", "channel_code"]
+# Decimals of a share, and what is less than one of them.
+DIGITS, TINY = 8, 1e-9
+
+
+def quality_of(
+    root: str, version: int | None, operator_id: str, volume: pl.DataFrame, least: int
+) -> pl.DataFrame:
+    """The rows of a package, for months and channels of its volumes; an audit comes before a test."""
+
+    def wanted(partition: Mapping[str, str | None]) -> bool:
+        return partition["operator_id"] == operator_id
+
+    rows = read_table(root, GOLD_QUALITY, version, wanted)
+    schema = {name: kind for name, kind in polars_schema(QUALITY).items() if name != "respondent_id"}
+    if rows.is_empty():
+        return pl.DataFrame(schema=schema)
+    missing = [name for name in SHARES if name not in rows.columns]
+    if missing:
+        raise ObservatoryError(
+            f"{GOLD_QUALITY} is of an earlier version, without {missing[0]}: the next `observatory run`"
+            " computes it again"
+        )
+    told = (
+        rows.filter(stratum_code="_T", spam_type_code="_T")
+        .filter(pl.col("prevalence").is_not_null())
+        .sort(*MONTH, "quality_method_code")
+        .unique(MONTH, keep="first", maintain_order=True)
+        .join(seen(volume), on=MONTH)
+    )
+    steps = [each for call in CALLS for each in in_steps(call, least)]
+    return told.with_columns(steps).select(pl.col(name).cast(kind) for name, kind in schema.items())
+
+
+def seen(volume: pl.DataFrame) -> pl.DataFrame:
+    """By month and channel the messages whose content the operator had, by its filter's call."""
+    units, certain, possible = (pl.col(name).sum() for name in ("units", "spam_certain", "spam_possible"))
+    return (
+        volume.filter(
+            pl.col("definition_code") == "OPERATOR",
+            pl.col("unit_code") == "recipient",
+            pl.col("direction_code").is_in(RECEIVED),
+            pl.col("stage_code").is_in(CONTENT_SEEN),
+        )
+        .group_by(MONTH)
+        .agg(flagged=certain, undecided=possible - certain, passed=units - possible)
+        .sort(MONTH)
+    )
+
+
+def in_steps(call: str, least: int) -> list[pl.Expr]:
+    """A call's share and its interval as they leave; null where the package has no messages of the call.
+
+    Small counts are told as another class: the package may have messages of a call that gold had none of, of
+    which nothing is known.
+    """
+    has_any = pl.col(call) > 0
+    step = least / pl.col(call)
+    value, low, high = (
+        pl.col(f"{call}_spam_share{end}").cast(pl.Float64).fill_null(otherwise)
+        for end, otherwise in zip(ENDS, UNTOLD, strict=True)
+    )
+    near = ((value / step).round() * step).clip(0, 1)
+    ends = (
+        near,
+        pl.min_horizontal((low / step + TINY).floor() * step, near - step / 2).clip(0, 1),
+        pl.max_horizontal((high / step - TINY).ceil() * step, near + step / 2).clip(0, 1),
+    )
+    return [
+        pl.when(has_any).then(each.round(DIGITS)).alias(f"{call}_spam_share{end}")
+        for end, each in zip(ENDS, ends, strict=True)
+    ]
+
+
+def contradictions(quality: pl.DataFrame, volume: pl.DataFrame) -> list[str]:
+    """A line for each audit of what the package has no messages of, and each share that is there without
+    messages of its call, or not there with them."""
+    file, volumes = (f"{contract(table).name}.csv" for table in (QUALITY, "study.submission"))
+    both = quality.join(seen(volume), on=MONTH, how="left").sort(MONTH)
+    wrong = []
+    for row in both.to_dicts():
+        place = f"{row['period_code']}, {row['channel_code']}"
+        if row["flagged"] is None:
+            wrong.append(
+                f"{file}: a row is of {place}, and {volumes} has no recipients of it whose content was seen"
+            )
+            continue
+        wrong += [
+            f"{file}: {call}_spam_share of {place} is {'missing' if row[call] else 'given'}, and {volumes}"
+            f" has {row[call]:,} such recipients"
+            for call in CALLS
+            if (row[call] > 0) != (row[f"{call}_spam_share"] is not None)
+        ]
+    return wrong
