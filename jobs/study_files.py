@@ -23,9 +23,7 @@ def read_table(folder: Path, table: str, is_needed: bool = True) -> pl.DataFrame
 
     Raises ObservatoryError for a file that does not fit.
     """
-    about = contract(table)
-    named = [folder / f"{about.name}.csv", folder / f"{about.name}.csv.gz"]
-    file = next((each for each in named if each.is_file()), None)
+    about, file = contract(table), file_of(folder, table)
     if file is None and not is_needed:
         return pl.DataFrame(schema=polars_schema(table))
     if file is None:
@@ -36,6 +34,13 @@ def read_table(folder: Path, table: str, is_needed: bool = True) -> pl.DataFrame
     except (pl.exceptions.PolarsError, UnicodeDecodeError) as error:
         raise ObservatoryError(f"{file} is no CSV file in UTF-8: {error}") from None
     return typed(text, table, file)
+
+
+def file_of(folder: Path, table: str) -> Path | None:
+    """The table's file in the folder, plain before packed."""
+    name = contract(table).name
+    named = (folder / f"{name}.csv", folder / f"{name}.csv.gz")
+    return next((each for each in named if each.is_file()), None)
 
 
 def typed(text: pl.DataFrame, table: str, file: Path) -> pl.DataFrame:

@@ -16,6 +16,7 @@ from jobs.accounts import AMOUNTS, BAND, CHANNELS
 from jobs.errors import ObservatoryError
 from jobs.study.investment_account import operators_answers
 from jobs.study.spam_volume import MEASURES, WHOSE, answered, logged
+from jobs.study_files import file_of
 
 # So many lines are told; the rest is counted.
 SHOWN = 20
@@ -101,7 +102,7 @@ def refuse_missing(have: Mapping[str, DataFrame], folder: Path) -> None:
     people = [row.respondent_id for row in found[:SHOWN]]
     frame = have["ref.operator_frame"].filter(F.col("respondent_id").isin(people)).collect()
     known = about(have, people)
-    file = folder / "operator_frame.csv"
+    file = file_of(folder, "ref.operator_frame")
     lines = [f"{file} lacks {len(found)} that gave logs or answers:"]
     for row in found[:SHOWN]:
         channel = row.channel_code or "spending"
@@ -153,8 +154,8 @@ def refuse_unpriced(have: Mapping[str, DataFrame], base_year: int, folder: Path)
         told = ", ".join(f"{row.country_code} in {row.price_year}" for row in found[:SHOWN])
         more = f", and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
         raise ObservatoryError(
-            f"{folder / 'price_level.csv'} has no price level for {told}{more}: add a row for each with"
-            " deflator, parity and market rate"
+            f"{file_of(folder, 'ref.price_level')} has no price level for {told}{more}: add a row for each"
+            " with deflator, parity and market rate"
         )
 
 

@@ -119,7 +119,7 @@ def estimate(
                 suites.Asked(table, have[table], suites.contract_rules(table), contract(table).key)
                 for table in (*GIVEN, *TABLES)
             ),
-            *(rule.asked(have) for rule in domain.STUDY),
+            *(rule.asked(have) for rule in domain.STUDY if rule.table in TABLES),
         ]
     )
     keep(work, VALIDATION)

@@ -19,8 +19,7 @@ from jobs.lake import Lake
 from jobs.study_files import read_reference
 from jobs.study_frame import last_day, refuse_missing, refuse_unpriced
 from jobs.study_run import GIVEN, estimate, framed
-
-FILES = Path("files")
+from sample_data.membership import FOLDER
 
 
 def table(spark: SparkSession, name: str, rows: list[dict[str, Any]]) -> DataFrame:
@@ -105,9 +104,9 @@ def test_all_that_are_missing_are_told_at_once_with_their_lines(spark: SparkSess
         listed("parts"), listed("none"),
     ]  # fmt: skip
     with pytest.raises(ObservatoryError) as told:
-        refuse_missing(have(spark, given, answers, frame), FILES)
+        refuse_missing(have(spark, given, answers, frame), FOLDER)
     head, *lines, foot = str(told.value).splitlines()
-    assert head == f"{FILES}/operator_frame.csv lacks 6 that gave logs or answers:"
+    assert head == f"{FOLDER}/operator_frame.csv.gz lacks 6 that gave logs or answers:"
     since = "with the day it started, if earlier"
     assert lines == [
         "  a-mail, EMAIL in 2026-10, 2026-11, 2026-12: add a-mail,own,FJI,EMAIL,<size_code>,<subscriptions>,"
@@ -132,9 +131,9 @@ def test_a_country_without_prices_is_told_with_its_year(spark: SparkSession) -> 
     tables = have(spark, [], answers, [listed("a-mail"), listed("other")])
     known = {"country_code": "FJI", "price_year": 2026}
     tables["ref.price_level"] = table(spark, "ref.price_level", [known])
-    with pytest.raises(ObservatoryError, match=r"price_level.csv has no price level for FJI in 2025: add"):
-        refuse_unpriced(tables, 2025, FILES)
-    refuse_unpriced(tables, 2026, FILES)
+    with pytest.raises(ObservatoryError, match=r"price_level.csv.gz has no price level for FJI in 2025: add"):
+        refuse_unpriced(tables, 2025, FOLDER)
+    refuse_unpriced(tables, 2026, FOLDER)
 
 
 def test_estimating_tells_it_before_any_table_is_computed(spark: SparkSession, tmp_path: Path) -> None:
