@@ -225,6 +225,7 @@ def test_what_is_gone_is_not_taken_out_of_the_lake(site: Site) -> None:
     assert (site.ledger(), site.rows("bronze.quarantine")) == (ledger, rows)
 
 
+@pytest.mark.long
 def test_what_is_held_before_a_pull_and_named_after_it_is_one_message(
     spark: SparkSession, tmp_path: Path
 ) -> None:

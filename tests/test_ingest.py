@@ -564,7 +564,7 @@ def bodies() -> list[bytes]:
     return log
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     cuts=st.lists(st.integers(1, 51), max_size=4),
     step=st.sampled_from([900, 4_000, 1 << 20]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
@@ -36,6 +37,7 @@ def counted(work: Run) -> dict[tuple[str, str], tuple[int, int]]:
     return {(row[0], row[1]): (row[2], row[3]) for row in sums.collect()}
 
 
+@pytest.mark.long
 def test_labels_from_elsewhere_change_what_definitions_count(spark: SparkSession, tmp_path: Path) -> None:
     """Two operators with the same log, the second with labels."""
     lines = [line for number in range(4) for line in mail(number, "Hello")[0]]

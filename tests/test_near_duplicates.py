@@ -19,6 +19,8 @@ from jobs.runner import GOLD, SILVER
 from tests import mail_truth
 from tests.study import run_again
 
+# Whole runs, of which nothing else is shared.
+pytestmark = pytest.mark.long
 SETTINGS = """
 [lake]
 root = "lake"
@@ -100,7 +102,6 @@ def test_fuzzy_hashes_digests_and_subjects_make_campaigns(made: tuple[Lake, dict
     assert sorted(found.values()) == [("digest", 6, 6), ("fuzzy", 6, 6), ("subject", 24, 24)]
 
 
-@pytest.mark.long
 def test_a_campaigns_name_comes_from_what_it_says(
     spark: SparkSession, tmp_path: Path, made: tuple[Lake, dict[str, Any]]
 ) -> None:
