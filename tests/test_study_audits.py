@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -271,6 +271,23 @@ def test_what_is_reported_is_below_the_interval_and_the_band_in_order() -> None:
         assert row["at_050"] < row["at_075"] < row["estimate"] < row["at_150"]
         assert (row["audit_count"], row["audit_pct"]) == (PEOPLE, 100)
         assert row["nature_code"] != "C" and row["obs_status_code"] != "A"
+
+
+def test_countries_have_the_audits_error_whoever_answered() -> None:
+    """Equal operators, each with an error of its own. France, of which half answered, has the relative error
+    of the twelve, and so has Germany, where nobody did and the ratio is theirs."""
+    known = reference()
+    germans = known.operator_frame.with_columns(
+        pl.col("respondent_id", "holding_id").str.replace("a", "g"), country_code=pl.lit("DEU")
+    )
+    more = pl.concat([known.denominator, known.denominator.with_columns(country_code=pl.lit("DEU"))])
+    both = replace(known, operator_frame=pl.concat([known.operator_frame, germans]), denominator=more)
+    rows = [month(f"a{place}", (500, 0, 500), **shares(0.5, 0.5, 0.5, 0.3)) for place in range(PEOPLE)]
+    found = cell_rows(table(*rows), both, frozenset({"OPERATOR"}))
+    corrected_of = {row["area_code"]: row for row in found if row["quantity_code"] == "spam_corrected"}
+    spread = 0.3 / 1.96 * np.sqrt(2) / 2 / np.sqrt(PEOPLE)
+    for area in ("FRA", "DEU"):
+        assert corrected_of[area]["cv_pct"] == pytest.approx(100 * spread / 0.5, rel=0.15), area
 
 
 def test_an_area_that_answered_in_full_has_the_audits_error_alone() -> None:
