@@ -528,7 +528,7 @@ def test_a_countrys_silent_operators_take_the_error_of_what_was_imputed() -> Non
 
 
 def test_few_audits_leave_a_country_few_degrees_of_freedom() -> None:
-    """Where only the imputation varies its own count, here four with the quantile 2.776; else those of rates."""
+    """Of the imputation alone its own, four with the quantile 2.776; without any, the nine of the rates."""
     ten, cell = np.array([10.0]), np.array([10.0, 10.0, 10.0])
     for freedom, quantile in ((4.0, 2.776), (None, 2.262)):
         imputed = Imputed(np.array([90.0, 110.0]), np.array([0.0, 0.0]), freedom)
