@@ -138,6 +138,6 @@ def with_errors(row: dict[str, Any]) -> str:
     """A line on the world's spam of a channel with the filters' errors."""
     ends = span(row["estimate_low"], row["estimate_high"])
     return (
-        f"With the errors of {row['audit_count']} audits the world's {row['channel_code']} is"
-        f" {short(row['estimate'])} ({ends})."
+        f"With the filters' errors, as audits or tests of {row['audit_count']} operators tell them,\n"
+        f"the world's {row['channel_code']} is {short(row['estimate'])} ({ends})."
     )

@@ -219,6 +219,16 @@ def at_factor(value: float, reported: float, factor: float) -> float:
     return reported + factor * (value - reported) if value > reported else value
 
 
+@dataclass(frozen=True)
+class Imputed:
+    """Replicates of what was imputed, at the estimate's weights: what a small area reported, and its cell's
+    ratio. freedom: its degrees of freedom, None where they are those of the rates."""
+
+    reported: Array
+    cell_ratio: Array
+    freedom: float | None
+
+
 def predicted_figure(
     y: Array,
     answered: Array,
@@ -227,24 +237,33 @@ def predicted_figure(
     rates_variance: float,
     freedom: float,
     least: float,
-    imputed_variance: float,
+    imputed: Imputed | None = None,
 ) -> tuple[float, float, float, float]:
     """Estimate, error and interval of a small area: what was reported, and silent operators at a rate.
 
     The rate is the area's own where respondents have half of its subscriptions, else its cell's (region and
     class); cell_ratio is that ratio and its replicates. Variance after Royall (1970) for y = x (b + e), the
     rates e varying as in the cell: each silent operator's own deviation; and, of the area's own ratio, its
-    respondents' deviations, or, of the cell's, its replicates' variance. least and imputed_variance: what is
-    certain of y, and the variance of what was imputed.
+    respondents' deviations, or, of the cell's, its replicates' variance. least: what is certain of y. What
+    was imputed adds the variance of reported + left x rate over its replicates: silent operators take its
+    error with the rate.
     """
     reported, left = float(y.sum()), float(silent.sum())
-    spread = rates_variance * float((silent**2).sum()) + imputed_variance
-    if answered.sum() > 0 and answered.sum() >= left:
+    spread = rates_variance * float((silent**2).sum())
+    is_own = answered.sum() > 0 and answered.sum() >= left
+    if is_own:
         rate = reported / float(answered.sum())
         spread += rates_variance * left**2 * float((answered**2).sum()) / float(answered.sum()) ** 2
     else:
         rate = float(cell_ratio[0])
         spread += left**2 * float(cell_ratio[1:].var(ddof=1))
+    if imputed is not None:
+        rates = imputed.reported / float(answered.sum()) if is_own else imputed.cell_ratio
+        of_imputed = float((imputed.reported + left * rates).var(ddof=1))
+        if imputed.freedom is None:
+            spread += of_imputed
+        else:
+            spread, freedom = together(spread, freedom, of_imputed, imputed.freedom)
     estimate, error = np.array(reported + left * rate), np.array(np.sqrt(spread))
     # The logarithm of what is not certain, not of the total: the rest is exact.
     low, high = interval(estimate - least, error, np.array(freedom), np.array(0.0))

@@ -1,7 +1,8 @@
 """Spam of respondents with the errors of their filters in it, from the audits of some of them.
 
 Of the messages whose content was seen, corrected spam is flagged F + undecided U + passed P: the filter's
-calls and the share of spam in each. What was refused before there was content is counted as it is.
+calls and the share of spam in each. What was refused before there was content is as it was counted, from
+certain to possible.
 
 - Own audit or test: replicates draw F, U and P from a normal split at the estimate, whose median is the
   estimate and whose 2.5 and 97.5% points are the ends of its interval, cut to 0 to 1. A beta has two
@@ -10,7 +11,10 @@ calls and the share of spam in each. What was refused before there was content i
   (Rubin and Schenker 1986). In each replicate the audited ones are drawn again with replacement, and each
   operator takes the rates of one of those; the estimate itself takes their mean. So which operators were
   audited is part of the interval. It supposes that filters of those that audit err like those of others.
-- Tests elsewhere speak for their own operator alone, and are no donors.
+- Tests elsewhere speak for their own operator alone, and are no donors. One test is of all months and calls
+  of its operator: a replicate moves all of them by the same quantile, so that their errors add up.
+- What logs leave undecided of what was refused before there was content: half of it; in replicates one share
+  of an operator's, uniform from none to all.
 
 Months add up; a month without an audit of its own is as of an operator without. Numbers in, numbers out.
 """
@@ -28,9 +32,10 @@ from jobs.intervals import CONFIDENCE
 from jobs.periods import divisions
 from jobs.shares import CALLS, ENDS, SHARES, UNTOLD
 
-# What is known of a respondent's month beside its counts. certain_before: certain spam that was refused
-# before there was content; content_seen: messages whose content was seen, which the calls add up to.
-TOLD = ("certain_before", "content_seen", *CALLS, "quality_method_code", *SHARES)
+# What is known of a respondent's month beside its counts. certain_before, undecided_before: certain spam, and
+# what logs leave undecided, that was refused before there was content; content_seen: messages whose content
+# was seen, which the calls add up to.
+TOLD = ("certain_before", "undecided_before", "content_seen", *CALLS, "quality_method_code", *SHARES)
 MONTH = ("respondent_id", "period_code")
 BY = (*MONTH, "channel_code")
 AUDIT = "audit"
@@ -54,17 +59,24 @@ class Corrected:
 
 
 def of_period(given: pl.DataFrame, period: str) -> pl.DataFrame:
-    """Each respondent's rows of a period: its own, else all its months, else, of a year, all its quarters.
+    """Each respondent's rows of a period: its own, else all its months, else, of a year, its quarters, each
+    its own or its months.
 
     Left out is who told of a part by another definition alone: the filter's calls are those of OPERATOR.
     """
+    has_calls = (pl.col("content_seen") == pl.sum_horizontal(*CALLS)).all().over("respondent_id")
+    return rows_of(given, period).filter(has_calls).sort(MONTH)
+
+
+def rows_of(given: pl.DataFrame, period: str) -> pl.DataFrame:
+    """Each respondent's rows of a period, whatever its filter's calls."""
     found = given.filter(pl.col("period_code") == period)
     for parts in divisions(period):
-        whole = pl.col("period_code").n_unique().over("respondent_id") == len(parts)
-        of_parts = given.filter(pl.col("period_code").is_in(parts)).filter(whole)
+        each = [rows_of(given, part).with_columns(part=pl.lit(part)) for part in parts]
+        whole = pl.col("part").n_unique().over("respondent_id") == len(parts)
+        of_parts = pl.concat(each).filter(whole).drop("part")
         found = pl.concat([found, of_parts.join(found, on="respondent_id", how="anti")])
-    has_calls = (pl.col("content_seen") == pl.sum_horizontal(*CALLS)).all().over("respondent_id")
-    return found.filter(has_calls).sort(MONTH)
+    return found
 
 
 def audited(months: pl.DataFrame) -> int:
@@ -84,13 +96,17 @@ def corrected(months: pl.DataFrame, seed: int, replicates: int = REPLICATES) -> 
     units = rows.select(CALLS).cast(pl.Float64).to_numpy()
     method = rows["quality_method_code"]
     is_told = method.is_not_null().to_numpy()
-    rates = drawn(rows, random, replicates)
-    donors = np.unique(index[(method == AUDIT).fill_null(False).to_numpy()])
-    weights = of_person[:, donors] * (method == AUDIT).fill_null(False).to_numpy()[:, None]
+    is_audit = (method == AUDIT).fill_null(False).to_numpy()
+    rates = drawn(rows, index, is_audit, random, replicates)
+    donors = np.unique(index[is_audit])
+    weights = of_person[:, donors] * is_audit[:, None]
     taken = hot_deck(donor_rates(rates, units, weights, random), len(people), random)
-    certain = rows["certain_before"].cast(pl.Float64).to_numpy()
+    certain, undecided = (
+        rows[name].cast(pl.Float64).to_numpy() for name in ("certain_before", "undecided_before")
+    )
     used = np.where(is_told[:, None], rates, taken[:, index])
-    of_month = certain + (used * units).sum(axis=2)
+    before = certain + untold(len(people), random, replicates)[:, index] * undecided
+    of_month = before + (used * units).sum(axis=2)
     return Corrected(
         y=(of_month @ of_person)[:, :, None],
         least=(certain @ of_person)[:, None],
@@ -101,17 +117,33 @@ def corrected(months: pl.DataFrame, seed: int, replicates: int = REPLICATES) -> 
     )
 
 
-def drawn(rows: pl.DataFrame, random: np.random.Generator, replicates: int) -> Array:
-    """Shares of spam, the estimate and its replicates x months x calls."""
+def drawn(
+    rows: pl.DataFrame, person: Array, is_audit: Array, random: np.random.Generator, replicates: int
+) -> Array:
+    """Shares of spam, the estimate and its replicates x months x calls.
+
+    person: the place of each month's respondent. An audit is of its own month, and its calls are labelled
+    apart; a test is the same one in all months and calls of a respondent.
+    """
     value, low, high = (
         rows.select(pl.col(f"{call}_spam_share{end}").cast(pl.Float64).fill_null(otherwise) for call in CALLS)
         .to_numpy()
         for end, otherwise in zip(ENDS, UNTOLD, strict=True)
     )  # fmt: skip
     reach = ndtri(0.5 + CONFIDENCE / 2)
-    z = random.standard_normal((replicates, *value.shape))
+    apart = random.standard_normal((replicates, *value.shape))
+    of_test = random.standard_normal((replicates, person.max() + 1))[:, person, None]
+    z = np.where(is_audit[:, None], apart, of_test)
     again = value + z * np.where(z < 0, value - low, high - value) / reach
     return np.concatenate([value[None], np.clip(again, 0.0, 1.0)])
+
+
+def untold(people: int, random: np.random.Generator, replicates: int) -> Array:
+    """Shares of spam in what nothing is known of, the estimate and its replicates x people."""
+    otherwise, least, most = UNTOLD
+    return np.concatenate(
+        [np.full((1, people), otherwise), random.uniform(least, most, (replicates, people))]
+    )
 
 
 def donor_rates(rates: Array, units: Array, weights: Array, random: np.random.Generator) -> Array:

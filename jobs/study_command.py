@@ -296,7 +296,7 @@ def corrected(frame: Any, audits: Any) -> list[RenderableType]:
                 table.add_row(
                     row.area_code, short(row.estimate), span(row.estimate_low, row.estimate_high),
                     quality(row), short(before.estimate) if before else "",
-                    f"{row.audit_count}", f"{row.audit_pct or 0:.0f}%",
+                    f"{row.audit_count}", part(row.audit_pct),
                 )  # fmt: skip
         told.append(table)
     for table in told[-1:]:
@@ -324,8 +324,15 @@ def few_audits(period: str | None, audits: Any, channels: set[str], found: list[
     lines = []
     for channel in sorted(channels - {row.channel_code for row in found}):
         number = count.get(channel, 0)
-        has = "no audit" if not number else f"{number} audit{'s' if number > 1 else ''}"
-        lines.append(Text(f"{channel}: {has}, {SMALLEST} are needed to tell spam with the filters' errors"))
+        if number >= SMALLEST:
+            # The estimate is of those that have a row for the whole period.
+            told = (
+                f"{number} operators audited, but fewer than {SMALLEST} of them gave every month of {period}"
+            )
+        else:
+            has = f"{number} audited operator{'s' if number > 1 else ''}" if number else "no audited operator"
+            told = f"{has}, {SMALLEST} are needed to tell spam with the filters' errors"
+        lines.append(Text(f"{channel}: {told}"))
     return lines
 
 

@@ -50,7 +50,7 @@ def as_table(rows: Sequence[Mapping[str, Any]], table: str) -> pa.Table:
 
 def of_period(volumes: pl.DataFrame, period: str, by: Sequence[str]) -> pl.DataFrame:
     """Each respondent's volumes of a period: its own figure for it, else the sum of all its months, else, of
-    a year, of all its quarters.
+    a year, of its quarters, each its own figure or the sum of its months.
 
     A respondent that lacks a month is no respondent for the quarter; what it did not give of each part is
     null of the whole. Volumes are counts of what happened, so parts add up; subscriptions are those of the
@@ -59,18 +59,17 @@ def of_period(volumes: pl.DataFrame, period: str, by: Sequence[str]) -> pl.DataF
     columns = [*by, *MEASURES, "subscriptions", "answer_status_code"]
     found = volumes.filter(pl.col("period_code") == period).select(columns)
     for parts in divisions(period):
-        found = pl.concat(
-            [found, of_parts(volumes, parts, by).select(columns).join(found, on=by, how="anti")]
-        )
+        each = [of_period(volumes, part, by).with_columns(period_code=pl.lit(part)) for part in parts]
+        whole = of_parts(pl.concat(each), parts, by).select(columns)
+        found = pl.concat([found, whole.join(found, on=by, how="anti")])
     return found.sort(by)
 
 
 def of_parts(volumes: pl.DataFrame, parts: Sequence[str], by: Sequence[str]) -> pl.DataFrame:
-    """The sums of those that have a figure for each of these periods."""
+    """The sums of those that have a figure for each of these periods; volumes are of them alone."""
     status = pl.col("answer_status_code")
     return (
-        volumes.filter(pl.col("period_code").is_in(parts))
-        .sort("period_code")
+        volumes.sort("period_code")
         .group_by(by)
         .agg(
             pl.col("period_code").n_unique().alias("parts"),

@@ -24,7 +24,7 @@ from jobs.estimation import (
     subscriptions_stood_for,
     weighted,
 )
-from jobs.intervals import BAND_FACTORS, at_factor, cv_band, figures, predicted_figure
+from jobs.intervals import BAND_FACTORS, Imputed, at_factor, cv_band, figures, predicted_figure
 from jobs.periods import last_day, months_of
 from jobs.study_rows import confidentiality
 
@@ -156,7 +156,7 @@ def estimates(
         sample.weighted, y, sample.member[enough], sample.known[enough], certain, imputed_freedom
     )
     at_ratio = {int(place): number for number, place in enumerate(np.flatnonzero(enough))}
-    cells = cell_ratios(sample, own)
+    cells = cell_ratios(sample, y)
     rows = []
     for place, area in enumerate(sample.areas):
         inside = sample.member[place]
@@ -171,7 +171,9 @@ def estimates(
                     for each in (by_ratio.estimate, by_ratio.error, by_ratio.low, by_ratio.high)
                 ]
             else:
-                four = predicted(sample, y, certain, inside, sample.known[place], cells, measure)
+                four = predicted(
+                    sample, y, certain, inside, sample.known[place], cells, measure, imputed_freedom
+                )
             rows.append(
                 {"area_code": area.code, "area_kind_code": area.kind, "measure": measure}
                 | described(sample, place, reported, is_certain, four)
@@ -238,15 +240,21 @@ def nature(kind: str, respondents: int, is_complete: bool) -> str:
 
 @dataclass(frozen=True)
 class Cell:
-    """Respondents of one region and class: ratio with replicates, and variance of their rates."""
+    """Respondents of one region and class: ratio with replicates, and variance of their rates.
+
+    imputed: replicates of the ratio at the estimate's weights, where values were imputed.
+    """
 
     ratio: Array
     variance: Array
     freedom: int
+    imputed: Array | None
 
 
-def cell_ratios(sample: Sample, y: Array) -> dict[str, Cell]:
-    """The ratio to subscriptions of each region and class, and of the world under ''."""
+def cell_ratios(sample: Sample, values: Array) -> dict[str, Cell]:
+    """The ratio to subscriptions of each region and class, and of the world under ''. values: y of
+    estimates()."""
+    y = values[0] if values.ndim == 3 else values
     people = sample.weighted.operators
     answering = people.is_respondent
     x, weights = people.subscriptions[answering], sample.weighted.weights
@@ -260,7 +268,12 @@ def cell_ratios(sample: Sample, y: Array) -> dict[str, Cell]:
         of = weights[0][usable]
         spread = (of[:, None] * (rates - ratio[0]) ** 2).sum(axis=0) / max(of.sum(), 1e-12)
         count = int(usable.sum())
-        found[label] = Cell(ratio, spread * count / max(count - 1, 1), max(count - 1, 1))
+        imputed = None
+        if values.ndim == 3:
+            stands = weights[0] * inside
+            below = float(stands @ x)
+            imputed = np.einsum("p,rpm->rm", stands / below if below > 0 else 0 * stands, values[1:])
+        found[label] = Cell(ratio, spread * count / max(count - 1, 1), max(count - 1, 1), imputed)
     return found
 
 
@@ -272,6 +285,7 @@ def predicted(
     known: float,
     cells: dict[str, Cell],
     measure: int,
+    imputed_freedom: float | None,
 ) -> list[float] | None:
     """Estimate, error and interval of a country or a small area; None where no operator is known of."""
     people = sample.weighted.operators
@@ -285,6 +299,10 @@ def predicted(
     unlisted = known - silent.sum() - answered.sum()
     if unlisted > 1e-6 * known:
         silent = np.append(silent, unlisted)
+    imputed = None
+    if cell.imputed is not None:
+        drawn = y[1:, mine, measure].sum(axis=1)
+        imputed = Imputed(drawn, cell.imputed[:, measure], imputed_freedom)
     return list(
         predicted_figure(
             (y[0] if y.ndim == 3 else y)[mine, measure],
@@ -294,6 +312,6 @@ def predicted(
             float(cell.variance[measure]),
             cell.freedom,
             float(certain[mine, measure].sum()),
-            float(y[1:, mine, measure].sum(axis=1).var(ddof=1)) if y.ndim == 3 else 0.0,
+            imputed,
         )
     )

@@ -131,7 +131,8 @@ def test_corrected_spam_tells_its_formula_its_audits_and_what_they_take_for_gran
     found = explain("study.spam_volume/2026-Q4/FJI/EMAIL/recipient/OPERATOR/spam_corrected")
     assert found.title.startswith("Corrected spam in Fiji")
     assert [step.formula for step in found.steps] == [
-        "certain_before+flagged*F+undecided*U+passed*P", "sum(y)+subscriptions_of_others*rate"
+        "certain_before+undecided_before/2+flagged*F+undecided*U+passed*P",
+        "sum(y)+subscriptions_of_others*rate",
     ]  # fmt: skip
     assert dict(found.facts)["audits"].startswith("1 of 6 respondents have an own audit or test, of 62%")
     assert [part.name for part in dict(found.divided)["By what is known"]] == [

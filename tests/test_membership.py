@@ -56,7 +56,8 @@ def logs(channel: str) -> pl.DataFrame:
             undecided=possible - certain,
             passed=units - possible,
         )
-        .with_columns(answer_status_code=pl.lit(None, pl.String), certain_before=pl.lit(0, pl.Int64))
+        .with_columns(pl.lit(0, pl.Int64).alias(name) for name in ("certain_before", "undecided_before"))
+        .with_columns(answer_status_code=pl.lit(None, pl.String))
         .join(read_table(FOLDER, QUALITY), on=BY[:3], how="left")
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -45,8 +45,8 @@ def month(
         "respondent_id": who, "period_code": period, "channel_code": "EMAIL", "unit_code": "recipient",
         "definition_code": "OPERATOR", "units": before + sum(counts), "spam_certain": before + flagged,
         "spam_possible": before + flagged + undecided, "subscriptions": 100, "answer_status_code": None,
-        "certain_before": before, "content_seen": sum(counts), "quality_method_code": None,
-        **NOTHING, **dict(zip(CALLS, counts, strict=True)), **told,
+        "certain_before": before, "undecided_before": 0, "content_seen": sum(counts),
+        "quality_method_code": None, **NOTHING, **dict(zip(CALLS, counts, strict=True)), **told,
     }  # fmt: skip
 
 
@@ -97,6 +97,35 @@ def test_replicates_have_the_audits_interval_and_stay_shares() -> None:
     assert share.min() >= 0 and share.max() <= 1
 
 
+def test_a_test_elsewhere_errs_alike_in_all_months_and_calls() -> None:
+    """Flagged and passed of 0.5 +/- 0.0196 have a standard deviation of 0.01 each: 10 + 20 spam of a month's
+    1,000 and 2,000. Twelve months of one test have 12 times 30; of audits, the root of 12 times 22.4."""
+    months = [f"2026-{number:02}" for number in range(1, 13)]
+    told = shares(0.5, 0.5, 0.5, 0.0196)
+    of_test = told | {"quality_method_code": "rogan_gladen"}
+    rows = [month(who, (1000, 0, 2000), each, **told) for who in ("a0", *"bcde") for each in months]
+    rows += [month(who, (1000, 0, 2000), each, **of_test) for who in ("t1", "t2") for each in months]
+    found = corrected(table(*rows), 1, 4000)
+    assert found is not None
+    spread = found.y[1:, :, 0].std(axis=0)
+    assert spread[-2:] == pytest.approx(12 * 30, rel=0.03)
+    assert spread[:-2] == pytest.approx(np.sqrt(12 * (10**2 + 20**2)), rel=0.04)
+    assert abs(np.corrcoef(found.y[1:, -2:, 0].T)[0, 1]) < 0.05
+
+
+def test_what_was_undecided_before_content_may_be_all_spam_or_none() -> None:
+    """Half of 40 and 60 in two months, in the estimate; from nothing to 100 in replicates, not to their root
+    of squares. Certain are the 7 a month alone."""
+    one = {"undecided_before": 40} | shares(1.0, 0.5, 0.0)
+    rows = [month("a0", (10, 0, 0), "2026-10", 7, **one), month("a0", (10, 0, 0), "2026-11", 7, **one)]
+    rows[1]["undecided_before"] = 60
+    found = corrected(table(*FIVE[1:], *rows), 1, 4000)
+    assert found is not None
+    assert found.y[0, 0, 0] == 2 * (7 + 10) + 50 and found.least[0, 0] == 14
+    ends = np.quantile(found.y[1:, 0, 0], [0, 0.025, 0.5, 0.975, 1])
+    assert ends == pytest.approx([34, 36.5, 84, 131.5, 134], abs=2)
+
+
 def test_who_was_audited_is_part_of_the_interval() -> None:
     """Audits without an error of their own, of filters that differ: who has none varies between them, and all
     of these together vary as a mean of five does."""
@@ -144,6 +173,21 @@ def test_a_year_is_its_quarters_where_months_are_not_all_there() -> None:
         table(*rows, month("a", (1, 1, 1), "2026-11"), rows[0] | {"respondent_id": "b"}), "2026"
     )
     assert found["period_code"].to_list() == [f"2026-Q{number}" for number in range(1, 5)]
+
+
+def test_a_year_may_be_of_quarters_and_months() -> None:
+    rows = [month("a", (1, 1, 1), f"2026-Q{number}") for number in range(1, 4)]
+    last = [month("a", (1, 1, 1), period) for period in ("2026-10", "2026-11", "2026-12")]
+    found = of_period(table(*rows, *last), "2026")
+    assert found["period_code"].to_list() == [
+        "2026-10",
+        "2026-11",
+        "2026-12",
+        "2026-Q1",
+        "2026-Q2",
+        "2026-Q3",
+    ]
+    assert of_period(table(*rows, *last[1:]), "2026").is_empty()
 
 
 def test_labels_speak_for_definitions_that_ask_what_measures_did() -> None:
@@ -229,6 +273,23 @@ def test_what_is_reported_is_below_the_interval_and_the_band_in_order() -> None:
         assert row["nature_code"] != "C" and row["obs_status_code"] != "A"
 
 
+def test_countries_have_the_audits_error_whoever_answered() -> None:
+    """Equal operators, each with an error of its own. France, of which half answered, has the relative error
+    of the twelve, and so has Germany, where nobody did and the ratio is theirs."""
+    known = reference()
+    germans = known.operator_frame.with_columns(
+        pl.col("respondent_id", "holding_id").str.replace("a", "g"), country_code=pl.lit("DEU")
+    )
+    more = pl.concat([known.denominator, known.denominator.with_columns(country_code=pl.lit("DEU"))])
+    both = replace(known, operator_frame=pl.concat([known.operator_frame, germans]), denominator=more)
+    rows = [month(f"a{place}", (500, 0, 500), **shares(0.5, 0.5, 0.5, 0.3)) for place in range(PEOPLE)]
+    found = cell_rows(table(*rows), both, frozenset({"OPERATOR"}))
+    corrected_of = {row["area_code"]: row for row in found if row["quantity_code"] == "spam_corrected"}
+    spread = 0.3 / 1.96 * np.sqrt(2) / 2 / np.sqrt(PEOPLE)
+    for area in ("FRA", "DEU"):
+        assert corrected_of[area]["cv_pct"] == pytest.approx(100 * spread / 0.5, rel=0.15), area
+
+
 def test_an_area_that_answered_in_full_has_the_audits_error_alone() -> None:
     """Linearised and bootstrap errors are nothing then, and would leave one degree of freedom."""
     people = population("EMAIL")
@@ -285,6 +346,7 @@ def with_audits(
     columns: dict[str, Any] = {
         "respondent_id": people.respondent.tolist(), "period_code": ["2026-11"] * len(value),
         "certain_before": np.zeros(len(value), dtype=int),
+        "undecided_before": np.zeros(len(value), dtype=int),
         "quality_method_code": [AUDIT if each else None for each in is_audited],
         **dict(zip(CALLS, found.calls.T, strict=True)),
     }  # fmt: skip

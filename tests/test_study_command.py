@@ -48,12 +48,12 @@ def test_the_quarter_of_logs_is_printed_and_not_the_year_of_one_answer(spark: Sp
     assert "EMAIL: spam in 2026 by" in printed(spark, year)
 
 
-def audited(channel: str, estimate: int, audits: int) -> tuple[Any, ...]:
+def audited(channel: str, estimate: int, audits: int, pct: str = "62.5") -> tuple[Any, ...]:
     """The world's spam with the filters' errors, of eight respondents."""
     names = struct_type(TABLE).names
     plain = dict(zip(names, row("2026-Q4", "attempted", estimate, 8, 0), strict=True))
     plain |= {"quantity_code": "spam_corrected", "channel_code": channel, "audit_count": audits}
-    plain |= {"audit_pct": Decimal("62.5")}
+    plain |= {"audit_pct": Decimal(pct)}
     return tuple(plain[name] for name in names)
 
 
@@ -63,10 +63,16 @@ def test_spam_with_the_filters_errors_stands_beside_what_they_saw(spark: SparkSe
     texts = [
         tuple((dict(zip(names, row("2026-Q4", "attempted", 900, 8, 0), strict=True)) | {"channel_code": code})
               [name] for name in names)
-        for code in ("SMS", "MMS")
+        for code in ("SMS", "MMS", "VOICE")
     ]  # fmt: skip
     frame = spark.createDataFrame(
-        [row("2026-Q4", "attempted", 4300, 8, 2), audited("EMAIL", 5100, 6), *texts], struct_type(TABLE)
+        [
+            row("2026-Q4", "attempted", 4300, 8, 2),
+            audited("EMAIL", 5100, 6),
+            audited("CHAT", 9, 5, "0.4"),
+            *texts,
+        ],
+        struct_type(TABLE),
     )
     given = [
         {"respondent_id": f"a{number}", "period_code": period, "channel_code": "SMS",
@@ -76,6 +82,12 @@ def test_spam_with_the_filters_errors_stands_beside_what_they_saw(spark: SparkSe
             (3, "2026-11", "rogan_gladen"), (4, "2026-09", "audit"),
         ]
     ]  # fmt: skip
+    # Six of another channel, each of one month.
+    given += [
+        {"respondent_id": f"b{number}", "period_code": "2026-11", "channel_code": "VOICE",
+         "quality_method_code": "audit"}
+        for number in range(6)
+    ]  # fmt: skip
     schema = struct_type("study.submission_quality")
     quality = spark.createDataFrame([tuple(map(each.get, schema.names)) for each in given], schema)
     console = Console(width=80, record=True)
@@ -83,9 +95,15 @@ def test_spam_with_the_filters_errors_stands_beside_what_they_saw(spark: SparkSe
         console.print(part)
     text = console.export_text()
     assert "EMAIL: spam in 2026-Q4 with the filters' errors" in text
-    (line,) = (line for line in text.splitlines() if "WORLD" in line)
+    chat, line = (line for line in text.splitlines() if "WORLD" in line)
     assert line.split() == ["WORLD", "5.1k", "5.1k–5.1k", "9%", "4.3k", "6", "62%"]
-    assert "MMS: no audit, 5 are needed" in text and "SMS: 2 audits, 5 are needed" in text
+    assert "MMS: no audited operator, 5 are needed to" in text
+    assert "SMS: 2 audited operators, 5 are needed to" in text
+    assert "VOICE: 6 operators audited, but fewer than 5 of them gave every month of 2026-Q4" in " ".join(
+        text.split()
+    )
+    # Little that is audited is not nothing.
+    assert chat.split()[-1] == "<1%"
     assert all(len(line.rstrip()) <= 80 for line in text.splitlines())
 
 

@@ -44,6 +44,14 @@ def year_of(*rows: tuple[Any, ...], ended: str = "") -> dict[str, tuple[Any, ...
     }
 
 
+def test_three_quarters_and_the_months_of_the_fourth_make_the_year() -> None:
+    months = ("2026-10", "2026-11", "2026-12")
+    three = [answer("a", quarter, 10, 100) for quarter in QUARTERS[:3]]
+    whole = [answer("a", period, place, 10, "APA"[place]) for place, period in enumerate(months)]
+    lacking = [("b", *row[1:]) for row in (*three, *whole[1:])]
+    assert year_of(*three, *whole, *lacking) == {"a": (330, 33, "P")}
+
+
 def test_four_quarterly_answers_make_the_year_that_was_not_answered() -> None:
     four = [answer("four", quarter, 10 * place, 100) for place, quarter in enumerate(QUARTERS)]
     three = [answer("three", quarter, 1000) for quarter in QUARTERS[:3]]

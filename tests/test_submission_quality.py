@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from jobs.submission.quality import QUALITY, in_steps
 from tests.submission_lake import put_gold, put_quality
 from tests.test_submission import OPERATOR, again, contents, judged, loaded, made, run, settings_of, told
 
+Triple = tuple[float | None, float | None, float | None]
 FILE = "submission_quality.csv"
 # Of October 6,000 units were flagged with their content seen, and 40,000 passed; of November none was.
 SEEN = [
@@ -52,9 +54,9 @@ def test_an_audit_goes_along_in_steps_of_least_units(package: Path) -> None:
     (row,) = found.tables[QUALITY].to_dicts()
     assert (row["respondent_id"], row["period_code"], row["channel_code"]) == ("north", "2026-10", "EMAIL")
     assert (row["quality_method_code"], row["labelled_count"]) == ("audit", 400)
-    # Ends that are no step are laid outwards: the interval holds at least what the audit's own did.
+    # Half a step more to each side: 0.97 - 24.5 * 5/6,000, and 0.02 - 80.5 * 5/40,000.
     assert [row[name] if row[name] is None else float(row[name]) for name in SHARES] == [
-        0.97, 0.95, 0.99, None, None, None, 0.02, 0.01, 0.04
+        0.97, 0.94958333, 0.99041667, None, None, None, 0.02, 0.0099375, 0.0400625
     ]  # fmt: skip
     assert float(row["flagged_spam_share"]) * 6000 == pytest.approx(5820)
 
@@ -94,35 +96,65 @@ def test_gold_of_an_earlier_version_is_told(tmp_path: Path) -> None:
         package_of(settings_of(tmp_path), OPERATOR, "2026-Q4", None)
 
 
-@given(
-    st.integers(2, 8), st.integers(0, 200), st.integers(0, 200), st.sampled_from([1, 100]), st.floats(0, 0.5)
-)
-def test_no_share_tells_a_count_that_was_labelled_whole(
-    least: int, spam: int, clean: int, times: int, width: float
+def leaving(units: int, least: int, *given_shares: tuple[float, float, float] | None) -> list[Triple]:
+    """Shares of spam in so many passed messages and the ends of their intervals, as they leave."""
+    names = [f"passed_spam_share{end}" for end in ENDS]
+    rows = [
+        dict.fromkeys(names) if each is None else dict(zip(names, each, strict=True)) for each in given_shares
+    ]
+    schema = dict.fromkeys(names, pl.Decimal(10, 8))
+    frame = pl.DataFrame(
+        [{name: value and Decimal(f"{value:.8f}") for name, value in row.items()} for row in rows],
+        schema=schema,
+    )
+    return frame.with_columns(passed=pl.lit(units)).select(in_steps("passed", least)).rows()
+
+
+@given(st.integers(2, 8), st.integers(1, 300))
+def test_no_share_tells_a_count_that_was_labelled_whole(least: int, units: int) -> None:
+    """Counts of one step leave as the same three numbers, and at least half of `least` counts are in each."""
+    counts = range(units + 1)
+    found = leaving(units, least, *[(count / units,) * 3 for count in counts])
+    classes: dict[float | None, set[Triple]] = {}
+    for triple in found:
+        classes.setdefault(triple[0], set()).add(triple)
+    assert all(len(triples) == 1 for triples in classes.values())
+    if units >= least:
+        assert min(sum(each[0] == near for each in found) for near in classes) >= least // 2
+    for count, (near, low, high) in zip(counts, found, strict=True):
+        assert near is not None and low is not None and high is not None
+        assert 0 <= low <= near <= high <= 1
+        assert low - 1e-7 <= count / units <= high + 1e-7
+
+
+def test_five_of_twenty_labelled_whole_leave_as_three_to_seven_do() -> None:
+    """And 13 of 13 as 11 and 12 of them: the last step is as long as the others."""
+    found = leaving(20, 5, *[(count / 20,) * 3 for count in range(21)])
+    assert found[:3] == [(0, 0, 0.125)] * 3
+    assert found[3:8] == [(0.25, 0.125, 0.375)] * 5
+    assert found[18:] == [(1, 0.875, 1)] * 3
+    assert leaving(13, 5, *[(count / 13,) * 3 for count in (10, 11, 12, 13)]) == [(1, 0.75, 1)] * 4
+
+
+@given(st.integers(2, 8), st.integers(0, 10_000), st.floats(0, 1), st.floats(0, 0.5), st.floats(0, 0.5))
+def test_what_leaves_holds_what_gold_held(
+    least: int, units: int, value: float, below: float, above: float
 ) -> None:
-    """However exact gold's share is, what leaves spans a step, half of one at none and at all; and it holds
-    what gold held, in order."""
-    units = (spam + clean) * times
-    value = spam * times / units if units else None
-    given_share = {
-        "": value,
-        "_low": None if value is None else max(value - width, 0.0),
-        "_high": None if value is None else min(value + width, 1.0),
-    }
-    row = {f"passed_spam_share{end}": given_share[end] for end in ENDS} | {"passed": units}
-    schema = {name: pl.Int64 if name == "passed" else pl.Float64 for name in row}
-    told_share = pl.DataFrame([row], schema=schema).with_columns(in_steps("passed", least)).row(0, named=True)
-    near, low, high = (told_share[f"passed_spam_share{end}"] for end in ENDS)
+    """In order, in steps, and at most two steps wider at each end."""
+    low, high = max(value - below, 0.0), min(value + above, 1.0)
+    ((near, lower, higher),) = leaving(units, least, (value, low, high))
     if not units:
-        assert near is None and low is None and high is None
+        assert near is None and lower is None and higher is None
         return
-    assert 0 <= low <= near <= high <= 1
-    assert low <= given_share["_low"] + 1e-7 and given_share["_high"] - 1e-7 <= high
-    assert (high - low) * units >= min(least / 2, units) - 1e-3
-    count = round(near * units, 3)
-    assert count % least == pytest.approx(0, abs=0.01 * least) or count % least == pytest.approx(
-        least, abs=0.01 * least
-    ) or near == 1  # fmt: skip
+    assert near is not None and lower is not None and higher is not None
+    steps = max(units // least, 1)
+    assert 0 <= lower <= near <= higher <= 1
+    assert low - 2.01 / steps <= lower <= low + 1e-7 and high - 1e-7 <= higher <= high + 2.01 / steps
+    assert near * steps == pytest.approx(round(near * steps), abs=1e-3)
+
+
+def test_a_share_that_nobody_labelled_may_be_all_or_none() -> None:
+    assert leaving(100, 5, None) == [(0.5, 0, 1)]
 
 
 def changed(file: Path, **cells: Any) -> str:

@@ -214,11 +214,14 @@ def volume(of: Found) -> Explained:
 
 AUDITED = [
     "F, U and P are the shares of spam in what a filter flagged, left undecided and passed: by an operator's"
-    " own audit or test; of one without those of an audited operator, in the estimate the mean of these.",
+    " own audit or test; an operator without one takes, in each replicate, those of an audited operator; in"
+    " the estimate, their mean.",
+    "A test elsewhere is the same one in all months and calls of its operator.",
     "Labels are right, what was not labelled is like what was, and a month's shares hold for all of it.",
     "Filters of operators without an audit err like those of the audited: who was audited is drawn again in"
     " each replicate (Rubin and Schenker 1986).",
-    "What was refused before there was content is spam as it was counted: no label is of it.",
+    "What was refused before there was content is spam as it was counted, for no label is of it: half of what"
+    " logs leave undecided of it, and in replicates from none to all.",
 ]
 
 
@@ -227,7 +230,7 @@ def each_counted() -> Step:
 
 
 def each_corrected() -> Step:
-    formula = "certain_before+flagged*F+undecided*U+passed*P"
+    formula = "certain_before+undecided_before/2+flagged*F+undecided*U+passed*P"
     return Step("Each respondent, inbound and internal, months added up", formula, formula, "y")
 
 

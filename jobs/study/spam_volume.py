@@ -20,7 +20,7 @@ from jobs.estimation import Array, seed_of
 from jobs.periods import last_day
 from jobs.shares import CALLS, CONTENT_SEEN, SHARES
 from jobs.study.questionnaire_answer import counted
-from jobs.study_rows import COUNTED, MEASURES, as_table, collected, of_period, periods_of
+from jobs.study_rows import COUNTED, MEASURES, WEAKNESS, as_table, collected, of_period, periods_of
 from jobs.study_sample import Reference, Sample, estimates, sample_of
 
 TABLE = "study.spam_volume"
@@ -32,6 +32,8 @@ GIVEN = (*WHOSE, *MEASURES, "subscriptions", "answer_status_code", *study_audits
 # What labels are of, and the permitted sum that holds it.
 LABELLED = ("recipient", "attempted")
 CORRECTED = "spam_corrected"
+# Statuses of an answer that is weaker than a figure that was reported.
+WEAKER = {status for status, rank in WEAKNESS.items() if rank}
 
 
 def transform(
@@ -50,7 +52,6 @@ def transform(
     reference = Reference(
         collected(operator_frame), collected(denominator), collected(country), collected(country_group)
     )
-
     labelled = labelled_definitions(collected(definition))
 
     def estimated(given: pa.Table) -> pa.Table:
@@ -79,6 +80,9 @@ def logged(submission: DataFrame, measure: DataFrame) -> DataFrame:
     inside = submission.filter(F.col("direction_code").isin(*COUNTED)).withColumns(
         {
             "certain_before": F.when(is_seen(), 0).otherwise(F.col("spam_certain")),
+            "undecided_before": F.when(is_seen(), 0).otherwise(
+                F.col("spam_possible") - F.col("spam_certain")
+            ),
             "content_seen": F.when(is_seen(), F.col("units")).otherwise(0),
         }
     )
@@ -88,7 +92,10 @@ def logged(submission: DataFrame, measure: DataFrame) -> DataFrame:
         inside.unionByName(summed.withColumn("unit_code", F.lit("attempted")))
         .groupBy(*WHOSE)
         .agg(
-            *(F.sum(name).alias(name) for name in (*MEASURES, "certain_before", "content_seen")),
+            *(
+                F.sum(name).alias(name)
+                for name in (*MEASURES, "certain_before", "undecided_before", "content_seen")
+            ),
             F.max("subscriptions").alias("subscriptions"),
         )
         .withColumn("answer_status_code", F.lit(None).cast("string"))
@@ -115,6 +122,7 @@ def answered(questionnaire_answer: DataFrame, indicator_measure: DataFrame) -> D
     """What respondents answered, in GIVEN's columns; null what one did not. An answer decides what is spam:
     it is certain and possible alike."""
     unit = F.create_map(*(F.lit(text) for pair in UNIT.items() for text in pair))
+    weakness = F.create_map(*(F.lit(each) for pair in WEAKNESS.items() for each in pair))
     asked = indicator_measure.filter(F.col("measure_code").isin(*UNIT)).withColumn(
         "unit_code", unit[F.col("measure_code")]
     )
@@ -128,13 +136,7 @@ def answered(questionnaire_answer: DataFrame, indicator_measure: DataFrame) -> D
         .agg(
             figure("units").alias("units"),
             figure("spam_certain").alias("spam_certain"),
-            # Of A, E and P the weakest: an estimate, then what is to be replaced.
-            F.max_by(
-                "answer_status_code",
-                F.when(F.col("answer_status_code") == "E", 2)
-                .when(F.col("answer_status_code") == "P", 1)
-                .otherwise(0),
-            ).alias("answer_status_code"),
+            F.max_by("answer_status_code", weakness[F.col("answer_status_code")]).alias("answer_status_code"),
         )
         .withColumn("spam_possible", F.col("spam_certain"))
         .withColumn("subscriptions", F.lit(None).cast("bigint"))
@@ -192,8 +194,8 @@ def counted_rows(sample: Sample, those: pl.DataFrame, quantities: list[str]) -> 
 
 
 def corrected_rows(sample: Sample, found: study_audits.Corrected) -> list[dict[str, object]]:
-    """A row for each area of spam with the filters' errors. What is reported of it is what needs no audit: it
-    was refused before there was content."""
+    """A row for each area of spam with the filters' errors. What is reported of it is what needs no audit:
+    certain spam that was refused before there was content."""
     answering = sample.weighted.operators.is_respondent
     rows = []
     for place, row in enumerate(estimates(sample, found.y, found.least, found.donors - 1)):
@@ -252,6 +254,6 @@ def by_answers(sample: Sample, y: Array, status: Array) -> dict[tuple[str, int],
             found[area.code, quantity] = {
                 "answer_count": int((inside[place] & is_answer).sum()),
                 "answer_pct": 100 * answered / whole if whole > 0 else None,
-                "weakest": next((code for code in ("E", "P") if code in told), None),
+                "weakest": max(told & WEAKER, key=WEAKNESS.__getitem__, default=None),
             }
     return found

@@ -3,8 +3,9 @@ audit or a test elsewhere speaks for.
 
 Shares are of messages, and labels are of messages that were drawn, as many as the operator chose: their
 number tells of no subscriber. But where all of a call was labelled its share is a count: 0.03 of 100 messages
-is three. So a share leaves in steps of `least_units` of its messages, with an interval of a step, which for
-large numbers changes nothing.
+is three. So a share leaves in steps of `least_units` of its messages or a little more, and its interval is
+widened by steps alone: whatever counts lie in one step leave as the same three numbers, if all was labelled.
+For large numbers that changes nothing.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from jobs.shares import CALLS, CONTENT_SEEN, ENDS, RECEIVED, SHARES, UNTOLD
 
 QUALITY, GOLD_QUALITY = "study.submission_quality", "gold.filter_quality_monthly"
 MONTH = ["period_code", "channel_code"]
-# Decimals of a share, and what is less than one of them.
+# Decimals of a share, and a part of a step that only floating point makes.
 DIGITS, TINY = 8, 1e-9
 
 
@@ -76,21 +77,25 @@ def in_steps(call: str, least: int) -> list[pl.Expr]:
     which nothing is known.
     """
     has_any = pl.col(call) > 0
-    step = least / pl.col(call)
+    # Equal steps from none to all: the last one would otherwise be short, and tell a small rest.
+    step = 1 / (pl.col(call) // least).clip(1)
     value, low, high = (
         pl.col(f"{call}_spam_share{end}").cast(pl.Float64).fill_null(otherwise)
         for end, otherwise in zip(ENDS, UNTOLD, strict=True)
     )
     near = ((value / step).round() * step).clip(0, 1)
-    ends = (
-        near,
-        pl.min_horizontal((low / step + TINY).floor() * step, near - step / 2).clip(0, 1),
-        pl.max_horizontal((high / step - TINY).ceil() * step, near + step / 2).clip(0, 1),
-    )
+    # Distances are rounded, not ends: ends that are exact would tell where in its step the share is.
+    below, above = (widened(distance, step) for distance in (value - low, high - value))
+    ends = (near, (near - below).clip(0, 1), (near + above).clip(0, 1))
     return [
         pl.when(has_any).then(each.round(DIGITS)).alias(f"{call}_spam_share{end}")
         for end, each in zip(ENDS, ends, strict=True)
     ]
+
+
+def widened(distance: pl.Expr, step: pl.Expr) -> pl.Expr:
+    """A distance in whole steps and half a step more, for the share itself moves by as much."""
+    return ((distance / step - TINY).ceil().clip(0) + 0.5) * step
 
 
 def contradictions(quality: pl.DataFrame, volume: pl.DataFrame) -> list[str]:
