@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from jobs.attributes import ATTRIBUTES
 from jobs.release import audited, content_types, report, words
-from jobs.release.figures import FIGURES, SHARES
+from jobs.release.figures import CALL_SHARES, FIGURES
 from jobs.release.study import Study
 from tests.report_figures import ABOUT, MAIL, OPERATORS, PARTS, audited_figures, figures, validation
 from tests.test_report import plain, read
@@ -227,10 +227,12 @@ def test_a_rest_of_countries_holds_the_ends_of_each() -> None:
 def test_the_channel_and_its_parts_have_one_estimate() -> None:
     """By the share of each call, also where more of one call came after the sample was drawn."""
     row = {"units": 100, "spam_certain": 30, "spam_possible": 40, "prevalence": 0.5}
-    shares = dict(zip(SHARES, (0.9, 0.5, 0.1), strict=True))
+    shares = dict(zip(CALL_SHARES, (0.9, 0.5, 0.1), strict=True))
     assert audited.estimated(row | shares) == pytest.approx(27 + 5 + 6)
-    assert audited.estimated(row | shares | {SHARES[1]: None}) == 50
-    assert audited.estimated(row | shares | {"spam_possible": 30, SHARES[1]: None}) == pytest.approx(27 + 7)
+    assert audited.estimated(row | shares | {CALL_SHARES[1]: None}) == 50
+    assert audited.estimated(row | shares | {"spam_possible": 30, CALL_SHARES[1]: None}) == pytest.approx(
+        27 + 7
+    )
 
 
 def test_types_hold_the_errors_of_filters_and_those_that_filters_did_not_know(tmp_path: Path) -> None:

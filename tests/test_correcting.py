@@ -17,7 +17,7 @@ from pyspark.sql import functions as F
 from jobs import prevalence
 from jobs.contracts import arrow_schema
 from jobs.release import correcting
-from jobs.release.figures import CALLS
+from jobs.shares import CALLS
 from tests.test_prevalence import Truth, audited
 
 QUALITY = "gold.filter_quality_monthly"

@@ -26,7 +26,7 @@ import polars as pl
 from jobs.attributes import asked
 from jobs.release import words
 from jobs.release.blocks import Block, Cell, Column, Section, Table, interval, number
-from jobs.release.figures import ENDS, ESTIMATES, SHARES, SUMS
+from jobs.release.figures import CALL_SHARES, ENDS_OF_SPAM, ESTIMATES, SUMS
 from jobs.release.study import Study, channel_name
 
 # What a column of ranges with the filters' errors in them is called.
@@ -91,7 +91,7 @@ def estimated(row: dict[str, Any]) -> float:
         row["spam_possible"] - row["spam_certain"],
         row["units"] - row["spam_possible"],
     )
-    of_calls = [(units, row.get(name)) for units, name in zip(counts, SHARES, strict=True) if units]
+    of_calls = [(units, row.get(name)) for units, name in zip(counts, CALL_SHARES, strict=True) if units]
     if any(share is None for _, share in of_calls):
         return float(row["units"] * row["prevalence"])
     return float(sum(units * share for units, share in of_calls))
@@ -151,7 +151,7 @@ def count_of_part(row: dict[str, Any]) -> Cell:
 
 def added(rows: list[dict[str, Any]]) -> dict[str, Any]:
     """Parts as one: their ends may be added, which is as wide as they are or wider."""
-    return {name: sum(row[name] for row in rows) for name in (*SUMS, *ENDS)}
+    return {name: sum(row[name] for row in rows) for name in (*SUMS, *ENDS_OF_SPAM)}
 
 
 def is_told(rows: list[dict[str, Any]]) -> bool:

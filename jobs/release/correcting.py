@@ -29,7 +29,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from jobs.release.figures import CALLS, SHARES, SUMS, TOLD
+from jobs.release.figures import CALL_SHARES, SUMS, TOLD
+from jobs.shares import CALLS
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -41,7 +42,7 @@ QUANTILE = 1.96
 # What is estimated of one operator's month is rounded to these before it is added up: so sums depend on no
 # order of rows. An end has the digits that a figure shows.
 SPAM, SQUARE, END = "decimal(28,6)", "decimal(36,6)", "decimal(20,4)"
-RATES = ("sensitivity", "specificity", *SHARES)
+RATES = ("sensitivity", "specificity", *CALL_SHARES)
 
 
 def rates(estimated: DataFrame) -> DataFrame:

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from jobs.release import audited, words, world
 from jobs.release.blocks import Block, Cell, Column, Picture, Section, Table, number, stacked
-from jobs.release.figures import ENDS, SUMS
+from jobs.release.figures import ENDS_OF_SPAM, SUMS
 from jobs.release.study import CERTAIN_LEGEND, UNDECIDED_LEGEND, Study, channel_name, spam_range
 
 COUNTRIES_SHOWN = 12
@@ -155,7 +155,7 @@ def largest(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     unknown = [row for row in rows if row["source_country_code"] == words.UNKNOWN]
     shown, rest = known[:COUNTRIES_SHOWN], known[COUNTRIES_SHOWN:]
     if rest:
-        added = {name: sum(row[name] for row in rest) for name in (*SUMS, *ENDS, *RATED)}
+        added = {name: sum(row[name] for row in rest) for name in (*SUMS, *ENDS_OF_SPAM, *RATED)}
         one = rest[0] | added | {"source_country_code": words.OTHER, "country_count": len(rest)}
         shown = [*shown, one]
     return shown + unknown
