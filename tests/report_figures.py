@@ -173,7 +173,7 @@ def with_ends(figure: str, table: pl.DataFrame, operators: tuple[str, ...]) -> p
     )
 
 
-RATED = ("rated_certain", "rated_low", "rated_high")
+RATED = ("rated_certain", "rated_audited_units", "rated_low", "rated_high")
 # The figures whose parts an audit of the whole speaks for.
 PARTS = ("daily", "stages", "routes", "transits", "countries", "networks")
 
@@ -288,6 +288,7 @@ def countries(summed: pl.DataFrame) -> pl.DataFrame:
     ]
     is_text = pl.col("channel_code") == "SMS"
     ends = {"rated_certain": "spam_certain", "rated_low": "spam_low", "rated_high": "spam_high"}
+    ends |= {"rated_audited_units": "audited_units"}
     return pl.concat([summed.filter(~is_small), *parts], how="vertical_relaxed").with_columns(
         **{name: pl.when(is_text).then(end).otherwise(0) for name, end in ends.items()},
         subscriber_count=pl.when(is_text).then(640_000),

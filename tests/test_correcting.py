@@ -17,6 +17,8 @@ from pyspark.sql import functions as F
 from jobs import prevalence
 from jobs.contracts import arrow_schema
 from jobs.release import correcting
+from jobs.release.audited import estimated
+from jobs.release.figures import CALL_SHARES
 from jobs.shares import CALLS
 from tests.test_prevalence import Truth, audited
 
@@ -221,6 +223,54 @@ def test_a_test_counts_half_of_the_undecided_as_flagged_in_parts_too(spark: Spar
     assert float(whole.spam_low) == pytest.approx(spam - below, abs=0.01)
 
 
+def test_a_channels_estimate_is_that_of_its_parts(spark: SparkSession) -> None:
+    """Of days, of an audit, a test with undecided messages, and an audit whose sample had none of a call."""
+    calls = prevalence.corrected_calls((0.1, 0.4), (1_000, 900), (1_000, 50), "seed")
+    of_test = {f"{call}_spam_share": share(getattr(calls, call)) for call in CALLS}
+    of_test |= {"sensitivity": (0.9, 0.88, 0.92), "specificity": (0.95, 0.93, 0.97)}
+    # Of 840 spam 756 are flagged, of 160 others 8: shares that fit an audit's sensitivity and specificity.
+    of_audit = {"flagged_spam_share": (0.98952880, 0.9, 1.0), "passed_spam_share": (0.35593220, 0.3, 0.4)}
+    of_audit |= {"sensitivity": (0.9, 0.88, 0.92), "specificity": (0.95, 0.93, 0.97)}
+    tested = with_ends({name: rounded(each) for name, each in of_test.items()})
+    quality = {
+        "a": told("a", **with_ends(of_audit)),
+        "b": told("b", **tested | {"quality_method_code": "rogan_gladen"}),
+        "c": told("c", **with_ends(of_audit) | dict.fromkeys(columns_of("undecided_spam_share"))),
+    }
+    days = {
+        "a": [(500, 400, 410), (510, 364, 364)],
+        "b": [(600, 80, 280), (400, 20, 120)],
+        "c": [(500, 400, 410), (510, 364, 364)],
+    }
+    for operator, counts in days.items():
+        known = correcting.rates(frame(spark, QUALITY, [quality[operator]]))
+        table = frame(
+            spark,
+            "gold.spam_volume_daily",
+            [volume(operator, day, "content", each) for day, each in enumerate(counts, 1)],
+        )
+        (row,) = known.collect()
+        names = ("units", "spam_certain", "spam_possible")
+        sums = dict(zip(names, map(sum, zip(*counts, strict=True)), strict=True))
+        whole = estimated({name: float(value) for name, value in row.asDict().items() if name in CALL_SHARES
+                           and value is not None} | sums)  # fmt: skip
+        parts = correcting.corrected(table, ["channel_code", "period_date"], known).collect()
+        assert sum(each.audited_units for each in parts) == whole.units, operator
+        assert float(sum(each.audited_spam for each in parts)) == pytest.approx(whole.spam, abs=0.01), (
+            operator
+        )
+    assert whole.units == 1_000
+
+
+def rounded(values: Share) -> Share:
+    value, low, high = (round(each, 8) for each in values)
+    return value, low, high
+
+
+def columns_of(name: str) -> list[str]:
+    return [f"{name}{end}" for end in ("", "_low", "_high")]
+
+
 def test_routes_are_corrected_by_what_had_content_and_old_rows_are_not(spark: SparkSession) -> None:
     route = {"operator_id": "a", "period_date": dt.date(2026, 11, 1), "channel_code": "EMAIL"}
     route |= {"unit_code": "recipient", "definition_code": "OPERATOR"}
@@ -266,6 +316,7 @@ def test_only_subscribers_that_are_known_have_a_rate(spark: SparkSession) -> Non
         table, ["channel_code"], known, rated=F.col("operator_id") == "a"
     ).collect()
     assert (found.rated_certain, found.rated_low, found.rated_high) == (100, 80, 95)
+    assert (found.audited_units, found.rated_audited_units) == (200, 100)
     assert found.audited_spam == 90 + 54 + 10 + 2
 
 
