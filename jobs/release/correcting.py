@@ -143,11 +143,11 @@ def seen(rows: DataFrame) -> dict[str, Column]:
     from pyspark.sql import functions as F
 
     from jobs.gold.counting import CONTENT_NAMES
-    from jobs.shares import CONTENT_SEEN
+    from jobs.shares import HAD_CONTENT
 
     if "stage_code" not in rows.columns:
         return {own: F.coalesce(CONTENT_NAMES[name], F.lit(0)) for name, own in SEEN.items()}
-    had_content = (F.col("unit_code") == "recipient") & F.col("stage_code").isin(CONTENT_SEEN)
+    had_content = F.expr(HAD_CONTENT)
     return {own: F.when(had_content, F.col(name)).otherwise(0) for name, own in SEEN.items()}
 
 
