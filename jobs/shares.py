@@ -10,3 +10,5 @@ UNTOLD = (0.5, 0.0, 1.0)
 # Messages to the operator's own, decided on when their content was there: what a filter's error is of.
 RECEIVED = ["inbound", "internal"]
 CONTENT_SEEN = ["content", "delivery"]
+# The same of recipients, as SQL.
+HAD_CONTENT = f"unit_code = 'recipient' AND stage_code IN ({', '.join(map(repr, CONTENT_SEEN))})"

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from jobs.release.figures import CALLS, ENDS, FIGURES, SUMS
+from jobs.release.figures import ENDS_OF_SPAM, FIGURES, SUMS
+from jobs.shares import CALLS
 
 OPERATORS = [
     {"id": "alp-mail", "name": "Alp Mail", "country": "CHE", "holding": "alp", "currency": "CHF"},
@@ -137,7 +138,11 @@ SHARES = {"flagged": (0.93, 0.9, 0.96), "undecided": (0.5, 0.0, 1.0), "passed": 
 
 def with_ends(figure: str, table: pl.DataFrame, operators: tuple[str, ...]) -> pl.DataFrame:
     """Sums of cells by the keys of a figure, with the errors of these operators' filters by their calls."""
-    keys = [column for column in FIGURES[figure] if column not in (*SUMS, *ENDS, *RATED, "subscriber_count")]
+    keys = [
+        column
+        for column in FIGURES[figure]
+        if column not in (*SUMS, *ENDS_OF_SPAM, *RATED, "subscriber_count")
+    ]
     is_seen = pl.col("stage_code").is_in(["content", "delivery"])
     is_audited = is_seen & pl.col("operator_id").is_in(operators)
     counts = {
@@ -168,7 +173,7 @@ def with_ends(figure: str, table: pl.DataFrame, operators: tuple[str, ...]) -> p
     )
 
 
-RATED = ("rated_certain", "rated_low", "rated_high")
+RATED = ("rated_certain", "rated_audited_units", "rated_low", "rated_high")
 # The figures whose parts an audit of the whole speaks for.
 PARTS = ("daily", "stages", "routes", "transits", "countries", "networks")
 
@@ -276,12 +281,14 @@ def countries(summed: pl.DataFrame) -> pl.DataFrame:
     is_small = pl.col("source_country_code") == "_O"
     parts = [
         summed.filter(is_small).with_columns(
-            source_country_code=pl.lit(code), **{name: share_out(name, share) for name in (*SUMS, *ENDS)}
+            source_country_code=pl.lit(code),
+            **{name: share_out(name, share) for name in (*SUMS, *ENDS_OF_SPAM)},
         )
         for code, share in {"EGY": 40, "ARG": 30, "MDG": 20, "TUV": 10}.items()
     ]
     is_text = pl.col("channel_code") == "SMS"
     ends = {"rated_certain": "spam_certain", "rated_low": "spam_low", "rated_high": "spam_high"}
+    ends |= {"rated_audited_units": "audited_units"}
     return pl.concat([summed.filter(~is_small), *parts], how="vertical_relaxed").with_columns(
         **{name: pl.when(is_text).then(end).otherwise(0) for name, end in ends.items()},
         subscriber_count=pl.when(is_text).then(640_000),
@@ -427,7 +434,7 @@ def networks(summed: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(
         source_network=pl.Series(named[: len(rows)]),
         source_asn=pl.Series([64496 + i if i != 3 else 0 for i in range(len(rows))]),
-        **{name: share_out(name, 33) for name in (*SUMS, *ENDS)},
+        **{name: share_out(name, 33) for name in (*SUMS, *ENDS_OF_SPAM)},
     )
 
 

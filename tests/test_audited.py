@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 import re
 from decimal import Decimal
@@ -14,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.attributes import ATTRIBUTES
-from jobs.release import audited, content_types, report, words
-from jobs.release.figures import FIGURES, SHARES
+from jobs.release import audited, content_types, report, sources, words
+from jobs.release.figures import CALL_SHARES, FIGURES
 from jobs.release.study import Study
 from tests.report_figures import ABOUT, MAIL, OPERATORS, PARTS, audited_figures, figures, validation
 from tests.test_report import plain, read
@@ -185,22 +186,37 @@ def test_a_page_with_audits_holds_the_errors_of_filters(tmp_path: Path) -> None:
 
 def test_parts_of_an_audited_channel_hold_the_errors_of_filters(tmp_path: Path) -> None:
     tables = audited_figures(*MAIL)
+    # By hand, of the last day: from 2,000 to 5,000 of 10,000.
+    is_last = (pl.col("channel_code") == "EMAIL") & (pl.col("period_date") == pl.col("period_date").max())
+    ends_ = {"units": 10_000, "spam_low": Decimal(2_000), "spam_high": Decimal(5_000)}
+    tables["daily"] = tables["daily"].with_columns(
+        pl.when(is_last).then(pl.lit(value)).otherwise(name).cast(FIGURES["daily"][name]).alias(name)
+        for name, value in ends_.items()
+    )
     page = page_of(tables, tmp_path)
-    # By hand, of all days: what was refused before content stays, and each call has its share.
-    daily = tables["daily"].filter(pl.col("channel_code") == "EMAIL")
     stages_ = tables["stages"].filter(pl.col("channel_code") == "EMAIL")
-    assert abs(daily["audited_spam"].sum() - stages_["audited_spam"].sum()) < Decimal("0.01")
     for figure in PARTS:
         named = tables[figure]
         assert (named["spam_low"] <= named["spam_high"]).all(), figure
         texts = named.filter(pl.col("channel_code") == "SMS")
         assert texts["audited_units"].sum() == 0, figure
         assert (texts["spam_low"] == texts["spam_certain"]).all(), figure
-    headings = ("E-mail per day", "E-mail from attempt", "Largest routes of e-mail", "Countries that e-mail")
-    for heading in (*headings, "Networks that sent"):
+    headings = {
+        "E-mail per day": audited.HEADING,
+        "E-mail from attempt": "Share of spam, with filters' errors",
+        "Largest routes of e-mail": audited.HEADING,
+        "Countries that e-mail": audited.HEADING,
+        "Networks that sent": audited.HEADING,
+    }
+    for heading, last in headings.items():
+        (table,) = [each for each in page.all("table") if heading in page.within(each, "caption")[0]["text"]]
+        columns = [head["text"] for head in page.within(table, "th") if head["attrs"].get("scope") != "row"]
+        assert columns[-1] == last, heading
         (rows,) = tables_of(page, heading)
         told = [plain(cells[-1]) for cells in rows]
         assert any(re.fullmatch(r"[0-9,.]+(–[0-9,.]+)?( million|%)?", text) for text in told), (heading, told)
+    days, *_ = tables_of(page, "E-mail per day")
+    assert plain(days[-1][-1]) == "20.0–50.0%"
     for heading in ("SMS per day", "SMS from attempt", "Largest routes of SMS", "Countries that SMS"):
         (table,) = [each for each in page.all("table") if heading in page.within(each, "caption")[0]["text"]]
         assert not [head for head in page.within(table, "th") if "errors" in head["text"]], heading
@@ -216,21 +232,31 @@ def test_parts_of_an_audited_channel_hold_the_errors_of_filters(tmp_path: Path) 
     assert "if a filter errs alike in all of it" in text
 
 
-def test_a_rest_of_countries_holds_the_ends_of_each() -> None:
-    rows = audited_figures(*MAIL)["countries"].filter(pl.col("channel_code") == "EMAIL").to_dicts()
-    one = audited.added(rows)
-    assert one["spam_low"] == sum(row["spam_low"] for row in rows)
-    assert audited.ends(one)[1] <= one["units"]
-    assert audited.ends({"spam_low": Decimal("3.7"), "spam_high": Decimal("9.2"), "units": 9}) == (3, 9)
+def test_ends_of_parts_are_added_and_cut_to_what_there_was() -> None:
+    one, other = part(), part(units=9, spam_low=Decimal("3.7"), spam_high=Decimal("9.2"))
+    both = audited.added([one, other])
+    assert (both["units"], both["spam_low"], both["spam_high"]) == (109, Decimal("23.7"), Decimal("59.2"))
+    assert audited.ends(both) == (23, 60)
+    assert audited.ends(other) == (3, 9)
 
 
-def test_the_channel_and_its_parts_have_one_estimate() -> None:
-    """By the share of each call, also where more of one call came after the sample was drawn."""
+def test_a_channel_is_estimated_by_the_share_of_each_call() -> None:
+    """Also where more of one call came after the sample was drawn; by prevalence where no share is known."""
     row = {"units": 100, "spam_certain": 30, "spam_possible": 40, "prevalence": 0.5}
-    shares = dict(zip(SHARES, (0.9, 0.5, 0.1), strict=True))
-    assert audited.estimated(row | shares) == pytest.approx(27 + 5 + 6)
-    assert audited.estimated(row | shares | {SHARES[1]: None}) == 50
-    assert audited.estimated(row | shares | {"spam_possible": 30, SHARES[1]: None}) == pytest.approx(27 + 7)
+    shares = dict(zip(CALL_SHARES, (0.9, 0.5, 0.1), strict=True))
+    told = {
+        "of each": audited.estimated(row | shares),
+        "but of one": audited.estimated(row | shares | {CALL_SHARES[1]: None}),
+        "of none": audited.estimated(row | dict.fromkeys(CALL_SHARES)),
+        "of a type": audited.estimated(row),
+    }
+    assert {name: (each.units, each.certain, each.possible) for name, each in told.items()} == {
+        "of each": (100, 30, 40),
+        "but of one": (90, 30, 30),
+        "of none": (100, 30, 40),
+        "of a type": (100, 30, 40),
+    }
+    assert [each.spam for each in told.values()] == pytest.approx([27 + 5 + 6, 27 + 6, 50, 50])
 
 
 def test_types_hold_the_errors_of_filters_and_those_that_filters_did_not_know(tmp_path: Path) -> None:
@@ -275,3 +301,99 @@ def test_an_audit_of_some_operators_is_said_to_be_of_a_part(tmp_path: Path) -> N
     text = plain(page.seen)
     assert "The interval of e-mail holds the errors of filters in part." in text
     assert "% of the messages they saw (by a test elsewhere)" in text
+
+
+def quality_row(**changed: Any) -> dict[str, Any]:
+    row = {"operator_id": "a", "period_code": "2026-11", "channel_code": "EMAIL"}
+    return row | {"quality_method_code": "audit"} | changed
+
+
+def test_months_of_one_test_add_up_and_those_of_audits_as_squares() -> None:
+    of_month = {"units": 1_000, "spam_certain": 0, "spam_possible": 0}
+    of_month |= {"prevalence": 0.2, "prevalence_low": 0.17, "prevalence_high": 0.24}
+    months = [of_month | {"period_code": f"2026-{month:02}"} for month in (10, 11)]
+    total = {"channel_code": "EMAIL", "units": 10_000, "spam_certain": 0, "spam_possible": 0}
+    widths = {}
+    for method, operators in (("audit", "aa"), ("rogan_gladen", "aa"), ("rogan_gladen", "ab")):
+        rows = [
+            quality_row(**month) | {"operator_id": operator, "quality_method_code": method}
+            for operator, month in zip(operators, months, strict=True)
+        ]
+        found = audited.corrected(total, pl.DataFrame(rows, schema=FIGURES["quality"]))
+        widths[method, operators] = (found.low, found.high)
+    # 30 below and 40 above in each month.
+    apart = (math.floor(400 - 30 * 2**0.5), math.ceil(400 + 40 * 2**0.5))
+    assert widths == {
+        ("audit", "aa"): apart,
+        ("rogan_gladen", "aa"): (340, 480),
+        ("rogan_gladen", "ab"): apart,
+    }
+
+
+def test_a_call_without_a_share_stays_as_counted_in_the_channel() -> None:
+    shares = dict(zip(CALL_SHARES, (0.9, None, 0.1), strict=True))
+    row = quality_row(units=100, spam_certain=30, spam_possible=40, **shares)
+    row |= {"prevalence": 0.5, "prevalence_low": 0.5, "prevalence_high": 0.5}
+    found = audited.corrected(row, pl.DataFrame([row], schema=FIGURES["quality"]))
+    assert (found.low, found.high, found.share) == (27 + 6, 27 + 6 + 10, 0.9)
+
+
+def part(**changed: Any) -> dict[str, Any]:
+    row = {"units": 100, "spam_certain": 40, "spam_possible": 40, "seen_units": 80, "audited_units": 80}
+    return row | {"audited_spam": Decimal(30), "spam_low": Decimal(20), "spam_high": Decimal(50)} | changed
+
+
+def test_a_part_without_content_is_no_want_of_an_audit() -> None:
+    for cell in (audited.share_of_part, audited.count_of_part):
+        assert cell(part(audited_units=0)).text == "no audit"
+        assert cell(part(audited_units=0, seen_units=0)).text == ""
+    assert audited.share_of_part(part()).text == words.percent_range(0.2, 0.5)
+
+
+def studied(rows: list[dict[str, Any]], quality: list[dict[str, Any]]) -> Study:
+    """A study of e-mail with these days."""
+    day = {"channel_code": "EMAIL", "period_date": dt.date(2026, 11, 1)}
+    tables = figures() | {
+        "daily": pl.DataFrame([day | row for row in rows], schema=FIGURES["daily"]),
+        "quality": pl.DataFrame(quality, schema=FIGURES["quality"]),
+    }
+    return Study(tables, {each["id"]: each for each in OPERATORS}, None)
+
+
+def test_why_parts_have_no_errors_is_said_by_what_there_is() -> None:
+    known = quality_row(units=80, spam_certain=40, spam_possible=40, prevalence=0.5)
+    shared = known | dict.fromkeys(CALL_SHARES, 0.5)
+    silent, empty = part(audited_units=0), part(audited_units=0, seen_units=0)
+    said = [
+        audited.on_parts(studied([rows], [quality]), "daily", "as is.")
+        for rows, quality in (
+            (silent, quality_row(units=80, spam_certain=40, spam_possible=40)),
+            (silent, known),
+            (empty, shared),
+            (silent, shared),
+        )
+    ]
+    assert said == [
+        ["There is no audit of e-mail: here it is as filters saw it."],
+        ["Rows of an earlier version tell nothing of content: e-mail is here as filters saw it until gold is"
+         " computed again."],
+        ["What is shown here of e-mail had no content, or is of an earlier version, which tells nothing of it"
+         " until gold is computed again: it is as filters saw it."],
+        ["No audit speaks for what is shown here of e-mail: it is as filters saw it."],
+    ]  # fmt: skip
+
+
+def test_parts_that_are_audited_in_part_are_said_to_be() -> None:
+    known = [quality_row(units=80, spam_certain=40, spam_possible=40, prevalence=0.5)]
+    assert audited.on_parts(studied([part()], known), "daily", "as is.") == ["With filters' errors: as is."]
+    half = [part(), part(audited_units=0, seen_units=120)]
+    assert audited.on_parts(studied(half, known), "daily", "as is.") == [
+        "With filters' errors: as is. They are of 40.0% of the e-mail whose content filters saw."
+    ]
+
+
+def test_a_rate_has_a_range_where_an_operator_with_subscribers_is_audited() -> None:
+    row = part(rated_certain=40, rated_low=Decimal(20), rated_high=Decimal(50), subscriber_count=1_000)
+    assert sources.rate_of(row | {"rated_audited_units": 10}) == "20.0–50.0"
+    # Another operator is audited: the ends are of undecided messages alone, and certain spam is told.
+    assert sources.rate_of(row | {"rated_audited_units": 0}) == "40.0"

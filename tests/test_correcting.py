@@ -17,7 +17,9 @@ from pyspark.sql import functions as F
 from jobs import prevalence
 from jobs.contracts import arrow_schema
 from jobs.release import correcting
-from jobs.release.figures import CALLS
+from jobs.release.audited import estimated
+from jobs.release.figures import CALL_SHARES
+from jobs.shares import CALLS
 from tests.test_prevalence import Truth, audited
 
 QUALITY = "gold.filter_quality_monthly"
@@ -145,6 +147,130 @@ def test_by_hand(spark: SparkSession) -> None:
         assert (days[day]["audited_units"], days[day]["audited_spam"]) == (0, 0)
 
 
+def test_distances_of_one_test_add_up_and_those_of_audits_as_squares(spark: SparkSession) -> None:
+    """By hand: 100 flagged and 200 passed in each of two months of a test and of an audit."""
+    months = ("2026-11", "2026-12")
+    quality = [told("a", month) for month in months]
+    quality += [told(name, month, quality_method_code="rogan_gladen") for name in "bc" for month in months]
+    rows = [
+        volume(operator, 1, "content", counts, period_date=dt.date(2026, month, 1), outcome_code=operator)
+        for operator in "abc"
+        for month in (11, 12)
+        for counts in ((100, 100, 100), (200, 0, 0))
+    ]
+    known = correcting.rates(frame(spark, QUALITY, quality))
+    table = frame(spark, "gold.spam_volume_daily", rows)
+    found = by(correcting.corrected(table, ["channel_code", "outcome_code"], known), "outcome_code")
+    # Below, 10 of what was flagged and 10 of what was passed; above, 5 and 20; 110 of a month are spam.
+    for operator, below, above in (("a", 20, sqrt(850)), ("b", 40, 50), ("c", 40, 50)):
+        assert float(found[operator]["spam_low"]) == pytest.approx(220 - below, abs=1e-3), operator
+        assert float(found[operator]["spam_high"]) == pytest.approx(220 + above, abs=1e-3), operator
+    # Tests of several operators were made apart.
+    (all_,) = correcting.corrected(table, ["channel_code"], known).collect()
+    assert float(all_.spam_low) == pytest.approx(660 - sqrt(20**2 + 40**2 + 40**2), abs=1e-3)
+    assert float(all_.spam_high) == pytest.approx(660 + sqrt(850 + 50**2 + 50**2), abs=1e-3)
+
+
+def test_a_year_of_one_test_is_as_wide_as_its_months_together(spark: SparkSession) -> None:
+    """Sensitivity and specificity come from different messages, so these two add as squares, once a year."""
+    changed = with_ends(RATES) | {"quality_method_code": "rogan_gladen"}
+    quality = [told("a", f"2026-{month:02}", **changed) for month in range(1, 13)]
+    rows = [
+        volume("a", 1, "content", (1_000, 300, 300), period_date=dt.date(2026, month, 1))
+        for month in range(1, 13)
+    ]
+    known = correcting.rates(frame(spark, QUALITY, quality))
+    table = frame(spark, "gold.spam_volume_daily", rows)
+    year, *_ = correcting.corrected(table, ["channel_code"], known).collect()
+    # A month: 1,000 units, (300 x .95 - 700 x .05) / .75 of them spam; moved by each end in turn.
+    spam = 250 / 0.75
+    below = (spam * 0.1 / 0.85, (1_000 - spam) * 0.05 / 0.7)
+    above = (spam * 0.1 / 0.65, (1_000 - spam) * 0.04 / 0.79)
+    assert float(year.audited_spam) == pytest.approx(12 * spam, abs=1e-3)
+    assert float(year.spam_low) == pytest.approx(12 * (spam - sqrt(below[0] ** 2 + below[1] ** 2)), abs=1e-2)
+    assert float(year.spam_high) == pytest.approx(12 * (spam + sqrt(above[0] ** 2 + above[1] ** 2)), abs=1e-2)
+
+
+def test_a_test_counts_half_of_the_undecided_as_flagged_in_parts_too(spark: SparkSession) -> None:
+    """100 flagged, 300 undecided, 600 passed: by Rogan and Gladen (250 x .95 - 750 x .05) / .85 are spam."""
+    calls = prevalence.corrected_calls((0.1, 0.4), (1_000, 900), (1_000, 50), "seed")
+    quality = with_ends({"sensitivity": (0.9, 0.88, 0.92), "specificity": (0.95, 0.93, 0.97)})
+    quality |= with_ends(
+        {f"{call}_spam_share": tuple(round(end, 8) for end in share(getattr(calls, call))) for call in CALLS}
+    )
+    quality |= {"units": 1_000, "spam_certain": 100, "spam_possible": 400}
+    known = correcting.rates(
+        frame(spark, QUALITY, [told("a", **quality | {"quality_method_code": "rogan_gladen"})])
+    )
+    rows = [
+        volume("a", 1, "content", (600, 80, 280)),
+        volume("a", 2, "content", (400, 20, 120)),
+    ]
+    table = frame(spark, "gold.spam_volume_daily", rows)
+    spam = 200 / 0.85
+    for is_decided_by_call in (False, True):
+        found = correcting.corrected(
+            table, ["channel_code", "period_date"], known, is_decided_by_call
+        ).collect()
+        assert float(sum(row.audited_spam for row in found)) == pytest.approx(spam, abs=0.01)
+        assert float(sum(row.spam_low for row in found)) <= spam <= float(sum(row.spam_high for row in found))
+    (whole,) = correcting.corrected(table, ["channel_code"], known).collect()
+    # If all of the undecided were flagged, or passed, spam is by 150 / .85 more, or less.
+    rest = 1_000 - spam
+    above = sqrt((spam * 0.02 / 0.83) ** 2 + (rest * 0.02 / 0.87) ** 2 + (150 / 0.85) ** 2)
+    below = sqrt((spam * 0.02 / 0.87) ** 2 + (rest * 0.02 / 0.83) ** 2 + (150 / 0.85) ** 2)
+    assert float(whole.spam_high) == pytest.approx(spam + above, abs=0.01)
+    assert float(whole.spam_low) == pytest.approx(spam - below, abs=0.01)
+
+
+def test_a_channels_estimate_is_that_of_its_parts(spark: SparkSession) -> None:
+    """Of days, of an audit, a test with undecided messages, and an audit whose sample had none of a call."""
+    calls = prevalence.corrected_calls((0.1, 0.4), (1_000, 900), (1_000, 50), "seed")
+    of_test = {f"{call}_spam_share": share(getattr(calls, call)) for call in CALLS}
+    of_test |= {"sensitivity": (0.9, 0.88, 0.92), "specificity": (0.95, 0.93, 0.97)}
+    # Of 840 spam 756 are flagged, of 160 others 8: shares that fit an audit's sensitivity and specificity.
+    of_audit = {"flagged_spam_share": (0.98952880, 0.9, 1.0), "passed_spam_share": (0.35593220, 0.3, 0.4)}
+    of_audit |= {"sensitivity": (0.9, 0.88, 0.92), "specificity": (0.95, 0.93, 0.97)}
+    tested = with_ends({name: rounded(each) for name, each in of_test.items()})
+    quality = {
+        "a": told("a", **with_ends(of_audit)),
+        "b": told("b", **tested | {"quality_method_code": "rogan_gladen"}),
+        "c": told("c", **with_ends(of_audit) | dict.fromkeys(columns_of("undecided_spam_share"))),
+    }
+    days = {
+        "a": [(500, 400, 410), (510, 364, 364)],
+        "b": [(600, 80, 280), (400, 20, 120)],
+        "c": [(500, 400, 410), (510, 364, 364)],
+    }
+    for operator, counts in days.items():
+        known = correcting.rates(frame(spark, QUALITY, [quality[operator]]))
+        table = frame(
+            spark,
+            "gold.spam_volume_daily",
+            [volume(operator, day, "content", each) for day, each in enumerate(counts, 1)],
+        )
+        (row,) = known.collect()
+        names = ("units", "spam_certain", "spam_possible")
+        sums = dict(zip(names, map(sum, zip(*counts, strict=True)), strict=True))
+        whole = estimated({name: float(value) for name, value in row.asDict().items() if name in CALL_SHARES
+                           and value is not None} | sums)  # fmt: skip
+        parts = correcting.corrected(table, ["channel_code", "period_date"], known).collect()
+        assert sum(each.audited_units for each in parts) == whole.units, operator
+        assert float(sum(each.audited_spam for each in parts)) == pytest.approx(whole.spam, abs=0.01), (
+            operator
+        )
+    assert whole.units == 1_000
+
+
+def rounded(values: Share) -> Share:
+    value, low, high = (round(each, 8) for each in values)
+    return value, low, high
+
+
+def columns_of(name: str) -> list[str]:
+    return [f"{name}{end}" for end in ("", "_low", "_high")]
+
+
 def test_routes_are_corrected_by_what_had_content_and_old_rows_are_not(spark: SparkSession) -> None:
     route = {"operator_id": "a", "period_date": dt.date(2026, 11, 1), "channel_code": "EMAIL"}
     route |= {"unit_code": "recipient", "definition_code": "OPERATOR"}
@@ -190,6 +316,7 @@ def test_only_subscribers_that_are_known_have_a_rate(spark: SparkSession) -> Non
         table, ["channel_code"], known, rated=F.col("operator_id") == "a"
     ).collect()
     assert (found.rated_certain, found.rated_low, found.rated_high) == (100, 80, 95)
+    assert (found.audited_units, found.rated_audited_units) == (200, 100)
     assert found.audited_spam == 90 + 54 + 10 + 2
 
 

@@ -21,7 +21,7 @@ from pyspark.sql import functions as F
 from jobs import prevalence
 from jobs.contracts import arrow_schema, struct_type
 from jobs.prevalence import Figure, Stratum
-from jobs.shares import CONTENT_SEEN, RECEIVED
+from jobs.shares import HAD_CONTENT, RECEIVED
 
 TABLE = "gold.filter_quality_monthly"
 CHANNEL = ["operator_id", "period_code", "channel_code"]
@@ -72,9 +72,8 @@ def flagged(volume: DataFrame, *by: str) -> DataFrame:
     """What the filter made of the messages whose content it had, by operator, month and channel, and `by`."""
     is_asked = (
         (F.col("definition_code") == "OPERATOR")
-        & (F.col("unit_code") == "recipient")
         & F.col("direction_code").isin(RECEIVED)
-        & F.col("stage_code").isin(CONTENT_SEEN)
+        & F.expr(HAD_CONTENT)
     )
     month = F.date_format("period_date", "yyyy-MM").alias("period_code")
     sums = [F.sum(name).alias(name) for name in ("units", "spam_certain", "spam_possible")]

@@ -4,7 +4,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from jobs.gold.counting import CONTENT_NAMES
-from jobs.shares import CONTENT_SEEN
+from jobs.shares import HAD_CONTENT
 
 KEY = ["channel_code", "direction_code", "source_country_code", "source_asn", "unit_code", "definition_code"]
 LOCATION = ["location_database", "location_date"]
@@ -15,7 +15,7 @@ def transform(spam_source_daily: DataFrame, operator: DataFrame) -> DataFrame:
     """Counts are summed, sketches united, and rates taken of the sums."""
     month = F.date_format("period_date", "yyyy-MM").alias("period_code")
     is_located = F.col("location_database").isNotNull()
-    had_content = (F.col("unit_code") == "recipient") & F.col("stage_code").isin(CONTENT_SEEN)
+    had_content = F.expr(HAD_CONTENT)
     sends = (F.col("spam_certain") > 0) & (F.col("source_network") != "_U")
     monthly = spam_source_daily.groupBy("operator_id", month, *KEY).agg(
         *(F.sum(name).alias(name) for name in MEASURES),

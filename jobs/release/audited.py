@@ -1,10 +1,13 @@
 """How often filters err: from audits and tests into the interval of a volume.
 
-A volume is counted in three parts. Of what the operators' audits or tests speak for, spam is units ×
-prevalence, from the low to the high end of its interval. The other messages whose content was seen, and what
-was refused before there was content, stay as counted, from certain to possible. The parts add up; so do the
-intervals of several operators, whose samples are drawn apart: their distances from the estimates add as
-squares (Zou and Donner 2008), the ends of the parts that are counted as they are.
+A volume is counted in three parts. Of what the operators' audits or tests speak for, spam is the units of
+each call of the filter (flagged, undecided, passed) times its share of spam, or units × prevalence where no
+share is known, as of a type; the interval is as far from that as the units are times the ends of prevalence
+from prevalence. The other messages whose content was seen, and what was refused before there was content,
+stay as counted, from certain to possible. The parts add up; so do the intervals of several operators and
+months, whose samples are drawn apart: their distances from the estimates add as squares (Zou and Donner
+2008), the ends of the parts that are counted as they are. A test elsewhere is one for all months of an
+operator, so its distances in them add up as they are before they are squared.
 
 Assumed is that labels and tests are right, that what was not labelled of a stratum is like what was, and that
 a month's shares of each call hold for what came of the month after its sample was drawn. A label says whether
@@ -17,6 +20,7 @@ content (attempts, calls) was in no sample and is never corrected.
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -26,7 +30,7 @@ import polars as pl
 from jobs.attributes import asked
 from jobs.release import words
 from jobs.release.blocks import Block, Cell, Column, Section, Table, interval, number
-from jobs.release.figures import ENDS, ESTIMATES, SHARES, SUMS
+from jobs.release.figures import CALL_SHARES, ENDS_OF_SPAM, ESTIMATES, SUMS
 from jobs.release.study import Study, channel_name
 
 # What a column of ranges with the filters' errors in them is called.
@@ -66,35 +70,53 @@ def corrected(total: dict[str, Any], quality: pl.DataFrame) -> Corrected:
     """total: units, spam_certain and spam_possible of a channel. quality: its rows of that figure."""
     seen = quality.sort(pl.all())
     known = seen.filter(pl.col("prevalence").is_not_null())
-    spam = low = high = 0.0
+    spam, audited_units = 0.0, 0
     certain, possible = total["spam_certain"], total["spam_possible"]
+    # An audit is of its own month; a test elsewhere is one for all months of an operator.
+    below: defaultdict[tuple[str, ...], float] = defaultdict(float)
+    above: defaultdict[tuple[str, ...], float] = defaultdict(float)
     for row in known.to_dicts():
-        units = row["units"]
-        spam += estimated(row)
-        low += (units * (row["prevalence"] - row["prevalence_low"])) ** 2
-        high += (units * (row["prevalence_high"] - row["prevalence"])) ** 2
-        certain -= row["spam_certain"]
-        possible -= row["spam_possible"]
+        told = estimated(row)
+        spam += told.spam
+        audited_units += told.units
+        certain -= told.certain
+        possible -= told.possible
+        method = row["quality_method_code"]
+        drawn = (method, row["operator_id"], *([row["period_code"]] if method == "audit" else []))
+        below[drawn] += told.units * (row["prevalence"] - row["prevalence_low"])
+        above[drawn] += told.units * (row["prevalence_high"] - row["prevalence"])
     return Corrected(
-        low=max(math.floor(certain + spam - math.sqrt(low)), 0),
-        high=min(math.ceil(possible + spam + math.sqrt(high)), total["units"]),
-        share=words.share_of(int(known["units"].sum()), int(seen["units"].sum())),
+        low=max(math.floor(certain + spam - math.hypot(*below.values())), 0),
+        high=min(math.ceil(possible + spam + math.hypot(*above.values())), total["units"]),
+        share=words.share_of(audited_units, int(seen["units"].sum())),
         methods=tuple(sorted(set(known["quality_method_code"]))),
     )
 
 
-def estimated(row: dict[str, Any]) -> float:
-    """Spam among the messages of one operator's month whose content was seen: by the share of each call, so
-    that parts add up to it; by prevalence where a share is not known, as of a type."""
-    counts = (
-        row["spam_certain"],
-        row["spam_possible"] - row["spam_certain"],
-        row["units"] - row["spam_possible"],
+@dataclass(frozen=True)
+class Told:
+    """What an audit or a test speaks for among the messages of one operator's month whose content was seen:
+    units, what of it filters counted as spam for certain and possibly, and the spam that it says there is."""
+
+    units: int
+    certain: int
+    possible: int
+    spam: float
+
+
+def estimated(row: dict[str, Any]) -> Told:
+    """By the share of each call, so that parts add up to it; a call without a share, for the sample had none
+    of it, stays as counted. By prevalence where no share is known, as of a type."""
+    flagged, possible, units = row["spam_certain"], row["spam_possible"], row["units"]
+    shares = [row.get(name) for name in CALL_SHARES]
+    if all(share is None for share in shares):
+        return Told(units, flagged, possible, float(units * row["prevalence"]))
+    counts = (flagged, possible - flagged, units - possible)
+    flagged, undecided, passed = (
+        0 if share is None else count for count, share in zip(counts, shares, strict=True)
     )
-    of_calls = [(units, row.get(name)) for units, name in zip(counts, SHARES, strict=True) if units]
-    if any(share is None for _, share in of_calls):
-        return float(row["units"] * row["prevalence"])
-    return float(sum(units * share for units, share in of_calls))
+    spam = sum(count * share for count, share in zip(counts, shares, strict=True) if share is not None)
+    return Told(flagged + undecided + passed, flagged, flagged + undecided, float(spam))
 
 
 @cache
@@ -137,21 +159,26 @@ def ends(row: dict[str, Any]) -> tuple[int, int]:
 
 def share_of_part(row: dict[str, Any]) -> Cell:
     """The share of spam in a part of a channel with the filters' errors in it."""
-    if not row["audited_units"]:
-        return number("no audit", "muted")
-    return number(words.percent_range(*(words.share_of(end, row["units"]) for end in ends(row))))
+    return unaudited(row) or number(
+        words.percent_range(*(words.share_of(end, row["units"]) for end in ends(row)))
+    )
 
 
 def count_of_part(row: dict[str, Any]) -> Cell:
     """Spam of a part of a channel with the filters' errors in it."""
-    if not row["audited_units"]:
-        return number("no audit", "muted")
-    return number(words.plenty_range(*ends(row)))
+    return unaudited(row) or number(words.plenty_range(*ends(row)))
+
+
+def unaudited(row: dict[str, Any]) -> Cell | None:
+    """The cell of a part that no audit speaks for. What had no content to look at is no want of an audit."""
+    if row["audited_units"]:
+        return None
+    return number("no audit", "muted") if row["seen_units"] else number("")
 
 
 def added(rows: list[dict[str, Any]]) -> dict[str, Any]:
     """Parts as one: their ends may be added, which is as wide as they are or wider."""
-    return {name: sum(row[name] for row in rows) for name in (*SUMS, *ENDS)}
+    return {name: sum(row[name] for row in rows) for name in (*SUMS, *ENDS_OF_SPAM)}
 
 
 def is_told(rows: list[dict[str, Any]]) -> bool:
@@ -161,15 +188,42 @@ def is_told(rows: list[dict[str, Any]]) -> bool:
 
 def on_parts(study: Study, figure: str, assumed: str) -> list[str]:
     """What to say of a figure by parts: where its errors come from, what they assume, and who has none."""
-    told: list[str] = []
-    silent: list[str] = []
+    partly: list[str] = []
+    silent: defaultdict[str, list[str]] = defaultdict(list)
+    is_any_told = False
     for channel, table in study.per_channel(figure):
-        names = told if is_told(table.to_dicts()) else silent
-        names.append(channel_name(channel, inside=True))
-    notes = [f"{HEADING}: {assumed}"] if told else []
-    if silent:
-        notes.append(f"There is no audit of {words.listed(silent)}: here it is as filters saw it.")
-    return notes
+        name = channel_name(channel, inside=True)
+        seen, audited = (int(table[column].sum()) for column in ("seen_units", "audited_units"))
+        if not audited:
+            silent[why_silent(study, channel, seen)].append(name)
+            continue
+        is_any_told = True
+        if audited < seen:
+            partly.append(f"{words.percent(words.share_of(audited, seen))} of the {name}")
+    of_parts = f" They are of {words.listed(partly)} whose content filters saw." if partly else ""
+    notes = [f"{HEADING}: {assumed}{of_parts}"] if is_any_told else []
+    return notes + [sentence.format(words.listed(names)) for sentence, names in silent.items()]
+
+
+def why_silent(study: Study, channel: str, seen: int) -> str:
+    """Why no audit speaks for a figure of a channel of which so many units had content, as a sentence with a
+    place for the channel."""
+    known = study.figures["quality"].filter(
+        pl.col("channel_code") == channel, pl.col("prevalence").is_not_null()
+    )
+    if not len(known):
+        return "There is no audit of {}: here it is as filters saw it."
+    if not seen:
+        return (
+            "What is shown here of {} had no content, or is of an earlier version, which tells nothing of it"
+            " until gold is computed again: it is as filters saw it."
+        )
+    if not sum(known[name].count() for name in CALL_SHARES):
+        return (
+            "Rows of an earlier version tell nothing of content: {} is here as filters saw it until gold is"
+            " computed again."
+        )
+    return "No audit speaks for what is shown here of {}: it is as filters saw it."
 
 
 # What is assumed of parts that are not the filter's own doing.

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import polars as pl
 
+from jobs.shares import CALLS
+
 DEFINITION = "OPERATOR"
 MEASURE = "attempted"
 COUNTED = ("inbound", "internal")
@@ -23,7 +25,7 @@ Kinds = dict[str, pl.DataType | type[pl.DataType]]
 SUMS = {"units": WHOLE, "spam_certain": WHOLE, "spam_possible": WHOLE}
 # Of the units, those whose content was seen and those that an audit speaks for, with the spam in these; and
 # the ends of all spam with the filters' errors in them: see jobs/release/correcting.py.
-ENDS: Kinds = {
+ENDS_OF_SPAM: Kinds = {
     "seen_units": WHOLE,
     "audited_units": WHOLE,
     "audited_spam": EXACT,
@@ -32,14 +34,13 @@ ENDS: Kinds = {
 }
 ESTIMATES = ("prevalence", "sensitivity", "specificity")
 # What a filter made of a message, and the share of spam in it.
-CALLS = ("flagged", "undecided", "passed")
-SHARES = tuple(f"{call}_spam_share" for call in CALLS)
+CALL_SHARES = tuple(f"{call}_spam_share" for call in CALLS)
 # What an audit or a test says of a channel's month.
 TOLD = (
     "quality_method_code",
     "sampled_count",
     "labelled_count",
-    *(f"{name}{end}" for name in (*ESTIMATES, *SHARES) for end in ("", "_low", "_high")),
+    *(f"{name}{end}" for name in (*ESTIMATES, *CALL_SHARES) for end in ("", "_low", "_high")),
 )
 # What gather() gives and build() takes.
 FIGURES: dict[str, Kinds] = {
@@ -60,7 +61,7 @@ FIGURES: dict[str, Kinds] = {
         "last_date": pl.Date,
         "day_count": WHOLE,
     },
-    "daily": {"channel_code": TEXT, "period_date": pl.Date, **SUMS, **ENDS},
+    "daily": {"channel_code": TEXT, "period_date": pl.Date, **SUMS, **ENDS_OF_SPAM},
     "types": {"channel_code": TEXT, "spam_type_code": TEXT, **SUMS},
     # What was marked as spam, by the filter that spoke, and by which kind of rule it has a type.
     "type_coverage": {
@@ -79,9 +80,9 @@ FIGURES: dict[str, Kinds] = {
         "inbound_link_code": TEXT,
         "destination_code": TEXT,
         **SUMS,
-        **ENDS,
+        **ENDS_OF_SPAM,
     },
-    "transits": {"channel_code": TEXT, "transit_code": TEXT, **SUMS, **ENDS},
+    "transits": {"channel_code": TEXT, "transit_code": TEXT, **SUMS, **ENDS_OF_SPAM},
     # Of all directions, calls too. A unit may show several signs.
     "bypass": {
         "channel_code": TEXT,
@@ -91,14 +92,15 @@ FIGURES: dict[str, Kinds] = {
         "units_flagged": WHOLE,
     },
     # rated_certain, rated_low, rated_high: of spam, what came to operators that say how many subscribers they
-    # have.
+    # have; rated_audited_units: of what came to these, what an audit speaks for.
     # subscriber_count: the subscribers of all operators of the channel that say so.
     "countries": {
         "channel_code": TEXT,
         "source_country_code": TEXT,
         **SUMS,
-        **ENDS,
+        **ENDS_OF_SPAM,
         "rated_certain": WHOLE,
+        "rated_audited_units": WHOLE,
         "rated_low": EXACT,
         "rated_high": EXACT,
         "subscriber_count": WHOLE,
@@ -109,7 +111,7 @@ FIGURES: dict[str, Kinds] = {
         "source_asn": WHOLE,
         "source_country_code": TEXT,
         **SUMS,
-        **ENDS,
+        **ENDS_OF_SPAM,
     },
     # The largest of a channel, each operator's of its last day that has any; times are in UTC.
     "campaigns": {
@@ -136,7 +138,7 @@ FIGURES: dict[str, Kinds] = {
         "period_date": pl.Date,
         "copy_count": WHOLE,
     },
-    "stages": {"channel_code": TEXT, "stage_code": TEXT, "outcome_code": TEXT, **SUMS, **ENDS},
+    "stages": {"channel_code": TEXT, "stage_code": TEXT, "outcome_code": TEXT, **SUMS, **ENDS_OF_SPAM},
     "effort": {
         "channel_code": TEXT,
         "countermeasure_code": TEXT,
@@ -155,7 +157,9 @@ FIGURES: dict[str, Kinds] = {
         "quality_method_code": TEXT,
         "sampled_count": WHOLE,
         "labelled_count": WHOLE,
-        **{f"{name}{end}": pl.Float64 for name in (*ESTIMATES, *SHARES) for end in ("", "_low", "_high")},
+        **{
+            f"{name}{end}": pl.Float64 for name in (*ESTIMATES, *CALL_SHARES) for end in ("", "_low", "_high")
+        },
     },
     # How often filters err in a part of a channel, as a band of the score: only where there is an audit.
     "quality_parts": {

@@ -15,7 +15,7 @@ from jobs.release.figures import (
     CAMPAIGN,
     COUNTED,
     DEFINITION,
-    ENDS,
+    ENDS_OF_SPAM,
     FIGURES,
     MEASURE,
     SUMS,
@@ -67,7 +67,7 @@ def gather(read: Callable[[str], DataFrame]) -> dict[str, pl.DataFrame]:
 
 
 def keys_of(figure: str) -> list[str]:
-    return [column for column in FIGURES[figure] if column not in (*SUMS, *ENDS)]
+    return [column for column in FIGURES[figure] if column not in (*SUMS, *ENDS_OF_SPAM)]
 
 
 def to_polars(figure: str, frame: DataFrame | pl.DataFrame) -> pl.DataFrame:

@@ -9,11 +9,11 @@ from markupsafe import Markup
 
 from jobs.release import audited, words, world
 from jobs.release.blocks import Block, Cell, Column, Picture, Section, Table, number, stacked
-from jobs.release.figures import ENDS, SUMS
+from jobs.release.figures import ENDS_OF_SPAM, SUMS
 from jobs.release.study import CERTAIN_LEGEND, UNDECIDED_LEGEND, Study, channel_name, spam_range
 
 COUNTRIES_SHOWN = 12
-RATED = ("rated_certain", "rated_low", "rated_high")
+RATED = ("rated_certain", "rated_audited_units", "rated_low", "rated_high")
 
 
 def by_source(study: Study) -> Section:
@@ -70,7 +70,7 @@ def by_source(study: Study) -> Section:
     notes = [
         "Rates are of the whole time that the page covers, of the operators that say how many subscribers"
         " they have, and of all those subscribers, whichever country the spam came from. Where an audit tells"
-        " of the filters' errors they are from end to end, else of certain spam.",
+        " of the filters' errors they are a range that holds these errors, else of certain spam.",
     ]
     if "SMS" in study.channels:
         notes.append("An SMS has no address: its country is that of the calling number, which can be forged.")
@@ -155,16 +155,16 @@ def largest(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     unknown = [row for row in rows if row["source_country_code"] == words.UNKNOWN]
     shown, rest = known[:COUNTRIES_SHOWN], known[COUNTRIES_SHOWN:]
     if rest:
-        added = {name: sum(row[name] for row in rest) for name in (*SUMS, *ENDS, *RATED)}
+        added = {name: sum(row[name] for row in rest) for name in (*SUMS, *ENDS_OF_SPAM, *RATED)}
         one = rest[0] | added | {"source_country_code": words.OTHER, "country_count": len(rest)}
         shown = [*shown, one]
     return shown + unknown
 
 
 def rate_of(row: dict[str, Any]) -> str:
-    """Spam per 1,000 subscribers of the operators that say how many they have: certain spam, or from end to
-    end where an audit tells of the filters' errors."""
-    names = ("rated_low", "rated_high") if row["audited_units"] else ("rated_certain",)
+    """Spam per 1,000 subscribers of the operators that say how many they have: certain spam, or a range
+    with the filters' errors where an audit of such an operator tells of them."""
+    names = ("rated_low", "rated_high") if row["rated_audited_units"] else ("rated_certain",)
     return words.DASH.join(
         dict.fromkeys(rate_text(1000 * float(row[name]) / row["subscriber_count"]) for name in names)
     )

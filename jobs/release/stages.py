@@ -102,11 +102,7 @@ def by_stage(study: Study) -> Section:
 
 def error_cell(here: pl.DataFrame, is_told: bool) -> list[Cell]:
     """The share of spam in what was stopped at a stage, or delivered; no cell where there is no audit."""
-    if not is_told:
-        return []
-    row = audited.added(here.to_dicts())
-    # What had no content to look at is no want of an audit.
-    return [audited.share_of_part(row) if row["seen_units"] else number("")]
+    return [audited.share_of_part(audited.added(here.to_dicts()))] if is_told else []
 
 
 def got_through(table: pl.DataFrame) -> dict[str, Any] | None:

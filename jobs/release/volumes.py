@@ -17,7 +17,7 @@ from jobs.release.study import (
 )
 
 DAYS_SHOWN = 31
-SHARES = "Of these, spam: the line as counted, the band with filters' errors"
+HEADING = "Of these, spam: the line as counted, the band with filters' errors"
 
 
 def over_time(study: Study) -> Section:
@@ -41,7 +41,7 @@ def over_time(study: Study) -> Section:
                         Markup(
                             charts.share_chart(daily, f"{name}: spam share per day, as in the table below")
                         ),
-                        heading=SHARES if is_told else "Of these, spam",
+                        heading=HEADING if is_told else "Of these, spam",
                     ),
                 ],
                 table=Table(
