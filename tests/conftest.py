@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,8 @@ KEY = "0123456789abcdef0123456789abcdef"
 os.environ["OBSERVATORY_PSEUDONYM_KEY"] = KEY
 # A worker of pytest-xdist is told the width of a terminal that is not its own.
 os.environ.pop("COLUMNS", None)
+# At its end py4j tells that connections close, to an output that is closed by then.
+logging.getLogger("py4j").setLevel(logging.WARNING)
 # How long an example takes says something about the machine alone.
 hypothesis.settings.register_profile("observatory", deadline=None)
 hypothesis.settings.load_profile("observatory")
