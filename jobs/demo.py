@@ -115,8 +115,6 @@ def world(lake: Lake) -> Table:
         f"Estimated spam in {period} (OPERATOR definition), of a made-up membership",
         *(head for channel in channels for head in (channel, "95% interval", "coverage")),
     )
-    # Eighty columns hold the longest area's name, too.
-    shown.padding = (0, 0, 0, 1)
     areas = {row["area_code"]: ORDER[row["area_kind_code"]] for row in found.values()}
     for area in sorted(areas, key=lambda code: (areas[code], code)):
         cells: list[str] = []

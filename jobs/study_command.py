@@ -231,9 +231,17 @@ AS_FILTERED = "Spam as filters saw it: what they miss or take wrongly is in no i
 WITH_ERRORS = "Of operators with logs; filters that were audited stand for the others."
 
 
+VOLUME_HEADS = ("estimate", "95% interval", "CV", "cov.", "answers", "others at 0.5–1.5")
+CORRECTED_HEADS = ("estimate", "95% interval", "CV", "as seen", "audits", "audited")
+SPENDING_HEADS = ("estimate", "95% interval", "CV", "cov.", "each")
+PART_HEADS = ("CAPEX", "", "OPEX", "", "posts", "")
+
+
 def sheet(title: str, *heads: str) -> Table:
-    """A table narrow enough for eighty columns."""
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    """A table of areas that eighty columns hold, the longest name and interval too."""
+    table = Table(
+        title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 0, 0, 1)
+    )
     table.add_column("area", no_wrap=True, min_width=10)
     for head in heads:
         table.add_column(head, justify="right", no_wrap=True)
@@ -259,7 +267,7 @@ def volume(frame: Any) -> list[Table]:
     tables = []
     for channel in dict.fromkeys(row.channel_code for row in found):
         title = f"{channel}: spam in {period} by the operators' own definition, estimated"
-        table = sheet(title, "estimate", "95% interval", "CV", "cov.", "answers", "others at 0.5–1.5")
+        table = sheet(title, *VOLUME_HEADS)
         for row in found:
             if row.channel_code == channel:
                 table.add_row(
@@ -286,10 +294,7 @@ def corrected(frame: Any, audits: Any) -> list[RenderableType]:
     seen = {(row.channel_code, row.area_code): row for row in rows if row.quantity_code == "spam_certain"}
     told: list[Table] = []
     for channel in dict.fromkeys(row.channel_code for row in found):
-        table = sheet(
-            f"{channel}: spam in {period} with the filters' errors, estimated",
-            "estimate", "95% interval", "CV", "as seen", "audits", "audited",
-        )  # fmt: skip
+        table = sheet(f"{channel}: spam in {period} with the filters' errors, estimated", *CORRECTED_HEADS)
         for row in found:
             if row.channel_code == channel:
                 before = seen.get((channel, row.area_code))
@@ -355,7 +360,7 @@ def investment(spending: Any, gaps: Any) -> list[RenderableType]:
     tables: list[RenderableType] = []
     for channel in dict.fromkeys(row.channel_code for row in found):
         title = f"{channel}: spending in {period}, US dollars; and what is missing to {' and '.join(targets)}"
-        table = sheet(title, "estimate", "95% interval", "CV", "cov.", "each", *targets)
+        table = sheet(title, *SPENDING_HEADS, *targets)
         for row in found:
             if row.channel_code == channel:
                 table.add_row(
@@ -395,7 +400,7 @@ def components(
 ) -> Table:
     """What spending consists of, and the posts, each with its own interval."""
     title = f"{channel}: parts and posts in {period}, with 95% intervals"
-    table = sheet(title, "CAPEX", "", "OPEX", "", "posts", "")
+    table = sheet(title, *PART_HEADS)
     for row in found:
         if row.channel_code == channel:
             cells: list[str] = []

@@ -5,12 +5,23 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from pyspark.sql import Row, SparkSession
 from rich.console import Console, Group
 
 from jobs.contracts import struct_type
 from jobs.costs.drawing import sentences
-from jobs.study_command import corrected, granted, volume
+from jobs.study_command import (
+    CORRECTED_HEADS,
+    PART_HEADS,
+    SPENDING_HEADS,
+    VOLUME_HEADS,
+    Target,
+    corrected,
+    granted,
+    sheet,
+    volume,
+)
 
 TABLE = "study.spam_volume"
 
@@ -44,7 +55,6 @@ def test_the_quarter_of_logs_is_printed_and_not_the_year_of_one_answer(spark: Sp
     assert "<1%" in printed(spark, row("2026-Q4", "attempted", 4300, 900, 1))
     assert "<1%" not in printed(spark, row("2026-Q4", "attempted", 4300, 900, 0))
     assert "77" not in text and "1.2k" not in text
-    assert all(len(line.rstrip()) <= 80 for line in text.splitlines())
     assert "EMAIL: spam in 2026 by" in printed(spark, year)
 
 
@@ -104,7 +114,7 @@ def test_spam_with_the_filters_errors_stands_beside_what_they_saw(spark: SparkSe
     )
     # Little that is audited is not nothing.
     assert chat.split()[-1] == "<1%"
-    assert all(len(line.rstrip()) <= 80 for line in text.splitlines())
+    assert "…" not in text
 
 
 def test_what_is_taken_for_granted_names_the_setting_in_its_brackets() -> None:
@@ -114,3 +124,25 @@ def test_what_is_taken_for_granted_names_the_setting_in_its_brackets() -> None:
         console = Console(width=80, record=True)
         console.print(shown)
         assert sentence in console.export_text()
+
+
+@pytest.mark.parametrize(
+    ("heads", "cells"),
+    [
+        (VOLUME_HEADS, ("26.5bn", "21.3bn–36.5bn", "16%!!", "100%", "100%", "21.3bn–36.5bn")),
+        (CORRECTED_HEADS, ("26.5bn", "21.3bn–36.5bn", "16%!!", "26.5bn", "134", "100%")),
+        (
+            (*SPENDING_HEADS, *Target),
+            ("26.5bn", "21.3bn–36.5bn", "16%!!", "100%", "21.33", "36.5bn", "36.5bn"),
+        ),
+        (PART_HEADS, ("26.5bn", "21.3bn–36.5bn", "26.5bn", "21.3bn–36.5bn", "26.5k", "21.3k–36.5k")),
+    ],
+)
+def test_eighty_columns_hold_the_longest_of_all(heads: tuple[str, ...], cells: tuple[str, ...]) -> None:
+    table = sheet("Title", *heads)
+    table.add_row("TRANSITION", *cells)
+    console = Console(width=80, record=True)
+    console.print(table)
+    lines = console.export_text().splitlines()
+    assert "…" not in "".join(lines)
+    assert lines[2].split() == ["area", *" ".join(heads).split()]
