@@ -18,7 +18,7 @@ from jobs.attributes import asked
 from jobs.contracts import struct_type
 from jobs.estimation import Array, seed_of
 from jobs.periods import last_day
-from jobs.shares import CALLS, CONTENT_SEEN, SHARES
+from jobs.shares import CALLS, HAD_CONTENT, SHARES
 from jobs.study.questionnaire_answer import counted
 from jobs.study_rows import COUNTED, MEASURES, WEAKNESS, as_table, collected, of_period, periods_of
 from jobs.study_sample import Reference, Sample, estimates, sample_of
@@ -70,20 +70,16 @@ def labelled_definitions(definition: pl.DataFrame) -> frozenset[str]:
     return frozenset(code for code, texts in predicates if not asked(texts))
 
 
-def is_seen() -> Column:
-    """Whether rows are of messages whose content the operator had."""
-    return (F.col("unit_code") == "recipient") & F.col("stage_code").isin(CONTENT_SEEN)
-
-
 def logged(submission: DataFrame, measure: DataFrame) -> DataFrame:
     """What respondents gave from logs: each unit, and the sum of two that the questionnaire asks for."""
+    had_content = F.expr(HAD_CONTENT)
     inside = submission.filter(F.col("direction_code").isin(*COUNTED)).withColumns(
         {
-            "certain_before": F.when(is_seen(), 0).otherwise(F.col("spam_certain")),
-            "undecided_before": F.when(is_seen(), 0).otherwise(
+            "certain_before": F.when(had_content, 0).otherwise(F.col("spam_certain")),
+            "undecided_before": F.when(had_content, 0).otherwise(
                 F.col("spam_possible") - F.col("spam_certain")
             ),
-            "content_seen": F.when(is_seen(), F.col("units")).otherwise(0),
+            "content_seen": F.when(had_content, F.col("units")).otherwise(0),
         }
     )
     cells = measure.filter("is_included AND measure_code = 'attempted'")
@@ -109,7 +105,7 @@ def with_audits(logs: DataFrame, submission: DataFrame, submission_quality: Data
     certain, possible, units = (F.col(name) for name in ("spam_certain", "spam_possible", "units"))
     calls = dict(zip(CALLS, (certain, possible - certain, units - possible), strict=True))
     called = (
-        submission.filter(F.col("direction_code").isin(*COUNTED) & is_seen())
+        submission.filter(F.col("direction_code").isin(*COUNTED) & F.expr(HAD_CONTENT))
         .filter("definition_code = 'OPERATOR'")
         .groupBy(*by)
         .agg(*(F.sum(count).alias(call) for call, count in calls.items()))

@@ -17,7 +17,7 @@ import polars as pl
 from jobs.contracts import contract, polars_schema
 from jobs.delta_log import read_table
 from jobs.errors import ObservatoryError
-from jobs.shares import CALLS, CONTENT_SEEN, ENDS, RECEIVED, SHARES, UNTOLD
+from jobs.shares import CALLS, ENDS, HAD_CONTENT, RECEIVED, SHARES, UNTOLD
 
 QUALITY, GOLD_QUALITY = "study.submission_quality", "gold.filter_quality_monthly"
 MONTH = ["period_code", "channel_code"]
@@ -60,9 +60,8 @@ def seen(volume: pl.DataFrame) -> pl.DataFrame:
     return (
         volume.filter(
             pl.col("definition_code") == "OPERATOR",
-            pl.col("unit_code") == "recipient",
             pl.col("direction_code").is_in(RECEIVED),
-            pl.col("stage_code").is_in(CONTENT_SEEN),
+            pl.sql_expr(HAD_CONTENT),
         )
         .group_by(MONTH)
         .agg(flagged=certain, undecided=possible - certain, passed=units - possible)
