@@ -14,6 +14,7 @@ from pyspark.sql import Row, SparkSession
 
 from jobs.contracts import REFERENCE, struct_type
 from jobs.errors import ObservatoryError
+from jobs.gold import type_coverage_daily
 from jobs.gold.counting import PER_MASK, UNITS, counted
 from jobs.gold.predicates import definitions, written
 from jobs.lake import Lake
@@ -588,6 +589,13 @@ def test_a_definition_speaks_on_its_days_and_channels_only(spark: SparkSession) 
         **{("CHANGED", day, channel): (1, 0, 1) for day in (1, 2) for channel in both},
         **{("CHANGED", day, channel): (1, 0, 0) for day in (3, 4, 5) for channel in both},
     }
+
+
+def test_without_the_operators_definition_coverage_says_what_is_missing(spark: SparkSession) -> None:
+    message = spark.createDataFrame([], struct_type("silver.message"))
+    others = Lake(spark, "").reference("ref.definition").filter("definition_code <> 'OPERATOR'")
+    with pytest.raises(ObservatoryError, match="definition.csv has no row OPERATOR, .*: add it"):
+        type_coverage_daily.transform(message, others)
 
 
 def test_more_definitions_than_one_mask_holds(spark: SparkSession) -> None:
