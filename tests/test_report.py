@@ -469,6 +469,8 @@ def test_signs_of_bypass_are_shown_of_calls_too(study: Study) -> None:
         "IP voice, signs of bypass",
     ]
     assert rows_of(section.blocks[3])["Grey route"] == ["Peer", "6,840", "101,200", "6.8%"]
+    untold = "Not looked for, as no log tells it: SMS bypass and artificially inflated traffic."
+    assert [block.note for block in section.blocks[3:]] == [untold, ""]
     assert rows_of(section.blocks[2])["Hub"][1] == "30.0%"
 
 
