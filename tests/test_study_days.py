@@ -95,8 +95,8 @@ def test_answers_are_held_against_whole_months(spark: SparkSession) -> None:
         spark, ("a", "2026-10", 3100, 31), ("a", "2026-11", 2900, 29), ("a", "2026-12", 3000, 30),
         ("b", "2026-10", 3100, 31), ("b", "2026-11", 3000, 30), ("b", "2026-12", 400, 4),
     )  # fmt: skip
-    rows = logged(given).filter("quantity_code = 'units'").select("respondent_id", "period_code", "value")
-    found = {tuple(row[:2]): row.value for row in rows.collect()}
+    rows = logged(given).filter("quantity_code = 'units'").groupBy("respondent_id", "period_code")
+    found = {tuple(row[:2]): row[2] for row in rows.sum("value").collect()}
     assert found == {
         ("a", "2026-10"): 3100, ("a", "2026-11"): 3000, ("a", "2026-12"): 3100, ("a", "2026-Q4"): 9200,
         ("b", "2026-10"): 3100, ("b", "2026-11"): 3000,

@@ -831,7 +831,8 @@ def test_loading_replaces_the_operators_own_months(spark: SparkSession, root: Pa
 def sent(folder: Path, seen: Rows, day: int | None, name: str) -> Judged:
     """A package of the quarter with these days in it, received on a day of January; the day that it was saved
     without one."""
-    put_gold(folder / name / "lake", "north-mail", seen=seen)
+    if not (folder / name).exists():
+        put_gold(folder / name / "lake", "north-mail", seen=seen)
     file = made(folder / name / "lake", folder / name)
     received = None if day is None else dt.datetime(2027, 1, day, tzinfo=dt.UTC)
     os.utime(file, (AT.timestamp(), AT.timestamp()))
@@ -867,7 +868,7 @@ def test_a_corrected_package_leaves_nothing_of_the_former_and_one_can_go_back(
     # Of what lies in the inbox nobody says when it came in: it is known, and what stands is said.
     before = state(lake)
     (old, current) = first(None), sent(tmp_path, fewer, None, "second")
-    assert loaded(lake, old, current) == []
+    assert loaded(lake, old) + loaded(lake, current) == []
     assert old.is_known and current.is_known and state(lake) == before
     assert current.noted == []
     assert old.noted == [

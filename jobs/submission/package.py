@@ -146,7 +146,7 @@ def references() -> dict[str, str]:
 
 def rows_digest(table: str) -> str:
     """SHA-256 of a reference table's rows: in any order, and without what stands there for people alone."""
-    with (REFERENCE / f"{contract(table).name}.csv").open(newline="", encoding="utf-8") as lines:
+    with (REFERENCE / f"{table.removeprefix('ref.')}.csv").open(newline="", encoding="utf-8") as lines:
         rows = sorted(
             sorted((name, cell) for name, cell in row.items() if name not in WORDS)
             for row in csv.DictReader(lines)
