@@ -145,6 +145,8 @@ def test_corrected_spam_tells_its_formula_its_audits_and_what_they_take_for_gran
         "reported+subscriptions_of_others*rate",
     ]
     assert "audits" not in dict(plain.facts)
+    assert dict(plain.facts)["days"].startswith("logs have 98.8% of the days, weighted by subscriptions;")
+    assert "days" not in dict(found.facts)
     assert not any("own audit or test" in text for text in plain.assumptions)
 
 
