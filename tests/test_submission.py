@@ -946,6 +946,9 @@ def test_an_operator_that_gave_a_channel_up_leaves_it_to_another(spark: SparkSes
     assert set(stored(lake, VOLUME)["channel_code"]) == {"EMAIL"}
     assert loaded(lake, judged(texts)) == []
     assert set(stored(lake, VOLUME)["channel_code"]) == {"EMAIL", "SMS"}
+    # What it once had is not its to replace any more.
+    assert loaded(lake, sent(tmp_path, SEEN, 12, "alone")) == []
+    assert set(stored(lake, VOLUME)["channel_code"]) == {"EMAIL", "SMS"}
 
 
 def test_one_operator_answers_for_a_channel_of_a_respondent(

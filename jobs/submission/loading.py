@@ -192,17 +192,18 @@ def land(lake_of: Callable[[], Any], found: list[Judged], settings: Observatory,
 
 @dataclass(frozen=True)
 class Taken:
-    """A package that is taken, and the channels that it replaces: its own, and those that an earlier package
-    of its operator had."""
+    """A package that is taken, and of which months it replaces which channels: its own, and those of the
+    package of its operator that stood there. Months of the same channels go together."""
 
     judged: Judged
-    channels: frozenset[str]
+    places: list[tuple[list[str], list[str]]]
 
     @property
     def is_replaced(self) -> pl.Expr:
         """The rows of its respondent that it takes the place of."""
-        return pl.col("period_code").is_in(sorted(self.judged.months)) & pl.col("channel_code").is_in(
-            sorted(self.channels)
+        return pl.any_horizontal(
+            pl.col("period_code").is_in(months) & pl.col("channel_code").is_in(channels)
+            for months, channels in self.places
         )
 
 
@@ -218,20 +219,25 @@ def settled(judged: Judged, receipts: list[dict[str, Any]]) -> list[Taken]:
     assert judged.package is not None
     same = [each for each in own if each["package_sha256"] == judged.package.sha256]
     judged.is_known = any(not judged.is_dated or in_utc(each) == judged.received_at for each in same)
-    standing = [each for each in of_months if stands(each, of_months, judged.months)]
+    last = {month: last_of(month, of_months) for month in sorted(judged.months)}
+    standing = [each for each in of_months if any(each in of_month for of_month in last.values())]
     if not judged.is_known:
         judged.wrong += against(judged, standing)
         judged.wrong += unsigned(judged, of_respondent)
     elif not any(each in standing for each in same):
-        last = max(own, key=in_utc)
+        newest = max(own, key=in_utc)
         judged.noted.append(
-            f"{last['file_name']} of {in_utc(last):%Y-%m-%d %H:%M} stands in its place: give the time that"
-            " this one came in again as --received to take it"
+            f"{newest['file_name']} of {in_utc(newest):%Y-%m-%d %H:%M} stands in its place: give the time"
+            " that this one came in again as --received to take it"
         )
     if judged.wrong or judged.is_known:
         return []
     receipts.append(receipt(judged))
-    return [Taken(judged, frozenset(judged.channels.union(*(each["channel_codes"] for each in own))))]
+    replaced: dict[tuple[str, ...], list[str]] = {}
+    for month, of_month in last.items():
+        before = (each["channel_codes"] for each in of_month if each in own)
+        replaced.setdefault(tuple(sorted(judged.channels.union(*before))), []).append(month)
+    return [Taken(judged, [(months, list(channels)) for channels, months in replaced.items()])]
 
 
 def in_utc(receipt: dict[str, Any]) -> dt.datetime:
@@ -240,15 +246,11 @@ def in_utc(receipt: dict[str, Any]) -> dt.datetime:
     return received.astimezone(dt.UTC)
 
 
-def stands(receipt: dict[str, Any], receipts: list[dict[str, Any]], months: set[str]) -> bool:
-    """Whether it is what was sent last of any of these months by its operator."""
-    later = [
-        each
-        for each in receipts
-        if each["operator_id"] == receipt["operator_id"] and in_utc(each) > in_utc(receipt)
-    ]
-    replaced = {month for each in later for month in months_of(each["period_code"])}
-    return not set(months_of(receipt["period_code"])) & months <= replaced
+def last_of(month: str, receipts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What stands in a month: of each operator the last receipt of a period that holds it."""
+    of_month = [each for each in receipts if month in months_of(each["period_code"])]
+    last = {each["operator_id"]: each for each in sorted(of_month, key=in_utc)}
+    return list(last.values())
 
 
 def unsigned(judged: Judged, receipts: list[dict[str, Any]]) -> list[str]:
@@ -272,10 +274,10 @@ def write(lake: Any, taken: list[Taken], settings: Observatory, run_id: str) -> 
 
     started = dt.datetime.now(dt.UTC)
     places = [
-        f"({any_of('respondent_id', [each.judged.respondent_id])}"
-        f" AND {any_of('period_code', sorted(each.judged.months))}"
-        f" AND {any_of('channel_code', sorted(each.channels))})"
+        f"({any_of('respondent_id', [each.judged.respondent_id])} AND {any_of('period_code', months)}"
+        f" AND {any_of('channel_code', channels)})"
         for each in taken
+        for months, channels in each.places
     ]
     for table in reversed(TABLES):
         parts: dict[str, pl.DataFrame] = {}
