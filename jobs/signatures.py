@@ -78,8 +78,19 @@ UNSEEN = r"[\p{Cf}\p{Cc}&&[^\s]]+"
 # The host of a link stays: it is the sender's. What follows it is often the recipient's.
 LINK = r"(?:[a-z][a-z0-9+.-]*://|www\.)([^\s/?#:@]+)[!-~]*"
 BARE_LINK = r"((?:[\p{L}\p{N}_-]+\.)+[a-z]{2,})[/?][!-~]*"
-# A code is a word with a digit. Scripts without spaces would lose whole sentences.
-CODE = r"[\p{Latin}\p{Greek}\p{Cyrillic}\p{M}]*\p{N}[\p{Latin}\p{Greek}\p{Cyrillic}\p{M}\p{N}]*"
+# Words with a digit. Scripts without spaces would lose whole sentences.
+LETTER = r"[\p{Latin}\p{Greek}\p{Cyrillic}\p{M}]"
+WORD = r"[\p{Latin}\p{Greek}\p{Cyrillic}\p{M}\p{N}]"
+NUMBERED = rf"{LETTER}*\p{{N}}{WORD}*"
+# Which of them are codes and numbers: those with three digits in a row or four in all, with no two letters in
+# a row, or of digits with two letters after them. "m0ney" and "ch34p" are words, whose letters a
+# spammer wrote as digits.
+CODE = (
+    rf"{WORD}*\p{{N}}{{3}}{WORD}*|{WORD}*(?:\p{{N}}{WORD}*){{4}}"
+    rf"|{LETTER}?(?:\p{{N}}+{LETTER}?)+|\p{{N}}+{LETTER}{{2}}"
+)
+# Around a word that is looked at; control characters are gone by then.
+BEGIN, END = "\x00", "\x01"
 # What bounce checks put before an address, and lists after it.
 ADDRESS_TAG = r"^prvs=[^=@]*=|[+=][^@]*"
 # An address that a forwarder made is everyone's whose mail it forwards.
@@ -91,7 +102,9 @@ def normalised(texts: pl.Series) -> pl.Series:
     numbers masked, white space folded."""
     plain = texts.str.normalize("NFKC").str.to_lowercase().str.replace_all(UNSEEN, "")
     linked = plain.str.replace_all(LINK, "${1} ").str.replace_all(BARE_LINK, "${1} ")
-    masked = linked.str.replace_all(CODE, "#").str.replace_all(r"[+(]*#(?:[\s.,:/+()-]*#)*", "#")
+    placed = linked.str.replace_all(f"({NUMBERED})", BEGIN + "${1}" + END)
+    coded = placed.str.replace_all(f"{BEGIN}(?:{CODE}){END}", "#").str.replace_all(f"[{BEGIN}{END}]", "")
+    masked = coded.str.replace_all(r"[+(]*#(?:[\s.,:/+()-]*#)*", "#")
     return masked.str.replace_all(r"\s+", " ").str.strip_chars(" ")
 
 
@@ -237,7 +250,7 @@ def behaviour() -> pl.Expr:
     """
     sender = pl.col("sender").str.to_lowercase().replace("", None)
     own = pl.when(~sender.str.contains(FORWARDED)).then(sender)
-    address = own.str.replace_all(ADDRESS_TAG, "").str.replace_all(CODE, "#")
+    address = own.str.replace_all(ADDRESS_TAG, "").str.replace_all(NUMBERED, "#")
     size = pl.col("message_bytes").cast(pl.String)
     # The first digit and how many there are: the same text to another name is of about the same size.
     bucket = size.str.head(1) + "e" + size.str.len_chars().cast(pl.String)
