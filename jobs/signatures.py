@@ -18,9 +18,8 @@ Subject comes after both, because it is little of what a message says: a spammer
 from others', and "Your order has been sent" is every shop's. It is one step better than the envelope, which
 a campaign from many hosts and with forged senders does not share.
 
-The first three are of what a message says, two texts or digests that differ being two messages. Subject and
-behaviour are not: a sender may say many things, and one thing may come from many senders (jobs/gold/bulk.py
-has what each proves of bulk).
+The first three are of what a message says. Subject and behaviour are not: a sender may say many things, and
+one thing may come from many senders (jobs/gold/bulk.py has what each proves of bulk).
 
 Why a signature tells nobody what a message said: each kind is keyed with a key of the operator's own,
 one for each kind, so that no text can be guessed and tried without the key, no signature equals the
