@@ -1,7 +1,9 @@
-"""Which days gold must count again when the campaigns of a day change: bulk looks back.
+"""Which days gold must count again when the messages of a day change: bulk looks back.
 
-A day is counted from its own messages and from the campaigns of it and the 29 days before. Its input
-checksum names all of these, so that a line that comes late makes the next 29 days due, and nothing else does.
+A day is counted from its own messages, from the campaigns of it and the 29 days before, and from the texts
+of those days that tell what was not bulk: the day before, or 29 where a preset looks at so many. Its input
+checksum names all of these, so that a line that comes late, or a day that comes at all, makes those due that
+look at it, and nothing else does.
 """
 
 from __future__ import annotations
@@ -37,13 +39,23 @@ def checksums(
     return kept | {key: f"{each.rows}:{each.checksum}" for key, each in found.items()}
 
 
-def with_history(inputs: dict[Day, str], checksums: dict[Day, str]) -> dict[Day, str]:
-    """For each operator-day a checksum of what it is counted from: its own input, and the campaigns that it
-    looks at."""
+def with_history(
+    inputs: dict[Day, str],
+    checksums: dict[Day, str],
+    messages: dict[Day, str],
+    days_of_texts: Mapping[str, int],
+) -> dict[Day, str]:
+    """For each operator-day a checksum of what it is counted from: its own input, the campaigns that it looks
+    at, and the messages of the days whose texts it looks at.
+
+    checksums: of the campaigns, messages: of the messages of each operator-day that has any.
+    """
     told = {}
     for (operator, day), own in inputs.items():
-        seen = [f"{each}={checksums.get((operator, each), '')}" for each in looked_at(day)]
-        told[operator, day] = hashlib.sha256("/".join([own, *seen]).encode()).hexdigest()[:16]
+        days = looked_at(day)
+        seen = [f"{each}={checksums.get((operator, each), '')}" for each in days]
+        texts = [messages.get((operator, each), "") for each in days[-days_of_texts[operator] :]]
+        told[operator, day] = hashlib.sha256("/".join([own, *seen, *texts]).encode()).hexdigest()[:16]
     return told
 
 
@@ -54,4 +66,12 @@ def history(stale: Periods, due: Periods) -> Periods:
         operator: on_record
         for operator, seen in days.items()
         if (on_record := seen - due.get(operator, set()))
+    }
+
+
+def with_texts(stale: Periods, days_of_texts: Mapping[str, int]) -> Periods:
+    """The stale operator-days, and those before whose texts they look at."""
+    return {
+        operator: {each for day in days for each in looked_at(day)[-days_of_texts[operator] :]}
+        for operator, days in stale.items()
     }

@@ -171,7 +171,14 @@ def gold(work: Run) -> None:
     due = due_periods(campaigns.TABLE, settled, own)
     campaign = campaigns_of(work, due, known, versions)
     found = checks.fingerprints(campaign, campaigns.TABLE) if due else {}
-    inputs = campaigns.with_history(own, campaigns.checksums(known, due, found))
+    presets = bulk.presets(*(read_reference(work, table) for table in ("ref.bulk_preset", "ref.operator")))
+    texts = bulk.days_of_texts(presets, {operator.id for operator in work.operators})
+    messages = {
+        (operator, day): checksum
+        for (table, operator, day), (checksum, _) in known.items()
+        if table == "silver.message" and not checksum.startswith("0:")
+    }
+    inputs = campaigns.with_history(own, campaigns.checksums(known, due, found), messages, texts)
     stale = due_periods(GOLD_DAILY[0], settled, inputs)
     if not stale:
         work.say("gold: nothing new")
@@ -180,7 +187,11 @@ def gold(work: Run) -> None:
     is_small = tune_for(work, stale, known)
     days = periods_predicate("period_date", None, stale)
     counted = lake.read("silver.message", versions["silver.message"]).filter(days)
-    marked = with_bulk(work, counted, campaign, stale, due, versions.get(campaigns.TABLE))
+    seen = periods_predicate("period_date", None, campaigns.with_texts(stale, texts))
+    looked_at = lake.read("silver.message", versions["silver.message"]).filter(seen)
+    listed = with_history(work, campaign, campaigns.history(stale, due), versions.get(campaigns.TABLE))
+    parameter = read_reference(work, "ref.campaign_parameter")
+    marked = bulk.filled(counted, looked_at, listed, parameter, presets, days)
     message = session.held(marked, is_small)
     frames = {campaigns.TABLE: campaign} | {
         table: session.held(compute(work, table, {"silver.message": message}), is_small)
@@ -246,17 +257,12 @@ def campaigns_of(work: Run, due: Periods, known: State, versions: dict[str, int]
     return session.held(compute(work, campaigns.TABLE, {"silver.message": message}), is_small)
 
 
-def with_bulk(
-    work: Run, message: DataFrame, campaign: DataFrame, stale: Periods, due: Periods, version: int | None
-) -> DataFrame:
-    """The messages with is_bulk by their campaigns: those just found, and those on record of days before."""
-    before = campaigns.history(stale, due)
-    if version is not None and before:
-        seen = periods_predicate("period_date", None, before)
-        campaign = work.lake.read(campaigns.TABLE, version).filter(seen).unionByName(campaign)
-    tables = ("ref.bulk_preset", "ref.operator", "ref.campaign_parameter")
-    presets = bulk.presets(*(read_reference(work, table) for table in tables))
-    return bulk.filled(message, campaign, presets, periods_predicate("period_date", None, stale))
+def with_history(work: Run, campaign: DataFrame, before: Periods, version: int | None) -> DataFrame:
+    """The campaigns just found, and those on record of the operator-days before."""
+    if version is None or not before:
+        return campaign
+    seen = periods_predicate("period_date", None, before)
+    return work.lake.read(campaigns.TABLE, version).filter(seen).unionByName(campaign)
 
 
 def wanted(work: Run, operator: str, day: str) -> bool:

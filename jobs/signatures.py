@@ -18,9 +18,8 @@ Subject comes after both, because it is little of what a message says: a spammer
 from others', and "Your order has been sent" is every shop's. It is one step better than the envelope, which
 a campaign from many hosts and with forged senders does not share.
 
-The first three are of what a message says, two texts or digests that differ being two messages. Subject and
-behaviour are not: a sender may say many things, and one thing may come from many senders (jobs/gold/bulk.py
-has what each proves of bulk).
+The first three are of what a message says. Subject and behaviour are not: a sender may say many things, and
+one thing may come from many senders (jobs/gold/bulk.py has what each proves of bulk).
 
 Why a signature tells nobody what a message said: each kind is keyed with a key of the operator's own,
 one for each kind, so that no text can be guessed and tried without the key, no signature equals the
@@ -78,8 +77,19 @@ UNSEEN = r"[\p{Cf}\p{Cc}&&[^\s]]+"
 # The host of a link stays: it is the sender's. What follows it is often the recipient's.
 LINK = r"(?:[a-z][a-z0-9+.-]*://|www\.)([^\s/?#:@]+)[!-~]*"
 BARE_LINK = r"((?:[\p{L}\p{N}_-]+\.)+[a-z]{2,})[/?][!-~]*"
-# A code is a word with a digit. Scripts without spaces would lose whole sentences.
-CODE = r"[\p{Latin}\p{Greek}\p{Cyrillic}\p{M}]*\p{N}[\p{Latin}\p{Greek}\p{Cyrillic}\p{M}\p{N}]*"
+# Words with a digit. Scripts without spaces would lose whole sentences.
+LETTER = r"[\p{Latin}\p{Greek}\p{Cyrillic}\p{M}]"
+WORD = r"[\p{Latin}\p{Greek}\p{Cyrillic}\p{M}\p{N}]"
+NUMBERED = rf"{LETTER}*\p{{N}}{WORD}*"
+# Which of them are codes and numbers: those with three digits in a row or four in all, with no two letters in
+# a row, or of digits with two letters after them. "m0ney" and "ch34p" are words, whose letters a
+# spammer wrote as digits.
+CODE = (
+    rf"{WORD}*\p{{N}}{{3}}{WORD}*|{WORD}*(?:\p{{N}}{WORD}*){{4}}"
+    rf"|{LETTER}?(?:\p{{N}}+{LETTER}?)+|\p{{N}}+{LETTER}{{2}}"
+)
+# Around a word that is looked at; control characters are gone by then.
+BEGIN, END = "\x00", "\x01"
 # What bounce checks put before an address, and lists after it.
 ADDRESS_TAG = r"^prvs=[^=@]*=|[+=][^@]*"
 # An address that a forwarder made is everyone's whose mail it forwards.
@@ -91,7 +101,9 @@ def normalised(texts: pl.Series) -> pl.Series:
     numbers masked, white space folded."""
     plain = texts.str.normalize("NFKC").str.to_lowercase().str.replace_all(UNSEEN, "")
     linked = plain.str.replace_all(LINK, "${1} ").str.replace_all(BARE_LINK, "${1} ")
-    masked = linked.str.replace_all(CODE, "#").str.replace_all(r"[+(]*#(?:[\s.,:/+()-]*#)*", "#")
+    placed = linked.str.replace_all(f"({NUMBERED})", BEGIN + "${1}" + END)
+    coded = placed.str.replace_all(f"{BEGIN}(?:{CODE}){END}", "#").str.replace_all(f"[{BEGIN}{END}]", "")
+    masked = coded.str.replace_all(r"[+(]*#(?:[\s.,:/+()-]*#)*", "#")
     return masked.str.replace_all(r"\s+", " ").str.strip_chars(" ")
 
 
@@ -237,7 +249,7 @@ def behaviour() -> pl.Expr:
     """
     sender = pl.col("sender").str.to_lowercase().replace("", None)
     own = pl.when(~sender.str.contains(FORWARDED)).then(sender)
-    address = own.str.replace_all(ADDRESS_TAG, "").str.replace_all(CODE, "#")
+    address = own.str.replace_all(ADDRESS_TAG, "").str.replace_all(NUMBERED, "#")
     size = pl.col("message_bytes").cast(pl.String)
     # The first digit and how many there are: the same text to another name is of about the same size.
     bucket = size.str.head(1) + "e" + size.str.len_chars().cast(pl.String)

@@ -208,9 +208,9 @@ def spent(folder: Path) -> dict[str, Cost]:
 
 def marked(work: Run, message: DataFrame, campaign: DataFrame) -> DataFrame:
     """The messages with bulk by their campaigns."""
-    tables = ("ref.bulk_preset", "ref.operator", "ref.campaign_parameter")
-    presets = bulk.presets(*(read_reference(work, table) for table in tables))
-    return bulk.filled(message, campaign, presets, "TRUE")
+    presets = bulk.presets(*(read_reference(work, table) for table in ("ref.bulk_preset", "ref.operator")))
+    parameter = read_reference(work, "ref.campaign_parameter")
+    return bulk.filled(message, message, campaign, parameter, presets, "TRUE")
 
 
 def measured(work: Run, megabytes: float, rounds: int, folder: Path) -> dict[str, Cost]:

@@ -318,7 +318,10 @@ def campaigns() -> pl.DataFrame:
         ends = (first, last, kind, stopped, copies - stopped)
         channel = "EMAIL" if operator in MAIL else "SMS"
         day = FIRST + dt.timedelta(days=4)
-        rows.append((operator, channel, f"{rank + 10:x}" * 16, day, "text", copies, *spread, *ends))
+        is_capped = rank == 2
+        rows.append(
+            (operator, channel, f"{rank + 10:x}" * 16, day, "text", copies, *spread, *ends, is_capped)
+        )
     return pl.DataFrame(rows, schema=list(FIGURES["campaigns"]), orient="row")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import random
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyspark.sql import DataFrame, Row, SparkSession
+from pyspark.sql import functions as F
 
 from jobs import signatures
 from jobs.__main__ import Format, write_rows
 from jobs.errors import ObservatoryError
 from jobs.gold import campaign_daily
 from jobs.gold.similarity import WHOSE, Thresholds, united
+from jobs.lake import Lake
 from tests import campaign_truth
 from tests.campaign_truth import CHOSEN_ON, REPORTED_ON, found, in_spark, thresholds
 from tests.conftest import SHUFFLES
@@ -41,6 +44,10 @@ KEY, OTHER_KEY = b"one key of the tests' own", b"another key of the tests' own"
         ("hid\u200bden", "hidden"),
         ("您的验证码是123456请勿泄露", "您的验证码是77请勿泄露"),
         ("कल सुबह 8 बजे", "कल सुबह 11 बजे"),
+        ("come at 10am on the 2nd", "come at 8pm on the 30th"),
+        ("parcel RR123456789GB waits", "parcel LX987654321FR waits"),
+        ("use x7k9q2 or ab12cd34", "use b4m1z8 or zz98yy76"),
+        ("code G-48213, invoice2026nov", "code G-99107, invoice2025dec"),
     ],
 )
 def test_what_is_filled_in_is_masked(one: str, other: str) -> None:
@@ -53,6 +60,12 @@ def test_what_is_filled_in_is_masked(one: str, other: str) -> None:
         ("Play at http://spin.example/", "Play at http://coin.example/"),
         ("您的验证码是123456请勿泄露", "您的包裹是123456请取回"),
         ("Table 8 is yours", "Room 8 is yours"),
+        # Letters written as digits are no codes: two hands, not one.
+        (
+            "Fr33 m0ney f0r you today only, c4ll now friend",
+            "Ch34p p1lls t0 you today only, 5end now friend",
+        ),
+        ("v14gr4 t0day", "c14l15 t0day"),
     ],
 )
 def test_what_is_said_is_not_masked(one: str, other: str) -> None:
@@ -256,16 +269,43 @@ def test_the_best_that_a_row_has_is_its_signature() -> None:
     assert subject_hash(subject) != subject_hash(subject, key=OTHER_KEY)
 
 
+EVER = dt.date(1990, 1, 1)
+
+
+def parameters(*without: str, **changed: tuple[float, dt.date, dt.date | None]) -> list[Row]:
+    names = [name for name in Thresholds.__annotations__ if not name.endswith("_day") and name not in without]
+    rows = [(name, 4.0, EVER, None) for name in names if name not in changed]
+    rows += [(name, *told) for name, told in changed.items()]
+    keys = ("parameter_code", "parameter_value", "valid_from", "valid_to")
+    return [Row(**dict(zip(keys, row, strict=True))) for row in rows]
+
+
 def test_thresholds_say_what_is_wrong() -> None:
-    rows = [
-        Row(parameter_code=name, parameter_value=8.0, valid_to=None)
-        for name in Thresholds.__annotations__
-        if name != "bucket_cap"
-    ]
-    with pytest.raises(ObservatoryError, match="bucket_cap"):
-        Thresholds.of(rows)
+    with pytest.raises(ObservatoryError, match="on 1990-01-01 for bucket_cap"):
+        Thresholds.of(parameters("bucket_cap"))
     with pytest.raises(ObservatoryError, match="64"):
-        Thresholds.of([*rows, Row(parameter_code="bucket_cap", parameter_value=8.0, valid_to=None)])
+        Thresholds.of(parameters(band_count=(16.0, EVER, None)))
+    # One that begins later than the others, and one that ended.
+    day = dt.date(2026, 11, 24)
+    with pytest.raises(ObservatoryError, match="on 1990-01-01 for bucket_cap"):
+        Thresholds.of(parameters(bucket_cap=(8.0, day, None)))
+    with pytest.raises(ObservatoryError, match="on 2026-11-24 for bucket_cap"):
+        Thresholds.of(parameters(bucket_cap=(8.0, EVER, day)))
+
+
+def test_each_day_has_the_thresholds_that_hold_on_it(spark: SparkSession) -> None:
+    """Five copies were a campaign until the 20th, from which three are, whatever is counted together."""
+    rows = Lake(spark, "").reference("ref.campaign_parameter")
+    is_it = F.col("parameter_code") == "least_copies_content"
+    day = F.lit(campaign_truth.DAY)
+    changed = rows.withColumn("valid_to", F.when(is_it, day)).unionByName(
+        rows.filter(is_it).withColumns({"parameter_value": F.lit(3.0), "valid_from": day})
+    )
+    one = variants(3).head(1).drop("text", "campaign", "is_spam", "sender")
+    before = one.with_columns(period_date=pl.lit(campaign_truth.DAY - dt.timedelta(days=1)))
+    copies = pl.concat([before] * 4 + [one] * 3).with_columns(recipient_hash=pl.int_range(7).cast(pl.String))
+    made = campaign_daily.transform(in_spark(spark, copies), changed).collect()
+    assert [(row.period_date, row.copy_count) for row in made] == [(campaign_truth.DAY, 3)]
 
 
 def test_rows_with_sketches_can_be_shown(tmp_path: Path) -> None:
@@ -363,4 +403,5 @@ def test_equal_texts_are_one_signature_however_many(spark: SparkSession) -> None
 def similar_pairs(spark: SparkSession, message: DataFrame) -> int:
     """How many signatures the comparison gives back as like others."""
     signature = message.select(*WHOSE, "signature_hash", "signature_sketch").distinct()
-    return united(signature, Thresholds.of(thresholds(spark).collect())).count()
+    (of_all_times,) = Thresholds.of(thresholds(spark).collect())
+    return united(signature, of_all_times).count()

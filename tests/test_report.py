@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import datetime as dt
 import hashlib
 import re
@@ -93,6 +94,11 @@ class Page(HTMLParser):
 
 def read(file: Path) -> Page:
     return Page(file.read_text(encoding="utf-8"))
+
+
+def named(*signatures: str) -> dict[str, Any]:
+    """What a campaign of these signatures is called."""
+    return {"campaign_hash": min(signatures), "signature_hashes": sorted(signatures)}
 
 
 def plain(text: str) -> str:
@@ -458,6 +464,23 @@ def test_a_campaign_has_its_spread_and_its_days(study: Study) -> None:
     assert "at most 18,420 copies a day" in first[6].picture
 
 
+def test_a_campaign_that_was_compared_in_part_says_so(study: Study) -> None:
+    section = campaigns.by_campaign(study)
+    told = [plain(row[0].sub) for row in section.blocks[0].table.rows]
+    assert [text.endswith("cccccccc by text, compared in part") for text in told] == [
+        False,
+        False,
+        True,
+        False,
+    ]
+    assert section.notes[-1] == campaigns.CAPPED
+    uncapped = study.figures["campaigns"].with_columns(is_bucket_capped=pl.lit(False))
+    whole = dataclasses.replace(study, figures=study.figures | {"campaigns": uncapped})
+    section = campaigns.by_campaign(whole)
+    assert len(section.notes) == 1
+    assert not any("in part" in row[0].sub for block in section.blocks for row in block.table.rows)
+
+
 def test_signs_of_bypass_are_shown_of_calls_too(study: Study) -> None:
     section = routes.by_route(study)
     headings = [block.heading for block in section.blocks]
@@ -624,7 +647,7 @@ def tables() -> dict[str, Any]:
     sign = base | {"bypass_code": "SIMBOX", "inbound_link_id": "a", "units_examined": 9, "units_flagged": 2}
     campaign = base | {"signature_kind_code": "text", "copy_count": 50, "message_count": 50}
     campaign |= {"distinct_recipient_count": 48, "distinct_sender_count": 3, "distinct_network_count": 2}
-    campaign |= {"blocked_count": 40, "delivered_count": 10, "campaign_hash": "a1", "period_date": second}
+    campaign |= {"blocked_count": 40, "delivered_count": 10, "period_date": second}
     campaign |= {
         "first_at": dt.datetime(2026, 11, 3, 4, 5, tzinfo=dt.UTC),
         "last_at": dt.datetime(2026, 11, 3, 23, 59, tzinfo=dt.UTC),
@@ -661,12 +684,14 @@ def tables() -> dict[str, Any]:
             sign | {"unit_code": "segment"},
         ],
         "gold.campaign_daily": [
-            campaign,
-            campaign | {"period_date": first, "copy_count": 20},
-            campaign | {"campaign_hash": "b1", "copy_count": 90, "direction_codes": ["outbound"]},
-            campaign | {"campaign_hash": "c1", "copy_count": 95, "period_date": first},
-            campaign | {"operator_id": "alp-post", "copy_count": 30, "period_date": first},
-            *(campaign | {"campaign_hash": f"d{n}", "copy_count": n} for n in range(10, 20)),
+            campaign | named("a1", "a2", "a3"),
+            # The day before it had a lesser signature, and what is now one was two.
+            campaign | named("a0", "a1") | {"period_date": first, "copy_count": 20},
+            campaign | named("a2", "a3") | {"period_date": first, "copy_count": 7},
+            campaign | named("b1") | {"copy_count": 90, "direction_codes": ["outbound"]},
+            campaign | named("c1") | {"copy_count": 95, "period_date": first},
+            campaign | named("a1") | {"operator_id": "alp-post", "copy_count": 30, "period_date": first},
+            *(campaign | named(f"d{n}") | {"copy_count": n} for n in range(10, 20)),
         ],
         "gold.spam_type_daily": rows,
         "gold.spam_route_daily": rows,
@@ -771,7 +796,7 @@ def test_campaigns_are_the_largest_of_each_operators_last_day(gathered: dict[str
     days = gathered["campaign_days"].filter(
         pl.col("campaign_hash") == "a1", pl.col("operator_id") == "alp-mail"
     )
-    assert days.sort("period_date")["copy_count"].to_list() == [20, 50]
+    assert days.sort("period_date")["copy_count"].to_list() == [27, 50]
 
 
 def test_signs_and_types_count_each_unit_once(gathered: dict[str, pl.DataFrame]) -> None:

@@ -1,68 +1,100 @@
 """Bulk: whether what a message says was sent often enough, in its day and in the 29 before.
 
 gold.campaign_daily has the copies of each campaign by day; ref.bulk_preset how many are bulk, where, and in
-how many days. A copy is a message to one envelope recipient, or an attempt to one: laws count messages, and
-no preset counts recipients that differ, so who gets a text twice counts twice. Campaigns of two days are one
-when they share a signature.
+how many days. Campaigns of two days are one when they share a signature.
 
-What each kind of signature proves, where its copies reach a preset or cannot:
+TRUE is proved. Laws count messages: what is counted is those to recipients that differ, day by day, so that
+trying one number again makes no bulk, and the same words to the same people on another day are other
+messages. Messages whose recipients no log names prove nothing. So do envelopes: 201 notices of a bank, or
+calls of one number, say what they say. "Your order has been sent" is the subject of many shops, none of which
+needs to send in bulk: what a subject came to is divided by its senders in the days that are looked at.
 
-text, digest    bulk, and where no preset can be reached that a message was not: its text was told apart from
-                all others
-fuzzy           bulk. Not the opposite: copies that came before the storage learned the text are counted by
-                their digests, and who shares a storage has seen the text elsewhere
-subject         bulk, where its senders sent enough each. "Your order has been sent" is the subject of many
-                shops, none of which needs to send in bulk: the copies of a subject are divided by its senders
-                in the days that are looked at
-behaviour       bulk, not the opposite
+FALSE is proved of texts alone, by the messages of all days that a preset looks at. Whatever else differs in a
+digest, an envelope or a subject may be the same mail to another name. A text is not bulk where its own copies
+and DOUBT times those of texts that share a bucket with it stay below every preset: texts that differ by a
+name share few of their buckets. Laws speak of any 24 hours, which one UTC day may not hold: for a preset of
+one day the day before must not bring it over the line. A day of which nothing is on record in the channel may
+have held anything: a preset of more than one day disproves nothing until all its days are there.
+
+All else stays as symbols or the operator told it, else unknown.
 """
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import reduce
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from jobs.errors import ObservatoryError
 from jobs.gold.counting import covers
 from jobs.gold.predicates import channels_of
-from jobs.gold.similarity import Thresholds
+from jobs.gold.similarity import Thresholds, company
 
 # No preset may look further back than this: each day further is read again for every day that is counted, and
 # makes one more day due again when a line comes late.
 LONGEST_DAYS = 30
-DISPROVES = ["text", "digest"]
+# The fewest days that a disproof looks at: 24 hours that end on a day began on the day before.
+FEWEST_DAYS = 2
+# Of the copies of a text that differs by a name, at least one in so many is counted in the buckets of each:
+# at a likeness of 0.7 for 99 of 100 texts, of 0.55 for 85 to 97 (three wordings of 28 to 70 letters to 300
+# names, under four keys). Of 73,000 lines of English that nobody sent in bulk, 3 in 100 share so much that
+# 201 copies stay possible; any shared bucket at all would leave 41 of 100 open.
+DOUBT = 8
+PROVES = ["text", "fuzzy", "digest", "subject"]
+DISPROVES = "text"
+# The channel whose logs hold no texts.
+WITHOUT_TEXTS = "EMAIL"
 OWN = ["operator_id", "period_date", "channel_code"]
 
 
 @dataclass(frozen=True)
 class Preset:
-    """A row of ref.bulk_preset: so many copies in so many days are bulk for the operators where it holds.
+    """A row of ref.bulk_preset: so many copies in so many days are bulk.
 
-    slack: copies that campaigns too small for a row of gold.campaign_daily may have had in each day.
+    operators: of the countries where it holds; None is all. channels likewise.
     """
 
     least_copies: int
     window_days: int
-    holds: Column
-    slack: int
+    operators: tuple[str, ...] | None
+    channels: tuple[str, ...] | None
+    valid_from: dt.date
+    valid_to: dt.date | None
+
+    def holds(self) -> Column:
+        when = F.col("period_date") >= F.lit(self.valid_from)
+        if self.valid_to is not None:
+            when &= F.col("period_date") < F.lit(self.valid_to)
+        if self.operators is not None:
+            when &= F.col("operator_id").isin(*self.operators)
+        return when & covers(self.channels)
 
     def certain(self) -> Column:
-        return self.holds & (copies(self.window_days) >= self.least_copies)
+        return self.holds() & (F.col(f"copies_{self.window_days}") >= self.least_copies)
 
     def possible(self) -> Column:
-        unseen = (F.lit(self.window_days) - days_seen(self.window_days)) * self.slack
-        return self.holds & (copies(self.window_days) + unseen >= self.least_copies)
+        near = F.col(f"near_{self.looked_at}") * DOUBT
+        return self.holds() & (F.col(f"own_{self.looked_at}") + near >= self.least_copies)
+
+    def unseen(self) -> Column:
+        """Whether some of its days are not on record; a message's own day is."""
+        return self.holds() & (F.col(f"days_{self.window_days}") < self.window_days)
+
+    @property
+    def looked_at(self) -> int:
+        """The days, the message's own last, whose texts tell that it was not reached."""
+        return max(self.window_days, FEWEST_DAYS)
 
 
-def presets(bulk_preset: DataFrame, operator: DataFrame, campaign_parameter: DataFrame) -> list[Preset]:
+def presets(bulk_preset: DataFrame, operator: DataFrame) -> list[Preset]:
     """The presets, as they hold for the operators.
 
     Raises ObservatoryError that names a preset of a longer window than gold looks back.
     """
-    slack = Thresholds.of(campaign_parameter.collect()).least_copies_content - 1
     countries: dict[str, list[str]] = {}
     for row in operator.collect():
         countries.setdefault(row.country_code, []).append(row.operator_id)
@@ -73,67 +105,106 @@ def presets(bulk_preset: DataFrame, operator: DataFrame, campaign_parameter: Dat
                 f"bulk_preset.csv, row {row.preset_code}: a window of {row.window_days} days is longer than"
                 f" the {LONGEST_DAYS} that gold looks back, so that the row would never apply; delete it"
             )
-        where = (
-            F.lit(True)
-            if row.jurisdiction == "_T"
-            else F.col("operator_id").isin(countries.get(row.jurisdiction, []))
-        )
-        when = F.col("period_date") >= F.lit(row.valid_from)
-        if row.valid_to is not None:
-            when &= F.col("period_date") < F.lit(row.valid_to)
+        where = None if row.jurisdiction == "_T" else tuple(countries.get(row.jurisdiction, []))
+        of_channels = channels_of(row.channels)
         found.append(
-            Preset(row.least_copies, row.window_days, where & when & covers(channels_of(row.channels)), slack)
+            Preset(row.least_copies, row.window_days, where, of_channels, row.valid_from, row.valid_to)
         )
     return found
 
 
-def copies(window_days: int) -> Column:
-    return F.col(f"copies_{window_days}")
+def days_of_texts(presets: list[Preset], operators: Iterable[str]) -> dict[str, int]:
+    """For each operator how many days of texts, a message's own last, tell of bulk."""
+    return {
+        operator: max(
+            [FEWEST_DAYS]
+            + [
+                preset.looked_at
+                for preset in presets
+                if (preset.operators is None or operator in preset.operators)
+                and preset.channels != (WITHOUT_TEXTS,)
+            ]
+        )
+        for operator in operators
+    }
 
 
-def days_seen(window_days: int) -> Column:
-    return F.col(f"days_{window_days}")
-
-
-def any_of(conditions: list[Column]) -> Column:
+def any_of(conditions: Iterable[Column]) -> Column:
     return reduce(Column.__or__, conditions, F.lit(False))
 
 
-def filled(message: DataFrame, campaign_daily: DataFrame, presets: list[Preset], days: str) -> DataFrame:
-    """The messages with is_bulk as their campaigns tell; what symbols told stays where they do not.
+def filled(
+    message: DataFrame,
+    seen: DataFrame,
+    campaign_daily: DataFrame,
+    campaign_parameter: DataFrame,
+    presets: list[Preset],
+    days: str,
+) -> DataFrame:
+    """The messages with is_bulk as they and their campaigns tell, where neither symbols nor the operator did.
 
-    TRUE where a preset is reached. FALSE where none can be and the kind of signature disproves: what else the
-    sender sent is another thing.
-    campaign_daily: the rows of the messages' days and of those before that the presets look back to.
+    seen: the messages of the days and of those before that tell of their texts (days_of_texts).
+    campaign_daily: the rows of the days and of the 29 before.
     days: a SQL condition, the operators' days that the messages are of.
     """
-    told = F.broadcast(reached(campaign_daily, presets, days))
-    # Of what has no row of campaigns: a preset that so few may reach cannot be ruled out.
-    ruled_out = any_of([preset.holds for preset in presets]) & ~any_of(
-        [preset.holds & (preset.slack * preset.window_days >= preset.least_copies) for preset in presets]
+    doubted = [
+        possible(seen, thresholds, presets).filter(thresholds.hold())
+        for thresholds in Thresholds.of(campaign_parameter.collect())
+    ]
+    told = (
+        reduce(DataFrame.unionByName, doubted)
+        .filter(days)
+        .withColumn("is_reached", F.lit(False))
+        .unionByName(reached(campaign_daily, presets, days).withColumn("is_reached", F.lit(True)))
+        .groupBy(*OWN, "signature_hash")
+        .agg(F.max("is_reached").alias("is_reached"))
     )
-    joined = message.join(told, on=[*OWN, "signature_hash"], how="left")
-    is_bulk = (
-        F.when(F.col("is_reached"), True)
-        .when(F.col("is_bulk").isNotNull(), F.col("is_bulk"))
-        .when(F.col("is_reached").isNull() & F.col("signature_kind_code").isin(DISPROVES) & ruled_out, False)
+    ruled_out = any_of(preset.holds() for preset in presets) & ~any_of(preset.unseen() for preset in presets)
+    joined = message.join(F.broadcast(told), on=[*OWN, "signature_hash"], how="left").join(
+        F.broadcast(on_record(seen, presets).filter(days)), on=OWN, how="left"
     )
-    return joined.withColumn("is_bulk", is_bulk).select(message.columns)
+    proved = F.when(F.col("is_reached"), True).when(
+        F.col("is_reached").isNull() & (F.col("signature_kind_code") == DISPROVES) & ruled_out, False
+    )
+    return joined.withColumn("is_bulk", F.coalesce("is_bulk", proved)).select(message.columns)
+
+
+def possible(seen: DataFrame, thresholds: Thresholds, presets: list[Preset]) -> DataFrame:
+    """The texts by operator, day and channel that may reach a preset."""
+    signature = (
+        seen.filter("signature_sketch IS NOT NULL")
+        .groupBy(*OWN, "signature_hash", "signature_sketch")
+        .agg(F.count("*").alias("copies"))
+    )
+    windows = sorted({preset.looked_at for preset in presets})
+    return (
+        company(signature, thresholds, windows)
+        .filter(any_of(preset.possible() for preset in presets))
+        .select(*OWN, "signature_hash")
+    )
+
+
+def on_record(seen: DataFrame, presets: list[Preset]) -> DataFrame:
+    """By operator, day and channel how many days of each window have messages."""
+    until = Window.partitionBy("operator_id", "channel_code").orderBy(F.unix_date("period_date"))
+    windows = sorted({preset.window_days for preset in presets})
+    counts = {f"days_{days}": F.count("*").over(until.rangeBetween(1 - days, 0)) for days in windows}
+    return seen.select(*OWN).distinct().withColumns(counts)
 
 
 def reached(campaign_daily: DataFrame, presets: list[Preset], days: str) -> DataFrame:
-    """Signatures by operator, day and channel that reach a preset (is_reached TRUE) or may (FALSE)."""
+    """The signatures by operator, day and channel that reach a preset."""
     is_subject = F.col("signature_kind_code") == "subject"
-    listed = campaign_daily.select(
+    listed = campaign_daily.filter(F.col("signature_kind_code").isin(*PROVES)).select(
         *OWN,
         "campaign_hash",
-        "copy_count",
+        F.least("copy_count", "distinct_recipient_count").alias("copies"),
         is_subject.alias("is_subject"),
         F.when(is_subject, F.col("sender_sketch")).alias("sender_sketch"),
         F.explode("signature_hashes").alias("signature_hash"),
     )
     until = F.date_add("copy_date", LONGEST_DAYS - 1)
-    seen = (
+    looked_at = (
         listed.withColumnRenamed("period_date", "copy_date")
         .withColumn("period_date", F.explode(F.sequence("copy_date", until)))
         .filter(days)
@@ -141,20 +212,16 @@ def reached(campaign_daily: DataFrame, presets: list[Preset], days: str) -> Data
     ago = F.date_diff("period_date", "copy_date")
     # The campaign of the day, or the signature alone where the day itself has too few copies.
     today = listed.select(*OWN, "signature_hash", F.col("campaign_hash").alias("own_hash"))
-    named = seen.join(today, on=[*OWN, "signature_hash"], how="left").withColumn(
+    named = looked_at.join(today, on=[*OWN, "signature_hash"], how="left").withColumn(
         "own_hash", F.coalesce("own_hash", "signature_hash")
     )
     windows = sorted({preset.window_days for preset in presets})
-    inside = {window: ago < window for window in windows}
     counts = (
         named.dropDuplicates([*OWN, "own_hash", "copy_date", "campaign_hash"])
         .groupBy(*OWN, "own_hash")
-        .agg(
-            *(of_all_or_each(inside[window]).alias(f"copies_{window}") for window in windows),
-            *(F.count_distinct(F.when(inside[w], F.col("copy_date"))).alias(f"days_{w}") for w in windows),
-        )
-        .filter(any_of([preset.possible() for preset in presets]))
-        .select(*OWN, "own_hash", any_of([preset.certain() for preset in presets]).alias("is_reached"))
+        .agg(*(of_all_or_each(ago < window).alias(f"copies_{window}") for window in windows))
+        .filter(any_of(preset.certain() for preset in presets))
+        .select(*OWN, "own_hash")
     )
     member = named.select(*OWN, "own_hash", "signature_hash").distinct()
     return member.join(counts, on=[*OWN, "own_hash"], how="inner").drop("own_hash")
@@ -162,7 +229,7 @@ def reached(campaign_daily: DataFrame, presets: list[Preset], days: str) -> Data
 
 def of_all_or_each(inside: Column) -> Column:
     """The copies in a window; of a subject how many each of its senders sent on average."""
-    copies = F.sum(F.when(inside, F.col("copy_count")).otherwise(0))
+    copies = F.sum(F.when(inside, F.col("copies")).otherwise(0))
     senders = F.theta_sketch_estimate(F.theta_union_agg(F.when(inside, F.col("sender_sketch"))))
     of_each = F.coalesce(F.floor(F.try_divide(copies, senders)), F.lit(0))
     return F.when(F.bool_or("is_subject"), of_each).otherwise(copies)

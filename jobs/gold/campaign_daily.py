@@ -1,5 +1,7 @@
 """gold.campaign_daily: near-duplicates across messages and senders, day by day."""
 
+from functools import reduce
+
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
@@ -9,8 +11,16 @@ STOPPED = ["rejected", "discarded", "quarantined", "tagged", "deferred"]
 
 
 def transform(message: DataFrame, campaign_parameter: DataFrame) -> DataFrame:
-    thresholds = Thresholds.of(campaign_parameter.collect())
     signed = message.filter("signature_hash IS NOT NULL")
+    of_all_times = [
+        campaigns(signed.filter(thresholds.hold()), thresholds)
+        for thresholds in Thresholds.of(campaign_parameter.collect())
+    ]
+    return reduce(DataFrame.unionByName, of_all_times)
+
+
+def campaigns(signed: DataFrame, thresholds: Thresholds) -> DataFrame:
+    """The campaigns of days on which the same thresholds hold."""
     member = members(signed, thresholds)
     return (
         signed.drop("signature_kind_code")

@@ -5,12 +5,18 @@ agree in a band of their sketches share a bucket. In a bucket each signature is 
 hash, the cap, so that work grows with the number of signatures and not with its square; what a full bucket
 may have missed is marked. Signatures linked by likeness, directly or by way of others, are one campaign,
 named by the least of their hashes: nothing depends on order or partitions.
+
+What was not found alike may still be: texts that differ in a greeting agree in half of their sketches. How
+many copies share a text's buckets is counted without comparing, so that no cap hides any (company).
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import polars as pl
@@ -34,7 +40,11 @@ UNITED = (
 
 @dataclass(frozen=True)
 class Thresholds:
-    """The rows of ref.campaign_parameter that hold today."""
+    """The rows of ref.campaign_parameter that hold on the same days."""
+
+    first_day: dt.date
+    # The first day on which they no longer hold; None while they do.
+    end_day: dt.date | None
 
     least_copies_content: int
     least_copies_behaviour: int
@@ -44,22 +54,40 @@ class Thresholds:
     least_similarity: float
 
     @classmethod
-    def of(cls, rows: list[Row]) -> Thresholds:
-        """Raises ObservatoryError that names what is missing or cannot be."""
-        value = {row.parameter_code: row.parameter_value for row in rows if row.valid_to is None}
-        missing = sorted(set(cls.__annotations__) - set(value))
+    def of(cls, rows: list[Row]) -> list[Thresholds]:
+        """The thresholds of all times, one for each time in which none changes.
+
+        Raises ObservatoryError that names what is missing or cannot be.
+        """
+        changes = {row.valid_from for row in rows} | {row.valid_to for row in rows if row.valid_to}
+        return [cls.on(rows, *days) for days in pairwise([*sorted(changes), None]) if days[0] is not None]
+
+    @classmethod
+    def on(cls, rows: list[Row], first: dt.date, end: dt.date | None) -> Thresholds:
+        value = {
+            row.parameter_code: row.parameter_value
+            for row in rows
+            if row.valid_from <= first and (row.valid_to is None or first < row.valid_to)
+        }
+        names = [name for name in cls.__annotations__ if not name.endswith("_day")]
+        missing = sorted(set(names) - set(value))
         if missing:
-            raise ObservatoryError(f"ref.campaign_parameter has no row in force for {', '.join(missing)}")
-        found = cls(
-            **{name: int(value[name]) for name in cls.__annotations__ if name != "least_similarity"},
-            least_similarity=value["least_similarity"],
-        )
+            raise ObservatoryError(
+                f"ref.campaign_parameter has no row in force on {first} for {', '.join(missing)}"
+            )
+        whole = {name: int(value[name]) for name in names if name != "least_similarity"}
+        found = cls(first, end, **whole, least_similarity=value["least_similarity"])
         if found.band_count * found.band_rows > LANES:
             raise ObservatoryError(
                 f"ref.campaign_parameter: band_count times band_rows is {found.band_count * found.band_rows};"
                 f" a sketch has {LANES} values"
             )
         return found
+
+    def hold(self) -> Column:
+        """Whether a row's day is one of theirs."""
+        begun = F.col("period_date") >= F.lit(self.first_day)
+        return begun if self.end_day is None else begun & (F.col("period_date") < F.lit(self.end_day))
 
 
 def united(signature: DataFrame, thresholds: Thresholds) -> DataFrame:
@@ -68,12 +96,11 @@ def united(signature: DataFrame, thresholds: Thresholds) -> DataFrame:
     signature: one row per operator, day, channel and signature_hash, with signature_sketch; null is like
     none. Signatures that are like no other are left out, unless a full bucket may have hidden it.
     """
-    bands = F.array(*(bucket(band, thresholds.band_rows) for band in range(thresholds.band_count)))
     own = [*WHOSE, "band", "bucket"]
     in_bucket = Window.partitionBy(*own)
     placed = (
         signature.filter("signature_sketch IS NOT NULL")
-        .select(*WHOSE, "signature_hash", "signature_sketch", F.inline(bands))
+        .select(*WHOSE, "signature_hash", "signature_sketch", F.inline(buckets(thresholds)))
         .withColumn("place", F.row_number().over(in_bucket.orderBy("signature_hash")))
         .withColumn("size", F.count("*").over(in_bucket))
         .filter("size > 1")
@@ -96,6 +123,32 @@ def united(signature: DataFrame, thresholds: Thresholds) -> DataFrame:
         .filter(F.col("is_alike") | is_mark)
     )
     return pairs.groupBy(*WHOSE).applyInArrow(joined_up, UNITED)
+
+
+def company(signature: DataFrame, thresholds: Thresholds, windows: Iterable[int]) -> DataFrame:
+    """For each signature of a day, and each number of days that end with it: its copies (own_N), and the
+    copies of others in its buckets (near_N), counted once in each bucket.
+
+    signature: one row per operator, day, channel and signature_hash, with signature_sketch and copies. Of two
+    texts of a likeness s one is counted in 8 s^4 of the other's 8 buckets on average, and a text of which
+    there are many near ones shares at least one bucket with a part of them.
+    """
+    own = ["operator_id", "channel_code", "band", "bucket"]
+    day = F.unix_date("period_date")
+    in_bucket = Window.partitionBy(*own).orderBy(day)
+    alone = Window.partitionBy(*own, "signature_hash").orderBy(day)
+    counts, totals = {}, []
+    for days in windows:
+        counts[f"all_{days}"] = F.sum("copies").over(in_bucket.rangeBetween(1 - days, 0))
+        counts[f"own_{days}"] = F.sum("copies").over(alone.rangeBetween(1 - days, 0))
+        totals.append(F.max(f"own_{days}").alias(f"own_{days}"))
+        totals.append(F.sum(F.col(f"all_{days}") - F.col(f"own_{days}")).alias(f"near_{days}"))
+    placed = signature.select(*WHOSE, "signature_hash", "copies", F.inline(buckets(thresholds)))
+    return placed.withColumns(counts).groupBy(*WHOSE, "signature_hash").agg(*totals)
+
+
+def buckets(thresholds: Thresholds) -> Column:
+    return F.array(*(bucket(band, thresholds.band_rows) for band in range(thresholds.band_count)))
 
 
 def bucket(band: int, rows: int) -> Column:

@@ -16,6 +16,11 @@ from jobs.release.figures import CAMPAIGN
 from jobs.release.study import Study, channel_name
 
 DAYS_DRAWN = 14
+CAPPED = (
+    "Where it says compared in part, a hash bucket of the similarity search (LSH) held more distinct texts"
+    " than each is compared with (bucket_cap of ref.campaign_parameter): the campaign may be larger, or two"
+    " that are listed may be one."
+)
 ACCENT, EMPTY = "#b23a1e", "#d9dde1"
 
 
@@ -61,9 +66,12 @@ def by_campaign(study: Study) -> Section:
         blocks.append(Block(name, Table(caption, columns, lines), "campaigns.csv"))
     notes = [
         "A campaign is what is alike in text, in a filter's fuzzy hash or digest or, where nothing else is"
-        " told, in its subject or envelope. Its eight signs are of a keyed signature: they name it and tell"
-        " nothing else. Not every campaign is spam. Times are UTC.",
+        " told, in its subject or envelope. Its eight signs are of a keyed signature: they name it on its day"
+        " and tell nothing else; the days before show what shares a signature with it. Not every campaign is"
+        " spam. Times are UTC.",
     ]
+    if study.figures["campaigns"]["is_bucket_capped"].any():
+        notes.append(CAPPED)
     legend = [("certain", "blocked or marked"), ("rest", "let pass or not decided")]
     missing = study.missing("campaigns")
     return Section(
@@ -94,7 +102,8 @@ def campaign_finding(name: str, row: dict[str, Any]) -> str:
 def campaign_sub(study: Study, row: dict[str, Any]) -> str:
     how = words.inside(words.name("signature_kind", row["signature_kind_code"]))
     operator, day = study.operator_name(row["operator_id"]), words.day(row["period_date"])
-    return f"{operator}, {day}; {row['campaign_hash'][:8]} by {how}"
+    part = ", compared in part" if row["is_bucket_capped"] else ""
+    return f"{operator}, {day}; {row['campaign_hash'][:8]} by {how}{part}"
 
 
 def daily(study: Study, channel: str) -> dict[tuple[str, str], dict[dt.date, int]]:

@@ -129,8 +129,10 @@ FIGURES: dict[str, Kinds] = {
         "spam_type_code": TEXT,
         "blocked_count": WHOLE,
         "delivered_count": WHOLE,
+        "is_bucket_capped": pl.Boolean,
     },
-    # The same campaigns on every day that has them.
+    # The same campaigns on every day that has them: a campaign's hash is of one day, so what shares a
+    # signature with it has its hash here.
     "campaign_days": {
         "operator_id": TEXT,
         "channel_code": TEXT,

@@ -273,12 +273,18 @@ def campaigns(campaign: DataFrame) -> DataFrame:
 
 
 def daily_copies(campaign: DataFrame, largest: pl.DataFrame) -> DataFrame:
+    """Copies by day of the campaigns that share a signature with one of the largest, under its hash: the
+    least signature of a day, which a campaign is named by, need not be that of another."""
     from pyspark.sql import functions as F
 
-    named = F.concat_ws("|", *CAMPAIGN)
-    wanted = ["|".join(row) for row in largest.select(CAMPAIGN).rows()]
+    wanted = ["|".join(map(str, row)) for row in largest.select(*CAMPAIGN, "period_date").rows()]
+    is_wanted = F.concat_ws("|", *CAMPAIGN, "period_date").isin(wanted)
+    alike = ["operator_id", "channel_code", "signature_hash"]
+    signed = campaign.withColumn("signature_hash", F.explode("signature_hashes"))
+    of_day = signed.select(*alike, "period_date", "copy_count", F.col("campaign_hash").alias("day_hash"))
     return (
-        campaign.filter(named.isin(wanted))
+        of_day.join(F.broadcast(signed.filter(is_wanted).select(*alike, "campaign_hash")), alike)
+        .dropDuplicates([*CAMPAIGN, "period_date", "day_hash"])
         .groupBy(*CAMPAIGN, "period_date")
         .agg(F.sum("copy_count").alias("copy_count"))
     )
