@@ -422,9 +422,9 @@ def reconciliation(frame: Any) -> list[Table]:
     if not found:
         return []
     table = Table("indicator", title="Answers against logs of the same operators", title_justify="left")
-    kinds = ("agrees", "differs", "conflicts")
+    kinds = ("agrees", "differs", "conflicts", "other_definition")
     for kind in kinds:
-        table.add_column(kind, justify="right")
+        table.add_column(kind.replace("_", " "), justify="right")
     count = {(row["indicator_code"], row["agreement_code"]): row["count"] for row in found}
     for indicator in sorted({row["indicator_code"] for row in found}):
         table.add_row(indicator, *(str(count.get((indicator, kind), 0)) for kind in kinds))

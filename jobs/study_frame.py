@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from jobs.accounts import AMOUNTS, BAND, CHANNELS
@@ -17,23 +17,12 @@ from jobs.errors import ObservatoryError
 from jobs.study.investment_account import operators_answers
 from jobs.study.spam_volume import MEASURES, WHOSE, answered, logged
 from jobs.study_files import file_of
+from jobs.study_rows import last_day
 
 # So many lines are told; the rest is counted.
 SHOWN = 20
 LINE = ("respondent_id", "holding_id", "country_code", "channel_code", "size_code", "subscriptions")
 PERSON_DAYS = "sp706"
-
-
-def last_day(period: Column) -> Column:
-    """The last day of a period's code, as jobs.periods.last_day has it."""
-    year = F.substring(period, 1, 4)
-    of_quarter = F.lpad((F.substring(period, 7, 1).cast("int") * 3).cast("string"), 2, "0")
-    month = (
-        F.when(F.length(period) == 4, F.lit("12"))
-        .when(period.contains("Q"), of_quarter)
-        .otherwise(F.substring(period, 6, 2))
-    )
-    return F.last_day(F.concat_ws("-", year, month, F.lit("01")).cast("date"))
 
 
 def asked_of_frame(have: Mapping[str, DataFrame]) -> DataFrame:
@@ -45,7 +34,7 @@ def asked_of_frame(have: Mapping[str, DataFrame]) -> DataFrame:
     """
     answers = have["study.questionnaire_answer"]
     columns = ("respondent_id", "channel_code", "period_code")
-    of_answers = answered(answers, have["ref.indicator_measure"]).filter(
+    of_answers = answered(answers, have["ref.indicator_measure"], have["ref.definition"]).filter(
         F.greatest(*(F.coalesce(name, F.lit(0)) for name in MEASURES)) > 0
     )
     volumes = (
