@@ -32,6 +32,11 @@ def last_day(period_code: str) -> dt.date:
     return dt.date(year, month, calendar.monthrange(year, month)[1])
 
 
+def edges(period_code: str) -> tuple[dt.date, dt.date]:
+    """The first and the last day of a period."""
+    return dt.date.fromisoformat(f"{months_of(period_code)[0]}-01"), last_day(period_code)
+
+
 def periods_with(months: Iterable[str]) -> list[str]:
     """The months themselves, and the quarters and years of which all months are among them."""
     present = sorted(set(months))

@@ -88,7 +88,7 @@ def estimate(
     if files is None:
         raise ObservatoryError("name the folder of the study's files with --files, or as [study] files")
     with err.status("Starting Spark") as status:
-        from jobs import study_run
+        from jobs import study_answers, study_run
         from jobs.lake import Lake
         from jobs.session import open_session
 
@@ -97,7 +97,7 @@ def estimate(
         if with_answers:
             study_run.land(lake, files, run_id)
         frames = study_run.estimate(lake, settings, files, run_id, status.update, given)
-        tables = results(frames)
+        tables = [*results(frames), *map(Text, study_answers.notes(lake, frames))]
     for table in tables:
         out.print(table)
 

@@ -52,7 +52,9 @@ def counted(
     )
     is_estimate = (F.col("basis_code") == JUDGED) | F.col("is_shifted")
     status = F.when(is_estimate, "E").otherwise(F.col("answer_status_code"))
-    return named(figures, definition).withColumn("answer_status_code", status).drop("basis_code", "is_shifted")
+    return (
+        named(figures, definition).withColumn("answer_status_code", status).drop("basis_code", "is_shifted")
+    )
 
 
 def said_of_channels(standing: DataFrame) -> DataFrame:

@@ -114,7 +114,9 @@ def with_audits(logs: DataFrame, submission: DataFrame, submission_quality: Data
     return logs.join(called, by, "left").na.fill(0, list(CALLS)).select(*GIVEN)
 
 
-def answered(questionnaire_answer: DataFrame, indicator_measure: DataFrame, definition: DataFrame) -> DataFrame:
+def answered(
+    questionnaire_answer: DataFrame, indicator_measure: DataFrame, definition: DataFrame
+) -> DataFrame:
     """What respondents answered, in GIVEN's columns; null what one did not.
 
     An answer decides what is spam: it is certain and possible alike, by the definition that it names; what is
