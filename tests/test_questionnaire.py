@@ -650,9 +650,10 @@ def test_what_was_read_otherwise_than_written_is_told() -> None:
     ("first", "last", "key"),
     [
         ("2025-04-01", "2026-03-31", None),
-        ("2024-07-02", "2025-07-01", None),
+        ("2024-07-03", "2025-07-02", None),
+        ("2025-07-02", "2026-07-01", None),
         ("2024-12-30", "2025-12-28", None),
-        ("2024-07-01", "2025-06-30", "other_days"),
+        ("2024-07-02", "2025-07-01", "other_days"),
         ("2025-07-03", "2026-07-02", "other_days"),
         ("2025-01-01", "2025-06-30", "other_days"),
         ("2024-01-01", "2025-12-31", "other_days"),
@@ -700,6 +701,13 @@ def test_a_cell_may_say_its_own_unit_and_what_was_read_is_told(book: Any) -> Non
     assert {each.line.indicator: each.read for each in found.readings} == {
         code: read for code, (_, read) in given.items()
     }
+
+
+def test_no_figure_of_spam_needs_no_definition(book: Any) -> None:
+    for code in ("sp301.SMS", "sp305.SMS.attempted", "sp305.SMS.delivered"):
+        cell(book, code).value = None
+    cell(book, "sp305.SMS.attempted", "status").value = "Not available"
+    assert assessed(book).faults == []
 
 
 def test_a_missing_part_may_leave_a_sum_short_but_not_over(book: Any) -> None:

@@ -68,7 +68,7 @@ def assess(filing: Filing, respondents: dict[str, Respondent]) -> Assessment:
         if answer is not None or any(not line.cells[name].is_empty for name in ("answer", "status")):
             filled.add(line.indicator)
     faults += broken_relations(asked, answers, lines, asker)
-    faults += missing_answers(asked, filled, lines, asker, filing.file_name)
+    faults += missing_answers(asked, filled, answers, lines, asker, filing.file_name)
     faults += changed_givens(asked, answers, lines, respondent)
     faults += foreign_claims(answers, lines, respondent, respondents)
     wrong, read = wrong_days(answers, lines, filing.period)

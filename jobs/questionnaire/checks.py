@@ -127,18 +127,25 @@ def relation_fault(line: Line, key: str, **values: object) -> Fault:
 
 
 def missing_answers(
-    form: Form, answered: set[str], lines: dict[str, Line], asker: Asker, file_name: str
+    form: Form,
+    answered: set[str],
+    answers: dict[str, Answer],
+    lines: dict[str, Line],
+    asker: Asker,
+    file_name: str,
 ) -> list[Fault]:
     """A fault for each question that has to be answered and is not.
 
-    answered: the indicators with anything in them, right or wrong: what is wrong is told once.
+    answered: the indicators with anything in them, right or wrong: what is wrong is told once. A figure that
+    needs another answer is one: a reason for none needs nothing.
     """
     faults = []
+    figures = {code for code, answer in answers.items() if answer.value is not None}
     by_id = {question.id: question for question in form.questions}
     needed = {
-        code: next(each for each in needing if each in answered)
+        code: next(each for each in needing if each in figures)
         for code, needing in form.needing.items()
-        if code not in answered and any(each in answered for each in needing)
+        if code not in answered and not figures.isdisjoint(needing)
     }
 
     def is_answered(question: Question) -> bool:
