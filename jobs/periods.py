@@ -48,6 +48,11 @@ def days_of(period_code: str) -> int:
     return sum(last_day(month).day for month in months_of(period_code))
 
 
+def edges(period_code: str) -> tuple[dt.date, dt.date]:
+    """The first and the last day of a period."""
+    return dt.date.fromisoformat(f"{months_of(period_code)[0]}-01"), last_day(period_code)
+
+
 def periods_with(months: Iterable[str]) -> list[str]:
     """The months themselves, and the quarters and years of which all months are among them."""
     present = sorted(set(months))

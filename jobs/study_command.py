@@ -88,7 +88,7 @@ def estimate(
     if files is None:
         raise ObservatoryError("name the folder of the study's files with --files, or as [study] files")
     with err.status("Starting Spark") as status:
-        from jobs import study_run
+        from jobs import study_answers, study_run
         from jobs.lake import Lake
         from jobs.session import open_session
 
@@ -97,7 +97,7 @@ def estimate(
         if with_answers:
             study_run.land(lake, files, run_id)
         frames = study_run.estimate(lake, settings, files, run_id, status.update, given)
-        tables = results(frames)
+        tables = [*results(frames), *map(Text, study_answers.notes(lake, frames))]
     for table in tables:
         out.print(table)
 
@@ -438,9 +438,9 @@ def reconciliation(frame: Any) -> list[Table]:
     if not found:
         return []
     table = Table("indicator", title="Answers against logs of the same operators", title_justify="left")
-    kinds = ("agrees", "differs", "conflicts")
+    kinds = ("agrees", "differs", "conflicts", "other_definition")
     for kind in kinds:
-        table.add_column(kind, justify="right")
+        table.add_column(kind.replace("_", " "), justify="right")
     count = {(row["indicator_code"], row["agreement_code"]): row["count"] for row in found}
     for indicator in sorted({row["indicator_code"] for row in found}):
         table.add_row(indicator, *(str(count.get((indicator, kind), 0)) for kind in kinds))

@@ -12,19 +12,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from jobs.periods import LEAST_DAYS_PCT
-from jobs.study_rows import MEASURES
-
-
-def last_day(period: Column) -> Column:
-    """The last day of a period's code, as jobs.periods.last_day has it."""
-    year = F.substring(period, 1, 4)
-    of_quarter = F.lpad((F.substring(period, 7, 1).cast("int") * 3).cast("string"), 2, "0")
-    month = (
-        F.when(F.length(period) == 4, F.lit("12"))
-        .when(period.contains("Q"), of_quarter)
-        .otherwise(F.substring(period, 6, 2))
-    )
-    return F.last_day(F.concat_ws("-", year, month, F.lit("01")).cast("date"))
+from jobs.study_rows import MEASURES, last_day
 
 
 def days_of(period: Column) -> Column:

@@ -16,8 +16,8 @@ from jobs.accounts import AMOUNTS, BAND, CHANNELS
 from jobs.errors import ObservatoryError
 from jobs.study.investment_account import operators_answers
 from jobs.study.spam_volume import MEASURES, WHOSE, answered, logged
-from jobs.study_days import last_day
 from jobs.study_files import file_of
+from jobs.study_rows import last_day
 from jobs.submission.subscriptions import WITHIN, far
 
 # So many lines are told; the rest is counted.
@@ -35,7 +35,7 @@ def asked_of_frame(have: Mapping[str, DataFrame]) -> DataFrame:
     """
     answers = have["study.questionnaire_answer"]
     columns = ("respondent_id", "channel_code", "period_code")
-    of_answers = answered(answers, have["ref.indicator_measure"]).filter(
+    of_answers = answered(answers, have["ref.indicator_measure"], have["ref.definition"]).filter(
         F.greatest(*(F.coalesce(name, F.lit(0)) for name in MEASURES)) > 0
     )
     volumes = (

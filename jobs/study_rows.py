@@ -7,7 +7,8 @@ from typing import Any
 
 import polars as pl
 import pyarrow as pa
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
 
 from jobs.contracts import arrow_schema, polars_schema
 from jobs.periods import divisions, months_of, periods_with, periods_within
@@ -26,6 +27,18 @@ COUNTED = ("inbound", "internal")
 def confidentiality(owners: int) -> str:
     """SDMX CONF_STATUS of a figure that operators of so many owners stand behind; a modelled one has none."""
     return "C" if 0 < owners < OWNERS else "N"
+
+
+def last_day(period: Column) -> Column:
+    """The last day of a period's code, as jobs.periods.last_day has it."""
+    year = F.substring(period, 1, 4)
+    of_quarter = F.lpad((F.substring(period, 7, 1).cast("int") * 3).cast("string"), 2, "0")
+    month = (
+        F.when(F.length(period) == 4, F.lit("12"))
+        .when(period.contains("Q"), of_quarter)
+        .otherwise(F.substring(period, 6, 2))
+    )
+    return F.last_day(F.concat_ws("-", year, month, F.lit("01")).cast("date"))
 
 
 def collected(frame: DataFrame) -> pl.DataFrame:

@@ -28,8 +28,9 @@ from jobs.study_frame import refuse_missing, refuse_unlikely, refuse_unpriced
 
 CODE = Path(__file__).resolve().parent.parent
 ROUTES, QUALITY = "study.submission_route", "study.submission_quality"
-GIVEN = ("study.submission", ROUTES, QUALITY, "study.questionnaire_answer")
-FROM_FILES = ("ref.operator_frame", "ref.denominator", "ref.price_level")
+ANSWERS, FRAME = "study.questionnaire_answer", "ref.operator_frame"
+GIVEN = ("study.submission", ROUTES, QUALITY, ANSWERS)
+FROM_FILES = (FRAME, "ref.denominator", "ref.price_level")
 # In this order: the later read the earlier.
 TABLES = (
     "study.spam_volume",
@@ -131,13 +132,13 @@ def estimate(
     computed = dict(zip(("table_name", "operator_id", "period"), FIRST, strict=True))
     counted = {"row_count": have[TABLES[0]].count(), "checksum": "", "input_checksum": inputs}
     finish(work, "study", started, (*GIVEN, *TABLES), [computed | counted])
-    return {table: have[table] for table in (*TABLES, QUALITY)}
+    return {table: have[table] for table in (*TABLES, QUALITY, ANSWERS, FRAME)}
 
 
 def know_all(lake: Lake, have: dict[str, DataFrame], folder: Path) -> None:
     """Raise ObservatoryError if the folder's files lack any that gave logs or answers, or their prices, or
     have subscriptions far from those of the logs."""
-    small = ("ref.measure", "ref.indicator_measure")
+    small = ("ref.measure", "ref.indicator_measure", "ref.definition")
     refuse_missing(have | {table: framed(lake, read_reference(table), table) for table in small}, folder)
     refuse_unlikely(have, folder)
     assumed = investment_targets.value_of(read_reference("ref.investment_assumption"), "base_year")

@@ -476,6 +476,7 @@ def write(folder: Path = FOLDER) -> None:
                 # Most are near; some count only a part, or a year in place of a quarter.
                 factor = random.choice([random.normal(1, 0.05), 0.7, 4.0], p=[0.8, 0.15, 0.05])
                 answers.append(answer(respondent, country, PERIOD, name, str(round(logged * factor))))
+                answers.append(answer(respondent, country, PERIOD, *by_definition(channel)))
         frame += [
             {
                 "respondent_id": respondent,
@@ -570,7 +571,13 @@ def answers_alone(
             answer(respondent, people.country[place], PERIOD, name, str(round(count * factor)))
             for name, count in told.items()
         ]
+        found.append(answer(respondent, people.country[place], PERIOD, *by_definition(channel)))
     return found
+
+
+def by_definition(channel: str) -> tuple[str, str]:
+    """What operators answer on the definition of spam: what they block or mark, as their logs do."""
+    return f"sp301.{channel}", "OPERATOR"
 
 
 def reference(name: str) -> pl.DataFrame:

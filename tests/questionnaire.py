@@ -27,7 +27,7 @@ GOOD: dict[str, Any] = {
     "sp202": 4100000,
     "sp205.EMAIL": 9000000000,
     "sp205.SMS": 2500000000,
-    "sp301.EMAIL": ("definition", "OPERATOR"),
+    **{f"sp301.{channel}": ("definition", "OPERATOR") for channel in ("EMAIL", "SMS", "VOICE_CS")},
     "sp303.EMAIL.attempted": 7000000000,
     "sp303.EMAIL.accepted": 1200000000,
     "sp303.EMAIL.delivered": 310000000,

@@ -10,6 +10,7 @@ import string
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import openpyxl
 import pytest
 
 from jobs.errors import ObservatoryError
+from jobs.periods import edges
 from jobs.questionnaire.checks import two_claims
 from jobs.questionnaire.definition import form, questions, raw
 from jobs.questionnaire.filing import Refused
@@ -27,7 +29,7 @@ from jobs.questionnaire.reading import read_filing
 from jobs.questionnaire.respondents import read_respondents
 from jobs.questionnaire.sheet_checks import group_range
 from jobs.questionnaire.texts import codes_by_label, folded, options, text, translations
-from jobs.questionnaire.workbook import lay_out, make_workbook, period_edge
+from jobs.questionnaire.workbook import lay_out, make_workbook
 from tests.questionnaire import (
     GOOD,
     RESPONDENTS,
@@ -108,7 +110,7 @@ def test_parts_of_a_sum_stand_together_and_every_relation_names_lines_of_the_for
     role: str, is_core: bool
 ) -> None:
     asked = form(role, is_core)
-    layout = lay_out(asked, "en")
+    layout = lay_out(asked, "en", "2025")
     assert len({(layout.sheet_of[code], row) for code, row in layout.row_of.items()}) == len(layout.row_of)
     for relation in asked.relations:
         assert set(relation.parts) <= set(asked.indicators)
@@ -179,8 +181,7 @@ def test_drop_downs_offer_the_labels_of_their_lists() -> None:
     ],
 )
 def test_a_period_has_its_first_and_last_day(period: str, first: str, last: str) -> None:
-    assert period_edge(period, "first").isoformat() == first
-    assert period_edge(period, "last").isoformat() == last
+    assert [day.isoformat() for day in edges(period)] == [first, last]
 
 
 # --- there and back -------------------------------------------------------------------------------------
@@ -252,7 +253,7 @@ def test_a_form_that_libreoffice_saved_is_read() -> None:
 
 
 def test_the_checks_in_the_sheet_say_what_loading_says() -> None:
-    """LibreOffice computed them: broken.xlsx is libreoffice.xlsx with six answers changed."""
+    """LibreOffice computed them: broken.xlsx is libreoffice.xlsx with some answers changed."""
     folder = Path(__file__).parent / "data" / "questionnaire"
     good = openpyxl.load_workbook(folder / "libreoffice.xlsx", data_only=True)
     assert {each for each in checks_of(good).values() if each} == {"✓"}
@@ -261,17 +262,25 @@ def test_the_checks_in_the_sheet_say_what_loading_says() -> None:
     found = assessed_file(folder / "broken.xlsx")
     wrong = {code: said for code, said in broken.items() if said and said.startswith("✗")}
     assert wrong == {
+        "sp105.first": "✗ the form is of 2025-01-01 to 2025-12-31",
+        "sp105.last": "✗ the form is of 2025-01-01 to 2025-12-31",
         "sp201": "✗ a whole number from 0 to 1000000000000000",
+        "sp301.SMS": "✗ say by which definition the figures below are counted",
         "sp303.EMAIL.delivered": "✗ must not be more than D15",
+        "sp305.SMS.attempted": "✗ must not be more than '2 Services'!D10",
         "sp401.EMAIL.UNK sum": "✗ the parts must add up to 100",
         "sp503.EMAIL.1": "✗ a number from 0 to 100",
         "sp503.EMAIL.5 sum": "✗ must not be more than 100",
+        "sp503.SMS.2": "✗ write a number of 1 or more, or the sign too, as in 0.7 %",
         "sp701._T": "✗ the parts must add up to D12",
         "sp706": "✗ an answer or this Status, not both",
     }
-    assert {fault.indicator for fault in found.faults} == {code.removesuffix(" sum") for code in wrong} - {
-        "sp503.EMAIL.5"
-    }
+    told_once = {"sp105.last", "sp503.EMAIL.5"}
+    assert {each.indicator for each in found.faults} == {
+        each.removesuffix(" sum") for each in wrong
+    } - told_once
+    # A spreadsheet keeps 0.7 % as 0.007.
+    assert broken["sp503.SMS.1"] == "✓" and found.answers["sp503.SMS.1"].value == Decimal("0.7")
 
 
 def checks_of(book: Any) -> dict[str, str | None]:
@@ -318,11 +327,19 @@ def test_the_same_answers_as_json_are_the_same_rows(tmp_path: Path) -> None:
     assert essence(rows_of(assessed_file(file), AT)) == essence(rows_of(assessed(filled(), "form.json"), AT))
 
 
+def test_a_formula_in_csv_is_told_as_one_and_a_small_share_has_its_sign(tmp_path: Path) -> None:
+    file = tmp_path / "answers.csv"
+    file.write_bytes(as_csv(changes={"sp201": "=A1+5", "sp503.EMAIL.1": "0.7 %"}))
+    found = assessed_file(file)
+    assert [(fault.indicator, fault.key) for fault in found.faults] == [("sp201", "formula")]
+    assert found.answers["sp503.EMAIL.1"].value == Decimal("0.7")
+
+
 def test_csv_has_the_same_checks_and_names_the_line(tmp_path: Path) -> None:
     file = tmp_path / "answers.csv"
     file.write_bytes(as_csv(changes={"sp201": "1.234", "sp999": "1"}))
     assert told(assessed_file(file)) == [
-        ("answers.csv", "35: answer", "“sp999” is no question of your form. Restore the code as it was, or delete the line."),
+        ("answers.csv", "37: answer", "“sp999” is no question of your form. Restore the code as it was, or delete the line."),
         ("answers.csv", "9: answer", "“1.234” can be read as 1234 or as 1.234. Write it again without separators of thousands."),
     ]  # fmt: skip
 
@@ -381,6 +398,51 @@ BAD: dict[str, tuple[Callable[[Any], None], str, str]] = {
         "7 Investment!D40",
         "“900000” holds a unit that this cell does not ask for: €. This cell is in: KES. Convert it and write the number alone.",
     ),
+    "words in the format": (
+        number_format("sp201", 820, '#,##0" thousand"'),
+        "2 Services!D5",
+        'The format of this cell, #,##0" thousand", shows 820 as another number or with words. Set the format to Number and write the number in full, such as 1250000.',
+    ),
+    "thousands that the format leaves out": (
+        number_format("sp705.STAFF", 900000, "#,##0,"),
+        "7 Investment!D40",
+        "The format of this cell, #,##0,, shows 900000 as another number or with words. Set the format to Number and write the number in full, such as 1250000.",
+    ),
+    "more spam than traffic": (
+        puts("sp205.EMAIL", 1000),
+        "3 Volume!D23",
+        "7000000000 is more than 1000 (sp205.EMAIL, E-mail). A part cannot be more than the whole: correct one of the two.",
+    ),
+    "more delivered than attempted": (
+        puts("sp305.SMS.delivered", 65000000),
+        "3 Volume!D37",
+        "65000000 is more than 64000000 (sp305.SMS.attempted, SMS – Attempted). A part cannot be more than the whole: correct one of the two.",
+    ),
+    "spam of no definition": (
+        puts("sp301.SMS", None),
+        "3 Volume!D6",
+        "You gave spam in sp305.SMS.attempted and not by which definition it was counted. Choose the definition here, or a Status such as Not available.",
+    ),
+    "days of another year": (
+        puts("sp105.first", "2024-01-01"),
+        "1 Respondent!D13",
+        "The form is of 2025, from 2025-01-01 to 2025-12-31. If your figures are of these days, write them; if not, ask for a form of the period that they are of.",
+    ),
+    "another's operator": (
+        puts("sp107", "savanna-mobile, atlas-gsm"),
+        "1 Respondent!D16",
+        "Our list gives the operator atlas-gsm to Atlas Télécom, who answers for it. Remove it here, and write to us if it has changed hands.",
+    ),
+    "an operator that nobody knows": (
+        puts("sp107", "zzz"),
+        "1 Respondent!D16",
+        "“zzz” is not what our list says: savanna-mobile, savanna-mail. Restore it, and write to us if the list is wrong.",
+    ),
+    "a formula as text": (
+        puts("sp203", " =A1+5"),
+        "2 Services!D9",
+        "This cell holds the formula =A1+5. Replace it by its result: copy the cell and paste it in place as values only.",
+    ),
     "words": (
         puts("sp201", "very many"),
         "2 Services!D5",
@@ -399,7 +461,7 @@ BAD: dict[str, tuple[Callable[[Any], None], str, str]] = {
     "a percentage below one": (
         puts("sp503.EMAIL.1", 0.12),
         "5 Routes and sources!D56",
-        "0.12 may mean 12 % or less than 1 %. Write 12 for the first; for the second write 0 and give the figure in Notes.",
+        "0.12 may mean 12 % or less than 1 %. Write 12 for the first; for the second write the sign too: 0.12 %.",
     ),
     "shares that do not add": (
         puts("sp401.EMAIL.AD", 10),
@@ -584,6 +646,70 @@ def test_what_was_read_otherwise_than_written_is_told() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("first", "last", "key"),
+    [
+        ("2025-04-01", "2026-03-31", None),
+        ("2024-07-03", "2025-07-02", None),
+        ("2025-07-02", "2026-07-01", None),
+        ("2024-12-30", "2025-12-28", None),
+        ("2024-07-02", "2025-07-01", "other_days"),
+        ("2025-07-03", "2026-07-02", "other_days"),
+        ("2025-01-01", "2025-06-30", "other_days"),
+        ("2024-01-01", "2025-12-31", "other_days"),
+        ("2026-01-01", "2025-12-31", "not_after"),
+    ],
+)
+def test_a_year_of_its_own_is_read_as_the_one_that_has_most_of_its_days(
+    first: str, last: str, key: str | None, book: Any
+) -> None:
+    cell(book, "sp105.first").value, cell(book, "sp105.last").value = first, last
+    found = assessed(book)
+    assert [fault.key for fault in found.faults] == ([key] if key else [])
+    assert [(each.key, each.read) for each in found.readings] == ([] if key else [("own_year", "2025")])
+
+
+def test_a_quarter_is_of_its_own_days(book: Any) -> None:
+    for row in book["_form"].iter_rows():
+        if row[0].value == "period":
+            row[1].value = "2025-Q4"
+    assert [(fault.indicator, fault.key) for fault in assessed(book).faults] == [
+        ("sp105.first", "other_days")
+    ]
+    cell(book, "sp105.first").value = "2025-10-01"
+    found = assessed(book)
+    for row in book["_form"].iter_rows():
+        if row[0].value == "period":
+            row[1].value = "2025"
+    assert found.faults == []
+
+
+def test_a_cell_may_say_its_own_unit_and_what_was_read_is_told(book: Any) -> None:
+    given = {
+        "sp201": ("820 000 mailboxes", "820000"),
+        "sp202": ("+4 100 000 abonnés", "4100000"),
+        "sp303.EMAIL.attempted": ("7000000000.", "7000000000"),
+        "sp503.EMAIL.1": ("0.7 %", "0.7"),
+        "sp702.SERVER": ("50 percent", "50"),
+        "sp703.SERVER": ("5 лет", "5"),
+        "sp705.STAFF": ("KSh 900,000.00", "900000"),
+    }
+    for code, (words, _) in given.items():
+        cell(book, code).value = words
+    found = assessed(book)
+    assert told(found) == []
+    assert {each.line.indicator: each.read for each in found.readings} == {
+        code: read for code, (_, read) in given.items()
+    }
+
+
+def test_no_figure_of_spam_needs_no_definition(book: Any) -> None:
+    for code in ("sp301.SMS", "sp305.SMS.attempted", "sp305.SMS.delivered"):
+        cell(book, code).value = None
+    cell(book, "sp305.SMS.attempted", "status").value = "Not available"
+    assert assessed(book).faults == []
+
+
 def test_a_missing_part_may_leave_a_sum_short_but_not_over(book: Any) -> None:
     cell(book, "sp401.EMAIL.UNK").value = None
     cell(book, "sp401.EMAIL.UNK", "status").value = "Not available"
@@ -701,23 +827,24 @@ def written(folder: Path, name: str, whose: str, answers: dict[str, Any]) -> Pat
 
 
 def test_two_respondents_cannot_answer_for_one_operator(tmp_path: Path) -> None:
+    """The list says whose an operator is; what was answered or sent by another list stands until mended."""
     files = [
         written(tmp_path, "a.xlsx", "savanna-mobile", {}),
         written(tmp_path, "b.xlsx", "atlas-telecom", {"sp107": "atlas-gsm; savanna-mail"}),
         written(tmp_path, "c.xlsx", "himal-mail", {}),
     ]
     outcomes = read_files(files, RESPONDENTS, AT)
-    hold_to_one_claim(outcomes, Standing(), RESPONDENTS)
     assert [each.faults[0].message(each.language) if each.faults else None for each in outcomes] == [
-        "The operator savanna-mail is also answered for by Atlas Télécom. Agree which of you answers for it and remove it from the other form.",
-        "Savanna Mobile répond aussi pour l'exploitant savanna-mail. Convenez lequel de vous répond pour lui et retirez-le de l'autre formulaire.",
+        None,
+        "Notre liste attribue l'exploitant savanna-mail à Savanna Mobile, qui répond pour lui. Retirez-le ici et écrivez-nous s'il a changé de propriétaire.",
         None,
     ]
-    alone = read_files(files[1:2], RESPONDENTS, AT)
-    hold_to_one_claim(alone, Standing(claims={("savanna-mobile", "2024"): ["savanna-mail"]}), RESPONDENTS)
-    assert not alone[0].faults
-    hold_to_one_claim(alone, Standing(claims={("savanna-mobile", "2025"): ["savanna-mail"]}), RESPONDENTS)
-    assert [fault.key for fault in alone[0].faults] == ["two_claims"]
+    hold_to_one_claim(outcomes[:1], Standing(claims={("himal-mail", "2024"): ["savanna-mail"]}), RESPONDENTS)
+    assert not outcomes[0].faults
+    hold_to_one_claim(outcomes[:1], Standing(claims={("himal-mail", "2025"): ["savanna-mail"]}), RESPONDENTS)
+    assert [each.message("en").partition(". ")[0] for each in outcomes[0].faults] == [
+        f"The operator savanna-mail is also answered for by {RESPONDENTS['himal-mail'].name}"
+    ]
     assert two_claims({}, {"a": ["x"], "b": ["x"]}, {}) == {}
 
 

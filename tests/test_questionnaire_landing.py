@@ -15,13 +15,14 @@ import pytest
 from pyspark.sql import SparkSession
 
 from jobs import __main__ as command_line
+from jobs.contracts import struct_type
 from jobs.errors import ValidationHeld
 from jobs.lake import Lake
 from jobs.questionnaire.landing import TABLE, rows_of
-from jobs.questionnaire.loading import validated
+from jobs.questionnaire.loading import RECEIPT, Outcome, hold_to_one_claim, standing_in, validated
 from jobs.study.questionnaire_answer import latest
 from tests.conftest import ROOT
-from tests.questionnaire import assessed, cell, filled, saved
+from tests.questionnaire import RESPONDENTS, assessed, cell, filled, saved
 
 FIRST = dt.datetime(2026, 11, 1, 8, tzinfo=dt.UTC)
 
@@ -73,6 +74,29 @@ def test_a_row_that_breaks_its_contract_is_not_written(spark: SparkSession, tmp_
     assert not lake.exists(TABLE)
 
 
+def test_an_operator_of_another_respondents_package_is_not_answered_for(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    """Its package came in when the list gave the operator to another."""
+    lake = Lake(spark, str(tmp_path))
+    sent = dict.fromkeys(struct_type(RECEIPT).names) | {
+        "respondent_id": "himal-mail", "operator_id": "savanna-mail", "period_code": "2025-Q1",
+        "month_codes": ["2025-01", "2025-02", "2025-03"], "channel_codes": ["EMAIL"], "received_at": FIRST,
+    }  # fmt: skip
+    lake.append(lake.local([sent], RECEIPT), RECEIPT)
+
+    def faults(period: str, first: str, last: str) -> list[str]:
+        book = filled({"sp105.first": first, "sp105.last": last})
+        next(row for row in book["_form"].iter_rows() if row[0].value == "period")[1].value = period
+        outcome = Outcome(tmp_path, FIRST, "en", assessed(book))
+        hold_to_one_claim([outcome], standing_in(lake, [outcome]), RESPONDENTS)
+        return [fault.key for fault in outcome.faults]
+
+    assert faults("2025", "2025-01-01", "2025-12-31") == ["two_claims"]
+    assert faults("2025-02", "2025-02-01", "2025-02-28") == ["two_claims"]
+    assert faults("2025-Q2", "2025-04-01", "2025-06-30") == []
+
+
 @pytest.fixture
 def observatory(
     spark: SparkSession, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
@@ -120,13 +144,19 @@ def test_forms_are_made_filled_in_and_loaded(
     assert code == 2 and "Le classeur contient des macros" in out
     assert "macros" in (tmp_path / "macros_2025_fr.xlsm.errors.txt").read_text(encoding="utf-8")
     rows = lake.read(TABLE).selectExpr("unix_seconds(received_at) AS received").collect()
-    assert len(rows) == 33 and {row.received for row in rows} == {int(FIRST.timestamp())}
+    assert len(rows) == 35 and {row.received for row in rows} == {int(FIRST.timestamp())}
     # A file that was loaded is not loaded again; a later one stands beside it.
     code, out, _ = observatory("load", good)
-    assert code == 0 and "loaded before" in out and lake.read(TABLE).count() == 33
+    assert f"{FIRST:%Y-%m-%d %H:%M}" in out
+    assert code == 0 and "loaded before" in out and lake.read(TABLE).count() == 35
     good.write_bytes(saved(filled({"sp201": 5})))
     assert observatory("load", "--received", "2026-11-20", good)[0] == 0
-    assert lake.read(TABLE).count() == 66
+    assert lake.read(TABLE).count() == 70
+    # One that was saved before the one that stands says so.
+    earlier = tmp_path / "earlier.xlsx"
+    earlier.write_bytes(saved(filled({"sp201": 4})))
+    code, out, _ = observatory("load", "--received", "2026-11-10", earlier)
+    assert code == 0 and "loaded; the answers of 2026-11-20 00:00 stand" in out
     standing = latest(lake.read(TABLE)).filter("indicator_code = 'sp201'").collect()
     assert [row.value for row in standing] == ["5"]
 

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jobs.questionnaire.number_formats import number_in_format
 from jobs.questionnaire.numbers import Number, Problem, read_number
+from jobs.questionnaire.texts import unit_words
 
 READ = {
     "1250000": "1250000",
@@ -107,6 +109,92 @@ def test_a_unit_may_stand_where_it_is_asked_for() -> None:
     assert read_number("$ 12", currency="USD") == Problem("unit", {"unit": "$"})
     assert read_number("3 M USD", currency="KES") == Problem("unit", {"unit": "USD"})
     assert read_number("3 M KES", currency="KES") == Problem("shortened", {"meant": "3000000"})
+
+
+@pytest.mark.parametrize(
+    ("written", "unit", "value"),
+    [
+        ("820 000 mailboxes", "mailboxes", "820000"),
+        ("820 000 Mailboxes.", "mailboxes", "820000"),
+        ("3 million mailboxes", "mailboxes", "3000000"),
+        ("500 messages", "messages", "500"),
+        ("500条信息", "messages", "500"),
+        ("3万条信息", "messages", "30000"),
+        ("12 tentatives d’appel", "calls", "12"),
+        ("820 000 почтовых ящиков", "mailboxes", "820000"),
+        ("5 years", "years", "5"),
+        ("5 ans", "years", "5"),
+        ("50 percent", "of_use", "50"),
+        ("50 % of use", "of_use", "50"),
+        ("占使用量的50%", "of_use", "50"),
+    ],
+)
+def test_the_cells_own_unit_is_read_in_any_language(written: str, unit: str, value: str) -> None:
+    kind = "percent" if unit.startswith("of_") else "number"
+    found = read_number(written, is_percent=kind == "percent", own=unit_words(unit, kind))
+    assert found == Number(Decimal(value), is_plain=False)
+
+
+def test_another_unit_is_told_without_the_cells_own() -> None:
+    assert read_number("5 GB mailboxes", own=unit_words("mailboxes", "number")) == Problem(
+        "unit", {"unit": "GB"}
+    )
+    assert read_number("5 mailboxesful", own=unit_words("mailboxes", "number")).key == "unit"  # type: ignore[union-attr]
+    assert read_number("50 % of spam", is_percent=True, own=unit_words("of_use", "percent")).key == "unit"  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("written", "currency"),
+    [("FJ$ 1250000", "FJD"), ("1250000 fj$", "FJD"), ("US$1250000", "USD"), ("FCFA 1250000", "XOF")],
+)
+def test_the_signs_of_the_cells_own_currency_are_read(written: str, currency: str) -> None:
+    assert read_number(written, currency) == Number(Decimal(1250000), is_plain=False)
+    other = read_number(written, "KES")
+    assert isinstance(other, Problem) and other.key == "unit"
+
+
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [("+5", "5"), ("1250000.", "1250000"), ("1250000。", "1250000"), ("+ 5 000", "5000")],
+)
+def test_a_plus_and_a_point_at_the_end_are_no_unit(written: str, value: str) -> None:
+    assert read_number(written) == Number(Decimal(value), is_plain=False)
+
+
+@pytest.mark.parametrize(
+    ("number_format", "key"),
+    [
+        ("General", None),
+        ("#,##0", None),
+        ("# ##0.00", None),
+        ("0.00E+00", None),
+        ("[Red]-#,##0;#,##0", None),
+        ('_-* #,##0.00\\ _€_-;-* #,##0.00\\ _€_-;_-* "-"??\\ _€_-;_-@_-', None),
+        ('"KES" #,##0', None),
+        ("[$KSh-441] #,##0", None),
+        ('#,##0;-#,##0;"nil"', None),
+        ("#,##0,", "format"),
+        ("0.0,,", "format"),
+        ('[>=1000000]0.0,,"M";0', "format"),
+        ('#,##0 "thousand"', "format"),
+        ("#,##0\\k", "format"),
+        ('#,##0 "mailboxes"', "format"),
+        ("[$€-407] #,##0", "unit"),
+        ("0%", "unit"),
+    ],
+)
+def test_a_format_that_shows_another_number_is_asked_about(number_format: str, key: str | None) -> None:
+    found = number_in_format(Decimal(820), number_format, "KES", is_percent=False)
+    assert (found.key if isinstance(found, Problem) else None) == key
+
+
+def test_a_format_may_show_the_cells_own_unit_and_percent() -> None:
+    own = unit_words("mailboxes", "number")
+    assert number_in_format(Decimal(8), '0 "mailboxes"', None, False, own) == Number(
+        Decimal(8), is_plain=True
+    )
+    tenth = number_in_format(Decimal("0.007"), "0.0%", None, is_percent=True)
+    assert tenth == Number(Decimal("0.7"), is_plain=False)
 
 
 # --- any number in any style --------------------------------------------------------------------------

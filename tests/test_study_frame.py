@@ -16,6 +16,7 @@ from jobs.errors import ObservatoryError
 from jobs.lake import Lake
 from jobs.study_files import read_reference
 from jobs.study_frame import refuse_missing, refuse_unlikely, refuse_unpriced
+from jobs.study_rows import last_day
 from jobs.study_run import GIVEN, estimate, framed
 from sample_data.membership import FOLDER
 
@@ -58,7 +59,8 @@ def have(
 ) -> dict[str, DataFrame]:
     lake = Lake(spark, "")
     found = {
-        name: framed(lake, read_reference(name), name) for name in ("ref.measure", "ref.indicator_measure")
+        name: framed(lake, read_reference(name), name)
+        for name in ("ref.measure", "ref.indicator_measure", "ref.definition")
     }
     return found | {
         "study.submission": table(spark, "study.submission", given),
@@ -79,6 +81,10 @@ def test_all_that_are_missing_are_told_at_once_with_their_lines(spark: SparkSess
     ]
     answers = [
         answer("b-sms", "2026-Q4", "sp305.SMS.attempted", "70"),
+        *(answer(who, "2026-Q4", "sp301.SMS", "OPERATOR") for who in ("b-sms", "none", "back")),
+        # By a definition that no estimate is of.
+        answer("other", "2026-Q4", "sp305.SMS.attempted", "70"),
+        answer("other", "2026-Q4", "sp301.SMS", "COMPLAINT"),
         answer("none", "2026-Q4", "sp305.SMS.attempted", "0"),
         answer("back", "2026-Q4", "sp305.SMS.attempted", "70"),
         answer("back", "2026-Q4", "sp305.SMS.attempted", None, hour=1),

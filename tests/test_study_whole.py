@@ -17,6 +17,7 @@ from pyspark.sql import SparkSession
 
 from jobs import __main__ as command_line
 from jobs.lake import Lake
+from jobs.periods import edges
 from jobs.shares import SHARES
 from jobs.study_run import TABLES
 from tests.submission_lake import put_gold, put_quality
@@ -61,11 +62,11 @@ def answers(respondent: str, period: str, given: dict[str, Any]) -> str:
     asked = ("sp201", "sp202", "sp205.EMAIL", "sp301.EMAIL", "sp303.EMAIL.attempted", "sp305.SMS.attempted",
              "sp306.VOICE_CS.attempted", "sp401.EMAIL.UNK", "sp501.EMAIL.unknown", "sp601.EMAIL.filtering",
              "sp701._T", "sp705._T", "sp706", "sp801.EMAIL", "sp904")  # fmt: skip
-    given = given | {"sp101": respondent, "sp102": "O", "sp103": "NPL", "sp105.first": "2026-10-01",
-                     "sp105.last": "2026-12-31"}  # fmt: skip
+    days = zip(("sp105.first", "sp105.last"), map(str, edges(period)), strict=True)
+    given = given | {"sp101": respondent, "sp102": "O", "sp103": "NPL"} | dict(days)
     lines: list[dict[str, Any]] = [{"indicator": name, "answer": value} for name, value in given.items()]
     lines += [{"indicator": name, "status": "NA"} for name in asked if name not in given]
-    about = {"respondent": respondent, "period": period, "language": "en", "version": "0.2"}
+    about = {"respondent": respondent, "period": period, "language": "en", "version": "0.3"}
     return json.dumps(about | {"answers": lines})
 
 
@@ -100,9 +101,13 @@ def node(tmp_path: Path) -> Path:
     head = "country_code,price_year,currency_code,deflator_index,ppp_rate,market_rate,wage_per_day"
     (files / "price_level.csv").write_text("\n".join([head, *level]) + "\n")
     money = {"sp705.LICENCE": 1000, "sp707.EMAIL": 100, "sp708.filtering": 100}
-    (tmp_path / "first.json").write_text(answers("npl-1", "2026-Q4", {"sp303.EMAIL.attempted": 210}))
+    (tmp_path / "first.json").write_text(
+        answers("npl-1", "2026-Q4", {"sp301.EMAIL": "OPERATOR", "sp303.EMAIL.attempted": 210})
+    )
     (tmp_path / "fifth.json").write_text(
-        answers("npl-5", "2026-Q4", {"sp205.EMAIL": 500, "sp303.EMAIL.attempted": 300})
+        answers(
+            "npl-5", "2026-Q4", {"sp205.EMAIL": 500, "sp301.EMAIL": "OPERATOR", "sp303.EMAIL.attempted": 300}
+        )
     )
     (tmp_path / "year.json").write_text(answers("npl-5", "2026", money))
     return tmp_path

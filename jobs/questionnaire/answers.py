@@ -10,8 +10,9 @@ from decimal import Decimal
 from jobs.config import countries
 from jobs.questionnaire.definition import WITHOUT_ANSWER, Question, raw
 from jobs.questionnaire.filing import Cell, Fault, Line
-from jobs.questionnaire.numbers import Number, Problem, read_number, shown, wrong_unit
-from jobs.questionnaire.texts import codes_by_label, folded, options, text, unit_label
+from jobs.questionnaire.number_formats import number_in_format
+from jobs.questionnaire.numbers import Number, Problem, read_number, shown
+from jobs.questionnaire.texts import codes_by_label, folded, options, text, unit_label, unit_words
 
 # What people write in place of a figure that they do not have.
 NOT_AVAILABLE = {
@@ -214,10 +215,17 @@ def read_measure(cell: Cell, question: Question, asker: Asker) -> Number | Probl
     if isinstance(cell.value, dt.date):
         return Problem("date_in_number")
     read: Number | Problem
+    own = unit_words(question.unit, question.kind)
     if isinstance(cell.value, int | float):
-        read = number_in_format(cell, currency, is_percent)
+        value = Decimal(repr(cell.value))
+        if not value.is_finite():
+            return Problem("cell_error")
+        read = number_in_format(value, cell.number_format, currency, is_percent, own)
+    elif str(cell.value).lstrip().startswith("="):
+        # A formula that came as text, as CSV has it.
+        return Problem("formula")
     else:
-        read = read_number(str(cell.value), currency, is_percent)
+        read = read_number(str(cell.value), currency, is_percent, own)
     if isinstance(read, Problem):
         if read.key == "unit":
             expected = unit_label(asker.language, question, asker.currency)
@@ -229,21 +237,6 @@ def read_measure(cell: Cell, question: Question, asker: Asker) -> Number | Probl
     if is_percent and 0 < read.value < 1 and "%" not in f"{cell.written}{cell.number_format}":
         return Problem("fraction", {"value": shown(read.value), "meant": shown(read.value * 100)})
     return read
-
-
-def number_in_format(cell: Cell, currency: str | None, is_percent: bool) -> Number | Problem:
-    """A number that a spreadsheet holds: 12% is kept as 0.12 and told by the format alone, money too."""
-    value = Decimal(repr(cell.value))
-    if not value.is_finite():
-        return Problem("cell_error")
-    style = re.sub(r'\[(?!\$)[^\]]*\]|\[\$([^\]-]*)[^\]]*\]|"([^"]*)"|\\(.)', r"\1\2\3", cell.number_format)
-    if "%" in style:
-        if not is_percent:
-            return Problem("unit", {"unit": "%"})
-        return Number((value * 100).normalize(), is_plain=False)
-    money = re.findall(r"[$€£¥₹₽]|(?<![A-Za-z])[A-Z]{3}(?![A-Za-z])", style)
-    wrong = wrong_unit(money[0], currency, is_percent) if money else None
-    return Problem("unit", {"unit": wrong}) if wrong else Number(value, is_plain=True)
 
 
 def out_of_bounds(value: Decimal, question: Question) -> Problem | None:

@@ -5,7 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from jobs.questionnaire.answers import Answer, Asker, Reading, answer_of
-from jobs.questionnaire.checks import broken_relations, changed_givens, missing_answers
+from jobs.questionnaire.checks import (
+    broken_relations,
+    changed_givens,
+    foreign_claims,
+    missing_answers,
+    wrong_days,
+)
 from jobs.questionnaire.definition import form, raw
 from jobs.questionnaire.filing import Fault, Filing, Line, Place, refusal
 from jobs.questionnaire.reading import PERIOD
@@ -62,8 +68,12 @@ def assess(filing: Filing, respondents: dict[str, Respondent]) -> Assessment:
         if answer is not None or any(not line.cells[name].is_empty for name in ("answer", "status")):
             filled.add(line.indicator)
     faults += broken_relations(asked, answers, lines, asker)
-    faults += missing_answers(asked, filled, lines, asker, filing.file_name)
+    faults += missing_answers(asked, filled, answers, lines, asker, filing.file_name)
     faults += changed_givens(asked, answers, lines, respondent)
+    faults += foreign_claims(answers, lines, respondent, respondents)
+    wrong, read = wrong_days(answers, lines, filing.period)
+    faults += wrong
+    readings += read
     order = {code: number for number, code in enumerate(asked.indicators)}
     return Assessment(
         filing,

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections.abc import Mapping
 from decimal import Decimal
 
-from jobs.questionnaire.answers import Answer, Asker, label
+from jobs.periods import edges
+from jobs.questionnaire.answers import Answer, Asker, Reading, label
 from jobs.questionnaire.definition import Form, Question, Relation
 from jobs.questionnaire.filing import Fault, Line, Place
 from jobs.questionnaire.numbers import shown
@@ -15,17 +17,24 @@ from jobs.questionnaire.texts import line_label
 
 # The question that names the operators a respondent answers for.
 CLAIMS = "sp107"
+# The days that the figures are of; days of a year, with those of 52 or 53 whole weeks.
+DAYS = ("sp105.first", "sp105.last")
+OWN_YEAR = range(364, 372)
 
 
 def broken_relations(
     form: Form, answers: dict[str, Answer], lines: dict[str, Line], asker: Asker
 ) -> list[Fault]:
-    """A fault for each sum and order that the answers break."""
-    return [
-        fault
-        for relation in form.relations
-        if (fault := broken(relation, form, answers, lines, asker)) is not None
-    ]
+    """A fault for each sum and order that the answers break; one of an answer that is more than two others.
+
+    What is delivered is part of what was accepted, and that of what was attempted.
+    """
+    faults: dict[tuple[str, str], Fault] = {}
+    for relation in form.relations:
+        fault = broken(relation, form, answers, lines, asker)
+        if fault is not None:
+            faults.setdefault((fault.key, fault.indicator), fault)
+    return list(faults.values())
 
 
 def broken(
@@ -85,6 +94,27 @@ def dates_out_of_order(
     return relation_fault(lines[relation.parts[0]], "not_after", target=last.text, other=other)
 
 
+def wrong_days(
+    answers: dict[str, Answer], lines: dict[str, Line], period: str
+) -> tuple[list[Fault], list[Reading]]:
+    """A fault where the figures are of other days than the form's period; a year of the respondent's own,
+    such as a fiscal year, is read as the year that has most of its days."""
+    given = [answers[code].text for code in DAYS if code in answers]
+    if len(given) < len(DAYS) or not all(given):
+        return [], []
+    own = [dt.date.fromisoformat(str(each)) for each in given]
+    first, last = edges(period)
+    if own == [first, last] or own[0] > own[1]:
+        return [], []
+    days = (own[1] - own[0]).days + 1
+    shared = (min(own[1], last) - max(own[0], first)).days + 1
+    if len(period) == 4 and days in OWN_YEAR and 2 * shared > days:
+        return [], [Reading(lines[DAYS[1]], "own_year", period)]
+    wrong = DAYS[0] if own[0] != first else DAYS[1]
+    values = {"period": period, "first": first.isoformat(), "last": last.isoformat()}
+    return [relation_fault(lines[wrong], "other_days", **values)], []
+
+
 def named(indicator: str, form: Form, asker: Asker) -> str:
     question = form.indicators[indicator]
     found = next(each for each in question.indicators if each.code == indicator)
@@ -97,14 +127,26 @@ def relation_fault(line: Line, key: str, **values: object) -> Fault:
 
 
 def missing_answers(
-    form: Form, answered: set[str], lines: dict[str, Line], asker: Asker, file_name: str
+    form: Form,
+    answered: set[str],
+    answers: dict[str, Answer],
+    lines: dict[str, Line],
+    asker: Asker,
+    file_name: str,
 ) -> list[Fault]:
     """A fault for each question that has to be answered and is not.
 
-    answered: the indicators with anything in them, right or wrong: what is wrong is told once.
+    answered: the indicators with anything in them, right or wrong: what is wrong is told once. A figure that
+    needs another answer is one: a reason for none needs nothing.
     """
     faults = []
+    figures = {code for code, answer in answers.items() if answer.value is not None}
     by_id = {question.id: question for question in form.questions}
+    needed = {
+        code: next(each for each in needing if each in figures)
+        for code, needing in form.needing.items()
+        if code not in answered and not figures.isdisjoint(needing)
+    }
 
     def is_answered(question: Question) -> bool:
         return any(each.code in answered for each in question.indicators)
@@ -119,10 +161,13 @@ def missing_answers(
             wanting = [] if is_answered(question) else [question.indicators[0].code]
         single = len(question.indicators) == 1 or question.required == "each"
         key = "required" if single else "required_any"
+        if own := [each.code for each in question.indicators if each.code in needed]:
+            wanting, key = own, "definition_needed"
         for code in wanting:
             cell = lines[code].cells["answer"] if code in lines else None
             place, written = (cell.place, cell.written) if cell else (Place(file_name, ""), "")
-            faults.append(Fault(place, code, written, "message", key, {"status": label(asker, "NA")}))
+            values = {"status": label(asker, "NA"), "other": needed.get(code, "")}
+            faults.append(Fault(place, code, written, "message", key, values))
     return faults
 
 
@@ -140,6 +185,29 @@ def changed_givens(
     ]
 
 
+def foreign_claims(
+    answers: dict[str, Answer],
+    lines: dict[str, Line],
+    respondent: Respondent,
+    respondents: Mapping[str, Respondent],
+) -> list[Fault]:
+    """A fault for each operator that a respondent answers for and that the list of respondents gives to
+    another, or to nobody. Packages are told by the list too, so that each operator counts once."""
+    if CLAIMS not in answers:
+        return []
+    holders = {operator: each.name for each in respondents.values() for operator in each.operators}
+    faults = []
+    for operator in claimed(answers[CLAIMS].text):
+        if operator in respondent.operators:
+            continue
+        if operator in holders:
+            key, values = "listed_elsewhere", {"operator": operator, "other": holders[operator]}
+        else:
+            key, values = "given", {"value": operator, "expected": ", ".join(respondent.operators) or "–"}
+        faults.append(relation_fault(lines[CLAIMS], key, **values))
+    return faults
+
+
 def claimed(text: str | None) -> list[str]:
     """The operators that an answer names, by their identifiers."""
     return [each for each in re.split(r"[\s,;،、؛，；]+", text or "") if each]
@@ -150,7 +218,8 @@ def two_claims(
 ) -> dict[str, list[Fault]]:
     """For each respondent the operators that another one answers for too.
 
-    claims: those of the files at hand, by respondent. standing: those that were loaded before.
+    claims: those of the files at hand, by respondent. standing: those that were loaded before, and the
+    operators of packages.
     """
     everyone = {**standing, **{respondent: operators for respondent, (_, operators) in claims.items()}}
     faults: dict[str, list[Fault]] = {}

@@ -134,16 +134,20 @@ def refuse_same_time(outcomes: list[Outcome]) -> None:
 def tell(outcomes: list[Outcome], loaded: int | None) -> None:
     """What became of each file, then all that is to be corrected."""
     table = Table(
-        "file", "respondent", "period", "answers", "result", title="Questionnaires", title_justify="left"
+        "file", "respondent", "period", "received (UTC)", "answers", "result", title="Questionnaires"
     )
+    table.title_justify = "left"
     for each in outcomes:
         about = each.assessment
         result = f"{len(each.faults)} to correct" if each.faults else "in order"
         result = "loaded before" if each.is_known else result if each.faults or loaded is None else "loaded"
+        if each.later_at and not each.is_known:
+            result += f"; the answers of {each.later_at:%Y-%m-%d %H:%M} stand"
         table.add_row(
             Text(each.file.name),
             Text(about.respondent.id if about else ""),
             Text(about.filing.period if about else ""),
+            f"{each.received_at.astimezone(dt.UTC):%Y-%m-%d %H:%M}",
             f"{len(about.answers):,}" if about else "",
             result,
         )

@@ -80,6 +80,7 @@ class Question:
     core: bool
     required: str | None
     instead: str | None
+    needs: str | None
     waiver: tuple[str, ...]
     given: str | None
     low: Decimal
@@ -121,6 +122,15 @@ class Form:
             if not isinstance(relation.target, str) or relation.target in known
         ]
 
+    @property
+    def needing(self) -> dict[str, list[str]]:
+        """For each indicator that others need, these: an answer of one of them asks for it."""
+        found: dict[str, list[str]] = {}
+        for question in self.questions:
+            for each in question.indicators if question.needs else ():
+                found.setdefault(f"{question.needs}.{each.channel}", []).append(each.code)
+        return found
+
 
 @cache
 def raw() -> dict[str, Any]:
@@ -156,6 +166,7 @@ def question_of(entry: dict[str, Any], section: str) -> Question:
         core=entry.get("core", False),
         required=entry.get("required"),
         instead=entry.get("instead"),
+        needs=entry.get("needs"),
         waiver=tuple(entry.get("waiver", ())),
         given=entry.get("given"),
         low=Decimal(entry.get("low", 0)),
@@ -188,7 +199,7 @@ def indicators_of(question: str, blocks: list[dict[str, list[str]]]) -> list[Ind
 
 def relations_of(check: dict[str, Any], question: str, indicators: tuple[Indicator, ...]) -> list[Relation]:
     """The relations that one entry of `checks` stands for: one for each group that it speaks of."""
-    if "not_above" in check:
+    if "not_above" in check and "part" not in check:
         return [Relation((question,), False, check["not_above"])]
     over = check["over"]
     groups: dict[tuple[str, ...], dict[str, str]] = {}
@@ -197,9 +208,10 @@ def relations_of(check: dict[str, Any], question: str, indicators: tuple[Indicat
         code = parts.pop(over)
         groups.setdefault(tuple(parts.values()), {})[code] = indicator.code
     relations = []
-    for group in groups.values():
+    for rest, group in groups.items():
         if "part" in check:
-            whole = group[check.get("at_most") or check["not_after"]]
+            inside = check.get("at_most") or check.get("not_after")
+            whole = group[inside] if inside else ".".join([check["not_above"], *rest])
             relations.append(Relation((group[check["part"]],), False, whole))
             continue
         wanted: str | int = check["equals"] if "equals" in check else check["at_most"]

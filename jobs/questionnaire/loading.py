@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from jobs.periods import months_of
 from jobs.questionnaire.assessment import Assessment, assess
 from jobs.questionnaire.checks import CLAIMS, claimed, two_claims
 from jobs.questionnaire.filing import FILLED, Fault, Refused
 from jobs.questionnaire.landing import TABLE, rows_of
 from jobs.questionnaire.reading import guessed_language, read_filing
 from jobs.questionnaire.respondents import Respondent
+
+# The packages that were loaded, and the operators and months that they are of.
+RECEIPT = "study.submission_receipt"
 
 
 @dataclass
@@ -26,6 +31,8 @@ class Outcome:
     assessment: Assessment | None = None
     refused: Fault | None = None
     is_known: bool = False
+    # When a later file of the respondent and period came in, whose answers stand.
+    later_at: dt.datetime | None = None
 
     @property
     def faults(self) -> list[Fault]:
@@ -34,7 +41,8 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Standing:
-    """What the lake has: the receipts of each respondent's files, and the operators that each answers for."""
+    """What the lake has: the receipts of each respondent's files, and the operators that each answered for in
+    a period, or sent packages of."""
 
     receipts: set[tuple[str, str, str, dt.datetime]] = field(default_factory=set)
     claims: dict[tuple[str, str], list[str]] = field(default_factory=dict)
@@ -93,6 +101,12 @@ def new_rows(outcomes: list[Outcome], standing: Standing, is_dated: bool) -> lis
         receipt = (about.respondent.id, about.filing.period, about.filing.sha256)
         known = {(*known[:3],) if not is_dated else known for known in standing.receipts}
         outcome.is_known = (receipt if not is_dated else (*receipt, outcome.received_at)) in known
+        later = [
+            at
+            for whose, period, _, at in standing.receipts
+            if (whose, period) == receipt[:2] and at > outcome.received_at
+        ]
+        outcome.later_at = max(later, default=None)
         if not outcome.is_known:
             rows += rows_of(about, outcome.received_at)
     return rows
@@ -109,10 +123,16 @@ def standing_in(lake: Any, outcomes: list[Outcome]) -> Standing:
     # Seconds, because Python would be given a time in the zone of this machine.
     received = F.unix_seconds("received_at")
     receipts = answers.select("respondent_id", "period_code", "file_sha256", received).distinct()
-    claims = latest(answers.filter(F.col("indicator_code") == CLAIMS))
+    claims: dict[tuple[str, str], list[str]] = {
+        (row.respondent_id, row.period_code): claimed(row.value)
+        for row in latest(answers.filter(F.col("indicator_code") == CLAIMS)).collect()
+    }
+    packages = lake.read(RECEIPT).select("respondent_id", "operator_id", "month_codes").distinct().collect()
+    for period, row in itertools.product(periods, packages):
+        if set(row.month_codes) & set(months_of(period)):
+            claims.setdefault((row.respondent_id, period), []).append(row.operator_id)
     return Standing(
-        {(*row[:3], dt.datetime.fromtimestamp(row[3], dt.UTC)) for row in receipts.collect()},
-        {(row.respondent_id, row.period_code): claimed(row.value) for row in claims.collect()},
+        {(*row[:3], dt.datetime.fromtimestamp(row[3], dt.UTC)) for row in receipts.collect()}, claims
     )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -17,6 +17,7 @@ APOSTROPHES = "'\u2019\u02bc\u2018`"
 ARABIC_THOUSANDS = "\u066c"
 GROUPERS = (SPACES, APOSTROPHES, ARABIC_THOUSANDS)
 MINUSES = "-\u2212\u2010\u2011\u2012\u2013\u2014"
+SIGNED = MINUSES + "+"
 
 # Words that mean one number in every language of the questionnaire. `billion` is not among them: it is
 # 10^9 in English and 10^12 in French and Spanish.
@@ -39,6 +40,16 @@ SHORT |= {"billón": 12, "billones": 12}
 SYMBOLS = {"$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY", "₹": "INR", "₽": "RUB"}
 # Dollars, pounds and yen are the money of many countries.
 SHARED_SYMBOLS = set("$£¥")
+# Signs that mean one currency where they stand in its cell. Both CFA francs are one euro's 655.957th part.
+SIGNS = {
+    "AMD": "֏", "AUD": "A$ AU$", "AZN": "₼", "BBD": "Bds$", "BDT": "৳", "BRL": "R$", "BZD": "BZ$",
+    "CAD": "C$ CA$ CAN$", "CZK": "Kč", "FJD": "FJ$", "GEL": "₾", "GHS": "GH₵ ₵", "GYD": "GY$", "HKD": "HK$",
+    "ILS": "₪", "JMD": "J$", "KES": "KSh KShs", "KRW": "₩", "KZT": "₸", "LAK": "₭", "MNT": "₮", "MXN": "MX$",
+    "NAD": "N$", "NGN": "₦", "NZD": "NZ$", "PHP": "₱", "PLN": "zł", "SBD": "SI$", "SGD": "S$ SG$",
+    "THB": "฿", "TOP": "T$", "TRY": "₺", "TTD": "TT$", "TWD": "NT$", "TZS": "TSh TShs", "UAH": "₴",
+    "UGX": "USh UShs", "USD": "US$", "VND": "₫", "WST": "WS$", "XAF": "FCFA CFA", "XCD": "EC$",
+    "XOF": "FCFA CFA",
+}  # fmt: skip
 INEXACT = re.compile(r"^(?:[~≈<>≤≥±]|(?:about|approx|ca|circa|env|environ|aprox|около|примерно|نحو|约)\b)|约")
 RANGE = re.compile(r"\d\s*(?:[-\u2012-\u2014~]|\.\.\.?|…)\s*\d")
 
@@ -59,11 +70,13 @@ class Number:
     is_plain: bool
 
 
-def read_number(written: str, currency: str | None = None, is_percent: bool = False) -> Number | Problem:
+def read_number(
+    written: str, currency: str | None = None, is_percent: bool = False, own: Collection[str] = ()
+) -> Number | Problem:
     """The number that a text holds.
 
-    currency: the unit of a cell for money; its code and its symbol may stand beside the number.
-    is_percent: a percent sign may.
+    currency: the unit of a cell for money; its code and its signs may stand beside the number.
+    is_percent: a percent sign may. own: words for the cell's own unit, which may.
     """
     text = plain_characters(written)
     if INEXACT.search(text.casefold()) or RANGE.search(text):
@@ -72,7 +85,7 @@ def read_number(written: str, currency: str | None = None, is_percent: bool = Fa
     if parts is None:
         return Problem("not_a_number")
     sign, figures, unit = parts
-    power, unit, is_short = multiplier(unit)
+    power, unit, is_short = multiplier(without_own(unit, currency, own))
     wrong = wrong_unit(unit, currency, is_percent)
     if wrong:
         return Problem("unit", {"unit": wrong})
@@ -111,10 +124,12 @@ def split_unit(text: str) -> tuple[int, str, str] | None:
     if len(found) != 1:
         return None
     before, figures, after = text[: found[0].start()].strip(), found[0][0], text[found[0].end() :].strip()
-    if before and before[-1] in MINUSES:
-        sign, before = -sign, before[:-1].strip()
-    elif before and before[0] in MINUSES:
-        sign, before = -sign, before[1:].strip()
+    if before and before[-1] in SIGNED:
+        sign, before = (-sign if before[-1] in MINUSES else sign), before[:-1].strip()
+    elif before and before[0] in SIGNED:
+        sign, before = (-sign if before[0] in MINUSES else sign), before[1:].strip()
+    # Points that end the number or the line.
+    after = after.strip(".。 ")
     return sign, figures, f"{before} {after}".strip()
 
 
@@ -131,6 +146,23 @@ def multiplier(unit: str) -> tuple[int, str, bool]:
         elif name not in ("de", "of"):
             rest.append(word)
     return power, " ".join(rest), is_short
+
+
+def without_own(unit: str, currency: str | None, own: Collection[str]) -> str:
+    """What is left of the unit without the cell's own: the longest of its words that stands there as a word.
+
+    Chinese sets no spaces between words, and none have to be where others do.
+    """
+    for words in sorted([*own, *SIGNS.get(currency or "", "").split()], key=len, reverse=True):
+        letters = [character for character in plain_characters(words) if not character.isspace()]
+        marks = "".join(APOSTROPHES)
+        pattern = r"\s*".join(f"[{marks}]" if each in marks else re.escape(each) for each in letters)
+        if not any(unicodedata.east_asian_width(each) == "W" for each in letters):
+            pattern = rf"(?<!\w){pattern}(?!\w)"
+        left, count = re.subn(pattern, " ", unit, count=1, flags=re.IGNORECASE)
+        if count:
+            return " ".join(left.split())
+    return unit
 
 
 def wrong_unit(unit: str, currency: str | None, is_percent: bool) -> str | None:

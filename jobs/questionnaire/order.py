@@ -14,8 +14,10 @@ from jobs.questionnaire.respondents import Respondent
 
 @dataclass
 class Layout:
-    """Where things stand: the row of each indicator on its sheet, and the cells of each list."""
+    """Where things stand: the row of each indicator on its sheet, and the cells of each list; and the form's
+    period, which its days are held against."""
 
+    period: str
     sheet_of: dict[str, str] = field(default_factory=dict)
     row_of: dict[str, int] = field(default_factory=dict)
     list_range: dict[str, str] = field(default_factory=dict)

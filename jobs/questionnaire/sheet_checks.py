@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from jobs.periods import edges
+from jobs.questionnaire.checks import OWN_YEAR
 from jobs.questionnaire.definition import Form, Indicator, Question, Relation
 from jobs.questionnaire.numbers import shown
 from jobs.questionnaire.texts import text
@@ -15,6 +17,7 @@ class Places(Protocol):
     sheet_of: dict[str, str]
     row_of: dict[str, int]
     list_range: dict[str, str]
+    period: str
 
     def cell(
         self, indicator: str, column: str, absolute: bool = False, seen_from: str | None = None
@@ -71,8 +74,12 @@ def line(question: Question, indicator: Indicator, asked: Form, places: Places, 
         return "OR(" + ",".join(f"{status}={label}" for label in labels) + ")"
 
     inner = kind_check(question, indicator, answer, asked, places, language)
+    empty = '""'
+    if needing := asked.needing.get(indicator.code):
+        cells = ",".join(places.cell(code, "answer", seen_from=here) for code in needing)
+        empty = f'IF(COUNT({cells})>0,{said(language, "definition_needed")},"")'
     return (
-        f'=IF(AND(LEN({answer})=0,LEN({status})=0),"",'
+        f"=IF(AND(LEN({answer})=0,LEN({status})=0),{empty},"
         f"IF(AND(LEN({answer})>0,{is_one_of('NA NP R')}),{said(language, 'either')},"
         f"IF(AND(LEN({answer})=0,{is_one_of('A E P')}),{said(language, 'unanswered')},"
         f'IF(LEN({answer})=0,"✓",{inner}))))'
@@ -103,17 +110,44 @@ def kind_check(
         condition = f"ISNUMBER(MATCH({answer},{source},0))"
     elif question.kind == "date":
         condition = f"ISNUMBER({answer})"
+        if question.given == "period":
+            return f"IF({condition},{days_check(question, further, places, language)},{wrong})"
     else:
         whole = "" if question.fractions else f",{answer}=INT({answer})"
         limits = f"AND({answer}>={shown(question.low)},{answer}<={shown(question.high)}{whole})"
+        if question.kind == "percent":
+            # A spreadsheet keeps 0.7 % as 0.007, and tells it by the format alone.
+            is_signed = f'IFERROR(LEFT(CELL("format",{answer}),1)="P",FALSE)'
+            fraction = f"AND({answer}>0,{answer}<1)"
+            words = said(language, "fraction")
+            unsigned = f"IF({fraction},{words},{further})"
+            further = f"IF({is_signed},IF({answer}<=1,{further},{wrong}),{unsigned})"
         return f"IF(ISNUMBER({answer}),IF({limits},{further},{wrong}),{wrong})"
     return f"IF({condition},{further},{wrong})"
+
+
+def days_check(question: Question, further: str, places: Places, language: str) -> str:
+    """Whether the days of the figures are those of the form, or of a year that has most of its days there;
+    as jobs.questionnaire.checks.wrong_days."""
+    here = places.sheet_of[question.indicators[0].code]
+    first, last = (places.cell(each.code, "answer", seen_from=here) for each in question.indicators)
+    start, end = (f"DATE({day.year},{day.month},{day.day})" for day in edges(places.period))
+    holds = f"AND({first}={start},{last}={end})"
+    if len(places.period) == 4:
+        days = f"({last}-{first}+1)"
+        shared = f"(MIN({last},{end})-MAX({first},{start})+1)"
+        is_year = f"AND({days}>={OWN_YEAR[0]},{days}<={OWN_YEAR[-1]},2*{shared}>{days})"
+        holds = f"OR({holds},{is_year})"
+    low, high = (day.isoformat() for day in edges(places.period))
+    wrong = said(language, "other_days", first=low, last=high)
+    return f"IF(COUNT({first},{last})<2,{further},IF({holds},{further},{wrong}))"
 
 
 def relation_check(indicator: Indicator, answer: str, asked: Form, places: Places, language: str) -> str:
     """What a line's answer has to be to others: no more than the whole, or the sum of its parts."""
     here = places.sheet_of[indicator.code]
-    for relation in asked.relations:
+    check = '"✓"'
+    for relation in reversed(asked.relations):
         if relation.place != indicator.code or relation.has_sum:
             continue
         target = places.cell(str(relation.target), "answer", seen_from=here)
@@ -121,11 +155,11 @@ def relation_check(indicator: Indicator, answer: str, asked: Form, places: Place
             parts, missing = group_range(relation, places)[0], missing_count(relation, places, language)
             total = said(language, "equals", target=target)
             short = f"AND(SUM({parts})<{answer}-0.005,{missing}=0)"
-            return f'IF(COUNT({parts})=0,"✓",IF(OR(SUM({parts})>{answer}+0.005,{short}),{total},"✓"))'
-        if len(relation.parts) == 1:
+            check = f'IF(COUNT({parts})=0,"✓",IF(OR(SUM({parts})>{answer}+0.005,{short}),{total},{check}))'
+        elif len(relation.parts) == 1:
             over = said(language, "at_most", target=target)
-            return f'IF(AND(ISNUMBER({target}),{answer}>{target}),{over},"✓")'
-    return '"✓"'
+            check = f"IF(AND(ISNUMBER({target}),{answer}>{target}),{over},{check})"
+    return check
 
 
 def group_range(relation: Relation, places: Places) -> tuple[str, str]:

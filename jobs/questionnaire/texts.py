@@ -46,6 +46,16 @@ def unit_label(language: str, question: Question, currency: str) -> str:
     return text(language, "unit", question.kind if question.kind in ("text", "date") else "list")
 
 
+@cache
+def unit_words(unit: str | None, kind: str) -> frozenset[str]:
+    """What the unit of a question is called beside a number, in any language and usual form."""
+    found = set(translations()["unit"][unit].values()) if unit else set()
+    for key in (unit, kind):
+        for forms in translations()["unit_form"].get(key or "", {}).values():
+            found.update(each.strip() for each in forms.split("|"))
+    return frozenset(found)
+
+
 def folded(words: str) -> str:
     """Words as they are compared: letter case, width, direction marks and space do not matter."""
     plain = unicodedata.normalize("NFKC", words)

@@ -12,6 +12,7 @@ from typing import Any
 
 import xlsxwriter
 
+from jobs.periods import edges
 from jobs.questionnaire import look, sheet_checks
 from jobs.questionnaire.definition import Form, Indicator, Question, form, raw
 from jobs.questionnaire.filing import COLUMNS, FILLED
@@ -32,7 +33,7 @@ def make_workbook(order: Order) -> bytes:
     book.set_properties({"title": title, "created": dt.datetime.combine(raw()["date"], dt.time())})
     book.set_calc_mode("auto")
     style = look.styles(book, order.language)
-    layout = lay_out(asked, order.language)
+    layout = lay_out(asked, order.language, order.period)
     opening = book.add_worksheet(text(order.language, "sheet", "instructions"))
     errors = book.add_worksheet(text(order.language, "sheet", "errors")) if order.faults else None
     sheets = {
@@ -52,9 +53,9 @@ def make_workbook(order: Order) -> bytes:
     return stream.getvalue()
 
 
-def lay_out(asked: Form, language: str) -> Layout:
+def lay_out(asked: Form, language: str, period: str) -> Layout:
     """The row of each line: a heading for each question, its lines, and a sum where one is shown."""
-    layout = Layout()
+    layout = Layout(period)
     for section, questions in asked.sections:
         row = look.FIRST_ROW
         for question in questions:
@@ -73,7 +74,9 @@ def prefilled(question: Question, indicator: Indicator, order: Order) -> dict[st
         return dict(order.filled.get(indicator.code, {}))
     whose = order.respondent
     if question.given == "period":
-        return {"answer": period_edge(order.period, indicator.part or "")}
+        return {
+            "answer": dict(zip(("first", "last"), edges(order.period), strict=True))[indicator.part or ""]
+        }
     given = {
         "name": whose.name,
         "role": text(order.language, "role", whose.role),
@@ -82,16 +85,6 @@ def prefilled(question: Question, indicator: Indicator, order: Order) -> dict[st
         "operators": ", ".join(whose.operators),
     }.get(question.given or "")
     return {"answer": given} if given else {}
-
-
-def period_edge(period: str, edge: str) -> dt.date:
-    """The first or last day of a year, quarter or month."""
-    year, _, part = period.partition("-")
-    first, months = (1, 12) if not part else (int(part[1]) * 3 - 2, 3) if part[0] == "Q" else (int(part), 1)
-    if edge == "first":
-        return dt.date(int(year), first, 1)
-    after = first + months
-    return dt.date(int(year) + (after > 12), after - 12 if after > 12 else after, 1) - dt.timedelta(days=1)
 
 
 def write_section(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from jobs.study.questionnaire_answer import counted
+from jobs.study.questionnaire_answer import UNITS, counted
 from jobs.study_days import of_all_days
 from jobs.study_rows import COUNTED, MEASURES
 
@@ -15,9 +15,14 @@ def transform(
     questionnaire_answer: DataFrame,
     measure: DataFrame,
     indicator_measure: DataFrame,
+    definition: DataFrame,
     investment_assumption: DataFrame,
 ) -> DataFrame:
-    """Answers that are numbers, the last of each, beside the permitted sum of the logs of the period."""
+    """Answers that are numbers, the last of each, beside the permitted sum of the logs of the period.
+
+    Logs are counted by the definition that the respondent names. One that ref.definition does not have is
+    held against the operator's own definition and says so (D): whether the two agree is not asked.
+    """
     limits = {row.assumption_code: row.central for row in investment_assumption.collect()}
     near, far = limits["agree_pct"] / 100, limits["conflict_factor"]
     logs = logged(submission).join(
@@ -28,10 +33,19 @@ def transform(
     )
     by = ("respondent_id", "period_code", "channel_code", "definition_code", "measure_code", "quantity_code")
     logs = logs.groupBy(*by).agg(F.sum("value").cast("decimal(24,2)").alias("logs_value"))
-    answers = counted(questionnaire_answer, indicator_measure)
+    own = counted(questionnaire_answer, indicator_measure, definition)
+    is_spam = F.col("quantity_code") != UNITS
+    is_other = is_spam & F.col("named_definition_code").isNull()
+    answers = own.withColumns(
+        {
+            "obs_status_code": F.when(is_other, "D").otherwise(F.col("answer_status_code")),
+            "definition_code": F.coalesce(F.when(is_spam, F.col("named_definition_code")), "definition_code"),
+        }
+    )
     ratio = F.try_divide(F.col("answer_value"), F.col("logs_value"))
     agreement = (
-        F.when(F.col("logs_value") == F.col("answer_value"), "agrees")
+        F.when(F.col("obs_status_code") == "D", "other_definition")
+        .when(F.col("logs_value") == F.col("answer_value"), "agrees")
         .when((F.col("logs_value") == 0) | (F.col("answer_value") == 0), "conflicts")
         .when(F.abs(ratio - 1) <= near, "agrees")
         .when((ratio <= far) & (ratio >= 1 / far), "differs")
@@ -43,6 +57,7 @@ def transform(
         ratio.alias("ratio"),
         (F.col("answer_value") - F.col("logs_value")).alias("difference"),
         agreement.alias("agreement_code"),
+        "obs_status_code",
         F.lit("C").alias("conf_status_code"),
     )
 

@@ -19,7 +19,7 @@ from jobs.contracts import struct_type
 from jobs.estimation import Array, seed_of
 from jobs.periods import days_of, last_day
 from jobs.shares import CALLS, HAD_CONTENT, SHARES
-from jobs.study.questionnaire_answer import counted
+from jobs.study.questionnaire_answer import UNITS, counted, subscribed
 from jobs.study_days import of_all_days
 from jobs.study_rows import COUNTED, MEASURES, WEAKNESS, as_table, collected, of_period, periods_of
 from jobs.study_sample import Reference, Sample, estimates, sample_of
@@ -62,7 +62,7 @@ def transform(
 
     months = of_all_days(submission)
     logs = with_audits(logged(months, measure), months, submission_quality)
-    given = logs.unionByName(answered(questionnaire_answer, indicator_measure))
+    given = logs.unionByName(answered(questionnaire_answer, indicator_measure, definition))
     return given.groupBy(*CELL).applyInArrow(estimated, struct_type(TABLE))
 
 
@@ -117,15 +117,27 @@ def with_audits(logs: DataFrame, submission: DataFrame, submission_quality: Data
     return logs.join(called, by, "left").na.fill(0, list(CALLS)).select(*GIVEN)
 
 
-def answered(questionnaire_answer: DataFrame, indicator_measure: DataFrame) -> DataFrame:
-    """What respondents answered, in GIVEN's columns; null what one did not. An answer decides what is spam:
-    it is certain and possible alike."""
+def answered(
+    questionnaire_answer: DataFrame, indicator_measure: DataFrame, definition: DataFrame
+) -> DataFrame:
+    """What respondents answered, in GIVEN's columns; null what one did not.
+
+    An answer decides what is spam: it is certain and possible alike, by the definition that it names; what is
+    spam by another than those of ref.definition is left out. All traffic has no definition: it stands beside
+    spam by the operators' own and by the one named. Subscriptions are those that the respondent answered.
+    """
     unit = F.create_map(*(F.lit(text) for pair in UNIT.items() for text in pair))
     weakness = F.create_map(*(F.lit(each) for pair in WEAKNESS.items() for each in pair))
     asked = indicator_measure.filter(F.col("measure_code").isin(*UNIT)).withColumn(
         "unit_code", unit[F.col("measure_code")]
     )
-    answers = counted(questionnaire_answer, asked)
+    beside = F.array_compact(F.array_distinct(F.array("definition_code", "named_definition_code")))
+    definitions = F.when(F.col("quantity_code") == UNITS, beside).otherwise(F.array("named_definition_code"))
+    answers = (
+        counted(questionnaire_answer, asked, definition)
+        .withColumn("definition_code", F.explode(definitions))
+        .filter("definition_code IS NOT NULL")
+    )
 
     def figure(quantity: str) -> Column:
         return F.max(F.when(F.col("quantity_code") == quantity, F.round("answer_value"))).cast("bigint")
@@ -137,9 +149,9 @@ def answered(questionnaire_answer: DataFrame, indicator_measure: DataFrame) -> D
             figure("spam_certain").alias("spam_certain"),
             F.max_by("answer_status_code", weakness[F.col("answer_status_code")]).alias("answer_status_code"),
         )
+        .join(subscribed(questionnaire_answer), [*WHOSE[:2], "channel_code"], "left")
         .withColumn("spam_possible", F.col("spam_certain"))
         .withColumn("day_count", F.lit(None).cast("bigint"))
-        .withColumn("subscriptions", F.lit(None).cast("bigint"))
         .withColumns({name: F.lit(None) for name in study_audits.TOLD})
         .select(*GIVEN)
     )

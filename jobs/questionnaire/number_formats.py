@@ -1,0 +1,76 @@
+"""How a spreadsheet shows a number: its unit, words, and thousands that it leaves out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from decimal import Decimal
+
+from jobs.questionnaire.numbers import Number, Problem, without_own, wrong_unit
+
+# A number format in pieces (ECMA-376 part 1, 18.8.31): a currency in brackets, a colour or condition, quoted
+# text, an escaped character, room as wide as a character, one that fills the cell, an exponent, the general
+# format, and any other character.
+PIECE = re.compile(
+    r"\[\$(?P<currency>[^\]-]*)[^\]]*\]|\[[^\]]*\]|\"(?P<quoted>[^\"]*)\"|\\(?P<escaped>.)|_.|\*."
+    r"|(?P<code>[Ee][+-]|General)|(?P<plain>.)",
+    re.IGNORECASE,
+)
+SECTIONS = re.compile(r';(?=(?:[^"]*"[^"]*")*[^"]*$)')
+CONDITION = re.compile(r"\[[<>=]")
+PLACES = "0#?.,/%@"
+# A comma after the last digit leaves out thousands.
+SCALED = re.compile(r"[0#?],+(?![0#?,])")
+MONEY = re.compile(r"[$€£¥₹₽]|(?<![A-Za-z])[A-Z]{3}(?![A-Za-z])")
+
+
+@dataclass(frozen=True)
+class Style:
+    """The part of a format that shows a value: its codes of digits, and the words and signs beside them."""
+
+    codes: str
+    words: str
+
+
+def style_of(number_format: str, value: Decimal) -> Style:
+    """Formats have sections for positive and negative numbers and nothing; all of them where they have
+    conditions."""
+    sections = SECTIONS.split(number_format)
+    shown = number_format
+    if not CONDITION.search(number_format):
+        place = 2 if value == 0 and len(sections) > 2 else 1 if value < 0 and len(sections) > 1 else 0
+        shown = sections[place]
+    codes, words = [], []
+    for piece in PIECE.finditer(shown):
+        if piece["code"] or (piece["plain"] and piece["plain"] in PLACES):
+            codes.append(piece[0])
+        else:
+            words.append(piece["currency"] or piece["quoted"] or piece["escaped"] or piece["plain"] or "")
+    return Style("".join(codes), "".join(words))
+
+
+def number_in_format(
+    value: Decimal, number_format: str, currency: str | None, is_percent: bool, own: Collection[str] = ()
+) -> Number | Problem:
+    """A number that a spreadsheet holds: 12% is kept as 0.12 and told by the format alone, money too.
+
+    Words and left out thousands make what is shown another number than what is kept: they are asked about.
+    """
+    style = style_of(number_format, value)
+    if SCALED.search(style.codes):
+        return Problem("format", {"format": number_format})
+    words = without_own(style.words, currency, own)
+    money = MONEY.findall(words)
+    wrong = wrong_unit(money[0], currency, is_percent) if money else None
+    if wrong:
+        return Problem("unit", {"unit": wrong})
+    if "%" in words and not is_percent:
+        return Problem("unit", {"unit": "%"})
+    if any(character.isalpha() for character in MONEY.sub("", words)):
+        return Problem("format", {"format": number_format})
+    if "%" not in style.codes:
+        return Number(value, is_plain=True)
+    if not is_percent:
+        return Problem("unit", {"unit": "%"})
+    return Number((value * 100).normalize(), is_plain=False)
