@@ -26,6 +26,8 @@ from jobs.mobile_networks import is_mcc_mnc
 
 # Formats that mean nothing without an option.
 NEEDS_OPTIONS = {"delimited"}
+# Formats whose logs may write numbers as they are dialled inside a country.
+HAVE_NUMBERS = {"asterisk", "delimited", "jasmin", "kamailio", "kamailio_flat", "kannel", "kannel_smsbox"}
 
 # What a kind of link says of its own; of others the operator must say.
 SCOPE_OF_KIND = {"on-net": "national", "hub": "international", "roaming": "international"}
@@ -178,12 +180,18 @@ class FilterQuality(Settings):
 
 
 class Source(Settings):
-    """Logs of one kind: a URL with wildcards, read by one format."""
+    """Logs of one kind: a URL with wildcards, read by one format.
+
+    time_zone: of stamps without an offset. numbers: what digits are that begin neither with +, nor with a
+    prefix for abroad, nor with 0: e164, with the country's code, or national, of the operator's own country.
+    Both hold for what is read from then on.
+    """
 
     id: Code
     url: str
     format: str = "auto"
     time_zone: str = "UTC"
+    numbers: Literal["e164", "national"] = "e164"
     options: dict[str, Any] = {}
 
     @field_validator("format")
@@ -195,6 +203,12 @@ class Source(Settings):
     @classmethod
     def known_zone(cls, name: str) -> str:
         return one_of(name, zoneinfo.available_timezones(), "time zone")
+
+    @model_validator(mode="after")
+    def with_numbers(self) -> Source:
+        if self.numbers == "national" and self.format not in HAVE_NUMBERS:
+            raise ValueError(f"numbers is for {', '.join(sorted(HAVE_NUMBERS))}; {self.format} takes none")
+        return self
 
 
 class Gap(Settings):
@@ -309,8 +323,10 @@ class Operator(Settings):
     @classmethod
     def parse_prefixes(cls, prefixes: list[str]) -> list[str]:
         for prefix in prefixes:
-            if not prefix.lstrip("+").isdigit():
-                raise ValueError(f"number prefix '{prefix}' must be digits, as in +4477")
+            if not prefix.lstrip("+").isdigit() or prefix.lstrip("+").startswith("0"):
+                raise ValueError(
+                    f"number prefix '{prefix}' must be digits that begin with the country's code, as in +4477"
+                )
         return [prefix.lstrip("+") for prefix in prefixes]
 
     @model_validator(mode="after")

@@ -21,7 +21,7 @@ from typing import Any
 
 import polars as pl
 
-from jobs import location, parties, rules, signatures
+from jobs import location, numbering, parties, rules, signatures
 from jobs.contracts import codes, polars_schema
 from jobs.errors import ObservatoryError
 from jobs.matching import by_distinct
@@ -156,6 +156,7 @@ def shaped(frame: pl.DataFrame, table: str, later: str) -> pl.DataFrame:
 def protect_transmissions(raw: pl.DataFrame, own: Own, door: Door) -> pl.DataFrame:
     """One operator's transmissions of one channel, pseudonymous and classified."""
     key = operator_key(own.operator_id)
+    raw = with_e164(raw, own, "sender", "recipient")
     is_mail = pl.col("channel_code") == "EMAIL"
     client = located(raw["client_ip"], door.ranges)
     database, dated = database_of(door)
@@ -308,6 +309,7 @@ def protect_complaints(raw: pl.DataFrame, own: Own, door: Door) -> pl.DataFrame:
     The type is what the reported text tells; where that tells nothing, what the kind of feedback tells.
     """
     key = operator_key(own.operator_id)
+    raw = with_e164(raw, own, "sender", "reporter", "recipients")
     is_mail = pl.col("channel_code") == "EMAIL"
     client = located(raw["client_ip"], door.ranges)
     sender_country = location.country_of_numbers(raw["sender"].set(raw["channel_code"] == "EMAIL", None))
@@ -378,6 +380,9 @@ def facts(raw: pl.DataFrame, door: Door) -> pl.DataFrame:
 def protect_facts(raw: pl.DataFrame, own: Own, door: Door) -> pl.DataFrame:
     """One operator's facts, which name messages by the pseudonyms that its logs got."""
     key = operator_key(own.operator_id)
+    raw = raw.with_columns(
+        numbering.e164(pl.col(name), own.country).alias(name) for name in ("sender", "recipient")
+    )
     return raw.with_columns(
         period_date=pl.col("first_at").dt.date(),
         message_id_hash=pseudonyms(raw["message_id"], key),
@@ -504,6 +509,20 @@ def own_domain(column: str, own: Own) -> pl.Expr:
     column_or_empty = pl.col(column).fill_null("")
     below = [column_or_empty.str.ends_with("." + domain) for domain in own.domains]
     return pl.any_horizontal(column_or_empty.is_in(list(own.domains)), *below)
+
+
+def with_e164(raw: pl.DataFrame, own: Own, *columns: str) -> pl.DataFrame:
+    """The rows with numbers as E.164, before anything is made of them; what is of mail stays as it is."""
+
+    def told(name: str) -> pl.Expr:
+        column = pl.when(pl.col("channel_code") != "EMAIL").then(name)
+        if raw.schema[name] == pl.List(pl.String):
+            number = column.list.eval(numbering.e164(pl.element(), own.country))
+        else:
+            number = numbering.e164(column, own.country)
+        return pl.when(pl.col("channel_code") == "EMAIL").then(name).otherwise(number).alias(name)
+
+    return raw.with_columns(map(told, columns))
 
 
 def own_number(column: str, own: Own) -> pl.Expr:

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from jobs import protect
-from jobs.formats import TRANSMISSION
+from jobs.formats import COMPLAINT, FACT, TRANSMISSION
 from tests.test_range_tables import BUILT, csv_file, maxmind_file
 
 OWN = protect.Own(
@@ -90,6 +90,64 @@ def test_numbers_have_the_networks_of_their_ranges(tmp_path: Path) -> None:
     assert tuple(first[name] for name in names) == ("number", "234-91", "op")
     assert tuple(second[name] for name in names) == ("number", "234-90", "234-91")
     assert tuple(third[name] for name in names) == ("name", None, "PEER")
+
+
+WRITTEN = ("447700900012", "+447700900012", "00447700900012", "07700900012")
+
+
+def test_one_subscriber_has_one_pseudonym_however_its_number_is_written() -> None:
+    door = protect.Door((OWN,), None)
+    call = {"format_code": "kamailio", "channel_code": "VOICE_IP", "grain_code": "call"}
+    rows = [
+        row(offset=place, sender=one, recipient=other, inbound_link="HUB", **kind)
+        for place, (one, other) in enumerate(zip(WRITTEN, reversed(WRITTEN), strict=True))
+        for kind in (call, {})
+    ]
+    found = protected(door, *rows)
+    of_number = protect.pseudonyms(pl.Series(["447700900012"]), protect.operator_key("op")).to_list()
+    for name in ("sender_hash", "recipient_hash"):
+        assert [each[name] for each in found] == of_number * 8
+    assert {each["origin_claimed_code"] for each in found} == {"GBR"}
+    assert {each["destination_code"] for each in found} == {"GBR"}
+    assert {each["is_own_recipient"] for each in found} == {True}
+    assert {each["sender_kind_code"] for each in found} == {"number"}
+    abroad, name, short = protected(
+        door,
+        row(offset=1, sender="0612345678"),
+        row(offset=2, sender="MyBank"),
+        row(offset=3, sender="07726"),
+    )
+    assert [each["origin_claimed_code"] for each in (abroad, name, short)] == [None] * 3
+    assert name["sender_hash"] == protect.pseudonyms(pl.Series(["mybank"]), protect.operator_key("op")).item()
+
+
+def test_a_mailbox_that_looks_like_a_number_is_none() -> None:
+    mail = row(channel_code="EMAIL", entry_code="smtp", sender="07700900012", recipient="07700900012")
+    (found,) = protected(protect.Door((OWN,), None), mail)
+    as_it_is = protect.pseudonyms(pl.Series(["07700900012"]), protect.operator_key("op")).item()
+    assert (found["sender_hash"], found["recipient_hash"]) == (as_it_is, as_it_is)
+
+
+def test_complaints_and_facts_name_the_same_subscriber() -> None:
+    door = protect.Door((OWN,), None)
+    hashed = protect.pseudonyms(pl.Series(["447700900012"]), protect.operator_key("op")).item()
+    complaint = {
+        **dict.fromkeys(COMPLAINT), "operator_id": "op", "source_id": "s", "stream_id": "a", "offset": 0,
+        "format_code": "kannel", "channel_code": "SMS", "feedback_type_code": "sms-7726", "incident_count": 1,
+        "reported_at": dt.datetime(2026, 11, 24, 10, tzinfo=dt.UTC), "sender": "07700900012",
+        "reporter": "07700900012", "recipients": ["07700900012"], "reported_domains": [],
+    }  # fmt: skip
+    (found,) = protect.complaints(pl.DataFrame([complaint], schema=COMPLAINT), door).to_dicts()
+    assert (found["sender_hash"], found["reporter_hash"]) == (hashed, hashed)
+    assert found["named_recipients"][0]["recipient_hash"] == hashed
+    assert (found["origin_claimed_code"], found["is_own_client"]) == ("GBR", True)
+    fact = {
+        **dict.fromkeys(FACT), "operator_id": "op", "source_id": "k", "stream_id": "a", "offset": 0,
+        "first_at": dt.datetime(2026, 11, 24, tzinfo=dt.UTC), "sender": "+44 7700 900012",
+        "recipient": "07700900012",
+    }  # fmt: skip
+    (known,) = protect.facts(pl.DataFrame([fact], schema=FACT), door).to_dicts()
+    assert (known["sender_hash"], known["recipient_hash"]) == (hashed, hashed)
 
 
 def test_what_a_caller_shows_and_where_it_is_passes_the_door_as_a_type_and_a_pseudonym() -> None:
