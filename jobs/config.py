@@ -110,6 +110,15 @@ class Link(Settings):
     traffic: Literal["a2p", "p2p"] | None = None
     networks: list[str] = []
 
+    @field_validator("name")
+    @classmethod
+    def whole_network(cls, name: str) -> str:
+        try:
+            ipaddress.ip_address(name.partition("/")[0])
+        except ValueError:
+            return name
+        return parsed_network(name)
+
     @field_validator("networks")
     @classmethod
     def known_networks(cls, networks: list[str]) -> list[str]:
@@ -312,12 +321,7 @@ class Operator(Settings):
     @field_validator("networks")
     @classmethod
     def parse_networks(cls, networks: list[str]) -> list[str]:
-        for network in networks:
-            try:
-                ipaddress.ip_network(network)
-            except ValueError as error:
-                raise ValueError(f"{error}{nearest_network(network)}") from None
-        return networks
+        return [parsed_network(network) for network in networks]
 
     @field_validator("number_prefixes")
     @classmethod
@@ -369,6 +373,15 @@ def nearest(value: str, known: Any) -> str:
     if close:
         return f"; did you mean '{by_lower[close[0]]}'?"
     return f"; known are: {', '.join(sorted(by_lower.values()))}" if len(by_lower) <= 20 else ""
+
+
+def parsed_network(text: str) -> str:
+    """The network itself if it is one; else an error with the nearest one."""
+    try:
+        ipaddress.ip_network(text)
+    except ValueError as error:
+        raise ValueError(f"{error}{nearest_network(text)}") from None
+    return text
 
 
 def nearest_network(text: str) -> str:

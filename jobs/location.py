@@ -211,6 +211,13 @@ def in_networks(ips: pl.Series, networks: Sequence[str]) -> pl.Series:
     return inside.to_series().alias(ips.name)
 
 
+def narrowest(ips: pl.Series, networks: Sequence[str]) -> pl.Series:
+    """The smallest of the networks that each address is in; null where it is in none, or is no address."""
+    rows = pl.DataFrame({"row": rows_of(ips.cast(pl.String), network_ranges(tuple(networks)))})
+    places = rows.select(pl.when(pl.col("row") >= 0).then("row")).to_series()
+    return pl.Series(networks, dtype=pl.String).gather(places).alias(ips.name)
+
+
 def for_distinct(values: pl.Series, results: Callable[[pl.Series], pl.DataFrame]) -> pl.DataFrame:
     """Rows for each value, worked out once for each distinct one; null counts as a value."""
     distinct = values.unique()

@@ -112,6 +112,11 @@ def load(folder: Path, right: str = "", wrong: str = "", **overrides: str) -> co
             "+999x",
             "number prefix '+999x' must be digits that begin with the country's code, as in +4477",
         ),
+        (
+            '"HUB-1"',
+            '"192.0.2.7/24"',
+            "link '192.0.2.7/24' name: 192.0.2.7/24 has host bits set; did you mean '192.0.2.0/24'?",
+        ),
         ("+999100", "0991", "number prefix '0991' must be digits that begin with the country's code"),
         (
             'time_zone = "Europe/Zurich"',

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from pathlib import Path
 from typing import Any
@@ -119,6 +120,66 @@ def test_one_subscriber_has_one_pseudonym_however_its_number_is_written() -> Non
     )
     assert [each["origin_claimed_code"] for each in (abroad, name, short)] == [None] * 3
     assert name["sender_hash"] == protect.pseudonyms(pl.Series(["mybank"]), protect.operator_key("op")).item()
+
+
+@pytest.mark.parametrize("channel", ["VOICE_IP", "VOICE_CS", "VIDEO_IP", "IM"])
+def test_no_call_id_passes_the_door(channel: str) -> None:
+    """A Call-ID holds the address of the caller's telephone."""
+    call = {"format_code": "kamailio", "channel_code": channel, "queue": "c1@192.0.2.1|f1"}
+    (found,) = protected(protect.Door((OWN,), None), row(**call))
+    assert len(found["queue_key"]) == 32
+    (sms,) = protected(protect.Door((OWN,), None), row(queue="smsc|17"))
+    assert sms["queue_key"] == "smsc|17"
+
+
+LINKED = (
+    ("HUB", "hub"),
+    ("192.0.2.0/24", "peer"),
+    ("192.0.2.64/26", "aggregator"),
+    ("192.0.2.70", "roaming"),
+    ("2001:db8::/32", "hub"),
+    ("mx.peer.example", "peer"),
+)
+
+
+@pytest.mark.parametrize(
+    ("logged", "told"),
+    [
+        ({"client_ip": "192.0.2.5"}, "192.0.2.0/24"),
+        ({"client_ip": "192.0.2.65"}, "192.0.2.64/26"),
+        ({"client_ip": "192.0.2.70"}, "192.0.2.70"),
+        ({"client_ip": "192.0.3.5"}, None),
+        ({"client_ip": "2001:db8:0:1::7"}, "2001:db8::/32"),
+        ({"client_ip": "2001:db9::7"}, None),
+        ({"client_ip": "::ffff:192.0.2.5"}, "192.0.2.0/24"),
+        ({"inbound_link": "192.0.2.5"}, "192.0.2.0/24"),
+        ({"inbound_link": "mail.example[192.0.2.5]:25"}, "192.0.2.0/24"),
+        ({"inbound_link": "[2001:db8::7]:5060"}, "2001:db8::/32"),
+        ({"inbound_link": "mx.peer.example[192.0.2.5]:25"}, "mx.peer.example"),
+        # What the log calls the link says more than where it came from.
+        ({"inbound_link": "HUB", "client_ip": "192.0.2.5"}, "HUB"),
+        ({"inbound_link": "OTHER", "client_ip": "192.0.2.5"}, "192.0.2.0/24"),
+        ({"client_name": "mx.peer.example", "client_ip": "192.0.2.5"}, "mx.peer.example"),
+        ({"client_ip": "unknown"}, None),
+        ({}, None),
+    ],
+)
+def test_a_link_is_named_by_an_id_a_name_an_address_or_a_range(
+    logged: dict[str, str], told: str | None
+) -> None:
+    own = dataclasses.replace(OWN, links=LINKED)
+    (found,) = protected(protect.Door((own,), None), row(**logged))
+    assert (found["inbound_link_id"], found["inbound_link_code"]) == (told, dict(LINKED).get(told or ""))
+
+
+def test_what_goes_out_has_its_link_too() -> None:
+    own = dataclasses.replace(OWN, links=LINKED)
+    logged = ("mx[192.0.2.5]:25", "192.0.2.70", "203.0.113.1", None)
+    found = protected(
+        protect.Door((own,), None),
+        *(row(offset=place, outbound_link=link) for place, link in enumerate(logged)),
+    )
+    assert [each["outbound_link_id"] for each in found] == ["192.0.2.0/24", "192.0.2.70", None, None]
 
 
 def test_a_mailbox_that_looks_like_a_number_is_none() -> None:

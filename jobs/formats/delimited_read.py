@@ -152,7 +152,9 @@ def decided(profile: Profile) -> dict[str, pl.Expr]:
     return {
         "stage_code": _among(chosen, {place: about.stage for place, about in by_place.items()}),
         "outcome_code": _among(chosen, {place: about.outcome for place, about in by_place.items()}),
-        "grain_code": _among(chosen, {place: about.grain_code for place, about in by_place.items()}),
+        "grain_code": _among(
+            chosen, {place: about.grain_code(profile.channel) for place, about in by_place.items()}
+        ),
         "is_part": chosen.is_in(parts) if parts else pl.lit(False),
     }
 

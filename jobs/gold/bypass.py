@@ -10,10 +10,10 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from jobs.channels import CALLS
 from jobs.errors import ObservatoryError
 
 NUMBER = ["operator_id", "period_date", "channel_code"]
-CALLS = ["VOICE_IP", "VOICE_CS", "VIDEO_IP"]
 APPLICATIONS = ["name", "short_code"]
 COMMERCIAL = ["one_of", "primary"]
 PARAMETERS = [
@@ -110,7 +110,7 @@ def cells_of_numbers(message: DataFrame) -> DataFrame:
 
 def can_be_grey() -> Column:
     """A message over a link that is for messages between persons."""
-    return (F.col("link_traffic_code") == "p2p") & ~F.col("channel_code").isin(CALLS)
+    return (F.col("link_traffic_code") == "p2p") & ~F.col("channel_code").isin(*CALLS)
 
 
 def is_grey(at_most: dict[str, Column]) -> Column:
