@@ -88,7 +88,7 @@ def test_the_gateways_that_signed_for_calls_are_counted(spark: SparkSession) -> 
 
 def test_a_threshold_that_is_missing_or_no_number_is_named(spark: SparkSession) -> None:
     right = Lake(spark, "").reference("ref.bypass_parameter")
-    with pytest.raises(ObservatoryError, match="ref.bypass_parameter: no row grey_recipients"):
+    with pytest.raises(ObservatoryError, match="ref.bypass_parameter: no row grey_recipients for recipient"):
         parameters(right.filter("parameter_code <> 'grey_recipients'"))
     wrong = right.selectExpr("* EXCEPT (value)", "'many' AS value").select(right.columns)
     with pytest.raises(ObservatoryError, match="row grey_recipients: 'many' is no number"):
