@@ -61,9 +61,7 @@ def of_bypass(spark: SparkSession, seeds: tuple[int, ...], folder: Path) -> Iter
         made, operator, truth = bypass_quality.traffic(spark, seed, folder, unit)
         counts = bypass_quality.told(made, operator, parameter, truth)
         made.unpersist()
-        # The generated calls show no other sign.
-        codes = sorted(config.codes("bypass")) if unit == "recipient" else ["SIMBOX"]
-        for code in codes:
+        for code in sorted({code for code, is_true, is_found in counts if is_true or is_found}):
             name = f"bypass, {code}" + (" of calls" if unit == "call" else "")
             yield name, f"{seed}{chosen}", *bypass_quality.quality(counts, code)
 
