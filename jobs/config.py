@@ -26,6 +26,8 @@ from jobs.mobile_networks import is_mcc_mnc
 
 # Formats that mean nothing without an option.
 NEEDS_OPTIONS = {"delimited"}
+# Formats whose logs may write numbers as they are dialled inside a country.
+HAVE_NUMBERS = {"asterisk", "delimited", "jasmin", "kamailio", "kamailio_flat", "kannel", "kannel_smsbox"}
 
 # What a kind of link says of its own; of others the operator must say.
 SCOPE_OF_KIND = {"on-net": "national", "hub": "international", "roaming": "international"}
@@ -108,6 +110,15 @@ class Link(Settings):
     traffic: Literal["a2p", "p2p"] | None = None
     networks: list[str] = []
 
+    @field_validator("name")
+    @classmethod
+    def whole_network(cls, name: str) -> str:
+        try:
+            ipaddress.ip_address(name.partition("/")[0])
+        except ValueError:
+            return name
+        return parsed_network(name)
+
     @field_validator("networks")
     @classmethod
     def known_networks(cls, networks: list[str]) -> list[str]:
@@ -178,12 +189,18 @@ class FilterQuality(Settings):
 
 
 class Source(Settings):
-    """Logs of one kind: a URL with wildcards, read by one format."""
+    """Logs of one kind: a URL with wildcards, read by one format.
+
+    time_zone: of stamps without an offset. numbers: what digits are that begin neither with +, nor with a
+    prefix for abroad, nor with 0: e164, with the country's code, or national, of the operator's own country.
+    Both hold for what is read from then on.
+    """
 
     id: Code
     url: str
     format: str = "auto"
     time_zone: str = "UTC"
+    numbers: Literal["e164", "national"] = "e164"
     options: dict[str, Any] = {}
 
     @field_validator("format")
@@ -195,6 +212,12 @@ class Source(Settings):
     @classmethod
     def known_zone(cls, name: str) -> str:
         return one_of(name, zoneinfo.available_timezones(), "time zone")
+
+    @model_validator(mode="after")
+    def with_numbers(self) -> Source:
+        if self.numbers == "national" and self.format not in HAVE_NUMBERS:
+            raise ValueError(f"numbers is for {', '.join(sorted(HAVE_NUMBERS))}; {self.format} takes none")
+        return self
 
 
 class Gap(Settings):
@@ -298,19 +321,16 @@ class Operator(Settings):
     @field_validator("networks")
     @classmethod
     def parse_networks(cls, networks: list[str]) -> list[str]:
-        for network in networks:
-            try:
-                ipaddress.ip_network(network)
-            except ValueError as error:
-                raise ValueError(f"{error}{nearest_network(network)}") from None
-        return networks
+        return [parsed_network(network) for network in networks]
 
     @field_validator("number_prefixes")
     @classmethod
     def parse_prefixes(cls, prefixes: list[str]) -> list[str]:
         for prefix in prefixes:
-            if not prefix.lstrip("+").isdigit():
-                raise ValueError(f"number prefix '{prefix}' must be digits, as in +4477")
+            if not prefix.lstrip("+").isdigit() or prefix.lstrip("+").startswith("0"):
+                raise ValueError(
+                    f"number prefix '{prefix}' must be digits that begin with the country's code, as in +4477"
+                )
         return [prefix.lstrip("+") for prefix in prefixes]
 
     @model_validator(mode="after")
@@ -353,6 +373,15 @@ def nearest(value: str, known: Any) -> str:
     if close:
         return f"; did you mean '{by_lower[close[0]]}'?"
     return f"; known are: {', '.join(sorted(by_lower.values()))}" if len(by_lower) <= 20 else ""
+
+
+def parsed_network(text: str) -> str:
+    """The network itself if it is one; else an error with the nearest one."""
+    try:
+        ipaddress.ip_network(text)
+    except ValueError as error:
+        raise ValueError(f"{error}{nearest_network(text)}") from None
+    return text
 
 
 def nearest_network(text: str) -> str:

@@ -312,6 +312,7 @@ def ranges_of(
             stream_id=stream.stream_id,
             newest_at=dt.datetime.fromisoformat(piece.newest_at),
             time_zone=source.time_zone,
+            numbers_of=operator.country if source.numbers == "national" else None,
             options=dict(source.options),
         )
         before = sorted(

@@ -21,13 +21,12 @@ import phonenumbers
 import polars as pl
 
 from jobs.matching import by_distinct
+from jobs.numbering import LONGEST_NUMBER, SHORTEST_NUMBER
 from jobs.range_tables import LOCATED, Span, iso3_codes, read_range_table, span_of
 
 MAPPED_V4 = bytes(10) + b"\xff\xff"
 BYTE = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 IPV4 = rf"^{BYTE}\.{BYTE}\.{BYTE}\.{BYTE}$"
-# Shorter numbers are short codes or cannot be placed; longer ones are no E.164 numbers.
-SHORTEST_NUMBER, LONGEST_NUMBER = 7, 15
 # Countries that share a code are told apart before a number's last digits; a test checks it.
 LAST_DIGITS = "555"
 
@@ -212,6 +211,13 @@ def in_networks(ips: pl.Series, networks: Sequence[str]) -> pl.Series:
     return inside.to_series().alias(ips.name)
 
 
+def narrowest(ips: pl.Series, networks: Sequence[str]) -> pl.Series:
+    """The smallest of the networks that each address is in; null where it is in none, or is no address."""
+    rows = pl.DataFrame({"row": rows_of(ips.cast(pl.String), network_ranges(tuple(networks)))})
+    places = rows.select(pl.when(pl.col("row") >= 0).then("row")).to_series()
+    return pl.Series(networks, dtype=pl.String).gather(places).alias(ips.name)
+
+
 def for_distinct(values: pl.Series, results: Callable[[pl.Series], pl.DataFrame]) -> pl.DataFrame:
     """Rows for each value, worked out once for each distinct one; null counts as a value."""
     distinct = values.unique()
@@ -260,8 +266,9 @@ def each(values: pl.Series, function: Callable[[str], str | None]) -> pl.Series:
 def country_of_numbers(numbers: pl.Series) -> pl.Series:
     """The country of each number, ISO 3166-1 alpha-3.
 
-    Numbers are international, with +, 00 or nothing before the country code. Alphanumeric senders,
-    short codes, numbers of no country (such as +882) and Kosovo, which has no ISO code, are null.
+    Numbers are international, with +, 00 or nothing before the country code; jobs/numbering.py makes them
+    so. Alphanumeric senders, short codes, numbers in a national format, numbers of no country (such as
+    +882) and Kosovo, which has no ISO code, are null.
     """
     return each(numbers, country_of_number)
 
@@ -271,6 +278,9 @@ def country_of_number(number: str) -> str | None:
     if digits.startswith("00"):
         digits = digits[2:]
     if not (digits.isascii() and digits.isdigit() and SHORTEST_NUMBER <= len(digits) <= LONGEST_NUMBER):
+        return None
+    # No country's code begins with 0: such digits are of a national format, and 020 is not Egypt's 20.
+    if digits.startswith("0"):
         return None
     # A country shows in its first digits, except where several share a code.
     for length in (1, 2, 3):

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from jobs.location import LONGEST_NUMBER, SHORTEST_NUMBER, each
+from jobs.location import each
+from jobs.numbering import LONGEST_NUMBER, SHORTEST_NUMBER
 from jobs.range_tables import NumberRanges, read_number_ranges
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import hmac
+import ipaddress
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -21,7 +22,8 @@ from typing import Any
 
 import polars as pl
 
-from jobs import location, parties, rules, signatures
+from jobs import location, numbering, parties, rules, signatures
+from jobs.channels import NAMED_BY_CALL_ID
 from jobs.contracts import codes, polars_schema
 from jobs.errors import ObservatoryError
 from jobs.matching import by_distinct
@@ -30,7 +32,8 @@ from jobs.refusal_types import type_of_transmissions
 KEY = "OBSERVATORY_PSEUDONYM_KEY"
 KEY_FILE = "OBSERVATORY_PSEUDONYM_KEY_FILE"
 SHORTEST_KEY = 32
-CALLS = ["VOICE_IP", "VOICE_CS", "IM"]
+# The address in `name[address]:port`, `address:port` or alone.
+LINK_ADDRESS = r"(?:^|\[)((?:[0-9]{1,3}\.){3}[0-9]{1,3}|[0-9A-Fa-f]*:[0-9A-Fa-f:.]*)(?:$|\]|:[0-9]+$)"
 
 
 @dataclass(frozen=True)
@@ -156,6 +159,7 @@ def shaped(frame: pl.DataFrame, table: str, later: str) -> pl.DataFrame:
 def protect_transmissions(raw: pl.DataFrame, own: Own, door: Door) -> pl.DataFrame:
     """One operator's transmissions of one channel, pseudonymous and classified."""
     key = operator_key(own.operator_id)
+    raw = with_e164(raw, own, "sender", "recipient")
     is_mail = pl.col("channel_code") == "EMAIL"
     client = located(raw["client_ip"], door.ranges)
     database, dated = database_of(door)
@@ -193,8 +197,8 @@ def protect_transmissions(raw: pl.DataFrame, own: Own, door: Door) -> pl.DataFra
         is_own_recipient=pl.when(pl.col("recipient").is_null())
         .then(pl.col("entry_code").fill_null("") != "box")
         .otherwise(own_recipient),
-        inbound_link_id=link_id("inbound_link", "client_ip", "client_name", own),
-        outbound_link_id=link_id("outbound_link", None, None, own),
+        inbound_link_id=link_ids(frame, "inbound_link", "client_ip", "client_name", own),
+        outbound_link_id=link_ids(frame, "outbound_link", None, None, own),
     )
     kinds = dict(own.links)
     frame = frame.with_columns(
@@ -218,7 +222,7 @@ def protect_transmissions(raw: pl.DataFrame, own: Own, door: Door) -> pl.DataFra
         *signatures.of_transmissions(frame, key),
         period_date=pl.col("first_at").dt.date(),
         # The keys of calls are made of Call-IDs, which hold addresses.
-        queue_key=pl.when(pl.col("channel_code").is_in(CALLS))
+        queue_key=pl.when(pl.col("channel_code").is_in(NAMED_BY_CALL_ID))
         .then(pseudonyms(frame["queue"], key))
         .otherwise("queue"),
         origid_hash=pseudonyms(frame["origid"], key),
@@ -308,6 +312,7 @@ def protect_complaints(raw: pl.DataFrame, own: Own, door: Door) -> pl.DataFrame:
     The type is what the reported text tells; where that tells nothing, what the kind of feedback tells.
     """
     key = operator_key(own.operator_id)
+    raw = with_e164(raw, own, "sender", "reporter", "recipients")
     is_mail = pl.col("channel_code") == "EMAIL"
     client = located(raw["client_ip"], door.ranges)
     sender_country = location.country_of_numbers(raw["sender"].set(raw["channel_code"] == "EMAIL", None))
@@ -338,7 +343,7 @@ def protect_complaints(raw: pl.DataFrame, own: Own, door: Door) -> pl.DataFrame:
         client_hash=pseudonyms(raw["client_ip"], key),
         client_network=location.network_of(raw["client_ip"]),
         source_asn=client["asn"],
-        inbound_link_id=link_id("inbound_link", None, None, own),
+        inbound_link_id=link_ids(raw, "inbound_link", None, None, own),
         origin_claimed_code=pl.when(is_mail)
         .then(country_of_domain("header_from_domain"))
         .otherwise(sender_country),
@@ -378,6 +383,9 @@ def facts(raw: pl.DataFrame, door: Door) -> pl.DataFrame:
 def protect_facts(raw: pl.DataFrame, own: Own, door: Door) -> pl.DataFrame:
     """One operator's facts, which name messages by the pseudonyms that its logs got."""
     key = operator_key(own.operator_id)
+    raw = raw.with_columns(
+        numbering.e164(pl.col(name), own.country).alias(name) for name in ("sender", "recipient")
+    )
     return raw.with_columns(
         period_date=pl.col("first_at").dt.date(),
         message_id_hash=pseudonyms(raw["message_id"], key),
@@ -506,6 +514,20 @@ def own_domain(column: str, own: Own) -> pl.Expr:
     return pl.any_horizontal(column_or_empty.is_in(list(own.domains)), *below)
 
 
+def with_e164(raw: pl.DataFrame, own: Own, *columns: str) -> pl.DataFrame:
+    """The rows with numbers as E.164, before anything is made of them; what is of mail stays as it is."""
+
+    def told(name: str) -> pl.Expr:
+        column = pl.when(pl.col("channel_code") != "EMAIL").then(name)
+        if raw.schema[name] == pl.List(pl.String):
+            number = column.list.eval(numbering.e164(pl.element(), own.country))
+        else:
+            number = numbering.e164(column, own.country)
+        return pl.when(pl.col("channel_code") == "EMAIL").then(name).otherwise(number).alias(name)
+
+    return raw.with_columns(map(told, columns))
+
+
 def own_number(column: str, own: Own) -> pl.Expr:
     """Whether a number starts with one of the operator's own prefixes."""
     if not own.number_prefixes:
@@ -514,19 +536,43 @@ def own_number(column: str, own: Own) -> pl.Expr:
     return pl.any_horizontal(*(digits.str.starts_with(prefix) for prefix in own.number_prefixes))
 
 
-def link_id(link: str, address: str | None, name: str | None, own: Own) -> pl.Expr:
-    """The operator's name of the link that a row came in or went out by; null where none fits.
+def link_ids(frame: pl.DataFrame, link: str, address: str | None, name: str | None, own: Own) -> pl.Series:
+    """The operator's name of the link that each row came in or went out by; null where none fits.
 
-    A link is named by SMSC id, by a relay's name, or by the address in `name[address]:port`.
+    A link is named by SMSC id, by a relay's name, or by an address or a range of addresses, also that in
+    `name[address]:port`. What the log calls the link goes before the client's name, and that before its
+    address; of ranges the smallest decides. link, address and name are columns of the frame.
     """
-    found = pl.lit(None, dtype=pl.String)
+    by_name = pl.lit(None, dtype=pl.String)
     for known, _ in own.links:
-        fits = (pl.col(link) == known) | pl.col(link).str.starts_with(known + "[")
-        fits |= pl.col(link).str.contains(f"[{known}]", literal=True)
-        if address is not None and name is not None:
-            fits |= (pl.col(address) == known) | (pl.col(name) == known)
-        found = pl.when(fits.fill_null(False)).then(pl.lit(known)).otherwise(found)
-    return found
+        by_name = (
+            pl.when(is_named(pl.col(link), known).fill_null(False)).then(pl.lit(known)).otherwise(by_name)
+        )
+    if name is not None:
+        by_name = by_name.fill_null(pl.when(pl.col(name).is_in([known for known, _ in own.links])).then(name))
+    addresses = [pl.col(link).str.extract(LINK_ADDRESS).alias("of_link")]
+    if address is not None:
+        addresses.append(pl.col(address).alias("of_client"))
+    found = frame.select(by_name.alias("by_name"), *addresses)
+    networks = {known: network_named(known) for known, _ in own.links}
+    names = {network: known for known, network in networks.items() if network is not None}
+    by_range = [location.narrowest(found[each.meta.output_name()], tuple(names)) for each in addresses]
+    told = (
+        [found["by_name"], *(each.replace_strict(names, default=None) for each in by_range)] if names else []
+    )
+    return pl.select(pl.coalesce(told or found["by_name"])).to_series()
+
+
+def is_named(link: pl.Expr, known: str) -> pl.Expr:
+    return (link == known) | link.str.starts_with(known + "[") | link.str.contains(f"[{known}]", literal=True)
+
+
+def network_named(link: str) -> str | None:
+    """The network that a link is named by, an address being one of its own; None for other names."""
+    try:
+        return str(ipaddress.ip_network(link))
+    except ValueError:
+        return None
 
 
 def kind_of(column: str, kinds: dict[str, str]) -> pl.Expr:

@@ -29,12 +29,12 @@ from typing import Any, TypeVar
 
 import polars as pl
 
+from jobs.channels import CALLS as CALLS
 from jobs.contracts import REFERENCE
 from jobs.errors import ObservatoryError
 from jobs.matching import Matcher, by_distinct, found_in_lists, matcher, places_of
 
 MOBILE = ("SMS", "MMS", "RCS")
-CALLS = ("VOICE_IP", "VOICE_CS", "VIDEO_IP")
 # Formats whose servers speak SIP; Asterisk's records have no codes, and rules on those do not touch them.
 SIP = ("kamailio", "kamailio_flat", "asterisk")
 ALSO = {

@@ -7,14 +7,15 @@ share of pairs of one campaign that are found in one; large campaigns have most 
 what its log has: a filter's hashes, subjects, or the envelope alone. Bypass: messages with a sign, found and
 true.
 
-One likeness of SMS texts and three thresholds of the SIM box were chosen by such figures, each on the seed
-that is named; --choose goes through the choices again (it takes an hour). All other thresholds are
-judgement: no seed chose them. Figures are reported of other seeds.
+One likeness of SMS texts and seven thresholds of the SIM box (three for SMS, four for calls) were chosen by
+such figures, each on the seed that is named; --choose goes through the choices again (it takes some
+minutes). All other thresholds are judgement: no seed chose them. Figures are reported of other seeds.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -55,13 +56,14 @@ def of_mail(spark: SparkSession, seeds: tuple[int, ...]) -> Iterator[Line]:
 
 def of_bypass(spark: SparkSession, seeds: tuple[int, ...], folder: Path) -> Iterator[Line]:
     parameter = Lake(spark, "").reference("ref.bypass_parameter")
-    for seed in seeds:
+    for unit, seed in itertools.product(bypass_quality.GRID, seeds):
         chosen = " (chosen on)" if seed == bypass_quality.CHOSEN_ON else ""
-        made, operator, truth = bypass_quality.traffic(spark, seed, folder)
+        made, operator, truth = bypass_quality.traffic(spark, seed, folder, unit)
         counts = bypass_quality.told(made, operator, parameter, truth)
         made.unpersist()
         for code in sorted({code for code, is_true, is_found in counts if is_true or is_found}):
-            yield f"bypass, {code}", f"{seed}{chosen}", *bypass_quality.quality(counts, code)
+            name = f"bypass, {code}" + (" of calls" if unit == "call" else "")
+            yield name, f"{seed}{chosen}", *bypass_quality.quality(counts, code)
 
 
 def print_choices(spark: SparkSession, folder: Path) -> None:
@@ -70,14 +72,13 @@ def print_choices(spark: SparkSession, folder: Path) -> None:
         score = bypass_quality.f1(precision, recall)
         print(f"least_similarity {asked:.2f} on seed {campaign_truth.CHOSEN_ON}:", end=" ")
         print(f"precision {precision:.4f}  recall {recall:.4f}  F1 {score:.4f}")
-    found, score = bypass_quality.best(spark, bypass_quality.CHOSEN_ON, folder)
-    print(f"SIM box on seed {bypass_quality.CHOSEN_ON}: {found}, F1 {score:.3f}")
-    shipped = {
-        row.parameter_code: float(row.value)
-        for row in Lake(spark, "").reference("ref.bypass_parameter").collect()
-    }
-    differing = {name: shipped[name] for name in found if shipped[name] != found[name]}
-    print(f"ref.bypass_parameter has {differing or 'the same'}")
+    rows = Lake(spark, "").reference("ref.bypass_parameter").collect()
+    for unit in bypass_quality.GRID:
+        found, score = bypass_quality.best(spark, bypass_quality.CHOSEN_ON, folder, unit)
+        print(f"SIM box, {unit}, on seed {bypass_quality.CHOSEN_ON}: {found}, F1 {score:.3f}")
+        shipped = {row.parameter_code: float(row.value) for row in rows if row.unit_code == unit}
+        differing = {name: shipped[name] for name in found if shipped[name] != found[name]}
+        print(f"ref.bypass_parameter has {differing or 'the same'}")
 
 
 def main() -> None:

@@ -107,7 +107,27 @@ def load(folder: Path, right: str = "", wrong: str = "", **overrides: str) -> co
             "192.0.2.0/33",
             "'192.0.2.0/33' does not appear to be an IPv4 or IPv6 network; write it as",
         ),
-        ("+999100", "+999x", "number_prefixes: number prefix '+999x' must be digits, as in +4477"),
+        (
+            "+999100",
+            "+999x",
+            "number prefix '+999x' must be digits that begin with the country's code, as in +4477",
+        ),
+        (
+            '"HUB-1"',
+            '"192.0.2.7/24"',
+            "link '192.0.2.7/24' name: 192.0.2.7/24 has host bits set; did you mean '192.0.2.0/24'?",
+        ),
+        ("+999100", "0991", "number prefix '0991' must be digits that begin with the country's code"),
+        (
+            'time_zone = "Europe/Zurich"',
+            'numbers = "nation"',
+            "numbers: Input should be 'e164' or 'national'",
+        ),
+        (
+            'time_zone = "Europe/Zurich"',
+            'numbers = "national"',
+            "numbers is for asterisk, delimited, jasmin,",
+        ),
         ('"hill-mail"', '"Hill Mail"', "'Hill Mail' may hold small letters, digits and hyphens only"),
         (
             '[[operator.source]]\nid = "mx1"',

@@ -50,15 +50,22 @@ COUNTS = ("line_count", "record_count", "ignored_count", "quarantined_count")
 OPTIONS = {"delimited": made_whole("delimited", {"profile": "sms_firewall"}, ROOT)}
 
 
-def ranges(path: Path, size: int, step: int, offset: int = 0, name: str = "postfix") -> list[Range]:
+def ranges(
+    path: Path, size: int, step: int, offset: int = 0, name: str = "postfix", **settings: Any
+) -> list[Range]:
     """The ranges that ranges_of cuts a piece into when RANGE is `step`."""
     operator = config.Operator(id="a", name="A", country="CHE", holding="a", currency="CHF")
-    source = config.Source(id="s", url="unused", options=OPTIONS.get(name, {}))
+    source = config.Source(id="s", url="unused", format=name, options=OPTIONS.get(name, {}), **settings)
     piece = Piece("t-0", str(path), offset, size, "2026-11-24T15:00:00", "2026-11-24T15:00:00+00:00", "log")
     stream = Stream("t", name, size, "", "", 0)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ingest, "RANGE", step)
         return ingest.ranges_of([("a/s/t-0", operator, source, stream, piece)])
+
+
+def test_a_source_of_national_numbers_is_read_by_the_operators_country(tmp_path: Path) -> None:
+    assert ranges(tmp_path, 1, 1)[0].source.numbers_of is None
+    assert ranges(tmp_path, 1, 1, name="kannel", numbers="national")[0].source.numbers_of == "CHE"
 
 
 def cut(path: Path, data: bytes, step: int, part: int, offset: int = 0) -> pl.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import polars as pl
 import pytest
 
 from jobs import protect
-from jobs.formats import TRANSMISSION
+from jobs.formats import COMPLAINT, FACT, TRANSMISSION
 from tests.test_range_tables import BUILT, csv_file, maxmind_file
 
 OWN = protect.Own(
@@ -90,6 +91,124 @@ def test_numbers_have_the_networks_of_their_ranges(tmp_path: Path) -> None:
     assert tuple(first[name] for name in names) == ("number", "234-91", "op")
     assert tuple(second[name] for name in names) == ("number", "234-90", "234-91")
     assert tuple(third[name] for name in names) == ("name", None, "PEER")
+
+
+WRITTEN = ("447700900012", "+447700900012", "00447700900012", "07700900012")
+
+
+def test_one_subscriber_has_one_pseudonym_however_its_number_is_written() -> None:
+    door = protect.Door((OWN,), None)
+    call = {"format_code": "kamailio", "channel_code": "VOICE_IP", "grain_code": "call"}
+    rows = [
+        row(offset=place, sender=one, recipient=other, inbound_link="HUB", **kind)
+        for place, (one, other) in enumerate(zip(WRITTEN, reversed(WRITTEN), strict=True))
+        for kind in (call, {})
+    ]
+    found = protected(door, *rows)
+    of_number = protect.pseudonyms(pl.Series(["447700900012"]), protect.operator_key("op")).to_list()
+    for name in ("sender_hash", "recipient_hash"):
+        assert [each[name] for each in found] == of_number * 8
+    assert {each["origin_claimed_code"] for each in found} == {"GBR"}
+    assert {each["destination_code"] for each in found} == {"GBR"}
+    assert {each["is_own_recipient"] for each in found} == {True}
+    assert {each["sender_kind_code"] for each in found} == {"number"}
+    abroad, name, short = protected(
+        door,
+        row(offset=1, sender="0612345678"),
+        row(offset=2, sender="MyBank"),
+        row(offset=3, sender="07726"),
+    )
+    assert [each["origin_claimed_code"] for each in (abroad, name, short)] == [None] * 3
+    assert name["sender_hash"] == protect.pseudonyms(pl.Series(["mybank"]), protect.operator_key("op")).item()
+
+
+@pytest.mark.parametrize("channel", ["VOICE_IP", "VOICE_CS", "VIDEO_IP", "IM"])
+def test_no_call_id_passes_the_door(channel: str) -> None:
+    """A Call-ID holds the address of the caller's telephone."""
+    call = {"format_code": "kamailio", "channel_code": channel, "queue": "c1@192.0.2.1|f1"}
+    (found,) = protected(protect.Door((OWN,), None), row(**call))
+    assert len(found["queue_key"]) == 32
+    (sms,) = protected(protect.Door((OWN,), None), row(queue="smsc|17"))
+    assert sms["queue_key"] == "smsc|17"
+
+
+LINKED = (
+    ("HUB", "hub"),
+    ("192.0.2.0/24", "peer"),
+    ("192.0.2.64/26", "aggregator"),
+    ("192.0.2.70", "roaming"),
+    ("2001:db8::/32", "hub"),
+    ("mx.peer.example", "peer"),
+)
+
+
+@pytest.mark.parametrize(
+    ("logged", "told"),
+    [
+        ({"client_ip": "192.0.2.5"}, "192.0.2.0/24"),
+        ({"client_ip": "192.0.2.65"}, "192.0.2.64/26"),
+        ({"client_ip": "192.0.2.70"}, "192.0.2.70"),
+        ({"client_ip": "192.0.3.5"}, None),
+        ({"client_ip": "2001:db8:0:1::7"}, "2001:db8::/32"),
+        ({"client_ip": "2001:db9::7"}, None),
+        ({"client_ip": "::ffff:192.0.2.5"}, "192.0.2.0/24"),
+        ({"inbound_link": "192.0.2.5"}, "192.0.2.0/24"),
+        ({"inbound_link": "mail.example[192.0.2.5]:25"}, "192.0.2.0/24"),
+        ({"inbound_link": "[2001:db8::7]:5060"}, "2001:db8::/32"),
+        ({"inbound_link": "mx.peer.example[192.0.2.5]:25"}, "mx.peer.example"),
+        # What the log calls the link says more than where it came from.
+        ({"inbound_link": "HUB", "client_ip": "192.0.2.5"}, "HUB"),
+        ({"inbound_link": "OTHER", "client_ip": "192.0.2.5"}, "192.0.2.0/24"),
+        ({"client_name": "mx.peer.example", "client_ip": "192.0.2.5"}, "mx.peer.example"),
+        ({"client_ip": "unknown"}, None),
+        ({}, None),
+    ],
+)
+def test_a_link_is_named_by_an_id_a_name_an_address_or_a_range(
+    logged: dict[str, str], told: str | None
+) -> None:
+    own = dataclasses.replace(OWN, links=LINKED)
+    (found,) = protected(protect.Door((own,), None), row(**logged))
+    assert (found["inbound_link_id"], found["inbound_link_code"]) == (told, dict(LINKED).get(told or ""))
+
+
+def test_what_goes_out_has_its_link_too() -> None:
+    own = dataclasses.replace(OWN, links=LINKED)
+    logged = ("mx[192.0.2.5]:25", "192.0.2.70", "203.0.113.1", None)
+    found = protected(
+        protect.Door((own,), None),
+        *(row(offset=place, outbound_link=link) for place, link in enumerate(logged)),
+    )
+    assert [each["outbound_link_id"] for each in found] == ["192.0.2.0/24", "192.0.2.70", None, None]
+
+
+def test_a_mailbox_that_looks_like_a_number_is_none() -> None:
+    mail = row(channel_code="EMAIL", entry_code="smtp", sender="07700900012", recipient="07700900012")
+    (found,) = protected(protect.Door((OWN,), None), mail)
+    as_it_is = protect.pseudonyms(pl.Series(["07700900012"]), protect.operator_key("op")).item()
+    assert (found["sender_hash"], found["recipient_hash"]) == (as_it_is, as_it_is)
+
+
+def test_complaints_and_facts_name_the_same_subscriber() -> None:
+    door = protect.Door((OWN,), None)
+    hashed = protect.pseudonyms(pl.Series(["447700900012"]), protect.operator_key("op")).item()
+    complaint = {
+        **dict.fromkeys(COMPLAINT), "operator_id": "op", "source_id": "s", "stream_id": "a", "offset": 0,
+        "format_code": "kannel", "channel_code": "SMS", "feedback_type_code": "sms-7726", "incident_count": 1,
+        "reported_at": dt.datetime(2026, 11, 24, 10, tzinfo=dt.UTC), "sender": "07700900012",
+        "reporter": "07700900012", "recipients": ["07700900012"], "reported_domains": [],
+    }  # fmt: skip
+    (found,) = protect.complaints(pl.DataFrame([complaint], schema=COMPLAINT), door).to_dicts()
+    assert (found["sender_hash"], found["reporter_hash"]) == (hashed, hashed)
+    assert found["named_recipients"][0]["recipient_hash"] == hashed
+    assert (found["origin_claimed_code"], found["is_own_client"]) == ("GBR", True)
+    fact = {
+        **dict.fromkeys(FACT), "operator_id": "op", "source_id": "k", "stream_id": "a", "offset": 0,
+        "first_at": dt.datetime(2026, 11, 24, tzinfo=dt.UTC), "sender": "+44 7700 900012",
+        "recipient": "07700900012",
+    }  # fmt: skip
+    (known,) = protect.facts(pl.DataFrame([fact], schema=FACT), door).to_dicts()
+    assert (known["sender_hash"], known["recipient_hash"]) == (hashed, hashed)
 
 
 def test_what_a_caller_shows_and_where_it_is_passes_the_door_as_a_type_and_a_pseudonym() -> None:

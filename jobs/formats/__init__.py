@@ -65,6 +65,8 @@ class Source:
     time_zone: IANA name of the zone in which stamps without an offset are written.
     options: the options that the source has in observatory.toml for its format.
     head: the last line before the piece that says how its lines are to be read, of a format that has such.
+    numbers_of: the country (ISO 3166-1 alpha-3) in whose national format numbers without + are; null where
+        they are E.164.
     """
 
     operator_id: str
@@ -74,6 +76,7 @@ class Source:
     time_zone: str = "UTC"
     options: dict[str, Any] = field(default_factory=dict)
     head: str | None = None
+    numbers_of: str | None = None
 
 
 @dataclass(frozen=True)

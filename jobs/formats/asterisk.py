@@ -304,8 +304,8 @@ def _fields(source: Source) -> dict[str, pl.Expr]:
         "channel_code": pl.when(pl.col("_channel").str.contains(_CIRCUIT_CHANNEL))
         .then(pl.lit("VOICE_CS"))
         .otherwise(pl.lit("VOICE_IP")),
-        "sender": party("_caller_uri"),
-        "recipient": party("_called_uri"),
+        "sender": party("_caller_uri", source),
+        "recipient": party("_called_uri", source),
         "client_ip": _peer("_channel").str.extract(r"^(\d{1,3}(?:\.\d{1,3}){3})$"),
         "inbound_link": _peer("_channel"),
         "outbound_link": _peer("_dstchannel"),

@@ -118,13 +118,13 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
         .lazy()
         .rename({f"column_{place}": f"column_{profile.columns[place]}" for place in wanted})
     )
-    return _typed(table, profile, source.time_zone)
+    return _typed(table, profile, source)
 
 
-def _typed(table: pl.LazyFrame, profile: Profile, time_zone: str) -> pl.LazyFrame:
+def _typed(table: pl.LazyFrame, profile: Profile, source: Source) -> pl.LazyFrame:
     """What parse() gives, from the fields of each line as `column_<name>`."""
     targets = profile.field.given()
-    read = {name: target(name, targets[name], time_zone) for name in targets if name != "entry_code"}
+    read = {name: target(name, targets[name], source) for name in targets if name != "entry_code"}
     table = (
         table.with_columns(
             pl.col(f"column_{column}").str.strip_chars().alias(f"value_{column}")

@@ -19,6 +19,7 @@ from typing import Any, Literal
 import polars as pl
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from jobs.channels import CALLS
 from jobs.config import codes, model_of, nearest, one_of
 from jobs.errors import ObservatoryError
 
@@ -191,7 +192,8 @@ class Ignored(Match):
 
 
 class Decided(Settings):
-    """stage and outcome of a row. grain: attempt where it was refused before a message existed."""
+    """stage and outcome of a row. grain: attempt where it was refused before a message existed; call on
+    channels of calls, which need not be said."""
 
     stage: str
     outcome: str
@@ -202,9 +204,11 @@ class Decided(Settings):
     def known_code(cls, code: str | None, info: Any) -> str | None:
         return code and one_of(filled(code), codes(info.field_name), info.field_name)
 
-    @property
-    def grain_code(self) -> str:
-        """An attempt is what was refused or put off before its delivery, unless the profile says more."""
+    def grain_code(self, channel: str) -> str:
+        """A call is one, whatever became of it. Of messages an attempt is what was refused or put off before
+        its delivery, unless the profile says more."""
+        if channel in CALLS:
+            return "call"
         is_refused = self.outcome in ("rejected", "deferred") and self.stage != "delivery"
         return self.grain or ("attempt" if is_refused else "recipient")
 
@@ -291,6 +295,12 @@ class Profile(Settings):
                 raise ValueError(f"{place}: this place is still to be filled in")
             if column not in self.columns:
                 raise ValueError(f"{place}: unknown column '{column}'{nearest(column, self.columns)}")
+        for rule in (*self.outcome.rule, self.outcome.default):
+            if isinstance(rule, Decided) and rule.grain is not None:
+                if self.channel in CALLS and rule.grain != "call":
+                    raise ValueError(f"rows of calls are calls: grain must be call, not {rule.grain}")
+                if self.channel not in CALLS and rule.grain == "call":
+                    raise ValueError(f"grain call is for {', '.join(CALLS[:-1])} and {CALLS[-1]}")
         if self.part_key and not self.message_key:
             raise ValueError("part_key tells the parts of a message apart: say message_key too")
         return self

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from jobs.formats import TIMESTAMP
+from jobs.formats import TIMESTAMP, Source
 from jobs.formats.delimited_profile import EPOCHS, KINDS, Decided, Match, Profile, Target
 from jobs.formats.fields import utc
 from jobs.formats.kannel_join import REPORT_SHORT_CODE
@@ -37,13 +37,13 @@ def raw(target: Target) -> pl.Expr:
     return pl.coalesce(value(column) for column in target.origins)
 
 
-def target(name: str, about: Target, time_zone: str) -> pl.Expr:
+def target(name: str, about: Target, source: Source) -> pl.Expr:
     """The value of a target, of its kind; null where it is empty or cannot be read."""
     kind = KINDS.get(name, "text")
     if kind == "time":
-        return _first_time(raw(about), about.formats, about.time_zone or time_zone)
+        return _first_time(raw(about), about.formats, about.time_zone or source.time_zone)
     if kind == "number":
-        return number(raw(about))
+        return number(raw(about), source)
     if kind == "ip":
         return raw(about).str.extract(_IP)
     if kind == "integer":
@@ -152,7 +152,9 @@ def decided(profile: Profile) -> dict[str, pl.Expr]:
     return {
         "stage_code": _among(chosen, {place: about.stage for place, about in by_place.items()}),
         "outcome_code": _among(chosen, {place: about.outcome for place, about in by_place.items()}),
-        "grain_code": _among(chosen, {place: about.grain_code for place, about in by_place.items()}),
+        "grain_code": _among(
+            chosen, {place: about.grain_code(profile.channel) for place, about in by_place.items()}
+        ),
         "is_part": chosen.is_in(parts) if parts else pl.lit(False),
     }
 

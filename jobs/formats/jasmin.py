@@ -153,8 +153,8 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
             )
         ),
         error_code=none_if_empty(plain(_dlr("error_code"))),
-        sender=number(plain(_sms("sender"))),
-        recipient=number(plain(_sms("recipient"))),
+        sender=number(plain(_sms("sender")), source),
+        recipient=number(plain(_sms("recipient")), source),
         # Not NO_SMSC_…, nor … _FOR_FAILURE, after which silence is success.
         wants_report=_sms("dlr").str.contains(r"(?:^|\.)SMSC_DELIVERY_RECEIPT_REQUESTED$"),
         text=pl.col("_octets").struct.field("text"),

@@ -90,7 +90,7 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
     frame = sip.find_extras(frame, _find, source)
     frame = frame.with_columns(**_unescaped(*(f"_{role}" for role in sip.ROLES)))
     frame = frame.with_columns(**sip.find_sides(*sip.SIDES))
-    frame = frame.with_columns(**sip.read_extras(), _claims=passport.claims(pl.col("_identity")))
+    frame = frame.with_columns(**sip.read_extras(source), _claims=passport.claims(pl.col("_identity")))
     frame = frame.with_columns(**{name: pl.col("_claims").struct.field(name) for name in passport.CLAIMS})
     is_told = pl.col("_acc").is_not_null() | pl.col("_json").is_not_null()
     is_complete = (

@@ -109,7 +109,7 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
         text=pl.lit(None),
     ).collect()
     frame = sip.find_extras(frame, find, source).with_columns(**sip.find_sides(*sip.SIDES))
-    frame = frame.with_columns(**sip.read_extras(), _claims=passport.claims(pl.col("_identity")))
+    frame = frame.with_columns(**sip.read_extras(source), _claims=passport.claims(pl.col("_identity")))
     frame = frame.with_columns(**{name: pl.col("_claims").struct.field(name) for name in passport.CLAIMS})
     is_row = pl.col("method").str.contains(r"^[A-Z]{3,12}$") & pl.col("reply_code").is_not_null()
     is_good = (

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import polars as pl
 
+from jobs.formats import Source
+from jobs.numbering import e164
+
 # 3GPP TS 23.040, 9.2.3.24: what fits into the 140 octets of one SMS, and into one of several with a
 # concatenation header of six octets. UCS-2 and 8-bit content is measured in octets.
 SEPTETS, SEPTETS_OF_PART = 160, 153
 OCTETS, OCTETS_OF_PART = 140, 134
 
 
-def number(text: pl.Expr) -> pl.Expr:
-    """Digits of a number without + or 00; an alphanumeric sender as it is."""
+def number(text: pl.Expr, source: Source) -> pl.Expr:
+    """Digits of a number without + or 00; an alphanumeric sender as it is.
+
+    In a log of national numbers it becomes E.164 already here, while its + or prefix is still to be seen.
+    """
+    if source.numbers_of is not None:
+        text = e164(text, source.numbers_of, is_national=True)
     return text.map_batches(_numbers, return_dtype=pl.String)
 
 

@@ -23,6 +23,7 @@ import polars as pl
 
 from jobs.formats import TIMESTAMP, Source
 from jobs.formats.fields import none_if_empty
+from jobs.numbering import e164
 
 BRONZE: dict[str, Any] = {
     "operator_id": pl.String,
@@ -130,11 +131,11 @@ def find_extras(frame: pl.DataFrame, find: Callable[[list[str]], pl.Expr], sourc
     )
 
 
-def read_extras() -> dict[str, pl.Expr]:
+def read_extras(source: Source) -> dict[str, pl.Expr]:
     """The columns of BRONZE that extras fill, from what find_extras() found; sides by find_sides()."""
     return {
-        "sender": pl.coalesce(party("_asserted_uri"), party("_from_uri", "_from_domain")),
-        "recipient": party("_to_uri", "_to_domain"),
+        "sender": pl.coalesce(party("_asserted_uri", source), party("_from_uri", source, "_from_domain")),
+        "recipient": party("_to_uri", source, "_to_domain"),
         "client_ip": _address(pl.col("_client_ip")),
         "display_name": pl.coalesce("_display_name", *map(shown_name, SIDES[:2])),
         "verstat": pl.coalesce(
@@ -180,7 +181,7 @@ def named(names: list[str]) -> str:
     return "(?:" + "|".join(re.escape(name) for name in names) + ")"
 
 
-def party(uri: str, domain: str | None = None) -> pl.Expr:
+def party(uri: str, source: Source, domain: str | None = None) -> pl.Expr:
     """One side of a call: digits of a number without + or 00, else user@domain, or user alone.
 
     uri: a column of find_sides(). domain: one with the domain where that has none.
@@ -188,7 +189,10 @@ def party(uri: str, domain: str | None = None) -> pl.Expr:
     halves = pl.col(uri).struct
     user = halves.field("field_0")
     # No country's code begins with 0, so 00 and a further 0 is what a scanner tries.
-    number = user.str.replace_all(r"^%2[Bb]|[+().-]", "").str.replace(r"^00([1-9]\d{6,})$", "$1")
+    dialled = user.str.replace(r"^%2[Bb]", "+")
+    if source.numbers_of is not None:
+        dialled = e164(dialled, source.numbers_of, is_national=True)
+    number = dialled.str.replace_all(r"[+().-]", "").str.replace(r"^00([1-9]\d{6,})$", "$1")
     host = halves.field("field_1").str.replace(r":\d+$", "")
     host = host if domain is None else pl.coalesce(host, domain)
     name = (

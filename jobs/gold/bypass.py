@@ -1,24 +1,30 @@
 """Signs of bypass: which units could show one, and which do. A sign is of a route, never a type of content.
 
 Every sign needs to know the link that a unit came by, so that without links in the settings nothing is
-examined. Cells count where the log has them, and are not held against a number elsewhere; that nobody vouches
-for a call is a sign whether or not anyone signs calls there.
+examined. That nobody vouches for a call is a sign whether or not anyone signs calls there.
+
+A SIM box is told by thresholds of its own for messages and for calls. Of messages cells count where the log
+has them, and are not held against a number elsewhere. Calls are examined only of numbers whose cells the log
+has: a call centre or a clinic on a trunk, too, calls many that hardly ever call back, and that a number
+answers to a radio cell is what tells a SIM from it.
 """
 
 from __future__ import annotations
 
-from pyspark.sql import Column, DataFrame
+from collections.abc import Sequence
+
+from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 
+from jobs.channels import CALLS
 from jobs.errors import ObservatoryError
 
 NUMBER = ["operator_id", "period_date", "channel_code"]
-CALLS = ["VOICE_IP", "VOICE_CS", "VIDEO_IP"]
 APPLICATIONS = ["name", "short_code"]
 COMMERCIAL = ["one_of", "primary"]
-PARAMETERS = [
-    *("grey_recipients", "simbox_recipients", "simbox_reply_share", "simbox_received_share", "simbox_cells"),
-]
+SIMBOX = ["simbox_recipients", "simbox_reply_share", "simbox_received_share", "simbox_cells"]
+# The thresholds, for units of messages and for calls.
+PARAMETERS = {"recipient": ["grey_recipients", *SIMBOX], "call": SIMBOX}
 
 
 def signs(message: DataFrame, operator: DataFrame, bypass_parameter: DataFrame) -> DataFrame:
@@ -29,6 +35,7 @@ def signs(message: DataFrame, operator: DataFrame, bypass_parameter: DataFrame) 
     # The operators' links are a handful.
     links = F.broadcast(links_of(operator))
     placed = linked.join(links, on=["operator_id", "inbound_link_id"], how="left")
+    # Least passes over what calls have no threshold of.
     behaviour = numbers_behaviour(message).filter(
         F.col("recipients") >= F.least(at_most["grey_recipients"], at_most["simbox_recipients"])
     )
@@ -110,7 +117,7 @@ def cells_of_numbers(message: DataFrame) -> DataFrame:
 
 def can_be_grey() -> Column:
     """A message over a link that is for messages between persons."""
-    return (F.col("link_traffic_code") == "p2p") & ~F.col("channel_code").isin(CALLS)
+    return (F.col("link_traffic_code") == "p2p") & ~F.col("channel_code").isin(*CALLS)
 
 
 def is_grey(at_most: dict[str, Column]) -> Column:
@@ -129,10 +136,12 @@ def has_home() -> Column:
 
 
 def can_be_simbox() -> Column:
-    """A SIM box sends as subscribers do: over national links that are not for applications."""
+    """A SIM box sends as subscribers do: over national links that are not for applications. Calls tell of it
+    only where the number's cells are known."""
+    has_cells = ~F.col("channel_code").isin(*CALLS) | F.col("cells").isNotNull()
     abroad = F.coalesce(F.col("link_scope_code") == "international", F.lit(False))
     applications = F.coalesce(F.col("link_traffic_code") == "a2p", F.lit(False))
-    return ~abroad & ~applications
+    return ~abroad & ~applications & has_cells
 
 
 def is_simbox(at_most: dict[str, Column]) -> Column:
@@ -158,27 +167,35 @@ def is_spoofed() -> Column:
 
 
 def parameters(bypass_parameter: DataFrame) -> dict[str, Column]:
-    """Each threshold as it holds on the day of the row.
+    """Each threshold as it holds for the channel and on the day of the row; null where a channel has none.
 
     Raises ObservatoryError if one is missing or is no number.
     """
     rows = bypass_parameter.collect()
-    found: dict[str, Column] = {}
-    for code in PARAMETERS:
-        of_code = sorted((row for row in rows if row.parameter_code == code), key=lambda row: row.valid_from)
-        if not of_code:
-            raise ObservatoryError(f"ref.bypass_parameter: no row {code}")
-        value = F.lit(None).cast("double")
-        for row in of_code:
-            try:
-                threshold = float(row.value)
-            except (TypeError, ValueError):
-                raise ObservatoryError(
-                    f"ref.bypass_parameter, row {code}: '{row.value}' is no number"
-                ) from None
-            is_valid = F.col("period_date") >= F.lit(row.valid_from)
-            if row.valid_to is not None:
-                is_valid &= F.col("period_date") < F.lit(row.valid_to)
-            value = F.when(is_valid, F.lit(threshold)).otherwise(value)
-        found[code] = value
-    return found
+    is_call = F.col("channel_code").isin(*CALLS)
+    of_messages, of_calls = (
+        {code: threshold(rows, code, unit) for code in codes} for unit, codes in PARAMETERS.items()
+    )
+    nothing = F.lit(None).cast("double")
+    return {
+        code: F.when(is_call, of_calls.get(code, nothing)).otherwise(of_messages[code])
+        for code in of_messages
+    }
+
+
+def threshold(rows: Sequence[Row], code: str, unit: str) -> Column:
+    """One threshold as it holds on the day of the row."""
+    mine = [row for row in rows if (row.parameter_code, row.unit_code) == (code, unit)]
+    if not mine:
+        raise ObservatoryError(f"ref.bypass_parameter: no row {code} for {unit}")
+    value = F.lit(None).cast("double")
+    for row in sorted(mine, key=lambda row: row.valid_from):
+        try:
+            number = float(row.value)
+        except (TypeError, ValueError):
+            raise ObservatoryError(f"ref.bypass_parameter, row {code}: '{row.value}' is no number") from None
+        is_valid = F.col("period_date") >= F.lit(row.valid_from)
+        if row.valid_to is not None:
+            is_valid &= F.col("period_date") < F.lit(row.valid_to)
+        value = F.when(is_valid, F.lit(number)).otherwise(value)
+    return value

@@ -11,6 +11,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from jobs.areas import on_day
+from jobs.channels import CALLS
 from jobs.contracts import struct_type
 from jobs.estimation import Array, seed_of
 from jobs.periods import last_day
@@ -33,8 +34,6 @@ from jobs.study_rows import COUNTED, as_table, collected
 from jobs.study_sample import Reference, Sample, estimates, sample_of
 
 TABLE = "study.investment"
-# The unit in which a channel's messages or calls are told per thousand.
-CALLS = ("VOICE_CS", "VOICE_IP", "VIDEO_IP")
 
 
 def transform(

@@ -362,8 +362,38 @@ def test_a_firewall_of_calls_carries_names_and_categories() -> None:
     line = verdict("REJECT", rule="WANGIRI", text="Great Casino", smsc="41", segment="7")
     (row,) = transmissions([line], options)
     assert (row["category"], row["display_name"], row["cell_id"]) == ("WANGIRI", "Great Casino", "41-7")
+    assert row["grain_code"] == "call"
     typed = type_of_transmissions(pl.DataFrame([row], schema=TRANSMISSION))
     assert typed.row(0) == ("PHONE.wangiri", ["AD.gambling", "PHONE.wangiri"], True)
+
+
+@pytest.mark.parametrize("channel", ["VOICE_CS", "VOICE_IP", "VIDEO_IP"])
+def test_rows_of_calls_are_calls(channel: str) -> None:
+    """A call is no message and no refused attempt, whatever became of it."""
+    codes = [("0", "delivery", "delivered"), ("1", "connect", "rejected"), ("2", "delivery", "bounced")]
+    codes += [("3", "envelope", "deferred")]
+    rules = [{"is": [code], "stage": stage, "outcome": outcome} for code, stage, outcome in codes]
+    outcome = {"columns": ["status"], "rule": rules, "default": "quarantine"}
+    lines = [f"24/11/2026 10:00:0{code},35799000009,35722000001,{code}" for code, *_ in codes]
+    options = profile(channel=channel, outcome=outcome, message_key=["at"])
+    for keys in (options, options | {"profile": {**options["profile"], "message_key": []}}):
+        rows = transmissions(lines, keys)
+        assert [row["grain_code"] for row in rows] == ["call"] * 4
+        assert [row["outcome_code"] for row in rows] == ["delivered", "rejected", "bounced", "deferred"]
+
+
+@pytest.mark.parametrize(
+    ("channel", "grain", "told"),
+    [
+        ("VOICE_CS", "recipient", "rows of calls are calls: grain must be call"),
+        ("SMS", "call", "grain call is for VOICE_CS, VOICE_IP and VIDEO_IP"),
+    ],
+)
+def test_a_grain_that_the_channel_has_not_is_refused(channel: str, grain: str, told: str) -> None:
+    rule = {"is": ["0"], "stage": "delivery", "outcome": "delivered", "grain": grain}
+    outcome = {"columns": ["status"], "rule": [rule], "default": "quarantine"}
+    with pytest.raises(ObservatoryError, match=told):
+        validated(profile(channel=channel, outcome=outcome)["profile"], "profile")
 
 
 def test_an_address_that_is_none_is_told() -> None:

@@ -137,7 +137,7 @@ def test_a_default_may_be_an_outcome() -> None:
     text = OWN.replace('"quarantine"', '{ stage = "delivery", outcome = "queued" }')
     default = load(text, "own.toml").outcome.default
     assert not isinstance(default, str)
-    assert (default.outcome, default.grain_code) == ("queued", "recipient")
+    assert (default.outcome, default.grain_code("SMS")) == ("queued", "recipient")
 
 
 SETTINGS = """

@@ -1,0 +1,113 @@
+"""Numbers as Rec. ITU-T E.164 has them: country code and national number, digits alone.
+
+One subscriber must have one pseudonym, whatever log it is in and however that writes it, and a number must
+not be placed in a country that its digits only look like. So numbers are brought to this form before anything
+is made of them. What the national formats are is libphonenumber's metadata.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import phonenumbers
+import polars as pl
+
+from jobs.range_tables import iso3_codes
+
+# Shorter numbers are short codes or cannot be placed; longer ones are no E.164 numbers.
+SHORTEST_NUMBER, LONGEST_NUMBER = 7, 15
+WRITTEN = r"^\+?[0-9 ().-]+$"
+MARKS = r"[+ ().-]"
+# The prefix before a country code that Rec. ITU-T E.164 recommends; logs have it in every country.
+INTERNATIONAL_PREFIX = "00"
+# What follows it: no country code begins with 0.
+ABROAD = rf"([1-9][0-9]{{{SHORTEST_NUMBER - 1},}})$"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How numbers are written inside a country.
+
+    code: its country code. prefixes: what is dialled there before another country's code, the longest first.
+    trunk: what is dialled before a national number, and is no part of it; null where nothing is.
+    national: a regular expression of whole national numbers, of all countries that share the code.
+    """
+
+    code: str
+    prefixes: tuple[str, ...]
+    trunk: str | None
+    national: str
+
+
+@cache
+def plan_of(country: str) -> Plan | None:
+    """The plan of a country, ISO 3166-1 alpha-3; None for one without numbers, such as an empty island."""
+    regions = {iso3: iso2 for iso2, iso3 in iso3_codes().items()}
+    about = phonenumbers.PhoneMetadata.metadata_for_region(regions.get(country, ""), None)
+    if about is None or about.country_code is None:
+        return None
+    sharing = phonenumbers.COUNTRY_CODE_TO_REGION_CODE[about.country_code]
+    # Where a caller chooses a carrier, too, the prefix is none that digits tell.
+    own = (about.preferred_international_prefix or about.international_prefix or "").replace("~", "")
+    prefixes = {own, INTERNATIONAL_PREFIX} if own.isdigit() else {INTERNATIONAL_PREFIX}
+    return Plan(
+        str(about.country_code),
+        tuple(sorted(prefixes, key=len, reverse=True)),
+        about.national_prefix,
+        "(?:" + "|".join(dict.fromkeys(map(form_of, (*sharing[:1], about.id)))) + ")",
+    )
+
+
+def form_of(region: str) -> str:
+    """A regular expression of whole national numbers of a region, ISO 3166-1 alpha-2; of those that share a
+    code, the first one's is that of all."""
+    about = phonenumbers.PhoneMetadata.metadata_for_region(region)
+    assert about is not None and about.general_desc is not None
+    return str(about.general_desc.national_number_pattern).replace(r"\d", "[0-9]")
+
+
+def e164(number: pl.Expr, country: str, is_national: bool = False) -> pl.Expr:
+    """A number in E.164 without its +; names, short codes and what is no number of any plan stay as they are.
+
+    country: the operator's, ISO 3166-1 alpha-3. With + or an international prefix a number is E.164. No E.164
+    number begins with 0, so that one which does is of the country's own plan, if it fits that. Other digits
+    are E.164, too, unless the log is one in which they are national, with or without a trunk prefix
+    (is_national); there, too, those that do not fit the plan are E.164.
+    """
+
+    def told(numbers: pl.Series) -> pl.Series:
+        return _e164(numbers, country, is_national)
+
+    return number.map_batches(told, return_dtype=pl.String)
+
+
+def _e164(numbers: pl.Series, country: str, is_national: bool) -> pl.Series:
+    texts = numbers.cast(pl.String)
+    # Most are E.164 without +: only what could be something else needs patterns.
+    odd = texts.str.contains(r"^[0-9+(]" if is_national else r"^[0+(]").fill_null(False)
+    if not odd.any():
+        return texts
+    text = pl.col("text")
+    digits = text.str.replace_all(MARKS, "")
+    is_number = text.str.contains(WRITTEN) & (digits.str.len_bytes() >= SHORTEST_NUMBER)
+    is_signed = text.str.starts_with("+") & ~digits.str.starts_with("0")
+    plan = plan_of(country)
+    told = pl.coalesce(pl.when(is_signed).then(digits), *readings(digits, plan, is_national), digits)
+    found = texts.filter(odd).to_frame("text").select(pl.when(is_number).then(told).otherwise(text))
+    return texts.scatter(odd.arg_true(), found.to_series())
+
+
+def readings(digits: pl.Expr, plan: Plan | None, is_national: bool) -> list[pl.Expr]:
+    """What digits without + may be, the likeliest first; each null where they are not that."""
+    if plan is None:
+        return [digits.str.extract(rf"^{INTERNATIONAL_PREFIX}{ABROAD}")]
+    code = pl.lit(plan.code)
+    may_be_own = digits.str.starts_with("0") | is_national
+    found: list[pl.Expr] = [
+        pl.when(may_be_own).then(digits.str.extract(rf"^{prefix}{ABROAD}")) for prefix in plan.prefixes
+    ]
+    if plan.trunk is not None:
+        found.append(pl.when(may_be_own).then(code + digits.str.extract(rf"^{plan.trunk}({plan.national})$")))
+    found.append(pl.when(may_be_own).then(code + digits.str.extract(rf"^({plan.national})$")))
+    return found
