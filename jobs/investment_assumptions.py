@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 
 from jobs.errors import ObservatoryError
-from jobs.estimation import REPLICATES, Array
+from jobs.estimation import REPLICATES
 from jobs.sampling import Samples, simulate
 
 # The parameter of each asset's life. Probes are bought as signalling firewalls are, registers as other
@@ -68,18 +68,18 @@ def for_class(known: Mapping[str, float], assumed: Mapping[str, float], developm
     return {**assumed, **lives, "discount_rate": rate, "asset_share": known[SHARE]}
 
 
-def draws(parameters: pl.DataFrame, replicates: int = REPLICATES) -> Samples:
-    """Sobol points of PARAMETERS, one for each replicate, the same for every respondent, channel and year."""
+def points(parameters: pl.DataFrame, replicates: int = REPLICATES) -> Samples:
+    """Of each of PARAMETERS the central value, and then one for each replicate, by Sobol points: the same for
+    every respondent, channel and year."""
     chosen = parameters.filter(pl.col("parameter_code").is_in(PARAMETERS))
     count = 1 << (replicates - 1).bit_length()
-    found = {name: values[:replicates] for name, values in simulate(chosen, count, SEED).items()}
-    # A triangle through 1 as its 95% point passes it, and no asset serves more than wholly.
-    found[SHARE] = np.minimum(found[SHARE], 1.0)
-    return found
-
-
-def drawn_life(drawn: Mapping[str, Array], asset: str) -> Array:
-    return drawn[LIFE[asset]]
+    drawn = simulate(chosen, count, SEED)
+    # A triangle with 1 as its 95% point passes it, and no asset serves more than wholly.
+    drawn[SHARE] = np.minimum(drawn[SHARE], 1.0)
+    return {
+        name: np.concatenate([[value], drawn[name][:replicates]])
+        for name, value in central(parameters).items()
+    }
 
 
 def assumptions(parameters: pl.DataFrame, assumed: pl.DataFrame) -> list[str]:

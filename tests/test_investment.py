@@ -13,11 +13,24 @@ from scipy.optimize import brentq
 from scipy.special import ndtr
 from scipy.stats import norm
 
-from jobs.accounts import Price, account, annual_cost, capital, converted, posts, running, split
+from jobs import reference
+from jobs.accounts import (
+    Price,
+    account,
+    annual_cost,
+    assets,
+    capital,
+    converted,
+    posts,
+    rises_of,
+    running,
+    split,
+)
 from jobs.censoring import draws_inside, fit, mean_inside
 from jobs.contracts import polars_schema
 from jobs.errors import ObservatoryError
 from jobs.imputation import PARTS, spending
+from jobs.investment_assumptions import points
 from jobs.spending import CONVERSIONS, by_respondent, certain_factors, factors, measures, named, prices
 from jobs.study.investment import money
 from jobs.study_files import read_reference
@@ -25,13 +38,17 @@ from jobs.study_sample import Reference
 
 ASSUMED = {
     "discount_rate": 0.07,
-    "asset_share": 1.0,
+    "asset_share": 0.5,
     "life_SERVER": 5.0,
     "life_SOFTWARE": 4.0,
     "life_OTHER": 5.0,
+    "earlier_age": 0.5,
     "days_per_post": 220.0,
 }
-BANDS = {"B0": (0.0, 0.0), "B2": (10_000.0, 50_000.0), "B7": (25e6, None)}
+BANDS = {
+    "B0": (0.0, 0.0), "B2": (10_000.0, 50_000.0), "B4": (250_000.0, 1_000_000.0), "B7": (25e6, None)
+}  # fmt: skip
+DAY = dt.date(2026, 12, 31)
 PRICES = (Price("FJD", 110.0, 1.1, 2.2, 150.0), Price("FJD", 100.0, 1.0, 2.0, 140.0))
 
 
@@ -45,18 +62,122 @@ def test_the_yearly_payments_pay_the_asset_back() -> None:
         annual_cost(1000, 1, 0, 0.05)
 
 
-def test_an_undivided_sum_counts_only_where_no_asset_is_given() -> None:
+def test_what_a_sum_holds_beside_its_parts_is_of_other_assets() -> None:
+    """5 years at 7% is 0.243891 a year, of which half serves against spam."""
+
+    def cost(answers: dict[str, str]) -> float:
+        return capital(assets(answers, ASSUMED, {0: 1.0}), ASSUMED)
+
     apart = {"sp701.SERVER": "1000"}
-    assert capital(apart | {"sp701._T": "1000"}, ASSUMED) == capital(apart, ASSUMED)
-    assert capital({"sp701._T": "1000"}, ASSUMED) == pytest.approx(annual_cost(1000, 1, 5, 0.07))
+    assert cost(apart) == cost(apart | {"sp701._T": "1000"}) == pytest.approx(1000 * 0.243891 / 2, rel=1e-5)
+    assert cost(apart | {"sp701._T": "900"}) == cost(apart)
+    assert cost(apart | {"sp701._T": "5000"}) == pytest.approx(5 * cost(apart))
+    assert cost(apart | {"sp704._T": "5000"}) == pytest.approx(6 * cost(apart))
+    told = apart | {"sp701._T": "5000", "sp702.OTHER": "100", "sp703.OTHER": "1"}
+    # Of what nobody named neither life nor share was told.
+    assert cost(told) == pytest.approx(5 * cost(apart))
+
+
+def test_assets_bought_earlier_cost_what_they_would_at_the_prices_of_the_year() -> None:
+    """Bought half a life ago: two of five years, five of ten, or as far back as prices are known."""
+    since = {0: 1.0, 1: 1.5, 2: 2.336}
+
+    def bought(answers: dict[str, str]) -> list[float]:
+        return [each.purchase for each in assets(answers, ASSUMED, since)]
+
+    assert bought({"sp701.SERVER": "100", "sp704.SERVER": "100"}) == pytest.approx([100, 233.6])
+    assert bought({"sp704.SERVER": "100", "sp703.SERVER": "10"}) == pytest.approx([233.6])
+    assert bought({"sp704.SERVER": "100", "sp703.SERVER": "3"}) == pytest.approx([150])
+    assert bought({"sp704.SERVER": "100", "sp703.SERVER": "1"}) == [100]
+    prices = {
+        ("TUR", 2024): Price("TRL", 1.0, 1, 1, None), ("TUR", 2025): Price("TRY", 100.0, 1, 1, None),
+        ("TUR", 2026): Price("TRY", 233.6, 1, 1, None), ("TUR", 2027): Price("TRY", 400.0, 1, 1, None),
+        ("FJI", 2023): Price("TRY", 1.0, 1, 1, None),
+    }  # fmt: skip
+    assert rises_of(prices, "TUR", 2026) == pytest.approx({0: 1.0, 1: 2.336})
 
 
 def test_staff_days_do_not_count_beside_the_cost_of_staff() -> None:
     assert running({"sp705.STAFF": "500", "sp706": "20"}, 100.0) == (500, 0)
     assert running({"sp705.LICENCE": "70", "sp706": "20"}, 100.0) == (2000, 70)
     assert running({"sp705._T": "5000", "sp706": "20"}, 100.0) == (2000, 3000)
+    # A sum is told, a wage is the country's: staff is no more than the sum leaves.
+    assert running({"sp705._T": "5000", "sp705.LICENCE": "4000", "sp706": "20"}, 100.0) == (1000, 4000)
+    assert running({"sp705._T": "5000", "sp705.LICENCE": "4000", "sp705.STAFF": "300"}, 1.0) == (300, 4700)
     with pytest.raises(ObservatoryError, match="add wage_per_day"):
         running({"sp706": "20"}, None)
+
+
+# Of 100,000 of servers over 5 years at 7%, half of which serves.
+SERVERS = 100_000 * 0.2438907 / 2
+
+
+@pytest.mark.parametrize(
+    ("answers", "withheld", "low", "high"),
+    [
+        # A refused sum of running cost, and a band of the whole.
+        ({"sp701._T": "100000", "sp709": "B4"}, {"sp705._T": "R"}, 250_000, 1e6),
+        ({"sp701._T": "100000", "sp709": "B4"}, {}, 250_000, 1e6),
+        ({"sp701._T": "100000", "sp709": "B2"}, {"sp705._T": "R"}, SERVERS, 50_000),
+        ({"sp701._T": "1000000", "sp709": "B2"}, {"sp705._T": "NA"}, 10 * SERVERS, None),
+        ({"sp701._T": "1000000", "sp709": "B0"}, {"sp705._T": "NA"}, 10 * SERVERS, None),
+        # Without a band what was told is the least.
+        ({"sp701._T": "100000"}, {"sp705._T": "R"}, SERVERS, None),
+        ({"sp705.LICENCE": "10000"}, {"sp701._T": "R"}, 10_000, None),
+        ({"sp701.SERVER": "100000", "sp705._T": "0"}, {"sp701.PROBE": "R"}, SERVERS, None),
+        ({"sp701.SERVER": "100000", "sp705._T": "0"}, {"sp701._T": "R"}, SERVERS, None),
+        ({"sp701.SERVER": "100000", "sp705._T": "0"}, {"sp704._T": "R"}, SERVERS, None),
+        ({"sp701._T": "0", "sp705.LICENCE": "500"}, {"sp705.STAFF": "NA"}, 500, None),
+        ({"sp701._T": "0", "sp705.LICENCE": "500"}, {"sp706": "R"}, 500, None),
+        ({"sp706": "10"}, {"sp701._T": "R", "sp705._T": "R"}, 1500, None),
+        ({"sp709": "B7"}, {"sp701._T": "R"}, 25e6, None),
+    ],
+)  # fmt: skip
+def test_what_is_told_in_part_is_a_band_and_no_amount(
+    answers: dict[str, str], withheld: dict[str, str], low: float, high: float | None
+) -> None:
+    (row,) = account(answers, {"EMAIL": 1.0}, PLAIN, ASSUMED, BANDS, withheld)
+    assert row["is_band"] is True
+    assert row["band_low"] == pytest.approx(low, rel=1e-6)
+    assert row["band_high"] == high
+    assert not {"amount", "ppp_amount", "assets"} & row.keys()
+
+
+PLAIN = (Price("FJD", 100.0, 1.0, 2.0, 150.0), Price("FJD", 100.0, 1.0, 2.0, 150.0))
+
+
+@pytest.mark.parametrize(
+    ("answers", "withheld", "amount"),
+    [
+        # The sum holds what is refused of its parts, and each question its own.
+        (
+            {"sp701.SERVER": "100000", "sp701._T": "1000000", "sp705._T": "0"},
+            {"sp701.PROBE": "R"}, 10 * SERVERS,
+        ),
+        ({"sp701.SERVER": "10000", "sp704._T": "1000000", "sp705._T": "0"}, {}, 10.1 * SERVERS),
+        (
+            {"sp701._T": "0", "sp705.LICENCE": "10000", "sp705._T": "500000", "sp706": "100"},
+            {"sp705.STAFF": "R"}, 500_000,
+        ),
+        ({"sp701._T": "0", "sp705.LICENCE": "500", "sp706": "10"}, {"sp705.STAFF": "R"}, 2000),
+        ({"sp701._T": "0", "sp705.LICENCE": "500", "sp705.STAFF": "9"}, {"sp706": "R"}, 509),
+        # A sum that is not available beside its parts is theirs.
+        ({"sp701._T": "0", "sp705.LICENCE": "500"}, {"sp705._T": "NA"}, 500),
+        ({"sp701._T": "0", "sp705._T": "900", "sp709": "B4"}, {"sp702.SERVER": "R"}, 900),
+    ],
+)  # fmt: skip
+def test_what_is_told_whole_is_exact(
+    answers: dict[str, str], withheld: dict[str, str], amount: float
+) -> None:
+    (row,) = account(answers, {"EMAIL": 1.0}, PLAIN, ASSUMED, BANDS, withheld)
+    assert row["is_band"] is False
+    assert row["amount"] == pytest.approx(amount, rel=1e-6)
+
+
+def test_who_refuses_all_is_no_respondent() -> None:
+    refused = {"sp701._T": "R", "sp705._T": "R"}
+    assert account({"sp706": "0"}, {"EMAIL": 1.0}, PLAIN, ASSUMED, BANDS, refused) == []
+    assert account({"sp707.EMAIL": "100"}, {"EMAIL": 1.0}, PLAIN, ASSUMED, BANDS, refused) == []
 
 
 def test_posts_are_days_or_else_staff_at_the_wage_and_unknown_without() -> None:
@@ -103,6 +224,9 @@ def test_recovered_revenue_alone_is_no_account() -> None:
     assert account({"sp803.SMS": "1000"}, {"SMS": 1.0}, PRICES, ASSUMED, BANDS) == []
 
 
+POINTS = points(reference.read_reference("ref.cost_parameter"))
+
+
 # --- estimates ---------------------------------------------------------------------------------------
 
 
@@ -140,7 +264,7 @@ def made_up(seed: int) -> tuple[pl.DataFrame, pl.DataFrame, Reference]:
     of_all = pl.DataFrame(frame, schema=polars_schema("ref.operator_frame"))
     known = of_all.group_by("country_code", "channel_code").agg(pl.col("subscriptions").sum())
     found = pl.DataFrame(accounts, schema=plain)
-    people = by_respondent(found, of_all).with_columns(subscriptions=pl.lit(None, dtype=pl.Int64))
+    people = by_respondent(found, of_all, DAY).with_columns(subscriptions=pl.lit(None, dtype=pl.Int64))
     reference = Reference(
         of_all,
         known.sort("country_code").with_columns(period_code=pl.lit("2026")),
@@ -163,7 +287,7 @@ def test_capital_and_operating_cost_add_up_and_nobody_counts_for_less_than_it_sa
     accounts, people, reference = made_up(seed)
     strategies = ["_T", "filtering", "network"]
     dollars = dict.fromkeys(COUNTRIES, 0.5)
-    rows = money(accounts, people, reference, dollars, strategies, ("investment", "EMAIL", "2026"))
+    rows = money(accounts, people, reference, dollars, POINTS, strategies, ("investment", "EMAIL", "2026"))
     names = ("area_code", "strategy_code", "component_code", "conversion_code")
     found = {tuple(row[name] for name in names): row for row in rows}
     for (area, strategy, component, conversion), row in found.items():
