@@ -239,10 +239,12 @@ def account(
     if not has_amount and BAND not in answers and DAYS not in answers:
         return []
     bought = assets(answers, assumptions, since)
-    parts = (capital(bought, assumptions), *running(answers, now.wage))
+    whole = all(is_whole(question, answers, withheld or {}) for question in AMOUNTS)
+    # The least of an amount can do without days that nothing prices.
+    parts = (capital(bought, assumptions), *running(answers, now.wage if whole else now.wage or 0.0))
     labour = parts[1]
     beside: dict[str, object] = {"is_band": False}
-    if not all(is_whole(question, answers, withheld or {}) for question in AMOUNTS):
+    if not whole:
         edges = censored(answers, converted(parts, labour, now, base)["ppp_amount"], bands)
         if edges is None:
             return []

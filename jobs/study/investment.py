@@ -141,13 +141,15 @@ def money(
     price = prices(np.array([dollars[name] for name in answered["country_code"]]))
     is_band = answered["is_band"].to_numpy()
     own = factors(found.parts, price)
-    y = measures(found.mean, share, own)
+    stands = y = measures(found.mean, share, own)
     freedom = None
     if is_band.any() or (capital != 1).any():
         # Else every replicate has the same amounts.
         y = np.concatenate([y[None], measures(found.draws, share, factors(found.drawn_parts, price))])
         freedom = freedom_of(is_band)
     least = measures(found.certain, share, certain_factors(found.certain_parts, price, is_band))
+    # Parts of a multiplied whole differ from themselves in last digits: what is certain is so to the last.
+    least = np.where(np.isclose(least, stands, rtol=1e-12, atol=0), stands, least)
     rows = estimates(sample, y, least, freedom)
     edges = [
         {
