@@ -24,7 +24,13 @@ from jobs.errors import ObservatoryError
 from jobs.lake import Lake
 from jobs.runner import Run, compute, finish, keep, now, refuse, state
 from jobs.study_files import read_reference, read_table
-from jobs.study_frame import refuse_missing, refuse_unplaced, refuse_unpriced, refuse_wrong
+from jobs.study_frame import (
+    refuse_missing,
+    refuse_unlikely,
+    refuse_unplaced,
+    refuse_unpriced,
+    refuse_wrong,
+)
 
 CODE = Path(__file__).resolve().parent.parent
 ROUTES, QUALITY = "study.submission_route", "study.submission_quality"
@@ -145,10 +151,11 @@ def estimate(
 
 def know_all(lake: Lake, have: dict[str, DataFrame], folder: Path) -> None:
     """Raise ObservatoryError if the folder's files lack any that gave logs or answers, their prices or their
-    regions, or if an answer on spending is wrong."""
+    regions, or have subscriptions far from those of the logs, or if an answer on spending is wrong."""
     have = have | {table: lake.reference(table) for table in SMALL}
     refuse_missing(have, folder)
     refuse_unplaced(have, folder)
+    refuse_unlikely(have, folder)
     assumed = investment_targets.value_of(read_reference("ref.investment_assumption"), "base_year")
     refuse_unpriced(have, int(assumed), folder)
     refuse_wrong(have)

@@ -3,6 +3,7 @@
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from jobs.errors import ObservatoryError
 from jobs.gold.counting import CERTAIN, UNITS, known_or, state
 from jobs.gold.predicates import definitions
 
@@ -13,9 +14,17 @@ UNTYPED = "UNK"
 
 
 def transform(message: DataFrame, definition: DataFrame) -> DataFrame:
-    """Each unit once: typed by a strong rule, typed by weak rules alone, or of no type that the log tells."""
-    known = definitions(definition.filter(F.col("definition_code") == MARKED).collect())
-    marked = message.filter(state(known[MARKED]) == CERTAIN).select(
+    """Each unit once: typed by a strong rule, typed by weak rules alone, or of no type that the log tells.
+
+    Raises ObservatoryError if there is no definition of what was blocked or marked.
+    """
+    rules = definitions(definition.filter(F.col("definition_code") == MARKED).collect()).get(MARKED)
+    if rules is None:
+        raise ObservatoryError(
+            f"definition.csv has no row {MARKED}, which says what measures against spam stopped or marked:"
+            " add it again"
+        )
+    marked = message.filter(state(rules) == CERTAIN).select(
         *KEY[:-1],
         *known_or("engine_code"),
         typed().alias("typed"),
