@@ -1,13 +1,18 @@
 """What a respondent spends in a year against spam, from its answers on investment (questions 701 to 709).
 
 - capital: I s r / (1 - (1+r)^-n) of each asset: I its purchase value (bought this year, 701, and earlier and
-  still in use, 704), s the share that serves to counter spam (702), n its life (703), r the discount rate.
+  still in use, 704, at this year's prices), s the share that serves to counter spam (702), n its life (703),
+  r the discount rate.
 - labour: staff (705), or, where it is not given, person days (706) at the country's wage; helpdesk;
   education.
-- other: licences, hosting, and what an undivided sum holds beside labour.
+- other: licences, hosting, and what a sum holds beside its parts.
 - posts: person days (706) over the days of a post, or, where they are not given, the cost of staff over the
   country's wage; unknown where neither tells. They are no amount of money, and part of none.
 - revenue that blocking recovers (803) is a transfer between operators, and left out.
+
+An account is exact only where each question is told whole: by its sum, or by parts of which none is withheld.
+Else what was told is the least that the respondent spends: the lower edge of its band (709), or, without a
+band, of an amount with no upper edge.
 
 Amounts are deflated in local currency to the base year first and converted at the base year's rates then: the
 other order mixes two countries' inflation. Labour is priced at purchasing power parity and imported equipment
@@ -17,18 +22,23 @@ at the market rate; the whole is given both ways, too.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 
 from jobs.errors import ObservatoryError
+from jobs.formula import crf
 
 ASSETS = ("SERVER", "SOFTWARE", "FIREWALL", "CALLAUTH", "PROBE", "REGISTER", "OTHER")
 CHANNELS = "sp707"
 STRATEGIES = "sp708"
 BAND = "sp709"
-AMOUNTS = ("sp701", "sp704", "sp705")
+BOUGHT, EARLIER, RUNNING, DAYS = "sp701", "sp704", "sp705", "sp706"
+AMOUNTS = (BOUGHT, EARLIER, RUNNING)
+# Statuses of an answer that hold an amount back; "not applicable" is none.
+WITHHELD = ("NA", "R")
 UNKNOWN = "_U"
 
 Answers = Mapping[str, float | str]
+NO_RISE = {0: 1.0}
 
 
 @dataclass(frozen=True)
@@ -42,55 +52,126 @@ class Price:
     wage: float | None
 
 
+@dataclass(frozen=True)
+class Asset:
+    """What was paid for an asset, at prices of the account's year and in local currency; the share of it that
+    serves to counter spam and its life in years, None where the respondent told none."""
+
+    asset_code: str
+    purchase: float
+    share: float | None
+    life: float | None
+
+
 def annual_cost(purchase: float, share: float, life: float, rate: float) -> float:
     """I s r / (1 - (1+r)^-n): the even payment that pays an asset back over its life; I s / n at rate 0."""
     if life <= 0:
         raise ObservatoryError(
             f"an asset's life of {life:g} years cannot be: give at least one year, or leave it out"
         )
-    factor = 1 / life if rate == 0 else rate / (1 - (1 + rate) ** -life)
-    return purchase * share * factor
+    return purchase * share * float(crf(rate, life))
 
 
-def capital(answers: Answers, assumptions: Mapping[str, float]) -> float:
-    """The yearly cost of all assets; an undivided sum is used only where no asset is given apart."""
-    rate = assumptions["discount_rate"]
-    total = 0.0
-    found = False
-    for asset in ASSETS:
-        purchase = number(answers, f"sp701.{asset}") + number(answers, f"sp704.{asset}")
-        if not purchase:
-            continue
-        found = True
-        life = number(answers, f"sp703.{asset}", assumptions[f"life_{asset}"])
-        share = number(answers, f"sp702.{asset}", 100 * assumptions["asset_share"]) / 100
-        total += annual_cost(purchase, share, life, rate)
-    if not found:
-        undivided = number(answers, "sp701._T") + number(answers, "sp704._T")
-        total = annual_cost(undivided, assumptions["asset_share"], assumptions["life_OTHER"], rate)
-    return total
+def parts_of(answers: Answers, question: str, names: Sequence[str]) -> tuple[dict[str, float], float]:
+    """A question's parts that were given, and what its sum holds beside them."""
+    parts = {name: number(answers, f"{question}.{name}") for name in names if f"{question}.{name}" in answers}
+    return parts, max(number(answers, f"{question}._T") - sum(parts.values()), 0.0)
+
+
+def is_whole(question: str, answers: Answers, withheld: Mapping[str, str]) -> bool:
+    """Whether all of a question's amount was told: its sum, or parts of which none is withheld.
+
+    withheld: the status of each answer that holds an amount back. A sum that is not available beside parts
+    holds nothing back; one that is refused does. Person days stand for the cost of staff.
+    """
+    own, whole = f"{question}.", f"{question}._T"
+    if whole in answers:
+        return True
+    held = {name: status for name, status in withheld.items() if name.startswith(own)}
+    if question == RUNNING and DAYS in answers:
+        held.pop("sp705.STAFF", None)
+    elif question == RUNNING and DAYS in withheld and "sp705.STAFF" not in answers:
+        held["sp705.STAFF"] = withheld[DAYS]
+    if not any(name.startswith(own) for name in answers):
+        # Nothing bought earlier is no answer; of the others one is asked of everybody.
+        return question == EARLIER and not held
+    if held.get(whole) == "NA":
+        held.pop(whole)
+    return not held
+
+
+def rise(since: Mapping[int, float], age: float) -> float:
+    """How many times prices rose since a purchase of this age: since the whole years of it, or as far back
+    as `since` (by years ago) reaches."""
+    return since[max(years for years in since if years <= age)]
+
+
+def rises_of(prices: dict[tuple[str, int], Price], country: str, year: int) -> dict[int, float]:
+    """How many times prices of a country rose since so many years ago, by what the file of price levels has
+    in the year's own currency."""
+    now = prices[country, year]
+    return {
+        year - then: now.deflator / price.deflator
+        for (name, then), price in prices.items()
+        if name == country and then <= year and price.currency == now.currency
+    }
+
+
+def assets(answers: Answers, assumptions: Mapping[str, float], since: Mapping[int, float]) -> list[Asset]:
+    """All assets that were told. What a sum holds beside its parts is of other assets, of which neither life
+    nor share was told."""
+    found = []
+    for question in (BOUGHT, EARLIER):
+        parts, rest = parts_of(answers, question, ASSETS)
+        told = [
+            Asset(asset, purchase, of_asset(answers, "sp702", asset, 100), of_asset(answers, "sp703", asset))
+            for asset, purchase in parts.items()
+        ]
+        for each in [*told, Asset("OTHER", rest, None, None)]:
+            lasts = assumptions[f"life_{each.asset_code}"] if each.life is None else each.life
+            age = assumptions["earlier_age"] * lasts if question == EARLIER else 0.0
+            if each.purchase:
+                found.append(replace(each, purchase=each.purchase * rise(since, age)))
+    return found
+
+
+def of_asset(answers: Answers, question: str, asset: str, unit: float = 1.0) -> float | None:
+    name = f"{question}.{asset}"
+    return number(answers, name) / unit if name in answers else None
+
+
+def capital(bought: Sequence[Asset], assumptions: Mapping[str, float]) -> float:
+    """The yearly cost of all assets."""
+    return sum(
+        annual_cost(
+            each.purchase,
+            assumptions["asset_share"] if each.share is None else each.share,
+            assumptions[f"life_{each.asset_code}"] if each.life is None else each.life,
+            assumptions["discount_rate"],
+        )
+        for each in bought
+    )
 
 
 def running(answers: Answers, wage: float | None) -> tuple[float, float]:
-    """Labour and other running cost of the year."""
-    items = {name: answers[f"sp705.{name}"] for name in ITEMS if f"sp705.{name}" in answers}
-    days = number(answers, "sp706")
-    if "STAFF" in items:
-        staff = number(answers, "sp705.STAFF")
-    elif days and wage is None:
-        raise ObservatoryError(
-            "person days are given without the cost of staff, and the file of price levels has no wage for"
-            " the country and year: add wage_per_day"
-        )
-    else:
-        staff = days * (wage or 0.0)
-    labour = staff + number(answers, "sp705.HELPDESK") + number(answers, "sp705.EDUCATION")
-    if items:
-        return labour, number(answers, "sp705.LICENCE") + number(answers, "sp705.HOSTING")
-    return labour, max(number(answers, "sp705._T") - labour, 0.0)
+    """Labour and other running cost of the year. Person days stand for staff, within what the sum leaves."""
+    parts, rest = parts_of(answers, RUNNING, ITEMS)
+    days = number(answers, DAYS)
+    if "STAFF" not in parts and days:
+        if wage is None:
+            raise ObservatoryError(
+                "person days are given without the cost of staff, and the file of price levels has no wage"
+                " for the country and year: add wage_per_day"
+            )
+        paid = days * wage
+        parts["STAFF"] = min(paid, rest) if "sp705._T" in answers else paid
+        rest = max(rest - parts["STAFF"], 0.0)
+    labour = sum(parts.get(item, 0.0) for item in LABOUR)
+    return labour, sum(parts.values()) - labour + rest
 
 
 ITEMS = ("LICENCE", "STAFF", "HOSTING", "HELPDESK", "EDUCATION")
+LABOUR = ("STAFF", "HELPDESK", "EDUCATION")
 
 
 def posts(answers: Answers, wage: float | None, days_per_post: float) -> float | None:
@@ -144,47 +225,61 @@ def account(
     prices: tuple[Price, Price],
     assumptions: Mapping[str, float],
     bands: Mapping[str, tuple[float, float | None]],
+    withheld: Mapping[str, str] | None = None,
+    since: Mapping[int, float] = NO_RISE,
 ) -> list[dict[str, object]]:
     """The account of one respondent and year, a row for each channel and strategy; none if it gave no figure.
 
     subscriptions: by channel, from the frame; they split what the respondent does not. prices: of the year
-    and of the base year.
+    and of the base year. withheld: status of the answers that hold an amount back. since: how many times
+    prices rose since so many years ago, 0 among them.
     """
     now, base = prices
     has_amount = any(name.split(".")[0] in AMOUNTS for name in answers)
-    if not has_amount and BAND not in answers and "sp706" not in answers:
+    if not has_amount and BAND not in answers and DAYS not in answers:
         return []
-    shares = {
-        (channel, strategy): of_channel * of_strategy
-        for channel, of_channel in split(answers, CHANNELS, subscriptions).items()
-        for strategy, of_strategy in split(answers, STRATEGIES, {UNKNOWN: 1.0}).items()
-    }
+    bought = assets(answers, assumptions, since)
+    whole = all(is_whole(question, answers, withheld or {}) for question in AMOUNTS)
+    # The least of an amount can do without days that nothing prices.
+    parts = (capital(bought, assumptions), *running(answers, now.wage if whole else now.wage or 0.0))
+    labour = parts[1]
+    beside: dict[str, object] = {"is_band": False}
+    if not whole:
+        edges = censored(answers, converted(parts, labour, now, base)["ppp_amount"], bands)
+        if edges is None:
+            return []
+        beside = {"is_band": True, "band_low": edges[0], "band_high": edges[1]}
     filled = posts(answers, now.wage, assumptions["days_per_post"])
+    rows = []
+    for channel, of_channel in split(answers, CHANNELS, subscriptions).items():
+        for strategy, of_strategy in split(answers, STRATEGIES, {UNKNOWN: 1.0}).items():
+            share = of_channel * of_strategy
+            row: dict[str, object] = {"channel_code": channel, "strategy_code": strategy, "share": share}
+            row |= {"posts": None if filled is None else filled * share}
+            if not beside["is_band"]:
+                own = [part * share for part in parts]
+                row |= dict(zip(("capital_amount", "labour_amount", "other_amount"), own, strict=True))
+                row |= {"amount": sum(own), "assets": [asdict(each) for each in bought]}
+                row |= converted(own, labour * share, now, base)
+            rows.append(row | beside)
+    return rows
 
-    def cell(channel: str, strategy: str, share: float) -> dict[str, object]:
-        of_posts = None if filled is None else filled * share
-        return {"channel_code": channel, "strategy_code": strategy, "share": share, "posts": of_posts}
 
-    if not has_amount and BAND in answers:
+def censored(
+    answers: Answers, told: float, bands: Mapping[str, tuple[float, float | None]]
+) -> tuple[float, float | None] | None:
+    """Between which amounts, in international dollars, a respondent spends that did not tell all of it; None
+    where nothing tells. A band that what was told passes is not believed: it has no upper edge then."""
+    low, high = 0.0, None
+    if BAND in answers:
         code = str(answers[BAND])
         if code not in bands:
             raise ObservatoryError(
                 f"{BAND}: '{code}' is no budget band; known are {', '.join(sorted(bands))}"
             )
         low, high = bands[code]
-        beside = {"is_band": True, "band_low": low, "band_high": high}
-        return [cell(channel, strategy, share) | beside for (channel, strategy), share in shares.items()]
-    assets = capital(answers, assumptions)
-    labour, other = running(answers, now.wage)
-    return [
-        cell(channel, strategy, share)
-        | {
-            "is_band": False,
-            "capital_amount": assets * share,
-            "labour_amount": labour * share,
-            "other_amount": other * share,
-            "amount": (assets + labour + other) * share,
-        }
-        | converted([part * share for part in (assets, labour, other)], labour * share, now, base)
-        for (channel, strategy), share in shares.items()
-    ]
+        if high is not None and told >= high and told > 0:
+            high = None
+    elif told <= 0:
+        return None
+    return max(low, told), high

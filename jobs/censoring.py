@@ -1,7 +1,8 @@
 """Amounts of which only a budget band is known: lognormal distribution fitted to exact and banded amounts.
 
 Likelihood of an exact amount y: density of ln y; of a band (a, b]: P(ln b) - P(ln a) (interval censoring;
-Tobin 1958, Stewart 1983). A banded amount is then its mean inside the band,
+Tobin 1958, Stewart 1983). Of an amount that was told in part, b is infinite (censored from the right). A
+banded amount is then its mean inside the band,
 exp(m + s^2/2) [P(B-s) - P(A-s)] / [P(B) - P(A)], A = (ln a - m)/s, B = (ln b - m)/s,
 and in each replicate a draw from the band.
 """
@@ -17,6 +18,9 @@ from jobs.estimation import Array
 
 # A spread below this makes bands narrower than any budget is known.
 LEAST_SPREAD = 0.1
+# One above this is of bands that leave it open (one below, one above, and none between), not of budgets: two
+# of three operators of a size would be within a factor of 20 of the middle either way.
+MOST_SPREAD = 3.0
 SMALL = 1e-300
 
 
@@ -51,7 +55,7 @@ def fit(exact: Array, low: Array, high: Array) -> tuple[float, float]:
         return float(-norm.logpdf(logs, mean, spread).sum() - np.log(inside).sum()), np.array(slope)
 
     first = np.array([start.mean(), np.log(max(start.std(), 0.5))])
-    bounds = [(None, None), (np.log(LEAST_SPREAD), None)]
+    bounds = [(None, None), (np.log(LEAST_SPREAD), np.log(MOST_SPREAD))]
     tight = {"ftol": 1e-16, "gtol": 1e-11, "maxiter": 1000}
     found = minimize(unlikely, first, jac=True, method="L-BFGS-B", bounds=bounds, options=tight)
     return float(found.x[0]), float(np.exp(found.x[1]))

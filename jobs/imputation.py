@@ -1,10 +1,12 @@
-"""Budget bands as amounts: for each respondent that refused, a mean and draws from its band.
+"""Budget bands as amounts: for each respondent that refused, a mean and draws from its band; and draws of
+exact accounts, whose capital cost depends on rate, lives and shares that nobody knows.
 
 Spending for each subscription is taken as lognormal within a group of operators of one size (sizes joined
 until each has `SMALLEST_GROUP` accounts); the fit is jobs/censoring.py's. Respondents that spend nothing (B0)
 are known exactly and are no part of the fit. How a band divides into capital, labour and other is taken from
 the group's accounts: their mean by amount, and in each draw the division of one of them, drawn by amount (a
-hot deck), so that components are as uncertain as accounts differ.
+hot deck), so that components are as uncertain as accounts differ. A respondent that told a part and no band
+has an amount with no upper edge; where nothing in its group has one either, it stands at what it told.
 """
 
 from __future__ import annotations
@@ -23,9 +25,11 @@ PARTS = ("capital", "labour", "other")
 @dataclass(frozen=True)
 class Spending:
     """Respondents' spending on all channels, in international dollars: a mean and draws of each (one row a
-    replicate), and lowest and highest. Exact amounts are the same in all.
+    replicate), at the lowest and highest edge of each band, and what is certain of it. Exact amounts are the
+    same in all but draws and certain.
 
     parts: respondents x PARTS, the shares of the amount. drawn_parts: the same for each replicate.
+    certain_parts: of what is certain of exact amounts.
     """
 
     mean: Array
@@ -34,6 +38,8 @@ class Spending:
     highest: Array
     parts: Array
     drawn_parts: Array
+    certain: Array
+    certain_parts: Array
 
 
 def spending(
@@ -45,20 +51,24 @@ def spending(
     size: Array,
     seed: int,
     replicates: int,
+    capital: Array | None = None,
 ) -> Spending:
     """Amounts for all respondents.
 
     exact: amounts, NaN where only a band is known. parts: shares of exact amounts. low, high: edges of bands,
-    high inf for the highest.
+    high inf for the highest. capital: replicates x respondents, what each exact amount's capital is
+    multiplied with in each; the same without.
     """
     random = np.random.default_rng(seed)
     is_band = np.isnan(exact)
     is_known = np.nan_to_num(exact) > 0
     group = joined(size, np.ones(len(exact), dtype=bool), SMALLEST_GROUP)
     mean = np.where(is_band, 0.0, exact)
-    draws = np.tile(mean, (replicates, 1))
     share = parts.copy()
-    drawn = np.tile(parts, (replicates, 1, 1))
+    if capital is None:
+        capital = np.ones((replicates, len(exact)))
+    draws, drawn = with_capital(mean, parts, capital)
+    certain, certain_parts = with_capital(mean, parts, capital.min(axis=0))
     x = np.maximum(subscriptions, 1.0)
     for name in sorted(set(group.tolist())):
         inside = group == name
@@ -67,9 +77,13 @@ def spending(
             continue
         known = inside & is_known
         edges = low[banded] / x[banded], high[banded] / x[banded]
-        at, spread = fit(exact[known] / x[known], *edges)
-        mean[banded] = mean_inside(*edges, at, spread) * x[banded]
-        draws[:, banded] = draws_inside(*edges, at, spread, random, replicates) * x[banded]
+        if known.any() or np.isfinite(high[banded]).any():
+            at, spread = fit(exact[known] / x[known], *edges)
+            mean[banded] = mean_inside(*edges, at, spread) * x[banded]
+            draws[:, banded] = draws_inside(*edges, at, spread, random, replicates) * x[banded]
+        else:
+            # Lower edges alone would be likeliest of amounts without end.
+            mean[banded] = draws[:, banded] = low[banded]
         donors = np.flatnonzero(known if known.any() else is_known)
         if not len(donors):
             # No account tells: each part has a third.
@@ -77,7 +91,18 @@ def spending(
             continue
         weight = exact[donors] / exact[donors].sum()
         share[banded] = weight @ parts[donors]
-        drawn[:, banded] = parts[random.choice(donors, size=(replicates, int(banded.sum())), p=weight)]
+        donor = random.choice(donors, size=(replicates, int(banded.sum())), p=weight)
+        drawn[:, banded] = drawn[np.arange(replicates)[:, None], donor]
     lowest = np.where(is_band, low, exact)
     highest = np.where(is_band, np.where(np.isfinite(high), high, low), exact)
-    return Spending(mean, draws, lowest, highest, share, drawn)
+    certain = np.where(is_band, low, certain)
+    return Spending(mean, draws, lowest, highest, share, drawn, certain, certain_parts)
+
+
+def with_capital(amounts: Array, parts: Array, times: Array) -> tuple[Array, Array]:
+    """Amounts and their parts with capital multiplied. times: (replicates x) respondents."""
+    each = np.stack([times, np.ones_like(times), np.ones_like(times)], axis=-1)
+    grown = 1 + parts[:, 0] * (times - 1)
+    # Without capital nothing is left of an amount that was capital alone.
+    below = np.where(grown > 0, grown, 1.0)
+    return amounts * grown, parts * each / below[..., None]

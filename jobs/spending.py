@@ -6,13 +6,18 @@ purchasing power parity, all at the market rate, and labour at parity with the r
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
 
-from jobs.estimation import REPLICATES, Array
+from jobs.areas import on_day
+from jobs.estimation import Array, one_hot
+from jobs.formula import crf
 from jobs.imputation import PARTS, Spending, spending
+from jobs.investment_assumptions import LIFE, SHARE, rate_code
+from jobs.sampling import Samples
 
 ALL = "_T"
 CONVERSIONS = ("ppp", "market", "mixed")
@@ -22,12 +27,14 @@ COMPONENTS = {ALL: (1, 1, 1), "capital": (1, 0, 0), "operating": (0, 1, 1)}
 POSTS, NO_MONEY = "posts", "none"
 
 
-def by_respondent(accounts: pl.DataFrame, frame: pl.DataFrame) -> pl.DataFrame:
+def by_respondent(accounts: pl.DataFrame, frame: pl.DataFrame, day: dt.date) -> pl.DataFrame:
     """Each respondent's spending on all channels: amounts of this one over its share of the whole, the shares
-    of its parts, its band, and its posts on this channel."""
+    of its parts, its assets, its band, and its posts on this channel. Its size and subscriptions are those of
+    the day."""
     whole = pl.col("share").sum()
     size = (
-        frame.group_by("respondent_id")
+        on_day(frame, day)
+        .group_by("respondent_id")
         .agg(pl.col("subscriptions").sum().alias("all_subscriptions"), pl.col("size_code").first())
         .sort("respondent_id")
     )
@@ -48,14 +55,48 @@ def by_respondent(accounts: pl.DataFrame, frame: pl.DataFrame) -> pl.DataFrame:
             pl.col("band_low").first().cast(pl.Float64),
             pl.col("band_high").first().cast(pl.Float64),
             pl.col("posts").is_not_null().all().alias("has_posts"),
+            pl.col("assets").first(),
             **shares,
         )
         .join(size, on="respondent_id", how="left", maintain_order="left")
     )
 
 
-def spent(answered: pl.DataFrame, seed: int) -> Spending:
-    """The respondents' amounts, with bands imputed. answered: as by_respondent() gives them."""
+def capital_drawn(answered: pl.DataFrame, classes: Sequence[str], points: Samples) -> Array:
+    """Replicates x respondents: each one's capital cost with the drawn rate, lives and shares over that with
+    the central ones, which is 1 for those of whom no asset is known. What it told itself is not drawn.
+
+    answered: as by_respondent() gives it. classes: of the respondents' countries. points: of
+    investment_assumptions.points(), the central values first.
+    """
+    told = (
+        answered.select("assets")
+        .with_row_index("place")
+        .explode("assets")
+        .drop_nulls("assets")
+        .unnest("assets")
+    )
+    place = told["place"].to_numpy()
+    rates = [rate_code(classes[each]) for each in place]
+
+    def drawn(codes: Sequence[str], own: Array) -> Array:
+        stands = np.array([points[code] for code in codes]).reshape(len(codes), len(points[SHARE])).T
+        return np.where(np.isnan(own), stands, own)
+
+    share = drawn([SHARE] * len(place), told["share"].cast(pl.Float64).fill_null(np.nan).to_numpy())
+    life = drawn(
+        [LIFE[code] for code in told["asset_code"]],
+        told["life"].cast(pl.Float64).fill_null(np.nan).to_numpy(),
+    )
+    rate = drawn(rates, np.full(len(place), np.nan))
+    each = told["purchase"].cast(pl.Float64).to_numpy() * share * crf(rate, life)
+    cost = each @ one_hot(place, answered.height)
+    return np.divide(cost[1:], cost[0], out=np.ones_like(cost[1:]), where=cost[0] > 0)
+
+
+def spent(answered: pl.DataFrame, seed: int, capital: Array) -> Spending:
+    """The respondents' amounts, with bands imputed. answered: as by_respondent() gives them. capital: of
+    capital_drawn()."""
     is_band = answered["is_band"].to_numpy()
     high = pl.when(pl.col("is_band")).then(pl.col("band_high").fill_null(np.inf)).otherwise(0.0)
     return spending(
@@ -66,7 +107,8 @@ def spent(answered: pl.DataFrame, seed: int) -> Spending:
         subscriptions=answered["all_subscriptions"].cast(pl.Float64).to_numpy(),
         size=answered["size_code"].to_numpy().astype(object),
         seed=seed,
-        replicates=REPLICATES,
+        replicates=len(capital),
+        capital=capital,
     )
 
 

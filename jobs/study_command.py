@@ -385,7 +385,23 @@ def investment(spending: Any, gaps: Any) -> list[RenderableType]:
                     *(missing.get((channel, row.area_code, target), "") for target in targets),
                 )  # fmt: skip
         tables += [table, components(channel, period, found, parts)]
-    return [*tables, *granted(held)]
+    return [*tables, *taken(found), *granted(held)]
+
+
+def taken(found: list[Any]) -> list[RenderableType]:
+    """What the estimates of spending take for granted."""
+    if not found:
+        return []
+    # Polars takes a moment to load, and other commands of the study need none.
+    from jobs.investment_assumptions import assumptions
+    from jobs.reference import read_reference
+
+    told = assumptions(read_reference("ref.cost_parameter"), read_reference("ref.investment_assumption"))
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(overflow="fold")
+    for sentence in told:
+        table.add_row(Text(sentence))
+    return [Text("Spending is an estimate. It takes for granted:"), table]
 
 
 def granted(held: list[Any]) -> list[RenderableType]:

@@ -7,17 +7,20 @@ what is to be written into which file.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from jobs.accounts import AMOUNTS, BAND, CHANNELS
+from jobs.areas import classified, on_day
 from jobs.errors import ObservatoryError
-from jobs.study.investment_account import operators_answers
+from jobs.periods import last_day as day_of
+from jobs.study.investment_account import Known, accounts, operators_answers, standing
 from jobs.study.spam_volume import MEASURES, WHOSE, answered, logged
 from jobs.study_files import file_of
-from jobs.study_rows import last_day
+from jobs.study_rows import collected, last_day
 from jobs.submission.subscriptions import WITHIN, far
 
 # So many lines are told; the rest is counted.
@@ -180,6 +183,46 @@ def refuse_unpriced(have: Mapping[str, DataFrame], base_year: int, folder: Path)
             f"{file_of(folder, 'ref.price_level')} has no price level for {told}{more}: add a row for each"
             " with deflator, parity and market rate"
         )
+
+
+def refuse_unplaced(have: Mapping[str, DataFrame], folder: Path) -> None:
+    """Raise ObservatoryError if the frame of operators has a country that country.csv places in no ITU region
+    on the last day of a period that was answered for."""
+    given = [have[name].select("period_code") for name in ("study.submission", "study.questionnaire_answer")]
+    days = {day_of(row.period_code) for row in given[0].unionByName(given[1]).distinct().collect()}
+    frame, country, groups = (
+        collected(have[name]) for name in ("ref.operator_frame", "ref.country", "ref.country_group")
+    )
+    found = set()
+    for day in sorted(days):
+        placed = classified(country, groups, day)
+        found |= set(on_day(frame, day)["country_code"]) - set(placed["country_code"])
+    if found:
+        shown = sorted(found)[:SHOWN]
+        more = f", and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+        raise ObservatoryError(
+            f"{file_of(folder, 'ref.operator_frame')} has operators in {', '.join(shown)}{more}, which"
+            " country.csv places in no ITU region: correct the frame, or give the country a region"
+        )
+
+
+def refuse_wrong(have: Mapping[str, DataFrame]) -> None:
+    """Raise ObservatoryError if an account cannot be made of what a respondent answered on spending, such as
+    person days of a country without a wage or an asset's life of 0: a line for each.
+
+    It makes all accounts once, as their task does after it: some dozen answers of some hundred respondents.
+    """
+    known = Known(**{field.name: collected(have[f"ref.{field.name}"]) for field in fields(Known)})
+    answers = collected(standing(have["study.questionnaire_answer"]))
+    wrong: list[str] = []
+    for of_period in answers.sort("period_code").partition_by("period_code"):
+        try:
+            accounts(of_period, known)
+        except ObservatoryError as error:
+            wrong += str(error).splitlines()
+    if wrong:
+        more = [f"and {len(wrong) - SHOWN} more"] if len(wrong) > SHOWN else []
+        raise ObservatoryError("\n".join([*wrong[:SHOWN], *more]))
 
 
 def about(have: Mapping[str, DataFrame], people: list[str]) -> dict[str, dict[str, str]]:

@@ -24,12 +24,28 @@ from jobs.errors import ObservatoryError
 from jobs.lake import Lake
 from jobs.runner import Run, compute, finish, keep, now, refuse, state
 from jobs.study_files import read_reference, read_table
-from jobs.study_frame import refuse_missing, refuse_unlikely, refuse_unpriced
+from jobs.study_frame import (
+    refuse_missing,
+    refuse_unlikely,
+    refuse_unplaced,
+    refuse_unpriced,
+    refuse_wrong,
+)
 
 CODE = Path(__file__).resolve().parent.parent
 ROUTES, QUALITY = "study.submission_route", "study.submission_quality"
 ANSWERS, FRAME = "study.questionnaire_answer", "ref.operator_frame"
 GIVEN = ("study.submission", ROUTES, QUALITY, ANSWERS)
+SMALL = (
+    "ref.measure",
+    "ref.indicator_measure",
+    "ref.definition",
+    "ref.country",
+    "ref.country_group",
+    "ref.cost_parameter",
+    "ref.investment_assumption",
+    "ref.budget_band",
+)
 FROM_FILES = (FRAME, "ref.denominator", "ref.price_level")
 # In this order: the later read the earlier.
 TABLES = (
@@ -136,13 +152,15 @@ def estimate(
 
 
 def know_all(lake: Lake, have: dict[str, DataFrame], folder: Path) -> None:
-    """Raise ObservatoryError if the folder's files lack any that gave logs or answers, or their prices, or
-    have subscriptions far from those of the logs."""
-    small = ("ref.measure", "ref.indicator_measure", "ref.definition")
-    refuse_missing(have | {table: framed(lake, read_reference(table), table) for table in small}, folder)
+    """Raise ObservatoryError if the folder's files lack any that gave logs or answers, their prices or their
+    regions, or have subscriptions far from those of the logs, or if an answer on spending is wrong."""
+    have = have | {table: lake.reference(table) for table in SMALL}
+    refuse_missing(have, folder)
+    refuse_unplaced(have, folder)
     refuse_unlikely(have, folder)
     assumed = investment_targets.value_of(read_reference("ref.investment_assumption"), "base_year")
     refuse_unpriced(have, int(assumed), folder)
+    refuse_wrong(have)
 
 
 def write(lake: Lake, frame: DataFrame, table: str, periods: set[str], run_id: str) -> None:

@@ -162,7 +162,8 @@ def estimates(
         inside = sample.member[place]
         for measure in range(own.shape[1]):
             reported = float(own[inside[answering], measure].sum())
-            is_certain = bool(np.array_equal(own[inside[answering]], certain[inside[answering]]))
+            mine = inside[answering]
+            is_certain = bool(np.array_equal(own[mine, measure], certain[mine, measure]))
             four: list[float] | None
             if place in at_ratio:
                 number = at_ratio[place]

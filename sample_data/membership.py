@@ -19,9 +19,10 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from jobs.accounts import Price, account
+from jobs.accounts import Price, account, rises_of
 from jobs.areas import areas, classified, members
 from jobs.contracts import REFERENCE
+from jobs.investment_assumptions import central, for_class
 from jobs.periods import days_of
 from jobs.prevalence import Stratum, of_stratum
 
@@ -418,9 +419,10 @@ def write(folder: Path = FOLDER) -> None:
     """Write the sample: what answered, what is known of all, and the truth."""
     random = np.random.default_rng(SEED)
     price = prices(random)
-    assumptions = dict(
+    assumed = dict(
         reference("investment_assumption").select("assumption_code", pl.col("central").cast(float)).rows()
     )
+    parameters = central(reference("cost_parameter"))
     bands = {
         code: (float(low), float(high) if high else None)
         for code, low, high in reference("budget_band").select("band_code", "low", "high").rows()
@@ -458,7 +460,9 @@ def write(folder: Path = FOLDER) -> None:
         for place, respondent in enumerate(people.respondent):
             country = people.country[place]
             of_year = price[country, int(YEAR)], price[country, BASE]
-            rows = account(money[place], {channel: 1.0}, of_year, assumptions, bands)
+            taken = for_class(parameters, assumed, people.development[place])
+            since = rises_of(price, country, int(YEAR))
+            rows = account(money[place], {channel: 1.0}, of_year, taken, bands, since=since)
             spent[place] = sum(float(str(row["market_amount"])) for row in rows)
             if not answered[place]:
                 continue

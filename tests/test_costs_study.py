@@ -16,6 +16,7 @@ from jobs.costs.study import TABLES
 from jobs.costs.study_figures import explain_study
 from jobs.errors import ObservatoryError
 from jobs.formula import evaluate
+from jobs.investment_assumptions import PARAMETERS
 from tests.delta import write_delta
 from tests.in_process import Run, cost_command
 from tests.study_lake import AREAS, write_study
@@ -161,8 +162,10 @@ def test_inputs_have_versions_and_sources(explain: Explain) -> None:
         found.compared
         == "study.investment, estimated 1\u00a0February\u00a02027, 06:00 UTC by code abc1234; unprotected"
     )
-    (rate,) = [each for each in found.inputs if each.code == "discount_rate"]
-    assert (rate.central, rate.source) == (0.07, "choice of this project")
+    assert versions["ref.cost_parameter"].startswith("file ")
+    (rate,) = [each for each in found.inputs if each.code == "discount_rate_real_developing"]
+    assert (rate.low, rate.central, rate.high) == (0.08, 0.12, 0.18)
+    assert {each.code for each in found.inputs} == set(PARAMETERS)
     gap = explain("study.investment_gap/2026/FJI/EMAIL/best")
     assert gap.assumptions == ["Norm: 0.3 US dollars.", "The target is taken as known."]
 
@@ -323,13 +326,15 @@ def test_an_explanation_has_all_that_the_estimate_came_from(observatory: Run, wi
         "of 6 of 12 operators (5 owners), 50% of 7,000 subscriptions",
         "quality CV 10.0% (acceptable), NATURE E, OBS_STATUS E",
         "have 0.5, 0.75 or 1.5 times the rate: 875, 937.5, 1,125",
-        "refused 2 respondents told a budget band alone; all at their lower edges 900, at their upper 1,300",
+        "refused 2 respondents told a budget band or a part alone; all at their lower edges 900, at their"
+        " upper 1,300",
         "each 0.1429 USD per year for a subscription 10 USD per year for 1,000 messages or calls",
         "In prices and at rates of 2025: deflated first, then converted",
         "= 300 + 700 1,000",
         "= 7000 × 0.142857 1,000 USD per year",
-        "discount_rate Yearly rate at which",
-        "[1] choice of this project",
+        "[1] Judgement of this project",
+        "An asset of which no share was told (sp702) serves to 50 (25–100)% against spam.",
+        "divides as subscriptions do: a mailbox counts as a SIM does.",
         "Europe 600 60.0% 69.2% ━",
         "told by respondents 750 75.0% ━",
         "is a transfer between operators, and not in it.",

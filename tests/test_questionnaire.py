@@ -100,7 +100,7 @@ def test_the_core_set_is_small_and_each_role_has_its_own_questions() -> None:
     for role in ("O", "A"):
         whole, core = form(role), form(role, core=True)
         assert {each.id for each in core.questions} < {each.id for each in whole.questions}
-        assert len(core.questions) <= 24
+        assert len(core.questions) <= 25
     assert "sp711" not in form("O").indicators and "sp303.EMAIL.attempted" not in form("A").indicators
 
 

@@ -14,10 +14,15 @@ from jobs.config import Observatory
 from jobs.contracts import struct_type
 from jobs.errors import ObservatoryError
 from jobs.lake import Lake
-from jobs.study_files import read_reference
-from jobs.study_frame import refuse_missing, refuse_unlikely, refuse_unpriced
+from jobs.study_frame import (
+    refuse_missing,
+    refuse_unlikely,
+    refuse_unplaced,
+    refuse_unpriced,
+    refuse_wrong,
+)
 from jobs.study_rows import last_day
-from jobs.study_run import GIVEN, estimate, framed
+from jobs.study_run import GIVEN, SMALL, estimate
 from sample_data.membership import FOLDER
 
 
@@ -58,10 +63,7 @@ def have(
     frame: list[dict[str, Any]],
 ) -> dict[str, DataFrame]:
     lake = Lake(spark, "")
-    found = {
-        name: framed(lake, read_reference(name), name)
-        for name in ("ref.measure", "ref.indicator_measure", "ref.definition")
-    }
+    found = {name: lake.reference(name) for name in SMALL}
     return found | {
         "study.submission": table(spark, "study.submission", given),
         "study.questionnaire_answer": table(spark, "study.questionnaire_answer", answers),
@@ -167,6 +169,44 @@ def test_a_country_without_prices_is_told_with_its_year(spark: SparkSession) -> 
     with pytest.raises(ObservatoryError, match=r"price_level.csv.gz has no price level for FJI in 2025: add"):
         refuse_unpriced(tables, 2025, FOLDER)
     refuse_unpriced(tables, 2026, FOLDER)
+
+
+def test_answers_that_make_no_account_are_told_each_with_its_respondent(spark: SparkSession) -> None:
+    answers = [
+        *(answer(who, "2026", "sp701._T", "0") for who in ("days", "life", "fine")),
+        answer("days", "2026", "sp706", "20"),
+        answer("days", "2026", "sp705.LICENCE", "5"),
+        answer("life", "2026", "sp704.SERVER", "1000"),
+        answer("life", "2026", "sp703.SERVER", "0"),
+        answer("life", "2026", "sp705._T", "5"),
+        answer("fine", "2026", "sp705._T", "5"),
+        answer("code", "2025", "sp709", "B99"),
+    ]
+    tables = have(spark, [], answers, [listed(who) for who in ("days", "life", "fine", "code")])
+    prices = {"country_code": "FJI", "currency_code": "FJD", "deflator_index": 1.0, "ppp_rate": 1.0,
+              "market_rate": 1.0}  # fmt: skip
+    tables["ref.price_level"] = table(
+        spark, "ref.price_level", [prices | {"price_year": year} for year in (2025, 2026)]
+    )
+    with pytest.raises(ObservatoryError) as told:
+        refuse_wrong(tables)
+    lines = str(told.value).splitlines()
+    assert [line.split(":")[0] for line in lines] == ["code, 2025", "days, 2026", "life, 2026"]
+    for line, says in zip(lines, ("no budget band", "add wage_per_day", "life of 0 years"), strict=True):
+        assert says in line
+    wages = [prices | {"price_year": year, "wage_per_day": 9.0} for year in (2025, 2026)]
+    tables["ref.price_level"] = table(spark, "ref.price_level", wages)
+    kept = "respondent_id IN ('days', 'fine')"
+    refuse_wrong(tables | {"study.questionnaire_answer": tables["study.questionnaire_answer"].filter(kept)})
+
+
+def test_a_country_without_a_region_is_told_with_the_frame(spark: SparkSession) -> None:
+    nowhere = listed("there") | {"country_code": "XXX"}
+    ended = listed("gone", until="2026-01-01") | {"country_code": "XXY"}
+    tables = have(spark, [logs("known", "2026-11")], [], [listed("known"), nowhere, ended])
+    with pytest.raises(ObservatoryError, match=r"operator_frame.csv.gz has operators in XXX, which country"):
+        refuse_unplaced(tables, FOLDER)
+    refuse_unplaced(have(spark, [logs("known", "2026-11")], [], [listed("known"), ended]), FOLDER)
 
 
 def test_estimating_tells_it_before_any_table_is_computed(spark: SparkSession, tmp_path: Path) -> None:

@@ -100,7 +100,8 @@ def node(tmp_path: Path) -> Path:
     level = [f"{country},{year},USD,100,0.5,1,10" for country in ("NPL", "FJI") for year in (2025, 2026)]
     head = "country_code,price_year,currency_code,deflator_index,ppp_rate,market_rate,wage_per_day"
     (files / "price_level.csv").write_text("\n".join([head, *level]) + "\n")
-    money = {"sp705.LICENCE": 1000, "sp707.EMAIL": 100, "sp708.filtering": 100}
+    money = {"sp701._T": 0, "sp705.LICENCE": 1000, "sp706": 0}
+    money |= {"sp707.EMAIL": 100, "sp708.filtering": 100}
     (tmp_path / "first.json").write_text(
         answers("npl-1", "2026-Q4", {"sp301.EMAIL": "OPERATOR", "sp303.EMAIL.attempted": 210})
     )

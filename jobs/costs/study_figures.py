@@ -10,12 +10,13 @@ import polars as pl
 from jobs import delta_log
 from jobs.areas import COUNTRY
 from jobs.config import Observatory
-from jobs.costs.figure import Estimate, Explained, Input, Scope, Step, in_formula, number
+from jobs.costs.figure import Estimate, Explained, Input, Scope, Step, in_formula, input_of, number
 from jobs.costs.published import area_name as published_area
 from jobs.costs.published import explain_published, names_of
 from jobs.costs.study import Found, computed, countries_of, found, rows_of, versions_of
 from jobs.costs.study_parts import by_area, by_component, by_strategy, known, siblings
 from jobs.errors import ObservatoryError
+from jobs.investment_assumptions import PARAMETERS, RATE_DEVELOPED, RATE_DEVELOPING, assumptions
 from jobs.periods import LEAST_DAYS_PCT
 from jobs.reference import read_reference
 from jobs.release import words
@@ -29,7 +30,7 @@ UNIT = {
     "mixed": "dollars per year, international for labour",
 }
 ESTIMAND = {"_T": "investment", "capital": "investment", "operating": "operating_cost", "posts": "quantity"}
-ASSUMPTION = "ref.investment_assumption"
+ASSUMPTION, PARAMETER = "ref.investment_assumption", "ref.cost_parameter"
 ANNUAL = "purchase*share*rate/(1-(1+rate)**-life)"
 
 
@@ -57,7 +58,7 @@ def investment(of: Found) -> Explained:
         "operating": "Running cost against spam", "posts": "Posts that counter spam",
     }[component]  # fmt: skip
     steps = [*(money_steps(of) if is_money else [posts_step()]), *total_steps(row, unit)]
-    used = ["discount_rate", "asset_share"] if is_money else ["days_per_post"]
+    used = [parameter(code) for code in PARAMETERS] if is_money else [assumption("days_per_post")]
     tables = ("study.investment_account", "study.questionnaire_answer", "study.submission")
     return Explained(
         name=of.name,
@@ -70,20 +71,19 @@ def investment(of: Found) -> Explained:
         compared=computed(of),
         estimate=estimate_of(row),
         steps=steps,
-        inputs=[assumption(code) for code in used],
-        versions=versions_of(of, *tables, *FRAME, "ref.price_level", ASSUMPTION),
+        inputs=used,
+        versions=versions_of(of, *tables, *FRAME, "ref.price_level", PARAMETER, ASSUMPTION),
         divided=[*by_area(of), *by_strategy(of), *by_component(of), known(row)],
-        assumptions=[
-            *RESPONSE,
-            *(MONEY if is_money else ["Posts divide over channels and strategies as the spending does."]),
-        ],
+        assumptions=granted(is_money),
     )  # fmt: skip
 
 
-MONEY = [
-    "An asset of which no life or no share was told has that of ref.investment_assumption.",
-    "Revenue that blocking recovers is a transfer between operators, and not in it.",
-]
+def granted(is_money: bool) -> list[str]:
+    if is_money:
+        return assumptions(read_reference(PARAMETER), read_reference(ASSUMPTION))
+    return [*RESPONSE, "Posts divide over channels and strategies as the spending does."]
+
+
 RESPONSE = [
     "Operators that did not answer spend, for each subscription, what those of their region, class and size"
     " do that answered; the line on others shows what follows if they do not.",
@@ -92,7 +92,7 @@ RESPONSE = [
 
 def money_steps(of: Found) -> list[Step]:
     """What a respondent spends, and how it comes to dollars of the base year."""
-    rate, base = central("discount_rate"), int(central("base_year"))
+    base = int(central("base_year"))
     component, conversion = of.row["component_code"], of.row["conversion_code"]
     parts = {"_T": f"{ANNUAL}+labour+other", "capital": ANNUAL, "operating": "labour+other"}[component]
     # Labour and the rest apart: they are priced differently.
@@ -102,8 +102,7 @@ def money_steps(of: Found) -> list[Step]:
         "mixed": f"(labour/ppp_rate_{base}+rest/market_rate_{base})*deflator_{base}/deflator_of_year",
     }[conversion]
     steps = [
-        Step("Each respondent, in its own currency, summed over assets", parts,
-             parts.replace("rate", in_formula(rate)), "y"),
+        Step("Each respondent, in its own currency, summed over assets", parts, parts, "y"),
         Step(f"In prices and at rates of {base}: deflated first, then converted", price, price, "y"),
     ]  # fmt: skip
     whole = {each["component_code"]: each for each in siblings(of, "component_code").rows(named=True)}
@@ -176,8 +175,8 @@ def gap(of: Found) -> Explained:
         compared=f"{again} {computed(of)}",
         estimate=Estimate(float(row["gap"]), float(row["gap_low"]), float(row["gap_high"])),
         steps=steps,
-        inputs=[assumption("discount_rate")],
-        versions=versions_of(of, *tables, "ref.operator_frame", "ref.price_level", ASSUMPTION),
+        inputs=[parameter(code) for code in (RATE_DEVELOPED, RATE_DEVELOPING)],
+        versions=versions_of(of, *tables, "ref.operator_frame", "ref.price_level", PARAMETER, ASSUMPTION),
         divided=by_area(of, "gap"),
         assumptions=list(row["assumptions"]),
     )  # fmt: skip
@@ -322,8 +321,9 @@ def facts(of: Found, unit: str, thousand: str) -> list[tuple[str, str]]:
     ]  # fmt: skip
     if row.get("band_count") and row.get("bands_lowest") is not None:
         told.append(
-            ("refused", f"{row['band_count']} respondents told a budget band alone; all at their lower edges"
-             f" {number(float(row['bands_lowest']))}, at their upper {number(float(row['bands_highest']))}")
+            ("refused", f"{row['band_count']} respondents told a budget band or a part alone; all at their"
+             f" lower edges {number(float(row['bands_lowest']))}, at their upper"
+             f" {number(float(row['bands_highest']))}")
         )  # fmt: skip
     if row.get("day_pct") is not None:
         told.append(
@@ -345,6 +345,11 @@ def facts(of: Found, unit: str, thousand: str) -> list[tuple[str, str]]:
 
 def central(code: str) -> float:
     return assumption(code).central
+
+
+def parameter(code: str) -> Input:
+    row = read_reference(PARAMETER).row(by_predicate=pl.col("parameter_code") == code, named=True)
+    return input_of(row, code)
 
 
 def assumption(code: str) -> Input:

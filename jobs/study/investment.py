@@ -10,16 +10,19 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from jobs.areas import on_day
+from jobs.areas import classified, on_day
 from jobs.channels import CALLS
 from jobs.contracts import struct_type
-from jobs.estimation import Array, seed_of
+from jobs.estimation import REPLICATES, Array, seed_of
+from jobs.investment_assumptions import points
 from jobs.periods import last_day
+from jobs.sampling import Samples
 from jobs.spending import (
     ALL,
     NO_MONEY,
     POSTS,
     by_respondent,
+    capital_drawn,
     certain_factors,
     factors,
     measures,
@@ -44,6 +47,7 @@ def transform(
     country: DataFrame,
     country_group: DataFrame,
     price_level: DataFrame,
+    cost_parameter: DataFrame,
     investment_assumption: DataFrame,
 ) -> DataFrame:
     """One task a year and channel: the accounts of some hundred respondents."""
@@ -52,14 +56,15 @@ def transform(
     )
     prices = prices_of(collected(price_level))
     assumptions = dict(collected(investment_assumption).select("assumption_code", "central").rows())
-    traffic = collected(yearly_units(submission))
+    traffic, parameters = collected(yearly_units(submission)), collected(cost_parameter)
 
     def estimated(accounts: pa.Table) -> pa.Table:
         found = pl.from_arrow(accounts)
         assert isinstance(found, pl.DataFrame)
         base = int(assumptions["base_year"])
         dollars = {name: price.ppp / price.market for (name, year), price in prices.items() if year == base}
-        return as_table(channel_rows(found, traffic, reference, dollars), TABLE)
+        drawn = points(on_day(parameters, last_day(str(found["period_code"][0]))))
+        return as_table(channel_rows(found, traffic, reference, dollars, drawn), TABLE)
 
     return investment_account.groupBy("period_code", "channel_code").applyInArrow(
         estimated, struct_type(TABLE)
@@ -93,18 +98,23 @@ def yearly_units(submission: DataFrame) -> DataFrame:
 
 
 def channel_rows(
-    accounts: pl.DataFrame, traffic: pl.DataFrame, reference: Reference, dollars: dict[str, float]
+    accounts: pl.DataFrame,
+    traffic: pl.DataFrame,
+    reference: Reference,
+    dollars: dict[str, float],
+    drawn: Samples,
 ) -> list[dict[str, object]]:
-    """The rows of one year and channel. dollars: US for one international dollar, by country."""
+    """The rows of one year and channel. dollars: US for one international dollar, by country. drawn: what
+    capital cost takes for granted, of investment_assumptions.points()."""
     period, channel = str(accounts["period_code"][0]), str(accounts["channel_code"][0])
     strategies = [ALL, *sorted(set(accounts["strategy_code"]))]
-    people = by_respondent(accounts, reference.operator_frame).with_columns(
+    people = by_respondent(accounts, reference.operator_frame, last_day(period)).with_columns(
         subscriptions=pl.lit(None, dtype=pl.Int64)
     )
     units = yearly_totals(traffic, reference, channel, period)
     beside = {"period_code": period, "channel_code": channel}
     rows = [
-        *money(accounts, people, reference, dollars, strategies, ("investment", channel, period)),
+        *money(accounts, people, reference, dollars, drawn, strategies, ("investment", channel, period)),
         *posts(accounts, people, reference, strategies, ("posts", channel, period)),
     ]
     return [row | beside | {"per_thousand_units": per_thousand(row, units)} for row in rows]
@@ -115,23 +125,33 @@ def money(
     people: pl.DataFrame,
     reference: Reference,
     dollars: dict[str, float],
+    drawn: Samples,
     strategies: list[str],
     key: tuple[str, str, str],
 ) -> list[dict[str, object]]:
     """Spending by strategy, component and conversion."""
     sample, answered = sample_of(reference, people, key[1], key[2], key)
-    found = spent(answered, seed_of(*key, "bands"))
+    class_of = dict(
+        classified(reference.country, reference.country_group, last_day(key[2]))
+        .select("country_code", "development_code")
+        .rows()
+    )
+    capital = capital_drawn(answered, [class_of[name] for name in answered["country_code"]], drawn)
+    found = spent(answered, seed_of(*key, "bands"), capital)
     share = of_strategies(accounts, "share", answered["respondent_id"].to_list(), strategies)
     price = prices(np.array([dollars[name] for name in answered["country_code"]]))
     is_band = answered["is_band"].to_numpy()
     own = factors(found.parts, price)
-    y = measures(found.mean, share, own)
-    if is_band.any():
-        # Without a band every replicate has the same amounts.
-        drawn = measures(found.draws, share, factors(found.drawn_parts, price))
-        y = np.concatenate([y[None], drawn])
-    least = measures(found.lowest, share, certain_factors(found.parts, price, is_band))
-    rows = estimates(sample, y, least)
+    stands = y = measures(found.mean, share, own)
+    freedom = None
+    if is_band.any() or (capital != 1).any():
+        # Else every replicate has the same amounts.
+        y = np.concatenate([y[None], measures(found.draws, share, factors(found.drawn_parts, price))])
+        freedom = freedom_of(is_band)
+    least = measures(found.certain, share, certain_factors(found.certain_parts, price, is_band))
+    # Parts of a multiplied whole differ from themselves in last digits: what is certain is so to the last.
+    least = np.where(np.isclose(least, stands, rtol=1e-12, atol=0), stands, least)
+    rows = estimates(sample, y, least, freedom)
     edges = [
         {
             (row["area_code"], row["measure"]): row["estimate"]
@@ -153,6 +173,12 @@ def money(
             "band_count": banded[area],
         }
     return rows
+
+
+def freedom_of(is_band: Array) -> float:
+    """Degrees of freedom of what was imputed: of bands those of the accounts that their distribution was
+    fitted to; rate, lives and shares are drawn from distributions that are given."""
+    return max(float(len(is_band) - 1), 1.0) if is_band.any() else float(REPLICATES - 1)
 
 
 def posts(

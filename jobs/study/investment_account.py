@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
@@ -10,10 +11,11 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from jobs.accounts import Price, account
-from jobs.areas import on_day
+from jobs.accounts import AMOUNTS, DAYS, WITHHELD, Price, account, rises_of
+from jobs.areas import classified, on_day
 from jobs.contracts import struct_type
 from jobs.errors import ObservatoryError
+from jobs.investment_assumptions import central, for_class
 from jobs.periods import last_day
 from jobs.study.questionnaire_answer import latest
 from jobs.study_rows import as_table, collected
@@ -23,37 +25,62 @@ TABLE = "study.investment_account"
 ASKED = r"^sp70[1-9](\.|$)"
 
 
+@dataclass(frozen=True)
+class Known:
+    """What accounts are made with; small tables."""
+
+    operator_frame: pl.DataFrame
+    price_level: pl.DataFrame
+    cost_parameter: pl.DataFrame
+    investment_assumption: pl.DataFrame
+    budget_band: pl.DataFrame
+    country: pl.DataFrame
+    country_group: pl.DataFrame
+
+
 def transform(
     questionnaire_answer: DataFrame,
     operator_frame: DataFrame,
     price_level: DataFrame,
+    cost_parameter: DataFrame,
     investment_assumption: DataFrame,
     budget_band: DataFrame,
+    country: DataFrame,
+    country_group: DataFrame,
 ) -> DataFrame:
-    """One task a respondent's year: some dozen answers."""
-    frame, prices = collected(operator_frame), prices_of(collected(price_level))
-    assumptions = dict(collected(investment_assumption).select("assumption_code", "central").rows())
-    bands = {
-        code: (low, high)
-        for code, low, high in collected(budget_band).select("band_code", "low", "high").rows()
-    }
+    """One task a year: some dozen answers of each respondent."""
+    known = Known(
+        collected(operator_frame),
+        collected(price_level),
+        collected(cost_parameter),
+        collected(investment_assumption),
+        collected(budget_band),
+        collected(country),
+        collected(country_group),
+    )
 
     def accounted(answers: pa.Table) -> pa.Table:
         found = pl.from_arrow(answers)
         assert isinstance(found, pl.DataFrame)
-        return as_table(accounts(found, frame, prices, assumptions, bands), TABLE)
+        return as_table(accounts(found, known), TABLE)
 
-    answers = operators_answers(questionnaire_answer)
-    return answers.groupBy("period_code").applyInArrow(accounted, struct_type(TABLE))
+    return standing(questionnaire_answer).groupBy("period_code").applyInArrow(accounted, struct_type(TABLE))
 
 
-def operators_answers(questionnaire_answer: DataFrame) -> DataFrame:
-    """What operators answered for a year on money and on what divides it, as it stands."""
+def standing(questionnaire_answer: DataFrame) -> DataFrame:
+    """What operators answered for a year on money and on what divides it, as it stands, and what they hold
+    back (value null). An amount that is not applicable is none."""
     yearly = F.col("period_code").rlike(r"^\d{4}$") & F.col("indicator_code").rlike(ASKED)
     # What administrations spend is no operator's, and they stand in no frame of operators.
     operators = questionnaire_answer.filter(yearly & (F.col("role_code") == "O"))
-    # An answer that was withdrawn supersedes the one before it.
-    return latest(operators).filter("value IS NOT NULL")
+    question = F.substring_index("indicator_code", ".", 1)
+    is_none = (F.col("answer_status_code") == "NP") & question.isin(*AMOUNTS, DAYS)
+    return latest(operators).withColumn("value", F.when(is_none, "0").otherwise(F.col("value")))
+
+
+def operators_answers(questionnaire_answer: DataFrame) -> DataFrame:
+    """Of standing() what holds a value: an answer that was withdrawn supersedes the one before it."""
+    return standing(questionnaire_answer).filter("value IS NOT NULL")
 
 
 def prices_of(price_level: pl.DataFrame) -> dict[tuple[str, int], Price]:
@@ -66,49 +93,70 @@ def prices_of(price_level: pl.DataFrame) -> dict[tuple[str, int], Price]:
     }
 
 
-def accounts(
-    answers: pl.DataFrame,
-    frame: pl.DataFrame,
-    prices: dict[tuple[str, int], Price],
-    assumptions: dict[str, float],
-    bands: dict[str, tuple[float, float | None]],
-) -> list[dict[str, object]]:
-    """The accounts of all respondents of a year. What is wrong in an answer names its respondent."""
+def accounts(answers: pl.DataFrame, known: Known) -> list[dict[str, object]]:
+    """The accounts of all respondents of a year. Raises ObservatoryError with a line for each answer that is
+    wrong and who gave it."""
     period = str(answers["period_code"][0])
+    day = last_day(period)
+    prices = prices_of(known.price_level)
     listed: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for row in on_day(frame, last_day(period)).to_dicts():
+    for row in on_day(known.operator_frame, day).to_dicts():
         listed[row["respondent_id"]].append(row)
+    assumed = dict(known.investment_assumption.select("assumption_code", "central").rows())
+    parameters = central(on_day(known.cost_parameter, day))
+    classes = dict(
+        classified(known.country, known.country_group, day).select("country_code", "development_code").rows()
+    )
+    bands = {
+        code: (low, high) for code, low, high in known.budget_band.select("band_code", "low", "high").rows()
+    }
     given: dict[str, dict[str, Any]] = defaultdict(dict)
-    for respondent, indicator, value in answers.select("respondent_id", "indicator_code", "value").rows():
-        given[respondent][indicator] = value
-    rows = []
+    withheld: dict[str, dict[str, str]] = defaultdict(dict)
+    columns = ("respondent_id", "indicator_code", "value", "answer_status_code")
+    for respondent, indicator, value, status in answers.select(columns).rows():
+        if value is not None:
+            given[respondent][indicator] = value
+        elif status in WITHHELD:
+            withheld[respondent][indicator] = status
+    rows: list[dict[str, object]] = []
+    wrong = []
     for respondent in sorted(given):
-        if respondent not in listed:
-            raise ObservatoryError(
-                f"{respondent} answered for {period} and is not in the frame of operators: add it to"
-                " operator_frame.csv with the day it started"
+        try:
+            if respondent not in listed:
+                raise ObservatoryError(
+                    "is not in the frame of operators: add it to operator_frame.csv with the day it started"
+                )
+            about = listed[respondent][0]
+            name = about["country_code"]
+            if name not in classes:
+                raise ObservatoryError(
+                    f"country.csv places {name} in no ITU region: correct the frame, or give the country a"
+                    " region"
+                )
+            now, base = (price_of(prices, name, year) for year in (int(period), int(assumed["base_year"])))
+            of_respondent = account(
+                given[respondent],
+                {row["channel_code"]: float(row["subscriptions"]) for row in listed[respondent]},
+                (now, base),
+                for_class(parameters, assumed, classes[name]),
+                bands,
+                withheld[respondent],
+                rises_of(prices, name, int(period)),
             )
-        about = listed[respondent][0]
-        found = tuple(
-            price_of(prices, about["country_code"], year)
-            for year in (int(period), int(assumptions["base_year"]))
-        )
+        except ObservatoryError as error:
+            wrong.append(f"{respondent}, {period}: {error}")
+            continue
         beside = {
             "period_code": period,
             "respondent_id": respondent,
             "holding_id": about["holding_id"],
-            "country_code": about["country_code"],
-            "currency_code": found[0].currency,
+            "country_code": name,
+            "currency_code": now.currency,
             "conf_status_code": "C",
         }
-        subscriptions = {row["channel_code"]: float(row["subscriptions"]) for row in listed[respondent]}
-        try:
-            of_respondent = account(
-                given[respondent], subscriptions, (found[0], found[1]), assumptions, bands
-            )
-        except ObservatoryError as error:
-            raise ObservatoryError(f"{respondent}, {period}: {error}") from None
         rows += [row | beside for row in of_respondent]
+    if wrong:
+        raise ObservatoryError("\n".join(wrong))
     return rows
 
 
