@@ -257,6 +257,7 @@ def protect_transmissions(raw: pl.DataFrame, own: Own, door: Door) -> pl.DataFra
         spam_type_code=typed["spam_type_code"],
         spam_type_codes=typed["spam_type_codes"],
         is_type_strong=typed["is_type_strong"],
+        type_priority=typed["type_priority"],
         key_id=pl.lit(key_id(own.operator_id)),
     )
 
@@ -292,6 +293,7 @@ def protect_verdicts(raw: pl.DataFrame, own: Own, door: Door) -> pl.DataFrame:
         spam_type_code=typed["spam_type_code"],
         spam_type_codes=typed["spam_type_codes"],
         is_type_strong=typed["is_type_strong"],
+        type_priority=typed["type_priority"],
         key_id=pl.lit(key_id(own.operator_id)),
     )
 

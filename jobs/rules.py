@@ -118,6 +118,7 @@ TYPED: dict[str, Any] = {
     "spam_type_code": pl.String,
     "spam_type_codes": pl.List(pl.String),
     "is_type_strong": pl.Boolean,
+    "type_priority": pl.Int32,
 }
 ACTED: dict[str, Any] = {
     "countermeasure_code": pl.String,
@@ -282,8 +283,9 @@ def type_of_verdicts(
 
     symbols: lists of names. action: as the engine names it. Rows of the answer: spam_type_code, null where no
     rule matched and UNK where rules say only that the content is not told; spam_type_codes, all types that
-    any rule told, weak ones too, sorted; is_type_strong, whether strong evidence tells spam_type_code, null
-    where there is none. A weak type says what a spam message is about; it is no reason to call it spam.
+    any rule told, weak ones too, sorted; is_type_strong, whether strong evidence tells spam_type_code, and
+    type_priority, the priority of the rule that tells it best, null where there is none. A weak type says
+    what a spam message is about; it is no reason to call it spam.
     """
     rules = rules or load_rules()
     scope = type_rules(rules, engine, channel)
@@ -327,7 +329,7 @@ def types(
     values: pl.Series, places: Callable[[str], Collection[int]], rules: tuple[TypeRule, ...]
 ) -> pl.DataFrame:
     """One row for each value, from the rules that match it."""
-    decided: dict[frozenset[int], tuple[str | None, list[str], bool | None]] = {}
+    decided: dict[frozenset[int], Primary] = {}
 
     def results(distinct: list[str]) -> pl.DataFrame:
         rows = []
@@ -336,7 +338,7 @@ def types(
             if found not in decided:
                 decided[found] = primary_type([rules[place] for place in sorted(found)])
             rows.append(decided[found])
-        columns = list(zip(*rows, strict=True)) or [(), (), ()]
+        columns = list(zip(*rows, strict=True)) or [()] * len(TYPED)
         return pl.DataFrame(
             {
                 name: pl.Series(column, dtype=kind)
@@ -347,14 +349,19 @@ def types(
     return by_distinct(values, results).with_columns(pl.col("spam_type_codes").fill_null([]))
 
 
-def primary_type(matched: Sequence[TypeRule]) -> tuple[str | None, list[str], bool | None]:
-    """The type that the matching rules tell, all types, and whether the evidence is strong.
+# A type, all types, whether the evidence of the first is strong, and its rule's priority: as TYPED.
+Primary = tuple[str | None, list[str], bool | None, int | None]
+
+
+def primary_type(matched: Sequence[TypeRule]) -> Primary:
+    """The type that the matching rules tell, all types, whether the evidence is strong, and its priority.
 
     A type beats UNK; strong beats weak; then the smaller priority wins, then the type that most rules
-    tell, then the more harmful group, then an engine's own rule.
+    tell, then the more harmful group, then an engine's own rule. What the server and several filters tell is
+    held against each other in the same order (jobs/silver/telling.py).
     """
     if not matched:
-        return None, [], None
+        return None, [], None, None
     told = Counter(rule.spam_type_code for rule in matched)
 
     def order(rule: TypeRule) -> tuple[bool, bool, int, int, int, bool, str]:
@@ -372,7 +379,7 @@ def primary_type(matched: Sequence[TypeRule]) -> tuple[str | None, list[str], bo
         )
 
     best = min(matched, key=order)
-    return best.spam_type_code, sorted(told.keys() - {UNKNOWN_TYPE}), best.is_strong
+    return best.spam_type_code, sorted(told.keys() - {UNKNOWN_TYPE}), best.is_strong, best.priority
 
 
 # --- countermeasures -------------------------------------------------------------------------------

@@ -133,26 +133,32 @@ def test_equal_values_are_matched_whole():
 @pytest.mark.parametrize(
     ("matched", "primary"),
     [
-        ([], (None, [], None)),
-        ([rule("UNK", 90)], ("UNK", [], False)),
-        ([rule("UNK", 1, strong=True), rule("AD.retail", 85)], ("AD.retail", ["AD.retail"], False)),
+        ([], (None, [], None, None)),
+        ([rule("UNK", 90)], ("UNK", [], False, 90)),
+        ([rule("UNK", 1, strong=True), rule("AD.retail", 85)], ("AD.retail", ["AD.retail"], False, 85)),
         (
             [rule("AD.retail", 10), rule("PHISH.mail", 40, strong=True)],
-            ("PHISH.mail", ["AD.retail", "PHISH.mail"], True),
+            ("PHISH.mail", ["AD.retail", "PHISH.mail"], True, 40),
         ),
-        ([rule("AD.adult", 30), rule("MALWARE.link", 40)], ("AD.adult", ["AD.adult", "MALWARE.link"], False)),
-        ([rule("AD.retail"), rule("MALWARE.link")], ("MALWARE.link", ["AD.retail", "MALWARE.link"], False)),
+        (
+            [rule("AD.adult", 30), rule("MALWARE.link", 40)],
+            ("AD.adult", ["AD.adult", "MALWARE.link"], False, 30),
+        ),
+        (
+            [rule("AD.retail"), rule("MALWARE.link")],
+            ("MALWARE.link", ["AD.retail", "MALWARE.link"], False, 30),
+        ),
         (
             [rule("AD.retail"), rule("AD.retail", 70), rule("MALWARE.link")],
-            ("AD.retail", ["AD.retail", "MALWARE.link"], False),
+            ("AD.retail", ["AD.retail", "MALWARE.link"], False, 30),
         ),
         (
             [rule("PHISH.mail", 60), rule("PHISH.smish", 60, engine="sms_firewall")],
-            ("PHISH.smish", ["PHISH.mail", "PHISH.smish"], False),
+            ("PHISH.smish", ["PHISH.mail", "PHISH.smish"], False, 60),
         ),
         (
             [rule("OTHER"), rule("FRAUD.loan"), rule("PHONE.wangiri")],
-            ("FRAUD.loan", ["FRAUD.loan", "OTHER", "PHONE.wangiri"], False),
+            ("FRAUD.loan", ["FRAUD.loan", "OTHER", "PHONE.wangiri"], False, 30),
         ),
     ],
 )
@@ -178,6 +184,7 @@ def test_types_of_symbols():
         "spam_type_code": pl.String,
         "spam_type_codes": pl.List(pl.String),
         "is_type_strong": pl.Boolean,
+        "type_priority": pl.Int32,
     }
     # MONEY_FRAUD_3 is SpamAssassin's name and means nothing from Rspamd.
     assert typed["spam_type_code"].to_list() == ["PHISH.mail", None, None, None, "PHISH.mail", "MALWARE.link"]

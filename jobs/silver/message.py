@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 from jobs.attributes import ATTRIBUTES
 from jobs.formats import PRECEDENCE
 from jobs.silver.knowing import known
+from jobs.silver.telling import decided, evidence, of_engine
 from jobs.silver.transit import transit
 
 # Not messages of anyone: the server's own bounces, and reports of spam, which are complaints.
@@ -41,6 +42,7 @@ FROM_LAST = [
     *("reply_code", "dsn_code"),
     *("countermeasure_code", "strategy_code", "is_antispam"),
 ]
+ENGINE_TYPES = "array<struct<engine_code:string,spam_type_code:string,is_type_strong:boolean>>"
 RECIPIENT = ["recipient_hash", "recipient_domain", "is_own_recipient"]
 TRIPLE = ["operator_id", "client_network", "sender_hash", "recipient_hash"]
 # What only the work here needs.
@@ -180,7 +182,7 @@ def with_verdicts(message: DataFrame, verdict: DataFrame) -> DataFrame:
         F.col("message_bytes").alias("bytes"),
         F.struct("countermeasure_code", "strategy_code", "is_antispam").alias("acting"),
         "countermeasure_codes",
-        F.struct("spam_type_code", "is_type_strong").alias("type"),
+        evidence().alias("evidence"),
         "spam_type_codes",
         "digest_hash",
         "fuzzy_hash",
@@ -219,6 +221,9 @@ def with_verdicts(message: DataFrame, verdict: DataFrame) -> DataFrame:
         .agg(
             F.max("said").alias("v"),
             F.flatten(F.collect_list("said.symbols")).alias("symbols"),
+            F.min("said.evidence").alias("filters_told"),
+            F.flatten(F.collect_list("said.spam_type_codes")).alias("filters_types"),
+            F.array_sort(F.collect_list(F.when(F.col("said.is_of_spam"), of_engine()))).alias("engine_types"),
             *(F.max(f"said.{name}").alias(name) for name in ("digest_hash", "fuzzy_hash", "subject_hash")),
             F.sum("said.filter_us").alias("filter_us"),
             F.when(F.max("is_exact"), "exact").otherwise("by_message_id").alias("said_quality"),
@@ -322,16 +327,8 @@ def decide(message: DataFrame) -> DataFrame:
         "join_quality_code",
         "filter_us",
         F.col("v.score").alias("score"),
-        F.coalesce("v.type.spam_type_code", "spam_type_code", F.lit("UNK")).alias("spam_type_code"),
-        F.when(F.col("v.type.spam_type_code").isNotNull(), F.col("v.type.is_type_strong"))
-        .otherwise(F.coalesce("is_type_strong", F.lit(False)))
-        .alias("is_type_strong"),
-        F.array_distinct(
-            F.concat(
-                F.coalesce("v.spam_type_codes", F.array().cast("array<string>")),
-                F.coalesce("spam_type_codes", F.array().cast("array<string>")),
-            )
-        ).alias("spam_type_codes"),
+        *decided(),
+        F.coalesce("engine_types", F.array().cast(ENGINE_TYPES)).alias("engine_types"),
         F.coalesce("message_bytes", "v.bytes").alias("message_bytes"),
         *signature(),
         "try_count",
