@@ -44,11 +44,27 @@ def test_rules_hold_from_their_first_day_until_before_their_last(tmp_path):
         loaded = rules.load_rules(tmp_path, on)
         return len(loaded.types), len(loaded.measures)
 
+    def parts(*days: dt.date) -> list[tuple[int, list[dt.date]]]:
+        frame = pl.DataFrame({"at": days}).with_columns(pl.col("at").cast(pl.Datetime("us", "UTC")))
+        found = rules.in_force(frame, "at", tmp_path)
+        return sorted((len(loaded.types), rows["at"].dt.date().to_list()) for loaded, rows in found)
+
     assert count(dt.date(2023, 12, 31)) == (1, 1)
     assert count(dt.date(2024, 1, 1)) == (2, 2)
     assert count(dt.date(2024, 12, 31)) == (2, 2)
     assert count(dt.date(2025, 1, 1)) == (1, 1)
     assert count(None) == (1, 1)
+    # Each row by the rules of its own day, in as many parts as there are times.
+    before, first, last, after = (
+        dt.date(2023, 12, 31),
+        dt.date(2024, 1, 1),
+        dt.date(2024, 12, 31),
+        dt.date(2025, 1, 1),
+    )
+    assert parts(last, before, first) == [(1, [before]), (2, [last, first])]
+    assert parts(after, after) == [(1, [after, after])]
+    assert parts(dt.date(1980, 1, 1)) == [(0, [dt.date(1980, 1, 1)])]
+    assert parts() == []
 
 
 @pytest.mark.parametrize("table", ["type_rule", "countermeasure_rule"])
@@ -499,6 +515,14 @@ def test_names_of_viruses_are_read_for_types_where_symbols_hold_them():
     symbols = pl.Series([["Win.Ransomware.Locky-1"]], dtype=pl.List(pl.String))
     told = [rules.type_of_verdicts(symbols, engine, "EMAIL") for engine in ("amavis", "rspamd")]
     assert [each["spam_type_code"].to_list() for each in told] == [["MALWARE.ransom"], [None]]
+
+
+def test_a_mails_subject_tells_its_type_beside_symbols():
+    symbols = pl.Series([["DBL_PHISH"], ["BAYES_SPAM"], []], dtype=pl.List(pl.String))
+    subject = pl.Series(["You have won a prize", "You have won a prize", None])
+    typed = rules.type_of_verdicts(symbols, "rspamd", "EMAIL", subject=subject)
+    assert typed["spam_type_code"].to_list()[:2] == ["PHISH.mail", "FRAUD.lottery"]
+    assert typed["spam_type_codes"].to_list() == [["FRAUD.lottery", "PHISH.mail"], ["FRAUD.lottery"], []]
 
 
 def test_what_amavis_banned_is_typed_by_its_action():
