@@ -22,7 +22,7 @@ NAMES = {"SMS": "types of SMS, by words", "EMAIL": "types of mail, by words of s
 
 
 def told() -> pl.DataFrame:
-    """The texts with the type that rules tell of each: channel_code, language_code, type_code, text, found."""
+    """The texts with `found`, the type that rules tell of each."""
     with WORDING.open(newline="", encoding="utf-8") as file:
         texts = pl.DataFrame(list(csv.DictReader(file))).with_columns(pl.col("type_code").replace("", None))
     parts = []
