@@ -143,6 +143,7 @@ def load(
     Ends with exit code 2 if any was refused; the others are loaded.
     """
     from jobs.questionnaire.command import respondents_of
+    from jobs.study_files import read_table
     from jobs.submission.loading import judge, land, refuse_same_time
 
     settings = config.load(config_file)
@@ -151,7 +152,9 @@ def load(
     missing = [str(file) for file in files if not file.is_file()]
     if missing:
         raise ObservatoryError("\n".join(f"{file}: no such file" for file in missing))
-    found = [judge(file, settings, respondents, in_utc(received)) for file in files]
+    known = settings.study.files
+    frame = read_table(Path(known), "ref.operator_frame", is_needed=False) if known else None
+    found = [judge(file, settings, respondents, in_utc(received), frame) for file in files]
     if check:
         refuse_same_time(found)
     else:
@@ -160,6 +163,9 @@ def load(
         run_id = dt.datetime.now(dt.UTC).strftime("%Y%m%dT%H%M%S.%fZ")
         land(lambda: lake_of(settings), found, settings, run_id)
     out.print(packages(found, check))
+    for each in found:
+        for line in each.noted if not each.wrong else ():
+            out.print(f"{each.file.name}: {line}", soft_wrap=True, markup=False, highlight=False)
     wrong = [f"{each.file}: {line}" for each in found for line in each.wrong]
     if wrong:
         refused = sum(1 for each in found if each.wrong)
@@ -228,6 +234,7 @@ def rows_of(frame: Any, where: str) -> list[Any]:
 
 
 AS_FILTERED = "Spam as filters saw it: what they miss or take wrongly is in no interval."
+DAYS = "Days with logs, counts of the others are made up from them"
 WITH_ERRORS = "Of operators with logs; filters that were audited stand for the others."
 
 
@@ -277,8 +284,17 @@ def volume(frame: Any) -> list[Table]:
                 )  # fmt: skip
         tables.append(table)
     for table in tables[-1:]:
-        table.caption, table.caption_justify = AS_FILTERED, "left"
+        days = ", ".join(
+            f"{row.channel_code} {days_of(row)}" for row in found if row.area_kind_code == "world"
+        )
+        table.caption = f"{AS_FILTERED}\n{DAYS}: {days}."
+        table.caption_justify = "left"
     return tables
+
+
+def days_of(row: Any) -> str:
+    """The days that logs behind a figure have; the rest was made up from them, so all are told to a tenth."""
+    return "none" if row.day_pct is None else f"{row.day_pct:.1f}%"
 
 
 def corrected(frame: Any, audits: Any) -> list[RenderableType]:

@@ -9,31 +9,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from jobs.accounts import AMOUNTS, BAND, CHANNELS
 from jobs.errors import ObservatoryError
 from jobs.study.investment_account import operators_answers
 from jobs.study.spam_volume import MEASURES, WHOSE, answered, logged
+from jobs.study_days import last_day
 from jobs.study_files import file_of
+from jobs.submission.subscriptions import WITHIN, far
 
 # So many lines are told; the rest is counted.
 SHOWN = 20
 LINE = ("respondent_id", "holding_id", "country_code", "channel_code", "size_code", "subscriptions")
 PERSON_DAYS = "sp706"
-
-
-def last_day(period: Column) -> Column:
-    """The last day of a period's code, as jobs.periods.last_day has it."""
-    year = F.substring(period, 1, 4)
-    of_quarter = F.lpad((F.substring(period, 7, 1).cast("int") * 3).cast("string"), 2, "0")
-    month = (
-        F.when(F.length(period) == 4, F.lit("12"))
-        .when(period.contains("Q"), of_quarter)
-        .otherwise(F.substring(period, 6, 2))
-    )
-    return F.last_day(F.concat_ws("-", year, month, F.lit("01")).cast("date"))
 
 
 def asked_of_frame(have: Mapping[str, DataFrame]) -> DataFrame:
@@ -123,6 +113,39 @@ def refuse_missing(have: Mapping[str, DataFrame], folder: Path) -> None:
         lines.append(f"  and {len(found) - SHOWN} more")
     lines.append(f"columns of these lines: {','.join((*LINE, 'valid_from'))}")
     raise ObservatoryError("\n".join(lines))
+
+
+def refuse_unlikely(have: Mapping[str, DataFrame], folder: Path) -> None:
+    """Raise ObservatoryError if subscriptions of logs are far from the frame's on the last day of their
+    period, as jobs.submission.subscriptions has it: packages are asked when they are loaded, but the frame
+    may have come later, and rows from a folder are of no package."""
+    own = (
+        have["study.submission"]
+        .filter("subscriptions IS NOT NULL")
+        .groupBy("respondent_id", "channel_code", "period_code", "subscriptions")
+        .agg(F.first(last_day(F.col("period_code"))).alias("day"))
+    )
+    framed = F.broadcast(
+        have["ref.operator_frame"].select(
+            "respondent_id", "channel_code", "valid_from", "valid_to", F.col("subscriptions").alias("framed")
+        )
+    )
+    is_far = F.greatest("subscriptions", "framed") > WITHIN * F.least("subscriptions", "framed")
+    found = (
+        own.join(framed, ["respondent_id", "channel_code"])
+        .filter("valid_from <= day AND (valid_to IS NULL OR day < valid_to)")
+        .filter(is_far)
+        .orderBy("respondent_id", "channel_code", "period_code")
+        .collect()
+    )
+    lines = [
+        f"{row.respondent_id}, {row.period_code}: {far(row.channel_code, row.subscriptions, row.framed)}"
+        for row in found[:SHOWN]
+    ]
+    if len(found) > SHOWN:
+        lines.append(f"and {len(found) - SHOWN} more")
+    if lines:
+        raise ObservatoryError("\n".join([f"{file_of(folder, 'ref.operator_frame')}:", *lines]))
 
 
 def refuse_unpriced(have: Mapping[str, DataFrame], base_year: int, folder: Path) -> None:

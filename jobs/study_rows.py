@@ -13,6 +13,8 @@ from jobs.contracts import arrow_schema, polars_schema
 from jobs.periods import divisions, months_of, periods_with, periods_within
 
 MEASURES = ("units", "spam_certain", "spam_possible")
+# What adds up over the parts of a period.
+SUMMED = (*MEASURES, "day_count")
 # Of the statuses of an answer that is given: an estimate is weaker than what is to be replaced.
 WEAKNESS = {"A": 0, "P": 1, "E": 2}
 # Of two owners each finds the other's part of a figure by taking off its own.
@@ -53,10 +55,10 @@ def of_period(volumes: pl.DataFrame, period: str, by: Sequence[str]) -> pl.DataF
     a year, of its quarters, each its own figure or the sum of its months.
 
     A respondent that lacks a month is no respondent for the quarter; what it did not give of each part is
-    null of the whole. Volumes are counts of what happened, so parts add up; subscriptions are those of the
-    last part, and of answers' statuses the weakest stands.
+    null of the whole. Volumes are counts of what happened, so parts add up, and so do days with logs;
+    subscriptions are those of the last part, and of answers' statuses the weakest stands.
     """
-    columns = [*by, *MEASURES, "subscriptions", "answer_status_code"]
+    columns = [*by, *SUMMED, "subscriptions", "answer_status_code"]
     found = volumes.filter(pl.col("period_code") == period).select(columns)
     for parts in divisions(period):
         each = [of_period(volumes, part, by).with_columns(period_code=pl.lit(part)) for part in parts]
@@ -75,7 +77,7 @@ def of_parts(volumes: pl.DataFrame, parts: Sequence[str], by: Sequence[str]) -> 
             pl.col("period_code").n_unique().alias("parts"),
             *(
                 pl.when(pl.col(name).is_not_null().all()).then(pl.col(name).sum()).alias(name)
-                for name in MEASURES
+                for name in SUMMED
             ),
             pl.col("subscriptions").drop_nulls().last(),
             status.sort_by(status.replace_strict(WEAKNESS, default=None)).last(),

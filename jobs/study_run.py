@@ -24,7 +24,7 @@ from jobs.errors import ObservatoryError
 from jobs.lake import Lake
 from jobs.runner import Run, compute, finish, keep, now, refuse, state
 from jobs.study_files import read_reference, read_table
-from jobs.study_frame import refuse_missing, refuse_unpriced
+from jobs.study_frame import refuse_missing, refuse_unlikely, refuse_unpriced
 
 CODE = Path(__file__).resolve().parent.parent
 ROUTES, QUALITY = "study.submission_route", "study.submission_quality"
@@ -135,9 +135,11 @@ def estimate(
 
 
 def know_all(lake: Lake, have: dict[str, DataFrame], folder: Path) -> None:
-    """Raise ObservatoryError if the folder's files lack any that gave logs or answers, or their prices."""
+    """Raise ObservatoryError if the folder's files lack any that gave logs or answers, or their prices, or
+    have subscriptions far from those of the logs."""
     small = ("ref.measure", "ref.indicator_measure")
     refuse_missing(have | {table: framed(lake, read_reference(table), table) for table in small}, folder)
+    refuse_unlikely(have, folder)
     assumed = investment_targets.value_of(read_reference("ref.investment_assumption"), "base_year")
     refuse_unpriced(have, int(assumed), folder)
 

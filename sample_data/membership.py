@@ -22,6 +22,7 @@ import polars as pl
 from jobs.accounts import Price, account
 from jobs.areas import areas, classified, members
 from jobs.contracts import REFERENCE
+from jobs.periods import days_of
 from jobs.prevalence import Stratum, of_stratum
 
 FOLDER = Path(__file__).parent / "membership"
@@ -170,6 +171,32 @@ def volumes(people: Population, channel: str, random: np.random.Generator) -> li
                     }
                 )
     return rows
+
+
+# The channel of which some logs are not whole; of an operator's months those that lack one to three days, and
+# those of which there are a few.
+LACKED, LACKING, FEW = "EMAIL", 0.04, 0.01
+
+
+def days_with_logs(people: Population, random: np.random.Generator) -> dict[tuple[str, str], int]:
+    """Of how many days of each month each operator has logs."""
+    found = {}
+    for respondent in people.respondent:
+        for month in MONTHS:
+            chance, lacking, few = random.random(), int(random.integers(1, 4)), int(random.integers(3, 21))
+            days = days_of(month)
+            found[str(respondent), month] = (
+                days - lacking if chance < LACKING else few if chance < LACKING + FEW else days
+            )
+    return found
+
+
+def of_days(row: dict[str, object], days: int) -> dict[str, object]:
+    """A row as logs of so many days of its month have it, each day like the others."""
+    units, certain, possible = (int(str(row[name])) for name in MEASURES)
+    of = days_of(str(row["period_code"]))
+    part = parted((units, certain, possible), [days / of])[0] if days < of else (units, certain, possible)
+    return row | dict(zip(MEASURES, part, strict=True)) | {"day_count": days}
 
 
 # Of the operators that answer those that audit their filter, in a quarter's middle month or in all of it; how
@@ -414,11 +441,14 @@ def write(folder: Path = FOLDER) -> None:
             given = given + abroad
         silent = set(people.respondent[~answered])
         of = {name: place for place, name in enumerate(people.respondent)}
+        # With numbers of their own, as above.
+        days = days_with_logs(people, np.random.default_rng([SEED, *b"days"])) if channel == LACKED else {}
         submissions += [
-            row | {"holding_id": holding[place], "country_code": people.country[place]}
+            of_days(row, days.get((str(row["respondent_id"]), month), days_of(month)))
+            | {"holding_id": holding[place], "country_code": people.country[place]}
             for row in given
             if str(row["respondent_id"]) not in silent
-            for place in [of[str(row["respondent_id"])]]
+            for place, month in [(of[str(row["respondent_id"])], str(row["period_code"]))]
         ]
         answers += answers_alone(people, channel, given, answered)
         if channel == ROUTED:

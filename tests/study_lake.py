@@ -87,7 +87,7 @@ def volume() -> list[dict[str, Any]]:
     return [
         estimated(area, subscriptions * rate)
         | {"period_code": period, "channel_code": "EMAIL", "unit_code": unit, "definition_code": "OPERATOR"}
-        | {"quantity_code": quantity}
+        | {"quantity_code": quantity, "day_pct": 98.75}
         for area, (_, subscriptions, _) in AREAS.items()
         for period in ("2026-Q4", "2026-11")
         for unit in ("recipient", "attempt", "message")

@@ -33,9 +33,15 @@ PLACE = {"destination_code": "FJI", "link": "hub"}
 
 
 def put_gold(
-    root: Path, operator_id: str, channel: str = "EMAIL", seen: Rows = SEEN, unit: str = "recipient"
+    root: Path,
+    operator_id: str,
+    channel: str = "EMAIL",
+    seen: Rows = SEEN,
+    unit: str = "recipient",
+    logs: tuple[str, str] = ("2026-10-01", "2026-12-31"),
 ) -> None:
-    """Gold tables of an operator, two definitions, and the ledger and run that go with them."""
+    """Gold tables of an operator, two definitions, and the ledger and run that go with them. logs: the first
+    and last day of its log file."""
     whole = [(*row, *list(PLACE.values())[len(row) - len(NAMES) :]) for row in seen]
     is_outbound = pl.col("direction_code") == "outbound"
     rows = pl.DataFrame(whole, schema=[*NAMES, *PLACE], orient="row").with_columns(
@@ -72,11 +78,16 @@ def put_gold(
         written_versions.append({"table_name": gold, "version": number})
     schema = polars_schema("bronze.file")
     piece = {
-        "operator_id": operator_id, "source_id": "mx-secret-host", "format_code": "postfix",
-        "line_count": 900, "quarantined_count": 7, "first_event_date": dt.date(2026, 10, 5),
-        "last_event_date": dt.date(2026, 11, 3), "piece_id": "1", "file_name": "mail.log",
+        "operator_id": operator_id, "source_id": "mx-secret-host", "stream_id": f"{channel}-1",
+        "format_code": "postfix" if channel == "EMAIL" else "kannel", "line_count": 900,
+        "quarantined_count": 7, "first_event_date": dt.date.fromisoformat(logs[0]),
+        "last_event_date": dt.date.fromisoformat(logs[1]), "piece_id": "1", "file_name": "mail.log",
     }  # fmt: skip
-    old = piece | {"first_event_date": dt.date(2026, 1, 1), "last_event_date": dt.date(2026, 1, 2)}
+    old = piece | {
+        "stream_id": "old",
+        "first_event_date": dt.date(2026, 1, 1),
+        "last_event_date": dt.date(2026, 1, 2),
+    }
     number = len(list((root / "bronze/file/_delta_log").glob("*.json")))
     ledger = pl.DataFrame([piece, old], schema=schema)
     write_delta(root / "bronze/file", ledger, ["operator_id"], number)

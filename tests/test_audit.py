@@ -28,8 +28,9 @@ UNIT = {
     "sample_id": "00ff",
     "period_date": dt.date(2026, 11, 2),
     "channel_code": "EMAIL",
+    "stratum_code": "EMAIL.tagged.typed.ge4",
     "score_band": "ge4",
-    "spam_type_code": "UNK",
+    "spam_type_code": "PHISH.spear",
     "source_id": "mx1",
     "file_name": "=mail.log",
     "stream_id": "s1",
@@ -55,21 +56,24 @@ def xlsx(tmp_path: Path, *units: dict[str, Any], **changed: Any) -> Path:
 
 
 def test_a_sheet_holds_what_a_labeller_needs_and_no_pseudonym(tmp_path: Path) -> None:
+    """Nor anything that the filter said: who sees a high score finds spam."""
     file = xlsx(tmp_path)
     book = openpyxl.load_workbook(file)
     rows = [[cell.value for cell in row] for row in book["Label"].iter_rows()]
     assert rows[0] == list(sheet.COLUMNS)
-    given = ["north-mail", "00ff", "2026-11-02", "EMAIL", "ge4", "UNK", "mx1", "=mail.log", "s1", "1234"]
+    given = ["north-mail", "00ff", "2026-11-02", "EMAIL", "mx1", "=mail.log", "s1", "1234"]
     assert rows[1] == [*given, None, None, None]
     # A file's name is text, whatever it starts with.
-    assert book["Label"]["H2"].data_type == "s"
+    assert book["Label"]["F2"].data_type == "s"
     lists = {str(each.sqref): each.formula1 for each in book["Label"].data_validations.dataValidation}
-    assert lists["K2"] == '"spam,not spam,cannot tell"'
-    place = lists["L2"].removeprefix("Codes!").replace("$", "").split(":")
+    assert lists["I2"] == '"spam,not spam,cannot tell"'
+    place = lists["J2"].removeprefix("Codes!").replace("$", "").split(":")
     codes = [row[0].value for row in book["Codes"][place[0] : place[1]]]
     assert codes == list(sheet.names("type"))
     text = str([[cell.value for cell in row] for each in book for row in each.iter_rows()])
     assert UNIT["message_hash"] not in text and UNIT["recipient_hash"] not in text
+    told = [name for name in ("score_band", "spam_type_code", "stratum_code") if UNIT[name] in str(rows)]
+    assert told == []
 
 
 @pytest.mark.parametrize("kind", ["xlsx", "csv"])
@@ -92,21 +96,33 @@ def test_a_csv_of_another_country_is_read(tmp_path: Path) -> None:
     assert sheet.label_of(row) == "not_spam"
 
 
+def test_a_sheet_with_more_columns_is_read(tmp_path: Path) -> None:
+    """Sheets of an earlier version told the score band and the type in the logs."""
+    file = tmp_path / "audit.csv"
+    rows = [
+        "operator,sample id,day,channel,score band,type in the logs,file,offset,label,type,note",
+        "north-mail,00ff,2026-11-02,EMAIL,ge4,UNK,mail.log,1234,spam,PHISH.mail,",
+    ]
+    file.write_text("\n".join(rows), encoding="utf-8")
+    (row,) = sheet.read(file)
+    assert (sheet.label_of(row), sheet.type_of(row, "spam")) == ("spam", "PHISH.mail")
+
+
 @pytest.mark.parametrize(
     ("changed", "told"),
     [
         (
-            {"K2": "spamm"},
-            "audit.xlsx, sheet 'Label', row 2, cell K2: 'spamm' is no label; choose one of spam",
+            {"I2": "spamm"},
+            "audit.xlsx, sheet 'Label', row 2, cell I2: 'spamm' is no label; choose one of spam",
         ),
         (
-            {"K2": "spam", "L2": "PISH"},
-            "row 2, cell L2: 'PISH' is no type; choose a code of the sheet 'Codes'",
+            {"I2": "spam", "J2": "PISH"},
+            "row 2, cell J2: 'PISH' is no type; choose a code of the sheet 'Codes'",
         ),
-        ({"K2": "not spam", "L2": "PHISH.mail"}, "row 2, cell L2: only spam has a type; empty the cell"),
-        ({"L2": "PHISH.mail"}, "row 2, cell L2: only spam has a type"),
-        ({"K1": "Urteil"}, "audit.xlsx, sheet 'Label', row 1: no column 'label'; leave the first row"),
-        ({"M1": "label"}, "sheet 'Label', row 1: more than one column 'label'"),
+        ({"I2": "not spam", "J2": "PHISH.mail"}, "row 2, cell J2: only spam has a type; empty the cell"),
+        ({"J2": "PHISH.mail"}, "row 2, cell J2: only spam has a type"),
+        ({"I1": "Urteil"}, "audit.xlsx, sheet 'Label', row 1: no column 'label'; leave the first row"),
+        ({"K1": "label"}, "sheet 'Label', row 1: more than one column 'label'"),
     ],
 )
 def test_what_is_wrong_in_a_sheet_names_its_cell(tmp_path: Path, changed: dict[str, str], told: str) -> None:
@@ -269,9 +285,9 @@ def fill(file: Path, labels: dict[str, str], target: Path) -> Path:
     book = openpyxl.load_workbook(file)
     for row in book["Label"].iter_rows(min_row=2):
         label = labels.get(str(row[1].value))
-        row[10].value = label
-        row[11].value = "PHISH.mail" if label == "spam" else None
-        row[12].value = "to ann@example.org"
+        row[8].value = label
+        row[9].value = "PHISH.mail" if label == "spam" else None
+        row[10].value = "to ann@example.org"
     book.save(target)
     return target
 
@@ -347,13 +363,13 @@ def test_a_sheet_with_problems_loads_nothing(
     version = work.lake.version("silver.audit_label")
     book = openpyxl.load_workbook(drawn[1])
     page = book["Label"]
-    page["K2"] = "spam"
+    page["I2"] = "spam"
     page["B3"] = "0123"
     page["A4"] = "nobody"
     page["C5"] = "yesterday"
     page["A6"] = "south-mail"
     page["B7"] = page["B8"].value
-    page["K9"] = "maybe"
+    page["I9"] = "maybe"
     book.save(tmp_path / "odd.xlsx")
     with pytest.raises(ObservatoryError) as error:
         load(work, tmp_path / "odd.xlsx")
@@ -366,7 +382,7 @@ def test_a_sheet_with_problems_loads_nothing(
         "row 7, cell B7",
         "row 8, cell B8",
         "stands in 2 rows; keep one",
-        "row 9, cell K9: 'maybe' is no label; choose one of spam, not spam, cannot tell",
+        "row 9, cell I9: 'maybe' is no label; choose one of spam, not spam, cannot tell",
         "Nothing was loaded.",
     ):
         assert part in told

@@ -140,8 +140,13 @@ def test_corrected_spam_tells_its_formula_its_audits_and_what_they_take_for_gran
     ]  # fmt: skip
     assert any("own audit or test" in text for text in found.assumptions)
     plain = explain("study.spam_volume/2026-Q4/FJI/EMAIL")
-    assert [step.formula for step in plain.steps] == ["sum(units)", "reported+subscriptions_of_others*rate"]
+    assert [step.formula for step in plain.steps] == [
+        "sum(units*days/days_with_logs)",
+        "reported+subscriptions_of_others*rate",
+    ]
     assert "audits" not in dict(plain.facts)
+    assert dict(plain.facts)["days"].startswith("logs have 98.8% of the days, weighted by subscriptions;")
+    assert "days" not in dict(found.facts)
     assert not any("own audit or test" in text for text in plain.assumptions)
 
 

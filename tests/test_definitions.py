@@ -14,6 +14,7 @@ from pyspark.sql import Row, SparkSession
 
 from jobs.contracts import REFERENCE, struct_type
 from jobs.errors import ObservatoryError
+from jobs.gold import type_coverage_daily
 from jobs.gold.counting import PER_MASK, UNITS, counted
 from jobs.gold.predicates import definitions, written
 from jobs.lake import Lake
@@ -22,7 +23,7 @@ from jobs.lake import Lake
 KNOWN: dict[str, list[Any]] = {
     "is_antispam": [True, False],
     "outcome_code": ["delivered", "rejected", "tagged", "bounced"],
-    "commercial_code": ["none", "one_of", "primary"],
+    "commercial_code": ["none", "cause", "one_of", "primary"],
     "consent_code": ["none", "revoked", "express"],
     "is_header_forged": [True, False],
     "is_optout_present": [True, False],
@@ -225,7 +226,10 @@ TABLES: list[tuple[str, dict[str, Any], tuple[int, int]]] = [
                 NO,
             ),
         )
-        for purpose, other in (("primary", NO), ("one_of", NO), ("none", NO), (None, other_unknown))
+        for purpose, other in (
+            *(("primary", NO), ("one_of", NO), ("cause", NO), ("none", NO)),
+            (None, other_unknown),
+        )
     ],
     # SPAMHAUS_UBE: bulk, and no express consent.
     *[
@@ -243,7 +247,8 @@ TABLES: list[tuple[str, dict[str, Any], tuple[int, int]]] = [
             (None, None, OPEN),
         )
     ],
-    # EPRIVACY_13: direct marketing, and no consent of a natural person, or a hidden sender, or no way out.
+    # EPRIVACY_13: direct marketing, and no consent of a natural person, or, in electronic mail, a hidden
+    # sender or no way out.
     *[
         ("EPRIVACY_13", MARKETING | FAIR | values, told)
         for values, told in (
@@ -261,7 +266,29 @@ TABLES: list[tuple[str, dict[str, Any], tuple[int, int]]] = [
             ({"is_recipient_natural": False, "is_optout_present": None}, OPEN),
             ({"is_recipient_natural": True, "consent_code": "none", "commercial_code": "none"}, NO),
             ({"is_recipient_natural": True, "consent_code": "none", "commercial_code": None}, OPEN),
+            # A party's or a charity's marketing is direct marketing too.
+            ({"is_recipient_natural": True, "consent_code": "none", "commercial_code": "cause"}, YES),
+            ({"consent_code": "none", "commercial_code": "cause"}, OPEN),
+            ({"is_recipient_natural": True, "consent_code": "express", "commercial_code": "cause"}, NO),
+            # Hidden senders and stop addresses are a matter of electronic mail.
+            *(
+                ({"is_recipient_natural": False, "channel_code": channel} | fault, told)
+                for channel, told in (("SMS", YES), ("MMS", YES), ("FAX", NO), ("VOICE_CS", NO))
+                for fault in ({"is_sender_identified": False}, {"is_optout_present": False})
+            ),
+            ({"is_recipient_natural": False, "channel_code": "FAX", "is_optout_present": None}, NO),
+            (
+                {
+                    "is_recipient_natural": False,
+                    "channel_code": "VOICE_IP",
+                    "is_automated": True,
+                    "is_sender_identified": False,
+                },
+                NO,
+            ),
+            ({"channel_code": "FAX", "is_recipient_natural": True, "consent_code": "none"}, YES),
             ({**COLD_CALL, "is_automated": True}, YES),
+            ({**COLD_CALL, "is_automated": True, "commercial_code": "cause"}, YES),
             ({**COLD_CALL, "is_automated": False}, NO),
             ({**COLD_CALL, "is_automated": None}, OPEN),
         )
@@ -283,6 +310,7 @@ TABLES: list[tuple[str, dict[str, Any], tuple[int, int]]] = [
             ({"consent_code": "none", "commercial_code": "none", "is_malicious": False}, NO),
             ({"consent_code": "none", "commercial_code": "none"}, OPEN),
             ({"consent_code": "none", "commercial_code": None, "is_malicious": True}, YES),
+            ({"consent_code": "none", "commercial_code": "cause", "is_malicious": False}, NO),
         )
     ],
     # CASL: one commercial purpose, and no consent, no name or no way out.
@@ -298,6 +326,7 @@ TABLES: list[tuple[str, dict[str, Any], tuple[int, int]]] = [
             ({"consent_code": "express", "is_optout_present": False}, YES),
             ({"consent_code": "express", "is_optout_present": None}, OPEN),
             ({"consent_code": "none", "commercial_code": "none"}, NO),
+            ({"consent_code": "none", "commercial_code": "cause"}, NO),
             ({"consent_code": "none", "commercial_code": None}, OPEN),
             ({"consent_code": "none", "is_exempt": True}, NO),
             ({"consent_code": "none", "is_exempt": None}, OPEN),
@@ -322,6 +351,7 @@ TABLES: list[tuple[str, dict[str, Any], tuple[int, int]]] = [
             ({"is_preference_refused": False, "consent_code": "none"}, NO),
             ({"consent_code": "revoked"}, YES),
             ({"is_sender_registered": False, "commercial_code": "none"}, NO),
+            ({"is_sender_registered": False, "commercial_code": "cause"}, NO),
             ({"is_sender_registered": False, "commercial_code": None}, OPEN),
             ({"is_sender_registered": False, "is_exempt": True}, NO),
             ({"is_sender_registered": False, "is_exempt": None}, OPEN),
@@ -353,7 +383,7 @@ TABLES: list[tuple[str, dict[str, Any], tuple[int, int]]] = [
     ],
     *[
         ("SINGAPORE_SCA", {"is_bulk": True, "consent_code": "none", "commercial_code": purpose}, told)
-        for purpose, told in (("primary", YES), ("one_of", NO), ("none", NO), (None, OPEN))
+        for purpose, told in (("primary", YES), ("one_of", NO), ("cause", NO), ("none", NO), (None, OPEN))
     ],
 ]
 
@@ -559,6 +589,13 @@ def test_a_definition_speaks_on_its_days_and_channels_only(spark: SparkSession) 
         **{("CHANGED", day, channel): (1, 0, 1) for day in (1, 2) for channel in both},
         **{("CHANGED", day, channel): (1, 0, 0) for day in (3, 4, 5) for channel in both},
     }
+
+
+def test_without_the_operators_definition_coverage_says_what_is_missing(spark: SparkSession) -> None:
+    message = spark.createDataFrame([], struct_type("silver.message"))
+    others = Lake(spark, "").reference("ref.definition").filter("definition_code <> 'OPERATOR'")
+    with pytest.raises(ObservatoryError, match="definition.csv has no row OPERATOR, .*: add it"):
+        type_coverage_daily.transform(message, others)
 
 
 def test_more_definitions_than_one_mask_holds(spark: SparkSession) -> None:

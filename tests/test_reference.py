@@ -105,8 +105,8 @@ def test_joined_codes_are_listed():
     [
         ("type_rule", ["rule_id"], 1207),
         ("countermeasure_rule", ["rule_id"], 434),
-        ("attribute_rule", ["rule_id"], 50),
-        ("attribute_rule", ["attribute", "match_on", "pattern"], 50),
+        ("attribute_rule", ["rule_id"], 19),
+        ("attribute_rule", ["attribute", "match_on", "pattern"], 19),
         ("definition", ["definition_code", "valid_from"], 10),
         ("measure", ["measure_code", "unit_code", "stage_code", "outcome_code"], 300),
         ("country", ["iso3"], 249),

@@ -431,6 +431,22 @@ def test_a_definition_that_is_not_of_a_channel_is_named_below(study: Study) -> N
     assert sms.note.startswith("Not for SMS: Unlawful commercial e-mail (CAN-SPAM Act), ")
 
 
+def test_a_definition_of_two_dates_is_one_line(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Volumes are summed over its days, so it has one figure, and the name that it has now."""
+    rows = [*words.reference("definition")]
+    (law,) = [row for row in rows if row["definition_code"] == "CAN_SPAM"]
+    newer = law | {"name": "CAN-SPAM as amended", "valid_from": "2025-01-01"}
+    (other,) = [row for row in rows if row["definition_code"] == "TCCCPR"]
+    later = other | {"name": "TCCCPR as amended", "valid_from": "2025-01-01"}
+    kept = words.reference
+    dated = (newer, later, *rows)
+    monkeypatch.setattr(words, "reference", lambda table: dated if table == "definition" else kept(table))
+    mail, sms = definitions.by_definition(study).blocks
+    assert len(mail.table.rows) == 3
+    assert mail.table.rows[0][0].text == "CAN-SPAM as amended"
+    assert mail.note.count("TCCCPR") == sms.note.count("TCCCPR as amended") == 1
+
+
 def test_a_campaign_has_its_spread_and_its_days(study: Study) -> None:
     mail, _ = campaigns.by_campaign(study).blocks
     first, *_, last = mail.table.rows
@@ -453,6 +469,8 @@ def test_signs_of_bypass_are_shown_of_calls_too(study: Study) -> None:
         "IP voice, signs of bypass",
     ]
     assert rows_of(section.blocks[3])["Grey route"] == ["Peer", "6,840", "101,200", "6.8%"]
+    untold = "Not looked for, as no log tells it: SMS bypass and artificially inflated traffic."
+    assert [block.note for block in section.blocks[3:]] == [untold, ""]
     assert rows_of(section.blocks[2])["Hub"][1] == "30.0%"
 
 

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.special import betaincinv
 
 from jobs.estimation import SMALLEST, Array, seed_of, weighted
 from jobs.intervals import Figures, figures
+from jobs.periods import days_of
 from jobs.shares import CALLS, ENDS, SHARES
 from jobs.study.spam_volume import CELL, cell_rows, labelled_definitions
 from jobs.study_audits import AUDIT, audited, corrected, of_period
@@ -45,7 +46,8 @@ def month(
         "respondent_id": who, "period_code": period, "channel_code": "EMAIL", "unit_code": "recipient",
         "definition_code": "OPERATOR", "units": before + sum(counts), "spam_certain": before + flagged,
         "spam_possible": before + flagged + undecided, "subscriptions": 100, "answer_status_code": None,
-        "certain_before": before, "undecided_before": 0, "content_seen": sum(counts),
+        "day_count": days_of(period), "certain_before": before, "undecided_before": 0,
+        "content_seen": sum(counts),
         "quality_method_code": None, **NOTHING, **dict(zip(CALLS, counts, strict=True)), **told,
     }  # fmt: skip
 
@@ -236,6 +238,8 @@ def test_filters_that_never_err_correct_nothing(
     counts: list[tuple[int, int]], before: int, audits: int
 ) -> None:
     """With nothing undecided, corrected spam is certain spam, in each area, with its error."""
+    # Of a call that no audited operator has, nothing is known.
+    assume(all(map(any, zip(*counts[:audits], strict=True))))
     rows = [
         month(f"a{place}", (flagged, 0, passed), before=before,
               **(shares(1, 0, 0) if place < audits else {}))

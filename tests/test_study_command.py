@@ -31,6 +31,7 @@ def row(period: str, unit: str, estimate: int, respondents: int, answers: int) -
         "period_code": period, "area_code": "WORLD", "area_kind_code": "world", "channel_code": "EMAIL",
         "unit_code": unit, "definition_code": "OPERATOR", "quantity_code": "spam_certain",
         "respondent_count": respondents, "answer_count": answers, "cv_band_code": "acceptable",
+        "day_pct": None if answers == respondents else Decimal("98.75"),
         "answer_pct": Decimal(100 * answers) / respondents, "coverage_pct": Decimal(40), "cv_pct": Decimal(9),
     } | {name: Decimal(estimate) for name in
          ("estimate", "estimate_low", "estimate_high", "at_050", "at_150")}  # fmt: skip
@@ -51,6 +52,10 @@ def test_the_quarter_of_logs_is_printed_and_not_the_year_of_one_answer(spark: Sp
     assert "EMAIL: spam in 2026-Q4 by the operators' own definition" in text
     assert "WORLD" in text and "4.3k" in text and "25%" in text
     assert " ".join(text.split()).count("as filters saw it") == 1
+    # Of the logs' days, too; an answer has none.
+    days = "Days with logs, counts of the others are made up from them: EMAIL"
+    assert f"{days} 98.8%." in " ".join(text.split())
+    assert f"{days} none." in " ".join(printed(spark, year).split())
     # Few small operators that answered are not nobody.
     assert "<1%" in printed(spark, row("2026-Q4", "attempted", 4300, 900, 1))
     assert "<1%" not in printed(spark, row("2026-Q4", "attempted", 4300, 900, 0))

@@ -9,15 +9,13 @@ from typing import Any
 import polars as pl
 import pytest
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
 
-from jobs import periods
 from jobs.config import Observatory
 from jobs.contracts import struct_type
 from jobs.errors import ObservatoryError
 from jobs.lake import Lake
 from jobs.study_files import read_reference
-from jobs.study_frame import last_day, refuse_missing, refuse_unpriced
+from jobs.study_frame import refuse_missing, refuse_unlikely, refuse_unpriced
 from jobs.study_run import GIVEN, estimate, framed
 from sample_data.membership import FOLDER
 
@@ -69,13 +67,6 @@ def have(
     }
 
 
-def test_days_of_periods_are_those_of_python(spark: SparkSession) -> None:
-    codes = ["2024", "2026", "2024-Q1", "2026-Q4", "2026-Q2", "2024-02", "2026-02", "2026-12"]
-    frame = spark.createDataFrame([(code,) for code in codes], "code string")
-    found = frame.select("code", last_day(F.col("code")).alias("day")).collect()
-    assert {row.code: row.day for row in found} == {code: periods.last_day(code) for code in codes}
-
-
 def test_all_that_are_missing_are_told_at_once_with_their_lines(spark: SparkSession) -> None:
     given = [
         *(logs("a-mail", f"2026-{month}") for month in ("10", "11", "12")),
@@ -123,6 +114,42 @@ def test_all_that_are_missing_are_told_at_once_with_their_lines(spark: SparkSess
     ]
     assert foot.endswith(
         ": respondent_id,holding_id,country_code,channel_code,size_code,subscriptions,valid_from"
+    )
+
+
+def test_subscriptions_far_from_the_frames_are_told(spark: SparkSession) -> None:
+    """Thousands for ones would lift the totals of country and world; what lies within three times passes."""
+    given = [
+        logs("near", "2026-11", subscriptions=300),
+        logs("far", "2026-10", subscriptions=100_000),
+        logs("far", "2026-11", subscriptions=100),
+        logs("few", "2026-Q4", subscriptions=33),
+        # What the frame says now was not so then.
+        logs("grown", "2026-10", subscriptions=5),
+        logs("silent", "2026-11"),
+    ]
+    grown = [listed("grown", until="2026-11-01") | {"subscriptions": 5}, listed("grown", since="2026-11-01")]
+    people = [*(listed(who) for who in ("near", "far", "few", "silent")), *grown]
+    with pytest.raises(ObservatoryError) as told:
+        refuse_unlikely(have(spark, given, [], people), FOLDER)
+    head, *lines = str(told.value).splitlines()
+    assert head == f"{FOLDER}/operator_frame.csv.gz:"
+    assert [line.split(" subscriptions")[0] for line in lines] == [
+        "far, 2026-10: it has 100,000", "few, 2026-Q4: it has 33"
+    ]  # fmt: skip
+    assert "the study's frame has 100, more than 3 times as many or few: if the frame is wrong" in lines[0]
+    refuse_unlikely(
+        have(
+            spark,
+            [
+                row
+                for row in given
+                if row["respondent_id"][:2] != "fe" and row.get("subscriptions") != 100_000
+            ],
+            [],
+            people,
+        ),
+        FOLDER,
     )
 
 

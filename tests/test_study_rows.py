@@ -15,14 +15,14 @@ from jobs.study_sample import Reference
 QUARTERS = [f"2026-Q{number}" for number in range(1, 5)]
 SCHEMA: dict[str, Any] = {
     "respondent_id": pl.String, "period_code": pl.String, **dict.fromkeys(MEASURES, pl.Int64),
-    "subscriptions": pl.Int64, "answer_status_code": pl.String,
+    "day_count": pl.Int64, "subscriptions": pl.Int64, "answer_status_code": pl.String,
 }  # fmt: skip
 
 
 def answer(
     who: str, period: str, spam: int, units: int | None = None, status: str | None = "A"
 ) -> tuple[Any, ...]:
-    return who, period, units, spam, spam, None, status
+    return who, period, units, spam, spam, None, None, status
 
 
 def year_of(*rows: tuple[Any, ...], ended: str = "") -> dict[str, tuple[Any, ...]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import json
 import os
 import shutil
@@ -27,13 +28,23 @@ from jobs.delta_log import read_table, versions
 from jobs.errors import ObservatoryError
 from jobs.lake import Lake
 from jobs.questionnaire.respondents import Respondent
-from jobs.submission.counts import GOLD, ROUTE, SOURCE, TABLES, TYPE, VOLUME, as_seen_by, sums
+from jobs.submission.counts import (
+    GOLD,
+    ROUTE,
+    SOURCE,
+    TABLES,
+    TYPE,
+    VOLUME,
+    as_seen_by,
+    logged_days,
+    sums,
+)
 from jobs.submission.loading import RECEIPT, Judged, judge, land, refuse_same_time
 from jobs.submission.making import package_of, subscriptions_of, written
-from jobs.submission.package import MANIFEST, packed
+from jobs.submission.package import MANIFEST, SIGNATURE, packed, rows_digest
 from jobs.submission.smallcounts import GROUP, MEASURES, groups_of, protected
 from tests.delta import write_delta
-from tests.submission_lake import AT, SEEN, put_gold
+from tests.submission_lake import AT, SEEN, Rows, put_gold
 
 OPERATOR = Operator(
     id="north-mail", name="North", country="FJI", holding="north", currency="FJD", subscribers=1000
@@ -319,8 +330,8 @@ def test_equal_counts_make_equal_bytes(root: Path, tmp_path: Path) -> None:
 def test_it_tells_coverage_and_no_name_of_a_host(package: Path) -> None:
     about = judged(package).manifest
     assert [each.model_dump() for each in about.coverage.days] == [
-        {"period_code": "2026-10", "channel_code": "EMAIL", "days": 2, "of": 31},
-        {"period_code": "2026-11", "channel_code": "EMAIL", "days": 3, "of": 30},
+        {"period_code": "2026-10", "channel_code": "EMAIL", "days": 31, "of": 31},
+        {"period_code": "2026-11", "channel_code": "EMAIL", "days": 30, "of": 30},
     ]
     assert [each.model_dump() for each in about.coverage.sources] == [
         {"format_code": "postfix", "sources": 1, "lines": 900, "quarantined": 7}
@@ -329,6 +340,50 @@ def test_it_tells_coverage_and_no_name_of_a_host(package: Path) -> None:
     everything = b"".join(contents(package).values())
     for secret in (b"mx-secret-host", b"mail.log", b"192.0.2", b"@"):
         assert secret not in everything
+
+
+def test_days_with_logs_are_those_counted_on_and_those_within_a_log_file(tmp_path: Path) -> None:
+    """Of October the file has 27 days; November's three are those on which something was counted."""
+    put_gold(tmp_path, "north-mail", logs=("2026-10-05", "2026-10-31"))
+    found = judged(made(tmp_path, tmp_path))
+    assert [(each.period_code, each.days, each.of) for each in found.manifest.coverage.days] == [
+        ("2026-10", 27, 31), ("2026-11", 3, 30)
+    ]  # fmt: skip
+    for table in (VOLUME, ROUTE):
+        days = found.tables[table].select("period_code", "day_count").unique().sort("period_code")
+        assert days.rows() == [("2026-10", 27), ("2026-11", 3)]
+    assert found.wrong == [] and found.noted == [
+        "2026-10 EMAIL has logs of 27 of 31 days: too few, it counts as not sent",
+        "2026-11 EMAIL has logs of 3 of 30 days: too few, it counts as not sent",
+    ]
+
+
+def test_a_log_file_is_of_its_formats_channels_from_its_first_record_to_its_last() -> None:
+    def piece(source: str, stream: str, kind: str, first: str | None, last: str | None) -> dict[str, Any]:
+        ends = {"first_event_date": first, "last_event_date": last}
+        return {"source_id": source, "stream_id": stream, "format_code": kind} | ends
+
+    files = pl.DataFrame(
+        [
+            # A file that grew, another of the same name, and one that is not read yet.
+            piece("mx", "a", "postfix", "2026-10-30", "2026-10-30"),
+            piece("mx", "a", "postfix", "2026-11-01", "2026-11-01"),
+            piece("mx2", "a", "postfix", "2026-11-03", "2026-11-03"),
+            piece("mx", "b", "postfix", None, None),
+            piece("sbc", "c", "asterisk", "2026-11-01", "2026-11-02"),
+            # It may be of any channel; a filter's log tells of no traffic that was not filtered.
+            piece("hub", "d", "delimited", "2026-11-01", "2026-11-30"),
+            piece("rspamd", "e", "rspamd", "2026-11-01", "2026-11-30"),
+        ]
+    ).with_columns(pl.col("first_event_date", "last_event_date").str.to_date())
+    found = logged_days(files).with_columns(pl.col("period_date").dt.strftime("%m-%d"))
+    days = found.group_by("channel_code").agg(pl.col("period_date").sort())
+    assert dict(days.rows()) == {
+        "EMAIL": ["10-30", "10-31", "11-01", "11-03"],
+        "VOICE_CS": ["11-01", "11-02"],
+        "VOICE_IP": ["11-01", "11-02"],
+    }
+    assert logged_days(files.clear()).is_empty()
 
 
 def test_a_period_without_data_is_told(root: Path) -> None:
@@ -503,6 +558,85 @@ def test_an_altered_package_is_refused(package: Path) -> None:
     )
 
 
+def with_reference(package: Path, table: str) -> Path:
+    """The package of an operator that has its own rows in a reference table."""
+    manifest = json.loads(contents(package)[MANIFEST])
+    manifest["references"][table] = "0" * 64
+    package.write_bytes(packed(contents(package) | {MANIFEST: json.dumps(manifest).encode()}))
+    return package
+
+
+@pytest.mark.parametrize("table", ["ref.definition", "ref.measure"])
+def test_a_package_by_other_definitions_is_refused(package: Path, table: str) -> None:
+    """Under the same code it counts something else."""
+    assert told(with_reference(package, table)) == (
+        f"its {table} is not the study's: what it counts under a code is something else. Take the study's"
+        f" {table.removeprefix('ref.')}.csv, compute gold again, and submit again"
+    )
+
+
+def test_a_package_that_tells_no_reference_tables_is_refused(package: Path) -> None:
+    manifest = json.loads(contents(package)[MANIFEST]) | {"references": {}}
+    package.write_bytes(packed(contents(package) | {MANIFEST: json.dumps(manifest).encode()}))
+    assert "its ref.definition is not the study's" in told(package)
+
+
+def test_other_rules_on_what_filters_say_are_noted(package: Path) -> None:
+    found = judged(with_reference(with_reference(package, "ref.type_rule"), "ref.attribute_rule"))
+    assert found.wrong == []
+    assert found.noted == ["the operator's ref.attribute_rule, ref.type_rule differ from the study's"]
+
+
+def test_a_reference_table_is_its_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their order, what is said beside them and the file's line ends are not what is counted; a predicate
+    is."""
+    file = tmp_path / "definition.csv"
+    monkeypatch.setattr("jobs.submission.package.REFERENCE", tmp_path)
+    head = "definition_code,name,predicate,source,note"
+    rows = ["A,a,is_bulk = TRUE,law,", "B,b,\"outcome_code IN ('rejected', 'tagged')\",law,\"x, y\""]
+
+    def digest(*lines: str, end: str = "\n") -> str:
+        file.write_bytes((end.join(lines) + end).encode())
+        return rows_digest("ref.definition")
+
+    first = digest(head, *rows)
+    assert digest(head, *reversed(rows), end="\r\n") == first
+    assert digest(head, rows[0].replace("law", "another law"), rows[1]) == first
+    assert digest(head, rows[0], rows[1].replace(", 'tagged'", "")) != first
+    assert digest(head, rows[0]) != first
+
+
+FRAME = pl.DataFrame(
+    [
+        {"respondent_id": who, "channel_code": channel, "subscriptions": size, "valid_from": since,
+         "valid_to": until}
+        for who, channel, size, since, until in (
+            ("north", "EMAIL", 7, dt.date(2020, 1, 1), dt.date(2026, 12, 31)),
+            ("north", "EMAIL", 1000, dt.date(2026, 12, 31), None),
+            ("north", "SMS", 7, dt.date(2020, 1, 1), None),
+            ("south", "EMAIL", 7, dt.date(2020, 1, 1), None),
+        )
+    ],
+    schema=polars_schema("ref.operator_frame"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("subscribers", "is_far"), [(1000, False), (3000, False), (3001, True), (334, False), (333, True)]
+)
+def test_subscriptions_far_from_the_frames_are_refused(
+    root: Path, tmp_path: Path, subscribers: int, is_far: bool
+) -> None:
+    operator = Operator.model_validate(OPERATOR.model_dump() | {"subscribers": subscribers})
+    found = judge(made(root, tmp_path, operator), settings_of(root), RESPONDENTS, AT, FRAME)
+    expected = [
+        f"it has {subscribers:,} subscriptions to EMAIL, and the study's frame has 1,000, more than 3 times"
+        " as many or few: if the frame is wrong, correct subscriptions in its line of operator_frame.csv;"
+        " else the operator corrects `subscribers` in its settings and submits again"
+    ]
+    assert found.wrong == (expected if is_far else [])
+
+
 def test_all_that_is_wrong_is_told_at_once(package: Path) -> None:
     manifest = json.loads(contents(package)[MANIFEST])
     manifest |= {"operator_id": "nord-mail", "contract_digest": "0" * 64}
@@ -598,6 +732,8 @@ def test_a_signed_and_encrypted_package_is_verified(root: Path, tmp_path: Path, 
 def test_a_signature_that_is_not_the_respondents_is_refused(root: Path, tmp_path: Path, keys: Path) -> None:
     file = made(root, tmp_path, key="other@north.example")
     study: dict[str, Any] = {"keyring": str(keys), "require_signature": True}
+    # The other's key is in the keyring, too: it is not the respondent's.
+    assert (keys / "other.asc").is_file()
     assert "the signature is not good by north.asc of the keyring" in told(file, **study)
     good = made(root, tmp_path, key="north@north.example")
     assert told(good, **study) == ""
@@ -692,6 +828,129 @@ def test_loading_replaces_the_operators_own_months(spark: SparkSession, root: Pa
     assert state(lake) == second
 
 
+def sent(folder: Path, seen: Rows, day: int | None, name: str) -> Judged:
+    """A package of the quarter with these days in it, received on a day of January; the day that it was saved
+    without one."""
+    if not (folder / name).exists():
+        put_gold(folder / name / "lake", "north-mail", seen=seen)
+    file = made(folder / name / "lake", folder / name)
+    received = None if day is None else dt.datetime(2027, 1, day, tzinfo=dt.UTC)
+    os.utime(file, (AT.timestamp(), AT.timestamp()))
+    return judge(file, settings_of(Path("unused")), RESPONDENTS, received)
+
+
+def day_of(date: str, units: int) -> tuple[Any, ...]:
+    return (date, "inbound", "delivery", "delivered", "UNK", "KEN", units, 0, 0)
+
+
+def months_in(lake: Lake) -> dict[str, int]:
+    found = stored(lake, VOLUME).filter(pl.col("definition_code") == "OPERATOR")
+    return dict(found.group_by("period_code").agg(pl.col("units").sum()).sort("period_code").rows())
+
+
+def test_a_corrected_package_leaves_nothing_of_the_former_and_one_can_go_back(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    lake = Lake(spark, str(tmp_path / "lake"))
+    whole = [day_of("2026-10-02", 50), day_of("2026-11-02", 60), day_of("2026-12-02", 70)]
+    # What the second has of November is too few to leave, and of December it has nothing.
+    fewer = [day_of("2026-10-02", 40), day_of("2026-11-02", 3)]
+    first = functools.partial(sent, tmp_path, whole, name="first")
+    assert loaded(lake, first(10), sent(tmp_path, fewer, 11, "second")) == []
+    assert months_in(lake) == {"2026-10": 40}
+    # Also if the two are not loaded together.
+    assert loaded(lake, first(12)) == []
+    assert months_in(lake) == {"2026-10": 50, "2026-11": 60, "2026-12": 70}
+    again_second = sent(tmp_path, fewer, 13, "second")
+    assert loaded(lake, again_second) == []
+    assert months_in(lake) == {"2026-10": 40}
+    assert stored(lake, RECEIPT).height == 4
+    # Of what lies in the inbox nobody says when it came in: it is known, and what stands is said.
+    before = state(lake)
+    (old, current) = first(None), sent(tmp_path, fewer, None, "second")
+    assert loaded(lake, old) + loaded(lake, current) == []
+    assert old.is_known and current.is_known and state(lake) == before
+    assert current.noted == []
+    assert old.noted == [
+        "north-mail_2026-Q4.zip of 2027-01-13 00:00 stands in its place: give the time that this one came in"
+        " again as --received to take it"
+    ]
+    # The same receipt is no other one, and what came in before what stands is refused.
+    same = first(12)
+    assert loaded(lake, same) == [] and same.is_known
+    # Of December the quarter's package said that there is nothing.
+    put_gold(tmp_path / "month", "north-mail", seen=whole)
+    month = written(
+        package_of(settings_of(tmp_path / "month"), OPERATOR, "2026-12", None), tmp_path / "month", None
+    )
+    (message,) = loaded(lake, judge(month, settings_of(Path("unused")), RESPONDENTS, AT))
+    assert message.startswith("it was received 2027-01-10 00:00, and north-mail_2026-Q4.zip of 2027-01-13")
+    assert months_in(lake) == {"2026-10": 40}
+
+
+def test_what_was_signed_is_not_replaced_by_what_is_not(
+    spark: SparkSession, tmp_path: Path, keys: Path
+) -> None:
+    """Sign, load, strip, change, load."""
+    lake = Lake(spark, str(tmp_path / "lake"))
+    study = settings_of(Path("unused"), keyring=str(keys))
+    signed = made_of(tmp_path / "signed", SEEN, "north@north.example")
+    good = judge(signed, study, RESPONDENTS, AT)
+    assert loaded(lake, good) == [] and good.signer == fingerprint("north")
+    changed = made_of(tmp_path / "changed", SEEN[:2], None)
+    assert SIGNATURE in contents(signed) and SIGNATURE not in contents(changed)
+    later = AT + dt.timedelta(days=1)
+    with_key = judge(changed, study, RESPONDENTS, later)
+    assert with_key.wrong == [
+        "it is not signed, and the keyring has the respondent's key north.asc: have it sent again by"
+        " `observatory submit --sign`; if the respondent lost its key, put its new one into the keyring"
+    ]
+    # Nor where the study has lost its keyring, or the key is gone from it.
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    for keyring in (None, str(empty)):
+        without = judge(changed, settings_of(Path("unused"), keyring=keyring), RESPONDENTS, later)
+        (message,) = loaded(lake, without)
+        assert message == (
+            "north-mail_2026-Q4.zip of 2027-01-10 of the same respondent was signed by its key, and this one"
+            " is not signed: have it sent again by `observatory submit --sign`; if the respondent lost its"
+            " key, put its new one into the keyring"
+        )
+    of_key = made_of(tmp_path / "again", SEEN[:2], "north@north.example")
+    (message,) = loaded(lake, judge(of_key, settings_of(Path("unused")), RESPONDENTS, later))
+    assert message.endswith("this one's signature is not verified: name [study] keyring in the settings")
+    assert stored(lake, RECEIPT).height == 1
+    # What it signs again is taken.
+    assert loaded(lake, judge(of_key, study, RESPONDENTS, later)) == []
+
+
+def made_of(folder: Path, seen: Rows, key: str | None) -> Path:
+    put_gold(folder / "lake", "north-mail", seen=seen)
+    return made(folder / "lake", folder, key=key)
+
+
+def test_an_operator_that_gave_a_channel_up_leaves_it_to_another(spark: SparkSession, tmp_path: Path) -> None:
+    both = tmp_path / "both"
+    for channel in ("EMAIL", "SMS"):
+        put_gold(both, "north-mail", channel)
+    subscribers = {"subscribers": {"EMAIL": 700, "SMS": 300}}
+    operator = Operator.model_validate(OPERATOR.model_dump() | subscribers)
+    lake = Lake(spark, str(tmp_path / "lake"))
+    assert loaded(lake, judged(made(both, tmp_path / "1", operator))) == []
+    put_gold(tmp_path / "texts", "north-sms", "SMS")
+    texts = made(tmp_path / "texts", tmp_path / "2", OTHER)
+    (message,) = loaded(lake, judged(texts))
+    assert message.startswith("operator 'north-mail' gave SMS of these months")
+    alone = sent(tmp_path, SEEN, 11, "alone")
+    assert loaded(lake, alone) == []
+    assert set(stored(lake, VOLUME)["channel_code"]) == {"EMAIL"}
+    assert loaded(lake, judged(texts)) == []
+    assert set(stored(lake, VOLUME)["channel_code"]) == {"EMAIL", "SMS"}
+    # What it once had is not its to replace any more.
+    assert loaded(lake, sent(tmp_path, SEEN, 12, "alone")) == []
+    assert set(stored(lake, VOLUME)["channel_code"]) == {"EMAIL", "SMS"}
+
+
 def test_one_operator_answers_for_a_channel_of_a_respondent(
     spark: SparkSession, root: Path, tmp_path: Path
 ) -> None:
@@ -751,7 +1010,7 @@ def test_the_command_line_submits_and_checks(node: Path) -> None:
     inbox = node.parent / "inbox"
     done = run("submit", "--config", node, "--period", "2026-Q4", "--output", inbox)
     assert done.exit_code == 0, done.output
-    assert "2 of 31" in done.output
+    assert "31 of 31" in done.output
     assert "1 group(s) of fewer than 5 units" in done.output
     assert done.output.splitlines()[-1] == f"To send: {inbox / 'north-mail_2026-Q4.zip'}"
     checked = run("study", "load", "--config", node, "--check")

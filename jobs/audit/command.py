@@ -48,10 +48,9 @@ def sample(
         write(work, started, {SAMPLE: design, LABEL: units})
         quality.refresh(work)
     units = stored(work.lake, LABEL, plan.operator_id, plan.month)
-    bands = {row["stratum_code"]: row["score_band"] for row in design}
     named = file_names(work.lake, plan.operator_id, units)
     rows = [
-        {**unit, "score_band": bands[unit["stratum_code"]], "file_name": named.get(unit["sample_id"])}
+        {**unit, "file_name": named.get(unit["sample_id"])}
         # By its id: strata one after the other would tell the labeller what to expect.
         for unit in sorted(units, key=lambda unit: str(unit["sample_id"]))
     ]

@@ -97,7 +97,10 @@ def operator_definition(lake: Lake, plan: Plan) -> Column:
     rows = definitions(lake.read("ref.definition").collect()).get("OPERATOR", [])
     valid = [row for row in rows if row.valid_from <= last and (row.valid_to is None or last < row.valid_to)]
     if not valid:
-        raise ObservatoryError(f"ref.definition has no row OPERATOR that holds on {last}")
+        raise ObservatoryError(
+            f"definition.csv has no row OPERATOR that holds on {last}, which says what measures against spam"
+            " stopped or marked: add it again"
+        )
     return F.expr(valid[0].predicate)
 
 

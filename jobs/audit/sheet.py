@@ -1,8 +1,9 @@
 """The sheet that a person labels: written as XLSX or CSV, and read back.
 
-It holds no address, number or text of a message: where the unit stands in the logs, what a labeller may know
-of it, and three columns to fill in. What is noted in the last one stays in the sheet: a note may name a
-person, so no table takes it.
+It holds no address, number or text of a message: where the unit stands in the logs, and three columns to fill
+in. Nor does it hold what the filter said of it, score, type or what was done: a labeller who knows agrees too
+often, and sensitivity and specificity come out too high. What is noted in the last column stays in the sheet:
+a note may name a person, so no table takes it.
 """
 
 from __future__ import annotations
@@ -23,8 +24,6 @@ GIVEN = {
     "sample id": "sample_id",
     "day": "period_date",
     "channel": "channel_code",
-    "score band": "score_band",
-    "type in the logs": "spam_type_code",
     "source": "source_id",
     "file": "file_name",
     "stream": "stream_id",
@@ -34,7 +33,7 @@ FILLED = ("label", "type", "note")
 COLUMNS = (*GIVEN, *FILLED)
 # Without these a row says nothing.
 NEEDED = ("operator", "sample id", "day", "label", "type")
-WIDTHS = {"operator": 16, "sample id": 20, "type in the logs": 18, "file": 24, "stream": 24, "note": 40}
+WIDTHS = {"operator": 16, "sample id": 20, "file": 24, "stream": 24, "note": 40}
 ABOUT = (
     "Fill in the columns label and type of the sheet Label, and leave everything else as it is.",
     "label: spam, not spam, or cannot tell when you saw the message and could not decide.",

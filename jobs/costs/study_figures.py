@@ -16,6 +16,7 @@ from jobs.costs.published import explain_published, names_of
 from jobs.costs.study import Found, computed, countries_of, found, rows_of, versions_of
 from jobs.costs.study_parts import by_area, by_component, by_strategy, known, siblings
 from jobs.errors import ObservatoryError
+from jobs.periods import LEAST_DAYS_PCT
 from jobs.reference import read_reference
 from jobs.release import words
 
@@ -226,7 +227,8 @@ AUDITED = [
 
 
 def each_counted() -> Step:
-    return Step("Each respondent, inbound and internal, months added up", "sum(units)", "sum(units)", "y")
+    formula = "sum(units*days/days_with_logs)"
+    return Step("Each respondent, inbound and internal, months added up", formula, formula, "y")
 
 
 def each_corrected() -> Step:
@@ -322,6 +324,11 @@ def facts(of: Found, unit: str, thousand: str) -> list[tuple[str, str]]:
         told.append(
             ("refused", f"{row['band_count']} respondents told a budget band alone; all at their lower edges"
              f" {number(float(row['bands_lowest']))}, at their upper {number(float(row['bands_highest']))}")
+        )  # fmt: skip
+    if row.get("day_pct") is not None:
+        told.append(
+            ("days", f"logs have {row['day_pct']:.1f}% of the days, weighted by subscriptions; counts of the"
+             f" others are taken to be like theirs, of months with at least {LEAST_DAYS_PCT}%")
         )  # fmt: skip
     if row.get("audit_count") is not None:
         share = "none" if row["audit_pct"] is None else f"{row['audit_pct']:.0f}%"

@@ -3,6 +3,7 @@
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from jobs.errors import ObservatoryError
 from jobs.gold.counting import CERTAIN, UNITS, state
 from jobs.gold.predicates import definitions
 
@@ -16,9 +17,17 @@ ALL, NO_FILTER = "_T", "_U"
 
 def transform(message: DataFrame, definition: DataFrame) -> DataFrame:
     """Each unit typed by a strong rule, by weak rules alone, or not at all: once under _T, by all that told,
-    and under each filter that spoke, by what that filter told."""
-    known = definitions(definition.filter(F.col("definition_code") == MARKED).collect())
-    marked = message.filter(state(known[MARKED]) == CERTAIN).select(
+    and under each filter that spoke, by what that filter told.
+
+    Raises ObservatoryError if there is no definition of what was blocked or marked.
+    """
+    rules = definitions(definition.filter(F.col("definition_code") == MARKED).collect()).get(MARKED)
+    if rules is None:
+        raise ObservatoryError(
+            f"definition.csv has no row {MARKED}, which says what measures against spam stopped or marked:"
+            " add it again"
+        )
+    marked = message.filter(state(rules) == CERTAIN).select(
         *KEY[:-1],
         tellers().alias("tellers"),
         *(F.expr(weight).alias(unit) for unit, weight in UNITS.items()),

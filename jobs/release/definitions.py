@@ -119,13 +119,6 @@ def own_lines(study: Study, channel: str, bases: pl.DataFrame) -> list[list[Cell
     ]
 
 
-def error_of(study: Study, row: dict[str, Any]) -> Cell:
-    """M3AAWG counts what was done: a filter that errs has done it all the same."""
-    if "definition_code" not in row:
-        return number("what was done", "muted")
-    return audited.of_definition(study, row)
-
-
 def telling(study: Study, channel: str) -> dict[str, Any] | None:
     """The definition other than the operators' own of which the logs tell most."""
     others = [row for row in summed(study, channel).values() if row["definition_code"] != DEFINITION]
@@ -156,8 +149,8 @@ def by_definition(study: Study) -> Section:
         name = channel_name(channel, inside=True)
         rows = summed(study, channel)
         lines, absent = [], []
-        for about in words.reference("definition"):
-            row = rows.get(about["definition_code"])
+        for code, about in words.definitions().items():
+            row = rows.get(code)
             place = "" if about["jurisdiction"] == words.TOTAL else words.country(about["jurisdiction"])
             if row is None:
                 absent.append(about["name"])

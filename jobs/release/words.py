@@ -245,11 +245,16 @@ def country(code: str | None, others: str = "Other countries") -> str:
     return SHORT_COUNTRIES.get(code) or (full.split(" (")[0] if full else f"{code} (no name)")
 
 
+def definitions() -> dict[str, dict[str, str]]:
+    """The newest row of each definition by its code, in the order of the table."""
+    rows = reference("definition")
+    newest = {row["definition_code"]: row for row in sorted(rows, key=lambda row: row["valid_from"])}
+    return {row["definition_code"]: newest[row["definition_code"]] for row in rows}
+
+
 def definition_name(code: str) -> str:
-    for row in reference("definition"):
-        if row["definition_code"] == code:
-            return row["name"]
-    return f"{code} (no name)"
+    row = definitions().get(code)
+    return row["name"] if row else f"{code} (no name)"
 
 
 def measure_name(code: str) -> str:

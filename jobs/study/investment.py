@@ -28,6 +28,7 @@ from jobs.spending import (
     spent,
 )
 from jobs.study.investment_account import prices_of
+from jobs.study_days import of_all_days
 from jobs.study_rows import COUNTED, as_table, collected
 from jobs.study_sample import Reference, Sample, estimates, sample_of
 
@@ -67,12 +68,13 @@ def transform(
 
 
 def yearly_units(submission: DataFrame) -> DataFrame:
-    """Each respondent's messages or calls of a year: the mean of its months, times twelve.
+    """Each respondent's messages or calls of a year: the mean of its months, times twelve. A month that lacks
+    some days counts as a whole one, and one that lacks many not at all.
 
     Each definition is of the same traffic, so one of them tells of it.
     """
     calls = F.col("channel_code").isin(*CALLS)
-    monthly = submission.filter(
+    monthly = of_all_days(submission).filter(
         F.col("direction_code").isin(*COUNTED)
         & F.col("period_code").rlike(r"^\d{4}-\d{2}$")
         & (F.col("unit_code") == F.when(calls, "call").otherwise("recipient"))

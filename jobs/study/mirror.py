@@ -13,6 +13,7 @@ from itertools import chain
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from jobs.study_days import answered
 from jobs.study_rows import OWNERS
 
 CELL = ["period_code", "channel_code", "measure_code", "definition_code"]
@@ -31,10 +32,12 @@ def transform(submission_route: DataFrame, operator_frame: DataFrame) -> DataFra
     """One row a pair of countries and kind of link, and one for all links, where one side tells of any.
 
     Both countries have to tell of the cell: senders of what they sent, receivers of what they got. What one
-    of them does not tell of the other is then 0, as far as it is not in what it does not place.
+    of them does not tell of the other is then 0, as far as it is not in what it does not place. Months of
+    which an operator's logs lack many days are left out; a few days that are missing are not made up for.
     """
-    sent = side(submission_route, "outbound", SENT, "origin_code", "destination_code", "sent")
-    received = side(submission_route, "inbound", RECEIVED, "destination_code", "origin_code", "received")
+    told = answered(submission_route)
+    sent = side(told, "outbound", SENT, "origin_code", "destination_code", "sent")
+    received = side(told, "inbound", RECEIVED, "destination_code", "origin_code", "received")
     both = pairs(sent, "destination_code").join(pairs(received, "origin_code"), on=PAIR, how="full")
     people = framed(operator_frame, submission_route)
     beside = (

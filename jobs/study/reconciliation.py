@@ -6,6 +6,7 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from jobs.study.questionnaire_answer import counted
+from jobs.study_days import of_all_days
 from jobs.study_rows import COUNTED, MEASURES
 
 
@@ -48,8 +49,8 @@ def transform(
 
 def logged(submission: DataFrame) -> DataFrame:
     """Log figures of months, and of the quarters and years of which a respondent gave every month; one row a
-    cell and quantity."""
-    inside = submission.filter(F.col("direction_code").isin(*COUNTED))
+    cell and quantity. Months that lack a few days are scaled, those that lack many are none."""
+    inside = of_all_days(submission).filter(F.col("direction_code").isin(*COUNTED))
     month = F.col("period_code").rlike(r"^\d{4}-\d{2}$")
     year = F.substring("period_code", 1, 4)
     quarter = F.concat(

@@ -17,9 +17,10 @@ from jobs.areas import COUNTRY, on_day
 from jobs.attributes import asked
 from jobs.contracts import struct_type
 from jobs.estimation import Array, seed_of
-from jobs.periods import last_day
+from jobs.periods import days_of, last_day
 from jobs.shares import CALLS, HAD_CONTENT, SHARES
 from jobs.study.questionnaire_answer import counted
+from jobs.study_days import of_all_days
 from jobs.study_rows import COUNTED, MEASURES, WEAKNESS, as_table, collected, of_period, periods_of
 from jobs.study_sample import Reference, Sample, estimates, sample_of
 
@@ -28,7 +29,7 @@ CELL = ("channel_code", "unit_code", "definition_code")
 WHOSE = ("respondent_id", "period_code", *CELL)
 # The measures that a respondent is asked for and that are all of a unit; others are a part of one.
 UNIT = {"attempted": "attempted", "calls": "call"}
-GIVEN = (*WHOSE, *MEASURES, "subscriptions", "answer_status_code", *study_audits.TOLD)
+GIVEN = (*WHOSE, *MEASURES, "day_count", "subscriptions", "answer_status_code", *study_audits.TOLD)
 # What labels are of, and the permitted sum that holds it.
 LABELLED = ("recipient", "attempted")
 CORRECTED = "spam_corrected"
@@ -59,7 +60,8 @@ def transform(
         assert isinstance(found, pl.DataFrame)
         return as_table(cell_rows(found, reference, labelled), TABLE)
 
-    logs = with_audits(logged(submission, measure), submission, submission_quality)
+    months = of_all_days(submission)
+    logs = with_audits(logged(months, measure), months, submission_quality)
     given = logs.unionByName(answered(questionnaire_answer, indicator_measure))
     return given.groupBy(*CELL).applyInArrow(estimated, struct_type(TABLE))
 
@@ -92,6 +94,7 @@ def logged(submission: DataFrame, measure: DataFrame) -> DataFrame:
                 F.sum(name).alias(name)
                 for name in (*MEASURES, "certain_before", "undecided_before", "content_seen")
             ),
+            F.max("day_count").alias("day_count"),
             F.max("subscriptions").alias("subscriptions"),
         )
         .withColumn("answer_status_code", F.lit(None).cast("string"))
@@ -135,6 +138,7 @@ def answered(questionnaire_answer: DataFrame, indicator_measure: DataFrame) -> D
             F.max_by("answer_status_code", weakness[F.col("answer_status_code")]).alias("answer_status_code"),
         )
         .withColumn("spam_possible", F.col("spam_certain"))
+        .withColumn("day_count", F.lit(None).cast("bigint"))
         .withColumn("subscriptions", F.lit(None).cast("bigint"))
         .withColumns({name: F.lit(None) for name in study_audits.TOLD})
         .select(*GIVEN)
@@ -169,8 +173,32 @@ def cell_rows(given: pl.DataFrame, reference: Reference, labelled: frozenset[str
             made = counted_rows(sample, those, quantities) if quantities else []
             if found and who[CORRECTED] == respondents:
                 made += corrected_rows(sample, found)
-            rows += [row | cell | {"period_code": period} for row in made]
+            rows += [row | cell | {"period_code": period} for row in with_days(made, sample, those, period)]
     return rows
+
+
+def with_days(
+    rows: list[dict[str, object]], sample: Sample, those: pl.DataFrame, period: str
+) -> list[dict[str, object]]:
+    """The rows with the days of the period that the logs of an area's respondents have, in percent, by
+    subscriptions; null where none answered by logs. A country's figure for which days were made up is an
+    estimate."""
+    share = those["day_count"].cast(pl.Float64).to_numpy() / days_of(period)
+    people = sample.weighted.operators
+    by_logs = ~np.isnan(share)
+    # Who has no subscriptions yet weighs next to nothing.
+    weights = np.maximum(people.subscriptions[people.is_respondent], 1e-9)
+    inside = sample.member[:, people.is_respondent] & by_logs
+    found: dict[object, float | None] = {}
+    for area, own in zip(sample.areas, inside, strict=True):
+        found[area.code] = float(np.average(share[own], weights=weights[own])) if own.any() else None
+    made = []
+    for row in rows:
+        days = found[row["area_code"]]
+        is_scaled = days is not None and days < 1 - 1e-9
+        status = "E" if is_scaled and row["obs_status_code"] == "A" else row["obs_status_code"]
+        made.append(row | {"day_pct": None if days is None else 100 * days, "obs_status_code": status})
+    return made
 
 
 def counted_rows(sample: Sample, those: pl.DataFrame, quantities: list[str]) -> list[dict[str, object]]:

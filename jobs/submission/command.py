@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from jobs import config
+from jobs.periods import LEAST_DAYS_PCT, is_whole
 
 out = Console(soft_wrap=False)
 err = Console(stderr=True, soft_wrap=True)
@@ -43,7 +44,7 @@ def submit(
     made = [package_of(settings, each, period, sign) for each in config.operators(settings, operator)]
     files = [written(each, output, encrypt_to) for each in made]
     table = Table("package", "month", "channel", title=f"Submission of {period}", title_justify="left")
-    table.add_column("days with data", justify="right")
+    table.add_column("days with logs", justify="right")
     table.add_column("audit")
     table.add_column("rows", justify="right")
     for each, file in zip(made, files, strict=True):
@@ -54,6 +55,17 @@ def submit(
             table.add_row(name[0], month, channel, f"{found} of {of}", audit, name[1])
     out.print(table)
     for each, file in zip(made, files, strict=True):
+        few = [
+            f"{month} {channel}"
+            for (month, channel), (found, of) in sorted(each.days.items())
+            if not is_whole(found, of)
+        ]
+        if few:
+            out.print(
+                f"{file.name}: the study takes no month with logs of under {LEAST_DAYS_PCT}% of its days, and"
+                f" so not {', '.join(few)}",
+                soft_wrap=True,
+            )
         if each.withheld:
             out.print(
                 f"{file.name}: {each.withheld} group(s) of fewer than {settings.submission.least_units} units"

@@ -13,7 +13,17 @@ from jobs.periods import months_of
 from jobs.study_files import typed
 from jobs.submission.claims import false_claims
 from jobs.submission.counts import SUBMITTED, VOLUME, disagreements
-from jobs.submission.package import FILES, FORM, Manifest, Package, columns_of, contract_digest
+from jobs.submission.package import (
+    COUNTING,
+    DECIDING,
+    FILES,
+    FORM,
+    Manifest,
+    Package,
+    columns_of,
+    contract_digest,
+    references,
+)
 from jobs.submission.quality import QUALITY, contradictions
 
 EXAMPLES = 3
@@ -38,6 +48,13 @@ def problems_of(
             f"it was made by another version of the contracts ({manifest.contract_digest[:12]}, here"
             f" {contract_digest()[:12]}): bring both sides to the same release, and submit again"
         )
+    elif other := [table for table in DECIDING if manifest.references.get(table) != references()[table]]:
+        # Where the contracts differ the releases do, and with them these tables.
+        wrong += [
+            f"its {table} is not the study's: what it counts under a code is something else. Take the study's"
+            f" {contract(table).name}.csv, compute gold again, and submit again"
+            for table in other
+        ]
     try:
         months = months_of(manifest.period_code)
     except ObservatoryError as error:
@@ -59,6 +76,11 @@ def problems_of(
             + false_claims(manifest, tables, months)
         )
     return tables, wrong
+
+
+def other_rules(manifest: Manifest) -> list[str]:
+    """The tables of COUNTING that the operator has otherwise than the study."""
+    return [table for table in COUNTING if manifest.references.get(table) != references()[table]]
 
 
 def altered(package: Package) -> list[str]:
@@ -94,6 +116,12 @@ def read(data: bytes, table: str, manifest: Manifest, respondent_id: str, holdin
         by_channel = {channel: str(count) for channel, count in manifest.subscriptions.items()}
         of_channel = pl.col("channel_code").replace_strict(by_channel, default=None, return_dtype=pl.String)
         text = text.with_columns(of_channel.alias("subscriptions"))
+    if "day_count" in polars_schema(table):
+        days = {f"{each.period_code} {each.channel_code}": str(each.days) for each in manifest.coverage.days}
+        of_month = pl.concat_str("period_code", "channel_code", separator=" ")
+        text = text.with_columns(
+            of_month.replace_strict(days, default=None, return_dtype=pl.String).alias("day_count")
+        )
     return typed(text, table, name)
 
 

@@ -30,6 +30,13 @@ GOLD = {
 }
 # What a package holds.
 TABLES = (*GOLD, QUALITY)
+# The channels that a log of each format carries. A delimited log is of its profile's, which the ledger does
+# not tell.
+CARRIED = {
+    "postfix": ["EMAIL"], "exim": ["EMAIL"], "sendmail": ["EMAIL"],
+    "kannel": ["SMS"], "kannel_smsbox": ["SMS"], "jasmin": ["SMS"],
+    "kamailio": ["VOICE_IP", "IM"], "kamailio_flat": ["VOICE_IP", "IM"], "asterisk": ["VOICE_IP", "VOICE_CS"],
+}  # fmt: skip
 # What tells cells apart, the cell that takes small ones, and what tells parts of a cell apart.
 CELL: dict[str, tuple[list[str], tuple[str, ...] | None, list[str]]] = {
     VOLUME: (["stage_code", "outcome_code"], None, []),
@@ -76,10 +83,13 @@ def counts_of(root: str, operator_id: str, period_code: str, threshold: int) -> 
             " too few to leave it ([submission] least_units)"
         )
     tables[QUALITY] = quality_of(root, known.get(GOLD_QUALITY), operator_id, tables[VOLUME], threshold)
+    files = read_table(
+        root, "bronze.file", known.get("bronze.file"), lambda part: part["operator_id"] == operator_id
+    )
     return Counts(
         tables,
         [dict(zip((*GROUP, "definition_code"), each, strict=True)) for each in withheld],
-        {"days": days(daily[VOLUME]), "sources": sources(root, known, operator_id, months)},
+        {"days": days(daily[VOLUME], files), "sources": sources(files, months)},
         revision_of(root),
     )
 
@@ -114,23 +124,42 @@ def as_seen_by(route: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def days(volume: pl.DataFrame) -> list[dict[str, Any]]:
-    """For each month and channel the days with data."""
+def days(volume: pl.DataFrame, files: pl.DataFrame) -> list[dict[str, Any]]:
+    """For each month and channel the days with logs: such on which something was counted, and such that lie
+    within a log file of the channel. A small operator has quiet days, which are no gap."""
     by = ["period_code", "channel_code"]
-    found = volume.group_by(by).agg(pl.col("period_date").n_unique().alias("days")).sort(by)
-    return [row | {"of": last_day(row["period_code"]).day} for row in found.to_dicts()]
+    counted = volume.select(*by, "period_date").unique()
+    quiet = logged_days(files).join(counted.select(by).unique(), on=by)
+    found = pl.concat([counted, quiet.select(counted.columns)]).unique()
+    each = found.group_by(by).agg(pl.col("period_date").n_unique().alias("days")).sort(by)
+    return [row | {"of": last_day(row["period_code"]).day} for row in each.to_dicts()]
 
 
-def sources(
-    root: str, known: dict[str, int], operator_id: str, months: tuple[str, ...]
-) -> list[dict[str, Any]]:
+def logged_days(files: pl.DataFrame) -> pl.DataFrame:
+    """The days from the first to the last record of each log file, by channel."""
+    carried = pl.col("format_code").replace_strict(CARRIED, default=[], return_dtype=pl.List(pl.String))
+    by = ["source_id", "stream_id", "format_code"]
+    return (
+        files.drop_nulls(["first_event_date", "last_event_date"])
+        .group_by(by)
+        .agg(pl.col("first_event_date").min(), pl.col("last_event_date").max())
+        .select(
+            pl.date_ranges("first_event_date", "last_event_date").alias("period_date"),
+            carried.alias("channel_code"),
+        )
+        .explode("channel_code")
+        .drop_nulls("channel_code")
+        .explode("period_date")
+        .unique()
+        .with_columns(pl.col("period_date").dt.strftime("%Y-%m").alias("period_code"))
+    )
+
+
+def sources(files: pl.DataFrame, months: tuple[str, ...]) -> list[dict[str, Any]]:
     """For each log format the sources and their lines, of pieces of files with records of the period.
 
     The sources' own names stay where they are: they may tell hosts.
     """
-    files = read_table(
-        root, "bronze.file", known.get("bronze.file"), lambda part: part["operator_id"] == operator_id
-    )
     if files.is_empty():
         return []
     first, last = (pl.col(f"{end}_event_date").dt.strftime("%Y-%m") for end in ("first", "last"))

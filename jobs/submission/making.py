@@ -19,6 +19,7 @@ from jobs.submission.package import (
     manifest_bytes,
     opened,
     packed,
+    references,
 )
 from jobs.submission.quality import QUALITY
 
@@ -51,6 +52,7 @@ def package_of(settings: Observatory, operator: Operator, period: str, key: str 
         "totals": totals(volume),
         "contract_digest": contract_digest(),
         "reference_digest": reference_digest(),
+        "references": references(),
         "code_revision": counts.code_revision,
         "least_units": least,
         "withheld": counts.withheld,

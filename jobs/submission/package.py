@@ -7,6 +7,7 @@ signature holds a time.
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import io
 import json
@@ -19,15 +20,24 @@ from typing import Annotated, Any
 import polars as pl
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from jobs.contracts import contract
+from jobs.contracts import REFERENCE, contract
 from jobs.errors import ObservatoryError
 from jobs.submission.counts import SUBMITTED, TABLES
 
-FORM = "spam-observatory submission 3"
+FORM = "spam-observatory submission 4"
 MANIFEST, SIGNATURE = "manifest.json", "manifest.json.asc"
 FILES = {f"{contract(table).name}.csv": table for table in TABLES}
 # What the study knows itself, or the manifest says once.
-GIVEN_ELSEWHERE = ("respondent_id", "holding_id", "country_code", "subscriptions")
+GIVEN_ELSEWHERE = ("respondent_id", "holding_id", "country_code", "subscriptions", "day_count")
+# The reference tables that say what is counted under a code: both sides have the same, or the package is
+# refused.
+DECIDING = ("ref.definition", "ref.measure")
+# Those that say how a filter's words are read. An operator may have rules for what its own filters say.
+COUNTING = (
+    "ref.attribute_rule", "ref.bulk_preset", "ref.campaign_parameter", "ref.countermeasure_rule",
+    "ref.type_rule",
+)  # fmt: skip
+WORDS = ("name", "source", "note")
 # A year of a large operator is some ten megabytes.
 LARGEST = 256 * 2**20
 # The first time that a zip can hold.
@@ -81,7 +91,8 @@ class Total(Part):
 class Manifest(Part):
     """What a package says of itself.
 
-    subscriptions: by channel. withheld: what was too small to leave, _T under every definition.
+    subscriptions: by channel. references: the SHA-256 of each table of DECIDING and COUNTING.
+    withheld: what was too small to leave, _T under every definition.
     """
 
     form: str
@@ -91,6 +102,7 @@ class Manifest(Part):
     subscriptions: dict[str, Annotated[int, Field(ge=0)]]
     contract_digest: str
     reference_digest: str
+    references: dict[str, str] = {}  # Form 3 has none.
     code_revision: str
     least_units: int = Field(ge=1)
     definition_codes: list[str]
@@ -124,6 +136,22 @@ def contract_digest() -> str:
         text = json.dumps([table, columns, about.key, about.required, about.checks, SUBMITTED])
         digest.update(text.encode())
     return digest.hexdigest()
+
+
+@cache
+def references() -> dict[str, str]:
+    """The SHA-256 of each table of DECIDING and COUNTING as this release has it."""
+    return {table: rows_digest(table) for table in (*DECIDING, *COUNTING)}
+
+
+def rows_digest(table: str) -> str:
+    """SHA-256 of a reference table's rows: in any order, and without what stands there for people alone."""
+    with (REFERENCE / f"{table.removeprefix('ref.')}.csv").open(newline="", encoding="utf-8") as lines:
+        rows = sorted(
+            sorted((name, cell) for name, cell in row.items() if name not in WORDS)
+            for row in csv.DictReader(lines)
+        )
+    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
 
 
 def columns_of(table: str) -> list[str]:
