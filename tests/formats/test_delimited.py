@@ -363,7 +363,7 @@ def test_a_firewall_of_calls_carries_names_and_categories() -> None:
     (row,) = transmissions([line], options)
     assert (row["category"], row["display_name"], row["cell_id"]) == ("WANGIRI", "Great Casino", "41-7")
     typed = type_of_transmissions(pl.DataFrame([row], schema=TRANSMISSION))
-    assert typed.row(0) == ("PHONE.wangiri", ["AD.gambling", "PHONE.wangiri"], True)
+    assert typed.row(0) == ("PHONE.wangiri", ["AD.gambling", "PHONE.wangiri"], True, 20)
 
 
 def test_an_address_that_is_none_is_told() -> None:
