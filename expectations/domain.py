@@ -76,12 +76,17 @@ GOLD = [
 
 
 def marked_beside_certain(coverage: DataFrame, types: DataFrame) -> DataFrame:
-    """What was marked, and what is spam for certain by the operators' own definition, side by side."""
+    """What was marked, and what is spam for certain by the operators' own definition, side by side.
+
+    Of the coverage the row of all: what two filters spoke of is under both.
+    """
     from pyspark.sql import functions as F
 
     by = COVERAGE
-    left = coverage.groupBy(*by).agg(
-        F.sum("units_marked").alias("marked"), F.sum("units_untyped").alias("untyped")
+    left = (
+        coverage.filter("engine_code = '_T'")
+        .groupBy(*by)
+        .agg(F.sum("units_marked").alias("marked"), F.sum("units_untyped").alias("untyped"))
     )
     certain = F.col("spam_certain")
     right = (

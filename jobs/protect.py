@@ -16,7 +16,7 @@ import ipaddress
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -144,8 +144,13 @@ def by_operator(
 
 def transmissions(raw: pl.DataFrame, door: Door) -> pl.DataFrame:
     """silver.transmission from what a kernel's transmissions() gave."""
-    # Rules on texts are of a channel, and one log may hold calls beside messages.
-    parts = [by_operator(part, door, protect_transmissions) for part in raw.partition_by("channel_code")]
+    # Rules are of a format, a channel and a time; one log may hold calls beside messages, and two logs that
+    # complete each other come together.
+    parts = [
+        by_operator(part, door, partial(protect_transmissions, loaded=loaded))
+        for loaded, rows in rules.in_force(raw, "first_at")
+        for part in rows.partition_by("format_code", "channel_code")
+    ]
     done = [part for part in parts if part.width]
     return shaped(pl.concat(done) if done else pl.DataFrame(), "silver.transmission", "transmission_hash")
 
@@ -156,8 +161,8 @@ def shaped(frame: pl.DataFrame, table: str, later: str) -> pl.DataFrame:
     return frame.select(list(schema)).cast(schema) if frame.width else pl.DataFrame(schema=schema)
 
 
-def protect_transmissions(raw: pl.DataFrame, own: Own, door: Door) -> pl.DataFrame:
-    """One operator's transmissions of one channel, pseudonymous and classified."""
+def protect_transmissions(raw: pl.DataFrame, own: Own, door: Door, loaded: rules.Rules) -> pl.DataFrame:
+    """One operator's transmissions of one format and channel, pseudonymous and classified."""
     key = operator_key(own.operator_id)
     raw = with_e164(raw, own, "sender", "recipient")
     is_mail = pl.col("channel_code") == "EMAIL"
@@ -216,8 +221,8 @@ def protect_transmissions(raw: pl.DataFrame, own: Own, door: Door) -> pl.DataFra
     # Rules on refusals of mail know them as the client got them, codes first.
     whole = pl.concat_str("reply_code", "dsn_code", "reply_text", separator=" ", ignore_nulls=True)
     reply = pl.when(is_mail & pl.col("reply_text").is_not_null()).then(whole).otherwise("reply_text")
-    acted = rules.countermeasure_of_refusals(frame.with_columns(reply_text=reply))
-    typed = type_of_transmissions(frame)
+    acted = rules.countermeasure_of_refusals(frame.with_columns(reply_text=reply), loaded)
+    typed = type_of_transmissions(frame, loaded)
     return frame.with_columns(
         *signatures.of_transmissions(frame, key),
         period_date=pl.col("first_at").dt.date(),
@@ -261,24 +266,30 @@ def protect_transmissions(raw: pl.DataFrame, own: Own, door: Door) -> pl.DataFra
         spam_type_code=typed["spam_type_code"],
         spam_type_codes=typed["spam_type_codes"],
         is_type_strong=typed["is_type_strong"],
+        type_priority=typed["type_priority"],
         key_id=pl.lit(key_id(own.operator_id)),
     )
 
 
 def verdicts(raw: pl.DataFrame, door: Door) -> pl.DataFrame:
     """silver.verdict from what a kernel's verdicts() gave."""
-    # Rules are of an engine, and one log may hold the verdicts of several.
-    parts = [by_operator(part, door, protect_verdicts) for part in raw.partition_by("engine_code")]
+    # Rules are of an engine and a time, and one log may hold the verdicts of several.
+    parts = [
+        by_operator(part, door, partial(protect_verdicts, loaded=loaded))
+        for loaded, rows in rules.in_force(raw, "verdict_at")
+        for part in rows.partition_by("engine_code")
+    ]
     done = [part for part in parts if part.width]
     return shaped(pl.concat(done) if done else pl.DataFrame(), "silver.verdict", "verdict_hash")
 
 
-def protect_verdicts(raw: pl.DataFrame, own: Own, door: Door) -> pl.DataFrame:
+def protect_verdicts(raw: pl.DataFrame, own: Own, door: Door, loaded: rules.Rules) -> pl.DataFrame:
     """One operator's verdicts of one engine, pseudonymous and classified."""
     key = operator_key(own.operator_id)
     engine = raw["engine_code"][0]
-    acted = rules.countermeasure_of_verdicts(raw["action"], raw["symbols"], engine)
-    typed = rules.type_of_verdicts(raw["symbols"], engine, "EMAIL", action=raw["action"])
+    acted = rules.countermeasure_of_verdicts(raw["action"], raw["symbols"], engine, loaded)
+    subject = signatures.decoded(raw["subject"])
+    typed = rules.type_of_verdicts(raw["symbols"], engine, "EMAIL", loaded, raw["action"], subject)
     return raw.with_columns(
         period_date=pl.col("verdict_at").dt.date(),
         message_id_hash=pseudonyms(raw["message_id"], key),
@@ -296,17 +307,22 @@ def protect_verdicts(raw: pl.DataFrame, own: Own, door: Door) -> pl.DataFrame:
         spam_type_code=typed["spam_type_code"],
         spam_type_codes=typed["spam_type_codes"],
         is_type_strong=typed["is_type_strong"],
+        type_priority=typed["type_priority"],
         key_id=pl.lit(key_id(own.operator_id)),
     )
 
 
 def complaints(raw: pl.DataFrame, door: Door) -> pl.DataFrame:
     """silver.complaint from what a kernel's complaints() gave."""
-    done = by_operator(raw, door, protect_complaints)
-    return shaped(done, "silver.complaint", "complaint_hash")
+    parts = [
+        by_operator(rows, door, partial(protect_complaints, loaded=loaded))
+        for loaded, rows in rules.in_force(raw, "reported_at")
+    ]
+    done = [part for part in parts if part.width]
+    return shaped(pl.concat(done) if done else pl.DataFrame(), "silver.complaint", "complaint_hash")
 
 
-def protect_complaints(raw: pl.DataFrame, own: Own, door: Door) -> pl.DataFrame:
+def protect_complaints(raw: pl.DataFrame, own: Own, door: Door, loaded: rules.Rules) -> pl.DataFrame:
     """One operator's complaints, pseudonymous and typed.
 
     The type is what the reported text tells; where that tells nothing, what the kind of feedback tells.
@@ -316,11 +332,12 @@ def protect_complaints(raw: pl.DataFrame, own: Own, door: Door) -> pl.DataFrame:
     is_mail = pl.col("channel_code") == "EMAIL"
     client = located(raw["client_ip"], door.ranges)
     sender_country = location.country_of_numbers(raw["sender"].set(raw["channel_code"] == "EMAIL", None))
-    texts = types_of_texts(raw)
+    texts = rules.type_of_texts(raw["text"], raw["format_code"][0], raw["channel_code"][0], loaded)
     kinds = rules.type_of_texts(
         raw["feedback_type_code"],
         raw["format_code"][0],
         raw["channel_code"][0],
+        loaded,
         match_on=rules.FEEDBACK,
     )
     told = texts["spam_type_code"].is_not_null() & (texts["spam_type_code"] != rules.UNKNOWN_TYPE)
@@ -495,11 +512,6 @@ def recipient_structs(raw: pl.DataFrame, own: Own, key: bytes) -> pl.Series:
     )
     rows = pl.DataFrame({"row": range(raw.height)}, schema={"row": grouped.schema["row"]})
     return rows.join(grouped, on="row", how="left", maintain_order="left")["recipients"]
-
-
-def types_of_texts(frame: pl.DataFrame) -> pl.DataFrame:
-    """Content types from message texts; a frame is of one format and so of one channel."""
-    return rules.type_of_texts(frame["text"], frame["format_code"][0], frame["channel_code"][0])
 
 
 def domain_of(column: str) -> pl.Expr:

@@ -1,9 +1,12 @@
-"""Content types of transmissions: from their texts and, where they were refused, from what refused them.
+"""Content types of transmissions: from texts, subjects and, where they were refused, from what refused them.
 
-Beside the text, or a firewall's own category, a refusal may tell a type by the block list that it names and
-its return code, by the words of the reply or the log, by a SIP code; a call by its numbers, by the name that
-the caller shows, which is matched as texts are, and by its User-Agent. What is told joins into one decision,
-as of jobs/rules.py: strong beats weak, specific beats general, all types are kept.
+Beside the text, a mail's subject or a firewall's own category, a refusal may tell a type by the block list
+that it names and its return code, by the words of the reply or the log, by a SIP code; a call by its numbers,
+by the name that the caller shows, which is matched as texts are, and by its User-Agent. What is told
+joins into one decision, as of jobs/rules.py: strong beats weak, specific beats general, all types are kept.
+
+Rules on texts are not tried on replies, which speak of mailboxes that are full and of how to be let in: their
+words are those of advertising and phishing. Rules of their own (reject_text_regex) know what refusals say.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ from functools import cache
 
 import polars as pl
 
-from jobs import rules
+from jobs import rules, signatures
 from jobs.matching import Matcher, places_of
 from jobs.rules import Rules, TypeRule
 
@@ -21,6 +24,7 @@ from jobs.rules import Rules, TypeRule
 def type_of_transmissions(frame: pl.DataFrame, loaded: Rules | None = None) -> pl.DataFrame:
     """Columns as of rules.type_of_verdicts(), one row for each transmission of one format and channel."""
     loaded = loaded or rules.load_rules()
+    frame = frame.with_columns(subject=signatures.decoded(frame["subject"]))
     engine, channel = str(frame["format_code"][0]), str(frame["channel_code"][0])
     is_refused = frame.select(rules.is_refusal(frame.columns)).to_series()
     found = [

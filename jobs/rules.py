@@ -54,20 +54,21 @@ DEFERRALS = {"soft reject", "greylist"}
 PASSING = {"no action", "accept"}
 # Below this priority a rule on a DNSBL zone knows the zone; above, it only recognises the form of a name.
 KNOWN_ZONE = 50
-# What each kind of rule matches on. Of a verdict its symbols and its action; Amavis names the viruses that
-# its scanners found among its symbols.
+# What each kind of rule matches on. Of a verdict its symbols, its action and the mail's subject; Amavis names
+# the viruses that its scanners found among its symbols.
 SYMBOL = ("symbol", "symbol_regex")
 SIGNATURE = {"amavis": ("signature_regex",)}
 ACTION = ("action",)
+TEXT = ("text_regex",)
 # Of a transmission, columns: whatever became of it; where it was refused; where it is a call.
-ALWAYS_TYPED = {"text": ("text_regex",), "category": ("category_regex",)}
+ALWAYS_TYPED = {"text": TEXT, "subject": TEXT, "category": ("category_regex",)}
 REFUSAL_TYPED = {
     "reply_text": ("reject_text_regex", "sip_reason_regex"),
     "log_text": ("log_text_regex",),
     "reply_code": ("sip_code", "dlr_status"),
 }
 CALL_TYPED = {
-    "display_name": ("text_regex",),
+    "display_name": TEXT,
     "user_agent": ("sip_ua_regex",),
     "sender": ("caller_number_regex",),
     "recipient": ("called_number_regex",),
@@ -118,6 +119,7 @@ TYPED: dict[str, Any] = {
     "spam_type_code": pl.String,
     "spam_type_codes": pl.List(pl.String),
     "is_type_strong": pl.Boolean,
+    "type_priority": pl.Int32,
 }
 ACTED: dict[str, Any] = {
     "countermeasure_code": pl.String,
@@ -170,13 +172,35 @@ Rule = TypeVar("Rule", TypeRule, MeasureRule)
 def load_rules(folder: Path | str = REFERENCE, on: dt.date | None = None) -> Rules:
     """The rules in a folder's type_rule.csv and countermeasure_rule.csv that are valid on a day.
 
-    Without a day: those with no end. Raises ObservatoryError that names a row of a kind that nothing matches.
+    Without a day: today. Raises ObservatoryError that names a row of a kind that nothing matches.
     """
-    return _load(Path(folder), on)
+    return _load(Path(folder), on or dt.datetime.now(dt.UTC).date())
+
+
+def in_force(rows: pl.DataFrame, at: str, folder: Path | str = REFERENCE) -> list[tuple[Rules, pl.DataFrame]]:
+    """The rows by the rules that hold on the UTC day of a timestamp; nearly always they are all in one part.
+
+    What was sent while a rule held is typed by it whenever it is read.
+    """
+    days = changes(Path(folder))
+    place = pl.Series(days, dtype=pl.Date).search_sorted(rows[at].dt.date(), side="right")
+    parts = rows.with_columns(place.alias("__place")).partition_by("__place", as_dict=True, include_key=False)
+    return [
+        (load_rules(folder, days[int(place) - 1] if place else dt.date.min), part)
+        for (place,), part in parts.items()
+    ]
 
 
 @cache
-def _load(folder: Path, on: dt.date | None) -> Rules:
+def changes(folder: Path) -> tuple[dt.date, ...]:
+    """The days on which a rule begins to hold, or holds no more, in order."""
+    tables = (matched(folder, name) for name in KINDS)
+    named = {row[name] for row in chain.from_iterable(tables) for name in ("valid_from", "valid_to")}
+    return tuple(sorted(map(dt.date.fromisoformat, named - {""})))
+
+
+@cache
+def _load(folder: Path, on: dt.date) -> Rules:
     return Rules(
         types=tuple(
             TypeRule(*shared(row), row["spam_type_code"], row["is_strong"] == "true")
@@ -215,10 +239,8 @@ def shared(row: Mapping[str, str]) -> tuple[str, str, str, str, int]:
     return row["rule_id"], row["engine_code"], row["match_on"], row["pattern"], int(row["priority"])
 
 
-def rules_on(rows: Iterable[dict[str, str]], on: dt.date | None) -> list[dict[str, str]]:
-    """The rows of a dated table that are valid on a day; without a day, those with no end."""
-    if on is None:
-        return [row for row in rows if not row["valid_to"]]
+def rules_on(rows: Iterable[dict[str, str]], on: dt.date) -> list[dict[str, str]]:
+    """The rows of a dated table that are valid on a day."""
     day = on.isoformat()
     return [
         row for row in rows if row["valid_from"] <= day and (not row["valid_to"] or day < row["valid_to"])
@@ -277,22 +299,26 @@ def type_of_verdicts(
     channel: str | None = None,
     rules: Rules | None = None,
     action: pl.Series | None = None,
+    subject: pl.Series | None = None,
 ) -> pl.DataFrame:
-    """What the symbols and the action of each verdict tell of a message's type.
+    """What the symbols, the action and the mail's subject of each verdict tell of a message's type.
 
-    symbols: lists of names. action: as the engine names it. Rows of the answer: spam_type_code, null where no
-    rule matched and UNK where rules say only that the content is not told; spam_type_codes, all types that
-    any rule told, weak ones too, sorted; is_type_strong, whether strong evidence tells spam_type_code, null
-    where there is none. A weak type says what a spam message is about; it is no reason to call it spam.
+    symbols: lists of names. action: as the engine names it. subject: decoded. Rows of the answer:
+    spam_type_code, null where no rule matched and UNK where rules say only that the content is not told;
+    spam_type_codes, all types that any rule told, weak ones too, sorted; is_type_strong, whether strong
+    evidence tells spam_type_code, and type_priority, the priority of the rule that tells it best, null where
+    there is none. A weak type says what a spam message is about; it is no reason to call it spam.
     """
     rules = rules or load_rules()
     scope = type_rules(rules, engine, channel)
     match = type_matcher(rules, engine, channel, (*SYMBOL, *SIGNATURE.get(engine, ())))
-    found = found_in_lists(symbols, match)
+    found = [found_in_lists(symbols, match)]
     if action is not None:
-        by_action = told(action, type_matcher(rules, engine, channel, ACTION))
-        found = pl.select(pl.concat_str(found, by_action, separator=",", ignore_nulls=True)).to_series()
-    return types(found, places_of, scope)
+        found.append(told(action, type_matcher(rules, engine, channel, ACTION)))
+    if subject is not None:
+        found.append(told(subject, type_matcher(rules, engine, channel, TEXT)))
+    joined = pl.select(pl.concat_str(found, separator=",", ignore_nulls=True).alias("places"))["places"]
+    return types(joined, places_of, scope)
 
 
 def type_of_texts(
@@ -300,7 +326,7 @@ def type_of_texts(
     engine: str,
     channel: str | None = None,
     rules: Rules | None = None,
-    match_on: Collection[str] = ("text_regex",),
+    match_on: Collection[str] = TEXT,
 ) -> pl.DataFrame:
     """What subjects, message texts or refusals tell of the type; columns as of type_of_verdicts().
 
@@ -327,7 +353,7 @@ def types(
     values: pl.Series, places: Callable[[str], Collection[int]], rules: tuple[TypeRule, ...]
 ) -> pl.DataFrame:
     """One row for each value, from the rules that match it."""
-    decided: dict[frozenset[int], tuple[str | None, list[str], bool | None]] = {}
+    decided: dict[frozenset[int], Primary] = {}
 
     def results(distinct: list[str]) -> pl.DataFrame:
         rows = []
@@ -336,7 +362,7 @@ def types(
             if found not in decided:
                 decided[found] = primary_type([rules[place] for place in sorted(found)])
             rows.append(decided[found])
-        columns = list(zip(*rows, strict=True)) or [(), (), ()]
+        columns = list(zip(*rows, strict=True)) or [()] * len(TYPED)
         return pl.DataFrame(
             {
                 name: pl.Series(column, dtype=kind)
@@ -347,14 +373,19 @@ def types(
     return by_distinct(values, results).with_columns(pl.col("spam_type_codes").fill_null([]))
 
 
-def primary_type(matched: Sequence[TypeRule]) -> tuple[str | None, list[str], bool | None]:
-    """The type that the matching rules tell, all types, and whether the evidence is strong.
+# A type, all types, whether the evidence of the first is strong, and its rule's priority: as TYPED.
+Primary = tuple[str | None, list[str], bool | None, int | None]
+
+
+def primary_type(matched: Sequence[TypeRule]) -> Primary:
+    """The type that the matching rules tell, all types, whether the evidence is strong, and its priority.
 
     A type beats UNK; strong beats weak; then the smaller priority wins, then the type that most rules
-    tell, then the more harmful group, then an engine's own rule.
+    tell, then the more harmful group, then an engine's own rule. What the server and several filters tell is
+    held against each other in the same order (jobs/silver/telling.py).
     """
     if not matched:
-        return None, [], None
+        return None, [], None, None
     told = Counter(rule.spam_type_code for rule in matched)
 
     def order(rule: TypeRule) -> tuple[bool, bool, int, int, int, bool, str]:
@@ -372,7 +403,7 @@ def primary_type(matched: Sequence[TypeRule]) -> tuple[str | None, list[str], bo
         )
 
     best = min(matched, key=order)
-    return best.spam_type_code, sorted(told.keys() - {UNKNOWN_TYPE}), best.is_strong
+    return best.spam_type_code, sorted(told.keys() - {UNKNOWN_TYPE}), best.is_strong, best.priority
 
 
 # --- countermeasures -------------------------------------------------------------------------------

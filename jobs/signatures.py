@@ -141,6 +141,17 @@ def subjects(frame: pl.DataFrame, key: bytes) -> pl.Series:
     return hashes(long_enough(said), key, "subject")
 
 
+def decoded(subjects: pl.Series) -> pl.Series:
+    """Subjects whose MIME words are decoded; all others as they are, null stays null."""
+    worded = subjects.set(~subjects.str.contains("=?", literal=True).fill_null(False), None)
+
+    def read(distinct: list[str]) -> pl.DataFrame:
+        plain = [decoded_subject(subject) for subject in distinct]
+        return pl.DataFrame({"subject": pl.Series(plain, dtype=pl.String)})
+
+    return by_distinct(worded, read)["subject"].fill_null(subjects)
+
+
 def plain_subjects(distinct: list[str]) -> pl.DataFrame:
     """Subjects as they were meant, as far as they are compared."""
     plain = [plain_subject(subject) for subject in distinct]
@@ -148,17 +159,23 @@ def plain_subjects(distinct: list[str]) -> pl.DataFrame:
 
 
 def plain_subject(subject: str) -> str:
-    """MIME words decoded (RFC 2047), and cut as Exim cuts; a character that was torn by a cut is left out."""
+    """Decoded, and cut as Exim cuts; a character that was torn by a cut is left out."""
+    cut = decoded_subject(subject).encode("utf-8", "replace")[:SUBJECT_BYTES]
+    return cut.decode("utf-8", "ignore").rstrip("\ufffd")
+
+
+def decoded_subject(subject: str) -> str:
+    """MIME words decoded (RFC 2047)."""
     if "=?" in subject[:LONGEST_SUBJECT]:
         try:
             parts = decode_header(subject[:LONGEST_SUBJECT])
-            subject = "".join(
+            return "".join(
                 part if isinstance(part, str) else part.decode(charset or "raw-unicode-escape", "replace")
                 for part, charset in parts
             )
         except (HeaderParseError, LookupError, ValueError):
             pass  # Words that are none stay as they are, and are equal where they are equal.
-    return subject.encode("utf-8", "replace")[:SUBJECT_BYTES].decode("utf-8", "ignore").rstrip("\ufffd")
+    return subject
 
 
 def long_enough(texts: pl.Series) -> pl.Series:

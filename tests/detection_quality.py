@@ -1,4 +1,4 @@
-"""How well campaigns and bypass are found, on generated traffic whose truth is known.
+"""How well campaigns, bypass and types are found, on traffic and texts whose truth is known.
 
     python -m tests.detection_quality [--choose] [--campaign-seeds 102 103] [--bypass-seeds 2 3 4]
 
@@ -6,6 +6,9 @@ Campaigns: precision is the share of pairs of messages found in one campaign tha
 share of pairs of one campaign that are found in one; large campaigns have most pairs. Mail is told apart by
 what its log has: a filter's hashes, subjects, or the envelope alone. Bypass: messages with a sign, found and
 true.
+
+Types: precision is the share of texts with a type that have the right one, recall the share of spam that
+has the right one, by words alone (tests/type_quality.py).
 
 One likeness of SMS texts and seven thresholds of the SIM box (three for SMS, four for calls) were chosen by
 such figures, each on the seed that is named; --choose goes through the choices again (it takes some
@@ -26,9 +29,9 @@ from rich.table import Table
 
 from jobs import config
 from jobs.lake import Lake
-from tests import bypass_quality, campaign_truth, mail_truth
+from tests import bypass_quality, campaign_truth, mail_truth, type_quality
 
-# What was found, its seed, precision and recall.
+# What was found, its seed or language, precision and recall.
 Line = tuple[str, str, float, float]
 MAIL = {
     "hashes": "mail campaigns, by a filter's hashes",
@@ -94,7 +97,7 @@ def main() -> None:
     parser.add_argument("--bypass-seeds", type=int, nargs="+", default=bypass_seeds)
     arguments = parser.parse_args()
     spark = open_session(config.Spark(conf={"spark.sql.shuffle.partitions": 2}), "detection quality")
-    table = Table("what", "seed", title="Campaigns and bypass, found and true", title_justify="left")
+    table = Table("what", "seed, language", title="What is found, and true", title_justify="left")
     for name in ("precision", "recall"):
         table.add_column(name, justify="right")
     with TemporaryDirectory() as folder:
@@ -103,6 +106,7 @@ def main() -> None:
         campaigns = tuple(arguments.campaign_seeds)
         lines = [*of_texts(spark, campaigns), *of_mail(spark, campaigns)]
         lines += of_bypass(spark, tuple(arguments.bypass_seeds), Path(folder))
+    lines += type_quality.by_language()
     for what, seed, precision, recall in lines:
         table.add_row(what, seed, f"{precision:.3f}", f"{recall:.3f}")
     Console().print(table)

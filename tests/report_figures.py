@@ -261,7 +261,9 @@ def type_coverage() -> pl.DataFrame:
         ("EMAIL", "rspamd", 131_900, 61_400, 41_800, 28_700),
         ("EMAIL", "clamav", 8_400, 8_400, 0, 0),
         ("EMAIL", "_U", 390_700, 0, 12_300, 378_400),
+        ("EMAIL", "_T", 522_600, 63_200, 54_100, 405_300),
         ("SMS", "sms_firewall", 38_200, 21_500, 9_100, 7_600),
+        ("SMS", "_T", 38_200, 21_500, 9_100, 7_600),
     ]
     return pl.DataFrame(rows, schema=list(FIGURES["type_coverage"]), orient="row")
 

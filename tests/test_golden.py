@@ -164,6 +164,8 @@ def of_spark(value: Any) -> Any:
     """A value as Spark gives it; its timestamps are in the machine's own zone, its structs rows."""
     if isinstance(value, Row):
         return tuple(value)
+    if isinstance(value, list):
+        return [of_spark(each) for each in value]
     return value.astimezone(dt.UTC) if isinstance(value, dt.datetime) else value
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 
-from jobs import protect
+from jobs import protect, rules
 from jobs.formats import COMPLAINT, FACT, TRANSMISSION
 from tests.test_range_tables import BUILT, csv_file, maxmind_file
 
@@ -209,6 +210,39 @@ def test_complaints_and_facts_name_the_same_subscriber() -> None:
     }  # fmt: skip
     (known,) = protect.facts(pl.DataFrame([fact], schema=FACT), door).to_dicts()
     assert (known["sender_hash"], known["recipient_hash"]) == (hashed, hashed)
+
+
+def test_rules_are_of_a_rows_own_day_and_format(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    head = "rule_id,engine_code,match_on,pattern,spam_type_code,is_strong,priority,valid_from,valid_to"
+    (tmp_path / "type_rule.csv").write_text(
+        f"{head}\n"
+        "T1,any,text_regex,melon,AD.retail,false,60,1990-01-01,2026-11-24\n"
+        "T2,any,text_regex,melon,AD.pharma,false,60,2026-11-24,\n"
+        "T3,any,text_regex,melon,MALWARE.link,true,10,2099-01-01,\n"
+        "T4,kannel_smsbox,text_regex,melon,AD.adult,true,10,1990-01-01,\n"
+    )
+    measures = (
+        "rule_id,engine_code,match_on,pattern,priority,countermeasure_code,x1231_strategy_code,is_antispam"
+    )
+    (tmp_path / "countermeasure_rule.csv").write_text(f"{measures},valid_from,valid_to\n")
+    monkeypatch.setattr(rules, "in_force", partial(rules.in_force, folder=tmp_path))
+    before = dt.datetime(2026, 11, 23, 23, 59, tzinfo=dt.UTC)
+    found = protected(
+        protect.Door((OWN,), None),
+        row(offset=1, text="melons"),
+        row(offset=2, text="melons", first_at=before),
+        row(offset=3, text="melons", first_at=before, format_code="kannel_smsbox"),
+    )
+    assert [each["spam_type_code"] for each in found] == ["AD.pharma", "AD.retail", "AD.adult"]
+
+
+def test_a_subject_passes_the_door_as_a_type() -> None:
+    mail = row(
+        channel_code="EMAIL", format_code="postfix", sender="a@b.example", subject="Best online casino"
+    )
+    (found,) = protected(protect.Door((OWN,), None), mail)
+    assert (found["spam_type_code"], found["is_type_strong"]) == ("AD.gambling", False)
+    assert "casino" not in str(found)
 
 
 def test_what_a_caller_shows_and_where_it_is_passes_the_door_as_a_type_and_a_pseudonym() -> None:

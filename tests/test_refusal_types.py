@@ -10,7 +10,16 @@ import pytest
 from jobs.refusal_types import type_of_transmissions
 
 NAMES = (
-    *("format_code", "channel_code", "outcome_code", "text", "reply_text", "log_text", "reply_code"),
+    *(
+        "format_code",
+        "channel_code",
+        "outcome_code",
+        "text",
+        "subject",
+        "reply_text",
+        "log_text",
+        "reply_code",
+    ),
     *("dnsbl_zone", "dnsbl_code", "sender", "recipient", "display_name", "user_agent", "category"),
 )
 MAIL = {"format_code": "postfix", "channel_code": "EMAIL", "outcome_code": "rejected"}
@@ -76,6 +85,12 @@ def told(*rows: dict[str, Any]) -> list[tuple[str | None, bool | None, list[str]
         (FIREWALL | {"channel_code": "VOICE_CS", "category": "phishing"}, "PHISH.vish", True),
         (FIREWALL | {"channel_code": "VOICE_CS", "category": "wangiri"}, "PHONE.wangiri", True),
         (FIREWALL | {"channel_code": "VOICE_CS", "recipient": "979123456789"}, "PHONE.prs-irsf", False),
+        # A mail's subject, as it was written or in MIME words, whatever became of the mail.
+        (MAIL | {"outcome_code": "delivered", "subject": "You have won a prize"}, "FRAUD.lottery", False),
+        (MAIL | {"subject": "=?utf-8?B?0JLRiyDQstGL0LjQs9GA0LDQu9C4INC/0YDQuNC3?="}, "FRAUD.lottery", False),
+        (MAIL | {"subject": "Minutes of our meeting"}, None, None),
+        # What refuses speaks of mailboxes, too: rules on texts are not meant for it.
+        (MAIL | {"reply_text": "452 4.2.2 The recipient's mailbox is full"}, None, None),
         # Figures in a delivery report are no words: 419 is a kind of fraud only where it is called one.
         (SMS | {"reply_text": "id:1020419 sub:001 dlvrd:000 stat:UNDELIV err:011"}, None, None),
         (MAIL | {"reply_text": "554 5.7.1 looks like a 419 scam"}, "FRAUD.advance-fee", False),

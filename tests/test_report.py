@@ -500,6 +500,8 @@ def test_signs_of_bypass_are_shown_of_calls_too(study: Study) -> None:
 def test_filters_that_tell_no_type_are_shown(study: Study) -> None:
     (mail, _) = content_types.by_engine(study)
     assert rows_of(mail)["No filter spoke"] == ["390,700", "0%", "3.1%", "96.9%"]
+    # Filters that spoke of the same message each count it: all that was marked comes last, once.
+    assert list(rows_of(mail))[-1] == "All, by all that told"
 
 
 def test_a_rate_is_shown_where_subscribers_are_known(study: Study) -> None:

@@ -44,11 +44,27 @@ def test_rules_hold_from_their_first_day_until_before_their_last(tmp_path):
         loaded = rules.load_rules(tmp_path, on)
         return len(loaded.types), len(loaded.measures)
 
+    def parts(*days: dt.date) -> list[tuple[int, list[dt.date]]]:
+        frame = pl.DataFrame({"at": days}).with_columns(pl.col("at").cast(pl.Datetime("us", "UTC")))
+        found = rules.in_force(frame, "at", tmp_path)
+        return sorted((len(loaded.types), rows["at"].dt.date().to_list()) for loaded, rows in found)
+
     assert count(dt.date(2023, 12, 31)) == (1, 1)
     assert count(dt.date(2024, 1, 1)) == (2, 2)
     assert count(dt.date(2024, 12, 31)) == (2, 2)
     assert count(dt.date(2025, 1, 1)) == (1, 1)
     assert count(None) == (1, 1)
+    # Each row by the rules of its own day, in as many parts as there are times.
+    before, first, last, after = (
+        dt.date(2023, 12, 31),
+        dt.date(2024, 1, 1),
+        dt.date(2024, 12, 31),
+        dt.date(2025, 1, 1),
+    )
+    assert parts(last, before, first) == [(1, [before]), (2, [last, first])]
+    assert parts(after, after) == [(1, [after, after])]
+    assert parts(dt.date(1980, 1, 1)) == [(0, [dt.date(1980, 1, 1)])]
+    assert parts() == []
 
 
 @pytest.mark.parametrize("table", ["type_rule", "countermeasure_rule"])
@@ -133,26 +149,32 @@ def test_equal_values_are_matched_whole():
 @pytest.mark.parametrize(
     ("matched", "primary"),
     [
-        ([], (None, [], None)),
-        ([rule("UNK", 90)], ("UNK", [], False)),
-        ([rule("UNK", 1, strong=True), rule("AD.retail", 85)], ("AD.retail", ["AD.retail"], False)),
+        ([], (None, [], None, None)),
+        ([rule("UNK", 90)], ("UNK", [], False, 90)),
+        ([rule("UNK", 1, strong=True), rule("AD.retail", 85)], ("AD.retail", ["AD.retail"], False, 85)),
         (
             [rule("AD.retail", 10), rule("PHISH.mail", 40, strong=True)],
-            ("PHISH.mail", ["AD.retail", "PHISH.mail"], True),
+            ("PHISH.mail", ["AD.retail", "PHISH.mail"], True, 40),
         ),
-        ([rule("AD.adult", 30), rule("MALWARE.link", 40)], ("AD.adult", ["AD.adult", "MALWARE.link"], False)),
-        ([rule("AD.retail"), rule("MALWARE.link")], ("MALWARE.link", ["AD.retail", "MALWARE.link"], False)),
+        (
+            [rule("AD.adult", 30), rule("MALWARE.link", 40)],
+            ("AD.adult", ["AD.adult", "MALWARE.link"], False, 30),
+        ),
+        (
+            [rule("AD.retail"), rule("MALWARE.link")],
+            ("MALWARE.link", ["AD.retail", "MALWARE.link"], False, 30),
+        ),
         (
             [rule("AD.retail"), rule("AD.retail", 70), rule("MALWARE.link")],
-            ("AD.retail", ["AD.retail", "MALWARE.link"], False),
+            ("AD.retail", ["AD.retail", "MALWARE.link"], False, 30),
         ),
         (
             [rule("PHISH.mail", 60), rule("PHISH.smish", 60, engine="sms_firewall")],
-            ("PHISH.smish", ["PHISH.mail", "PHISH.smish"], False),
+            ("PHISH.smish", ["PHISH.mail", "PHISH.smish"], False, 60),
         ),
         (
             [rule("OTHER"), rule("FRAUD.loan"), rule("PHONE.wangiri")],
-            ("FRAUD.loan", ["FRAUD.loan", "OTHER", "PHONE.wangiri"], False),
+            ("FRAUD.loan", ["FRAUD.loan", "OTHER", "PHONE.wangiri"], False, 30),
         ),
     ],
 )
@@ -178,6 +200,7 @@ def test_types_of_symbols():
         "spam_type_code": pl.String,
         "spam_type_codes": pl.List(pl.String),
         "is_type_strong": pl.Boolean,
+        "type_priority": pl.Int32,
     }
     # MONEY_FRAUD_3 is SpamAssassin's name and means nothing from Rspamd.
     assert typed["spam_type_code"].to_list() == ["PHISH.mail", None, None, None, "PHISH.mail", "MALWARE.link"]
@@ -492,6 +515,14 @@ def test_names_of_viruses_are_read_for_types_where_symbols_hold_them():
     symbols = pl.Series([["Win.Ransomware.Locky-1"]], dtype=pl.List(pl.String))
     told = [rules.type_of_verdicts(symbols, engine, "EMAIL") for engine in ("amavis", "rspamd")]
     assert [each["spam_type_code"].to_list() for each in told] == [["MALWARE.ransom"], [None]]
+
+
+def test_a_mails_subject_tells_its_type_beside_symbols():
+    symbols = pl.Series([["DBL_PHISH"], ["BAYES_SPAM"], []], dtype=pl.List(pl.String))
+    subject = pl.Series(["You have won a prize", "You have won a prize", None])
+    typed = rules.type_of_verdicts(symbols, "rspamd", "EMAIL", subject=subject)
+    assert typed["spam_type_code"].to_list()[:2] == ["PHISH.mail", "FRAUD.lottery"]
+    assert typed["spam_type_codes"].to_list() == [["FRAUD.lottery", "PHISH.mail"], ["FRAUD.lottery"], []]
 
 
 def test_what_amavis_banned_is_typed_by_its_action():

@@ -164,7 +164,7 @@ TRANSMISSION: dict[str, Any] = {
     "dnsbl_code": pl.String,  # its return code where logged, such as 127.0.0.2
     "event": pl.String,  # Kannel's event words, Asterisk's disposition
     "text": pl.String,  # SMS text, decoded; null for mail
-    "subject": pl.String,  # of a mail, where the server logs it; its signature alone goes on
+    "subject": pl.String,  # of a mail, where the server logs it; its type and signature alone go on
     "display_name": pl.String,  # that a caller shows; null for all but calls
     "category": pl.String,  # a firewall's own word for what it is about
     "message_bytes": pl.Int64,

@@ -67,7 +67,8 @@ def by_type(study: Study) -> Section:
     if typed:
         notes = [
             "A strong rule names one type (a virus, a campaign's own signature); a weak one only hints at"
-            " it (a word, a list's name). Counted in recipients and attempts of all directions."
+            " it (a word, a list's name). Counted in recipients and attempts of all directions; what two"
+            " filters spoke of is under both, each by what it told alone."
         ]
     return Section("types", "Types of spam", "\n".join(findings), [*blocks, *typed], missing, notes, LEGEND)
 
@@ -85,14 +86,15 @@ def error_cell(found: audited.Corrected) -> Cell:
 
 
 def by_engine(study: Study) -> list[Block]:
-    """How much of what each filter marked has a type."""
+    """How much of what was marked has a type: by each filter alone, and by all that told."""
     blocks = []
     for channel, table in study.per_channel("type_coverage"):
         rows = table.filter(pl.col("units_marked") > 0)
         if not len(rows):
             continue
         name = channel_name(channel, inside=True)
-        is_silent = pl.col("engine_code") == words.UNKNOWN
+        # What no filter spoke of, and all, come after the filters.
+        after = [pl.col("engine_code") == code for code in (words.TOTAL, words.UNKNOWN)]
         lines = [
             [
                 Cell(
@@ -111,7 +113,7 @@ def by_engine(study: Study) -> list[Block]:
                     for part in ("strong", "weak", "untyped")
                 ),
             ]
-            for row in rows.sort([is_silent, -pl.col("units_marked"), "engine_code"]).to_dicts()
+            for row in rows.sort([*after, -pl.col("units_marked"), "engine_code"]).to_dicts()
         ]
         columns = [
             Column("Filter", "text"),
@@ -127,6 +129,8 @@ def by_engine(study: Study) -> list[Block]:
 
 
 def engine_name(code: str) -> str:
+    if code == words.TOTAL:
+        return "All, by all that told"
     return "No filter spoke" if code == words.UNKNOWN else words.name("engine", code)
 
 

@@ -6,12 +6,15 @@ them, verdicts joined, attributes derived. Counting rules: README, "What is coun
 
 from __future__ import annotations
 
-from pyspark.sql import Column, DataFrame, Window
+import datetime as dt
+
+from pyspark.sql import Column, DataFrame, Row, Window
 from pyspark.sql import functions as F
 
 from jobs.attributes import ATTRIBUTES
 from jobs.formats import PRECEDENCE
 from jobs.silver.knowing import known
+from jobs.silver.telling import decided, evidence, of_engine
 from jobs.silver.transit import transit
 
 # Not messages of anyone: the server's own bounces, and reports of spam, which are complaints.
@@ -41,8 +44,11 @@ FROM_LAST = [
     *("reply_code", "dsn_code"),
     *("countermeasure_code", "strategy_code", "is_antispam"),
 ]
+ENGINE_TYPES = "array<struct<engine_code:string,spam_type_code:string,is_type_strong:boolean>>"
 RECIPIENT = ["recipient_hash", "recipient_domain", "is_own_recipient"]
 TRIPLE = ["operator_id", "client_network", "sender_hash", "recipient_hash"]
+# Where a row of a reference table has no start of its own (schemas/reference/NOTES.md).
+NO_START = dt.date(1990, 1, 1)
 # What only the work here needs.
 NOT_KEPT = ["place_key", "queue_id", "named_by", "is_own_client", "is_own_recipient", "symbols"]
 
@@ -180,7 +186,7 @@ def with_verdicts(message: DataFrame, verdict: DataFrame) -> DataFrame:
         F.col("message_bytes").alias("bytes"),
         F.struct("countermeasure_code", "strategy_code", "is_antispam").alias("acting"),
         "countermeasure_codes",
-        F.struct("spam_type_code", "is_type_strong").alias("type"),
+        evidence().alias("evidence"),
         "spam_type_codes",
         "digest_hash",
         "fuzzy_hash",
@@ -219,6 +225,9 @@ def with_verdicts(message: DataFrame, verdict: DataFrame) -> DataFrame:
         .agg(
             F.max("said").alias("v"),
             F.flatten(F.collect_list("said.symbols")).alias("symbols"),
+            F.min("said.evidence").alias("filters_told"),
+            F.flatten(F.collect_list("said.spam_type_codes")).alias("filters_types"),
+            F.array_sort(F.collect_list(F.when(F.col("said.is_of_spam"), of_engine()))).alias("engine_types"),
             *(F.max(f"said.{name}").alias(name) for name in ("digest_hash", "fuzzy_hash", "subject_hash")),
             F.sum("said.filter_us").alias("filter_us"),
             F.when(F.max("is_exact"), "exact").otherwise("by_message_id").alias("said_quality"),
@@ -322,16 +331,8 @@ def decide(message: DataFrame) -> DataFrame:
         "join_quality_code",
         "filter_us",
         F.col("v.score").alias("score"),
-        F.coalesce("v.type.spam_type_code", "spam_type_code", F.lit("UNK")).alias("spam_type_code"),
-        F.when(F.col("v.type.spam_type_code").isNotNull(), F.col("v.type.is_type_strong"))
-        .otherwise(F.coalesce("is_type_strong", F.lit(False)))
-        .alias("is_type_strong"),
-        F.array_distinct(
-            F.concat(
-                F.coalesce("v.spam_type_codes", F.array().cast("array<string>")),
-                F.coalesce("spam_type_codes", F.array().cast("array<string>")),
-            )
-        ).alias("spam_type_codes"),
+        *decided(),
+        F.coalesce("engine_types", F.array().cast(ENGINE_TYPES)).alias("engine_types"),
         F.coalesce("message_bytes", "v.bytes").alias("message_bytes"),
         *signature(),
         "try_count",
@@ -388,7 +389,10 @@ def fold_temporary_refusals(message: DataFrame) -> DataFrame:
 
 
 def attributes(attribute_rule: DataFrame) -> list[Column]:
-    """What symbols, types and the acting measure tell of each attribute; null where they tell nothing."""
+    """What symbols, types and the acting measure tell of each attribute; null where they tell nothing.
+
+    A rule speaks of the days on which it holds.
+    """
     rules = sorted(attribute_rule.collect(), key=lambda rule: (int(rule.priority), rule.pattern))
     return [
         attribute(name, kind, [rule for rule in rules if rule.attribute == name])
@@ -397,21 +401,29 @@ def attributes(attribute_rule: DataFrame) -> list[Column]:
 
 
 def attribute(name: str, kind: str, rules: list) -> Column:
-    values = [F.when(told_by(rule.match_on, rule.pattern), F.lit(rule.value).cast(kind)) for rule in rules]
+    values = [F.when(told_by(rule), F.lit(rule.value).cast(kind)) for rule in rules]
     return F.coalesce(*values, F.lit(None).cast(kind)).alias(name)
 
 
-def told_by(match_on: str, pattern: str) -> Column:
-    """Whether a row has the symbol, the type by a strong rule, or the measure.
+def told_by(rule: Row) -> Column:
+    """Whether the rule holds on a row's day and the row has its symbol, its type by a strong rule, or its
+    measure. A pattern that ends in * fits what starts so."""
+    found = fits(rule.match_on, rule.pattern)
+    # Most rules have no start and no end: they cost no comparison.
+    if rule.valid_from is not None and rule.valid_from > NO_START:
+        found &= F.col("period_date") >= F.lit(rule.valid_from)
+    if rule.valid_to is not None:
+        found &= F.col("period_date") < F.lit(rule.valid_to)
+    return found
 
-    A pattern that ends in * fits what starts so.
-    """
+
+def fits(match_on: str, pattern: str) -> Column:
     if match_on == "symbol":
         return F.array_contains("symbols", pattern)
     column = F.col({"type": "spam_type_code", "countermeasure": "countermeasure_code"}[match_on])
-    fits = column.startswith(pattern[:-1]) if pattern.endswith("*") else column == pattern
+    told = column.startswith(pattern[:-1]) if pattern.endswith("*") else column == pattern
     # A weak keyword may name a type, but not decide that something is spam.
-    return fits & F.col("is_type_strong") if match_on == "type" else fits
+    return told & F.col("is_type_strong") if match_on == "type" else told
 
 
 def direction() -> Column:

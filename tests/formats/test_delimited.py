@@ -364,7 +364,7 @@ def test_a_firewall_of_calls_carries_names_and_categories() -> None:
     assert (row["category"], row["display_name"], row["cell_id"]) == ("WANGIRI", "Great Casino", "41-7")
     assert row["grain_code"] == "call"
     typed = type_of_transmissions(pl.DataFrame([row], schema=TRANSMISSION))
-    assert typed.row(0) == ("PHONE.wangiri", ["AD.gambling", "PHONE.wangiri"], True)
+    assert typed.row(0) == ("PHONE.wangiri", ["AD.gambling", "PHONE.wangiri"], True, 20)
 
 
 @pytest.mark.parametrize("channel", ["VOICE_CS", "VOICE_IP", "VIDEO_IP"])
