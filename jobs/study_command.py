@@ -355,7 +355,11 @@ def investment(spending: Any, gaps: Any) -> list[RenderableType]:
     found = [row for row in every if row.component_code == "_T"]
     parts = {(row.channel_code, row.area_code, row.component_code): row for row in every}
     held = gaps.filter(f"{AREAS} AND period_code = '{period}'").collect()
-    missing = {(row.channel_code, row.area_code, row.target_code): short(row.gap) for row in held}
+    missing = {
+        (row.channel_code, row.area_code, row.target_code): short(row.gap)
+        for row in held
+        if row.gap is not None
+    }
     targets = [each.value for each in Target if any(row.target_code == each for row in held)]
     tables: list[RenderableType] = []
     for channel in dict.fromkeys(row.channel_code for row in found):

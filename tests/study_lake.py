@@ -82,6 +82,13 @@ def gap() -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
+def untold() -> dict[str, Any]:
+    """Few had their filter audited: there is no target by the best."""
+    lost = dict.fromkeys(("target_per_subscription", "necessary", "gap", "gap_low", "gap_high"))
+    (row,) = (each for each in gap() if (each["area_code"], each["target_code"]) == ("WORLD", "best"))
+    return row | lost | {"channel_code": "SMS", "assumptions": ["No target by the best: no respondent."]}
+
+
 def volume() -> list[dict[str, Any]]:
     """Spam of a quarter and of one of its months, recipients, attempts and messages."""
     return [
@@ -106,7 +113,7 @@ def write_study(folder: Path, settings: str = "") -> Path:
     models = figures(read_reference("ref.cost_model"), read_reference("ref.cost_model_parameter"))
     rows = {
         "study.investment": investment(),
-        "study.investment_gap": gap(),
+        "study.investment_gap": [*gap(), untold()],
         "study.spam_volume": volume(),
         "study.cost": [row_of(figure) for figure in models.values() if figure.is_cost],
     }

@@ -198,6 +198,7 @@ def test_a_published_figure_is_held_against_the_one_that_the_lake_holds(
         ("study.investment_gap/2026/LDC/EMAIL", "name its target too: add one of /best, /norm"),
         ("study.investment_gap/2026/LDC/EMAIL/norm/x",
          "write it as study.investment_gap/period_code/area_code/channel_code/target_code"),
+        ("study.investment_gap/2026/WORLD/SMS", "No target by the best: no respondent."),
         ("study.investment/2026/NRU/EMAIL", "nothing is known of it: no operator of the area"),
     ],
 )  # fmt: skip

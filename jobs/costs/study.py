@@ -95,6 +95,8 @@ def found(name: str, settings: Observatory) -> Found:
         raise ObservatoryError(
             f"figure '{name}': nothing is known of it: no operator of the area is in the frame (OBS_STATUS O)"
         )
+    if row.get("gap", 0) is None:
+        raise ObservatoryError(f"figure '{name}': {' '.join(row['assumptions'])}")
     return Found("/".join([table, *chosen]), table, row, beside, versions, settings)
 
 
