@@ -12,7 +12,7 @@ from pathlib import Path
 from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 
-from jobs.accounts import AMOUNTS, BAND, CHANNELS
+from jobs.accounts import AMOUNTS, BAND, CHANNELS, DOLLARS
 from jobs.errors import ObservatoryError
 from jobs.study.investment_account import operators_answers
 from jobs.study.spam_volume import MEASURES, WHOSE, answered, logged
@@ -128,7 +128,8 @@ def refuse_missing(have: Mapping[str, DataFrame], folder: Path) -> None:
 def refuse_unpriced(have: Mapping[str, DataFrame], base_year: int, folder: Path) -> None:
     """Raise ObservatoryError if spending was answered for and price levels lack its country and year, or the
     country in the base year; or if answers, price levels of the year and those of the base year are not all
-    in one currency. Amounts would else be off by what one currency is worth in the other.
+    in one currency. Amounts would else be off by what one currency is worth in the other. Who told a band
+    needs the price levels of the dollar.
 
     An answer without a currency is in that of its year's price levels.
     """
@@ -136,7 +137,10 @@ def refuse_unpriced(have: Mapping[str, DataFrame], base_year: int, folder: Path)
     answered_for = (
         operators_answers(have["study.questionnaire_answer"])
         .groupBy("respondent_id", "period_code")
-        .agg(F.collect_set("currency_code").alias("currencies"))
+        .agg(
+            F.collect_set("currency_code").alias("currencies"),
+            F.bool_or(F.col("indicator_code") == BAND).alias("has_band"),
+        )
         .withColumn("day", last_day(F.col("period_code")))
     )
     holds = (F.col("valid_from") <= F.col("day")) & (
@@ -146,7 +150,10 @@ def refuse_unpriced(have: Mapping[str, DataFrame], base_year: int, folder: Path)
         answered_for.join(F.broadcast(frame.filter("country_code IS NOT NULL")), "respondent_id")
         .filter(holds)
         .groupBy("country_code", F.col("period_code").cast("int").alias("price_year"))
-        .agg(F.array_sort(F.array_distinct(F.flatten(F.collect_list("currencies")))).alias("currencies"))
+        .agg(
+            F.array_sort(F.array_distinct(F.flatten(F.collect_list("currencies")))).alias("currencies"),
+            F.bool_or("has_band").alias("has_band"),
+        )
         .orderBy("country_code", "price_year")
         .collect()
     )
@@ -154,6 +161,8 @@ def refuse_unpriced(have: Mapping[str, DataFrame], base_year: int, folder: Path)
     known = {(row.country_code, row.price_year): row.currency_code for row in levels}
     file = file_of(folder, "ref.price_level")
     wanted = {(row.country_code, year) for row in asked for year in (row.price_year, base_year)}
+    # Bands are in dollars of their year.
+    wanted |= {(DOLLARS, year) for row in asked if row.has_band for year in (row.price_year, base_year)}
     lacking = sorted(wanted - set(known))
     if lacking:
         told = ", ".join(f"{country} in {year}" for country, year in lacking[:SHOWN])

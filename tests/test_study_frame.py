@@ -134,6 +134,10 @@ def test_a_country_without_prices_is_told_with_its_year(spark: SparkSession) -> 
     with pytest.raises(ObservatoryError, match=r"price_level.csv.gz has no price level for FJI in 2025: add"):
         refuse_unpriced(tables, 2025, FOLDER)
     refuse_unpriced(tables, 2026, FOLDER)
+    banded = [answer("a-mail", "2026", "sp709", "B2")]
+    tables["study.questionnaire_answer"] = table(spark, "study.questionnaire_answer", banded)
+    with pytest.raises(ObservatoryError, match=r"no price level for USA in 2026: add"):
+        refuse_unpriced(tables, 2026, FOLDER)
 
 
 def test_amounts_and_prices_are_in_one_currency_or_it_is_told(spark: SparkSession) -> None:

@@ -10,7 +10,7 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from jobs.accounts import Price, account
+from jobs.accounts import BAND, Price, account, bands_of_base
 from jobs.areas import on_day
 from jobs.contracts import struct_type
 from jobs.errors import ObservatoryError
@@ -81,6 +81,8 @@ def accounts(
     given: dict[str, dict[str, Any]] = defaultdict(dict)
     for respondent, indicator, value in answers.select("respondent_id", "indicator_code", "value").rows():
         given[respondent][indicator] = value
+    if any(BAND in each for each in given.values()):
+        bands = bands_of_base(bands, prices, int(period), int(assumptions["base_year"]))
     rows = []
     for respondent in sorted(given):
         if respondent not in listed:
