@@ -116,7 +116,7 @@ def test_joined_codes_are_listed():
         ("cost_parameter", ["parameter_code"], 70),
         ("exchange_rate", ["currency_code"], 30),
         ("cost_model", ["model_code", "output_code"], 117),
-        ("cost_model_parameter", ["model_code", "parameter_code"], 166),
+        ("cost_model_parameter", ["model_code", "parameter_code"], 167),
     ],
 )
 def test_keys_are_unique_and_nothing_is_lost(name, key, least):
