@@ -16,7 +16,7 @@ from rich.text import Text
 
 from jobs import config
 from jobs.errors import ObservatoryError
-from jobs.periods import last_day, months_of
+from jobs.periods import latest, months_of, with_logs
 from jobs.received import Received, in_utc
 
 app = typer.Typer(
@@ -207,10 +207,8 @@ def results(frames: dict[str, Any]) -> list[RenderableType]:
     ]
 
 
-def latest(frame: Any) -> str | None:
-    """The period that ends last; of several the longest."""
-    periods = [row.period_code for row in frame.select("period_code").distinct().collect()]
-    return max(periods, key=lambda code: (last_day(code), len(months_of(code))), default=None)
+def latest_of(frame: Any) -> str | None:
+    return latest(row.period_code for row in frame.select("period_code").distinct().collect())
 
 
 # So many pairs of countries are printed.
@@ -249,8 +247,8 @@ def sheet(title: str, *heads: str) -> Table:
 
 
 def volume_period(frame: Any) -> str | None:
-    """The latest period that any logs tell of: a year that few answered ends no earlier than its quarters."""
-    return latest(frame.filter("respondent_count > answer_count")) or latest(frame)
+    told = frame.select("period_code", "respondent_count", "answer_count").distinct().collect()
+    return with_logs(tuple(row) for row in told)
 
 
 def volume(frame: Any) -> list[Table]:
@@ -349,7 +347,7 @@ def part(pct: Any) -> str:
 def investment(spending: Any, gaps: Any) -> list[RenderableType]:
     """Spending of all strategies at market rates, and what is missing to the targets with what that takes for
     granted, by channel."""
-    period = latest(spending)
+    period = latest_of(spending)
     where = f"period_code = '{period}' AND strategy_code = '_T' AND conversion_code IN ('market', 'none')"
     every = rows_of(spending, where)
     found = [row for row in every if row.component_code == "_T"]
@@ -439,7 +437,7 @@ def mirror(frame: Any) -> list[Table]:
     """The pairs of countries that tell most differently in the last month: recipients, attempts and calls by
     the operators' own definition."""
     own = frame.filter("definition_code = 'OPERATOR' AND measure_code IN ('attempted', 'calls')")
-    period = latest(own)
+    period = latest_of(own)
     found = own.filter(f"period_code = '{period}' AND link_code = '_T' AND NOT is_within_unplaced").collect()
     if not found:
         return []

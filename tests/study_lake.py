@@ -90,22 +90,38 @@ def untold() -> dict[str, Any]:
 
 
 def volume() -> list[dict[str, Any]]:
-    """Spam of a quarter and of one of its months, recipients, attempts and messages."""
-    return [
-        estimated(area, subscriptions * rate)
-        | {"period_code": period, "channel_code": "EMAIL", "unit_code": unit, "definition_code": "OPERATOR"}
-        | {"quantity_code": quantity}
-        for area, (_, subscriptions, _) in AREAS.items()
-        for period in ("2026-Q4", "2026-11")
-        for unit in ("recipient", "attempt", "message")
-        for quantity, rate in (("spam_certain", 100.0), ("spam_possible", 110.0))
-    ] + [
-        estimated(area, subscriptions * 130.0)
-        | {"period_code": "2026-Q4", "channel_code": "EMAIL", "unit_code": "recipient"}
-        | {"definition_code": "OPERATOR", "quantity_code": "spam_corrected"}
-        | {"audit_count": 1, "audit_pct": 62.5}
-        for area, (_, subscriptions, _) in AREAS.items()
-    ]
+    """Spam of a quarter and of one of its months, recipients, attempts, both and messages; and of its year,
+    which all that told of it answered."""
+    return (
+        [
+            estimated(area, subscriptions * rate)
+            | {
+                "period_code": period,
+                "channel_code": "EMAIL",
+                "unit_code": unit,
+                "definition_code": "OPERATOR",
+            }
+            | {"quantity_code": quantity, "answer_count": 0}
+            for area, (_, subscriptions, _) in AREAS.items()
+            for period in ("2026-Q4", "2026-11")
+            for unit, times in (("recipient", 1), ("attempt", 1), ("attempted", 2), ("message", 1))
+            for quantity, rate in (("spam_certain", times * 100.0), ("spam_possible", times * 110.0))
+        ]
+        + [
+            estimated(area, 3.0)
+            | {"period_code": "2026", "channel_code": "EMAIL", "unit_code": "attempted", "answer_count": 6}
+            | {"definition_code": "OPERATOR", "quantity_code": "spam_certain"}
+            for area in AREAS
+        ]
+        + [
+            estimated(area, subscriptions * rate)
+            | {"period_code": "2026-Q4", "channel_code": "EMAIL", "unit_code": unit, "answer_count": 0}
+            | {"definition_code": "OPERATOR", "quantity_code": "spam_corrected"}
+            | {"audit_count": 1, "audit_pct": 62.5}
+            for area, (_, subscriptions, _) in AREAS.items()
+            for unit, rate in (("recipient", 130.0), ("attempted", 230.0))
+        ]
+    )
 
 
 def write_study(folder: Path, settings: str = "") -> Path:
