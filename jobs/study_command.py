@@ -202,6 +202,7 @@ def results(frames: dict[str, Any]) -> list[RenderableType]:
         *volume(frames["study.spam_volume"]),
         *corrected(frames["study.spam_volume"], frames["study.submission_quality"]),
         *investment(frames["study.investment"], frames["study.investment_gap"]),
+        *public_spending(frames["study.public_spending"]),
         *reconciliation(frames["study.reconciliation"]),
         *mirror(frames["study.mirror"]),
     ]
@@ -213,6 +214,8 @@ def latest_of(frame: Any) -> str | None:
 
 # So many pairs of countries are printed.
 PAIRS = 8
+# So many administrations; the others are counted.
+ADMINISTRATIONS = 12
 AREAS = "area_kind_code <> 'country'"
 # The world first, then regions, then groups.
 ORDER = {"world": 0, "region": 1, "group": 2}
@@ -372,6 +375,40 @@ def investment(spending: Any, gaps: Any) -> list[RenderableType]:
                 )  # fmt: skip
         tables += [table, components(channel, period, found, parts)]
     return [*tables, *granted(held)]
+
+
+PUBLIC = {
+    "sp711": "national means", "sp701": "own purchases", "sp704": "in use", "sp705": "running",
+    "sp706": "days",
+}  # fmt: skip
+PUBLIC_TOLD = "As told, not annualised. Questions may overlap: neither added to each other nor to spending."
+
+
+def public_spending(frame: Any) -> list[RenderableType]:
+    """What administrations told of the last year, a line for each: the total that it told of a question, else
+    the sum of its parts, in US dollars; and person days."""
+    period = latest_of(frame)
+    told: dict[str, dict[str, list[Any]]] = {}
+    for row in frame.filter(f"period_code = '{period}'").collect():
+        whose = f"{row.country_code} {row.respondent_id}"
+        told.setdefault(whose, {}).setdefault(row.question_code, []).append(row)
+    if not told:
+        return []
+    asked = [code for code in PUBLIC if any(code in of for of in told.values())]
+    table = sheet(f"Public money in {period}, US dollars", *(PUBLIC[code] for code in asked))
+    for whose, of in sorted(told.items())[:ADMINISTRATIONS]:
+        table.add_row(Text(whose), *(total_of(of.get(code, [])) for code in asked))
+    more = len(told) - ADMINISTRATIONS
+    rest = f" And {more} more: `observatory show study.public_spending`." if more > 0 else ""
+    table.caption, table.caption_justify = PUBLIC_TOLD + rest, "left"
+    return [table]
+
+
+def total_of(rows: list[Any]) -> str:
+    """The total that was told of a question, else the sum of its parts."""
+    whole = [row for row in rows if row.part_code in (None, "_T")] or rows
+    figures = [row.person_days if row.market_amount is None else row.market_amount for row in whole]
+    return short(sum(figures)) if figures else ""
 
 
 def granted(held: list[Any]) -> list[RenderableType]:

@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 from jobs.accounts import AMOUNTS, BAND, CHANNELS, DOLLARS
 from jobs.errors import ObservatoryError
 from jobs.study.investment_account import operators_answers
+from jobs.study.public_spending import public_answers
 from jobs.study.spam_volume import MEASURES, WHOSE, answered, logged
 from jobs.study_files import file_of
 
@@ -146,9 +147,18 @@ def refuse_unpriced(have: Mapping[str, DataFrame], base_year: int, folder: Path)
     holds = (F.col("valid_from") <= F.col("day")) & (
         F.col("valid_to").isNull() | (F.col("day") < F.col("valid_to"))
     )
+    of_operators = answered_for.join(F.broadcast(frame), "respondent_id").filter(holds)
+    # Administrations are in no frame: their country is that of their form.
+    public = public_answers(have["study.questionnaire_answer"]).filter(F.col("question_code") != PERSON_DAYS)
+    of_public = public.select(
+        "country_code",
+        "period_code",
+        F.array_compact(F.array("currency_code")).alias("currencies"),
+        F.lit(False).alias("has_band"),
+    )
     asked = (
-        answered_for.join(F.broadcast(frame.filter("country_code IS NOT NULL")), "respondent_id")
-        .filter(holds)
+        of_operators.select("country_code", "period_code", "currencies", "has_band")
+        .unionByName(of_public)
         .groupBy("country_code", F.col("period_code").cast("int").alias("price_year"))
         .agg(
             F.array_sort(F.array_distinct(F.flatten(F.collect_list("currencies")))).alias("currencies"),

@@ -124,6 +124,18 @@ def volume() -> list[dict[str, Any]]:
     )
 
 
+def public() -> list[dict[str, Any]]:
+    """Nepal's administration told of public money in all and for a register, Fiji's in all."""
+    return [
+        {"period_code": "2026", "respondent_id": f"{country.lower()}-gov", "country_code": country,
+         "question_code": "sp711", "indicator_code": f"sp711.{part}", "part_code": part,
+         "answer_status_code": "A", "currency_code": "XXX", "told_amount": 100 * amount,
+         "real_amount": 100 * amount, "ppp_amount": 2 * amount, "market_amount": amount,
+         "conf_status_code": "C"}
+        for country, part, amount in (("NPL", "_T", 50.0), ("NPL", "REGISTER", 20.0), ("FJI", "_T", 30.0))
+    ]  # fmt: skip
+
+
 def write_study(folder: Path, settings: str = "") -> Path:
     """The lake with its study tables, the study's files, and the settings file, which is returned."""
     models = figures(read_reference("ref.cost_model"), read_reference("ref.cost_model_parameter"))
@@ -131,6 +143,7 @@ def write_study(folder: Path, settings: str = "") -> Path:
         "study.investment": investment(),
         "study.investment_gap": [*gap(), untold()],
         "study.spam_volume": volume(),
+        "study.public_spending": public(),
         "study.cost": [row_of(figure) for figure in models.values() if figure.is_cost],
     }
     for table, found in rows.items():
