@@ -102,7 +102,10 @@ def node(tmp_path: Path) -> Path:
         "country_code,period_code,channel_code,subscriptions\nNPL,2026,EMAIL,600\nFJI,2026,EMAIL,200\n"
     )
     # A unit of each currency is a dollar at the market and two in purchasing power.
-    level = [f"{country},{year},USD,100,0.5,1,10" for country in ("NPL", "FJI") for year in (2025, 2026)]
+    currency = {"NPL": "NPR", "FJI": "FJD"}
+    level = [
+        f"{country},{year},{currency[country]},100,0.5,1,10" for country in currency for year in (2025, 2026)
+    ]
     head = "country_code,price_year,currency_code,deflator_index,ppp_rate,market_rate,wage_per_day"
     (files / "price_level.csv").write_text("\n".join([head, *level]) + "\n")
     money = {"sp705.LICENCE": 1000, "sp707.EMAIL": 100, "sp708.filtering": 100}
