@@ -156,6 +156,8 @@ def test_the_best_and_their_measures_are_told() -> None:
     )
     assert "at least 20.0% of the spam sent to it" in told[0] and "90.0% of what they flagged" in told[0]
     assert "64% filtering, 21% network, 15% service" in " ".join(told)
+    assert "no measure is priced apart" in " ".join(told)
+    assert "operators that did not answer spend" in " ".join(told)
 
 
 def test_who_stops_as_much_as_the_last_of_the_best_is_one_of_them() -> None:

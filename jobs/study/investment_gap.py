@@ -286,6 +286,9 @@ def taken_for_granted(
         if row["assumption_code"] in ("base_year", "discount_rate")
     ]
     return told + [
+        "What is spent is an estimate: all that study.investment takes for granted holds here too (lives and"
+        " shares of assets, the split by channel, what bands stand for), and that operators that did not"
+        " answer spend, for each subscription, what those like them do that answered.",
         "The target is taken as known: the interval of the gap is that of spending alone.",
         "An area that spends more than the target on the whole has no gap, though some of its operators may.",
         "What a subscription needs is taken to be the same in every country but for prices.",
