@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import os
 import zipfile
 from email.message import EmailMessage
@@ -152,6 +153,18 @@ def test_what_is_landed_and_read_is_neither_again(site: Site) -> None:
     assert site.pull() == Pulled()
     assert site.ingest("2") == []
     assert not list((site.root / "lake" / "_staging").glob("*"))
+
+
+def test_files_tell_of_which_batch_they_are_and_of_no_other_column(site: Site) -> None:
+    """By it a batch is replaced without a look into the files of all others."""
+    for log in (site.root / "lake" / "bronze" / "postfix" / "_delta_log").glob("*.json"):
+        for line in log.read_text().splitlines():
+            if "add" in (action := json.loads(line)):
+                told = json.loads(action["add"]["stats"])
+                assert told["minValues"] == told["maxValues"] == {"ingest_id": "1"}
+                break
+        else:
+            raise AssertionError(f"{log} adds no file")
 
 
 TABLES = ("postfix", "spamassassin", "amavis", "opendkim", "dmarc", "feedback")

@@ -15,7 +15,7 @@ from pyspark.sql import SparkSession
 from jobs.contracts import struct_type
 from jobs.delta_log import data_files, read_table, versions
 from jobs.errors import ObservatoryError
-from jobs.lake import PROPERTIES, Lake
+from jobs.lake import Lake, properties
 from tests.delta import write_delta
 
 TABLE = "gold.spam_volume_daily"
@@ -37,7 +37,7 @@ def lake(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Lake:
         return spark.createDataFrame([tuple(row.get(name) for name in names)], struct_type(TABLE))
 
     frame = rows(1, 1).write.format("delta").partitionBy("operator_id", "period_date")
-    frame.options(**PROPERTIES, **{"delta.checkpointInterval": "2"}).save(lake.path(TABLE))
+    frame.options(**properties(TABLE), **{"delta.checkpointInterval": "2"}).save(lake.path(TABLE))
     for number, (day, units) in enumerate([(2, 20), (1, 3), (3, 30)]):
         lake.replace(rows(day, units), TABLE, f"period_date = DATE '2026-11-{day:02}'", {"number": number})
     return lake
