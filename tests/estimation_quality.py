@@ -32,9 +32,9 @@ held against the truth.
 
 What no interval knows: whether operators that answer have other spam than those that do not. In the last two
 settings they have: the logit of answering grows or falls by a half for each unit of the logarithm of spam for
-each subscription. The estimate is then off in one direction, the interval does not hold the truth as often as
-it says, and nothing in the answers shows it. The band of non-response is for that: it tells what the total is
-if all others have half, or one and a half times, the respondents' rate. Read it beside each estimate
+each subscription. The estimate is then off in one direction, the world's interval holds the truth less often
+than it says, and nothing in the answers shows it. The band of non-response is for that: it tells what the
+total is if all others have half, or one and a half times, the respondents' rate. Read it beside each estimate
 (`at_050`, `at_150`).
 
 - largest: the largest operator's part of the area, of subscriptions or spam, whichever is greater
