@@ -219,6 +219,32 @@ def converted(parts: Sequence[float], labour: float, now: Price, base: Price) ->
     }
 
 
+# An international dollar buys what a US dollar buys there, so its prices are those of the United States.
+DOLLARS = "USA"
+
+
+def bands_of_base(
+    bands: Mapping[str, tuple[float, float | None]],
+    prices: Mapping[tuple[str, int], Price],
+    year: int,
+    base_year: int,
+) -> dict[str, tuple[float, float | None]]:
+    """Bands of a year's international dollars in those of the base year, as amounts are.
+
+    prices: by country and year. Raises ObservatoryError if they lack the United States.
+    """
+    rise = 1.0
+    if year != base_year:
+        missing = [str(each) for each in (year, base_year) if (DOLLARS, each) not in prices]
+        if missing:
+            raise ObservatoryError(
+                f"budget bands are in international dollars, and there is no price level for {DOLLARS} in"
+                f" {' and '.join(missing)}: add a row to price_level.csv"
+            )
+        rise = prices[DOLLARS, base_year].deflator / prices[DOLLARS, year].deflator
+    return {code: (low * rise, None if high is None else high * rise) for code, (low, high) in bands.items()}
+
+
 def account(
     answers: Answers,
     subscriptions: Mapping[str, float],
@@ -231,8 +257,8 @@ def account(
     """The account of one respondent and year, a row for each channel and strategy; none if it gave no figure.
 
     subscriptions: by channel, from the frame; they split what the respondent does not. prices: of the year
-    and of the base year. withheld: status of the answers that hold an amount back. since: how many times
-    prices rose since so many years ago, 0 among them.
+    and of the base year. bands: in international dollars of the base year. withheld: status of the answers
+    that hold an amount back. since: how many times prices rose since so many years ago, 0 among them.
     """
     now, base = prices
     has_amount = any(name.split(".")[0] in AMOUNTS for name in answers)

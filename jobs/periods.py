@@ -76,3 +76,20 @@ def periods_within(periods: Iterable[str]) -> set[str]:
     present = set(periods)
     years = {period[:4] for period in present}
     return present | {year for year in years if set(divisions(year)[1]) <= present}
+
+
+def latest(periods: Iterable[str]) -> str | None:
+    """The period that ends last; of several the longest."""
+    return max(periods, key=lambda code: (last_day(code), len(months_of(code))), default=None)
+
+
+def with_logs(told: Iterable[tuple[str, int, int]]) -> str | None:
+    """The latest period that any logs tell of: a year that few answered ends no earlier than its quarters.
+
+    told: periods with how many respondents stand behind a figure, and how many of them only answered. Without
+    logs it is the latest period.
+    """
+    found = list(told)
+    return latest(code for code, all_told, answers in found if all_told > answers) or latest(
+        code for code, *_ in found
+    )

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from jobs import config
 from jobs.errors import ObservatoryError
-from jobs.periods import last_day, months_of
+from jobs.periods import latest, months_of, with_logs
 from jobs.received import Received, in_utc
 
 app = typer.Typer(
@@ -208,19 +208,20 @@ def results(frames: dict[str, Any]) -> list[RenderableType]:
         *volume(frames["study.spam_volume"]),
         *corrected(frames["study.spam_volume"], frames["study.submission_quality"]),
         *investment(frames["study.investment"], frames["study.investment_gap"]),
+        *public_spending(frames["study.public_spending"]),
         *reconciliation(frames["study.reconciliation"]),
         *mirror(frames["study.mirror"]),
     ]
 
 
-def latest(frame: Any) -> str | None:
-    """The period that ends last; of several the longest."""
-    periods = [row.period_code for row in frame.select("period_code").distinct().collect()]
-    return max(periods, key=lambda code: (last_day(code), len(months_of(code))), default=None)
+def latest_of(frame: Any) -> str | None:
+    return latest(row.period_code for row in frame.select("period_code").distinct().collect())
 
 
 # So many pairs of countries are printed.
 PAIRS = 8
+# So many administrations; the others are counted.
+ADMINISTRATIONS = 12
 AREAS = "area_kind_code <> 'country'"
 # The world first, then regions, then groups.
 ORDER = {"world": 0, "region": 1, "group": 2}
@@ -256,8 +257,8 @@ def sheet(title: str, *heads: str) -> Table:
 
 
 def volume_period(frame: Any) -> str | None:
-    """The latest period that any logs tell of: a year that few answered ends no earlier than its quarters."""
-    return latest(frame.filter("respondent_count > answer_count")) or latest(frame)
+    told = frame.select("period_code", "respondent_count", "answer_count").distinct().collect()
+    return with_logs(tuple(row) for row in told)
 
 
 def volume(frame: Any) -> list[Table]:
@@ -365,13 +366,17 @@ def part(pct: Any) -> str:
 def investment(spending: Any, gaps: Any) -> list[RenderableType]:
     """Spending of all strategies at market rates, and what is missing to the targets with what that takes for
     granted, by channel."""
-    period = latest(spending)
+    period = latest_of(spending)
     where = f"period_code = '{period}' AND strategy_code = '_T' AND conversion_code IN ('market', 'none')"
     every = rows_of(spending, where)
     found = [row for row in every if row.component_code == "_T"]
     parts = {(row.channel_code, row.area_code, row.component_code): row for row in every}
     held = gaps.filter(f"{AREAS} AND period_code = '{period}'").collect()
-    missing = {(row.channel_code, row.area_code, row.target_code): short(row.gap) for row in held}
+    missing = {
+        (row.channel_code, row.area_code, row.target_code): short(row.gap)
+        for row in held
+        if row.gap is not None
+    }
     targets = [each.value for each in Target if any(row.target_code == each for row in held)]
     tables: list[RenderableType] = []
     for channel in dict.fromkeys(row.channel_code for row in found):
@@ -402,6 +407,40 @@ def taken(found: list[Any]) -> list[RenderableType]:
     for sentence in told:
         table.add_row(Text(sentence))
     return [Text("Spending is an estimate. It takes for granted:"), table]
+
+
+PUBLIC = {
+    "sp711": "national means", "sp701": "own purchases", "sp704": "in use", "sp705": "running",
+    "sp706": "days",
+}  # fmt: skip
+PUBLIC_TOLD = "As told, not annualised. Questions may overlap: neither added to each other nor to spending."
+
+
+def public_spending(frame: Any) -> list[RenderableType]:
+    """What administrations told of the last year, a line for each: the total that it told of a question, else
+    the sum of its parts, in US dollars; and person days."""
+    period = latest_of(frame)
+    told: dict[str, dict[str, list[Any]]] = {}
+    for row in frame.filter(f"period_code = '{period}'").collect():
+        whose = f"{row.country_code} {row.respondent_id}"
+        told.setdefault(whose, {}).setdefault(row.question_code, []).append(row)
+    if not told:
+        return []
+    asked = [code for code in PUBLIC if any(code in of for of in told.values())]
+    table = sheet(f"Public money in {period}, US dollars", *(PUBLIC[code] for code in asked))
+    for whose, of in sorted(told.items())[:ADMINISTRATIONS]:
+        table.add_row(Text(whose), *(total_of(of.get(code, [])) for code in asked))
+    more = len(told) - ADMINISTRATIONS
+    rest = f" And {more} more: `observatory show study.public_spending`." if more > 0 else ""
+    table.caption, table.caption_justify = PUBLIC_TOLD + rest, "left"
+    return [table]
+
+
+def total_of(rows: list[Any]) -> str:
+    """The total that was told of a question, else the sum of its parts."""
+    whole = [row for row in rows if row.part_code in (None, "_T")] or rows
+    figures = [row.person_days if row.market_amount is None else row.market_amount for row in whole]
+    return short(sum(figures)) if figures else ""
 
 
 def granted(held: list[Any]) -> list[RenderableType]:
@@ -467,7 +506,7 @@ def mirror(frame: Any) -> list[Table]:
     """The pairs of countries that tell most differently in the last month: recipients, attempts and calls by
     the operators' own definition."""
     own = frame.filter("definition_code = 'OPERATOR' AND measure_code IN ('attempted', 'calls')")
-    period = latest(own)
+    period = latest_of(own)
     found = own.filter(f"period_code = '{period}' AND link_code = '_T' AND NOT is_within_unplaced").collect()
     if not found:
         return []

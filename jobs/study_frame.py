@@ -10,14 +10,15 @@ from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
-from jobs.accounts import AMOUNTS, BAND, CHANNELS
+from jobs.accounts import AMOUNTS, BAND, CHANNELS, DOLLARS
 from jobs.areas import classified, on_day
 from jobs.errors import ObservatoryError
 from jobs.periods import last_day as day_of
 from jobs.study.investment_account import Known, accounts, operators_answers, standing
+from jobs.study.public_spending import public_answers
 from jobs.study.spam_volume import MEASURES, WHOSE, answered, logged
 from jobs.study_files import file_of
 from jobs.study_rows import collected, last_day
@@ -153,36 +154,84 @@ def refuse_unlikely(have: Mapping[str, DataFrame], folder: Path) -> None:
 
 def refuse_unpriced(have: Mapping[str, DataFrame], base_year: int, folder: Path) -> None:
     """Raise ObservatoryError if spending was answered for and price levels lack its country and year, or the
-    country in the base year."""
-    year = F.col("period_code").cast("int")
+    country in the base year; or if answers, price levels of the year and those of the base year are not all
+    in one currency. Amounts would else be off by what one currency is worth in the other. Who told a band
+    needs the price levels of the dollar.
+
+    An answer without a currency is in that of its year's price levels.
+    """
     frame = have["ref.operator_frame"]
     answered_for = (
         operators_answers(have["study.questionnaire_answer"])
-        .select("respondent_id", "period_code")
-        .distinct()
+        .groupBy("respondent_id", "period_code")
+        .agg(
+            F.collect_set("currency_code").alias("currencies"),
+            F.bool_or(F.col("indicator_code") == BAND).alias("has_band"),
+        )
         .withColumn("day", last_day(F.col("period_code")))
     )
     holds = (F.col("valid_from") <= F.col("day")) & (
         F.col("valid_to").isNull() | (F.col("day") < F.col("valid_to"))
     )
-    asked = (
-        answered_for.join(F.broadcast(frame), "respondent_id")
-        .filter(holds)
-        .select("country_code", F.explode(F.array(year, F.lit(base_year))).alias("price_year"))
-        .distinct()
+    of_operators = answered_for.join(F.broadcast(frame), "respondent_id").filter(holds)
+    # Administrations are in no frame: their country is that of their form.
+    public = public_answers(have["study.questionnaire_answer"]).filter(F.col("question_code") != PERSON_DAYS)
+    of_public = public.select(
+        "country_code",
+        "period_code",
+        F.array_compact(F.array("currency_code")).alias("currencies"),
+        F.lit(False).alias("has_band"),
     )
-    found = (
-        asked.join(F.broadcast(have["ref.price_level"]), ["country_code", "price_year"], "left_anti")
+    asked = (
+        of_operators.select("country_code", "period_code", "currencies", "has_band")
+        .unionByName(of_public)
+        .groupBy("country_code", F.col("period_code").cast("int").alias("price_year"))
+        .agg(
+            F.array_sort(F.array_distinct(F.flatten(F.collect_list("currencies")))).alias("currencies"),
+            F.bool_or("has_band").alias("has_band"),
+        )
         .orderBy("country_code", "price_year")
         .collect()
     )
-    if found:
-        told = ", ".join(f"{row.country_code} in {row.price_year}" for row in found[:SHOWN])
-        more = f", and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+    levels = have["ref.price_level"].select("country_code", "price_year", "currency_code").collect()
+    known = {(row.country_code, row.price_year): row.currency_code for row in levels}
+    file = file_of(folder, "ref.price_level")
+    wanted = {(row.country_code, year) for row in asked for year in (row.price_year, base_year)}
+    # Bands are in dollars of their year.
+    wanted |= {(DOLLARS, year) for row in asked if row.has_band for year in (row.price_year, base_year)}
+    lacking = sorted(wanted - set(known))
+    if lacking:
+        told = ", ".join(f"{country} in {year}" for country, year in lacking[:SHOWN])
+        others = f", and {len(lacking) - SHOWN} more" if len(lacking) > SHOWN else ""
         raise ObservatoryError(
-            f"{file_of(folder, 'ref.price_level')} has no price level for {told}{more}: add a row for each"
-            " with deflator, parity and market rate"
+            f"{file} has no price level for {told}{others}: add a row for each with deflator, parity and"
+            " market rate"
         )
+    mixed = [line for row in asked for line in mixed_currencies(row, known, base_year)]
+    if mixed:
+        more = [f"  and {len(mixed) - SHOWN} more"] if len(mixed) > SHOWN else []
+        raise ObservatoryError(
+            "\n".join([f"{file} is not in the currency of the amounts:", *mixed[:SHOWN], *more])
+        )
+
+
+def mixed_currencies(asked: Row, known: Mapping[tuple[str, int], str], base_year: int) -> list[str]:
+    """What is to be done where a country's answers of a year, and its price levels, are in two currencies."""
+    country, year = asked.country_code, asked.price_year
+    now, base = known[country, year], known[country, base_year]
+    lines = [
+        f"  {country}: answers for {year} are in {given}, its row of {year} is in {now}: put parity, market"
+        f" rate and wage of that row into {given}, or ask for these answers in {now}"
+        for given in asked.currencies
+        if given != now
+    ]
+    if base != now:
+        lines.append(
+            f"  {country}: its row of {year} is in {now}, that of the base year {base_year} in {base}: put"
+            f" parity, market rate and wage of {base_year} into {now}, and its deflator if it is of another"
+            " series"
+        )
+    return lines
 
 
 def refuse_unplaced(have: Mapping[str, DataFrame], folder: Path) -> None:

@@ -55,6 +55,7 @@ TABLES = (
     "study.investment_account",
     "study.investment",
     "study.investment_gap",
+    "study.public_spending",
     "study.cost",
 )
 # Its row in meta.run stands for all: they are computed together.

@@ -214,7 +214,7 @@ def described(
         for factor, name in AT.items()
         for end, value in (("", estimate), ("_low", low), ("_high", high))
     }
-    status = "A" if beside["nature_code"] == "C" else "E" if band == "acceptable" else "U"
+    status = obs_status(beside["nature_code"] == "C", band)
     return (
         beside
         | at
@@ -228,6 +228,12 @@ def described(
             "obs_status_code": status,
         }
     )
+
+
+def obs_status(is_complete: bool, band: str) -> str:
+    """SDMX OBS_STATUS: A as all operators reported it, U an estimate of low reliability, E any other. One to
+    be taken with caution is told so by its band."""
+    return "A" if is_complete else "U" if band == "unreliable" else "E"
 
 
 def nature(kind: str, respondents: int, is_complete: bool) -> str:

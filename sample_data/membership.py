@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from jobs.accounts import Price, account, rises_of
+from jobs.accounts import DOLLARS, Price, account, rises_of
 from jobs.areas import areas, classified, members
 from jobs.contracts import REFERENCE
 from jobs.investment_assumptions import central, for_class
@@ -456,6 +456,7 @@ def write(folder: Path = FOLDER) -> None:
         if channel == ROUTED:
             routed = [row for row in of_all if row["respondent_id"] not in silent]
         spent = np.zeros(len(people.spam))
+        dollars = price[DOLLARS, int(YEAR)].deflator / price[DOLLARS, BASE].deflator
         draws = random.random((len(people.spam), 3))
         for place, respondent in enumerate(people.respondent):
             country = people.country[place]
@@ -469,7 +470,8 @@ def write(folder: Path = FOLDER) -> None:
             if draws[place, 0] < ACCOUNTS:
                 told = money[place]
                 if draws[place, 1] < REFUSED:
-                    total = sum(float(str(row["ppp_amount"])) for row in rows)
+                    # In the year's dollars, as the form asks.
+                    total = sum(float(str(row["ppp_amount"])) for row in rows) * dollars
                     code = next(name for name, (_, high) in bands.items() if high is None or total <= high)
                     told = {name: value for name, value in told.items() if name[:5] in ("sp707", "sp708")}
                     told["sp709"] = code

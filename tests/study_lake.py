@@ -82,23 +82,58 @@ def gap() -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
+def untold() -> dict[str, Any]:
+    """Few had their filter audited: there is no target by the best."""
+    lost = dict.fromkeys(("target_per_subscription", "necessary", "gap", "gap_low", "gap_high"))
+    (row,) = (each for each in gap() if (each["area_code"], each["target_code"]) == ("WORLD", "best"))
+    return row | lost | {"channel_code": "SMS", "assumptions": ["No target by the best: no respondent."]}
+
+
 def volume() -> list[dict[str, Any]]:
-    """Spam of a quarter and of one of its months, recipients, attempts and messages."""
+    """Spam of a quarter and of one of its months, recipients, attempts, both and messages; and of its year,
+    which all that told of it answered."""
+    return (
+        [
+            estimated(area, subscriptions * rate)
+            | {
+                "period_code": period,
+                "channel_code": "EMAIL",
+                "unit_code": unit,
+                "definition_code": "OPERATOR",
+            }
+            | {"quantity_code": quantity, "answer_count": 0, "day_pct": 98.75}
+            for area, (_, subscriptions, _) in AREAS.items()
+            for period in ("2026-Q4", "2026-11")
+            for unit, times in (("recipient", 1), ("attempt", 1), ("attempted", 2), ("message", 1))
+            for quantity, rate in (("spam_certain", times * 100.0), ("spam_possible", times * 110.0))
+        ]
+        + [
+            estimated(area, 3.0)
+            | {"period_code": "2026", "channel_code": "EMAIL", "unit_code": "attempted", "answer_count": 6}
+            | {"definition_code": "OPERATOR", "quantity_code": "spam_certain"}
+            for area in AREAS
+        ]
+        + [
+            estimated(area, subscriptions * rate)
+            | {"period_code": "2026-Q4", "channel_code": "EMAIL", "unit_code": unit, "answer_count": 0}
+            | {"definition_code": "OPERATOR", "quantity_code": "spam_corrected"}
+            | {"audit_count": 1, "audit_pct": 62.5}
+            for area, (_, subscriptions, _) in AREAS.items()
+            for unit, rate in (("recipient", 130.0), ("attempted", 230.0))
+        ]
+    )
+
+
+def public() -> list[dict[str, Any]]:
+    """Nepal's administration told of public money in all and for a register, Fiji's in all."""
     return [
-        estimated(area, subscriptions * rate)
-        | {"period_code": period, "channel_code": "EMAIL", "unit_code": unit, "definition_code": "OPERATOR"}
-        | {"quantity_code": quantity, "day_pct": 98.75}
-        for area, (_, subscriptions, _) in AREAS.items()
-        for period in ("2026-Q4", "2026-11")
-        for unit in ("recipient", "attempt", "message")
-        for quantity, rate in (("spam_certain", 100.0), ("spam_possible", 110.0))
-    ] + [
-        estimated(area, subscriptions * 130.0)
-        | {"period_code": "2026-Q4", "channel_code": "EMAIL", "unit_code": "recipient"}
-        | {"definition_code": "OPERATOR", "quantity_code": "spam_corrected"}
-        | {"audit_count": 1, "audit_pct": 62.5}
-        for area, (_, subscriptions, _) in AREAS.items()
-    ]
+        {"period_code": "2026", "respondent_id": f"{country.lower()}-gov", "country_code": country,
+         "question_code": "sp711", "indicator_code": f"sp711.{part}", "part_code": part,
+         "answer_status_code": "A", "currency_code": "XXX", "told_amount": 100 * amount,
+         "real_amount": 100 * amount, "ppp_amount": 2 * amount, "market_amount": amount,
+         "conf_status_code": "C"}
+        for country, part, amount in (("NPL", "_T", 50.0), ("NPL", "REGISTER", 20.0), ("FJI", "_T", 30.0))
+    ]  # fmt: skip
 
 
 def write_study(folder: Path, settings: str = "") -> Path:
@@ -106,8 +141,9 @@ def write_study(folder: Path, settings: str = "") -> Path:
     models = figures(read_reference("ref.cost_model"), read_reference("ref.cost_model_parameter"))
     rows = {
         "study.investment": investment(),
-        "study.investment_gap": gap(),
+        "study.investment_gap": [*gap(), untold()],
         "study.spam_volume": volume(),
+        "study.public_spending": public(),
         "study.cost": [row_of(figure) for figure in models.values() if figure.is_cost],
     }
     for table, found in rows.items():

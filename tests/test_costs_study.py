@@ -40,6 +40,19 @@ def observatory(settings: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     return cost_command(settings, monkeypatch, capsys)
 
 
+PUBLIC = "study.public_spending/2026/"
+
+
+def test_public_money_is_told_as_it_was_and_added_to_no_spending(explain: Explain) -> None:
+    nepal, fiji = explain(f"{PUBLIC}npl-gov/sp711._T"), explain(f"{PUBLIC}fji-gov/sp711._T")
+    assert nepal.estimate is not None
+    assert (nepal.estimate.value, nepal.estimate.low, nepal.estimate.high) == (50, 50, 50)
+    assert add([nepal, fiji]).points == (80, 80, 80)
+    spent = explain("study.investment/2026/FJI/EMAIL")
+    assert "are of different tables" in str(refusal(nepal, spent))
+    assert "overlap" in str(refusal(nepal, explain(f"{PUBLIC}npl-gov/sp711.REGISTER")))
+
+
 # --- one figure -----------------------------------------------------------------------------------------
 
 
@@ -206,6 +219,7 @@ def test_a_published_figure_is_held_against_the_one_that_the_lake_holds(
         ("study.investment_gap/2026/LDC/EMAIL", "name its target too: add one of /best, /norm"),
         ("study.investment_gap/2026/LDC/EMAIL/norm/x",
          "write it as study.investment_gap/period_code/area_code/channel_code/target_code"),
+        ("study.investment_gap/2026/WORLD/SMS", "No target by the best: no respondent."),
         ("study.investment/2026/NRU/EMAIL", "nothing is known of it: no operator of the area"),
     ],
 )  # fmt: skip

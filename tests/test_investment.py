@@ -19,6 +19,7 @@ from jobs.accounts import (
     account,
     annual_cost,
     assets,
+    bands_of_base,
     capital,
     converted,
     posts,
@@ -230,6 +231,22 @@ def test_shares_that_do_not_add_up_to_a_hundred_are_scaled() -> None:
 def test_a_wrong_answer_is_named(answers: dict[str, str], told: str) -> None:
     with pytest.raises(ObservatoryError, match=told):
         account(answers, {"EMAIL": 1.0}, PRICES, ASSUMED, BANDS)
+
+
+def test_bands_are_of_the_base_years_dollars_as_amounts_are() -> None:
+    """Dollars lost a tenth of their worth: 11,000 of the year are 10,000 of the base year."""
+    prices = {("USA", 2026): Price("USD", 110.0, 1, 1, None), ("USA", 2025): Price("USD", 100.0, 1, 1, None)}
+    bands: dict[str, tuple[float, float | None]] = {
+        "B0": (0, 0),
+        "B1": (11_000, 55_000),
+        "B2": (55_000, None),
+    }
+    found = bands_of_base(bands, prices, 2026, 2025)
+    assert {code: low for code, (low, _) in found.items()} == pytest.approx({"B0": 0, "B1": 1e4, "B2": 5e4})
+    assert found["B1"][1] == pytest.approx(5e4) and found["B2"][1] is None
+    assert bands_of_base(bands, {}, 2025, 2025) == bands
+    with pytest.raises(ObservatoryError, match="no price level for USA in 2025: add a row"):
+        bands_of_base(bands, {("USA", 2026): prices["USA", 2026]}, 2026, 2025)
 
 
 def test_recovered_revenue_alone_is_no_account() -> None:

@@ -21,7 +21,7 @@ from jobs.config import Gap
 from jobs.contracts import polars_schema, struct_type
 from jobs.errors import ObservatoryError
 from jobs.investment_targets import of_channel, targets
-from jobs.study.investment_gap import best_respondents, channel_rows, taken_for_granted
+from jobs.study.investment_gap import best_respondents, channel_rows, stopping, taken_for_granted
 from jobs.study_command import gap_of, granted, investment
 from jobs.study_files import read_reference
 from jobs.study_rows import as_table
@@ -119,37 +119,91 @@ def accounts(rows: list[tuple[str, str, float, float]]) -> pl.DataFrame:
     )
 
 
+DAY = dt.date(2026, 12, 31)
+
+
+def framed(names: str) -> pl.DataFrame:
+    """Each letter a respondent of its own owner with 100 subscriptions."""
+    rows = [
+        {"respondent_id": each, "holding_id": each, "channel_code": "EMAIL", "subscriptions": 100}
+        | {"valid_from": dt.date(2020, 1, 1)}
+        for each in names
+    ]
+    return pl.DataFrame(rows, schema=polars_schema("ref.operator_frame"))
+
+
+def audited(rates: dict[str, float]) -> pl.DataFrame:
+    """Of 100 spam messages the share stopped; nine tenths of 80 flagged messages were spam."""
+    return pl.DataFrame(
+        {"respondent_id": list(rates), "channel_code": "EMAIL", "rate": list(rates.values()),
+         "flagged": 80.0, "right": 72.0}
+    )  # fmt: skip
+
+
 def test_the_best_and_their_measures_are_told() -> None:
-    """Half of those with accounts: the one that stopped 90 of 100, and the one that stopped 20."""
-    day = dt.date(2026, 12, 31)
-    names = ("a", "b", "c", "d")
-    frame = pl.DataFrame(
-        [
-            {
-                "respondent_id": each,
-                "channel_code": "EMAIL",
-                "subscriptions": 100,
-                "valid_from": dt.date(2020, 1, 1),
-            }
-            for each in names
-        ],
-        schema=polars_schema("ref.operator_frame"),
-    )
-    stopped = pl.DataFrame(
-        {"respondent_id": names, "channel_code": "EMAIL", "spam": 100, "stopped": [90, 80, 20, 10]}
-    )
+    """Two fifths of those with accounts: the one that stopped 90 of 100, and the one that stopped 20."""
     mine = [("a", "filtering", 50, 25), ("a", "network", 0, 25), ("b", "filtering", 0, 0)]
-    given = accounts([*mine, ("c", "service", 9, 9), ("d", "service", 9, 9)])
-    best = best_respondents(given, stopped, frame, 0.5, day)
-    assert best is not None
-    # The second spends nothing, so three have accounts; half of them, rounded, are two.
-    assert (best["count"], best["of"], best["least"]) == (2, 3, 0.2)
+    others = [(each, "service", 9, 9) for each in "cdef"]
+    rates = {"a": 0.9, "b": 0.8, "c": 0.2, "d": 0.1, "e": 0.05, "f": 0.0}
+    best = best_respondents(accounts([*mine, *others]), audited(rates), framed("abcdef"), 0.4, DAY)
+    # The second spends nothing, so five have accounts; two fifths of them are two.
+    assert (best["count"], best["of"], best["least"], best["owners"]) == (2, 5, 0.2, 2)
     assert best["strategies"] == [("filtering", 75 / 118), ("network", 25 / 118), ("service", 18 / 118)]
-    told = taken_for_granted("best", ASSUMED, (0.5, "the command line"), best)
+    told = taken_for_granted("best", ASSUMED, (0.4, "the command line"), best)
     assert told[0].startswith(
-        "The best are 50% of the respondents with accounts and logs, by the command line: 2 of 3."
+        "The best are 40% of the respondents with an account in amounts and an audit or test of their filter,"
+        " by the command line: 2 of 5, "
     )
-    assert "64% filtering, 21% network, 15% service" in told[1]
+    assert "at least 20.0% of the spam sent to it" in told[0] and "90.0% of what they flagged" in told[0]
+    assert "64% filtering, 21% network, 15% service" in " ".join(told)
+    assert "no measure is priced apart" in " ".join(told)
+    assert "operators that did not answer spend" in " ".join(told)
+
+
+def test_who_stops_as_much_as_the_last_of_the_best_is_one_of_them() -> None:
+    """Not whose name comes first: the quarter of six, two, ends between three that are alike."""
+    rates = {"f": 0.9, "a": 0.7, "b": 0.7, "c": 0.7, "d": 0.2, "e": 0.1}
+    given = accounts([(each, "service", 9, 9) for each in rates])
+    best = best_respondents(given, audited(rates), framed("abcdef"), 0.3, DAY)
+    assert (best["count"], best["of"], best["least"]) == (4, 6, 0.7)
+
+
+def test_fewer_than_five_audits_tell_no_best() -> None:
+    rates = {"a": 0.9, "b": 0.8, "c": 0.2, "d": 0.1}
+    given = accounts([(each, "service", 9, 9) for each in "abcdef"])
+    best = best_respondents(given, audited(rates), framed("abcdef"), 0.25, DAY)
+    assert best == {"of": 4}
+    assert taken_for_granted("best", ASSUMED, (0.25, "the settings"), best) == [
+        "No target by the best: 4 respondents with an account in amounts and an audit or test of its filter,"
+        " and 5 are needed to tell who stops most. What a filter misses is in no count of spam."
+    ]
+
+
+def a_month(who: str, period: str = "2026-11", **told: Any) -> dict[str, Any]:
+    counts = dict.fromkeys(
+        ("stopped_before", "certain_before", "undecided_before", "stopped_flagged", "flagged", "undecided",
+         "passed"), 0
+    )  # fmt: skip
+    shares = {"flagged_spam_share": 0.9, "undecided_spam_share": None, "passed_spam_share": 0.01}
+    return {"respondent_id": who, "period_code": period, "channel_code": "EMAIL", **counts, **shares, **told}
+
+
+def test_what_a_filter_misses_counts_against_it() -> None:
+    """The first rejects the one message that it flags and lets 999 pass, a tenth of them spam.
+
+    Of the second: 50 before content, of them 40 refused, and half of 20 undecided; 100 flagged, nine tenths
+    of them spam, 80 stopped; half of 10 undecided; one in a hundred of 500 that passed. In all 60 + 90 + 5 +
+    5, stopped 40 + 72.
+    """
+    first = a_month("first", flagged=1, stopped_flagged=1, passed=999, flagged_spam_share=1.0)
+    second = {"certain_before": 50, "stopped_before": 40, "undecided_before": 20, "flagged": 100}
+    second |= {"stopped_flagged": 80, "undecided": 10, "passed": 500}
+    rows = [first | {"passed_spam_share": 0.1}, a_month("second", **second)]
+    found = stopping(pl.DataFrame(rows + [a_month("second", "2026-12", **second), a_month("none")]))
+    assert found.select("respondent_id", "year", "rate", "spam").rows() == [
+        ("first", "2026", round(1 / 100.9, 9), 100.9),
+        ("second", "2026", 112 / 160, 320),
+    ]
 
 
 def test_only_the_targets_that_are_wanted_are_held_against() -> None:
@@ -206,7 +260,7 @@ def test_what_is_spent_is_printed_with_its_parts_and_what_is_missing(spark: Spar
         spark.createDataFrame(as_table(rows, table), struct_type(table))
         for table, rows in (
             ("study.investment", study_lake.investment()),
-            ("study.investment_gap", study_lake.gap()),
+            ("study.investment_gap", [*study_lake.gap(), study_lake.untold()]),
         )
     ]
     console = Console(width=80, record=True)
@@ -225,6 +279,6 @@ def test_what_is_spent_is_printed_with_its_parts_and_what_is_missing(spark: Spar
         "area CAPEX OPEX posts",
         "LDC 30 24–37.5 70 56–87.5 2 1.6–2.5",
         "norm Norm: 0.2 US dollars.",
-        "all The target is taken as known.",
+        "best, SMS No target by the best: no respondent.",
     ]
     assert [line for line in wanted if line not in lines] == []

@@ -21,7 +21,8 @@ from tests.study_lake import write_study
 # Figures that the notebook read, told by the notebook itself.
 CHECK = """
 print(volume.select('operator_id', 'units', 'certain').rows())
-print(estimates.filter(area_code='WORLD').select('estimate', 'low', 'high', 'half', 'more').rows())
+print(period)
+print(estimates.filter(area_code='WORLD').select('spam', 'estimate', 'low', 'high', 'half', 'more').rows())
 print(spending.filter(area_code='EUR').select('component_code', 'estimate').rows())
 print(gap.filter(area_code='ASP').select('target', 'spend', 'necessary', 'gap').rows())
 """
@@ -79,7 +80,7 @@ def picture(cell: Any) -> str:
         ("volume", ["alp-mail", "isle-mobile", "spam in what was attempted"]),
         ("types", ["PHISH.mail", "UNK"]),
         ("cost", ["alp-mail, CHF", "isle-mobile, FJD", "CONTENT_FILTER", "DNSBL"]),
-        ("estimates", ["WORLD", "ASP", "EUR", "LDC", "certain spam"]),
+        ("estimates", ["WORLD", "ASP", "EUR", "LDC", "spam in 2026-Q4", "with their errors"]),
         ("spending", ["capital", "operating", "US dollars a year", "EUR"]),
         ("gap", ["EMAIL, best", "EMAIL, norm", "LDC"]),
         ("models", ["nucleus_2004/per_worker", "not_reproducible", "cfca_2023/growth_amount"]),
@@ -96,8 +97,11 @@ def test_the_figures_are_those_of_the_tables(ran: dict[str, Any]) -> None:
     told = "".join(output.text for output in ran["check"].outputs if output.name == "stdout")
     assert told.splitlines() == [
         "[('alp-mail', 1000, 0.25), ('isle-mobile', 1000, 0.1)]",
-        # A quarter's spam, not that of its last month; recipients alone.
-        "[(700000.0, 560000.0, 875000.0, 612500.0, 787500.0)]",
+        # A quarter's spam, not that of its last month nor of a year that none but answers tell of; what was
+        # attempted, as the command prints.
+        "2026-Q4",
+        "[('as filters saw it', 1400000.0, 1120000.0, 1750000.0, 1225000.0, 1575000.0),"
+        " ('with their errors', 1610000.0, 1288000.0, 2012500.0, 1408750.0, 1811250.0)]",
         "[('_T', 600.0), ('capital', 180.0), ('operating', 420.0), ('posts', 12.0)]",
         "[('EMAIL, best', 400.0, 1200.0, 800.0), ('EMAIL, norm', 400.0, 800.0, 400.0)]",
     ]

@@ -907,7 +907,19 @@ def test_the_list_of_respondents_is_checked_row_by_row(tmp_path: Path) -> None:
 def test_the_sample_has_respondents_of_every_language_and_both_roles() -> None:
     assert {each.language for each in RESPONDENTS.values()} == set(LANGUAGES)
     assert {each.role for each in RESPONDENTS.values()} == {"O", "A"}
-    assert replace(SAVANNA, country="FJI").currency == "FJD" and SAVANNA.currency == "KES"
+
+
+@pytest.mark.parametrize(
+    ("country", "period", "currency"),
+    [
+        ("KEN", "2025", "KES"), ("FJI", "2026-Q4", "FJD"), ("BGR", "2025", "BGN"), ("BGR", "2025-12", "BGN"),
+        ("BGR", "2026", "EUR"), ("HRV", "2022", "HRK"), ("HRV", "2023-Q1", "EUR"), ("AUT", "2022", "EUR"),
+        # Not its own: a form needs one.
+        ("ATA", "2025", "USD"),
+    ],
+)  # fmt: skip
+def test_a_form_is_in_the_currency_that_its_country_had(country: str, period: str, currency: str) -> None:
+    assert replace(SAVANNA, country=country).currency_of(period) == currency
 
 
 def test_a_filing_knows_the_hash_of_its_file(tmp_path: Path) -> None:

@@ -110,12 +110,13 @@ def test_joined_codes_are_listed():
         ("definition", ["definition_code", "valid_from"], 10),
         ("measure", ["measure_code", "unit_code", "stage_code", "outcome_code"], 300),
         ("country", ["iso3"], 249),
+        ("former_currency", ["iso3", "valid_from"], 14),
         ("channel_class", ["channel_code", "x1244_class_code"], 10),
         ("country_group", ["m49", "group_code", "valid_from"], 392),
         ("cost_parameter", ["parameter_code"], 70),
         ("exchange_rate", ["currency_code"], 30),
         ("cost_model", ["model_code", "output_code"], 117),
-        ("cost_model_parameter", ["model_code", "parameter_code"], 166),
+        ("cost_model_parameter", ["model_code", "parameter_code"], 167),
     ],
 )
 def test_keys_are_unique_and_nothing_is_lost(name, key, least):
@@ -258,6 +259,13 @@ def test_country_groups_on_a_day():
         return {row["iso3"] for row in rules_on(table("country_group"), day) if row["group_code"] == group}
 
     assert column("country_group", "iso3") <= column("country", "iso3")
+    assert column("former_currency", "iso3") <= column("country", "iso3")
+    # Another than the one of today, and until a day.
+    now = {row["iso3"]: row["currency"] for row in table("country")}
+    assert all(
+        row["valid_from"] < row["valid_to"] and row["currency"] != now[row["iso3"]] and row["source"]
+        for row in table("former_currency")
+    )
     assert len(members("LDC", dt.date(2026, 11, 23))) == 44
     assert "STP" in members("LDC", dt.date(2024, 12, 12)) and "STP" not in members(
         "LDC", dt.date(2024, 12, 13)

@@ -19,6 +19,7 @@ from jobs.study_command import (
     Target,
     corrected,
     granted,
+    public_spending,
     sheet,
     volume,
 )
@@ -151,3 +152,33 @@ def test_eighty_columns_hold_the_longest_of_all(heads: tuple[str, ...], cells: t
     lines = console.export_text().splitlines()
     assert "…" not in "".join(lines)
     assert lines[2].split() == ["area", *" ".join(heads).split()]
+
+
+def test_public_money_is_printed_as_told_and_added_to_nothing(spark: SparkSession) -> None:
+    """A total before its parts, the sum of parts without one; the last year alone."""
+
+    def told(who: str, question: str, part: str | None, dollars: int | None, **other: Any) -> dict[str, Any]:
+        about = {
+            "period_code": "2026",
+            "respondent_id": who,
+            "country_code": "NPL",
+            "question_code": question,
+        }
+        return about | {"part_code": part, "market_amount": dollars and Decimal(dollars)} | other
+
+    given = [
+        told("gov", "sp711", "_T", 10_000), told("gov", "sp711", "REGISTER", 6_000),
+        told("gov", "sp705", "STAFF", 700), told("gov", "sp705", "LICENCE", 300),
+        told("gov", "sp706", None, None, person_days=Decimal(220)),
+        told("gov", "sp711", "_T", 99, period_code="2025"), told("other", "sp711", "_T", 5),
+    ]  # fmt: skip
+    schema = struct_type("study.public_spending")
+    frame = spark.createDataFrame([tuple(map(each.get, schema.names)) for each in given], schema)
+    console = Console(width=80, record=True)
+    for part in public_spending(frame):
+        console.print(part)
+    lines = [" ".join(line.split()) for line in console.export_text().splitlines()]
+    assert "NPL gov 10k 1k 220" in lines and "NPL other 5" in lines
+    assert any(line.startswith("Public money in 2026, US dollars") for line in lines)
+    assert "neither added" in " ".join(lines)
+    assert public_spending(frame.filter("false")) == []

@@ -15,8 +15,7 @@ from jobs.contracts import struct_type
 from jobs.study.investment import yearly_units
 from jobs.study.reconciliation import logged
 from jobs.study_days import days_of, of_all_days
-from jobs.study_rows import last_day
-from jobs.study_rows import of_period
+from jobs.study_rows import last_day, of_period
 
 VOLUME = "study.submission"
 

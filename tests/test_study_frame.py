@@ -21,7 +21,6 @@ from jobs.study_frame import (
     refuse_unpriced,
     refuse_wrong,
 )
-from jobs.study_rows import last_day
 from jobs.study_run import GIVEN, SMALL, estimate
 from sample_data.membership import FOLDER
 
@@ -169,6 +168,45 @@ def test_a_country_without_prices_is_told_with_its_year(spark: SparkSession) -> 
     with pytest.raises(ObservatoryError, match=r"price_level.csv.gz has no price level for FJI in 2025: add"):
         refuse_unpriced(tables, 2025, FOLDER)
     refuse_unpriced(tables, 2026, FOLDER)
+    banded = [answer("a-mail", "2026", "sp709", "B2")]
+    tables["study.questionnaire_answer"] = table(spark, "study.questionnaire_answer", banded)
+    with pytest.raises(ObservatoryError, match=r"no price level for USA in 2026: add"):
+        refuse_unpriced(tables, 2026, FOLDER)
+
+
+def test_amounts_and_prices_are_in_one_currency_or_it_is_told(spark: SparkSession) -> None:
+    """Answers of 2025 are in lev, and some by an older form in euro; the year's prices are in lev, those of
+    the base year, 2026, in euro. A withdrawn answer is in no currency."""
+    asked = [("bg-1", "2025", "BGN"), ("bg-2", "2025", "EUR"), ("hr", "2026", "EUR"), ("ke", "2026", None)]
+    answers = [answer(who, year, "sp705._T", "1000") | {"currency_code": code} for who, year, code in asked]
+    answers += [
+        answer("hr", "2026", "sp705.STAFF", "5") | {"currency_code": "HRK"},
+        answer("hr", "2026", "sp705.STAFF", None, hour=1) | {"currency_code": "HRK"},
+        # No amount.
+        answer("bg-1", "2025", "sp706", "3"),
+    ]
+    places = {"bg-1": "BGR", "bg-2": "BGR", "hr": "HRV", "ke": "KEN"}
+    frame = [listed(who) | {"country_code": country} for who, country in places.items()]
+    tables = have(spark, [], answers, frame)
+    levels = [
+        ("BGR", 2025, "BGN"), ("BGR", 2026, "EUR"), ("HRV", 2026, "EUR"), ("KEN", 2026, "KES"),
+        # Of a year that nobody answered for.
+        ("HRV", 2022, "HRK"),
+    ]  # fmt: skip
+    tables["ref.price_level"] = table(
+        spark,
+        "ref.price_level",
+        [dict(zip(("country_code", "price_year", "currency_code"), row, strict=True)) for row in levels],
+    )
+    with pytest.raises(ObservatoryError) as told:
+        refuse_unpriced(tables, 2026, FOLDER)
+    assert str(told.value).splitlines() == [
+        f"{FOLDER}/price_level.csv.gz is not in the currency of the amounts:",
+        "  BGR: answers for 2025 are in EUR, its row of 2025 is in BGN: put parity, market rate and wage of"
+        " that row into EUR, or ask for these answers in BGN",
+        "  BGR: its row of 2025 is in BGN, that of the base year 2026 in EUR: put parity, market rate and"
+        " wage of 2026 into BGN, and its deflator if it is of another series",
+    ]
 
 
 def test_answers_that_make_no_account_are_told_each_with_its_respondent(spark: SparkSession) -> None:

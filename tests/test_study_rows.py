@@ -6,11 +6,12 @@ import datetime as dt
 from typing import Any
 
 import polars as pl
+import pytest
 
 from jobs.contracts import polars_schema
 from jobs.study.spam_volume import of_logs_or_answers
 from jobs.study_rows import MEASURES, periods_of
-from jobs.study_sample import Reference
+from jobs.study_sample import Reference, obs_status
 
 QUARTERS = [f"2026-Q{number}" for number in range(1, 5)]
 SCHEMA: dict[str, Any] = {
@@ -91,3 +92,16 @@ def test_periods_are_those_given_and_those_whose_parts_are() -> None:
     assert periods(*months, *QUARTERS[:3]) == sorted([*months, *QUARTERS, "2026"])
     assert periods(*months, *QUARTERS[:2]) == sorted([*months, *QUARTERS[:2], "2026-Q4"])
     assert periods("2025", "2026-01") == ["2025", "2026-01"]
+
+
+@pytest.mark.parametrize(
+    ("is_complete", "band", "status"),
+    [
+        (True, "acceptable", "A"), (False, "acceptable", "E"), (False, "caution", "E"),
+        (False, "unreliable", "U"),
+    ],
+)  # fmt: skip
+def test_low_reliability_is_said_of_unreliable_estimates_alone(
+    is_complete: bool, band: str, status: str
+) -> None:
+    assert obs_status(is_complete, band) == status

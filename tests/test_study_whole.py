@@ -2,7 +2,7 @@
 
 Six operators of Nepal and two of Fiji, 100 mailboxes each. Four of Nepal and one of Fiji send packages of the
 quarter; the fifth of Nepal answers the questionnaire, and so does the first, beside its logs. One operator of
-each country is silent.
+each country is silent. The administration of Nepal tells of public money.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pyspark.sql import SparkSession
 from jobs import __main__ as command_line
 from jobs.lake import Lake
 from jobs.periods import edges
+from jobs.questionnaire.definition import form
 from jobs.shares import SHARES
 from jobs.study_run import TABLES
 from tests.submission_lake import put_gold, put_quality
@@ -57,15 +58,19 @@ def seen(operator: str) -> dict[str, list[tuple[Any, ...]]]:
     return {"recipient": recipients, "attempt": attempts}
 
 
-def answers(respondent: str, period: str, given: dict[str, Any]) -> str:
+def answers(respondent: str, period: str, given: dict[str, Any], role: str = "O") -> str:
     """A filing as JSON: what is asked of all and not given is not available."""
     asked = ("sp201", "sp202", "sp205.EMAIL", "sp301.EMAIL", "sp303.EMAIL.attempted", "sp305.SMS.attempted",
              "sp306.VOICE_CS.attempted", "sp401.EMAIL.UNK", "sp501.EMAIL.unknown", "sp601.EMAIL.filtering",
-             "sp701._T", "sp705._T", "sp706", "sp801.EMAIL", "sp904")  # fmt: skip
+             "sp701._T", "sp705._T", "sp706", "sp801.EMAIL", "sp901.EMAIL", "sp904")  # fmt: skip
     days = zip(("sp105.first", "sp105.last"), map(str, edges(period)), strict=True)
-    given = given | {"sp101": respondent, "sp102": "O", "sp103": "NPL"} | dict(days)
+    given = given | {"sp101": respondent, "sp102": role, "sp103": "NPL"} | dict(days)
     lines: list[dict[str, Any]] = [{"indicator": name, "answer": value} for name, value in given.items()]
-    lines += [{"indicator": name, "status": "NA"} for name in asked if name not in given]
+    lines += [
+        {"indicator": name, "status": "NA"}
+        for name in asked
+        if name not in given and name in form(role).indicators
+    ]
     about = {"respondent": respondent, "period": period, "language": "en", "version": "0.3"}
     return json.dumps(about | {"answers": lines})
 
@@ -86,6 +91,7 @@ def node(tmp_path: Path) -> Path:
             put_gold(tmp_path / "gold", operator, seen=rows, unit=unit)
         put_quality(tmp_path / "gold", operator, *(AUDIT | {"period_code": month} for month in MONTHS))
     listed = [f"{name},{name},O,{name[:3].upper()},{name},{name},en,S1" for name in [*NEPAL, *FIJI]]
+    listed.append("npl-gov,npl-gov,A,NPL,npl-gov,,en,")
     head = "respondent_id,name,role,country,holding,operator_ids,language,size_class"
     (tmp_path / "respondents.csv").write_text("\n".join([head, *listed]) + "\n")
     files = tmp_path / "files"
@@ -97,7 +103,10 @@ def node(tmp_path: Path) -> Path:
         "country_code,period_code,channel_code,subscriptions\nNPL,2026,EMAIL,600\nFJI,2026,EMAIL,200\n"
     )
     # A unit of each currency is a dollar at the market and two in purchasing power.
-    level = [f"{country},{year},USD,100,0.5,1,10" for country in ("NPL", "FJI") for year in (2025, 2026)]
+    currency = {"NPL": "NPR", "FJI": "FJD"}
+    level = [
+        f"{country},{year},{currency[country]},100,0.5,1,10" for country in currency for year in (2025, 2026)
+    ]
     head = "country_code,price_year,currency_code,deflator_index,ppp_rate,market_rate,wage_per_day"
     (files / "price_level.csv").write_text("\n".join([head, *level]) + "\n")
     money = {"sp701._T": 0, "sp705.LICENCE": 1000, "sp706": 0}
@@ -111,6 +120,7 @@ def node(tmp_path: Path) -> Path:
         )
     )
     (tmp_path / "year.json").write_text(answers("npl-5", "2026", money))
+    (tmp_path / "public.json").write_text(answers("npl-gov", "2026", {"sp711._T": 700}, "A"))
     return tmp_path
 
 
@@ -135,7 +145,7 @@ def observatory(spark: SparkSession, monkeypatch: pytest.MonkeyPatch, node: Path
 def test_from_gold_to_every_table_of_the_study(observatory: Any, node: Path, spark: SparkSession) -> None:
     observatory("submit", "--config", "operators.toml", "--period", "2026-Q4", "--output", "inbox")
     observatory("study", "load", "--config", "study.toml", "--received", "2027-01-05")
-    filings = [str(node / f"{name}.json") for name in ("first", "fifth", "year")]
+    filings = [str(node / f"{name}.json") for name in ("first", "fifth", "year", "public")]
     observatory("questionnaire", "load", *filings, "--config", "study.toml", "--received", "2027-01-09")
     observatory("study", "estimate", "--config", "study.toml")
     lake = Lake(spark, str(node / "lake"))
@@ -197,6 +207,10 @@ def test_from_gold_to_every_table_of_the_study(observatory: Any, node: Path, spa
     (account,) = found["study.investment_account"]
     assert (account["respondent_id"], account["strategy_code"]) == ("npl-5", "filtering")
     assert (float(account["market_amount"]), float(account["ppp_amount"])) == (1000, 2000)
+    # Public money is told for itself, and in no estimate.
+    (public,) = found["study.public_spending"]
+    assert (public["respondent_id"], public["indicator_code"]) == ("npl-gov", "sp711._T")
+    assert (float(public["told_amount"]), float(public["market_amount"])) == (700, 700)
     (spent,) = (
         row for row in found["study.investment"]
         if (row["area_code"], row["strategy_code"], row["component_code"], row["conversion_code"])

@@ -23,7 +23,10 @@ from jobs.reference import read_reference, reference_version
 from jobs.release import words
 
 # The tables whose figures are explained, with how much of their key names one.
-TABLES = {"study.investment": 6, "study.investment_gap": 4, "study.spam_volume": 6, "study.cost": 2}
+TABLES = {
+    "study.investment": 6, "study.investment_gap": 4, "study.spam_volume": 6, "study.public_spending": 3,
+    "study.cost": 2,
+}  # fmt: skip
 # What is meant where a name ends before the key does.
 USUAL = {
     "strategy_code": ("_T",),
@@ -95,6 +98,10 @@ def found(name: str, settings: Observatory) -> Found:
         raise ObservatoryError(
             f"figure '{name}': nothing is known of it: no operator of the area is in the frame (OBS_STATUS O)"
         )
+    if table == "study.public_spending" and row["market_amount"] is None:
+        raise ObservatoryError(f"figure '{name}': it is {row['person_days']} person days, and no amount")
+    if row.get("gap", 0) is None:
+        raise ObservatoryError(f"figure '{name}': {' '.join(row['assumptions'])}")
     return Found("/".join([table, *chosen]), table, row, beside, versions, settings)
 
 

@@ -41,6 +41,7 @@ def explain_study(name: str, settings: Observatory) -> Explained:
         "study.investment": investment,
         "study.investment_gap": gap,
         "study.spam_volume": volume,
+        "study.public_spending": public_spending,
         "study.cost": cost,
     }[of.table](of)
 
@@ -179,6 +180,51 @@ def gap(of: Found) -> Explained:
         versions=versions_of(of, *tables, "ref.operator_frame", "ref.price_level", PARAMETER, ASSUMPTION),
         divided=by_area(of, "gap"),
         assumptions=list(row["assumptions"]),
+    )  # fmt: skip
+
+
+# --- what administrations told ----------------------------------------------------------------------
+
+PUBLIC = {
+    "sp701": "Assets bought by", "sp704": "Assets in use by", "sp705": "Running cost of",
+    "sp711": "Public money for national means, told by",
+}  # fmt: skip
+
+
+def public_spending(of: Found) -> Explained:
+    """An amount as it was told: without an interval, since nothing of it is estimated."""
+    row = of.row
+    told, dollars = float(row["told_amount"]), float(row["market_amount"])
+    base, price = int(central("base_year")), f"{row['currency_code']} of {row['period_code']}"
+    part = row["part_code"] or "_T"
+    code = row["country_code"]
+    return Explained(
+        name=of.name,
+        title=f"{PUBLIC[row['question_code']]} the administration {row['respondent_id']} of"
+        f" {words.country(code)}, {row['period_code']}: {row['indicator_code']}",
+        estimand_code="investment",
+        unit="USD per year",
+        currency_code="USD",
+        # A country is its own area: what two administrations of one told may be the same money.
+        scope=Scope(
+            of.table, code, row["period_code"], (part, "_T"), (row["question_code"],), frozenset({code})
+        ),
+        facts=[
+            ("told", f"{number(told)} {price}"),
+            ("also", f"{number(float(row['ppp_amount']))} international dollars of {base}"),
+        ],
+        compared=computed(of),
+        estimate=Estimate(dollars, dollars, dollars),
+        steps=[
+            Step("In dollars", f"told*deflator_{base}/deflator_of_year/market_rate_{base}",
+                 f"{in_formula(told)}*{in_formula(dollars / told if told else 0.0)}",
+                 f"{number(dollars)} USD"),
+        ],
+        versions=versions_of(of, "study.questionnaire_answer", "ref.price_level", ASSUMPTION),
+        assumptions=[
+            "It is what was told, not annualised and of nobody else. Questions may tell of the same money.",
+            "It is no part of what operators spend, and is not added to it.",
+        ],
     )  # fmt: skip
 
 

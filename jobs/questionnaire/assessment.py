@@ -45,7 +45,7 @@ def assess(filing: Filing, respondents: dict[str, Respondent]) -> Assessment:
     version = raw()["version"]
     if filing.version not in ("", version):
         raise refusal(filing.file_name, "version", "message", value=filing.version, expected=version)
-    asker = Asker(respondent.role, language, respondent.currency, respondent.country)
+    asker = Asker(respondent.role, language, respondent.currency_of(filing.period), respondent.country)
     asked = form(respondent.role)
     faults = list(filing.faults)
     readings: list[Reading] = []

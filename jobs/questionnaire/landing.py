@@ -21,6 +21,7 @@ def rows_of(assessment: Assessment, received_at: dt.datetime) -> list[dict[str, 
     asked = form(assessment.respondent.role)
     general = assessment.answers.get(GENERAL_WAIVER)
     parts = {each.code: each for question in asked.questions for each in question.indicators}
+    currency = assessment.respondent.currency_of(assessment.filing.period)
     rows = []
     for code, answer in assessment.answers.items():
         question = asked.indicators[code]
@@ -35,8 +36,8 @@ def rows_of(assessment: Assessment, received_at: dt.datetime) -> list[dict[str, 
                 "value": written_value(answer),
                 "number_value": answer.value,
                 "answer_status_code": answer.status,
-                "unit": unit_of(question, assessment.respondent.currency),
-                "currency_code": assessment.respondent.currency if question.kind == "money" else None,
+                "unit": unit_of(question, currency),
+                "currency_code": currency if question.kind == "money" else None,
                 "note": answer.note,
                 "waiver": waiver_of(answer, question, general, assessment.respondent.role),
                 "country_code": assessment.respondent.country,

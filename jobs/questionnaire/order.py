@@ -40,6 +40,10 @@ class Order:
     filled: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     faults: tuple[Fault, ...] = ()
 
+    @property
+    def currency(self) -> str:
+        return self.respondent.currency_of(self.period)
+
 
 def fault_column(fault: Fault) -> str:
     """The column that a fault marks: the one whose message it is."""

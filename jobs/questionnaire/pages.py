@@ -60,7 +60,7 @@ def write_instructions(
         "respondent": f"{whose.name} ({whose.id})",
         "country": f"{country_names()[whose.country]} ({whose.country})",
         "period": order.period,
-        "currency": whose.currency,
+        "currency": order.currency,
         "version": f"{raw()['id']} {raw()['version']}",
     }
     row = 3
@@ -74,7 +74,7 @@ def write_instructions(
     core = text(language, "word", "core")
     for number, key in enumerate(instructions(order), start=1):
         row += 1
-        words = text(language, "instruction", key, currency=whose.currency, core=core)
+        words = text(language, "instruction", key, currency=order.currency, core=core)
         sheet.write(row, 0, number, style.number)
         sheet.write(row, 1, words, style.prose)
         sheet.set_row(row, look.height((words, 78)))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import datetime as dt
 from dataclasses import dataclass
 from pathlib import Path
 
 from jobs.config import countries, nearest
 from jobs.contracts import REFERENCE
 from jobs.errors import ObservatoryError
+from jobs.periods import last_day
 from jobs.questionnaire.definition import raw
 
 COLUMNS = ("respondent_id", "name", "role", "country", "holding", "operator_ids", "language", "size_class")
@@ -27,9 +29,9 @@ class Respondent:
     language: str
     size_class: str
 
-    @property
-    def currency(self) -> str:
-        return currency_by_country().get(self.country) or "USD"
+    def currency_of(self, period: str) -> str:
+        """The currency that the country had on the last day of a period, which its form asks for."""
+        return currency_on(self.country, last_day(period)) or "USD"
 
 
 def read_respondents(file: Path) -> dict[str, Respondent]:
@@ -91,10 +93,14 @@ def row_problems(cells: dict[str, str]) -> list[str]:
     ]
 
 
-def currency_by_country() -> dict[str, str]:
-    """The currency of each country, ISO 4217 by ISO 3166-1 alpha-3."""
+def currency_on(country: str, day: dt.date) -> str | None:
+    """The currency of a country (ISO 3166-1 alpha-3) on a day, ISO 4217; None of one without any."""
+    with (REFERENCE / "former_currency.csv").open(newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            if row["iso3"] == country and row["valid_from"] <= day.isoformat() < row["valid_to"]:
+                return row["currency"]
     with (REFERENCE / "country.csv").open(newline="", encoding="utf-8") as file:
-        return {row["iso3"]: row["currency"] for row in csv.DictReader(file)}
+        return next((row["currency"] for row in csv.DictReader(file) if row["iso3"] == country), "") or None
 
 
 def country_names() -> dict[str, str]:

@@ -175,7 +175,7 @@ def write_line(
     is_total = question.has_total and indicator is question.indicators[-1]
     sheet.write(row, 0, indicator.code, style.code)
     sheet.write(row, 1, line_label(language, indicator), style.total_label if is_total else style.label)
-    sheet.write(row, 2, unit_label(language, question, order.respondent.currency), style.unit)
+    sheet.write(row, 2, unit_label(language, question, order.currency), style.unit)
     filled = prefilled(question, indicator, order)
     wrong: dict[str, list[str]] = {}
     for fault in order.faults:
@@ -196,7 +196,7 @@ def write_line(
             sheet.write_comment(row, column, "\n".join(wrong[name]), look.COMMENT)
     shown = [line_label(language, indicator), str(filled.get("note") or "")]
     widths = (look.WIDTHS[1], look.WIDTHS[6])
-    unit = (unit_label(language, question, order.respondent.currency), look.WIDTHS[2])
+    unit = (unit_label(language, question, order.currency), look.WIDTHS[2])
     long_answer = (str(filled.get("answer") or ""), look.WIDTHS[3])
     sheet.set_row(row, look.height(*zip(shown, widths, strict=True), unit, long_answer))
     formula = sheet_checks.line(question, indicator, asked, layout, language)
@@ -245,7 +245,7 @@ def write_sum(
     question = asked.indicators[relation.parts[0]]
     sheet.write_blank(row, 0, None, style.code)
     sheet.write(row, 1, text(language, "word", "sum"), style.sum_label)
-    sheet.write(row, 2, unit_label(language, question, order.respondent.currency), style.unit)
+    sheet.write(row, 2, unit_label(language, question, order.currency), style.unit)
     summed, checked = sheet_checks.group(relation, layout, language)
     sheet.write_formula(row, 3, summed, style.sum, "")
     for column in range(4, 7):

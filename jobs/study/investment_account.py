@@ -11,7 +11,7 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from jobs.accounts import AMOUNTS, DAYS, WITHHELD, Price, account, rises_of
+from jobs.accounts import AMOUNTS, BAND, DAYS, WITHHELD, Price, account, bands_of_base, rises_of
 from jobs.areas import classified, on_day
 from jobs.contracts import struct_type
 from jobs.errors import ObservatoryError
@@ -118,6 +118,8 @@ def accounts(answers: pl.DataFrame, known: Known) -> list[dict[str, object]]:
             given[respondent][indicator] = value
         elif status in WITHHELD:
             withheld[respondent][indicator] = status
+    if any(BAND in each for each in given.values()):
+        bands = bands_of_base(bands, prices, int(period), int(assumed["base_year"]))
     rows: list[dict[str, object]] = []
     wrong = []
     for respondent in sorted(given):

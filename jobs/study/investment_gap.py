@@ -1,8 +1,13 @@
 """study.investment_gap: what an area spends in a year against what a chosen target would cost.
 
 Two targets, chosen in the settings or on the command line. `norm`: an amount for each subscription. `best`:
-what the measures cost for each subscription that the respondents run that stop most of their spam before
-delivery, with labour at the parity of each country that would have to pay it.
+what those respondents spend for each subscription that stop the greatest share of the spam that is sent to
+them, with labour at the parity of each country that would have to pay it.
+
+Logs alone do not tell that share: what a filter misses is in no count of spam, so that whoever flags least
+would come first. It is ranked by an audit or a test of each respondent's own filter: of spam with the
+filter's errors in it (jobs.study_audits), what was stopped. Fewer than LEAST_AUDITED such respondents with
+accounts give no target.
 """
 
 from __future__ import annotations
@@ -20,18 +25,26 @@ from jobs.areas import COUNTRY, areas, classified
 from jobs.contracts import struct_type
 from jobs.investment_targets import of_channel, value_of
 from jobs.periods import last_day
+from jobs.shares import CALLS, HAD_CONTENT, UNTOLD
 from jobs.study.investment_account import price_of, prices_of
-from jobs.study_rows import COUNTED, as_table, collected
+from jobs.study_days import answered
+from jobs.study_rows import COUNTED, as_table, collected, confidentiality
 
 TABLE = "study.investment_gap"
 # Outcomes in which spam did not get to the user, marked or not.
 STOPPED = ("rejected", "discarded", "quarantined", "deferred")
+# A quarter of fewer is the one that happened to audit.
+LEAST_AUDITED = 5
+# Rates that differ by rounding alone are alike.
+DIGITS = 9
 
 
 def transform(
     investment: DataFrame,
     investment_account: DataFrame,
     submission: DataFrame,
+    submission_quality: DataFrame,
+    measure: DataFrame,
     operator_frame: DataFrame,
     country: DataFrame,
     country_group: DataFrame,
@@ -43,7 +56,8 @@ def transform(
     accounts, frame = collected(investment_account), collected(operator_frame)
     countries, groups = collected(country), collected(country_group)
     prices, assumed = prices_of(collected(price_level)), collected(investment_assumption)
-    stopped, chosen = collected(stopping(submission)), collected(investment_target)
+    audited = stopping(collected(called(submission, submission_quality, measure)))
+    chosen = collected(investment_target)
 
     def gaps(spending: pa.Table) -> pa.Table:
         found = pl.from_arrow(spending)
@@ -51,7 +65,7 @@ def transform(
         period, channel = str(found["period_code"][0]), str(found["channel_code"][0])
         members = classified(countries, groups, last_day(period))
         mine = (pl.col("period_code") == period) & (pl.col("channel_code") == channel)
-        protected = stopped.filter((pl.col("channel_code") == channel) & (pl.col("year") == period))
+        protected = audited.filter((pl.col("channel_code") == channel) & (pl.col("year") == period))
         wanted = of_channel(chosen, channel)
         best = None
         if "best" in wanted:
@@ -64,28 +78,69 @@ def transform(
     return whole.groupBy("period_code", "channel_code").applyInArrow(gaps, struct_type(TABLE))
 
 
-def stopping(submission: DataFrame) -> DataFrame:
-    """Each respondent's spam of a year by the operator's own definition, and what of it was stopped."""
-    spam = F.col("spam_certain")
+def called(submission: DataFrame, submission_quality: DataFrame, measure: DataFrame) -> DataFrame:
+    """Months of respondents whose filter was audited or tested: what of their attempted messages was certain
+    spam and stopped, before or with their content; and what the filter called the rest, with its shares."""
+    had_content, is_stopped = F.expr(HAD_CONTENT), F.col("outcome_code").isin(*STOPPED)
+    certain, undecided = F.col("spam_certain"), F.col("spam_possible") - F.col("spam_certain")
+    counts = {
+        "stopped_before": (certain, ~had_content & is_stopped),
+        "certain_before": (certain, ~had_content),
+        "undecided_before": (undecided, ~had_content),
+        "stopped_flagged": (certain, had_content & is_stopped),
+        "flagged": (certain, had_content),
+        "undecided": (undecided, had_content),
+        "passed": (F.col("units") - F.col("spam_possible"), had_content),
+    }
+    cells = measure.filter("is_included AND measure_code = 'attempted'")
+    by = ["respondent_id", "period_code", "channel_code"]
     return (
-        submission.filter(F.col("direction_code").isin(*COUNTED) & (F.col("definition_code") == "OPERATOR"))
-        .filter(F.col("unit_code").isin("recipient", "call") & F.col("period_code").rlike(r"^\d{4}-\d{2}$"))
-        .groupBy("respondent_id", "channel_code", F.substring("period_code", 1, 4).alias("year"))
+        answered(submission)
+        .filter(F.col("direction_code").isin(*COUNTED) & (F.col("definition_code") == "OPERATOR"))
+        .filter(F.col("period_code").rlike(r"^\d{4}-\d{2}$"))
+        .join(F.broadcast(cells), ["unit_code", "stage_code", "outcome_code"], "left_semi")
+        .groupBy(*by)
         .agg(
-            F.sum(spam).alias("spam"),
-            F.sum(F.when(F.col("outcome_code").isin(*STOPPED), spam).otherwise(0)).alias("stopped"),
+            *(F.sum(F.when(where, count).otherwise(0)).alias(name) for name, (count, where) in counts.items())
         )
-        .filter("spam > 0")
+        .join(submission_quality.select(*by, *(f"{call}_spam_share" for call in CALLS)), by)
+    )
+
+
+def stopping(months: pl.DataFrame) -> pl.DataFrame:
+    """Each respondent's year: the share of the spam sent to it that it stopped, and how much of what it
+    flagged was spam, over the months of called().
+
+    Spam is as jobs.study_audits estimates it: certain before content, half of what was undecided there, and
+    of each call its share; half of a call without one. Stopped is of it what was refused before content, and
+    the flagged share of what was stopped with it.
+    """
+    share = {call: pl.col(f"{call}_spam_share").cast(pl.Float64).fill_null(UNTOLD[0]) for call in CALLS}
+    seen = sum((share[call] * pl.col(call) for call in CALLS), pl.lit(0.0))
+    return (
+        months.with_columns(
+            year=pl.col("period_code").str.slice(0, 4),
+            spam=pl.col("certain_before") + UNTOLD[0] * pl.col("undecided_before") + seen,
+            stopped=pl.col("stopped_before") + share["flagged"] * pl.col("stopped_flagged"),
+            right=share["flagged"] * pl.col("flagged"),
+        )
+        # In order, so that sums are the same whatever the partitions.
+        .sort("respondent_id", "channel_code", "period_code")
+        .group_by("respondent_id", "channel_code", "year", maintain_order=True)
+        .agg(pl.col("spam", "stopped", "right", "flagged").sum())
+        .filter(pl.col("spam") > 0)
+        .with_columns(rate=(pl.col("stopped") / pl.col("spam")).round(DIGITS))
     )
 
 
 def best_respondents(
-    accounts: pl.DataFrame, stopped: pl.DataFrame, frame: pl.DataFrame, share: float, day: dt.date
-) -> dict[str, Any] | None:
+    accounts: pl.DataFrame, audited: pl.DataFrame, frame: pl.DataFrame, share: float, day: dt.date
+) -> dict[str, Any]:
     """What the best spend for each subscription: labour in international dollars, the rest in US dollars.
 
-    The best are the `share` of respondents with exact accounts and logs that stop most of their spam, at
-    least one. None where there is no such respondent.
+    The best are the `share` of respondents with exact accounts and an audit or a test that stop the greatest
+    share of their spam, at least one, and all that stop as much as the last of them. With fewer than
+    LEAST_AUDITED to choose from nothing but their number, `of`, is known.
     """
     real = pl.col("real_amount").cast(pl.Float64)
     labour = (pl.col("labour_amount") / pl.col("amount")).cast(pl.Float64).fill_nan(0.0)
@@ -103,27 +158,30 @@ def best_respondents(
     each = (
         exact.group_by("respondent_id", "channel_code")
         .agg(pl.col("labour", "rest").sum())
-        .join(stopped, on=["respondent_id", "channel_code"])
+        .join(audited, on=["respondent_id", "channel_code"])
         .join(
-            in_frame.select("respondent_id", "channel_code", "subscriptions"),
+            in_frame.select("respondent_id", "channel_code", "holding_id", "subscriptions"),
             on=["respondent_id", "channel_code"],
         )
-        .with_columns((pl.col("stopped") / pl.col("spam")).alias("rate"))
         .sort(["rate", "respondent_id"], descending=[True, False])
     )
-    if each.is_empty():
-        return None
-    best = each.head(max(1, round(share * each.height)))
+    if each.height < LEAST_AUDITED:
+        return {"of": each.height}
+    last = each["rate"][max(1, round(share * each.height)) - 1]
+    best = each.filter(pl.col("rate") >= last)
     subscriptions = float(best["subscriptions"].sum())
     spent = exact.join(best, on="respondent_id", how="semi").select(
         "strategy_code", amount=pl.col("labour") + pl.col("rest")
     )
+    right, flagged = float(best["right"].sum()), float(best["flagged"].sum())
     return {
         "labour": float(best["labour"].sum()) / subscriptions,
         "rest": float(best["rest"].sum()) / subscriptions,
         "count": best.height,
+        "owners": best["holding_id"].n_unique(),
         "of": each.height,
-        "least": float(best["rate"][-1]),
+        "least": float(last),
+        "right": right / flagged if flagged else None,
         "strategies": spent.group_by("strategy_code")
         .agg(pl.col("amount").sum() / spent["amount"].sum())
         .sort(["amount", "strategy_code"], descending=[True, False])
@@ -141,7 +199,8 @@ def channel_rows(
 ) -> list[dict[str, Any]]:
     """The gap of each area, by each target. The target of an area adds up its countries'.
 
-    wanted: each target's value and who chose it.
+    wanted: each target's value and who chose it. best: of best_respondents(); without their spending the rows
+    of that target have no gap, and say why in place of what they take for granted.
     """
     base = int(value_of(assumed, "base_year"))
     of_country = dict(
@@ -150,43 +209,48 @@ def channel_rows(
     targets: dict[str, dict[str, float]] = {}
     if "norm" in wanted:
         targets["norm"] = dict.fromkeys(of_country, wanted["norm"][0])
-    if best:
+    if best and "rest" in best:
         targets["best"] = {}
         for name in of_country:
             price = price_of(prices, name, base)
             targets["best"][name] = best["rest"] + best["labour"] * price.ppp / price.market
+    owners = {"best": best.get("owners", 0) if best else 0}
     listed = {
         area.code: area.countries
         for area in areas(members.filter(pl.col("country_code").is_in(list(of_country))))
     }
-    told = {code: taken_for_granted(code, assumed, wanted[code], best) for code in targets}
+    told = {code: taken_for_granted(code, assumed, wanted[code], best) for code in wanted}
     rows = []
     for spend in spending.filter(pl.col("estimate").is_not_null()).sort("area_code").to_dicts():
-        for code, target in targets.items():
+        for code in wanted:
             subscriptions = sum(of_country[name] for name in listed[spend["area_code"]])
-            necessary = sum(of_country[name] * target[name] for name in listed[spend["area_code"]])
             amounts = {
                 end: round(float(spend[name]), 2)
                 for end, name in (("", "estimate"), ("_low", "estimate_low"), ("_high", "estimate_high"))
             }
-            rows.append(
-                {
-                    "area_code": spend["area_code"],
-                    "area_kind_code": spend["area_kind_code"],
-                    "conf_status_code": spend["conf_status_code"],
-                    "target_code": code,
+            # Of few owners the target itself is what they spend.
+            is_few = confidentiality(owners.get(code, 0)) == "C"
+            row = {
+                "area_code": spend["area_code"],
+                "area_kind_code": spend["area_kind_code"],
+                "conf_status_code": "C" if is_few else spend["conf_status_code"],
+                "target_code": code,
+                "subscriptions": subscriptions,
+                "spend": amounts[""],
+                "spend_low": amounts["_low"],
+                "spend_high": amounts["_high"],
+                "assumptions": told[code],
+            }
+            if code in targets:
+                necessary = sum(of_country[name] * targets[code][name] for name in listed[spend["area_code"]])
+                row |= {
                     "target_per_subscription": necessary / subscriptions if subscriptions else 0.0,
-                    "subscriptions": subscriptions,
-                    "spend": amounts[""],
-                    "spend_low": amounts["_low"],
-                    "spend_high": amounts["_high"],
                     "necessary": necessary,
                     "gap": max(necessary - amounts[""], 0.0),
                     "gap_low": max(necessary - amounts["_high"], 0.0),
                     "gap_high": max(necessary - amounts["_low"], 0.0),
-                    "assumptions": told[code],
                 }
-            )
+            rows.append(row)
     return rows
 
 
@@ -199,11 +263,20 @@ def taken_for_granted(
     told: list[str] = []
     if target == "norm":
         told.append(f"Norm: {value:g} US dollars of {base} for each subscription and year, by {source}.")
+    if target == "best" and (best is None or "rest" not in best):
+        return [too_few(best["of"] if best else 0)]
     if target == "best" and best:
+        right = "" if best["right"] is None else f"; {100 * best['right']:.1f}% of what they flagged was spam"
         told += [
-            f"The best are {100 * value:g}% of the respondents with accounts and logs, by {source}:"
-            f" {best['count']} of {best['of']}. Each stopped at least {100 * best['least']:.1f}% of its spam,"
-            " by its own definition, before delivery.",
+            f"The best are {100 * value:g}% of the respondents with an account in amounts and an audit or"
+            f" test of their filter, by {source}: {best['count']} of {best['of']}, with those that stop as"
+            f" much as the last of them. Each stopped at least {100 * best['least']:.1f}% of the spam sent to"
+            f" it, what its filter misses included{right}.",
+            "That share is of the months that an audit or test tells of, by the respondents' own definition;"
+            " how sure an audit is has no part in who is best.",
+            "What the measures of the best cost is what the best say that they spend, divided by their"
+            " subscriptions: no measure is priced apart. That others would stop as much for the same money is"
+            " supposed.",
             "What they run is what they spend on: "
             + ", ".join(f"{100 * share:.0f}% {name}" for name, share in best["strategies"])
             + " (strategies of ITU-T X.1231; _U: not told).",
@@ -212,10 +285,22 @@ def taken_for_granted(
     told += [
         f"{row['description']}: {row['central']:g} ({row['unit_text']})."
         for row in assumed.to_dicts()
-        if row["assumption_code"] in ("base_year", "discount_rate")
+        if row["assumption_code"] == "base_year"
     ]
     return told + [
+        "What is spent is an estimate: all that study.investment takes for granted holds here too (lives and"
+        " shares of assets, the split by channel, what bands stand for), and that operators that did not"
+        " answer spend, for each subscription, what those like them do that answered.",
         "The target is taken as known: the interval of the gap is that of spending alone.",
         "An area that spends more than the target on the whole has no gap, though some of its operators may.",
         "What a subscription needs is taken to be the same in every country but for prices.",
     ]
+
+
+def too_few(count: int) -> str:
+    """Why there is no target by the best."""
+    has = f"{count} respondent{'' if count == 1 else 's'}" if count else "no respondent"
+    return (
+        f"No target by the best: {has} with an account in amounts and an audit or test of its filter, and"
+        f" {LEAST_AUDITED} are needed to tell who stops most. What a filter misses is in no count of spam."
+    )
