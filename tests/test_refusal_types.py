@@ -44,6 +44,10 @@ def told(*rows: dict[str, Any]) -> list[tuple[str | None, bool | None, list[str]
         (MAIL | {"dnsbl_zone": DBL, "dnsbl_code": "127.0.1.5"}, "MALWARE.link", True),
         (MAIL | {"dnsbl_zone": DBL.upper(), "dnsbl_code": "127.0.1.5"}, "MALWARE.link", True),
         # A domain that is listed as spam says nothing of the content: looked at, and unknown.
+        # A legitimate domain that was abused.
+        (MAIL | {"dnsbl_zone": DBL, "dnsbl_code": "127.0.1.104"}, "PHISH.mail", False),
+        (MAIL | {"dnsbl_zone": DBL, "dnsbl_code": "127.0.1.105"}, "MALWARE.link", False),
+        (MAIL | {"dnsbl_zone": DBL, "dnsbl_code": "127.0.1.106"}, "MALWARE.link", False),
         (MAIL | {"dnsbl_zone": DBL, "dnsbl_code": "127.0.1.2"}, "UNK", False),
         (MAIL | {"dnsbl_zone": "zen.spamhaus.org", "dnsbl_code": "127.0.0.4"}, "UNK", False),
         # The same code of another list, no code, and an error of the query.

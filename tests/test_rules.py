@@ -210,6 +210,28 @@ def test_types_of_symbols():
     assert amavis["spam_type_code"].to_list()[1] == "FRAUD.advance-fee"
 
 
+@pytest.mark.parametrize(
+    ("engine", "symbol", "code", "is_strong"),
+    [
+        *(("rspamd", f"DBL_ABUSE_{kind}", "MALWARE.link", False) for kind in ("MALWARE", "BOTNET")),
+        *(("rspamd", symbol, "PHISH.mail", False) for symbol in ("DBL_ABUSE_PHISH", "RBL_DBL_ABUSED_PHISH")),
+        *(("rspamd", f"RBL_DBL_ABUSED_{kind}", "MALWARE.link", False) for kind in ("MALWARE", "BOTNET")),
+        *(("rspamd", f"DBLABUSED_{kind}_FULLURLS", "MALWARE.link", False) for kind in ("MALWARE", "BOTNET")),
+        ("rspamd", "DBLABUSED_PHISH_FULLURLS", "PHISH.mail", False),
+        ("spamassassin", "URIBL_DBL_ABUSE_PHISH", "PHISH.mail", False),
+        *(("spamassassin", f"URIBL_DBL_ABUSE_{kind}", "MALWARE.link", False) for kind in ("MALW", "BOTCC")),
+        ("rspamd", "RBL_DBL_PHISH", "PHISH.mail", True),
+        ("rspamd", "RBL_DBL_MALWARE", "MALWARE.link", True),
+        ("spamassassin", "URIBL_DBL_PHISH", "PHISH.mail", True),
+    ],
+)
+def test_links_to_abused_legitimate_sites_type_weakly(engine, symbol, code, is_strong):
+    """Ordinary mail links to a site that was broken into, too, so no attribute may follow."""
+    typed = rules.type_of_verdicts(pl.Series([["CLAM_VIRUS", symbol]]), engine, "EMAIL")
+    assert typed.row(0)[0] == code
+    assert typed["is_type_strong"].to_list() == [is_strong]
+
+
 def test_sms_texts_are_smishing_where_mail_is_phishing():
     texts = pl.Series(
         ["Please verify your account at http://bank.example", "see you at six", None, "You have won a prize"]

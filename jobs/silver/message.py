@@ -47,6 +47,8 @@ FROM_LAST = [
 ENGINE_TYPES = "array<struct<engine_code:string,spam_type_code:string,is_type_strong:boolean>>"
 RECIPIENT = ["recipient_hash", "recipient_domain", "is_own_recipient"]
 TRIPLE = ["operator_id", "client_network", "sender_hash", "recipient_hash"]
+# The only type of advertising that sells nothing.
+NOT_SELLING = "AD.political"
 # Where a row of a reference table has no start of its own (schemas/reference/NOTES.md).
 NO_START = dt.date(1990, 1, 1)
 # What only the work here needs.
@@ -414,7 +416,16 @@ def told_by(rule: Row) -> Column:
         found &= F.col("period_date") >= F.lit(rule.valid_from)
     if rule.valid_to is not None:
         found &= F.col("period_date") < F.lit(rule.valid_to)
-    return found
+    # `cause` says that nothing is sold, which it cannot where some rule, weak or strong, told that.
+    return found & ~sells() if rule.value == "cause" else found
+
+
+def sells() -> Column:
+    """Whether any type that was told is of advertising for money, or of a fraud that looks like it."""
+    return F.exists(
+        "spam_type_codes",
+        lambda code: (code.startswith("AD.") | code.startswith("FRAUD.")) & (code != NOT_SELLING),
+    )
 
 
 def fits(match_on: str, pattern: str) -> Column:
