@@ -445,11 +445,17 @@ def test_a_definition_of_two_dates_is_one_line(study: Study, monkeypatch: pytest
     (other,) = [row for row in rows if row["definition_code"] == "TCCCPR"]
     later = other | {"name": "TCCCPR as amended", "valid_from": "2025-01-01"}
     kept = words.reference
-    dated = (newer, later, *rows)
+    ahead = newer | {"name": "CAN-SPAM of the year after", "jurisdiction": "FRA", "valid_from": "2027-01-01"}
+    new = ahead | {"definition_code": "NEW_LAW", "name": "A law to come"}
+    dated = (ahead, new, newer, later, *rows)
     monkeypatch.setattr(words, "reference", lambda table: dated if table == "definition" else kept(table))
     mail, sms = definitions.by_definition(study).blocks
     assert len(mail.table.rows) == 3
-    assert mail.table.rows[0][0].text == "CAN-SPAM as amended"
+    # What begins after the report's last day, 6 November 2026, gives neither name nor place.
+    head = mail.table.rows[0][0]
+    assert (head.text, head.sub) == ("CAN-SPAM as amended", "United States")
+    assert "A law to come" not in mail.note
+    assert study.definition_name("CAN_SPAM") == "CAN-SPAM as amended"
     assert mail.note.count("TCCCPR") == sms.note.count("TCCCPR as amended") == 1
 
 
@@ -492,9 +498,17 @@ def test_signs_of_bypass_are_shown_of_calls_too(study: Study) -> None:
         "IP voice, signs of bypass",
     ]
     assert rows_of(section.blocks[3])["Grey route"] == ["Peer", "6,840", "101,200", "6.8%"]
-    untold = "Not looked for, as no log tells it: SMS bypass and artificially inflated traffic."
-    assert [block.note for block in section.blocks[3:]] == [untold, ""]
     assert rows_of(section.blocks[2])["Hub"][1] == "30.0%"
+
+
+def test_what_no_sign_is_looked_for_is_said_without_any_sign(study: Study) -> None:
+    """An operator that names no links, or reads calls without cells, has no rows of such signs."""
+    untold = "Not looked for, as no log tells it: SMS bypass and artificially inflated traffic."
+    none = dataclasses.replace(study, figures=study.figures | {"bypass": study.figures["bypass"].clear()})
+    for each, signs in ((study, 1), (none, 0)):
+        notes = routes.by_route(each).notes
+        assert notes.count(untold) == notes.count(routes.SIM_BOXES_OF_CALLS) == 1
+        assert notes.count(routes.SIGNS) == signs
 
 
 def test_filters_that_tell_no_type_are_shown(study: Study) -> None:

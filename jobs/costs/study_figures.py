@@ -17,7 +17,7 @@ from jobs.costs.study import Found, computed, countries_of, found, rows_of, vers
 from jobs.costs.study_parts import by_area, by_component, by_strategy, known, siblings
 from jobs.errors import ObservatoryError
 from jobs.investment_assumptions import PARAMETERS, RATE_DEVELOPED, RATE_DEVELOPING, assumptions
-from jobs.periods import LEAST_DAYS_PCT
+from jobs.periods import LEAST_DAYS_PCT, last_day
 from jobs.reference import read_reference
 from jobs.release import words
 
@@ -243,7 +243,7 @@ def volume(of: Found) -> Explained:
         name=of.name,
         title=f"{words.name('quantity', row['quantity_code'])} in {of.area},"
         f" {words.period(row['period_code'])}: {channel(row)},"
-        f" {words.definition_name(row['definition_code'])}",
+        f" {words.definition_name(row['definition_code'], last_day(row['period_code']))}",
         estimand_code="quantity",
         unit=unit,
         currency_code=None,

@@ -102,7 +102,7 @@ def own_lines(study: Study, channel: str, bases: pl.DataFrame) -> list[list[Cell
             ]
     other = telling(study, channel)
     if other is not None:
-        name = words.definition_name(other["definition_code"])
+        name = study.definition_name(other["definition_code"])
         rows.append((name, "another definition, of recipients and attempts", other))
     return [
         [
@@ -149,7 +149,7 @@ def by_definition(study: Study) -> Section:
         name = channel_name(channel, inside=True)
         rows = summed(study, channel)
         lines, absent = [], []
-        for code, about in words.definitions().items():
+        for code, about in words.definitions(study.last_day).items():
             row = rows.get(code)
             place = "" if about["jurisdiction"] == words.TOTAL else words.country(about["jurisdiction"])
             if row is None:
@@ -159,7 +159,7 @@ def by_definition(study: Study) -> Section:
             with_error = audited.of_definition(study, row | {"channel_code": channel})
             lines.append([head, number(spam_range(row)), number(words.percent(undecided(row))), with_error])
         if len(rows) > 1:
-            findings.append(definition_finding(channel_name(channel), rows))
+            findings.append(definition_finding(study, channel, rows))
         columns = [Column("Definition", "text"), Column("Spam share"), Column("Undecided")]
         columns.append(Column(audited.HEADING, "text", is_minor=True))
         caption = f"Spam share of {name} under each definition"
@@ -185,12 +185,13 @@ def undecided(row: dict[str, Any]) -> float:
     return high - low
 
 
-def definition_finding(name: str, rows: dict[str, dict[str, Any]]) -> str:
+def definition_finding(study: Study, channel: str, rows: dict[str, dict[str, Any]]) -> str:
     """How far the definitions lie apart."""
+    name = channel_name(channel)
     widest = max(rows.values(), key=lambda row: (undecided(row), row["definition_code"]))
     code = widest["definition_code"]
     if code == DEFINITION:
         return f"{name}: no definition leaves more than {words.percent(undecided(widest))} undecided."
     mine = f"{name}: {spam_range(rows[DEFINITION])} is spam as operators act"
     low, high = (words.percent(share) for share in spam_shares(widest))
-    return f"{mine}; by “{words.definition_name(code)}” anything between {low} and {high}."
+    return f"{mine}; by “{study.definition_name(code)}” anything between {low} and {high}."

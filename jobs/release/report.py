@@ -67,7 +67,6 @@ UNITS_NAME = words.inside(
 NAMES = {
     "channel_code": lambda code: words.name("channel", code),
     "direction_code": lambda code: words.name("direction", code),
-    "definition_code": words.definition_name,
     "measure_code": words.measure_name,
     "unit_code": lambda code: words.name("unit", code),
     "engine_code": lambda code: words.name("engine", code),
@@ -271,9 +270,10 @@ def named(study: Study, table: pl.DataFrame) -> pl.DataFrame:
     """The table in a fixed order, with a column of names after each column of codes."""
     ordered = table.sort(pl.all())
     columns: list[pl.Series] = []
+    names_of = NAMES | {"operator_id": study.operator_name, "definition_code": study.definition_name}
     for column in ordered.columns:
         columns.append(ordered[column])
-        naming = study.operator_name if column == "operator_id" else NAMES.get(column)
+        naming = names_of.get(column)
         if naming is not None:
             names = [naming(code) for code in ordered[column]]
             title = f"{column.removesuffix('_code').removesuffix('_id')}_name"

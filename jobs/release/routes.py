@@ -10,6 +10,14 @@ from jobs.release.blocks import Block, Cell, Column, Picture, Section, Table, nu
 from jobs.release.study import Study, channel_name
 
 ROUTES_SHOWN = 12
+SIGNS = (
+    "A sign of bypass is a reason to look, not a proof, and has no definition of spam: what shows it may be"
+    " wanted. A unit may show several signs, so signs are never added up."
+)
+SIM_BOXES_OF_CALLS = (
+    "SIM boxes of calls are looked for only where a log has the callers' radio cells. Logs of Kamailio and"
+    " Asterisk have none: that no SIM box is shown there does not say that there is none."
+)
 ORIGINS = {
     "observed": "Country of the connecting address or network",
     "claimed": "Country of the calling number",
@@ -104,12 +112,10 @@ def by_route(study: Study) -> Section:
             )
         )
     blocks += [*transits(study), *signs(study, findings)]
-    notes = [
-        "A sign of bypass is a reason to look, not a proof, and has no definition of spam: what shows it may"
-        " be wanted. A unit may show several signs, so signs are never added up.",
-    ]
-    has_signs = len(study.figures["bypass"]) > 0
-    notes = [*audited.on_parts(study, "routes", audited.ALIKE), *(notes if has_signs else [])]
+    notes = audited.on_parts(study, "routes", audited.ALIKE)
+    if len(study.figures["bypass"]):
+        notes.append(SIGNS)
+    notes += [f"Not looked for, as no log tells it: {words.listed(untold())}.", SIM_BOXES_OF_CALLS]
     return Section("routes", "Routes", "\n".join(findings), blocks, missing, notes)
 
 
@@ -186,13 +192,11 @@ def signs(study: Study, findings: list[str]) -> list[Block]:
             Column("Of so many looked at", is_minor=True),
             Column("Share"),
         ]
-        note = f"Not looked for, as no log tells it: {words.listed(untold())}." if channel == "SMS" else ""
         blocks.append(
             Block(
                 f"{name}, signs of bypass",
                 Table(f"{name} that shows a sign of bypass", columns, lines),
                 "bypass.csv",
-                note=note,
             )
         )
     return blocks

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -53,6 +54,15 @@ class Study:
             for code in EXPECTED
             if code not in there
         ]
+
+    @property
+    def last_day(self) -> dt.date:
+        """The last day that the report has figures of; without any, the end of time."""
+        last = self.figures["daily"]["period_date"].max()
+        return last if isinstance(last, dt.date) else dt.date.max
+
+    def definition_name(self, code: str) -> str:
+        return words.definition_name(code, self.last_day)
 
     def operator_name(self, code: str) -> str:
         return self.operators[code]["name"] if code in self.operators else code

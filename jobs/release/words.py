@@ -245,15 +245,18 @@ def country(code: str | None, others: str = "Other countries") -> str:
     return SHORT_COUNTRIES.get(code) or (full.split(" (")[0] if full else f"{code} (no name)")
 
 
-def definitions() -> dict[str, dict[str, str]]:
-    """The newest row of each definition by its code, in the order of the table."""
-    rows = reference("definition")
+def definitions(day: dt.date) -> dict[str, dict[str, str]]:
+    """The row of each definition on a day, the last of a report's, by its code and in the table's order.
+
+    One that had ended by then has its last row, for figures of days before; one that had not begun has none.
+    """
+    rows = [row for row in reference("definition") if dt.date.fromisoformat(row["valid_from"]) <= day]
     newest = {row["definition_code"]: row for row in sorted(rows, key=lambda row: row["valid_from"])}
     return {row["definition_code"]: newest[row["definition_code"]] for row in rows}
 
 
-def definition_name(code: str) -> str:
-    row = definitions().get(code)
+def definition_name(code: str, day: dt.date) -> str:
+    row = definitions(day).get(code)
     return row["name"] if row else f"{code} (no name)"
 
 
