@@ -17,6 +17,7 @@ from functools import cache
 import polars as pl
 
 from jobs import rules, signatures
+from jobs.channels import CALLS
 from jobs.matching import Matcher, places_of
 from jobs.rules import Rules, TypeRule
 
@@ -38,7 +39,7 @@ def type_of_transmissions(frame: pl.DataFrame, loaded: Rules | None = None) -> p
     named = frame.select(pl.when(is_refused).then(listed.str.to_lowercase()).alias("listed"))["listed"]
     scope = rules.type_rules(loaded, engine, channel)
     found.append(rules.told(named, listings(scope)))
-    if channel in rules.CALLS:
+    if channel in CALLS:
         found += [
             rules.told(frame[column], matching(loaded, engine, channel, match_on))
             for column, match_on in rules.CALL_TYPED.items()

@@ -29,7 +29,7 @@ from typing import Any, TypeVar
 
 import polars as pl
 
-from jobs.channels import CALLS as CALLS
+from jobs.channels import CALLS
 from jobs.contracts import REFERENCE
 from jobs.errors import ObservatoryError
 from jobs.matching import Matcher, by_distinct, found_in_lists, matcher, places_of

@@ -17,7 +17,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from jobs.errors import ObservatoryError
-from jobs.gold.predicates import definitions
+from jobs.gold.predicates import of_operator
 from jobs.lake import Lake
 from jobs.prevalence import allocate
 from jobs.shares import CONTENT_SEEN, RECEIVED
@@ -94,14 +94,8 @@ def draw(lake: Lake, plan: Plan) -> tuple[list[dict[str, Any]], list[dict[str, A
 def operator_definition(lake: Lake, plan: Plan) -> Column:
     """Whether the operator's own measures called a unit spam, as the definition OPERATOR says."""
     _, last = plan.days
-    rows = definitions(lake.read("ref.definition").collect()).get("OPERATOR", [])
-    valid = [row for row in rows if row.valid_from <= last and (row.valid_to is None or last < row.valid_to)]
-    if not valid:
-        raise ObservatoryError(
-            f"definition.csv has no row OPERATOR that holds on {last}, which says what measures against spam"
-            " stopped or marked: add it again"
-        )
-    return F.expr(valid[0].predicate)
+    (rule,) = of_operator(lake.read("ref.definition"), last)
+    return F.expr(rule.predicate)
 
 
 def population(message: DataFrame, is_spam: Column, plan: Plan) -> DataFrame:

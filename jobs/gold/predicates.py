@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import sqlglot
-from pyspark.sql import Row
+from pyspark.sql import DataFrame, Row
+from pyspark.sql import functions as F
 from sqlglot import exp
 
 from jobs.contracts import Field, codes, contract
@@ -34,6 +35,8 @@ NAME = re.compile(r"[a-z][a-z0-9_]*")
 TEXT = re.compile(r"[^'\"\\`\x00-\x1f]*")
 NUMBER = re.compile(r"\d+(?:\.\d+)?")
 EVERYTHING = ("*", "_T")
+# What the operator's measures against spam stopped or marked.
+OPERATOR = "OPERATOR"
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,23 @@ def definitions(rows: Iterable[Row]) -> dict[str, list[Definition]]:
                     " holds then; give that one a valid_to"
                 )
     return dict(sorted(found.items()))
+
+
+def of_operator(definition: DataFrame, day: dt.date | None = None) -> list[Definition]:
+    """The rows of ref.definition of what the operator blocked or marked; with a day, the one that holds then.
+
+    Raises ObservatoryError if there is none.
+    """
+    rows = definitions(definition.filter(F.col("definition_code") == OPERATOR).collect()).get(OPERATOR, [])
+    if day is not None:
+        rows = [row for row in rows if row.valid_from <= day and (row.valid_to is None or day < row.valid_to)]
+    if not rows:
+        when = "" if day is None else f" that holds on {day}"
+        raise ObservatoryError(
+            f"definition.csv has no row {OPERATOR}{when}, which says what measures against spam stopped or"
+            " marked: add it again"
+        )
+    return rows
 
 
 def channels_of(text: str) -> tuple[str, ...] | None:

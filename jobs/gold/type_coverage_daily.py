@@ -3,13 +3,10 @@
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from jobs.errors import ObservatoryError
 from jobs.gold.counting import CERTAIN, UNITS, state
-from jobs.gold.predicates import definitions
+from jobs.gold.predicates import of_operator
 
 KEY = ["operator_id", "period_date", "channel_code", "engine_code"]
-# Blocked or marked by a measure against spam.
-MARKED = "OPERATOR"
 UNTYPED = "UNK"
 # What all told together, and the server alone where no filter spoke.
 ALL, NO_FILTER = "_T", "_U"
@@ -21,13 +18,7 @@ def transform(message: DataFrame, definition: DataFrame) -> DataFrame:
 
     Raises ObservatoryError if there is no definition of what was blocked or marked.
     """
-    rules = definitions(definition.filter(F.col("definition_code") == MARKED).collect()).get(MARKED)
-    if rules is None:
-        raise ObservatoryError(
-            f"definition.csv has no row {MARKED}, which says what measures against spam stopped or marked:"
-            " add it again"
-        )
-    marked = message.filter(state(rules) == CERTAIN).select(
+    marked = message.filter(state(of_operator(definition)) == CERTAIN).select(
         *KEY[:-1],
         tellers().alias("tellers"),
         *(F.expr(weight).alias(unit) for unit, weight in UNITS.items()),
