@@ -16,7 +16,8 @@ import datetime as dt
 import polars as pl
 
 from jobs.formats import COMPLAINT
-from jobs.formats.kannel_join import REPORT_SHORT_CODE, transmissions
+from jobs.formats.kannel_join import transmissions
+from jobs.numbering import REPORT_SHORT_CODE
 
 FEEDBACK_TYPE = "sms-7726"
 _PLACE = ["operator_id", "source_id", "stream_id", "offset"]
