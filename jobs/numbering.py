@@ -119,7 +119,7 @@ def _e164(numbers: pl.Series, country: str, is_national: bool) -> pl.Series:
     if not odd.any():
         return texts
     text = pl.col("text")
-    digits = text.str.replace_all(MARKS, "")
+    digits = without_trunk(text).str.replace_all(MARKS, "")
     is_long = digits.str.len_bytes() >= SHORTEST_NUMBER
     is_signed = text.str.starts_with("+") & ~digits.str.starts_with("0")
     plan = plan_of(country)
@@ -128,6 +128,23 @@ def _e164(numbers: pl.Series, country: str, is_national: bool) -> pl.Series:
     told = pl.coalesce(pl.when(is_signed).then(digits), *readings(digits, plan, is_national), whole)
     found = texts.filter(odd).to_frame("text").select(pl.when(is_number).then(told).otherwise(text))
     return texts.scatter(odd.arg_true(), found.to_series())
+
+
+def without_trunk(text: pl.Expr) -> pl.Expr:
+    """Numbers without the (0) that some write after a country code, as in +44 (0)7700 900123: it is dialled
+    inside the country only. Where a 0 is part of the number, as in Italy, it stays."""
+    return text.str.replace(rf"^(\+|00)[ .-]*({codes_before_trunk()})[ .-]*\(0\)", "${1}${2}")
+
+
+@cache
+def codes_before_trunk() -> str:
+    """A regular expression of the country codes inside which numbers are dialled with a 0 before them."""
+    found = []
+    for code, (region, *_) in phonenumbers.COUNTRY_CODE_TO_REGION_CODE.items():
+        about = phonenumbers.PhoneMetadata.metadata_for_region(region, None)
+        if about is not None and about.national_prefix == "0":
+            found.append(str(code))
+    return "|".join(found)
 
 
 def may_be_short(text: pl.Expr, digits: pl.Expr, plan: Plan | None, is_national: bool) -> pl.Expr:

@@ -53,6 +53,10 @@ def e164(number: str | None, country: str, is_national: bool = False) -> str | N
         ("00447700900123", "FRA", "447700900123"),
         ("+447700900123", "FRA", "447700900123"),
         ("+44 7700 900-123", "FRA", "447700900123"),
+        ("+44 (0)7700 900123", "FRA", "447700900123"),
+        ("0044 (0) 7700 900123", "FRA", "447700900123"),
+        ("+39 (0)6 1234 5678", "FRA", "390612345678"),  # of Rome
+        ("+44 7700 (0)900123", "FRA", "4477000900123"),
         ("011447700900123", "USA", "447700900123"),
         ("0011447700900123", "AUS", "447700900123"),
         ("010447700900123", "JPN", "447700900123"),
@@ -216,18 +220,30 @@ def box(sender: str, recipient: str) -> str:
     )
 
 
-@pytest.mark.parametrize(
-    ("kernel", "line", "options"),
-    [
-        (kamailio, acc, {}),
-        (kamailio_flat, flat, {}),
-        (asterisk, leg, {}),
-        (jasmin, jasmin_line, {}),
-        (delimited, cdr, {"profile": "restcomm"}),
-        (kannel, access, {}),
-        (kannel_smsbox, box, {}),
-    ],
-)
+KERNELS: list[Any] = [
+    (kamailio, acc, {}),
+    (kamailio_flat, flat, {}),
+    (asterisk, leg, {}),
+    (jasmin, jasmin_line, {}),
+    (delimited, cdr, {"profile": "restcomm"}),
+    (kannel, access, {}),
+    (kannel_smsbox, box, {}),
+]
+
+
+@pytest.mark.parametrize(("kernel", "line", "options"), KERNELS)
+def test_every_kernel_of_numbers_leaves_out_the_0_that_is_dialled_inside(
+    kernel: Any, line: Any, options: dict[str, Any]
+) -> None:
+    frame = pl.LazyFrame(
+        {"offset": [0], "line": [line("0044(0)7700900123", "0039(0)612345678")]}, schema=LINES
+    )
+    source = Source("op", "s", "a", dt.datetime(2026, 11, 27, tzinfo=dt.UTC), options=options)
+    rows = kernel.parse(frame, source).collect()
+    assert rows.select("sender", "recipient").rows() == [("447700900123", "390612345678")]
+
+
+@pytest.mark.parametrize(("kernel", "line", "options"), KERNELS)
 def test_every_kernel_of_numbers_reads_a_log_of_national_ones(
     kernel: Any, line: Any, options: dict[str, Any]
 ) -> None:

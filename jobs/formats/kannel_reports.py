@@ -17,7 +17,7 @@ import polars as pl
 
 from jobs.formats import COMPLAINT
 from jobs.formats.kannel_join import transmissions
-from jobs.numbering import REPORT_SHORT_CODE
+from jobs.numbering import REPORT_SHORT_CODE, without_trunk
 
 FEEDBACK_TYPE = "sms-7726"
 _PLACE = ["operator_id", "source_id", "stream_id", "offset"]
@@ -125,5 +125,5 @@ def _paired(said: pl.LazyFrame, dialogue: list[str]) -> pl.LazyFrame:
 
 def _number(text: pl.Expr) -> pl.Expr:
     """Digits of a number without + or 00; a name as it is."""
-    digits = text.str.replace_all(r"[+ ().-]", "").str.replace(r"^00(\d{7,})$", "$1")
+    digits = without_trunk(text).str.replace_all(r"[+ ().-]", "").str.replace(r"^00(\d{7,})$", "$1")
     return pl.when(text.str.contains(r"^\+?[\d ().-]+$")).then(digits).otherwise(text)
