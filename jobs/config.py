@@ -202,7 +202,7 @@ class Source(Settings):
 
     time_zone: of stamps without an offset. numbers: what digits are that begin neither with +, nor with a
     prefix for abroad, nor with 0: e164, with the country's code, or national, of the operator's own country.
-    Both hold for what is read from then on.
+    Both hold for what is read from then on; of the numbers that subscribers report, when silver is computed.
     """
 
     id: Code
