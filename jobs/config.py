@@ -26,8 +26,17 @@ from jobs.mobile_networks import is_mcc_mnc
 
 # Formats that mean nothing without an option.
 NEEDS_OPTIONS = {"delimited"}
-# Formats whose logs may write numbers as they are dialled inside a country.
-HAVE_NUMBERS = {"asterisk", "delimited", "jasmin", "kamailio", "kamailio_flat", "kannel", "kannel_smsbox"}
+# Formats whose files may write numbers as they are dialled inside a country.
+HAVE_NUMBERS = {
+    "asterisk",
+    "delimited",
+    "jasmin",
+    "kamailio",
+    "kamailio_flat",
+    "kannel",
+    "kannel_smsbox",
+    "knowledge",
+}
 
 # What a kind of link says of its own; of others the operator must say.
 SCOPE_OF_KIND = {"on-net": "national", "hub": "international", "roaming": "international"}
@@ -193,7 +202,7 @@ class Source(Settings):
 
     time_zone: of stamps without an offset. numbers: what digits are that begin neither with +, nor with a
     prefix for abroad, nor with 0: e164, with the country's code, or national, of the operator's own country.
-    Both hold for what is read from then on.
+    Both hold for what is read from then on; of the numbers that subscribers report, when silver is computed.
     """
 
     id: Code

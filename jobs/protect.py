@@ -38,7 +38,10 @@ LINK_ADDRESS = r"(?:^|\[)((?:[0-9]{1,3}\.){3}[0-9]{1,3}|[0-9A-Fa-f]*:[0-9A-Fa-f:
 
 @dataclass(frozen=True)
 class Own:
-    """What a worker must know of one operator: its country, address space and links (name, kind)."""
+    """What a worker must know of one operator: its country, address space and links (name, kind).
+
+    national_sources: those whose subscribers write national numbers; see numbers in jobs/config.py.
+    """
 
     operator_id: str
     country: str
@@ -46,6 +49,7 @@ class Own:
     networks: tuple[str, ...]
     number_prefixes: tuple[str, ...]
     links: tuple[tuple[str, str], ...]
+    national_sources: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,7 @@ class Door:
                 networks=tuple(row.networks),
                 number_prefixes=tuple(row.number_prefixes),
                 links=tuple((link.link_id, link.link_code) for link in row.links),
+                national_sources=tuple(row.national_sources or ()),
             )
             for row in rows
         )
@@ -328,6 +333,10 @@ def protect_complaints(raw: pl.DataFrame, own: Own, door: Door, loaded: rules.Ru
     The type is what the reported text tells; where that tells nothing, what the kind of feedback tells.
     """
     key = operator_key(own.operator_id)
+    # What a log says of itself is E.164 since it was read; whom a subscriber names still is as it was typed.
+    national = numbering.e164(pl.col("sender"), own.country, is_national=True)
+    is_typed = (pl.col("channel_code") != "EMAIL") & pl.col("source_id").is_in(own.national_sources)
+    raw = raw.with_columns(sender=pl.when(is_typed).then(national).otherwise("sender"))
     raw = with_e164(raw, own, "sender", "reporter", "recipients")
     is_mail = pl.col("channel_code") == "EMAIL"
     client = located(raw["client_ip"], door.ranges)

@@ -289,42 +289,47 @@ def subscribers_of(operator: Operator) -> dict[str, int]:
     return given if isinstance(given, dict) else {} if given is None else {"_T": given}
 
 
+def rows_of_operators(settings: Observatory) -> list[dict[str, Any]]:
+    """Rows of ref.operator: what the settings say of each operator."""
+    location = settings.location
+    return [
+        {
+            "operator_id": each.id,
+            "operator_name": each.name,
+            "country_code": each.country,
+            "holding_id": each.holding,
+            "currency_code": each.currency,
+            "subscribers": [
+                {"channel_code": channel, "subscriber_count": count}
+                for channel, count in subscribers_of(each).items()
+            ],
+            "domains": each.domains,
+            "networks": each.networks,
+            "number_prefixes": each.number_prefixes,
+            "national_sources": [source.id for source in each.source if source.numbers == "national"],
+            "links": [
+                {
+                    "link_id": link.name,
+                    "link_code": link.kind,
+                    "link_scope_code": link.scope_code,
+                    "link_traffic_code": link.traffic_code,
+                    "network_codes": link.networks,
+                }
+                for link in each.link
+            ],
+            "ranges_url": location.ranges if location else None,
+            "ranges_name": location.name if location else None,
+            "ranges_date": location.date if location else None,
+            "number_ranges_url": location.number_ranges if location else None,
+        }
+        for each in settings.operator
+    ]
+
+
 def read_reference(work: Run, table: str) -> DataFrame:
     """A reference table: what the settings say of operators, or a dated CSV."""
     if table == "ref.operator":
-        location = work.settings.location
-        rows = [
-            {
-                "operator_id": each.id,
-                "operator_name": each.name,
-                "country_code": each.country,
-                "holding_id": each.holding,
-                "currency_code": each.currency,
-                "subscribers": [
-                    {"channel_code": channel, "subscriber_count": count}
-                    for channel, count in subscribers_of(each).items()
-                ],
-                "domains": each.domains,
-                "networks": each.networks,
-                "number_prefixes": each.number_prefixes,
-                "links": [
-                    {
-                        "link_id": link.name,
-                        "link_code": link.kind,
-                        "link_scope_code": link.scope_code,
-                        "link_traffic_code": link.traffic_code,
-                        "network_codes": link.networks,
-                    }
-                    for link in each.link
-                ],
-                "ranges_url": location.ranges if location else None,
-                "ranges_name": location.name if location else None,
-                "ranges_date": location.date if location else None,
-                "number_ranges_url": location.number_ranges if location else None,
-            }
-            for each in work.settings.operator
-        ]
-        return work.lake.local(rows, table)
+        return work.lake.local(rows_of_operators(work.settings), table)
     if table == "ref.fixed_cost":
         costs = [row for each in work.settings.operator for row in fixed_costs.rows_of(each)]
         return work.lake.local(costs, table)

@@ -66,6 +66,7 @@ def ranges(
 def test_a_source_of_national_numbers_is_read_by_the_operators_country(tmp_path: Path) -> None:
     assert ranges(tmp_path, 1, 1)[0].source.numbers_of is None
     assert ranges(tmp_path, 1, 1, name="kannel", numbers="national")[0].source.numbers_of == "CHE"
+    assert ranges(tmp_path, 1, 1, name="knowledge", numbers="national")[0].source.numbers_of == "CHE"
 
 
 def cut(path: Path, data: bytes, step: int, part: int, offset: int = 0) -> pl.DataFrame:

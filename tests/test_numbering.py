@@ -53,6 +53,10 @@ def e164(number: str | None, country: str, is_national: bool = False) -> str | N
         ("00447700900123", "FRA", "447700900123"),
         ("+447700900123", "FRA", "447700900123"),
         ("+44 7700 900-123", "FRA", "447700900123"),
+        ("+44 (0)7700 900123", "FRA", "447700900123"),
+        ("0044 (0) 7700 900123", "FRA", "447700900123"),
+        ("+39 (0)6 1234 5678", "FRA", "390612345678"),  # of Rome
+        ("+44 7700 (0)900123", "FRA", "4477000900123"),
         ("011447700900123", "USA", "447700900123"),
         ("0011447700900123", "AUS", "447700900123"),
         ("010447700900123", "JPN", "447700900123"),
@@ -98,6 +102,31 @@ def test_a_number_in_a_log_of_international_numbers(number: str, country: str, t
         ("+4520123456", "USA", "4520123456"),
         ("+6581234567", "IND", "6581234567"),
         ("5550123", "USA", "5550123"),
+        # Plans of few digits.
+        ("751234", "NCL", "687751234"),
+        ("75.12.34", "NCL", "687751234"),
+        ("687751234", "NCL", "687751234"),
+        ("+687751234", "NCL", "687751234"),
+        ("00687751234", "NCL", "687751234"),
+        ("+751234", "NCL", "+751234"),
+        ("050012", "NCL", "687050012"),
+        ("712345", "AND", "376712345"),
+        ("7012", "NIU", "6837012"),
+        ("031234", "KIR", "68631234"),
+        ("22158", "SHN", "29022158"),
+        ("211234", "SUR", "597211234"),
+        # Short codes, known ones and those that fit no plan.
+        ("1012", "NCL", "1012"),
+        ("1 0-12", "NCL", "1 0-12"),
+        ("116123", "GRL", "116123"),
+        ("26000", "SHN", "26000"),
+        ("7726", "NIU", "7726"),
+        ("7726", "TKL", "7726"),
+        # Where numbers are longer, short ones are short codes, whatever else the plan has.
+        ("33333", "DEU", "33333"),
+        ("16400", "FIN", "16400"),
+        ("82262", "USA", "82262"),
+        ("131234", "AUS", "131234"),
     ],
 )
 def test_a_number_in_a_log_of_national_numbers(number: str, country: str, told: str) -> None:
@@ -116,10 +145,12 @@ def test_national_formats_of_all_countries_are_told_as_libphonenumber_tells_them
             whole = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
             inside = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.NATIONAL)
             digits = "".join(sign for sign in inside if sign.isdigit())
-            if len(digits) < numbering.SHORTEST_NUMBER:
-                continue
+            # In a log of any numbers so few digits are a short code.
+            if digits.startswith("0") and len(digits) < numbering.SHORTEST_NUMBER:
+                assert e164(digits, iso3[region]) == digits
+            is_national = not digits.startswith("0") or len(digits) < numbering.SHORTEST_NUMBER
             asked += 1
-            told = e164(digits, iso3[region], is_national=not digits.startswith("0"))
+            told = e164(digits, iso3[region], is_national=is_national)
             if told != whole.removeprefix("+"):
                 wrong.add(region)
             assert e164(whole, iso3[region]) == whole.removeprefix("+")
@@ -189,18 +220,30 @@ def box(sender: str, recipient: str) -> str:
     )
 
 
-@pytest.mark.parametrize(
-    ("kernel", "line", "options"),
-    [
-        (kamailio, acc, {}),
-        (kamailio_flat, flat, {}),
-        (asterisk, leg, {}),
-        (jasmin, jasmin_line, {}),
-        (delimited, cdr, {"profile": "restcomm"}),
-        (kannel, access, {}),
-        (kannel_smsbox, box, {}),
-    ],
-)
+KERNELS: list[Any] = [
+    (kamailio, acc, {}),
+    (kamailio_flat, flat, {}),
+    (asterisk, leg, {}),
+    (jasmin, jasmin_line, {}),
+    (delimited, cdr, {"profile": "restcomm"}),
+    (kannel, access, {}),
+    (kannel_smsbox, box, {}),
+]
+
+
+@pytest.mark.parametrize(("kernel", "line", "options"), KERNELS)
+def test_every_kernel_of_numbers_leaves_out_the_0_that_is_dialled_inside(
+    kernel: Any, line: Any, options: dict[str, Any]
+) -> None:
+    frame = pl.LazyFrame(
+        {"offset": [0], "line": [line("0044(0)7700900123", "0039(0)612345678")]}, schema=LINES
+    )
+    source = Source("op", "s", "a", dt.datetime(2026, 11, 27, tzinfo=dt.UTC), options=options)
+    rows = kernel.parse(frame, source).collect()
+    assert rows.select("sender", "recipient").rows() == [("447700900123", "390612345678")]
+
+
+@pytest.mark.parametrize(("kernel", "line", "options"), KERNELS)
 def test_every_kernel_of_numbers_reads_a_log_of_national_ones(
     kernel: Any, line: Any, options: dict[str, Any]
 ) -> None:

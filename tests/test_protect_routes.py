@@ -10,9 +10,12 @@ from typing import Any
 
 import polars as pl
 import pytest
+from pyspark.sql import Row
 
-from jobs import protect, rules
+from jobs import config, protect, rules
+from jobs.contracts import contract
 from jobs.formats import COMPLAINT, FACT, TRANSMISSION
+from jobs.runner import rows_of_operators
 from tests.test_range_tables import BUILT, csv_file, maxmind_file
 
 OWN = protect.Own(
@@ -210,6 +213,45 @@ def test_complaints_and_facts_name_the_same_subscriber() -> None:
     }  # fmt: skip
     (known,) = protect.facts(pl.DataFrame([fact], schema=FACT), door).to_dicts()
     assert (known["sender_hash"], known["recipient_hash"]) == (hashed, hashed)
+
+
+@pytest.mark.parametrize(
+    ("source", "typed", "named"),
+    [
+        ("s", "2025550123", "12025550123"),
+        ("s", "+4520123456", "4520123456"),
+        ("s", "82262", "82262"),
+        ("s", "MyBank", "mybank"),
+        ("other", "2025550123", "2025550123"),
+    ],
+)
+def test_a_report_in_a_log_of_national_numbers_names_a_national_one(
+    source: str, typed: str, named: str
+) -> None:
+    own = protect.Own("op", "USA", (), (), (), (), national_sources=("s",))
+    complaint = {
+        **dict.fromkeys(COMPLAINT), "operator_id": "op", "source_id": source, "stream_id": "a", "offset": 0,
+        "format_code": "kannel", "channel_code": "SMS", "feedback_type_code": "sms-7726", "incident_count": 1,
+        "reported_at": dt.datetime(2026, 11, 24, 10, tzinfo=dt.UTC), "sender": typed,
+        "reporter": "4520123456", "recipients": ["4520123456"], "reported_domains": [],
+    }  # fmt: skip
+    (found,) = protect.complaints(
+        pl.DataFrame([complaint], schema=COMPLAINT), protect.Door((own,), None)
+    ).to_dicts()
+    told, other = protect.pseudonyms(pl.Series([named, "4520123456"]), protect.operator_key("op"))
+    assert (found["sender_hash"], found["reporter_hash"]) == (told, other)
+
+
+def test_the_door_knows_the_sources_of_national_numbers_from_the_settings() -> None:
+    sources = [
+        config.Source(id="smsc", url="a", format="kannel", numbers="national"),
+        config.Source(id="hub", url="b", format="kannel"),
+    ]
+    operator = config.Operator(id="op", name="A", country="USA", holding="a", currency="USD", source=sources)
+    rows = rows_of_operators(config.Observatory(operator=[operator]))
+    assert set(rows[0]) == set(contract("ref.operator").columns)
+    (own,) = protect.Door.of(Row(**row) for row in rows).own
+    assert own.national_sources == ("smsc",)
 
 
 def test_rules_are_of_a_rows_own_day_and_format(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

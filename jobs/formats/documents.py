@@ -21,6 +21,7 @@ from typing import Any
 import polars as pl
 
 from jobs.formats import Document, Source
+from jobs.numbering import e164
 
 PLACE = ["operator_id", "source_id", "stream_id", "offset"]
 GZIP, ZIP = b"\x1f\x8b", b"PK\x03\x04"
@@ -211,14 +212,21 @@ def refused(reason_code: str, data: bytes | str = b"") -> Document:
 def frame_of(
     documents: Iterable[tuple[int, Document]], source: Source, columns: dict[str, Any]
 ) -> pl.DataFrame:
-    """Bronze rows of a file's documents, each with its number."""
+    """Bronze rows of a file's documents, each with its number.
+
+    From a file of national numbers these are E.164 from here on, while their + is still to be seen.
+    """
     place = {
         "operator_id": source.operator_id,
         "source_id": source.source_id,
         "stream_id": source.stream_id,
     }
     rows = [{**place, "offset": number, **row} for number, document in documents for row in document.rows]
-    return pl.DataFrame(rows, schema=columns)
+    frame = pl.DataFrame(rows, schema=columns)
+    if source.numbers_of is None:
+        return frame
+    told = (e164(pl.col(name), source.numbers_of, is_national=True) for name in ("sender", "recipient"))
+    return frame.with_columns(told)
 
 
 def each_once(records: pl.LazyFrame, columns: Iterable[str]) -> pl.LazyFrame:

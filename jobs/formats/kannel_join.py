@@ -22,6 +22,7 @@ import datetime as dt
 import polars as pl
 
 from jobs.formats import OF_CALLS, TRANSMISSION
+from jobs.numbering import REPORT_SHORT_CODE
 
 INBOUND = ["received", "refused", "dropped"]
 SUBMITTED = ["sent", "rejected", "failed", "discarded", "expired"]
@@ -31,7 +32,6 @@ RETRY_WITHIN = dt.timedelta(hours=24)
 PARTS_WITHIN = dt.timedelta(hours=1)
 # Report masks of Kannel's User's Guide, "Delivery reports".
 DELIVERED, UNDELIVERED, ASKS_DELIVERED, REFUSED = 1, 2, 1, 16
-REPORT_SHORT_CODE = "7726"
 
 # Words by which an SMSC says that it was the content that it refused.
 _CONTENT = r"(?i)spam|firewall|content|keyword|phish|smish|fraud|malicious|fingerprint|duplicate|\burl\b"

@@ -16,7 +16,8 @@ import datetime as dt
 import polars as pl
 
 from jobs.formats import COMPLAINT
-from jobs.formats.kannel_join import REPORT_SHORT_CODE, transmissions
+from jobs.formats.kannel_join import transmissions
+from jobs.numbering import REPORT_SHORT_CODE, SHORTEST_NUMBER, without_trunk
 
 FEEDBACK_TYPE = "sms-7726"
 _PLACE = ["operator_id", "source_id", "stream_id", "offset"]
@@ -30,7 +31,7 @@ _ANSWER = rf"(?i)^[^\w+]*(?:(?:it|was|from|sender|number|no|nr|tel|is|the)\b[^\w
 # an answer, since a text may be one word as well.
 _NAME = r"^\s*([A-Za-z][\w&.-]{1,10})\s*$"
 # A number that leads the text: international, or so long that it is no amount.
-_LEADING = r"^\s*(?:(?i:from|sender)\W{0,3})?(\+\d{7,15}|00\d{7,15}|\d{10,15})[\s:,;>-]+(\S(?s:.*))$"
+_LEADING = r"^\s*(?:(?i:from|sender)[^\w+]{0,3})?(\+\d{7,15}|00\d{7,15}|\d{10,15})[\s:,;>-]+(\S(?s:.*))$"
 
 
 def complaints(
@@ -123,6 +124,8 @@ def _paired(said: pl.LazyFrame, dialogue: list[str]) -> pl.LazyFrame:
 
 
 def _number(text: pl.Expr) -> pl.Expr:
-    """Digits of a number without + or 00; a name as it is."""
-    digits = text.str.replace_all(r"[+ ().-]", "").str.replace(r"^00(\d{7,})$", "$1")
-    return pl.when(text.str.contains(r"^\+?[\d ().-]+$")).then(digits).otherwise(text)
+    """Digits of a number, with + where it was told with + or 00; a name as it is."""
+    digits = without_trunk(text).str.replace_all(r"[+ ().-]", "").str.replace(r"^00(\d{7,})$", "$1")
+    is_whole = text.str.contains(r"^(?:\+|00)") & (digits.str.len_bytes() >= SHORTEST_NUMBER)
+    number = pl.when(is_whole).then(pl.lit("+") + digits).otherwise(digits)
+    return pl.when(text.str.contains(r"^\+?[\d ().-]+$")).then(number).otherwise(text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from jobs.formats import Source
-from jobs.numbering import e164
+from jobs.numbering import e164, without_trunk
 
 # 3GPP TS 23.040, 9.2.3.24: what fits into the 140 octets of one SMS, and into one of several with a
 # concatenation header of six octets. UCS-2 and 8-bit content is measured in octets.
@@ -29,7 +29,7 @@ def _numbers(texts: pl.Series) -> pl.Series:
     if not odd.any():
         return texts
     text = pl.col("text")
-    digits = text.str.replace_all(r"[+ ().-]", "").str.replace(r"^00(\d{7,})$", "$1")
+    digits = without_trunk(text).str.replace_all(r"[+ ().-]", "").str.replace(r"^00(\d{7,})$", "$1")
     is_number = text.str.contains(r"^\+?[\d ().-]+$")
     told = (
         texts.filter(odd)

@@ -23,7 +23,7 @@ import polars as pl
 
 from jobs.formats import TIMESTAMP, Source
 from jobs.formats.fields import none_if_empty
-from jobs.numbering import e164
+from jobs.numbering import e164, without_trunk
 
 BRONZE: dict[str, Any] = {
     "operator_id": pl.String,
@@ -192,7 +192,7 @@ def party(uri: str, source: Source, domain: str | None = None) -> pl.Expr:
     dialled = user.str.replace(r"^%2[Bb]", "+")
     if source.numbers_of is not None:
         dialled = e164(dialled, source.numbers_of, is_national=True)
-    number = dialled.str.replace_all(r"[+().-]", "").str.replace(r"^00([1-9]\d{6,})$", "$1")
+    number = without_trunk(dialled).str.replace_all(r"[+().-]", "").str.replace(r"^00([1-9]\d{6,})$", "$1")
     host = halves.field("field_1").str.replace(r":\d+$", "")
     host = host if domain is None else pl.coalesce(host, domain)
     name = (

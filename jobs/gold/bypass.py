@@ -21,7 +21,8 @@ from jobs.errors import ObservatoryError
 
 NUMBER = ["operator_id", "period_date", "channel_code"]
 APPLICATIONS = ["name", "short_code"]
-COMMERCIAL = ["one_of", "primary"]
+# Direct marketing of a party or a charity, too, is what an application sends.
+MARKETING = ["cause", "one_of", "primary"]
 SIMBOX = ["simbox_recipients", "simbox_reply_share", "simbox_received_share", "simbox_cells"]
 # The thresholds, for units of messages and for calls.
 PARAMETERS = {"recipient": ["grey_recipients", *SIMBOX], "call": SIMBOX}
@@ -121,10 +122,11 @@ def can_be_grey() -> Column:
 
 
 def is_grey(at_most: dict[str, Column]) -> Column:
-    """It is an application's: by its sender, by commercial content, or by how many it reaches in a day."""
+    """It is an application's: by its sender, by content (commercial, or direct marketing of any kind), or by
+    how many it reaches in a day."""
     advertises = F.col("spam_type_code").startswith("AD.") & F.col("is_type_strong")
     content = F.coalesce(advertises, F.lit(False)) | F.coalesce(
-        F.col("commercial_code").isin(COMMERCIAL), F.lit(False)
+        F.col("commercial_code").isin(MARKETING), F.lit(False)
     )
     many = F.coalesce(F.col("recipients") >= at_most["grey_recipients"], F.lit(False))
     return F.coalesce(F.col("sender_kind_code").isin(APPLICATIONS), F.lit(False)) | content | many

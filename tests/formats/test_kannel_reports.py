@@ -56,7 +56,7 @@ def test_the_seven_reports_of_a_real_log() -> None:
     # Numbers that only begin with 7726 are no short code: four more messages go to such.
     assert rows.height == 7
     assert rows["reporter"].to_list() == [*(f"3579912300{n}" for n in range(6)), "35799555001"]
-    assert rows["sender"].to_list() == [*(f"3579600000{n}" for n in range(6)), None]
+    assert rows["sender"].to_list() == [*(f"+3579600000{n}" for n in range(6)), None]
     assert rows["text"][0] == "You have WON a prize, claim at http://win.example.net/0"
     assert rows["text"][6] == "Κερδίσατε 1000€ στείλτε"
     assert rows["recipients"].to_list() == [[reporter] for reporter in rows["reporter"]]
@@ -67,7 +67,7 @@ def test_the_seven_reports_of_a_real_log() -> None:
 
 def test_a_text_and_its_sender_are_one_complaint() -> None:
     rows = complaints([sms("WIN 1000 EUR now"), sms("+357 99 777 888", 2)])
-    assert rows.select("sender", "text").rows() == [("35799777888", "WIN 1000 EUR now")]
+    assert rows.select("sender", "text").rows() == [("+35799777888", "WIN 1000 EUR now")]
     assert rows["offset"].to_list() == [0]
     assert rows["reported_at"].to_list() == [dt.datetime(2026, 11, 24, 12, tzinfo=dt.UTC)]
 
@@ -75,11 +75,11 @@ def test_a_text_and_its_sender_are_one_complaint() -> None:
 @pytest.mark.parametrize(
     ("answer", "sender"),
     [
-        ("+35799777888", "35799777888"),
-        ("0035799777888", "35799777888"),
+        ("+35799777888", "+35799777888"),
+        ("0035799777888", "+35799777888"),
         ("99777888", "99777888"),
         ("(99) 777-888", "99777888"),
-        ("From: +35799777888", "35799777888"),
+        ("From: +35799777888", "+35799777888"),
         ("sender 35799777888.", "35799777888"),
         ("It was from 35799777888", "35799777888"),
         ("1212", "1212"),
@@ -110,7 +110,7 @@ def test_texts_that_are_no_answers(text: str) -> None:
 def test_a_name_is_an_answer_only_while_a_text_waits() -> None:
     assert told([sms("MyBank")]) == [(None, "MyBank")]
     assert told([sms("WIN"), sms("+35799777888", 1), sms("MyBank", 2)]) == [
-        ("35799777888", "WIN"),
+        ("+35799777888", "WIN"),
         (None, "MyBank"),
     ]
 
@@ -123,10 +123,10 @@ def test_single_words_are_answers_and_texts_in_turn() -> None:
 @pytest.mark.parametrize(
     ("text", "sender", "rest"),
     [
-        ("+35799777888 You won", "35799777888", "You won"),
-        ("0035799777888: You won", "35799777888", "You won"),
+        ("+35799777888 You won", "+35799777888", "You won"),
+        ("0035799777888: You won", "+35799777888", "You won"),
         ("35799777888\tYou won\nnow", "35799777888", "You won\nnow"),
-        ("From +35799777888: You won", "35799777888", "You won"),
+        ("From +35799777888: You won", "+35799777888", "You won"),
         # An amount is no number.
         ("1000000 EUR for you", None, "1000000 EUR for you"),
         ("7726 now", None, "7726 now"),
@@ -148,7 +148,7 @@ def test_answers_pair_in_turn() -> None:
         sms("55555", 4),
     ]
     assert told(lines) == [
-        ("35799777888", "hi"),
+        ("+35799777888", "hi"),
         ("33333", None),
         ("44444", "four five"),
         ("55555", None),

@@ -158,6 +158,29 @@ def test_only_pseudonyms_pass_the_door_and_they_are_those_of_the_logs() -> None:
     assert done["queue_id"].to_list() == [None, None, "4QdX"]
 
 
+def test_a_register_of_national_numbers_names_the_subscribers_of_a_log_of_such() -> None:
+    register = """day,sender,recipient,consent_code
+2026-11-24,(202) 555-0123,+4520123456,none
+2026-11-24,MyBank,12025550124,none
+2026-11-24,news@shop.example,82262,none
+"""
+    told = {}
+    for country in (None, "USA"):
+        source = Source("op", "register", "a", SOURCE.newest_at, numbers_of=country)
+        rows = frame_of(enumerate(read(register)), source, knowledge.BRONZE)
+        raw = knowledge.facts(knowledge.assemble(rows.lazy())).collect()
+        own = protect.Own("op", "USA", (), (), (), ())
+        told[country] = protect.facts(raw, protect.Door((own,), None)).select("sender_hash", "recipient_hash")
+    key = protect.operator_key("op")
+    named = {
+        None: [("2025550123", "4520123456"), ("mybank", "12025550124"), ("news@shop.example", "82262")],
+        "USA": [("12025550123", "4520123456"), ("mybank", "12025550124"), ("news@shop.example", "82262")],
+    }
+    for country, pairs in named.items():
+        hashed = [tuple(protect.pseudonyms(pl.Series(pair), key)) for pair in pairs]
+        assert told[country].rows() == hashed
+
+
 def test_silver_knows_the_same_ways_of_naming_messages() -> None:
     pseudonym: dict[str, Any] = {"queue_id": "queue_id"}
     ways = tuple(tuple(pseudonym.get(name, f"{name}_hash") for name in key) for key in knowledge.KEYS)
