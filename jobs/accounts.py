@@ -11,6 +11,8 @@
 - revenue that blocking recovers (803) is a transfer between operators, and left out.
 
 An account is exact only where each question is told whole: by its sum, or by parts of which none is withheld.
+What is not applicable is none of its kind, and told; it is no sum of what stands beside it, and no days. Who
+marks all as not applicable gives no figure and has no account.
 Else what was told is the least that the respondent spends: the lower edge of its band (709), or, without a
 band, of an amount with no upper edge.
 
@@ -33,8 +35,8 @@ STRATEGIES = "sp708"
 BAND = "sp709"
 BOUGHT, EARLIER, RUNNING, DAYS = "sp701", "sp704", "sp705", "sp706"
 AMOUNTS = (BOUGHT, EARLIER, RUNNING)
-# Statuses of an answer that hold an amount back; "not applicable" is none.
-WITHHELD = ("NA", "R")
+# Statuses of an answer that hold an amount back, and the one of an amount that there is none of.
+WITHHELD, NONE = ("NA", "R"), "NP"
 UNKNOWN = "_U"
 
 Answers = Mapping[str, float | str]
@@ -78,24 +80,28 @@ def parts_of(answers: Answers, question: str, names: Sequence[str]) -> tuple[dic
     return parts, max(number(answers, f"{question}._T") - sum(parts.values()), 0.0)
 
 
-def is_whole(question: str, answers: Answers, withheld: Mapping[str, str]) -> bool:
+def is_whole(question: str, answers: Answers, without: Mapping[str, str]) -> bool:
     """Whether all of a question's amount was told: its sum, or parts of which none is withheld.
 
-    withheld: the status of each answer that holds an amount back. A sum that is not available beside parts
-    holds nothing back; one that is refused does. Person days stand for the cost of staff.
+    without: the status of each answer without a value. A sum that is not available beside parts holds nothing
+    back; one that is refused does. Person days stand for the cost of staff.
     """
     own, whole = f"{question}.", f"{question}._T"
     if whole in answers:
         return True
-    held = {name: status for name, status in withheld.items() if name.startswith(own)}
+    held = {name: status for name, status in without.items() if status in WITHHELD}
+    days = held.get(DAYS)
+    held = {name: status for name, status in held.items() if name.startswith(own)}
+    none = {name for name, status in without.items() if status == NONE and name.startswith(own)}
+    has_parts = any(name.startswith(own) for name in answers)
     if question == RUNNING and DAYS in answers:
         held.pop("sp705.STAFF", None)
-    elif question == RUNNING and DAYS in withheld and "sp705.STAFF" not in answers:
-        held["sp705.STAFF"] = withheld[DAYS]
-    if not any(name.startswith(own) for name in answers):
+    elif question == RUNNING and days and "sp705.STAFF" not in {*answers, *none}:
+        held["sp705.STAFF"] = days
+    if not has_parts and not none:
         # Nothing bought earlier is no answer; of the others one is asked of everybody.
         return question == EARLIER and not held
-    if held.get(whole) == "NA":
+    if has_parts and held.get(whole) == "NA":
         held.pop(whole)
     return not held
 
@@ -251,21 +257,21 @@ def account(
     prices: tuple[Price, Price],
     assumptions: Mapping[str, float],
     bands: Mapping[str, tuple[float, float | None]],
-    withheld: Mapping[str, str] | None = None,
+    without: Mapping[str, str] | None = None,
     since: Mapping[int, float] = NO_RISE,
 ) -> list[dict[str, object]]:
     """The account of one respondent and year, a row for each channel and strategy; none if it gave no figure.
 
     subscriptions: by channel, from the frame; they split what the respondent does not. prices: of the year
-    and of the base year. bands: in international dollars of the base year. withheld: status of the answers
-    that hold an amount back. since: how many times prices rose since so many years ago, 0 among them.
+    and of the base year. bands: in international dollars of the base year. without: status of the answers
+    without a value. since: how many times prices rose since so many years ago, 0 among them.
     """
     now, base = prices
-    has_amount = any(name.split(".")[0] in AMOUNTS for name in answers)
-    if not has_amount and BAND not in answers and DAYS not in answers:
+    has_amount = any(name.split(".")[0] in (*AMOUNTS, DAYS) for name in answers)
+    if not has_amount and BAND not in answers:
         return []
     bought = assets(answers, assumptions, since)
-    whole = all(is_whole(question, answers, withheld or {}) for question in AMOUNTS)
+    whole = has_amount and all(is_whole(question, answers, without or {}) for question in AMOUNTS)
     # The least of an amount can do without days that nothing prices.
     parts = (capital(bought, assumptions), *running(answers, now.wage if whole else now.wage or 0.0))
     labour = parts[1]
@@ -295,7 +301,11 @@ def censored(
     answers: Answers, told: float, bands: Mapping[str, tuple[float, float | None]]
 ) -> tuple[float, float | None] | None:
     """Between which amounts, in international dollars, a respondent spends that did not tell all of it; None
-    where nothing tells. A band that what was told passes is not believed: it has no upper edge then."""
+    where nothing tells. A band that what was told passes is not believed: it has no upper edge then.
+
+    told: its capital at central rate, lives and shares. So the lower edge is certain but for these: with the
+    least that jobs/imputation.py takes of exact amounts' capital, it would be lower.
+    """
     low, high = 0.0, None
     if BAND in answers:
         code = str(answers[BAND])

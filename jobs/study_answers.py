@@ -1,4 +1,4 @@
-"""What of respondents' answers an estimate leaves out or takes with doubt, in lines for its reader."""
+"""What of respondents' answers an estimate leaves out, in lines for its reader."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from jobs.study.spam_volume import UNIT
 from jobs.study_files import read_reference
 from jobs.study_rows import collected
 from jobs.study_run import ANSWERS, FRAME, framed
+from jobs.submission.subscriptions import WITHIN, far_apart
 
 # So many are named.
 SHOWN = 8
@@ -26,11 +27,7 @@ def notes(lake: Lake, frames: Mapping[str, DataFrame]) -> list[str]:
     measures, definitions = (
         framed(lake, read_reference(name), name) for name in ("ref.indicator_measure", "ref.definition")
     )
-    assumed = read_reference("ref.investment_assumption")
-    factor = assumed.filter(pl.col("assumption_code") == "conflict_factor")["central"][0]
-    return left_out(frames[ANSWERS], measures, definitions) + apart(
-        frames[ANSWERS], collected(frames[FRAME]), float(factor)
-    )
+    return apart(frames[ANSWERS], collected(frames[FRAME])) + left_out(frames[ANSWERS], measures, definitions)
 
 
 def left_out(
@@ -56,9 +53,9 @@ def left_out(
     ]
 
 
-def apart(questionnaire_answer: DataFrame, frame: pl.DataFrame, factor: float) -> list[str]:
-    """A line for each respondent whose own subscriptions are more than `factor` times those of the frame of
-    operators, or less than its part; its own are taken."""
+def apart(questionnaire_answer: DataFrame, frame: pl.DataFrame) -> list[str]:
+    """A line for each respondent and channel whose answered subscriptions are far from those of the frame of
+    operators, as jobs.submission.subscriptions has it: such an answer does not stand."""
     lines = []
     for answered in collected(subscribed(questionnaire_answer)).partition_by("period_code"):
         period = answered["period_code"][0]
@@ -67,12 +64,13 @@ def apart(questionnaire_answer: DataFrame, frame: pl.DataFrame, factor: float) -
         )
         lines += [
             f"{respondent} answered {own:,} subscriptions of {channel} in {period}, and the frame of"
-            f" operators has {known:,}: its own are taken; correct one of the two if it is wrong"
+            f" operators has {known:,}, more than {WITHIN} times as many or few: its answer does not stand,"
+            " the frame's number does; correct the frame if it is wrong, or ask for the form again"
             for respondent, channel, own, known in answered.join(listed, on=["respondent_id", "channel_code"])
+            .filter(far_apart(pl.col("subscriptions"), pl.col("known")))
             .select("respondent_id", "channel_code", "subscriptions", "known")
             .sort("respondent_id", "channel_code")
             .rows()
-            if not known / factor <= own <= known * factor
         ]
     more = [f"and {len(lines) - SHOWN} more like these"] if len(lines) > SHOWN else []
     return lines[:SHOWN] + more

@@ -97,7 +97,7 @@ def estimate(
         if with_answers:
             study_run.land(lake, files, run_id)
         frames = study_run.estimate(lake, settings, files, run_id, status.update, given)
-        tables = [*results(frames), *map(Text, study_answers.notes(lake, frames))]
+        tables = [*map(Text, study_answers.notes(lake, frames)), *results(frames)]
     for table in tables:
         out.print(table)
 

@@ -155,8 +155,8 @@ def refuse_unlikely(have: Mapping[str, DataFrame], folder: Path) -> None:
 def refuse_unpriced(have: Mapping[str, DataFrame], base_year: int, folder: Path) -> None:
     """Raise ObservatoryError if spending was answered for and price levels lack its country and year, or the
     country in the base year; or if answers, price levels of the year and those of the base year are not all
-    in one currency. Amounts would else be off by what one currency is worth in the other. Who told a band
-    needs the price levels of the dollar.
+    in one currency. Amounts would else be off by what one currency is worth in the other. Who told a band of
+    another year than the base year needs the price levels of the dollar.
 
     An answer without a currency is in that of its year's price levels.
     """
@@ -197,8 +197,9 @@ def refuse_unpriced(have: Mapping[str, DataFrame], base_year: int, folder: Path)
     known = {(row.country_code, row.price_year): row.currency_code for row in levels}
     file = file_of(folder, "ref.price_level")
     wanted = {(row.country_code, year) for row in asked for year in (row.price_year, base_year)}
-    # Bands are in dollars of their year.
-    wanted |= {(DOLLARS, year) for row in asked if row.has_band for year in (row.price_year, base_year)}
+    # Bands are in dollars of their year, and nothing brings those of the base year to itself.
+    banded = {row.price_year for row in asked if row.has_band} - {base_year}
+    wanted |= {(DOLLARS, year) for other in banded for year in (other, base_year)}
     lacking = sorted(wanted - set(known))
     if lacking:
         told = ", ".join(f"{country} in {year}" for country, year in lacking[:SHOWN])
@@ -259,7 +260,8 @@ def refuse_wrong(have: Mapping[str, DataFrame]) -> None:
     """Raise ObservatoryError if an account cannot be made of what a respondent answered on spending, such as
     person days of a country without a wage or an asset's life of 0: a line for each.
 
-    It makes all accounts once, as their task does after it: some dozen answers of some hundred respondents.
+    It makes all accounts once and their task makes them again: some dozen answers of some hundred respondents
+    are less than a second, and an error of a task comes alone and after other tables were computed.
     """
     known = Known(**{field.name: collected(have[f"ref.{field.name}"]) for field in fields(Known)})
     answers = collected(standing(have["study.questionnaire_answer"]))

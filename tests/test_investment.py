@@ -144,6 +144,14 @@ SERVERS = 100_000 * 0.2438907 / 2
         ({"sp701._T": "0", "sp705.LICENCE": "500"}, {"sp706": "R"}, 500, None),
         ({"sp706": "10"}, {"sp701._T": "R", "sp705._T": "R"}, 1500, None),
         ({"sp709": "B7"}, {"sp701._T": "R"}, 25e6, None),
+        # What is not applicable stands for no days and for no sum, and no band is exact for it.
+        ({"sp701._T": "0", "sp705.LICENCE": "500"}, {"sp705.STAFF": "R", "sp706": "NP"}, 500, None),
+        (
+            {"sp701.SERVER": "100000", "sp705._T": "0"}, {"sp701._T": "NP", "sp701.FIREWALL": "R"},
+            SERVERS, None,
+        ),
+        ({"sp701._T": "7"}, {"sp705.STAFF": "NP", "sp705._T": "NA"}, 7 * SERVERS / 100_000, None),
+        ({"sp709": "B4"}, {"sp701._T": "NP", "sp705._T": "NP", "sp706": "NP"}, 250_000, 1e6),
     ],
 )  # fmt: skip
 def test_what_is_told_in_part_is_a_band_and_no_amount(
@@ -177,6 +185,12 @@ PLAIN = (Price("FJD", 100.0, 1.0, 2.0, 150.0), Price("FJD", 100.0, 1.0, 2.0, 150
         # A sum that is not available beside its parts is theirs.
         ({"sp701._T": "0", "sp705.LICENCE": "500"}, {"sp705._T": "NA"}, 500),
         ({"sp701._T": "0", "sp705._T": "900", "sp709": "B4"}, {"sp702.SERVER": "R"}, 900),
+        # What is not applicable is none, and told.
+        ({"sp701._T": "100000"}, {"sp705._T": "NP", "sp706": "NP"}, SERVERS),
+        ({"sp705._T": "900"}, {"sp701._T": "NP", "sp704._T": "NP"}, 900),
+        ({"sp701.SERVER": "100000", "sp705._T": "0"}, {"sp701._T": "NP", "sp701.PROBE": "NP"}, SERVERS),
+        ({"sp705.LICENCE": "900"}, {"sp701._T": "NP", "sp705.STAFF": "NP", "sp706": "NA"}, 900),
+        ({"sp706": "10"}, {"sp701._T": "NP", "sp705._T": "NP"}, 1500),
     ],
 )  # fmt: skip
 def test_what_is_told_whole_is_exact(
@@ -191,6 +205,7 @@ def test_who_refuses_all_is_no_respondent() -> None:
     refused = {"sp701._T": "R", "sp705._T": "R"}
     assert account({"sp706": "0"}, {"EMAIL": 1.0}, PLAIN, ASSUMED, BANDS, refused) == []
     assert account({"sp707.EMAIL": "100"}, {"EMAIL": 1.0}, PLAIN, ASSUMED, BANDS, refused) == []
+    assert account({}, {"EMAIL": 1.0}, PLAIN, ASSUMED, BANDS, dict.fromkeys(refused, "NP")) == []
 
 
 def test_posts_are_days_or_else_staff_at_the_wage_and_unknown_without() -> None:

@@ -827,7 +827,7 @@ def written(folder: Path, name: str, whose: str, answers: dict[str, Any]) -> Pat
 
 
 def test_two_respondents_cannot_answer_for_one_operator(tmp_path: Path) -> None:
-    """The list says whose an operator is; what was answered or sent by another list stands until mended."""
+    """The list says whose an operator is; what was answered by another list stands until mended."""
     files = [
         written(tmp_path, "a.xlsx", "savanna-mobile", {}),
         written(tmp_path, "b.xlsx", "atlas-telecom", {"sp107": "atlas-gsm; savanna-mail"}),

@@ -18,9 +18,11 @@ from jobs import __main__ as command_line
 from jobs.contracts import struct_type
 from jobs.errors import ValidationHeld
 from jobs.lake import Lake
+from jobs.questionnaire.checks import CLAIMS
 from jobs.questionnaire.landing import TABLE, rows_of
-from jobs.questionnaire.loading import RECEIPT, Outcome, hold_to_one_claim, standing_in, validated
+from jobs.questionnaire.loading import Outcome, hold_to_one_claim, standing_in, validated
 from jobs.study.questionnaire_answer import latest
+from jobs.submission.loading import RECEIPT
 from tests.conftest import ROOT
 from tests.questionnaire import RESPONDENTS, assessed, cell, filled, saved
 
@@ -74,27 +76,25 @@ def test_a_row_that_breaks_its_contract_is_not_written(spark: SparkSession, tmp_
     assert not lake.exists(TABLE)
 
 
-def test_an_operator_of_another_respondents_package_is_not_answered_for(
-    spark: SparkSession, tmp_path: Path
-) -> None:
-    """Its package came in when the list gave the operator to another."""
+def test_an_operator_that_was_sold_is_answered_for_by_its_buyer(spark: SparkSession, tmp_path: Path) -> None:
+    """Its seller sent packages of the year before the list gave the operator to another, and has no form that
+    could be mended for it."""
     lake = Lake(spark, str(tmp_path))
     sent = dict.fromkeys(struct_type(RECEIPT).names) | {
         "respondent_id": "himal-mail", "operator_id": "savanna-mail", "period_code": "2025-Q1",
         "month_codes": ["2025-01", "2025-02", "2025-03"], "channel_codes": ["EMAIL"], "received_at": FIRST,
     }  # fmt: skip
     lake.append(lake.local([sent], RECEIPT), RECEIPT)
-
-    def faults(period: str, first: str, last: str) -> list[str]:
-        book = filled({"sp105.first": first, "sp105.last": last})
-        next(row for row in book["_form"].iter_rows() if row[0].value == "period")[1].value = period
-        outcome = Outcome(tmp_path, FIRST, "en", assessed(book))
-        hold_to_one_claim([outcome], standing_in(lake, [outcome]), RESPONDENTS)
-        return [fault.key for fault in outcome.faults]
-
-    assert faults("2025", "2025-01-01", "2025-12-31") == ["two_claims"]
-    assert faults("2025-02", "2025-02-01", "2025-02-28") == ["two_claims"]
-    assert faults("2025-Q2", "2025-04-01", "2025-06-30") == []
+    form = assessed(filled())
+    outcome = Outcome(tmp_path, FIRST, "en", form)
+    hold_to_one_claim([outcome], standing_in(lake, [outcome]), RESPONDENTS)
+    assert form.filing.period == "2025" and "savanna-mail" in str(form.answers[CLAIMS].text)
+    assert not outcome.faults
+    # An older form that claims it is mended.
+    validated(lake, [row | {"respondent_id": "himal-mail"} for row in rows_of(form, FIRST)
+                     if row["indicator_code"] == CLAIMS])  # fmt: skip
+    hold_to_one_claim([outcome], standing_in(lake, [outcome]), RESPONDENTS)
+    assert {fault.key for fault in outcome.faults} == {"two_claims"}
 
 
 @pytest.fixture

@@ -145,12 +145,34 @@ def test_another_unit_is_told_without_the_cells_own() -> None:
 
 @pytest.mark.parametrize(
     ("written", "currency"),
-    [("FJ$ 1250000", "FJD"), ("1250000 fj$", "FJD"), ("US$1250000", "USD"), ("FCFA 1250000", "XOF")],
-)
+    [
+        ("FJ$ 1250000", "FJD"), ("1250000 fj$", "FJD"), ("US$1250000", "USD"), ("FCFA 1250000", "XOF"),
+        ("1 250 000 kr", "SEK"), ("kr. 1.250.000", "DKK"), ("1250000kr.", "NOK"), ("1 250 000 kr", "ISK"),
+        ("Rs. 12,50,000", "INR"), ("Rs 1,250,000", "PKR"), ("1250000 rs", "LKR"), ("₨ 1250000", "NPR"),
+        ("Rs 1,250,000", "MUR"), ("Fr. 1'250'000", "CHF"), ("1250000 Fr.", "CHF"), ("SFr. 1250000", "CHF"),
+        ("1'250'000.-", "CHF"), ("Fr. 1250000.–", "CHF"), ("1250000.— CHF", "CHF"),
+        ("1 250 000:-", "SEK"), ("kr 1.250.000,-", "NOK"), ("1.250.000,- €", "EUR"),
+    ],
+)  # fmt: skip
 def test_the_signs_of_the_cells_own_currency_are_read(written: str, currency: str) -> None:
     assert read_number(written, currency) == Number(Decimal(1250000), is_plain=False)
     other = read_number(written, "KES")
     assert isinstance(other, Problem) and other.key == "unit"
+
+
+@pytest.mark.parametrize(
+    ("written", "key"),
+    [
+        ("5.- 100", "not_a_number"),
+        ("5.-100", "not_a_number"),
+        ("100-", "unit"),
+        ("100 .-", "unit"),
+        ("5.-x", "unit"),
+    ],
+)
+def test_another_dash_is_asked_about(written: str, key: str) -> None:
+    found = read_number(written, "CHF")
+    assert isinstance(found, Problem) and found.key == key, found
 
 
 @pytest.mark.parametrize(

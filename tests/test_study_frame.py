@@ -168,10 +168,27 @@ def test_a_country_without_prices_is_told_with_its_year(spark: SparkSession) -> 
     with pytest.raises(ObservatoryError, match=r"price_level.csv.gz has no price level for FJI in 2025: add"):
         refuse_unpriced(tables, 2025, FOLDER)
     refuse_unpriced(tables, 2026, FOLDER)
+    # Dollars of the base year are of the base year; those of another are not.
     banded = [answer("a-mail", "2026", "sp709", "B2")]
     tables["study.questionnaire_answer"] = table(spark, "study.questionnaire_answer", banded)
-    with pytest.raises(ObservatoryError, match=r"no price level for USA in 2026: add"):
-        refuse_unpriced(tables, 2026, FOLDER)
+    refuse_unpriced(tables, 2026, FOLDER)
+    tables["ref.price_level"] = table(
+        spark, "ref.price_level", [known | {"price_year": year} for year in (2025, 2026)]
+    )
+    with pytest.raises(ObservatoryError, match=r"no price level for USA in 2025, USA in 2026: add"):
+        refuse_unpriced(tables, 2025, FOLDER)
+
+
+def test_who_has_nothing_to_spend_needs_neither_prices_nor_a_place_in_the_frame(spark: SparkSession) -> None:
+    answers = [
+        answer("none", "2026", indicator, None) | {"answer_status_code": "NP"}
+        for indicator in ("sp701._T", "sp705._T", "sp706")
+    ]
+    tables = have(spark, [], answers, [listed("none")])
+    tables["ref.price_level"] = table(spark, "ref.price_level", [])
+    refuse_unpriced(tables, 2026, FOLDER)
+    refuse_missing(have(spark, [], answers, [listed("other")]), FOLDER)
+    refuse_wrong(tables)
 
 
 def test_amounts_and_prices_are_in_one_currency_or_it_is_told(spark: SparkSession) -> None:

@@ -218,8 +218,7 @@ def two_claims(
 ) -> dict[str, list[Fault]]:
     """For each respondent the operators that another one answers for too.
 
-    claims: those of the files at hand, by respondent. standing: those that were loaded before, and the
-    operators of packages.
+    claims: those of the files at hand, by respondent. standing: those that were loaded before.
     """
     everyone = {**standing, **{respondent: operators for respondent, (_, operators) in claims.items()}}
     faults: dict[str, list[Fault]] = {}

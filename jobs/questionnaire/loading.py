@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
-import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from jobs.periods import months_of
 from jobs.questionnaire.assessment import Assessment, assess
 from jobs.questionnaire.checks import CLAIMS, claimed, two_claims
 from jobs.questionnaire.filing import FILLED, Fault, Refused
 from jobs.questionnaire.landing import TABLE, rows_of
 from jobs.questionnaire.reading import guessed_language, read_filing
 from jobs.questionnaire.respondents import Respondent
-
-# The packages that were loaded, and the operators and months that they are of.
-RECEIPT = "study.submission_receipt"
 
 
 @dataclass
@@ -42,7 +37,8 @@ class Outcome:
 @dataclass(frozen=True)
 class Standing:
     """What the lake has: the receipts of each respondent's files, and the operators that each answered for in
-    a period, or sent packages of."""
+    a period. Packages claim none: whose an operator is now the list says, and forms are held to it; a package
+    of one that was sold since is of its seller, who has no form to mend."""
 
     receipts: set[tuple[str, str, str, dt.datetime]] = field(default_factory=set)
     claims: dict[tuple[str, str], list[str]] = field(default_factory=dict)
@@ -127,10 +123,6 @@ def standing_in(lake: Any, outcomes: list[Outcome]) -> Standing:
         (row.respondent_id, row.period_code): claimed(row.value)
         for row in latest(answers.filter(F.col("indicator_code") == CLAIMS)).collect()
     }
-    packages = lake.read(RECEIPT).select("respondent_id", "operator_id", "month_codes").distinct().collect()
-    for period, row in itertools.product(periods, packages):
-        if set(row.month_codes) & set(months_of(period)):
-            claims.setdefault((row.respondent_id, period), []).append(row.operator_id)
     return Standing(
         {(*row[:3], dt.datetime.fromtimestamp(row[3], dt.UTC)) for row in receipts.collect()}, claims
     )

@@ -43,13 +43,16 @@ SHARED_SYMBOLS = set("$£¥")
 # Signs that mean one currency where they stand in its cell. Both CFA francs are one euro's 655.957th part.
 SIGNS = {
     "AMD": "֏", "AUD": "A$ AU$", "AZN": "₼", "BBD": "Bds$", "BDT": "৳", "BRL": "R$", "BZD": "BZ$",
-    "CAD": "C$ CA$ CAN$", "CZK": "Kč", "FJD": "FJ$", "GEL": "₾", "GHS": "GH₵ ₵", "GYD": "GY$", "HKD": "HK$",
-    "ILS": "₪", "JMD": "J$", "KES": "KSh KShs", "KRW": "₩", "KZT": "₸", "LAK": "₭", "MNT": "₮", "MXN": "MX$",
-    "NAD": "N$", "NGN": "₦", "NZD": "NZ$", "PHP": "₱", "PLN": "zł", "SBD": "SI$", "SGD": "S$ SG$",
-    "THB": "฿", "TOP": "T$", "TRY": "₺", "TTD": "TT$", "TWD": "NT$", "TZS": "TSh TShs", "UAH": "₴",
-    "UGX": "USh UShs", "USD": "US$", "VND": "₫", "WST": "WS$", "XAF": "FCFA CFA", "XCD": "EC$",
-    "XOF": "FCFA CFA",
+    "CAD": "C$ CA$ CAN$", "CHF": "Fr Fr. SFr SFr.", "CZK": "Kč", "DKK": "kr kr.", "FJD": "FJ$", "GEL": "₾",
+    "GHS": "GH₵ ₵", "GYD": "GY$", "HKD": "HK$", "ILS": "₪", "INR": "Rs Rs.", "ISK": "kr kr.", "JMD": "J$",
+    "KES": "KSh KShs", "KRW": "₩", "KZT": "₸", "LAK": "₭", "LKR": "Rs Rs.", "MNT": "₮", "MUR": "Rs Rs.",
+    "MXN": "MX$", "NAD": "N$", "NGN": "₦", "NOK": "kr kr.", "NPR": "Rs Rs.", "NZD": "NZ$", "PHP": "₱",
+    "PKR": "Rs Rs.", "PLN": "zł", "SBD": "SI$", "SEK": "kr kr.", "SGD": "S$ SG$", "THB": "฿", "TOP": "T$",
+    "TRY": "₺", "TTD": "TT$", "TWD": "NT$", "TZS": "TSh TShs", "UAH": "₴", "UGX": "USh UShs", "USD": "US$",
+    "VND": "₫", "WST": "WS$", "XAF": "FCFA CFA", "XCD": "EC$", "XOF": "FCFA CFA",
 }  # fmt: skip
+# What stands before the dash that is written for no hundredths: 5.- francs, 5:- kronor, 5,- kroner.
+DASHED = {"CHF": ".", "DKK": ",", "EUR": ",", "ISK": ",", "NOK": ",", "SEK": ":"}
 INEXACT = re.compile(r"^(?:[~≈<>≤≥±]|(?:about|approx|ca|circa|env|environ|aprox|около|примерно|نحو|约)\b)|约")
 RANGE = re.compile(r"\d\s*(?:[-\u2012-\u2014~]|\.\.\.?|…)\s*\d")
 
@@ -78,7 +81,7 @@ def read_number(
     currency: the unit of a cell for money; its code and its signs may stand beside the number.
     is_percent: a percent sign may. own: words for the cell's own unit, which may.
     """
-    text = plain_characters(written)
+    text = without_dash(plain_characters(written), currency)
     if INEXACT.search(text.casefold()) or RANGE.search(text):
         return Problem("inexact")
     parts = split_unit(text)
@@ -112,6 +115,14 @@ def plain_characters(text: str) -> str:
         elif unicodedata.category(character) != "Cf":
             found.append(unicodedata.normalize("NFKC", character).replace("\u066a", "%"))
     return "".join(found).strip()
+
+
+def without_dash(text: str, currency: str | None) -> str:
+    """The text without a dash for no hundredths, as the cell's currency has it, behind the only figures."""
+    mark = DASHED.get(currency or "")
+    if mark is None:
+        return text
+    return re.sub(rf"(?<=\d){re.escape(mark)}[{re.escape(MINUSES)}]+(?!\S)(?=\D*$)", "", text)
 
 
 def split_unit(text: str) -> tuple[int, str, str] | None:

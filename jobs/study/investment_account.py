@@ -11,7 +11,7 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from jobs.accounts import AMOUNTS, BAND, DAYS, WITHHELD, Price, account, bands_of_base, rises_of
+from jobs.accounts import BAND, Price, account, bands_of_base, rises_of
 from jobs.areas import classified, on_day
 from jobs.contracts import struct_type
 from jobs.errors import ObservatoryError
@@ -69,13 +69,11 @@ def transform(
 
 def standing(questionnaire_answer: DataFrame) -> DataFrame:
     """What operators answered for a year on money and on what divides it, as it stands, and what they hold
-    back (value null). An amount that is not applicable is none."""
+    back or have none of (value null)."""
     yearly = F.col("period_code").rlike(r"^\d{4}$") & F.col("indicator_code").rlike(ASKED)
     # What administrations spend is no operator's, and they stand in no frame of operators.
     operators = questionnaire_answer.filter(yearly & (F.col("role_code") == "O"))
-    question = F.substring_index("indicator_code", ".", 1)
-    is_none = (F.col("answer_status_code") == "NP") & question.isin(*AMOUNTS, DAYS)
-    return latest(operators).withColumn("value", F.when(is_none, "0").otherwise(F.col("value")))
+    return latest(operators)
 
 
 def operators_answers(questionnaire_answer: DataFrame) -> DataFrame:
@@ -111,13 +109,13 @@ def accounts(answers: pl.DataFrame, known: Known) -> list[dict[str, object]]:
         code: (low, high) for code, low, high in known.budget_band.select("band_code", "low", "high").rows()
     }
     given: dict[str, dict[str, Any]] = defaultdict(dict)
-    withheld: dict[str, dict[str, str]] = defaultdict(dict)
+    without: dict[str, dict[str, str]] = defaultdict(dict)
     columns = ("respondent_id", "indicator_code", "value", "answer_status_code")
     for respondent, indicator, value, status in answers.select(columns).rows():
         if value is not None:
             given[respondent][indicator] = value
-        elif status in WITHHELD:
-            withheld[respondent][indicator] = status
+        else:
+            without[respondent][indicator] = status
     if any(BAND in each for each in given.values()):
         bands = bands_of_base(bands, prices, int(period), int(assumed["base_year"]))
     rows: list[dict[str, object]] = []
@@ -142,7 +140,7 @@ def accounts(answers: pl.DataFrame, known: Known) -> list[dict[str, object]]:
                 (now, base),
                 for_class(parameters, assumed, classes[name]),
                 bands,
-                withheld[respondent],
+                without[respondent],
                 rises_of(prices, name, int(period)),
             )
         except ObservatoryError as error:

@@ -23,6 +23,7 @@ from jobs.study.questionnaire_answer import UNITS, counted, subscribed
 from jobs.study_days import of_all_days
 from jobs.study_rows import COUNTED, MEASURES, WEAKNESS, as_table, collected, of_period, periods_of
 from jobs.study_sample import Reference, Sample, estimates, sample_of
+from jobs.submission.subscriptions import far_apart
 
 TABLE = "study.spam_volume"
 CELL = ("channel_code", "unit_code", "definition_code")
@@ -124,7 +125,8 @@ def answered(
 
     An answer decides what is spam: it is certain and possible alike, by the definition that it names; what is
     spam by another than those of ref.definition is left out. All traffic has no definition: it stands beside
-    spam by the operators' own and by the one named. Subscriptions are those that the respondent answered.
+    spam by the operators' own and by the one named. Subscriptions are those that the respondent
+    answered; of_logs_or_answers() leaves out what is far from the frame's.
     """
     unit = F.create_map(*(F.lit(text) for pair in UNIT.items() for text in pair))
     weakness = F.create_map(*(F.lit(each) for pair in WEAKNESS.items() for each in pair))
@@ -256,18 +258,24 @@ def of_logs_or_answers(given: pl.DataFrame, period: str, reference: Reference, c
     """Each respondent's figures of a period: by its logs, else as it answered, of it or of all its parts.
 
     So nobody counts twice. An answer of nothing by one that is not in the channel's frame on the last day is
-    that it has no such service.
+    that it has no such service. Answered subscriptions that are far from the frame's are null, so that the
+    frame's stand.
     """
     is_log = pl.col("answer_status_code").is_null()
     logs, answers = (of_period(given.filter(each), period, ["respondent_id"]) for each in (is_log, ~is_log))
     frame = on_day(reference.operator_frame, last_day(period))
-    listed = frame.filter(pl.col("channel_code") == channel)["respondent_id"]
+    listed = frame.filter(pl.col("channel_code") == channel).select("respondent_id", framed="subscriptions")
     # That is asked of what it answered for the period itself: of parts that it answered, each has been asked.
     own = given.filter(~is_log, pl.col("period_code") == period, pl.max_horizontal(*MEASURES) > 0)
-    named = pl.col("respondent_id").is_in([*listed, *own["respondent_id"]])
-    return pl.concat([logs, answers.filter(named).join(logs, on="respondent_id", how="anti")]).sort(
-        "respondent_id"
+    named = pl.col("respondent_id").is_in([*listed["respondent_id"], *own["respondent_id"]])
+    is_far = far_apart(pl.col("subscriptions"), pl.col("framed"))
+    near = (
+        answers.filter(named)
+        .join(listed, on="respondent_id", how="left")
+        .with_columns(subscriptions=pl.when(is_far).then(None).otherwise(pl.col("subscriptions")))
+        .drop("framed")
     )
+    return pl.concat([logs, near.join(logs, on="respondent_id", how="anti")]).sort("respondent_id")
 
 
 def by_answers(sample: Sample, y: Array, status: Array) -> dict[tuple[str, int], dict[str, object]]:

@@ -3,6 +3,9 @@
 Totals go by them: a slip here is one of a country's total, and of the world's. The study's figure may be
 rough, and operators count mailboxes, SIMs or customers, which come within two of each other; a slip is
 thousands for ones, or a digit too many. Three lies between two and ten.
+
+A package with such a figure is refused, since its operator sets it. An answer of a form is taken, for it is
+one of many; then the frame's figure stands in place of it, and that is printed.
 """
 
 from __future__ import annotations
@@ -36,6 +39,11 @@ def unlikely(given: dict[str, int], respondent_id: str, period: str, frame: pl.D
 
 def is_far(own: int, framed: int) -> bool:
     return max(own, framed) > WITHIN * min(own, framed)
+
+
+def far_apart(own: pl.Expr, framed: pl.Expr) -> pl.Expr:
+    """is_far() of columns; never of a null."""
+    return pl.max_horizontal(own, framed) > WITHIN * pl.min_horizontal(own, framed)
 
 
 def far(channel: str, own: int, framed: int) -> str:
