@@ -83,6 +83,8 @@ LINK = r"(?:[a-z][a-z0-9+.-]*://|www\.)([^\s/?#:@]+)[!-~]*"
 HOST = r"(?:[\p{L}\p{N}_-]+\.)+[a-z]{2,}"
 BARE_LINK = rf"({HOST})[/?][!-~]*"
 ANY_LINK = rf"{LINK}|{HOST}(?:[/?][!-~]*)?"
+# What a sketch has in place of any link, of about as many pieces as a host: to have one is a likeness, too.
+ONE_LINK = " ://[]~&. "
 # Words with a digit. Scripts without spaces would lose whole sentences.
 LETTER = r"[\p{Latin}\p{Greek}\p{Cyrillic}\p{M}]"
 WORD = r"[\p{Latin}\p{Greek}\p{Cyrillic}\p{M}\p{N}]"
@@ -121,9 +123,9 @@ def masked(plain: pl.Series) -> pl.Series:
     return joined.str.replace_all(r"\s+", " ").str.strip_chars(" ")
 
 
-def without_links(plain: pl.Series, whole: pl.Series) -> pl.Series:
-    """What texts in lower case say beside their links; whole is what masked makes of them."""
-    cut = plain.str.replace_all(ANY_LINK, " ")
+def with_links_alike(plain: pl.Series, whole: pl.Series) -> pl.Series:
+    """Texts in lower case masked with every link alike; whole is what masked makes of them with their hosts."""
+    cut = plain.str.replace_all(ANY_LINK, ONE_LINK)
     # Few texts have links: the others are masked already.
     return masked(cut.set(cut.eq_missing(plain), None)).fill_null(whole).set(whole.is_null(), None)
 
@@ -267,7 +269,7 @@ def of_transmissions(frame: pl.DataFrame, key: bytes) -> pl.DataFrame:
     """
     plain = lowered(frame["text"])
     texts = long_enough(masked(plain))
-    said = long_enough(without_links(plain, texts))
+    said = long_enough(with_links_alike(plain, texts))
     told = pl.DataFrame(
         {
             "text": hashes(texts, key, "text"),
