@@ -124,7 +124,7 @@ def masked(plain: pl.Series) -> pl.Series:
 
 
 def with_links_alike(plain: pl.Series, whole: pl.Series) -> pl.Series:
-    """Texts in lower case masked with every link alike; whole is what masked makes of them with their hosts."""
+    """Texts in lower case masked, every link alike; whole is what masked makes of them, with their hosts."""
     cut = plain.str.replace_all(ANY_LINK, ONE_LINK)
     # Few texts have links: the others are masked already.
     return masked(cut.set(cut.eq_missing(plain), None)).fill_null(whole).set(whole.is_null(), None)
