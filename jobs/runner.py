@@ -184,10 +184,11 @@ def gold(work: Run) -> None:
         work.say("gold: nothing new")
         return
     work.say(f"gold: {sum(map(len, stale.values()))} operator-day(s)")
-    is_small = tune_for(work, stale, known)
+    read = campaigns.with_texts(stale, texts)
+    is_small = tune_for(work, read, known)
     days = periods_predicate("period_date", None, stale)
     counted = lake.read("silver.message", versions["silver.message"]).filter(days)
-    seen = periods_predicate("period_date", None, campaigns.with_texts(stale, texts))
+    seen = periods_predicate("period_date", None, read)
     looked_at = lake.read("silver.message", versions["silver.message"]).filter(seen)
     listed = with_history(work, campaign, campaigns.history(stale, due), versions.get(campaigns.TABLE))
     parameter = read_reference(work, "ref.campaign_parameter")

@@ -26,9 +26,9 @@ one for each kind, so that no text can be guessed and tried without the key, no 
 pseudonym of an address or number that a text consists of, and signatures of two operators never meet. A
 sketch holds, for each of 32 secret orders of all pieces of four characters, 16 bits of the secret value of
 the first piece that the text's first 70 characters have: it tells how much two texts of one operator have in
-common, which is what it is for, and neither a piece nor how many there are. Digits, codes and what follows
-the host of a link are masked before, so that one-time codes, amounts, names of accounts in links and numbers
-never enter it.
+common, which is what it is for, and neither a piece nor how many there are; beside it stands only whether
+they are few. Digits, codes and links are masked before, so that one-time codes, amounts, names of accounts in
+links and numbers never enter it, and that a host for each recipient parts no campaign.
 """
 
 from __future__ import annotations
@@ -53,6 +53,8 @@ PIECE = 4
 HEAD = 70
 # Texts with fewer letters ("ok", "thanks") are alike without being of one hand.
 LEAST_LETTERS = 12
+# Of fewer letters, links aside, a name or two may be so much that texts which differ by them share little.
+SHORT_LETTERS = 40
 # Bytes of a subject that are compared: Exim logs no more (receive.c), and two logs of a mail must agree.
 SUBJECT_BYTES = 100
 # No honest subject is longer before it is decoded.
@@ -72,11 +74,17 @@ SIGNED: dict[str, Any] = {
     "signature_kind_code": pl.String,
     "signature_hash": pl.String,
     "signature_sketch": pl.List(pl.Int32),
+    "is_text_short": pl.Boolean,
 }
 UNSEEN = r"[\p{Cf}\p{Cc}&&[^\s]]+"
-# The host of a link stays: it is the sender's. What follows it is often the recipient's.
+# Of links equal texts have the host, which is the sender's; what follows it is often the recipient's. Texts
+# that are alike need not share a host: there may be one for each recipient.
 LINK = r"(?:[a-z][a-z0-9+.-]*://|www\.)([^\s/?#:@]+)[!-~]*"
-BARE_LINK = r"((?:[\p{L}\p{N}_-]+\.)+[a-z]{2,})[/?][!-~]*"
+HOST = r"(?:[\p{L}\p{N}_-]+\.)+[a-z]{2,}"
+BARE_LINK = rf"({HOST})[/?][!-~]*"
+ANY_LINK = rf"{LINK}|{HOST}(?:[/?][!-~]*)?"
+# What a sketch has in place of any link, of about as many pieces as a host: to have one is a likeness, too.
+ONE_LINK = " ://[]~&. "
 # Words with a digit. Scripts without spaces would lose whole sentences.
 LETTER = r"[\p{Latin}\p{Greek}\p{Cyrillic}\p{M}]"
 WORD = r"[\p{Latin}\p{Greek}\p{Cyrillic}\p{M}\p{N}]"
@@ -99,12 +107,27 @@ FORWARDED = r"^srs[01][=+-]"
 def normalised(texts: pl.Series) -> pl.Series:
     """The texts in one form whatever was filled in: lower case, NFKC, links cut to their hosts, codes and
     numbers masked, white space folded."""
-    plain = texts.str.normalize("NFKC").str.to_lowercase().str.replace_all(UNSEEN, "")
+    return masked(lowered(texts))
+
+
+def lowered(texts: pl.Series) -> pl.Series:
+    return texts.str.normalize("NFKC").str.to_lowercase().str.replace_all(UNSEEN, "")
+
+
+def masked(plain: pl.Series) -> pl.Series:
+    """Texts in lower case with links cut, codes masked and white space folded."""
     linked = plain.str.replace_all(LINK, "${1} ").str.replace_all(BARE_LINK, "${1} ")
     placed = linked.str.replace_all(f"({NUMBERED})", BEGIN + "${1}" + END)
     coded = placed.str.replace_all(f"{BEGIN}(?:{CODE}){END}", "#").str.replace_all(f"[{BEGIN}{END}]", "")
-    masked = coded.str.replace_all(r"[+(]*#(?:[\s.,:/+()-]*#)*", "#")
-    return masked.str.replace_all(r"\s+", " ").str.strip_chars(" ")
+    joined = coded.str.replace_all(r"[+(]*#(?:[\s.,:/+()-]*#)*", "#")
+    return joined.str.replace_all(r"\s+", " ").str.strip_chars(" ")
+
+
+def with_links_alike(plain: pl.Series, whole: pl.Series) -> pl.Series:
+    """Texts in lower case masked, every link alike; whole is what masked makes of them, with their hosts."""
+    cut = plain.str.replace_all(ANY_LINK, ONE_LINK)
+    # Few texts have links: the others are masked already.
+    return masked(cut.set(cut.eq_missing(plain), None)).fill_null(whole).set(whole.is_null(), None)
 
 
 def kind_key(key: bytes, kind: str) -> bytes:
@@ -180,7 +203,12 @@ def decoded_subject(subject: str) -> str:
 
 def long_enough(texts: pl.Series) -> pl.Series:
     """The normalised texts, null where they have too few letters."""
-    return texts.set(texts.str.count_matches(r"\p{L}").fill_null(0) < LEAST_LETTERS, None)
+    return texts.set(few_letters(texts, LEAST_LETTERS), None)
+
+
+def few_letters(texts: pl.Series, least: int) -> pl.Series:
+    """Whether texts have fewer letters; one that there is not has none."""
+    return texts.str.count_matches(r"\p{L}").fill_null(0) < least
 
 
 def sketches(values: pl.Series, key: bytes) -> pl.Series:
@@ -239,13 +267,16 @@ def of_transmissions(frame: pl.DataFrame, key: bytes) -> pl.DataFrame:
 
     Reads channel_code, text, subject, sender, client_network, message_bytes and segment_count.
     """
-    texts = long_enough(normalised(frame["text"]))
+    plain = lowered(frame["text"])
+    texts = long_enough(masked(plain))
+    said = long_enough(with_links_alike(plain, texts))
     told = pl.DataFrame(
         {
             "text": hashes(texts, key, "text"),
             "subject": subjects(frame, key),
             "behaviour": hashes(frame.select(behaviour()).to_series(), key, "behaviour"),
-            "sketch": sketches(texts.str.head(HEAD), key),
+            "sketch": sketches(said.str.head(HEAD), key),
+            "is_short": few_letters(said, SHORT_LETTERS).set(texts.is_null(), None),
         }
     )
     kinds = ["text", "subject", "behaviour"]
@@ -255,6 +286,7 @@ def of_transmissions(frame: pl.DataFrame, key: bytes) -> pl.DataFrame:
         ),
         signature_hash=pl.coalesce(kinds),
         signature_sketch="sketch",
+        is_text_short="is_short",
     )
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import random
+import string
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +18,14 @@ from jobs import campaigns, config, runner, signatures
 from jobs.checks import Fingerprint
 from jobs.errors import ObservatoryError
 from jobs.gold import bulk, campaign_daily
+from jobs.gold.similarity import WHOSE, Thresholds, united
 from jobs.lake import Lake
 from tests.study import run_again
 
 DAY = dt.date(2026, 11, 24)
 MESSAGE = (
     "operator_id string, period_date date, channel_code string, signature_kind_code string,"
-    " signature_hash string, signature_sketch array<int>, is_bulk boolean"
+    " signature_hash string, signature_sketch array<int>, is_text_short boolean, is_bulk boolean"
 )
 CAMPAIGN = (
     "operator_id string, period_date date, channel_code string, campaign_hash string, copy_count bigint,"
@@ -140,7 +144,7 @@ def filled(
 
 def test_bulk_is_proved_disproved_or_left_open(spark: SparkSession) -> None:
     rows = [
-        (operator, DAY, channel, kind, name, None, known)
+        (operator, DAY, channel, kind, name, None, None, known)
         for operator, channel, kind, name, known, _, _ in CASES
     ]
     listed = [each for case in CASES for each in case[5]]
@@ -196,13 +200,14 @@ NAMES = [one + other for one in SYLLABLES for other in SYLLABLES[::3]][:300]
 def test_a_text_is_bulk_perhaps_where_enough_are_like_it_or_may_be(spark: SparkSession) -> None:
     """In Switzerland more than 200 a day are bulk, in Singapore also more than 1,000 in 30 days."""
     word = ["station", "garden", "kitchen", "office", "library"]
-    letters = [f"Will you be at the {place} when it opens, {name}?" for place, name in zip(word, NAMES)]  # noqa: B905
+    asked = "Will you be at the {} when it opens this morning, {}?"
+    letters = [asked.format(place, name) for place, name in zip(word, NAMES)]  # noqa: B905
     month = range(30)
     swiss = [
         ("che", 0, LETTER, 1),
         *(("che", 0, letter, 1) for letter in letters),
         *(("che", 0, OFFER.format(name), 1) for name in NAMES),
-        ("che", 0, "Our gates are open again on all days of the week", 200),
+        ("che", 0, "Our gates are open again on all days of the week and no ticket is needed", 200),
         ("che", 0, "The concert of tonight is moved to the old town hall", 201),
         # 24 hours from the evening before.
         ("che", 1, "Half price on every pair of boots until midnight", 101),
@@ -224,12 +229,76 @@ def test_a_text_is_bulk_perhaps_where_enough_are_like_it_or_may_be(spark: SparkS
     assert others == {
         LETTER: False,
         **dict.fromkeys(letters, False),
-        "Our gates are open again on all days of the week": False,
+        "Our gates are open again on all days of the week and no ticket is needed": False,
         "The concert of tonight is moved to the old town hall": None,
         "Half price on every pair of boots until midnight": None,
     }
     assert found["sgp"][OFFER.format(NAMES[0])] is None
     assert found["sgp"][LETTER] is False
+
+
+def drawn(rng: random.Random, count: int) -> str:
+    return "".join(rng.choices(string.ascii_lowercase, k=count))
+
+
+# What a short text is made of, for whom many are sent, and how many.
+EVASIONS: dict[str, tuple[Callable[[random.Random, str], str], int]] = {
+    "a host each": (lambda rng, _: f"Parcel held: http://{drawn(rng, 8)}.top/pay", 1_000),
+    "a bare host each": (lambda rng, _: f"USPS: your package is waiting {drawn(rng, 9)}.com/x", 1_000),
+    "a host without a path": (lambda rng, _: f"Your account is closed today, see {drawn(rng, 9)}.com", 300),
+    "few of a host each": (
+        lambda rng, _: f"Your parcel is held, pay the fee: http://{drawn(rng, 10)}.top/x",
+        300,
+    ),
+    "a name twice": (lambda _, name: f"Hey {name}, call me now {name}", 300),
+    "a name and a host": (
+        lambda rng, name: f"Hi {name}, parcel held: http://{drawn(rng, 8)}.top/pay",
+        300,
+    ),
+}
+
+
+@pytest.mark.parametrize("evasion", EVASIONS)
+def test_short_texts_to_another_name_or_by_another_host_are_not_disproved(
+    spark: SparkSession, evasion: str
+) -> None:
+    write, count = EVASIONS[evasion]
+    rng = random.Random(evasion)
+    sent = {write(rng, NAMES[number % len(NAMES)]) for number in range(count)}
+    found = told(spark, [("che", 0, text, 1) for text in sorted(sent)])["che"]
+    assert len(found) == count
+    # What the buckets hide of texts that share little.
+    assert list(found.values()).count(False) <= 0.03 * count
+
+
+def test_a_short_text_is_not_bulk_where_none_is_like_it(spark: SparkSession) -> None:
+    rows = [
+        ("che", 0, "Running late, ten minutes", 1),
+        ("che", 0, "Running late, ten minutes more", 1),
+        ("che", 0, "The soup is on the stove", 3),
+        ("che", 0, "Our garden party was so lovely http://photos.example/ann", 1),
+        # Too few letters to be told apart by, without the link and with it.
+        ("che", 0, "Look here: http://photos.example/bob", 1),
+        ("che", 0, "On my way", 1),
+    ]
+    assert told(spark, rows)["che"] == {
+        "Running late, ten minutes": None,
+        "Running late, ten minutes more": None,
+        "The soup is on the stove": False,
+        "Our garden party was so lovely http://photos.example/ann": False,
+        "Look here: http://photos.example/bob": None,
+        "On my way": None,
+    }
+
+
+def test_a_text_with_another_host_for_each_recipient_is_one_campaign(spark: SparkSession) -> None:
+    write, _ = EVASIONS["a bare host each"]
+    rng = random.Random(4)
+    message = texts(spark, [("che", 0, write(rng, ""), 1) for _ in range(300)])
+    (thresholds,) = Thresholds.of(Lake(spark, "").reference("ref.campaign_parameter").collect())
+    joined = united(message.select(*WHOSE, "signature_hash", "signature_sketch"), thresholds)
+    assert joined.select("signature_hash").distinct().count() == 300
+    assert joined.select("campaign_hash").distinct().count() == 1
 
 
 def test_a_day_that_is_not_on_record_may_have_held_anything(spark: SparkSession) -> None:
@@ -271,6 +340,7 @@ def test_messages_are_counted_by_recipients_that_differ(
         "signature_kind_code": "text",
         "signature_hash": "a",
         "signature_sketch": list(range(32)),
+        "is_text_short": False,
         "spam_type_code": "UNK",
         "spam_type_codes": [],
         "first_at": dt.datetime(2026, 11, 24, 10, tzinfo=dt.UTC),

@@ -78,7 +78,7 @@ def test_no_text_breaks_it(texts: list[str | None]) -> None:
     signed = signatures.of_transmissions(raw(texts), KEY)
     assert signed.height == len(texts)
     for hashed, sketch in signed.select("signature_hash", "signature_sketch").iter_rows():
-        assert (sketch is None) == (hashed is None)
+        assert sketch is None or hashed is not None
         assert sketch is None or (len(sketch) == signatures.LANES and all(0 <= v < 65536 for v in sketch))
     once = signatures.normalised(pl.Series(texts, dtype=pl.String))
     # In any company a text has the same signature.
@@ -115,6 +115,43 @@ def test_a_text_that_is_a_name_has_not_that_names_pseudonym() -> None:
     signed = signatures.of_transmissions(raw([name]), KEY)["signature_hash"][0]
     assert signed is not None
     assert signed != pseudonyms(pl.Series([signatures.normalised(pl.Series([name]))[0]]), KEY)[0]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Your parcel is held, see http://abcd.example/x", "Your parcel is held, see http://wxyz.example/y"),
+        ("Your parcel is held, see abcd.example/x", "Your parcel is held, see www.wxyz.example"),
+        ("Your parcel is held at abcd.example today", "Your parcel is held at WXYZ．example today"),
+        (
+            "您的包裹已被扣留请立即支付关税 http://abcd.example",
+            "您的包裹已被扣留请立即支付关税 http://wxyz.example/a",
+        ),
+    ],
+)
+def test_a_host_for_each_recipient_changes_no_sketch(one: str, other: str) -> None:
+    signed = signatures.of_transmissions(raw([one, other]), KEY)
+    assert signed["signature_hash"].n_unique() == 2
+    assert signed["signature_sketch"].to_list()[0] == signed["signature_sketch"].to_list()[1] is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "has_sketch", "is_short"),
+    [
+        ("Look here: http://photos.example/", False, True),
+        ("See the photos of her", True, True),
+        ("Bring the blue folder and both of the house keys", True, True),
+        ("Bring the blue folder and both of the house keys, too", True, False),
+        ("Bring the blue folder and both of the keys: photos.example/house", True, True),
+        ("On my way", False, None),
+        (None, False, None),
+    ],
+)
+def test_a_text_is_short_by_its_letters_without_links(
+    text: str | None, has_sketch: bool, is_short: bool | None
+) -> None:
+    signed = signatures.of_transmissions(raw([text]), KEY).row(0, named=True)
+    assert (signed["signature_sketch"] is not None, signed["is_text_short"]) == (has_sketch, is_short)
 
 
 def test_sketches_agree_as_texts_do() -> None:

@@ -12,11 +12,14 @@ needs to send in bulk: what a subject came to is divided by its senders in the d
 FALSE is proved of texts alone, by the messages of all days that a preset looks at. Whatever else differs in a
 digest, an envelope or a subject may be the same mail to another name. A text is not bulk where its own copies
 and DOUBT times those of texts that share a bucket with it stay below every preset: texts that differ by a
-name share few of their buckets. Laws speak of any 24 hours, which one UTC day may not hold: for a preset of
-one day the day before must not bring it over the line. A day of which nothing is on record in the channel may
-have held anything: a preset of more than one day disproves nothing until all its days are there.
+name share few of their buckets. A short text, most of which a name or two may change, is not bulk only where
+no other shares a bucket with it; one that says so little beside its links that it has no sketch is always
+open. Links are no part of what is alike, for each recipient may have a host. Laws speak of any 24 hours,
+which one UTC day may not hold: for a preset of one day the day before must not bring it over the line. A day
+of which nothing is on record in the channel may have held anything: a preset of more than one day disproves
+nothing until all its days are there.
 
-All else stays as symbols or the operator told it, else unknown.
+All else stays as the operator told it, else unknown: no rule of this project tells bulk (DECISIONS 64).
 """
 
 from __future__ import annotations
@@ -41,8 +44,9 @@ LONGEST_DAYS = 30
 FEWEST_DAYS = 2
 # Of the copies of a text that differs by a name, at least one in so many is counted in the buckets of each:
 # at a likeness of 0.7 for 99 of 100 texts, of 0.55 for 85 to 97 (three wordings of 28 to 70 letters to 300
-# names, under four keys). Of 73,000 lines of English that nobody sent in bulk, 3 in 100 share so much that
-# 201 copies stay possible; any shared bucket at all would leave 41 of 100 open.
+# names, under four keys). What is open of texts that nobody sent in bulk grows with traffic: of 73,000 lines
+# of English in a day 3 in 100 share so much that 201 copies stay possible, in another sample 0.1, 0.6 and 1.6
+# of 20,000, 40,000 and 80,000. Any shared bucket at all would leave 41 in 100 open at 73,000.
 DOUBT = 8
 PROVES = ["text", "fuzzy", "digest", "subject"]
 DISPROVES = "text"
@@ -77,8 +81,9 @@ class Preset:
         return self.holds() & (F.col(f"copies_{self.window_days}") >= self.least_copies)
 
     def possible(self) -> Column:
-        near = F.col(f"near_{self.looked_at}") * DOUBT
-        return self.holds() & (F.col(f"own_{self.looked_at}") + near >= self.least_copies)
+        own, near = F.col(f"own_{self.looked_at}"), F.col(f"near_{self.looked_at}")
+        is_near_enough = own + near * DOUBT >= self.least_copies
+        return self.holds() & (is_near_enough | (F.col("is_text_short") & (near > 0)))
 
     def unseen(self) -> Column:
         """Whether some of its days are not on record; a message's own day is."""
@@ -160,11 +165,12 @@ def filled(
         .agg(F.max("is_reached").alias("is_reached"))
     )
     ruled_out = any_of(preset.holds() for preset in presets) & ~any_of(preset.unseen() for preset in presets)
-    joined = message.join(F.broadcast(told), on=[*OWN, "signature_hash"], how="left").join(
+    joined = message.join(told, on=[*OWN, "signature_hash"], how="left").join(
         F.broadcast(on_record(seen, presets).filter(days)), on=OWN, how="left"
     )
+    is_looked_up = (F.col("signature_kind_code") == DISPROVES) & F.col("signature_sketch").isNotNull()
     proved = F.when(F.col("is_reached"), True).when(
-        F.col("is_reached").isNull() & (F.col("signature_kind_code") == DISPROVES) & ruled_out, False
+        F.col("is_reached").isNull() & is_looked_up & ruled_out, False
     )
     return joined.withColumn("is_bulk", F.coalesce("is_bulk", proved)).select(message.columns)
 
@@ -173,7 +179,7 @@ def possible(seen: DataFrame, thresholds: Thresholds, presets: list[Preset]) -> 
     """The texts by operator, day and channel that may reach a preset."""
     signature = (
         seen.filter("signature_sketch IS NOT NULL")
-        .groupBy(*OWN, "signature_hash", "signature_sketch")
+        .groupBy(*OWN, "signature_hash", "signature_sketch", "is_text_short")
         .agg(F.count("*").alias("copies"))
     )
     windows = sorted({preset.looked_at for preset in presets})

@@ -129,9 +129,9 @@ def company(signature: DataFrame, thresholds: Thresholds, windows: Iterable[int]
     """For each signature of a day, and each number of days that end with it: its copies (own_N), and the
     copies of others in its buckets (near_N), counted once in each bucket.
 
-    signature: one row per operator, day, channel and signature_hash, with signature_sketch and copies. Of two
-    texts of a likeness s one is counted in 8 s^4 of the other's 8 buckets on average, and a text of which
-    there are many near ones shares at least one bucket with a part of them.
+    signature: one row per operator, day, channel and signature_hash, with signature_sketch, is_text_short
+    (which stays) and copies. Of two texts of a likeness s one is counted in 8 s^4 of the other's 8 buckets on
+    average, and a text of which there are many near ones shares at least one bucket with a part of them.
     """
     own = ["operator_id", "channel_code", "band", "bucket"]
     day = F.unix_date("period_date")
@@ -143,8 +143,9 @@ def company(signature: DataFrame, thresholds: Thresholds, windows: Iterable[int]
         counts[f"own_{days}"] = F.sum("copies").over(alone.rangeBetween(1 - days, 0))
         totals.append(F.max(f"own_{days}").alias(f"own_{days}"))
         totals.append(F.sum(F.col(f"all_{days}") - F.col(f"own_{days}")).alias(f"near_{days}"))
-    placed = signature.select(*WHOSE, "signature_hash", "copies", F.inline(buckets(thresholds)))
-    return placed.withColumns(counts).groupBy(*WHOSE, "signature_hash").agg(*totals)
+    kept = [*WHOSE, "signature_hash", "is_text_short"]
+    placed = signature.select(*kept, "copies", F.inline(buckets(thresholds)))
+    return placed.withColumns(counts).groupBy(*kept).agg(*totals)
 
 
 def buckets(thresholds: Thresholds) -> Column:

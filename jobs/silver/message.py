@@ -374,6 +374,7 @@ def signature() -> list[Column]:
         kind.alias("signature_kind_code"),
         F.coalesce(*known.values()).alias("signature_hash"),
         F.col("signature_sketch"),
+        F.col("is_text_short"),
     ]
 
 
