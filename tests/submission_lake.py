@@ -41,7 +41,7 @@ def put_gold(
     logs: tuple[str, str] = ("2026-10-01", "2026-12-31"),
 ) -> None:
     """Gold tables of an operator, two definitions, and the ledger and run that go with them. logs: the first
-    and last day of its log file."""
+    and last day of its log file, which grew each fifth day."""
     whole = [(*row, *list(PLACE.values())[len(row) - len(NAMES) :]) for row in seen]
     is_outbound = pl.col("direction_code") == "outbound"
     rows = pl.DataFrame(whole, schema=[*NAMES, *PLACE], orient="row").with_columns(
@@ -77,19 +77,24 @@ def put_gold(
         write_delta(root / gold.replace(".", "/"), table, ["operator_id", "period_date"], number)
         written_versions.append({"table_name": gold, "version": number})
     schema = polars_schema("bronze.file")
+    first, last = (dt.date.fromisoformat(day) for day in logs)
     piece = {
         "operator_id": operator_id, "source_id": "mx-secret-host", "stream_id": f"{channel}-1",
         "format_code": "postfix" if channel == "EMAIL" else "kannel", "line_count": 900,
-        "quarantined_count": 7, "first_event_date": dt.date.fromisoformat(logs[0]),
-        "last_event_date": dt.date.fromisoformat(logs[1]), "piece_id": "1", "file_name": "mail.log",
+        "quarantined_count": 7, "first_event_date": first,
+        "last_event_date": first, "piece_id": "1", "file_name": "mail.log",
     }  # fmt: skip
+    grown = [
+        piece | {"line_count": 0, "quarantined_count": 0, "first_event_date": day, "last_event_date": day}
+        for day in [*pl.date_range(first, last, "5d", eager=True), last]
+    ]
     old = piece | {
         "stream_id": "old",
         "first_event_date": dt.date(2026, 1, 1),
         "last_event_date": dt.date(2026, 1, 2),
     }
     number = len(list((root / "bronze/file/_delta_log").glob("*.json")))
-    ledger = pl.DataFrame([piece, old], schema=schema)
+    ledger = pl.DataFrame([piece, *grown, old], schema=schema)
     write_delta(root / "bronze/file", ledger, ["operator_id"], number)
     run = {
         "run_id": operator_id, "stage_name": "gold", "finished_at": dt.datetime(2027, 1, 2, tzinfo=dt.UTC),

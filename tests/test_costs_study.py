@@ -16,7 +16,8 @@ from jobs.costs.study import TABLES
 from jobs.costs.study_figures import explain_study
 from jobs.errors import ObservatoryError
 from jobs.formula import evaluate
-from jobs.investment_assumptions import PARAMETERS
+from jobs.investment_assumptions import PARAMETERS, assumptions
+from jobs.reference import read_reference
 from tests.delta import write_delta
 from tests.in_process import Run, cost_command
 from tests.study_lake import AREAS, write_study
@@ -180,7 +181,11 @@ def test_inputs_have_versions_and_sources(explain: Explain) -> None:
     assert (rate.low, rate.central, rate.high) == (0.08, 0.12, 0.18)
     assert {each.code for each in found.inputs} == set(PARAMETERS)
     gap = explain("study.investment_gap/2026/FJI/EMAIL/best")
-    assert gap.assumptions == ["Norm: 0.3 US dollars.", "The target is taken as known."]
+    # It stands alone here, so that what spending takes for granted is told with it.
+    of_spending = assumptions(
+        read_reference("ref.cost_parameter"), read_reference("ref.investment_assumption")
+    )
+    assert gap.assumptions == ["Norm: 0.3 US dollars.", "The target is taken as known.", *of_spending]
 
 
 def test_a_published_figure_is_held_against_the_one_that_the_lake_holds(

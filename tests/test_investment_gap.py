@@ -111,7 +111,7 @@ def accounts(rows: list[tuple[str, str, float, float]]) -> pl.DataFrame:
     return pl.DataFrame(
         [
             {"respondent_id": who, "channel_code": "EMAIL", "strategy_code": strategy, "is_band": False}
-            | {"labour_amount": labour}
+            | {"labour_amount": labour, "capital_amount": 0}
             | dict.fromkeys(amounts, labour + rest)
             for who, strategy, labour, rest in rows
         ],
@@ -119,7 +119,9 @@ def accounts(rows: list[tuple[str, str, float, float]]) -> pl.DataFrame:
     )
 
 
-DAY = dt.date(2026, 12, 31)
+NO_ASSETS = pl.DataFrame(
+    schema={"respondent_id": pl.String, "development_code": pl.String, "over_own": pl.Float64}
+)
 
 
 def framed(names: str) -> pl.DataFrame:
@@ -145,7 +147,7 @@ def test_the_best_and_their_measures_are_told() -> None:
     mine = [("a", "filtering", 50, 25), ("a", "network", 0, 25), ("b", "filtering", 0, 0)]
     others = [(each, "service", 9, 9) for each in "cdef"]
     rates = {"a": 0.9, "b": 0.8, "c": 0.2, "d": 0.1, "e": 0.05, "f": 0.0}
-    best = best_respondents(accounts([*mine, *others]), audited(rates), framed("abcdef"), 0.4, DAY)
+    best = best_respondents(accounts([*mine, *others]), NO_ASSETS, audited(rates), framed("abcdef"), 0.4)
     # The second spends nothing, so five have accounts; two fifths of them are two.
     assert (best["count"], best["of"], best["least"], best["owners"]) == (2, 5, 0.2, 2)
     assert best["strategies"] == [("filtering", 75 / 118), ("network", 25 / 118), ("service", 18 / 118)]
@@ -157,21 +159,24 @@ def test_the_best_and_their_measures_are_told() -> None:
     assert "at least 20.0% of the spam sent to it" in told[0] and "90.0% of what they flagged" in told[0]
     assert "64% filtering, 21% network, 15% service" in " ".join(told)
     assert "no measure is priced apart" in " ".join(told)
-    assert "operators that did not answer spend" in " ".join(told)
+    assert "what the rate of the country that would pay makes of it" in " ".join(told)
+    # What spending takes for granted is told beside it, once.
+    assert not any(word in " ".join(told) for word in ("did not answer", "lives", "prices and at rates"))
+    assert "All that spending takes for granted (study.investment) holds here too." in told
 
 
 def test_who_stops_as_much_as_the_last_of_the_best_is_one_of_them() -> None:
     """Not whose name comes first: the quarter of six, two, ends between three that are alike."""
     rates = {"f": 0.9, "a": 0.7, "b": 0.7, "c": 0.7, "d": 0.2, "e": 0.1}
     given = accounts([(each, "service", 9, 9) for each in rates])
-    best = best_respondents(given, audited(rates), framed("abcdef"), 0.3, DAY)
+    best = best_respondents(given, NO_ASSETS, audited(rates), framed("abcdef"), 0.3)
     assert (best["count"], best["of"], best["least"]) == (4, 6, 0.7)
 
 
 def test_fewer_than_five_audits_tell_no_best() -> None:
     rates = {"a": 0.9, "b": 0.8, "c": 0.2, "d": 0.1}
     given = accounts([(each, "service", 9, 9) for each in "abcdef"])
-    best = best_respondents(given, audited(rates), framed("abcdef"), 0.25, DAY)
+    best = best_respondents(given, NO_ASSETS, audited(rates), framed("abcdef"), 0.25)
     assert best == {"of": 4}
     assert taken_for_granted("best", ASSUMED, (0.25, "the settings"), best) == [
         "No target by the best: 4 respondents with an account in amounts and an audit or test of its filter,"

@@ -36,7 +36,9 @@ from jobs.submission.counts import (
     TYPE,
     VOLUME,
     as_seen_by,
+    days,
     logged_days,
+    partial_sources,
     sums,
 )
 from jobs.submission.loading import RECEIPT, Judged, judge, land, refuse_same_time
@@ -358,32 +360,77 @@ def test_days_with_logs_are_those_counted_on_and_those_within_a_log_file(tmp_pat
     ]
 
 
-def test_a_log_file_is_of_its_formats_channels_from_its_first_record_to_its_last() -> None:
-    def piece(source: str, stream: str, kind: str, first: str | None, last: str | None) -> dict[str, Any]:
-        ends = {"first_event_date": first, "last_event_date": last}
-        return {"source_id": source, "stream_id": stream, "format_code": kind} | ends
+def ledger(*pieces: tuple[str, str, str, str | None, str | None]) -> pl.DataFrame:
+    """Source, file, format, first and last day with a record."""
+    columns = ["source_id", "stream_id", "format_code", "first_event_date", "last_event_date"]
+    return pl.DataFrame(pieces, schema=dict.fromkeys(columns, pl.String), orient="row").with_columns(
+        pl.col("first_event_date", "last_event_date").str.to_date()
+    )
 
-    files = pl.DataFrame(
-        [
-            # A file that grew, another of the same name, and one that is not read yet.
-            piece("mx", "a", "postfix", "2026-10-30", "2026-10-30"),
-            piece("mx", "a", "postfix", "2026-11-01", "2026-11-01"),
-            piece("mx2", "a", "postfix", "2026-11-03", "2026-11-03"),
-            piece("mx", "b", "postfix", None, None),
-            piece("sbc", "c", "asterisk", "2026-11-01", "2026-11-02"),
-            # It may be of any channel; a filter's log tells of no traffic that was not filtered.
-            piece("hub", "d", "delimited", "2026-11-01", "2026-11-30"),
-            piece("rspamd", "e", "rspamd", "2026-11-01", "2026-11-30"),
-        ]
-    ).with_columns(pl.col("first_event_date", "last_event_date").str.to_date())
-    found = logged_days(files).with_columns(pl.col("period_date").dt.strftime("%m-%d"))
-    days = found.group_by("channel_code").agg(pl.col("period_date").sort())
+
+def counted(channel: str, *november: int) -> pl.DataFrame:
+    days = [dt.date(2026, 11, day) for day in november]
+    return pl.DataFrame(
+        {"period_code": "2026-11", "channel_code": channel, "period_date": days},
+        schema={"period_code": pl.String, "channel_code": pl.String, "period_date": pl.Date},
+    )
+
+
+def test_a_log_file_is_of_its_formats_channels_from_its_first_record_to_its_last() -> None:
+    files = ledger(
+        # A file that grew, another of the same name, and one that is not read yet.
+        ("mx", "a", "postfix", "2026-10-30", "2026-10-30"),
+        ("mx", "a", "postfix", "2026-11-01", "2026-11-01"),
+        ("mx2", "a", "postfix", "2026-11-03", "2026-11-03"),
+        ("mx", "b", "postfix", None, None),
+        ("sbc", "c", "asterisk", "2026-11-01", "2026-11-02"),
+        # It is of no channel that others carry; a filter's log tells of no traffic that was not filtered.
+        ("hub", "d", "delimited", "2026-11-01", "2026-11-30"),
+        ("rspamd", "e", "rspamd", "2026-11-01", "2026-11-30"),
+    )
+    found = logged_days(files, counted("EMAIL")).with_columns(pl.col("period_date").dt.strftime("%m-%d"))
+    days = found.group_by("channel_code").agg(pl.col("period_date").unique().sort())
     assert dict(days.rows()) == {
         "EMAIL": ["10-30", "10-31", "11-01", "11-03"],
         "VOICE_CS": ["11-01", "11-02"],
         "VOICE_IP": ["11-01", "11-02"],
     }
-    assert logged_days(files.clear()).is_empty()
+    assert logged_days(files.clear(), counted("EMAIL", 1)).is_empty()
+
+
+@pytest.mark.parametrize("kind", ["kannel", "delimited"])
+def test_quiet_days_are_no_gap_whatever_the_format(kind: str) -> None:
+    """Traffic on 26 of 30 days: the four others lie in the file."""
+    traffic = counted("SMS", *(day for day in range(1, 31) if day not in (7, 8, 14, 15)))
+    files = ledger(("hub", "a", kind, "2026-11-01", "2026-11-30"))
+    assert days(traffic, files) == [{"period_code": "2026-11", "channel_code": "SMS", "days": 30, "of": 30}]
+    # Whatever it carries is no channel that the log of another format tells of.
+    both = ledger(("hub", "a", "delimited", "2026-11-01", "2026-11-30"),
+                  ("gw", "b", "kannel", "2026-11-01", "2026-11-02"))  # fmt: skip
+    assert days(traffic, both)[0]["days"] == 26
+
+
+def test_a_gap_of_more_than_four_days_in_a_file_is_no_quiet_time() -> None:
+    """A record of the 1st, and then the 28th to the 30th; and four days that are quiet, and five that are
+    not."""
+    files = ledger(("mx", "a", "postfix", "2026-11-01", "2026-11-30"))
+    assert days(counted("EMAIL", 1, 28, 29, 30), files)[0]["days"] == 4
+    assert days(counted("EMAIL", *range(1, 11), *range(15, 31)), files)[0]["days"] == 30
+    assert days(counted("EMAIL", *range(1, 11), *range(16, 31)), files)[0]["days"] == 25
+
+
+def test_a_source_that_stopped_is_told_beside_one_that_did_not() -> None:
+    """The union of two hosts' days is whole, though one of them stopped on the 3rd."""
+    files = ledger(
+        ("mx1", "a", "postfix", "2026-11-01", "2026-11-03"),
+        ("mx2", "b", "postfix", "2026-11-01", "2026-11-30"),
+        ("mx3", "c", "postfix", "2026-11-01", "2026-11-27"),
+    )
+    traffic = counted("EMAIL", *range(1, 31))
+    assert days(traffic, files)[0]["days"] == 30
+    assert partial_sources(traffic, files) == [
+        {"period_code": "2026-11", "channel_code": "EMAIL", "source_id": "mx1", "days": 3, "most": 30}
+    ]
 
 
 def test_a_period_without_data_is_told(root: Path) -> None:

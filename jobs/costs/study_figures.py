@@ -16,7 +16,7 @@ from jobs.costs.published import explain_published, names_of
 from jobs.costs.study import Found, computed, countries_of, found, rows_of, versions_of
 from jobs.costs.study_parts import by_area, by_component, by_strategy, known, siblings
 from jobs.errors import ObservatoryError
-from jobs.investment_assumptions import PARAMETERS, RATE_DEVELOPED, RATE_DEVELOPING, assumptions
+from jobs.investment_assumptions import PARAMETERS, assumptions
 from jobs.periods import LEAST_DAYS_PCT, last_day
 from jobs.reference import read_reference
 from jobs.release import words
@@ -176,10 +176,10 @@ def gap(of: Found) -> Explained:
         compared=f"{again} {computed(of)}",
         estimate=Estimate(float(row["gap"]), float(row["gap_low"]), float(row["gap_high"])),
         steps=steps,
-        inputs=[parameter(code) for code in (RATE_DEVELOPED, RATE_DEVELOPING)],
+        inputs=[parameter(code) for code in PARAMETERS],
         versions=versions_of(of, *tables, "ref.operator_frame", "ref.price_level", PARAMETER, ASSUMPTION),
         divided=by_area(of, "gap"),
-        assumptions=list(row["assumptions"]),
+        assumptions=[*row["assumptions"], *granted(is_money=True)],
     )  # fmt: skip
 
 

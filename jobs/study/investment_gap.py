@@ -2,7 +2,8 @@
 
 Two targets, chosen in the settings or on the command line. `norm`: an amount for each subscription. `best`:
 what those respondents spend for each subscription that stop the greatest share of the spam that is sent to
-them, with labour at the parity of each country that would have to pay it.
+them, with labour at the parity of each country that would have to pay it, and their assets annualised at its
+discount rate.
 
 Logs alone do not tell that share: what a filter misses is in no count of spam, so that whoever flags least
 would come first. It is ranked by an audit or a test of each respondent's own filter: of spam with the
@@ -12,7 +13,6 @@ accounts give no target.
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import Any
 
 import polars as pl
@@ -20,9 +20,10 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from jobs.accounts import Price
-from jobs.areas import COUNTRY, areas, classified
+from jobs.accounts import Asset, Price, capital
+from jobs.areas import COUNTRY, areas, classified, on_day
 from jobs.contracts import struct_type
+from jobs.investment_assumptions import central, for_class
 from jobs.investment_targets import of_channel, value_of
 from jobs.periods import last_day
 from jobs.shares import CALLS, HAD_CONTENT, UNTOLD
@@ -49,6 +50,7 @@ def transform(
     country: DataFrame,
     country_group: DataFrame,
     price_level: DataFrame,
+    cost_parameter: DataFrame,
     investment_assumption: DataFrame,
     investment_target: DataFrame,
 ) -> DataFrame:
@@ -56,6 +58,7 @@ def transform(
     accounts, frame = collected(investment_account), collected(operator_frame)
     countries, groups = collected(country), collected(country_group)
     prices, assumed = prices_of(collected(price_level)), collected(investment_assumption)
+    parameters = collected(cost_parameter)
     audited = stopping(collected(called(submission, submission_quality, measure)))
     chosen = collected(investment_target)
 
@@ -63,14 +66,17 @@ def transform(
         found = pl.from_arrow(spending)
         assert isinstance(found, pl.DataFrame)
         period, channel = str(found["period_code"][0]), str(found["channel_code"][0])
-        members = classified(countries, groups, last_day(period))
+        day = last_day(period)
+        members = classified(countries, groups, day)
         mine = (pl.col("period_code") == period) & (pl.col("channel_code") == channel)
         protected = audited.filter((pl.col("channel_code") == channel) & (pl.col("year") == period))
         wanted = of_channel(chosen, channel)
         best = None
         if "best" in wanted:
-            share = wanted["best"][0]
-            best = best_respondents(accounts.filter(mine), protected, frame, share, last_day(period))
+            costs = capital_costs(accounts.filter(mine), members, on_day(parameters, day), assumed)
+            best = best_respondents(
+                accounts.filter(mine), costs, protected, on_day(frame, day), wanted["best"][0]
+            )
         rows = channel_rows(found, members, prices, assumed, wanted, best)
         return as_table([row | {"period_code": period, "channel_code": channel} for row in rows], TABLE)
 
@@ -133,34 +139,55 @@ def stopping(months: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def best_respondents(
-    accounts: pl.DataFrame, audited: pl.DataFrame, frame: pl.DataFrame, share: float, day: dt.date
-) -> dict[str, Any]:
-    """What the best spend for each subscription: labour in international dollars, the rest in US dollars.
+def capital_costs(
+    accounts: pl.DataFrame, members: pl.DataFrame, parameters: pl.DataFrame, assumed: pl.DataFrame
+) -> pl.DataFrame:
+    """What each respondent's assets would cost in a year in a country of each development class, over what
+    they cost in its own: a row for each respondent with assets and each class.
 
+    members: of jobs.areas.classified(). parameters: ref.cost_parameter of the day.
+    """
+    classes = dict(members.select("country_code", "development_code").rows())
+    chosen = dict(assumed.select("assumption_code", "central").rows())
+    known = central(parameters)
+    priced = {name: for_class(known, chosen, name) for name in sorted(set(classes.values()))}
+    owned = accounts.filter(pl.col("assets").list.len() > 0).unique("respondent_id").sort("respondent_id")
+    rows = []
+    for respondent, country, told in owned.select("respondent_id", "country_code", "assets").rows():
+        assets = [Asset(**each) for each in told]
+        own = capital(assets, priced[classes[country]])
+        rows += [
+            (respondent, name, capital(assets, each) / own if own else 1.0) for name, each in priced.items()
+        ]
+    schema = {"respondent_id": pl.String, "development_code": pl.String, "over_own": pl.Float64}
+    return pl.DataFrame(rows, schema, orient="row")
+
+
+def best_respondents(
+    accounts: pl.DataFrame, costs: pl.DataFrame, audited: pl.DataFrame, frame: pl.DataFrame, share: float
+) -> dict[str, Any]:
+    """What the best spend for each subscription: labour in international dollars, the rest in US dollars, and
+    `capital` of the rest by the development class of the country that would pay it.
+
+    costs: of capital_costs(). frame: of the period's last day.
     The best are the `share` of respondents with exact accounts and an audit or a test that stop the greatest
     share of their spam, at least one, and all that stop as much as the last of them. With fewer than
     LEAST_AUDITED to choose from nothing but their number, `of`, is known.
     """
-    real = pl.col("real_amount").cast(pl.Float64)
-    labour = (pl.col("labour_amount") / pl.col("amount")).cast(pl.Float64).fill_nan(0.0)
-    in_frame = frame.filter(
-        (pl.col("valid_from") <= day) & (pl.col("valid_to").is_null() | (pl.col("valid_to") > day))
-    )
-    exact = (
-        accounts.filter(~pl.col("is_band") & (pl.col("amount") > 0))
-        .with_columns(
-            (labour * pl.col("ppp_amount").cast(pl.Float64)).alias("labour"),
-            ((1 - labour) * pl.col("market_amount").cast(pl.Float64)).alias("rest"),
-        )
-        .filter(real > 0)
+    real, amount = pl.col("real_amount").cast(pl.Float64), pl.col("amount").cast(pl.Float64)
+    labour, assets = (pl.col(f"{part}_amount").cast(pl.Float64) / amount for part in ("labour", "capital"))
+    market = pl.col("market_amount").cast(pl.Float64)
+    exact = accounts.filter(~pl.col("is_band") & (pl.col("amount") > 0) & (real > 0)).with_columns(
+        (labour * pl.col("ppp_amount").cast(pl.Float64)).alias("labour"),
+        (assets * market).alias("capital"),
+        ((1 - labour - assets) * market).alias("rest"),
     )
     each = (
         exact.group_by("respondent_id", "channel_code")
-        .agg(pl.col("labour", "rest").sum())
+        .agg(pl.col("labour", "capital", "rest").sum())
         .join(audited, on=["respondent_id", "channel_code"])
         .join(
-            in_frame.select("respondent_id", "channel_code", "holding_id", "subscriptions"),
+            frame.select("respondent_id", "channel_code", "holding_id", "subscriptions"),
             on=["respondent_id", "channel_code"],
         )
         .sort(["rate", "respondent_id"], descending=[True, False])
@@ -171,11 +198,18 @@ def best_respondents(
     best = each.filter(pl.col("rate") >= last)
     subscriptions = float(best["subscriptions"].sum())
     spent = exact.join(best, on="respondent_id", how="semi").select(
-        "strategy_code", amount=pl.col("labour") + pl.col("rest")
+        "strategy_code", amount=pl.sum_horizontal("labour", "capital", "rest")
+    )
+    by_class = (
+        best.join(costs, on="respondent_id")
+        .sort("respondent_id")
+        .group_by("development_code", maintain_order=True)
+        .agg((pl.col("capital") * pl.col("over_own")).sum() / subscriptions)
     )
     right, flagged = float(best["right"].sum()), float(best["flagged"].sum())
     return {
         "labour": float(best["labour"].sum()) / subscriptions,
+        "capital": dict(by_class.rows()),
         "rest": float(best["rest"].sum()) / subscriptions,
         "count": best.height,
         "owners": best["holding_id"].n_unique(),
@@ -211,9 +245,12 @@ def channel_rows(
         targets["norm"] = dict.fromkeys(of_country, wanted["norm"][0])
     if best and "rest" in best:
         targets["best"] = {}
+        classes = dict(members.select("country_code", "development_code").rows())
         for name in of_country:
             price = price_of(prices, name, base)
-            targets["best"][name] = best["rest"] + best["labour"] * price.ppp / price.market
+            # The best without any asset have none for any class.
+            assets = best["capital"].get(classes[name], 0.0)
+            targets["best"][name] = assets + best["rest"] + best["labour"] * price.ppp / price.market
     owners = {"best": best.get("owners", 0) if best else 0}
     listed = {
         area.code: area.countries
@@ -280,17 +317,11 @@ def taken_for_granted(
             "What they run is what they spend on: "
             + ", ".join(f"{100 * share:.0f}% {name}" for name, share in best["strategies"])
             + " (strategies of ITU-T X.1231; _U: not told).",
-            "Labour costs the country's own wages (purchasing power parity), equipment the same everywhere.",
+            "Labour costs the country's own wages (purchasing power parity). Assets cost the same to buy"
+            " everywhere, and in a year what the rate of the country that would pay makes of it.",
         ]
-    told += [
-        f"{row['description']}: {row['central']:g} ({row['unit_text']})."
-        for row in assumed.to_dicts()
-        if row["assumption_code"] == "base_year"
-    ]
     return told + [
-        "What is spent is an estimate: all that study.investment takes for granted holds here too (lives and"
-        " shares of assets, the split by channel, what bands stand for), and that operators that did not"
-        " answer spend, for each subscription, what those like them do that answered.",
+        "All that spending takes for granted (study.investment) holds here too.",
         "The target is taken as known: the interval of the gap is that of spending alone.",
         "An area that spends more than the target on the whole has no gap, though some of its operators may.",
         "What a subscription needs is taken to be the same in every country but for prices.",

@@ -66,6 +66,13 @@ def submit(
                 f" so not {', '.join(few)}",
                 soft_wrap=True,
             )
+        for row in each.partial:
+            out.print(
+                f"{file.name}: of {row['period_code']} {row['channel_code']} source {row['source_id']} has"
+                f" logs of {row['days']} days and another of {row['most']}: if a log of it was lost, the"
+                " counts lack its part",
+                soft_wrap=True,
+            )
         if each.withheld:
             out.print(
                 f"{file.name}: {each.withheld} group(s) of fewer than {settings.submission.least_units} units"

@@ -30,13 +30,20 @@ GOLD = {
 }
 # What a package holds.
 TABLES = (*GOLD, QUALITY)
-# The channels that a log of each format carries. A delimited log is of its profile's, which the ledger does
-# not tell.
+# The channels that a log of each format carries.
 CARRIED = {
     "postfix": ["EMAIL"], "exim": ["EMAIL"], "sendmail": ["EMAIL"],
     "kannel": ["SMS"], "kannel_smsbox": ["SMS"], "jasmin": ["SMS"],
     "kamailio": ["VOICE_IP", "IM"], "kamailio_flat": ["VOICE_IP", "IM"], "asterisk": ["VOICE_IP", "VOICE_CS"],
 }  # fmt: skip
+# Its channels are its profile's, which the ledger does not tell.
+ANY = "delimited"
+# So many days without a record may lie between two in one file and count as quiet: from Good Friday to Easter
+# Monday. What is longer is more likely a log that was lost.
+QUIET_DAYS = 4
+# A source with fewer days than this share of another's, in percent, is told: its part of the traffic is
+# missing on days that the other has.
+ALIKE_PCT = 90
 # What tells cells apart, the cell that takes small ones, and what tells parts of a cell apart.
 CELL: dict[str, tuple[list[str], tuple[str, ...] | None, list[str]]] = {
     VOLUME: (["stage_code", "outcome_code"], None, []),
@@ -48,11 +55,13 @@ CELL: dict[str, tuple[list[str], tuple[str, ...] | None, list[str]]] = {
 
 @dataclass(frozen=True)
 class Counts:
-    """An operator's counts of a period. withheld: the groups and definitions that are too small to leave."""
+    """An operator's counts of a period. withheld: the groups and definitions that are too small to leave.
+    partial: sources with few days, of partial_sources(); their names stay with the operator."""
 
     tables: dict[str, pl.DataFrame]
     withheld: list[dict[str, str]]
     coverage: dict[str, Any]
+    partial: list[dict[str, Any]]
     code_revision: str
 
 
@@ -90,6 +99,7 @@ def counts_of(root: str, operator_id: str, period_code: str, threshold: int) -> 
         tables,
         [dict(zip((*GROUP, "definition_code"), each, strict=True)) for each in withheld],
         {"days": days(daily[VOLUME], files), "sources": sources(files, months)},
+        partial_sources(daily[VOLUME], files),
         revision_of(root),
     )
 
@@ -129,26 +139,59 @@ def days(volume: pl.DataFrame, files: pl.DataFrame) -> list[dict[str, Any]]:
     within a log file of the channel. A small operator has quiet days, which are no gap."""
     by = ["period_code", "channel_code"]
     counted = volume.select(*by, "period_date").unique()
-    quiet = logged_days(files).join(counted.select(by).unique(), on=by)
+    quiet = logged_days(files, counted).join(counted.select(by).unique(), on=by)
     found = pl.concat([counted, quiet.select(counted.columns)]).unique()
     each = found.group_by(by).agg(pl.col("period_date").n_unique().alias("days")).sort(by)
     return [row | {"of": last_day(row["period_code"]).day} for row in each.to_dicts()]
 
 
-def logged_days(files: pl.DataFrame) -> pl.DataFrame:
-    """The days from the first to the last record of each log file, by channel."""
-    carried = pl.col("format_code").replace_strict(CARRIED, default=[], return_dtype=pl.List(pl.String))
-    by = ["source_id", "stream_id", "format_code"]
-    return (
+def partial_sources(volume: pl.DataFrame, files: pl.DataFrame) -> list[dict[str, Any]]:
+    """Sources with logs of under ALIKE_PCT of the days that another source of the channel has in the month:
+    period_code, channel_code, source_id, its days and the most that one has."""
+    by = ["period_code", "channel_code"]
+    counted = volume.select(*by, "period_date").unique()
+    each = (
+        logged_days(files, counted)
+        .join(counted.select(by).unique(), on=by)
+        .group_by(*by, "source_id")
+        .agg(pl.col("period_date").n_unique().cast(pl.Int64).alias("days"))
+        .with_columns(pl.col("days").max().over(by).alias("most"))
+    )
+    return each.filter(100 * pl.col("days") < ALIKE_PCT * pl.col("most")).sort(*by, "source_id").to_dicts()
+
+
+def logged_days(files: pl.DataFrame, counted: pl.DataFrame) -> pl.DataFrame:
+    """The days of each source's log files, by channel: those with a record, and those between two such days
+    of one file, at most QUIET_DAYS.
+
+    The ledger tells days with a record where a piece of a file begins and ends; the others are days on which
+    something of the channel was counted. Files of ANY are of the channels of `counted` that no other format
+    carries.
+    """
+    known = {channel for code in set(files["format_code"]) for channel in CARRIED.get(code, ())}
+    carries = CARRIED | {ANY: sorted(set(counted["channel_code"]) - known)}
+    by = ["source_id", "stream_id", "format_code", "channel_code"]
+    pieces = (
         files.drop_nulls(["first_event_date", "last_event_date"])
-        .group_by(by)
-        .agg(pl.col("first_event_date").min(), pl.col("last_event_date").max())
-        .select(
-            pl.date_ranges("first_event_date", "last_event_date").alias("period_date"),
-            carried.alias("channel_code"),
+        .with_columns(
+            pl.col("format_code")
+            .replace_strict(carries, default=[], return_dtype=pl.List(pl.String))
+            .alias("channel_code")
         )
         .explode("channel_code")
         .drop_nulls("channel_code")
+    )
+    spans = pieces.group_by(by).agg(pl.col("first_event_date").min(), pl.col("last_event_date").max())
+    within = spans.join(counted.select("channel_code", "period_date"), on="channel_code").filter(
+        pl.col("period_date").is_between("first_event_date", "last_event_date")
+    )
+    ends = (pieces.select(*by, pl.col(f"{end}_event_date").alias("period_date")) for end in ("first", "last"))
+    seen = pl.concat([*ends, within.select(*by, "period_date")]).unique().sort(*by, "period_date")
+    after = pl.col("period_date").shift(-1).over(by)
+    is_quiet = (after - pl.col("period_date")).dt.total_days() <= QUIET_DAYS + 1
+    until = pl.when(is_quiet).then(after).otherwise("period_date")
+    return (
+        seen.select("source_id", "channel_code", pl.date_ranges("period_date", until).alias("period_date"))
         .explode("period_date")
         .unique()
         .with_columns(pl.col("period_date").dt.strftime("%Y-%m").alias("period_code"))

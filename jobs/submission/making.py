@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from jobs.config import Observatory, Operator
 from jobs.contracts import reference_digest
@@ -27,7 +28,7 @@ from jobs.submission.quality import QUALITY
 @dataclass(frozen=True)
 class Made:
     """A package as bytes, and what is told of it. audits: by month and channel what tells how often the
-    filter errs."""
+    filter errs. partial: sources with fewer days than others, as counts have them."""
 
     file_name: str
     data: bytes
@@ -35,6 +36,7 @@ class Made:
     days: dict[tuple[str, str], tuple[int, int]]
     withheld: int
     audits: dict[tuple[str, str], str]
+    partial: list[dict[str, Any]]
 
 
 def package_of(settings: Observatory, operator: Operator, period: str, key: str | None) -> Made:
@@ -83,6 +85,7 @@ def package_of(settings: Observatory, operator: Operator, period: str, key: str 
             )
             for each in counts.tables[QUALITY].to_dicts()
         },
+        counts.partial,
     )
 
 
