@@ -108,8 +108,8 @@ def test_calls_are_counted_as_calls(work: Run) -> None:
     assert sum(number for (channel, _), number in channels.items() if channel == "IM") == 3
     attested = counts(work, "silver.message", "sip-lab", "attestation_code")
     assert set(attested) - {None} <= {"A", "B", "C"} and len(attested) > 1
-    # Calls of the profile's log are of their own channel.
-    assert units(work, "sms-lab", "call") == {}
+    # Calls of the profile's log are of their own channel: two were blocked, one was answered.
+    assert units(work, "sms-lab", "call") == {("connect", "rejected"): 2, ("delivery", "delivered"): 1}
     assert counts(work, "silver.message", "sms-lab", "channel_code")["VOICE_CS"] == 3
 
 
