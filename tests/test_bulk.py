@@ -291,6 +291,7 @@ def test_a_short_text_is_not_bulk_where_none_is_like_it(spark: SparkSession) -> 
     }
 
 
+@pytest.mark.long
 def test_a_text_with_another_host_for_each_recipient_is_one_campaign(spark: SparkSession) -> None:
     write, _ = EVASIONS["a bare host each"]
     rng = random.Random(4)

@@ -895,6 +895,7 @@ def months_in(lake: Lake) -> dict[str, int]:
     return dict(found.group_by("period_code").agg(pl.col("units").sum()).sort("period_code").rows())
 
 
+@pytest.mark.long
 def test_a_corrected_package_leaves_nothing_of_the_former_and_one_can_go_back(
     spark: SparkSession, tmp_path: Path
 ) -> None:
@@ -976,6 +977,7 @@ def made_of(folder: Path, seen: Rows, key: str | None) -> Path:
     return made(folder / "lake", folder, key=key)
 
 
+@pytest.mark.long
 def test_an_operator_that_gave_a_channel_up_leaves_it_to_another(spark: SparkSession, tmp_path: Path) -> None:
     both = tmp_path / "both"
     for channel in ("EMAIL", "SMS"):
