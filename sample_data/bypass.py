@@ -16,7 +16,9 @@ import dataclasses
 import datetime as dt
 import json
 import random
+from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 from sample_data.generator.texts import HAM_SMS, SPAM_SMS
 
@@ -146,20 +148,44 @@ class Day:
             )
 
 
-def simulate(seed: int, days: int = 2, start: dt.date = dt.date(2026, 11, 20)) -> list[Sms]:
-    """All messages, in time order. No two have the same second, sender and recipient."""
-    rng = random.Random(f"bypass {seed}")
-    sent: dict[tuple[int, str, str], Sms] = {}
+class Event(Protocol):
+    """What a log tells of, an SMS or a call: when, from whom and to whom."""
+
+    @property
+    def at(self) -> int: ...
+    @property
+    def sender(self) -> str: ...
+    @property
+    def recipient(self) -> str: ...
+
+
+E = TypeVar("E", bound=Event)
+
+
+def in_order(days: int, start: dt.date, of_day: Callable[[int], list[E]]) -> list[E]:
+    """All that of_day makes of each day's first second, in time order. No two have the same second, sender
+    and recipient, and nobody reaches itself."""
+    made: dict[tuple[int, str, str], E] = {}
     for place in range(days):
         midnight = dt.datetime.combine(start, dt.time(), dt.UTC) + dt.timedelta(days=place)
-        day = Day(rng, int(midnight.timestamp()))
+        for event in of_day(int(midnight.timestamp())):
+            if event.sender != event.recipient:
+                made.setdefault((event.at, event.sender, event.recipient), event)
+    return [made[key] for key in sorted(made)]
+
+
+def simulate(seed: int, days: int = 2, start: dt.date = dt.date(2026, 11, 20)) -> list[Sms]:
+    """All messages, as in_order() has them."""
+    rng = random.Random(f"bypass {seed}")
+
+    def of_day(begin: int) -> list[Sms]:
+        day = Day(rng, begin)
         day.people()
         day.applications()
         day.bypass()
-        for sms in day.sent:
-            if sms.sender != sms.recipient:
-                sent.setdefault((sms.at, sms.sender, sms.recipient), sms)
-    return sorted(sent.values(), key=lambda sms: (sms.at, sms.sender, sms.recipient))
+        return day.sent
+
+    return in_order(days, start, of_day)
 
 
 def line_of(sms: Sms) -> str:

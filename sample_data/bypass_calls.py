@@ -19,7 +19,7 @@ import json
 import random
 from pathlib import Path
 
-from sample_data.bypass import DAY, HOME, PEER, PREFIXES
+from sample_data.bypass import DAY, HOME, PEER, PREFIXES, in_order
 
 OPERATOR = "detour-calls"
 LINKS = {
@@ -177,20 +177,18 @@ class Day:
 
 
 def simulate(seed: int, days: int = 2, start: dt.date = dt.date(2026, 11, 20)) -> list[Call]:
-    """All calls, in time order. No two have the same second, sender and recipient."""
+    """All calls, as in_order() has them."""
     rng = random.Random(f"bypass calls {seed}")
-    made: dict[tuple[int, str, str], Call] = {}
-    for place in range(days):
-        midnight = dt.datetime.combine(start, dt.time(), dt.UTC) + dt.timedelta(days=place)
-        day = Day(rng, int(midnight.timestamp()))
+
+    def of_day(begin: int) -> list[Call]:
+        day = Day(rng, begin)
         # Boxes take numbers that nobody else has; whom they call is anybody.
         day.boxes()
         day.centres()
         day.people()
-        for call in day.made:
-            if call.sender != call.recipient:
-                made.setdefault((call.at, call.sender, call.recipient), call)
-    return sorted(made.values(), key=lambda call: (call.at, call.sender, call.recipient))
+        return day.made
+
+    return in_order(days, start, of_day)
 
 
 def line_of(call: Call) -> str:

@@ -5,7 +5,7 @@ how many days. Campaigns of two days are one when they share a signature.
 
 TRUE is proved. Laws count messages: what is counted is those to recipients that differ, day by day, so that
 trying one number again makes no bulk, and the same words to the same people on another day are other
-messages. Messages whose recipients no log names prove nothing. So do envelopes: 201 notices of a bank, or
+messages. Messages whose recipients no log names prove nothing. Nor do envelopes: 201 notices of a bank, or
 calls of one number, say what they say. "Your order has been sent" is the subject of many shops, none of which
 needs to send in bulk: what a subject came to is divided by its senders in the days that are looked at.
 
@@ -146,7 +146,7 @@ def filled(
     presets: list[Preset],
     days: str,
 ) -> DataFrame:
-    """The messages with is_bulk as they and their campaigns tell, where neither symbols nor the operator did.
+    """The messages with is_bulk as they and their campaigns tell, where the operator did not.
 
     seen: the messages of the days and of those before that tell of their texts (days_of_texts).
     campaign_daily: the rows of the days and of the 29 before.
