@@ -1,6 +1,6 @@
 """An archive of the classes that Spark loads at every start, which Java then maps instead of reading them.
 
-    python -m jobs.archive     makes it, once; `make setup` does
+    python -m jobs.archive     makes it anew; `make setup` does, once for each environment
 
 Java itself checks that the archive fits its version and its class path, and does without one that does not.
 """
@@ -45,6 +45,8 @@ def make() -> bool:
 
     file = archive()
     file.parent.mkdir(parents=True, exist_ok=True)
+    # One of an environment that is no more fits no jar of this one, by their dates.
+    file.unlink(missing_ok=True)
     new = file.with_suffix(".new")
     settings = Spark(java_options=f"{FIRST_COMPILER} -XX:ArchiveClassesAtExit={new} -Xlog:cds=off")
     spark = open_session(settings, "archive")
@@ -83,7 +85,7 @@ def work(spark: object, path: str) -> None:
 
 
 def main() -> int:
-    if archive().exists() or make():
+    if make():
         return 0
     print("Java wrote no archive of its classes: commands work, and start some seconds slower.")
     return 0
