@@ -1,10 +1,10 @@
 """Contracts: what each table is, read from schemas/, and all that derives from it.
 
 schemas/fields.yaml defines every column once; schemas/<layer>/<table>.yaml names a table's columns,
-key, partitions and inputs. From them come the StructType with comments, the Arrow and Polars schemas
-of the kernels, conform(), the Delta properties, the checks, the Great Expectations suites, the data
-dictionary and Airflow's assets. This module imports neither Spark nor Great Expectations until a
-function needs them, because Airflow reads contracts while it parses DAGs.
+key, partitions, inputs and how parts of it merge. From them derive the Arrow and Polars schemas, conform(),
+the Delta schema with its comments, the checks, the Great Expectations suites, the data dictionary and
+Airflow's assets. Arrow and Polars are imported only where a function needs them, because Airflow reads
+contracts while it parses DAGs.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ import yaml
 from jobs.errors import ObservatoryError
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
-    from pyspark.sql.types import DataType, StructType
+    import polars as pl
+    import pyarrow as pa
 
 SCHEMAS = Path(__file__).resolve().parent.parent / "schemas"
 CODELISTS = SCHEMAS / "codelists"
@@ -31,7 +31,9 @@ REFERENCE = SCHEMAS / "reference"
 LAYERS = ("bronze", "silver", "gold", "study", "meta", "ref")
 # The words of a contract's file.
 NEEDED = ("table", "description", "key", "fields")
-OPTIONAL = ("reads", "partition_by", "required", "checks")
+OPTIONAL = ("reads", "partition_by", "required", "checks", "merge")
+# How the values of two parts of a table become one; jobs/core/merge.py applies them.
+MERGES = ("sum", "min", "max", "first", "union", "sketch", "any", "all")
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ class Contract:
     partition_by: tuple[str, ...] = ()
     required: tuple[str, ...] = ()
     checks: tuple[tuple[str, str], ...] = ()
+    merge: tuple[tuple[str, str], ...] = ()
 
     @property
     def layer(self) -> str:
@@ -109,6 +112,12 @@ def contract(table: str) -> Contract:
         raise ObservatoryError(f"{file.name}: {', '.join(unknown)} not defined in schemas/fields.yaml")
     if raw["table"] != table:
         raise ObservatoryError(f"{file.name} says it is {raw['table']}, not {table}")
+    merge = tuple(raw.get("merge", {}).items())
+    unknown_rules = sorted({rule for _, rule in merge if rule not in MERGES})
+    if unknown_rules:
+        raise ObservatoryError(
+            f"{file.name}: unknown merge rule {', '.join(unknown_rules)}; known are {', '.join(MERGES)}"
+        )
     return Contract(
         table=table,
         description=raw["description"].strip(),
@@ -118,6 +127,7 @@ def contract(table: str) -> Contract:
         partition_by=tuple(raw.get("partition_by", ())),
         required=tuple(raw.get("required", ())),
         checks=tuple(raw.get("checks", {}).items()),
+        merge=merge,
     )
 
 
@@ -161,31 +171,31 @@ def reference_digest() -> str:
     return digest.hexdigest()
 
 
-def spark_type(text: str) -> DataType:
-    """The Spark type that a field's `type` names; knows what the contracts use and no more."""
-    from pyspark.sql import types as t
+def arrow_type(text: str) -> pa.DataType:
+    """The Arrow type of a field's `type`. Raises ObservatoryError for a type that no contract uses."""
+    import pyarrow as pa
 
-    simple: dict[str, Any] = {
-        "string": t.StringType,
-        "boolean": t.BooleanType,
-        "int": t.IntegerType,
-        "bigint": t.LongType,
-        "double": t.DoubleType,
-        "date": t.DateType,
-        "timestamp": t.TimestampType,
-        "binary": t.BinaryType,
+    simple = {
+        "string": pa.string(),
+        "boolean": pa.bool_(),
+        "int": pa.int32(),
+        "bigint": pa.int64(),
+        "double": pa.float64(),
+        "date": pa.date32(),
+        "timestamp": pa.timestamp("us", "UTC"),
+        "binary": pa.binary(),
     }
     text = text.strip()
     if text in simple:
-        return simple[text]()
+        return simple[text]
     if text.startswith("decimal("):
         precision, scale = text[len("decimal(") : -1].split(",")
-        return t.DecimalType(int(precision), int(scale))
+        return pa.decimal128(int(precision), int(scale))
     if text.startswith("array<"):
-        return t.ArrayType(spark_type(text[len("array<") : -1]))
+        return pa.list_(pa.field("element", arrow_type(text[len("array<") : -1])))
     if text.startswith("struct<"):
         parts = [part.split(":", 1) for part in split_top(text[len("struct<") : -1])]
-        return t.StructType([t.StructField(name.strip(), spark_type(kind)) for name, kind in parts])
+        return pa.struct([pa.field(name.strip(), arrow_type(kind)) for name, kind in parts])
     raise ObservatoryError(f"fields.yaml: unknown type '{text}'")
 
 
@@ -202,25 +212,17 @@ def split_top(text: str) -> list[str]:
 
 
 @cache
-def struct_type(table: str) -> StructType:
-    """The table's Spark schema, each column with its comment. All columns are nullable: rules, not the
-    schema, say what must be there, because Spark trusts a schema without checking it."""
-    from pyspark.sql.types import StructField, StructType
+def arrow_schema(table: str) -> pa.Schema:
+    """The table's Arrow schema, each column with its comment. All columns are nullable: rules, not the
+    schema, say what must be there."""
+    import pyarrow as pa
 
-    return StructType(
+    return pa.schema(
         [
-            StructField(field.name, spark_type(field.type), metadata={"comment": field.description})
+            pa.field(field.name, arrow_type(field.type), metadata={"comment": field.description})
             for field in contract(table).fields
         ]
     )
-
-
-@cache
-def arrow_schema(table: str) -> Any:
-    """The table's Arrow schema, as kernels hand it to Spark."""
-    from pyspark.sql.pandas.types import to_arrow_schema
-
-    return to_arrow_schema(struct_type(table), timezone="UTC")
 
 
 @cache
@@ -233,22 +235,48 @@ def polars_schema(table: str) -> dict[str, Any]:
     return dict(empty.schema)
 
 
-def conform(frame: DataFrame, table: str) -> DataFrame:
+def conform(frame: pl.DataFrame, table: str) -> pl.DataFrame:
     """The frame with exactly the table's columns, in order and type.
 
-    Column sets are compared first, because Spark's own `to()` fills a missing column with nulls.
-    Raises ObservatoryError on a missing or surplus column.
+    Raises ObservatoryError on a missing or surplus column, and Polars' own error on a value that does not
+    fit its type.
     """
-    from pyspark.sql import functions as F
-
-    wanted = struct_type(table)
-    missing = sorted(set(wanted.names) - set(frame.columns))
-    surplus = sorted(set(frame.columns) - set(wanted.names))
+    wanted = polars_schema(table)
+    missing = sorted(set(wanted) - set(frame.columns))
+    surplus = sorted(set(frame.columns) - set(wanted))
     if missing or surplus:
         raise ObservatoryError(f"{table}: the job lacks columns {missing} and has surplus columns {surplus}")
-    return frame.select(
-        [
-            F.col(each.name).cast(each.dataType).alias(each.name, metadata=each.metadata)
-            for each in wanted.fields
+    return frame.select(list(wanted)).cast(wanted)
+
+
+def rows_frame(rows: list[dict[str, Any]], table: str) -> pl.DataFrame:
+    """Rows as a frame of the table's columns; a column that no row has is null."""
+    import polars as pl
+
+    kinds = polars_schema(table)
+    return pl.DataFrame([{name: row.get(name) for name in kinds} for row in rows], schema=kinds, orient="row")
+
+
+@cache
+def reference(table: str) -> pl.DataFrame:
+    """A reference table: schemas/reference/<name>.csv with the types of its contract; an empty cell is null."""
+    import polars as pl
+
+    with (REFERENCE / f"{contract(table).name}.csv").open(newline="", encoding="utf-8") as file:
+        rows = [
+            {name: row[name] or None for name in contract(table).columns} for row in csv.DictReader(file)
         ]
-    )
+    text = pl.DataFrame(rows, schema=dict.fromkeys(contract(table).columns, pl.String))
+    return text.select(typed_text(name, kind) for name, kind in polars_schema(table).items())
+
+
+def typed_text(name: str, kind: Any) -> pl.Expr:
+    """A column of text read as the type; raises on text that is no value of it."""
+    import polars as pl
+
+    column = pl.col(name)
+    if kind == pl.Boolean:
+        return column.str.to_lowercase().replace_strict({"true": True, "false": False}, return_dtype=kind)
+    if kind == pl.Date:
+        return column.str.to_date("%Y-%m-%d")
+    return column if kind == pl.String else column.cast(kind)
