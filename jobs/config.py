@@ -12,6 +12,7 @@ import datetime as dt
 import difflib
 import ipaddress
 import os
+import re
 import tomllib
 import zoneinfo
 from functools import cache
@@ -20,6 +21,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from jobs import machine
 from jobs.contracts import CODELISTS, REFERENCE
 from jobs.errors import ObservatoryError
 from jobs.mobile_networks import is_mcc_mnc
@@ -42,6 +44,26 @@ HAVE_NUMBERS = {
 SCOPE_OF_KIND = {"on-net": "national", "hub": "international", "roaming": "international"}
 TRAFFIC_OF_KIND = {"on-net": "p2p", "peer": "p2p", "roaming": "p2p", "aggregator": "a2p"}
 
+# Of the engine. Less memory than the least holds no worker; more than WORKER_MEMORY gains a worker nothing.
+LEAST_MEMORY = 256_000_000
+WORKER_MEMORY = 4_000_000_000
+MOST_WORKERS = 1024
+UNITS = {"": 1, "B": 1} | {
+    f"{prefix}{unit}": base**power
+    for power, prefix in enumerate("KMGT", start=1)
+    for unit, base in (("B", 1000), ("iB", 1024))
+}
+# Argument, environment variable, and the setting that each replaces.
+OVERRIDES = (
+    ("lake_root", "OBSERVATORY_LAKE_ROOT", "lake", "root"),
+    ("memory", "OBSERVATORY_ENGINE_MEMORY", "engine", "memory"),
+    ("workers", "OBSERVATORY_ENGINE_WORKERS", "engine", "workers"),
+)
+SPARK_TABLE = (
+    '[spark]: Spark no longer computes tables. Remove this table. [engine] replaces it: memory, as in "2GB", '
+    "in place of driver_memory, and workers in place of master; both have defaults"
+)
+
 Code = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
 
 
@@ -56,16 +78,41 @@ class Lake(Settings):
     open_days: int = Field(35, ge=1)
 
 
-class Spark(Settings):
-    """master and further Spark settings; on a cluster nothing else changes.
+class Engine(Settings):
+    """The engine that computes tables.
 
-    java_options: for the driver's Java, when this project starts it (not under spark-submit).
+    memory: what all of its processes together may use, as text with a unit ("2GB", "1.5 GiB") or in bytes.
+    Without it half of the memory that the machine, or the container, gives, and not more than 4 GB a worker.
+    workers: processes that work at the same time; without it one for each usable core.
     """
 
-    master: str = "local[2]"
-    driver_memory: str = "2g"
-    java_options: str = ""
-    conf: dict[str, str | int | bool] = {}
+    name: Literal["embedded"] = "embedded"
+    memory: int | str | None = Field(None, validate_default=True)
+    workers: int = Field(default_factory=machine.usable_cores, ge=1, le=MOST_WORKERS)
+
+    @field_validator("name", mode="before")
+    @classmethod
+    def known_engine(cls, name: Any) -> Any:
+        return one_of(name, {"embedded"}, "engine") if isinstance(name, str) else name
+
+    @field_validator("memory", mode="before")
+    @classmethod
+    def in_bytes(cls, given: Any) -> Any:
+        if given is None:
+            return None
+        if isinstance(given, bool) or not isinstance(given, int | str):
+            raise ValueError('memory must be a text with a unit, as in "2GB", or a number of bytes')
+        found = bytes_of(given) if isinstance(given, str) else given
+        if found < LEAST_MEMORY:
+            raise ValueError(f"memory is {given}, less than the least that the engine works in, 256MB")
+        return found
+
+    @property
+    def memory_bytes(self) -> int:
+        if self.memory is not None:
+            return int(self.memory)
+        share = min(machine.usable_memory() // 2, self.workers * WORKER_MEMORY)
+        return max(share, LEAST_MEMORY)
 
 
 class Location(Settings):
@@ -355,7 +402,7 @@ class Observatory(Settings):
     """The whole of observatory.toml."""
 
     lake: Lake = Lake()
-    spark: Spark = Spark()
+    engine: Engine = Field(default_factory=Engine)
     location: Location | None = None
     limits: Limits = Limits()
     study: Study = Study()
@@ -414,6 +461,15 @@ def refuse_repeats(values: list[str], what: str) -> None:
             raise ValueError(f"{what} '{value}' stands twice")
 
 
+def bytes_of(text: str) -> int:
+    """The bytes that a text such as 2GB (10^9) or 1.5 GiB (2^30) states; without a unit, bytes."""
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*", text)
+    units = {name.upper(): size for name, size in UNITS.items()}
+    if not found or found.group(2).upper() not in units:
+        raise ValueError(f"'{text}' is no amount of memory; write a number and a unit, as in 2GB or 512MiB")
+    return int(float(found.group(1)) * units[found.group(2).upper()])
+
+
 @cache
 def codes(codelist: str) -> frozenset[str]:
     with open(CODELISTS / f"{codelist}.csv", newline="", encoding="utf-8") as file:
@@ -435,8 +491,8 @@ def currencies() -> frozenset[str]:
 def load(path: str | os.PathLike[str] = "observatory.toml", **overrides: Any) -> Observatory:
     """Read the settings file.
 
-    Paths in it are relative to the file. `overrides` are arguments: `lake_root`, `master`. The
-    environment may set OBSERVATORY_LAKE_ROOT and OBSERVATORY_SPARK_MASTER.
+    Paths in it are relative to the file. `overrides` are arguments: `lake_root`, `memory`, `workers`. The
+    environment may set OBSERVATORY_LAKE_ROOT, OBSERVATORY_ENGINE_MEMORY and OBSERVATORY_ENGINE_WORKERS.
 
     Raises ObservatoryError that names the file, the setting and the nearest right name.
     """
@@ -451,13 +507,10 @@ def load(path: str | os.PathLike[str] = "observatory.toml", **overrides: Any) ->
         raise ObservatoryError(f"{file}: the settings cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ObservatoryError(f"{file}: not TOML: {error}") from None
-    for key, (table, name) in {
-        "lake_root": ("lake", "root"),
-        "master": ("spark", "master"),
-    }.items():
-        value = overrides.get(key) or os.environ.get(
-            f"OBSERVATORY_{'SPARK_' if table == 'spark' else ''}{key.upper()}"
-        )
+    if "spark" in raw:
+        raise ObservatoryError(f"{file}: {SPARK_TABLE}.")
+    for key, variable, table, name in OVERRIDES:
+        value = overrides.get(key) or os.environ.get(variable)
         if value and isinstance(raw.setdefault(table, {}), dict):
             raw[table][name] = value
     try:
