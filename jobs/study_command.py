@@ -158,10 +158,10 @@ def load(
     if check:
         refuse_same_time(found)
     else:
-        from jobs.__main__ import lake_of
+        from jobs.engine.lake import Lake
 
         run_id = dt.datetime.now(dt.UTC).strftime("%Y%m%dT%H%M%S.%fZ")
-        land(lambda: lake_of(settings), found, settings, run_id)
+        land(Lake(settings.lake.root), found, settings, run_id)
     out.print(packages(found, check))
     for each in found:
         for line in each.noted if not each.wrong else ():

@@ -78,7 +78,7 @@ def lake(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Lake:
         found.append((package, own))
     study = Lake(spark, str(folder / "study"))
     judged = [judge(package, settings_of(own), respondents, AT) for package, own in found]
-    land(lambda: study, judged, settings_of(folder), "test")
+    land(study, judged, settings_of(folder), "test")
     assert [each.wrong for each in judged] == [[], []]
     return study
 

@@ -8,7 +8,6 @@ refused. So what stands of an operator in a month is what it sent last of it, an
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,8 @@ from typing import Any
 import polars as pl
 
 from jobs.config import Observatory, nearest
+from jobs.contracts import rows_frame
+from jobs.engine.lake import Lake, any_of
 from jobs.errors import ObservatoryError
 from jobs.periods import is_whole, months_of
 from jobs.questionnaire.respondents import Respondent
@@ -171,17 +172,16 @@ def refuse_same_time(found: list[Judged]) -> None:
                 )
 
 
-def land(lake_of: Callable[[], Any], found: list[Judged], settings: Observatory, run_id: str) -> None:
-    """Put the good packages into the lake as they came in, each in place of what its operator gave of those
-    months before. One whose receipt is there is not taken again.
+def land(lake: Lake, found: list[Judged], settings: Observatory, run_id: str) -> None:
+    """Put the good packages into the lake in the order in which they came in. Each replaces what its operator
+    gave of those months before; one whose receipt is there is not taken again.
 
-    Starts no Spark if there is none. Adds to `wrong` of those that the lake's receipts speak against.
+    Adds to `wrong` of the packages that the lake's receipts contradict.
     """
     refuse_same_time(found)
     if all(each.wrong for each in found):
         return
-    lake = lake_of()
-    receipts = lake.read(RECEIPT).toArrow().to_pylist()
+    receipts = lake.read(RECEIPT).to_dicts()
     taken: list[Taken] = []
     for each in sorted(found, key=lambda each: each.received_at):
         if not each.wrong:
@@ -265,12 +265,10 @@ def unsigned(judged: Judged, receipts: list[dict[str, Any]]) -> list[str]:
     return [f"{before}, and this one is not signed: {SIGN_IT}"]
 
 
-def write(lake: Any, taken: list[Taken], settings: Observatory, run_id: str) -> None:
-    """All packages in one transaction a table; then their receipts, without which they are loaded again; and
-    last the stage's row, which names the versions."""
-    from jobs.lake import any_of
+def write(lake: Lake, taken: list[Taken], settings: Observatory, run_id: str) -> None:
+    """Write all packages in one transaction a table; then their receipts, without which they are loaded again;
+    and last the stage's row, which names the versions."""
     from jobs.runner import Run, finish
-    from jobs.study_run import framed
 
     started = dt.datetime.now(dt.UTC)
     places = [
@@ -287,10 +285,10 @@ def write(lake: Any, taken: list[Taken], settings: Observatory, run_id: str) -> 
             if before is not None:
                 rows = pl.concat([before.filter(~each.is_replaced), rows])
             parts[each.judged.respondent_id] = rows
-        frame = framed(lake, pl.concat(parts.values()), table).repartition("period_code")
-        lake.replace(frame, table, " OR ".join(places), {"run_id": run_id})
-    lake.append(lake.local([receipt(each.judged) for each in taken], RECEIPT), RECEIPT)
-    finish(Run(lake, settings, [], run_id), "submission", started, (*TABLES, RECEIPT), [])
+        lake.replace(pl.concat(parts.values()), table, " OR ".join(places), {"run_id": run_id})
+    lake.append(rows_frame([receipt(each.judged) for each in taken], RECEIPT), RECEIPT)
+    work = Run(lake=lake, settings=settings, operators=[], run_id=run_id)
+    finish(work, "submission", started, (*TABLES, RECEIPT), [])
 
 
 def against(judged: Judged, standing: list[dict[str, Any]]) -> list[str]:
