@@ -259,15 +259,18 @@ def rows_frame(rows: list[dict[str, Any]], table: str) -> pl.DataFrame:
 
 @cache
 def reference(table: str) -> pl.DataFrame:
-    """A reference table: schemas/reference/<name>.csv with the types of its contract; an empty cell is null."""
+    """A reference table: schemas/reference/<name>.csv with the types of its contract; an empty cell is null.
+
+    Raises ObservatoryError for a file that lacks a column or holds a value of another type.
+    """
     import polars as pl
 
-    with (REFERENCE / f"{contract(table).name}.csv").open(newline="", encoding="utf-8") as file:
-        rows = [
-            {name: row[name] or None for name in contract(table).columns} for row in csv.DictReader(file)
-        ]
-    text = pl.DataFrame(rows, schema=dict.fromkeys(contract(table).columns, pl.String))
-    return text.select(typed_text(name, kind) for name, kind in polars_schema(table).items())
+    file = REFERENCE / f"{contract(table).name}.csv"
+    try:
+        text = pl.read_csv(file, infer_schema=False).with_columns(pl.all().replace("", None))
+        return text.select(typed_text(name, kind) for name, kind in polars_schema(table).items())
+    except pl.exceptions.PolarsError as error:
+        raise ObservatoryError(f"{file.name} is not as its contract says: {error}") from None
 
 
 def typed_text(name: str, kind: Any) -> pl.Expr:

@@ -398,10 +398,10 @@ def taken(found: list[Any]) -> list[RenderableType]:
     if not found:
         return []
     # Polars takes a moment to load, and other commands of the study need none.
+    from jobs.contracts import reference
     from jobs.investment_assumptions import assumptions
-    from jobs.reference import read_reference
 
-    told = assumptions(read_reference("ref.cost_parameter"), read_reference("ref.investment_assumption"))
+    told = assumptions(reference("ref.cost_parameter"), reference("ref.investment_assumption"))
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(overflow="fold")
     for sentence in told:

@@ -1,4 +1,4 @@
-"""An operator's lake as `observatory submit` reads it: gold, ledger and run, written without Spark."""
+"""An operator's lake as `observatory submit` reads it: gold, ledger and run."""
 
 from __future__ import annotations
 
@@ -73,8 +73,7 @@ def put_gold(
         table = both.with_columns(pl.lit(None, schema[name]).alias(name) for name in extra)
         keep = [name for name in schema if name not in MEASURES]
         table = table.group_by(keep).agg(pl.col(*MEASURES).sum()).select(list(schema))
-        number = len(list((root / gold.replace(".", "/") / "_delta_log").glob("*.json")))
-        write_delta(root / gold.replace(".", "/"), table, ["operator_id", "period_date"], number)
+        number = write_delta(root / gold.replace(".", "/"), table, ["operator_id", "period_date"])
         written_versions.append({"table_name": gold, "version": number})
     schema = polars_schema("bronze.file")
     first, last = (dt.date.fromisoformat(day) for day in logs)
@@ -93,15 +92,13 @@ def put_gold(
         "first_event_date": dt.date(2026, 1, 1),
         "last_event_date": dt.date(2026, 1, 2),
     }
-    number = len(list((root / "bronze/file/_delta_log").glob("*.json")))
     ledger = pl.DataFrame([piece, *grown, old], schema=schema)
-    write_delta(root / "bronze/file", ledger, ["operator_id"], number)
+    write_delta(root / "bronze/file", ledger, ["operator_id"])
     run = {
         "run_id": operator_id, "stage_name": "gold", "finished_at": dt.datetime(2027, 1, 2, tzinfo=dt.UTC),
         "code_revision": "abc1234", "table_versions": written_versions,
     }  # fmt: skip
-    number = len(list((root / "meta/run/_delta_log").glob("*.json")))
-    write_delta(root / "meta/run", pl.DataFrame([run], schema=polars_schema("meta.run")), [], number)
+    write_delta(root / "meta/run", pl.DataFrame([run], schema=polars_schema("meta.run")), [])
 
 
 def put_quality(root: Path, operator_id: str, *rows: dict[str, Any]) -> None:
@@ -116,6 +113,4 @@ def put_quality(root: Path, operator_id: str, *rows: dict[str, Any]) -> None:
         (pl.col(name) if name in told.columns else pl.lit(None)).cast(kind).alias(name)
         for name, kind in schema.items()
     )
-    folder = root / "gold/filter_quality_monthly"
-    number = len(list((folder / "_delta_log").glob("*.json")))
-    write_delta(folder, table, ["operator_id", "period_code"], number)
+    write_delta(root / "gold/filter_quality_monthly", table, ["operator_id", "period_code"])

@@ -12,15 +12,14 @@ import numpy as np
 import polars as pl
 import pytest
 
-from jobs import reference
-from jobs.contracts import codes, contract, polars_schema
+from jobs import contracts
+from jobs.contracts import codes, contract, polars_schema, reference
 from jobs.cost_model import NO_COST, Figure, estimate, figures, reproduction
 from jobs.errors import ObservatoryError
-from jobs.reference import read_reference
 from jobs.sensitivity import sensitivities
 from jobs.study.cost import row_of
 
-MODELS, PARAMETERS = read_reference("ref.cost_model"), read_reference("ref.cost_model_parameter")
+MODELS, PARAMETERS = reference("ref.cost_model"), reference("ref.cost_model_parameter")
 FIGURES = figures(MODELS, PARAMETERS)
 # What another program computed from the same inputs, and the verdict of who collected them.
 with (Path(__file__).parent / "data" / "cost" / "reproduction.csv").open(encoding="utf-8") as lines:
@@ -223,13 +222,13 @@ def test_indices_are_the_same_bits_in_any_order_and_one_alone_is_all() -> None:
 def test_a_table_that_is_not_as_its_contract_says_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    text = (reference.REFERENCE / "cost_model_parameter.csv").read_text(encoding="utf-8")
+    text = (contracts.REFERENCE / "cost_model_parameter.csv").read_text(encoding="utf-8")
     (tmp_path / "cost_model_parameter.csv").write_text(text.replace(",2080,", ",2'080,", 1), encoding="utf-8")
-    monkeypatch.setattr(reference, "REFERENCE", tmp_path)
+    monkeypatch.setattr(contracts, "REFERENCE", tmp_path)
     with pytest.raises(
         ObservatoryError, match="cost_model_parameter.csv is not as its contract says: .*2'080"
     ):
-        read_reference("ref.cost_model_parameter")
+        reference.__wrapped__("ref.cost_model_parameter")
 
 
 def test_an_estimate_is_the_same_each_time() -> None:

@@ -15,7 +15,7 @@ from jobs.costs.adding import INSTEAD, add, refusal
 from jobs.costs.figure import Explained, in_formula, number
 from jobs.costs.month import explain_month
 from jobs.costs.published import explain_published, names_of, published_figures
-from jobs.delta_log import read_table
+from jobs.engine.lake import Lake
 from jobs.errors import ObservatoryError
 from jobs.fixed_costs import figure_of, rows_of
 from jobs.formula import evaluate
@@ -44,7 +44,7 @@ def observatory(settings: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.
 
 
 def stored(settings: Path, **key: str) -> dict[str, object]:
-    rows = read_table(config.load(settings).lake.root, COST)
+    rows = Lake(config.load(settings).lake.root).read(COST)
     return rows.filter(cost_component_code="total", **key).row(0, named=True)
 
 

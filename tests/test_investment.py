@@ -13,7 +13,7 @@ from scipy.optimize import brentq
 from scipy.special import ndtr
 from scipy.stats import norm
 
-from jobs import reference
+from jobs import contracts
 from jobs.accounts import (
     Price,
     account,
@@ -268,7 +268,7 @@ def test_recovered_revenue_alone_is_no_account() -> None:
     assert account({"sp803.SMS": "1000"}, {"SMS": 1.0}, PRICES, ASSUMED, BANDS) == []
 
 
-POINTS = points(reference.read_reference("ref.cost_parameter"))
+POINTS = points(contracts.reference("ref.cost_parameter"))
 
 
 # --- estimates ---------------------------------------------------------------------------------------

@@ -19,10 +19,10 @@ from itertools import combinations
 import numpy as np
 import polars as pl
 
+from jobs.contracts import reference
 from jobs.costs.figure import Explained, Simulation
 from jobs.errors import ObservatoryError
 from jobs.periods import months_of
-from jobs.reference import read_reference
 from jobs.release import words
 from jobs.sampling import quantiles, simulate
 
@@ -158,7 +158,7 @@ def is_measure(one: Explained, other: Explained) -> bool:
     units = {one.scope.quantity[-1], other.scope.quantity[-1]}
     if one.scope.quantity[:-1] != other.scope.quantity[:-1]:
         return False
-    allowed = read_reference("ref.measure").filter("is_included").group_by("measure_code").agg("unit_code")
+    allowed = reference("ref.measure").filter("is_included").group_by("measure_code").agg("unit_code")
     return any(units <= set(codes) for codes in allowed["unit_code"].to_list())
 
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import polars as pl
 
-from jobs import delta_log
 from jobs.config import Observatory, nearest
+from jobs.contracts import reference
 from jobs.costs.figure import Explained, Scope, Simulation, number
 from jobs.costs.month_steps import (
     PARAMETER,
@@ -25,9 +25,10 @@ from jobs.costs.month_steps import (
     steps_of,
     whole,
 )
+from jobs.engine.lake import Lake, read_files
 from jobs.errors import ObservatoryError
 from jobs.fixed_costs import figure_of, rows_of
-from jobs.reference import read_reference, reference_version
+from jobs.reference import reference_version
 from jobs.release import words
 from jobs.sampling import quantiles, simulate
 from jobs.sensitivity import sensitivities
@@ -101,9 +102,10 @@ def month_of(name: str, settings: Observatory) -> Month:
     operators = {each.id: each for each in settings.operator}
     if whose not in operators:
         raise ObservatoryError(f"figure '{name}': unknown operator '{whose}'{nearest(whose, operators)}")
-    versions = delta_log.versions(settings.lake.root)
-    costs = delta_log.read_table(settings.lake.root, COST, versions.get(COST))
-    own = costs.filter(pl.col("operator_id") == whose, pl.col("cost_component_code") == "total")
+    lake = Lake(settings.lake.root)
+    versions = lake.versions()
+    costs = lake.files(COST, versions.get(COST), lambda each: each["operator_id"] == whose)
+    own = read_files(COST, costs).filter(cost_component_code="total")
     if own.is_empty():
         raise ObservatoryError(
             f"figure '{name}': {COST} in {settings.lake.root} has no cost of {whose} yet: `observatory run`"
@@ -113,18 +115,20 @@ def month_of(name: str, settings: Observatory) -> Month:
     if period not in periods:
         raise ObservatoryError(f"figure '{name}': {whose} has no month '{period}'{nearest(period, periods)}")
     stored = one_of(name, own.filter(pl.col("period_code") == period), part)
-    effort = delta_log.read_table(settings.lake.root, EFFORT, versions.get(EFFORT)).filter(
-        pl.col("operator_id") == whose, pl.col("period_date").dt.strftime("%Y-%m") == period
+    effort = lake.files(
+        EFFORT,
+        versions.get(EFFORT),
+        lambda each: each["operator_id"] == whose and str(each["period_date"]).startswith(period),
     )
     operator = operators[whose]
     figures = [figure_of(row) for row in rows_of(operator)]
-    priced = prices(read_reference(PARAMETER), figures, read_reference(RATE), operator.currency)
+    priced = prices(reference(PARAMETER), figures, reference(RATE), operator.currency)
     return Month(
         operator,
         period,
         stored["channel_code"],
         stored["countermeasure_code"],
-        effort,
+        read_files(EFFORT, effort),
         stored,
         priced,
         versions,

@@ -11,9 +11,9 @@ import numpy as np
 import polars as pl
 
 from jobs.config import Operator
+from jobs.contracts import reference
 from jobs.costs.figure import Input, Step, in_formula, input_of, number
 from jobs.formula import evaluate, names_in, with_values
-from jobs.reference import read_reference
 from jobs.release import words
 from jobs.sampling import Samples
 from jobs.simulation import (
@@ -139,8 +139,8 @@ def converted(amount: float, currency: str, shown: str, to_shown: Mapping[str, f
 
 def inputs_of(month: Month, used: set[str]) -> list[Input]:
     """The parameters, rates and own figures that the figure takes."""
-    parameters = {row["parameter_code"]: row for row in read_reference(PARAMETER).rows(named=True)}
-    rates = {row["currency_code"]: row for row in read_reference(RATE).rows(named=True)}
+    parameters = {row["parameter_code"]: row for row in reference(PARAMETER).rows(named=True)}
+    rates = {row["currency_code"]: row for row in reference(RATE).rows(named=True)}
     inputs = [input_of(parameters[code], code) for code in sorted(used & parameters.keys())]
     for place, item in enumerate(month.priced.fixed):
         if f"fixed:{place}" in used:

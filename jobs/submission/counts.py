@@ -90,7 +90,9 @@ def counts_of(root: str, operator_id: str, period_code: str, threshold: int) -> 
             " too few to leave it ([submission] least_units)"
         )
     tables[QUALITY] = quality_of(lake, known.get(GOLD_QUALITY), operator_id, tables[VOLUME], threshold)
-    ledger = lake.files("bronze.file", known.get("bronze.file"), lambda each: each["operator_id"] == operator_id)
+    ledger = lake.files(
+        "bronze.file", known.get("bronze.file"), lambda each: each["operator_id"] == operator_id
+    )
     files = read_files("bronze.file", ledger)
     return Counts(
         tables,
@@ -101,9 +103,7 @@ def counts_of(root: str, operator_id: str, period_code: str, threshold: int) -> 
     )
 
 
-def rows_of(
-    lake: Lake, table: str, version: int | None, operator_id: str, period_code: str
-) -> pl.DataFrame:
+def rows_of(lake: Lake, table: str, version: int | None, operator_id: str, period_code: str) -> pl.DataFrame:
     """The table's rows of the operator and period, but transit, with the month as period_code."""
     first, last = map(str, edges(period_code))
 

@@ -266,8 +266,8 @@ def unsigned(judged: Judged, receipts: list[dict[str, Any]]) -> list[str]:
 
 
 def write(lake: Lake, taken: list[Taken], settings: Observatory, run_id: str) -> None:
-    """Write all packages in one transaction a table; then their receipts, without which they are loaded again;
-    and last the stage's row, which names the versions."""
+    """Write all packages in one transaction a table; then their receipts, without which a package is loaded
+    again; and last the stage's row, which names the versions."""
     from jobs.runner import Run, finish
 
     started = dt.datetime.now(dt.UTC)
