@@ -14,6 +14,7 @@ import csv
 import datetime as dt
 import importlib
 import json
+import zoneinfo
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 from functools import cache
@@ -46,7 +47,7 @@ def value_of(text: str, kind: Any) -> Any:
     if kind == pl.Date:
         return dt.date.fromisoformat(text)
     if isinstance(kind, pl.Datetime):
-        return dt.datetime.fromisoformat(text).replace(tzinfo=dt.UTC)
+        return dt.datetime.fromisoformat(text).replace(tzinfo=zoneinfo.ZoneInfo("UTC"))
     return text
 
 

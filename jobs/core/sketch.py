@@ -20,8 +20,17 @@ LIST = pl.List(pl.Int64)
 
 
 def of_pseudonym(column: pl.Expr) -> pl.Expr:
-    """The hash of a pseudonym, which is a keyed hash already: its first 60 bits. Null stays null."""
-    return column.str.slice(0, DIGITS).str.to_integer(base=16, strict=True, dtype=pl.Int64)
+    """The hash of a pseudonym, which is a keyed hash already: its first 60 bits. Null stays null.
+
+    Text that is no such pseudonym is hashed as of_text() does.
+    """
+    return column.map_batches(hashed_before, return_dtype=pl.Int64)
+
+
+def hashed_before(pseudonyms: pl.Series) -> pl.Series:
+    first = pseudonyms.str.slice(0, DIGITS).str.to_integer(base=16, strict=False, dtype=pl.Int64)
+    is_other = (first.is_null() | (pseudonyms.str.len_bytes() < DIGITS)) & pseudonyms.is_not_null()
+    return hashed(pseudonyms).zip_with(is_other, first) if is_other.any() else first
 
 
 def of_text(column: pl.Expr) -> pl.Expr:
