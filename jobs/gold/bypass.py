@@ -9,8 +9,8 @@ has them, and are not held against a number elsewhere. Calls are examined only o
 has: a call centre or a clinic on a trunk, too, calls many that hardly ever call back, and only the radio cell
 separates a SIM from it.
 
-A number's behaviour needs all of its messages of a day, so that a narrow pass over pairs of numbers comes first
-(jobs/gold/bypass_indicator_daily.py has the steps).
+A number's behaviour needs all of its messages of a day, so that a narrow pass over pairs of numbers comes
+first (jobs/gold/bypass_indicator_daily.py has the steps).
 """
 
 from __future__ import annotations
@@ -167,8 +167,8 @@ def has_home() -> pl.Expr:
 
 
 def can_be_simbox() -> pl.Expr:
-    """A SIM box sends as subscribers do: over national links that are not for applications. Calls are examined
-    only where the number's cells are known."""
+    """A SIM box sends as subscribers do: over national links that are not for applications. Calls are
+    examined only where the number's cells are known."""
     has_cells = ~pl.col("channel_code").is_in(CALLS) | pl.col("cells").is_not_null()
     abroad = (pl.col("link_scope_code") == "international").fill_null(False)
     applications = (pl.col("link_traffic_code") == "a2p").fill_null(False)

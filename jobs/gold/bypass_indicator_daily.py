@@ -1,7 +1,7 @@
 """gold.bypass_indicator_daily: units that show a sign of bypass, of those that could, by inbound link.
 
-Some signs need all messages of a number and day, so that a narrow pass over pairs of numbers comes first. For any
-parts of the messages, cut anywhere:
+Some signs need all messages of a number and day, so that a narrow pass over pairs of numbers comes first. For
+any parts of the messages, cut anywhere:
 
     of_part   = contacts(message)                                         for each part
     contact   = merged(concat(of_part), CONTACT_KEY, CONTACT_RULES)       all rows of each number and day
@@ -9,9 +9,9 @@ parts of the messages, cut anywhere:
     counts    = partial(message, operator, bypass_parameter, behaviour)   for each part
     signs     = finish(merged(concat(counts), key, merge of the contract))
 
-contacts() reads the columns CONTACT_COLUMNS only. Contacts may be cut by operator_id, period_date, channel_code
-and number_hash before they are merged: behaviour needs the rows of one number only. Without links in ref.operator
-nothing is examined, and the first three steps may be left out (has_links).
+contacts() reads the columns CONTACT_COLUMNS only. Contacts may be cut by operator_id, period_date,
+channel_code and number_hash before they are merged: behaviour needs the rows of one number only. Without
+links in ref.operator nothing is examined, and the first three steps may be left out (has_links).
 """
 
 from __future__ import annotations
@@ -36,9 +36,7 @@ LINK = ["operator_id", "period_date", "channel_code", "inbound_link_id", "inboun
 SKETCHES = ("flagged_sender_sketch", "origid_sketch", "flagged_origid_sketch")
 
 
-def transform(
-    message: pl.DataFrame, operator: pl.DataFrame, bypass_parameter: pl.DataFrame
-) -> pl.DataFrame:
+def transform(message: pl.DataFrame, operator: pl.DataFrame, bypass_parameter: pl.DataFrame) -> pl.DataFrame:
     about = contract("gold.bypass_indicator_daily")
     behaviour = numbers_behaviour(contacts(message), bypass_parameter)
     counts = partial(message, operator, bypass_parameter, behaviour)

@@ -1,7 +1,7 @@
 """gold.campaign_daily: near-duplicates across messages and senders, day by day.
 
-Which campaign a message belongs to depends on all messages of its operator and day, so that a narrow pass over
-distinct signatures comes first. For any parts of the messages, cut anywhere:
+Which campaign a message belongs to depends on all messages of its operator and day, so that a narrow pass
+over distinct signatures comes first. For any parts of the messages, cut anywhere:
 
     of_part   = signatures(message)                                        for each part
     signature = merged(concat(of_part), SIGNATURE_KEY, SIGNATURE_RULES)    whole operator-days
@@ -9,8 +9,8 @@ distinct signatures comes first. For any parts of the messages, cut anywhere:
     counts    = partial(message, member)                                   for each part
     campaigns = finish(merged(concat(counts), key, merge of the contract))
 
-signatures() reads the columns SIGNATURE_COLUMNS only. members() takes any number of whole operator-days at once;
-those without a sketch may further be cut by signature_hash, since each of them is its own campaign.
+signatures() reads the columns SIGNATURE_COLUMNS only. members() takes any number of whole operator-days at
+once; those without a sketch may further be cut by signature_hash, since each of them is its own campaign.
 """
 
 from __future__ import annotations
@@ -75,9 +75,7 @@ def members_on(signature: pl.DataFrame, thresholds: Thresholds) -> pl.DataFrame:
         .join(joined, on=SIGNED, how="anti")
         .with_columns(campaign_hash="signature_hash", is_bucket_capped=False)
     )
-    together = own.join(joined, on=SIGNED, how="inner").filter(
-        pl.col("copies").sum().over(CAMPAIGN) >= least
-    )
+    together = own.join(joined, on=SIGNED, how="inner").filter(pl.col("copies").sum().over(CAMPAIGN) >= least)
     return pl.concat([alone.select(kept), together.select(kept)])
 
 

@@ -1,10 +1,10 @@
 """Near-duplicates: which signatures of a day belong to one campaign, by MinHash sketches.
 
-Only distinct signatures are compared, never messages: 4,000 copies of a text are one signature. Signatures that
-agree in a band of their sketches share a bucket. In a bucket each signature is compared with the first few by
-hash, the cap, so that work grows with the number of signatures and not with its square; pairs that a full bucket
-may have missed are marked. Signatures linked by likeness, directly or through others, are one campaign, named by
-the least of their hashes: nothing depends on the order of rows.
+Only distinct signatures are compared, never messages: 4,000 copies of a text are one signature. Signatures
+that agree in a band of their sketches share a bucket. In a bucket each signature is compared with the first
+few by hash, the cap, so that work grows with the number of signatures and not with its square; pairs that a
+full bucket may have missed are marked. Signatures linked by likeness, directly or through others, are one
+campaign, named by the least of their hashes: nothing depends on the order of rows.
 
 Texts that were not found alike may still be: texts that differ in a greeting agree in half of their sketches.
 How many copies share a text's buckets is counted without comparing, so that no cap hides any (company).
@@ -175,7 +175,8 @@ def placed(bucket: npt.NDArray[np.uint64]) -> tuple[Places, Numbers, Numbers]:
 
 
 def pairs(order: Places, place: Numbers, cap: int) -> Iterator[tuple[Places, Places]]:
-    """Each row of a bucket with those of the first `cap` that stand before it, some of the pairs at a time."""
+    """Each row of a bucket with those of the first `cap` that stand before it, some of the pairs at a
+    time."""
     count = np.minimum(place, cap)
     until = np.cumsum(count)
     begin = 0
