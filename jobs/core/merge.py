@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 import polars as pl
 
+from jobs.contracts import contract
 from jobs.core import sketch
 
 
@@ -25,6 +26,12 @@ def merged(parts: pl.DataFrame, key: Iterable[str], rules: Mapping[str, str]) ->
         for name, rule in rules.items()
     ]
     return parts.group_by(by).agg(made).select([*by, *rules])
+
+
+def whole(parts: pl.DataFrame, table: str) -> pl.DataFrame:
+    """Parts of a table merged by its contract's key and rules."""
+    about = contract(table)
+    return merged(parts, about.key, dict(about.merge))
 
 
 def values_of(lists: pl.Expr) -> pl.Expr:

@@ -2,8 +2,8 @@
 
 A sketch holds the SIZE smallest of its values' hashes, a bottom-k sample (Cohen and Kaplan, "Summarizing data
 using bottom-k sketches", PODC 2007). Below SIZE values it holds all of them, and its count is exact; beyond,
-the standard error is about 1 / sqrt(SIZE - 2), 1.6%. In frames a sketch is a sorted list of whole numbers below
-2**60, in tables their bytes, 8 each, the lowest first (little-endian): no library decides about them.
+the standard error is about 1 / sqrt(SIZE - 2), 1.6%. In frames a sketch is a sorted list of whole numbers
+below 2**60, in tables their bytes, 8 each, the lowest first (little-endian): no library decides about them.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import hashlib
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 
 SIZE = 4096
 BITS = 60
@@ -41,7 +42,9 @@ def of_text(column: pl.Expr) -> pl.Expr:
 def hashed(texts: pl.Series) -> pl.Series:
     distinct = texts.drop_nulls().unique()
     made = [int(hashlib.sha256(text.encode()).hexdigest()[:DIGITS], 16) for text in distinct.to_list()]
-    return texts.replace_strict(distinct, pl.Series(made, dtype=pl.Int64), default=None, return_dtype=pl.Int64)
+    return texts.replace_strict(
+        distinct, pl.Series(made, dtype=pl.Int64), default=None, return_dtype=pl.Int64
+    )
 
 
 def smallest(hashes: pl.Expr) -> pl.Expr:
@@ -51,23 +54,36 @@ def smallest(hashes: pl.Expr) -> pl.Expr:
 
 def to_bytes(column: pl.Expr) -> pl.Expr:
     """Lists of hashes as the bytes of a table's column. Null stays null."""
-    return column.map_batches(
-        lambda lists: pl.Series(
-            [None if one is None else one.to_numpy().astype("<i8").tobytes() for one in lists],
-            dtype=pl.Binary,
-        ),
-        return_dtype=pl.Binary,
-    )
+    return column.map_batches(bytes_of_lists, return_dtype=pl.Binary)
 
 
 def of_bytes(column: pl.Expr) -> pl.Expr:
     """The bytes of a table's column as lists of hashes. Null stays null."""
-    return column.map_batches(
-        lambda values: pl.Series(
-            [None if one is None else np.frombuffer(one, "<i8") for one in values], dtype=LIST
-        ),
-        return_dtype=LIST,
+    return column.map_batches(lists_of_bytes, return_dtype=LIST)
+
+
+# A list of numbers and its bytes differ in Arrow by their offsets alone.
+def bytes_of_lists(lists: pl.Series) -> pl.Series:
+    array = lists.cast(LIST).to_arrow()
+    values = np.ascontiguousarray(array.values.to_numpy(), "<i8")
+    is_given = pa.array(array.is_valid().to_numpy(zero_copy_only=False)).buffers()[1]
+    offsets = np.asarray(array.offsets) * 8
+    buffers = [is_given, pa.py_buffer(offsets), pa.py_buffer(values)]
+    return pl.Series(lists.name, pa.LargeBinaryArray.from_buffers(pa.large_binary(), len(array), buffers))
+
+
+def lists_of_bytes(sketches: pl.Series) -> pl.Series:
+    array = sketches.to_arrow().cast(pa.large_binary())
+    _, places, data = array.buffers()
+    offsets = np.frombuffer(places, np.int64)[array.offset : array.offset + len(array) + 1]
+    if (np.diff(offsets) % 8).any():
+        raise ValueError("a sketch is not a whole number of hashes")
+    first, last = (int(offsets[end]) for end in (0, -1))
+    values = np.frombuffer(data, "<i8", (last - first) // 8, first) if last > first else np.empty(0, "<i8")
+    lists = pa.LargeListArray.from_arrays(
+        pa.array((offsets - first) // 8), pa.array(values.astype(np.int64)), mask=array.is_null()
     )
+    return pl.Series(sketches.name, lists, dtype=LIST)
 
 
 def estimate(hashes: pl.Expr) -> pl.Expr:
