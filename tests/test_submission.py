@@ -18,15 +18,13 @@ import polars as pl
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from pyspark.sql import SparkSession
 from typer.testing import CliRunner
 
 from jobs.__main__ import app
 from jobs.config import Gap, Observatory, Operator, Study
-from jobs.contracts import polars_schema
-from jobs.delta_log import read_table, versions
+from jobs.contracts import polars_schema, rows_frame
+from jobs.engine.lake import Lake
 from jobs.errors import ObservatoryError
-from jobs.lake import Lake
 from jobs.questionnaire.respondents import Respondent
 from jobs.submission.counts import (
     GOLD,
@@ -45,7 +43,7 @@ from jobs.submission.loading import RECEIPT, Judged, judge, land, refuse_same_ti
 from jobs.submission.making import package_of, subscriptions_of, written
 from jobs.submission.package import MANIFEST, SIGNATURE, packed, rows_digest
 from jobs.submission.smallcounts import GROUP, MEASURES, groups_of, protected
-from tests.delta import write_delta
+from tests.delta import read_delta, write_delta
 from tests.submission_lake import AT, SEEN, Rows, put_gold
 
 OPERATOR = Operator(
@@ -443,13 +441,12 @@ def test_a_period_without_data_is_told(root: Path) -> None:
 def test_gold_that_disagrees_does_not_leave(tmp_path: Path) -> None:
     put_gold(tmp_path, "north-mail")
     types = tmp_path / "gold/spam_type_daily"
-    extra = pl.read_parquet(types / "part-00000-00000.parquet")
-    day = {"operator_id": "north-mail", "period_date": "2026-10-06"}
-    rows = extra.with_columns(pl.lit(value).alias(name) for name, value in day.items())
-    write_delta(types, rows, ["operator_id", "period_date"], 1)
+    extra = read_delta(types).filter(period_date=dt.date(2026, 10, 5))
+    rows = extra.with_columns(period_date=dt.date(2026, 10, 6))
+    write_delta(types, rows, ["operator_id", "period_date"])
     run = {"run_id": "2", "stage_name": "gold", "finished_at": AT, "code_revision": "abc",
            "table_versions": [{"table_name": "gold.spam_type_daily", "version": 1}]}  # fmt: skip
-    write_delta(tmp_path / "meta/run", pl.DataFrame([run], schema=polars_schema("meta.run")), [], 1)
+    write_delta(tmp_path / "meta/run", pl.DataFrame([run], schema=polars_schema("meta.run")), [])
     with pytest.raises(ObservatoryError, match=r"submission_type.csv: units of 2026-1.* compute gold again"):
         package_of(settings_of(tmp_path), OPERATOR, "2026-Q4", None)
 
@@ -819,23 +816,19 @@ def test_the_settings_ask_for_no_signature_that_none_can_verify() -> None:
 
 
 def loaded(lake: Lake, *files: Judged) -> list[str]:
-    land(lambda: lake, list(files), settings_of(Path("unused")), "test")
+    land(lake, list(files), settings_of(Path("unused")), "test")
     return [line for each in files for line in each.wrong]
 
 
 def state(lake: Lake) -> dict[str, int]:
     found = {table: lake.version(table) for table in (*TABLES, RECEIPT)}
     # What readers are told of is what there is.
-    assert versions(lake.root) == found
+    assert lake.versions() == found
     return found
 
 
-def stored(lake: Lake, table: str) -> pl.DataFrame:
-    return read_table(lake.root, table)
-
-
-def test_loading_replaces_the_operators_own_months(spark: SparkSession, root: Path, tmp_path: Path) -> None:
-    lake = Lake(spark, str(tmp_path / "lake"))
+def test_loading_replaces_the_operators_own_months(root: Path, tmp_path: Path) -> None:
+    lake = Lake(str(tmp_path / "lake"))
     mail, sms = (made(root, tmp_path, each) for each in (OPERATOR, OTHER))
     # Of two that are loaded together the one received last stands.
     first_root = tmp_path / "first"
@@ -845,7 +838,7 @@ def test_loading_replaces_the_operators_own_months(spark: SparkSession, root: Pa
     assert loaded(lake, judged(mail), early, judged(sms)) == []
     expected = pl.concat([judged(mail).tables[VOLUME], judged(sms).tables[VOLUME]])
     by = [*GROUP, "definition_code", "stage_code", "outcome_code"]
-    found = stored(lake, VOLUME)
+    found = lake.read(VOLUME)
     assert found.select(expected.columns).sort(by).equals(expected.sort(by))
     first = state(lake)
     # The same again is known, and a refused one changes nothing.
@@ -860,9 +853,9 @@ def test_loading_replaces_the_operators_own_months(spark: SparkSession, root: Pa
     put_gold(newer_root, "north-mail", seen=[row for row in SEEN if row[0] != "2026-11-02"])
     newer = judge(made(newer_root, tmp_path / "n"), settings_of(root), RESPONDENTS, AT + dt.timedelta(days=1))
     assert loaded(lake, newer) == []
-    outbound = stored(lake, VOLUME).filter(pl.col("direction_code") == "outbound")
+    outbound = lake.read(VOLUME).filter(pl.col("direction_code") == "outbound")
     assert outbound["channel_code"].to_list() == ["SMS", "SMS"]
-    assert stored(lake, RECEIPT).height == 4
+    assert lake.read(RECEIPT).height == 4
     second = state(lake)
     # The old one is known, and another that came in before the one that stands does not replace it.
     old = judged(mail)
@@ -891,15 +884,12 @@ def day_of(date: str, units: int) -> tuple[Any, ...]:
 
 
 def months_in(lake: Lake) -> dict[str, int]:
-    found = stored(lake, VOLUME).filter(pl.col("definition_code") == "OPERATOR")
+    found = lake.read(VOLUME).filter(pl.col("definition_code") == "OPERATOR")
     return dict(found.group_by("period_code").agg(pl.col("units").sum()).sort("period_code").rows())
 
 
-@pytest.mark.long
-def test_a_corrected_package_leaves_nothing_of_the_former_and_one_can_go_back(
-    spark: SparkSession, tmp_path: Path
-) -> None:
-    lake = Lake(spark, str(tmp_path / "lake"))
+def test_a_corrected_package_leaves_nothing_of_the_former_and_one_can_go_back(tmp_path: Path) -> None:
+    lake = Lake(str(tmp_path / "lake"))
     whole = [day_of("2026-10-02", 50), day_of("2026-11-02", 60), day_of("2026-12-02", 70)]
     # What the second has of November is too few to leave, and of December it has nothing.
     fewer = [day_of("2026-10-02", 40), day_of("2026-11-02", 3)]
@@ -912,7 +902,7 @@ def test_a_corrected_package_leaves_nothing_of_the_former_and_one_can_go_back(
     again_second = sent(tmp_path, fewer, 13, "second")
     assert loaded(lake, again_second) == []
     assert months_in(lake) == {"2026-10": 40}
-    assert stored(lake, RECEIPT).height == 4
+    assert lake.read(RECEIPT).height == 4
     # Of what lies in the inbox nobody says when it came in: it is known, and what stands is said.
     before = state(lake)
     (old, current) = first(None), sent(tmp_path, fewer, None, "second")
@@ -936,11 +926,9 @@ def test_a_corrected_package_leaves_nothing_of_the_former_and_one_can_go_back(
     assert months_in(lake) == {"2026-10": 40}
 
 
-def test_what_was_signed_is_not_replaced_by_what_is_not(
-    spark: SparkSession, tmp_path: Path, keys: Path
-) -> None:
+def test_what_was_signed_is_not_replaced_by_what_is_not(tmp_path: Path, keys: Path) -> None:
     """Sign, load, strip, change, load."""
-    lake = Lake(spark, str(tmp_path / "lake"))
+    lake = Lake(str(tmp_path / "lake"))
     study = settings_of(Path("unused"), keyring=str(keys))
     signed = made_of(tmp_path / "signed", SEEN, "north@north.example")
     good = judge(signed, study, RESPONDENTS, AT)
@@ -967,7 +955,7 @@ def test_what_was_signed_is_not_replaced_by_what_is_not(
     of_key = made_of(tmp_path / "again", SEEN[:2], "north@north.example")
     (message,) = loaded(lake, judge(of_key, settings_of(Path("unused")), RESPONDENTS, later))
     assert message.endswith("this one's signature is not verified: name [study] keyring in the settings")
-    assert stored(lake, RECEIPT).height == 1
+    assert lake.read(RECEIPT).height == 1
     # What it signs again is taken.
     assert loaded(lake, judge(of_key, study, RESPONDENTS, later)) == []
 
@@ -977,14 +965,13 @@ def made_of(folder: Path, seen: Rows, key: str | None) -> Path:
     return made(folder / "lake", folder, key=key)
 
 
-@pytest.mark.long
-def test_an_operator_that_gave_a_channel_up_leaves_it_to_another(spark: SparkSession, tmp_path: Path) -> None:
+def test_an_operator_that_gave_a_channel_up_leaves_it_to_another(tmp_path: Path) -> None:
     both = tmp_path / "both"
     for channel in ("EMAIL", "SMS"):
         put_gold(both, "north-mail", channel)
     subscribers = {"subscribers": {"EMAIL": 700, "SMS": 300}}
     operator = Operator.model_validate(OPERATOR.model_dump() | subscribers)
-    lake = Lake(spark, str(tmp_path / "lake"))
+    lake = Lake(str(tmp_path / "lake"))
     assert loaded(lake, judged(made(both, tmp_path / "1", operator))) == []
     put_gold(tmp_path / "texts", "north-sms", "SMS")
     texts = made(tmp_path / "texts", tmp_path / "2", OTHER)
@@ -992,26 +979,24 @@ def test_an_operator_that_gave_a_channel_up_leaves_it_to_another(spark: SparkSes
     assert message.startswith("operator 'north-mail' gave SMS of these months")
     alone = sent(tmp_path, SEEN, 11, "alone")
     assert loaded(lake, alone) == []
-    assert set(stored(lake, VOLUME)["channel_code"]) == {"EMAIL"}
+    assert set(lake.read(VOLUME)["channel_code"]) == {"EMAIL"}
     assert loaded(lake, judged(texts)) == []
-    assert set(stored(lake, VOLUME)["channel_code"]) == {"EMAIL", "SMS"}
+    assert set(lake.read(VOLUME)["channel_code"]) == {"EMAIL", "SMS"}
     # What it once had is not its to replace any more.
     assert loaded(lake, sent(tmp_path, SEEN, 12, "alone")) == []
-    assert set(stored(lake, VOLUME)["channel_code"]) == {"EMAIL", "SMS"}
+    assert set(lake.read(VOLUME)["channel_code"]) == {"EMAIL", "SMS"}
 
 
-def test_one_operator_answers_for_a_channel_of_a_respondent(
-    spark: SparkSession, root: Path, tmp_path: Path
-) -> None:
+def test_one_operator_answers_for_a_channel_of_a_respondent(root: Path, tmp_path: Path) -> None:
     both = tmp_path / "both"
     put_gold(both, "north-mail")
     put_gold(both, "north-sms", "EMAIL")
     one, two = (judged(made(both, tmp_path / each.id, each)) for each in (OPERATOR, OTHER))
-    lake = Lake(spark, str(tmp_path / "lake"))
+    lake = Lake(str(tmp_path / "lake"))
     assert loaded(lake, one) == []
     (message,) = loaded(lake, two)
     assert message.startswith("operator 'north-mail' gave EMAIL of these months for the same respondent")
-    assert stored(lake, RECEIPT).height == 1
+    assert lake.read(RECEIPT).height == 1
 
 
 def test_two_packages_of_the_same_time_are_not_guessed_about(root: Path, tmp_path: Path) -> None:
@@ -1081,21 +1066,17 @@ def test_what_is_missing_for_loading_is_told(node: Path) -> None:
     assert "as [study] files" in str(run("study", "estimate", "--config", node).exception)
 
 
-def test_estimates_stand_until_something_that_they_rest_on_changes(
-    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_estimates_stand_until_something_that_they_rest_on_changes(tmp_path: Path) -> None:
     from jobs import study_run
 
     folder = tmp_path / "files"
     folder.mkdir()
     (folder / "denominator.csv").write_text("a\n")
-    lake = Lake(spark, str(tmp_path / "lake"))
+    lake = Lake(str(tmp_path / "lake"))
     settings = Observatory()
-    # The logs that the test writes lack what Delta knows a table by.
-    monkeypatch.setattr(Lake, "exists", lambda self, table: Path(self.path(table)).exists())
     assert not study_run.is_current(lake, settings, folder)
     for table in study_run.GIVEN:
-        write_delta(Path(lake.path(table)), pl.DataFrame({"period_code": ["2026-11"]}), ["period_code"])
+        lake.append(rows_frame([{"period_code": "2026-11"}], table), table)
     inputs = study_run.digest(lake, folder, study_run.chosen_targets(settings, Gap()))
     part = dict(zip(("table_name", "operator_id", "period"), study_run.FIRST, strict=True))
     ran = {
@@ -1103,7 +1084,7 @@ def test_estimates_stand_until_something_that_they_rest_on_changes(
         "table_versions": [],
         "partitions": [part | {"row_count": 1, "checksum": "", "input_checksum": inputs}],
     }  # fmt: skip
-    lake.append(lake.local([ran], "meta.run"), "meta.run")
+    lake.append(rows_frame([ran], "meta.run"), "meta.run")
     assert study_run.is_current(lake, settings, folder)
     (folder / "denominator.csv").write_text("b\n")
     assert not study_run.is_current(lake, settings, folder)
@@ -1111,6 +1092,5 @@ def test_estimates_stand_until_something_that_they_rest_on_changes(
     assert study_run.is_current(lake, settings, folder)
     other = Observatory(study=Study(gap=Gap(norm={"EMAIL": 0.8})))
     assert not study_run.is_current(lake, other, folder)
-    more = pl.DataFrame({"period_code": ["2026-12"]})
-    write_delta(Path(lake.path("study.submission")), more, ["period_code"], 1)
+    lake.append(rows_frame([{"period_code": "2026-12"}], "study.submission"), "study.submission")
     assert not study_run.is_current(lake, settings, folder)
