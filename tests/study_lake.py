@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from jobs.contracts import contract, polars_schema, reference
+from jobs.contracts import conform, contract, polars_schema, reference
 from jobs.cost_model import figures
 from jobs.study.cost import row_of
 from tests.delta import write_delta
@@ -149,7 +149,7 @@ def write_study(folder: Path, settings: str = "") -> Path:
         schema = polars_schema(table)
         numbers = {name: pl.Float64 for name, kind in schema.items() if isinstance(kind, pl.Decimal)}
         plain = schema | numbers if table != "study.cost" else schema
-        frame = pl.DataFrame(found, schema=plain).cast(schema)
+        frame = conform(pl.DataFrame(found, schema=plain), table)
         write_delta(folder / "lake" / table.replace(".", "/"), frame, list(contract(table).partition_by))
     named = [*rows, "study.submission", "study.investment_account", "study.questionnaire_answer"]
     run = {

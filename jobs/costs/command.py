@@ -1,4 +1,4 @@
-"""`observatory cost`: the economist's door. Starts no Spark.
+"""`observatory cost`: the economist's door.
 
 explain says how a figure came about, sum adds figures that may be added, list names the published ones.
 """
