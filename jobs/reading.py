@@ -1,10 +1,7 @@
-"""What one Spark task of the bronze stage does: a range of a landed piece in, bronze rows out.
+"""A range of a landed piece in, bronze rows out.
 
-A task opens its range, cuts it at line ends, runs the format's kernel on blocks of some megabytes and
-offers what that left to the filters that write in such logs (their companions). Files of documents are
-read whole. Beside the rows that it returns, a task leaves in its batch's staging folder the rows of
-companions, what was quarantined, and its counts, in files named by its range: a task that runs twice
-writes the same files twice.
+A range is cut at line ends; the format's kernel parses blocks of some megabytes, and the filters that write
+in such logs (its companions) get the lines that it ignored or quarantined. Files of documents are read whole.
 """
 
 from __future__ import annotations
@@ -16,12 +13,9 @@ from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any
 
-import fsspec
 import polars as pl
-import pyarrow as pa
-import pyarrow.parquet as pq
 
-from jobs.contracts import arrow_schema, polars_schema
+from jobs.contracts import polars_schema
 from jobs.formats import Document, Source
 from jobs.lines import LONGEST_LINE, frame_of
 
@@ -38,7 +32,6 @@ class Range:
     before: paths and sizes of the pieces before this one in its stream, the nearest first.
     """
 
-    number: int
     path: str
     start: int
     end: int
@@ -49,6 +42,11 @@ class Range:
     file_name: str = ""
     limit_bytes: int = 0
     before: tuple[tuple[str, int], ...] = ()
+    format: str = ""
+
+    def between(self, start: int, end: int) -> Range:
+        """The part of the range that these bytes are."""
+        return replace(self, start=start, end=end)
 
     @property
     def place(self) -> list[pl.Expr]:
@@ -74,51 +72,12 @@ class Parsed:
     count: pl.DataFrame
 
 
-def range_kernel(
-    ranges: list[Range], name: str, staging: str, ingest_id: str, protocol: str
-) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
-    """What a Spark task runs: numbers of ranges in, bronze rows out."""
-
-    def run(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        fs = fsspec.filesystem(protocol)
-        for batch in batches:
-            for number in batch.column(0).to_pylist():
-                yield from read_range(fs, ranges[number], name, staging, ingest_id)
-
-    return run
-
-
-def read_range(fs: Any, part: Range, name: str, staging: str, ingest_id: str) -> Iterator[pa.RecordBatch]:
-    """Parse one range and return the format's rows; leave all else in staging."""
+def read_range(fs: Any, part: Range, ingest_id: str) -> Iterator[Parsed]:
+    """What came of one range, block by block; of a file of documents at once."""
     from jobs.formats.registry import DOCUMENTS
 
-    read = read_documents if name in DOCUMENTS else read_lines
-    quarantined: list[pl.DataFrame] = []
-    counts: list[pl.DataFrame] = []
-    companions: dict[str, list[pl.DataFrame]] = {}
-    for parsed in read(fs, part, name, ingest_id):
-        if parsed.quarantined.height:
-            quarantined.append(parsed.quarantined)
-        counts.append(parsed.count)
-        for each, rows in parsed.rows.items():
-            if each == name and rows.height:
-                yield from rows.to_arrow().cast(arrow_schema(f"bronze.{name}")).to_batches(100_000)
-            elif rows.height:
-                companions.setdefault(each, []).append(rows)
-    write_parquet(fs, f"{staging}/counts/{part.number}.parquet", counts)
-    write_parquet(fs, f"{staging}/quarantine/{part.number}.parquet", quarantined, "bronze.quarantine")
-    for each, frames in companions.items():
-        write_parquet(fs, f"{staging}/companion/{each}/{part.number}.parquet", frames, f"bronze.{each}")
-
-
-def write_parquet(fs: Any, path: str, frames: list[pl.DataFrame], table: str | None = None) -> None:
-    """Leave the rows in a file, with the table's columns; none where there are none."""
-    if not frames:
-        return
-    rows = pl.concat(frames).to_arrow()
-    fs.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
-    with fs.open(path, "wb") as file:
-        pq.write_table(rows.cast(arrow_schema(table)) if table else rows, file)
+    read = read_documents if part.format in DOCUMENTS else read_lines
+    return read(fs, part, part.format, ingest_id)
 
 
 def read_lines(fs: Any, part: Range, name: str, ingest_id: str) -> Iterator[Parsed]:

@@ -1,4 +1,4 @@
-"""A disk without room: told from other errors, whoever meets it, Python or Java."""
+"""A disk without room, whichever library meets it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from jobs.errors import ObservatoryError
 
 NUMBERS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-# What Java, and a task on another machine, say in place of a number.
+# What libraries that are not Python's say in place of a number.
 WORDS = ("No space left on device", "Disk quota exceeded", "File too large")
 
 
@@ -16,10 +16,14 @@ class DiskFull(ObservatoryError):
     """Nothing more can be written. What was finished stays; the same command goes on from there."""
 
     def __init__(self, what: str) -> None:
+        self.what = what
         super().__init__(
             f"{what}: the disk is full, or its quota is. What was finished stays as it is. Make room and run "
             "the same command again: it goes on from there, and nothing is lost or counted twice."
         )
+
+    def __reduce__(self) -> tuple[type[DiskFull], tuple[str]]:
+        return DiskFull, (self.what,)
 
 
 def is_full(error: BaseException) -> bool:

@@ -315,7 +315,7 @@ def test_days_of_companions_are_days_of_the_piece(tmp_path: Path) -> None:
         b"2026-10-01T14:00:00.000000+00:00 mx1 opendmarc[9]: 4bXyZ12345z: good.example pass\n"
     )
     source = Source("op", "src", "st", dt.datetime(2026, 11, 25, tzinfo=dt.UTC))
-    part = Range(0, "", 0, len(lines), "st-0", 0, source, dt.date(2026, 10, 20))
+    part = Range("", 0, len(lines), "st-0", 0, source, dt.date(2026, 10, 20))
     count = reading.parse_block(frame_of(lines, 0), part, "postfix", "batch").count
     days = ("late_count", "first_event_date", "last_event_date")
     assert count.select(days).row(0) == (1, dt.date(2026, 10, 1), dt.date(2026, 11, 24))
@@ -550,7 +550,7 @@ def test_records_of_closed_days_are_counted_as_late(tmp_path: Path) -> None:
         for month, second in (("09", 1), ("11", 2), ("11", 3))
     )
     source = Source("op", "src", "st", dt.datetime(2026, 11, 25, tzinfo=dt.UTC))
-    part = Range(0, "", 0, len(lines), "st-0", 0, source, dt.date(2026, 10, 20))
+    part = Range("", 0, len(lines), "st-0", 0, source, dt.date(2026, 10, 20))
     count = reading.parse_block(frame_of(lines, 0), part, "kannel", "batch").count
     assert count.select("line_count", "record_count", "ignored_count", "late_count").row(0) == (4, 3, 1, 1)
 
@@ -641,7 +641,7 @@ def test_a_mail_log_with_its_filters_and_rspamd_beside_tell_the_same_in_any_orde
         source = Source("a", "s", f"t{number}", dt.datetime(2026, 11, 24, 15, tzinfo=dt.UTC))
         for into, bounds in ((wholes, [0, len(lines)]), (pieces, sorted({0, len(lines), *cuts}))):
             for first, last in zip(bounds, bounds[1:], strict=False):
-                part = Range(0, "", 0, 0, f"t{number}-{first}", 0, source)
+                part = Range("", 0, 0, f"t{number}-{first}", 0, source)
                 offset = sum(map(len, lines[:first]))
                 frame = frame_of(b"".join(lines[first:last]), offset)
                 into.append(reading.parse_block(frame, part, name, "batch").rows)

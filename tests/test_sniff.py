@@ -133,7 +133,7 @@ def ingested(kernel: Any, *files: Path, zone: str = "UTC") -> dict[str, Any]:
     for number, file in enumerate(files):
         data = unpacked(file)
         source = Source("a", "s", f"t{number}", dt.datetime(2026, 11, 25, tzinfo=dt.UTC), zone)
-        part = pieces.Range(0, str(file), 0, len(data), "p", 0, source)
+        part = pieces.Range(str(file), 0, len(data), "p", 0, source)
         parsed = pieces.parse_block(lines.frame_of(data, 0), part, kernel.FORMAT, "i")
         for name, rows in parsed.rows.items():
             bronze.setdefault(name, []).append(rows)

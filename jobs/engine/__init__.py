@@ -1,11 +1,11 @@
-"""The engine room: the only modules that know where tables lie, how work is handed out, and how it is committed.
+"""The engine room: where tables lie, how work is handed out, and how it is committed.
 
 The seam between a stage and an engine is small:
 
     run         tasks: a function's name with small values (paths, names, numbers); a task may run twice
     staging     frames that one task leaves for others, as files by name and bucket
     scan        the files of a table's version, by operator and period
-    commit      files that tasks wrote, in place of operator-periods; versions that belong together in meta.run
+    commit      files that tasks wrote, in place of operator-periods; meta.run names the versions
     validate    the rules of tables that are to be published
 
 jobs/engine/tasks.py defines it; jobs/engine/embedded.py runs tasks in processes of this machine. A second

@@ -44,6 +44,7 @@ class DataFile:
     path: str
     partition: tuple[tuple[str, str | None], ...]
     bytes: int
+    rows: int
 
     def value(self, column: str) -> str | None:
         return dict(self.partition)[column]
@@ -114,12 +115,18 @@ class Lake:
         folder = self.path(table)
         actions = pa.table(log.get_add_actions(flatten=True))
         names, sizes = actions["path"].to_pylist(), actions["size_bytes"].to_pylist()
+        # A writer that keeps no statistics leaves the number of rows out.
+        rows = (
+            actions["num_records"].to_pylist() if "num_records" in actions.column_names else [0] * len(names)
+        )
         values = [[text(each) for each in actions[f"partition.{name}"].to_pylist()] for name in by]
         found = []
-        for name, size, *of_file in zip(names, sizes, *values, strict=True):
+        for name, size, count, *of_file in zip(names, sizes, rows, *values, strict=True):
             partition = dict(zip(by, of_file, strict=True))
             if is_wanted(partition):
-                found.append(DataFile(f"{folder}/{unquote(name)}", tuple(partition.items()), size))
+                found.append(
+                    DataFile(f"{folder}/{unquote(name)}", tuple(partition.items()), size, count or 0)
+                )
         return sorted(found, key=lambda file: file.path)
 
     def read(
@@ -185,9 +192,7 @@ class Lake:
         if self.exists(table):
             self._table(table).delete(where)
 
-    def add_files(
-        self, table: str, files: Iterable[NewFile], note: Mapping[str, Any] | None = None
-    ) -> int:
+    def add_files(self, table: str, files: Iterable[NewFile], note: Mapping[str, Any] | None = None) -> int:
         """Add files that tasks wrote, in one transaction; the new version."""
         files = list(files)
         self.check(files)
@@ -199,11 +204,11 @@ class Lake:
     def replace_periods(
         self, table: str, periods: Periods, files: Iterable[NewFile], note: Mapping[str, Any] | None = None
     ) -> int:
-        """Put files that tasks wrote in place of whole operator-periods, in one transaction for each operator;
-        the new version. A period without a file becomes empty.
+        """Put files that tasks wrote in place of whole operator-periods, in one transaction for each
+        operator; the new version. A period without a file becomes empty.
 
-        Raises ObservatoryError for a file of another period, or whose columns are not the contract's: delta-rs
-        would take both.
+        Raises ObservatoryError for a file of another period, or whose columns are not the contract's:
+        delta-rs would take both.
         """
         operator, period = contract(table).partition_by
         of_operator: dict[str, list[NewFile]] = {name: [] for name in periods}
@@ -241,8 +246,12 @@ class Lake:
             wanted = {field.name: field.type for field in arrow_schema(file.table) if field.name not in by}
             types = {field.name: plain_type(field.type) for field in found}
             if types != wanted:
-                wrong = sorted(name for name in types.keys() | wanted.keys() if types.get(name) != wanted.get(name))
-                raise ObservatoryError(f"{file.table}: {file.path} has other columns than the contract: {wrong}")
+                wrong = sorted(
+                    name for name in types.keys() | wanted.keys() if types.get(name) != wanted.get(name)
+                )
+                raise ObservatoryError(
+                    f"{file.table}: {file.path} has other columns than the contract: {wrong}"
+                )
 
     def _table(self, table: str, version: int | None = None) -> DeltaTable:
         try:
@@ -264,7 +273,9 @@ class Lake:
     ) -> None:
         now = int(time.time() * 1000)
         actions: list[Any] = [
-            AddAction(file.path, file.bytes, dict(file.partition), now, True, json.dumps({"numRecords": file.rows}))
+            AddAction(
+                file.path, file.bytes, dict(file.partition), now, True, json.dumps({"numRecords": file.rows})
+            )
             for file in files
         ]
         self._table(table).create_write_transaction(
@@ -362,7 +373,9 @@ def plain_type(kind: pa.DataType) -> pa.DataType:
 
 
 def noted(note: Mapping[str, Any] | None) -> CommitProperties | None:
-    return CommitProperties(custom_metadata={"userMetadata": json.dumps(note, sort_keys=True)}) if note else None
+    return (
+        CommitProperties(custom_metadata={"userMetadata": json.dumps(note, sort_keys=True)}) if note else None
+    )
 
 
 def text(value: Any) -> str | None:

@@ -1,0 +1,151 @@
+"""The seam between stages and engines: tasks, and the frames that they leave for each other.
+
+A task is the name of a function with small values: paths, names, numbers, a settings object. It reads files,
+calls kernels, writes files under names that nobody else has, and returns what it wrote. It may run twice, or
+die half-way: a file that no finished task has returned does not count.
+"""
+
+from __future__ import annotations
+
+import importlib
+import shutil
+import traceback
+import uuid
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import polars as pl
+
+from jobs.errors import ObservatoryError
+from jobs.space import DiskFull, is_full
+
+
+@dataclass(frozen=True)
+class Task:
+    """One piece of work. function: `module:name`. about: what a person is told of it: its file or bucket.
+
+    smaller: makes tasks that together do the same in less memory; none where it cannot be cut.
+    """
+
+    function: str
+    arguments: tuple[Any, ...]
+    about: str
+    smaller: Callable[[Task], list[Task]] | None = None
+
+
+class Engine(Protocol):
+    """What runs tasks.
+
+    workers: how many at a time. task_bytes: the memory that one may take.
+    """
+
+    workers: int
+    task_bytes: int
+
+    def run(self, tasks: Iterable[Task], done: Callable[[int], None] = ...) -> list[Any]:
+        """The values that the tasks returned, in their order; those of tasks that were cut, one after the
+        other. done: called with the number of finished tasks after each.
+
+        Raises the error of the first task that failed. A task that died is cut into smaller ones where
+        possible and tried once more; TaskDied names one that died again.
+        """
+        ...
+
+
+class TaskDied(Exception):
+    """A task ended without a word, as a process does that has no memory left or was killed."""
+
+
+class TaskFailed(Exception):
+    """A task raised an error that is none of the project's: a fault of the program."""
+
+
+def perform(function: str, arguments: tuple[Any, ...]) -> Any:
+    """Run a task's function. Errors that a person can act on pass as they are; all else becomes TaskFailed
+    with its traceback as text, for not every exception can be sent between processes."""
+    module, name = function.split(":")
+    try:
+        return getattr(importlib.import_module(module), name)(*arguments)
+    except ObservatoryError:
+        raise
+    except (Exception, pl.exceptions.PanicException) as error:
+        if is_full(error):
+            raise DiskFull(str(getattr(error, "filename", None) or "staging or a table")) from None
+        raise TaskFailed("".join(traceback.format_exception(error))) from None
+
+
+@dataclass(frozen=True)
+class Left:
+    """A frame that a task left in staging. bucket: of `count` buckets the one that all its rows belong to."""
+
+    name: str
+    path: str
+    bytes: int
+    rows: int
+    bucket: int = 0
+    count: int = 1
+
+
+def leave(frame: pl.DataFrame, name: str, staging: str, bucket: int = 0, count: int = 1) -> list[Left]:
+    """Write a frame for later tasks; nothing for a frame without rows."""
+    if not frame.height:
+        return []
+    path = Path(staging, f"{name}-{uuid.uuid4().hex}.arrow")
+    frame.write_ipc(path, compression="lz4")
+    return [Left(name, str(path), path.stat().st_size, frame.height, bucket, count)]
+
+
+def take(left: Iterable[Left]) -> pl.DataFrame | None:
+    """The rows of frames that tasks left; None where there are none."""
+    frames = [pl.read_ipc(each.path, memory_map=False) for each in left]
+    # One chunk: some functions of Polars 2.1 fail where an empty chunk stands before another.
+    return pl.concat(frames, rechunk=True) if frames else None
+
+
+def named(left: Iterable[Left], name: str) -> list[Left]:
+    return [each for each in left if each.name == name]
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """Of `count` buckets, a power of two, the one with this number: rows whose hash modulo count is it."""
+
+    number: int
+    count: int
+
+    @property
+    def halves(self) -> tuple[Bucket, Bucket]:
+        """The two buckets of half the size that hold the same rows."""
+        return Bucket(self.number, self.count * 2), Bucket(self.number + self.count, self.count * 2)
+
+    def has(self, left: Left) -> bool:
+        """Whether some rows of a frame in staging may belong to this bucket."""
+        least = min(self.count, left.count)
+        return self.number % least == left.bucket % least
+
+    def __str__(self) -> str:
+        return f"bucket {self.number + 1} of {self.count}"
+
+
+def make_staging(root: str) -> str:
+    """A new private folder for the frames that tasks leave; where the lake is on this machine, beside it."""
+    import tempfile
+
+    from jobs.engine.lake import is_local
+
+    if not is_local(root):
+        return tempfile.mkdtemp(prefix="observatory-")
+    folder = Path(root, "_staging")
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)
+    return tempfile.mkdtemp(dir=folder)
+
+
+def clear_staging(root: str) -> None:
+    """Remove what runs that ended before have left in staging."""
+    from jobs.engine.lake import is_local
+
+    if is_local(root):
+        shutil.rmtree(Path(root, "_staging"), ignore_errors=True)

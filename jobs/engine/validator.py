@@ -1,0 +1,66 @@
+"""A process in which Great Expectations is imported while the work goes on, and rules are asked afterwards.
+
+Its import costs more than a second of processor time, which a run has to spare while it waits for workers.
+"""
+
+from __future__ import annotations
+
+import atexit
+import multiprocessing
+import os
+from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
+from functools import cache
+
+import polars as pl
+
+from expectations import domain, suites
+from jobs.contracts import contract, polars_schema
+from jobs.engine.embedded import environment
+from jobs.engine.tasks import Left, perform, take
+
+# The validator gives way to the workers.
+NICE = 10
+
+
+@cache
+def executor() -> ProcessPoolExecutor:
+    """The process, started once."""
+    made = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("forkserver"))
+    atexit.register(made.shutdown, wait=False, cancel_futures=True)
+    return made
+
+
+def prepare() -> None:
+    """Start the process and its imports, without waiting for them."""
+    with environment():
+        executor().submit(perform, "jobs.engine.validator:warm", ())
+
+
+def warm() -> None:
+    os.nice(NICE)
+    suites.warm()
+
+
+def validate(frames: Mapping[str, list[Left]]) -> tuple[list[suites.Result], list[str]]:
+    """Ask the rules of each table, and of the tables against each other, of frames in staging; the results,
+    and the operators whose rows break a rule."""
+    with environment():
+        found: tuple[list[suites.Result], list[str]] = (
+            executor().submit(perform, "jobs.engine.validator:answer", (dict(frames),)).result()
+        )
+    return found
+
+
+def answer(left: dict[str, list[Left]]) -> tuple[list[suites.Result], list[str]]:
+    frames = {}
+    for table, parts in left.items():
+        rows = take(parts)
+        frames[table] = pl.DataFrame(schema=polars_schema(table)) if rows is None else rows
+    asked = [
+        suites.Asked(table, frame, suites.contract_rules(table), contract(table).key)
+        for table, frame in frames.items()
+    ]
+    asked += [rule.asked(frames) for rule in domain.GOLD]
+    results = suites.validate(asked)
+    return results, sorted(suites.holders(asked, results))
