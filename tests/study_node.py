@@ -18,10 +18,6 @@ SETTINGS = """
 [lake]
 root = "lake"
 
-[spark]
-driver_memory = "1g"
-conf = { "spark.sql.shuffle.partitions" = 2 }
-
 [study]
 respondents = "respondents.csv"
 inbox = "inbox"
