@@ -113,13 +113,12 @@ class Lake:
             return []
         by = list(contract(table).partition_by)
         folder = self.path(table)
-        actions = pa.table(log.get_add_actions(flatten=True))
-        names, sizes = actions["path"].to_pylist(), actions["size_bytes"].to_pylist()
+        # pa.table() would import pandas.
+        actions = pl.DataFrame(log.get_add_actions(flatten=True))
+        names, sizes = actions["path"].to_list(), actions["size_bytes"].to_list()
         # A writer that keeps no statistics leaves the number of rows out.
-        rows = (
-            actions["num_records"].to_pylist() if "num_records" in actions.column_names else [0] * len(names)
-        )
-        values = [[text(each) for each in actions[f"partition.{name}"].to_pylist()] for name in by]
+        rows = actions["num_records"].to_list() if "num_records" in actions.columns else [0] * len(names)
+        values = [[text(each) for each in actions[f"partition.{name}"].to_list()] for name in by]
         found = []
         for name, size, count, *of_file in zip(names, sizes, rows, *values, strict=True):
             partition = dict(zip(by, of_file, strict=True))
