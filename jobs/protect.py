@@ -14,7 +14,7 @@ import hashlib
 import hmac
 import ipaddress
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -67,28 +67,26 @@ class Door:
     ranges_date: dt.date | None = None
 
     @classmethod
-    def of(cls, operators: Iterable[Any]) -> Door:
+    def of(cls, operators: pl.DataFrame) -> Door:
         """The door for the rows of ref.operator."""
-        rows = list(operators)
+        rows = operators.to_dicts()
         own = tuple(
             Own(
-                operator_id=row.operator_id,
-                country=row.country_code,
-                domains=tuple(domain.lower() for domain in row.domains),
-                networks=tuple(row.networks),
-                number_prefixes=tuple(row.number_prefixes),
-                links=tuple((link.link_id, link.link_code) for link in row.links),
-                national_sources=tuple(row.national_sources or ()),
+                operator_id=row["operator_id"],
+                country=row["country_code"],
+                domains=tuple(domain.lower() for domain in row["domains"]),
+                networks=tuple(row["networks"]),
+                number_prefixes=tuple(row["number_prefixes"]),
+                links=tuple((link["link_id"], link["link_code"]) for link in row["links"]),
+                national_sources=tuple(row["national_sources"] or ()),
             )
             for row in rows
         )
         if not rows:
             return cls(own, None)
-        # Of the tables, every operator has the same.
-        any_row = rows[0]
-        return cls(
-            own, any_row.ranges_url, any_row.number_ranges_url, any_row.ranges_name, any_row.ranges_date
-        )
+        # Every operator has the same tables of ranges.
+        tables = ("ranges_url", "number_ranges_url", "ranges_name", "ranges_date")
+        return cls(own, *(rows[0][name] for name in tables))
 
 
 def master_key() -> bytes:
