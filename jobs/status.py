@@ -1,4 +1,4 @@
-"""What `observatory status` shows: the ledger by source, and the last validations."""
+"""The figures of `observatory status`: the ledger by source, quality of joins, and the last validations."""
 
 from __future__ import annotations
 
@@ -6,65 +6,69 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pyspark.sql import functions as F
+import fsspec
+import polars as pl
 
 from jobs.config import Observatory
-from jobs.lake import Lake
-from jobs.pull import landing, read_manifest
+from jobs.engine.lake import Lake
 
 # The codes of schemas/codelists/join_quality.csv, best first.
 JOIN_QUALITY = ("exact", "by_message_id", "by_numbers", "none")
 
 
-def ledger_rows(lake: Lake) -> list[Any]:
-    """One row per operator, source and format: files, lines, what became of them, newest day, last pull."""
+def ledger_rows(lake: Lake) -> list[dict[str, Any]]:
+    """One row per operator, source and format: files, lines by what became of them, newest day, last pull."""
+    by = ["operator_id", "source_id", "format_code"]
     return (
         lake.read("bronze.file")
-        .groupBy("operator_id", "source_id", "format_code")
+        .group_by(by)
         .agg(
-            F.count_distinct("stream_id").alias("files"),
-            F.sum("line_count").alias("lines"),
-            F.sum("record_count").alias("records"),
-            F.sum("ignored_count").alias("ignored"),
-            F.sum("quarantined_count").alias("quarantined"),
-            F.max("last_event_date").alias("newest"),
-            F.max("landed_at").alias("landed"),
+            files=pl.col("stream_id").n_unique(),
+            lines=pl.col("line_count").sum(),
+            records=pl.col("record_count").sum(),
+            ignored=pl.col("ignored_count").sum(),
+            quarantined=pl.col("quarantined_count").sum(),
+            newest=pl.col("last_event_date").max(),
+            landed=pl.col("landed_at").max(),
         )
-        .orderBy("operator_id", "source_id", "format_code")
-        .collect()
+        .sort(by)
+        .to_dicts()
     )
 
 
-def join_rows(lake: Lake) -> list[Any]:
-    """One row per operator and source: recipients of messages, and calls, by how what was told of each was
-    joined: a filter's verdict to a mail, its report to an SMS, its rows to a call.
+def join_rows(lake: Lake) -> list[dict[str, Any]]:
+    """One row per operator and source, as the last finished run left it: recipients of messages and calls, by
+    how further records were joined to them: a filter's verdict to a mail, a report to an SMS, rows to a call.
 
-    Attempts are left out: they were refused before there was more to tell. As the last finished run left it.
+    Attempts are left out: they were refused before there was a further record.
     """
     table = "silver.message"
-    message = lake.read(table, lake.versions().get(table)).filter(F.col("grain_code") != "attempt")
-    quality = F.col("join_quality_code")
+    by = ["operator_id", "source_id"]
+    quality = pl.col("join_quality_code")
     return (
-        message.groupBy("operator_id", "source_id")
-        .agg(
-            F.count("*").alias("units"),
-            *(F.count_if(quality == code).alias(code) for code in JOIN_QUALITY),
-        )
-        .orderBy("operator_id", "source_id")
-        .collect()
+        lake.scan(table, lake.versions().get(table))
+        .filter(pl.col("grain_code") != "attempt")
+        .group_by(by)
+        .agg(units=pl.len(), **{code: (quality == code).sum() for code in JOIN_QUALITY})
+        .sort(by)
+        .collect(engine="streaming")
+        .to_dicts()
     )
 
 
 def waiting_bytes(settings: Observatory) -> dict[tuple[str, str], int]:
-    """By operator and source, the bytes after the last line end: a line that is still being written."""
-    fs, area = landing(settings.lake.root)
-    return {
-        (operator.id, source.id): sum(
-            stream.waiting_bytes for stream in read_manifest(fs, f"{area}/{operator.id}/{source.id}")
-        )
-        for operator in settings.operator
-        for source in operator.source
-    }
+    """By operator and source, the bytes after the last line end: a line that is still being written.
+
+    They stand in the manifests of landing, which jobs/pull.py writes.
+    """
+    fs, root = fsspec.core.url_to_fs(settings.lake.root.replace("s3a://", "s3://"))
+    found = {}
+    for operator in settings.operator:
+        for source in operator.source:
+            manifest = f"{root.rstrip('/')}/landing/{operator.id}/{source.id}/manifest.json"
+            streams = json.loads(fs.cat_file(manifest))["streams"] if fs.exists(manifest) else []
+            found[operator.id, source.id] = sum(stream["waiting_bytes"] for stream in streams)
+    return found
 
 
 def last_validation(root: str) -> list[dict[str, Any]]:
@@ -74,7 +78,7 @@ def last_validation(root: str) -> list[dict[str, Any]]:
 
 
 def validation_rows(root: str) -> list[tuple[str, int, int]]:
-    """By table: rules that were checked, and broken ones."""
+    """By table: how many rules were checked, and how many of them are broken."""
     results = last_validation(root)
     names = sorted({result["table"] for result in results})
     return [
