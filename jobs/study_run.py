@@ -76,8 +76,8 @@ def land(lake: Lake, folder: Path, run_id: str) -> None:
 
 
 def digest(lake: Lake, folder: Path, targets: pl.DataFrame) -> str:
-    """SHA-256 of everything that the tables are computed from: the study's files, reference tables, contracts,
-    code, the targets, and which versions of submissions and answers the lake has."""
+    """SHA-256 of everything that the tables are computed from: the study's files, reference tables,
+    contracts, code, the targets, and which versions of submissions and answers the lake has."""
     found = hashlib.sha256(targets.write_csv().encode())
     kinds = itertools.product(("jobs", "schemas"), ("py", "yaml", "csv"))
     project = (CODE.glob(f"{top}/**/*.{kind}") for top, kind in kinds)

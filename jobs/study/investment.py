@@ -30,7 +30,7 @@ from jobs.spending import (
 from jobs.study.investment_account import prices_of
 from jobs.study_days import of_all_days
 from jobs.study_rows import COUNTED, is_month, total, typed
-from jobs.study_sample import Reference, Sample, estimates, sample_of
+from jobs.study_sample import Reference, Sample, estimates, point_estimates, sample_of
 
 TABLE = "study.investment"
 
@@ -148,13 +148,9 @@ def money(
     # Parts of a multiplied whole differ from themselves in last digits: what is certain is so to the last.
     least = np.where(np.isclose(least, stands, rtol=1e-12, atol=0), stands, least)
     rows = estimates(sample, y, least, freedom)
-    edges = [
-        {
-            (row["area_code"], row["measure"]): row["estimate"]
-            for row in estimates(sample, measures(amounts, share, own))
-        }
-        for amounts in (found.lowest, found.highest)
-    ]
+    lowest, highest = (
+        point_estimates(sample, measures(amounts, share, own)) for amounts in (found.lowest, found.highest)
+    )
     banded = banded_in(sample, is_band)
     names = named(strategies)
     for row in rows:
@@ -164,8 +160,8 @@ def money(
             "strategy_code": strategy,
             "component_code": component,
             "conversion_code": conversion,
-            "bands_lowest": edges[0][area, measure],
-            "bands_highest": edges[1][area, measure],
+            "bands_lowest": lowest[area][measure],
+            "bands_highest": highest[area][measure],
             "band_count": banded[area],
         }
     return rows
