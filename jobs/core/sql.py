@@ -38,6 +38,12 @@ COMPARISONS: dict[type[exp.Expr], Callable[[pl.Expr, pl.Expr], pl.Expr]] = {
     exp.NullSafeEQ: pl.Expr.eq_missing,
     exp.NullSafeNEQ: pl.Expr.ne_missing,
 }
+MIRRORED: dict[type[exp.Expr], type[exp.Expr]] = {
+    exp.LT: exp.GT,
+    exp.LTE: exp.GTE,
+    exp.GT: exp.LT,
+    exp.GTE: exp.LTE,
+}
 CASTS: dict[str, Any] = {
     "BOOLEAN": pl.Boolean,
     "INT": pl.Int32,
@@ -77,7 +83,7 @@ def condition(text: str, table: str, schema: Types = None) -> pl.Expr:
     except (ObservatoryError, pl.exceptions.PolarsError) as error:
         reason = str(error).splitlines()[0].rstrip(".")
         raise ObservatoryError(f"{reason}. Columns: {', '.join(contract(table).columns)}") from None
-    return made
+    return made.cast(pl.Boolean)
 
 
 def parsed(text: str) -> exp.Expr:
@@ -92,16 +98,23 @@ def read(node: exp.Expr, types: Types) -> pl.Expr:
     """The expression of one node and all below it."""
     if type(node) in COMPARISONS:
         left, right = operands([node.this, node.expression], types)
-        return COMPARISONS[type(node)](left, right)
+        return compare(type(node), left, right)
     reader = READERS.get(type(node))
     if reader is None:
         raise unsupported(node)
     return reader(node, types)
 
 
+def compare(sign: type[exp.Expr], left: pl.Expr, right: pl.Expr) -> pl.Expr:
+    # Polars 2.1 fails on a text literal before an expression whose values are all the same.
+    if left.meta.is_literal():
+        left, right, sign = right, left, MIRRORED.get(sign, sign)
+    return COMPARISONS[sign](left, right)
+
+
 def unsupported(node: exp.Expr) -> ObservatoryError:
     return ObservatoryError(
-        f"'{node.sql(dialect='spark')}': {type(node).__name__} is not supported in SQL here"
+        f"'{node.sql(dialect='spark')}': {type(node).__name__} is not supported in a condition"
     )
 
 
@@ -170,12 +183,12 @@ def is_in(node: exp.Expr, types: Types) -> pl.Expr:
     if all(is_text(value) for value in node.expressions) and type_of(node.this, types) in (None, pl.String):
         return read(node.this, types).is_in([value.unnest().name for value in node.expressions])
     left, *values = operands([node.this, *node.expressions], types)
-    return reduce(pl.Expr.or_, (left.eq(value) for value in values))
+    return reduce(pl.Expr.or_, (compare(exp.EQ, left, value) for value in values))
 
 
 def between(node: exp.Expr, types: Types) -> pl.Expr:
     value, low, high = operands([node.this, node.args["low"], node.args["high"]], types)
-    return value.ge(low) & value.le(high)
+    return compare(exp.GTE, value, low) & compare(exp.LTE, value, high)
 
 
 def is_(node: exp.Expr, types: Types) -> pl.Expr:
@@ -272,7 +285,7 @@ def case(node: exp.Expr, types: Types) -> pl.Expr:
             holds = read(each.this, types)
         else:
             left, right = operands([node.this, each.this], types)
-            holds = left.eq(right)
+            holds = compare(exp.EQ, left, right)
         chosen = chosen.when(holds).then(read(each.args["true"], types))
     default = node.args.get("default")
     made: pl.Expr = chosen if default is None else chosen.otherwise(read(default, types))
