@@ -16,7 +16,7 @@ from typing import Any
 import polars as pl
 
 from jobs import config, protect
-from jobs.contracts import polars_schema, reference
+from jobs.contracts import conform, contract, polars_schema, reference
 from jobs.formats import LINES, Source, delimited, kannel
 from jobs.gold.bypass import (
     NUMBER,
@@ -82,7 +82,7 @@ def traffic(seed: int, folder: Path, unit: str = "recipient") -> Traffic:
 def transmission_of(lines: list[str], operator: config.Operator, door: protect.Door) -> pl.DataFrame:
     """silver.transmission of a log of the operator's first source."""
     kernel: Any = {"kannel": kannel, "delimited": delimited}[operator.source[0].format]
-    frame = pl.DataFrame({"line": lines}).with_row_index("offset").select(list(LINES)).cast(LINES)
+    frame = pl.DataFrame({"line": lines}).with_row_index("offset").select(list(LINES)).cast(pl.Schema(LINES))
     until = dt.datetime(2026, 11, 30, tzinfo=dt.UTC)
     source = Source(operator.id, operator.source[0].id, "log", until, options=operator.source[0].options)
     placed = (
@@ -96,8 +96,8 @@ def transmission_of(lines: list[str], operator: config.Operator, door: protect.D
     )
     rows = protect.transmissions(kernel.transmissions(kernel.assemble(placed)).collect(), door)
     named = rows.with_columns(transmission_hash=pl.col("offset").cast(pl.String))
-    kinds = polars_schema("silver.transmission")
-    return named.select(list(kinds)).cast(kinds)
+    table = "silver.transmission"
+    return conform(named.select(contract(table).columns), table)
 
 
 def told(made: pl.DataFrame, operator: pl.DataFrame, parameter: pl.DataFrame, truth: dict[int, Any]) -> Signs:
@@ -143,7 +143,7 @@ def choices(
     there = sum("SIMBOX" in each for each in truth.values())
     for each in grid:
         by_rule = seen.filter(is_simbox({name: pl.lit(float(each[name])) for name in SIMBOX}))
-        right, wrong = by_rule["right"].sum(), by_rule["wrong"].sum()
+        right, wrong = by_rule.select(pl.col("right", "wrong").sum()).row(0)
         yield each, right / max(right + wrong, 1), right / there
 
 

@@ -23,7 +23,7 @@ from typing import Any
 import polars as pl
 
 from jobs import signatures
-from jobs.contracts import polars_schema, reference
+from jobs.contracts import conform, polars_schema, reference
 from jobs.formats import LINES, Source, kannel
 from jobs.gold import campaign_daily
 from sample_data.generate import generate
@@ -199,7 +199,7 @@ def as_messages(rows: pl.DataFrame) -> pl.DataFrame:
     missing = [
         pl.lit(given.get(name), kind).alias(name) for name, kind in kinds.items() if name not in rows.columns
     ]
-    return rows.with_columns(missing).select(list(kinds)).cast(kinds)
+    return conform(rows.with_columns(missing).select(list(kinds)), "silver.message")
 
 
 def thresholds(**changed: float) -> pl.DataFrame:

@@ -20,7 +20,7 @@ from typing import Any
 import polars as pl
 
 from jobs import config, protect
-from jobs.contracts import polars_schema, reference
+from jobs.contracts import conform, contract, polars_schema, reference
 from jobs.formats import LINES, Source, exim, rspamd
 from jobs.gold import campaign_daily
 from jobs.runner import read_reference
@@ -216,8 +216,7 @@ def traffic(seeds: tuple[int, ...]) -> tuple[pl.DataFrame, pl.DataFrame]:
         ("silver.verdict", "verdict_hash", protect.verdicts(pl.concat(said), door)),
     ]:
         named = rows.with_columns(pl.col("offset").cast(pl.String).alias(hashed))
-        kinds = polars_schema(table)
-        frames[table] = named.select(list(kinds)).cast(kinds)
+        frames[table] = conform(named.select(contract(table).columns), table)
     knowledge = pl.DataFrame(schema=polars_schema("silver.operator_knowledge"))
     rule = reference("ref.attribute_rule")
     made = message.transform(frames["silver.transmission"], frames["silver.verdict"], knowledge, rule)

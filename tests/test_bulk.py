@@ -11,6 +11,8 @@ from typing import Any
 
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from jobs import campaigns, config, signatures
 from jobs.contracts import conform, polars_schema, reference, rows_frame
@@ -20,7 +22,8 @@ from jobs.core.merge import merged
 from jobs.engine.lake import Lake
 from jobs.errors import ObservatoryError
 from jobs.gold import bulk, campaign_daily
-from jobs.gold.similarity import WHOSE, Thresholds, united
+from jobs.gold.similarity import SIGNED, WHOSE, Thresholds, company, united
+from tests.study import run_again
 
 DAY = dt.date(2026, 11, 24)
 MESSAGE = {
@@ -30,7 +33,7 @@ MESSAGE = {
         *("signature_hash", "signature_sketch", "is_text_short", "is_bulk"),
     )
 }
-CAMPAIGN = {
+CAMPAIGN: dict[str, Any] = {
     "operator_id": pl.String,
     "period_date": pl.Date,
     "channel_code": pl.String,
@@ -185,7 +188,7 @@ def texts(rows: list[tuple[str, int, str, int]]) -> pl.DataFrame:
         period_date=pl.lit(DAY) - pl.duration(days=pl.col("ago")), is_bulk=pl.lit(None, pl.Boolean)
     )
     copied = dated.select(pl.all().repeat_by("copies").explode())
-    return copied.select(list(MESSAGE)).cast(MESSAGE).with_columns(copied["text"])
+    return copied.select(list(MESSAGE)).cast(pl.Schema(MESSAGE)).with_columns(copied["text"])
 
 
 def told(rows: list[tuple[str, int, str, int]], parts: int = 1) -> dict[str, dict[str, bool | None]]:
@@ -362,6 +365,135 @@ def test_messages_are_counted_by_recipients_that_differ(people: int, wanted: boo
     assert set(made["is_bulk"]) == {wanted}
 
 
+# --- parts -----------------------------------------------------------------------------------------------
+
+# What little traffic reaches: 4 in a day anywhere, and 7 in three days in Singapore.
+FEW = [
+    bulk.Preset(4, 1, None, None, dt.date(1990, 1, 1), None),
+    bulk.Preset(7, 3, ("sgp",), ("SMS", "EMAIL"), dt.date(1990, 1, 1), None),
+]
+
+
+def drawn_messages() -> st.SearchStrategy[pl.DataFrame]:
+    sketches = [None, list(range(32)), [*range(24), *range(80, 88)], [*range(4), *range(100, 128)]]
+    row = st.tuples(
+        st.sampled_from(["che", "sgp"]),
+        st.integers(0, 4),
+        st.sampled_from(["SMS", "EMAIL"]),
+        st.sampled_from(["text0", "text1", "text1", "text2", "text3", "digest9", "subject9", None]),
+        st.sampled_from(["_U", "r1", "r2", "r3", "r4", "r5"]),
+        st.sampled_from([None, "s1", "s2"]),
+        st.sampled_from([None, None, None, True, False]),
+    )
+
+    def message_of(rows: list[tuple[Any, ...]]) -> pl.DataFrame:
+        at = dt.datetime(2026, 11, 24, tzinfo=dt.UTC)
+        made = []
+        for operator, days, channel, name, recipient, sender, is_bulk in rows:
+            kind = None if name is None else name[:-1]
+            sketched = None if kind != "text" else sketches[int(name[-1])]
+            made.append(
+                {
+                    "operator_id": operator,
+                    "period_date": ago(days),
+                    "channel_code": channel,
+                    "signature_kind_code": kind,
+                    "signature_hash": name,
+                    "signature_sketch": sketched,
+                    "is_text_short": None if sketched is None else name == "text3",
+                    "recipient_hash": recipient,
+                    "sender_hash": sender,
+                    "is_bulk": is_bulk,
+                    "spam_type_code": "UNK",
+                    "spam_type_codes": [],
+                    "first_at": at,
+                    "last_at": at,
+                }
+            )
+        return rows_frame(made, "silver.message").with_columns(offset=pl.int_range(len(made)))
+
+    return st.lists(row, min_size=1, max_size=60).map(message_of)
+
+
+@given(message=drawn_messages(), data=st.data())
+@settings(max_examples=60)
+def test_cutting_the_messages_anywhere_gives_the_same_bulk(
+    message: pl.DataFrame, data: st.DataObject
+) -> None:
+    parts = data.draw(st.lists(st.integers(0, 3), min_size=message.height, max_size=message.height))
+    parameter = reference("ref.campaign_parameter").with_columns(
+        parameter_value=pl.when(pl.col("parameter_code").str.starts_with("least_copies"))
+        .then(2.0)
+        .otherwise("parameter_value")
+    )
+    campaign = conform(campaign_daily.transform(message, parameter), campaigns.TABLE)
+    days = message.filter(pl.col("period_date") > ago(2)).select("operator_id", "period_date").unique()
+
+    def bulk_of(frames: list[pl.DataFrame], days: pl.DataFrame) -> dict[int, bool | None]:
+        text = merged(pl.concat(map(bulk.texts, frames)), bulk.TEXT_KEY, bulk.TEXT_RULES)
+        proof = bulk.evidence(text, campaign, parameter, FEW, days)
+        asked = [frame.join(days, on=days.columns, how="semi") for frame in frames]
+        made = pl.concat(bulk.filled(frame, proof) for frame in asked)
+        return dict(made.select("offset", "is_bulk").iter_rows())
+
+    whole = bulk_of([message], days)
+    cut = [message.filter(pl.Series(parts) == part) for part in sorted(set(parts))]
+    assert bulk_of(cut, days) == whole
+    # Day by day, as each day comes, it is the same.
+    assert {
+        place: told
+        for (day,) in days.select(pl.struct(pl.all())).iter_rows()
+        for place, told in bulk_of([message], pl.DataFrame([day], schema=days.schema)).items()
+    } == whole
+    # The operator's word stays; other words are proved, disproved or open by the copies to other recipients.
+    for row in message.join(days, on=days.columns, how="semi").iter_rows(named=True):
+        if row["is_bulk"] is not None:
+            assert whole[row["offset"]] is row["is_bulk"]
+        elif whole[row["offset"]] is not None:
+            copies = message.filter(
+                (pl.col("operator_id") == row["operator_id"])
+                & (pl.col("channel_code") == row["channel_code"])
+                & (pl.col("signature_kind_code") == row["signature_kind_code"])
+                & (pl.col("period_date") <= row["period_date"])
+            )
+            if whole[row["offset"]]:
+                assert copies.height >= 4
+            else:
+                same = pl.col("signature_hash") == row["signature_hash"]
+                today = copies.filter(pl.col("period_date") == row["period_date"])
+                assert today.filter(same).height < 4
+
+
+@given(message=drawn_messages())
+def test_company_is_counted_as_it_says(message: pl.DataFrame) -> None:
+    """Against counting one by one: own copies, and those of others in each bucket, in so many days."""
+    text = bulk.texts(message).filter(pl.col("signature_hash").is_not_null())
+    (thresholds,) = Thresholds.of(reference("ref.campaign_parameter"))
+    made = company(text, thresholds, [2, 4])
+    rows = text.to_dicts()
+
+    def in_window(one: dict[str, Any], other: dict[str, Any], days: int) -> bool:
+        is_same = all(one[name] == other[name] for name in ("operator_id", "channel_code"))
+        return is_same and 0 <= (one["period_date"] - other["period_date"]).days < days
+
+    def bands(row: dict[str, Any]) -> list[list[int]]:
+        return [row["signature_sketch"][4 * band : 4 * band + 4] for band in range(8)]
+
+    for row in made.iter_rows(named=True):
+        [mine] = [each for each in rows if all(each[name] == row[name] for name in SIGNED)]
+        for days in (2, 4):
+            near = [each for each in rows if in_window(mine, each, days)]
+            own = [each for each in near if each["signature_hash"] == mine["signature_hash"]]
+            shared = [
+                each["copies"] * sum(a == b for a, b in zip(bands(mine), bands(each), strict=True))
+                for each in near
+                if each not in own
+            ]
+            assert row[f"own_{days}"] == sum(each["copies"] for each in own)
+            assert row[f"near_{days}"] == sum(shared)
+    assert made.height == text.height
+
+
 # --- days that are due again ---------------------------------------------------------------------------
 
 
@@ -451,13 +583,9 @@ def test_a_late_line_makes_a_message_of_20_days_later_bulk(
         copies(0, 20) + "".join(copies(day, 95) for day in range(11, 21)), encoding="utf-8"
     )
     (tmp_path / "observatory.toml").write_text(SETTINGS, encoding="utf-8")
-    from jobs import runner
-    from tests.study import run_again
 
-    as_it_is = runner.read_reference
-
-    def with_a_definition_of_bulk(work: runner.Run, table: str) -> pl.DataFrame:
-        frame = as_it_is(work, table)
+    def with_a_definition_of_bulk(table: str) -> pl.DataFrame:
+        frame = reference(table)
         if table != "ref.definition":
             return frame
         # OPERATOR stays: the coverage of types is held to it.
@@ -468,12 +596,13 @@ def test_a_late_line_makes_a_message_of_20_days_later_bulk(
         ]
         return frame.filter(is_ours | (pl.col("definition_code") == "OPERATOR")).with_columns(changed)
 
-    monkeypatch.setattr(runner, "read_reference", with_a_definition_of_bulk)
-    settings = config.load(tmp_path / "observatory.toml")
+    # Logs of so few bytes are counted in this process.
+    monkeypatch.setattr("jobs.engine.gold_tasks.reference", with_a_definition_of_bulk)
+    observatory = config.load(tmp_path / "observatory.toml")
     last = FIRST + dt.timedelta(days=20)
 
     def counted(day: dt.date) -> tuple[int, int, int]:
-        volume = Lake(settings.lake.root).read("gold.spam_volume_daily")
+        volume = Lake(observatory.lake.root).read("gold.spam_volume_daily")
         row = volume.row(
             by_predicate=(pl.col("period_date") == day)
             & (pl.col("definition_code") == "SPAMHAUS_UBE")
@@ -482,16 +611,16 @@ def test_a_late_line_makes_a_message_of_20_days_later_bulk(
         )
         return row["units"], row["spam_certain"], row["spam_possible"]
 
-    run_again(settings)
+    run_again(observatory)
     # 970 are on record, and nothing of nineteen days.
     assert counted(last) == (95, 0, 95)
     assert counted(FIRST) == (20, 0, 20)
     (tmp_path / "access2.log").write_text(copies(0, 75, start=20), encoding="utf-8")
-    again = run_again(settings)
+    again = run_again(observatory)
     assert counted(last) == (95, 95, 95)
     assert counted(FIRST) == (95, 0, 95)
     # The day before has 950: still open.
     assert counted(last - dt.timedelta(days=1)) == (95, 0, 95)
     assert again.changed[campaigns.TABLE] == {"lion": {FIRST.isoformat()}}
     assert last.isoformat() in again.changed["gold.spam_volume_daily"]["lion"]
-    assert not any(run_again(settings).changed.values())
+    assert not any(run_again(observatory).changed.values())

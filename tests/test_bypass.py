@@ -16,7 +16,7 @@ from jobs.core import sketch
 from jobs.core.merge import merged
 from jobs.errors import ObservatoryError
 from jobs.gold import bypass_indicator_daily
-from jobs.gold.bypass import parameters
+from jobs.gold.bypass import CONTACT_KEY, CONTACT_RULES, contacts, numbers_behaviour, parameters
 from jobs.release import words
 from sample_data import bypass, bypass_calls
 from tests.bypass_quality import quality, told, traffic
@@ -182,14 +182,14 @@ def test_cutting_the_messages_anywhere_gives_the_same_signs(
     places = data.draw(st.lists(st.integers(0, 3), min_size=message.height, max_size=message.height))
     parts = [message.filter(pl.Series(places) == part) for part in sorted(set(places))]
     operator, parameter = operators(), few_are_many()
-    of_parts = pl.concat(map(bypass_indicator_daily.contacts, parts))
+    of_parts = pl.concat(map(contacts, parts))
     # Contacts, too, are taken number by number.
     behaviour = pl.concat(
-        bypass_indicator_daily.numbers_behaviour(
+        numbers_behaviour(
             merged(
                 of_parts.filter(pl.col("number_hash").is_in(numbers)),
-                bypass_indicator_daily.CONTACT_KEY,
-                bypass_indicator_daily.CONTACT_RULES,
+                CONTACT_KEY,
+                CONTACT_RULES,
             ),
             parameter,
         )

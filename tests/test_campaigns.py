@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import random
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +86,7 @@ def test_no_text_breaks_it(texts: list[str | None]) -> None:
     assert len(once) == len(texts)
 
 
-def raw(texts: list[str | None], **columns: Any) -> pl.DataFrame:
+def raw(texts: Sequence[str | None], **columns: Any) -> pl.DataFrame:
     given = {"channel_code": "SMS", "sender": None, "client_network": None, "message_bytes": None} | columns
     frame = pl.DataFrame({"text": pl.Series(texts, dtype=pl.String)})
     return frame.with_columns(
@@ -309,7 +310,9 @@ EVER = dt.date(1990, 1, 1)
 
 def parameters(*without: str, **changed: tuple[float, dt.date, dt.date | None]) -> pl.DataFrame:
     names = [name for name in Thresholds.__annotations__ if not name.endswith("_day") and name not in without]
-    rows = [(name, 4.0, EVER, None) for name in names if name not in changed]
+    rows: list[tuple[str, float, dt.date, dt.date | None]] = [
+        (name, 4.0, EVER, None) for name in names if name not in changed
+    ]
     rows += [(name, *told) for name, told in changed.items()]
     keys = ("parameter_code", "parameter_value", "valid_from", "valid_to")
     return pl.DataFrame(rows, schema=keys, orient="row")
@@ -457,7 +460,7 @@ def drawn_messages() -> st.SearchStrategy[pl.DataFrame]:
             }
             for each in rows
         ]
-        kinds = {"signature_sketch": pl.List(pl.Int32), "signature_hash": pl.String}
+        kinds: dict[str, Any] = {"signature_sketch": pl.List(pl.Int32), "signature_hash": pl.String}
         frame = pl.DataFrame(signed, schema_overrides=kinds, infer_schema_length=None)
         return as_messages(frame.with_columns(period_date=pl.lit(campaign_truth.DAY)))
 
@@ -486,7 +489,7 @@ def test_a_full_bucket_is_reported_and_work_is_bounded() -> None:
     capped = campaign_daily.transform(message, thresholds(bucket_cap=4))
     assert capped["is_bucket_capped"].any()
     # What is compared with the first few is still found: hardly a copy is lost.
-    largest = [frame["copy_count"].sort(descending=True).head(3).sum() for frame in (free, capped)]
+    largest = [sum(frame["copy_count"].sort(descending=True).head(3)) for frame in (free, capped)]
     assert largest[1] > 0.9 * largest[0]
 
 

@@ -21,17 +21,8 @@ import polars as pl
 from jobs.contracts import contract
 from jobs.core import sketch
 from jobs.core.merge import merged
-from jobs.gold.bypass import (
-    CONTACT_COLUMNS,
-    CONTACT_KEY,
-    CONTACT_RULES,
-    contacts,
-    links_of,
-    numbers_behaviour,
-    signs,
-)
+from jobs.gold.bypass import contacts, links_of, numbers_behaviour, signs
 
-__all__ = ["CONTACT_COLUMNS", "CONTACT_KEY", "CONTACT_RULES", "contacts", "numbers_behaviour"]
 LINK = ["operator_id", "period_date", "channel_code", "inbound_link_id", "inbound_link_code"]
 SKETCHES = ("flagged_sender_sketch", "origid_sketch", "flagged_origid_sketch")
 

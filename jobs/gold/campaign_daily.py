@@ -9,8 +9,9 @@ over distinct signatures comes first. For any parts of the messages, cut anywher
     counts    = partial(message, member)                                   for each part
     campaigns = finish(merged(concat(counts), key, merge of the contract))
 
-signatures() reads the columns SIGNATURE_COLUMNS only. members() takes any number of whole operator-days at
-once; those without a sketch may further be cut by signature_hash, since each of them is its own campaign.
+signatures() reads the columns SIGNATURE_COLUMNS only, partial() COUNTED_COLUMNS. members() takes any number
+of whole operator-days at once; those without a sketch may further be cut by signature_hash, since each of
+them is its own campaign.
 """
 
 from __future__ import annotations
@@ -26,6 +27,12 @@ STOPPED = ["rejected", "discarded", "quarantined", "tagged", "deferred"]
 SIGNATURE_COLUMNS = [*SIGNED, "signature_kind_code", "spam_type_code", "signature_sketch"]
 SIGNATURE_KEY = [*SIGNED, "signature_kind_code", "spam_type_code"]
 SIGNATURE_RULES = {"signature_sketch": "first", "copies": "sum"}
+# The columns that partial() reads.
+COUNTED_COLUMNS = [
+    *(*SIGNED, "recipient_hash", "recipient_domain", "sender_hash", "client_network", "is_message_row"),
+    *("grain_code", "outcome_code", "is_antispam", "first_at", "last_at", "spam_type_codes"),
+    *("direction_code", "inbound_link_code", "origin_observed_code", "origin_claimed_code"),
+]
 CAMPAIGN = [*WHOSE, "campaign_hash"]
 COUNTED = ("recipient", "sender", "network", "domain")
 
@@ -95,7 +102,7 @@ def partial(message: pl.DataFrame, member: pl.DataFrame) -> pl.DataFrame:
     """The counts of each campaign in some of the messages."""
     origin = pl.coalesce("origin_observed_code", "origin_claimed_code")
     return (
-        message.drop("signature_kind_code", "spam_type_code")
+        message.select(COUNTED_COLUMNS)
         .join(member, on=SIGNED, how="inner")
         .with_columns(
             # Rows without a known recipient, and the null sender, are nobody to count.
