@@ -72,10 +72,6 @@ def area_name(code: str) -> str:
     return AREAS.get(code) or words.country(code)
 
 
-def is_study(name: str) -> bool:
-    return name.startswith("study.")
-
-
 def found(name: str, settings: Observatory) -> Found:
     """The row of this name. Raises ObservatoryError for a name that is of none, with the nearest."""
     table, *parts = name.split("/")
