@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+import fsspec
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -33,6 +34,11 @@ from jobs.errors import ObservatoryError
 PROPERTIES: dict[str, str | None] = {"delta.dataSkippingNumIndexedCols": "0"}
 # Small, quick to read for every reader, and the same bytes for the same rows.
 COMPRESSION = {"compression": "zstd", "compression_level": 1, "statistics": False}
+# How sketches, checksums and transactions are written; a lake of another form is computed anew.
+FORM = 2
+MARK = "observatory.json"
+LAYERS = ("bronze", "silver", "gold", "study", "meta")
+_MARKED: set[str] = set()
 Partition = dict[str, str | None]
 Periods = Mapping[str, Iterable[str]]
 
@@ -71,6 +77,7 @@ class Lake:
     root: str
 
     def path(self, table: str) -> str:
+        """The folder of a table."""
         return f"{self.root.replace('s3a://', 's3://').rstrip('/')}/{table.replace('.', '/')}"
 
     def exists(self, table: str) -> bool:
@@ -225,6 +232,7 @@ class Lake:
 
     def make(self, table: str) -> None:
         """Make the table if it is not there, with the partitions, types and comments of its contract."""
+        self.mark()
         if not self.exists(table):
             DeltaTable.create(
                 self.path(table),
@@ -232,6 +240,36 @@ class Lake:
                 mode="ignore",
                 partition_by=list(contract(table).partition_by),
                 configuration=PROPERTIES,
+            )
+
+    def form(self) -> int | None:
+        """The form in which the lake is written; None for a lake without tables. Lakes of before forms were
+        counted have form 1."""
+        fs, folder = fsspec.core.url_to_fs(self.path("x").removesuffix("/x"))
+        if fs.exists(f"{folder}/{MARK}"):
+            return int(json.loads(fs.cat_file(f"{folder}/{MARK}"))["form"])
+        return 1 if any(fs.exists(f"{folder}/{layer}") for layer in LAYERS) else None
+
+    def mark(self) -> None:
+        """Record the form of a lake that has no table yet; raise ObservatoryError for one of another form."""
+        if self.root in _MARKED:
+            return
+        self.refuse_other_form()
+        if self.form() is None:
+            fs, folder = fsspec.core.url_to_fs(self.path("x").removesuffix("/x"))
+            fs.makedirs(folder, exist_ok=True)
+            fs.pipe_file(f"{folder}/{MARK}", json.dumps({"form": FORM}).encode())
+        _MARKED.add(self.root)
+
+    def refuse_other_form(self) -> None:
+        """Raise ObservatoryError, with what to do, for a lake that another version wrote in another form."""
+        form = self.form()
+        if form is not None and form != FORM:
+            raise ObservatoryError(
+                f"{self.root}: this lake has form {form}; this version writes form {FORM}. Run `observatory"
+                " renew` once, with the same settings: it computes bronze, silver and gold anew from landing,"
+                " and keeps what landing cannot give back (audits, answers, packages and their receipts). If"
+                " landing no longer holds all logs, go on with the version that wrote the lake"
             )
 
     def check(self, files: Iterable[NewFile]) -> None:

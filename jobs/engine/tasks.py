@@ -99,7 +99,7 @@ def leave(frame: pl.DataFrame, name: str, staging: str, bucket: int = 0, count: 
 
 def take(left: Iterable[Left]) -> pl.DataFrame | None:
     """The rows of frames that tasks left; None where there are none."""
-    frames = [pl.read_ipc(each.path, memory_map=False) for each in left]
+    frames = [pl.read_ipc(each.path) for each in left]
     # One chunk: some functions of Polars 2.1 fail where an empty chunk stands before another.
     return pl.concat(frames, rechunk=True) if frames else None
 

@@ -1,0 +1,53 @@
+"""A lake of an older form, made one of this form: computed tables go, and are computed anew from landing.
+
+Tables that are computed from nothing, such as audits, answers, packages and their receipts, stay as they are:
+landing cannot give them back.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+from jobs.contracts import contract, tables
+from jobs.core.checksum import checksums
+from jobs.engine import record
+from jobs.engine.lake import FORM, MARK, Lake, is_local
+from jobs.errors import ObservatoryError
+
+
+def is_kept(table: str) -> bool:
+    """Whether a table is computed from nothing that is in the lake."""
+    about = contract(table)
+    return about.layer in ("silver", "study") and not about.reads
+
+
+def renew(lake: Lake) -> list[str]:
+    """Remove what can be computed again, and mark the lake with this version's form; the tables that stay.
+
+    Killed in between it can be run again: the mark comes last but for the versions of the tables that stay.
+    """
+    if not is_local(lake.root):
+        raise ObservatoryError(
+            f"{lake.root}: renew works on a folder of this machine. Copy what landing cannot give back to a"
+            " new root by hand: silver/audit_*, study/submission*, study/questionnaire_answer"
+        )
+    if lake.form() in (None, FORM):
+        raise ObservatoryError(f"{lake.root}: nothing to renew, the lake has the form of this version")
+    root = Path(lake.root)
+    kept = [table for table in tables() if is_kept(table) and lake.exists(table)]
+    for table in tables():
+        if contract(table).layer != "ref" and table not in kept:
+            shutil.rmtree(lake.path(table), ignore_errors=True)
+    for folder in ("_intent", "_staging", "_validation"):
+        shutil.rmtree(root / folder, ignore_errors=True)
+    (root / MARK).write_text(json.dumps({"form": FORM}), encoding="utf-8")
+    if kept:
+        now = record.now()
+        partitions = []
+        for table in kept:
+            if contract(table).period is not None:
+                partitions += record.differing(table, checksums(lake.read(table), table), {}, (), {})[1]
+        record.add_stage(lake, f"{now:%Y%m%dT%H%M%S.%fZ}", "renew", now, kept, partitions)
+    return kept
