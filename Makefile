@@ -1,7 +1,8 @@
 # Targets explain themselves: `make help`. CI calls the same ones.
 .DELETE_ON_ERROR:
-PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
-	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+# Looked for once, and only where an environment is made.
+PYTHON ?= $(eval PYTHON := $(shell for p in python3.13 python3.12 python3.11 python3; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done))$(PYTHON)
 VENV := .venv
 BIN := $(VENV)/bin
 # Only the clone is changed: wheels are kept in the environment for as long as they are installed.
