@@ -69,7 +69,7 @@ computed: st.SearchStrategy[str] = st.one_of(
     st.builds("CASE {} WHEN {} THEN {} ELSE {} END".format, numbers, numbers, numbers, numbers),
     st.builds("if({}, {}, {})".format, conditions, numbers, numbers),
 )
-simple = of(pl.Boolean) | st.sampled_from(["TRUE", "FALSE", "NULL::BOOLEAN"])
+simple: st.SearchStrategy[str] = of(pl.Boolean) | st.sampled_from(["TRUE", "FALSE", "NULL::BOOLEAN"])
 negated = st.sampled_from(["", "NOT "])
 text_list = st.lists(some(pl.String) | st.just("NULL"), min_size=1, max_size=3).map(", ".join)
 number_list = st.lists(counts | st.just("NULL"), min_size=1, max_size=3).map(", ".join)
