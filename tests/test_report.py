@@ -13,12 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.contracts import CODELISTS, arrow_schema
+from jobs.contracts import CODELISTS, rows_frame
 from jobs.release import (
     accounts,
     campaigns,
@@ -721,13 +720,8 @@ def tables() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def gathered(tables: dict[str, Any], spark: Any) -> dict[str, pl.DataFrame]:
-    def read(table: str) -> Any:
-        schema = arrow_schema(table)
-        rows = [{name: row.get(name) for name in schema.names} for row in tables[table]]
-        return spark.createDataFrame(pa.Table.from_pylist(rows, schema))
-
-    return report.gather(read)
+def gathered(tables: dict[str, Any]) -> dict[str, pl.DataFrame]:
+    return report.gather(lambda table: rows_frame(tables[table], table))
 
 
 def test_only_what_came_in_is_counted_and_units_are_not_mixed(gathered: dict[str, pl.DataFrame]) -> None:
@@ -878,11 +872,8 @@ def test_what_filters_saw_comes_with_what_is_known_of_them(gathered: dict[str, p
     }
 
 
-def test_a_lake_without_rows_has_figures_without_rows(spark: Any) -> None:
-    def read(table: str) -> Any:
-        return spark.createDataFrame(arrow_schema(table).empty_table())
-
-    empty = report.gather(read)
+def test_a_lake_without_rows_has_figures_without_rows() -> None:
+    empty = report.gather(lambda table: rows_frame([], table))
     assert {name: len(table) for name, table in empty.items()} == dict.fromkeys(report.FIGURES, 0)
 
 
