@@ -91,7 +91,7 @@ class Contract:
         return [*self.key, *(name for name in self.required if name not in self.key)]
 
 
-def loaded(file: Path) -> Any:
+def read_yaml(file: Path) -> Any:
     """The content of a YAML file. LibYAML reads fields.yaml ten times as fast as PyYAML's own parser does."""
     return yaml.load(file.read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
@@ -99,7 +99,7 @@ def loaded(file: Path) -> Any:
 @cache
 def fields() -> dict[str, Field]:
     """Every column of every table, from schemas/fields.yaml."""
-    raw = loaded(SCHEMAS / "fields.yaml")
+    raw = read_yaml(SCHEMAS / "fields.yaml")
     return {name: Field(name=name, **properties) for name, properties in raw.items()}
 
 
@@ -110,7 +110,7 @@ def contract(table: str) -> Contract:
     file = (REFERENCE if layer == "ref" else SCHEMAS / layer) / f"{name}.yaml"
     if not file.is_file():
         raise ObservatoryError(f"unknown table '{table}': there is no {file.relative_to(SCHEMAS.parent)}")
-    raw = loaded(file)
+    raw = read_yaml(file)
     refuse_words(file.name, raw)
     unknown = [column for column in raw["fields"] if column not in fields()]
     if unknown:

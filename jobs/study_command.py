@@ -162,7 +162,7 @@ def load(
         from jobs.engine.lake import Lake
 
         run_id = dt.datetime.now(dt.UTC).strftime("%Y%m%dT%H%M%S.%fZ")
-        land(Lake(settings.lake.root), found, settings, run_id)
+        land(Lake(settings.lake.root), found, run_id)
     out.print(packages(found, check))
     for each in found:
         for line in each.noted if not each.wrong else ():
@@ -217,6 +217,11 @@ def results(frames: dict[str, pl.DataFrame]) -> list[RenderableType]:
 
 def latest_of(frame: pl.DataFrame) -> str | None:
     return latest(frame["period_code"].unique())
+
+
+def of_period(period: str | None) -> pl.Expr:
+    """Rows of a period; none without one."""
+    return pl.col("period_code") == pl.lit(period, pl.String)
 
 
 # So many pairs of countries are printed.
@@ -274,7 +279,7 @@ def volume(frame: pl.DataFrame) -> list[Table]:
     period = volume_period(frame)
     found = rows_of(
         frame,
-        pl.col("period_code") == period,
+        of_period(period),
         pl.col("definition_code") == "OPERATOR",
         pl.col("quantity_code") == "spam_certain",
         pl.col("unit_code").is_in(["attempted", "call"]),
@@ -311,7 +316,7 @@ def corrected(frame: pl.DataFrame, audits: pl.DataFrame) -> list[RenderableType]
     period = volume_period(frame)
     rows = rows_of(
         frame,
-        pl.col("period_code") == period,
+        of_period(period),
         pl.col("definition_code") == "OPERATOR",
         pl.col("unit_code") == "attempted",
         pl.col("quantity_code").is_in(["spam_certain", "spam_corrected"]),
@@ -373,13 +378,13 @@ def investment(spending: pl.DataFrame, gaps: pl.DataFrame) -> list[RenderableTyp
     period = latest_of(spending)
     every = rows_of(
         spending,
-        pl.col("period_code") == period,
+        of_period(period),
         pl.col("strategy_code") == "_T",
         pl.col("conversion_code").is_in(["market", "none"]),
     )
     found = [row for row in every if row.component_code == "_T"]
     parts = {(row.channel_code, row.area_code, row.component_code): row for row in every}
-    held = named_rows(gaps.filter(pl.col("area_kind_code") != "country", pl.col("period_code") == period))
+    held = named_rows(gaps.filter(pl.col("area_kind_code") != "country", of_period(period)))
     missing = {
         (row.channel_code, row.area_code, row.target_code): short(row.gap)
         for row in held
@@ -429,7 +434,7 @@ def public_spending(frame: pl.DataFrame) -> list[RenderableType]:
     the sum of its parts, in US dollars; and person days."""
     period = latest_of(frame)
     told: dict[str, dict[str, list[Any]]] = {}
-    for row in named_rows(frame.filter(pl.col("period_code") == period)):
+    for row in named_rows(frame.filter(of_period(period))):
         whose = f"{row.country_code} {row.respondent_id}"
         told.setdefault(whose, {}).setdefault(row.question_code, []).append(row)
     if not told:
@@ -520,7 +525,7 @@ def mirror(frame: pl.DataFrame) -> list[Table]:
     )
     found = named_rows(
         own.filter(
-            pl.col("period_code") == latest_of(own),
+            of_period(latest_of(own)),
             pl.col("link_code") == "_T",
             ~pl.col("is_within_unplaced"),
         )

@@ -816,7 +816,7 @@ def test_the_settings_ask_for_no_signature_that_none_can_verify() -> None:
 
 
 def loaded(lake: Lake, *files: Judged) -> list[str]:
-    land(lake, list(files), settings_of(Path("unused")), "test")
+    land(lake, list(files), "test")
     return [line for each in files for line in each.wrong]
 
 

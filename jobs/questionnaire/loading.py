@@ -147,8 +147,8 @@ def land(lake: Lake, outcomes: list[Outcome], respondents: dict[str, Respondent]
 
 def validated(lake: Lake, rows: list[dict[str, Any]]) -> None:
     """Append the rows in one transaction, if every rule of their contract holds."""
-    from jobs.checks import row_rules
     from jobs.contracts import contract, rows_frame
+    from jobs.engine.checks import row_rules
     from jobs.errors import ValidationHeld
 
     frame = rows_frame(rows, TABLE)

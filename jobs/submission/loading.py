@@ -17,6 +17,7 @@ import polars as pl
 from jobs.config import Observatory, nearest
 from jobs.contracts import rows_frame
 from jobs.engine.lake import Lake, any_of
+from jobs.engine.record import add_stage, now
 from jobs.errors import ObservatoryError
 from jobs.periods import is_whole, months_of
 from jobs.questionnaire.respondents import Respondent
@@ -172,7 +173,7 @@ def refuse_same_time(found: list[Judged]) -> None:
                 )
 
 
-def land(lake: Lake, found: list[Judged], settings: Observatory, run_id: str) -> None:
+def land(lake: Lake, found: list[Judged], run_id: str) -> None:
     """Put the good packages into the lake in the order in which they came in. Each replaces what its operator
     gave of those months before; one whose receipt is there is not taken again.
 
@@ -187,7 +188,7 @@ def land(lake: Lake, found: list[Judged], settings: Observatory, run_id: str) ->
         if not each.wrong:
             taken += settled(each, receipts)
     if taken:
-        write(lake, taken, settings, run_id)
+        write(lake, taken, run_id)
 
 
 @dataclass(frozen=True)
@@ -265,12 +266,10 @@ def unsigned(judged: Judged, receipts: list[dict[str, Any]]) -> list[str]:
     return [f"{before}, and this one is not signed: {SIGN_IT}"]
 
 
-def write(lake: Lake, taken: list[Taken], settings: Observatory, run_id: str) -> None:
+def write(lake: Lake, taken: list[Taken], run_id: str) -> None:
     """Write all packages in one transaction a table; then their receipts, without which a package is loaded
     again; and last the stage's row, which names the versions."""
-    from jobs.runner import Run, finish
-
-    started = dt.datetime.now(dt.UTC)
+    started = now()
     places = [
         f"({any_of('respondent_id', [each.judged.respondent_id])} AND {any_of('period_code', months)}"
         f" AND {any_of('channel_code', channels)})"
@@ -287,8 +286,7 @@ def write(lake: Lake, taken: list[Taken], settings: Observatory, run_id: str) ->
             parts[each.judged.respondent_id] = rows
         lake.replace(pl.concat(parts.values()), table, " OR ".join(places), {"run_id": run_id})
     lake.append(rows_frame([receipt(each.judged) for each in taken], RECEIPT), RECEIPT)
-    work = Run(lake=lake, settings=settings, operators=[], run_id=run_id)
-    finish(work, "submission", started, (*TABLES, RECEIPT), [])
+    add_stage(lake, run_id, "submission", started, (*TABLES, RECEIPT), [])
 
 
 def against(judged: Judged, standing: list[dict[str, Any]]) -> list[str]:
