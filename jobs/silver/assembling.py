@@ -79,11 +79,13 @@ def settled(format_name: str, bronze: pl.DataFrame) -> pl.DataFrame:
 def assembled(table: str, formats: Mapping[str, pl.DataFrame], door: protect.Door) -> pl.DataFrame:
     """Rows of a silver table from the bronze rows of each format, of which no row is held.
 
-    All bronze rows of an assembly_key must be there, of formats that complete each other too. The columns are
-    those of the table's contract.
+    All bronze rows of an assembly_key must be there, of formats that complete each other too. Formats without
+    rows of the table may be there. The columns are those of the table's contract.
     """
     parts = [
-        of_format(table, name, formats, door) for name, bronze in formats.items() if not bronze.is_empty()
+        of_format(table, name, formats, door)
+        for name, bronze in formats.items()
+        if hasattr(KERNELS[name], ROWS[table]) and not bronze.is_empty()
     ]
     if not parts:
         return pl.DataFrame(schema=polars_schema(table))
