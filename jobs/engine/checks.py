@@ -48,8 +48,8 @@ def row_rules(about: Contract) -> dict[str, pl.Expr]:
 def check_rows(frame: pl.DataFrame, table: str) -> list[Broken]:
     """The rules of the table's contract that rows break, by operator; empty if all rows hold.
 
-    The last rule is that a key occurs once in an operator's period. It only covers the rows of this frame: for
-    a table in parts see key_hashes.
+    The last rule is that a key occurs once in an operator's period. It covers the rows of this frame alone:
+    for a table in parts see key_hashes.
     """
     about = contract(table)
     rules = row_rules(about)
@@ -94,12 +94,12 @@ def key_and_period(about: Contract) -> list[str]:
 def key_hashes(frame: pl.DataFrame, table: str) -> pl.DataFrame:
     """A row's operator and the hash of its key and period: 8 bytes a row, to be left by each part of a table.
 
-    A part cannot see the keys of the others. Where the bucket of a row follows from its key, no other part has
-    the key, and check_rows is enough. Elsewhere repeated_keys compares the hashes of all parts; too many for
-    memory can be cut by the hash.
+    A part cannot see the keys of the others. Where the bucket of a row follows from its key, no other part
+    has the key, and check_rows is enough. Elsewhere repeated_keys compares the hashes of all parts; too many
+    for memory can be cut by the hash.
     """
     hashes = row_hashes(frame.select(key_and_period(contract(table))))
-    return frame.select(pl.col("operator_id").cast(pl.Categorical), pl.Series("key_hash", hashes))
+    return frame.select("operator_id", pl.Series("key_hash", hashes))
 
 
 def repeated_keys(parts: Iterable[pl.DataFrame], table: str) -> list[Broken]:
