@@ -38,7 +38,6 @@ COMPRESSION = {"compression": "zstd", "compression_level": 1, "statistics": Fals
 FORM = 2
 MARK = "observatory.json"
 LAYERS = ("bronze", "silver", "gold", "study", "meta")
-_MARKED: set[str] = set()
 Partition = dict[str, str | None]
 Periods = Mapping[str, Iterable[str]]
 
@@ -248,18 +247,15 @@ class Lake:
         fs, folder = fsspec.core.url_to_fs(self.path("x").removesuffix("/x"))
         if fs.exists(f"{folder}/{MARK}"):
             return int(json.loads(fs.cat_file(f"{folder}/{MARK}"))["form"])
-        return 1 if any(fs.exists(f"{folder}/{layer}") for layer in LAYERS) else None
+        return 1 if any(fs.glob(f"{folder}/{layer}/*/_delta_log") for layer in LAYERS) else None
 
     def mark(self) -> None:
         """Record the form of a lake that has no table yet; raise ObservatoryError for one of another form."""
-        if self.root in _MARKED:
-            return
         self.refuse_other_form()
         if self.form() is None:
             fs, folder = fsspec.core.url_to_fs(self.path("x").removesuffix("/x"))
             fs.makedirs(folder, exist_ok=True)
             fs.pipe_file(f"{folder}/{MARK}", json.dumps({"form": FORM}).encode())
-        _MARKED.add(self.root)
 
     def refuse_other_form(self) -> None:
         """Raise ObservatoryError, with what to do, for a lake that another version wrote in another form."""

@@ -183,7 +183,7 @@ class Steps:
         inputs = [self.inputs(each, moved) for each in assembled]
         if links or routes:
             moved += self.forward(inputs, links, routes)
-        later = [left for left in moved if left.name in ("later", "routed")]
+        later = [left for left in moved if left.name in ("later", "by_id")]
         made = self.messages(
             [replace(each, left=(*each.left, *shared, *of(later, each.bucket))) for each in inputs]
         )

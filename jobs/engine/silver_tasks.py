@@ -1,13 +1,15 @@
 """What tasks of the silver stage do, bucket by bucket; jobs/engine/silver_stage.py has their order.
 
-A task that writes rows of a silver table checks them, adds up their checksums, and writes those of the days that
-the run computes as files that no transaction names yet. Rows of days beside these only help to compute them.
+A task that writes rows of a silver table checks them, adds up their checksums, and writes those of the days
+that the run computes as files that no transaction names yet. Rows of days beside these only help to compute
+them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 import polars as pl
 
@@ -37,8 +39,8 @@ Days = windows.Days
 
 @dataclass
 class Made:
-    """What a task made for tables: files, the fingerprints of their rows, the rules that rows break, and frames
-    in staging for later tasks."""
+    """What a task made for tables: files, the fingerprints of their rows, the rules that rows break, and
+    frames in staging for later tasks."""
 
     files: list[NewFile] = field(default_factory=list)
     left: list[Left] = field(default_factory=list)
@@ -127,22 +129,24 @@ def assemble(
         rows = assembling.assembled(table, {name: formats[name] for name in own if name in formats}, door)
         if rows.is_empty():
             continue
-        is_computed = windows.is_inside(computed, pl.col(str(contract(table).period)))
-        inside = rows.filter(is_computed)
-        made.add(inside, table, root)
+        is_computed = rows.select(
+            windows.is_inside(computed, pl.col(str(contract(table).period)))
+        ).to_series()
+        made.add(rows.filter(is_computed), table, root)
         if table == KNOWLEDGE:
             made.left += leave(rows, KNOWLEDGE, staging)
         if table not in (TRANSMISSION, VERDICT):
             continue
-        if inside.height < rows.height:
-            made.left += move(rows.filter(~is_computed), table, staging, home, count)
-        made.left += move(elsewhere(inside, bucket, count), table, staging, home, count)
-        if table == TRANSMISSION:
-            placed = hops.placed(rows)
-            made.left += leave(hops.ends(placed, home, count), "ends", staging)
-            made.left += leave(standing.message_ids(placed, home, count), "ids", staging)
-        else:
-            made.left += leave(standing.asked(rows, home), "asked", staging)
+        # What is in the files of this bucket need not move there.
+        moves = rows.filter(~(is_computed & is_home(rows, bucket)))
+        made.left += move(moves, table, staging, home, count)
+        for number, part in by_home(rows, home, count):
+            if table == TRANSMISSION:
+                placed = hops.placed(part)
+                made.left += leave(hops.ends(placed, number), "ends", staging)
+                made.left += leave(standing.message_ids(placed, number), "ids", staging)
+            else:
+                made.left += leave(standing.asked(part, number), "asked", staging)
     return made
 
 
@@ -158,24 +162,28 @@ def bucket_rows(parts: Iterable[Left], format_name: str, bucket: Bucket) -> pl.D
     return pl.concat(frames, rechunk=True)
 
 
-def elsewhere(rows: pl.DataFrame, bucket: Bucket, count: int) -> pl.DataFrame:
-    """The transmissions or verdicts that belong to another bucket than the one they were assembled in."""
-    return rows.filter(~is_home(rows, bucket))
-
-
 def is_home(rows: pl.DataFrame, bucket: Bucket) -> pl.Series:
-    home = bucketing.home_of(rows, bucket.count)
-    return (home == bucket.number).fill_null(True)
+    """Whether transmissions or verdicts belong to the bucket, or to none."""
+    return (bucketing.home_of(rows, bucket.count) == bucket.number).fill_null(True)
+
+
+def by_home(rows: pl.DataFrame, home: int, count: int) -> list[tuple[int, pl.DataFrame]]:
+    """The rows by the bucket that each belongs to; those that belong to none stay at home."""
+    if count == 1:
+        return [(home, rows)]
+    to = bucketing.home_of(rows, count).fill_null(home)
+    parts = rows.with_columns(to.alias("_bucket")).partition_by("_bucket", as_dict=True, include_key=False)
+    return [(int(number), part) for (number,), part in parts.items()]
 
 
 def move(rows: pl.DataFrame, table: str, staging: str, home: int, count: int) -> list[Left]:
-    """Leave rows for the bucket that each belongs to; those that belong to none stay."""
+    """Leave rows for the bucket that each belongs to."""
     if rows.is_empty():
         return []
-    to = bucketing.home_of(rows, count).fill_null(home)
-    parts = rows.with_columns(to.alias("_bucket")).partition_by("_bucket", as_dict=True, include_key=False)
     return [
-        left for (number,), part in parts.items() for left in leave(part, table, staging, int(number), count)
+        left
+        for number, part in by_home(rows, home, count)
+        for left in leave(part, table, staging, number, count)
     ]
 
 
@@ -204,16 +212,16 @@ def forward(
     left: list[Left] = []
     known, found = take(links), take(routes)
     if known is not None:
-        later = hops.later_rows(of_bucket.transmissions(), known)
+        later = hops.later_rows(hops.placed(of_bucket.transmissions()), known)
         left += by_bucket(later, "later", staging, count)
     if found is not None:
         here = found.filter(pl.col("bucket") == of_bucket.bucket.number % count)
-        left += by_bucket(standing.routed(of_bucket.verdicts(), here), "routed", staging, count)
+        left += by_bucket(standing.routed(of_bucket.verdicts(), here), "by_id", staging, count)
     return left
 
 
 def by_bucket(rows: pl.DataFrame, name: str, staging: str, count: int) -> list[Left]:
-    parts = rows.partition_by("bucket", as_dict=True, include_key=name == "later")
+    parts = rows.partition_by("bucket", as_dict=True)
     return [
         left for (number,), part in parts.items() for left in leave(part, name, staging, int(number), count)
     ]
@@ -239,9 +247,11 @@ class Inputs:
         return together.filter(is_home(together, self.bucket))
 
     def transmissions(self) -> pl.DataFrame:
-        """The transmissions of the bucket, placed."""
-        rows = hops.placed(self.rows(TRANSMISSION))
-        return rows if self.parts == 1 else rows.filter(pl.col("place") % self.parts == self.part)
+        rows = self.rows(TRANSMISSION)
+        if self.parts == 1:
+            return rows
+        place = pl.struct("operator_id", pl.coalesce("queue_id", "transmission_hash")).hash(bucketing.SEED)
+        return rows.filter(place % self.parts == self.part)
 
     def verdicts(self) -> pl.DataFrame:
         return self.rows(VERDICT)
@@ -256,21 +266,16 @@ def table_of(file: DataFile) -> str:
 def messages(root: str, staging: str, of_bucket: Inputs, computed: Days) -> Made:
     """The messages of a bucket. Temporary refusals wait in staging: what follows them may lie elsewhere."""
     made = Made()
-    links = none_or(take(named(of_bucket.left, "links")), hops.LINKS)
-    rows = of_bucket.transmissions()
-    later = take(named(of_bucket.left, "later"))
-    verdict = of_bucket.verdicts()
-    routed = take(named(of_bucket.left, "routed"))
-    if routed is not None:
-        exact = verdict.filter(pl.col("queue_id").is_not_null())
-        verdict = pl.concat([exact, routed.select(exact.columns)])
-    else:
-        verdict = verdict.filter(pl.col("queue_id").is_not_null())
+    known = take(named(of_bucket.left, "links"))
+    links = no_links() if known is None else known
+    rows, verdict = of_bucket.transmissions(), of_bucket.verdicts()
+    later, by_id = take(named(of_bucket.left, "later")), take(named(of_bucket.left, "by_id"))
     message = opened(
         rows,
         verdict,
         links,
-        hops.later_rows(rows.clear(), links) if later is None else later,
+        hops.later_rows(hops.placed(rows.clear()), links) if later is None else later,
+        verdict.clear() if by_id is None else by_id,
         none_or(take(named(of_bucket.left, KNOWLEDGE)), polars_schema(KNOWLEDGE)),
         reference("ref.attribute_rule"),
     )
@@ -282,22 +287,24 @@ def messages(root: str, staging: str, of_bucket: Inputs, computed: Days) -> Made
     return made
 
 
+@cache
+def no_links() -> pl.DataFrame:
+    return hops.roots(hops.candidates(pl.DataFrame(schema=hops.ENDS)))
+
+
 def none_or(frame: pl.DataFrame | None, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
     return pl.DataFrame(schema=dict(schema)) if frame is None else frame
 
 
 def follow(staging: str, parts: Sequence[Left]) -> list[Left]:
-    """The temporary refusals that were followed up, of the triples of all buckets, part by part: only those of
-    networks, senders and recipients with such a refusal are held at once."""
+    """The temporary refusals that were followed up, of the triples of all buckets, part by part: only
+    those of networks, senders and recipients with such a refusal are held at once."""
     refused = pl.concat(
-        pl.read_ipc(each.path).filter("is_temporary").select("triple").unique()
-        for each in parts
+        pl.read_ipc(each.path).filter("is_temporary").select("triple").unique() for each in parts
     ).unique()
     if refused.is_empty():
         return []
-    rows = pl.concat(
-        pl.read_ipc(each.path).join(refused, on="triple", how="semi") for each in parts
-    )
+    rows = pl.concat(pl.read_ipc(each.path).join(refused, on="triple", how="semi") for each in parts)
     return leave(refusals.followed(rows), "followed", staging)
 
 
