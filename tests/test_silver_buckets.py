@@ -68,7 +68,7 @@ MOMENTS = st.integers(0, 40).map(lambda number: START + dt.timedelta(minutes=7 *
 
 @st.composite
 def transmissions(draw: st.DrawFn) -> pl.DataFrame:
-    rows = []
+    rows: list[dict[str, Any]] = []
     for number in range(draw(st.integers(0, 14))):
         queue_id = draw(st.none() | QUEUES)
         first_at = draw(MOMENTS)
@@ -204,5 +204,5 @@ def test_assembly_in_buckets(name: str) -> None:
                 moves = [
                     home_of(rows, count).fill_null(number) != number for number, rows in enumerate(parts)
                 ]
-                # Four blocks of OpenDMARC's history were cut, and a part of a block has no queue id.
-                assert sum(each.sum() for each in moves) <= (4 if name == "opendmarc_history" else 0)
+                # The last block of each piece of OpenDMARC's history may go on: it has no queue id's key yet.
+                assert sum(each.sum() for each in moves) <= (5 if name == "opendmarc_history" else 0)
