@@ -7,7 +7,6 @@ the columns of an earlier contract.
 
 from __future__ import annotations
 
-import datetime as dt
 import hashlib
 import importlib
 import itertools
@@ -20,9 +19,10 @@ from expectations import domain, suites
 from jobs import investment_targets
 from jobs.config import Gap, Observatory
 from jobs.contracts import conform, contract, reference
+from jobs.engine import record
 from jobs.engine.lake import Lake, any_of
 from jobs.errors import ObservatoryError
-from jobs.runner import Run, finish, keep, now, refuse, state
+from jobs.runner import Run, keep, refuse
 from jobs.study_files import read_table
 from jobs.study_frame import (
     refuse_missing,
@@ -96,7 +96,7 @@ def is_current(lake: Lake, settings: Observatory, folder: Path) -> bool:
     """The study's tables are those of these files and targets, and of the submissions and answers in the
     lake."""
     targets = chosen_targets(settings, Gap())
-    return state(lake, TABLES[:1]).get(FIRST, ("", ""))[1] == digest(lake, folder, targets)
+    return record.state(lake, TABLES[:1]).get(FIRST, ("", ""))[1] == digest(lake, folder, targets)
 
 
 def estimate(
@@ -114,7 +114,7 @@ def estimate(
     anyone that gave something, and ValidationHeld if a rule is broken: then no table is written.
     """
     work = Run(lake=lake, settings=settings, operators=[], run_id=run_id, say=say)
-    started: dt.datetime = now()
+    started = record.now()
     targets = chosen_targets(settings, given or Gap())
     inputs = digest(lake, folder, targets)
     have = {table: read_table(folder, table) for table in FROM_FILES}
@@ -137,13 +137,13 @@ def estimate(
         ]
     )
     keep(work, VALIDATION)
-    refuse(work, work.results)
+    refuse(work)
     say("study: writing")
     for table in TABLES:
         lake.rewrite(have[table], table, {"run_id": run_id})
     computed = dict(zip(("table_name", "operator_id", "period"), FIRST, strict=True))
     counted = {"row_count": have[TABLES[0]].height, "checksum": "", "input_checksum": inputs}
-    finish(work, "study", started, (*GIVEN, *TABLES), [computed | counted])
+    record.add_stage(lake, run_id, "study", started, (*GIVEN, *TABLES), [computed | counted])
     return {table: have[table] for table in (*TABLES, QUALITY, ANSWERS, FRAME)}
 
 
@@ -152,7 +152,7 @@ def compute(table: str, have: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
     about = contract(table)
     job = importlib.import_module(f"jobs.{about.layer}.{about.name}")
     inputs = {name.split(".")[1]: have[name] if name in have else reference(name) for name in about.reads}
-    return conform(job.transform(**inputs), table)
+    return conform(job.transform(**inputs), table).sort(about.key)
 
 
 def refuse_unknown(have: Mapping[str, pl.DataFrame], folder: Path) -> None:
