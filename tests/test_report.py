@@ -17,7 +17,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jobs import config
 from jobs.contracts import CODELISTS, rows_frame
+from jobs.engine.lake import Lake
 from jobs.release import (
     accounts,
     campaigns,
@@ -31,8 +33,10 @@ from jobs.release import (
     stages,
     words,
     world,
+    write,
 )
 from jobs.release.study import Study
+from tests.conftest import ROOT
 from tests.report_figures import ABOUT, OPERATORS, figures, validation
 
 VOID = {"meta", "link", "br", "path", "rect", "line"}
@@ -882,6 +886,102 @@ def test_what_was_gathered_can_be_drawn(gathered: dict[str, pl.DataFrame], tmp_p
     # Two undecided messages have no share of spam in the audit, so they stay possible.
     title = plain(read(tmp_path / "index.html").all("h1")[0]["text"])
     assert title.startswith("Spam was 99.6–99.7% of e-mail")
+
+
+# --- the page of a lake ---------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> config.Observatory:
+    root = tmp_path_factory.mktemp("lake_of_report")
+    return config.load(ROOT / "sample_data" / "observatory.toml", lake_root=str(root))
+
+
+@pytest.fixture(scope="module")
+def lake(settings: config.Observatory, tables: dict[str, Any]) -> Lake:
+    """A lake of the tables, as a finished run left it."""
+    lake = Lake(settings.lake.root)
+    for table, rows in tables.items():
+        lake.append(rows_frame(rows, table), table)
+    versions = [{"table_name": table, "version": lake.version(table)} for table in tables]
+    times = {"started_at": FINISHED, "finished_at": FINISHED, "code_revision": "abc"}
+    run = {"run_id": "r1", "stage_name": "gold", "table_versions": versions, **times}
+    lake.append(rows_frame([run], "meta.run"), "meta.run")
+    return lake
+
+
+FINISHED = dt.datetime(2026, 11, 7, 6, 12, tzinfo=dt.UTC)
+
+
+def test_a_page_is_drawn_again_only_when_its_inputs_changed(
+    lake: Lake, settings: config.Observatory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[Path] = []
+    build = report.build
+    monkeypatch.setattr(charts, "render", lambda layers, title: "<svg></svg>")
+
+    def counting(*arguments: Any) -> Path:
+        drawn.append(arguments[-1])
+        return build(*arguments)
+
+    monkeypatch.setattr(report, "build", counting)
+
+    def write_again() -> int:
+        """How often the page has been drawn."""
+        assert write.write(lake, settings, tmp_path) == tmp_path / "index.html"
+        return len(drawn)
+
+    assert (write_again(), write_again()) == (1, 1)
+    before = files_of(tmp_path)
+    assert "run <code>r1</code>, 7 November 2026, 06:12 UTC" in plain(
+        (tmp_path / "validation.html").read_text(encoding="utf-8")
+    )
+    # A file that is missing, or that somebody changed.
+    (tmp_path / "daily.csv").unlink()
+    assert (write_again(), write_again()) == (2, 2)
+    (tmp_path / "index.html").write_text("not drawn", encoding="utf-8")
+    assert (write_again(), write_again()) == (3, 3)
+    assert files_of(tmp_path) == before
+    # Other settings, other code, another run.
+    other = settings.model_copy(update={"location": None})
+    write.write(lake, other, tmp_path)
+    assert len(drawn) == 4
+    assert write_again() == 5
+    monkeypatch.setattr(write, "code_digest", lambda: "other code")
+    assert (write_again(), write_again()) == (6, 6)
+    table = "gold.spam_volume_daily"
+    lake.append(lake.read(table).with_columns(operator_id=pl.lit("alp-post")).head(1), table)
+    assert write_again() == 6
+    named = {"table_versions": [{"table_name": table, "version": lake.version(table)}]}
+    run = {"run_id": "r2", "stage_name": "gold", "finished_at": FINISHED + dt.timedelta(days=1), **named}
+    lake.append(rows_frame([run], "meta.run"), "meta.run")
+    assert (write_again(), write_again()) == (7, 7)
+    assert "8 November 2026" in plain((tmp_path / "index.html").read_text(encoding="utf-8"))
+
+
+def test_a_page_that_could_not_be_finished_is_drawn_again(
+    lake: Lake, settings: config.Observatory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write.write(lake, settings, tmp_path)
+    before = files_of(tmp_path)
+    monkeypatch.setattr(write, "code_digest", lambda: "other code")
+
+    def killed(*arguments: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(report, "build", killed)
+        write.write(lake, settings, tmp_path)
+    assert not (tmp_path / write.INPUTS).exists()
+    write.write(lake, settings, tmp_path)
+    assert {name: data for name, data in files_of(tmp_path).items() if name != write.INPUTS} == {
+        name: data for name, data in before.items() if name != write.INPUTS
+    }
+
+
+def test_a_lake_that_nothing_was_written_to_has_a_page(settings: config.Observatory, tmp_path: Path) -> None:
+    page = write.write(Lake(str(tmp_path / "lake")), settings, tmp_path / "report")
+    assert read(page).all("h1")[0]["text"] == "No traffic has been counted yet"
 
 
 # --- colours and words ------------------------------------------------------------------------------------

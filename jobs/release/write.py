@@ -11,6 +11,7 @@ from typing import Any
 import polars as pl
 
 from jobs.config import Observatory
+from jobs.contracts import contract
 from jobs.engine.lake import Lake
 from jobs.status import last_validation
 
@@ -43,10 +44,15 @@ def write(lake: Lake, settings: Observatory, folder: Path) -> Path:
 
     record.unlink(missing_ok=True)
     versions = given["about"]["versions"]
-    figures = report.gather(lambda table: lake.read(table, versions.get(table)))
+    figures = report.gather(lambda table: lake.read(table, versions.get(table), counts_of(table)))
     report.build(figures, given["operators"], given["validation"], given["about"], folder)
     record.write_text(f"{digest}\n", encoding="utf-8")
     return page
+
+
+def counts_of(table: str) -> list[str]:
+    """The table's columns without its sketches, which no figure needs and which are most of its bytes."""
+    return [field.name for field in contract(table).fields if field.type != "binary"]
 
 
 def is_whole(folder: Path) -> bool:
