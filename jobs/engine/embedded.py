@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import sys
+import types
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -48,9 +50,7 @@ class Embedded:
     def warm(self) -> None:
         """Start the workers, so that they are there when the first tasks are."""
         while len(self._executors) < self.workers:
-            self._executors.append(self._executor())
-            with environment():
-                self._executors[-1].submit(int)
+            self._executors.append(started(self._context))
 
     def run(self, tasks: Iterable[Task], done: Callable[[int], None] = lambda count: None) -> list[Any]:
         self.warm()
@@ -73,7 +73,7 @@ class Embedded:
                         found[place].append(future.result())
                     except BrokenProcessPool:
                         self._executors[worker].shutdown(wait=False)
-                        self._executors[worker] = self._executor()
+                        self._executors[worker] = started(self._context)
                         if is_again:
                             raise TaskDied(died(task)) from None
                         pieces = task.smaller(task) if task.smaller else [task]
@@ -86,8 +86,13 @@ class Embedded:
                 future.cancel()
         return [value for place in sorted(found) for value in found[place]]
 
-    def _executor(self) -> ProcessPoolExecutor:
-        return ProcessPoolExecutor(1, mp_context=self._context)
+
+def started(context: Any) -> ProcessPoolExecutor:
+    """An executor with one process, which is on its way."""
+    executor = ProcessPoolExecutor(1, mp_context=context)
+    with environment():
+        executor.submit(int)
+    return executor
 
 
 def died(task: Task) -> str:
@@ -100,12 +105,16 @@ def died(task: Task) -> str:
 
 @contextmanager
 def environment() -> Iterator[None]:
-    """The environment of workers, while their server starts; this process keeps its own."""
+    """What workers start with: their own settings, and an empty main module, for the program's own module is
+    not theirs to run; this process keeps what it has."""
     before = {name: os.environ.get(name) for name in ENVIRONMENT}
+    main = sys.modules["__main__"]
     os.environ.update(ENVIRONMENT)
+    sys.modules["__main__"] = types.ModuleType("__main__")
     try:
         yield
     finally:
+        sys.modules["__main__"] = main
         for name, value in before.items():
             if value is None:
                 del os.environ[name]

@@ -207,8 +207,6 @@ class Steps:
             contact = named(self.over("contacts", stale), CONTACTS)
             if contact:
                 [behaviours] = self.run("behaviour", [(contact,)], "gold, behaviour of numbers")
-            else:
-                behaviours = []
         else:
             tables.remove(BYPASS)
         parts = self.over("count", stale, proved, behaviours, operator, columns_before=(tables,))

@@ -117,9 +117,8 @@ def count(
         about = contract(table)
         inputs = [frames[name.split(".")[1]] for name in about.reads]
         if table == BYPASS:
-            if known is None:
-                continue
-            inputs.append(known)
+            nobody = bypass.numbers_behaviour(bypass.contacts(message.clear()), frames["bypass_parameter"])
+            inputs.append(nobody if known is None else known)
         made += leave(module_of(table).partial(*inputs), table, staging)
     return made
 

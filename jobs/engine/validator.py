@@ -16,7 +16,7 @@ import polars as pl
 
 from expectations import domain, suites
 from jobs.contracts import contract, polars_schema
-from jobs.engine.embedded import environment
+from jobs.engine.embedded import started
 from jobs.engine.tasks import Left, perform, take
 
 # The validator gives way to the workers.
@@ -26,15 +26,14 @@ NICE = 10
 @cache
 def executor() -> ProcessPoolExecutor:
     """The process, started once."""
-    made = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("forkserver"))
+    made = started(multiprocessing.get_context("forkserver"))
     atexit.register(made.shutdown, wait=False, cancel_futures=True)
     return made
 
 
 def prepare() -> None:
     """Start the process and its imports, without waiting for them."""
-    with environment():
-        executor().submit(perform, "jobs.engine.validator:warm", ())
+    executor().submit(perform, "jobs.engine.validator:warm", ())
 
 
 def warm() -> None:
@@ -45,11 +44,20 @@ def warm() -> None:
 def validate(frames: Mapping[str, list[Left]]) -> tuple[list[suites.Result], list[str]]:
     """Ask the rules of each table, and of the tables against each other, of frames in staging; the results,
     and the operators whose rows break a rule."""
-    with environment():
-        found: tuple[list[suites.Result], list[str]] = (
-            executor().submit(perform, "jobs.engine.validator:answer", (dict(frames),)).result()
-        )
+    task = executor().submit(perform, "jobs.engine.validator:answer", (dict(frames),))
+    found: tuple[list[suites.Result], list[str]] = task.result()
     return found
+
+
+def validate_table(table: str, frame: pl.DataFrame) -> list[suites.Result]:
+    """Ask the rules of one small table."""
+    task = executor().submit(perform, "jobs.engine.validator:answer_table", (table, frame))
+    found: list[suites.Result] = task.result()
+    return found
+
+
+def answer_table(table: str, frame: pl.DataFrame) -> list[suites.Result]:
+    return suites.validate([suites.Asked(table, frame, suites.contract_rules(table), contract(table).key)])
 
 
 def answer(left: dict[str, list[Left]]) -> tuple[list[suites.Result], list[str]]:
