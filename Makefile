@@ -8,9 +8,11 @@ BIN := $(VENV)/bin
 # Only the clone is changed: wheels are kept in the environment for as long as they are installed.
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-cache-dir
 CACHE := $(VENV)/wheels
-UV := $(BIN)/uv --quiet --no-config --cache-dir $(CACHE)
-INSTALL := VIRTUAL_ENV=$(abspath $(VENV)) $(UV) pip install --no-build-isolation
-LOCK := $(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
+# Where pip finds a mirror and a proxy's certificate, uv does too.
+UV := $(BIN)/uv --quiet --cache-dir $(CACHE) $(if $(wildcard /etc/ssl/certs/ca-certificates.crt),--system-certs)
+MIRROR := $${PIP_INDEX_URL:+--default-index "$$PIP_INDEX_URL"}
+INSTALL := VIRTUAL_ENV=$(abspath $(VENV)) $(UV) pip install $(MIRROR)
+LOCK := $(UV) pip compile $(MIRROR) --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
 	--custom-compile-command "make lock" pyproject.toml
 
 .PHONY: help demo test test-long test-site check setup setup-dev setup-spark airflow benchmark format derived \
@@ -55,7 +57,7 @@ $(VENV)/tools.stamp: requirements/tools.lock | $(BIN)/python
 $(VENV)/run.stamp: requirements/run.lock pyproject.toml $(VENV)/tools.stamp
 	@echo "Installing the pipeline's packages ..."
 	@$(INSTALL) --require-hashes -r $<
-	@$(INSTALL) --no-deps --editable .
+	@$(INSTALL) --no-deps --no-build-isolation --editable .
 	@rm -rf $(CACHE)
 	@touch $@
 
