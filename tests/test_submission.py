@@ -926,6 +926,34 @@ def test_a_corrected_package_leaves_nothing_of_the_former_and_one_can_go_back(tm
     assert months_in(lake) == {"2026-10": 40}
 
 
+@pytest.mark.parametrize("table", TABLES)
+def test_a_package_whose_loading_stops_halfway_does_not_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, table: str
+) -> None:
+    lake = Lake(str(tmp_path / "lake"))
+    first, second = (sent(tmp_path, [day_of("2026-10-02", units)], day, f"of {day}")
+                     for units, day in ((50, 10), (40, 11)))  # fmt: skip
+    assert loaded(lake, first) == []
+    before = state(lake)
+    replace = Lake.replace
+
+    def stops(self: Lake, frame: pl.DataFrame, of: str, where: str, note: Any = None) -> int:
+        if of == table:
+            raise OSError("No space left on device")
+        return replace(self, frame, of, where, note)
+
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="No space"):
+        patch.setattr(Lake, "replace", stops)
+        loaded(lake, second)
+    assert lake.versions() == before
+    named = lake.read(VOLUME, before[VOLUME]).filter(definition_code="OPERATOR")
+    assert named["units"].to_list() == [50]
+    # The next loading does all of it again.
+    assert loaded(lake, sent(tmp_path, [day_of("2026-10-02", 40)], 11, "of 11")) == []
+    assert months_in(lake) == {"2026-10": 40}
+    state(lake)
+
+
 def test_what_was_signed_is_not_replaced_by_what_is_not(tmp_path: Path, keys: Path) -> None:
     """Sign, load, strip, change, load."""
     lake = Lake(str(tmp_path / "lake"))
