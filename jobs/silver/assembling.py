@@ -98,7 +98,9 @@ def assembled(table: str, formats: Mapping[str, pl.DataFrame], door: protect.Doo
 def of_format(table: str, name: str, formats: Mapping[str, pl.DataFrame], door: protect.Door) -> pl.DataFrame:
     """Rows of a silver table from the bronze rows of one format, without their key."""
     kernel = KERNELS[name]
-    found = getattr(kernel, ROWS[table])(kernel.assemble(formats[name].lazy()))
+    # Kernels collect their rows more than once.
+    rows = kernel.assemble(formats[name].lazy()).collect().lazy()
+    found = getattr(kernel, ROWS[table])(rows)
     if table == "silver.transmission" and name in COMPLETED:
         other, complete = COMPLETED[name]
         if other in formats and not formats[other].is_empty():

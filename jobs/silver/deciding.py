@@ -30,7 +30,7 @@ def name_all_recipients(rows: pl.DataFrame) -> pl.DataFrame:
     is_known = (pl.col("is_partial") & (pl.col("v_named").list.len() > 0)).fill_null(False)
     server = pl.coalesce("recipient_hash", pl.lit("_U"))
     rows = rows.with_columns(named_by=pl.when(is_known).then(server), is_added=pl.lit(False))
-    known = rows.filter(is_known).with_row_index("nr")
+    known = rows.filter(is_known).with_columns(is_partial=False).with_row_index("nr")
     if known.is_empty():
         return rows.drop("v_named")
     added = (
@@ -52,16 +52,14 @@ def name_all_recipients(rows: pl.DataFrame) -> pl.DataFrame:
             is_added=pl.lit(True),
         )
     )
-    whole = pl.concat(
+    return pl.concat(
         [
             rows.filter(pl.col("named_by").is_null()),
             known.filter(pl.col("recipient_hash").is_not_null()).select(rows.columns),
             others.select(rows.columns),
         ],
         how="vertical_relaxed",
-    )
-    is_named = pl.col("named_by").is_not_null()
-    return whole.with_columns(is_partial=pl.col("is_partial") & ~is_named).drop("v_named")
+    ).drop("v_named")
 
 
 def decide(rows: pl.DataFrame, names: list[str]) -> pl.DataFrame:
@@ -105,14 +103,31 @@ def decide(rows: pl.DataFrame, names: list[str]) -> pl.DataFrame:
         join_quality_code=pl.coalesce("said_quality", "join_quality_code", pl.lit("none")),
         spam_type_code=type_of("told_best", names),
         is_type_strong=is_strong("told_best"),
-        spam_type_codes=pl.col("filters_types")
-        .fill_null(none)
-        .list.concat(pl.col("spam_type_codes").fill_null(none))
-        .list.unique()
-        .list.sort(),
+        spam_type_codes=all_types(rows),
         engine_types=pl.col("engine_types").fill_null(pl.lit([], dtype=rows.schema["engine_types"])),
         message_bytes=pl.coalesce("message_bytes", "v_bytes"),
     )
+
+
+def all_types(rows: pl.DataFrame) -> pl.Series:
+    """The types that the server and the filters found, each once, in order."""
+    none = pl.lit([], dtype=pl.List(pl.String))
+    servers, filters = (pl.col(name).fill_null(none) for name in ("spam_type_codes", "filters_types"))
+    found = rows.select(
+        pl.when(servers.list.len() > 0).then(servers).otherwise(filters).alias("types"),
+        is_mixed=servers.list.len() + filters.list.len() > 1,
+    )
+    if not found["is_mixed"].any():
+        return found["types"]
+    # Few rows have more than one.
+    mixed = rows.filter(found["is_mixed"]).select(
+        types=filters.list.concat(servers).list.unique().list.sort()
+    )
+    place = found.select(
+        pl.when("is_mixed").then(pl.col("is_mixed").cum_sum() - 1).cast(pl.UInt32).alias("place")
+    )
+    moved = mixed["types"].gather(place["place"])
+    return found.select(pl.when("is_mixed").then(moved).otherwise("types").alias("types"))["types"]
 
 
 def best_signature() -> tuple[pl.Expr, pl.Expr]:
@@ -155,9 +170,8 @@ def mark_message_rows(rows: pl.DataFrame) -> pl.DataFrame:
     rows = rows.with_row_index("nr")
     rank = pl.col("outcome_code").replace_strict(PRECEDENCE, range(len(PRECEDENCE)), default=-1)
     # Most messages have one row: only the others are put in order.
-    several = rows.filter(pl.col("place").is_duplicated()).select(
-        "nr", *MESSAGE, "is_added", "recipient_hash", rank=rank
-    )
+    columns = rows.select("nr", *MESSAGE, "is_added", "recipient_hash", "outcome_code")
+    several = columns.filter(pl.col("place").is_duplicated()).with_columns(rank=rank)
     # Only the server's own rows stand for a message, unless it has none.
     order = ["is_added", "rank", "recipient_hash"]
     standing = several.sort(order).unique(MESSAGE, keep="first", maintain_order=True)["nr"]

@@ -55,6 +55,12 @@ from jobs.silver.refusals import followed, triples, without_followed
 from jobs.silver.standing import asked, message_ids, routed, routes, standing
 from jobs.silver.telling import type_names
 
+# Columns of silver.transmission that nothing after the hops needs.
+NOT_NEEDED = [
+    *("transmission_hash", "entry_code", "previous_queue_key", "next_queue_key", "is_handoff", "client_hash"),
+    *("account_hash", "reply_code", "dsn_code", "place_key", "file_key"),
+]
+
 
 @dataclass(frozen=True)
 class Narrow:
@@ -112,7 +118,9 @@ def opened(
     spoken = exact if by_id.is_empty() else pl.concat([exact, by_id.select(exact.columns)])
     names = type_names(transmission, spoken)
     folded = fold(placed(transmission), links, later)
-    told = folded.join(standing(folded, spoken, names), on="file", how="left", maintain_order="left")
+    # What only links and files needed goes before rows become wide.
+    narrow_rows = folded.drop(NOT_NEEDED)
+    told = narrow_rows.join(standing(folded, spoken, names), on="file", how="left", maintain_order="left")
     marked = mark_message_rows(decide(name_all_recipients(told), names))
     attributed = marked.with_columns(*attributes(attribute_rule), direction_code=direction())
     return known(attributed, operator_knowledge).select(contract("silver.message").columns)
