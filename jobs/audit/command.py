@@ -14,7 +14,7 @@ from jobs.audit import quality, sheet
 from jobs.audit.drawing import Plan, draw, file_names
 from jobs.contracts import contract, rows_frame
 from jobs.core.checksum import checksums
-from jobs.engine import checks, record
+from jobs.engine import checks, record, validator
 from jobs.engine.lake import Lake
 from jobs.errors import ObservatoryError
 from jobs.runner import Run
@@ -42,6 +42,7 @@ def sample(
             " or give --replace, which discards the sample and its labels"
         )
     if not design or is_replaced:
+        validator.prepare()
         started = record.now()
         design, units = draw(work.lake, plan)
         drawn = {"drawn_at": started, "code_revision": record.revision()}
@@ -76,6 +77,7 @@ def load(work: Run, file: Path) -> Rows:
     The rows of the file replace what was loaded of their units before, an empty label too; units that are not
     in it keep theirs. A sheet with any problem loads nothing.
     """
+    validator.prepare()
     rows = sheet.read(file)
     if not rows:
         raise ObservatoryError(f"{file}: no row below the first: is it the filled sheet?")
