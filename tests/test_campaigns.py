@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -400,12 +400,22 @@ def rows_of(made: pl.DataFrame) -> list[str]:
     return sorted(map(str, made.select(sorted(made.columns)).iter_rows(named=True)))
 
 
+def buckets_of(rows: pl.DataFrame, bucket: Callable[[int], pl.Expr]) -> list[pl.DataFrame]:
+    """The rows in three buckets, empty ones too."""
+    placed = rows.with_columns(bucket=bucket(3))
+    return [placed.filter(bucket=number).drop("bucket") for number in range(3)]
+
+
 def in_parts(message: pl.DataFrame, parts: list[int]) -> pl.DataFrame:
     """gold.campaign_daily of messages that were cut into parts, each row into the part of its number."""
     cut = [message.filter(pl.Series(parts) == part) for part in sorted(set(parts))]
     of_parts = pl.concat(map(campaign_daily.signatures, cut))
-    signature = merged(of_parts, campaign_daily.SIGNATURE_KEY, campaign_daily.SIGNATURE_RULES)
-    member = campaign_daily.members(signature, thresholds())
+    member = pl.concat(
+        campaign_daily.members(
+            merged(bucket, campaign_daily.SIGNATURE_KEY, campaign_daily.SIGNATURE_RULES), thresholds()
+        )
+        for bucket in buckets_of(of_parts, campaign_daily.bucket)
+    )
     counts = pl.concat(campaign_daily.partial(part, member) for part in cut)
     about = contract("gold.campaign_daily")
     return campaign_daily.finish(merged(counts, about.key, dict(about.merge)))

@@ -170,7 +170,8 @@ def texts(message: pl.DataFrame) -> pl.DataFrame:
     others = message.filter(~has_sketch).select(WHOSE).unique()
     return pl.concat(
         [
-            message.filter(has_sketch)
+            message.select(TEXT_COLUMNS)
+            .filter(has_sketch)
             .group_by(SIGNED)
             .agg(
                 pl.col("signature_sketch", "is_text_short").first(),

@@ -61,6 +61,12 @@ def contacts(message: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([sides.group_by(CONTACT_KEY).agg(pl.col("sent", "received").sum()), cells.unique()])
 
 
+def bucket(count: int) -> pl.Expr:
+    """The number of the bucket, of so many, that a row of contacts() belongs to: numbers_behaviour() may take
+    each bucket alone."""
+    return pl.struct(*NUMBER, "number_hash").hash(seed=0) % count
+
+
 def side(directed: pl.DataFrame, me: str, other: str, sent: pl.Expr, received: pl.Expr) -> pl.DataFrame:
     """The contacts as one of the two numbers sees them."""
     return directed.select(

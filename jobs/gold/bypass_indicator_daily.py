@@ -9,9 +9,9 @@ any parts of the messages, cut anywhere:
     counts    = partial(message, operator, bypass_parameter, behaviour)   for each part
     signs     = finish(merged(concat(counts), key, merge of the contract))
 
-contacts() reads the columns CONTACT_COLUMNS only. Contacts may be cut by operator_id, period_date,
-channel_code and number_hash before they are merged: behaviour needs the rows of one number only. Without
-links in ref.operator nothing is examined, and the first three steps may be left out (has_links).
+The first three are in jobs/gold/bypass.py. contacts() reads the columns CONTACT_COLUMNS only. Contacts may be
+cut by bucket() before they are merged; the behaviour of all buckets together is the behaviour. Without links
+in ref.operator nothing is examined, and these steps may be left out (has_links).
 """
 
 from __future__ import annotations

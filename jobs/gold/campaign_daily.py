@@ -9,9 +9,8 @@ over distinct signatures comes first. For any parts of the messages, cut anywher
     counts    = partial(message, member)                                   for each part
     campaigns = finish(merged(concat(counts), key, merge of the contract))
 
-signatures() reads the columns SIGNATURE_COLUMNS only, partial() COUNTED_COLUMNS. members() takes any number
-of whole operator-days at once; those without a sketch may further be cut by signature_hash, since each of
-them is its own campaign.
+signatures() reads the columns SIGNATURE_COLUMNS only, partial() COUNTED_COLUMNS. Signatures may be cut by
+bucket() before they are merged; the members of all buckets together are the members.
 """
 
 from __future__ import annotations
@@ -45,10 +44,18 @@ def transform(message: pl.DataFrame, campaign_parameter: pl.DataFrame) -> pl.Dat
 def signatures(message: pl.DataFrame) -> pl.DataFrame:
     """How many copies there are of each signature, by the type of spam that they are."""
     return (
-        message.filter(pl.col("signature_hash").is_not_null())
+        message.select(SIGNATURE_COLUMNS)
+        .filter(pl.col("signature_hash").is_not_null())
         .group_by(SIGNATURE_KEY)
         .agg(pl.col("signature_sketch").first(), copies=pl.len().cast(pl.Int64))
     )
+
+
+def bucket(count: int) -> pl.Expr:
+    """The number of the bucket, of so many, that a row of signatures() belongs to: members() may take each
+    bucket alone. A day's signatures with sketches stay together."""
+    alone = pl.when(pl.col("signature_sketch").is_null()).then("signature_hash")
+    return pl.struct(*WHOSE, alone.alias("signature_hash")).hash(seed=0) % count
 
 
 def members(signature: pl.DataFrame, campaign_parameter: pl.DataFrame) -> pl.DataFrame:

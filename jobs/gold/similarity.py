@@ -38,7 +38,7 @@ UNITED = {
     "campaign_hash": pl.String,
     "is_bucket_capped": pl.Boolean,
 }
-# So many pairs are compared at once: 2 sketches of 128 bytes each take 64 MB.
+# So many pairs are compared at once: 2 sketches of 64 bytes each take 32 MB.
 PAIRS = 250_000
 Numbers = npt.NDArray[np.int64]
 Places = npt.NDArray[np.intp]
@@ -119,7 +119,7 @@ def joined_up(signature: pl.DataFrame, thresholds: Thresholds) -> pl.DataFrame:
         order, place, size = placed(bucket)
         is_capped[order[size > thresholds.bucket_cap]] = True
         for one, other in pairs(order, place, thresholds.bucket_cap):
-            is_alike = (table[one] == table[other]).sum(1) >= least
+            is_alike = np.count_nonzero(table[one] == table[other], axis=1) >= least
             ends.append((one[is_alike], other[is_alike]))
     if not any(len(one) for one, _ in ends):
         first, is_like_others = np.arange(len(names)), np.zeros(len(names), bool)
@@ -141,13 +141,14 @@ def joined_up(signature: pl.DataFrame, thresholds: Thresholds) -> pl.DataFrame:
     )
 
 
-def table_of(sketches: pl.Series) -> npt.NDArray[np.int32]:
-    """Sketches as the rows of a table."""
-    table: npt.NDArray[np.int32] = sketches.cast(pl.List(pl.Int32)).list.to_array(LANES).to_numpy()
+def table_of(sketches: pl.Series) -> npt.NDArray[np.uint16]:
+    """Sketches, whose values are below 65,536, as the rows of a table."""
+    # The cast raises on any other value.
+    table: npt.NDArray[np.uint16] = sketches.cast(pl.List(pl.UInt16)).list.to_array(LANES).to_numpy()
     return table
 
 
-def buckets(table: npt.NDArray[np.int32], thresholds: Thresholds) -> Iterator[npt.NDArray[np.uint64]]:
+def buckets(table: npt.NDArray[np.uint16], thresholds: Thresholds) -> Iterator[npt.NDArray[np.uint64]]:
     """For each band the bucket of each sketch: a number made of its values there.
 
     Buckets of two bands are never compared, and no bucket is stored.
@@ -233,12 +234,16 @@ def until(
     windows = list(windows)
     if not len(day):
         return dict.fromkeys(windows, copies)
-    _, number = np.unique(group, return_inverse=True)
+    order = np.lexsort((day, group))
+    in_order = group[order]
+    number = np.cumsum(np.concatenate([[False], in_order[1:] != in_order[:-1]]))
     # Groups lie so far apart on one scale of days that no window reaches from one into another.
     span = int(day.max() - day.min()) + max(windows) + 1
-    at = number * span + (day - day.min()) + max(windows)
-    order = np.argsort(at, kind="stable")
-    in_order = at[order]
+    at = number * span + (day[order] - day.min()) + max(windows)
     total = np.concatenate([[0], np.cumsum(copies[order])])
-    whole = total[np.searchsorted(in_order, at, side="right")]
-    return {days: whole - total[np.searchsorted(in_order, at - days, side="right")] for days in windows}
+    whole = total[np.searchsorted(at, at, side="right")]
+    found = {}
+    for days in windows:
+        found[days] = np.empty(len(day), np.int64)
+        found[days][order] = whole - total[np.searchsorted(at, at - days, side="right")]
+    return found
