@@ -3,34 +3,34 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from pyspark.sql import DataFrame, SparkSession
+import polars as pl
 
+from jobs.contracts import polars_schema
 from jobs.windows import pending
 
-RUN = "stage_name string, finished_at timestamp, ingest_ids array<string>"
-FILE = "operator_id string, ingest_id string, format_code string, first_event_date date, last_event_date date"
+RUN = ["stage_name", "finished_at", "ingest_ids"]
+FILE = ["operator_id", "ingest_id", "format_code", "first_event_date", "last_event_date"]
 
 
 @dataclass
 class Tables:
-    """A lake that holds a ledger and, maybe, what stages finished; nothing else."""
+    """A lake that holds a ledger and, maybe, finished stages; nothing else."""
 
-    ledger: DataFrame
-    runs: DataFrame | None = None
+    ledger: list[tuple[Any, ...]]
+    runs: list[tuple[Any, ...]] = field(default_factory=list)
 
-    def exists(self, table: str) -> bool:
-        return table == "bronze.file" or (table == "meta.run" and self.runs is not None)
+    def versions(self) -> dict[str, int]:
+        return {"bronze.file": 0}
 
-    def kept(self, table: str) -> DataFrame:
-        frame = {"bronze.file": self.ledger, "meta.run": self.runs}[table]
-        assert frame is not None
-        return frame
+    def read(self, table: str, version: int | None = None, columns: Any = None) -> pl.DataFrame:
+        rows, names = (self.ledger, FILE) if table == "bronze.file" else (self.runs, RUN)
+        return pl.DataFrame(rows, {name: polars_schema(table)[name] for name in names}, orient="row")
 
 
-def test_a_batch_is_taken_per_operator_and_only_as_a_whole(spark: SparkSession) -> None:
+def test_a_batch_is_taken_per_operator_and_only_as_a_whole() -> None:
     def day(number: int) -> dt.date:
         return dt.date(2026, 11, number)
 
@@ -39,7 +39,7 @@ def test_a_batch_is_taken_per_operator_and_only_as_a_whole(spark: SparkSession) 
         ("a", "2", "rspamd", day(8), day(9)),
         ("b", "2", "exim", day(8), day(9)),
     ]
-    lake: Any = Tables(spark.createDataFrame(rows, FILE).persist())
+    lake: Any = Tables(rows)
     batches, windows = pending(lake, ["a"], 35, None, None)
     assert batches == ["a/1", "a/2"]
     assert (windows["a"].first, windows["a"].last) == (day(1), day(9))
@@ -56,14 +56,14 @@ def test_a_batch_is_taken_per_operator_and_only_as_a_whole(spark: SparkSession) 
     assert batches == ["a/1", "a/2"]
 
 
-def test_a_batch_that_was_written_again_is_taken_again(spark: SparkSession) -> None:
+def test_a_batch_that_was_written_again_is_taken_again() -> None:
     """`run --requarantine` writes batches again, under their own ids, after silver took them."""
 
     def at(hour: int) -> dt.datetime:
         return dt.datetime(2026, 11, 24, hour, tzinfo=dt.UTC)
 
     day = dt.date(2026, 11, 1)
-    ledger = spark.createDataFrame([("a", "1", "kannel", day, day), ("a", "2", "kannel", day, day)], FILE)
+    ledger = [("a", "1", "kannel", day, day), ("a", "2", "kannel", day, day)]
     runs: list[tuple[str, dt.datetime, list[str]]] = [
         ("bronze", at(1), ["1"]),
         ("silver", at(2), ["a/1"]),
@@ -72,7 +72,7 @@ def test_a_batch_that_was_written_again_is_taken_again(spark: SparkSession) -> N
     ]
 
     def waiting() -> list[str]:
-        lake: Any = Tables(ledger, spark.createDataFrame(runs, RUN))
+        lake: Any = Tables(ledger, runs)
         return pending(lake, ["a"], 35, None, None)[0]
 
     assert waiting() == []
