@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import importlib
 import random
 from collections import Counter
@@ -27,7 +28,7 @@ MERGED = [table for table in tables() if contract(table).merge]
 DAYS = [dt.date(2026, 11, 24), dt.date(2026, 11, 25)]
 NOON = dt.datetime(2026, 11, 24, 12, tzinfo=dt.UTC)
 TYPES = ["AD.MED", "UNK"]
-NUMBERS = [f"{place:064x}" for place in range(1, 5)]
+NUMBERS = sorted(hashlib.sha256(bytes([place])).hexdigest() for place in range(4))
 GIVEN: dict[str, list[Any]] = {
     "operator_id": ["a", "b"],
     "period_date": DAYS,
