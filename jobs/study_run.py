@@ -10,7 +10,10 @@ from __future__ import annotations
 import hashlib
 import importlib
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
+from contextlib import contextmanager
+from multiprocessing import get_context
 from pathlib import Path
 
 import polars as pl
@@ -19,8 +22,9 @@ from expectations import domain, suites
 from jobs import investment_targets
 from jobs.config import Gap, Observatory
 from jobs.contracts import conform, contract, reference
-from jobs.engine import record
+from jobs.engine import embedded, record
 from jobs.engine.lake import Lake, any_of
+from jobs.engine.tasks import perform
 from jobs.errors import ObservatoryError
 from jobs.runner import Run, keep, refuse
 from jobs.study_files import read_table
@@ -58,6 +62,7 @@ TABLES = (
     "study.public_spending",
     "study.cost",
 )
+APART = "study.spam_volume"
 # Its row in meta.run stands for all: they are computed together.
 FIRST = (TABLES[0], "_T", "_T")
 # Apart from an operator's own results, which its report shows.
@@ -123,9 +128,15 @@ def estimate(
     if have["study.submission"].is_empty() and have[ANSWERS].is_empty():
         raise ObservatoryError("the lake holds no submission and no answer yet: load them first")
     refuse_unknown(have, folder)
-    for table in TABLES:
-        say(f"study: {table}")
-        have[table] = compute(table, have)
+    with beside(settings, have) as computed_apart:
+        for table in TABLES:
+            if table not in computed_apart:
+                say(f"study: {table}")
+                have[table] = compute(table, have)
+        suites.warm()
+        for table, found in computed_apart.items():
+            say(f"study: {table}")
+            have[table] = found.result()
     say("study: validating")
     work.results += suites.validate(
         [
@@ -145,6 +156,23 @@ def estimate(
     counted = {"row_count": have[TABLES[0]].height, "checksum": "", "input_checksum": inputs}
     record.add_stage(lake, run_id, "study", started, (*GIVEN, *TABLES), [computed | counted])
     return {table: have[table] for table in (*TABLES, QUALITY, ANSWERS, FRAME)}
+
+
+@contextmanager
+def beside(
+    settings: Observatory, have: Mapping[str, pl.DataFrame]
+) -> Iterator[dict[str, Future[pl.DataFrame]]]:
+    """Compute the table that takes longest, and that no other reads, in a process of its own; none where the
+    settings allow one worker alone."""
+    if settings.engine.workers < 2 or APART not in TABLES or len(TABLES) < 2:
+        yield {}
+        return
+    inputs = {name: frame for name, frame in have.items() if name in contract(APART).reads}
+    executor = embedded.started(get_context("forkserver"))
+    try:
+        yield {APART: executor.submit(perform, f"{__name__}:compute", (APART, inputs))}
+    finally:
+        executor.shutdown(cancel_futures=True)
 
 
 def compute(table: str, have: Mapping[str, pl.DataFrame]) -> pl.DataFrame:

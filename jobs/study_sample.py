@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import polars as pl
@@ -60,6 +61,11 @@ class Sample:
     member: Array
     known: Array
     holding: Array
+
+    @cached_property
+    def cell(self) -> Array:
+        """Region and class of each operator's stratum."""
+        return np.array([label.rsplit("|", 1)[0] for label in self.weighted.stratum], dtype=object)
 
 
 def known_subscriptions(denominator: pl.DataFrame, channel: str, period: str) -> dict[str, float]:
@@ -320,7 +326,7 @@ def cell_ratios(sample: Sample, values: Array) -> dict[str, Cell]:
 def cell_totals(sample: Sample, y: Array, weights: Array) -> dict[str, Array]:
     """The ratio to subscriptions of each cell, rows of weights x measures, and of the world under ''."""
     people = sample.weighted.operators
-    labels = ["", *sorted({cell_of(label) for label in sample.weighted.stratum[people.is_respondent]})]
+    labels = ["", *sorted(set(sample.cell[people.is_respondent].tolist()))]
     x = people.subscriptions[people.is_respondent]
     found = {}
     for label in labels:
@@ -332,20 +338,15 @@ def cell_totals(sample: Sample, y: Array, weights: Array) -> dict[str, Array]:
 
 def in_cell(sample: Sample, label: str) -> Array:
     """Which respondents are of a cell; all of them under ''."""
-    strata = sample.weighted.stratum[sample.weighted.operators.is_respondent]
-    return np.array([label in ("", cell_of(each)) for each in strata], dtype=bool)
-
-
-def cell_of(stratum: str) -> str:
-    """Region and class of a stratum."""
-    return stratum.rsplit("|", 1)[0]
+    cells = sample.cell[sample.weighted.operators.is_respondent]
+    return np.ones(len(cells), dtype=bool) if label == "" else cells == label
 
 
 def subscriptions_of(sample: Sample, place: int) -> tuple[Array, Array, str]:
     """Subscriptions of an area's respondents and of its silent operators, those that nobody listed as one of
     them; and the cell that it lies in, '' where it lies in several."""
     people, inside, known = sample.weighted.operators, sample.member[place], float(sample.known[place])
-    labels = {cell_of(sample.weighted.stratum[each]) for each in np.flatnonzero(inside)}
+    labels = set(sample.cell[inside].tolist())
     silent = people.subscriptions[inside & ~people.is_respondent]
     answered = people.subscriptions[inside & people.is_respondent]
     unlisted = known - silent.sum() - answered.sum()
