@@ -9,8 +9,8 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from jobs import contracts
+from jobs.engine.lake import Lake
 from tests.commands import BIN, ROOT, call, run
-from tests.delta import read_delta
 
 pytestmark = [pytest.mark.airflow, pytest.mark.timeout(1200)]
 
@@ -46,9 +46,9 @@ def test_a_run_gives_the_tables_of_the_command_line(airflow: dict[str, str], tmp
         about = contracts.contract(table)
         if about.layer not in ("silver", "gold"):
             continue
-        folder = Path(*table.split("."))
-        expected = read_delta(tmp_path / "lake" / folder)
-        found = read_delta(Path(airflow["OBSERVATORY_LAKE_ROOT"]) / folder)
+        by_command, by_airflow = Lake(str(tmp_path / "lake")), Lake(airflow["OBSERVATORY_LAKE_ROOT"])
+        assert by_command.exists(table) == by_airflow.exists(table), table
+        expected, found = by_command.read(table), by_airflow.read(table)
         assert_frame_equal(found, expected, check_row_order=False, check_column_order=False, check_exact=True)
         filled += [table] if expected.height else []
     assert {"silver.message", "gold.spam_volume_daily", "gold.spam_type_daily"} <= set(filled)
