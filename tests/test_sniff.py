@@ -215,13 +215,11 @@ def test_kannel_counts_as_worked_out_by_hand() -> None:
 
 
 @pytest.mark.parametrize("log", [MAIL, *sorted((STUDY / "himal-mail").glob("mail.log.[12].gz"))])
-def test_units_are_those_of_silver(spark: Any, log: Path) -> None:
+def test_units_are_those_of_silver(log: Path) -> None:
     """The counting rules stand twice, here and in jobs/silver/message.py: both give the same units."""
-    from pyspark.sql import functions as F
-
     from jobs import protect
-    from jobs.contracts import struct_type
-    from jobs.lake import Lake
+    from jobs.contracts import reference, rows_frame
+    from jobs.silver import assembling
     from jobs.silver import message as silver
 
     data = unpacked(log)
@@ -230,26 +228,20 @@ def test_units_are_those_of_silver(spark: Any, log: Path) -> None:
     records = parse.filter(pl.col("line_code") == "record").with_columns(
         operator_id=pl.lit("a"), source_id=pl.lit("s"), stream_id=pl.lit("t")
     )
-    raw = postfix.transmissions(postfix.assemble(records.lazy())).collect()
     own = protect.Own("a", "CHE", ("own.test",), ("127.0.0.0/8",), (), ())
-    rows = protect.transmissions(raw, protect.Door((own,), None))
-    kinds = struct_type("silver.transmission")
-    keyed = rows.with_columns(transmission_hash=pl.int_range(pl.len()).cast(pl.String)).select(kinds.names)
-    transmission = spark.createDataFrame([tuple(row.values()) for row in keyed.to_dicts()], kinds)
-    verdict = spark.createDataFrame([], struct_type("silver.verdict"))
-    knowledge = spark.createDataFrame([], struct_type("silver.operator_knowledge"))
-    rules = Lake(spark, "unused").reference("ref.attribute_rule")
+    bronze = postfix.assemble(records.lazy()).collect()
+    rows = assembling.assembled("silver.transmission", {"postfix": bronze}, protect.Door((own,), None))
+    verdict, knowledge = (rows_frame([], f"silver.{name}") for name in ("verdict", "operator_knowledge"))
     found = (
-        silver.transform(transmission, verdict, knowledge, rules)
-        .groupBy("grain_code", "stage_code", "outcome_code")
-        .agg(F.count("*").alias("units"), F.count_if("is_message_row").alias("messages"))
-        .collect()
+        silver.transform(rows, verdict, knowledge, reference("ref.attribute_rule"))
+        .group_by("grain_code", "stage_code", "outcome_code")
+        .agg(units=pl.len(), messages=pl.col("is_message_row").sum())
     )
     wanted: dict[tuple[str, str, str, str], int] = {}
-    for row in found:
-        wanted["EMAIL", row.grain_code, row.stage_code, row.outcome_code] = row.units
-        if row.messages:
-            wanted["EMAIL", "message", row.stage_code, row.outcome_code] = row.messages
+    for grain, stage, outcome, count, messages in found.rows():
+        wanted["EMAIL", grain, stage, outcome] = count
+        if messages:
+            wanted["EMAIL", "message", stage, outcome] = messages
     units = answer(log).units
     assert units is not None and sum(wanted.values()) > 100
     assert units.units == wanted

@@ -11,7 +11,7 @@ It offers
     assemble(records)      bronze rows; assemble(a + b) == assemble(assemble(a) + assemble(b))
     transmissions(bronze)  or verdicts(bronze): what silver takes, still with raw identifiers
     complaints(bronze)     where subscribers report spam in the same log
-    settle(bronze)         where other pieces tell a row's key: such rows (jobs/assembly.py) with their keys
+    settle(bronze)         where other pieces hold a row's key: these rows with their keys (jobs/silver)
 
 Some files hold no lines but reports: XML, mails, archives of them. A format of such files says
 DOCUMENTS = True and offers, beside FORMAT, LOOKBACK_DAYS, BRONZE, sniff() and assemble(),

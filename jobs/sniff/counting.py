@@ -15,7 +15,7 @@ import polars as pl
 
 from jobs.formats import PRECEDENCE
 
-# As in jobs/silver/message.py, which needs Spark to be imported; tests hold the two together.
+# As in jobs/silver; tests hold the two together.
 NOT_COUNTED = ["dsn", "report"]
 CLOCK_SLACK = pl.duration(minutes=10)
 HANDOFF = pl.duration(hours=1)
