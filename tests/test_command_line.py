@@ -315,6 +315,21 @@ def test_sketches_are_shown_as_what_they_count_and_kept_in_parquet(show: Observa
     assert isinstance(pl.read_parquet(file)["flagged_sender_sketch"][0], bytes)
 
 
+@pytest.mark.parametrize(("least", "rows"), [(3, 1), (4, 0)])
+def test_a_condition_on_a_sketch_is_on_its_count(show: Observatory, least: int, rows: int) -> None:
+    where = f"flagged_sender_sketch >= {least}"
+    told = show("show", "gold.bypass_indicator_daily", "--where", where, "--format", "json")
+    assert (told.code, len(told.out.splitlines())) == (0, rows)
+
+
+def test_commands_on_a_lake_that_nothing_was_written_to(observatory: Observatory, tmp_path: Path) -> None:
+    settings = tmp_path / "observatory.toml"
+    settings.write_text(SETTINGS, encoding="utf-8")
+    for command in (["status"], ["quarantine"], ["show", "silver.message"], ["show", "meta.run"]):
+        told = observatory(*command, "--config", settings)
+        assert (told.code, told.err) == (0, ""), command
+
+
 def test_show_a_reference_table_and_one_without_rows(show: Observatory) -> None:
     told = show("show", "ref.definition", "--format", "csv")
     assert {row["definition_code"] for row in csv.DictReader(io.StringIO(told.out))} >= {
