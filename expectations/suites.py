@@ -263,7 +263,13 @@ def holders(asked: Iterable[Asked], results: Iterable[Result]) -> set[str]:
             continue
         rows = prepared(each).filter(reduce(pl.Expr.__or__, map(breaks, rules)))
         has_operator = "operator_id" in rows.columns
-        found |= set(rows["operator_id"].unique()) if has_operator else {""} if rows.height else set()
+        found |= (
+            set(rows["operator_id"].fill_null("").unique())
+            if has_operator
+            else {""}
+            if rows.height
+            else set()
+        )
     return found
 
 

@@ -125,18 +125,6 @@ def test_a_key_may_occur_once_in_each_period() -> None:
         assert sum(each.violations for each in found if each.rule == "key_unique") == count
 
 
-def test_keys_are_compared_over_the_parts_of_a_table(tmp_path: Path) -> None:
-    rows = frame(ROW, {"stage_code": "connect"}, {"operator_id": "b"}, {"units": 9}, {"operator_id": "c"})
-    parts = [checks.key_hashes(part, TABLE) for part in rows.iter_slices(2)]
-    for place, part in enumerate(parts):
-        part.write_ipc(tmp_path / f"{place}.arrow")
-    stored = [pl.read_ipc(file) for file in sorted(tmp_path.iterdir())]
-    (found,) = checks.repeated_keys(stored, TABLE)
-    assert (found.rule, found.operator_id, found.violations) == ("key_unique", "a", 1)
-    assert set(found.examples[0]) == {"operator_id", "key_hash"}
-    assert checks.repeated_keys(parts[:1], TABLE) == []
-
-
 # --- suites ---------------------------------------------------------------------------------------------
 
 

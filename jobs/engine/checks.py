@@ -5,7 +5,7 @@ Great Expectations (expectations/suites.py) gates the small tables that are publ
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -48,8 +48,10 @@ def row_rules(about: Contract) -> dict[str, pl.Expr]:
 def check_rows(frame: pl.DataFrame, table: str) -> list[Broken]:
     """The rules of the table's contract that rows break, by operator; empty if all rows hold.
 
-    The last rule is that a key occurs once in an operator's period. It covers the rows of this frame alone:
-    for a table in parts see key_hashes.
+    The last rule is that a key occurs once in an operator's period. A table that is written in buckets is
+    checked bucket by bucket, and no other bucket has the key: silver's keys are keyed hashes of the queue
+    key, or of the place of a bronze row where there is none, and these decide the bucket
+    (jobs/silver/bucketing.py).
     """
     about = contract(table)
     rules = row_rules(about)
@@ -70,7 +72,7 @@ def by_operator(table: str, rule: str, rows: pl.DataFrame) -> list[Broken]:
     key = contract(table).key
     parts = rows.select(key).sort(key).partition_by("operator_id", maintain_order=True)
     return [
-        Broken(table, rule, part["operator_id"][0], part.height, tuple(part.head(EXAMPLES).to_dicts()))
+        Broken(table, rule, part["operator_id"][0] or "", part.height, tuple(part.head(EXAMPLES).to_dicts()))
         for part in parts
     ]
 
@@ -89,43 +91,6 @@ def repeated_rows(frame: pl.DataFrame, about: Contract) -> pl.DataFrame:
 
 def key_and_period(about: Contract) -> list[str]:
     return list(dict.fromkeys([*about.key, *([about.period] if about.period else [])]))
-
-
-def key_hashes(frame: pl.DataFrame, table: str) -> pl.DataFrame:
-    """A row's operator and the hash of its key and period: 8 bytes a row, to be left by each part of a table.
-
-    A part cannot see the keys of the others. Where the bucket of a row follows from its key, no other part
-    has the key, and check_rows is enough. Elsewhere repeated_keys compares the hashes of all parts; too many
-    for memory can be cut by the hash.
-    """
-    hashes = row_hashes(frame.select(key_and_period(contract(table))))
-    return frame.select("operator_id", pl.Series("key_hash", hashes))
-
-
-def repeated_keys(parts: Iterable[pl.DataFrame], table: str) -> list[Broken]:
-    """Keys that occur twice in the parts of a table, from their key_hashes.
-
-    Two keys have one hash by chance: of a hundred million keys with a probability of 0.0003.
-    """
-    hashes = pl.concat(parts)
-    if hashes["key_hash"].n_unique() == hashes.height:
-        return []
-    repeated = hashes.filter(
-        ~hashes.select(pl.struct("operator_id", "key_hash").is_first_distinct()).to_series()
-    )
-    made = []
-    for part in (
-        repeated.with_columns(pl.col("operator_id").cast(pl.String))
-        .sort(pl.all())
-        .partition_by("operator_id")
-    ):
-        operator = part["operator_id"][0]
-        examples = tuple(
-            {"operator_id": operator, "key_hash": format(each, "016x")}
-            for each in part["key_hash"].head(EXAMPLES)
-        )
-        made.append(Broken(table, KEY_UNIQUE, operator, part.height, examples))
-    return made
 
 
 def refuse(broken: Sequence[Broken]) -> None:
