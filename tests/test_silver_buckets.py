@@ -197,7 +197,7 @@ def test_assembly_in_buckets(name: str) -> None:
             continue
         by = contract(table).key
         whole = assembled(table, {each: settled(each, rows) for each, rows in formats.items()}, DOOR)
-        for count in COUNTS[1:]:
+        for count in (2, 7):
             parts = assembled_in_buckets(table, formats, DOOR, count)
             assert_frame_equal(pl.concat(parts).sort(by), whole.sort(by))
             if "queue_id" in whole.columns:
