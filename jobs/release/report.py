@@ -1,6 +1,6 @@
 """The report page: a static page that an operator can open, print and show.
 
-`gather` has Spark count the few figures that it needs; `build` draws them. The page asks for nothing from
+`gather` counts the few figures that the page shows; `build` draws them. The page asks for nothing from
 outside and needs no script. The same figures give the same bytes.
 """
 
