@@ -36,19 +36,36 @@ def partial(message: pl.DataFrame) -> pl.DataFrame:
     Counted in messages, attempts and calls: a message to many recipients is examined once.
     """
     once = message.filter(pl.col("is_message_row") | pl.col("grain_code").is_in(["attempt", "call"]))
-    size = pl.col("message_bytes").fill_null(0).cast(pl.Int64)
-    rank = pl.col("stage_code").replace_strict(STAGES, range(len(STAGES)), default=None)
-    # Every unit that a filter gave a verdict on was examined by it, whether or not it acted.
-    is_logged = pl.col("engine_code").is_not_null()
-    return once.group_by(*DAY, "countermeasure_code").agg(
+    key = [*DAY, "countermeasure_code"]
+    # First the few groups, then what reached each stage.
+    groups = once.group_by(
+        *key,
+        "stage_code",
+        is_quarantined=(pl.col("outcome_code") == "quarantined").fill_null(False),
+        # Every unit that a filter gave a verdict on was examined by it, whether or not it acted.
+        is_logged=pl.col("engine_code").is_not_null(),
+    ).agg(
         pl.col("strategy_code").min(),
-        units_acted=pl.len().cast(pl.Int64),
-        quarantined_bytes=size.filter(pl.col("outcome_code") == "quarantined").sum(),
-        units_logged=is_logged.sum().cast(pl.Int64),
-        bytes_logged=size.filter(is_logged).sum(),
-        filter_us=pl.col("filter_us").fill_null(0).cast(pl.Int64).sum(),
-        **{f"reached_{stage}": (rank >= place).sum().cast(pl.Int64) for place, stage in enumerate(STAGES)},
-        **{f"bytes_{stage}": size.filter(rank >= place).sum() for place, stage in enumerate(STAGES)},
+        units=pl.len().cast(pl.Int64),
+        bytes=pl.col("message_bytes").sum(),
+        filter_us=pl.col("filter_us").cast(pl.Int64).sum(),
+    )
+    rank = pl.col("stage_code").replace_strict(STAGES, range(len(STAGES)), default=None)
+    return groups.group_by(key).agg(
+        pl.col("strategy_code").min(),
+        pl.col("filter_us").sum(),
+        units_acted=pl.col("units").sum(),
+        quarantined_bytes=pl.col("bytes").filter("is_quarantined").sum(),
+        units_logged=pl.col("units").filter("is_logged").sum(),
+        bytes_logged=pl.col("bytes").filter("is_logged").sum(),
+        **{
+            f"reached_{stage}": pl.col("units").filter(rank >= place).sum()
+            for place, stage in enumerate(STAGES)
+        },
+        **{
+            f"bytes_{stage}": pl.col("bytes").filter(rank >= place).sum()
+            for place, stage in enumerate(STAGES)
+        },
     )
 
 
