@@ -58,8 +58,8 @@ def described(about: Contract) -> list[str]:
         of_rule: dict[str, list[str]] = {}
         for name, rule in about.merge:
             of_rule.setdefault(rule, []).append(f"`{name}`")
-        told = "; ".join(f"{rule} of {', '.join(names)}" for rule, names in of_rule.items())
-        lines.append(f"Rows of the same key in parts of the messages merge to: {told}.")
+        rules = "; ".join(f"{rule} of {', '.join(names)}" for rule, names in of_rule.items())
+        lines.append(f"Rows of the same key in parts of the messages merge to: {rules}.")
     lines += ["", "| column | type | unit | what it is |", "|---|---|---|---|"]
     for field in about.fields:
         text = field.description

@@ -136,8 +136,8 @@ def counted(
         .agg(pl.col(*masks, *counts))
         .with_row_index("group")
     )
-    told = statements(message, definition)
-    cells = groups.select("group", *masks, *counts).explode(*masks, *counts).join(told, on=masks)
+    stated = statements(message, definition)
+    cells = groups.select("group", *masks, *counts).explode(*masks, *counts).join(stated, on=masks)
     is_certain, is_possible = pl.col("state") == CERTAIN, pl.col("state") != NO
     sums = cells.group_by("group", "place", "definition_code").agg(
         value.sum().alias(f"{count}.{name}")
