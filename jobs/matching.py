@@ -1,7 +1,8 @@
 """Matching many patterns on many values, each distinct value once.
 
-A regular expression is tried only on texts that hold its literals (RE2's filter), and Python's re
-decides, so that a match means the same as in a plain loop over the patterns.
+A match means the same as in a plain loop over the patterns with Python's re. RE2 decides where both engines
+read a pattern and a text alike: the pattern is ASCII and RE2 accepts it unchanged, the text is printable ASCII.
+Elsewhere RE2's filter selects the patterns whose literals the text holds, and Python's re decides.
 """
 
 from __future__ import annotations
@@ -52,26 +53,63 @@ def group_end(pattern: str, start: int) -> int:
     raise ValueError(f"unbalanced brackets in {pattern}")
 
 
+def is_read_alike(pattern: str) -> bool:
+    """Whether RE2, where it accepts a pattern, and Python's re find the same in printable ASCII texts.
+
+    Case folding of letters beyond ASCII differs, and RE2 reads `{,n}` and `[:` in its own way.
+    """
+    return pattern.isascii() and not any(part in pattern for part in ("{,", "[:", r"[\b"))
+
+
 @cache
 def searcher(patterns: tuple[str, ...]) -> Callable[[str], list[int]]:
     """A function that gives, in order, the numbers of the patterns which are found in a text."""
-    compiled = [re.compile(pattern) for pattern in patterns]
-    likely, always, numbers = re2.Filter(), [], []
     options = re2.Options()
     options.log_errors = False
+    # RE2 decides the sure patterns of printable ASCII texts; of all others it only says which are worth a try.
+    sure, sure_numbers = re2.Filter(), list[int]()
+    likely, likely_numbers = re2.Filter(), list[int]()
+    odd, odd_numbers = re2.Filter(), list[int]()
+    always: list[int] = []
     for number, pattern in enumerate(patterns):
         try:
             likely.Add(loosened(pattern), options)
-            numbers.append(number)
+            likely_numbers.append(number)
         except re2.error:
             always.append(number)
-    if numbers:
-        likely.Compile()
+            continue
+        plain = pattern.replace("(?iu)", "(?i)")
+        try:
+            if not is_read_alike(plain):
+                raise re2.error
+            sure.Add(plain, options)
+            sure_numbers.append(number)
+        except re2.error:
+            odd.Add(loosened(pattern), options)
+            odd_numbers.append(number)
+    for each, numbers in ((sure, sure_numbers), (likely, likely_numbers), (odd, odd_numbers)):
+        if numbers:
+            each.Compile()
+
+    @cache
+    def compiled(number: int) -> re.Pattern[str]:
+        """Most patterns are never tried: each is compiled when it first is."""
+        return re.compile(patterns[number])
 
     def search(text: str) -> list[int]:
-        found = (likely.Match(text, True) or ()) if numbers else ()
-        tried = sorted([*always, *(numbers[index] for index in found)])
-        return [number for number in tried if compiled[number].search(text)]
+        found: list[int] = []
+        tried = list(always)
+        if text.isascii() and text.isprintable():
+            if sure_numbers:
+                found = [sure_numbers[index] for index in sure.Match(text) or ()]
+            if odd_numbers:
+                tried += [odd_numbers[index] for index in odd.Match(text, True) or ()]
+        elif likely_numbers:
+            tried += [likely_numbers[index] for index in likely.Match(text, True) or ()]
+        if tried:
+            found += [number for number in tried if compiled(number).search(text)]
+        found.sort()
+        return found
 
     return search
 
@@ -91,8 +129,9 @@ class Matcher:
         if known is None:
             if len(self.memory) >= REMEMBERED:
                 self.memory.clear()
-            known = (*self.exact.get(value, ()), *(self.places[number] for number in self.search(value)))
-            known = self.memory[value] = tuple(sorted(known))
+            found = [self.places[number] for number in self.search(value)]
+            exact = self.exact.get(value)
+            known = self.memory[value] = tuple(sorted((*exact, *found)) if exact else found)
         return known
 
 

@@ -58,20 +58,25 @@ class Run:
     ingested: ingest.Ingested = field(default_factory=ingest.Ingested)
     engine: tasks.Engine = field(default_factory=Inline)
     staging: str = ""
+    buckets: int = 1
+    is_followed: bool = False
 
 
 def run(work: Run, stages: Iterable[str] = STAGES) -> None:
     """Do the stages in order. Raises ValidationHeld, after all else was done, when a rule holds an operator
     back."""
     from jobs.engine.gold_stage import gold
-    from jobs.engine.silver_stage import silver
+    from jobs.engine.silver_stage import bucket_count, silver
 
     of_stage = {"bronze": bronze, "silver": silver, "gold": gold}
     wanted = [stage for stage in STAGES if stage in set(stages)]
     tasks.clear_staging(work.lake.root)
     work.staging = tasks.make_staging(work.lake.root)
-    with engine_of(work, wanted) as engine:
+    work.is_followed = "silver" in wanted
+    log_bytes = logs_to_do(work, wanted)
+    with engine_of(work, log_bytes) as engine:
         work.engine = engine
+        work.buckets = bucket_count(log_bytes, engine.task_bytes, engine.workers)
         for stage in wanted:
             of_stage[stage](work)
             if stage == "gold":
@@ -82,20 +87,22 @@ def run(work: Run, stages: Iterable[str] = STAGES) -> None:
     refuse(work)
 
 
-def engine_of(work: Run, stages: list[str]) -> Embedded | Inline:
-    """The engine for what is to be done: workers where it is more than a little."""
-    if work.since or work.until or work.requarantine or logs_to_do(work, stages) > LITTLE:
+def engine_of(work: Run, log_bytes: int) -> Embedded | Inline:
+    """The engine for so many bytes of logs: workers where it is more than a little."""
+    if log_bytes > LITTLE:
         return Embedded(work.settings.engine.workers, work.settings.engine.memory_bytes)
     return Inline()
 
 
 def logs_to_do(work: Run, stages: list[str]) -> int:
-    """Bytes of logs that the stages will read, about; more than they are where silver or gold run alone."""
-    new = sum(ingest.pending_pieces(work.lake, work.settings, work.operators).values())
-    if "bronze" in stages and not new:
-        return 0
-    held = work.lake.read("bronze.file", columns=["piece_bytes"])["piece_bytes"].sum()
-    return new + int(held)
+    """Bytes of logs that the stages will read: those that the ledger lacks, and where days are computed again
+    those that it has, too."""
+    new = 0
+    if "bronze" in stages:
+        new = sum(ingest.pending_pieces(work.lake, work.settings, work.operators).values())
+        if not (work.since or work.until or work.requarantine):
+            return new
+    return new + int(work.lake.read("bronze.file", columns=["piece_bytes"])["piece_bytes"].sum())
 
 
 def bronze(work: Run) -> None:
@@ -106,7 +113,8 @@ def bronze(work: Run) -> None:
         work.settings,
         work.operators,
         work.engine,
-        work.staging,
+        work.staging if work.is_followed else None,
+        work.buckets,
         done=lambda count, of: work.say(f"bronze: parsed {count:,} of {of:,} parts of what was landed"),
     )
     work.say("bronze: looking for what is new")

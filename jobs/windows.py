@@ -11,6 +11,9 @@ import polars as pl
 from jobs.engine.lake import Lake, Partition
 from jobs.formats.registry import KERNELS
 
+# For each operator its first and last day.
+Days = dict[str, tuple[dt.date, dt.date]]
+
 
 @dataclass(frozen=True)
 class Window:
@@ -104,12 +107,12 @@ def log_bytes(lake: Lake, found: dict[str, Window]) -> int:
     return int(ledger["piece_bytes"].filter(pl.Series(inside, dtype=pl.Boolean)).sum())
 
 
-def reads(found: dict[str, Window]) -> dict[str, tuple[dt.date, dt.date]]:
+def reads(found: dict[str, Window]) -> Days:
     """The days whose records the windows need, by operator."""
     return {operator: window.read for operator, window in found.items()}
 
 
-def computes(found: dict[str, Window]) -> dict[str, tuple[dt.date, dt.date]]:
+def computes(found: dict[str, Window]) -> Days:
     """The days that the windows compute, by operator."""
     return {operator: window.computed for operator, window in found.items()}
 
@@ -131,22 +134,22 @@ def taken(lake: Lake) -> set[str]:
     return {name for name, at in silver if at >= written.get(name.split("/", 1)[1], at)}
 
 
-def is_inside(days: dict[str, tuple[dt.date, dt.date]], column: str) -> pl.Expr:
-    """Whether a row is of one of the operators' days. column: its day."""
+def is_inside(days: Days, day: pl.Expr) -> pl.Expr:
+    """Whether a row belongs to one of the operators' days. day: the row's day."""
     parts = [
-        (pl.col("operator_id") == operator) & pl.col(column).is_between(first, last)
+        (pl.col("operator_id") == operator) & day.is_between(first, last)
         for operator, (first, last) in sorted(days.items())
     ]
     return pl.any_horizontal(parts) if parts else pl.lit(False)
 
 
-def holds(days: dict[str, tuple[dt.date, dt.date]], partition: Partition) -> bool:
+def holds(days: Days, partition: Partition) -> bool:
     """Whether the rows of a partition by operator and day are of one of the operators' days."""
     operator, day = partition.values()
     return operator is not None and day is not None and within(days, operator, day)
 
 
-def within(days: dict[str, tuple[dt.date, dt.date]], operator: str, day: str) -> bool:
+def within(days: Days, operator: str, day: str) -> bool:
     """Whether a day is one of the operator's."""
     if operator not in days or day == "None":
         return False

@@ -9,6 +9,7 @@ the versions that the last row of meta.run names: what is written and not named 
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import time
@@ -335,8 +336,11 @@ def write_files(frame: pl.DataFrame, table: str, root: str) -> list[NewFile]:
         path = f"{inside}/part-{uuid.uuid4()}.parquet" if inside else f"part-{uuid.uuid4()}.parquet"
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
-        part.select(columns).write_parquet(target, **COMPRESSION)
-        made.append(NewFile(table, path, partition, target.stat().st_size, part.height))
+        # Python's own writing says when a disk is full; Polars loses the reason.
+        data = io.BytesIO()
+        part.select(columns).write_parquet(data, **COMPRESSION)
+        target.write_bytes(data.getbuffer())
+        made.append(NewFile(table, path, partition, data.tell(), part.height))
     return made
 
 

@@ -8,6 +8,7 @@ die half-way: a file that no finished task has returned does not count.
 from __future__ import annotations
 
 import importlib
+import io
 import shutil
 import traceback
 import uuid
@@ -93,8 +94,11 @@ def leave(frame: pl.DataFrame, name: str, staging: str, bucket: int = 0, count: 
     if not frame.height:
         return []
     path = Path(staging, f"{name}-{uuid.uuid4().hex}.arrow")
-    frame.write_ipc(path, compression="lz4")
-    return [Left(name, str(path), path.stat().st_size, frame.height, bucket, count)]
+    # Python's own writing says when a disk is full; Polars loses the reason.
+    data = io.BytesIO()
+    frame.write_ipc(data, compression="lz4")
+    path.write_bytes(data.getbuffer())
+    return [Left(name, str(path), data.tell(), frame.height, bucket, count)]
 
 
 def take(left: Iterable[Left]) -> pl.DataFrame | None:
