@@ -8,6 +8,7 @@ import polars as pl
 
 from jobs.attributes import ATTRIBUTES
 from jobs.gold.predicates import Definition, definitions
+from jobs.gold.units import UNITS, grain
 from jobs.shares import CONTENT_SEEN
 
 # The columns of silver.message that any gold table reads, or a definition names.
@@ -27,18 +28,6 @@ READ = (
 VOLUME = ["operator_id", "period_date", "channel_code", "direction_code", "stage_code", "outcome_code"]
 
 
-def grain(code: str) -> pl.Expr:
-    return pl.col("grain_code").eq(code).cast(pl.Int64)
-
-
-# How much of each unit a row of silver.message is.
-UNITS = {
-    "recipient": grain("recipient"),
-    "message": pl.col("is_message_row").cast(pl.Int64),
-    "attempt": grain("attempt"),
-    "call": grain("call"),
-    "segment": grain("recipient") * pl.col("segment_count").fill_null(0),
-}
 # Recipients whose content the operator had: only these can an audit label. Other units have none.
 CONTENT = grain("recipient") * pl.col("stage_code").is_in(CONTENT_SEEN).fill_null(False)
 COUNTS = {f"units_{unit}": value for unit, value in UNITS.items()} | {"units_content": CONTENT}

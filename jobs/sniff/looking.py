@@ -8,26 +8,24 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any
-
-import polars as pl
+from typing import TYPE_CHECKING, Any
 
 from jobs.formats import Source
 from jobs.formats.registry import DOCUMENTS, FORMATS
 from jobs.lines import frame_of
 from jobs.pull import newest_line, newest_times
 from jobs.sniff import reading
-from jobs.sniff.counting import Units, units_of
 from jobs.sniff.documents import Documents, count
 from jobs.sniff.files import Log, Problem
 from jobs.sniff.recognising import Recognised
 from jobs.sniff.tally import OPERATOR, SOURCE, Lines, Tally, see_times
 from jobs.sniff.zones import Zone, zone_of
 
+if TYPE_CHECKING:
+    from jobs.sniff.silver import Units
+
 # Another format is worth a word when it is nearly as sure.
 CLOSE = 0.6
-# A message that began before a sampled block is told by its missing entry, if entries are logged at all.
-ENTRIES_LOGGED = 0.5
 # Time for drawing.
 RESERVE_S = 0.3
 # A machine that has other work takes longer than it took when it was measured.
@@ -51,7 +49,7 @@ class Answer:
     tally: Tally | None = None
     documents: Documents | None = None
     transmissions: dict[tuple[str, str, str], float] = field(default_factory=dict)
-    verdicts: dict[tuple[str, str, bool], float] = field(default_factory=dict)
+    verdicts: dict[tuple[str, str, bool | None], float] = field(default_factory=dict)
     units: Units | None = None
     problems: list[Problem] = field(default_factory=list)
     copies: list[tuple[str, str]] = field(default_factory=list)
@@ -276,41 +274,12 @@ def _weight(each: Recognised) -> int:
 
 def summarise(answer: Answer, sources: list[Source]) -> None:
     """Totals of what was read, each file's scaled to the whole of it."""
+    # The first answer does not wait for silver's kernels to be imported.
+    from jobs.sniff import silver
+
     assert answer.tally is not None
     pairs = list(zip(sources, answer.progress, strict=True))
     scales = {source.stream_id: progress.scale for source, progress in pairs}
     sampled = [source.stream_id for source, progress in pairs if not progress.is_whole]
-    sent, said = [], []
-    for name, bronze in answer.tally.assembled().items():
-        kernel: Any = FORMATS[name]
-        if hasattr(kernel, "transmissions"):
-            rows = kernel.transmissions(bronze.lazy()).collect()
-            sent.append(_begun_in_sample(rows, sampled))
-        if hasattr(kernel, "verdicts"):
-            said.append(kernel.verdicts(bronze.lazy()).collect())
-    if sent:
-        rows = pl.concat(sent)
-        answer.transmissions = _weighed(rows, ["channel_code", "stage_code", "outcome_code"], scales)
-        answer.units = units_of(rows, scales)
-    if said:
-        answer.verdicts = _weighed(pl.concat(said), ["engine_code", "action", "is_spam"], scales)
-
-
-def _weighed(rows: pl.DataFrame, by: list[str], scales: dict[str, float]) -> dict[Any, float]:
-    weight = pl.col("stream_id").replace_strict(scales, default=1.0, return_dtype=pl.Float64)
-    sums = rows.with_columns(weight.alias("weight")).group_by(by).agg(pl.col("weight").sum())
-    return {row[:-1]: row[-1] for row in sums.sort(by).iter_rows()}
-
-
-def _begun_in_sample(rows: pl.DataFrame, sampled: list[str]) -> pl.DataFrame:
-    """Of sampled files only messages whose beginning was read: the others belong to blocks before."""
-    if not sampled:
-        return rows
-    is_cut = (
-        pl.col("stream_id").is_in(sampled)
-        & (pl.col("grain_code") == "recipient")
-        & pl.col("entry_code").is_null()
-    )
-    if rows.select(is_cut.mean()).item() > ENTRIES_LOGGED:
-        return rows
-    return rows.filter(~is_cut)
+    found = silver.totals(answer.tally.bronze_rows(), scales, sampled)
+    answer.transmissions, answer.verdicts, answer.units = found.transmissions, found.verdicts, found.units

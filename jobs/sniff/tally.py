@@ -158,12 +158,9 @@ class Tally:
         rows = self.patterns.sort("count", "pattern", descending=[True, False]).head(count).to_dicts()
         return [row | {"line": self.first_lines.get((row["stream"], row["offset"]))} for row in rows]
 
-    def assembled(self) -> dict[str, pl.DataFrame]:
-        """Bronze rows by format, joined over all blocks."""
-        return {
-            name: FORMATS[name].assemble(pl.concat(frames).lazy()).collect()
-            for name, frames in self.bronze.items()
-        }
+    def bronze_rows(self) -> dict[str, pl.DataFrame]:
+        """The bronze rows of each format, of all blocks."""
+        return {name: pl.concat(frames) for name, frames in self.bronze.items()}
 
     @property
     def rows(self) -> int:
