@@ -95,16 +95,17 @@ class TextFormat(enum.StrEnum):
 
 
 def lake_of(settings: config.Observatory) -> Lake:
-    """The lake of the settings."""
-    from jobs.engine.lake import Lake
+    """The lake of the settings. Raises ObservatoryError for a lake of another form."""
+    from jobs.engine.lake import open_lake
 
-    return Lake(settings.lake.root)
+    return open_lake(settings.lake.root)
 
 
 def pull_all(settings: config.Observatory, operator: str | None) -> list[str]:
     """Pull every source; the problems of sources that could not be read."""
     from jobs.pull import pull
 
+    lake_of(settings)
     problems: list[str] = []
     pieces = size = 0
     for each in config.operators(settings, operator):
@@ -207,6 +208,29 @@ def show_changes(work: Run) -> None:
             days = sorted({day for of_operator in periods.values() for day in of_operator})
             table.add_row(name, str(len(periods)), days[0] if len(days) == 1 else f"{days[0]} … {days[-1]}")
     out.print(table if table.row_count else "Nothing new: every table is up to date.")
+
+
+@app.command()
+def renew(
+    config_file: Config = Path("observatory.toml"),
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before tables are removed.")] = False,
+) -> None:
+    """Bring a lake that an earlier version wrote into this version's form.
+
+    Removes bronze, silver, gold and the study's estimates, which the next runs compute anew. Keeps landing,
+    and what landing cannot give back: audits, answers, packages and their receipts.
+    """
+    from jobs.engine import renew as renewal
+    from jobs.engine.lake import Lake
+
+    lake = Lake(config.load(config_file).lake.root)
+    kept = renewal.to_keep(lake)
+    out.print(f"Removes every table of {lake.root} but these, and then computes them anew from landing:")
+    out.print("\n".join(f"  {table}" for table in kept) or "  (none)")
+    if not yes and not typer.confirm("Go on?"):
+        raise ObservatoryError("nothing was changed")
+    renewal.renew(lake)
+    out.print("The lake has this version's form. `observatory run` now computes bronze, silver and gold.")
 
 
 @app.command()

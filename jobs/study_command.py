@@ -91,9 +91,9 @@ def estimate(
         raise ObservatoryError("name the folder of the study's files with --files, or as [study] files")
     with err.status("Reading submissions and answers") as status:
         from jobs import study_answers, study_run
-        from jobs.engine.lake import Lake
+        from jobs.engine.lake import open_lake
 
-        lake = Lake(settings.lake.root)
+        lake = open_lake(settings.lake.root)
         run_id = dt.datetime.now(dt.UTC).strftime("%Y%m%dT%H%M%S.%fZ")
         if with_answers:
             study_run.land(lake, files, run_id)
@@ -159,10 +159,10 @@ def load(
     if check:
         refuse_same_time(found)
     else:
-        from jobs.engine.lake import Lake
+        from jobs.engine.lake import open_lake
 
         run_id = dt.datetime.now(dt.UTC).strftime("%Y%m%dT%H%M%S.%fZ")
-        land(Lake(settings.lake.root), found, run_id)
+        land(open_lake(settings.lake.root), found, run_id)
     out.print(packages(found, check))
     for each in found:
         for line in each.noted if not each.wrong else ():

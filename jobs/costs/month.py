@@ -25,7 +25,7 @@ from jobs.costs.month_steps import (
     steps_of,
     whole,
 )
-from jobs.engine.lake import Lake, read_files
+from jobs.engine.lake import open_lake, read_files
 from jobs.errors import ObservatoryError
 from jobs.fixed_costs import figure_of, rows_of
 from jobs.reference import reference_version
@@ -102,7 +102,7 @@ def month_of(name: str, settings: Observatory) -> Month:
     operators = {each.id: each for each in settings.operator}
     if whose not in operators:
         raise ObservatoryError(f"figure '{name}': unknown operator '{whose}'{nearest(whose, operators)}")
-    lake = Lake(settings.lake.root)
+    lake = open_lake(settings.lake.root)
     versions = lake.versions()
     costs = lake.files(COST, versions.get(COST), lambda each: each["operator_id"] == whose)
     own = read_files(COST, costs).filter(cost_component_code="total")

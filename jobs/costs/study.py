@@ -16,7 +16,7 @@ import polars as pl
 from jobs.areas import areas, classified
 from jobs.config import Observatory, nearest
 from jobs.contracts import REFERENCE, contract, reference
-from jobs.engine.lake import Lake
+from jobs.engine.lake import Lake, open_lake
 from jobs.errors import ObservatoryError
 from jobs.periods import last_day
 from jobs.reference import reference_version
@@ -80,7 +80,7 @@ def found(name: str, settings: Observatory) -> Found:
     key = contract(table).key[: TABLES[table]]
     if len(parts) > len(key):
         raise ObservatoryError(f"figure '{name}': write it as {table}/{'/'.join(key)}")
-    lake = Lake(settings.lake.root)
+    lake = open_lake(settings.lake.root)
     versions = lake.versions()
     rows = rows_of(name, table, lake, versions.get(table))
     beside, chosen = rows, []
@@ -163,7 +163,7 @@ def own_file(settings: Observatory, table: str) -> str:
 
 def computed(of: Found) -> str:
     """When the lake's table was computed, and by which code."""
-    runs = Lake(of.settings.lake.root).read("meta.run", where=pl.col("stage_name") == "study")
+    runs = open_lake(of.settings.lake.root).read("meta.run", where=pl.col("stage_name") == "study")
     last = runs.sort("finished_at").row(-1, named=True) if not runs.is_empty() else {}
     code = f" by code {last['code_revision']}" if last.get("code_revision") else ""
     at = words.moment(last["finished_at"]) if last.get("finished_at") else "a run that is not named"

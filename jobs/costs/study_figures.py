@@ -15,7 +15,7 @@ from jobs.costs.published import area_name as published_area
 from jobs.costs.published import explain_published, names_of
 from jobs.costs.study import Found, computed, countries_of, found, rows_of, versions_of
 from jobs.costs.study_parts import by_area, by_component, by_strategy, known, siblings
-from jobs.engine.lake import Lake
+from jobs.engine.lake import open_lake
 from jobs.errors import ObservatoryError
 from jobs.investment_assumptions import PARAMETERS, assumptions
 from jobs.periods import LEAST_DAYS_PCT, last_day
@@ -320,7 +320,7 @@ def cost_rows(table: str, settings: Observatory) -> dict[str, list[tuple[str, ..
             f"cost list: figures of {table} are not listed: name one, as study.investment/2026/LDC/EMAIL"
         )
     listed: dict[str, list[tuple[str, ...]]] = {code: [] for code in words.rows_of("estimand")}
-    lake = Lake(settings.lake.root)
+    lake = open_lake(settings.lake.root)
     stored = rows_of(table, table, lake, lake.versions().get(table))
     for row in stored.sort("model_code", "output_code").rows(named=True):
         figure = row[row["estimand_code"]]

@@ -322,6 +322,13 @@ class Lake:
         )
 
 
+def open_lake(root: str) -> Lake:
+    """The lake at a root, as every command opens it. Raises ObservatoryError for one of another form."""
+    lake = Lake(root)
+    lake.refuse_other_form()
+    return lake
+
+
 def write_files(frame: pl.DataFrame, table: str, root: str) -> list[NewFile]:
     """Write rows as Parquet files of a table, one for each partition, under names that no file has; no
     transaction names them yet."""

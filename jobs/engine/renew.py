@@ -23,31 +23,42 @@ def is_kept(table: str) -> bool:
     return about.layer in ("silver", "study") and not about.reads
 
 
-def renew(lake: Lake) -> list[str]:
-    """Remove what can be computed again, and mark the lake with this version's form; the tables that stay.
-
-    Killed in between it can be run again: the mark comes last but for the versions of the tables that stay.
-    """
+def to_keep(lake: Lake) -> list[str]:
+    """The tables that stay when a lake is renewed. Raises ObservatoryError if there is nothing to renew."""
     if not is_local(lake.root):
         raise ObservatoryError(
             f"{lake.root}: renew works on a folder of this machine. Copy what landing cannot give back to a"
             " new root by hand: silver/audit_*, study/submission*, study/questionnaire_answer"
         )
-    if lake.form() in (None, FORM):
-        raise ObservatoryError(f"{lake.root}: nothing to renew, the lake has the form of this version")
-    root = Path(lake.root)
     kept = [table for table in tables() if is_kept(table) and lake.exists(table)]
+    # A renewal that was killed may have marked the lake and named no versions yet.
+    is_half = bool(kept) and not lake.exists("meta.run")
+    form = lake.form()
+    if form is None or (form == FORM and not is_half):
+        raise ObservatoryError(f"{lake.root}: nothing to renew, the lake has the form of this version")
+    return kept
+
+
+def renew(lake: Lake) -> list[str]:
+    """Remove what can be computed again, and mark the lake with this version's form; the tables that stay.
+
+    Killed at any point, it can be run again. The mark comes after all else but the row of meta.run that names
+    the versions of the tables that stay.
+    """
+    root, kept = Path(lake.root), to_keep(lake)
     for table in tables():
         if contract(table).layer != "ref" and table not in kept:
             shutil.rmtree(lake.path(table), ignore_errors=True)
     for folder in ("_intent", "_staging", "_validation"):
         shutil.rmtree(root / folder, ignore_errors=True)
-    (root / MARK).write_text(json.dumps({"form": FORM}), encoding="utf-8")
+    mark = root / f"{MARK}.new"
+    mark.write_text(json.dumps({"form": FORM}), encoding="utf-8")
+    mark.rename(root / MARK)
     if kept:
         now = record.now()
         partitions = []
         for table in kept:
-            if contract(table).period is not None:
+            if contract(table).period is not None and "operator_id" in contract(table).columns:
                 partitions += record.differing(table, checksums(lake.read(table), table), {}, (), {})[1]
         record.add_stage(lake, f"{now:%Y%m%dT%H%M%S.%fZ}", "renew", now, kept, partitions)
     return kept

@@ -103,9 +103,9 @@ def load(
         hold_to_one_claim(outcomes, Standing(), respondents)
         loaded = None
     else:
-        from jobs.engine.lake import Lake
+        from jobs.engine.lake import open_lake
 
-        loaded = land(Lake(settings.lake.root), outcomes, respondents, received is not None)
+        loaded = land(open_lake(settings.lake.root), outcomes, respondents, received is not None)
     tell(outcomes, loaded)
     refused = [each for each in outcomes if each.faults]
     for each in refused:

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from jobs.contracts import contract
-from jobs.engine.lake import Lake, Partition, read_files
+from jobs.engine.lake import Lake, Partition, open_lake, read_files
 from jobs.errors import ObservatoryError
 from jobs.periods import edges, last_day, months_of
 from jobs.submission.quality import GOLD_QUALITY, QUALITY, quality_of
@@ -64,7 +64,7 @@ class Counts:
 
 def counts_of(root: str, operator_id: str, period_code: str, threshold: int) -> Counts:
     """The counts, as the last finished run left gold. Raises ObservatoryError if there are none."""
-    lake = Lake(root)
+    lake = open_lake(root)
     known = lake.versions()
     daily = {
         table: rows_of(lake, gold, known.get(gold), operator_id, period_code) for table, gold in GOLD.items()
