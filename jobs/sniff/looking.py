@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from jobs.formats import Source
 from jobs.formats.registry import DOCUMENTS, FORMATS
-from jobs.lines import frame_of
+from jobs.lines import LONGEST_LINE, frame_of
 from jobs.pull import newest_line, newest_times
 from jobs.sniff import reading
 from jobs.sniff.documents import Documents, count
@@ -142,11 +142,12 @@ def _look_at_lines(answer: Answer, kernel: Any, until: float) -> Iterator[Answer
     answer.progress = [reading.Progress() for _ in sources]
     _see_end(answer, kernel, sources[-1])
     clock = _Clock(until, answer, sources)
+    longest = getattr(kernel, "LONGEST_LINE", LONGEST_LINE)
     for number, each in enumerate(answer.recognised):
         progress = answer.progress[number]
         tally.begin(number)
         clock.share(number)
-        for block in reading.blocks(each.file, progress, clock.until):
+        for block in reading.blocks(each.file, progress, clock.until, longest):
             tally.add(number, block, sources[number])
             _see_times(answer)
             clock.measure()
