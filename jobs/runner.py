@@ -65,6 +65,7 @@ class Run:
 def run(work: Run, stages: Iterable[str] = STAGES) -> None:
     """Do the stages in order. Raises ValidationHeld, after all else was done, when a rule holds an operator
     back."""
+    from jobs.engine import validator
     from jobs.engine.gold_stage import gold
     from jobs.engine.silver_stage import bucket_count, silver
 
@@ -74,6 +75,8 @@ def run(work: Run, stages: Iterable[str] = STAGES) -> None:
     work.staging = tasks.make_staging(work.lake.root)
     work.is_followed = "silver" in wanted
     log_bytes = logs_to_do(work, wanted)
+    if log_bytes and "gold" in wanted:
+        validator.prepare()
     with engine_of(work, log_bytes) as engine:
         work.engine = engine
         work.buckets = bucket_count(log_bytes, engine.task_bytes, engine.workers)

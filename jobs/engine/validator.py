@@ -19,8 +19,8 @@ from jobs.contracts import contract, polars_schema
 from jobs.engine.embedded import started
 from jobs.engine.tasks import Left, perform, take
 
-# The validator gives way to the workers.
-NICE = 10
+# The validator gives way to the workers a little.
+NICE = 5
 
 
 @cache
