@@ -162,6 +162,10 @@ class Rules:
     types: tuple[TypeRule, ...]
     measures: tuple[MeasureRule, ...]
 
+    def __hash__(self) -> int:
+        # Matchers are looked up by their rules: hashing each of a thousand would cost more than most matches.
+        return hash((len(self.types), len(self.measures)))
+
 
 Rule = TypeVar("Rule", TypeRule, MeasureRule)
 
@@ -481,11 +485,15 @@ def refused(
     part: pl.DataFrame, scope: tuple[MeasureRule, ...], rules: Rules, engine: str, channel: str
 ) -> pl.DataFrame:
     """The rows of one engine and channel with the measure that acted."""
+    # Rules look at refusals only; a report of spam, which a rule on numbers finds, is one whatever its outcome.
+    passed = ~part["is_refusal"]
     places = {
-        column: best_places(part[column], measure_matcher(rules, engine, channel, match_on))
+        column: best_places(
+            part[column] if column in ("number", "dnsbl_zone") else part[column].set(passed, None),
+            measure_matcher(rules, engine, channel, match_on),
+        )
         for column, match_on in REFUSAL_MEASURED.items()
     }
-    # Rules on one column only look at refusals; a report of spam is one whatever its outcome.
     table = pl.DataFrame(places).with_columns(part["is_refusal"], part["is_expired"], part["__row"])
     evidence = [column for column in REFUSAL_MEASURED if column != "number"]
     table = table.with_columns(
