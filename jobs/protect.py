@@ -15,7 +15,7 @@ import hmac
 import ipaddress
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from jobs import location, numbering, parties, rules, signatures
 from jobs.channels import NAMED_BY_CALL_ID
 from jobs.contracts import codes, polars_schema
 from jobs.errors import ObservatoryError
-from jobs.matching import by_distinct
+from jobs.keyed_hashes import keyed_hashes
 from jobs.refusal_types import type_of_transmissions
 
 KEY = "OBSERVATORY_PSEUDONYM_KEY"
@@ -41,6 +41,7 @@ class Own:
     """What a worker must know of one operator: its country, address space and links (name, kind).
 
     national_sources: those whose subscribers write national numbers; see numbers in jobs/config.py.
+    key: for a process that stores nothing, a key in place of the one that derives from the master key.
     """
 
     operator_id: str
@@ -50,6 +51,7 @@ class Own:
     number_prefixes: tuple[str, ...]
     links: tuple[tuple[str, str], ...]
     national_sources: tuple[str, ...] = ()
+    key: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -117,20 +119,19 @@ def operator_key(operator_id: str) -> bytes:
     return hmac.digest(master_key(), b"operator\0" + operator_id.encode(), "sha256")
 
 
-@cache
-def key_id(operator_id: str) -> str:
+def key_of(own: Own) -> bytes:
+    """The key of the operator's pseudonyms."""
+    return own.key or operator_key(own.operator_id)
+
+
+def key_id(own: Own) -> str:
     """Names the operator's key without telling it."""
-    return hashlib.sha256(b"key id\0" + operator_key(operator_id)).hexdigest()[:8]
+    return hashlib.sha256(b"key id\0" + key_of(own)).hexdigest()[:8]
 
 
 def pseudonyms(values: pl.Series, key: bytes) -> pl.Series:
     """Keyed pseudonyms of the values, 32 hexadecimal digits; null stays null."""
-
-    def hashed(distinct: list[str]) -> pl.DataFrame:
-        digests = [hmac.digest(key, value.encode(), "sha256")[:16].hex() for value in distinct]
-        return pl.DataFrame({"pseudonym": pl.Series(digests, dtype=pl.String)})
-
-    return by_distinct(values, hashed)["pseudonym"].alias(values.name)
+    return keyed_hashes(values, key).alias(values.name)
 
 
 def by_operator(
@@ -166,7 +167,7 @@ def shaped(frame: pl.DataFrame, table: str, later: str) -> pl.DataFrame:
 
 def protect_transmissions(raw: pl.DataFrame, own: Own, door: Door, loaded: rules.Rules) -> pl.DataFrame:
     """One operator's transmissions of one format and channel, pseudonymous and classified."""
-    key = operator_key(own.operator_id)
+    key = key_of(own)
     raw = with_e164(raw, own, "sender", "recipient")
     is_mail = pl.col("channel_code") == "EMAIL"
     client = located(raw["client_ip"], door.ranges)
@@ -270,7 +271,7 @@ def protect_transmissions(raw: pl.DataFrame, own: Own, door: Door, loaded: rules
         spam_type_codes=typed["spam_type_codes"],
         is_type_strong=typed["is_type_strong"],
         type_priority=typed["type_priority"],
-        key_id=pl.lit(key_id(own.operator_id)),
+        key_id=pl.lit(key_id(own)),
     )
 
 
@@ -288,7 +289,7 @@ def verdicts(raw: pl.DataFrame, door: Door) -> pl.DataFrame:
 
 def protect_verdicts(raw: pl.DataFrame, own: Own, door: Door, loaded: rules.Rules) -> pl.DataFrame:
     """One operator's verdicts of one engine, pseudonymous and classified."""
-    key = operator_key(own.operator_id)
+    key = key_of(own)
     engine = raw["engine_code"][0]
     acted = rules.countermeasure_of_verdicts(raw["action"], raw["symbols"], engine, loaded)
     subject = signatures.decoded(raw["subject"])
@@ -311,7 +312,7 @@ def protect_verdicts(raw: pl.DataFrame, own: Own, door: Door, loaded: rules.Rule
         spam_type_codes=typed["spam_type_codes"],
         is_type_strong=typed["is_type_strong"],
         type_priority=typed["type_priority"],
-        key_id=pl.lit(key_id(own.operator_id)),
+        key_id=pl.lit(key_id(own)),
     )
 
 
@@ -330,7 +331,7 @@ def protect_complaints(raw: pl.DataFrame, own: Own, door: Door, loaded: rules.Ru
 
     The type is what the reported text tells; where that tells nothing, what the kind of feedback tells.
     """
-    key = operator_key(own.operator_id)
+    key = key_of(own)
     # What a log says of itself is E.164 since it was read; whom a subscriber names still is as it was typed.
     national = numbering.e164(pl.col("sender"), own.country, is_national=True)
     is_typed = (pl.col("channel_code") != "EMAIL") & pl.col("source_id").is_in(own.national_sources)
@@ -389,7 +390,7 @@ def protect_complaints(raw: pl.DataFrame, own: Own, door: Door, loaded: rules.Ru
             dtype=pl.List(pl.String),
         ),
         is_type_strong=typed["is_type_strong"],
-        key_id=pl.lit(key_id(own.operator_id)),
+        key_id=pl.lit(key_id(own)),
     )
 
 
@@ -406,7 +407,7 @@ def facts(raw: pl.DataFrame, door: Door) -> pl.DataFrame:
 
 def protect_facts(raw: pl.DataFrame, own: Own, door: Door) -> pl.DataFrame:
     """One operator's facts, which name messages by the pseudonyms that its logs got."""
-    key = operator_key(own.operator_id)
+    key = key_of(own)
     raw = raw.with_columns(
         numbering.e164(pl.col(name), own.country).alias(name) for name in ("sender", "recipient")
     )
@@ -415,7 +416,7 @@ def protect_facts(raw: pl.DataFrame, own: Own, door: Door) -> pl.DataFrame:
         message_id_hash=pseudonyms(raw["message_id"], key),
         sender_hash=pseudonyms(raw["sender"].str.to_lowercase(), key),
         recipient_hash=pseudonyms(raw["recipient"].str.to_lowercase(), key),
-        key_id=pl.lit(key_id(own.operator_id)),
+        key_id=pl.lit(key_id(own)),
     )
 
 
@@ -429,7 +430,7 @@ CHECK_RESULTS = ("none", "neutral", "pass", "fail", "softfail", "policy", "tempe
 
 def protect_authentication_reports(raw: pl.DataFrame, own: Own, door: Door) -> pl.DataFrame:
     """One operator's DMARC records, without addresses and free text."""
-    key = operator_key(own.operator_id)
+    key = key_of(own)
     client = located(raw["client_ip"], door.ranges)
     named = pl.concat_str(pl.col("report_org").str.to_lowercase(), pl.lit("|"), "report_id")
     # An organisation's name may be an address or a number that someone put there.
@@ -464,7 +465,7 @@ def protect_authentication_reports(raw: pl.DataFrame, own: Own, door: Door) -> p
         recipient_domain=domain_name("envelope_to"),
         dkim_checks=checks_of("dkim_results"),
         spf_checks=checks_of("spf_results"),
-        key_id=pl.lit(key_id(own.operator_id)),
+        key_id=pl.lit(key_id(own)),
     )
 
 

@@ -43,6 +43,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 
+from jobs.keyed_hashes import keyed_hashes
 from jobs.matching import by_distinct
 
 # Values of a sketch, 16 bits each. The error of a likeness of 0.75 is 0.08.
@@ -137,13 +138,7 @@ def kind_key(key: bytes, kind: str) -> bytes:
 
 def hashes(values: pl.Series, key: bytes, kind: str) -> pl.Series:
     """Keyed hashes of the values, 32 hexadecimal digits; null stays null."""
-    own = kind_key(key, kind)
-
-    def hashed(distinct: list[str]) -> pl.DataFrame:
-        digests = [hmac.digest(own, value.encode(), "sha256")[:16].hex() for value in distinct]
-        return pl.DataFrame({"hash": pl.Series(digests, dtype=pl.String)})
-
-    return by_distinct(values, hashed)["hash"]
+    return keyed_hashes(values, kind_key(key, kind))
 
 
 def subjects(frame: pl.DataFrame, key: bytes) -> pl.Series:
