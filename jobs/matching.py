@@ -1,8 +1,8 @@
 """Matching many patterns on many values, each distinct value once.
 
 A match means the same as in a plain loop over the patterns with Python's re. RE2 decides where both engines
-read a pattern and a text alike: the pattern is ASCII and RE2 accepts it unchanged, the text is printable ASCII.
-Elsewhere RE2's filter selects the patterns whose literals the text holds, and Python's re decides.
+read a pattern and a text alike: the pattern is ASCII and RE2 accepts it unchanged, the text is printable
+ASCII. Elsewhere RE2's filter selects the patterns whose literals the text holds, and Python's re decides.
 """
 
 from __future__ import annotations
@@ -21,6 +21,12 @@ REMEMBERED = 1_000_000
 # Stands in no name of a symbol.
 SEPARATOR = "\x1f"
 LOOK_AROUND = re.compile(r"\(\?<?[=!]")
+# What RE2 reads otherwise than Python's re: `{,n}`, `[:`, a backspace, letters with a case of Unicode only.
+READ_OTHERWISE = re.compile(r"\{,|\[:|\[\\b|[\u0130\u0131\u017f\u212a]")
+# Classes of few signs, of which Python's re has more beyond printable ASCII.
+BEYOND_ASCII = re.compile(r"\\[sd]|\[\^[^\]]*\\[SDW]")
+QUIET = re2.Options()
+QUIET.log_errors = False
 
 
 def loosened(pattern: str) -> str:
@@ -54,42 +60,52 @@ def group_end(pattern: str, start: int) -> int:
 
 
 def is_read_alike(pattern: str) -> bool:
-    """Whether RE2, where it accepts a pattern, and Python's re find the same in printable ASCII texts.
+    """Whether RE2, where it accepts a pattern, and Python's re find the same in printable ASCII texts."""
+    return pattern.isascii() and not READ_OTHERWISE.search(pattern)
 
-    Case folding of letters beyond ASCII differs, and RE2 reads `{,n}` and `[:` in its own way.
-    """
-    return pattern.isascii() and not any(part in pattern for part in ("{,", "[:", r"[\b"))
+
+class Numbered:
+    """A filter of RE2 over patterns that have numbers."""
+
+    def __init__(self) -> None:
+        self.filter = re2.Filter()
+        self.numbers: list[int] = []
+        self.is_compiled = False
+
+    def add(self, number: int, pattern: str) -> bool:
+        """Add a pattern; False where RE2 does not accept it."""
+        try:
+            self.filter.Add(pattern, QUIET)
+        except re2.error:
+            return False
+        self.numbers.append(number)
+        return True
+
+    def found(self, text: str, potential: bool = False) -> list[int]:
+        """The numbers of the patterns that match a text; potential: of those that may."""
+        if not self.numbers:
+            return []
+        if not self.is_compiled:
+            self.filter.Compile()
+            self.is_compiled = True
+        return [self.numbers[index] for index in self.filter.Match(text, potential) or ()]
 
 
 @cache
 def searcher(patterns: tuple[str, ...]) -> Callable[[str], list[int]]:
     """A function that gives, in order, the numbers of the patterns which are found in a text."""
-    options = re2.Options()
-    options.log_errors = False
-    # RE2 decides the sure patterns of printable ASCII texts; of all others it only says which are worth a try.
-    sure, sure_numbers = re2.Filter(), list[int]()
-    likely, likely_numbers = re2.Filter(), list[int]()
-    odd, odd_numbers = re2.Filter(), list[int]()
-    always: list[int] = []
+    # RE2 decides the sure patterns of printable ASCII texts. The filters select which of the others to try:
+    # `odd` in such texts, `likely` in all other texts.
+    sure, odd, likely = Numbered(), Numbered(), Numbered()
+    always_odd: list[int] = []
+    always_likely: list[int] = []
     for number, pattern in enumerate(patterns):
-        try:
-            likely.Add(loosened(pattern), options)
-            likely_numbers.append(number)
-        except re2.error:
-            always.append(number)
-            continue
-        plain = pattern.replace("(?iu)", "(?i)")
-        try:
-            if not is_read_alike(plain):
-                raise re2.error
-            sure.Add(plain, options)
-            sure_numbers.append(number)
-        except re2.error:
-            odd.Add(loosened(pattern), options)
-            odd_numbers.append(number)
-    for each, numbers in ((sure, sure_numbers), (likely, likely_numbers), (odd, odd_numbers)):
-        if numbers:
-            each.Compile()
+        is_sure = is_read_alike(pattern) and sure.add(number, pattern.replace("(?iu)", "(?i)"))
+        can_filter = not READ_OTHERWISE.search(pattern)
+        if not is_sure and not (can_filter and odd.add(number, loosened(pattern))):
+            always_odd.append(number)
+        if BEYOND_ASCII.search(pattern) or not (can_filter and likely.add(number, loosened(pattern))):
+            always_likely.append(number)
 
     @cache
     def compiled(number: int) -> re.Pattern[str]:
@@ -97,15 +113,13 @@ def searcher(patterns: tuple[str, ...]) -> Callable[[str], list[int]]:
         return re.compile(patterns[number])
 
     def search(text: str) -> list[int]:
-        found: list[int] = []
-        tried = list(always)
         if text.isascii() and text.isprintable():
-            if sure_numbers:
-                found = [sure_numbers[index] for index in sure.Match(text) or ()]
-            if odd_numbers:
-                tried += [odd_numbers[index] for index in odd.Match(text, True) or ()]
-        elif likely_numbers:
-            tried += [likely_numbers[index] for index in likely.Match(text, True) or ()]
+            found = sure.found(text)
+            tried = always_odd + odd.found(text, potential=True)
+        else:
+            found = []
+            # Python's re takes the Turkish capital for an i where case does not matter, RE2 does not.
+            tried = always_likely + likely.found(text.replace("\u0130", "i"), potential=True)
         if tried:
             found += [number for number in tried if compiled(number).search(text)]
         found.sort()
