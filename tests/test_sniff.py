@@ -247,6 +247,32 @@ def test_units_are_those_of_silver(log: Path) -> None:
     assert read.units.units == wanted
 
 
+def test_a_filter_between_the_lines_names_the_recipients_of_a_refused_message(tmp_path: Path) -> None:
+    """Of a message refused after DATA the server records one recipient, the filter all of them."""
+    refused = (
+        line(0, "smtpd[7]: AABBCCDDEE: client=a.example[192.0.2.7]")
+        + line(1, "cleanup[8]: AABBCCDDEE: message-id=<1@a.example>")
+        + line(
+            2,
+            "cleanup[8]: AABBCCDDEE: milter-reject: END-OF-MESSAGE from a.example[192.0.2.7]: 5.7.1 Spam;"
+            " from=<ann@a.example> to=<bob@b.example> proto=ESMTP helo=<a.example>",
+        )
+    )
+    said = (
+        "2026-11-24T10:00:02+00:00 mx1 amavis[72]: (00113-01) Blocked SPAM {RejectedInbound},"
+        " [192.0.2.7]:39500 [192.0.2.7] <ann@a.example> -> <bob@b.example>,<c@b.example>,<d@b.example>,"
+        " Queue-ID: AABBCCDDEE, Message-ID: <1@a.example>, mail_id: 7Hf7, Hits: 12.5, size: 529, 257 ms\n"
+    )
+    path = tmp_path / "mail.log"
+    path.write_text(refused + said + message(9), encoding="utf-8")
+    (log,) = Told(path, is_json=True).logs
+    assert log["named_by_filters"] == 2
+    recipients = {row["stage_code"]: row["count"] for row in log["units"] if row["unit_code"] == "recipient"}
+    assert recipients == {"content": 3, "delivery": 1}
+    assert sum(row["count"] for row in log["transmissions"]) == 2
+    assert "2 of the recipients are named by a filter's verdict alone." in Told(path).out
+
+
 # --- reading -------------------------------------------------------------------------------------------
 
 
