@@ -53,14 +53,12 @@ OPTIONS = {"delimited": made_whole("delimited", {"profile": "sms_firewall"}, ROO
 def ranges(
     path: Path, size: int, step: int, offset: int = 0, name: str = "postfix", **settings: Any
 ) -> list[Range]:
-    """The ranges that ranges_of cuts a piece into when RANGE is `step`."""
+    """The ranges that ranges_of cuts a piece into when a range has `step` bytes."""
     operator = config.Operator(id="a", name="A", country="CHE", holding="a", currency="CHF")
     source = config.Source(id="s", url="unused", format=name, options=OPTIONS.get(name, {}), **settings)
     piece = Piece("t-0", str(path), offset, size, "2026-11-24T15:00:00", "2026-11-24T15:00:00+00:00", "log")
     stream = Stream("t", name, size, "", "", 0)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ingest, "RANGE", step)
-        return ingest.ranges_of([("a/s/t-0", operator, source, stream, piece)])
+    return ingest.ranges_of([("a/s/t-0", operator, source, stream, piece)], range_bytes=step)
 
 
 def test_a_source_of_national_numbers_is_read_by_the_operators_country(tmp_path: Path) -> None:
@@ -593,11 +591,12 @@ def test_clickhouse_rows_know_their_insert_over_any_cut(cuts: list[int], step: i
         operator = config.Operator(id="a", name="A", country="CHE", holding="a", currency="CHF")
         source = config.Source(id="s", url="unused")
         stream = Stream("t", name, sum(map(len, lines)), "", "", 0, pieces)
-        patch.setattr(ingest, "RANGE", step)
         patch.setattr(reading, "PART", part)
         # Each piece is a batch of its own, as a run after each pull has it.
         parts = [
-            each for piece in pieces for each in ingest.ranges_of([("k", operator, source, stream, piece)])
+            each
+            for piece in pieces
+            for each in ingest.ranges_of([("k", operator, source, stream, piece)], range_bytes=step)
         ]
         read = [parsed for each in parts for parsed in reading.read_lines(FS, each, name, "id")]
     rows = pl.concat([parsed.rows[name] for parsed in read]).sort("offset")
