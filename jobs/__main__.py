@@ -227,10 +227,18 @@ def renew(
     kept = renewal.to_keep(lake)
     out.print(f"Removes every table of {lake.root} but these, and then computes them anew from landing:")
     out.print("\n".join(f"  {table}" for table in kept) or "  (none)")
-    if not yes and not typer.confirm("Go on?"):
-        raise ObservatoryError("nothing was changed")
+    if not yes and not is_confirmed("Go on?"):
+        raise ObservatoryError("nothing was changed; --yes goes on without asking")
     renewal.renew(lake)
     out.print("The lake has this version's form. `observatory run` now computes bronze, silver and gold.")
+
+
+def is_confirmed(question: str) -> bool:
+    """Whether a person says yes; no where nobody is there to answer."""
+    try:
+        return typer.confirm(question)
+    except typer.Abort:
+        return False
 
 
 @app.command()

@@ -75,10 +75,10 @@ def run(work: Run, stages: Iterable[str] = STAGES) -> None:
     work.staging = tasks.make_staging(work.lake.root)
     work.is_followed = "silver" in wanted
     log_bytes = logs_to_do(work, wanted)
-    if log_bytes and "gold" in wanted:
-        validator.prepare()
     with engine_of(work, log_bytes) as engine:
         work.engine = engine
+        if log_bytes and "gold" in wanted and not engine.is_tight:
+            validator.prepare()
         work.buckets = bucket_count(log_bytes, engine.task_bytes, engine.workers)
         for stage in wanted:
             of_stage[stage](work)

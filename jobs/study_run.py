@@ -13,7 +13,6 @@ import itertools
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
-from multiprocessing import get_context
 from pathlib import Path
 
 import polars as pl
@@ -168,7 +167,7 @@ def beside(
         yield {}
         return
     inputs = {name: frame for name, frame in have.items() if name in contract(APART).reads}
-    executor = embedded.started(get_context("forkserver"))
+    executor = embedded.started()
     try:
         yield {APART: executor.submit(perform, f"{__name__}:compute", (APART, inputs))}
     finally:

@@ -4,20 +4,40 @@ another form is refused, and renewed without losing what landing cannot give bac
 from __future__ import annotations
 
 import datetime as dt
+import io
 import json
+import shutil
+import sys
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import polars as pl
 import pytest
+import typer
 from deltalake import write_deltalake
 
+from jobs import __main__ as command_line
+from jobs.audit.quality import AUDIT
+from jobs.audit.quality import TABLE as QUALITY
 from jobs.contracts import contract, polars_schema, rows_frame
+from jobs.engine import record
+from jobs.engine.gold_stage import GOLD
 from jobs.engine.lake import FORM, MARK, Lake
 from jobs.engine.renew import renew
+from jobs.engine.silver_stage import SILVER
 from jobs.errors import ObservatoryError
+from tests.conftest import ROOT
+from tests.in_process import Told
+from tests.test_audit import xlsx
+from tests.whole_runs import MAIL_NETWORK, rows_in, source_toml
 
+LAB = ROOT / "sample_data" / "lab" / "postfix"
+ANSWER = "study.questionnaire_answer"
+COMPUTED = (*SILVER, *GOLD)
+Observatory = Callable[..., Told]
 AT = dt.datetime(2026, 11, 24, tzinfo=dt.UTC)
 RSPAMD = "bronze.rspamd"
 EARLIER: dict[str, Any] = {
@@ -28,6 +48,24 @@ EARLIER: dict[str, Any] = {
     "first_at": AT,
     "event_date": AT.date(),
 }
+
+
+@pytest.fixture
+def observatory(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Observatory:
+    """Run the command line in this process."""
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def run(*arguments: object) -> Told:
+        monkeypatch.setattr(sys, "argv", ["observatory", *map(str, arguments)])
+        capsys.readouterr()
+        code = 0
+        try:
+            command_line.main()
+        except SystemExit as leave:
+            code = int(leave.code or 0)
+        return Told(code, *capsys.readouterr())
+
+    return run
 
 
 def write_earlier(lake: Lake, table: str, frame: pl.DataFrame) -> None:
@@ -109,14 +147,181 @@ def test_a_lake_of_another_form_is_refused_and_says_what_to_do(tmp_path: Path) -
         lake.mark()
 
 
-def test_renewing_keeps_what_landing_cannot_give_back(tmp_path: Path) -> None:
-    lake = older_lake(tmp_path)
-    labels = lake.read("silver.audit_label")
-    assert labels.height == 1
-    assert renew(lake) == ["silver.audit_label"]
+# Commands of an operator and of the study, each with what lets it come as far as the lake.
+READERS_AND_WRITERS: dict[tuple[str, ...], list[str]] = {
+    ("submit",): ["--period", "2026-11"],
+    ("pull",): [],
+    ("run",): [],
+    ("show",): ["silver.message"],
+    ("status",): [],
+    ("quarantine",): [],
+    ("demo",): [],
+    ("report",): [],
+    ("audit", "sample"): ["--month", "2026-11"],
+    ("audit", "load"): ["{sheet}"],
+    ("cost", "explain"): ["lab-mail/2026-11"],
+    ("cost", "sum"): ["lab-mail/2026-11", "lab-sms/2026-11"],
+    ("cost", "list"): ["study.cost"],
+    ("questionnaire", "load"): ["{file}"],
+    ("study", "estimate"): ["--files", "{membership}"],
+    ("study", "load"): ["{file}"],
+}
+WITHOUT_A_LAKE = {("tables",), ("sniff",), ("questionnaire", "make")}
+
+
+def commands(group: Any, names: tuple[str, ...] = ()) -> set[tuple[str, ...]]:
+    if not hasattr(group, "commands"):
+        return {names}
+    return {each for name, inner in group.commands.items() for each in commands(inner, (*names, name))}
+
+
+def test_every_command_is_asked_here() -> None:
+    known = {*READERS_AND_WRITERS, *WITHOUT_A_LAKE, ("renew",)}
+    assert commands(typer.main.get_command(command_line.app)) == known
+
+
+@pytest.mark.parametrize("command", READERS_AND_WRITERS, ids=" ".join)
+def test_every_command_that_reads_or_writes_refuses_an_older_lake(
+    observatory: Observatory, command: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = older_lake(tmp_path / "lake")
+    before = files_in(tmp_path / "lake")
+    (tmp_path / "file.csv").write_text("no,answer\n")
+    given = {
+        "{sheet}": xlsx(tmp_path),
+        "{file}": tmp_path / "file.csv",
+        "{membership}": ROOT / "sample_data" / "membership",
+    }
+    monkeypatch.setenv("OBSERVATORY_LAKE_ROOT", lake.root)
+    arguments = [given.get(each, each) for each in READERS_AND_WRITERS[command]]
+    told = observatory(*command, *arguments, "--config", ROOT / "sample_data" / "observatory.toml")
+    assert told.code == 2, told.err
+    assert "form 1; this version writes form 2. Run `observatory renew` once" in " ".join(told.err.split())
+    assert "Traceback" not in told.err
+    assert files_in(tmp_path / "lake") == before
+
+
+def files_in(root: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Path:
+    """Settings of an operator of mail."""
+    text = f"""
+[lake]
+root = "lake"
+[limits]
+quarantined_pct = 40
+[[operator]]
+id = "lab-mail"
+name = "Lab mail provider"
+country = "CHE"
+holding = "lab"
+currency = "CHF"
+{MAIL_NETWORK}
+{source_toml("mx1", str(LAB / "mail.iso8601.log"), "postfix")}
+{source_toml("filter", str(LAB / "rspamd.log"), "rspamd")}
+"""
+    (tmp_path / "observatory.toml").write_text(text)
+    return tmp_path / "observatory.toml"
+
+
+@pytest.mark.long
+def test_renewing_computes_anew_and_keeps_what_landing_cannot_give_back(
+    observatory: Observatory, settings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def done(*arguments: object) -> Told:
+        told = observatory(*arguments, "--config", settings)
+        assert told.code == 0, told.err
+        return told
+
+    done("run")
+    sheets = tmp_path / "sheets"
+    done("audit", "sample", "--month", "2026-11", "--size", 80, "--output", sheets)
+    [sheet] = sheets.glob("*.xlsx")
+    done("audit", "load", filled(sheet))
+    lake = Lake(str(tmp_path / "lake"))
+    given = rows_frame([{"respondent_id": "north", "period_code": "2026", "item_code": "x"}], ANSWER)
+    lake.append(given, ANSWER)
+    before = rows_in(lake, COMPUTED)
+    quality = rows_in(lake, [QUALITY])
+    kept = {table: lake.read(table) for table in (*AUDIT, ANSWER)}
+    assert all(frame.height for frame in kept.values()) and quality[QUALITY] and before["silver.message"]
+    # The tables of another form differ: a row here, a sketch there; and a run of theirs died.
+    lake.append(lake.read("gold.campaign_daily").head(1), "gold.campaign_daily")
+    for folder in ("_intent", "_staging"):
+        (tmp_path / "lake" / folder).mkdir(exist_ok=True)
+        (tmp_path / "lake" / folder / "old.json").write_text("{}")
+    (tmp_path / "lake" / MARK).unlink()
+    # Asked first: nothing happens without a yes.
+    state = files_in(tmp_path / "lake")
+    for answer in ("n\n", ""):
+        monkeypatch.setattr(sys, "stdin", io.StringIO(answer))
+        told = observatory("renew", "--config", settings)
+        assert told.code == 2 and "nothing was changed" in told.err
+    assert files_in(tmp_path / "lake") == state
+    told = done("renew", "--yes")
+    assert all(table in told.out for table in kept) and "silver.message" not in told.out
     assert lake.form() == FORM
-    assert not lake.exists(RSPAMD)
-    assert lake.read("silver.audit_label").equals(labels)
-    assert lake.versions() == {"silver.audit_label": 0}
-    with pytest.raises(ObservatoryError, match="nothing to renew"):
-        renew(lake)
+    assert lake.versions() == {table: lake.version(table) for table in kept}
+    for table, frame in kept.items():
+        assert lake.read(table).equals(frame)
+    assert not (tmp_path / "lake" / "_intent").exists()
+    assert not lake.exists("silver.message") and not lake.exists(QUALITY)
+    told = observatory("renew", "--yes", "--config", settings)
+    assert told.code == 2 and "nothing to renew" in told.err
+    done("run")
+    assert rows_in(lake, COMPUTED) == before
+    assert rows_in(lake, [QUALITY]) == quality
+    for table, frame in kept.items():
+        assert lake.read(table).equals(frame)
+    assert "Nothing new" in done("run").out
+
+
+def filled(sheet: Path) -> Path:
+    """A sheet with labels by turns."""
+    book = openpyxl.load_workbook(sheet)
+    for number, row in enumerate(book["Label"].iter_rows(min_row=2)):
+        row[8].value = ("spam", "not spam")[number % 2]
+    book.save(sheet)
+    return sheet
+
+
+def test_renewing_that_is_killed_can_be_done_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every removal, and the row of meta.run, is once the step that is never done."""
+    for step in range(100):
+        lake = older_lake(tmp_path / str(step))
+        labels = lake.read("silver.audit_label")
+        steps = iter(range(1000))
+
+        def dying(does: Callable[..., Any], steps: Any = steps, step: int = step) -> Callable[..., Any]:
+            def maybe(*arguments: Any, **named: Any) -> Any:
+                if next(steps) == step:
+                    raise KeyboardInterrupt
+                return does(*arguments, **named)
+
+            return maybe
+
+        is_killed = False
+        with monkeypatch.context() as patch:
+            patch.setattr(shutil, "rmtree", dying(shutil.rmtree))
+            patch.setattr(record, "add_stage", dying(record.add_stage))
+            patch.setattr(Path, "rename", dying(Path.rename))
+            try:
+                renew(lake)
+            except KeyboardInterrupt:
+                is_killed = True
+        if is_killed:
+            assert renew(lake) == ["silver.audit_label"]
+        assert lake.form() == FORM and not lake.exists(RSPAMD)
+        assert lake.read("silver.audit_label").equals(labels)
+        assert lake.versions() == {"silver.audit_label": 0}
+        if not is_killed:
+            break
+    assert 10 < step < 99
+
+
+def test_a_lake_elsewhere_is_not_renewed_by_this_machine() -> None:
+    with pytest.raises(ObservatoryError, match="works on a folder of this machine"):
+        renew(Lake("s3://bucket/lake"))

@@ -39,11 +39,13 @@ class Task:
 class Engine(Protocol):
     """What runs tasks.
 
-    workers: how many at a time. task_bytes: the memory that one may take.
+    workers: how many at a time. task_bytes: the memory that one may take. is_tight: memory has no room for
+    work beside that of workers.
     """
 
     workers: int
     task_bytes: int
+    is_tight: bool
 
     def run(self, tasks: Iterable[Task], done: Callable[[int], None] = ...) -> list[Any]:
         """The values that the tasks returned, in their order; those of tasks that were cut, one after the
@@ -54,9 +56,13 @@ class Engine(Protocol):
         """
         ...
 
+    def rest(self) -> None:
+        """Give back the memory of workers until the next tasks."""
+        ...
+
 
 class TaskDied(Exception):
-    """A task ended without a word, as a process does that has no memory left or was killed."""
+    """A task had no memory left, or its process was killed."""
 
 
 class TaskFailed(Exception):
@@ -64,17 +70,21 @@ class TaskFailed(Exception):
 
 
 def perform(function: str, arguments: tuple[Any, ...]) -> Any:
-    """Run a task's function. Errors that a person can act on pass as they are; all else becomes TaskFailed
-    with its traceback as text, for not every exception can be sent between processes."""
+    """Run a task's function. Errors that a person can act on pass as they are. All else becomes TaskFailed
+    with the error and its traceback as text, for not every exception can be sent between processes."""
     module, name = function.split(":")
     try:
         return getattr(importlib.import_module(module), name)(*arguments)
     except ObservatoryError:
         raise
+    except MemoryError:
+        raise TaskDied from None
     except (Exception, pl.exceptions.PanicException) as error:
         if is_full(error):
             raise DiskFull(str(getattr(error, "filename", None) or "staging or a table")) from None
-        raise TaskFailed("".join(traceback.format_exception(error))) from None
+        what = "".join(traceback.format_exception_only(error)).strip().splitlines()[0]
+        trace = "".join(traceback.format_exception(error))
+        raise TaskFailed(f"{what}\n{trace}") from None
 
 
 @dataclass(frozen=True)

@@ -6,18 +6,19 @@ Its import costs more than a second of processor time, which a run has to spare 
 from __future__ import annotations
 
 import atexit
-import multiprocessing
 import os
 from collections.abc import Mapping
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from functools import cache
+from typing import Any
 
 import polars as pl
 
 from expectations import domain, suites
 from jobs.contracts import contract, polars_schema
-from jobs.engine.embedded import started
-from jobs.engine.tasks import Left, perform, take
+from jobs.engine.embedded import INTERRUPTIBLE, died, started
+from jobs.engine.tasks import Left, TaskDied, perform, take
 
 # The validator gives way to the workers a little.
 NICE = 5
@@ -26,7 +27,7 @@ NICE = 5
 @cache
 def executor() -> ProcessPoolExecutor:
     """The process, started once."""
-    made = started(multiprocessing.get_context("forkserver"))
+    made = started()
     atexit.register(made.shutdown, wait=False, cancel_futures=True)
     return made
 
@@ -44,16 +45,27 @@ def warm() -> None:
 def validate(frames: Mapping[str, list[Left]]) -> tuple[list[suites.Result], list[str]]:
     """Ask the rules of each table, and of the tables against each other, of frames in staging; the results,
     and the operators whose rows break a rule."""
-    task = executor().submit(perform, "jobs.engine.validator:answer", (dict(frames),))
-    found: tuple[list[suites.Result], list[str]] = task.result()
+    found: tuple[list[suites.Result], list[str]] = ask("answer", dict(frames))
     return found
 
 
 def validate_table(table: str, frame: pl.DataFrame) -> list[suites.Result]:
     """Ask the rules of one small table."""
-    task = executor().submit(perform, "jobs.engine.validator:answer_table", (table, frame))
-    found: list[suites.Result] = task.result()
+    found: list[suites.Result] = ask("answer_table", table, frame)
     return found
+
+
+def ask(function: str, *arguments: Any) -> Any:
+    """The value of a function of this module, called in the process; in another one if that process died."""
+    for _ in range(2):
+        try:
+            future = executor().submit(perform, f"jobs.engine.validator:{function}", arguments)
+            while not wait([future], INTERRUPTIBLE).done:
+                pass
+            return future.result()
+        except BrokenProcessPool:
+            executor.cache_clear()
+    raise TaskDied(died("validation"))
 
 
 def answer_table(table: str, frame: pl.DataFrame) -> list[suites.Result]:
