@@ -15,7 +15,7 @@ import datetime as dt
 import importlib
 import json
 import zoneinfo
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -126,7 +126,9 @@ def test_golden(case: Path) -> None:
     about = contract(table)
     with (case / "expected.csv").open(newline="", encoding="utf-8") as lines:
         columns = next(csv.reader(lines))
-    expected = [{name: row[name] for name in columns} for row in rows_of(case / "expected.csv", table, case.name)]
+    expected = [
+        {name: row[name] for name in columns} for row in rows_of(case / "expected.csv", table, case.name)
+    ]
     rows = made(table)[case]
     assert found_in([{name: row[name] for name in columns} for row in rows]) == found_in(expected)
     keys = [tuple(row[name] for name in about.key) for row in rows]

@@ -10,6 +10,7 @@ import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from types import ModuleType
 
 import polars as pl
 
@@ -159,6 +160,6 @@ def is_of(periods: Mapping[str, set[str]], table: str) -> pl.Expr:
 
 
 @cache
-def module_of(table: str):  # type: ignore[no-untyped-def]
+def module_of(table: str) -> ModuleType:
     about = contract(table)
     return importlib.import_module(f"jobs.{about.layer}.{about.name}")

@@ -34,7 +34,7 @@ from jobs.errors import ObservatoryError
 # Readers find files by partition: statistics of columns would cost a quarter of a write.
 PROPERTIES: dict[str, str | None] = {"delta.dataSkippingNumIndexedCols": "0"}
 # Small, quick to read for every reader, and the same bytes for the same rows.
-COMPRESSION = {"compression": "zstd", "compression_level": 1, "statistics": False}
+COMPRESSION: dict[str, Any] = {"compression": "zstd", "compression_level": 1, "statistics": False}
 # How sketches, checksums and transactions are written; a lake of another form is computed anew.
 FORM = 2
 MARK = "observatory.json"

@@ -154,7 +154,8 @@ def commit(work: Run, started: Any, made: Made, computed: windows.Days, batches:
 
 def parted(files: Sequence[NewFile], changed: Periods) -> tuple[list[NewFile], list[NewFile]]:
     """The files of operator-periods that changed, and the others."""
-    kept, rest = [], []
+    kept: list[NewFile] = []
+    rest: list[NewFile] = []
     for file in files:
         operator, period = (value for _, value in file.partition)
         (kept if period in changed.get(operator, ()) else rest).append(file)
@@ -187,14 +188,12 @@ class Steps:
         made = self.messages(
             [replace(each, left=(*each.left, *shared, *of(later, each.bucket))) for each in inputs]
         )
-        for each in made:
-            add(whole, each)
-        for each in self.refused(whole.left):
-            add(whole, each)
+        for part in (*made, *self.refused(whole.left)):
+            add(whole, part)
         return whole
 
     def rows(self) -> list[Left]:
-        """The bronze rows of the windows, by bucket: from staging what this run has parsed, else from files."""
+        """The bronze rows of the windows, by bucket: those just parsed from staging, others from files."""
         work = self.work
         versions = work.lake.versions()
         ingested = work.ingested
@@ -223,10 +222,12 @@ class Steps:
         for format_name in assembling.SETTLED:
             parts = named(waiting, held(format_name))
             if parts:
-                arguments = (work.staging, parts, format_name, self.read, self.count)
-                about = f"silver, held rows of {bronze(format_name)}"
-                [found] = work.engine.run([Task("jobs.engine.silver_tasks:settle", arguments, about)])
-                left += found
+                task = Task(
+                    "jobs.engine.silver_tasks:settle",
+                    (work.staging, parts, format_name, self.read, self.count),
+                    f"silver, held rows of {bronze(format_name)}",
+                )
+                left += [each for of_task in work.engine.run([task]) for each in of_task]
         return left
 
     def assemble(self, rows: Sequence[Left]) -> list[OfBucket]:
