@@ -86,8 +86,8 @@ lock: $(VENV)/tools.stamp  ## Resolve the requirement files of all install sets 
 airflow: setup-dev  ## Open Airflow on the sample study at http://localhost:8080
 	@docker/airflow_standalone.sh
 
-benchmark: setup-dev  ## Compare this pipeline with pflogsumm and DuckDB, formats with a raw copy, measures with the whole run
-	@$(BIN)/python -m tests.benchmark
+benchmark: setup-dev  ## Compare speed and memory with other programs, formats with a raw copy, and show where time goes
+	@$(BIN)/python -m tests.benchmark --days
 	@$(BIN)/python -m tests.benchmark_formats
 	@$(BIN)/python -m tests.benchmark_measures
 
