@@ -8,6 +8,7 @@ and one log gives one answer.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import polars as pl
@@ -17,6 +18,7 @@ from jobs.gold.units import UNITS
 from jobs.protect import Door, Own
 from jobs.silver import hops, message, refusals, standing
 from jobs.silver.assembling import assembled, settled
+from jobs.silver.bucketing import bucket_of, home_of
 from jobs.sniff.tally import OPERATOR
 
 # The networks of an operator of which nothing is known.
@@ -26,9 +28,19 @@ NETWORKS = (
 )
 DOOR = Door((Own(OPERATOR, "", (), NETWORKS, (), (), key=bytes(32)),), None)
 OUTCOME = ("channel_code", "stage_code", "outcome_code")
-VERDICT = ("engine_code", "action_name", "is_spam")
+TRANSMISSION, VERDICT = TABLES = ("silver.transmission", "silver.verdict")
+# What is needed of messages, to fold temporary refusals and to count.
+COUNTED = (
+    *(*OUTCOME, "stream_id", "grain_code", "is_message_row", "segment_count"),
+    *(*refusals.TRIPLE, "first_at", "message_hash"),
+)
+# More bronze rows than these are joined in parts: silver's rows are wide.
+BUCKET_ROWS = 50_000
+ACTION = ("engine_code", "action_name", "is_spam")
 # A message that began before a sampled block is told by its missing entry, if entries are logged at all.
 ENTRIES_LOGGED = 0.5
+# One frame for each bucket.
+Frames = list[pl.DataFrame]
 
 
 @dataclass
@@ -49,7 +61,7 @@ class Units:
 
 @dataclass
 class Silver:
-    """Totals of silver: transmissions by OUTCOME, verdicts by VERDICT, and units where something was sent."""
+    """Totals of silver: transmissions by OUTCOME, verdicts by ACTION, and units where something was sent."""
 
     transmissions: dict[tuple[str, str, str], float]
     verdicts: dict[tuple[str, str, bool | None], float]
@@ -63,57 +75,100 @@ def totals(bronze: dict[str, pl.DataFrame], scales: dict[str, float], sampled: l
     whole.
     """
     formats = {name: settled(name, rows) for name, rows in bronze.items()}
-    sent = begun_in_sample(assembled("silver.transmission", formats, DOOR), sampled)
-    said = assembled("silver.verdict", formats, DOOR)
+    count = 1 + sum(rows.height for rows in formats.values()) // BUCKET_ROWS
+    sent, said = in_buckets(formats, count)
+    sent = begun_in_sample(sent, sampled)
     return Silver(
         weighed(sent, OUTCOME, scales),
-        weighed(said, VERDICT, scales),
-        None if sent.is_empty() else units_of(sent, said, scales),
+        weighed(said, ACTION, scales),
+        units_of(sent, said, scales) if any(rows.height for rows in sent) else None,
     )
 
 
-def begun_in_sample(transmission: pl.DataFrame, sampled: list[str]) -> pl.DataFrame:
+def in_buckets(formats: dict[str, pl.DataFrame], count: int) -> tuple[Frames, Frames]:
+    """Transmissions and verdicts, each by the bucket that it belongs to."""
+    if count == 1:
+        sent, said = (assembled(table, formats, DOOR) for table in TABLES)
+        return [sent], [said]
+    parts = {name: split(rows, bucket_of(rows, name, count)) for name, rows in formats.items()}
+    found: dict[str, list[Frames]] = {table: [[] for _ in range(count)] for table in TABLES}
+    for number in range(count):
+        own = {name: of_format[number] for name, of_format in parts.items() if number in of_format}
+        for table, frames in found.items():
+            rows = assembled(table, own, DOOR)
+            for home, part in split(rows, home_of(rows, count).fill_null(number)).items():
+                frames[home].append(part)
+    whole = {
+        table: [pl.concat([none_of(table), *frames]) for frames in buckets]
+        for table, buckets in found.items()
+    }
+    return whole[TRANSMISSION], whole[VERDICT]
+
+
+def split(rows: pl.DataFrame, number: pl.Series) -> dict[int, pl.DataFrame]:
+    """The rows by the number of their bucket."""
+    numbered = rows.with_columns(number.alias("_bucket"))
+    parts = numbered.partition_by("_bucket", as_dict=True, include_key=False)
+    return {int(bucket): part for (bucket,), part in parts.items()}
+
+
+@cache
+def none_of(table: str) -> pl.DataFrame:
+    return pl.DataFrame(schema=polars_schema(table))
+
+
+def begun_in_sample(sent: Frames, sampled: list[str]) -> Frames:
     """Of sampled streams only messages whose beginning was read: the others belong to blocks before."""
-    if not sampled or transmission.is_empty():
-        return transmission
+    if not sampled:
+        return sent
     is_cut = (
         pl.col("stream_id").is_in(sampled)
         & (pl.col("grain_code") == "recipient")
         & pl.col("entry_code").is_null()
     )
-    if transmission.select(is_cut.mean()).item() > ENTRIES_LOGGED:
-        return transmission
-    return transmission.filter(~is_cut)
+    cut = sum(rows.select(is_cut.sum()).item() for rows in sent)
+    if cut > ENTRIES_LOGGED * sum(rows.height for rows in sent):
+        return sent
+    return [rows.filter(~is_cut) for rows in sent]
 
 
-def units_of(transmission: pl.DataFrame, verdict: pl.DataFrame, scales: dict[str, float]) -> Units:
-    """The units of silver.message, and what its steps leave out."""
-    needs = message.narrow(transmission, verdict, 0)
-    links = hops.roots(hops.candidates(needs.ends))
-    moved = message.moving(transmission, verdict, links, standing.routes(needs.asked, needs.message_ids))
-    opened = message.opened(
-        transmission,
-        verdict,
-        links,
-        moved.later,
-        moved.by_id,
-        pl.DataFrame(schema=polars_schema("silver.operator_knowledge")),
-        reference("ref.attribute_rule"),
+def units_of(sent: Frames, said: Frames, scales: dict[str, float]) -> Units:
+    """The units of silver.message, and what its steps (jobs/silver/message.py) leave out."""
+    pairs = list(zip(sent, said, strict=True))
+    needs = [message.narrow(*pair, number) for number, pair in enumerate(pairs)]
+    links = hops.roots(hops.candidates(pl.concat(each.ends for each in needs)))
+    routes = standing.routes(
+        pl.concat(each.asked for each in needs), pl.concat(each.message_ids for each in needs)
     )
-    counted = refusals.without_followed(opened, refusals.followed(refusals.triples(opened)))
-    own = {code: transmission.filter(pl.col("entry_code") == code) for code in hops.NOT_COUNTED}
-    later = hops.placed(transmission).join(links, on="file", how="semi")
-    left_out = {code: weight(rows, scales) for code, rows in own.items()}
-    left_out |= {
-        "hop": weight(later, scales),
-        "followed_up": weight(opened, scales) - weight(counted, scales),
-    }
-    named = (
-        weight(opened, scales)
-        - weight(transmission, scales)
-        + sum(count for reason, count in left_out.items() if reason != "followed_up")
+    here = pl.col("bucket")
+    moved = [message.moving(*pair, links, routes.filter(here == number)) for number, pair in enumerate(pairs)]
+    later, by_id = pl.concat(each.later for each in moved), pl.concat(each.by_id for each in moved)
+    opened = [
+        message.opened(
+            *pair,
+            links,
+            later.filter(here == number),
+            by_id.filter(here == number),
+            none_of("silver.operator_knowledge"),
+            reference("ref.attribute_rule"),
+        ).select(COUNTED)
+        for number, pair in enumerate(pairs)
+    ]
+    followed = refusals.followed(pl.concat(map(refusals.triples, opened)))
+    counted = [refusals.without_followed(rows, followed) for rows in opened]
+    later_hops = (
+        [] if links.is_empty() else [hops.placed(rows).join(links, on="file", how="semi") for rows in sent]
     )
-    return Units(units(counted, scales), {name: count for name, count in left_out.items() if count}, named)
+    not_counted = {
+        code: weight([rows.filter(pl.col("entry_code") == code) for rows in sent], scales)
+        for code in hops.NOT_COUNTED
+    } | {"hop": weight(later_hops, scales)}
+    left_out = not_counted | {"followed_up": weight(opened, scales) - weight(counted, scales)}
+    return Units(
+        units(pl.concat(counted), scales),
+        {reason: number for reason, number in left_out.items() if number},
+        weight(opened, scales) - weight(sent, scales) + sum(not_counted.values()),
+    )
 
 
 def units(counted: pl.DataFrame, scales: dict[str, float]) -> dict[tuple[str, str, str, str], float]:
@@ -129,13 +184,15 @@ def units(counted: pl.DataFrame, scales: dict[str, float]) -> dict[tuple[str, st
     }
 
 
-def weighed(rows: pl.DataFrame, by: tuple[str, ...], scales: dict[str, float]) -> dict[Any, float]:
+def weighed(frames: Frames, by: tuple[str, ...], scales: dict[str, float]) -> dict[Any, float]:
+    """How many rows of the whole there are, by columns."""
+    rows = pl.concat(each.select("stream_id", *by) for each in frames)
     sums = rows.group_by(by).agg(scale(scales).sum().alias("weight"))
     return {row[:-1]: row[-1] for row in sums.sort(by).iter_rows()}
 
 
-def weight(rows: pl.DataFrame, scales: dict[str, float]) -> float:
-    return float(rows.select(scale(scales).sum()).item())
+def weight(frames: Frames, scales: dict[str, float]) -> float:
+    return float(sum(rows.select(scale(scales).sum()).item() for rows in frames))
 
 
 def scale(scales: dict[str, float]) -> pl.Expr:
