@@ -124,7 +124,7 @@ def part_of(values: pa.Array, name: str) -> np.ndarray:
     """What each value of a column adds to its row; nothing for a null."""
     parts = mix(numbers_of(values, name) ^ key_of(name))
     if values.null_count:
-        parts *= values.is_valid().to_numpy(zero_copy_only=False)
+        parts *= is_valid(values)
     return parts
 
 
@@ -147,18 +147,31 @@ def numbers_of(values: pa.Array, name: str) -> np.ndarray:
         return mix(words[:, 0].copy()) ^ words[:, 1]
     if pa.types.is_float64(kind):
         # Negative zero equals zero, and there is one NaN.
-        numbers = values.fill_null(0.0).to_numpy(zero_copy_only=False) + 0.0
+        numbers = stored(values, np.dtype("<f8")) + 0.0
         numbers[np.isnan(numbers)] = np.nan
         return numbers.view(U64)
     if pa.types.is_boolean(kind):
-        return values.fill_null(False).to_numpy(zero_copy_only=False).astype(U64)
-    if pa.types.is_date32(kind):
-        values = values.view(pa.int32())
-    elif pa.types.is_timestamp(kind):
-        values = values.view(pa.int64())
-    elif not pa.types.is_integer(kind):
-        raise TypeError(f"{name}: a checksum of {kind} is not defined")
-    return values.fill_null(0).to_numpy().astype(np.int64).view(U64)
+        return bits_of(values, 1)
+    if pa.types.is_unsigned_integer(kind):
+        return stored(values, np.dtype(f"<u{kind.bit_width // 8}")).astype(U64)
+    if pa.types.is_integer(kind) or pa.types.is_date32(kind) or pa.types.is_timestamp(kind):
+        return stored(values, np.dtype(f"<i{kind.bit_width // 8}")).astype(np.int64).view(U64)
+    raise TypeError(f"{name}: a checksum of {kind} is not defined")
+
+
+def is_valid(values: pa.Array) -> np.ndarray:
+    """1 for each value, 0 for each null."""
+    return bits_of(values, 0)
+
+
+def bits_of(values: pa.Array, buffer: int) -> np.ndarray:
+    bits = np.unpackbits(np.frombuffer(values.buffers()[buffer], np.uint8), bitorder="little")
+    return bits[values.offset :][: len(values)].astype(U64)
+
+
+def stored(values: pa.Array, kind: np.dtype) -> np.ndarray:
+    """The numbers as Arrow stores them. Arrow's own conversion of nulls would import pandas."""
+    return np.frombuffer(values.buffers()[1], kind, len(values), values.offset * kind.itemsize)
 
 
 def numbers_of_lists(values: pa.Array, name: str) -> np.ndarray:
@@ -181,7 +194,7 @@ def numbers_of_texts(values: pa.Array) -> np.ndarray:
     first, second = views[:, 0], views[:, 1]
     lengths = first & np.uint64(0xFFFFFFFF)
     if values.null_count:
-        lengths *= values.is_valid().to_numpy(zero_copy_only=False)
+        lengths *= is_valid(values)
     longest = lengths.max(initial=0)
     numbers = mix(lengths ^ (first >> HALF | second << HALF))
     if longest > WORD:
