@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import datetime as dt
 import importlib
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -71,12 +72,13 @@ def run(work: Run, stages: Iterable[str] = STAGES) -> None:
 
     of_stage = {"bronze": bronze, "silver": silver, "gold": gold}
     wanted = [stage for stage in STAGES if stage in set(stages)]
-    tasks.clear_staging(work.lake.root)
-    work.staging = tasks.make_staging(work.lake.root)
+    started = time.time()
     work.is_followed = "silver" in wanted
     log_bytes = logs_to_do(work, wanted)
-    with engine_of(work, log_bytes) as engine:
-        work.engine = engine
+    with tasks.staging(work.lake.root) as staging, engine_of(work, log_bytes) as engine:
+        work.staging, work.engine = staging.folder, engine
+        if staging.others_died:
+            sweep(work.lake, started)
         if log_bytes and "gold" in wanted and not engine.is_tight:
             validator.prepare()
         work.buckets = bucket_count(log_bytes, engine.task_bytes, engine.workers)
@@ -86,8 +88,17 @@ def run(work: Run, stages: Iterable[str] = STAGES) -> None:
                 from jobs.audit import quality
 
                 quality.refresh(work)
-    tasks.clear_staging(work.lake.root)
     refuse(work)
+
+
+def sweep(lake: Lake, before: float) -> None:
+    """Remove the files that runs which died wrote for tables and did not commit."""
+    from jobs.engine.gold_stage import GOLD
+    from jobs.engine.silver_stage import SILVER
+
+    bronze = [table for table in contracts.tables() if contract(table).layer == "bronze"]
+    for table in (*bronze, *SILVER, *GOLD):
+        lake.sweep(table, before)
 
 
 def engine_of(work: Run, log_bytes: int) -> Embedded | Inline:
@@ -121,6 +132,12 @@ def bronze(work: Run) -> None:
         done=lambda count, of: work.say(f"bronze: parsed {count:,} of {of:,} parts of what was landed"),
     )
     work.say("bronze: looking for what is new")
+    wrong = ingest.believed(work.lake, work.settings, work.operators)
+    if wrong.batches:
+        work.say("bronze: reading again what has stamps from the future")
+        # Before anything else: silver takes these batches again, wherever this run ends.
+        record.add_stage(work.lake, work.run_id, "bronze", started, (), [], wrong.retaken)
+        ingest.mend(todo, wrong)
     work.ingested = ingest.ingest(todo, ingest_id)
     if work.requarantine:
         work.say("bronze: reading what was quarantined again")
@@ -150,6 +167,8 @@ def write(work: Run, table: str, frame: pl.DataFrame, changed: Periods) -> None:
     work.changed[table] = changed
     if not changed:
         return
+    # The record of what periods hold is of the version that it names.
+    work.lake.undo(table, work.lake.versions().get(table))
     period = contract(table).period
     assert period is not None
     is_changed = pl.any_horizontal(

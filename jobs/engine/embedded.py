@@ -75,7 +75,9 @@ class Embedded:
     def run(self, tasks: Iterable[Task], done: Callable[[int], None] = lambda count: None) -> list[Any]:
         self.warm()
         # The place of a piece of a task is the task's place and its own.
-        waiting = deque(((place,), task) for place, task in enumerate(tasks))
+        waiting: deque[tuple[tuple[int, ...], Task]] = deque(
+            ((place,), task) for place, task in enumerate(tasks)
+        )
         found: dict[tuple[int, ...], Any] = {}
         idle = list(range(self.workers))
         running: dict[Future[Any], tuple[int, tuple[int, ...], Task]] = {}

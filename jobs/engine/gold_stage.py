@@ -113,8 +113,9 @@ def gold(work: Run) -> None:
         of_table = own if table == CAMPAIGN else inputs
         changed[table], rows = record.differing(table, prints, known, candidates, of_table)
         partitions += rows
+    undone = [table for table in GOLD if lake.undo(table, versions.get(table))]
     step.commit(tables, changed)
-    if partitions:
+    if partitions or undone:
         record.add_stage(lake, work.run_id, "gold", started, GOLD, partitions)
 
 

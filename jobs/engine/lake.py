@@ -25,7 +25,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, write_deltalake
-from deltalake.exceptions import TableNotFoundError
+from deltalake.exceptions import DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction
 
 from jobs.contracts import arrow_schema, contract, polars_schema, reference
@@ -230,6 +230,46 @@ class Lake:
             self._commit(table, of_one, "overwrite", where, note)
         return self.version(table)
 
+    def undo(self, table: str, version: int | None) -> bool:
+        """Take back what was written to a table after a version, without one all that was written: that of a
+        run that died before meta.run named it. Whether there was anything."""
+        if not self.exists(table):
+            return False
+        log = self._table(table)
+        if version is None:
+            if not self.files(table):
+                return False
+            log.delete()
+        elif log.version() == version:
+            return False
+        else:
+            log.restore(version)
+        return True
+
+    def sweep(self, table: str, before: float) -> list[str]:
+        """Remove files of tasks that no transaction of the table's log names, written before a time; their
+        names. For a lake on this machine.
+
+        Every file stays that the latest version has, or that a commit in the log adds or removes: a version
+        that can still be read has no other.
+        """
+        folder = Path(self.path(table))
+        if not is_local(self.root) or not folder.is_dir():
+            return []
+        latest = {Path(file.path).name for file in self.files(table)}
+        unnamed = [
+            path
+            for path in folder.rglob("part-*.parquet")
+            if path.name not in latest and path.stat().st_mtime < before
+        ]
+        if not unnamed:
+            return []
+        log = b"".join(path.read_bytes() for path in sorted((folder / "_delta_log").glob("*.json")))
+        swept = [path for path in unnamed if path.name.encode() not in log]
+        for path in swept:
+            path.unlink(missing_ok=True)
+        return [str(path.relative_to(folder)) for path in swept]
+
     def make(self, table: str) -> None:
         """Make the table if it is not there, with the partitions, types and comments of its contract."""
         self.mark()
@@ -290,12 +330,14 @@ class Lake:
     def _table(self, table: str, version: int | None = None) -> DeltaTable:
         try:
             return DeltaTable(self.path(table), version=version)
-        except TableNotFoundError:
-            raise
-        except Exception as error:
-            if version is not None and "version" in str(error).lower():
-                raise ObservatoryError(f"{table}: its log has no version {version} any more") from None
-            raise
+        except (DeltaError, TableNotFoundError):
+            # A log that begins after the version looks like no table.
+            if version is None or not self.exists(table):
+                raise
+            latest = DeltaTable(self.path(table)).version()
+            raise ObservatoryError(
+                f"{table}: its log does not have version {version} any more; the latest is {latest}"
+            ) from None
 
     def _commit(
         self,

@@ -75,6 +75,7 @@ def silver(work: Run) -> None:
         work.say(f"silver: {operator} waits, for its ledger broke a rule")
         work.held.add(operator)
     found = {operator: window for operator, window in found.items() if operator not in work.held}
+    found = windows.with_strays(lake, found, SILVER)
     if not found:
         batches = not_held(work, batches)
         if batches:
@@ -126,12 +127,14 @@ def held_by_ledger(work: Run) -> list[str]:
 def commit(work: Run, started: Any, made: Made, computed: windows.Days, batches: list[str]) -> None:
     """Replace the operator-days whose rows changed, and add the stage's row to meta.run."""
     lake = work.lake
-    known = record.state(lake, SILVER)
+    known, named = record.state(lake, SILVER), lake.versions()
     files: dict[str, list[NewFile]] = {}
     for file in made.files:
         files.setdefault(file.table, []).append(file)
     partitions: list[dict[str, Any]] = []
     for table in SILVER:
+        # The record of what periods hold is of the version that it names.
+        lake.undo(table, named.get(table))
         prints = {
             key: each
             for key, each in checksum.added(made.fingerprints.get(table, ())).items()

@@ -7,12 +7,15 @@ die half-way: a file that no finished task has returned does not count.
 
 from __future__ import annotations
 
+import fcntl
 import importlib
 import io
 import shutil
+import tempfile
 import traceback
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -21,6 +24,8 @@ import polars as pl
 
 from jobs.errors import ObservatoryError
 from jobs.space import DiskFull, is_full
+
+LOCK = "lock"
 
 
 @dataclass(frozen=True)
@@ -143,23 +148,52 @@ class Bucket:
         return f"bucket {self.number + 1} of {self.count}"
 
 
-def make_staging(root: str) -> str:
-    """A new private folder for the frames that tasks leave; where the lake is on this machine, beside it."""
-    import tempfile
+@dataclass
+class Staging:
+    """A run's private folder for the frames that tasks leave; others_died: runs before it have died."""
 
+    folder: str
+    others_died: bool = False
+
+
+@contextmanager
+def staging(root: str) -> Iterator[Staging]:
+    """A new staging folder, gone when this ends; where the lake is on this machine, beside it.
+
+    What runs that died have left is removed first. A run that is alive holds a lock on its folder, which ends
+    with it. A run that fails leaves its folder empty, so that the next one finds it.
+    """
     from jobs.engine.lake import is_local
 
     if not is_local(root):
-        return tempfile.mkdtemp(prefix="observatory-")
-    folder = Path(root, "_staging")
-    folder.mkdir(parents=True, exist_ok=True)
-    folder.chmod(0o700)
-    return tempfile.mkdtemp(dir=folder)
+        with tempfile.TemporaryDirectory(prefix="observatory-") as folder:
+            yield Staging(folder)
+        return
+    whole = Path(root, "_staging")
+    whole.mkdir(parents=True, exist_ok=True)
+    whole.chmod(0o700)
+    dead = [folder for folder in whole.iterdir() if not is_locked(folder)]
+    for each in dead:
+        shutil.rmtree(each, ignore_errors=True)
+    own = Path(tempfile.mkdtemp(dir=whole))
+    with open(own / LOCK, "wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            yield Staging(str(own), bool(dead))
+        except BaseException:
+            for frame in own.glob("*.arrow"):
+                frame.unlink(missing_ok=True)
+            raise
+        shutil.rmtree(own, ignore_errors=True)
 
 
-def clear_staging(root: str) -> None:
-    """Remove what runs that ended before have left in staging."""
-    from jobs.engine.lake import is_local
-
-    if is_local(root):
-        shutil.rmtree(Path(root, "_staging"), ignore_errors=True)
+def is_locked(folder: Path) -> bool:
+    """Whether the run of a staging folder is alive."""
+    try:
+        with open(folder / LOCK, "rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
