@@ -852,13 +852,13 @@ def run(*arguments: object, code: str = "from jobs.__main__ import main; main()"
     )
 
 
-def test_no_spark_is_imported_and_nothing_is_stored(tmp_path: Path) -> None:
+def test_nothing_is_stored_and_what_starts_slowly_is_not_imported(tmp_path: Path) -> None:
     (tmp_path / "mail.log").write_bytes(MAIL.read_bytes())
     code = (
         "from jobs.__main__ import main\n"
         "try: main()\n"
         "finally:\n"
-        "    heavy = {'pyspark', 'py4j', 'delta', 'great_expectations', 'scipy', 'pandas', 'altair'}\n"
+        "    heavy = {'great_expectations', 'scipy', 'pandas', 'altair', 'deltalake', 'sqlglot', 'pyspark'}\n"
         "    print(sorted(heavy & {name.split('.')[0] for name in sys.modules}), file=sys.stderr)"
     )
     done = run("sniff", tmp_path / "mail.log", code=code, env=os.environ | {"HOME": str(tmp_path)})
