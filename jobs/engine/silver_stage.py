@@ -40,7 +40,7 @@ from jobs.engine.silver_tasks import (
     bronze,
     held,
 )
-from jobs.engine.tasks import Bucket, Left, Task, named
+from jobs.engine.tasks import Bucket, Left, Task, chunks, named
 from jobs.protect import Door
 from jobs.runner import Run, keep, read_reference
 from jobs.silver import assembling
@@ -53,7 +53,6 @@ LARGEST_BUCKET = 48 << 20
 SMALLEST_BUCKET = 1 << 20
 # Temporary refusals of so many bytes in staging are one task.
 REFUSALS = 64 << 20
-FILES_OF_A_TASK = 64
 
 
 def bucket_count(log_bytes: int, task_bytes: int, workers: int) -> int:
@@ -191,7 +190,10 @@ class Steps:
         made = self.messages(
             [replace(each, left=(*each.left, *shared, *of(later, each.bucket))) for each in inputs]
         )
-        for part in (*made, *self.refused(whole.left)):
+        for part in made:
+            add(whole, part)
+        # Not in one loop: what is refused depends on what the messages left.
+        for part in self.refused(whole.left):
             add(whole, part)
         return whole
 
@@ -346,16 +348,3 @@ def add(whole: Made, part: Made) -> None:
     whole.broken += part.broken
     for table, prints in part.fingerprints.items():
         whole.fingerprints.setdefault(table, []).extend(prints)
-
-
-def chunks(items: Sequence[Any], limit: int) -> list[list[Any]]:
-    """The items in groups of so many bytes, and of not too many items."""
-    found: list[list[Any]] = []
-    size = 0
-    for each in items:
-        if not found or size + each.bytes > limit or len(found[-1]) == FILES_OF_A_TASK:
-            found.append([])
-            size = 0
-        found[-1].append(each)
-        size += each.bytes
-    return found
