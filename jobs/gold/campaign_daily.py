@@ -20,6 +20,7 @@ import polars as pl
 from jobs.contracts import contract
 from jobs.core import sketch
 from jobs.core.merge import merged
+from jobs.gold.origins import UNKNOWN, origin
 from jobs.gold.similarity import OF_CONTENT, SIGNED, WHOSE, Thresholds, united
 
 STOPPED = ["rejected", "discarded", "quarantined", "tagged", "deferred"]
@@ -107,7 +108,6 @@ def commonest_type(signature: pl.DataFrame) -> pl.DataFrame:
 
 def partial(message: pl.DataFrame, member: pl.DataFrame) -> pl.DataFrame:
     """The counts of each campaign in some of the messages."""
-    origin = pl.coalesce("origin_observed_code", "origin_claimed_code")
     return (
         message.select(COUNTED_COLUMNS)
         .join(member, on=SIGNED, how="inner")
@@ -117,7 +117,7 @@ def partial(message: pl.DataFrame, member: pl.DataFrame) -> pl.DataFrame:
             sender=sketch.of_pseudonym(pl.col("sender_hash")),
             network=sketch.of_text(pl.col("client_network")),
             domain=sketch.of_text(pl.col("recipient_domain")),
-            origin=origin,
+            origin=origin().replace(UNKNOWN, None),
         )
         .group_by(CAMPAIGN)
         .agg(

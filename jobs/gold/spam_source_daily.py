@@ -5,6 +5,7 @@ import polars as pl
 from jobs.core import sketch
 from jobs.core.merge import whole
 from jobs.gold.counting import VOLUME, counted, marked
+from jobs.gold.origins import origin
 from jobs.gold.senders import sender_sketches
 
 TABLE = "gold.spam_source_daily"
@@ -15,8 +16,7 @@ LOCATION = ["location_database", "location_date"]
 def partial(message: pl.DataFrame, definition: pl.DataFrame) -> pl.DataFrame:
     """sender_sketch: a list of hashes."""
     located = marked(message, definition).with_columns(
-        # A call or an SMS has no address: its source is the country of the number that it claims.
-        source_country_code=pl.coalesce("origin_observed_code", "origin_claimed_code", pl.lit("_U")),
+        source_country_code=origin(),
         source_network=pl.col("client_network").fill_null("_U"),
         source_asn=pl.col("source_asn").fill_null(0),
     )

@@ -72,7 +72,7 @@ FIGURES: dict[str, Kinds] = {
         "units_weak": WHOLE,
         "units_untyped": WHOLE,
     },
-    # origin_kind says which origin it is: observed, or claimed where a channel has none observed.
+    # origin_kind says which origins a channel has: observed, claimed, or both (jobs/gold/origins.py).
     "routes": {
         "channel_code": TEXT,
         "origin_kind": TEXT,

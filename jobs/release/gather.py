@@ -9,6 +9,7 @@ from collections.abc import Callable
 import polars as pl
 
 from jobs.gold.filter_quality_monthly import CHANNEL, flagged
+from jobs.gold.origins import origin, origin_kind
 from jobs.release import correcting
 from jobs.release.figures import (
     BASES,
@@ -178,12 +179,13 @@ def cut(frame: pl.DataFrame, column: str, top: int) -> pl.DataFrame:
 
 
 def routes(route: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
-    """Origin, inbound link and destination. An SMS may have no address: its origin is that of its number."""
-    with_address = route.filter(pl.col("origin_observed_code") != UNKNOWN)["channel_code"].unique().to_list()
-    observed = pl.col("channel_code").is_in(with_address)
+    """Origin, inbound link and destination; origin_kind says which origins a channel has."""
+    kinds = origin_kind().unique().drop_nulls().over("channel_code", mapping_strategy="join")
     placed = route.with_columns(
-        origin_kind=pl.when(observed).then(pl.lit("observed")).otherwise(pl.lit("claimed")),
-        origin_code=pl.when(observed).then("origin_observed_code").otherwise("origin_claimed_code"),
+        origin_kind=pl.when(kinds.list.len() > 1)
+        .then(pl.lit("both"))
+        .otherwise(kinds.list.first().fill_null("observed")),
+        origin_code=origin(),
     )
     for column, top in (("origin_code", TOP_ORIGINS), ("destination_code", TOP_DESTINATIONS)):
         placed = cut(placed, column, top)

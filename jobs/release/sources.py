@@ -74,6 +74,10 @@ def by_source(study: Study) -> Section:
     ]
     if "SMS" in study.channels:
         notes.append("An SMS has no address: its country is that of the calling number, which can be forged.")
+    if "EMAIL" in study.channels:
+        notes.append(
+            "A mail from an address of unknown country is placed by its sender's domain, if that names one."
+        )
     if study.location_name is None:
         notes.append(
             "No table of address ranges is set, so addresses have no country. Set [location] to have one."

@@ -11,6 +11,7 @@ import polars as pl
 from jobs.contracts import contract
 from jobs.engine.lake import Lake, Partition, open_lake, read_files
 from jobs.errors import ObservatoryError
+from jobs.gold.origins import origin
 from jobs.periods import edges, last_day, months_of
 from jobs.submission.quality import GOLD_QUALITY, QUALITY, quality_of
 from jobs.submission.smallcounts import GROUP, MEASURES, groups_of, protected
@@ -118,14 +119,11 @@ def rows_of(lake: Lake, table: str, version: int | None, operator_id: str, perio
 
 def as_seen_by(route: pl.DataFrame) -> pl.DataFrame:
     """Routes with the country and the link at their other end: of outbound traffic where it went and what it
-    left by, of other where it came from and what it came in by. Where it came from is told as for sources:
-    what was observed, before what was claimed."""
+    left by, of other where it came from, as all figures have it, and what it came in by."""
     is_outbound = pl.col("direction_code") == "outbound"
-    observed = pl.col("origin_observed_code")
-    origin = pl.when(observed == "_U").then("origin_claimed_code").otherwise(observed)
     link = pl.when(is_outbound).then("outbound_link_code").otherwise("inbound_link_code")
     return route.with_columns(
-        pl.when(is_outbound).then("destination_code").otherwise(origin).alias("partner_country_code"),
+        pl.when(is_outbound).then("destination_code").otherwise(origin()).alias("partner_country_code"),
         link.replace("_U", "unknown").alias("link_code"),
     )
 
