@@ -19,7 +19,16 @@ import pytest
 
 from jobs import config, ingest, runner
 from jobs.contracts import rows_frame
-from jobs.engine import checks, embedded, record, silver_stage, silver_tasks, tasks, validator
+from jobs.engine import (
+    checks,
+    embedded,
+    gold_stage,
+    record,
+    silver_stage,
+    silver_tasks,
+    tasks,
+    validator,
+)
 from jobs.engine.embedded import Embedded, Inline
 from jobs.engine.gold_stage import GOLD
 from jobs.engine.lake import Lake, write_files
@@ -396,7 +405,10 @@ def test_any_number_of_buckets_and_workers_gives_the_same_tables(
     monkeypatch.setattr(silver_stage, "bucket_count", lambda *arguments: count)
     monkeypatch.setattr(ingest, "SMALLEST_RANGE", 20_000)
     monkeypatch.setattr(ingest, "LARGEST_RANGE", 20_000)
-    monkeypatch.setattr("jobs.engine.gold_stage.FEW", 50)
+    monkeypatch.setattr(gold_stage, "bucket_count", lambda *arguments: count)
+    monkeypatch.setattr(gold_stage, "FEW", 50)
+    # Parts are merged two by two before they are merged as a whole.
+    monkeypatch.setattr(gold_stage, "PART_EXPANSION", 1 << 40)
     with Embedded(2, MEMORY) as engine:
         work = run_on(engine, landed(mixed, tmp_path / "lake"))
     assert work.buckets == count

@@ -23,13 +23,12 @@ from jobs.engine.gold_tasks import (
     CONTACTS,
     MESSAGE,
     SIGNATURES,
-    TEXTS,
     Finished,
     is_of,
 )
 from jobs.engine.lake import DataFile, NewFile, read_files
 from jobs.engine.record import Periods, State
-from jobs.engine.tasks import Left, Task, leave, named, take
+from jobs.engine.tasks import Left, Task, chunks, leave, named, take
 from jobs.gold import bulk, bypass_indicator_daily
 from jobs.runner import Run, compute, keep, read_reference
 
@@ -48,8 +47,17 @@ GOLD_MONTHLY = ("gold.countermeasure_cost_monthly", "gold.spam_source_monthly")
 GOLD = GOLD_DAILY + GOLD_MONTHLY
 # The memory that a message takes while it is counted, about.
 MESSAGE_BYTES = 3000
+# The memory that a signature or a contact takes while those of a bucket are merged, about.
+NARROW_BYTES = 600
+# How many times the bytes of parts in staging merging them takes.
+PART_EXPANSION = 10
 # Fewer messages than this are one part.
 FEW = 20_000
+
+
+def bucket_count(rows: int, task_bytes: int) -> int:
+    """The number of buckets for so many narrow rows: a power of two."""
+    return 1 << (max(-(-rows * NARROW_BYTES // task_bytes), 1) - 1).bit_length()
 
 
 def gold(work: Run) -> None:
@@ -143,13 +151,17 @@ class Steps:
         left: list[list[Left]] = self.run(name, calls, f"gold, {name} of messages")
         return [each for of_task in left for each in of_task]
 
-    def parts(self, periods: Periods) -> list[list[DataFile]]:
-        """The files of the operator-days, cut into parts that fit a task."""
-        wanted = [
+    def of(self, periods: Periods) -> list[DataFile]:
+        """The files of the operator-days."""
+        return [
             file
             for file in self.files
             if file.value("period_date") in periods.get(str(file.value("operator_id")), ())
         ]
+
+    def parts(self, periods: Periods) -> list[list[DataFile]]:
+        """The files of the operator-days, cut into parts that fit a task."""
+        wanted = self.of(periods)
         total = sum(file.rows for file in wanted)
         fits = self.work.engine.task_bytes // MESSAGE_BYTES
         limit = min(max(-(-total // self.work.engine.workers), FEW), fits)
@@ -163,16 +175,43 @@ class Steps:
             rows += file.rows
         return parts
 
+    def cuts(self, periods: Periods) -> int:
+        """The number of buckets in which narrow rows of all messages of the operator-days fit a task each."""
+        rows = sum(file.rows for file in self.of(periods))
+        return bucket_count(rows, self.work.engine.task_bytes)
+
+    def of_buckets(self, name: str, left: Sequence[Left], about: str) -> list[Left]:
+        """What tasks leave that take the frames of one bucket each."""
+        parts: dict[int, list[Left]] = {}
+        for each in left:
+            parts.setdefault(each.bucket, []).append(each)
+        found: list[list[Left]] = self.run(name, [(part,) for _, part in sorted(parts.items())], about)
+        return [each for of_task in found for each in of_task]
+
+    def folded(self, table: str, parts: list[Left]) -> list[Left]:
+        """Parts of a table that one task can merge: more than that are merged group by group before."""
+        limit = max(self.work.engine.task_bytes // PART_EXPANSION, 1)
+        while len(parts) > 2 and sum(each.bytes for each in parts) > limit:
+            groups = chunks(parts, limit)
+            if len(groups) == len(parts):
+                # Each alone is large: two by two, or they never become fewer.
+                groups = [parts[place : place + 2] for place in range(0, len(parts), 2)]
+            found: list[list[Left]] = self.run(
+                "merge", [(table, group) for group in groups], f"gold, parts of {table}"
+            )
+            parts = [each for of_task in found for each in of_task]
+        return parts
+
     def campaigns(self, due: Periods) -> Finished:
         """The campaigns of the operator-days that are due."""
         if not due:
             return Finished(CAMPAIGN, [], {})
-        signature = named(self.over("signatures", due), SIGNATURES)
-        if not signature:
+        signature = named(self.over("signatures", due, self.cuts(due)), SIGNATURES)
+        member = self.of_buckets("members", signature, "gold, members of campaigns")
+        if not member:
             return Finished(CAMPAIGN, [], {})
-        [member] = self.run("members", [(signature,)], "gold, members of campaigns")
         parts = self.over("campaigns", due, member)
-        [found] = self.run("finish", [(CAMPAIGN, parts)], CAMPAIGN)
+        [found] = self.run("finish", [(CAMPAIGN, self.folded(CAMPAIGN, parts))], CAMPAIGN)
         assert isinstance(found, Finished)
         return found
 
@@ -192,29 +231,30 @@ class Steps:
         self, stale: Periods, texts: Mapping[str, int], campaign: Sequence[Left], operator: pl.DataFrame
     ) -> list[Left]:
         """What is proved of bulk on the stale days."""
-        text = named(self.over("texts", campaigns.with_texts(stale, texts)), TEXTS)
-        if not text:
-            return []
+        text: dict[str, list[Left]] = {}
+        for each in self.over("texts", campaigns.with_texts(stale, texts)):
+            text.setdefault(each.name, []).append(each)
         days = pl.DataFrame(
             [(of, dt.date.fromisoformat(day)) for of, of_operator in stale.items() for day in of_operator],
             schema={"operator_id": pl.String, "period_date": pl.Date},
             orient="row",
         )
-        [found] = self.run("evidence", [(text, list(campaign), operator, days)], "gold, bulk")
-        return list(found)
+        calls = [(parts, list(campaign), operator, days) for _, parts in sorted(text.items())]
+        found: list[list[Left]] = self.run("evidence", calls, "gold, bulk")
+        return [left for of_task in found for left in of_task]
 
     def counted(self, stale: Periods, proved: list[Left], operator: pl.DataFrame) -> list[Finished]:
         """The daily tables of the stale days, but for campaigns."""
         tables = [table for table in GOLD_DAILY if table != CAMPAIGN]
         behaviours: list[Left] = []
         if bypass_indicator_daily.has_links(operator):
-            contact = named(self.over("contacts", stale), CONTACTS)
-            if contact:
-                [behaviours] = self.run("behaviour", [(contact,)], "gold, behaviour of numbers")
+            contact = named(self.over("contacts", stale, self.cuts(stale)), CONTACTS)
+            behaviours = self.of_buckets("behaviour", contact, "gold, behaviour of numbers")
         else:
             tables.remove(BYPASS)
         parts = self.over("count", stale, proved, behaviours, operator, columns_before=(tables,))
-        made: list[Finished] = self.run("finish", [(table, named(parts, table)) for table in tables], "gold")
+        calls = [(table, self.folded(table, named(parts, table))) for table in tables]
+        made: list[Finished] = self.run("finish", calls, "gold")
         there = {each.table for each in made}
         return made + [Finished(table, [], {}) for table in GOLD_DAILY if table not in there | {CAMPAIGN}]
 

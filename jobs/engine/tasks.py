@@ -14,7 +14,7 @@ import shutil
 import tempfile
 import traceback
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +26,7 @@ from jobs.errors import ObservatoryError
 from jobs.space import DiskFull, is_full
 
 LOCK = "lock"
+FILES_OF_A_TASK = 64
 
 
 @dataclass(frozen=True)
@@ -125,6 +126,19 @@ def take(left: Iterable[Left]) -> pl.DataFrame | None:
 
 def named(left: Iterable[Left], name: str) -> list[Left]:
     return [each for each in left if each.name == name]
+
+
+def chunks(items: Sequence[Any], limit: int) -> list[list[Any]]:
+    """The items in groups of so many bytes, and of not too many items."""
+    found: list[list[Any]] = []
+    size = 0
+    for each in items:
+        if not found or size + each.bytes > limit or len(found[-1]) == FILES_OF_A_TASK:
+            found.append([])
+            size = 0
+        found[-1].append(each)
+        size += each.bytes
+    return found
 
 
 @dataclass(frozen=True)
