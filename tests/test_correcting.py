@@ -306,21 +306,6 @@ def test_a_call_that_the_sample_had_none_of_stays_as_counted() -> None:
     assert (found["spam_low"], found["spam_high"]) == (30 + 3, 40 + 12)
 
 
-def test_only_subscribers_that_are_known_have_a_rate() -> None:
-    rows = [
-        volume("a", 1, "content", (100, 100, 100)) | {"network": 1},
-        volume("b", 1, "content", (100, 60, 80)) | {"network": 0},
-    ]
-    table = frame("gold.spam_volume_daily", rows)
-    known = correcting.rates(frame(QUALITY, [told("a"), told("b")]))
-    (found,) = correcting.corrected(
-        table, ["channel_code"], known, rated=pl.col("operator_id") == "a"
-    ).to_dicts()
-    assert (found["rated_certain"], found["rated_low"], found["rated_high"]) == (100, 80, 95)
-    assert (found["audited_units"], found["rated_audited_units"]) == (200, 100)
-    assert found["audited_spam"] == 90 + 54 + 10 + 2
-
-
 def test_a_part_has_its_chance_and_the_whole_has_none() -> None:
     counts = {"units": 1_000, "spam_certain": 200, "spam_possible": 300}
     known = correcting.rates(frame(QUALITY, [told("a", **counts)]))

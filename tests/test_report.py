@@ -304,7 +304,7 @@ def test_one_day_without_spam(tmp_path: Path) -> None:
         },
         "types": {"channel_code": "EMAIL", "spam_type_code": "_U"},
         "routes": {"channel_code": "EMAIL", **route, "destination_code": "CHE"},
-        "countries": {"channel_code": "EMAIL", "source_country_code": "_U", "rated_certain": 0},
+        "countries": {"channel_code": "EMAIL", "source_country_code": "_U"},
         "stages": {"channel_code": "EMAIL", "stage_code": "delivery", "outcome_code": "delivered"},
     }
     tables = {
@@ -521,12 +521,15 @@ def test_filters_that_tell_no_type_are_shown(study: Study) -> None:
     assert list(rows_of(mail))[-1] == "All, by all that told"
 
 
-def test_a_rate_is_shown_where_subscribers_are_known(study: Study) -> None:
-    mail, sms = [b for b in sources.by_source(study).blocks if b.csv == "countries.csv"]
-    assert "Per 1,000 subscribers" not in [column.name for column in mail.table.columns]
-    first = figures()["countries"].filter(pl.col("source_country_code") == "GBR")
-    rate = 1000 * first["spam_certain"].sum() / 640_000
-    assert rows_of(sms)["United Kingdom"][2] == f"{rate:.1f}"
+def test_sources_have_no_rate_by_the_subscribers_of_receivers(study: Study) -> None:
+    """Such a rate was the count beside it, divided by the same number in every row."""
+    for block in sources.by_source(study).blocks:
+        assert not any("subscriber" in column.name for column in block.table.columns)
+    assert not any("subscriber" in column for column in study.figures["countries"].columns)
+
+
+def test_the_table_of_a_map_is_open(study: Study) -> None:
+    mail, _ = [b for b in sources.by_source(study).blocks if b.csv == "countries.csv"]
     assert mail.is_table_open and "imply any position on borders" in mail.note
 
 
@@ -761,28 +764,6 @@ def test_the_largest_stay_and_the_rest_is_one_row(gathered: dict[str, pl.DataFra
     assert sorted(networks["spam_certain"]) == list(range(120, 130))
     routes = gathered["routes"].filter(pl.col("channel_code") == "EMAIL")
     assert routes["origin_code"].n_unique() == 7 + 2
-
-
-def test_a_rate_is_of_operators_that_say_how_many_subscribers_they_have(
-    gathered: dict[str, pl.DataFrame],
-) -> None:
-    rows = {(r["channel_code"], r["source_country_code"]): r for r in gathered["countries"].to_dicts()}
-    germany = rows["EMAIL", "DEU"]
-    assert (germany["spam_certain"], germany["rated_certain"]) == (7, 0)
-    assert rows["EMAIL", "_U"]["rated_certain"] == 7
-    # Two operators of mail said so, one of SMS.
-    assert {key: row["subscriber_count"] for key, row in rows.items() if key[1] in ("DEU", "_U")} == {
-        ("EMAIL", "DEU"): 8_000,
-        ("EMAIL", "_U"): 8_000,
-        ("SMS", "DEU"): 4_000,
-    }
-    assert sources.rate_of(rows["EMAIL", "_U"]) == "0.9"
-    assert sources.rate_of(germany) == "0"
-    counted = {"rated_audited_units": 0, "subscriber_count": 10**6}
-    assert sources.rate_of(counted | {"rated_certain": 1}) == "<0.1"
-    assert sources.rate_of(counted | {"rated_certain": 1_234_567}) == "1,235"
-    told = {"rated_audited_units": 1, "rated_low": Decimal("2900.5"), "rated_high": Decimal("3120.25")}
-    assert sources.rate_of(counted | told) == "2.9–3.1"
 
 
 def test_the_same_spam_is_measured_of_recipients_and_of_attempts_too(

@@ -1,8 +1,8 @@
 """The country that a figure says something came from: one rule for all tables, packages and sections.
 
 silver and the routes keep three origins apart: claimed, verified and observed. A figure of one origin takes
-the observed one: the country of the connecting address, or the operator's own where the link is its own. Where
-a log records none, it takes the claimed one: the country of the calling number, or of a mail's sender domain.
+the observed one: the country of the connecting address, or the operator's own if its own network sent it.
+Where a log records none, it takes the claimed one: the country of the calling number, or of a mail's sender domain.
 """
 
 from __future__ import annotations

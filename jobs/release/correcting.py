@@ -85,54 +85,37 @@ def corrected(
     keys: list[str],
     known: pl.DataFrame,
     is_decided_by_call: bool = False,
-    rated: pl.Expr | None = None,
 ) -> pl.DataFrame:
     """Rows by the keys, of which channel_code is one, with the counts and the filters' errors in them.
 
     rows: of one definition and of received traffic, with operator_id, and period_date or period_code; with
     unit_code and stage_code, or with content_units, content_certain and content_possible. known: rates().
     is_decided_by_call: whether the keys are decisions of the filter rather than properties of the messages.
-    rated: a condition on rows that are alike in an operator's month and channel; rows that fulfil it are also
-    counted in rated_certain, rated_audited_units, rated_low and rated_high.
 
     Columns beside the counts: seen_units, of which content was there; audited_units, of these the ones that
     an audit or a test covers, and audited_spam, how much of it is spam by that; spam_low and spam_high, the
     ends of all spam, which are spam_certain and spam_possible where nothing was audited.
     """
     month = pl.col("period_code") if "period_code" in rows.columns else month_of("period_date")
-    is_rated = pl.lit(False) if rated is None else rated.fill_null(False)
-    of_month = rows.lazy().with_columns(period_code=month, is_rated=is_rated, **seen(rows.columns))
-    cells = of_month.group_by(*dict.fromkeys([*CHANNEL, *keys]), "is_rated").agg(
-        pl.col(*SUMS, *SEEN.values()).sum()
-    )
+    of_month = rows.lazy().with_columns(period_code=month, **seen(rows.columns))
+    cells = of_month.group_by(*dict.fromkeys([*CHANNEL, *keys])).agg(pl.col(*SUMS, *SEEN.values()).sum())
     populations = [f"{call}_population" for call in CALLS]
     of_calls = known.lazy().select(
         *CHANNEL, "quality_method_code", pl.col(*columns(), *populations).cast(pl.Float64)
     )
     told = cells.join(of_calls, on=CHANNEL, how="left").with_columns(**parts(is_decided_by_call))
-    names: dict[str, pl.Expr | None] = {"spam": None}
-    counted = [*SUMS, "seen_units"]
-    if rated is not None:
-        told = told.with_columns(rated_certain=pl.when("is_rated").then("spam_certain").otherwise(0))
-        names["rated"] = pl.col("is_rated")
-        counted.append("rated_certain")
     # What moves together does so in all months of an operator: sums first, then squares.
+    moved = [f"{side}_{each}" for side in SIDES for each in TOGETHER]
     of_operators = told.group_by(*dict.fromkeys(["operator_id", "channel_code", *keys])).agg(
-        pl.col(*counted).sum(), *(total for name, where in names.items() for total in sums_of(name, where))
+        pl.col(*SUMS, "seen_units", *KEPT, *moved).sum()
     )
     added = (
-        of_operators.with_columns(**{k: v for name in names for k, v in squares_of(name).items()})
+        of_operators.with_columns(**squares())
         .group_by(keys)
-        .agg(pl.col(*counted).sum(), *(pl.col(f"{name}|{each}").sum() for name in names for each in KEPT))
+        .agg(pl.col(*SUMS, "seen_units", *KEPT).sum())
+        .with_columns(**ends())
     )
-    audited = {
-        "audited_units": pl.col("spam|audited_units"),
-        "audited_spam": pl.col("spam|audited_spam").cast(END),
-    }
-    if rated is not None:
-        audited["rated_audited_units"] = pl.col("rated|audited_units")
-    ends = {k: v for name in names for k, v in ends_of(name).items()}
-    return added.with_columns(**audited, **ends).collect()
+    return added.with_columns(pl.col("audited_spam").cast(END)).collect()
 
 
 def month_of(day: str) -> pl.Expr:
@@ -309,34 +292,22 @@ def calls(units: str, certain: str, possible: str) -> dict[str, pl.Expr]:
     }
 
 
-def sums_of(name: str, where: pl.Expr | None) -> list[pl.Expr]:
-    """Sums of all rows, or of those that fulfil a condition."""
-    kept = [*KEPT, *(f"{side}_{each}" for side in SIDES for each in TOGETHER)]
-    counts = {each: pl.col(each) if where is None else pl.col(each).filter(where) for each in kept}
-    return [count.sum().alias(f"{name}|{each}") for each, count in counts.items()]
-
-
-def squares_of(name: str) -> dict[str, pl.Expr]:
+def squares() -> dict[str, pl.Expr]:
     """For one operator, the squared distances, with those of rates that move together in all its months."""
-    squares = {}
+    found = {}
     for side in SIDES:
-        distances = [pl.col(f"{name}|{side}_{each}").cast(pl.Float64) for each in TOGETHER]
-        moved = summed(distance**2 for distance in distances).cast(EXACT)
-        squares[f"{name}|{side}"] = pl.col(f"{name}|{side}") + moved
-    return squares
+        distances = [pl.col(f"{side}_{each}").cast(pl.Float64) for each in TOGETHER]
+        found[side] = pl.col(side) + summed(distance**2 for distance in distances).cast(EXACT)
+    return found
 
 
-def ends_of(name: str) -> dict[str, pl.Expr]:
+def ends() -> dict[str, pl.Expr]:
     """What was counted and what is estimated, less and more the root of the squared distances: of audited
     units, never less than none nor more than all."""
-
-    def of(count: str) -> pl.Expr:
-        return pl.col(f"{name}|{count}")
-
-    spam = of("audited_spam").cast(END)
-    below, above = (of(side).cast(pl.Float64).sqrt().cast(END) for side in SIDES)
-    least, most = pl.lit(0).cast(END), of("audited_units").cast(END)
+    spam = pl.col("audited_spam").cast(END)
+    below, above = (pl.col(side).cast(pl.Float64).sqrt().cast(END) for side in SIDES)
+    least, most = pl.lit(0).cast(END), pl.col("audited_units").cast(END)
     return {
-        f"{name}_low": (of("counted_certain") + pl.max_horizontal(spam - below, least)).cast(END),
-        f"{name}_high": (of("counted_possible") + pl.min_horizontal(spam + above, most)).cast(END),
+        "spam_low": (pl.col("counted_certain") + pl.max_horizontal(spam - below, least)).cast(END),
+        "spam_high": (pl.col("counted_possible") + pl.min_horizontal(spam + above, most)).cast(END),
     }

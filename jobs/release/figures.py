@@ -91,20 +91,7 @@ FIGURES: dict[str, Kinds] = {
         "units_examined": WHOLE,
         "units_flagged": WHOLE,
     },
-    # rated_certain, rated_low, rated_high: of spam, what came to operators that say how many subscribers they
-    # have; rated_audited_units: of what came to these, what an audit speaks for.
-    # subscriber_count: the subscribers of all operators of the channel that say so.
-    "countries": {
-        "channel_code": TEXT,
-        "source_country_code": TEXT,
-        **SUMS,
-        **ENDS_OF_SPAM,
-        "rated_certain": WHOLE,
-        "rated_audited_units": WHOLE,
-        "rated_low": EXACT,
-        "rated_high": EXACT,
-        "subscriber_count": WHOLE,
-    },
+    "countries": {"channel_code": TEXT, "source_country_code": TEXT, **SUMS, **ENDS_OF_SPAM},
     "networks": {
         "channel_code": TEXT,
         "source_network": TEXT,

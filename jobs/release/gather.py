@@ -202,15 +202,10 @@ def bypass(table: pl.DataFrame) -> pl.DataFrame:
 
 
 def countries(monthly: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
-    """Countries with the traffic that came from them, and the subscribers of the operators that got it."""
+    """Countries with the traffic that came from them."""
     # A month is measured as at its first day.
     dated = monthly.with_columns(period_date=pl.concat_str("period_code", pl.lit("-01")).str.to_date())
-    source = counted(dated, has_stage=False)
-    subscribers = source.group_by("channel_code", "operator_id").agg(pl.col("subscriber_count").max())
-    rated = pl.col("subscriber_count").is_not_null()
-    summed = correcting.corrected(source, ["channel_code", "source_country_code"], known, rated=rated)
-    totals = subscribers.group_by("channel_code").agg(total("subscriber_count"))
-    return summed.join(totals, on="channel_code")
+    return correcting.corrected(counted(dated, has_stage=False), keys_of("countries"), known)
 
 
 def networks(source: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:

@@ -48,7 +48,7 @@ CONTENTS = {
     "routes.csv": "Spam by origin, inbound link and destination",
     "transits.csv": "Spam by transit",
     "bypass.csv": "Signs of bypass by inbound link",
-    "countries.csv": "Spam by country of origin, with what rates are made of",
+    "countries.csv": "Spam by country of origin",
     "networks.csv": "Networks that sent most spam",
     "stages.csv": "Volume and spam by stage and outcome",
     "effort.csv": "What countermeasures examined and acted on",
