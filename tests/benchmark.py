@@ -20,6 +20,7 @@ Processor seconds are those of all its processes (tests/benchmark_tools.py).
 from __future__ import annotations
 
 import argparse
+import math
 import resource
 import shutil
 import sys
@@ -186,11 +187,16 @@ def rows_of(found: dict[str, Runs]) -> list[list[str]]:
 
 
 def margin(small: Runs, large: Runs) -> tuple[float, float]:
-    """Megabytes a wall second and a processor second, between the two sizes."""
+    """Megabytes a wall second and a processor second, between the two sizes; not a number where the larger
+    size took no longer."""
     more = large.megabytes - small.megabytes
     seconds = (large.wall - small.wall, median(large.cpus) - median(small.cpus))
-    wall, cpu = (more / max(each, 1e-3) for each in seconds)
+    wall, cpu = (more / each if each > 0 else math.nan for each in seconds)
     return wall, cpu
+
+
+def figure(value: float, digits: int = 1) -> str:
+    return "–" if math.isnan(value) else f"{value:,.{digits}f}"
 
 
 def goal(name: str, text: str, measured: str) -> list[str]:
@@ -236,8 +242,8 @@ def main() -> None:
     if arguments.days:
         empty, onto = bench.new_day(arguments.days)
         text = f"a day of {arguments.days:,.0f} MB onto {DAYS} days, against onto an empty lake"
-        figure = f"{median(onto) / median(empty):.2f} ({spread(onto)} s, {spread(empty)} s)"
-        goals.append(goal("day", text, figure))
+        times = f"{spread(onto)} s, {spread(empty)} s"
+        goals.append(goal("day", text, f"{median(onto) / median(empty):.2f} ({times})"))
     report.table("This pipeline", ["", "on Spark", "goal", "measured"], goals)
     shutil.rmtree(arguments.folder)
 
@@ -263,12 +269,12 @@ def compare_sizes(
     report.table(
         f"Rate at the margin, {span}",
         ["program", "MB/s", "this pipeline = 1", "MB a CPU s"],
-        [[name, f"{rate:,.1f}", f"{rate / own:.2f}", f"{cpu:,.1f}"] for name, (rate, cpu) in rates.items()],
+        [[name, figure(rate), figure(rate / own, 2), figure(cpu)] for name, (rate, cpu) in rates.items()],
     )
-    beside = f", {own / rates[PFLOGSUMM][0]:.2f} × pflogsumm's" if PFLOGSUMM in rates else ""
+    beside = f", {figure(own / rates[PFLOGSUMM][0], 2)} × pflogsumm's" if PFLOGSUMM in rates else ""
     peak = large[PIPELINE].peak / 1000
     goals = [
-        goal("margin", f"rate at the margin, {span}", f"{own:,.1f} MB/s{beside}"),
+        goal("margin", f"rate at the margin, {span}", f"{figure(own)} MB/s{beside}"),
         goal("1 MB", "1 MB from start to end", f"{spread(compared[1.0][PIPELINE].walls)} s"),
         *(
             goal(
