@@ -76,12 +76,12 @@ def test_the_steps_of_a_month_can_be_computed_again(month: Explain) -> None:
     found = month("alp-mail/2026-11/CONTENT_FILTER")
     by_what = {step.what: step for step in found.steps}
     cpu = by_what["Content filter: cpu_hour"]
-    assert cpu.formula == "(filter_us/1e6)/3600*cpu_hour*(1+infrastructure_overhead_rate)"
-    # Two hours on each of two days, at 0.042 dollars and 40% overhead.
-    assert cpu.numbers == "(14400000000/1e6)/3600*0.042*(1+0.4)".replace("14400000000", in_formula(1.44e10))
-    assert evaluate(cpu.numbers, {}) == pytest.approx(4 * 0.042 * 1.4)
+    assert cpu.formula == "(filter_us/1e6)/3600*cpu_hour"
+    # Two hours on each of two days, at 0.042 dollars.
+    assert cpu.numbers == "(14400000000/1e6)/3600*0.042".replace("14400000000", in_formula(1.44e10))
+    assert evaluate(cpu.numbers, {}) == pytest.approx(4 * 0.042)
     franc = next(each for each in found.inputs if each.code == "rate:CHF").central
-    assert cpu.result == f"0.2352 USD = {number(4 * 0.042 * 1.4 / franc)} CHF"
+    assert cpu.result == f"0.168 USD = {number(4 * 0.042 / franc)} CHF"
     licence = by_what["filter licence"]
     assert (licence.numbers, licence.result) == ("1200*2/30", "80 CHF")
     assert evaluate(licence.numbers, {}) == pytest.approx(80)

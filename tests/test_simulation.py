@@ -72,8 +72,8 @@ def test_marginal_cost_is_effort_times_price():
         {"countermeasure_code": "DNSBL", "strategy_code": "network", "units_examined": 10**6},
     )
     table = simulation.cost(rows, certain(PARAMETERS), [], RATES, "USD")
-    # One CPU hour with overhead, a gigabyte of spam received, a gigabyte twice for 14 days.
-    expected = 0.042 * 1.4 + 0.0037 + 1 * 14 / 30.4375 * 0.023 * 2
+    # One CPU hour, a gigabyte of spam received, a gigabyte twice for 14 days.
+    expected = 0.042 + 0.0037 + 1 * 14 / 30.4375 * 0.023 * 2
     assert points(only(table, "EMAIL", "CONTENT_FILTER", "marginal")) == pytest.approx(
         [expected] * 3, abs=1e-4
     )
@@ -83,10 +83,20 @@ def test_marginal_cost_is_effort_times_price():
     assert points(only(table, "_T", "_T", "total")) == pytest.approx([expected + 0.15] * 3, abs=2e-4)
 
 
+def test_power_and_servers_are_charged_once():
+    """The price of an hour of computing includes them; a share for them on top counted them twice."""
+    overhead = pl.col("parameter_code") == "infrastructure_overhead_rate"
+    prices = certain(PARAMETERS).with_columns(
+        pl.when(overhead).then(pl.lit(9.0)).otherwise(pl.col(name)).alias(name) for name in NUMBERS
+    )
+    table = simulation.cost(effort({"filter_us": 3_600_000_000}), prices, [], RATES, "USD")
+    assert points(only(table, "EMAIL", "CONTENT_FILTER", "marginal"))[1] == pytest.approx(0.042, abs=1e-4)
+
+
 def test_without_logged_time_content_filters_take_the_assumed_time():
     table = simulation.cost(effort({"units_examined": 1_800_000}), certain(PARAMETERS), [], RATES, "USD")
     assert points(only(table, "EMAIL", "CONTENT_FILTER", "marginal"))[1] == pytest.approx(
-        10 * 0.042 * 1.4, abs=1e-4
+        10 * 0.042, abs=1e-4
     )
 
 
