@@ -16,8 +16,8 @@ from typing import Protocol
 import polars as pl
 import re2
 
-# Results kept for one matcher in a process before its memory is emptied.
-REMEMBERED = 1_000_000
+# Results kept for one matcher in a process before its memory is emptied; most texts come once.
+REMEMBERED = 50_000
 # Stands in no name of a symbol.
 SEPARATOR = "\x1f"
 LOOK_AROUND = re.compile(r"\(\?<?[=!]")
@@ -88,7 +88,8 @@ class Numbered:
         if not self.is_compiled:
             self.filter.Compile()
             self.is_compiled = True
-        return [self.numbers[index] for index in self.filter.Match(text, potential) or ()]
+        found = self.filter.Match(text.encode(), potential)
+        return [self.numbers[index] for index in sorted(found)] if found else []
 
 
 @cache
@@ -115,16 +116,18 @@ def searcher(patterns: tuple[str, ...]) -> Callable[[str], list[int]]:
     def search(text: str) -> list[int]:
         if text.isascii() and text.isprintable():
             found = sure.found(text)
+            if not is_odd:
+                return found
             tried = always_odd + odd.found(text, potential=True)
         else:
             found = []
             # Python's re takes the Turkish capital for an i where case does not matter, RE2 does not.
             tried = always_likely + likely.found(text.replace("\u0130", "i"), potential=True)
-        if tried:
-            found += [number for number in tried if compiled(number).search(text)]
+        found += [number for number in tried if compiled(number).search(text)]
         found.sort()
         return found
 
+    is_odd = bool(always_odd or odd.numbers)
     return search
 
 
@@ -137,15 +140,21 @@ class Matcher:
     search: Callable[[str], list[int]]
     memory: dict[str, tuple[int, ...]] = field(default_factory=dict, compare=False)
 
+    @property
+    def is_empty(self) -> bool:
+        return not self.exact and not self.places
+
     def __call__(self, value: str) -> tuple[int, ...]:
         """The places of all rules that match, smallest and so best first."""
         known = self.memory.get(value)
         if known is None:
             if len(self.memory) >= REMEMBERED:
                 self.memory.clear()
-            found = [self.places[number] for number in self.search(value)]
-            exact = self.exact.get(value)
-            known = self.memory[value] = tuple(sorted((*exact, *found)) if exact else found)
+            found = self.search(value)
+            known = tuple([self.places[number] for number in found]) if found else ()
+            if self.exact and (equal := self.exact.get(value)):
+                known = tuple(sorted((*equal, *known)))
+            self.memory[value] = known
         return known
 
 

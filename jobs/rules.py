@@ -343,11 +343,11 @@ def type_of_texts(
 
 def told(values: pl.Series, match: Callable[[str], Collection[int]]) -> pl.Series:
     """The places of the rules that match each value, as `3,17`; null where none does."""
-    if values.null_count() == len(values):
+    if values.null_count() == len(values) or (isinstance(match, Matcher) and match.is_empty):
         return pl.Series(values.name, [None], dtype=pl.String).new_from_index(0, len(values))
 
     def results(distinct: list[str]) -> pl.DataFrame:
-        joined = [",".join(map(str, match(value))) or None for value in distinct]
+        joined = [",".join(map(str, found)) if (found := match(value)) else None for value in distinct]
         return pl.DataFrame({"places": pl.Series(joined, dtype=pl.String)})
 
     return by_distinct(values.cast(pl.String), results)["places"]
@@ -485,7 +485,7 @@ def refused(
     part: pl.DataFrame, scope: tuple[MeasureRule, ...], rules: Rules, engine: str, channel: str
 ) -> pl.DataFrame:
     """The rows of one engine and channel with the measure that acted."""
-    # Rules look at refusals only; a report of spam, which a rule on numbers finds, is one whatever its outcome.
+    # Rules look at refusals only; but a report of spam, found by its number, is one whatever its outcome.
     passed = ~part["is_refusal"]
     places = {
         column: best_places(
@@ -536,7 +536,7 @@ def refused(
 
 def best_places(values: pl.Series, match: Matcher) -> pl.Series:
     """For each value the place of the best rule that matches; null where none does."""
-    if values.null_count() == len(values) or not (match.exact or match.places):
+    if values.null_count() == len(values) or match.is_empty:
         return pl.Series(values.name, [None] * len(values), dtype=pl.Int32)
 
     def results(distinct: list[str]) -> pl.DataFrame:
