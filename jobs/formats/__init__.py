@@ -25,6 +25,11 @@ reason. File names, of the file and inside archives, are data and open nothing. 
 counts as a line does, its `offset` being its number in the file, from 0; jobs/formats/documents.py has
 frame_of(), which gives rows their place.
 
+where rows of parse() are wide and many lines are no records,
+
+    records(lines, source)   offset, line_code and reason_code of every line; the rows of parse() that are
+        records. Both are pl.DataFrame, in file order
+
 where a source may have options (jobs/formats/options.py refuses all others),
 
     OPTIONS         their names; source.options holds those that the settings give
@@ -41,6 +46,7 @@ and, where its lines stand in the logs of other programs,
 
     WITHIN          the formats of those logs; parse() then ignores every line that is not its own
     LITERALS        texts of which every line of its own holds one
+    PATTERN         where these are common words, a pattern that every line of its own contains
 
 CONTRIBUTING.md says what else to touch when a format is added.
 """

@@ -114,30 +114,42 @@ def _from_records(frame: pl.DataFrame) -> pl.DataFrame:
         return by_lifetime(_with_openings(events))
     events = _with_openings(events)
     # An smtpd process serves one session after another, so its key is never one lifetime.
-    is_session = events["row_key"].str.contains(r"^(?:session|held)\|")
-    sessions = events.filter(is_session)
-    events = events.filter(~is_session)
+    key = pl.col("row_key")
+    is_session = events.select(key.str.starts_with("session|") | key.str.starts_with("held|")).to_series()
     second = pl.col("at").dt.truncate("1s")
-    events = events.with_columns((second < second.cum_max()).alias("is_behind"))
+    lives = events.select(*KEY, "event_code", "at").filter(~is_session)
+    lives = lives.with_columns((second < second.cum_max()).alias("is_behind"))
+    others = lives.group_by(KEY).agg(_is_plain(lives).alias("is_plain")).filter(~pl.col("is_plain"))
+    others = others.select(KEY)
+    if others.height:
+        listed = others.with_columns(pl.lit(True).alias("is_listed"))
+        found = events.select(KEY).join(listed, on=KEY, how="left", nulls_equal=True, maintain_order="left")
+        is_slow = is_session | found["is_listed"].fill_null(False)
+    else:
+        is_slow = is_session
+    if not is_slow.any():
+        return _rows_of_keys(events)
+    return pl.concat([_rows_of_keys(events.filter(~is_slow)), by_lifetime(events.filter(is_slow))])
+
+
+def _rows_of_keys(events: pl.DataFrame) -> pl.DataFrame:
+    """One row for each key, from its events in order."""
+    return _finished(events.group_by(KEY).agg(*_aggregates(is_alone=True)))
+
+
+def _is_plain(events: pl.DataFrame) -> pl.Expr:
+    """Whether a key's events are one lifetime: an entry only at the beginning, a removal only at the end, no
+    clock set back."""
     code = pl.col("event_code")
-    # One lifetime: an entry only at the beginning, a removal only at the end, no clock set back.
     entries = (code == "entry").sum()
     removals = (code == "removal").sum()
     last = code.filter(code != "notice").last() if (events["event_code"] == "notice").any() else code.last()
-    plain = (
+    return (
         ((entries == 0) | ((entries == 1) & (code.first() == "entry")))
         & ((removals == 0) | ((removals == 1) & (last == "removal")))
         & (pl.col("at").max() - pl.col("at").min() <= pl.duration(hours=_SESSION_HOURS))
         & ~pl.col("is_behind").any()
     )
-    rows = events.group_by(KEY).agg(*_aggregates(is_alone=True), plain.alias("is_plain"))
-    parts = [_finished(rows.filter("is_plain"))]
-    others = rows.filter(~pl.col("is_plain")).select(KEY)
-    if others.height:
-        parts.append(by_lifetime(events.join(others, on=KEY, how="semi", nulls_equal=True)))
-    if sessions.height:
-        parts.append(by_lifetime(sessions))
-    return pl.concat(parts)
 
 
 def _with_openings(events: pl.DataFrame) -> pl.DataFrame:
@@ -146,7 +158,7 @@ def _with_openings(events: pl.DataFrame) -> pl.DataFrame:
     if openings.is_empty():
         return events
     openings = openings.with_columns(
-        pl.format("held|{}|{}", "process", "client_ip").alias("row_key"),
+        pl.concat_str(pl.lit("held|"), "process", pl.lit("|"), "client_ip").alias("row_key"),
         pl.col("row_key").alias("linked_queue_id"),
     )
     return pl.concat([events, openings])

@@ -50,7 +50,7 @@ def linked(events: pl.DataFrame, envelope: pl.DataFrame) -> pl.DataFrame:
         )
         is_near = (pl.col("entry_at") - pl.col("at")).abs() <= _ADJACENT
         found = found.with_columns(pl.when(is_near).then(pl.col("queue_id", "entry")))
-        key = pl.coalesce("queue_id", pl.format("held|{}|{}", "pid", "client_ip"))
+        key = pl.coalesce("queue_id", pl.concat_str(pl.lit("held|"), "pid", pl.lit("|"), "client_ip"))
         keys = found.select("event", key.alias("key")).drop_nulls()
         events = events.with_columns(events["row_key"].scatter(keys["event"], keys["key"]))
         answers.append(found["entry"].drop_nulls().cast(pl.UInt32))

@@ -363,9 +363,9 @@ def _of_sessions(bronze: pl.DataFrame) -> pl.DataFrame:
     sessions = sessions.with_columns(pl.col("first_at").dt.epoch("s").alias("second")).with_columns(
         pl.int_range(pl.len()).over("operator_id", "assembly_key", "second").alias("ordinal")
     )
-    ordinal = pl.when(pl.col("ordinal") > 0).then(pl.format("|{}", "ordinal")).otherwise(pl.lit(""))
+    ordinal = pl.when(pl.col("ordinal") > 0).then(pl.concat_str(pl.lit("|"), "ordinal")).otherwise(pl.lit(""))
     process = pl.col("row_key").str.strip_prefix("session|")
-    name = pl.format("{}|{}|{}{}", pl.col("host").fill_null(""), process, "second", ordinal)
+    name = pl.concat_str(pl.col("host").fill_null(""), pl.lit("|"), process, pl.lit("|"), "second", ordinal)
     return _attempts(sessions.with_columns(name.alias("session")))
 
 
@@ -481,11 +481,11 @@ def _of_screens(bronze: pl.DataFrame) -> pl.DataFrame:
     screens = bronze.filter(pl.col("row_code") == "screen").with_row_index("screen")
     verbs = pl.col("refusals").list.eval(pl.element().struct.field("status_code"))
     screens = screens.filter(verbs.list.contains("reject") | ~verbs.list.contains("PASS"))
-    session = pl.format(
-        "{}|{}|{}",
+    session = pl.concat_str(
         pl.col("host").fill_null(""),
         pl.col("row_key").str.strip_prefix("screen|"),
         pl.col("first_at").dt.epoch("s"),
+        separator="|",
     )
     rows = _attempts_of_screens(screens.with_columns(session.alias("session")))
     listings = bronze.filter(pl.col("row_code") == "listing").select(
