@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterator
+from pathlib import Path
 
 from jobs.errors import ObservatoryError
 
@@ -24,6 +25,17 @@ class DiskFull(ObservatoryError):
 
     def __reduce__(self) -> tuple[type[DiskFull], tuple[str]]:
         return DiskFull, (self.what,)
+
+
+def write_whole(path: Path, data: memoryview) -> None:
+    """Write a file. Where the disk has no room, DiskFull names the file and nothing is left of it."""
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        if not is_full(error):
+            raise
+        path.unlink(missing_ok=True)
+        raise DiskFull(str(path)) from None
 
 
 def is_full(error: BaseException) -> bool:

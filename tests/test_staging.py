@@ -270,9 +270,12 @@ def run_and_die(settings: config.Observatory, step: int, more: dict[str, Any]) -
 def killed(settings: config.Observatory, step: int, **more: Any) -> bool:
     """Run in a process of its own that is killed at a commit; whether it came to that."""
     executor = embedded.started()
+    [process] = executor._processes.values()
     try:
         executor.submit(run_and_die, settings, step, more).result()
     except BrokenProcessPool:
+        process.join()
+        assert process.exitcode == -signal.SIGKILL
         return True
     finally:
         executor.shutdown()

@@ -30,6 +30,7 @@ from deltalake.transaction import AddAction
 
 from jobs.contracts import arrow_schema, contract, polars_schema, reference
 from jobs.errors import ObservatoryError
+from jobs.space import write_whole
 
 # Readers find files by partition: statistics of columns would cost a quarter of a write.
 PROPERTIES: dict[str, str | None] = {"delta.dataSkippingNumIndexedCols": "0"}
@@ -197,6 +198,15 @@ class Lake:
         """Take out the rows that a SQL condition selects, in one transaction."""
         if self.exists(table):
             self._table(table).delete(where)
+
+    def restore(self, table: str, version: int | None) -> None:
+        """Give the table the rows of an earlier version again, or none, in one transaction."""
+        if not self.exists(table) or self.version(table) == version:
+            return
+        if version is None:
+            self._table(table).delete()
+        else:
+            self._table(table).restore(version)
 
     def add_files(self, table: str, files: Iterable[NewFile], note: Mapping[str, Any] | None = None) -> int:
         """Add files that tasks wrote, in one transaction; the new version."""
@@ -388,7 +398,7 @@ def write_files(frame: pl.DataFrame, table: str, root: str) -> list[NewFile]:
         # Python's own writing says when a disk is full; Polars loses the reason.
         data = io.BytesIO()
         part.select(columns).write_parquet(data, **COMPRESSION)
-        target.write_bytes(data.getbuffer())
+        write_whole(target, data.getbuffer())
         made.append(NewFile(table, path, partition, data.tell(), part.height))
     return made
 

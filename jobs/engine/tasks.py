@@ -23,7 +23,7 @@ from typing import Any, Protocol
 import polars as pl
 
 from jobs.errors import ObservatoryError
-from jobs.space import DiskFull, is_full
+from jobs.space import DiskFull, is_full, write_whole
 
 LOCK = "lock"
 FILES_OF_A_TASK = 64
@@ -113,7 +113,7 @@ def leave(frame: pl.DataFrame, name: str, staging: str, bucket: int = 0, count: 
     # Python's own writing says when a disk is full; Polars loses the reason.
     data = io.BytesIO()
     frame.write_ipc(data, compression="lz4")
-    path.write_bytes(data.getbuffer())
+    write_whole(path, data.getbuffer())
     return [Left(name, str(path), data.tell(), frame.height, bucket, count)]
 
 
