@@ -21,11 +21,11 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
 from jobs import STARTED, config, contracts, study_command
+from jobs.cli.interrupt import INTERRUPTED, Interrupted, catch, interruptible
 from jobs.costs import command as costs
 from jobs.errors import ObservatoryError
 from jobs.questionnaire.command import app as questionnaire
@@ -169,30 +169,24 @@ def run_stages(
     until: dt.datetime | None = None,
     requarantine: bool = False,
 ) -> Run:
-    """Run the stages with a progress bar; the run and what it did."""
+    """Run the stages, with a line of progress for each; the run and what it did."""
+    from jobs.cli.progress import Meter
     from jobs.runner import Run, run
 
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=err, transient=not err.is_terminal) as progress:
-        task = progress.add_task("", total=len(stages))
-
-        def say(text: str) -> None:
-            stage = text.split(":", 1)[0]
-            done = stages.index(stage) if stage in stages else None
-            progress.update(task, description=text, completed=done)
-
+    chosen = config.operators(settings, operator)
+    with Meter(err, [each.id for each in chosen]) as meter, interruptible(meter.finished, stages):
         work = Run(
             lake=lake_of(settings),
             settings=settings,
-            operators=config.operators(settings, operator),
+            operators=chosen,
             run_id=new_run_id(),
             since=since.date() if since else None,
             until=until.date() if until else None,
             requarantine=requarantine,
-            say=say,
+            say=meter.say,
+            move=meter.move,
         )
         run(work, stages)
-        progress.update(task, description="done", completed=len(stages))
     return work
 
 
@@ -726,11 +720,15 @@ def say_error(text: str) -> None:
 
 
 def command() -> None:
-    """main() as a program of its own: a crash is a short message, and exit code 4."""
+    """main() as a program of its own: a crash is a short message and exit code 4, Ctrl-C exit code 130."""
+    catch()
     try:
         main()
     except (SystemExit, KeyboardInterrupt):
         raise
+    except (Interrupted, KeyboardInterrupt) as stop:
+        err.print(str(stop) or "Stopped.", highlight=False)
+        sys.exit(INTERRUPTED)
     # A panic of Polars is no Exception.
     except BaseException as error:
         crash(error)

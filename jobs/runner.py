@@ -42,6 +42,8 @@ class Run:
     """One run: its settings, and its outcome so far.
 
     held: the operators that a rule holds back, for the rest of the run.
+    say: takes what a stage is at, as `silver: validating`. move: takes a stage, the share of its work that is
+        done, and the bytes of logs that it goes through, 0 where they are not known.
     """
 
     lake: Lake
@@ -52,6 +54,8 @@ class Run:
     until: dt.date | None = None
     requarantine: bool = False
     say: Callable[[str], None] = print
+    move: Callable[[str, float, int], None] = lambda stage, share, size: None
+    log_bytes: int = 0
     batches: list[str] = field(default_factory=list)
     changed: dict[str, Periods] = field(default_factory=dict)
     results: list[suites.Result] = field(default_factory=list)
@@ -61,6 +65,10 @@ class Run:
     staging: str = ""
     buckets: int = 1
     is_followed: bool = False
+
+    def reach(self, stage: str, share: float) -> None:
+        """Report that a stage has done this share of its work."""
+        self.move(stage, share, self.log_bytes)
 
 
 def run(work: Run, stages: Iterable[str] = STAGES) -> None:
@@ -75,6 +83,8 @@ def run(work: Run, stages: Iterable[str] = STAGES) -> None:
     started = time.time()
     work.is_followed = "silver" in wanted
     log_bytes = logs_to_do(work, wanted)
+    # What a stage on its own goes through, it finds out itself.
+    work.log_bytes = log_bytes if "bronze" in wanted else 0
     with tasks.staging(work.lake.root) as staging, engine_of(work, log_bytes) as engine:
         work.staging, work.engine = staging.folder, engine
         if staging.others_died:
@@ -88,6 +98,7 @@ def run(work: Run, stages: Iterable[str] = STAGES) -> None:
                 from jobs.audit import quality
 
                 quality.refresh(work)
+            work.reach(stage, 1.0)
     refuse(work)
 
 
@@ -101,10 +112,18 @@ def sweep(lake: Lake, before: float) -> None:
         lake.sweep(table, before)
 
 
-def engine_of(work: Run, log_bytes: int) -> Embedded | Inline:
-    """The engine for so many bytes of logs: workers where it is more than a little."""
-    if log_bytes > LITTLE:
-        return Embedded(work.settings.engine.workers, work.settings.engine.memory_bytes)
+def engine_of(work: Run, log_bytes: int) -> Embedded | Inline | Spark:
+    """The engine for so many bytes of logs: workers where it is more than a little, and Spark, where the
+    settings name it, for any."""
+    settings = work.settings.engine
+    if settings.name == "spark":
+        from jobs.engine import spark
+
+        spark.refuse_missing()
+        if log_bytes:
+            return spark.Spark(settings, work.lake.root)
+    elif log_bytes > LITTLE:
+        return Embedded(settings.workers, settings.memory_bytes)
     return Inline()
 
 
@@ -129,7 +148,8 @@ def bronze(work: Run) -> None:
         work.engine,
         work.staging if work.is_followed else None,
         work.buckets,
-        done=lambda count, of: work.say(f"bronze: parsed {count:,} of {of:,} parts of what was landed"),
+        # The rest is the ledger, and the commit.
+        done=lambda count, of: work.reach("bronze", 0.95 * count / of),
     )
     work.say("bronze: looking for what is new")
     wrong = ingest.believed(work.lake, work.settings, work.operators)
@@ -143,6 +163,8 @@ def bronze(work: Run) -> None:
         work.say("bronze: reading what was quarantined again")
         work.ingested = ingest.requarantine(todo)
     work.batches = work.ingested.batches
+    if not work.batches:
+        work.say("bronze: nothing new")
     tables = [table for table in contracts.tables() if contract(table).layer == "bronze"]
     there = {table: work.lake.version(table) for table in tables if work.lake.exists(table)}
     named = work.lake.versions()

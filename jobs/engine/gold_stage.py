@@ -92,18 +92,24 @@ def gold(work: Run) -> None:
         return
     days = sum(map(len, stale.values()))
     work.say(f"gold: {days:,} operator-day{'' if days == 1 else 's'}")
+    # Shares of the stage's time, as measured.
+    work.reach("gold", 0.2)
     if not work.engine.is_tight:
         validator.prepare()
     before = campaigns.history(stale, due)
     proved = step.proof(stale, texts, [*campaign.left, *step.stored(CAMPAIGN, before)], operator)
+    work.reach("gold", 0.35)
     tables = {each.table: each for each in step.counted(stale, proved, operator)} | {CAMPAIGN: campaign}
+    work.reach("gold", 0.65)
     months = {of: {day[:7] for day in of_operator} for of, of_operator in stale.items()}
     for table in GOLD_MONTHLY:
         tables[table] = step.monthly(table, tables, stale, months)
     work.say("gold: validating")
+    work.reach("gold", 0.7)
     if work.engine.is_tight:
         work.engine.rest()
     results, held = validator.validate({table: each.left for table, each in tables.items()})
+    work.reach("gold", 0.9)
     work.results += results
     work.held |= set(held)
     keep(work)

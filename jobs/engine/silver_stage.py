@@ -235,9 +235,16 @@ class Steps:
                 left += [each for of_task in work.engine.run([task]) for each in of_task]
         return left
 
+    def through(self, tasks: list[Task], first: float, last: float) -> list[Any]:
+        """Run tasks that take the stage from one share of its work to another."""
+        step = (last - first) / max(len(tasks), 1)
+        return self.work.engine.run(
+            tasks, lambda count: self.work.reach("silver", min(first + count * step, last))
+        )
+
     def assemble(self, rows: Sequence[Left]) -> list[OfBucket]:
         tasks = [self.assembly(Bucket(number, self.count), rows) for number in range(self.count)]
-        made: list[OfBucket] = self.work.engine.run([task for task in tasks if task.arguments[3]])
+        made: list[OfBucket] = self.through([task for task in tasks if task.arguments[3]], 0.0, 0.6)
         return made
 
     def assembly(self, bucket: Bucket, rows: Sequence[Left]) -> Task:
@@ -296,7 +303,7 @@ class Steps:
         return [left for found in self.work.engine.run(tasks) for left in found]
 
     def messages(self, inputs: Sequence[Inputs]) -> list[Made]:
-        made: list[Made] = self.work.engine.run([self.message(each) for each in inputs])
+        made: list[Made] = self.through([self.message(each) for each in inputs], 0.65, 0.95)
         return made
 
     def message(self, inputs: Inputs) -> Task:
