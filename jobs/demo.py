@@ -11,6 +11,7 @@ from rich.table import Table
 
 from jobs.engine.lake import Lake
 from jobs.periods import last_day, months_of
+from jobs.release.words import bound_sign
 from jobs.study_command import AS_FILTERED, ORDER, sheet, short, span
 
 # Messages that came to or stayed with an operator, by the operators' own definition of spam.
@@ -83,8 +84,10 @@ def cost(lake: Lake, versions: dict[str, int]) -> Table:
     )
     found = lake.read(name, versions.get(name), where=total)
     for row in found.sort("operator_id", "period_code").to_dicts():
-        bound = "≥ " if row["is_lower_bound"] else ""
-        points = [f"{bound}{money(row[f'amount_{point}'])}" for point in ("p05", "p50", "p95")]
+        points = [
+            f"{bound_sign(row['bound_code'])}{money(row[f'amount_{point}'])}"
+            for point in ("p05", "p50", "p95")
+        ]
         table.add_row(row["operator_id"], row["period_code"], *points, row["currency_code"])
     return table
 

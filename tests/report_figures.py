@@ -488,7 +488,7 @@ def costs() -> pl.DataFrame:
                     "amount_p05": Decimal(f"{middle * low:.4f}"),
                     "amount_p50": Decimal(f"{middle:.4f}"),
                     "amount_p95": Decimal(f"{middle * high:.4f}"),
-                    "is_lower_bound": not has_fixed and component == "total",
+                    "bound_code": "lower" if component == "total" and not has_fixed else "estimate",
                     "day_count": 5,
                 }
             )

@@ -646,7 +646,7 @@ def tables() -> dict[str, Any]:
     }
     cost |= {"countermeasure_code": "DNSBL", "strategy_code": "network", "cost_component_code": "marginal"}
     cost |= {f"amount_p{point}": Decimal(value) for point, value in (("05", 1), ("50", 2), ("95", 3))}
-    cost |= {"is_lower_bound": True, "day_count": 2}
+    cost |= {"bound_code": "lower", "day_count": 2}
     file = {"operator_id": "alp-mail", "stream_id": "a", "piece_id": "a1", "format_code": "postfix"}
     file |= {
         "line_count": 10,

@@ -97,7 +97,8 @@ class Explained:
     what its author published. verdict: a code of the list `reproduction`, of a published figure. compared:
     what the comparison with what was printed, or with what the lake holds, says. others: figures of the same
     model. estimate: of a figure of the study, in place of points. divided: an estimate by its parts, each way
-    of dividing it with a title. assumptions: what it takes for granted, in sentences.
+    of dividing it with a title. assumptions: what it takes for granted, in sentences. bound_code: whether it
+    is a lower or an upper bound, a code of the list `bound`.
     """
 
     name: str
@@ -113,7 +114,7 @@ class Explained:
     simulation: Simulation | None = None
     printed: float | None = None
     verdict: str | None = None
-    is_lower_bound: bool = False
+    bound_code: str = "estimate"
     steps: list[Step] = field(default_factory=list)
     inputs: list[Input] = field(default_factory=list)
     measured: list[tuple[str, str]] = field(default_factory=list)

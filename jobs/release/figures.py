@@ -182,7 +182,7 @@ FIGURES: dict[str, Kinds] = {
         "amount_p05": MONEY,
         "amount_p50": MONEY,
         "amount_p95": MONEY,
-        "is_lower_bound": pl.Boolean,
+        "bound_code": TEXT,
         "day_count": WHOLE,
     },
     "coverage": {

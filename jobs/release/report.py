@@ -82,6 +82,7 @@ NAMES = {
     "outcome_code": lambda code: words.name("outcome", code),
     "countermeasure_code": lambda code: words.name("countermeasure", code),
     "strategy_code": lambda code: words.name("strategy", code) if code else "",
+    "bound_code": lambda code: words.name("bound", code) if code else "",
     "cost_component_code": lambda code: words.name("cost_component", code),
     "quality_method_code": lambda code: words.name("quality_method", code) if code else "",
     "format_code": lambda code: words.name("format", code),
