@@ -56,6 +56,8 @@ UNITS = {"": 1, "B": 1} | {
 # Argument, environment variable, and the setting that each replaces.
 OVERRIDES = (
     ("lake_root", "OBSERVATORY_LAKE_ROOT", "lake", "root"),
+    ("engine", "OBSERVATORY_ENGINE_NAME", "engine", "name"),
+    ("master", "OBSERVATORY_ENGINE_MASTER", "engine", "master"),
     ("memory", "OBSERVATORY_ENGINE_MEMORY", "engine", "memory"),
     ("workers", "OBSERVATORY_ENGINE_WORKERS", "engine", "workers"),
 )
@@ -84,16 +86,24 @@ class Engine(Settings):
     memory: what all of its processes together may use, as text with a unit ("2GB", "1.5 GiB") or in bytes.
     Without it half of the memory that the machine, or the container, gives, and not more than 4 GB a worker.
     workers: processes that work at the same time; without it one for each usable core.
+
+    Of Spark alone: master, as in "local[2]" or "spark://host:7077"; without it spark-submit's, or this
+    machine. conf: settings of Spark, which come before the engine's own. wheel: the project's wheel for
+    executors; without it they get the files that run here. On a cluster memory is what Python may use on an
+    executor, and workers are the cores to take: without them what executors have.
     """
 
-    name: Literal["embedded"] = "embedded"
+    name: Literal["embedded", "spark"] = "embedded"
     memory: int | str | None = Field(None, validate_default=True)
     workers: int = Field(default_factory=machine.usable_cores, ge=1, le=MOST_WORKERS)
+    master: str | None = None
+    conf: dict[str, str | int | float | bool] = {}
+    wheel: str | None = None
 
     @field_validator("name", mode="before")
     @classmethod
     def known_engine(cls, name: Any) -> Any:
-        return one_of(name, {"embedded"}, "engine") if isinstance(name, str) else name
+        return one_of(name, {"embedded", "spark"}, "engine") if isinstance(name, str) else name
 
     @field_validator("memory", mode="before")
     @classmethod
@@ -535,6 +545,9 @@ def resolve_paths(settings: Observatory, base: Path) -> Observatory:
     return settings.model_copy(
         update={
             "lake": settings.lake.model_copy(update={"root": absolute(settings.lake.root)}),
+            "engine": settings.engine.model_copy(
+                update={"wheel": settings.engine.wheel and absolute(settings.engine.wheel)}
+            ),
             "location": settings.location
             and settings.location.model_copy(
                 update={

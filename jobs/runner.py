@@ -31,6 +31,7 @@ from jobs.errors import ValidationHeld
 
 if TYPE_CHECKING:
     from expectations import suites
+    from jobs.engine.spark import Spark
 
 STAGES = ("bronze", "silver", "gold")
 # Of fewer bytes of logs than this, tasks run in the process itself: workers would start for longer.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import polars as pl
 
@@ -26,7 +26,7 @@ from jobs.engine.gold_tasks import (
     Finished,
     is_of,
 )
-from jobs.engine.lake import DataFile, NewFile, read_files
+from jobs.engine.lake import DataFile, Lake, NewFile, read_files
 from jobs.engine.record import Periods, State
 from jobs.engine.tasks import Left, Task, chunks, leave, named, take
 from jobs.gold import bulk, bypass_indicator_daily
@@ -133,6 +133,17 @@ def gold(work: Run) -> None:
         record.add_stage(lake, work.run_id, "gold", started, GOLD, partitions)
 
 
+@runtime_checkable
+class TableEngine(Protocol):
+    """An engine that merges and commits gold's tables itself. For the others tasks do."""
+
+    def finished(self, staging: str, parts: Mapping[str, Sequence[Left]]) -> list[Finished]: ...
+
+    def replace_periods(
+        self, lake: Lake, table: str, periods: Periods, left: Sequence[Left], note: Mapping[str, Any]
+    ) -> int: ...
+
+
 class Steps:
     """The steps of one gold stage, over the messages of the version that silver left."""
 
@@ -208,6 +219,15 @@ class Steps:
             parts = [each for of_task in found for each in of_task]
         return parts
 
+    def finished(self, parts: Mapping[str, list[Left]]) -> list[Finished]:
+        """Whole tables, from parts of them that tasks left."""
+        engine = self.work.engine
+        if isinstance(engine, TableEngine):
+            return engine.finished(self.work.staging, parts)
+        calls = [(table, self.folded(table, of_table)) for table, of_table in parts.items()]
+        made: list[Finished] = self.run("finish", calls, "gold")
+        return made
+
     def campaigns(self, due: Periods) -> Finished:
         """The campaigns of the operator-days that are due."""
         if not due:
@@ -217,8 +237,7 @@ class Steps:
         if not member:
             return Finished(CAMPAIGN, [], {})
         parts = self.over("campaigns", due, member)
-        [found] = self.run("finish", [(CAMPAIGN, self.folded(CAMPAIGN, parts))], CAMPAIGN)
-        assert isinstance(found, Finished)
+        [found] = self.finished({CAMPAIGN: parts})
         return found
 
     def stored(self, table: str, periods: Periods) -> list[Left]:
@@ -259,8 +278,7 @@ class Steps:
         else:
             tables.remove(BYPASS)
         parts = self.over("count", stale, proved, behaviours, operator, columns_before=(tables,))
-        calls = [(table, self.folded(table, named(parts, table))) for table in tables]
-        made: list[Finished] = self.run("finish", calls, "gold")
+        made = self.finished({table: named(parts, table) for table in tables})
         there = {each.table for each in made}
         return made + [Finished(table, [], {}) for table in GOLD_DAILY if table not in there | {CAMPAIGN}]
 
@@ -293,6 +311,12 @@ class Steps:
         """Replace exactly the operator-periods that changed, table by table."""
         work = self.work
         stored = {table: periods for table, periods in changed.items() if periods}
+        work.changed |= changed
+        if isinstance(work.engine, TableEngine):
+            for table, periods in stored.items():
+                note = {"run_id": work.run_id}
+                work.engine.replace_periods(work.lake, table, periods, tables[table].left, note)
+            return
         tasks = [
             Task(
                 "jobs.engine.gold_tasks:store",
@@ -304,7 +328,6 @@ class Steps:
         written: list[list[NewFile]] = work.engine.run(tasks)
         for (table, periods), files in zip(stored.items(), written, strict=True):
             work.lake.replace_periods(table, periods, files, {"run_id": work.run_id})
-        work.changed |= changed
 
 
 def smaller(task: Task) -> list[Task]:
