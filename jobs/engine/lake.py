@@ -387,9 +387,8 @@ def write_files(frame: pl.DataFrame, table: str, root: str) -> list[NewFile]:
     by = list(contract(table).partition_by)
     folder = Path(Lake(root).path(table))
     columns = [name for name in polars_schema(table) if name not in by]
-    parts = frame.partition_by(by, as_dict=True) if by else {(): frame}
     made = []
-    for values, part in parts.items():
+    for values, part in partitions_of(frame, by):
         partition = tuple((name, str(value)) for name, value in zip(by, values, strict=True))
         inside = "/".join(f"{name}={value}" for name, value in partition)
         path = f"{inside}/part-{uuid.uuid4()}.parquet" if inside else f"part-{uuid.uuid4()}.parquet"
@@ -401,6 +400,14 @@ def write_files(frame: pl.DataFrame, table: str, root: str) -> list[NewFile]:
         write_whole(target, data.getbuffer())
         made.append(NewFile(table, path, partition, data.tell(), part.height))
     return made
+
+
+def partitions_of(frame: pl.DataFrame, by: list[str]) -> list[tuple[tuple[Any, ...], pl.DataFrame]]:
+    """The rows by the values of partition columns; the frame itself, not a copy, where they are all alike."""
+    values = frame.select(by).unique().rows() if by else [()]
+    if len(values) == 1:
+        return [(values[0], frame)]
+    return list(frame.partition_by(by, as_dict=True).items())
 
 
 def remove_files(files: Iterable[NewFile], root: str) -> None:

@@ -18,7 +18,7 @@ from jobs.contracts import contract, polars_schema, reference
 from jobs.core.checksum import Fingerprints, checksums
 from jobs.engine.checks import Broken, check_rows
 from jobs.engine.lake import DataFile, NewFile, read_files, write_files
-from jobs.engine.tasks import Bucket, Left, leave, named, take
+from jobs.engine.tasks import Bucket, Left, by_value, chosen, leave, named, take
 from jobs.protect import Door
 from jobs.silver import assembling, bucketing, hops, refusals, standing
 from jobs.silver.message import opened
@@ -82,10 +82,7 @@ def split_rows(frame: pl.DataFrame, format_name: str, staging: str, count: int) 
             rows = rows.filter(~waits)
     if count == 1:
         return left + leave(rows, bronze(format_name), staging)
-    parts = rows.with_columns(bucketing.bucket_of(rows, format_name, count).alias("_bucket")).partition_by(
-        "_bucket", as_dict=True, include_key=False
-    )
-    for (number,), part in parts.items():
+    for number, part in by_value(rows, bucketing.bucket_of(rows, format_name, count)):
         left += leave(part, bronze(format_name), staging, int(number), count)
     return left
 
@@ -122,17 +119,15 @@ def assemble(
     for name in sorted({each.name for each in parts}):
         format_name = name.split(".", 1)[1]
         rows = bucket_rows(named(parts, name), format_name, bucket)
-        formats[format_name] = rows.filter(windows.is_inside(read, pl.col("first_at").dt.date()))
+        formats[format_name] = chosen(rows, is_inside(rows, read, pl.col("first_at").dt.date()))
     home = bucket.number % count
     for table in ASSEMBLED:
         own = [name.split(".")[1] for name in contract(table).reads]
         rows = assembling.assembled(table, {name: formats[name] for name in own if name in formats}, door)
         if rows.is_empty():
             continue
-        is_computed = rows.select(
-            windows.is_inside(computed, pl.col(str(contract(table).period)))
-        ).to_series()
-        made.add(rows.filter(is_computed), table, root)
+        is_computed = is_inside(rows, computed, pl.col(str(contract(table).period)))
+        made.add(chosen(rows, is_computed), table, root)
         if table == KNOWLEDGE:
             made.left += leave(rows, KNOWLEDGE, staging)
         if table not in (TRANSMISSION, VERDICT):
@@ -148,6 +143,10 @@ def assemble(
             else:
                 made.left += leave(standing.asked(part, number), "asked", staging)
     return made
+
+
+def is_inside(rows: pl.DataFrame, days: Days, day: pl.Expr) -> pl.Series:
+    return rows.select(windows.is_inside(days, day).alias("is_inside")).to_series()
 
 
 def bucket_rows(parts: Iterable[Left], format_name: str, bucket: Bucket) -> pl.DataFrame:
@@ -172,8 +171,7 @@ def by_home(rows: pl.DataFrame, home: int, count: int) -> list[tuple[int, pl.Dat
     if count == 1:
         return [(home, rows)]
     to = bucketing.home_of(rows, count).fill_null(home)
-    parts = rows.with_columns(to.alias("_bucket")).partition_by("_bucket", as_dict=True, include_key=False)
-    return [(int(number), part) for (number,), part in parts.items()]
+    return [(int(number), part) for number, part in by_value(rows, to)]
 
 
 def move(rows: pl.DataFrame, table: str, staging: str, home: int, count: int) -> list[Left]:
@@ -244,7 +242,7 @@ class Inputs:
         own = read_files(table, [file for file in self.files if table_of(file) == table])
         moved = take(named(self.left, table))
         together = own if moved is None else pl.concat([own, moved.select(own.columns)])
-        return together.filter(is_home(together, self.bucket))
+        return chosen(together, is_home(together, self.bucket))
 
     def transmissions(self) -> pl.DataFrame:
         rows = self.rows(TRANSMISSION)
@@ -280,7 +278,7 @@ def messages(root: str, staging: str, of_bucket: Inputs, computed: Days) -> Made
         reference("ref.attribute_rule"),
     )
     made.left += leave(refusals.triples(message), "triples", staging)
-    inside = message.filter(windows.is_inside(computed, pl.col("period_date")))
+    inside = chosen(message, is_inside(message, computed, pl.col("period_date")))
     waits = inside.select(refusals.IS_TEMPORARY.fill_null(False)).to_series()
     made.add(inside.filter(~waits), MESSAGE, root)
     made.left += leave(inside.filter(waits), "temporary", staging)

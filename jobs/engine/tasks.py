@@ -124,6 +124,21 @@ def take(left: Iterable[Left]) -> pl.DataFrame | None:
     return pl.concat(frames, rechunk=True) if frames else None
 
 
+def chosen(frame: pl.DataFrame, mask: pl.Series) -> pl.DataFrame:
+    """The rows that a mask marks; the frame itself, not a copy, where it marks all."""
+    return frame if mask.all() else frame.filter(mask)
+
+
+def by_value(frame: pl.DataFrame, values: pl.Series) -> list[tuple[Any, pl.DataFrame]]:
+    """The rows by the value that each has; the frame itself, not a copy, where there is one value."""
+    if frame.is_empty():
+        return []
+    if values.n_unique() == 1:
+        return [(values[0], frame)]
+    parts = frame.with_columns(values.alias("_value")).partition_by("_value", as_dict=True, include_key=False)
+    return [(value, part) for (value,), part in parts.items()]
+
+
 def named(left: Iterable[Left], name: str) -> list[Left]:
     return [each for each in left if each.name == name]
 
