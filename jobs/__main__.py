@@ -109,7 +109,7 @@ def pull_all(settings: config.Observatory, operator: str | None) -> list[str]:
     problems: list[str] = []
     pieces = size = 0
     for each in config.operators(settings, operator):
-        pulled = pull(each, settings.lake.root, dt.datetime.now(dt.UTC))
+        pulled = pull(each, settings.lake.root, settings.lake.read_at or dt.datetime.now(dt.UTC))
         pieces, size = pieces + pulled.pieces, size + pulled.bytes
         problems += pulled.problems
     err.print(f"pull: {pieces} new piece{'' if pieces == 1 else 's'}, {size / 1e6:,.1f} MB")
@@ -372,7 +372,8 @@ def tables() -> None:
 @app.command()
 def status(config_file: Config = Path("observatory.toml"), operator: OperatorId = None) -> None:
     """The ledger: each source's files, lines, quarantine, joins and freshness; last validations."""
-    from jobs.status import ledger_rows, validation_rows, waiting_bytes
+    from jobs.patterns import visible
+    from jobs.status import ledger_rows, problems, validation_rows, waiting_bytes
 
     settings = config.load(config_file)
     names = {each.id for each in config.operators(settings, operator)}
@@ -401,6 +402,8 @@ def status(config_file: Config = Path("observatory.toml"), operator: OperatorId 
     for name, rules, broken in validation_rows(lake.root):
         checked.add_row(name, str(rules), str(broken))
     out.print(checked)
+    for problem in problems(lake, settings, names):
+        out.print(Text(visible(problem)), soft_wrap=True)
 
 
 def with_share(part: int, whole: int) -> str:

@@ -19,7 +19,15 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from jobs import machine
 from jobs.contracts import CODELISTS, REFERENCE
@@ -59,6 +67,7 @@ OVERRIDES = (
     ("engine", "OBSERVATORY_ENGINE_NAME", "engine", "name"),
     ("master", "OBSERVATORY_ENGINE_MASTER", "engine", "master"),
     ("memory", "OBSERVATORY_ENGINE_MEMORY", "engine", "memory"),
+    ("read_at", "OBSERVATORY_READ_AT", "lake", "read_at"),
     ("workers", "OBSERVATORY_ENGINE_WORKERS", "engine", "workers"),
 )
 SPARK_TABLE = (
@@ -74,7 +83,13 @@ class Settings(BaseModel):
 
 
 class Lake(Settings):
-    """root: a folder or an s3a: URL. open_days: days after which a day is closed to late lines."""
+    """root: a folder or an s3a: URL. open_days: days after which a day is closed to late lines.
+
+    key_file: the file that holds the key of pseudonyms; OBSERVATORY_PSEUDONYM_KEY and
+        OBSERVATORY_PSEUDONYM_KEY_FILE come before it.
+    read_at: the time at which logs are read, in place of the clock's. Samples and tests fix it: a stamp more
+        than two days after it is from the future. Leave it out for logs that grow.
+    """
 
     root: str = "build/lake"
     open_days: int = Field(35, ge=1)
@@ -82,6 +97,7 @@ class Lake(Settings):
 
 class Engine(Settings):
     """The engine that computes tables.
+    read_at: AwareDatetime | None = None
 
     memory: what all of its processes together may use, as text with a unit ("2GB", "1.5 GiB") or in bytes.
     Without it half of the memory that the machine, or the container, gives, and not more than 4 GB a worker.
@@ -501,8 +517,9 @@ def currencies() -> frozenset[str]:
 def load(path: str | os.PathLike[str] = "observatory.toml", **overrides: Any) -> Observatory:
     """Read the settings file.
 
-    Paths in it are relative to the file. `overrides` are arguments: `lake_root`, `memory`, `workers`. The
-    environment may set OBSERVATORY_LAKE_ROOT, OBSERVATORY_ENGINE_MEMORY and OBSERVATORY_ENGINE_WORKERS.
+    Paths in it are relative to the file. `overrides` are arguments: `lake_root`, `read_at`, `memory`,
+    `workers`. The environment may set OBSERVATORY_LAKE_ROOT, OBSERVATORY_READ_AT, OBSERVATORY_ENGINE_MEMORY
+    and OBSERVATORY_ENGINE_WORKERS.
 
     Raises ObservatoryError that names the file, the setting and the nearest right name.
     """
@@ -529,7 +546,28 @@ def load(path: str | os.PathLike[str] = "observatory.toml", **overrides: Any) ->
         raise ObservatoryError(
             "\n".join(f"{file}: {told(problem, raw)}" for problem in error.errors())
         ) from None
-    return with_options(resolve_paths(settings, file.resolve().parent), file)
+    settings = resolve_paths(settings, file.resolve().parent)
+    use_key_file(settings.lake.key_file)
+    return with_options(settings, file)
+
+
+_used: dict[str, str] = {}
+
+
+def use_key_file(file: str | None) -> None:
+    """Let this process and its workers take the pseudonym key from the file that the settings name, unless
+    the environment has one already."""
+    if os.environ.get(KEY_FILE) == _used.get(KEY_FILE):
+        # By the settings that were read before.
+        os.environ.pop(KEY_FILE, None)
+    if file and not os.environ.get(KEY) and not os.environ.get(KEY_FILE):
+        os.environ[KEY_FILE] = _used[KEY_FILE] = file
+
+
+def fixed_time() -> dt.datetime | None:
+    """The time at which logs are read where the environment fixes it, for commands without settings."""
+    text = os.environ.get("OBSERVATORY_READ_AT")
+    return Lake(read_at=text).read_at if text else None
 
 
 def resolve_paths(settings: Observatory, base: Path) -> Observatory:

@@ -25,10 +25,11 @@ from jobs.engine.bronze_tasks import Parsed
 from jobs.engine.lake import Lake, NewFile, any_of
 from jobs.engine.tasks import Engine, Left, Task
 from jobs.errors import ObservatoryError
-from jobs.formats import Source
+from jobs.formats import AHEAD, Source
 from jobs.formats.registry import DOCUMENTS, FORMATS
-from jobs.pull import landing, read_manifest, write_manifest
+from jobs.pull import Piece, landing, read_manifest, write_manifest
 from jobs.reading import Range
+from jobs.windows import is_plausible
 
 # A task parses a range of so many bytes, or as many small files; less where memory or work is little.
 LARGEST_RANGE = 16 << 20
@@ -116,6 +117,54 @@ def requarantine(work: Ingest) -> Ingested:
     return work.made
 
 
+@dataclass
+class Mending:
+    """What an earlier version read stamps from the future in, and believed them.
+
+    batches: by id, the pieces to read again. retaken: the ids of these batches and of all after them, which
+    silver may have left out, for their days were closed. lost: sources whose pieces are no longer there.
+    """
+
+    batches: dict[str, set[str]] = field(default_factory=dict)
+    retaken: list[str] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
+
+
+def believed(lake: Lake, settings: Observatory, operators: list[Operator]) -> Mending:
+    """The batches to read again because days from the future stand in their ledger."""
+    rows = lake.read("bronze.file")
+    wrong = rows.filter(~is_plausible())
+    found = Mending()
+    if wrong.is_empty():
+        return found
+    fs, area = landing(lake.root)
+    there = {key for key, *_ in landed(fs, area, settings, operators)}
+    mine = {(operator.id, source.id) for operator in operators for source in operator.source}
+    for ingest_id, operator, source in sorted(
+        wrong.select("ingest_id", "operator_id", "source_id").unique().rows()
+    ):
+        if (operator, source) not in mine:
+            continue
+        of_source = rows.filter(ingest_id=ingest_id, operator_id=operator, source_id=source)["piece_id"]
+        keys = {f"{operator}/{source}/{piece}" for piece in of_source}
+        if keys <= there:
+            found.batches.setdefault(ingest_id, set()).update(keys)
+        else:
+            found.lost.append(f"{operator}/{source}")
+    if found.batches:
+        found.retaken = sorted(rows["ingest_id"].filter(rows["ingest_id"] >= min(found.batches)).unique())
+    return found
+
+
+def mend(work: Ingest, found: Mending) -> None:
+    """Read these batches again: stamps from the future go to quarantine, and out of the ledger."""
+    fs, area = landing(work.lake.root)
+    finish(work)
+    for ingest_id, keys in sorted(found.batches.items()):
+        intend(fs, area, ingest_id, keys, again=True)
+    finish(work)
+
+
 def refuse_missing(ingest_id: str, keys: set[str]) -> None:
     if keys:
         raise ObservatoryError(
@@ -189,7 +238,13 @@ def write_batch(work: Ingest, ingest_id: str, keys: set[str], again: bool = Fals
         return
     where = of_sources(ingest_id, keys) if again else any_of("ingest_id", [ingest_id])
     closed = open_since(lake, settings, ingest_id)
-    ranges = ranges_of(pieces, closed, settings.limits.document_mb << 20, range_bytes(work, pieces))
+    ranges = ranges_of(
+        pieces,
+        closed,
+        settings.limits.document_mb << 20,
+        range_bytes(work, pieces),
+        read_at=settings.lake.read_at,
+    )
     grouped = tasks_of(work, ranges, ingest_id)
     total = len(grouped)
     parsed: list[Parsed] = work.engine.run(grouped, lambda count: work.done(count, total))
@@ -207,7 +262,7 @@ def write_batch(work: Ingest, ingest_id: str, keys: set[str], again: bool = Fals
         if table in files:
             lake.add_files(table, files[table], note)
     counted = [frame for each in parsed for frame in each.counts]
-    lake.replace(ledger(pieces, counted, ingest_id), "bronze.file", where, note)
+    lake.replace(ledger(pieces, counted, ingest_id, settings.lake.read_at), "bronze.file", where, note)
 
 
 def is_written(lake: Lake, table: str, ingest_id: str) -> bool:
@@ -294,7 +349,9 @@ def correct_formats(fs: Any, area: str, settings: Observatory, keys: set[str]) -
                 write_manifest(fs, folder, streams)
 
 
-def ledger(pieces: list[Any], counted: list[pl.DataFrame], ingest_id: str) -> pl.DataFrame:
+def ledger(
+    pieces: list[Any], counted: list[pl.DataFrame], ingest_id: str, read_at: dt.datetime | None = None
+) -> pl.DataFrame:
     """One row per piece of the batch: what was landed, beside what the kernel counted."""
     rows = [
         {
@@ -308,6 +365,7 @@ def ledger(pieces: list[Any], counted: list[pl.DataFrame], ingest_id: str) -> pl
             "piece_bytes": piece.bytes,
             "damage_text": piece.damage,
             "landed_at": dt.datetime.fromisoformat(piece.landed_at),
+            "latest_at": latest_of(piece, read_at),
             "ingest_id": ingest_id,
         }
         for _, operator, source, stream, piece in pieces
@@ -326,9 +384,22 @@ def ledger(pieces: list[Any], counted: list[pl.DataFrame], ingest_id: str) -> pl
 def open_since(lake: Lake, settings: Observatory, ingest_id: str) -> dict[str, dt.date]:
     """For each operator, the first day that late lines of a batch may still change: by the batches before."""
     before = lake.read("bronze.file", where=pl.col("ingest_id") < ingest_id)
-    newest = before.group_by("operator_id").agg(pl.col("last_event_date").max()).drop_nulls()
+    newest = (
+        before.filter(is_plausible())
+        .group_by("operator_id")
+        .agg(pl.col("last_event_date").max())
+        .drop_nulls()
+    )
     days = dt.timedelta(days=settings.lake.open_days)
     return {operator: date - days for operator, date in newest.rows()}
+
+
+def latest_of(piece: Piece, read_at: dt.datetime | None) -> dt.datetime:
+    """The latest time that a stamp of a piece may have: later ones are from the future."""
+    if read_at is not None:
+        return read_at + AHEAD
+    times = [piece.landed_at, *([piece.written_at] if piece.written_at else [])]
+    return max(map(dt.datetime.fromisoformat, times)) + AHEAD
 
 
 def range_bytes(work: Ingest, pieces: list[Any]) -> int:
@@ -344,15 +415,21 @@ def ranges_of(
     closed: Mapping[str, dt.date] = MappingProxyType({}),
     limit_bytes: int = 0,
     range_bytes: int = LARGEST_RANGE,
+    read_at: dt.datetime | None = None,
 ) -> list[Range]:
-    """The pieces cut into ranges, numbered; a file of documents is one."""
+    """The pieces cut into ranges, numbered; a file of documents is one.
+
+    read_at: the time at which the settings say that logs are read.
+    """
     ranges: list[Range] = []
     for _, operator, source, stream, piece in pieces:
+        newest_at = dt.datetime.fromisoformat(piece.newest_at)
         about = Source(
             operator_id=operator.id,
             source_id=source.id,
             stream_id=stream.stream_id,
-            newest_at=dt.datetime.fromisoformat(piece.newest_at),
+            newest_at=min(newest_at, read_at) if read_at else newest_at,
+            latest_at=latest_of(piece, read_at),
             time_zone=source.time_zone,
             numbers_of=operator.country if source.numbers == "national" else None,
             options=dict(source.options),

@@ -35,6 +35,8 @@ from jobs.formats.registry import DOCUMENTS, FORMATS, KERNELS, sniff
 from jobs.space import DiskFull, is_full
 
 SAMPLE = 64 << 10
+# No log that is pulled was written before: 1970 and 1980 are what archives give a file without a time.
+OLDEST = dt.datetime(1990, 1, 1, tzinfo=dt.UTC)
 # A date stands first: mail.log.20261120 is no rotation number.
 ROTATED = re.compile(r"(?:[-.](?P<date>\d{8}(?:[-.T]?\d+)?)|\.(?P<number>\d+))(?:\.(?:gz|bz2|xz|zst))?$")
 
@@ -51,6 +53,7 @@ class Piece:
     newest_at: str
     file_name: str
     damage: str | None = None
+    written_at: str | None = None  # the file's own time; none in manifests of earlier versions
 
 
 @dataclass
@@ -138,11 +141,12 @@ def pull_source(operator: Operator, source: Source, root: str, now: dt.datetime,
         return
     streams = read_manifest(fs, folder)
     names.sort(key=rotation_order)
-    newest = newest_times(source_fs, names)
+    written = written_times(source_fs, names)
+    newest = bounded(names, written)
     for name in names:
         try:
-            newest_at = newest.get(name, now)
-            piece, damage = pull_file(fs, folder, source_fs, name, newest_at, source, streams, now)
+            times = Times(newest.get(name, now), written.get(name, now), now)
+            piece, damage = pull_file(fs, folder, source_fs, name, times, source, streams)
         except UnknownFormat:
             known = ", ".join(sorted(KERNELS))
             pulled.problems.append(
@@ -160,6 +164,16 @@ def pull_source(operator: Operator, source: Source, root: str, now: dt.datetime,
         if damage:
             pulled.problems.append(f"{where}: {name} is damaged: {damage}. What came before it is kept.")
     write_manifest(fs, folder, streams)
+
+
+@dataclass(frozen=True)
+class Times:
+    """When a file was written, UTC, the bound that it and its rotations set for its lines, and when it is
+    pulled."""
+
+    newest_at: dt.datetime
+    written_at: dt.datetime
+    now: dt.datetime
 
 
 class UnknownFormat(ValueError):
@@ -184,15 +198,14 @@ def pull_file(
     folder: str,
     source_fs: Any,
     name: str,
-    newest_at: dt.datetime,
+    times: Times,
     source: Source,
     streams: list[Stream],
-    now: dt.datetime,
 ) -> tuple[Piece | None, str | None]:
     """Land what a file holds beyond its stream, or None when that is nothing; and what damage it has."""
     with source_fs.open(name, "rb") as raw:
         if source.format in DOCUMENTS:
-            return land_document(fs, folder, source_fs, name, raw, source.format, streams, now), None
+            return land_document(fs, folder, source_fs, name, raw, source.format, streams, times.now), None
         start = Chunks(raw)
         head = start.peek(SAMPLE)
         if not head:
@@ -202,7 +215,7 @@ def pull_file(
             return None, None
         kind = stream.format if stream else format_of(source, head)
         if kind in DOCUMENTS:
-            return land_document(fs, folder, source_fs, name, raw, kind, streams, now), None
+            return land_document(fs, folder, source_fs, name, raw, kind, streams, times.now), None
         offset = stream.bytes if stream else 0
         partial = f"{folder}/partial.new"
         tail = b""
@@ -241,10 +254,11 @@ def pull_file(
             path=path,
             offset=offset,
             bytes=size,
-            landed_at=now.isoformat(),
-            newest_at=newest_line(kind, tail, newest_at).isoformat(),
+            landed_at=times.now.isoformat(),
+            newest_at=newest_line(kind, tail, times.newest_at).isoformat(),
             file_name=name.rsplit("/", 1)[-1],
             damage=chunks.damage,
+            written_at=times.written_at.isoformat(),
         )
         # Only now: a piece that could not be put in its place leaves the streams as they were.
         if offset == 0:
@@ -280,6 +294,7 @@ def land_document(
     if not size or any(other.sha256 == sha256 for other in streams if other.format in DOCUMENTS):
         return None
     newest_at = modified(source_fs, name)
+    newest_at = newest_at if newest_at >= OLDEST else now
     partial = f"{folder}/partial.new"
     raw.seek(0)
     copied = hashlib.sha256()
@@ -293,7 +308,9 @@ def land_document(
     piece_id = f"{sha256[:16]}-0"
     path = f"{folder}/{piece_id}.document"
     fs.mv(partial, path)
-    piece = Piece(piece_id, path, 0, size, now.isoformat(), newest_at.isoformat(), name.rsplit("/", 1)[-1])
+    written_at = newest_at.isoformat()
+    file_name = name.rsplit("/", 1)[-1]
+    piece = Piece(piece_id, path, 0, size, now.isoformat(), written_at, file_name, written_at=written_at)
     streams.append(Stream(sha256[:16], kind, size, sha256, sha256, size, [piece]))
     return piece
 
@@ -357,17 +374,33 @@ def newest_times(fs: Any, names: list[str]) -> dict[str, dt.datetime]:
     """For each file, a UTC time that none of its lines is newer than: for stamps without a year.
 
     The time in a gzip header, else the file's own; and no older rotation is newer than a younger one.
-    `names` stand oldest first. A file that cannot be read has none.
+    `names` stand oldest first. A file that cannot be read, or whose time cannot be, has none.
     """
+    return bounded(names, written_times(fs, names))
+
+
+def written_times(fs: Any, names: list[str]) -> dict[str, dt.datetime]:
+    """When each file was written. Left out are files that cannot be read, and times before OLDEST: archives
+    that are made to be reproducible give their files such a time."""
     times: dict[str, dt.datetime] = {}
-    bound: dict[str, dt.datetime] = {}
-    for name in reversed(names):
+    for name in names:
         try:
             written = file_time(fs, name)
         except OSError:
             continue
-        log = ROTATED.sub("", name)
-        times[name] = bound[log] = min(written, bound.get(log, written))
+        if written >= OLDEST:
+            times[name] = written
+    return times
+
+
+def bounded(names: list[str], written: dict[str, dt.datetime]) -> dict[str, dt.datetime]:
+    """The times of files, none later than that of a younger rotation. `names` stand oldest first."""
+    times: dict[str, dt.datetime] = {}
+    bound: dict[str, dt.datetime] = {}
+    for name in reversed(names):
+        if name in written:
+            log = ROTATED.sub("", name)
+            times[name] = bound[log] = min(written[name], bound.get(log, written[name]))
     return times
 
 

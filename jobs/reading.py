@@ -16,6 +16,7 @@ from typing import Any
 
 import polars as pl
 
+from jobs import future
 from jobs.contracts import polars_schema
 from jobs.formats import PARSED, Document, Source
 from jobs.lines import LONGEST_LINE, frame_of
@@ -142,7 +143,7 @@ def parse_block(lines: pl.DataFrame, part: Range, name: str, ingest_id: str) -> 
     kernel = FORMATS[name]
     fits = lines["line_bytes"] <= getattr(kernel, "LONGEST_LINE", LONGEST_LINE)
     own_lines = lines if fits.all() else lines.filter(fits)
-    codes, records = records_of(kernel, own_lines, part.source)
+    codes, records = future.set_apart(*records_of(kernel, own_lines, part.source), part.source)
     record_count = records.height
     rows = {name: bronze_rows(kernel, records, part, ingest_id)}
     refused = [quarantined_of(codes, name)]
@@ -164,6 +165,7 @@ def parse_block(lines: pl.DataFrame, part: Range, name: str, ingest_id: str) -> 
         if not own.height:
             continue
         records = own.filter(pl.col("line_code") == "record")
+        own, records = future.set_apart(own.select(*PARSED), records, part.source)
         record_count += records.height
         rows[companion.FORMAT] = bronze_rows(companion, records, part, ingest_id)
         # What a companion knows as its own is no more what the host said of it.

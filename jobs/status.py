@@ -9,8 +9,10 @@ from typing import Any
 import fsspec
 import polars as pl
 
+from jobs import future
 from jobs.config import Observatory
 from jobs.engine.lake import Lake
+from jobs.windows import is_plausible
 
 # The codes of schemas/codelists/join_quality.csv, best first.
 JOIN_QUALITY = ("exact", "by_message_id", "by_numbers", "none")
@@ -89,3 +91,27 @@ def validation_rows(root: str) -> list[tuple[str, int, int]]:
         )
         for name in names
     ]
+
+
+def problems(lake: Lake, settings: Observatory, operators: set[str]) -> list[str]:
+    """What is wrong with what was read, each with what to do."""
+    mine = pl.col("operator_id").is_in(sorted(operators))
+    ledger = lake.read("bronze.file", where=mine).filter(~is_plausible())
+    by = ["operator_id", "source_id"]
+    found = []
+    for operator, source, file, day in (
+        ledger.group_by(by).agg(pl.col("file_name").first(), pl.col("last_event_date").max()).sort(by).rows()
+    ):
+        found.append(
+            f"operator '{operator}', source '{source}': {file} has lines of {day}, after it was read: the"
+            " clock of its host was wrong, and every day before was closed. The next `observatory run` reads"
+            " the file again and counts what was left out; it needs the file as it was landed."
+        )
+    quarantined = lake.read("bronze.quarantine", where=mine & (pl.col("reason_code") == future.REASON))
+    for operator, source, count in quarantined.group_by(by).len().sort(by).rows():
+        found.append(
+            f"operator '{operator}', source '{source}': {count:,} line{'s' if count > 1 else ''} with a time"
+            " after the file was written and read: the clock of the host was wrong. They are not counted;"
+            " `observatory quarantine --reason from_the_future` shows them."
+        )
+    return found

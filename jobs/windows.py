@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
+from jobs.engine import record
 from jobs.engine.lake import Lake, Partition
+from jobs.formats import AHEAD
 from jobs.formats.registry import KERNELS
 
 # For each operator its first and last day.
@@ -65,6 +67,7 @@ def pending(
         .agg(
             pl.col("first_event_date").min().alias("first"),
             pl.col("last_event_date").max().alias("last"),
+            pl.col("last_event_date").filter(is_plausible()).max().alias("plausible"),
             pl.col("format_code").unique().alias("formats"),
         )
         .sort("ingest_id", "operator_id")
@@ -86,7 +89,8 @@ def pending(
             batches += [key] if key not in done else []
             continue
         closed = newest.get(operator, begin) - dt.timedelta(days=open_days)
-        newest[operator] = max(newest.get(operator, end), end)
+        if row["plausible"] is not None:
+            newest[operator] = max(newest.get(operator, row["plausible"]), row["plausible"])
         first, last = max(begin, closed), end
         if since or until:
             first, last = max(first, since or first), min(last, until or last)
@@ -98,6 +102,27 @@ def pending(
             lookback = dt.timedelta(days=longest[operator])
             windows[operator] = Window(first, last, closed, lookback).joined(windows.get(operator))
     return batches, windows
+
+
+def is_plausible() -> pl.Expr:
+    """Whether the newest day of a row of the ledger can be. Rows that an earlier version wrote may have days
+    from the future: these close nothing."""
+    day = (pl.col("landed_at") + AHEAD).dt.date()
+    return pl.col("latest_at").is_not_null() | (pl.col("last_event_date") <= day).fill_null(True)
+
+
+def with_strays(lake: Lake, found: dict[str, Window], tables: Iterable[str]) -> dict[str, Window]:
+    """The windows, each wide enough for the days of these tables that are after all days of the ledger: what
+    an earlier version computed from stamps from the future."""
+    ledger = lake.read("bronze.file", columns=["operator_id", "last_event_date"])
+    newest = dict(ledger.group_by("operator_id").agg(pl.col("last_event_date").max()).drop_nulls().rows())
+    wide = dict(found)
+    for (_, operator, day), (rows, _) in record.state(lake, tables).items():
+        if operator in wide and operator in newest and not rows.startswith("0:"):
+            last = dt.date.fromisoformat(day)
+            if last > max(newest[operator], wide[operator].last):
+                wide[operator] = replace(wide[operator], last=last)
+    return wide
 
 
 def log_bytes(lake: Lake, found: dict[str, Window]) -> int:

@@ -11,6 +11,8 @@ ROOT = Path(__file__).resolve().parent.parent
 # A key of the tests' own; nothing that it protects is real.
 KEY = "0123456789abcdef0123456789abcdef"
 os.environ["OBSERVATORY_PSEUDONYM_KEY"] = KEY
+# The time at which logs are read, of tests that do not set their own: none depends on the machine's clock.
+os.environ["OBSERVATORY_READ_AT"] = "2027-01-01T00:00:00Z"
 # pytest-xdist gives its workers the width of a terminal that is not theirs.
 os.environ.pop("COLUMNS", None)
 # The time of an example depends on the machine alone.

@@ -54,7 +54,9 @@ def ranges(
     """The ranges that ranges_of cuts a piece into when a range has `step` bytes."""
     operator = config.Operator(id="a", name="A", country="CHE", holding="a", currency="CHF")
     source = config.Source(id="s", url="unused", format=name, options=OPTIONS.get(name, {}), **settings)
-    piece = Piece("t-0", str(path), offset, size, "2026-11-24T15:00:00", "2026-11-24T15:00:00+00:00", "log")
+    piece = Piece(
+        "t-0", str(path), offset, size, "2026-11-24T15:00:00+00:00", "2026-11-24T15:00:00+00:00", "log"
+    )
     stream = Stream("t", name, size, "", "", 0)
     return ingest.ranges_of([("a/s/t-0", operator, source, stream, piece)], range_bytes=step)
 
@@ -570,7 +572,8 @@ def test_clickhouse_rows_know_their_insert_over_any_cut(cuts: list[int], step: i
             path = Path(folder) / f"{number}"
             path.write_bytes(b"".join(lines[begin:end]))
             place = sum(map(len, lines[:begin])), path.stat().st_size
-            pieces.append(Piece(f"t-{number}", str(path), *place, "", "2026-11-25T00:00:00+00:00", "log"))
+            at = "2026-11-25T00:00:00+00:00"
+            pieces.append(Piece(f"t-{number}", str(path), *place, at, at, "log"))
         operator = config.Operator(id="a", name="A", country="CHE", holding="a", currency="CHF")
         source = config.Source(id="s", url="unused")
         stream = Stream("t", name, sum(map(len, lines)), "", "", 0, pieces)

@@ -61,6 +61,9 @@ import polars as pl
 
 from jobs.attributes import ATTRIBUTES
 
+# A stamp so long after the later of its file's own time and the time it was landed is from the future.
+AHEAD = dt.timedelta(days=2)
+
 
 @dataclass(frozen=True)
 class Source:
@@ -73,6 +76,7 @@ class Source:
     head: the last line before the piece that says how its lines are to be read, of a format that has such.
     numbers_of: the country (ISO 3166-1 alpha-3) in whose national format numbers without + are; null where
         they are E.164.
+    latest_at: a stamp after this UTC time is from the future; null where every stamp is taken.
     """
 
     operator_id: str
@@ -83,6 +87,12 @@ class Source:
     options: dict[str, Any] = field(default_factory=dict)
     head: str | None = None
     numbers_of: str | None = None
+    latest_at: dt.datetime | None = None
+
+    @property
+    def bound_at(self) -> dt.datetime:
+        """The latest time that a document may name."""
+        return self.latest_at or self.newest_at + AHEAD
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from jobs.formats import Source
+from jobs import config, future
+from jobs.formats import AHEAD, Source
 from jobs.formats.registry import DOCUMENTS, FORMATS
 from jobs.lines import LONGEST_LINE, frame_of
 from jobs.pull import newest_line, newest_times
@@ -94,10 +95,13 @@ class Answer:
         )
 
 
-def look(log: Log, recognised: list[Recognised], until: float) -> Iterator[Answer]:
+def look(
+    log: Log, recognised: list[Recognised], until: float, has_totals: bool = True
+) -> Iterator[Answer]:
     """The first answer, the same with what was read since, again and again, and the final one.
 
-    until: when to be done (monotonic). One answer object is yielded all along.
+    until: when to be done (monotonic). One answer object is yielded all along. has_totals: join and count
+    what was read; without it the answer has the rows alone.
     """
     best = max(recognised, key=lambda each: each.scores[0][1] if each.scores else 0.0)
     answer = Answer(log, recognised, best.format)
@@ -117,7 +121,7 @@ def look(log: Log, recognised: list[Recognised], until: float) -> Iterator[Answe
     if best.format in DOCUMENTS:
         yield from _look_at_documents(answer, kernel, until)
         return
-    yield from _look_at_lines(answer, kernel, until)
+    yield from _look_at_lines(answer, kernel, until, has_totals)
 
 
 def _look_at_documents(answer: Answer, kernel: Any, until: float) -> Iterator[Answer]:
@@ -133,7 +137,7 @@ def _look_at_documents(answer: Answer, kernel: Any, until: float) -> Iterator[An
     yield answer
 
 
-def _look_at_lines(answer: Answer, kernel: Any, until: float) -> Iterator[Answer]:
+def _look_at_lines(answer: Answer, kernel: Any, until: float, has_totals: bool) -> Iterator[Answer]:
     _leave_out_copies(answer)
     sources, written_at = _sources(answer)
     answer.zone = zone_of(_ends(answer), kernel, sources[-1], written_at)
@@ -150,12 +154,14 @@ def _look_at_lines(answer: Answer, kernel: Any, until: float) -> Iterator[Answer
         for block in reading.blocks(each.file, progress, clock.until, longest):
             tally.add(number, block, sources[number])
             _see_times(answer)
-            clock.measure()
+            if has_totals:
+                clock.measure()
             yield answer
         if progress.damage:
             told = f"damaged, {progress.damage}. What came before is counted; fetch it again"
             answer.problems.append(Problem(each.file.name, told))
-    summarise(answer, sources)
+    if has_totals:
+        summarise(answer, sources)
     answer.is_final = True
     yield answer
 
@@ -185,17 +191,21 @@ def _sources(answer: Answer) -> tuple[list[Source], dt.datetime | None]:
     for fs in {id(file.fs): file.fs for file in on_disk}.values():
         newest |= newest_times(fs, [file.name for file in on_disk if file.fs is fs])
     now = dt.datetime.now(dt.UTC)
+    read_at = config.fixed_time()
     taken: Counter[str] = Counter()
     sources = []
     for each in answer.recognised:
         stream = hashlib.sha256(each.head.split(b"\n", 1)[0]).hexdigest()[:16]
         taken[stream] += 1
         stream += f"-{taken[stream]}" if taken[stream] > 1 else ""
-        at = newest.get(each.file.name, now)
+        written_at = newest.get(each.file.name, now)
         assert answer.format is not None
+        at = written_at
         if answer.documents is None:
             at = newest_line(answer.format, each.tail or each.head, at)
-        sources.append(Source(OPERATOR, SOURCE, stream, at, options=answer.options))
+        latest_at = (read_at or max(written_at, now)) + AHEAD
+        at = min(at, read_at) if read_at else at
+        sources.append(Source(OPERATOR, SOURCE, stream, at, options=answer.options, latest_at=latest_at))
     last = answer.recognised[-1]
     is_growing = last.file.fs is not None and not last.compression and last.tail.endswith(b"\n")
     return sources, newest.get(last.file.name) if is_growing else None
@@ -215,7 +225,7 @@ def _see_end(answer: Answer, kernel: Any, source: Source) -> None:
     for sample in _ends(answer):
         parse = kernel.parse(frame_of(sample, 0).select("offset", "line").lazy(), source).collect()
         lines = Lines()
-        see_times(lines, parse)
+        see_times(lines, future.quarantined(parse, source))
         _widen(answer, lines)
 
 

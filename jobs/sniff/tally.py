@@ -13,6 +13,7 @@ from typing import Any
 
 import polars as pl
 
+from jobs import future
 from jobs.formats import Source
 from jobs.formats.registry import FORMATS
 from jobs.lines import LONGEST_LINE, frame_of
@@ -80,6 +81,7 @@ class Tally:
         fits = lines["line_bytes"] <= getattr(self.kernel, "LONGEST_LINE", LONGEST_LINE)
         short = lines if fits.all() else lines.filter(fits)
         parse = self.kernel.parse(short.select("offset", "line").lazy(), source).collect()
+        parse = future.quarantined(parse, source)
         code, reason = parse["line_code"], parse["reason_code"]
         self._keep(self.kernel, parse, source)
         left = self._offered(short, code)
@@ -87,6 +89,7 @@ class Tally:
             if not len(left):
                 break
             said = companion.parse(short.select("offset", "line")[left].lazy(), source).collect()
+            said = future.quarantined(said, source)
             if records := int((said["line_code"] == "record").sum()):
                 self.files[file].companions[companion.FORMAT] += records
                 self._keep(companion, said, source)
