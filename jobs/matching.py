@@ -183,9 +183,13 @@ def matcher(rules: Sequence[Matching], *match_on: str) -> Matcher:
 
 def by_distinct(values: pl.Series, results: Callable[[list[str]], pl.DataFrame]) -> pl.DataFrame:
     """Work out a frame once for each distinct value, and give one row for each value; null gives nulls."""
-    distinct = values.drop_nulls().unique(maintain_order=True)
-    table = results(distinct.to_list()).with_columns(distinct.alias("__value"))
+    there = values.drop_nulls()
+    distinct = there.unique(maintain_order=True)
+    table = results(distinct.to_list())
+    if len(distinct) == len(values):
+        return table
     rows = pl.DataFrame({"__value": values})
+    table = table.with_columns(distinct.alias("__value"))
     return rows.join(table, on="__value", how="left", maintain_order="left").drop("__value")
 
 

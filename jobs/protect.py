@@ -24,13 +24,12 @@ import polars as pl
 
 from jobs import location, numbering, parties, rules, signatures
 from jobs.channels import NAMED_BY_CALL_ID
+from jobs.config import KEY, KEY_FILE
 from jobs.contracts import codes, polars_schema
 from jobs.errors import ObservatoryError
 from jobs.keyed_hashes import keyed_hashes
 from jobs.refusal_types import type_of_transmissions
 
-KEY = "OBSERVATORY_PSEUDONYM_KEY"
-KEY_FILE = "OBSERVATORY_PSEUDONYM_KEY_FILE"
 SHORTEST_KEY = 32
 # The address in `name[address]:port`, `address:port` or alone.
 LINK_ADDRESS = r"(?:^|\[)((?:[0-9]{1,3}\.){3}[0-9]{1,3}|[0-9A-Fa-f]*:[0-9A-Fa-f:.]*)(?:$|\]|:[0-9]+$)"
@@ -105,8 +104,9 @@ def master_key() -> bytes:
         key = file.read_bytes().strip()
     else:
         raise ObservatoryError(
-            f"no pseudonym key: set {KEY_FILE} to a file with at least {SHORTEST_KEY} random characters"
-            " (for instance from `openssl rand -hex 32`), and keep it: with another key nothing joins."
+            f"no pseudonym key: set {KEY_FILE}, or [lake] key_file in the settings, to a file with at least"
+            f" {SHORTEST_KEY} random characters (for instance from `openssl rand -hex 32`), and keep it: with"
+            " another key nothing joins."
         )
     if len(key) < SHORTEST_KEY:
         raise ObservatoryError(f"the pseudonym key has {len(key)} characters; {SHORTEST_KEY} are the least.")
@@ -170,7 +170,7 @@ def protect_transmissions(raw: pl.DataFrame, own: Own, door: Door, loaded: rules
     key = key_of(own)
     raw = with_e164(raw, own, "sender", "recipient")
     is_mail = pl.col("channel_code") == "EMAIL"
-    client = located(raw["client_ip"], door.ranges)
+    client = clients(raw["client_ip"], own, door)
     database, dated = database_of(door)
     caller = raw["sender"].set(raw["channel_code"] == "EMAIL", None)
     sender_country = location.country_of_numbers(caller)
@@ -180,12 +180,12 @@ def protect_transmissions(raw: pl.DataFrame, own: Own, door: Door, loaded: rules
     frame = raw.with_columns(
         sender_domain=domain_of("sender"),
         recipient_domain=domain_of("recipient"),
-        client_network=location.network_of(raw["client_ip"]),
+        client_network=client["network"],
         origin_located=client["country_code"],
         source_asn=client["asn"],
         sender_country=sender_country,
         recipient_country=recipient_country,
-        is_own_address=location.in_networks(raw["client_ip"], list(own.networks)),
+        is_own_address=client["is_own"],
     )
     # Calls go to numbers or, as mails do, to names at a domain.
     own_recipient = (
@@ -231,9 +231,9 @@ def protect_transmissions(raw: pl.DataFrame, own: Own, door: Door, loaded: rules
         *signatures.of_transmissions(frame, key),
         period_date=pl.col("first_at").dt.date(),
         # The keys of calls are made of Call-IDs, which hold addresses.
-        queue_key=pl.when(pl.col("channel_code").is_in(NAMED_BY_CALL_ID))
-        .then(pseudonyms(frame["queue"], key))
-        .otherwise("queue"),
+        queue_key=pseudonyms(frame["queue"], key)
+        if frame["channel_code"][0] in NAMED_BY_CALL_ID
+        else frame["queue"],
         origid_hash=pseudonyms(frame["origid"], key),
         cell_hash=pseudonyms(frame["cell_id"], key),
         attestation_code=pl.col("attestation"),
@@ -243,7 +243,7 @@ def protect_transmissions(raw: pl.DataFrame, own: Own, door: Door, loaded: rules
         message_id_hash=pseudonyms(frame["message_id"], key),
         sender_hash=pseudonyms(frame["sender"].str.to_lowercase(), key),
         recipient_hash=pseudonyms(frame["recipient"].str.to_lowercase(), key),
-        client_hash=pseudonyms(frame["client_ip"], key),
+        client_hash=client["hash"],
         account_hash=pseudonyms(frame["account"], key),
         inbound_link_code=kind_of("inbound_link_id", kinds).fill_null(
             pl.when(pl.col("is_own_client")).then(pl.lit("on-net")).when(is_mail).then(pl.lit("internet"))
@@ -338,7 +338,7 @@ def protect_complaints(raw: pl.DataFrame, own: Own, door: Door, loaded: rules.Ru
     raw = raw.with_columns(sender=pl.when(is_typed).then(national).otherwise("sender"))
     raw = with_e164(raw, own, "sender", "reporter", "recipients")
     is_mail = pl.col("channel_code") == "EMAIL"
-    client = located(raw["client_ip"], door.ranges)
+    client = clients(raw["client_ip"], own, door)
     sender_country = location.country_of_numbers(raw["sender"].set(raw["channel_code"] == "EMAIL", None))
     texts = rules.type_of_texts(raw["text"], raw["format_code"][0], raw["channel_code"][0], loaded)
     kinds = rules.type_of_texts(
@@ -353,7 +353,7 @@ def protect_complaints(raw: pl.DataFrame, own: Own, door: Door, loaded: rules.Ru
     frame = raw.with_columns(
         sender_domain=domain_name("sender"),
         header_from_domain=domain_name("header_from"),
-        is_own_address=location.in_networks(raw["client_ip"], list(own.networks)),
+        is_own_address=client["is_own"],
         origin_located=client["country_code"],
     )
     frame = frame.with_columns(
@@ -365,8 +365,8 @@ def protect_complaints(raw: pl.DataFrame, own: Own, door: Door, loaded: rules.Ru
         reporter_domain=domain_name("reporter"),
         sender_hash=pseudonyms(raw["sender"].str.to_lowercase(), key),
         named_recipients=recipient_structs(raw, own, key),
-        client_hash=pseudonyms(raw["client_ip"], key),
-        client_network=location.network_of(raw["client_ip"]),
+        client_hash=client["hash"],
+        client_network=client["network"],
         source_asn=client["asn"],
         inbound_link_id=link_ids(raw, "inbound_link", None, None, own),
         origin_claimed_code=pl.when(is_mail)
@@ -431,11 +431,11 @@ CHECK_RESULTS = ("none", "neutral", "pass", "fail", "softfail", "policy", "tempe
 def protect_authentication_reports(raw: pl.DataFrame, own: Own, door: Door) -> pl.DataFrame:
     """One operator's DMARC records, without addresses and free text."""
     key = key_of(own)
-    client = located(raw["client_ip"], door.ranges)
+    client = clients(raw["client_ip"], own, door)
     named = pl.concat_str(pl.col("report_org").str.to_lowercase(), pl.lit("|"), "report_id")
     # An organisation's name may be an address or a number that someone put there.
     is_name = ~pl.col("report_org").str.contains(r"@|\+?\d(?:[ ().-]{0,2}\d){5,}")
-    frame = raw.with_columns(is_own_address=location.in_networks(raw["client_ip"], list(own.networks)))
+    frame = raw.with_columns(is_own_address=client["is_own"])
     return frame.with_columns(
         period_date=pl.col("begin_at").dt.date(),
         report_hash=pseudonyms(raw.select(named.alias("report"))["report"], key),
@@ -447,8 +447,8 @@ def protect_authentication_reports(raw: pl.DataFrame, own: Own, door: Door) -> p
         is_policy_test=pl.col("policy_test") == "y",
         is_dkim_strict=pl.col("dkim_mode") == "s",
         is_spf_strict=pl.col("spf_mode") == "s",
-        client_hash=pseudonyms(raw["client_ip"], key),
-        client_network=location.network_of(raw["client_ip"]),
+        client_hash=client["hash"],
+        client_network=client["network"],
         source_asn=client["asn"],
         origin_observed_code=pl.coalesce(
             client["country_code"], pl.when("is_own_address").then(pl.lit(own.country))
@@ -573,14 +573,14 @@ def link_ids(frame: pl.DataFrame, link: str, address: str | None, name: str | No
     addresses = [pl.col(link).str.extract(LINK_ADDRESS).alias("of_link")]
     if address is not None:
         addresses.append(pl.col(address).alias("of_client"))
-    found = frame.select(by_name.alias("by_name"), *addresses)
     networks = {known: network_named(known) for known, _ in own.links}
     names = {network: known for known, network in networks.items() if network is not None}
+    if not names:
+        return frame.select("channel_code", by_name.alias("by_name"))["by_name"]
+    found = frame.select(by_name.alias("by_name"), *addresses)
     by_range = [location.narrowest(found[each.meta.output_name()], tuple(names)) for each in addresses]
-    told = (
-        [found["by_name"], *(each.replace_strict(names, default=None) for each in by_range)] if names else []
-    )
-    return pl.select(pl.coalesce(told or found["by_name"])).to_series()
+    told = [found["by_name"], *(each.replace_strict(names, default=None) for each in by_range)]
+    return pl.select(pl.coalesce(told)).to_series()
 
 
 def is_named(link: pl.Expr, known: str) -> pl.Expr:
@@ -627,6 +627,22 @@ def database_of(door: Door) -> tuple[str | None, dt.date | None]:
         return None, None
     table = location.load_ranges(door.ranges)
     return door.ranges_name or table.name or Path(door.ranges).name, door.ranges_date or table.date
+
+
+def clients(addresses: pl.Series, own: Own, door: Door) -> pl.DataFrame:
+    """Of each address its pseudonym, network, country and autonomous system, and whether it is the operator's
+    own: hash, network, country_code, asn, is_own. Each distinct address is looked up once."""
+
+    def looked_up(distinct: pl.Series) -> pl.DataFrame:
+        return pl.DataFrame(
+            {
+                "hash": pseudonyms(distinct, operator_key(own.operator_id)),
+                "network": location.network_of(distinct),
+                "is_own": location.in_networks(distinct, list(own.networks)),
+            }
+        ).hstack(located(distinct, door.ranges).select("country_code", "asn"))
+
+    return location.for_distinct(addresses.cast(pl.String), looked_up)
 
 
 def located(addresses: pl.Series, ranges: str | None) -> pl.DataFrame:

@@ -151,6 +151,8 @@ def subjects(frame: pl.DataFrame, key: bytes) -> pl.Series:
     Reads subject and sender.
     """
     values = frame["subject"].set((frame["sender"] == "").fill_null(False), None)
+    if values.null_count() == len(values):
+        return values.alias("hash")
     odd = values.str.contains(r"=\?|\x{fffd}") | (values.str.len_bytes() > SUBJECT_BYTES)
     read = values.zip_with(
         ~odd.fill_null(False), by_distinct(values.set(~odd, None), plain_subjects)["subject"]
@@ -262,14 +264,21 @@ def of_transmissions(frame: pl.DataFrame, key: bytes) -> pl.DataFrame:
 
     Reads channel_code, text, subject, sender, client_network, message_bytes and segment_count.
     """
-    plain = lowered(frame["text"])
-    texts = long_enough(masked(plain))
-    said = long_enough(with_links_alike(plain, texts))
+    texts = said = frame["text"]
+    if texts.null_count() < len(texts):
+        plain = lowered(texts)
+        texts = long_enough(masked(plain))
+        said = long_enough(with_links_alike(plain, texts))
+    by_text, by_subject = hashes(texts, key, "text"), subjects(frame, key)
+    envelopes = frame.select(behaviour()).to_series()
     told = pl.DataFrame(
         {
-            "text": hashes(texts, key, "text"),
-            "subject": subjects(frame, key),
-            "behaviour": hashes(frame.select(behaviour()).to_series(), key, "behaviour"),
+            "text": by_text,
+            "subject": by_subject,
+            # The envelope counts where there is nothing better.
+            "behaviour": hashes(
+                envelopes.set(by_text.is_not_null() | by_subject.is_not_null(), None), key, "behaviour"
+            ),
             "sketch": sketches(said.str.head(HEAD), key),
             "is_short": few_letters(said, SHORT_LETTERS).set(texts.is_null(), None),
         }
