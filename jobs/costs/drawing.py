@@ -9,11 +9,17 @@ from rich.table import Table
 from rich.text import Text
 
 from jobs.costs.adding import Sum
-from jobs.costs.figure import Explained, Input, Part, number
+from jobs.costs.figure import Explained, Input, Part, located, number
 from jobs.release import words
 
 BAR = 24
-VERDICT_STYLE = {"exact": "bold green", "band": "bold yellow", "not_reproducible": "bold red"}
+VERDICT_STYLE = {
+    "exact": "bold green",
+    "circular": "bold yellow",
+    "from_memory": "bold yellow",
+    "band": "bold yellow",
+    "not_reproducible": "bold red",
+}
 
 
 def draw(figure: Explained, console: Console) -> None:
@@ -142,7 +148,7 @@ def inputs(rows: list[Input], width: int) -> RenderableType:
     listed.add_column(justify="right", style="dim", no_wrap=True)
     listed.add_column(overflow="fold", style="dim")
     for place, source in enumerate(sources, 1):
-        listed.add_row(Text(f"[{place}]"), Text(source))
+        listed.add_row(Text(f"[{place}]"), Text(located(source)))
     return Group(table, Text(), listed)
 
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import numpy as np
 import polars as pl
 
+from jobs.contracts import reference
 from jobs.sampling import Samples
 from jobs.sensitivity import Sensitivity
 
@@ -132,6 +134,23 @@ def input_of(row: Mapping[str, Any], code: str) -> Input:
         code, row["description"], row["unit_text"], row["low"], row["central"], row["high"], row["source"],
         row["source_kind"], row["confidence"],
     )  # fmt: skip
+
+
+@cache
+def addresses() -> dict[str, str]:
+    """Where each source that the cost tables name was read: address, page and day, or why there is none."""
+    return {
+        row["source"]: f"{row['source_url']} ({row['source_page']}, read {row['read_date']})"
+        if row["source_url"]
+        else str(row["note"])
+        for row in reference("ref.cost_source").rows(named=True)
+    }
+
+
+def located(source: str) -> str:
+    """A source with its address; as it is where it stands in no cost table."""
+    where = addresses().get(source)
+    return f"{source}. {where}" if where else source
 
 
 def number(value: float) -> str:

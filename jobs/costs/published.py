@@ -6,7 +6,7 @@ from functools import cache
 
 from jobs.contracts import reference
 from jobs.cost_model import Figure, central_values, estimate, figures, reproduction
-from jobs.costs.figure import Explained, Scope, Simulation, Step, in_formula, input_of, number
+from jobs.costs.figure import Explained, Scope, Simulation, Step, in_formula, input_of, located, number
 from jobs.formula import with_values
 from jobs.reference import reference_version
 from jobs.release import words
@@ -51,7 +51,7 @@ def explain_published(name: str) -> Explained:
         facts=[
             ("of", f"{area}, {row['period_code']}, {channel_names(row['channels'])}"),
             ("borne by", row["cost_bearer"]),
-            ("source", f"{row['source']} ({READ[row['source_read']]})"),
+            ("source", f"{located(row['source'])} ({READ[row['source_read']]})"),
         ],
         compared=text,
         central=found.central if found else None,

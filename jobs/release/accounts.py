@@ -117,7 +117,8 @@ def effort(study: Study) -> Section:
 MISSING_AND_TOO_HIGH = (
     "Missing from a cost may be the fixed cost of a measure, where the operator stated none, and the price of"
     " its work, where none is known. Too high is a filter's logged time, which includes its waiting for the"
-    " network, and the bytes of spam, which is smaller than other mail. `observatory cost explain` says which."
+    " network, and the bytes of spam, which is smaller than other mail. `observatory cost explain` says"
+    " which."
 )
 
 
