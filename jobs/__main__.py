@@ -660,12 +660,81 @@ def estimate_demo(work: Run, membership: Path) -> None:
 
 @app.command()
 def report(
+    logs: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Logs, or wildcards in quotes: the page is drawn of them, without settings.",
+            metavar="[LOG]…",
+        ),
+    ] = None,
     config_file: Config = Path("observatory.toml"),
-    output: Annotated[Path, typer.Option(help="Folder of the report.")] = Path("build/report"),
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of the report: ./report of logs, ./build/report of a lake.", show_default=False
+        ),
+    ] = None,
+    country: Annotated[
+        str | None, typer.Option(help="Of logs: the operator's country, as CHE.", show_default=False)
+    ] = None,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Of logs: keep the lake, and print where it is.")
+    ] = False,
 ) -> None:
-    """Draw the report page from the gold tables as the last finished run left them."""
-    settings = config.load(config_file)
-    write_report(lake_of(settings), settings, output)
+    """Draw the report page: of logs, in one step, or of the lake that the settings name.
+
+    Of logs it needs no settings: formats, own domains and networks are taken from the logs, the lake is a
+    private temporary folder, and what was assumed is printed.
+    """
+    if not logs:
+        if keep or country:
+            raise ObservatoryError("--keep and --country are for a report of logs: name them")
+        settings = config.load(config_file)
+        write_report(lake_of(settings), settings, output or Path("build/report"))
+        return
+    from jobs.first import command as first
+
+    first.report(logs, output or Path("report"), keep, country, out, err, run_all, draw_page)
+
+
+@app.command()
+def init(
+    logs: Annotated[
+        list[str], typer.Argument(help="Logs of one operator, or wildcards in quotes.", metavar="LOG…")
+    ],
+    output: Annotated[Path, typer.Option(help="The settings file to write.")] = Path("observatory.toml"),
+    yes: Annotated[bool, typer.Option("--yes", help="Ask nothing: take what the logs propose.")] = False,
+) -> None:
+    """Write a settings file, with a comment for each setting, and a key from logs.
+
+    Formats, time zones, own domains and links come from the logs; what they do not say is asked.
+    Nothing is overwritten.
+    """
+    from jobs.first import command as first
+
+    first.init(logs, output, yes, out, err)
+
+
+def run_all(settings: config.Observatory) -> list[str]:
+    """Pull and all stages; the problems of sources."""
+    problems = pull_all(settings, None)
+    run_stages(settings, None, [each.value for each in Stage])
+    return problems
+
+
+def draw_page(settings: config.Observatory, folder: Path) -> Path:
+    """The page of a lake, and its main figures on the terminal."""
+    from jobs.demo import results
+    from jobs.release.write import write
+
+    lake = lake_of(settings)
+    with err.status("Drawing the report"):
+        page = write(lake, settings, folder)
+    volume, types, *_ = results(lake)
+    for table in (volume, types):
+        if table.row_count:
+            out.print(table)
+    return page
 
 
 def write_report(lake: Lake, settings: config.Observatory, folder: Path) -> None:
@@ -727,7 +796,7 @@ def command() -> None:
     catch()
     try:
         main()
-    except (SystemExit, KeyboardInterrupt):
+    except SystemExit:
         raise
     except (Interrupted, KeyboardInterrupt) as stop:
         err.print(str(stop) or "Stopped.", highlight=False)

@@ -1,8 +1,8 @@
 """Settings: argument > environment > observatory.toml > default.
 
 The file names the lake and, for each operator, its own address space, its links and its sources.
-Secrets never stand in it: the pseudonym key comes from OBSERVATORY_PSEUDONYM_KEY or from the file
-that OBSERVATORY_PSEUDONYM_KEY_FILE names.
+Secrets never stand in it: the pseudonym key comes from OBSERVATORY_PSEUDONYM_KEY, or from the file
+that OBSERVATORY_PSEUDONYM_KEY_FILE or else [lake] key_file names.
 """
 
 from __future__ import annotations
@@ -61,13 +61,16 @@ UNITS = {"": 1, "B": 1} | {
     for power, prefix in enumerate("KMGT", start=1)
     for unit, base in (("B", 1000), ("iB", 1024))
 }
+# Environment variables of the pseudonym key.
+KEY = "OBSERVATORY_PSEUDONYM_KEY"
+KEY_FILE = "OBSERVATORY_PSEUDONYM_KEY_FILE"
 # Argument, environment variable, and the setting that each replaces.
 OVERRIDES = (
     ("lake_root", "OBSERVATORY_LAKE_ROOT", "lake", "root"),
+    ("read_at", "OBSERVATORY_READ_AT", "lake", "read_at"),
     ("engine", "OBSERVATORY_ENGINE_NAME", "engine", "name"),
     ("master", "OBSERVATORY_ENGINE_MASTER", "engine", "master"),
     ("memory", "OBSERVATORY_ENGINE_MEMORY", "engine", "memory"),
-    ("read_at", "OBSERVATORY_READ_AT", "lake", "read_at"),
     ("workers", "OBSERVATORY_ENGINE_WORKERS", "engine", "workers"),
 )
 SPARK_TABLE = (
@@ -92,12 +95,13 @@ class Lake(Settings):
     """
 
     root: str = "build/lake"
+    key_file: str | None = None
     open_days: int = Field(35, ge=1)
+    read_at: AwareDatetime | None = None
 
 
 class Engine(Settings):
     """The engine that computes tables.
-    read_at: AwareDatetime | None = None
 
     memory: what all of its processes together may use, as text with a unit ("2GB", "1.5 GiB") or in bytes.
     Without it half of the memory that the machine, or the container, gives, and not more than 4 GB a worker.
@@ -528,7 +532,8 @@ def load(path: str | os.PathLike[str] = "observatory.toml", **overrides: Any) ->
         raw = tomllib.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ObservatoryError(
-            f"{file}: no such settings file. Name one with --config, or copy sample_data/observatory.toml."
+            f"{file}: no such settings file. Name one with --config, or write one from"
+            " your logs: observatory init LOG…"
         ) from None
     except OSError as error:
         raise ObservatoryError(f"{file}: the settings cannot be read: {error.strerror}") from None
@@ -582,7 +587,12 @@ def resolve_paths(settings: Observatory, base: Path) -> Observatory:
 
     return settings.model_copy(
         update={
-            "lake": settings.lake.model_copy(update={"root": absolute(settings.lake.root)}),
+            "lake": settings.lake.model_copy(
+                update={
+                    "root": absolute(settings.lake.root),
+                    "key_file": settings.lake.key_file and absolute(settings.lake.key_file),
+                }
+            ),
             "engine": settings.engine.model_copy(
                 update={"wheel": settings.engine.wheel and absolute(settings.engine.wheel)}
             ),

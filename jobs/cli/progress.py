@@ -142,7 +142,7 @@ def drawn(stage: Stage, now: float, width: int, is_done: bool = False) -> str:
         whole = f"{stage.size / MB:,.1f} MB"
         parts.append(whole if is_done else f"{stage.done / MB:,.1f} of {whole}")
         rate = stage.done / MB / (spent if is_done else max(stage.moved - stage.began, 0.001))
-        parts.append(f"{rate:,.1f} MB/s" if stage.done else "")
+        parts.append(f"{rate:,.{1 if rate >= 1 else 2}f} MB/s" if stage.done else "")
     elif stage.share and not is_done:
         parts.append(f"{stage.share:.0%}")
     if is_done:
