@@ -7,31 +7,37 @@ project's wheel and the packages of this environment, and no clone. Nothing is s
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
+import socket
 import subprocess
-import sys
+import sysconfig
+import threading
 import time
-from collections.abc import Callable, Iterator
+import venv
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import polars as pl
 import pytest
 from deltalake import DeltaTable
 
 from jobs import config
-from jobs.engine import executor, spark
+from jobs.engine import executor, java, spark
 from jobs.engine.gold_stage import GOLD
 from jobs.engine.lake import Lake
 from jobs.engine.silver_stage import SILVER
 from jobs.engine.spark import Spark
 from jobs.engine.tasks import Task, TaskDied, TaskFailed
 from jobs.errors import ObservatoryError
+from jobs.protect import KEY_FILE
 from jobs.runner import Run, run
-from tests.conftest import KEY, ROOT
+from tests.conftest import KEY
 from tests.mixed import mixed_logs, mixed_settings, pull_mixed
+from tests.wheels import built_wheel
 from tests.whole_runs import rows_in
 
 TABLES = (*SILVER, *GOLD)
@@ -74,11 +80,11 @@ def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         Spark(HERE, "lake")
 
 
-def test_versions_that_differ_are_named() -> None:
-    own = executor.versions()
-    theirs = tuple((name, "0.0.1" if name == "polars" else version) for name, version in own)
-    expected = executor.Expected(theirs, b"", "", "")
-    with pytest.raises(ObservatoryError, match=r"polars: 0\.0\.1 on the driver, .* on worker"):
+def test_another_project_is_refused_by_its_version() -> None:
+    expected = executor.Expected("0.0.1 (abc)", b"", "", "")
+    with pytest.raises(
+        ObservatoryError, match=r"spam-observatory is 0\.0\.1 \(abc\) on the driver and .* on w"
+    ):
         executor.refuse_unlike(expected)
 
 
@@ -152,3 +158,180 @@ def writers(lake: Lake, table: str) -> list[str]:
     history = DeltaTable(lake.path(table)).history()
     infos = [each.get("engineInfo") or each.get("clientVersion") for each in reversed(history)]
     return ["Apache-Spark" if str(info).startswith("Apache-Spark") else "delta-rs" for info in infos]
+
+
+# --- a cluster ----------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Cluster:
+    """A standalone master with two workers. python: what executors run. key_file: that of workers."""
+
+    master: str
+    workers: list[subprocess.Popen[bytes]]
+    python: Path
+    key_file: Path
+    wheel: Path
+
+    def engine(self, wheel: Path | None = None, **conf: str) -> config.Engine:
+        own = {
+            "spark.pyspark.python": str(self.python),
+            "spark.driver.host": "127.0.0.1",
+            "spark.driver.bindAddress": "127.0.0.1",
+            "spark.executor.memory": "512m",
+            f"spark.executorEnv.{KEY_FILE}": str(self.key_file),
+        }
+        return config.Engine(
+            name="spark", master=self.master, workers=2, wheel=str(wheel or self.wheel), conf=own | conf
+        )
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def bare_python(folder: Path) -> Path:
+    """A Python with this environment's packages and without the project, which a .pth file makes known: Python
+    reads none in a folder that another .pth file names."""
+    venv.create(folder, with_pip=False)
+    [site] = folder.glob("lib/python*/site-packages")
+    (site / "packages.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    return folder / "bin" / "python"
+
+
+def family_of(pid: int) -> list[int]:
+    """A process and those that descend from it."""
+    parents = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            parents[int(folder.name)] = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            continue
+    found = [pid]
+    for each in found:
+        found += [child for child, parent in parents.items() if parent == each]
+    return found
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """End a process of the cluster, with the executors that it started."""
+    for pid in family_of(process.pid):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    process.wait()
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return built_wheel(tmp_path_factory.mktemp("clone"))
+
+
+@pytest.fixture
+def cluster(tmp_path: Path, wheel: Path) -> Iterator[Cluster]:
+    folder = tmp_path / "cluster"
+    folder.mkdir()
+    key_file = folder / "key"
+    key_file.write_text(KEY)
+    python = bare_python(folder / "python")
+    without = {"OBSERVATORY_PSEUDONYM_KEY", "PYTHONPATH", "SPARK_SUBMIT_OPTS"}
+    env = {name: value for name, value in java.spark_env().items() if name not in without}
+    env |= {"SPARK_LOCAL_IP": "127.0.0.1", "SPARK_DAEMON_MEMORY": "256m"}
+    master = f"spark://127.0.0.1:{free_port()}"
+    local = ("--host", "127.0.0.1", "--webui-port", "0")
+    slot = ("--cores", "1", "--memory", "1g", "--port", "0", "--work-dir", str(folder / "work"))
+    port = master.rpartition(":")[2]
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(kind: str, *words: str) -> subprocess.Popen[bytes]:
+        command = [str(java.spark_home() / "bin" / "spark-class"), f"org.apache.spark.deploy.{kind}", *words]
+        with (folder / "output").open("ab") as output:
+            process = subprocess.Popen(command, cwd=folder, env=env, stdout=output, stderr=output)
+        started.append(process)
+        return process
+
+    def wait_for(text: str, times: int) -> None:
+        until = time.monotonic() + 180
+        while (said := (folder / "output").read_text()).count(text) < times:
+            assert time.monotonic() < until and all(each.poll() is None for each in started), said
+            time.sleep(0.1)
+
+    try:
+        start("master.Master", "--port", port, *local)
+        wait_for("New state: ALIVE", 1)
+        workers = [start("worker.Worker", *local, *slot, master) for _ in range(2)]
+        wait_for("Successfully registered with master", 2)
+        yield Cluster(master, workers, python, key_file, wheel)
+    finally:
+        for process in started:
+            end(process)
+
+
+def other_wheel(wheel: Path, folder: Path) -> Path:
+    """The wheel with one more line in one file."""
+    made = folder / wheel.name
+    with zipfile.ZipFile(wheel) as old, zipfile.ZipFile(made, "w") as new:
+        for name in old.namelist():
+            more = b"# changed\n" if name == "jobs/plain.py" else b""
+            new.writestr(name, old.read(name) + more)
+    return made
+
+
+@pytest.mark.long
+def test_two_workers_run_the_mix_by_wheel_and_one_may_be_killed(
+    tmp_path: Path, embedded_lake: Lake, cluster: Cluster
+) -> None:
+    settings = mixed_settings(tmp_path / "mix")
+    mixed_logs(tmp_path / "mix")
+    settings = with_engine(settings, cluster.engine())
+    pull_mixed(settings)
+    seen: list[str] = []
+    killers: list[threading.Timer] = []
+
+    def say(text: str) -> None:
+        seen.append(text)
+        # Once silver has begun: its tasks are with both workers a second later.
+        if text.startswith("silver") and not killers:
+            killers.append(threading.Timer(1.0, end, (cluster.workers[0],)))
+            killers[0].start()
+
+    work = Run(Lake(settings.lake.root), settings, list(settings.operator), "killed", say=say)
+    run(work)
+    killers[0].join()
+    assert cluster.workers[0].poll() is not None and cluster.workers[1].poll() is None
+    assert differing(work.lake, embedded_lake) == []
+    used = sorted(path.name for path in (tmp_path / "cluster" / "work").glob("app-*/*"))
+    assert {"0", "1"} <= set(used)
+
+
+@pytest.mark.long
+def test_workers_that_differ_are_refused_before_the_first_task(tmp_path: Path, cluster: Cluster) -> None:
+    tasks = [Task("builtins:int", (), "nothing")]
+    other = other_wheel(cluster.wheel, tmp_path)
+    with (
+        Spark(cluster.engine(other), str(tmp_path / "lake")) as engine,
+        pytest.raises(ObservatoryError, match=r"spam-observatory is .* on the driver and .* on worker"),
+    ):
+        engine.run(tasks)
+    # Python reads a package's version from the first folder that names it.
+    older = tmp_path / "older" / "polars-1.0.0.dist-info"
+    older.mkdir(parents=True)
+    (older / "METADATA").write_text("Metadata-Version: 2.1\nName: polars\nVersion: 1.0.0\n")
+    path = {"spark.executorEnv.PYTHONPATH": str(older.parent)}
+    with (
+        Spark(cluster.engine(**path), str(tmp_path / "lake")) as engine,
+        pytest.raises(ObservatoryError, match=r"polars is \S+ on the driver and 1\.0\.0 on worker"),
+    ):
+        engine.run(tasks)
+    other_key = tmp_path / "other_key"
+    other_key.write_text("x" * 40)
+    key = {f"spark.executorEnv.{KEY_FILE}": str(other_key)}
+    with (
+        Spark(cluster.engine(**key), str(tmp_path / "lake")) as engine,
+        pytest.raises(ObservatoryError, match="another pseudonym key"),
+    ):
+        engine.run(tasks)
+    where = "jobs.engine.executor:own_project"
+    with Spark(cluster.engine(), str(tmp_path / "lake")) as engine:
+        assert engine.run([Task(where, (), "where")]) == [executor.own_project()]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import zipfile
@@ -12,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
+from tests.wheels import PACKAGES, built_wheel
 
-PACKAGES = ("jobs", "schemas", "expectations")
 LOG = ROOT / "sample_data" / "lab" / "postfix" / "mail.iso8601.log"
 
 
@@ -42,16 +41,7 @@ def sources() -> set[str]:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel of a copy of the sources: setuptools leaves its own folders beside them."""
-    copy = tmp_path_factory.mktemp("clone")
-    for package in PACKAGES:
-        shutil.copytree(ROOT / package, copy / package, ignore=shutil.ignore_patterns("__pycache__"))
-    for file in ("pyproject.toml", "README.md"):
-        shutil.copy(ROOT / file, copy)
-    build = ("wheel", "--quiet", "--no-deps", "--no-build-isolation", "--no-index", "--no-cache-dir")
-    run(sys.executable, "-m", "pip", *build, "--wheel-dir", copy / "dist", copy, cwd=copy)
-    (made,) = (copy / "dist").glob("*.whl")
-    return made
+    return built_wheel(tmp_path_factory.mktemp("clone"))
 
 
 @pytest.fixture(scope="module")

@@ -39,26 +39,20 @@ HOME = Path(__file__).resolve().parents[2]
 class Expected:
     """What the driver has, and every worker must have, too.
 
-    seal: the HMAC of nonce by the pseudonym key, so that keys are compared and never sent. shared: a file in
-    the lake's folder that workers must see.
+    project: the version of its files. seal: the HMAC of nonce by the pseudonym key, so that keys are compared
+    and never sent. shared: a file in the lake's folder that workers must see.
     """
 
-    versions: tuple[tuple[str, str], ...]
+    project: str
     nonce: bytes
     seal: str
     shared: str
 
 
 @cache
-def versions() -> tuple[tuple[str, str], ...]:
-    """Names and versions of what driver and workers must agree on."""
-    return versions_with(project_version((name, file.read_bytes()) for name, file in project_files()))
-
-
-def versions_with(project: str) -> tuple[tuple[str, str], ...]:
-    libraries = [(name, importlib.import_module(name).__version__) for name in ("polars", "pyarrow")]
-    python = ".".join(platform.python_version_tuple()[:2])
-    return (("the project", project), *libraries, ("Python", python))
+def own_project() -> str:
+    """The version of the project that runs here."""
+    return project_version((name, file.read_bytes()) for name, file in project_files())
 
 
 def project_version(files: Iterable[tuple[str, bytes]]) -> str:
@@ -91,15 +85,10 @@ def seal(nonce: bytes) -> str:
 @cache
 def refuse_unlike(expected: Expected) -> None:
     """Raise ObservatoryError if this worker differs from the driver: once for each process."""
-    own = dict(versions())
-    unlike = [
-        f"{name}: {version} on the driver, {own.get(name, 'none')} on worker {platform.node()}"
-        for name, version in expected.versions
-        if own.get(name) != version
-    ]
-    if unlike:
+    if own_project() != expected.project:
         raise ObservatoryError(
-            "Spark's workers differ from the driver; install the same versions on both. " + "; ".join(unlike)
+            f"Spark's workers differ from the driver: spam-observatory is {expected.project} on the driver"
+            f" and {own_project()} on worker {platform.node()}. Give both the same wheel"
         )
     if not Path(expected.shared).is_file():
         raise ObservatoryError(

@@ -11,6 +11,7 @@ lake's folder, and the logs that were landed there, must be mounted on every wor
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
 import json
 import os
@@ -23,6 +24,7 @@ import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +57,8 @@ LOCAL = re.compile(r"local(?:\[(\d+|\*)(?:,\d+)?\])?$")
 DIED = re.compile(r"worker exited unexpectedly|crashed|ExecutorLostFailure|OutOfMemoryError|exit code 137")
 TASK = re.compile(r"Task (\d+) in stage")
 OTHER_PYTHON = "PYTHON_VERSION_MISMATCH"
+# What must have one version on driver and workers, beside the project and Python.
+LIBRARIES = ("polars", "pyarrow", "deltalake")
 # Where executors find the project, below the folder in which Spark puts a job's files.
 UNPACKED = "observatory"
 # What a task may end with, as an error to raise.
@@ -299,7 +303,6 @@ class Spark:
     def _start(self) -> SparkSession:
         from jobs.engine import java
 
-        os.environ.setdefault("JAVA_HOME", str(java.java_home()))
         jars = [str(jar) for jar in java.jars()]
         conf = dict(DEFAULTS)
         if self.is_local:
@@ -310,40 +313,60 @@ class Spark:
                 conf["spark.cores.max"] = str(self.settings.workers)
         if os.environ.get(KEY_FILE):
             conf[f"spark.executorEnv.{KEY_FILE}"] = os.environ[KEY_FILE]
-        conf["spark.pyspark.python"] = os.environ.get("PYSPARK_PYTHON", sys.executable)
+        conf["spark.pyspark.python"] = os.environ.get("PYSPARK_PYTHON") or sys.executable
         conf["spark.sql.warehouse.dir"] = str(Path(self._folder.name, "warehouse"))
         conf["spark.sql.shuffle.partitions"] = str(self.settings.workers)
         conf |= submitted() | {name: as_text(value) for name, value in self.settings.conf.items()}
         if self.master:
             conf["spark.master"] = self.master
-        # PySpark asks the environment before its settings.
-        os.environ["PYSPARK_PYTHON"] = conf["spark.pyspark.python"]
         quiet = Path(self._folder.name, "log4j2.properties")
         quiet.write_text("rootLogger.level = off\n")
-        os.environ.setdefault("SPARK_SUBMIT_OPTS", f"-Dlog4j2.configurationFile=file:{quiet}")
+        own = {
+            "JAVA_HOME": str(java.java_home()),
+            # PySpark asks the environment before its settings.
+            "PYSPARK_PYTHON": conf["spark.pyspark.python"],
+            "SPARK_SUBMIT_OPTS": os.environ.get("SPARK_SUBMIT_OPTS")
+            or f"-Dlog4j2.configurationFile=file:{quiet}",
+        }
         if self.is_local:
-            os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+            own["SPARK_LOCAL_IP"] = "127.0.0.1"
 
         from pyspark.sql import SparkSession
 
         builder = SparkSession.builder
         for name, value in conf.items():
             builder = builder.config(name, value)
-        session = builder.getOrCreate()
+        with environment(own):
+            session = builder.getOrCreate()
         session.sparkContext.setLogLevel("OFF")
         # Under this name Spark unpacks it.
         wheel = Path(self._folder.name, "project.zip")
         if self.settings.wheel:
             wheel.write_bytes(Path(self.settings.wheel).read_bytes())
-            versions = executor.versions()
+            project = executor.own_project()
         else:
-            versions = executor.versions_with(pack(wheel))
+            project = pack(wheel)
         session.sparkContext.addArchive(f"{wheel}#{UNPACKED}")
         # A file of the lake that every worker must see.
         Lake(self.root).mark()
         nonce = secrets.token_bytes(16)
-        self._expected = executor.Expected(versions, nonce, executor.seal(nonce), f"{self.root}/{MARK}")
+        self._expected = executor.Expected(project, nonce, executor.seal(nonce), f"{self.root}/{MARK}")
         return session
+
+
+@contextmanager
+def environment(own: Mapping[str, str]) -> Iterator[None]:
+    """What Java starts with; this process keeps its own."""
+    before = {name: os.environ.get(name) for name in own}
+    os.environ.update(own)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def refuse_missing() -> None:
@@ -389,18 +412,34 @@ def performing(
 ) -> Callable[[tuple[int, bytes]], None]:
     """What runs a task on an executor; sent as code, too."""
 
-    def perform(numbered: tuple[int, bytes]) -> None:
-        import pickle
+    libraries = [(name, importlib.metadata.version(name)) for name in LIBRARIES]
 
-        bring()
+    def perform(numbered: tuple[int, bytes]) -> None:
+        import importlib.metadata
+        import pickle
+        import platform
+
         place, task = numbered
+
+        def own(name: str) -> str:
+            try:
+                return importlib.metadata.version(name)
+            except importlib.metadata.PackageNotFoundError:
+                return "missing"
+
+        unlike = [f"{name} is {version} on the driver and {own(name)} on worker {platform.node()}"
+                  for name, version in libraries if own(name) != version]  # fmt: skip
         try:
-            from jobs.engine import executor
+            bring()
+            if not unlike:
+                from jobs.engine import executor
         except ImportError as error:
-            text = f"Spark's workers lack what the driver has, or have other versions of it: {error}"
+            unlike.append(f"worker {platform.node()} cannot import the project: {error}")
+        if unlike:
+            text = f"Spark's workers differ from the driver: {'; '.join(unlike)}. Install the same on both"
             outcomes.add({place: pickle.dumps(("unlike", text))})
-            return
-        outcomes.add({place: pickle.dumps(executor.outcome(task, pickle.loads(expected)))})
+        else:
+            outcomes.add({place: pickle.dumps(executor.outcome(task, pickle.loads(expected)))})
 
     return perform
 
