@@ -15,14 +15,17 @@ INSTALL := VIRTUAL_ENV=$(abspath $(VENV)) $(UV) pip install $(MIRROR)
 LOCK := $(UV) pip compile $(MIRROR) --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
 	--custom-compile-command "make lock" pyproject.toml
 
-.PHONY: help demo test test-long test-site check setup setup-dev setup-spark airflow benchmark format derived \
+# In a lake of its own, or it would find that everything is done.
+ON_SPARK := OBSERVATORY_ENGINE_NAME=spark OBSERVATORY_LAKE_ROOT=$(CURDIR)/build/lake-spark
+
+.PHONY: help demo test test-long test-site check setup setup-dev setup-spark airflow notebook benchmark format derived \
 	lock clean
 
 help:  ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
 
-demo: setup  ## Run the sample study, from logs to the report page
-	@$(BIN)/observatory demo
+demo: setup $(if $(filter spark,$(ENGINE)),setup-spark)  ## Run the sample study, from logs to the report page; ENGINE=spark: on Spark
+	@$(if $(filter spark,$(ENGINE)),$(ON_SPARK)) $(BIN)/observatory demo
 
 test: setup-dev  ## Run all tests but those that take minutes each
 	@$(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "not site and not airflow and not long"
@@ -83,6 +86,9 @@ lock: $(VENV)/tools.stamp  ## Resolve the requirement files of all install sets 
 	@$(filter-out pyproject.toml,$(LOCK)) --group pyproject.toml:java -o requirements/java.lock
 	@rm -rf $(CACHE)
 
+notebook: setup-dev  ## Run the economist's notebook on the demo's lake, to build/economist.html
+	@$(BIN)/python docs/run_notebook.py
+
 airflow: setup-dev  ## Open Airflow on the sample study at http://localhost:8080
 	@docker/airflow_standalone.sh
 
@@ -99,4 +105,4 @@ format: setup-dev  ## Format the code
 	@$(BIN)/ruff format --quiet .
 
 clean:  ## Remove what runs made; the environment stays
-	rm -rf build/lake build/report build/airflow
+	rm -rf build/lake build/lake-spark build/report build/airflow
