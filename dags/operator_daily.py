@@ -19,7 +19,8 @@ a late line of an earlier day is counted too and a day without a run is made up 
 
 **When a task fails.** A broken rule (exit code 1) or a wrong setting (exit code 2) would end the same way
 again, so Airflow does not retry the task: the log's last lines name table, rule and rows, and the tables
-stay as they were. Any other failure is retried. Clearing a task is always safe: a stage does no work twice.
+stay as they were. Any other failure is retried, also that another command writes to the lake (exit code 5).
+Clearing a task is always safe: a stage does no work twice.
 
 **What it needs.** `OBSERVATORY_CONFIG`, the settings file; `OBSERVATORY_PYTHON`, the Python of the
 pipeline's environment, if that is not Airflow's own; the pseudonym key (`OBSERVATORY_PSEUDONYM_KEY_FILE`)
@@ -88,6 +89,7 @@ def operator_daily(operator_id: str, settings: dict[str, Any]) -> DAG:
         pull = command(
             "pull",
             call("pull"),
+            pool="lake",
             # From five minutes to an hour, about six hours in all: a log may come late.
             retries=9,
             retry_delay=dt.timedelta(minutes=5),

@@ -16,6 +16,7 @@ import gc
 import json
 import os
 import sys
+import uuid
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from functools import reduce
@@ -279,6 +280,6 @@ def keep(results: list[Result], folder: str | os.PathLike[str], run_id: str) -> 
     file.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps({"run_id": run_id, "results": [asdict(result) for result in results]}, indent=1)
     # A disk that fills leaves no half of it under its name.
-    new = file.with_name(f".{file.name}.new")
+    new = file.with_name(f".{file.name}.{uuid.uuid4().hex}.new")
     new.write_text(text, encoding="utf-8")
     return new.replace(file)

@@ -103,15 +103,17 @@ def lake_of(settings: config.Observatory) -> Lake:
 
 def pull_all(settings: config.Observatory, operator: str | None) -> list[str]:
     """Pull every source; the problems of sources that could not be read."""
+    from jobs.engine.lock import writing
     from jobs.pull import pull
 
     lake_of(settings)
     problems: list[str] = []
     pieces = size = 0
-    for each in config.operators(settings, operator):
-        pulled = pull(each, settings.lake.root, settings.lake.read_at or dt.datetime.now(dt.UTC))
-        pieces, size = pieces + pulled.pieces, size + pulled.bytes
-        problems += pulled.problems
+    with writing(settings.lake.root, "observatory pull"):
+        for each in config.operators(settings, operator):
+            pulled = pull(each, settings.lake.root, settings.lake.read_at or dt.datetime.now(dt.UTC))
+            pieces, size = pieces + pulled.pieces, size + pulled.bytes
+            problems += pulled.problems
     err.print(f"pull: {pieces} new piece{'' if pieces == 1 else 's'}, {size / 1e6:,.1f} MB")
     return problems
 
@@ -146,11 +148,14 @@ def run(
     ] = False,
 ) -> None:
     """Bring logs from their sources to validated gold tables."""
+    from jobs.engine.lock import writing
+
     settings = config.load(config_file)
     check_key()
-    problems = [] if stage else pull_all(settings, operator)
     stages = [each.value for each in stage or Stage]
-    show_changes(run_stages(settings, operator, stages, since, until, requarantine))
+    with writing(settings.lake.root, "observatory run"):
+        problems = [] if stage else pull_all(settings, operator)
+        show_changes(run_stages(settings, operator, stages, since, until, requarantine))
     told(problems)
 
 

@@ -13,3 +13,9 @@ class ValidationHeld(ObservatoryError):
     """A critical rule failed: the tables stay as they were (exit code 1)."""
 
     exit_code = 1
+
+
+class Locked(ObservatoryError):
+    """Another command writes to the lake: the same command may be tried again (exit code 5)."""
+
+    exit_code = 5

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -181,9 +182,10 @@ def intend(fs: Any, area: str, ingest_id: str, keys: set[str], again: bool = Fal
     folder = intents_of(area)
     fs.makedirs(folder, exist_ok=True)
     name = f"{folder}/{ingest_id}.json"
-    with fs.open(f"{name}.new", "w", encoding="utf-8") as file:
+    new = f"{name}.{uuid.uuid4().hex}.new"
+    with fs.open(new, "w", encoding="utf-8") as file:
         json.dump({"ingest_id": ingest_id, "pieces": sorted(keys), "again": again}, file)
-    fs.mv(f"{name}.new", name)
+    fs.mv(new, name)
 
 
 def finish(work: Ingest) -> None:

@@ -23,6 +23,7 @@ import io
 import json
 import re
 import struct
+import uuid
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import IO, Any
@@ -31,6 +32,7 @@ import fsspec
 
 from jobs.chunks import CHUNK, Chunks
 from jobs.config import Operator, Source
+from jobs.engine.lock import writing
 from jobs.formats.registry import DOCUMENTS, FORMATS, KERNELS, sniff
 from jobs.space import DiskFull, is_full
 
@@ -99,10 +101,16 @@ def read_manifest(fs: Any, folder: str) -> list[Stream]:
 def write_manifest(fs: Any, folder: str, streams: list[Stream]) -> None:
     """Replace the manifest in one step."""
     text = json.dumps({"streams": [asdict(stream) for stream in streams]}, indent=1)
-    new = f"{folder}/manifest.json.new"
+    new = f"{folder}/manifest.json.{uuid.uuid4().hex}.new"
     with room_for(fs, new), fs.open(new, "w", encoding="utf-8") as file:
         file.write(text)
     fs.mv(new, f"{folder}/manifest.json")
+
+
+def remove_unfinished(fs: Any, folder: str) -> None:
+    """Remove what a pull that was killed had begun to write; no other pull writes while this one does."""
+    for path in fs.glob(f"{folder}/*.new"):
+        fs.rm(path)
 
 
 @contextlib.contextmanager
@@ -120,8 +128,9 @@ def room_for(fs: Any, path: str) -> Iterator[None]:
 def pull(operator: Operator, root: str, now: dt.datetime) -> Pulled:
     """Land what is new in all sources of an operator. One bad source or file does not stop the rest."""
     pulled = Pulled()
-    for source in operator.source:
-        pull_source(operator, source, root, now, pulled)
+    with writing(root, "observatory pull"):
+        for source in operator.source:
+            pull_source(operator, source, root, now, pulled)
     return pulled
 
 
@@ -139,6 +148,7 @@ def pull_source(operator: Operator, source: Source, root: str, now: dt.datetime,
     if not names:
         pulled.problems.append(f"{where}: no file matches {source.url}. Check the url, and who may read it.")
         return
+    remove_unfinished(fs, folder)
     streams = read_manifest(fs, folder)
     names.sort(key=rotation_order)
     written = written_times(source_fs, names)
@@ -217,7 +227,7 @@ def pull_file(
         if kind in DOCUMENTS:
             return land_document(fs, folder, source_fs, name, raw, kind, streams, times.now), None
         offset = stream.bytes if stream else 0
-        partial = f"{folder}/partial.new"
+        partial = f"{folder}/partial.{uuid.uuid4().hex}.new"
         tail = b""
         with room_for(fs, partial), fs.open(partial, "wb") as out:
             size = 0
@@ -295,7 +305,7 @@ def land_document(
         return None
     newest_at = modified(source_fs, name)
     newest_at = newest_at if newest_at >= OLDEST else now
-    partial = f"{folder}/partial.new"
+    partial = f"{folder}/partial.{uuid.uuid4().hex}.new"
     raw.seek(0)
     copied = hashlib.sha256()
     with room_for(fs, partial), fs.open(partial, "wb") as out:

@@ -26,6 +26,7 @@ from jobs.contracts import contract, reference, rows_frame
 from jobs.engine import checks, record, tasks
 from jobs.engine.embedded import Embedded, Inline
 from jobs.engine.lake import Lake, is_local, write_files
+from jobs.engine.lock import as_only_writer
 from jobs.engine.record import Periods
 from jobs.errors import ValidationHeld
 
@@ -72,6 +73,7 @@ class Run:
         self.move(stage, share, self.log_bytes)
 
 
+@as_only_writer("observatory run")
 def run(work: Run, stages: Iterable[str] = STAGES) -> None:
     """Do the stages in order. Raises ValidationHeld, after all else was done, when a rule holds an operator
     back."""

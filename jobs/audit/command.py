@@ -16,6 +16,7 @@ from jobs.contracts import contract, rows_frame
 from jobs.core.checksum import checksums
 from jobs.engine import checks, record, validator
 from jobs.engine.lake import Lake
+from jobs.engine.lock import as_only_writer
 from jobs.errors import ObservatoryError
 from jobs.runner import Run
 
@@ -25,6 +26,7 @@ TOLD = 20
 Rows = list[dict[str, Any]]
 
 
+@as_only_writer("observatory audit sample")
 def sample(
     work: Run, plan: Plan, folder: Path, formats: list[str], is_replaced: bool
 ) -> tuple[Rows, list[Path]]:
@@ -71,6 +73,7 @@ def differs(row: dict[str, Any], plan: Plan) -> bool:
     return any(row[name] != value for name, value in plan.columns().items())
 
 
+@as_only_writer("observatory audit load")
 def load(work: Run, file: Path) -> Rows:
     """Take the labels of a filled sheet; a row per operator, month and channel of what they give.
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jobs.engine.lock import as_only_writer
 from jobs.questionnaire.assessment import Assessment, assess
 from jobs.questionnaire.checks import CLAIMS, claimed, two_claims
 from jobs.questionnaire.filing import FILLED, Fault, Refused
@@ -131,6 +132,7 @@ def standing_in(lake: Lake, outcomes: list[Outcome]) -> Standing:
     )
 
 
+@as_only_writer("observatory questionnaire load")
 def land(lake: Lake, outcomes: list[Outcome], respondents: dict[str, Respondent], is_dated: bool) -> int:
     """Append the answers of the files that are in order; how many rows they are."""
     hold_to_one_claim(outcomes, Standing(), respondents)

@@ -198,8 +198,7 @@ def test_the_lake_has_one_writer_at_a_time(bag: DagBag) -> None:
     for dag in bag.dags.values():
         assert dag.max_active_runs == 1
         assert dag.catchup is False
-        assert {dag.get_task(stage).pool for stage in STAGES} == {"lake"}
-        assert dag.get_task("pull").pool == "default_pool"
+        assert {dag.get_task(task).pool for task in ("pull", *STAGES)} == {"lake"}
 
 
 def test_pauses_between_tries_grow(dag: Any) -> None:
