@@ -2,7 +2,8 @@
 
 silver and the routes keep three origins apart: claimed, verified and observed. A figure of one origin takes
 the observed one: the country of the connecting address, or the operator's own if its own network sent it.
-Where a log records none, it takes the claimed one: the country of the calling number, or of a mail's sender domain.
+Where a log records none, it takes the claimed one: the country of the calling number, or of a mail's sender
+domain.
 """
 
 from __future__ import annotations
