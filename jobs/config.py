@@ -340,7 +340,7 @@ class Study(Settings):
     inbox: a folder of operators' packages. files: a folder with operator_frame, denominator and price_level.
     keyring: a folder with the OpenPGP public key of each respondent, <respondent_id>.asc, by which the
         signatures of its packages are verified.
-    require_signature: refuse a package that its respondent did not sign.
+    require_signature: refuse a package that its respondent did not sign, which is so unless this is false.
     gap: what spending is held against.
     """
 
@@ -348,21 +348,23 @@ class Study(Settings):
     inbox: str | None = None
     files: str | None = None
     keyring: str | None = None
-    require_signature: bool = False
+    require_signature: bool = True
     gap: Gap = Gap()
 
     @model_validator(mode="after")
     def verifiable(self) -> Study:
-        if self.require_signature and self.keyring is None:
+        # By default a keyring is only asked for when a package comes in: few settings are those of a study.
+        is_set = "require_signature" in self.model_fields_set
+        if is_set and self.require_signature and self.keyring is None:
             raise ValueError("require_signature needs keyring, the folder of the respondents' public keys")
         return self
 
 
 class Submission(Settings):
-    """What leaves an operator. least_units: no count below it leaves, nor a
-    difference that would tell one (X.1237)."""
+    """What leaves an operator. least_units: counts leave as multiples of it, so that neither a count below it
+    leaves nor a difference that would tell one (X.1237)."""
 
-    least_units: int = Field(5, ge=1)
+    least_units: int = Field(5, ge=1, le=10**6)
 
 
 class Operator(Settings):

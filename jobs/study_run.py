@@ -23,7 +23,9 @@ from jobs.config import Gap, Observatory
 from jobs.contracts import conform, contract, reference
 from jobs.engine import embedded, record
 from jobs.engine.lake import Lake, any_of
+from jobs.engine.lock import as_only_writer
 from jobs.engine.tasks import perform
+from jobs.engine.together import together, undo_unfinished
 from jobs.errors import ObservatoryError
 from jobs.runner import Run, keep, refuse
 from jobs.study_files import read_table
@@ -68,15 +70,18 @@ FIRST = (TABLES[0], "_T", "_T")
 VALIDATION = "_validation/study"
 
 
+@as_only_writer("observatory study estimate")
 def land(lake: Lake, folder: Path, run_id: str) -> None:
-    """Put the submissions and answers of a folder into the lake, in place of those of the same periods."""
+    """Put the submissions and answers of a folder into the lake, in place of those of the same periods: all,
+    or none."""
+    found = {table: read_table(folder, table, is_needed=table != QUALITY) for table in GIVEN}
     periods: set[str] = set()
-    for table in GIVEN:
-        rows = read_table(folder, table, is_needed=table != QUALITY)
-        # Routes and audits belong to submissions: periods that bring none have none.
-        periods = set(rows["period_code"]) | (periods if table in (ROUTES, QUALITY) else set())
-        if periods:
-            lake.replace(rows, table, any_of("period_code", sorted(periods)), {"run_id": run_id})
+    with together(lake, GIVEN, run_id):
+        for table, rows in found.items():
+            # Routes and audits belong to submissions: periods that bring none have none.
+            periods = set(rows["period_code"]) | (periods if table in (ROUTES, QUALITY) else set())
+            if periods:
+                lake.replace(rows, table, any_of("period_code", sorted(periods)), {"run_id": run_id})
 
 
 def digest(lake: Lake, folder: Path, targets: pl.DataFrame) -> str:
@@ -103,6 +108,7 @@ def is_current(lake: Lake, settings: Observatory, folder: Path) -> bool:
     return record.state(lake, TABLES[:1]).get(FIRST, ("", ""))[1] == digest(lake, folder, targets)
 
 
+@as_only_writer("observatory study estimate")
 def estimate(
     lake: Lake,
     settings: Observatory,
@@ -118,6 +124,7 @@ def estimate(
     anyone that gave something, and ValidationHeld if a rule is broken: then no table is written.
     """
     work = Run(lake=lake, settings=settings, operators=[], run_id=run_id, say=say)
+    undo_unfinished(lake)
     started = record.now()
     targets = chosen_targets(settings, given or Gap())
     inputs = digest(lake, folder, targets)

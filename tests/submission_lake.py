@@ -14,6 +14,8 @@ from jobs.submission.smallcounts import MEASURES
 from tests.delta import write_delta
 
 AT = dt.datetime(2027, 1, 10, tzinfo=dt.UTC)
+# Before any clock of a machine that runs the tests.
+COMPUTED = dt.datetime(2026, 11, 20, tzinfo=dt.UTC)
 # Day, direction, stage, outcome, type, country of origin, units, certain, possible; and where it matters
 # country of destination and kind of link.
 Rows = list[tuple[Any, ...]]
@@ -39,9 +41,10 @@ def put_gold(
     seen: Rows = SEEN,
     unit: str = "recipient",
     logs: tuple[str, str] = ("2026-10-01", "2026-12-31"),
+    computed: dt.datetime = COMPUTED,
 ) -> None:
     """Gold tables of an operator, two definitions, and the ledger and run that go with them. logs: the first
-    and last day of its log file, which grew each fifth day."""
+    and last day of its log file, which grew each fifth day. computed: when the run ended."""
     whole = [(*row, *list(PLACE.values())[len(row) - len(NAMES) :]) for row in seen]
     is_outbound = pl.col("direction_code") == "outbound"
     rows = pl.DataFrame(whole, schema=[*NAMES, *PLACE], orient="row").with_columns(
@@ -95,7 +98,7 @@ def put_gold(
     ledger = pl.DataFrame([piece, *grown, old], schema=schema)
     write_delta(root / "bronze/file", ledger, ["operator_id"])
     run = {
-        "run_id": operator_id, "stage_name": "gold", "finished_at": dt.datetime(2027, 1, 2, tzinfo=dt.UTC),
+        "run_id": operator_id, "stage_name": "gold", "finished_at": computed,
         "code_revision": "abc1234", "table_versions": written_versions,
     }  # fmt: skip
     write_delta(root / "meta/run", pl.DataFrame([run], schema=polars_schema("meta.run")), [])

@@ -55,6 +55,8 @@ RESPONDENTS = {"north": RESPONDENT}
 
 
 def settings_of(root: Path, **study: Any) -> Observatory:
+    """Settings of an operator and a study in one, which takes unsigned packages if not told otherwise."""
+    study = {"require_signature": False} | study
     return Observatory.model_validate(
         {"lake": {"root": str(root)}, "study": study, "operator": [OPERATOR.model_dump(), OTHER.model_dump()]}
     )
@@ -111,8 +113,9 @@ def test_sums_are_those_of_gold(package: Path) -> None:
     assert found.respondent_id == "north"
     # Four units of inbound mail in November are too few to leave: the whole group is withheld. Of October's
     # two are undecided, and of November's one: they are told as no spam, as is the one certain of outbound.
+    # 463 and 73 leave as the nearest multiples of five.
     expected = [
-        ("2026-10", "inbound", 463, 73, 73),
+        ("2026-10", "inbound", 465, 75, 75),
         ("2026-11", "internal", 50, 0, 0),
         ("2026-11", "outbound", 30, 0, 0),
     ]
@@ -139,11 +142,11 @@ def test_small_counts_are_counted_elsewhere(package: Path) -> None:
         own = of_october[table].filter(pl.col("definition_code") == "OPERATOR")
         return dict(own.select(column, "units").rows())
 
-    assert units(VOLUME, "outcome_code") == {"delivered": 403, "tagged": 60}
-    assert units(TYPE, "spam_type_code") == {"UNK": 403, "AD.retail": 60}
+    assert units(VOLUME, "outcome_code") == {"delivered": 405, "tagged": 60}
+    assert units(TYPE, "spam_type_code") == {"UNK": 405, "AD.retail": 60}
     # Nothing was unknown before, and three are still too few: the next country joins them.
-    assert units(SOURCE, "source_country_code") == {"_U": 463}
-    assert units(ROUTE, "partner_country_code") == {"_U": 463}
+    assert units(SOURCE, "source_country_code") == {"_U": 465}
+    assert units(ROUTE, "partner_country_code") == {"_U": 465}
 
 
 # Stage and outcome, type, country and link; certain, undecided and clean units under one definition, and how
@@ -228,7 +231,7 @@ def test_no_count_that_leaves_is_small_nor_is_a_difference(atoms: list[Any], lea
             [], [1] * (table.height // 2)
         )  # fmt: skip
         own = table.filter(pl.col("definition_code") == "A")["units"].sum()
-        assert own == (0 if withheld else size)
+        assert own == (0 if withheld else (size + least // 2) // least * least)
     whole = [table.group_by("definition_code").agg(pl.col(*MEASURES).sum()).sort("definition_code")
              for table in tables.values()]  # fmt: skip
     assert all(each.equals(whole[0]) for each in whole)
@@ -239,7 +242,8 @@ def test_no_count_that_leaves_is_small_nor_is_a_difference(atoms: list[Any], lea
 
 @given(st.lists(ATOM, min_size=1, max_size=9), st.integers(2, 8))
 def test_what_is_told_stays_near_what_was(atoms: list[Any], least: int) -> None:
-    """Totals are bounds of gold's, or less than the threshold away."""
+    """Totals are bounds of gold's, or less than the threshold away; and as multiples of it half of it and the
+    whole of it more."""
     rows = daily(atoms)
     volume, withheld = left_of(rows, least)[0]["volume"], left_of(rows, least)[1]
     if withheld:
@@ -247,12 +251,13 @@ def test_what_is_told_stays_near_what_was(atoms: list[Any], least: int) -> None:
     for definition in ("A", "B"):
         of = pl.col("definition_code") == definition
         was, now = (each.filter(of).select(MEASURES).sum().row(0) for each in (rows, volume))
-        assert now[0] == was[0]
-        assert now[1] - was[1] < least and was[2] - now[2] < least
+        assert abs(now[0] - was[0]) <= least / 2
+        assert now[1] - was[1] < 2 * least and was[2] - now[2] < 2.5 * least
 
 
 def test_what_is_large_leaves_as_it_is() -> None:
-    """A cell whose two certain units another takes keeps its units; nothing else changes."""
+    """A cell whose two certain units another takes keeps its units; nothing else changes but to the nearest
+    multiple of the threshold."""
     rows = daily(
         [
             (("content", "rejected"), "AD", "KEN", "hub", (2, 0, 60), 0.5, 1.0),
@@ -262,7 +267,7 @@ def test_what_is_large_leaves_as_it_is() -> None:
     )
     of_a = left_of(rows, 5)[0]["source"].filter(pl.col("definition_code") == "A")
     assert of_a.select("country", *MEASURES).rows() == [
-        ("FRA", 950, 42, 52), ("KEN", 62, 0, 0), ("UGA", 79, 70, 79)
+        ("FRA", 950, 40, 50), ("KEN", 60, 0, 0), ("UGA", 80, 70, 80)
     ]  # fmt: skip
 
 
@@ -282,11 +287,11 @@ def test_routes_have_the_other_end_and_what_led_there(tmp_path: Path) -> None:
     columns = ("direction_code", "partner_country_code", "link_code", *MEASURES)
     assert sorted(rows.select(columns).rows()) == [
         # Three that came in by a SIM farm are too few to tell.
-        ("inbound", "KEN", "hub", 43, 12, 23),
-        ("inbound", "_U", "unknown", 7, 0, 0),
-        ("internal", "FJI", "on-net", 9, 0, 0),
-        ("outbound", "TON", "peer", 50, 9, 14),
-        ("outbound", "_U", "hub", 6, 0, 0),
+        ("inbound", "KEN", "hub", 45, 15, 25),
+        ("inbound", "_U", "unknown", 5, 0, 0),
+        ("internal", "FJI", "on-net", 10, 0, 0),
+        ("outbound", "TON", "peer", 50, 10, 15),
+        ("outbound", "_U", "hub", 5, 0, 0),
     ]
 
 
@@ -313,7 +318,7 @@ def test_a_definition_of_half_a_month_stays() -> None:
     assert withheld == [("x", "x", "x", "x", "B")]
     found = protected(rows, groups, ["spam_type_code"], 5, ("UNK",))
     assert found.select("definition_code", "spam_type_code", "units").rows() == [
-        ("A", "AD", 50), ("A", "UNK", 9)
+        ("A", "AD", 50), ("A", "UNK", 10)
     ]  # fmt: skip
 
 
@@ -1053,6 +1058,7 @@ root = "{root}"
 [study]
 respondents = "respondents.csv"
 inbox = "inbox"
+require_signature = false
 [[operator]]
 id = "north-mail"
 name = "North"

@@ -14,6 +14,8 @@ from jobs.contracts import contract, tables
 from jobs.core.checksum import checksums
 from jobs.engine import record
 from jobs.engine.lake import FORM, MARK, Lake, is_local
+from jobs.engine.lock import as_only_writer
+from jobs.engine.together import undo_unfinished
 from jobs.errors import ObservatoryError
 
 
@@ -39,6 +41,7 @@ def to_keep(lake: Lake) -> list[str]:
     return kept
 
 
+@as_only_writer("observatory renew")
 def renew(lake: Lake) -> list[str]:
     """Remove what can be computed again, and mark the lake with this version's form; the tables that stay.
 
@@ -46,6 +49,7 @@ def renew(lake: Lake) -> list[str]:
     the versions of the tables that stay.
     """
     root, kept = Path(lake.root), to_keep(lake)
+    undo_unfinished(lake)
     for table in tables():
         if contract(table).layer != "ref" and table not in kept:
             shutil.rmtree(lake.path(table), ignore_errors=True)

@@ -3,6 +3,7 @@ that has logs."""
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,12 +55,14 @@ CELL: dict[str, tuple[list[str], tuple[str, ...] | None, list[str]]] = {
 @dataclass(frozen=True)
 class Counts:
     """An operator's counts of a period. withheld: the groups and definitions that are too small to leave.
-    partial: sources with few days, of partial_sources(); their names stay with the operator."""
+    partial: sources with few days, of partial_sources(); their names stay with the operator. computed_at:
+    when gold was computed last, and code_revision by which code."""
 
     tables: dict[str, pl.DataFrame]
     withheld: list[dict[str, str]]
     coverage: dict[str, Any]
     partial: list[dict[str, Any]]
+    computed_at: dt.datetime
     code_revision: str
 
 
@@ -100,7 +103,7 @@ def counts_of(root: str, operator_id: str, period_code: str, threshold: int) -> 
         [dict(zip((*GROUP, "definition_code"), each, strict=True)) for each in withheld],
         {"days": days(daily[VOLUME], files), "sources": sources(files, months_of(period_code))},
         partial_sources(daily[VOLUME], files),
-        revision_of(lake),
+        *last_gold(lake),
     )
 
 
@@ -207,10 +210,13 @@ def sources(files: pl.DataFrame, months: tuple[str, ...]) -> list[dict[str, Any]
     return found.sort("format_code").to_dicts()
 
 
-def revision_of(lake: Lake) -> str:
-    """The revision of the code that computed gold last."""
+def last_gold(lake: Lake) -> tuple[dt.datetime, str]:
+    """When gold was computed last, and the revision of the code that did."""
     gold = lake.read("meta.run", where=pl.col("stage_name") == "gold").sort("finished_at")
-    return str(gold["code_revision"][-1]) if gold.height else "unknown"
+    if gold.is_empty():
+        raise ObservatoryError("no run has finished gold yet: run `observatory run` to its end")
+    finished: dt.datetime = gold["finished_at"][-1]
+    return finished, str(gold["code_revision"][-1])
 
 
 def totals(volume: pl.DataFrame) -> list[dict[str, Any]]:
