@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import datetime as dt
 import enum
-import json
 import os
 import secrets
 import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -26,6 +24,7 @@ from rich.text import Text
 
 from jobs import STARTED, config, contracts, study_command
 from jobs.cli.interrupt import INTERRUPTED, Interrupted, catch, interruptible
+from jobs.cli.rows import Format, columns_of, read_rows, write_rows
 from jobs.costs import command as costs
 from jobs.errors import ObservatoryError
 from jobs.questionnaire.command import app as questionnaire
@@ -34,7 +33,6 @@ from jobs.submission.command import submit
 
 # Polars, the lake and the runner take seconds to import: a command imports what it needs.
 if TYPE_CHECKING:
-    import polars as pl
 
     from jobs.engine.lake import Lake
     from jobs.runner import Run
@@ -72,13 +70,6 @@ class Stage(enum.StrEnum):
     bronze = "bronze"
     silver = "silver"
     gold = "gold"
-
-
-class Format(enum.StrEnum):
-    table = "table"
-    csv = "csv"
-    json = "json"
-    parquet = "parquet"
 
 
 # Seconds that starting may take from the time of `sniff`.
@@ -242,126 +233,64 @@ def is_confirmed(question: str) -> bool:
 
 @app.command()
 def show(
-    table: Annotated[str, typer.Argument(help="A table, such as gold.spam_volume_daily.")],
+    table: Annotated[
+        str | None,
+        typer.Argument(
+            help="A table, such as gold.spam_volume_daily; without one, what the lake holds.",
+            metavar="[TABLE]",
+            show_default=False,
+        ),
+    ] = None,
     config_file: Config = Path("observatory.toml"),
-    where: Annotated[str | None, typer.Option(help="A SQL condition on its columns.")] = None,
+    columns: Annotated[
+        str | None, typer.Option(help="Only these columns, with commas.", show_default=False)
+    ] = None,
+    where: Annotated[
+        str | None, typer.Option(help="A SQL condition on its columns.", show_default=False)
+    ] = None,
+    sql: Annotated[
+        str | None,
+        typer.Option(help="In place of a table: a query over any of them, in DuckDB.", show_default=False),
+    ] = None,
     limit: Annotated[
         int | None, typer.Option(min=1, help="So many rows; 20 on a terminal, all in a file.")
     ] = None,
     format: Annotated[Format, typer.Option(help="How to print it.")] = Format.table,
     output: Annotated[Path | None, typer.Option(help="Write to this file.")] = None,
 ) -> None:
-    """Look at a table, as the last finished run left it."""
-    if table not in contracts.tables():
+    """Look at a table, as the last finished run left it.
+
+    A narrow terminal shows the columns that fit, and names the others.
+    """
+    if sql is not None and (table or columns or where):
+        raise ObservatoryError("--sql goes without a table, --columns and --where: the query names them")
+    if table is not None and table not in contracts.tables():
         raise ObservatoryError(f"unknown table '{table}'{config.nearest(table, contracts.tables())}")
     if format is Format.parquet and output is None:
         raise ObservatoryError("--format parquet needs a file: add --output FILE")
     lake = lake_of(config.load(config_file))
     limit = limit or (20 if format is Format.table else None)
-    rows = read_rows(lake, table, where, limit, has_sketches=format is Format.parquet)
-    write_rows(rows, table, format, output)
+    if sql is not None:
+        from jobs.cli.query import run_sql
 
+        found, count = run_sql(lake, sql, limit)
+        write_rows(found, "Result", format, output, out, err, count)
+        return
+    if table is None:
+        from jobs.cli.query import show_lake
 
-def read_rows(
-    lake: Lake, table: str, where: str | None, limit: int | None, has_sketches: bool = True
-) -> pl.DataFrame:
-    """Rows of a table in the order of its key; sketches as they are, or as the count that each estimates."""
-    import polars as pl
-
+        show_lake(lake, out)
+        return
+    chosen = columns_of(columns, table)
+    rows, count = read_rows(lake, table, where, limit, format is Format.parquet, chosen)
     about = contracts.contract(table)
-    version = lake.versions().get(table)
-    frame = lake.read(table).lazy() if about.layer == "ref" else lake.scan(table, version)
-    sketches = [] if has_sketches else [each.name for each in about.fields if each.type == "binary"]
-    # Before the condition only if it names them: most rows of a large table need none.
-    early = [name for name in sketches if where is not None and name in where]
-    frame = frame.with_columns(estimates(early))
-    try:
-        if where is not None:
-            from jobs.core.sql import condition
-
-            schema = contracts.polars_schema(table) | dict.fromkeys(early, pl.Int64)
-            frame = frame.filter(condition(where, table, schema))
-        ordered = frame.sort(about.key, maintain_order=True)
-        rows = (ordered.head(limit) if limit else ordered).collect()
-    except ObservatoryError as error:
-        raise ObservatoryError(f"--where: {error}") from None
-    except pl.exceptions.PolarsError as error:
-        if where is None:
-            raise
-        # A value that does not fit its column shows only when rows are read.
-        reason = str(error).splitlines()[0]
-        raise ObservatoryError(f"--where: {reason}. Columns: {', '.join(about.columns)}") from None
-    return rows.with_columns(estimates(name for name in sketches if name not in early))
+    write_rows(rows, table, format, output, out, err, count, measures_first(about))
 
 
-def estimates(sketches: Iterable[str]) -> list[pl.Expr]:
-    """The count that each sketch estimates in its place; exact below 4,096."""
-    import polars as pl
-
-    from jobs.core.sketch import estimate, of_bytes
-
-    return [estimate(of_bytes(pl.col(name))).alias(name) for name in sketches]
-
-
-def write_rows(frame: pl.DataFrame, table: str, format: Format, output: Path | None) -> None:
-    """Print or write rows; in text formats nested values become JSON, and bytes hexadecimal."""
-    import polars as pl
-
-    from jobs.plain import as_csv, as_json
-
-    if format is not Format.parquet:
-        frame = frame.with_columns(pl.selectors.binary().bin.encode("hex"))
-    if format is Format.table:
-        out.print(terminal_table(frame, table))
-        return
-    text = (
-        "" if format is Format.parquet else as_json(frame) if format is Format.json else as_csv(flat(frame))
-    )
-    if output is None:
-        sys.stdout.write(text)
-        sys.stdout.flush()
-        return
-    try:
-        if format is Format.parquet:
-            frame.write_parquet(output)
-        else:
-            output.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ObservatoryError(f"--output {output}: {error.strerror or error}") from None
-    err.print(f"{frame.height:,} rows in {output}")
-
-
-def flat(frame: pl.DataFrame) -> pl.DataFrame:
-    """The frame with its nested values as JSON."""
-    import polars as pl
-
-    def as_json(name: str) -> pl.Series:
-        values = [
-            value if value is None else json.dumps(value, default=str) for value in frame[name].to_list()
-        ]
-        return pl.Series(name, values, dtype=pl.String)
-
-    return frame.with_columns(as_json(name) for name, kind in frame.schema.items() if kind.is_nested())
-
-
-def terminal_table(frame: pl.DataFrame, title: str) -> Table:
-    """A table for the terminal: numbers to the right with separators, nothing cut silently."""
-    from jobs.patterns import visible
-
-    numeric = {name for name, kind in frame.schema.items() if kind.is_numeric()}
-    table = Table(
-        title=title, title_justify="left", caption=f"{frame.height:,} rows shown", caption_justify="left"
-    )
-    for name in frame.columns:
-        table.add_column(name, justify="right" if name in numeric else "left", overflow="fold")
-    for row in frame.iter_rows():
-        table.add_row(
-            *(
-                "" if value is None else f"{value:,}" if isinstance(value, int) else Text(visible(str(value)))
-                for value in row
-            )
-        )
-    return table
+def measures_first(about: contracts.Contract) -> list[str]:
+    """The columns of a table that a narrow terminal shows before others: its key and its numbers."""
+    kinds = ("bigint", "int", "double", "decimal")
+    return [*about.key, *(each.name for each in about.fields if each.type.startswith(kinds))]
 
 
 @app.command()

@@ -12,9 +12,10 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rich.console import Console
 
 from jobs import signatures
-from jobs.__main__ import Format, write_rows
+from jobs.cli.rows import Format, write_rows
 from jobs.contracts import contract, reference
 from jobs.core.merge import merged
 from jobs.errors import ObservatoryError
@@ -350,11 +351,12 @@ def test_each_day_has_the_thresholds_that_hold_on_it() -> None:
 
 
 def test_rows_with_sketches_can_be_shown(tmp_path: Path) -> None:
+    console = Console()
     rows = pl.DataFrame({"campaign_hash": ["a", "b"], "recipient_sketch": [b"\x01\xff", None]})
     for kind, told in ((Format.csv, "a,01ff\n"), (Format.json, '"recipient_sketch":"01ff"')):
-        write_rows(rows, "gold.campaign_daily", kind, tmp_path / "shown")
+        write_rows(rows, "gold.campaign_daily", kind, tmp_path / "shown", console, console)
         assert told in (tmp_path / "shown").read_text()
-    write_rows(rows, "gold.campaign_daily", Format.parquet, tmp_path / "kept")
+    write_rows(rows, "gold.campaign_daily", Format.parquet, tmp_path / "kept", console, console)
     assert pl.read_parquet(tmp_path / "kept")["recipient_sketch"].to_list() == [b"\x01\xff", None]
 
 

@@ -183,7 +183,7 @@ def test_the_catalogue_names_every_table_and_key(observatory: Observatory) -> No
         (["pull", "--config", "/nowhere.toml"], "Name one with --config"),
         (["status", "--config", "/nowhere.toml"], "Name one with --config"),
         (["shwo"], "No such command 'shwo'"),
-        (["show"], "Missing argument"),
+        (["show", "--sql", "SELECT 1", "--where", "units > 1"], "--sql goes without a table, --columns and"),
         (["show", "gold.spam_type_daily", "--format", "xml"], "'xml' is not one of"),
         (["show", "gold.spam_type_daily", "--limit", "0"], "--limit"),
         (["run", "--since", "yesterday"], "'yesterday' does not match"),

@@ -181,9 +181,10 @@ def test_a_report_of_logs_needs_no_settings_and_leaves_only_the_page(
     assert "own domains example.test: mail to them is delivered here" in words
     assert "own networks loopback and private addresses" in words
     # As the sample study counts the same mail with an operator's own settings.
-    assert re.search(r"EMAIL │ recipient │ +151 │ +36 │ +43 │ 23.8–28.5% │", told.out)
+    assert re.search(r"EMAIL +│ recipient │ +151 │ +36 │ +43 │ 23.8–28.5% │", told.out)
     assert "Own logs" in page.read_text(encoding="utf-8")
-    assert list((tmp_path / "temporary").iterdir()) == []
+    # Workers of this process keep a folder until it ends.
+    assert [each for each in (tmp_path / "temporary").iterdir() if not each.name.startswith("pymp-")] == []
     assert max(map(len, told.out.replace(str(tmp_path), "").splitlines())) <= 80
     assert [line.split()[0] for line in told.err.splitlines()] == ["pull:", "bronze", "silver", "gold"]
     assert "OBSERVATORY_PSEUDONYM_KEY_FILE" not in os.environ
@@ -264,7 +265,7 @@ def test_init_asks_what_the_logs_do_not_say(
     own = kannel_log(tmp_path, OWN_FORMAT)
     answers = iter(
         [
-            *("%l", OWN_FORMAT, "Lab Ops", "", "XXX", "", "usd", "", "many", "1,200", "4477", ""),
+            *("%l", OWN_FORMAT, "Lab Ops", "", "XXX", "", "usd", "", "many", "1,200", "4477"),
             *("Europe/Pariss", "Asia/Nicosia"),
         ]
     )
