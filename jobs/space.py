@@ -41,7 +41,9 @@ def write_whole(path: Path, data: memoryview) -> None:
 def is_full(error: BaseException) -> bool:
     """Whether a disk without room is behind an error."""
     return any(
-        each.errno in NUMBERS if isinstance(each, OSError) else any(word in str(each) for word in WORDS)
+        # An OSError of delta-rs has no number.
+        getattr(each, "errno", None) in NUMBERS
+        or (getattr(each, "errno", None) is None and any(word in str(each) for word in WORDS))
         for each in causes(error)
     )
 

@@ -87,16 +87,21 @@ def whole() -> dict[str, bytes]:
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="the device that is always full is Linux's own")
-@pytest.mark.parametrize("name", ["partial.new", "manifest.json.new"])
+@pytest.mark.parametrize("name", ["partial.", "manifest.json."])
 @pytest.mark.parametrize("source", ["all", "reports"])
 def test_a_full_device_ends_the_pull_and_leaves_nothing_half(
     whole: dict[str, bytes], name: str, source: str
 ) -> None:
+    opened = LocalFileSystem._open
+
+    def to_full(self: Any, path: str, mode: str = "rb", **named: Any) -> Any:
+        if "w" in mode and Path(path).name.startswith(name) and Path(path).parent.name == source:
+            Path(path).symlink_to("/dev/full")
+        return opened(self, path, mode, **named)
+
     with site() as full:
-        folder = full.lake / "landing" / "a" / source
-        folder.mkdir(parents=True)
-        (folder / name).symlink_to("/dev/full")
-        with pytest.raises(DiskFull, match=name):
+        with pytest.MonkeyPatch.context() as patch, pytest.raises(DiskFull, match=name):
+            patch.setattr(LocalFileSystem, "_open", to_full)
             full.pull()
         assert not list(full.lake.rglob("*.new"))
         full.pull()

@@ -26,6 +26,7 @@ from jobs.contracts import contract, polars_schema, rows_frame
 from jobs.engine import record
 from jobs.engine.gold_stage import GOLD
 from jobs.engine.lake import FORM, MARK, Lake
+from jobs.engine.lock import LOCK
 from jobs.engine.renew import renew
 from jobs.engine.silver_stage import SILVER
 from jobs.errors import ObservatoryError
@@ -166,7 +167,7 @@ READERS_AND_WRITERS: dict[tuple[str, ...], list[str]] = {
     ("study", "estimate"): ["--files", "{membership}"],
     ("study", "load"): ["{file}"],
 }
-WITHOUT_A_LAKE = {("tables",), ("sniff",), ("questionnaire", "make")}
+WITHOUT_A_LAKE = {("tables",), ("sniff",), ("init",), ("questionnaire", "make")}
 
 
 def commands(group: Any, names: tuple[str, ...] = ()) -> set[tuple[str, ...]]:
@@ -202,7 +203,9 @@ def test_every_command_that_reads_or_writes_refuses_an_older_lake(
 
 
 def files_in(root: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+    """Every file of a lake but its lock."""
+    files = (path for path in root.rglob("*") if path.is_file() and path.name != LOCK)
+    return {str(path.relative_to(root)): path.read_bytes() for path in files}
 
 
 @pytest.fixture
