@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import socket
@@ -22,6 +23,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import polars as pl
 import pytest
 from deltalake import DeltaTable
 
@@ -35,8 +37,9 @@ from jobs.engine.tasks import Task, TaskDied, TaskFailed
 from jobs.errors import ObservatoryError
 from jobs.protect import KEY_FILE
 from jobs.runner import Run, run
-from tests.conftest import KEY
+from tests.conftest import KEY, ROOT
 from tests.mixed import mixed_logs, mixed_settings, pull_mixed
+from tests.study import run_again
 from tests.wheels import built_wheel
 from tests.whole_runs import rows_in
 
@@ -153,6 +156,46 @@ def test_both_engines_write_the_same_rows_in_turn_and_apart(tmp_path: Path, embe
             assert work.lake.columns(table) == embedded_lake.columns(table)
 
 
+@pytest.mark.long
+def test_both_engines_write_the_same_rows_of_the_sample_study(tmp_path: Path) -> None:
+    of_study = config.load(ROOT / "sample_data" / "observatory.toml")
+    lakes = []
+    for engine in (of_study.engine, HERE):
+        lake = of_study.lake.model_copy(update={"root": str(tmp_path / engine.name)})
+        lakes.append(run_again(with_engine(of_study, engine).model_copy(update={"lake": lake})).lake)
+    assert differing(*lakes) == []
+    assert set(writers(lakes[1], GOLD[0])[1:]) == {"Apache-Spark"}
+
+
+@pytest.mark.long
+def test_the_job_of_the_docs_joins_gold_with_a_table_of_ones_own(tmp_path: Path, embedded_lake: Lake) -> None:
+    page = (ROOT / "docs" / "spark.md").read_text()
+    [code] = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "job.py").write_text(code)
+    (tmp_path / "regions.csv").write_text(
+        "operator_id,region\nexim-lab,west\npostfix-lab,west\nsms-lab,east\n"
+    )
+    command = [
+        *(str(java.spark_home() / "bin" / "spark-submit"), "--master", "local[1]"),
+        *("--jars", ",".join(str(jar) for jar in java.jars()), "job.py"),
+        *(embedded_lake.root, "regions.csv", "found"),
+    ]
+    env = java.spark_env() | {"SPARK_LOCAL_IP": "127.0.0.1"}
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    key = ["region", "period_date", "channel_code"]
+    region = pl.read_csv(tmp_path / "regions.csv")
+    wanted = (
+        embedded_lake.read("gold.spam_volume_daily")
+        .filter(definition_code="OPERATOR", unit_code="recipient")
+        .join(region, on="operator_id")
+        .group_by(key)
+        .agg(pl.col("units", "spam_certain").sum())
+    )
+    found = pl.read_parquet(tmp_path / "found" / "*.parquet")
+    assert found.height and found.sort(key).equals(wanted.sort(key))
+
+
 def writers(lake: Lake, table: str) -> list[str]:
     """Who wrote each version of a table, from the first on."""
     history = DeltaTable(lake.path(table)).history()
@@ -193,7 +236,7 @@ def free_port() -> int:
 
 
 def bare_python(folder: Path) -> Path:
-    """A Python with this environment's packages and without the project, which a .pth file makes known: Python
+    """A Python with this environment's packages and without the project, which a .pth file names: Python
     reads none in a folder that another .pth file names."""
     venv.create(folder, with_pip=False)
     [site] = folder.glob("lib/python*/site-packages")
