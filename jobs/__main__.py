@@ -256,7 +256,9 @@ def show(
         int | None, typer.Option(min=1, help="So many rows; 20 on a terminal, all in a file.")
     ] = None,
     format: Annotated[Format, typer.Option(help="How to print it.")] = Format.table,
-    output: Annotated[Path | None, typer.Option(help="Write to this file.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Write to this file.", show_default=False)
+    ] = None,
 ) -> None:
     """Look at a table, as the last finished run left it.
 
@@ -268,6 +270,8 @@ def show(
         raise ObservatoryError(f"unknown table '{table}'{config.nearest(table, contracts.tables())}")
     if format is Format.parquet and output is None:
         raise ObservatoryError("--format parquet needs a file: add --output FILE")
+    if output is not None and format is Format.table:
+        format = Format.csv
     lake = lake_of(config.load(config_file))
     limit = limit or (20 if format is Format.table else None)
     if sql is not None:

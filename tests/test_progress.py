@@ -73,9 +73,9 @@ def test_a_stage_that_fails_is_not_finished() -> None:
     assert (meter.finished, out.getvalue()) == ([], "")
 
 
-def test_the_time_left_falls_while_nothing_is_reported() -> None:
+def test_the_time_left_falls_while_nothing_is_reported_and_never_lies() -> None:
     stage = Stage("silver", 0.0, "a", share=0.5, moved=10.0)
-    assert [stage.seconds_left(now) for now in (10.0, 14.0, 30.0)] == [10.0, 6.0, 0.0]
+    assert [stage.seconds_left(now) for now in (10.0, 14.0, 30.0)] == [10.0, 6.0, None]
     assert Stage("silver", 0.0, "a", share=0.0, moved=10.0).seconds_left(10.0) is None
 
 

@@ -32,11 +32,13 @@ class Stage:
     moved: float = 0.0
 
     def seconds_left(self, now: float) -> float | None:
-        """The time that the rest takes at the rate so far; None while there is too little to go by."""
+        """The time that the rest takes at the rate so far; None while there is too little to go by, and when
+        that time is over."""
         spent = self.moved - self.began
         if self.share < LEAST_SHARE or spent < LEAST_S:
             return None
-        return max(spent * (1 - self.share) / self.share - (now - self.moved), 0.0)
+        left = spent * (1 - self.share) / self.share - (now - self.moved)
+        return left if left > 0 else None
 
 
 @dataclass
