@@ -33,7 +33,6 @@ from jobs.submission.command import submit
 
 # Polars, the lake and the runner take seconds to import: a command imports what it needs.
 if TYPE_CHECKING:
-
     from jobs.engine.lake import Lake
     from jobs.runner import Run
 
@@ -256,9 +255,7 @@ def show(
         int | None, typer.Option(min=1, help="So many rows; 20 on a terminal, all in a file.")
     ] = None,
     format: Annotated[Format, typer.Option(help="How to print it.")] = Format.table,
-    output: Annotated[
-        Path | None, typer.Option(help="Write to this file.", show_default=False)
-    ] = None,
+    output: Annotated[Path | None, typer.Option(help="Write to this file.", show_default=False)] = None,
 ) -> None:
     """Look at a table, as the last finished run left it.
 
