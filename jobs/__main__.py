@@ -1,7 +1,7 @@
 """The command line, `observatory`.
 
 Exit codes: 0 done, 1 a validation held something back, 2 wrong input or settings, 4 the program or its engine
-crashed.
+crashed, 5 another command writes to the lake: try again.
 """
 
 from __future__ import annotations
@@ -93,10 +93,11 @@ def lake_of(settings: config.Observatory) -> Lake:
 
 def pull_all(settings: config.Observatory, operator: str | None) -> list[str]:
     """Pull every source; the problems of sources that could not be read."""
+    from jobs.engine.identity import refuse_others
     from jobs.engine.lock import writing
     from jobs.pull import pull
 
-    lake_of(settings)
+    refuse_others(lake_of(settings), settings)
     problems: list[str] = []
     pieces = size = 0
     with writing(settings.lake.root, "observatory pull"):
@@ -204,7 +205,7 @@ def renew(
     config_file: Config = Path("observatory.toml"),
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before tables are removed.")] = False,
 ) -> None:
-    """Bring a lake that an earlier version wrote into this version's form.
+    """Bring a lake into this version's form, or under another pseudonym key.
 
     Removes bronze, silver, gold and the study's estimates, which the next runs compute anew. Keeps landing,
     and what landing cannot give back: audits, answers, packages and their receipts.
@@ -212,13 +213,14 @@ def renew(
     from jobs.engine import renew as renewal
     from jobs.engine.lake import Lake
 
-    lake = Lake(config.load(config_file).lake.root)
-    kept = renewal.to_keep(lake)
+    settings = config.load(config_file)
+    lake = Lake(settings.lake.root)
+    kept = renewal.to_keep(lake, settings)
     out.print(f"Removes every table of {lake.root} but these, and then computes them anew from landing:")
     out.print("\n".join(f"  {table}" for table in kept) or "  (none)")
     if not yes and not is_confirmed("Go on?"):
         raise ObservatoryError("nothing was changed; --yes goes on without asking")
-    renewal.renew(lake)
+    renewal.renew(lake, settings)
     out.print("The lake has this version's form. `observatory run` now computes bronze, silver and gold.")
 
 
@@ -673,10 +675,15 @@ def draw_page(settings: config.Observatory, folder: Path) -> Path:
 
 
 def write_report(lake: Lake, settings: config.Observatory, folder: Path) -> None:
-    from jobs.release.write import write
+    from jobs.release.write import left_out, write
 
     with err.status("Drawing the report"):
         page = write(lake, settings, folder)
+    for operator_id in left_out(lake, settings):
+        err.print(
+            f"Operator '{operator_id}' is in the lake, but not in the settings: the report leaves it out."
+            " Add it to the settings to have it in the report"
+        )
     out.print(f"Report: {page.resolve()}", soft_wrap=True)
 
 

@@ -113,6 +113,11 @@ def master_key() -> bytes:
     return key
 
 
+def has_key() -> bool:
+    """Whether the environment names a key."""
+    return bool(os.environ.get(KEY) or os.environ.get(KEY_FILE))
+
+
 @cache
 def operator_key(operator_id: str) -> bytes:
     """The operator's own key, derived from the master key."""
@@ -126,7 +131,16 @@ def key_of(own: Own) -> bytes:
 
 def key_id(own: Own) -> str:
     """Names the operator's key without telling it."""
-    return hashlib.sha256(b"key id\0" + key_of(own)).hexdigest()[:8]
+    return id_of(key_of(own))
+
+
+def key_id_of(operator_id: str) -> str:
+    """The id of the key that derives from the master key."""
+    return id_of(operator_key(operator_id))
+
+
+def id_of(key: bytes) -> str:
+    return hashlib.sha256(b"key id\0" + key).hexdigest()[:8]
 
 
 def pseudonyms(values: pl.Series, key: bytes) -> pl.Series:

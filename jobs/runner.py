@@ -23,7 +23,7 @@ import polars as pl
 from jobs import contracts, fixed_costs, ingest
 from jobs.config import Observatory, Operator
 from jobs.contracts import contract, reference, rows_frame
-from jobs.engine import checks, record, tasks
+from jobs.engine import checks, identity, record, tasks
 from jobs.engine.embedded import Embedded, Inline
 from jobs.engine.lake import Lake, is_local, write_files
 from jobs.engine.lock import as_only_writer
@@ -83,6 +83,7 @@ def run(work: Run, stages: Iterable[str] = STAGES) -> None:
 
     of_stage = {"bronze": bronze, "silver": silver, "gold": gold}
     wanted = [stage for stage in STAGES if stage in set(stages)]
+    identity.admit(work.lake, work.settings, work.operators, has_silver="silver" in wanted)
     started = time.time()
     work.is_followed = "silver" in wanted
     log_bytes = logs_to_do(work, wanted)

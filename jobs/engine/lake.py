@@ -295,18 +295,37 @@ class Lake:
     def form(self) -> int | None:
         """The form in which the lake is written; None for a lake without tables. Lakes of before forms were
         counted have form 1."""
+        about = self.about()
+        if about:
+            return int(about["form"])
         fs, folder = fsspec.core.url_to_fs(self.path("x").removesuffix("/x"))
-        if fs.exists(f"{folder}/{MARK}"):
-            return int(json.loads(fs.cat_file(f"{folder}/{MARK}"))["form"])
         return 1 if any(fs.glob(f"{folder}/{layer}/*/_delta_log") for layer in LAYERS) else None
 
     def mark(self) -> None:
         """Record the form of a lake that has no table yet; raise ObservatoryError for one of another form."""
         self.refuse_other_form()
         if self.form() is None:
-            fs, folder = fsspec.core.url_to_fs(self.path("x").removesuffix("/x"))
-            fs.makedirs(folder, exist_ok=True)
-            fs.pipe_file(f"{folder}/{MARK}", json.dumps({"form": FORM}).encode())
+            self.remember({})
+
+    def about(self) -> dict[str, Any]:
+        """What the lake remembers of itself: its form, and its operators (jobs/engine/identity.py)."""
+        fs, folder = fsspec.core.url_to_fs(self.path("x").removesuffix("/x"))
+        if not fs.exists(f"{folder}/{MARK}"):
+            return {}
+        found: dict[str, Any] = json.loads(fs.cat_file(f"{folder}/{MARK}"))
+        return found
+
+    def remember(self, about: Mapping[str, Any]) -> None:
+        """Add to what the lake remembers of itself, which is written as a whole or not at all."""
+        data = json.dumps({"form": FORM, **self.about(), **about}, sort_keys=True).encode()
+        fs, folder = fsspec.core.url_to_fs(self.path("x").removesuffix("/x"))
+        fs.makedirs(folder, exist_ok=True)
+        if not is_local(self.root):
+            fs.pipe_file(f"{folder}/{MARK}", data)
+            return
+        new = Path(folder) / f"{MARK}.{uuid.uuid4()}"
+        new.write_bytes(data)
+        new.replace(Path(folder) / MARK)
 
     def refuse_other_form(self) -> None:
         """Raise ObservatoryError, with what to do, for a lake that another version wrote in another form."""

@@ -1,4 +1,5 @@
-"""A lake of an older form, made one of this form: computed tables go, and are computed anew from landing.
+"""A lake of an older form, or under former keys, made one of this form and the present keys: computed tables
+go, and are computed anew from landing.
 
 Tables that are computed from nothing, such as audits, answers, packages and their receipts, stay as they are:
 landing cannot give them back.
@@ -10,9 +11,10 @@ import json
 import shutil
 from pathlib import Path
 
+from jobs.config import Observatory
 from jobs.contracts import contract, tables
 from jobs.core.checksum import checksums
-from jobs.engine import record
+from jobs.engine import identity, record
 from jobs.engine.lake import FORM, MARK, Lake, is_local
 from jobs.engine.lock import as_only_writer
 from jobs.engine.together import undo_unfinished
@@ -25,8 +27,9 @@ def is_kept(table: str) -> bool:
     return about.layer in ("silver", "study") and not about.reads
 
 
-def to_keep(lake: Lake) -> list[str]:
-    """The tables that stay when a lake is renewed. Raises ObservatoryError if there is nothing to renew."""
+def to_keep(lake: Lake, settings: Observatory | None = None) -> list[str]:
+    """The tables that stay when a lake is renewed. Raises ObservatoryError if there is nothing to renew: it
+    has this version's form, and the keys of the settings' operators."""
     if not is_local(lake.root):
         raise ObservatoryError(
             f"{lake.root}: renew works on a folder of this machine. Copy what landing cannot give back to a"
@@ -36,19 +39,20 @@ def to_keep(lake: Lake) -> list[str]:
     # A renewal that was killed may have marked the lake and named no versions yet.
     is_half = bool(kept) and not lake.exists("meta.run")
     form = lake.form()
-    if form is None or (form == FORM and not is_half):
+    is_other = form == FORM and settings is not None and bool(identity.other_keys(lake, settings))
+    if form is None or (form == FORM and not is_half and not is_other):
         raise ObservatoryError(f"{lake.root}: nothing to renew, the lake has the form of this version")
     return kept
 
 
 @as_only_writer("observatory renew")
-def renew(lake: Lake) -> list[str]:
+def renew(lake: Lake, settings: Observatory | None = None) -> list[str]:
     """Remove what can be computed again, and mark the lake with this version's form; the tables that stay.
 
     Killed at any point, it can be run again. The mark comes after all else but the row of meta.run that names
     the versions of the tables that stay.
     """
-    root, kept = Path(lake.root), to_keep(lake)
+    root, kept = Path(lake.root), to_keep(lake, settings)
     undo_unfinished(lake)
     for table in tables():
         if contract(table).layer != "ref" and table not in kept:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import polars as pl
 
@@ -31,8 +31,13 @@ from jobs.release.words import OTHER, UNKNOWN, reference
 SPAM = pl.col(list(SUMS)).sum()
 
 
-def gather(read: Callable[[str], pl.DataFrame]) -> dict[str, pl.DataFrame]:
-    """All figures of FIGURES, from the tables that `read` returns by name."""
+def gather(
+    read: Callable[[str], pl.DataFrame], operators: Collection[str] | None = None
+) -> dict[str, pl.DataFrame]:
+    """All figures of FIGURES, from the tables that `read` returns by name. operators: those whose rows count,
+    by id; without them those of all."""
+    if operators is not None:
+        read = of_operators(read, operators)
     volume, estimated = read("gold.spam_volume_daily"), read("gold.filter_quality_monthly")
     known = correcting.rates(estimated)
     figures = of_volume(volume, known)
@@ -50,6 +55,13 @@ def gather(read: Callable[[str], pl.DataFrame]) -> dict[str, pl.DataFrame]:
         "coverage": coverage(read("bronze.file")),
     }
     return {name: in_order(name, figures[name]) for name in FIGURES}
+
+
+def of_operators(
+    read: Callable[[str], pl.DataFrame], operators: Collection[str]
+) -> Callable[[str], pl.DataFrame]:
+    """The same tables with the rows of these operators."""
+    return lambda table: read(table).filter(pl.col("operator_id").is_in(sorted(operators)))
 
 
 def of_volume(volume: pl.DataFrame, known: pl.DataFrame) -> dict[str, pl.DataFrame]:

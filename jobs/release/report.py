@@ -101,7 +101,8 @@ def build(
     figures: as FIGURES says; one that is left out is taken as empty.
     operators: id, name, country, holding and currency of each.
     validation: table, rule, says, is_held, violations and examples of each rule of the last run.
-    about: run_id, generated_at, code_revision, versions (of tables), location_name.
+    about: run_id, generated_at, code_revision, versions (of tables), location_name, left_out (operators
+        of the lake that no figure has).
     """
     tables = {name: figures.get(name, pl.DataFrame(schema=schema)) for name, schema in FIGURES.items()}
     study = Study(tables, {each["id"]: each for each in operators}, about.get("location_name"))

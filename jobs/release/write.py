@@ -16,6 +16,7 @@ from jobs.engine.lake import Lake
 from jobs.status import last_validation
 
 PROJECT = Path(__file__).resolve().parents[2]
+VOLUME = "gold.spam_volume_daily"
 # The digest of a page's inputs, beside it.
 INPUTS = "inputs.sha256"
 # The code and reference data that a page depends on.
@@ -44,7 +45,10 @@ def write(lake: Lake, settings: Observatory, folder: Path) -> Path:
 
     record.unlink(missing_ok=True)
     versions = given["about"]["versions"]
-    figures = report.gather(lambda table: lake.read(table, versions.get(table), counts_of(table)))
+    figures = report.gather(
+        lambda table: lake.read(table, versions.get(table), counts_of(table)),
+        [each.id for each in settings.operator],
+    )
     report.build(figures, given["operators"], given["validation"], given["about"], folder)
     record.write_text(f"{digest}\n", encoding="utf-8")
     return page
@@ -84,6 +88,7 @@ def inputs(lake: Lake, settings: Observatory) -> dict[str, Any]:
         "code_revision": last["code_revision"],
         "versions": versions,
         "location_name": location_name(settings),
+        "left_out": left_out(lake, settings),
     }
     return {
         "about": about,
@@ -91,6 +96,13 @@ def inputs(lake: Lake, settings: Observatory) -> dict[str, Any]:
         "validation": last_validation(lake.root),
         "code": code_digest(),
     }
+
+
+def left_out(lake: Lake, settings: Observatory) -> list[str]:
+    """The operators with volumes in the lake that the settings no longer have: no figure has them."""
+    files = lake.files(VOLUME, lake.versions().get(VOLUME))
+    counted = {str(file.value("operator_id")) for file in files}
+    return sorted(counted - {each.id for each in settings.operator})
 
 
 def last_run(lake: Lake) -> dict[str, str]:
