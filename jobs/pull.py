@@ -16,16 +16,15 @@ next pull writes it again. A lake without room ends a pull at once: no other sou
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 import hashlib
 import io
-import json
+import itertools
 import re
 import struct
 import uuid
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import IO, Any
 
 import fsspec
@@ -34,6 +33,16 @@ from jobs.chunks import CHUNK, Chunks
 from jobs.config import Operator, Source
 from jobs.engine.lock import writing
 from jobs.formats.registry import DOCUMENTS, FORMATS, KERNELS, sniff
+from jobs.manifest import (
+    Digest,
+    Known,
+    Piece,
+    Stream,
+    landed_bytes,
+    read_manifest,
+    room_for,
+    write_manifest,
+)
 from jobs.space import DiskFull, is_full
 
 SAMPLE = 64 << 10
@@ -41,35 +50,6 @@ SAMPLE = 64 << 10
 OLDEST = dt.datetime(1990, 1, 1, tzinfo=dt.UTC)
 # A date stands first: mail.log.20261120 is no rotation number.
 ROTATED = re.compile(r"(?:[-.](?P<date>\d{8}(?:[-.T]?\d+)?)|\.(?P<number>\d+))(?:\.(?:gz|bz2|xz|zst))?$")
-
-
-@dataclass
-class Piece:
-    """A part of a stream as one pull landed it. Bytes [offset, offset + bytes) of the stream."""
-
-    piece_id: str
-    path: str
-    offset: int
-    bytes: int
-    landed_at: str
-    newest_at: str
-    file_name: str
-    damage: str | None = None
-    written_at: str | None = None  # the file's own time; none in manifests of earlier versions
-
-
-@dataclass
-class Stream:
-    """One log file over its life, and how far it is landed; or one file of documents."""
-
-    stream_id: str
-    format: str
-    bytes: int
-    sha256: str
-    head: str  # SHA-256 of its first line, to find it quickly; of documents that of all
-    head_bytes: int
-    pieces: list[Piece] = field(default_factory=list)
-    waiting_bytes: int = 0  # after the last line end, not landed yet
 
 
 @dataclass
@@ -87,42 +67,10 @@ def landing(root: str) -> tuple[Any, str]:
     return fs, f"{path.rstrip('/')}/landing"
 
 
-def read_manifest(fs: Any, folder: str) -> list[Stream]:
-    """The streams of one source, as the last pull left them."""
-    if not fs.exists(f"{folder}/manifest.json"):
-        return []
-    with fs.open(f"{folder}/manifest.json", "r", encoding="utf-8") as file:
-        streams = json.load(file)["streams"]
-    return [
-        Stream(**{**stream, "pieces": [Piece(**piece) for piece in stream["pieces"]]}) for stream in streams
-    ]
-
-
-def write_manifest(fs: Any, folder: str, streams: list[Stream]) -> None:
-    """Replace the manifest in one step."""
-    text = json.dumps({"streams": [asdict(stream) for stream in streams]}, indent=1)
-    new = f"{folder}/manifest.json.{uuid.uuid4().hex}.new"
-    with room_for(fs, new), fs.open(new, "w", encoding="utf-8") as file:
-        file.write(text)
-    fs.mv(new, f"{folder}/manifest.json")
-
-
 def remove_unfinished(fs: Any, folder: str) -> None:
     """Remove what a pull that was killed had begun to write; no other pull writes while this one does."""
     for path in fs.glob(f"{folder}/*.new"):
         fs.rm(path)
-
-
-@contextlib.contextmanager
-def room_for(fs: Any, path: str) -> Iterator[None]:
-    """While a file is written: where there is no room for it, nothing of it stays. Raises DiskFull."""
-    try:
-        yield
-    except OSError as error:
-        if not is_full(error):
-            raise
-        fs.rm(path)
-        raise DiskFull(path) from error
 
 
 def pull(operator: Operator, root: str, now: dt.datetime) -> Pulled:
@@ -149,18 +97,18 @@ def pull_source(operator: Operator, source: Source, root: str, now: dt.datetime,
         pulled.problems.append(f"{where}: no file matches {source.url}. Check the url, and who may read it.")
         return
     remove_unfinished(fs, folder)
-    streams = read_manifest(fs, folder)
+    known = Known(read_manifest(fs, folder), DOCUMENTS.__contains__)
     names.sort(key=rotation_order)
     written = written_times(source_fs, names)
     newest = bounded(names, written)
     for name in names:
         try:
             times = Times(newest.get(name, now), written.get(name, now), now)
-            piece, damage = pull_file(fs, folder, source_fs, name, times, source, streams)
+            piece, damage = pull_file(fs, folder, source_fs, name, times, source, known)
         except UnknownFormat:
-            known = ", ".join(sorted(KERNELS))
+            formats = ", ".join(sorted(KERNELS))
             pulled.problems.append(
-                f"{where}: {name} is of no known format ({known}); name one with format = ..."
+                f"{where}: {name} is of no known format ({formats}); name one with format = ..."
             )
             continue
         except OSError as error:
@@ -173,7 +121,7 @@ def pull_source(operator: Operator, source: Source, root: str, now: dt.datetime,
             pulled.bytes += piece.bytes
         if damage:
             pulled.problems.append(f"{where}: {name} is damaged: {damage}. What came before it is kept.")
-    write_manifest(fs, folder, streams)
+    write_manifest(fs, folder, known.streams)
 
 
 @dataclass(frozen=True)
@@ -210,37 +158,40 @@ def pull_file(
     name: str,
     times: Times,
     source: Source,
-    streams: list[Stream],
+    known: Known,
 ) -> tuple[Piece | None, str | None]:
     """Land what a file holds beyond its stream, or None when that is nothing; and what damage it has."""
     with source_fs.open(name, "rb") as raw:
         if source.format in DOCUMENTS:
-            return land_document(fs, folder, source_fs, name, raw, source.format, streams, times.now), None
+            return land_document(fs, folder, source_fs, name, raw, source.format, known, times.now), None
         start = Chunks(raw)
         head = start.peek(SAMPLE)
         if not head:
             return None, start.damage
-        stream, chunks, digest, read = find_stream(fs, streams, raw, head)
-        if stream and read < stream.bytes:
+        stream, chunks, digest = find_stream(fs, known, raw, head)
+        if stream and digest.bytes < stream.bytes:
             return None, None
         kind = stream.format if stream else format_of(source, head)
         if kind in DOCUMENTS:
-            return land_document(fs, folder, source_fs, name, raw, kind, streams, times.now), None
+            return land_document(fs, folder, source_fs, name, raw, kind, known, times.now), None
         offset = stream.bytes if stream else 0
         partial = f"{folder}/partial.{uuid.uuid4().hex}.new"
         tail = b""
-        with room_for(fs, partial), fs.open(partial, "wb") as out:
-            size = 0
-            for block in chunks.lines(chunks.is_compressed or is_closed(name)):
-                out.write(block)
-                digest.update(block)
-                size += len(block)
-                tail = (tail + block)[-SAMPLE:]
+        size = 0
+        blocks = chunks.lines(chunks.is_compressed or is_closed(name))
+        first = next(blocks, None)
+        if first is not None:
+            with room_for(fs, partial), fs.open(partial, "wb") as out:
+                for block in itertools.chain([first], blocks):
+                    out.write(block)
+                    digest.update(block)
+                    size += len(block)
+                    tail = (tail + block)[-SAMPLE:]
         if Chunks(raw).peek(len(head)) != head:
-            fs.rm(partial)
+            if size:
+                fs.rm(partial)
             raise OSError("it was replaced while it was read; the next pull takes it")
         if size == 0:
-            fs.rm(partial)
             if stream:
                 stream.waiting_bytes = chunks.waiting
             return None, chunks.damage
@@ -254,7 +205,7 @@ def pull_file(
                 head=hashlib.sha256(first_line).hexdigest(),
                 head_bytes=len(first_line),
             )
-            alike = sum(other.head == stream.head for other in streams)
+            alike = known.count(stream.head)
             stream.stream_id += f"-{alike + 1}" if alike else ""
         piece_id = f"{stream.stream_id}-{offset}"
         path = f"{folder}/{piece_id}.log"
@@ -271,10 +222,14 @@ def pull_file(
             written_at=times.written_at.isoformat(),
         )
         # Only now: a piece that could not be put in its place leaves the streams as they were.
-        if offset == 0:
-            streams.append(stream)
+        before = stream.bytes, stream.sha256
         stream.pieces.append(piece)
         stream.bytes, stream.sha256, stream.waiting_bytes = offset + size, digest.hexdigest(), chunks.waiting
+        stream.marks = digest.marks
+        if offset == 0:
+            known.add(stream)
+        else:
+            known.grown(stream, *before)
         return piece, chunks.damage
 
 
@@ -285,7 +240,7 @@ def land_document(
     name: str,
     raw: IO[bytes],
     kind: str,
-    streams: list[Stream],
+    known: Known,
     now: dt.datetime,
 ) -> Piece | None:
     """Land a file of documents as it came, or nothing when it is empty or its bytes are landed already.
@@ -301,7 +256,7 @@ def land_document(
         digest.update(block)
         size += len(block)
     sha256 = digest.hexdigest()
-    if not size or any(other.sha256 == sha256 for other in streams if other.format in DOCUMENTS):
+    if not size or sha256 in known.documents:
         return None
     newest_at = modified(source_fs, name)
     newest_at = newest_at if newest_at >= OLDEST else now
@@ -321,7 +276,7 @@ def land_document(
     written_at = newest_at.isoformat()
     file_name = name.rsplit("/", 1)[-1]
     piece = Piece(piece_id, path, 0, size, now.isoformat(), written_at, file_name, written_at=written_at)
-    streams.append(Stream(sha256[:16], kind, size, sha256, sha256, size, [piece]))
+    known.add(Stream(sha256[:16], kind, size, sha256, sha256, size, [piece]))
     return piece
 
 
@@ -347,36 +302,50 @@ def format_of(source: Source, head: bytes) -> str:
     return name
 
 
-def find_stream(
-    fs: Any, streams: list[Stream], raw: IO[bytes], head: bytes
-) -> tuple[Stream | None, Chunks, Any, int]:
+def find_stream(fs: Any, known: Known, raw: IO[bytes], head: bytes) -> tuple[Stream | None, Chunks, Digest]:
     """The longest stream that the file continues, or that already holds all of the file.
 
-    Also the file read up to there, the digest of what was read, and its bytes. All is read from the one
-    open file: by its name another might be found by now.
+    Also the file read up to there, and the digest of what was read. All is read from the one open file: by
+    its name another might be found by now. The file is read once, however many streams begin as it does;
+    what is new in it is read after that.
     """
-    of_lines = [stream for stream in streams if stream.format in FORMATS]
-    for stream in sorted(of_lines, key=lambda stream: -stream.bytes):
-        if hashlib.sha256(head[: stream.head_bytes]).hexdigest() != stream.head:
-            continue
-        digest, chunks = hashlib.sha256(), Chunks(raw)
-        read = chunks.skip(stream.bytes, digest)
-        if read == stream.bytes and digest.hexdigest() == stream.sha256:
-            return stream, chunks, digest, read
-        # A shorter copy of what is landed already, such as a backup or a truncated download.
-        if read < stream.bytes and digest.hexdigest() == landed_digest(fs, stream, read):
-            return stream, chunks, digest, read
-    return None, Chunks(raw), hashlib.sha256(), 0
+    digest, chunks = Digest(), Chunks(raw)
+    longest: Stream | None = None
+    alike = known.beginning(head)
+    sizes = merged([each.sizes for each in alike])
+    if len(head) < SAMPLE and any(each.of(len(head), hashlib.sha256(head).hexdigest()) for each in alike):
+        # A small file that is known is found in one look-up, however many begin alike.
+        sizes = [len(head)]
+    for size in sizes:
+        chunks.skip(size - digest.bytes, digest)
+        if digest.bytes < size:
+            break
+        found = [each.of(size, digest.hexdigest()) for each in alike]
+        longest = next((each for each in found if each is not None), longest)
+    if longest is not None and longest.bytes == digest.bytes:
+        return longest, chunks, digest
+    # A shorter copy of what is landed already, such as a backup or a truncated download.
+    for each in alike:
+        for stream in each.longer(fs, digest, head):
+            is_longer = stream.bytes > digest.bytes
+            if is_longer and digest.hexdigest() == landed_digest(fs, stream, digest.bytes):
+                return stream, chunks, digest
+    digest, chunks = Digest(), Chunks(raw)
+    if longest is not None:
+        chunks.skip(longest.bytes, digest)
+    return longest, chunks, digest
+
+
+def merged(sizes: list[list[int]]) -> Iterable[int]:
+    """Rising sizes of several rising lists, each once."""
+    return sizes[0] if len(sizes) == 1 else sorted({size for each in sizes for size in each})
 
 
 def landed_digest(fs: Any, stream: Stream, size: int) -> str:
     """SHA-256 of the first `size` bytes of a stream, from its landed pieces."""
     digest = hashlib.sha256()
-    for piece in stream.pieces:
-        with fs.open(piece.path, "rb") as file:
-            while size > 0 and (block := file.read(min(CHUNK, size))):
-                digest.update(block)
-                size -= len(block)
+    for block in landed_bytes(fs, stream, size):
+        digest.update(block)
     return digest.hexdigest()
 
 

@@ -25,7 +25,7 @@ from jobs.contracts import polars_schema
 from jobs.formats import Source, registry
 from jobs.formats.options import made_whole
 from jobs.formats.registry import COMPANIONS, DOCUMENTS, FORMATS
-from jobs.pull import Piece, Stream
+from jobs.manifest import Piece, Stream
 from jobs.reading import KEPT_OF_LINE, LONGEST_LINE, Range, blocks, frame_of, read_range
 from tests.conftest import ROOT
 

@@ -8,6 +8,7 @@ import datetime as dt
 import gzip
 import hashlib
 import io
+import json
 import lzma
 import os
 import tempfile
@@ -25,7 +26,8 @@ from jobs import chunks, config
 from jobs import pull as pulling
 from jobs.chunks import Chunks
 from jobs.formats.registry import KERNELS
-from jobs.pull import Pulled, Stream, newest_times, pull, read_manifest
+from jobs.manifest import Stream, read_manifest
+from jobs.pull import Pulled, newest_times, pull
 from jobs.space import DiskFull
 from tests.conftest import ROOT
 
@@ -533,6 +535,85 @@ def test_copied_and_truncated_while_it_is_read(
     assert all("replaced while it was read" in problem for problem in during.problems)
     assert site.pull().problems == []
     assert sorted(site.landed()) == sorted([first, later])
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_pull_reads_each_file_once_however_many_begin_alike(
+    site: Site, monkeypatch: pytest.MonkeyPatch, packed: bool
+) -> None:
+    """Days of a CSV begin with one header; the last one still grows."""
+    head, count = b"time;from;to\n" * 40, 30
+    days = [head + b"day %d\n" % number + noise(20 + number) for number in range(count)]
+    for number, day in enumerate(days):
+        site.write(f"mail.log.{number}", gzip.compress(day) if packed else day)
+    size = sum(map(len, days))
+    seen = {"read": 0, "opened": 0, "hashed": 0}
+    read = Chunks.read
+
+    def counted(self: Chunks, wanted: int) -> bytes:
+        block = read(self, wanted)
+        seen["read"] += len(block)
+        return block
+
+    def landed(*arguments: Any) -> str:
+        seen["opened"] += 1
+        return landed_digest(*arguments)
+
+    landed_digest = pulling.landed_digest
+    monkeypatch.setattr(Chunks, "read", counted)
+    monkeypatch.setattr(pulling, "landed_digest", landed)
+    # A file's start is peeked at twice, and what is new is found after what is known.
+    peeked = 3 * sum(min(len(day), pulling.SAMPLE) for day in days)
+    assert site.pull().pieces == count
+    assert seen["read"] <= 2 * size + peeked
+    assert seen["opened"] == 0
+    for _ in range(2):
+        seen["read"] = 0
+        assert site.pull() == Pulled()
+        assert seen["read"] <= size + peeked
+    site.write(f"mail.log.{count - 1}", gzip.compress(days[-1] + days[0]) if packed else days[-1] + days[0])
+    assert site.pull() == Pulled(1, len(days[0]))
+    # Shorter copies are told by their digest, whichever of the streams they are of.
+    site.write("mail.log.copy", days[7][: len(days[7]) // 2])
+    seen["opened"] = 0
+    assert site.pull() == Pulled()
+    assert seen["opened"] <= 1
+    assert sorted(site.landed()) == sorted([*days[:-1], days[-1] + days[0]])
+
+
+def test_thousands_of_small_files_take_a_look_up_each(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    count = 400
+    for number in range(count):
+        site.write(f"mail.log.{number}", b"line %d\n" % number * (number % 7 + 1))
+    site.pull()
+    hashed = 0
+    sha256 = hashlib.sha256
+
+    def counted(data: bytes = b"") -> Any:
+        nonlocal hashed
+        hashed += 1
+        return sha256(data)
+
+    monkeypatch.setattr(pulling.hashlib, "sha256", counted)
+    assert site.pull() == Pulled()
+    assert hashed < 20 * count
+
+
+def test_manifests_of_earlier_versions_have_no_marks(site: Site) -> None:
+    site.write("mail.log", text(*range(200)))
+    site.pull()
+    manifest = site.lake / "landing" / "a" / "mx1" / "manifest.json"
+    found = json.loads(manifest.read_text())
+    for stream in found["streams"]:
+        del stream["marks"]
+        for piece in stream["pieces"]:
+            del piece["written_at"]
+    manifest.write_text(json.dumps(found))
+    site.write("mail.log.copy", text(*range(90)))
+    assert site.pull() == Pulled()
+    site.write("mail.log", text(*range(210)))
+    assert site.pull() == Pulled(1, len(text(*range(200, 210))))
+    assert site.streams[0].marks
 
 
 def gzipped_at(data: bytes, at: dt.datetime) -> bytes:
