@@ -95,9 +95,7 @@ class Answer:
         )
 
 
-def look(
-    log: Log, recognised: list[Recognised], until: float, has_totals: bool = True
-) -> Iterator[Answer]:
+def look(log: Log, recognised: list[Recognised], until: float, has_totals: bool = True) -> Iterator[Answer]:
     """The first answer, the same with what was read since, again and again, and the final one.
 
     until: when to be done (monotonic). One answer object is yielded all along. has_totals: join and count
