@@ -15,7 +15,7 @@ def read_delta(folder: Path) -> pl.DataFrame:
 
 
 def write_delta(folder: Path, rows: pl.DataFrame, partition_by: list[str]) -> int:
-    """Add rows to a Delta table of a lake of the present form, in one transaction; the table's new version."""
+    """Add rows to a Delta table of a lake of the present form in one transaction; the new version."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder.parent.parent / "observatory.json").write_text(json.dumps({"form": 2}), encoding="utf-8")
     write_deltalake(str(folder), rows, mode="append", partition_by=partition_by or None)
