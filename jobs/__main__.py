@@ -204,6 +204,9 @@ def show_changes(work: Run) -> None:
 def renew(
     config_file: Config = Path("observatory.toml"),
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before tables are removed.")] = False,
+    anew: Annotated[
+        bool, typer.Option("--anew", help="Also a lake of this form, as when landing was lost.")
+    ] = False,
 ) -> None:
     """Bring a lake into this version's form, or under another pseudonym key.
 
@@ -215,12 +218,12 @@ def renew(
 
     settings = config.load(config_file)
     lake = Lake(settings.lake.root)
-    kept = renewal.to_keep(lake, settings)
+    kept = renewal.to_keep(lake, settings, anew)
     out.print(f"Removes every table of {lake.root} but these, and then computes them anew from landing:")
     out.print("\n".join(f"  {table}" for table in kept) or "  (none)")
     if not yes and not is_confirmed("Go on?"):
         raise ObservatoryError("nothing was changed; --yes goes on without asking")
-    renewal.renew(lake, settings)
+    renewal.renew(lake, settings, anew)
     out.print("The lake has this version's form. `observatory run` now computes bronze, silver and gold.")
 
 

@@ -19,3 +19,7 @@ class Locked(ObservatoryError):
     """Another command writes to the lake: the same command may be tried again (exit code 5)."""
 
     exit_code = 5
+
+
+class LandingLost(ObservatoryError):
+    """Pieces that the ledger has are gone from landing, and the manifest with them."""

@@ -87,9 +87,17 @@ def pending_pieces(lake: Lake, settings: Observatory, operators: list[Operator])
     """The landed pieces that the ledger lacks, by their key, with their bytes."""
     fs, area = landing(lake.root)
     done = ledgered(lake)
-    return {
-        key: piece.bytes for key, _, _, _, piece in landed(fs, area, settings, operators) if key not in done
-    }
+    there = {key: piece.bytes for key, *_, piece in landed(fs, area, settings, operators)}
+    for key, size in there.items():
+        if done.get(key, size) != size:
+            operator, source, piece_id = key.split("/", 2)
+            raise ObservatoryError(
+                f"operator '{operator}', source '{source}': piece {piece_id} of landing has {size:,} bytes,"
+                f" and {done[key]:,} of them were read: landing was changed, or its manifest was lost once."
+                " Put the folder back from a copy. Without one, `observatory renew --anew` lets the next run"
+                " count anew what is landed"
+            )
+    return {key: size for key, size in there.items() if key not in done}
 
 
 def requarantine(work: Ingest) -> Ingested:
@@ -197,7 +205,7 @@ def finish(work: Ingest) -> None:
         with fs.open(name, "r", encoding="utf-8") as file:
             intent = json.load(file)
         ingest_id, keys, again = intent["ingest_id"], set(intent["pieces"]), intent.get("again", False)
-        if again or not keys <= ledgered(work.lake):
+        if again or not keys <= ledgered(work.lake).keys():
             write_batch(work, ingest_id, keys, again)
             work.made.batches.append(ingest_id)
         fs.rm(name)
@@ -208,10 +216,10 @@ def intents_of(area: str) -> str:
     return f"{area.removesuffix('/landing')}/_intent"
 
 
-def ledgered(lake: Lake) -> set[str]:
-    """Operator, source and piece of all that the ledger has, as one key each."""
-    rows = lake.read("bronze.file", columns=["operator_id", "source_id", "piece_id"]).rows()
-    return {"/".join(row) for row in rows}
+def ledgered(lake: Lake) -> dict[str, int]:
+    """Operator, source and piece of all that the ledger has, as one key each, with the piece's bytes."""
+    rows = lake.read("bronze.file", columns=["operator_id", "source_id", "piece_id", "piece_bytes"]).rows()
+    return {"/".join(row[:3]): row[3] for row in rows}
 
 
 def landed(

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from jobs.errors import ObservatoryError
 from jobs.space import DiskFull, is_full
 
 CHUNK = 4 << 20
@@ -54,15 +55,32 @@ class Stream:
     marks: dict[str, str] = field(default_factory=dict)
 
 
+class Unreadable(ObservatoryError):
+    """A manifest that is no manifest."""
+
+
+def has_manifest(fs: Any, folder: str) -> bool:
+    exists: bool = fs.exists(f"{folder}/manifest.json")
+    return exists
+
+
 def read_manifest(fs: Any, folder: str) -> list[Stream]:
-    """The streams of one source, as the last pull left them."""
-    if not fs.exists(f"{folder}/manifest.json"):
+    """The streams of one source, as the last pull left them; none where there was no pull. Raises
+    Unreadable."""
+    if not has_manifest(fs, folder):
         return []
     with fs.open(f"{folder}/manifest.json", "r", encoding="utf-8") as file:
-        streams = json.load(file)["streams"]
-    return [
-        Stream(**{**stream, "pieces": [Piece(**piece) for piece in stream["pieces"]]}) for stream in streams
-    ]
+        text = file.read()
+    try:
+        return [
+            Stream(**{**stream, "pieces": [Piece(**piece) for piece in stream["pieces"]]})
+            for stream in json.loads(text)["streams"]
+        ]
+    except (ValueError, KeyError, TypeError):
+        raise Unreadable(
+            f"{folder}/manifest.json cannot be read: it was cut or changed. `observatory pull` makes it again"
+            " from what was landed"
+        ) from None
 
 
 def write_manifest(fs: Any, folder: str, streams: list[Stream]) -> None:

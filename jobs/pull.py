@@ -16,6 +16,7 @@ next pull writes it again. A lake without room ends a pull at once: no other sou
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import hashlib
 import io
@@ -32,12 +33,15 @@ import fsspec
 from jobs.chunks import CHUNK, Chunks
 from jobs.config import Operator, Source
 from jobs.engine.lock import writing
+from jobs.errors import LandingLost
 from jobs.formats.registry import DOCUMENTS, FORMATS, KERNELS, sniff
 from jobs.manifest import (
     Digest,
     Known,
     Piece,
     Stream,
+    Unreadable,
+    has_manifest,
     landed_bytes,
     read_manifest,
     room_for,
@@ -65,6 +69,22 @@ def landing(root: str) -> tuple[Any, str]:
     """The file system and folder of the landing area of a lake."""
     fs, path = fsspec.core.url_to_fs(root.replace("s3a://", "s3://"))
     return fs, f"{path.rstrip('/')}/landing"
+
+
+def streams_of(
+    fs: Any, folder: str, root: str, operator_id: str, source: Source, now: dt.datetime
+) -> list[Stream]:
+    """The streams of a source by its manifest; where that is lost or cannot be read, by what was landed."""
+    if has_manifest(fs, folder):
+        with contextlib.suppress(Unreadable):
+            return read_manifest(fs, folder)
+        fs.mv(f"{folder}/manifest.json", f"{folder}/manifest.json.unreadable")
+    # Polars and the lake take a moment to import, and are needed where there is no manifest alone.
+    from jobs.rebuilding import rebuilt
+
+    return rebuilt(
+        fs, folder, root, operator_id, source.id, lambda head: format_of(source, head), newest_line, now
+    )
 
 
 def remove_unfinished(fs: Any, folder: str) -> None:
@@ -97,7 +117,11 @@ def pull_source(operator: Operator, source: Source, root: str, now: dt.datetime,
         pulled.problems.append(f"{where}: no file matches {source.url}. Check the url, and who may read it.")
         return
     remove_unfinished(fs, folder)
-    known = Known(read_manifest(fs, folder), DOCUMENTS.__contains__)
+    try:
+        known = Known(streams_of(fs, folder, root, operator.id, source, now), DOCUMENTS.__contains__)
+    except (LandingLost, UnknownFormat) as error:
+        pulled.problems.append(f"{where}: {error}")
+        return
     names.sort(key=rotation_order)
     written = written_times(source_fs, names)
     newest = bounded(names, written)

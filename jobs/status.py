@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 from typing import Any
 
-import fsspec
 import polars as pl
 
 from jobs import future
 from jobs.config import Observatory
 from jobs.engine.lake import Lake
+from jobs.manifest import Unreadable, has_manifest, read_manifest
+from jobs.pull import landing
 from jobs.windows import is_plausible
 
 # The codes of schemas/codelists/join_quality.csv, best first.
@@ -63,13 +65,34 @@ def waiting_bytes(settings: Observatory) -> dict[tuple[str, str], int]:
 
     They stand in the manifests of landing, which jobs/pull.py writes.
     """
-    fs, root = fsspec.core.url_to_fs(settings.lake.root.replace("s3a://", "s3://"))
+    fs, area = landing(settings.lake.root)
     found = {}
     for operator in settings.operator:
         for source in operator.source:
-            manifest = f"{root.rstrip('/')}/landing/{operator.id}/{source.id}/manifest.json"
-            streams = json.loads(fs.cat_file(manifest))["streams"] if fs.exists(manifest) else []
-            found[operator.id, source.id] = sum(stream["waiting_bytes"] for stream in streams)
+            try:
+                streams = read_manifest(fs, f"{area}/{operator.id}/{source.id}")
+            except Unreadable:
+                streams = []
+            found[operator.id, source.id] = sum(stream.waiting_bytes for stream in streams)
+    return found
+
+
+def lost_manifests(lake: Lake, settings: Observatory, operators: set[str]) -> list[str]:
+    """The sources that were read and have no manifest that can be read."""
+    fs, area = landing(settings.lake.root)
+    read = set(lake.read("bronze.file", columns=["operator_id", "source_id"]).unique().rows())
+    found = []
+    for operator in (each for each in settings.operator if each.id in operators):
+        for source in operator.source:
+            folder = f"{area}/{operator.id}/{source.id}"
+            is_lost = (operator.id, source.id) in read and not has_manifest(fs, folder)
+            with contextlib.suppress(Unreadable):
+                if read_manifest(fs, folder) or not is_lost:
+                    continue
+            found.append(
+                f"operator '{operator.id}', source '{source.id}': {folder} has no manifest that can be read."
+                " `observatory pull` makes it again from what was landed, or says what is lost."
+            )
     return found
 
 
@@ -96,9 +119,9 @@ def validation_rows(root: str) -> list[tuple[str, int, int]]:
 def problems(lake: Lake, settings: Observatory, operators: set[str]) -> list[str]:
     """What is wrong with what was read, each with what to do."""
     mine = pl.col("operator_id").is_in(sorted(operators))
+    found = lost_manifests(lake, settings, operators)
     ledger = lake.read("bronze.file", where=mine).filter(~is_plausible())
     by = ["operator_id", "source_id"]
-    found = []
     for operator, source, file, day in (
         ledger.group_by(by).agg(pl.col("file_name").first(), pl.col("last_event_date").max()).sort(by).rows()
     ):

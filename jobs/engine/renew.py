@@ -27,9 +27,9 @@ def is_kept(table: str) -> bool:
     return about.layer in ("silver", "study") and not about.reads
 
 
-def to_keep(lake: Lake, settings: Observatory | None = None) -> list[str]:
+def to_keep(lake: Lake, settings: Observatory | None = None, is_anew: bool = False) -> list[str]:
     """The tables that stay when a lake is renewed. Raises ObservatoryError if there is nothing to renew: it
-    has this version's form, and the keys of the settings' operators."""
+    has this version's form, and the keys of the settings' operators. is_anew: renew it all the same."""
     if not is_local(lake.root):
         raise ObservatoryError(
             f"{lake.root}: renew works on a folder of this machine. Copy what landing cannot give back to a"
@@ -40,19 +40,19 @@ def to_keep(lake: Lake, settings: Observatory | None = None) -> list[str]:
     is_half = bool(kept) and not lake.exists("meta.run")
     form = lake.form()
     is_other = form == FORM and settings is not None and bool(identity.other_keys(lake, settings))
-    if form is None or (form == FORM and not is_half and not is_other):
+    if form is None or (form == FORM and not is_half and not is_other and not is_anew):
         raise ObservatoryError(f"{lake.root}: nothing to renew, the lake has the form of this version")
     return kept
 
 
 @as_only_writer("observatory renew")
-def renew(lake: Lake, settings: Observatory | None = None) -> list[str]:
+def renew(lake: Lake, settings: Observatory | None = None, is_anew: bool = False) -> list[str]:
     """Remove what can be computed again, and mark the lake with this version's form; the tables that stay.
 
     Killed at any point, it can be run again. The mark comes after all else but the row of meta.run that names
     the versions of the tables that stay.
     """
-    root, kept = Path(lake.root), to_keep(lake, settings)
+    root, kept = Path(lake.root), to_keep(lake, settings, is_anew)
     undo_unfinished(lake)
     for table in tables():
         if contract(table).layer != "ref" and table not in kept:
