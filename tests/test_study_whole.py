@@ -83,6 +83,7 @@ def node(tmp_path: Path) -> Path:
         for name in SENT
     )
     study = '[study]\nrespondents = "respondents.csv"\ninbox = "inbox"\nfiles = "files"\n'
+    study += "require_signature = false\n"
     (tmp_path / "operators.toml").write_text(f'[lake]\nroot = "gold"\n{operators}')
     (tmp_path / "study.toml").write_text(f'[lake]\nroot = "lake"\n{study}')
     for operator in SENT:
