@@ -141,6 +141,16 @@ def test_a_number_of_json_that_is_none_is_a_fault(tmp_path: Path, number: str) -
     assert "sp201" in {fault.indicator for fault in outcome.faults}
 
 
+@pytest.mark.parametrize("period", ["0000", "٢٠٢٥", "9999", "2025-Q0"])
+def test_a_period_that_no_calendar_has_is_refused(tmp_path: Path, period: str) -> None:
+    file = tmp_path / "form.csv"
+    file.write_text(
+        f"respondent,period,indicator,answer\nsavanna-mobile,{period},sp201,1\n", encoding="utf-8"
+    )
+    (outcome,) = read_files([file], RESPONDENTS, AT)
+    assert [fault.key for fault in outcome.faults] == ["period"]
+
+
 LABELS = """
 import sys
 from pathlib import Path

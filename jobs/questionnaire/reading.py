@@ -40,7 +40,7 @@ LARGEST_TEXT = 8 * 2**20
 MOST_LINES = 20_000
 IDENTITY = "_form"
 KEYS = ("respondent", "period", "language", "version")
-PERIOD = re.compile(r"\d{4}(?:-Q[1-4]|-(?:0[1-9]|1[0-2]))?")
+PERIOD = re.compile(r"[12][0-9]{3}(?:-Q[1-4]|-(?:0[1-9]|1[0-2]))?")
 TABLE_COLUMNS = ("respondent", "period", "indicator", "answer", "status", "waiver", "note")
 
 
