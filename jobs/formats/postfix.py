@@ -178,8 +178,10 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
 def records(lines: pl.DataFrame, source: Source) -> tuple[pl.DataFrame, pl.DataFrame]:
     """offset, line_code and reason_code of each line, and the rows of parse() that are records."""
     codes, events, envelope = _read(lines, source)
-    is_record = codes.select((pl.col("line_code") == "record").gather(events["row"])).to_series()
-    events = events.filter(is_record).sort("row")
+    if codes.select((pl.col("line_code") == "record").sum()).item() < events.height:
+        is_record = codes.select((pl.col("line_code") == "record").gather(events["row"])).to_series()
+        events = events.filter(is_record)
+    events = events.sort("row")
     rows = events["row"]
     columns = [
         codes.select(pl.all().gather(rows)),
@@ -249,7 +251,11 @@ def _events(ours: pl.DataFrame, envelope: pl.DataFrame) -> tuple[pl.DataFrame, p
     kind = kind.fill_null(_OTHER)
     events: list[pl.DataFrame] = []
     cut: list[pl.DataFrame] = []
-    other = [ours.filter(kind == _OTHER)]
+    is_other = kind == _OTHER
+    other = [ours.filter(is_other)]
+    # Few heads are no queue ids, and a queue id heads some lines.
+    heads = ours["head"].filter(~is_other).unique()
+    no_ids = heads.filter(~heads.str.contains(_ID_WORD) | heads.is_in(NOT_IDS)).implode()
     for code, name in enumerate(_CODES):
         some = ours.filter(kind == code)
         if some.is_empty():
@@ -267,7 +273,7 @@ def _events(ours: pl.DataFrame, envelope: pl.DataFrame) -> tuple[pl.DataFrame, p
             if proxied.height:
                 events.append(_proxied(proxied, envelope))
         # `NOQUEUE: client=` of a before-queue filter, `warning: to=<…`: not a queue file's lines.
-        is_id = some["head"].str.contains(_ID_WORD) & ~some["head"].is_in(NOT_IDS)
+        is_id = ~some["head"].is_in(no_ids)
         some = some if is_id.all() else some.filter(is_id)
         typed = _QUEUE_READERS[name](some)
         if "is_cut" in typed.columns:

@@ -213,10 +213,17 @@ def read_refusals(some: pl.DataFrame, envelope: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+# How the lines of read_session_events() begin.
+_TESTS = ["PREG", "DNSB", "PASS", "COMM", "BARE", "NON-", "BLAC", "DENY"]
+_STARTS = [*_TESTS, "prox", "NOQU", "disc", "addr", "warn"]
+
+
 def read_session_events(rest: pl.DataFrame, envelope: pl.DataFrame) -> list[pl.DataFrame]:
     """postscreen's tests, dnsblog's listings, ends of failed sessions, oversize messages, and what a filter
     before the queue refused."""
     start = rest["body"].str.head(4)
+    is_event = start.is_in(_STARTS)
+    rest, start = rest.filter(is_event), start.filter(is_event)
     events = []
     proxied = rest.filter(start.is_in(["prox", "NOQU"]))
     if proxied.height:
@@ -230,10 +237,7 @@ def read_session_events(rest: pl.DataFrame, envelope: pl.DataFrame) -> list[pl.D
         ends = ends.with_columns(envelope["pid"].gather(ends["row"]).fill_null("").alias("pid"))
         key = pl.concat_str(pl.lit("session|"), "pid").alias("row_key")
         events.append(ends.select("row", pl.lit("removal").alias("event_code"), key))
-    tests = rest.filter(
-        start.is_in(["PREG", "DNSB", "PASS", "COMM", "BARE", "NON-", "BLAC", "DENY"])
-        & ~rest["body"].str.starts_with("PASS OLD")
-    )
+    tests = rest.filter(start.is_in(_TESTS) & ~rest["body"].str.starts_with("PASS OLD"))
     if tests.height:
         found = tests["body"].str.extract_groups(_SCREEN).struct.unnest()
         events.append(
