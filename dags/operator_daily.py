@@ -30,14 +30,13 @@ where the tasks run; and the pool `lake` with one slot, because the lake has one
 from __future__ import annotations
 
 import datetime as dt
-import tomllib
 from typing import Any
 
 from airflow.sdk import DAG, Param, chain
 from airflow.sdk.definitions.timetables.interval import CronDataIntervalTimetable
 
 from jobs.contracts import contract, tables
-from jobs.scheduling import as_macros, command, config_file, writer
+from jobs.scheduling import as_macros, command, config_file, settings_of_dags, writer
 
 CONFIG = config_file()
 STAGES = ("bronze", "silver", "gold")
@@ -99,7 +98,7 @@ def operator_daily(operator_id: str, settings: dict[str, Any]) -> DAG:
     return dag
 
 
-settings = tomllib.loads(CONFIG.read_text(encoding="utf-8"))
+settings = settings_of_dags()
 # A study node has no operators of its own.
 for each in settings.get("operator", []):
     operator_daily(each["id"], settings)

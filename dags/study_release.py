@@ -26,14 +26,13 @@ encrypted, with the study's secret key in the GnuPG home of the user that runs t
 from __future__ import annotations
 
 import datetime as dt
-import tomllib
 from typing import Any
 
 from airflow.sdk import DAG, chain
 from airflow.sdk.definitions.timetables.interval import CronDataIntervalTimetable
 
 from jobs.contracts import contract, tables
-from jobs.scheduling import as_macros, config_file, writer
+from jobs.scheduling import as_macros, config_file, settings_of_dags, writer
 
 CONFIG = config_file()
 LOADED = [
@@ -69,6 +68,6 @@ def study_release(settings: dict[str, Any]) -> DAG:
     return dag
 
 
-settings = tomllib.loads(CONFIG.read_text(encoding="utf-8"))
+settings = settings_of_dags()
 if {"inbox", "files"} <= settings.get("study", {}).keys():
     study_release(settings)

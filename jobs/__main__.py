@@ -141,6 +141,10 @@ def run(
     """Bring logs from their sources to validated gold tables."""
     from jobs.engine.lock import writing
 
+    if since and until and since > until:
+        raise ObservatoryError(
+            f"--since {since:%Y-%m-%d} is after --until {until:%Y-%m-%d}: no day is computed. Swap them."
+        )
     settings = config.load(config_file)
     check_key()
     stages = [each.value for each in stage or Stage]

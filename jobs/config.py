@@ -78,6 +78,13 @@ SPARK_TABLE = (
     "in place of driver_memory, and workers in place of master; both have defaults"
 )
 
+# Ten years.
+MOST_DAYS = 3660
+# More than the world has, and less than what 64 bits hold.
+MOST_SUBSCRIBERS = 10**12
+
+Subscribers = Annotated[int, Field(ge=1, le=MOST_SUBSCRIBERS)]
+Cost = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Code = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
 
 
@@ -96,8 +103,13 @@ class Lake(Settings):
 
     root: str = "build/lake"
     key_file: str | None = None
-    open_days: int = Field(35, ge=1)
+    open_days: int = Field(35, ge=1, le=MOST_DAYS)
     read_at: AwareDatetime | None = None
+
+    @field_validator("root")
+    @classmethod
+    def printable_root(cls, root: str) -> str:
+        return without_control(root)
 
 
 class Engine(Settings):
@@ -236,9 +248,9 @@ class FixedCost(Settings):
     name: str
     countermeasure: str
     channel: Literal["EMAIL", "SMS"]
-    low: float = Field(ge=0)
-    central: float = Field(ge=0)
-    high: float = Field(ge=0)
+    low: Cost
+    central: Cost
+    high: Cost
     per: Literal["year", "month"] = "year"
 
     @field_validator("countermeasure")
@@ -288,6 +300,11 @@ class Source(Settings):
     time_zone: str = "UTC"
     numbers: Literal["e164", "national"] = "e164"
     options: dict[str, Any] = {}
+
+    @field_validator("url")
+    @classmethod
+    def printable_url(cls, url: str) -> str:
+        return without_control(url)
 
     @field_validator("format")
     @classmethod
@@ -380,7 +397,7 @@ class Operator(Settings):
     country: str
     holding: str
     currency: str
-    subscribers: Annotated[int, Field(ge=1)] | dict[str, Annotated[int, Field(ge=1)]] | None = None
+    subscribers: Subscribers | dict[str, Subscribers] | None = None
     domains: list[str] = []
     networks: list[str] = []
     number_prefixes: list[str] = []
@@ -478,6 +495,13 @@ def nearest_network(text: str) -> str:
         return f"; did you mean '{ipaddress.ip_network(text, strict=False)}'?"
     except ValueError:
         return "; write it as in 192.0.2.0/24 or 2001:db8::/32"
+
+
+def without_control(text: str) -> str:
+    """The text if it has no control characters, such as NUL, which no path may have."""
+    if any(ord(sign) < 32 or ord(sign) == 127 for sign in text):
+        raise ValueError(f"{text!r} has a control character; write a path or a URL")
+    return text
 
 
 def with_suffix(file: str | None, suffixes: tuple[str, ...]) -> str | None:

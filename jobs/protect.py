@@ -31,6 +31,8 @@ from jobs.keyed_hashes import keyed_hashes
 from jobs.refusal_types import type_of_transmissions
 
 SHORTEST_KEY = 32
+# Of 32 random hexadecimal digits fewer are different once in 10^12 keys.
+FEWEST_SIGNS = 6
 # The address in `name[address]:port`, `address:port` or alone.
 LINK_ADDRESS = r"(?:^|\[)((?:[0-9]{1,3}\.){3}[0-9]{1,3}|[0-9A-Fa-f]*:[0-9A-Fa-f:.]*)(?:$|\]|:[0-9]+$)"
 
@@ -110,6 +112,11 @@ def master_key() -> bytes:
         )
     if len(key) < SHORTEST_KEY:
         raise ObservatoryError(f"the pseudonym key has {len(key)} characters; {SHORTEST_KEY} are the least.")
+    if len(set(key)) < FEWEST_SIGNS:
+        raise ObservatoryError(
+            f"the pseudonym key has only {len(set(key))} different characters, and can be guessed. Make one"
+            " with `openssl rand -hex 32`."
+        )
     return key
 
 

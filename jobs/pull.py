@@ -21,7 +21,9 @@ import datetime as dt
 import hashlib
 import io
 import itertools
+import os
 import re
+import stat
 import struct
 import uuid
 from collections.abc import Iterable
@@ -110,6 +112,7 @@ def pull_source(operator: Operator, source: Source, root: str, now: dt.datetime,
     try:
         source_fs, pattern = fsspec.core.url_to_fs(source.url)
         names = [name for name in source_fs.glob(pattern) if not source_fs.isdir(name)]
+        others = [name for name in names if is_no_file(source_fs, name)]
     except (OSError, ImportError, ValueError) as error:
         pulled.problems.append(f"{where}: {source.url} cannot be listed: {error}")
         return
@@ -117,6 +120,13 @@ def pull_source(operator: Operator, source: Source, root: str, now: dt.datetime,
         pulled.problems.append(f"{where}: no file matches {source.url}. Check the url, and who may read it.")
         return
     remove_unfinished(fs, folder)
+    for name in others:
+        # Opening a FIFO waits until somebody writes to it.
+        pulled.problems.append(
+            f"{where}: {name} is no file but a FIFO, a socket or a device: it is left out. Give a url that"
+            " does not match it."
+        )
+        names.remove(name)
     try:
         known = Known(streams_of(fs, folder, root, operator.id, source, now), DOCUMENTS.__contains__)
     except (LandingLost, UnknownFormat) as error:
@@ -146,6 +156,17 @@ def pull_source(operator: Operator, source: Source, root: str, now: dt.datetime,
         if damage:
             pulled.problems.append(f"{where}: {name} is damaged: {damage}. What came before it is kept.")
     write_manifest(fs, folder, known.streams)
+
+
+def is_no_file(fs: Any, name: str) -> bool:
+    """Whether a name on this machine is neither a file nor missing, whatever links lead to it."""
+    if "file" not in (fs.protocol if isinstance(fs.protocol, tuple) else (fs.protocol,)):
+        return False
+    try:
+        return not stat.S_ISREG(os.stat(name).st_mode)
+    except OSError:
+        # Reading it says what is wrong.
+        return False
 
 
 @dataclass(frozen=True)

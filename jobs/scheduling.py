@@ -10,6 +10,7 @@ import os
 import re
 import shlex
 import sys
+import tomllib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,27 @@ class UnlessLasting(RetryPolicy):
 def config_file() -> Path:
     """The settings file that the DAGs are made from."""
     return Path(os.environ.get("OBSERVATORY_CONFIG", ROOT / "observatory.toml")).resolve()
+
+
+class NoSettings(Exception):
+    """The settings file that the DAGs are made from cannot be read."""
+
+
+def settings_of_dags() -> dict[str, Any]:
+    """The settings as they stand in the file. Raises NoSettings, with what to set, which Airflow shows."""
+    file = config_file()
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        wrong = "no such settings file"
+    except OSError as error:
+        wrong = f"the settings cannot be read: {error.strerror}"
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        wrong = f"not TOML: {error}"
+    raise NoSettings(
+        f"{file}: {wrong}. Set OBSERVATORY_CONFIG to the path of observatory.toml, in the environment of"
+        " Airflow's DAG processor and of its workers"
+    )
 
 
 def pipeline_python() -> str:

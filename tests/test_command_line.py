@@ -187,6 +187,10 @@ def test_the_catalogue_names_every_table_and_key(observatory: Observatory) -> No
         (["show", "gold.spam_type_daily", "--format", "xml"], "'xml' is not one of"),
         (["show", "gold.spam_type_daily", "--limit", "0"], "--limit"),
         (["run", "--since", "yesterday"], "'yesterday' does not match"),
+        (
+            ["run", "--since", "2026-11-24", "--until", "2026-11-23"],
+            "--since 2026-11-24 is after --until 2026-11-23",
+        ),
         (["run", "--stage", "brass"], "'brass' is not one of"),
     ],
 )
@@ -227,6 +231,18 @@ def test_without_a_key_nothing_starts(
     found = observatory("run", "--config", study)
     assert found.code == 2
     assert "OBSERVATORY_PSEUDONYM_KEY" in found.err
+
+
+@pytest.mark.parametrize("key", ["a" * 32, "ab" * 40, "\0" * 64])
+def test_a_key_that_can_be_guessed_is_refused(
+    observatory: Observatory, study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    monkeypatch.delenv("OBSERVATORY_PSEUDONYM_KEY")
+    (tmp_path / "key").write_text(key)
+    monkeypatch.setenv("OBSERVATORY_PSEUDONYM_KEY_FILE", str(tmp_path / "key"))
+    found = observatory("run", "--config", study)
+    assert found.code == 2
+    assert "can be guessed" in found.err and "openssl rand -hex 32" in found.err
 
 
 def test_a_source_that_is_missing_ends_with_exit_code_2(

@@ -11,6 +11,8 @@ import io
 import json
 import lzma
 import os
+import signal
+import socket
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -291,6 +293,34 @@ def test_folders_and_empty_files_are_no_problem(site: Site) -> None:
     site.write("mail.log", text(2))
     site.pull()
     assert site.landed() == [text(1), text(2)]
+
+
+def test_what_is_no_file_is_named_and_left_out(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A FIFO that nobody writes to would hold pull for ever."""
+    site.write("mail.log", text(1))
+    os.mkfifo(site.logs / "mail.log.fifo")
+    (site.logs / "mail.log.link").symlink_to(site.logs / "mail.log.fifo")
+    (site.logs / "mail.log.gone").symlink_to(site.logs / "nothing")
+    with socket.socket(socket.AF_UNIX) as listening:
+        # The whole path may be longer than the name of a socket.
+        monkeypatch.chdir(site.logs)
+        listening.bind("mail.log.sock")
+
+        def waited(*arguments: object) -> None:
+            raise Killed
+
+        signal.signal(signal.SIGALRM, waited)
+        signal.alarm(20)
+        try:
+            pulled = site.pull()
+        finally:
+            signal.alarm(0)
+    assert pulled.pieces == 1
+    problems = sorted(pulled.problems)
+    kinds = ["fifo", "gone", "link", "sock"]
+    assert [kind for each in problems for kind in kinds if f"mail.log.{kind} " in each] == kinds
+    assert all("is no file" in each for each in problems if ".gone" not in each)
+    assert site.landed() == [text(1)]
 
 
 def test_a_binary_file_is_landed_if_a_format_is_named_and_refused_if_not(tmp_path: Path) -> None:

@@ -232,7 +232,29 @@ def test_missing_settings_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     bag = parse(monkeypatch, tmp_path / "nowhere.toml")
     assert not bag.dags
     (message,) = bag.import_errors.values()
-    assert "nowhere.toml" in message
+    for word in ("nowhere.toml", "no such settings file", "OBSERVATORY_CONFIG", "environment of Airflow"):
+        assert word in message
+
+
+@pytest.mark.parametrize("dag", ["operator_daily", "study_release"])
+@pytest.mark.parametrize("kind", ["unset", "no toml", "folder"])
+def test_what_to_set_stands_in_the_import_error(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, dag: str, kind: str
+) -> None:
+    file = tmp_path / "observatory.toml"
+    monkeypatch.setenv("OBSERVATORY_CONFIG", str(file))
+    if kind == "unset":
+        monkeypatch.delenv("OBSERVATORY_CONFIG")
+        monkeypatch.setattr("jobs.scheduling.ROOT", tmp_path)
+    elif kind == "folder":
+        file.mkdir()
+    else:
+        file.write_text("[lake")
+    bag = DagBag(str(ROOT / "dags" / f"{dag}.py"))
+    (message,) = bag.import_errors.values()
+    last = message.strip().splitlines()[-1]
+    assert "observatory.toml" in last and "OBSERVATORY_CONFIG" in last
+    assert "FileNotFoundError" not in message
 
 
 def test_a_study_node_has_no_operators_and_no_such_dag(
