@@ -93,11 +93,13 @@ def lake_of(settings: config.Observatory) -> Lake:
 
 def pull_all(settings: config.Observatory, operator: str | None) -> list[str]:
     """Pull every source; the problems of sources that could not be read."""
+    from jobs.engine import access
     from jobs.engine.identity import refuse_others
     from jobs.engine.lock import writing
     from jobs.pull import pull
 
     refuse_others(lake_of(settings), settings)
+    access.prepare(settings.lake.root, settings.lake.group)
     problems: list[str] = []
     pieces = size = 0
     with writing(settings.lake.root, "observatory pull"):
@@ -139,6 +141,7 @@ def run(
     ] = False,
 ) -> None:
     """Bring logs from their sources to validated gold tables."""
+    from jobs.engine import access
     from jobs.engine.lock import writing
 
     if since and until and since > until:
@@ -148,6 +151,7 @@ def run(
     settings = config.load(config_file)
     check_key()
     stages = [each.value for each in stage or Stage]
+    access.prepare(settings.lake.root, settings.lake.group)
     with writing(settings.lake.root, "observatory run"):
         problems = [] if stage else pull_all(settings, operator)
         show_changes(run_stages(settings, operator, stages, since, until, requarantine))

@@ -97,6 +97,7 @@ class Lake(Settings):
 
     key_file: the file that holds the key of pseudonyms; OBSERVATORY_PSEUDONYM_KEY and
         OBSERVATORY_PSEUDONYM_KEY_FILE come before it.
+    group: the group of users that may read the lake; without it its owner alone.
     read_at: the time at which logs are read, in place of the clock's. Samples and tests fix it: a stamp more
         than two days after it is from the future. Leave it out for logs that grow.
     """
@@ -104,6 +105,7 @@ class Lake(Settings):
     root: str = "build/lake"
     key_file: str | None = None
     open_days: int = Field(35, ge=1, le=MOST_DAYS)
+    group: str | None = None
     read_at: AwareDatetime | None = None
 
     @field_validator("root")

@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from jobs import config
+from jobs.engine import access
 from jobs.errors import ObservatoryError
 from jobs.periods import latest, months_of, with_logs
 from jobs.received import Received, in_utc
@@ -94,6 +95,7 @@ def estimate(
         from jobs.engine.lake import open_lake
 
         lake = open_lake(settings.lake.root)
+        access.prepare(lake.root, settings.lake.group)
         run_id = dt.datetime.now(dt.UTC).strftime("%Y%m%dT%H%M%S.%fZ")
         if with_answers:
             study_run.land(lake, files, run_id)
@@ -162,7 +164,9 @@ def load(
         from jobs.engine.lake import open_lake
 
         run_id = dt.datetime.now(dt.UTC).strftime("%Y%m%dT%H%M%S.%fZ")
-        land(open_lake(settings.lake.root), found, run_id)
+        lake = open_lake(settings.lake.root)
+        access.prepare(lake.root, settings.lake.group)
+        land(lake, found, run_id)
     out.print(packages(found, check))
     for each in found:
         for line in each.noted if not each.wrong else ():

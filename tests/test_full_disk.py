@@ -254,8 +254,8 @@ def limit(size: int) -> None:
 ROOM = 11_000
 
 
-def attach_with_little_room() -> None:
-    embedded.attach()
+def attach_with_little_room(umask: int) -> None:
+    embedded.attach(umask)
     limit(ROOM)
 
 

@@ -20,6 +20,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import Any
 
+from jobs.engine import access
 from jobs.engine.tasks import Task, TaskDied, TaskFailed, perform
 
 # Measured as PSS: a worker between tasks, the validator, and what steers them: the program's own process and
@@ -122,15 +123,16 @@ def started() -> ProcessPoolExecutor:
     """An executor with one process, which is on its way."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["jobs.engine.preload"])
-    executor = ProcessPoolExecutor(1, mp_context=context, initializer=attach)
+    executor = ProcessPoolExecutor(1, mp_context=context, initializer=attach, initargs=(access.umask(),))
     with environment():
         executor.submit(int)
     return executor
 
 
-def attach() -> None:
-    """Tie a worker to the process that started it: it ends with that one, however that ends, and leaves an
-    interrupt from the keyboard to it."""
+def attach(umask: int) -> None:
+    """Tie a worker to the process that started it: it ends with that one, however that ends, leaves an
+    interrupt from the keyboard to it, and writes files for those who may read that one's."""
+    os.umask(umask)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     if parent is not None:

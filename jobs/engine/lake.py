@@ -29,6 +29,7 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction
 
 from jobs.contracts import arrow_schema, contract, polars_schema, reference
+from jobs.engine.access import privately
 from jobs.errors import ObservatoryError
 from jobs.space import write_whole
 
@@ -400,6 +401,7 @@ def open_lake(root: str) -> Lake:
     return lake
 
 
+@privately
 def write_files(frame: pl.DataFrame, table: str, root: str) -> list[NewFile]:
     """Write rows as Parquet files of a table, one for each partition, under names that no file has; no
     transaction names them yet."""

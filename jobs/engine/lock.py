@@ -17,8 +17,9 @@ import os
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import IO, Any, ParamSpec, TypeVar
 
+from jobs.engine.access import close, folder_of, private
 from jobs.errors import Locked, ObservatoryError
 
 P = ParamSpec("P")
@@ -34,15 +35,12 @@ def writing(root: str, what: str) -> Iterator[None]:
 
     Raises Locked, which names the writer, where another process writes.
     """
-    if "://" in root.removeprefix("file://"):
+    folder = folder_of(root)
+    if folder is None or str(folder) in _held:
         yield
         return
-    folder = Path(root.removeprefix("file://")).resolve()
-    if str(folder) in _held:
-        yield
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / LOCK, "a+", encoding="utf-8") as file:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with private(folder), opened(folder) as file:
         take(file.fileno(), folder)
         _held.add(str(folder))
         try:
@@ -53,6 +51,13 @@ def writing(root: str, what: str) -> Iterator[None]:
             # The lock ends when the file is closed; a disk that is full must not hide what went wrong.
             with contextlib.suppress(OSError):
                 os.ftruncate(file.fileno(), 0)
+
+
+def opened(folder: Path) -> IO[str]:
+    """The file of a lake's lock, in a folder that is closed to others."""
+    folder.mkdir(exist_ok=True)
+    close(folder)
+    return open(folder / LOCK, "a+", encoding="utf-8")
 
 
 def take(number: int, folder: Path) -> None:

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from jobs import config
+from jobs.engine import access
 from jobs.errors import ObservatoryError
 from jobs.questionnaire.definition import form, raw
 from jobs.questionnaire.loading import Outcome, cells_of, land, read_files
@@ -105,7 +106,9 @@ def load(
     else:
         from jobs.engine.lake import open_lake
 
-        loaded = land(open_lake(settings.lake.root), outcomes, respondents, received is not None)
+        lake = open_lake(settings.lake.root)
+        access.prepare(lake.root, settings.lake.group)
+        loaded = land(lake, outcomes, respondents, received is not None)
     tell(outcomes, loaded)
     refused = [each for each in outcomes if each.faults]
     for each in refused:
