@@ -173,9 +173,11 @@ def parse_block(lines: pl.DataFrame, part: Range, name: str, ingest_id: str) -> 
         refused.append(quarantined_of(own, companion.FORMAT))
         ignored, found = without(ignored, own), without(found, own)
     quarantined = pl.concat(refused)
-    texts = lines.filter(pl.col("offset").is_in(quarantined["offset"].implode()))
+    of_quarantined = lines["offset"].is_in(quarantined["offset"].implode()).arg_true()
+    texts = lines[of_quarantined].select(
+        "offset", "line_bytes", line_text=pl.col("line").str.slice(0, KEPT_OF_LINE)
+    )
     quarantined = quarantined.join(texts, on="offset", how="left", maintain_order="left")
-    quarantined = quarantined.with_columns(line_text=pl.col("line").str.slice(0, KEPT_OF_LINE))
     counts = {"record": record_count, "ignored": ignored.height, "quarantined": quarantined.height}
     return accounted(rows, quarantined, counts, lines.height, part, ingest_id)
 
