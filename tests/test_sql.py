@@ -8,7 +8,7 @@ from typing import Any
 import duckdb
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from expectations import domain
@@ -108,6 +108,7 @@ def connection() -> duckdb.DuckDBPyConnection:
 
 @settings(max_examples=250, deadline=None)
 @given(conditions, ROWS)
+@example("(NULL::BOOLEAN = coalesce(b, TRUE))", [dict.fromkeys(ROW), dict.fromkeys(ROW)])
 def test_duckdb_gives_the_same_answer(
     connection: duckdb.DuckDBPyConnection, text: str, rows: list[dict[str, Any]]
 ) -> None:

@@ -105,9 +105,14 @@ def read(node: exp.Expr, types: Types) -> pl.Expr:
     return reader(node, types)
 
 
+def is_constant(value: pl.Expr) -> bool:
+    """Whether a value, such as a cast literal, needs no column."""
+    return not value.meta.root_names()
+
+
 def compare(sign: type[exp.Expr], left: pl.Expr, right: pl.Expr) -> pl.Expr:
     # Polars 2.1 fails on a text literal before an expression whose values are all the same.
-    if left.meta.is_literal():
+    if is_constant(left):
         left, right, sign = right, left, MIRRORED.get(sign, sign)
     return COMPARISONS[sign](left, right)
 
