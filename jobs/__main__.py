@@ -96,6 +96,7 @@ def pull_all(settings: config.Observatory, operator: str | None) -> list[str]:
     from jobs.engine import access
     from jobs.engine.identity import refuse_others
     from jobs.engine.lock import writing
+    from jobs.patterns import visible
     from jobs.pull import pull
 
     refuse_others(lake_of(settings), settings)
@@ -107,6 +108,8 @@ def pull_all(settings: config.Observatory, operator: str | None) -> list[str]:
             pulled = pull(each, settings.lake.root, settings.lake.read_at or dt.datetime.now(dt.UTC))
             pieces, size = pieces + pulled.pieces, size + pulled.bytes
             problems += pulled.problems
+            for note in pulled.notes:
+                err.print(Text(visible(note)))
     err.print(f"pull: {pieces} new piece{'' if pieces == 1 else 's'}, {size / 1e6:,.1f} MB")
     return problems
 

@@ -294,6 +294,7 @@ class Source(Settings):
     time_zone: of stamps without an offset. numbers: what digits are that begin neither with +, nor with a
     prefix for abroad, nor with 0: e164, with the country's code, or national, of the operator's own country.
     Both hold for what is read from then on; of the numbers that subscribers report, when silver is computed.
+    whole: no file grows, so that a last line without its end is read at once.
     """
 
     id: Code
@@ -301,6 +302,7 @@ class Source(Settings):
     format: str = "auto"
     time_zone: str = "UTC"
     numbers: Literal["e164", "national"] = "e164"
+    whole: bool = False
     options: dict[str, Any] = {}
 
     @field_validator("url")

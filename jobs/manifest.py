@@ -55,6 +55,15 @@ class Stream:
     marks: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Waiting:
+    """A last line without its end, as a pull saw it first: where it begins in the file, and its digest."""
+
+    offset: int
+    sha256: str
+    since: str
+
+
 class Unreadable(ObservatoryError):
     """A manifest that is no manifest."""
 
@@ -83,9 +92,21 @@ def read_manifest(fs: Any, folder: str) -> list[Stream]:
         ) from None
 
 
-def write_manifest(fs: Any, folder: str, streams: list[Stream]) -> None:
+def read_waiting(fs: Any, folder: str) -> dict[str, Waiting]:
+    """By file, the last line that waited for its end at the last pull; none where nothing can be read."""
+    try:
+        with fs.open(f"{folder}/manifest.json", "r", encoding="utf-8") as file:
+            return {name: Waiting(**each) for name, each in json.load(file).get("waiting", {}).items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}
+
+
+def write_manifest(
+    fs: Any, folder: str, streams: list[Stream], waiting: dict[str, Waiting] | None = None
+) -> None:
     """Replace the manifest in one step."""
-    text = json.dumps({"streams": [asdict(stream) for stream in streams]}, indent=1)
+    waits = {name: asdict(each) for name, each in (waiting or {}).items()}
+    text = json.dumps({"streams": [asdict(stream) for stream in streams], "waiting": waits}, indent=1)
     new = f"{folder}/manifest.json.{uuid.uuid4().hex}.new"
     with room_for(fs, new), fs.open(new, "w", encoding="utf-8") as file:
         file.write(text)

@@ -3,8 +3,9 @@
 A *stream* is one log file over its whole life: growing `mail.log`, then `mail.log.1`, then
 `mail.log.2.gz`. It is known by its content, not by its name: a file belongs to a stream when it starts
 with all the bytes landed so far. What is new after them is landed as one more *piece*, up to the last
-line end; a last line without one waits until the file is closed (rotated or compressed). Pieces are
-kept decompressed, so that Spark can read ranges of them.
+line end; a last line without one waits until the file is closed (rotated or compressed), until it is a whole
+JSON document, or until it has stayed the same for a day. Pieces are kept decompressed, so that ranges of them
+can be read.
 
 A file of documents, such as a report in a mail or an archive, does not grow: it is landed as it came, whole
 and at once, as a stream of its own, unless the same bytes were landed before.
@@ -32,7 +33,7 @@ from typing import IO, Any
 
 import fsspec
 
-from jobs.chunks import CHUNK, Chunks
+from jobs.chunks import CHUNK, Chunks, is_json
 from jobs.config import Operator, Source
 from jobs.engine.lock import writing
 from jobs.errors import LandingLost
@@ -43,9 +44,11 @@ from jobs.manifest import (
     Piece,
     Stream,
     Unreadable,
+    Waiting,
     has_manifest,
     landed_bytes,
     read_manifest,
+    read_waiting,
     room_for,
     write_manifest,
 )
@@ -54,17 +57,21 @@ from jobs.space import DiskFull, is_full
 SAMPLE = 64 << 10
 # No log that is pulled was written before: 1970 and 1980 are what archives give a file without a time.
 OLDEST = dt.datetime(1990, 1, 1, tzinfo=dt.UTC)
+# A last line without its end that stayed the same for so long is read: it is so at the second daily pull.
+IDLE = dt.timedelta(hours=20)
 # A date stands first: mail.log.20261120 is no rotation number.
 ROTATED = re.compile(r"(?:[-.](?P<date>\d{8}(?:[-.T]?\d+)?)|\.(?P<number>\d+))(?:\.(?:gz|bz2|xz|zst))?$")
 
 
 @dataclass
 class Pulled:
-    """What a pull did: pieces and bytes landed, and what could not be read, each with what to do."""
+    """What a pull did: pieces and bytes landed, what could not be read, each with what to do, and what a
+    person may want to know beside."""
 
     pieces: int = 0
     bytes: int = 0
     problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list, compare=False)
 
 
 def landing(root: str) -> tuple[Any, str]:
@@ -133,12 +140,15 @@ def pull_source(operator: Operator, source: Source, root: str, now: dt.datetime,
         pulled.problems.append(f"{where}: {error}")
         return
     names.sort(key=rotation_order)
+    waited = read_waiting(fs, folder)
+    waiting: dict[str, Waiting] = {}
     written = written_times(source_fs, names)
     newest = bounded(names, written)
     for name in names:
         try:
             times = Times(newest.get(name, now), written.get(name, now), now)
-            piece, damage = pull_file(fs, folder, source_fs, name, times, source, known)
+            end = LastLine(waited.get(name), now, source.whole or is_closed(name))
+            piece, damage = pull_file(fs, folder, source_fs, name, times, source, known, end)
         except UnknownFormat:
             formats = ", ".join(sorted(KERNELS))
             pulled.problems.append(
@@ -150,12 +160,20 @@ def pull_source(operator: Operator, source: Source, root: str, now: dt.datetime,
                 raise DiskFull(folder) from error
             pulled.problems.append(f"{where}: {name} cannot be read: {error}")
             continue
+        if end.waiting is not None:
+            waiting[name] = end.waiting
+        if end.is_stuck:
+            pulled.notes.append(
+                f"{where}: the last line of {name} has {end.waiting_bytes:,} bytes and no line end. It waits"
+                " until it has one, until the file is rotated or compressed, or until it has stayed the same"
+                " for a day. If nothing more is written to such files, set whole = true for the source."
+            )
         if piece is not None:
             pulled.pieces += 1
             pulled.bytes += piece.bytes
         if damage:
             pulled.problems.append(f"{where}: {name} is damaged: {damage}. What came before it is kept.")
-    write_manifest(fs, folder, known.streams)
+    write_manifest(fs, folder, known.streams, waiting)
 
 
 def is_no_file(fs: Any, name: str) -> bool:
@@ -166,6 +184,37 @@ def is_no_file(fs: Any, name: str) -> bool:
         return not stat.S_ISREG(os.stat(name).st_mode)
     except OSError:
         # Reading it says what is wrong.
+        return False
+
+
+@dataclass
+class LastLine:
+    """Whether a last line without its end is read. before: how it was at an earlier pull.
+
+    Afterwards `waiting` and `waiting_bytes` are what is left to wait.
+    """
+
+    before: Waiting | None
+    now: dt.datetime
+    is_closed: bool
+    waiting: Waiting | None = None
+    waiting_bytes: int = 0
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether it waits since an earlier pull, or with it all of its file."""
+        return self.waiting is not None and (self.waiting is self.before or self.waiting.offset == 0)
+
+    def is_whole(self, offset: int, line: bytes) -> bool:
+        """Whether a line that begins at this byte of its file and has no end is read all the same."""
+        if self.is_closed or is_json(line):
+            return True
+        found = Waiting(offset, hashlib.sha256(line).hexdigest(), self.now.isoformat())
+        if self.before and (self.before.offset, self.before.sha256) == (found.offset, found.sha256):
+            found = self.before
+        if self.now - dt.datetime.fromisoformat(found.since) >= IDLE:
+            return True
+        self.waiting, self.waiting_bytes = found, len(line)
         return False
 
 
@@ -204,6 +253,7 @@ def pull_file(
     times: Times,
     source: Source,
     known: Known,
+    end: LastLine,
 ) -> tuple[Piece | None, str | None]:
     """Land what a file holds beyond its stream, or None when that is nothing; and what damage it has."""
     with source_fs.open(name, "rb") as raw:
@@ -223,7 +273,7 @@ def pull_file(
         partial = f"{folder}/partial.{uuid.uuid4().hex}.new"
         tail = b""
         size = 0
-        blocks = chunks.lines(chunks.is_compressed or is_closed(name))
+        blocks = chunks.lines(lambda line: chunks.is_compressed or end.is_whole(digest.bytes, line))
         first = next(blocks, None)
         if first is not None:
             with room_for(fs, partial), fs.open(partial, "wb") as out:
@@ -410,7 +460,7 @@ def written_times(fs: Any, names: list[str]) -> dict[str, dt.datetime]:
     for name in names:
         try:
             written = file_time(fs, name)
-        except OSError:
+        except (OSError, NotImplementedError):
             continue
         if written >= OLDEST:
             times[name] = written

@@ -12,7 +12,7 @@ import polars as pl
 from jobs import future
 from jobs.config import Observatory
 from jobs.engine.lake import Lake
-from jobs.manifest import Unreadable, has_manifest, read_manifest
+from jobs.manifest import Unreadable, has_manifest, read_manifest, read_waiting
 from jobs.pull import landing
 from jobs.windows import is_plausible
 
@@ -96,6 +96,20 @@ def lost_manifests(lake: Lake, settings: Observatory, operators: set[str]) -> li
     return found
 
 
+def unread(lake: Lake, settings: Observatory, operators: set[str]) -> list[str]:
+    """The sources of which nothing was read, because their files have no line end."""
+    fs, area = landing(settings.lake.root)
+    read = set(lake.read("bronze.file", columns=["operator_id", "source_id"]).unique().rows())
+    return [
+        f"operator '{operator.id}', source '{source.id}': nothing was read: {min(waiting)} has no line end."
+        " If nothing more is written to such files, set whole = true for the source."
+        for operator in settings.operator
+        for source in operator.source
+        if operator.id in operators and (operator.id, source.id) not in read
+        if (waiting := read_waiting(fs, f"{area}/{operator.id}/{source.id}"))
+    ]
+
+
 def last_validation(root: str) -> list[dict[str, Any]]:
     """The results of the last validation, rule by rule; empty when there was none."""
     files = sorted(Path(root, "_validation").glob("*.json"))
@@ -130,6 +144,7 @@ def problems(lake: Lake, settings: Observatory, operators: set[str]) -> list[str
             " clock of its host was wrong, and every day before was closed. The next `observatory run` reads"
             " the file again and counts what was left out; it needs the file as it was landed."
         )
+    found += unread(lake, settings, operators)
     quarantined = lake.read("bronze.quarantine", where=mine & (pl.col("reason_code") == future.REASON))
     for operator, source, count in quarantined.group_by(by).len().sort(by).rows():
         found.append(

@@ -163,3 +163,11 @@ def test_a_lake_that_believed_a_wrong_clock_heals(tmp_path: Path, monkeypatch: p
     site.run()
     assert site.lake.versions() == versions
     assert "2036" not in "".join(status.problems(site.lake, site.settings, {"a"}))
+
+
+def test_a_source_whose_files_have_no_line_end_is_named(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    site.add(message(1, "2026-11-23").replace("\n", " "))
+    (problem,) = status.problems(site.lake, site.settings, {"a"})
+    for word in ("'mx1'", "nothing was read", "mail.log", "whole = true"):
+        assert word in problem

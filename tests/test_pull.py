@@ -179,6 +179,60 @@ def test_the_last_line_waits_until_the_file_is_closed(site: Site) -> None:
     assert site.landed() == [whole[:-5]]
 
 
+HISTORY = (
+    b'[{"unix_time":1795528800.5,"message-id":"a@b.example","action":"no action","score":1.0,'
+    b'"required_score":15.0,"ip":"192.0.2.1","symbols":{}}]'
+)
+
+
+@pytest.mark.parametrize("format", ["rspamd_history", "auto"])
+@pytest.mark.parametrize("lines", [b"", HISTORY + b"\n"])
+def test_json_without_a_last_line_end_is_whole(tmp_path: Path, format: str, lines: bytes) -> None:
+    """As rspamd gives its history: one document, and no line end."""
+    site = Site(tmp_path, pattern="history.json", format=format)
+    later = HISTORY.replace(b"a@b", b"c@d")
+    # Half of it has come so far.
+    site.write("history.json", lines + later[:-40])
+    assert site.pull().bytes == len(lines)
+    assert site.pull().bytes == 0
+    site.write("history.json", lines + later)
+    assert site.pull().bytes == len(later)
+    assert site.pull() == Pulled()
+    assert b"".join(site.landed()) == lines + later
+    # A line end that comes after it is no line of its own.
+    site.write("history.json", lines + later + b"\n")
+    assert site.pull().bytes == 1
+
+
+def test_a_last_line_that_stays_as_it_is_is_read(site: Site) -> None:
+    """Pulled daily, that is at the second pull."""
+    day = dt.timedelta(hours=23, minutes=55)
+    site.write("mail.log", text(1, 2)[:-1])
+    site.write("mail.log.other", text(7)[:-1])
+    found = site.pull()
+    assert (found.bytes, len(found.notes)) == (len(text(1)), 1)
+    first = site.pull()
+    assert (first.bytes, len(first.notes)) == (0, 2)
+    for word in ("'a'", "'mx1'", "mail.log", f"{len(text(2)) - 1} bytes", "line end", "whole = true"):
+        assert word in first.notes[0]
+    # A line that still grows waits on.
+    site.write("mail.log.other", text(7)[:-1] + b" more")
+    assert pull(site.operator, str(site.lake), NOW + day).bytes == len(text(2)) - 1
+    assert pull(site.operator, str(site.lake), NOW + day).bytes == 0
+    assert pull(site.operator, str(site.lake), NOW + 2 * day).bytes == len(text(7)) + 4
+    assert sorted(site.landed()) == sorted([text(1, 2)[:-1], text(7)[:-1] + b" more"])
+    assert pull(site.operator, str(site.lake), NOW + 3 * day).notes == []
+
+
+def test_a_source_of_whole_files_is_read_to_the_end(site: Site) -> None:
+    (source,) = site.operator.source
+    whole = source.model_copy(update={"whole": True})
+    site.operator = site.operator.model_copy(update={"source": [whole]})
+    site.write("mail.log", text(1, 2)[:-1])
+    assert site.pull() == Pulled(1, len(text(1, 2)) - 1)
+    assert site.pull() == Pulled()
+
+
 def test_what_is_compressed_is_closed_whatever_its_name(site: Site) -> None:
     site.write("mail.log", gzip.compress(text(1)[:-1]))
     site.pull()

@@ -337,6 +337,22 @@ def many(count: int) -> bytes:
     return "".join(message(number) for number in range(count)).encode()
 
 
+@pytest.mark.parametrize("before", [b"", b"{}\n"])
+def test_json_without_a_last_line_end_is_read(tmp_path: Path, before: bytes) -> None:
+    document = (
+        b'[{"unix_time":1795528800.5,"message-id":"a@b.example","action":"no action","score":1.0,'
+        b'"required_score":15.0,"ip":"192.0.2.1","symbols":{}}]'
+    )
+    (tmp_path / "history.json").write_bytes(before + document)
+    (log,), _ = logs_of([str(tmp_path / "history.json")], FOREVER)
+    _, progress = blocks_of(log.files[0])
+    assert (progress.read, progress.waiting) == (len(before + document), 0)
+    (tmp_path / "history.json").write_bytes(document + b"\n" + document[:-1])
+    (log,), _ = logs_of([str(tmp_path / "history.json")], FOREVER)
+    _, progress = blocks_of(log.files[0])
+    assert progress.waiting == len(document) - 1
+
+
 @pytest.mark.parametrize("is_packed", [False, True])
 def test_a_sample_tells_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_packed: bool) -> None:
     """Time for a few blocks only: counts are scaled to the file, and said to be estimates."""

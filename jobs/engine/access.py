@@ -101,8 +101,8 @@ def prepare(root: str, group: str | None) -> None:
         give(folder, number)
     except PermissionError as error:
         raise ObservatoryError(
-            f"[lake] group: {folder} cannot be given to group '{group}': {error.strerror}. Run as the owner of"
-            " the folder, who must be a member of the group"
+            f"[lake] group: {folder} cannot be given to group '{group}': {error.strerror}. Run as the owner"
+            " of the folder, who must be a member of the group"
         ) from None
 
 

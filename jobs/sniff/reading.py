@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from jobs.chunks import CHUNK, Chunks
+from jobs.chunks import CHUNK, Chunks, is_json
 from jobs.lines import LONGEST_LINE
 from jobs.sniff.files import File, compression
 
@@ -115,6 +115,10 @@ def blocks(
 def _plain(file: File, raw, progress: Progress, until: Callable[[], float], longest: int) -> Iterator[Block]:
     size = raw.seek(0, os.SEEK_END)
     end = size if file.is_closed else _last_line_end(raw, size)
+    if 0 < size - end <= LONGEST_LINE:
+        raw.seek(end)
+        # As pull does.
+        end = size if is_json(raw.read(size - end)) else end
     progress.waiting = size - end
     progress.total = end
     starts = [0, *range(FIRST, end, BLOCK)] if end > FIRST else [0]
