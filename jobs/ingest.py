@@ -28,8 +28,7 @@ from jobs.engine.tasks import Engine, Left, Task
 from jobs.errors import ObservatoryError
 from jobs.formats import AHEAD, Source
 from jobs.formats.registry import DOCUMENTS, FORMATS
-from jobs.manifest import Piece, read_manifest, write_manifest
-from jobs.pull import landing
+from jobs.manifest import Piece, landing, read_manifest, write_manifest
 from jobs.reading import Range
 from jobs.windows import is_plausible
 

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import fsspec
+
 from jobs.errors import ObservatoryError
 from jobs.space import DiskFull, is_full
 
@@ -66,6 +68,12 @@ class Waiting:
 
 class Unreadable(ObservatoryError):
     """A manifest that is no manifest."""
+
+
+def landing(root: str) -> tuple[Any, str]:
+    """The file system and folder of the landing area of a lake."""
+    fs, path = fsspec.core.url_to_fs(root.replace("s3a://", "s3://"))
+    return fs, f"{path.rstrip('/')}/landing"
 
 
 def has_manifest(fs: Any, folder: str) -> bool:

@@ -47,6 +47,7 @@ from jobs.manifest import (
     Waiting,
     has_manifest,
     landed_bytes,
+    landing,
     read_manifest,
     read_waiting,
     room_for,
@@ -72,12 +73,6 @@ class Pulled:
     bytes: int = 0
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list, compare=False)
-
-
-def landing(root: str) -> tuple[Any, str]:
-    """The file system and folder of the landing area of a lake."""
-    fs, path = fsspec.core.url_to_fs(root.replace("s3a://", "s3://"))
-    return fs, f"{path.rstrip('/')}/landing"
 
 
 def streams_of(

@@ -12,8 +12,7 @@ import polars as pl
 from jobs import future
 from jobs.config import Observatory
 from jobs.engine.lake import Lake
-from jobs.manifest import Unreadable, has_manifest, read_manifest, read_waiting
-from jobs.pull import landing
+from jobs.manifest import Unreadable, has_manifest, landing, read_manifest, read_waiting
 from jobs.windows import is_plausible
 
 # The codes of schemas/codelists/join_quality.csv, best first.

@@ -11,7 +11,6 @@ import polars as pl
 from jobs.engine import record
 from jobs.engine.lake import Lake, Partition
 from jobs.formats import AHEAD
-from jobs.formats.registry import KERNELS
 
 # For each operator its first and last day.
 Days = dict[str, tuple[dt.date, dt.date]]
@@ -60,6 +59,8 @@ def pending(
     A batch is pending until a finished silver run has taken it. With `since` or `until` the window is that
     range, whatever was taken; a new batch counts as taken only if the range holds all of its days.
     """
+    from jobs.formats.registry import KERNELS
+
     done = taken(lake)
     rows = (
         lake.read("bronze.file", lake.versions().get("bronze.file"))

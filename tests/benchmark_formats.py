@@ -43,7 +43,8 @@ from jobs.engine.embedded import Inline
 from jobs.engine.lake import Lake
 from jobs.formats.delimited import profile_of
 from jobs.ingest import Ingest, ingest, landed, ranges_of
-from jobs.pull import landing, pull
+from jobs.manifest import landing
+from jobs.pull import pull
 from jobs.reading import read_range
 from sample_data.generate import generate
 from sample_data.generator.profiles import OPERATORS

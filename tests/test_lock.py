@@ -22,8 +22,8 @@ from jobs.engine import lock, renew
 from jobs.engine.lake import Lake
 from jobs.engine.lock import LOCK, writing
 from jobs.errors import Locked
-from jobs.manifest import read_manifest
-from jobs.pull import landing, pull
+from jobs.manifest import landing, read_manifest
+from jobs.pull import pull
 from jobs.questionnaire import loading as questionnaire
 from jobs.submission import loading as submission
 from tests.conftest import ROOT

@@ -13,8 +13,8 @@ import pytest
 from jobs import __main__ as command_line
 from jobs import status
 from jobs.errors import ObservatoryError
-from jobs.manifest import Stream, read_manifest
-from jobs.pull import landing, pull
+from jobs.manifest import Stream, landing, read_manifest
+from jobs.pull import pull
 from tests.test_future import NOW, Site, message
 
 DAY = "2026-11-23"
