@@ -37,7 +37,7 @@ from jobs.chunks import CHUNK, Chunks, is_json
 from jobs.config import Operator, Source
 from jobs.engine.lock import writing
 from jobs.errors import LandingLost
-from jobs.formats.registry import DOCUMENTS, FORMATS, KERNELS, sniff
+from jobs.formats.registry import DOCUMENTS, FORMATS, KERNELS, SURE_ENOUGH, sniff
 from jobs.manifest import (
     Digest,
     Known,
@@ -60,6 +60,15 @@ SAMPLE = 64 << 10
 OLDEST = dt.datetime(1990, 1, 1, tzinfo=dt.UTC)
 # A last line without its end that stayed the same for so long is read: it is so at the second daily pull.
 IDLE = dt.timedelta(hours=20)
+# Archives, and compressions that nobody here unpacks, by what they begin with.
+ARCHIVES = {
+    b"PK\x03\x04": "zip",
+    b"PK\x05\x06": "zip",
+    b"7z\xbc\xaf\x27\x1c": "7z",
+    b"Rar!\x1a\x07": "rar",
+    b"\x1f\x9d": "compress",
+    b"\x04\x22\x4d\x18": "lz4",
+}
 # A date stands first: mail.log.20261120 is no rotation number.
 ROTATED = re.compile(r"(?:[-.](?P<date>\d{8}(?:[-.T]?\d+)?)|\.(?P<number>\d+))(?:\.(?:gz|bz2|xz|zst))?$")
 
@@ -135,6 +144,7 @@ def pull_source(operator: Operator, source: Source, root: str, now: dt.datetime,
         pulled.problems.append(f"{where}: {error}")
         return
     names.sort(key=rotation_order)
+    begun = len(pulled.notes)
     waited = read_waiting(fs, folder)
     waiting: dict[str, Waiting] = {}
     written = written_times(source_fs, names)
@@ -143,7 +153,14 @@ def pull_source(operator: Operator, source: Source, root: str, now: dt.datetime,
         try:
             times = Times(newest.get(name, now), written.get(name, now), now)
             end = LastLine(waited.get(name), now, source.whole or is_closed(name))
-            piece, damage = pull_file(fs, folder, source_fs, name, times, source, known, end)
+            piece, damage = pull_file(fs, folder, source_fs, name, times, source, known, end, pulled.notes)
+        except Archive as error:
+            pulled.problems.append(
+                f"{where}: {name} is an archive ({error}), which holds files and is no log: it is left out."
+                " Unpack it where the source finds what is in it. A log may be compressed by gzip, bzip2, xz"
+                " or zstd."
+            )
+            continue
         except UnknownFormat:
             formats = ", ".join(sorted(KERNELS))
             pulled.problems.append(
@@ -159,7 +176,7 @@ def pull_source(operator: Operator, source: Source, root: str, now: dt.datetime,
             waiting[name] = end.waiting
         if end.is_stuck:
             pulled.notes.append(
-                f"{where}: the last line of {name} has {end.waiting_bytes:,} bytes and no line end. It waits"
+                f"the last line of {name} has {end.waiting_bytes:,} bytes and no line end. It waits"
                 " until it has one, until the file is rotated or compressed, or until it has stayed the same"
                 " for a day. If nothing more is written to such files, set whole = true for the source."
             )
@@ -169,6 +186,7 @@ def pull_source(operator: Operator, source: Source, root: str, now: dt.datetime,
         if damage:
             pulled.problems.append(f"{where}: {name} is damaged: {damage}. What came before it is kept.")
     write_manifest(fs, folder, known.streams, waiting)
+    pulled.notes[begun:] = [f"{where}: {note}" for note in pulled.notes[begun:]]
 
 
 def is_no_file(fs: Any, name: str) -> bool:
@@ -223,6 +241,10 @@ class Times:
     now: dt.datetime
 
 
+class Archive(ValueError):
+    """The file holds files, by its kind, in a source of logs."""
+
+
 class UnknownFormat(ValueError):
     """No format recognises the file."""
 
@@ -249,14 +271,21 @@ def pull_file(
     source: Source,
     known: Known,
     end: LastLine,
+    notes: list[str],
 ) -> tuple[Piece | None, str | None]:
-    """Land what a file holds beyond its stream, or None when that is nothing; and what damage it has."""
+    """Land what a file holds beyond its stream, or None when that is nothing; and what damage it has.
+
+    notes: gets what a person should know of a file that is new.
+    """
     with source_fs.open(name, "rb") as raw:
-        if source.format in DOCUMENTS:
-            return land_document(fs, folder, source_fs, name, raw, source.format, known, times.now), None
         start = Chunks(raw)
         head = start.peek(SAMPLE)
+        if source.format in DOCUMENTS:
+            piece = land_document(fs, folder, source_fs, name, raw, source.format, known, times.now)
+            notes += looks(name, source.format, head) if piece else ()
+            return piece, None
         if not head:
+            notes += [f"{name} is empty"] if not start.damage else ()
             return None, start.damage
         stream, chunks, digest = find_stream(fs, known, raw, head)
         if stream and digest.bytes < stream.bytes:
@@ -264,6 +293,10 @@ def pull_file(
         kind = stream.format if stream else format_of(source, head)
         if kind in DOCUMENTS:
             return land_document(fs, folder, source_fs, name, raw, kind, known, times.now), None
+        if stream is None and source.format != "auto":
+            if archive := archive_of(head):
+                raise Archive(archive)
+            notes += looks(name, kind, head)
         offset = stream.bytes if stream else 0
         partial = f"{folder}/partial.{uuid.uuid4().hex}.new"
         tail = b""
@@ -387,9 +420,31 @@ def format_of(source: Source, head: bytes) -> str:
     if source.format != "auto":
         return source.format
     name, _ = sniff(head)
+    archive = archive_of(head)
+    if archive and name not in DOCUMENTS:
+        raise Archive(archive)
     if name is None:
         raise UnknownFormat
     return name
+
+
+def archive_of(head: bytes) -> str | None:
+    """The kind of archive, or of compression that cannot be read, that a file begins as."""
+    if head[257:262] == b"ustar":
+        return "tar"
+    return next((kind for start, kind in ARCHIVES.items() if head.startswith(start)), None)
+
+
+def looks(name: str, kind: str, head: bytes) -> list[str]:
+    """What a file looks like, where that is not the format that its source names."""
+    own, (found, _) = KERNELS[kind].sniff(head), sniff(head)
+    is_within = found in getattr(KERNELS[kind], "WITHIN", ())
+    # What a delimited log looks like is for its profile to say.
+    if own >= SURE_ENOUGH or is_within or kind == "delimited" or found == kind or archive_of(head):
+        return []
+    if found is not None:
+        return [f'{name} looks like {found}, and the source names {kind}. If it is, set format = "{found}"']
+    return [f"{name} does not look like {kind}, nor like any other known format"] if own == 0 else []
 
 
 def find_stream(fs: Any, known: Known, raw: IO[bytes], head: bytes) -> tuple[Stream | None, Chunks, Digest]:

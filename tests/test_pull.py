@@ -13,7 +13,9 @@ import lzma
 import os
 import signal
 import socket
+import tarfile
 import tempfile
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -34,6 +36,7 @@ from jobs.space import DiskFull
 from tests.conftest import ROOT
 
 NOW = dt.datetime(2026, 11, 24, 15, 0, tzinfo=dt.UTC)
+REPORT = (ROOT / "tests" / "formats" / "reports" / "rfc7489.xml").read_bytes()
 COMPRESS: dict[str, Callable[[bytes], bytes]] = {
     "gz": gzip.compress,
     "bz2": bz2.compress,
@@ -349,6 +352,100 @@ def test_folders_and_empty_files_are_no_problem(site: Site) -> None:
     assert site.landed() == [text(1), text(2)]
 
 
+def zipped(data: bytes, name: str = "mail.log") -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr(name, data)
+    return out.getvalue()
+
+
+def tarred(data: bytes, mode: str) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode=mode) as file:  # type: ignore[call-overload]
+        about = tarfile.TarInfo("mail.log")
+        about.size = len(data)
+        file.addfile(about, io.BytesIO(data))
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("format", ["postfix", "auto"])
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (zipped(text(*range(60))), "zip"),
+        (gzip.compress(zipped(text(1))), "zip"),
+        (tarred(text(1), "w"), "tar"),
+        (tarred(text(1), "w:gz"), "tar"),
+        (b"7z\xbc\xaf\x27\x1c" + bytes(60), "7z"),
+        (b"Rar!\x1a\x07\x01" + bytes(60), "rar"),
+        (b"\x1f\x9d\x90" + bytes(60), "compress"),
+        (b"\x04\x22\x4d\x18" + bytes(60), "lz4"),
+    ],
+    ids=["zip", "zip in gzip", "tar", "tar in gzip", "7z", "rar", "compress", "lz4"],
+)
+def test_an_archive_is_no_log(tmp_path: Path, format: str, data: bytes, kind: str) -> None:
+    site = Site(tmp_path, format=format)
+    site.write("mail.log.1", data)
+    site.write("mail.log", text(*range(50)))
+    pulled = site.pull()
+    (problem,) = pulled.problems
+    for word in ("'a'", "'mx1'", "mail.log.1", kind, "Unpack", "gzip"):
+        assert word in problem
+    assert site.landed() == [text(*range(50))]
+
+
+def test_reports_still_come_in_archives(tmp_path: Path) -> None:
+    for number, format in enumerate(("dmarc", "auto")):
+        (tmp_path / str(number)).mkdir()
+        site = Site(tmp_path / str(number), pattern="*", format=format)
+        packed = zipped(REPORT, "receiver.example!shop.example!1795392000!1795478399.xml")
+        site.write("report.zip", packed)
+        pulled = site.pull()
+        assert (pulled.bytes, pulled.problems, pulled.notes) == (len(packed), [], [])
+
+
+EXIM = (ROOT / "sample_data" / "lab" / "exim" / "mainlog").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("format", "data", "words"),
+    [
+        ("postfix", EXIM, ["mail.log looks like exim, and the source names postfix", 'format = "exim"']),
+        ("dmarc", EXIM, ["looks like exim, and the source names dmarc"]),
+        ("postfix", REPORT, ["looks like dmarc, and the source names postfix"]),
+        ("exim", bytes(range(128)) * 40, ["does not look like exim"]),
+        ("postfix", b"", ["mail.log is empty"]),
+    ],
+)
+def test_another_format_than_named_is_said_at_once(
+    tmp_path: Path, format: str, data: bytes, words: list[str]
+) -> None:
+    site = Site(tmp_path, pattern="mail.log", format=format)
+    site.write("mail.log", data)
+    pulled = site.pull()
+    assert pulled.problems == []
+    (note,) = pulled.notes
+    for word in ("'a'", "'mx1'", *words):
+        assert word in note
+
+
+def test_the_format_that_is_named_is_no_surprise(tmp_path: Path) -> None:
+    logs = {
+        "postfix": "postfix/mail.rfc3164.log",
+        "exim": "exim/mainlog",
+        "kannel": "kannel/bearerbox-access.log",
+        "rspamd": "postfix/rspamd.log",
+        # Its lines stand in the log of the mail server.
+        "spamassassin": "postfix/mail.iso8601.log",
+        "opendkim": "postfix/mail.iso8601.log",
+    }
+    for format, log in logs.items():
+        (tmp_path / format).mkdir()
+        site = Site(tmp_path / format, pattern="mail.log", format=format)
+        site.write("mail.log", (ROOT / "sample_data" / "lab" / log).read_bytes())
+        assert site.pull().notes == []
+
+
 def test_what_is_no_file_is_named_and_left_out(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """A FIFO that nobody writes to would hold pull for ever."""
     site.write("mail.log", text(1))
@@ -394,9 +491,6 @@ def test_a_binary_file_is_landed_if_a_format_is_named_and_refused_if_not(tmp_pat
         assert word in problem
     assert auto.landed() == [text(*range(50))]
     assert auto.streams[0].format == "postfix"
-
-
-REPORT = (ROOT / "tests" / "formats" / "reports" / "rfc7489.xml").read_bytes()
 
 
 @pytest.mark.parametrize("format", ["dmarc", "auto"])
