@@ -18,7 +18,7 @@ import polars as pl
 from jobs.config import Observatory, Operator
 from jobs.engine.lake import Lake
 from jobs.errors import ObservatoryError
-from jobs.protect import KEY_FILE, has_key, key_id_of
+from jobs.protect import KEY_FILE, has_key, key_id_of, master_key
 
 SILVER = "silver.transmission"
 Known = dict[str, dict[str, Any]]
@@ -40,12 +40,22 @@ def admit(lake: Lake, settings: Observatory, operators: list[Operator], has_silv
         lake.remember({"operators": now})
 
 
-def refuse_others(lake: Lake, settings: Observatory) -> None:
+def refuse_others(lake: Lake, settings: Observatory, needs_key: bool = True) -> None:
     """Raise ObservatoryError, with what to do, where an operator of the lake has another key now, or another
-    id."""
-    wrong = [*renamed(lake, settings), *other_keys(lake, settings)]
+    id. needs_key: a key that is none is an error, too; a pull makes no pseudonyms and leaves it to the run."""
+    wrong = renamed(lake, settings)
+    if needs_key or is_key_usable():
+        wrong += other_keys(lake, settings)
     if wrong:
         raise ObservatoryError("\n".join(wrong))
+
+
+def is_key_usable() -> bool:
+    try:
+        master_key()
+    except ObservatoryError:
+        return False
+    return True
 
 
 def renamed(lake: Lake, settings: Observatory) -> list[str]:
