@@ -42,7 +42,7 @@ def admit(lake: Lake, settings: Observatory, operators: list[Operator], has_silv
 
 def refuse_others(lake: Lake, settings: Observatory, needs_key: bool = True) -> None:
     """Raise ObservatoryError, with what to do, where an operator of the lake has another key now, or another
-    id. needs_key: a key that is none is an error, too; a pull makes no pseudonyms and leaves it to the run."""
+    id. needs_key: a key that is none is an error, too; a pull makes no pseudonyms and leaves that to runs."""
     wrong = renamed(lake, settings)
     if needs_key or is_key_usable():
         wrong += other_keys(lake, settings)
