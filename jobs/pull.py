@@ -84,9 +84,7 @@ class Pulled:
     notes: list[str] = field(default_factory=list, compare=False)
 
 
-def streams_of(
-    fs: Any, folder: str, root: str, operator_id: str, source: Source, now: dt.datetime
-) -> list[Stream]:
+def streams_of(fs: Any, folder: str, root: str, operator_id: str, source: Source) -> list[Stream]:
     """The streams of a source by its manifest; where that is lost or cannot be read, by what was landed."""
     if has_manifest(fs, folder):
         with contextlib.suppress(Unreadable):
@@ -95,9 +93,38 @@ def streams_of(
     # Polars and the lake take a moment to import, and are needed where there is no manifest alone.
     from jobs.rebuilding import rebuilt
 
-    return rebuilt(
-        fs, folder, root, operator_id, source.id, lambda head: format_of(source, head), newest_line, now
-    )
+    return rebuilt(fs, folder, root, operator_id, source.id, newest_line)
+
+
+def adopted(fs: Any, folder: str, source: Source, known: Known, now: dt.datetime) -> list[Piece]:
+    """The pieces that were landed before a manifest was lost, were never read, and that no file of the source
+    holds any more."""
+    if not fs.glob(f"{folder}/*.orphan"):
+        return []
+    from jobs.rebuilding import continued, orphans
+
+    found = []
+    for orphan in sorted(orphans(fs, folder), key=lambda each: each.place):
+        stream_id, offset = orphan.place
+        stream = next((each for each in known.streams if each.stream_id == stream_id), None)
+        if offset == 0:
+            end = LastLine(None, now, is_closed=True)
+            times = Times(now, now, now)
+            try:
+                piece, _ = pull_file(fs, folder, fs, orphan.path, times, source, known, end, [])
+            except (UnknownFormat, Archive):
+                # The source names no format any more: it waits until it does.
+                continue
+        else:
+            before = (stream.bytes, stream.sha256) if stream else (0, "")
+            piece = continued(fs, stream, orphan, now) if stream else None
+            if stream and piece:
+                known.grown(stream, *before)
+        if piece:
+            found.append(piece)
+        if fs.exists(orphan.path):
+            fs.rm(orphan.path)
+    return found
 
 
 def remove_unfinished(fs: Any, folder: str) -> None:
@@ -139,8 +166,8 @@ def pull_source(operator: Operator, source: Source, root: str, now: dt.datetime,
         )
         names.remove(name)
     try:
-        known = Known(streams_of(fs, folder, root, operator.id, source, now), DOCUMENTS.__contains__)
-    except (LandingLost, UnknownFormat) as error:
+        known = Known(streams_of(fs, folder, root, operator.id, source), DOCUMENTS.__contains__)
+    except LandingLost as error:
         pulled.problems.append(f"{where}: {error}")
         return
     names.sort(key=rotation_order)
@@ -185,6 +212,9 @@ def pull_source(operator: Operator, source: Source, root: str, now: dt.datetime,
             pulled.bytes += piece.bytes
         if damage:
             pulled.problems.append(f"{where}: {name} is damaged: {damage}. What came before it is kept.")
+    for piece in adopted(fs, folder, source, known, now):
+        pulled.pieces += 1
+        pulled.bytes += piece.bytes
     write_manifest(fs, folder, known.streams, waiting)
     pulled.notes[begun:] = [f"{where}: {note}" for note in pulled.notes[begun:]]
 

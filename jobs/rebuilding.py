@@ -20,6 +20,8 @@ from jobs.errors import LandingLost
 from jobs.manifest import Digest, Piece, Stream, landed_bytes
 
 TAIL = 64 << 10
+# After the name of a piece that was landed and not read.
+ORPHAN = ".orphan"
 ENDINGS = {".log": False, ".document": True}
 
 
@@ -45,14 +47,13 @@ def rebuilt(
     root: str,
     operator_id: str,
     source_id: str,
-    format_of: Callable[[bytes], str],
     newest_line: Callable[[str, bytes, dt.datetime], dt.datetime],
-    now: dt.datetime,
 ) -> list[Stream]:
-    """The streams of a source without a manifest; none where nothing was ever landed.
+    """The streams of a source without a manifest, as far as they were read. Pieces that were not are set
+    aside: their logs are most often still there, and say more of them.
 
-    format_of: the format of a stream that the ledger does not have, by its beginning. newest_line: as in
-    jobs/pull.py. Raises LandingLost, with what to do, where pieces that the ledger has are gone.
+    newest_line: as in jobs/pull.py. Raises LandingLost, with what to do, where pieces that the ledger has are
+    gone.
     """
     found = pieces_in(fs, folder)
     mine = (pl.col("operator_id") == operator_id) & (pl.col("source_id") == source_id)
@@ -65,29 +66,20 @@ def rebuilt(
             " pulled. Put the folder back from a copy. Without one, `observatory renew --anew` lets the next"
             " run count anew what the logs still hold"
         )
-    streams = []
+    for each in found:
+        if each.piece_id not in ledger:
+            fs.mv(each.path, f"{each.path}{ORPHAN}")
     of_stream: dict[str, list[Landed]] = {}
     for each in sorted(found, key=lambda each: each.place):
-        of_stream.setdefault(each.place[0], []).append(each)
+        if each.piece_id in ledger:
+            of_stream.setdefault(each.place[0], []).append(each)
+    streams = []
     for stream_id, pieces in of_stream.items():
-        whole = contiguous(pieces)
-        for each in pieces[len(whole) :]:
-            # After a gap, and never read: of no use without what came before.
-            fs.mv(each.path, f"{each.path}.lost")
-        if not whole:
-            continue
-        stream = Stream(stream_id, "", 0, "", "", 0, [as_piece(each, ledger, now) for each in whole])
-        digest, head, tail = Digest(), b"", b""
-        for block in landed_bytes(fs, stream, sum(each.bytes for each in whole)):
-            digest.update(block)
-            head = head or block[:TAIL]
-            tail = (tail + block)[-TAIL:]
-        known = [ledger[each.piece_id] for each in whole if each.piece_id in ledger]
-        stream.format = (
-            max(known, key=lambda row: row["ingest_id"])["format_code"] if known else format_of(head)
-        )
-        stream.bytes, stream.sha256, stream.marks = digest.bytes, digest.hexdigest(), digest.marks
-        if whole[0].is_document:
+        last = max((ledger[each.piece_id] for each in pieces), key=lambda row: row["ingest_id"])
+        stream = Stream(stream_id, last["format_code"], 0, "", "", 0)
+        stream.pieces = [as_piece(each, ledger[each.piece_id]) for each in pieces]
+        head, tail = measure(fs, stream)
+        if pieces[0].is_document:
             stream.head, stream.head_bytes, stream.marks = stream.sha256, stream.bytes, {}
         else:
             line = head.split(b"\n", 1)[0]
@@ -99,30 +91,48 @@ def rebuilt(
     return streams
 
 
-def pieces_in(fs: Any, folder: str) -> list[Landed]:
-    """The pieces in a source's folder of landing."""
+def measure(fs: Any, stream: Stream) -> tuple[bytes, bytes]:
+    """Set the bytes, digest and marks of a stream from its pieces; how it begins and ends."""
+    digest, head, tail = Digest(), b"", b""
+    for block in landed_bytes(fs, stream, sum(piece.bytes for piece in stream.pieces)):
+        digest.update(block)
+        head = head or block[:TAIL]
+        tail = (tail + block)[-TAIL:]
+    stream.bytes, stream.sha256, stream.marks = digest.bytes, digest.hexdigest(), digest.marks
+    return head, tail
+
+
+def orphans(fs: Any, folder: str) -> list[Landed]:
+    """Pieces that were landed before the manifest was lost, and never read."""
+    return pieces_in(fs, folder, ORPHAN)
+
+
+def continued(fs: Any, stream: Stream, orphan: Landed, now: dt.datetime) -> Piece | None:
+    """The piece that an orphan makes of a stream that ends where it begins; None where the stream has gone on
+    without it."""
+    if stream.bytes != orphan.place[1]:
+        return None
+    path = orphan.path.removesuffix(ORPHAN)
+    fs.mv(orphan.path, path)
+    at = now.isoformat()
+    piece = Piece(orphan.piece_id, path, stream.bytes, orphan.bytes, at, at, orphan.piece_id)
+    stream.pieces.append(piece)
+    measure(fs, stream)
+    return piece
+
+
+def pieces_in(fs: Any, folder: str, aside: str = "") -> list[Landed]:
+    """The pieces in a source's folder of landing. aside: how the names of those that were set aside end."""
     fs.invalidate_cache()
     return [
-        Landed(path.rsplit("/", 1)[-1].removesuffix(ending), path, fs.info(path)["size"], is_document)
+        Landed(path.rsplit("/", 1)[-1].removesuffix(ending + aside), path, fs.info(path)["size"], is_document)
         for ending, is_document in ENDINGS.items()
-        for path in fs.glob(f"{folder}/*{ending}")
+        for path in fs.glob(f"{folder}/*{ending}{aside}")
     ]
 
 
-def contiguous(pieces: list[Landed]) -> list[Landed]:
-    """The first of these pieces of a stream, in order, up to where one is missing."""
-    end, whole = 0, []
-    for each in pieces:
-        if each.place[1] != end:
-            break
-        whole.append(each)
-        end += each.bytes
-    return whole
-
-
-def as_piece(each: Landed, ledger: dict[str, dict[str, Any]], now: dt.datetime) -> Piece:
-    row = ledger.get(each.piece_id, {})
-    landed_at = (row.get("landed_at") or now).isoformat()
-    name = row.get("file_name") or each.piece_id
-    damage = row.get("damage_text")
+def as_piece(each: Landed, row: dict[str, Any]) -> Piece:
+    """A piece that the ledger has."""
+    landed_at = row["landed_at"].isoformat()
+    name, damage = row["file_name"] or each.piece_id, row["damage_text"]
     return Piece(each.piece_id, each.path, each.place[1], each.bytes, landed_at, landed_at, name, damage)

@@ -65,6 +65,25 @@ def test_what_was_landed_and_never_read_counts_too(tmp_path: Path) -> None:
     assert len(site.recipients()) == 2
 
 
+def test_what_was_landed_and_is_no_longer_at_its_source_counts_too(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    site.add(message(1, DAY))
+    grown = message(1, DAY) + message(2, DAY)
+    site.log.write_text(grown)
+    assert problems_of(site) == []
+    site.log.write_text(message(4, DAY) + message(5, DAY))
+    assert problems_of(site) == []
+    (folder_of(site) / "manifest.json").unlink()
+    site.log.write_text(message(7, DAY))
+    site.add("")
+    assert len(site.recipients()) == 5
+    assert not list(folder_of(site).glob("*.orphan"))
+    assert len(streams_of(site)) == 3
+    site.log.write_text(grown + message(8, DAY))
+    site.add("")
+    assert len(site.recipients()) == 6
+
+
 def test_a_landing_that_is_gone_is_refused_with_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
