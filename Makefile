@@ -1,24 +1,36 @@
 # Targets explain themselves: `make help`. CI calls the same ones.
 .DELETE_ON_ERROR:
-PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
-	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+# Looked for once, and only where an environment is made.
+PYTHON ?= $(eval PYTHON := $(shell for p in python3.13 python3.12 python3.11 python3; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done))$(PYTHON)
 VENV := .venv
 BIN := $(VENV)/bin
-# Wheels that pip keeps would lie in the user's home; nothing outside the clone is changed.
+# Only the clone is changed: wheels are kept in the environment for as long as they are installed.
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-cache-dir
+CACHE := $(VENV)/wheels
+# Where pip finds a mirror and a proxy's certificate, uv does too.
+UV := $(BIN)/uv --quiet --cache-dir $(CACHE) $(if $(wildcard /etc/ssl/certs/ca-certificates.crt),--system-certs)
+MIRROR := $${PIP_INDEX_URL:+--default-index "$$PIP_INDEX_URL"}
+INSTALL := VIRTUAL_ENV=$(abspath $(VENV)) $(UV) pip install $(MIRROR)
+LOCK := $(UV) pip compile $(MIRROR) --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
+	--custom-compile-command "make lock" pyproject.toml
 
-.PHONY: help demo test test-long test-site check setup setup-dev airflow benchmark format derived clean
+# In a lake of its own, or it would find that everything is done.
+ON_SPARK := OBSERVATORY_ENGINE_NAME=spark OBSERVATORY_LAKE_ROOT=$(CURDIR)/build/lake-spark
+
+.PHONY: help demo test test-long test-site check setup setup-dev setup-spark airflow notebook benchmark format derived \
+	lock clean
 
 help:  ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
 
-demo: setup  ## Run the sample study, from logs to the report page
-	@$(BIN)/observatory demo
+demo: setup $(if $(filter spark,$(ENGINE)),setup-spark)  ## Run the sample study, from logs to the report page; ENGINE=spark: on Spark
+	@$(if $(filter spark,$(ENGINE)),$(ON_SPARK)) $(BIN)/observatory demo
 
 test: setup-dev  ## Run all tests but those that take minutes each
 	@$(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "not site and not airflow and not long"
 
-test-long: setup-dev  ## The rest: kill -9, any order of files, whole runs with the real Airflow
+test-long: setup-dev setup-spark  ## The rest: kill -9, any order of files, whole runs with the real Airflow
 	@$(BIN)/python -m pytest -q -m "airflow or long"
 
 test-site: setup-dev  ## Look at the report in a real browser (needs Chromium)
@@ -30,33 +42,58 @@ check: setup-dev  ## Lint, types, and drift of derived files
 	@$(BIN)/mypy
 	@$(BIN)/python -m schemas.dictionary --check
 
-setup: $(VENV)/run.stamp  ## Make the environment and fetch what a run needs, once
+setup: $(VENV)/run.stamp  ## Make the environment, once
 
 setup-dev: $(VENV)/dev.stamp
+
+setup-spark: $(VENV)/spark.stamp
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "No Python of 3.11 or later found: name one with PYTHON=..."; exit 2; }
 	@"$(PYTHON)" -m venv $(VENV) || { echo "$(PYTHON) cannot make an environment: install its venv module \
 	(on Debian and Ubuntu: apt-get install python3-venv)"; rm -rf $(VENV); exit 2; }
 
-$(VENV)/run.stamp: requirements.lock pyproject.toml | $(BIN)/python
-	@echo "Installing the pipeline's packages ..."
-	@$(PIP) --require-hashes -r requirements.lock
-	@$(PIP) --no-deps --no-build-isolation --editable .
-	@$(BIN)/python -m jobs.toolchain
-	@$(BIN)/python -m jobs.archive
+$(VENV)/tools.stamp: requirements/tools.lock | $(BIN)/python
+	@$(PIP) --require-hashes -r $<
 	@touch $@
 
-$(VENV)/dev.stamp: requirements-dev.lock $(VENV)/run.stamp
-	@echo "Installing what tests and Airflow need ..."
-	@$(PIP) --require-hashes -r requirements-dev.lock
+$(VENV)/run.stamp: requirements/run.lock pyproject.toml $(VENV)/tools.stamp
+	@echo "Installing the pipeline's packages ..."
+	@$(INSTALL) --require-hashes -r $<
+	@$(INSTALL) --no-deps --no-build-isolation --editable .
+	@rm -rf $(CACHE)
 	@touch $@
+
+$(VENV)/dev.stamp: requirements/dev.lock $(VENV)/run.stamp
+	@echo "Installing what tests and Airflow need ..."
+	@$(INSTALL) --require-hashes -r $<
+	@rm -rf $(CACHE)
+	@touch $@
+
+# Spark reads the tables in one test; its engine needs a Java and the Delta jars, too.
+$(VENV)/spark.stamp: requirements/spark.lock $(VENV)/run.stamp
+	@echo "Installing Spark ..."
+	@$(INSTALL) --require-hashes -r $<
+	@rm -rf $(CACHE)
+	@$(BIN)/python -m jobs.engine.java
+	@touch $@
+
+lock: $(VENV)/tools.stamp  ## Resolve the requirement files of all install sets from pyproject.toml
+	@$(LOCK) --extra dev --extra airflow -o requirements/dev.lock
+	@$(LOCK) -c requirements/dev.lock -o requirements/run.lock
+	@$(LOCK) --extra spark -c requirements/dev.lock -o requirements/spark.lock
+	@$(filter-out pyproject.toml,$(LOCK)) --group pyproject.toml:tools -o requirements/tools.lock
+	@$(filter-out pyproject.toml,$(LOCK)) --group pyproject.toml:java -o requirements/java.lock
+	@rm -rf $(CACHE)
+
+notebook: setup-dev  ## Run the economist's notebook on the demo's lake, to build/economist.html
+	@$(BIN)/python docs/run_notebook.py
 
 airflow: setup-dev  ## Open Airflow on the sample study at http://localhost:8080
 	@docker/airflow_standalone.sh
 
-benchmark: setup-dev  ## Compare this pipeline with pflogsumm and DuckDB, formats with a raw copy, measures with the whole run
-	@$(BIN)/python -m tests.benchmark
+benchmark: setup-dev  ## Compare speed and memory with other programs, formats with a raw copy, and show where time goes
+	@$(BIN)/python -m tests.benchmark --days
 	@$(BIN)/python -m tests.benchmark_formats
 	@$(BIN)/python -m tests.benchmark_measures
 
@@ -68,4 +105,4 @@ format: setup-dev  ## Format the code
 	@$(BIN)/ruff format --quiet .
 
 clean:  ## Remove what runs made; the environment stays
-	rm -rf build/lake build/report build/airflow
+	rm -rf build/lake build/lake-spark build/report build/airflow

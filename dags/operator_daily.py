@@ -4,9 +4,9 @@ One DAG for each operator of the settings file, `operator_daily__<id>`, with fou
 
     pull ─► bronze ─► silver ─► gold
 
-`pull` lands what is new in the operator's logs and starts no Spark. The other three are one Spark
-application each: it validates its tables at its end and tells Airflow which it wrote (outlets). They run
-what the command line runs: `observatory run --stage <stage> --operator <id>`.
+Each task is a command: `observatory pull --operator <id>` lands what is new in the operator's logs, and
+`observatory run --stage <stage> --operator <id>` computes a stage, validates its tables and writes them. The
+tables of a stage are the assets that its task updates (outlets).
 
 **When.** Daily at 00:00 UTC, for the day that has just ended. A run takes everything that is new, so that
 a late line of an earlier day is counted too and a day without a run is made up for by the next one
@@ -17,43 +17,43 @@ a late line of an earlier day is counted too and a day without a run is made up 
 - one run over a range: *Trigger*, with `since` and `until` (UTC days, both included);
 - a run for each day: `airflow backfill create --dag-id operator_daily__<id> --from-date … --to-date …`.
 
-**When a task fails.** A rule that does not hold (exit code 1) or a wrong setting (exit code 2) would end
-the same way again, so it is not retried: the log's last lines name table, rule and rows, and the tables
-stay as they were. Anything else is retried. Clearing a task is always safe: a stage does no work twice.
+**When a task fails.** A broken rule (exit code 1) or a wrong setting (exit code 2) would end the same way
+again, so Airflow does not retry the task: the log's last lines name table, rule and rows, and the tables
+stay as they were. Any other failure is retried, also that another command writes to the lake (exit code 5).
+Clearing a task is always safe: a stage does no work twice.
 
 **What it needs.** `OBSERVATORY_CONFIG`, the settings file; `OBSERVATORY_PYTHON`, the Python of the
-pipeline's environment, if that is not Airflow's own; a Java (`JAVA_HOME`) and the pseudonym key
-(`OBSERVATORY_PSEUDONYM_KEY_FILE`) where the tasks run; the connection `spark_default`; and the pool
-`lake` with one slot, because the lake has one writer at a time.
+pipeline's environment, if that is not Airflow's own; the pseudonym key (`OBSERVATORY_PSEUDONYM_KEY_FILE`)
+where the tasks run; and the pool `lake` with one slot, because the lake has one writer at a time.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import shlex
-import tomllib
 from typing import Any
 
-from airflow.providers.standard.operators.bash import BashOperator
 from airflow.sdk import DAG, Param, chain
 from airflow.sdk.definitions.timetables.interval import CronDataIntervalTimetable
 
 from jobs.contracts import contract, tables
-from jobs.scheduling import application, config_file, environment, pipeline_python
+from jobs.scheduling import as_macros, command, config_file, settings_of_dags, writer
 
 CONFIG = config_file()
 STAGES = ("bronze", "silver", "gold")
 DAY = dt.timedelta(days=1)
 
 
-def arguments(stage: str, operator_id: str, dag_run: Any, params: Any) -> list[str]:
-    """The command line of one stage. The days are those of a backfill's interval, or those asked for at
-    the trigger; without either the stage takes whatever is new."""
+def arguments(step: str, operator_id: str, dag_run: Any, params: Any) -> list[str]:
+    """The command line of pull or of a stage. A stage's days are those of a backfill's interval, or those of
+    the trigger; without either the stage takes everything that is new."""
+    own = ["--config", str(CONFIG), "--operator", operator_id]
+    if step == "pull":
+        return ["pull", *own]
     since, until = params["since"], params["until"]
     if dag_run.run_type == "backfill":
         since = f"{dag_run.data_interval_start:%Y-%m-%d}"
         until = f"{dag_run.data_interval_end - DAY:%Y-%m-%d}"
-    words = ["run", "--config", str(CONFIG), "--operator", operator_id, "--stage", stage]
+    words = ["run", *own, "--stage", step]
     for option, day in (("--since", since), ("--until", until)):
         words += [option, day] if day else []
     return words
@@ -71,7 +71,6 @@ def written(stage: str) -> list[str]:
 
 def operator_daily(operator_id: str, settings: dict[str, Any]) -> DAG:
     """The DAG of one operator."""
-    words = ["pull", "--config", str(CONFIG), "--operator", operator_id]
     day = Param(None, type=["null", "string"], format="date", description="A UTC day.")
     with DAG(
         dag_id=f"operator_daily__{operator_id}",
@@ -82,37 +81,24 @@ def operator_daily(operator_id: str, settings: dict[str, Any]) -> DAG:
         max_active_runs=1,
         params={"since": day, "until": day},
         default_args={"retries": 2, "retry_delay": dt.timedelta(minutes=1), "retry_exponential_backoff": 2.0},
-        # Arguments are a list whose length depends on the run: render it as a list, not as its text.
-        render_template_as_native_obj=True,
-        user_defined_macros={"arguments": arguments},
+        user_defined_macros=as_macros(arguments),
         tags=["operator"],
     ) as dag:
-        pull = BashOperator(
-            task_id="pull",
-            bash_command=shlex.join([pipeline_python(), "-m", "jobs", *words]),
-            env=environment(),
-            append_env=True,
-            do_xcom_push=False,
+        call = f"'{{}}', '{operator_id}', dag_run, params".format
+        pull = command(
+            "pull",
+            call("pull"),
+            pool="lake",
             # From five minutes to an hour, about six hours in all: a log may come late.
             retries=9,
             retry_delay=dt.timedelta(minutes=5),
             max_retry_delay=dt.timedelta(hours=1),
         )
-        stages = [
-            application(
-                stage,
-                f"observatory {operator_id} {stage}",
-                f"{{{{ arguments('{stage}', '{operator_id}', dag_run, params) }}}}",
-                written(stage),
-                settings,
-            )
-            for stage in STAGES
-        ]
-        chain(pull, *stages)
+        chain(pull, *(writer(stage, call(stage), written(stage), settings) for stage in STAGES))
     return dag
 
 
-settings = tomllib.loads(CONFIG.read_text(encoding="utf-8"))
+settings = settings_of_dags()
 # A study node has no operators of its own.
 for each in settings.get("operator", []):
     operator_daily(each["id"], settings)

@@ -5,8 +5,8 @@ One DAG, where the settings have `[study] inbox` and `[study] files`, with two t
     load ─► estimate
 
 `load` verifies the packages that lie in the inbox and takes what is new into `study.submission`. `estimate`
-computes all of the study's tables from all submissions and answers, validates them, and writes them. They run
-what the command line runs: `observatory study load` and `observatory study estimate`.
+computes all of the study's tables from all submissions and answers, validates them, and writes them. The
+tasks are the commands `observatory study load` and `observatory study estimate`.
 
 Its end is the **unprotected** study tables, for the study's own team. Nothing here publishes: disclosure
 control and the sign-off of a human before publication are not part of this DAG.
@@ -26,14 +26,13 @@ encrypted, with the study's secret key in the GnuPG home of the user that runs t
 from __future__ import annotations
 
 import datetime as dt
-import tomllib
 from typing import Any
 
 from airflow.sdk import DAG, chain
 from airflow.sdk.definitions.timetables.interval import CronDataIntervalTimetable
 
 from jobs.contracts import contract, tables
-from jobs.scheduling import application, config_file
+from jobs.scheduling import as_macros, config_file, settings_of_dags, writer
 
 CONFIG = config_file()
 LOADED = [
@@ -53,6 +52,7 @@ def estimated() -> list[str]:
 
 def study_release(settings: dict[str, Any]) -> DAG:
     """The DAG of the study node."""
+    written = {"load": LOADED, "estimate": estimated()}
     with DAG(
         dag_id="study_release",
         doc_md=__doc__,
@@ -61,18 +61,13 @@ def study_release(settings: dict[str, Any]) -> DAG:
         catchup=False,
         max_active_runs=1,
         default_args={"retries": 2, "retry_delay": dt.timedelta(minutes=1), "retry_exponential_backoff": 2.0},
+        user_defined_macros=as_macros(lambda step: ["study", step, "--config", str(CONFIG)]),
         tags=["study"],
     ) as dag:
-        steps = [
-            application(
-                step, f"observatory study {step}", ["study", step, "--config", str(CONFIG)], written, settings
-            )
-            for step, written in (("load", LOADED), ("estimate", estimated()))
-        ]
-        chain(*steps)
+        chain(*(writer(step, f"'{step}'", tables, settings) for step, tables in written.items()))
     return dag
 
 
-settings = tomllib.loads(CONFIG.read_text(encoding="utf-8"))
+settings = settings_of_dags()
 if {"inbox", "files"} <= settings.get("study", {}).keys():
     study_release(settings)

@@ -19,8 +19,6 @@ use_demo_key()
 print(os.environ["OBSERVATORY_PSEUDONYM_KEY_FILE"])')
     export OBSERVATORY_PSEUDONYM_KEY_FILE
 fi
-JAVA_HOME=$(python -c 'from jobs.toolchain import java_home; print(java_home())')
-export JAVA_HOME
 
 export AIRFLOW_HOME="$root/build/airflow"
 export AIRFLOW__CORE__DAGS_FOLDER="$root/dags"
@@ -35,7 +33,6 @@ export AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES=1
 # Of full length, and new at each start: it signs what Airflow's parts say to each other.
 AIRFLOW__API_AUTH__JWT_SECRET=$(od -An -N 64 -t x1 /dev/urandom | tr -d ' \n')
 export AIRFLOW__API_AUTH__JWT_SECRET
-export AIRFLOW_CONN_SPARK_DEFAULT='{"conn_type": "spark", "host": "local[2]"}'
 
 # Whether the web interface answers, asked so many times.
 answers() {

@@ -1,4 +1,4 @@
-# The pipeline: Python, Java, Spark and the Delta jars. A run needs no network.
+# The pipeline: Python and the packages of its default set. A run needs no network.
 #   docker build -f docker/pipeline.Dockerfile -t spam-observatory .
 #   docker run --rm -v /etc/observatory:/etc/observatory:ro -v lake:/lake \
 #     -e OBSERVATORY_PSEUDONYM_KEY_FILE=/etc/observatory/pseudonym.key \
@@ -16,15 +16,14 @@ WORKDIR /opt/observatory
 RUN apt-get update && apt-get install --yes --no-install-recommends gnupg && rm -rf /var/lib/apt/lists/*
 RUN useradd --uid 50000 --gid 0 --create-home observatory && mkdir build /lake && chown 50000:0 build /lake
 
-COPY requirements.lock requirements-java.lock ./
-RUN python -m pip install --no-cache-dir --require-hashes -r requirements.lock -r requirements-java.lock
+COPY requirements requirements
+RUN python -m pip install --no-cache-dir --require-hashes -r requirements/run.lock
 
 COPY schemas schemas
 COPY expectations expectations
 COPY jobs jobs
 
 USER 50000:0
-RUN python -m jobs.toolchain
 
 ENTRYPOINT ["python", "-m", "jobs"]
 CMD ["--help"]

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+
+import polars as pl
 
 from expectations.suites import Asked, Rule, row_rule
-
-if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
 
 MEASURES = ["units", "spam_certain", "spam_possible"]
 
@@ -25,22 +23,26 @@ class CrossRule:
     table: str
     tables: tuple[str, ...]
     key: tuple[str, ...]
-    frame: Callable[..., DataFrame]
+    frame: Callable[..., pl.DataFrame]
     rules: list[Rule]
 
-    def asked(self, have: Mapping[str, DataFrame]) -> Asked:
+    def asked(self, have: Mapping[str, pl.DataFrame]) -> Asked:
         """The rule as it is asked of these tables."""
         beside = self.frame(*(have[table] for table in self.tables))
         return Asked(self.table, beside, self.rules, self.key)
 
 
-def same_totals(detail: DataFrame, volume: DataFrame, by: tuple[str, ...]) -> DataFrame:
-    """Totals of a detail table and of the volume table, side by side."""
-    from pyspark.sql import functions as F
+def total(values: pl.Expr | str) -> pl.Expr:
+    """The sum of values as SQL has it: null if there is none."""
+    column = pl.col(values) if isinstance(values, str) else values
+    return pl.when(column.is_not_null().any()).then(column.sum())
 
-    left = detail.groupBy(*by).agg(*(F.sum(name).alias(f"detail_{name}") for name in MEASURES))
-    right = volume.groupBy(*by).agg(*(F.sum(name).alias(f"volume_{name}") for name in MEASURES))
-    return left.join(right, on=list(by), how="full")
+
+def same_totals(detail: pl.DataFrame, volume: pl.DataFrame, by: tuple[str, ...]) -> pl.DataFrame:
+    """Totals of a detail table and of the volume table, side by side."""
+    left = detail.group_by(by).agg(total(name).alias(f"detail_{name}") for name in MEASURES)
+    right = volume.group_by(by).agg(total(name).alias(f"volume_{name}") for name in MEASURES)
+    return left.join(right, on=by, how="full", coalesce=True)
 
 
 def totals_equal(table: str, by: tuple[str, ...]) -> CrossRule:
@@ -75,29 +77,24 @@ GOLD = [
 ]
 
 
-def marked_beside_certain(coverage: DataFrame, types: DataFrame) -> DataFrame:
+def marked_beside_certain(coverage: pl.DataFrame, types: pl.DataFrame) -> pl.DataFrame:
     """What was marked, and what is spam for certain by the operators' own definition, side by side.
 
     Of the coverage the row of all: what two filters spoke of is under both.
     """
-    from pyspark.sql import functions as F
-
-    by = COVERAGE
     left = (
-        coverage.filter("engine_code = '_T'")
-        .groupBy(*by)
-        .agg(F.sum("units_marked").alias("marked"), F.sum("units_untyped").alias("untyped"))
+        coverage.filter(pl.col("engine_code") == "_T")
+        .group_by(COVERAGE)
+        .agg(total("units_marked").alias("marked"), total("units_untyped").alias("untyped"))
     )
-    certain = F.col("spam_certain")
+    certain = pl.col("spam_certain")
+    untyped = pl.when(pl.col("spam_type_code") == "UNK").then(certain).otherwise(0)
     right = (
-        types.filter("definition_code = 'OPERATOR' AND spam_certain > 0")
-        .groupBy(*by)
-        .agg(
-            F.sum(certain).alias("certain"),
-            F.sum(F.when(F.col("spam_type_code") == "UNK", certain).otherwise(0)).alias("certain_untyped"),
-        )
+        types.filter(pl.col("definition_code") == "OPERATOR", certain > 0)
+        .group_by(COVERAGE)
+        .agg(total(certain).alias("certain"), total(untyped).alias("certain_untyped"))
     )
-    return left.join(right, on=list(by), how="full")
+    return left.join(right, on=COVERAGE, how="full", coalesce=True)
 
 
 COVERAGE = ("operator_id", "period_date", "channel_code", "unit_code")
@@ -123,22 +120,18 @@ PAIR = (*CELL, "origin_code", "destination_code")
 SIDES = ("sent", "received")
 
 
-def links_beside_total(mirror: DataFrame) -> DataFrame:
+def links_beside_total(mirror: pl.DataFrame) -> pl.DataFrame:
     """Of each pair of countries what both sides say by kinds of link, and what they say of all links."""
-    from pyspark.sql import functions as F
-
-    is_all = F.col("link_code") == "_T"
+    is_all = pl.col("link_code") == "_T"
     names = [f"{side}_{name}" for side in SIDES for name in MEASURES]
-    return mirror.groupBy(*PAIR).agg(
-        *(F.sum(F.when(~is_all, F.col(name))).alias(f"links_{name}") for name in names),
-        *(F.sum(F.when(is_all, F.col(name))).alias(f"all_{name}") for name in names),
+    return mirror.group_by(PAIR).agg(
+        *(total(pl.when(~is_all).then(name)).alias(f"links_{name}") for name in names),
+        *(total(pl.when(is_all).then(name)).alias(f"all_{name}") for name in names),
     )
 
 
-def told_beside_given(mirror: DataFrame, submission: DataFrame) -> DataFrame:
+def told_beside_given(mirror: pl.DataFrame, submission: pl.DataFrame) -> pl.DataFrame:
     """For each country and side what it says in study.mirror of all others, and what it gave in all."""
-    from pyspark.sql import functions as F
-
     from jobs.study.mirror import RECEIVED, SENT
 
     frames = []
@@ -148,37 +141,38 @@ def told_beside_given(mirror: DataFrame, submission: DataFrame) -> DataFrame:
     ):
         by = [*CELL, "country_code"]
         # What has no other end stands in each of a country's rows.
-        told = F.sum(f"{side}_units") + F.max(f"{side}_unplaced_units")
-        of_all = mirror.filter("link_code = '_T'").withColumn("country_code", F.col(own))
-        measure = F.coalesce(*(F.when(F.col("unit_code") == unit, code) for unit, code in measures.items()))
-        given = submission.filter(F.col("direction_code") == direction).withColumn("measure_code", measure)
-        frames.append(
-            of_all.groupBy(*by)
-            .agg(told.alias("told_units"))
-            .join(given.groupBy(*by).agg(F.sum("units").alias("given_units")), on=by, how="left")
-            .withColumn("side", F.lit(side))
+        told = total(f"{side}_units") + pl.col(f"{side}_unplaced_units").max()
+        of_all = mirror.filter(pl.col("link_code") == "_T").with_columns(pl.col(own).alias("country_code"))
+        measure = pl.col("unit_code").replace_strict(measures, default=None, return_dtype=pl.String)
+        given = submission.filter(pl.col("direction_code") == direction).with_columns(
+            measure.alias("measure_code")
         )
-    return frames[0].unionByName(frames[1])
+        frames.append(
+            of_all.group_by(by)
+            .agg(told.alias("told_units"))
+            .join(given.group_by(by).agg(total("units").alias("given_units")), on=by, how="left")
+            .with_columns(pl.lit(side).alias("side"))
+        )
+    return pl.concat(frames)
 
 
 OF_SPENDING = ("period_code", "area_code", "channel_code", "strategy_code", "conversion_code")
 OF_STRATEGIES = ("period_code", "area_code", "channel_code", "component_code", "conversion_code")
 
 
-def parts_beside_whole(by: tuple[str, ...], part: str) -> Callable[[DataFrame], DataFrame]:
+def parts_beside_whole(by: tuple[str, ...], part: str) -> Callable[[pl.DataFrame], pl.DataFrame]:
     """Of study.investment the sum of the parts and the whole, by estimate and by what was reported."""
 
-    def beside(investment: DataFrame) -> DataFrame:
-        from pyspark.sql import functions as F
-
-        is_whole = F.col(part) == "_T"
+    def beside(investment: pl.DataFrame) -> pl.DataFrame:
+        is_whole = pl.col(part) == "_T"
         # Posts have no components; they are of strategies as money is.
-        kept = investment.filter("component_code <> 'posts'") if part == "component_code" else investment
-        return kept.groupBy(*by).agg(
-            *(F.sum(F.when(~is_whole, F.col(name))).alias(f"parts_{name}") for name in SPENT),
-            *(F.sum(F.when(is_whole, F.col(name))).alias(f"whole_{name}") for name in SPENT),
-            F.count("*").alias("row_count"),
-        )
+        is_counted = pl.col("component_code") != "posts" if part == "component_code" else pl.lit(True)
+        sums = {
+            f"{side}_{name}": total(pl.when(which).then(name)).cast(pl.Float64)
+            for side, which in (("parts", ~is_whole), ("whole", is_whole))
+            for name in SPENT
+        }
+        return investment.filter(is_counted).group_by(by).agg(pl.len().alias("row_count"), **sums)
 
     return beside
 
@@ -246,19 +240,15 @@ STUDY = [
 ]
 
 
-def quarantine_share(ledger: DataFrame) -> DataFrame:
+def quarantine_share(ledger: pl.DataFrame) -> pl.DataFrame:
     """Per operator, source and format the share of lines that no rule understood, in percent."""
-    from pyspark.sql import functions as F
-
-    totals = ledger.groupBy("operator_id", "source_id", "format_code").agg(
-        F.sum("line_count").alias("line_count"),
-        F.sum("record_count").alias("record_count"),
-        F.sum("ignored_count").alias("ignored_count"),
-        F.sum("quarantined_count").alias("quarantined_count"),
+    totals = ledger.group_by("operator_id", "source_id", "format_code").agg(
+        total(f"{name}_count").alias(f"{name}_count") for name in ("line", "record", "ignored", "quarantined")
     )
-    share = F.try_divide(F.col("quarantined_count") * 100.0, F.col("line_count"))
+    lines = pl.col("line_count")
     # Files without a line have no share to limit.
-    return totals.withColumn("quarantined_pct", F.coalesce(share, F.lit(0.0)))
+    share = pl.when(lines > 0).then(pl.col("quarantined_count") * 100.0 / lines).otherwise(0.0)
+    return totals.with_columns(share.alias("quarantined_pct"))
 
 
 def ledger_rules(limit_pct: float) -> CrossRule:

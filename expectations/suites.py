@@ -1,30 +1,41 @@
 """Great Expectations suites, derived from the contracts, and their running.
 
-A suite is made in memory each time; what is kept is the result, as JSON. Conditions over several columns
-and the uniqueness of keys become columns of their own before the suite runs, because Great Expectations
-answers all expectations on single columns in one Spark job, but needs one or more for each other kind.
-Row-level rules of bronze and silver are native columns (jobs/checks.py): Great Expectations gates
-aggregates and what is published.
+A suite is made in memory each time; what is kept is the result, as JSON. Great Expectations decides every
+rule, on pandas frames. A question costs it about 5 ms, however few the rows are. So the first question of a
+table is whether all of its rules hold in all rows, and one suite asks it of all tables. Only a table that
+breaks one is asked rule by rule. Row-level rules of bronze and silver are native (jobs/engine/checks.py):
+Great Expectations gates aggregates and what is published.
+
+The import of Great Expectations takes seconds. Only functions import it, so that a process can do it beside
+other work: warm() does no more than that.
 """
 
 from __future__ import annotations
 
+import gc
 import json
 import os
-from concurrent.futures import ThreadPoolExecutor
+import sys
+import uuid
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
+from functools import reduce
+from importlib.machinery import ModuleSpec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import ModuleType
+from typing import Any
+
+import polars as pl
 
 from jobs.contracts import codes, contract
-
-if TYPE_CHECKING:
-    from pyspark.sql import Column, DataFrame
+from jobs.core.checksum import row_hashes
+from jobs.core.sql import expression
 
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
 EXAMPLES = 3
-AT_ONCE = 4
 KEY_COUNT = "rows_of_key"
+# An expectation's name and arguments.
+Expectation = tuple[str, dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -58,11 +69,8 @@ def contract_rules(table: str) -> list[Rule]:
     about = contract(table)
     rules = []
     for name in about.not_null:
-        arguments = {"column": name}
-        condition = f"{name} IS NOT NULL"
-        rules.append(
-            Rule(f"{name}_given", f"{name} is given", condition, "ExpectColumnValuesToNotBeNull", arguments)
-        )
+        given = "ExpectColumnValuesToNotBeNull", {"column": name}
+        rules.append(Rule(f"{name}_given", f"{name} is given", f"{name} IS NOT NULL", *given))
     for each in about.fields:
         if each.codelist:
             known = [*codes(each.codelist), "_U", "_T"]
@@ -72,36 +80,21 @@ def contract_rules(table: str) -> list[Rule]:
                     f"{each.name}_known",
                     f"{each.name} is in the list {each.codelist}",
                     f"{each.name} IS NULL OR {each.name} IN ({listed})",
-                    "ExpectColumnValuesToBeInSet",
-                    {"column": each.name, "value_set": known},
+                    *in_set(each.name, known),
                 )
             )
     says = f"the key ({', '.join(about.key)}) is unique"
-    one = {"column": KEY_COUNT, "value_set": [1]}
-    rules.append(Rule("key_unique", says, f"{KEY_COUNT} = 1", "ExpectColumnValuesToBeInSet", one))
+    rules.append(Rule("key_unique", says, f"{KEY_COUNT} = 1", *in_set(KEY_COUNT, [1])))
     return rules + [row_rule(name, condition, condition) for name, condition in about.checks]
 
 
 def row_rule(name: str, condition: str, says: str) -> Rule:
     """A rule that a SQL condition states over each row."""
-    arguments = {"column": f"is_{name}", "value_set": [True]}
-    return Rule(name, says, condition, "ExpectColumnValuesToBeInSet", arguments)
+    return Rule(name, says, condition, *in_set(f"is_{name}", [True]))
 
 
-def prepared(frame: DataFrame, rules: list[Rule], key: tuple[str, ...]) -> DataFrame:
-    """The frame with one column for each condition over several columns, and how often a row's key stands."""
-    from pyspark.sql import Window
-    from pyspark.sql import functions as F
-
-    asked = {rule.arguments["column"]: rule.condition for rule in rules}
-    if KEY_COUNT in asked:
-        frame = frame.withColumn(KEY_COUNT, F.count("*").over(Window.partitionBy(*key)))
-    made = [
-        F.coalesce(F.expr(condition), F.lit(False)).alias(column)
-        for column, condition in asked.items()
-        if column not in frame.columns
-    ]
-    return frame.select("*", *made)
+def in_set(column: str, values: list[Any]) -> Expectation:
+    return "ExpectColumnValuesToBeInSet", {"column": column, "value_set": values}
 
 
 @dataclass(frozen=True)
@@ -109,71 +102,176 @@ class Asked:
     """Rules to check on a frame. `key` names a row in what a person reads."""
 
     table: str
-    frame: DataFrame
+    frame: pl.DataFrame
     rules: list[Rule]
     key: tuple[str, ...]
 
 
-def validate(asked: list[Asked]) -> list[Result]:
-    """Check each frame's rules; one result a rule, examples for those that failed.
+# Great Expectations imports these for charts, tests of distributions, notebooks and other frames. No rule
+# uses them, and they take half of the time. It can do without the first two.
+OPTIONAL = ("pyspark", "IPython")
+UNUSED = ("altair", "scipy", "scipy.stats", "scipy.special")
 
-    Each suite costs Great Expectations a Spark job or two that wait more than they work: several run at once.
-    """
+
+class Unused(ModuleType):
+    """Stands for a module during an import; each name in it is an empty class."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.__spec__ = ModuleSpec(name, None)
+
+    def __getattr__(self, name: str) -> type:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return type(name, (), {})
+
+
+def warm() -> None:
+    """Import Great Expectations, for a process that is to validate later."""
+    if "great_expectations" in sys.modules:
+        return
+    stand_ins = dict.fromkeys(OPTIONAL) | {name: Unused(name) for name in UNUSED}
+    stand_ins = {name: module for name, module in stand_ins.items() if name not in sys.modules}
+    # Nothing that an import makes is garbage: to look for it costs a fifth of the time.
+    was_collecting = gc.isenabled()
+    gc.disable()
+    try:
+        sys.modules.update(stand_ins)  # type: ignore[arg-type]
+        import great_expectations  # noqa: F401
+    finally:
+        for name in stand_ins:
+            sys.modules.pop(name, None)
+        if was_collecting:
+            gc.enable()
+
+
+def validate(asked: list[Asked]) -> list[Result]:
+    """Check each frame's rules; one result a rule, examples for those that failed."""
+    warm()
     import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig
 
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
-    source = context.data_sources.add_spark(name="frames", persist=False)
-    runs = [definition(context, source, place, each) for place, each in enumerate(asked)]
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        answers = list(pool.map(answer, runs, asked))
-    return [result for results in answers for result in results]
+    source = context.data_sources.add_pandas(name="frames")
+    frames = [prepared(each) for each in asked]
+    results: list[Result] = []
+    for place, is_held in enumerate(all_hold(source, frames, asked)):
+        each = asked[place]
+        if is_held:
+            results += [Result(each.table, rule.name, rule.says, True, 0) for rule in each.rules]
+        else:
+            results += rule_by_rule(source, f"{place} {each.table}", frames[place], each)
+    return results
 
 
-def definition(context: Any, source: Any, place: int, asked: Asked) -> Any:
-    """Great Expectations' own form of what is asked. A table may be asked twice: `place` tells them apart."""
+def all_hold(source: Any, frames: list[pl.DataFrame], asked: list[Asked]) -> list[bool]:
+    """For each frame whether all of its rules hold in all of its rows."""
+    # A table may be asked twice: the place keeps its columns apart. Nulls below a shorter column pass.
+    columns = [
+        frame.select(pl.all_horizontal(holds(rule) for rule in each.rules).alias(f"{place} {each.table}"))
+        for place, (frame, each) in enumerate(zip(frames, asked, strict=True))
+        if each.rules
+    ]
+    if not columns:
+        return [True] * len(asked)
+    whole = pl.concat(columns, how="horizontal_extend")
+    found = answers(source, "all", whole, [(name, in_set(name, [True])) for name in whole.columns])
+    return [found.get(f"{place} {each.table}", True) for place, each in enumerate(asked)]
+
+
+def rule_by_rule(source: Any, name: str, frame: pl.DataFrame, asked: Asked) -> list[Result]:
+    """The result of each rule of a frame, which breaks one."""
+    columns = sorted({rule.arguments["column"] for rule in asked.rules})
+    questions = [(rule.name, (rule.expectation, rule.arguments)) for rule in asked.rules]
+    found = answers(source, name, frame.select(columns), questions)
+    return [result_of(frame, asked, rule, found[rule.name]) for rule in asked.rules]
+
+
+def answers(
+    source: Any, name: str, frame: pl.DataFrame, questions: list[tuple[str, Expectation]]
+) -> dict[str, bool]:
+    """What Great Expectations decides on a frame: by the question's name, whether it is met."""
     import great_expectations as gx
     from great_expectations import expectations as gxe
 
-    name = f"{place} {asked.table}"
-    suite = gx.ExpectationSuite(name=name)
-    for rule in asked.rules:
-        suite.add_expectation(getattr(gxe, rule.expectation)(**rule.arguments, meta={"rule": rule.name}))
-    context.suites.add(suite)
-    batch = source.add_dataframe_asset(name).add_batch_definition_whole_dataframe("all")
-    return gx.ValidationDefinition(data=batch, suite=suite, name=name)
+    suite = gx.ExpectationSuite(
+        name=name,
+        expectations=[
+            getattr(gxe, kind)(**arguments, meta={"rule": rule}) for rule, (kind, arguments) in questions
+        ],
+    )
+    whole = source.add_dataframe_asset(name).add_batch_definition_whole_dataframe("all")
+    batch = whole.get_batch(batch_parameters={"dataframe": frame.to_pandas()})
+    found = {}
+    for outcome in batch.validate(suite, result_format="BOOLEAN_ONLY").results:
+        rule = outcome.expectation_config.meta["rule"]
+        problem = outcome.exception_info or {}
+        if problem.get("raised_exception"):
+            raise RuntimeError(f"{name}, rule {rule}: {problem['exception_message']}")
+        found[rule] = bool(outcome.success)
+    return found
 
 
-def answer(run: Any, asked: Asked) -> list[Result]:
-    """Run one validation."""
-    ready = prepared(asked.frame, asked.rules, asked.key)
-    outcome = run.run(batch_parameters={"dataframe": ready}, result_format="BOOLEAN_ONLY")
-    by_name = {rule.name: rule for rule in asked.rules}
-    return [
-        result_of(ready, asked.table, by_name[told.expectation_config.meta["rule"]], told, asked.key)
-        for told in outcome.results
-    ]
+def prepared(asked: Asked) -> pl.DataFrame:
+    """The frame with one column for each condition over several columns, and how often a row's key occurs."""
+    frame = asked.frame
+    if any(rule.arguments["column"] == KEY_COUNT for rule in asked.rules):
+        frame = frame.with_columns(rows_of_key(frame.select(asked.key)).alias(KEY_COUNT))
+    return frame.with_columns(
+        holds(rule).alias(rule.arguments["column"])
+        for rule in asked.rules
+        if rule.arguments["column"] not in frame.columns
+    )
 
 
-def result_of(frame: DataFrame, table: str, rule: Rule, told: Any, key: tuple[str, ...]) -> Result:
-    """What Great Expectations said of a rule; only a broken one costs a look at its rows."""
-    problem = told.exception_info or {}
-    if problem.get("raised_exception"):
-        raise RuntimeError(f"{table}, rule {rule.name}: {problem['exception_message']}")
-    if told.success:
-        return Result(table, rule.name, rule.says, True, 0)
-    broken = frame.filter(breaks(rule))
-    rows = broken.select(*key).limit(EXAMPLES).collect()
-    examples = [{name: str(row[name]) for name in key} for row in rows]
-    return Result(table, rule.name, rule.says, False, broken.count(), examples)
+def rows_of_key(keys: pl.DataFrame) -> pl.Expr:
+    """How many rows have a row's key."""
+    if pl.Series(row_hashes(keys)).n_unique() == keys.height:
+        return pl.lit(1)
+    return pl.len().over(keys.columns)
 
 
-def breaks(rule: Rule) -> Column:
-    """Whether a row breaks the rule: its condition is false, or unknown."""
-    from pyspark.sql import functions as F
+def result_of(frame: pl.DataFrame, asked: Asked, rule: Rule, is_held: bool) -> Result:
+    """The result of a rule; only the rows of a broken one are counted and shown."""
+    if is_held:
+        return Result(asked.table, rule.name, rule.says, True, 0)
+    broken = frame.filter(breaks(rule)).select(asked.key)
+    rows = broken.sort(asked.key).head(EXAMPLES).to_dicts()
+    examples = [{name: str(value) for name, value in row.items()} for row in rows]
+    return Result(asked.table, rule.name, rule.says, False, broken.height, examples)
 
-    return ~F.coalesce(F.expr(rule.condition), F.lit(False))
+
+def holds(rule: Rule) -> pl.Expr:
+    """Whether a row keeps the rule; false where its condition is unknown."""
+    return expression(rule.condition).fill_null(False)
+
+
+def breaks(rule: Rule) -> pl.Expr:
+    return ~holds(rule)
+
+
+def holders(asked: Iterable[Asked], results: Iterable[Result]) -> set[str]:
+    """The operators whose rows break a rule: those to hold back; "" for rows of a table without operators.
+
+    asked, results: as given to validate() and returned by it.
+    """
+    broken = {(each.table, each.rule) for each in results if not each.is_held}
+    found: set[str] = set()
+    for each in asked:
+        rules = [rule for rule in each.rules if (each.table, rule.name) in broken]
+        if not rules:
+            continue
+        rows = prepared(each).filter(reduce(pl.Expr.__or__, map(breaks, rules)))
+        has_operator = "operator_id" in rows.columns
+        found |= (
+            set(rows["operator_id"].fill_null("").unique())
+            if has_operator
+            else {""}
+            if rows.height
+            else set()
+        )
+    return found
 
 
 def keep(results: list[Result], folder: str | os.PathLike[str], run_id: str) -> Path:
@@ -182,6 +280,6 @@ def keep(results: list[Result], folder: str | os.PathLike[str], run_id: str) -> 
     file.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps({"run_id": run_id, "results": [asdict(result) for result in results]}, indent=1)
     # A disk that fills leaves no half of it under its name.
-    new = file.with_name(f".{file.name}.new")
+    new = file.with_name(f".{file.name}.{uuid.uuid4().hex}.new")
     new.write_text(text, encoding="utf-8")
     return new.replace(file)

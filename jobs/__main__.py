@@ -1,37 +1,40 @@
 """The command line, `observatory`.
 
-Exit codes: 0 done, 1 a validation held publication back, 2 wrong input or settings.
+Exit codes: 0 done, 1 a validation held something back, 2 wrong input or settings, 4 the program or its engine
+crashed, 5 another command writes to the lake: try again.
 """
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 import enum
-import importlib
-import json
 import os
 import secrets
-import subprocess
 import sys
 import tempfile
-import threading
 import time
+import traceback
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
 from jobs import STARTED, config, contracts, study_command
+from jobs.cli.interrupt import INTERRUPTED, Interrupted, catch, interruptible
+from jobs.cli.rows import Format, columns_of, read_rows, write_rows
 from jobs.costs import command as costs
-from jobs.errors import ObservatoryError, of_task
+from jobs.errors import ObservatoryError
 from jobs.questionnaire.command import app as questionnaire
 from jobs.space import DiskFull, is_full
 from jobs.submission.command import submit
+
+# Polars, the lake and the runner take seconds to import: a command imports what it needs.
+if TYPE_CHECKING:
+    from jobs.engine.lake import Lake
+    from jobs.runner import Run
 
 app = typer.Typer(
     help="Measure spam: volume, types, routes, sources, and what countering it costs.",
@@ -68,15 +71,12 @@ class Stage(enum.StrEnum):
     gold = "gold"
 
 
-class Format(enum.StrEnum):
-    table = "table"
-    csv = "csv"
-    json = "json"
-    parquet = "parquet"
-
-
 # Seconds that starting may take from the time of `sniff`.
 LONGEST_START = 2.0
+# Exit codes; the second is the shell's own of a program that SIGPIPE ended.
+CRASHED, CLOSED_PIPE = 4, 141
+# So many characters of a crash's message are printed.
+MESSAGE = 300
 
 
 class TextFormat(enum.StrEnum):
@@ -84,30 +84,34 @@ class TextFormat(enum.StrEnum):
     json = "json"
 
 
-def lake_of(settings: config.Observatory, log_bytes: int | None = None) -> Any:
-    """The lake of the settings, with the Spark session that it is seen through.
+def lake_of(settings: config.Observatory) -> Lake:
+    """The lake of the settings. Raises ObservatoryError for a lake of another form."""
+    from jobs.engine.lake import open_lake
 
-    log_bytes: as open_session() has it.
-    """
-    with err.status("Starting Spark"):
-        from jobs.lake import Lake
-        from jobs.session import open_session
-
-        return Lake(open_session(settings.spark, log_bytes=log_bytes), settings.lake.root)
+    return open_lake(settings.lake.root)
 
 
-def pull_all(settings: config.Observatory, operator: str | None) -> tuple[list[str], int]:
-    """Pull every source: what could not be read, to be told at the end, and the bytes that are new."""
+def pull_all(settings: config.Observatory, operator: str | None) -> list[str]:
+    """Pull every source; the problems of sources that could not be read."""
+    from jobs.engine import access
+    from jobs.engine.identity import refuse_others
+    from jobs.engine.lock import writing
+    from jobs.patterns import visible
     from jobs.pull import pull
 
+    refuse_others(lake_of(settings), settings, needs_key=False)
+    access.prepare(settings.lake.root, settings.lake.group)
     problems: list[str] = []
     pieces = size = 0
-    for each in config.operators(settings, operator):
-        pulled = pull(each, settings.lake.root, dt.datetime.now(dt.UTC))
-        pieces, size = pieces + pulled.pieces, size + pulled.bytes
-        problems += pulled.problems
+    with writing(settings.lake.root, "observatory pull"):
+        for each in config.operators(settings, operator):
+            pulled = pull(each, settings.lake.root, settings.lake.read_at or dt.datetime.now(dt.UTC))
+            pieces, size = pieces + pulled.pieces, size + pulled.bytes
+            problems += pulled.problems
+            for note in pulled.notes:
+                err.print(Text(visible(note)))
     err.print(f"pull: {pieces} new piece{'' if pieces == 1 else 's'}, {size / 1e6:,.1f} MB")
-    return problems, size
+    return problems
 
 
 def told(problems: list[str]) -> None:
@@ -118,9 +122,8 @@ def told(problems: list[str]) -> None:
 
 @app.command()
 def pull(config_file: Config = Path("observatory.toml"), operator: OperatorId = None) -> None:
-    """Land what is new in the operators' sources. Starts no Spark."""
-    problems, _ = pull_all(config.load(config_file), operator)
-    told(problems)
+    """Land what is new in the operators' sources."""
+    told(pull_all(config.load(config_file), operator))
 
 
 @app.command()
@@ -141,14 +144,20 @@ def run(
     ] = False,
 ) -> None:
     """Bring logs from their sources to validated gold tables."""
+    from jobs.engine import access
+    from jobs.engine.lock import writing
+
+    if since and until and since > until:
+        raise ObservatoryError(
+            f"--since {since:%Y-%m-%d} is after --until {until:%Y-%m-%d}: no day is computed. Swap them."
+        )
     settings = config.load(config_file)
     check_key()
-    problems, pulled = ([], None) if stage else pull_all(settings, operator)
-    # Days that are computed again, and lines that are read again, may be any number.
-    log_bytes = None if since or until or requarantine else pulled
     stages = [each.value for each in stage or Stage]
-    work = run_stages(settings, operator, stages, since, until, requarantine, log_bytes)
-    show_changes(work)
+    access.prepare(settings.lake.root, settings.lake.group)
+    with writing(settings.lake.root, "observatory run"):
+        problems = [] if stage else pull_all(settings, operator)
+        show_changes(run_stages(settings, operator, stages, since, until, requarantine))
     told(problems)
 
 
@@ -166,35 +175,33 @@ def run_stages(
     since: dt.datetime | None = None,
     until: dt.datetime | None = None,
     requarantine: bool = False,
-    log_bytes: int | None = None,
-) -> Any:
-    """Run the stages with a progress bar; the run and what it did."""
+) -> Run:
+    """Run the stages, with a line of progress for each; the run and what it did."""
+    from jobs.cli.progress import Meter
     from jobs.runner import Run, run
 
-    # Its import takes seconds of Python, in which Spark starts.
-    threading.Thread(target=importlib.import_module, args=["great_expectations"], daemon=True).start()
-    lake = lake_of(settings, log_bytes)
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=err, transient=not err.is_terminal) as progress:
-        task = progress.add_task("", total=len(stages))
+    chosen = config.operators(settings, operator)
+    with Meter(err, [each.id for each in chosen]) as meter, interruptible(meter.finished, stages):
         work = Run(
-            lake=lake,
+            lake=lake_of(settings),
             settings=settings,
-            operators=config.operators(settings, operator),
-            run_id=dt.datetime.now(dt.UTC).strftime("%Y%m%dT%H%M%S.%fZ"),
+            operators=chosen,
+            run_id=new_run_id(),
             since=since.date() if since else None,
             until=until.date() if until else None,
             requarantine=requarantine,
-            say=lambda text: progress.update(task, description=text),
+            say=meter.say,
+            move=meter.move,
         )
-        for name in stages:
-            run(work, [name])
-            progress.advance(task)
-        progress.update(task, description="done")
+        run(work, stages)
     return work
 
 
-def show_changes(work: Any) -> None:
+def new_run_id() -> str:
+    return dt.datetime.now(dt.UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+
+
+def show_changes(work: Run) -> None:
     """What a run wrote: a line per table."""
     table = Table("table", "operators", "periods", title="Written", title_justify="left")
     for name, periods in work.changed.items():
@@ -205,139 +212,107 @@ def show_changes(work: Any) -> None:
 
 
 @app.command()
-def show(
-    table: Annotated[str, typer.Argument(help="A table, such as gold.spam_volume_daily.")],
+def renew(
     config_file: Config = Path("observatory.toml"),
-    where: Annotated[str | None, typer.Option(help="A SQL condition on its columns.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before tables are removed.")] = False,
+    anew: Annotated[
+        bool, typer.Option("--anew", help="Also a lake of this form, as when landing was lost.")
+    ] = False,
+) -> None:
+    """Bring a lake into this version's form, or under another pseudonym key.
+
+    Removes bronze, silver, gold and the study's estimates, which the next runs compute anew. Keeps landing,
+    and what landing cannot give back: audits, answers, packages and their receipts.
+    """
+    from jobs.engine import renew as renewal
+    from jobs.engine.lake import Lake
+
+    settings = config.load(config_file)
+    lake = Lake(settings.lake.root)
+    kept = renewal.to_keep(lake, settings, anew)
+    out.print(f"Removes every table of {lake.root} but these, and then computes them anew from landing:")
+    out.print("\n".join(f"  {table}" for table in kept) or "  (none)")
+    if not yes and not is_confirmed("Go on?"):
+        raise ObservatoryError("nothing was changed; --yes goes on without asking")
+    renewal.renew(lake, settings, anew)
+    out.print("The lake has this version's form. `observatory run` now computes bronze, silver and gold.")
+
+
+def is_confirmed(question: str) -> bool:
+    """Whether a person says yes; no where nobody is there to answer."""
+    try:
+        return typer.confirm(question)
+    except typer.Abort:
+        return False
+
+
+@app.command()
+def show(
+    table: Annotated[
+        str | None,
+        typer.Argument(
+            help="A table, such as gold.spam_volume_daily; without one, what the lake holds.",
+            metavar="[TABLE]",
+            show_default=False,
+        ),
+    ] = None,
+    config_file: Config = Path("observatory.toml"),
+    columns: Annotated[
+        str | None, typer.Option(help="Only these columns, with commas.", show_default=False)
+    ] = None,
+    where: Annotated[
+        str | None, typer.Option(help="A SQL condition on its columns.", show_default=False)
+    ] = None,
+    sql: Annotated[
+        str | None,
+        typer.Option(help="In place of a table: a query over any of them, in DuckDB.", show_default=False),
+    ] = None,
     limit: Annotated[
         int | None, typer.Option(min=1, help="So many rows; 20 on a terminal, all in a file.")
     ] = None,
     format: Annotated[Format, typer.Option(help="How to print it.")] = Format.table,
-    output: Annotated[Path | None, typer.Option(help="Write to this file.")] = None,
+    output: Annotated[Path | None, typer.Option(help="Write to this file.", show_default=False)] = None,
 ) -> None:
-    """Look at a table, as the last finished run left it."""
-    if table not in contracts.tables():
+    """Look at a table, as the last finished run left it.
+
+    A narrow terminal shows the columns that fit, and names the others.
+    """
+    if sql is not None and (table or columns or where):
+        raise ObservatoryError("--sql goes without a table, --columns and --where: the query names them")
+    if table is not None and table not in contracts.tables():
         raise ObservatoryError(f"unknown table '{table}'{config.nearest(table, contracts.tables())}")
     if format is Format.parquet and output is None:
         raise ObservatoryError("--format parquet needs a file: add --output FILE")
-    settings = config.load(config_file)
-    lake = lake_of(settings)
-    rows = read_rows(
-        lake,
-        settings,
-        table,
-        where,
-        limit or (20 if format is Format.table else None),
-        has_sketches=format is Format.parquet,
-    )
-    write_rows(rows, table, format, output)
+    if output is not None and format is Format.table:
+        format = Format.csv
+    lake = lake_of(config.load(config_file))
+    limit = limit or (20 if format is Format.table else None)
+    if sql is not None:
+        from jobs.cli.query import run_sql
 
-
-def read_rows(
-    lake: Any,
-    settings: config.Observatory,
-    table: str,
-    where: str | None,
-    limit: int | None,
-    has_sketches: bool = True,
-) -> Any:
-    """Rows of a table as Arrow, in the order of its key; sketches as they are, or as what they count."""
-    from pyspark.errors import PySparkException
-
-    frame = lake.read(table, lake.versions().get(table))
-    about = contracts.contract(table)
-    if not has_sketches:
-        frame = with_estimates(frame, about)
-    if where is None:
-        return rows_in_order(frame, about.key, limit)
-    try:
-        # A value that does not fit its column shows only when rows are read.
-        return rows_in_order(frame.filter(where), about.key, limit)
-    except PySparkException as error:
-        reason = str(error).splitlines()[0]
-        raise ObservatoryError(f"--where: {reason} Columns: {', '.join(about.columns)}") from None
-
-
-def with_estimates(frame: Any, about: contracts.Contract) -> Any:
-    """The frame with the count that each sketch estimates in its place; exact up to 4,096."""
-    from pyspark.sql import functions as F
-
-    sketches = {field.name for field in about.fields if field.type == "binary"}
-    return frame.select(
-        *(
-            F.theta_sketch_estimate(name).alias(name) if name in sketches else F.col(name)
-            for name in about.columns
-        )
-    )
-
-
-def rows_in_order(frame: Any, key: tuple[str, ...], limit: int | None) -> Any:
-    ordered = frame.orderBy(*key)
-    return (ordered.limit(limit) if limit else ordered).toArrow()
-
-
-def write_rows(rows: Any, table: str, format: Format, output: Path | None) -> None:
-    """Print or write Arrow rows; in text formats nested values become JSON, and sketches hexadecimal."""
-    import polars as pl
-
-    from jobs.plain import as_csv, as_json
-
-    frame = pl.from_arrow(rows)
-    assert isinstance(frame, pl.DataFrame)
-    if format is not Format.parquet:
-        frame = frame.with_columns(pl.selectors.binary().bin.encode("hex"))
-    if format is Format.table:
-        out.print(terminal_table(frame, table))
+        found, count = run_sql(lake, sql, limit)
+        write_rows(found, "Result", format, output, out, err, count)
         return
-    try:
-        if format is Format.parquet:
-            assert output is not None
-            frame.write_parquet(output)
-        else:
-            text = as_json(frame) if format is Format.json else as_csv(flat(frame))
-            output.write_text(text, encoding="utf-8") if output else sys.stdout.write(text)
-    except OSError as error:
-        raise ObservatoryError(f"--output {output}: {error.strerror or error}") from None
-    if output:
-        err.print(f"{frame.height:,} rows in {output}")
+    if table is None:
+        from jobs.cli.query import show_lake
+
+        show_lake(lake, out)
+        return
+    chosen = columns_of(columns, table)
+    rows, count = read_rows(lake, table, where, limit, format is Format.parquet, chosen)
+    about = contracts.contract(table)
+    write_rows(rows, table, format, output, out, err, count, measures_first(about))
 
 
-def flat(frame: Any) -> Any:
-    """The frame with its nested values as JSON."""
-    import polars as pl
-
-    def as_json(name: str) -> Any:
-        values = [
-            value if value is None else json.dumps(value, default=str) for value in frame[name].to_list()
-        ]
-        return pl.Series(name, values, dtype=pl.String)
-
-    return frame.with_columns(as_json(name) for name, kind in frame.schema.items() if kind.is_nested())
-
-
-def terminal_table(frame: Any, title: str) -> Table:
-    """A table for the terminal: numbers to the right with separators, nothing cut silently."""
-    from jobs.patterns import visible
-
-    numeric = {name for name, kind in frame.schema.items() if kind.is_numeric()}
-    table = Table(
-        title=title, title_justify="left", caption=f"{frame.height:,} rows shown", caption_justify="left"
-    )
-    for name in frame.columns:
-        table.add_column(name, justify="right" if name in numeric else "left", overflow="fold")
-    for row in frame.iter_rows():
-        table.add_row(
-            *(
-                "" if value is None else f"{value:,}" if isinstance(value, int) else Text(visible(str(value)))
-                for value in row
-            )
-        )
-    return table
+def measures_first(about: contracts.Contract) -> list[str]:
+    """The columns of a table that a narrow terminal shows before others: its key and its numbers."""
+    kinds = ("bigint", "int", "double", "decimal")
+    return [*about.key, *(each.name for each in about.fields if each.type.startswith(kinds))]
 
 
 @app.command()
 def tables() -> None:
-    """The catalogue: every table, what a row of it is, its key. Starts no Spark."""
+    """The catalogue: every table, what a row of it is, its key."""
     table = Table("table", "a row is", "key", title="Tables", title_justify="left")
     for name in contracts.tables():
         about = contracts.contract(name)
@@ -348,7 +323,8 @@ def tables() -> None:
 @app.command()
 def status(config_file: Config = Path("observatory.toml"), operator: OperatorId = None) -> None:
     """The ledger: each source's files, lines, quarantine, joins and freshness; last validations."""
-    from jobs.status import ledger_rows, validation_rows, waiting_bytes
+    from jobs.patterns import visible
+    from jobs.status import ledger_rows, problems, validation_rows, waiting_bytes
 
     settings = config.load(config_file)
     names = {each.id for each in config.operators(settings, operator)}
@@ -363,12 +339,13 @@ def status(config_file: Config = Path("observatory.toml"), operator: OperatorId 
     for name in ("files", "lines", "records", "ignored", "quarantined", "waiting", "newest day", "last pull"):
         ledger.add_column(name, justify="right", overflow="fold")
     for row in ledger_rows(lake):
-        if row.operator_id in names:
+        operator_id, source_id = row["operator_id"], row["source_id"]
+        if operator_id in names:
             ledger.add_row(
-                row.operator_id, row.source_id, row.format_code, f"{row.files:,}", f"{row.lines:,}",
-                f"{row.records:,}", f"{row.ignored:,}", with_share(row.quarantined, row.lines),
-                f"{waiting.get((row.operator_id, row.source_id), 0):,} B", with_age(row.newest, today),
-                f"{row.landed:%Y-%m-%d %H:%M}" if row.landed else "",
+                operator_id, source_id, row["format_code"], f"{row['files']:,}", f"{row['lines']:,}",
+                f"{row['records']:,}", f"{row['ignored']:,}", with_share(row["quarantined"], row["lines"]),
+                f"{waiting.get((operator_id, source_id), 0):,} B", with_age(row["newest"], today),
+                f"{row['landed']:%Y-%m-%d %H:%M}" if row["landed"] else "",
             )  # fmt: skip
     out.print(ledger)
     show_joins(lake, names)
@@ -376,6 +353,8 @@ def status(config_file: Config = Path("observatory.toml"), operator: OperatorId 
     for name, rules, broken in validation_rows(lake.root):
         checked.add_row(name, str(rules), str(broken))
     out.print(checked)
+    for problem in problems(lake, settings, names):
+        out.print(Text(visible(problem)), soft_wrap=True)
 
 
 def with_share(part: int, whole: int) -> str:
@@ -391,7 +370,7 @@ def with_age(day: dt.date | None, today: dt.date) -> str:
     return f"{day} ({'today' if days == 0 else 'yesterday' if days == 1 else f'{days:,} days ago'})"
 
 
-def show_joins(lake: Any, operators: set[str]) -> None:
+def show_joins(lake: Lake, operators: set[str]) -> None:
     """How verdicts were joined to mails, reports to SMS, rows to calls: a line per operator and source."""
     from jobs.status import JOIN_QUALITY, join_rows
 
@@ -405,9 +384,9 @@ def show_joins(lake: Any, operators: set[str]) -> None:
     for name in ("units", "exact", "by message-id", "by numbers", "none"):
         table.add_column(name, justify="right")
     for row in join_rows(lake):
-        if row.operator_id in operators:
-            shares = (f"{row[code] / row.units:.1%}" for code in JOIN_QUALITY)
-            table.add_row(row.operator_id, row.source_id, f"{row.units:,}", *shares)
+        if row["operator_id"] in operators:
+            shares = (f"{row[code] / row['units']:.1%}" for code in JOIN_QUALITY)
+            table.add_row(row["operator_id"], row["source_id"], f"{row['units']:,}", *shares)
     if table.row_count:
         out.print(table)
 
@@ -425,32 +404,30 @@ def quarantine(
     Addresses, numbers and names are masked. An example is a file, as it was called when it was pulled, and
     the byte where the line starts in it, decompressed.
     """
-    from jobs.patterns import pattern_text, visible
-
     settings = config.load(config_file)
     chosen = config.operators(settings, operator)
     check_choice("source", source, {each.id for one in chosen for each in one.source})
     check_choice("reason", reason, config.codes("quarantine_reason"))
-    lake = lake_of(settings)
-    from jobs.quarantine import patterns, top
+    from jobs.patterns import pattern_text, visible
+    from jobs.quarantine import patterns
 
-    rows, kinds, lines = top(patterns(lake, [each.id for each in chosen], source, reason), limit)
-    if not rows:
+    found = patterns(lake_of(settings), [each.id for each in chosen], source, reason)
+    if found.is_empty():
         out.print("Nothing in quarantine: every line was understood.")
         return
     table = Table(title="Quarantine", title_justify="left", caption_justify="left")
-    table.caption = f"{lines:,} lines of {kinds:,} kinds" + (
-        f"; the commonest {len(rows)} are shown" if kinds > len(rows) else ""
+    table.caption = f"{found['line_count'].sum():,} lines of {found.height:,} kinds" + (
+        f"; the commonest {limit} are shown" if found.height > limit else ""
     )
     table.add_column("lines", justify="right")
     for name in ("operator", "source", "format", "reason", "for example"):
         table.add_column(name, overflow="fold")
     table.add_column("looks like", overflow="fold", ratio=1)
-    for row in rows:
-        example = f"{visible(row.file_name or '?')} @{row.offset:,}"
+    for row in found.head(limit).iter_rows(named=True):
+        example = f"{visible(row['file_name'] or '?')} @{row['offset']:,}"
         table.add_row(
-            f"{row.line_count:,}", row.operator_id, row.source_id, row.format_code, row.reason_code,
-            Text(example), pattern_text(row.pattern),
+            f"{row['line_count']:,}", row["operator_id"], row["source_id"], row["format_code"],
+            row["reason_code"], Text(example), pattern_text(row["pattern"]),
         )  # fmt: skip
     out.print(table)
 
@@ -512,7 +489,7 @@ def audit_load(
     from jobs.audit import sheet
 
     settings = config.load(config_file)
-    # A file that is no sheet is told before Spark has started.
+    # A file that is not a sheet is refused before the runner is imported.
     sheet.read(file)
     work = audit_run(settings, list(settings.operator))
     from jobs.audit.command import load
@@ -532,12 +509,16 @@ def audit_load(
     out.print(table)
 
 
-def audit_run(settings: config.Observatory, chosen: list[config.Operator]) -> Any:
-    lake = lake_of(settings)
+def audit_run(settings: config.Observatory, chosen: list[config.Operator]) -> Run:
     from jobs.runner import Run
 
-    run_id = dt.datetime.now(dt.UTC).strftime("%Y%m%dT%H%M%S.%fZ")
-    return Run(lake, settings, chosen, run_id, say=lambda text: None)
+    return Run(
+        lake=lake_of(settings),
+        settings=settings,
+        operators=chosen,
+        run_id=new_run_id(),
+        say=lambda text: None,
+    )
 
 
 def cuts_of(text: str) -> tuple[float, ...]:
@@ -578,7 +559,7 @@ def sniff(
 ) -> None:
     """What a log is, how much of it is understood, what ingesting it would give. Stores nothing.
 
-    Needs no settings and starts no Spark. Ends with exit code 2 if a file cannot be read or is of no known
+    Needs no settings. Ends with exit code 2 if a file cannot be read or is of no known
     format.
     """
     from jobs.sniff.command import sniff
@@ -608,17 +589,17 @@ def demo(
 
     use_demo_key()
     settings = config.load(config_file)
-    problems, pulled = pull_all(settings, None)
-    work = run_stages(settings, None, [each.value for each in Stage], log_bytes=pulled)
+    problems = pull_all(settings, None)
+    work = run_stages(settings, None, [each.value for each in Stage])
     estimate_demo(work, membership)
     for table in (*results(work.lake), world(work.lake)):
         out.print(table)
     told(problems)
-    write_report(work, report)
+    write_report(work.lake, settings, report)
 
 
-def estimate_demo(work: Any, membership: Path) -> None:
-    """Estimate the study of the sample's membership, unless it stands already."""
+def estimate_demo(work: Run, membership: Path) -> None:
+    """Estimate the study of the sample's membership, unless the lake holds the estimates already."""
     from jobs import study_run
 
     if study_run.is_current(work.lake, work.settings, membership):
@@ -630,29 +611,100 @@ def estimate_demo(work: Any, membership: Path) -> None:
 
 @app.command()
 def report(
+    logs: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Logs, or wildcards in quotes: the page is drawn of them, without settings.",
+            metavar="[LOG]…",
+        ),
+    ] = None,
     config_file: Config = Path("observatory.toml"),
-    output: Annotated[Path, typer.Option(help="Folder of the report.")] = Path("build/report"),
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of the report: ./report of logs, ./build/report of a lake.", show_default=False
+        ),
+    ] = None,
+    country: Annotated[
+        str | None, typer.Option(help="Of logs: the operator's country, as CHE.", show_default=False)
+    ] = None,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Of logs: keep the lake, and print where it is.")
+    ] = False,
 ) -> None:
-    """Draw the report page from the gold tables as the last finished run left them."""
-    from jobs.runner import Run
+    """Draw the report page: of logs, in one step, or of the lake that the settings name.
 
-    settings = config.load(config_file)
-    lake = lake_of(settings)
-    write_report(Run(lake, settings, list(settings.operator), run_id="report"), output)
+    Of logs it needs no settings: formats, own domains and networks are taken from the logs, the lake is a
+    private temporary folder, and what was assumed is printed.
+    """
+    if not logs:
+        if keep or country:
+            raise ObservatoryError("--keep and --country are for a report of logs: name them")
+        settings = config.load(config_file)
+        write_report(lake_of(settings), settings, output or Path("build/report"))
+        return
+    from jobs.first import command as first
+
+    first.report(logs, output or Path("report"), keep, country, out, err, run_all, draw_page)
 
 
-def write_report(work: Any, folder: Path) -> None:
+@app.command()
+def init(
+    logs: Annotated[
+        list[str], typer.Argument(help="Logs of one operator, or wildcards in quotes.", metavar="LOG…")
+    ],
+    output: Annotated[Path, typer.Option(help="The settings file to write.")] = Path("observatory.toml"),
+    yes: Annotated[bool, typer.Option("--yes", help="Ask nothing: take what the logs propose.")] = False,
+) -> None:
+    """Write a settings file, with a comment for each setting, and a key from logs.
+
+    Formats, time zones, own domains and links come from the logs; what they do not say is asked.
+    Nothing is overwritten.
+    """
+    from jobs.first import command as first
+
+    first.init(logs, output, yes, out, err)
+
+
+def run_all(settings: config.Observatory) -> list[str]:
+    """Pull and all stages; the problems of sources."""
+    problems = pull_all(settings, None)
+    run_stages(settings, None, [each.value for each in Stage])
+    return problems
+
+
+def draw_page(settings: config.Observatory, folder: Path) -> Path:
+    """The page of a lake, and its main figures on the terminal."""
+    from jobs.demo import results
     from jobs.release.write import write
 
+    lake = lake_of(settings)
     with err.status("Drawing the report"):
-        page = write(work.lake, work.settings, folder)
+        page = write(lake, settings, folder)
+    volume, types, *_ = results(lake)
+    for table in (volume, types):
+        if table.row_count:
+            out.print(table)
+    return page
+
+
+def write_report(lake: Lake, settings: config.Observatory, folder: Path) -> None:
+    from jobs.release.write import left_out, write
+
+    with err.status("Drawing the report"):
+        page = write(lake, settings, folder)
+    for operator_id in left_out(lake, settings):
+        err.print(
+            f"Operator '{operator_id}' is in the lake, but not in the settings: the report leaves it out."
+            " Add it to the settings to have it in the report"
+        )
     out.print(f"Report: {page.resolve()}", soft_wrap=True)
 
 
 def use_demo_key() -> None:
     """The sample study's own key: made once, kept under build/, readable by its user alone."""
+    from jobs.machine import HOME
     from jobs.protect import KEY, KEY_FILE
-    from jobs.toolchain import HOME
 
     if os.environ.get(KEY) or os.environ.get(KEY_FILE):
         return
@@ -667,68 +719,72 @@ def use_demo_key() -> None:
 
 
 def main() -> None:
-    """Run the command line; an error is a message and an exit code, not a stack trace."""
+    """Run the command line; an error that a person can act on is a message and an exit code."""
     try:
         app()
+    except SystemExit as end:
+        # Typer ends with 1 when nobody reads its output any more, as in `show | head`.
+        sys.exit(CLOSED_PIPE if end.code == 1 else end.code)
     except ObservatoryError as error:
         tell(error)
     except Exception as error:
-        if told := of_task(error):
-            tell(told)
         if not is_full(error):
             raise
         tell(DiskFull("a table or file of the lake"))
 
 
 def tell(error: ObservatoryError) -> NoReturn:
-    """Say what is wrong, with what a file's name or a line may hold shown and not obeyed, and end."""
-    from jobs.patterns import visible
-
-    lines = (visible(line) for line in str(error).splitlines())
-    err.print(f"[bold red]Error:[/] {escaped(chr(10).join(lines))}")
+    """Print what is wrong, with control characters of file names and lines shown, not obeyed, and end."""
+    say_error(str(error))
     sys.exit(error.exit_code)
 
 
-def command() -> None:
-    """main() as a program of its own."""
-    try:
-        main()
-    except SystemExit as end:
-        leave(end.code if isinstance(end.code, int) else int(end.code is not None))
-
-
-def leave(code: int) -> None:
-    """End the program; where Spark ran, without Python's own teardown.
-
-    Py4J's daemon threads may still run while Python takes itself apart, which then crashes a command that has
-    done its work.
-    """
-    if "pyspark" not in sys.modules:
-        sys.exit(code)
-    from pyspark import SparkContext
-    from pyspark.sql import SparkSession
-
-    session = SparkSession.getActiveSession()
-    if session is not None:
-        session.stop()
-    # Under spark-submit the Java started this program, and not the other way round: there is none to end.
-    gateway = SparkContext._gateway
-    java = getattr(gateway, "proc", None)
-    if gateway is not None and java is not None:
-        # The Java that this program started ends with it, and its time is counted as this program's.
-        gateway.shutdown()
-        java.stdin.close()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            java.wait(30)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
-
-
-def escaped(text: str) -> str:
+def say_error(text: str) -> None:
     from rich.markup import escape
 
-    return escape(text)
+    from jobs.patterns import visible
+
+    err.print(f"[bold red]Error:[/] {escape(chr(10).join(map(visible, text.splitlines())))}")
+
+
+def command() -> None:
+    """main() as a program of its own: a crash is a short message and exit code 4, Ctrl-C exit code 130."""
+    catch()
+    try:
+        main()
+    except SystemExit:
+        raise
+    except (Interrupted, KeyboardInterrupt) as stop:
+        err.print(str(stop) or "Stopped.", highlight=False)
+        sys.exit(INTERRUPTED)
+    # A panic of Polars is no Exception.
+    except BaseException as error:
+        crash(error)
+
+
+def crash(error: BaseException) -> NoReturn:
+    """Print what happened and where its traceback is, in a file that its owner alone can read, and end."""
+    lines = str(error).strip().splitlines()
+    what = f"{type(error).__name__}: {lines[0][:MESSAGE]}" if lines else type(error).__name__
+    trace = "".join(traceback.format_exception(error))
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="observatory-crash-", suffix=".txt", encoding="utf-8", delete=False
+        ) as file:
+            file.write(trace)
+        where = f"The traceback is in {file.name}."
+    except OSError:
+        where = f"The traceback could not be written to a file:\n{trace}"
+    text = (
+        f"the program crashed: {what}\n{where}\n"
+        "The tables hold what finished stages wrote. Run the same command again; report a crash that repeats."
+    )
+    try:
+        say_error(text)
+    except Exception:
+        # Whatever is broken may be needed for the message, too.
+        sys.stderr.write(f"Error: {text}\n")
+    sys.exit(CRASHED)
 
 
 if __name__ == "__main__":

@@ -283,6 +283,7 @@ def account(
         beside = {"is_band": True, "band_low": edges[0], "band_high": edges[1]}
     filled = posts(answers, now.wage, assumptions["days_per_post"])
     rows = []
+    listed = [asdict(each) for each in bought]
     for channel, of_channel in split(answers, CHANNELS, subscriptions).items():
         for strategy, of_strategy in split(answers, STRATEGIES, {UNKNOWN: 1.0}).items():
             share = of_channel * of_strategy
@@ -291,7 +292,7 @@ def account(
             if not beside["is_band"]:
                 own = [part * share for part in parts]
                 row |= dict(zip(("capital_amount", "labour_amount", "other_amount"), own, strict=True))
-                row |= {"amount": sum(own), "assets": [asdict(each) for each in bought]}
+                row |= {"amount": sum(own), "assets": listed}
                 row |= converted(own, labour * share, now, base)
             rows.append(row | beside)
     return rows

@@ -29,9 +29,13 @@ class Area:
 
 
 def on_day(dated: pl.DataFrame, day: dt.date) -> pl.DataFrame:
-    """The rows that hold on a day; `valid_to` is the first day on which a row no longer does."""
-    holds = (pl.col("valid_from") <= day) & (pl.col("valid_to").is_null() | (day < pl.col("valid_to")))
-    return dated.filter(holds)
+    """The rows that hold on a day."""
+    return dated.filter(holds_on(pl.lit(day)))
+
+
+def holds_on(day: pl.Expr) -> pl.Expr:
+    """Whether a dated row holds on a day; `valid_to` is the first day on which it no longer does."""
+    return (pl.col("valid_from") <= day) & (pl.col("valid_to").is_null() | (day < pl.col("valid_to")))
 
 
 def classified(country: pl.DataFrame, country_group: pl.DataFrame, day: dt.date) -> pl.DataFrame:

@@ -11,9 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import sqlglot
-from sqlglot import exp
-
 ATTRIBUTES = {
     "is_bulk": "boolean",
     "commercial_code": "string",
@@ -35,6 +32,10 @@ ATTRIBUTES = {
 
 def asked(predicates: Iterable[str]) -> tuple[str, ...]:
     """The attributes that the predicates of a definition ask for; none where labels speak for it."""
+    # Formats and silver import this module for the names alone.
+    import sqlglot
+    from sqlglot import exp
+
     columns = {
         column.name
         for predicate in predicates

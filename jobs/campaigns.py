@@ -1,9 +1,8 @@
 """Which days gold must count again when the messages of a day change: bulk looks back.
 
 A day is counted from its own messages, from the campaigns of it and the 29 days before, and from the texts
-of those days that tell what was not bulk: the day before, or 29 where a preset looks at so many. Its input
-checksum names all of these, so that a line that comes late, or a day that comes at all, makes those due that
-look at it, and nothing else does.
+that disprove bulk: of the day before, or of 29 where a preset looks at so many. Its input checksum names all
+of these, so that a late line or a late day makes those days due that look at it, and no others.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ import datetime as dt
 import hashlib
 from collections.abc import Mapping
 
-from jobs.checks import Fingerprints
+from jobs.core.checksum import Fingerprints
 from jobs.gold.bulk import LONGEST_DAYS
 
 TABLE = "gold.campaign_daily"
@@ -21,7 +20,7 @@ Day = tuple[str, str]
 
 
 def looked_at(day: str) -> list[str]:
-    """The days whose campaigns tell of bulk on a day, the day itself last."""
+    """The days whose campaigns can prove bulk on a day, the day itself last."""
     last = dt.date.fromisoformat(day)
     return [(last - dt.timedelta(days=ago)).isoformat() for ago in reversed(range(LONGEST_DAYS))]
 
@@ -29,8 +28,8 @@ def looked_at(day: str) -> list[str]:
 def checksums(
     known: Mapping[tuple[str, str, str], tuple[str, str]], due: Periods, found: Fingerprints
 ) -> dict[Day, str]:
-    """The checksum of the campaigns of each operator-day that has any: of the days that were due as just
-    found, of others as on record."""
+    """The checksum of the campaigns of each operator-day that has any: as just found for the days that were
+    due, as on record for the others."""
     kept = {
         (operator, day): checksum
         for (table, operator, day), (checksum, _) in known.items()
@@ -45,18 +44,18 @@ def with_history(
     messages: dict[Day, str],
     days_of_texts: Mapping[str, int],
 ) -> dict[Day, str]:
-    """For each operator-day a checksum of what it is counted from: its own input, the campaigns that it looks
-    at, and the messages of the days whose texts it looks at.
+    """For each operator-day a checksum of its inputs: its own messages, the campaigns that it looks at, and
+    the messages of the days whose texts it looks at.
 
     checksums: of the campaigns, messages: of the messages of each operator-day that has any.
     """
-    told = {}
+    found = {}
     for (operator, day), own in inputs.items():
         days = looked_at(day)
         seen = [f"{each}={checksums.get((operator, each), '')}" for each in days]
         texts = [messages.get((operator, each), "") for each in days[-days_of_texts[operator] :]]
-        told[operator, day] = hashlib.sha256("/".join([own, *seen, *texts]).encode()).hexdigest()[:16]
-    return told
+        found[operator, day] = hashlib.sha256("/".join([own, *seen, *texts]).encode()).hexdigest()[:16]
+    return found
 
 
 def history(stale: Periods, due: Periods) -> Periods:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import bz2
 import gzip
 import io
+import json
 import lzma
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import IO, Any
 
 import zstandard
@@ -64,8 +65,9 @@ class Chunks:
             read += len(block)
         return read
 
-    def lines(self, closed: bool) -> Iterator[bytes]:
-        """Blocks of whole lines; of a closed and undamaged file also a last line without its end."""
+    def lines(self, closed: bool | Callable[[bytes], bool]) -> Iterator[bytes]:
+        """Blocks of whole lines; of a closed and undamaged file also a last line without its end. closed may
+        decide by that line."""
         rest = bytearray()
         while block := self.read(CHUNK):
             end = block.rfind(b"\n") + 1
@@ -76,10 +78,21 @@ class Chunks:
             if cut:
                 yield bytes(rest[:cut])
                 del rest[:cut]
-        if rest and closed and not self.damage:
+        if rest and not self.damage and (closed(bytes(rest)) if callable(closed) else closed):
             yield bytes(rest)
             rest.clear()
         self.waiting = len(rest)
+
+
+def is_json(line: bytes) -> bool:
+    """Whether a line is a whole JSON document or object: then it has no more to come than its end."""
+    if line.strip()[:1] not in (b"{", b"["):
+        return False
+    try:
+        json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def decompressed(raw: IO[bytes]) -> Any:

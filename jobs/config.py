@@ -1,8 +1,8 @@
 """Settings: argument > environment > observatory.toml > default.
 
 The file names the lake and, for each operator, its own address space, its links and its sources.
-Secrets never stand in it: the pseudonym key comes from OBSERVATORY_PSEUDONYM_KEY or from the file
-that OBSERVATORY_PSEUDONYM_KEY_FILE names.
+Secrets never stand in it: the pseudonym key comes from OBSERVATORY_PSEUDONYM_KEY, or from the file
+that OBSERVATORY_PSEUDONYM_KEY_FILE or else [lake] key_file names.
 """
 
 from __future__ import annotations
@@ -12,14 +12,24 @@ import datetime as dt
 import difflib
 import ipaddress
 import os
+import re
 import tomllib
 import zoneinfo
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
+from jobs import machine
 from jobs.contracts import CODELISTS, REFERENCE
 from jobs.errors import ObservatoryError
 from jobs.mobile_networks import is_mcc_mnc
@@ -42,6 +52,39 @@ HAVE_NUMBERS = {
 SCOPE_OF_KIND = {"on-net": "national", "hub": "international", "roaming": "international"}
 TRAFFIC_OF_KIND = {"on-net": "p2p", "peer": "p2p", "roaming": "p2p", "aggregator": "a2p"}
 
+# Of the engine. Less memory than the least holds no worker; more than WORKER_MEMORY gains a worker nothing.
+LEAST_MEMORY = 256_000_000
+WORKER_MEMORY = 4_000_000_000
+MOST_WORKERS = 1024
+UNITS = {"": 1, "B": 1} | {
+    f"{prefix}{unit}": base**power
+    for power, prefix in enumerate("KMGT", start=1)
+    for unit, base in (("B", 1000), ("iB", 1024))
+}
+# Environment variables of the pseudonym key.
+KEY = "OBSERVATORY_PSEUDONYM_KEY"
+KEY_FILE = "OBSERVATORY_PSEUDONYM_KEY_FILE"
+# Argument, environment variable, and the setting that each replaces.
+OVERRIDES = (
+    ("lake_root", "OBSERVATORY_LAKE_ROOT", "lake", "root"),
+    ("read_at", "OBSERVATORY_READ_AT", "lake", "read_at"),
+    ("engine", "OBSERVATORY_ENGINE_NAME", "engine", "name"),
+    ("master", "OBSERVATORY_ENGINE_MASTER", "engine", "master"),
+    ("memory", "OBSERVATORY_ENGINE_MEMORY", "engine", "memory"),
+    ("workers", "OBSERVATORY_ENGINE_WORKERS", "engine", "workers"),
+)
+SPARK_TABLE = (
+    '[spark]: Spark no longer computes tables. Remove this table. [engine] replaces it: memory, as in "2GB", '
+    "in place of driver_memory, and workers in place of master; both have defaults"
+)
+
+# Ten years.
+MOST_DAYS = 3660
+# More than the world has, and less than what 64 bits hold.
+MOST_SUBSCRIBERS = 10**12
+
+Subscribers = Annotated[int, Field(ge=1, le=MOST_SUBSCRIBERS)]
+Cost = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Code = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
 
 
@@ -50,22 +93,70 @@ class Settings(BaseModel):
 
 
 class Lake(Settings):
-    """root: a folder or an s3a: URL. open_days: days after which a day is closed to late lines."""
+    """root: a folder or an s3a: URL. open_days: days after which a day is closed to late lines.
 
-    root: str = "build/lake"
-    open_days: int = Field(35, ge=1)
-
-
-class Spark(Settings):
-    """master and further Spark settings; on a cluster nothing else changes.
-
-    java_options: for the driver's Java, when this project starts it (not under spark-submit).
+    key_file: the file that holds the key of pseudonyms; OBSERVATORY_PSEUDONYM_KEY and
+        OBSERVATORY_PSEUDONYM_KEY_FILE come before it.
+    group: the group of users that may read the lake; without it its owner alone.
+    read_at: the time at which logs are read, in place of the clock's. Samples and tests fix it: a stamp more
+        than two days after it is from the future. Leave it out for logs that grow.
     """
 
-    master: str = "local[2]"
-    driver_memory: str = "2g"
-    java_options: str = ""
-    conf: dict[str, str | int | bool] = {}
+    root: str = "build/lake"
+    key_file: str | None = None
+    open_days: int = Field(35, ge=1, le=MOST_DAYS)
+    group: str | None = None
+    read_at: AwareDatetime | None = None
+
+    @field_validator("root")
+    @classmethod
+    def printable_root(cls, root: str) -> str:
+        return without_control(root)
+
+
+class Engine(Settings):
+    """The engine that computes tables.
+
+    memory: what all of its processes together may use, as text with a unit ("2GB", "1.5 GiB") or in bytes.
+    Without it half of the memory that the machine, or the container, gives, and not more than 4 GB a worker.
+    workers: processes that work at the same time; without it one for each usable core.
+
+    Of Spark alone: master, as in "local[2]" or "spark://host:7077"; without it spark-submit's, or this
+    machine. conf: settings of Spark, which come before the engine's own. wheel: the project's wheel for
+    executors; without it they get the files that run here. On a cluster memory is what Python may use on an
+    executor, and workers are the cores to take: without them what executors have.
+    """
+
+    name: Literal["embedded", "spark"] = "embedded"
+    memory: int | str | None = Field(None, validate_default=True)
+    workers: int = Field(default_factory=machine.usable_cores, ge=1, le=MOST_WORKERS)
+    master: str | None = None
+    conf: dict[str, str | int | float | bool] = {}
+    wheel: str | None = None
+
+    @field_validator("name", mode="before")
+    @classmethod
+    def known_engine(cls, name: Any) -> Any:
+        return one_of(name, {"embedded", "spark"}, "engine") if isinstance(name, str) else name
+
+    @field_validator("memory", mode="before")
+    @classmethod
+    def in_bytes(cls, given: Any) -> Any:
+        if given is None:
+            return None
+        if isinstance(given, bool) or not isinstance(given, int | str):
+            raise ValueError('memory must be a text with a unit, as in "2GB", or a number of bytes')
+        found = bytes_of(given) if isinstance(given, str) else given
+        if found < LEAST_MEMORY:
+            raise ValueError(f"memory is {given}, less than the least that the engine works in, 256MB")
+        return found
+
+    @property
+    def memory_bytes(self) -> int:
+        if self.memory is not None:
+            return int(self.memory)
+        share = min(machine.usable_memory() // 2, self.workers * WORKER_MEMORY)
+        return max(share, LEAST_MEMORY)
 
 
 class Location(Settings):
@@ -159,9 +250,9 @@ class FixedCost(Settings):
     name: str
     countermeasure: str
     channel: Literal["EMAIL", "SMS"]
-    low: float = Field(ge=0)
-    central: float = Field(ge=0)
-    high: float = Field(ge=0)
+    low: Cost
+    central: Cost
+    high: Cost
     per: Literal["year", "month"] = "year"
 
     @field_validator("countermeasure")
@@ -203,6 +294,7 @@ class Source(Settings):
     time_zone: of stamps without an offset. numbers: what digits are that begin neither with +, nor with a
     prefix for abroad, nor with 0: e164, with the country's code, or national, of the operator's own country.
     Both hold for what is read from then on; of the numbers that subscribers report, when silver is computed.
+    whole: no file grows, so that a last line without its end is read at once.
     """
 
     id: Code
@@ -210,7 +302,13 @@ class Source(Settings):
     format: str = "auto"
     time_zone: str = "UTC"
     numbers: Literal["e164", "national"] = "e164"
+    whole: bool = False
     options: dict[str, Any] = {}
+
+    @field_validator("url")
+    @classmethod
+    def printable_url(cls, url: str) -> str:
+        return without_control(url)
 
     @field_validator("format")
     @classmethod
@@ -263,7 +361,7 @@ class Study(Settings):
     inbox: a folder of operators' packages. files: a folder with operator_frame, denominator and price_level.
     keyring: a folder with the OpenPGP public key of each respondent, <respondent_id>.asc, by which the
         signatures of its packages are verified.
-    require_signature: refuse a package that its respondent did not sign.
+    require_signature: refuse a package that its respondent did not sign, which is so unless this is false.
     gap: what spending is held against.
     """
 
@@ -271,21 +369,23 @@ class Study(Settings):
     inbox: str | None = None
     files: str | None = None
     keyring: str | None = None
-    require_signature: bool = False
+    require_signature: bool = True
     gap: Gap = Gap()
 
     @model_validator(mode="after")
     def verifiable(self) -> Study:
-        if self.require_signature and self.keyring is None:
+        # By default a keyring is only asked for when a package comes in: few settings are those of a study.
+        is_set = "require_signature" in self.model_fields_set
+        if is_set and self.require_signature and self.keyring is None:
             raise ValueError("require_signature needs keyring, the folder of the respondents' public keys")
         return self
 
 
 class Submission(Settings):
-    """What leaves an operator. least_units: no count below it leaves, nor a
-    difference that would tell one (X.1237)."""
+    """What leaves an operator. least_units: counts leave as multiples of it, so that neither a count below it
+    leaves nor a difference that would tell one (X.1237)."""
 
-    least_units: int = Field(5, ge=1)
+    least_units: int = Field(5, ge=1, le=10**6)
 
 
 class Operator(Settings):
@@ -301,7 +401,7 @@ class Operator(Settings):
     country: str
     holding: str
     currency: str
-    subscribers: Annotated[int, Field(ge=1)] | dict[str, Annotated[int, Field(ge=1)]] | None = None
+    subscribers: Subscribers | dict[str, Subscribers] | None = None
     domains: list[str] = []
     networks: list[str] = []
     number_prefixes: list[str] = []
@@ -355,7 +455,7 @@ class Observatory(Settings):
     """The whole of observatory.toml."""
 
     lake: Lake = Lake()
-    spark: Spark = Spark()
+    engine: Engine = Field(default_factory=Engine)
     location: Location | None = None
     limits: Limits = Limits()
     study: Study = Study()
@@ -401,6 +501,13 @@ def nearest_network(text: str) -> str:
         return "; write it as in 192.0.2.0/24 or 2001:db8::/32"
 
 
+def without_control(text: str) -> str:
+    """The text if it has no control characters, such as NUL, which no path may have."""
+    if any(ord(sign) < 32 or ord(sign) == 127 for sign in text):
+        raise ValueError(f"{text!r} has a control character; write a path or a URL")
+    return text
+
+
 def with_suffix(file: str | None, suffixes: tuple[str, ...]) -> str | None:
     """The file's name if it ends in one of those, by which it is read."""
     if file is not None and not file.endswith(suffixes):
@@ -412,6 +519,15 @@ def refuse_repeats(values: list[str], what: str) -> None:
     for value in values:
         if values.count(value) > 1:
             raise ValueError(f"{what} '{value}' stands twice")
+
+
+def bytes_of(text: str) -> int:
+    """The bytes that a text such as 2GB (10^9) or 1.5 GiB (2^30) states; without a unit, bytes."""
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*", text)
+    units = {name.upper(): size for name, size in UNITS.items()}
+    if not found or found.group(2).upper() not in units:
+        raise ValueError(f"'{text}' is no amount of memory; write a number and a unit, as in 2GB or 512MiB")
+    return int(float(found.group(1)) * units[found.group(2).upper()])
 
 
 @cache
@@ -435,8 +551,9 @@ def currencies() -> frozenset[str]:
 def load(path: str | os.PathLike[str] = "observatory.toml", **overrides: Any) -> Observatory:
     """Read the settings file.
 
-    Paths in it are relative to the file. `overrides` are arguments: `lake_root`, `master`. The
-    environment may set OBSERVATORY_LAKE_ROOT and OBSERVATORY_SPARK_MASTER.
+    Paths in it are relative to the file. `overrides` are arguments: `lake_root`, `read_at`, `memory`,
+    `workers`. The environment may set OBSERVATORY_LAKE_ROOT, OBSERVATORY_READ_AT, OBSERVATORY_ENGINE_MEMORY
+    and OBSERVATORY_ENGINE_WORKERS.
 
     Raises ObservatoryError that names the file, the setting and the nearest right name.
     """
@@ -445,19 +562,17 @@ def load(path: str | os.PathLike[str] = "observatory.toml", **overrides: Any) ->
         raw = tomllib.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ObservatoryError(
-            f"{file}: no such settings file. Name one with --config, or copy sample_data/observatory.toml."
+            f"{file}: no such settings file. Name one with --config, or write one from"
+            " your logs: observatory init LOG…"
         ) from None
     except OSError as error:
         raise ObservatoryError(f"{file}: the settings cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ObservatoryError(f"{file}: not TOML: {error}") from None
-    for key, (table, name) in {
-        "lake_root": ("lake", "root"),
-        "master": ("spark", "master"),
-    }.items():
-        value = overrides.get(key) or os.environ.get(
-            f"OBSERVATORY_{'SPARK_' if table == 'spark' else ''}{key.upper()}"
-        )
+    if "spark" in raw:
+        raise ObservatoryError(f"{file}: {SPARK_TABLE}.")
+    for key, variable, table, name in OVERRIDES:
+        value = overrides.get(key) or os.environ.get(variable)
         if value and isinstance(raw.setdefault(table, {}), dict):
             raw[table][name] = value
     try:
@@ -466,7 +581,28 @@ def load(path: str | os.PathLike[str] = "observatory.toml", **overrides: Any) ->
         raise ObservatoryError(
             "\n".join(f"{file}: {told(problem, raw)}" for problem in error.errors())
         ) from None
-    return with_options(resolve_paths(settings, file.resolve().parent), file)
+    settings = resolve_paths(settings, file.resolve().parent)
+    use_key_file(settings.lake.key_file)
+    return with_options(settings, file)
+
+
+_used: dict[str, str] = {}
+
+
+def use_key_file(file: str | None) -> None:
+    """Let this process and its workers take the pseudonym key from the file that the settings name, unless
+    the environment has one already."""
+    if os.environ.get(KEY_FILE) == _used.get(KEY_FILE):
+        # By the settings that were read before.
+        os.environ.pop(KEY_FILE, None)
+    if file and not os.environ.get(KEY) and not os.environ.get(KEY_FILE):
+        os.environ[KEY_FILE] = _used[KEY_FILE] = file
+
+
+def fixed_time() -> dt.datetime | None:
+    """The time at which logs are read where the environment fixes it, for commands without settings."""
+    text = os.environ.get("OBSERVATORY_READ_AT")
+    return Lake(read_at=text).read_at if text else None
 
 
 def resolve_paths(settings: Observatory, base: Path) -> Observatory:
@@ -481,7 +617,15 @@ def resolve_paths(settings: Observatory, base: Path) -> Observatory:
 
     return settings.model_copy(
         update={
-            "lake": settings.lake.model_copy(update={"root": absolute(settings.lake.root)}),
+            "lake": settings.lake.model_copy(
+                update={
+                    "root": absolute(settings.lake.root),
+                    "key_file": settings.lake.key_file and absolute(settings.lake.key_file),
+                }
+            ),
+            "engine": settings.engine.model_copy(
+                update={"wheel": settings.engine.wheel and absolute(settings.engine.wheel)}
+            ),
             "location": settings.location
             and settings.location.model_copy(
                 update={

@@ -22,7 +22,7 @@ from jobs.sensitivity import Sensitivity, sensitivities
 
 # No cost, though some are amounts of money.
 NO_COST = {"base", "quantity"}
-# A parameter whose range is not published is at best a band.
+# A match that rests on any other kind of input is not exact.
 PUBLISHED = {"published", "constant"}
 CURRENCY = re.compile(r"^([A-Z]{3})\b")
 SCHEMA = {"parameter_code": pl.String, "low": pl.Float64, "central": pl.Float64, "high": pl.Float64}
@@ -184,10 +184,8 @@ def reproduction(figure: Figure, found: Estimate | None) -> tuple[str, str]:
         return "shares_only", with_note("The printed total is itself an input", note)
     miss = f"{off:+.2%} from what was printed"
     if abs(off) <= (figure.row["rounding_share"] or 0):
-        weak = weak_inputs(figure)
-        if weak:
-            return "band", with_note(f"{miss}, with {' and '.join(weak)} not published as such", note)
-        return "exact", with_note(f"{miss}, which is rounding", note)
+        code, why = match(figure)
+        return code, with_note(f"{miss}, {why}", note)
     if found.p05 < found.p95 and found.p05 <= figure.published <= found.p95:
         return "band", with_note(f"{miss}, inside the 5 to 95% interval", note)
     if abs(off) <= (figure.row["band_share"] or 0):
@@ -199,10 +197,17 @@ def with_note(text: str, note: str | None) -> str:
     return f"{text}. {note}" if note else text
 
 
-def weak_inputs(figure: Figure) -> list[str]:
-    """The uncertain parameters whose values nobody published."""
-    return [
-        name
-        for name, row in figure.parameters.items()
-        if row["low"] < row["high"] and row["source_kind"] not in PUBLISHED
-    ]
+def match(figure: Figure) -> tuple[str, str]:
+    """What a match within rounding is worth, by the weakest that it rests on, as a code and in words."""
+    weak: dict[str, list[str]] = {}
+    for name, row in figure.parameters.items():
+        if row["source_kind"] not in PUBLISHED:
+            weak.setdefault(row["source_kind"], []).append(name)
+    if "memory" in weak or figure.row["source_read"] == "memory":
+        remembered = " and ".join(weak.get("memory", ["the printed figure"]))
+        return "from_memory", f"with {remembered} from memory"
+    if "implied" in weak:
+        return "circular", f"with {' and '.join(weak['implied'])} solved back from a printed figure"
+    if weak:
+        return "band", f"with {' and '.join(sum(weak.values(), []))} not published as such"
+    return "exact", "which is rounding"

@@ -2,77 +2,73 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
 import polars as pl
-from pyspark.sql import functions as F
 from rich.table import Table
 
-from jobs.delta_log import read_table
-from jobs.lake import Lake
+from jobs.engine.lake import Lake
 from jobs.periods import last_day, months_of
+from jobs.release.words import bound_sign
 from jobs.study_command import AS_FILTERED, ORDER, sheet, short, span
 
-# What a definition says of the messages that came to or stayed with an operator.
-STAYED = "direction_code IN ('inbound', 'internal')"
+# Messages that came to or stayed with an operator, by the operators' own definition of spam.
+STAYED = (pl.col("definition_code") == "OPERATOR") & pl.col("direction_code").is_in(["inbound", "internal"])
+UNITS = pl.col("unit_code").is_in(["recipient", "attempt"])
+Rows = Callable[..., list[dict[str, Any]]]
 
 
 def results(lake: Lake) -> list[Table]:
     """Volume, types, sources and cost of the study, each a small table."""
     versions = lake.versions()
 
-    def rows(table: str, where: str, by: list[str], *sums: str) -> list[Any]:
-        frame = lake.read(table, versions.get(table)).filter(where).groupBy(*by)
-        return frame.agg(*(F.sum(name).alias(name) for name in sums)).collect()
+    def rows(table: str, where: pl.Expr, by: list[str], *sums: str) -> list[dict[str, Any]]:
+        found = lake.read(table, versions.get(table), where=where)
+        return found.group_by(by).agg(pl.col(*sums).sum()).sort(by).to_dicts()
 
     return [volume(rows), types(rows), sources(rows), cost(lake, versions)]
 
 
-def volume(rows: Any) -> Table:
+def volume(rows: Rows) -> Table:
     table = Table(
         "operator", "channel", "unit", title="Spam by operator (OPERATOR definition)", title_justify="left"
     )
     for name in ("units", "certain", "possible", "share"):
         table.add_column(name, justify="right")
-    where = f"definition_code = 'OPERATOR' AND unit_code IN ('recipient', 'attempt') AND {STAYED}"
     key = ["operator_id", "channel_code", "unit_code"]
-    for row in sorted(rows("gold.spam_volume_daily", where, key, "units", "spam_certain", "spam_possible")):
+    for row in rows("gold.spam_volume_daily", STAYED & UNITS, key, "units", "spam_certain", "spam_possible"):
         table.add_row(
-            row.operator_id, row.channel_code, row.unit_code, f"{row.units:,}", f"{row.spam_certain:,}",
-            f"{row.spam_possible:,}", share(row.spam_certain, row.spam_possible, row.units),
+            *(row[name] for name in key), f"{row['units']:,}", f"{row['spam_certain']:,}",
+            f"{row['spam_possible']:,}", share(row),
         )  # fmt: skip
     return table
 
 
-def share(certain: int, possible: int, units: int) -> str:
-    low, high = 100 * certain / units, 100 * possible / units
-    return f"{low:.1f}%" if certain == possible else f"{low:.1f}–{high:.1f}%"
+def share(row: dict[str, Any]) -> str:
+    low, high = (100 * row[name] / row["units"] for name in ("spam_certain", "spam_possible"))
+    return f"{low:.1f}%" if row["spam_certain"] == row["spam_possible"] else f"{low:.1f}–{high:.1f}%"
 
 
-def types(rows: Any) -> Table:
+def types(rows: Rows) -> Table:
     table = Table("channel", "type", title="Types of spam, message recipients", title_justify="left")
     table.add_column("certain", justify="right")
-    where = f"definition_code = 'OPERATOR' AND unit_code = 'recipient' AND spam_certain > 0 AND {STAYED}"
+    where = STAYED & (pl.col("unit_code") == "recipient") & (pl.col("spam_certain") > 0)
     found = rows("gold.spam_type_daily", where, ["channel_code", "spam_type_code"], "spam_certain")
-    for row in sorted(found, key=lambda row: (row.channel_code, -row.spam_certain)):
-        table.add_row(row.channel_code, row.spam_type_code, f"{row.spam_certain:,}")
+    for row in sorted(found, key=lambda row: (row["channel_code"], -row["spam_certain"])):
+        table.add_row(row["channel_code"], row["spam_type_code"], f"{row['spam_certain']:,}")
     return table
 
 
-def sources(rows: Any) -> Table:
+def sources(rows: Rows) -> Table:
     table = Table("country", title="Main sources, attempts and recipients", title_justify="left")
     for name in ("units", "certain", "share"):
         table.add_column(name, justify="right")
-    where = f"definition_code = 'OPERATOR' AND unit_code IN ('recipient', 'attempt') AND {STAYED}"
-    found = rows(
-        "gold.spam_source_daily", where, ["source_country_code"], "units", "spam_certain", "spam_possible"
-    )
-    for row in sorted(found, key=lambda row: -row.spam_certain)[:8]:
-        table.add_row(
-            row.source_country_code, f"{row.units:,}", f"{row.spam_certain:,}",
-            share(row.spam_certain, row.spam_possible, row.units),
-        )  # fmt: skip
+    sums = ("units", "spam_certain", "spam_possible")
+    found = rows("gold.spam_source_daily", STAYED & UNITS, ["source_country_code"], *sums)
+    for row in sorted(found, key=lambda row: -row["spam_certain"])[:8]:
+        table.add_row(row["source_country_code"], f"{row['units']:,}", f"{row['spam_certain']:,}", share(row))
     return table
 
 
@@ -81,13 +77,18 @@ def cost(lake: Lake, versions: dict[str, int]) -> Table:
     for name in ("5%", "median", "95%", "currency"):
         table.add_column(name, justify="right")
     name = "gold.countermeasure_cost_monthly"
-    total = "countermeasure_code = '_T' AND channel_code = '_T' AND cost_component_code = 'total'"
-    for row in (
-        lake.read(name, versions.get(name)).filter(total).orderBy("operator_id", "period_code").collect()
-    ):
-        bound = "≥ " if row.is_lower_bound else ""
-        points = [f"{bound}{money(amount)}" for amount in (row.amount_p05, row.amount_p50, row.amount_p95)]
-        table.add_row(row.operator_id, row.period_code, *points, row.currency_code)
+    total = (
+        (pl.col("countermeasure_code") == "_T")
+        & (pl.col("channel_code") == "_T")
+        & (pl.col("cost_component_code") == "total")
+    )
+    found = lake.read(name, versions.get(name), where=total)
+    for row in found.sort("operator_id", "period_code").to_dicts():
+        points = [
+            f"{bound_sign(row['bound_code'])}{money(row[f'amount_{point}'])}"
+            for point in ("p05", "p50", "p95")
+        ]
+        table.add_row(row["operator_id"], row["period_code"], *points, row["currency_code"])
     return table
 
 
@@ -99,7 +100,7 @@ def money(amount: Decimal) -> str:
 def world(lake: Lake) -> Table:
     """Certain spam of the latest quarter, estimated for the world, the regions and the groups, by channel."""
     table = "study.spam_volume"
-    rows = read_table(lake.root, table, lake.versions().get(table)).filter(
+    rows = lake.read(table, lake.versions().get(table)).filter(
         pl.col("definition_code") == "OPERATOR",
         pl.col("quantity_code").is_in(["spam_certain", "spam_corrected"]),
         pl.col("unit_code") == "recipient",

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
-# The last line of the stack trace that Spark passes on from a task.
-_IN_A_TASK = re.compile(r"^jobs\.errors\.ObservatoryError: (.+)$", re.MULTILINE)
-
 
 class ObservatoryError(Exception):
     """Wrong input or settings (exit code 2)."""
@@ -20,7 +15,11 @@ class ValidationHeld(ObservatoryError):
     exit_code = 1
 
 
-def of_task(error: Exception) -> ObservatoryError | None:
-    """What a task of Spark had to say to a person; None where the error is another."""
-    told = _IN_A_TASK.findall(str(error))
-    return ObservatoryError(told[-1]) if told else None
+class Locked(ObservatoryError):
+    """Another command writes to the lake: the same command may be tried again (exit code 5)."""
+
+    exit_code = 5
+
+
+class LandingLost(ObservatoryError):
+    """Pieces that the ledger has are gone from landing, and the manifest with them."""

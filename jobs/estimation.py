@@ -227,51 +227,65 @@ def one_hot(place: Array, count: int) -> Array:
 def rake(weights: Array, x: Array, margins: Sequence[Margins]) -> tuple[Array, float]:
     """Weights scaled, margin by margin, until the sums of w x are the totals; how far they last were from it.
 
-    A set without respondents keeps what it has: nothing. Rows that some sweeps did not settle, where groups
-    overlap much, are solved by Newton's method, which gives the same weights.
+    Operators that are in the same set of every margin are scaled alike: the work is on one cell for each
+    combination of sets. A set without respondents keeps what it has: nothing. Rows that some sweeps did not
+    settle, where groups overlap much, are solved by Newton's method, which gives the same weights.
     """
-    weights = weights.copy()
+    cells, cell = np.unique(np.stack([each.place for each in margins], axis=1), axis=0, return_inverse=True)
+    cell = cell.reshape(-1)
+    mass = (weights * x) @ one_hot(cell, len(cells))
+    factor = np.ones_like(mass)
     sets = []
-    for each in margins:
-        inside = np.flatnonzero(each.place >= 0)
-        place = each.place[inside]
-        sets.append((inside, place, one_hot(place, len(each.totals)) * x[inside, None], each.totals))
+    for number, each in enumerate(margins):
+        inside = np.flatnonzero(cells[:, number] >= 0)
+        place = cells[inside, number]
+        sets.append((inside, place, one_hot(place, len(each.totals)), each.totals))
     off = np.zeros(len(weights))
     for _ in range(SWEEPS):
         off = np.zeros(len(weights))
         for inside, place, of_set, totals in sets:
-            found = weights[:, inside] @ of_set
+            found = (mass * factor)[:, inside] @ of_set
             scale = np.divide(totals, found, out=np.ones_like(found), where=found > 0)
             off = np.maximum(off, np.abs(scale - 1.0).max(axis=1))
-            weights[:, inside] *= scale[:, place]
+            factor[:, inside] *= scale[:, place]
         if off.max() < TOLERANCE or len(sets) == 1:
-            return weights, 0.0
-    for row in np.flatnonzero(off >= TOLERANCE):
-        solved = solve(weights[row], x, margins)
-        if solved is not None:
-            weights[row], off[row] = solved, 0.0
-    return weights, float(off.max())
-
-
-def solve(weights: Array, x: Array, margins: Sequence[Margins]) -> Array | None:
-    """Raked weights of one row by Newton's method on the multipliers of its sets (Deville and Särndal 1992);
-    None where the totals contradict each other."""
-    of_set = np.hstack(
-        [(each.place[:, None] == np.arange(len(each.totals))).astype(float) for each in margins]
-    )
+            return weights * factor[:, cell], 0.0
+    rows = np.flatnonzero(off >= TOLERANCE)
+    of_set = np.hstack([one_hot(cells[:, number], len(each.totals)) for number, each in enumerate(margins)])
     totals = np.concatenate([each.totals for each in margins])
-    drawn = (weights * x) @ of_set > 0
-    of_set, totals = of_set[:, drawn], totals[drawn]
-    solved = weights.copy()
+    solved, is_solved = solve((mass * factor)[rows], of_set, totals)
+    rows = rows[is_solved]
+    factor[rows] *= solved[is_solved]
+    off[rows] = 0.0
+    return weights * factor[:, cell], float(off.max())
+
+
+def solve(mass: Array, of_set: Array, totals: Array) -> tuple[Array, Array]:
+    """Factors of cells by Newton's method on the multipliers of their sets (Deville and Särndal 1992), rows x
+    cells; and which rows it solved: others have totals that contradict each other.
+
+    mass: rows x cells, sums of w x. of_set: cells x sets, 1 where a cell is in the set.
+    """
+    factor = np.ones_like(mass)
+    is_solved = np.zeros(len(mass), dtype=bool)
+    # A set that no operator of a row is in keeps nothing, and asks for nothing.
+    drawn = mass @ of_set > 0
+    # Divides what is missing of a set: an empty one may have a total of 0.
+    divisor = np.where(drawn, totals, 1.0)
     for _ in range(STEPS):
-        part = (solved * x)[:, None] * of_set
-        missing = totals - part.sum(axis=0)
-        if np.abs(missing / totals).max() < TOLERANCE:
-            return solved
+        rows = np.flatnonzero(~is_solved)
+        now = mass[rows] * factor[rows]
+        missing = np.where(drawn[rows], totals - now @ of_set, 0.0)
+        is_near = np.abs(missing / divisor[rows]).max(axis=1) < TOLERANCE
+        is_solved[rows[is_near]] = True
+        rows, now, missing = rows[~is_near], now[~is_near], missing[~is_near]
+        if not len(rows):
+            break
         # Sets that say the same twice make it singular: the shortest step of those that fit.
-        step = of_set @ np.linalg.lstsq(of_set.T @ part, missing, rcond=1e-12)[0]
-        solved = solved * np.exp(np.clip(step, -1.0, 1.0))
-    return None
+        slope = of_set.T @ (now[:, :, None] * of_set)
+        step = np.linalg.pinv(slope, rcond=1e-12, hermitian=True) @ missing[:, :, None]
+        factor[rows] *= np.exp(np.clip(step[:, :, 0] @ of_set.T, -1.0, 1.0))
+    return factor, is_solved
 
 
 def calibrated(weights: Array, x: Array, margins: Sequence[Margins]) -> Array:
@@ -296,7 +310,8 @@ def ratio_totals(weights: Array, x: Array, y: Array, member: Array, known: Array
     """
     below = weights @ (member * x).T
     scale = np.divide(known, below, out=np.zeros_like(below), where=below > 0)
-    above = np.stack([weights @ (member * y[:, place]).T for place in range(y.shape[1])], axis=-1)
+    inside = (member.T[:, :, None] * y[:, None, :]).reshape(len(x), -1)
+    above = (weights @ inside).reshape(len(weights), len(member), y.shape[1])
     return above * scale[:, :, None]
 
 

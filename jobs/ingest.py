@@ -1,10 +1,9 @@
 """landing → bronze: pieces of logs, parsed by their format's kernel, each line accounted for.
 
-One batch takes all pieces that the ledger does not have. A batch is written per format, never per file:
-its intent is put down first, then each table replaces what this batch wrote (so a batch that was killed
-is written again, not twice), the ledger last. Spark hands out ranges of bytes (jobs/reading.py); what its
-tasks leave under _staging, lines of filters in the logs of mail servers and the quarantine, is written
-after the formats' own rows.
+One batch takes all pieces that the ledger does not have. A batch is written per format, never per file: its
+intent is recorded first, tasks parse ranges of bytes (jobs/engine/bronze_tasks.py) and write files, then one
+transaction a table adds them, the ledger's last. A batch that was killed is written again: what it had added
+to a table is taken out first, so that nothing counts twice.
 
 A batch whose parser or settings were mended is read again in the same way, under its own id.
 """
@@ -13,70 +12,166 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import uuid
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from functools import reduce
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
+import polars as pl
 
 from jobs.config import Observatory, Operator
-from jobs.contracts import conform, struct_type
+from jobs.contracts import conform, contract, rows_frame, tables
+from jobs.engine.bronze_tasks import Parsed
+from jobs.engine.lake import Lake, NewFile, any_of
+from jobs.engine.tasks import Engine, Left, Task
 from jobs.errors import ObservatoryError
-from jobs.formats import Source
-from jobs.formats.registry import COMPANIONS, DOCUMENTS, FORMATS, KERNELS
-from jobs.lake import WRITERS, Lake, any_of
-from jobs.pull import landing, read_manifest, write_manifest
-from jobs.reading import Range, range_kernel
+from jobs.formats import AHEAD, Source
+from jobs.formats.registry import DOCUMENTS, FORMATS
+from jobs.manifest import Piece, landing, read_manifest, write_manifest
+from jobs.reading import Range
+from jobs.windows import is_plausible
 
-RANGE = 32 << 20
-# So many tasks share small files; a file alone is worth a task only when it is a range long.
-TASKS = 16
+# A task parses a range of so many bytes, or as many small files; less where memory or work is little.
+LARGEST_RANGE = 16 << 20
+SMALLEST_RANGE = 256 << 10
+# How many times the bytes of a range its rows take while they are parsed and written.
+RANGE_EXPANSION = 14
+FILES_OF_A_TASK = 400
+# So many tasks for each worker, that the last ones to finish are short.
+TASKS_OF_A_WORKER = 4
+COUNTS = ("line_count", "record_count", "ignored_count", "quarantined_count", "late_count")
 
 
-def ingest(lake: Lake, settings: Observatory, operators: list[Operator], ingest_id: str) -> list[str]:
-    """Bring all pieces that the ledger lacks into bronze; the ids of the batches written.
+@dataclass
+class Ingested:
+    """The batches that were written, and what of their rows lies in staging for silver: frames by bucket, and
+    the files of bronze tables that hold the same rows."""
+
+    batches: list[str] = field(default_factory=list)
+    left: list[Left] = field(default_factory=list)
+    files: list[NewFile] = field(default_factory=list)
+
+
+@dataclass
+class Ingest:
+    """One bronze stage. staging: where tasks leave rows for silver, by one of so many buckets; None where no
+    silver stage follows."""
+
+    lake: Lake
+    settings: Observatory
+    operators: list[Operator]
+    engine: Engine
+    staging: str | None = None
+    buckets: int = 1
+    done: Any = lambda count, of: None
+    made: Ingested = field(default_factory=Ingested)
+
+
+def ingest(work: Ingest, ingest_id: str) -> Ingested:
+    """Bring all pieces that the ledger lacks into bronze.
 
     A batch that an earlier run left unfinished is finished first.
     """
-    fs, area = landing(lake.root)
-    written = finish(lake, settings)
-    done = ledgered(lake)
-    pending = {key for key, *_ in landed(fs, area, settings, operators) if key not in done}
+    fs, area = landing(work.lake.root)
+    finish(work)
+    pending = set(pending_pieces(work.lake, work.settings, work.operators))
     if pending:
         intend(fs, area, ingest_id, pending)
-        written += finish(lake, settings)
-    return written
+        finish(work)
+    return work.made
 
 
-def requarantine(lake: Lake, settings: Observatory, operators: list[Operator]) -> list[str]:
-    """Read again what has quarantined lines, by the present parsers, formats and options; the ids of the
-    batches written.
+def pending_pieces(lake: Lake, settings: Observatory, operators: list[Operator]) -> dict[str, int]:
+    """The landed pieces that the ledger lacks, by their key, with their bytes."""
+    fs, area = landing(lake.root)
+    done = ledgered(lake)
+    there = {key: piece.bytes for key, *_, piece in landed(fs, area, settings, operators)}
+    for key, size in there.items():
+        if done.get(key, size) != size:
+            operator, source, piece_id = key.split("/", 2)
+            raise ObservatoryError(
+                f"operator '{operator}', source '{source}': piece {piece_id} of landing has {size:,} bytes,"
+                f" and {done[key]:,} of them were read: landing was changed, or its manifest was lost once."
+                " Put the folder back from a copy. Without one, `observatory renew --anew` lets the next run"
+                " count anew what is landed"
+            )
+    return {key: size for key, size in there.items() if key not in done}
+
+
+def requarantine(work: Ingest) -> Ingested:
+    """Read again what has quarantined lines, by the present parsers, formats and options.
 
     Of each batch, every source with such lines is read again as a whole, under the batch's id, and replaces
     its rows in all tables. A source that the settings no longer have is left as it is. Raises
     ObservatoryError, before anything is written, where pieces are no longer there to be read.
     """
-    fs, area = landing(lake.root)
-    written = finish(lake, settings)
-    if not lake.exists("bronze.file"):
-        return written
-    configured = {(operator.id, source.id) for operator in operators for source in operator.source}
-    columns = ("ingest_id", "operator_id", "source_id", "piece_id", "quarantined_count")
-    rows = lake.kept("bronze.file").select(*columns).collect()
+    fs, area = landing(work.lake.root)
+    finish(work)
+    configured = {(operator.id, source.id) for operator in work.operators for source in operator.source}
+    columns = ["ingest_id", "operator_id", "source_id", "piece_id", "quarantined_count"]
+    rows = work.lake.read("bronze.file", columns=columns).rows()
     batches: dict[str, set[str]] = {}
-    spoilt = {row[:3] for row in rows if row.quarantined_count and (row[1], row[2]) in configured}
+    spoilt = {row[:3] for row in rows if row[4] and (row[1], row[2]) in configured}
     for row in rows:
         if row[:3] in spoilt:
-            batches.setdefault(row.ingest_id, set()).add("/".join(row[1:4]))
-    there = {key for key, *_ in landed(fs, area, settings, operators)}
+            batches.setdefault(row[0], set()).add("/".join(row[1:4]))
+    there = {key for key, *_ in landed(fs, area, work.settings, work.operators)}
     for ingest_id, keys in sorted(batches.items()):
         refuse_missing(ingest_id, keys - there)
     for ingest_id, keys in sorted(batches.items()):
         intend(fs, area, ingest_id, keys, again=True)
-    return list(dict.fromkeys(written + finish(lake, settings)))
+    finish(work)
+    work.made.batches = list(dict.fromkeys(work.made.batches))
+    return work.made
+
+
+@dataclass
+class Mending:
+    """What an earlier version read stamps from the future in, and believed them.
+
+    batches: by id, the pieces to read again. retaken: the ids of these batches and of all after them, which
+    silver may have left out, for their days were closed. lost: sources whose pieces are no longer there.
+    """
+
+    batches: dict[str, set[str]] = field(default_factory=dict)
+    retaken: list[str] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
+
+
+def believed(lake: Lake, settings: Observatory, operators: list[Operator]) -> Mending:
+    """The batches to read again because days from the future stand in their ledger."""
+    rows = lake.read("bronze.file")
+    wrong = rows.filter(~is_plausible())
+    found = Mending()
+    if wrong.is_empty():
+        return found
+    fs, area = landing(lake.root)
+    there = {key for key, *_ in landed(fs, area, settings, operators)}
+    mine = {(operator.id, source.id) for operator in operators for source in operator.source}
+    for ingest_id, operator, source in sorted(
+        wrong.select("ingest_id", "operator_id", "source_id").unique().rows()
+    ):
+        if (operator, source) not in mine:
+            continue
+        of_source = rows.filter(ingest_id=ingest_id, operator_id=operator, source_id=source)["piece_id"]
+        keys = {f"{operator}/{source}/{piece}" for piece in of_source}
+        if keys <= there:
+            found.batches.setdefault(ingest_id, set()).update(keys)
+        else:
+            found.lost.append(f"{operator}/{source}")
+    if found.batches:
+        found.retaken = sorted(rows["ingest_id"].filter(rows["ingest_id"] >= min(found.batches)).unique())
+    return found
+
+
+def mend(work: Ingest, found: Mending) -> None:
+    """Read these batches again: stamps from the future go to quarantine, and out of the ledger."""
+    fs, area = landing(work.lake.root)
+    finish(work)
+    for ingest_id, keys in sorted(found.batches.items()):
+        intend(fs, area, ingest_id, keys, again=True)
+    finish(work)
 
 
 def refuse_missing(ingest_id: str, keys: set[str]) -> None:
@@ -88,33 +183,31 @@ def refuse_missing(ingest_id: str, keys: set[str]) -> None:
 
 
 def intend(fs: Any, area: str, ingest_id: str, keys: set[str], again: bool = False) -> None:
-    """Put down what a batch is to be made of, so that the next run can finish it.
+    """Record what a batch is to be made of, so that the next run can finish it.
 
     again: the ledger has these pieces, and they are to be read once more.
     """
     folder = intents_of(area)
     fs.makedirs(folder, exist_ok=True)
     name = f"{folder}/{ingest_id}.json"
-    with fs.open(f"{name}.new", "w", encoding="utf-8") as file:
+    new = f"{name}.{uuid.uuid4().hex}.new"
+    with fs.open(new, "w", encoding="utf-8") as file:
         json.dump({"ingest_id": ingest_id, "pieces": sorted(keys), "again": again}, file)
-    fs.mv(f"{name}.new", name)
+    fs.mv(new, name)
 
 
-def finish(lake: Lake, settings: Observatory) -> list[str]:
-    """Write every batch that was intended and is not written; their ids."""
-    fs, area = landing(lake.root)
+def finish(work: Ingest) -> None:
+    """Write every batch that was intended and is not written."""
+    fs, area = landing(work.lake.root)
     fs.invalidate_cache()
-    written = []
     for name in sorted(fs.glob(f"{intents_of(area)}/*.json")):
         with fs.open(name, "r", encoding="utf-8") as file:
             intent = json.load(file)
         ingest_id, keys, again = intent["ingest_id"], set(intent["pieces"]), intent.get("again", False)
-        if again or not keys <= ledgered(lake):
-            write_batch(lake, settings, ingest_id, keys, again)
-            written.append(ingest_id)
-        clear(fs, staging_of(area, ingest_id))
+        if again or not keys <= ledgered(work.lake).keys():
+            write_batch(work, ingest_id, keys, again)
+            work.made.batches.append(ingest_id)
         fs.rm(name)
-    return written
 
 
 def intents_of(area: str) -> str:
@@ -122,22 +215,10 @@ def intents_of(area: str) -> str:
     return f"{area.removesuffix('/landing')}/_intent"
 
 
-def staging_of(area: str, ingest_id: str) -> str:
-    """Where a batch's tasks leave quarantined lines and counts."""
-    return f"{area.removesuffix('/landing')}/_staging/{ingest_id}"
-
-
-def clear(fs: Any, folder: str) -> None:
-    if fs.exists(folder):
-        fs.rm(folder, recursive=True)
-
-
-def ledgered(lake: Lake) -> set[str]:
-    """Operator, source and piece of all that the ledger has, as one key each."""
-    if not lake.exists("bronze.file"):
-        return set()
-    rows = lake.kept("bronze.file").select("operator_id", "source_id", "piece_id").collect()
-    return {f"{row.operator_id}/{row.source_id}/{row.piece_id}" for row in rows}
+def ledgered(lake: Lake) -> dict[str, int]:
+    """Operator, source and piece of all that the ledger has, as one key each, with the piece's bytes."""
+    rows = lake.read("bronze.file", columns=["operator_id", "source_id", "piece_id", "piece_bytes"]).rows()
+    return {"/".join(row[:3]): row[3] for row in rows}
 
 
 def landed(
@@ -151,64 +232,95 @@ def landed(
                     yield f"{operator.id}/{source.id}/{piece.piece_id}", operator, source, stream, piece
 
 
-def write_batch(
-    lake: Lake, settings: Observatory, ingest_id: str, keys: set[str], again: bool = False
-) -> None:
-    """Write one batch: the formats' tables, their companions', the quarantine, and last the ledger.
+def write_batch(work: Ingest, ingest_id: str, keys: set[str], again: bool = False) -> None:
+    """Write one batch: the formats' tables, the quarantine, and last the ledger.
 
     again: in place of what the batch wrote of these sources before, whatever table it is in.
     """
+    lake, settings = work.lake, work.settings
     fs, area = landing(lake.root)
-    staging = staging_of(area, ingest_id)
     if again:
         correct_formats(fs, area, settings, keys)
     pieces = [row for row in landed(fs, area, settings, list(settings.operator)) if row[0] in keys]
     if again:
         refuse_missing(ingest_id, keys - {key for key, *_ in pieces})
-    # What a killed run left may be of sources that the settings no longer have.
-    clear(fs, staging)
     if not pieces:
         return
     where = of_sources(ingest_id, keys) if again else any_of("ingest_id", [ingest_id])
-    note = {"ingest_id": ingest_id}
-    names = {stream.format for _, _, _, stream, _ in pieces}
     closed = open_since(lake, settings, ingest_id)
-    spark_staging = f"{lake.root.rstrip('/')}/_staging/{ingest_id}"
+    ranges = ranges_of(
+        pieces,
+        closed,
+        settings.limits.document_mb << 20,
+        range_bytes(work, pieces),
+        read_at=settings.lake.read_at,
+    )
+    grouped = tasks_of(work, ranges, ingest_id)
+    total = len(grouped)
+    parsed: list[Parsed] = work.engine.run(grouped, lambda count: work.done(count, total))
+    note = {"ingest_id": ingest_id}
+    files: dict[str, list[NewFile]] = {}
+    for each in parsed:
+        work.made.left += each.left
+        work.made.files += each.files
+        for file in each.files:
+            files.setdefault(file.table, []).append(file)
+    bronze = [name for name in tables() if contract(name).layer == "bronze" and name != "bronze.file"]
+    for table in bronze:
+        if again or is_written(lake, table, ingest_id):
+            lake.delete(table, where)
+        if table in files:
+            lake.add_files(table, files[table], note)
+    counted = [frame for each in parsed for frame in each.counts]
+    lake.replace(ledger(pieces, counted, ingest_id, settings.lake.read_at), "bronze.file", where, note)
 
-    def own(name: str) -> list[DataFrame]:
-        of_format = [row for row in pieces if row[3].format == name]
-        if not of_format:
-            return []
-        ranges = ranges_of(of_format, closed, settings.limits.document_mb << 20)
-        return [parsed(lake, ranges, name, f"{staging}/{name}", ingest_id, settings.lake.root)]
 
-    def left(table: str, folder: str) -> list[DataFrame]:
-        """What the tasks left in folders of this name for a table."""
-        if not fs.glob(f"{staging}/{folder}/*.parquet"):
-            return []
-        return [lake.spark.read.schema(struct_type(table)).parquet(f"{spark_staging}/{folder}")]
+def is_written(lake: Lake, table: str, ingest_id: str) -> bool:
+    """Whether a table has rows of a batch; no batch newer than it can have been written since it began."""
+    if not lake.exists(table):
+        return False
+    found = lake.scan(table).select((pl.col("ingest_id") == ingest_id).any()).collect().item()
+    return bool(found)
 
-    def write(name: str) -> None:
-        table = f"bronze.{name}"
-        frames = [conform(frame, table) for frame in own(name) + left(table, f"*/companion/{name}")]
-        if frames:
-            lake.replace(reduce(DataFrame.unionByName, frames), table, where, note)
-        elif again:
-            vacate(lake, table, where, note)
 
-    companions = [module.FORMAT for module in COMPANIONS]
-    with ThreadPoolExecutor(WRITERS) as pool:
-        # A companion's own files and its lines in other logs are one write: hosts leave the lines first.
-        list(pool.map(write, sorted(set(KERNELS if again else names) - set(companions))))
-        fs.invalidate_cache()
-        list(pool.map(write, companions))
-    fs.invalidate_cache()
-    refused = left("bronze.quarantine", "*/quarantine")
-    if refused:
-        lake.replace(conform(refused[0], "bronze.quarantine"), "bronze.quarantine", where, note)
-    elif again:
-        vacate(lake, "bronze.quarantine", where, note)
-    lake.replace(ledger(lake, pieces, spark_staging, ingest_id), "bronze.file", where, note)
+def tasks_of(work: Ingest, ranges: list[Range], ingest_id: str) -> list[Task]:
+    """The ranges as tasks: a long range alone, short ones together."""
+    limit = max((part.end - part.start for part in ranges), default=0)
+    tasks: list[Task] = []
+    group: list[Range] = []
+    size = 0
+    for part in ranges:
+        if group and (size + part.end - part.start > limit or len(group) == FILES_OF_A_TASK):
+            tasks.append(task(work, group, ingest_id))
+            group, size = [], 0
+        group.append(part)
+        size += part.end - part.start
+    return [*tasks, task(work, group, ingest_id)]
+
+
+def task(work: Ingest, group: list[Range], ingest_id: str) -> Task:
+    arguments = (work.lake.root, work.staging, group, ingest_id, work.buckets)
+    first = group[0]
+    about = f"{first.source.operator_id}/{first.source.source_id}, {first.file_name}"
+    about += f" from byte {first.start:,}" if len(group) == 1 else f" and {len(group) - 1} more"
+    return Task("jobs.engine.bronze_tasks:parse", arguments, about, smaller)
+
+
+def smaller(whole: Task) -> list[Task]:
+    """A task of several ranges as one for each; one of a single range of lines as two of its halves."""
+    root, staging, group, ingest_id, buckets = whole.arguments
+    if len(group) > 1:
+        groups = [[each] for each in group]
+    else:
+        part = group[0]
+        middle = (part.start + part.end) // 2
+        if part.format in DOCUMENTS or middle == part.start:
+            return [whole]
+        groups = [[part.between(part.start, middle)], [part.between(middle, part.end)]]
+    return [
+        Task(whole.function, (root, staging, each, ingest_id, buckets), whole.about, smaller)
+        for each in groups
+    ]
 
 
 def of_sources(ingest_id: str, keys: Iterable[str]) -> str:
@@ -222,12 +334,6 @@ def of_sources(ingest_id: str, keys: Iterable[str]) -> str:
         for operator, names in sorted(sources.items())
     ]
     return f"{any_of('ingest_id', [ingest_id])} AND ({' OR '.join(parts)})"
-
-
-def vacate(lake: Lake, table: str, where: str, note: dict[str, Any]) -> None:
-    """Take the rows out that a batch wrote before and no longer has."""
-    if lake.exists(table) and not lake.read(table).filter(where).isEmpty():
-        lake.replace(lake.spark.createDataFrame([], struct_type(table)), table, where, note)
 
 
 def correct_formats(fs: Any, area: str, settings: Observatory, keys: set[str]) -> None:
@@ -253,7 +359,9 @@ def correct_formats(fs: Any, area: str, settings: Observatory, keys: set[str]) -
                 write_manifest(fs, folder, streams)
 
 
-def ledger(lake: Lake, pieces: list[Any], staging: str, ingest_id: str) -> DataFrame:
+def ledger(
+    pieces: list[Any], counted: list[pl.DataFrame], ingest_id: str, read_at: dt.datetime | None = None
+) -> pl.DataFrame:
     """One row per piece of the batch: what was landed, beside what the kernel counted."""
     rows = [
         {
@@ -267,50 +375,71 @@ def ledger(lake: Lake, pieces: list[Any], staging: str, ingest_id: str) -> DataF
             "piece_bytes": piece.bytes,
             "damage_text": piece.damage,
             "landed_at": dt.datetime.fromisoformat(piece.landed_at),
+            "latest_at": latest_of(piece, read_at),
             "ingest_id": ingest_id,
         }
         for _, operator, source, stream, piece in pieces
     ]
-    known = lake.local(rows, "bronze.file").select(list(rows[0]))
+    known = rows_frame(rows, "bronze.file").select(list(rows[0]))
     counts = (
-        lake.spark.read.parquet(f"{staging}/*/counts")
-        .groupBy("piece_key")
-        .agg(
-            *(
-                F.sum(name).alias(name)
-                for name in ("line_count", "record_count", "ignored_count", "quarantined_count", "late_count")
-            ),
-            F.min("first_event_date").alias("first_event_date"),
-            F.max("last_event_date").alias("last_event_date"),
-        )
+        pl.concat(counted)
+        .group_by("piece_key")
+        .agg(pl.col(COUNTS).sum(), pl.col("first_event_date").min(), pl.col("last_event_date").max())
     )
-    key = F.concat_ws("/", "operator_id", "source_id", "piece_id")
-    return conform(
-        known.join(counts, on=key == F.col("piece_key"), how="left").drop("piece_key"), "bronze.file"
-    )
+    key = pl.concat_str("operator_id", "source_id", "piece_id", separator="/").alias("piece_key")
+    joined = known.with_columns(key).join(counts, on="piece_key", how="left").drop("piece_key")
+    return conform(joined, "bronze.file")
 
 
 def open_since(lake: Lake, settings: Observatory, ingest_id: str) -> dict[str, dt.date]:
     """For each operator, the first day that late lines of a batch may still change: by the batches before."""
-    if not lake.exists("bronze.file"):
-        return {}
-    before = lake.kept("bronze.file").filter(F.col("ingest_id") < ingest_id)
-    newest = before.groupBy("operator_id").agg(F.max("last_event_date").alias("newest"))
+    before = lake.read("bronze.file", where=pl.col("ingest_id") < ingest_id)
+    newest = (
+        before.filter(is_plausible())
+        .group_by("operator_id")
+        .agg(pl.col("last_event_date").max())
+        .drop_nulls()
+    )
     days = dt.timedelta(days=settings.lake.open_days)
-    return {row.operator_id: row.newest - days for row in newest.filter("newest IS NOT NULL").collect()}
+    return {operator: date - days for operator, date in newest.rows()}
+
+
+def latest_of(piece: Piece, read_at: dt.datetime | None) -> dt.datetime:
+    """The latest time that a stamp of a piece may have: later ones are from the future."""
+    if read_at is not None:
+        return read_at + AHEAD
+    times = [piece.landed_at, *([piece.written_at] if piece.written_at else [])]
+    return max(map(dt.datetime.fromisoformat, times)) + AHEAD
+
+
+def range_bytes(work: Ingest, pieces: list[Any]) -> int:
+    """How many bytes of a piece one task parses."""
+    total = sum(piece.bytes for *_, piece in pieces)
+    shared = -(-total // (work.engine.workers * TASKS_OF_A_WORKER))
+    fits = work.engine.task_bytes // RANGE_EXPANSION
+    return max(min(shared, fits, LARGEST_RANGE), SMALLEST_RANGE)
 
 
 def ranges_of(
-    pieces: list[Any], closed: Mapping[str, dt.date] = MappingProxyType({}), limit_bytes: int = 0
+    pieces: list[Any],
+    closed: Mapping[str, dt.date] = MappingProxyType({}),
+    limit_bytes: int = 0,
+    range_bytes: int = LARGEST_RANGE,
+    read_at: dt.datetime | None = None,
 ) -> list[Range]:
-    """The pieces cut into ranges of some megabytes, numbered; a file of documents is one."""
+    """The pieces cut into ranges, numbered; a file of documents is one.
+
+    read_at: the time at which the settings say that logs are read.
+    """
     ranges: list[Range] = []
     for _, operator, source, stream, piece in pieces:
+        newest_at = dt.datetime.fromisoformat(piece.newest_at)
         about = Source(
             operator_id=operator.id,
             source_id=source.id,
             stream_id=stream.stream_id,
-            newest_at=dt.datetime.fromisoformat(piece.newest_at),
+            newest_at=min(newest_at, read_at) if read_at else newest_at,
+            latest_at=latest_of(piece, read_at),
             time_zone=source.time_zone,
             numbers_of=operator.country if source.numbers == "national" else None,
             options=dict(source.options),
@@ -318,31 +447,21 @@ def ranges_of(
         before = sorted(
             (each for each in stream.pieces if each.offset < piece.offset), key=lambda each: -each.offset
         )
-        step = piece.bytes if stream.format in DOCUMENTS else RANGE
+        step = piece.bytes if stream.format in DOCUMENTS else range_bytes
         for start in range(0, piece.bytes, step):
-            end = min(start + step, piece.bytes)
             ranges.append(
                 Range(
-                    len(ranges),
-                    piece.path,
-                    start,
-                    end,
-                    piece.piece_id,
-                    piece.offset,
-                    about,
-                    closed.get(operator.id),
-                    piece.file_name,
-                    limit_bytes,
-                    tuple((each.path, each.bytes) for each in before),
+                    format=stream.format,
+                    path=piece.path,
+                    start=start,
+                    end=min(start + step, piece.bytes),
+                    piece_id=piece.piece_id,
+                    stream_offset=piece.offset,
+                    source=about,
+                    closed=closed.get(operator.id),
+                    file_name=piece.file_name,
+                    limit_bytes=limit_bytes,
+                    before=tuple((each.path, each.bytes) for each in before),
                 )
             )
     return ranges
-
-
-def parsed(lake: Lake, ranges: list[Range], name: str, staging: str, ingest_id: str, root: str) -> DataFrame:
-    """Bronze rows of the ranges: one Spark task a range, or for as many small files as make up a range."""
-    protocol = root.split("://", 1)[0].replace("s3a", "s3") if "://" in root else "file"
-    kernel = range_kernel(ranges, name, staging, ingest_id, protocol)
-    tasks = min(len(ranges), sum(part.end - part.start for part in ranges) // RANGE + TASKS)
-    numbers = lake.spark.range(0, len(ranges), 1, tasks)
-    return numbers.mapInArrow(kernel, struct_type(f"bronze.{name}"))

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import stdtrit
 
-from jobs.estimation import Array, Weighted, for_themselves, ratio_totals
+from jobs.estimation import Array, Weighted, for_themselves, one_hot, ratio_totals
 
 CONFIDENCE = 0.95
 # Non-respondents' rate as a multiple of the respondents'.
@@ -56,55 +56,62 @@ def figures(
     """
     answering = sample.operators.is_respondent
     x, inside = sample.operators.subscriptions[answering], member[:, answering]
-    imputed = np.zeros((len(inside), y.shape[-1]))
+    own = y[0] if y.ndim == 3 else y
     if y.ndim == 3:
-        if imputed_freedom is not None:
-            imputed = imputed_variance(sample.weights[0], x, y[1:], inside, known)
-        rows = [
-            ratio_totals(sample.weights[place : place + 1], x, y[place], inside, known)[0]
-            for place in range(len(sample.weights))
-        ]
-        totals, y = np.array(rows), y[0]
+        totals = replicated_totals(sample.weights, x, y, inside, known)
     else:
         totals = ratio_totals(sample.weights, x, y, inside, known)
-    reported = inside @ (y if least is None else least)
-    error = totals[1:].std(axis=0, ddof=1)
-    free = np.ones_like(error)
-    for area in range(len(inside)):
-        for measure in range(y.shape[1]):
-            variance, free[area, measure] = linearised(
-                sample, x, y[:, measure], inside[area], known[area], leverage=True
-            )
-            if imputed_freedom is not None:
-                variance, free[area, measure] = together(
-                    variance, float(free[area, measure]), imputed[area, measure], imputed_freedom
-                )
-            error[area, measure] = max(error[area, measure], np.sqrt(variance))
-    estimate = np.zeros_like(reported)
-    for area, own in enumerate(inside):
-        estimate[area] = for_themselves(sample.weights[0, own], x[own], float(known[area])) @ y[own]
-    # But for the last digits it is not below it.
-    estimate = np.maximum(estimate, reported)
-    variance_of_rates, free_of_rates = rates_variance(sample, x, y)
+    estimate, reported = estimated_totals(sample, own, member, known, own if least is None else least)
+    each = [
+        linearised(sample, x, own, mine, float(total), leverage=True)
+        for mine, total in zip(inside, known, strict=True)
+    ]
+    variance = np.array([found for found, _ in each]).reshape(estimate.shape)
+    free = np.array([found for _, found in each]).reshape(estimate.shape)
+    variance_of_rates, free_of_rates = rates_variance(sample, x, own)
     hidden = totals[0] * np.sqrt(np.outer(concentration(sample, member, known), variance_of_rates))
+    free_of_hidden = np.full_like(hidden, free_of_rates)
+    if y.ndim == 3 and imputed_freedom is not None:
+        imputed = imputed_variance(sample.weights[0], x, y[1:], inside, known)
+        variance, free = together(variance, free, imputed, imputed_freedom)
+        hidden, free_of_hidden = together(hidden**2, free_of_hidden, imputed, imputed_freedom)
+        hidden = np.sqrt(hidden)
+    error = np.maximum(totals[1:].std(axis=0, ddof=1), np.sqrt(variance))
     low, high = interval(estimate, error, free, reported)
     # The wider of two intervals, not one of the larger error: that may have more degrees of freedom.
-    free_of_hidden = np.full_like(hidden, free_of_rates)
-    if imputed_freedom is not None:
-        for place in np.ndindex(hidden.shape):
-            variance, free_of_hidden[place] = together(
-                float(hidden[place] ** 2), free_of_rates, float(imputed[place]), imputed_freedom
-            )
-            hidden[place] = np.sqrt(variance)
     lower, higher = interval(estimate, hidden, free_of_hidden, reported)
     return Figures(estimate, np.maximum(error, hidden), np.minimum(low, lower), np.maximum(high, higher))
 
 
-def together(variance: float, freedom: float, other: float, other_freedom: float) -> tuple[float, float]:
+def estimated_totals(
+    sample: Weighted, y: Array, member: Array, known: Array, least: Array
+) -> tuple[Array, Array]:
+    """Estimated totals of areas, and what was reported of them, areas x measures."""
+    answering = sample.operators.is_respondent
+    x, inside = sample.operators.subscriptions[answering], member[:, answering]
+    reported: Array = inside @ least
+    estimate = np.zeros_like(reported, dtype=float)
+    for area, own in enumerate(inside):
+        estimate[area] = for_themselves(sample.weights[0, own], x[own], float(known[area])) @ y[own]
+    # But for the last digits it is not below it.
+    return np.maximum(estimate, reported), reported
+
+
+def replicated_totals(weights: Array, x: Array, y: Array, inside: Array, known: Array) -> Array:
+    """ratio_totals() where each row of weights has values of its own: y is rows x respondents x measures."""
+    below = weights @ (inside * x).T
+    scale = np.divide(known, below, out=np.zeros_like(below), where=below > 0)
+    return (inside * weights[:, None, :]) @ y * scale[:, :, None]
+
+
+def together(
+    variance: Array, freedom: Array | float, other: Array, other_freedom: float
+) -> tuple[Array, Array]:
     """The sum of two variances and its degrees of freedom (Satterthwaite)."""
     both = variance + other
     below = variance**2 / freedom + other**2 / other_freedom
-    return both, max(both**2 / below, 1.0) if below > 0 else freedom
+    pooled = np.divide(both**2, below, out=np.zeros_like(both), where=below > 0)
+    return both, np.where(below > 0, np.maximum(pooled, 1.0), freedom)
 
 
 def imputed_variance(weights: Array, x: Array, drawn: Array, inside: Array, known: Array) -> Array:
@@ -112,38 +119,42 @@ def imputed_variance(weights: Array, x: Array, drawn: Array, inside: Array, know
     estimate. drawn: replicates x respondents x measures."""
     below = inside @ (weights * x)
     scale = np.divide(known, below, out=np.zeros_like(below), where=below > 0)
-    totals = np.einsum("ap,rpm->ram", inside * weights * scale[:, None], drawn)
+    totals = (inside * weights * scale[:, None]) @ drawn
     found: Array = totals.var(axis=0, ddof=1)
     return found
 
 
 def linearised(
     sample: Weighted, x: Array, y: Array, inside: Array, known: float, leverage: bool
-) -> tuple[float, float]:
-    """Linearised variance of an area's ratio total, and Satterthwaite's degrees of freedom.
+) -> tuple[Array, Array]:
+    """Linearised variance of an area's ratio totals and Satterthwaite's degrees of freedom, by measure.
 
     v = (X/sum of w x)^2 sum over strata of (1-f) n/(n-1) sum of (w e - mean of w e)^2, e = y - R x inside the
     area and 0 outside. For weights N/n and the whole population it is Cochran's N^2 (1-f) s^2(e)/n.
+    y: respondents x measures.
     """
     weights = sample.weights[0]
     below = float(weights[inside] @ x[inside])
     if below <= 0:
-        return 0.0, 1.0
-    residual = np.where(inside, y - (weights[inside] @ y[inside]) / below * x, 0.0)
+        return np.zeros(y.shape[1]), np.ones(y.shape[1])
+    residual = np.where(inside[:, None], y - np.outer(x, (weights[inside] @ y[inside]) / below), 0.0)
     if leverage:
-        residual = residual / (1 - np.minimum(np.where(inside, weights * x / below, 0.0), MOST_LEVERAGE))
-    z = weights * residual
+        share = np.minimum(np.where(inside, weights * x / below, 0.0), MOST_LEVERAGE)
+        residual = residual / (1 - share)[:, None]
+    z = weights[:, None] * residual
     stratum, strata = sample.index[sample.operators.is_respondent], sample.index.max() + 1
-    count = np.bincount(stratum, minlength=strata)
+    of_stratum = one_hot(stratum, strata)
+    count = of_stratum.sum(axis=0)
     everyone = np.bincount(sample.index, minlength=strata)
-    mean = np.bincount(stratum, weights=z, minlength=strata) / np.maximum(count, 1)
-    squares = np.bincount(stratum, weights=(z - mean[stratum]) ** 2, minlength=strata)
+    mean = of_stratum.T @ z / np.maximum(count, 1)[:, None]
+    squares = of_stratum.T @ (z - mean[stratum]) ** 2
     varied = count > 1
-    parts = np.where(varied, (1 - count / everyone) * count / np.maximum(count - 1, 1) * squares, 0.0)
-    total = float(parts.sum())
-    below_freedom = float((parts[varied] ** 2 / (count[varied] - 1)).sum())
-    free = total**2 / below_freedom if below_freedom > 0 else 1.0
-    return (known / below) ** 2 * total, max(free, 1.0)
+    share_left = np.where(varied, (1 - count / everyone) * count / np.maximum(count - 1, 1), 0.0)
+    parts = share_left[:, None] * squares
+    total = parts.sum(axis=0)
+    below_freedom = (parts[varied] ** 2 / (count[varied] - 1)[:, None]).sum(axis=0)
+    free = np.divide(total**2, below_freedom, out=np.ones_like(total), where=below_freedom > 0)
+    return (known / below) ** 2 * total, np.maximum(free, 1.0)
 
 
 def rates_variance(sample: Weighted, x: Array, y: Array) -> tuple[Array, float]:
@@ -163,14 +174,13 @@ def rates_variance(sample: Weighted, x: Array, y: Array) -> tuple[Array, float]:
     unit = np.where(used, stands * (1 - stands / np.where(used, below, 1.0)), 0.0)
     if unit.sum() <= 0:
         return np.zeros(y.shape[1]), 1.0
-    found = []
-    for values in y.T:
-        above = np.bincount(cell, weights=sample.weights[0] * values)[cell]
-        # A cell without any has rates without deviation.
-        varied = used & (above > 0)
-        relative = values[varied] / x[varied] * below[varied] / above[varied] - 1
-        found.append(float(stands[varied] @ relative**2 / unit.sum()))
-    return np.array(found), max(float(unit.sum() ** 2 / (unit**2).sum()), 1.0)
+    cells = one_hot(cell, cell.max() + 1)
+    above = (cells.T @ (sample.weights[0][:, None] * y))[cell]
+    # A cell without any has rates without deviation.
+    varied = used[:, None] & (above > 0)
+    over_ratio = np.divide(y * below[:, None], x[:, None] * above, out=np.ones_like(above), where=varied)
+    found = stands @ (over_ratio - 1) ** 2 / unit.sum()
+    return found, max(float(unit.sum() ** 2 / (unit**2).sum()), 1.0)
 
 
 def concentration(sample: Weighted, member: Array, known: Array) -> Array:
@@ -211,12 +221,12 @@ def cv_band(cv_pct: float) -> str:
     return "caution" if cv_pct <= UNRELIABLE_PCT else "unreliable"
 
 
-def at_factor(value: float, reported: float, factor: float) -> float:
+def at_factor(value: Array, reported: Array, factor: float) -> Array:
     """A figure if those that did not answer have `factor` times the rate that it gives them.
 
     What was reported stays as it is; only what is beyond it scales.
     """
-    return reported + factor * (value - reported) if value > reported else value
+    return np.where(value > reported, reported + factor * (value - reported), value)
 
 
 @dataclass(frozen=True)
@@ -234,11 +244,11 @@ def predicted_figure(
     answered: Array,
     silent: Array,
     cell_ratio: Array,
-    rates_variance: float,
+    rates_variance: Array | float,
     freedom: float,
-    least: float,
+    least: Array | float,
     imputed: Imputed | None = None,
-) -> tuple[float, float, float, float]:
+) -> tuple[Array, Array, Array, Array]:
     """Estimate, error and interval of a small area: what was reported, and silent operators at a rate.
 
     The rate is the area's own where respondents have half of its subscriptions, else its cell's (region and
@@ -247,24 +257,33 @@ def predicted_figure(
     respondents' deviations, or, of the cell's, its replicates' variance. least: what is certain of y. What
     was imputed adds the variance of reported + left x rate over its replicates: silent operators take its
     error with the rate.
+    Respondents (y) and replicates (cell_ratio, imputed) are along the first axis; measures, if there are
+    several, along the last.
     """
-    reported, left = float(y.sum()), float(silent.sum())
+    reported, left = y.sum(axis=0), float(silent.sum())
     spread = rates_variance * float((silent**2).sum())
-    is_own = answered.sum() > 0 and answered.sum() >= left
+    is_own = 0 < answered.sum() >= left
+    rate = point_rate(reported, answered, silent, cell_ratio[0])
     if is_own:
-        rate = reported / float(answered.sum())
         spread += rates_variance * left**2 * float((answered**2).sum()) / float(answered.sum()) ** 2
     else:
-        rate = float(cell_ratio[0])
-        spread += left**2 * float(cell_ratio[1:].var(ddof=1))
+        spread += left**2 * cell_ratio[1:].var(axis=0, ddof=1)
+    free: Array | float = freedom
     if imputed is not None:
         rates = imputed.reported / float(answered.sum()) if is_own else imputed.cell_ratio
-        of_imputed = float((imputed.reported + left * rates).var(ddof=1))
+        of_imputed = (imputed.reported + left * rates).var(axis=0, ddof=1)
         if imputed.freedom is None:
             spread += of_imputed
         else:
-            spread, freedom = together(spread, freedom, of_imputed, imputed.freedom)
-    estimate, error = np.array(reported + left * rate), np.array(np.sqrt(spread))
+            spread, free = together(np.asarray(spread), freedom, of_imputed, imputed.freedom)
+    estimate, error = np.asarray(reported + left * rate), np.sqrt(spread)
     # The logarithm of what is not certain, not of the total: the rest is exact.
-    low, high = interval(estimate - least, error, np.array(freedom), np.array(0.0))
-    return float(estimate), float(error), least + float(low), least + float(high)
+    low, high = interval(estimate - least, error, np.asarray(free), np.zeros(()))
+    return estimate, error, least + low, least + high
+
+
+def point_rate(reported: Array, answered: Array, silent: Array, cell_ratio: Array) -> Array:
+    """The rate at which a small area's silent operators are taken: its own where respondents have half of its
+    subscriptions, else its cell's."""
+    of_answered = float(answered.sum())
+    return reported / of_answered if 0 < of_answered >= silent.sum() else cell_ratio

@@ -1,7 +1,8 @@
 """Matching many patterns on many values, each distinct value once.
 
-A regular expression is tried only on texts that hold its literals (RE2's filter), and Python's re
-decides, so that a match means the same as in a plain loop over the patterns.
+A match means the same as in a plain loop over the patterns with Python's re. RE2 decides where both engines
+read a pattern and a text alike: the pattern is ASCII and RE2 accepts it unchanged, the text is printable
+ASCII. Elsewhere RE2's filter selects the patterns whose literals the text holds, and Python's re decides.
 """
 
 from __future__ import annotations
@@ -15,11 +16,17 @@ from typing import Protocol
 import polars as pl
 import re2
 
-# Results kept for one matcher in a process before its memory is emptied.
-REMEMBERED = 1_000_000
+# Results kept for one matcher in a process before its memory is emptied; most texts come once.
+REMEMBERED = 50_000
 # Stands in no name of a symbol.
 SEPARATOR = "\x1f"
 LOOK_AROUND = re.compile(r"\(\?<?[=!]")
+# What RE2 reads otherwise than Python's re: `{,n}`, `[:`, a backspace, letters with a case of Unicode only.
+READ_OTHERWISE = re.compile(r"\{,|\[:|\[\\b|[\u0130\u0131\u017f\u212a]")
+# Classes of few signs, of which Python's re has more beyond printable ASCII.
+BEYOND_ASCII = re.compile(r"\\[sd]|\[\^[^\]]*\\[SDW]")
+QUIET = re2.Options()
+QUIET.log_errors = False
 
 
 def loosened(pattern: str) -> str:
@@ -52,27 +59,75 @@ def group_end(pattern: str, start: int) -> int:
     raise ValueError(f"unbalanced brackets in {pattern}")
 
 
+def is_read_alike(pattern: str) -> bool:
+    """Whether RE2, where it accepts a pattern, and Python's re find the same in printable ASCII texts."""
+    return pattern.isascii() and not READ_OTHERWISE.search(pattern)
+
+
+class Numbered:
+    """A filter of RE2 over patterns that have numbers."""
+
+    def __init__(self) -> None:
+        self.filter = re2.Filter()
+        self.numbers: list[int] = []
+        self.is_compiled = False
+
+    def add(self, number: int, pattern: str) -> bool:
+        """Add a pattern; False where RE2 does not accept it."""
+        try:
+            self.filter.Add(pattern, QUIET)
+        except re2.error:
+            return False
+        self.numbers.append(number)
+        return True
+
+    def found(self, text: str, potential: bool = False) -> list[int]:
+        """The numbers of the patterns that match a text; potential: of those that may."""
+        if not self.numbers:
+            return []
+        if not self.is_compiled:
+            self.filter.Compile()
+            self.is_compiled = True
+        found = self.filter.Match(text.encode(), potential)
+        return [self.numbers[index] for index in sorted(found)] if found else []
+
+
 @cache
 def searcher(patterns: tuple[str, ...]) -> Callable[[str], list[int]]:
     """A function that gives, in order, the numbers of the patterns which are found in a text."""
-    compiled = [re.compile(pattern) for pattern in patterns]
-    likely, always, numbers = re2.Filter(), [], []
-    options = re2.Options()
-    options.log_errors = False
+    # RE2 decides the sure patterns of printable ASCII texts. The filters select which of the others to try:
+    # `odd` in such texts, `likely` in all other texts.
+    sure, odd, likely = Numbered(), Numbered(), Numbered()
+    always_odd: list[int] = []
+    always_likely: list[int] = []
     for number, pattern in enumerate(patterns):
-        try:
-            likely.Add(loosened(pattern), options)
-            numbers.append(number)
-        except re2.error:
-            always.append(number)
-    if numbers:
-        likely.Compile()
+        is_sure = is_read_alike(pattern) and sure.add(number, pattern.replace("(?iu)", "(?i)"))
+        can_filter = not READ_OTHERWISE.search(pattern)
+        if not is_sure and not (can_filter and odd.add(number, loosened(pattern))):
+            always_odd.append(number)
+        if BEYOND_ASCII.search(pattern) or not (can_filter and likely.add(number, loosened(pattern))):
+            always_likely.append(number)
+
+    @cache
+    def compiled(number: int) -> re.Pattern[str]:
+        """Most patterns are never tried: each is compiled when it first is."""
+        return re.compile(patterns[number])
 
     def search(text: str) -> list[int]:
-        found = (likely.Match(text, True) or ()) if numbers else ()
-        tried = sorted([*always, *(numbers[index] for index in found)])
-        return [number for number in tried if compiled[number].search(text)]
+        if text.isascii() and text.isprintable():
+            found = sure.found(text)
+            if not is_odd:
+                return found
+            tried = always_odd + odd.found(text, potential=True)
+        else:
+            found = []
+            # Python's re takes the Turkish capital for an i where case does not matter, RE2 does not.
+            tried = always_likely + likely.found(text.replace("\u0130", "i"), potential=True)
+        found += [number for number in tried if compiled(number).search(text)]
+        found.sort()
+        return found
 
+    is_odd = bool(always_odd or odd.numbers)
     return search
 
 
@@ -85,14 +140,21 @@ class Matcher:
     search: Callable[[str], list[int]]
     memory: dict[str, tuple[int, ...]] = field(default_factory=dict, compare=False)
 
+    @property
+    def is_empty(self) -> bool:
+        return not self.exact and not self.places
+
     def __call__(self, value: str) -> tuple[int, ...]:
         """The places of all rules that match, smallest and so best first."""
         known = self.memory.get(value)
         if known is None:
             if len(self.memory) >= REMEMBERED:
                 self.memory.clear()
-            known = (*self.exact.get(value, ()), *(self.places[number] for number in self.search(value)))
-            known = self.memory[value] = tuple(sorted(known))
+            found = self.search(value)
+            known = tuple([self.places[number] for number in found]) if found else ()
+            if self.exact and (equal := self.exact.get(value)):
+                known = tuple(sorted((*equal, *known)))
+            self.memory[value] = known
         return known
 
 
@@ -121,9 +183,13 @@ def matcher(rules: Sequence[Matching], *match_on: str) -> Matcher:
 
 def by_distinct(values: pl.Series, results: Callable[[list[str]], pl.DataFrame]) -> pl.DataFrame:
     """Work out a frame once for each distinct value, and give one row for each value; null gives nulls."""
-    distinct = values.drop_nulls().unique(maintain_order=True)
-    table = results(distinct.to_list()).with_columns(distinct.alias("__value"))
+    there = values.drop_nulls()
+    distinct = there.unique(maintain_order=True)
+    table = results(distinct.to_list())
+    if len(distinct) == len(values):
+        return table
     rows = pl.DataFrame({"__value": values})
+    table = table.with_columns(distinct.alias("__value"))
     return rows.join(table, on="__value", how="left", maintain_order="left").drop("__value")
 
 

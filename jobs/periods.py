@@ -15,7 +15,7 @@ from jobs.errors import ObservatoryError
 # are a week-end and a day; where those have half of a weekday's traffic the scaled total is 5% off.
 LEAST_DAYS_PCT = 90
 
-PERIOD = re.compile(r"(\d{4})(?:-(?:Q([1-4])|(0[1-9]|1[0-2])))?")
+PERIOD = re.compile(r"([12][0-9]{3})(?:-(?:Q([1-4])|(0[1-9]|1[0-2])))?")
 
 
 def months_of(period_code: str) -> tuple[str, ...]:

@@ -14,8 +14,8 @@ import hashlib
 import hmac
 import ipaddress
 import os
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -24,14 +24,15 @@ import polars as pl
 
 from jobs import location, numbering, parties, rules, signatures
 from jobs.channels import NAMED_BY_CALL_ID
+from jobs.config import KEY, KEY_FILE
 from jobs.contracts import codes, polars_schema
 from jobs.errors import ObservatoryError
-from jobs.matching import by_distinct
+from jobs.keyed_hashes import keyed_hashes
 from jobs.refusal_types import type_of_transmissions
 
-KEY = "OBSERVATORY_PSEUDONYM_KEY"
-KEY_FILE = "OBSERVATORY_PSEUDONYM_KEY_FILE"
 SHORTEST_KEY = 32
+# Of 32 random hexadecimal digits fewer are different once in 10^12 keys.
+FEWEST_SIGNS = 6
 # The address in `name[address]:port`, `address:port` or alone.
 LINK_ADDRESS = r"(?:^|\[)((?:[0-9]{1,3}\.){3}[0-9]{1,3}|[0-9A-Fa-f]*:[0-9A-Fa-f:.]*)(?:$|\]|:[0-9]+$)"
 
@@ -41,6 +42,7 @@ class Own:
     """What a worker must know of one operator: its country, address space and links (name, kind).
 
     national_sources: those whose subscribers write national numbers; see numbers in jobs/config.py.
+    key: for a process that stores nothing, a key in place of the one that derives from the master key.
     """
 
     operator_id: str
@@ -50,6 +52,7 @@ class Own:
     number_prefixes: tuple[str, ...]
     links: tuple[tuple[str, str], ...]
     national_sources: tuple[str, ...] = ()
+    key: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -67,28 +70,26 @@ class Door:
     ranges_date: dt.date | None = None
 
     @classmethod
-    def of(cls, operators: Iterable[Any]) -> Door:
+    def of(cls, operators: pl.DataFrame) -> Door:
         """The door for the rows of ref.operator."""
-        rows = list(operators)
+        rows = operators.to_dicts()
         own = tuple(
             Own(
-                operator_id=row.operator_id,
-                country=row.country_code,
-                domains=tuple(domain.lower() for domain in row.domains),
-                networks=tuple(row.networks),
-                number_prefixes=tuple(row.number_prefixes),
-                links=tuple((link.link_id, link.link_code) for link in row.links),
-                national_sources=tuple(row.national_sources or ()),
+                operator_id=row["operator_id"],
+                country=row["country_code"],
+                domains=tuple(domain.lower() for domain in row["domains"]),
+                networks=tuple(row["networks"]),
+                number_prefixes=tuple(row["number_prefixes"]),
+                links=tuple((link["link_id"], link["link_code"]) for link in row["links"]),
+                national_sources=tuple(row["national_sources"] or ()),
             )
             for row in rows
         )
         if not rows:
             return cls(own, None)
-        # Of the tables, every operator has the same.
-        any_row = rows[0]
-        return cls(
-            own, any_row.ranges_url, any_row.number_ranges_url, any_row.ranges_name, any_row.ranges_date
-        )
+        # Every operator has the same tables of ranges.
+        tables = ("ranges_url", "number_ranges_url", "ranges_name", "ranges_date")
+        return cls(own, *(rows[0][name] for name in tables))
 
 
 def master_key() -> bytes:
@@ -105,12 +106,23 @@ def master_key() -> bytes:
         key = file.read_bytes().strip()
     else:
         raise ObservatoryError(
-            f"no pseudonym key: set {KEY_FILE} to a file with at least {SHORTEST_KEY} random characters"
-            " (for instance from `openssl rand -hex 32`), and keep it: with another key nothing joins."
+            f"no pseudonym key: set {KEY_FILE}, or [lake] key_file in the settings, to a file with at least"
+            f" {SHORTEST_KEY} random characters (for instance from `openssl rand -hex 32`), and keep it: with"
+            " another key nothing joins."
         )
     if len(key) < SHORTEST_KEY:
         raise ObservatoryError(f"the pseudonym key has {len(key)} characters; {SHORTEST_KEY} are the least.")
+    if len(set(key)) < FEWEST_SIGNS:
+        raise ObservatoryError(
+            f"the pseudonym key has only {len(set(key))} different characters, and can be guessed. Make one"
+            " with `openssl rand -hex 32`."
+        )
     return key
+
+
+def has_key() -> bool:
+    """Whether the environment names a key."""
+    return bool(os.environ.get(KEY) or os.environ.get(KEY_FILE))
 
 
 @cache
@@ -119,20 +131,28 @@ def operator_key(operator_id: str) -> bytes:
     return hmac.digest(master_key(), b"operator\0" + operator_id.encode(), "sha256")
 
 
-@cache
-def key_id(operator_id: str) -> str:
+def key_of(own: Own) -> bytes:
+    """The key of the operator's pseudonyms."""
+    return own.key or operator_key(own.operator_id)
+
+
+def key_id(own: Own) -> str:
     """Names the operator's key without telling it."""
-    return hashlib.sha256(b"key id\0" + operator_key(operator_id)).hexdigest()[:8]
+    return id_of(key_of(own))
+
+
+def key_id_of(operator_id: str) -> str:
+    """The id of the key that derives from the master key."""
+    return id_of(operator_key(operator_id))
+
+
+def id_of(key: bytes) -> str:
+    return hashlib.sha256(b"key id\0" + key).hexdigest()[:8]
 
 
 def pseudonyms(values: pl.Series, key: bytes) -> pl.Series:
     """Keyed pseudonyms of the values, 32 hexadecimal digits; null stays null."""
-
-    def hashed(distinct: list[str]) -> pl.DataFrame:
-        digests = [hmac.digest(key, value.encode(), "sha256")[:16].hex() for value in distinct]
-        return pl.DataFrame({"pseudonym": pl.Series(digests, dtype=pl.String)})
-
-    return by_distinct(values, hashed)["pseudonym"].alias(values.name)
+    return keyed_hashes(values, key).alias(values.name)
 
 
 def by_operator(
@@ -168,10 +188,10 @@ def shaped(frame: pl.DataFrame, table: str, later: str) -> pl.DataFrame:
 
 def protect_transmissions(raw: pl.DataFrame, own: Own, door: Door, loaded: rules.Rules) -> pl.DataFrame:
     """One operator's transmissions of one format and channel, pseudonymous and classified."""
-    key = operator_key(own.operator_id)
+    key = key_of(own)
     raw = with_e164(raw, own, "sender", "recipient")
     is_mail = pl.col("channel_code") == "EMAIL"
-    client = located(raw["client_ip"], door.ranges)
+    client = clients(raw["client_ip"], own, door)
     database, dated = database_of(door)
     caller = raw["sender"].set(raw["channel_code"] == "EMAIL", None)
     sender_country = location.country_of_numbers(caller)
@@ -181,12 +201,12 @@ def protect_transmissions(raw: pl.DataFrame, own: Own, door: Door, loaded: rules
     frame = raw.with_columns(
         sender_domain=domain_of("sender"),
         recipient_domain=domain_of("recipient"),
-        client_network=location.network_of(raw["client_ip"]),
+        client_network=client["network"],
         origin_located=client["country_code"],
         source_asn=client["asn"],
         sender_country=sender_country,
         recipient_country=recipient_country,
-        is_own_address=location.in_networks(raw["client_ip"], list(own.networks)),
+        is_own_address=client["is_own"],
     )
     # Calls go to numbers or, as mails do, to names at a domain.
     own_recipient = (
@@ -232,9 +252,9 @@ def protect_transmissions(raw: pl.DataFrame, own: Own, door: Door, loaded: rules
         *signatures.of_transmissions(frame, key),
         period_date=pl.col("first_at").dt.date(),
         # The keys of calls are made of Call-IDs, which hold addresses.
-        queue_key=pl.when(pl.col("channel_code").is_in(NAMED_BY_CALL_ID))
-        .then(pseudonyms(frame["queue"], key))
-        .otherwise("queue"),
+        queue_key=pseudonyms(frame["queue"], key)
+        if frame["channel_code"][0] in NAMED_BY_CALL_ID
+        else frame["queue"],
         origid_hash=pseudonyms(frame["origid"], key),
         cell_hash=pseudonyms(frame["cell_id"], key),
         attestation_code=pl.col("attestation"),
@@ -244,7 +264,7 @@ def protect_transmissions(raw: pl.DataFrame, own: Own, door: Door, loaded: rules
         message_id_hash=pseudonyms(frame["message_id"], key),
         sender_hash=pseudonyms(frame["sender"].str.to_lowercase(), key),
         recipient_hash=pseudonyms(frame["recipient"].str.to_lowercase(), key),
-        client_hash=pseudonyms(frame["client_ip"], key),
+        client_hash=client["hash"],
         account_hash=pseudonyms(frame["account"], key),
         inbound_link_code=kind_of("inbound_link_id", kinds).fill_null(
             pl.when(pl.col("is_own_client")).then(pl.lit("on-net")).when(is_mail).then(pl.lit("internet"))
@@ -272,7 +292,7 @@ def protect_transmissions(raw: pl.DataFrame, own: Own, door: Door, loaded: rules
         spam_type_codes=typed["spam_type_codes"],
         is_type_strong=typed["is_type_strong"],
         type_priority=typed["type_priority"],
-        key_id=pl.lit(key_id(own.operator_id)),
+        key_id=pl.lit(key_id(own)),
     )
 
 
@@ -290,7 +310,7 @@ def verdicts(raw: pl.DataFrame, door: Door) -> pl.DataFrame:
 
 def protect_verdicts(raw: pl.DataFrame, own: Own, door: Door, loaded: rules.Rules) -> pl.DataFrame:
     """One operator's verdicts of one engine, pseudonymous and classified."""
-    key = operator_key(own.operator_id)
+    key = key_of(own)
     engine = raw["engine_code"][0]
     acted = rules.countermeasure_of_verdicts(raw["action"], raw["symbols"], engine, loaded)
     subject = signatures.decoded(raw["subject"])
@@ -313,7 +333,7 @@ def protect_verdicts(raw: pl.DataFrame, own: Own, door: Door, loaded: rules.Rule
         spam_type_codes=typed["spam_type_codes"],
         is_type_strong=typed["is_type_strong"],
         type_priority=typed["type_priority"],
-        key_id=pl.lit(key_id(own.operator_id)),
+        key_id=pl.lit(key_id(own)),
     )
 
 
@@ -332,14 +352,14 @@ def protect_complaints(raw: pl.DataFrame, own: Own, door: Door, loaded: rules.Ru
 
     The type is what the reported text tells; where that tells nothing, what the kind of feedback tells.
     """
-    key = operator_key(own.operator_id)
+    key = key_of(own)
     # What a log says of itself is E.164 since it was read; whom a subscriber names still is as it was typed.
     national = numbering.e164(pl.col("sender"), own.country, is_national=True)
     is_typed = (pl.col("channel_code") != "EMAIL") & pl.col("source_id").is_in(own.national_sources)
     raw = raw.with_columns(sender=pl.when(is_typed).then(national).otherwise("sender"))
     raw = with_e164(raw, own, "sender", "reporter", "recipients")
     is_mail = pl.col("channel_code") == "EMAIL"
-    client = located(raw["client_ip"], door.ranges)
+    client = clients(raw["client_ip"], own, door)
     sender_country = location.country_of_numbers(raw["sender"].set(raw["channel_code"] == "EMAIL", None))
     texts = rules.type_of_texts(raw["text"], raw["format_code"][0], raw["channel_code"][0], loaded)
     kinds = rules.type_of_texts(
@@ -354,7 +374,7 @@ def protect_complaints(raw: pl.DataFrame, own: Own, door: Door, loaded: rules.Ru
     frame = raw.with_columns(
         sender_domain=domain_name("sender"),
         header_from_domain=domain_name("header_from"),
-        is_own_address=location.in_networks(raw["client_ip"], list(own.networks)),
+        is_own_address=client["is_own"],
         origin_located=client["country_code"],
     )
     frame = frame.with_columns(
@@ -366,8 +386,8 @@ def protect_complaints(raw: pl.DataFrame, own: Own, door: Door, loaded: rules.Ru
         reporter_domain=domain_name("reporter"),
         sender_hash=pseudonyms(raw["sender"].str.to_lowercase(), key),
         named_recipients=recipient_structs(raw, own, key),
-        client_hash=pseudonyms(raw["client_ip"], key),
-        client_network=location.network_of(raw["client_ip"]),
+        client_hash=client["hash"],
+        client_network=client["network"],
         source_asn=client["asn"],
         inbound_link_id=link_ids(raw, "inbound_link", None, None, own),
         origin_claimed_code=pl.when(is_mail)
@@ -391,7 +411,7 @@ def protect_complaints(raw: pl.DataFrame, own: Own, door: Door, loaded: rules.Ru
             dtype=pl.List(pl.String),
         ),
         is_type_strong=typed["is_type_strong"],
-        key_id=pl.lit(key_id(own.operator_id)),
+        key_id=pl.lit(key_id(own)),
     )
 
 
@@ -408,7 +428,7 @@ def facts(raw: pl.DataFrame, door: Door) -> pl.DataFrame:
 
 def protect_facts(raw: pl.DataFrame, own: Own, door: Door) -> pl.DataFrame:
     """One operator's facts, which name messages by the pseudonyms that its logs got."""
-    key = operator_key(own.operator_id)
+    key = key_of(own)
     raw = raw.with_columns(
         numbering.e164(pl.col(name), own.country).alias(name) for name in ("sender", "recipient")
     )
@@ -417,7 +437,7 @@ def protect_facts(raw: pl.DataFrame, own: Own, door: Door) -> pl.DataFrame:
         message_id_hash=pseudonyms(raw["message_id"], key),
         sender_hash=pseudonyms(raw["sender"].str.to_lowercase(), key),
         recipient_hash=pseudonyms(raw["recipient"].str.to_lowercase(), key),
-        key_id=pl.lit(key_id(own.operator_id)),
+        key_id=pl.lit(key_id(own)),
     )
 
 
@@ -431,12 +451,12 @@ CHECK_RESULTS = ("none", "neutral", "pass", "fail", "softfail", "policy", "tempe
 
 def protect_authentication_reports(raw: pl.DataFrame, own: Own, door: Door) -> pl.DataFrame:
     """One operator's DMARC records, without addresses and free text."""
-    key = operator_key(own.operator_id)
-    client = located(raw["client_ip"], door.ranges)
+    key = key_of(own)
+    client = clients(raw["client_ip"], own, door)
     named = pl.concat_str(pl.col("report_org").str.to_lowercase(), pl.lit("|"), "report_id")
     # An organisation's name may be an address or a number that someone put there.
     is_name = ~pl.col("report_org").str.contains(r"@|\+?\d(?:[ ().-]{0,2}\d){5,}")
-    frame = raw.with_columns(is_own_address=location.in_networks(raw["client_ip"], list(own.networks)))
+    frame = raw.with_columns(is_own_address=client["is_own"])
     return frame.with_columns(
         period_date=pl.col("begin_at").dt.date(),
         report_hash=pseudonyms(raw.select(named.alias("report"))["report"], key),
@@ -448,8 +468,8 @@ def protect_authentication_reports(raw: pl.DataFrame, own: Own, door: Door) -> p
         is_policy_test=pl.col("policy_test") == "y",
         is_dkim_strict=pl.col("dkim_mode") == "s",
         is_spf_strict=pl.col("spf_mode") == "s",
-        client_hash=pseudonyms(raw["client_ip"], key),
-        client_network=location.network_of(raw["client_ip"]),
+        client_hash=client["hash"],
+        client_network=client["network"],
         source_asn=client["asn"],
         origin_observed_code=pl.coalesce(
             client["country_code"], pl.when("is_own_address").then(pl.lit(own.country))
@@ -466,7 +486,7 @@ def protect_authentication_reports(raw: pl.DataFrame, own: Own, door: Door) -> p
         recipient_domain=domain_name("envelope_to"),
         dkim_checks=checks_of("dkim_results"),
         spf_checks=checks_of("spf_results"),
-        key_id=pl.lit(key_id(own.operator_id)),
+        key_id=pl.lit(key_id(own)),
     )
 
 
@@ -574,14 +594,14 @@ def link_ids(frame: pl.DataFrame, link: str, address: str | None, name: str | No
     addresses = [pl.col(link).str.extract(LINK_ADDRESS).alias("of_link")]
     if address is not None:
         addresses.append(pl.col(address).alias("of_client"))
-    found = frame.select(by_name.alias("by_name"), *addresses)
     networks = {known: network_named(known) for known, _ in own.links}
     names = {network: known for known, network in networks.items() if network is not None}
+    if not names:
+        return frame.select("channel_code", by_name.alias("by_name"))["by_name"]
+    found = frame.select(by_name.alias("by_name"), *addresses)
     by_range = [location.narrowest(found[each.meta.output_name()], tuple(names)) for each in addresses]
-    told = (
-        [found["by_name"], *(each.replace_strict(names, default=None) for each in by_range)] if names else []
-    )
-    return pl.select(pl.coalesce(told or found["by_name"])).to_series()
+    told = [found["by_name"], *(each.replace_strict(names, default=None) for each in by_range)]
+    return pl.select(pl.coalesce(told)).to_series()
 
 
 def is_named(link: pl.Expr, known: str) -> pl.Expr:
@@ -628,6 +648,22 @@ def database_of(door: Door) -> tuple[str | None, dt.date | None]:
         return None, None
     table = location.load_ranges(door.ranges)
     return door.ranges_name or table.name or Path(door.ranges).name, door.ranges_date or table.date
+
+
+def clients(addresses: pl.Series, own: Own, door: Door) -> pl.DataFrame:
+    """Of each address its pseudonym, network, country and autonomous system, and whether it is the operator's
+    own: hash, network, country_code, asn, is_own. Each distinct address is looked up once."""
+
+    def looked_up(distinct: pl.Series) -> pl.DataFrame:
+        return pl.DataFrame(
+            {
+                "hash": pseudonyms(distinct, operator_key(own.operator_id)),
+                "network": location.network_of(distinct),
+                "is_own": location.in_networks(distinct, list(own.networks)),
+            }
+        ).hstack(located(distinct, door.ranges).select("country_code", "asn"))
+
+    return location.for_distinct(addresses.cast(pl.String), looked_up)
 
 
 def located(addresses: pl.Series, ranges: str | None) -> pl.DataFrame:

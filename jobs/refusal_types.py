@@ -19,7 +19,7 @@ import polars as pl
 from jobs import rules, signatures
 from jobs.channels import CALLS
 from jobs.matching import Matcher, places_of
-from jobs.rules import Rules, TypeRule
+from jobs.rules import Rules
 
 
 def type_of_transmissions(frame: pl.DataFrame, loaded: Rules | None = None) -> pl.DataFrame:
@@ -38,7 +38,7 @@ def type_of_transmissions(frame: pl.DataFrame, loaded: Rules | None = None) -> p
     listed = pl.concat_str("dnsbl_zone", pl.col("dnsbl_code"), separator="=")
     named = frame.select(pl.when(is_refused).then(listed.str.to_lowercase()).alias("listed"))["listed"]
     scope = rules.type_rules(loaded, engine, channel)
-    found.append(rules.told(named, listings(scope)))
+    found.append(rules.told(named, listings(loaded, engine, channel)))
     if channel in CALLS:
         found += [
             rules.told(frame[column], matching(loaded, engine, channel, match_on))
@@ -53,14 +53,14 @@ def matching(loaded: Rules, engine: str, channel: str, match_on: tuple[str, ...]
 
 
 @cache
-def listings(scope: tuple[TypeRule, ...]) -> Callable[[str], list[int]]:
+def listings(loaded: Rules, engine: str, channel: str) -> Callable[[str], list[int]]:
     """A function that gives the places of the rules on block lists for `zone=code`.
 
     A rule names a zone's whole return code, or one bit of the code's last octet.
     """
     codes: dict[str, list[int]] = {}
     masks: dict[str, list[tuple[int, int]]] = {}
-    for place, rule in enumerate(scope):
+    for place, rule in enumerate(rules.type_rules(loaded, engine, channel)):
         if rule.match_on == "dnsbl_code":
             codes.setdefault(rule.pattern.lower(), []).append(place)
         elif rule.match_on == "dnsbl_bit":

@@ -162,6 +162,10 @@ class Rules:
     types: tuple[TypeRule, ...]
     measures: tuple[MeasureRule, ...]
 
+    def __hash__(self) -> int:
+        # Matchers are looked up by their rules: hashing each of a thousand would cost more than most matches.
+        return hash((len(self.types), len(self.measures)))
+
 
 Rule = TypeVar("Rule", TypeRule, MeasureRule)
 
@@ -339,11 +343,11 @@ def type_of_texts(
 
 def told(values: pl.Series, match: Callable[[str], Collection[int]]) -> pl.Series:
     """The places of the rules that match each value, as `3,17`; null where none does."""
-    if values.null_count() == len(values):
+    if values.null_count() == len(values) or (isinstance(match, Matcher) and match.is_empty):
         return pl.Series(values.name, [None], dtype=pl.String).new_from_index(0, len(values))
 
     def results(distinct: list[str]) -> pl.DataFrame:
-        joined = [",".join(map(str, match(value))) or None for value in distinct]
+        joined = [",".join(map(str, found)) if (found := match(value)) else None for value in distinct]
         return pl.DataFrame({"places": pl.Series(joined, dtype=pl.String)})
 
     return by_distinct(values.cast(pl.String), results)["places"]
@@ -481,11 +485,15 @@ def refused(
     part: pl.DataFrame, scope: tuple[MeasureRule, ...], rules: Rules, engine: str, channel: str
 ) -> pl.DataFrame:
     """The rows of one engine and channel with the measure that acted."""
+    # Rules look at refusals only; but a report of spam, found by its number, is one whatever its outcome.
+    passed = ~part["is_refusal"]
     places = {
-        column: best_places(part[column], measure_matcher(rules, engine, channel, match_on))
+        column: best_places(
+            part[column] if column in ("number", "dnsbl_zone") else part[column].set(passed, None),
+            measure_matcher(rules, engine, channel, match_on),
+        )
         for column, match_on in REFUSAL_MEASURED.items()
     }
-    # Rules on one column only look at refusals; a report of spam is one whatever its outcome.
     table = pl.DataFrame(places).with_columns(part["is_refusal"], part["is_expired"], part["__row"])
     evidence = [column for column in REFUSAL_MEASURED if column != "number"]
     table = table.with_columns(
@@ -528,7 +536,7 @@ def refused(
 
 def best_places(values: pl.Series, match: Matcher) -> pl.Series:
     """For each value the place of the best rule that matches; null where none does."""
-    if values.null_count() == len(values) or not (match.exact or match.places):
+    if values.null_count() == len(values) or match.is_empty:
         return pl.Series(values.name, [None] * len(values), dtype=pl.Int32)
 
     def results(distinct: list[str]) -> pl.DataFrame:

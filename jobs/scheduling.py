@@ -1,40 +1,64 @@
-"""What the DAGs share: the settings as Airflow reads them, and one Spark application as a task.
+"""What the DAGs share: the settings as Airflow reads them, and one command of the pipeline as a task.
 
-Airflow parses it, in an environment that may have none of the pipeline's packages.
+Airflow imports this module when it parses DAGs, in an environment that may have none of the pipeline's
+packages.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import shlex
 import sys
+import tomllib
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
+from airflow.providers.standard.operators.bash import BashOperator
 from airflow.sdk import Asset
 from airflow.sdk.definitions.retry_policy import RetryDecision, RetryPolicy
 
-from jobs.toolchain import JARS
-
 ROOT = Path(__file__).resolve().parent.parent
-# Spark's own log at its usual level would hide what the application says.
-LOG4J = ROOT / "jobs" / "log4j2.properties"
+# The exit codes that every further try would end with, too.
+LASTING = {1: "a validation held something back", 2: "wrong input or settings"}
 
 
-class UnlessTold(RetryPolicy):
-    """Retry, unless the application itself has told what is wrong: then it would only tell it again."""
+class UnlessLasting(RetryPolicy):
+    """Retry a failed command, unless its exit code names a cause that lasts; its log describes the cause."""
 
     def evaluate(
         self, exception: BaseException, try_number: int, max_tries: int, context: Any = None
     ) -> RetryDecision:
-        told = re.search(r"^Error: (.*)", str(exception), re.MULTILINE)
-        return RetryDecision.fail(reason=told.group(1)) if told else RetryDecision.default()
+        found = re.search(r"non-zero exit code (\d+)", str(exception))
+        cause = LASTING.get(int(found.group(1))) if found else None
+        return RetryDecision.fail(reason=cause) if cause else RetryDecision.default()
 
 
 def config_file() -> Path:
-    """The settings file that the DAGs are of."""
+    """The settings file that the DAGs are made from."""
     return Path(os.environ.get("OBSERVATORY_CONFIG", ROOT / "observatory.toml")).resolve()
+
+
+class NoSettings(Exception):
+    """The settings file that the DAGs are made from cannot be read."""
+
+
+def settings_of_dags() -> dict[str, Any]:
+    """The settings as they stand in the file. Raises NoSettings, with what to set, which Airflow shows."""
+    file = config_file()
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        wrong = "no such settings file"
+    except OSError as error:
+        wrong = f"the settings cannot be read: {error.strerror}"
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        wrong = f"not TOML: {error}"
+    raise NoSettings(
+        f"{file}: {wrong}. Set OBSERVATORY_CONFIG to the path of observatory.toml, in the environment of"
+        " Airflow's DAG processor and of its workers"
+    )
 
 
 def pipeline_python() -> str:
@@ -42,13 +66,8 @@ def pipeline_python() -> str:
     return os.environ.get("OBSERVATORY_PYTHON", sys.executable)
 
 
-def environment() -> dict[str, str]:
-    """Tasks find the project by PYTHONPATH: spark-submit puts only jobs/ on Python's path."""
-    return {"PYTHONPATH": str(ROOT), "PYSPARK_PYTHON": pipeline_python()}
-
-
 def lake_url(settings: dict[str, Any]) -> str:
-    """Where the lake is, as a URL: a relative folder is one beside the settings file."""
+    """The lake's URL: a relative folder is one beside the settings file."""
     root = os.environ.get("OBSERVATORY_LAKE_ROOT") or settings.get("lake", {}).get("root", "build/lake")
     if "://" in root:
         return str(root).rstrip("/")
@@ -60,26 +79,43 @@ def as_assets(names: list[str], settings: dict[str, Any]) -> list[Asset]:
     return [Asset(name=table, uri=f"{lake_url(settings)}/{table.replace('.', '/')}") for table in names]
 
 
-def application(
-    task_id: str, name: str, words: Any, tables: list[str], settings: dict[str, Any]
-) -> SparkSubmitOperator:
-    """The command line as a Spark application, the lake's only writer while it runs.
+def shell(words: Sequence[str]) -> str:
+    """A command of the pipeline for a shell, each word quoted."""
+    return shlex.join([pipeline_python(), "-m", "jobs", *words])
 
-    words: its arguments, or a template that renders to the list. tables: those that it writes.
+
+def as_macros(words: Callable[..., Sequence[str]]) -> dict[str, Callable[..., str]]:
+    """A DAG's macros: `command(...)` is the shell command that `words(...)` gives.
+
+    Commands come from a macro, never from text put together: no value of a run or of the settings is then
+    read as a template or by the shell.
     """
-    spark = settings.get("spark", {})
-    java = (f"-Dlog4j2.configurationFile={LOG4J.as_uri()}", spark.get("java_options", ""))
-    return SparkSubmitOperator(
+    return {"command": lambda *given: shell(words(*given))}
+
+
+def command(task_id: str, call: str, **options: Any) -> BashOperator:
+    """A command of the pipeline as a task.
+
+    call: the arguments of the macro `command`, as Jinja reads them.
+    """
+    return BashOperator(
         task_id=task_id,
-        application=str(ROOT / "jobs" / "__main__.py"),
-        application_args=words,
-        name=name,
-        jars=",".join(str(jar) for jar in sorted(JARS.glob("*.jar"))),
-        conf={"spark.driver.extraJavaOptions": " ".join(java).strip()},
-        driver_memory=spark.get("driver_memory", "2g"),
-        spark_binary=str(Path(pipeline_python()).parent / "spark-submit"),
-        env_vars=environment(),
+        bash_command=f"{{{{ command({call}) }}}}",
+        # Tasks run in a folder of their own and find the project by this path.
+        env={"PYTHONPATH": str(ROOT)},
+        append_env=True,
+        do_xcom_push=False,
+        skip_on_exit_code=None,
+        **options,
+    )
+
+
+def writer(task_id: str, call: str, tables: list[str], settings: dict[str, Any]) -> BashOperator:
+    """A command that writes these tables, as the lake's only writer while it runs."""
+    return command(
+        task_id,
+        call,
         outlets=as_assets(tables, settings),
         pool="lake",
-        retry_policy=UnlessTold(),
+        retry_policy=UnlessLasting(),
     )

@@ -43,6 +43,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 
+from jobs.keyed_hashes import keyed_hashes
 from jobs.matching import by_distinct
 
 # Values of a sketch, 16 bits each. The error of a likeness of 0.75 is 0.08.
@@ -137,13 +138,7 @@ def kind_key(key: bytes, kind: str) -> bytes:
 
 def hashes(values: pl.Series, key: bytes, kind: str) -> pl.Series:
     """Keyed hashes of the values, 32 hexadecimal digits; null stays null."""
-    own = kind_key(key, kind)
-
-    def hashed(distinct: list[str]) -> pl.DataFrame:
-        digests = [hmac.digest(own, value.encode(), "sha256")[:16].hex() for value in distinct]
-        return pl.DataFrame({"hash": pl.Series(digests, dtype=pl.String)})
-
-    return by_distinct(values, hashed)["hash"]
+    return keyed_hashes(values, kind_key(key, kind))
 
 
 def subjects(frame: pl.DataFrame, key: bytes) -> pl.Series:
@@ -156,6 +151,8 @@ def subjects(frame: pl.DataFrame, key: bytes) -> pl.Series:
     Reads subject and sender.
     """
     values = frame["subject"].set((frame["sender"] == "").fill_null(False), None)
+    if values.null_count() == len(values):
+        return values.alias("hash")
     odd = values.str.contains(r"=\?|\x{fffd}") | (values.str.len_bytes() > SUBJECT_BYTES)
     read = values.zip_with(
         ~odd.fill_null(False), by_distinct(values.set(~odd, None), plain_subjects)["subject"]
@@ -267,14 +264,21 @@ def of_transmissions(frame: pl.DataFrame, key: bytes) -> pl.DataFrame:
 
     Reads channel_code, text, subject, sender, client_network, message_bytes and segment_count.
     """
-    plain = lowered(frame["text"])
-    texts = long_enough(masked(plain))
-    said = long_enough(with_links_alike(plain, texts))
+    texts = said = frame["text"]
+    if texts.null_count() < len(texts):
+        plain = lowered(texts)
+        texts = long_enough(masked(plain))
+        said = long_enough(with_links_alike(plain, texts))
+    by_text, by_subject = hashes(texts, key, "text"), subjects(frame, key)
+    envelopes = frame.select(behaviour()).to_series()
     told = pl.DataFrame(
         {
-            "text": hashes(texts, key, "text"),
-            "subject": subjects(frame, key),
-            "behaviour": hashes(frame.select(behaviour()).to_series(), key, "behaviour"),
+            "text": by_text,
+            "subject": by_subject,
+            # The envelope counts where there is nothing better.
+            "behaviour": hashes(
+                envelopes.set(by_text.is_not_null() | by_subject.is_not_null(), None), key, "behaviour"
+            ),
             "sketch": sketches(said.str.head(HEAD), key),
             "is_short": few_letters(said, SHORT_LETTERS).set(texts.is_null(), None),
         }

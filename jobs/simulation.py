@@ -1,6 +1,7 @@
 """The cost of countermeasures and how sure it is: measured effort times prices, point by point.
 
-A total is added up point by point; its percentiles are those of the sums, never sums of percentiles.
+A total is added up point by point; its percentiles are those of the sums, never sums of percentiles. What is
+known to be missing from an amount, and what is known to be too high in it, says which bound it is, if any.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ COST: dict[str, Any] = {
     "amount_p05": pl.Decimal(20, 4),
     "amount_p50": pl.Decimal(20, 4),
     "amount_p95": pl.Decimal(20, 4),
-    "is_lower_bound": pl.Boolean,
+    "bound_code": pl.String,
     "day_count": pl.Int64,
 }
 
@@ -69,8 +70,7 @@ def cost(
     Marginal cost is each priced line (a parameter with `countermeasures`) times its driver over the days
     with data. Fixed cost is a twelfth of a year's figure, times the share of the month's days with data.
     Amounts are in currency_code, or in USD where no rate is known, at the rates given and in the prices of
-    each parameter's own year. A total without fixed figures is a lower bound, and so is a marginal cost
-    in which nothing could be priced.
+    each parameter's own year. bound_code: see bound_of.
     """
     if effort.is_empty():
         return pl.DataFrame(schema=COST)
@@ -87,7 +87,7 @@ def cost(
             "currency_code": priced.shown,
             "day_count": days,
         }
-        rows += [head | row for row in summed_up(simulated, strategies(month))]
+        rows += [head | row for row in summed_up(simulated, strategies(month), priced.biases)]
     return pl.DataFrame(rows, schema=COST).sort(
         "period_code", "channel_code", "countermeasure_code", "cost_component_code"
     )
@@ -98,13 +98,14 @@ class Prices:
     """All that effort is priced with.
 
     table: every uncertain value with its distribution, as sampling.simulate takes it. shown: the currency of
-    the amounts.
+    the amounts. biases: which way each parameter errs that is known to err, over or under.
     """
 
     table: pl.DataFrame
     lines: list[Line]
     fixed: Sequence[FixedCost]
     shown: str
+    biases: Mapping[str, str]
 
 
 def prices(
@@ -112,7 +113,10 @@ def prices(
 ) -> Prices:
     known = dict(zip(rates["currency_code"], rates.select(*RATE_POINTS).rows(), strict=True))
     shown = currency_code if currency_code in known else "USD"
-    return Prices(joint(parameters, fixed, known, shown), priced_lines(parameters), fixed, shown)
+    biased = parameters.filter(pl.col("bias_code").fill_null("") != "").select("parameter_code", "bias_code")
+    return Prices(
+        joint(parameters, fixed, known, shown), priced_lines(parameters), fixed, shown, dict(biased.rows())
+    )
 
 
 RATE_POINTS = ("usd_per_unit_low", "usd_per_unit", "usd_per_unit_high")
@@ -191,15 +195,24 @@ def share_of_year(period: str, days: int) -> float:
 
 
 EFFORT = ("units_examined", "units_acted", "filter_us", "received_bytes", "quarantined_bytes")
+# What logs give of some effort is more than it was.
+OVERSTATED = {
+    "filter_us": "a filter's logged time includes its waiting for the network, which takes no computing",
+    "received_bytes": "spam is taken to be as large as other mail, and is smaller",
+}
+# Drivers that are a measure's own work. What it received and what it keeps are beside it.
+WORK = frozenset({"cpu_seconds", "dnsbl_lookups", "sms_reports", "calls_screened", "im_messages_screened"})
+# What is no measure of the operator, and costs it nothing.
+NO_MEASURE = ("NONE", "DELIVERY_FAILURE", "CALLEE_REJECT")
 
 
 def drivers(row: Mapping[str, Any]) -> dict[str, str]:
     """What prices are multiplied with, as formulas over one measure's effort in a month and the parameters.
 
-    cpu_seconds: the filter's own logged time, an upper bound because it waits for the network too; where
-    none is logged, content filters of mail take cpu_seconds_per_message. spam_bytes_received: the bytes of
-    what was acted on, taken as the same share of bytes as of units. quarantine_byte_days: bytes times
-    quarantine_days. dnsbl_lookups: connections times dnsbl_lookups_per_connection.
+    cpu_seconds: the filter's own logged time, which is too long (OVERSTATED); where none is logged, content
+    filters of mail take cpu_seconds_per_message. spam_bytes_received: the bytes of what was acted on, taken
+    as the same share of bytes as of units (OVERSTATED). quarantine_byte_days: bytes times quarantine_days.
+    dnsbl_lookups: connections times dnsbl_lookups_per_connection.
     """
     code, channel = row["countermeasure_code"], row["channel_code"]
     known: dict[str, str] = {}
@@ -252,34 +265,39 @@ def month_effort(month: pl.DataFrame) -> list[dict[str, Any]]:
 
 
 Key = tuple[str, str, str]
+Measure = tuple[str, str]
 
 
 @dataclass(frozen=True)
 class Simulated:
     """One month's cost, point by point, by (channel, countermeasure, component), in one currency.
 
-    priced: the measures of which some driver is known and priced.
+    inputs: by measure, the drivers, efforts and parameters in the prices that are charged to it. fixed: the
+    measures, or `_T` of a channel, that the operator's own figures are of.
     """
 
     amounts: dict[Key, np.ndarray]
-    priced: frozenset[tuple[str, str]]
-    fixed: frozenset[tuple[str, str]]
+    inputs: dict[Measure, frozenset[str]]
+    fixed: frozenset[Measure]
 
 
 def month_cost(month: pl.DataFrame, priced: Prices, samples: Samples, share: float) -> Simulated:
     """Simulate one month. share: which part of a year the fixed figures are charged for."""
     size = len(next(iter(samples.values())))
     amounts: dict[Key, np.ndarray] = {}
-    charged = set()
+    inputs: dict[Measure, frozenset[str]] = {}
     to_shown = conversions(samples, priced.shown)
     for row in month_effort(month):
         measure = row["channel_code"], row["countermeasure_code"]
         values = samples | measured(row)
-        known = {name: evaluate(formula, values) for name, formula in drivers(row).items()}
+        formulas = drivers(row)
+        known = {name: evaluate(formula, values) for name, formula in formulas.items()}
         total = np.zeros(size)
         for line in lines_for(row, priced.lines, {*samples, *known}):
             total = total + evaluate(line.formula, values | known) * to_shown[line.currency_code]
-            charged.add(measure)
+            names = names_in(line.formula)
+            names |= {each for name in names & formulas.keys() for each in names_in(formulas[name])}
+            inputs[measure] = inputs.get(measure, frozenset()) | names
         amounts[(*measure, "marginal")] = total
     own = set()
     for place, item in enumerate(priced.fixed):
@@ -288,10 +306,12 @@ def month_cost(month: pl.DataFrame, priced: Prices, samples: Samples, share: flo
         key = (*measure, "fixed")
         amounts[key] = amounts.get(key, np.zeros(size)) + yearly * share * to_shown[item.currency_code]
         own.add(measure)
-    return Simulated(amounts, frozenset(charged), frozenset(own))
+    return Simulated(amounts, inputs, frozenset(own))
 
 
-def summed_up(simulated: Simulated, strategy: Mapping[str, str | None]) -> list[dict[str, Any]]:
+def summed_up(
+    simulated: Simulated, strategy: Mapping[str, str | None], biases: Mapping[str, str]
+) -> list[dict[str, Any]]:
     """Rows of one month: each measure, each channel's total and the whole, by component.
 
     A figure for `_T` of a channel, such as staff for all measures, is in the totals only.
@@ -314,26 +334,75 @@ def summed_up(simulated: Simulated, strategy: Mapping[str, str | None]) -> list[
                 "amount_p05": money(p05),
                 "amount_p50": money(p50),
                 "amount_p95": money(p95),
-                "is_lower_bound": is_lower_bound(channel, measure, component, simulated),
+                "bound_code": bound_of(channel, measure, component, simulated, biases).code,
             }
         )
     return rows
 
 
-def is_lower_bound(channel: str, measure: str, component: str, simulated: Simulated) -> bool:
-    """Whether a part of the cost is known to be missing.
+@dataclass(frozen=True)
+class Bound:
+    """Which way an amount is known to err. priceless: measures whose work could not be priced. unstated:
+    measures, or a channel's `_T`, without a fixed cost. over, under: inputs that are too high, too low."""
 
-    A total misses the fixed cost where the operator gave none: of the measure, of the channel, or, for the
-    whole, of any channel. A marginal cost is missing where no driver of any measure could be priced.
+    priceless: tuple[Measure, ...] = ()
+    unstated: tuple[Measure, ...] = ()
+    over: tuple[str, ...] = ()
+    under: tuple[str, ...] = ()
+
+    @property
+    def code(self) -> str:
+        """A code of the list `bound`."""
+        return bound_code(bool(self.priceless or self.unstated or self.under), bool(self.over))
+
+
+def bound_code(is_too_low: bool, is_too_high: bool) -> str:
+    """A code of the list `bound`, by whether a part is missing or too low, and whether one is too high."""
+    return {(False, False): "estimate", (True, False): "lower", (False, True): "upper"}.get(
+        (is_too_low, is_too_high), "neither"
+    )
+
+
+def joint_bound(codes: Collection[str]) -> str:
+    """The bound of a sum of amounts: too low, too high, as any of them is."""
+    return bound_code(bool({"lower", "neither"} & set(codes)), bool({"upper", "neither"} & set(codes)))
+
+
+def bound_of(
+    channel: str, measure: str, component: str, simulated: Simulated, biases: Mapping[str, str]
+) -> Bound:
+    """What is known to be missing from an amount, too high or too low in it. A sum errs as its parts do.
+
+    Of a marginal cost each measure is missing whose own work could not be priced. A measure's fixed cost is
+    known where the operator stated one. A channel's is known where it stated one of each measure, or one for
+    the channel (`_T`), which is in no measure's own total.
     """
-    within = {key[:2] for key in simulated.amounts if channel in (key[0], "_T") and measure in (key[1], "_T")}
-    if component == "fixed":
-        return False
-    if component == "marginal":
-        return not (within & simulated.priced)
-    if measure != "_T":
-        return not (within & simulated.fixed)
-    return {place[0] for place in within} != {place[0] for place in within & simulated.fixed}
+    measures = sorted(
+        {key[:2] for key in simulated.amounts if key[2] == "marginal" and key[1] not in NO_MEASURE}
+        | {each for each in simulated.fixed if each[1] != "_T"}
+    )
+    within = [each for each in measures if channel in (each[0], "_T") and measure in (each[1], "_T")]
+    priceless: list[Measure] = []
+    unstated: list[Measure] = []
+    over: set[str] = set()
+    under: set[str] = set()
+    if component != "fixed":
+        effort = {key[:2] for key in simulated.amounts if key[2] == "marginal"}
+        priceless = [
+            each for each in within if each in effort and not WORK & simulated.inputs.get(each, frozenset())
+        ]
+        used = {name for each in within for name in simulated.inputs.get(each, ())}
+        over = {name for name in used if name in OVERSTATED or biases.get(name) == "over"}
+        under = {name for name in used if biases.get(name) == "under"}
+    if component != "marginal":
+        whole = {each[0] for each in simulated.fixed if each[1] == "_T" and measure == "_T"}
+        unstated = [each for each in within if each not in simulated.fixed and each[0] not in whole]
+        # A channel without measures may cost staff all the same.
+        channels = {key[0] for key in simulated.amounts if channel in (key[0], "_T")}
+        if measure == "_T":
+            idle = channels - whole - {each[0] for each in within}
+            unstated += [(each, "_T") for each in sorted(idle)]
+    return Bound(tuple(priceless), tuple(unstated), tuple(sorted(over)), tuple(sorted(under)))
 
 
 def strategies(month: pl.DataFrame) -> dict[str, str | None]:

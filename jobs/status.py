@@ -1,70 +1,112 @@
-"""What `observatory status` shows: the ledger by source, and the last validations."""
+"""The figures of `observatory status`: the ledger by source, quality of joins, and the last validations."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 from typing import Any
 
-from pyspark.sql import functions as F
+import polars as pl
 
+from jobs import future
 from jobs.config import Observatory
-from jobs.lake import Lake
-from jobs.pull import landing, read_manifest
+from jobs.engine.lake import Lake
+from jobs.manifest import Unreadable, has_manifest, landing, read_manifest, read_waiting
+from jobs.windows import is_plausible
 
 # The codes of schemas/codelists/join_quality.csv, best first.
 JOIN_QUALITY = ("exact", "by_message_id", "by_numbers", "none")
 
 
-def ledger_rows(lake: Lake) -> list[Any]:
-    """One row per operator, source and format: files, lines, what became of them, newest day, last pull."""
+def ledger_rows(lake: Lake) -> list[dict[str, Any]]:
+    """One row per operator, source and format: files, lines by what became of them, newest day, last pull."""
+    by = ["operator_id", "source_id", "format_code"]
     return (
         lake.read("bronze.file")
-        .groupBy("operator_id", "source_id", "format_code")
+        .group_by(by)
         .agg(
-            F.count_distinct("stream_id").alias("files"),
-            F.sum("line_count").alias("lines"),
-            F.sum("record_count").alias("records"),
-            F.sum("ignored_count").alias("ignored"),
-            F.sum("quarantined_count").alias("quarantined"),
-            F.max("last_event_date").alias("newest"),
-            F.max("landed_at").alias("landed"),
+            files=pl.col("stream_id").n_unique(),
+            lines=pl.col("line_count").sum(),
+            records=pl.col("record_count").sum(),
+            ignored=pl.col("ignored_count").sum(),
+            quarantined=pl.col("quarantined_count").sum(),
+            newest=pl.col("last_event_date").max(),
+            landed=pl.col("landed_at").max(),
         )
-        .orderBy("operator_id", "source_id", "format_code")
-        .collect()
+        .sort(by)
+        .to_dicts()
     )
 
 
-def join_rows(lake: Lake) -> list[Any]:
-    """One row per operator and source: recipients of messages, and calls, by how what was told of each was
-    joined: a filter's verdict to a mail, its report to an SMS, its rows to a call.
+def join_rows(lake: Lake) -> list[dict[str, Any]]:
+    """One row per operator and source, as the last finished run left it: recipients of messages and calls, by
+    how further records were joined to them: a filter's verdict to a mail, a report to an SMS, rows to a call.
 
-    Attempts are left out: they were refused before there was more to tell. As the last finished run left it.
+    Attempts are left out: they were refused before there was a further record.
     """
     table = "silver.message"
-    message = lake.read(table, lake.versions().get(table)).filter(F.col("grain_code") != "attempt")
-    quality = F.col("join_quality_code")
+    by = ["operator_id", "source_id"]
+    quality = pl.col("join_quality_code")
     return (
-        message.groupBy("operator_id", "source_id")
-        .agg(
-            F.count("*").alias("units"),
-            *(F.count_if(quality == code).alias(code) for code in JOIN_QUALITY),
-        )
-        .orderBy("operator_id", "source_id")
-        .collect()
+        lake.scan(table, lake.versions().get(table))
+        .filter(pl.col("grain_code") != "attempt")
+        .group_by(by)
+        .agg(units=pl.len(), **{code: (quality == code).sum() for code in JOIN_QUALITY})
+        .sort(by)
+        .collect(engine="streaming")
+        .to_dicts()
     )
 
 
 def waiting_bytes(settings: Observatory) -> dict[tuple[str, str], int]:
-    """By operator and source, the bytes after the last line end: a line that is still being written."""
+    """By operator and source, the bytes after the last line end: a line that is still being written.
+
+    They stand in the manifests of landing, which jobs/pull.py writes.
+    """
     fs, area = landing(settings.lake.root)
-    return {
-        (operator.id, source.id): sum(
-            stream.waiting_bytes for stream in read_manifest(fs, f"{area}/{operator.id}/{source.id}")
-        )
+    found = {}
+    for operator in settings.operator:
+        for source in operator.source:
+            try:
+                streams = read_manifest(fs, f"{area}/{operator.id}/{source.id}")
+            except Unreadable:
+                streams = []
+            found[operator.id, source.id] = sum(stream.waiting_bytes for stream in streams)
+    return found
+
+
+def lost_manifests(lake: Lake, settings: Observatory, operators: set[str]) -> list[str]:
+    """The sources that were read and have no manifest that can be read."""
+    fs, area = landing(settings.lake.root)
+    read = set(lake.read("bronze.file", columns=["operator_id", "source_id"]).unique().rows())
+    found = []
+    for operator in (each for each in settings.operator if each.id in operators):
+        for source in operator.source:
+            folder = f"{area}/{operator.id}/{source.id}"
+            is_lost = (operator.id, source.id) in read and not has_manifest(fs, folder)
+            with contextlib.suppress(Unreadable):
+                if read_manifest(fs, folder) or not is_lost:
+                    continue
+            found.append(
+                f"operator '{operator.id}', source '{source.id}': {folder} has no manifest that can be read."
+                " `observatory pull` makes it again from what was landed, or says what is lost."
+            )
+    return found
+
+
+def unread(lake: Lake, settings: Observatory, operators: set[str]) -> list[str]:
+    """The sources of which nothing was read, because their files have no line end."""
+    fs, area = landing(settings.lake.root)
+    read = set(lake.read("bronze.file", columns=["operator_id", "source_id"]).unique().rows())
+    return [
+        f"operator '{operator.id}', source '{source.id}': nothing was read: {min(waiting)} has no line end."
+        " If nothing more is written to such files, set whole = true for the source."
         for operator in settings.operator
         for source in operator.source
-    }
+        if operator.id in operators and (operator.id, source.id) not in read
+        if (waiting := read_waiting(fs, f"{area}/{operator.id}/{source.id}"))
+    ]
 
 
 def last_validation(root: str) -> list[dict[str, Any]]:
@@ -74,7 +116,7 @@ def last_validation(root: str) -> list[dict[str, Any]]:
 
 
 def validation_rows(root: str) -> list[tuple[str, int, int]]:
-    """By table: rules that were checked, and broken ones."""
+    """By table: how many rules were checked, and how many of them are broken."""
     results = last_validation(root)
     names = sorted({result["table"] for result in results})
     return [
@@ -85,3 +127,28 @@ def validation_rows(root: str) -> list[tuple[str, int, int]]:
         )
         for name in names
     ]
+
+
+def problems(lake: Lake, settings: Observatory, operators: set[str]) -> list[str]:
+    """What is wrong with what was read, each with what to do."""
+    mine = pl.col("operator_id").is_in(sorted(operators))
+    found = lost_manifests(lake, settings, operators)
+    ledger = lake.read("bronze.file", where=mine).filter(~is_plausible())
+    by = ["operator_id", "source_id"]
+    for operator, source, file, day in (
+        ledger.group_by(by).agg(pl.col("file_name").first(), pl.col("last_event_date").max()).sort(by).rows()
+    ):
+        found.append(
+            f"operator '{operator}', source '{source}': {file} has lines of {day}, after it was read: the"
+            " clock of its host was wrong, and every day before was closed. The next `observatory run` reads"
+            " the file again and counts what was left out; it needs the file as it was landed."
+        )
+    found += unread(lake, settings, operators)
+    quarantined = lake.read("bronze.quarantine", where=mine & (pl.col("reason_code") == future.REASON))
+    for operator, source, count in quarantined.group_by(by).len().sort(by).rows():
+        found.append(
+            f"operator '{operator}', source '{source}': {count:,} line{'s' if count > 1 else ''} with a time"
+            " after the file was written and read: the clock of the host was wrong. They are not counted;"
+            " `observatory quarantine --reason from_the_future` shows them."
+        )
+    return found

@@ -153,7 +153,9 @@ def donor_rates(rates: Array, units: Array, weights: Array, random: np.random.Ge
     weights: months x donors, 1 in a donor's audited months.
     """
     of_donor = weights.T @ units
-    spam = np.einsum("rmc,md->rdc", rates * units, weights)
+    # Months of others count for no donor.
+    own = weights.any(axis=1)
+    spam = weights[own].T @ (rates[:, own] * units[own])
     has_any = of_donor > 0
     found = np.divide(spam, of_donor, out=np.zeros_like(spam), where=np.broadcast_to(has_any, spam.shape))
     mean = found.sum(axis=1) / np.maximum(has_any.sum(axis=0), 1)

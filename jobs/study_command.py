@@ -5,8 +5,10 @@ from __future__ import annotations
 import datetime as dt
 from enum import StrEnum
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Annotated, Any
 
+import polars as pl
 import typer
 from pydantic import ValidationError
 from rich import box
@@ -15,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from jobs import config
+from jobs.engine import access
 from jobs.errors import ObservatoryError
 from jobs.periods import latest, months_of, with_logs
 from jobs.received import Received, in_utc
@@ -87,17 +90,17 @@ def estimate(
     files = files or (Path(settings.study.files) if settings.study.files else None)
     if files is None:
         raise ObservatoryError("name the folder of the study's files with --files, or as [study] files")
-    with err.status("Starting Spark") as status:
+    with err.status("Reading submissions and answers") as status:
         from jobs import study_answers, study_run
-        from jobs.lake import Lake
-        from jobs.session import open_session
+        from jobs.engine.lake import open_lake
 
-        lake = Lake(open_session(settings.spark), settings.lake.root)
+        lake = open_lake(settings.lake.root)
+        access.prepare(lake.root, settings.lake.group)
         run_id = dt.datetime.now(dt.UTC).strftime("%Y%m%dT%H%M%S.%fZ")
         if with_answers:
             study_run.land(lake, files, run_id)
         frames = study_run.estimate(lake, settings, files, run_id, status.update, given)
-        tables = [*map(Text, study_answers.notes(lake, frames)), *results(frames)]
+        tables = [*map(Text, study_answers.notes(frames)), *results(frames)]
     for table in tables:
         out.print(table)
 
@@ -136,7 +139,7 @@ def load(
         "observatory.toml"
     ),
     received: Received = None,
-    check: Annotated[bool, typer.Option("--check", help="Only check; load nothing, start no Spark.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Only check; load nothing.")] = False,
 ) -> None:
     """Verify operators' packages and load them; one that is refused changes nothing.
 
@@ -158,10 +161,12 @@ def load(
     if check:
         refuse_same_time(found)
     else:
-        from jobs.__main__ import lake_of
+        from jobs.engine.lake import open_lake
 
         run_id = dt.datetime.now(dt.UTC).strftime("%Y%m%dT%H%M%S.%fZ")
-        land(lambda: lake_of(settings), found, settings, run_id)
+        lake = open_lake(settings.lake.root)
+        access.prepare(lake.root, settings.lake.group)
+        land(lake, found, run_id)
     out.print(packages(found, check))
     for each in found:
         for line in each.noted if not each.wrong else ():
@@ -202,7 +207,7 @@ def packages(found: list[Any], is_check: bool) -> Table:
     return table
 
 
-def results(frames: dict[str, Any]) -> list[RenderableType]:
+def results(frames: dict[str, pl.DataFrame]) -> list[RenderableType]:
     """The main figures of the latest and longest period, each table with its interval, coverage and band."""
     return [
         *volume(frames["study.spam_volume"]),
@@ -214,24 +219,34 @@ def results(frames: dict[str, Any]) -> list[RenderableType]:
     ]
 
 
-def latest_of(frame: Any) -> str | None:
-    return latest(row.period_code for row in frame.select("period_code").distinct().collect())
+def latest_of(frame: pl.DataFrame) -> str | None:
+    return latest(frame["period_code"].unique())
+
+
+def of_period(period: str | None) -> pl.Expr:
+    """Rows of a period; none without one."""
+    return pl.col("period_code") == pl.lit(period, pl.String)
 
 
 # So many pairs of countries are printed.
 PAIRS = 8
 # So many administrations; the others are counted.
 ADMINISTRATIONS = 12
-AREAS = "area_kind_code <> 'country'"
 # The world first, then regions, then groups.
 ORDER = {"world": 0, "region": 1, "group": 2}
 
 
-def rows_of(frame: Any, where: str) -> list[Any]:
-    return sorted(
-        frame.filter(f"{AREAS} AND estimate IS NOT NULL AND {where}").collect(),
-        key=lambda row: (row.channel_code, ORDER[row.area_kind_code], row.area_code),
+def rows_of(frame: pl.DataFrame, *where: pl.Expr) -> list[Any]:
+    """The estimates of all areas but countries that the conditions select, by channel and area."""
+    found = named_rows(
+        frame.filter(pl.col("area_kind_code") != "country", pl.col("estimate").is_not_null(), *where)
     )
+    return sorted(found, key=lambda row: (row.channel_code, ORDER[row.area_kind_code], row.area_code))
+
+
+def named_rows(frame: pl.DataFrame) -> list[Any]:
+    """Rows whose columns are attributes."""
+    return [SimpleNamespace(**row) for row in frame.to_dicts()]
 
 
 AS_FILTERED = "Spam as filters saw it: what they miss or take wrongly is in no interval."
@@ -256,22 +271,23 @@ def sheet(title: str, *heads: str) -> Table:
     return table
 
 
-def volume_period(frame: Any) -> str | None:
-    told = frame.select("period_code", "respondent_count", "answer_count").distinct().collect()
-    return with_logs(tuple(row) for row in told)
+def volume_period(frame: pl.DataFrame) -> str | None:
+    return with_logs(frame.select("period_code", "respondent_count", "answer_count").unique().rows())
 
 
-def volume(frame: Any) -> list[Table]:
+def volume(frame: pl.DataFrame) -> list[Table]:
     """Certain spam of what was attempted by the operators' own definition, a table for each channel.
 
     Of the latest period that any logs tell of.
     """
     period = volume_period(frame)
-    where = (
-        f"period_code = '{period}' AND definition_code = 'OPERATOR' AND quantity_code = 'spam_certain'"
-        " AND unit_code IN ('attempted', 'call')"
+    found = rows_of(
+        frame,
+        of_period(period),
+        pl.col("definition_code") == "OPERATOR",
+        pl.col("quantity_code") == "spam_certain",
+        pl.col("unit_code").is_in(["attempted", "call"]),
     )
-    found = rows_of(frame, where)
     tables = []
     for channel in dict.fromkeys(row.channel_code for row in found):
         title = f"{channel}: spam in {period} by the operators' own definition, estimated"
@@ -298,15 +314,17 @@ def days_of(row: Any) -> str:
     return "none" if row.day_pct is None else f"{row.day_pct:.1f}%"
 
 
-def corrected(frame: Any, audits: Any) -> list[RenderableType]:
+def corrected(frame: pl.DataFrame, audits: pl.DataFrame) -> list[RenderableType]:
     """Spam with the filters' errors, of what was attempted in the period of volume(): a table for each
     channel that has audits enough, and of the others how many they have."""
     period = volume_period(frame)
-    where = (
-        f"period_code = '{period}' AND definition_code = 'OPERATOR' AND unit_code = 'attempted'"
-        " AND quantity_code IN ('spam_certain', 'spam_corrected')"
+    rows = rows_of(
+        frame,
+        of_period(period),
+        pl.col("definition_code") == "OPERATOR",
+        pl.col("unit_code") == "attempted",
+        pl.col("quantity_code").is_in(["spam_certain", "spam_corrected"]),
     )
-    rows = rows_of(frame, where)
     found = [row for row in rows if row.quantity_code == "spam_corrected"]
     seen = {(row.channel_code, row.area_code): row for row in rows if row.quantity_code == "spam_certain"}
     told: list[Table] = []
@@ -326,23 +344,18 @@ def corrected(frame: Any, audits: Any) -> list[RenderableType]:
     return [*told, *few_audits(period, audits, {row.channel_code for row in rows}, found)]
 
 
-def few_audits(period: str | None, audits: Any, channels: set[str], found: list[Any]) -> list[Text]:
+def few_audits(period: str | None, audits: pl.DataFrame, channels: set[str], found: list[Any]) -> list[Text]:
     """A line for each channel that has no spam with the filters' errors, on why."""
-    # Spark's functions take long to load, and other commands of the study need none.
-    from pyspark.sql import functions as F
-
+    # NumPy and SciPy take a moment to load, and other commands of the study need neither.
     from jobs.estimation import SMALLEST
 
     months = months_of(period) if period else ()
-    of_period = audits.filter("quality_method_code = 'audit'").filter(
-        F.col("period_code").isin(period, *months)
+    of_period = audits.filter(
+        pl.col("quality_method_code") == "audit", pl.col("period_code").is_in([period, *months])
     )
-    count = {
-        row.channel_code: row.audits
-        for row in of_period.groupBy("channel_code")
-        .agg(F.countDistinct("respondent_id").alias("audits"))
-        .collect()
-    }
+    count = dict(
+        of_period.group_by("channel_code").agg(pl.col("respondent_id").drop_nulls().n_unique()).rows()
+    )
     lines = []
     for channel in sorted(channels - {row.channel_code for row in found}):
         number = count.get(channel, 0)
@@ -363,15 +376,19 @@ def part(pct: Any) -> str:
     return "<1%" if pct and pct < 1 else f"{pct or 0:.0f}%"
 
 
-def investment(spending: Any, gaps: Any) -> list[RenderableType]:
+def investment(spending: pl.DataFrame, gaps: pl.DataFrame) -> list[RenderableType]:
     """Spending of all strategies at market rates, and what is missing to the targets with what that takes for
     granted, by channel."""
     period = latest_of(spending)
-    where = f"period_code = '{period}' AND strategy_code = '_T' AND conversion_code IN ('market', 'none')"
-    every = rows_of(spending, where)
+    every = rows_of(
+        spending,
+        of_period(period),
+        pl.col("strategy_code") == "_T",
+        pl.col("conversion_code").is_in(["market", "none"]),
+    )
     found = [row for row in every if row.component_code == "_T"]
     parts = {(row.channel_code, row.area_code, row.component_code): row for row in every}
-    held = gaps.filter(f"{AREAS} AND period_code = '{period}'").collect()
+    held = named_rows(gaps.filter(pl.col("area_kind_code") != "country", of_period(period)))
     missing = {
         (row.channel_code, row.area_code, row.target_code): short(row.gap)
         for row in held
@@ -398,10 +415,10 @@ def taken(found: list[Any]) -> list[RenderableType]:
     if not found:
         return []
     # Polars takes a moment to load, and other commands of the study need none.
+    from jobs.contracts import reference
     from jobs.investment_assumptions import assumptions
-    from jobs.reference import read_reference
 
-    told = assumptions(read_reference("ref.cost_parameter"), read_reference("ref.investment_assumption"))
+    told = assumptions(reference("ref.cost_parameter"), reference("ref.investment_assumption"))
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(overflow="fold")
     for sentence in told:
@@ -416,12 +433,12 @@ PUBLIC = {
 PUBLIC_TOLD = "As told, not annualised. Questions may overlap: neither added to each other nor to spending."
 
 
-def public_spending(frame: Any) -> list[RenderableType]:
+def public_spending(frame: pl.DataFrame) -> list[RenderableType]:
     """What administrations told of the last year, a line for each: the total that it told of a question, else
     the sum of its parts, in US dollars; and person days."""
     period = latest_of(frame)
     told: dict[str, dict[str, list[Any]]] = {}
-    for row in frame.filter(f"period_code = '{period}'").collect():
+    for row in named_rows(frame.filter(of_period(period))):
         whose = f"{row.country_code} {row.respondent_id}"
         told.setdefault(whose, {}).setdefault(row.question_code, []).append(row)
     if not told:
@@ -488,32 +505,45 @@ def span(low: Any, high: Any) -> str:
     return f"{short(low)}–{short(high)}"
 
 
-def reconciliation(frame: Any) -> list[Table]:
-    found = frame.groupBy("indicator_code", "agreement_code").count().collect()
-    if not found:
+def reconciliation(frame: pl.DataFrame) -> list[Table]:
+    count = {
+        (indicator, kind): number
+        for indicator, kind, number in frame.group_by("indicator_code", "agreement_code").len().rows()
+    }
+    if not count:
         return []
     table = Table("indicator", title="Answers against logs of the same operators", title_justify="left")
     kinds = ("agrees", "differs", "conflicts", "other_definition")
     for kind in kinds:
         table.add_column(kind.replace("_", " "), justify="right")
-    count = {(row["indicator_code"], row["agreement_code"]): row["count"] for row in found}
-    for indicator in sorted({row["indicator_code"] for row in found}):
+    for indicator in sorted({indicator for indicator, _ in count}):
         table.add_row(indicator, *(str(count.get((indicator, kind), 0)) for kind in kinds))
     return [table]
 
 
-def mirror(frame: Any) -> list[Table]:
+def mirror(frame: pl.DataFrame) -> list[Table]:
     """The pairs of countries that tell most differently in the last month: recipients, attempts and calls by
     the operators' own definition."""
-    own = frame.filter("definition_code = 'OPERATOR' AND measure_code IN ('attempted', 'calls')")
-    period = latest_of(own)
-    found = own.filter(f"period_code = '{period}' AND link_code = '_T' AND NOT is_within_unplaced").collect()
+    own = frame.filter(
+        pl.col("definition_code") == "OPERATOR", pl.col("measure_code").is_in(["attempted", "calls"])
+    )
+    found = named_rows(
+        own.filter(
+            of_period(latest_of(own)),
+            pl.col("link_code") == "_T",
+            ~pl.col("is_within_unplaced"),
+        )
+    )
     if not found:
         return []
-    table = Table("channel", "from", "to", title=f"Sent and received in {period}", title_justify="left")
+    table = Table(
+        "channel", "from", "to", title=f"Sent and received in {found[0].period_code}", title_justify="left"
+    )
     for head in ("sent", "received", "discrepancy", "coverage"):
         table.add_column(head, justify="right")
-    for row in sorted(found, key=lambda row: -abs(row.discrepancy_units))[:PAIRS]:
+    for row in sorted(
+        found, key=lambda row: (-abs(row.discrepancy_units), row.origin_code, row.destination_code)
+    )[:PAIRS]:
         table.add_row(
             row.channel_code, row.origin_code, row.destination_code, short(row.sent_units),
             short(row.received_units), f"{row.discrepancy_pct:+.0f}%",

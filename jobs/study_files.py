@@ -12,7 +12,7 @@ from pathlib import Path
 
 import polars as pl
 
-from jobs.contracts import REFERENCE, codes, contract, polars_schema
+from jobs.contracts import codes, contract, polars_schema
 from jobs.errors import ObservatoryError
 
 EXAMPLES = 3
@@ -91,8 +91,3 @@ def told(file: Path, column: str, given: pl.Series, wrong: pl.Series, says: str)
     rows = wrong.arg_true().to_list()
     shown = "; ".join(f"row {row + 2}: '{given[row] or ''}'" for row in rows[:EXAMPLES])
     return [f"{file}, {column}: {shown} {says} ({len(rows)} row(s))"] if rows else []
-
-
-def read_reference(table: str) -> pl.DataFrame:
-    """A dated reference table that ships with the code."""
-    return read_table(REFERENCE, table)

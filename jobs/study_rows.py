@@ -1,4 +1,4 @@
-"""Rows of the study's tables between Spark and numpy: whole periods, and rows as Arrow."""
+"""Rows of the study's tables: whole periods from their parts, and rows as the contract types them."""
 
 from __future__ import annotations
 
@@ -6,11 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
-import pyarrow as pa
-from pyspark.sql import Column, DataFrame
-from pyspark.sql import functions as F
 
-from jobs.contracts import arrow_schema, polars_schema
+from jobs.contracts import polars_schema
 from jobs.periods import divisions, months_of, periods_with, periods_within
 
 MEASURES = ("units", "spam_certain", "spam_possible")
@@ -29,30 +26,40 @@ def confidentiality(owners: int) -> str:
     return "C" if 0 < owners < OWNERS else "N"
 
 
-def last_day(period: Column) -> Column:
+def last_day(period: pl.Expr) -> pl.Expr:
     """The last day of a period's code, as jobs.periods.last_day has it."""
-    year = F.substring(period, 1, 4)
-    of_quarter = F.lpad((F.substring(period, 7, 1).cast("int") * 3).cast("string"), 2, "0")
     month = (
-        F.when(F.length(period) == 4, F.lit("12"))
-        .when(period.contains("Q"), of_quarter)
-        .otherwise(F.substring(period, 6, 2))
+        pl.when(period.str.len_chars() == 4)
+        .then(pl.lit(12))
+        .when(period.str.contains("Q", literal=True))
+        .then(period.str.slice(6, 1).cast(pl.Int32, strict=False) * 3)
+        .otherwise(period.str.slice(5, 2).cast(pl.Int32, strict=False))
     )
-    return F.last_day(F.concat_ws("-", year, month, F.lit("01")).cast("date"))
+    return pl.date(period.str.slice(0, 4).cast(pl.Int32, strict=False), month, 1).dt.month_end()
 
 
-def collected(frame: DataFrame) -> pl.DataFrame:
-    """A small table as Polars: reference tables, and what some hundred operators gave."""
-    found = pl.from_arrow(frame.toArrow())
-    assert isinstance(found, pl.DataFrame)
-    return found
+def is_month(period: pl.Expr) -> pl.Expr:
+    """Whether a period's code is a month's."""
+    return period.str.contains(r"^\d{4}-\d{2}$")
 
 
-def as_table(rows: Sequence[Mapping[str, Any]], table: str) -> pa.Table:
-    """Rows as the table's contract has them; decimals are rounded to its digits."""
-    schema = polars_schema(table)
+def total(column: pl.Expr) -> pl.Expr:
+    """SQL's sum: null where all values are null."""
+    return pl.when(column.is_not_null().any()).then(column.sum())
+
+
+def decimal(number: pl.Expr, digits: int) -> pl.Expr:
+    """A number, or a text that holds one, as decimal(24, digits), halves away from zero; null where it is no
+    number or too large."""
+    exact = number.cast(pl.String).str.strip_chars().cast(pl.Decimal(38, 10), strict=False)
+    return exact.round(digits, mode="half_away_from_zero").cast(pl.Decimal(24, digits), strict=False)
+
+
+def typed(rows: Sequence[Mapping[str, Any]], table: str) -> pl.DataFrame:
+    """Rows with the columns of the table's contract; a column that no row has is null. Decimals are rounded
+    to their digits."""
     columns = {}
-    for name, kind in schema.items():
+    for name, kind in polars_schema(table).items():
         values = [row.get(name) for row in rows]
         if isinstance(kind, pl.Decimal):
             digits = kind.scale
@@ -60,7 +67,7 @@ def as_table(rows: Sequence[Mapping[str, Any]], table: str) -> pa.Table:
             columns[name] = pl.Series(name, values, dtype=pl.Float64).cast(kind)
         else:
             columns[name] = pl.Series(name, values, dtype=kind)
-    return pl.DataFrame(columns).to_arrow().cast(arrow_schema(table))
+    return pl.DataFrame(columns)
 
 
 def of_period(volumes: pl.DataFrame, period: str, by: Sequence[str]) -> pl.DataFrame:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import polars as pl
@@ -24,7 +25,16 @@ from jobs.estimation import (
     subscriptions_stood_for,
     weighted,
 )
-from jobs.intervals import BAND_FACTORS, Imputed, at_factor, cv_band, figures, predicted_figure
+from jobs.intervals import (
+    BAND_FACTORS,
+    Imputed,
+    at_factor,
+    cv_band,
+    estimated_totals,
+    figures,
+    point_rate,
+    predicted_figure,
+)
 from jobs.periods import last_day, months_of
 from jobs.study_rows import confidentiality
 
@@ -51,6 +61,11 @@ class Sample:
     member: Array
     known: Array
     holding: Array
+
+    @cached_property
+    def cell(self) -> Array:
+        """Region and class of each operator's stratum."""
+        return np.array([label.rsplit("|", 1)[0] for label in self.weighted.stratum], dtype=object)
 
 
 def known_subscriptions(denominator: pl.DataFrame, channel: str, period: str) -> dict[str, float]:
@@ -146,88 +161,113 @@ def estimates(
     ratio totals.
     """
     own = y[0] if y.ndim == 3 else y
-    answering = sample.weighted.operators.is_respondent
-    enough = np.array(
-        [area.kind != COUNTRY and sample.member[place, answering].sum() >= SMALLEST
-         for place, area in enumerate(sample.areas)]
-    )  # fmt: skip
     certain = own if least is None else least
-    by_ratio = figures(
-        sample.weighted, y, sample.member[enough], sample.known[enough], certain, imputed_freedom
-    )
-    at_ratio = {int(place): number for number, place in enumerate(np.flatnonzero(enough))}
+    is_certain = own == certain
+    answering = sample.weighted.operators.is_respondent
+    enough = by_ratio(sample)
+    found = figures(sample.weighted, y, sample.member[enough], sample.known[enough], certain, imputed_freedom)
+    four: dict[int, tuple[Array, Array, Array, Array] | None] = {
+        int(place): (found.estimate[number], found.error[number], found.low[number], found.high[number])
+        for number, place in enumerate(np.flatnonzero(enough))
+    }
     cells = cell_ratios(sample, y)
     rows = []
-    for place, area in enumerate(sample.areas):
-        inside = sample.member[place]
-        for measure in range(own.shape[1]):
-            reported = float(own[inside[answering], measure].sum())
-            mine = inside[answering]
-            is_certain = bool(np.array_equal(own[mine, measure], certain[mine, measure]))
-            four: list[float] | None
-            if place in at_ratio:
-                number = at_ratio[place]
-                four = [
-                    float(each[number, measure])
-                    for each in (by_ratio.estimate, by_ratio.error, by_ratio.low, by_ratio.high)
-                ]
-            else:
-                four = predicted(
-                    sample, y, certain, inside, sample.known[place], cells, measure, imputed_freedom
-                )
-            rows.append(
-                {"area_code": area.code, "area_kind_code": area.kind, "measure": measure}
-                | described(sample, place, reported, is_certain, four)
-            )
+    for place in range(len(sample.areas)):
+        mine = sample.member[place, answering]
+        if place not in four:
+            four[place] = predicted(sample, y, certain, place, cells, imputed_freedom)
+        rows += described(sample, place, own[mine].sum(axis=0), is_certain[mine].all(axis=0), four[place])
     return rows
 
 
+def by_ratio(sample: Sample) -> Array:
+    """Which areas have respondents enough for a ratio total; countries never."""
+    answered = sample.member[:, sample.weighted.operators.is_respondent].sum(axis=1)
+    return np.array([area.kind != COUNTRY for area in sample.areas]) & (answered >= SMALLEST)
+
+
+def point_estimates(sample: Sample, y: Array) -> dict[str, list[float | None]]:
+    """Each area's estimates alone, one for each measure, as estimates() has them.
+
+    y: respondents x measures.
+    """
+    people = sample.weighted.operators
+    enough = by_ratio(sample)
+    totals, _ = estimated_totals(sample.weighted, y, sample.member[enough], sample.known[enough], y)
+    at_ratio = dict(zip(np.flatnonzero(enough).tolist(), totals, strict=True))
+    ratios = {label: each[0] for label, each in cell_totals(sample, y, sample.weighted.weights[:1]).items()}
+    found: dict[str, list[float | None]] = {}
+    for place, area in enumerate(sample.areas):
+        inside = sample.member[place]
+        if place in at_ratio:
+            found[area.code] = at_ratio[place].tolist()
+        elif not inside.any():
+            found[area.code] = [None] * y.shape[1]
+        else:
+            answered, silent, label = subscriptions_of(sample, place)
+            reported = y[inside[people.is_respondent]].sum(axis=0)
+            rate = point_rate(reported, answered, silent, ratios.get(label, ratios[""]))
+            found[area.code] = (reported + silent.sum() * rate).tolist()
+    return found
+
+
 def described(
-    sample: Sample, place: int, reported: float, is_certain: bool, four: list[float] | None
-) -> dict[str, object]:
-    """What stands beside an estimate. four: estimate, error and interval; None where there is none."""
-    people, inside, known = sample.weighted.operators, sample.member[place], sample.known[place]
-    answered = inside & people.is_respondent
-    covered = float(people.subscriptions[answered].sum())
+    sample: Sample,
+    place: int,
+    reported: Array,
+    is_certain: Array,
+    four: tuple[Array, Array, Array, Array] | None,
+) -> list[dict[str, object]]:
+    """The rows of an area, one for each measure. four: estimate, error and interval; None where there is
+    none."""
+    people, inside, known = sample.weighted.operators, sample.member[place], float(sample.known[place])
+    area, answered = sample.areas[place], inside & people.is_respondent
+    covered, count = float(people.subscriptions[answered].sum()), int(answered.sum())
     owners = len(set(sample.holding[answered].tolist()))
     beside: dict[str, object] = {
-        "reported": reported,
-        "subscriptions": round(float(known)),
+        "area_code": area.code,
+        "area_kind_code": area.kind,
+        "subscriptions": round(known),
         "coverage_pct": 100 * covered / known if known > 0 else 0.0,
-        "respondent_count": int(answered.sum()),
+        "respondent_count": count,
         "holding_count": owners,
         "conf_status_code": confidentiality(owners),
         "operator_count": int(inside.sum()),
-        "nature_code": nature(
-            sample.areas[place].kind, int(answered.sum()), is_certain and covered >= known * (1 - 1e-9)
-        ),
+    }
+    is_complete = is_certain & (covered >= known * (1 - 1e-9))
+    natures = [nature(area.kind, count, each) for each in is_complete.tolist()]
+    columns: dict[str, list[object]] = {
+        "measure": list(range(len(reported))),
+        "reported": reported.tolist(),
+        "nature_code": [*natures],
     }
     names = [f"{name}{end}" for name in AT.values() for end in ("", "_low", "_high")]
     if four is None:
         nothing = ["estimate", "estimate_low", "estimate_high", "per_subscription", "cv_pct", "cv_band_code"]
-        return beside | dict.fromkeys([*nothing, *names]) | {"obs_status_code": "O"}
-    estimate, error, low, high = four
-    cv_pct = 100 * error / estimate if estimate > 0 else 0.0
-    band = cv_band(cv_pct)
-    at = {
-        f"{name}{end}": at_factor(value, reported, factor)
-        for factor, name in AT.items()
-        for end, value in (("", estimate), ("_low", low), ("_high", high))
-    }
-    status = obs_status(beside["nature_code"] == "C", band)
-    return (
-        beside
-        | at
-        | {
-            "estimate": estimate,
-            "estimate_low": low,
-            "estimate_high": high,
-            "per_subscription": estimate / known if known > 0 else None,
-            "cv_pct": min(cv_pct, 99_999.0),
-            "cv_band_code": band,
-            "obs_status_code": status,
+        beside |= dict.fromkeys([*nothing, *names]) | {"obs_status_code": "O"}
+    else:
+        estimate, error, low, high = four
+        cv_pct = 100 * np.divide(error, estimate, out=np.zeros_like(estimate), where=estimate > 0)
+        bands = [cv_band(each) for each in cv_pct.tolist()]
+        columns |= {
+            f"{name}{end}": at_factor(value, reported, factor).tolist()
+            for factor, name in AT.items()
+            for end, value in (("", estimate), ("_low", low), ("_high", high))
         }
-    )
+        columns |= {
+            "estimate": estimate.tolist(),
+            "estimate_low": low.tolist(),
+            "estimate_high": high.tolist(),
+            "per_subscription": (estimate / known).tolist() if known > 0 else [None] * len(bands),
+            "cv_pct": np.minimum(cv_pct, 99_999.0).tolist(),
+            "cv_band_code": [*bands],
+            "obs_status_code": [
+                obs_status(each == "C", band) for each, band in zip(natures, bands, strict=True)
+            ],
+        }
+    return [
+        beside | dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)
+    ]
 
 
 def obs_status(is_complete: bool, band: str) -> str:
@@ -247,7 +287,8 @@ def nature(kind: str, respondents: int, is_complete: bool) -> str:
 
 @dataclass(frozen=True)
 class Cell:
-    """Respondents of one region and class: ratio with replicates, and variance of their rates.
+    """Respondents of one region and class: for each measure the ratio with replicates, and the variance of
+    their rates.
 
     imputed: replicates of the ratio at the estimate's weights, where values were imputed.
     """
@@ -265,11 +306,9 @@ def cell_ratios(sample: Sample, values: Array) -> dict[str, Cell]:
     people = sample.weighted.operators
     answering = people.is_respondent
     x, weights = people.subscriptions[answering], sample.weighted.weights
-    labels = np.array([label.rsplit("|", 1)[0] for label in sample.weighted.stratum])[answering]
     found = {}
-    for label in ["", *sorted(set(labels.tolist()))]:
-        inside = np.ones(len(x), dtype=bool) if label == "" else labels == label
-        ratio = ratio_totals(weights, x, y, inside[None, :], np.ones(1))[:, 0]
+    for label, ratio in cell_totals(sample, y, weights).items():
+        inside = in_cell(sample, label)
         usable = inside & (x > 0)
         rates = y[usable] / x[usable][:, None]
         of = weights[0][usable]
@@ -277,48 +316,70 @@ def cell_ratios(sample: Sample, values: Array) -> dict[str, Cell]:
         count = int(usable.sum())
         imputed = None
         if values.ndim == 3:
-            stands = weights[0] * inside
-            below = float(stands @ x)
-            imputed = np.einsum("p,rpm->rm", stands / below if below > 0 else 0 * stands, values[1:])
+            stands = weights[0][inside]
+            below = float(stands @ x[inside])
+            imputed = (stands / below if below > 0 else 0 * stands) @ values[1:, inside]
         found[label] = Cell(ratio, spread * count / max(count - 1, 1), max(count - 1, 1), imputed)
     return found
+
+
+def cell_totals(sample: Sample, y: Array, weights: Array) -> dict[str, Array]:
+    """The ratio to subscriptions of each cell, rows of weights x measures, and of the world under ''."""
+    people = sample.weighted.operators
+    labels = ["", *sorted(set(sample.cell[people.is_respondent].tolist()))]
+    x = people.subscriptions[people.is_respondent]
+    found = {}
+    for label in labels:
+        inside = in_cell(sample, label)
+        whole = np.ones((1, int(inside.sum())), dtype=bool)
+        found[label] = ratio_totals(weights[:, inside], x[inside], y[inside], whole, np.ones(1))[:, 0]
+    return found
+
+
+def in_cell(sample: Sample, label: str) -> Array:
+    """Which respondents are of a cell; all of them under ''."""
+    cells = sample.cell[sample.weighted.operators.is_respondent]
+    return np.ones(len(cells), dtype=bool) if label == "" else cells == label
+
+
+def subscriptions_of(sample: Sample, place: int) -> tuple[Array, Array, str]:
+    """Subscriptions of an area's respondents and of its silent operators, those that nobody listed as one of
+    them; and the cell that it lies in, '' where it lies in several."""
+    people, inside, known = sample.weighted.operators, sample.member[place], float(sample.known[place])
+    labels = set(sample.cell[inside].tolist())
+    silent = people.subscriptions[inside & ~people.is_respondent]
+    answered = people.subscriptions[inside & people.is_respondent]
+    unlisted = known - silent.sum() - answered.sum()
+    if unlisted > 1e-6 * known:
+        silent = np.append(silent, unlisted)
+    return answered, silent, labels.pop() if len(labels) == 1 else ""
 
 
 def predicted(
     sample: Sample,
     y: Array,
     certain: Array,
-    inside: Array,
-    known: float,
+    place: int,
     cells: dict[str, Cell],
-    measure: int,
     imputed_freedom: float | None,
-) -> list[float] | None:
-    """Estimate, error and interval of a country or a small area; None where no operator is known of."""
-    people = sample.weighted.operators
-    if not inside.any():
+) -> tuple[Array, Array, Array, Array] | None:
+    """Estimate, error and interval of a country or a small area, for each measure; None where no operator is
+    known."""
+    if not sample.member[place].any():
         return None
-    labels = {sample.weighted.stratum[place].rsplit("|", 1)[0] for place in np.flatnonzero(inside)}
-    cell = cells.get(labels.pop() if len(labels) == 1 else "", cells[""])
-    silent = people.subscriptions[inside & ~people.is_respondent]
-    answered = people.subscriptions[inside & people.is_respondent]
-    mine = inside[people.is_respondent]
-    unlisted = known - silent.sum() - answered.sum()
-    if unlisted > 1e-6 * known:
-        silent = np.append(silent, unlisted)
+    answered, silent, label = subscriptions_of(sample, place)
+    cell = cells.get(label, cells[""])
+    mine = sample.member[place, sample.weighted.operators.is_respondent]
     imputed = None
     if cell.imputed is not None:
-        drawn = y[1:, mine, measure].sum(axis=1)
-        imputed = Imputed(drawn, cell.imputed[:, measure], imputed_freedom)
-    return list(
-        predicted_figure(
-            (y[0] if y.ndim == 3 else y)[mine, measure],
-            answered,
-            silent,
-            cell.ratio[:, measure],
-            float(cell.variance[measure]),
-            cell.freedom,
-            float(certain[mine, measure].sum()),
-            imputed,
-        )
+        imputed = Imputed(y[1:, mine].sum(axis=1), cell.imputed, imputed_freedom)
+    return predicted_figure(
+        (y[0] if y.ndim == 3 else y)[mine],
+        answered,
+        silent,
+        cell.ratio,
+        cell.variance,
+        cell.freedom,
+        certain[mine].sum(axis=0),
+        imputed,
     )

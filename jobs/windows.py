@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from pyspark.sql import Row
-from pyspark.sql import functions as F
+import polars as pl
 
-from jobs.formats.registry import KERNELS
-from jobs.lake import Lake
+from jobs.engine import record
+from jobs.engine.lake import Lake, Partition
+from jobs.formats import AHEAD
+
+# For each operator its first and last day.
+Days = dict[str, tuple[dt.date, dt.date]]
 
 
 @dataclass(frozen=True)
@@ -56,62 +59,88 @@ def pending(
     A batch is pending until a finished silver run has taken it. With `since` or `until` the window is that
     range, whatever was taken; a new batch counts as taken only if the range holds all of its days.
     """
-    if not lake.exists("bronze.file"):
-        return [], {}
+    from jobs.formats.registry import KERNELS
+
     done = taken(lake)
     rows = (
-        lake.kept("bronze.file")
-        .groupBy("operator_id", "ingest_id")
+        lake.read("bronze.file", lake.versions().get("bronze.file"))
+        .group_by("operator_id", "ingest_id")
         .agg(
-            F.min("first_event_date").alias("first"),
-            F.max("last_event_date").alias("last"),
-            F.collect_set("format_code").alias("formats"),
+            pl.col("first_event_date").min().alias("first"),
+            pl.col("last_event_date").max().alias("last"),
+            pl.col("last_event_date").filter(is_plausible()).max().alias("plausible"),
+            pl.col("format_code").unique().alias("formats"),
         )
-        .collect()
+        .sort("ingest_id", "operator_id")
+        .rows(named=True)
     )
-    lookback = {
-        operator: dt.timedelta(
-            days=max(KERNELS[name].LOOKBACK_DAYS for row in of_operator for name in row.formats)
-        )
-        for operator, of_operator in by_operator(rows).items()
-    }
+    longest: dict[str, int] = {}
+    for row in rows:
+        days = max(KERNELS[name].LOOKBACK_DAYS for name in row["formats"])
+        longest[row["operator_id"]] = max(days, longest.get(row["operator_id"], 0))
     newest: dict[str, dt.date] = {}
     windows: dict[str, Window] = {}
     batches = []
-    for row in sorted(rows, key=lambda row: row.ingest_id):
-        key, operator = f"{row.operator_id}/{row.ingest_id}", row.operator_id
+    for row in rows:
+        operator, begin, end = row["operator_id"], row["first"], row["last"]
+        key = f"{operator}/{row['ingest_id']}"
         if operator not in operators:
             continue
-        if row.first is None:
+        if begin is None:
             batches += [key] if key not in done else []
             continue
-        closed = newest.get(operator, row.first) - dt.timedelta(days=open_days)
-        newest[operator] = max(newest.get(operator, row.last), row.last)
-        first, last = max(row.first, closed), row.last
+        closed = newest.get(operator, begin) - dt.timedelta(days=open_days)
+        if row["plausible"] is not None:
+            newest[operator] = max(newest.get(operator, row["plausible"]), row["plausible"])
+        first, last = max(begin, closed), end
         if since or until:
             first, last = max(first, since or first), min(last, until or last)
         elif key in done:
             continue
-        if key not in done and (first, last) == (max(row.first, closed), row.last):
+        if key not in done and (first, last) == (max(begin, closed), end):
             batches.append(key)
         if first <= last:
-            windows[operator] = Window(first, last, closed, lookback[operator]).joined(windows.get(operator))
+            lookback = dt.timedelta(days=longest[operator])
+            windows[operator] = Window(first, last, closed, lookback).joined(windows.get(operator))
     return batches, windows
 
 
-def by_operator(rows: Iterable[Row]) -> dict[str, list[Row]]:
-    """The ledger's batches, operator by operator."""
-    found: dict[str, list[Row]] = {}
-    for row in rows:
-        found.setdefault(row.operator_id, []).append(row)
-    return found
+def is_plausible() -> pl.Expr:
+    """Whether the newest day of a row of the ledger can be. Rows that an earlier version wrote may have days
+    from the future: these close nothing."""
+    day = (pl.col("landed_at") + AHEAD).dt.date()
+    return pl.col("latest_at").is_not_null() | (pl.col("last_event_date") <= day).fill_null(True)
+
+
+def with_strays(lake: Lake, found: dict[str, Window], tables: Iterable[str]) -> dict[str, Window]:
+    """The windows, each wide enough for the days of these tables that are after all days of the ledger: what
+    an earlier version computed from stamps from the future."""
+    ledger = lake.read("bronze.file", columns=["operator_id", "last_event_date"])
+    newest = dict(ledger.group_by("operator_id").agg(pl.col("last_event_date").max()).drop_nulls().rows())
+    wide = dict(found)
+    for (_, operator, day), (rows, _) in record.state(lake, tables).items():
+        if operator in wide and operator in newest and not rows.startswith("0:"):
+            last = dt.date.fromisoformat(day)
+            if last > max(newest[operator], wide[operator].last):
+                wide[operator] = replace(wide[operator], last=last)
+    return wide
 
 
 def log_bytes(lake: Lake, found: dict[str, Window]) -> int:
     """How many bytes of logs stand in the windows' days, about."""
-    read = predicate({operator: window.read for operator, window in found.items()}, "last_event_date")
-    row = lake.kept("bronze.file").filter(read).agg(F.sum("piece_bytes").alias("size")).first()
-    return int(row.size or 0) if row else 0
+    ledger = lake.read("bronze.file", columns=["operator_id", "last_event_date", "piece_bytes"])
+    inside = [within(reads(found), operator, str(day)) for operator, day, _ in ledger.rows()]
+    return int(ledger["piece_bytes"].filter(pl.Series(inside, dtype=pl.Boolean)).sum())
+
+
+def reads(found: dict[str, Window]) -> Days:
+    """The days whose records the windows need, by operator."""
+    return {operator: window.read for operator, window in found.items()}
+
+
+def computes(found: dict[str, Window]) -> Days:
+    """The days that the windows compute, by operator."""
+    return {operator: window.computed for operator, window in found.items()}
 
 
 def taken(lake: Lake) -> set[str]:
@@ -119,27 +148,36 @@ def taken(lake: Lake) -> set[str]:
 
     A batch that was written again after that is to be taken again.
     """
-    if not lake.exists("meta.run"):
-        return set()
-    named = lake.kept("meta.run").select("stage_name", "finished_at", F.explode("ingest_ids").alias("id"))
-    latest = named.groupBy("stage_name", "id").agg(F.max("finished_at").alias("at")).collect()
-    written = {row.id: row.at for row in latest if row.stage_name == "bronze"}
-    silver = [row for row in latest if row.stage_name == "silver"]
-    return {row.id for row in silver if row.at >= written.get(row.id.split("/", 1)[1], row.at)}
+    latest = (
+        lake.read("meta.run", columns=["stage_name", "finished_at", "ingest_ids"])
+        .explode("ingest_ids", empty_as_null=False)
+        .group_by("stage_name", "ingest_ids")
+        .agg(pl.col("finished_at").max())
+        .rows()
+    )
+    written = {name: at for stage, name, at in latest if stage == "bronze"}
+    silver = [(name, at) for stage, name, at in latest if stage == "silver"]
+    return {name for name, at in silver if at >= written.get(name.split("/", 1)[1], at)}
 
 
-def predicate(days: dict[str, tuple[dt.date, dt.date]], column: str) -> str:
-    """A SQL condition: each operator's days."""
+def is_inside(days: Days, day: pl.Expr) -> pl.Expr:
+    """Whether a row belongs to one of the operators' days. day: the row's day."""
     parts = [
-        f"(operator_id = '{operator}' AND {column} BETWEEN DATE '{first}' AND DATE '{last}')"
+        (pl.col("operator_id") == operator) & day.is_between(first, last)
         for operator, (first, last) in sorted(days.items())
     ]
-    return " OR ".join(parts)
+    return pl.any_horizontal(parts) if parts else pl.lit(False)
 
 
-def within(days: dict[str, tuple[dt.date, dt.date]], operator: str, day: str) -> bool:
+def holds(days: Days, partition: Partition) -> bool:
+    """Whether the rows of a partition by operator and day are of one of the operators' days."""
+    operator, day = partition.values()
+    return operator is not None and day is not None and within(days, operator, day)
+
+
+def within(days: Days, operator: str, day: str) -> bool:
     """Whether a day is one of the operator's."""
-    if operator not in days:
+    if operator not in days or day == "None":
         return False
     first, last = days[operator]
     return first <= dt.date.fromisoformat(day) <= last

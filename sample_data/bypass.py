@@ -208,7 +208,8 @@ def settings() -> str:
     own = json.dumps([f"+{prefix}" for prefix in PREFIXES[HOME]])
     links = "".join(f'\n[[operator.link]]\nname = "{name}"\n{rest}\n' for name, rest in LINKS.items())
     return (
-        '[lake]\nroot = "lake"\n\n[location]\nnumber_ranges = "number-ranges.csv"\n\n'
+        '[lake]\nroot = "lake"\nread_at = 2027-01-01T00:00:00Z\n'
+        '\n[location]\nnumber_ranges = "number-ranges.csv"\n\n'
         '[[operator]]\nid = "detour-sms"\nname = "Detour SMS"\ncountry = "FRA"\nholding = "detour"\n'
         f'currency = "EUR"\nsubscribers = 4000\nnumber_prefixes = {own}\n{links}'
         '\n[[operator.source]]\nid = "smsc"\nurl = "bearerbox-access.log"\nformat = "kannel"\n'

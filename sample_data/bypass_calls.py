@@ -201,7 +201,8 @@ def settings() -> str:
     own = json.dumps([f"+{prefix}" for prefix in PREFIXES[HOME]])
     links = "".join(f'\n[[operator.link]]\nname = "{name}"\n{rest}\n' for name, rest in LINKS.items())
     return (
-        f'[lake]\nroot = "lake"\n\n[[operator]]\nid = "{OPERATOR}"\nname = "Detour calls"\ncountry = "FRA"\n'
+        '[lake]\nroot = "lake"\nread_at = 2027-01-01T00:00:00Z\n'
+        f'\n[[operator]]\nid = "{OPERATOR}"\nname = "Detour calls"\ncountry = "FRA"\n'
         f'holding = "detour"\ncurrency = "EUR"\nsubscribers = 4000\nnumber_prefixes = {own}\n{links}'
         '\n[[operator.source]]\nid = "msc"\nurl = "calls.csv"\nformat = "delimited"\n'
         'options = { profile = "calls.toml" }\n'

@@ -214,7 +214,9 @@ def generate(
         "own_dsns": dsns,
     }
     write_truth(out / "truth.json", truth)
-    (out / "observatory.toml").write_text(settings(operators), encoding="utf-8")
+    (out / "observatory.toml").write_text(
+        settings(operators, first + dt.timedelta(days=days)), encoding="utf-8"
+    )
     shutil.copyfile(NETWORKS, out / "networks.csv")
     return truth
 
@@ -228,9 +230,11 @@ def write_truth(path: Path, truth: dict[str, Any]) -> None:
     path.write_text("{\n" + ",\n".join(parts) + "\n}\n", encoding="utf-8")
 
 
-def settings(operators: tuple[Operator, ...]) -> str:
-    """observatory.toml for these operators; paths are relative to the file."""
-    text = ['[lake]\nroot = "lake"\n', '[location]\nranges = "networks.csv"\n']
+def settings(operators: tuple[Operator, ...], end: dt.datetime | None = None) -> str:
+    """observatory.toml for these operators; paths are relative to the file. end: of the days of the logs,
+    which are read then, whatever the clock says."""
+    read_at = f"read_at = {end:%Y-%m-%dT%H:%M:%SZ}\n" if end else ""
+    text = [f'[lake]\nroot = "lake"\n{read_at}', '[location]\nranges = "networks.csv"\n']
     for operator in operators:
         text.append(
             "[[operator]]\n"

@@ -54,6 +54,12 @@ def described(about: Contract) -> list[str]:
     if about.partition_by:
         lines.append(f"Replaced by {', '.join(f'`{name}`' for name in about.partition_by)}.")
     lines += [f"Check `{name}`: `{condition}`." for name, condition in about.checks]
+    if about.merge:
+        of_rule: dict[str, list[str]] = {}
+        for name, rule in about.merge:
+            of_rule.setdefault(rule, []).append(f"`{name}`")
+        rules = "; ".join(f"{rule} of {', '.join(names)}" for rule, names in of_rule.items())
+        lines.append(f"Rows of the same key in parts of the messages merge to: {rules}.")
     lines += ["", "| column | type | unit | what it is |", "|---|---|---|---|"]
     for field in about.fields:
         text = field.description

@@ -1,11 +1,16 @@
-"""`make benchmark`, its second part: each hot format parsed to Delta, beside Spark's copy of the same text.
+"""`make benchmark`, its second part: each hot format's kernel, and its parse to Delta, beside a raw copy.
 
-    python -m tests.benchmark_formats [--megabytes N] [--rounds N] [--formats NAME ...]
+    python -m tests.benchmark_formats [--megabytes N] [--rounds N] [--formats NAME ...] [--markdown]
 
-In one Spark session and turn by turn, Spark copies a log as text to Parquet, and this project ingests it:
-landed pieces to bronze in Delta, quarantine and ledger included (jobs.ingest). Each is done on the log and
-on a quarter of it, so that the rate between the two leaves out what a batch costs however small it is.
-Rates are comparable within a run, not between runs. The goal is half the copy's rate.
+In one process on one core, turn by turn:
+
+    copy    Polars copies the log as text, line by line, to Parquet
+    kernel  a landed log becomes bronze rows in memory (jobs/reading.py)
+    parse   the same, and the rows, the quarantine and the ledger are committed to Delta (jobs/ingest.py)
+
+Each is done on the log and on a quarter of it. Rates are megabytes a processor second between the two: they
+leave out what each costs however small its log is, and what other programs take of the machine. They are
+comparable within a run, not between runs. The goal of parse is half the copy's rate.
 
 Postfix's, Rspamd's and Kannel's logs come from the sample data's generator. Exim's and Kamailio's are logs
 of real servers (sample_data/lab) repeated through a day, with other ids, numbers, addresses and times each
@@ -15,34 +20,37 @@ time; the delimited log is drawn at random, in the columns of the profile sms_fi
 from __future__ import annotations
 
 import argparse
-import base64
 import datetime as dt
 import itertools
 import os
 import random
 import re
 import shutil
-import statistics
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from statistics import median
 
-from pyspark.sql import SparkSession
-from rich.console import Console
-from rich.table import Table
+# Polars reads it once, when it is imported.
+os.environ["POLARS_MAX_THREADS"] = "1"
+
+import fsspec
+import polars as pl
 
 from jobs import config
+from jobs.engine.embedded import Inline
+from jobs.engine.lake import Lake
 from jobs.formats.delimited import profile_of
-from jobs.ingest import ingest
-from jobs.lake import Lake
+from jobs.ingest import Ingest, ingest, landed, ranges_of
+from jobs.manifest import landing
 from jobs.pull import pull
-from jobs.session import open_session
+from jobs.reading import read_range
 from sample_data.generate import generate
 from sample_data.generator.profiles import OPERATORS
 from sample_data.generator.texts import HAM_SMS, SPAM_SMS
+from tests.benchmark_tools import FOLDER, KEY, ROOT, Report
 
-ROOT = Path(__file__).resolve().parent.parent
 LAB = ROOT / "sample_data" / "lab"
 FORMATS = ("postfix", "rspamd", "exim", "kannel", "kamailio", "delimited")
 # The lab's logs are of one afternoon: copies of them are spread over what is left of that day.
@@ -61,7 +69,7 @@ def copies(log: str, size: int) -> Iterator[str]:
     count = -(-size // len(log))
     for number in range(count):
         seconds = number * HOURS * 3600 // count
-        yield MASKED.sub(lambda found, n=number, s=seconds: other(found, n, s), log)
+        yield MASKED.sub(partial(other, number=number, seconds=seconds), log)
 
 
 def other(found: re.Match[str], number: int, seconds: int) -> str:
@@ -185,114 +193,116 @@ format = "{name}"
     return config.load(file)
 
 
-def copy_text(spark: SparkSession, log: Path, folder: Path) -> float:
-    """Seconds that Spark takes to copy a log, line by line, to Parquet."""
+def copy_text(log: Path, folder: Path) -> float:
+    """Processor seconds that Polars takes to copy a log, line by line, to Parquet."""
     target = folder / "text.parquet"
-    shutil.rmtree(target, ignore_errors=True)
-    start = time.monotonic()
-    spark.read.text(str(log)).write.parquet(str(target))
-    seconds = time.monotonic() - start
-    shutil.rmtree(target)
-    return seconds
+    return processor_seconds(lambda: pl.scan_lines(log).sink_parquet(target))
 
 
-def parse_log(spark: SparkSession, name: str, log: Path, folder: Path) -> float:
-    """Seconds from a landed log to its bronze table, quarantine and ledger."""
+def land(name: str, log: Path, folder: Path) -> config.Observatory:
+    """Pull a log into an empty lake; the settings."""
     settings = settings_of(name, log, folder)
-    root = settings.lake.root
-    shutil.rmtree(root, ignore_errors=True)
+    shutil.rmtree(settings.lake.root, ignore_errors=True)
     (operator,) = settings.operator
-    problems = pull(operator, root, dt.datetime.now(dt.UTC)).problems
+    problems = pull(operator, settings.lake.root, dt.datetime.now(dt.UTC)).problems
     if problems:
         raise SystemExit("\n".join(problems))
-    lake = Lake(spark, root)
-    start = time.monotonic()
-    ingest(lake, settings, [operator], "benchmark")
-    seconds = time.monotonic() - start
-    row = lake.read("bronze.file").first()
-    if row is None or row.quarantined_count or not row.record_count:
+    return settings
+
+
+def read_log(settings: config.Observatory) -> float:
+    """Processor seconds from a landed log to bronze rows in memory."""
+    fs, area = landing(settings.lake.root)
+    ranges = ranges_of(list(landed(fs, area, settings, list(settings.operator))))
+    disk = fsspec.filesystem("file")
+
+    def read() -> None:
+        for part in ranges:
+            for _ in read_range(disk, part, "benchmark"):
+                pass
+
+    return processor_seconds(read)
+
+
+def parse_log(name: str, settings: config.Observatory) -> float:
+    """Processor seconds from a landed log to its bronze table, quarantine and ledger."""
+    lake = Lake(settings.lake.root)
+    taken = processor_seconds(
+        lambda: ingest(Ingest(lake, settings, list(settings.operator), Inline()), "benchmark")
+    )
+    row = lake.read("bronze.file").row(0, named=True)
+    if row["quarantined_count"] or not row["record_count"]:
         raise SystemExit(f"{name}: the log was not understood whole: {row}")
-    shutil.rmtree(root)
-    return seconds
+    return taken
 
 
-@dataclass
-class Rounds:
-    """Megabytes of a log and of a quarter of it, and the seconds that each round took on both."""
-
-    sizes: tuple[float, float]
-    copied: list[tuple[float, float]] = field(default_factory=list)
-    parsed: list[tuple[float, float]] = field(default_factory=list)
-
-    def rates(self, times: list[tuple[float, float]]) -> tuple[float, float]:
-        """MB/s of the whole log, and between the quarter and the whole: medians."""
-        quarter, whole = self.sizes
-        few = statistics.median(pair[0] for pair in times)
-        many = statistics.median(pair[1] for pair in times)
-        return whole / many, (whole - quarter) / max(many - few, 1e-3)
+def processor_seconds(work: Callable[[], object]) -> float:
+    """Processor seconds of this process, which include those of the threads of Polars and delta-rs."""
+    start = time.process_time()
+    work()
+    return time.process_time() - start
 
 
-def compare(
-    spark: SparkSession, folder: Path, names: list[str], megabytes: float, rounds: int
-) -> dict[str, Rounds]:
-    """Copies and parses of each format in turn, round by round. The first round only warms Spark up."""
-    logs = {}
-    for name in names:
-        (folder / name).mkdir(parents=True)
-        quarter, whole = (folder / name / part for part in ("quarter", "whole"))
-        log = write_log(name, folder / name, round(megabytes * 1e6))
-        log.rename(whole)
-        with whole.open("rb") as lines, quarter.open("wb") as out:
-            for line in itertools.takewhile(lambda _: out.tell() < whole.stat().st_size / 4, lines):  # noqa: B023
-                out.write(line)
-        logs[name] = (quarter, whole)
-    found = {
-        name: Rounds((pair[0].stat().st_size / 1e6, pair[1].stat().st_size / 1e6))
-        for name, pair in logs.items()
-    }
+def cut(name: str, folder: Path, megabytes: float) -> tuple[Path, Path]:
+    """A quarter of a log, and the whole."""
+    folder.mkdir(parents=True)
+    quarter, whole = folder / "quarter", folder / "whole"
+    write_log(name, folder, round(megabytes * 1e6)).rename(whole)
+    limit = whole.stat().st_size / 4
+    with whole.open("rb") as lines, quarter.open("wb") as out:
+        for line in itertools.takewhile(lambda _: out.tell() < limit, lines):
+            out.write(line)
+    return quarter, whole
+
+
+def rates(name: str, folder: Path, megabytes: float, rounds: int) -> tuple[float, dict[str, float]]:
+    """Megabytes of the log; the megabytes a processor second of copy, kernel and parse, from medians. The
+    first round only warms up."""
+    logs = cut(name, folder, megabytes)
+    taken: dict[str, list[list[float]]] = {what: [[], []] for what in ("copy", "kernel", "parse")}
     for number in range(rounds + 1):
-        for name, (quarter, whole) in logs.items():
-            copied = tuple(copy_text(spark, log, folder) for log in (quarter, whole))
-            parsed = tuple(parse_log(spark, name, log, folder) for log in (quarter, whole))
-            if number:
-                found[name].copied.append(copied)
-                found[name].parsed.append(parsed)
-    return found
+        for place, log in enumerate(logs):
+            copied = copy_text(log, folder)
+            settings = land(name, log, folder)
+            done = {"copy": copied, "kernel": read_log(settings), "parse": parse_log(name, settings)}
+            for what, each in done.items() if number else ():
+                taken[what][place].append(each)
+    quarter, whole = (log.stat().st_size / 1e6 for log in logs)
+    shutil.rmtree(folder)
+    return whole, {
+        what: (whole - quarter) / max(median(many) - median(few), 1e-3) for what, (few, many) in taken.items()
+    }
 
 
-def shown(found: dict[str, Rounds]) -> Table:
-    table = Table(title="MB/s: Spark's copy of the text to Parquet, and this project's parse to Delta")
-    for name in ("format", "MB", "copy", "parse", "ratio", "copy, margin", "parse, margin", "ratio, margin"):
-        table.add_column(name, justify="left" if name == "format" else "right")
-    for name, rounds in found.items():
-        copy, copy_margin = rounds.rates(rounds.copied)
-        parse, parse_margin = rounds.rates(rounds.parsed)
-        cells = (copy, parse, parse / copy, copy_margin, parse_margin, parse_margin / copy_margin)
-        digits = (0, 0, 2, 0, 0, 2)
-        table.add_row(
-            name,
-            f"{rounds.sizes[1]:,.0f}",
-            *(f"{cell:,.{places}f}" for cell, places in zip(cells, digits, strict=True)),
-        )
-    return table
+def row(name: str, megabytes: float, found: dict[str, float]) -> list[str]:
+    copy, kernel, parse = (found[what] for what in ("copy", "kernel", "parse"))
+    cells = [name, f"{megabytes:,.0f}", f"{copy:,.0f}", f"{kernel:,.0f}", f"{parse:,.0f}"]
+    return [*cells, f"{kernel / copy:.2f}", f"{parse / copy:.2f}"]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--megabytes", type=float, default=200, help="size of each log (200)")
+    parser.add_argument("--megabytes", type=float, default=100, help="size of each log (100)")
     parser.add_argument("--rounds", type=int, default=3, help="rounds, after one that warms up (3)")
     parser.add_argument("--formats", nargs="+", choices=FORMATS, default=list(FORMATS))
-    parser.add_argument("--folder", type=Path, default=ROOT / "build" / "benchmark" / "formats")
+    parser.add_argument("--markdown", action="store_true", help="print the table of docs/speed.md")
+    parser.add_argument("--folder", type=Path, default=FOLDER / "formats")
     arguments = parser.parse_args()
-    os.environ.setdefault("OBSERVATORY_PSEUDONYM_KEY", base64.b64encode(os.urandom(32)).decode())
+    os.environ.update(KEY)
+    report = Report(arguments.markdown)
+    report.begin()
     shutil.rmtree(arguments.folder, ignore_errors=True)
-    spark = open_session(config.Spark(), "benchmark")
-    found = compare(spark, arguments.folder, arguments.formats, arguments.megabytes, arguments.rounds)
-    Console().print(shown(found))
+    report.table(
+        "Megabytes a processor second, by format",
+        ["format", "MB", "copy", "kernel", "parse to Delta", "kernel / copy", "parse / copy"],
+        [
+            row(name, *rates(name, arguments.folder / name, arguments.megabytes, arguments.rounds))
+            for name in arguments.formats
+        ],
+    )
     shutil.rmtree(arguments.folder)
-    spark.stop()
 
 
 if __name__ == "__main__":

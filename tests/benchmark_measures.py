@@ -1,283 +1,234 @@
-"""`make benchmark`, its third part: what each measure costs, as a share of the whole run.
+"""`make benchmark`, its third part: where the processor time of a run goes, step by step.
 
-    python -m tests.benchmark_measures [--megabytes N] [--rounds N]
+    python -m tests.benchmark_measures [--megabytes N] [--rounds N] [--markdown]
 
-One generated log goes through the whole pipeline in one Spark session, stage by stage; a smaller one went
-before it and warmed Java up. Then each measure is done over the tables that the run left, round by round, and
-nothing is written:
+Two generated logs, of 1 MB and of N, go through the whole pipeline in one process on one core, with the same
+tasks as in the pool of processes; a run before them loads modules, rules and ranges. The functions of each
+step are clocked: processor seconds of a step leave out those of other steps that it calls. The margin is the
+difference between the two logs.
 
-- definitions: gold's tables that count under every definition, with all of them and with one (goal: less than
-  twice); the share is the difference.
-- types, location: what Spark's workers spend in them while silver's transmissions and verdicts are computed:
-  the rules on types; country, network and operator of addresses and numbers. Rules and ranges are loaded.
-- campaigns: gold.campaign_daily, and what it takes to mark bulk by it.
-
-Shares are of processor seconds, Spark's workers included: wall time on a shared machine tells more of the
-others. The goal for all of silver and gold is 1.5 times the time of parsing (bronze). How fast addresses are
-placed, beside DuckDB, comes last (tests/benchmark_location.py).
+The second table is about gold's definitions: the task that counts, with all definitions and with one (goal:
+less than twice). How many addresses a second are placed, beside DuckDB, comes last
+(tests/benchmark_location.py).
 """
 
 from __future__ import annotations
 
 import argparse
 import datetime as dt
+import importlib
 import os
 import shutil
-import statistics
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
+from statistics import median
 from typing import Any
+from unittest import mock
 
-import pyarrow as pa
-from pyspark.sql import DataFrame
-from rich.console import Console
-from rich.table import Table
+# Polars reads it once, when it is imported.
+os.environ["POLARS_MAX_THREADS"] = "1"
 
-from jobs import assembly, campaigns, config, session
-from jobs.contracts import contract
-from jobs.gold import bulk
-from jobs.lake import Lake
-from jobs.pull import pull
-from jobs.runner import GOLD_DAILY, STAGES, Run, compute, read_reference, run
-from tests.benchmark import KEY, ROOT, generate, logs, size
+import polars as pl
 
-GOAL = 1.5
-# The functions that silver's kernels call for a measure, by module.
-WATCHED = {
-    "type matching": {"jobs.protect": ["type_of_transmissions"], "jobs.rules": ["type_of_verdicts"]},
-    "location": {
-        "jobs.protect": ["located"],
-        "jobs.location": ["country_of_numbers", "network_of"],
-        "jobs.parties": ["networks_of_numbers"],
-    },
+from jobs import config, runner
+from jobs.contracts import contract, reference
+from jobs.engine import gold_stage, gold_tasks, validator
+from jobs.engine.embedded import Inline
+from jobs.engine.lake import Lake
+from jobs.runner import Run, read_reference, run
+from tests.benchmark_tools import FOLDER, KEY, Report, generate, logs, size
+
+GOAL = 2
+REST = "steering and the rest"
+# The functions of each step, as module:function or module:Class.method.
+STEPS = {
+    "pull": ["jobs.pull:pull"],
+    "parse": ["jobs.engine.bronze_tasks:parse"],
+    "assemble": [f"jobs.engine.silver_tasks:{name}" for name in ("split", "settle", "assemble")],
+    "protect": [
+        f"jobs.protect:{name}"
+        for name in ("transmissions", "verdicts", "complaints", "authentication_reports", "facts")
+    ],
+    "types and measures": [
+        "jobs.refusal_types:type_of_transmissions",
+        *(
+            f"jobs.rules:{name}"
+            for name in (
+                "type_of_verdicts",
+                "type_of_texts",
+                "countermeasure_of_refusals",
+                "countermeasure_of_verdicts",
+            )
+        ),
+    ],
+    "places": [
+        "jobs.protect:located",
+        "jobs.location:country_of_numbers",
+        "jobs.location:network_of",
+        "jobs.parties:networks_of_numbers",
+    ],
+    "message": [
+        f"jobs.engine.silver_tasks:{name}"
+        for name in ("link", "route", "forward", "messages", "follow", "refused")
+    ],
+    "checks and checksums": ["jobs.engine.checks:check_rows", "jobs.core.checksum:checksums"],
+    "files and staging": [
+        *(f"jobs.engine.lake:{name}" for name in ("read_files", "write_files")),
+        *(f"jobs.engine.tasks:{name}" for name in ("leave", "take")),
+    ],
+    "commits": [
+        f"jobs.engine.lake:Lake.{name}"
+        for name in ("append", "replace", "rewrite", "add_files", "replace_periods")
+    ],
+    "gold: counts": [
+        *(f"jobs.engine.gold_tasks:{name}" for name in ("count", "finish", "store")),
+        "jobs.engine.gold_stage:Steps.monthly",
+    ],
+    "gold: campaigns and bulk": [
+        f"jobs.engine.gold_tasks:{name}"
+        for name in ("signatures", "members", "campaigns", "texts", "evidence")
+    ],
+    "gold: bypass": [f"jobs.engine.gold_tasks:{name}" for name in ("contacts", "behaviour")],
+    "validation": ["jobs.engine.validator:ask"],
 }
 
 
-@dataclass(frozen=True)
-class Cost:
-    """Wall and processor seconds."""
+class Clock:
+    """Processor seconds of each step, without those of other steps that it calls."""
 
-    wall: float
-    cpu: float
+    def __init__(self) -> None:
+        self.spent: dict[str, float] = defaultdict(float)
+        self._steps = [REST]
+        self._since = time.process_time()
 
-    def less(self, other: Cost) -> Cost:
-        return Cost(self.wall - other.wall, self.cpu - other.cpu)
+    def turn(self) -> None:
+        """Add the seconds since the last turn to the step that runs."""
+        now = time.process_time()
+        self.spent[self._steps[-1]] += now - self._since
+        self._since = now
 
-    def more(self, other: Cost) -> Cost:
-        return Cost(self.wall + other.wall, self.cpu + other.cpu)
+    def read(self) -> dict[str, float]:
+        """The seconds of each step since the last reading."""
+        self.turn()
+        found = dict(self.spent)
+        self.spent.clear()
+        return found
 
+    def clocked(self, step: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(function)
+        def called(*given: Any, **named: Any) -> Any:
+            self.turn()
+            self._steps.append(step)
+            try:
+                return function(*given, **named)
+            finally:
+                self.turn()
+                self._steps.pop()
 
-def processor_seconds() -> float:
-    """Processor seconds so far of this process and all that it started, Java and Spark's workers too."""
-    parents: dict[int, int] = {}
-    ticks: dict[int, int] = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            # The name, in brackets, may hold spaces.
-            fields = stat.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        process = int(stat.parent.name)
-        parents[process] = int(fields[1])
-        # Own time, and that of children that ended.
-        ticks[process] = sum(map(int, fields[11:15]))
-    found, mine = 0, os.getpid()
-    for process in ticks:
-        above = process
-        while above not in (mine, 0):
-            above = parents.get(above, 0)
-        found += ticks[process] if above == mine else 0
-    return found / os.sysconf("SC_CLK_TCK")
+        return called
 
-
-def cost(work: Callable[[], object]) -> Cost:
-    start, used = time.monotonic(), processor_seconds()
-    work()
-    return Cost(time.monotonic() - start, processor_seconds() - used)
-
-
-def computed(frames: list[DataFrame]) -> None:
-    """Every row of the frames, kept nowhere."""
-    for frame in frames:
-        frame.write.format("noop").mode("overwrite").save()
+    def watch(self) -> None:
+        """Clock the functions of all steps, in every module that has imported them, from now on."""
+        for step, names in STEPS.items():
+            for name in names:
+                module, _, path = name.partition(":")
+                owner: Any = importlib.import_module(module)
+                *above, last = path.split(".")
+                for part in above:
+                    owner = getattr(owner, part)
+                function = getattr(owner, last)
+                replace(owner, last, function, self.clocked(step, function))
 
 
-# --- the run -----------------------------------------------------------------------------------------
+def replace(owner: Any, name: str, function: Any, other: Any) -> None:
+    """Put another function in the place of one, wherever the project's modules have it."""
+    setattr(owner, name, other)
+    for module in [each for known, each in sys.modules.items() if known.split(".")[0] == "jobs"]:
+        for alias in [alias for alias, value in vars(module).items() if value is function]:
+            setattr(module, alias, other)
 
 
-def staged(spark: Any, folder: Path) -> tuple[Run, dict[str, Cost]]:
-    """Pull and run the folder's logs into an empty lake; what each stage cost."""
-    shutil.rmtree(folder / "lake", ignore_errors=True)
+def use_one_process() -> None:
+    """Do in this process what a run gives to others."""
+    runner.engine_of = lambda *_: Inline()
+    validator.prepare = lambda: None
+    validator.ask = lambda function, *given: getattr(validator, function)(*given)
+
+
+def whole_run(folder: Path, megabytes: float) -> Run:
+    """Pull and run generated logs into an empty lake."""
+    generate(folder, megabytes)
     settings = config.load(folder / "observatory.toml", lake_root=str(folder / "lake"))
     now = dt.datetime.now(dt.UTC)
+    work = Run(Lake(settings.lake.root), settings, list(settings.operator), f"{now:%Y%m%dT%H%M%S.%f}")
+    work.say = lambda text: None
     for operator in settings.operator:
-        problems = pull(operator, settings.lake.root, now).problems
+        problems = importlib.import_module("jobs.pull").pull(operator, settings.lake.root, now).problems
         if problems:
             raise SystemExit("\n".join(problems))
-    lake = Lake(spark, settings.lake.root)
-    work = Run(lake, settings, list(settings.operator), f"{now:%Y%m%dT%H%M%S.%f}", say=lambda text: None)
-    return work, {stage: cost(lambda stage=stage: run(work, [stage])) for stage in STAGES}  # type: ignore[misc]
+    run(work)
+    return work
 
 
-# --- the measures ------------------------------------------------------------------------------------
+def counting_seconds(work: Run, definitions: pl.DataFrame) -> float:
+    """Processor seconds of the task that counts, over all messages under these definitions."""
+    messages = work.lake.files(gold_tasks.MESSAGE, work.lake.versions()[gold_tasks.MESSAGE])
+    operator = read_reference(work.settings, "ref.operator")
+    tables = [
+        table
+        for table in gold_stage.GOLD_DAILY
+        if table not in (gold_stage.CAMPAIGN, gold_stage.BYPASS) and "ref.definition" in contract(table).reads
+    ]
+
+    def chosen(table: str) -> pl.DataFrame:
+        return definitions if table == "ref.definition" else reference(table)
+
+    with mock.patch.object(gold_tasks, "reference", chosen), tempfile.TemporaryDirectory() as staging:
+        start = time.process_time()
+        gold_tasks.count(staging, tables, messages, [], [], operator)
+        return time.process_time() - start
 
 
-def definitions(work: Run, message: DataFrame, count: int | None) -> list[DataFrame]:
-    """The gold tables that count under definitions: all of these, or so many."""
-    known = work.lake.read("ref.definition")
-    if count is not None:
-        some = ["OPERATOR", *sorted({row.definition_code for row in known.collect()} - {"OPERATOR"})][:count]
-        known = known.filter(known.definition_code.isin(some))
-    have = {"silver.message": message, "ref.definition": known}
-    return [compute(work, table, have) for table in GOLD_DAILY if "ref.definition" in contract(table).reads]
-
-
-def silver(work: Run, folder: Path) -> list[DataFrame]:
-    """The silver tables that hold types and places, as the stage computes them. Their kernels write down, in
-    the folder, what they spend in the functions that are watched."""
-    lake = work.lake
-    whole = assembly.assembly_kernel
-    assembly.assembly_kernel = lambda *given: watched(whole(*given), str(folder))
-    try:
-        frames = []
-        for table in ("silver.transmission", "silver.verdict"):
-            bronze = [name for name in contract(table).reads if name.startswith("bronze.")]
-            have = {name: lake.read(name) if lake.exists(name) else lake.local([], name) for name in bronze}
-            frames.append(compute(work, table, have))
-        return frames
-    finally:
-        assembly.assembly_kernel = whole
-
-
-Batches = Iterator[pa.RecordBatch]
-
-
-def watched(kernel: Callable[[Batches], Batches], folder: str) -> Callable[[Batches], Batches]:
-    """The kernel with its functions watched: in the worker, where it runs."""
-    functions = WATCHED
-
-    def ran(batches: Batches) -> Batches:
-        import importlib
-        import time
-        import uuid
-        from pathlib import Path
-
-        spent = {measure: [0.0, 0.0] for measure in functions}
-        before = []
-
-        def clocked(measure: str, function: Callable[..., Any]) -> Callable[..., Any]:
-            def called(*given: Any) -> Any:
-                start, used = time.monotonic(), time.process_time()
-                try:
-                    return function(*given)
-                finally:
-                    spent[measure][0] += time.monotonic() - start
-                    spent[measure][1] += time.process_time() - used
-
-            return called
-
-        for measure, modules in functions.items():
-            for name, names in modules.items():
-                module = importlib.import_module(name)
-                for each in names:
-                    before.append((module, each, getattr(module, each)))
-                    setattr(module, each, clocked(measure, getattr(module, each)))
-        try:
-            yield from kernel(batches)
-        finally:
-            for module, each, function in before:
-                setattr(module, each, function)
-            lines = [f"{measure}\t{wall}\t{cpu}\n" for measure, (wall, cpu) in spent.items()]
-            (Path(folder) / uuid.uuid4().hex).write_text("".join(lines))
-
-    return ran
-
-
-def spent(folder: Path) -> dict[str, Cost]:
-    """What the kernels wrote down, added up."""
-    found = dict.fromkeys(WATCHED, Cost(0.0, 0.0))
-    for line in "".join(file.read_text() for file in folder.iterdir()).splitlines():
-        measure, wall, cpu = line.split("\t")
-        found[measure] = found[measure].more(Cost(float(wall), float(cpu)))
-    return found
-
-
-def marked(work: Run, message: DataFrame, campaign: DataFrame) -> DataFrame:
-    """The messages with bulk by their campaigns."""
-    presets = bulk.presets(*(read_reference(work, table) for table in ("ref.bulk_preset", "ref.operator")))
-    parameter = read_reference(work, "ref.campaign_parameter")
-    return bulk.filled(message, message, campaign, parameter, presets, "TRUE")
-
-
-def measured(work: Run, megabytes: float, rounds: int, folder: Path) -> dict[str, Cost]:
-    """The median cost of each thing. The first round only warms up."""
-    lake = work.lake
-    session.tune(lake.spark, round(megabytes * 1e6), work.settings.spark)
-    message = lake.read("silver.message").persist()
-    campaign = lake.read(campaigns.TABLE).persist()
-    computed([message, campaign])
-    things: dict[str, Callable[[], list[DataFrame]]] = {
-        "all definitions": lambda: definitions(work, message, None),
-        "one definition": lambda: definitions(work, message, 1),
-        "campaigns": lambda: [compute(work, campaigns.TABLE, {"silver.message": message})],
-        "marked messages": lambda: [marked(work, message, campaign)],
-        "messages": lambda: [message],
-    }
-    found: dict[str, list[Cost]] = {name: [] for name in (*things, *WATCHED)}
+def definition_rows(work: Run, rounds: int) -> list[list[str]]:
+    """What all definitions cost beside one: medians, after a round that warms up."""
+    known = reference("ref.definition")
+    codes = sorted(set(known["definition_code"]) - {"OPERATOR"})
+    sets = {len(codes) + 1: known, 1: known.filter(pl.col("definition_code") == "OPERATOR")}
+    taken: dict[int, list[float]] = {count: [] for count in sets}
     for number in range(rounds + 1):
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        computed(silver(work, folder))
-        costs = spent(folder)
-        for name, frames in things.items():
-            costs[name] = cost(lambda frames=frames: computed(frames()))  # type: ignore[misc]
-        for name, each in costs.items() if number else ():
-            found[name].append(each)
-    message.unpersist()
-    campaign.unpersist()
-    return {
-        name: Cost(
-            statistics.median(each.wall for each in costs), statistics.median(each.cpu for each in costs)
-        )
-        for name, costs in found.items()
-    }
+        for count, definitions in sets.items():
+            seconds = counting_seconds(work, definitions)
+            if number:
+                taken[count].append(seconds)
+    medians = {count: median(times) for count, times in taken.items()}
+    return [
+        [f"{count} definition{'s' if count > 1 else ''}", f"{each:.2f}", f"{each / medians[1]:.2f}"]
+        for count, each in medians.items()
+    ]
 
 
-# --- what is printed ---------------------------------------------------------------------------------
-
-
-def shown(stages: dict[str, Cost], found: dict[str, Cost], megabytes: float, count: int) -> list[Table]:
-    whole = Cost(sum(each.wall for each in stages.values()), sum(each.cpu for each in stages.values()))
-    table = Table(title=f"{megabytes:,.0f} MB of logs: shares of the whole run", title_justify="left")
-    for name in ("what", "wall s", "CPU s", "share of CPU"):
-        table.add_column(name, justify="left" if name == "what" else "right")
-    rows = {
-        **stages,
-        "the whole run": whole,
-        f"definitions: {count} less one": found["all definitions"].less(found["one definition"]),
-        **{name: found[name] for name in WATCHED},
-        "campaigns and bulk": found["campaigns"].more(found["marked messages"].less(found["messages"])),
-    }
-    for name, each in rows.items():
-        table.add_row(
-            name, f"{each.wall:,.2f}", f"{each.cpu:,.2f}", f"{each.cpu / whole.cpu:.2%}",
-            end_section=name == "the whole run",
-        )  # fmt: skip
-    goals = Table(title="Against the goals", title_justify="left")
-    for name in ("what", "wall", "CPU", "goal"):
-        goals.add_column(name, justify="left" if name == "what" else "right")
-    after = Cost(whole.wall - stages["bronze"].wall, whole.cpu - stages["bronze"].cpu)
-    ratios = {
-        "silver and gold, times parsing": (after, stages["bronze"], f"at most {GOAL}"),
-        f"{count} definitions, times one": (found["all definitions"], found["one definition"], "less than 2"),
-    }
-    for name, (above, below, goal) in ratios.items():
-        goals.add_row(name, f"{above.wall / below.wall:.2f}", f"{above.cpu / below.cpu:.2f}", goal)
-    return [table, goals]
+def step_rows(small: dict[str, float], large: dict[str, float], megabytes: float) -> list[list[str]]:
+    """One row a step, and the whole run. megabytes: the difference between the two logs."""
+    steps = [step for step in (*STEPS, REST) if large.get(step)]
+    seconds = {step: (small.get(step, 0), large[step]) for step in steps}
+    seconds["the whole run"] = (sum(small.values()), sum(large.values()))
+    more = {step: (high - low) / megabytes * 1000 for step, (low, high) in seconds.items()}
+    return [
+        [
+            step,
+            f"{low:,.2f}",
+            f"{high:,.2f}",
+            f"{more[step]:,.1f}",
+            f"{more[step] / more['the whole run']:.0%}",
+        ]
+        for step, (low, high) in seconds.items()
+    ]
 
 
 def main() -> None:
@@ -286,22 +237,36 @@ def main() -> None:
     )
     parser.add_argument("--megabytes", type=float, default=100, help="size of the log (100)")
     parser.add_argument("--rounds", type=int, default=3, help="rounds, after one that warms up (3)")
-    parser.add_argument("--folder", type=Path, default=ROOT / "build" / "benchmark" / "measures")
+    parser.add_argument("--markdown", action="store_true", help="print the tables of docs/speed.md")
+    parser.add_argument("--folder", type=Path, default=FOLDER / "measures")
     arguments = parser.parse_args()
-    os.environ.setdefault(KEY, "benchmark-key-benchmark-key-benchmark")
+    os.environ.update(KEY)
+    report = Report(arguments.markdown)
+    report.begin()
     folder = arguments.folder
-    spark = session.open_session(config.Spark(), "benchmark")
-    staged(spark, generate(folder / "warm", max(1, arguments.megabytes / 20)))
-    work, stages = staged(spark, generate(folder / "whole", arguments.megabytes))
-    megabytes = size(logs(folder / "whole", "*.log"))
-    found = measured(work, megabytes, arguments.rounds, folder / "spent")
-    count = len({row.definition_code for row in work.lake.read("ref.definition").collect()})
-    for table in shown(stages, found, megabytes, count):
-        Console().print(table)
-    spark.stop()
+    use_one_process()
+    whole_run(folder / "small", 1)
+    clock = Clock()
+    clock.watch()
+    whole_run(folder / "small", 1)
+    small = clock.read()
+    work = whole_run(folder / "large", arguments.megabytes)
+    large = clock.read()
+    megabytes = [size(logs(folder / name)) for name in ("small", "large")]
+    report.table(
+        f"{megabytes[0]:,.0f} and {megabytes[1]:,.0f} MB of logs, in one process",
+        ["step", "CPU s, small", "CPU s, large", "CPU ms per MB at the margin", "share of it"],
+        step_rows(small, large, megabytes[1] - megabytes[0]),
+    )
+    report.table(
+        f"Counting under definitions (goal: less than {GOAL} times one)",
+        ["definitions", "CPU s", "one = 1"],
+        definition_rows(work, arguments.rounds),
+    )
     shutil.rmtree(folder)
-    # In a process of its own: on one core, without Java.
-    subprocess.run([sys.executable, "-m", "tests.benchmark_location"], check=True)
+    # In a process of its own, whose memory holds no lake.
+    command = [sys.executable, "-m", "tests.benchmark_location"]
+    subprocess.run(command + ["--markdown"] * arguments.markdown, check=True)
 
 
 if __name__ == "__main__":

@@ -14,24 +14,22 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
 
 from jobs import config, protect
-from jobs.contracts import struct_type
+from jobs.contracts import conform, contract, polars_schema, reference
 from jobs.formats import LINES, Source, delimited, kannel
 from jobs.gold.bypass import (
     NUMBER,
     SIMBOX,
+    behaviour_of,
     can_be_simbox,
-    cells_of_numbers,
+    contacts,
     is_simbox,
     links_of,
     numbers_behaviour,
     signs,
 )
-from jobs.lake import Lake
-from jobs.runner import Run, read_reference
+from jobs.runner import read_reference
 from jobs.silver import message
 from sample_data import bypass, bypass_calls
 
@@ -53,10 +51,10 @@ GRID = {
     },
 }
 Signs = collections.Counter[tuple[str, bool, bool]]
-Traffic = tuple[DataFrame, DataFrame, dict[Any, Any]]
+Traffic = tuple[pl.DataFrame, pl.DataFrame, dict[Any, Any]]
 
 
-def traffic(spark: SparkSession, seed: int, folder: Path, unit: str = "recipient") -> Traffic:
+def traffic(seed: int, folder: Path, unit: str = "recipient") -> Traffic:
     """silver.message of the generated log, ref.operator, and the true signs of each message or call."""
     if unit == "recipient":
         (folder / "number-ranges.csv").write_text(bypass.number_ranges(), "utf-8")
@@ -69,25 +67,22 @@ def traffic(spark: SparkSession, seed: int, folder: Path, unit: str = "recipient
         sent = bypass_calls.simulate(seed)
         lines = [bypass_calls.line_of(call) for call in sent]
     settings = config.load(folder / "observatory.toml")
-    work = Run(Lake(spark, str(folder)), settings, settings.operator, "quality", say=lambda text: None)
-    operator = read_reference(work, "ref.operator")
+    operator = read_reference(settings, "ref.operator")
     made = message.transform(
-        transmission_of(spark, lines, settings.operator[0], protect.Door.of(operator.collect())),
-        spark.createDataFrame([], struct_type("silver.verdict")),
-        spark.createDataFrame([], struct_type("silver.operator_knowledge")),
-        read_reference(work, "ref.attribute_rule"),
+        transmission_of(lines, settings.operator[0], protect.Door.of(operator)),
+        pl.DataFrame(schema=polars_schema("silver.verdict")),
+        pl.DataFrame(schema=polars_schema("silver.operator_knowledge")),
+        reference("ref.attribute_rule"),
     )
     # A line's offset is its place in the list.
     truth = {place: each.signs for place, each in enumerate(sent)}
-    return made.persist(), operator, truth
+    return made, operator, truth
 
 
-def transmission_of(
-    spark: SparkSession, lines: list[str], operator: config.Operator, door: protect.Door
-) -> DataFrame:
+def transmission_of(lines: list[str], operator: config.Operator, door: protect.Door) -> pl.DataFrame:
     """silver.transmission of a log of the operator's first source."""
     kernel: Any = {"kannel": kannel, "delimited": delimited}[operator.source[0].format]
-    frame = pl.DataFrame({"line": lines}).with_row_index("offset").select(list(LINES)).cast(LINES)
+    frame = pl.DataFrame({"line": lines}).with_row_index("offset").select(list(LINES)).cast(pl.Schema(LINES))
     until = dt.datetime(2026, 11, 30, tzinfo=dt.UTC)
     source = Source(operator.id, operator.source[0].id, "log", until, options=operator.source[0].options)
     placed = (
@@ -100,17 +95,16 @@ def transmission_of(
         )
     )
     rows = protect.transmissions(kernel.transmissions(kernel.assemble(placed)).collect(), door)
-    schema = struct_type("silver.transmission")
-    whole = rows.with_columns(transmission_hash=pl.col("offset").cast(pl.String)).select(schema.names)
-    return spark.createDataFrame(whole.to_arrow(), schema)
+    named = rows.with_columns(transmission_hash=pl.col("offset").cast(pl.String))
+    table = "silver.transmission"
+    return conform(named.select(contract(table).columns), table)
 
 
-def told(made: DataFrame, operator: DataFrame, parameter: DataFrame, truth: dict[int, Any]) -> Signs:
+def told(made: pl.DataFrame, operator: pl.DataFrame, parameter: pl.DataFrame, truth: dict[int, Any]) -> Signs:
     """For each sign how many messages have it or not, in truth and as found."""
-    found = {
-        row.offset: {sign.bypass_code for sign in row.signs if sign.is_flagged}
-        for row in signs(made, operator, parameter).select("offset", "signs").collect()
-    }
+    behaviour = numbers_behaviour(contacts(made), parameter)
+    flagged = signs(made, operator, parameter, behaviour).filter("is_flagged")
+    found = dict(flagged.group_by("offset").agg(pl.col("bypass_code").unique()).iter_rows())
     counts: Signs = collections.Counter()
     for place, true in truth.items():
         for code in config.codes("bypass"):
@@ -129,42 +123,34 @@ def f1(precision: float, recall: float) -> float:
 
 
 def choices(
-    spark: SparkSession, made: DataFrame, operator: DataFrame, truth: dict[int, Any], unit: str
+    made: pl.DataFrame, operator: pl.DataFrame, truth: dict[int, Any], unit: str
 ) -> Iterator[tuple[dict[str, float], float, float]]:
     """Every combination of the grid, with the precision and recall that the rule for a SIM box has by it."""
     grid = [dict(zip(GRID[unit], values, strict=True)) for values in itertools.product(*GRID[unit].values())]
-    rows = [
-        {name: float(value) for name, value in each.items()} | {"place": i} for i, each in enumerate(grid)
-    ]
-    asked = spark.createDataFrame(rows)
-    true = spark.createDataFrame(
-        [(i, "SIMBOX" in each) for i, each in truth.items()], "offset long, is_true boolean"
+    true = pl.DataFrame(
+        [(place, "SIMBOX" in each) for place, each in truth.items()],
+        schema={"offset": pl.Int64, "is_true": pl.Boolean},
+        orient="row",
     )
     seen = (
         made.join(links_of(operator), on=["operator_id", "inbound_link_id"])
-        .join(numbers_behaviour(made), on=[*NUMBER, "sender_hash"])
-        .join(cells_of_numbers(made), on=[*NUMBER, "sender_hash"], how="left")
-        .filter((F.col("sender_kind_code") == "number") & can_be_simbox())
+        .join(behaviour_of(contacts(made)), on=[*NUMBER, "sender_hash"])
+        .filter((pl.col("sender_kind_code") == "number") & can_be_simbox())
         .join(true, on="offset")
-    )
-    found = (
-        seen.groupBy(*NUMBER, "sender_hash", "recipients", "answering", "sent", "received", "cells")
-        .agg(F.count_if("is_true").alias("right"), F.count_if(~F.col("is_true")).alias("wrong"))
-        .crossJoin(F.broadcast(asked))
-        .filter(is_simbox({name: F.col(name) for name in SIMBOX}))
-        .groupBy("place")
-        .agg(F.sum("right").alias("right"), F.sum("wrong").alias("wrong"))
+        .group_by(*NUMBER, "sender_hash", "recipients", "answering", "sent", "received", "cells")
+        .agg(right=pl.col("is_true").sum(), wrong=(~pl.col("is_true")).sum())
     )
     there = sum("SIMBOX" in each for each in truth.values())
-    for row in found.orderBy("place").collect():
-        yield grid[row.place], row.right / max(row.right + row.wrong, 1), row.right / there
+    for each in grid:
+        by_rule = seen.filter(is_simbox({name: pl.lit(float(each[name])) for name in SIMBOX}))
+        right, wrong = by_rule.select(pl.col("right", "wrong").sum()).row(0)
+        yield each, right / max(right + wrong, 1), right / there
 
 
-def best(spark: SparkSession, seed: int, folder: Path, unit: str) -> tuple[dict[str, float], float]:
+def best(seed: int, folder: Path, unit: str) -> tuple[dict[str, float], float]:
     """The thresholds of the grid with the best F1 on a seed, and that F1."""
-    made, operator, truth = traffic(spark, seed, folder, unit)
-    scores = [(f1(*worth), values) for values, *worth in choices(spark, made, operator, truth, unit)]
-    made.unpersist()
+    made, operator, truth = traffic(seed, folder, unit)
+    scores = [(f1(*worth), values) for values, *worth in choices(made, operator, truth, unit)]
     # Of equal ones the highest thresholds.
     score, values = max(scores, key=lambda scored: (scored[0], *scored[1].values()))
     return values, score

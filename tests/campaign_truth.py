@@ -21,14 +21,11 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
 
 from jobs import signatures
-from jobs.contracts import arrow_schema
+from jobs.contracts import conform, polars_schema, reference
 from jobs.formats import LINES, Source, kannel
 from jobs.gold import campaign_daily
-from jobs.lake import Lake
 from sample_data.generate import generate
 from sample_data.generator.profiles import CHANNEL, HEXAGONE
 from sample_data.generator.texts import FIRST_NAMES, HAM_SMS, LONG_TAIL, SPAM_SMS
@@ -184,8 +181,8 @@ def worth(rows: pl.DataFrame) -> tuple[float, float]:
     return pairs(both) / max(pairs(found), 1), pairs(both) / pairs(truth)
 
 
-def in_spark(spark: SparkSession, rows: pl.DataFrame) -> DataFrame:
-    """Rows as silver.message; what they do not tell is null or that of one delivered SMS."""
+def as_messages(rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows as silver.message; values that they lack are null or those of one delivered SMS."""
     given = {
         "grain_code": "recipient",
         "direction_code": "inbound",
@@ -196,24 +193,23 @@ def in_spark(spark: SparkSession, rows: pl.DataFrame) -> DataFrame:
         "is_antispam": False,
         "first_at": dt.datetime(2026, 11, 20, tzinfo=dt.UTC),
         "last_at": dt.datetime(2026, 11, 20, tzinfo=dt.UTC),
+        "spam_type_codes": [],
     }
-    schema = arrow_schema("silver.message")
-    table = rows.with_columns(
-        pl.lit(value).alias(name) for name, value in given.items() if name not in rows.columns
-    ).with_columns(spam_type_codes=pl.lit([], pl.List(pl.String)))
-    missing = [pl.lit(None).alias(name) for name in schema.names if name not in table.columns]
-    return spark.createDataFrame(table.with_columns(missing).select(schema.names).to_arrow().cast(schema))
+    kinds = polars_schema("silver.message")
+    missing = [
+        pl.lit(given.get(name), kind).alias(name) for name, kind in kinds.items() if name not in rows.columns
+    ]
+    return conform(rows.with_columns(missing).select(list(kinds)), "silver.message")
 
 
-def thresholds(spark: SparkSession, **changed: float) -> DataFrame:
-    table = Lake(spark, "").reference("ref.campaign_parameter")
-    for name, value in changed.items():
-        is_it = F.col("parameter_code") == name
-        table = table.withColumn("parameter_value", F.when(is_it, value).otherwise(F.col("parameter_value")))
-    return table
+def thresholds(**changed: float) -> pl.DataFrame:
+    value = pl.col("parameter_value")
+    for name, number in changed.items():
+        value = pl.when(pl.col("parameter_code") == name).then(float(number)).otherwise(value)
+    return reference("ref.campaign_parameter").with_columns(value.alias("parameter_value"))
 
 
-def found(spark: SparkSession, seeds: tuple[int, ...], **changed: float) -> pl.DataFrame:
+def found(seeds: tuple[int, ...], **changed: float) -> pl.DataFrame:
     """The seeds' messages, each with its campaign, true and found. Operators are told apart by seed."""
     rows = pl.concat(
         [
@@ -223,17 +219,18 @@ def found(spark: SparkSession, seeds: tuple[int, ...], **changed: float) -> pl.D
             for seed in seeds
         ]
     ).filter(signature_kind_code="text")
-    message = in_spark(spark, rows.drop("text", "campaign", "is_spam", "seed", "sender"))
-    made = campaign_daily.transform(message, thresholds(spark, **changed))
-    member = made.select(
-        "operator_id", "campaign_hash", F.explode("signature_hashes").alias("signature_hash")
+    made = campaign_daily.transform(as_messages(rows), thresholds(**changed))
+    return rows.join(members_of(made), on=["operator_id", "signature_hash"], how="left")
+
+
+def members_of(campaign: pl.DataFrame) -> pl.DataFrame:
+    """The signatures of gold.campaign_daily, each with its campaign."""
+    return campaign.select("operator_id", "campaign_hash", signature_hash="signature_hashes").explode(
+        "signature_hash"
     )
-    named = pl.from_arrow(member.toArrow())
-    assert isinstance(named, pl.DataFrame)
-    return rows.join(named, on=["operator_id", "signature_hash"], how="left")
 
 
-def curve(spark: SparkSession, seed: int) -> dict[float, tuple[float, float]]:
+def curve(seed: int) -> dict[float, tuple[float, float]]:
     """Precision and recall by the likeness asked for."""
     asked = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0)
-    return {each: worth(found(spark, (seed,), least_similarity=each)) for each in asked}
+    return {each: worth(found((seed,), least_similarity=each)) for each in asked}

@@ -1,4 +1,4 @@
-"""A small lake with costs in it, made without Spark: two operators, two months."""
+"""A small lake with costs in it, written by delta-rs: two operators, two months."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from typing import Any
 import polars as pl
 
 from jobs import simulation
-from jobs.contracts import contract, polars_schema
-from jobs.reference import read_reference
+from jobs.contracts import contract, polars_schema, reference
 from jobs.simulation import FixedCost, cost
 from tests.delta import write_delta
 
@@ -81,7 +80,7 @@ def effort() -> pl.DataFrame:
 def write_lake(folder: Path) -> Path:
     """The lake and its settings file, which is returned."""
     rows = effort()
-    parameters, rates = read_reference("ref.cost_parameter"), read_reference("ref.exchange_rate")
+    parameters, rates = reference("ref.cost_parameter"), reference("ref.exchange_rate")
     own = {"alp-mail": ([LICENCE], "CHF"), "isle-mobile": ([], "FJD")}
     costs = [
         cost(rows.filter(operator_id=whose), parameters, fixed, rates, currency)
@@ -98,7 +97,7 @@ def write_lake(folder: Path) -> Path:
     write_delta(lake / "meta" / "run", pl.DataFrame([run], schema=polars_schema("meta.run")), [])
     # What came after the last finished run is not looked at.
     late = rows.with_columns(units_examined=pl.lit(0, pl.Int64), filter_us=pl.lit(10**15, pl.Int64))
-    write_delta(lake / "gold" / "countermeasure_effort_daily", late, list(contract(EFFORT).partition_by), 1)
+    write_delta(lake / "gold" / "countermeasure_effort_daily", late, list(contract(EFFORT).partition_by))
     settings = folder / "observatory.toml"
     settings.write_text(SETTINGS, encoding="utf-8")
     return settings

@@ -23,12 +23,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from pyspark.sql import SparkSession
+import polars as pl
 from rich.console import Console
 from rich.table import Table
 
-from jobs import config
-from jobs.lake import Lake
+from jobs.contracts import reference
 from tests import bypass_quality, campaign_truth, mail_truth, type_quality
 
 # What was found, its seed or language, precision and recall.
@@ -40,15 +39,15 @@ MAIL = {
 }
 
 
-def of_texts(spark: SparkSession, seeds: tuple[int, ...]) -> Iterator[Line]:
-    rows = campaign_truth.found(spark, seeds)
+def of_texts(seeds: tuple[int, ...]) -> Iterator[Line]:
+    rows = campaign_truth.found(seeds)
     for seed in seeds:
         chosen = " (chosen on)" if seed == campaign_truth.CHOSEN_ON else ""
         yield "SMS campaigns", f"{seed}{chosen}", *campaign_truth.worth(rows.filter(seed=seed))
 
 
-def of_mail(spark: SparkSession, seeds: tuple[int, ...]) -> Iterator[Line]:
-    rows = mail_truth.found(spark, seeds)
+def of_mail(seeds: tuple[int, ...]) -> Iterator[Line]:
+    rows = mail_truth.found(seeds)
     for tells, name in MAIL.items():
         mine = rows.filter(tells=tells)
         for seed in seeds:
@@ -57,36 +56,34 @@ def of_mail(spark: SparkSession, seeds: tuple[int, ...]) -> Iterator[Line]:
         yield name, "all of them", *campaign_truth.worth(mine)
 
 
-def of_bypass(spark: SparkSession, seeds: tuple[int, ...], folder: Path) -> Iterator[Line]:
-    parameter = Lake(spark, "").reference("ref.bypass_parameter")
+def of_bypass(seeds: tuple[int, ...], folder: Path) -> Iterator[Line]:
+    parameter = reference("ref.bypass_parameter")
     for unit, seed in itertools.product(bypass_quality.GRID, seeds):
         chosen = " (chosen on)" if seed == bypass_quality.CHOSEN_ON else ""
-        made, operator, truth = bypass_quality.traffic(spark, seed, folder, unit)
+        made, operator, truth = bypass_quality.traffic(seed, folder, unit)
         counts = bypass_quality.told(made, operator, parameter, truth)
-        made.unpersist()
         for code in sorted({code for code, is_true, is_found in counts if is_true or is_found}):
             name = f"bypass, {code}" + (" of calls" if unit == "call" else "")
             yield name, f"{seed}{chosen}", *bypass_quality.quality(counts, code)
 
 
-def print_choices(spark: SparkSession, folder: Path) -> None:
+def print_choices(folder: Path) -> None:
     """What was chosen, gone through again."""
-    for asked, (precision, recall) in campaign_truth.curve(spark, campaign_truth.CHOSEN_ON).items():
+    for asked, (precision, recall) in campaign_truth.curve(campaign_truth.CHOSEN_ON).items():
         score = bypass_quality.f1(precision, recall)
         print(f"least_similarity {asked:.2f} on seed {campaign_truth.CHOSEN_ON}:", end=" ")
         print(f"precision {precision:.4f}  recall {recall:.4f}  F1 {score:.4f}")
-    rows = Lake(spark, "").reference("ref.bypass_parameter").collect()
+    rows = reference("ref.bypass_parameter")
     for unit in bypass_quality.GRID:
-        found, score = bypass_quality.best(spark, bypass_quality.CHOSEN_ON, folder, unit)
+        found, score = bypass_quality.best(bypass_quality.CHOSEN_ON, folder, unit)
         print(f"SIM box, {unit}, on seed {bypass_quality.CHOSEN_ON}: {found}, F1 {score:.3f}")
-        shipped = {row.parameter_code: float(row.value) for row in rows if row.unit_code == unit}
+        of_unit = rows.filter(unit_code=unit).select("parameter_code", pl.col("value").cast(pl.Float64))
+        shipped = dict(of_unit.iter_rows())
         differing = {name: shipped[name] for name in found if shipped[name] != found[name]}
         print(f"ref.bypass_parameter has {differing or 'the same'}")
 
 
 def main() -> None:
-    from jobs.session import open_session
-
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -96,21 +93,19 @@ def main() -> None:
     parser.add_argument("--campaign-seeds", type=int, nargs="+", default=campaign_seeds)
     parser.add_argument("--bypass-seeds", type=int, nargs="+", default=bypass_seeds)
     arguments = parser.parse_args()
-    spark = open_session(config.Spark(conf={"spark.sql.shuffle.partitions": 2}), "detection quality")
     table = Table("what", "seed, language", title="What is found, and true", title_justify="left")
     for name in ("precision", "recall"):
         table.add_column(name, justify="right")
     with TemporaryDirectory() as folder:
         if arguments.choose:
-            print_choices(spark, Path(folder))
+            print_choices(Path(folder))
         campaigns = tuple(arguments.campaign_seeds)
-        lines = [*of_texts(spark, campaigns), *of_mail(spark, campaigns)]
-        lines += of_bypass(spark, tuple(arguments.bypass_seeds), Path(folder))
+        lines = [*of_texts(campaigns), *of_mail(campaigns)]
+        lines += of_bypass(tuple(arguments.bypass_seeds), Path(folder))
     lines += type_quality.by_language()
     for what, seed, precision, recall in lines:
         table.add_row(what, seed, f"{precision:.3f}", f"{recall:.3f}")
     Console().print(table)
-    spark.stop()
 
 
 if __name__ == "__main__":

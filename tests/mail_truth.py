@@ -18,17 +18,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
-from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
 
 from jobs import config, protect
-from jobs.contracts import struct_type
+from jobs.contracts import conform, contract, polars_schema, reference
 from jobs.formats import LINES, Source, exim, rspamd
 from jobs.gold import campaign_daily
-from jobs.lake import Lake
-from jobs.runner import Run, read_reference
+from jobs.runner import read_reference
 from jobs.silver import message
 from sample_data.generator.texts import FIRST_NAMES, WORDS
+from tests.campaign_truth import members_of
 
 BEGIN = dt.datetime(2026, 11, 24, 1, tzinfo=dt.UTC)
 # Operators by what their logs tell.
@@ -191,13 +189,11 @@ def read(lines: list[str], operator: str, kernel: Any, name: str) -> pl.LazyFram
     return bronze
 
 
-def traffic(spark: SparkSession, seeds: tuple[int, ...]) -> tuple[DataFrame, pl.DataFrame]:
+def traffic(seeds: tuple[int, ...]) -> tuple[pl.DataFrame, pl.DataFrame]:
     """silver.message of the seeds' mail, through the kernels of both logs; and operator_id, number and
     campaign of each mail. An operator is a seed and what its logs tell."""
     names = [f"{tells}-{seed}" for tells in TELLS for seed in seeds]
-    settings = settings_of(names, "")
-    work = Run(Lake(spark, ""), settings, settings.operator, "quality", say=lambda text: None)
-    door = protect.Door.of(read_reference(work, "ref.operator").collect())
+    door = protect.Door.of(read_reference(settings_of(names, ""), "ref.operator"))
     sent, said, truth = [], [], []
     for operator in names:
         tells, _, seed = operator.partition("-")
@@ -219,32 +215,24 @@ def traffic(spark: SparkSession, seeds: tuple[int, ...]) -> tuple[DataFrame, pl.
         ("silver.transmission", "transmission_hash", protect.transmissions(pl.concat(sent), door)),
         ("silver.verdict", "verdict_hash", protect.verdicts(pl.concat(said), door)),
     ]:
-        schema = struct_type(table)
-        whole = rows.with_columns(pl.col("offset").cast(pl.String).alias(hashed)).select(schema.names)
-        frames[table] = spark.createDataFrame(whole.to_arrow(), schema)
-    knowledge = spark.createDataFrame([], struct_type("silver.operator_knowledge"))
-    rule = read_reference(work, "ref.attribute_rule")
+        named = rows.with_columns(pl.col("offset").cast(pl.String).alias(hashed))
+        frames[table] = conform(named.select(contract(table).columns), table)
+    knowledge = pl.DataFrame(schema=polars_schema("silver.operator_knowledge"))
+    rule = reference("ref.attribute_rule")
     made = message.transform(frames["silver.transmission"], frames["silver.verdict"], knowledge, rule)
     columns = ["operator_id", "number", "campaign"]
-    return made.persist(), pl.DataFrame(truth, schema=columns, orient="row")
+    return made, pl.DataFrame(truth, schema=columns, orient="row")
 
 
-def found(spark: SparkSession, seeds: tuple[int, ...]) -> pl.DataFrame:
+def found(seeds: tuple[int, ...]) -> pl.DataFrame:
     """Each mail with its campaign, true and found (null: in none), its seed and what its logs tell."""
-    made, truth = traffic(spark, seeds)
-    parameter = Lake(spark, "").reference("ref.campaign_parameter")
-    campaigns = campaign_daily.transform(made, parameter)
-    member = campaigns.select(
-        "operator_id", "campaign_hash", F.explode("signature_hashes").alias("signature_hash")
-    )
+    made, truth = traffic(seeds)
+    member = members_of(campaign_daily.transform(made, reference("ref.campaign_parameter")))
     # A mail has so many lines in the server's log; its message is at one of them.
-    number = F.floor(F.col("offset") / LINES_OF_A_MAIL).cast("bigint").alias("number")
-    named = made.select("operator_id", number, "signature_hash").join(
-        member, ["operator_id", "signature_hash"], "left"
+    number = (pl.col("offset") // LINES_OF_A_MAIL).cast(pl.Int64).alias("number")
+    rows = made.select("operator_id", number, "signature_hash").join(
+        member, on=["operator_id", "signature_hash"], how="left"
     )
-    rows = pl.from_arrow(named.toArrow())
-    assert isinstance(rows, pl.DataFrame)
-    made.unpersist()
     told = pl.col("operator_id").str.split_exact("-", 1).struct
     return truth.join(rows, on=["operator_id", "number"], how="left").with_columns(
         tells=told.field("field_0"), seed=told.field("field_1").cast(pl.Int64)

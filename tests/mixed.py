@@ -6,10 +6,8 @@ import datetime as dt
 import shutil
 from pathlib import Path
 
-from pyspark.sql import SparkSession
-
 from jobs import config
-from jobs.lake import Lake
+from jobs.engine.lake import Lake
 from jobs.pull import pull
 from jobs.runner import Run, run
 from tests.conftest import ROOT
@@ -119,10 +117,10 @@ def pull_mixed(settings: config.Observatory, may_miss: bool = False) -> None:
         assert [each for each in problems if not (may_miss and "no file matches" in each)] == []
 
 
-def run_mixed(spark: SparkSession, settings: config.Observatory) -> Run:
+def run_mixed(settings: config.Observatory) -> Run:
     """Pull and run everything."""
     pull_mixed(settings)
-    lake, operators = Lake(spark, settings.lake.root), list(settings.operator)
+    lake, operators = Lake(settings.lake.root), list(settings.operator)
     work = Run(lake, settings, operators, "mixed", say=lambda text: None)
     run(work)
     return work

@@ -138,11 +138,7 @@ SHARES = {"flagged": (0.93, 0.9, 0.96), "undecided": (0.5, 0.0, 1.0), "passed": 
 
 def with_ends(figure: str, table: pl.DataFrame, operators: tuple[str, ...]) -> pl.DataFrame:
     """Sums of cells by the keys of a figure, with the errors of these operators' filters by their calls."""
-    keys = [
-        column
-        for column in FIGURES[figure]
-        if column not in (*SUMS, *ENDS_OF_SPAM, *RATED, "subscriber_count")
-    ]
+    keys = [column for column in FIGURES[figure] if column not in (*SUMS, *ENDS_OF_SPAM)]
     is_seen = pl.col("stage_code").is_in(["content", "delivery"])
     is_audited = is_seen & pl.col("operator_id").is_in(operators)
     counts = {
@@ -173,7 +169,6 @@ def with_ends(figure: str, table: pl.DataFrame, operators: tuple[str, ...]) -> p
     )
 
 
-RATED = ("rated_certain", "rated_audited_units", "rated_low", "rated_high")
 # The figures whose parts an audit of the whole speaks for.
 PARTS = ("daily", "stages", "routes", "transits", "countries", "networks")
 
@@ -279,7 +274,7 @@ def bypass() -> pl.DataFrame:
 
 
 def countries(summed: pl.DataFrame) -> pl.DataFrame:
-    """The smaller countries are four. Only the text operators say how many subscribers they have."""
+    """The smaller countries are four."""
     is_small = pl.col("source_country_code") == "_O"
     parts = [
         summed.filter(is_small).with_columns(
@@ -288,13 +283,7 @@ def countries(summed: pl.DataFrame) -> pl.DataFrame:
         )
         for code, share in {"EGY": 40, "ARG": 30, "MDG": 20, "TUV": 10}.items()
     ]
-    is_text = pl.col("channel_code") == "SMS"
-    ends = {"rated_certain": "spam_certain", "rated_low": "spam_low", "rated_high": "spam_high"}
-    ends |= {"rated_audited_units": "audited_units"}
-    return pl.concat([summed.filter(~is_small), *parts], how="vertical_relaxed").with_columns(
-        **{name: pl.when(is_text).then(end).otherwise(0) for name, end in ends.items()},
-        subscriber_count=pl.when(is_text).then(640_000),
-    )
+    return pl.concat([summed.filter(~is_small), *parts], how="vertical_relaxed")
 
 
 def share_out(name: str, percent: int) -> pl.Expr:
@@ -499,7 +488,7 @@ def costs() -> pl.DataFrame:
                     "amount_p05": Decimal(f"{middle * low:.4f}"),
                     "amount_p50": Decimal(f"{middle:.4f}"),
                     "amount_p95": Decimal(f"{middle * high:.4f}"),
-                    "is_lower_bound": not has_fixed and component == "total",
+                    "bound_code": "lower" if component == "total" and not has_fixed else "estimate",
                     "day_count": 5,
                 }
             )

@@ -5,28 +5,26 @@ from __future__ import annotations
 import datetime as dt
 from pathlib import Path
 
-from pyspark.sql import SparkSession
-
 from jobs import config
-from jobs.lake import Lake
+from jobs.engine.lake import Lake
 from jobs.pull import pull
 from jobs.runner import Run, run
 from tests.conftest import ROOT
 
 
-def run_study(spark: SparkSession, root: Path, only: str | None = None) -> Run:
+def run_study(root: Path, only: str | None = None) -> Run:
     """Pull and run the sample study into a lake of its own."""
     settings = config.load(ROOT / "sample_data" / "observatory.toml", lake_root=str(root))
-    return run_again(spark, settings, only)
+    return run_again(settings, only)
 
 
-def run_again(spark: SparkSession, settings: config.Observatory, only: str | None = None) -> Run:
+def run_again(settings: config.Observatory, only: str | None = None) -> Run:
     now = dt.datetime.now(dt.UTC)
     operators = config.operators(settings, only)
     for operator in operators:
         assert pull(operator, settings.lake.root, now).problems == []
     work = Run(
-        Lake(spark, settings.lake.root), settings, operators, f"{now:%Y%m%dT%H%M%S.%f}", say=lambda text: None
+        Lake(settings.lake.root), settings, operators, f"{now:%Y%m%dT%H%M%S.%f}", say=lambda text: None
     )
     run(work)
     return work

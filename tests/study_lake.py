@@ -1,4 +1,4 @@
-"""A small lake's study tables, written without Spark, with figures whose sums are known."""
+"""A small lake's study tables, with figures whose sums are known."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from typing import Any
 
 import polars as pl
 
-from jobs.contracts import contract, polars_schema
+from jobs.contracts import conform, contract, polars_schema, reference
 from jobs.cost_model import figures
-from jobs.reference import read_reference
 from jobs.study.cost import row_of
 from tests.delta import write_delta
 
@@ -138,7 +137,7 @@ def public() -> list[dict[str, Any]]:
 
 def write_study(folder: Path, settings: str = "") -> Path:
     """The lake with its study tables, the study's files, and the settings file, which is returned."""
-    models = figures(read_reference("ref.cost_model"), read_reference("ref.cost_model_parameter"))
+    models = figures(reference("ref.cost_model"), reference("ref.cost_model_parameter"))
     rows = {
         "study.investment": investment(),
         "study.investment_gap": [*gap(), untold()],
@@ -150,16 +149,14 @@ def write_study(folder: Path, settings: str = "") -> Path:
         schema = polars_schema(table)
         numbers = {name: pl.Float64 for name, kind in schema.items() if isinstance(kind, pl.Decimal)}
         plain = schema | numbers if table != "study.cost" else schema
-        frame = pl.DataFrame(found, schema=plain).cast(schema)
+        frame = conform(pl.DataFrame(found, schema=plain), table)
         write_delta(folder / "lake" / table.replace(".", "/"), frame, list(contract(table).partition_by))
     named = [*rows, "study.submission", "study.investment_account", "study.questionnaire_answer"]
     run = {
         "run_id": "s1", "stage_name": "study", "finished_at": AT, "code_revision": "abc1234",
         "table_versions": [{"table_name": table, "version": 0} for table in named],
     }  # fmt: skip
-    log = folder / "lake" / "meta" / "run"
-    version = len(list((log / "_delta_log").glob("*.json")))
-    write_delta(log, pl.DataFrame([run], schema=polars_schema("meta.run")), [], version)
+    write_delta(folder / "lake/meta/run", pl.DataFrame([run], schema=polars_schema("meta.run")), [])
     files = folder / "files"
     files.mkdir()
     for name, text in FILES.items():

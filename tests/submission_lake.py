@@ -1,4 +1,4 @@
-"""An operator's lake as `observatory submit` reads it: gold, ledger and run, written without Spark."""
+"""An operator's lake as `observatory submit` reads it: gold, ledger and run."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from jobs.submission.smallcounts import MEASURES
 from tests.delta import write_delta
 
 AT = dt.datetime(2027, 1, 10, tzinfo=dt.UTC)
+# Before any clock of a machine that runs the tests.
+COMPUTED = dt.datetime(2026, 11, 20, tzinfo=dt.UTC)
 # Day, direction, stage, outcome, type, country of origin, units, certain, possible; and where it matters
 # country of destination and kind of link.
 Rows = list[tuple[Any, ...]]
@@ -39,9 +41,10 @@ def put_gold(
     seen: Rows = SEEN,
     unit: str = "recipient",
     logs: tuple[str, str] = ("2026-10-01", "2026-12-31"),
+    computed: dt.datetime = COMPUTED,
 ) -> None:
     """Gold tables of an operator, two definitions, and the ledger and run that go with them. logs: the first
-    and last day of its log file, which grew each fifth day."""
+    and last day of its log file, which grew each fifth day. computed: when the run ended."""
     whole = [(*row, *list(PLACE.values())[len(row) - len(NAMES) :]) for row in seen]
     is_outbound = pl.col("direction_code") == "outbound"
     rows = pl.DataFrame(whole, schema=[*NAMES, *PLACE], orient="row").with_columns(
@@ -73,8 +76,7 @@ def put_gold(
         table = both.with_columns(pl.lit(None, schema[name]).alias(name) for name in extra)
         keep = [name for name in schema if name not in MEASURES]
         table = table.group_by(keep).agg(pl.col(*MEASURES).sum()).select(list(schema))
-        number = len(list((root / gold.replace(".", "/") / "_delta_log").glob("*.json")))
-        write_delta(root / gold.replace(".", "/"), table, ["operator_id", "period_date"], number)
+        number = write_delta(root / gold.replace(".", "/"), table, ["operator_id", "period_date"])
         written_versions.append({"table_name": gold, "version": number})
     schema = polars_schema("bronze.file")
     first, last = (dt.date.fromisoformat(day) for day in logs)
@@ -93,15 +95,13 @@ def put_gold(
         "first_event_date": dt.date(2026, 1, 1),
         "last_event_date": dt.date(2026, 1, 2),
     }
-    number = len(list((root / "bronze/file/_delta_log").glob("*.json")))
     ledger = pl.DataFrame([piece, *grown, old], schema=schema)
-    write_delta(root / "bronze/file", ledger, ["operator_id"], number)
+    write_delta(root / "bronze/file", ledger, ["operator_id"])
     run = {
-        "run_id": operator_id, "stage_name": "gold", "finished_at": dt.datetime(2027, 1, 2, tzinfo=dt.UTC),
+        "run_id": operator_id, "stage_name": "gold", "finished_at": computed,
         "code_revision": "abc1234", "table_versions": written_versions,
     }  # fmt: skip
-    number = len(list((root / "meta/run/_delta_log").glob("*.json")))
-    write_delta(root / "meta/run", pl.DataFrame([run], schema=polars_schema("meta.run")), [], number)
+    write_delta(root / "meta/run", pl.DataFrame([run], schema=polars_schema("meta.run")), [])
 
 
 def put_quality(root: Path, operator_id: str, *rows: dict[str, Any]) -> None:
@@ -116,6 +116,4 @@ def put_quality(root: Path, operator_id: str, *rows: dict[str, Any]) -> None:
         (pl.col(name) if name in told.columns else pl.lit(None)).cast(kind).alias(name)
         for name, kind in schema.items()
     )
-    folder = root / "gold/filter_quality_monthly"
-    number = len(list((folder / "_delta_log").glob("*.json")))
-    write_delta(folder, table, ["operator_id", "period_code"], number)
+    write_delta(root / "gold/filter_quality_monthly", table, ["operator_id", "period_code"])

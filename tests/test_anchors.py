@@ -9,13 +9,11 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
+import polars as pl
 import pytest
-from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
 
-from jobs.contracts import struct_type
+from jobs.contracts import reference, rows_frame
 from jobs.gold import spam_volume_daily
-from jobs.lake import Lake
 from jobs.release.figures import DEFINITION
 from jobs.release.gather import measured
 
@@ -40,10 +38,9 @@ ENISA = [
 
 
 @pytest.fixture(scope="module")
-def volume(spark: SparkSession) -> DataFrame:
+def volume() -> pl.DataFrame:
     """gold.spam_volume_daily of both, an operator each."""
-    names = struct_type("silver.message").names
-    rows = []
+    rows: list[dict[str, Any]] = []
     for operator, groups in (("maawg", MAAWG), ("enisa", ENISA)):
         for count, grain, stage, outcome, is_antispam in groups:
             message: dict[str, Any] = {
@@ -57,21 +54,19 @@ def volume(spark: SparkSession) -> DataFrame:
                 "is_message_row": grain == "recipient",
                 "is_antispam": is_antispam,
             }
-            rows += [tuple(message.get(name) for name in names)] * count
-    frame = spark.createDataFrame(rows, struct_type("silver.message"))
-    definition = Lake(spark, "").reference("ref.definition")
-    mine = F.col("definition_code") == DEFINITION
-    return spam_volume_daily.transform(frame, definition).filter(mine).persist()
+            rows += [message] * count
+    found = spam_volume_daily.transform(rows_frame(rows, "silver.message"), reference("ref.definition"))
+    return found.filter(pl.col("definition_code") == DEFINITION)
 
 
-def units(volume: DataFrame, operator: str, measure: str, unit: str | None = None) -> int:
-    inside = volume.filter(measured(measure=measure) & (F.col("operator_id") == operator))
+def units(volume: pl.DataFrame, operator: str, measure: str, unit: str | None = None) -> int:
+    inside = volume.filter(measured(measure=measure), pl.col("operator_id") == operator)
     if unit:
-        inside = inside.filter(F.col("unit_code") == unit)
-    return int(inside.agg(F.sum("units")).first()[0])
+        inside = inside.filter(pl.col("unit_code") == unit)
+    return int(inside["units"].sum())
 
 
-def test_maawg_80_and_85_per_cent(volume: DataFrame) -> None:
+def test_maawg_80_and_85_per_cent(volume: pl.DataFrame) -> None:
     """The same mail is 80.0% abusive by blocked and tagged messages, 84.8% with dropped connections."""
     delivered = units(volume, "maawg", "maawg_unaltered_delivered")
     messages = units(volume, "maawg", "maawg_abusive", "recipient")
@@ -81,7 +76,7 @@ def test_maawg_80_and_85_per_cent(volume: DataFrame) -> None:
     assert round(100 * abusive / (abusive + delivered), 1) == 84.8
 
 
-def test_enisa_4_4_per_cent(volume: DataFrame) -> None:
+def test_enisa_4_4_per_cent(volume: pl.DataFrame) -> None:
     """Of a thousand connections 80% end before mail is accepted, and 4.4% end in a mailbox."""
     connections = units(volume, "enisa", "enisa_connections")
     accepted = units(volume, "enisa", "enisa_accepted")

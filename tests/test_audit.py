@@ -11,16 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import openpyxl
+import polars as pl
 import pytest
-from pyspark.sql import SparkSession
 
-from jobs import runner
 from jobs.audit import quality, sheet
 from jobs.audit.command import load, sample, stored
 from jobs.audit.drawing import Plan, band, bands, draw
 from jobs.config import Observatory
+from jobs.contracts import rows_frame
+from jobs.engine import record
+from jobs.engine.lake import Lake
 from jobs.errors import ObservatoryError
-from jobs.lake import Lake
 from jobs.runner import Run
 
 UNIT = {
@@ -211,20 +212,20 @@ def messages() -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def work(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Run:
+def work(tmp_path_factory: pytest.TempPathFactory) -> Run:
     root = str(tmp_path_factory.mktemp("lake"))
     operators = [{"id": name, "name": name, **OTHER} for name in ("north-mail", "south-mail")]
     settings = Observatory.model_validate({"lake": {"root": root}, "operator": operators})
-    lake = Lake(spark, root)
+    lake = Lake(root)
     piece = {"operator_id": "north-mail", "source_id": "mx1", "stream_id": "s1", "format_code": "postfix"}
     pieces = [
         {**piece, "piece_id": "p0", "offset": 0, "piece_bytes": 70_000, "file_name": "mail.log.1"},
         {**piece, "piece_id": "p1", "offset": 70_000, "piece_bytes": 80_000, "file_name": "mail.log"},
     ]
     work = Run(lake, settings, list(settings.operator), "first", say=lambda text: None)
-    lake.append(lake.local(messages(), "silver.message"), "silver.message")
-    lake.append(lake.local(pieces, "bronze.file"), "bronze.file")
-    runner.finish(work, "silver", runner.now(), ["silver.message"], [])
+    lake.append(rows_frame(messages(), "silver.message"), "silver.message")
+    lake.append(rows_frame(pieces, "bronze.file"), "bronze.file")
+    record.add_stage(lake, "first", "silver", record.now(), ["silver.message"], [])
     return work
 
 
@@ -236,7 +237,7 @@ def drawn(work: Run, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[dic
 
 
 def test_a_sample_is_of_what_had_content_and_the_same_for_the_same_seed(
-    spark: SparkSession, work: Run, drawn: tuple[list[dict[str, Any]], Path], tmp_path: Path
+    work: Run, drawn: tuple[list[dict[str, Any]], Path], tmp_path: Path
 ) -> None:
     design, file = drawn
     assert sum(row["sampled_count"] for row in design) == 150
@@ -250,11 +251,12 @@ def test_a_sample_is_of_what_had_content_and_the_same_for_the_same_seed(
     places = {unit["sample_id"]: "mail.log.1" if unit["offset"] < 70_000 else "mail.log" for unit in units}
     assert names == places
     # In another order and layout, the same units; with another seed others.
-    lake = Lake(spark, str(tmp_path))
+    lake = Lake(str(tmp_path))
     rows = messages()
     random.Random(1).shuffle(rows)
-    lake.append(lake.local(rows, "silver.message").repartition(5), "silver.message")
-    runner.finish(dataclasses.replace(work, lake=lake), "silver", runner.now(), ["silver.message"], [])
+    for part in rows_frame(rows, "silver.message").iter_slices(400):
+        lake.append(part, "silver.message")
+    record.add_stage(lake, "first", "silver", record.now(), ["silver.message"], [])
     same, again = draw(lake, PLAN)
     key = ("sample_id", "stratum_code", "message_hash", "recipient_hash", "offset")
     assert sorted(tuple(unit[name] for name in key) for unit in again) == sorted(
@@ -389,10 +391,8 @@ def test_a_sheet_with_problems_loads_nothing(
     assert work.lake.version("silver.audit_label") == version
 
 
-def test_a_test_elsewhere_corrects_what_was_counted_and_goes_with_the_setting(
-    spark: SparkSession, tmp_path: Path
-) -> None:
-    lake = Lake(spark, str(tmp_path))
+def test_a_test_elsewhere_corrects_what_was_counted_and_goes_with_the_setting(tmp_path: Path) -> None:
+    lake = Lake(str(tmp_path))
     operator = {"id": "north-mail", "name": "north-mail", **OTHER}
     test = {"channel": "EMAIL", "spam_tested": 100, "spam_flagged": 90, "ham_tested": 100, "ham_flagged": 2}
     settings = [
@@ -413,10 +413,10 @@ def test_a_test_elsewhere_corrects_what_was_counted_and_goes_with_the_setting(
             ("delivery", "delivered", 716, 0),
         ]
     ]
-    lake.append(lake.local(rows, quality.VOLUME), quality.VOLUME)
+    lake.append(rows_frame(rows, quality.VOLUME), quality.VOLUME)
     day = {"table_name": quality.VOLUME, "operator_id": "north-mail", "period": "2026-11-02", "row_count": 2}
     partitions = [day | {"checksum": "a", "input_checksum": "b"}]
-    runner.finish(works[0], "gold", runner.now(), [quality.VOLUME], partitions)
+    record.add_stage(lake, "run 0", "gold", record.now(), [quality.VOLUME], partitions)
     quality.refresh(works[0])
     (row,) = stored(lake, quality.TABLE, "north-mail", "2026-11")
     assert (row["quality_method_code"], float(row["prevalence"])) == ("rogan_gladen", pytest.approx(0.3))
@@ -428,9 +428,9 @@ def test_a_test_elsewhere_corrects_what_was_counted_and_goes_with_the_setting(
     assert stored(lake, quality.TABLE, "north-mail", "2026-11") == []
 
 
-def test_scores_on_a_cut_belong_to_the_band_above(spark: SparkSession) -> None:
-    scores = spark.createDataFrame([(-0.5,), (0.0,), (3.9,), (4.0,), (None,)], "score double")
-    found = [row[0] for row in scores.select(band((0.0, 4.0))).collect()]
+def test_scores_on_a_cut_belong_to_the_band_above() -> None:
+    scores = pl.DataFrame({"score": [-0.5, 0.0, 3.9, 4.0, None]})
+    found = scores.select(band((0.0, 4.0))).to_series().to_list()
     assert found == ["lt0", "0to4", "0to4", "ge4", "none"]
     assert bands(()) == ["any"] and bands((2.5,)) == ["lt2.5", "ge2.5"]
-    assert {row[0] for row in scores.select(band(())).collect()} == {"any", "none"}
+    assert set(scores.select(band(())).to_series()) == {"any", "none"}

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.attributes import ATTRIBUTES
-from jobs.release import audited, content_types, report, sources, words
+from jobs.release import audited, content_types, report, words
 from jobs.release.figures import CALL_SHARES, FIGURES
 from jobs.release.study import Study
 from tests.report_figures import ABOUT, MAIL, OPERATORS, PARTS, audited_figures, figures, validation
@@ -390,10 +390,3 @@ def test_parts_that_are_audited_in_part_are_said_to_be() -> None:
     assert audited.on_parts(studied(half, known), "daily", "as is.") == [
         "With filters' errors: as is. They are of 40.0% of the e-mail whose content filters saw."
     ]
-
-
-def test_a_rate_has_a_range_where_an_operator_with_subscribers_is_audited() -> None:
-    row = part(rated_certain=40, rated_low=Decimal(20), rated_high=Decimal(50), subscriber_count=1_000)
-    assert sources.rate_of(row | {"rated_audited_units": 10}) == "20.0–50.0"
-    # Another operator is audited: the ends are of undecided messages alone, and certain spam is told.
-    assert sources.rate_of(row | {"rated_audited_units": 0}) == "40.0"

@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 import os
 import zipfile
 from email.message import EmailMessage
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from jobs import config, ingest
-from jobs.assembly import assembled
 from jobs.contracts import contract
+from jobs.engine.embedded import Inline
+from jobs.engine.lake import Lake
 from jobs.errors import ObservatoryError
-from jobs.lake import Lake
 from jobs.pull import Pulled, pull
-from jobs.runner import Run, read_reference
+from jobs.runner import read_reference
+from jobs.silver.assembling import from_bronze
 from tests.conftest import ROOT
 from tests.delta import read_delta
 from tests.held_log import held_log
-
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
 
 LAB = ROOT / "sample_data" / "lab"
 REPORTS = ROOT / "tests" / "formats" / "reports"
@@ -36,8 +33,8 @@ DAY = 86_400
 class Site:
     """One operator whose sources are folders, and its lake."""
 
-    def __init__(self, spark: SparkSession, root: Path, **formats: str) -> None:
-        self.root, self.lake = root, Lake(spark, str(root / "lake"))
+    def __init__(self, root: Path, **formats: str) -> None:
+        self.root, self.lake = root, Lake(str(root / "lake"))
         self.sources = {
             name: config.Source(id=name, url=f"{root}/{name}/*", format=format)
             for name, format in formats.items()
@@ -62,10 +59,13 @@ class Site:
         return pull(self.settings.operator[0], self.lake.root, NOW)
 
     def ingest(self, ingest_id: str) -> list[str]:
-        return ingest.ingest(self.lake, self.settings, list(self.settings.operator), ingest_id)
+        return ingest.ingest(self.work(), ingest_id).batches
 
     def requarantine(self) -> list[str]:
-        return ingest.requarantine(self.lake, self.settings, list(self.settings.operator))
+        return ingest.requarantine(self.work()).batches
+
+    def work(self) -> ingest.Ingest:
+        return ingest.Ingest(self.lake, self.settings, list(self.settings.operator), Inline())
 
     def rows(self, table: str, *columns: str) -> list[tuple[Any, ...]]:
         """Rows of a table as sorted tuples."""
@@ -92,10 +92,9 @@ class Site:
 
 
 @pytest.fixture(scope="module")
-def site(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Site:
+def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
     """A mail server, its spamd, two mailboxes of reports, and an SMS log whose format is named wrongly."""
     site = Site(
-        spark,
         tmp_path_factory.mktemp("bronze"),
         mail="postfix",
         spamd="spamassassin",
@@ -153,18 +152,6 @@ def test_what_is_landed_and_read_is_neither_again(site: Site) -> None:
     assert site.pull() == Pulled()
     assert site.ingest("2") == []
     assert not list((site.root / "lake" / "_staging").glob("*"))
-
-
-def test_files_tell_of_which_batch_they_are_and_of_no_other_column(site: Site) -> None:
-    """By it a batch is replaced without a look into the files of all others."""
-    for log in (site.root / "lake" / "bronze" / "postfix" / "_delta_log").glob("*.json"):
-        for line in log.read_text().splitlines():
-            if "add" in (action := json.loads(line)):
-                told = json.loads(action["add"]["stats"])
-                assert told["minValues"] == told["maxValues"] == {"ingest_id": "1"}
-                break
-        else:
-            raise AssertionError(f"{log} adds no file")
 
 
 TABLES = ("postfix", "spamassassin", "amavis", "opendkim", "dmarc", "feedback")
@@ -239,9 +226,7 @@ def test_what_is_gone_is_not_taken_out_of_the_lake(site: Site) -> None:
 
 
 @pytest.mark.long
-def test_what_is_held_before_a_pull_and_named_after_it_is_one_message(
-    spark: SparkSession, tmp_path: Path
-) -> None:
+def test_what_is_held_before_a_pull_and_named_after_it_is_one_message(tmp_path: Path) -> None:
     """The mail log is pulled wherever it is, five times, once just between two lines that belong together."""
     lines = held_log()
     log = "".join(f"{line}\n" for line in lines).encode()
@@ -250,16 +235,15 @@ def test_what_is_held_before_a_pull_and_named_after_it_is_one_message(
     found = []
     for name, ends in (("whole", [len(lines)]), ("grown", cuts)):
         (tmp_path / name).mkdir()
-        site = Site(spark, tmp_path / name, mail="postfix")
+        site = Site(tmp_path / name, mail="postfix")
         for end in ends:
             site.write("mail", "mail.log", b"\n".join(log.split(b"\n")[:end]) + b"\n")
             assert site.pull().problems == []
             assert site.ingest(f"batch{end}") == [f"batch{end}"]
-        work = Run(site.lake, site.settings, list(site.settings.operator), "run", say=lambda _: None)
-        door = read_reference(work, "ref.operator")
+        operator = read_reference(site.settings, "ref.operator")
         bronze = site.lake.read("bronze.postfix")
-        rows = assembled({"postfix": bronze}, "silver.transmission", door).collect()
-        found.append((bronze.filter("row_code = 'held'").count(), sorted(map(str, rows))))
+        rows = from_bronze("silver.transmission", {"postfix": bronze}, operator).rows()
+        found.append((bronze.filter(row_code="held").height, sorted(map(str, rows))))
     (few, whole), (many, grown) = found
     assert many > few
     assert grown == whole

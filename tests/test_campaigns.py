@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import random
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +12,17 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pyspark.sql import DataFrame, Row, SparkSession
-from pyspark.sql import functions as F
+from rich.console import Console
 
 from jobs import signatures
-from jobs.__main__ import Format, write_rows
+from jobs.cli.rows import Format, write_rows
+from jobs.contracts import contract, reference
+from jobs.core.merge import merged
 from jobs.errors import ObservatoryError
-from jobs.gold import campaign_daily
+from jobs.gold import campaign_daily, similarity
 from jobs.gold.similarity import WHOSE, Thresholds, united
-from jobs.lake import Lake
 from tests import campaign_truth
-from tests.campaign_truth import CHOSEN_ON, REPORTED_ON, found, in_spark, thresholds
-from tests.conftest import SHUFFLES
+from tests.campaign_truth import CHOSEN_ON, REPORTED_ON, as_messages, found, thresholds
 
 KEY, OTHER_KEY = b"one key of the tests' own", b"another key of the tests' own"
 
@@ -87,7 +87,7 @@ def test_no_text_breaks_it(texts: list[str | None]) -> None:
     assert len(once) == len(texts)
 
 
-def raw(texts: list[str | None], **columns: Any) -> pl.DataFrame:
+def raw(texts: Sequence[str | None], **columns: Any) -> pl.DataFrame:
     given = {"channel_code": "SMS", "sender": None, "client_network": None, "message_bytes": None} | columns
     frame = pl.DataFrame({"text": pl.Series(texts, dtype=pl.String)})
     return frame.with_columns(
@@ -309,12 +309,14 @@ def test_the_best_that_a_row_has_is_its_signature() -> None:
 EVER = dt.date(1990, 1, 1)
 
 
-def parameters(*without: str, **changed: tuple[float, dt.date, dt.date | None]) -> list[Row]:
+def parameters(*without: str, **changed: tuple[float, dt.date, dt.date | None]) -> pl.DataFrame:
     names = [name for name in Thresholds.__annotations__ if not name.endswith("_day") and name not in without]
-    rows = [(name, 4.0, EVER, None) for name in names if name not in changed]
+    rows: list[tuple[str, float, dt.date, dt.date | None]] = [
+        (name, 4.0, EVER, None) for name in names if name not in changed
+    ]
     rows += [(name, *told) for name, told in changed.items()]
     keys = ("parameter_code", "parameter_value", "valid_from", "valid_to")
-    return [Row(**dict(zip(keys, row, strict=True))) for row in rows]
+    return pl.DataFrame(rows, schema=keys, orient="row")
 
 
 def test_thresholds_say_what_is_wrong() -> None:
@@ -330,36 +332,40 @@ def test_thresholds_say_what_is_wrong() -> None:
         Thresholds.of(parameters(bucket_cap=(8.0, EVER, day)))
 
 
-def test_each_day_has_the_thresholds_that_hold_on_it(spark: SparkSession) -> None:
+def test_each_day_has_the_thresholds_that_hold_on_it() -> None:
     """Five copies were a campaign until the 20th, from which three are, whatever is counted together."""
-    rows = Lake(spark, "").reference("ref.campaign_parameter")
-    is_it = F.col("parameter_code") == "least_copies_content"
-    day = F.lit(campaign_truth.DAY)
-    changed = rows.withColumn("valid_to", F.when(is_it, day)).unionByName(
-        rows.filter(is_it).withColumns({"parameter_value": F.lit(3.0), "valid_from": day})
+    rows = reference("ref.campaign_parameter")
+    is_it = pl.col("parameter_code") == "least_copies_content"
+    day = pl.lit(campaign_truth.DAY)
+    changed = pl.concat(
+        [
+            rows.with_columns(valid_to=pl.when(is_it).then(day)),
+            rows.filter(is_it).with_columns(parameter_value=pl.lit(3.0), valid_from=day),
+        ]
     )
-    one = variants(3).head(1).drop("text", "campaign", "is_spam", "sender")
+    one = variants(3).head(1)
     before = one.with_columns(period_date=pl.lit(campaign_truth.DAY - dt.timedelta(days=1)))
     copies = pl.concat([before] * 4 + [one] * 3).with_columns(recipient_hash=pl.int_range(7).cast(pl.String))
-    made = campaign_daily.transform(in_spark(spark, copies), changed).collect()
-    assert [(row.period_date, row.copy_count) for row in made] == [(campaign_truth.DAY, 3)]
+    made = campaign_daily.transform(as_messages(copies), changed)
+    assert made.select("period_date", "copy_count").rows() == [(campaign_truth.DAY, 3)]
 
 
 def test_rows_with_sketches_can_be_shown(tmp_path: Path) -> None:
-    rows = pl.DataFrame({"campaign_hash": ["a", "b"], "recipient_sketch": [b"\x01\xff", None]}).to_arrow()
+    console = Console()
+    rows = pl.DataFrame({"campaign_hash": ["a", "b"], "recipient_sketch": [b"\x01\xff", None]})
     for kind, told in ((Format.csv, "a,01ff\n"), (Format.json, '"recipient_sketch":"01ff"')):
-        write_rows(rows, "gold.campaign_daily", kind, tmp_path / "shown")
+        write_rows(rows, "gold.campaign_daily", kind, tmp_path / "shown", console, console)
         assert told in (tmp_path / "shown").read_text()
-    write_rows(rows, "gold.campaign_daily", Format.parquet, tmp_path / "kept")
+    write_rows(rows, "gold.campaign_daily", Format.parquet, tmp_path / "kept", console, console)
     assert pl.read_parquet(tmp_path / "kept")["recipient_sketch"].to_list() == [b"\x01\xff", None]
 
 
 # --- campaigns ----------------------------------------------------------------------------------------
 
 
-def test_campaigns_are_found(spark: SparkSession, capsys: pytest.CaptureFixture[str]) -> None:
+def test_campaigns_are_found(capsys: pytest.CaptureFixture[str]) -> None:
     """The threshold was chosen on one seed; these are others."""
-    rows = found(spark, (CHOSEN_ON, *REPORTED_ON))
+    rows = found((CHOSEN_ON, *REPORTED_ON))
     with capsys.disabled():
         print()
         for seed in (CHOSEN_ON, *REPORTED_ON):
@@ -392,53 +398,135 @@ def variants(seed: int) -> pl.DataFrame:
     return campaign_truth.messages(frame)
 
 
-def rows_of(made: DataFrame) -> list[str]:
-    return sorted(str(row) for row in made.collect())
+def rows_of(made: pl.DataFrame) -> list[str]:
+    return sorted(map(str, made.select(sorted(made.columns)).iter_rows(named=True)))
 
 
-def test_campaigns_depend_on_no_order_and_no_partitions(tuned: SparkSession) -> None:
-    rows = variants(1).drop("text", "campaign", "is_spam", "sender")
+def buckets_of(rows: pl.DataFrame, bucket: Callable[[int], pl.Expr]) -> list[pl.DataFrame]:
+    """The rows in three buckets, empty ones too."""
+    placed = rows.with_columns(bucket=bucket(3))
+    return [placed.filter(bucket=number).drop("bucket") for number in range(3)]
+
+
+def in_parts(message: pl.DataFrame, parts: list[int]) -> pl.DataFrame:
+    """gold.campaign_daily of messages that were cut into parts, each row into the part of its number."""
+    cut = [message.filter(pl.Series(parts) == part) for part in sorted(set(parts))]
+    of_parts = pl.concat(map(campaign_daily.signatures, cut))
+    member = pl.concat(
+        campaign_daily.members(
+            merged(bucket, campaign_daily.SIGNATURE_KEY, campaign_daily.SIGNATURE_RULES), thresholds()
+        )
+        for bucket in buckets_of(of_parts, campaign_daily.bucket)
+    )
+    counts = pl.concat(campaign_daily.partial(part, member) for part in cut)
+    about = contract("gold.campaign_daily")
+    return campaign_daily.finish(merged(counts, about.key, dict(about.merge)))
+
+
+def test_campaigns_depend_on_no_order_and_no_parts() -> None:
+    rows = variants(1)
     # More senders than a sketch holds: what it keeps of them must not depend on order either.
     crowd = pl.concat([rows.head(1)] * 9_000).with_columns(
         sender_hash=pl.int_range(9_000).cast(pl.String), recipient_hash=pl.int_range(9_000).cast(pl.String)
     )
-    rows = pl.concat([rows.with_columns(sender_hash=pl.lit("s")), crowd], how="diagonal")
-    outcomes = []
-    for seed, partitions in ((None, 1), (3, 3)):
-        shuffled = rows if seed is None else rows.sample(fraction=1, shuffle=True, seed=seed)
-        message = in_spark(tuned, shuffled).repartition(partitions)
-        tuned.conf.set(SHUFFLES, partitions)
-        outcomes.append(rows_of(campaign_daily.transform(message, thresholds(tuned))))
-    assert outcomes[0] == outcomes[1]
-    assert len(outcomes[0]) >= 3
+    message = as_messages(pl.concat([rows.with_columns(sender_hash=pl.lit("s")), crowd], how="diagonal"))
+    whole = rows_of(campaign_daily.transform(message, thresholds()))
+    shuffled = message.sample(fraction=1, shuffle=True, seed=3)
+    assert rows_of(campaign_daily.transform(shuffled, thresholds())) == whole
+    assert rows_of(in_parts(shuffled, [place % 3 for place in range(message.height)])) == whole
+    assert len(whole) >= 3
 
 
-def test_a_full_bucket_is_reported_and_work_is_bounded(spark: SparkSession) -> None:
-    message = in_spark(spark, variants(2).drop("text", "campaign", "is_spam", "sender"))
-    free = campaign_daily.transform(message, thresholds(spark, bucket_cap=1_000)).collect()
-    assert not any(row.is_bucket_capped for row in free)
-    capped = campaign_daily.transform(message, thresholds(spark, bucket_cap=4)).collect()
-    assert any(row.is_bucket_capped for row in capped)
-    # What is compared with the first few is still found: hardly a copy is lost.
-    largest = [sorted((row.copy_count for row in rows), reverse=True)[:3] for rows in (free, capped)]
-    assert sum(largest[1]) > 0.9 * sum(largest[0])
-
-
-def test_equal_texts_are_one_signature_however_many(spark: SparkSession) -> None:
-    """4,000 copies make 8 million pairs; their one signature makes none."""
-    one = variants(3).head(1).drop("text", "campaign", "is_spam", "sender")
-    message = in_spark(
-        spark, pl.concat([one] * 4_000).with_columns(recipient_hash=pl.int_range(4_000).cast(pl.String))
+def drawn_messages() -> st.SearchStrategy[pl.DataFrame]:
+    """Messages of a few signatures, some of which are near-duplicates, on days of several channels."""
+    sketches = [None, list(range(32)), [*range(24), *range(80, 88)], [*range(100, 132)]]
+    at = dt.datetime(2026, 11, 20, tzinfo=dt.UTC)
+    row = st.fixed_dictionaries(
+        {
+            "operator_id": st.sampled_from(["a", "b"]),
+            "channel_code": st.sampled_from(["SMS", "IM"]),
+            "signature": st.sampled_from([0, 1, 1, 2, 2, 3, None]),
+            "recipient_hash": st.sampled_from(["_U", "r1", "r2", "r3"]),
+            "sender_hash": st.sampled_from([None, "s1", "s2"]),
+            "client_network": st.sampled_from([None, "192.0.2.0/24"]),
+            "recipient_domain": st.sampled_from([None, "a.example", "b.example"]),
+            "spam_type_code": st.sampled_from(["UNK", "PHISH.smish", "AD.retail"]),
+            "spam_type_codes": st.sampled_from([[], ["AD.retail"], ["AD.retail", "PHISH.smish"]]),
+            "outcome_code": st.sampled_from(["delivered", "rejected", "bounced"]),
+            "direction_code": st.sampled_from(["inbound", "internal"]),
+            "inbound_link_code": st.sampled_from([None, "hub", "peer"]),
+            "origin_claimed_code": st.sampled_from([None, "FRA"]),
+            "origin_observed_code": st.sampled_from([None, "GBR"]),
+            "is_antispam": st.sampled_from([None, True, False]),
+            "first_at": st.sampled_from([at, at + dt.timedelta(hours=1)]),
+        }
     )
-    assert similar_pairs(spark, message) == 0
-    row = campaign_daily.transform(message, thresholds(spark)).collect()
-    assert [(each.copy_count, each.distinct_recipient_count, each.signature_count) for each in row] == [
-        (4_000, 4_000, 1)
-    ]
+
+    def message_of(rows: list[dict[str, Any]]) -> pl.DataFrame:
+        signed = [
+            {name: value for name, value in each.items() if name != "signature"}
+            | {
+                "signature_hash": None if each["signature"] is None else f"t{each['signature']}",
+                "signature_sketch": None if each["signature"] is None else sketches[each["signature"]],
+                "signature_kind_code": "text" if each["signature"] else "digest",
+            }
+            for each in rows
+        ]
+        kinds: dict[str, Any] = {"signature_sketch": pl.List(pl.Int32), "signature_hash": pl.String}
+        frame = pl.DataFrame(signed, schema_overrides=kinds, infer_schema_length=None)
+        return as_messages(frame.with_columns(period_date=pl.lit(campaign_truth.DAY)))
+
+    return st.lists(row, min_size=1, max_size=60).map(message_of)
 
 
-def similar_pairs(spark: SparkSession, message: DataFrame) -> int:
+@given(message=drawn_messages(), data=st.data())
+@settings(max_examples=60)
+def test_cutting_the_messages_anywhere_gives_the_same_campaigns(
+    message: pl.DataFrame, data: st.DataObject
+) -> None:
+    parts = data.draw(st.lists(st.integers(0, 3), min_size=message.height, max_size=message.height))
+    whole = campaign_daily.transform(message, thresholds())
+    assert rows_of(in_parts(message, parts)) == rows_of(whole)
+    # Bands of whole numbers below 65,536 make buckets without collisions.
+    signed = message.filter(pl.col("signature_hash").is_not_null())
+    near = pl.col("signature_hash").replace("t2", "t1")
+    copies = signed.group_by("operator_id", "channel_code", near).len().filter(pl.col("len") >= 5)
+    assert sorted(whole["copy_count"]) == sorted(copies["len"])
+
+
+def test_a_full_bucket_is_reported_and_work_is_bounded() -> None:
+    message = as_messages(variants(2))
+    free = campaign_daily.transform(message, thresholds(bucket_cap=1_000))
+    assert not free["is_bucket_capped"].any()
+    capped = campaign_daily.transform(message, thresholds(bucket_cap=4))
+    assert capped["is_bucket_capped"].any()
+    # What is compared with the first few is still found: hardly a copy is lost.
+    largest = [sum(frame["copy_count"].sort(descending=True).head(3)) for frame in (free, capped)]
+    assert largest[1] > 0.9 * largest[0]
+
+
+def test_equal_texts_are_one_signature_however_many() -> None:
+    """4,000 copies make 8 million pairs; their one signature makes none."""
+    one = variants(3).head(1)
+    message = as_messages(
+        pl.concat([one] * 4_000).with_columns(recipient_hash=pl.int_range(4_000).cast(pl.String))
+    )
+    assert similar_pairs(message) == 0
+    made = campaign_daily.transform(message, thresholds())
+    counts = made.select("copy_count", "distinct_recipient_count", "signature_count").rows()
+    assert counts == [(4_000, 4_000, 1)]
+
+
+def similar_pairs(message: pl.DataFrame) -> int:
     """How many signatures the comparison gives back as like others."""
-    signature = message.select(*WHOSE, "signature_hash", "signature_sketch").distinct()
-    (of_all_times,) = Thresholds.of(thresholds(spark).collect())
-    return united(signature, of_all_times).count()
+    signature = message.select(*WHOSE, "signature_hash", "signature_sketch").unique()
+    (of_all_times,) = Thresholds.of(thresholds())
+    return united(signature, of_all_times).height
+
+
+def test_pairs_are_compared_some_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However few at once, the same campaigns are found."""
+    message = as_messages(variants(2))
+    whole = rows_of(campaign_daily.transform(message, thresholds()))
+    monkeypatch.setattr(similarity, "PAIRS", 7)
+    assert rows_of(campaign_daily.transform(message, thresholds())) == whole

@@ -1,22 +1,25 @@
-"""Fingerprints, native rules, and suites of Great Expectations: each kind of rule fails when it is broken."""
+"""Native rules, and suites of Great Expectations: each kind of rule fails when it is broken."""
 
 from __future__ import annotations
 
 import datetime as dt
 import json
+import subprocess
+import sys
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
-from pyspark.sql import DataFrame, SparkSession
 
 from expectations import domain, suites
 from expectations.suites import Result
-from jobs import checks
-from jobs.contracts import contract, struct_type
+from jobs.contracts import contract, polars_schema, rows_frame, tables
+from jobs.engine import checks
+from jobs.engine.gold_stage import GOLD_DAILY
 from jobs.errors import ValidationHeld
-from jobs.runner import GOLD_DAILY
+from tests.conftest import ROOT
 
 TABLE = "gold.spam_volume_daily"
 MESSAGE = "silver.message"
@@ -34,67 +37,28 @@ ROW: dict[str, Any] = {
     "spam_certain": 4,
     "spam_possible": 6,
 }
-# Another value for each column of the key.
-OTHER: dict[str, Any] = {
-    "operator_id": "b",
-    "period_date": dt.date(2026, 11, 25),
-    "channel_code": "SMS",
-    "direction_code": "outbound",
-    "stage_code": "envelope",
-    "outcome_code": "deferred",
-    "unit_code": "attempt",
-    "definition_code": "CAN_SPAM",
-}
 
 
-def frame(spark: SparkSession, *rows: dict[str, Any], table: str = TABLE) -> DataFrame:
+def frame(*rows: dict[str, Any], table: str = TABLE) -> pl.DataFrame:
     base = ROW if table == TABLE else {}
-    names = struct_type(table).names
-    return spark.createDataFrame(
-        [tuple((base | row).get(name) for name in names) for row in rows], struct_type(table)
-    )
+    return rows_frame([base | row for row in rows], table)
 
 
-# --- fingerprints ---------------------------------------------------------------------------------------
+# --- native checks --------------------------------------------------------------------------------------
 
 
-def test_fingerprints_know_no_order(spark: SparkSession) -> None:
-    rows = [ROW, *(ROW | {name: OTHER[name]} for name in contract(TABLE).key)]
-    one = checks.fingerprints(frame(spark, *rows).coalesce(1), TABLE)
-    other = checks.fingerprints(frame(spark, *reversed(rows)).repartition(3, "units"), TABLE)
-    assert one == other
-    assert {key: found.rows for key, found in one.items()} == {
-        ("a", "2026-11-24"): 7,
-        ("a", "2026-11-25"): 1,
-        ("b", "2026-11-24"): 1,
-    }
-
-
-def test_fingerprints_change_with_any_column(spark: SparkSession) -> None:
-    """Also with what null is: a value that moves to the next column is a change."""
-    names = struct_type(MESSAGE).names
-    key = {"operator_id": "a", "period_date": DAY, "message_hash": "m", "recipient_hash": "r"}
-    changes: list[dict[str, Any]] = [{}, {"is_bulk": True}, {"is_bulk": False}, {"is_optout_present": True}]
-    changes += [{"origin_claimed_code": "CHE"}, {"origin_verified_code": "CHE"}, {"message_bytes": 7}]
-    changes += [{"countermeasure_codes": [], "spam_type_codes": ["X"]}]
-    changes += [{"countermeasure_codes": ["X"], "spam_type_codes": []}]
-    changes += [{"countermeasure_codes": ["X"]}, {"spam_type_codes": ["X"]}]
-    sums = {}
-    for change in changes:
-        row = key | change
-        rows = spark.createDataFrame([tuple(row.get(name) for name in names)], struct_type(MESSAGE))
-        (found,) = checks.fingerprints(rows, MESSAGE).values()
-        assert found.checksum not in sums, f"{change} and {sums[found.checksum]} are one"
-        sums[found.checksum] = change
-
-
-def test_a_broken_rule_holds_with_table_rule_count_and_keys(spark: SparkSession) -> None:
-    rules = checks.row_rules(contract(TABLE))
+def test_rows_that_hold_all_rules_break_none() -> None:
     days = [{"period_date": dt.date(2026, 11, day)} for day in range(1, 6)]
-    assert len(checks.fingerprints(frame(spark, *days), TABLE, rules)) == 5
-    broken = frame(spark, ROW, *({"spam_possible": 11} | day for day in days))
+    assert checks.check_rows(frame(*days), TABLE) == []
+    assert checks.check_rows(frame(), TABLE) == []
+    assert checks.check_rows(frame({"outcome_code": "_U"}), TABLE) == []
+
+
+def test_a_broken_rule_holds_with_table_rule_count_and_keys() -> None:
+    days = [{"period_date": dt.date(2026, 11, day)} for day in range(1, 6)]
+    (found,) = checks.check_rows(frame(ROW, *({"spam_possible": 11} | day for day in days)), TABLE)
     with pytest.raises(ValidationHeld) as error:
-        checks.fingerprints(broken, TABLE, rules)
+        checks.refuse([found])
     first, *examples = str(error.value).splitlines()
     assert first == (
         "gold.spam_volume_daily: rule possible_within_units is broken on 5 rows; the table stays as it was."
@@ -103,6 +67,19 @@ def test_a_broken_rule_holds_with_table_rule_count_and_keys(spark: SparkSession)
     assert all("operator_id=a, period_date=2026-11-0" in example for example in examples)
     assert all("definition_code=OPERATOR" in example for example in examples)
     assert error.value.exit_code == 1
+    checks.refuse([])
+
+
+def test_broken_rows_hold_back_their_operator_alone() -> None:
+    rows = [{}, {"operator_id": "b", "spam_certain": 7}, {"operator_id": "c"}]
+    rows += [{"operator_id": "c", "unit_code": unit, "spam_certain": -1} for unit in ("call", "attempt")]
+    found = checks.check_rows(frame(*rows, {"operator_id": "b", "spam_certain": 7}), TABLE)
+    assert [(each.rule, each.operator_id, each.violations) for each in found] == [
+        ("certain_within_possible", "b", 2),
+        ("certain_not_negative", "c", 2),
+        ("key_unique", "b", 1),
+    ]
+    assert [example["unit_code"] for example in found[1].examples] == ["attempt", "call"]
 
 
 @pytest.mark.parametrize(
@@ -116,25 +93,45 @@ def test_a_broken_rule_holds_with_table_rule_count_and_keys(spark: SparkSession)
         ({"spam_certain": -1}, "certain_not_negative"),
     ],
 )
-def test_each_kind_of_native_rule(spark: SparkSession, wrong: dict[str, Any], rule: str) -> None:
-    with pytest.raises(ValidationHeld, match=f"rule {rule} is broken on 1 row; the table stays as it was"):
-        checks.fingerprints(frame(spark, ROW, wrong), TABLE, checks.row_rules(contract(TABLE)))
+def test_each_kind_of_native_rule(wrong: dict[str, Any], rule: str) -> None:
+    found = {each.rule: each for each in checks.check_rows(frame(ROW, {"operator_id": "b"} | wrong), TABLE)}
+    assert (found[rule].violations, found[rule].operator_id) == (1, "b")
 
 
-def test_a_key_that_stands_twice_holds(spark: SparkSession) -> None:
-    with pytest.raises(ValidationHeld, match="rule key_unique is broken on 2 rows") as error:
-        checks.fingerprints(frame(spark, ROW, {"units": 8}, {"units": 9}, {"stage_code": "connect"}), TABLE)
-    assert "stage_code=content, outcome_code=rejected" in str(error.value)
+def test_every_table_has_rules_that_polars_reads() -> None:
+    for table in tables():
+        about = contract(table)
+        nothing = pl.DataFrame(schema=polars_schema(table))
+        found = nothing.select(condition.alias(name) for name, condition in checks.row_rules(about).items())
+        assert set(found.dtypes) <= {pl.Boolean}, table
+
+
+def test_a_key_that_occurs_twice_holds() -> None:
+    rows = frame(ROW, {"units": 8}, {"units": 9}, {"stage_code": "connect"})
+    (found,) = checks.check_rows(rows, TABLE)
+    assert (found.rule, found.violations) == ("key_unique", 2)
+    assert checks.message(TABLE, found.rule, 2, found.examples).splitlines()[0] == (
+        "gold.spam_volume_daily: rule key_unique is broken on 2 rows; the table stays as it was."
+    )
+    assert (found.examples[0]["stage_code"], found.examples[0]["outcome_code"]) == ("content", "rejected")
+
+
+def test_a_key_may_occur_once_in_each_period() -> None:
+    """The key of silver.message has no day."""
+    key = {"operator_id": "a", "message_hash": "m", "recipient_hash": "r"}
+    days = [key | {"period_date": dt.date(2026, 11, day)} for day in (24, 25)]
+    for rows, count in ((days, 0), ([*days, days[0]], 1)):
+        found = checks.check_rows(frame(*rows, table=MESSAGE), MESSAGE)
+        assert sum(each.violations for each in found if each.rule == "key_unique") == count
 
 
 # --- suites ---------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
-def broken(spark: SparkSession) -> dict[str, Result]:
+def broken() -> dict[str, Result]:
     """Each rule's result on a frame in which each kind of rule is broken once."""
     rows = frame(
-        spark,
         ROW,
         {"outcome_code": "rejectd"},
         {"direction_code": None},
@@ -143,9 +140,8 @@ def broken(spark: SparkSession) -> dict[str, Result]:
         {"unit_code": "call", "spam_certain": -2, "spam_possible": 99},
         {"channel_code": "SMS"},
         {"channel_code": "SMS", "units": 12},
-    ).persist()
+    )
     results = suites.validate([suites.Asked(TABLE, rows, suites.contract_rules(TABLE), contract(TABLE).key)])
-    rows.unpersist()
     return {result.rule: result for result in results}
 
 
@@ -184,11 +180,44 @@ def test_other_rules_hold(broken: dict[str, Result]) -> None:
     assert {name for name, result in broken.items() if result.is_held and result.violations} == set()
 
 
-def test_a_clean_frame_breaks_nothing_and_every_rule_is_asked(spark: SparkSession) -> None:
-    rows = frame(spark, ROW, {"unit_code": "message"}).persist()
+def test_a_clean_frame_breaks_nothing_and_every_rule_is_asked() -> None:
+    rows = frame(ROW, {"unit_code": "message"})
     results = suites.validate([suites.Asked(TABLE, rows, suites.contract_rules(TABLE), contract(TABLE).key)])
     assert all(result.is_held for result in results)
     assert {result.rule for result in results} == {rule.name for rule in suites.contract_rules(TABLE)}
+
+
+def test_a_frame_without_rows_breaks_nothing() -> None:
+    asked = suites.Asked(TABLE, frame(), suites.contract_rules(TABLE), contract(TABLE).key)
+    results = suites.validate([asked])
+    assert len(results) == len(asked.rules) and all(result.is_held for result in results)
+    assert suites.validate([]) == []
+
+
+def test_operators_whose_rows_break_a_rule_are_held_back_and_no_others() -> None:
+    rows = [{}, {"operator_id": "b", "spam_certain": 7}, {"operator_id": "c"}, {"operator_id": "c"}]
+    asked = [
+        suites.Asked(TABLE, frame(*each), suites.contract_rules(TABLE), contract(TABLE).key)
+        for each in (rows, [{"operator_id": "d"}])
+    ]
+    results = suites.validate(asked)
+    assert {result.rule for result in results if not result.is_held} == {
+        "key_unique",
+        "certain_within_possible",
+    }
+    assert suites.holders(asked, results) == {"b", "c"}
+    assert suites.holders(asked[1:], suites.validate(asked[1:])) == set()
+
+
+def test_great_expectations_is_imported_without_what_no_rule_uses() -> None:
+    """And what stood for it meanwhile is gone."""
+    code = (
+        "import sys; from expectations import suites; assert 'great_expectations' not in sys.modules;"
+        "suites.warm(); assert 'great_expectations' in sys.modules;"
+        "assert not {'altair', 'scipy', 'scipy.stats', 'pyspark', 'IPython'} & set(sys.modules);"
+        "import scipy.stats; assert scipy.stats.norm.cdf(0) == 0.5"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 
 
 def test_results_are_kept_as_json(tmp_path: Path, broken: dict[str, Result]) -> None:
@@ -203,27 +232,22 @@ def test_results_are_kept_as_json(tmp_path: Path, broken: dict[str, Result]) -> 
 # --- rules between tables -------------------------------------------------------------------------------
 
 
-def told(rule: domain.CrossRule, *frames: DataFrame) -> dict[str, tuple[int, list[dict[str, str]]]]:
+def told(rule: domain.CrossRule, *frames: pl.DataFrame) -> dict[str, tuple[int, list[dict[str, str]]]]:
     """The broken rules, with how many rows break them and examples."""
-    beside = rule.frame(*frames).persist()
+    beside = rule.frame(*frames)
     results = suites.validate([suites.Asked(rule.table, beside, rule.rules, rule.key)])
-    beside.unpersist()
     assert {result.table for result in results} == {rule.table}
     return {result.rule: (result.violations, result.examples) for result in results if not result.is_held}
 
 
-def test_details_add_up_to_volume(spark: SparkSession) -> None:
+def test_details_add_up_to_volume() -> None:
     (rule,) = [each for each in domain.GOLD if each.table == "gold.spam_type_daily"]
-    volume = frame(spark, ROW, {"unit_code": "message"}, {"unit_code": "attempt"})
+    volume = frame(ROW, {"unit_code": "message"}, {"unit_code": "attempt"})
 
-    def types(*rows: dict[str, Any]) -> DataFrame:
-        names = struct_type(rule.table).names
-        full = [ROW | {"spam_type_code": "UNK"} | row for row in rows]
-        return spark.createDataFrame(
-            [tuple(row[name] for name in names) for row in full], struct_type(rule.table)
-        )
+    def types(*rows: dict[str, Any]) -> pl.DataFrame:
+        return frame(*(ROW | {"spam_type_code": "UNK"} | row for row in rows), table=rule.table)
 
-    halves = {"units": 5, "spam_certain": 2, "spam_possible": 3}
+    halves: dict[str, Any] = {"units": 5, "spam_certain": 2, "spam_possible": 3}
     right = [halves, halves | {"spam_type_code": "AD.pharma"}, {"unit_code": "message"}]
     assert told(rule, types(*right, {"unit_code": "attempt"}), volume) == {}
     # One total is off, one is missing here, one is missing there.
@@ -253,7 +277,7 @@ def test_every_detail_table_is_held_to_volume() -> None:
         assert set(rule.key) <= set(contract(rule.table).columns) & set(contract(TABLE).columns)
 
 
-def test_what_was_marked_is_what_operators_call_spam(spark: SparkSession) -> None:
+def test_what_was_marked_is_what_operators_call_spam() -> None:
     (rule,) = [each for each in domain.GOLD if each.table == "gold.type_coverage_daily"]
     types = [
         ROW | {"spam_type_code": code, "definition_code": definition, "units": 9, "spam_certain": certain}
@@ -264,22 +288,16 @@ def test_what_was_marked_is_what_operators_call_spam(spark: SparkSession) -> Non
             ("UNK", "CASL", 7),
         )
     ]
-    volume = spark.createDataFrame(
-        [tuple(row[name] for name in struct_type("gold.spam_type_daily").names) for row in types],
-        struct_type("gold.spam_type_daily"),
-    )
+    volume = frame(*types, table="gold.spam_type_daily")
 
-    def coverage(*parts: tuple[str, int, int, int]) -> DataFrame:
-        named = struct_type(rule.table).names
+    def coverage(*parts: tuple[str, int, int, int]) -> pl.DataFrame:
         rows = [
             ROW
             | {"engine_code": engine, "units_marked": strong + weak + untyped, "units_strong": strong}
             | {"units_weak": weak, "units_untyped": untyped}
             for engine, strong, weak, untyped in parts
         ]
-        return spark.createDataFrame(
-            [tuple(row[name] for name in named) for row in rows], struct_type(rule.table)
-        )
+        return frame(*rows, table=rule.table)
 
     # Two filters may speak of one message: their rows add up to nothing.
     assert told(rule, coverage(("rspamd", 1, 0, 4), ("amavis", 0, 1, 3), ("_T", 1, 1, 4)), volume) == {}
@@ -289,7 +307,7 @@ def test_what_was_marked_is_what_operators_call_spam(spark: SparkSession) -> Non
         }
 
 
-def test_the_ledger_conserves_lines_and_limits_quarantine(spark: SparkSession) -> None:
+def test_the_ledger_conserves_lines_and_limits_quarantine() -> None:
     def file(source: str, lines: int, records: int, ignored: int, quarantined: int) -> dict[str, Any]:
         counts = {"line_count": lines, "record_count": records, "ignored_count": ignored}
         names = {"operator_id": "a", "source_id": source, "format_code": "postfix"}
@@ -305,13 +323,13 @@ def test_the_ledger_conserves_lines_and_limits_quarantine(spark: SparkSession) -
         file("mostly", 10, 5, 0, 5),
         file("mostly", 990, 990, 0, 0),
     ]
-    found = told(rule, frame(spark, *files, table="bronze.file"))
+    found = told(rule, frame(*files, table="bronze.file"))
     assert {name: [row["source_id"] for row in rows] for name, (_, rows) in found.items()} == {
         "lines_conserved": ["lost"],
         "quarantine_within_limit": ["mangled"],
     }
     # A file without a line has no share, and is no violation.
-    assert told(rule, frame(spark, file("empty", 0, 0, 0, 0), table="bronze.file")) == {}
+    assert told(rule, frame(file("empty", 0, 0, 0, 0), table="bronze.file")) == {}
 
 
 def test_who_is_held_back_reads_what_the_rule_says_and_what_to_do() -> None:
@@ -326,10 +344,9 @@ def test_who_is_held_back_reads_what_the_rule_says_and_what_to_do() -> None:
     ]
 
 
-def test_components_and_strategies_of_spending_add_up(spark: SparkSession) -> None:
+def test_components_and_strategies_of_spending_add_up() -> None:
     """But for the rounding of each row, and where nothing is estimated."""
     rules = [each for each in domain.STUDY if each.table == "study.investment"]
-    schema = struct_type("study.investment")
 
     def broken(*changed: tuple[str, str, str | None]) -> set[str]:
         amounts: dict[tuple[str, str], str | None] = {
@@ -347,9 +364,9 @@ def test_components_and_strategies_of_spending_add_up(spark: SparkSession) -> No
                 "reported": money or Decimal(0), "strategy_code": strategy, "component_code": component,
                 "conversion_code": "none" if component == "posts" else "market",
             }  # fmt: skip
-            rows.append(tuple(row.get(name) for name in schema.names))
-        frame = spark.createDataFrame(rows, schema)
-        return {name for rule in rules for name in told(rule, frame)}
+            rows.append(row)
+        spending = frame(*rows, table="study.investment")
+        return {name for rule in rules for name in told(rule, spending)}
 
     every = [
         (strategy, component)

@@ -6,27 +6,32 @@ import csv
 import datetime as dt
 import io
 import json
+import os
+import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import polars as pl
 import pytest
-from pyspark.sql import SparkSession
-from pyspark.sql import functions as F
 
 from jobs import __main__ as command_line
 from jobs import contracts
-from jobs.contracts import contract, struct_type
-from jobs.errors import ValidationHeld, of_task
-from jobs.lake import Lake
+from jobs.contracts import contract, rows_frame
+from jobs.core import sketch
+from jobs.engine.lake import Lake
+from jobs.errors import ValidationHeld
 from tests.conftest import ROOT
 
 COMMANDS = [
     *("pull", "run", "show", "tables", "status", "quarantine"),
-    *("sniff", "demo", "report", "submit"),
+    *("sniff", "demo", "report", "submit", "init", "renew"),
 ]
+# Packages whose import takes a good part of a second, or more.
+SLOW = ["great_expectations", "scipy", "altair", "pandas", "pyspark", "jobs.formats.registry"]
 GROUPS = ["audit", "cost", "questionnaire", "study"]
 SETTINGS = """
 [lake]
@@ -75,16 +80,14 @@ def observatory(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[s
 
 
 @pytest.fixture(scope="module")
-def study(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Settings of a lake with a few rows in it."""
     folder = tmp_path_factory.mktemp("command_line")
     (folder / "observatory.toml").write_text(SETTINGS, encoding="utf-8")
-    lake = Lake(spark, str(folder / "lake"))
+    lake = Lake(str(folder / "lake"))
 
     def append(table: str, *rows: dict[str, Any]) -> None:
-        names = struct_type(table).names
-        values = [tuple(row.get(name) for name in names) for row in rows]
-        lake.append(spark.createDataFrame(values, struct_type(table)), table)
+        lake.append(rows_frame(list(rows), table), table)
 
     day = {"operator_id": "a", "period_date": dt.date(2026, 11, 24), "channel_code": "EMAIL"}
     place = {"direction_code": "inbound", "stage_code": "delivery", "outcome_code": "delivered"}
@@ -94,11 +97,12 @@ def study(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path
         for unit, units in (("recipient", 1234567), ("message", 1000), ("attempt", 7))
     ]
     append("gold.spam_volume_daily", *volume)
-    sketch = spark.range(3).select(F.theta_sketch_agg("id")).first()[0]
-    append("gold.bypass_indicator_daily", day | {"bypass_code": "SIMBOX", "flagged_sender_sketch": sketch})
+    three = pl.select(sketch.to_bytes(pl.lit([1, 2, 3], dtype=sketch.LIST))).item()
+    append("gold.bypass_indicator_daily", day | {"bypass_code": "SIMBOX", "flagged_sender_sketch": three})
     file = {"operator_id": "a", "source_id": "mx1", "format_code": "postfix", "file_name": "mail.log"}
     counts = {"line_count": 5000, "record_count": 4000, "ignored_count": 997, "quarantined_count": 3}
-    times = {"last_event_date": dt.date(2026, 11, 24), "landed_at": dt.datetime(2026, 11, 25, 6, 30)}
+    landed = dt.datetime(2026, 11, 25, 6, 30, tzinfo=dt.UTC)
+    times = {"last_event_date": dt.date(2026, 11, 24), "landed_at": landed}
     append("bronze.file", file | counts | times | {"stream_id": "s", "piece_id": "s-0"})
     odd = {"operator_id": "a", "source_id": "mx1", "piece_id": "s-0", "format_code": "postfix"}
     lines = [f"weird [red]\x1b[m <{name}@secret.example> {len(name)}" for name in ("ann", "bobby")]
@@ -116,7 +120,7 @@ def study(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path
     # No filter could look at what was refused before.
     append("silver.message", *messages, joined | {"grain_code": "attempt", "join_quality_code": "none"})
     named = ("gold.spam_volume_daily", "silver.message")
-    versions = [(table, lake.version(table)) for table in named]
+    versions = [{"table_name": table, "version": lake.version(table)} for table in named]
     run = {"run_id": "r1", "stage_name": "gold", "ingest_ids": ["i1", "i2"], "table_versions": versions}
     append("meta.run", run)
     # Written after the last finished run: nobody is shown it.
@@ -129,14 +133,11 @@ def study(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 
 @pytest.fixture
-def show(
-    observatory: Observatory, spark: SparkSession, study: Path, monkeypatch: pytest.MonkeyPatch
-) -> Observatory:
-    monkeypatch.setattr(command_line, "lake_of", lambda settings: Lake(spark, settings.lake.root))
+def show(observatory: Observatory, study: Path) -> Observatory:
     return lambda command, *arguments: observatory(command, *arguments, "--config", study)
 
 
-# --- without Spark --------------------------------------------------------------------------------------
+# --- without a lake -------------------------------------------------------------------------------------
 
 
 def test_help_names_every_command(observatory: Observatory) -> None:
@@ -153,7 +154,7 @@ def test_each_command_has_help(observatory: Observatory, command: str) -> None:
     assert told.code == 0
     assert told.err == ""
     assert "Usage: " in told.out
-    assert ("--config" in told.out) == (command in COMMANDS and command not in ("tables", "sniff"))
+    assert ("--config" in told.out) == (command in COMMANDS and command not in ("tables", "sniff", "init"))
 
 
 def test_the_catalogue_names_every_table_and_key(observatory: Observatory) -> None:
@@ -182,10 +183,14 @@ def test_the_catalogue_names_every_table_and_key(observatory: Observatory) -> No
         (["pull", "--config", "/nowhere.toml"], "Name one with --config"),
         (["status", "--config", "/nowhere.toml"], "Name one with --config"),
         (["shwo"], "No such command 'shwo'"),
-        (["show"], "Missing argument"),
+        (["show", "--sql", "SELECT 1", "--where", "units > 1"], "--sql goes without a table, --columns and"),
         (["show", "gold.spam_type_daily", "--format", "xml"], "'xml' is not one of"),
         (["show", "gold.spam_type_daily", "--limit", "0"], "--limit"),
         (["run", "--since", "yesterday"], "'yesterday' does not match"),
+        (
+            ["run", "--since", "2026-11-24", "--until", "2026-11-23"],
+            "--since 2026-11-24 is after --until 2026-11-23",
+        ),
         (["run", "--stage", "brass"], "'brass' is not one of"),
     ],
 )
@@ -226,6 +231,18 @@ def test_without_a_key_nothing_starts(
     found = observatory("run", "--config", study)
     assert found.code == 2
     assert "OBSERVATORY_PSEUDONYM_KEY" in found.err
+
+
+@pytest.mark.parametrize("key", ["a" * 32, "ab" * 40, "\0" * 64])
+def test_a_key_that_can_be_guessed_is_refused(
+    observatory: Observatory, study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    monkeypatch.delenv("OBSERVATORY_PSEUDONYM_KEY")
+    (tmp_path / "key").write_text(key)
+    monkeypatch.setenv("OBSERVATORY_PSEUDONYM_KEY_FILE", str(tmp_path / "key"))
+    found = observatory("run", "--config", study)
+    assert found.code == 2
+    assert "can be guessed" in found.err and "openssl rand -hex 32" in found.err
 
 
 def test_a_source_that_is_missing_ends_with_exit_code_2(
@@ -301,7 +318,7 @@ def test_nested_values_are_json_in_csv(show: Observatory) -> None:
     (row,) = csv.DictReader(io.StringIO(told.out))
     assert json.loads(row["ingest_ids"]) == ["i1", "i2"]
     names = ("gold.spam_volume_daily", "silver.message")
-    assert json.loads(row["table_versions"]) == [{"table_name": name, "version": 0} for name in names]
+    assert json.loads(row["table_versions"]) == [{"table_name": name, "version": 1} for name in names]
     assert row["partitions"] == ""
 
 
@@ -312,6 +329,21 @@ def test_sketches_are_shown_as_what_they_count_and_kept_in_parquet(show: Observa
     file = tmp_path / "rows.parquet"
     show("show", "gold.bypass_indicator_daily", "--format", "parquet", "--output", file)
     assert isinstance(pl.read_parquet(file)["flagged_sender_sketch"][0], bytes)
+
+
+@pytest.mark.parametrize(("least", "rows"), [(3, 1), (4, 0)])
+def test_a_condition_on_a_sketch_is_on_its_count(show: Observatory, least: int, rows: int) -> None:
+    where = f"flagged_sender_sketch >= {least}"
+    told = show("show", "gold.bypass_indicator_daily", "--where", where, "--format", "json")
+    assert (told.code, len(told.out.splitlines())) == (0, rows)
+
+
+def test_commands_on_a_lake_that_nothing_was_written_to(observatory: Observatory, tmp_path: Path) -> None:
+    settings = tmp_path / "observatory.toml"
+    settings.write_text(SETTINGS, encoding="utf-8")
+    for command in (["status"], ["quarantine"], ["show", "silver.message"], ["show", "meta.run"]):
+        told = observatory(*command, "--config", settings)
+        assert (told.code, told.err) == (0, ""), command
 
 
 def test_show_a_reference_table_and_one_without_rows(show: Observatory) -> None:
@@ -404,7 +436,91 @@ def test_settings_for_the_demo_lie_in_the_clone() -> None:
     assert (ROOT / "sample_data" / "observatory.toml").is_file()
 
 
-def test_what_a_task_of_spark_says_to_a_person_reaches_it() -> None:
-    found = of_task(Exception("Traceback:\njobs.errors.ObservatoryError: add it to the frame\n\nJVM"))
-    assert found is not None and str(found) == "add it to the frame" and found.exit_code == 2
-    assert of_task(Exception("Traceback:\nValueError: jobs.errors.ObservatoryError: no")) is None
+# --- crashes --------------------------------------------------------------------------------------------
+
+
+class Panic(BaseException):
+    """As Polars' PanicException, which is no Exception."""
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (ZeroDivisionError("division by\x1b[31m zero\nmore"), "ZeroDivisionError: division by\\x1b[31m zero"),
+        (BrokenProcessPool("a worker was killed"), "BrokenProcessPool: a worker was killed"),
+        (MemoryError(), "the program crashed: MemoryError"),
+        (Panic("index out of bounds"), "Panic: index out of bounds"),
+    ],
+)
+def test_a_crash_is_a_short_message_and_exit_code_4(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    error: BaseException,
+    told: str,
+) -> None:
+    def fail(*arguments: object) -> None:
+        raise error
+
+    monkeypatch.setattr(command_line, "pull_all", fail)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(
+        sys, "argv", ["observatory", "pull", "--config", str(ROOT / "sample_data" / "observatory.toml")]
+    )
+    with pytest.raises(SystemExit) as end:
+        command_line.command()
+    found = capsys.readouterr()
+    assert (end.value.code, found.out) == (4, "")
+    assert told in found.err and "Traceback (most" not in found.err and "more" not in found.err
+    (file,) = tmp_path.iterdir()
+    assert str(file) in found.err.replace("\n", "")
+    assert "Traceback (most" in file.read_text(encoding="utf-8")
+    assert file.stat().st_mode & 0o077 == 0
+
+
+def test_a_crash_without_a_place_for_its_traceback_shows_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    with pytest.raises(SystemExit) as end:
+        command_line.crash(KeyError("x"))
+    found = capsys.readouterr().err
+    assert end.value.code == 4
+    assert "could not be written to a file" in found and "KeyError: 'x'" in found
+
+
+def test_a_reader_that_stops_is_no_held_validation(observatory: Observatory, study: Path) -> None:
+    """As in `observatory show ... | head`."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "jobs", "show", "ref.measure", "--format", "csv", "--config", str(study)]
+    closed = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+    os.close(writer)
+    assert closed.returncode == 141
+    assert "Traceback" not in closed.stderr
+
+
+# --- what a command imports -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["tables"],
+        ["show", "gold.spam_volume_daily"],
+        ["show", "gold.spam_volume_daily", "--format", "csv"],
+        ["status"],
+        ["quarantine"],
+    ],
+)
+def test_commands_that_read_import_nothing_that_takes_seconds(arguments: list[str], study: Path) -> None:
+    own = ["--config", str(study)] if arguments[0] != "tables" else []
+    code = (
+        "import sys; from jobs.__main__ import main; sys.argv = ['observatory', *sys.argv[1:]]\n"
+        "try: main()\nexcept SystemExit as end: assert not end.code, end.code\n"
+        f"sys.exit(', '.join(name for name in {SLOW} if name in sys.modules) or 0)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments, *own], capture_output=True, text=True, cwd=ROOT
+    )
+    assert (done.returncode, done.stderr) == (0, "")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from jobs import config
+from jobs import config, machine
 from jobs.errors import ObservatoryError
 from tests.conftest import ROOT
 
@@ -57,15 +58,22 @@ id"""
 @pytest.fixture(autouse=True)
 def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OBSERVATORY_LAKE_ROOT", raising=False)
-    monkeypatch.delenv("OBSERVATORY_SPARK_MASTER", raising=False)
+    monkeypatch.delenv("OBSERVATORY_ENGINE_MEMORY", raising=False)
+    monkeypatch.delenv("OBSERVATORY_ENGINE_WORKERS", raising=False)
 
 
-def load(folder: Path, right: str = "", wrong: str = "", **overrides: str) -> config.Observatory:
+def load(folder: Path, right: str = "", wrong: str = "", **overrides: Any) -> config.Observatory:
     """The settings above with one place changed."""
     assert right in SETTINGS
     file = folder / "observatory.toml"
     file.write_text(SETTINGS.replace(right, wrong, 1) if right else SETTINGS, encoding="utf-8")
     return config.load(file, **overrides)
+
+
+def engine(folder: Path, right: str, wrong: str, **overrides: Any) -> tuple[int, int]:
+    """The bytes and workers that settings with one place changed give the engine."""
+    found = load(folder, right, wrong, **overrides).engine
+    return found.memory_bytes, found.workers
 
 
 @pytest.mark.parametrize(
@@ -144,6 +152,25 @@ def load(folder: Path, right: str = "", wrong: str = "", **overrides: str) -> co
         ),
         ('"EMAIL"', '"EMIAL"', "fixed_cost 'licence' channel: Input should be 'EMAIL' or 'SMS'"),
         ('root = "lake"', "open_days = 0", "[lake] open_days: Input should be greater than or equal to 1"),
+        (
+            'root = "lake"',
+            "open_days = 1000000000",
+            "[lake] open_days: Input should be less than or equal to 3660",
+        ),
+        ('root = "lake"', r'root = "la\u0000ke"', "[lake] root: 'la\\x00ke' has a control character"),
+        ("mail.log", r"mail\u0000.log", "source 'mx1' url: "),
+        ("central = 2", "central = inf", "fixed_cost 'licence' central: Input should be a finite number"),
+        ("central = 2", "central = nan", "fixed_cost 'licence' central: Input should be a finite number"),
+        (
+            'holding = "hill"',
+            'holding = "hill"\nsubscribers = 9223372036854775808',
+            "Input should be less than or equal to 1000000000000",
+        ),
+        (
+            'holding = "hill"',
+            'holding = "hill"\nsubscribers = { EMAIL = 9223372036854775808 }',
+            "Input should be less than or equal to 1000000000000",
+        ),
         ('domains = ["hill.example"]', 'domains = "hill.example"', "domains: Input should be a valid list"),
         ('[lake]\nroot = "lake"', 'lake = "lake"', "lake: Input should be a valid dictionary"),
         ("[lake]", "[lake", "not TOML: Expected ']'"),
@@ -230,13 +257,16 @@ def test_argument_over_environment_over_file_over_default(
 ) -> None:
     assert load(tmp_path, 'root = "lake"', "").lake.root == str(tmp_path / "build" / "lake")
     assert load(tmp_path).lake.root == str(tmp_path / "lake")
-    assert load(tmp_path).spark.master == "local[2]"
+    assert load(tmp_path).engine.workers == machine.usable_cores()
+    table = ("[lake]", '[engine]\nmemory = "3GB"\nworkers = 3\n\n[lake]')
+    assert engine(tmp_path, *table) == (3_000_000_000, 3)
     monkeypatch.setenv("OBSERVATORY_LAKE_ROOT", "/srv/environment")
-    monkeypatch.setenv("OBSERVATORY_SPARK_MASTER", "local[7]")
+    monkeypatch.setenv("OBSERVATORY_ENGINE_MEMORY", "5000000000")
+    monkeypatch.setenv("OBSERVATORY_ENGINE_WORKERS", "5")
     assert load(tmp_path).lake.root == "/srv/environment"
-    assert load(tmp_path).spark.master == "local[7]"
-    assert load(tmp_path, lake_root="/srv/argument", master="local[1]").lake.root == "/srv/argument"
-    assert load(tmp_path, lake_root="/srv/argument", master="local[1]").spark.master == "local[1]"
+    assert engine(tmp_path, *table) == (5_000_000_000, 5)
+    assert load(tmp_path, lake_root="/srv/argument").lake.root == "/srv/argument"
+    assert engine(tmp_path, *table, memory="7GB", workers=7) == (7_000_000_000, 7)
     with pytest.raises(ObservatoryError, match="lake: Input should be a valid dictionary"):
         load(tmp_path, '[lake]\nroot = "lake"', 'lake = "lake"')
 
@@ -337,3 +367,90 @@ def test_links_and_their_networks_are_checked(tmp_path: Path) -> None:
         with pytest.raises(ObservatoryError) as error:
             load(tmp_path, "[[operator.source]]", f"{lines}\n[[operator.source]]")
         assert told in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ('"2GB"', 2_000_000_000),
+        ('"2 GiB"', 2 << 30),
+        ('"1.5gib"', 3 << 29),
+        ('"512MB"', 512_000_000),
+        ('"300000000"', 300_000_000),
+        ("300_000_000", 300_000_000),
+    ],
+)
+def test_memory_has_a_unit_or_is_bytes(tmp_path: Path, text: str, size: int) -> None:
+    assert engine(tmp_path, "[lake]", f"[engine]\nmemory = {text}\n\n[lake]")[0] == size
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        (
+            'memory = "lots"',
+            "[engine] memory: 'lots' is no amount of memory; write a number and a unit, as in",
+        ),
+        ('memory = "2 parsecs"', "[engine] memory: '2 parsecs' is no amount of memory"),
+        ('memory = "-2GB"', "[engine] memory: '-2GB' is no amount of memory"),
+        ('memory = "2"', "[engine] memory: memory is 2, less than the least that the engine works in, 256MB"),
+        ("memory = 2.5", "[engine] memory: memory must be a text with a unit"),
+        ("memory = true", "[engine] memory: memory must be a text with a unit"),
+        ("workers = 0", "[engine] workers: Input should be greater than or equal to 1"),
+        ('workers = "many"', "[engine] workers: Input should be a valid integer"),
+        ("workers = 100000", "[engine] workers: Input should be less than or equal to 1024"),
+        ('name = "embeded"', "[engine] name: unknown engine 'embeded'; did you mean 'embedded'?"),
+        ('name = "dask"', "[engine] name: unknown engine 'dask'; known are: embedded, spark"),
+        ('memroy = "2GB"', "[engine] memroy: unknown setting 'memroy'; did you mean 'memory'?"),
+    ],
+)
+def test_a_wrong_engine_setting_is_named(tmp_path: Path, lines: str, told: str) -> None:
+    with pytest.raises(ObservatoryError) as error:
+        load(tmp_path, "[lake]", f"[engine]\n{lines}\n\n[lake]")
+    assert f"{tmp_path / 'observatory.toml'}: {told}" in str(error.value)
+
+
+@pytest.mark.parametrize("lines", ["", 'master = "local[2]"', 'conf = { "spark.ui.enabled" = true }'])
+def test_a_table_of_spark_settings_is_refused_with_what_replaces_it(tmp_path: Path, lines: str) -> None:
+    with pytest.raises(ObservatoryError) as error:
+        load(tmp_path, "[lake]", f"[spark]\n{lines}\n\n[lake]")
+    assert str(error.value).startswith(f"{tmp_path / 'observatory.toml'}: [spark]: ")
+    assert "[engine] replaces it" in str(error.value)
+    assert error.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("workers", "has", "gives"),
+    [(2, 24_000_000_000, 8_000_000_000), (2, 6_000_000_000, 3_000_000_000), (64, 100_000_000, 256_000_000)],
+)
+def test_memory_is_half_of_what_there_is_up_to_a_bound(
+    monkeypatch: pytest.MonkeyPatch, workers: int, has: int, gives: int
+) -> None:
+    monkeypatch.setattr(machine, "usable_memory", lambda: has)
+    assert config.Engine(workers=workers).memory_bytes == gives
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_the_limits_of_a_container_bind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: int
+) -> None:
+    """The lowest limit of the process's cgroup and of all above it counts."""
+    listed = tmp_path / "listed"
+    listed.write_text("0::/a/b\n" if version == 2 else "4:memory:/a/b\n3:cpu,cpuacct:/a/b\n")
+    files = (
+        {"a/memory.max": "700000000", "a/b/memory.max": "max", "a/b/cpu.max": "150000 100000"}
+        if version == 2
+        else {
+            "memory/a/memory.limit_in_bytes": "700000000",
+            "memory/a/b/memory.limit_in_bytes": "9223372036854771712",
+            "cpu/a/b/cpu.cfs_quota_us": "150000",
+            "cpu/a/b/cpu.cfs_period_us": "100000",
+        }
+    )
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(f"{text}\n")
+    monkeypatch.setattr(machine, "CGROUPS", tmp_path)
+    monkeypatch.setattr(machine, "LISTED", listed)
+    assert machine.usable_memory() == 700_000_000
+    assert machine.usable_cores() == 1

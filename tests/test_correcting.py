@@ -9,13 +9,11 @@ from math import sqrt
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
+import polars as pl
 import pytest
-from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
 
 from jobs import prevalence
-from jobs.contracts import arrow_schema
+from jobs.contracts import rows_frame
 from jobs.release import correcting
 from jobs.release.audited import estimated
 from jobs.release.figures import CALL_SHARES
@@ -26,10 +24,8 @@ QUALITY = "gold.filter_quality_monthly"
 SHARES = {"flagged": (0.9, 0.8, 0.95), "undecided": (0.5, 0.0, 1.0), "passed": (0.1, 0.05, 0.2)}
 
 
-def frame(spark: SparkSession, table: str, rows: list[dict[str, Any]]) -> DataFrame:
-    schema = arrow_schema(table)
-    whole = [{name: row.get(name) for name in schema.names} for row in rows]
-    return spark.createDataFrame(pa.Table.from_pylist(whole, schema))
+def frame(table: str, rows: list[dict[str, Any]]) -> pl.DataFrame:
+    return rows_frame(rows, table)
 
 
 def told(operator: str, month: str = "2026-11", **changed: Any) -> dict[str, Any]:
@@ -46,8 +42,8 @@ def volume(operator: str, day: int, stage: str, counts: tuple[int, int, int], **
     return row | dict(zip(("units", "spam_certain", "spam_possible"), counts, strict=True)) | more
 
 
-def by(found: DataFrame, key: str) -> dict[Any, dict[str, Any]]:
-    return {row[key]: row.asDict() for row in found.collect()}
+def by(found: pl.DataFrame, key: str) -> dict[Any, dict[str, Any]]:
+    return {row[key]: row for row in found.to_dicts()}
 
 
 Share = tuple[float, float, float]
@@ -102,7 +98,7 @@ def ends(
     return spam, below, above
 
 
-def test_by_hand(spark: SparkSession) -> None:
+def test_by_hand() -> None:
     quality = [
         told("a"),
         # A test elsewhere is believed where there is no audit, and there alone.
@@ -127,9 +123,9 @@ def test_by_hand(spark: SparkSession) -> None:
         # Of another month nothing is known.
         volume("a", 4, "content", (10, 5, 6)) | {"period_date": dt.date(2026, 12, 4)},
     ]
-    known = correcting.rates(frame(spark, QUALITY, quality))
+    known = correcting.rates(frame(QUALITY, quality))
     found = correcting.corrected(
-        frame(spark, "gold.spam_volume_daily", rows), ["channel_code", "period_date"], known
+        frame("gold.spam_volume_daily", rows), ["channel_code", "period_date"], known
     )
     days = {day.day: row for day, row in by(found, "period_date").items()}
     first = days[1]
@@ -147,7 +143,7 @@ def test_by_hand(spark: SparkSession) -> None:
         assert (days[day]["audited_units"], days[day]["audited_spam"]) == (0, 0)
 
 
-def test_distances_of_one_test_add_up_and_those_of_audits_as_squares(spark: SparkSession) -> None:
+def test_distances_of_one_test_add_up_and_those_of_audits_as_squares() -> None:
     """By hand: 100 flagged and 200 passed in each of two months of a test and of an audit."""
     months = ("2026-11", "2026-12")
     quality = [told("a", month) for month in months]
@@ -158,20 +154,20 @@ def test_distances_of_one_test_add_up_and_those_of_audits_as_squares(spark: Spar
         for month in (11, 12)
         for counts in ((100, 100, 100), (200, 0, 0))
     ]
-    known = correcting.rates(frame(spark, QUALITY, quality))
-    table = frame(spark, "gold.spam_volume_daily", rows)
+    known = correcting.rates(frame(QUALITY, quality))
+    table = frame("gold.spam_volume_daily", rows)
     found = by(correcting.corrected(table, ["channel_code", "outcome_code"], known), "outcome_code")
     # Below, 10 of what was flagged and 10 of what was passed; above, 5 and 20; 110 of a month are spam.
     for operator, below, above in (("a", 20, sqrt(850)), ("b", 40, 50), ("c", 40, 50)):
         assert float(found[operator]["spam_low"]) == pytest.approx(220 - below, abs=1e-3), operator
         assert float(found[operator]["spam_high"]) == pytest.approx(220 + above, abs=1e-3), operator
     # Tests of several operators were made apart.
-    (all_,) = correcting.corrected(table, ["channel_code"], known).collect()
-    assert float(all_.spam_low) == pytest.approx(660 - sqrt(20**2 + 40**2 + 40**2), abs=1e-3)
-    assert float(all_.spam_high) == pytest.approx(660 + sqrt(850 + 50**2 + 50**2), abs=1e-3)
+    (all_,) = correcting.corrected(table, ["channel_code"], known).to_dicts()
+    assert float(all_["spam_low"]) == pytest.approx(660 - sqrt(20**2 + 40**2 + 40**2), abs=1e-3)
+    assert float(all_["spam_high"]) == pytest.approx(660 + sqrt(850 + 50**2 + 50**2), abs=1e-3)
 
 
-def test_a_year_of_one_test_is_as_wide_as_its_months_together(spark: SparkSession) -> None:
+def test_a_year_of_one_test_is_as_wide_as_its_months_together() -> None:
     """Sensitivity and specificity come from different messages, so these two add as squares, once a year."""
     changed = with_ends(RATES) | {"quality_method_code": "rogan_gladen"}
     quality = [told("a", f"2026-{month:02}", **changed) for month in range(1, 13)]
@@ -179,19 +175,23 @@ def test_a_year_of_one_test_is_as_wide_as_its_months_together(spark: SparkSessio
         volume("a", 1, "content", (1_000, 300, 300), period_date=dt.date(2026, month, 1))
         for month in range(1, 13)
     ]
-    known = correcting.rates(frame(spark, QUALITY, quality))
-    table = frame(spark, "gold.spam_volume_daily", rows)
-    year, *_ = correcting.corrected(table, ["channel_code"], known).collect()
+    known = correcting.rates(frame(QUALITY, quality))
+    table = frame("gold.spam_volume_daily", rows)
+    year, *_ = correcting.corrected(table, ["channel_code"], known).to_dicts()
     # A month: 1,000 units, (300 x .95 - 700 x .05) / .75 of them spam; moved by each end in turn.
     spam = 250 / 0.75
     below = (spam * 0.1 / 0.85, (1_000 - spam) * 0.05 / 0.7)
     above = (spam * 0.1 / 0.65, (1_000 - spam) * 0.04 / 0.79)
-    assert float(year.audited_spam) == pytest.approx(12 * spam, abs=1e-3)
-    assert float(year.spam_low) == pytest.approx(12 * (spam - sqrt(below[0] ** 2 + below[1] ** 2)), abs=1e-2)
-    assert float(year.spam_high) == pytest.approx(12 * (spam + sqrt(above[0] ** 2 + above[1] ** 2)), abs=1e-2)
+    assert float(year["audited_spam"]) == pytest.approx(12 * spam, abs=1e-3)
+    assert float(year["spam_low"]) == pytest.approx(
+        12 * (spam - sqrt(below[0] ** 2 + below[1] ** 2)), abs=1e-2
+    )
+    assert float(year["spam_high"]) == pytest.approx(
+        12 * (spam + sqrt(above[0] ** 2 + above[1] ** 2)), abs=1e-2
+    )
 
 
-def test_a_test_counts_half_of_the_undecided_as_flagged_in_parts_too(spark: SparkSession) -> None:
+def test_a_test_counts_half_of_the_undecided_as_flagged_in_parts_too() -> None:
     """100 flagged, 300 undecided, 600 passed: by Rogan and Gladen (250 x .95 - 750 x .05) / .85 are spam."""
     calls = prevalence.corrected_calls((0.1, 0.4), (1_000, 900), (1_000, 50), "seed")
     quality = with_ends({"sensitivity": (0.9, 0.88, 0.92), "specificity": (0.95, 0.93, 0.97)})
@@ -199,31 +199,33 @@ def test_a_test_counts_half_of_the_undecided_as_flagged_in_parts_too(spark: Spar
         {f"{call}_spam_share": tuple(round(end, 8) for end in share(getattr(calls, call))) for call in CALLS}
     )
     quality |= {"units": 1_000, "spam_certain": 100, "spam_possible": 400}
-    known = correcting.rates(
-        frame(spark, QUALITY, [told("a", **quality | {"quality_method_code": "rogan_gladen"})])
-    )
+    known = correcting.rates(frame(QUALITY, [told("a", **quality | {"quality_method_code": "rogan_gladen"})]))
     rows = [
         volume("a", 1, "content", (600, 80, 280)),
         volume("a", 2, "content", (400, 20, 120)),
     ]
-    table = frame(spark, "gold.spam_volume_daily", rows)
+    table = frame("gold.spam_volume_daily", rows)
     spam = 200 / 0.85
     for is_decided_by_call in (False, True):
         found = correcting.corrected(
             table, ["channel_code", "period_date"], known, is_decided_by_call
-        ).collect()
-        assert float(sum(row.audited_spam for row in found)) == pytest.approx(spam, abs=0.01)
-        assert float(sum(row.spam_low for row in found)) <= spam <= float(sum(row.spam_high for row in found))
-    (whole,) = correcting.corrected(table, ["channel_code"], known).collect()
+        ).to_dicts()
+        assert float(sum(row["audited_spam"] for row in found)) == pytest.approx(spam, abs=0.01)
+        assert (
+            float(sum(row["spam_low"] for row in found))
+            <= spam
+            <= float(sum(row["spam_high"] for row in found))
+        )
+    (whole,) = correcting.corrected(table, ["channel_code"], known).to_dicts()
     # If all of the undecided were flagged, or passed, spam is by 150 / .85 more, or less.
     rest = 1_000 - spam
     above = sqrt((spam * 0.02 / 0.83) ** 2 + (rest * 0.02 / 0.87) ** 2 + (150 / 0.85) ** 2)
     below = sqrt((spam * 0.02 / 0.87) ** 2 + (rest * 0.02 / 0.83) ** 2 + (150 / 0.85) ** 2)
-    assert float(whole.spam_high) == pytest.approx(spam + above, abs=0.01)
-    assert float(whole.spam_low) == pytest.approx(spam - below, abs=0.01)
+    assert float(whole["spam_high"]) == pytest.approx(spam + above, abs=0.01)
+    assert float(whole["spam_low"]) == pytest.approx(spam - below, abs=0.01)
 
 
-def test_a_channels_estimate_is_that_of_its_parts(spark: SparkSession) -> None:
+def test_a_channels_estimate_is_that_of_its_parts() -> None:
     """Of days, of an audit, a test with undecided messages, and an audit whose sample had none of a call."""
     calls = prevalence.corrected_calls((0.1, 0.4), (1_000, 900), (1_000, 50), "seed")
     of_test = {f"{call}_spam_share": share(getattr(calls, call)) for call in CALLS}
@@ -243,20 +245,19 @@ def test_a_channels_estimate_is_that_of_its_parts(spark: SparkSession) -> None:
         "c": [(500, 400, 410), (510, 364, 364)],
     }
     for operator, counts in days.items():
-        known = correcting.rates(frame(spark, QUALITY, [quality[operator]]))
+        known = correcting.rates(frame(QUALITY, [quality[operator]]))
         table = frame(
-            spark,
             "gold.spam_volume_daily",
             [volume(operator, day, "content", each) for day, each in enumerate(counts, 1)],
         )
-        (row,) = known.collect()
+        (row,) = known.to_dicts()
         names = ("units", "spam_certain", "spam_possible")
         sums = dict(zip(names, map(sum, zip(*counts, strict=True)), strict=True))
-        whole = estimated({name: float(value) for name, value in row.asDict().items() if name in CALL_SHARES
+        whole = estimated({name: float(value) for name, value in row.items() if name in CALL_SHARES
                            and value is not None} | sums)  # fmt: skip
-        parts = correcting.corrected(table, ["channel_code", "period_date"], known).collect()
-        assert sum(each.audited_units for each in parts) == whole.units, operator
-        assert float(sum(each.audited_spam for each in parts)) == pytest.approx(whole.spam, abs=0.01), (
+        parts = correcting.corrected(table, ["channel_code", "period_date"], known).to_dicts()
+        assert sum(each["audited_units"] for each in parts) == whole.units, operator
+        assert float(sum(each["audited_spam"] for each in parts)) == pytest.approx(whole.spam, abs=0.01), (
             operator
         )
     assert whole.units == 1_000
@@ -271,7 +272,7 @@ def columns_of(name: str) -> list[str]:
     return [f"{name}{end}" for end in ("", "_low", "_high")]
 
 
-def test_routes_are_corrected_by_what_had_content_and_old_rows_are_not(spark: SparkSession) -> None:
+def test_routes_are_corrected_by_what_had_content_and_old_rows_are_not() -> None:
     route = {"operator_id": "a", "period_date": dt.date(2026, 11, 1), "channel_code": "EMAIL"}
     route |= {"unit_code": "recipient", "definition_code": "OPERATOR"}
     route |= {"units": 140, "spam_certain": 60, "spam_possible": 60}
@@ -283,9 +284,9 @@ def test_routes_are_corrected_by_what_had_content_and_old_rows_are_not(spark: Sp
         route | content | {"inbound_link_code": "peer"},
         route | {"inbound_link_code": "peer"},
     ]
-    known = correcting.rates(frame(spark, QUALITY, [told("a")]))
+    known = correcting.rates(frame(QUALITY, [told("a")]))
     found = correcting.corrected(
-        frame(spark, "gold.spam_route_daily", rows), ["channel_code", "inbound_link_code"], known
+        frame("gold.spam_route_daily", rows), ["channel_code", "inbound_link_code"], known
     )
     links = by(found, "inbound_link_code")
     assert [(links[code]["seen_units"], links[code]["audited_spam"]) for code in ("internet", "hub")] == [
@@ -296,35 +297,20 @@ def test_routes_are_corrected_by_what_had_content_and_old_rows_are_not(spark: Sp
     assert links["peer"]["spam_low"] == links["internet"]["spam_low"] + 60
 
 
-def test_a_call_that_the_sample_had_none_of_stays_as_counted(spark: SparkSession) -> None:
+def test_a_call_that_the_sample_had_none_of_stays_as_counted() -> None:
     absent = {name: None for name in correcting.columns() if not name.startswith("passed")}
-    known = correcting.rates(frame(spark, QUALITY, [told("a", **absent)]))
-    rows = frame(spark, "gold.spam_volume_daily", [volume("a", 1, "content", (100, 30, 40))])
-    (found,) = correcting.corrected(rows, ["channel_code"], known).collect()
-    assert (found.audited_units, found.audited_spam) == (60, 6)
-    assert (found.spam_low, found.spam_high) == (30 + 3, 40 + 12)
+    known = correcting.rates(frame(QUALITY, [told("a", **absent)]))
+    rows = frame("gold.spam_volume_daily", [volume("a", 1, "content", (100, 30, 40))])
+    (found,) = correcting.corrected(rows, ["channel_code"], known).to_dicts()
+    assert (found["audited_units"], found["audited_spam"]) == (60, 6)
+    assert (found["spam_low"], found["spam_high"]) == (30 + 3, 40 + 12)
 
 
-def test_only_subscribers_that_are_known_have_a_rate(spark: SparkSession) -> None:
-    rows = [
-        volume("a", 1, "content", (100, 100, 100)) | {"network": 1},
-        volume("b", 1, "content", (100, 60, 80)) | {"network": 0},
-    ]
-    table = frame(spark, "gold.spam_volume_daily", rows)
-    known = correcting.rates(frame(spark, QUALITY, [told("a"), told("b")]))
-    (found,) = correcting.corrected(
-        table, ["channel_code"], known, rated=F.col("operator_id") == "a"
-    ).collect()
-    assert (found.rated_certain, found.rated_low, found.rated_high) == (100, 80, 95)
-    assert (found.audited_units, found.rated_audited_units) == (200, 100)
-    assert found.audited_spam == 90 + 54 + 10 + 2
-
-
-def test_a_part_has_its_chance_and_the_whole_has_none(spark: SparkSession) -> None:
+def test_a_part_has_its_chance_and_the_whole_has_none() -> None:
     counts = {"units": 1_000, "spam_certain": 200, "spam_possible": 300}
-    known = correcting.rates(frame(spark, QUALITY, [told("a", **counts)]))
+    known = correcting.rates(frame(QUALITY, [told("a", **counts)]))
     rows = [volume("a", 1, "content", (100, 20, 30)), volume("a", 2, "content", (900, 180, 270))]
-    table = frame(spark, "gold.spam_volume_daily", rows)
+    table = frame("gold.spam_volume_daily", rows)
     found = by(correcting.corrected(table, ["channel_code", "period_date"], known), "period_date")
     spam, below, above = ends(
         {"flagged": 20, "undecided": 10, "passed": 70},
@@ -335,12 +321,12 @@ def test_a_part_has_its_chance_and_the_whole_has_none(spark: SparkSession) -> No
     assert float(first["audited_spam"]) == spam == 18 + 5 + 7
     assert float(first["spam_low"]) == pytest.approx(spam - sqrt(below), abs=1e-3)
     assert float(first["spam_high"]) == pytest.approx(spam + sqrt(above), abs=1e-3)
-    (whole,) = correcting.corrected(table, ["channel_code"], known).collect()
+    (whole,) = correcting.corrected(table, ["channel_code"], known).to_dicts()
     width = sqrt((200 * 0.1) ** 2 + (100 * 0.5) ** 2 + (700 * 0.05) ** 2)
-    assert float(whole.spam_low) == pytest.approx(180 + 50 + 70 - width, abs=1e-3)
+    assert float(whole["spam_low"]) == pytest.approx(180 + 50 + 70 - width, abs=1e-3)
 
 
-def test_days_are_corrected_by_how_the_filter_errs_and_stages_by_its_calls(spark: SparkSession) -> None:
+def test_days_are_corrected_by_how_the_filter_errs_and_stages_by_its_calls() -> None:
     """1,000 units, 410 of them spam: of it 328 flagged, of the rest 29.5."""
     calls = {"flagged": (0.917, 0.8, 0.95), "undecided": (0.5, 0.0, 1.0), "passed": (0.128, 0.05, 0.2)}
     quality = told(
@@ -356,8 +342,8 @@ def test_days_are_corrected_by_how_the_filter_errs_and_stages_by_its_calls(spark
         volume("a", 2, "content", (710, 200, 210)),
         volume("a", 3, "delivery", (100, 4, 4)),
     ]
-    known = correcting.rates(frame(spark, QUALITY, [quality]))
-    table = frame(spark, "gold.spam_volume_daily", rows)
+    known = correcting.rates(frame(QUALITY, [quality]))
+    table = frame("gold.spam_volume_daily", rows)
     keys = ["channel_code", "period_date"]
     found = {day.day: row for day, row in by(correcting.corrected(table, keys, known), keys[1]).items()}
     for day, (flagged, passed, undecided) in {1: (150, 50, 0), 2: (200, 500, 10), 3: (4, 96, 0)}.items():
@@ -375,17 +361,17 @@ def test_days_are_corrected_by_how_the_filter_errs_and_stages_by_its_calls(spark
     assert float(last["audited_spam"]) == pytest.approx(4 * 0.917 + 96 * 0.128)
 
 
-def test_a_filter_that_may_tell_nothing_is_not_turned_round(spark: SparkSession) -> None:
+def test_a_filter_that_may_tell_nothing_is_not_turned_round() -> None:
     vague = {"sensitivity": (0.3, 0.1, 0.6), "specificity": (0.95, 0.9, 0.99)}
-    known = correcting.rates(frame(spark, QUALITY, [told("a", **with_ends(vague))]))
-    rows = frame(spark, "gold.spam_volume_daily", [volume("a", 1, "content", (100, 30, 30))])
-    (found,) = correcting.corrected(rows, ["channel_code"], known).collect()
-    assert found.audited_spam == 27 + 7
+    known = correcting.rates(frame(QUALITY, [told("a", **with_ends(vague))]))
+    rows = frame("gold.spam_volume_daily", [volume("a", 1, "content", (100, 30, 30))])
+    (found,) = correcting.corrected(rows, ["channel_code"], known).to_dicts()
+    assert found["audited_spam"] == 27 + 7
 
 
-def test_cells_add_up_to_the_channel_in_any_order(spark: SparkSession) -> None:
+def test_cells_add_up_to_the_channel_in_any_order() -> None:
     """Random volumes of three operators and two months: the parts' estimates are the channel's, the sum of
-    their ends holds its ends, and neither order nor partitions change a digit. Two operators' sensitivity is
+    their ends holds its ends, and the order of rows changes no digit. Two operators' sensitivity is
     known: it fits the shares of calls, as an audit's does."""
     rng = random.Random(5)
     rows, quality = [], []
@@ -421,13 +407,13 @@ def test_cells_add_up_to_the_channel_in_any_order(spark: SparkSession) -> None:
                     shares |= {f"{call}_spam_share_low": Decimal(0), f"{call}_spam_share_high": Decimal(1)}
             if (operator, month) != ("c", 12):
                 quality.append(told(operator, f"2026-{month}", **shares, **counts, **with_ends(rates)))
-    known = correcting.rates(frame(spark, QUALITY, quality))
-    table = frame(spark, "gold.spam_volume_daily", rows)
-    (whole,) = correcting.corrected(table, ["channel_code"], known).collect()
-    (by_call,) = correcting.corrected(table, ["channel_code"], known, is_decided_by_call=True).collect()
+    known = correcting.rates(frame(QUALITY, quality))
+    table = frame("gold.spam_volume_daily", rows)
+    (whole,) = correcting.corrected(table, ["channel_code"], known).to_dicts()
+    (by_call,) = correcting.corrected(table, ["channel_code"], known, is_decided_by_call=True).to_dicts()
     assert float(by_call["audited_spam"]) == pytest.approx(float(whole["audited_spam"]), rel=1e-7)
     for key in ("period_date", "stage_code"):
-        found = correcting.corrected(table, ["channel_code", key], known).collect()
+        found = correcting.corrected(table, ["channel_code", key], known).to_dicts()
         for name in ("units", "audited_units", "audited_spam"):
             # Each part is rounded to a tenth of a thousandth.
             assert abs(sum(row[name] for row in found) - whole[name]) <= Decimal(len(found)) / 10**4
@@ -436,9 +422,9 @@ def test_cells_add_up_to_the_channel_in_any_order(spark: SparkSession) -> None:
         for row in found:
             assert 0 <= row["spam_low"] <= row["spam_high"] <= row["units"]
         rng.shuffle(rows)
-        shuffled = frame(spark, "gold.spam_volume_daily", rows).repartition(7)
-        again = correcting.corrected(shuffled, ["channel_code", key], known).collect()
-        assert sorted(map(tuple, again), key=str) == sorted(map(tuple, found), key=str)
+        shuffled = frame("gold.spam_volume_daily", rows)
+        again = correcting.corrected(shuffled, ["channel_code", key], known).to_dicts()
+        assert sorted(again, key=str) == sorted(found, key=str)
 
 
 # --- what the assumption costs ----------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from itertools import combinations
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from jobs import config
@@ -15,10 +16,13 @@ from jobs.costs.adding import INSTEAD, add, refusal
 from jobs.costs.figure import Explained, in_formula, number
 from jobs.costs.month import explain_month
 from jobs.costs.published import explain_published, names_of, published_figures
-from jobs.delta_log import read_table
+from jobs.engine.lake import Lake
 from jobs.errors import ObservatoryError
 from jobs.fixed_costs import figure_of, rows_of
 from jobs.formula import evaluate
+from jobs.release import accounts, words
+from jobs.release.figures import FIGURES
+from jobs.release.study import Study
 from tests.cost_lake import COST, LICENCE, write_lake
 from tests.in_process import Run, cost_command
 
@@ -44,7 +48,7 @@ def observatory(settings: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.
 
 
 def stored(settings: Path, **key: str) -> dict[str, object]:
-    rows = read_table(config.load(settings).lake.root, COST)
+    rows = Lake(config.load(settings).lake.root).read(COST)
     return rows.filter(cost_component_code="total", **key).row(0, named=True)
 
 
@@ -63,11 +67,9 @@ def test_a_months_figure_is_the_one_that_the_lake_holds(settings: Path, month: E
     assert found.name == "alp-mail/2026-11/CONTENT_FILTER/EMAIL"
     assert found.points == pytest.approx(points(row), abs=1e-4)
     assert found.compared == "The lake holds the same points."
-    assert (found.currency_code, found.estimand_code, found.is_lower_bound) == (
-        "CHF",
-        "operating_cost",
-        False,
-    )
+    # The licence is stated, and the filter's time is that of its log.
+    assert (found.currency_code, found.estimand_code, found.bound_code) == ("CHF", "operating_cost", "upper")
+    assert any(label == "too high" and text.startswith("filter_us: ") for label, text in found.facts)
     assert ("gold.countermeasure_effort_daily", "Delta version 0") in found.versions
     assert {name for name, _ in found.versions} >= {"ref.cost_parameter", "ref.exchange_rate"}
 
@@ -76,12 +78,12 @@ def test_the_steps_of_a_month_can_be_computed_again(month: Explain) -> None:
     found = month("alp-mail/2026-11/CONTENT_FILTER")
     by_what = {step.what: step for step in found.steps}
     cpu = by_what["Content filter: cpu_hour"]
-    assert cpu.formula == "(filter_us/1e6)/3600*cpu_hour*(1+infrastructure_overhead_rate)"
-    # Two hours on each of two days, at 0.042 dollars and 40% overhead.
-    assert cpu.numbers == "(14400000000/1e6)/3600*0.042*(1+0.4)".replace("14400000000", in_formula(1.44e10))
-    assert evaluate(cpu.numbers, {}) == pytest.approx(4 * 0.042 * 1.4)
+    assert cpu.formula == "(filter_us/1e6)/3600*cpu_hour"
+    # Two hours on each of two days, at 0.042 dollars.
+    assert cpu.numbers == "(14400000000/1e6)/3600*0.042".replace("14400000000", in_formula(1.44e10))
+    assert evaluate(cpu.numbers, {}) == pytest.approx(4 * 0.042)
     franc = next(each for each in found.inputs if each.code == "rate:CHF").central
-    assert cpu.result == f"0.2352 USD = {number(4 * 0.042 * 1.4 / franc)} CHF"
+    assert cpu.result == f"0.168 USD = {number(4 * 0.042 / franc)} CHF"
     licence = by_what["filter licence"]
     assert (licence.numbers, licence.result) == ("1200*2/30", "80 CHF")
     assert evaluate(licence.numbers, {}) == pytest.approx(80)
@@ -111,7 +113,40 @@ def test_a_month_says_what_was_measured_and_what_dominates(month: Explain) -> No
 def test_a_measure_without_a_price_is_a_lower_bound_and_says_so(month: Explain) -> None:
     found = month("alp-mail/2026-11/GREYLIST")
     assert found.points == (0, 0, 0) and found.steps == [] and found.sensitivities == []
-    assert found.is_lower_bound and any("a lower bound" in text for _, text in found.facts)
+    assert (
+        found.bound_code == "lower"
+        and ("missing", "a price for the work of greylisting of e-mail") in found.facts
+    )
+    assert ("missing", "the fixed cost of greylisting of e-mail: [[operator.fixed_cost]]") in found.facts
+
+
+def test_gold_the_command_and_the_page_mark_every_cost_alike(
+    settings: Path, observatory: Run, month: Explain
+) -> None:
+    loaded = config.load(settings)
+    costs = Lake(loaded.lake.root).read(COST)
+    names = {each.id: each.name for each in loaded.operator}
+    last = costs.filter(pl.col("period_code") == pl.col("period_code").max().over("operator_id"))
+    figures = {"costs": last.select(list(FIGURES["costs"]))}
+    study = Study(figures, {each.id: each.model_dump() for each in loaded.operator}, None)
+    blocks = {block.heading: block for block in accounts.costs(study).blocks}
+    told = set()
+    for row in last.filter(cost_component_code="total").to_dicts():
+        channel, code = row["channel_code"], row["countermeasure_code"]
+        if code == "_T" and channel != "_T":
+            continue
+        name = f"{row['operator_id']}/{row['period_code']}" + ("" if code == "_T" else f"/{code}/{channel}")
+        assert month(name).bound_code == row["bound_code"], name
+        sign = words.bound_sign(row["bound_code"])
+        shown = " ".join(observatory("explain", name).out.split())
+        assert ("at least this" in shown, "either side" in shown) == (sign == "≥ ", sign == "~ "), name
+        told.add(row["bound_code"])
+        if code == "_T":
+            # The last row of the page's table is the total of all.
+            *_, line = blocks[names[row["operator_id"]]].table.rows
+            assert line[0].text.startswith("Total")
+            assert [cell.text.startswith(sign) for cell in line[1:]] == [True] * 3, name
+    assert told == {"lower", "upper", "neither"}
 
 
 def test_an_operators_own_costs_are_rows_of_the_settings_and_figures_of_these_rows(settings: Path) -> None:
@@ -231,7 +266,7 @@ def test_parts_of_a_month_are_simulated_as_one_total(
         countermeasure_code="_T",
     )
     assert total.points == pytest.approx(points(row), rel=0.01)
-    assert total.is_lower_bound
+    assert total.bound_code == row["bound_code"] == "neither"
     sums = [sum(each.points[place] for each in parts if each.points) for place in (0, 2)]
     assert sums[0] < total.points[0] and total.points[2] < sums[1]
     told = observatory("sum", *(each.name for each in parts))
@@ -293,15 +328,17 @@ def test_an_explanation_of_a_published_figure_has_all_that_it_came_from(
         "[1] Nucleus Research 2004, reported by Digital Trends, 2004, and Cebit Australia News, 2007",
         "ref.cost_model_parameter file ",
         "Also of nucleus_2004: time_share",
+        "http://www.digitaltrends.com/computing/spam-costs-volumes-soar-despite-new-laws/",
+        "(articles, read 2026-11-27)",
     ):
         assert part in told
 
 
 def test_an_explanation_of_a_band_has_points_and_a_tornado(observatory: Run) -> None:
     told = " ".join(observatory("explain", "rao_reiley_2012").out.split())
-    assert "median 20 bn USD per year 5 to 95%: 17.4 bn to 25 bn" in told
+    assert "median 20.5 bn USD per year 5 to 95%: 17.9 bn to 25.5 bn" in told
     assert "pass_rate Share passing the filters 0.018 0.0221 0.03 share implied, medium" in told
-    assert "pass_rate 100% 100% 17.41 bn 25.01 bn ━" in told
+    assert "pass_rate 100% 100% 17.91 bn 25.51 bn ━" in told
 
 
 def test_every_published_figure_can_be_explained(observatory: Run) -> None:

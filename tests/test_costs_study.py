@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import polars as pl
 import pytest
 
 from jobs import config
-from jobs.contracts import contract, polars_schema
+from jobs.contracts import contract, polars_schema, reference
 from jobs.costs.adding import add, refusal
 from jobs.costs.figure import Explained
 from jobs.costs.study import TABLES
@@ -17,7 +18,6 @@ from jobs.costs.study_figures import explain_study
 from jobs.errors import ObservatoryError
 from jobs.formula import evaluate
 from jobs.investment_assumptions import PARAMETERS, assumptions
-from jobs.reference import read_reference
 from tests.delta import write_delta
 from tests.in_process import Run, cost_command
 from tests.study_lake import AREAS, write_study
@@ -182,9 +182,7 @@ def test_inputs_have_versions_and_sources(explain: Explain) -> None:
     assert {each.code for each in found.inputs} == set(PARAMETERS)
     gap = explain("study.investment_gap/2026/FJI/EMAIL/best")
     # It stands alone here, so that what spending takes for granted is told with it.
-    of_spending = assumptions(
-        read_reference("ref.cost_parameter"), read_reference("ref.investment_assumption")
-    )
+    of_spending = assumptions(reference("ref.cost_parameter"), reference("ref.investment_assumption"))
     assert gap.assumptions == ["Norm: 0.3 US dollars.", "The target is taken as known.", *of_spending]
 
 
@@ -204,9 +202,7 @@ def test_a_published_figure_is_held_against_the_one_that_the_lake_holds(
         "social_cost": dict.fromkeys(("p05", "p50", "p95", "central", "printed"), 7),
     }  # fmt: skip
     other = pl.DataFrame([row], schema=polars_schema("study.cost"))
-    for name in (tmp_path / "lake" / "study" / "cost").glob("*"):
-        if name.is_file():
-            name.unlink()
+    shutil.rmtree(tmp_path / "lake" / "study" / "cost")
     write_delta(tmp_path / "lake" / "study" / "cost", other, [])
     told = dict(explain_study("study.cost/nucleus_2004/per_worker", config.load(file)).facts)
     assert "holds other points" in told["in the lake"]

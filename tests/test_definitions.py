@@ -7,17 +7,19 @@ import datetime as dt
 import itertools
 from typing import Any
 
+import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pyspark.sql import Row, SparkSession
 
-from jobs.contracts import REFERENCE, struct_type
+from jobs.attributes import ATTRIBUTES
+from jobs.contracts import REFERENCE, contract, reference, rows_frame
 from jobs.errors import ObservatoryError
 from jobs.gold import type_coverage_daily
-from jobs.gold.counting import PER_MASK, UNITS, counted
-from jobs.gold.predicates import definitions, written
-from jobs.lake import Lake
+from jobs.gold.counting import PER_MASK, READ, UNITS, counted, marked
+from jobs.gold.predicates import definitions, of_operator, written
+
+Row = dict[str, Any]
 
 # What each attribute of a message may be when it is known.
 KNOWN: dict[str, list[Any]] = {
@@ -125,7 +127,7 @@ KNOWN: dict[str, list[Any]] = {
 )
 def test_a_predicate_is_refused_with_its_row_and_a_reason(text: str, told: str) -> None:
     with pytest.raises(ObservatoryError, match=told) as error:
-        definitions([Row(**DEFINED | {"predicate": text})])
+        definitions(defined({"predicate": text}))
     assert str(error.value).startswith("ref.definition, row CASE_LAW from 2026-01-01: ")
 
 
@@ -136,6 +138,11 @@ DEFINED = {
     "valid_from": dt.date(2026, 1, 1),
     "valid_to": None,
 }
+
+
+def defined(*rules: Row) -> pl.DataFrame:
+    """ref.definition with these rows, each DEFINED but for what it names."""
+    return rows_frame([DEFINED | rule for rule in rules], "ref.definition")
 
 
 @pytest.mark.parametrize(
@@ -160,37 +167,37 @@ DEFINED = {
         ("NOT (is_bulk OR is_malicious)", "NOT (is_bulk OR is_malicious)"),
     ],
 )
-def test_spark_is_given_what_was_read_and_not_what_was_written(text: str, sql: str) -> None:
+def test_a_predicate_is_written_anew(text: str, sql: str) -> None:
     assert written(text, "here") == sql
     assert written(sql, "here") == sql
 
 
 def test_rows_of_one_definition_take_turns() -> None:
-    first = Row(**DEFINED | {"valid_to": dt.date(2026, 7, 1)})
-    second = Row(**DEFINED | {"valid_from": dt.date(2026, 7, 1)})
-    assert [each.valid_from.month for each in definitions([second, first])["CASE_LAW"]] == [1, 7]
+    first = {"valid_to": dt.date(2026, 7, 1)}
+    second = {"valid_from": dt.date(2026, 7, 1)}
+    assert [each.valid_from.month for each in definitions(defined(second, first))["CASE_LAW"]] == [1, 7]
     with pytest.raises(ObservatoryError, match="row CASE_LAW from 2026-07-01: the row from 2026-01-01 still"):
-        definitions([Row(**DEFINED), second])
+        definitions(defined({}, second))
     with pytest.raises(ObservatoryError, match="still holds"):
-        definitions([Row(**DEFINED | {"valid_to": dt.date(2026, 7, 2)}), second])
+        definitions(defined({"valid_to": dt.date(2026, 7, 2)}, second))
     with pytest.raises(ObservatoryError, match="unknown channel 'MAIL'"):
-        definitions([Row(**DEFINED | {"channels": "SMS|MAIL"})])
+        definitions(defined({"channels": "SMS|MAIL"}))
 
 
 # --- truth tables -----------------------------------------------------------------------------------
 
 YES, NO, OPEN = (1, 1), (0, 0), (0, 1)
-MARKETING = {"commercial_code": "one_of"}
-FAIR = {"is_sender_identified": True, "is_optout_present": True}
-COLD_CALL = {"channel_code": "VOICE_CS", "is_recipient_natural": True, "consent_code": "none"}
-REGISTERED = {
+MARKETING: Row = {"commercial_code": "one_of"}
+FAIR: Row = {"is_sender_identified": True, "is_optout_present": True}
+COLD_CALL: Row = {"channel_code": "VOICE_CS", "is_recipient_natural": True, "consent_code": "none"}
+REGISTERED: Row = {
     "is_exempt": False,
     "is_sender_registered": True,
     "is_template_registered": True,
     "is_preference_refused": False,
     "consent_code": "none",
 }
-TABLES: list[tuple[str, dict[str, Any], tuple[int, int]]] = [
+TABLES: list[tuple[str, Row, tuple[int, int]]] = [
     # OPERATOR: a measure against spam acted, and stopped or marked it.
     *[
         ("OPERATOR", {"is_antispam": acted, "outcome_code": outcome}, told)
@@ -388,17 +395,16 @@ TABLES: list[tuple[str, dict[str, Any], tuple[int, int]]] = [
 ]
 
 
-def row(operator: str, values: dict[str, Any]) -> tuple[Any, ...]:
+def row(operator: str, values: Row) -> Row:
     """A message of silver.message that is delivered by mail, but for these values."""
-    base = {
+    return {
         "operator_id": operator,
         "period_date": dt.date(2026, 11, 24),
         "channel_code": "EMAIL",
         "grain_code": "recipient",
         "outcome_code": "delivered",
         "is_message_row": True,
-    }
-    return tuple((base | values).get(name) for name in struct_type("silver.message").names)
+    } | values
 
 
 def test_each_definition_is_seen_true_false_and_open() -> None:
@@ -409,14 +415,26 @@ def test_each_definition_is_seen_true_false_and_open() -> None:
     }
 
 
-def test_truth_tables(spark: SparkSession) -> None:
+def figures(rows: list[Row], definition: pl.DataFrame, by: list[str]) -> list[Row]:
+    """The counted rows."""
+    return counted(rows_frame(rows, "silver.message"), definition, by).to_dicts()
+
+
+def recipients(cells: list[Row]) -> list[Row]:
+    return [cell for cell in cells if cell["unit_code"] == "recipient"]
+
+
+MEASURES = ("units", "spam_certain", "spam_possible")
+
+
+def measures(cell: Row) -> tuple[int, ...]:
+    return tuple(cell[name] for name in MEASURES)
+
+
+def test_truth_tables() -> None:
     rows = [row(f"{place}", values) for place, (_, values, _) in enumerate(TABLES)]
-    message = spark.createDataFrame(rows, struct_type("silver.message"))
-    figures = counted(message, Lake(spark, "").reference("ref.definition"), ["operator_id", "channel_code"])
-    found = {
-        (cell.operator_id, cell.definition_code): (cell.spam_certain, cell.spam_possible)
-        for cell in figures.filter("unit_code = 'recipient'").collect()
-    }
+    cells = figures(rows, reference("ref.definition"), ["operator_id", "channel_code"])
+    found = {(cell["operator_id"], cell["definition_code"]): measures(cell)[1:] for cell in recipients(cells)}
     wrong = [
         (code, values, told, found[f"{place}", code])
         for place, (code, values, told) in enumerate(TABLES)
@@ -455,9 +473,9 @@ PREDICATES = st.recursive(
 
 
 @st.composite
-def messages(draw: st.DrawFn) -> dict[str, Any]:
+def messages(draw: st.DrawFn) -> Row:
     """What logs may tell of a message: each attribute, or nothing of it."""
-    told: dict[str, Any] = {
+    told: Row = {
         name: draw(st.none() | st.sampled_from(values))
         for name, values in KNOWN.items()
         if name != "outcome_code"
@@ -472,7 +490,7 @@ def messages(draw: st.DrawFn) -> dict[str, Any]:
 
 
 @st.composite
-def learned(draw: st.DrawFn) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def learned(draw: st.DrawFn) -> tuple[list[Row], list[Row]]:
     """A few messages, and the same after something unknown was learned."""
     before = draw(st.lists(messages(), min_size=1, max_size=3))
     after = [
@@ -486,7 +504,7 @@ def learned(draw: st.DrawFn) -> tuple[list[dict[str, Any]], list[dict[str, Any]]
 
 
 def examples(of: st.SearchStrategy[Any], count: int) -> list[Any]:
-    """So many values drawn by Hypothesis, so that one Spark job can take them all."""
+    """So many values drawn by Hypothesis, which one frame takes together."""
     drawn: list[Any] = []
 
     @settings(max_examples=count, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
@@ -499,65 +517,60 @@ def examples(of: st.SearchStrategy[Any], count: int) -> list[Any]:
 
 
 @pytest.fixture(scope="module")
-def cells(spark: SparkSession) -> dict[tuple[str, str, str], Row]:
-    """Figures of 120 frames under 16 predicates, before and after something was learned, in one job."""
+def cells() -> dict[tuple[str, str, str], Row]:
+    """Figures of 120 frames under 16 predicates, before and after something was learned."""
     rows = []
     for place, (before, after) in enumerate(examples(learned(), 120)):
         rows += [row(f"before-{place}", message) for message in before]
         rows += [row(f"after-{place}", message) for message in after]
     texts = list(dict.fromkeys(examples(PREDICATES, 60)))[-16:]
     assert len(texts) == 16
-    known = struct_type("ref.definition").names
-    definitions = [
-        tuple((DEFINED | {"definition_code": f"D{place}", "predicate": text}).get(name) for name in known)
-        for place, text in enumerate(texts)
-    ]
-    figures = counted(
-        spark.createDataFrame(rows, struct_type("silver.message")),
-        spark.createDataFrame(definitions, struct_type("ref.definition")),
-        ["operator_id", "channel_code"],
-    )
-    return {(cell.operator_id, cell.unit_code, cell.definition_code): cell for cell in figures.collect()}
+    rules = [{"definition_code": f"D{place}", "predicate": text} for place, text in enumerate(texts)]
+    found = figures(rows, defined(*rules), ["operator_id", "channel_code"])
+    return {(cell["operator_id"], cell["unit_code"], cell["definition_code"]): cell for cell in found}
 
 
 def test_certain_within_possible_within_units(cells: dict[tuple[str, str, str], Row]) -> None:
     assert {unit for _, unit, _ in cells} == set(UNITS)
-    assert all(0 <= cell.spam_certain <= cell.spam_possible <= cell.units for cell in cells.values())
+    found = [measures(cell) for cell in cells.values()]
+    assert all(0 <= certain <= possible <= units for units, certain, possible in found)
     # The examples are worth asking: some are open, some decided either way.
-    assert any(cell.spam_certain < cell.spam_possible for cell in cells.values())
-    assert any(cell.spam_certain == cell.units for cell in cells.values())
-    assert any(cell.spam_possible == 0 for cell in cells.values())
+    assert any(certain < possible for _, certain, possible in found)
+    assert any(certain == units for units, certain, _ in found)
+    assert any(possible == 0 for _, _, possible in found)
 
 
 def test_learning_an_attribute_never_widens_the_interval(cells: dict[tuple[str, str, str], Row]) -> None:
     narrowed = 0
-    for (operator, unit, code), before in cells.items():
+    for (operator, unit, code), cell in cells.items():
         if operator.startswith("before-"):
-            after = cells[operator.replace("before-", "after-"), unit, code]
-            assert after.units == before.units
-            assert before.spam_certain <= after.spam_certain <= after.spam_possible <= before.spam_possible
-            narrowed += before.spam_possible - before.spam_certain > after.spam_possible - after.spam_certain
+            units, certain, possible = measures(cell)
+            later = measures(cells[operator.replace("before-", "after-"), unit, code])
+            assert later[0] == units
+            assert certain <= later[1] <= later[2] <= possible
+            narrowed += possible - certain > later[2] - later[1]
     assert narrowed > 100
 
 
 def test_units_do_not_depend_on_the_definition(cells: dict[tuple[str, str, str], Row]) -> None:
-    by_unit = sorted(cells.values(), key=lambda cell: (cell.operator_id, cell.unit_code))
-    for _, same in itertools.groupby(by_unit, key=lambda cell: (cell.operator_id, cell.unit_code)):
-        assert len({cell.units for cell in same}) == 1
+    def place(cell: Row) -> tuple[str, str]:
+        return cell["operator_id"], cell["unit_code"]
+
+    for _, same in itertools.groupby(sorted(cells.values(), key=place), key=place):
+        assert len({cell["units"] for cell in same}) == 1
 
 
-# --- when and where a definition speaks, and how many there may be -------------------------------------
+# --- when and where a definition holds, and how many there may be --------------------------------------
 
 
-def test_a_definition_speaks_on_its_days_and_channels_only(spark: SparkSession) -> None:
+def test_a_definition_holds_on_its_days_and_channels_only() -> None:
     days = [dt.date(2026, 1, 1) + dt.timedelta(days=day) for day in range(6)]
     rows = [
         row("days", {"period_date": day, "channel_code": channel, "is_bulk": True})
         for day in days
         for channel in ("EMAIL", "SMS")
     ]
-    known = struct_type("ref.definition").names
-    rules = [
+    rules: list[Row] = [
         {"definition_code": "OLD", "valid_to": days[2]},
         {"definition_code": "MAIL", "channels": "EMAIL", "valid_from": days[4]},
         {
@@ -568,19 +581,9 @@ def test_a_definition_speaks_on_its_days_and_channels_only(spark: SparkSession) 
         },
         {"definition_code": "CHANGED", "valid_from": days[3], "predicate": "NOT is_bulk"},
     ]
-    defined = [tuple((DEFINED | rule).get(name) for name in known) for rule in rules]
-    figures = counted(
-        spark.createDataFrame(rows, struct_type("silver.message")),
-        spark.createDataFrame(defined, struct_type("ref.definition")),
-        ["period_date", "channel_code"],
-    ).filter("unit_code = 'recipient'")
     found = {
-        (cell.definition_code, days.index(cell.period_date), cell.channel_code): (
-            cell.units,
-            cell.spam_certain,
-            cell.spam_possible,
-        )
-        for cell in figures.collect()
+        (cell["definition_code"], days.index(cell["period_date"]), cell["channel_code"]): measures(cell)
+        for cell in recipients(figures(rows, defined(*rules), ["period_date", "channel_code"]))
     }
     both = ("EMAIL", "SMS")
     assert found == {
@@ -589,32 +592,47 @@ def test_a_definition_speaks_on_its_days_and_channels_only(spark: SparkSession) 
         **{("CHANGED", day, channel): (1, 0, 1) for day in (1, 2) for channel in both},
         **{("CHANGED", day, channel): (1, 0, 0) for day in (3, 4, 5) for channel in both},
     }
+    operators = defined(*(rule | {"definition_code": "OPERATOR"} for rule in rules[2:]))
+    assert len(of_operator(operators)) == 2
+    assert [each.predicate for each in of_operator(operators, days[3])] == ["NOT is_bulk"]
+    with pytest.raises(ObservatoryError, match="no row OPERATOR that holds on 2026-01-01, "):
+        of_operator(operators, days[0])
 
 
-def test_without_the_operators_definition_coverage_says_what_is_missing(spark: SparkSession) -> None:
-    message = spark.createDataFrame([], struct_type("silver.message"))
-    others = Lake(spark, "").reference("ref.definition").filter("definition_code <> 'OPERATOR'")
+def test_without_the_operators_definition_coverage_says_what_is_missing() -> None:
+    others = reference("ref.definition").filter(pl.col("definition_code") != "OPERATOR")
     with pytest.raises(ObservatoryError, match="definition.csv has no row OPERATOR, .*: add it"):
-        type_coverage_daily.transform(message, others)
+        type_coverage_daily.transform(rows_frame([], "silver.message"), others)
 
 
-def test_more_definitions_than_one_mask_holds(spark: SparkSession) -> None:
+def test_more_definitions_than_one_mask_holds() -> None:
     count = 2 * PER_MASK + 3
     rows = [row("many", {"score": float(score)}) for score in range(count)]
-    defined = [
-        tuple(
-            (DEFINED | {"definition_code": f"D{place:03}", "predicate": f"score < {place}"}).get(name)
-            for name in struct_type("ref.definition").names
-        )
-        for place in range(count)
-    ]
-    figures = counted(
-        spark.createDataFrame([*rows, row("many", {})], struct_type("silver.message")),
-        spark.createDataFrame(defined, struct_type("ref.definition")),
-        ["operator_id"],
-    ).filter("unit_code = 'recipient'")
-    found = {
-        cell.definition_code: (cell.units, cell.spam_certain, cell.spam_possible)
-        for cell in figures.collect()
-    }
+    rules = [{"definition_code": f"D{place:03}", "predicate": f"score < {place}"} for place in range(count)]
+    cells = figures([*rows, row("many", {})], defined(*rules), ["operator_id"])
+    found = {cell["definition_code"]: measures(cell) for cell in recipients(cells)}
     assert found == {f"D{place:03}": (count + 1, place, place + 1) for place in range(count)}
+
+
+def test_without_a_definition_nothing_is_counted() -> None:
+    assert figures([row("none", {})], defined(), ["operator_id"]) == []
+
+
+def test_messages_are_marked_once() -> None:
+    message = rows_frame([row("once", {})], "silver.message")
+    once = marked(message, reference("ref.definition"))
+    assert marked(once, defined()) is once
+    assert set(message.columns) < set(once.columns)
+
+
+def test_gold_reads_every_column_that_definitions_name() -> None:
+    assert set(READ) <= set(contract("silver.message").columns)
+    assert len(READ) == len(set(READ))
+    assert set(ATTRIBUTES) <= set(READ)
+    named = {
+        name
+        for rows in definitions(reference("ref.definition")).values()
+        for each in rows
+        for name in each.spam.meta.root_names()
+    }
+    assert named <= set(READ)

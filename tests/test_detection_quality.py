@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import polars as pl
 import pytest
-from pyspark.sql import SparkSession
 
 from tests import mail_truth
 from tests.campaign_truth import worth
@@ -33,8 +32,8 @@ def test_the_same_seed_gives_the_same_mail_and_what_makes_it_hard() -> None:
 
 
 @pytest.mark.long
-def test_mail_campaigns_are_found_on_seeds_that_chose_nothing(spark: SparkSession) -> None:
-    lines = of_mail(spark, SEEDS)
+def test_mail_campaigns_are_found_on_seeds_that_chose_nothing() -> None:
+    lines = of_mail(SEEDS)
     found = {what: worth_ for what, seed, *worth_ in lines if seed == "all of them"}
     print(found)
     for tells, (least_precision, least_recall) in FLOORS.items():

@@ -1,4 +1,7 @@
-"""A disk that fills, and a process that ends, at any point of a pull: what lands in the end is the same."""
+"""A disk that fills, and a process that ends, at any point of a pull: what lands in the end is the same.
+
+So are the tables of a run whose staging or lake has no room.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,8 @@ import datetime as dt
 import errno
 import gzip
 import os
+import resource
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -19,10 +24,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobs import __main__ as command_line
-from jobs import config
+from jobs import config, runner
+from jobs.engine import embedded
+from jobs.engine.embedded import Embedded, Inline
+from jobs.engine.gold_stage import GOLD
+from jobs.engine.lake import Lake
+from jobs.engine.silver_stage import SILVER
 from jobs.pull import pull
+from jobs.runner import Run, run
 from jobs.space import DiskFull, is_full
 from tests.conftest import ROOT
+from tests.whole_runs import CYPRIOT_MOBILE, operator_toml, rows_in, source_toml
 
 NOW = dt.datetime(2026, 11, 25, tzinfo=dt.UTC)
 LAB = ROOT / "sample_data" / "lab"
@@ -75,16 +87,21 @@ def whole() -> dict[str, bytes]:
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="the device that is always full is Linux's own")
-@pytest.mark.parametrize("name", ["partial.new", "manifest.json.new"])
+@pytest.mark.parametrize("name", ["partial.", "manifest.json."])
 @pytest.mark.parametrize("source", ["all", "reports"])
 def test_a_full_device_ends_the_pull_and_leaves_nothing_half(
     whole: dict[str, bytes], name: str, source: str
 ) -> None:
+    opened = LocalFileSystem._open
+
+    def to_full(self: Any, path: str, mode: str = "rb", **named: Any) -> Any:
+        if "w" in mode and Path(path).name.startswith(name) and Path(path).parent.name == source:
+            Path(path).symlink_to("/dev/full")
+        return opened(self, path, mode, **named)
+
     with site() as full:
-        folder = full.lake / "landing" / "a" / source
-        folder.mkdir(parents=True)
-        (folder / name).symlink_to("/dev/full")
-        with pytest.raises(DiskFull, match=name):
+        with pytest.MonkeyPatch.context() as patch, pytest.raises(DiskFull, match=name):
+            patch.setattr(LocalFileSystem, "_open", to_full)
             full.pull()
         assert not list(full.lake.rglob("*.new"))
         full.pull()
@@ -176,10 +193,9 @@ def test_killed_at_any_step_and_pulled_again(whole: dict[str, bytes]) -> None:
 def test_who_says_that_a_disk_is_full() -> None:
     assert is_full(OSError(errno.ENOSPC, "No space left on device"))
     assert is_full(OSError(errno.EDQUOT, "Disk quota exceeded"))
+    # delta-rs and Polars say it in words.
     assert is_full(
-        RuntimeError(
-            "An error occurred while calling o1.save.\n: java.io.IOException: No space left on device"
-        )
+        OSError("Generic LocalFileSystem error: Unable to copy data to file: No space left on device")
     )
     try:
         try:
@@ -223,3 +239,80 @@ def test_other_errors_are_not_called_a_full_disk(monkeypatch: pytest.MonkeyPatch
     )
     with pytest.raises(KeyError):
         command_line.main()
+
+
+# --- runs ---------------------------------------------------------------------------------------------------
+
+
+def limit(size: int) -> None:
+    """Let this process write no file beyond this size; -1: any."""
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+
+
+# Parquet files of the log are smaller, its frames in staging larger.
+ROOM = 11_000
+
+
+def attach_with_little_room(umask: int) -> None:
+    embedded.attach(umask)
+    limit(ROOM)
+
+
+@pytest.fixture(scope="module")
+def landed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the settings of an operator of SMS, and its log, pulled."""
+    folder = tmp_path_factory.mktemp("landed")
+    (folder / "bearerbox.log").write_bytes(LOGS["access.log"])
+    text = '[lake]\nroot = "lake"\n' + operator_toml(
+        *("lab-sms", "Lab SMS operator", "CYP", "lab", "EUR", CYPRIOT_MOBILE),
+        source_toml("bearerbox", "bearerbox.log", "kannel"),
+    )
+    (folder / "observatory.toml").write_text(text)
+    [operator] = config.load(folder / "observatory.toml").operator
+    assert pull(operator, str(folder / "lake"), NOW).problems == []
+    return folder
+
+
+def run_in(folder: Path, root: Path, engine: Any) -> Lake:
+    """Run the settings of a folder into a lake at a root, which gets the folder's landing."""
+    if not root.exists():
+        shutil.copytree(folder / "lake", root)
+    settings = config.load(folder / "observatory.toml", lake_root=str(root))
+    lake = Lake(str(root))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runner, "engine_of", lambda work, log_bytes: engine)
+        run(Run(lake, settings, list(settings.operator), "r", say=lambda text: None))
+    return lake
+
+
+TABLES = (*SILVER, *GOLD)
+
+
+@pytest.mark.parametrize("size", [700, 3_000, 9_000, 20_000])
+def test_a_run_without_room_says_so_and_the_next_goes_on(landed: Path, tmp_path: Path, size: int) -> None:
+    """First the log of a table does not fit, then small files do, then all of bronze."""
+    root = tmp_path / "lake"
+    shutil.copytree(landed / "lake", root)
+    limit(size)
+    try:
+        with pytest.raises(Exception) as failed:  # noqa: PT011
+            run_in(landed, root, Inline())
+    finally:
+        limit(-1)
+    assert isinstance(failed.value, DiskFull) or is_full(failed.value), failed.value
+    assert list((root / "_staging").rglob("*.arrow")) == []
+    found = rows_in(run_in(landed, root, Inline()), TABLES)
+    assert found == rows_in(run_in(landed, tmp_path / "whole", Inline()), TABLES)
+    assert len(found["silver.message"]) > 20 and list((root / "_staging").iterdir()) == []
+
+
+def test_a_worker_without_room_for_staging_says_which_file(
+    landed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(embedded, "attach", attach_with_little_room)
+        with pytest.raises(DiskFull, match=r"_staging/.*arrow: the disk is full.*Make room"):
+            run_in(landed, tmp_path / "lake", Embedded(2, 2_000_000_000))
+    lake = run_in(landed, tmp_path / "lake", Inline())
+    assert lake.read("silver.message").height > 20

@@ -14,80 +14,77 @@ import csv
 import datetime as dt
 import importlib
 import json
-from collections.abc import Callable, Iterable
+import zoneinfo
+from collections.abc import Iterable
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
-from pyspark.sql import DataFrame, Row, SparkSession
-from pyspark.sql import types as t
 
-from jobs import session
-from jobs.config import Spark
-from jobs.contracts import REFERENCE, conform, contract, struct_type, tables
-from jobs.lake import Lake
-from tests.conftest import same_plans
+from jobs.contracts import REFERENCE, conform, contract, polars_schema, reference, tables
 
 GOLDEN = Path(__file__).parent / "golden"
 CASES = sorted(file.parent for file in GOLDEN.glob("*/*/expected.csv"))
 
 
-def value_of(text: str, kind: t.DataType) -> Any:
+def value_of(text: str, kind: Any) -> Any:
     """A CSV cell as a value of the column's type; an empty cell is null."""
     if text == "":
         return None
-    if isinstance(kind, t.ArrayType):
-        return [of_json(item, kind.elementType) for item in json.loads(text)]
-    if isinstance(kind, t.StructType):
+    if isinstance(kind, pl.List | pl.Struct):
         return of_json(json.loads(text), kind)
-    if isinstance(kind, t.BooleanType):
+    if kind == pl.Boolean:
         return {"TRUE": True, "FALSE": False}[text]
-    if isinstance(kind, t.IntegerType | t.LongType):
+    if kind.is_integer():
         return int(text)
-    if isinstance(kind, t.DoubleType):
+    if kind.is_float():
         return float(text)
-    if isinstance(kind, t.DecimalType):
+    if isinstance(kind, pl.Decimal):
         return Decimal(text).quantize(Decimal(1).scaleb(-kind.scale))
-    if isinstance(kind, t.DateType):
+    if kind == pl.Date:
         return dt.date.fromisoformat(text)
-    if isinstance(kind, t.TimestampType):
-        return dt.datetime.fromisoformat(text).replace(tzinfo=dt.UTC)
+    if isinstance(kind, pl.Datetime):
+        return dt.datetime.fromisoformat(text).replace(tzinfo=zoneinfo.ZoneInfo("UTC"))
     return text
 
 
-def of_json(item: Any, kind: t.DataType) -> Any:
-    if isinstance(kind, t.StructType):
-        assert not set(item) - set(kind.names), f"{item} has more than {kind.names}"
-        return tuple(of_json(item.get(each.name), each.dataType) for each in kind)
-    if isinstance(kind, t.DecimalType) and item is not None:
-        return value_of(str(item), kind)
-    return item
+def of_json(item: Any, kind: Any) -> Any:
+    if item is None:
+        return None
+    if isinstance(kind, pl.List):
+        return [of_json(each, kind.inner) for each in item]
+    if isinstance(kind, pl.Struct):
+        known = {field.name: field.dtype for field in kind.fields}
+        assert not set(item) - set(known), f"{item} has more than {list(known)}"
+        return {name: of_json(item.get(name), inner) for name, inner in known.items()}
+    return value_of(str(item), kind) if isinstance(kind, pl.Decimal) else item
 
 
-def rows_of(file: Path, table: str, operator: str) -> list[tuple[Any, ...]]:
+def rows_of(file: Path, table: str, operator: str) -> list[dict[str, Any]]:
     """The rows of a CSV with all columns of the table's contract."""
-    schema = struct_type(table)
+    kinds = polars_schema(table)
     with file.open(newline="", encoding="utf-8") as lines:
         raw = list(csv.DictReader(lines))
     for row in raw:
-        assert not set(row) - set(schema.names), f"{file}: {set(row) - set(schema.names)} not in {table}"
-        if "operator_id" in schema.names:
+        assert not set(row) - set(kinds), f"{file}: {set(row) - set(kinds)} not in {table}"
+        if "operator_id" in kinds:
             row.setdefault("operator_id", operator)
-    return [tuple(value_of(row.get(each.name, ""), each.dataType) for each in schema) for row in raw]
+    return [{name: value_of(row.get(name, ""), kind) for name, kind in kinds.items()} for row in raw]
 
 
-def inputs(spark: SparkSession, table: str, cases: Iterable[Path]) -> dict[str, DataFrame]:
+def inputs(table: str, cases: Iterable[Path]) -> dict[str, pl.DataFrame]:
     """What the table's job reads, for all of these cases together."""
     frames = {}
     for name in contract(table).reads:
         files = [case / f"{name}.csv" for case in cases if (case / f"{name}.csv").exists()]
         if not files and (REFERENCE / f"{contract(name).name}.csv").exists():
-            frames[name] = Lake(spark, "").reference(name)
+            frames[name] = reference(name)
         else:
             rows = [row for file in files for row in rows_of(file, name, file.parent.name)]
-            frames[name] = spark.createDataFrame(rows, struct_type(name))
+            frames[name] = pl.DataFrame(rows, schema=polars_schema(name), orient="row")
     return frames
 
 
@@ -97,15 +94,9 @@ def is_alone(case: Path) -> bool:
     return any(file.exists() for file in replaced)
 
 
-@pytest.fixture(scope="module")
-def outcomes(spark: SparkSession) -> Callable[[Path], list[dict[str, Any]]]:
-    """For a case the rows that its job makes; a table's cases run together, when one of them is asked."""
-    of_table = cache(lambda table: made(spark, table))
-    return lambda case: of_table(case.parent.name)[case]
-
-
-def made(spark: SparkSession, table: str) -> dict[Path, list[dict[str, Any]]]:
-    """For each case of the table the rows that its job makes."""
+@cache
+def made(table: str) -> dict[Path, list[dict[str, Any]]]:
+    """For each case of the table the rows that its job makes; a table's cases run together."""
     found: dict[Path, list[dict[str, Any]]] = {}
     about = contract(table)
     job = importlib.import_module(f"jobs.{about.layer}.{about.name}")
@@ -114,9 +105,9 @@ def made(spark: SparkSession, table: str) -> dict[Path, list[dict[str, Any]]]:
     alone = [case for case in of_table if is_alone(case) or "operator_id" not in about.columns]
     groups = [[case for case in of_table if case not in alone], *([case] for case in alone)]
     for group in filter(None, groups):
-        frames = inputs(spark, table, group)
+        frames = inputs(table, group)
         rows = conform(job.transform(**{name.split(".")[1]: frame for name, frame in frames.items()}), table)
-        whole = [dict(zip(rows.columns, row, strict=True)) for row in map(tuple, rows.collect())]
+        whole = rows.to_dicts()
         if "operator_id" not in rows.columns:
             assert len(group) == 1
             found[group[0]] = whole
@@ -130,43 +121,18 @@ def made(spark: SparkSession, table: str) -> dict[Path, list[dict[str, Any]]]:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.parent.name}/{case.name}")
-def test_golden(case: Path, outcomes: Callable[[Path], list[dict[str, Any]]]) -> None:
+def test_golden(case: Path) -> None:
     table = case.parent.name
     about = contract(table)
     with (case / "expected.csv").open(newline="", encoding="utf-8") as lines:
         columns = next(csv.reader(lines))
     expected = [
-        {name: row[about.columns.index(name)] for name in columns}
-        for row in rows_of(case / "expected.csv", table, case.name)
+        {name: row[name] for name in columns} for row in rows_of(case / "expected.csv", table, case.name)
     ]
-    rows = outcomes(case)
-    found = [{name: of_spark(row[name]) for name in columns} for row in rows]
-    assert found_in(found) == found_in(expected)
+    rows = made(table)[case]
+    assert found_in([{name: row[name] for name in columns} for row in rows]) == found_in(expected)
     keys = [tuple(row[name] for name in about.key) for row in rows]
     assert len(keys) == len(set(keys)), f"the key ({', '.join(about.key)}) is not unique"
-
-
-@pytest.mark.long
-def test_plans_of_much_data_give_the_same(
-    spark: SparkSession, outcomes: Callable[[Path], list[dict[str, Any]]]
-) -> None:
-    """Adapted and compiled, as a stage over 256 MB is: jobs/session.py."""
-    counted = {case.parent.name for case in CASES if case.parent.name.startswith(("silver.", "gold."))}
-    with same_plans(spark):
-        assert not session.tune(spark, 1 << 30, Spark())
-        much = {case: rows for table in counted for case, rows in made(spark, table).items()}
-    assert much
-    for case, rows in much.items():
-        assert found_in(rows) == found_in(outcomes(case)), case
-
-
-def of_spark(value: Any) -> Any:
-    """A value as Spark gives it; its timestamps are in the machine's own zone, its structs rows."""
-    if isinstance(value, Row):
-        return tuple(value)
-    if isinstance(value, list):
-        return [of_spark(each) for each in value]
-    return value.astimezone(dt.UTC) if isinstance(value, dt.datetime) else value
 
 
 def found_in(rows: list[dict[str, Any]]) -> dict[str, int]:

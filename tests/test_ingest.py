@@ -1,9 +1,8 @@
-"""Ingest without Spark: ranges of bytes own each line once, and each line is accounted for."""
+"""Ingest: ranges of bytes own each line once, and each line is accounted for."""
 
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import io
 import random
 import re
@@ -16,7 +15,6 @@ from typing import Any
 
 import fsspec
 import polars as pl
-import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -27,7 +25,7 @@ from jobs.contracts import polars_schema
 from jobs.formats import Source, registry
 from jobs.formats.options import made_whole
 from jobs.formats.registry import COMPANIONS, DOCUMENTS, FORMATS
-from jobs.pull import Piece, Stream
+from jobs.manifest import Piece, Stream
 from jobs.reading import KEPT_OF_LINE, LONGEST_LINE, Range, blocks, frame_of, read_range
 from tests.conftest import ROOT
 
@@ -53,14 +51,14 @@ OPTIONS = {"delimited": made_whole("delimited", {"profile": "sms_firewall"}, ROO
 def ranges(
     path: Path, size: int, step: int, offset: int = 0, name: str = "postfix", **settings: Any
 ) -> list[Range]:
-    """The ranges that ranges_of cuts a piece into when RANGE is `step`."""
+    """The ranges that ranges_of cuts a piece into when a range has `step` bytes."""
     operator = config.Operator(id="a", name="A", country="CHE", holding="a", currency="CHF")
     source = config.Source(id="s", url="unused", format=name, options=OPTIONS.get(name, {}), **settings)
-    piece = Piece("t-0", str(path), offset, size, "2026-11-24T15:00:00", "2026-11-24T15:00:00+00:00", "log")
+    piece = Piece(
+        "t-0", str(path), offset, size, "2026-11-24T15:00:00+00:00", "2026-11-24T15:00:00+00:00", "log"
+    )
     stream = Stream("t", name, size, "", "", 0)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ingest, "RANGE", step)
-        return ingest.ranges_of([("a/s/t-0", operator, source, stream, piece)])
+    return ingest.ranges_of([("a/s/t-0", operator, source, stream, piece)], range_bytes=step)
 
 
 def test_a_source_of_national_numbers_is_read_by_the_operators_country(tmp_path: Path) -> None:
@@ -124,20 +122,28 @@ def test_a_line_of_ten_megabytes(tmp_path: Path, step: int, part: int) -> None:
     assert found["line"].str.len_bytes().to_list() == [6, 10_000_000, 5]
 
 
-def batch(folder: Path, path: Path, name: str, step: int, part: int = 16 << 20) -> dict[str, Any]:
-    """What the tasks of a file's ranges give: bronze rows, counts, quarantine."""
-    rows = []
+def batch(path: Path, name: str, step: int, part: int = 16 << 20) -> dict[str, Any]:
+    """What the ranges of a file give: bronze rows, its own and companions', counts, quarantine."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(reading, "PART", part)
-        for each in ranges(path, path.stat().st_size, step, name=name):
-            for out in read_range(FS, each, name, str(folder), "20261124T150000"):
-                rows.append(pl.from_arrow(out))
-    counts = pl.concat([pl.read_parquet(file) for file in sorted(folder.glob("counts/*.parquet"))])
-    files = sorted(folder.glob("quarantine/*.parquet"))
-    quarantine = pl.concat([pl.read_parquet(file) for file in files]) if files else pl.DataFrame()
+        return joined(ranges(path, path.stat().st_size, step, name=name), name)
+
+
+def joined(parts: list[Range], name: str) -> dict[str, Any]:
+    """What ranges of one format give together."""
+    read = [parsed for each in parts for parsed in read_range(FS, each, "20261124T150000")]
+    rows: dict[str, list[pl.DataFrame]] = {}
+    for parsed in read:
+        for each, frame in parsed.rows.items():
+            if frame.height:
+                rows.setdefault(each, []).append(frame)
+    found = {each: pl.concat(frames) for each, frames in rows.items()}
+    counts = pl.concat(parsed.count for parsed in read)
     return {
-        "rows": pl.concat(rows) if rows else pl.DataFrame(),
-        "quarantine": quarantine,
+        "rows": found.pop(name, pl.DataFrame()),
+        "companions": dict(sorted(found.items())),
+        "quarantine": pl.concat(parsed.quarantined for parsed in read),
+        "counts": counts,
         **{count: counts[count].sum() for count in COUNTS},
     }
 
@@ -163,7 +169,7 @@ def test_any_bytes_are_accounted_for(data: bytes, name: str, step: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "piece"
         path.write_bytes(data)
-        conserved(batch(Path(folder) / "staging", path, name, step), data)
+        conserved(batch(path, name, step), data)
 
 
 def damaged(data: bytes, chance: random.Random) -> bytes:
@@ -195,14 +201,14 @@ def test_a_damaged_log_is_accounted_for(tmp_path: Path, name: str, log: Path, se
     data = damaged(log.read_bytes(), random.Random(seed))
     path = tmp_path / "piece"
     path.write_bytes(data)
-    done = batch(tmp_path / "staging", path, name, 90_000, 30_000)
+    done = batch(path, name, 90_000, 30_000)
     conserved(done, data)
     assert done["record_count"] > 0
 
 
 @pytest.mark.parametrize(("name", "log"), FILES, ids=IDS)
 def test_a_whole_log_has_no_quarantine(tmp_path: Path, name: str, log: Path) -> None:
-    done = batch(tmp_path / "staging", log, name, 60_000)
+    done = batch(log, name, 60_000)
     conserved(done, log.read_bytes())
     assert done["quarantined_count"] == 0
     assert done["record_count"] >= done["rows"].height > 0
@@ -218,7 +224,7 @@ def test_a_wrong_format_tells_of_no_message(tmp_path: Path, name: str, log: Path
     """A log read by another's format is conserved, and gives no row; most of it is quarantined."""
     if other == name:
         return
-    done = batch(tmp_path / "staging", log, other, 60_000)
+    done = batch(log, other, 60_000)
     conserved(done, log.read_bytes())
     assert done["rows"].height == 0
     assert done["quarantined_count"] > done["line_count"] / 2
@@ -229,7 +235,7 @@ def test_a_wrong_format_tells_of_no_message(tmp_path: Path, name: str, log: Path
 def test_a_format_of_lines_among_others_takes_its_own(
     tmp_path: Path, name: str, log: Path, other: str
 ) -> None:
-    done = batch(tmp_path / "staging", log, other, 60_000)
+    done = batch(log, other, 60_000)
     conserved(done, log.read_bytes())
     assert done["rows"].height == (FILTER_ROWS.get(other, 0) if name == "postfix" else 0)
     # Kamailio writes by syslog alone: in a log of another shape it knows no line.
@@ -237,31 +243,21 @@ def test_a_format_of_lines_among_others_takes_its_own(
     assert done["quarantined_count"] == (0 if is_syslog else done["line_count"])
 
 
-def alone(monkeypatch: pytest.MonkeyPatch, folder: Path, path: Path, name: str) -> dict[str, Any]:
+def alone(monkeypatch: pytest.MonkeyPatch, path: Path, name: str) -> dict[str, Any]:
     """What the host's kernel says when it has no companions."""
     with monkeypatch.context() as patch:
         patch.setattr(registry, "COMPANIONS", ())
-        return batch(folder, path, name, 60_000)
-
-
-def staged(folder: Path) -> dict[str, pl.DataFrame]:
-    """The rows that companions left in staging."""
-    files = sorted(folder.glob("companion/*/*.parquet"))
-    names = sorted({file.parent.name for file in files})
-    return {
-        name: pl.concat([pl.read_parquet(file) for file in files if file.parent.name == name])
-        for name in names
-    }
+        return batch(path, name, 60_000)
 
 
 @pytest.mark.parametrize("log", LOGS["postfix"], ids=[path.name for path in LOGS["postfix"]])
 def test_lines_of_filters_in_a_mail_log_become_records_of_theirs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, log: Path
 ) -> None:
-    host = alone(monkeypatch, tmp_path / "alone", log, "postfix")
-    done = batch(tmp_path / "both", log, "postfix", 60_000)
+    host = alone(monkeypatch, log, "postfix")
+    done = batch(log, "postfix", 60_000)
     conserved(done, log.read_bytes())
-    found = staged(tmp_path / "both")
+    found = done["companions"]
     assert {name: rows.height for name, rows in found.items()} == FILTER_ROWS
     taken = sum(FILTER_ROWS.values())
     assert done["record_count"] == host["record_count"] + taken
@@ -277,9 +273,8 @@ def test_lines_of_filters_in_a_mail_log_become_records_of_theirs(
         assert verdicts["is_spam"].len() == FILTER_VERDICTS[name]
 
 
-def test_a_log_without_lines_of_filters_leaves_no_files_of_theirs(tmp_path: Path) -> None:
-    batch(tmp_path / "staging", LOGS["kannel"][0], "kannel", 60_000)
-    assert sorted(each.name for each in (tmp_path / "staging").iterdir()) == ["counts"]
+def test_a_log_without_lines_of_filters_gives_no_rows_of_theirs() -> None:
+    assert batch(LOGS["kannel"][0], "kannel", 60_000)["companions"] == {}
 
 
 def test_a_filters_broken_line_is_quarantined_as_its_own(
@@ -296,9 +291,9 @@ def test_a_filters_broken_line_is_quarantined_as_its_own(
     starts = [start for start, *_ in by_hand(data)]
     path = tmp_path / "piece"
     path.write_bytes(data)
-    host = alone(monkeypatch, tmp_path / "alone", path, "postfix")
+    host = alone(monkeypatch, path, "postfix")
     assert host["quarantine"]["offset"].to_list() == [starts[2], starts[4]]
-    done = batch(tmp_path / "staging", path, "postfix", 1 << 20)
+    done = batch(path, "postfix", 1 << 20)
     conserved(done, data)
     columns = ("offset", "format_code", "reason_code")
     assert sorted(done["quarantine"].select(columns).rows()) == [
@@ -306,7 +301,7 @@ def test_a_filters_broken_line_is_quarantined_as_its_own(
         (starts[2], "opendkim", "bad_timestamp"),
         (starts[4], "postfix", "bad_timestamp"),
     ]
-    assert staged(tmp_path / "staging")["opendkim"]["offset"].to_list() == [starts[3]]
+    assert done["companions"]["opendkim"]["offset"].to_list() == [starts[3]]
 
 
 def test_days_of_companions_are_days_of_the_piece(tmp_path: Path) -> None:
@@ -315,7 +310,7 @@ def test_days_of_companions_are_days_of_the_piece(tmp_path: Path) -> None:
         b"2026-10-01T14:00:00.000000+00:00 mx1 opendmarc[9]: 4bXyZ12345z: good.example pass\n"
     )
     source = Source("op", "src", "st", dt.datetime(2026, 11, 25, tzinfo=dt.UTC))
-    part = Range(0, "", 0, len(lines), "st-0", 0, source, dt.date(2026, 10, 20))
+    part = Range("", 0, len(lines), "st-0", 0, source, dt.date(2026, 10, 20))
     count = reading.parse_block(frame_of(lines, 0), part, "postfix", "batch").count
     days = ("late_count", "first_event_date", "last_event_date")
     assert count.select(days).row(0) == (1, dt.date(2026, 10, 1), dt.date(2026, 11, 24))
@@ -329,7 +324,7 @@ def test_a_kernel_may_have_longer_lines(tmp_path: Path) -> None:
     assert len(data) > LONGEST_LINE
     path = tmp_path / "piece"
     path.write_bytes(data)
-    done = batch(tmp_path / "staging", path, "rspamd_history", 1 << 20)
+    done = batch(path, "rspamd_history", 1 << 20)
     conserved(done, data)
     assert (done["record_count"], done["quarantined_count"]) == (1, 0)
     assert done["rows"].height == len(rows)
@@ -344,12 +339,8 @@ def documents(folder: Path, name: str, data: bytes, limit: int = 1 << 20) -> dic
     path.write_bytes(data)
     (part,) = ranges(path, len(data), 100, name=name)
     part = replace(part, limit_bytes=limit)
-    rows = [pl.from_arrow(out) for out in read_range(FS, part, name, str(folder / "staging"), "id")]
-    counts = pl.read_parquet(folder / "staging" / "counts" / "0.parquet")
-    file = folder / "staging" / "quarantine" / "0.parquet"
-    done: dict[str, Any] = {count: counts[count].sum() for count in COUNTS}
-    done["rows"] = pl.concat(rows) if rows else pl.DataFrame()
-    done["quarantine"] = pl.read_parquet(file).to_dicts() if file.exists() else []
+    done = joined([part], name)
+    done["quarantine"] = done["quarantine"].to_dicts()
     assert done["line_count"] == sum(done[count] for count in COUNTS[1:])
     assert len(done["quarantine"]) == done["quarantined_count"]
     return done
@@ -420,7 +411,7 @@ def test_a_line_too_long_is_quarantined_with_its_reason(tmp_path: Path) -> None:
     data = real + too_long + at_limit + real.replace(b"[from:", b"[from:1")
     path = tmp_path / "piece"
     path.write_bytes(data)
-    done = batch(tmp_path / "staging", path, "kannel", 500_000, 100_000)
+    done = batch(path, "kannel", 500_000, 100_000)
     conserved(done, data)
     reasons = dict(done["quarantine"].select("offset", "reason_code").rows())
     assert reasons[len(real)] == "too_long"
@@ -442,10 +433,10 @@ def test_a_line_of_100_mb_is_one_row_of_quarantine(tmp_path: Path, size: int) ->
     alone, path = tmp_path / "alone", tmp_path / "piece"
     alone.write_bytes(real + real)
     path.write_bytes(real + b"x" * 100_000_000 + b"\n" + real)
-    expected = batch(tmp_path / "expected", alone, "kannel", size)
+    expected = batch(alone, "kannel", size)
     Path("/proc/self/clear_refs").write_text("5")  # the peak of memory is what is used now
     before = peak_memory()
-    done = batch(tmp_path / "staging", path, "kannel", size)
+    done = batch(path, "kannel", size)
     assert peak_memory() - before < 8 * 100_000_000
     conserved(done, path.read_bytes())
     refused = done["quarantine"].filter(pl.col("reason_code") == "too_long")
@@ -457,20 +448,15 @@ def test_a_line_of_100_mb_is_one_row_of_quarantine(tmp_path: Path, size: int) ->
 
 
 @pytest.mark.parametrize(("name", "log"), FILES, ids=IDS)
-def test_a_task_that_runs_twice_leaves_the_same_files(tmp_path: Path, name: str, log: Path) -> None:
+def test_a_range_that_is_read_twice_gives_the_same(tmp_path: Path, name: str, log: Path) -> None:
     path = tmp_path / "piece"
     path.write_bytes(damaged(log.read_bytes(), random.Random(1)))
-
-    def digests() -> dict[str, str]:
-        batch(tmp_path / "staging", path, name, path.stat().st_size // 2 + 1, 20_000)
-        files = sorted((tmp_path / "staging").rglob("*.parquet"))
-        return {str(file): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
-
-    first = digests()
-    assert len(first) > 2
-    assert digests() == first
-    tables = [pq.read_table(file) for file in first if "/quarantine/" in file]
-    assert all(table.num_rows for table in tables)
+    first, second = (batch(path, name, path.stat().st_size // 2 + 1, 20_000) for _ in range(2))
+    for part in ("quarantine", "counts"):
+        assert first[part].height > 0
+        assert_frame_equal(first[part], second[part])
+    place = ["offset", "assembly_key"]
+    assert_frame_equal(first["rows"].sort(place), second["rows"].sort(place))
 
 
 def told_apart(log: Path, folder: Path) -> Path:
@@ -503,12 +489,12 @@ def assembled_rows(name: str, rows: pl.DataFrame) -> list[str]:
 def test_bronze_does_not_depend_on_where_ranges_are_cut(tmp_path: Path, name: str, log: Path) -> None:
     """Assembled once more, the rows of many small ranges are those of one."""
     log = told_apart(log, tmp_path)
-    whole = batch(tmp_path / "whole", log, name, 1 << 30)["rows"]
+    whole = batch(log, name, 1 << 30)["rows"]
     wanted = assembled_rows(name, whole)
     last = [str(row) for row in together(name, whole).iter_rows()]
     assert len(last) > 10
     for number, (step, part) in enumerate([(1 << 30, 6_000), (9_001, 1 << 30), (20_011, 3_001)]):
-        many = batch(tmp_path / str(number), log, name, step, part)["rows"]
+        many = batch(log, name, step, part)["rows"]
         assert many.height >= whole.height
         assert assembled_rows(name, many) == wanted
         # Nor on the order in which the tasks end.
@@ -521,22 +507,19 @@ def test_the_lines_of_a_later_piece_keep_their_place_in_the_stream(tmp_path: Pat
     log = told_apart(LOGS["postfix"][0], tmp_path)
     data = log.read_bytes()
     middle = data.index(b"\n", len(data) // 2) + 1
-    wanted = assembled_rows("postfix", batch(tmp_path / "whole", log, "postfix", 1 << 30)["rows"])
+    wanted = assembled_rows("postfix", batch(log, "postfix", 1 << 30)["rows"])
     rows = []
     for number, (start, end) in enumerate([(0, middle), (middle, len(data))]):
         path = tmp_path / f"piece{number}"
         path.write_bytes(data[start:end])
         for each in ranges(path, end - start, 70_000, start):
-            own = replace(each, number=each.number + 100 * number)
-            rows += [
-                pl.from_arrow(out) for out in read_range(FS, own, "postfix", str(tmp_path / "out"), "id")
-            ]
+            rows += [parsed.rows["postfix"] for parsed in read_range(FS, each, "id")]
     assert assembled_rows("postfix", pl.concat(rows)) == wanted
 
 
 def test_the_event_dates_of_a_range_are_those_of_its_rows(tmp_path: Path) -> None:
-    done = batch(tmp_path / "staging", LOGS["kannel"][0], "kannel", 5000)
-    counts = pl.concat([pl.read_parquet(file) for file in (tmp_path / "staging").glob("counts/*.parquet")])
+    done = batch(LOGS["kannel"][0], "kannel", 5000)
+    counts = done["counts"]
     dates = (counts["first_event_date"].min(), counts["last_event_date"].max())
     assert dates == (done["rows"]["event_date"].min(), done["rows"]["event_date"].max())
     assert dates[0] == dt.date(2026, 11, 24)
@@ -550,7 +533,7 @@ def test_records_of_closed_days_are_counted_as_late(tmp_path: Path) -> None:
         for month, second in (("09", 1), ("11", 2), ("11", 3))
     )
     source = Source("op", "src", "st", dt.datetime(2026, 11, 25, tzinfo=dt.UTC))
-    part = Range(0, "", 0, len(lines), "st-0", 0, source, dt.date(2026, 10, 20))
+    part = Range("", 0, len(lines), "st-0", 0, source, dt.date(2026, 10, 20))
     count = reading.parse_block(frame_of(lines, 0), part, "kannel", "batch").count
     assert count.select("line_count", "record_count", "ignored_count", "late_count").row(0) == (4, 3, 1, 1)
 
@@ -589,15 +572,17 @@ def test_clickhouse_rows_know_their_insert_over_any_cut(cuts: list[int], step: i
             path = Path(folder) / f"{number}"
             path.write_bytes(b"".join(lines[begin:end]))
             place = sum(map(len, lines[:begin])), path.stat().st_size
-            pieces.append(Piece(f"t-{number}", str(path), *place, "", "2026-11-25T00:00:00+00:00", "log"))
+            at = "2026-11-25T00:00:00+00:00"
+            pieces.append(Piece(f"t-{number}", str(path), *place, at, at, "log"))
         operator = config.Operator(id="a", name="A", country="CHE", holding="a", currency="CHF")
         source = config.Source(id="s", url="unused")
         stream = Stream("t", name, sum(map(len, lines)), "", "", 0, pieces)
-        patch.setattr(ingest, "RANGE", step)
         patch.setattr(reading, "PART", part)
         # Each piece is a batch of its own, as a run after each pull has it.
         parts = [
-            each for piece in pieces for each in ingest.ranges_of([("k", operator, source, stream, piece)])
+            each
+            for piece in pieces
+            for each in ingest.ranges_of([("k", operator, source, stream, piece)], range_bytes=step)
         ]
         read = [parsed for each in parts for parsed in reading.read_lines(FS, each, name, "id")]
     rows = pl.concat([parsed.rows[name] for parsed in read]).sort("offset")
@@ -641,7 +626,7 @@ def test_a_mail_log_with_its_filters_and_rspamd_beside_tell_the_same_in_any_orde
         source = Source("a", "s", f"t{number}", dt.datetime(2026, 11, 24, 15, tzinfo=dt.UTC))
         for into, bounds in ((wholes, [0, len(lines)]), (pieces, sorted({0, len(lines), *cuts}))):
             for first, last in zip(bounds, bounds[1:], strict=False):
-                part = Range(0, "", 0, 0, f"t{number}-{first}", 0, source)
+                part = Range("", 0, 0, f"t{number}-{first}", 0, source)
                 offset = sum(map(len, lines[:first]))
                 frame = frame_of(b"".join(lines[first:last]), offset)
                 into.append(reading.parse_block(frame, part, name, "batch").rows)

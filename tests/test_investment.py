@@ -13,7 +13,7 @@ from scipy.optimize import brentq
 from scipy.special import ndtr
 from scipy.stats import norm
 
-from jobs import reference
+from jobs import contracts
 from jobs.accounts import (
     Price,
     account,
@@ -28,7 +28,7 @@ from jobs.accounts import (
     split,
 )
 from jobs.censoring import draws_inside, fit, mean_inside
-from jobs.contracts import polars_schema
+from jobs.contracts import polars_schema, reference
 from jobs.errors import ObservatoryError
 from jobs.estimation import REPLICATES, for_themselves
 from jobs.formula import crf
@@ -46,7 +46,6 @@ from jobs.spending import (
     spent,
 )
 from jobs.study.investment import money
-from jobs.study_files import read_reference
 from jobs.study_sample import Reference, sample_of
 
 ASSUMED = {
@@ -268,7 +267,7 @@ def test_recovered_revenue_alone_is_no_account() -> None:
     assert account({"sp803.SMS": "1000"}, {"SMS": 1.0}, PRICES, ASSUMED, BANDS) == []
 
 
-POINTS = points(reference.read_reference("ref.cost_parameter"))
+POINTS = points(contracts.reference("ref.cost_parameter"))
 
 
 # --- estimates ---------------------------------------------------------------------------------------
@@ -311,13 +310,13 @@ def made_up(seed: int) -> tuple[pl.DataFrame, pl.DataFrame, Reference]:
     known = of_all.group_by("country_code", "channel_code").agg(pl.col("subscriptions").sum())
     found = pl.DataFrame(accounts, schema=plain)
     people = by_respondent(found, of_all, DAY).with_columns(subscriptions=pl.lit(None, dtype=pl.Int64))
-    reference = Reference(
+    countries = Reference(
         of_all,
         known.sort("country_code").with_columns(period_code=pl.lit("2026")),
-        read_reference("ref.country"),
-        read_reference("ref.country_group"),
+        reference("ref.country"),
+        reference("ref.country_group"),
     )
-    return found, people, reference
+    return found, people, countries
 
 
 COUNTRIES = ["NPL", "FJI", "KEN", "TZA", "FRA", "DEU", "BRA", "IND", "CHE", "WSM"]
@@ -330,10 +329,10 @@ COUNTRIES = ["NPL", "FJI", "KEN", "TZA", "FRA", "DEU", "BRA", "IND", "CHE", "WSM
 @example(5)
 @example(12)
 def test_capital_and_operating_cost_add_up_and_nobody_counts_for_less_than_it_said(seed: int) -> None:
-    accounts, people, reference = made_up(seed)
+    accounts, people, countries = made_up(seed)
     strategies = ["_T", "filtering", "network"]
     dollars = dict.fromkeys(COUNTRIES, 0.5)
-    rows = money(accounts, people, reference, dollars, POINTS, strategies, ("investment", "EMAIL", "2026"))
+    rows = money(accounts, people, countries, dollars, POINTS, strategies, ("investment", "EMAIL", "2026"))
     names = ("area_code", "strategy_code", "component_code", "conversion_code")
     found = {tuple(row[name] for name in names): row for row in rows}
     for (area, strategy, component, conversion), row in found.items():
@@ -356,8 +355,8 @@ def test_capital_and_operating_cost_add_up_and_nobody_counts_for_less_than_it_sa
 @example(12)
 def test_nobody_stands_for_less_than_itself_before_any_floor(seed: int) -> None:
     """figures() ends with a floor for last digits; the weights alone keep what was reported, of bands too."""
-    accounts, people, reference = made_up(seed)
-    sample, answered = sample_of(reference, people, "EMAIL", "2026", ("investment", "EMAIL", "2026"))
+    accounts, people, countries = made_up(seed)
+    sample, answered = sample_of(countries, people, "EMAIL", "2026", ("investment", "EMAIL", "2026"))
     found = spent(answered, 1, np.ones((2, answered.height)))
     answering = sample.weighted.operators.is_respondent
     subscriptions = sample.weighted.operators.subscriptions[answering]
@@ -455,7 +454,7 @@ def test_the_interval_holds_what_capital_takes_for_granted() -> None:
         [{"country_code": "FJI", "channel_code": "EMAIL", "period_code": "2026", "subscriptions": 8000}],
         schema=polars_schema("ref.denominator"),
     )
-    of = Reference(frame, known, read_reference("ref.country"), read_reference("ref.country_group"))
+    of = Reference(frame, known, reference("ref.country"), reference("ref.country_group"))
     key = ("investment", "EMAIL", "2026")
     found = {
         (row["area_code"], row["component_code"]): row

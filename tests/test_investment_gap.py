@@ -9,7 +9,6 @@ from typing import Any
 
 import polars as pl
 import pytest
-from pyspark.sql import SparkSession
 from rich.console import Console
 from typer.testing import CliRunner
 
@@ -18,16 +17,15 @@ from jobs.__main__ import app
 from jobs.accounts import Price
 from jobs.areas import classified
 from jobs.config import Gap
-from jobs.contracts import polars_schema, struct_type
+from jobs.contracts import polars_schema, reference
 from jobs.errors import ObservatoryError
 from jobs.investment_targets import of_channel, targets
 from jobs.study.investment_gap import best_respondents, channel_rows, stopping, taken_for_granted
 from jobs.study_command import gap_of, granted, investment
-from jobs.study_files import read_reference
-from jobs.study_rows import as_table
+from jobs.study_rows import typed
 from tests import study_lake
 
-ASSUMED = read_reference("ref.investment_assumption")
+ASSUMED = reference("ref.investment_assumption")
 
 
 def chosen(given: Gap, settings: Gap) -> list[tuple[str, str, float, str]]:
@@ -218,9 +216,7 @@ def test_only_the_targets_that_are_wanted_are_held_against() -> None:
              "estimate_low": 50.0, "estimate_high": 900.0, "conf_status_code": "C"}
         ]
     )  # fmt: skip
-    members = classified(
-        read_reference("ref.country"), read_reference("ref.country_group"), dt.date(2026, 12, 31)
-    )
+    members = classified(reference("ref.country"), reference("ref.country_group"), dt.date(2026, 12, 31))
     prices = {("FJI", 2025): Price("FJD", 100, 1, 2, None)}
     rows = channel_rows(spending, members, prices, ASSUMED, {"norm": (0.8, "the command line")}, None)
     assert {row["target_code"] for row in rows} == {"norm"}
@@ -260,9 +256,9 @@ def test_assumptions_stand_beside_the_estimate_each_once(width: int) -> None:
     assert granted([]) == []
 
 
-def test_what_is_spent_is_printed_with_its_parts_and_what_is_missing(spark: SparkSession) -> None:
+def test_what_is_spent_is_printed_with_its_parts_and_what_is_missing() -> None:
     frames = [
-        spark.createDataFrame(as_table(rows, table), struct_type(table))
+        typed(rows, table)
         for table, rows in (
             ("study.investment", study_lake.investment()),
             ("study.investment_gap", [*study_lake.gap(), study_lake.untold()]),

@@ -7,14 +7,12 @@ from typing import Any
 
 import polars as pl
 import pytest
-from pyspark.sql import SparkSession
 
-from jobs.lake import Lake
+from jobs.contracts import conform, reference
 from jobs.study import mirror
 from jobs.study.spam_volume import cell_rows
-from jobs.study_files import read_reference, read_table
+from jobs.study_files import read_table
 from jobs.study_rows import MEASURES
-from jobs.study_run import framed
 from jobs.study_sample import Reference
 from jobs.submission.counts import ROUTE, VOLUME, disagreements
 from jobs.submission.quality import QUALITY
@@ -35,8 +33,8 @@ BY = ["respondent_id", "period_code", "channel_code", "unit_code", "definition_c
 REFERENCE = Reference(
     read_table(FOLDER, "ref.operator_frame"),
     read_table(FOLDER, "ref.denominator"),
-    read_reference("ref.country"),
-    read_reference("ref.country_group"),
+    reference("ref.country"),
+    reference("ref.country_group"),
 )
 
 
@@ -177,18 +175,18 @@ def test_routes_add_up_to_volumes() -> None:
     assert set(tables[ROUTE]["direction_code"]) == {"inbound", "outbound"}
 
 
-def test_grey_routes_show_in_the_mirror(spark: SparkSession) -> None:
-    """What comes in by bulk senders never left its country by one; hubs have both sides."""
-    lake = Lake(spark, "")
-    routes, frame = (
-        framed(lake, read_table(FOLDER, table), table) for table in (ROUTE, "ref.operator_frame")
+def test_grey_routes_show_in_the_mirror() -> None:
+    """Messages that come in by bulk senders never left their country by one; hubs have both sides."""
+    routes, frame = (read_table(FOLDER, table) for table in (ROUTE, "ref.operator_frame"))
+    found = conform(mirror.transform(routes, frame), "study.mirror")
+    for side in ("sent", "received"):
+        assert found[f"{side}_coverage_pct"].is_between(0, 100, closed="right").all()
+    all_, hub, aggregator = (
+        found.filter(pl.col("link_code") == link) for link in ("_T", "hub", "aggregator")
     )
-    found = mirror.transform(routes, frame).collect()
-    assert all(0 < row.sent_coverage_pct <= 100 and 0 < row.received_coverage_pct <= 100 for row in found)
-    by_link = {link: [row for row in found if row.link_code == link] for link in ("_T", "hub", "aggregator")}
-    assert len(by_link["_T"]) > 500
-    assert {row.discrepancy_pct for row in by_link["aggregator"]} == {-100}
-    assert len(by_link["aggregator"]) > 20
-    both = [row for row in by_link["hub"] if row.sent_units and row.received_units]
-    assert len(both) > 0.8 * len(by_link["hub"])
-    assert not any(row.discrepancy_units == 0 for row in both)
+    assert all_.height > 500
+    assert set(aggregator["discrepancy_pct"]) == {-100}
+    assert aggregator.height > 20
+    both = hub.filter(pl.col("sent_units") > 0, pl.col("received_units") > 0)
+    assert both.height > 0.8 * hub.height
+    assert (both["discrepancy_units"] != 0).all()

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import importlib.util
+import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -32,6 +36,15 @@ NOTEBOOK = ROOT / "docs" / "economist.ipynb"
 def add_table(lake: Path, table: str, rows: list[dict[str, Any]]) -> None:
     frame = pl.DataFrame(rows, schema=polars_schema(table))
     write_delta(lake / table.replace(".", "/"), frame, list(contract(table).partition_by))
+
+
+def runner() -> Any:
+    """docs/run_notebook.py, which `make notebook` runs."""
+    spec = importlib.util.spec_from_file_location("run_notebook", ROOT / "docs" / "run_notebook.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +79,8 @@ def executed(folder: Path, added: str = "") -> dict[str, Any]:
         book.cells.append(check)
         resources = {"metadata": {"path": str(ROOT)}}
         nbclient.NotebookClient(book, timeout=120, kernel_name="python3", resources=resources).execute()
-    return {cell.id: cell for cell in book.cells if cell.cell_type == "code"}
+    cells = {cell.id: cell for cell in book.cells if cell.cell_type == "code"}
+    return cells | {"page": runner().page(book)}
 
 
 def picture(cell: Any) -> str:
@@ -84,7 +98,7 @@ def picture(cell: Any) -> str:
         ("spending", ["capital", "operating", "US dollars a year", "EUR"]),
         ("gap", ["EMAIL, best", "EMAIL, norm", "LDC"]),
         ("models", ["nucleus_2004/per_worker", "not_reproducible", "cfca_2023/growth_amount"]),
-        ("tornado", ["rao_reiley_2012/total: 1.74e+10 to 2.5e+10", "pass_rate"]),
+        ("tornado", ["rao_reiley_2012/total: 1.79e+10 to 2.55e+10", "pass_rate"]),
     ],
 )
 def test_each_chart_is_drawn_of_what_the_lake_holds(ran: dict[str, Any], cell: str, words: list[str]) -> None:
@@ -118,6 +132,47 @@ def test_the_figures_are_those_of_the_tables(ran: dict[str, Any]) -> None:
 def test_tables_are_shown_beside_the_charts(ran: dict[str, Any], cell: str, words: list[str]) -> None:
     (output,) = ran[cell].outputs
     assert all(word in output["data"]["text/html"] for word in words)
+
+
+def test_a_page_has_all_that_the_notebook_shows(ran: dict[str, Any]) -> None:
+    page = ran["page"]
+    assert page.count("<svg") >= 8 and "<h2>What is missing</h2>" in page
+    assert "alp-mail, CHF" in page and "The target is taken as known." in page
+    assert "<script" not in page and not re.search(r'(?:src|href)="https?:', page)
+
+
+def test_make_notebook_runs_it_with_what_its_set_installs() -> None:
+    """After `make demo` there was neither DuckDB nor a kernel, and nothing said what to install."""
+    rules = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert re.search(
+        r"^notebook: setup-dev .*\n\t@\$\(BIN\)/python docs/run_notebook.py$", rules, re.MULTILINE
+    )
+    locked = (ROOT / "requirements" / "dev.lock").read_text(encoding="utf-8")
+    for package in ("altair", "duckdb", "ipykernel", "mistune", "nbclient", "nbformat"):
+        assert re.search(rf"^{package}==", locked, re.MULTILINE), package
+    book = nbformat.read(NOTEBOOK, as_version=4)
+    assert "`make notebook`" in book.cells[0].source and "requirements/dev.lock" in book.cells[0].source
+
+
+def test_without_a_lake_or_duckdb_it_is_said_what_to_do(tmp_path: Path) -> None:
+    told = subprocess.run(
+        [sys.executable, str(ROOT / "docs" / "run_notebook.py")],
+        env={"OBSERVATORY_LAKE": str(tmp_path / "none"), "PATH": ""},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert told.returncode == 1
+    assert (
+        told.stderr
+        == f"No lake at {tmp_path / 'none'}: `make demo` makes one, or OBSERVATORY_LAKE names yours.\n"
+    )
+    (first,) = (
+        cell for cell in nbformat.read(NOTEBOOK, as_version=4).cells if "import altair" in cell.source
+    )
+    without = f"import sys\nsys.modules['duckdb'] = None\n{first.source}"
+    told = subprocess.run(
+        [sys.executable, "-c", without], capture_output=True, text=True, check=False, cwd=ROOT
+    )
+    assert told.stderr == "DuckDB is not installed: `make notebook` installs what this needs, and runs it.\n"
 
 
 def test_the_notebook_is_kept_without_outputs() -> None:

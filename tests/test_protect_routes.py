@@ -10,10 +10,9 @@ from typing import Any
 
 import polars as pl
 import pytest
-from pyspark.sql import Row
 
 from jobs import config, protect, rules
-from jobs.contracts import contract
+from jobs.contracts import contract, rows_frame
 from jobs.formats import COMPLAINT, FACT, TRANSMISSION
 from jobs.runner import rows_of_operators
 from tests.test_range_tables import BUILT, csv_file, maxmind_file
@@ -250,7 +249,7 @@ def test_the_door_knows_the_sources_of_national_numbers_from_the_settings() -> N
     operator = config.Operator(id="op", name="A", country="USA", holding="a", currency="USD", source=sources)
     rows = rows_of_operators(config.Observatory(operator=[operator]))
     assert set(rows[0]) == set(contract("ref.operator").columns)
-    (own,) = protect.Door.of(Row(**row) for row in rows).own
+    (own,) = protect.Door.of(rows_frame(rows, "ref.operator")).own
     assert own.national_sources == ("smsc",)
 
 

@@ -8,9 +8,14 @@ import datetime as dt
 import gzip
 import hashlib
 import io
+import json
 import lzma
 import os
+import signal
+import socket
+import tarfile
 import tempfile
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -25,11 +30,13 @@ from jobs import chunks, config
 from jobs import pull as pulling
 from jobs.chunks import Chunks
 from jobs.formats.registry import KERNELS
-from jobs.pull import Pulled, Stream, newest_times, pull, read_manifest
+from jobs.manifest import Stream, read_manifest
+from jobs.pull import Pulled, newest_times, pull
 from jobs.space import DiskFull
 from tests.conftest import ROOT
 
 NOW = dt.datetime(2026, 11, 24, 15, 0, tzinfo=dt.UTC)
+REPORT = (ROOT / "tests" / "formats" / "reports" / "rfc7489.xml").read_bytes()
 COMPRESS: dict[str, Callable[[bytes], bytes]] = {
     "gz": gzip.compress,
     "bz2": bz2.compress,
@@ -175,6 +182,60 @@ def test_the_last_line_waits_until_the_file_is_closed(site: Site) -> None:
     assert site.landed() == [whole[:-5]]
 
 
+HISTORY = (
+    b'[{"unix_time":1795528800.5,"message-id":"a@b.example","action":"no action","score":1.0,'
+    b'"required_score":15.0,"ip":"192.0.2.1","symbols":{}}]'
+)
+
+
+@pytest.mark.parametrize("format", ["rspamd_history", "auto"])
+@pytest.mark.parametrize("lines", [b"", HISTORY + b"\n"])
+def test_json_without_a_last_line_end_is_whole(tmp_path: Path, format: str, lines: bytes) -> None:
+    """As rspamd gives its history: one document, and no line end."""
+    site = Site(tmp_path, pattern="history.json", format=format)
+    later = HISTORY.replace(b"a@b", b"c@d")
+    # Half of it has come so far.
+    site.write("history.json", lines + later[:-40])
+    assert site.pull().bytes == len(lines)
+    assert site.pull().bytes == 0
+    site.write("history.json", lines + later)
+    assert site.pull().bytes == len(later)
+    assert site.pull() == Pulled()
+    assert b"".join(site.landed()) == lines + later
+    # A line end that comes after it is no line of its own.
+    site.write("history.json", lines + later + b"\n")
+    assert site.pull().bytes == 1
+
+
+def test_a_last_line_that_stays_as_it_is_is_read(site: Site) -> None:
+    """Pulled daily, that is at the second pull."""
+    day = dt.timedelta(hours=23, minutes=55)
+    site.write("mail.log", text(1, 2)[:-1])
+    site.write("mail.log.other", text(7)[:-1])
+    found = site.pull()
+    assert (found.bytes, len(found.notes)) == (len(text(1)), 1)
+    first = site.pull()
+    assert (first.bytes, len(first.notes)) == (0, 2)
+    for word in ("'a'", "'mx1'", "mail.log", f"{len(text(2)) - 1} bytes", "line end", "whole = true"):
+        assert word in first.notes[0]
+    # A line that still grows waits on.
+    site.write("mail.log.other", text(7)[:-1] + b" more")
+    assert pull(site.operator, str(site.lake), NOW + day).bytes == len(text(2)) - 1
+    assert pull(site.operator, str(site.lake), NOW + day).bytes == 0
+    assert pull(site.operator, str(site.lake), NOW + 2 * day).bytes == len(text(7)) + 4
+    assert sorted(site.landed()) == sorted([text(1, 2)[:-1], text(7)[:-1] + b" more"])
+    assert pull(site.operator, str(site.lake), NOW + 3 * day).notes == []
+
+
+def test_a_source_of_whole_files_is_read_to_the_end(site: Site) -> None:
+    (source,) = site.operator.source
+    whole = source.model_copy(update={"whole": True})
+    site.operator = site.operator.model_copy(update={"source": [whole]})
+    site.write("mail.log", text(1, 2)[:-1])
+    assert site.pull() == Pulled(1, len(text(1, 2)) - 1)
+    assert site.pull() == Pulled()
+
+
 def test_what_is_compressed_is_closed_whatever_its_name(site: Site) -> None:
     site.write("mail.log", gzip.compress(text(1)[:-1]))
     site.pull()
@@ -291,6 +352,128 @@ def test_folders_and_empty_files_are_no_problem(site: Site) -> None:
     assert site.landed() == [text(1), text(2)]
 
 
+def zipped(data: bytes, name: str = "mail.log") -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr(name, data)
+    return out.getvalue()
+
+
+def tarred(data: bytes, mode: str) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode=mode) as file:  # type: ignore[call-overload]
+        about = tarfile.TarInfo("mail.log")
+        about.size = len(data)
+        file.addfile(about, io.BytesIO(data))
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("format", ["postfix", "auto"])
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (zipped(text(*range(60))), "zip"),
+        (gzip.compress(zipped(text(1))), "zip"),
+        (tarred(text(1), "w"), "tar"),
+        (tarred(text(1), "w:gz"), "tar"),
+        (b"7z\xbc\xaf\x27\x1c" + bytes(60), "7z"),
+        (b"Rar!\x1a\x07\x01" + bytes(60), "rar"),
+        (b"\x1f\x9d\x90" + bytes(60), "compress"),
+        (b"\x04\x22\x4d\x18" + bytes(60), "lz4"),
+    ],
+    ids=["zip", "zip in gzip", "tar", "tar in gzip", "7z", "rar", "compress", "lz4"],
+)
+def test_an_archive_is_no_log(tmp_path: Path, format: str, data: bytes, kind: str) -> None:
+    site = Site(tmp_path, format=format)
+    site.write("mail.log.1", data)
+    site.write("mail.log", text(*range(50)))
+    pulled = site.pull()
+    (problem,) = pulled.problems
+    for word in ("'a'", "'mx1'", "mail.log.1", kind, "Unpack", "gzip"):
+        assert word in problem
+    assert site.landed() == [text(*range(50))]
+
+
+def test_reports_still_come_in_archives(tmp_path: Path) -> None:
+    for number, format in enumerate(("dmarc", "auto")):
+        (tmp_path / str(number)).mkdir()
+        site = Site(tmp_path / str(number), pattern="*", format=format)
+        packed = zipped(REPORT, "receiver.example!shop.example!1795392000!1795478399.xml")
+        site.write("report.zip", packed)
+        pulled = site.pull()
+        assert (pulled.bytes, pulled.problems, pulled.notes) == (len(packed), [], [])
+
+
+EXIM = (ROOT / "sample_data" / "lab" / "exim" / "mainlog").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("format", "data", "words"),
+    [
+        ("postfix", EXIM, ["mail.log looks like exim, and the source names postfix", 'format = "exim"']),
+        ("dmarc", EXIM, ["looks like exim, and the source names dmarc"]),
+        ("postfix", REPORT, ["looks like dmarc, and the source names postfix"]),
+        ("exim", bytes(range(128)) * 40, ["does not look like exim"]),
+        ("postfix", b"", ["mail.log is empty"]),
+    ],
+)
+def test_another_format_than_named_is_said_at_once(
+    tmp_path: Path, format: str, data: bytes, words: list[str]
+) -> None:
+    site = Site(tmp_path, pattern="mail.log", format=format)
+    site.write("mail.log", data)
+    pulled = site.pull()
+    assert pulled.problems == []
+    (note,) = pulled.notes
+    for word in ("'a'", "'mx1'", *words):
+        assert word in note
+
+
+def test_the_format_that_is_named_is_no_surprise(tmp_path: Path) -> None:
+    logs = {
+        "postfix": "postfix/mail.rfc3164.log",
+        "exim": "exim/mainlog",
+        "kannel": "kannel/bearerbox-access.log",
+        "rspamd": "postfix/rspamd.log",
+        # Its lines stand in the log of the mail server.
+        "spamassassin": "postfix/mail.iso8601.log",
+        "opendkim": "postfix/mail.iso8601.log",
+    }
+    for format, log in logs.items():
+        (tmp_path / format).mkdir()
+        site = Site(tmp_path / format, pattern="mail.log", format=format)
+        site.write("mail.log", (ROOT / "sample_data" / "lab" / log).read_bytes())
+        assert site.pull().notes == []
+
+
+def test_what_is_no_file_is_named_and_left_out(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A FIFO that nobody writes to would hold pull for ever."""
+    site.write("mail.log", text(1))
+    os.mkfifo(site.logs / "mail.log.fifo")
+    (site.logs / "mail.log.link").symlink_to(site.logs / "mail.log.fifo")
+    (site.logs / "mail.log.gone").symlink_to(site.logs / "nothing")
+    with socket.socket(socket.AF_UNIX) as listening:
+        # The whole path may be longer than the name of a socket.
+        monkeypatch.chdir(site.logs)
+        listening.bind("mail.log.sock")
+
+        def waited(*arguments: object) -> None:
+            raise Killed
+
+        signal.signal(signal.SIGALRM, waited)
+        signal.alarm(20)
+        try:
+            pulled = site.pull()
+        finally:
+            signal.alarm(0)
+    assert pulled.pieces == 1
+    problems = sorted(pulled.problems)
+    kinds = ["fifo", "gone", "link", "sock"]
+    assert [kind for each in problems for kind in kinds if f"mail.log.{kind} " in each] == kinds
+    assert all("is no file" in each for each in problems if ".gone" not in each)
+    assert site.landed() == [text(1)]
+
+
 def test_a_binary_file_is_landed_if_a_format_is_named_and_refused_if_not(tmp_path: Path) -> None:
     binary = bytes(range(256)) * 40
     (tmp_path / "named").mkdir()
@@ -308,9 +491,6 @@ def test_a_binary_file_is_landed_if_a_format_is_named_and_refused_if_not(tmp_pat
         assert word in problem
     assert auto.landed() == [text(*range(50))]
     assert auto.streams[0].format == "postfix"
-
-
-REPORT = (ROOT / "tests" / "formats" / "reports" / "rfc7489.xml").read_bytes()
 
 
 @pytest.mark.parametrize("format", ["dmarc", "auto"])
@@ -382,7 +562,7 @@ def test_a_document_that_is_written_while_it_is_read_is_taken_later(
 
     with monkeypatch.context() as patch:
         patch.setattr(pulling, "modified", meanwhile)
-        patch.setattr(pulling, "newest_times", lambda fs, names: {})
+        patch.setattr(pulling, "written_times", lambda fs, names: {})
         (problem,) = site.pull().problems
     assert "written while it was read" in problem
     assert site.streams == []
@@ -533,6 +713,85 @@ def test_copied_and_truncated_while_it_is_read(
     assert all("replaced while it was read" in problem for problem in during.problems)
     assert site.pull().problems == []
     assert sorted(site.landed()) == sorted([first, later])
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_pull_reads_each_file_once_however_many_begin_alike(
+    site: Site, monkeypatch: pytest.MonkeyPatch, packed: bool
+) -> None:
+    """Days of a CSV begin with one header; the last one still grows."""
+    head, count = b"time;from;to\n" * 40, 30
+    days = [head + b"day %d\n" % number + noise(20 + number) for number in range(count)]
+    for number, day in enumerate(days):
+        site.write(f"mail.log.{number}", gzip.compress(day) if packed else day)
+    size = sum(map(len, days))
+    seen = {"read": 0, "opened": 0, "hashed": 0}
+    read = Chunks.read
+
+    def counted(self: Chunks, wanted: int) -> bytes:
+        block = read(self, wanted)
+        seen["read"] += len(block)
+        return block
+
+    def landed(*arguments: Any) -> str:
+        seen["opened"] += 1
+        return landed_digest(*arguments)
+
+    landed_digest = pulling.landed_digest
+    monkeypatch.setattr(Chunks, "read", counted)
+    monkeypatch.setattr(pulling, "landed_digest", landed)
+    # A file's start is peeked at twice, and what is new is found after what is known.
+    peeked = 3 * sum(min(len(day), pulling.SAMPLE) for day in days)
+    assert site.pull().pieces == count
+    assert seen["read"] <= 2 * size + peeked
+    assert seen["opened"] == 0
+    for _ in range(2):
+        seen["read"] = 0
+        assert site.pull() == Pulled()
+        assert seen["read"] <= size + peeked
+    site.write(f"mail.log.{count - 1}", gzip.compress(days[-1] + days[0]) if packed else days[-1] + days[0])
+    assert site.pull() == Pulled(1, len(days[0]))
+    # Shorter copies are told by their digest, whichever of the streams they are of.
+    site.write("mail.log.copy", days[7][: len(days[7]) // 2])
+    seen["opened"] = 0
+    assert site.pull() == Pulled()
+    assert seen["opened"] <= 1
+    assert sorted(site.landed()) == sorted([*days[:-1], days[-1] + days[0]])
+
+
+def test_thousands_of_small_files_take_a_look_up_each(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    count = 400
+    for number in range(count):
+        site.write(f"mail.log.{number}", b"line %d\n" % number * (number % 7 + 1))
+    site.pull()
+    hashed = 0
+    sha256 = hashlib.sha256
+
+    def counted(data: bytes = b"") -> Any:
+        nonlocal hashed
+        hashed += 1
+        return sha256(data)
+
+    monkeypatch.setattr(pulling.hashlib, "sha256", counted)
+    assert site.pull() == Pulled()
+    assert hashed < 20 * count
+
+
+def test_manifests_of_earlier_versions_have_no_marks(site: Site) -> None:
+    site.write("mail.log", text(*range(200)))
+    site.pull()
+    manifest = site.lake / "landing" / "a" / "mx1" / "manifest.json"
+    found = json.loads(manifest.read_text())
+    for stream in found["streams"]:
+        del stream["marks"]
+        for piece in stream["pieces"]:
+            del piece["written_at"]
+    manifest.write_text(json.dumps(found))
+    site.write("mail.log.copy", text(*range(90)))
+    assert site.pull() == Pulled()
+    site.write("mail.log", text(*range(210)))
+    assert site.pull() == Pulled(1, len(text(*range(200, 210))))
+    assert site.streams[0].marks
 
 
 def gzipped_at(data: bytes, at: dt.datetime) -> bytes:

@@ -1,27 +1,25 @@
-"""The quarantine by pattern: what tasks count from batches of lines, and what Spark makes of it."""
+"""The quarantine by pattern: lines counted batch by batch, and the counts added up."""
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import polars as pl
-import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pyspark.sql import SparkSession
 
-from jobs.contracts import struct_type
-from jobs.quarantine import ARROW, GROUP, count_batches, grouped, top, with_file_names
+from jobs import quarantine
+from jobs.contracts import rows_frame
+from jobs.engine.lake import Lake
+from jobs.quarantine import GROUP, added, grouped, patterns
 
-NAMES = [*GROUP[:-1], "line_text", "piece_id", "offset"]
-
-
-def batch(*rows: tuple[object, ...]) -> pa.RecordBatch:
-    table = pa.Table.from_pylist([dict(zip(NAMES, row, strict=True)) for row in rows], schema=LINES)
-    (found,) = table.to_batches() or [pa.RecordBatch.from_pylist([], schema=LINES)]
-    return found
+KINDS = dict.fromkeys([*GROUP[:-1], "line_text", "piece_id"], pl.String) | {"offset": pl.Int64}
 
 
-LINES = pa.schema([*((name, pa.string()) for name in NAMES[:-1]), ("offset", pa.int64())])
+def batch(*rows: tuple[object, ...]) -> pl.DataFrame:
+    return pl.DataFrame(rows, schema=KINDS, orient="row")
 
 
 def row(
@@ -30,7 +28,7 @@ def row(
     return ("a", "mx1", "postfix", reason, text, piece, offset)
 
 
-def test_a_task_counts_its_lines_by_pattern_and_piece() -> None:
+def test_lines_are_counted_by_pattern_and_piece() -> None:
     rows = [
         row("odd 1", 30),
         row("odd 22", 20),
@@ -38,15 +36,15 @@ def test_a_task_counts_its_lines_by_pattern_and_piece() -> None:
         row(None, 7),
         row("odd 1", 9, "bad_field"),
     ]
-    (found,) = count_batches(iter([batch(*rows)]))
-    assert found.schema.equals(ARROW)
-    assert sorted(tuple(each.values())[3:] for each in found.to_pylist()) == [
+    found = grouped(batch(*rows)).select("reason_code", "pattern", "line_count", "piece_id", "offset")
+    assert sorted(found.rows()) == [
         ("bad_field", "odd <n>", 1, "p-0", 9),
         ("unknown_shape", "", 1, "p-0", 7),
         ("unknown_shape", "odd <n>", 1, "p-1", 5),
         ("unknown_shape", "odd <n>", 2, "p-0", 20),
     ]
-    assert list(count_batches(iter([batch()]))) == []
+    assert grouped(batch()).is_empty()
+    assert added([]).is_empty()
 
 
 @settings(max_examples=30, deadline=None)
@@ -56,43 +54,47 @@ def test_a_task_counts_its_lines_by_pattern_and_piece() -> None:
 def test_any_cut_into_batches_counts_the_same(rows: list[tuple[str, str]], cut: int) -> None:
     lines = [row(text, place, reason) for place, (text, reason) in enumerate(rows)]
 
-    def summed(*batches: pa.RecordBatch) -> list[tuple[object, ...]]:
-        parts = [pl.from_arrow(pa.Table.from_batches([each])) for each in count_batches(iter(batches))]
-        if not parts:
-            return []
-        whole = pl.concat([part for part in parts if isinstance(part, pl.DataFrame)])
-        sums = whole.group_by(GROUP).agg(pl.col("line_count").sum(), pl.col("offset").min())
-        return sorted(sums.rows())
+    def summed(*batches: pl.DataFrame) -> list[tuple[Any, ...]]:
+        return sorted(added(map(grouped, batches)).rows())
 
     assert summed(batch(*lines)) == summed(batch(*lines[:cut]), batch(*lines[cut:]))
-    assert sum(int(str(each[-2])) for each in summed(batch(*lines))) == len(lines)
+    assert sum(each[-1] for each in summed(batch(*lines))) == len(lines)
 
 
-@pytest.fixture(scope="module")
-def found(spark: SparkSession) -> object:
-    kinds = struct_type("bronze.quarantine")
+@pytest.fixture
+def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lake:
+    """A lake with a quarantine that is read in several batches."""
+    monkeypatch.setattr(quarantine, "BATCH", 3)
+    lake = Lake(str(tmp_path))
+    names = ["operator_id", "source_id", "piece_id", "offset", "format_code", "reason_code", "line_text"]
     rows = [
-        ("a", "mx1", "s", f"p-{number % 2}", number, "postfix", "unknown_shape", 9, f"odd {number}", "i")
+        ("a", "mx1", f"p-{number % 2}", number, "postfix", "unknown_shape", f"odd {number}")
         for number in range(10)
     ]
     rows += [
-        ("a", "mx1", "s", "p-0", 50, "postfix", "truncated", 3, "cut", "i"),
+        ("a", "mx1", "p-0", 50, "postfix", "truncated", "cut"),
         # The same line of another operator is another row, and its piece has the same id.
-        ("b", "mx1", "s", "p-0", 5, "postfix", "unknown_shape", 9, "odd 1", "i"),
+        ("b", "mx1", "p-0", 5, "postfix", "unknown_shape", "odd 1"),
     ]
-    names = ["operator_id", "piece_id", "file_name"]
-    ledger = spark.createDataFrame(
-        [("a", "p-0", "mail.log.1"), ("a", "p-1", "mail.log"), ("b", "p-0", "other.log")], names
-    )
-    return with_file_names(grouped(spark.createDataFrame(rows, kinds).repartition(3)), ledger)
+    lines = [dict(zip(names, each, strict=True)) for each in rows]
+    for part in (lines[:5], lines[5:]):
+        lake.append(rows_frame(part, "bronze.quarantine"), "bronze.quarantine")
+    pieces = [("a", "p-0", "mail.log.1"), ("a", "p-1", "mail.log"), ("b", "p-0", "other.log")]
+    ledger = [
+        dict(zip(("operator_id", "piece_id", "file_name"), each, strict=True)) | {"source_id": "mx1"}
+        for each in pieces
+    ]
+    lake.append(rows_frame(ledger, "bronze.file"), "bronze.file")
+    return lake
 
 
-def test_groups_of_all_tasks_come_together_with_an_example(found: object) -> None:
-    rows, kinds, lines = top(found, 2)  # type: ignore[arg-type]
-    assert (kinds, lines) == (3, 12)
-    assert [tuple(each) for each in rows] == [
+def test_groups_of_all_batches_come_together_with_an_example(lake: Lake) -> None:
+    found = patterns(lake, ["a", "b"])
+    assert found.rows() == [
         ("a", "mx1", "postfix", "unknown_shape", "odd <n>", 10, "mail.log.1", 0),
         ("a", "mx1", "postfix", "truncated", "cut", 1, "mail.log.1", 50),
+        ("b", "mx1", "postfix", "unknown_shape", "odd <n>", 1, "other.log", 5),
     ]
-    rows, _, _ = top(found, 20)  # type: ignore[arg-type]
-    assert tuple(rows[2])[-2:] == ("other.log", 5)
+    assert patterns(lake, ["b"])["line_count"].to_list() == [1]
+    assert patterns(lake, ["a"], reason="truncated")["pattern"].to_list() == ["cut"]
+    assert patterns(lake, ["a"], source="mx2").is_empty()

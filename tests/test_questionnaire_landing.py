@@ -12,12 +12,11 @@ from typing import Any
 
 import openpyxl
 import pytest
-from pyspark.sql import SparkSession
 
 from jobs import __main__ as command_line
-from jobs.contracts import struct_type
+from jobs.contracts import rows_frame
+from jobs.engine.lake import Lake
 from jobs.errors import ValidationHeld
-from jobs.lake import Lake
 from jobs.questionnaire.checks import CLAIMS
 from jobs.questionnaire.landing import TABLE, rows_of
 from jobs.questionnaire.loading import Outcome, hold_to_one_claim, standing_in, validated
@@ -37,7 +36,7 @@ def receipt(answers: dict[str, Any], at: dt.datetime, digest: str) -> list[dict[
     ]
 
 
-def test_the_latest_answer_is_the_same_in_any_order_of_loading(spark: SparkSession, tmp_path: Path) -> None:
+def test_the_latest_answer_is_the_same_in_any_order_of_loading(tmp_path: Path) -> None:
     withdrawn = filled({"sp202": None})
     cell(withdrawn, "sp202", "status").value = "Not available"
     later = FIRST + dt.timedelta(days=3)
@@ -53,13 +52,13 @@ def test_the_latest_answer_is_the_same_in_any_order_of_loading(spark: SparkSessi
     ]
     expected = None
     for number, order in enumerate(itertools.permutations(receipts)):
-        lake = Lake(spark, str(tmp_path / f"lake{number}"))
+        lake = Lake(str(tmp_path / f"lake{number}"))
         for rows in order:
             validated(lake, rows)
-        assert lake.read(TABLE).count() == sum(map(len, receipts))
+        assert lake.read(TABLE).height == sum(map(len, receipts))
         standing = {
-            row.indicator_code: (row.value, row.answer_status_code)
-            for row in latest(lake.read(TABLE)).collect()
+            row["indicator_code"]: (row["value"], row["answer_status_code"])
+            for row in latest(lake.read(TABLE)).to_dicts()
         }
         expected = expected or standing
         assert standing == expected
@@ -67,8 +66,8 @@ def test_the_latest_answer_is_the_same_in_any_order_of_loading(spark: SparkSessi
     assert expected["sp303.EMAIL.attempted"] == ("7000000000", "A")
 
 
-def test_a_row_that_breaks_its_contract_is_not_written(spark: SparkSession, tmp_path: Path) -> None:
-    lake = Lake(spark, str(tmp_path))
+def test_a_row_that_breaks_its_contract_is_not_written(tmp_path: Path) -> None:
+    lake = Lake(str(tmp_path))
     rows = receipt({}, FIRST, "aa")
     rows[0]["waiver"] = "W9"
     with pytest.raises(ValidationHeld, match="waiver_known on 1 rows"):
@@ -76,15 +75,15 @@ def test_a_row_that_breaks_its_contract_is_not_written(spark: SparkSession, tmp_
     assert not lake.exists(TABLE)
 
 
-def test_an_operator_that_was_sold_is_answered_for_by_its_buyer(spark: SparkSession, tmp_path: Path) -> None:
+def test_an_operator_that_was_sold_is_answered_for_by_its_buyer(tmp_path: Path) -> None:
     """Its seller sent packages of the year before the list gave the operator to another, and has no form that
     could be mended for it."""
-    lake = Lake(spark, str(tmp_path))
-    sent = dict.fromkeys(struct_type(RECEIPT).names) | {
+    lake = Lake(str(tmp_path))
+    sent = {
         "respondent_id": "himal-mail", "operator_id": "savanna-mail", "period_code": "2025-Q1",
         "month_codes": ["2025-01", "2025-02", "2025-03"], "channel_codes": ["EMAIL"], "received_at": FIRST,
     }  # fmt: skip
-    lake.append(lake.local([sent], RECEIPT), RECEIPT)
+    lake.append(rows_frame([sent], RECEIPT), RECEIPT)
     form = assessed(filled())
     outcome = Outcome(tmp_path, FIRST, "en", form)
     hold_to_one_claim([outcome], standing_in(lake, [outcome]), RESPONDENTS)
@@ -99,7 +98,7 @@ def test_an_operator_that_was_sold_is_answered_for_by_its_buyer(spark: SparkSess
 
 @pytest.fixture
 def observatory(
-    spark: SparkSession, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> Callable[..., tuple[int, str, str]]:
     """The command line, with a lake of its own; exit code, output and errors."""
     listed = ROOT / "sample_data" / "study_node" / "respondents.csv"
@@ -107,7 +106,6 @@ def observatory(
         f'[lake]\nroot = "lake"\n[study]\nrespondents = "{listed}"\n', encoding="utf-8"
     )
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(command_line, "lake_of", lambda settings: Lake(spark, settings.lake.root))
     monkeypatch.setenv("COLUMNS", "400")
 
     def run(*arguments: object) -> tuple[int, str, str]:
@@ -124,7 +122,7 @@ def observatory(
 
 
 def test_forms_are_made_filled_in_and_loaded(
-    observatory: Callable[..., tuple[int, str, str]], spark: SparkSession, tmp_path: Path
+    observatory: Callable[..., tuple[int, str, str]], tmp_path: Path
 ) -> None:
     code, out, _ = observatory("make", "--respondent", "savanna-mobile", "--core", "--period", "2025")
     assert (code, out) == (0, "1 form in questionnaires\n")
@@ -134,7 +132,7 @@ def test_forms_are_made_filled_in_and_loaded(
     code, out, err = observatory("load", form)
     assert code == 2 and "This question needs an answer" in out and "1 of 1 files were refused" in err
     assert form.with_name(f"{form.stem}.errors.xlsx").exists()
-    lake = Lake(spark, str(tmp_path / "lake"))
+    lake = Lake(str(tmp_path / "lake"))
     assert not lake.exists(TABLE)
     good, bad = tmp_path / "good.xlsx", tmp_path / "macros_2025_fr.xlsm"
     good.write_bytes(saved(filled()))
@@ -143,22 +141,22 @@ def test_forms_are_made_filled_in_and_loaded(
     code, out, err = observatory("load", good, bad)
     assert code == 2 and "Le classeur contient des macros" in out
     assert "macros" in (tmp_path / "macros_2025_fr.xlsm.errors.txt").read_text(encoding="utf-8")
-    rows = lake.read(TABLE).selectExpr("unix_seconds(received_at) AS received").collect()
-    assert len(rows) == 35 and {row.received for row in rows} == {int(FIRST.timestamp())}
+    received = lake.read(TABLE)["received_at"].to_list()
+    assert len(received) == 35 and set(received) == {FIRST}
     # A file that was loaded is not loaded again; a later one stands beside it.
     code, out, _ = observatory("load", good)
     assert f"{FIRST:%Y-%m-%d %H:%M}" in out
-    assert code == 0 and "loaded before" in out and lake.read(TABLE).count() == 35
+    assert code == 0 and "loaded before" in out and lake.read(TABLE).height == 35
     good.write_bytes(saved(filled({"sp201": 5})))
     assert observatory("load", "--received", "2026-11-20", good)[0] == 0
-    assert lake.read(TABLE).count() == 70
+    assert lake.read(TABLE).height == 70
     # One that was saved before the one that stands says so.
     earlier = tmp_path / "earlier.xlsx"
     earlier.write_bytes(saved(filled({"sp201": 4})))
     code, out, _ = observatory("load", "--received", "2026-11-10", earlier)
     assert code == 0 and "loaded; the answers of 2026-11-20 00:00 stand" in out
-    standing = latest(lake.read(TABLE)).filter("indicator_code = 'sp201'").collect()
-    assert [row.value for row in standing] == ["5"]
+    standing = latest(lake.read(TABLE)).filter(indicator_code="sp201")
+    assert standing["value"].to_list() == ["5"]
 
 
 @pytest.mark.parametrize(

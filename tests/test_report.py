@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.contracts import CODELISTS, arrow_schema
+from jobs import config
+from jobs.contracts import CODELISTS, rows_frame
+from jobs.engine.lake import Lake
 from jobs.release import (
     accounts,
     campaigns,
@@ -32,8 +33,10 @@ from jobs.release import (
     stages,
     words,
     world,
+    write,
 )
 from jobs.release.study import Study
+from tests.conftest import ROOT
 from tests.report_figures import ABOUT, OPERATORS, figures, validation
 
 VOID = {"meta", "link", "br", "path", "rect", "line"}
@@ -301,7 +304,7 @@ def test_one_day_without_spam(tmp_path: Path) -> None:
         },
         "types": {"channel_code": "EMAIL", "spam_type_code": "_U"},
         "routes": {"channel_code": "EMAIL", **route, "destination_code": "CHE"},
-        "countries": {"channel_code": "EMAIL", "source_country_code": "_U", "rated_certain": 0},
+        "countries": {"channel_code": "EMAIL", "source_country_code": "_U"},
         "stages": {"channel_code": "EMAIL", "stage_code": "delivery", "outcome_code": "delivered"},
     }
     tables = {
@@ -518,12 +521,15 @@ def test_filters_that_tell_no_type_are_shown(study: Study) -> None:
     assert list(rows_of(mail))[-1] == "All, by all that told"
 
 
-def test_a_rate_is_shown_where_subscribers_are_known(study: Study) -> None:
-    mail, sms = [b for b in sources.by_source(study).blocks if b.csv == "countries.csv"]
-    assert "Per 1,000 subscribers" not in [column.name for column in mail.table.columns]
-    first = figures()["countries"].filter(pl.col("source_country_code") == "GBR")
-    rate = 1000 * first["spam_certain"].sum() / 640_000
-    assert rows_of(sms)["United Kingdom"][2] == f"{rate:.1f}"
+def test_sources_have_no_rate_by_the_subscribers_of_receivers(study: Study) -> None:
+    """Such a rate was the count beside it, divided by the same number in every row."""
+    for block in sources.by_source(study).blocks:
+        assert not any("subscriber" in column.name for column in block.table.columns)
+    assert not any("subscriber" in column for column in study.figures["countries"].columns)
+
+
+def test_the_table_of_a_map_is_open(study: Study) -> None:
+    mail, _ = [b for b in sources.by_source(study).blocks if b.csv == "countries.csv"]
     assert mail.is_table_open and "imply any position on borders" in mail.note
 
 
@@ -640,7 +646,7 @@ def tables() -> dict[str, Any]:
     }
     cost |= {"countermeasure_code": "DNSBL", "strategy_code": "network", "cost_component_code": "marginal"}
     cost |= {f"amount_p{point}": Decimal(value) for point, value in (("05", 1), ("50", 2), ("95", 3))}
-    cost |= {"is_lower_bound": True, "day_count": 2}
+    cost |= {"bound_code": "lower", "day_count": 2}
     file = {"operator_id": "alp-mail", "stream_id": "a", "piece_id": "a1", "format_code": "postfix"}
     file |= {
         "line_count": 10,
@@ -721,13 +727,8 @@ def tables() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def gathered(tables: dict[str, Any], spark: Any) -> dict[str, pl.DataFrame]:
-    def read(table: str) -> Any:
-        schema = arrow_schema(table)
-        rows = [{name: row.get(name) for name in schema.names} for row in tables[table]]
-        return spark.createDataFrame(pa.Table.from_pylist(rows, schema))
-
-    return report.gather(read)
+def gathered(tables: dict[str, Any]) -> dict[str, pl.DataFrame]:
+    return report.gather(lambda table: rows_frame(tables[table], table))
 
 
 def test_only_what_came_in_is_counted_and_units_are_not_mixed(gathered: dict[str, pl.DataFrame]) -> None:
@@ -763,28 +764,6 @@ def test_the_largest_stay_and_the_rest_is_one_row(gathered: dict[str, pl.DataFra
     assert sorted(networks["spam_certain"]) == list(range(120, 130))
     routes = gathered["routes"].filter(pl.col("channel_code") == "EMAIL")
     assert routes["origin_code"].n_unique() == 7 + 2
-
-
-def test_a_rate_is_of_operators_that_say_how_many_subscribers_they_have(
-    gathered: dict[str, pl.DataFrame],
-) -> None:
-    rows = {(r["channel_code"], r["source_country_code"]): r for r in gathered["countries"].to_dicts()}
-    germany = rows["EMAIL", "DEU"]
-    assert (germany["spam_certain"], germany["rated_certain"]) == (7, 0)
-    assert rows["EMAIL", "_U"]["rated_certain"] == 7
-    # Two operators of mail said so, one of SMS.
-    assert {key: row["subscriber_count"] for key, row in rows.items() if key[1] in ("DEU", "_U")} == {
-        ("EMAIL", "DEU"): 8_000,
-        ("EMAIL", "_U"): 8_000,
-        ("SMS", "DEU"): 4_000,
-    }
-    assert sources.rate_of(rows["EMAIL", "_U"]) == "0.9"
-    assert sources.rate_of(germany) == "0"
-    counted = {"rated_audited_units": 0, "subscriber_count": 10**6}
-    assert sources.rate_of(counted | {"rated_certain": 1}) == "<0.1"
-    assert sources.rate_of(counted | {"rated_certain": 1_234_567}) == "1,235"
-    told = {"rated_audited_units": 1, "rated_low": Decimal("2900.5"), "rated_high": Decimal("3120.25")}
-    assert sources.rate_of(counted | told) == "2.9–3.1"
 
 
 def test_the_same_spam_is_measured_of_recipients_and_of_attempts_too(
@@ -878,11 +857,8 @@ def test_what_filters_saw_comes_with_what_is_known_of_them(gathered: dict[str, p
     }
 
 
-def test_a_lake_without_rows_has_figures_without_rows(spark: Any) -> None:
-    def read(table: str) -> Any:
-        return spark.createDataFrame(arrow_schema(table).empty_table())
-
-    empty = report.gather(read)
+def test_a_lake_without_rows_has_figures_without_rows() -> None:
+    empty = report.gather(lambda table: rows_frame([], table))
     assert {name: len(table) for name, table in empty.items()} == dict.fromkeys(report.FIGURES, 0)
 
 
@@ -891,6 +867,102 @@ def test_what_was_gathered_can_be_drawn(gathered: dict[str, pl.DataFrame], tmp_p
     # Two undecided messages have no share of spam in the audit, so they stay possible.
     title = plain(read(tmp_path / "index.html").all("h1")[0]["text"])
     assert title.startswith("Spam was 99.6–99.7% of e-mail")
+
+
+# --- the page of a lake ---------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> config.Observatory:
+    root = tmp_path_factory.mktemp("lake_of_report")
+    return config.load(ROOT / "sample_data" / "observatory.toml", lake_root=str(root))
+
+
+@pytest.fixture(scope="module")
+def lake(settings: config.Observatory, tables: dict[str, Any]) -> Lake:
+    """A lake of the tables, as a finished run left it."""
+    lake = Lake(settings.lake.root)
+    for table, rows in tables.items():
+        lake.append(rows_frame(rows, table), table)
+    versions = [{"table_name": table, "version": lake.version(table)} for table in tables]
+    times = {"started_at": FINISHED, "finished_at": FINISHED, "code_revision": "abc"}
+    run = {"run_id": "r1", "stage_name": "gold", "table_versions": versions, **times}
+    lake.append(rows_frame([run], "meta.run"), "meta.run")
+    return lake
+
+
+FINISHED = dt.datetime(2026, 11, 7, 6, 12, tzinfo=dt.UTC)
+
+
+def test_a_page_is_drawn_again_only_when_its_inputs_changed(
+    lake: Lake, settings: config.Observatory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[Path] = []
+    build = report.build
+    monkeypatch.setattr(charts, "render", lambda layers, title: "<svg></svg>")
+
+    def counting(*arguments: Any) -> Path:
+        drawn.append(arguments[-1])
+        return build(*arguments)
+
+    monkeypatch.setattr(report, "build", counting)
+
+    def write_again() -> int:
+        """How often the page has been drawn."""
+        assert write.write(lake, settings, tmp_path) == tmp_path / "index.html"
+        return len(drawn)
+
+    assert (write_again(), write_again()) == (1, 1)
+    before = files_of(tmp_path)
+    assert "run <code>r1</code>, 7 November 2026, 06:12 UTC" in plain(
+        (tmp_path / "validation.html").read_text(encoding="utf-8")
+    )
+    # A file that is missing, or that somebody changed.
+    (tmp_path / "daily.csv").unlink()
+    assert (write_again(), write_again()) == (2, 2)
+    (tmp_path / "index.html").write_text("not drawn", encoding="utf-8")
+    assert (write_again(), write_again()) == (3, 3)
+    assert files_of(tmp_path) == before
+    # Other settings, other code, another run.
+    other = settings.model_copy(update={"location": None})
+    write.write(lake, other, tmp_path)
+    assert len(drawn) == 4
+    assert write_again() == 5
+    monkeypatch.setattr(write, "code_digest", lambda: "other code")
+    assert (write_again(), write_again()) == (6, 6)
+    table = "gold.spam_volume_daily"
+    lake.append(lake.read(table).with_columns(operator_id=pl.lit("alp-post")).head(1), table)
+    assert write_again() == 6
+    named = {"table_versions": [{"table_name": table, "version": lake.version(table)}]}
+    run = {"run_id": "r2", "stage_name": "gold", "finished_at": FINISHED + dt.timedelta(days=1), **named}
+    lake.append(rows_frame([run], "meta.run"), "meta.run")
+    assert (write_again(), write_again()) == (7, 7)
+    assert "8 November 2026" in plain((tmp_path / "index.html").read_text(encoding="utf-8"))
+
+
+def test_a_page_that_could_not_be_finished_is_drawn_again(
+    lake: Lake, settings: config.Observatory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write.write(lake, settings, tmp_path)
+    before = files_of(tmp_path)
+    monkeypatch.setattr(write, "code_digest", lambda: "other code")
+
+    def killed(*arguments: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(report, "build", killed)
+        write.write(lake, settings, tmp_path)
+    assert not (tmp_path / write.INPUTS).exists()
+    write.write(lake, settings, tmp_path)
+    assert {name: data for name, data in files_of(tmp_path).items() if name != write.INPUTS} == {
+        name: data for name, data in before.items() if name != write.INPUTS
+    }
+
+
+def test_a_lake_that_nothing_was_written_to_has_a_page(settings: config.Observatory, tmp_path: Path) -> None:
+    page = write.write(Lake(str(tmp_path / "lake")), settings, tmp_path / "report")
+    assert read(page).all("h1")[0]["text"] == "No traffic has been counted yet"
 
 
 # --- colours and words ------------------------------------------------------------------------------------

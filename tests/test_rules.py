@@ -104,10 +104,11 @@ CASES = [str, str.upper, str.lower, str.title]
 @settings(max_examples=150, deadline=None)
 @given(
     st.lists(st.tuples(st.sampled_from(WORDS), st.sampled_from(CASES)), min_size=1, max_size=12),
-    st.sampled_from([" ", "", "_", " \n", ", ", ".", " 550 ", "é"]),
+    st.sampled_from([" ", "", "_", " \n", ", ", ".", " 550 ", "é", "\x0b", "\x1c", "\t"]),
+    st.sampled_from(["", "\n", "é"]),
 )
-def test_matching_finds_what_a_plain_loop_finds(words, between):
-    text = between.join(change(word) for word, change in words)
+def test_matching_finds_what_a_plain_loop_finds(words, between, end):
+    text = between.join(change(word) for word, change in words) + end
     assert SEARCH(text) == [number for number, pattern in enumerate(COMPILED) if pattern.search(text)]
 
 
@@ -136,6 +137,42 @@ def test_look_arounds_and_boundaries_are_loosened_only():
 def test_a_pattern_that_re2_refuses_is_still_tried():
     search = searcher((r"(a)\1", "plain"))
     assert search("xaax plain") == [0, 1] and search("xax") == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "aab",
+        "aaa",
+        "a{,2}b",
+        "x\x1cy",
+        "x\x0by",
+        "x\n",
+        "x",
+        "k\u212a",
+        "i",
+        "\u0130",
+        "\u0130x",
+        "1",
+        "\u0661",
+        "s",
+    ],
+)
+def test_what_re2_reads_otherwise_is_left_to_python(text):
+    patterns = (
+        r"^a{,2}b",
+        r"x\sy",
+        r"x$",
+        "(?i)^k+$",
+        "(?i)\u0130",
+        "(?i)\u017f",
+        "(?i)[r-t]$",
+        "(?i)ix",
+        r"^\d$",
+    )
+    assert searcher(patterns)(text) == [
+        number for number, pattern in enumerate(patterns) if re.search(pattern, text)
+    ]
 
 
 def test_equal_values_are_matched_whole():

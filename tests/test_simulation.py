@@ -6,6 +6,8 @@ from decimal import Decimal
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from jobs import simulation
 from jobs.contracts import REFERENCE
@@ -72,8 +74,8 @@ def test_marginal_cost_is_effort_times_price():
         {"countermeasure_code": "DNSBL", "strategy_code": "network", "units_examined": 10**6},
     )
     table = simulation.cost(rows, certain(PARAMETERS), [], RATES, "USD")
-    # One CPU hour with overhead, a gigabyte of spam received, a gigabyte twice for 14 days.
-    expected = 0.042 * 1.4 + 0.0037 + 1 * 14 / 30.4375 * 0.023 * 2
+    # One CPU hour, a gigabyte of spam received, a gigabyte twice for 14 days.
+    expected = 0.042 + 0.0037 + 1 * 14 / 30.4375 * 0.023 * 2
     assert points(only(table, "EMAIL", "CONTENT_FILTER", "marginal")) == pytest.approx(
         [expected] * 3, abs=1e-4
     )
@@ -83,10 +85,20 @@ def test_marginal_cost_is_effort_times_price():
     assert points(only(table, "_T", "_T", "total")) == pytest.approx([expected + 0.15] * 3, abs=2e-4)
 
 
+def test_power_and_servers_are_charged_once():
+    """The price of an hour of computing includes them; a share for them on top counted them twice."""
+    overhead = pl.col("parameter_code") == "infrastructure_overhead_rate"
+    prices = certain(PARAMETERS).with_columns(
+        pl.when(overhead).then(pl.lit(9.0)).otherwise(pl.col(name)).alias(name) for name in NUMBERS
+    )
+    table = simulation.cost(effort({"filter_us": 3_600_000_000}), prices, [], RATES, "USD")
+    assert points(only(table, "EMAIL", "CONTENT_FILTER", "marginal"))[1] == pytest.approx(0.042, abs=1e-4)
+
+
 def test_without_logged_time_content_filters_take_the_assumed_time():
     table = simulation.cost(effort({"units_examined": 1_800_000}), certain(PARAMETERS), [], RATES, "USD")
     assert points(only(table, "EMAIL", "CONTENT_FILTER", "marginal"))[1] == pytest.approx(
-        10 * 0.042 * 1.4, abs=1e-4
+        10 * 0.042, abs=1e-4
     )
 
 
@@ -130,27 +142,122 @@ def test_fixed_cost_is_charged_for_the_days_with_data():
     assert set(november["day_count"]) == {2} and set(october["day_count"]) == {1}
 
 
-def test_a_total_without_fixed_figures_is_a_lower_bound():
-    rows = effort(
-        {"filter_us": 10**12},
-        {"countermeasure_code": "DNSBL", "units_examined": 10},
-        {"channel_code": "SMS", "countermeasure_code": "NUMBER_BLOCKLIST", "units_examined": 10},
-    )
-    licence = FixedCost("licence", "CONTENT_FILTER", "EMAIL", 1, 2, 3, "EUR")
-    firewall = FixedCost("firewall", "_T", "SMS", 0, 2, 3, "EUR")
+def bounds_of(
+    rows: pl.DataFrame, *figures: FixedCost, parameters=PARAMETERS
+) -> dict[tuple[str, str, str], str]:
+    table = simulation.cost(rows, parameters, figures, RATES, "EUR")
+    keys = table.select("channel_code", "countermeasure_code", "cost_component_code").rows()
+    return dict(zip(keys, table["bound_code"], strict=True))
 
-    def bounds(*figures: FixedCost) -> dict[tuple[str, str, str], bool]:
-        table = simulation.cost(rows, PARAMETERS, figures, RATES, "EUR")
-        keys = table.select("channel_code", "countermeasure_code", "cost_component_code").rows()
-        return dict(zip(keys, table["is_lower_bound"], strict=True))
 
-    none, mail, both = bounds(), bounds(licence), bounds(licence, firewall)
-    assert all(none[key] for key in none if key[2] == "total") and not any(key[2] == "fixed" for key in none)
-    assert not mail["EMAIL", "CONTENT_FILTER", "total"] and not mail["EMAIL", "_T", "total"]
-    assert mail["EMAIL", "DNSBL", "total"] and mail["SMS", "_T", "total"] and mail["_T", "_T", "total"]
-    assert not both["SMS", "_T", "total"] and not both["_T", "_T", "total"]
+LICENCE = FixedCost("licence", "CONTENT_FILTER", "EMAIL", 1, 2, 3, "EUR")
+STAFF = FixedCost("staff", "_T", "EMAIL", 1, 2, 3, "EUR")
+FIREWALL = FixedCost("firewall", "_T", "SMS", 0, 2, 3, "EUR")
+# A filter whose log has no times; asking a list; a list of numbers, which nothing prices.
+MEASURES = effort(
+    {"units_examined": 1000},
+    {"countermeasure_code": "DNSBL", "units_examined": 10},
+    {"channel_code": "SMS", "countermeasure_code": "NUMBER_BLOCKLIST", "units_examined": 10},
+)
+
+
+def test_a_cost_is_a_lower_bound_while_any_part_of_it_is_missing():
+    none, mail, both = (bounds_of(MEASURES, *each) for each in ((), (LICENCE,), (LICENCE, FIREWALL)))
+    assert all(none[key] == "lower" for key in none if key[2] == "total")
+    assert none["EMAIL", "CONTENT_FILTER", "marginal"] == none["EMAIL", "DNSBL", "marginal"] == "estimate"
     # Nothing prices a number list from logs.
-    assert both["SMS", "NUMBER_BLOCKLIST", "marginal"] and not both["EMAIL", "CONTENT_FILTER", "marginal"]
+    assert none["SMS", "NUMBER_BLOCKLIST", "marginal"] == none["_T", "_T", "marginal"] == "lower"
+    # One fixed cost makes its own measure whole, not the channel that has another measure.
+    assert mail["EMAIL", "CONTENT_FILTER", "total"] == mail["EMAIL", "CONTENT_FILTER", "fixed"] == "estimate"
+    assert mail["EMAIL", "DNSBL", "total"] == "lower"
+    assert (
+        mail["EMAIL", "_T", "total"] == mail["EMAIL", "_T", "fixed"] == mail["_T", "_T", "total"] == "lower"
+    )
+    # What one fixed cost is of, a missing price of another measure is not.
+    assert both["SMS", "_T", "fixed"] == "estimate"
+    assert both["SMS", "_T", "total"] == both["SMS", "_T", "marginal"] == both["_T", "_T", "total"] == "lower"
+
+
+def test_a_fixed_cost_of_a_channel_is_that_of_all_its_measures():
+    found = bounds_of(MEASURES, STAFF)
+    assert found["EMAIL", "_T", "total"] == found["EMAIL", "_T", "fixed"] == "estimate"
+    # It is in no measure's own total.
+    assert found["EMAIL", "CONTENT_FILTER", "total"] == "lower"
+
+
+def test_an_input_that_is_too_high_makes_an_upper_bound_and_with_a_missing_part_none():
+    """1.47 s of logged time a message, which waits for the network, stood as at least so much."""
+    timed = effort({"units_examined": 1000, "filter_us": 1_470_000_000})
+    assert bounds_of(timed)["EMAIL", "CONTENT_FILTER", "marginal"] == "upper"
+    assert bounds_of(timed, LICENCE)["EMAIL", "CONTENT_FILTER", "total"] == "upper"
+    assert bounds_of(timed, LICENCE)["_T", "_T", "total"] == "upper"
+    assert bounds_of(timed)["EMAIL", "CONTENT_FILTER", "total"] == "neither"
+    assert bounds_of(timed)["_T", "_T", "total"] == "neither"
+
+
+def test_a_parameter_that_errs_marks_what_it_prices():
+    def biased(code: str, bias: str) -> pl.DataFrame:
+        own = pl.when(pl.col("parameter_code") == code).then(pl.lit(bias)).otherwise("bias_code")
+        return PARAMETERS.with_columns(bias_code=own)
+
+    too_high = bounds_of(MEASURES, STAFF, parameters=biased("dnsbl_lookups_per_connection", "over"))
+    assert too_high["EMAIL", "DNSBL", "marginal"] == too_high["EMAIL", "_T", "total"] == "upper"
+    assert too_high["EMAIL", "CONTENT_FILTER", "marginal"] == "estimate"
+    too_low = bounds_of(MEASURES, STAFF, parameters=biased("cpu_hour", "under"))
+    assert too_low["EMAIL", "CONTENT_FILTER", "marginal"] == too_low["EMAIL", "_T", "total"] == "lower"
+
+
+def test_what_no_measure_did_costs_nothing_and_lacks_no_price():
+    rows = effort({"units_examined": 9}, {"countermeasure_code": "DELIVERY_FAILURE", "units_acted": 3})
+    found = bounds_of(rows, LICENCE)
+    assert found["EMAIL", "DELIVERY_FAILURE", "total"] == found["EMAIL", "_T", "total"] == "estimate"
+    idle = bounds_of(effort({"countermeasure_code": "DELIVERY_FAILURE", "units_acted": 3}))
+    assert idle["EMAIL", "_T", "total"] == idle["_T", "_T", "total"] == "lower"
+
+
+CODES = ("CONTENT_FILTER", "DNSBL", "GREYLIST", "ANTIVIRUS", "DELIVERY_FAILURE")
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    measures=st.lists(
+        st.tuples(st.sampled_from(["EMAIL", "SMS"]), st.sampled_from(CODES), st.sampled_from([0, 10**9])),
+        min_size=1,
+        max_size=6,
+        unique_by=lambda each: each[:2],
+    ),
+    figures=st.sets(st.tuples(st.sampled_from(["EMAIL", "SMS"]), st.sampled_from([*CODES[:3], "_T"]))),
+)
+def test_a_sum_errs_as_its_parts_do(
+    measures: list[tuple[str, str, int]], figures: set[tuple[str, str]]
+) -> None:
+    names = ("channel_code", "countermeasure_code", "filter_us")
+    rows = effort(*(dict(zip(names, each, strict=True)) | {"units_examined": 5} for each in measures))
+    stated = [FixedCost(code, code, channel, 1, 2, 3, "EUR") for channel, code in sorted(figures)]
+    found = bounds_of(rows, *stated)
+    # A channel's own fixed cost is in its total and in none of its measures'.
+    has_whole = {channel for channel, code in figures if code == "_T"}
+    for (channel, code, component), bound in found.items():
+        if code != "_T":
+            continue
+        if component == "total":
+            both = [
+                found[channel, "_T", each] for each in ("marginal", "fixed") if (channel, "_T", each) in found
+            ]
+            assert {bound} >= {simulation.joint_bound([bound, *both])}, "a total errs as its components"
+        parts = [
+            found[key]
+            for key in found
+            if key[2] == component
+            and key[1] != "_T"
+            and channel in (key[0], "_T")
+            and key[0] not in has_whole
+        ]
+        assert bound == simulation.joint_bound([bound, *parts]), "a channel errs as its measures"
+    # Of a channel with measures, and no fixed cost of its own, the parts are all.
+    for channel in {each[0] for each in measures if each[1] != "DELIVERY_FAILURE"} - has_whole:
+        parts = [found[key] for key in found if key[0] == channel and key[2] == "total" and key[1] != "_T"]
+        assert found[channel, "_T", "total"] == simulation.joint_bound(parts)
 
 
 def test_intervals_of_a_total_are_narrower_than_sums_of_points():

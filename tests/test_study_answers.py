@@ -5,10 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from pyspark.sql import SparkSession
-
-from jobs.contracts import struct_type
-from jobs.lake import Lake
+from jobs.contracts import rows_frame
 from jobs.study_answers import notes
 from jobs.study_run import ANSWERS, FRAME
 
@@ -28,18 +25,11 @@ def listed(who: str, channel: str, subscriptions: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def told(spark: SparkSession, answers: list[dict[str, Any]], frame: list[dict[str, Any]]) -> list[str]:
-    given = {ANSWERS: answers, FRAME: frame}
-    frames = {
-        name: spark.createDataFrame(
-            [tuple(row.get(column) for column in struct_type(name).names) for row in rows], struct_type(name)
-        )
-        for name, rows in given.items()
-    }
-    return notes(Lake(spark, ""), frames)
+def told(answers: list[dict[str, Any]], frame: list[dict[str, Any]]) -> list[str]:
+    return notes({ANSWERS: rows_frame(answers, ANSWERS), FRAME: rows_frame(frame, FRAME)})
 
 
-def test_answers_that_stand_in_no_estimate_are_counted(spark: SparkSession) -> None:
+def test_answers_that_stand_in_no_estimate_are_counted() -> None:
     answers = [
         answered("a", "sp301.EMAIL", "COMPLAINT"),
         answered("a", "sp303.EMAIL.attempted", "9"),
@@ -51,14 +41,14 @@ def test_answers_that_stand_in_no_estimate_are_counted(spark: SparkSession) -> N
         answered("c", "sp205.SMS", "9"),
         answered("c", "sp306.VOICE_CS.attempted", "9"),
     ]
-    assert told(spark, answers, []) == [
+    assert told(answers, []) == [
         "Answers on spam that are left out, because ref.definition has no one definition that is theirs:"
         " 1 COMPLAINT, 2 none"
     ]
-    assert told(spark, answers[5:8], []) == []
+    assert told(answers[5:8], []) == []
 
 
-def test_subscriptions_far_from_the_frames_are_told(spark: SparkSession) -> None:
+def test_subscriptions_far_from_the_frames_are_told() -> None:
     """Circuit-switched calls have mobile and fixed subscriptions without those over IP. Three times as many
     are near."""
     answers = [
@@ -74,7 +64,7 @@ def test_subscriptions_far_from_the_frames_are_told(spark: SparkSession) -> None
         listed("a", "EMAIL", 1000), listed("a", "SMS", 400), listed("a", "VOICE_CS", 500),
         listed("b", "SMS", 1000), listed("b", "VOICE_CS", 1), listed("c", "EMAIL", 100),
     ]  # fmt: skip
-    lines = told(spark, answers, frame)
+    lines = told(answers, frame)
     assert [line.partition(", more")[0] for line in lines] == [
         "a answered 3,001 subscriptions of EMAIL in 2026, and the frame of operators has 1,000",
         "a answered 1,501 subscriptions of VOICE_CS in 2026, and the frame of operators has 500",

@@ -12,13 +12,13 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.special import betaincinv
 
+from jobs.contracts import reference
 from jobs.estimation import SMALLEST, Array, seed_of, weighted
 from jobs.intervals import Figures, figures
 from jobs.periods import days_of
 from jobs.shares import CALLS, ENDS, SHARES
 from jobs.study.spam_volume import CELL, cell_rows, labelled_definitions
 from jobs.study_audits import AUDIT, audited, corrected, of_period
-from jobs.study_files import read_reference
 from jobs.study_sample import Reference
 from sample_data.membership import ERRORS, Population, answering, population
 from tests.test_estimation import operators
@@ -199,7 +199,7 @@ def test_labels_speak_for_definitions_that_ask_what_measures_did() -> None:
     }  # fmt: skip
     rows = {"definition_code": list(predicates), "predicate": list(predicates.values())}
     assert labelled_definitions(pl.DataFrame(rows)) == {"OPERATOR", "BLOCKED"}
-    assert labelled_definitions(read_reference("ref.definition")) == {"OPERATOR"}
+    assert labelled_definitions(reference("ref.definition")) == {"OPERATOR"}
 
 
 # --- whole cells ----------------------------------------------------------------------------------------
@@ -207,7 +207,7 @@ def test_labels_speak_for_definitions_that_ask_what_measures_did() -> None:
 PEOPLE = 12
 
 
-def reference() -> Reference:
+def known_countries() -> Reference:
     """Equal operators in one country, as many again of which nothing is known."""
     frame = pl.DataFrame(
         [
@@ -218,11 +218,11 @@ def reference() -> Reference:
     ).with_columns(valid_from=pl.date(2020, 1, 1), valid_to=pl.lit(None, pl.Date))  # fmt: skip
     known = {"country_code": "FRA", "period_code": "2026", "channel_code": "EMAIL"}
     denominator = pl.DataFrame([known | {"subscriptions": 200 * PEOPLE}])
-    return Reference(frame, denominator, read_reference("ref.country"), read_reference("ref.country_group"))
+    return Reference(frame, denominator, reference("ref.country"), reference("ref.country_group"))
 
 
 def estimated(rows: list[Row]) -> dict[tuple[str, str], Row]:
-    found = cell_rows(table(*rows), reference(), frozenset({"OPERATOR"}))
+    found = cell_rows(table(*rows), known_countries(), frozenset({"OPERATOR"}))
     assert all({row[name] for row in found} == {table(*rows)[name][0]} for name in CELL)
     return {(str(row["area_code"]), str(row["quantity_code"])): row for row in found}
 
@@ -280,7 +280,7 @@ def test_what_is_reported_is_below_the_interval_and_the_band_in_order() -> None:
 def test_countries_have_the_audits_error_whoever_answered() -> None:
     """Equal operators, each with an error of its own. France, of which half answered, has the relative error
     of the twelve, and so has Germany, where nobody did and the ratio is theirs."""
-    known = reference()
+    known = known_countries()
     germans = known.operator_frame.with_columns(
         pl.col("respondent_id", "holding_id").str.replace("a", "g"), country_code=pl.lit("DEU")
     )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
+import polars as pl
 import pytest
-from pyspark.sql import Row, SparkSession
 from rich.console import Console, Group
 
-from jobs.contracts import struct_type
+from jobs.contracts import rows_frame
 from jobs.costs.drawing import sentences
 from jobs.study_command import (
     CORRECTED_HEADS,
@@ -27,8 +28,8 @@ from jobs.study_command import (
 TABLE = "study.spam_volume"
 
 
-def row(period: str, unit: str, estimate: int, respondents: int, answers: int) -> tuple[Any, ...]:
-    given = {
+def row(period: str, unit: str, estimate: int, respondents: int, answers: int) -> dict[str, Any]:
+    return {
         "period_code": period, "area_code": "WORLD", "area_kind_code": "world", "channel_code": "EMAIL",
         "unit_code": unit, "definition_code": "OPERATOR", "quantity_code": "spam_certain",
         "respondent_count": respondents, "answer_count": answers, "cv_band_code": "acceptable",
@@ -36,60 +37,46 @@ def row(period: str, unit: str, estimate: int, respondents: int, answers: int) -
         "answer_pct": Decimal(100 * answers) / respondents, "coverage_pct": Decimal(40), "cv_pct": Decimal(9),
     } | {name: Decimal(estimate) for name in
          ("estimate", "estimate_low", "estimate_high", "at_050", "at_150")}  # fmt: skip
-    return tuple(given.get(name) for name in struct_type(TABLE).names)
 
 
-def printed(spark: SparkSession, *rows: tuple[Any, ...]) -> str:
+def printed(*rows: dict[str, Any]) -> str:
     console = Console(width=80, record=True)
-    for table in volume(spark.createDataFrame(list(rows), struct_type(TABLE))):
+    for table in volume(rows_frame(list(rows), TABLE)):
         console.print(table)
     return console.export_text()
 
 
-def test_the_quarter_of_logs_is_printed_and_not_the_year_of_one_answer(spark: SparkSession) -> None:
+def test_the_quarter_of_logs_is_printed_and_not_the_year_of_one_answer() -> None:
     """With how much of it rests on answers; recipients apart, which nobody is asked for, are not."""
     quarter, year = row("2026-Q4", "attempted", 4300, 8, 2), row("2026", "attempted", 77, 1, 1)
-    text = printed(spark, quarter, year, row("2026-Q4", "recipient", 1200, 6, 0))
+    text = printed(quarter, year, row("2026-Q4", "recipient", 1200, 6, 0))
     assert "EMAIL: spam in 2026-Q4 by the operators' own definition" in text
     assert "WORLD" in text and "4.3k" in text and "25%" in text
     assert " ".join(text.split()).count("as filters saw it") == 1
     # Of the logs' days, too; an answer has none.
     days = "Days with logs, counts of the others are made up from them: EMAIL"
     assert f"{days} 98.8%." in " ".join(text.split())
-    assert f"{days} none." in " ".join(printed(spark, year).split())
+    assert f"{days} none." in " ".join(printed(year).split())
     # Few small operators that answered are not nobody.
-    assert "<1%" in printed(spark, row("2026-Q4", "attempted", 4300, 900, 1))
-    assert "<1%" not in printed(spark, row("2026-Q4", "attempted", 4300, 900, 0))
+    assert "<1%" in printed(row("2026-Q4", "attempted", 4300, 900, 1))
+    assert "<1%" not in printed(row("2026-Q4", "attempted", 4300, 900, 0))
     assert "77" not in text and "1.2k" not in text
-    assert "EMAIL: spam in 2026 by" in printed(spark, year)
+    assert "EMAIL: spam in 2026 by" in printed(year)
 
 
-def audited(channel: str, estimate: int, audits: int, pct: str = "62.5") -> tuple[Any, ...]:
+def audited(channel: str, estimate: int, audits: int, pct: str = "62.5") -> dict[str, Any]:
     """The world's spam with the filters' errors, of eight respondents."""
-    names = struct_type(TABLE).names
-    plain = dict(zip(names, row("2026-Q4", "attempted", estimate, 8, 0), strict=True))
-    plain |= {"quantity_code": "spam_corrected", "channel_code": channel, "audit_count": audits}
-    plain |= {"audit_pct": Decimal(pct)}
-    return tuple(plain[name] for name in names)
+    about = {"quantity_code": "spam_corrected", "channel_code": channel, "audit_count": audits}
+    return row("2026-Q4", "attempted", estimate, 8, 0) | about | {"audit_pct": Decimal(pct)}
 
 
-def test_spam_with_the_filters_errors_stands_beside_what_they_saw(spark: SparkSession) -> None:
+def test_spam_with_the_filters_errors_stands_beside_what_they_saw() -> None:
     """With the audits behind it; a channel of few audits says how many, and one of none that it has none."""
-    names = struct_type(TABLE).names
     texts = [
-        tuple((dict(zip(names, row("2026-Q4", "attempted", 900, 8, 0), strict=True)) | {"channel_code": code})
-              [name] for name in names)
-        for code in ("SMS", "MMS", "VOICE")
-    ]  # fmt: skip
-    frame = spark.createDataFrame(
-        [
-            row("2026-Q4", "attempted", 4300, 8, 2),
-            audited("EMAIL", 5100, 6),
-            audited("CHAT", 9, 5, "0.4"),
-            *texts,
-        ],
-        struct_type(TABLE),
-    )
+        row("2026-Q4", "attempted", 900, 8, 0) | {"channel_code": code} for code in ("SMS", "MMS", "VOICE")
+    ]
+    first = row("2026-Q4", "attempted", 4300, 8, 2)
+    frame = rows_frame([first, audited("EMAIL", 5100, 6), audited("CHAT", 9, 5, "0.4"), *texts], TABLE)
     given = [
         {"respondent_id": f"a{number}", "period_code": period, "channel_code": "SMS",
          "quality_method_code": method}
@@ -104,8 +91,7 @@ def test_spam_with_the_filters_errors_stands_beside_what_they_saw(spark: SparkSe
          "quality_method_code": "audit"}
         for number in range(6)
     ]  # fmt: skip
-    schema = struct_type("study.submission_quality")
-    quality = spark.createDataFrame([tuple(map(each.get, schema.names)) for each in given], schema)
+    quality = rows_frame(given, "study.submission_quality")
     console = Console(width=80, record=True)
     for part in corrected(frame, quality):
         console.print(part)
@@ -125,7 +111,7 @@ def test_spam_with_the_filters_errors_stands_beside_what_they_saw(spark: SparkSe
 
 def test_what_is_taken_for_granted_names_the_setting_in_its_brackets() -> None:
     sentence = "Norm: 9000 US dollars, by the settings, [study.gap]."
-    held = [Row(target_code="norm", channel_code="EMAIL", assumptions=[sentence])]
+    held = [SimpleNamespace(target_code="norm", channel_code="EMAIL", assumptions=[sentence])]
     for shown in (Group(*granted(held)), sentences([sentence])):
         console = Console(width=80, record=True)
         console.print(shown)
@@ -154,7 +140,7 @@ def test_eighty_columns_hold_the_longest_of_all(heads: tuple[str, ...], cells: t
     assert lines[2].split() == ["area", *" ".join(heads).split()]
 
 
-def test_public_money_is_printed_as_told_and_added_to_nothing(spark: SparkSession) -> None:
+def test_public_money_is_printed_as_told_and_added_to_nothing() -> None:
     """A total before its parts, the sum of parts without one; the last year alone."""
 
     def told(who: str, question: str, part: str | None, dollars: int | None, **other: Any) -> dict[str, Any]:
@@ -172,8 +158,7 @@ def test_public_money_is_printed_as_told_and_added_to_nothing(spark: SparkSessio
         told("gov", "sp706", None, None, person_days=Decimal(220)),
         told("gov", "sp711", "_T", 99, period_code="2025"), told("other", "sp711", "_T", 5),
     ]  # fmt: skip
-    schema = struct_type("study.public_spending")
-    frame = spark.createDataFrame([tuple(map(each.get, schema.names)) for each in given], schema)
+    frame = rows_frame(given, "study.public_spending")
     console = Console(width=80, record=True)
     for part in public_spending(frame):
         console.print(part)
@@ -181,4 +166,4 @@ def test_public_money_is_printed_as_told_and_added_to_nothing(spark: SparkSessio
     assert "NPL gov 10k 1k 220" in lines and "NPL other 5" in lines
     assert any(line.startswith("Public money in 2026, US dollars") for line in lines)
     assert "neither added" in " ".join(lines)
-    assert public_spending(frame.filter("false")) == []
+    assert public_spending(frame.filter(pl.lit(False))) == []

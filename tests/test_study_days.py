@@ -7,11 +7,9 @@ from typing import Any
 
 import polars as pl
 import pytest
-from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
 
 from jobs import periods
-from jobs.contracts import struct_type
+from jobs.contracts import rows_frame
 from jobs.study.investment import yearly_units
 from jobs.study.reconciliation import logged
 from jobs.study_days import days_of, of_all_days
@@ -20,27 +18,26 @@ from jobs.study_rows import last_day, of_period
 VOLUME = "study.submission"
 
 
-def logs(spark: SparkSession, *rows: tuple[str, str, int, int | None]) -> DataFrame:
+def logs(*rows: tuple[str, str, int, int | None]) -> pl.DataFrame:
     """Respondent, period, units of which a third is certain and two thirds possible, days with logs."""
     cell = {
         "holding_id": "own", "country_code": "FJI", "channel_code": "EMAIL", "direction_code": "inbound",
         "stage_code": "content", "outcome_code": "rejected", "unit_code": "recipient",
         "definition_code": "OPERATOR", "subscriptions": 100,
     }  # fmt: skip
-    schema = struct_type(VOLUME)
     given: list[dict[str, Any]] = [
         cell | {"respondent_id": who, "period_code": period, "units": units, "spam_certain": units // 3,
                 "spam_possible": 2 * units // 3, "day_count": days}
         for who, period, units, days in rows
     ]  # fmt: skip
-    return spark.createDataFrame([tuple(map(row.get, schema.names)) for row in given], schema)
+    return rows_frame(given, VOLUME)
 
 
-def test_days_of_periods_are_those_of_python(spark: SparkSession) -> None:
+def test_days_of_periods_are_those_of_python() -> None:
     codes = ["2024", "2026", "2024-Q1", "2026-Q4", "2026-Q2", "2024-02", "2026-02", "2026-12"]
-    frame = spark.createDataFrame([(code,) for code in codes], "code string")
-    found = frame.select("code", last_day(F.col("code")), days_of(F.col("code"))).collect()
-    assert {row[0]: row[1:] for row in found} == {
+    frame = pl.DataFrame({"code": codes})
+    found = frame.select("code", last=last_day(pl.col("code")), days=days_of(pl.col("code")))
+    assert {row[0]: row[1:] for row in found.rows()} == {
         code: (periods.last_day(code), periods.days_of(code)) for code in codes
     }
     assert [periods.days_of(code) for code in ("2024", "2024-Q1", "2026-02")] == [366, 91, 28]
@@ -55,9 +52,8 @@ def test_a_tenth_of_the_days_may_be_missing(period: str, days: int, is_there: bo
     assert periods.is_whole(days, periods.days_of(period)) == is_there
 
 
-def test_counts_are_scaled_to_all_days_and_half_a_month_is_none(spark: SparkSession) -> None:
+def test_counts_are_scaled_to_all_days_and_half_a_month_is_none() -> None:
     given = logs(
-        spark,
         ("whole", "2026-11", 2999, 30),
         ("day", "2026-11", 2900, 29),
         ("small", "2026-11", 7, 27),
@@ -69,7 +65,7 @@ def test_counts_are_scaled_to_all_days_and_half_a_month_is_none(spark: SparkSess
         ("year", "2026", 300, 300),
     )
     found = of_all_days(given).select("respondent_id", "units", "spam_certain", "spam_possible", "day_count")
-    assert {row[0]: row[1:] for row in found.collect()} == {
+    assert {row[0]: row[1:] for row in found.rows()} == {
         "whole": (2999, 999, 1999, 30),
         # 2,900, 966 and 1,933 by 30 / 29: 3,000, 999.3 and 1,999.7.
         "day": (3000, 999, 2000, 29),
@@ -80,23 +76,23 @@ def test_counts_are_scaled_to_all_days_and_half_a_month_is_none(spark: SparkSess
     }
 
 
-def test_a_few_days_are_no_twelfth_of_a_year(spark: SparkSession) -> None:
+def test_a_few_days_are_no_twelfth_of_a_year() -> None:
     given = logs(
-        spark, ("a", "2026-10", 3100, 31), ("a", "2026-11", 2900, 29), ("a", "2026-12", 400, 4),
+        ("a", "2026-10", 3100, 31), ("a", "2026-11", 2900, 29), ("a", "2026-12", 400, 4),
         ("b", "2026-12", 400, 4),
     )  # fmt: skip
-    found = {row.respondent_id: row.units for row in yearly_units(given).collect()}
+    found = dict(yearly_units(given).select("respondent_id", "units").rows())
     assert found == {"a": 12 * (3100 + 3000) / 2}
 
 
-def test_answers_are_held_against_whole_months(spark: SparkSession) -> None:
+def test_answers_are_held_against_whole_months() -> None:
     """A quarter that lacks most of December is none."""
     given = logs(
-        spark, ("a", "2026-10", 3100, 31), ("a", "2026-11", 2900, 29), ("a", "2026-12", 3000, 30),
+        ("a", "2026-10", 3100, 31), ("a", "2026-11", 2900, 29), ("a", "2026-12", 3000, 30),
         ("b", "2026-10", 3100, 31), ("b", "2026-11", 3000, 30), ("b", "2026-12", 400, 4),
     )  # fmt: skip
-    rows = logged(given).filter("quantity_code = 'units'").groupBy("respondent_id", "period_code")
-    found = {tuple(row[:2]): row[2] for row in rows.sum("value").collect()}
+    rows = logged(given).filter(pl.col("quantity_code") == "units").group_by("respondent_id", "period_code")
+    found = {row[:2]: row[2] for row in rows.agg(pl.col("value").sum()).rows()}
     assert found == {
         ("a", "2026-10"): 3100, ("a", "2026-11"): 3000, ("a", "2026-12"): 3100, ("a", "2026-Q4"): 9200,
         ("b", "2026-10"): 3100, ("b", "2026-11"): 3000,

@@ -1,4 +1,4 @@
-"""Who gave logs or answers and is not in the frame of operators is told before Spark's tasks start."""
+"""Who gave logs or answers and is not in the frame of operators is named before any table is computed."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from typing import Any
 
 import polars as pl
 import pytest
-from pyspark.sql import DataFrame, SparkSession
 
 from jobs.config import Observatory
-from jobs.contracts import struct_type
+from jobs.contracts import reference, rows_frame
+from jobs.engine.lake import Lake
 from jobs.errors import ObservatoryError
-from jobs.lake import Lake
 from jobs.study_frame import (
     refuse_missing,
     refuse_unlikely,
@@ -23,11 +22,6 @@ from jobs.study_frame import (
 )
 from jobs.study_run import GIVEN, SMALL, estimate
 from sample_data.membership import FOLDER
-
-
-def table(spark: SparkSession, name: str, rows: list[dict[str, Any]]) -> DataFrame:
-    schema = struct_type(name)
-    return spark.createDataFrame([tuple(row.get(each) for each in schema.names) for row in rows], schema)
 
 
 def logs(who: str, period: str, channel: str = "EMAIL", **other: Any) -> dict[str, Any]:
@@ -56,21 +50,16 @@ def listed(who: str, channel: str = "EMAIL", since: str = "2020-01-01", until: s
 
 
 def have(
-    spark: SparkSession,
-    given: list[dict[str, Any]],
-    answers: list[dict[str, Any]],
-    frame: list[dict[str, Any]],
-) -> dict[str, DataFrame]:
-    lake = Lake(spark, "")
-    found = {name: lake.reference(name) for name in SMALL}
-    return found | {
-        "study.submission": table(spark, "study.submission", given),
-        "study.questionnaire_answer": table(spark, "study.questionnaire_answer", answers),
-        "ref.operator_frame": table(spark, "ref.operator_frame", frame),
+    given: list[dict[str, Any]], answers: list[dict[str, Any]], frame: list[dict[str, Any]]
+) -> dict[str, pl.DataFrame]:
+    return {name: reference(name) for name in SMALL} | {
+        "study.submission": rows_frame(given, "study.submission"),
+        "study.questionnaire_answer": rows_frame(answers, "study.questionnaire_answer"),
+        "ref.operator_frame": rows_frame(frame, "ref.operator_frame"),
     }
 
 
-def test_all_that_are_missing_are_told_at_once_with_their_lines(spark: SparkSession) -> None:
+def test_all_that_are_missing_are_told_at_once_with_their_lines() -> None:
     given = [
         *(logs("a-mail", f"2026-{month}") for month in ("10", "11", "12")),
         logs("known", "2026-11"),
@@ -102,7 +91,7 @@ def test_all_that_are_missing_are_told_at_once_with_their_lines(spark: SparkSess
         listed("parts"), listed("none"),
     ]  # fmt: skip
     with pytest.raises(ObservatoryError) as told:
-        refuse_missing(have(spark, given, answers, frame), FOLDER)
+        refuse_missing(have(given, answers, frame), FOLDER)
     head, *lines, foot = str(told.value).splitlines()
     assert head == f"{FOLDER}/operator_frame.csv.gz lacks 6 that gave logs or answers:"
     since = "with the day it started, if earlier"
@@ -124,7 +113,7 @@ def test_all_that_are_missing_are_told_at_once_with_their_lines(spark: SparkSess
     )
 
 
-def test_subscriptions_far_from_the_frames_are_told(spark: SparkSession) -> None:
+def test_subscriptions_far_from_the_frames_are_told() -> None:
     """Thousands for ones would lift the totals of country and world; what lies within three times passes."""
     given = [
         logs("near", "2026-11", subscriptions=300),
@@ -138,7 +127,7 @@ def test_subscriptions_far_from_the_frames_are_told(spark: SparkSession) -> None
     grown = [listed("grown", until="2026-11-01") | {"subscriptions": 5}, listed("grown", since="2026-11-01")]
     people = [*(listed(who) for who in ("near", "far", "few", "silent")), *grown]
     with pytest.raises(ObservatoryError) as told:
-        refuse_unlikely(have(spark, given, [], people), FOLDER)
+        refuse_unlikely(have(given, [], people), FOLDER)
     head, *lines = str(told.value).splitlines()
     assert head == f"{FOLDER}/operator_frame.csv.gz:"
     assert [line.split(" subscriptions")[0] for line in lines] == [
@@ -147,7 +136,6 @@ def test_subscriptions_far_from_the_frames_are_told(spark: SparkSession) -> None
     assert "the study's frame has 100, more than 3 times as many or few: if the frame is wrong" in lines[0]
     refuse_unlikely(
         have(
-            spark,
             [
                 row
                 for row in given
@@ -160,38 +148,37 @@ def test_subscriptions_far_from_the_frames_are_told(spark: SparkSession) -> None
     )
 
 
-def test_a_country_without_prices_is_told_with_its_year(spark: SparkSession) -> None:
+def test_a_country_without_prices_is_told_with_its_year() -> None:
     answers = [answer("a-mail", "2026", "sp705._T", "1000")]
-    tables = have(spark, [], answers, [listed("a-mail"), listed("other")])
+    tables = have([], answers, [listed("a-mail"), listed("other")])
     known = {"country_code": "FJI", "price_year": 2026}
-    tables["ref.price_level"] = table(spark, "ref.price_level", [known])
+    tables["ref.price_level"] = rows_frame([known], "ref.price_level")
     with pytest.raises(ObservatoryError, match=r"price_level.csv.gz has no price level for FJI in 2025: add"):
         refuse_unpriced(tables, 2025, FOLDER)
     refuse_unpriced(tables, 2026, FOLDER)
     # Dollars of the base year are of the base year; those of another are not.
     banded = [answer("a-mail", "2026", "sp709", "B2")]
-    tables["study.questionnaire_answer"] = table(spark, "study.questionnaire_answer", banded)
+    tables["study.questionnaire_answer"] = rows_frame(banded, "study.questionnaire_answer")
     refuse_unpriced(tables, 2026, FOLDER)
-    tables["ref.price_level"] = table(
-        spark, "ref.price_level", [known | {"price_year": year} for year in (2025, 2026)]
-    )
+    years = [known | {"price_year": year} for year in (2025, 2026)]
+    tables["ref.price_level"] = rows_frame(years, "ref.price_level")
     with pytest.raises(ObservatoryError, match=r"no price level for USA in 2025, USA in 2026: add"):
         refuse_unpriced(tables, 2025, FOLDER)
 
 
-def test_who_has_nothing_to_spend_needs_neither_prices_nor_a_place_in_the_frame(spark: SparkSession) -> None:
+def test_who_has_nothing_to_spend_needs_neither_prices_nor_a_place_in_the_frame() -> None:
     answers = [
         answer("none", "2026", indicator, None) | {"answer_status_code": "NP"}
         for indicator in ("sp701._T", "sp705._T", "sp706")
     ]
-    tables = have(spark, [], answers, [listed("none")])
-    tables["ref.price_level"] = table(spark, "ref.price_level", [])
+    tables = have([], answers, [listed("none")])
+    tables["ref.price_level"] = rows_frame([], "ref.price_level")
     refuse_unpriced(tables, 2026, FOLDER)
-    refuse_missing(have(spark, [], answers, [listed("other")]), FOLDER)
+    refuse_missing(have([], answers, [listed("other")]), FOLDER)
     refuse_wrong(tables)
 
 
-def test_amounts_and_prices_are_in_one_currency_or_it_is_told(spark: SparkSession) -> None:
+def test_amounts_and_prices_are_in_one_currency_or_it_is_told() -> None:
     """Answers of 2025 are in lev, and some by an older form in euro; the year's prices are in lev, those of
     the base year, 2026, in euro. A withdrawn answer is in no currency."""
     asked = [("bg-1", "2025", "BGN"), ("bg-2", "2025", "EUR"), ("hr", "2026", "EUR"), ("ke", "2026", None)]
@@ -204,16 +191,15 @@ def test_amounts_and_prices_are_in_one_currency_or_it_is_told(spark: SparkSessio
     ]
     places = {"bg-1": "BGR", "bg-2": "BGR", "hr": "HRV", "ke": "KEN"}
     frame = [listed(who) | {"country_code": country} for who, country in places.items()]
-    tables = have(spark, [], answers, frame)
+    tables = have([], answers, frame)
     levels = [
         ("BGR", 2025, "BGN"), ("BGR", 2026, "EUR"), ("HRV", 2026, "EUR"), ("KEN", 2026, "KES"),
         # Of a year that nobody answered for.
         ("HRV", 2022, "HRK"),
     ]  # fmt: skip
-    tables["ref.price_level"] = table(
-        spark,
-        "ref.price_level",
+    tables["ref.price_level"] = rows_frame(
         [dict(zip(("country_code", "price_year", "currency_code"), row, strict=True)) for row in levels],
+        "ref.price_level",
     )
     with pytest.raises(ObservatoryError) as told:
         refuse_unpriced(tables, 2026, FOLDER)
@@ -226,7 +212,7 @@ def test_amounts_and_prices_are_in_one_currency_or_it_is_told(spark: SparkSessio
     ]
 
 
-def test_answers_that_make_no_account_are_told_each_with_its_respondent(spark: SparkSession) -> None:
+def test_answers_that_make_no_account_are_told_each_with_its_respondent() -> None:
     answers = [
         *(answer(who, "2026", "sp701._T", "0") for who in ("days", "life", "fine")),
         answer("days", "2026", "sp706", "20"),
@@ -237,12 +223,11 @@ def test_answers_that_make_no_account_are_told_each_with_its_respondent(spark: S
         answer("fine", "2026", "sp705._T", "5"),
         answer("code", "2025", "sp709", "B99"),
     ]
-    tables = have(spark, [], answers, [listed(who) for who in ("days", "life", "fine", "code")])
+    tables = have([], answers, [listed(who) for who in ("days", "life", "fine", "code")])
     prices = {"country_code": "FJI", "currency_code": "FJD", "deflator_index": 1.0, "ppp_rate": 1.0,
               "market_rate": 1.0}  # fmt: skip
-    tables["ref.price_level"] = table(
-        spark, "ref.price_level", [prices | {"price_year": year} for year in (2025, 2026)]
-    )
+    years = [prices | {"price_year": year} for year in (2025, 2026)]
+    tables["ref.price_level"] = rows_frame(years, "ref.price_level")
     with pytest.raises(ObservatoryError) as told:
         refuse_wrong(tables)
     lines = str(told.value).splitlines()
@@ -250,22 +235,21 @@ def test_answers_that_make_no_account_are_told_each_with_its_respondent(spark: S
     for line, says in zip(lines, ("no budget band", "add wage_per_day", "life of 0 years"), strict=True):
         assert says in line
     wages = [prices | {"price_year": year, "wage_per_day": 9.0} for year in (2025, 2026)]
-    tables["ref.price_level"] = table(spark, "ref.price_level", wages)
-    kept = "respondent_id IN ('days', 'fine')"
-    refuse_wrong(tables | {"study.questionnaire_answer": tables["study.questionnaire_answer"].filter(kept)})
+    tables["ref.price_level"] = rows_frame(wages, "ref.price_level")
+    kept = tables["study.questionnaire_answer"].filter(pl.col("respondent_id").is_in(["days", "fine"]))
+    refuse_wrong(tables | {"study.questionnaire_answer": kept})
 
 
-def test_a_country_without_a_region_is_told_with_the_frame(spark: SparkSession) -> None:
+def test_a_country_without_a_region_is_told_with_the_frame() -> None:
     nowhere = listed("there") | {"country_code": "XXX"}
     ended = listed("gone", until="2026-01-01") | {"country_code": "XXY"}
-    tables = have(spark, [logs("known", "2026-11")], [], [listed("known"), nowhere, ended])
+    tables = have([logs("known", "2026-11")], [], [listed("known"), nowhere, ended])
     with pytest.raises(ObservatoryError, match=r"operator_frame.csv.gz has operators in XXX, which country"):
         refuse_unplaced(tables, FOLDER)
-    refuse_unplaced(have(spark, [logs("known", "2026-11")], [], [listed("known"), ended]), FOLDER)
+    refuse_unplaced(have([logs("known", "2026-11")], [], [listed("known"), ended]), FOLDER)
 
 
-def test_estimating_tells_it_before_any_table_is_computed(spark: SparkSession, tmp_path: Path) -> None:
-    """As an error of its own: one that a task raises comes below Spark's stack trace."""
+def test_estimating_tells_it_before_any_table_is_computed(tmp_path: Path) -> None:
     tables = {
         "ref.operator_frame": [listed("known")],
         "ref.denominator": [],
@@ -275,14 +259,14 @@ def test_estimating_tells_it_before_any_table_is_computed(spark: SparkSession, t
         "study.submission_route": [],
         "study.questionnaire_answer": [],
     }  # fmt: skip
-    lake, said = Lake(spark, str(tmp_path / "lake")), []
+    lake, said = Lake(str(tmp_path / "lake")), list[str]()
     for name, rows in tables.items():
         folder = tmp_path / "files"
         folder.mkdir(exist_ok=True)
-        frame = table(spark, name, rows)
-        pl.from_arrow(frame.toArrow()).write_csv(folder / f"{name.split('.')[1]}.csv")
+        frame = rows_frame(rows, name)
+        frame.write_csv(folder / f"{name.split('.')[1]}.csv")
         if name in GIVEN:
-            lake.rewrite(frame, name, {})
+            lake.rewrite(frame, name)
     settings = Observatory.model_validate({"lake": {"root": lake.root}})
     with pytest.raises(ObservatoryError, match="stranger, EMAIL in 2026-11: add stranger,own,FJI,EMAIL"):
         estimate(lake, settings, folder, "run", said.append)

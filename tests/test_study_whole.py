@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pyspark.sql import SparkSession
 
 from jobs import __main__ as command_line
-from jobs.lake import Lake
+from jobs.engine.lake import Lake
 from jobs.periods import edges
 from jobs.questionnaire.definition import form
 from jobs.shares import SHARES
@@ -84,6 +83,7 @@ def node(tmp_path: Path) -> Path:
         for name in SENT
     )
     study = '[study]\nrespondents = "respondents.csv"\ninbox = "inbox"\nfiles = "files"\n'
+    study += "require_signature = false\n"
     (tmp_path / "operators.toml").write_text(f'[lake]\nroot = "gold"\n{operators}')
     (tmp_path / "study.toml").write_text(f'[lake]\nroot = "lake"\n{study}')
     for operator in SENT:
@@ -125,10 +125,9 @@ def node(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def observatory(spark: SparkSession, monkeypatch: pytest.MonkeyPatch, node: Path) -> Any:
-    """The command line in the node's folder, with the tests' own Spark."""
+def observatory(monkeypatch: pytest.MonkeyPatch, node: Path) -> Any:
+    """The command line in the node's folder."""
     monkeypatch.chdir(node)
-    monkeypatch.setattr("jobs.session.open_session", lambda *given, **named: spark)
     monkeypatch.setenv("COLUMNS", "200")
 
     def run(*words: str) -> None:
@@ -142,14 +141,14 @@ def observatory(spark: SparkSession, monkeypatch: pytest.MonkeyPatch, node: Path
 
 
 @pytest.mark.long
-def test_from_gold_to_every_table_of_the_study(observatory: Any, node: Path, spark: SparkSession) -> None:
+def test_from_gold_to_every_table_of_the_study(observatory: Any, node: Path) -> None:
     observatory("submit", "--config", "operators.toml", "--period", "2026-Q4", "--output", "inbox")
     observatory("study", "load", "--config", "study.toml", "--received", "2027-01-05")
     filings = [str(node / f"{name}.json") for name in ("first", "fifth", "year", "public")]
     observatory("questionnaire", "load", *filings, "--config", "study.toml", "--received", "2027-01-09")
     observatory("study", "estimate", "--config", "study.toml")
-    lake = Lake(spark, str(node / "lake"))
-    found = {table: [row.asDict() for row in lake.read(table).collect()] for table in TABLES}
+    lake = Lake(str(node / "lake"))
+    found = {table: lake.read(table).to_dicts() for table in TABLES}
 
     def volume(area: str, unit: str, quantity: str) -> dict[str, Any]:
         (row,) = (

@@ -18,15 +18,13 @@ import polars as pl
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from pyspark.sql import SparkSession
 from typer.testing import CliRunner
 
 from jobs.__main__ import app
 from jobs.config import Gap, Observatory, Operator, Study
-from jobs.contracts import polars_schema
-from jobs.delta_log import read_table, versions
+from jobs.contracts import polars_schema, rows_frame
+from jobs.engine.lake import Lake
 from jobs.errors import ObservatoryError
-from jobs.lake import Lake
 from jobs.questionnaire.respondents import Respondent
 from jobs.submission.counts import (
     GOLD,
@@ -45,7 +43,7 @@ from jobs.submission.loading import RECEIPT, Judged, judge, land, refuse_same_ti
 from jobs.submission.making import package_of, subscriptions_of, written
 from jobs.submission.package import MANIFEST, SIGNATURE, packed, rows_digest
 from jobs.submission.smallcounts import GROUP, MEASURES, groups_of, protected
-from tests.delta import write_delta
+from tests.delta import read_delta, write_delta
 from tests.submission_lake import AT, SEEN, Rows, put_gold
 
 OPERATOR = Operator(
@@ -57,6 +55,8 @@ RESPONDENTS = {"north": RESPONDENT}
 
 
 def settings_of(root: Path, **study: Any) -> Observatory:
+    """Settings of an operator and a study in one, which takes unsigned packages if not told otherwise."""
+    study = {"require_signature": False} | study
     return Observatory.model_validate(
         {"lake": {"root": str(root)}, "study": study, "operator": [OPERATOR.model_dump(), OTHER.model_dump()]}
     )
@@ -113,8 +113,9 @@ def test_sums_are_those_of_gold(package: Path) -> None:
     assert found.respondent_id == "north"
     # Four units of inbound mail in November are too few to leave: the whole group is withheld. Of October's
     # two are undecided, and of November's one: they are told as no spam, as is the one certain of outbound.
+    # 463 and 73 leave as the nearest multiples of five.
     expected = [
-        ("2026-10", "inbound", 463, 73, 73),
+        ("2026-10", "inbound", 465, 75, 75),
         ("2026-11", "internal", 50, 0, 0),
         ("2026-11", "outbound", 30, 0, 0),
     ]
@@ -141,11 +142,11 @@ def test_small_counts_are_counted_elsewhere(package: Path) -> None:
         own = of_october[table].filter(pl.col("definition_code") == "OPERATOR")
         return dict(own.select(column, "units").rows())
 
-    assert units(VOLUME, "outcome_code") == {"delivered": 403, "tagged": 60}
-    assert units(TYPE, "spam_type_code") == {"UNK": 403, "AD.retail": 60}
+    assert units(VOLUME, "outcome_code") == {"delivered": 405, "tagged": 60}
+    assert units(TYPE, "spam_type_code") == {"UNK": 405, "AD.retail": 60}
     # Nothing was unknown before, and three are still too few: the next country joins them.
-    assert units(SOURCE, "source_country_code") == {"_U": 463}
-    assert units(ROUTE, "partner_country_code") == {"_U": 463}
+    assert units(SOURCE, "source_country_code") == {"_U": 465}
+    assert units(ROUTE, "partner_country_code") == {"_U": 465}
 
 
 # Stage and outcome, type, country and link; certain, undecided and clean units under one definition, and how
@@ -230,7 +231,7 @@ def test_no_count_that_leaves_is_small_nor_is_a_difference(atoms: list[Any], lea
             [], [1] * (table.height // 2)
         )  # fmt: skip
         own = table.filter(pl.col("definition_code") == "A")["units"].sum()
-        assert own == (0 if withheld else size)
+        assert own == (0 if withheld else (size + least // 2) // least * least)
     whole = [table.group_by("definition_code").agg(pl.col(*MEASURES).sum()).sort("definition_code")
              for table in tables.values()]  # fmt: skip
     assert all(each.equals(whole[0]) for each in whole)
@@ -241,7 +242,8 @@ def test_no_count_that_leaves_is_small_nor_is_a_difference(atoms: list[Any], lea
 
 @given(st.lists(ATOM, min_size=1, max_size=9), st.integers(2, 8))
 def test_what_is_told_stays_near_what_was(atoms: list[Any], least: int) -> None:
-    """Totals are bounds of gold's, or less than the threshold away."""
+    """Totals are bounds of gold's, or less than the threshold away; and as multiples of it half of it and the
+    whole of it more."""
     rows = daily(atoms)
     volume, withheld = left_of(rows, least)[0]["volume"], left_of(rows, least)[1]
     if withheld:
@@ -249,12 +251,13 @@ def test_what_is_told_stays_near_what_was(atoms: list[Any], least: int) -> None:
     for definition in ("A", "B"):
         of = pl.col("definition_code") == definition
         was, now = (each.filter(of).select(MEASURES).sum().row(0) for each in (rows, volume))
-        assert now[0] == was[0]
-        assert now[1] - was[1] < least and was[2] - now[2] < least
+        assert abs(now[0] - was[0]) <= least / 2
+        assert now[1] - was[1] < 2 * least and was[2] - now[2] < 2.5 * least
 
 
 def test_what_is_large_leaves_as_it_is() -> None:
-    """A cell whose two certain units another takes keeps its units; nothing else changes."""
+    """A cell whose two certain units another takes keeps its units; nothing else changes but to the nearest
+    multiple of the threshold."""
     rows = daily(
         [
             (("content", "rejected"), "AD", "KEN", "hub", (2, 0, 60), 0.5, 1.0),
@@ -264,7 +267,7 @@ def test_what_is_large_leaves_as_it_is() -> None:
     )
     of_a = left_of(rows, 5)[0]["source"].filter(pl.col("definition_code") == "A")
     assert of_a.select("country", *MEASURES).rows() == [
-        ("FRA", 950, 42, 52), ("KEN", 62, 0, 0), ("UGA", 79, 70, 79)
+        ("FRA", 950, 40, 50), ("KEN", 60, 0, 0), ("UGA", 80, 70, 80)
     ]  # fmt: skip
 
 
@@ -284,11 +287,11 @@ def test_routes_have_the_other_end_and_what_led_there(tmp_path: Path) -> None:
     columns = ("direction_code", "partner_country_code", "link_code", *MEASURES)
     assert sorted(rows.select(columns).rows()) == [
         # Three that came in by a SIM farm are too few to tell.
-        ("inbound", "KEN", "hub", 43, 12, 23),
-        ("inbound", "_U", "unknown", 7, 0, 0),
-        ("internal", "FJI", "on-net", 9, 0, 0),
-        ("outbound", "TON", "peer", 50, 9, 14),
-        ("outbound", "_U", "hub", 6, 0, 0),
+        ("inbound", "KEN", "hub", 45, 15, 25),
+        ("inbound", "_U", "unknown", 5, 0, 0),
+        ("internal", "FJI", "on-net", 10, 0, 0),
+        ("outbound", "TON", "peer", 50, 10, 15),
+        ("outbound", "_U", "hub", 5, 0, 0),
     ]
 
 
@@ -315,7 +318,7 @@ def test_a_definition_of_half_a_month_stays() -> None:
     assert withheld == [("x", "x", "x", "x", "B")]
     found = protected(rows, groups, ["spam_type_code"], 5, ("UNK",))
     assert found.select("definition_code", "spam_type_code", "units").rows() == [
-        ("A", "AD", 50), ("A", "UNK", 9)
+        ("A", "AD", 50), ("A", "UNK", 10)
     ]  # fmt: skip
 
 
@@ -443,13 +446,12 @@ def test_a_period_without_data_is_told(root: Path) -> None:
 def test_gold_that_disagrees_does_not_leave(tmp_path: Path) -> None:
     put_gold(tmp_path, "north-mail")
     types = tmp_path / "gold/spam_type_daily"
-    extra = pl.read_parquet(types / "part-00000-00000.parquet")
-    day = {"operator_id": "north-mail", "period_date": "2026-10-06"}
-    rows = extra.with_columns(pl.lit(value).alias(name) for name, value in day.items())
-    write_delta(types, rows, ["operator_id", "period_date"], 1)
+    extra = read_delta(types).filter(period_date=dt.date(2026, 10, 5))
+    rows = extra.with_columns(period_date=dt.date(2026, 10, 6))
+    write_delta(types, rows, ["operator_id", "period_date"])
     run = {"run_id": "2", "stage_name": "gold", "finished_at": AT, "code_revision": "abc",
            "table_versions": [{"table_name": "gold.spam_type_daily", "version": 1}]}  # fmt: skip
-    write_delta(tmp_path / "meta/run", pl.DataFrame([run], schema=polars_schema("meta.run")), [], 1)
+    write_delta(tmp_path / "meta/run", pl.DataFrame([run], schema=polars_schema("meta.run")), [])
     with pytest.raises(ObservatoryError, match=r"submission_type.csv: units of 2026-1.* compute gold again"):
         package_of(settings_of(tmp_path), OPERATOR, "2026-Q4", None)
 
@@ -819,23 +821,19 @@ def test_the_settings_ask_for_no_signature_that_none_can_verify() -> None:
 
 
 def loaded(lake: Lake, *files: Judged) -> list[str]:
-    land(lambda: lake, list(files), settings_of(Path("unused")), "test")
+    land(lake, list(files), "test")
     return [line for each in files for line in each.wrong]
 
 
 def state(lake: Lake) -> dict[str, int]:
     found = {table: lake.version(table) for table in (*TABLES, RECEIPT)}
     # What readers are told of is what there is.
-    assert versions(lake.root) == found
+    assert lake.versions() == found
     return found
 
 
-def stored(lake: Lake, table: str) -> pl.DataFrame:
-    return read_table(lake.root, table)
-
-
-def test_loading_replaces_the_operators_own_months(spark: SparkSession, root: Path, tmp_path: Path) -> None:
-    lake = Lake(spark, str(tmp_path / "lake"))
+def test_loading_replaces_the_operators_own_months(root: Path, tmp_path: Path) -> None:
+    lake = Lake(str(tmp_path / "lake"))
     mail, sms = (made(root, tmp_path, each) for each in (OPERATOR, OTHER))
     # Of two that are loaded together the one received last stands.
     first_root = tmp_path / "first"
@@ -845,7 +843,7 @@ def test_loading_replaces_the_operators_own_months(spark: SparkSession, root: Pa
     assert loaded(lake, judged(mail), early, judged(sms)) == []
     expected = pl.concat([judged(mail).tables[VOLUME], judged(sms).tables[VOLUME]])
     by = [*GROUP, "definition_code", "stage_code", "outcome_code"]
-    found = stored(lake, VOLUME)
+    found = lake.read(VOLUME)
     assert found.select(expected.columns).sort(by).equals(expected.sort(by))
     first = state(lake)
     # The same again is known, and a refused one changes nothing.
@@ -860,9 +858,9 @@ def test_loading_replaces_the_operators_own_months(spark: SparkSession, root: Pa
     put_gold(newer_root, "north-mail", seen=[row for row in SEEN if row[0] != "2026-11-02"])
     newer = judge(made(newer_root, tmp_path / "n"), settings_of(root), RESPONDENTS, AT + dt.timedelta(days=1))
     assert loaded(lake, newer) == []
-    outbound = stored(lake, VOLUME).filter(pl.col("direction_code") == "outbound")
+    outbound = lake.read(VOLUME).filter(pl.col("direction_code") == "outbound")
     assert outbound["channel_code"].to_list() == ["SMS", "SMS"]
-    assert stored(lake, RECEIPT).height == 4
+    assert lake.read(RECEIPT).height == 4
     second = state(lake)
     # The old one is known, and another that came in before the one that stands does not replace it.
     old = judged(mail)
@@ -891,15 +889,12 @@ def day_of(date: str, units: int) -> tuple[Any, ...]:
 
 
 def months_in(lake: Lake) -> dict[str, int]:
-    found = stored(lake, VOLUME).filter(pl.col("definition_code") == "OPERATOR")
+    found = lake.read(VOLUME).filter(pl.col("definition_code") == "OPERATOR")
     return dict(found.group_by("period_code").agg(pl.col("units").sum()).sort("period_code").rows())
 
 
-@pytest.mark.long
-def test_a_corrected_package_leaves_nothing_of_the_former_and_one_can_go_back(
-    spark: SparkSession, tmp_path: Path
-) -> None:
-    lake = Lake(spark, str(tmp_path / "lake"))
+def test_a_corrected_package_leaves_nothing_of_the_former_and_one_can_go_back(tmp_path: Path) -> None:
+    lake = Lake(str(tmp_path / "lake"))
     whole = [day_of("2026-10-02", 50), day_of("2026-11-02", 60), day_of("2026-12-02", 70)]
     # What the second has of November is too few to leave, and of December it has nothing.
     fewer = [day_of("2026-10-02", 40), day_of("2026-11-02", 3)]
@@ -912,7 +907,7 @@ def test_a_corrected_package_leaves_nothing_of_the_former_and_one_can_go_back(
     again_second = sent(tmp_path, fewer, 13, "second")
     assert loaded(lake, again_second) == []
     assert months_in(lake) == {"2026-10": 40}
-    assert stored(lake, RECEIPT).height == 4
+    assert lake.read(RECEIPT).height == 4
     # Of what lies in the inbox nobody says when it came in: it is known, and what stands is said.
     before = state(lake)
     (old, current) = first(None), sent(tmp_path, fewer, None, "second")
@@ -936,11 +931,37 @@ def test_a_corrected_package_leaves_nothing_of_the_former_and_one_can_go_back(
     assert months_in(lake) == {"2026-10": 40}
 
 
-def test_what_was_signed_is_not_replaced_by_what_is_not(
-    spark: SparkSession, tmp_path: Path, keys: Path
+@pytest.mark.parametrize("table", TABLES)
+def test_a_package_whose_loading_stops_halfway_does_not_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, table: str
 ) -> None:
+    lake = Lake(str(tmp_path / "lake"))
+    first, second = (sent(tmp_path, [day_of("2026-10-02", units)], day, f"of {day}")
+                     for units, day in ((50, 10), (40, 11)))  # fmt: skip
+    assert loaded(lake, first) == []
+    before = state(lake)
+    replace = Lake.replace
+
+    def stops(self: Lake, frame: pl.DataFrame, of: str, where: str, note: Any = None) -> int:
+        if of == table:
+            raise OSError("No space left on device")
+        return replace(self, frame, of, where, note)
+
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="No space"):
+        patch.setattr(Lake, "replace", stops)
+        loaded(lake, second)
+    assert lake.versions() == before
+    named = lake.read(VOLUME, before[VOLUME]).filter(definition_code="OPERATOR")
+    assert named["units"].to_list() == [50]
+    # The next loading does all of it again.
+    assert loaded(lake, sent(tmp_path, [day_of("2026-10-02", 40)], 11, "of 11")) == []
+    assert months_in(lake) == {"2026-10": 40}
+    state(lake)
+
+
+def test_what_was_signed_is_not_replaced_by_what_is_not(tmp_path: Path, keys: Path) -> None:
     """Sign, load, strip, change, load."""
-    lake = Lake(spark, str(tmp_path / "lake"))
+    lake = Lake(str(tmp_path / "lake"))
     study = settings_of(Path("unused"), keyring=str(keys))
     signed = made_of(tmp_path / "signed", SEEN, "north@north.example")
     good = judge(signed, study, RESPONDENTS, AT)
@@ -967,7 +988,7 @@ def test_what_was_signed_is_not_replaced_by_what_is_not(
     of_key = made_of(tmp_path / "again", SEEN[:2], "north@north.example")
     (message,) = loaded(lake, judge(of_key, settings_of(Path("unused")), RESPONDENTS, later))
     assert message.endswith("this one's signature is not verified: name [study] keyring in the settings")
-    assert stored(lake, RECEIPT).height == 1
+    assert lake.read(RECEIPT).height == 1
     # What it signs again is taken.
     assert loaded(lake, judge(of_key, study, RESPONDENTS, later)) == []
 
@@ -977,14 +998,13 @@ def made_of(folder: Path, seen: Rows, key: str | None) -> Path:
     return made(folder / "lake", folder, key=key)
 
 
-@pytest.mark.long
-def test_an_operator_that_gave_a_channel_up_leaves_it_to_another(spark: SparkSession, tmp_path: Path) -> None:
+def test_an_operator_that_gave_a_channel_up_leaves_it_to_another(tmp_path: Path) -> None:
     both = tmp_path / "both"
     for channel in ("EMAIL", "SMS"):
         put_gold(both, "north-mail", channel)
     subscribers = {"subscribers": {"EMAIL": 700, "SMS": 300}}
     operator = Operator.model_validate(OPERATOR.model_dump() | subscribers)
-    lake = Lake(spark, str(tmp_path / "lake"))
+    lake = Lake(str(tmp_path / "lake"))
     assert loaded(lake, judged(made(both, tmp_path / "1", operator))) == []
     put_gold(tmp_path / "texts", "north-sms", "SMS")
     texts = made(tmp_path / "texts", tmp_path / "2", OTHER)
@@ -992,26 +1012,24 @@ def test_an_operator_that_gave_a_channel_up_leaves_it_to_another(spark: SparkSes
     assert message.startswith("operator 'north-mail' gave SMS of these months")
     alone = sent(tmp_path, SEEN, 11, "alone")
     assert loaded(lake, alone) == []
-    assert set(stored(lake, VOLUME)["channel_code"]) == {"EMAIL"}
+    assert set(lake.read(VOLUME)["channel_code"]) == {"EMAIL"}
     assert loaded(lake, judged(texts)) == []
-    assert set(stored(lake, VOLUME)["channel_code"]) == {"EMAIL", "SMS"}
+    assert set(lake.read(VOLUME)["channel_code"]) == {"EMAIL", "SMS"}
     # What it once had is not its to replace any more.
     assert loaded(lake, sent(tmp_path, SEEN, 12, "alone")) == []
-    assert set(stored(lake, VOLUME)["channel_code"]) == {"EMAIL", "SMS"}
+    assert set(lake.read(VOLUME)["channel_code"]) == {"EMAIL", "SMS"}
 
 
-def test_one_operator_answers_for_a_channel_of_a_respondent(
-    spark: SparkSession, root: Path, tmp_path: Path
-) -> None:
+def test_one_operator_answers_for_a_channel_of_a_respondent(root: Path, tmp_path: Path) -> None:
     both = tmp_path / "both"
     put_gold(both, "north-mail")
     put_gold(both, "north-sms", "EMAIL")
     one, two = (judged(made(both, tmp_path / each.id, each)) for each in (OPERATOR, OTHER))
-    lake = Lake(spark, str(tmp_path / "lake"))
+    lake = Lake(str(tmp_path / "lake"))
     assert loaded(lake, one) == []
     (message,) = loaded(lake, two)
     assert message.startswith("operator 'north-mail' gave EMAIL of these months for the same respondent")
-    assert stored(lake, RECEIPT).height == 1
+    assert lake.read(RECEIPT).height == 1
 
 
 def test_two_packages_of_the_same_time_are_not_guessed_about(root: Path, tmp_path: Path) -> None:
@@ -1040,6 +1058,7 @@ root = "{root}"
 [study]
 respondents = "respondents.csv"
 inbox = "inbox"
+require_signature = false
 [[operator]]
 id = "north-mail"
 name = "North"
@@ -1081,21 +1100,17 @@ def test_what_is_missing_for_loading_is_told(node: Path) -> None:
     assert "as [study] files" in str(run("study", "estimate", "--config", node).exception)
 
 
-def test_estimates_stand_until_something_that_they_rest_on_changes(
-    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_estimates_stand_until_something_that_they_rest_on_changes(tmp_path: Path) -> None:
     from jobs import study_run
 
     folder = tmp_path / "files"
     folder.mkdir()
     (folder / "denominator.csv").write_text("a\n")
-    lake = Lake(spark, str(tmp_path / "lake"))
+    lake = Lake(str(tmp_path / "lake"))
     settings = Observatory()
-    # The logs that the test writes lack what Delta knows a table by.
-    monkeypatch.setattr(Lake, "exists", lambda self, table: Path(self.path(table)).exists())
     assert not study_run.is_current(lake, settings, folder)
     for table in study_run.GIVEN:
-        write_delta(Path(lake.path(table)), pl.DataFrame({"period_code": ["2026-11"]}), ["period_code"])
+        lake.append(rows_frame([{"period_code": "2026-11"}], table), table)
     inputs = study_run.digest(lake, folder, study_run.chosen_targets(settings, Gap()))
     part = dict(zip(("table_name", "operator_id", "period"), study_run.FIRST, strict=True))
     ran = {
@@ -1103,7 +1118,7 @@ def test_estimates_stand_until_something_that_they_rest_on_changes(
         "table_versions": [],
         "partitions": [part | {"row_count": 1, "checksum": "", "input_checksum": inputs}],
     }  # fmt: skip
-    lake.append(lake.local([ran], "meta.run"), "meta.run")
+    lake.append(rows_frame([ran], "meta.run"), "meta.run")
     assert study_run.is_current(lake, settings, folder)
     (folder / "denominator.csv").write_text("b\n")
     assert not study_run.is_current(lake, settings, folder)
@@ -1111,6 +1126,5 @@ def test_estimates_stand_until_something_that_they_rest_on_changes(
     assert study_run.is_current(lake, settings, folder)
     other = Observatory(study=Study(gap=Gap(norm={"EMAIL": 0.8})))
     assert not study_run.is_current(lake, other, folder)
-    more = pl.DataFrame({"period_code": ["2026-12"]})
-    write_delta(Path(lake.path("study.submission")), more, ["period_code"], 1)
+    lake.append(rows_frame([{"period_code": "2026-12"}], "study.submission"), "study.submission")
     assert not study_run.is_current(lake, settings, folder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -11,15 +12,14 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pyspark.sql import SparkSession
 
-from jobs.delta_log import read_table
+from jobs.engine.lake import Lake
 from jobs.errors import ObservatoryError
-from jobs.lake import Lake
 from jobs.shares import ENDS, SHARES
 from jobs.submission.making import package_of
 from jobs.submission.package import FORM, MANIFEST, packed
 from jobs.submission.quality import QUALITY, in_steps
+from tests.delta import read_delta, write_delta
 from tests.submission_lake import put_gold, put_quality
 from tests.test_submission import OPERATOR, again, contents, judged, loaded, made, run, settings_of, told
 
@@ -90,8 +90,10 @@ def test_a_package_without_audits_has_no_rows(tmp_path: Path) -> None:
 def test_gold_of_an_earlier_version_is_told(tmp_path: Path) -> None:
     put_gold(tmp_path, "north-mail", seen=SEEN)
     put_quality(tmp_path, "north-mail", AUDIT | {"period_code": "2026-10"})
-    (part,) = (tmp_path / "gold/filter_quality_monthly").glob("*.parquet")
-    pl.read_parquet(part).drop(SHARES).write_parquet(part)
+    folder = tmp_path / "gold/filter_quality_monthly"
+    rows = read_delta(folder)
+    shutil.rmtree(folder)
+    write_delta(folder, rows.drop(SHARES), ["operator_id", "period_code"])
     with pytest.raises(ObservatoryError, match="earlier version, without flagged_spam_share: the next"):
         package_of(settings_of(tmp_path), OPERATOR, "2026-Q4", None)
 
@@ -225,16 +227,14 @@ def test_the_command_line_says_whether_an_audit_goes_along(package: Path, tmp_pa
     assert "400 labels" in october and "none" in november
 
 
-def test_a_newer_package_takes_the_audit_along_or_away(
-    spark: SparkSession, package: Path, tmp_path: Path
-) -> None:
-    lake = Lake(spark, str(tmp_path / "study"))
+def test_a_newer_package_takes_the_audit_along_or_away(package: Path, tmp_path: Path) -> None:
+    lake = Lake(str(tmp_path / "study"))
     first = judged(package)
     assert loaded(lake, first) == []
-    stored = read_table(lake.root, QUALITY)
+    stored = lake.read(QUALITY)
     assert stored.select(first.tables[QUALITY].columns).equals(first.tables[QUALITY])
     put_gold(tmp_path / "later", "north-mail", seen=SEEN)
     later = judged(made(tmp_path / "later", tmp_path / "l"))
     later.received_at = later.received_at.replace(year=2028)
     assert loaded(lake, later) == []
-    assert read_table(lake.root, QUALITY).is_empty()
+    assert lake.read(QUALITY).is_empty()

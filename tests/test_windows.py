@@ -3,34 +3,43 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from pyspark.sql import DataFrame, SparkSession
+import polars as pl
 
+from jobs.contracts import polars_schema
 from jobs.windows import pending
 
-RUN = "stage_name string, finished_at timestamp, ingest_ids array<string>"
-FILE = "operator_id string, ingest_id string, format_code string, first_event_date date, last_event_date date"
+RUN = ["stage_name", "finished_at", "ingest_ids"]
+FILE = ["operator_id", "ingest_id", "format_code", "first_event_date", "last_event_date"]
+READ = ["landed_at", "latest_at"]
 
 
 @dataclass
 class Tables:
-    """A lake that holds a ledger and, maybe, what stages finished; nothing else."""
+    """A lake that holds a ledger and, maybe, finished stages; nothing else."""
 
-    ledger: DataFrame
-    runs: DataFrame | None = None
+    ledger: list[tuple[Any, ...]]
+    runs: list[tuple[Any, ...]] = field(default_factory=list)
 
-    def exists(self, table: str) -> bool:
-        return table == "bronze.file" or (table == "meta.run" and self.runs is not None)
+    def __post_init__(self) -> None:
+        # Rows of the ledger without times were landed on the day after their last.
+        after = dt.timedelta(days=1)
+        self.ledger = [
+            row if len(row) > len(FILE) else (*row, dt.datetime.combine(row[4] + after, dt.time()), None)
+            for row in self.ledger
+        ]
 
-    def kept(self, table: str) -> DataFrame:
-        frame = {"bronze.file": self.ledger, "meta.run": self.runs}[table]
-        assert frame is not None
-        return frame
+    def versions(self) -> dict[str, int]:
+        return {"bronze.file": 0}
+
+    def read(self, table: str, version: int | None = None, columns: Any = None) -> pl.DataFrame:
+        rows, names = (self.ledger, [*FILE, *READ]) if table == "bronze.file" else (self.runs, RUN)
+        return pl.DataFrame(rows, {name: polars_schema(table)[name] for name in names}, orient="row")
 
 
-def test_a_batch_is_taken_per_operator_and_only_as_a_whole(spark: SparkSession) -> None:
+def test_a_batch_is_taken_per_operator_and_only_as_a_whole() -> None:
     def day(number: int) -> dt.date:
         return dt.date(2026, 11, number)
 
@@ -39,7 +48,7 @@ def test_a_batch_is_taken_per_operator_and_only_as_a_whole(spark: SparkSession) 
         ("a", "2", "rspamd", day(8), day(9)),
         ("b", "2", "exim", day(8), day(9)),
     ]
-    lake: Any = Tables(spark.createDataFrame(rows, FILE).persist())
+    lake: Any = Tables(rows)
     batches, windows = pending(lake, ["a"], 35, None, None)
     assert batches == ["a/1", "a/2"]
     assert (windows["a"].first, windows["a"].last) == (day(1), day(9))
@@ -56,14 +65,30 @@ def test_a_batch_is_taken_per_operator_and_only_as_a_whole(spark: SparkSession) 
     assert batches == ["a/1", "a/2"]
 
 
-def test_a_batch_that_was_written_again_is_taken_again(spark: SparkSession) -> None:
+def test_a_day_that_cannot_be_closes_nothing() -> None:
+    """Of a host with a wrong clock, as an earlier version read it: the ledger has no latest_at."""
+    landed = dt.datetime(2026, 11, 24, 12)
+    days = [dt.date(2026, 11, number) for number in (22, 23, 24)]
+    wrong = ("a", "1", "postfix", days[0], dt.date(2036, 2, 5), landed, None)
+    later = ("a", "2", "postfix", days[1], days[2], landed + dt.timedelta(days=1), None)
+    lake: Any = Tables([wrong, later])
+    batches, windows = pending(lake, ["a"], 35, None, None)
+    assert batches == ["a/1", "a/2"]
+    assert windows["a"].first == days[0]
+    assert windows["a"].closed <= days[0]
+    # A ledger that has latest_at was read by the rule: its days are as they were stamped.
+    read = ("a", "1", "postfix", days[0], days[2], landed, landed)
+    assert pending(Tables([read]), ["a"], 35, None, None)[1]["a"].last == days[2]  # type: ignore[arg-type]
+
+
+def test_a_batch_that_was_written_again_is_taken_again() -> None:
     """`run --requarantine` writes batches again, under their own ids, after silver took them."""
 
     def at(hour: int) -> dt.datetime:
         return dt.datetime(2026, 11, 24, hour, tzinfo=dt.UTC)
 
     day = dt.date(2026, 11, 1)
-    ledger = spark.createDataFrame([("a", "1", "kannel", day, day), ("a", "2", "kannel", day, day)], FILE)
+    ledger = [("a", "1", "kannel", day, day), ("a", "2", "kannel", day, day)]
     runs: list[tuple[str, dt.datetime, list[str]]] = [
         ("bronze", at(1), ["1"]),
         ("silver", at(2), ["a/1"]),
@@ -72,7 +97,7 @@ def test_a_batch_that_was_written_again_is_taken_again(spark: SparkSession) -> N
     ]
 
     def waiting() -> list[str]:
-        lake: Any = Tables(ledger, spark.createDataFrame(runs, RUN))
+        lake: Any = Tables(ledger, runs)
         return pending(lake, ["a"], 35, None, None)[0]
 
     assert waiting() == []

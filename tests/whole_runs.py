@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -10,9 +11,9 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from pyspark.sql import functions as F
+import polars as pl
 
-from jobs.lake import Lake
+from jobs.engine.lake import Lake
 from tests.conftest import KEY, ROOT
 
 MAIL_NETWORK = 'domains = ["example.test"]\nnetworks = ["127.0.0.0/8"]\n'
@@ -50,11 +51,12 @@ def killed_when(settings_file: Path, pattern: str, after: float = 0.0) -> None:
 
 
 def rows_in(
-    lake: Lake, tables: Iterable[str], but: Iterable[str] = (), where: str = "true"
+    lake: Lake, tables: Iterable[str], but: Iterable[str] = (), where: pl.Expr | None = None
 ) -> dict[str, list[str]]:
     """The tables' rows, as sorted JSON."""
     found = {}
     for table in tables:
-        frame = lake.read(table).filter(where).drop(*but)
-        found[table] = sorted(row[0] for row in frame.select(F.to_json(F.struct("*"))).collect())
+        frame = lake.read(table, where=where).drop(*but)
+        texts = frame.with_columns(pl.selectors.binary().bin.encode("hex"))
+        found[table] = sorted(json.dumps(row, default=str, sort_keys=True) for row in texts.to_dicts())
     return found

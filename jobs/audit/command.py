@@ -7,15 +7,17 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from pyspark.sql import functions as F
-from pyspark.sql.types import StringType
+import polars as pl
 
-from jobs import checks, runner
+from jobs import runner
 from jobs.audit import quality, sheet
 from jobs.audit.drawing import Plan, draw, file_names
-from jobs.contracts import contract
+from jobs.contracts import contract, rows_frame
+from jobs.core.checksum import checksums
+from jobs.engine import checks, record, validator
+from jobs.engine.lake import Lake
+from jobs.engine.lock import as_only_writer
 from jobs.errors import ObservatoryError
-from jobs.lake import Lake, periods_predicate
 from jobs.runner import Run
 
 SAMPLE, LABEL = quality.AUDIT
@@ -24,6 +26,7 @@ TOLD = 20
 Rows = list[dict[str, Any]]
 
 
+@as_only_writer("observatory audit sample")
 def sample(
     work: Run, plan: Plan, folder: Path, formats: list[str], is_replaced: bool
 ) -> tuple[Rows, list[Path]]:
@@ -41,9 +44,10 @@ def sample(
             " or give --replace, which discards the sample and its labels"
         )
     if not design or is_replaced:
-        started = runner.now()
+        validator.prepare()
+        started = record.now()
         design, units = draw(work.lake, plan)
-        drawn = {"drawn_at": started, "code_revision": runner.revision()}
+        drawn = {"drawn_at": started, "code_revision": record.revision()}
         design = [{**row, **drawn} for row in design]
         write(work, started, {SAMPLE: design, LABEL: units})
         quality.refresh(work)
@@ -69,12 +73,14 @@ def differs(row: dict[str, Any], plan: Plan) -> bool:
     return any(row[name] != value for name, value in plan.columns().items())
 
 
+@as_only_writer("observatory audit load")
 def load(work: Run, file: Path) -> Rows:
     """Take the labels of a filled sheet; a row per operator, month and channel of what they give.
 
     The rows of the file replace what was loaded of their units before, an empty label too; units that are not
     in it keep theirs. A sheet with any problem loads nothing.
     """
+    validator.prepare()
     rows = sheet.read(file)
     if not rows:
         raise ObservatoryError(f"{file}: no row below the first: is it the filled sheet?")
@@ -92,7 +98,7 @@ def load(work: Run, file: Path) -> Rows:
             problems.append(f"{row.cell('day')}: '{day}' is no day as 2026-11-02; leave it as it was written")
         else:
             of_month.setdefault((operator, day[:7]), []).append(row)
-    started = runner.now()
+    started = record.now()
     tables: dict[tuple[str, str], Rows] = {}
     for (operator, month), filled in sorted(of_month.items()):
         units = stored(work.lake, LABEL, operator, month)
@@ -147,28 +153,22 @@ def labelled(units: Rows, filled: list[sheet.Row], at: dt.datetime, problems: li
 
 def stored(lake: Lake, table: str, operator: str, month: str) -> Rows:
     """The rows of an operator's month, in the order of their key."""
-    mine = (F.col("operator_id") == operator) & (F.col("period_code") == month)
-    return lake.read(table).filter(mine).orderBy(*contract(table).key).toArrow().to_pylist()
+    mine = (pl.col("operator_id") == operator) & (pl.col("period_code") == month)
+    return lake.read(table, where=mine).sort(contract(table).key).to_dicts()
 
 
 def write(work: Run, started: dt.datetime, tables: dict[str, Rows]) -> None:
-    """Replace the operator-months of these rows, each table in one transaction, and say so in meta.run."""
-    lake = work.lake
-    frames = {table: lake.local(rows, table) for table, rows in tables.items()}
-    found = {
-        table: checks.fingerprints(frame, table, checks.row_rules(contract(table)))
-        for table, frame in frames.items()
-    }
-    known = runner.state(lake, tables)
+    """Replace the operator-months of these rows, and record it in meta.run."""
+    frames = {table: rows_frame(rows, table) for table, rows in tables.items()}
+    checks.refuse([each for table, frame in frames.items() for each in checks.check_rows(frame, table)])
+    known = record.state(work.lake, tables)
     recorded = []
     for table, frame in frames.items():
-        changed, rows = runner.differing(table, found[table], known, set(), {})
+        changed, rows = record.differing(table, checksums(frame, table), known, [], {})
         recorded += rows
-        if changed:
-            where = periods_predicate("period_code", StringType(), changed)
-            lake.replace(frame.filter(where).coalesce(1), table, where, {"run_id": work.run_id})
+        runner.write(work, table, frame, changed)
     if recorded:
-        runner.finish(work, "audit", started, tables, recorded, [])
+        record.add_stage(work.lake, work.run_id, "audit", started, tables, recorded)
 
 
 def totals(lake: Lake, operator: str, month: str) -> Rows:

@@ -10,15 +10,17 @@ from __future__ import annotations
 
 import calendar
 import datetime as dt
+import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from pyspark.sql import Column, DataFrame, Window
-from pyspark.sql import functions as F
+import polars as pl
 
+from jobs.contracts import rows_frame
+from jobs.engine.lake import Lake, read_files
 from jobs.errors import ObservatoryError
 from jobs.gold.predicates import of_operator
-from jobs.lake import Lake
 from jobs.prevalence import allocate
 from jobs.shares import CONTENT_SEEN, RECEIVED
 
@@ -26,9 +28,14 @@ from jobs.shares import CONTENT_SEEN, RECEIVED
 # nothing. What passed in the highest band of scores is the likeliest miss.
 GUESSES = {"blocked": 0.95, "tagged": 0.9, "undecided": 0.5, "passed": 0.05}
 GUESS_OF_HIGHEST = 0.3
-# Units are told apart by so many hexadecimal digits.
+# A unit's sample id has so many hexadecimal digits.
 ID_DIGITS = 16
 STRATUM = ["stratum_code", "channel_code", "filter_call_code", "is_typed", "score_band"]
+# The columns of a drawn unit, and those that its stratum is made of.
+UNIT = ["message_hash", "recipient_hash", "period_date", "channel_code", "spam_type_code"]
+UNIT += ["source_id", "stream_id", "offset"]
+POPULATION = ["operator_id", "grain_code", "direction_code", "stage_code", "outcome_code", "score"]
+ORDER = ["place_hash", "message_hash", "recipient_hash"]
 
 
 @dataclass(frozen=True)
@@ -64,9 +71,8 @@ def draw(lake: Lake, plan: Plan) -> tuple[list[dict[str, Any]], list[dict[str, A
     version = lake.versions().get("silver.message")
     if version is None:
         raise ObservatoryError("the lake has no silver.message yet: run `observatory run` first")
-    units = population(lake.read("silver.message", version), operator_definition(lake, plan), plan)
-    counted = units.groupBy(*STRATUM).agg(F.count("*").alias("population_count"))
-    strata = [row.asDict() for row in counted.orderBy("stratum_code").collect()]
+    is_spam = operator_definition(lake, plan)
+    strata = strata_of(days_of(lake, version, is_spam, plan))
     if not strata:
         raise ObservatoryError(
             f"operator {plan.operator_id} has no message with content in {plan.month}: nothing to draw from."
@@ -79,64 +85,90 @@ def draw(lake: Lake, plan: Plan) -> tuple[list[dict[str, Any]], list[dict[str, A
             f"--size {plan.size} is too small for {len(strata)} strata of {plan.least} units at least:"
             f" give --size {sum(given)} or more, or a smaller --least"
         )
-    drawn = smallest(units, dict(zip([row["stratum_code"] for row in strata], given, strict=True)))
-    columns = ["stratum_code", "message_hash", "recipient_hash", "period_date", "channel_code"]
-    columns += ["spam_type_code", "source_id", "stream_id", "offset"]
-    rows = drawn.select(*columns, F.right("place_hash", F.lit(ID_DIGITS)).alias("sample_id")).toArrow()
+    wanted = dict(zip([row["stratum_code"] for row in strata], given, strict=True))
+    drawn = smallest(days_of(lake, version, is_spam, plan), wanted, plan.seed)
+    rows = drawn.select(
+        "stratum_code", *UNIT, pl.col("place_hash").str.tail(ID_DIGITS).alias("sample_id")
+    ).to_dicts()
     whose = {"operator_id": plan.operator_id, "period_code": plan.month}
     design = [
         {**plan.columns(), **row, "sampled_count": count, "message_version": version}
         for row, count in zip(strata, given, strict=True)
     ]
-    return design, [{**whose, **row} for row in rows.to_pylist()]
+    return design, [{**whose, **row} for row in rows]
 
 
-def operator_definition(lake: Lake, plan: Plan) -> Column:
-    """Whether the operator's own measures called a unit spam, as the definition OPERATOR says."""
+def operator_definition(lake: Lake, plan: Plan) -> pl.Expr:
+    """Whether the operator's own measures called a unit spam, by the definition OPERATOR."""
     _, last = plan.days
     (rule,) = of_operator(lake.read("ref.definition"), last)
-    return F.expr(rule.predicate)
+    return rule.spam
 
 
-def population(message: DataFrame, is_spam: Column, plan: Plan) -> DataFrame:
-    """The units of an operator's month that had content, with their stratum and `place_hash`, the order in
-    which they are drawn."""
-    first, last = plan.days
-    there = message.filter(
-        (F.col("operator_id") == plan.operator_id)
-        & F.col("period_date").between(F.lit(first), F.lit(last))
-        & (F.col("grain_code") == "recipient")
-        & F.col("direction_code").isin(RECEIVED)
-        & F.col("stage_code").isin(CONTENT_SEEN)
-    )
-    call = (
-        F.when(is_spam & (F.col("outcome_code") == "tagged"), "tagged")
-        .when(is_spam, "blocked")
-        .when(is_spam.isNull(), "undecided")
-        .otherwise("passed")
-    )
-    is_typed = F.col("spam_type_code") != "UNK"
-    placed = there.select(
-        "*",
-        call.alias("filter_call_code"),
-        is_typed.alias("is_typed"),
-        band(plan.cuts).alias("score_band"),
-        F.sha2(F.concat_ws("|", F.lit(str(plan.seed)), "message_hash", "recipient_hash"), 256).alias(
-            "place_hash"
+def days_of(lake: Lake, version: int, is_spam: pl.Expr, plan: Plan) -> Iterator[pl.DataFrame]:
+    """The population of a month, file by file: a month of messages may be more than fits in memory."""
+    first, last = (day.isoformat() for day in plan.days)
+    files = lake.files(
+        "silver.message",
+        version,
+        lambda values: (
+            values["operator_id"] == plan.operator_id and first <= (values["period_date"] or "") <= last
         ),
     )
-    typed = F.when(F.col("is_typed"), "typed").otherwise("untyped")
-    code = F.concat_ws(".", "channel_code", "filter_call_code", typed, "score_band")
-    return placed.withColumn("stratum_code", code)
+    columns = dict.fromkeys([*POPULATION, *UNIT, *is_spam.meta.root_names()])
+    for file in files:
+        yield population(read_files("silver.message", [file], columns), is_spam, plan)
 
 
-def band(cuts: tuple[float, ...]) -> Column:
+def population(message: pl.DataFrame, is_spam: pl.Expr, plan: Plan) -> pl.DataFrame:
+    """The units of an operator's month that had content, with their stratum."""
+    first, last = plan.days
+    there = message.filter(
+        (pl.col("operator_id") == plan.operator_id)
+        & pl.col("period_date").is_between(first, last)
+        & (pl.col("grain_code") == "recipient")
+        & pl.col("direction_code").is_in(RECEIVED)
+        & pl.col("stage_code").is_in(CONTENT_SEEN)
+    )
+    call = (
+        pl.when(is_spam & (pl.col("outcome_code") == "tagged"))
+        .then(pl.lit("tagged"))
+        .when(is_spam)
+        .then(pl.lit("blocked"))
+        .when(is_spam.is_null())
+        .then(pl.lit("undecided"))
+        .otherwise(pl.lit("passed"))
+    )
+    is_typed = pl.col("spam_type_code") != "UNK"
+    typed = pl.when("is_typed").then(pl.lit("typed")).otherwise(pl.lit("untyped"))
+    return there.with_columns(
+        call.alias("filter_call_code"), is_typed.alias("is_typed"), band(plan.cuts).alias("score_band")
+    ).select(
+        *UNIT,
+        *(name for name in STRATUM[1:] if name not in UNIT),
+        pl.concat_str("channel_code", "filter_call_code", typed, "score_band", separator=".").alias(
+            STRATUM[0]
+        ),
+    )
+
+
+def strata_of(days: Iterator[pl.DataFrame]) -> list[dict[str, Any]]:
+    """The strata of a population, and how many units each has."""
+    counts = [units.group_by(STRATUM).agg(pl.len().alias("population_count")) for units in days]
+    if not counts:
+        return []
+    whole = pl.concat(counts).group_by(STRATUM).agg(pl.col("population_count").sum())
+    return whole.sort("stratum_code").to_dicts()
+
+
+def band(cuts: tuple[float, ...]) -> pl.Expr:
     """The band of a score: lt0, 0to4, ge4 for cuts at 0 and 4; none without a score."""
     names = bands(cuts)
-    found = F.when(F.col("score").isNull(), "none")
+    found: Any = pl.when(pl.col("score").is_null()).then(pl.lit("none"))
     for cut, name in zip(cuts, names, strict=False):
-        found = found.when(F.col("score") < cut, name)
-    return found.otherwise(names[-1])
+        found = found.when(pl.col("score") < cut).then(pl.lit(name))
+    made: pl.Expr = found.otherwise(pl.lit(names[-1]))
+    return made
 
 
 def bands(cuts: tuple[float, ...]) -> list[str]:
@@ -154,24 +186,35 @@ def spread(stratum: dict[str, Any], cuts: tuple[float, ...]) -> float:
     return float((guess * (1 - guess)) ** 0.5)
 
 
-def smallest(units: DataFrame, given: dict[str, int]) -> DataFrame:
-    """The first units of each stratum. The limit that all share lets Spark keep no more while it sorts."""
-    order = Window.partitionBy("stratum_code").orderBy("place_hash", "message_hash", "recipient_hash")
-    ranked = units.withColumn("place", F.row_number().over(order)).filter(
-        F.col("place") <= max(given.values())
-    )
-    count = F.create_map(*(F.lit(part) for pair in sorted(given.items()) for part in pair))
-    return ranked.filter(F.col("place") <= F.element_at(count, F.col("stratum_code")))
+def smallest(days: Iterator[pl.DataFrame], given: dict[str, int], seed: int) -> pl.DataFrame:
+    """The first units of each stratum, in the order of the SHA-256 of seed and unit, as `place_hash`."""
+    count = pl.col("stratum_code").replace_strict(given, default=0, return_dtype=pl.Int64)
+    place = pl.int_range(pl.len()).over("stratum_code")
+    kept: list[pl.DataFrame] = []
+    for units in days:
+        placed = units.with_columns(place_hashes(units, seed))
+        kept = [pl.concat([*kept, placed]).sort(ORDER).filter(place < count)]
+    return pl.concat(kept)
+
+
+def place_hashes(units: pl.DataFrame, seed: int) -> pl.Series:
+    texts = units.select(
+        pl.concat_str(pl.lit(str(seed)), "message_hash", "recipient_hash", separator="|", ignore_nulls=True)
+    ).to_series()
+    return pl.Series("place_hash", [hashlib.sha256(text.encode()).hexdigest() for text in texts], pl.String)
 
 
 def file_names(lake: Lake, operator_id: str, units: list[dict[str, Any]]) -> dict[str, str]:
     """By sample id, the file that a unit's first line stands in, as it was called when last seen."""
-    asked = lake.local([{key: each.get(key) for key in LABEL_PLACE} for each in units], "silver.audit_label")
-    wanted = asked.select("sample_id", "source_id", "stream_id", F.col("offset").alias("at"))
-    pieces = lake.read("bronze.file").filter(F.col("operator_id") == operator_id)
-    inside = (F.col("offset") <= F.col("at")) & (F.col("at") < F.col("offset") + F.col("piece_bytes"))
-    found = pieces.join(F.broadcast(wanted), ["source_id", "stream_id"]).filter(inside)
-    return {row.sample_id: row.file_name for row in found.select("sample_id", "file_name").collect()}
-
-
-LABEL_PLACE = ("sample_id", "source_id", "stream_id", "offset")
+    wanted = rows_frame(units, "silver.audit_label").select(
+        "sample_id", "source_id", "stream_id", pl.col("offset").alias("at")
+    )
+    pieces = lake.read(
+        "bronze.file",
+        columns=["source_id", "stream_id", "offset", "piece_bytes", "file_name"],
+        where=pl.col("operator_id") == operator_id,
+    )
+    begin = pl.col("offset")
+    inside = (begin <= pl.col("at")) & (pl.col("at") < begin + pl.col("piece_bytes"))
+    found = pieces.join(wanted, on=["source_id", "stream_id"]).filter(inside)
+    return dict(found.select("sample_id", "file_name").iter_rows())

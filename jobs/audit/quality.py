@@ -7,17 +7,20 @@ after the month's other figures, and changes none of them.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from pyspark.sql import functions as F
-from pyspark.sql.types import StringType
+import polars as pl
 
 from expectations import suites
 from jobs import runner
-from jobs.checks import fingerprints, message
-from jobs.contracts import contract, reference_digest
+from jobs.contracts import reference_digest, rows_frame
+from jobs.core.checksum import checksums
+from jobs.engine import record, validator
+from jobs.engine.checks import message
+from jobs.engine.lake import Lake, is_local
+from jobs.engine.record import Periods
 from jobs.errors import ValidationHeld
-from jobs.lake import Lake, periods_predicate
-from jobs.runner import Periods, Run
+from jobs.runner import Run
 from jobs.status import last_validation
 
 TABLE = "gold.filter_quality_monthly"
@@ -31,8 +34,8 @@ def refresh(work: Run) -> None:
     has_tests = any(each.filter_quality for each in work.operators)
     if not has_tests and not lake.exists(AUDIT[0]) and not lake.exists(TABLE):
         return
-    started = runner.now()
-    known = runner.state(lake, (*AUDIT, VOLUME, TABLE))
+    started = record.now()
+    known = record.state(lake, (*AUDIT, VOLUME, TABLE))
     inputs = inputs_of(work, known)
     stale: Periods = {}
     for (operator, month), checksum in inputs.items():
@@ -41,22 +44,27 @@ def refresh(work: Run) -> None:
     if not stale:
         return
     work.say("gold: quality of filters")
-    months = periods_predicate("period_code", StringType(), stale)
-    have = {name: lake.read(name).filter(months) for name in AUDIT}
-    of_month = F.date_format("period_date", "yyyy-MM").alias("period_code")
-    volume = lake.read(VOLUME, lake.versions().get(VOLUME))
-    have[VOLUME] = volume.withColumn("period_code", of_month).filter(months).drop("period_code")
-    have["ref.filter_quality"] = lake.local(tests(work), "ref.filter_quality")
-    frame = runner.compute(work, TABLE, have).persist()
+    have = {name: lake.read(name, where=months(pl.col("period_code"), stale)) for name in AUDIT}
+    of_day = months(pl.col("period_date").dt.strftime("%Y-%m"), stale)
+    have[VOLUME] = lake.read(VOLUME, lake.versions().get(VOLUME), where=of_day)
+    have["ref.filter_quality"] = rows_frame(tests(work), "ref.filter_quality")
+    frame = runner.compute(work, TABLE, have)
     validate(work, lake, frame)
-    candidates = {(TABLE, operator, month) for operator, found in stale.items() for month in found}
-    changed, rows = runner.differing(TABLE, fingerprints(frame, TABLE), known, candidates, inputs)
-    runner.replace(work, TABLE, frame, changed)
-    runner.finish(work, "quality", started, [TABLE], rows, [])
-    frame.unpersist()
+    candidates = [(TABLE, operator, period) for operator, found in stale.items() for period in found]
+    changed, rows = record.differing(TABLE, checksums(frame, TABLE), known, candidates, inputs)
+    runner.write(work, TABLE, frame, changed)
+    record.add_stage(lake, work.run_id, "quality", started, [TABLE], rows)
 
 
-def inputs_of(work: Run, known: runner.State) -> dict[tuple[str, str], str]:
+def months(month: pl.Expr, wanted: Periods) -> pl.Expr:
+    """Whether a row is of one of these operator-months. month: the row's month, as 2026-11."""
+    return pl.any_horizontal(
+        (pl.col("operator_id") == operator) & month.is_in(sorted(of_operator))
+        for operator, of_operator in sorted(wanted.items())
+    )
+
+
+def inputs_of(work: Run, known: record.State) -> dict[tuple[str, str], str]:
     """For each operator-month that has or had an audit or a test, a checksum of what its rows come from."""
     mine = {each.id: [test.model_dump() for test in each.filter_quality] for each in work.operators}
     made_of: dict[tuple[str, str], list[str]] = {}
@@ -68,12 +76,10 @@ def inputs_of(work: Run, known: runner.State) -> dict[tuple[str, str], str]:
         if table != TABLE and not checksum.startswith("0:"):
             parts.append(f"{table}|{period}|{checksum}")
     digest = reference_digest()
-    return {
-        key: runner.fingerprint(f"{digest}/{mine[key[0]]}/{parts}") for key, parts in sorted(made_of.items())
-    }
+    return {key: record.digest(f"{digest}/{mine[key[0]]}/{parts}") for key, parts in sorted(made_of.items())}
 
 
-def tests(work: Run) -> list[dict[str, object]]:
+def tests(work: Run) -> list[dict[str, Any]]:
     return [
         {"operator_id": operator.id, **test.model_dump()}
         for operator in work.operators
@@ -81,11 +87,10 @@ def tests(work: Run) -> list[dict[str, object]]:
     ]
 
 
-def validate(work: Run, lake: Lake, frame: object) -> None:
+def validate(work: Run, lake: Lake, frame: pl.DataFrame) -> None:
     """Hold the rows to their contract. Their results stand beside those of the last run."""
-    asked = [suites.Asked(TABLE, frame, suites.contract_rules(TABLE), contract(TABLE).key)]  # type: ignore[arg-type]
-    found = suites.validate(asked)
-    if "://" not in lake.root:
+    found = validator.validate_table(TABLE, frame)
+    if is_local(lake.root):
         earlier = [suites.Result(**each) for each in last_validation(lake.root)]
         asked_now = {each.table for each in work.results}
         others = [each for each in earlier if each.table != TABLE and each.table not in asked_now]
@@ -93,5 +98,5 @@ def validate(work: Run, lake: Lake, frame: object) -> None:
     broken = [each for each in found if not each.is_held]
     if broken:
         raise ValidationHeld(
-            "\n".join(message(each.table, each.rule, each.violations, list(each.examples)) for each in broken)
+            "\n".join(message(each.table, each.rule, each.violations, each.examples) for each in broken)
         )

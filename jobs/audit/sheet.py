@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from jobs import archives
 from jobs.contracts import CODELISTS, codes
 from jobs.errors import ObservatoryError
 
@@ -30,6 +31,9 @@ GIVEN = {
     "offset": "offset",
 }
 FILLED = ("label", "type", "note")
+# Of a sheet of some hundred thousand units.
+LARGEST = 256 * 2**20
+LIMITS = archives.Limits(bytes=LARGEST, elements=10_000_000, cells=5_000_000)
 COLUMNS = (*GIVEN, *FILLED)
 # Without these a row says nothing.
 NEEDED = ("operator", "sample id", "day", "label", "type")
@@ -146,6 +150,7 @@ def xlsx_lines(file: Path) -> Iterator[list[str]]:
     import openpyxl
     from openpyxl.utils.exceptions import InvalidFileException
 
+    refuse_far_cells(file)
     try:
         book = openpyxl.load_workbook(file, read_only=True, data_only=True)
     except (zipfile.BadZipFile, InvalidFileException, KeyError, OSError) as error:
@@ -157,6 +162,22 @@ def xlsx_lines(file: Path) -> Iterator[list[str]]:
         raise ObservatoryError(f"{file.name}: no sheet '{LABELS}' (there is {found}); keep its name")
     for line in book[LABELS].iter_rows(values_only=True):
         yield ["" if value is None else str(value) for value in line]
+
+
+def refuse_far_cells(file: Path) -> None:
+    """Raise ObservatoryError, before a row is made, for a workbook larger than any sheet of labels."""
+    try:
+        archives.check_workbook(file.read_bytes(), LIMITS)
+    except archives.TooLarge as error:
+        what = f"{error.where} lies" if error.where else "cells lie"
+        raise ObservatoryError(
+            f"{file}: {what} far outside of the sheet: delete what stands there, and save it as .xlsx or .csv"
+            " again"
+        ) from None
+    except archives.Damaged as error:
+        raise ObservatoryError(
+            f"{file}: cannot be read as XLSX ({error}); save it as .xlsx or .csv again"
+        ) from None
 
 
 def csv_lines(file: Path) -> Iterator[list[str]]:

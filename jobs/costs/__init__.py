@@ -1,4 +1,4 @@
-"""`observatory cost`: how a cost figure came about, and which figures may be added. Starts no Spark.
+"""`observatory cost`: how a cost figure came about, and which figures may be added.
 
 figure.py       what a figure is, whichever kind it is of
 published.py    figures of published models

@@ -19,12 +19,13 @@ from itertools import combinations
 import numpy as np
 import polars as pl
 
+from jobs.contracts import reference
 from jobs.costs.figure import Explained, Simulation
 from jobs.errors import ObservatoryError
 from jobs.periods import months_of
-from jobs.reference import read_reference
 from jobs.release import words
 from jobs.sampling import quantiles, simulate
+from jobs.simulation import joint_bound
 
 # An amount, over the time that the scope says; not an amount per head, hour or message.
 AMOUNT = re.compile(r"^[A-Z]{3}( per (day|month|year)| over .*)?$")
@@ -49,7 +50,7 @@ class Sum:
     figures: list[Explained]
     points: tuple[float, float, float]
     currency_code: str | None
-    is_lower_bound: bool
+    bound_code: str
 
 
 def add(figures: Sequence[Explained]) -> Sum:
@@ -62,7 +63,7 @@ def add(figures: Sequence[Explained]) -> Sum:
     if len(estimates) == len(figures):
         ends = [(each.low, each.value, each.high) for each in estimates]
         low, value, high = (sum(each) for each in zip(*ends, strict=True))
-        return Sum(list(figures), (low, value, high), figures[0].currency_code, False)
+        return Sum(list(figures), (low, value, high), figures[0].currency_code, "estimate")
     simulations = [each.simulation for each in figures if each.simulation is not None]
     if len(simulations) < len(figures):
         missing = next(each for each in figures if each.simulation is None)
@@ -74,8 +75,8 @@ def add(figures: Sequence[Explained]) -> Sum:
         for each in simulations
     ]
     points = quantiles(np.sum(totals, axis=0))
-    lower = any(each.is_lower_bound for each in figures)
-    return Sum(list(figures), points, figures[0].currency_code, lower)
+    bound = joint_bound([each.bound_code for each in figures])
+    return Sum(list(figures), points, figures[0].currency_code, bound)
 
 
 def joint_name(simulation: Simulation, name: str) -> str:
@@ -158,7 +159,7 @@ def is_measure(one: Explained, other: Explained) -> bool:
     units = {one.scope.quantity[-1], other.scope.quantity[-1]}
     if one.scope.quantity[:-1] != other.scope.quantity[:-1]:
         return False
-    allowed = read_reference("ref.measure").filter("is_included").group_by("measure_code").agg("unit_code")
+    allowed = reference("ref.measure").filter("is_included").group_by("measure_code").agg("unit_code")
     return any(units <= set(codes) for codes in allowed["unit_code"].to_list())
 
 

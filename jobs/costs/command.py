@@ -1,4 +1,4 @@
-"""`observatory cost`: the economist's door. Starts no Spark.
+"""`observatory cost`: the economist's door.
 
 explain says how a figure came about, sum adds figures that may be added, list names the published ones.
 """
@@ -74,7 +74,6 @@ def list_(
 ) -> None:
     """The published figures: what each is, what its formula gives, what was printed."""
     from jobs.costs.drawing import draw_list
-    from jobs.costs.study import is_study
 
     if table is None:
         found = published_rows()
@@ -85,6 +84,11 @@ def list_(
     else:
         raise ObservatoryError(f"cost list: '{table}' is no table of the study; write study.cost or nothing")
     draw_list(found, console())
+
+
+def is_study(name: str) -> bool:
+    """Whether a name is of the study's tables. Here, because the lake takes a moment to load."""
+    return name.startswith("study.")
 
 
 def published_rows() -> dict[str, list[tuple[str, ...]]]:
@@ -113,7 +117,6 @@ def published_rows() -> dict[str, list[tuple[str, ...]]]:
 def explained(name: str, config_file: Path) -> Explained:
     """A figure by its name. Raises ObservatoryError with the nearest right name for one that is not known."""
     from jobs.costs.published import explain_published, names_of, published_figures
-    from jobs.costs.study import is_study
 
     if is_study(name):
         from jobs.costs.study_figures import explain_study

@@ -9,11 +9,17 @@ from rich.table import Table
 from rich.text import Text
 
 from jobs.costs.adding import Sum
-from jobs.costs.figure import Explained, Input, Part, number
+from jobs.costs.figure import Explained, Input, Part, located, number
 from jobs.release import words
 
 BAR = 24
-VERDICT_STYLE = {"exact": "bold green", "band": "bold yellow", "not_reproducible": "bold red"}
+VERDICT_STYLE = {
+    "exact": "bold green",
+    "circular": "bold yellow",
+    "from_memory": "bold yellow",
+    "band": "bold yellow",
+    "not_reproducible": "bold red",
+}
 
 
 def draw(figure: Explained, console: Console) -> None:
@@ -37,9 +43,9 @@ def head(figure: Explained) -> RenderableType:
     grid.add_column(overflow="fold")
     if figure.points is not None and figure.central is not None:
         p05, p50, p95 = figure.points
-        lower = "≥ " if figure.is_lower_bound else ""
+        sign = words.bound_sign(figure.bound_code)
         shown = simulated(p50) if p05 < p95 else number(p50)
-        text = Text(f"{lower}{shown} {figure.unit}", style="bold cyan")
+        text = Text(f"{sign}{shown} {figure.unit}", style="bold cyan")
         if p05 < p95:
             text.append(f"   5 to 95%: {simulated(p05)} to {simulated(p95)}", style="default not bold")
         grid.add_row("median" if p05 < p95 else "computed", text)
@@ -59,12 +65,13 @@ def head(figure: Explained) -> RenderableType:
         verdict.append(f"   {figure.compared}", style="default not bold")
         grid.add_row("reproduces", verdict)
     else:
-        grid.add_row("in the lake", figure.compared)
+        grid.add_row("in the lake", Text(figure.compared))
     estimand = Text(words.name("estimand", figure.estimand_code), style="bold")
     estimand.append(f"   {words.says('estimand', figure.estimand_code)}", style="default not bold")
     grid.add_row("quantity", estimand)
     for label, text_ in figure.facts:
-        grid.add_row(label, text_)
+        # A name or a setting may hold brackets, which are no markup.
+        grid.add_row(label, Text(text_))
     return grid
 
 
@@ -141,7 +148,7 @@ def inputs(rows: list[Input], width: int) -> RenderableType:
     listed.add_column(justify="right", style="dim", no_wrap=True)
     listed.add_column(overflow="fold", style="dim")
     for place, source in enumerate(sources, 1):
-        listed.add_row(Text(f"[{place}]"), Text(source))
+        listed.add_row(Text(f"[{place}]"), Text(located(source)))
     return Group(table, Text(), listed)
 
 
@@ -228,9 +235,9 @@ def draw_sum(total: Sum, console: Console) -> None:
         ends = (found.low, found.value, found.high) if found else figure.points or ()
         points = [simulated(each) for each in ends]
         table.add_row(figure.name, *points, figure.unit, style="dim")
-    lower = "≥ " if total.is_lower_bound else ""
+    sign = words.bound_sign(total.bound_code)
     points = [simulated(each) for each in total.points]
-    table.add_row("sum", points[0], f"{lower}{points[1]}", points[2], total.figures[0].unit, style="bold")
+    table.add_row("sum", points[0], f"{sign}{points[1]}", points[2], total.figures[0].unit, style="bold")
     console.print(table)
     name = words.name("estimand", total.figures[0].estimand_code)
     note = (
@@ -238,7 +245,10 @@ def draw_sum(total: Sum, console: Console) -> None:
         if is_estimated
         else "The points of the sum are not sums of the points above it."
     )
-    console.print(Text(f"{name}. {note}", style="dim"))
+    bound = "" if total.bound_code == "estimate" else (
+        f" {sign.strip()} {words.name('bound', total.bound_code)}: {words.says('bound', total.bound_code)}."
+    )  # fmt: skip
+    console.print(Text(f"{name}. {note}{bound}", style="dim"))
 
 
 WIDE = 112

@@ -9,11 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import numpy as np
 import polars as pl
 
+from jobs.contracts import reference
 from jobs.sampling import Samples
 from jobs.sensitivity import Sensitivity
 
@@ -97,7 +99,8 @@ class Explained:
     what its author published. verdict: a code of the list `reproduction`, of a published figure. compared:
     what the comparison with what was printed, or with what the lake holds, says. others: figures of the same
     model. estimate: of a figure of the study, in place of points. divided: an estimate by its parts, each way
-    of dividing it with a title. assumptions: what it takes for granted, in sentences.
+    of dividing it with a title. assumptions: what it takes for granted, in sentences. bound_code: whether it
+    is a lower or an upper bound, a code of the list `bound`.
     """
 
     name: str
@@ -113,7 +116,7 @@ class Explained:
     simulation: Simulation | None = None
     printed: float | None = None
     verdict: str | None = None
-    is_lower_bound: bool = False
+    bound_code: str = "estimate"
     steps: list[Step] = field(default_factory=list)
     inputs: list[Input] = field(default_factory=list)
     measured: list[tuple[str, str]] = field(default_factory=list)
@@ -131,6 +134,23 @@ def input_of(row: Mapping[str, Any], code: str) -> Input:
         code, row["description"], row["unit_text"], row["low"], row["central"], row["high"], row["source"],
         row["source_kind"], row["confidence"],
     )  # fmt: skip
+
+
+@cache
+def addresses() -> dict[str, str]:
+    """Where each source that the cost tables name was read: address, page and day, or why there is none."""
+    return {
+        row["source"]: f"{row['source_url']} ({row['source_page']}, read {row['read_date']})"
+        if row["source_url"]
+        else str(row["note"])
+        for row in reference("ref.cost_source").rows(named=True)
+    }
+
+
+def located(source: str) -> str:
+    """A source with its address; as it is where it stands in no cost table."""
+    where = addresses().get(source)
+    return f"{source}. {where}" if where else source
 
 
 def number(value: float) -> str:

@@ -8,12 +8,13 @@ the reference tables and the settings as they are now, and held against the poin
 from __future__ import annotations
 
 import calendar
+from collections.abc import Sequence
 from typing import Any
 
 import polars as pl
 
-from jobs import delta_log
 from jobs.config import Observatory, nearest
+from jobs.contracts import reference
 from jobs.costs.figure import Explained, Scope, Simulation, number
 from jobs.costs.month_steps import (
     PARAMETER,
@@ -25,13 +26,14 @@ from jobs.costs.month_steps import (
     steps_of,
     whole,
 )
+from jobs.engine.lake import open_lake, read_files
 from jobs.errors import ObservatoryError
 from jobs.fixed_costs import figure_of, rows_of
-from jobs.reference import read_reference, reference_version
+from jobs.reference import reference_version
 from jobs.release import words
 from jobs.sampling import quantiles, simulate
 from jobs.sensitivity import sensitivities
-from jobs.simulation import money, prices
+from jobs.simulation import OVERSTATED, money, prices
 
 COST, EFFORT = "gold.countermeasure_cost_monthly", "gold.countermeasure_effort_daily"
 # Of the lake's costs every one is what countermeasures took to run.
@@ -60,7 +62,7 @@ def explain_month(name: str, settings: Observatory) -> Explained:
         central=float(month.total(central_samples(month.priced.table))[0]),
         points=points,
         simulation=Simulation(month.priced.table, month.total, own, month.operator.id),
-        is_lower_bound=bool(month.stored["is_lower_bound"]),
+        bound_code=month.bound.code,
         steps=steps,
         inputs=inputs_of(month, used),
         measured=measured_of(month),
@@ -87,10 +89,41 @@ def facts_of(month: Month) -> list[tuple[str, str]]:
         ("of", f"{month.operator.name}, {month.days} of {days} days with data"),
         ("borne by", "operator"),
     ]
-    if month.stored["is_lower_bound"]:
-        missing = "a lower bound: a fixed cost, or a price of what was done, is missing"
-        facts.append(("is", missing))
+    return [*facts, *bound_facts(month)]
+
+
+def bound_facts(month: Month) -> list[tuple[str, str]]:
+    """Which bound the figure is, what it lacks and what is too high in it; nothing of an estimate."""
+    bound = month.bound
+    if bound.code == "estimate":
+        return []
+    said = f"{words.bound_sign(bound.code)}{words.name('bound', bound.code).lower()}"
+    facts = [("is", f"{said}: {words.inside(words.says('bound', bound.code))}")]
+    if bound.unstated:
+        facts.append(
+            ("missing", f"the fixed cost of {measures_named(bound.unstated)}: [[operator.fixed_cost]]")
+        )
+    if bound.priceless:
+        facts.append(("missing", f"a price for the work of {measures_named(bound.priceless)}"))
+    facts += [("too high", each) for each in reasons_of(bound.over)]
+    facts += [("too low", each) for each in reasons_of(bound.under)]
     return facts
+
+
+def measures_named(measures: Sequence[tuple[str, str]]) -> str:
+    """Measures by their names, with their channels; `_T` is all of a channel."""
+    named = [
+        f"{words.inside(words.name('countermeasure', code)) if code != '_T' else 'measures'} of"
+        f" {words.inside(words.name('channel', channel))}"
+        for channel, code in measures
+    ]
+    return words.listed(named)
+
+
+def reasons_of(inputs: Sequence[str]) -> list[str]:
+    """Why each input errs: an effort as logs have it, or a parameter with its note."""
+    notes = dict(reference(PARAMETER).select("parameter_code", "note").rows())
+    return [f"{each}: {OVERSTATED.get(each) or notes.get(each) or ''}" for each in inputs]
 
 
 # --- from the lake --------------------------------------------------------------------------------------
@@ -101,9 +134,10 @@ def month_of(name: str, settings: Observatory) -> Month:
     operators = {each.id: each for each in settings.operator}
     if whose not in operators:
         raise ObservatoryError(f"figure '{name}': unknown operator '{whose}'{nearest(whose, operators)}")
-    versions = delta_log.versions(settings.lake.root)
-    costs = delta_log.read_table(settings.lake.root, COST, versions.get(COST))
-    own = costs.filter(pl.col("operator_id") == whose, pl.col("cost_component_code") == "total")
+    lake = open_lake(settings.lake.root)
+    versions = lake.versions()
+    costs = lake.files(COST, versions.get(COST), lambda each: each["operator_id"] == whose)
+    own = read_files(COST, costs).filter(cost_component_code="total")
     if own.is_empty():
         raise ObservatoryError(
             f"figure '{name}': {COST} in {settings.lake.root} has no cost of {whose} yet: `observatory run`"
@@ -113,18 +147,20 @@ def month_of(name: str, settings: Observatory) -> Month:
     if period not in periods:
         raise ObservatoryError(f"figure '{name}': {whose} has no month '{period}'{nearest(period, periods)}")
     stored = one_of(name, own.filter(pl.col("period_code") == period), part)
-    effort = delta_log.read_table(settings.lake.root, EFFORT, versions.get(EFFORT)).filter(
-        pl.col("operator_id") == whose, pl.col("period_date").dt.strftime("%Y-%m") == period
+    effort = lake.files(
+        EFFORT,
+        versions.get(EFFORT),
+        lambda each: each["operator_id"] == whose and str(each["period_date"]).startswith(period),
     )
     operator = operators[whose]
     figures = [figure_of(row) for row in rows_of(operator)]
-    priced = prices(read_reference(PARAMETER), figures, read_reference(RATE), operator.currency)
+    priced = prices(reference(PARAMETER), figures, reference(RATE), operator.currency)
     return Month(
         operator,
         period,
         stored["channel_code"],
         stored["countermeasure_code"],
-        effort,
+        read_files(EFFORT, effort),
         stored,
         priced,
         versions,
@@ -158,9 +194,12 @@ def one_of(name: str, rows: pl.DataFrame, part: list[str]) -> dict[str, Any]:
 def held_against(month: Month, points: tuple[float, float, float]) -> str:
     """What the lake holds of it, against what was computed now."""
     stored = tuple(month.stored[each] for each in POINTS)
-    if stored == tuple(money(each) for each in points):
+    is_same = stored == tuple(money(each) for each in points)
+    if is_same and month.stored["bound_code"] == month.bound.code:
         return "The lake holds the same points."
-    held = ", ".join(number(float(each)) for each in stored)
+    held = (
+        "the same points as another bound" if is_same else ", ".join(number(float(each)) for each in stored)
+    )
     return (
         f"The lake holds {held}: prices, rates or the operator's own figures have changed since it was"
         " computed. `observatory run` computes it again."

@@ -11,15 +11,18 @@ import numpy as np
 import polars as pl
 
 from jobs.config import Operator
+from jobs.contracts import reference
 from jobs.costs.figure import Input, Step, in_formula, input_of, number
 from jobs.formula import evaluate, names_in, with_values
-from jobs.reference import read_reference
 from jobs.release import words
 from jobs.sampling import Samples
 from jobs.simulation import (
+    Bound,
     FixedCost,
     Line,
     Prices,
+    Simulated,
+    bound_of,
     conversions,
     drivers,
     lines_for,
@@ -52,11 +55,20 @@ class Month:
     def covers(self, channel: str, measure: str) -> bool:
         return self.channel in (channel, "_T") and self.measure in (measure, "_T")
 
+    def simulated(self, samples: Samples) -> Simulated:
+        """The whole month's cost, sample by sample."""
+        return month_cost(self.effort, self.priced, samples, share_of_year(self.period_code, self.days))
+
     def total(self, samples: Samples) -> np.ndarray:
         """The month's cost, sample by sample, of what this figure covers."""
-        simulated = month_cost(self.effort, self.priced, samples, share_of_year(self.period_code, self.days))
-        amounts = [amount for key, amount in simulated.amounts.items() if self.covers(*key[:2])]
+        amounts = [amount for key, amount in self.simulated(samples).amounts.items() if self.covers(*key[:2])]
         return np.sum(amounts, axis=0)
+
+    @property
+    def bound(self) -> Bound:
+        """Which way the figure is known to err."""
+        simulated = self.simulated(central_samples(self.priced.table))
+        return bound_of(self.channel, self.measure, "total", simulated, self.priced.biases)
 
 
 def central_samples(table: pl.DataFrame) -> Samples:
@@ -139,8 +151,8 @@ def converted(amount: float, currency: str, shown: str, to_shown: Mapping[str, f
 
 def inputs_of(month: Month, used: set[str]) -> list[Input]:
     """The parameters, rates and own figures that the figure takes."""
-    parameters = {row["parameter_code"]: row for row in read_reference(PARAMETER).rows(named=True)}
-    rates = {row["currency_code"]: row for row in read_reference(RATE).rows(named=True)}
+    parameters = {row["parameter_code"]: row for row in reference(PARAMETER).rows(named=True)}
+    rates = {row["currency_code"]: row for row in reference(RATE).rows(named=True)}
     inputs = [input_of(parameters[code], code) for code in sorted(used & parameters.keys())]
     for place, item in enumerate(month.priced.fixed):
         if f"fixed:{place}" in used:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from functools import cache
 
+from jobs.contracts import reference
 from jobs.cost_model import Figure, central_values, estimate, figures, reproduction
-from jobs.costs.figure import Explained, Scope, Simulation, Step, in_formula, input_of, number
+from jobs.costs.figure import Explained, Scope, Simulation, Step, in_formula, input_of, located, number
 from jobs.formula import with_values
-from jobs.reference import read_reference, reference_version
+from jobs.reference import reference_version
 from jobs.release import words
 
 TABLES = ("ref.cost_model", "ref.cost_model_parameter")
@@ -22,7 +23,7 @@ READ = {
 @cache
 def published_figures() -> dict[str, Figure]:
     """Every figure of ref.cost_model in force, by its name `model/output`."""
-    return figures(*(read_reference(table) for table in TABLES))
+    return figures(*(reference(table) for table in TABLES))
 
 
 def names_of(name: str) -> list[str]:
@@ -50,7 +51,7 @@ def explain_published(name: str) -> Explained:
         facts=[
             ("of", f"{area}, {row['period_code']}, {channel_names(row['channels'])}"),
             ("borne by", row["cost_bearer"]),
-            ("source", f"{row['source']} ({READ[row['source_read']]})"),
+            ("source", f"{located(row['source'])} ({READ[row['source_read']]})"),
         ],
         compared=text,
         central=found.central if found else None,

@@ -1,4 +1,4 @@
-"""Figures of the study's tables by name, read from the lake without Spark.
+"""Figures of the study's tables by name, read from the lake.
 
 A figure is named by its table and the parts of its key, in order: study.investment/2026/LDC/EMAIL, and after
 that strategy, component and conversion. Parts at the end may be left out where one is the usual.
@@ -13,13 +13,13 @@ from typing import Any
 
 import polars as pl
 
-from jobs import delta_log
 from jobs.areas import areas, classified
 from jobs.config import Observatory, nearest
-from jobs.contracts import REFERENCE, contract
+from jobs.contracts import REFERENCE, contract, reference
+from jobs.engine.lake import Lake, open_lake
 from jobs.errors import ObservatoryError
 from jobs.periods import last_day
-from jobs.reference import read_reference, reference_version
+from jobs.reference import reference_version
 from jobs.release import words
 
 # The tables whose figures are explained, with how much of their key names one.
@@ -72,10 +72,6 @@ def area_name(code: str) -> str:
     return AREAS.get(code) or words.country(code)
 
 
-def is_study(name: str) -> bool:
-    return name.startswith("study.")
-
-
 def found(name: str, settings: Observatory) -> Found:
     """The row of this name. Raises ObservatoryError for a name that is of none, with the nearest."""
     table, *parts = name.split("/")
@@ -84,8 +80,9 @@ def found(name: str, settings: Observatory) -> Found:
     key = contract(table).key[: TABLES[table]]
     if len(parts) > len(key):
         raise ObservatoryError(f"figure '{name}': write it as {table}/{'/'.join(key)}")
-    versions = delta_log.versions(settings.lake.root)
-    rows = rows_of(name, table, settings, versions)
+    lake = open_lake(settings.lake.root)
+    versions = lake.versions()
+    rows = rows_of(name, table, lake, versions.get(table))
     beside, chosen = rows, []
     for place, column in enumerate(key):
         known = sorted(set(rows[column]))
@@ -105,15 +102,14 @@ def found(name: str, settings: Observatory) -> Found:
     return Found("/".join([table, *chosen]), table, row, beside, versions, settings)
 
 
-def rows_of(name: str, table: str, settings: Observatory, versions: dict[str, int]) -> pl.DataFrame:
+def rows_of(name: str, table: str, lake: Lake, version: int | None) -> pl.DataFrame:
     """The table's rows, as the last finished run left them."""
-    rows = delta_log.read_table(settings.lake.root, table, versions.get(table))
-    missing = [column for column in contract(table).columns if column not in rows.columns]
+    rows, has = lake.read(table, version), lake.columns(table, version)
+    missing = [column for column in contract(table).columns if column not in has]
     if rows.is_empty() or missing:
         state = "is empty" if rows.is_empty() else f"is of an earlier version, without {', '.join(missing)}"
         raise ObservatoryError(
-            f"figure '{name}': {table} in {settings.lake.root} {state}: `observatory study estimate` writes"
-            " it anew"
+            f"figure '{name}': {table} in {lake.root} {state}: `observatory study estimate` writes it anew"
         )
     return rows
 
@@ -134,7 +130,7 @@ def part_of(name: str, column: str, given: str | None, known: list[str]) -> str:
 
 def countries_of(area: str, period: str) -> frozenset[str]:
     """The countries of an area, as groups were on the last day of the period."""
-    listed = classified(read_reference("ref.country"), read_reference("ref.country_group"), last_day(period))
+    listed = classified(reference("ref.country"), reference("ref.country_group"), last_day(period))
     return next((frozenset(each.countries) for each in areas(listed) if each.code == area), frozenset({area}))
 
 
@@ -167,7 +163,7 @@ def own_file(settings: Observatory, table: str) -> str:
 
 def computed(of: Found) -> str:
     """When the lake's table was computed, and by which code."""
-    runs = delta_log.read_table(of.settings.lake.root, "meta.run").filter(pl.col("stage_name") == "study")
+    runs = open_lake(of.settings.lake.root).read("meta.run", where=pl.col("stage_name") == "study")
     last = runs.sort("finished_at").row(-1, named=True) if not runs.is_empty() else {}
     code = f" by code {last['code_revision']}" if last.get("code_revision") else ""
     at = words.moment(last["finished_at"]) if last.get("finished_at") else "a run that is not named"

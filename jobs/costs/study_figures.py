@@ -7,18 +7,18 @@ from typing import Any
 
 import polars as pl
 
-from jobs import delta_log
 from jobs.areas import COUNTRY
 from jobs.config import Observatory
+from jobs.contracts import reference
 from jobs.costs.figure import Estimate, Explained, Input, Scope, Step, in_formula, input_of, number
 from jobs.costs.published import area_name as published_area
 from jobs.costs.published import explain_published, names_of
 from jobs.costs.study import Found, computed, countries_of, found, rows_of, versions_of
 from jobs.costs.study_parts import by_area, by_component, by_strategy, known, siblings
+from jobs.engine.lake import open_lake
 from jobs.errors import ObservatoryError
 from jobs.investment_assumptions import PARAMETERS, assumptions
 from jobs.periods import LEAST_DAYS_PCT, last_day
-from jobs.reference import read_reference
 from jobs.release import words
 
 FRAME = ("ref.operator_frame", "ref.denominator", "ref.country", "ref.country_group")
@@ -81,7 +81,7 @@ def investment(of: Found) -> Explained:
 
 def granted(is_money: bool) -> list[str]:
     if is_money:
-        return assumptions(read_reference(PARAMETER), read_reference(ASSUMPTION))
+        return assumptions(reference(PARAMETER), reference(ASSUMPTION))
     return [*RESPONSE, "Posts divide over channels and strategies as the spending does."]
 
 
@@ -320,7 +320,8 @@ def cost_rows(table: str, settings: Observatory) -> dict[str, list[tuple[str, ..
             f"cost list: figures of {table} are not listed: name one, as study.investment/2026/LDC/EMAIL"
         )
     listed: dict[str, list[tuple[str, ...]]] = {code: [] for code in words.rows_of("estimand")}
-    stored = rows_of(table, table, settings, delta_log.versions(settings.lake.root))
+    lake = open_lake(settings.lake.root)
+    stored = rows_of(table, table, lake, lake.versions().get(table))
     for row in stored.sort("model_code", "output_code").rows(named=True):
         figure = row[row["estimand_code"]]
         amounts = (
@@ -394,11 +395,11 @@ def central(code: str) -> float:
 
 
 def parameter(code: str) -> Input:
-    row = read_reference(PARAMETER).row(by_predicate=pl.col("parameter_code") == code, named=True)
+    row = reference(PARAMETER).row(by_predicate=pl.col("parameter_code") == code, named=True)
     return input_of(row, code)
 
 
 def assumption(code: str) -> Input:
-    row = read_reference(ASSUMPTION).row(by_predicate=pl.col("assumption_code") == code, named=True)
+    row = reference(ASSUMPTION).row(by_predicate=pl.col("assumption_code") == code, named=True)
     value, about = row["central"], (row["description"], row["unit_text"])
     return Input(code, *about, value, value, value, row["source"], "assumption", "")

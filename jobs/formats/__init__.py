@@ -11,7 +11,7 @@ It offers
     assemble(records)      bronze rows; assemble(a + b) == assemble(assemble(a) + assemble(b))
     transmissions(bronze)  or verdicts(bronze): what silver takes, still with raw identifiers
     complaints(bronze)     where subscribers report spam in the same log
-    settle(bronze)         where other pieces tell a row's key: such rows (jobs/assembly.py) with their keys
+    settle(bronze)         where other pieces hold a row's key: these rows with their keys (jobs/silver)
 
 Some files hold no lines but reports: XML, mails, archives of them. A format of such files says
 DOCUMENTS = True and offers, beside FORMAT, LOOKBACK_DAYS, BRONZE, sniff() and assemble(),
@@ -24,6 +24,11 @@ what came out of an archive, and raises on no bytes whatever: what it cannot rea
 reason. File names, of the file and inside archives, are data and open nothing. In the ledger a document
 counts as a line does, its `offset` being its number in the file, from 0; jobs/formats/documents.py has
 frame_of(), which gives rows their place.
+
+where rows of parse() are wide and many lines are no records,
+
+    records(lines, source)   offset, line_code and reason_code of every line; the rows of parse() that are
+        records. Both are pl.DataFrame, in file order
 
 where a source may have options (jobs/formats/options.py refuses all others),
 
@@ -41,6 +46,7 @@ and, where its lines stand in the logs of other programs,
 
     WITHIN          the formats of those logs; parse() then ignores every line that is not its own
     LITERALS        texts of which every line of its own holds one
+    PATTERN         where these are common words, a pattern that every line of its own contains
 
 CONTRIBUTING.md says what else to touch when a format is added.
 """
@@ -55,6 +61,9 @@ import polars as pl
 
 from jobs.attributes import ATTRIBUTES
 
+# A stamp so long after the later of its file's own time and the time it was landed is from the future.
+AHEAD = dt.timedelta(days=2)
+
 
 @dataclass(frozen=True)
 class Source:
@@ -67,6 +76,7 @@ class Source:
     head: the last line before the piece that says how its lines are to be read, of a format that has such.
     numbers_of: the country (ISO 3166-1 alpha-3) in whose national format numbers without + are; null where
         they are E.164.
+    latest_at: a stamp after this UTC time is from the future; null where every stamp is taken.
     """
 
     operator_id: str
@@ -77,6 +87,12 @@ class Source:
     options: dict[str, Any] = field(default_factory=dict)
     head: str | None = None
     numbers_of: str | None = None
+    latest_at: dt.datetime | None = None
+
+    @property
+    def bound_at(self) -> dt.datetime:
+        """The latest time that a document may name."""
+        return self.latest_at or self.newest_at + AHEAD
 
 
 @dataclass(frozen=True)

@@ -66,7 +66,7 @@ def _of_table(code: pl.Expr, table: str) -> pl.Expr:
     if table == "tp_fcs":
         octet = code.str.extract(r"^0[xX]([0-9A-Fa-f]{1,2})$").str.to_integer(base=16, strict=False)
         number = pl.coalesce(number, octet)
-    return pl.coalesce(pl.format(table + " {}", number), code)
+    return pl.coalesce(pl.concat_str(pl.lit(table + " "), number), code)
 
 
 def _first_time(text: pl.Expr, formats: Sequence[str], time_zone: str) -> pl.Expr:

@@ -10,7 +10,6 @@ the one with the most records stays, then the one whose digest is the smallest.
 
 from __future__ import annotations
 
-import datetime as dt
 import hashlib
 import re
 import zlib
@@ -50,8 +49,6 @@ FORMAT = "dmarc"
 DOCUMENTS = True
 # A report is complete at once; a copy of it begins at the same time.
 LOOKBACK_DAYS = 1
-# Clocks of reporters run ahead. A report that claims a later time would close the days before it.
-AHEAD = dt.timedelta(days=1)
 
 # bronze.dmarc: one row per record of a report.
 BRONZE: dict[str, Any] = {
@@ -125,8 +122,8 @@ def read(data: bytes, file_name: str, source: Source, limit_bytes: int) -> Itera
     """The reports of a file. Mails that are ARF reports belong to the format feedback: ignored here.
 
     Quarantine reasons: those of contents() and rows_of(); too_large (more than limit_bytes, in the file or
-    out of its archives); no_report (a mail without a report); bad_timestamp also for a report that is newer
-    than its file.
+    out of its archives); no_report (a mail without a report); from_the_future (it begins after its file
+    was written and landed).
     """
     if len(data) > limit_bytes:
         yield refused("too_large", data)
@@ -181,8 +178,8 @@ def _document(content: Content, source: Source, whole: bytes) -> Document:
         return refused("unknown_shape", content.data)
     try:
         rows = rows_of(content.data)
-        if rows and rows[0]["first_at"] > source.newest_at + AHEAD:
-            raise Unreadable("bad_timestamp")
+        if rows and rows[0]["first_at"] > source.bound_at:
+            raise Unreadable("from_the_future")
     except Unreadable as error:
         return refused(error.reason_code, content.data)
     digest = hashlib.sha256(repr(rows).encode("utf-8", "replace")).hexdigest()

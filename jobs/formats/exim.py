@@ -107,7 +107,29 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
     program's line, or words without an id that are none of Exim's).
     """
     frame = lines.select("offset", "line").collect()
-    line = frame["line"].fill_null("").str.strip_suffix("\r")
+    codes, rows, found = _read(frame, source)
+    position = np.full(frame.height, -1, dtype=np.int64)
+    position[rows.to_numpy()] = np.arange(len(rows))
+    where = pl.Series("where", position)
+    # Rows that are no record get nulls.
+    typed = found.clear(frame.height) if found.is_empty() else found[where.set(where < 0, None)]
+    return pl.concat([codes, typed], how="horizontal").lazy()
+
+
+def records(lines: pl.DataFrame, source: Source) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """offset, line_code and reason_code of each line, and the rows of parse() that are records."""
+    codes, rows, found = _read(lines, source)
+    order = pl.DataFrame([rows.alias("row")]).with_row_index("event").sort("row", "event")
+    order = order.unique("row", keep="last", maintain_order=True)
+    whole = pl.concat([codes[order["row"]], found[order["event"]]], how="horizontal")
+    return codes, whole.filter(pl.col("line_code") == "record")
+
+
+def _read(frame: pl.DataFrame, source: Source) -> tuple[pl.DataFrame, pl.Series, pl.DataFrame]:
+    """(offset, line_code and reason_code of each line, places of the lines with an event, their columns)."""
+    line = frame["line"].fill_null("")
+    if line.str.ends_with("\r").any():
+        line = line.str.strip_suffix("\r")
     # Most of a rejectlog is headers.
     others = (~line.str.contains(_HEADER)).arg_true()
     opened = _opened(line.gather(others), source)
@@ -131,15 +153,14 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
     places = opened.select("at", "host", "log_stamp", "pid", "queue_id")[rows].with_columns(
         pl.coalesce("host", pl.lit(host, pl.String)).alias("host"), first_at="at"
     )
-    records = pl.concat([places, events], how="horizontal")
-    records = records.select(pl.col(name).cast(kind) for name, kind in _TYPED.items())
-    position = np.full(frame.height, -1, dtype=np.int64)
-    position[others.to_numpy()[rows.to_numpy()]] = np.arange(len(rows))
-    where = pl.Series("where", position)
-    is_record = where >= 0
+    typed = pl.concat([places, events], how="horizontal")
+    typed = typed.select(pl.col(name).cast(kind) for name, kind in _TYPED.items())
+    places_of = others.gather(rows)
+    is_record = np.zeros(frame.height, dtype=bool)
+    is_record[places_of.to_numpy()] = True
     codes = frame.select(
         "offset",
-        pl.when(is_record).then(pl.lit("record")).otherwise(pl.lit("ignored")).alias("line_code"),
+        pl.when(pl.Series(is_record)).then(pl.lit("record")).otherwise(pl.lit("ignored")).alias("line_code"),
         pl.lit(None, pl.String).alias("reason_code"),
     )
     bad = reason.is_not_null()
@@ -149,10 +170,7 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
             codes["line_code"].scatter(of_bad, "quarantined"),
             codes["reason_code"].scatter(of_bad, reason.filter(bad)),
         )
-    # Rows that are no record get nulls.
-    none = records.clear(frame.height)
-    records = none if records.is_empty() else records[where.set(~is_record, None)]
-    return pl.concat([codes, records], how="horizontal").lazy()
+    return codes, places_of, typed
 
 
 def _opened(line: pl.Series, source: Source) -> pl.DataFrame:

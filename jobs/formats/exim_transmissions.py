@@ -164,7 +164,7 @@ def _files(events: pl.DataFrame) -> pl.DataFrame:
         moved.alias("moved"),
         pl.col("first_at", "came_at", "refused_first_at", "dropped_first_at", "frozen_at") - moved,
         entry.alias("entry_code"),
-        pl.format("{}|{}", pl.col("host").fill_null(""), "queue_id").alias("queue"),
+        pl.concat_str(pl.col("host").fill_null(""), "queue_id", separator="|").alias("queue"),
         (pl.col("dropped_first_at").is_not_null() & ~by_rcpt).fill_null(False).alias("is_dropped"),
         by_rcpt.fill_null(False).alias("is_dropped_before"),
         pl.col("frozen_at").is_not_null().alias("is_frozen"),
@@ -396,12 +396,12 @@ def _of_sessions(events: pl.DataFrame) -> pl.DataFrame:
         .then(pl.lit("submission"))
         .otherwise(pl.lit("smtp"))
         .alias("entry_code"),
-        pl.format(
-            "{}|{}|{}|{}",
+        pl.concat_str(
             pl.col("host").fill_null(""),
             pl.col("client_ip").fill_null(""),
             "who",
             pl.col("opened_at").dt.epoch("s"),
+            separator="|",
         ).alias("session"),
         pl.col("is_authenticated").fill_null(False),
         pl.lit(False).alias("is_handoff"),

@@ -23,7 +23,7 @@ from typing import Any
 import polars as pl
 
 from jobs.formats import COMPLAINT, TIMESTAMP, Document, Source
-from jobs.formats.dmarc import AHEAD, is_report_mail
+from jobs.formats.dmarc import is_report_mail
 from jobs.formats.documents import (
     Budget,
     contents,
@@ -90,8 +90,8 @@ def read(data: bytes, file_name: str, source: Source, limit_bytes: int) -> Itera
     """The complaints of a file. Mails that bring aggregate reports belong to the format dmarc: ignored here.
 
     Quarantine reasons: those of contents(); too_large; unknown_shape (no mail); no_report (a mail without
-    the part that reports); bad_field (no type, or a number that cannot be); bad_timestamp (no date, or one
-    newer than the file).
+    the part that reports); bad_field (no type, or a number that cannot be); bad_timestamp (no date);
+    from_the_future (a date after the file was written and landed).
     """
     if len(data) > limit_bytes:
         yield refused("too_large", data)
@@ -152,14 +152,16 @@ def _complaint(
     incidents = _incidents(field(fields, "incidents"))
     if not kind or incidents is None:
         return refused("bad_field", data)
-    latest = source.newest_at + AHEAD
+    latest = source.bound_at
     arrival = next(
         filter(None, (_time(field(fields, name)) for name in ("arrival-date", "received-date"))), None
     )
     arrival = arrival if arrival and arrival <= latest else None
     reported = _time(field(mail, "date")) or _received(mail) or arrival
-    if reported is None or reported > latest:
+    if reported is None:
         return refused("bad_timestamp", data)
+    if reported > latest:
+        return refused("from_the_future", data)
     sender = field(fields, "original-mail-from")
     row = {
         "first_at": reported,

@@ -29,7 +29,6 @@ import pyarrow.parquet as pq
 from jobs.attributes import ATTRIBUTES
 from jobs.contracts import codes, fields
 from jobs.formats import FACT, TIMESTAMP, Document, Source
-from jobs.formats.dmarc import AHEAD
 from jobs.formats.documents import Budget, contents, each_once, refused
 
 FORMAT = "knowledge"
@@ -81,7 +80,8 @@ def read(data: bytes, file_name: str, source: Source, limit_bytes: int) -> Itera
 
     Quarantine reasons: those of contents(); too_large; empty; bad_encoding (not UTF-8); unknown_shape (no CSV
     or Parquet, or a row of more or fewer cells than the header); bad_field (an unknown column, a value that
-    it cannot have, or messages named in no way of KEYS); bad_timestamp (no day, or one after the file's).
+    it cannot have, or messages named in no way of KEYS); bad_timestamp (no day);
+    from_the_future (a day after the file was written and landed).
     Rows that tell nothing are ignored.
     """
     if len(data) > limit_bytes:
@@ -161,8 +161,8 @@ def fact(cells: dict[str, str], source: Source) -> Document:
         day = dt.datetime.combine(dt.date.fromisoformat(told.pop(DAY)), dt.time(), dt.UTC)
     except ValueError:
         return refused("bad_timestamp", whole)
-    if day > source.newest_at + AHEAD:
-        return refused("bad_timestamp", whole)
+    if day > source.bound_at:
+        return refused("from_the_future", whole)
     named: dict[str, Any] = {name: told.pop(name, "").strip("<>") or None for name in NAMING}
     known = {name: value_of(name, text.lower()) for name, text in told.items() if text.lower() not in UNKNOWN}
     way = tuple(name for name in NAMING if named[name] is not None)

@@ -19,6 +19,7 @@ tests, so that one set of rules reads them:
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import polars as pl
@@ -64,6 +65,8 @@ _DKIM = {
     "key retrieval failed": "tempfail",
 }
 LITERALS = [*_DKIM, ": SPF(", " pass", " fail", " none"]
+# The last three are common words, which stand at the end of a line of OpenDMARC's.
+PATTERN = "|".join([*map(re.escape, LITERALS[:-3]), r"(?: pass| fail| none)\s*$"])
 _QUEUE_ID = r"(?P<queue>[0-9A-Za-z-]{5,})"
 _DKIM_LINE = rf"^{_QUEUE_ID}: (?P<words>{'|'.join(_DKIM)})(?:$|: | \(s=)"
 _SPF_LINE = (

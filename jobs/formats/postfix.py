@@ -27,7 +27,7 @@ from jobs.formats.postfix_assembly import LOOKBACK_DAYS, assemble
 from jobs.formats.postfix_held import linked, settle
 from jobs.formats.postfix_refusals import NOT_IDS, read_refusals, read_session_events, subject_of
 from jobs.formats.postfix_transmissions import transmissions
-from jobs.formats.syslog import split_envelope
+from jobs.formats.syslog import halves, split_envelope
 
 __all__ = [
     "FORMAT",
@@ -35,6 +35,7 @@ __all__ = [
     "assemble",
     "newest_from_ids",
     "parse",
+    "records",
     "settle",
     "sniff",
     "transmissions",
@@ -95,18 +96,20 @@ _KINDS = {
     "send": "notice",
     "post": "notice",
 }
-_PREFIXES = {
-    "client": r"^client=\S",
-    "pickup": r"^uid=\d",
-    "message_id": r"^message-id=",
-    "queued": r"^from=<",
-    "delivery": r"^to=<",
-    "removal": r"^removed(?:$| )",
-    "refusal": r"^(?:milter-reject|milter-hold|milter-discard|reject|discard|hold): ",
-    "notice": r"^(?:sender|postmaster) .*notification: [0-9A-Za-z]+$",
+# How the text of each kind begins, where its first four characters are not all.
+_PREFIXES: dict[str, pl.Expr] = {
+    "client": pl.col("text").str.contains(r"^client=\S"),
+    "pickup": pl.col("text").str.contains(r"^uid=\d"),
+    "message_id": pl.col("text").str.starts_with("message-id="),
+    "queued": pl.col("text").str.starts_with("from=<"),
+    "removal": (pl.col("text") == "removed") | pl.col("text").str.starts_with("removed "),
+    "refusal": pl.col("text").str.contains(
+        r"^(?:milter-reject|milter-hold|milter-discard|reject|discard|hold): "
+    ),
+    "notice": pl.col("text").str.contains(r"^(?:sender|postmaster) .*notification: [0-9A-Za-z]+$"),
 }
 
-_CODES = list(_PREFIXES)
+_CODES = ["client", "pickup", "message_id", "queued", "delivery", "removal", "refusal", "notice"]
 _OTHER = len(_CODES)
 _ID_WORD = r"^[0-9A-Za-z]{5,}$"
 
@@ -165,50 +168,60 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
     reason_code: bad_timestamp, unknown_shape (a queue file's line that no rule reads), truncated (the
     envelope, or a rule's beginning, but not the whole).
     """
-    frame = lines.select("offset", "line").collect()
-    envelope = split_envelope(frame["line"], source)
+    codes, events, envelope = _read(lines.select("offset", "line").collect(), source)
+    where = pl.int_range(codes.height, dtype=pl.Int64, eager=True).alias("row")
+    typed = where.to_frame().join(events, on="row", how="left", maintain_order="left").drop("row")
+    columns = [envelope.select("at", "host"), _places(envelope["tag"]), typed]
+    return pl.concat([codes, *columns], how="horizontal").lazy()
+
+
+def records(lines: pl.DataFrame, source: Source) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """offset, line_code and reason_code of each line, and the rows of parse() that are records."""
+    codes, events, envelope = _read(lines, source)
+    if codes.select((pl.col("line_code") == "record").sum()).item() < events.height:
+        is_record = codes.select((pl.col("line_code") == "record").gather(events["row"])).to_series()
+        events = events.filter(is_record)
+    events = events.sort("row")
+    rows = events["row"]
+    columns = [
+        codes.select(pl.all().gather(rows)),
+        envelope.select(pl.col("at", "host").gather(rows)),
+        _places(envelope["tag"].gather(rows)),
+        events.drop("row"),
+    ]
+    return codes, pl.concat(columns, how="horizontal")
+
+
+def _read(lines: pl.DataFrame, source: Source) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    """(offset, line_code and reason_code of each line, typed events with their row, all envelopes)."""
+    envelope = split_envelope(lines["line"], source)
     programs = envelope["tag"].unique()
     programs = programs.filter(programs.str.contains(_PROGRAM))
     is_ours = envelope["tag"].is_in(programs.implode()) & envelope["reason_code"].is_null()
     rows = is_ours.arg_true()
     body = envelope["body"].gather(rows)
-    pieces = body.str.splitn(": ", 2).struct.unnest()
-    ours = pl.DataFrame(
-        {"row": rows.cast(pl.Int64), "body": body, "head": pieces["field_0"], "text": pieces["field_1"]}
-    )
+    head, text = halves(body, ": ")
+    ours = pl.DataFrame({"row": rows.cast(pl.Int64), "body": body, "head": head, "text": text})
     events, unread = _events(ours, envelope)
-
-    blank = (
-        frame["line"].str.strip_chars() == "" if envelope["reason_code"].null_count() < frame.height else None
-    )
-    position = np.full(frame.height, -1, dtype=np.int64)
-    if events.height:
-        position[events["row"].to_numpy()] = np.arange(events.height)
-    where = pl.Series("row", position)
-    where = where.set(where < 0, None) if events.height < frame.height else where
-    typed = events.drop("row").select(pl.all().gather(where)) if events.height else _no_events(frame.height)
+    if events["row"].n_unique() < events.height:
+        events = events.unique("row", keep="last", maintain_order=True)
     reason = envelope["reason_code"]
-    if blank is not None:
-        reason = reason.set(blank, None)
+    if reason.null_count() < lines.height:
+        reason = reason.set(lines["line"].str.strip_chars() == "", None)
     if len(unread):
         reason = reason.scatter(unread["row"].to_numpy(), unread["reason_code"])
-    places = _places(envelope["tag"])
+    is_record = np.zeros(lines.height, dtype=bool)
+    is_record[events["row"].to_numpy()] = True
     code = (
         pl.when(pl.col("reason_code").is_not_null())
         .then(pl.lit("quarantined"))
-        .when(pl.col("event_code").is_not_null())
+        .when("is_record")
         .then(pl.lit("record"))
         .otherwise(pl.lit("ignored"))
         .alias("line_code")
     )
-    columns = [frame["offset"], reason.alias("reason_code"), envelope["at"], envelope["host"]]
-    out = pl.concat([pl.DataFrame(columns), places, typed], how="horizontal")
-    return out.lazy().select("offset", code, "reason_code", pl.exclude("offset", "reason_code"))
-
-
-def _no_events(height: int) -> pl.DataFrame:
-    kinds = {"event_code": pl.String} | FIELDS
-    return pl.select(pl.repeat(None, height, dtype=kind).alias(name) for name, kind in kinds.items())
+    codes = pl.DataFrame([lines["offset"], reason.alias("reason_code"), pl.Series("is_record", is_record)])
+    return codes.select("offset", code, "reason_code"), events, envelope
 
 
 def _places(tag: pl.Series) -> pl.DataFrame:
@@ -238,15 +251,20 @@ def _events(ours: pl.DataFrame, envelope: pl.DataFrame) -> tuple[pl.DataFrame, p
     kind = kind.fill_null(_OTHER)
     events: list[pl.DataFrame] = []
     cut: list[pl.DataFrame] = []
-    other = [ours.filter(kind == _OTHER)]
+    is_other = kind == _OTHER
+    other = [ours.filter(is_other)]
+    # Few heads are no queue ids, and a queue id heads some lines.
+    heads = ours["head"].filter(~is_other).unique()
+    no_ids = heads.filter(~heads.str.contains(_ID_WORD) | heads.is_in(NOT_IDS)).implode()
     for code, name in enumerate(_CODES):
         some = ours.filter(kind == code)
         if some.is_empty():
             continue
-        is_form = some["text"].str.contains(_PREFIXES[name])
-        if not is_form.all():
-            other.append(some.filter(~is_form))
-            some = some.filter(is_form)
+        if name in _PREFIXES:
+            is_form = some.select(_PREFIXES[name]).to_series()
+            if not is_form.all():
+                other.append(some.filter(~is_form))
+                some = some.filter(is_form)
         if name == "refusal":
             events.append(read_refusals(some, envelope))
             continue
@@ -255,7 +273,7 @@ def _events(ours: pl.DataFrame, envelope: pl.DataFrame) -> tuple[pl.DataFrame, p
             if proxied.height:
                 events.append(_proxied(proxied, envelope))
         # `NOQUEUE: client=` of a before-queue filter, `warning: to=<…`: not a queue file's lines.
-        is_id = some["head"].str.contains(_ID_WORD) & ~some["head"].is_in(NOT_IDS)
+        is_id = ~some["head"].is_in(no_ids)
         some = some if is_id.all() else some.filter(is_id)
         typed = _QUEUE_READERS[name](some)
         if "is_cut" in typed.columns:
@@ -265,14 +283,12 @@ def _events(ours: pl.DataFrame, envelope: pl.DataFrame) -> tuple[pl.DataFrame, p
             typed = typed.drop("is_cut")
         events.append(typed)
     rest = pl.concat(other)
-    unread = rest.filter(
-        pl.col("head").str.contains(_QUEUE_ID)
-        & pl.col("text").is_not_null()
-        & ~pl.col("text").str.contains(_QUIET)
-        & ~pl.col("head").is_in(NOT_IDS)
-    ).select("row", pl.lit("unknown_shape").alias("reason_code"))
+    named = rest.filter(pl.col("text").is_not_null() & pl.col("head").str.contains(_QUEUE_ID))
+    unread = named.filter(~pl.col("text").str.contains(_QUIET) & ~pl.col("head").is_in(NOT_IDS)).select(
+        "row", pl.lit("unknown_shape").alias("reason_code")
+    )
     events += read_session_events(rest, envelope)
-    events.append(_subject(rest.filter(pl.col("text").str.contains(_REMARKED))))
+    events.append(_subject(rest))
     schema = {"row": pl.Int64, "event_code": pl.String} | FIELDS
     whole = (
         pl.concat([pl.DataFrame(schema=schema), *events], how="diagonal")
@@ -350,8 +366,10 @@ def _message_id(some: pl.DataFrame) -> pl.DataFrame:
 
 def _subject(some: pl.DataFrame) -> pl.DataFrame:
     """`warning: header Subject: TEXT from name[ip]; …`."""
+    # Most of the others have no queue id; they are set aside by the cheaper pattern.
+    some = some.filter(pl.col("text").is_not_null() & pl.col("head").str.contains(_ID_WORD))
     return (
-        some.filter(pl.col("head").str.contains(_ID_WORD) & ~pl.col("head").is_in(NOT_IDS))
+        some.filter(pl.col("text").str.contains(_REMARKED) & ~pl.col("head").is_in(NOT_IDS))
         .select(
             "row",
             pl.lit("subject").alias("event_code"),

@@ -25,17 +25,18 @@ def linked(events: pl.DataFrame, envelope: pl.DataFrame) -> pl.DataFrame:
     events: typed lines of a piece; `row` is the place of each in `envelope`, which has all lines.
     """
     verb = pl.col("status_code")
-    is_held = (
+    columns = events.select("row", "event_code", "status_code", "step_code", "row_key", "client_ip")
+    columns = columns.with_row_index("event")
+    refusals = columns.filter(pl.col("event_code") == "refusal")
+    held = refusals.filter(
         verb.str.contains(r"(?:hold|discard)$")
-        & (pl.col("event_code") == "refusal")
         & pl.col("row_key").str.starts_with("session|")
         # A filter before the queue discards what never gets a queue file.
         & (pl.col("step_code") != "END-OF-MESSAGE")
-    )
-    held = events.select(is_held.fill_null(False)).to_series().arg_true()
-    is_entry = (pl.col("event_code") == "entry") & (verb == "client") & ~pl.col("row_key").str.contains(r"\|")
-    entries = events.select("row", "client_ip", "row_key", is_entry.fill_null(False).alias("is_entry"))
-    entries = entries.with_row_index("event").filter("is_entry").drop("is_entry")
+    )["event"]
+    entries = columns.filter((pl.col("event_code") == "entry") & (verb == "client"))
+    entries = entries.filter(~pl.col("row_key").str.contains("|", literal=True))
+    entries = entries.select("event", "row", "client_ip", "row_key")
     entries = pl.concat([entries, envelope.select("at", *_SMTPD)[entries["row"]]], how="horizontal")
     answers = [_first_of_piece(entries, envelope)["event"]]
     if len(held):
@@ -50,7 +51,7 @@ def linked(events: pl.DataFrame, envelope: pl.DataFrame) -> pl.DataFrame:
         )
         is_near = (pl.col("entry_at") - pl.col("at")).abs() <= _ADJACENT
         found = found.with_columns(pl.when(is_near).then(pl.col("queue_id", "entry")))
-        key = pl.coalesce("queue_id", pl.format("held|{}|{}", "pid", "client_ip"))
+        key = pl.coalesce("queue_id", pl.concat_str(pl.lit("held|"), "pid", pl.lit("|"), "client_ip"))
         keys = found.select("event", key.alias("key")).drop_nulls()
         events = events.with_columns(events["row_key"].scatter(keys["event"], keys["key"]))
         answers.append(found["entry"].drop_nulls().cast(pl.UInt32))

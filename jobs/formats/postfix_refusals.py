@@ -31,7 +31,8 @@ _SUBJECT = (
     r"(?is)^(?:[0-9a-z]+: )?[a-z]+: header subject: ?(.*) from (?:[^\s\[\]]*\[[^\s\]]*\]|local|unknown);"
     r"(?: from=<| to=<| proto=|$)"
 )
-_REPLY = r"^(?s)(?:([2-5]\d\d)(?:[ -]|$))?(?:([245]\.\d{1,3}\.\d{1,3})(?: |$))?(.*)$"
+_CODE = r"^([2-5]\d\d)(?:[ -]|$)"
+_STATUS = r"^([245]\.\d{1,3}\.\d{1,3})(?: |$)"
 # smtpd_proxy_filter: a filter before the queue answered. The line names no client, and one recipient.
 _PROXY = r"^(?:NOQUEUE: )?proxy-(reject|accept): ([A-Z-]+): (?s)(.*)$"
 _ZONE = r"(?i)blocked using ([A-Za-z0-9._-]+)"
@@ -81,8 +82,44 @@ def _plain_refusal(text: pl.Series) -> tuple[pl.DataFrame, pl.Series]:
     return fields, is_plain
 
 
-def _odd_refusal(text: pl.Series) -> pl.DataFrame:
-    """The same fields by patterns: postscreen's commas, missing parts, cleanup's header and body."""
+def _screen_refusal(text: pl.Series) -> tuple[pl.DataFrame, pl.Series]:
+    """The same of postscreen's `RCPT from [ip]:port: reply; from=<a>, to=<b>, proto=P, helo=<h>`.
+
+    Brackets inside an address or a name are left to the patterns.
+    """
+    sides = text.str.splitn("; from=<", 2).struct.unnest()
+    left = sides["field_0"].str.splitn(" from [", 2).struct.unnest()
+    address = left["field_1"].str.splitn("]:", 2).struct.unnest()
+    port = address["field_1"].str.splitn(": ", 2).struct.unnest()
+    right = sides["field_1"].str.splitn(">, to=<", 2).struct.unnest()
+    last = right["field_1"].str.splitn(">, proto=", 2).struct.unnest()
+    end = last["field_1"].str.splitn(", helo=<", 2).struct.unnest()
+    fields = pl.DataFrame(
+        {
+            "step_code": left["field_0"],
+            "client_name": pl.Series([""]).new_from_index(0, len(text)),
+            "client_ip": address["field_0"],
+            "port": port["field_0"],
+            "sender": right["field_0"],
+            "recipient": last["field_0"],
+            "helo": end["field_1"].str.strip_suffix(">"),
+            "reply": port["field_1"],
+        }
+    )
+    is_form = (
+        pl.col("step_code").is_in(["RCPT", "END-OF-MESSAGE", "DATA", "MAIL"])
+        & pl.col("port").str.contains(r"^\d+$")
+        & pl.col("reply").is_not_null()
+        & ~pl.col("client_ip").str.contains("]", literal=True)
+        & ~pl.any_horizontal(pl.col("sender", "recipient", "helo").str.contains("[<>]"))
+        & ~end["field_0"].str.contains("[ ,]")
+        & end["field_1"].str.ends_with(">")
+    )
+    return fields, fields.select(is_form.fill_null(False)).to_series()
+
+
+def _odd_refusal(text: pl.Series) -> tuple[pl.DataFrame, pl.Series]:
+    """The same of every line, by patterns: postscreen's commas, missing parts, cleanup's header and body."""
     tail = text.str.extract_groups(_TAIL).struct.unnest()
     short = text.str.extract_groups(_SHORT_TAIL).struct.unnest()
     has_tail = tail["1"].is_not_null()
@@ -92,7 +129,7 @@ def _odd_refusal(text: pl.Series) -> pl.DataFrame:
     is_step = step["1"].is_not_null()
     content = left.str.extract_groups(_CONTENT).struct.field("1")
     client = left.str.extract_groups(_CONTENT_CLIENT).struct.unnest()
-    return pl.DataFrame(
+    fields = pl.DataFrame(
         {
             "step_code": step["1"].zip_with(is_step, content),
             "client_name": step["2"].zip_with(is_step, client["1"]),
@@ -104,6 +141,19 @@ def _odd_refusal(text: pl.Series) -> pl.DataFrame:
             "reply": step["5"].zip_with(is_step, after),
         }
     )
+    return fields, pl.Series([True]).new_from_index(0, len(text))
+
+
+def _reply(reply: pl.Series) -> tuple[pl.Series, pl.Series, pl.Series]:
+    """(reply code, enhanced status code, text) of an SMTP reply; what it does not begin with is null."""
+    code = reply.str.extract(_CODE)
+    rest = reply.str.slice(4).zip_with(code.is_not_null(), reply)
+    status = rest.str.extract(_STATUS)
+    text = pl.col("rest").str.slice(pl.col("status").str.len_chars() + 1)
+    found = pl.DataFrame({"rest": rest, "status": status}).select(
+        pl.when(pl.col("status").is_not_null()).then(text).otherwise("rest")
+    )
+    return code, status, found.to_series()
 
 
 def read_refusals(some: pl.DataFrame, envelope: pl.DataFrame) -> pl.DataFrame:
@@ -113,21 +163,27 @@ def read_refusals(some: pl.DataFrame, envelope: pl.DataFrame) -> pl.DataFrame:
     The text between is the client's or the message's own, so the envelope is read from the right.
     """
     detail = some["text"].str.splitn(": ", 2).struct.unnest()
-    fields, is_plain = _plain_refusal(detail["field_1"])
-    if not is_plain.all():
-        odd = (~is_plain).arg_true()
-        other = _odd_refusal(detail["field_1"].gather(odd))
-        fields = pl.DataFrame([fields[name].scatter(odd, other[name]) for name in fields.columns])
-    words = fields["reply"].str.extract_groups(_REPLY).struct.unnest()
+    text = detail["field_1"]
+    fields, is_read = _plain_refusal(text)
+    for read in (_screen_refusal, _odd_refusal):
+        if is_read.all():
+            break
+        left = (~is_read).arg_true()
+        other, is_form = read(text.gather(left))
+        if not is_form.all():
+            left, other = left.filter(is_form), other.filter(is_form)
+        fields = pl.DataFrame([fields[name].scatter(left, other[name]) for name in fields.columns])
+        is_read = is_read.scatter(left, True)
+    reply_code, dsn_code, reply_text = _reply(fields["reply"])
     frame = some.select(
         "row",
         pl.lit("refusal").alias("event_code"),
         "head",
         detail["field_0"].alias("status_code"),
         *fields.drop("reply"),
-        words["1"].alias("reply_code"),
-        words["2"].alias("dsn_code"),
-        words["3"].alias("reply_text"),
+        reply_code.alias("reply_code"),
+        dsn_code.alias("dsn_code"),
+        reply_text.alias("reply_text"),
         pl.col("body").alias("log_text"),
         envelope["pid"].gather(some["row"]).fill_null("").alias("pid"),
     ).with_columns(pl.when(pl.col("client_name") != "").then(pl.col("client_name")).alias("client_name"))
@@ -145,7 +201,7 @@ def read_refusals(some: pl.DataFrame, envelope: pl.DataFrame) -> pl.DataFrame:
     screen = pl.col("port").is_not_null() & pl.col("client_name").is_null()
     key = (
         pl.when(screen)
-        .then(pl.format("screen|{}|{}", "client_ip", "port"))
+        .then(pl.concat_str(pl.lit("screen|"), "client_ip", pl.lit("|"), "port"))
         .when(in_session)
         .then(pl.concat_str(pl.lit("session|"), "pid"))
         .otherwise("head")
@@ -157,25 +213,31 @@ def read_refusals(some: pl.DataFrame, envelope: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+# How the lines of read_session_events() begin.
+_TESTS = ["PREG", "DNSB", "PASS", "COMM", "BARE", "NON-", "BLAC", "DENY"]
+_STARTS = [*_TESTS, "prox", "NOQU", "disc", "addr", "warn"]
+
+
 def read_session_events(rest: pl.DataFrame, envelope: pl.DataFrame) -> list[pl.DataFrame]:
     """postscreen's tests, dnsblog's listings, ends of failed sessions, oversize messages, and what a filter
     before the queue refused."""
     start = rest["body"].str.head(4)
+    is_event = start.is_in(_STARTS)
+    rest, start = rest.filter(is_event), start.filter(is_event)
     events = []
     proxied = rest.filter(start.is_in(["prox", "NOQU"]))
     if proxied.height:
         events.append(_read_proxied(proxied, envelope))
-    ends = rest.filter(start == "disc")
+    ends = rest.filter((start == "disc") & rest["body"].str.starts_with("disconnect from "))
     failed = ends["body"].str.contains(_SESSION_FAILED) | ~ends["body"].str.contains(
         " commands=", literal=True
     )
-    failed = failed & ends["body"].str.starts_with("disconnect from ")
     if failed.any():
         ends = ends.filter(failed)
         ends = ends.with_columns(envelope["pid"].gather(ends["row"]).fill_null("").alias("pid"))
         key = pl.concat_str(pl.lit("session|"), "pid").alias("row_key")
         events.append(ends.select("row", pl.lit("removal").alias("event_code"), key))
-    tests = rest.filter(start.is_in(["PREG", "DNSB", "PASS", "COMM", "BARE", "NON-", "BLAC", "DENY"]))
+    tests = rest.filter(start.is_in(_TESTS) & ~rest["body"].str.starts_with("PASS OLD"))
     if tests.height:
         found = tests["body"].str.extract_groups(_SCREEN).struct.unnest()
         events.append(
@@ -184,9 +246,9 @@ def read_session_events(rest: pl.DataFrame, envelope: pl.DataFrame) -> list[pl.D
                 pl.lit("refusal").alias("event_code"),
                 found["1"].alias("status_code"),
                 found["2"].alias("client_ip"),
-                pl.format("screen|{}|{}", found["2"], found["3"]).alias("row_key"),
+                pl.concat_str(pl.lit("screen|"), found["2"], pl.lit("|"), found["3"]).alias("row_key"),
                 pl.col("body").alias("log_text"),
-            ).filter(pl.col("status_code").is_not_null() & ~pl.col("log_text").str.starts_with("PASS OLD"))
+            ).filter(pl.col("status_code").is_not_null())
         )
     listings = rest.filter(start == "addr")
     if listings.height:
@@ -197,7 +259,7 @@ def read_session_events(rest: pl.DataFrame, envelope: pl.DataFrame) -> list[pl.D
                 pl.lit("refusal").alias("event_code"),
                 pl.lit("listed").alias("status_code"),
                 found["1"].alias("client_ip"),
-                pl.format("screen|{}|", found["1"]).alias("row_key"),
+                pl.concat_str(pl.lit("screen|"), found["1"], pl.lit("|")).alias("row_key"),
                 found["2"].str.strip_chars_end(".").str.to_lowercase().alias("dnsbl_zone"),
                 found["3"].alias("dnsbl_code"),
             ).filter(pl.col("client_ip").is_not_null())
@@ -223,8 +285,8 @@ def _read_proxied(some: pl.DataFrame, envelope: pl.DataFrame) -> pl.DataFrame:
     `proxy-accept` what the filter took and discarded. Newer versions begin with NOQUEUE."""
     found = some["body"].str.extract_groups(_PROXY).struct.unnest()
     tail = found["3"].str.extract_groups(_TAIL).struct.unnest()
-    words = tail["1"].str.extract_groups(_REPLY).struct.unnest()
-    is_discarded = words["3"].str.contains(r"(?i)\bdiscarded\b").fill_null(False)
+    reply_code, dsn_code, reply_text = _reply(tail["1"])
+    is_discarded = reply_text.str.contains(r"(?i)\bdiscarded\b").fill_null(False)
     verb = pl.select(
         pl.when(found["1"] == "reject").then(pl.lit("reject")).when(is_discarded).then(pl.lit("discard"))
     ).to_series()
@@ -238,8 +300,8 @@ def _read_proxied(some: pl.DataFrame, envelope: pl.DataFrame) -> pl.DataFrame:
         tail["2"].alias("sender"),
         tail["3"].alias("recipient"),
         tail["4"].alias("helo"),
-        words["1"].alias("reply_code"),
-        words["2"].alias("dsn_code"),
-        words["3"].alias("reply_text"),
+        reply_code.alias("reply_code"),
+        dsn_code.alias("dsn_code"),
+        reply_text.alias("reply_text"),
         pl.col("body").alias("log_text"),
     ).filter(pl.col("status_code").is_not_null() & pl.col("sender").is_not_null())

@@ -20,7 +20,7 @@ from __future__ import annotations
 import polars as pl
 
 from jobs.formats import PRECEDENCE, TRANSMISSION
-from jobs.formats.postfix_assembly import assemble
+from jobs.formats.postfix_assembly import assemble, picked
 from jobs.formats.postfix_held import settle
 from jobs.formats.postfix_refusals import subject_of
 
@@ -89,6 +89,11 @@ def transmissions(bronze: pl.LazyFrame) -> pl.LazyFrame:
     ).lazy()
 
 
+def _rows(bronze: pl.DataFrame, row_code: str, *columns: str | pl.Expr) -> pl.DataFrame:
+    """Columns of the rows with a row_code. Lists that are not read are left out before: they cost most."""
+    return picked(bronze.select(*columns), bronze["row_code"] == row_code)
+
+
 def _first(column: str, fields: list[str], prefix: str) -> list[pl.Expr]:
     """Fields of the first event of a list."""
     event = pl.col(column).list.first()
@@ -96,7 +101,8 @@ def _first(column: str, fields: list[str], prefix: str) -> list[pl.Expr]:
 
 
 def _of_queue_files(bronze: pl.DataFrame) -> pl.DataFrame:
-    files = bronze.filter(pl.col("row_code") == "queue").with_row_index("file")
+    files = _rows(bronze, "queue", pl.exclude("removals", "assembly_key", "row_key", "instance"))
+    files = files.with_row_index("file")
     files = files.with_columns(
         *_first(
             "entries",
@@ -118,9 +124,9 @@ def _of_queue_files(bronze: pl.DataFrame) -> pl.DataFrame:
     deliveries = _deliveries(files)
     refusals = _content_refusals(files, deliveries)
     known = pl.concat([deliveries.select("file"), refusals.select("file")])
-    waiting = files.filter(pl.col("queueings").list.len() > 0).join(known.unique(), on="file", how="anti")
-    waiting = waiting.filter(~pl.col("is_expired"))
-    waiting = waiting.select(
+    waiting = files.select("file", "last_at", "is_expired", pl.col("queueings").list.len() > 0)
+    waiting = waiting.filter(pl.col("queueings") & ~pl.col("is_expired"))
+    waiting = waiting.join(known.unique(), on="file", how="anti").select(
         "file",
         "last_at",
         pl.lit("delivery").alias("stage_code"),
@@ -187,9 +193,8 @@ def _facts(files: pl.DataFrame) -> list[pl.Expr]:
 
 def _deliveries(files: pl.DataFrame) -> pl.DataFrame:
     """One row per queue file and original recipient, from the last status of each address."""
-    tries = files.filter(pl.col("deliveries").list.len() > 0).select(
-        "file", "recipient_count", "is_expired", "deliveries"
-    )
+    tries = files.select("file", "recipient_count", "is_expired", "deliveries")
+    tries = tries.filter(pl.col("deliveries").list.len() > 0)
     tries = tries.explode("deliveries").unnest("deliveries")
     tries = tries.filter(~pl.col("status_code").is_in(["deliverable", "undeliverable"]))
     last = tries.group_by("file", "recipient", maintain_order=True).agg(
@@ -198,11 +203,23 @@ def _deliveries(files: pl.DataFrame) -> pl.DataFrame:
         pl.len().cast(pl.Int32).alias("try_count"),
         pl.col("at", "relay", "dsn_code", "status_code", "reply_text").last(),
     )
-    reply = pl.col("reply_text").fill_null("")
-    relay = pl.col("relay").fill_null("none")
-    discarded = reply.str.contains(r"(?i)\bdiscarded, id=|^discarded\b") | (relay == "discard")
+    last = last.with_columns(
+        pl.col("reply_text").fill_null("").alias("reply"), pl.col("relay").fill_null("none").alias("relay")
+    )
+    reply, relay = pl.col("reply"), pl.col("relay")
+    # What is asked of a reply twice is worked out once; patterns are tried on what may match them.
+    refused = pl.when(reply.str.starts_with("connect to ")).then(reply)
+    last = last.with_columns(
+        (reply.str.contains(r"(?i)\bdiscarded, id=|^discarded\b") | (relay == "discard")).alias(
+            "is_discarded"
+        ),
+        reply.str.extract(_QUEUE_ID).alias("own_id"),
+        pl.coalesce(
+            relay.str.extract(_FILTER_RELAY), refused.str.extract(r"^connect to \S*" + _FILTER_RELAY)
+        ).alias("port"),
+    )
     outcome = (
-        pl.when((pl.col("status_code") == "sent") & discarded)
+        pl.when((pl.col("status_code") == "sent") & pl.col("is_discarded"))
         .then(pl.lit("discarded"))
         .when(pl.col("status_code") == "sent")
         .then(pl.lit("delivered"))
@@ -212,25 +229,24 @@ def _deliveries(files: pl.DataFrame) -> pl.DataFrame:
         .then(pl.lit("expired"))
         .otherwise(pl.lit("deferred"))
     )
-    own_id = reply.str.extract(_QUEUE_ID)
-    port = pl.coalesce(
-        relay.str.extract(_FILTER_RELAY), reply.str.extract(r"^connect to \S*" + _FILTER_RELAY)
-    )
-    at_filter = port.is_not_null() & ~port.is_in(["24", "25"])
+    last = last.with_columns(outcome.alias("outcome_code"))
+    has_address = relay.str.contains("[", literal=True)
+    at_filter = pl.col("port").is_not_null() & ~pl.col("port").is_in(["24", "25"])
     handoff = (
-        (~relay.str.contains("[", literal=True) & ~relay.is_in(_FINAL_RELAYS))
-        | (relay.str.contains(_LOOPBACK) & own_id.is_not_null())
-        | (at_filter & (outcome == "deferred"))
-    ) & (outcome != "discarded")
+        (~has_address & ~relay.is_in(_FINAL_RELAYS))
+        | (relay.str.contains(_LOOPBACK) & pl.col("own_id").is_not_null())
+        | (at_filter & (pl.col("outcome_code") == "deferred"))
+    ) & (pl.col("outcome_code") != "discarded")
+    last = last.with_columns(handoff.alias("is_handoff"))
+    has_other_id = pl.col("own_id").is_null() & reply.str.contains("queued as ", literal=True)
+    is_sent = pl.col("status_code") == "sent"
     last = last.with_columns(
-        outcome.alias("outcome_code"),
-        handoff.alias("is_handoff"),
         pl.coalesce("original_recipient", "recipient").alias("recipient"),
-        pl.coalesce(own_id, reply.str.extract(_ANY_ID)).alias("next_queue_id"),
-        pl.when(relay.str.contains("[", literal=True) | handoff).then(relay).alias("outbound_link"),
-        pl.when(pl.col("status_code") == "sent")
-        .then(reply.str.extract(r"^(2\d\d)\b"))
-        .otherwise(reply.str.extract(r"said: ([2-5]\d\d)\b"))
+        pl.coalesce("own_id", pl.when(has_other_id).then(reply).str.extract(_ANY_ID)).alias("next_queue_id"),
+        pl.when(has_address | pl.col("is_handoff")).then(relay).alias("outbound_link"),
+        pl.when(is_sent)
+        .then(pl.when(is_sent).then(reply).str.extract(r"^(2\d\d)\b"))
+        .otherwise(pl.when(~is_sent).then(reply).str.extract(r"said: ([2-5]\d\d)\b"))
         .alias("reply_code"),
     )
     # Each address that qmgr counted has a line once it was tried.
@@ -320,8 +336,9 @@ _REFUSAL = [
 
 def _content_refusals(files: pl.DataFrame, deliveries: pl.DataFrame) -> pl.DataFrame:
     """Messages refused, discarded or held after they had a queue file, unless they were delivered."""
-    some = files.filter(pl.col("refusals").list.len() > 0).join(deliveries, on="file", how="anti")
-    some = some.select("file", "last_at", pl.col("queueings").list.len() > 0, "refusals").explode("refusals")
+    some = files.select("file", "last_at", pl.col("queueings").list.len() > 0, "refusals")
+    some = some.filter(pl.col("refusals").list.len() > 0)
+    some = some.join(deliveries.select("file").unique(), on="file", how="anti").explode("refusals")
     some = _refused(some.unnest("refusals"))
     # What refused the message outranks what only held it; a size limit names no recipient.
     weight = (
@@ -356,16 +373,17 @@ def _content_refusals(files: pl.DataFrame, deliveries: pl.DataFrame) -> pl.DataF
 
 
 def _of_sessions(bronze: pl.DataFrame) -> pl.DataFrame:
-    sessions = bronze.filter((pl.col("row_code") == "session") & (pl.col("refusals").list.len() > 0))
+    sessions = _rows(bronze, "session", *_META, "assembly_key", "row_key", "host", "refusals", "entries")
+    sessions = sessions.filter(pl.col("refusals").list.len() > 0)
     sessions = sessions.sort(
         "operator_id", "assembly_key", "first_at", "stream_id", "offset", nulls_last=True
     )
     sessions = sessions.with_columns(pl.col("first_at").dt.epoch("s").alias("second")).with_columns(
         pl.int_range(pl.len()).over("operator_id", "assembly_key", "second").alias("ordinal")
     )
-    ordinal = pl.when(pl.col("ordinal") > 0).then(pl.format("|{}", "ordinal")).otherwise(pl.lit(""))
+    ordinal = pl.when(pl.col("ordinal") > 0).then(pl.concat_str(pl.lit("|"), "ordinal")).otherwise(pl.lit(""))
     process = pl.col("row_key").str.strip_prefix("session|")
-    name = pl.format("{}|{}|{}{}", pl.col("host").fill_null(""), process, "second", ordinal)
+    name = pl.concat_str(pl.col("host").fill_null(""), pl.lit("|"), process, pl.lit("|"), "second", ordinal)
     return _attempts(sessions.with_columns(name.alias("session")))
 
 
@@ -478,19 +496,18 @@ def _exploded(rows: pl.DataFrame) -> pl.DataFrame:
 
 def _of_screens(bronze: pl.DataFrame) -> pl.DataFrame:
     """postscreen: refused RCPTs, else the session's failed test; with the list that named the client."""
-    screens = bronze.filter(pl.col("row_code") == "screen").with_row_index("screen")
+    screens = _rows(bronze, "screen", *_META, "last_at", "assembly_key", "row_key", "host", "refusals")
+    screens = screens.with_row_index("screen")
     verbs = pl.col("refusals").list.eval(pl.element().struct.field("status_code"))
     screens = screens.filter(verbs.list.contains("reject") | ~verbs.list.contains("PASS"))
-    session = pl.format(
-        "{}|{}|{}",
+    session = pl.concat_str(
         pl.col("host").fill_null(""),
         pl.col("row_key").str.strip_prefix("screen|"),
         pl.col("first_at").dt.epoch("s"),
+        separator="|",
     )
     rows = _attempts_of_screens(screens.with_columns(session.alias("session")))
-    listings = bronze.filter(pl.col("row_code") == "listing").select(
-        "operator_id", "assembly_key", "refusals"
-    )
+    listings = _rows(bronze, "listing", "operator_id", "assembly_key", "refusals")
     listings = listings.explode("refusals").select(
         "operator_id",
         "assembly_key",

@@ -22,7 +22,7 @@ import polars as pl
 from jobs.formats import PARSED, TIMESTAMP, VERDICT, Source
 from jobs.formats.fields import none_if_empty, utc
 from jobs.formats.rspamd_verdict import FUZZY, fuzzy, is_spam, message_id
-from jobs.formats.syslog import YEAR_SLACK
+from jobs.formats.syslog import YEAR_SLACK, halves
 from jobs.formats.verdicts import finite
 
 FORMAT = "rspamd"
@@ -59,6 +59,7 @@ _PLACE = ["operator_id", "source_id", "stream_id", "offset"]
 _TYPED = [name for name in BRONZE if name not in (*_PLACE, "assembly_key")]
 
 _MARK = "rspamd_task_write_log: "
+_FORCED = ", forced: "
 _OWN_STAMP = r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)? #\d+\("
 _SYSLOG_STAMP = (
     r"^(?:<\d{1,3}>)?(?:"
@@ -78,6 +79,18 @@ _FRONT = (
     r"(?:, user: (?P<account>[^ ]*))?"
     r"(?:, from: <(?P<sender>[^ ]*)>)?"
     r", \([^ :]+: (?P<flag>[A-Z]) \((?P<action>[^()]*)\): \[(?P<score>[^/\]]*)/(?P<required>[^/\]]*)\]?$"
+)
+# The two patterns as nearly every line has them: no sign leaves open where a field ends, so that one pass
+# reads them. What does not fit is left to the patterns above.
+_PLAIN_FRONT = (
+    r"^id: <(?P<message_id>[^ >]*)>, (?:qid: <(?P<queue_id>[^> ]*)>, )?"
+    r"(?:ip: (?P<client_ip>[0-9A-Fa-f.:]+), )?"
+    r"(?:user: (?P<account>[^ ,]*), )?(?:from: <(?P<sender>[^ >]*)>, )?"
+    r"\([^ :]+: (?P<flag>[A-Z]) \((?P<action>[^()]*)\): \[(?P<score>[^/\]]*)/(?P<required>[^/\]]*)\]?$"
+)
+_PLAIN_BACK = (
+    r"^(?P<bytes>[0-9]+), time: (?P<ms>[0-9.]+)ms, dns req: [0-9]+, digest: <(?P<digest>[^>]*)>"
+    r"(?:, rcpts: <(?P<rcpts>[^<>]*)>)?$"
 )
 _ODD_FRONT = _FRONT.replace("[^ ]*)", "[^ ]*|.*?)").removesuffix("?$")
 _FRONT_FIELDS = [
@@ -121,13 +134,88 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
     unknown_shape (another program's line), bad_field (a task line that the format above does not describe).
     The typed columns of a quarantined line mean nothing.
     """
-    line = pl.col("line").fill_null("")
+    frame = lines.select("offset", pl.col("line").fill_null("")).collect()
+    plain, is_plain = _plain(frame, source)
+    if is_plain.all():
+        return plain.lazy()
+    if not is_plain.any():
+        return _of_any_form(frame, source).lazy()
+    other = _of_any_form(frame.filter(~is_plain), source)
+    rows = pl.concat([is_plain.arg_true(), (~is_plain).arg_true()])
+    return pl.concat([plain, other])[rows.arg_sort()].lazy()
+
+
+def _plain(frame: pl.DataFrame, source: Source) -> tuple[pl.DataFrame, pl.Series]:
+    """(rows of parse() of task lines whose fields can be cut without doubt, which of the lines these are)."""
+    is_own = frame.select(
+        pl.col("line").str.contains(_OWN_STAMP) & pl.col("line").str.contains(_MARK, literal=True)
+    ).to_series()
+    own = frame if is_own.all() else frame.filter(is_own)
+    before, text = halves(own["line"], _MARK)
+    head, behind = halves(text, "]), len: ")
+    tail, rest = halves(behind.str.strip_chars_end(), ", mime_rcpts: <")
+    first, listed = halves(head, "] [")
+    names = listed.str.split("},")
+    cut = pl.DataFrame(
+        {
+            "offset": own["offset"],
+            "_line": own["line"],
+            "_front": first.str.extract_groups(_PLAIN_FRONT),
+            "_back": tail.str.extract_groups(_PLAIN_BACK),
+            "_tag": before.str.extract(r"<([^<>;]*)>; \w+; $"),
+            "_tail": tail,
+            "_rest": rest,
+            "_symbols": listed,
+            "_names": names,
+            "_ends": names.list.len() - 1,
+            "_at": own.select(_own_time(pl.col("line"), source)).to_series(),
+        }
+    )
+    symbols, rest_text = pl.col("_symbols"), pl.col("_rest")
+    is_forced = rest_text.str.contains(_FORCED, literal=True)
+    is_plain = (
+        pl.col("_front").struct.field("action").is_not_null()
+        & pl.col("_back").struct.field("bytes").is_not_null()
+        & pl.col("_tag").is_not_null()
+        & pl.col("_at").is_not_null()
+        & ~pl.col("_tail").str.contains(_FORCED, literal=True)
+        & _are_plain(symbols, pl.col("_ends"))
+    )
+    found = cut.select(is_plain.fill_null(False)).to_series()
+    if not found.all():
+        cut = cut.filter(found)
+        is_own = is_own.scatter(is_own.arg_true(), found)
+    front, back = pl.col("_front").struct, pl.col("_back").struct
+    fields = _typed(
+        {name: front.field(name) for name in _FRONT_FIELDS},
+        {name: back.field(name) for name in ("bytes", "ms", "digest", "rcpts")},
+    )
+    rows = cut.select(
+        "offset",
+        line_code=pl.lit("record"),
+        reason_code=pl.lit(None, pl.String),
+        first_at="_at",
+        task_tag=none_if_empty(pl.col("_tag")),
+        symbols=pl.when(symbols == "")
+        .then(pl.lit([], pl.List(pl.String)))
+        .otherwise(_names(pl.col("_names"))),
+        forced_text=_after(_FORCED, pl.when(is_forced).then(rest_text)),
+        fuzzy=_fuzzy(symbols),
+        **fields,
+    )
+    return rows.select(*PARSED, *_TYPED), is_own
+
+
+def _of_any_form(frame: pl.DataFrame, source: Source) -> pl.DataFrame:
+    """The rows of parse() of any lines."""
+    line = pl.col("line")
     by_syslog = line.str.contains(_SYSLOG_STAMP)
     own = line.str.contains(_OWN_STAMP)
     # Expressions on null cost next to nothing, so everything below runs on task lines only.
     task = pl.when(line.str.contains(_MARK, literal=True) & (own | by_syslog)).then(line)
-    frame = (
-        lines.select("offset", _line=line, _task=task, _own=own, _syslog=by_syslog)
+    cut = (
+        frame.lazy()
+        .select("offset", _line=line, _task=task, _own=own, _syslog=by_syslog)
         .with_columns(
             _at=_time(source),
             _cut=pl.col("_task").str.splitn(_MARK, 2).struct.field("field_1").str.splitn("]), len: ", 2),
@@ -160,7 +248,7 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
         .then(pl.lit("unknown_shape"))
         .otherwise(pl.lit("bad_timestamp"))
     )
-    typed = frame.select(
+    typed = cut.select(
         "offset",
         "_line",
         "_task",
@@ -175,7 +263,7 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
         .then(pl.lit("ignored"))
         .otherwise(pl.lit("record"))
     )
-    return typed.with_columns(line_code=line_code).select(*PARSED, *_TYPED)
+    return typed.with_columns(line_code=line_code).select(*PARSED, *_TYPED).collect()
 
 
 def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
@@ -209,34 +297,42 @@ def _fields() -> dict[str, pl.Expr]:
         name: pl.coalesce(pl.col("_front").struct.field(name), pl.col("_odd").struct.field(name))
         for name in _FRONT_FIELDS
     }
-    back = pl.col("_back").struct
-    action = front["action"]
+    back = {name: pl.col("_back").struct.field(name) for name in ("bytes", "ms", "digest", "rcpts")}
     return {
         "first_at": pl.col("_at"),
         "task_tag": none_if_empty(pl.col("_task").str.extract(r"<([^<>;]*)>; \w+; rspamd_task_write_log: ")),
+        "symbols": _symbols(),
+        "forced_text": pl.coalesce(_after_forced("field_1"), _after_forced("field_0")),
+        "fuzzy": _fuzzy(_listed()),
+    } | _typed(front, back)
+
+
+def _typed(front: dict[str, pl.Expr], back: dict[str, pl.Expr]) -> dict[str, pl.Expr]:
+    """The columns that the texts before and behind the symbols make."""
+    action = front["action"]
+    return {
         "message_id": message_id(front["message_id"]),
         "queue_id": none_if_empty(front["queue_id"], "undef"),
         "client_ip": front["client_ip"],
         "account": front["account"],
         "sender": pl.when(action.is_not_null()).then(front["sender"].fill_null("")),
-        "recipients": back.field("rcpts").str.replace(r"[, ]*\.\.\.$", "").str.extract_all(_ADDRESS),
+        "recipients": back["rcpts"].str.replace(r"[, ]*\.\.\.$", "").str.extract_all(_ADDRESS),
         "action": action,
         "is_spam": is_spam(action, front["flag"]),
         "score": finite(front["score"]),
         "required_score": finite(front["required"]),
-        "symbols": _symbols(),
-        "forced_text": pl.coalesce(_after_forced("field_1"), _after_forced("field_0")),
-        "digest": none_if_empty(back.field("digest")),
-        "fuzzy": _fuzzy(),
-        "message_bytes": back.field("bytes").cast(pl.Int64, strict=False),
-        "filter_us": (back.field("ms").cast(pl.Float64, strict=False) * 1000)
-        .round()
-        .cast(pl.Int64, strict=False),
+        "digest": none_if_empty(back["digest"]),
+        "message_bytes": back["bytes"].cast(pl.Int64, strict=False),
+        "filter_us": (back["ms"].cast(pl.Float64, strict=False) * 1000).round().cast(pl.Int64, strict=False),
     }
 
 
 def _after_forced(half: str) -> pl.Expr:
-    return pl.col("_tail").struct.field(half).str.splitn(", forced: ", 2).struct.field("field_1")
+    return _after(_FORCED, pl.col("_tail").struct.field(half))
+
+
+def _after(separator: str, text: pl.Expr) -> pl.Expr:
+    return text.str.splitn(separator, 2).struct.field("field_1")
 
 
 def _listed() -> pl.Expr:
@@ -245,9 +341,8 @@ def _listed() -> pl.Expr:
     return pl.coalesce(pl.col("_symbols"), odd)
 
 
-def _fuzzy() -> pl.Expr:
+def _fuzzy(listed: pl.Expr) -> pl.Expr:
     """The hash that a part of text is most like. Few lists have a fuzzy symbol."""
-    listed = _listed()
     some = pl.when(listed.str.contains(FUZZY, literal=True)).then(listed).str.extract_all(_FUZZY_SYMBOL)
     options = some.list.eval(pl.element().str.splitn("){", 2).struct.field("field_1")).list.join(";")
     return fuzzy(options.str.split(";"))
@@ -259,15 +354,22 @@ def _symbols() -> pl.Expr:
     Most lists can be split at `},`. Where an option may hold that or `){`, the pattern decides.
     """
     listed = _listed()
-    ends = _count(listed, "},")
-    is_plain = (_count(listed, "){") == ends + 1) & (_count(listed, ";},") + _count(listed, "{},") == ends)
+    is_plain = _are_plain(listed, _count(listed, "},"))
     found = pl.when(~is_plain).then(listed).str.extract_all(_SYMBOL)
     cleaned = found.list.eval(pl.element().str.strip_chars_start("{};,")).list.join("},")
     text = pl.when(is_plain).then(listed).otherwise(cleaned)
-    names = (
-        none_if_empty(text).str.split("},").list.eval(pl.element().str.splitn("(", 2).struct.field("field_0"))
-    )
+    names = _names(none_if_empty(text).str.split("},"))
     return pl.when(pl.col("_head").is_not_null()).then(names.fill_null([]))
+
+
+def _are_plain(listed: pl.Expr, ends: pl.Expr) -> pl.Expr:
+    """Whether lists can be split at `},`, of which they have so many."""
+    return (_count(listed, "){") == ends + 1) & (_count(listed, ";},") + _count(listed, "{},") == ends)
+
+
+def _names(symbols: pl.Expr) -> pl.Expr:
+    """The names of symbols with their weights and options."""
+    return symbols.list.eval(pl.element().str.splitn("(", 2).struct.field("field_0"))
 
 
 def _count(text: pl.Expr, part: str) -> pl.Expr:
@@ -277,19 +379,22 @@ def _count(text: pl.Expr, part: str) -> pl.Expr:
 def _time(source: Source) -> pl.Expr:
     """UTC time of a task line, by whichever stamp it has; null where the stamp is no time."""
     task = pl.col("_task")
-    own = pl.when(pl.col("_own")).then(task)
-    clock = own.str.slice(0, 19).str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", strict=False)
-    # Some builds write three digits of the second's fraction, some five, some six.
-    digits = (
-        own.str.extract(r"^.{19}\.(\d{1,6})").str.pad_end(6, "0").cast(pl.Int64, strict=False).fill_null(0)
-    )
     by_syslog = pl.when(pl.col("_syslog")).then(task).str.extract_groups(_SYSLOG_STAMP).struct
     iso = pl.coalesce(by_syslog.field("iso_stamp"), by_syslog.field("new_stamp")).str.replace("Z$", "+00:00")
     return pl.coalesce(
-        utc(clock + pl.duration(microseconds=digits), source.time_zone),
+        _own_time(pl.when(pl.col("_own")).then(task), source),
         iso.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f%z", time_unit="us", time_zone="UTC", strict=False),
         *_yearless(by_syslog.field("month_stamp"), source),
     )
+
+
+def _own_time(own: pl.Expr, source: Source) -> pl.Expr:
+    """UTC time of lines with Rspamd's own stamp."""
+    clock = own.str.slice(0, 19).str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", strict=False)
+    # Some builds write three digits of the second's fraction, some five, some six.
+    broken = pl.when(own.str.slice(19, 1) == ".").then(own)
+    digits = broken.str.extract(r"^.{19}\.(\d{1,6})").str.pad_end(6, "0").cast(pl.Int64, strict=False)
+    return utc(clock + pl.duration(microseconds=digits.fill_null(0)), source.time_zone)
 
 
 def _yearless(stamp: pl.Expr, source: Source) -> list[pl.Expr]:

@@ -156,7 +156,7 @@ def _files(events: pl.DataFrame) -> pl.DataFrame:
         entry.alias("entry_code"),
         pl.when(pl.col("has_arrival")).then(authenticated).alias("is_authenticated"),
         pl.when(is_made).then(pl.lit("")).otherwise("sender").alias("sender"),
-        pl.format("{}|{}", pl.col("host").fill_null(""), "queue_id").alias("queue"),
+        pl.concat_str(pl.col("host").fill_null(""), "queue_id", separator="|").alias("queue"),
         (pl.col("has_arrival") & (pl.col("recipient_count") == 0)).fill_null(False).alias("is_empty"),
     )
 
@@ -367,7 +367,7 @@ def _of_sessions(events: pl.DataFrame, files: pl.DataFrame) -> pl.DataFrame:
         outcome.alias("outcome_code"),
         pl.when(is_kept).then(pl.lit("recipient")).otherwise(pl.lit("attempt")).alias("grain_code"),
         pl.lit("smtp").alias("entry_code"),
-        pl.format("{}|{}", "assembly_key", pl.col("opened_at").dt.epoch("s")).alias("session"),
+        pl.concat_str("assembly_key", pl.col("opened_at").dt.epoch("s"), separator="|").alias("session"),
         pl.col("is_authenticated").fill_null(False),
         pl.lit(False).alias("is_handoff"),
         is_kept.alias("is_partial"),

@@ -60,9 +60,11 @@ def split_envelope(lines: pl.Series, source: Source) -> pl.DataFrame:
     """
     found = _split(lines, source)
     for _ in range(_RELAYS):
-        wrapped = found["tag"].str.contains(_STAMP_AS_TAG).fill_null(False).arg_true()
-        if not len(wrapped):
+        tags = found["tag"].unique()
+        stamps = tags.filter(tags.str.contains(_STAMP_AS_TAG))
+        if not len(stamps):
             break
+        wrapped = found["tag"].is_in(stamps.implode()).arg_true()
         inner = lines.gather(wrapped).str.extract(_WRAPPED, 1)
         wrapped, inner = wrapped.filter(inner.is_not_null()), inner.drop_nulls()
         # RFC 5424 without its <pri>, which a relay has read.
@@ -81,7 +83,9 @@ def split_envelope(lines: pl.Series, source: Source) -> pl.DataFrame:
 
 def _split(lines: pl.Series, source: Source) -> pl.DataFrame:
     """One row per line: its outermost envelope."""
-    lines = lines.alias("line").str.strip_suffix("\r")
+    lines = lines.alias("line")
+    if lines.str.ends_with("\r").any():
+        lines = lines.str.strip_suffix("\r")
     head = _heads(lines)
     forms = _form_of(head)
     odd = np.flatnonzero(forms == 0)
@@ -348,12 +352,29 @@ def _parts(text: pl.Series, count: int) -> list[pl.Series]:
     return text.str.splitn(" ", count).struct.unnest().get_columns()
 
 
+def halves(texts: pl.Series, separator: str) -> list[pl.Series]:
+    """What stands before and behind the first separator; without one the whole and null.
+
+    The halves are slices of the texts: nothing is copied, as splitn() does.
+    """
+    text = pl.col("text").cast(pl.Binary)
+    place = pl.col("place")
+    found = (
+        texts.alias("text")
+        .to_frame()
+        .with_columns(pl.col("text").str.find(separator, literal=True).alias("place"))
+    )
+    return found.select(
+        text.bin.slice(0, place).cast(pl.String).alias("before"),
+        text.bin.slice(place + len(separator.encode())).cast(pl.String).alias("behind"),
+    ).get_columns()
+
+
 def _host_tag_body(rest: pl.Series) -> list[pl.Series]:
     """`host tag body`; most files are of one host, which then need not be cut out."""
     host = rest[0].split(" ", 1)[0]
     if host and rest.str.starts_with(host + " ").all():
-        tag, body = _parts(rest.str.slice(len(host) + 1), 2)
-        return [pl.Series([host]).new_from_index(0, len(rest)), tag, body]
+        return [pl.Series([host]).new_from_index(0, len(rest)), *halves(rest.str.slice(len(host) + 1), " ")]
     return _parts(rest, 3)
 
 

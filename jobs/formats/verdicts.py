@@ -7,6 +7,7 @@ the syslog envelope off the few that may be its own, and leaves all others ignor
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import polars as pl
@@ -41,7 +42,9 @@ def in_mail_log(
     `reason_code` is null for a good envelope.
     """
     frame = lines.select("offset", pl.col("line").fill_null("")).collect()
-    rows = frame["line"].str.contains_any(literals).arg_true().cast(pl.Int64).alias("row")
+    # contains_any() takes three times as long.
+    pattern = "|".join(map(re.escape, literals))
+    rows = frame["line"].str.contains(pattern).arg_true().cast(pl.Int64).alias("row")
     found = frame["line"].gather(rows)
     envelope = split_envelope(found, source)
     return frame, pl.DataFrame([rows, found]).hstack(envelope.get_columns())
@@ -105,4 +108,6 @@ def microseconds(text: pl.Expr, unit: int) -> pl.Expr:
 
 def without_brackets(text: pl.Expr) -> pl.Expr:
     """The text without one outer pair of angle brackets."""
-    return text.str.replace(r"^<(.*)>$", "$1")
+    # Expressions on null cost next to nothing.
+    bracketed = pl.when(text.str.starts_with("<")).then(text)
+    return pl.coalesce(bracketed.str.replace(r"^<(.*)>$", "$1"), text)

@@ -1,25 +1,38 @@
-"""Bulk: whether what a message says was sent often enough, in its day and in the 29 before.
+"""Bulk: whether the same content was sent often enough, in a message's day and in the 29 before.
 
 gold.campaign_daily has the copies of each campaign by day; ref.bulk_preset how many are bulk, where, and in
 how many days. Campaigns of two days are one when they share a signature.
 
-TRUE is proved. Laws count messages: what is counted is those to recipients that differ, day by day, so that
+TRUE is proved. Laws count messages: the count is of messages to recipients that differ, day by day, so that
 trying one number again makes no bulk, and the same words to the same people on another day are other
 messages. Messages whose recipients no log names prove nothing. Nor do envelopes: 201 notices of a bank, or
-calls of one number, say what they say. "Your order has been sent" is the subject of many shops, none of which
-needs to send in bulk: what a subject came to is divided by its senders in the days that are looked at.
+calls of one number, each have their own content. "Your order has been sent" is the subject of many shops,
+none of which needs to send in bulk: the copies of a subject are divided by its senders in the days that are
+looked at.
 
-FALSE is proved of texts alone, by the messages of all days that a preset looks at. Whatever else differs in a
-digest, an envelope or a subject may be the same mail to another name. A text is not bulk where its own copies
-and DOUBT times those of texts that share a bucket with it stay below every preset: texts that differ by a
-name share few of their buckets. A short text, most of which a name or two may change, is not bulk only where
-no other shares a bucket with it; one that says so little beside its links that it has no sketch is always
-open. Links are no part of what is alike, for each recipient may have a host. Laws speak of any 24 hours,
-which one UTC day may not hold: for a preset of one day the day before must not bring it over the line. A day
-of which nothing is on record in the channel may have held anything: a preset of more than one day disproves
-nothing until all its days are there.
+FALSE is proved of texts alone, by the messages of all days that a preset looks at. Where anything else
+differs, in a digest, an envelope or a subject, it may be the same mail to another name. A text is not bulk
+where its own copies and DOUBT times those of texts that share a bucket with it stay below every preset: texts
+that differ by a name share few of their buckets. A short text, most of which a name or two may change, is not
+bulk only where no other shares a bucket with it; one with so few letters beside its links that it has no
+sketch is always open. Links are no part of likeness, for each recipient may have a host. Laws speak of any 24
+hours, which one UTC day may not hold: for a preset of one day the day before must not bring it over the line.
+A day of which nothing is on record in the channel may have held anything: a preset of more than one day
+disproves nothing until all its days are there.
 
-All else stays as the operator told it, else unknown: no rule of this project tells bulk (DECISIONS 64).
+All else stays as the operator set it, else unknown: no built-in rule sets is_bulk (DECISIONS 64).
+
+A text of one part may be like that of another, so that a narrow pass over distinct texts comes first. For any
+parts of the messages, cut anywhere:
+
+    of_part = texts(message)                                for each part of the days and those before
+    text    = merged(concat(of_part), TEXT_KEY, TEXT_RULES) all days of each operator and channel
+    proof   = evidence(text, campaign_daily, campaign_parameter, presets, days)
+    message = filled(message, proof)                        for each part of the days
+
+days_of_texts() says how many days before. texts() reads the columns TEXT_COLUMNS only, evidence() of
+gold.campaign_daily CAMPAIGN_COLUMNS. evidence() may be called for each operator, or each operator and
+channel, alone.
 """
 
 from __future__ import annotations
@@ -27,15 +40,13 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import reduce
 
-from pyspark.sql import Column, DataFrame, Window
-from pyspark.sql import functions as F
+import polars as pl
 
+from jobs.core import sketch
 from jobs.errors import ObservatoryError
-from jobs.gold.counting import covers
 from jobs.gold.predicates import channels_of
-from jobs.gold.similarity import Thresholds, company
+from jobs.gold.similarity import SIGNED, WHOSE, Thresholds, company, until
 
 # No preset may look further back than this: each day further is read again for every day that is counted, and
 # makes one more day due again when a line comes late.
@@ -52,7 +63,17 @@ PROVES = ["text", "fuzzy", "digest", "subject"]
 DISPROVES = "text"
 # The channel whose logs hold no texts.
 WITHOUT_TEXTS = "EMAIL"
-OWN = ["operator_id", "period_date", "channel_code"]
+# So many signatures of campaigns are looked at together.
+ROWS = 1_000_000
+# The columns that texts() reads.
+TEXT_COLUMNS = [*SIGNED, "signature_sketch", "is_text_short"]
+TEXT_KEY = SIGNED
+TEXT_RULES = {"signature_sketch": "first", "is_text_short": "first", "copies": "sum"}
+# The columns of gold.campaign_daily that evidence() reads.
+CAMPAIGN_COLUMNS = [
+    *(*WHOSE, "campaign_hash", "signature_kind_code", "signature_hashes"),
+    *("copy_count", "distinct_recipient_count", "sender_sketch"),
+]
 
 
 @dataclass(frozen=True)
@@ -69,57 +90,65 @@ class Preset:
     valid_from: dt.date
     valid_to: dt.date | None
 
-    def holds(self) -> Column:
-        when = F.col("period_date") >= F.lit(self.valid_from)
+    def holds(self) -> pl.Expr:
+        when = pl.col("period_date") >= self.valid_from
         if self.valid_to is not None:
-            when &= F.col("period_date") < F.lit(self.valid_to)
+            when &= pl.col("period_date") < self.valid_to
         if self.operators is not None:
-            when &= F.col("operator_id").isin(*self.operators)
-        return when & covers(self.channels)
+            when &= pl.col("operator_id").is_in(self.operators)
+        if self.channels is not None:
+            when &= pl.col("channel_code").is_in(self.channels)
+        return when
 
-    def certain(self) -> Column:
-        return self.holds() & (F.col(f"copies_{self.window_days}") >= self.least_copies)
+    def certain(self) -> pl.Expr:
+        return self.holds() & (pl.col(f"copies_{self.window_days}") >= self.least_copies)
 
-    def possible(self) -> Column:
-        own, near = F.col(f"own_{self.looked_at}"), F.col(f"near_{self.looked_at}")
+    def possible(self) -> pl.Expr:
+        own, near = pl.col(f"own_{self.looked_at}"), pl.col(f"near_{self.looked_at}")
         is_near_enough = own + near * DOUBT >= self.least_copies
-        return self.holds() & (is_near_enough | (F.col("is_text_short") & (near > 0)))
+        return self.holds() & (is_near_enough | (pl.col("is_text_short") & (near > 0)))
 
-    def unseen(self) -> Column:
+    def unseen(self) -> pl.Expr:
         """Whether some of its days are not on record; a message's own day is."""
-        return self.holds() & (F.col(f"days_{self.window_days}") < self.window_days)
+        return self.holds() & (pl.col(f"days_{self.window_days}") < self.window_days)
 
     @property
     def looked_at(self) -> int:
-        """The days, the message's own last, whose texts tell that it was not reached."""
+        """The days, the message's own last, whose texts can show that it was not reached."""
         return max(self.window_days, FEWEST_DAYS)
 
 
-def presets(bulk_preset: DataFrame, operator: DataFrame) -> list[Preset]:
+def presets(bulk_preset: pl.DataFrame, operator: pl.DataFrame) -> list[Preset]:
     """The presets, as they hold for the operators.
 
     Raises ObservatoryError that names a preset of a longer window than gold looks back.
     """
     countries: dict[str, list[str]] = {}
-    for row in operator.collect():
-        countries.setdefault(row.country_code, []).append(row.operator_id)
+    for operator_id, country in operator.select("operator_id", "country_code").iter_rows():
+        countries.setdefault(country, []).append(operator_id)
     found = []
-    for row in bulk_preset.collect():
-        if row.window_days > LONGEST_DAYS:
+    for row in bulk_preset.to_dicts():
+        if row["window_days"] > LONGEST_DAYS:
             raise ObservatoryError(
-                f"bulk_preset.csv, row {row.preset_code}: a window of {row.window_days} days is longer than"
-                f" the {LONGEST_DAYS} that gold looks back, so that the row would never apply; delete it"
+                f"bulk_preset.csv, row {row['preset_code']}: a window of {row['window_days']} days is longer"
+                f" than the {LONGEST_DAYS} that gold looks back, so that the row would never apply; delete it"
             )
-        where = None if row.jurisdiction == "_T" else tuple(countries.get(row.jurisdiction, []))
-        of_channels = channels_of(row.channels)
+        where = None if row["jurisdiction"] == "_T" else tuple(countries.get(row["jurisdiction"], []))
         found.append(
-            Preset(row.least_copies, row.window_days, where, of_channels, row.valid_from, row.valid_to)
+            Preset(
+                row["least_copies"],
+                row["window_days"],
+                where,
+                channels_of(row["channels"]),
+                row["valid_from"],
+                row["valid_to"],
+            )
         )
     return found
 
 
 def days_of_texts(presets: list[Preset], operators: Iterable[str]) -> dict[str, int]:
-    """For each operator how many days of texts, a message's own last, tell of bulk."""
+    """For each operator how many days of texts, a message's own last, are needed to disprove bulk."""
     return {
         operator: max(
             [FEWEST_DAYS]
@@ -134,108 +163,183 @@ def days_of_texts(presets: list[Preset], operators: Iterable[str]) -> dict[str, 
     }
 
 
-def any_of(conditions: Iterable[Column]) -> Column:
-    return reduce(Column.__or__, conditions, F.lit(False))
+def texts(message: pl.DataFrame) -> pl.DataFrame:
+    """How many copies there are of each text that has a sketch; one row without signature_hash, of all other
+    messages, for each operator, day and channel that has any."""
+    has_sketch = pl.col("signature_sketch").is_not_null()
+    others = message.filter(~has_sketch).select(WHOSE).unique()
+    return pl.concat(
+        [
+            message.select(TEXT_COLUMNS)
+            .filter(has_sketch)
+            .group_by(SIGNED)
+            .agg(
+                pl.col("signature_sketch", "is_text_short").first(),
+                copies=pl.len().cast(pl.Int64),
+            ),
+            others.select(
+                *WHOSE,
+                signature_hash=pl.lit(None, pl.String),
+                signature_sketch=pl.lit(None, message.schema["signature_sketch"]),
+                is_text_short=pl.lit(None, pl.Boolean),
+                copies=pl.lit(None, pl.Int64),
+            ),
+        ]
+    )
 
 
-def filled(
-    message: DataFrame,
-    seen: DataFrame,
-    campaign_daily: DataFrame,
-    campaign_parameter: DataFrame,
+def evidence(
+    text: pl.DataFrame,
+    campaign_daily: pl.DataFrame,
+    campaign_parameter: pl.DataFrame,
     presets: list[Preset],
-    days: str,
-) -> DataFrame:
-    """The messages with is_bulk as they and their campaigns tell, where the operator did not.
+    days: pl.DataFrame,
+) -> pl.DataFrame:
+    """What is proved of the signatures of the days: operator_id, period_date, channel_code, signature_hash
+    and is_bulk. TRUE: a preset is reached; NULL: one may be. FALSE stands in a row without signature_hash: of
+    an operator, day and channel whose texts are not bulk unless a row of their own says otherwise.
 
-    seen: the messages of the days and of those before that tell of their texts (days_of_texts).
-    campaign_daily: the rows of the days and of the 29 before.
-    days: a SQL condition, the operators' days that the messages are of.
+    text: from texts(), of the days and of those before that disprove (days_of_texts). campaign_daily: the
+    rows of the days and of the 29 before. days: operator_id and period_date.
     """
+    sketched = text.filter(pl.col("signature_hash").is_not_null())
     doubted = [
-        possible(seen, thresholds, presets).filter(thresholds.hold())
-        for thresholds in Thresholds.of(campaign_parameter.collect())
+        possible(sketched, thresholds, presets).filter(thresholds.hold())
+        for thresholds in Thresholds.of(campaign_parameter)
     ]
-    told = (
-        reduce(DataFrame.unionByName, doubted)
-        .filter(days)
-        .withColumn("is_reached", F.lit(False))
-        .unionByName(reached(campaign_daily, presets, days).withColumn("is_reached", F.lit(True)))
-        .groupBy(*OWN, "signature_hash")
-        .agg(F.max("is_reached").alias("is_reached"))
+    open_ = of_days(pl.concat(doubted), days)
+    bulky = reached(campaign_daily, presets, days)
+    recorded = on_record(text, presets)
+    ruled_out = recorded.filter(
+        any_of(preset.holds() for preset in presets) & ~any_of(preset.unseen() for preset in presets)
     )
-    ruled_out = any_of(preset.holds() for preset in presets) & ~any_of(preset.unseen() for preset in presets)
-    joined = message.join(told, on=[*OWN, "signature_hash"], how="left").join(
-        F.broadcast(on_record(seen, presets).filter(days)), on=OWN, how="left"
+    nothing = pl.lit(None, pl.String)
+    return pl.concat(
+        [
+            bulky.with_columns(is_bulk=True),
+            open_.join(bulky, on=SIGNED, how="anti").with_columns(is_bulk=pl.lit(None, pl.Boolean)),
+            of_days(ruled_out, days).select(*WHOSE, signature_hash=nothing, is_bulk=False),
+        ]
     )
-    is_looked_up = (F.col("signature_kind_code") == DISPROVES) & F.col("signature_sketch").isNotNull()
-    proved = F.when(F.col("is_reached"), True).when(
-        F.col("is_reached").isNull() & is_looked_up & ruled_out, False
-    )
-    return joined.withColumn("is_bulk", F.coalesce("is_bulk", proved)).select(message.columns)
 
 
-def possible(seen: DataFrame, thresholds: Thresholds, presets: list[Preset]) -> DataFrame:
+def filled(message: pl.DataFrame, evidence: pl.DataFrame) -> pl.DataFrame:
+    """The messages with is_bulk as the evidence proves it, where the operator did not set it."""
+    of_signature = evidence.filter(pl.col("signature_hash").is_not_null()).select(
+        *SIGNED, is_found=True, proved="is_bulk"
+    )
+    of_others = evidence.filter(pl.col("signature_hash").is_null()).select(*WHOSE, disproved="is_bulk")
+    is_looked_up = (pl.col("signature_kind_code") == DISPROVES) & pl.col("signature_sketch").is_not_null()
+    told = pl.when(pl.col("is_found")).then("proved").when(is_looked_up).then("disproved")
+    return (
+        message.join(of_signature, on=SIGNED, how="left", maintain_order="left")
+        .join(of_others, on=WHOSE, how="left", maintain_order="left")
+        .with_columns(is_bulk=pl.coalesce("is_bulk", told))
+        .select(message.columns)
+    )
+
+
+def possible(text: pl.DataFrame, thresholds: Thresholds, presets: list[Preset]) -> pl.DataFrame:
     """The texts by operator, day and channel that may reach a preset."""
-    signature = (
-        seen.filter("signature_sketch IS NOT NULL")
-        .groupBy(*OWN, "signature_hash", "signature_sketch", "is_text_short")
-        .agg(F.count("*").alias("copies"))
-    )
     windows = sorted({preset.looked_at for preset in presets})
     return (
-        company(signature, thresholds, windows)
+        company(text, thresholds, windows)
         .filter(any_of(preset.possible() for preset in presets))
-        .select(*OWN, "signature_hash")
+        .select(SIGNED)
     )
 
 
-def on_record(seen: DataFrame, presets: list[Preset]) -> DataFrame:
+def on_record(text: pl.DataFrame, presets: list[Preset]) -> pl.DataFrame:
     """By operator, day and channel how many days of each window have messages."""
-    until = Window.partitionBy("operator_id", "channel_code").orderBy(F.unix_date("period_date"))
+    recorded = text.select(WHOSE).unique()
+    series = recorded.select(pl.struct("operator_id", "channel_code").rank("dense")).to_series().to_numpy()
+    day = recorded["period_date"].to_physical().to_numpy().astype("int64")
     windows = sorted({preset.window_days for preset in presets})
-    counts = {f"days_{days}": F.count("*").over(until.rangeBetween(1 - days, 0)) for days in windows}
-    return seen.select(*OWN).distinct().withColumns(counts)
+    counts = until(series, day, (day * 0) + 1, windows)
+    return recorded.with_columns(pl.Series(f"days_{days}", count) for days, count in counts.items())
 
 
-def reached(campaign_daily: DataFrame, presets: list[Preset], days: str) -> DataFrame:
+def reached(campaign_daily: pl.DataFrame, presets: list[Preset], days: pl.DataFrame) -> pl.DataFrame:
     """The signatures by operator, day and channel that reach a preset."""
-    is_subject = F.col("signature_kind_code") == "subject"
-    listed = campaign_daily.filter(F.col("signature_kind_code").isin(*PROVES)).select(
-        *OWN,
+    is_subject = pl.col("signature_kind_code") == "subject"
+    listed = campaign_daily.filter(pl.col("signature_kind_code").is_in(PROVES)).select(
+        *WHOSE,
         "campaign_hash",
-        F.least("copy_count", "distinct_recipient_count").alias("copies"),
-        is_subject.alias("is_subject"),
-        F.when(is_subject, F.col("sender_sketch")).alias("sender_sketch"),
-        F.explode("signature_hashes").alias("signature_hash"),
+        "signature_hashes",
+        copies=pl.min_horizontal("copy_count", "distinct_recipient_count"),
+        is_subject=is_subject,
+        senders=pl.when(is_subject).then("sender_sketch"),
     )
-    until = F.date_add("copy_date", LONGEST_DAYS - 1)
+    asked = days.select("operator_id", "period_date").unique().sort("period_date")
+    # So many days at a time that what they look at stays small.
+    rows = int(listed["signature_hashes"].list.len().sum())
+    step = max(1, ROWS // max(rows, 1))
+    parts = [reached_on(listed, presets, part) for part in asked.iter_slices(step)]
+    return pl.concat([listed.clear().select(*WHOSE, signature_hash="campaign_hash"), *parts])
+
+
+def reached_on(listed: pl.DataFrame, presets: list[Preset], days: pl.DataFrame) -> pl.DataFrame:
+    """The same, of a few days."""
+    ago = (pl.col("period_date") - pl.col("copy_date")).dt.total_days()
+    is_asked = any_of(preset.holds() & (ago < preset.window_days) for preset in presets)
     looked_at = (
-        listed.withColumnRenamed("period_date", "copy_date")
-        .withColumn("period_date", F.explode(F.sequence("copy_date", until)))
-        .filter(days)
+        days.join(listed.rename({"period_date": "copy_date"}), on="operator_id", how="inner")
+        .filter(ago >= 0, is_asked)
+        .rename({"signature_hashes": "signature_hash"})
     )
-    ago = F.date_diff("period_date", "copy_date")
+    campaign = looked_at.drop("signature_hash")
     # The campaign of the day, or the signature alone where the day itself has too few copies.
-    today = listed.select(*OWN, "signature_hash", F.col("campaign_hash").alias("own_hash"))
-    named = looked_at.join(today, on=[*OWN, "signature_hash"], how="left").withColumn(
-        "own_hash", F.coalesce("own_hash", "signature_hash")
+    today = (
+        listed.join(days, on=["operator_id", "period_date"], how="semi")
+        .select(*WHOSE, "signature_hashes", own_hash="campaign_hash")
+        .explode("signature_hashes")
+        .rename({"signature_hashes": "signature_hash"})
     )
+    named = (
+        looked_at.select(*WHOSE, "copy_date", "campaign_hash", "signature_hash")
+        .explode("signature_hash")
+        .join(today, on=SIGNED, how="left")
+        .with_columns(pl.coalesce("own_hash", "signature_hash").alias("own_hash"))
+    )
+    of_campaign = [*WHOSE, "copy_date", "campaign_hash"]
+    once = named.select(*of_campaign, "own_hash").unique().join(campaign, on=of_campaign, how="inner")
     windows = sorted({preset.window_days for preset in presets})
+    own = [*WHOSE, "own_hash"]
     counts = (
-        named.dropDuplicates([*OWN, "own_hash", "copy_date", "campaign_hash"])
-        .groupBy(*OWN, "own_hash")
-        .agg(*(of_all_or_each(ago < window).alias(f"copies_{window}") for window in windows))
+        once.group_by(own)
+        .agg(pl.col("copies").filter(ago < days).sum().alias(f"copies_{days}") for days in windows)
+        .join(senders(once.filter("is_subject"), windows), on=own, how="left")
+        .with_columns(of_all_or_each(days) for days in windows)
         .filter(any_of(preset.certain() for preset in presets))
-        .select(*OWN, "own_hash")
     )
-    member = named.select(*OWN, "own_hash", "signature_hash").distinct()
-    return member.join(counts, on=[*OWN, "own_hash"], how="inner").drop("own_hash")
+    return named.join(counts, on=own, how="semi").select(SIGNED).unique()
 
 
-def of_all_or_each(inside: Column) -> Column:
+def senders(subject: pl.DataFrame, windows: list[int]) -> pl.DataFrame:
+    """By operator, day, channel and own_hash of subjects, how many senders there were in each window."""
+    ago = (pl.col("period_date") - pl.col("copy_date")).dt.total_days()
+    hashes = pl.col("senders").list.explode(keep_nulls=False, empty_as_null=False)
+    each = subject.with_columns(sketch.of_bytes(pl.col("senders")))
+    whole = each.select(*WHOSE, "own_hash").unique()
+    for days in windows:
+        of_window = each.filter(ago < days).group_by(*WHOSE, "own_hash").agg(sketch.smallest(hashes))
+        counted = of_window.select(
+            *WHOSE, "own_hash", sketch.estimate(pl.col("senders")).alias(f"senders_{days}")
+        )
+        whole = whole.join(counted, on=[*WHOSE, "own_hash"], how="left")
+    return whole.with_columns(pl.col(f"senders_{days}").fill_null(0) for days in windows)
+
+
+def of_all_or_each(days: int) -> pl.Expr:
     """The copies in a window; of a subject how many each of its senders sent on average."""
-    copies = F.sum(F.when(inside, F.col("copies")).otherwise(0))
-    senders = F.theta_sketch_estimate(F.theta_union_agg(F.when(inside, F.col("sender_sketch"))))
-    of_each = F.coalesce(F.floor(F.try_divide(copies, senders)), F.lit(0))
-    return F.when(F.bool_or("is_subject"), of_each).otherwise(copies)
+    copies, number = pl.col(f"copies_{days}"), pl.col(f"senders_{days}")
+    each = pl.when(number > 0).then(copies // number).otherwise(0)
+    return pl.when(number.is_null()).then(copies).otherwise(each).alias(copies.meta.output_name())
+
+
+def of_days(rows: pl.DataFrame, days: pl.DataFrame) -> pl.DataFrame:
+    return rows.join(days, on=["operator_id", "period_date"], how="semi")
+
+
+def any_of(conditions: Iterable[pl.Expr]) -> pl.Expr:
+    return pl.any_horizontal(pl.lit(False), *conditions)

@@ -1,29 +1,66 @@
-"""gold.bypass_indicator_daily: units that show a sign of bypass, of those that could, by inbound link."""
+"""gold.bypass_indicator_daily: units that show a sign of bypass, of those that could, by inbound link.
 
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
+Some signs need all messages of a number and day, so that a narrow pass over pairs of numbers comes first. For
+any parts of the messages, cut anywhere:
 
-from jobs.gold.bypass import signs
+    of_part   = contacts(message)                                         for each part
+    contact   = merged(concat(of_part), CONTACT_KEY, CONTACT_RULES)       all rows of each number and day
+    behaviour = numbers_behaviour(contact, bypass_parameter)              the same
+    counts    = partial(message, operator, bypass_parameter, behaviour)   for each part
+    signs     = finish(merged(concat(counts), key, merge of the contract))
+
+The first three are in jobs/gold/bypass.py. contacts() reads the columns CONTACT_COLUMNS only. Contacts may be
+cut by bucket() before they are merged; the behaviour of all buckets together is the behaviour. Without links
+in ref.operator nothing is examined, and these steps may be left out (has_links).
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from jobs.contracts import contract
+from jobs.core import sketch
+from jobs.core.merge import merged
+from jobs.gold.bypass import contacts, links_of, numbers_behaviour, signs
 
 LINK = ["operator_id", "period_date", "channel_code", "inbound_link_id", "inbound_link_code"]
+SKETCHES = ("flagged_sender_sketch", "origid_sketch", "flagged_origid_sketch")
 
 
-def transform(message: DataFrame, operator: DataFrame, bypass_parameter: DataFrame) -> DataFrame:
-    told = signs(message, operator, bypass_parameter).select(
-        *LINK,
-        F.col("grain_code").alias("unit_code"),
-        "sender_hash",
-        "origid_hash",
-        F.explode("signs").alias("sign"),
+def transform(message: pl.DataFrame, operator: pl.DataFrame, bypass_parameter: pl.DataFrame) -> pl.DataFrame:
+    about = contract("gold.bypass_indicator_daily")
+    behaviour = numbers_behaviour(contacts(message), bypass_parameter)
+    counts = partial(message, operator, bypass_parameter, behaviour)
+    return finish(merged(counts, about.key, dict(about.merge)))
+
+
+def has_links(operator: pl.DataFrame) -> bool:
+    """Whether any operator has links, without which nothing is examined."""
+    return not links_of(operator).is_empty()
+
+
+def partial(
+    message: pl.DataFrame, operator: pl.DataFrame, bypass_parameter: pl.DataFrame, behaviour: pl.DataFrame
+) -> pl.DataFrame:
+    """The counts of each sign in some of the messages."""
+    is_flagged = pl.col("is_flagged")
+    return (
+        signs(message, operator, bypass_parameter, behaviour)
+        .with_columns(
+            sender=sketch.of_pseudonym(pl.col("sender_hash")),
+            origid=sketch.of_pseudonym(pl.col("origid_hash")),
+        )
+        .group_by(*LINK, "bypass_code", unit_code="grain_code")
+        .agg(
+            units_examined=pl.len().cast(pl.Int64),
+            units_flagged=is_flagged.sum().cast(pl.Int64),
+            flagged_sender_sketch=sketch.smallest(pl.col("sender").filter(is_flagged)),
+            origid_sketch=sketch.smallest(pl.col("origid")),
+            flagged_origid_sketch=sketch.smallest(pl.col("origid").filter(is_flagged)),
+        )
     )
-    return told.groupBy(*LINK, "unit_code", F.col("sign.bypass_code").alias("bypass_code")).agg(
-        F.count("*").alias("units_examined"),
-        F.count_if("sign.is_flagged").alias("units_flagged"),
-        F.theta_sketch_agg(F.when(F.col("sign.is_flagged"), F.col("sender_hash"))).alias(
-            "flagged_sender_sketch"
-        ),
-        F.theta_sketch_agg("origid_hash").alias("origid_sketch"),
-        F.theta_sketch_agg(F.when(F.col("sign.is_flagged"), F.col("origid_hash"))).alias(
-            "flagged_origid_sketch"
-        ),
-    )
+
+
+def finish(indicator: pl.DataFrame) -> pl.DataFrame:
+    """The table's rows from the counts of whole operator-days."""
+    return indicator.with_columns(sketch.to_bytes(pl.col(name)).alias(name) for name in SKETCHES)

@@ -1,100 +1,162 @@
-"""gold.campaign_daily: near-duplicates across messages and senders, day by day."""
+"""gold.campaign_daily: near-duplicates across messages and senders, day by day.
 
-from functools import reduce
+Which campaign a message belongs to depends on all messages of its operator and day, so that a narrow pass
+over distinct signatures comes first. For any parts of the messages, cut anywhere:
 
-from pyspark.sql import Column, DataFrame, Window
-from pyspark.sql import functions as F
+    of_part   = signatures(message)                                        for each part
+    signature = merged(concat(of_part), SIGNATURE_KEY, SIGNATURE_RULES)    whole operator-days
+    member    = members(signature, campaign_parameter)                     whole operator-days
+    counts    = partial(message, member)                                   for each part
+    campaigns = finish(merged(concat(counts), key, merge of the contract))
 
-from jobs.gold.similarity import OF_CONTENT, WHOSE, Thresholds, united
+signatures() reads the columns SIGNATURE_COLUMNS only, partial() COUNTED_COLUMNS. Signatures may be cut by
+bucket() before they are merged; the members of all buckets together are the members.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from jobs.contracts import contract
+from jobs.core import sketch
+from jobs.core.merge import merged
+from jobs.gold.origins import UNKNOWN, origin
+from jobs.gold.similarity import OF_CONTENT, SIGNED, WHOSE, Thresholds, united
 
 STOPPED = ["rejected", "discarded", "quarantined", "tagged", "deferred"]
+SIGNATURE_COLUMNS = [*SIGNED, "signature_kind_code", "spam_type_code", "signature_sketch"]
+SIGNATURE_KEY = [*SIGNED, "signature_kind_code", "spam_type_code"]
+SIGNATURE_RULES = {"signature_sketch": "first", "copies": "sum"}
+# The columns that partial() reads.
+COUNTED_COLUMNS = [
+    *(*SIGNED, "recipient_hash", "recipient_domain", "sender_hash", "client_network", "is_message_row"),
+    *("grain_code", "outcome_code", "is_antispam", "first_at", "last_at", "spam_type_codes"),
+    *("direction_code", "inbound_link_code", "origin_observed_code", "origin_claimed_code"),
+]
+CAMPAIGN = [*WHOSE, "campaign_hash"]
+COUNTED = ("recipient", "sender", "network", "domain")
 
 
-def transform(message: DataFrame, campaign_parameter: DataFrame) -> DataFrame:
-    signed = message.filter("signature_hash IS NOT NULL")
-    of_all_times = [
-        campaigns(signed.filter(thresholds.hold()), thresholds)
-        for thresholds in Thresholds.of(campaign_parameter.collect())
+def transform(message: pl.DataFrame, campaign_parameter: pl.DataFrame) -> pl.DataFrame:
+    member = members(signatures(message), campaign_parameter)
+    return finish(merged(partial(message, member), CAMPAIGN, dict(contract("gold.campaign_daily").merge)))
+
+
+def signatures(message: pl.DataFrame) -> pl.DataFrame:
+    """How many copies there are of each signature, by the type of spam that they are."""
+    return (
+        message.select(SIGNATURE_COLUMNS)
+        .filter(pl.col("signature_hash").is_not_null())
+        .group_by(SIGNATURE_KEY)
+        .agg(pl.col("signature_sketch").first(), copies=pl.len().cast(pl.Int64))
+    )
+
+
+def bucket(count: int) -> pl.Expr:
+    """The number of the bucket, of so many, that a row of signatures() belongs to: members() may take each
+    bucket alone. A day's signatures with sketches stay together."""
+    alone = pl.when(pl.col("signature_sketch").is_null()).then("signature_hash")
+    return pl.struct(*WHOSE, alone.alias("signature_hash")).hash(seed=0) % count
+
+
+def members(signature: pl.DataFrame, campaign_parameter: pl.DataFrame) -> pl.DataFrame:
+    """The signatures of each campaign that is large enough to be one, with the campaign's commonest type."""
+    parts = [
+        members_on(signature.filter(thresholds.hold()), thresholds)
+        for thresholds in Thresholds.of(campaign_parameter)
     ]
-    return reduce(DataFrame.unionByName, of_all_times)
+    whole = pl.concat(parts)
+    typed = signature.join(whole, on=[*SIGNED, "signature_kind_code"], how="inner")
+    return whole.join(commonest_type(typed), on=CAMPAIGN, how="left").with_columns(
+        pl.col("spam_type_code").fill_null("UNK")
+    )
 
 
-def campaigns(signed: DataFrame, thresholds: Thresholds) -> DataFrame:
-    """The campaigns of days on which the same thresholds hold."""
-    member = members(signed, thresholds)
+def members_on(signature: pl.DataFrame, thresholds: Thresholds) -> pl.DataFrame:
+    """The same, without types, of days on which the same thresholds hold."""
+    own = signature.group_by(*SIGNED, "signature_kind_code").agg(
+        pl.col("signature_sketch").drop_nulls().first(), pl.col("copies").sum()
+    )
+    joined = united(own, thresholds)
+    least = (
+        pl.when(pl.col("signature_kind_code").is_in(OF_CONTENT))
+        .then(thresholds.least_copies_content)
+        .otherwise(thresholds.least_copies_behaviour)
+    )
+    kept = [*SIGNED, "signature_kind_code", "campaign_hash", "is_bucket_capped"]
+    # Most signatures are like no other.
+    alone = (
+        own.filter(pl.col("copies") >= least)
+        .join(joined, on=SIGNED, how="anti")
+        .with_columns(campaign_hash="signature_hash", is_bucket_capped=False)
+    )
+    together = own.join(joined, on=SIGNED, how="inner").filter(pl.col("copies").sum().over(CAMPAIGN) >= least)
+    return pl.concat([alone.select(kept), together.select(kept)])
+
+
+def commonest_type(signature: pl.DataFrame) -> pl.DataFrame:
+    """The commonest type of spam of each campaign; of several the least. Untyped copies do not count."""
     return (
-        signed.drop("signature_kind_code")
-        .join(member, on=[*WHOSE, "signature_hash"], how="inner")
-        .groupBy(*WHOSE, "campaign_hash")
-        .agg(
-            F.min("signature_kind_code").alias("signature_kind_code"),
-            F.array_sort(F.collect_set("signature_hash")).alias("signature_hashes"),
-            F.max("is_bucket_capped").alias("is_bucket_capped"),
-            F.count("*").alias("copy_count"),
-            number(F.col("is_message_row")).alias("message_count"),
-            number(F.col("grain_code") == "attempt").alias("attempt_count"),
-            number(F.col("outcome_code") == "delivered").alias("delivered_count"),
-            number(F.col("is_antispam") & F.col("outcome_code").isin(STOPPED)).alias("blocked_count"),
-            F.min("first_at").alias("first_at"),
-            F.max("last_at").alias("last_at"),
-            # What names no recipient, and the null sender, are nobody to count.
-            F.theta_sketch_agg(F.nullif("recipient_hash", F.lit("_U"))).alias("recipient_sketch"),
-            F.theta_sketch_agg("sender_hash").alias("sender_sketch"),
-            F.theta_sketch_agg("client_network").alias("network_sketch"),
-            F.theta_sketch_agg("recipient_domain").alias("domain_sketch"),
-            F.mode(F.nullif("spam_type_code", F.lit("UNK")), True).alias("spam_type_code"),
-            listed(F.flatten(F.collect_set("spam_type_codes"))).alias("spam_type_codes"),
-            listed(F.collect_set("direction_code")).alias("direction_codes"),
-            listed(F.collect_set("inbound_link_code")).alias("inbound_link_codes"),
-            listed(F.collect_set(F.coalesce("origin_observed_code", "origin_claimed_code"))).alias(
-                "origin_codes"
-            ),
-        )
-        .withColumns(
-            {
-                "signature_count": F.size("signature_hashes"),
-                "spam_type_code": F.coalesce("spam_type_code", F.lit("UNK")),
-                "distinct_recipient_count": F.theta_sketch_estimate("recipient_sketch"),
-                "distinct_sender_count": F.theta_sketch_estimate("sender_sketch"),
-                "distinct_network_count": F.theta_sketch_estimate("network_sketch"),
-                "distinct_domain_count": F.theta_sketch_estimate("domain_sketch"),
-            }
-        )
-        .drop("domain_sketch")
-    )
-
-
-def members(signed: DataFrame, thresholds: Thresholds) -> DataFrame:
-    """The signatures of each campaign that is large enough to be one."""
-    own = [*WHOSE, "signature_hash"]
-    signature = signed.groupBy(*own, "signature_kind_code", "signature_sketch").agg(
-        F.count("*").alias("copies")
-    )
-    is_of_content = F.col("signature_kind_code").isin(OF_CONTENT)
-    least = F.when(is_of_content, thresholds.least_copies_content).otherwise(
-        thresholds.least_copies_behaviour
-    )
-    of_campaign = Window.partitionBy(*WHOSE, "campaign_hash")
-    return (
-        signature.drop("signature_sketch")
-        .join(united(signature, thresholds), on=own, how="left")
-        .select(
-            *own,
-            "signature_kind_code",
-            F.coalesce("campaign_hash", "signature_hash").alias("campaign_hash"),
-            F.coalesce("is_bucket_capped", F.lit(False)).alias("is_bucket_capped"),
-            "copies",
-        )
-        .withColumn("copies", F.sum("copies").over(of_campaign))
-        .filter(F.col("copies") >= least)
+        signature.filter(pl.col("spam_type_code") != "UNK")
+        .group_by(*CAMPAIGN, "spam_type_code")
+        .agg(pl.col("copies").sum())
+        .sort("copies", "spam_type_code", descending=[True, False])
+        .unique(CAMPAIGN, keep="first", maintain_order=True)
         .drop("copies")
     )
 
 
-def number(condition: Column) -> Column:
+def partial(message: pl.DataFrame, member: pl.DataFrame) -> pl.DataFrame:
+    """The counts of each campaign in some of the messages."""
+    return (
+        message.select(COUNTED_COLUMNS)
+        .join(member, on=SIGNED, how="inner")
+        .with_columns(
+            # Rows without a known recipient, and the null sender, are nobody to count.
+            recipient=sketch.of_pseudonym(pl.col("recipient_hash").replace("_U", None)),
+            sender=sketch.of_pseudonym(pl.col("sender_hash")),
+            network=sketch.of_text(pl.col("client_network")),
+            domain=sketch.of_text(pl.col("recipient_domain")),
+            origin=origin().replace(UNKNOWN, None),
+        )
+        .group_by(CAMPAIGN)
+        .agg(
+            pl.col("signature_kind_code").min(),
+            listed(pl.col("signature_hash")).alias("signature_hashes"),
+            pl.col("is_bucket_capped").any(),
+            pl.len().cast(pl.Int64).alias("copy_count"),
+            number(pl.col("is_message_row")).alias("message_count"),
+            number(pl.col("grain_code") == "attempt").alias("attempt_count"),
+            number(pl.col("outcome_code") == "delivered").alias("delivered_count"),
+            number(pl.col("is_antispam") & pl.col("outcome_code").is_in(STOPPED)).alias("blocked_count"),
+            pl.col("first_at").min(),
+            pl.col("last_at").max(),
+            *(sketch.smallest(pl.col(name)).alias(f"{name}_sketch") for name in COUNTED),
+            pl.col("spam_type_code").first(),
+            listed(pl.col("spam_type_codes").list.explode(keep_nulls=False, empty_as_null=False)).alias(
+                "spam_type_codes"
+            ),
+            listed(pl.col("direction_code")).alias("direction_codes"),
+            listed(pl.col("inbound_link_code")).alias("inbound_link_codes"),
+            listed(pl.col("origin")).alias("origin_codes"),
+        )
+    )
+
+
+def finish(campaign: pl.DataFrame) -> pl.DataFrame:
+    """The table's rows from the counts of whole operator-days."""
+    sketches = [f"{name}_sketch" for name in COUNTED]
+    return campaign.with_columns(
+        *(sketch.estimate(pl.col(f"{name}_sketch")).alias(f"distinct_{name}_count") for name in COUNTED),
+        *(sketch.to_bytes(pl.col(name)).alias(name) for name in sketches),
+        signature_count=pl.col("signature_hashes").list.len().cast(pl.Int64),
+    ).drop("domain_sketch")
+
+
+def number(condition: pl.Expr) -> pl.Expr:
     """How many rows fulfil a condition."""
-    return F.count_if(F.coalesce(condition, F.lit(False)))
+    return condition.fill_null(False).sum().cast(pl.Int64)
 
 
-def listed(codes: Column) -> Column:
-    return F.array_sort(F.array_distinct(codes))
+def listed(codes: pl.Expr) -> pl.Expr:
+    return codes.drop_nulls().unique().sort()

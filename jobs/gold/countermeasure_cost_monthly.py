@@ -3,52 +3,33 @@
 from __future__ import annotations
 
 import polars as pl
-import pyarrow as pa
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 
 from jobs import simulation
-from jobs.contracts import arrow_schema, struct_type
+from jobs.contracts import conform
 from jobs.fixed_costs import figure_of
 
 TABLE = "gold.countermeasure_cost_monthly"
 
 
 def transform(
-    countermeasure_effort_daily: DataFrame,
-    cost_parameter: DataFrame,
-    exchange_rate: DataFrame,
-    operator: DataFrame,
-    fixed_cost: DataFrame,
-) -> DataFrame:
+    countermeasure_effort_daily: pl.DataFrame,
+    cost_parameter: pl.DataFrame,
+    exchange_rate: pl.DataFrame,
+    operator: pl.DataFrame,
+    fixed_cost: pl.DataFrame,
+) -> pl.DataFrame:
     """A month of an operator is simulated as a whole: quantiles of a sum are no sum of quantiles."""
-    parameters, rates = small(cost_parameter), small(exchange_rate)
-    currency = {row.operator_id: row.currency_code for row in operator.collect()}
+    currency = dict(operator.select("operator_id", "currency_code").iter_rows())
     fixed: dict[str, list[simulation.FixedCost]] = {}
-    for row in fixed_cost.collect():
-        fixed.setdefault(row.operator_id, []).append(figure_of(row.asDict()))
-
-    def month_cost(effort: pa.Table) -> pa.Table:
-        rows = pl.from_arrow(effort)
-        assert isinstance(rows, pl.DataFrame)
-        whose = rows["operator_id"][0]
-        own = fixed.get(whose, [])
-        costs = simulation.cost(rows, parameters, own, rates, currency[whose])
-        return (
-            costs.rename({"x1231_strategy_code": "strategy_code"}, strict=False)
-            .to_arrow()
-            .select(arrow_schema(TABLE).names)
-            .cast(arrow_schema(TABLE))
-        )
-
-    month = F.date_format("period_date", "yyyy-MM").alias("month")
-    return countermeasure_effort_daily.groupBy("operator_id", month).applyInArrow(
-        month_cost, struct_type(TABLE)
+    for row in fixed_cost.to_dicts():
+        fixed.setdefault(row["operator_id"], []).append(figure_of(row))
+    nothing = conform(
+        simulation.cost(countermeasure_effort_daily.clear(), cost_parameter, [], exchange_rate, ""), TABLE
     )
-
-
-def small(reference: DataFrame) -> pl.DataFrame:
-    """A reference table as Polars: it does not grow with the lake."""
-    frame = pl.from_arrow(reference.toArrow())
-    assert isinstance(frame, pl.DataFrame)
-    return frame
+    parts = [
+        simulation.cost(
+            effort, cost_parameter, fixed.get(str(whose), []), exchange_rate, currency[str(whose)]
+        )
+        for (whose,), effort in countermeasure_effort_daily.partition_by("operator_id", as_dict=True).items()
+    ]
+    return pl.concat([nothing, *(conform(part, TABLE) for part in parts)])

@@ -4,137 +4,153 @@ from __future__ import annotations
 
 from functools import reduce
 
-from pyspark.sql import Column, DataFrame
-from pyspark.sql import functions as F
+import polars as pl
 
+from jobs.attributes import ATTRIBUTES
 from jobs.gold.predicates import Definition, definitions
+from jobs.gold.units import UNITS, grain
 from jobs.shares import CONTENT_SEEN
 
-# How much of each unit a row of silver.message is, as SQL: Spark is not there yet when this is imported.
-UNITS = {
-    "recipient": "CAST(grain_code = 'recipient' AS BIGINT)",
-    "message": "CAST(is_message_row AS BIGINT)",
-    "attempt": "CAST(grain_code = 'attempt' AS BIGINT)",
-    "call": "CAST(grain_code = 'call' AS BIGINT)",
-    "segment": "CAST(IF(grain_code = 'recipient', COALESCE(segment_count, 0), 0) AS BIGINT)",
-}
-# A definition's two bits in a mask: what it says of a message. SILENT: it does not speak of the channel, or
-# was not yet or no longer the definition on that day.
-NO, POSSIBLE, SILENT, CERTAIN = 0, 1, 2, 3
-# So many definitions has one whole number: the sign's bit stays free.
-PER_MASK = 31
-# Of a recipient, whether the operator had its content: what has no stage keeps it apart, for only of that can
-# an audit tell. Other units have none, since audits are of recipients.
-CONTENT = (
-    "CAST(IF(grain_code = 'recipient'"
-    f" AND stage_code IN ({', '.join(repr(code) for code in CONTENT_SEEN)}), 1, 0) AS BIGINT)"
+# The columns of silver.message that any gold table reads, or a definition names.
+READ = (
+    *("operator_id", "period_date", "recipient_hash", "recipient_domain", "channel_code", "direction_code"),
+    *("grain_code", "stage_code", "outcome_code", "is_message_row", "segment_count", "first_at", "last_at"),
+    *("sender_hash", "sender_kind_code", "sender_network_code", "sender_registered_domain", "client_network"),
+    *("origin_claimed_code", "origin_verified_code", "is_origin_verified", "origin_observed_code"),
+    *("destination_code", "destination_operator_id", "source_asn", "location_database", "location_date"),
+    *("inbound_link_id", "inbound_link_code", "transit_code", "outbound_link_code"),
+    *("countermeasure_code", "strategy_code", "is_antispam", "engine_code", "filter_us", "message_bytes"),
+    *("spam_type_code", "is_type_strong", "spam_type_codes", "engine_types"),
+    *ATTRIBUTES,
+    *("signature_kind_code", "signature_hash", "signature_sketch", "is_text_short"),
+    *("attestation_code", "origid_hash", "cell_hash"),
 )
+VOLUME = ["operator_id", "period_date", "channel_code", "direction_code", "stage_code", "outcome_code"]
+
+
+# Recipients whose content the operator had: only these can an audit label. Other units have none.
+CONTENT = grain("recipient") * pl.col("stage_code").is_in(CONTENT_SEEN).fill_null(False)
+COUNTS = {f"units_{unit}": value for unit, value in UNITS.items()} | {"units_content": CONTENT}
 CONTENT_NAMES = {
     "units": "content_units",
     "spam_certain": "content_certain",
     "spam_possible": "content_possible",
 }
+# What a definition says of a message: two bits of a mask. SILENT: the definition does not cover the channel
+# or the day.
+NO, POSSIBLE, SILENT, CERTAIN = 0, 1, 2, 3
+# Definitions in one mask: the sign's bit stays free.
+PER_MASK = 31
 
 
-def counted(message: DataFrame, definition: DataFrame, by: list[str], has_content: bool = False) -> DataFrame:
+def marked(message: pl.DataFrame, definition: pl.DataFrame) -> pl.DataFrame:
+    """The messages with what each definition says of them (mask_0, ...) and how much of each unit they are
+    (units_recipient, ...). A frame that has them is returned as it is."""
+    if "mask_0" in message.columns:
+        return message
+    states = [state(rows) for rows in definitions(definition).values()]
+    masks = [
+        mask(states[start : start + PER_MASK]).alias(f"mask_{start // PER_MASK}")
+        for start in range(0, max(1, len(states)), PER_MASK)
+    ]
+    counts = [value.cast(pl.Int64).alias(name) for name, value in COUNTS.items()]
+    return message.with_columns(*masks, *counts)
+
+
+def state(rows: list[Definition]) -> pl.Expr:
+    """What the row of a definition that holds on the message's day says of it."""
+    said = pl.lit(SILENT, dtype=pl.Int64)
+    for row in rows:
+        says = pl.when(row.spam).then(CERTAIN).when(row.spam.is_null()).then(POSSIBLE).otherwise(NO)
+        holds = pl.col("period_date") >= row.valid_from
+        if row.valid_to is not None:
+            holds &= pl.col("period_date") < row.valid_to
+        said = pl.when(holds & covers(row.channels)).then(says).otherwise(said)
+    return said.cast(pl.Int64)
+
+
+def covers(channels: tuple[str, ...] | None) -> pl.Expr:
+    """Whether a row's channel is one of those; None is all of them."""
+    return pl.lit(True) if channels is None else pl.col("channel_code").is_in(channels)
+
+
+def mask(states: list[pl.Expr]) -> pl.Expr:
+    """The states side by side in one whole number, the first in its lowest bits."""
+    parts = (said * 4**place for place, said in enumerate(states))
+    return reduce(pl.Expr.or_, parts, pl.lit(0, dtype=pl.Int64))
+
+
+def masks_of(message: pl.DataFrame) -> list[str]:
+    return [name for name in message.columns if name.startswith("mask_")]
+
+
+def said(place: int) -> pl.Expr:
+    """What the definition at that place says, from its two bits."""
+    return pl.col(f"mask_{place // PER_MASK}") // 4 ** (place % PER_MASK) % 4
+
+
+def statements(message: pl.DataFrame, definition: pl.DataFrame) -> pl.DataFrame:
+    """For each mask that occurs in marked messages the definitions that cover it: place (of the definition),
+    definition_code, state."""
+    masks = message.select(masks_of(message)).unique()
+    parts = [
+        masks.with_columns(
+            place=pl.lit(place, dtype=pl.Int32), definition_code=pl.lit(code), state=said(place)
+        )
+        for place, code in enumerate(definitions(definition))
+    ]
+    nothing = masks.clear().with_columns(
+        place=pl.lit(0, dtype=pl.Int32), definition_code=pl.lit(""), state=pl.lit(0, dtype=pl.Int64)
+    )
+    return pl.concat([nothing, *parts]).filter(pl.col("state") != SILENT)
+
+
+def counted(
+    message: pl.DataFrame, definition: pl.DataFrame, by: list[str], has_content: bool = False
+) -> pl.DataFrame:
     """Rows `by` those columns and unit_code and definition_code, with units, spam_certain and
     spam_possible; has_content: also with those of them whose content the operator had, for recipients.
 
-    All definitions together put one mask on each message, so that one pass groups by the mask whatever their
-    number; the few groups are then told out by unit and definition. What a definition does not speak of has
-    no row.
+    All definitions together put one mask on each message, so that one pass groups by the mask whatever
+    their number. Only the few groups are multiplied by the definitions. A definition has no row for the
+    channels and days that it does not cover.
     """
-    known = definitions(definition.collect())
-    states = [state(rows) for rows in known.values()]
-    masks = {
-        f"mask_{start // PER_MASK}": mask(states[start : start + PER_MASK])
-        for start in range(0, len(states), PER_MASK)
-    }
-    counts = UNITS | ({"content": CONTENT} if has_content else {})
-    weights = [F.expr(weight).alias(unit) for unit, weight in counts.items()]
-    marked = message.select(*by, *weights, *(value.alias(name) for name, value in masks.items()))
-    grouped = marked.groupBy(*by, *masks).agg(*(F.sum(unit).alias(unit) for unit in counts))
-    places = F.array(*map(F.lit, range(len(known))))
-    cells = grouped.select("*", F.explode(places).alias("place")).withColumn("state", said(len(masks)))
-    wide = cells.filter(F.col("state") != SILENT).groupBy(*by, "place").agg(*sums(list(counts)))
-    return told_out(wide, list(known), by, has_content)
-
-
-def said(masks: int) -> Column:
-    """What the definition at `place` says, from its two bits."""
-    mask = F.col("mask_0")
-    for number in range(1, masks):
-        mask = F.when(F.col("place") >= number * PER_MASK, F.col(f"mask_{number}")).otherwise(mask)
-    shifted = F.call_function("shiftright", mask, F.col("place") % PER_MASK * 2)
-    return shifted.bitwiseAND(F.lit(3)).cast("int")
-
-
-def sums(counts: list[str]) -> list[Column]:
-    """Of each count: all, those that are spam, and those that may be."""
-    state = F.col("state")
-    kept = {
-        "units": F.lit(True),
-        "spam_certain": state == CERTAIN,
-        "spam_possible": state != NO,
-    }
-    return [
-        F.sum(F.when(condition, F.col(unit)).otherwise(0)).alias(f"{unit}_{name}")
-        for unit in counts
-        for name, condition in kept.items()
-    ]
-
-
-def told_out(wide: DataFrame, known: list[str], by: list[str], has_content: bool) -> DataFrame:
-    """One row for each unit that there is."""
-    columns = {unit: {name: F.col(f"{unit}_{name}") for name in CONTENT_NAMES} for unit in UNITS}
-    names = list(CONTENT_NAMES)
-    if has_content:
-        names += CONTENT_NAMES.values()
-        for unit in UNITS:
-            of_content = {
-                own: F.col(f"content_{name}") if unit == "recipient" else F.lit(0).cast("bigint")
+    message = marked(message, definition)
+    masks = masks_of(message)
+    counts = [name for name in COUNTS if has_content or name != "units_content"]
+    groups = (
+        message.group_by(*by, *masks)
+        .agg(pl.col(counts).sum())
+        .group_by(by)
+        .agg(pl.col(*masks, *counts))
+        .with_row_index("group")
+    )
+    stated = statements(message, definition)
+    cells = groups.select("group", *masks, *counts).explode(*masks, *counts).join(stated, on=masks)
+    is_certain, is_possible = pl.col("state") == CERTAIN, pl.col("state") != NO
+    sums = cells.group_by("group", "place", "definition_code").agg(
+        value.sum().alias(f"{count}.{name}")
+        for count in counts
+        for name, value in {
+            "units": pl.col(count),
+            "spam_certain": pl.col(count).filter(is_certain),
+            "spam_possible": pl.col(count).filter(is_possible),
+        }.items()
+    )
+    parts = []
+    for unit in UNITS:
+        values = {name: pl.col(f"units_{unit}.{name}") for name in CONTENT_NAMES}
+        if has_content:
+            nothing = pl.lit(0, dtype=pl.Int64)
+            values |= {
+                own: pl.col(f"units_content.{name}") if unit == "recipient" else nothing
                 for name, own in CONTENT_NAMES.items()
             }
-            columns[unit] |= of_content
-    units = F.array(
-        *(
-            F.struct(F.lit(unit).alias("unit_code"), *(columns[unit][name].alias(name) for name in names))
-            for unit in UNITS
-        )
-    )
-    code = F.element_at(F.array(*map(F.lit, known)), F.col("place") + 1).alias("definition_code")
-    cells = wide.select(*by, code, F.explode(units).alias("unit")).filter("unit.units > 0")
-    return cells.select(*by, "unit.unit_code", "definition_code", *(f"unit.{name}" for name in names))
+        rows = sums.filter(pl.col(f"units_{unit}.units") > 0)
+        parts.append(rows.select("group", pl.lit(unit).alias("unit_code"), "definition_code", **values))
+    return groups.select("group", *by).join(pl.concat(parts), on="group").drop("group")
 
 
-def state(rows: list[Definition]) -> Column:
-    """What the row of a definition that holds on the message's day says of it."""
-    said = F.lit(SILENT)
-    for row in rows:
-        spam = F.expr(row.predicate)
-        says = F.when(spam, CERTAIN).when(spam.isNull(), POSSIBLE).otherwise(NO)
-        speaks = F.col("period_date") >= F.lit(row.valid_from)
-        if row.valid_to is not None:
-            speaks &= F.col("period_date") < F.lit(row.valid_to)
-        said = F.when(speaks & covers(row.channels), says).otherwise(said)
-    return said
-
-
-def covers(channels: tuple[str, ...] | None) -> Column:
-    """Whether a row's channel is one of those; None is all of them."""
-    return F.lit(True) if channels is None else F.col("channel_code").isin(*channels)
-
-
-def mask(states: list[Column]) -> Column:
-    """The states side by side in one whole number, the first in its lowest bits."""
-    parts = (F.shiftleft(said.cast("bigint"), 2 * place) for place, said in enumerate(states))
-    return reduce(Column.bitwiseOR, parts)
-
-
-def known_or(*columns: str, unknown: Column | None = None) -> list[Column]:
-    """The columns with _U where a log does not tell."""
-    value = F.lit("_U") if unknown is None else unknown
-    return [F.coalesce(name, value).alias(name) for name in columns]
-
-
-VOLUME = ["operator_id", "period_date", "channel_code", "direction_code", "stage_code", "outcome_code"]
+def known_or_u(*columns: str) -> list[pl.Expr]:
+    """The columns with _U where a log does not record them."""
+    return [pl.col(name).fill_null("_U") for name in columns]

@@ -9,17 +9,15 @@ by something finer than a channel's month.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-import pyarrow as pa
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
+import polars as pl
 
 from jobs import prevalence
-from jobs.contracts import arrow_schema, struct_type
+from jobs.contracts import rows_frame
+from jobs.core.sql import expression
 from jobs.prevalence import Figure, Stratum
 from jobs.shares import HAD_CONTENT, RECEIVED
 
@@ -33,64 +31,69 @@ Row = dict[str, Any]
 
 
 def transform(
-    audit_sample: DataFrame, audit_label: DataFrame, spam_volume_daily: DataFrame, filter_quality: DataFrame
-) -> DataFrame:
+    audit_sample: pl.DataFrame,
+    audit_label: pl.DataFrame,
+    spam_volume_daily: pl.DataFrame,
+    filter_quality: pl.DataFrame,
+) -> pl.DataFrame:
     """A channel's month is estimated as a whole: its strata are drawn again together."""
-    of_strata = with_labels(audit_sample, audit_label).groupBy(*CHANNEL)
-    audited = of_strata.applyInArrow(audited_quality, struct_type(TABLE))
-    of_tests = flagged(spam_volume_daily).join(
-        F.broadcast(filter_quality.withColumnRenamed("channel", "channel_code")),
-        ["operator_id", "channel_code"],
-    )
-    tested = of_tests.groupBy(*CHANNEL).applyInArrow(tested_quality, struct_type(TABLE))
-    return audited.unionByName(tested)
+    strata = with_labels(audit_sample, audit_label)
+    audited = [audited_quality(month.to_dicts()) for month in strata.partition_by(CHANNEL)]
+    tests = filter_quality.rename({"channel": "channel_code"})
+    of_tests = flagged(spam_volume_daily).join(tests, on=["operator_id", "channel_code"])
+    tested = [tested_quality(row) for row in of_tests.to_dicts()]
+    return rows_frame([row for rows in audited for row in rows] + tested, TABLE)
 
 
-def with_labels(sample: DataFrame, label: DataFrame) -> DataFrame:
+def with_labels(sample: pl.DataFrame, label: pl.DataFrame) -> pl.DataFrame:
     """The strata of a sample, with how many of their units were labelled, and the spam among them by type.
 
-    A type is what the person said; where nobody did, what the logs tell.
+    A unit's type is the one that its label names; without one, the type from the logs.
     """
     key = ["operator_id", "period_code", "stratum_code"]
-    is_spam = F.col("label_code") == "spam"
-    logged = F.coalesce("spam_type_code", F.lit("UNK"))
-    labelled = label.groupBy(*key).agg(
-        F.count_if(F.col("label_code").isin("spam", "not_spam")).alias("labelled"),
-        F.count_if(is_spam).alias("spam"),
-        F.count_if(F.col("label_code") == "unsure").alias("unsure"),
-        F.collect_list(F.when(is_spam, F.coalesce("labelled_type_code", logged))).alias("types"),
-        F.collect_set(logged).alias("logged_types"),
+    is_spam = pl.col("label_code") == "spam"
+    logged = pl.col("spam_type_code").fill_null("UNK")
+    labelled = label.group_by(key).agg(
+        pl.col("label_code").is_in(["spam", "not_spam"]).sum().alias("labelled"),
+        is_spam.sum().alias("spam"),
+        (pl.col("label_code") == "unsure").sum().alias("unsure"),
+        pl.coalesce("labelled_type_code", logged).filter(is_spam).alias("types"),
+        logged.unique().alias("logged_types"),
     )
     columns = ["channel_code", "filter_call_code", "is_typed", "score_band"]
     columns += ["population_count", "sampled_count", "sample_seed"]
-    joined = sample.select(*key, *columns).join(labelled, on=key, how="left").na.fill(0)
-    nothing = F.array().cast("array<string>")
-    return joined.withColumns({name: F.coalesce(name, nothing) for name in ("types", "logged_types")})
+    return (
+        sample.select(*key, *columns)
+        .join(labelled, on=key, how="left")
+        .with_columns(
+            pl.col("labelled", "spam", "unsure").fill_null(0),
+            pl.col("types", "logged_types").fill_null([]),
+        )
+    )
 
 
-def flagged(volume: DataFrame, *by: str) -> DataFrame:
+def flagged(volume: pl.DataFrame, *by: str) -> pl.DataFrame:
     """What the filter made of the messages whose content it had, by operator, month and channel, and `by`."""
     is_asked = (
-        (F.col("definition_code") == "OPERATOR")
-        & F.col("direction_code").isin(RECEIVED)
-        & F.expr(HAD_CONTENT)
+        (pl.col("definition_code") == "OPERATOR")
+        & pl.col("direction_code").is_in(RECEIVED)
+        & expression(HAD_CONTENT)
     )
-    month = F.date_format("period_date", "yyyy-MM").alias("period_code")
-    sums = [F.sum(name).alias(name) for name in ("units", "spam_certain", "spam_possible")]
-    return volume.filter(is_asked).groupBy("operator_id", month, "channel_code", *by).agg(*sums)
+    month = pl.col("period_date").dt.strftime("%Y-%m").alias("period_code")
+    sums = pl.col("units", "spam_certain", "spam_possible").sum()
+    return volume.filter(is_asked).group_by("operator_id", month, "channel_code", *by).agg(sums)
 
 
-def audited_quality(strata: pa.Table) -> pa.Table:
+def audited_quality(strata: list[Row]) -> list[Row]:
     """The rows of one channel's audit: its strata, its parts, its types, and the whole."""
-    rows = sorted(strata.to_pylist(), key=lambda row: row["stratum_code"])
+    rows = sorted(strata, key=lambda row: row["stratum_code"])
     seed = "|".join(str(rows[0][name]) for name in (*CHANNEL, "sample_seed"))
-    made = [
+    return [
         *(of_one_call(row, seed) for row in rows),
         *(of_part(code, inside, seed) for code, inside in parts(rows).items()),
         *of_types(rows, seed),
         of_channel(rows, seed),
     ]
-    return table_of(made)
 
 
 def cell_of(row: Row) -> Stratum:
@@ -194,9 +197,8 @@ def counts(rows: list[Row], code: str) -> Row:
     }
 
 
-def tested_quality(month: pa.Table) -> pa.Table:
-    """The row of one channel whose filter was tested elsewhere."""
-    (row,) = month.to_pylist()
+def tested_quality(row: Row) -> Row:
+    """The row of one channel whose filter was tested elsewhere. row: its counts, and those of the test."""
     seed = "|".join(row[name] for name in CHANNEL)
     spam, ham = ((row[f"{kind}_tested"], row[f"{kind}_flagged"]) for kind in ("spam", "ham"))
     apparent = row["spam_certain"] / row["units"], row["spam_possible"] / row["units"]
@@ -209,7 +211,7 @@ def tested_quality(month: pa.Table) -> pa.Table:
     made |= {"labelled_count": 0, "labelled_spam_count": 0}
     made |= figures("prevalence", found) | figures("specificity", passed)
     made |= of_calls(prevalence.corrected_calls(apparent, spam, ham, seed))
-    return table_of([made | figures("sensitivity", prevalence.rate_of(spam, seed, "spam"))])
+    return made | figures("sensitivity", prevalence.rate_of(spam, seed, "spam"))
 
 
 def figures(name: str, figure: Figure | None) -> dict[str, Decimal]:
@@ -229,7 +231,3 @@ def band(ends: tuple[float, float] | None) -> dict[str, Decimal]:
 
 def decimal(share: float) -> Decimal:
     return Decimal(f"{share:.8f}")
-
-
-def table_of(rows: Iterable[dict[str, Any]]) -> pa.Table:
-    return pa.Table.from_pylist(list(rows), schema=arrow_schema(TABLE))

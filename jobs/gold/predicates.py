@@ -1,25 +1,25 @@
 """Predicates of ref.definition: three-valued SQL over silver.message, and nothing that could do harm.
 
 A predicate holds columns, literals, comparisons, IN, AND, OR and NOT. Anything else could see a NULL as a
-value (IS NULL, <=>, COALESCE, CASE), so that learning an attribute might widen an interval, or run code
-(reflect, java_method). Spark is given a text written anew from what was checked, never the row's own:
-sqlglot and Spark read some texts differently.
+value (IS NULL, <=>, COALESCE, CASE), so that learning an attribute might widen an interval, or call a
+function. The expression is read from a text that is written anew from the checked tree, never from the
+row's own text.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cache
 from itertools import pairwise
 
+import polars as pl
 import sqlglot
-from pyspark.sql import DataFrame, Row
-from pyspark.sql import functions as F
 from sqlglot import exp
 
 from jobs.contracts import Field, codes, contract
+from jobs.core.sql import expression
 from jobs.errors import ObservatoryError
 
 COMPARISONS = (exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE)
@@ -41,31 +41,36 @@ OPERATOR = "OPERATOR"
 
 @dataclass(frozen=True)
 class Definition:
-    """A row of ref.definition. channels: the codes that it speaks of; None where it speaks of all."""
+    """A row of ref.definition. channels: the codes that it covers; None where it covers all.
+
+    predicate, spam: whether a message is spam, as SQL and as a Polars expression.
+    """
 
     code: str
     predicate: str
     channels: tuple[str, ...] | None
     valid_from: dt.date
     valid_to: dt.date | None
+    spam: pl.Expr = field(compare=False, repr=False)
 
 
-def definitions(rows: Iterable[Row]) -> dict[str, list[Definition]]:
+def definitions(definition: pl.DataFrame) -> dict[str, list[Definition]]:
     """The rows of ref.definition by their code, each with its predicate checked, oldest first.
 
     Raises ObservatoryError, naming the row, for a predicate that is refused, an unknown channel, or two
     rows of one code that hold on the same day.
     """
     found: dict[str, list[Definition]] = {}
-    for row in rows:
-        channels = channels_of(row.channels)
-        where = f"ref.definition, row {row.definition_code} from {row.valid_from}"
+    for row in definition.to_dicts():
+        channels = channels_of(row["channels"])
+        code, valid_from = row["definition_code"], row["valid_from"]
+        where = f"ref.definition, row {code} from {valid_from}"
         for channel in channels or ():
             if channel not in codes("channel"):
                 raise ObservatoryError(f"{where}: unknown channel '{channel}'")
-        sql = written(row.predicate, where)
-        about = Definition(row.definition_code, sql, channels, row.valid_from, row.valid_to)
-        found.setdefault(about.code, []).append(about)
+        sql = written(row["predicate"], where)
+        about = Definition(code, sql, channels, valid_from, row["valid_to"], expression(sql))
+        found.setdefault(code, []).append(about)
     for code, of_code in found.items():
         of_code.sort(key=lambda each: each.valid_from)
         for one, other in pairwise(of_code):
@@ -77,12 +82,12 @@ def definitions(rows: Iterable[Row]) -> dict[str, list[Definition]]:
     return dict(sorted(found.items()))
 
 
-def of_operator(definition: DataFrame, day: dt.date | None = None) -> list[Definition]:
-    """The rows of ref.definition of what the operator blocked or marked; with a day, the one that holds then.
+def of_operator(definition: pl.DataFrame, day: dt.date | None = None) -> list[Definition]:
+    """The rows of ref.definition for what the operator blocked or marked; with a day, the one that holds.
 
     Raises ObservatoryError if there is none.
     """
-    rows = definitions(definition.filter(F.col("definition_code") == OPERATOR).collect()).get(OPERATOR, [])
+    rows = definitions(definition.filter(pl.col("definition_code") == OPERATOR)).get(OPERATOR, [])
     if day is not None:
         rows = [row for row in rows if row.valid_from <= day and (row.valid_to is None or day < row.valid_to)]
     if not rows:
@@ -99,6 +104,7 @@ def channels_of(text: str) -> tuple[str, ...] | None:
     return None if text in EVERYTHING else tuple(text.split("|"))
 
 
+@cache
 def written(text: str, where: str) -> str:
     """The predicate as SQL, written anew from what it was read as.
 
@@ -141,7 +147,7 @@ def condition(node: exp.Expr, where: str) -> str:
             raise ObservatoryError(f"{where}: '{node.sql()}': IN takes a list of literals only")
         return compared(node.this, "IN", node.expressions, where)
     if isinstance(node, COMPARISONS):
-        # What stands left and right is a matter of taste; Spark is given the column first.
+        # A literal may stand left or right; the column is written first.
         left, right = node.this, node.expression
         sign = SIGNS[type(node)]
         if isinstance(bare(right), exp.Column) and not isinstance(bare(left), exp.Column):
@@ -166,7 +172,7 @@ def compared(left: exp.Expr, sign: str, right: list[exp.Expr], where: str) -> st
 
 
 def operand(node: exp.Expr, name: str, kind: str, where: str) -> str:
-    """A literal of the column's type, or a column of the same type. Spark would cast others, some to NULL."""
+    """A literal of the column's type, or a column of the same type. Others would be cast, some to NULL."""
     if isinstance(node, exp.Column):
         other, other_kind = column(node, where)
         if other_kind != kind:

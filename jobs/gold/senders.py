@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
+import polars as pl
 
-from jobs.gold.counting import CERTAIN, state
-from jobs.gold.predicates import definitions
+from jobs.core import sketch
+from jobs.gold.counting import CERTAIN, marked, masks_of, statements
 
 
-def sender_sketches(message: DataFrame, definition: DataFrame, by: list[str]) -> DataFrame:
-    """For each group, unit and definition with certain spam a theta sketch of its senders.
+def sender_sketches(message: pl.DataFrame, definition: pl.DataFrame, by: list[str]) -> pl.DataFrame:
+    """For each group, unit and definition with certain spam a sketch of its senders.
 
-    Units are recipients, attempts and calls: messages and segments have the senders of the recipients. A row
-    is looked at once, whatever the number of definitions, and only spam is sketched. The sketch keeps the
-    smallest hashes, so that neither order nor partitioning changes it, and the union of parts is the sketch
-    of the whole.
+    Units are recipients, attempts and calls: messages and segments have the senders of the recipients. Only
+    spam is sketched, and each sender of a group once, whatever the number of definitions.
     """
-    spam = F.array(
-        *(
-            F.when(state(rows) == CERTAIN, F.lit(code))
-            for code, rows in definitions(definition.collect()).items()
-        )
-    )
-    told = message.select(
-        *by,
-        F.col("grain_code").alias("unit_code"),
-        F.explode(F.array_compact(spam)).alias("definition_code"),
-        "sender_hash",
-    )
-    return told.groupBy(*by, "unit_code", "definition_code").agg(
-        F.theta_sketch_agg("sender_hash").alias("sender_sketch")
+    message = marked(message, definition)
+    masks = masks_of(message)
+    certain = statements(message, definition).filter(pl.col("state") == CERTAIN)
+    return (
+        message.join(certain.select(masks).unique(), on=masks, how="semi")
+        .select(*by, *masks, unit_code="grain_code", sender=sketch.of_pseudonym(pl.col("sender_hash")))
+        .unique()
+        .join(certain, on=masks)
+        .group_by(*by, "unit_code", "definition_code")
+        .agg(sender_sketch=sketch.smallest(pl.col("sender")))
     )

@@ -1,41 +1,47 @@
-"""Which signatures of a day are of one campaign: MinHash sketches, banded, compared and joined up.
+"""Near-duplicates: which signatures of a day belong to one campaign, by MinHash sketches.
 
-Only distinct signatures are compared, never messages: 4,000 copies of a text are one signature. Those that
-agree in a band of their sketches share a bucket. In a bucket each signature is compared with the first few by
-hash, the cap, so that work grows with the number of signatures and not with its square; what a full bucket
-may have missed is marked. Signatures linked by likeness, directly or by way of others, are one campaign,
-named by the least of their hashes: nothing depends on order or partitions.
+Only distinct signatures are compared, never messages: 4,000 copies of a text are one signature. Signatures
+that agree in a band of their sketches share a bucket. In a bucket each signature is compared with the first
+few by hash, the cap, so that work grows with the number of signatures and not with its square; pairs that a
+full bucket may have missed are marked. Signatures linked by likeness, directly or through others, are one
+campaign, named by the least of their hashes: nothing depends on the order of rows.
 
-What was not found alike may still be: texts that differ in a greeting agree in half of their sketches. How
-many copies share a text's buckets is counted without comparing, so that no cap hides any (company).
+Texts that were not found alike may still be: texts that differ in a greeting agree in half of their sketches.
+How many copies share a text's buckets is counted without comparing, so that no cap hides any (company).
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
-import pyarrow as pa
-from pyspark.sql import Column, DataFrame, Row, Window
-from pyspark.sql import functions as F
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from jobs.errors import ObservatoryError
 from jobs.signatures import LANES
 
-# Kinds of signatures that are of what a message says (jobs/signatures.py).
+# Kinds of signatures that are made from a message's content (jobs/signatures.py).
 OF_CONTENT = ["text", "fuzzy", "digest"]
 WHOSE = ["operator_id", "period_date", "channel_code"]
-UNITED = (
-    "operator_id string, period_date date, channel_code string, signature_hash string, campaign_hash string,"
-    " is_bucket_capped boolean"
-)
+SIGNED = [*WHOSE, "signature_hash"]
+UNITED = {
+    "operator_id": pl.String,
+    "period_date": pl.Date,
+    "channel_code": pl.String,
+    "signature_hash": pl.String,
+    "campaign_hash": pl.String,
+    "is_bucket_capped": pl.Boolean,
+}
+# So many pairs are compared at once: 2 sketches of 64 bytes each take 32 MB.
+PAIRS = 250_000
+Numbers = npt.NDArray[np.int64]
+Places = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True)
@@ -54,20 +60,21 @@ class Thresholds:
     least_similarity: float
 
     @classmethod
-    def of(cls, rows: list[Row]) -> list[Thresholds]:
+    def of(cls, campaign_parameter: pl.DataFrame) -> list[Thresholds]:
         """The thresholds of all times, one for each time in which none changes.
 
         Raises ObservatoryError that names what is missing or cannot be.
         """
-        changes = {row.valid_from for row in rows} | {row.valid_to for row in rows if row.valid_to}
+        rows = campaign_parameter.to_dicts()
+        changes = {row["valid_from"] for row in rows} | {row["valid_to"] for row in rows if row["valid_to"]}
         return [cls.on(rows, *days) for days in pairwise([*sorted(changes), None]) if days[0] is not None]
 
     @classmethod
-    def on(cls, rows: list[Row], first: dt.date, end: dt.date | None) -> Thresholds:
+    def on(cls, rows: list[dict[str, Any]], first: dt.date, end: dt.date | None) -> Thresholds:
         value = {
-            row.parameter_code: row.parameter_value
+            row["parameter_code"]: row["parameter_value"]
             for row in rows
-            if row.valid_from <= first and (row.valid_to is None or first < row.valid_to)
+            if row["valid_from"] <= first and (row["valid_to"] is None or first < row["valid_to"])
         }
         names = [name for name in cls.__annotations__ if not name.endswith("_day")]
         missing = sorted(set(names) - set(value))
@@ -84,48 +91,108 @@ class Thresholds:
             )
         return found
 
-    def hold(self) -> Column:
+    def hold(self) -> pl.Expr:
         """Whether a row's day is one of theirs."""
-        begun = F.col("period_date") >= F.lit(self.first_day)
-        return begun if self.end_day is None else begun & (F.col("period_date") < F.lit(self.end_day))
+        begun = pl.col("period_date") >= self.first_day
+        return begun if self.end_day is None else begun & (pl.col("period_date") < self.end_day)
 
 
-def united(signature: DataFrame, thresholds: Thresholds) -> DataFrame:
+def united(signature: pl.DataFrame, thresholds: Thresholds) -> pl.DataFrame:
     """The signatures that are like others of their operator, day and channel, each with its campaign.
 
     signature: one row per operator, day, channel and signature_hash, with signature_sketch; null is like
     none. Signatures that are like no other are left out, unless a full bucket may have hidden it.
     """
-    own = [*WHOSE, "band", "bucket"]
-    in_bucket = Window.partitionBy(*own)
-    placed = (
-        signature.filter("signature_sketch IS NOT NULL")
-        .select(*WHOSE, "signature_hash", "signature_sketch", F.inline(buckets(thresholds)))
-        .withColumn("place", F.row_number().over(in_bucket.orderBy("signature_hash")))
-        .withColumn("size", F.count("*").over(in_bucket))
-        .filter("size > 1")
-    )
-    first = placed.filter(F.col("place") <= thresholds.bucket_cap).select(
-        *own,
-        F.col("signature_hash").alias("other_hash"),
-        F.col("signature_sketch").alias("other_sketch"),
-        F.col("place").alias("other_place"),
-    )
-    is_full = F.col("size") > thresholds.bucket_cap
+    sketched = signature.filter(pl.col("signature_sketch").is_not_null()).select(*SIGNED, "signature_sketch")
+    parts = [joined_up(part, thresholds) for part in sketched.partition_by(WHOSE) if part.height > 1]
+    return pl.concat([pl.DataFrame(schema=UNITED), *parts])
+
+
+def joined_up(signature: pl.DataFrame, thresholds: Thresholds) -> pl.DataFrame:
+    """The same for one operator's day and channel."""
+    signature = signature.sort("signature_hash")
+    names, table = signature["signature_hash"], table_of(signature["signature_sketch"])
+    is_capped = np.zeros(len(names), bool)
+    ends: list[tuple[Places, Places]] = []
     least = math.ceil(thresholds.least_similarity * LANES)
-    is_alike = agreement("signature_sketch", "other_sketch") >= least
-    # One pair of each signature in a full bucket stays, alike or not: it carries the mark.
-    is_mark = is_full & (F.col("other_place") == 1)
-    pairs = (
-        placed.join(first, on=own, how="inner")
-        .filter((F.col("other_place") < F.col("place")) | (is_mark & (F.col("place") == 1)))
-        .select(*WHOSE, "signature_hash", "other_hash", is_alike.alias("is_alike"), is_full.alias("is_full"))
-        .filter(F.col("is_alike") | is_mark)
+    for bucket in buckets(table, thresholds):
+        order, place, size = placed(bucket)
+        is_capped[order[size > thresholds.bucket_cap]] = True
+        for one, other in pairs(order, place, thresholds.bucket_cap):
+            is_alike = np.count_nonzero(table[one] == table[other], axis=1) >= least
+            ends.append((one[is_alike], other[is_alike]))
+    if not any(len(one) for one, _ in ends):
+        first, is_like_others = np.arange(len(names)), np.zeros(len(names), bool)
+    else:
+        # It takes long to import, and most logs hold no texts.
+        from scipy.sparse import coo_array
+        from scipy.sparse.csgraph import connected_components
+
+        one, other = (np.concatenate([each[side] for each in ends]) for side in (0, 1))
+        graph = coo_array((np.ones(len(one), bool), (one, other)), shape=(len(names), len(names)))
+        _, label = connected_components(graph.tocsr(), directed=False)
+        # Names are in order: the first of a component is its least.
+        _, firsts, sizes = np.unique(label, return_index=True, return_counts=True)
+        first, is_like_others = firsts[label], sizes[label] > 1
+    return (
+        signature.select(SIGNED)
+        .with_columns(campaign_hash=names.gather(first), is_bucket_capped=pl.Series(is_capped))
+        .filter(pl.Series(is_like_others | is_capped))
     )
-    return pairs.groupBy(*WHOSE).applyInArrow(joined_up, UNITED)
 
 
-def company(signature: DataFrame, thresholds: Thresholds, windows: Iterable[int]) -> DataFrame:
+def table_of(sketches: pl.Series) -> npt.NDArray[np.uint16]:
+    """Sketches, whose values are below 65,536, as the rows of a table."""
+    # The cast raises on any other value.
+    table: npt.NDArray[np.uint16] = sketches.cast(pl.List(pl.UInt16)).list.to_array(LANES).to_numpy()
+    return table
+
+
+def buckets(table: npt.NDArray[np.uint16], thresholds: Thresholds) -> Iterator[npt.NDArray[np.uint64]]:
+    """For each band the bucket of each sketch: a number made of its values there.
+
+    Buckets of two bands are never compared, and no bucket is stored.
+    """
+    for band in range(thresholds.band_count):
+        bucket = np.zeros(len(table), np.uint64)
+        for lane in range(band * thresholds.band_rows, (band + 1) * thresholds.band_rows):
+            # Four values below 65,536 make a number of their own; of more they make a hash.
+            bucket = (bucket << np.uint64(16)) ^ (bucket >> np.uint64(48)) * np.uint64(0x9E3779B97F4A7C15)
+            bucket ^= table[:, lane].astype(np.uint64)
+        yield bucket
+
+
+def placed(bucket: npt.NDArray[np.uint64]) -> tuple[Places, Numbers, Numbers]:
+    """The rows bucket by bucket in their own order, of buckets with at least two; the place of each in its
+    bucket, from 0; the size of its bucket."""
+    order = np.argsort(bucket, kind="stable")
+    in_order = bucket[order]
+    start = np.flatnonzero(np.concatenate([[True], in_order[1:] != in_order[:-1]]))
+    size = np.diff(np.append(start, len(order)))
+    place = np.arange(len(order)) - np.repeat(start, size)
+    each = np.repeat(size, size)
+    is_shared = each > 1
+    return order[is_shared], place[is_shared], each[is_shared]
+
+
+def pairs(order: Places, place: Numbers, cap: int) -> Iterator[tuple[Places, Places]]:
+    """Each row of a bucket with those of the first `cap` that stand before it, some of the pairs at a
+    time."""
+    count = np.minimum(place, cap)
+    until = np.cumsum(count)
+    begin = 0
+    while begin < len(order):
+        done = int(until[begin - 1]) if begin else 0
+        end = max(begin + 1, int(np.searchsorted(until, done + PAIRS, side="right")))
+        of_row = count[begin:end]
+        row = np.repeat(np.arange(begin, end), of_row)
+        # A row's partners are the first of its bucket, which begins `place` rows before it.
+        partner = np.arange(len(row)) - np.repeat(np.cumsum(of_row) - of_row, of_row)
+        yield order[row], order[row - place[row] + partner]
+        begin = end
+
+
+def company(signature: pl.DataFrame, thresholds: Thresholds, windows: Iterable[int]) -> pl.DataFrame:
     """For each signature of a day, and each number of days that end with it: its copies (own_N), and the
     copies of others in its buckets (near_N), counted once in each bucket.
 
@@ -133,76 +200,50 @@ def company(signature: DataFrame, thresholds: Thresholds, windows: Iterable[int]
     (which stays) and copies. Of two texts of a likeness s one is counted in 8 s^4 of the other's 8 buckets on
     average, and a text of which there are many near ones shares at least one bucket with a part of them.
     """
-    own = ["operator_id", "channel_code", "band", "bucket"]
-    day = F.unix_date("period_date")
-    in_bucket = Window.partitionBy(*own).orderBy(day)
-    alone = Window.partitionBy(*own, "signature_hash").orderBy(day)
-    counts, totals = {}, []
-    for days in windows:
-        counts[f"all_{days}"] = F.sum("copies").over(in_bucket.rangeBetween(1 - days, 0))
-        counts[f"own_{days}"] = F.sum("copies").over(alone.rangeBetween(1 - days, 0))
-        totals.append(F.max(f"own_{days}").alias(f"own_{days}"))
-        totals.append(F.sum(F.col(f"all_{days}") - F.col(f"own_{days}")).alias(f"near_{days}"))
-    kept = [*WHOSE, "signature_hash", "is_text_short"]
-    placed = signature.select(*kept, "copies", F.inline(buckets(thresholds)))
-    return placed.withColumns(counts).groupBy(*kept).agg(*totals)
-
-
-def buckets(thresholds: Thresholds) -> Column:
-    return F.array(*(bucket(band, thresholds.band_rows) for band in range(thresholds.band_count)))
-
-
-def bucket(band: int, rows: int) -> Column:
-    values = [F.get("signature_sketch", F.lit(place)) for place in range(band * rows, (band + 1) * rows)]
-    return F.struct(F.lit(band).alias("band"), F.xxhash64(*values).alias("bucket"))
-
-
-def agreement(one: str, other: str) -> Column:
-    """In how many places two sketches have the same value."""
-    same = F.zip_with(one, other, lambda mine, theirs: (mine == theirs).cast("int"))
-    return F.aggregate(same, F.lit(0), lambda total, each: total + each)
-
-
-def joined_up(pairs: pa.Table) -> pa.Table:
-    """The connected components of one operator's day and channel: each signature with its campaign."""
-    rows = pl.from_arrow(pairs)
-    assert isinstance(rows, pl.DataFrame)
-    names = pl.concat([rows["signature_hash"], rows["other_hash"]]).unique().sort()
-    places = pl.DataFrame({"name": names, "at": pl.int_range(len(names), eager=True)})
-    placed = rows.select(
-        *(
-            pl.col(column).replace_strict(places["name"], places["at"]).alias(column)
-            for column in ("signature_hash", "other_hash")
-        ),
-        "is_alike",
-        "is_full",
-    )
-    alike = placed.filter("is_alike").unique()
-    ends = alike["signature_hash"].to_numpy(), alike["other_hash"].to_numpy()
-    graph = coo_array((np.ones(alike.height, np.int8), ends), shape=(len(names), len(names)))
-    _, labels = connected_components(graph.tocsr(), directed=False)
-    in_full = placed.filter("is_full")
-    full = pl.concat([in_full["signature_hash"], in_full["other_hash"]]).unique()
-    # Names are in order: the first of a component is its least.
-    _, firsts = np.unique(labels, return_index=True)
-    made = pl.DataFrame(
-        {
-            "signature_hash": names,
-            "campaign_hash": names.gather(firsts[labels]),
-            "is_bucket_capped": pl.int_range(len(names), eager=True).is_in(full.implode()),
-        }
-    )
-    whose = rows.select(WHOSE).head(1)
-    return whose.join(made, how="cross").to_arrow().cast(ARROW)
-
-
-ARROW = pa.schema(
-    [
-        ("operator_id", pa.string()),
-        ("period_date", pa.date32()),
-        ("channel_code", pa.string()),
-        ("signature_hash", pa.string()),
-        ("campaign_hash", pa.string()),
-        ("is_bucket_capped", pa.bool_()),
+    windows = list(windows)
+    kept = [*SIGNED, "is_text_short"]
+    parts = [
+        counted(part, thresholds, windows).select(
+            *kept, *(f"{what}_{days}" for days in windows for what in ("own", "near"))
+        )
+        for part in signature.partition_by("operator_id", "channel_code")
     ]
-)
+    return pl.concat(parts) if parts else counted(signature, thresholds, windows)
+
+
+def counted(signature: pl.DataFrame, thresholds: Thresholds, windows: list[int]) -> pl.DataFrame:
+    """The same for one operator and channel."""
+    table = table_of(signature["signature_sketch"])
+    day = signature["period_date"].to_physical().to_numpy().astype(np.int64)
+    copies = signature["copies"].to_numpy()
+    own = until(signature["signature_hash"].rank("dense").to_numpy(), day, copies, windows)
+    near = {days: np.zeros(len(day), np.int64) for days in windows}
+    for bucket in buckets(table, thresholds):
+        for days, total in until(bucket, day, copies, windows).items():
+            near[days] += total - own[days]
+    return signature.with_columns(
+        *(pl.Series(f"own_{days}", own[days], pl.Int64) for days in windows),
+        *(pl.Series(f"near_{days}", near[days], pl.Int64) for days in windows),
+    )
+
+
+def until(
+    group: npt.NDArray[Any], day: Numbers, copies: Numbers, windows: Iterable[int]
+) -> dict[int, Numbers]:
+    """For each row and number of days: the copies of its group in so many days that end with its own."""
+    windows = list(windows)
+    if not len(day):
+        return dict.fromkeys(windows, copies)
+    order = np.lexsort((day, group))
+    in_order = group[order]
+    number = np.cumsum(np.concatenate([[False], in_order[1:] != in_order[:-1]]))
+    # Groups lie so far apart on one scale of days that no window reaches from one into another.
+    span = int(day.max() - day.min()) + max(windows) + 1
+    at = number * span + (day[order] - day.min()) + max(windows)
+    total = np.concatenate([[0], np.cumsum(copies[order])])
+    whole = total[np.searchsorted(at, at, side="right")]
+    found = {}
+    for days in windows:
+        found[days] = np.empty(len(day), np.int64)
+        found[days][order] = whole - total[np.searchsorted(at, at - days, side="right")]
+    return found

@@ -1,8 +1,8 @@
 """gold.spam_route_daily: spam volume by origin, inbound link, transit, outbound link and destination."""
 
-from pyspark.sql import DataFrame
+import polars as pl
 
-from jobs.gold.counting import counted, known_or
+from jobs.gold.counting import counted, known_or_u, marked
 
 WHOSE = ["operator_id", "period_date", "channel_code", "direction_code"]
 ROUTE = [
@@ -17,6 +17,10 @@ ROUTE = [
 ]
 
 
-def transform(message: DataFrame, definition: DataFrame) -> DataFrame:
-    rest = [name for name in message.columns if name not in ROUTE]
-    return counted(message.select(*rest, *known_or(*ROUTE)), definition, [*WHOSE, *ROUTE], has_content=True)
+def partial(message: pl.DataFrame, definition: pl.DataFrame) -> pl.DataFrame:
+    # Definitions see a route as the log records it: first the marks, then _U.
+    named = marked(message, definition).with_columns(known_or_u(*ROUTE))
+    return counted(named, definition, [*WHOSE, *ROUTE], has_content=True)
+
+
+transform = partial

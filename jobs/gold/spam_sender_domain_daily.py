@@ -1,38 +1,40 @@
 """gold.spam_sender_domain_daily: spam volume by the sender's registered domain, verified or only claimed."""
 
-from pyspark.sql import DataFrame, Window
-from pyspark.sql import functions as F
+import polars as pl
 
-from jobs.gold.counting import counted
+from jobs.core.merge import whole
+from jobs.gold.counting import counted, known_or_u, marked
 
-WHOSE = ["operator_id", "period_date", "channel_code", "direction_code"]
+TABLE = "gold.spam_sender_domain_daily"
+DOMAIN = ["operator_id", "period_date", "channel_code", "direction_code", "sender_registered_domain"]
 CELL = ["unit_code", "definition_code"]
 # Domains of fewer recipients, attempts or calls a day stand together: most are made up and seen once.
 FEWEST = 10
 
 
-def transform(message: DataFrame, definition: DataFrame) -> DataFrame:
-    domain = F.coalesce("sender_registered_domain", F.lit("_U"))
-    named = message.withColumn("sender_registered_domain", domain)
-    verified = F.coalesce("is_origin_verified", F.lit(False))
-    of_all = counted(
-        named.withColumn("is_origin_verified", verified),
-        definition,
-        [*WHOSE, "sender_registered_domain", "is_origin_verified"],
+def partial(message: pl.DataFrame, definition: pl.DataFrame) -> pl.DataFrame:
+    named = marked(message, definition).with_columns(
+        *known_or_u("sender_registered_domain"), pl.col("is_origin_verified").fill_null(False)
     )
-    domain_keys = [*WHOSE, "sender_registered_domain"]
-    both = F.sum("units").over(Window.partitionBy(*domain_keys, *CELL))
-    is_seen = F.col("unit_code").isin("recipient", "attempt", "call")
-    seen = F.max(F.when(is_seen, F.col("both"))).over(Window.partitionBy(*domain_keys))
-    is_small = (F.col("sender_registered_domain") != "_U") & (F.col("seen") < FEWEST)
-    together = (
-        of_all.withColumn("both", both)
-        .withColumn("seen", seen)
-        .withColumn(
-            "sender_registered_domain", F.when(is_small, "_O").otherwise(F.col("sender_registered_domain"))
-        )
+    return counted(named, definition, [*DOMAIN, "is_origin_verified"])
+
+
+def finish(frame: pl.DataFrame) -> pl.DataFrame:
+    """Domains of few units stand together as _O, once all of the day's units are there."""
+    seen = (
+        frame.filter(pl.col("unit_code").is_in(["recipient", "attempt", "call"]))
+        .group_by(*DOMAIN, *CELL)
+        .agg(pl.col("units").sum())
+        .group_by(DOMAIN)
+        .agg(seen=pl.col("units").max())
     )
-    measures = ["units", "spam_certain", "spam_possible"]
-    return together.groupBy(*WHOSE, "sender_registered_domain", "is_origin_verified", *CELL).agg(
-        *(F.sum(name).alias(name) for name in measures)
+    is_small = (pl.col("sender_registered_domain") != "_U") & (pl.col("seen") < FEWEST)
+    named = pl.when(is_small).then(pl.lit("_O")).otherwise("sender_registered_domain")
+    together = frame.join(seen, on=DOMAIN, how="left", nulls_equal=True).with_columns(
+        sender_registered_domain=named
     )
+    return whole(together, TABLE)
+
+
+def transform(message: pl.DataFrame, definition: pl.DataFrame) -> pl.DataFrame:
+    return finish(whole(partial(message, definition), TABLE))

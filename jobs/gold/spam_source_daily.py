@@ -1,23 +1,35 @@
 """gold.spam_source_daily: spam volume by observed country, autonomous system and network."""
 
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
+import polars as pl
 
-from jobs.gold.counting import VOLUME, counted
+from jobs.core import sketch
+from jobs.core.merge import whole
+from jobs.gold.counting import VOLUME, counted, marked
+from jobs.gold.origins import origin
 from jobs.gold.senders import sender_sketches
 
+TABLE = "gold.spam_source_daily"
 SOURCE = ["source_country_code", "source_asn", "source_network"]
+LOCATION = ["location_database", "location_date"]
 
 
-def transform(message: DataFrame, definition: DataFrame) -> DataFrame:
-    # A call or an SMS has no address: its source is the country of the number that it claims.
-    located = message.select(
-        "*",
-        F.coalesce("origin_observed_code", "origin_claimed_code", F.lit("_U")).alias("source_country_code"),
-        F.coalesce("client_network", F.lit("_U")).alias("source_network"),
-    ).withColumn("source_asn", F.coalesce("source_asn", F.lit(0)))
+def partial(message: pl.DataFrame, definition: pl.DataFrame) -> pl.DataFrame:
+    """sender_sketch: a list of hashes."""
+    located = marked(message, definition).with_columns(
+        source_country_code=origin(),
+        source_network=pl.col("client_network").fill_null("_U"),
+        source_asn=pl.col("source_asn").fill_null(0),
+    )
+    by = [*VOLUME, *SOURCE]
     # A day's rows were located by one table of ranges: it splits no row.
-    database = ["location_database", "location_date"]
-    volume = counted(located, definition, [*VOLUME, *SOURCE, *database])
-    key = [*VOLUME, *SOURCE, "unit_code", "definition_code"]
-    return volume.join(sender_sketches(located, definition, [*VOLUME, *SOURCE]), on=key, how="left")
+    volume = counted(located, definition, [*by, *LOCATION])
+    senders = sender_sketches(located, definition, by)
+    return volume.join(senders, on=[*by, "unit_code", "definition_code"], how="left", nulls_equal=True)
+
+
+def finish(frame: pl.DataFrame) -> pl.DataFrame:
+    return frame.with_columns(sketch.to_bytes(pl.col("sender_sketch")))
+
+
+def transform(message: pl.DataFrame, definition: pl.DataFrame) -> pl.DataFrame:
+    return finish(whole(partial(message, definition), TABLE))

@@ -1,58 +1,77 @@
 """gold.spam_source_monthly: spam by source country and autonomous system, with distinct senders and rates."""
 
-from pyspark.sql import Column, DataFrame
-from pyspark.sql import functions as F
+from decimal import Decimal
 
+import polars as pl
+
+from jobs.core import sketch
+from jobs.core.merge import merged
+from jobs.core.sql import expression
 from jobs.gold.counting import CONTENT_NAMES
 from jobs.shares import HAD_CONTENT
 
-KEY = ["channel_code", "direction_code", "source_country_code", "source_asn", "unit_code", "definition_code"]
+KEY = [
+    *("operator_id", "period_code", "channel_code", "direction_code", "source_country_code", "source_asn"),
+    *("unit_code", "definition_code"),
+]
 LOCATION = ["location_database", "location_date"]
 MEASURES = ["units", "spam_certain", "spam_possible"]
+# What has senders of its own: messages and segments have those of their recipients.
+SENT = ["recipient", "attempt", "call"]
 
 
-def transform(spam_source_daily: DataFrame, operator: DataFrame) -> DataFrame:
+def transform(spam_source_daily: pl.DataFrame, operator: pl.DataFrame) -> pl.DataFrame:
     """Counts are summed, sketches united, and rates taken of the sums."""
-    month = F.date_format("period_date", "yyyy-MM").alias("period_code")
-    is_located = F.col("location_database").isNotNull()
-    had_content = F.expr(HAD_CONTENT)
-    sends = (F.col("spam_certain") > 0) & (F.col("source_network") != "_U")
-    monthly = spam_source_daily.groupBy("operator_id", month, *KEY).agg(
-        *(F.sum(name).alias(name) for name in MEASURES),
-        *(
-            F.sum(F.when(had_content, F.col(name)).otherwise(0)).alias(own)
-            for name, own in CONTENT_NAMES.items()
-        ),
-        F.count_distinct(F.when(sends, F.col("source_network"))).alias("network_count"),
-        F.theta_union_agg("sender_sketch").alias("united"),
-        F.count_distinct("period_date").alias("day_count"),
-        # Tables of ranges age within weeks: a month may be located by several, and then the last is named.
-        F.max(F.when(is_located, F.struct("period_date", *reversed(LOCATION)))).alias("last_located"),
-        F.count_distinct(F.when(is_located, F.struct(*LOCATION))).alias("location_count"),
-    )
-    subscribers = operator.select(
-        F.col("operator_id").alias("of_operator"),
-        F.inline("subscribers").alias("of_channel", "subscriber_count"),
-    )
-    # A union of nothing is an empty sketch, where the day has none.
-    has_senders = (F.col("spam_certain") > 0) & F.col("unit_code").isin("recipient", "attempt", "call")
-    return (
-        monthly.join(
-            F.broadcast(subscribers),
-            # One number for all stands under _T.
-            (F.col("operator_id") == F.col("of_operator"))
-            & F.col("of_channel").isin(F.col("channel_code"), F.lit("_T")),
-            "left",
+    daily = spam_source_daily.with_columns(period_code=pl.col("period_date").dt.strftime("%Y-%m"))
+    is_located = pl.col("location_database").is_not_null()
+    had_content = expression(HAD_CONTENT)
+    sends = (pl.col("spam_certain") > 0) & (pl.col("source_network") != "_U")
+    # Tables of ranges age within weeks: a month may be located by several, and then the last is named.
+    monthly = (
+        daily.sort("period_date", *reversed(LOCATION))
+        .group_by(KEY)
+        .agg(
+            *(pl.col(name).sum() for name in MEASURES),
+            *(pl.col(name).filter(had_content).sum().alias(own) for name, own in CONTENT_NAMES.items()),
+            *(pl.col(name).filter(is_located).last() for name in LOCATION),
+            network_count=pl.col("source_network").filter(sends).n_unique().cast(pl.Int64),
+            day_count=pl.col("period_date").n_unique().cast(pl.Int64),
+            location_count=pl.struct(LOCATION).filter(is_located).n_unique().cast(pl.Int64),
         )
-        .withColumn("sender_sketch", F.when(has_senders, F.col("united")))
-        .withColumn("spam_certain_rate", per_thousand("spam_certain"))
-        .withColumn("spam_possible_rate", per_thousand("spam_possible"))
-        .withColumns({name: F.col("last_located")[name] for name in LOCATION})
-        .drop("united", "last_located", "of_operator", "of_channel")
+    )
+    has_senders = (pl.col("spam_certain") > 0) & pl.col("unit_code").is_in(SENT)
+    united = pl.col("sender_sketch").fill_null(pl.lit([], dtype=sketch.LIST))
+    rows = monthly.join(sketches(daily), on=KEY, how="left", nulls_equal=True).with_columns(
+        sender_sketch=sketch.to_bytes(pl.when(has_senders).then(united))
+    )
+    return with_subscribers(rows, operator).with_columns(
+        spam_certain_rate=per_thousand("spam_certain"), spam_possible_rate=per_thousand("spam_possible")
     )
 
 
-def per_thousand(measure: str) -> Column:
-    """So many per 1,000 subscribers; null where the operator gave no number of subscribers."""
-    exact = F.col(measure).cast("decimal(20,0)") * 1000 / F.col("subscriber_count").cast("decimal(20,0)")
-    return exact.cast("decimal(20,6)")
+def sketches(daily: pl.DataFrame) -> pl.DataFrame:
+    """The senders of each month, from those of its days."""
+    sketched = daily.filter(pl.col("sender_sketch").is_not_null())
+    lists = sketched.select(*KEY, sketch.of_bytes(pl.col("sender_sketch")))
+    return merged(lists, KEY, {"sender_sketch": "sketch"})
+
+
+def with_subscribers(rows: pl.DataFrame, operator: pl.DataFrame) -> pl.DataFrame:
+    """The rows with the subscribers of their channel, or the one number for all, which stands under _T."""
+    given = operator.select("operator_id", "subscribers").explode("subscribers").unnest("subscribers")
+    of_channel = given.rename({"subscriber_count": "of_channel"})
+    of_all = given.filter(pl.col("channel_code") == "_T").select("operator_id", of_all="subscriber_count")
+    return (
+        rows.join(of_channel, on=["operator_id", "channel_code"], how="left")
+        .join(of_all, on="operator_id", how="left")
+        .with_columns(subscriber_count=pl.coalesce("of_channel", "of_all"))
+        .drop("of_channel", "of_all")
+    )
+
+
+def per_thousand(measure: str) -> pl.Expr:
+    """So many per 1,000 subscribers, rounded half up at the sixth place; null without subscribers."""
+    exact = pl.col(measure).cast(pl.Int128) * 1000 * 10**6
+    subscribers = pl.col("subscriber_count").cast(pl.Int128)
+    millionths = (2 * exact + subscribers) // (2 * subscribers)
+    return (millionths.cast(pl.Decimal(38, 0)) * pl.lit(Decimal("0.000001"))).cast(pl.Decimal(20, 6))

@@ -1,9 +1,12 @@
 """gold.spam_type_daily: spam volume by primary content type."""
 
-from pyspark.sql import DataFrame
+import polars as pl
 
 from jobs.gold.counting import VOLUME, counted
 
 
-def transform(message: DataFrame, definition: DataFrame) -> DataFrame:
+def partial(message: pl.DataFrame, definition: pl.DataFrame) -> pl.DataFrame:
     return counted(message, definition, [*VOLUME, "spam_type_code"])
+
+
+transform = partial

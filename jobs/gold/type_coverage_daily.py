@@ -1,57 +1,66 @@
-"""gold.type_coverage_daily: how much of what was blocked or marked has a type, by who told it."""
+"""gold.type_coverage_daily: how much of what was blocked or marked has a type, by the source of the type."""
 
-from pyspark.sql import Column, DataFrame
-from pyspark.sql import functions as F
+import polars as pl
 
-from jobs.gold.counting import CERTAIN, UNITS, state
-from jobs.gold.predicates import of_operator
+from jobs.gold.counting import CERTAIN, UNITS, marked, said
+from jobs.gold.predicates import OPERATOR, definitions, of_operator
 
-KEY = ["operator_id", "period_date", "channel_code", "engine_code"]
+DAY = ["operator_id", "period_date", "channel_code"]
 UNTYPED = "UNK"
-# What all told together, and the server alone where no filter spoke.
+# All sources of types together, and the server alone where no filter gave a verdict.
 ALL, NO_FILTER = "_T", "_U"
 
 
-def transform(message: DataFrame, definition: DataFrame) -> DataFrame:
-    """Each unit typed by a strong rule, by weak rules alone, or not at all: once under _T, by all that told,
-    and under each filter that spoke, by what that filter told.
+def partial(message: pl.DataFrame, definition: pl.DataFrame) -> pl.DataFrame:
+    """Each unit typed by a strong rule, by weak rules alone, or not at all: once under _T, by all sources
+    together, and under each filter that gave a verdict, by that filter's types.
 
     Raises ObservatoryError if there is no definition of what was blocked or marked.
     """
-    marked = message.filter(state(of_operator(definition)) == CERTAIN).select(
-        *KEY[:-1],
-        tellers().alias("tellers"),
-        *(F.expr(weight).alias(unit) for unit, weight in UNITS.items()),
+    of_operator(definition)
+    place = list(definitions(definition)).index(OPERATOR)
+    units = [f"units_{unit}" for unit in UNITS]
+    spam = marked(message, definition).filter(said(place) == CERTAIN)
+    kept = [*DAY, *units]
+    types = [*kept, "spam_type_code", "is_type_strong"]
+    has_engines = (pl.col("engine_types").list.len() > 0).fill_null(False)
+    parts = [
+        spam.select(*types, engine_code=pl.lit(ALL)),
+        spam.filter(~has_engines).select(*types, engine_code=pl.lit(NO_FILTER)),
+        spam.filter(has_engines)
+        .select(*kept, "engine_types")
+        .explode("engine_types")
+        .unnest("engine_types")
+        .select(*types, "engine_code"),
+    ]
+    is_untyped = (pl.col("spam_type_code") == UNTYPED).fill_null(False)
+    is_strong = pl.col("is_type_strong").fill_null(False)
+    typed = pl.when(is_untyped).then(pl.lit("untyped")).when(is_strong).then(pl.lit("strong"))
+    kinds = ("strong", "weak", "untyped")
+    # First the few groups, then each of them once for each unit.
+    grouped = (
+        pl.concat(parts)
+        .with_columns(typed=typed.otherwise(pl.lit("weak")))
+        .group_by(*DAY, "engine_code")
+        .agg(
+            *(pl.col(unit).sum() for unit in units),
+            *(
+                pl.col(unit).filter(pl.col("typed") == kind).sum().alias(f"{unit}_{kind}")
+                for unit in units
+                for kind in kinds
+            ),
+        )
     )
-    # First the few groups, then each of them once for each teller and unit.
-    grouped = marked.groupBy(*KEY[:-1], "tellers").agg(*(F.sum(unit).alias(unit) for unit in UNITS))
-    units = F.array(*(F.struct(F.lit(unit).alias("code"), F.col(unit).alias("count")) for unit in UNITS))
-    told = grouped.select("*", F.explode("tellers").alias("teller"))
-    cells = told.select(*KEY[:-1], "teller.*", F.explode(units).alias("unit")).filter("unit.count > 0")
-    return cells.groupBy(*KEY, F.col("unit.code").alias("unit_code")).agg(
-        F.sum("unit.count").alias("units_marked"),
-        *(
-            F.sum(F.when(F.col("typed") == kind, F.col("unit.count")).otherwise(0)).alias(f"units_{kind}")
-            for kind in ("strong", "weak", "untyped")
-        ),
+    return pl.concat(
+        grouped.filter(pl.col(f"units_{unit}") > 0).select(
+            *DAY,
+            "engine_code",
+            unit_code=pl.lit(unit),
+            units_marked=f"units_{unit}",
+            **{f"units_{kind}": f"units_{unit}_{kind}" for kind in kinds},
+        )
+        for unit in UNITS
     )
 
 
-def tellers() -> Column:
-    """Under which codes a message counts, each with what is told there."""
-
-    def told_by(code: Column, typed: Column) -> Column:
-        return F.struct(code.alias("engine_code"), typed.alias("typed"))
-
-    together = typed(F.col("spam_type_code"), F.col("is_type_strong"))
-    engines = F.transform(
-        "engine_types", lambda one: told_by(one.engine_code, typed(one.spam_type_code, one.is_type_strong))
-    )
-    spoke = F.coalesce(F.size("engine_types") > 0, F.lit(False))
-    by_engine = F.when(spoke, engines).otherwise(F.array(told_by(F.lit(NO_FILTER), together)))
-    return F.concat(by_engine, F.array(told_by(F.lit(ALL), together)))
-
-
-def typed(code: Column, is_strong: Column) -> Column:
-    """strong, weak or untyped."""
-    return F.when(code == UNTYPED, "untyped").when(is_strong, "strong").otherwise("weak")
+transform = partial

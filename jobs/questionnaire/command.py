@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from jobs import config
+from jobs.engine import access
 from jobs.errors import ObservatoryError
 from jobs.questionnaire.definition import form, raw
 from jobs.questionnaire.loading import Outcome, cells_of, land, read_files
@@ -51,7 +52,7 @@ def make(
     ] = None,
     output: Annotated[Path, typer.Option(help="Folder of the forms.")] = Path("questionnaires"),
 ) -> None:
-    """Make the forms: a workbook for each respondent. Starts no Spark."""
+    """Make the forms: a workbook for each respondent."""
     from jobs.questionnaire.order import Order
     from jobs.questionnaire.workbook import make_workbook
 
@@ -84,7 +85,7 @@ def load(
         Path | None,
         typer.Option(help="Folder of what goes back to respondents; beside each file without it."),
     ] = None,
-    check: Annotated[bool, typer.Option("--check", help="Only check; land nothing, start no Spark.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Only check; load nothing.")] = False,
 ) -> None:
     """Load answers. A file with errors is refused whole; what is to be corrected is written for its sender.
 
@@ -103,9 +104,11 @@ def load(
         hold_to_one_claim(outcomes, Standing(), respondents)
         loaded = None
     else:
-        from jobs.__main__ import lake_of
+        from jobs.engine.lake import open_lake
 
-        loaded = land(lambda: lake_of(settings), outcomes, respondents, received is not None)
+        lake = open_lake(settings.lake.root)
+        access.prepare(lake.root, settings.lake.group)
+        loaded = land(lake, outcomes, respondents, received is not None)
     tell(outcomes, loaded)
     refused = [each for each in outcomes if each.faults]
     for each in refused:

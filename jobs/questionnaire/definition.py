@@ -8,9 +8,7 @@ from decimal import Decimal
 from functools import cache
 from typing import Any
 
-import yaml
-
-from jobs.contracts import SCHEMAS
+from jobs.contracts import SCHEMAS, read_yaml
 
 FOLDER = SCHEMAS / "questionnaire"
 # The part of a dimension that is the respondent's own total of the others.
@@ -135,7 +133,8 @@ class Form:
 @cache
 def raw() -> dict[str, Any]:
     """questionnaire.yaml as it stands."""
-    return yaml.safe_load((FOLDER / "questionnaire.yaml").read_text(encoding="utf-8"))
+    found: dict[str, Any] = read_yaml(FOLDER / "questionnaire.yaml")
+    return found
 
 
 @cache

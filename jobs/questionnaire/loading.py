@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from jobs.engine.lock import as_only_writer
 from jobs.questionnaire.assessment import Assessment, assess
 from jobs.questionnaire.checks import CLAIMS, claimed, two_claims
 from jobs.questionnaire.filing import FILLED, Fault, Refused
 from jobs.questionnaire.landing import TABLE, rows_of
 from jobs.questionnaire.reading import guessed_language, read_filing
 from jobs.questionnaire.respondents import Respondent
+
+if TYPE_CHECKING:
+    from jobs.engine.lake import Lake
 
 
 @dataclass
@@ -108,34 +111,33 @@ def new_rows(outcomes: list[Outcome], standing: Standing, is_dated: bool) -> lis
     return rows
 
 
-def standing_in(lake: Any, outcomes: list[Outcome]) -> Standing:
-    """What the lake has of the periods at hand."""
-    from pyspark.sql import functions as F
+def standing_in(lake: Lake, outcomes: list[Outcome]) -> Standing:
+    """The receipts and claims that the lake has of the periods at hand."""
+    import polars as pl
 
     from jobs.study.questionnaire_answer import latest
 
     periods = sorted({each.assessment.filing.period for each in outcomes if each.assessment})
-    answers = lake.read(TABLE).filter(F.col("period_code").isin(periods))
-    # Seconds, because Python would be given a time in the zone of this machine.
-    received = F.unix_seconds("received_at")
-    receipts = answers.select("respondent_id", "period_code", "file_sha256", received).distinct()
-    claims: dict[tuple[str, str], list[str]] = {
-        (row.respondent_id, row.period_code): claimed(row.value)
-        for row in latest(answers.filter(F.col("indicator_code") == CLAIMS)).collect()
-    }
+    answers = lake.read(TABLE, where=pl.col("period_code").is_in(periods))
+    receipts = answers.select("respondent_id", "period_code", "file_sha256", "received_at").unique()
+    claims = latest(answers.filter(pl.col("indicator_code") == CLAIMS))
     return Standing(
-        {(*row[:3], dt.datetime.fromtimestamp(row[3], dt.UTC)) for row in receipts.collect()}, claims
+        set(receipts.iter_rows()),
+        {
+            (respondent, period): claimed(value)
+            for respondent, period, value in claims.select(
+                "respondent_id", "period_code", "value"
+            ).iter_rows()
+        },
     )
 
 
-def land(
-    lake_of: Callable[[], Any], outcomes: list[Outcome], respondents: dict[str, Respondent], is_dated: bool
-) -> int:
-    """Append the answers of the files that are in order; how many. Starts no Spark if there are none."""
+@as_only_writer("observatory questionnaire load")
+def land(lake: Lake, outcomes: list[Outcome], respondents: dict[str, Respondent], is_dated: bool) -> int:
+    """Append the answers of the files that are in order; how many rows they are."""
     hold_to_one_claim(outcomes, Standing(), respondents)
     if not any(each.assessment and not each.faults for each in outcomes):
         return 0
-    lake = lake_of()
     standing = standing_in(lake, outcomes)
     in_order = [each for each in outcomes if not each.faults]
     hold_to_one_claim(in_order, standing, respondents)
@@ -145,18 +147,16 @@ def land(
     return len(rows)
 
 
-def validated(lake: Any, rows: list[dict[str, Any]]) -> None:
+def validated(lake: Lake, rows: list[dict[str, Any]]) -> None:
     """Append the rows in one transaction, if every rule of their contract holds."""
-    from pyspark.sql import functions as F
-
-    from jobs.checks import row_rules
-    from jobs.contracts import contract
+    from jobs.contracts import contract, rows_frame
+    from jobs.engine.checks import row_rules
     from jobs.errors import ValidationHeld
 
-    frame = lake.local(rows, TABLE)
+    frame = rows_frame(rows, TABLE)
     rules = row_rules(contract(TABLE))
-    broken = frame.agg(*(F.count_if(~rule).alias(name) for name, rule in rules.items())).first()
-    wrong = [f"{name} on {count} rows" for name, count in broken.asDict().items() if count]
+    broken = frame.select((~rule).sum().alias(name) for name, rule in rules.items())
+    wrong = [f"{name} on {count} rows" for name, count in broken.row(0, named=True).items() if count]
     if wrong:
         raise ValidationHeld(f"{TABLE}: {'; '.join(wrong)}. Nothing was written.")
     lake.append(frame, TABLE)

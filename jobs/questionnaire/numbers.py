@@ -54,6 +54,9 @@ SIGNS = {
 # What stands before the dash that is written for no hundredths: 5.- francs, 5:- kronor, 5,- kroner.
 DASHED = {"CHF": ".", "DKK": ",", "EUR": ",", "ISK": ",", "NOK": ",", "SEK": ":"}
 INEXACT = re.compile(r"^(?:[~≈<>≤≥±]|(?:about|approx|ca|circa|env|environ|aprox|около|примерно|نحو|约)\b)|约")
+# Characters of a number with its unit and words. More is text: `million` written a thousand times over is no
+# number that can be computed.
+LONGEST = 200
 RANGE = re.compile(r"\d\s*(?:[-\u2012-\u2014~]|\.\.\.?|…)\s*\d")
 
 
@@ -81,6 +84,8 @@ def read_number(
     currency: the unit of a cell for money; its code and its signs may stand beside the number.
     is_percent: a percent sign may. own: words for the cell's own unit, which may.
     """
+    if len(written) > LONGEST:
+        return Problem("not_a_number")
     text = without_dash(plain_characters(written), currency)
     if INEXACT.search(text.casefold()) or RANGE.search(text):
         return Problem("inexact")

@@ -12,11 +12,11 @@ import io
 import json
 import re
 import warnings
-import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from jobs import archives
 from jobs.questionnaire.definition import questions, raw
 from jobs.questionnaire.filing import (
     COLUMNS,
@@ -30,11 +30,17 @@ from jobs.questionnaire.filing import (
 )
 from jobs.questionnaire.texts import translations
 
-# What a form unpacks to is some hundred kilobytes: more is no form, or an archive made to fill the memory.
+# A form unpacks to less than a megabyte and 16,000 elements; other software writes several times as much. A
+# larger one is no form, or an archive made to fill the memory.
 LARGEST = 32 * 2**20
+LIMITS = archives.Limits(bytes=LARGEST, elements=200_000, cells=400_000)
+# Of the same answers as CSV or JSON, which take some fifteen times as much in memory.
+LARGEST_TEXT = 8 * 2**20
+# Lines of such a CSV; a whole form has some 600.
+MOST_LINES = 20_000
 IDENTITY = "_form"
 KEYS = ("respondent", "period", "language", "version")
-PERIOD = re.compile(r"\d{4}(?:-Q[1-4]|-(?:0[1-9]|1[0-2]))?")
+PERIOD = re.compile(r"[12][0-9]{3}(?:-Q[1-4]|-(?:0[1-9]|1[0-2]))?")
 TABLE_COLUMNS = ("respondent", "period", "indicator", "answer", "status", "waiver", "note")
 
 
@@ -43,11 +49,13 @@ def read_filing(file: Path) -> Filing:
 
     Raises Refused if nothing in it can be read.
     """
-    if file.stat().st_size > LARGEST:
-        raise refusal(file.name, "too_large")
-    content = file.read_bytes()
-    name, digest = file.name, hashlib.sha256(content).hexdigest()
     suffix = file.suffix.lower()
+    most = LARGEST_TEXT if suffix in (".csv", ".json") else LARGEST
+    with file.open("rb") as opened:
+        content = opened.read(most + 1)
+    if len(content) > most:
+        raise refusal(file.name, "too_large")
+    name, digest = file.name, hashlib.sha256(content).hexdigest()
     if suffix == ".csv":
         return from_csv(name, digest, content)
     if suffix == ".json":
@@ -95,18 +103,19 @@ def from_book(name: str, digest: str, book: Any) -> Filing:
 
 
 def refuse_what_is_no_plain_workbook(name: str, content: bytes) -> None:
+    """Raise Refused, before a row is made, for what is no workbook, has macros, or is larger than a form."""
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            parts = archive.infolist()
-    except zipfile.BadZipFile:
+        names = [each.lower() for each in archives.check_workbook(content, LIMITS)]
+    except archives.TooLarge as error:
+        if error.where:
+            raise refusal(name, "far", range=error.where) from None
+        raise refusal(name, "too_large") from None
+    except archives.Damaged:
         raise refusal(name, "not_a_workbook") from None
-    names = [part.filename.lower() for part in parts]
     if name.lower().endswith((".xlsm", ".xltm", ".xlsb")) or any("vbaproject" in each for each in names):
         raise refusal(name, "macros")
     if "[content_types].xml" not in names:
         raise refusal(name, "not_a_workbook")
-    if sum(part.file_size for part in parts) > LARGEST:
-        raise refusal(name, "too_large")
 
 
 def identity_of(book: Any) -> dict[str, str] | None:
@@ -129,7 +138,8 @@ def sheet_lines(sheet: Any) -> tuple[list[Line], list[Fault]]:
     lines: list[Line] = []
     faults: list[Fault] = []
     rows: dict[int, str] = {}
-    for row in sheet.iter_rows(min_row=2):
+    # Reading a row makes its cells: none behind the last column that is read.
+    for row in sheet.iter_rows(min_row=2, max_col=max(column_of.values())):
         by_column = {cell.column: cell for cell in row}
         code = by_column[column_of["code"]].value if column_of["code"] in by_column else None
         if not isinstance(code, str) or not code.strip():
@@ -190,6 +200,8 @@ def cell_of(sheet: Any, cell: Any) -> Cell:
 
 def from_csv(name: str, digest: str, content: bytes) -> Filing:
     """A table with the columns of TABLE_COLUMNS; commas, semicolons or tabs between them."""
+    if max(content.count(b"\n"), content.count(b"\r")) > MOST_LINES:
+        raise refusal(name, "too_large")
     try:
         words = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

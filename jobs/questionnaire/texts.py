@@ -5,14 +5,14 @@ from __future__ import annotations
 import unicodedata
 from functools import cache
 
-import yaml
-
+from jobs.contracts import read_yaml
 from jobs.questionnaire.definition import FOLDER, Indicator, Question, raw
 
 
 @cache
 def translations() -> dict[str, dict[str, dict[str, str]]]:
-    return yaml.safe_load((FOLDER / "translations.yaml").read_text(encoding="utf-8"))
+    words: dict[str, dict[str, dict[str, str]]] = read_yaml(FOLDER / "translations.yaml")
+    return words
 
 
 def text(language: str, group: str, key: str, **values: object) -> str:

@@ -114,9 +114,18 @@ def effort(study: Study) -> Section:
     )
 
 
+MISSING_AND_TOO_HIGH = (
+    "Missing from a cost may be the fixed cost of a measure, where the operator stated none, and the price of"
+    " its work, where none is known. Too high is a filter's logged time, which includes its waiting for the"
+    " network, and the bytes of spam, which is smaller than other mail. `observatory cost explain` says"
+    " which."
+)
+
+
 def costs(study: Study) -> Section:
     table = study.figures["costs"]
-    blocks, without, bounded = [], [], []
+    blocks, without = [], []
+    bounds: defaultdict[str, list[str]] = defaultdict(list)
     by_operator: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in table.sort(pl.all()).to_dicts():
         by_operator[row["operator_id"]].append(row)
@@ -126,8 +135,9 @@ def costs(study: Study) -> Section:
             without.append(study.operator_name(operator))
             continue
         blocks.append(cost_block(study.operator_name(operator), rows))
-        if any(row["is_lower_bound"] for row in rows):
-            bounded.append(study.operator_name(operator))
+        for row in rows:
+            if is_grand(row) and row["cost_component_code"] == "total":
+                bounds[row["bound_code"]].append(study.operator_name(operator))
     notes = [
         "Marginal cost grows with traffic: effort times unit prices that are ranges, so the result is one"
         " too. Fixed cost (licences, staff) is the operator's own figure. Each row is simulated as a whole:"
@@ -136,8 +146,14 @@ def costs(study: Study) -> Section:
     missing = [f"No cost could be computed for {words.listed(without)}."] if without else []
     if not blocks and not without:
         missing = ["No cost could be computed."]
-    if bounded:
-        notes.insert(0, f"Lower bound: {words.listed(bounded)} stated no or not all fixed costs.")
+    notes[:0] = [
+        f"{words.bound_sign(code)}{words.name('bound', code)}: {words.listed(bounds[code])}, in total."
+        f" {words.says('bound', code)}."
+        for code in words.BOUNDS
+        if bounds[code]
+    ]
+    if any(bounds[code] for code in words.BOUNDS):
+        notes.insert(0, MISSING_AND_TOO_HIGH)
     finding = (
         "The median is as likely too low as too high; nine times in ten the cost lies between the two ends."
         if blocks
@@ -170,15 +186,14 @@ def cost_block(name: str, rows: list[dict[str, Any]]) -> Block:
         [
             Cell(
                 cost_name(row, len(channels) > 1),
-                "lower bound"
-                if row["is_lower_bound"] and row["cost_component_code"] == "total"
-                else cost_sub(row),
+                cost_sub(row),
                 interval(float(row["amount_p05"]), float(row["amount_p50"]), float(row["amount_p95"]), scale),
                 "strong" if is_total(row) else "",
             ),
-            number(words.money(row["amount_p05"]), "muted"),
-            number(words.money(row["amount_p50"])),
-            number(words.money(row["amount_p95"]), "muted"),
+            *(
+                number(words.bound_sign(row["bound_code"]) + words.money(row[f"amount_{point}"]), tone)
+                for point, tone in (("p05", "muted"), ("p50", ""), ("p95", "muted"))
+            ),
         ]
         for row in sorted(kept, key=rank)
         if row["amount_p95"] > 0 or row["countermeasure_code"] == words.TOTAL
@@ -210,11 +225,10 @@ def cost_name(row: dict[str, Any], has_channels: bool) -> str:
 
 
 def cost_sub(row: dict[str, Any]) -> str:
-    return (
-        ""
-        if row["countermeasure_code"] == words.TOTAL
-        else words.name("cost_component", row["cost_component_code"]).lower()
-    )
+    """The component, which a total has in its name, and which bound it is."""
+    component = "" if is_total(row) else words.name("cost_component", row["cost_component_code"]).lower()
+    bound = words.name("bound", row["bound_code"]).lower() if words.bound_sign(row["bound_code"]) else ""
+    return ", ".join(filter(None, (component, bound)))
 
 
 # --- operators ------------------------------------------------------------------------------------

@@ -72,7 +72,7 @@ FIGURES: dict[str, Kinds] = {
         "units_weak": WHOLE,
         "units_untyped": WHOLE,
     },
-    # origin_kind says which origin it is: observed, or claimed where a channel has none observed.
+    # origin_kind says which origins a channel has: observed, claimed, or both (jobs/gold/origins.py).
     "routes": {
         "channel_code": TEXT,
         "origin_kind": TEXT,
@@ -91,20 +91,7 @@ FIGURES: dict[str, Kinds] = {
         "units_examined": WHOLE,
         "units_flagged": WHOLE,
     },
-    # rated_certain, rated_low, rated_high: of spam, what came to operators that say how many subscribers they
-    # have; rated_audited_units: of what came to these, what an audit speaks for.
-    # subscriber_count: the subscribers of all operators of the channel that say so.
-    "countries": {
-        "channel_code": TEXT,
-        "source_country_code": TEXT,
-        **SUMS,
-        **ENDS_OF_SPAM,
-        "rated_certain": WHOLE,
-        "rated_audited_units": WHOLE,
-        "rated_low": EXACT,
-        "rated_high": EXACT,
-        "subscriber_count": WHOLE,
-    },
+    "countries": {"channel_code": TEXT, "source_country_code": TEXT, **SUMS, **ENDS_OF_SPAM},
     "networks": {
         "channel_code": TEXT,
         "source_network": TEXT,
@@ -195,7 +182,7 @@ FIGURES: dict[str, Kinds] = {
         "amount_p05": MONEY,
         "amount_p50": MONEY,
         "amount_p95": MONEY,
-        "is_lower_bound": pl.Boolean,
+        "bound_code": TEXT,
         "day_count": WHOLE,
     },
     "coverage": {

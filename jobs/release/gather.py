@@ -1,14 +1,15 @@
-"""The figures of a lake: counted by Spark over the whole of it, small when they arrive."""
+"""The figures of a lake: a few small frames, counted from its gold tables."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Collection
 
 import polars as pl
 
+from jobs.gold.filter_quality_monthly import CHANNEL, flagged
+from jobs.gold.origins import origin, origin_kind
 from jobs.release import correcting
 from jobs.release.figures import (
     BASES,
@@ -27,86 +28,114 @@ from jobs.release.figures import (
 )
 from jobs.release.words import OTHER, UNKNOWN, reference
 
-if TYPE_CHECKING:
-    from pyspark.sql import Column, DataFrame
+SPAM = pl.col(list(SUMS)).sum()
 
 
-def gather(read: Callable[[str], DataFrame]) -> dict[str, pl.DataFrame]:
-    """All figures of FIGURES, from the tables that `read` returns by name."""
-    from jobs.session import held
-
-    volume, source = read("gold.spam_volume_daily"), read("gold.spam_source_daily")
-    types, route = read("gold.spam_type_daily"), read("gold.spam_route_daily")
-    campaign, estimated = read("gold.campaign_daily"), read("gold.filter_quality_monthly")
-    # One row for each operator, month and channel that is audited: few, and asked by seven figures.
-    known = held(correcting.rates(estimated), is_small=True)
-    largest = to_polars("campaigns", campaigns(campaign))
-    frames: dict[str, DataFrame | pl.DataFrame] = {
-        "volume": volume.filter(measured()).groupBy(keys_of("volume")).agg(*sums()),
-        "days": days(volume),
-        "daily": correcting.corrected(counted(volume), keys_of("daily"), known),
-        "bases": bases(volume),
-        "types": counted(types).groupBy(keys_of("types")).agg(*sums()),
+def gather(
+    read: Callable[[str], pl.DataFrame], operators: Collection[str] | None = None
+) -> dict[str, pl.DataFrame]:
+    """All figures of FIGURES, from the tables that `read` returns by name. operators: those whose rows count,
+    by id; without them those of all."""
+    if operators is not None:
+        read = of_operators(read, operators)
+    volume, estimated = read("gold.spam_volume_daily"), read("gold.filter_quality_monthly")
+    known = correcting.rates(estimated)
+    figures = of_volume(volume, known)
+    figures |= of_types(read("gold.spam_type_daily"), volume, estimated)
+    figures |= of_routes(counted(read("gold.spam_route_daily"), has_stage=False), known)
+    figures |= of_campaigns(read("gold.campaign_daily"))
+    figures |= {
         "type_coverage": type_coverage(read("gold.type_coverage_daily")),
-        "routes": routes(counted(route, has_stage=False), known),
-        "transits": correcting.corrected(counted(route, has_stage=False), keys_of("transits"), known),
         "bypass": bypass(read("gold.bypass_indicator_daily")),
         "countries": countries(read("gold.spam_source_monthly"), known),
-        "networks": networks(counted(source), known),
-        "campaigns": largest,
-        "campaign_days": daily_copies(campaign, largest),
-        "stages": correcting.corrected(counted(volume), keys_of("stages"), known, is_decided_by_call=True),
+        "networks": networks(counted(read("gold.spam_source_daily")), known),
         "effort": effort(read("gold.countermeasure_effort_daily")),
-        "quality": quality(volume.filter(measured()), known),
-        "quality_parts": estimated.filter("stratum_code LIKE '%.\\_T.%'"),
-        "type_quality": type_quality(volume.filter(measured()), types.filter(measured()), estimated),
+        "quality_parts": estimated.filter(pl.col("stratum_code").str.contains("._T.", literal=True)),
         "costs": latest(read("gold.countermeasure_cost_monthly")),
         "coverage": coverage(read("bronze.file")),
     }
-    return {name: to_polars(name, frame) for name, frame in frames.items()}
+    return {name: in_order(name, figures[name]) for name in FIGURES}
+
+
+def of_operators(
+    read: Callable[[str], pl.DataFrame], operators: Collection[str]
+) -> Callable[[str], pl.DataFrame]:
+    """The same tables with the rows of these operators."""
+    return lambda table: read(table).filter(pl.col("operator_id").is_in(sorted(operators)))
+
+
+def of_volume(volume: pl.DataFrame, known: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """The figures of gold.spam_volume_daily."""
+    in_measure, received = volume.filter(measured()), counted(volume)
+    return {
+        "volume": in_measure.group_by(keys_of("volume")).agg(SPAM),
+        "days": days(volume),
+        "daily": correcting.corrected(received, keys_of("daily"), known),
+        "bases": bases(volume),
+        "stages": correcting.corrected(received, keys_of("stages"), known, is_decided_by_call=True),
+        "quality": quality(in_measure, known),
+    }
+
+
+def of_types(types: pl.DataFrame, volume: pl.DataFrame, estimated: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """The figures of gold.spam_type_daily."""
+    return {
+        "types": counted(types).group_by(keys_of("types")).agg(SPAM),
+        "type_quality": type_quality(volume.filter(measured()), types.filter(measured()), estimated),
+    }
+
+
+def of_routes(route: pl.DataFrame, known: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """The figures of gold.spam_route_daily."""
+    return {
+        "routes": routes(route, known),
+        "transits": correcting.corrected(route, keys_of("transits"), known),
+    }
+
+
+def of_campaigns(campaign: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """The figures of gold.campaign_daily."""
+    largest = campaigns(campaign)
+    return {"campaigns": largest, "campaign_days": daily_copies(campaign, largest)}
 
 
 def keys_of(figure: str) -> list[str]:
     return [column for column in FIGURES[figure] if column not in (*SUMS, *ENDS_OF_SPAM)]
 
 
-def to_polars(figure: str, frame: DataFrame | pl.DataFrame) -> pl.DataFrame:
+def in_order(figure: str, frame: pl.DataFrame) -> pl.DataFrame:
     """The figure with its columns and types, in a fixed order."""
-    table = frame if isinstance(frame, pl.DataFrame) else pl.from_arrow(frame.toArrow())
-    assert isinstance(table, pl.DataFrame)
-    return table.select(list(FIGURES[figure])).cast(FIGURES[figure]).sort(pl.all())  # type: ignore[arg-type]
+    kinds = FIGURES[figure]
+    return frame.select(pl.col(name).cast(kind) for name, kind in kinds.items()).sort(pl.all())
 
 
-def sums() -> list[Column]:
-    from pyspark.sql import functions as F
+def total(name: str) -> pl.Expr:
+    """The sum; null where no row has a value."""
+    return pl.when(pl.col(name).is_not_null().any()).then(pl.col(name).sum()).alias(name)
 
-    return [F.sum(column).alias(column) for column in SUMS]
 
-
-def measured(has_stage: bool = True, measure: str = MEASURE) -> Column:
+def measured(has_stage: bool = True, measure: str = MEASURE) -> pl.Expr:
     """Whether a row is in the sum that ref.measure permits, by unit, stage and outcome, at its day.
 
-    A table without stages takes the units whose every cell is in the sum.
+    In a table without stages, the units whose every cell is in the sum.
     """
-    from pyspark.sql import functions as F
-
     windows: dict[tuple[str, str], list[dict[str, str]]] = defaultdict(list)
     for row in reference("measure"):
         if row["measure_code"] == measure:
             windows[row["valid_from"], row["valid_to"]].append(row)
-    condition = F.lit(False)
+    condition = pl.lit(False)
     for (start, end), rows in windows.items():
         if has_stage:
             cells = [
                 f"{r['unit_code']}|{r['stage_code']}|{r['outcome_code']}" for r in rows if is_included(r)
             ]
-            inside = F.concat_ws("|", "unit_code", "stage_code", "outcome_code").isin(cells)
+            inside = pl.concat_str("unit_code", "stage_code", "outcome_code", separator="|").is_in(cells)
         else:
             partly = {r["unit_code"] for r in rows if not is_included(r)}
-            inside = F.col("unit_code").isin(sorted({r["unit_code"] for r in rows} - partly))
-        valid = F.col("period_date") >= F.lit(dt.date.fromisoformat(start))
+            inside = pl.col("unit_code").is_in(sorted({r["unit_code"] for r in rows} - partly))
+        valid = pl.col("period_date") >= dt.date.fromisoformat(start)
         if end:
-            valid &= F.col("period_date") < F.lit(dt.date.fromisoformat(end))
+            valid &= pl.col("period_date") < dt.date.fromisoformat(end)
         condition |= inside & valid
     return condition
 
@@ -115,240 +144,185 @@ def is_included(row: dict[str, str]) -> bool:
     return row["is_included"] == "true"
 
 
-def counted(table: DataFrame, has_stage: bool = True, measure: str = MEASURE) -> DataFrame:
-    """What totals over operators add: inbound and internal, by the operators' own definition of spam."""
-    from pyspark.sql import functions as F
-
-    mine = F.col("direction_code").isin(*COUNTED) & (F.col("definition_code") == DEFINITION)
+def counted(table: pl.DataFrame, has_stage: bool = True, measure: str = MEASURE) -> pl.DataFrame:
+    """Rows that totals over operators add: inbound and internal, by the operators' own definition of spam."""
+    mine = pl.col("direction_code").is_in(COUNTED) & (pl.col("definition_code") == DEFINITION)
     return table.filter(mine & measured(has_stage, measure))
 
 
-def bases(volume: DataFrame) -> DataFrame:
-    from functools import reduce
-
-    from pyspark.sql import DataFrame
-    from pyspark.sql import functions as F
-
-    frames = [
+def bases(volume: pl.DataFrame) -> pl.DataFrame:
+    return pl.concat(
         counted(volume, measure=code)
-        .groupBy("channel_code", "unit_code")
-        .agg(*sums())
-        .withColumn("measure_code", F.lit(code))
+        .group_by("channel_code", "unit_code")
+        .agg(SPAM)
+        .with_columns(measure_code=pl.lit(code))
         for code in BASES
-    ]
-    return reduce(DataFrame.unionByName, frames)
-
-
-def type_coverage(table: DataFrame) -> DataFrame:
-    from pyspark.sql import functions as F
-
-    counts = ("units_marked", "units_strong", "units_weak", "units_untyped")
-    return (
-        table.filter(measured(has_stage=False))
-        .groupBy("channel_code", "engine_code")
-        .agg(*(F.sum(name).alias(name) for name in counts))
     )
 
 
-def days(volume: DataFrame) -> DataFrame:
-    from pyspark.sql import functions as F
+def type_coverage(table: pl.DataFrame) -> pl.DataFrame:
+    counts = pl.col("units_marked", "units_strong", "units_weak", "units_untyped")
+    return table.filter(measured(has_stage=False)).group_by("channel_code", "engine_code").agg(counts.sum())
 
-    return volume.groupBy("operator_id", "channel_code").agg(
-        F.min("period_date").alias("first_date"),
-        F.max("period_date").alias("last_date"),
-        F.countDistinct("period_date").alias("day_count"),
+
+def days(volume: pl.DataFrame) -> pl.DataFrame:
+    day = pl.col("period_date")
+    return volume.group_by("operator_id", "channel_code").agg(
+        first_date=day.min(), last_date=day.max(), day_count=day.n_unique()
     )
 
 
-def fetch(frame: DataFrame, keys: list[str]) -> pl.DataFrame:
-    """Sums by the keys, brought to the driver: codes are few, whatever the lake's size."""
-    table = pl.from_arrow(frame.groupBy(keys).agg(*sums()).toArrow())
-    assert isinstance(table, pl.DataFrame)
-    return table
-
-
-def largest_of(table: pl.DataFrame, column: str, top: int) -> list[str]:
-    """The known values of a column with most certain spam, by channel, as `channel|value`."""
-    known = (
-        table.filter(pl.col(column) != UNKNOWN).group_by("channel_code", column).agg(pl.col(list(SUMS)).sum())
-    )
+def largest_of(table: pl.DataFrame, column: str, top: int) -> pl.DataFrame:
+    """The known values of a column with most certain spam, by channel."""
+    known = table.filter(pl.col(column) != UNKNOWN).group_by("channel_code", column).agg(SPAM)
     order = ["channel_code", -pl.col("spam_certain"), -pl.col("units"), column]
     kept = known.sort(order).group_by("channel_code", maintain_order=True).head(top)
-    return ["|".join(row) for row in kept.select("channel_code", column).rows()]
+    return kept.select("channel_code", column, is_kept=pl.lit(True))
 
 
-def cut(frame: DataFrame, column: str, kept: list[str]) -> DataFrame:
-    """The frame with all but these values of a column, and the unknown, put under _O."""
-    from pyspark.sql import functions as F
+def cut(frame: pl.DataFrame, column: str, top: int) -> pl.DataFrame:
+    """The frame with all but the largest values of a column, and the unknown, put under _O."""
+    stays = (pl.col(column) == UNKNOWN) | pl.col("is_kept").fill_null(False)
+    return (
+        frame.join(largest_of(frame, column, top), on=["channel_code", column], how="left")
+        .with_columns(pl.when(stays).then(column).otherwise(pl.lit(OTHER)).alias(column))
+        .drop("is_kept")
+    )
 
-    stays = (F.col(column) == UNKNOWN) | F.concat_ws("|", "channel_code", column).isin(kept)
-    return frame.withColumn(column, F.when(stays, F.col(column)).otherwise(OTHER))
 
-
-def routes(route: DataFrame, known: DataFrame) -> DataFrame:
-    """Origin, inbound link and destination. An SMS may have no address: its origin is that of its number."""
-    from pyspark.sql import functions as F
-
-    def ends_of(kind: str, channels: list[str] | None) -> pl.DataFrame:
-        mine = route if channels is None else route.filter(F.col("channel_code").isin(channels))
-        found = fetch(mine, ["channel_code", f"origin_{kind}_code", "destination_code"])
-        return found.rename({f"origin_{kind}_code": "origin_code"})
-
-    ends = ends_of("observed", None)
-    with_address = sorted(set(ends.filter(pl.col("origin_code") != UNKNOWN)["channel_code"]))
-    others = sorted(set(ends["channel_code"]) - set(with_address))
-    if others:
-        is_placed = pl.col("channel_code").is_in(with_address)
-        ends = pl.concat([ends.filter(is_placed), ends_of("claimed", others)])
-    observed = F.col("channel_code").isin(with_address)
-    placed = route.withColumns(
-        {
-            "origin_kind": F.when(observed, "observed").otherwise("claimed"),
-            "origin_code": F.when(observed, F.col("origin_observed_code")).otherwise(
-                F.col("origin_claimed_code")
-            ),
-        }
+def routes(route: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+    """Origin, inbound link and destination; origin_kind says which origins a channel has."""
+    kinds = origin_kind().unique().drop_nulls().over("channel_code", mapping_strategy="join")
+    placed = route.with_columns(
+        origin_kind=pl.when(kinds.list.len() > 1)
+        .then(pl.lit("both"))
+        .otherwise(kinds.list.first().fill_null("observed")),
+        origin_code=origin(),
     )
     for column, top in (("origin_code", TOP_ORIGINS), ("destination_code", TOP_DESTINATIONS)):
-        placed = cut(placed, column, largest_of(ends, column, top))
+        placed = cut(placed, column, top)
     return correcting.corrected(placed, keys_of("routes"), known)
 
 
-def bypass(table: DataFrame) -> DataFrame:
-    from pyspark.sql import functions as F
-
-    apart = F.col("unit_code").isin("recipient", "attempt", "call")
+def bypass(table: pl.DataFrame) -> pl.DataFrame:
+    apart = pl.col("unit_code").is_in(["recipient", "attempt", "call"])
     return (
         table.filter(apart)
-        .groupBy("channel_code", "bypass_code", "inbound_link_code")
-        .agg(*(F.sum(name).alias(name) for name in ("units_examined", "units_flagged")))
+        .group_by("channel_code", "bypass_code", "inbound_link_code")
+        .agg(total("units_examined"), total("units_flagged"))
     )
 
 
-def countries(monthly: DataFrame, known: DataFrame) -> DataFrame:
-    """Countries with what came from them, and the subscribers of the operators that it came to."""
-    from pyspark.sql import functions as F
-
+def countries(monthly: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+    """Countries with the traffic that came from them."""
     # A month is measured as at its first day.
-    dated = monthly.withColumn("period_date", F.to_date(F.concat("period_code", F.lit("-01"))))
-    source = counted(dated, has_stage=False)
-    subscribers = source.groupBy("channel_code", "operator_id").agg(F.max("subscriber_count").alias("count"))
-    rated = F.col("subscriber_count").isNotNull()
-    summed = correcting.corrected(source, ["channel_code", "source_country_code"], known, rated=rated)
-    totals = subscribers.groupBy("channel_code").agg(F.sum("count").alias("subscriber_count"))
-    return summed.join(F.broadcast(totals), "channel_code")
+    dated = monthly.with_columns(period_date=pl.concat_str("period_code", pl.lit("-01")).str.to_date())
+    return correcting.corrected(counted(dated, has_stage=False), keys_of("countries"), known)
 
 
-def networks(source: DataFrame, known: DataFrame) -> DataFrame:
-    """The networks of known address with most certain spam; a lake may know millions."""
-    from pyspark.sql import Window
-    from pyspark.sql import functions as F
-
+def networks(source: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+    """The networks of known address with most certain spam; a lake may hold millions."""
     keys = keys_of("networks")
-    ties = ("source_network", "source_asn", "source_country_code")
-    order = [F.desc("spam_certain"), F.desc("units"), *map(F.col, ties)]
-    summed = correcting.corrected(source.filter(F.col("source_network") != UNKNOWN), keys, known)
-    ranked = summed.withColumn(
-        "rank", F.row_number().over(Window.partitionBy("channel_code").orderBy(*order))
+    located = source.filter(pl.col("source_network") != UNKNOWN)
+    top = (
+        located.group_by(keys)
+        .agg(SPAM)
+        .sort(
+            "channel_code",
+            -pl.col("spam_certain"),
+            -pl.col("units"),
+            "source_network",
+            "source_asn",
+            "source_country_code",
+        )
+        .group_by("channel_code", maintain_order=True)
+        .head(TOP_NETWORKS)
     )
-    return ranked.filter(F.col("rank") <= TOP_NETWORKS)
+    of_top = located.join(top.select(keys), on=keys, how="semi", nulls_equal=True)
+    return correcting.corrected(of_top, keys, known)
 
 
-def campaigns(campaign: DataFrame) -> DataFrame:
+def campaigns(campaign: pl.DataFrame) -> pl.DataFrame:
     """The largest that came in, each operator's on its last day: logs arrive at different times."""
-    from pyspark.sql import Window
-    from pyspark.sql import functions as F
-
-    of_channel = Window.partitionBy("channel_code")
-    came_in = F.arrays_overlap("direction_codes", F.array(*map(F.lit, COUNTED)))
-    last = (
-        campaign.filter(came_in)
-        .withColumn("last_day", F.max("period_date").over(Window.partitionBy("operator_id", "channel_code")))
-        .filter("period_date = last_day")
-    )
-    order = [F.desc("copy_count"), *map(F.col, ("first_at", "operator_id", "campaign_hash"))]
-    ranked = last.withColumn("rank", F.row_number().over(of_channel.orderBy(*order)))
-    times = {f"{end}_time": F.date_format(f"{end}_at", "HH:mm") for end in ("first", "last")}
-    return ranked.filter(F.col("rank") <= TOP_CAMPAIGNS).withColumns(times)
-
-
-def daily_copies(campaign: DataFrame, largest: pl.DataFrame) -> DataFrame:
-    """Copies by day of the campaigns that share a signature with one of the largest, under its hash: the
-    least signature of a day, which a campaign is named by, need not be that of another."""
-    from pyspark.sql import functions as F
-
-    wanted = ["|".join(map(str, row)) for row in largest.select(*CAMPAIGN, "period_date").rows()]
-    is_wanted = F.concat_ws("|", *CAMPAIGN, "period_date").isin(wanted)
-    alike = ["operator_id", "channel_code", "signature_hash"]
-    signed = campaign.withColumn("signature_hash", F.explode("signature_hashes"))
-    of_day = signed.select(*alike, "period_date", "copy_count", F.col("campaign_hash").alias("day_hash"))
+    came_in = pl.col("direction_codes").list.eval(pl.element().is_in(COUNTED)).list.any()
+    received = campaign.filter(came_in)
+    last_day = pl.col("period_date").max().over("operator_id", "channel_code")
     return (
-        of_day.join(F.broadcast(signed.filter(is_wanted).select(*alike, "campaign_hash")), alike)
-        .dropDuplicates([*CAMPAIGN, "period_date", "day_hash"])
-        .groupBy(*CAMPAIGN, "period_date")
-        .agg(F.sum("copy_count").alias("copy_count"))
+        received.filter(pl.col("period_date") == last_day)
+        .sort("channel_code", -pl.col("copy_count"), "first_at", "operator_id", "campaign_hash")
+        .group_by("channel_code", maintain_order=True)
+        .head(TOP_CAMPAIGNS)
+        .with_columns(
+            first_time=pl.col("first_at").dt.strftime("%H:%M"),
+            last_time=pl.col("last_at").dt.strftime("%H:%M"),
+        )
     )
 
 
-def effort(table: DataFrame) -> DataFrame:
-    from pyspark.sql import functions as F
+def daily_copies(campaign: pl.DataFrame, largest: pl.DataFrame) -> pl.DataFrame:
+    """Copies by day of the campaigns that share a signature with one of the largest, under its hash.
 
-    return table.groupBy("channel_code", "countermeasure_code").agg(
-        F.min("strategy_code").alias("strategy_code"),
-        F.sum("units_examined").alias("units_examined"),
-        F.sum("units_acted").alias("units_acted"),
-        F.bool_or("is_examined_derived").alias("is_examined_derived"),
-        F.sum("filter_us").alias("filter_us"),
+    A campaign is named by its least signature of a day, which need not be that of another day.
+    """
+    alike = ["operator_id", "channel_code", "signature_hash"]
+    signatures = pl.col("signature_hashes").alias("signature_hash")
+    of_largest = largest.select(*CAMPAIGN, signatures).explode("signature_hash")
+    of_day = campaign.select(
+        *alike[:2], "period_date", "copy_count", signatures, day_hash=pl.col("campaign_hash")
+    ).explode("signature_hash")
+    return (
+        of_day.join(of_largest, on=alike)
+        .unique([*CAMPAIGN, "period_date", "day_hash"])
+        .group_by(*CAMPAIGN, "period_date")
+        .agg(pl.col("copy_count").sum())
     )
 
 
-def quality(volume: DataFrame, known: DataFrame) -> DataFrame:
-    """What filters saw, by operator, month and channel, with what is known of their errors."""
-    from jobs.gold.filter_quality_monthly import CHANNEL, flagged
+def effort(table: pl.DataFrame) -> pl.DataFrame:
+    return table.group_by("channel_code", "countermeasure_code").agg(
+        pl.col("strategy_code").min(),
+        pl.col("units_examined", "units_acted", "filter_us").sum(),
+        pl.col("is_examined_derived").any(),
+    )
 
-    return flagged(volume).join(known, CHANNEL, "left").select(*CHANNEL, *SUMS, *TOLD)
+
+def quality(volume: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+    """The messages that filters saw, by operator, month and channel, with the filters' error rates."""
+    return flagged(volume).join(known, on=CHANNEL, how="left").select(*CHANNEL, *SUMS, *TOLD)
 
 
-def type_quality(volume: DataFrame, types: DataFrame, estimated: DataFrame) -> DataFrame:
-    """What filters saw of each type, by operator, month and channel, with what an audit says of it; a row for
-    each type that any of them has. A test elsewhere tells no type."""
-    from pyspark.sql import functions as F
-
-    from jobs.gold.filter_quality_monthly import CHANNEL, flagged
-
+def type_quality(volume: pl.DataFrame, types: pl.DataFrame, estimated: pl.DataFrame) -> pl.DataFrame:
+    """The messages of each type that filters saw, by operator, month and channel, with an audit's estimate; a
+    row for each type that any operator of the channel has. A test elsewhere has no types."""
     kind = "spam_type_code"
     told = [name for name in FIGURES["type_quality"] if name not in (*CHANNEL, kind, *SUMS)]
-    # Not known, by any name, is one type.
-    named = types.withColumn(kind, F.when(F.coalesce(kind, F.lit(UNKNOWN)) != UNKNOWN, F.col(kind)))
-    seen_types = flagged(named.fillna("UNK", [kind]), kind).drop("units")
+    # An unknown type is one type, whatever its code.
+    is_known = pl.col(kind).fill_null(UNKNOWN) != UNKNOWN
+    named = types.with_columns(pl.when(is_known).then(kind).otherwise(pl.lit("UNK")).alias(kind))
+    seen_types = flagged(named, kind).drop("units")
     audits = estimated.filter(
-        f"{kind} <> '_T' AND quality_method_code = 'audit' AND prevalence IS NOT NULL"
+        pl.col(kind) != "_T", pl.col("quality_method_code") == "audit", pl.col("prevalence").is_not_null()
     ).select(*CHANNEL, kind, *told)
-    there = seen_types.filter("spam_possible > 0").select("channel_code", kind)
-    every = there.unionByName(audits.select("channel_code", kind)).distinct()
+    there = seen_types.filter(pl.col("spam_possible") > 0).select("channel_code", kind)
+    every = pl.concat([there, audits.select("channel_code", kind)]).unique()
+    by_type = [*CHANNEL, kind]
     return (
         flagged(volume)
         .select(*CHANNEL, "units")
-        .join(F.broadcast(every), "channel_code")
-        .join(seen_types, [*CHANNEL, kind], "left")
-        .join(audits, [*CHANNEL, kind], "left")
-        .fillna(0, ["spam_certain", "spam_possible"])
+        .join(every, on="channel_code")
+        .join(seen_types, on=by_type, how="left")
+        .join(audits, on=by_type, how="left")
+        .with_columns(pl.col("spam_certain", "spam_possible").fill_null(0))
     )
 
 
-def latest(cost: DataFrame) -> DataFrame:
+def latest(cost: pl.DataFrame) -> pl.DataFrame:
     """The rows of each operator's last month."""
-    from pyspark.sql import functions as F
-
-    last = cost.groupBy("operator_id").agg(F.max("period_code").alias("period_code"))
-    return cost.join(F.broadcast(last), ["operator_id", "period_code"])
+    return cost.filter(pl.col("period_code") == pl.col("period_code").max().over("operator_id"))
 
 
-def coverage(file: DataFrame) -> DataFrame:
-    from pyspark.sql import functions as F
-
-    counts = ("line_count", "record_count", "ignored_count", "quarantined_count", "late_count")
-    return file.groupBy("operator_id", "format_code").agg(
-        F.countDistinct("stream_id").alias("file_count"),
-        *(F.sum(F.coalesce(column, F.lit(0))).alias(column) for column in counts),
+def coverage(file: pl.DataFrame) -> pl.DataFrame:
+    counts = pl.col("line_count", "record_count", "ignored_count", "quarantined_count", "late_count")
+    return file.group_by("operator_id", "format_code").agg(
+        counts.sum(), file_count=pl.col("stream_id").drop_nulls().n_unique()
     )

@@ -1,6 +1,6 @@
 """The report page: a static page that an operator can open, print and show.
 
-`gather` has Spark count the few figures that it needs; `build` draws them. The page asks for nothing from
+`gather` counts the few figures that the page shows; `build` draws them. The page asks for nothing from
 outside and needs no script. The same figures give the same bytes.
 """
 
@@ -48,7 +48,7 @@ CONTENTS = {
     "routes.csv": "Spam by origin, inbound link and destination",
     "transits.csv": "Spam by transit",
     "bypass.csv": "Signs of bypass by inbound link",
-    "countries.csv": "Spam by country of origin, with what rates are made of",
+    "countries.csv": "Spam by country of origin",
     "networks.csv": "Networks that sent most spam",
     "stages.csv": "Volume and spam by stage and outcome",
     "effort.csv": "What countermeasures examined and acted on",
@@ -82,6 +82,7 @@ NAMES = {
     "outcome_code": lambda code: words.name("outcome", code),
     "countermeasure_code": lambda code: words.name("countermeasure", code),
     "strategy_code": lambda code: words.name("strategy", code) if code else "",
+    "bound_code": lambda code: words.name("bound", code) if code else "",
     "cost_component_code": lambda code: words.name("cost_component", code),
     "quality_method_code": lambda code: words.name("quality_method", code) if code else "",
     "format_code": lambda code: words.name("format", code),
@@ -100,7 +101,8 @@ def build(
     figures: as FIGURES says; one that is left out is taken as empty.
     operators: id, name, country, holding and currency of each.
     validation: table, rule, says, is_held, violations and examples of each rule of the last run.
-    about: run_id, generated_at, code_revision, versions (of tables), location_name.
+    about: run_id, generated_at, code_revision, versions (of tables), location_name, left_out (operators
+        of the lake that no figure has).
     """
     tables = {name: figures.get(name, pl.DataFrame(schema=schema)) for name, schema in FIGURES.items()}
     study = Study(tables, {each["id"]: each for each in operators}, about.get("location_name"))

@@ -18,10 +18,9 @@ SIM_BOXES_OF_CALLS = (
     "SIM boxes of calls are looked for only where a log has the callers' radio cells. Logs of Kamailio and"
     " Asterisk have none: that no SIM box is shown there does not say that there is none."
 )
-ORIGINS = {
-    "observed": "Country of the connecting address or network",
-    "claimed": "Country of the calling number",
-}
+# The transit of what crossed no other network.
+NONE = "on-net"
+OBSERVED = "country of the connecting address or network"
 
 
 def flows_of(rows: pl.DataFrame) -> list[sankey.Flow]:
@@ -39,6 +38,13 @@ def route_names(flow: tuple[str, str, str]) -> tuple[str, str, str]:
         words.name("route", flow[1]).replace("Unknown", "Link unknown"),
         words.country(flow[2]),
     )
+
+
+def origin_heading(channel: str, kind: str) -> str:
+    """What the origin of a channel's routes is; kind: which origins it has."""
+    claimed = "country of the sender's domain" if channel == "EMAIL" else "country of the calling number"
+    texts = {"observed": OBSERVED, "claimed": claimed, "both": f"{OBSERVED}, else {claimed}"}
+    return texts[kind].capitalize()
 
 
 def by_route(study: Study) -> Section:
@@ -71,7 +77,7 @@ def by_route(study: Study) -> Section:
                     Picture(
                         Markup(sankey.draw(flows, names, title, 920, 185)),
                         Markup(sankey.draw(flows, names, title, 390, 0)),
-                        heading=f"{ORIGINS[kind]} → inbound link → country of the recipient",
+                        heading=f"{origin_heading(channel, kind)} → inbound link → country of the recipient",
                     )
                 ],
                 table=Table(
@@ -120,12 +126,12 @@ def by_route(study: Study) -> Section:
 
 
 def transits(study: Study) -> list[Block]:
-    """The kinds of network in between, where a log tells any."""
+    """The kinds of network in between, for channels of which a log records any."""
     blocks = []
     for channel, table in study.per_channel("transits"):
         order = [pl.col("transit_code") == words.UNKNOWN, -pl.col("spam_certain"), "transit_code"]
         rows = table.filter(pl.col("spam_certain") > 0).sort(order).to_dicts()
-        if not any(row["transit_code"] != words.UNKNOWN for row in rows):
+        if not any(row["transit_code"] not in (words.UNKNOWN, NONE) for row in rows):
             continue
         is_told = audited.is_told(rows)
         total, scale = (f(row["spam_certain"] for row in rows) for f in (sum, max))
@@ -133,6 +139,7 @@ def transits(study: Study) -> list[Block]:
             [
                 Cell(
                     words.name("route", row["transit_code"]),
+                    words.says("route", NONE) if row["transit_code"] == NONE else "",
                     bar=stacked(
                         ("other" if row["transit_code"] == words.UNKNOWN else "certain", row["spam_certain"]),
                         scale=scale,

@@ -13,7 +13,6 @@ from jobs.release.figures import ENDS_OF_SPAM, SUMS
 from jobs.release.study import CERTAIN_LEGEND, UNDECIDED_LEGEND, Study, channel_name, spam_range
 
 COUNTRIES_SHOWN = 12
-RATED = ("rated_certain", "rated_audited_units", "rated_low", "rated_high")
 
 
 def by_source(study: Study) -> Section:
@@ -67,13 +66,13 @@ def by_source(study: Study) -> Section:
                 "networks.csv",
             )
         )
-    notes = [
-        "Rates are of the whole time that the page covers, of the operators that say how many subscribers"
-        " they have, and of all those subscribers, whichever country the spam came from. Where an audit tells"
-        " of the filters' errors they are a range that holds these errors, else of certain spam.",
-    ]
+    notes: list[str] = []
     if "SMS" in study.channels:
         notes.append("An SMS has no address: its country is that of the calling number, which can be forged.")
+    if "EMAIL" in study.channels:
+        notes.append(
+            "A mail from an address of unknown country is placed by its sender's domain, if that names one."
+        )
     if study.location_name is None:
         notes.append(
             "No table of address ranges is set, so addresses have no country. Set [location] to have one."
@@ -94,7 +93,6 @@ def country_block(channel: str, rows: list[dict[str, Any]], total: int) -> Block
     shown = largest(rows)
     scale = max(row["spam_possible"] for row in shown)
     is_told = audited.is_told(rows)
-    has_rate = bool(rows[0]["subscriber_count"])
     lines = []
     for row in shown:
         vague = row["source_country_code"] in (words.UNKNOWN, words.OTHER)
@@ -109,7 +107,6 @@ def country_block(channel: str, rows: list[dict[str, Any]], total: int) -> Block
                 Cell(words.country(row["source_country_code"], others), bar=bar),
                 number(words.whole(row["spam_certain"])),
                 number(words.percent(words.share_of(row["spam_certain"], total))),
-                *([number(rate_of(row))] if has_rate else []),
                 number(spam_range(row)),
                 *([audited.share_of_part(row)] if is_told else []),
             ]
@@ -118,9 +115,8 @@ def country_block(channel: str, rows: list[dict[str, Any]], total: int) -> Block
         Column("Country", "text"),
         Column("Spam, certain"),
         Column("Of all spam"),
-        *([Column("Per 1,000 subscribers")] if has_rate else []),
         Column("Spam in what it sent", is_minor=True),
-        *([Column(audited.HEADING, is_minor=has_rate)] if is_told else []),
+        *([Column(audited.HEADING)] if is_told else []),
     ]
     known = world.positions()
     places = [
@@ -155,23 +151,10 @@ def largest(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     unknown = [row for row in rows if row["source_country_code"] == words.UNKNOWN]
     shown, rest = known[:COUNTRIES_SHOWN], known[COUNTRIES_SHOWN:]
     if rest:
-        added = {name: sum(row[name] for row in rest) for name in (*SUMS, *ENDS_OF_SPAM, *RATED)}
+        added = {name: sum(row[name] for row in rest) for name in (*SUMS, *ENDS_OF_SPAM)}
         one = rest[0] | added | {"source_country_code": words.OTHER, "country_count": len(rest)}
         shown = [*shown, one]
     return shown + unknown
-
-
-def rate_of(row: dict[str, Any]) -> str:
-    """Spam per 1,000 subscribers of the operators that say how many they have: certain spam, or a range
-    with the filters' errors where an audit of such an operator tells of them."""
-    names = ("rated_low", "rated_high") if row["rated_audited_units"] else ("rated_certain",)
-    return words.DASH.join(
-        dict.fromkeys(rate_text(1000 * float(row[name]) / row["subscriber_count"]) for name in names)
-    )
-
-
-def rate_text(rate: float) -> str:
-    return "0" if not rate else f"{rate:,.0f}" if rate >= 100 else f"{rate:.1f}" if rate >= 0.05 else "<0.1"
 
 
 def map_heading(rows: list[dict[str, Any]], total: int) -> str:

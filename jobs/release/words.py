@@ -128,6 +128,15 @@ def money(amount: Decimal | float) -> str:
     return f"{rounded:,.0f}" if rounded >= 100 else f"{rounded:.2f}" if rounded < 10 else f"{rounded:.1f}"
 
 
+# What stands before an amount that is no estimate, by its bound.
+BOUNDS = {"lower": "≥ ", "upper": "≤ ", "neither": "~ "}
+
+
+def bound_sign(code: str | None) -> str:
+    """≥ before a lower bound, ≤ before an upper one, ~ before an amount that may err either way."""
+    return BOUNDS.get(code or "", "")
+
+
 # --- time -----------------------------------------------------------------------------------------
 
 

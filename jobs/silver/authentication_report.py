@@ -1,11 +1,12 @@
-"""silver.authentication_report: what providers saw of mail in a domain's name, per record of a report."""
+"""silver.authentication_report: mail that providers received in a domain's name, per record of a report."""
 
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
+from __future__ import annotations
 
-from jobs.assembly import assembled
+import polars as pl
+
+from jobs.silver.assembling import from_bronze
 
 
-def transform(dmarc: DataFrame, operator: DataFrame) -> DataFrame:
-    rows = assembled({"dmarc": dmarc}, "silver.authentication_report", operator)
-    return rows.withColumn("record_hash", F.md5(F.concat_ws(":", "report_hash", "record_number")))
+def transform(dmarc: pl.DataFrame, operator: pl.DataFrame) -> pl.DataFrame:
+    formats = {"dmarc": dmarc}
+    return from_bronze("silver.authentication_report", formats, operator)

@@ -1,11 +1,12 @@
-"""silver.complaint: what receivers complained about, one row per complaint."""
+"""silver.complaint: one row per complaint of a receiver."""
 
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
+from __future__ import annotations
 
-from jobs.assembly import assembled
+import polars as pl
+
+from jobs.silver.assembling import from_bronze
 
 
-def transform(feedback: DataFrame, kannel: DataFrame, operator: DataFrame) -> DataFrame:
-    rows = assembled({"feedback": feedback, "kannel": kannel}, "silver.complaint", operator)
-    return rows.withColumn("complaint_hash", F.md5(F.concat_ws(":", "source_id", "stream_id", "offset")))
+def transform(feedback: pl.DataFrame, kannel: pl.DataFrame, operator: pl.DataFrame) -> pl.DataFrame:
+    formats = {"feedback": feedback, "kannel": kannel}
+    return from_bronze("silver.complaint", formats, operator)

@@ -1,9 +1,8 @@
-"""What the operator knows of a message, put before what rules read from its logs."""
+"""Facts of the operator about its messages, which come before the attributes that rules find in its logs."""
 
 from __future__ import annotations
 
-from pyspark.sql import Column, DataFrame
-from pyspark.sql import functions as F
+import polars as pl
 
 from jobs.attributes import ATTRIBUTES
 
@@ -21,35 +20,32 @@ KEYS = (
 )
 
 
-def known(message: DataFrame, operator_knowledge: DataFrame) -> DataFrame:
-    """The messages with each attribute as the operator knows it, else as rules told it.
+def known(message: pl.DataFrame, operator_knowledge: pl.DataFrame) -> pl.DataFrame:
+    """The messages with each attribute from the operator's facts, else from rules.
 
-    Facts are joined once for each way of naming messages that there is, which is none where an operator
-    gives no facts. A more specific fact comes before a general one.
+    A more specific fact comes before a general one.
     """
-    given = [F.col(name).isNotNull().alias(name) for name in NAMING]
-    ways = {
-        tuple(name for name in NAMING if row[name])
-        for row in operator_knowledge.select(*given).distinct().collect()
-    }
     told = []
     joined = message
     for place, key in enumerate(KEYS):
-        if key not in ways:
+        facts = operator_knowledge.filter(
+            *(pl.col(name).is_not_null() if name in key else pl.col(name).is_null() for name in NAMING)
+        )
+        if facts.is_empty():
             continue
-        named = (f"{name} IS {'NOT ' if name in key else ''}NULL" for name in NAMING)
-        facts = operator_knowledge.filter(" AND ".join(named))
-        name = f"told_{place}"
-        agreed = F.struct(*(agreement(attribute) for attribute in ATTRIBUTES)).alias(name)
-        joined = joined.join(facts.groupBy(*WHOSE, *key).agg(agreed), on=[*WHOSE, *key], how="left")
-        told.append(name)
-    attributes = {
-        attribute: F.coalesce(*(F.col(f"{name}.{attribute}") for name in told), F.col(attribute))
-        for attribute in ATTRIBUTES
-    }
-    return joined.select(*(attributes.get(name, F.col(name)).alias(name) for name in message.columns))
+        on = [*WHOSE, *key]
+        agreed = [agreement(name).alias(f"{place}_{name}") for name in ATTRIBUTES]
+        joined = joined.join(facts.group_by(on).agg(agreed), on=on, how="left", maintain_order="left")
+        told.append(place)
+    if not told:
+        return message
+    return joined.select(
+        pl.coalesce(*(f"{place}_{name}" for place in told), name).alias(name) if name in ATTRIBUTES else name
+        for name in message.columns
+    )
 
 
-def agreement(attribute: str) -> Column:
-    """What facts on the same messages say together; null where they say different things."""
-    return F.when(F.min(attribute) == F.max(attribute), F.min(attribute)).alias(attribute)
+def agreement(attribute: str) -> pl.Expr:
+    """The value that all facts on the same messages give; null where they differ."""
+    value = pl.col(attribute)
+    return pl.when(value.min() == value.max()).then(value.min())

@@ -1,11 +1,12 @@
-"""silver.operator_knowledge: what the operator knows of its messages beside its logs, one row per fact."""
+"""silver.operator_knowledge: facts of the operator about its messages beside its logs, one row per fact."""
 
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
+from __future__ import annotations
 
-from jobs.assembly import assembled
+import polars as pl
+
+from jobs.silver.assembling import from_bronze
 
 
-def transform(knowledge: DataFrame, operator: DataFrame) -> DataFrame:
-    rows = assembled({"knowledge": knowledge}, "silver.operator_knowledge", operator)
-    return rows.withColumn("knowledge_hash", F.md5(F.concat_ws(":", "source_id", "stream_id", "offset")))
+def transform(knowledge: pl.DataFrame, operator: pl.DataFrame) -> pl.DataFrame:
+    formats = {"knowledge": knowledge}
+    return from_bronze("silver.operator_knowledge", formats, operator)

@@ -1,60 +1,54 @@
-"""Which type a message has, of all that its server and its filters told.
+"""The type of a message, from the evidence of its server and its filters.
 
-Each of them gives the type that its rules tell best (jobs/rules.py) with the priority of the best rule. Here
-these are held against each other in the same order: a type beats UNK, strong beats weak, the smaller priority
-wins, then the more harmful group. How many rules told a type counts only among the rules of one place.
+Each of them gives the type that its rules support best (jobs/rules.py), with the priority of the best rule.
+Here these are compared in the same order: a type beats UNK, strong beats weak, the smaller priority wins,
+then the more harmful group. How many rules support a type counts only among the rules of one place.
+
+Evidence is a number of which the least is the best. Its lowest bits number the type.
 """
 
 from __future__ import annotations
 
-from pyspark.sql import Column
-from pyspark.sql import functions as F
+import polars as pl
 
 from jobs.rules import HARM, UNKNOWN_TYPE
 
-CODES = "array<string>"
-# Rows of before priorities were kept come last among as strong ones.
+# Rows from before priorities were kept come last among equally strong ones.
 LAST = 2**31 - 1
+NAME_BITS, HARM_BITS, PRIORITY_BITS = 13, 4, 31
+WEAK = 1 << (NAME_BITS + HARM_BITS + PRIORITY_BITS)
 
 
-def evidence() -> Column:
-    """What one row of a server or a filter tells of the type; the least is the best, null tells nothing."""
-    code = F.col("spam_type_code")
-    harm = F.array_position(F.array(*map(F.lit, HARM)), F.split(code, r"\.")[0])
-    told = F.struct(
-        (code == UNKNOWN_TYPE).alias("is_unknown"),
-        (~F.coalesce("is_type_strong", F.lit(False))).alias("is_weak"),
-        F.coalesce("type_priority", F.lit(LAST)).alias("priority"),
-        harm.alias("harm"),
-        code.alias("spam_type_code"),
-    )
-    return F.when(code.isNotNull(), told)
+def type_names(*frames: pl.DataFrame) -> list[str]:
+    """The types in the frames and UNK, in order: a type's place is its number in evidence()."""
+    found = {UNKNOWN_TYPE}
+    for frame in frames:
+        found.update(frame["spam_type_code"].unique().drop_nulls().to_list())
+    return sorted(found)
 
 
-def of_engine() -> Column:
-    """The engine of a verdict with the type that it told by itself."""
-    return F.struct(
-        "said.engine_code",
-        F.coalesce("said.evidence.spam_type_code", F.lit(UNKNOWN_TYPE)).alias("spam_type_code"),
-        F.coalesce(~F.col("said.evidence.is_weak"), F.lit(False)).alias("is_type_strong"),
-    )
-
-
-def decided() -> list[Column]:
-    """The type of a message, whether strong evidence tells it, and all types, from `filters_told`, the best
-    that filters told, `filters_types`, all of theirs, and the server's own columns."""
-    best = F.least("filters_told", evidence())
-    return [
-        F.coalesce(best.spam_type_code, F.lit(UNKNOWN_TYPE)).alias("spam_type_code"),
-        F.coalesce(~best.is_weak, F.lit(False)).alias("is_type_strong"),
-        F.array_sort(
-            F.array_distinct(
-                F.concat(
-                    *(
-                        F.coalesce(each, F.array().cast(CODES))
-                        for each in ("filters_types", "spam_type_codes")
-                    )
-                )
-            )
-        ).alias("spam_type_codes"),
+def evidence(names: list[str]) -> pl.Expr:
+    """The evidence of one row of a server or a filter; null without a type."""
+    told = pl.col("spam_type_code")
+    groups = [name.split(".")[0] for name in names]
+    ranks = [
+        ((name == UNKNOWN_TYPE) * 2 * WEAK)
+        + ((HARM.index(group) + 1 if group in HARM else 0) << NAME_BITS)
+        + place
+        for place, (name, group) in enumerate(zip(names, groups, strict=True))
     ]
+    rank = told.replace_strict(names, ranks, return_dtype=pl.Int64)
+    weak = pl.when(pl.col("is_type_strong")).then(0).otherwise(WEAK)
+    priority = pl.col("type_priority").cast(pl.Int64).fill_null(LAST) * (1 << (NAME_BITS + HARM_BITS))
+    return rank + weak + priority
+
+
+def type_of(told: str, names: list[str]) -> pl.Expr:
+    """The type that evidence names; UNK where there is none."""
+    number = pl.col(told) % (1 << NAME_BITS)
+    found = number.replace_strict(list(range(len(names))), names, return_dtype=pl.String)
+    return found.fill_null(UNKNOWN_TYPE)
+
+
+def is_strong(told: str) -> pl.Expr:
+    return ((pl.col(told) // WEAK) % 2 == 0).fill_null(False)

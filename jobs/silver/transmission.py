@@ -1,25 +1,26 @@
-"""silver.transmission: what an MTA, SMSC or SIP server did, per queue file and recipient, refused attempt or
-call."""
+"""silver.transmission: what an MTA, SMSC or SIP server did, one row per queue file (or SMS) and recipient,
+per refused attempt or per call."""
 
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
+from __future__ import annotations
 
-from jobs.assembly import assembled
+import polars as pl
+
+from jobs.silver.assembling import from_bronze
 
 
 def transform(
-    postfix: DataFrame,
-    exim: DataFrame,
-    sendmail: DataFrame,
-    kannel: DataFrame,
-    kannel_smsbox: DataFrame,
-    jasmin: DataFrame,
-    delimited: DataFrame,
-    kamailio: DataFrame,
-    kamailio_flat: DataFrame,
-    asterisk: DataFrame,
-    operator: DataFrame,
-) -> DataFrame:
+    postfix: pl.DataFrame,
+    exim: pl.DataFrame,
+    sendmail: pl.DataFrame,
+    kannel: pl.DataFrame,
+    kannel_smsbox: pl.DataFrame,
+    jasmin: pl.DataFrame,
+    delimited: pl.DataFrame,
+    kamailio: pl.DataFrame,
+    kamailio_flat: pl.DataFrame,
+    asterisk: pl.DataFrame,
+    operator: pl.DataFrame,
+) -> pl.DataFrame:
     formats = {
         "postfix": postfix,
         "exim": exim,
@@ -32,8 +33,4 @@ def transform(
         "kamailio_flat": kamailio_flat,
         "asterisk": asterisk,
     }
-    rows = assembled(formats, "silver.transmission", operator)
-    # An attempt has no queue: where its first line stands tells it apart.
-    place = F.concat_ws(":", "source_id", "stream_id", "offset")
-    key = F.concat_ws("|", F.coalesce("queue_key", place), F.unix_micros("first_at"), "recipient_hash")
-    return rows.withColumn("transmission_hash", F.md5(key))
+    return from_bronze("silver.transmission", formats, operator)

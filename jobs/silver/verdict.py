@@ -1,22 +1,23 @@
-"""silver.verdict: what a filter said, one row per verdict on a message."""
+"""silver.verdict: one row per verdict of a filter on a message."""
 
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
+from __future__ import annotations
 
-from jobs.assembly import assembled
+import polars as pl
+
+from jobs.silver.assembling import from_bronze
 
 
 def transform(
-    rspamd: DataFrame,
-    rspamd_history: DataFrame,
-    rspamd_clickhouse: DataFrame,
-    spamassassin: DataFrame,
-    amavis: DataFrame,
-    opendkim: DataFrame,
-    opendmarc_history: DataFrame,
-    exim: DataFrame,
-    operator: DataFrame,
-) -> DataFrame:
+    rspamd: pl.DataFrame,
+    rspamd_history: pl.DataFrame,
+    rspamd_clickhouse: pl.DataFrame,
+    spamassassin: pl.DataFrame,
+    amavis: pl.DataFrame,
+    opendkim: pl.DataFrame,
+    opendmarc_history: pl.DataFrame,
+    exim: pl.DataFrame,
+    operator: pl.DataFrame,
+) -> pl.DataFrame:
     formats = {
         "rspamd": rspamd,
         "rspamd_history": rspamd_history,
@@ -27,6 +28,4 @@ def transform(
         "opendmarc_history": opendmarc_history,
         "exim": exim,
     }
-    rows = assembled(formats, "silver.verdict", operator)
-    place = F.concat_ws(":", "engine_code", "source_id", "stream_id", "offset")
-    return rows.withColumn("verdict_hash", F.md5(place))
+    return from_bronze("silver.verdict", formats, operator)

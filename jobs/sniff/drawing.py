@@ -279,6 +279,9 @@ def unit_lines(answer: Answer) -> Group:
             f"{amount(answer, count)} {LEFT_OUT[name]}" for name, count in units.left_out.items()
         )
         lines.append(Text(f"Left out by the counting rules: {told}.", "dim"))
+    if round(units.named):
+        told = f"{amount(answer, units.named)} of the recipients are named by a filter's verdict alone."
+        lines.append(Text(told, "dim"))
     told = "Another log, such as a filter's, may add recipients of refused messages and tell what is spam."
     if any(channel == "EMAIL" for channel, _, _ in answer.transmissions):
         lines.append(Text(told, "dim"))

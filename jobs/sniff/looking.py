@@ -8,26 +8,25 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import polars as pl
-
-from jobs.formats import Source
+from jobs import config, future
+from jobs.formats import AHEAD, Source
 from jobs.formats.registry import DOCUMENTS, FORMATS
-from jobs.lines import frame_of
+from jobs.lines import LONGEST_LINE, frame_of
 from jobs.pull import newest_line, newest_times
 from jobs.sniff import reading
-from jobs.sniff.counting import Units, units_of
 from jobs.sniff.documents import Documents, count
 from jobs.sniff.files import Log, Problem
 from jobs.sniff.recognising import Recognised
 from jobs.sniff.tally import OPERATOR, SOURCE, Lines, Tally, see_times
 from jobs.sniff.zones import Zone, zone_of
 
+if TYPE_CHECKING:
+    from jobs.sniff.silver import Units
+
 # Another format is worth a word when it is nearly as sure.
 CLOSE = 0.6
-# A message that began before a sampled block is told by its missing entry, if entries are logged at all.
-ENTRIES_LOGGED = 0.5
 # Time for drawing.
 RESERVE_S = 0.3
 # A machine that has other work takes longer than it took when it was measured.
@@ -51,7 +50,7 @@ class Answer:
     tally: Tally | None = None
     documents: Documents | None = None
     transmissions: dict[tuple[str, str, str], float] = field(default_factory=dict)
-    verdicts: dict[tuple[str, str, bool], float] = field(default_factory=dict)
+    verdicts: dict[tuple[str, str, bool | None], float] = field(default_factory=dict)
     units: Units | None = None
     problems: list[Problem] = field(default_factory=list)
     copies: list[tuple[str, str]] = field(default_factory=list)
@@ -96,10 +95,11 @@ class Answer:
         )
 
 
-def look(log: Log, recognised: list[Recognised], until: float) -> Iterator[Answer]:
+def look(log: Log, recognised: list[Recognised], until: float, has_totals: bool = True) -> Iterator[Answer]:
     """The first answer, the same with what was read since, again and again, and the final one.
 
-    until: when to be done (monotonic). One answer object is yielded all along.
+    until: when to be done (monotonic). One answer object is yielded all along. has_totals: join and count
+    what was read; without it the answer has the rows alone.
     """
     best = max(recognised, key=lambda each: each.scores[0][1] if each.scores else 0.0)
     answer = Answer(log, recognised, best.format)
@@ -119,7 +119,7 @@ def look(log: Log, recognised: list[Recognised], until: float) -> Iterator[Answe
     if best.format in DOCUMENTS:
         yield from _look_at_documents(answer, kernel, until)
         return
-    yield from _look_at_lines(answer, kernel, until)
+    yield from _look_at_lines(answer, kernel, until, has_totals)
 
 
 def _look_at_documents(answer: Answer, kernel: Any, until: float) -> Iterator[Answer]:
@@ -135,7 +135,7 @@ def _look_at_documents(answer: Answer, kernel: Any, until: float) -> Iterator[An
     yield answer
 
 
-def _look_at_lines(answer: Answer, kernel: Any, until: float) -> Iterator[Answer]:
+def _look_at_lines(answer: Answer, kernel: Any, until: float, has_totals: bool) -> Iterator[Answer]:
     _leave_out_copies(answer)
     sources, written_at = _sources(answer)
     answer.zone = zone_of(_ends(answer), kernel, sources[-1], written_at)
@@ -144,19 +144,22 @@ def _look_at_lines(answer: Answer, kernel: Any, until: float) -> Iterator[Answer
     answer.progress = [reading.Progress() for _ in sources]
     _see_end(answer, kernel, sources[-1])
     clock = _Clock(until, answer, sources)
+    longest = getattr(kernel, "LONGEST_LINE", LONGEST_LINE)
     for number, each in enumerate(answer.recognised):
         progress = answer.progress[number]
         tally.begin(number)
         clock.share(number)
-        for block in reading.blocks(each.file, progress, clock.until):
+        for block in reading.blocks(each.file, progress, clock.until, longest):
             tally.add(number, block, sources[number])
             _see_times(answer)
-            clock.measure()
+            if has_totals:
+                clock.measure()
             yield answer
         if progress.damage:
             told = f"damaged, {progress.damage}. What came before is counted; fetch it again"
             answer.problems.append(Problem(each.file.name, told))
-    summarise(answer, sources)
+    if has_totals:
+        summarise(answer, sources)
     answer.is_final = True
     yield answer
 
@@ -186,17 +189,21 @@ def _sources(answer: Answer) -> tuple[list[Source], dt.datetime | None]:
     for fs in {id(file.fs): file.fs for file in on_disk}.values():
         newest |= newest_times(fs, [file.name for file in on_disk if file.fs is fs])
     now = dt.datetime.now(dt.UTC)
+    read_at = config.fixed_time()
     taken: Counter[str] = Counter()
     sources = []
     for each in answer.recognised:
         stream = hashlib.sha256(each.head.split(b"\n", 1)[0]).hexdigest()[:16]
         taken[stream] += 1
         stream += f"-{taken[stream]}" if taken[stream] > 1 else ""
-        at = newest.get(each.file.name, now)
+        written_at = newest.get(each.file.name, now)
         assert answer.format is not None
+        at = written_at
         if answer.documents is None:
             at = newest_line(answer.format, each.tail or each.head, at)
-        sources.append(Source(OPERATOR, SOURCE, stream, at, options=answer.options))
+        latest_at = (read_at or max(written_at, now)) + AHEAD
+        at = min(at, read_at) if read_at else at
+        sources.append(Source(OPERATOR, SOURCE, stream, at, options=answer.options, latest_at=latest_at))
     last = answer.recognised[-1]
     is_growing = last.file.fs is not None and not last.compression and last.tail.endswith(b"\n")
     return sources, newest.get(last.file.name) if is_growing else None
@@ -216,7 +223,7 @@ def _see_end(answer: Answer, kernel: Any, source: Source) -> None:
     for sample in _ends(answer):
         parse = kernel.parse(frame_of(sample, 0).select("offset", "line").lazy(), source).collect()
         lines = Lines()
-        see_times(lines, parse)
+        see_times(lines, future.quarantined(parse, source))
         _widen(answer, lines)
 
 
@@ -276,41 +283,12 @@ def _weight(each: Recognised) -> int:
 
 def summarise(answer: Answer, sources: list[Source]) -> None:
     """Totals of what was read, each file's scaled to the whole of it."""
+    # The first answer does not wait for silver's kernels to be imported.
+    from jobs.sniff import silver
+
     assert answer.tally is not None
     pairs = list(zip(sources, answer.progress, strict=True))
     scales = {source.stream_id: progress.scale for source, progress in pairs}
     sampled = [source.stream_id for source, progress in pairs if not progress.is_whole]
-    sent, said = [], []
-    for name, bronze in answer.tally.assembled().items():
-        kernel: Any = FORMATS[name]
-        if hasattr(kernel, "transmissions"):
-            rows = kernel.transmissions(bronze.lazy()).collect()
-            sent.append(_begun_in_sample(rows, sampled))
-        if hasattr(kernel, "verdicts"):
-            said.append(kernel.verdicts(bronze.lazy()).collect())
-    if sent:
-        rows = pl.concat(sent)
-        answer.transmissions = _weighed(rows, ["channel_code", "stage_code", "outcome_code"], scales)
-        answer.units = units_of(rows, scales)
-    if said:
-        answer.verdicts = _weighed(pl.concat(said), ["engine_code", "action", "is_spam"], scales)
-
-
-def _weighed(rows: pl.DataFrame, by: list[str], scales: dict[str, float]) -> dict[Any, float]:
-    weight = pl.col("stream_id").replace_strict(scales, default=1.0, return_dtype=pl.Float64)
-    sums = rows.with_columns(weight.alias("weight")).group_by(by).agg(pl.col("weight").sum())
-    return {row[:-1]: row[-1] for row in sums.sort(by).iter_rows()}
-
-
-def _begun_in_sample(rows: pl.DataFrame, sampled: list[str]) -> pl.DataFrame:
-    """Of sampled files only messages whose beginning was read: the others belong to blocks before."""
-    if not sampled:
-        return rows
-    is_cut = (
-        pl.col("stream_id").is_in(sampled)
-        & (pl.col("grain_code") == "recipient")
-        & pl.col("entry_code").is_null()
-    )
-    if rows.select(is_cut.mean()).item() > ENTRIES_LOGGED:
-        return rows
-    return rows.filter(~is_cut)
+    found = silver.totals(answer.tally.bronze_rows(), scales, sampled)
+    answer.transmissions, answer.verdicts, answer.units = found.transmissions, found.verdicts, found.units

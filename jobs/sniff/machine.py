@@ -76,5 +76,6 @@ def as_json(answer: Answer) -> dict[str, Any]:
         if units
         else [],
         "left_out": {name: round(count) for name, count in units.left_out.items()} if units else {},
+        "named_by_filters": round(units.named) if units else 0,
         "problems": [str(problem) for problem in answer.problems],
     }

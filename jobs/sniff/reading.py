@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from jobs.chunks import CHUNK, Chunks
+from jobs.chunks import CHUNK, Chunks, is_json
 from jobs.lines import LONGEST_LINE
 from jobs.sniff.files import File, compression
 
@@ -93,25 +93,32 @@ def _exactly(chunks: Chunks, size: int) -> bytes:
     return b"".join(parts)
 
 
-def blocks(file: File, progress: Progress, until: Callable[[], float]) -> Iterator[Block]:
+def blocks(
+    file: File, progress: Progress, until: Callable[[], float], longest: int = LONGEST_LINE
+) -> Iterator[Block]:
     """Blocks of a file until the time is over, or the file is; at least one, if it has a line.
 
     until: the time (monotonic) at which reading should end. It may change while the reading goes on.
+    longest: bytes that a line of the format may have.
     """
     with file.open() as raw:
         progress.compression = compression(raw.read(6))
         if progress.compression:
             yield from _decompressed(file, raw, progress, until)
         else:
-            yield from _plain(file, raw, progress, until)
+            yield from _plain(file, raw, progress, until, longest)
 
 
 # --- plain files ---------------------------------------------------------------------------------------
 
 
-def _plain(file: File, raw, progress: Progress, until: Callable[[], float]) -> Iterator[Block]:
+def _plain(file: File, raw, progress: Progress, until: Callable[[], float], longest: int) -> Iterator[Block]:
     size = raw.seek(0, os.SEEK_END)
     end = size if file.is_closed else _last_line_end(raw, size)
+    if 0 < size - end <= LONGEST_LINE:
+        raw.seek(end)
+        # As pull does.
+        end = size if is_json(raw.read(size - end)) else end
     progress.waiting = size - end
     progress.total = end
     starts = [0, *range(FIRST, end, BLOCK)] if end > FIRST else [0]
@@ -122,7 +129,7 @@ def _plain(file: File, raw, progress: Progress, until: Callable[[], float]) -> I
     for count, place in enumerate(order):
         if count and time.monotonic() >= until():
             break
-        data, offset = owned(raw, bounds[place], bounds[place + 1], end)
+        data, offset = owned(raw, bounds[place], bounds[place + 1], end, longest)
         progress.read += bounds[place + 1] - bounds[place]
         first_line = lines_before if place == reached else None
         if place == reached:
@@ -150,7 +157,7 @@ def spread(count: int) -> list[int]:
     return order + [place for place in range(count) if place not in seen]
 
 
-def owned(raw, start: int, stop: int, end: int) -> tuple[bytes, int]:
+def owned(raw, start: int, stop: int, end: int, longest: int) -> tuple[bytes, int]:
     """The lines that start in [start, stop), and the offset of the first. Too long a line is cut."""
     if start:
         # A line that starts exactly here is found by looking at the byte before.
@@ -165,7 +172,7 @@ def owned(raw, start: int, stop: int, end: int) -> tuple[bytes, int]:
         data, offset = raw.read(stop), 0
     if not data.endswith(b"\n"):
         # One byte more than a line may have tells that it is too long.
-        data += raw.readline(LONGEST_LINE + 1)
+        data += raw.readline(longest + 1)
     return data[: end - offset], offset
 
 

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import ModuleType
 from typing import Any
 
 import polars as pl
 
+from jobs import future
 from jobs.formats import Source
 from jobs.formats.registry import FORMATS
 from jobs.lines import LONGEST_LINE, frame_of
@@ -60,6 +61,8 @@ class Tally:
     bronze: dict[str, list[pl.DataFrame]] = field(default_factory=dict)
     patterns: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=_PATTERNS))
     first_lines: dict[tuple[int, int], int] = field(default_factory=dict)
+    # Lines of each file that name the columns of those after them, with their offsets, in order.
+    heads: dict[int, list[tuple[int, str]]] = field(default_factory=dict)
     unmasked: int = 0
 
     def __post_init__(self) -> None:
@@ -74,13 +77,28 @@ class Tally:
     def add(self, file: int, block: Block, source: Source) -> None:
         """Count a block of a file; `source` has the file's own stream."""
         lines = frame_of(block.data, block.offset)
-        fits = lines["line_bytes"] <= LONGEST_LINE
+        source = self._headed(file, lines, block, source)
+        fits = lines["line_bytes"] <= getattr(self.kernel, "LONGEST_LINE", LONGEST_LINE)
         short = lines if fits.all() else lines.filter(fits)
         parse = self.kernel.parse(short.select("offset", "line").lazy(), source).collect()
+        parse = future.quarantined(parse, source)
         code, reason = parse["line_code"], parse["reason_code"]
         self._keep(self.kernel, parse, source)
+        left = self._offered(short, code)
         for companion in self.companions:
-            code, reason = self._offer(companion, short, code, reason, source, self.files[file])
+            if not len(left):
+                break
+            said = companion.parse(short.select("offset", "line")[left].lazy(), source).collect()
+            said = future.quarantined(said, source)
+            if records := int((said["line_code"] == "record").sum()):
+                self.files[file].companions[companion.FORMAT] += records
+                self._keep(companion, said, source)
+            # A line that a companion ignores is none of its own: it stays as the host left it.
+            is_own = said["line_code"] != "ignored"
+            places = left.filter(is_own)
+            code = code.scatter(places, said["line_code"].filter(is_own))
+            reason = reason.scatter(places, said["reason_code"].filter(is_own))
+            left = left.filter(~is_own)
         about = self.files[file]
         about.lines += lines.height
         about.records += int((code == "record").sum())
@@ -95,31 +113,24 @@ class Tally:
             about.reasons.update(dict(refused["reason_code"].value_counts().iter_rows()))
             self._see_patterns(file, refused, block, lines)
 
-    def _offer(
-        self,
-        companion: ModuleType,
-        lines: pl.DataFrame,
-        code: pl.Series,
-        reason: pl.Series,
-        source: Source,
-        about: Lines,
-    ) -> tuple[pl.Series, pl.Series]:
-        """Offer a companion what the host did not take; what it takes or refuses counts as such."""
+    def _headed(self, file: int, lines: pl.DataFrame, block: Block, source: Source) -> Source:
+        """The source with the last line before a block that names columns, as far as the file was read."""
+        is_head = getattr(self.kernel, "is_head", None)
+        if is_head is None:
+            return source
+        heads = self.heads.setdefault(file, [])
+        before = [text for offset, text in heads if offset < block.offset]
+        heads += lines.filter(is_head(pl.col("line"))).select("offset", "line").rows()
+        heads.sort()
+        return replace(source, head=before[-1] if before else None)
+
+    def _offered(self, lines: pl.DataFrame, code: pl.Series) -> pl.Series:
+        """The places of the lines that companions are offered: no record, and with a text of theirs."""
         left = (code != "record").arg_true()
-        if not len(left):
-            return code, reason
-        some = lines.select("offset", "line")[left]
-        parse = companion.parse(some.lazy(), source).collect()
-        if records := int((parse["line_code"] == "record").sum()):
-            about.companions[companion.FORMAT] += records
-        self._keep(companion, parse, source)
-        # What it ignores is none of its own: it stays what the host held it for.
-        told = parse["line_code"] != "ignored"
-        places = left.filter(told)
-        return (
-            code.scatter(places, parse["line_code"].filter(told)),
-            reason.scatter(places, parse["reason_code"].filter(told)),
-        )
+        if not self.companions or not len(left):
+            return left.head(0)
+        words = [word for companion in self.companions for word in companion.LITERALS]
+        return left.filter(lines["line"][left].str.contains_any(words))
 
     def _keep(self, kernel: ModuleType, parse: pl.DataFrame, source: Source) -> None:
         records = parse.filter(pl.col("line_code") == "record")
@@ -158,12 +169,9 @@ class Tally:
         rows = self.patterns.sort("count", "pattern", descending=[True, False]).head(count).to_dicts()
         return [row | {"line": self.first_lines.get((row["stream"], row["offset"]))} for row in rows]
 
-    def assembled(self) -> dict[str, pl.DataFrame]:
-        """Bronze rows by format, joined over all blocks."""
-        return {
-            name: FORMATS[name].assemble(pl.concat(frames).lazy()).collect()
-            for name, frames in self.bronze.items()
-        }
+    def bronze_rows(self) -> dict[str, pl.DataFrame]:
+        """The bronze rows of each format, of all blocks."""
+        return {name: pl.concat(frames) for name, frames in self.bronze.items()}
 
     @property
     def rows(self) -> int:

@@ -6,10 +6,8 @@ from decimal import Decimal
 from typing import Any
 
 import polars as pl
-import pyarrow as pa
-from pyspark.sql import DataFrame
 
-from jobs.contracts import arrow_schema, struct_type
+from jobs.contracts import rows_frame
 from jobs.cost_model import Figure, deviation, estimate, figures, reproduction
 
 TABLE = "study.cost"
@@ -22,23 +20,11 @@ SAME = (
 )  # fmt: skip
 
 
-def transform(cost_model: DataFrame, cost_model_parameter: DataFrame) -> DataFrame:
-    """Models are evaluated one by one, each with all of its parameters."""
-    parameters = small(cost_model_parameter.toArrow())
-
-    def evaluated(models: pa.Table) -> pa.Table:
-        found = figures(small(models), parameters)
-        rows = [row_of(figure) for figure in found.values() if figure.is_cost]
-        return pa.Table.from_pylist(rows, arrow_schema(TABLE))
-
-    return cost_model.groupBy("model_code").applyInArrow(evaluated, struct_type(TABLE))
-
-
-def small(table: pa.Table) -> pl.DataFrame:
-    """A reference table as Polars: it does not grow with the lake."""
-    frame = pl.from_arrow(table)
-    assert isinstance(frame, pl.DataFrame)
-    return frame
+def transform(cost_model: pl.DataFrame, cost_model_parameter: pl.DataFrame) -> pl.DataFrame:
+    """A row for each figure of a published model that is a cost. In parts: a model needs all of its
+    parameters, so the key is model_code."""
+    found = figures(cost_model, cost_model_parameter)
+    return rows_frame([row_of(figure) for figure in found.values() if figure.is_cost], TABLE)
 
 
 def row_of(figure: Figure) -> dict[str, Any]:

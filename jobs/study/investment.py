@@ -6,13 +6,9 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 
 from jobs.areas import classified, on_day
 from jobs.channels import CALLS
-from jobs.contracts import struct_type
 from jobs.estimation import REPLICATES, Array, seed_of
 from jobs.investment_assumptions import points
 from jobs.periods import last_day
@@ -33,67 +29,67 @@ from jobs.spending import (
 )
 from jobs.study.investment_account import prices_of
 from jobs.study_days import of_all_days
-from jobs.study_rows import COUNTED, as_table, collected
-from jobs.study_sample import Reference, Sample, estimates, sample_of
+from jobs.study_rows import COUNTED, is_month, total, typed
+from jobs.study_sample import Reference, Sample, estimates, point_estimates, sample_of
 
 TABLE = "study.investment"
 
 
 def transform(
-    investment_account: DataFrame,
-    submission: DataFrame,
-    operator_frame: DataFrame,
-    denominator: DataFrame,
-    country: DataFrame,
-    country_group: DataFrame,
-    price_level: DataFrame,
-    cost_parameter: DataFrame,
-    investment_assumption: DataFrame,
-) -> DataFrame:
-    """One task a year and channel: the accounts of some hundred respondents."""
-    reference = Reference(
-        collected(operator_frame), collected(denominator), collected(country), collected(country_group)
-    )
-    prices = prices_of(collected(price_level))
-    assumptions = dict(collected(investment_assumption).select("assumption_code", "central").rows())
-    traffic, parameters = collected(yearly_units(submission)), collected(cost_parameter)
+    investment_account: pl.DataFrame,
+    submission: pl.DataFrame,
+    operator_frame: pl.DataFrame,
+    denominator: pl.DataFrame,
+    country: pl.DataFrame,
+    country_group: pl.DataFrame,
+    price_level: pl.DataFrame,
+    cost_parameter: pl.DataFrame,
+    investment_assumption: pl.DataFrame,
+) -> pl.DataFrame:
+    """A row for each area, strategy, component and conversion of a year and channel.
 
-    def estimated(accounts: pa.Table) -> pa.Table:
-        found = pl.from_arrow(accounts)
-        assert isinstance(found, pl.DataFrame)
-        base = int(assumptions["base_year"])
-        dollars = {name: price.ppp / price.market for (name, year), price in prices.items() if year == base}
-        drawn = points(on_day(parameters, last_day(str(found["period_code"][0]))))
-        return as_table(channel_rows(found, traffic, reference, dollars, drawn), TABLE)
+    In parts: an estimate needs the accounts and the logs of all respondents of a channel and year, so the key
+    is period_code and channel_code.
+    """
+    reference = Reference(operator_frame, denominator, country, country_group)
+    assumptions = dict(investment_assumption.select("assumption_code", "central").rows())
+    base = int(assumptions["base_year"])
+    dollars = {
+        name: price.ppp / price.market
+        for (name, year), price in prices_of(price_level).items()
+        if year == base
+    }
+    traffic = yearly_units(submission)
+    by = ["period_code", "channel_code"]
+    rows: list[dict[str, object]] = []
+    for accounts in investment_account.sort(*by, "respondent_id", "strategy_code").partition_by(by):
+        drawn = points(on_day(cost_parameter, last_day(str(accounts["period_code"][0]))))
+        rows += channel_rows(accounts, traffic, reference, dollars, drawn)
+    return typed(rows, TABLE)
 
-    return investment_account.groupBy("period_code", "channel_code").applyInArrow(
-        estimated, struct_type(TABLE)
-    )
 
-
-def yearly_units(submission: DataFrame) -> DataFrame:
+def yearly_units(submission: pl.DataFrame) -> pl.DataFrame:
     """Each respondent's messages or calls of a year: the mean of its months, times twelve. A month that lacks
     some days counts as a whole one, and one that lacks many not at all.
 
-    Each definition is of the same traffic, so one of them tells of it.
+    Each definition is of the same traffic, so the largest of their sums is the traffic.
     """
-    calls = F.col("channel_code").isin(*CALLS)
-    monthly = of_all_days(submission).filter(
-        F.col("direction_code").isin(*COUNTED)
-        & F.col("period_code").rlike(r"^\d{4}-\d{2}$")
-        & (F.col("unit_code") == F.when(calls, "call").otherwise("recipient"))
-    )
-    by = ("respondent_id", "channel_code", "period_code")
-    of_month = (
-        monthly.groupBy(*by, "definition_code")
-        .agg(F.sum("units").alias("units"), F.max("subscriptions").alias("subscriptions"))
-        .groupBy(*by)
-        .agg(F.max("units").alias("units"), F.max("subscriptions").alias("subscriptions"))
-    )
-    return of_month.groupBy(
-        "respondent_id", "channel_code", F.substring("period_code", 1, 4).alias("period_code")
-    ).agg(
-        (F.avg("units") * 12).alias("units"), F.max_by("subscriptions", "period_code").alias("subscriptions")
+    unit = pl.when(pl.col("channel_code").is_in(CALLS)).then(pl.lit("call")).otherwise(pl.lit("recipient"))
+    by = ["respondent_id", "channel_code", "period_code"]
+    return (
+        of_all_days(submission)
+        .filter(
+            pl.col("direction_code").is_in(COUNTED)
+            & is_month(pl.col("period_code"))
+            & (pl.col("unit_code") == unit)
+        )
+        .group_by(*by, "definition_code")
+        .agg(total(pl.col("units")), pl.col("subscriptions").max())
+        .group_by(by)
+        .agg(pl.col("units").max(), pl.col("subscriptions").max())
+        .sort(by)
+        .group_by("respondent_id", "channel_code", period_code=pl.col("period_code").str.slice(0, 4))
+        .agg(pl.col("units").mean() * 12, pl.col("subscriptions").last())
     )
 
 
@@ -152,13 +148,9 @@ def money(
     # Parts of a multiplied whole differ from themselves in last digits: what is certain is so to the last.
     least = np.where(np.isclose(least, stands, rtol=1e-12, atol=0), stands, least)
     rows = estimates(sample, y, least, freedom)
-    edges = [
-        {
-            (row["area_code"], row["measure"]): row["estimate"]
-            for row in estimates(sample, measures(amounts, share, own))
-        }
-        for amounts in (found.lowest, found.highest)
-    ]
+    lowest, highest = (
+        point_estimates(sample, measures(amounts, share, own)) for amounts in (found.lowest, found.highest)
+    )
     banded = banded_in(sample, is_band)
     names = named(strategies)
     for row in rows:
@@ -168,8 +160,8 @@ def money(
             "strategy_code": strategy,
             "component_code": component,
             "conversion_code": conversion,
-            "bands_lowest": edges[0][area, measure],
-            "bands_highest": edges[1][area, measure],
+            "bands_lowest": lowest[area][measure],
+            "bands_highest": highest[area][measure],
             "band_count": banded[area],
         }
     return rows

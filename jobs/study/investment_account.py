@@ -1,4 +1,4 @@
-"""study.investment_account: what one respondent spends in a year against spam, per channel and strategy."""
+"""study.investment_account: one respondent's yearly spending against spam, per channel and strategy."""
 
 from __future__ import annotations
 
@@ -7,18 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
-import pyarrow as pa
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 
 from jobs.accounts import BAND, Price, account, bands_of_base, rises_of
 from jobs.areas import classified, on_day
-from jobs.contracts import struct_type
 from jobs.errors import ObservatoryError
 from jobs.investment_assumptions import central, for_class
 from jobs.periods import last_day
 from jobs.study.questionnaire_answer import latest
-from jobs.study_rows import as_table, collected
+from jobs.study_rows import typed
 
 TABLE = "study.investment_account"
 # Questions on money, and on what divides it.
@@ -39,46 +35,43 @@ class Known:
 
 
 def transform(
-    questionnaire_answer: DataFrame,
-    operator_frame: DataFrame,
-    price_level: DataFrame,
-    cost_parameter: DataFrame,
-    investment_assumption: DataFrame,
-    budget_band: DataFrame,
-    country: DataFrame,
-    country_group: DataFrame,
-) -> DataFrame:
-    """One task a year: some dozen answers of each respondent."""
+    questionnaire_answer: pl.DataFrame,
+    operator_frame: pl.DataFrame,
+    price_level: pl.DataFrame,
+    cost_parameter: pl.DataFrame,
+    investment_assumption: pl.DataFrame,
+    budget_band: pl.DataFrame,
+    country: pl.DataFrame,
+    country_group: pl.DataFrame,
+) -> pl.DataFrame:
+    """A row for each respondent, year, channel and strategy. In parts: an account needs all answers of its
+    respondent and year, so the key is respondent_id and period_code."""
     known = Known(
-        collected(operator_frame),
-        collected(price_level),
-        collected(cost_parameter),
-        collected(investment_assumption),
-        collected(budget_band),
-        collected(country),
-        collected(country_group),
+        operator_frame,
+        price_level,
+        cost_parameter,
+        investment_assumption,
+        budget_band,
+        country,
+        country_group,
     )
-
-    def accounted(answers: pa.Table) -> pa.Table:
-        found = pl.from_arrow(answers)
-        assert isinstance(found, pl.DataFrame)
-        return as_table(accounts(found, known), TABLE)
-
-    return standing(questionnaire_answer).groupBy("period_code").applyInArrow(accounted, struct_type(TABLE))
+    rows: list[dict[str, object]] = []
+    for answers in standing(questionnaire_answer).sort("period_code").partition_by("period_code"):
+        rows += accounts(answers, known)
+    return typed(rows, TABLE)
 
 
-def standing(questionnaire_answer: DataFrame) -> DataFrame:
-    """What operators answered for a year on money and on what divides it, as it stands, and what they hold
-    back or have none of (value null)."""
-    yearly = F.col("period_code").rlike(r"^\d{4}$") & F.col("indicator_code").rlike(ASKED)
+def standing(questionnaire_answer: pl.DataFrame) -> pl.DataFrame:
+    """Operators' answers for a year on money and on what divides it, as they stand, and what they hold back
+    or have none of (value null)."""
+    yearly = pl.col("period_code").str.contains(r"^\d{4}$") & pl.col("indicator_code").str.contains(ASKED)
     # What administrations spend is no operator's, and they stand in no frame of operators.
-    operators = questionnaire_answer.filter(yearly & (F.col("role_code") == "O"))
-    return latest(operators)
+    return latest(questionnaire_answer.filter(yearly & (pl.col("role_code") == "O")))
 
 
-def operators_answers(questionnaire_answer: DataFrame) -> DataFrame:
+def operators_answers(questionnaire_answer: pl.DataFrame) -> pl.DataFrame:
     """Of standing() what holds a value: an answer that was withdrawn supersedes the one before it."""
-    return standing(questionnaire_answer).filter("value IS NOT NULL")
+    return standing(questionnaire_answer).filter(pl.col("value").is_not_null())
 
 
 def prices_of(price_level: pl.DataFrame) -> dict[tuple[str, int], Price]:

@@ -16,20 +16,16 @@ from __future__ import annotations
 from typing import Any
 
 import polars as pl
-import pyarrow as pa
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 
 from jobs.accounts import Asset, Price, capital
 from jobs.areas import COUNTRY, areas, classified, on_day
-from jobs.contracts import struct_type
 from jobs.investment_assumptions import central, for_class
 from jobs.investment_targets import of_channel, value_of
 from jobs.periods import last_day
 from jobs.shares import CALLS, HAD_CONTENT, UNTOLD
 from jobs.study.investment_account import price_of, prices_of
 from jobs.study_days import answered
-from jobs.study_rows import COUNTED, as_table, collected, confidentiality
+from jobs.study_rows import COUNTED, confidentiality, is_month, typed
 
 TABLE = "study.investment_gap"
 # Outcomes in which spam did not get to the user, marked or not.
@@ -41,54 +37,58 @@ DIGITS = 9
 
 
 def transform(
-    investment: DataFrame,
-    investment_account: DataFrame,
-    submission: DataFrame,
-    submission_quality: DataFrame,
-    measure: DataFrame,
-    operator_frame: DataFrame,
-    country: DataFrame,
-    country_group: DataFrame,
-    price_level: DataFrame,
-    cost_parameter: DataFrame,
-    investment_assumption: DataFrame,
-    investment_target: DataFrame,
-) -> DataFrame:
-    """One task a year and channel; all inputs are small."""
-    accounts, frame = collected(investment_account), collected(operator_frame)
-    countries, groups = collected(country), collected(country_group)
-    prices, assumed = prices_of(collected(price_level)), collected(investment_assumption)
-    parameters = collected(cost_parameter)
-    audited = stopping(collected(called(submission, submission_quality, measure)))
-    chosen = collected(investment_target)
+    investment: pl.DataFrame,
+    investment_account: pl.DataFrame,
+    submission: pl.DataFrame,
+    submission_quality: pl.DataFrame,
+    measure: pl.DataFrame,
+    operator_frame: pl.DataFrame,
+    country: pl.DataFrame,
+    country_group: pl.DataFrame,
+    price_level: pl.DataFrame,
+    cost_parameter: pl.DataFrame,
+    investment_assumption: pl.DataFrame,
+    investment_target: pl.DataFrame,
+) -> pl.DataFrame:
+    """A row for each area, channel, year and target.
 
-    def gaps(spending: pa.Table) -> pa.Table:
-        found = pl.from_arrow(spending)
-        assert isinstance(found, pl.DataFrame)
-        period, channel = str(found["period_code"][0]), str(found["channel_code"][0])
-        day = last_day(period)
-        members = classified(countries, groups, day)
-        mine = (pl.col("period_code") == period) & (pl.col("channel_code") == channel)
+    In parts: a target needs the accounts and audits of all respondents of a channel and year, so the key is
+    period_code and channel_code.
+    """
+    prices = prices_of(price_level)
+    audited = stopping(called(submission, submission_quality, measure))
+    whole = investment.filter(
+        (pl.col("strategy_code") == "_T")
+        & (pl.col("component_code") == "_T")
+        & (pl.col("conversion_code") == "market")
+    )
+    by = ["period_code", "channel_code"]
+    rows: list[dict[str, Any]] = []
+    for (period, channel), spending in whole.sort(by).partition_by(by, as_dict=True).items():
+        day = last_day(str(period))
+        members = classified(country, country_group, day)
+        accounts = investment_account.filter(
+            (pl.col("period_code") == period) & (pl.col("channel_code") == channel)
+        )
         protected = audited.filter((pl.col("channel_code") == channel) & (pl.col("year") == period))
-        wanted = of_channel(chosen, channel)
+        wanted = of_channel(investment_target, str(channel))
         best = None
         if "best" in wanted:
-            costs = capital_costs(accounts.filter(mine), members, on_day(parameters, day), assumed)
+            costs = capital_costs(accounts, members, on_day(cost_parameter, day), investment_assumption)
             best = best_respondents(
-                accounts.filter(mine), costs, protected, on_day(frame, day), wanted["best"][0]
+                accounts, costs, protected, on_day(operator_frame, day), wanted["best"][0]
             )
-        rows = channel_rows(found, members, prices, assumed, wanted, best)
-        return as_table([row | {"period_code": period, "channel_code": channel} for row in rows], TABLE)
-
-    whole = investment.filter("strategy_code = '_T' AND component_code = '_T' AND conversion_code = 'market'")
-    return whole.groupBy("period_code", "channel_code").applyInArrow(gaps, struct_type(TABLE))
+        found = channel_rows(spending, members, prices, investment_assumption, wanted, best)
+        rows += [row | {"period_code": period, "channel_code": channel} for row in found]
+    return typed(rows, TABLE)
 
 
-def called(submission: DataFrame, submission_quality: DataFrame, measure: DataFrame) -> DataFrame:
-    """Months of respondents whose filter was audited or tested: what of their attempted messages was certain
-    spam and stopped, before or with their content; and what the filter called the rest, with its shares."""
-    had_content, is_stopped = F.expr(HAD_CONTENT), F.col("outcome_code").isin(*STOPPED)
-    certain, undecided = F.col("spam_certain"), F.col("spam_possible") - F.col("spam_certain")
+def called(submission: pl.DataFrame, submission_quality: pl.DataFrame, measure: pl.DataFrame) -> pl.DataFrame:
+    """Months of respondents whose filter was audited or tested: how many of their attempted messages were
+    certain spam and stopped, before or with their content; the filter's calls of the rest, with the shares of
+    spam in them."""
+    had_content, is_stopped = pl.sql_expr(HAD_CONTENT), pl.col("outcome_code").is_in(STOPPED)
+    certain, undecided = pl.col("spam_certain"), pl.col("spam_possible") - pl.col("spam_certain")
     counts = {
         "stopped_before": (certain, ~had_content & is_stopped),
         "certain_before": (certain, ~had_content),
@@ -96,20 +96,18 @@ def called(submission: DataFrame, submission_quality: DataFrame, measure: DataFr
         "stopped_flagged": (certain, had_content & is_stopped),
         "flagged": (certain, had_content),
         "undecided": (undecided, had_content),
-        "passed": (F.col("units") - F.col("spam_possible"), had_content),
+        "passed": (pl.col("units") - pl.col("spam_possible"), had_content),
     }
-    cells = measure.filter("is_included AND measure_code = 'attempted'")
+    cells = measure.filter(pl.col("is_included") & (pl.col("measure_code") == "attempted"))
     by = ["respondent_id", "period_code", "channel_code"]
     return (
         answered(submission)
-        .filter(F.col("direction_code").isin(*COUNTED) & (F.col("definition_code") == "OPERATOR"))
-        .filter(F.col("period_code").rlike(r"^\d{4}-\d{2}$"))
-        .join(F.broadcast(cells), ["unit_code", "stage_code", "outcome_code"], "left_semi")
-        .groupBy(*by)
-        .agg(
-            *(F.sum(F.when(where, count).otherwise(0)).alias(name) for name, (count, where) in counts.items())
-        )
-        .join(submission_quality.select(*by, *(f"{call}_spam_share" for call in CALLS)), by)
+        .filter(pl.col("direction_code").is_in(COUNTED) & (pl.col("definition_code") == "OPERATOR"))
+        .filter(is_month(pl.col("period_code")))
+        .join(cells, on=["unit_code", "stage_code", "outcome_code"], how="semi")
+        .group_by(by)
+        .agg(count.filter(where).sum().alias(name) for name, (count, where) in counts.items())
+        .join(submission_quality.select(*by, *(f"{call}_spam_share" for call in CALLS)), on=by)
     )
 
 

@@ -8,13 +8,11 @@ while the totals may agree.
 
 from __future__ import annotations
 
-from itertools import chain
+import polars as pl
 
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
-
+from jobs.areas import holds_on
 from jobs.study_days import answered
-from jobs.study_rows import OWNERS
+from jobs.study_rows import OWNERS, decimal, last_day, total
 
 CELL = ["period_code", "channel_code", "measure_code", "definition_code"]
 PAIR = [*CELL, "origin_code", "destination_code", "link_code"]
@@ -28,115 +26,120 @@ RECEIVED = SENT | {"attempt": "attempted"}
 UNKNOWN, ALL = "_U", "_T"
 
 
-def transform(submission_route: DataFrame, operator_frame: DataFrame) -> DataFrame:
-    """One row a pair of countries and kind of link, and one for all links, where one side tells of any.
+def transform(submission_route: pl.DataFrame, operator_frame: pl.DataFrame) -> pl.DataFrame:
+    """One row a pair of countries and kind of link, and one for all links, where one side reports any.
 
-    Both countries have to tell of the cell: senders of what they sent, receivers of what they got. What one
-    of them does not tell of the other is then 0, as far as it is not in what it does not place. Months of
-    which an operator's logs lack many days are left out; a few days that are missing are not made up for.
+    Both countries have to report the cell: senders what they sent, receivers what they got. What one of them
+    does not report of the other is then 0, as far as it is not among what it does not place. Months of which
+    an operator's logs lack many days are left out; a few days that are missing are not made up for.
+    In parts: a row needs all respondents of a cell, so the key is period_code, channel_code and
+    definition_code.
     """
-    told = answered(submission_route)
-    sent = side(told, "outbound", SENT, "origin_code", "destination_code", "sent")
-    received = side(told, "inbound", RECEIVED, "destination_code", "origin_code", "received")
-    both = pairs(sent, "destination_code").join(pairs(received, "origin_code"), on=PAIR, how="full")
+    given = answered(submission_route)
+    sent = side(given, "outbound", SENT, "origin_code", "destination_code", "sent")
+    received = side(given, "inbound", RECEIVED, "destination_code", "origin_code", "received")
     people = framed(operator_frame, submission_route)
+    origin, destination = [*CELL, "origin_code"], [*CELL, "destination_code"]
+    figures = [f"{name}_{each}" for name in ("sent", "received") for each in (*MEASURES, "unplaced_units")]
     beside = (
-        both.join(tellers(sent, people, "origin_code", "sent"), on=[*CELL, "origin_code"])
-        .join(tellers(received, people, "destination_code", "received"), on=[*CELL, "destination_code"])
-        .join(unplaced(sent, "origin_code", "destination_code", "sent"), [*CELL, "origin_code"], "left")
-        .join(
-            unplaced(received, "destination_code", "origin_code", "received"),
-            [*CELL, "destination_code"],
-            "left",
-        )
-        .na.fill(
-            0, [f"{name}_{each}" for name in ("sent", "received") for each in (*MEASURES, "unplaced_units")]
-        )
+        pairs(sent, "destination_code")
+        .join(pairs(received, "origin_code"), on=PAIR, how="full", coalesce=True)
+        .join(tellers(sent, people, "origin_code", "sent"), on=origin)
+        .join(tellers(received, people, "destination_code", "received"), on=destination)
+        .join(unplaced(sent, "origin_code", "destination_code", "sent"), on=origin, how="left")
+        .join(unplaced(received, "destination_code", "origin_code", "received"), on=destination, how="left")
+        .with_columns(pl.col(figures).fill_null(0))
     )
-    difference = F.col("sent_units") - F.col("received_units")
-    share = difference.cast("decimal(20,0)") * 100 / F.greatest("sent_units", "received_units")
-    is_within = (difference <= F.col("received_unplaced_units")) & (
-        -difference <= F.col("sent_unplaced_units")
-    )
+    difference = pl.col("sent_units") - pl.col("received_units")
+    larger = pl.max_horizontal("sent_units", "received_units")
+    # Ten digits, then four: a decimal is divided to the digits that its numerator has.
+    share = difference.cast(pl.Decimal(38, 10)) * 100 / pl.when(larger != 0).then(larger)
+    few = pl.min_horizontal("sent_respondent_count", "received_respondent_count") < OWNERS
     return beside.select(
         *PAIR,
         *(f"{name}_{measure}" for name in ("sent", "received") for measure in MEASURES),
-        difference.alias("discrepancy_units"),
-        share.cast("decimal(7,4)").alias("discrepancy_pct"),
         "sent_unplaced_units",
         "received_unplaced_units",
-        is_within.alias("is_within_unplaced"),
         "sent_respondent_count",
         "received_respondent_count",
         "sent_coverage_pct",
         "received_coverage_pct",
-        F.when(F.least("sent_respondent_count", "received_respondent_count") < OWNERS, "C")
-        .otherwise("N")
-        .alias("conf_status_code"),
+        discrepancy_units=difference,
+        discrepancy_pct=share.round(4, mode="half_away_from_zero"),
+        is_within_unplaced=(difference <= pl.col("received_unplaced_units"))
+        & (-difference <= pl.col("sent_unplaced_units")),
+        conf_status_code=pl.when(few).then(pl.lit("C")).otherwise(pl.lit("N")),
     )
 
 
 def side(
-    route: DataFrame, direction: str, measures: dict[str, str], own: str, partner: str, name: str
-) -> DataFrame:
-    """What one side says, with the countries by their part in it, each row under its link and under all."""
-    measure = F.create_map(*map(F.lit, chain.from_iterable(measures.items())))[F.col("unit_code")]
+    route: pl.DataFrame, direction: str, measures: dict[str, str], own: str, partner: str, name: str
+) -> pl.DataFrame:
+    """The reports of one side, with the countries by their part in it; each row under its link and under all
+    links."""
+    rows = route.filter(
+        (pl.col("direction_code") == direction) & pl.col("unit_code").is_in(list(measures))
+    ).select(
+        "period_code",
+        "channel_code",
+        "definition_code",
+        "respondent_id",
+        "link_code",
+        pl.col("unit_code").replace_strict(measures, return_dtype=pl.String).alias("measure_code"),
+        pl.col("country_code").alias(own),
+        pl.col("partner_country_code").alias(partner),
+        *(pl.col(each).alias(f"{name}_{each}") for each in MEASURES),
+    )
+    return pl.concat([rows, rows.with_columns(link_code=pl.lit(ALL))])
+
+
+def pairs(given: pl.DataFrame, partner: str) -> pl.DataFrame:
+    """Sums of a side over each pair of two countries."""
+    names = [each for each in given.columns if each.endswith(tuple(MEASURES))]
     return (
-        route.filter((F.col("direction_code") == direction) & F.col("unit_code").isin(*measures))
-        .withColumn("measure_code", measure)
-        .select(
-            *CELL,
-            "respondent_id",
-            F.col("country_code").alias(own),
-            F.col("partner_country_code").alias(partner),
-            F.explode(F.array("link_code", F.lit(ALL))).alias("link_code"),
-            *(F.col(each).alias(f"{name}_{each}") for each in MEASURES),
-        )
+        given.filter((pl.col("origin_code") != pl.col("destination_code")) & (pl.col(partner) != UNKNOWN))
+        .group_by(PAIR)
+        .agg(pl.col(names).sum())
     )
 
 
-def pairs(told: DataFrame, partner: str) -> DataFrame:
-    """Sums of a side over each pair of two countries."""
-    abroad = told.filter((F.col("origin_code") != F.col("destination_code")) & (F.col(partner) != UNKNOWN))
-    names = [each for each in told.columns if each.endswith(tuple(MEASURES))]
-    return abroad.groupBy(*PAIR).agg(*(F.sum(each).alias(each) for each in names))
-
-
-def tellers(told: DataFrame, people: DataFrame, own: str, name: str) -> DataFrame:
-    """The countries that tell of a cell: how many of their operators do, and what share of subscriptions
+def tellers(given: pl.DataFrame, people: pl.DataFrame, own: str, name: str) -> pl.DataFrame:
+    """The countries that report a cell: how many of their operators do, and what share of subscriptions
     these have."""
-    in_frame = people.withColumnRenamed("country_code", own)
+    in_frame = people.rename({"country_code": own})
     by = ["period_code", "channel_code", own]
-    of_all = in_frame.groupBy(*by).agg(F.sum("subscriptions").alias("of_all"))
+    of_all = in_frame.group_by(by).agg(of_all=total(pl.col("subscriptions")))
+    share = pl.col("of_tellers") * 100 / pl.when(pl.col("of_all") != 0).then(pl.col("of_all"))
     return (
-        told.select(*CELL, own, "respondent_id")
-        .distinct()
+        given.select(*CELL, own, "respondent_id")
+        .unique()
         .join(in_frame, on=[*by, "respondent_id"], how="left")
-        .groupBy(*CELL, own)
-        .agg(F.count("*").alias(f"{name}_respondent_count"), F.sum("subscriptions").alias("of_tellers"))
+        .group_by(*CELL, own)
+        .agg(
+            pl.len().cast(pl.Int64).alias(f"{name}_respondent_count"),
+            of_tellers=total(pl.col("subscriptions")),
+        )
         .join(of_all, on=by, how="left")
-        .withColumn(f"{name}_coverage_pct", F.try_divide(F.col("of_tellers") * 100, F.col("of_all")))
+        .with_columns(decimal(share, 2).alias(f"{name}_coverage_pct"))
         .drop("of_tellers", "of_all")
     )
 
 
-def framed(operator_frame: DataFrame, route: DataFrame) -> DataFrame:
+def framed(operator_frame: pl.DataFrame, route: pl.DataFrame) -> pl.DataFrame:
     """The operators of the frame in each month, as of its last day."""
-    months = route.select("period_code").distinct()
-    ends = months.select("period_code", F.expr("last_day(to_date(period_code, 'yyyy-MM'))").alias("day"))
-    is_valid = (F.col("valid_from") <= F.col("day")) & (
-        F.col("valid_to").isNull() | (F.col("day") < F.col("valid_to"))
-    )
-    return operator_frame.join(F.broadcast(ends), is_valid).select(
-        "period_code", "channel_code", "country_code", "respondent_id", "subscriptions"
-    )
-
-
-def unplaced(told: DataFrame, own: str, partner: str, name: str) -> DataFrame:
-    """What a country's operators give no other end of, by all links: who does not know the one may not know
-    the other."""
+    months = route.select("period_code").unique()
     return (
-        told.filter((F.col(partner) == UNKNOWN) & (F.col("link_code") == ALL))
-        .groupBy(*CELL, own)
-        .agg(F.sum(f"{name}_units").alias(f"{name}_unplaced_units"))
+        operator_frame.join(months, how="cross")
+        .filter(holds_on(last_day(pl.col("period_code"))))
+        .select("period_code", "channel_code", "country_code", "respondent_id", "subscriptions")
+    )
+
+
+def unplaced(given: pl.DataFrame, own: str, partner: str, name: str) -> pl.DataFrame:
+    """Units to or from no known country that a country's operators report, by all links: who does not know
+    the one may not know the other."""
+    return (
+        given.filter((pl.col(partner) == UNKNOWN) & (pl.col("link_code") == ALL))
+        .group_by(*CELL, own)
+        .agg(pl.col(f"{name}_units").sum().alias(f"{name}_unplaced_units"))
     )

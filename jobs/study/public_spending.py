@@ -1,4 +1,4 @@
-"""study.public_spending: what administrations told that they spend in a year against spam, as told.
+"""study.public_spending: what administrations answered that they spend in a year against spam, as answered.
 
 Amounts are deflated in local currency to the base year, then converted at its rates, as operators' are
 (jobs.accounts). Nothing is annualised, divided or scaled up: who did not answer is not in it.
@@ -6,47 +6,46 @@ Amounts are deflated in local currency to the base year, then converted at its r
 
 from __future__ import annotations
 
-from pyspark.sql import Column, DataFrame
-from pyspark.sql import functions as F
+import polars as pl
 
-from jobs.study.questionnaire_answer import latest
+from jobs.study.questionnaire_answer import latest, question_of
+from jobs.study_rows import decimal
 
 TABLE = "study.public_spending"
 MONEY, DAYS = ("sp701", "sp704", "sp705", "sp711"), "sp706"
 
 
 def transform(
-    questionnaire_answer: DataFrame, price_level: DataFrame, investment_assumption: DataFrame
-) -> DataFrame:
-    """Prices are a few hundred rows."""
+    questionnaire_answer: pl.DataFrame, price_level: pl.DataFrame, investment_assumption: pl.DataFrame
+) -> pl.DataFrame:
+    """A row for each answer of an administration. In parts: each answer stands for itself, by respondent_id,
+    period_code and indicator_code."""
     answers = public_answers(questionnaire_answer)
-    is_money = F.col("question_code") != DAYS
-    prices = price_level.select(
-        "country_code", "price_year", "deflator_index", "ppp_rate", "market_rate",
-        F.col("currency_code").alias("price_currency"),
-    )  # fmt: skip
-    base_year = investment_assumption.filter("assumption_code = 'base_year'").select(
-        F.col("central").cast("int").alias("price_year")
+    base_year = investment_assumption.filter(pl.col("assumption_code") == "base_year").select(
+        price_year=pl.col("central").cast(pl.Int32)
     )
-    base = prices.join(base_year, "price_year").select(
+    base = price_level.join(base_year, on="price_year").select(
         "country_code",
-        F.col("deflator_index").alias("base_deflator"),
-        F.col("ppp_rate").alias("base_ppp"),
-        F.col("market_rate").alias("base_market"),
+        base_deflator="deflator_index",
+        base_ppp="ppp_rate",
+        base_market="market_rate",
     )
-    now = prices.select(
-        "country_code", F.col("price_year").cast("string").alias("period_code"), "deflator_index",
-        "price_currency",
-    )  # fmt: skip
-    number = F.col("value").try_cast("decimal(24,4)")
-    real = number * F.col("base_deflator") / F.col("deflator_index")
+    now = price_level.select(
+        "country_code",
+        "deflator_index",
+        period_code=pl.col("price_year").cast(pl.String),
+        price_currency="currency_code",
+    )
+    is_money = pl.col("question_code") != DAYS
+    number = decimal(pl.col("value"), 4)
+    real = number.cast(pl.Float64) * pl.col("base_deflator") / pl.col("deflator_index")
 
-    def money(amount: Column, kind: str = "decimal(24,2)") -> Column:
-        return F.when(is_money, amount).cast(kind)
+    def money(amount: pl.Expr) -> pl.Expr:
+        return pl.when(is_money).then(decimal(amount, 2))
 
     return (
-        answers.join(F.broadcast(now), ["country_code", "period_code"], "left")
-        .join(F.broadcast(base), "country_code", "left")
+        answers.join(now, on=["country_code", "period_code"], how="left")
+        .join(base, on="country_code", how="left")
         .select(
             "period_code",
             "respondent_id",
@@ -55,22 +54,24 @@ def transform(
             "indicator_code",
             "part_code",
             "answer_status_code",
-            money(F.coalesce("currency_code", "price_currency"), "string").alias("currency_code"),
-            money(number).alias("told_amount"),
-            money(real).alias("real_amount"),
-            money(real / F.col("base_ppp")).alias("ppp_amount"),
-            money(real / F.col("base_market")).alias("market_amount"),
-            F.when(~is_money, number).cast("decimal(24,2)").alias("person_days"),
+            currency_code=pl.when(is_money).then(pl.coalesce("currency_code", "price_currency")),
+            told_amount=money(number),
+            real_amount=money(real),
+            ppp_amount=money(real / pl.col("base_ppp")),
+            market_amount=money(real / pl.col("base_market")),
+            person_days=pl.when(~is_money).then(decimal(number, 2)),
             # One administration stands behind it.
-            F.lit("C").alias("conf_status_code"),
+            conf_status_code=pl.lit("C"),
         )
     )
 
 
-def public_answers(questionnaire_answer: DataFrame) -> DataFrame:
+def public_answers(questionnaire_answer: pl.DataFrame) -> pl.DataFrame:
     """What administrations answered for a year on money and days, as it stands."""
     own = questionnaire_answer.filter(
-        (F.col("role_code") == "A") & F.col("period_code").rlike(r"^\d{4}$")
-    ).withColumn("question_code", F.substring_index("indicator_code", ".", 1))
+        (pl.col("role_code") == "A") & pl.col("period_code").str.contains(r"^\d{4}$")
+    ).with_columns(question_code=question_of(pl.col("indicator_code")))
     # An answer that was withdrawn supersedes the one before it.
-    return latest(own.filter(F.col("question_code").isin(*MONEY, DAYS))).filter("value IS NOT NULL")
+    return latest(own.filter(pl.col("question_code").is_in([*MONEY, DAYS]))).filter(
+        pl.col("value").is_not_null()
+    )

@@ -2,97 +2,108 @@
 
 from __future__ import annotations
 
-from pyspark.sql import DataFrame, Window
-from pyspark.sql import functions as F
+import polars as pl
 
 from jobs.study.questionnaire_answer import UNITS, counted
 from jobs.study_days import of_all_days
-from jobs.study_rows import COUNTED, MEASURES
+from jobs.study_rows import COUNTED, MEASURES, is_month
+
+BY = ("respondent_id", "period_code", "channel_code", "definition_code", "measure_code", "quantity_code")
 
 
 def transform(
-    submission: DataFrame,
-    questionnaire_answer: DataFrame,
-    measure: DataFrame,
-    indicator_measure: DataFrame,
-    definition: DataFrame,
-    investment_assumption: DataFrame,
-) -> DataFrame:
+    submission: pl.DataFrame,
+    questionnaire_answer: pl.DataFrame,
+    measure: pl.DataFrame,
+    indicator_measure: pl.DataFrame,
+    definition: pl.DataFrame,
+    investment_assumption: pl.DataFrame,
+) -> pl.DataFrame:
     """Answers that are numbers, the last of each, beside the permitted sum of the logs of the period.
 
     Logs are counted by the definition that the respondent names. One that ref.definition does not have is
-    held against the operator's own definition and says so (D): whether the two agree is not asked.
+    held against the operator's own definition and is marked (D): whether the two agree is not asked.
+    In parts: an answer needs its respondent's logs of all parts of the period, so the key is respondent_id.
     """
-    limits = {row.assumption_code: row.central for row in investment_assumption.collect()}
+    limits = dict(investment_assumption.select("assumption_code", "central").rows())
     near, far = limits["agree_pct"] / 100, limits["conflict_factor"]
-    logs = logged(submission).join(
-        F.broadcast(
-            measure.filter("is_included").select("measure_code", "unit_code", "stage_code", "outcome_code")
-        ),
-        ["unit_code", "stage_code", "outcome_code"],
+    permitted = measure.filter("is_included").select(
+        "measure_code", "unit_code", "stage_code", "outcome_code"
     )
-    by = ("respondent_id", "period_code", "channel_code", "definition_code", "measure_code", "quantity_code")
-    logs = logs.groupBy(*by).agg(F.sum("value").cast("decimal(24,2)").alias("logs_value"))
-    own = counted(questionnaire_answer, indicator_measure, definition)
-    is_spam = F.col("quantity_code") != UNITS
-    is_other = is_spam & F.col("named_definition_code").isNull()
-    answers = own.withColumns(
-        {
-            "obs_status_code": F.when(is_other, "D").otherwise(F.col("answer_status_code")),
-            "definition_code": F.coalesce(F.when(is_spam, F.col("named_definition_code")), "definition_code"),
-        }
+    logs = (
+        logged(submission)
+        .join(permitted, on=["unit_code", "stage_code", "outcome_code"])
+        .group_by(BY)
+        .agg(logs_value=pl.col("value").sum().cast(pl.Decimal(24, 2)))
     )
-    ratio = F.try_divide(F.col("answer_value"), F.col("logs_value"))
+    is_spam = pl.col("quantity_code") != UNITS
+    is_other = is_spam & pl.col("named_definition_code").is_null()
+    answers = counted(questionnaire_answer, indicator_measure, definition).with_columns(
+        obs_status_code=pl.when(is_other).then(pl.lit("D")).otherwise("answer_status_code"),
+        definition_code=pl.coalesce(pl.when(is_spam).then("named_definition_code"), "definition_code"),
+    )
+    own, logged_value = pl.col("answer_value"), pl.col("logs_value")
+    # Ten digits, then six: a decimal is divided to the digits that its numerator has.
+    divisor = pl.when(logged_value != 0).then(logged_value)
+    ratio = (own.cast(pl.Decimal(38, 10)) / divisor).round(6, mode="half_away_from_zero")
+    times = ratio.cast(pl.Float64)
     agreement = (
-        F.when(F.col("obs_status_code") == "D", "other_definition")
-        .when(F.col("logs_value") == F.col("answer_value"), "agrees")
-        .when((F.col("logs_value") == 0) | (F.col("answer_value") == 0), "conflicts")
-        .when(F.abs(ratio - 1) <= near, "agrees")
-        .when((ratio <= far) & (ratio >= 1 / far), "differs")
-        .otherwise("conflicts")
+        pl.when(pl.col("obs_status_code") == "D")
+        .then(pl.lit("other_definition"))
+        .when(logged_value == own)
+        .then(pl.lit("agrees"))
+        .when((logged_value == 0) | (own == 0))
+        .then(pl.lit("conflicts"))
+        .when((times - 1).abs() <= near)
+        .then(pl.lit("agrees"))
+        .when((times <= far) & (times >= 1 / far))
+        .then(pl.lit("differs"))
+        .otherwise(pl.lit("conflicts"))
     )
-    return answers.join(logs, list(by)).select(
+    return answers.join(logs, on=BY).select(
         *("respondent_id", "period_code", "indicator_code", "channel_code", "measure_code"),
         *("definition_code", "quantity_code", "logs_value", "answer_value"),
         ratio.alias("ratio"),
-        (F.col("answer_value") - F.col("logs_value")).alias("difference"),
+        (own - logged_value).alias("difference"),
         agreement.alias("agreement_code"),
         "obs_status_code",
-        F.lit("C").alias("conf_status_code"),
+        pl.lit("C").alias("conf_status_code"),
     )
 
 
-def logged(submission: DataFrame) -> DataFrame:
+def logged(submission: pl.DataFrame) -> pl.DataFrame:
     """Log figures of months, and of the quarters and years of which a respondent gave every month; one row a
     cell and quantity. Months that lack a few days are scaled, those that lack many are none."""
-    inside = of_all_days(submission).filter(F.col("direction_code").isin(*COUNTED))
-    month = F.col("period_code").rlike(r"^\d{4}-\d{2}$")
-    year = F.substring("period_code", 1, 4)
-    quarter = F.concat(
-        year, F.lit("-Q"), F.ceil(F.substring("period_code", 6, 2).cast("int") / 3).cast("string")
+    period, month = pl.col("period_code"), is_month(pl.col("period_code"))
+    inside = of_all_days(submission).filter(pl.col("direction_code").is_in(COUNTED))
+    quarter = (period.str.slice(5, 2).cast(pl.Int32) + 2) // 3
+    months = inside.filter(month)
+    spread = pl.concat(
+        [
+            inside.with_columns(whole=period),
+            months.with_columns(whole=pl.concat_str(period.str.slice(0, 4), pl.lit("-Q"), quarter)),
+            months.with_columns(whole=period.str.slice(0, 4)),
+        ]
     )
-    wholes = F.when(month, F.array("period_code", quarter, year)).otherwise(F.array("period_code"))
-    spread = inside.withColumn("whole", F.explode(wholes))
-    whole = Window.partitionBy("respondent_id", "channel_code", "whole")
-    given = F.size(F.collect_set(F.when(month, F.col("period_code"))).over(whole))
-    needed = F.when(F.col("whole").rlike("Q"), 3).when(F.length("whole") == 4, 12).otherwise(1)
+    by = ["respondent_id", "channel_code", "whole"]
+    given = period.filter(month).n_unique().over(by)
+    needed = (
+        pl.when(pl.col("whole").str.contains("Q", literal=True))
+        .then(3)
+        .when(pl.col("whole").str.len_chars() == 4)
+        .then(12)
+        .otherwise(1)
+    )
     # A respondent's own figure of the whole period stands for the sum of its months.
-    has_own = F.max(F.col("period_code") == F.col("whole")).over(whole)
-    kept = F.when(has_own, F.col("period_code") == F.col("whole")).otherwise(given == needed)
-    quantities = F.explode(
-        F.array(
-            *(F.struct(F.lit(name).alias("quantity_code"), F.col(name).alias("value")) for name in MEASURES)
-        )
-    )
+    is_own = period == pl.col("whole")
+    kept = pl.when(is_own.any().over(by)).then(is_own).otherwise(given == needed)
     return (
-        spread.withColumn("kept", kept)
-        .filter("kept")
-        .withColumn("period_code", F.col("whole"))
-        .select(
-            *("respondent_id", "period_code", "channel_code", "definition_code", "unit_code"),
-            *("stage_code", "outcome_code"),
-            quantities.alias("q"),
+        spread.filter(kept)
+        .with_columns(period_code=pl.col("whole"))
+        .unpivot(
+            MEASURES,
+            index=["respondent_id", "period_code", "channel_code", "definition_code", "unit_code",
+                   "stage_code", "outcome_code"],
+            variable_name="quantity_code",
         )
-        .select("*", "q.quantity_code", "q.value")
-        .drop("q")
-    )
+    )  # fmt: skip

@@ -8,20 +8,17 @@ from __future__ import annotations
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
-from pyspark.sql import Column, DataFrame
-from pyspark.sql import functions as F
 
 from jobs import study_audits
 from jobs.areas import COUNTRY, on_day
 from jobs.attributes import asked
-from jobs.contracts import struct_type
+from jobs.contracts import polars_schema
 from jobs.estimation import Array, seed_of
 from jobs.periods import days_of, last_day
 from jobs.shares import CALLS, HAD_CONTENT, SHARES
-from jobs.study.questionnaire_answer import UNITS, counted, subscribed
+from jobs.study.questionnaire_answer import OWN, UNITS, counted, subscribed
 from jobs.study_days import of_all_days
-from jobs.study_rows import COUNTED, MEASURES, WEAKNESS, as_table, collected, of_period, periods_of
+from jobs.study_rows import COUNTED, MEASURES, WEAKNESS, of_period, periods_of, total, typed
 from jobs.study_sample import Reference, Sample, estimates, sample_of
 from jobs.submission.subscriptions import far_apart
 
@@ -34,37 +31,38 @@ GIVEN = (*WHOSE, *MEASURES, "day_count", "subscriptions", "answer_status_code", 
 # What labels are of, and the permitted sum that holds it.
 LABELLED = ("recipient", "attempted")
 CORRECTED = "spam_corrected"
+# The columns of study_audits.TOLD, which no answer has.
+AUDITED = {name: polars_schema("study.submission_quality").get(name, pl.Int64) for name in study_audits.TOLD}
 # Statuses of an answer that is weaker than a figure that was reported.
 WEAKER = {status for status, rank in WEAKNESS.items() if rank}
 
 
 def transform(
-    submission: DataFrame,
-    submission_quality: DataFrame,
-    questionnaire_answer: DataFrame,
-    definition: DataFrame,
-    measure: DataFrame,
-    indicator_measure: DataFrame,
-    operator_frame: DataFrame,
-    denominator: DataFrame,
-    country: DataFrame,
-    country_group: DataFrame,
-) -> DataFrame:
-    """Spark adds up stages and outcomes; each cell of hundreds of operators is then estimated in one task."""
-    reference = Reference(
-        collected(operator_frame), collected(denominator), collected(country), collected(country_group)
-    )
-    labelled = labelled_definitions(collected(definition))
+    submission: pl.DataFrame,
+    submission_quality: pl.DataFrame,
+    questionnaire_answer: pl.DataFrame,
+    definition: pl.DataFrame,
+    measure: pl.DataFrame,
+    indicator_measure: pl.DataFrame,
+    operator_frame: pl.DataFrame,
+    denominator: pl.DataFrame,
+    country: pl.DataFrame,
+    country_group: pl.DataFrame,
+) -> pl.DataFrame:
+    """A row for each area and quantity of a period, channel, unit and definition.
 
-    def estimated(given: pa.Table) -> pa.Table:
-        found = pl.from_arrow(given)
-        assert isinstance(found, pl.DataFrame)
-        return as_table(cell_rows(found, reference, labelled), TABLE)
-
+    In parts: an estimate needs all respondents of a channel, and a quarter or year the periods within it, so
+    the key is channel_code, unit_code and definition_code (CELL), with all periods of a year.
+    """
+    reference = Reference(operator_frame, denominator, country, country_group)
+    labelled = labelled_definitions(definition)
     months = of_all_days(submission)
     logs = with_audits(logged(months, measure), months, submission_quality)
-    given = logs.unionByName(answered(questionnaire_answer, indicator_measure, definition))
-    return given.groupBy(*CELL).applyInArrow(estimated, struct_type(TABLE))
+    given = pl.concat([logs, answered(questionnaire_answer, indicator_measure, definition)])
+    rows: list[dict[str, object]] = []
+    for of_cell in given.sort(WHOSE).partition_by(CELL, maintain_order=True):
+        rows += cell_rows(of_cell, reference, labelled)
+    return typed(rows, TABLE)
 
 
 def labelled_definitions(definition: pl.DataFrame) -> frozenset[str]:
@@ -73,89 +71,82 @@ def labelled_definitions(definition: pl.DataFrame) -> frozenset[str]:
     return frozenset(code for code, texts in predicates if not asked(texts))
 
 
-def logged(submission: DataFrame, measure: DataFrame) -> DataFrame:
-    """What respondents gave from logs: each unit, and the sum of two that the questionnaire asks for."""
-    had_content = F.expr(HAD_CONTENT)
-    inside = submission.filter(F.col("direction_code").isin(*COUNTED)).withColumns(
-        {
-            "certain_before": F.when(had_content, 0).otherwise(F.col("spam_certain")),
-            "undecided_before": F.when(had_content, 0).otherwise(
-                F.col("spam_possible") - F.col("spam_certain")
-            ),
-            "content_seen": F.when(had_content, F.col("units")).otherwise(0),
-        }
+def logged(submission: pl.DataFrame, measure: pl.DataFrame) -> pl.DataFrame:
+    """Respondents' figures from logs: each unit, and the sum of two that the questionnaire asks for."""
+    certain, possible = pl.col("spam_certain"), pl.col("spam_possible")
+    had_content = pl.sql_expr(HAD_CONTENT)
+    inside = submission.filter(pl.col("direction_code").is_in(COUNTED)).with_columns(
+        certain_before=pl.when(had_content).then(0).otherwise(certain),
+        undecided_before=pl.when(had_content).then(0).otherwise(possible - certain),
+        content_seen=pl.when(had_content).then("units").otherwise(0),
     )
-    cells = measure.filter("is_included AND measure_code = 'attempted'")
-    summed = inside.join(F.broadcast(cells), ["unit_code", "stage_code", "outcome_code"], "left_semi")
+    cells = measure.filter(pl.col("is_included") & (pl.col("measure_code") == "attempted"))
+    summed = inside.join(cells, on=["unit_code", "stage_code", "outcome_code"], how="semi")
     return (
-        inside.unionByName(summed.withColumn("unit_code", F.lit("attempted")))
-        .groupBy(*WHOSE)
+        pl.concat([inside, summed.with_columns(unit_code=pl.lit("attempted"))])
+        .group_by(WHOSE)
         .agg(
             *(
-                F.sum(name).alias(name)
+                total(pl.col(name)).alias(name)
                 for name in (*MEASURES, "certain_before", "undecided_before", "content_seen")
             ),
-            F.max("day_count").alias("day_count"),
-            F.max("subscriptions").alias("subscriptions"),
+            pl.col("day_count").max(),
+            pl.col("subscriptions").max(),
         )
-        .withColumn("answer_status_code", F.lit(None).cast("string"))
+        .with_columns(answer_status_code=pl.lit(None, pl.String))
     )
 
 
-def with_audits(logs: DataFrame, submission: DataFrame, submission_quality: DataFrame) -> DataFrame:
-    """Rows of logged() in GIVEN's columns: with what respondents' filters called the messages whose content
-    they had, by month and channel, and what an audit or a test says of each call."""
+def with_audits(
+    logs: pl.DataFrame, submission: pl.DataFrame, submission_quality: pl.DataFrame
+) -> pl.DataFrame:
+    """Rows of logged() in GIVEN's columns: with the filter's calls of the messages whose content respondents
+    had, by month and channel, and the shares of spam that an audit or a test found in each call."""
     by = list(study_audits.BY)
-    certain, possible, units = (F.col(name) for name in ("spam_certain", "spam_possible", "units"))
+    certain, possible, units = (total(pl.col(name)) for name in ("spam_certain", "spam_possible", "units"))
     calls = dict(zip(CALLS, (certain, possible - certain, units - possible), strict=True))
     called = (
-        submission.filter(F.col("direction_code").isin(*COUNTED) & F.expr(HAD_CONTENT))
-        .filter("definition_code = 'OPERATOR'")
-        .groupBy(*by)
-        .agg(*(F.sum(count).alias(call) for call, count in calls.items()))
-        .join(submission_quality.select(*by, "quality_method_code", *SHARES), by, "left")
+        submission.filter(pl.col("direction_code").is_in(COUNTED) & pl.sql_expr(HAD_CONTENT))
+        .filter(pl.col("definition_code") == OWN)
+        .group_by(by)
+        .agg(**calls)
+        .join(submission_quality.select(*by, "quality_method_code", *SHARES), on=by, how="left")
     )
-    return logs.join(called, by, "left").na.fill(0, list(CALLS)).select(*GIVEN)
+    return logs.join(called, on=by, how="left").with_columns(pl.col(CALLS).fill_null(0)).select(GIVEN)
 
 
 def answered(
-    questionnaire_answer: DataFrame, indicator_measure: DataFrame, definition: DataFrame
-) -> DataFrame:
-    """What respondents answered, in GIVEN's columns; null what one did not.
+    questionnaire_answer: pl.DataFrame, indicator_measure: pl.DataFrame, definition: pl.DataFrame
+) -> pl.DataFrame:
+    """Respondents' answers, in GIVEN's columns; null where one did not answer.
 
-    An answer decides what is spam: it is certain and possible alike, by the definition that it names; what is
-    spam by another than those of ref.definition is left out. All traffic has no definition: it stands beside
-    spam by the operators' own and by the one named. Subscriptions are those that the respondent
+    An answer decides what is spam: it is certain and possible alike, by the definition that it names; spam by
+    another definition than those of ref.definition is left out. All traffic has no definition: it stands
+    beside spam by the operators' own and by the one named. Subscriptions are those that the respondent
     answered; of_logs_or_answers() leaves out what is far from the frame's.
     """
-    unit = F.create_map(*(F.lit(text) for pair in UNIT.items() for text in pair))
-    weakness = F.create_map(*(F.lit(each) for pair in WEAKNESS.items() for each in pair))
-    asked = indicator_measure.filter(F.col("measure_code").isin(*UNIT)).withColumn(
-        "unit_code", unit[F.col("measure_code")]
+    questions = indicator_measure.filter(pl.col("measure_code").is_in(list(UNIT))).with_columns(
+        unit_code=pl.col("measure_code").replace_strict(UNIT, return_dtype=pl.String)
     )
-    beside = F.array_compact(F.array_distinct(F.array("definition_code", "named_definition_code")))
-    definitions = F.when(F.col("quantity_code") == UNITS, beside).otherwise(F.array("named_definition_code"))
-    answers = (
-        counted(questionnaire_answer, asked, definition)
-        .withColumn("definition_code", F.explode(definitions))
-        .filter("definition_code IS NOT NULL")
-    )
-
-    def figure(quantity: str) -> Column:
-        return F.max(F.when(F.col("quantity_code") == quantity, F.round("answer_value"))).cast("bigint")
-
+    answers = counted(questionnaire_answer, questions, definition)
+    named = answers.with_columns(definition_code=pl.col("named_definition_code"))
+    of_units = answers.filter((pl.col("quantity_code") == UNITS) & pl.col("definition_code").is_not_null())
+    value = pl.col("answer_value").round(mode="half_away_from_zero").cast(pl.Int64)
+    weakness = pl.col("answer_status_code").replace_strict(WEAKNESS, default=None, return_dtype=pl.Int64)
+    lost = {name: pl.lit(None, kind) for name, kind in AUDITED.items()}
     return (
-        answers.groupBy(*WHOSE)
+        pl.concat([named.filter(pl.col("definition_code").is_not_null()), of_units.select(named.columns)])
+        .group_by(WHOSE)
         .agg(
-            figure("units").alias("units"),
-            figure("spam_certain").alias("spam_certain"),
-            F.max_by("answer_status_code", weakness[F.col("answer_status_code")]).alias("answer_status_code"),
+            *(
+                value.filter(pl.col("quantity_code") == name).max().alias(name)
+                for name in ("units", "spam_certain")
+            ),
+            pl.col("answer_status_code").filter(weakness == weakness.max()).first(),
         )
-        .join(subscribed(questionnaire_answer), [*WHOSE[:2], "channel_code"], "left")
-        .withColumn("spam_possible", F.col("spam_certain"))
-        .withColumn("day_count", F.lit(None).cast("bigint"))
-        .withColumns({name: F.lit(None) for name in study_audits.TOLD})
-        .select(*GIVEN)
+        .join(subscribed(questionnaire_answer), on=[*WHOSE[:2], "channel_code"], how="left")
+        .with_columns(spam_possible=pl.col("spam_certain"), day_count=pl.lit(None, pl.Int64), **lost)
+        .select(GIVEN)
     )
 
 

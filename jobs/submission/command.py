@@ -35,7 +35,7 @@ def submit(
 ) -> None:
     """Make an operator's package for the study: monthly counts, no personal data, small counts merged.
 
-    Starts no Spark. What leaves is CSV and can be read before it is sent.
+    What leaves is CSV and can be read before it is sent.
     """
     # Polars takes half a second to load.
     from jobs.submission.making import package_of, written

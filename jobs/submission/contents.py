@@ -18,6 +18,9 @@ from jobs.submission.package import (
     DECIDING,
     FILES,
     FORM,
+    LARGEST_HEAD,
+    MOST_ROWS,
+    MOST_UNITS,
     Manifest,
     Package,
     columns_of,
@@ -25,6 +28,7 @@ from jobs.submission.package import (
     references,
 )
 from jobs.submission.quality import QUALITY, contradictions
+from jobs.submission.smallcounts import MEASURES
 
 EXAMPLES = 3
 
@@ -43,6 +47,8 @@ def problems_of(
             f"it is of the form '{manifest.form}', and this study reads '{FORM}': bring both sides to the"
             " same release, and submit again"
         )
+    elif manifest.computed_at is None:
+        wrong.append("manifest.json: computed_at is missing: make the package by `observatory submit`")
     elif manifest.contract_digest != contract_digest():
         wrong.append(
             f"it was made by another version of the contracts ({manifest.contract_digest[:12]}, here"
@@ -99,12 +105,17 @@ def altered(package: Package) -> list[str]:
 def read(data: bytes, table: str, manifest: Manifest, respondent_id: str, holding_id: str) -> pl.DataFrame:
     """A file's rows, with what the manifest says once."""
     name = Path(f"{contract(table).name}.csv")
+    # Before anything is made of it: some bytes a row are enough to fill the memory.
+    head = data[:LARGEST_HEAD].partition(b"\n")[0].decode(errors="replace").strip().split(",")
+    if sorted(head) != sorted(columns_of(table)):
+        shown = ", ".join(head)[:200]
+        raise ObservatoryError(f"{name} has the columns {shown} and needs {', '.join(columns_of(table))}")
+    if data.count(b"\n") > MOST_ROWS + 1 or data.count(b"\r") > MOST_ROWS + 1:
+        raise ObservatoryError(f"{name} has more than {MOST_ROWS:,} rows, which no package has")
     try:
         text = pl.read_csv(data, infer_schema=False)
     except (pl.exceptions.PolarsError, UnicodeDecodeError) as error:
         raise ObservatoryError(f"{name} is no CSV file in UTF-8: {str(error).splitlines()[0]}") from None
-    if sorted(text.columns) != sorted(columns_of(table)):
-        raise ObservatoryError(f"{name} has the columns {text.columns} and needs {columns_of(table)}")
     given = {
         "respondent_id": respondent_id,
         "holding_id": holding_id,
@@ -129,7 +140,9 @@ def broken_rules(name: str, rows: pl.DataFrame, table: str, months: tuple[str, .
     """Rows that break a rule of the contract, are of no month or direction of a package, or tell of fewer
     units than it says that any of its counts has."""
     rules = {"period_code is no month of the package's period": pl.col("period_code").is_in(months)}
-    if table != QUALITY:
+    if table == QUALITY:
+        rules[f"labelled_count is larger than {MOST_UNITS:,}"] = pl.col("labelled_count") <= MOST_UNITS
+    else:
         rules |= rules_of_counts(table, least)
     rules |= {f"it breaks {rule} ({text})": pl.sql_expr(text) for rule, text in contract(table).checks}
     wrong = []
@@ -147,6 +160,10 @@ def rules_of_counts(table: str, least: int) -> dict[str, pl.Expr]:
     few = f"of fewer units than the manifest's least_units ({least})"
     return {
         f"direction_code is none of {', '.join(SUBMITTED)}": pl.col("direction_code").is_in(SUBMITTED),
+        f"a count is larger than {MOST_UNITS:,}": pl.max_horizontal(*MEASURES) <= MOST_UNITS,
+        f"a count is no multiple of the manifest's least_units ({least})": pl.all_horizontal(
+            pl.col(*MEASURES) % least == 0
+        ),
         f"units are {few}": pl.col("units") >= least,
         f"certain spam is {few}": is_none_or_enough(pl.col("spam_certain"), least),
         f"undecided is {few}": is_none_or_enough(pl.col("spam_possible") - pl.col("spam_certain"), least),

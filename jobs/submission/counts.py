@@ -1,20 +1,19 @@
-"""What of an operator's gold tables goes into its package: monthly sums, and how much of the period is there.
-
-Read by the tables' logs, without Spark: it is small and wanted at once.
-"""
+"""The part of an operator's gold tables that goes into its package: monthly sums, and the share of the period
+that has logs."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import datetime as dt
 from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 
 from jobs.contracts import contract
-from jobs.delta_log import read_table, versions
+from jobs.engine.lake import Lake, Partition, open_lake, read_files
 from jobs.errors import ObservatoryError
-from jobs.periods import last_day, months_of
+from jobs.gold.origins import origin
+from jobs.periods import edges, last_day, months_of
 from jobs.submission.quality import GOLD_QUALITY, QUALITY, quality_of
 from jobs.submission.smallcounts import GROUP, MEASURES, groups_of, protected
 
@@ -56,26 +55,29 @@ CELL: dict[str, tuple[list[str], tuple[str, ...] | None, list[str]]] = {
 @dataclass(frozen=True)
 class Counts:
     """An operator's counts of a period. withheld: the groups and definitions that are too small to leave.
-    partial: sources with few days, of partial_sources(); their names stay with the operator."""
+    partial: sources with few days, of partial_sources(); their names stay with the operator. computed_at:
+    when gold was computed last, and code_revision by which code."""
 
     tables: dict[str, pl.DataFrame]
     withheld: list[dict[str, str]]
     coverage: dict[str, Any]
     partial: list[dict[str, Any]]
+    computed_at: dt.datetime
     code_revision: str
 
 
 def counts_of(root: str, operator_id: str, period_code: str, threshold: int) -> Counts:
     """The counts, as the last finished run left gold. Raises ObservatoryError if there are none."""
-    months = months_of(period_code)
-    known = versions(root)
-    daily = {table: rows_of(root, gold, known.get(gold), operator_id, months) for table, gold in GOLD.items()}
+    lake = open_lake(root)
+    known = lake.versions()
+    daily = {
+        table: rows_of(lake, gold, known.get(gold), operator_id, period_code) for table, gold in GOLD.items()
+    }
     if daily[VOLUME].is_empty():
         raise ObservatoryError(
             f"gold has no volumes of operator '{operator_id}' in {period_code}: run its logs first"
         )
-    if not daily[ROUTE].is_empty():
-        daily[ROUTE] = as_seen_by(daily[ROUTE])
+    daily[ROUTE] = as_seen_by(daily[ROUTE])
     wrong = disagreements(daily)
     if wrong:
         raise ObservatoryError(
@@ -91,30 +93,28 @@ def counts_of(root: str, operator_id: str, period_code: str, threshold: int) -> 
             f"operator '{operator_id}' has fewer than {threshold} units of each kind in {period_code}:"
             " too few to leave it ([submission] least_units)"
         )
-    tables[QUALITY] = quality_of(root, known.get(GOLD_QUALITY), operator_id, tables[VOLUME], threshold)
-    files = read_table(
-        root, "bronze.file", known.get("bronze.file"), lambda part: part["operator_id"] == operator_id
+    tables[QUALITY] = quality_of(lake, known.get(GOLD_QUALITY), operator_id, tables[VOLUME], threshold)
+    ledger = lake.files(
+        "bronze.file", known.get("bronze.file"), lambda each: each["operator_id"] == operator_id
     )
+    files = read_files("bronze.file", ledger)
     return Counts(
         tables,
         [dict(zip((*GROUP, "definition_code"), each, strict=True)) for each in withheld],
-        {"days": days(daily[VOLUME], files), "sources": sources(files, months)},
+        {"days": days(daily[VOLUME], files), "sources": sources(files, months_of(period_code))},
         partial_sources(daily[VOLUME], files),
-        revision_of(root),
+        *last_gold(lake),
     )
 
 
-def rows_of(
-    root: str, table: str, version: int | None, operator_id: str, months: tuple[str, ...]
-) -> pl.DataFrame:
-    """The table's rows of the operator and months, but transit, with the month as period_code."""
+def rows_of(lake: Lake, table: str, version: int | None, operator_id: str, period_code: str) -> pl.DataFrame:
+    """The table's rows of the operator and period, but transit, with the month as period_code."""
+    first, last = map(str, edges(period_code))
 
-    def wanted(partition: Mapping[str, str | None]) -> bool:
-        return partition["operator_id"] == operator_id and str(partition["period_date"])[:7] in months
+    def is_wanted(of_file: Partition) -> bool:
+        return of_file["operator_id"] == operator_id and first <= str(of_file["period_date"]) <= last
 
-    rows = read_table(root, table, version, wanted)
-    if rows.is_empty():
-        return rows.cast(dict.fromkeys(MEASURES, pl.Int64)).with_columns(period_code=pl.lit(None, pl.String))
+    rows = read_files(table, lake.files(table, version, is_wanted))
     return rows.filter(pl.col("direction_code").is_in(SUBMITTED), pl.col("units") > 0).with_columns(
         pl.col("period_date").dt.strftime("%Y-%m").alias("period_code")
     )
@@ -122,14 +122,11 @@ def rows_of(
 
 def as_seen_by(route: pl.DataFrame) -> pl.DataFrame:
     """Routes with the country and the link at their other end: of outbound traffic where it went and what it
-    left by, of other where it came from and what it came in by. Where it came from is told as for sources:
-    what was observed, before what was claimed."""
+    left by, of other where it came from, as all figures have it, and what it came in by."""
     is_outbound = pl.col("direction_code") == "outbound"
-    observed = pl.col("origin_observed_code")
-    origin = pl.when(observed == "_U").then("origin_claimed_code").otherwise(observed)
     link = pl.when(is_outbound).then("outbound_link_code").otherwise("inbound_link_code")
     return route.with_columns(
-        pl.when(is_outbound).then("destination_code").otherwise(origin).alias("partner_country_code"),
+        pl.when(is_outbound).then("destination_code").otherwise(origin()).alias("partner_country_code"),
         link.replace("_U", "unknown").alias("link_code"),
     )
 
@@ -203,8 +200,6 @@ def sources(files: pl.DataFrame, months: tuple[str, ...]) -> list[dict[str, Any]
 
     The sources' own names stay where they are: they may tell hosts.
     """
-    if files.is_empty():
-        return []
     first, last = (pl.col(f"{end}_event_date").dt.strftime("%Y-%m") for end in ("first", "last"))
     of_period = files.filter(first <= months[-1], last >= months[0])
     found = of_period.group_by("format_code").agg(
@@ -215,13 +210,13 @@ def sources(files: pl.DataFrame, months: tuple[str, ...]) -> list[dict[str, Any]
     return found.sort("format_code").to_dicts()
 
 
-def revision_of(root: str) -> str:
-    """The revision of the code that computed gold last."""
-    runs = read_table(root, "meta.run")
-    if runs.is_empty():
-        return "unknown"
-    gold = runs.filter(pl.col("stage_name") == "gold").sort("finished_at")
-    return str(gold["code_revision"][-1]) if gold.height else "unknown"
+def last_gold(lake: Lake) -> tuple[dt.datetime, str]:
+    """When gold was computed last, and the revision of the code that did."""
+    gold = lake.read("meta.run", where=pl.col("stage_name") == "gold").sort("finished_at")
+    if gold.is_empty():
+        raise ObservatoryError("no run has finished gold yet: run `observatory run` to its end")
+    finished: dt.datetime = gold["finished_at"][-1]
+    return finished, str(gold["code_revision"][-1])
 
 
 def totals(volume: pl.DataFrame) -> list[dict[str, Any]]:

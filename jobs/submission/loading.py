@@ -1,14 +1,15 @@
 """Packages to the lake: each is opened, verified and judged; what is good replaces its operator's months.
 
-A package that is refused changes nothing. One that is sent again takes the place of the former in all months
-of its period, those too of which it has no rows any more; one that was received before the one that stands is
-refused. So what stands of an operator in a month is what it sent last of it, and no more.
+A package that is refused changes nothing, and one that is taken changes all of its tables or none. One that
+corrects another takes its place in all months of its period, those too of which it has no rows any more. A
+manifest says when its counts were computed, and of two packages the one computed later stands: neither a
+file's time nor sending it again makes an old package new. Of two from one computation the one received last
+stands.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,11 @@ from typing import Any
 import polars as pl
 
 from jobs.config import Observatory, nearest
+from jobs.contracts import rows_frame
+from jobs.engine.lake import Lake, any_of
+from jobs.engine.lock import as_only_writer
+from jobs.engine.record import add_stage, now
+from jobs.engine.together import together, undo_unfinished
 from jobs.errors import ObservatoryError
 from jobs.periods import is_whole, months_of
 from jobs.questionnaire.respondents import Respondent
@@ -31,6 +37,20 @@ SIGN_IT = (
     " the keyring"
 )
 ENCRYPTED = (".gpg", ".pgp", ".asc")
+EARLIEST = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+# How far a clock may be ahead.
+CLOCK = dt.timedelta(days=2)
+# What a package that nobody thought of may raise; a panic of Polars is no Exception.
+UNREADABLE = (Exception, pl.exceptions.PanicException)
+
+
+# When its counts were computed, and when it was received: of two packages the higher stands.
+Order = tuple[dt.datetime, dt.datetime]
+
+
+def order_of(computed: dt.datetime | None, received: dt.datetime) -> Order:
+    """A package of before that was recorded is lower than any other."""
+    return (computed or EARLIEST).astimezone(dt.UTC), received.astimezone(dt.UTC)
 
 
 @dataclass
@@ -58,6 +78,10 @@ class Judged:
         return self.package.manifest
 
     @property
+    def order(self) -> Order:
+        return order_of(self.manifest.computed_at, self.received_at)
+
+    @property
     def months(self) -> set[str]:
         """The months that it speaks for, with or without rows."""
         return set(months_of(self.manifest.period_code))
@@ -76,17 +100,41 @@ def judge(
 ) -> Judged:
     """Open a file and hold it to everything that can be told without the lake. It came in when it was saved,
     unless `received` says so. frame: of operators, if the study has it by now."""
-    stat = file.stat()
-    saved = dt.datetime.fromtimestamp(int(stat.st_mtime), dt.UTC)
+    saved = dt.datetime.fromtimestamp(int(file.stat().st_mtime), dt.UTC)
     found = Judged(file, received or saved, received is not None)
     try:
-        if stat.st_size > LARGEST:
-            raise ObservatoryError(f"it is larger than {LARGEST // 2**20} MB")
-        data = file.read_bytes()
-        found.package = opened(signing.decrypted(data) if file.suffix in ENCRYPTED else data)
+        found.package = opened(content_of(file))
+        hold(found, settings, respondents, frame)
     except ObservatoryError as error:
-        found.wrong = str(error).splitlines()
-        return found
+        found.wrong += str(error).splitlines()
+    except UNREADABLE as error:
+        # Nothing in a package may keep the others from loading.
+        found.wrong.append(f"it cannot be read: {reason_of(error)}")
+    if not found.wrong:
+        found.noted = notes_of(found.manifest)
+    return found
+
+
+def reason_of(error: BaseException) -> str:
+    """A reason that fits into a message."""
+    return f"{type(error).__name__}: {str(error).partition(chr(10))[0][:200]}"
+
+
+def content_of(file: Path) -> bytes:
+    """A package's bytes, decrypted: at most LARGEST, whatever the file says or grows to."""
+    if file.suffix in ENCRYPTED:
+        return signing.decrypted(file, LARGEST)
+    with file.open("rb") as opened_file:
+        data = opened_file.read(LARGEST + 1)
+    if len(data) > LARGEST:
+        raise ObservatoryError(f"it is larger than {LARGEST // 2**20} MB")
+    return data
+
+
+def hold(
+    found: Judged, settings: Observatory, respondents: dict[str, Respondent], frame: pl.DataFrame | None
+) -> None:
+    """Hold an opened package to the study's list, keys, contracts and frame."""
     manifest = found.manifest
     by_operator = {operator: each for each in respondents.values() for operator in each.operators}
     whose = by_operator.get(manifest.operator_id)
@@ -103,19 +151,24 @@ def judge(
                 f" respondents says {whose.country}"
             )
         try:
+            assert found.package is not None
             found.signer = signer(found.package, whose.id, settings)
         except ObservatoryError as error:
             found.wrong += str(error).splitlines()
+    latest = max(found.received_at, now()) + CLOCK
+    if manifest.computed_at is not None and manifest.computed_at > latest:
+        found.wrong.append(
+            f"its counts were computed {manifest.computed_at:%Y-%m-%d %H:%M}, which is to come: the operator"
+            " corrects the clock, computes gold again, and submits again"
+        )
     # Rows of an unknown operator are looked at under its own name: that they are nobody's is told above.
     name = whose.id if whose else manifest.operator_id
     holding = (whose.holding or whose.id) if whose else name
+    assert found.package is not None
     found.tables, wrong = problems_of(found.package, name, holding)
     found.wrong += wrong
     if found.tables and frame is not None:
         found.wrong += unlikely(manifest.subscriptions, name, manifest.period_code, frame)
-    if not found.wrong:
-        found.noted = notes_of(manifest)
-    return found
 
 
 def notes_of(manifest: Manifest) -> list[str]:
@@ -135,21 +188,30 @@ def notes_of(manifest: Manifest) -> list[str]:
 def signer(package: Package, respondent_id: str, settings: Observatory) -> str | None:
     """The fingerprint of the respondent's key by which the package is signed; None if none is asked for.
 
-    The respondent's key is the one in the keyring's file of its name, and no other. With a keyring every
-    signature has to be good. A package without one is refused if the settings say so, and if the respondent
-    has a key there: whoever changes a signed package can take the signature away, too.
+    The respondent's key is the one in the keyring's file of its name, and no other. A package has to be
+    signed unless the settings say otherwise, and even then if the respondent has a key in the keyring:
+    whoever changes a signed package can take the signature away. With a keyring every signature has to be
+    good.
     """
     study = settings.study
     key = None if study.keyring is None else Path(study.keyring) / f"{respondent_id}.asc"
     if package.signature is None:
         if study.require_signature:
-            raise ObservatoryError("it is not signed, and [study] require_signature asks for it: use --sign")
+            raise ObservatoryError(
+                "it is not signed, and [study] require_signature asks for it, which it does by default:"
+                f" {SIGN_IT}; to take unsigned packages set require_signature = false"
+            )
         if key is not None and key.is_file():
             raise ObservatoryError(
                 f"it is not signed, and the keyring has the respondent's key {key.name}: {SIGN_IT}"
             )
         return None
     if key is None:
+        if study.require_signature:
+            raise ObservatoryError(
+                "its signature cannot be verified: name the folder with each respondent's public key,"
+                " <respondent_id>.asc, as [study] keyring"
+            )
         return None
     if not key.is_file():
         raise ObservatoryError(f"it is signed, and the keyring has no {key.name}: put the public key there")
@@ -157,37 +219,50 @@ def signer(package: Package, respondent_id: str, settings: Observatory) -> str |
 
 
 def refuse_same_time(found: list[Judged]) -> None:
-    """Add what is wrong where two packages of the same months of one operator came in at the same time: which
-    of them stands is not to be guessed."""
+    """Add what is wrong where two packages of the same months of one operator, from one computation, came in
+    at the same time: which of them stands is not to be guessed."""
     good = [each for each in found if each.package is not None and not each.wrong]
     for place, one in enumerate(good):
         for other in good[:place]:
             is_same = one.manifest.operator_id == other.manifest.operator_id and one.months & other.months
             differs = one.package and other.package and one.package.sha256 != other.package.sha256
-            if is_same and differs and one.received_at == other.received_at:
+            if is_same and differs and one.order == other.order:
                 one.wrong.append(
                     f"{other.file.name} is of the same months and came in at the same time: load them one by"
                     " one, each with its time as --received"
                 )
 
 
-def land(lake_of: Callable[[], Any], found: list[Judged], settings: Observatory, run_id: str) -> None:
-    """Put the good packages into the lake as they came in, each in place of what its operator gave of those
-    months before. One whose receipt is there is not taken again.
+@as_only_writer("observatory study load")
+def land(lake: Lake, found: list[Judged], run_id: str) -> None:
+    """Put the good packages into the lake, the one computed last after the others. Each replaces what its
+    operator gave of those months before; one whose receipt is there is not taken again.
 
-    Starts no Spark if there is none. Adds to `wrong` of those that the lake's receipts speak against.
+    Adds to `wrong` of the packages that the lake's receipts contradict, and of one that cannot be written.
     """
+    undo_unfinished(lake)
     refuse_same_time(found)
     if all(each.wrong for each in found):
         return
-    lake = lake_of()
-    receipts = lake.read(RECEIPT).toArrow().to_pylist()
+    receipts = lake.read(RECEIPT).to_dicts()
     taken: list[Taken] = []
-    for each in sorted(found, key=lambda each: each.received_at):
-        if not each.wrong:
-            taken += settled(each, receipts)
-    if taken:
-        write(lake, taken, settings, run_id)
+    for each in sorted((each for each in found if not each.wrong), key=lambda each: each.order):
+        taken += settled(each, receipts)
+    if not taken:
+        return
+    try:
+        write(lake, taken, run_id)
+    except UNREADABLE as error:
+        if len(taken) == 1 or isinstance(error, OSError):
+            raise
+        # One of them cannot be written: the others are, each by itself.
+        for number, one in enumerate(taken):
+            try:
+                write(lake, [one], f"{run_id}-{number}")
+            except UNREADABLE as reason:
+                if isinstance(reason, OSError):
+                    raise
+                one.judged.wrong.append(f"it cannot be written: {reason_of(reason)}")
 
 
 @dataclass(frozen=True)
@@ -225,7 +300,7 @@ def settled(judged: Judged, receipts: list[dict[str, Any]]) -> list[Taken]:
         judged.wrong += against(judged, standing)
         judged.wrong += unsigned(judged, of_respondent)
     elif not any(each in standing for each in same):
-        newest = max(own, key=in_utc)
+        newest = max(own, key=order_in)
         judged.noted.append(
             f"{newest['file_name']} of {in_utc(newest):%Y-%m-%d %H:%M} stands in its place: give the time"
             " that this one came in again as --received to take it"
@@ -246,10 +321,15 @@ def in_utc(receipt: dict[str, Any]) -> dt.datetime:
     return received.astimezone(dt.UTC)
 
 
+def order_in(receipt: dict[str, Any]) -> Order:
+    """Judged.order of a package that was taken."""
+    return order_of(receipt["computed_at"], receipt["received_at"])
+
+
 def last_of(month: str, receipts: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """What stands in a month: of each operator the last receipt of a period that holds it."""
     of_month = [each for each in receipts if month in months_of(each["period_code"])]
-    last = {each["operator_id"]: each for each in sorted(of_month, key=in_utc)}
+    last = {each["operator_id"]: each for each in sorted(of_month, key=order_in)}
     return list(last.values())
 
 
@@ -265,32 +345,29 @@ def unsigned(judged: Judged, receipts: list[dict[str, Any]]) -> list[str]:
     return [f"{before}, and this one is not signed: {SIGN_IT}"]
 
 
-def write(lake: Any, taken: list[Taken], settings: Observatory, run_id: str) -> None:
-    """All packages in one transaction a table; then their receipts, without which they are loaded again; and
-    last the stage's row, which names the versions."""
-    from jobs.lake import any_of
-    from jobs.runner import Run, finish
-    from jobs.study_run import framed
-
-    started = dt.datetime.now(dt.UTC)
+def write(lake: Lake, taken: list[Taken], run_id: str) -> None:
+    """Write all of the packages or none: each table, their receipts, and last the stage's row, which names
+    the versions. Of two packages of the same months the later one in `taken` stands."""
+    started = now()
+    receipts = rows_frame([receipt(each.judged) for each in taken], RECEIPT)
     places = [
         f"({any_of('respondent_id', [each.judged.respondent_id])} AND {any_of('period_code', months)}"
         f" AND {any_of('channel_code', channels)})"
         for each in taken
         for months, channels in each.places
     ]
-    for table in reversed(TABLES):
-        parts: dict[str, pl.DataFrame] = {}
-        for each in taken:
-            rows = each.judged.tables[table]
-            before = parts.get(each.judged.respondent_id)
-            if before is not None:
-                rows = pl.concat([before.filter(~each.is_replaced), rows])
-            parts[each.judged.respondent_id] = rows
-        frame = framed(lake, pl.concat(parts.values()), table).repartition("period_code")
-        lake.replace(frame, table, " OR ".join(places), {"run_id": run_id})
-    lake.append(lake.local([receipt(each.judged) for each in taken], RECEIPT), RECEIPT)
-    finish(Run(lake, settings, [], run_id), "submission", started, (*TABLES, RECEIPT), [])
+    with together(lake, (*TABLES, RECEIPT), run_id):
+        for table in reversed(TABLES):
+            parts: dict[str, pl.DataFrame] = {}
+            for each in taken:
+                rows = each.judged.tables[table]
+                before = parts.get(each.judged.respondent_id)
+                if before is not None:
+                    rows = pl.concat([before.filter(~each.is_replaced), rows])
+                parts[each.judged.respondent_id] = rows
+            lake.replace(pl.concat(parts.values()), table, " OR ".join(places), {"run_id": run_id})
+        lake.append(receipts, RECEIPT)
+        add_stage(lake, run_id, "submission", started, (*TABLES, RECEIPT), [])
 
 
 def against(judged: Judged, standing: list[dict[str, Any]]) -> list[str]:
@@ -300,7 +377,13 @@ def against(judged: Judged, standing: list[dict[str, Any]]) -> list[str]:
         is_own = each["operator_id"] == judged.manifest.operator_id
         shared = sorted(set(each["channel_codes"]) & judged.channels)
         received = in_utc(each)
-        if is_own and received > judged.received_at:
+        if is_own and order_in(each)[0] > judged.order[0]:
+            wrong.append(
+                f"its counts were computed {judged.order[0]:%Y-%m-%d %H:%M}, and those of"
+                f" {each['file_name']}, which stands, {order_in(each)[0]:%Y-%m-%d %H:%M}: an older package"
+                " does not replace a newer one, whenever it is sent; compute gold again and submit again"
+            )
+        elif is_own and order_in(each) > judged.order:
             wrong.append(
                 f"it was received {judged.received_at:%Y-%m-%d %H:%M}, and {each['file_name']} of"
                 f" {received:%Y-%m-%d %H:%M} stands: give the time of a newer one as --received"
@@ -323,6 +406,7 @@ def receipt(judged: Judged) -> dict[str, Any]:
         "operator_id": about.operator_id,
         "period_code": about.period_code,
         "received_at": judged.received_at,
+        "computed_at": about.computed_at,
         "package_sha256": judged.package.sha256,
         "file_name": judged.file.name,
         "month_codes": sorted(judged.months),

@@ -56,6 +56,7 @@ def package_of(settings: Observatory, operator: Operator, period: str, key: str 
         "reference_digest": reference_digest(),
         "references": references(),
         "code_revision": counts.code_revision,
+        "computed_at": counts.computed_at,
         "least_units": least,
         "withheld": counts.withheld,
         "coverage": counts.coverage,

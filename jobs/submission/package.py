@@ -1,30 +1,31 @@
 """A package: one zip of a CSV file per table and manifest.json, with manifest.json.asc if it is signed.
 
 CSV, because whoever answers for what leaves an operator can read it. The manifest holds the SHA-256 of every
-table, so that a signature of the manifest is one of the package. Equal counts make equal bytes; only a
-signature holds a time.
+table, so that a signature of the manifest is one of the package. The same counts of the same run make the
+same bytes; a signature adds the time of signing.
 """
 
 from __future__ import annotations
 
 import csv
+import datetime as dt
 import hashlib
 import io
 import json
 import zipfile
-import zlib
 from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from jobs import archives
 from jobs.contracts import REFERENCE, contract
 from jobs.errors import ObservatoryError
 from jobs.submission.counts import SUBMITTED, TABLES
 
-FORM = "spam-observatory submission 4"
+FORM = "spam-observatory submission 5"
 MANIFEST, SIGNATURE = "manifest.json", "manifest.json.asc"
 FILES = {f"{contract(table).name}.csv": table for table in TABLES}
 # What the study knows itself, or the manifest says once.
@@ -38,8 +39,19 @@ COUNTING = (
     "ref.type_rule",
 )  # fmt: skip
 WORDS = ("name", "source", "note")
-# A year of a large operator is some ten megabytes.
-LARGEST = 256 * 2**20
+# A year of a large operator is some ten megabytes in all, packed and unpacked.
+LARGEST = 64 * 2**20
+# Of a package's other files, and of the rows and columns of a table.
+LARGEST_OF = {MANIFEST: 4 * 2**20, SIGNATURE: 2**16}
+MOST_ROWS = 500_000
+LARGEST_HEAD = 4096
+# No count is larger: all mail servers together see some 10^13 messages a month. Sums over all packages of a
+# study stay within 64 bits.
+MOST_UNITS = 10**13
+MOST_LINES = 10**15
+MOST_SUBSCRIPTIONS = 10**11
+MOST_LEAST = 10**6
+FIRST_YEAR, LAST_YEAR = 2000, 2099
 # The first time that a zip can hold.
 TIME = (1980, 1, 1, 0, 0, 0)
 
@@ -48,68 +60,90 @@ class Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
+# Names and codes, without control characters.
+Text = Annotated[str, Field(pattern=r"^[ -~]{1,100}$")]
+Period = Annotated[str, Field(pattern=r"^20[0-9]{2}(-(Q[1-4]|0[1-9]|1[0-2]))?$")]
+Month = Annotated[str, Field(pattern=r"^20[0-9]{2}-(0[1-9]|1[0-2])$")]
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Lines = Annotated[int, Field(ge=0, le=MOST_LINES)]
+# A year has 12 months of each channel, direction and unit.
+Some = Field(max_length=10_000)
+
+
 class Days(Part):
-    period_code: str
-    channel_code: str
-    days: int
-    of: int
+    period_code: Month
+    channel_code: Text
+    days: int = Field(ge=0, le=31)
+    of: int = Field(ge=28, le=31)
 
 
 class Source(Part):
-    format_code: str
-    sources: int
-    lines: int
-    quarantined: int
+    format_code: Text
+    sources: int = Field(ge=0, le=10**6)
+    lines: Lines
+    quarantined: Lines
 
 
 class Coverage(Part):
-    days: list[Days]
-    sources: list[Source]
+    days: list[Days] = Some
+    sources: list[Source] = Field(max_length=1000)
 
 
 class File(Part):
-    sha256: str
-    rows: int
+    sha256: Digest
+    rows: int = Field(ge=0, le=MOST_ROWS)
 
 
 class Withheld(Part):
-    period_code: str
-    channel_code: str
-    direction_code: str
-    unit_code: str
-    definition_code: str
+    period_code: Month
+    channel_code: Text
+    direction_code: Text
+    unit_code: Text
+    definition_code: Text
 
 
 class Total(Part):
-    period_code: str
-    channel_code: str
-    direction_code: str
-    unit_code: str
-    units: int
+    period_code: Month
+    channel_code: Text
+    direction_code: Text
+    unit_code: Text
+    units: int = Field(ge=0, le=100 * MOST_UNITS)
 
 
 class Manifest(Part):
     """What a package says of itself.
 
+    computed_at: when the counts were computed; of two packages of a period the one computed later stands.
     subscriptions: by channel. references: the SHA-256 of each table of DECIDING and COUNTING.
     withheld: what was too small to leave, _T under every definition.
     """
 
-    form: str
-    operator_id: str
-    country_code: str
-    period_code: str
-    subscriptions: dict[str, Annotated[int, Field(ge=0)]]
-    contract_digest: str
-    reference_digest: str
-    references: dict[str, str] = {}  # Form 3 has none.
-    code_revision: str
-    least_units: int = Field(ge=1)
-    definition_codes: list[str]
-    totals: list[Total]
-    withheld: list[Withheld]
+    form: Text
+    operator_id: Text
+    country_code: Text
+    period_code: Period
+    computed_at: dt.datetime | None = None  # Form 4 has none.
+    subscriptions: dict[Text, Annotated[int, Field(ge=0, le=MOST_SUBSCRIPTIONS)]] = Field(max_length=100)
+    contract_digest: Digest
+    reference_digest: Digest
+    references: dict[Text, Digest] = Field({}, max_length=100)  # Form 3 has none.
+    code_revision: Text
+    least_units: int = Field(ge=1, le=MOST_LEAST)
+    definition_codes: list[Text] = Some
+    totals: list[Total] = Some
+    withheld: list[Withheld] = Some
     coverage: Coverage
-    files: dict[str, File]
+    files: dict[Text, File] = Field(max_length=100)
+
+    @field_validator("computed_at")
+    @classmethod
+    def in_utc(cls, at: dt.datetime | None) -> dt.datetime | None:
+        """A time without zone is one in UTC."""
+        if at is None:
+            return None
+        if not FIRST_YEAR <= at.year <= LAST_YEAR:
+            raise ValueError(f"the year must be {FIRST_YEAR} to {LAST_YEAR}")
+        return at.replace(tzinfo=dt.UTC) if at.tzinfo is None else at.astimezone(dt.UTC)
 
 
 @dataclass(frozen=True)
@@ -173,7 +207,8 @@ def manifest_bytes(about: dict[str, Any], tables: dict[str, bytes]) -> bytes:
         for name, data in tables.items()
     }
     manifest = Manifest.model_validate(about | {"form": FORM, "files": files})
-    return (json.dumps(manifest.model_dump(), indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
+    found = manifest.model_dump(mode="json")
+    return (json.dumps(found, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
 
 
 def packed(files: dict[str, bytes]) -> bytes:
@@ -212,7 +247,7 @@ def unpacked(data: bytes) -> dict[str, bytes]:
     """The archive's files by name."""
     known = {MANIFEST, SIGNATURE, *FILES}
     try:
-        archive = zipfile.ZipFile(io.BytesIO(data))
+        archive = archives.opened(data)
         entries = archive.infolist()
         names = [entry.filename for entry in entries]
         wrong = [f"it holds {name!r}, which no package has" for name in sorted(set(names) - known)]
@@ -222,16 +257,15 @@ def unpacked(data: bytes) -> dict[str, bytes]:
         found: dict[str, bytes] = {}
         left = LARGEST
         for entry in entries:
+            most = min(left, LARGEST_OF.get(entry.filename, LARGEST))
             with archive.open(entry) as content:
                 # What an archive says of its sizes may be untrue.
-                found[entry.filename] = content.read(left + 1)
+                found[entry.filename] = content.read(most + 1)
             left -= len(found[entry.filename])
             if left < 0:
                 raise ObservatoryError(f"it unpacks to more than {LARGEST // 2**20} MB")
-    except (
-        *(zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError),
-        # A damaged name.
-        UnicodeDecodeError,
-    ) as error:
+            if len(found[entry.filename]) > most:
+                raise ObservatoryError(f"its {entry.filename} unpacks to more than {most:,} bytes")
+    except (archives.Damaged, *archives.DAMAGED) as error:
         raise ObservatoryError(f"it is no zip archive that can be read: {error}") from None
     return found

@@ -10,12 +10,10 @@ For large numbers that changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import polars as pl
 
 from jobs.contracts import contract, polars_schema
-from jobs.delta_log import read_table
+from jobs.engine.lake import Lake, read_files
 from jobs.errors import ObservatoryError
 from jobs.shares import CALLS, ENDS, HAD_CONTENT, RECEIVED, SHARES, UNTOLD
 
@@ -26,25 +24,23 @@ DIGITS, TINY = 8, 1e-9
 
 
 def quality_of(
-    root: str, version: int | None, operator_id: str, volume: pl.DataFrame, least: int
+    lake: Lake, version: int | None, operator_id: str, volume: pl.DataFrame, least: int
 ) -> pl.DataFrame:
     """The rows of a package, for months and channels of its volumes; an audit comes before a test."""
-
-    def wanted(partition: Mapping[str, str | None]) -> bool:
-        return partition["operator_id"] == operator_id
-
-    rows = read_table(root, GOLD_QUALITY, version, wanted)
+    files = lake.files(GOLD_QUALITY, version, lambda each: each["operator_id"] == operator_id)
     schema = {name: kind for name, kind in polars_schema(QUALITY).items() if name != "respondent_id"}
-    if rows.is_empty():
+    if not files:
         return pl.DataFrame(schema=schema)
-    missing = [name for name in SHARES if name not in rows.columns]
+    has = lake.columns(GOLD_QUALITY, version)
+    missing = [name for name in SHARES if name not in has]
     if missing:
         raise ObservatoryError(
             f"{GOLD_QUALITY} is of an earlier version, without {missing[0]}: the next `observatory run`"
             " computes it again"
         )
     told = (
-        rows.filter(stratum_code="_T", spam_type_code="_T")
+        read_files(GOLD_QUALITY, files)
+        .filter(stratum_code="_T", spam_type_code="_T")
         .filter(pl.col("prevalence").is_not_null())
         .sort(*MONTH, "quality_method_code")
         .unique(MONTH, keep="first", maintain_order=True)

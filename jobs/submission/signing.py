@@ -7,28 +7,93 @@ study's user trusts does not matter.
 
 from __future__ import annotations
 
+import os
 import re
+import select
 import subprocess
 import tempfile
+import time
+from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from jobs.errors import ObservatoryError
 
+# Seconds of one call. Decrypting 64 MB takes two; a person may have to type a passphrase.
+LONGEST = 120
+# Bytes of a signature, a key's fingerprint, or what gpg says.
+LARGEST_ANSWER = 2**20
+CHUNK = 2**16
+NOT_A_PACKAGE = "that is no package; have it made again by `observatory submit`"
 FINGERPRINT = re.compile(r"(?:[0-9A-F]{40}|[0-9A-F]{64})")
 SIGNED = "manifest.json"
 
 
-def gpg(*words: str, data: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-    """Run gpg without asking anyone anything."""
+@dataclass(frozen=True)
+class Done:
+    """What a call of gpg gave."""
+
+    returncode: int
+    stdout: bytes
+    stderr: bytes
+
+
+def gpg(*words: str, data: bytes | BinaryIO = b"", most: int = LARGEST_ANSWER) -> Done:
+    """Run gpg without asking anyone anything. data: its input, or an open file that holds it.
+
+    A few kilobytes of OpenPGP can unpack to gigabytes: gpg's output is read through a pipe, and gpg is ended
+    as soon as it gives more than `most` bytes or takes longer than LONGEST seconds. Then ObservatoryError is
+    raised.
+    """
+    with tempfile.TemporaryFile() as errors, tempfile.TemporaryFile() as given:
+        if isinstance(data, bytes):
+            given.write(data)
+            given.seek(0)
+        try:
+            process = subprocess.Popen(
+                ["gpg", "--batch", "--no-tty", *words],
+                stdin=given if isinstance(data, bytes) else data,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+            )
+        except FileNotFoundError:
+            raise ObservatoryError(
+                "gpg is not installed, which signs, encrypts and verifies: install GnuPG (apt install gnupg)"
+            ) from None
+        try:
+            answer = read_within(process, most)
+        finally:
+            # gpg that was cut off would go on.
+            process.kill()
+            code = process.wait()
+        errors.seek(0)
+        return Done(code, answer, errors.read(LARGEST_ANSWER))
+
+
+def read_within(process: subprocess.Popen[bytes], most: int) -> bytes:
+    """All of a process's output, until it ends."""
+    assert process.stdout is not None
+    ends = time.monotonic() + LONGEST
+    found = bytearray()
+    with process.stdout as pipe:
+        while True:
+            left = ends - time.monotonic()
+            if left <= 0 or not select.select([pipe], [], [], left)[0]:
+                raise ObservatoryError(f"gpg took longer than {LONGEST} seconds: {NOT_A_PACKAGE}")
+            part = os.read(pipe.fileno(), CHUNK)
+            if not part:
+                break
+            found += part
+            if len(found) > most:
+                raise ObservatoryError(f"it unpacks to more than {most / 2**20:.3g} MB: {NOT_A_PACKAGE}")
     try:
-        return subprocess.run(["gpg", "--batch", "--no-tty", *words], input=data, capture_output=True)
-    except FileNotFoundError:
-        raise ObservatoryError(
-            "gpg is not installed, which signs, encrypts and verifies: install GnuPG (apt install gnupg)"
-        ) from None
+        process.wait(max(ends - time.monotonic(), 1))
+    except subprocess.TimeoutExpired:
+        raise ObservatoryError(f"gpg took longer than {LONGEST} seconds: {NOT_A_PACKAGE}") from None
+    return bytes(found)
 
 
-def said(done: subprocess.CompletedProcess[bytes]) -> str:
+def said(done: Done) -> str:
     """What gpg gave as its reason."""
     lines = done.stderr.decode(errors="replace").splitlines()
     return "; ".join(line.removeprefix("gpg: ") for line in lines if line.strip()) or "no reason given"
@@ -47,7 +112,9 @@ def encrypted(data: bytes, recipient: str) -> bytes:
     trusted; of anything else GnuPG's own trust decides."""
     whole = recipient.replace(" ", "").upper()
     trust = ("--trust-model", "always") if FINGERPRINT.fullmatch(whole) else ()
-    done = gpg(*trust, "--recipient", whole if trust else recipient, "--encrypt", data=data)
+    # A package is compressed already: encryption adds some hundred bytes, and armour would a third.
+    most = 2 * len(data) + LARGEST_ANSWER
+    done = gpg(*trust, "--recipient", whole if trust else recipient, "--encrypt", data=data, most=most)
     if done.returncode:
         raise ObservatoryError(
             f"--encrypt-to {recipient}: {said(done)}. Import the study's key, and give its whole fingerprint."
@@ -55,9 +122,10 @@ def encrypted(data: bytes, recipient: str) -> bytes:
     return done.stdout
 
 
-def decrypted(data: bytes) -> bytes:
-    """What was encrypted to a key of the user's own."""
-    done = gpg("--decrypt", data=data)
+def decrypted(file: Path, most: int) -> bytes:
+    """What a file holds that was encrypted to a key of the user's own: at most so many bytes."""
+    with file.open("rb") as data:
+        done = gpg("--decrypt", data=data, most=most)
     if done.returncode:
         raise ObservatoryError(f"it cannot be decrypted: {said(done)}")
     return done.stdout

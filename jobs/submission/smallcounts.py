@@ -14,10 +14,14 @@ spam mails among a million, or three wanted ones in a flood, are as few as a cel
 4. In a cell that is left small classes are told as others by the rule of 2, and another cell gives back what
    that moved, so that cells add up to the group in each class and their units are those of gold. Where no
    cell can without a small class of its own, the changed cell joins the one that takes small ones.
+5. All counts leave as multiples of the threshold. The units of a group are rounded to the nearest; classes
+   and cells are rounded up or down so that they still add up, in every table alike.
 
-So units, certain, possible and all differences of them are nothing or at least the threshold, and tables of a
-package agree in every sum. Differences to a package that is sent again are not protected, nor those between
-units, such as recipients and messages.
+Whatever is added up or subtracted is so a multiple of the threshold, or nothing: cells, groups and months,
+classes, definitions of which one holds all that another does, units such as recipients and messages, and a
+package and the one that the operator sends again when a late log has changed a few counts. A cell moves by
+less than the threshold, seldom by twice as much. Two sendings under two thresholds are not protected from
+each other: an operator keeps to one.
 
 Routes are cells of two levels: a partner country, and the kinds of link to it. Countries are settled first,
 by the very rule that settles sources, so that a country has one count in both tables; then links within each.
@@ -42,11 +46,12 @@ Array = np.ndarray
 @dataclass(frozen=True)
 class Group:
     """A group that leaves. told_as: the class that each is told as, definitions x classes; total: what all
-    cells add up to, so told."""
+    cells add up to, so told; rounded: the same as it leaves, in multiples of the threshold."""
 
     definitions: tuple[str, ...]
     told_as: Array
     total: Array
+    rounded: Array
 
 
 def groups_of(volume: pl.DataFrame, least: int) -> tuple[dict[Cell, Group], list[Cell]]:
@@ -66,7 +71,10 @@ def groups_of(volume: pl.DataFrame, least: int) -> tuple[dict[Cell, Group], list
         whole = tuple(definition for definition, of in counts.items() if sum(of) == size)
         total = np.array([counts[definition] for definition in whole])
         told = told_as(total, least)
-        groups[key] = Group(whole, told, retold(total, told))
+        of_class = retold(total, told)
+        nearest = (size + least // 2) // least
+        rounded = np.array([least * apportioned(each, nearest, least) for each in of_class])
+        groups[key] = Group(whole, told, of_class, rounded)
     return groups, withheld
 
 
@@ -115,12 +123,14 @@ def protected(
         group = groups[key]
         wholes = {each: np.sum(list(parts.values()), axis=0) for each, parts in cells.items()}
         target, told = settled(wholes, group.total, least, rest)
+        rounded = in_multiples(told, group.rounded, least)
         for place, counts in told.items():
             parts: dict[Cell, Array] = {}
             for each, its_parts in cells.items():
                 for part, of in its_parts.items() if target[each] == place else ():
                     parts[part] = parts.get(part, 0) + of
-            for part, of in settled(parts, counts, least, None)[1].items():
+            of_parts = settled(parts, counts, least, None)[1]
+            for part, of in in_multiples(of_parts, rounded[place], least).items():
                 for definition, (certain, undecided, clean) in zip(
                     group.definitions, of.tolist(), strict=True
                 ):
@@ -195,3 +205,87 @@ def balanced(cells: Mapping[Cell, Array], total: Array, least: int) -> dict[Cell
             return None
         told[takes[0], definition] = tried[takes[0]]
     return dict(zip(falling, told, strict=True))
+
+
+def apportioned(counts: Array, total: int, least: int) -> Array:
+    """Counts as numbers of thresholds that add up to the total: each rounded down, then up those with the
+    largest rest. total: no less than what all have rounded down."""
+    found = counts // least
+    # Of equal rests the first.
+    order = np.argsort(-(counts % least), kind="stable")
+    found[order[: total - int(found.sum())]] += 1
+    return found
+
+
+def in_multiples(cells: Mapping[Cell, Array], total: Array, least: int) -> dict[Cell, Array]:
+    """The cells in multiples of the threshold, which add up to the total: definitions x classes, multiples
+    themselves. A cell's units are the same under every definition, as they were."""
+    falling = sorted(cells, key=lambda each: (-int(cells[each].sum()), each))
+    counts = np.stack([cells[each] for each in falling])
+    wanted = total // least
+    rounded = np.empty_like(counts)
+    for definition in range(counts.shape[1]):
+        of_cells = counts[:, definition]
+        units = apportioned(of_cells.sum(axis=1), int(wanted[definition].sum()), least)
+        rounded[:, definition] = least * matched(of_cells, units, wanted[definition], least)
+    return dict(zip(falling, rounded, strict=True))
+
+
+def matched(counts: Array, of_cells: Array, of_classes: Array, least: int) -> Array:
+    """Cells x classes as numbers of thresholds, with these sums of each cell and class.
+
+    All are rounded down; then those are raised that have the largest rest and whose cell and class both lack
+    something. What is nothing stays so where the sums allow it.
+    """
+    found, rest = counts // least, counts % least
+    lacks_cell, lacks_class = of_cells - found.sum(axis=1), of_classes - found.sum(axis=0)
+    raised = np.zeros(counts.shape, dtype=bool)
+    # Parts of a cell that was rounded by more than one threshold may have too much even so.
+    for kind in np.flatnonzero(lacks_class < 0).tolist():
+        for cell in np.argsort(rest[:, kind], kind="stable").tolist():
+            taken = min(int(found[cell, kind]), -int(lacks_class[kind]))
+            found[cell, kind] -= taken
+            lacks_class[kind] += taken
+            lacks_cell[cell] += taken
+
+    def add(cell: int, kind: int) -> None:
+        raised[cell, kind] = True
+        found[cell, kind] += 1
+        lacks_cell[cell] -= 1
+        lacks_class[kind] -= 1
+
+    order = np.argsort(-rest, axis=None, kind="stable")
+    for place in order[: np.count_nonzero(rest)].tolist():
+        cell, kind = divmod(place, rest.shape[1])
+        if lacks_cell[cell] > 0 and lacks_class[kind] > 0:
+            add(cell, kind)
+    for cell in np.flatnonzero(lacks_cell > 0).tolist():
+        while lacks_cell[cell] > 0:
+            kind = largest_of(np.flatnonzero(lacks_class > 0).tolist(), counts[cell])
+            swap = None if counts[cell, kind] else exchange(counts, raised, cell, kind)
+            if swap is not None:
+                other, through = swap
+                # The other cell is raised in the class that lacks, and this one in the other's.
+                raised[other, through] = False
+                found[other, through] -= 1
+                lacks_cell[other] += 1
+                lacks_class[through] += 1
+                add(other, kind)
+                kind = through
+            add(cell, kind)
+    return found
+
+
+def largest_of(kinds: list[int], counts: Array) -> int:
+    """Of some classes the one with most."""
+    return max(kinds, key=lambda each: int(counts[each]))
+
+
+def exchange(counts: Array, raised: Array, cell: int, kind: int) -> tuple[int, int] | None:
+    """Another cell that can be raised in this class in place of one in which this cell has something, and
+    that class; None without one."""
+    for through in np.flatnonzero((counts[cell] > 0) & ~raised[cell]):
+        others = np.flatnonzero(raised[:, through] & ~raised[:, kind] & (counts[:, kind] > 0))
+        if others.size:
+            return int(others[0]), int(through)
+    return None

@@ -1,4 +1,4 @@
-"""dags/operator_daily.py as Airflow parses it: edges, arguments, outlets. No database, no Spark."""
+"""dags/operator_daily.py as Airflow parses it: edges, arguments, outlets. No database."""
 
 import datetime as dt
 import os
@@ -23,8 +23,6 @@ STAGES = ["bronze", "silver", "gold"]
 SETTINGS = """
 [lake]
 root = "somewhere/lake"
-[spark]
-driver_memory = "3g"
 [study]
 inbox = "inbox"
 files = "frame"
@@ -66,16 +64,17 @@ def parsed(words: list[str]) -> dict[str, Any]:
     return command.make_context(words[0], list(words[1:])).params
 
 
-def rendered(dag: Any, stage: str, run_type: str = "scheduled", **params: str | None) -> list[str]:
-    """The arguments of a stage as a worker renders them, for a data interval of 2026-11-20."""
+def rendered(dag: Any, name: str, run_type: str = "scheduled", **params: str | None) -> list[str]:
+    """The arguments of a task's command as a worker renders them, for a data interval of 2026-11-20."""
     start = dt.datetime(2026, 11, 20, tzinfo=dt.UTC)
     run = SimpleNamespace(
         run_type=run_type, data_interval_start=start, data_interval_end=start + dt.timedelta(days=1)
     )
-    task = dag.get_task(stage).prepare_for_execution()
+    task = dag.get_task(name).prepare_for_execution()
     task.render_template_fields({"dag_run": run, "params": {"since": None, "until": None} | params})
-    assert isinstance(task.application_args, list)
-    return task.application_args
+    python, option, module, *words = shlex.split(task.bash_command)
+    assert (python, option, module) == (sys.executable, "-m", "jobs")
+    return words
 
 
 def test_each_operator_of_the_settings_has_its_dag(bag: DagBag) -> None:
@@ -110,14 +109,11 @@ print("loaded", sorted(packages & sys.modules.keys() | own))
 """
     done = run_python("-c", code, OBSERVATORY_CONFIG=str(config))
     assert done.returncode == 0, done.stderr
-    assert (
-        "loaded ['jobs', 'jobs.contracts', 'jobs.errors', 'jobs.scheduling', 'jobs.toolchain']" in done.stdout
-    )
+    assert "loaded ['jobs', 'jobs.contracts', 'jobs.errors', 'jobs.scheduling']" in done.stdout
 
 
 def test_pull_is_a_command_that_the_command_line_accepts(dag: Any, config: Path) -> None:
-    python, option, module, *words = shlex.split(dag.get_task("pull").bash_command)
-    assert (python, option, module) == (sys.executable, "-m", "jobs")
+    words = rendered(dag, "pull")
     assert words[0] == "pull"
     assert parsed(words) == {"config_file": config, "operator": "south-sms"}
 
@@ -178,22 +174,31 @@ def test_the_lake_of_the_environment_comes_first(
     assert uri in [asset.uri for asset in outlets]
 
 
-def test_spark_is_started_as_the_settings_say(dag: Any) -> None:
-    for stage in STAGES:
-        task = dag.get_task(stage)
-        assert task.application == str(ROOT / "jobs" / "__main__.py")
-        assert task._driver_memory == "3g"
-        assert Path(task._spark_binary).is_file()
-        assert len(task.jars.split(",")) == 7
-        assert all(Path(jar).is_file() for jar in task.jars.split(","))
+@pytest.mark.parametrize("name", ["a b;touch c", "it's", "{{ 1 + 1 }}", "$(touch c)"])
+def test_no_value_is_read_as_a_template_or_by_the_shell(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    file = tmp_path / name / "observatory.toml"
+    file.parent.mkdir()
+    file.write_text(SETTINGS)
+    dag = parse(monkeypatch, file).dags["operator_daily__south-sms"]
+    day = "2026-11-01'; touch c; '{{ 1 + 1 }}"
+    words = rendered(dag, "gold", since=day)
+    own = ["--config", str(file), "--operator", "south-sms"]
+    assert words == ["run", *own, "--stage", "gold", "--since", day]
+
+
+def test_a_command_finds_the_project_and_needs_no_java(dag: Any) -> None:
+    for task in dag.tasks:
+        assert task.env == {"PYTHONPATH": str(ROOT)} and task.append_env
+        assert task.task_type == "BashOperator"
 
 
 def test_the_lake_has_one_writer_at_a_time(bag: DagBag) -> None:
     for dag in bag.dags.values():
         assert dag.max_active_runs == 1
         assert dag.catchup is False
-        assert {dag.get_task(stage).pool for stage in STAGES} == {"lake"}
-        assert dag.get_task("pull").pool == "default_pool"
+        assert {dag.get_task(task).pool for task in ("pull", *STAGES)} == {"lake"}
 
 
 def test_pauses_between_tries_grow(dag: Any) -> None:
@@ -202,32 +207,54 @@ def test_pauses_between_tries_grow(dag: Any) -> None:
         assert task.retry_exponential_backoff > 1
 
 
-def decided(dag: Any, output: str) -> RetryAction:
-    """What the policy of a stage makes of a failed spark-submit whose last lines were these."""
-    failure = RuntimeError(
-        f"Cannot execute: spark-submit. Error code is: 1.\nLast spark-submit output:\n{output}"
-    )
-    return dag.get_task("gold").retry_policy.evaluate(failure, try_number=1, max_tries=2).action
+def decided(dag: Any, code: int) -> RetryAction:
+    """The decision of a stage's policy after its command ended with this code, as BashOperator reports it."""
+    task = dag.get_task("gold").prepare_for_execution()
+    task.bash_command = f"exit {code}"
+    with pytest.raises(Exception, match="exit code") as failure:
+        task.execute({})
+    return task.retry_policy.evaluate(failure.value, try_number=1, max_tries=2).action
 
 
-def test_what_the_application_tells_is_not_retried(dag: Any, tmp_path: Path) -> None:
-    told = run_python("-m", "jobs", "run", "--config", str(tmp_path / "missing.toml"))
-    assert told.returncode == 2
-    assert decided(dag, told.stderr) is RetryAction.FAIL
+def test_a_lasting_cause_is_not_retried(dag: Any, tmp_path: Path) -> None:
+    wrong = run_python("-m", "jobs", "run", "--config", str(tmp_path / "missing.toml"))
+    assert wrong.returncode == 2
+    assert [decided(dag, code) for code in (1, 2)] == [RetryAction.FAIL] * 2
 
 
-def test_what_just_happens_is_retried(dag: Any) -> None:
-    crash = run_python("-c", "raise ConnectionError('Error: no route to host')")
-    assert crash.returncode == 1
-    assert decided(dag, crash.stderr) is RetryAction.DEFAULT
-    assert decided(dag, "java.lang.OutOfMemoryError: Java heap space") is RetryAction.DEFAULT
+def test_a_passing_cause_is_retried(dag: Any) -> None:
+    """A crash (4), a locked lake (5), a process that was killed; 99 is no order to skip the task."""
+    assert {decided(dag, code) for code in (4, 5, 99, 137)} == {RetryAction.DEFAULT}
+    assert dag.get_task("gold").retry_policy.evaluate(OSError("no bash"), 1, 2).action is RetryAction.DEFAULT
 
 
 def test_missing_settings_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     bag = parse(monkeypatch, tmp_path / "nowhere.toml")
     assert not bag.dags
     (message,) = bag.import_errors.values()
-    assert "nowhere.toml" in message
+    for word in ("nowhere.toml", "no such settings file", "OBSERVATORY_CONFIG", "environment of Airflow"):
+        assert word in message
+
+
+@pytest.mark.parametrize("dag", ["operator_daily", "study_release"])
+@pytest.mark.parametrize("kind", ["unset", "no toml", "folder"])
+def test_what_to_set_stands_in_the_import_error(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, dag: str, kind: str
+) -> None:
+    file = tmp_path / "observatory.toml"
+    monkeypatch.setenv("OBSERVATORY_CONFIG", str(file))
+    if kind == "unset":
+        monkeypatch.delenv("OBSERVATORY_CONFIG")
+        monkeypatch.setattr("jobs.scheduling.ROOT", tmp_path)
+    elif kind == "folder":
+        file.mkdir()
+    else:
+        file.write_text("[lake")
+    bag = DagBag(str(ROOT / "dags" / f"{dag}.py"))
+    (message,) = bag.import_errors.values()
+    last = message.strip().splitlines()[-1]
+    assert "observatory.toml" in last and "OBSERVATORY_CONFIG" in last
+    assert "FileNotFoundError" not in message
 
 
 def test_a_study_node_has_no_operators_and_no_such_dag(

@@ -1,4 +1,4 @@
-"""The whole DAG with the real Airflow and Spark: its tables are those of the command line."""
+"""The whole DAG with the real Airflow: its tables are those of the command line."""
 
 import os
 import re
@@ -8,11 +8,10 @@ from pathlib import Path
 import pytest
 from polars.testing import assert_frame_equal
 
-from jobs import contracts, toolchain
+from jobs import contracts
+from jobs.engine.lake import Lake
 from tests.commands import BIN, ROOT, call, run
-from tests.delta import read_delta
 
-# Five JVMs, one after the other: two minutes on two idle cores.
 pytestmark = [pytest.mark.airflow, pytest.mark.timeout(1200)]
 
 CONFIG = ROOT / "sample_data" / "observatory.toml"
@@ -26,13 +25,9 @@ def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
     home = tmp_path_factory.mktemp("airflow")
     environment = {
         "PATH": f"{BIN}:{os.environ['PATH']}",
-        "JAVA_HOME": str(toolchain.java_home()),
-        # Each stage is a JVM of its own that lives for seconds.
-        "JDK_JAVA_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW_CONN_SPARK_DEFAULT": '{"conn_type": "spark", "host": "local[2]"}',
         "OBSERVATORY_CONFIG": str(CONFIG),
         "OBSERVATORY_PSEUDONYM_KEY": "0123456789abcdef" * 4,
         "OBSERVATORY_LAKE_ROOT": str(home / "lake"),
@@ -51,9 +46,9 @@ def test_a_run_gives_the_tables_of_the_command_line(airflow: dict[str, str], tmp
         about = contracts.contract(table)
         if about.layer not in ("silver", "gold"):
             continue
-        folder = Path(*table.split("."))
-        expected = read_delta(tmp_path / "lake" / folder)
-        found = read_delta(Path(airflow["OBSERVATORY_LAKE_ROOT"]) / folder)
+        by_command, by_airflow = Lake(str(tmp_path / "lake")), Lake(airflow["OBSERVATORY_LAKE_ROOT"])
+        assert by_command.exists(table) == by_airflow.exists(table), table
+        expected, found = by_command.read(table), by_airflow.read(table)
         assert_frame_equal(found, expected, check_row_order=False, check_column_order=False, check_exact=True)
         filled += [table] if expected.height else []
     assert {"silver.message", "gold.spam_volume_daily", "gold.spam_type_daily"} <= set(filled)
@@ -68,7 +63,7 @@ def test_a_backfill_is_a_run_for_each_day(airflow: dict[str, str]) -> None:
 
 
 def test_a_failed_task_fails_the_run_at_once(airflow: dict[str, str]) -> None:
-    """What the application itself tells is not tried again: silver and gold do not start."""
+    """A wrong setting is not tried again: silver and gold do not start."""
     # The lake stays: its assets are registered by where they are.
     finished = Path(airflow["OBSERVATORY_LAKE_ROOT"]) / "meta" / "run" / "_delta_log"
     before = sorted(finished.glob("*.json"))

@@ -1,7 +1,9 @@
-"""dags/study_release.py as Airflow parses it: edges, arguments, outlets. No database, no Spark."""
+"""dags/study_release.py as Airflow parses it: edges, arguments, outlets. No database."""
 
 from __future__ import annotations
 
+import shlex
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -56,8 +58,10 @@ def test_tasks_stand_in_a_row(dag: Any) -> None:
 
 @pytest.mark.parametrize("step", ["load", "estimate"])
 def test_a_step_is_a_command_that_the_command_line_accepts(dag: Any, tmp_path: Path, step: str) -> None:
-    group, name, *words = dag.get_task(step).application_args
-    assert (group, name) == ("study", step)
+    task = dag.get_task(step).prepare_for_execution()
+    task.render_template_fields({})
+    python, option, module, group, name, *words = shlex.split(task.bash_command)
+    assert (python, option, module, group, name) == (sys.executable, "-m", "jobs", "study", step)
     commands = typer.main.get_command(app).commands["study"].commands  # type: ignore[attr-defined]
     accepted = commands[name].make_context(name, words).params
     assert accepted["config_file"] == tmp_path / "observatory.toml"

@@ -1,4 +1,4 @@
-"""The whole DAG of a study node with the real Airflow and Spark, on a package and a filled form."""
+"""The whole DAG of a study node with the real Airflow, on a package and a filled form."""
 
 import json
 import os
@@ -10,14 +10,12 @@ from typing import Any
 import polars as pl
 import pytest
 
-from jobs import toolchain
 from jobs.contracts import contract, tables
-from jobs.delta_log import read_table
+from jobs.engine.lake import Lake
 from jobs.study_run import GIVEN, TABLES
 from tests.commands import BIN, ROOT, call, run
 from tests.study_node import Node, write_node
 
-# Four JVMs, one after the other.
 pytestmark = [pytest.mark.airflow, pytest.mark.timeout(1800)]
 
 
@@ -33,13 +31,9 @@ def airflow(node: Node, tmp_path_factory: pytest.TempPathFactory) -> Iterator[di
     environment = {
         "PATH": f"{BIN}:{os.environ['PATH']}",
         "PYTHONPATH": str(ROOT),
-        "JAVA_HOME": str(toolchain.java_home()),
-        # Each task is a JVM of its own that lives for seconds.
-        "JDK_JAVA_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW_CONN_SPARK_DEFAULT": '{"conn_type": "spark", "host": "local[2]"}',
         "OBSERVATORY_CONFIG": str(node.settings),
     }
     run("observatory", "questionnaire", "load", str(node.form), "--config", str(node.settings), **environment)
@@ -53,7 +47,7 @@ def lake_of(node: Node) -> str:
 
 
 def rows(node: Node, table: str, **where: str) -> list[dict[str, Any]]:
-    return read_table(lake_of(node), table).filter(**where).rows(named=True)
+    return Lake(lake_of(node)).read(table).filter(**where).rows(named=True)
 
 
 def commits(node: Node) -> dict[str, int]:
@@ -65,7 +59,8 @@ def commits(node: Node) -> dict[str, int]:
 def test_a_run_leaves_every_table_of_the_study(airflow: dict[str, str], node: Node) -> None:
     for table in tables():
         if table.startswith("study."):
-            assert list(read_table(lake_of(node), table).columns) == contract(table).columns, table
+            assert Lake(lake_of(node)).exists(table), table
+            assert Lake(lake_of(node)).read(table).columns == contract(table).columns, table
     assert {row["respondent_id"] for row in rows(node, "study.submission")} == {"savanna-mobile"}
     # Half of the world's e-mail subscriptions of 4,000 are not the respondent's: they are estimated.
     (world,) = rows(
@@ -98,7 +93,7 @@ def test_nothing_is_written_that_no_rule_was_asked_of(airflow: dict[str, str], n
     results = results["results"] if isinstance(results, dict) else results
     assert {result["table"] for result in results} == {*GIVEN, *TABLES}
     assert all(result["is_held"] for result in results)
-    runs = read_table(lake_of(node), "meta.run").filter(pl.col("stage_name") == "study")
+    runs = Lake(lake_of(node)).read("meta.run").filter(pl.col("stage_name") == "study")
     named = {each["table_name"] for each in runs.row(-1, named=True)["table_versions"]}
     assert named == {*GIVEN, *TABLES}
 

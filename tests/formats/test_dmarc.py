@@ -276,7 +276,7 @@ def test_an_organisation_without_a_name_is_its_domain_and_a_missing_id_the_diges
         ({"end": "99999999999999999999"}, "bad_timestamp"),
         ({"end": "999999999999"}, "bad_timestamp"),
         # Later than the file: it would close all days before it.
-        ({"begin": "1795651201", "end": "1795737599"}, "bad_timestamp"),
+        ({"begin": "1795737601", "end": "1795823999"}, "from_the_future"),
     ],
 )
 def test_a_value_that_cannot_be_is_a_reason(values: dict[str, str], told: str) -> None:

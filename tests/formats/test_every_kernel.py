@@ -9,9 +9,10 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
 
 from jobs.formats.registry import COMPANIONS, FORMATS, sniff
-from tests.filter_logs import LAB, lab, parse, placed
+from tests.filter_logs import LAB, frame_of, lab, parse, placed, source
 
 # The logs of each format; a companion's lines stand in the logs of another.
 LOGS: dict[str, list[str]] = defaultdict(list)
@@ -68,3 +69,13 @@ def test_pieces_in_any_order_and_repeated_tell_what_the_whole_tells(name: str, d
     parts = [kernel.assemble(pieces[number]) for number in order]
     whole = told(name, kernel.assemble(pl.concat(wholes)))
     assert told(name, kernel.assemble(pl.concat(parts))) == whole
+
+
+@pytest.mark.parametrize("name", [name for name in sorted(LOGS) if hasattr(FORMATS[name], "records")])
+def test_records_are_those_of_parse(name: str) -> None:
+    for log in LOGS[name]:
+        lines = frame_of(lab(log))
+        parsed = FORMATS[name].parse(lines.lazy(), source()).collect()
+        codes, records = FORMATS[name].records(lines, source())
+        assert_frame_equal(codes, parsed.select(codes.columns))
+        assert_frame_equal(records, parsed.filter(pl.col("line_code") == "record").select(records.columns))

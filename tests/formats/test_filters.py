@@ -200,7 +200,7 @@ def test_companions_leave_the_lines_of_others_alone() -> None:
 
 
 def test_each_engine_is_read_by_its_own_rules(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(protect.KEY, "k" * protect.SHORTEST_KEY)
+    monkeypatch.setenv(protect.KEY, "key of this test alone, 0123456789")
     mail = lab("postfix/mail.rfc3164.log")
     frames = [
         kernel.verdicts(kernel.assemble(placed(parse(kernel, lines)))).collect()

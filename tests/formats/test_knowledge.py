@@ -81,7 +81,7 @@ def test_parquet_says_the_same_as_csv() -> None:
     [
         ("day,sender,consent_code", ",a@b.example,none", "bad_timestamp"),
         ("day,sender,consent_code", "24.11.2026,a@b.example,none", "bad_timestamp"),
-        ("day,sender,consent_code", "2026-11-26,a@b.example,none", "bad_timestamp"),
+        ("day,sender,consent_code", "2026-11-28,a@b.example,none", "from_the_future"),
         ("day,sender,consent_code", "2026-11-24,a@b.example,given", "bad_field"),
         ("day,sender,is_exempt", "2026-11-24,a@b.example,yes", "bad_field"),
         ("day,sender,consent_code", "2026-11-24,,none", "bad_field"),

@@ -354,3 +354,11 @@ def test_any_text_is_accounted_for(lines: list[str]) -> None:
     assert {name: parsed.schema[name] for name in PARSED} == PARSED
     records = int((parsed["line_code"] == "record").sum())
     assert len(rspamd.verdicts(rspamd.assemble(placed(parsed))).collect()) == records
+
+
+def test_plain_lines_read_as_those_of_any_form() -> None:
+    logged = LOG.read_text("utf-8").splitlines()
+    lines = pl.DataFrame({"offset": range(len(logged)), "line": logged}, schema=LINES)
+    plain, is_plain = rspamd._plain(lines, source())
+    assert is_plain.sum() > 40
+    assert_frame_equal(plain, rspamd._of_any_form(lines.filter(is_plain), source()))

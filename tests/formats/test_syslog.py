@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.formats import Source
-from jobs.formats.syslog import split_envelope
+from jobs.formats.syslog import halves, split_envelope
 
 UTC = dt.UTC
 
@@ -201,3 +201,12 @@ def test_iso_stamps_are_those_of_the_standard_library(wall: dt.datetime, minutes
     at = wall.replace(tzinfo=dt.timezone(dt.timedelta(minutes=minutes)))
     for text in (at.isoformat(), at.isoformat(timespec="microseconds")):
         assert stamp_of(f"{text} h p[1]: b") == at.astimezone(UTC)
+
+
+@pytest.mark.parametrize("separator", [" ", ": ", "é"])
+def test_halves_are_those_of_splitn(separator):
+    texts = pl.Series(
+        ["a b c", "a: b", "é b é: x", "", None, " ", ": ", "日本: 語 é", "a:b"], dtype=pl.String
+    )
+    expected = texts.str.splitn(separator, 2).struct.unnest().get_columns()
+    assert [half.to_list() for half in halves(texts, separator)] == [half.to_list() for half in expected]

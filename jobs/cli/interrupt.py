@@ -1,0 +1,49 @@
+"""Ctrl-C: a command stops at once, removes what it left half done, and says what the lake holds."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import NoReturn
+
+# The shell's own exit code of a program that SIGINT ended.
+INTERRUPTED = 130
+
+
+class Interrupted(BaseException):
+    """A person pressed Ctrl-C. No KeyboardInterrupt: libraries for command lines catch that one, and end with
+    the exit code of a held validation."""
+
+
+def catch() -> None:
+    """From here on Ctrl-C raises Interrupted."""
+    signal.signal(signal.SIGINT, interrupt)
+
+
+def interrupt(*_: object) -> NoReturn:
+    raise Interrupted("Stopped.")
+
+
+@contextmanager
+def interruptible(finished: Sequence[str], stages: Sequence[str]) -> Iterator[None]:
+    """While stages run: an Interrupted says which of them count. finished: filled as they are done."""
+    try:
+        yield
+    except Interrupted:
+        raise Interrupted(told(finished, stages)) from None
+
+
+def told(finished: Sequence[str], stages: Sequence[str]) -> str:
+    done = [stage for stage in stages if stage in finished]
+    rest = [stage for stage in stages if stage not in finished]
+    if not done:
+        return "Stopped. The lake's tables are as they were. The same command starts again."
+    if not rest:
+        return "Stopped. Every stage is finished, and the lake's tables are up to date."
+    verb = "is" if len(done) == 1 else "are"
+    others = "is as it was" if len(rest) == 1 else "are as they were"
+    return (
+        f"Stopped. {' and '.join(done)} {verb} finished and kept; {' and '.join(rest)} {others}. The same"
+        " command goes on from there."
+    )

@@ -1,0 +1,170 @@
+"""How far a run is: one line for each stage, on a terminal renewed every second, in a pipe when it ends."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+# In a pipe, a stage that takes longer than this many seconds gets another line.
+QUIET_S = 30.0
+# An estimate of the time left needs so much of a stage's time and work.
+LEAST_S, LEAST_SHARE = 1.0, 0.02
+WIDTH = 80
+MB = 1e6
+
+
+@dataclass
+class Stage:
+    """A stage at work. done: of `size` bytes of logs, where the size is known; share: of the work."""
+
+    name: str
+    began: float
+    about: str
+    done: int = 0
+    size: int = 0
+    share: float = 0.0
+    moved: float = 0.0
+
+    def seconds_left(self, now: float) -> float | None:
+        """The time that the rest takes at the rate so far; None while there is too little to go by, and when
+        that time is over."""
+        spent = self.moved - self.began
+        if self.share < LEAST_SHARE or spent < LEAST_S:
+            return None
+        left = spent * (1 - self.share) / self.share - (now - self.moved)
+        return left if left > 0 else None
+
+
+@dataclass
+class Meter:
+    """Draws a run's stages. `say` takes texts such as `silver: validating`, `move` how far a stage is.
+
+    operators: the ids of those whose logs the run takes. finished: the stages that are done.
+    """
+
+    console: Console
+    operators: Sequence[str]
+    clock: Callable[[], float] = time.monotonic
+    finished: list[str] = field(default_factory=list)
+    stage: Stage | None = None
+    _live: Live | None = None
+    _printed: float = 0.0
+
+    def __enter__(self) -> Meter:
+        if self.console.is_terminal:
+            self._live = Live(
+                console=self.console, refresh_per_second=1, transient=True, get_renderable=self.renderable
+            )
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.end()
+        if self._live is not None:
+            self._live.stop()
+
+    def say(self, text: str) -> None:
+        name, _, about = text.partition(": ")
+        self.begin(name, about)
+
+    def move(self, name: str, share: float, size: int = 0) -> None:
+        """A stage has done this share of its work, with 1 all of it; size: the bytes of logs that it goes
+        through."""
+        stage = self.begin(name)
+        now = self.clock()
+        if share >= 1:
+            self.end()
+            return
+        if not stage.share:
+            # What it did before it began to work.
+            stage.about = self.whose()
+        stage.share, stage.size, stage.moved = share, size, now
+        stage.done = round(stage.share * size)
+        if self._live is None and now - self._printed > QUIET_S:
+            self.print(stage, now)
+
+    def begin(self, name: str, about: str = "") -> Stage:
+        """The stage of this name; the one before it is done."""
+        now = self.clock()
+        if self.stage is None or self.stage.name != name:
+            self.end()
+            self.stage = Stage(name, now, self.whose(), moved=now)
+            self._printed = now
+        if about:
+            names = about.split(", ")
+            is_whose = set(names) <= set(self.operators)
+            self.stage.about = counted(names) if is_whose else about
+        return self.stage
+
+    def end(self) -> None:
+        """The stage is done: its line stays."""
+        stage, self.stage = self.stage, None
+        if stage is None:
+            return
+        self.finished.append(stage.name)
+        if stage.size:
+            stage.share, stage.done, stage.about = 1.0, stage.size, self.whose()
+        self.print(stage, self.clock(), is_done=True)
+
+    def whose(self) -> str:
+        return counted(self.operators)
+
+    def print(self, stage: Stage, now: float, is_done: bool = False) -> None:
+        self._printed = now
+        line = drawn(stage, now, self.width(), is_done)
+        self.console.print(Text(line), soft_wrap=True, highlight=False)
+
+    def renderable(self) -> Text:
+        if self.stage is None:
+            return Text("")
+        return Text(drawn(self.stage, self.clock(), self.width()), no_wrap=True)
+
+    def width(self) -> int:
+        return min(self.console.width, WIDTH) if self.console.is_terminal else WIDTH
+
+
+def counted(operators: Sequence[str]) -> str:
+    return operators[0] if len(operators) == 1 else f"{len(operators)} operators"
+
+
+def drawn(stage: Stage, now: float, width: int, is_done: bool = False) -> str:
+    """A line such as `silver  lab-mail      120.3 of 202.6 MB   38.2 MB/s   0:03 left`."""
+    spent = max(now - stage.began, 0.001)
+    parts = []
+    if stage.size:
+        whole = f"{stage.size / MB:,.1f} MB"
+        parts.append(whole if is_done else f"{stage.done / MB:,.1f} of {whole}")
+        rate = stage.done / MB / (spent if is_done else max(stage.moved - stage.began, 0.001))
+        parts.append(f"{rate:,.{1 if rate >= 1 else 2}f} MB/s" if stage.done else "")
+    elif stage.share and not is_done:
+        parts.append(f"{stage.share:.0%}")
+    if is_done:
+        parts.append(f"in {seconds(spent)}")
+    else:
+        left = stage.seconds_left(now)
+        parts.append(clock_time(spent) if left is None else f"{clock_time(left)} left")
+    of_bytes, per_second, last = [""] * (3 - len(parts)) + parts
+    right = f"{of_bytes:>22}{per_second:>12}{last:>13}"
+    room = width - len(right) - 9
+    about = stage.about if len(stage.about) <= room else f"{stage.about[: max(room - 1, 0)]}…"
+    return f"{stage.name:<8}{about:<{max(room, 0)}}{right}".rstrip()[:width]
+
+
+def seconds(span: float) -> str:
+    return f"{span:.1f} s" if span < 60 else clock_time(span)
+
+
+def clock_time(span: float) -> str:
+    """1:05, or 2:00:05."""
+    hours, rest = divmod(round(span), 3600)
+    minutes, left = divmod(rest, 60)
+    return f"{hours}:{minutes:02d}:{left:02d}" if hours else f"{minutes}:{left:02d}"

@@ -1,0 +1,234 @@
+"""Rows of tables on a terminal, in a pipe, in a file."""
+
+from __future__ import annotations
+
+import enum
+import json
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.cells import cell_len, set_cell_size
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from jobs import config, contracts
+from jobs.errors import ObservatoryError
+
+# Polars takes a part of a second to import.
+if TYPE_CHECKING:
+    import polars as pl
+
+    from jobs.engine.lake import Lake
+
+# A longer value is cut on a terminal.
+LONGEST = 40
+# What a column takes beside its values: a line and two spaces.
+EDGE = 3
+
+
+class Format(enum.StrEnum):
+    table = "table"
+    csv = "csv"
+    json = "json"
+    parquet = "parquet"
+
+
+def read_rows(
+    lake: Lake,
+    table: str,
+    where: str | None,
+    limit: int | None,
+    has_sketches: bool = True,
+    columns: Sequence[str] = (),
+) -> tuple[pl.DataFrame, int]:
+    """Rows of a table in the order of its key, and how many there are without a limit; sketches as they are,
+    or as the count that each estimates. columns: only these, in this order."""
+    import polars as pl
+
+    about = contracts.contract(table)
+    version = lake.versions().get(table)
+    frame = lake.read(table).lazy() if about.layer == "ref" else lake.scan(table, version)
+    sketches = [] if has_sketches else [each.name for each in about.fields if each.type == "binary"]
+    # Before the condition only if it names them: most rows of a large table need none.
+    early = [name for name in sketches if where is not None and name in where]
+    frame = frame.with_columns(estimates(early))
+    try:
+        if where is not None:
+            from jobs.core.sql import condition
+
+            schema = contracts.polars_schema(table) | dict.fromkeys(early, pl.Int64)
+            frame = frame.filter(condition(where, table, schema))
+        ordered = frame.sort(about.key, maintain_order=True)
+        ordered = ordered.select(columns) if columns else ordered
+        rows = (ordered.head(limit) if limit else ordered).collect()
+        count = frame.select(pl.len()).collect().item() if limit == rows.height else rows.height
+    except ObservatoryError as error:
+        raise ObservatoryError(f"--where: {error}") from None
+    except pl.exceptions.PolarsError as error:
+        if where is None:
+            raise
+        # A value that does not fit its column shows only when rows are read.
+        reason = str(error).splitlines()[0]
+        raise ObservatoryError(f"--where: {reason}. Columns: {', '.join(about.columns)}") from None
+    left = [name for name in sketches if name not in early and name in rows.columns]
+    return rows.with_columns(estimates(left)), count
+
+
+def estimates(sketches: Iterable[str]) -> list[pl.Expr]:
+    """The count that each sketch estimates in its place; exact below 4,096."""
+    import polars as pl
+
+    from jobs.core.sketch import estimate, of_bytes
+
+    return [estimate(of_bytes(pl.col(name))).alias(name) for name in sketches]
+
+
+def columns_of(text: str | None, table: str) -> list[str]:
+    """The columns that a person names, with commas. Raises ObservatoryError for one that the table lacks."""
+    known = contracts.contract(table).columns
+    names = [name.strip() for name in (text or "").split(",") if name.strip()]
+    for name in names:
+        if name not in known:
+            hint = config.nearest(name, known)
+            raise ObservatoryError(f"--columns: {table} has no column '{name}'{hint}")
+    return list(dict.fromkeys(names))
+
+
+def write_rows(
+    frame: pl.DataFrame,
+    table: str,
+    format: Format,
+    output: Path | None,
+    out: Console,
+    err: Console,
+    count: int | None = None,
+    first: Sequence[str] = (),
+) -> None:
+    """Print or write rows; in text formats nested values become JSON, and bytes hexadecimal.
+
+    count: how many rows there are in all. first: the columns that a narrow terminal shows before others.
+    """
+    import polars as pl
+
+    from jobs.plain import as_csv, as_json
+
+    if format is not Format.parquet:
+        frame = frame.with_columns(pl.selectors.binary().bin.encode("hex"))
+    if format is Format.table and output is None:
+        draw(frame, table, out, frame.height if count is None else count, first)
+        return
+    text = (
+        "" if format is Format.parquet else as_json(frame) if format is Format.json else as_csv(flat(frame))
+    )
+    if output is None:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+        return
+    try:
+        if format is Format.parquet:
+            frame.write_parquet(output)
+        else:
+            output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ObservatoryError(f"--output {output}: {error.strerror or error}") from None
+    err.print(f"{frame.height:,} rows in {output}")
+
+
+def flat(frame: pl.DataFrame) -> pl.DataFrame:
+    """The frame with its nested values as JSON."""
+    import polars as pl
+
+    def as_json(name: str) -> pl.Series:
+        values = [
+            value if value is None else json.dumps(value, default=str) for value in frame[name].to_list()
+        ]
+        return pl.Series(name, values, dtype=pl.String)
+
+    return frame.with_columns(as_json(name) for name, kind in frame.schema.items() if kind.is_nested())
+
+
+# --- on a terminal --------------------------------------------------------------------------------------
+
+
+def draw(frame: pl.DataFrame, title: str, out: Console, count: int, first: Sequence[str] = ()) -> None:
+    """Draw rows as a table that fits the terminal: no word is broken, and what is left out is named.
+
+    A text column with one value in all rows stands below the table; then the last columns give way.
+    """
+    is_bounded = out.is_terminal or "COLUMNS" in os.environ
+    frame = flat(frame)
+    cells = {name: [shown(value) for value in frame[name]] for name in frame.columns}
+    names, constant = list(frame.columns), []
+    widths = {name: max([cell_len(name), *map(cell_len, cells[name])]) + EDGE for name in names}
+    room = out.width - 1 if is_bounded else sum(widths.values())
+    if frame.height > 1 and sum(widths.values()) > room:
+        constant = [
+            name for name in names if len(set(cells[name])) == 1 and not frame.schema[name].is_numeric()
+        ]
+        names = [name for name in names if name not in constant]
+    kept = fitting(names, widths, room, first)
+    table = Table()
+    for name in kept:
+        is_number = frame.schema[name].is_numeric()
+        table.add_column(name, justify="right" if is_number else "left", no_wrap=True, overflow="ellipsis")
+    for row in zip(*(cells[name] for name in kept), strict=True):
+        table.add_row(*map(Text, row))
+    wide = Console(file=out.file, width=max(sum(widths.values()) + 1, 20)) if not is_bounded else out
+    wide.print(Text(title, "italic"))
+    if kept:
+        wide.print(table)
+    for line in notes(frame, cells, names, kept, constant, count):
+        wide.print(Text(line), soft_wrap=not is_bounded)
+
+
+def shown(value: object) -> str:
+    """A value as it stands in a table: separators in counts, control characters visible, long ones cut."""
+    from jobs.patterns import visible
+
+    if value is None:
+        return ""
+    if isinstance(value, int | Decimal) and not isinstance(value, bool):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:,.6g}"
+    text = visible(str(value))
+    return text if cell_len(text) <= LONGEST else set_cell_size(text, LONGEST - 1).rstrip() + "…"
+
+
+def fitting(names: Sequence[str], widths: dict[str, int], room: int, first: Sequence[str]) -> list[str]:
+    """The columns that fit, in their order; those named first are taken before others."""
+    kept: set[str] = set()
+    for name in sorted(names, key=lambda name: name not in first):
+        if widths[name] <= room or not kept:
+            kept.add(name)
+            room -= widths[name]
+    return [name for name in names if name in kept]
+
+
+def notes(
+    frame: pl.DataFrame,
+    cells: dict[str, list[str]],
+    names: Sequence[str],
+    kept: Sequence[str],
+    constant: Sequence[str],
+    count: int,
+) -> list[str]:
+    """What stands below a table: the number of rows, and all that is not in it."""
+    of = f" of {count:,}" if count > frame.height else ""
+    lines = [f"{frame.height:,}{of} rows shown"]
+    if constant:
+        same = [f"{name} {cells[name][0]}" for name in constant if cells[name][0]]
+        empty = [name for name in constant if not cells[name][0]]
+        lines += [f"In all of them: {', '.join(same)}"] if same else []
+        lines += [f"Empty in all of them: {', '.join(empty)}"] if empty else []
+    if left := [name for name in names if name not in kept]:
+        lines.append(f"Left out: {', '.join(left)}")
+        lines.append("--columns chooses; --format csv has all.")
+    if any(cell.endswith("…") for name in kept for cell in cells[name]):
+        lines.append("Values after … are cut; --format json has all of them.")
+    return lines

@@ -1,0 +1,52 @@
+"""How parts of a table add up, as its contract says: `merge` names a rule for each column outside the key.
+
+A table that is computed in parts is finish(merged(partial(messages))). The law that makes it true whatever
+the cut: merged(partial(a) + partial(b)) == merged(partial(a + b)), as sets of rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+import polars as pl
+
+from jobs.contracts import contract
+from jobs.core import sketch
+
+
+def merged(parts: pl.DataFrame, key: Iterable[str], rules: Mapping[str, str]) -> pl.DataFrame:
+    """Rows of the same key made one, each other column by its rule (jobs.contracts.MERGES).
+
+    A value that all parts lack stays null. union: a list of values becomes the sorted list of all of them.
+    sketch: a list of hashes becomes the smallest of all (jobs/core/sketch.py).
+    """
+    by = list(key)
+    made = [
+        pl.when(pl.col(name).is_not_null().any()).then(RULES[rule](pl.col(name))).alias(name)
+        for name, rule in rules.items()
+    ]
+    return parts.group_by(by).agg(made).select([*by, *rules])
+
+
+def whole(parts: pl.DataFrame, table: str) -> pl.DataFrame:
+    """Parts of a table merged by its contract's key and rules."""
+    about = contract(table)
+    return merged(parts, about.key, dict(about.merge))
+
+
+def values_of(lists: pl.Expr) -> pl.Expr:
+    """The values of all lists, one below the other."""
+    return lists.list.explode(keep_nulls=False, empty_as_null=False)
+
+
+RULES: dict[str, Callable[[pl.Expr], pl.Expr]] = {
+    "sum": pl.Expr.sum,
+    "min": pl.Expr.min,
+    "max": pl.Expr.max,
+    "any": pl.Expr.any,
+    "all": pl.Expr.all,
+    # Of values that do not differ within a key.
+    "first": lambda value: value.drop_nulls().first(),
+    "union": lambda lists: values_of(lists).unique().sort().implode(),
+    "sketch": lambda lists: sketch.smallest(values_of(lists)).implode(),
+}

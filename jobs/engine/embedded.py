@@ -1,0 +1,209 @@
+"""The embedded engine: tasks in processes of this machine.
+
+Workers are forks of a server that has imported what they need and started no thread. Each is an executor of
+its own with one process, so that the task of a process that dies is known.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import multiprocessing.connection
+import os
+import signal
+import sys
+import threading
+import types
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from typing import Any
+
+from jobs.engine import access
+from jobs.engine.tasks import Task, TaskDied, TaskFailed, perform
+
+# Measured as PSS: a worker between tasks, the validator, and what steers them: the program's own process and
+# the server that workers are forked from.
+BASE_BYTES = 130_000_000
+VALIDATOR_BYTES = 190_000_000
+STEERING_BYTES = 260_000_000
+LEAST_TASK_BYTES = 64_000_000
+# Once Polars is imported, a wait that has no end does not see an interrupt from the keyboard.
+INTERRUPTIBLE = 0.5
+# A kernel has its process to itself: tasks are the parallelism.
+ENVIRONMENT = {"POLARS_MAX_THREADS": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+
+
+class Embedded:
+    """An engine of at most so many processes, which together with the process that steers them, the server
+    that they are forked from and the validator keep to so much memory.
+
+    Less memory gives fewer workers. Too little for a worker beside the validator gives is_tight: then workers
+    end before the validator starts.
+    """
+
+    def __init__(self, workers: int, memory_bytes: int) -> None:
+        for_workers = memory_bytes - STEERING_BYTES - VALIDATOR_BYTES
+        self.is_tight = for_workers < BASE_BYTES + LEAST_TASK_BYTES
+        if self.is_tight:
+            for_workers += VALIDATOR_BYTES
+        self.workers = max(min(workers, for_workers // (BASE_BYTES + LEAST_TASK_BYTES)), 1)
+        self.task_bytes = max(for_workers // self.workers - BASE_BYTES, LEAST_TASK_BYTES)
+        self._executors: list[ProcessPoolExecutor] = []
+
+    def __enter__(self) -> Embedded:
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is not None:
+            # What the others are at does not count any more.
+            for executor in self._executors:
+                kill(executor)
+        self.rest()
+
+    def rest(self) -> None:
+        """End the workers; the next tasks start others."""
+        for executor in self._executors:
+            executor.shutdown(wait=True, cancel_futures=True)
+        self._executors = []
+
+    def warm(self) -> None:
+        """Start the workers, so that they are there when the first tasks are."""
+        while len(self._executors) < self.workers:
+            self._executors.append(started())
+
+    def run(self, tasks: Iterable[Task], done: Callable[[int], None] = lambda count: None) -> list[Any]:
+        self.warm()
+        # The place of a piece of a task is the task's place and its own.
+        waiting: deque[tuple[tuple[int, ...], Task]] = deque(
+            ((place,), task) for place, task in enumerate(tasks)
+        )
+        found: dict[tuple[int, ...], Any] = {}
+        idle = list(range(self.workers))
+        running: dict[Future[Any], tuple[int, tuple[int, ...], Task]] = {}
+        while waiting or running:
+            while waiting and idle:
+                place, task = waiting.popleft()
+                worker = idle.pop()
+                running[self._start(worker, task)] = (worker, place, task)
+            for future in wait(running, INTERRUPTIBLE, FIRST_COMPLETED).done:
+                worker, place, task = running.pop(future)
+                idle.append(worker)
+                try:
+                    found[place] = future.result()
+                except (BrokenProcessPool, TaskDied):
+                    self._replace(worker)
+                    if len(place) > 1:
+                        raise TaskDied(died(task.about)) from None
+                    pieces = task.smaller(task) if task.smaller else [task]
+                    waiting.extendleft(
+                        ((*place, number), piece) for number, piece in reversed(list(enumerate(pieces)))
+                    )
+                except TaskFailed as error:
+                    raise TaskFailed(f"{task.about}: {error}") from None
+                else:
+                    done(len(found))
+        return [found[place] for place in sorted(found)]
+
+    def _start(self, worker: int, task: Task) -> Future[Any]:
+        try:
+            return self._executors[worker].submit(perform, task.function, task.arguments)
+        except BrokenProcessPool:
+            # It died while it had nothing to do.
+            self._replace(worker)
+            return self._executors[worker].submit(perform, task.function, task.arguments)
+
+    def _replace(self, worker: int) -> None:
+        self._executors[worker].shutdown(wait=False)
+        self._executors[worker] = started()
+
+
+def started() -> ProcessPoolExecutor:
+    """An executor with one process, which is on its way."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["jobs.engine.preload"])
+    executor = ProcessPoolExecutor(1, mp_context=context, initializer=attach, initargs=(access.umask(),))
+    with environment():
+        executor.submit(int)
+    return executor
+
+
+def attach(umask: int) -> None:
+    """Tie a worker to the process that started it: it ends with that one, however that ends, leaves an
+    interrupt from the keyboard to it, and writes files for those who may read that one's."""
+    os.umask(umask)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=end_with, args=(parent.sentinel,), daemon=True).start()
+
+
+def end_with(sentinel: int) -> None:
+    multiprocessing.connection.wait([sentinel])
+    os._exit(1)
+
+
+def kill(executor: ProcessPoolExecutor) -> None:
+    """End an executor's process at once."""
+    for process in list((executor._processes or {}).values()):
+        process.kill()
+
+
+def died(about: str) -> str:
+    return (
+        f"{about}: its process ended twice before it was done. Most often its memory was not enough: give"
+        " [engine] memory less than the machine has, or look into the system's log for a process that was"
+        " killed"
+    )
+
+
+@contextmanager
+def environment() -> Iterator[None]:
+    """What workers start with: their own settings, and an empty main module, for the program's own module is
+    not theirs to run; this process keeps what it has."""
+    before = {name: os.environ.get(name) for name in ENVIRONMENT}
+    main = sys.modules["__main__"]
+    os.environ.update(ENVIRONMENT)
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+class Inline:
+    """An engine of no process but this one: for so little work that starting workers would take longer.
+
+    What is to be done beside the work still gets a process of its own.
+    """
+
+    workers = 1
+    task_bytes = 512 << 20
+    is_tight = False
+
+    def __enter__(self) -> Inline:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing is left to end."""
+
+    def rest(self) -> None:
+        """Nothing is there to end."""
+
+    def run(self, tasks: Iterable[Task], done: Callable[[int], None] = lambda count: None) -> list[Any]:
+        found = []
+        for task in tasks:
+            try:
+                found.append(perform(task.function, task.arguments))
+            except TaskDied:
+                raise TaskDied(died(task.about)) from None
+            except TaskFailed as error:
+                raise TaskFailed(f"{task.about}: {error}") from None
+            done(len(found))
+        return found

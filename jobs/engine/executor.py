@@ -1,0 +1,177 @@
+"""What a Spark executor does for the Spark engine: it runs tasks, and it merges the parts of gold tables.
+
+Only driver and executors of Spark import this module. Frames travel as Arrow files in staging or as Arrow
+bytes in one column: Spark never converts a wide row.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import importlib
+import importlib.metadata
+import io
+import pickle
+import platform
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+
+from jobs.contracts import conform, contract
+from jobs.core.merge import whole
+from jobs.engine.gold_tasks import is_of, module_of
+from jobs.engine.lake import Periods, rows_of
+from jobs.engine.tasks import TaskDied, TaskFailed, perform
+from jobs.errors import ObservatoryError
+from jobs.protect import master_key
+
+PROJECT = "spam-observatory"
+PACKAGES = ("jobs", "schemas", "expectations")
+HOME = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What the driver has, and every worker must have, too.
+
+    project: the version of its files. seal: the HMAC of nonce by the pseudonym key, so that keys are compared
+    and never sent. shared: a file in the lake's folder that workers must see.
+    """
+
+    project: str
+    nonce: bytes
+    seal: str
+    shared: str
+
+
+@cache
+def own_project() -> str:
+    """The version of the project that runs here."""
+    return project_version((name, file.read_bytes()) for name, file in project_files())
+
+
+def project_version(files: Iterable[tuple[str, bytes]]) -> str:
+    """The project's version, and a digest of its files: a clone changes more often than its number does."""
+    found = hashlib.sha256()
+    for name, data in files:
+        found.update(f"{name}:{hashlib.sha256(data).hexdigest()}\n".encode())
+    return f"{project_number()} ({found.hexdigest()[:12]})"
+
+
+def project_number() -> str:
+    try:
+        return importlib.metadata.version(PROJECT)
+    except importlib.metadata.PackageNotFoundError:
+        return "0"
+
+
+def project_files() -> list[tuple[str, Path]]:
+    """The files of the project's packages, as its wheel names them, in the order of their names."""
+    files = (file for package in PACKAGES for file in (HOME / package).rglob("*"))
+    wanted = [file for file in files if file.is_file() and "__pycache__" not in file.parts]
+    return sorted((str(file.relative_to(HOME)), file) for file in wanted)
+
+
+def seal(nonce: bytes) -> str:
+    """The HMAC of a nonce by this process's pseudonym key."""
+    return hmac.new(master_key(), nonce, hashlib.sha256).hexdigest()
+
+
+@cache
+def refuse_unlike(expected: Expected) -> None:
+    """Raise ObservatoryError if this worker differs from the driver: once for each process."""
+    if own_project() != expected.project:
+        raise ObservatoryError(
+            f"Spark's workers differ from the driver: spam-observatory is {expected.project} on the driver"
+            f" and {own_project()} on worker {platform.node()}. Give both the same wheel"
+        )
+    if not Path(expected.shared).is_file():
+        raise ObservatoryError(
+            f"worker {platform.node()} does not see {expected.shared}: every worker must mount the lake's"
+            " folder at the same path as the driver"
+        )
+    if seal(expected.nonce) != expected.seal:
+        raise ObservatoryError(
+            f"worker {platform.node()} has another pseudonym key than the driver: give both the same file in"
+            " OBSERVATORY_PSEUDONYM_KEY_FILE (`spark.executorEnv.` sets it for workers)"
+        )
+
+
+def outcome(task: bytes, expected: Expected) -> tuple[str, Any]:
+    """What came of a task: ("value", …), ("error", an error for a person), ("failed", text) or ("died", "").
+
+    Spark would try a task that raises again, and would wrap its error.
+    """
+    try:
+        refuse_unlike(expected)
+        return "value", perform(*pickle.loads(task))
+    except ObservatoryError as error:
+        return "error", error
+    except TaskFailed as error:
+        return "failed", str(error)
+    except TaskDied:
+        return "died", ""
+
+
+def parts_by_period(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Parts of tables (table, path) cut by operator and period: table, operator_id, period and the rows."""
+    for batch in batches:
+        for row in batch.to_pylist():
+            period = contract(row["table"]).period
+            assert period is not None
+            frame = pl.read_ipc(row["path"])
+            cut = frame.partition_by(["operator_id", period], as_dict=True)
+            found = [
+                {"table": row["table"], "operator_id": operator, "period": str(when), "rows": packed(part)}
+                for (operator, when), part in cut.items()
+            ]
+            yield from pa.Table.from_pylist(found, PARTS).to_batches() if found else ()
+
+
+PARTS = pa.schema(
+    [("table", pa.string()), ("operator_id", pa.string()), ("period", pa.string()), ("rows", pa.binary())]
+)
+
+
+def finished_period(parts: pa.Table) -> pa.Table:
+    """The rows of one operator-period of one table, from all parts of it: merged by the contract's rules, and
+    finished."""
+    table = parts["table"][0].as_py()
+    frame = pl.concat([unpacked(each) for each in parts["rows"].to_pylist()], rechunk=True)
+    job = module_of(table)
+    merged = whole(frame, table)
+    made = conform(job.finish(merged) if hasattr(job, "finish") else merged, table)
+    first = {name: parts[name][0].as_py() for name in ("table", "operator_id", "period")}
+    return pa.Table.from_pylist([first | {"rows": packed(made)}], PARTS)
+
+
+def table_rows(
+    batches: Iterable[pa.RecordBatch], table: str, changed: Periods | None
+) -> Iterator[pa.RecordBatch]:
+    """The rows of frames in staging, in the types of the table's contract; those of the periods that changed,
+    or all."""
+    for batch in batches:
+        for path in batch["path"].to_pylist():
+            frame = pl.read_ipc(path)
+            if changed is not None:
+                frame = frame.filter(is_of(as_sets(changed), table))
+            yield from rows_of(frame, table).to_batches()
+
+
+def as_sets(periods: Periods) -> Mapping[str, set[str]]:
+    return {operator: set(of_operator) for operator, of_operator in periods.items()}
+
+
+def packed(frame: pl.DataFrame) -> bytes:
+    data = io.BytesIO()
+    frame.write_ipc(data, compression="lz4")
+    return data.getvalue()
+
+
+def unpacked(data: bytes) -> pl.DataFrame:
+    return pl.read_ipc(io.BytesIO(data))

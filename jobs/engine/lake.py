@@ -1,0 +1,520 @@
+"""The lake: where tables lie, how they are read, and the only way in which they are written.
+
+A table lies at <root>/<layer>/<table> as Parquet files that a Delta log names; delta-rs writes the log. A
+write is one of four: add rows, replace the rows that a condition selects, write a table anew as a whole, add
+files that tasks wrote in place of whole operator-periods. Each is one Delta transaction; where the periods to
+replace differ from operator to operator, it is one for each operator. Readers that need tables to agree read
+the versions that the last row of meta.run names: what is written and not named there does not count.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import time
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import fsspec
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+from deltalake import CommitProperties, DeltaTable, write_deltalake
+from deltalake.exceptions import DeltaError, TableNotFoundError
+from deltalake.transaction import AddAction
+
+from jobs.contracts import arrow_schema, contract, polars_schema, reference
+from jobs.engine.access import privately
+from jobs.errors import ObservatoryError
+from jobs.space import write_whole
+
+# Readers find files by partition: statistics of columns would cost a quarter of a write.
+PROPERTIES: dict[str, str | None] = {"delta.dataSkippingNumIndexedCols": "0"}
+# Small, quick to read for every reader, and the same bytes for the same rows.
+COMPRESSION: dict[str, Any] = {"compression": "zstd", "compression_level": 1, "statistics": False}
+# How sketches, checksums and transactions are written; a lake of another form is computed anew.
+FORM = 2
+MARK = "observatory.json"
+LAYERS = ("bronze", "silver", "gold", "study", "meta")
+Partition = dict[str, str | None]
+Periods = Mapping[str, Iterable[str]]
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """A Parquet file of a table, and the values of the partition columns that all its rows have."""
+
+    path: str
+    partition: tuple[tuple[str, str | None], ...]
+    bytes: int
+    rows: int
+
+    def value(self, column: str) -> str | None:
+        return dict(self.partition)[column]
+
+
+@dataclass(frozen=True)
+class NewFile:
+    """A Parquet file that a task wrote for a table and that no transaction names yet.
+
+    path: relative to the table's folder. partition: the values of the table's partition columns.
+    """
+
+    table: str
+    path: str
+    partition: tuple[tuple[str, str], ...]
+    bytes: int
+    rows: int
+
+
+@dataclass(frozen=True)
+class Lake:
+    """A lake at `root`, a folder or an s3:// URL."""
+
+    root: str
+
+    def path(self, table: str) -> str:
+        """The folder of a table."""
+        return f"{self.root.replace('s3a://', 's3://').rstrip('/')}/{table.replace('.', '/')}"
+
+    def exists(self, table: str) -> bool:
+        return DeltaTable.is_deltatable(self.path(table))
+
+    def version(self, table: str) -> int:
+        """The table's latest version, whether meta.run names it or not."""
+        return self._table(table).version()
+
+    def columns(self, table: str, version: int | None = None) -> list[str]:
+        """The columns that the table was written with, which an earlier contract may have named; none for a
+        table that was never written."""
+        try:
+            return [field.name for field in self._table(table, version).schema().fields]
+        except TableNotFoundError:
+            return []
+
+    def versions(self) -> dict[str, int]:
+        """For each table the version that the last finished stage named: versions that belong together."""
+        found: dict[str, int] = {}
+        for versions in self.read("meta.run", columns=["table_versions"])["table_versions"].to_list():
+            for row in versions or []:
+                found[row["table_name"]] = max(row["version"], found.get(row["table_name"], -1))
+        return found
+
+    def files(
+        self,
+        table: str,
+        version: int | None = None,
+        is_wanted: Callable[[Partition], bool] = lambda partition: True,
+    ) -> list[DataFile]:
+        """The files that hold a version of the table (the latest without one), in the order of their names;
+        none for a table that was never written.
+
+        is_wanted: by the values of a file's partition columns, whether it is needed.
+        """
+        try:
+            log = self._table(table, version)
+        except TableNotFoundError:
+            return []
+        by = list(contract(table).partition_by)
+        folder = self.path(table)
+        # pa.table() would import pandas.
+        actions = pl.DataFrame(log.get_add_actions(flatten=True))
+        names, sizes = actions["path"].to_list(), actions["size_bytes"].to_list()
+        # A writer that keeps no statistics leaves the number of rows out.
+        rows = actions["num_records"].to_list() if "num_records" in actions.columns else [0] * len(names)
+        values = [[text(each) for each in actions[f"partition.{name}"].to_list()] for name in by]
+        found = []
+        for name, size, count, *of_file in zip(names, sizes, rows, *values, strict=True):
+            partition = dict(zip(by, of_file, strict=True))
+            if is_wanted(partition):
+                found.append(
+                    DataFile(f"{folder}/{unquote(name)}", tuple(partition.items()), size, count or 0)
+                )
+        return sorted(found, key=lambda file: file.path)
+
+    def read(
+        self,
+        table: str,
+        version: int | None = None,
+        columns: Iterable[str] | None = None,
+        where: pl.Expr | None = None,
+    ) -> pl.DataFrame:
+        """The table's rows in the columns and types of its contract; reference tables come from their CSV.
+
+        A table that was never written is an empty frame; a column that its contract got later is null.
+        """
+        if contract(table).layer == "ref":
+            frame = reference(table)
+            frame = frame if where is None else frame.filter(where)
+            return frame if columns is None else frame.select(list(columns))
+        return read_files(table, self.files(table, version), columns, where)
+
+    def scan(self, table: str, version: int | None = None) -> pl.LazyFrame:
+        """The table's rows, to be read when the query is collected."""
+        return scan_files(table, self.files(table, version))
+
+    def append(self, frame: pl.DataFrame, table: str) -> int:
+        """Add rows in one transaction; the new version."""
+        self.make(table)
+        write_deltalake(self.path(table), rows_of(frame, table), mode="append", schema_mode="merge")
+        return self.version(table)
+
+    def replace(
+        self, frame: pl.DataFrame, table: str, where: str, note: Mapping[str, Any] | None = None
+    ) -> int:
+        """Put the frame's rows in place of those that a SQL condition selects, in one transaction; the new
+        version. Rows of the frame that the condition does not select are refused."""
+        self.make(table)
+        write_deltalake(
+            self.path(table),
+            rows_of(frame, table),
+            mode="overwrite",
+            predicate=where,
+            schema_mode="merge",
+            commit_properties=noted(note),
+        )
+        return self.version(table)
+
+    def rewrite(self, frame: pl.DataFrame, table: str, note: Mapping[str, Any] | None = None) -> int:
+        """Write a table anew as a whole, in one transaction; the new version. It gets the columns of its
+        contract, whatever an earlier contract gave it."""
+        self.make(table)
+        write_deltalake(
+            self.path(table),
+            rows_of(frame, table),
+            mode="overwrite",
+            schema_mode="overwrite",
+            partition_by=list(contract(table).partition_by),
+            configuration=PROPERTIES,
+            commit_properties=noted(note),
+        )
+        return self.version(table)
+
+    def delete(self, table: str, where: str) -> None:
+        """Take out the rows that a SQL condition selects, in one transaction."""
+        if self.exists(table):
+            self._table(table).delete(where)
+
+    def restore(self, table: str, version: int | None) -> None:
+        """Give the table the rows of an earlier version again, or none, in one transaction."""
+        if not self.exists(table) or self.version(table) == version:
+            return
+        if version is None:
+            self._table(table).delete()
+        else:
+            self._table(table).restore(version)
+
+    def add_files(self, table: str, files: Iterable[NewFile], note: Mapping[str, Any] | None = None) -> int:
+        """Add files that tasks wrote, in one transaction; the new version."""
+        files = list(files)
+        self.check(files)
+        self.make(table)
+        if files:
+            self._commit(table, files, "append", None, note)
+        return self.version(table)
+
+    def replace_periods(
+        self, table: str, periods: Periods, files: Iterable[NewFile], note: Mapping[str, Any] | None = None
+    ) -> int:
+        """Put files that tasks wrote in place of whole operator-periods, in one transaction for each
+        operator; the new version. A period without a file becomes empty.
+
+        Raises ObservatoryError for a file of another period, or whose columns are not the contract's:
+        delta-rs would take both.
+        """
+        operator, period = contract(table).partition_by
+        of_operator: dict[str, list[NewFile]] = {name: [] for name in periods}
+        for file in files:
+            name, day = (dict(file.partition)[column] for column in (operator, period))
+            if name not in of_operator or day not in periods[name]:
+                raise ObservatoryError(f"{table}: {file.path} lies outside of the periods to be replaced")
+            of_operator[name].append(file)
+        self.check(file for of_one in of_operator.values() for file in of_one)
+        self.make(table)
+        for name, of_one in sorted(of_operator.items()):
+            where = [(operator, "=", name), (period, "in", sorted(periods[name]))]
+            self._commit(table, of_one, "overwrite", where, note)
+        return self.version(table)
+
+    def undo(self, table: str, version: int | None) -> bool:
+        """Take back what was written to a table after a version, without one all that was written: that of a
+        run that died before meta.run named it. Whether there was anything."""
+        if not self.exists(table):
+            return False
+        log = self._table(table)
+        if version is None:
+            if not self.files(table):
+                return False
+            log.delete()
+        elif log.version() == version:
+            return False
+        else:
+            log.restore(version)
+        return True
+
+    def sweep(self, table: str, before: float) -> list[str]:
+        """Remove files of tasks that no transaction of the table's log names, written before a time; their
+        names. For a lake on this machine.
+
+        Every file stays that the latest version has, or that a commit in the log adds or removes: a version
+        that can still be read has no other.
+        """
+        folder = Path(self.path(table))
+        if not is_local(self.root) or not folder.is_dir():
+            return []
+        latest = {Path(file.path).name for file in self.files(table)}
+        unnamed = [
+            path
+            for path in folder.rglob("part-*.parquet")
+            if path.name not in latest and path.stat().st_mtime < before
+        ]
+        if not unnamed:
+            return []
+        log = b"".join(path.read_bytes() for path in sorted((folder / "_delta_log").glob("*.json")))
+        swept = [path for path in unnamed if path.name.encode() not in log]
+        for path in swept:
+            path.unlink(missing_ok=True)
+        return [str(path.relative_to(folder)) for path in swept]
+
+    def make(self, table: str) -> None:
+        """Make the table if it is not there, with the partitions, types and comments of its contract."""
+        self.mark()
+        if not self.exists(table):
+            DeltaTable.create(
+                self.path(table),
+                arrow_schema(table),
+                mode="ignore",
+                partition_by=list(contract(table).partition_by),
+                configuration=PROPERTIES,
+            )
+
+    def form(self) -> int | None:
+        """The form in which the lake is written; None for a lake without tables. Lakes of before forms were
+        counted have form 1."""
+        about = self.about()
+        if about:
+            return int(about["form"])
+        fs, folder = fsspec.core.url_to_fs(self.path("x").removesuffix("/x"))
+        return 1 if any(fs.glob(f"{folder}/{layer}/*/_delta_log") for layer in LAYERS) else None
+
+    def mark(self) -> None:
+        """Record the form of a lake that has no table yet; raise ObservatoryError for one of another form."""
+        self.refuse_other_form()
+        if self.form() is None:
+            self.remember({})
+
+    def about(self) -> dict[str, Any]:
+        """What the lake remembers of itself: its form, and its operators (jobs/engine/identity.py)."""
+        fs, folder = fsspec.core.url_to_fs(self.path("x").removesuffix("/x"))
+        if not fs.exists(f"{folder}/{MARK}"):
+            return {}
+        found: dict[str, Any] = json.loads(fs.cat_file(f"{folder}/{MARK}"))
+        return found
+
+    def remember(self, about: Mapping[str, Any]) -> None:
+        """Add to what the lake remembers of itself, which is written as a whole or not at all."""
+        data = json.dumps({"form": FORM, **self.about(), **about}, sort_keys=True).encode()
+        fs, folder = fsspec.core.url_to_fs(self.path("x").removesuffix("/x"))
+        fs.makedirs(folder, exist_ok=True)
+        if not is_local(self.root):
+            fs.pipe_file(f"{folder}/{MARK}", data)
+            return
+        new = Path(folder) / f"{MARK}.{uuid.uuid4()}"
+        new.write_bytes(data)
+        new.replace(Path(folder) / MARK)
+
+    def refuse_other_form(self) -> None:
+        """Raise ObservatoryError, with what to do, for a lake that another version wrote in another form."""
+        form = self.form()
+        if form is not None and form != FORM:
+            raise ObservatoryError(
+                f"{self.root}: this lake has form {form}; this version writes form {FORM}. Run `observatory"
+                " renew` once, with the same settings: it computes bronze, silver and gold anew from landing,"
+                " and keeps what landing cannot give back (audits, answers, packages and their receipts). If"
+                " landing no longer holds all logs, go on with the version that wrote the lake"
+            )
+
+    def check(self, files: Iterable[NewFile]) -> None:
+        """Raise ObservatoryError for a file whose columns and types are not those of its table's contract:
+        a transaction of files takes whatever it is given."""
+        for file in files:
+            if "://" in self.root:
+                continue
+            found = pq.read_schema(f"{self.path(file.table)}/{file.path}")
+            by = contract(file.table).partition_by
+            wanted = {field.name: field.type for field in arrow_schema(file.table) if field.name not in by}
+            types = {field.name: plain_type(field.type) for field in found}
+            if types != wanted:
+                wrong = sorted(
+                    name for name in types.keys() | wanted.keys() if types.get(name) != wanted.get(name)
+                )
+                raise ObservatoryError(
+                    f"{file.table}: {file.path} has other columns than the contract: {wrong}"
+                )
+
+    def _table(self, table: str, version: int | None = None) -> DeltaTable:
+        try:
+            return DeltaTable(self.path(table), version=version)
+        except (DeltaError, TableNotFoundError):
+            # A log that begins after the version looks like no table.
+            if version is None or not self.exists(table):
+                raise
+            latest = DeltaTable(self.path(table)).version()
+            raise ObservatoryError(
+                f"{table}: its log does not have version {version} any more; the latest is {latest}"
+            ) from None
+
+    def _commit(
+        self,
+        table: str,
+        files: list[NewFile],
+        mode: str,
+        where: list[tuple[str, str, Any]] | None,
+        note: Mapping[str, Any] | None,
+    ) -> None:
+        now = int(time.time() * 1000)
+        actions: list[Any] = [
+            AddAction(
+                file.path, file.bytes, dict(file.partition), now, True, json.dumps({"numRecords": file.rows})
+            )
+            for file in files
+        ]
+        self._table(table).create_write_transaction(
+            actions,
+            mode,
+            arrow_schema(table),
+            partition_by=list(contract(table).partition_by),
+            partition_filters=where,
+            commit_properties=noted(note),
+        )
+
+
+def open_lake(root: str) -> Lake:
+    """The lake at a root, as every command opens it. Raises ObservatoryError for one of another form."""
+    lake = Lake(root)
+    lake.refuse_other_form()
+    return lake
+
+
+@privately
+def write_files(frame: pl.DataFrame, table: str, root: str) -> list[NewFile]:
+    """Write rows as Parquet files of a table, one for each partition, under names that no file has; no
+    transaction names them yet."""
+    by = list(contract(table).partition_by)
+    folder = Path(Lake(root).path(table))
+    columns = [name for name in polars_schema(table) if name not in by]
+    made = []
+    for values, part in partitions_of(frame, by):
+        partition = tuple((name, str(value)) for name, value in zip(by, values, strict=True))
+        inside = "/".join(f"{name}={value}" for name, value in partition)
+        path = f"{inside}/part-{uuid.uuid4()}.parquet" if inside else f"part-{uuid.uuid4()}.parquet"
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        # Python's own writing says when a disk is full; Polars loses the reason.
+        data = io.BytesIO()
+        part.select(columns).write_parquet(data, **COMPRESSION)
+        write_whole(target, data.getbuffer())
+        made.append(NewFile(table, path, partition, data.tell(), part.height))
+    return made
+
+
+def partitions_of(frame: pl.DataFrame, by: list[str]) -> list[tuple[tuple[Any, ...], pl.DataFrame]]:
+    """The rows by the values of partition columns; the frame itself, not a copy, where they are all alike."""
+    values = frame.select(by).unique().rows() if by else [()]
+    if len(values) == 1:
+        return [(values[0], frame)]
+    return list(frame.partition_by(by, as_dict=True).items())
+
+
+def remove_files(files: Iterable[NewFile], root: str) -> None:
+    """Remove files that no transaction will name."""
+    for file in files:
+        Path(Lake(root).path(file.table), file.path).unlink(missing_ok=True)
+
+
+def scan_files(table: str, files: Iterable[DataFile]) -> pl.LazyFrame:
+    """The rows of files of a table, in the columns and types of its contract."""
+    kinds = polars_schema(table)
+    by = list(contract(table).partition_by)
+    stored = {name: kind for name, kind in kinds.items() if name not in by}
+    together: dict[tuple[tuple[str, str | None], ...], list[str]] = {}
+    for file in files:
+        together.setdefault(file.partition, []).append(file.path)
+    frames = [
+        pl.scan_parquet(
+            paths,
+            schema=stored,
+            missing_columns="insert",
+            extra_columns="ignore",
+            hive_partitioning=False,
+            glob=False,
+        ).with_columns(
+            pl.lit(value, pl.String).str.to_date("%Y-%m-%d").alias(name)
+            if kinds[name] == pl.Date
+            else pl.lit(value, kinds[name]).alias(name)
+            for name, value in partition
+        )
+        for partition, paths in together.items()
+    ]
+    if not frames:
+        return pl.LazyFrame(schema=kinds)
+    return pl.concat(frames).select(list(kinds))
+
+
+def read_files(
+    table: str,
+    files: Iterable[DataFile],
+    columns: Iterable[str] | None = None,
+    where: pl.Expr | None = None,
+) -> pl.DataFrame:
+    """The rows of files of a table that a condition selects."""
+    frame = scan_files(table, files)
+    frame = frame if where is None else frame.filter(where)
+    return (frame if columns is None else frame.select(list(columns))).collect()
+
+
+def rows_of(frame: pl.DataFrame, table: str) -> pa.Table:
+    return frame.select(list(polars_schema(table))).to_arrow().cast(arrow_schema(table))
+
+
+def plain_type(kind: pa.DataType) -> pa.DataType:
+    """The type that a contract names for a Parquet column as Polars writes it: large strings, lists and
+    binaries are strings, lists and binaries."""
+    if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+        return pa.string()
+    if pa.types.is_large_binary(kind) or pa.types.is_binary_view(kind):
+        return pa.binary()
+    if pa.types.is_large_list(kind) or pa.types.is_list(kind):
+        return pa.list_(pa.field("element", plain_type(kind.value_type)))
+    if pa.types.is_struct(kind):
+        return pa.struct([pa.field(field.name, plain_type(field.type)) for field in kind])
+    return kind
+
+
+def noted(note: Mapping[str, Any] | None) -> CommitProperties | None:
+    return (
+        CommitProperties(custom_metadata={"userMetadata": json.dumps(note, sort_keys=True)}) if note else None
+    )
+
+
+def text(value: Any) -> str | None:
+    return None if value is None else str(value)
+
+
+def any_of(column: str, values: Iterable[str]) -> str:
+    """A SQL condition such as `operator_id IN ('a', 'b')`."""
+    quoted = []
+    for value in values:
+        if "'" in value or "\\" in value:
+            raise ObservatoryError(f"{column}: '{value}' holds a quote")
+        quoted.append(f"'{value}'")
+    return f"{column} IN ({', '.join(quoted)})"
+
+
+def is_local(root: str) -> bool:
+    return "://" not in root or root.startswith(f"file:{os.sep}{os.sep}")

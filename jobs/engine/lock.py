@@ -1,0 +1,112 @@
+"""One writer per lake: a lock on a file in the lake's root, held as long as a command writes.
+
+It is the operating system's own lock (flock), which ends with the process that holds it, however that ends.
+The file says who holds it and since when; process ids mean nothing across containers, so they are printed
+and never judged by. A lake in an object store has no such lock: its writers must be scheduled one after the
+other, as Airflow's pool does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import fcntl
+import functools
+import json
+import os
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, Any, ParamSpec, TypeVar
+
+from jobs.engine.access import close, folder_of, private
+from jobs.errors import Locked, ObservatoryError
+
+P = ParamSpec("P")
+T = TypeVar("T")
+LOCK = "lock.json"
+# The lakes that this process writes to: a command that pulls and runs takes the lock once.
+_held: set[str] = set()
+
+
+@contextlib.contextmanager
+def writing(root: str, what: str) -> Iterator[None]:
+    """Be the lake's only writer. what: the command, for those who must wait.
+
+    Raises Locked, which names the writer, where another process writes.
+    """
+    folder = folder_of(root)
+    if folder is None or str(folder) in _held:
+        yield
+        return
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with private(folder), opened(folder) as file:
+        take(file.fileno(), folder)
+        _held.add(str(folder))
+        try:
+            tell(file.fileno(), what)
+            yield
+        finally:
+            _held.discard(str(folder))
+            # The lock ends when the file is closed; a disk that is full must not hide what went wrong.
+            with contextlib.suppress(OSError):
+                os.ftruncate(file.fileno(), 0)
+
+
+def opened(folder: Path) -> IO[str]:
+    """The file of a lake's lock, in a folder that is closed to others."""
+    folder.mkdir(exist_ok=True)
+    close(folder)
+    return open(folder / LOCK, "a+", encoding="utf-8")
+
+
+def take(number: int, folder: Path) -> None:
+    """Take the lock of an open file. Raises Locked."""
+    try:
+        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise Locked(
+            f"{folder}: the lake is locked: {holder(folder)}. Nothing was changed; run the same command again"
+            " when the other one has ended"
+        ) from None
+    except OSError as error:
+        raise ObservatoryError(
+            f"{folder}: the lake cannot be locked: {error.strerror}. Put it on a file system that has locks"
+            " (flock), so that two commands never write to it at once"
+        ) from None
+
+
+def tell(number: int, what: str) -> None:
+    """Write into the lock's file who holds it."""
+    since = f"{dt.datetime.now(dt.UTC):%Y-%m-%d %H:%M:%S} UTC"
+    about = {"command": what, "host": socket.gethostname(), "process": os.getpid(), "since": since}
+    with contextlib.suppress(OSError):
+        os.ftruncate(number, 0)
+        os.pwrite(number, json.dumps(about).encode(), 0)
+
+
+def holder(folder: Path) -> str:
+    """Who holds a lake's lock, as far as its file says."""
+    try:
+        about = json.loads((folder / LOCK).read_text(encoding="utf-8"))
+        return (
+            f"`{about['command']}` (host {about['host']}, process {about['process']}) writes to it since"
+            f" {about['since']}"
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return "another command writes to it"
+
+
+def as_only_writer(what: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """Decorate a function that writes to a lake, its first argument or that of the run that it is given."""
+
+    def decorated(function: Callable[P, T]) -> Callable[P, T]:
+        @functools.wraps(function)
+        def inside(*args: P.args, **kwargs: P.kwargs) -> T:
+            lake: Any = args[0]
+            with writing(getattr(lake, "lake", lake).root, what):
+                return function(*args, **kwargs)
+
+        return inside
+
+    return decorated

@@ -1,0 +1,15 @@
+"""What every worker needs, imported once in the process that workers are forked from.
+
+No query runs here: a thread that Polars started would not be there in the fork.
+"""
+
+import fsspec.implementations.local  # noqa: F401
+import pyarrow.parquet  # noqa: F401
+
+import jobs.engine.bronze_tasks  # noqa: F401
+import jobs.engine.gold_tasks  # noqa: F401
+import jobs.engine.silver_tasks  # noqa: F401
+import jobs.formats.registry  # noqa: F401
+from jobs import parties
+
+parties.public_suffixes()

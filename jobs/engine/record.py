@@ -1,0 +1,124 @@
+"""meta.run: what each finished stage left, and what the next one goes by.
+
+A stage adds one row, last of all. It names the versions of the tables that belong together, the batches that
+the stage took, and for each operator-period that it computed a checksum of its rows and of what they were
+computed from. A stage that was killed has no row, and the next run does it again with the same result.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import subprocess
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from jobs.contracts import rows_frame
+from jobs.core.checksum import Fingerprint
+from jobs.engine.lake import Lake
+
+Periods = dict[str, set[str]]
+Fingerprints = Mapping[tuple[str, str], Fingerprint]
+# For each table, operator and period: rows and checksum, and checksum of what they were computed from.
+State = dict[tuple[str, str, str], tuple[str, str]]
+
+
+def state(lake: Lake, tables: Iterable[str]) -> State:
+    """The last record of each operator-period of the tables."""
+    wanted = list(tables)
+    rows = (
+        lake.read("meta.run", columns=["finished_at", "partitions"])
+        .explode("partitions", empty_as_null=False)
+        .drop_nulls("partitions")
+        .unnest("partitions")
+        .filter(pl.col("table_name").is_in(wanted))
+        .sort("finished_at", maintain_order=True)
+        .unique(["table_name", "operator_id", "period"], keep="last")
+        .select("table_name", "operator_id", "period", "row_count", "checksum", "input_checksum")
+        .rows()
+    )
+    return {
+        (table, operator, period): (f"{count}:{checksum}", input_checksum)
+        for table, operator, period, count, checksum, input_checksum in rows
+    }
+
+
+def differing(
+    table: str,
+    fingerprints: Fingerprints,
+    known: State,
+    candidates: Iterable[tuple[str, str, str]],
+    inputs: Mapping[tuple[str, str], str],
+) -> tuple[Periods, list[dict[str, Any]]]:
+    """The operator-periods whose rows are not those on record, and what to record of all.
+
+    candidates: every operator-period that was computed; one without a fingerprint has no rows.
+    """
+    changed: Periods = {}
+    rows = []
+    gone = {(operator, period): Fingerprint(0, "") for _, operator, period in candidates}
+    for (operator, period), found in sorted((gone | dict(fingerprints)).items()):
+        before, input_before = known.get((table, operator, period), ("0:", ""))
+        input_now = inputs.get((operator, period), "")
+        is_new = before != f"{found.rows}:{found.checksum}"
+        if is_new:
+            changed.setdefault(operator, set()).add(period)
+        if is_new or input_before != input_now:
+            rows.append(
+                {
+                    "table_name": table,
+                    "operator_id": operator,
+                    "period": period,
+                    "row_count": found.rows,
+                    "checksum": found.checksum,
+                    "input_checksum": input_now,
+                }
+            )
+    return changed, rows
+
+
+def add_stage(
+    lake: Lake,
+    run_id: str,
+    stage: str,
+    started: dt.datetime,
+    tables: Iterable[str],
+    partitions: list[dict[str, Any]],
+    batches: Iterable[str] = (),
+) -> None:
+    """Add a finished stage's row: from here on its tables are what readers see."""
+    versions = [(table, lake.version(table)) for table in tables if lake.exists(table)]
+    row = {
+        "run_id": run_id,
+        "stage_name": stage,
+        "started_at": started,
+        "finished_at": now(),
+        "code_revision": revision(),
+        "ingest_ids": list(batches),
+        "table_versions": [{"table_name": table, "version": version} for table, version in versions],
+        "partitions": partitions,
+    }
+    lake.append(rows_frame([row], "meta.run"), "meta.run")
+
+
+@cache
+def revision() -> str:
+    """The code's revision, if it runs from a clone."""
+    git = subprocess.run(
+        ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"],
+        capture_output=True,
+        text=True,
+    )
+    return git.stdout.strip() or "unknown"
+
+
+def digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)

@@ -1,0 +1,506 @@
+"""The Spark engine: executors run the same tasks, for a cluster or for whoever has one.
+
+    tasks     one Spark job for each round of tasks, one partition for each task; frames go through staging,
+              so that no wide row passes Spark
+    gold      parts of tables, cut by operator and period, are grouped, merged and finished by executors, and
+              committed by delta-spark
+
+Executors get the project as a wheel, and the pseudonym key from a file of their own, never from Spark. The
+lake's folder, and the logs that were landed there, must be mounted on every worker at the same path.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import json
+import os
+import pickle
+import re
+import secrets
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as NotYet
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from jobs import config
+from jobs.contracts import contract
+from jobs.core.checksum import checksums
+from jobs.engine import embedded, executor
+from jobs.engine.embedded import BASE_BYTES, ENVIRONMENT, LEAST_TASK_BYTES, STEERING_BYTES, VALIDATOR_BYTES
+from jobs.engine.gold_tasks import Finished
+from jobs.engine.lake import MARK, Lake, Periods
+from jobs.engine.tasks import Left, Task, TaskDied, TaskFailed, leave
+from jobs.errors import ObservatoryError
+from jobs.protect import KEY_FILE
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+MISSING = (
+    '[engine] name = "spark" needs the extra `spark`, which is not installed: `pip install'
+    " 'spam-observatory[spark]'`, or `make setup-spark` in a clone"
+)
+# The driver's Java, measured: its heap is bounded by spark.driver.memory, 1 GB.
+JAVA_BYTES = 900_000_000
+# Seconds between two looks at a job: progress, errors, and an interrupt from the keyboard.
+EVERY = 0.2
+LOCAL = re.compile(r"local(?:\[(\d+|\*)(?:,\d+)?\])?$")
+# What Spark says of a task whose process ended, and not of one that raised an error.
+DIED = re.compile(r"worker exited unexpectedly|crashed|ExecutorLostFailure|OutOfMemoryError|exit code 137")
+TASK = re.compile(r"Task (\d+) in stage")
+OTHER_PYTHON = "PYTHON_VERSION_MISMATCH"
+# What must have one version on driver and workers, beside the project and Python.
+LIBRARIES = ("polars", "pyarrow", "deltalake")
+# Where executors find the project, below the folder in which Spark puts a job's files.
+UNPACKED = "observatory"
+# What a task may end with, as an error to raise.
+ERRORS: dict[str, Callable[[Any, str], Exception]] = {
+    "error": lambda error, about: error,
+    "failed": lambda text, about: TaskFailed(f"{about}: {text}"),
+    "unlike": lambda text, about: ObservatoryError(text),
+}
+DEFAULTS = {
+    "spark.app.name": "spam-observatory",
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+    "spark.databricks.delta.snapshotPartitions": "1",
+    "spark.sql.session.timeZone": "UTC",
+    # Polars reads no INT96.
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+    "spark.sql.parquet.compression.codec": "zstd",
+    "spark.sql.adaptive.enabled": "false",
+    # Compiling plans costs more than the few rows that they see.
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    **{f"spark.executorEnv.{name}": value for name, value in ENVIRONMENT.items()},
+}
+ON_ONE_MACHINE = {
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+}
+
+
+class Spark:
+    """An engine whose tasks Spark's executors run.
+
+    workers: the tasks that run at a time. task_bytes: of local masters the share of [engine] memory, as for
+    the embedded engine; of a cluster the share of an executor's memory for each of its cores.
+    """
+
+    is_tight = False
+
+    def __init__(self, settings: config.Engine, root: str) -> None:
+        refuse_missing()
+        self.settings = settings
+        self.root = root
+        self.master = settings.master or ("" if is_submitted() else f"local[{settings.workers}]")
+        local = LOCAL.match(self.master)
+        self.is_local = local is not None
+        self._thread = ThreadPoolExecutor(1)
+        self._folder = tempfile.TemporaryDirectory(prefix="observatory-spark-")
+        # Java starts while the stage looks for what is to be done.
+        self._session: Future[SparkSession] = self._thread.submit(self._start)
+        self._is_checked = False
+        if local:
+            cores = local.group(1)
+            self.workers = int(cores) if cores and cores != "*" else settings.workers if cores else 1
+            for_tasks = settings.memory_bytes - STEERING_BYTES - VALIDATOR_BYTES - JAVA_BYTES
+            self.task_bytes = max(for_tasks // self.workers - BASE_BYTES, LEAST_TASK_BYTES)
+        else:
+            try:
+                self.workers = self._slots()
+                self.task_bytes = max(self._executor_bytes(), LEAST_TASK_BYTES)
+            except BaseException:
+                self.__exit__(Exception)
+                raise
+
+    def __enter__(self) -> Spark:
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        try:
+            self._session.result().stop()
+        except Exception:
+            if kind is None:
+                raise
+        finally:
+            self._thread.shutdown()
+            self._folder.cleanup()
+
+    def rest(self) -> None:
+        """Executors keep their processes: others may wait for them."""
+
+    @property
+    def session(self) -> SparkSession:
+        return self._session.result()
+
+    def run(self, tasks: Iterable[Task], done: Callable[[int], None] = lambda count: None) -> list[Any]:
+        self._check()
+        waiting: dict[tuple[int, ...], Task] = {(place,): task for place, task in enumerate(tasks)}
+        found: dict[tuple[int, ...], Any] = {}
+        while waiting:
+            places = list(waiting)
+            data = [pickle.dumps((waiting[place].function, waiting[place].arguments)) for place in places]
+            about = [waiting[place].about for place in places]
+            outcomes, dead = self._job(data, about, len(found), done)
+            again: dict[tuple[int, ...], Task] = {}
+            for number, place in enumerate(places):
+                task = waiting[place]
+                kind, value = outcomes.get(number, ("died", "") if number in dead else ("unfinished", ""))
+                if kind == "value":
+                    found[place] = value
+                elif kind == "unfinished":
+                    again[place] = task
+                elif len(place) > 1:
+                    raise TaskDied(embedded.died(task.about))
+                else:
+                    pieces = task.smaller(task) if task.smaller else [task]
+                    again |= {(*place, number): piece for number, piece in enumerate(pieces)}
+            waiting = again
+        return [found[place] for place in sorted(found)]
+
+    def finished(self, staging: str, parts: Mapping[str, Sequence[Left]]) -> list[Finished]:
+        """The rows of whole tables, from parts of them that tasks left: executors merge and finish each
+        operator-period."""
+        self._check()
+        paths = [
+            {"table": table, "path": left.path} for table, of_table in parts.items() for left in of_table
+        ]
+        made: dict[str, list[pl.DataFrame]] = {table: [] for table in parts}
+        if paths:
+            bring = bringing(UNPACKED)
+
+            def cut(batches: Iterator[Any]) -> Iterator[Any]:
+                bring()
+                from jobs.engine import executor
+
+                yield from executor.parts_by_period(batches)
+
+            def merge(group: Any) -> Any:
+                bring()
+                from jobs.engine import executor
+
+                return executor.finished_period(group)
+
+            columns = "table string, operator_id string, period string, rows binary"
+            cuts = self._spread(paths, "table string, path string").mapInArrow(cut, columns)
+            whole = cuts.groupBy("table", "operator_id", "period").applyInArrow(merge, columns)
+            for row in self._told(whole.collect):
+                made[row["table"]].append(executor.unpacked(bytes(row["rows"])))
+        return [finished_table(table, frames, staging) for table, frames in made.items()]
+
+    def replace_periods(
+        self, lake: Lake, table: str, periods: Periods, left: Sequence[Left], note: Mapping[str, Any]
+    ) -> int:
+        """Put rows in staging in place of whole operator-periods, in one transaction; the new version."""
+        lake.make(table)
+        operator, period = contract(table).partition_by
+        condition = " OR ".join(
+            f"({operator} = '{name}' AND {period} IN ({', '.join(repr(day) for day in sorted(of_operator))}))"
+            for name, of_operator in sorted(periods.items())
+        )
+        rows = self._rows(table, left, {name: sorted(days) for name, days in periods.items()})
+        writer = rows.repartition(operator, period).write.format("delta").mode("overwrite")
+        writer = writer.option("userMetadata", json.dumps(dict(note), sort_keys=True))
+        path = lake.path(table)
+        self._told(lambda: writer.option("replaceWhere", condition).option("mergeSchema", "true").save(path))
+        return lake.version(table)
+
+    def _rows(self, table: str, left: Sequence[Left], periods: dict[str, list[str]] | None) -> DataFrame:
+        """The rows of frames in staging as Spark's, of the contract's types."""
+        bring = bringing(UNPACKED)
+
+        def read(batches: Iterator[Any]) -> Iterator[Any]:
+            bring()
+            from jobs.engine import executor
+
+            yield from executor.table_rows(batches, table, periods)
+
+        columns = ", ".join(f"`{field.name}` {field.type}" for field in contract(table).fields)
+        return self._spread([{"path": each.path} for each in left], "path string").mapInArrow(read, columns)
+
+    def _spread(self, rows: list[dict[str, Any]], schema: str) -> DataFrame:
+        """A small frame, cut for all workers."""
+        frame = self.session.createDataFrame([tuple(row.values()) for row in rows], schema)
+        return frame.repartition(max(min(len(rows), self.workers), 1))
+
+    def _job(
+        self, tasks: Sequence[bytes], about: Sequence[str], before: int, done: Callable[[int], None]
+    ) -> tuple[dict[int, tuple[str, Any]], set[int]]:
+        """Run tasks as one job of Spark: what came of each by its place, and the places of those whose
+        process ended. Raises the first error that a task ended with.
+
+        Spark hands over outcomes as tasks end, each once, however often it tried.
+        """
+        context = self.session.sparkContext
+        outcomes = context.accumulator({}, by_place())
+        perform = performing(bringing(UNPACKED), outcomes, pickle.dumps(self._expected))
+        job = self._thread.submit(context.parallelize(list(enumerate(tasks)), len(tasks)).foreach, perform)
+        dead: set[int] = set()
+        count = 0
+        is_over = False
+        while not is_over:
+            try:
+                job.result(EVERY)
+                is_over = True
+            except NotYet:
+                pass
+            except KeyboardInterrupt:
+                context.cancelAllJobs()
+                raise
+            except Exception as error:
+                is_over, dead = True, died_in(error)
+            ready = dict(outcomes.value)
+            for place in sorted(ready):
+                kind, value = pickle.loads(ready[place])
+                if kind in ERRORS:
+                    context.cancelAllJobs()
+                    raise ERRORS[kind](value, about[place])
+            if len(ready) > count:
+                count = len(ready)
+                done(before + count)
+        return {place: pickle.loads(value) for place, value in outcomes.value.items()}, dead
+
+    def _told(self, work: Callable[[], Any]) -> Any:
+        """What Spark returns; an error of its own as a fault of the program, with its text."""
+        try:
+            return work()
+        except Exception as error:
+            raise TaskFailed(f"Spark: {error}") from None
+
+    def _check(self) -> None:
+        """Refuse workers that differ from the driver, before the first task."""
+        if self._is_checked:
+            return
+        self._is_checked = True
+        self.run([Task("builtins:int", (), "Spark's workers") for _ in range(self.workers)])
+
+    def _slots(self) -> int:
+        """The tasks that a cluster runs at a time, once its executors are there."""
+        if "workers" in self.settings.model_fields_set:
+            return self.settings.workers
+        self._told(self.session.sparkContext.parallelize([0], 1).count)
+        return max(self.session.sparkContext.defaultParallelism, 1)
+
+    def _executor_bytes(self) -> int:
+        """The memory for a task of an executor: its share of what Python may use there."""
+        conf = self.session.sparkContext.getConf()
+        given = conf.get("spark.executor.pyspark.memory") or conf.get("spark.executor.memory", "1g")
+        whole = self.settings.memory_bytes if self.settings.memory else java_bytes(str(given))
+        cores = int(str(conf.get("spark.executor.cores", "1")))
+        return whole // max(cores, 1) - BASE_BYTES
+
+    def _start(self) -> SparkSession:
+        from jobs.engine import java
+
+        jars = [str(jar) for jar in java.jars()]
+        conf = dict(DEFAULTS)
+        if self.is_local:
+            conf |= ON_ONE_MACHINE | {"spark.driver.extraClassPath": ":".join(jars)}
+        else:
+            conf["spark.jars"] = ",".join(jars)
+            if "workers" in self.settings.model_fields_set:
+                conf["spark.cores.max"] = str(self.settings.workers)
+        if os.environ.get(KEY_FILE):
+            conf[f"spark.executorEnv.{KEY_FILE}"] = os.environ[KEY_FILE]
+        conf["spark.pyspark.python"] = os.environ.get("PYSPARK_PYTHON") or sys.executable
+        conf["spark.sql.warehouse.dir"] = str(Path(self._folder.name, "warehouse"))
+        conf["spark.sql.shuffle.partitions"] = str(self.settings.workers)
+        conf |= submitted() | {name: as_text(value) for name, value in self.settings.conf.items()}
+        if self.master:
+            conf["spark.master"] = self.master
+        quiet = Path(self._folder.name, "log4j2.properties")
+        quiet.write_text("rootLogger.level = off\n")
+        own = {
+            "JAVA_HOME": str(java.java_home()),
+            # PySpark asks the environment before its settings.
+            "PYSPARK_PYTHON": conf["spark.pyspark.python"],
+            "SPARK_SUBMIT_OPTS": os.environ.get("SPARK_SUBMIT_OPTS")
+            or f"-Dlog4j2.configurationFile=file:{quiet}",
+        }
+        if self.is_local:
+            own["SPARK_LOCAL_IP"] = "127.0.0.1"
+
+        from pyspark.sql import SparkSession
+
+        builder = SparkSession.builder
+        for name, value in conf.items():
+            builder = builder.config(name, value)
+        with environment(own):
+            session = builder.getOrCreate()
+        session.sparkContext.setLogLevel("OFF")
+        # Under this name Spark unpacks it.
+        wheel = Path(self._folder.name, "project.zip")
+        if self.settings.wheel:
+            wheel.write_bytes(Path(self.settings.wheel).read_bytes())
+            project = executor.own_project()
+        else:
+            project = pack(wheel)
+        session.sparkContext.addArchive(f"{wheel}#{UNPACKED}")
+        # A file of the lake that every worker must see.
+        Lake(self.root).mark()
+        nonce = secrets.token_bytes(16)
+        self._expected = executor.Expected(project, nonce, executor.seal(nonce), f"{self.root}/{MARK}")
+        return session
+
+
+@contextmanager
+def environment(own: Mapping[str, str]) -> Iterator[None]:
+    """What Java starts with; this process keeps its own."""
+    before = {name: os.environ.get(name) for name in own}
+    os.environ.update(own)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def refuse_missing() -> None:
+    """Raise ObservatoryError where the extra `spark` is not installed."""
+    if importlib.util.find_spec("pyspark") is None:
+        raise ObservatoryError(MISSING)
+
+
+def is_submitted() -> bool:
+    """Whether spark-submit started this program."""
+    return "PYSPARK_GATEWAY_PORT" in os.environ
+
+
+def submitted() -> dict[str, str]:
+    """What spark-submit was given: it comes before our own defaults."""
+    if not is_submitted():
+        return {}
+    from pyspark import SparkConf, SparkContext
+
+    SparkContext._ensure_initialized()
+    return dict(SparkConf().getAll())
+
+
+def bringing(folder: str) -> Callable[[], None]:
+    """What makes the project importable on an executor. Spark sends it as code, for it must run before
+    anything of the project is imported there."""
+
+    def bring() -> None:
+        import os
+        import sys
+
+        from pyspark import SparkFiles
+
+        place = os.path.join(SparkFiles.getRootDirectory(), folder)
+        if place not in sys.path:
+            sys.path.insert(0, place)
+
+    return bring
+
+
+def performing(
+    bring: Callable[[], None], outcomes: Any, expected: bytes
+) -> Callable[[tuple[int, bytes]], None]:
+    """What runs a task on an executor; sent as code, too."""
+
+    libraries = [(name, importlib.metadata.version(name)) for name in LIBRARIES]
+
+    def perform(numbered: tuple[int, bytes]) -> None:
+        import importlib.metadata
+        import pickle
+        import platform
+
+        place, task = numbered
+
+        def own(name: str) -> str:
+            try:
+                return importlib.metadata.version(name)
+            except importlib.metadata.PackageNotFoundError:
+                return "missing"
+
+        unlike = [f"{name} is {version} on the driver and {own(name)} on worker {platform.node()}"
+                  for name, version in libraries if own(name) != version]  # fmt: skip
+        try:
+            bring()
+            if not unlike:
+                from jobs.engine import executor
+        except ImportError as error:
+            unlike.append(f"worker {platform.node()} cannot import the project: {error}")
+        if unlike:
+            text = f"Spark's workers differ from the driver: {'; '.join(unlike)}. Install the same on both"
+            outcomes.add({place: pickle.dumps(("unlike", text))})
+        else:
+            outcomes.add({place: pickle.dumps(executor.outcome(task, pickle.loads(expected)))})
+
+    return perform
+
+
+def by_place() -> Any:
+    """How Spark adds up outcomes: by the task's place. Its class is sent as code, as all that a worker needs
+    before it has the project."""
+    from pyspark.accumulators import AccumulatorParam
+
+    class ByPlace(AccumulatorParam):
+        def zero(self, value: dict[int, bytes]) -> dict[int, bytes]:
+            return {}
+
+        def addInPlace(self, one: dict[int, bytes], other: dict[int, bytes]) -> dict[int, bytes]:  # noqa: N802
+            # A new one: another thread may be reading.
+            return {**one, **other}
+
+    return ByPlace()
+
+
+def died_in(error: Exception) -> set[int]:
+    """The place of the task whose process ended, as Spark's error has it. Raises what the error says where
+    none died."""
+    text = str(error)
+    if OTHER_PYTHON in text:
+        raise ObservatoryError(
+            f"Spark's workers have another Python than the driver's {sys.version_info.major}."
+            f"{sys.version_info.minor}: name the same one by `spark.pyspark.python` in [engine] conf"
+        ) from None
+    place = TASK.search(text)
+    if not place or not DIED.search(text):
+        raise TaskFailed(f"Spark: {text}") from None
+    return {int(place.group(1))}
+
+
+def finished_table(table: str, frames: Sequence[pl.DataFrame], staging: str) -> Finished:
+    if not frames:
+        return Finished(table, [], {})
+    rows = pl.concat(frames, rechunk=True)
+    return Finished(table, leave(rows, table, staging), checksums(rows, table))
+
+
+def pack(file: Path) -> str:
+    """Write the project's packages, and what names their version, as its wheel has them; the version."""
+    files = [(name, path.read_bytes()) for name, path in executor.project_files()]
+    number = executor.project_number()
+    about = f"Metadata-Version: 2.1\nName: {executor.PROJECT}\nVersion: {number}\n"
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as made:
+        for name, data in files:
+            made.writestr(name, data)
+        made.writestr(f"{executor.PROJECT.replace('-', '_')}-{number}.dist-info/METADATA", about)
+    return executor.project_version(files)
+
+
+def as_text(value: str | int | float | bool) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def java_bytes(text: str) -> int:
+    """Bytes of a size as Spark writes it: 1g, 512m, 2gb."""
+    found = re.fullmatch(r"(\d+)([kmgt]?)b?", text.strip().lower())
+    if not found:
+        raise ObservatoryError(f"[engine] conf: '{text}' is no size such as 4g")
+    return int(found.group(1)) << {"": 20, "k": 10, "m": 20, "g": 30, "t": 40}[found.group(2)]

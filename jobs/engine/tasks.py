@@ -1,0 +1,228 @@
+"""The seam between stages and engines: tasks, and the frames that they leave for each other.
+
+A task is the name of a function with small values: paths, names, numbers, a settings object. It reads files,
+calls kernels, writes files under names that nobody else has, and returns what it wrote. It may run twice, or
+die half-way: a file that no finished task has returned does not count.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import importlib
+import io
+import shutil
+import tempfile
+import traceback
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import polars as pl
+
+from jobs.errors import ObservatoryError
+from jobs.space import DiskFull, is_full, write_whole
+
+LOCK = "lock"
+FILES_OF_A_TASK = 64
+
+
+@dataclass(frozen=True)
+class Task:
+    """One piece of work. function: `module:name`. about: what a person is told of it: its file or bucket.
+
+    smaller: makes tasks that together do the same in less memory; none where it cannot be cut.
+    """
+
+    function: str
+    arguments: tuple[Any, ...]
+    about: str
+    smaller: Callable[[Task], list[Task]] | None = None
+
+
+class Engine(Protocol):
+    """What runs tasks.
+
+    workers: how many at a time. task_bytes: the memory that one may take. is_tight: memory has no room for
+    work beside that of workers.
+    """
+
+    workers: int
+    task_bytes: int
+    is_tight: bool
+
+    def run(self, tasks: Iterable[Task], done: Callable[[int], None] = ...) -> list[Any]:
+        """The values that the tasks returned, in their order; those of tasks that were cut, one after the
+        other. done: called with the number of finished tasks after each.
+
+        Raises the error of the first task that failed. A task that died is cut into smaller ones where
+        possible and tried once more; TaskDied names one that died again.
+        """
+        ...
+
+    def rest(self) -> None:
+        """Give back the memory of workers until the next tasks."""
+        ...
+
+
+class TaskDied(Exception):
+    """A task had no memory left, or its process was killed."""
+
+
+class TaskFailed(Exception):
+    """A task raised an error that is none of the project's: a fault of the program."""
+
+
+def perform(function: str, arguments: tuple[Any, ...]) -> Any:
+    """Run a task's function. Errors that a person can act on pass as they are. All else becomes TaskFailed
+    with the error and its traceback as text, for not every exception can be sent between processes."""
+    module, name = function.split(":")
+    try:
+        return getattr(importlib.import_module(module), name)(*arguments)
+    except ObservatoryError:
+        raise
+    except MemoryError:
+        raise TaskDied from None
+    except (Exception, pl.exceptions.PanicException) as error:
+        if is_full(error):
+            raise DiskFull(str(getattr(error, "filename", None) or "staging or a table")) from None
+        what = "".join(traceback.format_exception_only(error)).strip().splitlines()[0]
+        trace = "".join(traceback.format_exception(error))
+        raise TaskFailed(f"{what}\n{trace}") from None
+
+
+@dataclass(frozen=True)
+class Left:
+    """A frame that a task left in staging. bucket: of `count` buckets the one that all its rows belong to."""
+
+    name: str
+    path: str
+    bytes: int
+    rows: int
+    bucket: int = 0
+    count: int = 1
+
+
+def leave(frame: pl.DataFrame, name: str, staging: str, bucket: int = 0, count: int = 1) -> list[Left]:
+    """Write a frame for later tasks; nothing for a frame without rows."""
+    if not frame.height:
+        return []
+    path = Path(staging, f"{name}-{uuid.uuid4().hex}.arrow")
+    # Python's own writing says when a disk is full; Polars loses the reason.
+    data = io.BytesIO()
+    frame.write_ipc(data, compression="lz4")
+    write_whole(path, data.getbuffer())
+    return [Left(name, str(path), data.tell(), frame.height, bucket, count)]
+
+
+def take(left: Iterable[Left]) -> pl.DataFrame | None:
+    """The rows of frames that tasks left; None where there are none."""
+    frames = [pl.read_ipc(each.path) for each in left]
+    # One chunk: some functions of Polars 2.1 fail where an empty chunk stands before another.
+    return pl.concat(frames, rechunk=True) if frames else None
+
+
+def chosen(frame: pl.DataFrame, mask: pl.Series) -> pl.DataFrame:
+    """The rows that a mask marks; the frame itself, not a copy, where it marks all."""
+    return frame if mask.all() else frame.filter(mask)
+
+
+def by_value(frame: pl.DataFrame, values: pl.Series) -> list[tuple[Any, pl.DataFrame]]:
+    """The rows by the value that each has; the frame itself, not a copy, where there is one value."""
+    if frame.is_empty():
+        return []
+    if values.n_unique() == 1:
+        return [(values[0], frame)]
+    parts = frame.with_columns(values.alias("_value")).partition_by("_value", as_dict=True, include_key=False)
+    return [(value, part) for (value,), part in parts.items()]
+
+
+def named(left: Iterable[Left], name: str) -> list[Left]:
+    return [each for each in left if each.name == name]
+
+
+def chunks(items: Sequence[Any], limit: int) -> list[list[Any]]:
+    """The items in groups of so many bytes, and of not too many items."""
+    found: list[list[Any]] = []
+    size = 0
+    for each in items:
+        if not found or size + each.bytes > limit or len(found[-1]) == FILES_OF_A_TASK:
+            found.append([])
+            size = 0
+        found[-1].append(each)
+        size += each.bytes
+    return found
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """Of `count` buckets, a power of two, the one with this number: rows whose hash modulo count is it."""
+
+    number: int
+    count: int
+
+    @property
+    def halves(self) -> tuple[Bucket, Bucket]:
+        """The two buckets of half the size that hold the same rows."""
+        return Bucket(self.number, self.count * 2), Bucket(self.number + self.count, self.count * 2)
+
+    def has(self, left: Left) -> bool:
+        """Whether some rows of a frame in staging may belong to this bucket."""
+        least = min(self.count, left.count)
+        return self.number % least == left.bucket % least
+
+    def __str__(self) -> str:
+        return f"bucket {self.number + 1} of {self.count}"
+
+
+@dataclass
+class Staging:
+    """A run's private folder for the frames that tasks leave; others_died: runs before it have died."""
+
+    folder: str
+    others_died: bool = False
+
+
+@contextmanager
+def staging(root: str) -> Iterator[Staging]:
+    """A new staging folder, gone when this ends; where the lake is on this machine, beside it.
+
+    What runs that died have left is removed first. A run that is alive holds a lock on its folder, which ends
+    with it. A run that fails leaves its folder empty, so that the next one finds it.
+    """
+    from jobs.engine.lake import is_local
+
+    if not is_local(root):
+        with tempfile.TemporaryDirectory(prefix="observatory-") as folder:
+            yield Staging(folder)
+        return
+    whole = Path(root, "_staging")
+    whole.mkdir(parents=True, exist_ok=True)
+    whole.chmod(0o700)
+    dead = [folder for folder in whole.iterdir() if not is_locked(folder)]
+    for each in dead:
+        shutil.rmtree(each, ignore_errors=True)
+    own = Path(tempfile.mkdtemp(dir=whole))
+    with open(own / LOCK, "wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            yield Staging(str(own), bool(dead))
+        except BaseException:
+            for frame in own.glob("*.arrow"):
+                frame.unlink(missing_ok=True)
+            raise
+        shutil.rmtree(own, ignore_errors=True)
+
+
+def is_locked(folder: Path) -> bool:
+    """Whether the run of a staging folder is alive."""
+    try:
+        with open(folder / LOCK, "rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False

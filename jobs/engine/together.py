@@ -1,0 +1,55 @@
+"""Writes to several tables that count together or not at all.
+
+Delta has transactions of one table. What is to be written to several is noted first, with the version that
+each table has; the note goes when all is written. Where a write fails, each table gets the rows of its noted
+version again; where the program is killed, whoever opens the tables next does that first.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+import fsspec
+import polars as pl
+
+from jobs.engine.lake import Lake
+
+# Beside the tables; `renew` leaves the tables alone that are written so.
+NOTE = "_together/load.json"
+
+
+@contextmanager
+def together(lake: Lake, tables: Iterable[str], run_id: str) -> Iterator[None]:
+    """Within it all writes to these tables count, or none. They count once meta.run has a row of the run."""
+    undo_unfinished(lake)
+    before = {table: lake.version(table) if lake.exists(table) else None for table in tables}
+    fs, file = place_of(lake)
+    fs.makedirs(file.rpartition("/")[0], exist_ok=True)
+    fs.pipe_file(file, json.dumps({"run_id": run_id, "versions": before}).encode())
+    try:
+        yield
+    except BaseException:
+        undo_unfinished(lake)
+        raise
+    fs.rm_file(file)
+
+
+def undo_unfinished(lake: Lake) -> None:
+    """Undo what a program wrote that ended before it wrote all."""
+    fs, file = place_of(lake)
+    if not fs.exists(file):
+        return
+    note = json.loads(fs.cat_file(file))
+    ran = lake.read("meta.run", columns=["run_id"], where=pl.col("run_id") == note["run_id"])
+    if ran.is_empty():
+        for table, version in note["versions"].items():
+            lake.restore(table, version)
+    fs.rm_file(file)
+
+
+def place_of(lake: Lake) -> tuple[fsspec.AbstractFileSystem, str]:
+    """Where the note lies."""
+    fs, root = fsspec.core.url_to_fs(lake.path("x").removesuffix("/x"))
+    return fs, f"{root}/{NOTE}"

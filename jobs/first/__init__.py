@@ -1,0 +1,1 @@
+"""The first five minutes: from logs without settings to a report page, or to a settings file."""

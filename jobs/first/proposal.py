@@ -1,0 +1,288 @@
+"""What settings an operator's logs propose: sources by their formats, and what is the operator's own.
+
+A domain is own where its mail is delivered to a mailbox or to a private address. Loopback and private
+addresses are own networks. The country is that of most own domains or of most numbers, else that of this
+machine's time zone. Every proposal states what it goes by, so that a person can judge it.
+"""
+
+from __future__ import annotations
+
+import csv
+import importlib.resources
+import re
+import time
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import polars as pl
+
+from jobs.contracts import REFERENCE
+from jobs.formats.registry import KERNELS
+from jobs.location import country_of_numbers, in_networks
+from jobs.silver.assembling import ROWS, settled
+from jobs.sniff import kannel
+from jobs.sniff.files import Log, Problem, logs_of
+from jobs.sniff.looking import Answer, look
+from jobs.sniff.proposal import source_id
+from jobs.sniff.recognising import Recognised, separated
+from jobs.sniff.silver import NETWORKS
+from jobs.sniff.zones import this_machines_zone
+
+# Bytes of each log that are looked at, and seconds for all logs together.
+SAMPLE_BYTES = 8 << 20
+SAMPLE_S = 4.0
+# A domain needs such a share of the local deliveries; more domains than these are not listed.
+LEAST_SHARE, MOST_DOMAINS = 0.001, 200
+DOMAIN = r"^(?:[a-z0-9_-]+\.)+[a-z0-9-]{2,}$"
+NOBODYS = {"localhost.localdomain", "localdomain"}
+BRACKETED = r"\[([0-9A-Fa-f.:]+)\]"
+# A server on this host is a filter or the next hop, except for LMTP into a mailbox store.
+LOOPBACK, STORE = r"\[(?:127\.[0-9.]+|::1)\]", r"\]:24$"
+# Where nothing in the logs and nothing on this machine names a country.
+ANY_COUNTRY = "USA"
+
+
+@dataclass
+class FoundSource:
+    """A source that the logs propose.
+
+    zone_by: how its time zone is known; None where it is not. is_by_ids: its stamps carry no offset, and ids
+        beside them hold UTC.
+    """
+
+    id: str
+    url: str
+    format: str
+    options: dict[str, Any]
+    time_zone: str
+    zone_by: str | None
+    bytes: int
+    files: int
+    is_by_ids: bool = False
+
+
+@dataclass
+class Proposal:
+    """The settings that logs propose.
+
+    domains: own domains with the deliveries to them that were seen; is_sampled: by a part of the logs.
+    links: what connects to others in logs of SMS and calls, by how often it was seen.
+    country_by: what the country goes by; None where it is a mere placeholder.
+    """
+
+    sources: list[FoundSource] = field(default_factory=list)
+    domains: dict[str, int] = field(default_factory=dict)
+    networks: tuple[str, ...] = NETWORKS
+    number_prefixes: list[str] = field(default_factory=list)
+    links: dict[str, int] = field(default_factory=dict)
+    country: str = ANY_COUNTRY
+    country_by: str | None = None
+    is_sampled: bool = False
+    has_mail: bool = False
+    has_numbers: bool = False
+    unknown: list[tuple[Log, list[Recognised]]] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+    @property
+    def currency(self) -> str:
+        return country_row(self.country)["currency"] or "USD"
+
+
+def propose(arguments: list[str]) -> Proposal:
+    """The settings that the logs which the arguments name propose."""
+    found = Proposal()
+    logs, problems = logs_of(arguments, time.monotonic() + SAMPLE_S)
+    found.problems += problems
+    known: list[tuple[Log, list[Recognised]]] = []
+    for log in logs:
+        if log.url == "-" or any(file.kept is not None for file in log.files):
+            found.problems.append(Problem(log.name, "a pipe can be read only once. Name files"))
+            continue
+        parts, wrong = separated(log)
+        known += parts
+        found.problems += wrong
+    numbers: list[pl.Series] = []
+    end = time.monotonic() + SAMPLE_S
+    for place, (log, recognised) in enumerate(known):
+        options = None if recognised[0].format else kannel.options_of(recognised[0].head)
+        if options:
+            for each in recognised:
+                each.scores, each.options = [("kannel", 1.0), *each.scores], options
+        if recognised[0].format is None:
+            found.unknown.append((log, recognised))
+            continue
+        left = max(end - time.monotonic(), 0.2) / (len(known) - place)
+        add(found, sampled(log, recognised, time.monotonic() + left), numbers)
+    conclude(found, numbers)
+    return found
+
+
+def add_known(found: Proposal, log: Log, recognised: list[Recognised]) -> None:
+    """Add a log whose format a person named."""
+    found.unknown = [each for each in found.unknown if each[0] is not log]
+    numbers: list[pl.Series] = []
+    add(found, sampled(log, recognised, time.monotonic() + 1.0), numbers)
+    if found.country_by is None:
+        conclude(found, numbers)
+
+
+def sampled(log: Log, recognised: list[Recognised], until: float) -> Answer:
+    """The log as far as a sample of it shows, without totals."""
+    found = look(log, recognised, until, has_totals=False)
+    answer = next(found)
+    for answer in found:
+        if sum(each.read for each in answer.progress) >= SAMPLE_BYTES:
+            break
+    return answer
+
+
+def add(found: Proposal, answer: Answer, numbers: list[pl.Series]) -> None:
+    """Add what one log proposes."""
+    assert answer.format is not None
+    zone = answer.zone
+    is_sure = zone is None or answer.documents is not None or zone.is_explicit or zone.by == "ids"
+    found.sources.append(
+        FoundSource(
+            id=distinct(source_id(answer.log.url), {each.id for each in found.sources}),
+            url=answer.log.url,
+            format=answer.format,
+            options=answer.options,
+            time_zone=(zone.name if zone else None) or "UTC",
+            zone_by=zone.told if zone and is_sure else None if zone else "reports carry their own",
+            bytes=sum(each.file.size or 0 for each in answer.recognised),
+            files=len(answer.recognised),
+            is_by_ids=zone is not None and zone.by == "ids",
+        )
+    )
+    found.problems += answer.problems
+    found.is_sampled |= not answer.is_exact
+    if answer.tally is None:
+        return
+    for name, rows in answer.tally.bronze_rows().items():
+        kernel = KERNELS[name]
+        if not hasattr(kernel, ROWS["silver.transmission"]):
+            continue
+        bronze = kernel.assemble(settled(name, rows).lazy()).collect()
+        sent = kernel.transmissions(bronze.lazy()).collect()
+        is_mail = pl.col("channel_code") == "EMAIL"
+        mails, others = sent.filter(is_mail), sent.filter(~is_mail)
+        found.has_mail |= mails.height > 0
+        for domain, count in local_domains(mails).items():
+            found.domains[domain] = found.domains.get(domain, 0) + count
+        if others.height:
+            found.has_numbers = True
+            numbers.append(pl.concat([others["sender"], others["recipient"]]).drop_nulls())
+            for column in ("inbound_link", "outbound_link"):
+                for link, count in others[column].drop_nulls().value_counts().iter_rows():
+                    found.links[link] = found.links.get(link, 0) + count
+
+
+def distinct(name: str, taken: set[str]) -> str:
+    """The name, with a number after it if it is taken."""
+    number, found = 1, name
+    while found in taken:
+        number += 1
+        found = f"{name}-{number}"
+    return found
+
+
+def local_domains(mails: pl.DataFrame) -> dict[str, int]:
+    """Domains of recipients whose mail ends here, with the number of deliveries, most first."""
+    relay = pl.col("outbound_link").fill_null("")
+    address = relay.str.extract(BRACKETED)
+    ends = mails.filter(
+        pl.col("outcome_code") == "delivered",
+        ~pl.col("is_handoff").fill_null(False),
+        pl.col("recipient").is_not_null(),
+    ).with_columns(address=address, domain=pl.col("recipient").str.to_lowercase().str.extract(r"@([^@]+)$"))
+    is_private = in_networks(ends["address"], list(NETWORKS)).fill_null(False)
+    is_next = relay.str.contains(LOOPBACK) & ~relay.str.contains(STORE)
+    local = ends.filter(pl.col("address").is_null() | (is_private & ~is_next))
+    counts = (
+        local.filter(pl.col("domain").str.contains(DOMAIN) & ~pl.col("domain").is_in(sorted(NOBODYS)))
+        .group_by("domain")
+        .len()
+        .sort("len", "domain", descending=[True, False])
+    )
+    least = LEAST_SHARE * local.height
+    return {domain: count for domain, count in counts.head(MOST_DOMAINS).iter_rows() if count >= least}
+
+
+def conclude(found: Proposal, numbers: list[pl.Series]) -> None:
+    """Propose the country, and of logs with numbers whose numbers are own."""
+    found.domains = dict(sorted(found.domains.items(), key=lambda pair: (-pair[1], pair[0])))
+    for each in found.sources:
+        # A filter beside its mail server has the same clock.
+        beside = next((other for other in found.sources if is_beside(each, other)), None)
+        if beside is not None:
+            each.time_zone, each.zone_by = beside.time_zone, f"as in {beside.id}"
+    found.links = dict(sorted(found.links.items(), key=lambda pair: (-pair[1], pair[0])))
+    by_number = (
+        Counter(country_of_numbers(pl.concat(numbers).unique()).drop_nulls().to_list()) if numbers else None
+    )
+    if by_number:
+        country, count = by_number.most_common(1)[0]
+        share = count / sum(by_number.values())
+        found.country, found.country_by = country, f"the country of {share:.0%} of the numbers"
+    elif ending := country_of_domains(found.domains):
+        found.country, found.country_by = ending
+    elif place := country_of_zone(this_machines_zone()):
+        found.country, found.country_by = place, "the country of this machine's time zone"
+    if found.has_numbers:
+        code = country_row(found.country)["e164_codes"].split()
+        found.number_prefixes = [f"+{each}" for each in re.findall(r"\d+", " ".join(code))[:1]]
+
+
+def is_beside(one: FoundSource, other: FoundSource) -> bool:
+    """Whether the other source has the time zone that this one does not say: a log in the same folder whose
+    ids hold UTC."""
+    same_folder = one.url.rpartition("/")[0] == other.url.rpartition("/")[0]
+    return one.zone_by is None and other.is_by_ids and same_folder
+
+
+def country_of_domains(domains: dict[str, int]) -> tuple[str, str] | None:
+    """The country of most deliveries to domains of countries, and its ending."""
+    counts: Counter[str] = Counter()
+    for domain, count in domains.items():
+        ending = domain.rsplit(".", 1)[-1]
+        if len(ending) == 2:
+            counts["gb" if ending == "uk" else ending] += count
+    for ending, _ in counts.most_common():
+        row = next((row for row in country_rows() if row["iso2"].lower() == ending), None)
+        if row is not None:
+            return row["iso3"], f"the ending .{'uk' if ending == 'gb' else ending} of own domains"
+    return None
+
+
+def country_of_zone(zone: str | None) -> str | None:
+    """The country of a time zone's place, by the table that comes with time zones."""
+    if zone is None or "/" not in zone:
+        return None
+    file = importlib.resources.files("tzdata").joinpath("zoneinfo/zone.tab")
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return None
+    codes = [line.split("\t") for line in lines if line and not line.startswith("#")]
+    iso2 = next((parts[0] for parts in codes if len(parts) > 2 and parts[2] == zone), None)
+    return next((row["iso3"] for row in country_rows() if row["iso2"] == iso2), None)
+
+
+@cache
+def country_rows() -> list[dict[str, str]]:
+    with open(REFERENCE / "country.csv", newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def country_row(iso3: str) -> dict[str, str]:
+    return next(row for row in country_rows() if row["iso3"] == iso3)
+
+
+def named(parts: Iterable[str], most: int = 3) -> str:
+    """The first few, and how many more."""
+    found = list(parts)
+    more = f" and {len(found) - most:,} more" if len(found) > most else ""
+    return ", ".join(found[:most]) + more

@@ -1,0 +1,163 @@
+"""The text of observatory.toml for what logs propose: complete, with a comment for each setting."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from jobs.first.proposal import FoundSource, Proposal, country_row
+from jobs.sniff.proposal import quoted
+
+ASSUMED = "assumed: check it"
+COMMENT_AT, WIDTH = 28, 80
+
+
+@dataclass
+class Answers:
+    """What the logs cannot say of an operator. is_assumed: the proposals were taken without a person."""
+
+    operator_id: str
+    name: str
+    country: str
+    holding: str
+    currency: str
+    subscribers: int | None = None
+    domains: tuple[str, ...] = ()
+    number_prefixes: tuple[str, ...] = ()
+    is_assumed: bool = True
+
+
+def proposed_answers(found: Proposal) -> Answers:
+    """The answers that a proposal gives by itself."""
+    return Answers(
+        operator_id="own",
+        name="Own logs",
+        country=found.country,
+        holding="own",
+        currency=found.currency,
+        domains=tuple(found.domains),
+        number_prefixes=tuple(found.number_prefixes),
+    )
+
+
+def settings_text(
+    found: Proposal, answers: Answers, root: str = "lake", key_file: str = "pseudonym.key"
+) -> str:
+    """The settings file."""
+    assumed = f"; {ASSUMED}" if answers.is_assumed else ""
+    country = country_row(answers.country)["name_en"]
+    by = f", {found.country_by}" if found.country_by and answers.is_assumed else ""
+    lines = [
+        "# Settings of the Spam Observatory, as `observatory init` wrote them from logs.",
+        "# Paths are relative to this file. Settings after a # are not in use.",
+        "",
+        "[lake]",
+        noted(f"root = {quoted(root)}", "where tables lie; made with the first run"),
+        noted(f"key_file = {quoted(key_file)}", "keep it: with another key nothing joins"),
+        noted("# open_days = 35", "a day takes late lines for so many days"),
+        "",
+        "# [engine]",
+        noted('# memory = "2GB"', "default: half of the machine's"),
+        noted("# workers = 2", "default: one for each core"),
+        "",
+        "# Where addresses and numbers are from. Without tables sources stay unlocated.",
+        "# [location]",
+        noted('# ranges = "ranges.mmdb"', "or CSV: prefix,country_code,asn,as_name"),
+        noted('# name = "its provider"', "stands beside figures that use it"),
+        noted("# date = 2026-11-01", ""),
+        noted('# number_ranges = "numbers.csv"', "prefix,mcc_mnc"),
+        "",
+        "[[operator]]",
+        noted(f"id = {quoted(answers.operator_id)}", "small letters, digits, hyphens; keep it"),
+        f"name = {quoted(answers.name)}",
+        noted(f"country = {quoted(answers.country)}", f"{country}{by}{assumed}"),
+        noted(f"holding = {quoted(answers.holding)}", "the group that owns the operator"),
+        noted(f"currency = {quoted(answers.currency)}", f"costs are in it{assumed}"),
+        noted(f"subscribers = {answers.subscribers}", "for rates per 1,000")
+        if answers.subscribers
+        else noted("# subscribers = 1200", "or { EMAIL = 900, SMS = 1200 }; rates need it"),
+        *domain_lines(found, answers),
+        "# Own servers and customers: mail from them is outbound. Add yours.",
+        *array("networks", found.networks),
+        *prefix_lines(answers),
+        "",
+        *link_lines(found),
+        *(line for source in found.sources for line in source_lines(source)),
+        "# What countermeasures cost beside the work in the logs; else a lower bound.",
+        "# [[operator.fixed_cost]]",
+        '# name = "mail filter staff, half a post"',
+        noted('# countermeasure = "CONTENT_FILTER"', "schemas/codelists/countermeasure.csv"),
+        noted('# channel = "EMAIL"', "or SMS"),
+        noted("# low = 20000", "5, 50 and 95% points"),
+        "# central = 30000",
+        "# high = 40000",
+        noted('# per = "year"', "or month"),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def noted(setting: str, comment: str) -> str:
+    """A setting with its comment, the comments below each other; a long one stands above."""
+    line = f"{setting:<{COMMENT_AT}}  # {comment}" if comment else setting
+    return line if len(line) <= WIDTH else f"# {comment}\n{setting}"
+
+
+def domain_lines(found: Proposal, answers: Answers) -> list[str]:
+    if not answers.domains and not found.has_mail:
+        return ["# domains = []  # own mail domains"]
+    why = "These have local deliveries." if answers.domains else "The logs show none."
+    return [
+        f"# Own mail domains: mail to them is inbound. {why}",
+        *array("domains", answers.domains),
+    ]
+
+
+def prefix_lines(answers: Answers) -> list[str]:
+    if not answers.number_prefixes:
+        return ["# number_prefixes = ['+4477']  # what own numbers begin with"]
+    wide = ": all of the country's. Name your own ranges" if answers.is_assumed else ""
+    return [
+        f"# What own numbers begin with{wide}.",
+        *array("number_prefixes", answers.number_prefixes),
+    ]
+
+
+def array(name: str, values: tuple[str, ...]) -> list[str]:
+    """An array of texts, on one line where it fits."""
+    line = f"{name} = [{', '.join(map(quoted, values))}]"
+    return (
+        [line] if len(line) <= WIDTH else [f"{name} = [", *(f"    {quoted(each)}," for each in values), "]"]
+    )
+
+
+def link_lines(found: Proposal) -> list[str]:
+    """Links as comments: what kind each is, the logs do not say."""
+    if not found.links:
+        return []
+    lines = [
+        "# Links that the logs name. Routes and signs of bypass need to know their kinds:",
+        "# on-net, peer, aggregator, hub, roaming (schemas/codelists/route.csv).",
+    ]
+    for link, count in list(found.links.items())[:20]:
+        lines += [
+            "# [[operator.link]]",
+            noted(f"# name = {quoted(link)}", f"{count:,} times"),
+            '# kind = "peer"',
+        ]
+    return [*lines, ""]
+
+
+def source_lines(source: FoundSource) -> list[str]:
+    lines = [
+        "[[operator.source]]",
+        noted(f"id = {quoted(source.id)}", "keep it: what was read is under it"),
+        f"url = {quoted(source.url)}",
+        f"format = {quoted(source.format)}",
+    ]
+    if source.options:
+        told = ", ".join(
+            f"{name} = {quoted(value) if isinstance(value, str) else str(value).lower()}"
+            for name, value in source.options.items()
+        )
+        lines.append(f"options = {{ {told} }}")
+    about = source.zone_by or "not in the log: name its place, as Europe/Paris"
+    return [*lines, noted(f"time_zone = {quoted(source.time_zone)}", about), ""]

@@ -1,0 +1,116 @@
+"""bronze → silver, the first step: the rows of one key become transmissions, verdicts, complaints or facts.
+
+Bronze rows that may belong together share (operator_id, assembly_key). The kernel that assembled each piece
+of a log assembles the rows of all pieces, and protect turns raw identifiers into pseudonyms.
+
+The work can be cut into buckets (jobs/silver/bucketing.py). Held rows, which have no key of their own yet,
+are settled before that, over all rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from jobs import protect
+from jobs.contracts import contract, polars_schema
+from jobs.formats.registry import KERNELS
+from jobs.silver.keys import digests
+
+# For each silver table the name of its rows: a kernel's function returns them raw, protect's protects them.
+ROWS = {
+    "silver.transmission": "transmissions",
+    "silver.verdict": "verdicts",
+    "silver.complaint": "complaints",
+    "silver.authentication_report": "authentication_reports",
+    "silver.operator_knowledge": "facts",
+}
+# Formats with rows whose key is known only when the rows of all pieces are there; the row_code of these rows.
+SETTLED = {"postfix": "held"}
+# Formats whose transmissions another format's records complete or repeat: that format, and its function that
+# joins the two. Both have the same keys.
+COMPLETED = {"kannel": ("kannel_smsbox", "submitters"), "kamailio_flat": ("kamailio", "untold")}
+PLACE = ("source_id", "stream_id", "offset")
+# For each silver table the column of its key that is made here, its separator and parts.
+KEYS: dict[str, tuple[str, str, tuple[str | pl.Expr, ...]]] = {
+    "silver.verdict": ("verdict_hash", ":", ("engine_code", *PLACE)),
+    "silver.complaint": ("complaint_hash", ":", PLACE),
+    "silver.authentication_report": ("record_hash", ":", ("report_hash", "record_number")),
+    "silver.operator_knowledge": ("knowledge_hash", ":", PLACE),
+    # An attempt has no queue: the place of its first line identifies it.
+    "silver.transmission": (
+        "transmission_hash",
+        "|",
+        (
+            pl.coalesce("queue_key", pl.concat_str(*PLACE, separator=":", ignore_nulls=True)),
+            pl.col("first_at").dt.epoch("us"),
+            "recipient_hash",
+        ),
+    ),
+}
+
+
+def is_held(format_name: str) -> pl.Expr:
+    """Whether a bronze row of the format waits for settled()."""
+    return (
+        (pl.col("row_code") == SETTLED[format_name]).fill_null(False)
+        if format_name in SETTLED
+        else pl.lit(False)
+    )
+
+
+def settled(format_name: str, bronze: pl.DataFrame) -> pl.DataFrame:
+    """The bronze rows with held rows settled: each has the key of its queue file or session.
+
+    The held rows of an assembly_key must be together; all other rows pass as they are and need not be there.
+    """
+    if format_name not in SETTLED or bronze.is_empty():
+        return bronze
+    waits = bronze.select(is_held(format_name)).to_series()
+    if not waits.any():
+        return bronze
+    kernel = KERNELS[format_name]
+    found = kernel.settle(bronze.filter(waits).lazy()).collect()
+    rest = bronze.filter(~waits).select(found.columns)
+    return pl.concat([rest, found.select(pl.col(name).cast(kind) for name, kind in rest.schema.items())])
+
+
+def assembled(table: str, formats: Mapping[str, pl.DataFrame], door: protect.Door) -> pl.DataFrame:
+    """Rows of a silver table from the bronze rows of each format, of which no row is held.
+
+    All bronze rows of an assembly_key must be there, of formats that complete each other too. Formats without
+    rows of the table may be there. The columns are those of the table's contract.
+    """
+    parts = [
+        of_format(table, name, formats, door)
+        for name, bronze in formats.items()
+        if hasattr(KERNELS[name], ROWS[table]) and not bronze.is_empty()
+    ]
+    if not parts:
+        return pl.DataFrame(schema=polars_schema(table))
+    rows = pl.concat(parts)
+    column, separator, identity = KEYS[table]
+    key = digests(rows, *identity, separator=separator)
+    return rows.with_columns(key.alias(column)).select(contract(table).columns)
+
+
+def of_format(table: str, name: str, formats: Mapping[str, pl.DataFrame], door: protect.Door) -> pl.DataFrame:
+    """Rows of a silver table from the bronze rows of one format, without their key."""
+    kernel = KERNELS[name]
+    # Kernels collect their rows more than once.
+    rows = kernel.assemble(formats[name].lazy()).collect().lazy()
+    found = getattr(kernel, ROWS[table])(rows)
+    if table == "silver.transmission" and name in COMPLETED:
+        other, complete = COMPLETED[name]
+        if other in formats and not formats[other].is_empty():
+            beside = KERNELS[other].assemble(formats[other].lazy())
+            found = getattr(KERNELS[other], complete)(found, beside)
+    protected: pl.DataFrame = getattr(protect, ROWS[table])(found.collect(), door)
+    return protected
+
+
+def from_bronze(table: str, formats: Mapping[str, pl.DataFrame], operator: pl.DataFrame) -> pl.DataFrame:
+    """Rows of a silver table from all bronze rows of its formats and the rows of ref.operator."""
+    door = protect.Door.of(operator)
+    return assembled(table, {name: settled(name, bronze) for name, bronze in formats.items()}, door)

@@ -1,0 +1,192 @@
+"""Outcome, measure and type of a message, from its transmissions and the verdicts on it."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from jobs.formats import PRECEDENCE
+from jobs.silver.keys import digests
+from jobs.silver.telling import evidence, is_strong, type_of
+from jobs.silver.transit import transit
+
+# Actions of a filter that mark a message and let it through.
+TAGGING = ["add header", "rewrite subject", "identified spam", "Passed SPAM", "Passed SPAMMY"]
+UNDELIVERED = ["bounced", "deferred", "expired"]
+VERIFIED = [
+    *("R_SPF_ALLOW", "R_DKIM_ALLOW", "DMARC_POLICY_ALLOW"),
+    *("SPF_PASS", "DKIM_VALID", "DKIM_VALID_AU", "DMARC_PASS"),
+]
+MESSAGE = ["place", "message_hash"]
+RECIPIENT = ["recipient_hash", "recipient_domain", "is_own_recipient"]
+
+
+def name_all_recipients(rows: pl.DataFrame) -> pl.DataFrame:
+    """A refusal after DATA names one recipient of a message; the filter's log names them all.
+
+    Where the filter named more, `named_by` is the server's recipient that a row is or was added to, and
+    `is_added` marks what was added. Where the server has several rows of one message, mark_message_rows keeps
+    what one of them added.
+    """
+    is_known = (pl.col("is_partial") & (pl.col("v_named").list.len() > 0)).fill_null(False)
+    server = pl.coalesce("recipient_hash", pl.lit("_U"))
+    rows = rows.with_columns(named_by=pl.when(is_known).then(server), is_added=pl.lit(False))
+    known = rows.filter(is_known).with_columns(is_partial=False).with_row_index("nr")
+    if known.is_empty():
+        return rows.drop("v_named")
+    added = (
+        known.select("nr", own="recipient_hash", named="v_named")
+        .explode("named")
+        .unnest("named")
+        .unique(maintain_order=True)
+        .filter(pl.col("own").is_null() | (pl.col("recipient_hash") != pl.col("own")))
+        .select("nr", *RECIPIENT)
+    )
+    # What the server has not tried yet waits in its queue.
+    waits = pl.col("stage_code") == "delivery"
+    others = (
+        known.drop(*RECIPIENT)
+        .join(added, on="nr")
+        .with_columns(
+            outcome_code=pl.when(waits).then(pl.lit("queued")).otherwise("outcome_code"),
+            try_count=pl.when(waits).then(0).otherwise("try_count"),
+            is_added=pl.lit(True),
+        )
+    )
+    return pl.concat(
+        [
+            rows.filter(pl.col("named_by").is_null()),
+            known.filter(pl.col("recipient_hash").is_not_null()).select(rows.columns),
+            others.select(rows.columns),
+        ],
+        how="vertical_relaxed",
+    ).drop("v_named")
+
+
+def decide(rows: pl.DataFrame, names: list[str]) -> pl.DataFrame:
+    """The outcome, the measure that acted, and the type, from the server's rows and the filter's verdict."""
+    tagged = (pl.col("outcome_code") == "delivered") & pl.col("v_action").is_in(TAGGING).fill_null(False)
+    by_filter = pl.col("engine_code").is_not_null() & (tagged | (pl.col("stage_code") == "content"))
+    # What another operator refused on delivery was no measure of this one.
+    elsewhere = (pl.col("stage_code") == "delivery") & pl.col("outcome_code").is_in(UNDELIVERED)
+    passed = (pl.col("outcome_code").is_in(["delivered", "queued"]) & ~tagged) | elsewhere
+    rows = rows.with_columns(
+        is_tagged=tagged,
+        is_passed=passed,
+        is_by_verdict=by_filter & pl.col("v_countermeasure_code").is_not_null(),
+        is_verified=pl.col("symbols").list.set_intersection(VERIFIED).list.len() > 0,
+        told_best=pl.min_horizontal("filters_told", evidence(names)),
+    )
+
+    def acting(name: str) -> pl.Expr:
+        return pl.when("is_by_verdict").then(f"v_{name}").when(~pl.col("is_passed")).then(name)
+
+    none = pl.lit([], dtype=pl.List(pl.String))
+    place = pl.concat_str("source_id", "stream_id", "offset", separator=":", ignore_nulls=True)
+    key = digests(rows, pl.coalesce("queue_key", place), pl.col("first_at").dt.epoch("us"), separator="|")
+    kind, signature = best_signature()
+    return rows.with_columns(
+        key.alias("message_hash"),
+        kind.alias("signature_kind_code"),
+        signature.alias("signature_hash"),
+        period_date=pl.col("first_at").dt.date(),
+        recipient_hash=pl.coalesce("recipient_hash", pl.lit("_U")),
+        stage_code=pl.when("is_tagged").then(pl.lit("content")).otherwise("stage_code"),
+        outcome_code=pl.when("is_tagged").then(pl.lit("tagged")).otherwise("outcome_code"),
+        origin_verified_code=pl.when("is_verified").then("origin_claimed_code"),
+        is_origin_verified=pl.col("is_verified").fill_null(False),
+        transit_code=transit(),
+        countermeasure_code=acting("countermeasure_code"),
+        strategy_code=acting("strategy_code"),
+        # What no measure acted on was not blocked: that is known, not unknown.
+        is_antispam=pl.when("is_passed").then(False).otherwise(acting("is_antispam")),
+        countermeasure_codes=pl.col("countermeasure_codes").fill_null(none),
+        join_quality_code=pl.coalesce("said_quality", "join_quality_code", pl.lit("none")),
+        spam_type_code=type_of("told_best", names),
+        is_type_strong=is_strong("told_best"),
+        spam_type_codes=all_types(rows),
+        engine_types=pl.col("engine_types").fill_null(pl.lit([], dtype=rows.schema["engine_types"])),
+        message_bytes=pl.coalesce("message_bytes", "v_bytes"),
+    )
+
+
+def all_types(rows: pl.DataFrame) -> pl.Series:
+    """The types that the server and the filters found, each once, in order."""
+    none = pl.lit([], dtype=pl.List(pl.String))
+    servers, filters = (pl.col(name).fill_null(none) for name in ("spam_type_codes", "filters_types"))
+    found = rows.select(
+        pl.when(servers.list.len() > 0).then(servers).otherwise(filters).alias("types"),
+        is_mixed=servers.list.len() + filters.list.len() > 1,
+    )
+    if not found["is_mixed"].any():
+        return found["types"]
+    # Few rows have more than one.
+    mixed = rows.filter(found["is_mixed"]).select(
+        types=filters.list.concat(servers).list.unique().list.sort()
+    )
+    place = found.select(
+        pl.when("is_mixed").then(pl.col("is_mixed").cum_sum() - 1).cast(pl.UInt32).alias("place")
+    )
+    moved = mixed["types"].gather(place["place"])
+    return found.select(pl.when("is_mixed").then(moved).otherwise("types").alias("types"))["types"]
+
+
+def best_signature() -> tuple[pl.Expr, pl.Expr]:
+    """Kind and value of the best signature that the server or a filter has (jobs/signatures.py): text, fuzzy,
+    digest, subject, envelope."""
+
+    def of_server(kind: str) -> pl.Expr:
+        return pl.when(pl.col("signature_kind_code") == kind).then("signature_hash")
+
+    known = {
+        "text": of_server("text"),
+        "fuzzy": pl.col("fuzzy_hash"),
+        "digest": pl.col("digest_hash"),
+        "subject": pl.coalesce(of_server("subject"), "subject_hash"),
+        "behaviour": of_server("behaviour"),
+    }
+    kinds = (pl.when(value.is_not_null()).then(pl.lit(name)) for name, value in known.items())
+    return pl.coalesce(*kinds), pl.coalesce(*known.values())
+
+
+def direction() -> pl.Expr:
+    """Inbound, outbound, internal or transit, by whose client and whose recipient it is."""
+    own_client, own_recipient = pl.col("is_own_client"), pl.col("is_own_recipient")
+    return (
+        pl.when(own_client & own_recipient)
+        .then(pl.lit("internal"))
+        .when(own_client)
+        .then(pl.lit("outbound"))
+        .when(own_recipient)
+        .then(pl.lit("inbound"))
+        .otherwise(pl.lit("transit"))
+    )
+
+
+def mark_message_rows(rows: pl.DataFrame) -> pl.DataFrame:
+    """Mark the one recipient that stands for its message: the outcome of highest precedence.
+
+    Recipients that the filter named are left out where the server has a row of them, or added them twice.
+    """
+    rows = rows.with_row_index("nr")
+    rank = pl.col("outcome_code").replace_strict(PRECEDENCE, range(len(PRECEDENCE)), default=-1)
+    # Most messages have one row: only the others are put in order.
+    columns = rows.select("nr", *MESSAGE, "is_added", "recipient_hash", "outcome_code")
+    several = columns.filter(pl.col("place").is_duplicated()).with_columns(rank=rank)
+    # Only the server's own rows stand for a message, unless it has none.
+    order = ["is_added", "rank", "recipient_hash"]
+    standing = several.sort(order).unique(MESSAGE, keep="first", maintain_order=True)["nr"]
+    others = several.filter(~pl.col("nr").is_in(standing.implode()))["nr"]
+    is_other = pl.col("nr").is_in(others.implode())
+    marked = rows.with_columns(is_message_row=(pl.col("grain_code") == "recipient") & ~is_other)
+    if not rows["is_added"].any():
+        return marked.drop("nr")
+    named = marked.filter(pl.col("named_by").is_not_null())
+    servers = named.filter(~pl.col("is_added")).select(*MESSAGE, "recipient_hash").unique()
+    adding = named.group_by(MESSAGE).agg(adding=pl.col("named_by").min())
+    once = (
+        named.filter("is_added")
+        .join(servers, on=[*MESSAGE, "recipient_hash"], how="anti")
+        .join(adding, on=MESSAGE)
+        .filter(pl.col("named_by") == pl.col("adding"))
+    )
+    return marked.filter(~pl.col("is_added") | pl.col("nr").is_in(once["nr"].implode())).drop("nr")

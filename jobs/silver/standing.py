@@ -1,0 +1,181 @@
+"""Verdicts of filters on messages: which of them stands, and what all of them contribute.
+
+A verdict belongs to the queue file that it names, or to those with the message-id that it names. The former
+lie in its bucket; the latter may lie anywhere: message_ids, asked and routes decide, from two numbers each,
+which buckets such a verdict goes to.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from jobs.silver.bucketing import SEED
+from jobs.silver.hops import CLOCK_SLACK
+from jobs.silver.telling import evidence, is_strong, type_of
+
+# They judge a message's origin, not whether it is spam.
+ORIGIN_ENGINES = ["opendkim", "opendmarc"]
+IDS = pl.Schema({"id": pl.UInt64, "bucket": pl.Int32})
+ENGINE_TYPES = pl.List(
+    pl.Struct({"engine_code": pl.String, "spam_type_code": pl.String, "is_type_strong": pl.Boolean})
+)
+# Columns of the verdict that stands, by their names on the message.
+STANDS = {
+    "v_action": "action_name",
+    "v_named": "named_recipients",
+    "v_bytes": "message_bytes",
+    "v_countermeasure_code": "countermeasure_code",
+    "v_strategy_code": "strategy_code",
+    "v_is_antispam": "is_antispam",
+    "countermeasure_codes": "countermeasure_codes",
+    "engine_code": "engine_code",
+    "score": "score",
+}
+
+
+def id_of() -> pl.Expr:
+    return pl.struct("operator_id", "message_id_hash").hash(SEED).alias("id")
+
+
+def message_ids(rows: pl.DataFrame, bucket: int) -> pl.DataFrame:
+    """The message-ids of placed transmissions, as hashes, and `bucket`, where these lie."""
+    named = rows.filter(pl.col("message_id_hash").is_not_null())
+    return named.select(id_of(), pl.lit(bucket).alias("bucket")).unique().cast(IDS)
+
+
+def asked(verdict: pl.DataFrame, bucket: int) -> pl.DataFrame:
+    """The message-ids of verdicts that name no queue id, and `bucket`, where the verdicts lie."""
+    return unplaced(verdict).select(id_of(), pl.lit(bucket).alias("bucket")).unique().cast(IDS)
+
+
+def unplaced(verdict: pl.DataFrame) -> pl.DataFrame:
+    return verdict.filter(pl.col("queue_id").is_null(), pl.col("message_id_hash").is_not_null())
+
+
+def routes(questions: pl.DataFrame, ids: pl.DataFrame) -> pl.DataFrame:
+    """For each message-id that a bucket asks for, each bucket with a file of it: id, bucket, to_bucket.
+
+    The rows of one `id` must be together.
+    """
+    return questions.join(ids.rename({"bucket": "to_bucket"}), on="id")
+
+
+def routed(verdict: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
+    """The verdicts that name no queue id, once for each `bucket` that they go to."""
+    # Several buckets may ask for one message-id.
+    to = found.select("id", bucket="to_bucket").unique()
+    return unplaced(verdict).with_columns(id_of()).join(to, on="id").drop("id")
+
+
+def standing(rows: pl.DataFrame, verdict: pl.DataFrame, names: list[str]) -> pl.DataFrame:
+    """For each file with verdicts the one that stands (STANDS), found by queue id or message-id, and what all
+    verdicts contribute.
+
+    Of an engine its last verdict counts, and one that names the queue id before one that names the
+    message-id, which a sender can choose. Where engines differ, the one that acted stands; those that judge
+    the origin alone stand only where there is no other.
+    """
+    files = rows.group_by("file").agg(
+        pl.col("place", "first_at").first(),
+        until=pl.col("last_at").max() + CLOCK_SLACK,
+        operator_id=pl.col("operator_id").first(),
+        message_id_hash=pl.col("message_id_hash").max(),
+    )
+    files = files.with_columns(pl.col("first_at") - CLOCK_SLACK, id_of())
+    narrow = verdict.with_row_index("nr").select(
+        "nr",
+        "engine_code",
+        "verdict_at",
+        pl.col("queue_id").is_not_null().alias("is_exact"),
+        pl.struct("operator_id", place_key="queue_id").hash(SEED).alias("place"),
+        id_of(),
+        pl.col("message_id_hash").is_not_null().alias("has_id"),
+    )
+    by_id = narrow.filter(~pl.col("is_exact"), "has_id")
+    named = files.filter(pl.col("message_id_hash").is_not_null())
+    span = ["file", "first_at", "until"]
+    found = pl.concat(
+        [
+            narrow.filter("is_exact").join(files.select("place", *span), on="place"),
+            by_id.join(named.select("id", *span), on="id"),
+        ],
+        how="diagonal",
+    )
+    pairs = found.filter(pl.col("verdict_at").is_between("first_at", "until")).select(
+        "nr", "file", "engine_code", "is_exact", "verdict_at"
+    )
+    # Nearly every file has one verdict: only the others need groups.
+    is_one = pairs.select(~pl.col("file").is_duplicated()).to_series()
+    one = pairs.filter(is_one)
+    several = pairs.filter(~is_one)
+    several = (
+        several.with_columns(verdict["verdict_hash"].gather(several["nr"]))
+        .sort("is_exact", "verdict_at", "verdict_hash")
+        .unique(["file", "engine_code"], keep="last")
+    )
+    alone, grouped = contributions(names)
+    return pl.concat(
+        [
+            said(one, verdict, names).select("file", *alone),
+            said(several, verdict, names)
+            .sort("is_of_spam", "is_acting", "verdict_at", "engine_code")
+            .group_by("file")
+            .agg(grouped),
+        ],
+        how="vertical_relaxed",
+    )
+
+
+def said(pairs: pl.DataFrame, verdict: pl.DataFrame, names: list[str]) -> pl.DataFrame:
+    """The verdicts of pairs of verdict and file."""
+    columns = [*STANDS.values(), "symbols", "spam_type_codes", "digest_hash", "fuzzy_hash", "subject_hash"]
+    columns += ["filter_us", "verdict_at", "spam_type_code", "is_type_strong", "type_priority"]
+    rows = verdict.select(columns)[pairs["nr"]].with_columns(pairs["file"], pairs["is_exact"])
+    rows = rows.with_columns(
+        evidence(names).alias("evidence"),
+        is_of_spam=~pl.col("engine_code").is_in(ORIGIN_ENGINES),
+        is_acting=pl.col("countermeasure_code").is_not_null(),
+    )
+    return rows.with_columns(
+        engine_type=pl.struct(
+            "engine_code",
+            type_of("evidence", names).alias("spam_type_code"),
+            is_strong("evidence").alias("is_type_strong"),
+        )
+    )
+
+
+def contributions(names: list[str]) -> tuple[list[pl.Expr], list[pl.Expr]]:
+    """Columns of a file from its only verdict, and from its verdicts in order, the one that stands last."""
+
+    def quality(is_exact: pl.Expr) -> pl.Expr:
+        return (
+            pl.when(is_exact).then(pl.lit("exact")).otherwise(pl.lit("by_message_id")).alias("said_quality")
+        )
+
+    hashes = ("digest_hash", "fuzzy_hash", "subject_hash")
+    alone: list[pl.Expr] = [
+        *(pl.col(name).alias(new) for new, name in STANDS.items()),
+        pl.col("symbols"),
+        pl.col("evidence").alias("filters_told"),
+        pl.col("spam_type_codes").alias("filters_types"),
+        pl.when("is_of_spam")
+        .then(pl.concat_list("engine_type"))
+        .otherwise(pl.lit([], dtype=ENGINE_TYPES))
+        .alias("engine_types"),
+        pl.col(*hashes, "filter_us"),
+        quality(pl.col("is_exact")),
+    ]
+    flat = {"keep_nulls": False, "empty_as_null": False}
+    of_spam = pl.col("engine_type").filter("is_of_spam")
+    grouped = [
+        *(pl.col(name).last().alias(new) for new, name in STANDS.items()),
+        pl.col("symbols").list.explode(**flat),
+        pl.col("evidence").min().alias("filters_told"),
+        pl.col("spam_type_codes").list.explode(**flat).alias("filters_types"),
+        of_spam.sort_by(pl.col("engine_code").filter("is_of_spam")).alias("engine_types"),
+        pl.col(*hashes).max(),
+        pl.when(pl.col("filter_us").count() > 0).then(pl.col("filter_us").sum()).alias("filter_us"),
+        quality(pl.col("is_exact").any()),
+    ]
+    return alone, grouped

@@ -1,0 +1,97 @@
+"""Stamps from the future, in every format: the line is quarantined, and closes no day."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import replace
+from typing import Any
+
+import polars as pl
+import pytest
+
+from jobs.formats import AHEAD
+from jobs.formats.registry import FORMATS, sniff
+from jobs.lines import frame_of
+from jobs.reading import Parsed, Range, parse_block
+from tests.filter_logs import LAB, lab, source
+from tests.formats import test_asterisk as asterisk
+from tests.formats import test_delimited as delimited
+from tests.formats import test_jasmin as jasmin
+from tests.formats import test_sendmail as sendmail
+from tests.formats.test_every_kernel import LOGS
+
+OPTIONS: dict[str, dict[str, Any]] = {"delimited": delimited.RESTCOMM}
+# Formats that the laboratory has no log of.
+LINES = {
+    "asterisk": [asterisk.leg(answer="14:00:10")],
+    "delimited": [delimited.cdr()],
+    "jasmin": [jasmin.mt()],
+    "sendmail": [sendmail.came(), sendmail.went()],
+}
+
+
+def read(name: str, lines: list[str], latest_at: dt.datetime | None) -> Parsed:
+    data = "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogatepass")
+    about = replace(source(options=OPTIONS.get(name, {})), latest_at=latest_at)
+    return parse_block(frame_of(data, 0), Range("", 0, len(data), "p", 0, about), name, "1")
+
+
+@pytest.mark.parametrize("name", sorted(FORMATS))
+def test_a_record_from_the_future_is_quarantined(name: str) -> None:
+    logs = {"": LINES[name]} if name in LINES else {log: lab(log) for log in LOGS[name]}
+    found_any = False
+    for log, lines in logs.items():
+        # A companion's lines stand in the log of another format.
+        host = name if name in LINES else str(sniff((LAB / log).read_bytes()[:65_536])[0])
+        whole = read(host, lines, None)
+        if name not in whole.rows or whole.rows[name].is_empty():
+            continue
+        found_any = True
+        newest: Any = whole.rows[name]["first_at"].max()
+        # All were written in time: nothing changes.
+        same = read(host, lines, newest + AHEAD)
+        assert same.count.equals(whole.count)
+        # The whole log is from the future.
+        none = read(host, lines, dt.datetime(2026, 2, 1, tzinfo=dt.UTC))
+        has = {key: frame.height for key, frame in none.rows.items()}
+        # A run of opendmarc's history whose time is not known has that of its file.
+        assert all(count == 0 for key, count in has.items() if key != "opendmarc_history"), has
+        before, after = (each.count.row(0, named=True) for each in (whole, none))
+        counts = ("record_count", "ignored_count", "quarantined_count")
+        assert sum(after[each] for each in counts) == after["line_count"] == before["line_count"]
+        assert after["ignored_count"] == before["ignored_count"]
+        found = none.quarantined.filter(reason_code="from_the_future")
+        assert found.height == before["record_count"] - after["record_count"] > 0
+        assert name in set(found["format_code"])
+        # Of the text as much is kept as of any quarantined line.
+        assert found["line_text"].is_not_null().all()
+    assert found_any
+
+
+@pytest.mark.parametrize("name", ["postfix", "kannel", "exim", "rspamd"])
+def test_one_line_from_the_future_leaves_the_others(name: str) -> None:
+    log = next(log for log in LOGS[name] if any("2026" in line for line in lab(log)))
+    lines = lab(log)
+    whole = read(name, lines, None)
+    offsets = whole.rows[name]["offset"].to_list()
+    starts = [0]
+    for line in lines:
+        starts.append(starts[-1] + len(line.encode("utf-8", "surrogatepass")) + 1)
+    place = next(n for n, start in enumerate(starts[:-1]) if start in offsets and "2026" in lines[n])
+    wrong = [*lines[:place], lines[place].replace("2026", "2036", 1), *lines[place + 1 :]]
+    spoilt = read(name, wrong, dt.datetime(2026, 12, 1, tzinfo=dt.UTC))
+    assert spoilt.quarantined.filter(reason_code="from_the_future")["offset"].to_list() == [starts[place]]
+    assert spoilt.count["last_event_date"].to_list() == whole.count["last_event_date"].to_list()
+    assert spoilt.count["record_count"].item() == whole.count["record_count"].item() - 1
+
+
+def test_a_document_of_rows_is_refused_as_a_whole() -> None:
+    row = '{"unix_time":%d,"message-id":"a@b.example","action":"no action","score":1.0,"required_score":15}'
+    day = dt.datetime(2026, 11, 24, tzinfo=dt.UTC)
+    times = [int(at.timestamp()) for at in (day, day.replace(year=2036))]
+    document = "[" + ",".join(row % at for at in times) + "]"
+    read_at = dt.datetime(2026, 12, 1, tzinfo=dt.UTC)
+    parsed = read("rspamd_history", [document, row % times[0]], read_at)
+    assert parsed.quarantined["reason_code"].to_list() == ["from_the_future"]
+    assert parsed.rows["rspamd_history"]["first_at"].to_list() == [day]
+    assert isinstance(parsed.rows["rspamd_history"], pl.DataFrame)

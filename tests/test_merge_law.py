@@ -1,0 +1,210 @@
+"""Gold in parts: cutting the messages anywhere and merging gives the whole, for every table that merges."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import importlib
+import random
+from collections import Counter
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from jobs.contracts import conform, contract, reference, rows_frame, tables
+from jobs.core.merge import merged
+from jobs.gold import bypass, campaign_daily
+from jobs.gold.counting import READ, marked
+
+Frames = dict[str, pl.DataFrame]
+
+MERGED = [table for table in tables() if contract(table).merge]
+# So few values that rows meet under the same key, in several parts.
+DAYS = [dt.date(2026, 11, 24), dt.date(2026, 11, 25)]
+NOON = dt.datetime(2026, 11, 24, 12, tzinfo=dt.UTC)
+TYPES = ["AD.MED", "UNK"]
+NUMBERS = sorted(hashlib.sha256(bytes([place])).hexdigest() for place in range(4))
+GIVEN: dict[str, list[Any]] = {
+    "operator_id": ["a", "b"],
+    "period_date": DAYS,
+    "channel_code": ["EMAIL", "SMS", "VOICE_CS"],
+    "direction_code": ["inbound", "outbound"],
+    "grain_code": ["recipient", "attempt", "call"],
+    "stage_code": ["connect", "envelope", "content", "delivery"],
+    "outcome_code": ["delivered", "rejected", "quarantined"],
+    "is_message_row": [True, False],
+    "spam_type_code": TYPES,
+    "recipient_hash": [*NUMBERS[:3], "_U"],
+    "first_at": [NOON, NOON + dt.timedelta(hours=1)],
+    "last_at": [NOON + dt.timedelta(hours=1), NOON + dt.timedelta(hours=2)],
+}
+RECORDED: dict[str, list[Any]] = {
+    "segment_count": [1, 3],
+    "recipient_domain": ["one.example", "two.example"],
+    "sender_hash": NUMBERS[:3],
+    "sender_kind_code": ["number", "name"],
+    "sender_network_code": ["20801", "26201"],
+    "sender_registered_domain": ["big.example", "small.example"],
+    "client_network": ["192.0.2.0/24", "198.51.100.0/24"],
+    "source_asn": [64496],
+    "is_origin_verified": [True, False],
+    "origin_claimed_code": ["FRA", "DEU"],
+    "origin_verified_code": ["FRA"],
+    "origin_observed_code": ["DEU"],
+    "location_database": ["geo"],
+    "location_date": DAYS,
+    "inbound_link_id": ["link"],
+    "inbound_link_code": ["peer"],
+    "transit_code": ["FRA"],
+    "outbound_link_code": ["peer"],
+    "destination_code": ["FRA"],
+    "destination_operator_id": ["c"],
+    "countermeasure_code": ["DNSBL", "GREYLIST", "CONTENT_FILTER", "POLICY_SIZE"],
+    "strategy_code": ["filtering", "network"],
+    "is_antispam": [True, False],
+    "engine_code": ["rspamd"],
+    "filter_us": [5, 7],
+    "message_bytes": [1000, 2000],
+    "is_type_strong": [True, False],
+    "spam_type_codes": [["AD.MED"], [], ["AD.MED", "PHISH"]],
+    "engine_types": [
+        [],
+        [{"engine_code": "rspamd", "spam_type_code": code, "is_type_strong": True} for code in TYPES[:1]],
+        [{"engine_code": name, "spam_type_code": "UNK", "is_type_strong": None} for name in ("amavis", "x")],
+    ],
+    "is_bulk": [True, False],
+    "commercial_code": ["none", "primary"],
+    "consent_code": ["none", "express"],
+    "is_malicious": [True, False],
+    "attestation_code": ["A", "C"],
+    "origid_hash": NUMBERS[:2],
+    "cell_hash": NUMBERS[:2],
+}
+# A signature has one kind and one sketch.
+SIGNATURES: list[dict[str, Any]] = [
+    {},
+    {"signature_kind_code": "fuzzy", "signature_hash": NUMBERS[0]},
+    *(
+        {"signature_kind_code": "text", "signature_hash": name, "signature_sketch": [place] * 2 + [7] * 30}
+        for place, name in enumerate(NUMBERS[1:])
+    ),
+]
+OPERATORS = rows_frame(
+    [
+        {
+            "operator_id": name,
+            "country_code": "FRA",
+            "links": [
+                {
+                    "link_id": "link",
+                    "link_code": "peer",
+                    "link_scope_code": scope,
+                    "link_traffic_code": "p2p",
+                    "network_codes": ["20801"],
+                }
+            ],
+        }
+        for name, scope in (("a", "national"), ("b", "international"))
+    ],
+    "ref.operator",
+)
+
+
+def row_of(seed: int) -> dict[str, Any]:
+    """A message: what is drawn with the seed; half of what a log may record is null."""
+    drawn = random.Random(seed)
+    some = {name: drawn.choice(values) for name, values in GIVEN.items()}
+    known = {name: drawn.choice(values) for name, values in RECORDED.items() if drawn.random() < 0.5}
+    return some | known | drawn.choice(SIGNATURES)
+
+
+def few(table: str) -> pl.DataFrame:
+    """A reference table whose thresholds a few messages reach."""
+    name = {"ref.campaign_parameter": "parameter_value", "ref.bypass_parameter": "value"}[table]
+    counts = ["least_copies_content", "least_copies_behaviour", "grey_recipients", "simbox_recipients"]
+    value = pl.when(pl.col("parameter_code").is_in(counts)).then(pl.lit("2")).otherwise(pl.col(name))
+    frame = reference(table)
+    return frame.with_columns(value.cast(frame.schema[name]).alias(name))
+
+
+@cache
+def inputs(table: str) -> Frames:
+    made = {
+        "definition": reference("ref.definition"),
+        "operator": OPERATORS,
+        "campaign_parameter": few("ref.campaign_parameter"),
+        "bypass_parameter": few("ref.bypass_parameter"),
+    }
+    return {name: made[name] for each in contract(table).reads if (name := each.split(".")[1]) != "message"}
+
+
+def member(parts: list[pl.DataFrame], frames: Frames) -> Frames:
+    counted = merged(
+        pl.concat([campaign_daily.signatures(part) for part in parts]),
+        campaign_daily.SIGNATURE_KEY,
+        campaign_daily.SIGNATURE_RULES,
+    )
+    return {"member": campaign_daily.members(counted, frames["campaign_parameter"])}
+
+
+def behaviour(parts: list[pl.DataFrame], frames: Frames) -> Frames:
+    counted = merged(
+        pl.concat([bypass.contacts(part) for part in parts]), bypass.CONTACT_KEY, bypass.CONTACT_RULES
+    )
+    return frames | {"behaviour": bypass.numbers_behaviour(counted, frames["bypass_parameter"])}
+
+
+# What some tables need to have of all messages before they count each part.
+FIRST: dict[str, Callable[[list[pl.DataFrame], Frames], Frames]] = {
+    "gold.campaign_daily": member,
+    "gold.bypass_indicator_daily": behaviour,
+}
+
+
+def counted_in_parts(table: str, parts: list[pl.DataFrame]) -> pl.DataFrame:
+    job = importlib.import_module(f"jobs.gold.{contract(table).name}")
+    about = contract(table)
+    frames = inputs(table)
+    if table in FIRST:
+        frames = FIRST[table](parts, frames)
+    counts = [job.partial(message=part, **frames) for part in parts]
+    for each in counts:
+        assert set(each.columns) == {*about.key, *dict(about.merge)}
+        assert each.select(about.key).is_unique().all(), "a part has one row for each key"
+    # Merging is closed: parts of parts give the same.
+    half = len(counts) // 2
+    rules = dict(about.merge)
+    steps = [merged(pl.concat(some), about.key, rules) for some in (counts[:half], counts[half:]) if some]
+    frame = merged(pl.concat(steps), about.key, rules)
+    return conform(job.finish(frame) if hasattr(job, "finish") else frame, table)
+
+
+def rows_of(frame: pl.DataFrame) -> Counter[str]:
+    return Counter(str(row) for row in frame.rows())
+
+
+def test_every_table_of_messages_merges() -> None:
+    assert set(MERGED) == {table for table in tables() if "silver.message" in contract(table).reads}
+
+
+@pytest.mark.parametrize("table", MERGED)
+@settings(max_examples=25, deadline=None)
+@given(cut=st.lists(st.tuples(st.integers(0, 9999), st.integers(0, 3)), max_size=40))
+@example(cut=[(place, place % 4) for place in range(200)])
+@example(cut=[])
+def test_parts_merge_to_the_whole(table: str, cut: list[tuple[int, int]]) -> None:
+    """cut: each message's seed, and the part that it is in."""
+    message = rows_frame([row_of(seed) for seed, _ in cut], "silver.message")
+    part_of = pl.Series([part for _, part in cut], dtype=pl.Int64)
+    job = importlib.import_module(f"jobs.gold.{contract(table).name}")
+    whole = conform(job.transform(message=message, **inputs(table)), table)
+    # As an engine hands them out: the columns that gold reads, marked once.
+    narrow = marked(message.select(READ), reference("ref.definition"))
+    parts = [narrow.filter(part_of == place) for place in range(4)]
+    assert rows_of(counted_in_parts(table, parts)) == rows_of(whole)
+    assert whole.height > 0 or len(cut) < 200, "the example counts nothing"

@@ -1,0 +1,100 @@
+"""Progress of a run: what stands on a terminal of 80 columns, and what in a pipe; and Ctrl-C."""
+
+from __future__ import annotations
+
+import io
+
+from rich.console import Console
+
+from jobs.cli.interrupt import told
+from jobs.cli.progress import Meter, Stage, clock_time, drawn
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def meter_in_a_pipe(*operators: str) -> tuple[Meter, Clock, io.StringIO]:
+    out, clock = io.StringIO(), Clock()
+    return Meter(Console(file=out, force_terminal=False, width=80), operators, clock), clock, out
+
+
+def test_a_pipe_gets_a_plain_line_for_each_stage() -> None:
+    meter, clock, out = meter_in_a_pipe("lab-mail")
+    with meter:
+        meter.say("bronze: looking for what is new")
+        clock.now += 2
+        meter.move("bronze", 0.5, 200_000_000)
+        clock.now += 2
+        meter.move("bronze", 1.0, 200_000_000)
+        assert meter.finished == ["bronze"]
+        meter.say("silver: nothing new")
+        clock.now += 0.25
+    first, second = out.getvalue().splitlines()
+    assert first.split() == ["bronze", "lab-mail", "200.0", "MB", "50.0", "MB/s", "in", "4.0", "s"]
+    assert second.split() == ["silver", "nothing", "new", "in", "0.2", "s"]
+    assert all(sign.isprintable() for sign in first + second)
+    assert max(map(len, (first, second))) <= 80
+    assert meter.finished == ["bronze", "silver"]
+
+
+def test_a_long_stage_in_a_pipe_gets_a_line_now_and_then() -> None:
+    meter, clock, out = meter_in_a_pipe("a", "b")
+    with meter:
+        meter.say("bronze: looking for what is new")
+        for step in range(1, 5):
+            clock.now += 20
+            meter.move("bronze", step / 4 - 0.01, 4_000_000_000)
+    lines = [line.split() for line in out.getvalue().splitlines()]
+    assert [line[:3] for line in lines] == [["bronze", "2", "operators"]] * 3
+    assert lines[0][3:] == ["1,960.0", "of", "4,000.0", "MB", "49.0", "MB/s", "0:42", "left"]
+    assert lines[-1][3:] == ["4,000.0", "MB", "50.0", "MB/s", "in", "1:20"]
+
+
+def test_operators_are_named_or_counted() -> None:
+    meter, _, _ = meter_in_a_pipe("a", "b", "c")
+    for text, about in {"b": "b", "a, c": "2 operators", "validating": "validating"}.items():
+        meter.say(f"silver: {text}")
+        assert meter.stage is not None and meter.stage.about == about
+
+
+def test_a_stage_that_fails_is_not_finished() -> None:
+    meter, _, out = meter_in_a_pipe("a")
+    try:
+        with meter:
+            meter.move("bronze", 0.5, 1000)
+            raise ValueError
+    except ValueError:
+        pass
+    assert (meter.finished, out.getvalue()) == ([], "")
+
+
+def test_the_time_left_falls_while_nothing_is_reported_and_never_lies() -> None:
+    stage = Stage("silver", 0.0, "a", share=0.5, moved=10.0)
+    assert [stage.seconds_left(now) for now in (10.0, 14.0, 30.0)] == [10.0, 6.0, None]
+    assert Stage("silver", 0.0, "a", share=0.0, moved=10.0).seconds_left(10.0) is None
+
+
+def test_no_line_is_wider_than_the_terminal() -> None:
+    stage = Stage("bronze", 0.0, "a-very-long-operator-name-indeed" * 3, 10**13, 2 * 10**13, 0.5, 100_000.0)
+    for width in (80, 60, 40):
+        assert len(drawn(stage, 100_000.0, width)) <= width
+    assert "27:46:40 left" in drawn(stage, 100_000.0, 80)
+
+
+def test_times() -> None:
+    assert [clock_time(span) for span in (0.4, 59.6, 61, 7205)] == ["0:00", "1:00", "1:01", "2:00:05"]
+
+
+def test_what_an_interrupted_run_says() -> None:
+    stages = ["bronze", "silver", "gold"]
+    assert told([], stages).startswith("Stopped. The lake's tables are as they were.")
+    assert told(["bronze"], stages).startswith(
+        "Stopped. bronze is finished and kept; silver and gold are as they were."
+    )
+    assert "bronze and silver are finished and kept; gold is as it was." in told(stages[:2], stages)
+    assert "Every stage is finished" in told(stages, stages)

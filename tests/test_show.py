@@ -1,0 +1,166 @@
+"""`observatory show`: tables on a narrow terminal, columns, SQL that reads the lake and nothing else."""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+from pathlib import Path
+
+import duckdb
+import polars as pl
+import pytest
+from rich.console import Console
+
+from jobs.cli.query import run_sql, show_lake, tables_of
+from jobs.cli.rows import columns_of, draw, read_rows
+from jobs.contracts import contract, rows_frame
+from jobs.engine.lake import Lake
+from jobs.errors import ObservatoryError
+
+VOLUME = "gold.spam_volume_daily"
+DAY = dt.date(2026, 11, 24)
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """Two operators' days of volume, of which a run names the first version, and an empty table."""
+    lake = Lake(str(tmp_path_factory.mktemp("lake")))
+    common = {
+        "channel_code": "EMAIL", "direction_code": "inbound", "stage_code": "delivery",
+        "outcome_code": "delivered", "unit_code": "recipient", "definition_code": "OPERATOR",
+        "spam_certain": 1, "spam_possible": 2,
+    }  # fmt: skip
+    rows = [
+        {"operator_id": operator, "period_date": DAY + dt.timedelta(days=day), "units": 1000 * (day + 1)}
+        | common
+        for operator in ("a", "b")
+        for day in range(3)
+    ]
+    lake.append(rows_frame(rows, VOLUME), VOLUME)
+    named = [{"table_name": VOLUME, "version": lake.version(VOLUME)}]
+    lake.append(rows_frame([{"run_id": "r", "table_versions": named}], "meta.run"), "meta.run")
+    lake.append(rows_frame([rows[0] | {"outcome_code": "tagged"}], VOLUME), VOLUME)
+    return lake
+
+
+def drawn(
+    frame: pl.DataFrame, monkeypatch: pytest.MonkeyPatch, width: int | None, count: int | None = None
+) -> str:
+    if width is None:
+        monkeypatch.delenv("COLUMNS", raising=False)
+    else:
+        monkeypatch.setenv("COLUMNS", str(width))
+    out = io.StringIO()
+    console = Console(file=out, width=width or 80)
+    draw(frame, VOLUME, console, count or frame.height, contract(VOLUME).key)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("width", [80, 60, 40])
+def test_no_line_is_wider_and_no_word_is_broken(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    rows, count = read_rows(lake, VOLUME, None, 4)
+    assert (rows.height, count) == (4, 6)
+    text = drawn(rows, monkeypatch, width, count)
+    assert max(map(len, text.splitlines())) <= width
+    words = set(text.replace("┃", " ").replace("│", " ").replace(",", " ").replace(".", " ").split())
+    # Every column is in the table, or named below it.
+    assert set(rows.columns) <= words
+    assert "4 of 6 rows shown" in text and "In all of them: channel_code EMAIL" in text
+
+
+def test_a_pipe_gets_all_columns_on_one_line_a_row(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows, _ = read_rows(lake, VOLUME, None, None)
+    text = drawn(rows, monkeypatch, None)
+    (head,) = [line for line in text.splitlines() if line.startswith("┃")]
+    assert [cell.strip() for cell in head.strip("┃").split("┃")] == rows.columns
+    assert "\x1b" not in text
+
+
+def test_long_and_nested_values_and_control_characters(monkeypatch: pytest.MonkeyPatch) -> None:
+    frame = pl.DataFrame(
+        {"text": ["a\x1b[31m" + "long " * 20, "b"], "list": [["x"], []], "none": [None, None]}
+    )
+    text = drawn(frame, monkeypatch, 80)
+    assert "a\\x1b[31mlong" in text and "…" in text and '["x"]' in text
+    assert "Values after … are cut" in text
+
+
+def test_columns_are_chosen_in_order(lake: Lake) -> None:
+    names = columns_of("units, operator_id,units", VOLUME)
+    assert names == ["units", "operator_id"]
+    rows, _ = read_rows(lake, VOLUME, "operator_id = 'b'", 1, columns=names)
+    assert rows.rows() == [(1000, "b")]
+    with pytest.raises(ObservatoryError, match="no column 'unit'.*'units'"):
+        columns_of("unit", VOLUME)
+
+
+def test_sql_sees_the_versions_that_belong_together(lake: Lake) -> None:
+    query = f"SELECT operator_id, period_date, sum(units) AS units FROM {VOLUME} GROUP BY ALL ORDER BY ALL"
+    rows, count = run_sql(lake, query, None)
+    assert (rows.height, count) == (6, 6)
+    assert rows.row(0) == ("a", DAY, 1000)
+    rows, count = run_sql(lake, f"SELECT * FROM {VOLUME}", 2)
+    assert (rows.columns, rows.height, count) == (contract(VOLUME).columns, 2, 6)
+    joined = f"""
+        WITH totals AS (SELECT definition_code, sum(units) AS units FROM {VOLUME} GROUP BY 1)
+        SELECT name, units FROM totals JOIN ref.definition USING (definition_code)
+        WHERE NOT EXISTS (SELECT 1 FROM silver.message)
+    """
+    assert run_sql(lake, joined, None)[0].rows() == [("Blocked or tagged by the operator", 12000)]
+
+
+@pytest.mark.parametrize(
+    ("sql", "told"),
+    [
+        ("SELECT * FROM gold.spam_volume_dayly", "unknown table .*did you mean 'gold.spam_volume_daily'"),
+        ("SELECT nothing FROM gold.spam_volume_daily", "--sql: .*nothing"),
+        ("SELEC 1", "--sql: .*SELEC"),
+        ("SELECT 1; SELECT 2", "takes one query"),
+        ("DROP VIEW gold.spam_volume_daily", "takes one query"),
+        ("COPY (SELECT 1) TO '/tmp/observatory-never'", "takes one query"),
+        ("SET enable_external_access = true", "takes one query"),
+        ("SELECT * FROM read_text('/etc/hostname')", "--sql: .*Permission"),
+        ("SELECT * FROM '/etc/passwd'", "--sql: "),
+        ("SELECT * FROM glob('/etc/*')", "--sql: .*Permission"),
+        ("SELECT * FROM lake", "--sql: "),
+        ("ATTACH '/tmp/observatory-never.db'", "takes one query"),
+        ("INSTALL httpfs", "takes one query"),
+    ],
+)
+def test_sql_reads_the_lake_and_nothing_else(lake: Lake, sql: str, told: str) -> None:
+    with pytest.raises(ObservatoryError, match=f"(?s){told}"):
+        run_sql(lake, sql, 20)
+    assert not Path("/tmp/observatory-never").exists()
+
+
+def test_tables_of_a_query_are_those_of_contracts() -> None:
+    assert tables_of(
+        "WITH x AS (SELECT 1) SELECT * FROM x, gold.spam_type_daily t, gold.spam_type_daily u"
+    ) == ["gold.spam_type_daily"]
+
+
+def test_what_the_lake_holds_and_how_others_open_it(lake: Lake, tmp_path: Path) -> None:
+    out = io.StringIO()
+    show_lake(lake, Console(file=out, width=80))
+    text = out.getvalue()
+    assert "gold.spam_volume_daily" in text and " 6 " in text
+    # The lines for Polars run as they stand.
+    call = text[text.index("polars.read_delta(") :].split("DuckDB")[0].strip()
+    frame = eval(call, {"polars": pl})
+    assert frame.height == 6
+    assert "delta_scan(" in text and 'option("versionAsOf", 1)' in text
+    out = io.StringIO()
+    show_lake(Lake(str(tmp_path / "none")), Console(file=out, width=80))
+    assert "no tables yet" in out.getvalue()
+
+
+def test_duckdb_stays_locked_whatever_it_is_asked() -> None:
+    """The settings that run_sql relies on do what they say in the version that is installed."""
+    connection = duckdb.connect()
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET lock_configuration = true")
+    for sql in ("SET enable_external_access = true", "SELECT * FROM read_text('/etc/hostname')"):
+        with pytest.raises(duckdb.Error):
+            connection.execute(sql)
