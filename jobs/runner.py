@@ -103,6 +103,9 @@ def run(work: Run, stages: Iterable[str] = STAGES) -> None:
 
                 quality.refresh(work)
             work.reach(stage, 1.0)
+        # A task that died, though it was done again, may have written files before.
+        if engine.has_lost:
+            sweep(work.lake, time.time())
     refuse(work)
 
 

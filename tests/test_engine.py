@@ -423,6 +423,23 @@ def test_a_run_whose_every_task_dies_once_gives_the_same_tables(
         *("silver, refusals", "gold, signatures", "gold, members", "gold, count", "gold, files of gold."),
     ):
         assert any(each.startswith(about) for each in deadly.deaths), (about, sorted(set(deadly.deaths)))
+    assert files_of_no_version(lake) == []
+
+
+def files_of_no_version(lake: Lake) -> list[str]:
+    """Parquet files in the folders of tables that no version in their log has."""
+    found = []
+    for table in (*SILVER, *GOLD):
+        if not lake.exists(table):
+            found += [str(path) for path in Path(lake.path(table)).rglob("part-*.parquet")]
+            continue
+        known = set()
+        for version in range(lake.version(table) + 1):
+            known |= {each.path for each in lake.files(table, version)}
+        found += [
+            str(path) for path in Path(lake.path(table)).rglob("part-*.parquet") if str(path) not in known
+        ]
+    return found
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,7 @@ class Embedded:
 
     def __init__(self, workers: int, memory_bytes: int) -> None:
         for_workers = memory_bytes - STEERING_BYTES - VALIDATOR_BYTES
+        self.has_lost = False
         self.is_tight = for_workers < BASE_BYTES + LEAST_TASK_BYTES
         if self.is_tight:
             for_workers += VALIDATOR_BYTES
@@ -96,6 +97,7 @@ class Embedded:
                     self._replace(worker)
                     if len(place) > 1:
                         raise TaskDied(died(task.about)) from None
+                    self.has_lost = True
                     pieces = task.smaller(task) if task.smaller else [task]
                     waiting.extendleft(
                         ((*place, number), piece) for number, piece in reversed(list(enumerate(pieces)))
@@ -186,6 +188,7 @@ class Inline:
     workers = 1
     task_bytes = 512 << 20
     is_tight = False
+    has_lost = False
 
     def __enter__(self) -> Inline:
         return self

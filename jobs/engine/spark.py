@@ -98,6 +98,8 @@ class Spark:
     """
 
     is_tight = False
+    # Spark repeats tasks by itself: any run may have lost one.
+    has_lost = True
 
     def __init__(self, settings: config.Engine, root: str) -> None:
         refuse_missing()

@@ -52,6 +52,8 @@ class Engine(Protocol):
     workers: int
     task_bytes: int
     is_tight: bool
+    # Whether a task died that may have written files before.
+    has_lost: bool
 
     def run(self, tasks: Iterable[Task], done: Callable[[int], None] = ...) -> list[Any]:
         """The values that the tasks returned, in their order; those of tasks that were cut, one after the
