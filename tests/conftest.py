@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
+import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 # A key of the tests' own; nothing that it protects is real.
@@ -18,3 +20,11 @@ os.environ.pop("COLUMNS", None)
 # The time of an example depends on the machine alone.
 hypothesis.settings.register_profile("observatory", deadline=None)
 hypothesis.settings.load_profile("observatory")
+
+
+@pytest.fixture(autouse=True)
+def keys_of_one_test() -> Iterator[None]:
+    """Reading settings that name a key file sets it for the whole process: the next test begins without it."""
+    yield
+    os.environ.pop("OBSERVATORY_PSEUDONYM_KEY_FILE", None)
+    os.environ["OBSERVATORY_PSEUDONYM_KEY"] = KEY
