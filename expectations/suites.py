@@ -108,8 +108,8 @@ class Asked:
 
 
 # Great Expectations imports these for charts, tests of distributions, notebooks and other frames. No rule
-# uses them, and they take half of the time. It can do without the first two.
-OPTIONAL = ("pyspark", "IPython")
+# uses them, and they take half of the time. It can do without those of the first line.
+OPTIONAL = ("pyspark", "IPython", "sqlalchemy")
 UNUSED = ("altair", "scipy", "scipy.stats", "scipy.special")
 
 

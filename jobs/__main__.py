@@ -91,9 +91,12 @@ def lake_of(settings: config.Observatory) -> Lake:
     return open_lake(settings.lake.root)
 
 
-def pull_all(settings: config.Observatory, operator: str | None) -> list[str]:
-    """Pull every source; the problems of sources that could not be read."""
-    from jobs.engine import access
+def pull_all(settings: config.Observatory, operator: str | None, is_followed: bool = False) -> list[str]:
+    """Pull every source; the problems of sources that could not be read.
+
+    is_followed: a run follows, whose processes start as soon as something new is found.
+    """
+    from jobs.engine import access, ahead
     from jobs.engine.identity import refuse_others
     from jobs.engine.lock import writing
     from jobs.patterns import visible
@@ -110,6 +113,8 @@ def pull_all(settings: config.Observatory, operator: str | None) -> list[str]:
             problems += pulled.problems
             for note in pulled.notes:
                 err.print(Text(visible(note)))
+            if pulled.pieces and is_followed:
+                ahead.start(settings.engine, size)
     err.print(f"pull: {pieces} new piece{'' if pieces == 1 else 's'}, {size / 1e6:,.1f} MB")
     return problems
 
@@ -156,7 +161,7 @@ def run(
     stages = [each.value for each in stage or Stage]
     access.prepare(settings.lake.root, settings.lake.group)
     with writing(settings.lake.root, "observatory run"):
-        problems = [] if stage else pull_all(settings, operator)
+        problems = [] if stage else pull_all(settings, operator, is_followed=True)
         show_changes(run_stages(settings, operator, stages, since, until, requarantine))
     told(problems)
 
@@ -589,7 +594,7 @@ def demo(
 
     use_demo_key()
     settings = config.load(config_file)
-    problems = pull_all(settings, None)
+    problems = pull_all(settings, None, is_followed=True)
     work = run_stages(settings, None, [each.value for each in Stage])
     estimate_demo(work, membership)
     for table in (*results(work.lake), world(work.lake)):
@@ -668,7 +673,7 @@ def init(
 
 def run_all(settings: config.Observatory) -> list[str]:
     """Pull and all stages; the problems of sources."""
-    problems = pull_all(settings, None)
+    problems = pull_all(settings, None, is_followed=True)
     run_stages(settings, None, [each.value for each in Stage])
     return problems
 

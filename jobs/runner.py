@@ -24,7 +24,7 @@ from jobs import contracts, fixed_costs, ingest
 from jobs.config import Observatory, Operator
 from jobs.contracts import contract, reference, rows_frame
 from jobs.engine import checks, identity, record, tasks
-from jobs.engine.embedded import Embedded, Inline
+from jobs.engine.embedded import LITTLE, Embedded, Inline
 from jobs.engine.lake import Lake, is_local, write_files
 from jobs.engine.lock import as_only_writer
 from jobs.engine.record import Periods
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
     from jobs.engine.spark import Spark
 
 STAGES = ("bronze", "silver", "gold")
-# Of fewer bytes of logs than this, tasks run in the process itself: workers would start for longer.
-LITTLE = 2 << 20
 
 
 @dataclass

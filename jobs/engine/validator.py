@@ -1,6 +1,7 @@
 """A process in which Great Expectations is imported while the work goes on, and rules are asked afterwards.
 
-Its import costs more than a second of processor time, which a run has to spare while it waits for workers.
+Its import costs seconds of processor time, which a run of little data has nowhere else to spare. So this
+module imports little, and functions that the process runs import the rest.
 """
 
 from __future__ import annotations
@@ -11,14 +12,15 @@ from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from expectations import domain, suites
-from jobs.contracts import contract, polars_schema
 from jobs.engine.embedded import INTERRUPTIBLE, died, started
 from jobs.engine.tasks import Left, TaskDied, perform, take
+
+if TYPE_CHECKING:
+    from expectations import suites
 
 # The validator gives way to the workers a little.
 NICE = 5
@@ -27,17 +29,20 @@ NICE = 5
 @cache
 def executor() -> ProcessPoolExecutor:
     """The process, started once."""
-    made = started()
+    made = started("spawn")
     atexit.register(made.shutdown, wait=False, cancel_futures=True)
+    made.submit(perform, "jobs.engine.validator:warm", ())
     return made
 
 
 def prepare() -> None:
     """Start the process and its imports, without waiting for them."""
-    executor().submit(perform, "jobs.engine.validator:warm", ())
+    executor()
 
 
 def warm() -> None:
+    from expectations import suites
+
     os.nice(NICE)
     suites.warm()
 
@@ -69,10 +74,16 @@ def ask(function: str, *arguments: Any) -> Any:
 
 
 def answer_table(table: str, frame: pl.DataFrame) -> list[suites.Result]:
+    from expectations import suites
+    from jobs.contracts import contract
+
     return suites.validate([suites.Asked(table, frame, suites.contract_rules(table), contract(table).key)])
 
 
 def answer(left: dict[str, list[Left]]) -> tuple[list[suites.Result], list[str]]:
+    from expectations import domain, suites
+    from jobs.contracts import contract, polars_schema
+
     frames = {}
     for table, parts in left.items():
         rows = take(parts)
