@@ -181,9 +181,11 @@ def run_stages(
     until: dt.datetime | None = None,
     requarantine: bool = False,
 ) -> Run:
-    """Run the stages, with a line of progress for each; the run and what it did."""
+    """Run the stages, with a line of progress for each, and name what counts twice; the run, done."""
     from jobs.cli.progress import Meter
+    from jobs.patterns import visible
     from jobs.runner import Run, run
+    from jobs.status import unfolded_hops
 
     chosen = config.operators(settings, operator)
     with Meter(err, [each.id for each in chosen]) as meter, interruptible(meter.finished, stages):
@@ -199,6 +201,8 @@ def run_stages(
             move=meter.move,
         )
         run(work, stages)
+    for problem in unfolded_hops(work.lake, work.changed.get("silver.transmission", {})):
+        err.print(Text(visible(problem)))
     return work
 
 

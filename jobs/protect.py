@@ -33,6 +33,8 @@ from jobs.refusal_types import type_of_transmissions
 SHORTEST_KEY = 32
 # Of 32 random hexadecimal digits fewer are different once in 10^12 keys.
 FEWEST_SIGNS = 6
+# Own networks of every operator: the host itself, and the addresses that stand for none.
+HOST_ITSELF = ("127.0.0.0/8", "::1/128", "0.0.0.0/32", "::/128")
 # The address in `name[address]:port`, `address:port` or alone.
 LINK_ADDRESS = r"(?:^|\[)((?:[0-9]{1,3}\.){3}[0-9]{1,3}|[0-9A-Fa-f]*:[0-9A-Fa-f:.]*)(?:$|\]|:[0-9]+$)"
 
@@ -207,6 +209,7 @@ def protect_transmissions(raw: pl.DataFrame, own: Own, door: Door, loaded: rules
         sender_country=sender_country,
         recipient_country=recipient_country,
         is_own_address=client["is_own"],
+        is_handoff=handoffs(raw, own),
     )
     # Calls go to numbers or, as mails do, to names at a domain.
     own_recipient = (
@@ -657,13 +660,29 @@ def clients(addresses: pl.Series, own: Own, door: Door) -> pl.DataFrame:
     def looked_up(distinct: pl.Series) -> pl.DataFrame:
         return pl.DataFrame(
             {
-                "hash": pseudonyms(distinct, operator_key(own.operator_id)),
+                "hash": pseudonyms(distinct, key_of(own)),
                 "network": location.network_of(distinct),
-                "is_own": location.in_networks(distinct, list(own.networks)),
+                "is_own": is_own_address(distinct, own),
             }
         ).hstack(located(distinct, door.ranges).select("country_code", "asn"))
 
     return location.for_distinct(addresses.cast(pl.String), looked_up)
+
+
+def is_own_address(addresses: pl.Series, own: Own) -> pl.Series:
+    """Whether each address is in the operator's networks; null for what is no address."""
+    return location.in_networks(addresses, [*HOST_ITSELF, *own.networks])
+
+
+def handoffs(raw: pl.DataFrame, own: Own) -> pl.Series:
+    """Whether each delivery was to a filter: as the kernel found, or to an address of the operator's own that
+    answered with a queue id, as a filter on another host does."""
+    known = raw["is_handoff"]
+    rows = (raw["next_queue_id"].is_not_null() & ~known.fill_null(False)).arg_true()
+    if not len(rows):
+        return known
+    answered = is_own_address(raw["outbound_link"].gather(rows).str.extract(LINK_ADDRESS), own)
+    return known.scatter(rows.filter(answered.fill_null(False)), True)
 
 
 def located(addresses: pl.Series, ranges: str | None) -> pl.DataFrame:

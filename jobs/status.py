@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import json
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ import polars as pl
 
 from jobs import future
 from jobs.config import Observatory
-from jobs.engine.lake import Lake
+from jobs.engine.lake import Lake, scan_files
+from jobs.engine.record import Periods
 from jobs.manifest import Unreadable, has_manifest, landing, read_manifest, read_waiting
 from jobs.windows import is_plausible
 
@@ -109,6 +111,63 @@ def unread(lake: Lake, settings: Observatory, operators: set[str]) -> list[str]:
     ]
 
 
+def unfolded_hops(lake: Lake, periods: Periods) -> list[str]:
+    """The messages that count twice because a filter's address is not among the operator's networks, on days
+    of operators."""
+    table = "silver.transmission"
+    files = lake.files(
+        table,
+        lake.versions().get(table),
+        lambda partition: partition["period_date"] in periods.get(str(partition["operator_id"]), ()),
+    )
+    if not files:
+        return []
+    # Kernels take long to import, for a command that finds nothing to look at.
+    from jobs.silver.hops import unfolded
+
+    found = unfolded(scan_files(table, files)).collect(engine="streaming")
+    return [counted_twice(**row) for row in found.iter_rows(named=True)]
+
+
+def counted_twice(
+    operator_id: str,
+    source_id: str,
+    client_network: str | None,
+    messages: int,
+    recipients: int,
+    since: dt.date,
+) -> str:
+    if client_network is None:
+        where, what = "whose address is", "the filter's address, which the log has as relay="
+    else:
+        where, what = f"by an address in {client_network}, which is", f"the address, or {client_network}"
+    return (
+        f"operator '{operator_id}', source '{source_id}': {messages:,} message{'s' if messages > 1 else ''}"
+        f" ({recipients:,} recipient{'s' if recipients > 1 else ''}) counted twice, having come back from a"
+        f" filter {where} not among the operator's networks. If it is the operator's own, add {what}, to"
+        f" networks of [[operator]] '{operator_id}', and run `observatory run --since {since}`."
+    )
+
+
+def open_periods(lake: Lake, operators: set[str], open_days: int) -> Periods:
+    """The days of each operator that its next lines may still change."""
+    table = "silver.transmission"
+    days: dict[str, set[str]] = {}
+    for file in lake.files(table, lake.versions().get(table)):
+        partition = dict(file.partition)
+        if partition["operator_id"] in operators:
+            days.setdefault(str(partition["operator_id"]), set()).add(str(partition["period_date"]))
+    return {
+        operator: {
+            day
+            for day in of_operator
+            if dt.date.fromisoformat(day)
+            >= dt.date.fromisoformat(max(of_operator)) - dt.timedelta(days=open_days)
+        }
+        for operator, of_operator in days.items()
+    }
+
+
 def last_validation(root: str) -> list[dict[str, Any]]:
     """The results of the last validation, rule by rule; empty when there was none."""
     files = sorted(Path(root, "_validation").glob("*.json"))
@@ -151,4 +210,5 @@ def problems(lake: Lake, settings: Observatory, operators: set[str]) -> list[str
             " after the file was written and read: the clock of the host was wrong. They are not counted;"
             " `observatory quarantine --reason from_the_future` shows them."
         )
-    return found
+    open_days = settings.lake.open_days
+    return found + unfolded_hops(lake, open_periods(lake, operators, open_days))

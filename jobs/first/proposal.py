@@ -22,6 +22,7 @@ import polars as pl
 from jobs.contracts import REFERENCE
 from jobs.formats.registry import KERNELS
 from jobs.location import country_of_numbers, in_networks
+from jobs.protect import HOST_ITSELF
 from jobs.silver.assembling import ROWS, settled
 from jobs.sniff import kannel
 from jobs.sniff.files import Log, Problem, logs_of
@@ -198,7 +199,7 @@ def local_domains(mails: pl.DataFrame) -> dict[str, int]:
         ~pl.col("is_handoff").fill_null(False),
         pl.col("recipient").is_not_null(),
     ).with_columns(address=address, domain=pl.col("recipient").str.to_lowercase().str.extract(r"@([^@]+)$"))
-    is_private = in_networks(ends["address"], list(NETWORKS)).fill_null(False)
+    is_private = in_networks(ends["address"], [*HOST_ITSELF, *NETWORKS]).fill_null(False)
     is_next = relay.str.contains(LOOPBACK) & ~relay.str.contains(STORE)
     local = ends.filter(pl.col("address").is_null() | (is_private & ~is_next))
     counts = (

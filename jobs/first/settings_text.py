@@ -76,7 +76,8 @@ def settings_text(
         if answers.subscribers
         else noted("# subscribers = 1200", "or { EMAIL = 900, SMS = 1200 }; rates need it"),
         *domain_lines(found, answers),
-        "# Own servers and customers: mail from them is outbound. Add yours.",
+        "# Own servers, filters and customers: mail from them is outbound. Add yours.",
+        "# Loopback is own without a setting.",
         *array("networks", found.networks),
         *prefix_lines(answers),
         "",
