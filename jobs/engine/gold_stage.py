@@ -14,9 +14,10 @@ from typing import Any, Protocol, runtime_checkable
 import polars as pl
 
 from jobs import campaigns
+from jobs.config import Observatory
 from jobs.contracts import contract, reference, reference_digest
 from jobs.core.checksum import checksums
-from jobs.engine import record, validator
+from jobs.engine import record, removed, validator
 from jobs.engine.gold_tasks import (
     BYPASS,
     CAMPAIGN,
@@ -51,8 +52,8 @@ MESSAGE_BYTES = 3000
 NARROW_BYTES = 600
 # How many times the bytes of parts in staging merging them takes.
 PART_EXPANSION = 10
-# Fewer messages than this are one part.
-FEW = 20_000
+# Fewer messages than this are one part; parts of more gain no time.
+FEW, MANY = 20_000, 100_000
 
 
 def bucket_count(rows: int, task_bytes: int) -> int:
@@ -64,23 +65,16 @@ def gold(work: Run) -> None:
     started = record.now()
     lake = work.lake
     known = record.state(lake, (MESSAGE, *GOLD))
-    digest = reference_digest() + str([operator.model_dump() for operator in work.settings.operator])
-    own = {
-        (operator, day): record.digest(f"{checksum}/{digest}")
-        for (table, operator, day), (checksum, _) in known.items()
-        if table == MESSAGE and is_wanted(work, operator, day)
-    }
+    wanted = {key: found for key, found in own_inputs(work.settings, known).items() if is_wanted(work, *key)}
+    settled_before = removed.settled_in_gold(lake)
+    own = {key: found for key, found in wanted.items() if not is_before(settled_before, *key)}
     # Days that were asked for are computed whatever they were computed from: the code may have changed.
     settled: State = {} if work.since or work.until else known
     due = due_periods(CAMPAIGN, settled, own)
     operator = read_reference(work.settings, "ref.operator")
-    presets = bulk.presets(reference("ref.bulk_preset"), operator)
-    texts = bulk.days_of_texts(presets, {each.id for each in work.operators})
-    messages = {
-        (of, day): checksum
-        for (table, of, day), (checksum, _) in known.items()
-        if table == MESSAGE and not checksum.startswith("0:")
-    }
+    texts = days_of_texts(work.settings)
+    messages = messages_of(known)
+    name_settled(work, {key: found for key, found in wanted.items() if key not in own}, known)
     versions = lake.versions()
     step = Steps(work, versions)
     campaign = step.campaigns(due)
@@ -133,6 +127,88 @@ def gold(work: Run) -> None:
         record.add_stage(lake, work.run_id, "gold", started, GOLD, partitions)
 
 
+def own_inputs(settings: Observatory, known: State) -> dict[campaigns.Day, str]:
+    """For each operator-day of silver a checksum of its messages, of reference tables and of settings."""
+    digest = definitions(settings)
+    return {
+        (operator, day): record.digest(f"{checksum}/{digest}")
+        for (table, operator, day), (checksum, _) in known.items()
+        if table == MESSAGE
+    }
+
+
+def definitions(settings: Observatory) -> str:
+    """What all days are counted by: reference tables, and what the settings say of operators."""
+    return reference_digest() + str([operator.model_dump() for operator in settings.operator])
+
+
+def days_of_texts(settings: Observatory) -> dict[str, int]:
+    """By operator, how many days' texts a day looks at, itself among them."""
+    presets = bulk.presets(reference("ref.bulk_preset"), read_reference(settings, "ref.operator"))
+    return bulk.days_of_texts(presets, {each.id for each in settings.operator})
+
+
+def messages_of(known: State) -> dict[campaigns.Day, str]:
+    """The checksum of the messages of each operator-day that has any."""
+    return {
+        (operator, day): checksum
+        for (table, operator, day), (checksum, _) in known.items()
+        if table == MESSAGE and not checksum.startswith("0:")
+    }
+
+
+def stale_days(settings: Observatory, known: State, own: dict[campaigns.Day, str]) -> Periods:
+    """Of these operator-days those that were counted from something else than is on record now."""
+    due = due_periods(CAMPAIGN, known, own)
+    recorded = campaigns.checksums(known, {}, {})
+    inputs = campaigns.with_history(own, recorded, messages_of(known), days_of_texts(settings))
+    stale = due_periods(GOLD_DAILY[0], known, inputs)
+    return {
+        operator: due.get(operator, set()) | stale.get(operator, set()) for operator in due.keys() | stale.keys()
+    }
+
+
+def unfinished(lake: Lake, settings: Observatory) -> dict[str, str]:
+    """By operator the first day that gold is still to count, of days that it can count."""
+    known = record.state(lake, (MESSAGE, *GOLD))
+    mine, settled_before = {each.id for each in settings.operator}, removed.settled_in_gold(lake)
+    own = {
+        key: found
+        for key, found in own_inputs(settings, known).items()
+        if key[0] in mine and not is_before(settled_before, *key)
+    }
+    return {operator: min(days) for operator, days in stale_days(settings, known, own).items()}
+
+
+def is_before(days: Mapping[str, dt.date], operator: str, day: str) -> bool:
+    return operator in days and dt.date.fromisoformat(day) < days[operator]
+
+
+def name_settled(work: Run, settled: dict[campaigns.Day, str], known: State) -> None:
+    """Note which days keep their figures although they should be counted again: their messages, or messages
+    that they look at, are gone. A change of definitions or settings is noted once; days that were asked for,
+    always."""
+    is_asked = bool(work.since or work.until)
+    days: Periods = {}
+    if is_asked:
+        for operator, day in settled:
+            days.setdefault(operator, set()).add(day)
+    elif settled:
+        days = stale_days(work.settings, known, settled)
+    by = record.digest(definitions(work.settings))
+    if not days or (not is_asked and work.lake.about().get("settled_by") == by):
+        return
+    for operator, of_operator in sorted(days.items()):
+        work.notes.append(
+            f"operator '{operator}': {len(of_operator):,} day{'s' if len(of_operator) > 1 else ''} of gold"
+            f" ({min(of_operator)} to {max(of_operator)}) keep their figures, by the definitions and settings"
+            f" of before: the messages that they are counted from are gone ([retention] silver ="
+            f" {work.settings.retention.silver})."
+        )
+    if not is_asked:
+        work.lake.remember({"settled_by": by})
+
+
 @runtime_checkable
 class TableEngine(Protocol):
     """An engine that merges and commits gold's tables itself. For the others tasks do."""
@@ -181,7 +257,7 @@ class Steps:
         wanted = self.of(periods)
         total = sum(file.rows for file in wanted)
         fits = self.work.engine.task_bytes // MESSAGE_BYTES
-        limit = min(max(-(-total // self.work.engine.workers), FEW), fits)
+        limit = min(max(-(-total // self.work.engine.workers), FEW), MANY, fits)
         parts: list[list[DataFile]] = []
         rows = limit + 1
         for file in wanted:
