@@ -315,7 +315,7 @@ def protect_verdicts(raw: pl.DataFrame, own: Own, door: Door, loaded: rules.Rule
     """One operator's verdicts of one engine, pseudonymous and classified."""
     key = key_of(own)
     engine = raw["engine_code"][0]
-    acted = rules.countermeasure_of_verdicts(raw["action"], raw["symbols"], engine, loaded)
+    acted = rules.countermeasure_of_verdicts(raw["action"], raw["symbols"], engine, loaded, raw["is_spam"])
     subject = signatures.decoded(raw["subject"])
     typed = rules.type_of_verdicts(raw["symbols"], engine, "EMAIL", loaded, raw["action"], subject)
     return raw.with_columns(

@@ -50,6 +50,8 @@ NO_MEASURE = "NONE"
 # Symbols of these say that the module looked; they act only where the verdict is a deferral.
 DEFERRING = {"GREYLIST", "RATE_LIMIT"}
 DEFERRALS = {"soft reject", "greylist"}
+# The measure of a filter that calls a message spam and does with it what no rule knows.
+SPAM_FILTER = ("CONTENT_FILTER", "filtering", True)
 # Verdicts that leave a message alone, as do those whose rule says NONE.
 PASSING = {"no action", "accept"}
 # Below this priority a rule on a DNSBL zone knows the zone; above, it only recognises the form of a name.
@@ -547,15 +549,20 @@ def best_places(values: pl.Series, match: Matcher) -> pl.Series:
 
 
 def countermeasure_of_verdicts(
-    action: pl.Series, symbols: pl.Series, engine: str, rules: Rules | None = None
+    action: pl.Series,
+    symbols: pl.Series,
+    engine: str,
+    rules: Rules | None = None,
+    is_spam: pl.Series | None = None,
 ) -> pl.DataFrame:
     """Which measure of a filter acted, and which contributed.
 
-    action: as the engine names it. symbols: lists of names. Columns: those of
-    countermeasure_of_refusals() for the acting measure, and countermeasure_codes, the measures that the
-    symbols name, sorted. Symbols are read before the action where they name a mechanism: `soft reject`
-    is greylisting only with the symbol that says so. No measure acted on a message that the engine let
-    pass; an action that no rule knows is UNKNOWN.
+    action: as the engine names it. symbols: lists of names. is_spam: whether the engine calls the message
+    spam. Columns: those of countermeasure_of_refusals() for the acting measure, and countermeasure_codes, the
+    measures that the symbols name, sorted. Symbols are read before the action where they name a mechanism:
+    `soft reject` is greylisting only with the symbol that says so. No measure acted on a message that the
+    engine let pass. Where no rule knows the action, or none is logged, the measure is CONTENT_FILTER if the
+    engine calls the message spam, else UNKNOWN or none.
     """
     rules = rules or load_rules()
     scope = measure_rules(rules, engine, "EMAIL")
@@ -565,9 +572,9 @@ def countermeasure_of_verdicts(
     def results(distinct: list[str]) -> pl.DataFrame:
         rows = []
         for value in distinct:
-            found, _, name = value.partition("|")
+            found, flag, name = value.split("|", 2)
             named = [scope[place] for place in places_of(found)]
-            rows.append(verdict_measure(name, named, by_action(name), scope))
+            rows.append(verdict_measure(name, named, by_action(name), scope, flag == "true"))
         columns = list(zip(*rows, strict=True)) or [()] * 4
         schema = {**ACTED, "countermeasure_codes": pl.List(pl.String)}
         return pl.DataFrame(
@@ -578,16 +585,21 @@ def countermeasure_of_verdicts(
         )
 
     found = found_in_lists(symbols, by_symbol, best=True)
-    keys = pl.select(pl.concat_str(found, action.cast(pl.String).fill_null(""), separator="|")).to_series()
-    return by_distinct(keys, results)
+    flag = pl.lit("") if is_spam is None else is_spam.cast(pl.String).fill_null("")
+    keys = pl.select(pl.concat_str(found, flag, action.cast(pl.String).fill_null(""), separator="|"))
+    return by_distinct(keys.to_series(), results)
 
 
 def verdict_measure(
-    action: str, named: Sequence[MeasureRule], by_action: tuple[int, ...], scope: Sequence[MeasureRule]
+    action: str,
+    named: Sequence[MeasureRule],
+    by_action: tuple[int, ...],
+    scope: Sequence[MeasureRule],
+    is_spam: bool,
 ) -> tuple[str | None, str | None, bool | None, list[str]]:
     """The acting measure of one verdict, and all that its symbols name."""
     contributing = sorted({rule.countermeasure_code for rule in named} - {NO_MEASURE})
-    if action in PASSING or not action:
+    if action in PASSING or not (action or is_spam):
         return None, None, None, contributing
     acting = scope[by_action[0]] if by_action else None
     if acting is not None and acting.countermeasure_code == NO_MEASURE:
@@ -602,5 +614,5 @@ def verdict_measure(
     if acting is not None and mechanisms:
         acting = mechanisms[0]
     if acting is None:
-        return "UNKNOWN", None, None, contributing
+        return (*(SPAM_FILTER if is_spam else ("UNKNOWN", None, None)), contributing)
     return acting.countermeasure_code, acting.x1231_strategy_code, acting.is_antispam, contributing

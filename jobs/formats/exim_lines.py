@@ -378,7 +378,8 @@ def read_closed_doors(some: pl.DataFrame) -> pl.DataFrame:
 def read_verdicts(some: pl.DataFrame) -> pl.DataFrame:
     """`SA: Action: what it did: score=8.2 required=5.0 …` of SA-Exim, and the same said by an ACL's logwrite.
 
-    The Message-Id that SA-Exim logs had signs replaced, so that it joins nothing.
+    The Message-Id that SA-Exim logs had signs replaced, so that it joins nothing. How long it held a sender
+    up is no part of the action.
     """
     found = _groups(some["text"], _VERDICT)
     rest = found["rest"].fill_null("")
@@ -387,7 +388,9 @@ def read_verdicts(some: pl.DataFrame) -> pl.DataFrame:
     return some.select(
         "row",
         pl.lit("verdict").alias("event_code"),
-        pl.coalesce(found["action"], found["own"]).alias("action"),
+        pl.coalesce(found["action"].str.replace(r"^(teergrubed sender) .*", "$1"), found["own"]).alias(
+            "action"
+        ),
         found["score"].cast(pl.Float64, strict=False).alias("score"),
         found["required"].cast(pl.Float64, strict=False).alias("required_score"),
         (found["seconds"].cast(pl.Int64, strict=False) * 1_000_000).alias("filter_us"),
