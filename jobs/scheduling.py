@@ -1,27 +1,46 @@
 """What the DAGs share: the settings as Airflow reads them, and one command of the pipeline as a task.
 
-Airflow imports this module when it parses DAGs, in an environment that may have none of the pipeline's
-packages.
+A command runs as it stands, or by spark-submit where `[engine] name` is "spark". Airflow imports this module
+when it parses DAGs, in an environment that may have none of the pipeline's packages.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
 import sys
 import tomllib
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from airflow.providers.standard.operators.bash import BashOperator
 from airflow.sdk import Asset
 from airflow.sdk.definitions.retry_policy import RetryDecision, RetryPolicy
 
+if TYPE_CHECKING:
+    from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
+
+# The words of a command line, from the context of a run.
+Words = Callable[[Any], Sequence[str]]
+
 ROOT = Path(__file__).resolve().parent.parent
-# The exit codes that every further try would end with, too.
+# The exit codes that every further try would end with, too. Of spark-submit itself 1 is a wrong option.
 LASTING = {1: "a validation held something back", 2: "wrong input or settings"}
+# How BashOperator and SparkSubmitOperator report the exit code.
+EXIT_CODE = re.compile(r"^Bash .* non-zero exit code (\d+)|^Cannot execute: .*?\. Error code is: (\d+)\.")
+# The settings of [engine] that decide how a stage runs, and what comes before them.
+ENGINE = {"name": "OBSERVATORY_ENGINE_NAME", "master": "OBSERVATORY_ENGINE_MASTER"}
+# Airflow's connection of the master that the settings name.
+CONNECTION = "observatory_spark"
+NO_PROVIDER = (
+    '[engine] name = "spark" needs the package apache-airflow-providers-apache-spark in Airflow\'s'
+    " environment: install it there, or set OBSERVATORY_ENGINE_NAME=embedded"
+)
 
 
 class UnlessLasting(RetryPolicy):
@@ -30,8 +49,8 @@ class UnlessLasting(RetryPolicy):
     def evaluate(
         self, exception: BaseException, try_number: int, max_tries: int, context: Any = None
     ) -> RetryDecision:
-        found = re.search(r"non-zero exit code (\d+)", str(exception))
-        cause = LASTING.get(int(found.group(1))) if found else None
+        found = EXIT_CODE.search(str(exception))
+        cause = LASTING.get(int(found.group(found.lastindex or 0))) if found else None
         return RetryDecision.fail(reason=cause) if cause else RetryDecision.default()
 
 
@@ -42,6 +61,10 @@ def config_file() -> Path:
 
 class NoSettings(Exception):
     """The settings file that the DAGs are made from cannot be read."""
+
+
+class NoProvider(Exception):
+    """Airflow lacks the provider of the engine that the settings name."""
 
 
 def settings_of_dags() -> dict[str, Any]:
@@ -79,28 +102,31 @@ def as_assets(names: list[str], settings: dict[str, Any]) -> list[Asset]:
     return [Asset(name=table, uri=f"{lake_url(settings)}/{table.replace('.', '/')}") for table in names]
 
 
+def engine_of(settings: dict[str, Any]) -> dict[str, str]:
+    """The engine's name and master, as the pipeline reads them."""
+    given = {"name": "embedded", "master": "", **settings.get("engine", {})}
+    return {key: os.environ.get(variable) or given[key] for key, variable in ENGINE.items()}
+
+
 def shell(words: Sequence[str]) -> str:
     """A command of the pipeline for a shell, each word quoted."""
     return shlex.join([pipeline_python(), "-m", "jobs", *words])
 
 
-def as_macros(words: Callable[..., Sequence[str]]) -> dict[str, Callable[..., str]]:
-    """A DAG's macros: `command(...)` is the shell command that `words(...)` gives.
+def rendered(value: Callable[[Any], Any]) -> Any:
+    """A field that Airflow fills when the task runs, by a call.
 
-    Commands come from a macro, never from text put together: no value of a run or of the settings is then
-    read as a template or by the shell.
+    Commands are made by calls, never from templates: no value of a run or of the settings is then read as a
+    template or by the shell.
     """
-    return {"command": lambda *given: shell(words(*given))}
+    return lambda context, jinja_env: value(context)
 
 
-def command(task_id: str, call: str, **options: Any) -> BashOperator:
-    """A command of the pipeline as a task.
-
-    call: the arguments of the macro `command`, as Jinja reads them.
-    """
+def command(task_id: str, words: Words, **options: Any) -> BashOperator:
+    """A command of the pipeline as a task."""
     return BashOperator(
         task_id=task_id,
-        bash_command=f"{{{{ command({call}) }}}}",
+        bash_command=rendered(lambda context: shell(words(context))),
         # Tasks run in a folder of their own and find the project by this path.
         env={"PYTHONPATH": str(ROOT)},
         append_env=True,
@@ -110,12 +136,66 @@ def command(task_id: str, call: str, **options: Any) -> BashOperator:
     )
 
 
-def writer(task_id: str, call: str, tables: list[str], settings: dict[str, Any]) -> BashOperator:
-    """A command that writes these tables, as the lake's only writer while it runs."""
-    return command(
-        task_id,
-        call,
-        outlets=as_assets(tables, settings),
-        pool="lake",
-        retry_policy=UnlessLasting(),
+def by_engine(settings: dict[str, Any]) -> Callable[..., BashOperator | SparkSubmitOperator]:
+    """How a stage becomes a task: `command`, or `submitted` where the engine is Spark."""
+    engine = engine_of(settings)
+    return partial(submitted, master=engine["master"]) if engine["name"] == "spark" else command
+
+
+def submitted(task_id: str, words: Words, master: str, **options: Any) -> SparkSubmitOperator:
+    """A command of the pipeline as the driver of a Spark job, on the machine of the task.
+
+    master: that of the settings; without it that of Airflow's connection `spark_default`.
+    """
+    try:
+        from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
+    except ImportError:
+        raise NoProvider(NO_PROVIDER) from None
+    if master:
+        os.environ[f"AIRFLOW_CONN_{CONNECTION.upper()}"] = json.dumps({"conn_type": "spark", "host": master})
+    beside = Path(pipeline_python()).with_name("spark-submit")
+    return SparkSubmitOperator(
+        task_id=task_id,
+        conn_id=CONNECTION if master else "spark_default",
+        spark_binary=str(beside) if beside.exists() else "spark-submit",
+        # Of another mode Airflow would not learn the exit code.
+        deploy_mode="client",
+        name=f"spam-observatory {task_id}",
+        application=str(ROOT / "jobs" / "__main__.py"),
+        application_args=rendered(lambda context: list(words(context))),
+        # Java has to have the jars of Delta before Python starts.
+        jars=rendered(lambda context: ",".join(map(str, delta_jars()))),
+        env_vars=rendered(lambda context: environment_of_spark()),
+        do_xcom_push=False,
+        **options,
     )
+
+
+def delta_jars() -> list[Path]:
+    from jobs.engine import java
+
+    return java.jars()
+
+
+def environment_of_spark() -> dict[str, str]:
+    """What spark-submit and its Python find the project, its packages and a Java by."""
+    from jobs.engine import java
+
+    # The application's folder must not hide packages of the same names as its modules.
+    own = {"PYTHONPATH": str(ROOT), "PYTHONSAFEPATH": "1", "PYSPARK_PYTHON": pipeline_python()}
+    return own if os.environ.get("JAVA_HOME") else own | {"JAVA_HOME": str(java.java_home())}
+
+
+def writing(tables: list[str], settings: dict[str, Any]) -> dict[str, Any]:
+    """The options of a task that writes these tables, as the lake's only writer while it runs."""
+    return {"outlets": as_assets(tables, settings), "pool": "lake", "retry_policy": UnlessLasting()}
+
+
+def report_folder(settings: dict[str, Any]) -> Path:
+    """The folder of the report page: OBSERVATORY_REPORT, or `report` beside a lake of this machine."""
+    if given := os.environ.get("OBSERVATORY_REPORT"):
+        return Path(given)
+    lake = lake_url(settings)
+    if lake.startswith("file://"):
+        return Path(unquote(lake.removeprefix("file://"))).with_name("report")
+    return config_file().parent / "build" / "report"
