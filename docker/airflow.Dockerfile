@@ -23,6 +23,7 @@ RUN python -m venv /opt/pipeline \
     && PIP_USER=false /opt/pipeline/bin/python -m pip install --no-cache-dir --require-hashes \
         -r requirements/run.lock
 
+COPY LICENSE NOTICE ./
 COPY schemas schemas
 COPY expectations expectations
 COPY jobs jobs

@@ -19,6 +19,7 @@ RUN useradd --uid 50000 --gid 0 --create-home observatory && mkdir build /lake &
 COPY requirements requirements
 RUN python -m pip install --no-cache-dir --require-hashes -r requirements/run.lock
 
+COPY LICENSE NOTICE ./
 COPY schemas schemas
 COPY expectations expectations
 COPY jobs jobs

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import email
 import os
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -56,6 +58,16 @@ def site(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_wheel_has_every_file_of_its_packages_and_no_other(wheel: Path) -> None:
     names = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     assert names == sources()
+
+
+def test_the_wheel_states_its_licence_and_has_its_text(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        (folder,) = {name.split("/")[0] for name in archive.namelist() if ".dist-info/" in name}
+        about = email.message_from_bytes(archive.read(f"{folder}/METADATA"))
+        carried = {name: archive.read(f"{folder}/licenses/{name}") for name in ("LICENSE", "NOTICE")}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert (about["License-Expression"], about["Version"]) == ("Apache-2.0", project["version"])
+    assert carried == {name: (ROOT / name).read_bytes() for name in carried}
 
 
 def test_installed_commands_run_from_any_folder(site: Path, tmp_path: Path) -> None:
