@@ -22,7 +22,7 @@ import polars as pl
 from jobs.formats import PARSED, TIMESTAMP, VERDICT, Source
 from jobs.formats.fields import none_if_empty, utc
 from jobs.formats.rspamd_verdict import FUZZY, fuzzy, is_spam, message_id
-from jobs.formats.syslog import YEAR_SLACK, halves
+from jobs.formats.syslog import LEVEL, LEVEL_IN_BRACKETS, YEAR_SLACK, halves
 from jobs.formats.verdicts import finite
 
 FORMAT = "rspamd"
@@ -61,14 +61,17 @@ _TYPED = [name for name in BRONZE if name not in (*_PLACE, "assembly_key")]
 _MARK = "rspamd_task_write_log: "
 _FORCED = ", forced: "
 _OWN_STAMP = r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)? #\d+\("
+# Behind a host, and what names facility and level (jobs/formats/syslog.py).
+_TAG = rf" (?:{LEVEL_IN_BRACKETS} )?\S+ (?:{LEVEL} )?rspamd(?:\[\d+\])?: "
 _SYSLOG_STAMP = (
-    r"^(?:<\d{1,3}>)?(?:"
-    r"(?P<month_stamp>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d) \S+ rspamd(?:\[\d+\])?: "
-    r"|(?P<iso_stamp>\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:?\d\d)) \S+ rspamd(?:\[\d+\])?: "
+    rf"^(?:{LEVEL_IN_BRACKETS} ?)?(?:"
+    rf"(?P<month_stamp>[A-Z][a-z]{{2}} [ \d]\d \d\d:\d\d:\d\d){_TAG}"
+    rf"|(?P<iso_stamp>\d{{4}}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:?\d\d)){_TAG}"
     r"|1 (?P<new_stamp>\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:?\d\d)) \S+ rspamd \S+ \S+ (?:-|\[.*?\]) )"
 )
 _ANY_STAMP = (
-    r"^(?:<\d{1,3}>(?:1 )?)?(?:\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d)"
+    rf"^(?:{LEVEL_IN_BRACKETS} ?(?:1 )?)?"
+    r"(?:\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d)"
 )
 # Rspamd writes no blank inside a message-id (it puts '?'), so up to the scores the fields end at blanks
 # whatever brackets and commas they hold. The second pattern is for the rest, such as a quoted sender.

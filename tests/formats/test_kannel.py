@@ -445,7 +445,14 @@ def test_text_and_segments(fields: dict[str, Any], segments: int, text: str | No
             event("Receive SMS").replace(" [META:?smpp?]", "").replace(" [FID:]", ""),
             {"text": "hello", "dlr_mask": 31},
         ),
-        ("Feb 1 11:00:00 gw1 mdr: " + event("Receive SMS"), {"text": "hello", "event_code": "received"}),
+        *(
+            (stamp + event("Receive SMS"), {"text": "hello", "event_code": "received"})
+            for stamp in (
+                "Feb 1 11:00:00 gw1 mdr: ",
+                "Feb  1 11:00:00 <local0.info> gw1 mdr: ",
+                "Feb  1 11:00:00 gw1 local0.info mdr: ",
+            )
+        ),
         # Cut in the middle of its text, or a text with a line end in it: LEN still tells the size.
         (event("Sent SMS", text="x" * 400)[:-300], {"message_bytes": 400, "segment_count": 3}),
         (event("Sent SMS") + "\r", {"text": "hello", "udh": None}),

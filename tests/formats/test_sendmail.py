@@ -667,3 +667,17 @@ def test_any_cut_gives_the_same(cuts: list[int], chance: random.Random) -> None:
     halves = [sendmail.assemble(pl.concat(some).lazy()).collect() for some in (pieces[:half], pieces[half:])]
     joined = sendmail.assemble(pl.concat(halves).lazy())
     assert_frame_equal(sendmail.transmissions(joined).collect(), wanted, check_row_order=False)
+
+
+@pytest.mark.parametrize("mark", ["<mail.info> ", "<mail.notice> ", "<2.5> "])
+def test_facility_and_level_before_the_host_change_nothing(mark: str) -> None:
+    """As FreeBSD's syslogd -v writes them."""
+    lines = [
+        came(),
+        went(),
+        line(f"ruleset=check_rcpt, arg1=<r@a.example>, relay={RELAY}, reject=550 5.7.1 no"),
+    ]
+    marked = [each.replace(" mx1 ", f" {mark}mx1 ", 1) for each in lines]
+    assert parse(marked).equals(parse(lines))
+    assert parse(lines)["line_code"].to_list() == ["record"] * 3
+    assert sniff("\n".join(marked).encode())[0] == "sendmail"
