@@ -1,7 +1,7 @@
 """The command line, `observatory`.
 
-Exit codes: 0 done, 1 a validation held something back, 2 wrong input or settings, 4 the program or its engine
-crashed, 5 another command writes to the lake: try again.
+Exit codes: 0 done, 1 a validation held something back, 2 wrong input or settings, 3 a source is stale
+(`status`), 4 the program or its engine crashed, 5 another command writes to the lake: try again.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from rich.text import Text
 from jobs import STARTED, config, contracts, study_command
 from jobs.cli.interrupt import INTERRUPTED, Interrupted, catch, interruptible
 from jobs.cli.rows import Format, columns_of, read_rows, write_rows
+from jobs.cli.status import status
 from jobs.costs import command as costs
 from jobs.errors import ObservatoryError
 from jobs.questionnaire.command import app as questionnaire
@@ -48,6 +49,7 @@ app.add_typer(costs.app, name="cost")
 app.add_typer(questionnaire, name="questionnaire")
 app.add_typer(study_command.app, name="study")
 app.command()(submit)
+app.command()(status)
 out = Console(soft_wrap=False)
 err = Console(stderr=True, soft_wrap=True)
 
@@ -327,77 +329,6 @@ def tables() -> None:
         about = contracts.contract(name)
         table.add_row(name, about.description, ", ".join(about.key))
     out.print(table)
-
-
-@app.command()
-def status(config_file: Config = Path("observatory.toml"), operator: OperatorId = None) -> None:
-    """The ledger: each source's files, lines, quarantine, joins and freshness; last validations."""
-    from jobs.patterns import visible
-    from jobs.status import ledger_rows, problems, validation_rows, waiting_bytes
-
-    settings = config.load(config_file)
-    names = {each.id for each in config.operators(settings, operator)}
-    lake = lake_of(settings)
-    waiting = waiting_bytes(settings)
-    today = dt.datetime.now(dt.UTC).date()
-    # On a narrow terminal counts break over lines; a source's name stays one to copy.
-    wide(out)
-    ledger = Table(title="Sources", title_justify="left")
-    for name in ("operator", "source", "format"):
-        ledger.add_column(name, no_wrap=True)
-    for name in ("files", "lines", "records", "ignored", "quarantined", "waiting", "newest day", "last pull"):
-        ledger.add_column(name, justify="right", overflow="fold")
-    for row in ledger_rows(lake):
-        operator_id, source_id = row["operator_id"], row["source_id"]
-        if operator_id in names:
-            ledger.add_row(
-                operator_id, source_id, row["format_code"], f"{row['files']:,}", f"{row['lines']:,}",
-                f"{row['records']:,}", f"{row['ignored']:,}", with_share(row["quarantined"], row["lines"]),
-                f"{waiting.get((operator_id, source_id), 0):,} B", with_age(row["newest"], today),
-                f"{row['landed']:%Y-%m-%d %H:%M}" if row["landed"] else "",
-            )  # fmt: skip
-    out.print(ledger)
-    show_joins(lake, names)
-    checked = Table("table", "rules", "broken", title="Last validation", title_justify="left")
-    for name, rules, broken in validation_rows(lake.root):
-        checked.add_row(name, str(rules), str(broken))
-    out.print(checked)
-    for problem in problems(lake, settings, names):
-        out.print(Text(visible(problem)), soft_wrap=True)
-
-
-def with_share(part: int, whole: int) -> str:
-    """A count, and its share where there is any: 3 (0.06%)."""
-    return f"{part:,} ({part / whole:.2%})" if part else f"{part:,}"
-
-
-def with_age(day: dt.date | None, today: dt.date) -> str:
-    """A day, and how long ago it was."""
-    if day is None:
-        return ""
-    days = (today - day).days
-    return f"{day} ({'today' if days == 0 else 'yesterday' if days == 1 else f'{days:,} days ago'})"
-
-
-def show_joins(lake: Lake, operators: set[str]) -> None:
-    """How verdicts were joined to mails, reports to SMS, rows to calls: a line per operator and source."""
-    from jobs.status import JOIN_QUALITY, join_rows
-
-    table = Table(
-        title="Recipients and calls by how what tells of them was joined",
-        title_justify="left",
-        caption_justify="left",
-    )
-    for name in ("operator", "source"):
-        table.add_column(name)
-    for name in ("units", "exact", "by message-id", "by numbers", "none"):
-        table.add_column(name, justify="right")
-    for row in join_rows(lake):
-        if row["operator_id"] in operators:
-            shares = (f"{row[code] / row['units']:.1%}" for code in JOIN_QUALITY)
-            table.add_row(row["operator_id"], row["source_id"], f"{row['units']:,}", *shares)
-    if table.row_count:
-        out.print(table)
 
 
 @app.command()

@@ -85,6 +85,7 @@ MOST_SUBSCRIBERS = 10**12
 
 Subscribers = Annotated[int, Field(ge=1, le=MOST_SUBSCRIBERS)]
 Cost = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+StaleDays = Annotated[float, Field(gt=0, le=MOST_DAYS)]
 Code = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
 
 
@@ -100,6 +101,7 @@ class Lake(Settings):
     group: the group of users that may read the lake; without it its owner alone.
     read_at: the time at which logs are read, in place of the clock's. Samples and tests fix it: a stamp more
         than two days after it is from the future. Leave it out for logs that grow.
+    stale_days: how old a source's last record may be, in days, before `status` calls the source stale.
     """
 
     root: str = "build/lake"
@@ -107,6 +109,7 @@ class Lake(Settings):
     open_days: int = Field(35, ge=1, le=MOST_DAYS)
     group: str | None = None
     read_at: AwareDatetime | None = None
+    stale_days: StaleDays = 2
 
     @field_validator("root")
     @classmethod
@@ -295,6 +298,7 @@ class Source(Settings):
     prefix for abroad, nor with 0: e164, with the country's code, or national, of the operator's own country.
     Both hold for what is read from then on; of the numbers that subscribers report, when silver is computed.
     whole: no file grows, so that a last line without its end is read at once.
+    stale_days: in place of [lake] stale_days, for a source that gets lines more rarely or more often.
     """
 
     id: Code
@@ -303,6 +307,7 @@ class Source(Settings):
     time_zone: str = "UTC"
     numbers: Literal["e164", "national"] = "e164"
     whole: bool = False
+    stale_days: StaleDays | None = None
     options: dict[str, Any] = {}
 
     @field_validator("url")

@@ -211,7 +211,9 @@ def keep(work: Run, folder: str = "_validation") -> None:
     from expectations import suites
 
     if is_local(work.lake.root):
-        suites.keep(work.results, Path(work.lake.root) / folder, work.run_id)
+        suites.keep(
+            work.results, Path(work.lake.root) / folder, work.run_id, [each.id for each in work.operators]
+        )
 
 
 def refuse(work: Run) -> None:

@@ -1,11 +1,9 @@
-"""The figures of `observatory status`: the ledger by source, quality of joins, and the last validations."""
+"""The figures of `observatory status`: the ledger by source, and quality of joins."""
 
 from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import json
-from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -59,23 +57,6 @@ def join_rows(lake: Lake) -> list[dict[str, Any]]:
         .collect(engine="streaming")
         .to_dicts()
     )
-
-
-def waiting_bytes(settings: Observatory) -> dict[tuple[str, str], int]:
-    """By operator and source, the bytes after the last line end: a line that is still being written.
-
-    They stand in the manifests of landing, which jobs/pull.py writes.
-    """
-    fs, area = landing(settings.lake.root)
-    found = {}
-    for operator in settings.operator:
-        for source in operator.source:
-            try:
-                streams = read_manifest(fs, f"{area}/{operator.id}/{source.id}")
-            except Unreadable:
-                streams = []
-            found[operator.id, source.id] = sum(stream.waiting_bytes for stream in streams)
-    return found
 
 
 def lost_manifests(lake: Lake, settings: Observatory, operators: set[str]) -> list[str]:
@@ -166,26 +147,6 @@ def open_periods(lake: Lake, operators: set[str], open_days: int) -> Periods:
         }
         for operator, of_operator in days.items()
     }
-
-
-def last_validation(root: str) -> list[dict[str, Any]]:
-    """The results of the last validation, rule by rule; empty when there was none."""
-    files = sorted(Path(root, "_validation").glob("*.json"))
-    return json.loads(files[-1].read_text(encoding="utf-8"))["results"] if files else []
-
-
-def validation_rows(root: str) -> list[tuple[str, int, int]]:
-    """By table: how many rules were checked, and how many of them are broken."""
-    results = last_validation(root)
-    names = sorted({result["table"] for result in results})
-    return [
-        (
-            name,
-            sum(result["table"] == name for result in results),
-            sum(result["table"] == name and not result["is_held"] for result in results),
-        )
-        for name in names
-    ]
 
 
 def problems(lake: Lake, settings: Observatory, operators: set[str]) -> list[str]:

@@ -153,7 +153,7 @@ def written(folder: Path, hops: dict[str, Hop]) -> Path:
             operator_toml(name, name, "CHE", name, "CHF", 'domains = ["own.example"]\n', networks, source)
         )
     file = folder / "observatory.toml"
-    file.write_text("\n".join([f'[lake]\nroot = "{folder / "lake"}"\n', *operators]))
+    file.write_text("\n".join([f'[lake]\nroot = "{folder / "lake"}"\nstale_days = 3660\n', *operators]))
     return file
 
 

@@ -21,7 +21,6 @@ from jobs.engine.lake import Lake, is_local
 from jobs.engine.record import Periods
 from jobs.errors import ValidationHeld
 from jobs.runner import Run
-from jobs.status import last_validation
 
 TABLE = "gold.filter_quality_monthly"
 AUDIT = ("silver.audit_sample", "silver.audit_label")
@@ -88,13 +87,11 @@ def tests(work: Run) -> list[dict[str, Any]]:
 
 
 def validate(work: Run, lake: Lake, frame: pl.DataFrame) -> None:
-    """Hold the rows to their contract. Their results stand beside those of the last run."""
+    """Hold the rows to their contract, and keep the results beside those of the run."""
     found = validator.validate_table(TABLE, frame)
     if is_local(lake.root):
-        earlier = [suites.Result(**each) for each in last_validation(lake.root)]
-        asked_now = {each.table for each in work.results}
-        others = [each for each in earlier if each.table != TABLE and each.table not in asked_now]
-        suites.keep([*others, *work.results, *found], Path(lake.root) / "_validation", work.run_id)
+        operators = [each.id for each in work.operators]
+        suites.keep([*work.results, *found], Path(lake.root) / "_validation", work.run_id, operators)
     broken = [each for each in found if not each.is_held]
     if broken:
         raise ValidationHeld(

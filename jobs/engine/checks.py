@@ -45,6 +45,18 @@ def row_rules(about: Contract) -> dict[str, pl.Expr]:
     return rules
 
 
+def rule_text(table: str, rule: str) -> str:
+    """What a rule of row_rules() or the key says, for a person."""
+    about = contract(table)
+    name = rule.removesuffix("_not_null").removesuffix("_known")
+    lists = {field.name: field.codelist for field in about.fields}
+    if rule == KEY_UNIQUE:
+        return f"the key ({', '.join(about.key)}) is unique"
+    if rule in dict(about.checks):
+        return dict(about.checks)[rule]
+    return f"{name} is given" if rule.endswith("_not_null") else f"{name} is in the list {lists[name]}"
+
+
 def check_rows(frame: pl.DataFrame, table: str) -> list[Broken]:
     """The rules of the table's contract that rows break, by operator; empty if all rows hold.
 

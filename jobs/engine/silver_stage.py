@@ -25,7 +25,7 @@ from jobs import windows
 from jobs.contracts import contract, tables
 from jobs.core import checksum
 from jobs.core.sql import expression
-from jobs.engine import record
+from jobs.engine import checks, record
 from jobs.engine.lake import DataFile, NewFile, remove_files
 from jobs.engine.record import Periods
 from jobs.engine.silver_tasks import (
@@ -88,10 +88,11 @@ def silver(work: Run) -> None:
         result = suites.Result(
             each.table,
             each.rule,
-            "",
+            checks.rule_text(each.table, each.rule),
             False,
             each.violations,
             [{name: str(value) for name, value in example.items()} for example in each.examples],
+            [each.operator_id],
         )
         work.results.append(result)
         work.held.add(each.operator_id)
@@ -115,10 +116,12 @@ def held_by_ledger(work: Run) -> list[str]:
     for each in rule.rules:
         broken = beside.filter(~expression(each.condition).fill_null(False)).sort(rule.key)
         examples = broken.select(rule.key).head(suites.EXAMPLES).cast(pl.String).to_dicts()
-        work.results.append(
-            suites.Result(rule.table, each.name, each.says, broken.is_empty(), broken.height, examples)
+        operators = sorted(set(broken["operator_id"]))
+        result = suites.Result(
+            rule.table, each.name, each.says, broken.is_empty(), broken.height, examples, operators
         )
-        waiting |= set(broken["operator_id"])
+        work.results.append(result)
+        waiting |= set(operators)
     keep(work)
     return sorted(waiting)
 

@@ -94,4 +94,4 @@ def answer(left: dict[str, list[Left]]) -> tuple[list[suites.Result], list[str]]
     ]
     asked += [rule.asked(frames) for rule in domain.GOLD]
     results = suites.validate(asked)
-    return results, sorted(suites.holders(asked, results))
+    return results, sorted(suites.holders(results))

@@ -13,7 +13,7 @@ import polars as pl
 from jobs.config import Observatory
 from jobs.contracts import contract
 from jobs.engine.lake import Lake
-from jobs.status import last_validation
+from jobs.validations import standing
 
 PROJECT = Path(__file__).resolve().parents[2]
 VOLUME = "gold.spam_volume_daily"
@@ -93,7 +93,7 @@ def inputs(lake: Lake, settings: Observatory) -> dict[str, Any]:
     return {
         "about": about,
         "operators": operators,
-        "validation": last_validation(lake.root),
+        "validation": standing(lake.root, [each.id for each in settings.operator]),
         "code": code_digest(),
     }
 
