@@ -28,6 +28,7 @@ from jobs.config import KEY, KEY_FILE
 from jobs.contracts import codes, polars_schema
 from jobs.errors import ObservatoryError
 from jobs.keyed_hashes import keyed_hashes
+from jobs.message_ids import in_one_form
 from jobs.refusal_types import type_of_transmissions
 
 SHORTEST_KEY = 32
@@ -264,7 +265,7 @@ def protect_transmissions(raw: pl.DataFrame, own: Own, door: Door, loaded: rules
         join_quality_code=pl.col("join_quality"),
         previous_queue_key=pl.col("previous_queue"),
         next_queue_key=pl.col("queue").str.replace(r"[^|]*$", "") + pl.col("next_queue_id"),
-        message_id_hash=pseudonyms(frame["message_id"], key),
+        message_id_hash=pseudonyms(in_one_form(frame["message_id"]), key),
         sender_hash=pseudonyms(frame["sender"].str.to_lowercase(), key),
         recipient_hash=pseudonyms(frame["recipient"].str.to_lowercase(), key),
         client_hash=client["hash"],
@@ -320,7 +321,7 @@ def protect_verdicts(raw: pl.DataFrame, own: Own, door: Door, loaded: rules.Rule
     typed = rules.type_of_verdicts(raw["symbols"], engine, "EMAIL", loaded, raw["action"], subject)
     return raw.with_columns(
         period_date=pl.col("verdict_at").dt.date(),
-        message_id_hash=pseudonyms(raw["message_id"], key),
+        message_id_hash=pseudonyms(in_one_form(raw["message_id"]), key),
         sender_hash=pseudonyms(raw["sender"].str.to_lowercase(), key),
         client_hash=pseudonyms(raw["client_ip"], key),
         digest_hash=pseudonyms(raw["digest"], key),
@@ -399,7 +400,7 @@ def protect_complaints(raw: pl.DataFrame, own: Own, door: Door, loaded: rules.Ru
         origin_observed_code=pl.when(pl.col("is_own_client") & pl.col("origin_located").is_null())
         .then(pl.lit(own.country))
         .otherwise("origin_located"),
-        message_id_hash=pseudonyms(raw["message_id"], key),
+        message_id_hash=pseudonyms(in_one_form(raw["message_id"]), key),
         delivery_result_code=known("delivery_result", codes("delivery_result")),
         auth_failure_code=known("auth_failure", codes("auth_failure")),
         reported_domain_names=pl.col("reported_domains")
@@ -437,7 +438,7 @@ def protect_facts(raw: pl.DataFrame, own: Own, door: Door) -> pl.DataFrame:
     )
     return raw.with_columns(
         period_date=pl.col("first_at").dt.date(),
-        message_id_hash=pseudonyms(raw["message_id"], key),
+        message_id_hash=pseudonyms(in_one_form(raw["message_id"]), key),
         sender_hash=pseudonyms(raw["sender"].str.to_lowercase(), key),
         recipient_hash=pseudonyms(raw["recipient"].str.to_lowercase(), key),
         key_id=pl.lit(key_id(own)),
