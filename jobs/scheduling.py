@@ -7,12 +7,14 @@ when it parses DAGs, in an environment that may have none of the pipeline's pack
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import shlex
+import subprocess
 import sys
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 # The words of a command line, from the context of a run.
 Words = Callable[[Any], Sequence[str]]
 
+log = logging.getLogger(__name__)
 ROOT = Path(__file__).resolve().parent.parent
 # The exit codes that every further try would end with, too. Of spark-submit itself 1 is a wrong option.
 LASTING = {1: "a validation held something back", 2: "wrong input or settings"}
@@ -37,10 +40,28 @@ EXIT_CODE = re.compile(r"^Bash .* non-zero exit code (\d+)|^Cannot execute: .*?\
 ENGINE = {"name": "OBSERVATORY_ENGINE_NAME", "master": "OBSERVATORY_ENGINE_MASTER"}
 # Airflow's connection of the master that the settings name.
 CONNECTION = "observatory_spark"
+# Seconds that OBSERVATORY_ALERT may take.
+LONGEST_ALERT = 60
 NO_PROVIDER = (
     '[engine] name = "spark" needs the package apache-airflow-providers-apache-spark in Airflow\'s'
     " environment: install it there, or set OBSERVATORY_ENGINE_NAME=embedded"
 )
+
+
+class CommandFailed(Exception):
+    """A command of the pipeline ended with an exit code that is none of its results."""
+
+    def __init__(self, exit_code: int, command: str, said: str) -> None:
+        super().__init__(f"`{command}` ended with exit code {exit_code}:\n{said}")
+        self.exit_code = exit_code
+
+
+def exit_code(error: BaseException) -> int | None:
+    """The exit code of the command that a task failed with; None where no command ended."""
+    if isinstance(error, CommandFailed):
+        return error.exit_code
+    found = EXIT_CODE.search(str(error))
+    return int(found.group(found.lastindex or 0)) if found else None
 
 
 class UnlessLasting(RetryPolicy):
@@ -49,8 +70,8 @@ class UnlessLasting(RetryPolicy):
     def evaluate(
         self, exception: BaseException, try_number: int, max_tries: int, context: Any = None
     ) -> RetryDecision:
-        found = EXIT_CODE.search(str(exception))
-        cause = LASTING.get(int(found.group(found.lastindex or 0))) if found else None
+        code = exit_code(exception)
+        cause = LASTING.get(code) if code is not None else None
         return RetryDecision.fail(reason=cause) if cause else RetryDecision.default()
 
 
@@ -184,6 +205,36 @@ def environment_of_spark() -> dict[str, str]:
     # The application's folder must not hide packages of the same names as its modules.
     own = {"PYTHONPATH": str(ROOT), "PYTHONSAFEPATH": "1", "PYSPARK_PYTHON": pipeline_python()}
     return own if os.environ.get("JAVA_HOME") else own | {"JAVA_HOME": str(java.java_home())}
+
+
+def output(words: Sequence[str], may_end_with: Collection[int] = ()) -> Any:
+    """What a command of the pipeline prints as JSON. Raises CommandFailed, with what the command says.
+
+    may_end_with: exit codes other than 0 with which it has done its work.
+    """
+    done = subprocess.run(
+        [pipeline_python(), "-m", "jobs", *words],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode not in {0, *may_end_with}:
+        raise CommandFailed(done.returncode, f"observatory {words[0]}", done.stderr.strip())
+    return json.loads(done.stdout)
+
+
+def alert_text(context: Any) -> str:
+    """What a failed task tells a person: its DAG and task, then the text that it failed with."""
+    task = context["task_instance"]
+    return f"Spam Observatory, {task.dag_id}.{task.task_id}\n\n{context['exception']}\n"
+
+
+def alert(context: Any) -> None:
+    """Give the text of a failed task to the command of OBSERVATORY_ALERT, and to the log."""
+    text = alert_text(context)
+    log.error(text)
+    if command := os.environ.get("OBSERVATORY_ALERT"):
+        subprocess.run(command, shell=True, input=text, text=True, timeout=LONGEST_ALERT, check=True)
 
 
 def writing(tables: list[str], settings: dict[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from jobs.contracts import contract
 from jobs.engine.lake import DataFile, Lake, scan_files
 from jobs.engine.record import now
 from jobs.manifest import Stream, Unreadable, has_manifest, landing, read_manifest, read_waiting
+from jobs.missing_days import Span, missing_days
 from jobs.validations import standing
 from jobs.windows import is_plausible
 
@@ -23,6 +24,8 @@ from jobs.windows import is_plausible
 TIMES = ("first_at", "last_at")
 # What is known beside the logs has no new lines to wait for.
 NEVER_STALE = ("knowledge",)
+# Formats of whole documents, as the registry has them, whose kernels take long to import.
+DOCUMENTS = ("dmarc", "feedback", "knowledge")
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,8 @@ class SourceStatus:
     """How a source fares. docs/operator.md documents the fields, which `status --json` prints.
 
     landed: bytes in landing. landed_at: when the last of them came. waiting: bytes that are not read yet.
-    last_record: time of the newest record. quarantined: lines that no rule understood.
+    last_record: time of the newest record. missing_days: days without records in the week before it.
+    quarantined: lines that no rule understood.
     """
 
     operator: str
@@ -52,6 +56,7 @@ class SourceStatus:
     last_record: dt.datetime | None
     stale_days: float | None
     is_stale: bool
+    missing_days: list[str]
     quarantined: int
     held_rules: list[HeldRule]
     next_step: str | None
@@ -59,15 +64,17 @@ class SourceStatus:
 
 @dataclass(frozen=True)
 class Read:
-    """What the ledger has of a source: its pieces, quarantined lines, formats and newest day."""
+    """What the ledger has of a source: its pieces, quarantined lines, formats, newest day, and the first and
+    last day of each piece."""
 
     pieces: frozenset[str]
     quarantined: int
     formats: frozenset[str]
     newest: dt.date | None
+    spans: frozenset[Span]
 
 
-NOTHING_READ = Read(frozenset(), 0, frozenset(), None)
+NOTHING_READ = Read(frozenset(), 0, frozenset(), None, frozenset())
 
 
 def source_rows(lake: Lake, settings: Observatory, operators: Iterable[Operator]) -> list[SourceStatus]:
@@ -99,11 +106,13 @@ def source_rows(lake: Lake, settings: Observatory, operators: Iterable[Operator]
                 last_record=last,
                 stale_days=days,
                 is_stale=is_stale,
+                missing_days=[str(day) for day in days_without_records(lake, operator.id, of_source)],
                 quarantined=of_source.quarantined,
                 held_rules=held.get(operator.id, []),
                 next_step=None,
             )
-            is_lost = bool(of_source.pieces) and not pieces
+            # Retention may have removed all pieces: the manifest still has their streams.
+            is_lost = bool(of_source.pieces) and not streams
             unended = sorted(read_waiting(fs, folder)) if not of_source.pieces else []
             step = next_step(row, source, unread, is_lost, unended, has_manifest(fs, folder))
             found.append(SourceStatus(**{**vars(row), "next_step": step}))
@@ -136,13 +145,33 @@ def read_of_sources(lake: Lake) -> dict[tuple[str, str], Read]:
             pl.col("quarantined_count").sum(),
             pl.col("format_code").unique(),
             pl.col("last_event_date").filter(is_plausible()).max(),
+            pl.col("first_event_date").filter(is_plausible()).alias("firsts"),
+            pl.col("last_event_date").filter(is_plausible()).alias("lasts"),
         )
         .rows()
     )
     return {
-        (operator, source): Read(frozenset(pieces), quarantined, frozenset(formats), newest)
-        for operator, source, pieces, quarantined, formats, newest in rows
+        (operator, source): Read(
+            frozenset(pieces),
+            quarantined,
+            frozenset(formats),
+            newest,
+            frozenset((first, last) for first, last in zip(firsts, lasts, strict=True) if first and last),
+        )
+        for operator, source, pieces, quarantined, formats, newest, firsts, lasts in rows
     }
+
+
+def days_without_records(lake: Lake, operator: str, read: Read) -> list[dt.date]:
+    """The days that are missing between others; none of reports, which come when they come."""
+    if not read.spans or read.formats <= set(DOCUMENTS):
+        return []
+    days = {
+        dt.date.fromisoformat(str(file.value("event_date")))
+        for name in read.formats
+        for file in lake.files(f"bronze.{name}", None, lambda part: part["operator_id"] == operator)
+    }
+    return missing_days(read.spans, days)
 
 
 def last_record(lake: Lake, operator: str, source: str, read: Read) -> dt.datetime | None:
@@ -212,11 +241,14 @@ def next_step(
         return f"`observatory run {chosen}` reads what is landed"
     if not row.landed and unended:
         return f"Set whole = true for the source if {unended[0]} is complete: it has no line end"
-    if not row.landed:
+    if not row.landed and row.last_record is None:
         what = "No file was found" if was_pulled else "Nothing is landed"
         return f"{what}: check that {source.url} is right, then `observatory run {chosen}`"
     if row.is_stale:
         return f"Check that {source.url} still grows, then `observatory run {chosen}`"
+    if row.missing_days:
+        days = ", ".join(row.missing_days)
+        return f"Bring the logs of {days}, of which there is no record, then `observatory run {chosen}`"
     if row.waiting:
         return "Set whole = true for the source if its files are complete: the last line has no end"
     if row.quarantined:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import json
 import sys
@@ -13,10 +14,11 @@ import pytest
 from rich.cells import cell_len
 
 from jobs import __main__ as command_line
-from jobs import config
+from jobs import config, sources
 from jobs.contracts import rows_frame
 from jobs.engine import checks, lake
 from jobs.engine.lake import Lake
+from jobs.formats import registry
 from jobs.sources import source_rows
 from jobs.validations import rule_counts, standing
 from tests.in_process import Told
@@ -24,7 +26,7 @@ from tests.whole_runs import MAIL_NETWORK, operator_toml, source_toml
 
 KEYS = [
     *("operator", "source", "landed", "landed_at", "waiting", "last_record", "stale_days", "is_stale"),
-    *("quarantined", "held_rules", "next_step"),
+    *("missing_days", "quarantined", "held_rules", "next_step"),
 ]
 LAST = dt.datetime(2026, 11, 24, 23, 30, tzinfo=dt.UTC)
 Command = Callable[..., Told]
@@ -117,6 +119,41 @@ def test_an_age_that_is_none_is_refused(days: str, tmp_path: Path, observatory: 
     told = observatory("status", "--config", file)
     assert told.code == 2
     assert "[lake] stale_days: " in told.err
+
+
+def test_days_without_records_are_named_with_what_to_do(tmp_path: Path, observatory: Command) -> None:
+    """Of a log in two pieces with a day between them, and of what came as a report."""
+    found = with_ledger(tmp_path)
+    with_ledger(tmp_path, "reports", "dmarc")
+    older = LAST.date() - dt.timedelta(days=2)
+    for source, kind in (("mx1", "postfix"), ("reports", "dmarc")):
+        about = {"operator_id": "a", "source_id": source, "format_code": kind, "landed_at": LAST}
+        counts = {"line_count": 1, "record_count": 1, "ignored_count": 0, "quarantined_count": 0}
+        pieces = [
+            about | counts | {"stream_id": source, "piece_id": f"{source}-{day}"}
+            | {"first_event_date": day, "last_event_date": day}
+            for day in (older, LAST.date())
+        ]  # fmt: skip
+        found.append(rows_frame(pieces, "bronze.file"), "bronze.file")
+        row = {"operator_id": "a", "source_id": source, "event_date": older, "stream_id": source, "offset": 0}
+        row |= {"first_at": LAST - dt.timedelta(days=2), "assembly_key": "k"}
+        found.append(rows_frame([row], f"bronze.{kind}"), f"bronze.{kind}")
+    logs = [source_toml("mx1", "mail.log", "postfix"), source_toml("reports", "*.xml", "dmarc")]
+    code, rows = statuses(observatory, written(tmp_path, LAST, *logs))
+    assert (code, [row["missing_days"] for row in rows]) == (0, [["2026-11-23"], []])
+    # A lost manifest comes first.
+    assert rows[0]["next_step"].startswith("`observatory pull --operator a` makes the lost manifest")
+    settings = config.load(tmp_path / "observatory.toml")
+    (row, _) = source_rows(found, settings, settings.operator)
+    (source, _) = settings.operator[0].source
+    with_logs = dataclasses.replace(row, landed=9)
+    assert sources.next_step(with_logs, source, 0, False, [], True) == (
+        "Bring the logs of 2026-11-23, of which there is no record, then `observatory run --operator a`"
+    )
+
+
+def test_reports_are_the_documents_of_the_registry() -> None:
+    assert set(sources.DOCUMENTS) == set(registry.DOCUMENTS)
 
 
 def test_what_is_known_beside_the_logs_is_stale_only_where_its_source_says_when(

@@ -119,14 +119,14 @@ import sys
 from airflow.dag_processing.dagbag import DagBag
 from airflow.exceptions import AirflowException
 bag = DagBag({str(ROOT / "dags")!r})
-assert len(bag.dags) == 3 and not bag.import_errors, bag.import_errors
+assert len(bag.dags) == 4 and not bag.import_errors, bag.import_errors
 packages = {{"pyspark", "delta", "great_expectations", "polars", "pandas", "pyarrow", "typer", "altair"}}
 own = {{name for name in sys.modules if name.split(".")[0] in ("jobs", "expectations", "schemas")}}
 print("loaded", sorted(packages & sys.modules.keys() | own))
 """
     done = run_python("-c", code, OBSERVATORY_CONFIG=str(config))
     assert done.returncode == 0, done.stderr
-    assert "loaded ['jobs', 'jobs.contracts', 'jobs.errors', 'jobs.scheduling']" in done.stdout
+    assert "loaded ['jobs', 'jobs.contracts', 'jobs.errors', 'jobs.health', 'jobs.scheduling']" in done.stdout
 
 
 def test_pull_is_a_command_that_the_command_line_accepts(dag: Any, config: Path) -> None:
@@ -327,7 +327,7 @@ def test_missing_settings_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: P
         assert word in message
 
 
-@pytest.mark.parametrize("dag", ["operator_daily", "study_release"])
+@pytest.mark.parametrize("dag", ["observatory_health", "operator_daily", "study_release"])
 @pytest.mark.parametrize("kind", ["unset", "no toml", "folder"])
 def test_what_to_set_stands_in_the_import_error(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, dag: str, kind: str
