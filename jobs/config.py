@@ -418,7 +418,7 @@ class Operator(Settings):
     @field_validator("country")
     @classmethod
     def known_country(cls, code: str) -> str:
-        return one_of(code, countries(), "country (ISO 3166-1 alpha-3)")
+        return known_country(code)
 
     @field_validator("currency")
     @classmethod
@@ -559,6 +559,27 @@ def load(path: str | os.PathLike[str] = "observatory.toml", **overrides: Any) ->
     Paths in it are relative to the file. `overrides` are arguments: `lake_root`, `read_at`, `memory`,
     `workers`. The environment may set OBSERVATORY_LAKE_ROOT, OBSERVATORY_READ_AT, OBSERVATORY_ENGINE_MEMORY
     and OBSERVATORY_ENGINE_WORKERS.
+@cache
+def countries_by_alpha_2() -> dict[str, str]:
+    """Alpha-3 codes by alpha-2 codes."""
+    with open(REFERENCE / "country.csv", newline="", encoding="utf-8") as file:
+        found = {row["iso2"]: row["iso3"] for row in csv.DictReader(file)}
+    return found | {"UK": found["GB"]}
+
+
+def known_country(code: str) -> str:
+    """The code itself if it is one of ISO 3166-1 alpha-3; else an error with the right or nearest one."""
+    if code in countries():
+        return code
+    raise ValueError(f"unknown country (ISO 3166-1 alpha-3) '{code}'{nearest_country(code)}")
+
+
+def nearest_country(code: str) -> str:
+    """A hint such as `; did you mean 'CHE'?`: what two letters stand for, else the nearest code."""
+    of_two = countries_by_alpha_2().get(code.upper())
+    return f"; did you mean '{of_two}'?" if of_two else nearest(code, countries())
+
+
 
     Raises ObservatoryError that names the file, the setting and the nearest right name.
     """

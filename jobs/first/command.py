@@ -315,7 +315,7 @@ def known_id(text: str) -> str:
 
 
 def known_country(text: str) -> str:
-    return config.one_of(text.strip().upper(), config.countries(), "country (ISO 3166-1 alpha-3)")
+    return config.known_country(text.strip().upper())
 
 
 def known_currency(text: str) -> str:

@@ -7,7 +7,7 @@ import datetime as dt
 from dataclasses import dataclass
 from pathlib import Path
 
-from jobs.config import countries, nearest
+from jobs.config import countries, nearest, nearest_country
 from jobs.contracts import REFERENCE
 from jobs.errors import ObservatoryError
 from jobs.periods import last_day
@@ -87,7 +87,8 @@ def row_problems(cells: dict[str, str]) -> list[str]:
     if not all(each.isalnum() or each in "-_" for each in cells["respondent_id"]):
         problems.append(f"respondent_id '{cells['respondent_id']}' may hold letters, digits and hyphens only")
     return problems + [
-        f"unknown {name} '{cells[name]}'{nearest(cells[name], known[name])}"
+        f"unknown {name} '{cells[name]}'"
+        + (nearest_country(cells[name]) if name == "country" else nearest(cells[name], known[name]))
         for name in known
         if cells[name] not in known[name]
     ]
