@@ -75,7 +75,7 @@ def counted(rows: pl.DataFrame, *by: str) -> dict[str, Counter[Any]]:
 
 
 def units_of(message: pl.DataFrame) -> dict[str, Counter[Any]]:
-    """Units of each operator by channel, unit, stage and outcome, as the README says what is counted."""
+    """Units of each operator by channel, unit, stage and outcome, counted as docs/counting.md says."""
     found: dict[str, Counter[Any]] = {}
     columns = ("operator_id", "channel_code", "stage_code", "outcome_code", "grain_code")
     rows = message.select(*columns, "is_message_row", "segment_count")

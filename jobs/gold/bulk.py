@@ -55,7 +55,7 @@ LONGEST_DAYS = 30
 # The fewest days that a disproof looks at: 24 hours that end on a day began on the day before.
 FEWEST_DAYS = 2
 # Of the copies of a text that differs by a name, at least one in so many is counted in the buckets of each.
-# docs/quality.md has what this leaves wrong and what it leaves open.
+# docs/counting.md has the share that this gets wrong, and the share that stays undecided.
 DOUBT = 8
 PROVES = ["text", "fuzzy", "digest", "subject"]
 DISPROVES = "text"

@@ -1,7 +1,7 @@
 """silver.message: one row per message and recipient, or per attempt refused before a message existed.
 
 Hops through filters are folded into the message that came in, temporary refusals into what followed them,
-verdicts joined, attributes derived. Counting rules: README, "What is counted".
+verdicts joined, attributes derived. Counting rules: docs/counting.md.
 
 The work can be cut into buckets, each small enough for memory. What needs rows of several buckets passes
 narrow frames between them, and a few wide rows. The steps, in order, each a function:
