@@ -89,8 +89,8 @@ lock: $(VENV)/tools.stamp  ## Resolve the requirement files of all install sets 
 notebook: setup-dev  ## Run the economist's notebook on the demo's lake, to build/economist.html
 	@$(BIN)/python docs/run_notebook.py
 
-airflow: setup-dev  ## Open Airflow on the sample study at http://localhost:8080
-	@docker/airflow_standalone.sh
+airflow: setup-dev $(if $(filter spark,$(ENGINE)),setup-spark)  ## Open Airflow on the sample study at http://localhost:8080; ENGINE=spark: on Spark
+	@$(if $(filter spark,$(ENGINE)),$(ON_SPARK)) docker/airflow_standalone.sh
 
 benchmark: setup-dev  ## Compare speed and memory with other programs, formats with a raw copy, and show where time goes
 	@$(BIN)/python -m tests.benchmark --days

@@ -20,6 +20,11 @@ print(os.environ["OBSERVATORY_PSEUDONYM_KEY_FILE"])')
     export OBSERVATORY_PSEUDONYM_KEY_FILE
 fi
 
+if [ "${OBSERVATORY_ENGINE_NAME:-}" = spark ]; then
+    # Without a master SparkSubmitOperator would ask for a connection.
+    export OBSERVATORY_ENGINE_MASTER="${OBSERVATORY_ENGINE_MASTER:-local[2]}"
+fi
+
 export AIRFLOW_HOME="$root/build/airflow"
 export AIRFLOW__CORE__DAGS_FOLDER="$root/dags"
 export AIRFLOW__CORE__LOAD_EXAMPLES=False
