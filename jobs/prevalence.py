@@ -6,8 +6,8 @@ is the strata with one call of the filter. Prevalence is design-weighted: each s
 not by its labels. Its interval is a bootstrap with finite population correction, so that a stratum that was
 labelled whole adds nothing to it: within each stratum labels are drawn again from a smoothed rate, because
 a stratum without any spam among its labels is not one without spam; deviations are scaled by the square root
-of (1 - n/N) n/(n - 1) and laid about the estimate (Rao and Wu 1988, for a rate). docs/audit.md has the
-formulas.
+of (1 - n/N) n/(n - 1) and laid about the estimate (Rao and Wu 1988, for a rate). docs/audit-method.md has
+the formulas.
 """
 
 from __future__ import annotations

@@ -85,7 +85,7 @@ def ends(
     counts: dict[str, float], shares: dict[str, Share], populations: dict[str, float]
 ) -> tuple[float, float, float]:
     """Spam of one part of one operator's month and the squares of its distances below and above, by the
-    formula of docs/audit.md."""
+    formula of docs/audit-method.md."""
     spam = below = above = 0.0
     for call, units in counts.items():
         rate, low, high = shares[call]
@@ -514,7 +514,7 @@ def test_countries_hold_the_truth_where_the_filter_errs_alike(of_country: tuple[
 
 
 def test_what_is_said_where_the_filter_misses_more_of_one_countrys_spam() -> None:
-    """What docs/audit.md says of it: that country's interval does not hold its spam, which stands with the
+    """What docs/audit-method.md says of it: that country's interval does not hold its spam, which stands with the
     others'. Nothing but labels by country could tell."""
     first, *others = trial((0.45,) * 8, 4.0)["rates"]
     assert first[0] < 0.1 and -0.5 < first[1] < -0.25

@@ -29,8 +29,8 @@ A test elsewhere is one test behind all months and calls of an operator's channe
 rate add up over months as they are, then as squares (spam and the rest were tested apart), and so do those of
 operators. Ends of parts may be added: that is the width of the whole or more.
 
-If the spam of one country gets through more often, none of this knows: docs/audit.md says how far it is then
-off.
+If the spam of one country gets through more often, no estimate here shows it: docs/audit-method.md has
+the size of the error.
 """
 
 from __future__ import annotations
