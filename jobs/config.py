@@ -548,18 +548,6 @@ def countries() -> frozenset[str]:
 
 
 @cache
-def currencies() -> frozenset[str]:
-    with open(REFERENCE / "country.csv", newline="", encoding="utf-8") as file:
-        return frozenset(row["currency"] for row in csv.DictReader(file) if row["currency"]) | {"USD", "EUR"}
-
-
-def load(path: str | os.PathLike[str] = "observatory.toml", **overrides: Any) -> Observatory:
-    """Read the settings file.
-
-    Paths in it are relative to the file. `overrides` are arguments: `lake_root`, `read_at`, `memory`,
-    `workers`. The environment may set OBSERVATORY_LAKE_ROOT, OBSERVATORY_READ_AT, OBSERVATORY_ENGINE_MEMORY
-    and OBSERVATORY_ENGINE_WORKERS.
-@cache
 def countries_by_alpha_2() -> dict[str, str]:
     """Alpha-3 codes by alpha-2 codes."""
     with open(REFERENCE / "country.csv", newline="", encoding="utf-8") as file:
@@ -580,6 +568,18 @@ def nearest_country(code: str) -> str:
     return f"; did you mean '{of_two}'?" if of_two else nearest(code, countries())
 
 
+@cache
+def currencies() -> frozenset[str]:
+    with open(REFERENCE / "country.csv", newline="", encoding="utf-8") as file:
+        return frozenset(row["currency"] for row in csv.DictReader(file) if row["currency"]) | {"USD", "EUR"}
+
+
+def load(path: str | os.PathLike[str] = "observatory.toml", **overrides: Any) -> Observatory:
+    """Read the settings file.
+
+    Paths in it are relative to the file. `overrides` are arguments: `lake_root`, `read_at`, `memory`,
+    `workers`. The environment may set OBSERVATORY_LAKE_ROOT, OBSERVATORY_READ_AT, OBSERVATORY_ENGINE_MEMORY
+    and OBSERVATORY_ENGINE_WORKERS.
 
     Raises ObservatoryError that names the file, the setting and the nearest right name.
     """
