@@ -514,8 +514,8 @@ def test_countries_hold_the_truth_where_the_filter_errs_alike(of_country: tuple[
 
 
 def test_what_is_said_where_the_filter_misses_more_of_one_countrys_spam() -> None:
-    """What docs/audit-method.md says of it: that country's interval does not hold its spam, which stands with the
-    others'. Nothing but labels by country could tell."""
+    """As docs/audit-method.md says, that country's interval does not contain its spam, which is attributed to
+    the others. Only labels by country could show it."""
     first, *others = trial((0.45,) * 8, 4.0)["rates"]
     assert first[0] < 0.1 and -0.5 < first[1] < -0.25
     assert all(0.05 < off < 0.15 for _, off in others)
