@@ -190,9 +190,9 @@ def test_the_lab_log_counts_as_its_truth_says() -> None:
     # 125 recipients and 26 lines of content refusals less what followed up; 20 of the load generator, one
     # by hand; four DSNs are left out and so are 28 + 20 hops, two of them aliases.
     delivered = {key[2:]: count for key, count in units.units.items() if key[1] == "recipient"}
-    # Five of them, to seven recipients, SpamAssassin marked and let through: `identified spam` in the log.
-    assert delivered[("delivery", "delivered")] == 97 + 20 + 1 - 7
-    assert delivered[("content", "tagged")] == 7
+    # Six of them, to eight recipients, SpamAssassin marked and let through: `identified spam` in the log.
+    assert delivered[("delivery", "delivered")] == 97 + 20 + 1 - 8
+    assert delivered[("content", "tagged")] == 8
     assert delivered[("delivery", "deferred")] == 5
     assert delivered[("delivery", "bounced")] == 4
     assert delivered[("envelope", "discarded")] == 4
@@ -912,8 +912,40 @@ def test_problems_show_no_control_characters() -> None:
 
 def test_times_are_seen_by_any_kernels_column() -> None:
     at = pl.Series("when", [dt.datetime(2026, 11, 24)], dtype=pl.Datetime("us"))
-    assert tally.time_column(pl.DataFrame([at])) == "when"
-    assert tally.time_column(pl.DataFrame({"a": [1]})) is None
+    assert [times.to_list() for times in tally.line_times(pl.DataFrame([at])) or ()] == [at.to_list()] * 2
+    assert tally.line_times(pl.DataFrame({"a": [1]})) is None
+
+
+def test_a_range_is_told_once_it_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """27 hours of a packed log, of which the first block holds three: what is told is the whole, once."""
+    monkeypatch.setattr(reading, "BLOCK", 40_000)
+    monkeypatch.setattr(reading, "FIRST", 20_000)
+    hours = [dt.datetime(2026, 11, 24, 10, tzinfo=dt.UTC) + dt.timedelta(minutes=4 * n) for n in range(406)]
+    lines = [line(0, f"qmgr[9]: {at:%d%H%M}ABCD: removed " + "x" * 400, at.isoformat()) for at in hours]
+    whole = "2026-11-24 10:00:00 → 2026-11-25 13:00:00 UTC, 27"
+    (tmp_path / "mail.log").write_text("".join(lines))
+    (tmp_path / "mail.log.gz").write_bytes(gzip.compress("".join(lines).encode()))
+    # As when two logs were put together, the younger one first.
+    (tmp_path / "mixed.log").write_text("".join(lines[200:] + lines[:200]))
+    for name in ("mail.log", "mail.log.gz"):
+        told = Told(tmp_path / name).out
+        assert whole in told and told.count("covers") == 1, told
+    assert whole in Told(tmp_path / "mixed.log").out
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "last"),
+    [
+        ("opendmarc.history", 1795529802, 1795529806),
+        ("rspamd_history_redis.jsonl", 1795529789, 1795529864),
+    ],
+)
+def test_a_range_is_that_of_records_not_of_the_file(name: str, first: int, last: int) -> None:
+    """Seconds since 1970, in every line or in one of a block: no zone moves them."""
+    found = answer(LAB / "postfix" / name)
+    assert found.first_at is not None and found.last_at is not None
+    assert (int(found.first_at.timestamp()), int(found.last_at.timestamp())) == (first, last)
+    assert found.zone is not None and found.zone.is_explicit
 
 
 def test_a_profile_that_ships_is_named_and_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

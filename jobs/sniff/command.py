@@ -68,8 +68,7 @@ def told(
     """Look at one log: print the first answer at once, the totals when they are there."""
     answers = look(log, recognised, until)
     answer = next(answers)
-    if not is_json:
-        drawing.draw_first(out, answer)
+    told_range = None if is_json else drawing.draw_first(out, answer)
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
         task = progress.add_task("reading", total=1.0)
@@ -78,5 +77,5 @@ def told(
                 lines = sum(each.lines for each in answer.tally.files)
                 progress.update(task, completed=answer.share_read, description=f"{lines:,} lines")
     if not is_json:
-        drawing.draw_rest(out, answer)
+        drawing.draw_rest(out, answer, told_range)
     return answer

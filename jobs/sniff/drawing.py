@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import datetime as dt
 from collections.abc import Iterable
 from functools import cache
 
@@ -23,6 +24,8 @@ from jobs.sniff.proposal import DELIMITERS, profile, shape, source_block
 
 COMMONEST = 10
 BEFORE_PATTERN = ("count", "reason", "for example")
+# The first and the last time of a log's lines.
+Range = tuple[dt.datetime | None, dt.datetime | None]
 STAGES = ["connect", "envelope", "content", "delivery"]
 BAR = 24
 # Logs pack to a tenth or a thirtieth; what unpacks to so much more was made to fill a disk.
@@ -41,28 +44,33 @@ def in_sentence(text: str) -> str:
     return text if text[1:2].isupper() else text[:1].lower() + text[1:]
 
 
-def draw_first(console: Console, answer: Answer) -> None:
-    """The quick answer: what it is and when."""
+def draw_first(console: Console, answer: Answer) -> Range | None:
+    """The quick answer: what it is and when. The range that was told, if it is known already."""
     console.print(Rule(Text(visible(answer.log.name), "bold"), align="left", style="dim"))
     rows: list[tuple[str, RenderableType]] = [("files", files_line(answer))]
     if answer.format is None:
         console.print(facts(rows))
-        return
+        return None
     rows.append(("format", format_line(answer)))
+    told = range_of(answer) if answer.tally is not None and is_range_known(answer) else None
+    if told is not None:
+        rows.append(("covers", range_line(answer)))
     if answer.tally is not None:
-        rows += [("covers", range_line(answer)), ("zone", zone_line(answer))]
+        rows.append(("zone", zone_line(answer)))
     console.print(facts(rows))
+    return told
 
 
-def draw_rest(console: Console, answer: Answer) -> None:
-    """The totals, and what to do next."""
+def draw_rest(console: Console, answer: Answer, told: Range | None) -> None:
+    """The totals, and what to do next. told: the range that draw_first() told."""
     if answer.format is None:
         draw_unknown(console, answer)
         return
     if answer.documents is not None:
         console.print(facts(document_lines(answer.documents, len(answer.recognised))))
     else:
-        console.print(facts(line_lines(answer)))
+        covers = [] if told == range_of(answer) else [("covers", range_line(answer))]
+        console.print(facts([*covers, *line_lines(answer)]))
         draw_patterns(console, answer)
         draw_totals(console, answer)
     heading(console, "for observatory.toml")
@@ -114,13 +122,22 @@ def format_line(answer: Answer) -> Text:
     return text
 
 
+def range_of(answer: Answer) -> Range:
+    return answer.first_at, answer.last_at
+
+
+def is_range_known(answer: Answer) -> bool:
+    """Whether both ends of the log were seen: a compressed file is read from its beginning alone."""
+    return not answer.recognised[-1].compression or all(each.sees_end for each in answer.progress)
+
+
 def range_line(answer: Answer) -> Text:
     if answer.first_at is None or answer.last_at is None:
         return Text("no line tells its time", "yellow")
     length = answer.last_at - answer.first_at
     text = Text(f"{stamp(answer.first_at)} → {stamp(answer.last_at)} UTC")
     text.append(f", {duration(length)}", "dim")
-    if not all(each.sees_end for each in answer.progress) and answer.recognised[-1].compression:
+    if not is_range_known(answer):
         text.append(", as far as it was read", "yellow")
     return text
 

@@ -180,17 +180,32 @@ class Tally:
 
 def see_times(about: Lines, parse: pl.DataFrame) -> None:
     """Widen the time range by the lines that were understood."""
-    name = time_column(parse)
-    if name is None:
+    times = line_times(parse.filter(pl.col("line_code") != "quarantined"))
+    if times is None:
         return
-    times = parse.filter(pl.col("line_code") != "quarantined")[name]
-    first, last = times.min(), times.max()
+    first, last = times[0].min(), times[1].max()
     if isinstance(first, dt.datetime) and isinstance(last, dt.datetime):
         about.first_at = min(about.first_at or first, first)
         about.last_at = max(about.last_at or last, last)
 
 
-def time_column(parse: pl.DataFrame) -> str | None:
-    """The column that tells a line's time: at, first_at or the first that is a time."""
+def line_times(parse: pl.DataFrame) -> tuple[pl.Series, pl.Series] | None:
+    """The first and the last time of each line; None of a format whose lines have none.
+
+    A block's own time goes before that of its file, which the other lines of a block have.
+    """
     times = [name for name, kind in parse.schema.items() if isinstance(kind, pl.Datetime)]
-    return next((name for name in ("at", "first_at") if name in times), times[0] if times else None)
+    name = next(
+        (name for name in ("received_at", "at", "first_at") if name in times), times[0] if times else None
+    )
+    if name is not None:
+        return parse[name], parse[name]
+    for name, kind in parse.schema.items():
+        if (
+            isinstance(kind, pl.List)
+            and isinstance(kind.inner, pl.Struct)
+            and "first_at" in kind.inner.to_schema()
+        ):
+            of_rows = parse[name].list.eval(pl.element().struct.field("first_at"))
+            return of_rows.list.min(), of_rows.list.max()
+    return None

@@ -19,7 +19,7 @@ import polars as pl
 
 from jobs.formats import Source
 from jobs.lines import frame_of
-from jobs.sniff.tally import time_column
+from jobs.sniff.tally import line_times
 
 # No zone of the world is like this one: what it moves was written without an offset.
 ODD_ZONE = "Asia/Kathmandu"
@@ -80,11 +80,11 @@ def _stamped(sample: bytes, kernel: ModuleType, source: Source) -> tuple[pl.Data
     one, other = (
         kernel.parse(lines.lazy(), replace(source, time_zone=zone)).collect() for zone in ("UTC", ODD_ZONE)
     )
-    name = time_column(one)
-    if name is None:
+    times, moved = line_times(one), line_times(other)
+    if times is None or moved is None:
         return lines.head(0).with_columns(pl.lit(None).alias("at")), pl.Series([], dtype=pl.Boolean)
     frame = pl.DataFrame(
-        {"line": lines["line"], "at": one[name], "moved": one[name] != other[name], "code": one["line_code"]}
+        {"line": lines["line"], "at": times[0], "moved": times[0] != moved[0], "code": one["line_code"]}
     )
     frame = frame.filter(pl.col("at").is_not_null() & (pl.col("code") != "quarantined"))
     return frame.select("line", "at"), frame["moved"].fill_null(True)
