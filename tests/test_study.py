@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import gzip
+import io
 import json
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,14 +13,16 @@ from typing import Any
 import polars as pl
 import pytest
 from deltalake import DeltaTable
+from rich.console import Console
 
-from jobs import simulation
+from jobs import demo, simulation
 from jobs.contracts import contract, reference
 from jobs.core.sql import expression
 from jobs.engine.gold_stage import GOLD
 from jobs.engine.silver_stage import SILVER
 from jobs.runner import Run
 from tests.conftest import ROOT
+from tests.documents import README, is_shown, sessions
 from tests.study import run_again, run_study
 
 FIRST = ("operator_id", "period_date", "channel_code", "countermeasure_code")
@@ -336,3 +339,10 @@ def test_tables_carry_their_contract(study: Run) -> None:
             field.name: field.description for field in about.fields
         }
         assert tuple(delta.metadata().partition_columns) == about.partition_by
+
+
+def test_the_readme_shows_what_the_demo_prints(study: Run) -> None:
+    """`make demo` prints these tables and more; .ci/run runs it."""
+    text = io.StringIO()
+    Console(file=text, width=80).print(*demo.results(study.lake))
+    assert is_shown(sessions(README)["make demo"], text.getvalue()), text.getvalue()
