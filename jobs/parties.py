@@ -7,18 +7,15 @@ who sent.
 
 from __future__ import annotations
 
-from functools import cache, lru_cache
+from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import polars as pl
 
+from jobs.domains import registered_domains
 from jobs.location import each
 from jobs.numbering import LONGEST_NUMBER, SHORTEST_NUMBER
 from jobs.range_tables import NumberRanges, read_number_ranges
-
-if TYPE_CHECKING:
-    from publicsuffixlist import PublicSuffixList
 
 # A relay is logged as name[address]:port; a literal address has no name.
 RELAY_NAME = r"^([^\[\]\s:]+)\["
@@ -59,30 +56,6 @@ def networks_of_numbers(numbers: pl.Series, file: str | None) -> pl.Series:
         return ranges.network_of(digits) if is_number else None
 
     return each(numbers, network)
-
-
-@cache
-def public_suffixes() -> PublicSuffixList:
-    """The public suffix list that is installed, with its private part: names below github.io are many's."""
-    from publicsuffixlist import PublicSuffixList
-
-    return PublicSuffixList()
-
-
-def registered_domains(domains: pl.Series) -> pl.Series:
-    """The domain below a public suffix that each name is of: mail.shop.co.uk is of shop.co.uk.
-
-    Null for a public suffix itself and for what is no domain.
-    """
-    return each(domains, registered_domain)
-
-
-def registered_domain(name: str) -> str | None:
-    labels = name.rstrip(".").lower()
-    if not labels or ".." in labels or labels.startswith(".") or labels.replace(".", "").isdigit():
-        return None
-    found = public_suffixes().privatesuffix(labels)
-    return str(found) if found else None
 
 
 def destination_operators(

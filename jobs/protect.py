@@ -2,7 +2,8 @@
 
 Here, and nowhere else, text rules are matched, addresses and numbers located, an operator's own address
 space told from others', and identifiers become pseudonyms: HMAC-SHA256, cut to 128 bits, under a key of
-the operator's own. Domains, number prefixes' countries and networks (/24, /48) stay.
+the operator's own. Registered domains (jobs/domains.py), number prefixes' countries, networks (/24, /48) and
+texts that tell of nobody by their shape (jobs/shapes.py) stay.
 
 The key is read in the worker from the environment or a mounted file, never passed through a query plan.
 """
@@ -22,10 +23,11 @@ from typing import Any
 
 import polars as pl
 
-from jobs import location, numbering, parties, rules, signatures
+from jobs import location, numbering, parties, rules, shapes, signatures
 from jobs.channels import NAMED_BY_CALL_ID
 from jobs.config import KEY, KEY_FILE
 from jobs.contracts import codes, polars_schema
+from jobs.domains import forms_of, host_named, host_of, registered
 from jobs.errors import ObservatoryError
 from jobs.keyed_hashes import keyed_hashes
 from jobs.message_ids import in_one_form
@@ -201,9 +203,10 @@ def protect_transmissions(raw: pl.DataFrame, own: Own, door: Door, loaded: rules
     recipient_country = location.country_of_numbers(
         raw["recipient"].set(raw["channel_code"] == "EMAIL", None)
     )
+    senders, recipients = hosts_of(raw["sender"], own), hosts_of(raw["recipient"], own)
     frame = raw.with_columns(
-        sender_domain=domain_of("sender"),
-        recipient_domain=domain_of("recipient"),
+        sender_domain=senders["domain"],
+        recipient_domain=recipients["domain"],
         client_network=client["network"],
         origin_located=client["country_code"],
         source_asn=client["asn"],
@@ -214,11 +217,11 @@ def protect_transmissions(raw: pl.DataFrame, own: Own, door: Door, loaded: rules
     )
     # Calls go to numbers or, as mails do, to names at a domain.
     own_recipient = (
-        pl.when(is_mail | pl.col("recipient_domain").is_not_null())
-        .then(own_domain("recipient_domain", own))
+        pl.when(is_mail | recipients["host"].is_not_null())
+        .then(recipients["is_own"])
         .otherwise(own_number("recipient", own))
     )
-    own_sender = own_number("sender", own) | (~is_mail & own_domain("sender_domain", own))
+    own_sender = own_number("sender", own) | (~is_mail & senders["is_own"])
     frame = frame.with_columns(
         is_own_client=(
             pl.col("is_authenticated").fill_null(False)
@@ -238,7 +241,6 @@ def protect_transmissions(raw: pl.DataFrame, own: Own, door: Door, loaded: rules
     frame = frame.with_columns(
         sender_kind_code=parties.sender_kinds(raw["sender"]),
         sender_network_code=parties.networks_of_numbers(caller, door.number_ranges),
-        sender_registered_domain=parties.registered_domains(frame["sender_domain"]),
         destination_operator_id=parties.destination_operators(
             frame, own.operator_id, kinds, door.number_ranges
         ),
@@ -252,19 +254,25 @@ def protect_transmissions(raw: pl.DataFrame, own: Own, door: Door, loaded: rules
     reply = pl.when(is_mail & pl.col("reply_text").is_not_null()).then(whole).otherwise("reply_text")
     acted = rules.countermeasure_of_refusals(frame.with_columns(reply_text=reply), loaded)
     typed = type_of_transmissions(frame, loaded)
+    next_queue = frame.select(
+        pl.col("queue").str.replace(r"[^|]*$", "") + pl.col("next_queue_id")
+    ).to_series()
     return frame.with_columns(
         *signatures.of_transmissions(frame, key),
         period_date=pl.col("first_at").dt.date(),
         # The keys of calls are made of Call-IDs, which hold addresses.
         queue_key=pseudonyms(frame["queue"], key)
         if frame["channel_code"][0] in NAMED_BY_CALL_ID
-        else frame["queue"],
+        else shapes.queue_keys(frame["queue"], key),
+        queue_id=shapes.queue_ids(frame["queue_id"], key),
         origid_hash=pseudonyms(frame["origid"], key),
         cell_hash=pseudonyms(frame["cell_id"], key),
+        reply_code=shapes.of_shape("reply_code", shapes.REPLY_CODE),
+        dsn_code=shapes.of_shape("dsn_code", shapes.DSN_CODE),
         attestation_code=pl.col("attestation"),
         join_quality_code=pl.col("join_quality"),
-        previous_queue_key=pl.col("previous_queue"),
-        next_queue_key=pl.col("queue").str.replace(r"[^|]*$", "") + pl.col("next_queue_id"),
+        previous_queue_key=shapes.queue_keys(frame["previous_queue"], key),
+        next_queue_key=shapes.queue_keys(next_queue, key),
         message_id_hash=pseudonyms(in_one_form(frame["message_id"]), key),
         sender_hash=pseudonyms(frame["sender"].str.to_lowercase(), key),
         recipient_hash=pseudonyms(frame["recipient"].str.to_lowercase(), key),
@@ -278,16 +286,14 @@ def protect_transmissions(raw: pl.DataFrame, own: Own, door: Door, loaded: rules
                 pl.when(is_local).then(pl.lit("on-net")).otherwise(pl.lit("internet"))
             )
         ),
-        origin_claimed_code=pl.when(is_mail)
-        .then(country_of_domain("sender_domain"))
-        .otherwise("sender_country"),
+        origin_claimed_code=pl.when(is_mail).then(senders["country_code"]).otherwise("sender_country"),
         origin_observed_code=pl.when(pl.col("is_own_client") & pl.col("origin_located").is_null())
         .then(pl.lit(own.country))
         .otherwise("origin_located"),
         destination_code=pl.when(pl.col("is_own_recipient"))
         .then(pl.lit(own.country))
         .when(is_mail)
-        .then(country_of_domain("recipient_domain"))
+        .then(recipients["country_code"])
         .otherwise("recipient_country"),
         countermeasure_code=acted["countermeasure_code"],
         strategy_code=acted["x1231_strategy_code"],
@@ -321,6 +327,7 @@ def protect_verdicts(raw: pl.DataFrame, own: Own, door: Door, loaded: rules.Rule
     typed = rules.type_of_verdicts(raw["symbols"], engine, "EMAIL", loaded, raw["action"], subject)
     return raw.with_columns(
         period_date=pl.col("verdict_at").dt.date(),
+        queue_id=shapes.queue_ids(raw["queue_id"], key),
         message_id_hash=pseudonyms(in_one_form(raw["message_id"]), key),
         sender_hash=pseudonyms(raw["sender"].str.to_lowercase(), key),
         client_hash=pseudonyms(raw["client_ip"], key),
@@ -328,7 +335,8 @@ def protect_verdicts(raw: pl.DataFrame, own: Own, door: Door, loaded: rules.Rule
         fuzzy_hash=signatures.hashes(raw["fuzzy"], key, "fuzzy"),
         subject_hash=signatures.subjects(raw, key),
         named_recipients=recipient_structs(raw, own, key),
-        action_name=pl.col("action"),
+        action_name=shapes.of_shape("action", shapes.ACTION),
+        symbols=shapes.symbols(raw["symbols"]),
         countermeasure_code=acted["countermeasure_code"],
         strategy_code=acted["x1231_strategy_code"],
         is_antispam=acted["is_antispam"],
@@ -374,10 +382,11 @@ def protect_complaints(raw: pl.DataFrame, own: Own, door: Door, loaded: rules.Ru
         match_on=rules.FEEDBACK,
     )
     told = texts["spam_type_code"].is_not_null() & (texts["spam_type_code"] != rules.UNKNOWN_TYPE)
+    headers = hosts_named(raw["header_from"], own)
     typed = {name: texts[name].zip_with(told.fill_null(False), kinds[name]) for name in rules.TYPED}
     frame = raw.with_columns(
-        sender_domain=domain_name("sender"),
-        header_from_domain=domain_name("header_from"),
+        sender_domain=registered(host_named(pl.col("sender"))),
+        header_from_domain=headers["domain"],
         is_own_address=client["is_own"],
         origin_located=client["country_code"],
     )
@@ -387,16 +396,14 @@ def protect_complaints(raw: pl.DataFrame, own: Own, door: Door, loaded: rules.Ru
     return frame.with_columns(
         period_date=pl.col("reported_at").dt.date(),
         reporter_hash=pseudonyms(raw["reporter"].str.to_lowercase(), key),
-        reporter_domain=domain_name("reporter"),
+        reporter_domain=registered(host_named(pl.col("reporter"))),
         sender_hash=pseudonyms(raw["sender"].str.to_lowercase(), key),
         named_recipients=recipient_structs(raw, own, key),
         client_hash=client["hash"],
         client_network=client["network"],
         source_asn=client["asn"],
         inbound_link_id=link_ids(raw, "inbound_link", None, None, own),
-        origin_claimed_code=pl.when(is_mail)
-        .then(country_of_domain("header_from_domain"))
-        .otherwise(sender_country),
+        origin_claimed_code=pl.when(is_mail).then(headers["country_code"]).otherwise(sender_country),
         origin_observed_code=pl.when(pl.col("is_own_client") & pl.col("origin_located").is_null())
         .then(pl.lit(own.country))
         .otherwise("origin_located"),
@@ -404,7 +411,7 @@ def protect_complaints(raw: pl.DataFrame, own: Own, door: Door, loaded: rules.Ru
         delivery_result_code=known("delivery_result", codes("delivery_result")),
         auth_failure_code=known("auth_failure", codes("auth_failure")),
         reported_domain_names=pl.col("reported_domains")
-        .list.eval(domain_name_of(pl.element()))
+        .list.eval(registered(host_named(pl.element())))
         .list.drop_nulls(),
         spam_type_code=typed["spam_type_code"],
         spam_type_codes=pl.Series(
@@ -438,6 +445,7 @@ def protect_facts(raw: pl.DataFrame, own: Own, door: Door) -> pl.DataFrame:
     )
     return raw.with_columns(
         period_date=pl.col("first_at").dt.date(),
+        queue_id=shapes.queue_ids(raw["queue_id"], key),
         message_id_hash=pseudonyms(in_one_form(raw["message_id"]), key),
         sender_hash=pseudonyms(raw["sender"].str.to_lowercase(), key),
         recipient_hash=pseudonyms(raw["recipient"].str.to_lowercase(), key),
@@ -458,14 +466,15 @@ def protect_authentication_reports(raw: pl.DataFrame, own: Own, door: Door) -> p
     key = key_of(own)
     client = clients(raw["client_ip"], own, door)
     named = pl.concat_str(pl.col("report_org").str.to_lowercase(), pl.lit("|"), "report_id")
-    # An organisation's name may be an address or a number that someone put there.
-    is_name = ~pl.col("report_org").str.contains(r"@|\+?\d(?:[ ().-]{0,2}\d){5,}")
     frame = raw.with_columns(is_own_address=client["is_own"])
     return frame.with_columns(
         period_date=pl.col("begin_at").dt.date(),
         report_hash=pseudonyms(raw.select(named.alias("report"))["report"], key),
-        report_org=pl.when(is_name).then("report_org").otherwise(domain_name("report_org")),
-        policy_domain=domain_name("policy_domain").fill_null("_U"),
+        # What an organisation calls itself is a text that anybody may write.
+        reporter_domain=registered(
+            pl.coalesce(host_of(pl.col("report_email")), host_named(pl.col("report_org")))
+        ),
+        policy_domain=domain("policy_domain").fill_null("_U"),
         policy_code=known("policy", codes("disposition")),
         subdomain_policy_code=known("subdomain_policy", codes("disposition")),
         nonexistent_policy_code=known("nonexistent_policy", codes("disposition")),
@@ -485,9 +494,9 @@ def protect_authentication_reports(raw: pl.DataFrame, own: Own, door: Door) -> p
         override_codes=pl.col("overrides").list.eval(
             known_of(pl.element().struct.field("type"), OVERRIDES).fill_null("_U")
         ),
-        header_from_domain=domain_name("header_from"),
-        sender_domain=domain_name("envelope_from"),
-        recipient_domain=domain_name("envelope_to"),
+        header_from_domain=domain("header_from"),
+        sender_domain=domain("envelope_from"),
+        recipient_domain=domain("envelope_to"),
         dkim_checks=checks_of("dkim_results"),
         spf_checks=checks_of("spf_results"),
         key_id=pl.lit(key_id(own)),
@@ -501,7 +510,7 @@ def checks_of(column: str) -> pl.Expr:
     result = check.field("result").replace("hardfail", "fail")
     return pl.col(column).list.eval(
         pl.struct(
-            domain_name_of(check.field("domain")).alias("domain"),
+            registered(host_named(check.field("domain"))).alias("domain"),
             known_of(result, CHECK_RESULTS).alias("result_code"),
         )
     )
@@ -516,17 +525,9 @@ def known_of(value: pl.Expr, among: Sequence[str]) -> pl.Expr:
     return pl.when(value.is_in(list(among))).then(value).when(value.is_not_null()).then(pl.lit("_U"))
 
 
-def domain_name(column: str) -> pl.Expr:
-    """The domain in a field that should hold one, or an address; null for anything else."""
-    return domain_name_of(pl.col(column))
-
-
-def domain_name_of(value: pl.Expr) -> pl.Expr:
-    label = r"[\p{L}\p{N}_](?:[\p{L}\p{N}_-]*[\p{L}\p{N}_])?"
-    # The last label is no number, or addresses and phone numbers would pass.
-    return value.str.to_lowercase().str.extract(
-        rf"(?:^|@)((?:{label}\.)+\p{{L}}(?:[\p{{L}}\p{{N}}-]*[\p{{L}}\p{{N}}])?)\.?>?$"
-    )
+def domain(column: str) -> pl.Expr:
+    """The registered domain in a field that should hold a domain; null for anything else."""
+    return registered(host_named(pl.col(column)))
 
 
 def recipient_structs(raw: pl.DataFrame, own: Own, key: bytes) -> pl.Series:
@@ -534,9 +535,11 @@ def recipient_structs(raw: pl.DataFrame, own: Own, key: bytes) -> pl.Series:
     listed = raw.select(pl.int_range(pl.len()).alias("row"), recipient=pl.col("recipients")).explode(
         "recipient"
     )
-    listed = listed.with_columns(recipient_domain=domain_of("recipient")).with_columns(
+    named = hosts_of(listed["recipient"], own)
+    listed = listed.with_columns(
         recipient_hash=pseudonyms(listed["recipient"].str.to_lowercase(), key),
-        is_own_recipient=own_domain("recipient_domain", own),
+        recipient_domain=named["domain"],
+        is_own_recipient=named["is_own"],
     )
     grouped = (
         listed.filter(pl.col("recipient").is_not_null())
@@ -547,16 +550,39 @@ def recipient_structs(raw: pl.DataFrame, own: Own, key: bytes) -> pl.Series:
     return rows.join(grouped, on="row", how="left", maintain_order="left")["recipients"]
 
 
-def domain_of(column: str) -> pl.Expr:
-    """The domain of a mail address; null for numbers, bare names and address literals."""
-    return pl.col(column).str.extract(r"@([^@\s\[\]]+?)\.?$").str.to_lowercase()
+def hosts_of(addresses: pl.Series, own: Own) -> pl.DataFrame:
+    """What hosts_named() tells of the hosts in addresses; nothing of numbers and names."""
+    # Addresses differ, what stands behind their first @ does not.
+    behind = addresses.to_frame("address").select(
+        "@" + pl.col("address").str.splitn("@", 2).struct.field("field_1")
+    )
+    return hosts_named(behind.to_series(), own, host_of)
+
+
+def hosts_named(texts: pl.Series, own: Own, host: Callable[[pl.Expr], pl.Expr] = host_named) -> pl.DataFrame:
+    """Of the host in each text its registered domain, the country that its last label names, and whether it
+    is the operator's own: host, domain, country_code, is_own. Each distinct text is looked up once."""
+
+    def looked_up(distinct: pl.Series) -> pl.DataFrame:
+        return (
+            distinct.to_frame("text")
+            .select(host(pl.col("text")).alias("host"))
+            .with_columns(
+                domain=registered(pl.col("host")),
+                country_code=country_of_host("host"),
+                is_own=own_domain("host", own),
+            )
+        )
+
+    return location.for_distinct(texts, looked_up)
 
 
 def own_domain(column: str, own: Own) -> pl.Expr:
-    """Whether a domain is the operator's own or below one of its own."""
+    """Whether a host's whole name is the operator's own domain or below one of its own."""
     column_or_empty = pl.col(column).fill_null("")
-    below = [column_or_empty.str.ends_with("." + domain) for domain in own.domains]
-    return pl.any_horizontal(column_or_empty.is_in(list(own.domains)), *below)
+    domains = sorted({form for domain in own.domains for form in forms_of(domain)})
+    below = [column_or_empty.str.ends_with("." + domain) for domain in domains]
+    return pl.any_horizontal(column_or_empty.is_in(domains), *below)
 
 
 def with_e164(raw: pl.DataFrame, own: Own, *columns: str) -> pl.DataFrame:
@@ -639,8 +665,8 @@ def country_codes() -> dict[str, str]:
     return codes | {"uk": codes["gb"]}
 
 
-def country_of_domain(column: str) -> pl.Expr:
-    """The country of a domain's last label, where that is a country code."""
+def country_of_host(column: str) -> pl.Expr:
+    """The country of a host's last label, where that is a country code."""
     codes = country_codes()
     last = pl.col(column).str.extract(r"\.([a-z]{2})$")
     return last.replace_strict(list(codes), list(codes.values()), default=None, return_dtype=pl.String)

@@ -10,6 +10,6 @@ import jobs.engine.bronze_tasks  # noqa: F401
 import jobs.engine.gold_tasks  # noqa: F401
 import jobs.engine.silver_tasks  # noqa: F401
 import jobs.formats.registry  # noqa: F401
-from jobs import parties
+from jobs import domains
 
-parties.public_suffixes()
+domains.public_suffixes()

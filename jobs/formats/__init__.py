@@ -276,6 +276,7 @@ AUTHENTICATION_REPORT: dict[str, Any] = {
     "stream_id": pl.String,
     "offset": pl.Int64,
     "report_org": pl.String,  # who reports
+    "report_email": pl.String,
     "report_id": pl.String,  # unique with report_org
     "record_number": pl.Int64,  # place of the record in its report, from 1
     "begin_at": TIMESTAMP,

@@ -15,7 +15,7 @@ from jobs.shares import CONTENT_SEEN
 READ = (
     *("operator_id", "period_date", "recipient_hash", "recipient_domain", "channel_code", "direction_code"),
     *("grain_code", "stage_code", "outcome_code", "is_message_row", "segment_count", "first_at", "last_at"),
-    *("sender_hash", "sender_kind_code", "sender_network_code", "sender_registered_domain", "client_network"),
+    *("sender_hash", "sender_kind_code", "sender_network_code", "sender_domain", "client_network"),
     *("origin_claimed_code", "origin_verified_code", "is_origin_verified", "origin_observed_code"),
     *("destination_code", "destination_operator_id", "source_asn", "location_database", "location_date"),
     *("inbound_link_id", "inbound_link_code", "transit_code", "outbound_link_code"),

@@ -24,7 +24,7 @@ LIMIT = 1 << 20
 REGISTER = """day,sender,recipient,queue_id,consent_code,is_recipient_natural
 2026-11-24,News@Shop.example,ann@isp.example,,express,true
 2026-11-24,,<bob@isp.example>,,,FALSE
-2026-11-23,,,4QdX,revoked,unknown
+2026-11-23,,,4cYqX00001z1fQ,revoked,unknown
 2026-11-24,,eve@isp.example,,unknown,
 """
 
@@ -54,7 +54,7 @@ def test_a_register_is_read_row_by_row() -> None:
     assert [tuple(row) for row in rows.with_columns(pl.col("first_at").dt.day()).select(named).rows()] == [
         (24, "News@Shop.example", "ann@isp.example", None, "express", True),
         (24, None, "bob@isp.example", None, None, False),
-        (23, None, None, "4QdX", "revoked", None),
+        (23, None, None, "4cYqX00001z1fQ", "revoked", None),
     ]
 
 
@@ -155,7 +155,7 @@ def test_only_pseudonyms_pass_the_door_and_they_are_those_of_the_logs() -> None:
         protect.pseudonyms(pl.Series([name]), key)[0] for name in ("news@shop.example", "bob@isp.example")
     )
     assert done["sender_hash"][0] == sender and done["recipient_hash"][1] == recipient
-    assert done["queue_id"].to_list() == [None, None, "4QdX"]
+    assert done["queue_id"].to_list() == [None, None, "4cYqX00001z1fQ"]
 
 
 def test_a_register_of_national_numbers_names_the_subscribers_of_a_log_of_such() -> None:
