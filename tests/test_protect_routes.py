@@ -135,6 +135,31 @@ def test_no_call_id_passes_the_door(channel: str) -> None:
     assert sms["queue_key"] == "mx1|4cYqX00001z1fQ"
 
 
+@pytest.mark.parametrize(
+    ("recipient", "is_own", "domain"),
+    [
+        ("ann@sales.group.example", True, "group.example"),
+        ("ann@mx.sales.group.example.", True, "group.example"),
+        # Below the same registered domain, and another's.
+        ("ann@other.group.example", False, "group.example"),
+        ("ann@presales.group.example", False, "group.example"),
+        ("ann@BÜCHER.example", True, "xn--bcher-kva.example"),
+        ("ann@a.xn--bcher-kva.example", True, "xn--bcher-kva.example"),
+        ("ann@sales.group.example?subject=ann@other.example", True, "group.example"),
+        ("ann@[192.0.2.1]", False, None),
+        ("ann@447700900123.example", False, "nn--masked.example"),
+    ],
+)
+@pytest.mark.parametrize("channel", ["EMAIL", "VOICE_IP"])
+def test_own_domains_are_told_by_whole_names(
+    recipient: str, is_own: bool, domain: str | None, channel: str
+) -> None:
+    own = dataclasses.replace(OWN, domains=("sales.group.example", "bücher.example"))
+    kind = {"channel_code": channel, "format_code": "kamailio" if channel != "EMAIL" else "postfix"}
+    (found,) = protected(protect.Door((own,), None), row(recipient=recipient, **kind))
+    assert (found["is_own_recipient"], found["recipient_domain"]) == (is_own, domain)
+
+
 LINKED = (
     ("HUB", "hub"),
     ("192.0.2.0/24", "peer"),
