@@ -26,6 +26,7 @@ from jobs import STARTED, config, contracts, study_command
 from jobs.cli.interrupt import INTERRUPTED, Interrupted, catch, interruptible
 from jobs.cli.rows import Format, columns_of, read_rows, write_rows
 from jobs.cli.status import status
+from jobs.cli.vacuum import vacuum
 from jobs.costs import command as costs
 from jobs.errors import ObservatoryError
 from jobs.questionnaire.command import app as questionnaire
@@ -50,6 +51,7 @@ app.add_typer(questionnaire, name="questionnaire")
 app.add_typer(study_command.app, name="study")
 app.command()(submit)
 app.command()(status)
+app.command()(vacuum)
 out = Console(soft_wrap=False)
 err = Console(stderr=True, soft_wrap=True)
 
@@ -203,6 +205,8 @@ def run_stages(
             move=meter.move,
         )
         run(work, stages)
+    for note in work.notes:
+        err.print(Text(visible(note)))
     for problem in unfolded_hops(work.lake, work.changed.get("silver.transmission", {})):
         err.print(Text(visible(problem)))
     return work
@@ -243,6 +247,8 @@ def renew(
     kept = renewal.to_keep(lake, settings, anew)
     out.print(f"Removes every table of {lake.root} but these, and then computes them anew from landing:")
     out.print("\n".join(f"  {table}" for table in kept) or "  (none)")
+    for each in renewal.lost(lake, settings):
+        err.print(Text(each))
     if not yes and not is_confirmed("Go on?"):
         raise ObservatoryError("nothing was changed; --yes goes on without asking")
     renewal.renew(lake, settings, anew)

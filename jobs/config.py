@@ -199,6 +199,17 @@ class Limits(Settings):
     document_mb: int = Field(64, ge=1, le=1024)
 
 
+class Retention(Settings):
+    """For how many days `observatory vacuum` keeps what a layer holds: landing from the day when a piece was
+    pulled, bronze and silver from the day of the records. What open days, and batches that no run has
+    finished, need stays as long as they need it; gold stays.
+    """
+
+    landing: int = Field(35, ge=1, le=MOST_DAYS)
+    bronze: int = Field(35, ge=1, le=MOST_DAYS)
+    silver: int = Field(400, ge=1, le=MOST_DAYS)
+
+
 class Link(Settings):
     """What connects the operator to others: an SMSC id, a relay's name or an address range.
 
@@ -463,6 +474,7 @@ class Observatory(Settings):
     engine: Engine = Field(default_factory=Engine)
     location: Location | None = None
     limits: Limits = Limits()
+    retention: Retention = Retention()
     study: Study = Study()
     submission: Submission = Submission()
     operator: list[Operator] = []

@@ -13,6 +13,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import uuid
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -46,11 +47,15 @@ COUNTS = ("line_count", "record_count", "ignored_count", "quarantined_count", "l
 @dataclass
 class Ingested:
     """The batches that were written, and what of their rows lies in staging for silver: frames by bucket, and
-    the files of bronze tables that hold the same rows."""
+    the files of bronze tables that hold the same rows.
+
+    unreadable: what cannot be read again, for a person.
+    """
 
     batches: list[str] = field(default_factory=list)
     left: list[Left] = field(default_factory=list)
     files: list[NewFile] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -103,8 +108,9 @@ def requarantine(work: Ingest) -> Ingested:
     """Read again what has quarantined lines, by the present parsers, formats and options.
 
     Of each batch, every source with such lines is read again as a whole, under the batch's id, and replaces
-    its rows in all tables. A source that the settings no longer have is left as it is. Raises
-    ObservatoryError, before anything is written, where pieces are no longer there to be read.
+    its rows in all tables. A source that the settings no longer have is left as it is, and so is one of which
+    retention removed pieces. Raises ObservatoryError, before anything is written, where others are no longer
+    there to be read.
     """
     fs, area = landing(work.lake.root)
     finish(work)
@@ -113,6 +119,15 @@ def requarantine(work: Ingest) -> Ingested:
     rows = work.lake.read("bronze.file", columns=columns).rows()
     batches: dict[str, set[str]] = {}
     spoilt = {row[:3] for row in rows if row[4] and (row[1], row[2]) in configured}
+    removed = removed_pieces(fs, area, work.lake)
+    gone = spoilt & {row[:3] for row in rows if row[:4] in removed}
+    spoilt -= gone
+    for (operator, source), count in sorted(Counter(each[1:] for each in gone).items()):
+        work.made.unreadable.append(
+            f"operator '{operator}', source '{source}': quarantined lines of {count:,} batch"
+            f"{'es' if count > 1 else ''} cannot be read again: landing no longer holds their logs"
+            f" ([retention] landing = {work.settings.retention.landing}). They stay as they were read."
+        )
     for row in rows:
         if row[:3] in spoilt:
             batches.setdefault(row[0], set()).add("/".join(row[1:4]))
@@ -124,6 +139,20 @@ def requarantine(work: Ingest) -> Ingested:
     finish(work)
     work.made.batches = list(dict.fromkeys(work.made.batches))
     return work.made
+
+
+def removed_pieces(fs: Any, area: str, lake: Lake) -> set[tuple[str, str, str, str]]:
+    """Batch, operator, source and piece of all that the ledger has and retention removed from landing."""
+    columns = ["ingest_id", "operator_id", "source_id", "piece_id", "stream_id", "offset"]
+    rows = lake.read("bronze.file", columns=columns).rows()
+    begun = {
+        (operator, source): {
+            stream.stream_id: stream.removed_bytes
+            for stream in read_manifest(fs, f"{area}/{operator}/{source}")
+        }
+        for operator, source in {row[1:3] for row in rows}
+    }
+    return {row[:4] for row in rows if row[5] < begun[row[1], row[2]].get(row[4], 0)}
 
 
 @dataclass
@@ -208,6 +237,13 @@ def finish(work: Ingest) -> None:
             write_batch(work, ingest_id, keys, again)
             work.made.batches.append(ingest_id)
         fs.rm(name)
+
+
+def intended(lake: Lake) -> bool:
+    """Whether a batch was begun and is not finished."""
+    fs, area = landing(lake.root)
+    fs.invalidate_cache()
+    return bool(fs.glob(f"{intents_of(area)}/*.json"))
 
 
 def intents_of(area: str) -> str:
@@ -443,6 +479,7 @@ def ranges_of(
             time_zone=source.time_zone,
             numbers_of=operator.country if source.numbers == "national" else None,
             options=dict(source.options),
+            head=stream.heading,
         )
         before = sorted(
             (each for each in stream.pieces if each.offset < piece.offset), key=lambda each: -each.offset

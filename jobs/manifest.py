@@ -22,6 +22,9 @@ CHUNK = 4 << 20
 FIRST_MARK = 4096
 # Characters of a mark: it rules out, and never decides that bytes are the same.
 MARK = 16
+MANIFEST = "manifest.json"
+# A copy of the streams of which retention removed pieces: without it a lost manifest could not be made again.
+REMOVED = "removed.json"
 
 
 @dataclass
@@ -37,6 +40,7 @@ class Piece:
     file_name: str
     damage: str | None = None
     written_at: str | None = None  # the file's own time; none in manifests of earlier versions
+    sha256: str | None = None  # of the stream up to the piece's end; none in manifests of earlier versions
 
 
 @dataclass
@@ -44,6 +48,9 @@ class Stream:
     """One log file over its life, and how far it is landed; or one file of documents.
 
     marks: by a power of two as text, the digest of so many bytes from the start.
+    removed: of the pieces that retention removed, which are the first ones, by the end of each as text the
+        SHA-256 of the stream up to there: what they held is recognised without them.
+    heading: the last line in removed pieces that names the columns of lines after it.
     """
 
     stream_id: str
@@ -55,6 +62,13 @@ class Stream:
     pieces: list[Piece] = field(default_factory=list)
     waiting_bytes: int = 0  # after the last line end, not landed yet
     marks: dict[str, str] = field(default_factory=dict)
+    removed: dict[str, str] = field(default_factory=dict)
+    heading: str | None = None
+
+    @property
+    def removed_bytes(self) -> int:
+        """So many bytes from the start are no longer in landing."""
+        return max(map(int, self.removed), default=0)
 
 
 @dataclass(frozen=True)
@@ -81,12 +95,12 @@ def has_manifest(fs: Any, folder: str) -> bool:
     return exists
 
 
-def read_manifest(fs: Any, folder: str) -> list[Stream]:
+def read_manifest(fs: Any, folder: str, name: str = MANIFEST) -> list[Stream]:
     """The streams of one source, as the last pull left them; none where there was no pull. Raises
     Unreadable."""
-    if not has_manifest(fs, folder):
+    if not fs.exists(f"{folder}/{name}"):
         return []
-    with fs.open(f"{folder}/manifest.json", "r", encoding="utf-8") as file:
+    with fs.open(f"{folder}/{name}", "r", encoding="utf-8") as file:
         text = file.read()
     try:
         return [
@@ -95,7 +109,7 @@ def read_manifest(fs: Any, folder: str) -> list[Stream]:
         ]
     except (ValueError, KeyError, TypeError):
         raise Unreadable(
-            f"{folder}/manifest.json cannot be read: it was cut or changed. `observatory pull` makes it again"
+            f"{folder}/{name} cannot be read: it was cut or changed. `observatory pull` makes it again"
             " from what was landed"
         ) from None
 
@@ -110,15 +124,19 @@ def read_waiting(fs: Any, folder: str) -> dict[str, Waiting]:
 
 
 def write_manifest(
-    fs: Any, folder: str, streams: list[Stream], waiting: dict[str, Waiting] | None = None
+    fs: Any,
+    folder: str,
+    streams: list[Stream],
+    waiting: dict[str, Waiting] | None = None,
+    name: str = MANIFEST,
 ) -> None:
     """Replace the manifest in one step."""
     waits = {name: asdict(each) for name, each in (waiting or {}).items()}
     text = json.dumps({"streams": [asdict(stream) for stream in streams], "waiting": waits}, indent=1)
-    new = f"{folder}/manifest.json.{uuid.uuid4().hex}.new"
+    new = f"{folder}/{name}.{uuid.uuid4().hex}.new"
     with room_for(fs, new), fs.open(new, "w", encoding="utf-8") as file:
         file.write(text)
-    fs.mv(new, f"{folder}/manifest.json")
+    fs.mv(new, f"{folder}/{name}")
 
 
 @contextlib.contextmanager
@@ -165,7 +183,7 @@ class Digest:
 
 
 def landed_bytes(fs: Any, stream: Stream, size: int) -> Iterator[bytes]:
-    """The first `size` bytes of a stream, from its landed pieces."""
+    """The first `size` bytes that landing has of a stream."""
     for piece in stream.pieces:
         with fs.open(piece.path, "rb") as file:
             while size > 0 and (block := file.read(min(CHUNK, size))):
@@ -183,6 +201,9 @@ class Alike:
         # What short streams begin with, in order; read from landing when a short file is first asked for.
         self._starts: list[tuple[bytes, str]] = []
         self._unread: dict[str, Stream] = {}
+        # Streams whose first bytes were removed, and what is known of these.
+        self._begun: dict[str, Stream] = {}
+        self._beginnings: dict[tuple[int, str], Stream] = {}
         self._read: dict[str, tuple[bytes, Stream]] = {}
 
     def add(self, stream: Stream) -> None:
@@ -191,7 +212,12 @@ class Alike:
         self._by_size.setdefault(stream.bytes, {}).setdefault(stream.sha256, stream)
         for mark in stream.marks.items():
             self._by_mark.setdefault(mark, []).append(stream)
-        self._unread[stream.stream_id] = stream
+        if not stream.removed:
+            self._unread[stream.stream_id] = stream
+            return
+        self._begun[stream.stream_id] = stream
+        for size, sha256 in stream.removed.items():
+            self._beginnings[int(size), sha256] = stream
 
     def grown(self, stream: Stream, size: int, sha256: str) -> None:
         """A stream that had so many bytes with this digest has more."""
@@ -208,14 +234,19 @@ class Alike:
     def of(self, size: int, sha256: str) -> Stream | None:
         return self._by_size.get(size, {}).get(sha256)
 
+    def removed(self, size: int, sha256: str) -> Stream | None:
+        """The stream of which retention removed these bytes, up to the end of a piece."""
+        return self._beginnings.get((size, sha256))
+
     def longer(self, fs: Any, digest: Digest, sample: bytes) -> Iterator[Stream]:
         """Streams that may begin with all bytes of a file, of which these are the first, and go on."""
         mark = digest.last_mark
         if mark is not None:
             yield from self._by_mark.get(mark, ())
             # Of manifests of earlier versions.
-            yield from (each for each in self._unread.values() if not each.marks)
+            yield from (each for each in (self._unread | self._begun).values() if not each.marks)
             return
+        yield from self._begun.values()
         for name, stream in self._unread.items():
             start = b"".join(landed_bytes(fs, stream, FIRST_MARK))
             bisect.insort(self._starts, (start, name))

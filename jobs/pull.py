@@ -107,7 +107,8 @@ def adopted(fs: Any, folder: str, source: Source, known: Known, now: dt.datetime
     for orphan in sorted(orphans(fs, folder), key=lambda each: each.place):
         stream_id, offset = orphan.place
         stream = next((each for each in known.streams if each.stream_id == stream_id), None)
-        if offset == 0:
+        # The digest of a stream whose beginning was removed cannot go on without its log.
+        if offset == 0 or (stream and stream.removed and stream.bytes == offset):
             end = LastLine(None, now, is_closed=True)
             times = Times(now, now, now)
             try:
@@ -373,6 +374,7 @@ def pull_file(
             file_name=name.rsplit("/", 1)[-1],
             damage=chunks.damage,
             written_at=times.written_at.isoformat(),
+            sha256=digest.hexdigest(),
         )
         # Only now: a piece that could not be put in its place leaves the streams as they were.
         before = stream.bytes, stream.sha256
@@ -501,9 +503,11 @@ def find_stream(fs: Any, known: Known, raw: IO[bytes], head: bytes) -> tuple[Str
         return longest, chunks, digest
     # A shorter copy of what is landed already, such as a backup or a truncated download.
     for each in alike:
+        found_removed = each.removed(digest.bytes, digest.hexdigest())
+        if found_removed is not None:
+            return found_removed, chunks, digest
         for stream in each.longer(fs, digest, head):
-            is_longer = stream.bytes > digest.bytes
-            if is_longer and digest.hexdigest() == landed_digest(fs, stream, digest.bytes):
+            if stream.bytes > digest.bytes and is_beginning(fs, stream, raw, digest):
                 return stream, chunks, digest
     digest, chunks = Digest(), Chunks(raw)
     if longest is not None:
@@ -516,8 +520,27 @@ def merged(sizes: list[list[int]]) -> Iterable[int]:
     return sizes[0] if len(sizes) == 1 else sorted({size for each in sizes for size in each})
 
 
+def is_beginning(fs: Any, stream: Stream, raw: IO[bytes], digest: Digest) -> bool:
+    """Whether a file of these bytes holds the first ones of a stream.
+
+    Of bytes that retention removed only the ends of pieces are known, so that no file is known by fewer. One
+    that ends before them is landed anew, whatever it holds: its days are closed, and its lines are late.
+    """
+    gone = stream.removed_bytes
+    if not gone:
+        return digest.hexdigest() == landed_digest(fs, stream, digest.bytes)
+    if digest.bytes <= gone:
+        return False
+    chunks, first, rest = Chunks(raw), Digest(), Digest()
+    chunks.skip(gone, first)
+    if first.hexdigest() != stream.removed[str(gone)]:
+        return False
+    chunks.skip(digest.bytes - gone, rest)
+    return rest.hexdigest() == landed_digest(fs, stream, rest.bytes)
+
+
 def landed_digest(fs: Any, stream: Stream, size: int) -> str:
-    """SHA-256 of the first `size` bytes of a stream, from its landed pieces."""
+    """SHA-256 of the first `size` bytes that landing has of a stream."""
     digest = hashlib.sha256()
     for block in landed_bytes(fs, stream, size):
         digest.update(block)

@@ -87,7 +87,7 @@ def read_lines(fs: Any, part: Range, name: str, ingest_id: str) -> Iterator[Pars
     from jobs.formats.registry import FORMATS
 
     is_head = getattr(FORMATS[name], "is_head", None)
-    head = head_before(fs, part, is_head) if is_head else None
+    head = (head_before(fs, part, is_head) or part.source.head) if is_head else None
     for block, offset in blocks(fs, part):
         lines = frame_of(block, offset)
         own = replace(part, source=replace(part.source, head=head)) if is_head else part

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ import polars as pl
 
 from jobs.engine.lake import Lake
 from jobs.errors import LandingLost
-from jobs.manifest import Digest, Piece, Stream, landed_bytes
+from jobs.manifest import REMOVED, Digest, Piece, Stream, landed_bytes, read_manifest
 
 TAIL = 64 << 10
 # After the name of a piece that was landed and not read.
@@ -53,12 +53,19 @@ def rebuilt(
     aside: their logs are most often still there, and say more of them.
 
     newest_line: as in jobs/pull.py. Raises LandingLost, with what to do, where pieces that the ledger has are
-    gone.
+    gone, and retention did not remove them.
     """
     found = pieces_in(fs, folder)
     mine = (pl.col("operator_id") == operator_id) & (pl.col("source_id") == source_id)
     ledger = {row["piece_id"]: row for row in Lake(root).read("bronze.file", where=mine).to_dicts()}
-    lost = sorted(ledger.keys() - {each.piece_id for each in found})
+    begun = {each.stream_id: each for each in read_manifest(fs, folder, REMOVED)}
+    refuse_grown(folder, begun, ledger)
+    removed = {
+        piece_id
+        for piece_id, row in ledger.items()
+        if row["stream_id"] in begun and row["offset"] < begun[row["stream_id"]].removed_bytes
+    }
+    lost = sorted(ledger.keys() - removed - {each.piece_id for each in found})
     if lost:
         raise LandingLost(
             f"{folder} has lost its manifest, and {len(lost)} piece{'s' if len(lost) > 1 else ''} that the"
@@ -71,9 +78,9 @@ def rebuilt(
             fs.mv(each.path, f"{each.path}{ORPHAN}")
     of_stream: dict[str, list[Landed]] = {}
     for each in sorted(found, key=lambda each: each.place):
-        if each.piece_id in ledger:
+        if each.piece_id in ledger and each.place[0] not in begun:
             of_stream.setdefault(each.place[0], []).append(each)
-    streams = []
+    streams = list(begun.values())
     for stream_id, pieces in of_stream.items():
         last = max((ledger[each.piece_id] for each in pieces), key=lambda row: row["ingest_id"])
         stream = Stream(stream_id, last["format_code"], 0, "", "", 0)
@@ -89,6 +96,20 @@ def rebuilt(
                 piece.newest_at = newest_line(stream.format, tail, landed_at).isoformat()
         streams.append(stream)
     return streams
+
+
+def refuse_grown(folder: str, begun: Mapping[str, Stream], ledger: Mapping[str, dict[str, Any]]) -> None:
+    """Raise LandingLost for a log that has grown since retention removed its first bytes: nothing that is
+    left says whether a file begins with them."""
+    for row in ledger.values():
+        stream = begun.get(row["stream_id"])
+        if stream is not None and row["offset"] >= stream.bytes:
+            raise LandingLost(
+                f"{folder} has lost its manifest, and retention has removed the beginning of a log that has"
+                f" grown since ({row['file_name']}): what is new in it cannot be told. Put manifest.json back"
+                " from a copy. Without one, `observatory renew --anew` lets the next run count anew what the"
+                " logs and landing still hold"
+            )
 
 
 def measure(fs: Any, stream: Stream) -> tuple[bytes, bytes]:

@@ -44,6 +44,7 @@ class Run:
     held: the operators that a rule holds back, for the rest of the run.
     say: takes what a stage is at, as `silver: validating`. move: takes a stage, the share of its work that is
         done, and the bytes of logs that it goes through, 0 where they are not known.
+    notes: what a person should know when the run has ended.
     """
 
     lake: Lake
@@ -60,6 +61,7 @@ class Run:
     changed: dict[str, Periods] = field(default_factory=dict)
     results: list[suites.Result] = field(default_factory=list)
     held: set[str] = field(default_factory=set)
+    notes: list[str] = field(default_factory=list)
     ingested: ingest.Ingested = field(default_factory=ingest.Ingested)
     engine: tasks.Engine = field(default_factory=Inline)
     staging: str = ""
@@ -75,6 +77,7 @@ class Run:
 def run(work: Run, stages: Iterable[str] = STAGES) -> None:
     """Do the stages in order. Raises ValidationHeld, after all else was done, when a rule holds an operator
     back."""
+    from jobs import vacuum
     from jobs.engine import validator
     from jobs.engine.gold_stage import gold
     from jobs.engine.silver_stage import bucket_count, silver
@@ -82,6 +85,7 @@ def run(work: Run, stages: Iterable[str] = STAGES) -> None:
     of_stage = {"bronze": bronze, "silver": silver, "gold": gold}
     wanted = [stage for stage in STAGES if stage in set(stages)]
     identity.admit(work.lake, work.settings, work.operators, has_silver="silver" in wanted)
+    vacuum.finish(work.lake)
     started = time.time()
     work.is_followed = "silver" in wanted
     log_bytes = logs_to_do(work, wanted)
@@ -167,6 +171,7 @@ def bronze(work: Run) -> None:
     if work.requarantine:
         work.say("bronze: reading what was quarantined again")
         work.ingested = ingest.requarantine(todo)
+        work.notes += work.ingested.unreadable
     work.batches = work.ingested.batches
     if not work.batches:
         work.say("bronze: nothing new")

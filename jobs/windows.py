@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
-from jobs.engine import record
+from jobs.engine import record, removed
 from jobs.engine.lake import Lake, Partition
 from jobs.formats import AHEAD
 
@@ -57,10 +57,9 @@ def pending(
     """The batches to take, as operator/batch, and each operator's window.
 
     A batch is pending until a finished silver run has taken it. With `since` or `until` the window is that
-    range, whatever was taken; a new batch counts as taken only if the range holds all of its days.
+    range, whatever was taken; a new batch counts as taken only if the range holds all of its days. Days whose
+    records retention removed are closed.
     """
-    from jobs.formats.registry import KERNELS
-
     done = taken(lake)
     rows = (
         lake.read("bronze.file", lake.versions().get("bronze.file"))
@@ -74,10 +73,8 @@ def pending(
         .sort("ingest_id", "operator_id")
         .rows(named=True)
     )
-    longest: dict[str, int] = {}
-    for row in rows:
-        days = max(KERNELS[name].LOOKBACK_DAYS for name in row["formats"])
-        longest[row["operator_id"]] = max(days, longest.get(row["operator_id"], 0))
+    longest = longest_lives((row["operator_id"], name) for row in rows for name in row["formats"])
+    settled = removed.settled_in_silver(lake, longest)
     newest: dict[str, dt.date] = {}
     windows: dict[str, Window] = {}
     batches = []
@@ -90,6 +87,7 @@ def pending(
             batches += [key] if key not in done else []
             continue
         closed = newest.get(operator, begin) - dt.timedelta(days=open_days)
+        closed = max(closed, settled.get(operator, closed))
         if row["plausible"] is not None:
             newest[operator] = max(newest.get(operator, row["plausible"]), row["plausible"])
         first, last = max(begin, closed), end
@@ -103,6 +101,25 @@ def pending(
             lookback = dt.timedelta(days=longest[operator])
             windows[operator] = Window(first, last, closed, lookback).joined(windows.get(operator))
     return batches, windows
+
+
+def longest_lives(formats: Iterable[tuple[str, str]]) -> dict[str, int]:
+    """By operator, the longest life of a message in any of its formats, in days.
+
+    formats: operators, each with one of its formats.
+    """
+    from jobs.formats.registry import KERNELS
+
+    longest: dict[str, int] = {}
+    for operator, name in formats:
+        longest[operator] = max(KERNELS[name].LOOKBACK_DAYS, longest.get(operator, 0))
+    return longest
+
+
+def settled(lake: Lake) -> dict[str, dt.date]:
+    """By operator the day before which silver stays as it is, for retention removed what it comes from."""
+    formats = lake.read("bronze.file", columns=["operator_id", "format_code"]).unique().rows()
+    return removed.settled_in_silver(lake, longest_lives(formats))
 
 
 def is_plausible() -> pl.Expr:

@@ -34,6 +34,9 @@ class Tables:
     def versions(self) -> dict[str, int]:
         return {"bronze.file": 0}
 
+    def about(self) -> dict[str, Any]:
+        return {}
+
     def read(self, table: str, version: int | None = None, columns: Any = None) -> pl.DataFrame:
         rows, names = (self.ledger, [*FILE, *READ]) if table == "bronze.file" else (self.runs, RUN)
         return pl.DataFrame(rows, {name: polars_schema(table)[name] for name in names}, orient="row")

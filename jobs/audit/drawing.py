@@ -18,6 +18,7 @@ from typing import Any
 import polars as pl
 
 from jobs.contracts import rows_frame
+from jobs.engine import removed
 from jobs.engine.lake import Lake, read_files
 from jobs.errors import ObservatoryError
 from jobs.gold.predicates import of_operator
@@ -71,6 +72,12 @@ def draw(lake: Lake, plan: Plan) -> tuple[list[dict[str, Any]], list[dict[str, A
     version = lake.versions().get("silver.message")
     if version is None:
         raise ObservatoryError("the lake has no silver.message yet: run `observatory run` first")
+    gone = removed.before(lake, removed.SILVER).get(plan.operator_id)
+    if gone is not None and plan.days[0] < gone:
+        raise ObservatoryError(
+            f"operator {plan.operator_id}: messages of days before {gone} are gone ([retention] silver). A"
+            f" sample of {plan.month} would stand for a part of it, or for nothing. Draw from a later month"
+        )
     is_spam = operator_definition(lake, plan)
     strata = strata_of(days_of(lake, version, is_spam, plan))
     if not strata:

@@ -163,9 +163,7 @@ def stale_days(settings: Observatory, known: State, own: dict[campaigns.Day, str
     recorded = campaigns.checksums(known, {}, {})
     inputs = campaigns.with_history(own, recorded, messages_of(known), days_of_texts(settings))
     stale = due_periods(GOLD_DAILY[0], known, inputs)
-    return {
-        operator: due.get(operator, set()) | stale.get(operator, set()) for operator in due.keys() | stale.keys()
-    }
+    return {each: due.get(each, set()) | stale.get(each, set()) for each in due.keys() | stale.keys()}
 
 
 def unfinished(lake: Lake, settings: Observatory) -> dict[str, str]:

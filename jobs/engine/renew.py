@@ -11,10 +11,11 @@ import json
 import shutil
 from pathlib import Path
 
+from jobs import vacuum
 from jobs.config import Observatory
 from jobs.contracts import contract, tables
 from jobs.core.checksum import checksums
-from jobs.engine import identity, record
+from jobs.engine import identity, record, removed
 from jobs.engine.lake import FORM, MARK, Lake, is_local
 from jobs.engine.lock import as_only_writer
 from jobs.engine.together import undo_unfinished
@@ -24,7 +25,17 @@ from jobs.errors import ObservatoryError
 def is_kept(table: str) -> bool:
     """Whether a table is computed from nothing that is in the lake."""
     about = contract(table)
-    return about.layer in ("silver", "study") and not about.reads
+    return table == vacuum.TABLE or (about.layer in ("silver", "study") and not about.reads)
+
+
+def lost(lake: Lake, settings: Observatory) -> list[str]:
+    """A line for each operator of whose logs landing no longer holds the first: what a renewal loses."""
+    kept = settings.retention.landing
+    return [
+        f"operator '{operator}': landing no longer holds what was pulled before {day} ([retention] landing"
+        f" = {kept}). Figures of the days before are lost, and those of the first days after are too low."
+        for operator, day in sorted(removed.before(lake, removed.LANDING).items())
+    ]
 
 
 def to_keep(lake: Lake, settings: Observatory | None = None, is_anew: bool = False) -> list[str]:
@@ -54,13 +65,17 @@ def renew(lake: Lake, settings: Observatory | None = None, is_anew: bool = False
     """
     root, kept = Path(lake.root), to_keep(lake, settings, is_anew)
     undo_unfinished(lake)
+    vacuum.finish(lake)
+    # What is computed anew is whole again, as far as landing goes.
+    landed = {operator: day.isoformat() for operator, day in removed.before(lake, removed.LANDING).items()}
     for table in tables():
         if contract(table).layer != "ref" and table not in kept:
             shutil.rmtree(lake.path(table), ignore_errors=True)
     for folder in ("_intent", "_staging", "_validation"):
         shutil.rmtree(root / folder, ignore_errors=True)
     mark = root / f"{MARK}.new"
-    mark.write_text(json.dumps({"form": FORM}), encoding="utf-8")
+    about = {"form": FORM} | ({"removed": {removed.LANDING: landed}} if landed else {})
+    mark.write_text(json.dumps(about), encoding="utf-8")
     mark.rename(root / MARK)
     if kept:
         now = record.now()

@@ -14,6 +14,7 @@ files of the others, and of an operator that broke a rule, are removed.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -67,6 +68,8 @@ def silver(work: Run) -> None:
     lake = work.lake
     operators = {each.id for each in work.operators}
     batches, found = windows.pending(lake, operators, work.settings.lake.open_days, work.since, work.until)
+    if work.since or work.until:
+        name_settled(work)
     if not batches and not found:
         work.say("silver: nothing new")
         return
@@ -99,6 +102,26 @@ def silver(work: Run) -> None:
     if made.broken:
         keep(work)
     commit(work, started, made, steps.computed, not_held(work, batches))
+
+
+def name_settled(work: Run) -> None:
+    """Note which of the days that were asked for stay as they are: what they come from is gone."""
+    settled = windows.settled(work.lake)
+    days: dict[str, set[str]] = {}
+    for (_, operator, day), (rows, _) in record.state(work.lake, (MESSAGE,)).items():
+        date = dt.date.fromisoformat(day)
+        is_asked = (work.since or date) <= date <= (work.until or date)
+        if is_asked and operator in settled and date < settled[operator] and not rows.startswith("0:"):
+            days.setdefault(operator, set()).add(day)
+    kept = work.settings.retention
+    for operator in sorted(days.keys() & {each.id for each in work.operators}):
+        of_operator = days[operator]
+        work.notes.append(
+            f"operator '{operator}': {len(of_operator):,} day{'s' if len(of_operator) > 1 else ''} of silver"
+            f" ({min(of_operator)} to {max(of_operator)}) cannot be computed anew and stay as they are: bronze"
+            f" no longer holds their records ([retention] bronze = {kept.bronze}), or silver the days before"
+            f" them (silver = {kept.silver})."
+        )
 
 
 def not_held(work: Run, batches: Sequence[str]) -> list[str]:
