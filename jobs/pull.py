@@ -313,7 +313,7 @@ def pull_file(
         head = start.peek(SAMPLE)
         if source.format in DOCUMENTS:
             piece = land_document(fs, folder, source_fs, name, raw, source.format, known, times.now)
-            notes += looks(name, source.format, head) if piece else ()
+            notes += looks(name, source.format, head, False) if piece else ()
             return piece, None
         if not head:
             notes += [f"{name} is empty"] if not start.damage else ()
@@ -327,7 +327,7 @@ def pull_file(
         if stream is None and source.format != "auto":
             if archive := archive_of(head):
                 raise Archive(archive)
-            notes += looks(name, kind, head)
+            notes += looks(name, kind, head, bool(source.options))
         offset = stream.bytes if stream else 0
         partial = f"{folder}/partial.{uuid.uuid4().hex}.new"
         tail = b""
@@ -467,8 +467,11 @@ def archive_of(head: bytes) -> str | None:
     return next((kind for start, kind in ARCHIVES.items() if head.startswith(start)), None)
 
 
-def looks(name: str, kind: str, head: bytes) -> list[str]:
-    """What a file looks like, where that is not the format that its source names."""
+def looks(name: str, kind: str, head: bytes, has_options: bool) -> list[str]:
+    """What a file looks like, where that is not the format that its source names.
+
+    has_options: of the format, which may name a form that nothing recognises.
+    """
     own, (found, _) = KERNELS[kind].sniff(head), sniff(head)
     is_within = found in getattr(KERNELS[kind], "WITHIN", ())
     # What a delimited log looks like is for its profile to say.
@@ -476,7 +479,8 @@ def looks(name: str, kind: str, head: bytes) -> list[str]:
         return []
     if found is not None:
         return [f'{name} looks like {found}, and the source names {kind}. If it is, set format = "{found}"']
-    return [f"{name} does not look like {kind}, nor like any other known format"] if own == 0 else []
+    is_odd = own == 0 and not has_options
+    return [f"{name} does not look like {kind}, nor like any other known format"] if is_odd else []
 
 
 def find_stream(fs: Any, known: Known, raw: IO[bytes], head: bytes) -> tuple[Stream | None, Chunks, Digest]:
