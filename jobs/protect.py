@@ -708,8 +708,12 @@ def handoffs(raw: pl.DataFrame, own: Own) -> pl.Series:
     rows = (raw["next_queue_id"].is_not_null() & ~known.fill_null(False)).arg_true()
     if not len(rows):
         return known
-    answered = is_own_address(raw["outbound_link"].gather(rows).str.extract(LINK_ADDRESS), own)
-    return known.scatter(rows.filter(answered.fill_null(False)), True)
+
+    def owned(links: pl.Series) -> pl.DataFrame:
+        return pl.DataFrame({"is_own": is_own_address(links.str.extract(LINK_ADDRESS), own)})
+
+    is_own = location.for_distinct(raw["outbound_link"].gather(rows), owned)["is_own"]
+    return known.scatter(rows.filter(is_own.fill_null(False)), True)
 
 
 def located(addresses: pl.Series, ranges: str | None) -> pl.DataFrame:
