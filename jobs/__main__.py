@@ -23,6 +23,7 @@ from rich.table import Table
 from rich.text import Text
 
 from jobs import STARTED, config, contracts, study_command
+from jobs.cli.explain import explain
 from jobs.cli.interrupt import INTERRUPTED, Interrupted, catch, interruptible
 from jobs.cli.rows import Format, columns_of, read_rows, write_rows
 from jobs.cli.status import status
@@ -50,8 +51,9 @@ app.add_typer(costs.app, name="cost")
 app.add_typer(questionnaire, name="questionnaire")
 app.add_typer(study_command.app, name="study")
 app.command()(submit)
-app.command()(status)
 app.command()(vacuum)
+app.command()(status)
+app.command()(explain)
 out = Console(soft_wrap=False)
 err = Console(stderr=True, soft_wrap=True)
 

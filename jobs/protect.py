@@ -249,10 +249,7 @@ def protect_transmissions(raw: pl.DataFrame, own: Own, door: Door, loaded: rules
     )
     # A mailbox of its own is no relay; a filter or the server itself is one on the loopback.
     is_local = pl.col("outbound_link").is_null() | pl.col("outbound_link").str.contains(r"\[(?:127\.|::1\])")
-    # Rules on refusals of mail know them as the client got them, codes first.
-    whole = pl.concat_str("reply_code", "dsn_code", "reply_text", separator=" ", ignore_nulls=True)
-    reply = pl.when(is_mail & pl.col("reply_text").is_not_null()).then(whole).otherwise("reply_text")
-    acted = rules.countermeasure_of_refusals(frame.with_columns(reply_text=reply), loaded)
+    acted = rules.countermeasure_of_refusals(with_whole_replies(frame), loaded)
     typed = type_of_transmissions(frame, loaded)
     next_queue = frame.select(
         pl.col("queue").str.replace(r"[^|]*$", "") + pl.col("next_queue_id")
@@ -304,6 +301,13 @@ def protect_transmissions(raw: pl.DataFrame, own: Own, door: Door, loaded: rules
         type_priority=typed["type_priority"],
         key_id=pl.lit(key_id(own)),
     )
+
+
+def with_whole_replies(raw: pl.DataFrame) -> pl.DataFrame:
+    """Transmissions with refusals of mail as the client got them, codes first, as rules know them."""
+    whole = pl.concat_str("reply_code", "dsn_code", "reply_text", separator=" ", ignore_nulls=True)
+    is_mail_reply = (pl.col("channel_code") == "EMAIL") & pl.col("reply_text").is_not_null()
+    return raw.with_columns(reply_text=pl.when(is_mail_reply).then(whole).otherwise("reply_text"))
 
 
 def verdicts(raw: pl.DataFrame, door: Door) -> pl.DataFrame:

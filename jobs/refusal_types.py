@@ -25,6 +25,12 @@ from jobs.rules import Rules
 def type_of_transmissions(frame: pl.DataFrame, loaded: Rules | None = None) -> pl.DataFrame:
     """Columns as of rules.type_of_verdicts(), one row for each transmission of one format and channel."""
     loaded = loaded or rules.load_rules()
+    engine, channel = str(frame["format_code"][0]), str(frame["channel_code"][0])
+    return rules.types(places(frame, loaded), places_of, rules.type_rules(loaded, engine, channel))
+
+
+def places(frame: pl.DataFrame, loaded: Rules) -> pl.Series:
+    """The places in rules.type_rules() of the rules that match each transmission, as `3,17`."""
     frame = frame.with_columns(subject=signatures.decoded(frame["subject"]))
     engine, channel = str(frame["format_code"][0]), str(frame["channel_code"][0])
     is_refused = frame.select(rules.is_refusal(frame.columns)).to_series()
@@ -37,15 +43,13 @@ def type_of_transmissions(frame: pl.DataFrame, loaded: Rules | None = None) -> p
         found.append(rules.told(frame[column].set(~is_refused, None), match))
     listed = pl.concat_str("dnsbl_zone", pl.col("dnsbl_code"), separator="=")
     named = frame.select(pl.when(is_refused).then(listed.str.to_lowercase()).alias("listed"))["listed"]
-    scope = rules.type_rules(loaded, engine, channel)
     found.append(rules.told(named, listings(loaded, engine, channel)))
     if channel in CALLS:
         found += [
             rules.told(frame[column], matching(loaded, engine, channel, match_on))
             for column, match_on in rules.CALL_TYPED.items()
         ]
-    places = pl.select(pl.concat_str(found, separator=",", ignore_nulls=True).alias("places"))["places"]
-    return rules.types(places, places_of, scope)
+    return pl.select(pl.concat_str(found, separator=",", ignore_nulls=True).alias("places"))["places"]
 
 
 def matching(loaded: Rules, engine: str, channel: str, match_on: tuple[str, ...]) -> Matcher:
@@ -67,7 +71,7 @@ def listings(loaded: Rules, engine: str, channel: str) -> Callable[[str], list[i
             zone, _, bit = rule.pattern.lower().partition("&")
             masks.setdefault(zone, []).append((int(bit), place))
 
-    def places(listing: str) -> list[int]:
+    def places_in(listing: str) -> list[int]:
         zone, _, code = listing.partition("=")
         found = list(codes.get(listing, ()))
         # 127.255.255.x says that the list refused the question, not what is listed.
@@ -76,7 +80,7 @@ def listings(loaded: Rules, engine: str, channel: str) -> Callable[[str], list[i
             found += [place for bit, place in masks[zone] if last & bit]
         return found
 
-    return places
+    return places_in
 
 
 def last_octet(code: str) -> int:

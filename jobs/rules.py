@@ -316,15 +316,26 @@ def type_of_verdicts(
     there is none. A weak type says what a spam message is about; it is no reason to call it spam.
     """
     rules = rules or load_rules()
-    scope = type_rules(rules, engine, channel)
+    places = places_of_verdicts(symbols, engine, channel, rules, action, subject)
+    return types(places, places_of, type_rules(rules, engine, channel))
+
+
+def places_of_verdicts(
+    symbols: pl.Series,
+    engine: str,
+    channel: str | None,
+    rules: Rules,
+    action: pl.Series | None,
+    subject: pl.Series | None,
+) -> pl.Series:
+    """The places in type_rules() of the rules that match each verdict, as `3,17`."""
     match = type_matcher(rules, engine, channel, (*SYMBOL, *SIGNATURE.get(engine, ())))
     found = [found_in_lists(symbols, match)]
     if action is not None:
         found.append(told(action, type_matcher(rules, engine, channel, ACTION)))
     if subject is not None:
         found.append(told(subject, type_matcher(rules, engine, channel, TEXT)))
-    joined = pl.select(pl.concat_str(found, separator=",", ignore_nulls=True).alias("places"))["places"]
-    return types(joined, places_of, scope)
+    return pl.select(pl.concat_str(found, separator=",", ignore_nulls=True).alias("places"))["places"]
 
 
 def type_of_texts(
@@ -386,12 +397,19 @@ Primary = tuple[str | None, list[str], bool | None, int | None]
 def primary_type(matched: Sequence[TypeRule]) -> Primary:
     """The type that the matching rules tell, all types, whether the evidence is strong, and its priority.
 
-    A type beats UNK; strong beats weak; then the smaller priority wins, then the type that most rules
-    tell, then the more harmful group, then an engine's own rule. What the server and several filters tell is
-    held against each other in the same order (jobs/silver/telling.py).
+    What the server and several filters tell is held against each other in the order of primary_rule()
+    (jobs/silver/telling.py).
     """
-    if not matched:
+    best = primary_rule(matched)
+    if best is None:
         return None, [], None, None
+    told = {rule.spam_type_code for rule in matched}
+    return best.spam_type_code, sorted(told - {UNKNOWN_TYPE}), best.is_strong, best.priority
+
+
+def primary_rule(matched: Sequence[TypeRule]) -> TypeRule | None:
+    """The rule that decides the type: a type beats UNK; strong beats weak; then the smaller priority wins,
+    then the type that most rules tell, then the more harmful group, then an engine's own rule."""
     told = Counter(rule.spam_type_code for rule in matched)
 
     def order(rule: TypeRule) -> tuple[bool, bool, int, int, int, bool, str]:
@@ -408,8 +426,7 @@ def primary_type(matched: Sequence[TypeRule]) -> Primary:
             code,
         )
 
-    best = min(matched, key=order)
-    return best.spam_type_code, sorted(told.keys() - {UNKNOWN_TYPE}), best.is_strong, best.priority
+    return min(matched, key=order, default=None)
 
 
 # --- countermeasures -------------------------------------------------------------------------------
@@ -428,7 +445,11 @@ def countermeasure_of_refusals(frame: pl.DataFrame, rules: Rules | None = None) 
     Rows that are no refusal are null, except reports of spam (messages to 7726 and the like), which
     are USER_REPORT. A refusal that no rule knows is UNKNOWN, and is_antispam is null.
     """
-    rules = rules or load_rules()
+    return refusals_with_rules(frame, rules or load_rules()).select(list(ACTED))
+
+
+def refusals_with_rules(frame: pl.DataFrame, rules: Rules) -> pl.DataFrame:
+    """The same with rule_id, the rule that decided; null where none did."""
     missing = {
         name: pl.lit(None, dtype=pl.String)
         for name in ("reply_text", "log_text", "dnsbl_zone", "event", "reply_code", "recipient", "verstat")
@@ -472,8 +493,8 @@ def countermeasure_of_refusals(frame: pl.DataFrame, rules: Rules | None = None) 
         for (engine, channel), part in rows.partition_by("format_code", "channel_code", as_dict=True).items()
     ]
     if not parts:
-        return pl.DataFrame(schema=ACTED)
-    return pl.concat(parts).sort("__row").select(list(ACTED))
+        return pl.DataFrame(schema=ACTED | {"rule_id": pl.String})
+    return pl.concat(parts).sort("__row").drop("__row")
 
 
 def is_refusal(columns: Collection[str]) -> pl.Expr:
@@ -519,6 +540,7 @@ def refused(
             "countermeasure_code": pl.Series([rule.countermeasure_code for rule in scope], dtype=pl.String),
             "x1231_strategy_code": pl.Series([rule.x1231_strategy_code for rule in scope], dtype=pl.String),
             "is_antispam": pl.Series([rule.is_antispam for rule in scope], dtype=pl.Boolean),
+            "rule_id": pl.Series([rule.rule_id for rule in scope], dtype=pl.String),
         }
     )
     named = table.with_columns(place).join(codes, on="place", how="left", maintain_order="left")
@@ -533,6 +555,7 @@ def refused(
         .alias("countermeasure_code"),
         "x1231_strategy_code",
         pl.when(unnamed & pl.col("is_expired")).then(False).otherwise("is_antispam").alias("is_antispam"),
+        "rule_id",
     )
 
 
@@ -599,11 +622,26 @@ def verdict_measure(
 ) -> tuple[str | None, str | None, bool | None, list[str]]:
     """The acting measure of one verdict, and all that its symbols name."""
     contributing = sorted({rule.countermeasure_code for rule in named} - {NO_MEASURE})
-    if action in PASSING or not (action or is_spam):
+    acting = acting_rule(action, named, by_action, scope)
+    if is_passed(action, is_spam) or (acting is not None and acting.countermeasure_code == NO_MEASURE):
         return None, None, None, contributing
+    if acting is None:
+        return (*(SPAM_FILTER if is_spam else ("UNKNOWN", None, None)), contributing)
+    return acting.countermeasure_code, acting.x1231_strategy_code, acting.is_antispam, contributing
+
+
+def is_passed(action: str, is_spam: bool) -> bool:
+    """Whether a verdict lets the message pass, whatever its symbols name."""
+    return action in PASSING or not (action or is_spam)
+
+
+def acting_rule(
+    action: str, named: Sequence[MeasureRule], by_action: Sequence[int], scope: Sequence[MeasureRule]
+) -> MeasureRule | None:
+    """The rule on a verdict's measure: of its action, or of a symbol that names the mechanism."""
     acting = scope[by_action[0]] if by_action else None
     if acting is not None and acting.countermeasure_code == NO_MEASURE:
-        return None, None, None, contributing
+        return acting
     mechanisms = [
         rule
         for rule in named
@@ -611,8 +649,4 @@ def verdict_measure(
         and (acting is None or rule.priority < acting.priority)
         and (rule.countermeasure_code in DEFERRING) == (action in DEFERRALS)
     ]
-    if acting is not None and mechanisms:
-        acting = mechanisms[0]
-    if acting is None:
-        return (*(SPAM_FILTER if is_spam else ("UNKNOWN", None, None)), contributing)
-    return acting.countermeasure_code, acting.x1231_strategy_code, acting.is_antispam, contributing
+    return mechanisms[0] if acting is not None and mechanisms else acting

@@ -5,9 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
+
+if TYPE_CHECKING:
+    from jobs.runner import Run
 
 ROOT = Path(__file__).resolve().parent.parent
 # A key of the tests' own; nothing that it protects is real.
@@ -28,3 +32,13 @@ def keys_of_one_test() -> Iterator[None]:
     yield
     os.environ.pop("OBSERVATORY_PSEUDONYM_KEY_FILE", None)
     os.environ["OBSERVATORY_PSEUDONYM_KEY"] = KEY
+
+
+@pytest.fixture(scope="session")
+def mixed_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A finished run of every format that the lab has (tests/mixed.py), for tests that only read its lake."""
+    from tests.mixed import mixed_logs, mixed_settings, run_mixed
+
+    folder = tmp_path_factory.mktemp("mixed")
+    mixed_logs(folder)
+    return run_mixed(mixed_settings(folder))

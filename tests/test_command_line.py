@@ -28,7 +28,7 @@ from tests.conftest import ROOT
 
 COMMANDS = [
     *("pull", "run", "show", "tables", "status", "quarantine"),
-    *("sniff", "demo", "report", "submit", "init", "renew"),
+    *("explain", "vacuum", "sniff", "demo", "report", "submit", "init", "renew"),
 ]
 # Packages whose import takes a good part of a second, or more.
 SLOW = ["great_expectations", "scipy", "altair", "pandas", "pyspark", "jobs.formats.registry"]

@@ -13,14 +13,12 @@ from jobs.contracts import contract
 from jobs.engine.gold_stage import GOLD
 from jobs.engine.silver_stage import SILVER
 from jobs.runner import Run
-from tests.mixed import LAB, mixed_logs, mixed_settings, run_mixed
+from tests.mixed import LAB
 
 
 @pytest.fixture(scope="module")
-def work(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    folder = tmp_path_factory.mktemp("formats")
-    mixed_logs(folder)
-    return run_mixed(mixed_settings(folder))
+def work(mixed_run: Run) -> Run:
+    return mixed_run
 
 
 def counts(work: Run, table: str, operator: str, *by: str) -> dict[object, int]:

@@ -155,6 +155,8 @@ READERS_AND_WRITERS: dict[tuple[str, ...], list[str]] = {
     ("run",): [],
     ("show",): ["silver.message"],
     ("status",): [],
+    ("explain",): ["4jYlH071Srz1fPlf"],
+    ("vacuum",): [],
     ("quarantine",): [],
     ("demo",): [],
     ("report",): [],

@@ -89,14 +89,23 @@ def assembled(table: str, formats: Mapping[str, pl.DataFrame], door: protect.Doo
     ]
     if not parts:
         return pl.DataFrame(schema=polars_schema(table))
-    rows = pl.concat(parts)
+    return with_key(table, pl.concat(parts)).select(contract(table).columns)
+
+
+def with_key(table: str, rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows of a silver table with the column of its key."""
     column, separator, identity = KEYS[table]
-    key = digests(rows, *identity, separator=separator)
-    return rows.with_columns(key.alias(column)).select(contract(table).columns)
+    return rows.with_columns(digests(rows, *identity, separator=separator).alias(column))
 
 
 def of_format(table: str, name: str, formats: Mapping[str, pl.DataFrame], door: protect.Door) -> pl.DataFrame:
     """Rows of a silver table from the bronze rows of one format, without their key."""
+    protected: pl.DataFrame = getattr(protect, ROWS[table])(raw_rows(table, name, formats), door)
+    return protected
+
+
+def raw_rows(table: str, name: str, formats: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+    """The same before protect: as the kernel of the format gives them, with raw identifiers."""
     kernel = KERNELS[name]
     # Kernels collect their rows more than once.
     rows = kernel.assemble(formats[name].lazy()).collect().lazy()
@@ -106,8 +115,8 @@ def of_format(table: str, name: str, formats: Mapping[str, pl.DataFrame], door: 
         if other in formats and not formats[other].is_empty():
             beside = KERNELS[other].assemble(formats[other].lazy())
             found = getattr(KERNELS[other], complete)(found, beside)
-    protected: pl.DataFrame = getattr(protect, ROWS[table])(found.collect(), door)
-    return protected
+    raw: pl.DataFrame = found.collect()
+    return raw
 
 
 def from_bronze(table: str, formats: Mapping[str, pl.DataFrame], operator: pl.DataFrame) -> pl.DataFrame:
