@@ -14,6 +14,7 @@ from typing import Any
 import polars as pl
 
 from jobs.formats import TIMESTAMP, VERDICT
+from jobs.formats.exim_headers import with_open
 from jobs.formats.exim_times import shift
 
 # Exim's default retry rule gives up after four days, bounces are frozen and dropped after seven.
@@ -32,10 +33,12 @@ BRONZE: dict[str, Any] = {
     "log_stamp": pl.String,  # the stamp as Exim wrote it
     "pid": pl.String,
     "queue_id": pl.String,  # Exim's message id; null for what was refused before there was one
-    "event_code": pl.String,  # arrival, delivery, refusal, verdict, completed, frozen, cancelled
+    # arrival, delivery, refusal, verdict, completed, frozen, cancelled; of a refused message's envelope:
+    # envelope, and open for what one may go on after in the next block
+    "event_code": pl.String,
     "status_code": pl.String,  # of a delivery: sent, discarded, deferred, waiting, bounced, expired; of a
     # refusal: rejected, temporarily, discarded
-    "step_code": pl.String,  # of a refusal: what was refused, as logged
+    "step_code": pl.String,  # of a refusal: what was refused, as logged; of an envelope: from, to, more
     "sender": pl.String,
     "recipient": pl.String,
     "original_recipient": pl.String,
@@ -63,6 +66,7 @@ BRONZE: dict[str, Any] = {
     "score": pl.Float64,
     "required_score": pl.Float64,
     "filter_us": pl.Int64,
+    "end_offset": pl.Int64,  # of what an envelope may go on after, or goes on after
 }
 # What two copies of an event may differ in.
 _OF_COPY = [*PLACE, "first_at", "log_stamp", "host", "pid"]
@@ -77,10 +81,11 @@ def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
         client = pl.concat_str(
             pl.lit("c|"), pl.col("host").fill_null(""), pl.lit("|"), pl.col("client_ip").fill_null("")
         )
-        records = records.filter(pl.col("line_code") == "record").with_columns(
+        keyed = records.filter(pl.col("line_code") == "record").with_columns(
             assembly_key=pl.coalesce(pl.lit("q|") + pl.col("queue_id"), client)
         )
-    return records.select(*BRONZE).unique(subset=PLACE, keep="any", maintain_order=True)
+        records = with_open(keyed)
+    return records.select(*BRONZE).unique(subset=[*PLACE, "assembly_key"], keep="any", maintain_order=True)
 
 
 def verdicts(bronze: pl.LazyFrame) -> pl.LazyFrame:

@@ -26,8 +26,11 @@ ROWS = {
     "silver.authentication_report": "authentication_reports",
     "silver.operator_knowledge": "facts",
 }
-# Formats with rows whose key is known only when the rows of all pieces are there; the row_code of these rows.
-SETTLED = {"postfix": "held"}
+# Formats with rows whose key is known only when the rows of all pieces are there, and which rows these are.
+SETTLED = {
+    "postfix": pl.col("row_code") == "held",
+    "exim": pl.col("assembly_key").str.starts_with("cut|"),
+}
 # Formats whose transmissions another format's records complete or repeat: that format, and its function that
 # joins the two. Both have the same keys.
 COMPLETED = {"kannel": ("kannel_smsbox", "submitters"), "kamailio_flat": ("kamailio", "untold")}
@@ -53,11 +56,7 @@ KEYS: dict[str, tuple[str, str, tuple[str | pl.Expr, ...]]] = {
 
 def is_held(format_name: str) -> pl.Expr:
     """Whether a bronze row of the format waits for settled()."""
-    return (
-        (pl.col("row_code") == SETTLED[format_name]).fill_null(False)
-        if format_name in SETTLED
-        else pl.lit(False)
-    )
+    return SETTLED[format_name].fill_null(False) if format_name in SETTLED else pl.lit(False)
 
 
 def settled(format_name: str, bronze: pl.DataFrame) -> pl.DataFrame:
