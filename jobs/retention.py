@@ -148,9 +148,10 @@ def needed(lake: Lake, settings: Observatory) -> dict[str, Needed]:
 
 
 def unnamed_tables(lake: Lake) -> set[str]:
-    """The tables that have a version after the one that meta.run names: of a run that was broken off."""
+    """The tables of stages that have a version after the one that meta.run names: of a run that was broken
+    off. What is loaded for the study may wait for its name."""
     named = lake.versions()
-    computed = (table for table in tables() if contract(table).layer not in ("ref", "meta"))
+    computed = (table for table in tables() if contract(table).layer in ("bronze", "silver", "gold"))
     return {table for table in computed if lake.exists(table) and lake.version(table) != named.get(table)}
 
 
@@ -257,10 +258,18 @@ def plan_history(made: Plan, lake: Lake, table: str, readers: dt.timedelta) -> N
 
 
 def old_files(lake: Lake, table: str, readers: dt.timedelta) -> dict[str, int]:
-    """By path, with their bytes, the files of a table that its present version does not have and that no
-    version of the last hours had. delta-rs lists them; its own removal would write two versions more."""
+    """By path, with their bytes, the files of a table that neither its present version has nor the one that
+    meta.run names, and that no version of the last hours had.
+
+    delta-rs lists them; its own removal would write two versions more.
+    """
+    named = lake.versions().get(table)
     names = DeltaTable(lake.path(table)).vacuum(
-        int(readers / dt.timedelta(hours=1)), dry_run=True, enforce_retention_duration=False, full=True
+        int(readers / dt.timedelta(hours=1)),
+        dry_run=True,
+        enforce_retention_duration=False,
+        full=True,
+        keep_versions=None if named is None else [named],
     )
     fs, folder = fsspec.core.url_to_fs(lake.path(table))
     # It names those, too, that were removed before.

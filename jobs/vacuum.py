@@ -23,6 +23,7 @@ from jobs.contracts import contract, rows_frame
 from jobs.engine import record, removed
 from jobs.engine.lake import Lake, any_of
 from jobs.engine.lock import as_only_writer
+from jobs.engine.together import undo_unfinished
 from jobs.manifest import landing
 from jobs.removing import remove_pieces
 from jobs.retention import AGE, HISTORY, QUARANTINE, READERS, Plan, Removal, old_files, plan
@@ -44,6 +45,7 @@ def vacuum(
 
     readers: how long a file stays that no version needs any more.
     """
+    undo_unfinished(lake)
     finish(lake)
     made = plan(lake, settings, operators, today, readers)
     if made.removals:

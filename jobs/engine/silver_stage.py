@@ -118,7 +118,7 @@ def name_settled(work: Run) -> None:
         of_operator = days[operator]
         work.notes.append(
             f"operator '{operator}': {len(of_operator):,} day{'s' if len(of_operator) > 1 else ''} of silver"
-            f" ({min(of_operator)} to {max(of_operator)}) cannot be computed anew and stay as they are: bronze"
+            f" ({min(of_operator)} to {max(of_operator)}) are not computed again and stay as they are: bronze"
             f" no longer holds their records ([retention] bronze = {kept.bronze}), or silver the days before"
             f" them (silver = {kept.silver})."
         )
