@@ -61,6 +61,8 @@ def vacuum(
 
 def show_removals(removals: Iterable[Removal], is_dry: bool) -> None:
     """A line for each table or source, and what stays readable for how long."""
+    from jobs.retention import AGE
+
     found = list(removals)
     if not found:
         out.print("Nothing to remove: all that is there is new enough, or still needed.")
@@ -68,22 +70,20 @@ def show_removals(removals: Iterable[Removal], is_dry: bool) -> None:
     title = "Would be removed" if is_dry else "Removed"
     table = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0), pad_edge=False)
     table.add_column("from", overflow="fold")
-    for name in ("operators", "files", "MB"):
+    for name in ("files", "MB"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("days", no_wrap=True)
     places = dict.fromkeys((each.reason, each.table_name) for each in found)
     for reason, place in places:
         rows = [each for each in found if (each.reason, each.table_name) == (reason, place)]
-        is_age = reason == "age"
         table.add_row(
             place,
-            f"{len(rows):,}" if is_age else "",
             f"{sum(each.files for each in rows):,}",
             f"{sum(each.bytes for each in rows) / 1e6:,.1f}",
-            days_of(rows) if is_age else "earlier versions",
+            days_of(rows) if reason == AGE else "earlier versions",
         )
     out.print(table)
-    if any(each.reason == "age" and not each.table_name.startswith("landing/") for each in found):
+    if any(each.reason == AGE and not each.table_name.startswith("landing/") for each in found):
         out.print(
             "Rows leave their table at once, and the disk with the first vacuum a day later.", soft_wrap=True
         )
