@@ -36,7 +36,10 @@ _READERS = {
     "to=": read.read_deliveries,
     "ruleset=": read.read_rulesets,
     "Milter": read.read_milters,
-    "rejecting commands from ": read.read_greetings,
+    "rejecting ": read.read_greetings,
+    "tcpwrappers (": read.read_other_refusals,
+    "ERROR: srv_features=": read.read_other_refusals,
+    "message size (": read.read_other_refusals,
     "AUTH=server, ": read.read_logins,
 }
 _HELD = r"^(?:milter=[^,]*, )?quarantine="

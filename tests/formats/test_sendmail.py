@@ -456,6 +456,13 @@ def test_a_refused_attempt(text: str, expected: tuple[Any, ...]) -> None:
         ),
         ("Milter: connect: host=x.example, addr=192.0.2.7, rejecting commands", Q, "rejected"),
         ("Milter: connect: host=x.example, addr=192.0.2.7, temp failing commands", Q, "deferred"),
+        ("rejecting EHLO from x.example [192.0.2.7] due to traffic before response", Q, "rejected"),
+        ("tcpwrappers (x.example, 192.0.2.7) rejection", "NOQUEUE", "rejected"),
+        (
+            "ERROR: srv_features=tempfail, relay=x.example [192.0.2.7], access temporarily disabled",
+            "NOQUEUE",
+            "deferred",
+        ),
     ],
 )
 def test_a_refused_connection(text: str, id: str | None, outcome: str) -> None:
@@ -465,6 +472,23 @@ def test_a_refused_connection(text: str, id: str | None, outcome: str) -> None:
         outcome,
         "192.0.2.7",
         None,
+    )
+
+
+def test_a_milter_that_failed_and_a_message_that_says_that_it_is_too_big() -> None:
+    failed = one(line("Milter: initialization failed, temp failing commands"))
+    assert told(failed, "grain_code", "stage_code", "outcome_code") == ("attempt", "connect", "deferred")
+    refused = one(line("Milter: initialization failed, rejecting commands"))
+    assert told(refused, "stage_code", "outcome_code") == ("connect", "rejected")
+    size = line("message size (316149) exceeds maximum (204800)")
+    big = one(size, came("<big@x.example>", count=0))
+    assert told(big, "grain_code", "stage_code", "outcome_code", "sender", "client_ip", "reply_code") == (
+        "attempt",
+        "envelope",
+        "rejected",
+        "big@x.example",
+        "192.0.2.7",
+        "552",
     )
 
 
