@@ -28,9 +28,9 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from airflow.exceptions import AirflowFailException
 from airflow.sdk import DAG, task
 from airflow.sdk.definitions.timetables.interval import CronDataIntervalTimetable
+from airflow.sdk.exceptions import AirflowFailException
 
 from jobs import health
 from jobs.scheduling import UnlessLasting, alert, config_file, output, settings_of_dags

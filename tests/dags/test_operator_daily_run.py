@@ -62,6 +62,20 @@ def test_a_run_gives_the_tables_of_the_command_line(airflow: dict[str, str], tmp
     assert "<h1>" in Path(airflow["AIRFLOW_HOME"], "report", "index.html").read_text()
 
 
+def test_what_is_stale_is_told(airflow: dict[str, str], tmp_path: Path) -> None:
+    """The sample's logs end in November; tests read them as on the first of January."""
+    told = tmp_path / "told"
+    own = airflow | {"OBSERVATORY_ALERT": f"cat >> '{told}'"}
+    done = call("airflow", "dags", "test", "observatory_health", "2026-12-01", **own)
+    assert done.returncode == 1, done.stdout + done.stderr
+    text = told.read_text()
+    assert text.startswith(
+        "Spam Observatory, observatory_health.stale_sources\n\nSources that send nothing new"
+    )
+    assert f"- {OPERATOR}/bearerbox: the last record is of 2026-11-2" in text
+    assert "held_validations" not in text
+
+
 def test_a_backfill_is_a_run_for_each_day(airflow: dict[str, str]) -> None:
     run("airflow", "dags", "reserialize", **airflow)
     days = ["--from-date", "2026-10-30", "--to-date", "2026-11-01"]
