@@ -15,6 +15,9 @@ from jobs.engine.record import Periods
 from jobs.manifest import Unreadable, has_manifest, landing, read_manifest, read_waiting
 from jobs.windows import is_plausible
 
+COPIES = "silver.copy_daily"
+# Equal lines of two sources that name no host may be chance.
+CHANCE = 10
 # The codes of schemas/codelists/join_quality.csv, best first.
 JOIN_QUALITY = ("exact", "by_message_id", "by_numbers", "none")
 
@@ -130,6 +133,52 @@ def counted_twice(
     )
 
 
+def copy_rows(lake: Lake, operators: set[str]) -> list[dict[str, Any]]:
+    """One row per operator and pair of sources with lines that both hold, as the last finished run left it:
+    the lines, their days, and the source's records of all days."""
+    found = lake.read(COPIES, lake.versions().get(COPIES), where=pl.col("operator_id").is_in(operators))
+    by = ["operator_id", "source_id", "kept_source_id"]
+    records = lake.read("bronze.file").group_by(by[:2]).agg(records=pl.col("record_count").sum())
+    return (
+        found.group_by(by)
+        .agg(
+            pl.col("copied_line_count", "alike_line_count").sum(),
+            first=pl.col("period_date").min(),
+            last=pl.col("period_date").max(),
+        )
+        .join(records, on=by[:2], how="left")
+        .sort(by)
+        .to_dicts()
+    )
+
+
+def copy_steps(rows: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    """Sources of which most is copies of another source, each with what to do."""
+    return [
+        (
+            f"{row['operator_id']}/{row['source_id']}",
+            f"{row['copied_line_count']:,} of {row['records']:,} records are in source"
+            f" '{row['kept_source_id']}', too, and count once. If it is the same log, remove this source from"
+            " the settings: it only takes time to read.",
+        )
+        for row in rows
+        if row["source_id"] != row["kept_source_id"] and 2 * row["copied_line_count"] > (row["records"] or 0)
+    ]
+
+
+def alike_sources(rows: list[dict[str, Any]]) -> list[str]:
+    """Sources that may be one log and count twice, each with what to do."""
+    return [
+        f"operator '{row['operator_id']}', sources '{row['kept_source_id']}' and '{row['source_id']}':"
+        f" {row['alike_line_count']:,} equal lines from {row['first']} to {row['last']} count twice: they"
+        " name no host, and may be two servers'. If they are copies, remove one of the sources, or name all"
+        " files in one (its url may have wildcards); then `observatory renew --anew` and `observatory run`"
+        " count anew."
+        for row in rows
+        if row["alike_line_count"] >= CHANCE
+    ]
+
+
 def open_periods(lake: Lake, operators: set[str], open_days: int) -> Periods:
     """The days of each operator that its next lines may still change."""
     table = "silver.transmission"
@@ -171,5 +220,6 @@ def problems(lake: Lake, settings: Observatory, operators: set[str]) -> list[str
             " after the file was written and read: the clock of the host was wrong. They are not counted;"
             " `observatory quarantine --reason from_the_future` shows them."
         )
+    found += alike_sources(copy_rows(lake, operators))
     open_days = settings.lake.open_days
     return found + unfolded_hops(lake, open_periods(lake, operators, open_days))

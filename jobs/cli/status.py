@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.cells import cell_len
@@ -58,12 +58,14 @@ def status(
 
 def draw(lake: Lake, settings: config.Observatory, operators: set[str], rows: Sequence[SourceStatus]) -> None:
     from jobs.patterns import visible
-    from jobs.status import problems
+    from jobs.status import copy_rows, copy_steps, problems
     from jobs.validations import rule_counts, standing
 
     show_sources(rows)
     show_lines(lake, operators)
     show_joins(lake, operators)
+    copies = copy_rows(lake, operators)
+    show_copies(copies)
     show_list("Held back", held(rows))
     counts = rule_counts(standing(lake.root, operators))
     if counts:
@@ -71,6 +73,7 @@ def draw(lake: Lake, settings: config.Observatory, operators: set[str], rows: Se
         out.print(f"Last validation: {rules:,} rules on {len(counts)} tables, {broken:,} broken\n")
     show_list("Problems", [("", visible(each)) for each in problems(lake, settings, operators)])
     steps = [(f"{row.operator}/{row.source}", visible(row.next_step)) for row in rows if row.next_step]
+    steps += copy_steps(copies)
     show_list("Next", steps or [("", "Nothing to do.")])
 
 
@@ -164,6 +167,27 @@ def show_joins(lake: Lake, operators: set[str]) -> None:
             )
             for row in join_rows(lake)
             if row["operator_id"] in operators
+        ],
+    )
+
+
+def show_copies(rows: Iterable[dict[str, Any]]) -> None:
+    """Lines that two files hold: a line per operator and pair of sources."""
+    show_table(
+        "Lines that another file holds too, which count once",
+        ("operator", "source", "counted in"),
+        ("lines", "first day", "last day"),
+        [
+            (
+                row["operator_id"],
+                row["source_id"],
+                row["kept_source_id"],
+                with_share(row["copied_line_count"], row["records"]),
+                str(row["first"]),
+                str(row["last"]),
+            )
+            for row in rows
+            if row["copied_line_count"]
         ],
     )
 

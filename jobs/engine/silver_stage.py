@@ -2,7 +2,8 @@
 
     split     bronze files by bucket, where parsing has not left their rows in staging already
     settle    held rows get their keys
-    assemble  each bucket: transmissions, verdicts, complaints, reports, facts
+    compare   narrow rows of all files: which of them may hold copies
+    assemble  each bucket: copies left out; transmissions, verdicts, complaints, reports, facts
     link      narrow rows of all buckets: later hops, and where verdicts without a queue id belong
     forward   rows that another bucket needs move there
     messages  each bucket: silver.message, but for temporary refusals
@@ -31,6 +32,8 @@ from jobs.engine.lake import DataFile, NewFile, remove_files
 from jobs.engine.record import Periods
 from jobs.engine.silver_tasks import (
     ASSEMBLED,
+    COPIES,
+    EXTENT,
     KNOWLEDGE,
     MESSAGE,
     TRANSMISSION,
@@ -44,9 +47,9 @@ from jobs.engine.silver_tasks import (
 from jobs.engine.tasks import Bucket, Left, Task, chunks, named
 from jobs.protect import Door
 from jobs.runner import Run, keep, read_reference
-from jobs.silver import assembling
+from jobs.silver import assembling, copies
 
-SILVER = (*ASSEMBLED, MESSAGE)
+SILVER = (*ASSEMBLED, copies.TABLE, MESSAGE)
 # How many times the bytes of its logs a bucket takes in memory, and the most bytes that pay.
 EXPANSION = 14
 LARGEST_BUCKET = 48 << 20
@@ -206,6 +209,8 @@ class Steps:
         whole = Made()
         for each in assembled:
             add(whole, each)
+        for part in self.copies(whole.left):
+            add(whole, part)
         links, routes = self.link(whole.left)
         shared = [*links, *named(whole.left, KNOWLEDGE)]
         moved = [left for table in (TRANSMISSION, VERDICT) for left in named(whole.left, table)]
@@ -230,8 +235,7 @@ class Steps:
         ingested = work.ingested
         staged = {f"{work.lake.path(file.table)}/{file.path}" for file in ingested.files}
         is_staged = bool(ingested.left)
-        left = [each for each in ingested.left if each.name.startswith("bronze.")]
-        waiting = [each for each in ingested.left if each.name.startswith("held.")]
+        found = list(ingested.left)
         tasks = []
         for table in bronze_tables():
             if table not in versions:
@@ -247,9 +251,12 @@ class Steps:
             for part in chunks(files, LARGEST_BUCKET // 8):
                 arguments = (work.staging, part, name, self.count)
                 tasks.append(Task("jobs.engine.silver_tasks:split", arguments, f"silver, files of {table}"))
-        for found in work.engine.run(tasks):
-            left += [each for each in found if each.name.startswith("bronze.")]
-            waiting += [each for each in found if each.name.startswith("held.")]
+        found += [each for of_task in work.engine.run(tasks) for each in of_task]
+        left = [each for each in found if each.name.startswith("bronze.")]
+        waiting = [each for each in found if each.name.startswith("held.")]
+        if times := named(found, EXTENT):
+            task = Task("jobs.engine.silver_tasks:compare", (work.staging, times), "silver, files' times")
+            left += [each for of_task in work.engine.run([task]) for each in of_task]
         for format_name in assembling.SETTLED:
             parts = named(waiting, held(format_name))
             if parts:
@@ -289,6 +296,16 @@ class Steps:
             self.count,
         )
         return Task("jobs.engine.silver_tasks:assemble", arguments, f"silver, {bucket}", halves)
+
+    def copies(self, left: Sequence[Left]) -> list[Made]:
+        """What was found of copies, as rows of silver.copy_daily."""
+        if not (found := named(left, COPIES)):
+            return []
+        arguments = (self.work.lake.root, found)
+        made: list[Made] = self.work.engine.run(
+            [Task("jobs.engine.silver_tasks:sum_copies", arguments, "silver, copies")]
+        )
+        return made
 
     def link(self, left: Sequence[Left]) -> tuple[list[Left], list[Left]]:
         """Later hops, and the buckets that verdicts without a queue id go to."""

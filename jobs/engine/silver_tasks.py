@@ -20,7 +20,7 @@ from jobs.engine.checks import Broken, check_rows
 from jobs.engine.lake import DataFile, NewFile, read_files, write_files
 from jobs.engine.tasks import Bucket, Left, by_value, chosen, leave, named, take
 from jobs.protect import Door
-from jobs.silver import assembling, bucketing, hops, refusals, standing
+from jobs.silver import assembling, bucketing, copies, hops, refusals, standing
 from jobs.silver.message import opened
 
 MESSAGE = "silver.message"
@@ -32,6 +32,8 @@ ASSEMBLED = (
     "silver.authentication_report",
     KNOWLEDGE,
 )
+# Frames in staging: the times of files, those that may hold copies, and the copies found.
+EXTENT, LOGS, COPIES = "extent", "logs", "copies"
 # Columns of bronze tables that silver does not read.
 NOT_READ = ("ingest_id", "event_date")
 Days = windows.Days
@@ -72,19 +74,27 @@ def held(format_name: str) -> str:
 
 
 def split_rows(frame: pl.DataFrame, format_name: str, staging: str, count: int) -> list[Left]:
-    """Leave bronze rows by bucket; those that have no key yet apart."""
+    """Leave bronze rows by bucket; those that have no key yet apart. Beside them from when to when each file
+    has rows."""
     rows = frame.drop(NOT_READ, strict=False)
-    left: list[Left] = []
+    left = leave(copies.extents(rows, format_name), EXTENT, staging)
     if format_name in assembling.SETTLED:
         waits = rows.select(assembling.is_held(format_name)).to_series()
         if waits.any():
             left += leave(rows.filter(waits), held(format_name), staging)
             rows = rows.filter(~waits)
+    return left + into_buckets(rows, format_name, staging, count)
+
+
+def into_buckets(rows: pl.DataFrame, format_name: str, staging: str, count: int) -> list[Left]:
+    """Leave bronze rows by bucket."""
     if count == 1:
-        return left + leave(rows, bronze(format_name), staging)
-    for number, part in by_value(rows, bucketing.bucket_of(rows, format_name, count)):
-        left += leave(part, bronze(format_name), staging, int(number), count)
-    return left
+        return leave(rows, bronze(format_name), staging)
+    return [
+        left
+        for number, part in by_value(rows, bucketing.bucket_of(rows, format_name, count))
+        for left in leave(part, bronze(format_name), staging, int(number), count)
+    ]
 
 
 def split(staging: str, files: Sequence[DataFile], format_name: str, count: int) -> list[Left]:
@@ -97,7 +107,23 @@ def settle(staging: str, parts: Sequence[Left], format_name: str, days: Days, co
     rows = take(parts)
     assert rows is not None
     inside = rows.filter(windows.is_inside(days, pl.col("first_at").dt.date()))
-    return split_rows(assembling.settled(format_name, inside), format_name, staging, count)
+    return into_buckets(assembling.settled(format_name, inside), format_name, staging, count)
+
+
+def compare(staging: str, parts: Sequence[Left]) -> list[Left]:
+    """The files that may hold copies, by their times in all bronze rows."""
+    found = take(parts)
+    assert found is not None
+    return leave(copies.logs_of(found), LOGS, staging)
+
+
+def sum_copies(root: str, parts: Sequence[Left]) -> Made:
+    """The copies that all buckets found, as rows of silver.copy_daily."""
+    made = Made()
+    found = take(parts)
+    assert found is not None
+    made.add(copies.summed(found), copies.TABLE, root)
+    return made
 
 
 def assemble(
@@ -112,14 +138,18 @@ def assemble(
 ) -> OfBucket:
     """The bronze rows of a bucket as rows of silver tables; what the messages of all buckets need of them.
 
-    parts: frames with rows of the bucket. count: of the buckets that rows move between.
+    parts: frames with rows of the bucket, and the files that may hold copies. count: of the buckets that rows
+    move between.
     """
     made = OfBucket(bucket=bucket)
     formats = {}
-    for name in sorted({each.name for each in parts}):
+    for name in sorted({each.name for each in parts} - {LOGS}):
         format_name = name.split(".", 1)[1]
         rows = bucket_rows(named(parts, name), format_name, bucket)
         formats[format_name] = chosen(rows, is_inside(rows, read, pl.col("first_at").dt.date()))
+    logs = none_or(take(named(parts, LOGS)), copies.LOGS)
+    formats, found = copies.counted_once(formats, logs)
+    made.left += leave(chosen(found, is_inside(found, computed, pl.col("period_date"))), COPIES, staging)
     home = bucket.number % count
     for table in ASSEMBLED:
         own = [name.split(".")[1] for name in contract(table).reads]

@@ -17,7 +17,7 @@ from __future__ import annotations
 import polars as pl
 
 from jobs.formats import PRECEDENCE, TRANSMISSION
-from jobs.formats.exim_events import distinct
+from jobs.formats.exim_events import in_order
 from jobs.formats.exim_headers import MORE, is_cut, settle
 from jobs.formats.exim_sessions import OWNER, REFUSAL, is_later, of_sessions
 from jobs.formats.exim_times import shift
@@ -38,7 +38,7 @@ def transmissions(bronze: pl.LazyFrame) -> pl.LazyFrame:
     cut = rows.select(is_cut().fill_null(False)).to_series()
     if cut.any():
         rows = pl.concat([rows.filter(~cut), settle(rows.filter(cut).lazy()).collect().select(rows.columns)])
-    events = distinct(rows)
+    events = in_order(rows)
     parts = [_of_messages(events.filter(pl.col("queue_id").is_not_null())), of_sessions(events)]
     whole = pl.concat([part for part in parts if part.height] or parts[:1], how="diagonal")
     fixed = {"format_code": pl.lit("exim"), "channel_code": pl.lit("EMAIL")}

@@ -175,6 +175,11 @@ def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
     return runs.with_columns(assembly_key=key).select(*BRONZE)
 
 
+def settle(bronze: pl.LazyFrame) -> pl.LazyFrame:
+    """Bronze rows in which the runs of a file that meet are one. All of a file that are cut must be there."""
+    return assemble(bronze)
+
+
 def verdicts(bronze: pl.LazyFrame) -> pl.LazyFrame:
     """One row per block whose first line and policy are known."""
     policy = pl.col("policy_result")

@@ -23,7 +23,14 @@ import numpy as np
 import polars as pl
 
 from jobs.formats import Source
-from jobs.formats.postfix_assembly import LOOKBACK_DAYS, assemble
+from jobs.formats.postfix_assembly import (
+    KEY,
+    LOOKBACK_DAYS,
+    assemble,
+    by_lifetime,
+    is_of_several,
+    taken_apart,
+)
 from jobs.formats.postfix_held import linked, settle
 from jobs.formats.postfix_refusals import NOT_IDS, read_refusals, read_session_events, subject_of
 from jobs.formats.postfix_transmissions import transmissions
@@ -31,13 +38,17 @@ from jobs.formats.syslog import halves, split_envelope
 
 __all__ = [
     "FORMAT",
+    "KEY",
     "LOOKBACK_DAYS",
     "assemble",
+    "by_lifetime",
+    "is_of_several",
     "newest_from_ids",
     "parse",
     "records",
     "settle",
     "sniff",
+    "taken_apart",
     "transmissions",
 ]
 

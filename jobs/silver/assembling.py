@@ -16,6 +16,7 @@ import polars as pl
 from jobs import protect
 from jobs.contracts import contract, polars_schema
 from jobs.formats.registry import KERNELS
+from jobs.silver import copies
 from jobs.silver.keys import digests
 
 # For each silver table the name of its rows: a kernel's function returns them raw, protect's protects them.
@@ -29,6 +30,7 @@ ROWS = {
 # Formats with rows whose key is known only when the rows of all pieces are there, and which rows these are.
 SETTLED = {
     "postfix": pl.col("row_code") == "held",
+    "opendmarc_history": pl.col("assembly_key").str.starts_with("cut|"),
     "exim": pl.col("assembly_key").str.starts_with("cut|"),
 }
 # Formats whose transmissions another format's records complete or repeat: that format, and its function that
@@ -118,7 +120,14 @@ def raw_rows(table: str, name: str, formats: Mapping[str, pl.DataFrame]) -> pl.D
     return raw
 
 
+def all_counted_once(formats: Mapping[str, pl.DataFrame]) -> tuple[dict[str, pl.DataFrame], pl.DataFrame]:
+    """All bronze rows of each format, settled and without copies, and the counts of the copies."""
+    whole = {name: settled(name, bronze) for name, bronze in formats.items()}
+    found = [pl.DataFrame(schema=copies.EXTENT)]
+    found += [copies.extents(rows, name) for name, rows in whole.items()]
+    return copies.counted_once(whole, copies.logs_of(pl.concat(found)))
+
+
 def from_bronze(table: str, formats: Mapping[str, pl.DataFrame], operator: pl.DataFrame) -> pl.DataFrame:
     """Rows of a silver table from all bronze rows of its formats and the rows of ref.operator."""
-    door = protect.Door.of(operator)
-    return assembled(table, {name: settled(name, bronze) for name, bronze in formats.items()}, door)
+    return assembled(table, all_counted_once(formats)[0], protect.Door.of(operator))

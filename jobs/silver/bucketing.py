@@ -15,6 +15,14 @@ SEED = 1
 # A Sendmail queue id ends in the number of the process that made it; one process's messages share a key.
 SENDMAIL_ID = r"^(?:.{8}|[A-Z]{3})(\d{5,10})$"
 
+# Formats with rows whose assembly_key is their place in a file, and which rows these are.
+WITHOUT_ID = {
+    "delimited": pl.col("message_key").is_null(),
+    "jasmin": pl.col("assembly_key").str.starts_with("row|"),
+    "kannel_smsbox": pl.col("recipient").is_null(),
+    "asterisk": pl.col("call_id").is_null(),
+}
+
 
 def place_of(queue_id: pl.Expr) -> pl.Expr:
     return pl.coalesce(queue_id.str.extract(SENDMAIL_ID).str.strip_chars_start("0"), queue_id)
@@ -24,25 +32,29 @@ def bucket(place: pl.Expr, count: int) -> pl.Expr:
     return (place.hash(seed=SEED) % count).cast(pl.Int32).alias("bucket")
 
 
-def bucket_of(bronze: pl.DataFrame, format_name: str, count: int) -> pl.Series:
-    """The bucket of each bronze row. No row is held: settled() comes before."""
+def place_of_row(bronze: pl.DataFrame, format_name: str) -> pl.Expr:
+    """The place of each bronze row. No row is held: settled() comes before."""
     key = pl.col("assembly_key")
     if format_name == "sendmail":
         # Host and process, as bronze's key has them; queue ids do not contain the host.
-        place = key.str.extract(r"\|([^|]*)$")
-    elif format_name == "opendmarc_history":
-        # Runs without an end share a key, whatever their queue ids.
-        whole = pl.when(~key.str.starts_with("cut|")).then("queue_id")
-        place = pl.coalesce(place_of(whole), key)
-    elif format_name == "amavis":
+        return key.str.extract(r"\|([^|]*)$")
+    if format_name == "amavis":
         # Pieces of a line have no queue id before they are joined.
         whole = pl.when(pl.col("event_code") == "verdict").then("queue_id")
-        place = pl.coalesce(place_of(whole), key)
-    elif "queue_id" in bronze.columns:
-        place = pl.coalesce(place_of(pl.col("queue_id")), key)
-    else:
-        place = key
-    return bronze.select(bucket(place, count)).to_series()
+        return pl.coalesce(place_of(whole), key)
+    if format_name in WITHOUT_ID:
+        # The key of a row without an id is where it stands, which its copies do not share.
+        second = pl.col("first_at").dt.epoch("s")
+        row = pl.concat_str("sender", "recipient", second, separator="|", ignore_nulls=True)
+        return pl.when(WITHOUT_ID[format_name]).then(row).otherwise(key)
+    if "queue_id" in bronze.columns:
+        return pl.coalesce(place_of(pl.col("queue_id")), key)
+    return key
+
+
+def bucket_of(bronze: pl.DataFrame, format_name: str, count: int) -> pl.Series:
+    """The bucket of each bronze row. No row is held: settled() comes before."""
+    return bronze.select(bucket(place_of_row(bronze, format_name), count)).to_series()
 
 
 def home_of(rows: pl.DataFrame, count: int) -> pl.Series:

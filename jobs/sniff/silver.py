@@ -17,7 +17,7 @@ from jobs.contracts import polars_schema, reference
 from jobs.gold.units import UNITS
 from jobs.protect import Door, Own
 from jobs.silver import hops, message, refusals, standing
-from jobs.silver.assembling import assembled, settled
+from jobs.silver.assembling import all_counted_once, assembled
 from jobs.silver.bucketing import bucket_of, home_of
 from jobs.sniff.tally import OPERATOR
 
@@ -74,7 +74,7 @@ def totals(bronze: dict[str, pl.DataFrame], scales: dict[str, float], sampled: l
     scales: how many rows of the whole each row of a stream stands for. sampled: streams that were not read
     whole.
     """
-    formats = {name: settled(name, rows) for name, rows in bronze.items()}
+    formats, _ = all_counted_once(bronze)
     count = 1 + sum(rows.height for rows in formats.values()) // BUCKET_ROWS
     sent, said = in_buckets(formats, count)
     sent = begun_in_sample(sent, sampled)

@@ -18,6 +18,7 @@ from polars.testing import assert_frame_equal
 from jobs.contracts import polars_schema
 from jobs.formats import LINES, PARSED, TRANSMISSION, VERDICT, Source, exim, kannel, postfix, rspamd
 from jobs.formats.registry import sniff
+from jobs.silver.assembling import all_counted_once
 
 LAB = Path(__file__).parents[2] / "sample_data" / "lab"
 MAIN = (LAB / "exim" / "mainlog").read_text("utf-8").splitlines()
@@ -47,8 +48,13 @@ def bronze(lines: list[str], stream: str = "main", **kwargs: Any) -> pl.DataFram
     return exim.assemble(placed(parsed, stream)).collect()
 
 
+def once(*rows: pl.DataFrame) -> pl.LazyFrame:
+    """The rows of all files, each event once."""
+    return all_counted_once({"exim": pl.concat(rows)})[0]["exim"].lazy()
+
+
 def counted(*rows: pl.DataFrame) -> list[dict[str, Any]]:
-    found = exim.transmissions(exim.assemble(pl.concat(rows).lazy())).collect()
+    found = exim.transmissions(exim.assemble(once(*rows))).collect()
     assert dict(found.schema) == TRANSMISSION
     return found.sort("first_at", "offset", "recipient", nulls_last=True).to_dicts()
 
@@ -829,8 +835,8 @@ def test_refused_and_tossed_by_sa_exim() -> None:
     assert [result(row) for row in rows] == [(name, "content", "rejected") for name in named]
     assert not any(row["is_partial"] for row in rows)
     # SA-Exim writes its line to both logs.
-    both = pl.concat([bronze(refused), bronze(refused, "reject")])
-    assert exim.verdicts(both.lazy()).collect().height == 1
+    both = once(bronze(refused), bronze(refused, "reject"))
+    assert exim.verdicts(both).collect().height == 1
     tossed = [
         sa("silently tossed message", "score=31.0 required=5.0 trigger=30.0", "local"),
         arrival(sender="s@x.example"),
