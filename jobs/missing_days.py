@@ -22,9 +22,12 @@ def missing_days(spans: Iterable[Span], recorded: Collection[dt.date]) -> list[d
     if not known:
         return []
     oldest, newest = min(first for first, _ in known), max(last for _, last in known)
+    # Bronze may be kept for fewer days than the ledger.
+    kept = min(recorded, default=newest)
     looked_at = (newest - dt.timedelta(days=number) for number in range(LOOKED_AT, 0, -1))
     return [
         day
         for day in looked_at
-        if day > oldest and not (day in recorded and any(first <= day <= last for first, last in known))
+        if day > oldest
+        and (not any(first <= day <= last for first, last in known) or (day > kept and day not in recorded))
     ]

@@ -48,5 +48,11 @@ def test_another_source_of_the_same_format_fills_no_gap() -> None:
     assert missing_days(each_alone(known), set(before(0, 1, 2, 3))) == before(2)
 
 
+def test_days_that_bronze_no_longer_keeps_are_not_missing() -> None:
+    """Of days before the oldest that is kept, the ledger alone knows."""
+    known = before(0, 1, 2, 3, 5)
+    assert missing_days(each_alone(known), set(before(0, 1))) == before(4)
+
+
 def test_a_source_without_records_misses_no_day() -> None:
     assert missing_days([], set(before(0))) == []
