@@ -28,7 +28,7 @@ hypothesis.settings.load_profile("observatory")
 
 @pytest.fixture(autouse=True)
 def keys_of_one_test() -> Iterator[None]:
-    """Reading settings that name a key file sets it for the whole process: the next test begins without it."""
+    """Settings that name a key file set it for the whole process: the next test begins without it."""
     yield
     os.environ.pop("OBSERVATORY_PSEUDONYM_KEY_FILE", None)
     os.environ["OBSERVATORY_PSEUDONYM_KEY"] = KEY

@@ -306,6 +306,7 @@ if __name__ == "__main__":
         assert told.count("Traceback") <= 1 and "KeyboardInterrupt" in told
 
 
+@pytest.mark.long
 def test_a_validator_that_dies_is_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
     table = "ref.definition"
     validator.prepare()

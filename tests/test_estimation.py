@@ -257,6 +257,7 @@ def test_intervals_cover_the_truth_and_estimates_have_no_bias(channel: str, by_s
     held(channel, 1000, by_size)
 
 
+@pytest.mark.long
 def test_intervals_cover_the_truth_of_a_few_samples() -> None:
     held("EMAIL", 150, 0.0)
 

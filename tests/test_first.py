@@ -209,6 +209,7 @@ def test_a_report_keeps_its_private_lake_if_asked(observatory: Observatory, tmp_
     assert shown.code == 0
 
 
+@pytest.mark.long
 def test_a_report_names_what_it_could_not_use(observatory: Observatory, tmp_path: Path) -> None:
     (tmp_path / "other.log").write_text("nothing that is known\n" * 20, encoding="utf-8")
     told = observatory("report", EXIM, "other.log", "nowhere.log")

@@ -167,6 +167,7 @@ def ending_at(step: int) -> Callable[[str], Callable[..., Any]]:
     return method
 
 
+@pytest.mark.long
 def test_killed_at_any_step_and_pulled_again(whole: dict[str, bytes]) -> None:
     """Every opening, renaming and removal of a file, one after the other, is the last that a pull does."""
     for step in range(1000):
@@ -307,6 +308,7 @@ def test_a_run_without_room_says_so_and_the_next_goes_on(landed: Path, tmp_path:
     assert len(found["silver.message"]) > 20 and list((root / "_staging").iterdir()) == []
 
 
+@pytest.mark.long
 def test_a_worker_without_room_for_staging_says_which_file(
     landed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

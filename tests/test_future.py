@@ -94,6 +94,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 # 1970 is the time that a reproducible archive gives its files.
+@pytest.mark.long
 @pytest.mark.parametrize("written_at", [NOW, dt.datetime(1970, 1, 1, tzinfo=dt.UTC)])
 def test_a_wrong_clock_closes_no_day(tmp_path: Path, written_at: dt.datetime) -> None:
     site = Site(tmp_path, written_at)

@@ -555,6 +555,7 @@ def bodies() -> list[bytes]:
     return log
 
 
+@pytest.mark.long
 @settings(max_examples=15, deadline=None)
 @given(
     cuts=st.lists(st.integers(1, 51), max_size=4),

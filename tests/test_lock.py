@@ -62,6 +62,7 @@ def pull_at_once(roots: list[Path], together: Any, codes: Any) -> None:
         together.wait()
 
 
+@pytest.mark.long
 def test_two_pulls_at_once_lose_nothing(tmp_path: Path) -> None:
     roots = [tmp_path / str(number) for number in range(TRIALS)]
     for root in roots:

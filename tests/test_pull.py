@@ -808,6 +808,7 @@ def test_a_pull_reads_each_file_once_however_many_begin_alike(
     assert sorted(site.landed()) == sorted([*days[:-1], days[-1] + days[0]])
 
 
+@pytest.mark.long
 def test_thousands_of_small_files_take_a_look_up_each(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     count = 400
     for number in range(count):
@@ -929,6 +930,7 @@ def test_an_old_message_in_the_queue_does_not_make_its_lines_old(site: Site) -> 
 LINE = st.binary(max_size=12).map(lambda data: data.replace(b"\n", b" "))
 
 
+@pytest.mark.long
 @settings(max_examples=150, deadline=None)
 @given(bodies=st.lists(LINE, min_size=1, max_size=12), has_end=st.booleans(), data=st.data())
 def test_any_life_of_a_log_lands_its_bytes_once(bodies: list[bytes], has_end: bool, data: Any) -> None:

@@ -375,6 +375,7 @@ def test_intervals_of_corrected_spam_hold_the_truth(channel: str) -> None:
     held(channel, 200)
 
 
+@pytest.mark.long
 def test_intervals_of_corrected_spam_hold_the_truth_of_a_few_samples() -> None:
     held("SMS", 25)
 

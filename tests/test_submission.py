@@ -198,6 +198,7 @@ def left_of(rows: pl.DataFrame, least: int) -> tuple[dict[str, pl.DataFrame], li
 @example([(("delivery", "delivered"), "UNK", "KEN", "hub", (3, 0, 10**6), 0.0, 1.0)], 5)
 @example([(("content", "rejected"), "AD", "KEN", "hub", (10**6, 0, 3), 1.0, 1.0)], 5)
 # What a cell tells otherwise another gives back, or no other can.
+@pytest.mark.long
 @example(
     [
         (("content", "rejected"), "AD", "KEN", "hub", (2, 0, 60), 0.5, 1.0),

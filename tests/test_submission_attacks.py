@@ -426,6 +426,7 @@ def grown(files: dict[str, bytes]) -> dict[str, tuple[dict[str, bytes], str]]:
     }
 
 
+@pytest.mark.long
 def test_files_that_grow_are_refused_within_a_gigabyte(good: bytes, tmp_path: Path) -> None:
     file = tmp_path / "p.zip"
     file.write_bytes(good)

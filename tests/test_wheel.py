@@ -70,6 +70,7 @@ def test_the_wheel_states_its_licence_and_has_its_text(wheel: Path) -> None:
     assert carried == {name: (ROOT / name).read_bytes() for name in carried}
 
 
+@pytest.mark.long
 def test_installed_commands_run_from_any_folder(site: Path, tmp_path: Path) -> None:
     installed = {"PYTHONPATH": str(site), "POLARS_MAX_THREADS": "1"}
     where = "import jobs.config, schemas; print(jobs.config.__file__, schemas.__file__)"
