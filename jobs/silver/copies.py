@@ -226,12 +226,8 @@ def placed(events: pl.DataFrame, format_name: str, logs: pl.DataFrame) -> pl.Dat
     is_alike = logs["is_alike"].any()
     scope = pl.lit("alike").alias("scope") if is_alike else scope_of(events, format_name)
     of_file = is_alike or format_name in SNAPSHOTS
-    place = (
-        pl.concat_str(KERNELS[format_name].KEY[2:], separator="|", ignore_nulls=True)
-        if time_of(events) == "at"
-        else place_of_row(events, format_name)
-    )
-    weight = pl.col("end_offset") - pl.col("offset") if "end_offset" in events.columns else pl.lit(0)
+    place = people_of(events) if is_alike else place_of_event(events, format_name)
+    weight = pl.col("end_offset") - pl.col("offset") if format_name in NAMING else pl.lit(0)
     narrow = events.select(
         "operator_id",
         scope,
@@ -254,6 +250,19 @@ def placed(events: pl.DataFrame, format_name: str, logs: pl.DataFrame) -> pl.Dat
         .with_columns(moment.alias("moment"), pl.coalesce(met, "log").alias("log"))
         .select(*EVENT, *PLACE, "is_line")
     )
+
+
+def place_of_event(events: pl.DataFrame, format_name: str) -> pl.Expr:
+    """What copies of an event have in common, and few other events of its second."""
+    if "row_key" in events.columns:
+        return pl.col("row_key")
+    return place_of_row(events, format_name)
+
+
+def people_of(events: pl.DataFrame) -> pl.Expr:
+    """The same across sources, whose names may be in keys."""
+    names = [name for name in ("sender", "recipient", "message_id") if name in events.columns]
+    return pl.concat_str(names, separator="|", ignore_nulls=True)
 
 
 def is_named(events: pl.DataFrame, format_name: str) -> pl.Series:
