@@ -504,6 +504,9 @@ def sniff(
     profile: Annotated[
         str | None, typer.Option(help="Read them through this mapping profile: a name, or a path to one.")
     ] = None,
+    ignored: Annotated[
+        bool, typer.Option("--ignored", help="Show the commonest ignored lines, masked.")
+    ] = False,
 ) -> None:
     """What a log is, how much of it is understood, what ingesting it would give. Stores nothing.
 
@@ -514,7 +517,8 @@ def sniff(
 
     # What the start took is part of the wait.
     start = min(time.monotonic() - STARTED, LONGEST_START)
-    sniff(files, time.monotonic() + seconds - start, format is TextFormat.json, wide(out), err, profile)
+    until = time.monotonic() + seconds - start
+    sniff(files, until, format is TextFormat.json, wide(out), err, profile, ignored)
 
 
 def wide(console: Console) -> Console:

@@ -19,11 +19,18 @@ from jobs.sniff.recognising import MAPPED, Recognised, separated
 
 
 def sniff(
-    arguments: list[str], end: float, is_json: bool, out: Console, err: Console, profile: str | None = None
+    arguments: list[str],
+    end: float,
+    is_json: bool,
+    out: Console,
+    err: Console,
+    profile: str | None = None,
+    has_ignored: bool = False,
 ) -> None:
     """Look at the files and print what they are. Raises ObservatoryError if one could not be used.
 
     end: when to be done (monotonic). profile: the mapping profile to read them through, by name or path.
+    has_ignored: show the commonest ignored lines as well.
     """
     if profile is not None:
         # What is wrong with the profile is said before a file is read.
@@ -39,7 +46,7 @@ def sniff(
     for number, (log, recognised) in enumerate(known):
         now = time.monotonic()
         until = now + max(end - now, 0.5) * share([files for _, files in known[number:]])
-        answer = told(log, recognised, until, out, err, is_json)
+        answer = told(log, recognised, until, out, err, is_json, has_ignored)
         unknown += answer.format is None
         problems += answer.problems
         answers.append(answer)
@@ -63,10 +70,16 @@ def share(logs: list[list[Recognised]]) -> float:
 
 
 def told(
-    log: Log, recognised: list[Recognised], until: float, out: Console, err: Console, is_json: bool
+    log: Log,
+    recognised: list[Recognised],
+    until: float,
+    out: Console,
+    err: Console,
+    is_json: bool,
+    has_ignored: bool,
 ) -> Answer:
     """Look at one log: print the first answer at once, the totals when they are there."""
-    answers = look(log, recognised, until)
+    answers = look(log, recognised, until, has_ignored=has_ignored)
     answer = next(answers)
     told_range = None if is_json else drawing.draw_first(out, answer)
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())

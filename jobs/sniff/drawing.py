@@ -19,11 +19,10 @@ from jobs.patterns import pattern_text, visible
 from jobs.sniff.documents import Documents
 from jobs.sniff.figures import amount, bytes_of, duration, percent, stamp
 from jobs.sniff.files import Problem
+from jobs.sniff.kinds import draw_ignored, draw_patterns, heading
 from jobs.sniff.looking import Answer
 from jobs.sniff.proposal import DELIMITERS, profile, shape, source_block
 
-COMMONEST = 10
-BEFORE_PATTERN = ("count", "reason", "for example")
 # The first and the last time of a log's lines.
 Range = tuple[dt.datetime | None, dt.datetime | None]
 STAGES = ["connect", "envelope", "content", "delivery"]
@@ -72,6 +71,8 @@ def draw_rest(console: Console, answer: Answer, told: Range | None) -> None:
         covers = [] if told == range_of(answer) else [("covers", range_line(answer))]
         console.print(facts([*covers, *line_lines(answer)]))
         draw_patterns(console, answer)
+        if answer.tally is not None and answer.tally.has_ignored:
+            draw_ignored(console, answer)
         draw_totals(console, answer)
     heading(console, "for observatory.toml")
     console.print(Text(source_block(answer), "green"), soft_wrap=True)
@@ -79,10 +80,6 @@ def draw_rest(console: Console, answer: Answer, told: Range | None) -> None:
 
 def draw_problem(console: Console, problem: Problem) -> None:
     console.print(Text.assemble(("Error: ", "bold red"), visible(str(problem))), soft_wrap=True)
-
-
-def heading(console: Console, text: str) -> None:
-    console.print(Text(f"\n{text}", "bold"))
 
 
 def facts(rows: Iterable[tuple[str, RenderableType]]) -> Table:
@@ -160,7 +157,8 @@ def line_lines(answer: Answer) -> list[tuple[str, RenderableType]]:
     assert tally is not None
     lines = answer.estimate(lambda each: each.lines)
     quarantined = answer.estimate(lambda each: each.quarantined)
-    share = 1 - quarantined / lines if lines else 1.0
+    refusals = answer.estimate(lambda each: each.refusals)
+    share = 1 - (quarantined + refusals) / lines if lines else 1.0
     told = ", ".join(f"{reason} {amount(answer, count)}" for reason, count in answer.reasons().items())
     text = Text.assemble(
         f"{amount(answer, answer.estimate(lambda each: each.records))} records, "
@@ -176,7 +174,12 @@ def line_lines(answer: Answer) -> list[tuple[str, RenderableType]]:
     bar = Text.assemble(("━" * full, style), ("━" * (BAR - full), "dim"))
     bar.append(f" {percent(share)}", f"bold {style}")
     bar.append(f" of {amount(answer, lines)} lines")
-    return [("read", read_line(answer)), ("understood", bar), ("lines", text)]
+    rows: list[tuple[str, RenderableType]] = [("read", read_line(answer)), ("understood", bar)]
+    if refusals:
+        told = f"{amount(answer, refusals)} ignored lines ({percent(refusals / lines)}) look like refusals"
+        told += "" if tally.has_ignored else "; --ignored shows them"
+        rows.append(("in doubt", Text(told, "yellow")))
+    return [*rows, ("lines", text)]
 
 
 def read_line(answer: Answer) -> Text:
@@ -197,41 +200,6 @@ def read_line(answer: Answer) -> Text:
     if waiting:
         text.append(f"; {waiting:,} bytes after the last line end wait until their line is whole", "dim")
     return text
-
-
-def draw_patterns(console: Console, answer: Answer) -> None:
-    tally = answer.tally
-    assert tally is not None
-    rows = tally.commonest(COMMONEST)
-    if not rows:
-        return
-    heading(console, f"commonest lines not understood{'' if answer.is_exact else ', in what was read'}")
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
-    table.add_column("count", justify="right", no_wrap=True)
-    table.add_column("reason", no_wrap=True)
-    table.add_column("for example", no_wrap=True)
-    table.add_column("looks like", no_wrap=True)
-    cells = []
-    for row in rows:
-        place = f"line {row['line']:,}" if row["line"] else f"byte {row['offset']:,}"
-        if len(answer.recognised) > 1:
-            place = f"{visible(answer.recognised[row['stream']].file.name.rsplit('/', 1)[-1])}, {place}"
-        cells.append((f"{row['count']:,}", row["reason_code"], place, row["pattern"]))
-    used = sum(
-        max(len(name), *(len(each[at]) for each in cells)) + 2 for at, name in enumerate(BEFORE_PATTERN)
-    )
-    for *before, pattern in cells:
-        # Only the pattern gives way where the terminal has no room.
-        text = pattern_text(pattern)
-        text.truncate(max(console.width - 4 - used, 12), overflow="ellipsis")
-        table.add_row(*map(Text, before), text)
-    console.print(Padding(table, (0, 0, 0, 2)))
-    more = tally.patterns.height - len(rows)
-    if more > 0 or tally.unmasked:
-        told = f"and {more:,} other kinds" if more > 0 else ""
-        if tally.unmasked:
-            told += f"{'; ' if told else ''}{tally.unmasked:,} further lines were counted but not sorted"
-        console.print(Padding(Text(told, "dim"), (0, 0, 0, 2)))
 
 
 # --- totals --------------------------------------------------------------------------------------------

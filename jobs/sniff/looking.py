@@ -95,11 +95,17 @@ class Answer:
         )
 
 
-def look(log: Log, recognised: list[Recognised], until: float, has_totals: bool = True) -> Iterator[Answer]:
+def look(
+    log: Log,
+    recognised: list[Recognised],
+    until: float,
+    has_totals: bool = True,
+    has_ignored: bool = False,
+) -> Iterator[Answer]:
     """The first answer, the same with what was read since, again and again, and the final one.
 
     until: when to be done (monotonic). One answer object is yielded all along. has_totals: join and count
-    what was read; without it the answer has the rows alone.
+    what was read; without it the answer has the rows alone. has_ignored: sort ignored lines by their kind.
     """
     best = max(recognised, key=lambda each: each.scores[0][1] if each.scores else 0.0)
     answer = Answer(log, recognised, best.format)
@@ -119,7 +125,7 @@ def look(log: Log, recognised: list[Recognised], until: float, has_totals: bool 
     if best.format in DOCUMENTS:
         yield from _look_at_documents(answer, kernel, until)
         return
-    yield from _look_at_lines(answer, kernel, until, has_totals)
+    yield from _look_at_lines(answer, Tally(kernel, has_ignored), until, has_totals)
 
 
 def _look_at_documents(answer: Answer, kernel: Any, until: float) -> Iterator[Answer]:
@@ -135,12 +141,12 @@ def _look_at_documents(answer: Answer, kernel: Any, until: float) -> Iterator[An
     yield answer
 
 
-def _look_at_lines(answer: Answer, kernel: Any, until: float, has_totals: bool) -> Iterator[Answer]:
+def _look_at_lines(answer: Answer, tally: Tally, until: float, has_totals: bool) -> Iterator[Answer]:
+    kernel, answer.tally = tally.kernel, tally
     _leave_out_copies(answer)
     sources, written_at = _sources(answer)
     answer.zone = zone_of(_ends(answer), kernel, sources[-1], written_at)
     sources = [replace(source, time_zone=answer.zone.name or "UTC") for source in sources]
-    tally = answer.tally = Tally(kernel)
     answer.progress = [reading.Progress() for _ in sources]
     _see_end(answer, kernel, sources[-1])
     clock = _Clock(until, answer, sources)

@@ -18,13 +18,16 @@ from jobs.formats import Source
 from jobs.formats.registry import FORMATS
 from jobs.lines import LONGEST_LINE, frame_of
 from jobs.patterns import counted
+from jobs.sniff.ignored import look_like_refusals
 from jobs.sniff.reading import Block
 
 OPERATOR, SOURCE = "sniff", "sniff"
-# Of one block, at most so many lines that were not understood are made patterns of.
+# Of one block, at most so many lines are made patterns of.
 MASKED = 20_000
 # More kinds of lines than these are not told apart any further.
 KINDS = 5_000
+# Why an ignored line is shown.
+REFUSAL, OTHER = "refusal", "other"
 _PATTERNS = {
     "stream": pl.Int32,
     "reason_code": pl.String,
@@ -41,6 +44,8 @@ class Lines:
     lines: int = 0
     records: int = 0
     ignored: int = 0
+    # Of the ignored lines, those that look like refusals.
+    refusals: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
     # Records that another format found between the lines of this one, such as a filter's.
     companions: Counter[str] = field(default_factory=Counter)
@@ -53,17 +58,63 @@ class Lines:
 
 
 @dataclass
-class Tally:
-    """A log as read so far, by one format and those that write between its lines."""
+class Kinds:
+    """Lines by their pattern and a reason, the commonest of them, each with the place of a first one."""
 
-    kernel: ModuleType
-    files: list[Lines] = field(default_factory=list)
-    bronze: dict[str, list[pl.DataFrame]] = field(default_factory=dict)
     patterns: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=_PATTERNS))
     first_lines: dict[tuple[int, int], int] = field(default_factory=dict)
+    unmasked: int = 0
+
+    def see(self, file: int, some: pl.DataFrame, block: Block, lines: pl.DataFrame) -> None:
+        """Count lines of a block that have a `reason_code`; `lines` are all lines of the block."""
+        if some.is_empty():
+            return
+        self.unmasked += max(some.height - MASKED, 0)
+        found = counted(some.head(MASKED), ["reason_code"], "offset").with_columns(
+            pl.lit(file, pl.Int32).alias("stream"), pl.col("count").cast(pl.Int64)
+        )
+        whole = pl.concat([self.patterns, found.select(list(_PATTERNS))])
+        self.patterns = (
+            whole.group_by("reason_code", "pattern")
+            .agg(
+                pl.col("count").sum(),
+                pl.col("stream", "offset").sort_by("stream", "offset").first(),
+            )
+            .sort("count", "pattern", descending=[True, False])
+            .head(KINDS)
+            .select(list(_PATTERNS))
+        )
+        if block.first_line is not None:
+            for (offset,) in found.select("offset").unique().head(KINDS).iter_rows():
+                number = int(lines["offset"].search_sorted(offset))
+                self.first_lines[file, offset] = block.first_line + number
+
+    def commonest(self, count: int, reason_code: str | None = None) -> list[dict[str, Any]]:
+        """The commonest patterns, of one reason or all, each with its file and a line's place there."""
+        rows = self.patterns if reason_code is None else self.of(reason_code)
+        ordered = rows.sort("count", "pattern", descending=[True, False]).head(count).to_dicts()
+        return [row | {"line": self.first_lines.get((row["stream"], row["offset"]))} for row in ordered]
+
+    def of(self, reason_code: str) -> pl.DataFrame:
+        return self.patterns.filter(pl.col("reason_code") == reason_code)
+
+
+@dataclass
+class Tally:
+    """A log as read so far, by one format and those that write between its lines.
+
+    refused: the lines that were quarantined. ignored: those that were ignored, where `has_ignored` asks for
+    them; their reason is REFUSAL or OTHER.
+    """
+
+    kernel: ModuleType
+    has_ignored: bool = False
+    files: list[Lines] = field(default_factory=list)
+    bronze: dict[str, list[pl.DataFrame]] = field(default_factory=dict)
+    refused: Kinds = field(default_factory=Kinds)
+    ignored: Kinds = field(default_factory=Kinds)
     # Lines of each file that name the columns of those after them, with their offsets, in order.
     heads: dict[int, list[tuple[int, str]]] = field(default_factory=dict)
-    unmasked: int = 0
 
     def __post_init__(self) -> None:
         name = self.kernel.FORMAT
@@ -111,7 +162,8 @@ class Tally:
             refused = pl.concat([refused, too_long])
         if refused.height:
             about.reasons.update(dict(refused["reason_code"].value_counts().iter_rows()))
-            self._see_patterns(file, refused, block, lines)
+            self.refused.see(file, refused, block, lines)
+        self._see_ignored(file, short.filter(code == "ignored"), block, lines)
 
     def _headed(self, file: int, lines: pl.DataFrame, block: Block, source: Source) -> Source:
         """The source with the last line before a block that names columns, as far as the file was read."""
@@ -143,31 +195,14 @@ class Tally:
         )
         self.bronze.setdefault(kernel.FORMAT, []).append(kernel.assemble(placed.lazy()).collect())
 
-    def _see_patterns(self, file: int, refused: pl.DataFrame, block: Block, lines: pl.DataFrame) -> None:
-        self.unmasked += max(refused.height - MASKED, 0)
-        found = counted(refused.head(MASKED), ["reason_code"], "offset").with_columns(
-            pl.lit(file, pl.Int32).alias("stream"), pl.col("count").cast(pl.Int64)
-        )
-        whole = pl.concat([self.patterns, found.select(list(_PATTERNS))])
-        self.patterns = (
-            whole.group_by("reason_code", "pattern")
-            .agg(
-                pl.col("count").sum(),
-                pl.col("stream", "offset").sort_by("stream", "offset").first(),
-            )
-            .sort("count", "pattern", descending=[True, False])
-            .head(KINDS)
-            .select(list(_PATTERNS))
-        )
-        if block.first_line is not None:
-            for (offset,) in found.select("offset").unique().head(KINDS).iter_rows():
-                number = int(lines["offset"].search_sorted(offset))
-                self.first_lines[file, offset] = block.first_line + number
-
-    def commonest(self, count: int) -> list[dict[str, Any]]:
-        """The commonest patterns that were not understood, each with its file and a line's place there."""
-        rows = self.patterns.sort("count", "pattern", descending=[True, False]).head(count).to_dicts()
-        return [row | {"line": self.first_lines.get((row["stream"], row["offset"]))} for row in rows]
+    def _see_ignored(self, file: int, ignored: pl.DataFrame, block: Block, lines: pl.DataFrame) -> None:
+        is_refusal = look_like_refusals(ignored["line"], self.kernel)
+        self.files[file].refusals += int(is_refusal.sum())
+        if self.has_ignored:
+            reason = pl.when(is_refusal).then(pl.lit(REFUSAL)).otherwise(pl.lit(OTHER))
+            is_empty = pl.col("line").str.strip_chars() == ""
+            told = ignored.with_columns(reason.alias("reason_code")).filter(~is_empty)
+            self.ignored.see(file, told, block, lines)
 
     def bronze_rows(self) -> dict[str, pl.DataFrame]:
         """The bronze rows of each format, of all blocks."""
