@@ -25,6 +25,7 @@ from rich.text import Text
 from jobs import STARTED, config, contracts, study_command
 from jobs.cli.explain import explain
 from jobs.cli.interrupt import INTERRUPTED, Interrupted, catch, interruptible
+from jobs.cli.reconcile import reconcile
 from jobs.cli.rows import Format, columns_of, read_rows, write_rows
 from jobs.cli.status import status
 from jobs.cli.vacuum import vacuum
@@ -54,6 +55,7 @@ app.command()(submit)
 app.command()(vacuum)
 app.command()(status)
 app.command()(explain)
+app.command()(reconcile)
 out = Console(soft_wrap=False)
 err = Console(stderr=True, soft_wrap=True)
 

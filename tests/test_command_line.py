@@ -28,7 +28,7 @@ from tests.conftest import ROOT
 
 COMMANDS = [
     *("pull", "run", "show", "tables", "status", "quarantine"),
-    *("explain", "vacuum", "sniff", "demo", "report", "submit", "init", "renew"),
+    *("explain", "reconcile", "vacuum", "sniff", "demo", "report", "submit", "init", "renew"),
 ]
 # Packages whose import takes a good part of a second, or more.
 SLOW = ["great_expectations", "scipy", "altair", "pandas", "pyspark", "jobs.formats.registry"]
@@ -159,7 +159,9 @@ def test_each_command_has_help(observatory: Observatory, command: str) -> None:
     assert told.code == 0
     assert told.err == ""
     assert "Usage: " in told.out
-    assert ("--config" in told.out) == (command in COMMANDS and command not in ("tables", "sniff", "init"))
+    assert ("--config" in told.out) == (
+        command in COMMANDS and command not in ("tables", "sniff", "init", "reconcile")
+    )
 
 
 def test_the_catalogue_names_every_table_and_key(observatory: Observatory) -> None:

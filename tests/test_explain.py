@@ -18,7 +18,8 @@ from jobs import __main__ as command_line
 from jobs.config import Operator
 from jobs.explain.assembled import decisions
 from jobs.explain.cells import COUNTED, cells_of
-from jobs.explain.finding import MESSAGE, TRANSMISSION, VERDICT, Asked, Match, Search, find
+from jobs.explain.finding import find
+from jobs.explain.search import MESSAGE, TRANSMISSION, VERDICT, Asked, Match, Search
 from jobs.explain.story import Story, story_of
 from jobs.runner import Run
 from tests.in_process import Told

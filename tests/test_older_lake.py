@@ -169,7 +169,7 @@ READERS_AND_WRITERS: dict[tuple[str, ...], list[str]] = {
     ("study", "estimate"): ["--files", "{membership}"],
     ("study", "load"): ["{file}"],
 }
-WITHOUT_A_LAKE = {("tables",), ("sniff",), ("init",), ("questionnaire", "make")}
+WITHOUT_A_LAKE = {("tables",), ("sniff",), ("init",), ("reconcile",), ("questionnaire", "make")}
 
 
 def commands(group: Any, names: tuple[str, ...] = ()) -> set[tuple[str, ...]]:

@@ -21,6 +21,7 @@ from jobs.engine.lake import Lake
 from jobs.formats import registry
 from jobs.sources import source_rows
 from jobs.validations import rule_counts, standing
+from tests.conftest import ROOT
 from tests.in_process import Told
 from tests.whole_runs import MAIL_NETWORK, operator_toml, source_toml
 
@@ -308,3 +309,8 @@ def test_json_has_the_sources_of_the_settings_in_their_order(tmp_path: Path) -> 
     settings = config.load(file)
     rows = source_rows(lake.open_lake(settings.lake.root), settings, settings.operator)
     assert [row.source for row in rows] == ["z", "b"]
+
+
+def test_every_key_is_documented() -> None:
+    page = (ROOT / "docs" / "operator.md").read_text(encoding="utf-8")
+    assert [key for key in KEYS if f"`{key}`" not in page] == []

@@ -20,7 +20,7 @@ from jobs.errors import ObservatoryError
 # Polars, kernels and the lake take a second to import.
 if TYPE_CHECKING:
     from jobs.engine.lake import Lake
-    from jobs.explain.finding import Asked, Match
+    from jobs.explain.search import Asked, Match
     from jobs.explain.story import Story
 
 # So many matches are listed.
@@ -59,7 +59,8 @@ def explain(
     """
     from jobs.engine import identity
     from jobs.engine.lake import open_lake
-    from jobs.explain.finding import Asked, find
+    from jobs.explain.finding import find
+    from jobs.explain.search import Asked
     from jobs.protect import master_key
 
     settings = config.load(config_file)
@@ -88,7 +89,7 @@ def explain(
 
 def nothing_found(lake: Lake, settings: config.Observatory, asked: Asked) -> str:
     """Where nothing was found, and what to do."""
-    from jobs.explain.finding import Search
+    from jobs.explain.search import Search
 
     lines = []
     for operator in asked.operators:

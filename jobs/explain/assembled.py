@@ -15,10 +15,10 @@ from jobs.formats.registry import KERNELS
 from jobs.matching import found_in_lists, places_of
 from jobs.rules import MeasureRule, Rules, TypeRule
 from jobs.runner import read_reference
-from jobs.silver.assembling import COMPLETED, ROWS, raw_rows, settled, with_key
+from jobs.silver.assembling import COMPLETED, ROWS, all_counted_once, raw_rows, with_key
 
 if TYPE_CHECKING:
-    from jobs.explain.finding import Search
+    from jobs.explain.search import Search
 
 TRANSMISSION, VERDICT = "silver.transmission", "silver.verdict"
 KEY = {TRANSMISSION: "transmission_hash", VERDICT: "verdict_hash"}
@@ -58,12 +58,11 @@ def days_around(rows: pl.DataFrame, days: int) -> tuple[dt.date, dt.date]:
     return first - dt.timedelta(days=days), last + dt.timedelta(days=days)
 
 
-def keyed(search: Search, table: str, groups: Formats) -> list[tuple[pl.DataFrame, pl.DataFrame, Rules]]:
+def keyed(door: protect.Door, table: str, groups: Formats) -> list[tuple[pl.DataFrame, pl.DataFrame, Rules]]:
     """What whole groups of bronze rows are assembled to: raw rows, the same protected and with their key, and
     the rules that held; each part of one format and channel or engine."""
-    door = protect.Door.of(read_reference(search.settings, "ref.operator"))
     kind = "channel_code" if table == TRANSMISSION else "engine_code"
-    whole = {name: settled(name, bronze) for name, bronze in groups.items()}
+    whole, _ = all_counted_once(groups)
     parts = []
     for name, bronze in whole.items():
         if bronze.is_empty() or not hasattr(KERNELS[name], ROWS[table]):
@@ -82,7 +81,7 @@ def hashes_of(search: Search, table: str, bronze: Formats) -> list[str]:
     groups = groups_of(search, bronze)
     found: list[str] = []
     times = pl.concat(rows["first_at"] for rows in bronze.values())
-    for _, rows, _ in keyed(search, table, groups):
+    for _, rows, _ in keyed(door_of(search), table, groups):
         first, last = TIME[table], "last_at" if table == TRANSMISSION else TIME[table]
         for key, begin, end in rows.select(KEY[table], first, last).iter_rows():
             if times.is_between(begin, end).any():
@@ -92,21 +91,22 @@ def hashes_of(search: Search, table: str, bronze: Formats) -> list[str]:
 
 def decisions(search: Search, groups: Formats) -> dict[str, Decided]:
     """By the key of each transmission and verdict, the rules that decided on it."""
+    door = door_of(search)
     found: dict[str, Decided] = {}
-    for raw, rows, loaded in keyed(search, TRANSMISSION, groups):
+    for raw, rows, loaded in keyed(door, TRANSMISSION, groups):
         found.update(zip(rows[KEY[TRANSMISSION]], of_transmissions(search, raw, loaded), strict=True))
-    for raw, rows, loaded in keyed(search, VERDICT, groups):
+    for raw, rows, loaded in keyed(door, VERDICT, groups):
         found.update(zip(rows[KEY[VERDICT]], of_verdicts(raw, loaded), strict=True))
     return found
 
 
+def door_of(search: Search) -> protect.Door:
+    return protect.Door.of(read_reference(search.settings, "ref.operator"))
+
+
 def of_transmissions(search: Search, raw: pl.DataFrame, loaded: Rules) -> list[Decided]:
     engine, channel = str(raw["format_code"][0]), str(raw["channel_code"][0])
-    own = next(
-        each
-        for each in protect.Door.of(read_reference(search.settings, "ref.operator")).own
-        if each.operator_id == search.operator.id
-    )
+    own = next(each for each in door_of(search).own if each.operator_id == search.operator.id)
     frame = protect.with_e164(raw, own, "sender", "recipient")
     measured = rules.refusals_with_rules(protect.with_whole_replies(frame), loaded)["rule_id"]
     measures = {rule.rule_id: rule for rule in rules.measure_rules(loaded, engine, channel)}

@@ -13,7 +13,7 @@ import polars as pl
 from jobs.contracts import conform, contract, reference
 from jobs.core.merge import whole
 from jobs.engine.gold_tasks import BYPASS, CAMPAIGN, module_of
-from jobs.explain.finding import MESSAGE, Match, Search
+from jobs.explain.search import MESSAGE, Match, Search
 from jobs.gold import bulk, bypass, bypass_indicator_daily, counting
 from jobs.runner import read_reference
 

@@ -12,7 +12,7 @@ import polars as pl
 
 from jobs.contracts import polars_schema
 from jobs.explain.assembled import PARTNERS, groups_of
-from jobs.explain.finding import COMPLAINT, IDS, KNOWLEDGE, PLACE, TRANSMISSION, VERDICT, Match, Search
+from jobs.explain.search import COMPLAINT, IDS, KNOWLEDGE, PLACE, TRANSMISSION, VERDICT, Match, Search
 from jobs.formats.registry import KERNELS
 from jobs.manifest import Unreadable, landing, read_manifest
 from jobs.silver.hops import CLOCK_SLACK

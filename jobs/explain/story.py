@@ -14,17 +14,17 @@ from jobs.config import Observatory
 from jobs.engine.lake import Lake
 from jobs.explain.assembled import decisions
 from jobs.explain.cells import Cell, cells_of
-from jobs.explain.finding import (
+from jobs.explain.lines import Line, lines_at, places_of, records_of
+from jobs.explain.names import KEY_SHOWN
+from jobs.explain.reasons import Reason, not_counted, reasons_of
+from jobs.explain.search import (
     MESSAGE,
     TRANSMISSION,
     Asked,
     Match,
     Search,
-    completed,
 )
-from jobs.explain.lines import Line, lines_at, places_of, records_of
-from jobs.explain.names import KEY_SHOWN
-from jobs.explain.reasons import Reason, not_counted, reasons_of
+from jobs.explain.together import completed
 from jobs.gold.units import UNITS
 
 COUNTS = "gold.spam_volume_daily"

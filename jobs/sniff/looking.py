@@ -54,6 +54,8 @@ class Answer:
     units: Units | None = None
     problems: list[Problem] = field(default_factory=list)
     copies: list[tuple[str, str]] = field(default_factory=list)
+    # Of each file that was read, the stream that its rows name.
+    streams: list[str] = field(default_factory=list)
     first_at: dt.datetime | None = None
     last_at: dt.datetime | None = None
     is_final: bool = False
@@ -147,6 +149,7 @@ def _look_at_lines(answer: Answer, tally: Tally, until: float, has_totals: bool)
     sources, written_at = _sources(answer)
     answer.zone = zone_of(_ends(answer), kernel, sources[-1], written_at)
     sources = [replace(source, time_zone=answer.zone.name or "UTC") for source in sources]
+    answer.streams = [source.stream_id for source in sources]
     answer.progress = [reading.Progress() for _ in sources]
     _see_end(answer, kernel, sources[-1])
     clock = _Clock(until, answer, sources)
