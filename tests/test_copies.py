@@ -14,6 +14,7 @@ import polars as pl
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
 
 from jobs.contracts import contract
 from jobs.formats import Source
@@ -21,8 +22,9 @@ from jobs.formats.registry import DOCUMENTS, FORMATS, KERNELS
 from jobs.lines import frame_of
 from jobs.reading import Range, parse_block, read_documents
 from jobs.silver import copies
-from jobs.silver.assembling import ROWS, all_counted_once, assembled
-from jobs.sniff.silver import DOOR
+from jobs.silver.assembling import ROWS, all_counted_once, assembled, settled
+from jobs.silver.bucketing import bucket_of
+from jobs.sniff.silver import DOOR, totals
 from jobs.sniff.tally import OPERATOR
 from tests.filter_logs import lab
 from tests.formats import test_asterisk as asterisk
@@ -233,6 +235,38 @@ def test_what_is_no_copy_counts_in_each_file(name: str) -> None:
     (rows,) = one.values()
     assert counts["alike_line_count"].sum() == rows.filter(copies.is_line(rows, log.format)).height
     assert counts.select("kept_source_id", "source_id").unique().rows() == [("a", "b")]
+
+
+@pytest.mark.parametrize("name", LOGS)
+def test_buckets_change_nothing(name: str) -> None:
+    """Copies of an event meet in one bucket, however many there are."""
+    log = LOGS[name]
+    lines = lines_of(log, 3)
+    files = [read(log, "a", *each) for each in (("1", lines[: len(lines) * 3 // 4]), ("2", lines))]
+    files.append(read(log, "b", lines=lines))
+    bronze = {each: settled(each, rows) for each, rows in together(*files).items()}
+    logs = copies.logs_of(pl.concat(copies.extents(rows, each) for each, rows in bronze.items()))
+    kept, counts = copies.counted_once(bronze, logs)
+    assert counts.height
+    parts = []
+    for number in range(4):
+        own = {each: rows.filter(bucket_of(rows, each, 4) == number) for each, rows in bronze.items()}
+        parts.append(copies.counted_once(own, logs))
+    for each, rows in kept.items():
+        in_parts = pl.concat(part[each] for part, _ in parts)
+        order = ["source_id", "stream_id", "offset", "first_at", "assembly_key"]
+        assert_frame_equal(in_parts.sort(order), rows.sort(order).select(in_parts.columns))
+    assert_frame_equal(copies.summed(pl.concat(found for _, found in parts)), counts)
+
+
+def test_sniff_counts_as_a_run_does() -> None:
+    for name in ("kannel", "postfix, ISO", "exim"):
+        log = LOGS[name]
+        lines = lines_of(log, 5)
+        whole = totals(read(log, lines=lines), {}, [])
+        assert whole.transmissions
+        files = [read(log, "a", *each) for each in (("1", lines), ("2", lines[len(lines) // 3 :]))]
+        assert totals(together(*files), {}, []) == whole
 
 
 def test_two_hosts_stay_apart() -> None:

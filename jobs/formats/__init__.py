@@ -34,6 +34,13 @@ where a source may have options (jobs/formats/options.py refuses all others),
 
     OPTIONS         their names; source.options holds those that the settings give
 
+where a bronze row holds several events, which the row of another file may hold too (jobs/silver/copies.py),
+
+    KEY                     the columns that tell apart whose events may become one row
+    taken_apart(rows)       the events, each with KEY, its place and `at`
+    by_lifetime(events)     bronze rows of these
+    is_of_several(rows)     which rows have events of several files
+
 where a line may be longer than a megabyte,
 
     LONGEST_LINE    how many bytes a line may have; a longer one is quarantined without being read

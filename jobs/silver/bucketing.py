@@ -15,12 +15,13 @@ SEED = 1
 # A Sendmail queue id ends in the number of the process that made it; one process's messages share a key.
 SENDMAIL_ID = r"^(?:.{8}|[A-Z]{3})(\d{5,10})$"
 
-# Formats with rows whose assembly_key is their place in a file, and which rows these are.
-WITHOUT_ID = {
-    "delimited": pl.col("message_key").is_null(),
-    "jasmin": pl.col("assembly_key").str.starts_with("row|"),
-    "kannel_smsbox": pl.col("recipient").is_null(),
-    "asterisk": pl.col("call_id").is_null(),
+# What stands for a row's assembly_key where that holds its source; null for a row without an id, whose key is
+# its place in a file.
+ID = {
+    "delimited": pl.col("message_key"),
+    "asterisk": pl.col("call_id"),
+    "jasmin": pl.when(~pl.col("assembly_key").str.starts_with("row|")).then("assembly_key"),
+    "kannel_smsbox": pl.when(~pl.col("assembly_key").str.starts_with("row|")).then("assembly_key"),
 }
 
 
@@ -42,11 +43,13 @@ def place_of_row(bronze: pl.DataFrame, format_name: str) -> pl.Expr:
         # Pieces of a line have no queue id before they are joined.
         whole = pl.when(pl.col("event_code") == "verdict").then("queue_id")
         return pl.coalesce(place_of(whole), key)
-    if format_name in WITHOUT_ID:
-        # The key of a row without an id is where it stands, which its copies do not share.
+    if format_name in ID:
+        # Copies of a row share neither its source nor its place.
         second = pl.col("first_at").dt.epoch("s")
-        row = pl.concat_str("sender", "recipient", second, separator="|", ignore_nulls=True)
-        return pl.when(WITHOUT_ID[format_name]).then(row).otherwise(key)
+        return pl.coalesce(
+            ID[format_name],
+            pl.concat_str("sender", "recipient", second, separator="|", ignore_nulls=True),
+        )
     if "queue_id" in bronze.columns:
         return pl.coalesce(place_of(pl.col("queue_id")), key)
     return key
