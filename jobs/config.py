@@ -30,23 +30,9 @@ from pydantic import (
 )
 
 from jobs import machine
-from jobs.contracts import CODELISTS, REFERENCE
+from jobs.contracts import CODELISTS, REFERENCE, format_kind
 from jobs.errors import ObservatoryError
 from jobs.mobile_networks import is_mcc_mnc
-
-# Formats that mean nothing without an option.
-NEEDS_OPTIONS = {"delimited"}
-# Formats whose files may write numbers as they are dialled inside a country.
-HAVE_NUMBERS = {
-    "asterisk",
-    "delimited",
-    "jasmin",
-    "kamailio",
-    "kamailio_flat",
-    "kannel",
-    "kannel_smsbox",
-    "knowledge",
-}
 
 # What a kind of link says of its own; of others the operator must say.
 SCOPE_OF_KIND = {"on-net": "national", "hub": "international", "roaming": "international"}
@@ -338,8 +324,12 @@ class Source(Settings):
 
     @model_validator(mode="after")
     def with_numbers(self) -> Source:
-        if self.numbers == "national" and self.format not in HAVE_NUMBERS:
-            raise ValueError(f"numbers is for {', '.join(sorted(HAVE_NUMBERS))}; {self.format} takes none")
+        if self.numbers == "national":
+            from jobs.formats.registry import KERNELS
+
+            takers = sorted(name for name, kernel in KERNELS.items() if kernel.has_numbers)
+            if self.format not in takers:
+                raise ValueError(f"numbers is for {', '.join(takers)}; {self.format} takes none")
         return self
 
 
@@ -704,7 +694,7 @@ def with_options(settings: Observatory, file: Path) -> Observatory:
     wrong: list[str] = []
 
     def whole(operator: Operator, source: Source) -> Source:
-        if not source.options and source.format not in NEEDS_OPTIONS:
+        if not source.options and format_kind(source.format) != "profile":
             return source
         # The kernels' own libraries take half a second to load.
         from jobs.formats.options import made_whole

@@ -128,12 +128,32 @@ def contract(table: str) -> Contract:
         description=raw["description"].strip(),
         fields=tuple(fields()[column] for column in raw["fields"]),
         key=tuple(raw["key"]),
-        reads=tuple(raw.get("reads", ())),
+        reads=tuple(each for given in raw.get("reads", ()) for each in expanded(given, table)),
         partition_by=tuple(raw.get("partition_by", ())),
         required=tuple(raw.get("required", ())),
         checks=tuple(raw.get("checks", {}).items()),
         merge=merge,
     )
+
+
+def expanded(given: str, table: str) -> list[str]:
+    """The tables that an entry of `reads` names: `bronze.*` stands for those of all formats that have rows
+    for the table."""
+    if given != "bronze.*":
+        return [given]
+    return [f"bronze.{row['code']}" for row in rows_of_list("format") if table in row["silver"].split()]
+
+
+def format_kind(name: str) -> str:
+    """How files of a format are read: lines, documents, or profile. Its kernel need not be imported."""
+    return next((row["kind"] for row in rows_of_list("format") if row["code"] == name), "lines")
+
+
+@cache
+def rows_of_list(codelist: str) -> tuple[dict[str, str], ...]:
+    """The rows of a list under schemas/codelists/."""
+    with (CODELISTS / f"{codelist}.csv").open(newline="", encoding="utf-8") as rows:
+        return tuple(csv.DictReader(rows))
 
 
 def refuse_words(file_name: str, raw: Mapping[str, Any]) -> None:

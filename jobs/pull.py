@@ -441,10 +441,10 @@ def newest_line(kind: str, tail: bytes, newest_at: dt.datetime) -> dt.datetime:
     An id tells when its message came, and lines may tell of it for as long as a message lives.
     """
     kernel = FORMATS[kind]
-    by_id = kernel.newest_from_ids(tail) if hasattr(kernel, "newest_from_ids") else None
+    by_id = kernel.newest_from_ids(tail) if kernel.newest_from_ids else None
     if by_id is None:
         return newest_at
-    return max(by_id, min(newest_at, by_id + dt.timedelta(days=kernel.LOOKBACK_DAYS)))
+    return max(by_id, min(newest_at, by_id + dt.timedelta(days=kernel.lookback_days)))
 
 
 def format_of(source: Source, head: bytes) -> str:
@@ -473,7 +473,7 @@ def looks(name: str, kind: str, head: bytes, has_options: bool) -> list[str]:
     has_options: of the format, which may name a form that nothing recognises.
     """
     own, (found, _) = KERNELS[kind].sniff(head), sniff(head)
-    is_within = found in getattr(KERNELS[kind], "WITHIN", ())
+    is_within = found in KERNELS[kind].within
     # What a delimited log looks like is for its profile to say.
     if own >= SURE_ENOUGH or is_within or kind == "delimited" or found == kind or archive_of(head):
         return []

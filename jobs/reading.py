@@ -11,7 +11,6 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from types import ModuleType
 from typing import Any
 
 import polars as pl
@@ -19,6 +18,7 @@ import polars as pl
 from jobs import future
 from jobs.contracts import polars_schema
 from jobs.formats import PARSED, Document, Source
+from jobs.formats.format import Format
 from jobs.lines import LONGEST_LINE, frame_of
 
 PART = 16 << 20
@@ -86,7 +86,7 @@ def read_lines(fs: Any, part: Range, name: str, ingest_id: str) -> Iterator[Pars
     """What came of the lines of a range, block by block."""
     from jobs.formats.registry import FORMATS
 
-    is_head = getattr(FORMATS[name], "is_head", None)
+    is_head = FORMATS[name].is_head
     head = (head_before(fs, part, is_head) or part.source.head) if is_head else None
     for block, offset in blocks(fs, part):
         lines = frame_of(block, offset)
@@ -141,7 +141,7 @@ def parse_block(lines: pl.DataFrame, part: Range, name: str, ingest_id: str) -> 
     from jobs.formats.registry import COMPANIONS, FORMATS
 
     kernel = FORMATS[name]
-    fits = lines["line_bytes"] <= getattr(kernel, "LONGEST_LINE", LONGEST_LINE)
+    fits = lines["line_bytes"] <= kernel.longest_line
     own_lines = lines if fits.all() else lines.filter(fits)
     codes, records = future.set_apart(*records_of(kernel, own_lines, part.source), part.source)
     record_count = records.height
@@ -151,7 +151,7 @@ def parse_block(lines: pl.DataFrame, part: Range, name: str, ingest_id: str) -> 
         too_long = lines.filter(~fits).select("offset", reason_code=pl.lit("too_long"))
         refused.append(too_long.with_columns(format_code=pl.lit(name)))
     ignored = codes.filter(pl.col("line_code") == "ignored").select("offset")
-    within = [companion for companion in COMPANIONS if name in companion.WITHIN]
+    within = [companion for companion in COMPANIONS if name in companion.within]
     if within:
         # Few lines contain what any of them looks for: the others are set aside once, not by each.
         found = own_lines.filter(codes["line_code"] != "record").select("offset", "line")
@@ -167,10 +167,10 @@ def parse_block(lines: pl.DataFrame, part: Range, name: str, ingest_id: str) -> 
         records = own.filter(pl.col("line_code") == "record")
         own, records = future.set_apart(own.select(*PARSED), records, part.source)
         record_count += records.height
-        rows[companion.FORMAT] = bronze_rows(companion, records, part, ingest_id)
+        rows[companion.name] = bronze_rows(companion, records, part, ingest_id)
         # What a companion knows as its own is no more what the host said of it.
         refused = [without(each, own) for each in refused]
-        refused.append(quarantined_of(own, companion.FORMAT))
+        refused.append(quarantined_of(own, companion.name))
         ignored, found = without(ignored, own), without(found, own)
     quarantined = pl.concat(refused)
     of_quarantined = lines["offset"].is_in(quarantined["offset"].implode()).arg_true()
@@ -182,18 +182,18 @@ def parse_block(lines: pl.DataFrame, part: Range, name: str, ingest_id: str) -> 
     return accounted(rows, quarantined, counts, lines.height, part, ingest_id)
 
 
-def records_of(kernel: ModuleType, lines: pl.DataFrame, source: Source) -> tuple[pl.DataFrame, pl.DataFrame]:
+def records_of(kernel: Format, lines: pl.DataFrame, source: Source) -> tuple[pl.DataFrame, pl.DataFrame]:
     """offset, line_code and reason_code of each line, and what parse() gives of those that are records."""
-    if hasattr(kernel, "records"):
+    if kernel.records:
         found: tuple[pl.DataFrame, pl.DataFrame] = kernel.records(lines, source)
         return found
     told = kernel.parse(lines.select("offset", "line").lazy(), source).collect()
     return told.select(*PARSED), told.filter(pl.col("line_code") == "record")
 
 
-def pattern_of(companion: ModuleType) -> str:
+def pattern_of(companion: Format) -> str:
     """A pattern that every line of a companion's own contains; contains_any() takes three times as long."""
-    pattern: str = getattr(companion, "PATTERN", None) or "|".join(map(re.escape, companion.LITERALS))
+    pattern: str = companion.pattern or "|".join(map(re.escape, companion.literals))
     return pattern
 
 
@@ -222,7 +222,7 @@ def read_documents(fs: Any, part: Range, name: str, ingest_id: str) -> Iterator[
         with fs.open(part.path, "rb") as file:
             data = file.read()
         documents = list(kernel.read(data, part.file_name, part.source, part.limit_bytes))
-    told = rows_of(enumerate(documents), part.source, kernel.BRONZE)
+    told = rows_of(enumerate(documents), part.source, kernel.bronze)
     refused = pl.DataFrame(
         [
             (number, document.reason_code, name, document.size, document.text)
@@ -243,12 +243,12 @@ def read_documents(fs: Any, part: Range, name: str, ingest_id: str) -> Iterator[
     yield accounted(rows, refused, codes, len(documents), part, ingest_id)
 
 
-def bronze_rows(kernel: ModuleType, records: pl.DataFrame, part: Range, ingest_id: str) -> pl.DataFrame:
+def bronze_rows(kernel: Format, records: pl.DataFrame, part: Range, ingest_id: str) -> pl.DataFrame:
     """The rows of bronze.<format> that records make."""
     rows = kernel.assemble(records.with_columns(part.place).lazy()).with_columns(
         pl.lit(ingest_id).alias("ingest_id"), pl.col("first_at").dt.date().alias("event_date")
     )
-    frame: pl.DataFrame = rows.select(list(polars_schema(f"bronze.{kernel.FORMAT}"))).collect()
+    frame: pl.DataFrame = rows.select(list(polars_schema(f"bronze.{kernel.name}"))).collect()
     return frame
 
 

@@ -68,7 +68,7 @@ def is_known_by_digest(stream: Stream, piece: Piece) -> bool:
 
 def heading_of(fs: Any, stream: Stream, going: list[Piece]) -> str | None:
     """The last line of pieces that names the columns of the lines after it, in a format that has such."""
-    is_head = getattr(FORMATS.get(stream.format), "is_head", None)
+    is_head = FORMATS[stream.format].is_head if stream.format in FORMATS else None
     if is_head is None:
         return None
     at = dt.datetime.fromisoformat(going[-1].newest_at)

@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 
 from jobs.config import Observatory, Operator, Source
-from jobs.contracts import contract
+from jobs.contracts import contract, format_kind
 from jobs.engine.lake import DataFile, Lake, scan_files
 from jobs.engine.record import now
 from jobs.manifest import Stream, Unreadable, has_manifest, landing, read_manifest, read_waiting
@@ -24,8 +24,6 @@ from jobs.windows import is_plausible
 TIMES = ("first_at", "last_at")
 # What is known beside the logs has no new lines to wait for.
 NEVER_STALE = ("knowledge",)
-# Formats of whole documents, as the registry has them, whose kernels take long to import.
-DOCUMENTS = ("dmarc", "feedback", "knowledge")
 
 
 @dataclass(frozen=True)
@@ -164,7 +162,7 @@ def read_of_sources(lake: Lake) -> dict[tuple[str, str], Read]:
 
 def days_without_records(lake: Lake, operator: str, read: Read) -> list[dt.date]:
     """The days that are missing between others; none of reports, which come when they come."""
-    if not read.spans or read.formats <= set(DOCUMENTS):
+    if not read.spans or all(format_kind(name) == "documents" for name in read.formats):
         return []
     days = {
         dt.date.fromisoformat(str(file.value("event_date")))

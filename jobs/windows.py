@@ -112,7 +112,7 @@ def longest_lives(formats: Iterable[tuple[str, str]]) -> dict[str, int]:
 
     longest: dict[str, int] = {}
     for operator, name in formats:
-        longest[operator] = max(KERNELS[name].LOOKBACK_DAYS, longest.get(operator, 0))
+        longest[operator] = max(KERNELS[name].lookback_days, longest.get(operator, 0))
     return longest
 
 

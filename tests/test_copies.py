@@ -18,11 +18,12 @@ from polars.testing import assert_frame_equal
 
 from jobs.contracts import contract
 from jobs.formats import Source
+from jobs.formats.format import SILVER
 from jobs.formats.registry import DOCUMENTS, FORMATS, KERNELS
 from jobs.lines import frame_of
 from jobs.reading import Range, parse_block, read_documents
 from jobs.silver import copies
-from jobs.silver.assembling import ROWS, all_counted_once, assembled, settled
+from jobs.silver.assembling import all_counted_once, assembled, settled
 from jobs.silver.bucketing import bucket_of
 from jobs.sniff.silver import DOOR, totals
 from jobs.sniff.tally import OPERATOR
@@ -104,7 +105,7 @@ LOGS = {
 }
 # Formats of lines that name their host, or their event by ids that no other host gives. (spamd's lines do in
 # a mail log, and not in its own file.)
-KNOWN = {*copies.EVERYWHERE, "postfix", "sendmail"}
+KNOWN = {name for name, each in KERNELS.items() if each.copies.names_hosts} | {"postfix", "sendmail"}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -142,7 +143,7 @@ def silver(bronze: dict[str, pl.DataFrame]) -> tuple[Counter[str], pl.DataFrame]
     rows: Counter[str] = Counter()
     # A call without an id has its place for one.
     of_place = [*OF_PLACE, *(["queue_key"] if "asterisk" in bronze else [])]
-    for table in ROWS:
+    for table in SILVER:
         frame = assembled(table, formats, DOOR).drop(of_place, strict=False)
         rows.update(f"{table} {sorted(row.items())}" for row in frame.to_dicts())
     return rows, found

@@ -215,7 +215,7 @@ def test_a_whole_log_has_no_quarantine(tmp_path: Path, name: str, log: Path) -> 
 
 
 # Formats whose lines stand among those of other programs: what is not theirs they ignore.
-AMONG_OTHERS = {"kamailio", *(module.FORMAT for module in COMPANIONS)}
+AMONG_OTHERS = {"kamailio", *(each.name for each in COMPANIONS)}
 
 
 @pytest.mark.parametrize("other", sorted(set(FORMATS) - AMONG_OTHERS))
@@ -474,13 +474,13 @@ def told_apart(log: Path, folder: Path) -> Path:
 def together(name: str, rows: pl.DataFrame) -> pl.DataFrame:
     """What silver's first step makes of bronze rows."""
     kernel = FORMATS[name]
-    final = kernel.verdicts if hasattr(kernel, "verdicts") else kernel.transmissions
+    final = kernel.verdicts or kernel.transmissions
     return final(kernel.assemble(rows.drop("ingest_id", "event_date").lazy())).collect()
 
 
 def assembled_rows(name: str, rows: pl.DataFrame) -> list[str]:
     """Bronze rows assembled once more, those that wait for another piece settled, as sorted text."""
-    settle = getattr(FORMATS[name], "settle", lambda frame: frame)
+    settle = FORMATS[name].settle or (lambda frame: frame)
     done = FORMATS[name].assemble(settle(rows.drop("ingest_id", "event_date").lazy())).collect()
     return sorted(str(row) for row in done.select(sorted(done.columns)).iter_rows())
 

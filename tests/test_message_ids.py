@@ -52,7 +52,7 @@ def test_each_verdict_of_spamd_is_joined_to_its_message() -> None:
             .lazy()
             .with_columns(operator_id=pl.lit("sniff"), source_id=pl.lit("s"), stream_id=pl.lit("a"))
         )
-        bronze[kernel.FORMAT] = kernel.assemble(rows).collect()
+        bronze[kernel.NAME] = kernel.assemble(rows).collect()
     sent, said = (
         assembling.assembled(f"silver.{name}", bronze, DOOR) for name in ("transmission", "verdict")
     )

@@ -28,8 +28,9 @@ from rich.console import Console
 from jobs import config, lines
 from jobs import reading as pieces
 from jobs.errors import ObservatoryError
-from jobs.formats import VERDICT, Source, kannel, postfix, rspamd
+from jobs.formats import VERDICT, Source, delimited_draft, kannel, postfix, rspamd
 from jobs.formats import registry as formats
+from jobs.formats.format import Format
 from jobs.sniff import documents, figures, proposal, reading, tally, zones
 from jobs.sniff.command import sniff
 from jobs.sniff.files import File, Problem, logs_of
@@ -134,7 +135,7 @@ def ingested(kernel: Any, *files: Path, zone: str = "UTC") -> dict[str, Any]:
         data = unpacked(file)
         source = Source("a", "s", f"t{number}", dt.datetime(2026, 11, 25, tzinfo=dt.UTC), zone)
         part = pieces.Range(str(file), 0, len(data), "p", 0, source)
-        parsed = pieces.parse_block(lines.frame_of(data, 0), part, kernel.FORMAT, "i")
+        parsed = pieces.parse_block(lines.frame_of(data, 0), part, kernel.NAME, "i")
         for name, rows in parsed.rows.items():
             bronze.setdefault(name, []).append(rows)
         for column in ("line_count", "record_count", "ignored_count", "quarantined_count"):
@@ -143,10 +144,10 @@ def ingested(kernel: Any, *files: Path, zone: str = "UTC") -> dict[str, Any]:
     for name, frames in bronze.items():
         each = formats.KERNELS[name]
         whole = each.assemble(pl.concat(frames).lazy())
-        if hasattr(each, "transmissions"):
+        if each.transmissions:
             sent = each.transmissions(whole).collect().select("channel_code", "stage_code", "outcome_code")
             found["transmissions"] = found.get("transmissions", Counter()) + Counter(sent.rows())
-        if hasattr(each, "verdicts"):
+        if each.verdicts:
             said = each.verdicts(whole).collect().select("engine_code", "action", "is_spam")
             found["verdicts"] = found.get("verdicts", Counter()) + Counter(said.rows())
     return found
@@ -529,7 +530,7 @@ def with_long_ids(begin: dt.datetime, count: int, local: Any) -> bytes:
 
 def zone_of(data: bytes) -> zones.Zone:
     source = Source("a", "s", "t", dt.datetime(2026, 12, 31, tzinfo=dt.UTC))
-    return zones.zone_of([data], postfix, source, None)
+    return zones.zone_of([data], postfix.FORMAT, source, None)
 
 
 def test_stamps_with_an_offset_need_no_zone() -> None:
@@ -582,7 +583,7 @@ def test_two_ends_across_summer_time_leave_few_zones(monkeypatch: pytest.MonkeyP
     source = Source("a", "s", "t", dt.datetime(2026, 12, 31, tzinfo=dt.UTC))
     paris = ZoneInfo("Europe/Paris")
     ends = [with_long_ids(dt.datetime(2026, month, 1, tzinfo=dt.UTC), 9, paris) for month in (8, 11)]
-    found = zones.zone_of(ends, postfix, source, None)
+    found = zones.zone_of(ends, postfix.FORMAT, source, None)
     assert found.offsets == (7200, 3600)
     assert "Europe/Paris" in found.fitting and "Africa/Lagos" not in found.fitting
     assert found.name in found.fitting
@@ -606,11 +607,11 @@ def test_without_offset_and_ids_only_the_files_own_time_may_tell(tmp_path: Path)
 # --- other formats -------------------------------------------------------------------------------------
 
 
-def module(**parts: Any) -> Any:
-    made = types.ModuleType("made")
-    for name, part in parts.items():
-        setattr(made, name, part)
-    return made
+def kernel_of(name: str, **parts: Any) -> Format:
+    """A format of nothing but these parts."""
+    given: dict[str, Any] = {"title": "", "description": "", "lookback_days": 1, "bronze": {}}
+    given |= {"sniff": lambda sample: 0.0, "assemble": lambda frame: frame}
+    return Format(name, **given | parts)
 
 
 def test_a_companion_is_offered_what_the_host_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -641,9 +642,9 @@ def test_a_companion_is_offered_what_the_host_left(tmp_path: Path, monkeypatch: 
             given.get(name, pl.lit(None)).cast(kind).alias(name) for name, kind in VERDICT.items()
         )
 
-    companion = module(
-        FORMAT="amavis", WITHIN=("postfix",), LITERALS=("amavis[", "other["), sniff=lambda sample: 0.1,
-        parse=parse, assemble=lambda frame: frame, verdicts=verdicts,
+    companion = kernel_of(
+        "amavis", within=("postfix",), literals=("amavis[", "other["), sniff=lambda sample: 0.1,
+        parse=parse, verdicts=verdicts,
     )  # fmt: skip
     monkeypatch.setitem(formats.KERNELS, "amavis", companion)
     monkeypatch.setitem(formats.FORMATS, "amavis", companion)
@@ -670,9 +671,7 @@ def test_documents_are_counted_by_their_format(tmp_path: Path, monkeypatch: pyte
             yield types.SimpleNamespace(rows=(), reason_code="bad_field")
             yield types.SimpleNamespace(rows=(), reason_code=None)
 
-    reports = module(
-        FORMAT="dmarc", DOCUMENTS=True, read=read, sniff=lambda sample: float(sample.startswith(b"<feedback"))
-    )
+    reports = kernel_of("dmarc", read=read, sniff=lambda sample: float(sample.startswith(b"<feedback")))
     monkeypatch.setitem(formats.DOCUMENTS, "dmarc", reports)
     (tmp_path / "a.xml").write_bytes(b"<feedback>")
     (tmp_path / "b.xml").write_bytes(b"<feedback> broken")
@@ -698,12 +697,7 @@ def test_an_unknown_format_is_described_and_drafted(tmp_path: Path, monkeypatch:
     assert "of no format that is known here" in told.error
     assert "4 columns, separated by semicolons" in told.out
     assert "<time>;<n>;" in told.out and "35799000001" not in told.out
-    drafted = module(
-        FORMAT="delimited",
-        sniff=lambda sample: 0.0,
-        draft_profile=lambda sample: f"[profile]\nof = {len(sample)}",
-    )
-    monkeypatch.setitem(formats.FORMATS, "delimited", drafted)
+    monkeypatch.setattr(delimited_draft, "draft_profile", lambda sample: f"[profile]\nof = {len(sample)}")
     assert f"[profile]\nof = {len(CDR)}" in Told(path).out
     (log,) = Told(path, is_json=True).logs
     assert log["format"] is None
@@ -955,9 +949,7 @@ def test_a_profile_that_ships_is_named_and_used(tmp_path: Path, monkeypatch: pyt
         assert source.options == {"profile": "own"}
         return frame.with_columns(line_code=pl.lit("ignored"), reason_code=pl.lit(None, pl.String))
 
-    delimited = module(
-        FORMAT="delimited", sniff=lambda sample: 0.0, recognised=lambda sample: ("own", 0.9), parse=parse
-    )
+    delimited = kernel_of("delimited", recognised=lambda sample: ("own", 0.9), parse=parse)
     monkeypatch.setitem(formats.FORMATS, "delimited", delimited)
     monkeypatch.setattr(config, "codes", lambda codelist: {"delimited"})
     path = tmp_path / "cdr.csv"
@@ -992,7 +984,7 @@ def test_a_kernel_may_tell_the_offset_of_its_ids_itself() -> None:
     def offset_from_ids(sample: bytes) -> dt.timedelta | None:
         return dt.timedelta(hours=2) if b" <= " in sample else None
 
-    kernel = module(parse=postfix.parse, offset_from_ids=offset_from_ids)
+    kernel = kernel_of("exim", parse=postfix.parse, offset_from_ids=offset_from_ids)
     data = "".join(line(0, f"smtpd[7]: AB {sign} x", "2026-07-01T10:00:00") for sign in ("<=", "=>", "<="))
     source = Source("a", "s", "t", dt.datetime(2026, 12, 31, tzinfo=dt.UTC))
     found = zones.zone_of([data.encode()], kernel, source, None)

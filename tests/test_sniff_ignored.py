@@ -181,5 +181,5 @@ def test_the_laboratorys_logs(name: str, count: int) -> None:
     ],
 )
 def test_which_lines_look_like_refusals(kernel: Any, text: str, is_refusal: bool) -> None:
-    assert look_like_refusals(pl.Series([text]), kernel).to_list() == [is_refusal]
-    assert look_like_refusals(pl.Series([], dtype=pl.String), kernel).to_list() == []
+    assert look_like_refusals(pl.Series([text]), kernel.FORMAT).to_list() == [is_refusal]
+    assert look_like_refusals(pl.Series([], dtype=pl.String), kernel.FORMAT).to_list() == []

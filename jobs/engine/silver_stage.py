@@ -257,7 +257,7 @@ class Steps:
         if times := named(found, EXTENT):
             task = Task("jobs.engine.silver_tasks:compare", (work.staging, times), "silver, files' times")
             left += [each for of_task in work.engine.run([task]) for each in of_task]
-        for format_name in assembling.SETTLED:
+        for format_name in assembling.settled_formats():
             parts = named(waiting, held(format_name))
             if parts:
                 task = Task(

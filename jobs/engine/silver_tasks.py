@@ -19,6 +19,7 @@ from jobs.core.checksum import Fingerprints, checksums
 from jobs.engine.checks import Broken, check_rows
 from jobs.engine.lake import DataFile, NewFile, read_files, write_files
 from jobs.engine.tasks import Bucket, Left, by_value, chosen, leave, named, take
+from jobs.formats.registry import KERNELS
 from jobs.protect import Door
 from jobs.silver import assembling, bucketing, copies, hops, refusals, standing
 from jobs.silver.message import opened
@@ -78,7 +79,7 @@ def split_rows(frame: pl.DataFrame, format_name: str, staging: str, count: int) 
     has rows."""
     rows = frame.drop(NOT_READ, strict=False)
     left = leave(copies.extents(rows, format_name), EXTENT, staging)
-    if format_name in assembling.SETTLED:
+    if KERNELS[format_name].settle:
         waits = rows.select(assembling.is_held(format_name)).to_series()
         if waits.any():
             left += leave(rows.filter(waits), held(format_name), staging)

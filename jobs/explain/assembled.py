@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from jobs import protect, refusal_types, rules, signatures
+from jobs.formats.format import SILVER
 from jobs.formats.registry import KERNELS
 from jobs.matching import found_in_lists, places_of
 from jobs.rules import MeasureRule, Rules, TypeRule
 from jobs.runner import read_reference
-from jobs.silver.assembling import COMPLETED, ROWS, all_counted_once, raw_rows, with_key
+from jobs.silver.assembling import all_counted_once, raw_rows, with_key
 
 if TYPE_CHECKING:
     from jobs.explain.search import Search
@@ -24,7 +25,7 @@ TRANSMISSION, VERDICT = "silver.transmission", "silver.verdict"
 KEY = {TRANSMISSION: "transmission_hash", VERDICT: "verdict_hash"}
 TIME = {TRANSMISSION: "first_at", VERDICT: "verdict_at"}
 # Formats whose records complete each other, each with the other one.
-PARTNERS = {name: other for name, (other, _) in COMPLETED.items()}
+PARTNERS = {name: each.completed_by for name, each in KERNELS.items() if each.completed_by}
 PARTNERS |= {other: name for name, other in PARTNERS.items()}
 Formats = Mapping[str, pl.DataFrame]
 
@@ -43,7 +44,7 @@ def groups_of(search: Search, bronze: Formats) -> dict[str, pl.DataFrame]:
     """The bronze rows that are assembled together with these, by format: those of their keys."""
     found: dict[str, list[pl.DataFrame]] = {}
     for name, rows in bronze.items():
-        days = days_around(rows, KERNELS[name].LOOKBACK_DAYS)
+        days = days_around(rows, KERNELS[name].lookback_days)
         keys = pl.col("assembly_key").is_in(rows["assembly_key"].unique().implode())
         for each in (name, *([PARTNERS[name]] if name in PARTNERS else ())):
             found.setdefault(each, []).append(search.rows(f"bronze.{each}", keys, days))
@@ -65,12 +66,12 @@ def keyed(door: protect.Door, table: str, groups: Formats) -> list[tuple[pl.Data
     whole, _ = all_counted_once(groups)
     parts = []
     for name, bronze in whole.items():
-        if bronze.is_empty() or not hasattr(KERNELS[name], ROWS[table]):
+        if bronze.is_empty() or not getattr(KERNELS[name], SILVER[table]):
             continue
         raw = raw_rows(table, name, whole)
         for loaded, of_time in rules.in_force(raw, TIME[table]):
             for part in of_time.partition_by("format_code", kind):
-                shielded = getattr(protect, ROWS[table])(part, door)
+                shielded = getattr(protect, SILVER[table])(part, door)
                 parts.append((part, with_key(table, shielded), loaded))
     return parts
 

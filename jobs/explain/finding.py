@@ -58,4 +58,4 @@ def of_bronze(search: Search, bronze: Mapping[str, pl.DataFrame]) -> dict[str, p
 
 def search_days(formats: Iterable[str]) -> int:
     """The longest life of a message in any of the formats, in days."""
-    return max(KERNELS[name].LOOKBACK_DAYS for name in formats)
+    return max(KERNELS[name].lookback_days for name in formats)

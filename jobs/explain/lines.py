@@ -51,7 +51,7 @@ def records_of(search: Search, match: Match) -> Records:
     places = pl.concat(rows.select(PLACE) for rows in [*silver, *match.bronze.values()]).unique()
     anchors = {}
     for name in search.formats:
-        days = search.days_of(match, KERNELS[name].LOOKBACK_DAYS)
+        days = search.days_of(match, KERNELS[name].lookback_days)
         rows = search.rows(f"bronze.{name}", holds_place(name, places), days)
         if rows.height:
             anchors[name] = rows

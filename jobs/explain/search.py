@@ -170,7 +170,7 @@ class Search:
                 parts.append(pl.col("message_ids").list.eval(ids.is_in(self.names.texts)).list.any())
             if not parts:
                 continue
-            rows = self.rows(table, pl.any_horizontal(parts), self.days(KERNELS[name].LOOKBACK_DAYS))
+            rows = self.rows(table, pl.any_horizontal(parts), self.days(KERNELS[name].lookback_days))
             if not rows.is_empty():
                 found[name] = rows
         return found

@@ -23,7 +23,7 @@ from jobs.contracts import REFERENCE
 from jobs.formats.registry import KERNELS
 from jobs.location import country_of_numbers, in_networks
 from jobs.protect import HOST_ITSELF
-from jobs.silver.assembling import ROWS, all_counted_once
+from jobs.silver.assembling import all_counted_once
 from jobs.sniff import kannel
 from jobs.sniff.files import Log, Problem, logs_of
 from jobs.sniff.looking import Answer, look
@@ -164,7 +164,7 @@ def add(found: Proposal, answer: Answer, numbers: list[pl.Series]) -> None:
         return
     for name, rows in all_counted_once(answer.tally.bronze_rows())[0].items():
         kernel = KERNELS[name]
-        if not hasattr(kernel, ROWS["silver.transmission"]):
+        if kernel.transmissions is None:
             continue
         bronze = kernel.assemble(rows.lazy()).collect()
         sent = kernel.transmissions(bronze.lazy()).collect()

@@ -23,6 +23,7 @@ import polars as pl
 
 from jobs.formats import TIMESTAMP, Source
 from jobs.formats.fields import line_code, none_if_empty
+from jobs.formats.format import Format
 from jobs.formats.verdicts import (
     MAIL_LOGS,
     as_assembled,
@@ -37,8 +38,7 @@ from jobs.formats.verdicts import (
     without_brackets,
 )
 
-FORMAT = "amavis"
-WITHIN = MAIL_LOGS
+NAME = "amavis"
 # A verdict is complete when it is logged; a day of slack for clocks and rotation.
 LOOKBACK_DAYS = 1
 
@@ -174,9 +174,9 @@ def verdicts(bronze: pl.LazyFrame) -> pl.LazyFrame:
     whole_lines = rows.filter(pl.col("event_code") == "verdict").lazy()
     pieces = rows.filter(pl.col("event_code") != "verdict")
     if pieces.is_empty():
-        return as_verdicts(whole_lines, FORMAT, "amavis")
+        return as_verdicts(whole_lines, NAME, "amavis")
     joined = with_fields(_joined(pieces.lazy()), "_text").filter(pl.col("action").is_not_null())
-    return as_verdicts(pl.concat([whole_lines.select(*BRONZE), joined.select(*BRONZE)]), FORMAT, "amavis")
+    return as_verdicts(pl.concat([whole_lines.select(*BRONZE), joined.select(*BRONZE)]), NAME, "amavis")
 
 
 def _joined(pieces: pl.LazyFrame) -> pl.LazyFrame:
@@ -252,3 +252,18 @@ def with_fields(rows: pl.LazyFrame, text: str) -> pl.LazyFrame:
             pl.when(is_whole).then(value).cast(_VERDICT[name]).alias(name) for name, value in fields.items()
         )
     )
+
+
+FORMAT = Format(
+    name=NAME,
+    title="Amavis",
+    description="Verdict lines of Amavis in a mail log",
+    lookback_days=LOOKBACK_DAYS,
+    bronze=BRONZE,
+    sniff=sniff,
+    assemble=assemble,
+    within=MAIL_LOGS,
+    literals=tuple(LITERALS),
+    parse=parse,
+    verdicts=verdicts,
+)

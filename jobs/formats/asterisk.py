@@ -34,9 +34,10 @@ import polars as pl
 
 from jobs.formats import PARSED, TIMESTAMP, TRANSMISSION, Source
 from jobs.formats.fields import none_if_empty, utc
+from jobs.formats.format import Format
 from jobs.formats.sip import epoch, find_sides, microseconds, party, shown_name
 
-FORMAT = "asterisk"
+NAME = "asterisk"
 # A row is written when its leg ends, and the longest calls last for a day.
 LOOKBACK_DAYS = 2
 OPTIONS = ("columns", "rejected_pattern", "usegmtime")
@@ -230,7 +231,7 @@ def transmissions(bronze: pl.LazyFrame) -> pl.LazyFrame:
     calls = calls.with_columns(outcome_code=outcome)
     is_refused = pl.col("outcome_code") == "rejected"
     known = {
-        "format_code": pl.lit(FORMAT),
+        "format_code": pl.lit(NAME),
         "grain_code": pl.lit("call"),
         "entry_code": pl.lit("link"),
         "queue": pl.col("assembly_key"),
@@ -401,3 +402,19 @@ def _peer(channel: str) -> pl.Expr:
 
 def _clock(stamp: pl.Expr) -> pl.Expr:
     return stamp.str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", strict=False)
+
+
+FORMAT = Format(
+    name=NAME,
+    title="Asterisk",
+    description="Call detail records of Asterisk (Master.csv)",
+    channels=("VOICE_IP", "VOICE_CS"),
+    lookback_days=LOOKBACK_DAYS,
+    bronze=BRONZE,
+    sniff=sniff,
+    assemble=assemble,
+    parse=parse,
+    transmissions=transmissions,
+    options=OPTIONS,
+    has_numbers=True,
+)

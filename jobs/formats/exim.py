@@ -28,6 +28,7 @@ from jobs.formats.exim_events import BRONZE, LOOKBACK_DAYS, PLACE, assemble, ver
 from jobs.formats.exim_headers import OWNING, is_cut, read_envelopes, settle
 from jobs.formats.exim_times import ID, offset_from_ids
 from jobs.formats.exim_transmissions import transmissions
+from jobs.formats.format import Copies, Format
 from jobs.formats.syslog import COMPANIONS, split_envelope, to_utc
 
 __all__ = [
@@ -44,7 +45,7 @@ __all__ = [
     "verdicts",
 ]
 
-FORMAT = "exim"
+NAME = "exim"
 OPTIONS = ("host",)
 
 _TYPED = {name: kind for name, kind in BRONZE.items() if name not in (*PLACE, "assembly_key")}
@@ -354,3 +355,34 @@ def _states(rest: pl.DataFrame) -> pl.DataFrame:
         .then(pl.lit("cancelled"))
     )
     return rest.select("row", state.alias("event_code")).filter(pl.col("event_code").is_not_null())
+
+
+FORMAT = Format(
+    name=NAME,
+    title="Exim",
+    description="Mainlog and rejectlog of Exim",
+    channels=("EMAIL",),
+    lookback_days=LOOKBACK_DAYS,
+    bronze=BRONZE,
+    sniff=sniff,
+    assemble=assemble,
+    parse=parse,
+    records=records,
+    transmissions=transmissions,
+    verdicts=verdicts,
+    offset_from_ids=offset_from_ids,
+    options=OPTIONS,
+    # mainlog, rejectlog and syslog have options of their own.
+    copies=Copies(
+        names_hosts=True,
+        differing=("host", "log_stamp", "pid", "client_port"),
+        stamp="log_stamp",
+        has_stable_key=True,
+    ),
+    held=pl.col("assembly_key").str.starts_with("cut|"),
+    settle=settle,
+    repeats=(
+        r"closed by DROP in ACL|sender verify (?:fail|defer)| Warning: |Temporary rejection given"
+        r"|^(?:\s|Envelope-|[A-Z*] [!-9;-~]+[ \t]*:|\*\*\* )"
+    ),
+)

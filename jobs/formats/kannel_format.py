@@ -21,6 +21,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -87,16 +88,17 @@ class LogFormat:
     names: frozenset[str]
 
 
-def check_options(options: dict[str, Any]) -> None:
-    """Raise ObservatoryError that names the option and what is wrong with it."""
+def check_options(options: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The options. Raises ObservatoryError that names the option and what is wrong with it."""
     own, clean = options.get("access_log_format"), options.get("access_log_clean", True)
     if not isinstance(clean, bool):
         raise ObservatoryError(f"access_log_clean: must be true or false, not '{clean}'")
     if own is None:
-        return
+        return options
     if not isinstance(own, str) or not own:
         raise ObservatoryError("access_log_format: must be the text of bearerbox's access-log-format")
     log_format(own, clean)
+    return options
 
 
 @lru_cache(maxsize=16)

@@ -30,9 +30,9 @@ from jobs.attributes import ATTRIBUTES
 from jobs.contracts import codes, fields
 from jobs.formats import FACT, TIMESTAMP, Document, Source
 from jobs.formats.documents import Budget, contents, each_once, refused
+from jobs.formats.format import Format
 
-FORMAT = "knowledge"
-DOCUMENTS = True
+NAME = "knowledge"
 # A row tells of its own day.
 LOOKBACK_DAYS = 0
 
@@ -190,3 +190,18 @@ def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
 def facts(bronze: pl.LazyFrame) -> pl.LazyFrame:
     """Rows of FACT."""
     return bronze.select(*FACT)
+
+
+FORMAT = Format(
+    name=NAME,
+    title="Operator's knowledge",
+    description="What the operator knows beside its logs: registers of consent, preferences,"
+    " senders, as CSV or Parquet",
+    lookback_days=LOOKBACK_DAYS,
+    bronze=BRONZE,
+    sniff=sniff,
+    assemble=assemble,
+    read=read,
+    facts=facts,
+    has_numbers=True,
+)

@@ -23,7 +23,9 @@ import numpy as np
 import polars as pl
 
 from jobs.formats import Source
+from jobs.formats.format import Copies, Events, Format
 from jobs.formats.postfix_assembly import (
+    BRONZE,
     KEY,
     LOOKBACK_DAYS,
     assemble,
@@ -52,7 +54,7 @@ __all__ = [
     "transmissions",
 ]
 
-FORMAT = "postfix"
+NAME = "postfix"
 
 # What a parsed line can carry besides offset, codes, time and place; which of them are set
 # depends on event_code.
@@ -465,3 +467,31 @@ _QUEUE_READERS = {
     "removal": _removal,
     "notice": _notice,
 }
+
+
+FORMAT = Format(
+    name=NAME,
+    title="Postfix",
+    description="Mail log of Postfix and postscreen",
+    channels=("EMAIL",),
+    lookback_days=LOOKBACK_DAYS,
+    bronze=BRONZE,
+    sniff=sniff,
+    assemble=assemble,
+    parse=parse,
+    records=records,
+    transmissions=transmissions,
+    settle=settle,
+    newest_from_ids=newest_from_ids,
+    held=pl.col("row_code") == "held",
+    # A rendering may leave out the path before a daemon's name.
+    copies=Copies(
+        differing=("service_name",),
+        last="last_at",
+        events=Events(KEY, is_of_several, taken_apart, by_lifetime),
+    ),
+    repeats=(
+        r": (?:reject_warning|warn|info|filter|redirect|prepend|replace|bcc|strip|delay|pass|dunno): "
+        r"|: warning: proxy |backwards-compatible|milter-"
+    ),
+)

@@ -21,11 +21,12 @@ import polars as pl
 
 from jobs.formats import PARSED, TIMESTAMP, VERDICT, Source
 from jobs.formats.fields import none_if_empty, utc
+from jobs.formats.format import Copies, Format
 from jobs.formats.rspamd_verdict import FUZZY, fuzzy, is_spam, message_id
 from jobs.formats.syslog import LEVEL, LEVEL_IN_BRACKETS, YEAR_SLACK, halves
 from jobs.formats.verdicts import finite
 
-FORMAT = "rspamd"
+NAME = "rspamd"
 # A verdict is one line and is complete at once; a day of slack for clocks and rotation.
 LOOKBACK_DAYS = 1
 
@@ -287,7 +288,7 @@ def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
 def verdicts(bronze: pl.LazyFrame) -> pl.LazyFrame:
     """One row per verdict."""
     return bronze.with_columns(
-        format_code=pl.lit(FORMAT),
+        format_code=pl.lit(NAME),
         engine_code=pl.lit("rspamd"),
         verdict_at=pl.col("first_at"),
         subject=pl.lit(None, pl.String),
@@ -409,3 +410,17 @@ def _yearless(stamp: pl.Expr, source: Source) -> list[pl.Expr]:
         at = utc(text.str.to_datetime("%Y %b %d %H:%M:%S", time_unit="us", strict=False), source.time_zone)
         found.append(pl.when(at <= latest).then(at))
     return found
+
+
+FORMAT = Format(
+    name=NAME,
+    title="Rspamd",
+    description="Task log of Rspamd",
+    lookback_days=LOOKBACK_DAYS,
+    bronze=BRONZE,
+    sniff=sniff,
+    assemble=assemble,
+    parse=parse,
+    verdicts=verdicts,
+    copies=Copies(names_hosts=True),
+)

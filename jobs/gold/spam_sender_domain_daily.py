@@ -30,9 +30,7 @@ def finish(frame: pl.DataFrame) -> pl.DataFrame:
     )
     is_small = (pl.col("sender_domain") != "_U") & (pl.col("seen") < FEWEST)
     named = pl.when(is_small).then(pl.lit("_O")).otherwise("sender_domain")
-    together = frame.join(seen, on=DOMAIN, how="left", nulls_equal=True).with_columns(
-        sender_domain=named
-    )
+    together = frame.join(seen, on=DOMAIN, how="left", nulls_equal=True).with_columns(sender_domain=named)
     return whole(together, TABLE)
 
 

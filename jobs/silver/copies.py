@@ -17,37 +17,18 @@ changes the choice.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from types import ModuleType
 from typing import Any
 
 import polars as pl
 
 from jobs.contracts import polars_schema
 from jobs.formats import TIMESTAMP
+from jobs.formats.format import Events, Format
 from jobs.formats.registry import DOCUMENTS, KERNELS
 from jobs.silver.bucketing import SEED, place_of_row
 
 TABLE = "silver.copy_daily"
 PLACE = ("source_id", "stream_id", "offset")
-# Formats whose lines name their event by ids that no other host gives: all sources are compared.
-EVERYWHERE = {
-    *("exim", "rspamd", "rspamd_history", "rspamd_clickhouse", "opendmarc_history"),
-    *("kamailio", "kamailio_flat"),
-}
-# Files of such a source overlap by design: each has all that there was when it was pulled.
-SNAPSHOTS = {"rspamd_history"}
-# What two copies of an event may differ in, beside their place and fractions of a second.
-DIFFERING = {
-    # A rendering may leave out the path before a daemon's name.
-    "postfix": ("service_name",),
-    # mainlog, rejectlog and syslog have options of their own.
-    "exim": ("host", "log_stamp", "pid", "client_port"),
-}
-# Columns that name an event by themselves: a block may be cut where its file ends.
-NAMING = {"opendmarc_history": ("queue_id", "received_at")}
-# Formats with a second row of a line, under another key: the event_code of these rows.
-SECOND_ROWS = {"jasmin": "followed", "sendmail": "carrier"}
-
 OWNER = ["format_code", "operator_id", "scope"]
 FILE = [*OWNER, "source_id", "stream_id"]
 # From when to when a file has rows of a format, in whole seconds.
@@ -69,7 +50,7 @@ EVENT = ["row", "moment", "log", "second", "is_fine", "weight"]
 def scope_of(rows: pl.DataFrame, format_name: str) -> pl.Expr:
     """Whose files a row is compared across: those of a host, of a source, or all of the operator's."""
     source = pl.lit("source|") + pl.col("source_id")
-    if format_name in EVERYWHERE:
+    if KERNELS[format_name].copies.names_hosts:
         scope = pl.lit("all")
     elif "host" in rows.columns:
         scope = pl.coalesce(pl.lit("host|") + pl.col("host"), source)
@@ -82,8 +63,8 @@ def extents(rows: pl.DataFrame, format_name: str) -> pl.DataFrame:
     """One row per file and host: EXTENT of bronze rows."""
     if format_name in DOCUMENTS or rows.is_empty():
         return pl.DataFrame(schema=EXTENT)
-    stream = pl.lit("") if format_name in SNAPSHOTS else pl.col("stream_id")
-    last = "last_at" if format_name == "postfix" else "first_at"
+    stream = pl.lit("") if KERNELS[format_name].copies.is_snapshot else pl.col("stream_id")
+    last = KERNELS[format_name].copies.last
     whose = ["operator_id", "source_id", "stream_id", *(["host"] if "host" in rows.columns else [])]
     return (
         rows.group_by(whose)
@@ -185,8 +166,8 @@ def without_copies(
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The rows without copies, and the copies."""
     kernel = KERNELS[format_name]
-    if hasattr(kernel, "taken_apart"):
-        return without_copied_events(rows, format_name, kernel, logs)
+    if kernel.copies.events:
+        return without_copied_events(rows, format_name, kernel.copies.events, logs)
     dropped = copied(placed(rows, format_name, logs), contents(rows, format_name))
     if dropped.is_empty():
         return rows, dropped
@@ -195,22 +176,22 @@ def without_copies(
 
 
 def without_copied_events(
-    rows: pl.DataFrame, format_name: str, kernel: ModuleType, logs: pl.DataFrame
+    rows: pl.DataFrame, format_name: str, of: Events, logs: pl.DataFrame
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The same of a format whose rows have several events, which copies may have in other rows."""
-    narrow = rows.select(*kernel.KEY, "source_id", "stream_id", scope_of(rows, format_name))
+    narrow = rows.select(*of.key, "source_id", "stream_id", scope_of(rows, format_name))
     of_logs = narrow.join(logs.select(*FILE[1:], "log"), on=FILE[1:], how="left", maintain_order="left")
-    is_several = kernel.is_of_several(rows)
-    many = pl.col("log").n_unique().over(kernel.KEY) > 1
+    is_several = of.is_of_several(rows)
+    many = pl.col("log").n_unique().over(of.key) > 1
     is_asked = of_logs.select(many & pl.col("log").is_not_null()).to_series() | is_several
     if not is_asked.any():
         return rows, copied(placed(rows.clear(), format_name, logs), contents(rows, format_name))
-    events = kernel.taken_apart(rows.filter(is_asked))
+    events = of.taken_apart(rows.filter(is_asked))
     dropped = copied(placed(events, format_name, logs), contents(events, format_name))
     if dropped.is_empty():
         return rows, dropped
     mask = pl.Series([True]).new_from_index(0, events.height).scatter(dropped["row"], False)
-    joined = kernel.by_lifetime(events.filter(mask))
+    joined = of.by_lifetime(events.filter(mask))
     return pl.concat([rows.filter(~is_asked).select(joined.columns), joined]), dropped
 
 
@@ -222,12 +203,13 @@ def placed(events: pl.DataFrame, format_name: str, logs: pl.DataFrame) -> pl.Dat
     """EVENT and PLACE of the events that are in these logs."""
     time = pl.col(time_of(events))
     second = time.dt.truncate("1s")
-    stamp = pl.col("log_stamp").str.head(19) if format_name == "exim" else pl.lit(None, pl.String)
+    about = KERNELS[format_name].copies
+    stamp = pl.col(about.stamp).str.head(19) if about.stamp else pl.lit(None, pl.String)
     is_alike = logs["is_alike"].any()
     scope = pl.lit("alike").alias("scope") if is_alike else scope_of(events, format_name)
-    of_file = is_alike or format_name in SNAPSHOTS
+    of_file = is_alike or about.is_snapshot
     place = people_of(events) if is_alike else place_of_event(events, format_name)
-    weight = pl.col("end_offset") - pl.col("offset") if format_name in NAMING else pl.lit(0)
+    weight = pl.col("end_offset") - pl.col("offset") if about.naming else pl.lit(0)
     narrow = events.select(
         "operator_id",
         scope,
@@ -241,7 +223,7 @@ def placed(events: pl.DataFrame, format_name: str, logs: pl.DataFrame) -> pl.Dat
         place.alias("place"),
         is_line(events, format_name).alias("is_line"),
     )
-    named = narrow if format_name not in NAMING else narrow.filter(is_named(events, format_name))
+    named = narrow.filter(is_named(events, about.naming[0])) if about.naming else narrow
     own = logs.select("operator_id", "scope", "source_id", "log", "meets_at", "meets", file="stream_id")
     moment = pl.struct("operator_id", "scope", "stamp", "place").hash(SEED)
     met = pl.when(pl.col("second") == pl.col("meets_at")).then("meets")
@@ -265,26 +247,26 @@ def people_of(events: pl.DataFrame) -> pl.Expr:
     return pl.concat_str(names, separator="|", ignore_nulls=True)
 
 
-def is_named(events: pl.DataFrame, format_name: str) -> pl.Series:
-    return events.select(pl.col(NAMING[format_name][0]).is_not_null()).to_series()
+def is_named(events: pl.DataFrame, name: str) -> pl.Series:
+    return events.select(pl.col(name).is_not_null()).to_series()
 
 
 def is_line(events: pl.DataFrame, format_name: str) -> pl.Expr:
     """Whether a row is that of its line: some lines have a second one."""
-    if format_name not in SECOND_ROWS:
-        return pl.lit(True)
-    return pl.col("event_code") != SECOND_ROWS[format_name]
+    second = KERNELS[format_name].copies.second_row
+    return pl.lit(True) if second is None else pl.col("event_code") != second
 
 
 def contents(events: pl.DataFrame, format_name: str) -> Callable[[pl.Series], pl.Series]:
     """What gives a hash of what some events tell, by their rows."""
     of_place = {"operator_id", *PLACE, time_of(events), "ingest_id", "event_date"}
-    differing = {*DIFFERING.get(format_name, ()), "end_offset", "is_closed", "signatures"}
+    about = KERNELS[format_name].copies
+    differing = {*about.differing, "end_offset", "is_closed", "signatures"}
     # Keys of rows without an id of their own hold their place.
-    names = NAMING.get(format_name) or [
+    names = about.naming or [
         name
         for name in events.columns
-        if name not in of_place | differing and (name != "assembly_key" or format_name == "exim")
+        if name not in of_place | differing and (name != "assembly_key" or about.has_stable_key)
     ]
     second = [
         pl.col(name).dt.truncate("1s") if isinstance(events.schema[name], pl.Datetime) else pl.col(name)
@@ -329,7 +311,7 @@ def counted(dropped: pl.DataFrame, format_name: str, logs: pl.DataFrame, count: 
     return as_counts(rows.agg(pl.len().cast(pl.Int64).alias(count)), format_name)
 
 
-def of_documents(rows: pl.DataFrame, kernel: ModuleType) -> pl.DataFrame:
+def of_documents(rows: pl.DataFrame, kernel: Format) -> pl.DataFrame:
     """Rows of silver.copy_daily of documents that came in several files; assemble() keeps one of them."""
     key = ["operator_id", "assembly_key"]
     kept = kernel.assemble(rows.lazy()).collect().select(*key, *PLACE).unique(key)
@@ -348,7 +330,7 @@ def of_documents(rows: pl.DataFrame, kernel: ModuleType) -> pl.DataFrame:
         )
         .agg(pl.len().cast(pl.Int64).alias("copied_line_count"))
     )
-    return as_counts(found, kernel.FORMAT)
+    return as_counts(found, kernel.name)
 
 
 def as_counts(rows: pl.DataFrame, format_name: str) -> pl.DataFrame:

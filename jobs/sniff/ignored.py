@@ -7,10 +7,9 @@ too much rather than too little; what is known to be no refusal of its own is na
 
 from __future__ import annotations
 
-from types import ModuleType
-
 import polars as pl
 
+from jobs.formats.format import Format
 from jobs.formats.syslog import COMPANIONS
 from jobs.formats.verdicts import MAIL_LOGS
 
@@ -21,35 +20,20 @@ REFUSES = (
 )
 # Another server refused, or the system.
 ELSEWHERE = r"(?i)connection refused|permission denied|(?:error|reply) from remote|host \S+ (?:said|refused)"
-# Lines that repeat what another line refuses, or remark what was let through.
-REPEATED = {
-    "postfix": (
-        r": (?:reject_warning|warn|info|filter|redirect|prepend|replace|bcc|strip|delay|pass|dunno): "
-        r"|: warning: proxy |backwards-compatible|milter-"
-    ),
-    "exim": (
-        r"closed by DROP in ACL|sender verify (?:fail|defer)| Warning: |Temporary rejection given"
-        r"|^(?:\s|Envelope-|[A-Z*] [!-9;-~]+[ \t]*:|\*\*\* )"
-    ),
-    "sendmail": (
-        r": milter=|due to previous checks\)|RCPT flood"
-        r"|: Milter (?:accept|add|change|delete|insert|message)"
-    ),
-}
 # Other programs beside a mail server: their own formats read what they refuse.
 BESIDE = rf"^(?:\S+ +){{1,5}}{COMPANIONS.removeprefix('^')}"
 
 
-def look_like_refusals(lines: pl.Series, kernel: ModuleType) -> pl.Series:
+def look_like_refusals(lines: pl.Series, kernel: Format) -> pl.Series:
     """Which of a log's ignored lines look like refusals; none of a log that has verdicts alone."""
-    if not hasattr(kernel, "transmissions") or not len(lines):
+    if kernel.transmissions is None or not len(lines):
         return pl.Series([False]).new_from_index(0, len(lines))
     found = lines.str.contains(REFUSES)
     places = found.arg_true()
     some = lines.gather(places)
     is_other = some.str.contains(ELSEWHERE)
-    if kernel.FORMAT in REPEATED:
-        is_other |= some.str.contains(REPEATED[kernel.FORMAT])
-    if kernel.FORMAT in MAIL_LOGS:
+    if kernel.repeats:
+        is_other |= some.str.contains(kernel.repeats)
+    if kernel.name in MAIL_LOGS:
         is_other |= some.str.contains(BESIDE)
     return found.scatter(places.filter(is_other), False)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from jobs import config, future
 from jobs.formats import AHEAD, Source
 from jobs.formats.registry import DOCUMENTS, FORMATS
-from jobs.lines import LONGEST_LINE, frame_of
+from jobs.lines import frame_of
 from jobs.pull import newest_line, newest_times
 from jobs.sniff import reading
 from jobs.sniff.documents import Documents, count
@@ -123,7 +123,7 @@ def look(
         yield answer
         return
     answer.options = best.options
-    kernel: Any = DOCUMENTS.get(best.format) or FORMATS[best.format]
+    kernel = DOCUMENTS.get(best.format) or FORMATS[best.format]
     if best.format in DOCUMENTS:
         yield from _look_at_documents(answer, kernel, until)
         return
@@ -153,7 +153,7 @@ def _look_at_lines(answer: Answer, tally: Tally, until: float, has_totals: bool)
     answer.progress = [reading.Progress() for _ in sources]
     _see_end(answer, kernel, sources[-1])
     clock = _Clock(until, answer, sources)
-    longest = getattr(kernel, "LONGEST_LINE", LONGEST_LINE)
+    longest = kernel.longest_line
     for number, each in enumerate(answer.recognised):
         progress = answer.progress[number]
         tally.begin(number)

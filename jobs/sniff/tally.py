@@ -8,15 +8,15 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from types import ModuleType
 from typing import Any
 
 import polars as pl
 
 from jobs import future
 from jobs.formats import Source
+from jobs.formats.format import Format
 from jobs.formats.registry import FORMATS
-from jobs.lines import LONGEST_LINE, frame_of
+from jobs.lines import frame_of
 from jobs.patterns import counted
 from jobs.sniff.ignored import look_like_refusals
 from jobs.sniff.reading import Block
@@ -107,7 +107,7 @@ class Tally:
     them; their reason is REFUSAL or OTHER.
     """
 
-    kernel: ModuleType
+    kernel: Format
     has_ignored: bool = False
     files: list[Lines] = field(default_factory=list)
     bronze: dict[str, list[pl.DataFrame]] = field(default_factory=dict)
@@ -117,8 +117,8 @@ class Tally:
     heads: dict[int, list[tuple[int, str]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        name = self.kernel.FORMAT
-        self.companions = [each for each in FORMATS.values() if name in getattr(each, "WITHIN", ())]
+        name = self.kernel.name
+        self.companions = [each for each in FORMATS.values() if name in each.within]
 
     def begin(self, file: int) -> None:
         """Make room for a file's counts."""
@@ -129,7 +129,7 @@ class Tally:
         """Count a block of a file; `source` has the file's own stream."""
         lines = frame_of(block.data, block.offset)
         source = self._headed(file, lines, block, source)
-        fits = lines["line_bytes"] <= getattr(self.kernel, "LONGEST_LINE", LONGEST_LINE)
+        fits = lines["line_bytes"] <= self.kernel.longest_line
         short = lines if fits.all() else lines.filter(fits)
         parse = self.kernel.parse(short.select("offset", "line").lazy(), source).collect()
         parse = future.quarantined(parse, source)
@@ -142,7 +142,7 @@ class Tally:
             said = companion.parse(short.select("offset", "line")[left].lazy(), source).collect()
             said = future.quarantined(said, source)
             if records := int((said["line_code"] == "record").sum()):
-                self.files[file].companions[companion.FORMAT] += records
+                self.files[file].companions[companion.name] += records
                 self._keep(companion, said, source)
             # A line that a companion ignores is none of its own: it stays as the host left it.
             is_own = said["line_code"] != "ignored"
@@ -167,7 +167,7 @@ class Tally:
 
     def _headed(self, file: int, lines: pl.DataFrame, block: Block, source: Source) -> Source:
         """The source with the last line before a block that names columns, as far as the file was read."""
-        is_head = getattr(self.kernel, "is_head", None)
+        is_head = self.kernel.is_head
         if is_head is None:
             return source
         heads = self.heads.setdefault(file, [])
@@ -181,10 +181,10 @@ class Tally:
         left = (code != "record").arg_true()
         if not self.companions or not len(left):
             return left.head(0)
-        words = [word for companion in self.companions for word in companion.LITERALS]
+        words = [word for companion in self.companions for word in companion.literals]
         return left.filter(lines["line"][left].str.contains_any(words))
 
-    def _keep(self, kernel: ModuleType, parse: pl.DataFrame, source: Source) -> None:
+    def _keep(self, kernel: Format, parse: pl.DataFrame, source: Source) -> None:
         records = parse.filter(pl.col("line_code") == "record")
         if records.is_empty():
             return
@@ -193,7 +193,7 @@ class Tally:
             source_id=pl.lit(source.source_id),
             stream_id=pl.lit(source.stream_id),
         )
-        self.bronze.setdefault(kernel.FORMAT, []).append(kernel.assemble(placed.lazy()).collect())
+        self.bronze.setdefault(kernel.name, []).append(kernel.assemble(placed.lazy()).collect())
 
     def _see_ignored(self, file: int, ignored: pl.DataFrame, block: Block, lines: pl.DataFrame) -> None:
         is_refusal = look_like_refusals(ignored["line"], self.kernel)

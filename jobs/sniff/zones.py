@@ -12,12 +12,11 @@ import os
 import zoneinfo
 from collections import Counter
 from dataclasses import dataclass, replace
-from types import ModuleType
-from typing import Any
 
 import polars as pl
 
 from jobs.formats import Source
+from jobs.formats.format import Format
 from jobs.lines import frame_of
 from jobs.sniff.tally import line_times
 
@@ -48,7 +47,7 @@ class Zone:
     fitting: tuple[str, ...] = ()
 
 
-def zone_of(samples: list[bytes], kernel: ModuleType, source: Source, written_at: dt.datetime | None) -> Zone:
+def zone_of(samples: list[bytes], kernel: Format, source: Source, written_at: dt.datetime | None) -> Zone:
     """The zone by the beginning and the end of a file. written_at: when the file was last written."""
     local, said, seen = [], 0, 0
     for sample in samples:
@@ -60,7 +59,7 @@ def zone_of(samples: list[bytes], kernel: ModuleType, source: Source, written_at
         return Zone("UTC", "each line says its own", "offset", is_explicit=True)
     if not any(frame.height for frame in local):
         return Zone(None, "not said, and no line has a time", "none")
-    if hasattr(kernel, "newest_from_ids") or hasattr(kernel, "offset_from_ids"):
+    if kernel.newest_from_ids or kernel.offset_from_ids:
         found = [offset_by_ids(frame, kernel) for frame in local]
         known = [each for each in found if each]
         if known:
@@ -72,7 +71,7 @@ def zone_of(samples: list[bytes], kernel: ModuleType, source: Source, written_at
     return Zone(None, "not said: set time_zone", "none")
 
 
-def _stamped(sample: bytes, kernel: ModuleType, source: Source) -> tuple[pl.DataFrame, pl.Series]:
+def _stamped(sample: bytes, kernel: Format, source: Source) -> tuple[pl.DataFrame, pl.Series]:
     """Lines with a time, as if in UTC, and which of them another zone moves."""
     lines = frame_of(sample, 0).select("offset", "line")
     if lines.height > 2 * LOOKED_AT:
@@ -90,7 +89,7 @@ def _stamped(sample: bytes, kernel: ModuleType, source: Source) -> tuple[pl.Data
     return frame.select("line", "at"), frame["moved"].fill_null(True)
 
 
-def offset_by_ids(lines: pl.DataFrame, kernel: Any) -> tuple[int, int, dt.datetime] | None:
+def offset_by_ids(lines: pl.DataFrame, kernel: Format) -> tuple[int, int, dt.datetime] | None:
     """Seconds east of UTC, how many ids tell it, and when; None where too few agree.
 
     A kernel tells the newest time of the ids in a text, or itself the offset of the stamps beside them.
@@ -99,7 +98,7 @@ def offset_by_ids(lines: pl.DataFrame, kernel: Any) -> tuple[int, int, dt.dateti
     when: dict[int, dt.datetime] = {}
     for text, at in lines.select("line", "at").iter_rows():
         data = text.encode("utf-8", "replace")
-        if hasattr(kernel, "offset_from_ids"):
+        if kernel.offset_from_ids is not None:
             told = kernel.offset_from_ids(data)
             if told is None:
                 continue

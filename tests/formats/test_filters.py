@@ -46,16 +46,16 @@ for companion in COMPANIONS:
         if code == "record"
     ]
 
-kernels = pytest.mark.parametrize("kernel", KERNELS, ids=lambda kernel: kernel.FORMAT)
+kernels = pytest.mark.parametrize("kernel", KERNELS, ids=lambda kernel: kernel.NAME)
 
 
 @kernels
 def test_bronze_has_its_contract(kernel: ModuleType) -> None:
-    columns = polars_schema(f"bronze.{kernel.FORMAT}")
+    columns = polars_schema(f"bronze.{kernel.NAME}")
     assert {
         name: kind for name, kind in columns.items() if name not in ("event_date", "ingest_id")
     } == kernel.BRONZE
-    assert registry.FORMATS[kernel.FORMAT] is kernel
+    assert registry.FORMATS[kernel.NAME] is kernel.FORMAT
 
 
 @kernels
@@ -164,9 +164,9 @@ def test_the_registry_tells_the_logs_apart(name: str, expected: str) -> None:
 
 
 def test_companions_are_known() -> None:
-    assert list(registry.COMPANIONS) == COMPANIONS
+    assert {each.name for each in registry.COMPANIONS} == {each.NAME for each in COMPANIONS}
     for companion in COMPANIONS:
-        assert set(companion.WITHIN) == {"postfix", "exim", "sendmail"}
+        assert set(companion.FORMAT.within) == {"postfix", "exim", "sendmail"}
 
 
 @pytest.mark.parametrize("name", ["mail.rfc3164.log", "mail.iso8601.log", "mail.rfc5424.log"])
