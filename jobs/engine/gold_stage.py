@@ -15,7 +15,7 @@ import polars as pl
 
 from jobs import campaigns
 from jobs.config import Observatory
-from jobs.contracts import contract, reference, reference_digest
+from jobs.contracts import contract, reference, reference_digest, tables
 from jobs.core.checksum import checksums
 from jobs.engine import record, removed, validator
 from jobs.engine.gold_tasks import (
@@ -33,18 +33,16 @@ from jobs.engine.tasks import Left, Task, chunks, leave, named, take
 from jobs.gold import bulk, bypass_indicator_daily
 from jobs.runner import Run, compute, keep, read_reference
 
-GOLD_DAILY = (
-    "gold.spam_volume_daily",
-    "gold.spam_type_daily",
-    "gold.type_coverage_daily",
-    "gold.spam_source_daily",
-    "gold.spam_sender_domain_daily",
-    "gold.spam_route_daily",
-    BYPASS,
-    "gold.countermeasure_effort_daily",
-    CAMPAIGN,
+VOLUME = "gold.spam_volume_daily"
+# Counted from parts of the messages; then what reads such tables and nothing of silver.
+GOLD_DAILY = tuple(table for table in tables() if table.startswith("gold.") and contract(table).merge)
+GOLD_MONTHLY = tuple(
+    table
+    for table in tables()
+    if table.startswith("gold.")
+    and table not in GOLD_DAILY
+    and all(name in GOLD_DAILY or name.startswith("ref.") for name in contract(table).reads)
 )
-GOLD_MONTHLY = ("gold.countermeasure_cost_monthly", "gold.spam_source_monthly")
 GOLD = GOLD_DAILY + GOLD_MONTHLY
 # The memory that a message takes while it is counted, about.
 MESSAGE_BYTES = 3000
@@ -80,7 +78,7 @@ def gold(work: Run) -> None:
     campaign = step.campaigns(due)
     recorded = campaigns.checksums(known, due, campaign.fingerprints)
     inputs = campaigns.with_history(own, recorded, messages, texts)
-    stale = due_periods(GOLD_DAILY[0], settled, inputs)
+    stale = due_periods(VOLUME, settled, inputs)
     if not stale:
         work.say("gold: nothing new")
         return
@@ -162,7 +160,7 @@ def stale_days(settings: Observatory, known: State, own: dict[campaigns.Day, str
     due = due_periods(CAMPAIGN, known, own)
     recorded = campaigns.checksums(known, {}, {})
     inputs = campaigns.with_history(own, recorded, messages_of(known), days_of_texts(settings))
-    stale = due_periods(GOLD_DAILY[0], known, inputs)
+    stale = due_periods(VOLUME, known, inputs)
     return {each: due.get(each, set()) | stale.get(each, set()) for each in due.keys() | stale.keys()}
 
 
