@@ -137,7 +137,9 @@ def own_inputs(settings: Observatory, known: State) -> dict[campaigns.Day, str]:
 
 def definitions(settings: Observatory) -> str:
     """What all days are counted by: reference tables, and what the settings say of operators."""
-    return reference_digest() + str([operator.model_dump() for operator in settings.operator])
+    # When a source is called stale changes no figure.
+    given = [each.model_dump(exclude={"source": {"__all__": {"stale_days"}}}) for each in settings.operator]
+    return reference_digest() + str(given)
 
 
 def days_of_texts(settings: Observatory) -> dict[str, int]:
