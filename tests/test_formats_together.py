@@ -66,8 +66,8 @@ def test_the_ledger_adds_up_and_knows_each_format(work: Run) -> None:
 
 
 def test_exim_is_counted_as_its_kernel_says(work: Run) -> None:
-    """47 transmissions: 3 of them are the server's own notices, which are no messages of anyone. Four messages
-    that were refused after DATA had two recipients, which the rejectlog names."""
+    """47 transmissions: 3 of them are the server's own notices, which are no messages of anyone. Four
+    messages that were refused after DATA had two recipients, which the rejectlog names."""
     assert sum(counts(work, "silver.transmission", "exim-lab", "stage_code").values()) == 47
     sent = units(work, "exim-lab", "recipient")
     assert sent[("content", "rejected")] == 10
