@@ -54,7 +54,9 @@ def rule_text(table: str, rule: str) -> str:
         return f"the key ({', '.join(about.key)}) is unique"
     if rule in dict(about.checks):
         return dict(about.checks)[rule]
-    return f"{name} is given" if rule.endswith("_not_null") else f"{name} is in the list {lists[name]}"
+    if rule.endswith("_not_null"):
+        return f"{name} is given"
+    return f"{name} is in the list {lists[name]}" if lists.get(name) else rule
 
 
 def check_rows(frame: pl.DataFrame, table: str) -> list[Broken]:
