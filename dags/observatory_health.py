@@ -32,8 +32,8 @@ from airflow.sdk import DAG, task
 from airflow.sdk.definitions.timetables.interval import CronDataIntervalTimetable
 from airflow.sdk.exceptions import AirflowFailException
 
-from jobs import health
-from jobs.scheduling import UnlessLasting, alert, config_file, output, settings_of_dags
+from jobs.airflow.scheduling import UnlessLasting, alert, config_file, output, settings_of_dags
+from jobs.state import health
 
 CONFIG = config_file()
 

@@ -45,8 +45,7 @@ from typing import Any
 from airflow.sdk import DAG, Param, chain
 from airflow.sdk.definitions.timetables.interval import CronDataIntervalTimetable
 
-from jobs.contracts import contract, tables
-from jobs.scheduling import (
+from jobs.airflow.scheduling import (
     UnlessLasting,
     by_engine,
     command,
@@ -55,6 +54,7 @@ from jobs.scheduling import (
     settings_of_dags,
     writing,
 )
+from jobs.core.contracts import contract, tables
 
 CONFIG = config_file()
 STAGES = ("bronze", "silver", "gold")

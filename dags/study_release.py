@@ -32,8 +32,8 @@ from typing import Any
 from airflow.sdk import DAG, chain
 from airflow.sdk.definitions.timetables.interval import CronDataIntervalTimetable
 
-from jobs.contracts import contract, tables
-from jobs.scheduling import command, config_file, settings_of_dags, writing
+from jobs.airflow.scheduling import command, config_file, settings_of_dags, writing
+from jobs.core.contracts import contract, tables
 
 CONFIG = config_file()
 LOADED = [

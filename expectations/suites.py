@@ -3,7 +3,7 @@
 A suite is made in memory each time; what is kept is the result, as JSON. Great Expectations decides every
 rule, on pandas frames. A question costs it about 5 ms, however few the rows are. So the first question of a
 table is whether all of its rules hold in all rows, and one suite asks it of all tables. Only a table that
-breaks one is asked rule by rule. Row-level rules of bronze and silver are native (jobs/engine/checks.py):
+breaks one is asked rule by rule. Row-level rules of bronze and silver are native (jobs/stages/checks.py):
 Great Expectations gates aggregates and what is published.
 
 The import of Great Expectations takes seconds. Only functions import it, so that a process can do it beside
@@ -26,8 +26,8 @@ from typing import Any
 
 import polars as pl
 
-from jobs.contracts import codes, contract
 from jobs.core.checksum import row_hashes
+from jobs.core.contracts import codes, contract
 from jobs.core.sql import expression
 
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")

@@ -10,7 +10,7 @@ import csv
 import io
 import sys
 
-from jobs.contracts import CODELISTS, SCHEMAS, Contract, codes, contract, tables
+from jobs.core.contracts import CODELISTS, SCHEMAS, Contract, codes, contract, tables
 
 PAGE = SCHEMAS / "README.md"
 FORMATS = CODELISTS / "format.csv"

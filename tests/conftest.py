@@ -11,7 +11,7 @@ import hypothesis
 import pytest
 
 if TYPE_CHECKING:
-    from jobs.runner import Run
+    from jobs.stages.runner import Run
 
 ROOT = Path(__file__).resolve().parent.parent
 # A key of the tests' own; nothing that it protects is real.

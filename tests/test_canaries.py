@@ -13,20 +13,20 @@ from typing import Any, NamedTuple
 import polars as pl
 import pytest
 
-from jobs import config
-from jobs.contracts import contract, tables
-from jobs.engine.checks import by_operator, message
+from jobs.core.contracts import contract, tables
+from jobs.core.patterns import masked
 from jobs.engine.lake import Lake
 from jobs.formats import Source
 from jobs.formats.documents import frame_of as documents_of
 from jobs.formats.options import made_whole
 from jobs.formats.registry import DOCUMENTS, KERNELS
-from jobs.patterns import masked
-from jobs.protect import Door, Own
-from jobs.pull import pull
+from jobs.ingest.pull import pull
+from jobs.protect.door import Door, Own
 from jobs.release.write import write
-from jobs.runner import Run, run
+from jobs.settings import config
 from jobs.silver.assembling import ROWS, assembled
+from jobs.stages.checks import by_operator, message
+from jobs.stages.runner import Run, run
 from jobs.submission.making import package_of
 from tests.canaries import LOGS, PLANTED, TOKEN, Log
 from tests.filter_logs import frame_of

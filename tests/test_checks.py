@@ -15,10 +15,10 @@ import pytest
 
 from expectations import domain, suites
 from expectations.suites import Result
-from jobs.contracts import contract, polars_schema, rows_frame, tables
-from jobs.engine import checks
-from jobs.engine.gold_stage import GOLD_DAILY
-from jobs.errors import ValidationHeld
+from jobs.core.contracts import contract, polars_schema, rows_frame, tables
+from jobs.core.errors import ValidationHeld
+from jobs.stages import checks
+from jobs.stages.gold_stage import GOLD_DAILY
 from tests.conftest import ROOT
 
 TABLE = "gold.spam_volume_daily"

@@ -18,12 +18,11 @@ from typing import Any, NamedTuple
 import polars as pl
 import pytest
 
-from jobs import __main__ as command_line
-from jobs import contracts
-from jobs.contracts import contract, rows_frame
-from jobs.core import sketch
+from jobs.cli import main as command_line
+from jobs.core import contracts, sketch
+from jobs.core.contracts import contract, rows_frame
+from jobs.core.errors import ValidationHeld
 from jobs.engine.lake import Lake
-from jobs.errors import ValidationHeld
 from tests.conftest import ROOT
 
 COMMANDS = [
@@ -522,7 +521,7 @@ def test_a_reader_that_stops_is_no_held_validation(observatory: Observatory, stu
 def test_commands_that_read_import_nothing_that_takes_seconds(arguments: list[str], study: Path) -> None:
     own = ["--config", str(study)] if arguments[0] != "tables" else []
     code = (
-        "import sys; from jobs.__main__ import main; sys.argv = ['observatory', *sys.argv[1:]]\n"
+        "import sys; from jobs.cli.main import main; sys.argv = ['observatory', *sys.argv[1:]]\n"
         "try: main()\nexcept SystemExit as end: assert not end.code, end.code\n"
         f"sys.exit(', '.join(name for name in {SLOW} if name in sys.modules) or 0)"
     )

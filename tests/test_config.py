@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from jobs import config, machine
-from jobs.errors import ObservatoryError
+from jobs.core import machine
+from jobs.core.errors import ObservatoryError
+from jobs.settings import config
 from tests.conftest import ROOT
 
 SETTINGS = """

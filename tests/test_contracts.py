@@ -13,9 +13,8 @@ import pyarrow as pa
 import pytest
 import yaml
 
-from jobs import contracts
-from jobs.audit import quality
-from jobs.contracts import (
+from jobs.core import contracts
+from jobs.core.contracts import (
     CODELISTS,
     REFERENCE,
     SCHEMAS,
@@ -27,9 +26,9 @@ from jobs.contracts import (
     rows_frame,
     tables,
 )
-from jobs.engine import gold_stage, silver_stage
-from jobs.errors import ObservatoryError
+from jobs.core.errors import ObservatoryError
 from jobs.formats.registry import KERNELS
+from jobs.stages import gold_stage, quality, silver_stage
 from tests.conftest import ROOT
 
 # What commands write (answers, labels, packages) is no run's: those contracts read nothing.
@@ -42,7 +41,16 @@ FROM_SETTINGS = {"ref.operator", "ref.fixed_cost", "ref.filter_quality", "ref.in
 FROM_FILES = {"ref.operator_frame", "ref.denominator", "ref.price_level"}
 # A job holds a transform and nothing that reads, writes or starts anything.
 FORBIDDEN_MODULES = (
-    *("jobs.engine", "jobs.runner", "jobs.pull", "jobs.config", "os", "deltalake", "delta", "pyspark"),
+    *(
+        "jobs.engine",
+        "jobs.stages.runner",
+        "jobs.ingest.pull",
+        "jobs.settings.config",
+        "os",
+        "deltalake",
+        "delta",
+        "pyspark",
+    ),
 )
 FORBIDDEN_CALLS = {
     *("open", "now", "today", "utcnow", "read_csv", "read_parquet", "scan_csv", "scan_parquet", "read_delta"),

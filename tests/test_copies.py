@@ -16,12 +16,12 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from jobs.contracts import contract
+from jobs.core.contracts import contract
+from jobs.core.lines import frame_of
 from jobs.formats import Source
 from jobs.formats.format import SILVER
 from jobs.formats.registry import DOCUMENTS, FORMATS, KERNELS
-from jobs.lines import frame_of
-from jobs.reading import Range, parse_block, read_documents
+from jobs.ingest.reading import Range, parse_block, read_documents
 from jobs.silver import copies
 from jobs.silver.assembling import all_counted_once, assembled, settled
 from jobs.silver.bucketing import bucket_of

@@ -9,14 +9,14 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from jobs import __main__ as command_line
-from jobs import config
-from jobs.engine.gold_stage import GOLD
+from jobs.cli import main as command_line
 from jobs.engine.lake import Lake
-from jobs.engine.silver_stage import SILVER
-from jobs.pull import pull
-from jobs.runner import Run, run
+from jobs.ingest.pull import pull
+from jobs.settings import config
 from jobs.silver.copies import TABLE
+from jobs.stages.gold_stage import GOLD
+from jobs.stages.runner import Run, run
+from jobs.stages.silver_stage import SILVER
 from tests.filter_logs import lab
 from tests.whole_runs import CYPRIOT_MOBILE, MAIL_NETWORK, operator_toml, rows_in, source_toml
 

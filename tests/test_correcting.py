@@ -12,12 +12,12 @@ import numpy as np
 import polars as pl
 import pytest
 
-from jobs import prevalence
-from jobs.contracts import rows_frame
+from jobs.core.contracts import rows_frame
+from jobs.core.shares import CALLS
 from jobs.release import correcting
 from jobs.release.audited import estimated
 from jobs.release.figures import CALL_SHARES
-from jobs.shares import CALLS
+from jobs.stats import prevalence
 from tests.test_prevalence import Truth, audited
 
 QUALITY = "gold.filter_quality_monthly"

@@ -12,9 +12,9 @@ from typing import Any, get_args
 import pytest
 import typer
 
-from jobs import __main__ as command_line
-from jobs import config
+from jobs.cli import main as command_line
 from jobs.formats.registry import KERNELS
+from jobs.settings import config
 from tests.conftest import ROOT
 from tests.documents import GUIDES, PAGES, README, blocks, commands, is_shown, sessions
 

@@ -1,4 +1,4 @@
-"""jobs.domains: of a host only the registered domain passes, and of an address only its host."""
+"""jobs.protect.domains: of a host only the registered domain passes, and of an address only its host."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from jobs import domains
+from jobs.protect import domains
 from tests.canaries.forms import ADDRESS, HOST, PLANTED, SIP
 
 

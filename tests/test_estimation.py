@@ -11,8 +11,8 @@ import svy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobs.areas import GROUPS
-from jobs.estimation import (
+from jobs.core.areas import GROUPS
+from jobs.stats.estimation import (
     SMALLEST,
     Array,
     Margins,
@@ -30,7 +30,7 @@ from jobs.estimation import (
     subscriptions_stood_for,
     weighted,
 )
-from jobs.intervals import (
+from jobs.stats.intervals import (
     Imputed,
     at_factor,
     concentration,

@@ -14,14 +14,14 @@ import polars as pl
 import pytest
 from rich.cells import cell_len
 
-from jobs import __main__ as command_line
-from jobs.config import Operator
+from jobs.cli import main as command_line
 from jobs.explain.assembled import decisions
 from jobs.explain.cells import COUNTED, cells_of
 from jobs.explain.finding import find
 from jobs.explain.search import MESSAGE, TRANSMISSION, VERDICT, Asked, Match, Search
 from jobs.explain.story import Story, story_of
-from jobs.runner import Run
+from jobs.settings.config import Operator
+from jobs.stages.runner import Run
 from tests.in_process import Told
 from tests.whole_runs import MAIL_NETWORK, operator_toml, source_toml
 
@@ -248,15 +248,15 @@ def test_it_needs_the_key_that_the_lake_was_written_with(
 ) -> None:
     arguments = ("explain", "1xVr5j-0000000000d-1V8v", "--config", settings_file(mixed_run))
     monkeypatch.setenv("OBSERVATORY_PSEUDONYM_KEY", "another key of the tests, 0123456789")
-    from jobs import protect
+    from jobs.protect import door
 
-    protect.operator_key.cache_clear()
+    door.operator_key.cache_clear()
     told = observatory(*arguments)
     assert told.code == 2 and "are under the key with the id" in told.err
     monkeypatch.delenv("OBSERVATORY_PSEUDONYM_KEY")
     told = observatory(*arguments)
     assert told.code == 2 and "no pseudonym key" in told.err
-    protect.operator_key.cache_clear()
+    door.operator_key.cache_clear()
 
 
 @pytest.mark.parametrize(("option", "value"), [("--source", "mx2"), ("--operator", "exim-lob")])

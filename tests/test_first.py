@@ -14,12 +14,12 @@ from typing import NamedTuple
 import polars as pl
 import pytest
 
-from jobs import __main__ as command_line
-from jobs import config
+from jobs.cli import main as command_line
+from jobs.core.errors import ObservatoryError
 from jobs.engine.lake import Lake
-from jobs.errors import ObservatoryError
 from jobs.first.proposal import add_known, country_of_domains, country_of_zone, local_domains, propose
 from jobs.first.settings_text import proposed_answers, settings_text
+from jobs.settings import config
 from jobs.sniff import kannel
 from tests.conftest import ROOT
 

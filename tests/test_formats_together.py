@@ -9,10 +9,10 @@ import re
 import polars as pl
 import pytest
 
-from jobs.contracts import contract
-from jobs.engine.gold_stage import GOLD
-from jobs.engine.silver_stage import SILVER
-from jobs.runner import Run
+from jobs.core.contracts import contract
+from jobs.stages.gold_stage import GOLD
+from jobs.stages.runner import Run
+from jobs.stages.silver_stage import SILVER
 from tests.mixed import LAB
 
 

@@ -23,16 +23,17 @@ from fsspec.implementations.local import LocalFileOpener, LocalFileSystem
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobs import __main__ as command_line
-from jobs import config, runner
+from jobs.cli import main as command_line
+from jobs.core.disk import DiskFull, is_full
 from jobs.engine import embedded
 from jobs.engine.embedded import Embedded, Inline
-from jobs.engine.gold_stage import GOLD
 from jobs.engine.lake import Lake
-from jobs.engine.silver_stage import SILVER
-from jobs.pull import pull
-from jobs.runner import Run, run
-from jobs.space import DiskFull, is_full
+from jobs.ingest.pull import pull
+from jobs.settings import config
+from jobs.stages import runner
+from jobs.stages.gold_stage import GOLD
+from jobs.stages.runner import Run, run
+from jobs.stages.silver_stage import SILVER
 from tests.conftest import ROOT
 from tests.whole_runs import CYPRIOT_MOBILE, operator_toml, rows_in, source_toml
 

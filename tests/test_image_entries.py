@@ -18,9 +18,9 @@ import pytest
 from deltalake import DeltaTable
 
 from jobs.engine import java
-from jobs.engine.gold_stage import GOLD
 from jobs.engine.lake import Lake
-from jobs.engine.silver_stage import SILVER
+from jobs.stages.gold_stage import GOLD
+from jobs.stages.silver_stage import SILVER
 from tests.images import BIN, LaidOut, compose_services, image_of, lay_out
 from tests.whole_runs import rows_in
 

@@ -20,13 +20,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from jobs import config, ingest, reading
-from jobs.contracts import polars_schema
+from jobs.core.contracts import polars_schema
 from jobs.formats import Source, registry
 from jobs.formats.options import made_whole
 from jobs.formats.registry import COMPANIONS, DOCUMENTS, FORMATS
-from jobs.manifest import Piece, Stream
-from jobs.reading import KEPT_OF_LINE, LONGEST_LINE, Range, blocks, frame_of, read_range
+from jobs.ingest import reading
+from jobs.ingest.manifest import Piece, Stream
+from jobs.ingest.reading import KEPT_OF_LINE, LONGEST_LINE, Range, blocks, frame_of, read_range
+from jobs.settings import config
+from jobs.stages import bronze_stage
 from tests.conftest import ROOT
 
 LAB = ROOT / "sample_data" / "lab"
@@ -58,7 +60,7 @@ def ranges(
         "t-0", str(path), offset, size, "2026-11-24T15:00:00+00:00", "2026-11-24T15:00:00+00:00", "log"
     )
     stream = Stream("t", name, size, "", "", 0)
-    return ingest.ranges_of([("a/s/t-0", operator, source, stream, piece)], range_bytes=step)
+    return bronze_stage.ranges_of([("a/s/t-0", operator, source, stream, piece)], range_bytes=step)
 
 
 def test_a_source_of_national_numbers_is_read_by_the_operators_country(tmp_path: Path) -> None:
@@ -583,7 +585,7 @@ def test_clickhouse_rows_know_their_insert_over_any_cut(cuts: list[int], step: i
         parts = [
             each
             for piece in pieces
-            for each in ingest.ranges_of([("k", operator, source, stream, piece)], range_bytes=step)
+            for each in bronze_stage.ranges_of([("k", operator, source, stream, piece)], range_bytes=step)
         ]
         read = [parsed for each in parts for parsed in reading.read_lines(FS, each, name, "id")]
     rows = pl.concat([parsed.rows[name] for parsed in read]).sort("offset")

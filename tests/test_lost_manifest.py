@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from jobs import __main__ as command_line
-from jobs import status
-from jobs.errors import ObservatoryError
-from jobs.manifest import Stream, landing, read_manifest
-from jobs.pull import pull
-from jobs.sources import source_rows
+from jobs.cli import main as command_line
+from jobs.core.errors import ObservatoryError
+from jobs.ingest.manifest import Stream, landing, read_manifest
+from jobs.ingest.pull import pull
+from jobs.state import status
+from jobs.state.sources import source_rows
 from tests.test_future import NOW, Site, message
 
 DAY = "2026-11-23"

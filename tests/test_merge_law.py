@@ -16,7 +16,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from jobs.contracts import conform, contract, reference, rows_frame, tables
+from jobs.core.contracts import conform, contract, reference, rows_frame, tables
 from jobs.core.merge import merged
 from jobs.gold import bypass, campaign_daily
 from jobs.gold.counting import READ, marked

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.contracts import reference, rows_frame
+from jobs.core.contracts import reference, rows_frame
 from jobs.formats import postfix, spamassassin
-from jobs.message_ids import in_one_form
+from jobs.protect.message_ids import in_one_form
 from jobs.silver import assembling, message
 from jobs.sniff.silver import DOOR
 from tests.filter_logs import lab, parse

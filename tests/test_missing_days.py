@@ -6,7 +6,7 @@ import datetime as dt
 
 import pytest
 
-from jobs.missing_days import missing_days
+from jobs.state.missing_days import missing_days
 
 NEWEST = dt.date(2026, 11, 24)
 

@@ -1,4 +1,4 @@
-"""jobs.parties: who sends and who receives, beyond a country."""
+"""jobs.protect.parties: who sends and who receives, beyond a country."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from jobs import parties
+from jobs.protect import parties
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""jobs.prevalence: what a labelled sample says of a population whose truth is known."""
+"""jobs.stats.prevalence: what a labelled sample says of a population whose truth is known."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobs.prevalence import (
+from jobs.stats.prevalence import (
     Calls,
     Figure,
     Quality,

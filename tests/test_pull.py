@@ -26,13 +26,14 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobs import chunks, config
-from jobs import pull as pulling
-from jobs.chunks import Chunks
+from jobs.core.disk import DiskFull
 from jobs.formats.registry import KERNELS
-from jobs.manifest import Stream, read_manifest
-from jobs.pull import Pulled, newest_times, pull
-from jobs.space import DiskFull
+from jobs.ingest import chunks
+from jobs.ingest import pull as pulling
+from jobs.ingest.chunks import Chunks
+from jobs.ingest.manifest import Stream, read_manifest
+from jobs.ingest.pull import Pulled, newest_times, pull
+from jobs.settings import config
 from tests.conftest import ROOT
 
 NOW = dt.datetime(2026, 11, 24, 15, 0, tzinfo=dt.UTC)

@@ -17,8 +17,8 @@ from typing import Any
 import openpyxl
 import pytest
 
-from jobs.errors import ObservatoryError
-from jobs.periods import edges
+from jobs.core.errors import ObservatoryError
+from jobs.core.periods import edges
 from jobs.questionnaire.checks import two_claims
 from jobs.questionnaire.definition import form, questions, raw
 from jobs.questionnaire.filing import Refused

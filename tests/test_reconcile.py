@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 from rich.cells import cell_len
 
-from jobs import __main__ as command_line
+from jobs.cli import main as command_line
 from jobs.reconcile import eximstats, pflogsumm
 from jobs.reconcile.command import Reconciled, reconciled
 from jobs.reconcile.counts import Bridge, Step

@@ -14,16 +14,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobs import ingest
-from jobs.config import Observatory
-from jobs.contracts import rows_frame
+from jobs.core.contracts import rows_frame
+from jobs.core.errors import LandingLost
 from jobs.engine.lake import Lake
-from jobs.errors import LandingLost
-from jobs.manifest import REMOVED, read_manifest, write_manifest
-from jobs.pull import Pulled
-from jobs.reading import read_range
-from jobs.rebuilding import rebuilt
-from jobs.removing import remove_pieces
+from jobs.ingest.manifest import REMOVED, read_manifest, write_manifest
+from jobs.ingest.pull import Pulled
+from jobs.ingest.reading import read_range
+from jobs.ingest.rebuilding import rebuilt
+from jobs.ingest.removing import remove_pieces
+from jobs.settings.config import Observatory
+from jobs.stages import bronze_stage
 from tests.test_ingest import bodies
 from tests.test_pull import NOW, REPORT, Site, text
 
@@ -151,8 +151,8 @@ def test_killed_anywhere_and_done_again(site: Site, monkeypatch: pytest.MonkeyPa
             write_manifest(*given, **named)
 
         with monkeypatch.context() as killed:
-            killed.setattr("jobs.removing.write_manifest", write_or_die)
-            killed.setattr("jobs.removing.files_of", lambda *given: 1 / 0)
+            killed.setattr("jobs.ingest.removing.write_manifest", write_or_die)
+            killed.setattr("jobs.ingest.removing.files_of", lambda *given: 1 / 0)
             with pytest.raises((KeyboardInterrupt, ZeroDivisionError)):
                 remove_pieces(FS, folder_of(site), going)
         # What the manifest has is there.
@@ -236,8 +236,8 @@ def test_lines_after_a_removed_heading_keep_their_columns(tmp_path: Path) -> Non
     asked = Observatory(operator=[made.operator])
 
     def last_piece() -> pl.DataFrame:
-        *_, piece = ingest.landed(FS, f"{made.lake}/landing", asked, [made.operator])
-        [part] = ingest.ranges_of([piece])
+        *_, piece = bronze_stage.landed(FS, f"{made.lake}/landing", asked, [made.operator])
+        [part] = bronze_stage.ranges_of([piece])
         [parsed] = read_range(FS, part, "1")
         return parsed.rows["rspamd_clickhouse"]
 

@@ -16,20 +16,21 @@ from typing import Any
 import polars as pl
 import pytest
 
-from jobs import __main__ as command_line
-from jobs import config, retention, vacuum
 from jobs.audit.drawing import Plan, draw
-from jobs.engine import record, removed, renew
-from jobs.engine.gold_stage import GOLD
+from jobs.cli import main as command_line
+from jobs.core.errors import ObservatoryError
+from jobs.engine import record
 from jobs.engine.lake import Lake
 from jobs.engine.lock import LOCK
-from jobs.engine.silver_stage import SILVER
-from jobs.errors import ObservatoryError
-from jobs.manifest import Stream, landing, read_manifest
-from jobs.pull import pull
-from jobs.removing import remove_pieces
-from jobs.runner import Run, run
-from jobs.sources import source_rows
+from jobs.ingest.manifest import Stream, landing, read_manifest
+from jobs.ingest.pull import pull
+from jobs.ingest.removing import remove_pieces
+from jobs.settings import config
+from jobs.stages import removed, renew, retention, vacuum
+from jobs.stages.gold_stage import GOLD
+from jobs.stages.runner import Run, run
+from jobs.stages.silver_stage import SILVER
+from jobs.state.sources import source_rows
 from tests.in_process import Told
 from tests.test_future import message
 from tests.whole_runs import MAIL_NETWORK, operator_toml, rows_in, source_toml

@@ -1,11 +1,11 @@
-"""jobs.shapes: what looks like an id, a code or a name passes as it is, and nothing else does."""
+"""jobs.protect.shapes: what looks like an id, a code or a name passes as it is, and nothing else does."""
 
 from __future__ import annotations
 
 import polars as pl
 import pytest
 
-from jobs import shapes
+from jobs.protect import shapes
 
 KEY = bytes(32)
 # As Postfix (short and long), Exim (before and since 4.97) and Sendmail make them.

@@ -25,12 +25,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from jobs import config, lines
-from jobs import reading as pieces
-from jobs.errors import ObservatoryError
+from jobs.core import lines
+from jobs.core.errors import ObservatoryError
 from jobs.formats import VERDICT, Source, delimited_draft, kannel, postfix, rspamd
 from jobs.formats import registry as formats
 from jobs.formats.format import Format
+from jobs.ingest import reading as pieces
+from jobs.settings import config
 from jobs.sniff import documents, figures, proposal, reading, tally, zones
 from jobs.sniff.command import sniff
 from jobs.sniff.files import File, Problem, logs_of
@@ -220,7 +221,7 @@ def test_kannel_counts_as_worked_out_by_hand() -> None:
 @pytest.mark.parametrize("log", [MAIL, *sorted((STUDY / "himal-mail").glob("mail.log.[12].gz"))])
 def test_units_are_those_of_silver(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """sniff goes through silver's steps one by one, in buckets: together they are silver's transform."""
-    from jobs.contracts import reference, rows_frame
+    from jobs.core.contracts import reference, rows_frame
     from jobs.silver import assembling
     from jobs.silver import message as silver
     from jobs.sniff.silver import DOOR
@@ -855,7 +856,7 @@ def test_no_bytes_break_it(tmp_path: Path, data: Any) -> None:
 # --- the command ---------------------------------------------------------------------------------------
 
 
-def run(*arguments: object, code: str = "from jobs.__main__ import main; main()", **more: Any) -> Any:
+def run(*arguments: object, code: str = "from jobs.cli.main import main; main()", **more: Any) -> Any:
     program = f"import sys; sys.argv = ['observatory', *{[str(each) for each in arguments]!r}]\n{code}"
     return subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=120, **more
@@ -865,7 +866,7 @@ def run(*arguments: object, code: str = "from jobs.__main__ import main; main()"
 def test_nothing_is_stored_and_what_starts_slowly_is_not_imported(tmp_path: Path) -> None:
     (tmp_path / "mail.log").write_bytes(MAIL.read_bytes())
     code = (
-        "from jobs.__main__ import main\n"
+        "from jobs.cli.main import main\n"
         "try: main()\n"
         "finally:\n"
         "    heavy = {'great_expectations', 'scipy', 'pandas', 'altair', 'deltalake', 'sqlglot', 'pyspark'}\n"

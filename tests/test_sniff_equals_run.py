@@ -12,15 +12,15 @@ from typing import Any
 import polars as pl
 import pytest
 
-from jobs import config
 from jobs.engine.lake import Lake
 from jobs.formats.registry import KERNELS
-from jobs.runner import Run, run
+from jobs.settings import config
 from jobs.sniff.files import logs_of
 from jobs.sniff.looking import Answer, look
 from jobs.sniff.proposal import source_block
 from jobs.sniff.recognising import separated
 from jobs.sniff.silver import NETWORKS
+from jobs.stages.runner import Run, run
 from tests.conftest import ROOT
 from tests.formats import test_asterisk as asterisk
 from tests.formats import test_delimited as delimited

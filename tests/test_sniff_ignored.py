@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 from rich.console import Console
 
-from jobs import __main__ as command_line
+from jobs.cli import main as command_line
 from jobs.formats import exim, kamailio, postfix, rspamd, sendmail
 from jobs.sniff.command import sniff
 from jobs.sniff.ignored import look_like_refusals

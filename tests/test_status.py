@@ -13,14 +13,16 @@ from typing import Any
 import pytest
 from rich.cells import cell_len
 
-from jobs import __main__ as command_line
-from jobs import config, sources
-from jobs.contracts import rows_frame
-from jobs.engine import checks, lake
+from jobs.cli import main as command_line
+from jobs.core.contracts import rows_frame
+from jobs.engine import lake
 from jobs.engine.lake import Lake
 from jobs.formats import registry
-from jobs.sources import source_rows
-from jobs.validations import rule_counts, standing
+from jobs.settings import config
+from jobs.stages import checks
+from jobs.state import sources
+from jobs.state.sources import source_rows
+from jobs.state.validations import rule_counts, standing
 from tests.conftest import ROOT
 from tests.in_process import Told
 from tests.whole_runs import MAIL_NETWORK, operator_toml, source_toml

@@ -15,12 +15,13 @@ import pytest
 from deltalake import DeltaTable
 from rich.console import Console
 
-from jobs import demo, simulation
-from jobs.contracts import contract, reference
+from jobs.cli import demo
+from jobs.core.contracts import contract, reference
 from jobs.core.sql import expression
-from jobs.engine.gold_stage import GOLD
-from jobs.engine.silver_stage import SILVER
-from jobs.runner import Run
+from jobs.costs import simulation
+from jobs.stages.gold_stage import GOLD
+from jobs.stages.runner import Run
+from jobs.stages.silver_stage import SILVER
 from tests.conftest import ROOT
 from tests.documents import README, is_shown, sessions
 from tests.study import run_again, run_study

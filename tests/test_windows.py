@@ -8,8 +8,8 @@ from typing import Any
 
 import polars as pl
 
-from jobs.contracts import polars_schema
-from jobs.windows import pending
+from jobs.core.contracts import polars_schema
+from jobs.stages.windows import pending
 
 RUN = ["stage_name", "finished_at", "ingest_ids"]
 FILE = ["operator_id", "ingest_id", "format_code", "first_event_date", "last_event_date"]

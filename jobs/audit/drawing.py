@@ -17,13 +17,13 @@ from typing import Any
 
 import polars as pl
 
-from jobs.contracts import rows_frame
-from jobs.engine import removed
+from jobs.core.contracts import rows_frame
+from jobs.core.errors import ObservatoryError
+from jobs.core.shares import CONTENT_SEEN, RECEIVED
 from jobs.engine.lake import Lake, read_files
-from jobs.errors import ObservatoryError
 from jobs.gold.predicates import of_operator
-from jobs.prevalence import allocate
-from jobs.shares import CONTENT_SEEN, RECEIVED
+from jobs.stages import removed
+from jobs.stats.prevalence import allocate
 
 # Shares of spam that are guessed before anybody looks: they steer how many units a stratum gives, and bias
 # nothing. What passed in the highest band of scores is the likeliest miss.

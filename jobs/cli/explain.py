@@ -14,8 +14,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from jobs import config
-from jobs.errors import ObservatoryError
+from jobs.core.errors import ObservatoryError
+from jobs.settings import config
 
 # Polars, kernels and the lake take a second to import.
 if TYPE_CHECKING:
@@ -57,11 +57,11 @@ def explain(
     Prints addresses, numbers and texts as the log has them: it is for the operator's own machine, and needs
     the key of pseudonyms.
     """
-    from jobs.engine import identity
     from jobs.engine.lake import open_lake
     from jobs.explain.finding import find
     from jobs.explain.search import Asked
-    from jobs.protect import master_key
+    from jobs.protect.door import master_key
+    from jobs.stages import identity
 
     settings = config.load(config_file)
     chosen = config.operators(settings, operator)
@@ -140,7 +140,7 @@ def show_matches(matches: Sequence[Match], asked: Asked, json: bool) -> None:
 
 
 def draw(story: Story) -> None:
-    from jobs.patterns import visible
+    from jobs.core.patterns import visible
 
     indented(story.title, 0, "bold")
     section("Lines")

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from jobs.errors import ObservatoryError
+from jobs.core.errors import ObservatoryError
 
 # Kernels take a second to import.
 if TYPE_CHECKING:

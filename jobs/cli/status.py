@@ -13,12 +13,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from jobs import config
+from jobs.settings import config
 
 # Polars and the lake take a part of a second to import.
 if TYPE_CHECKING:
     from jobs.engine.lake import Lake
-    from jobs.sources import SourceStatus
+    from jobs.state.sources import SourceStatus
 
 STALE = 3
 STALE_TEXT = "stale"
@@ -42,7 +42,7 @@ def status(
     [lake], 2 days without a setting.
     """
     from jobs.engine.lake import open_lake
-    from jobs.sources import as_json, source_rows
+    from jobs.state.sources import as_json, source_rows
 
     settings = config.load(config_file)
     chosen = config.operators(settings, operator)
@@ -57,9 +57,9 @@ def status(
 
 
 def draw(lake: Lake, settings: config.Observatory, operators: set[str], rows: Sequence[SourceStatus]) -> None:
-    from jobs.patterns import visible
-    from jobs.status import copy_rows, copy_steps, problems
-    from jobs.validations import rule_counts, standing
+    from jobs.core.patterns import visible
+    from jobs.state.status import copy_rows, copy_steps, problems
+    from jobs.state.validations import rule_counts, standing
 
     show_sources(rows)
     show_lines(lake, operators)
@@ -131,7 +131,7 @@ def show_sources(rows: Iterable[SourceStatus]) -> None:
 
 def show_lines(lake: Lake, operators: set[str]) -> None:
     """What became of the lines: a line per operator, source and format."""
-    from jobs.status import ledger_rows
+    from jobs.state.status import ledger_rows
 
     names, counts = ("operator_id", "source_id", "format_code"), ("lines", "records", "ignored")
     show_table(
@@ -152,7 +152,7 @@ def show_lines(lake: Lake, operators: set[str]) -> None:
 
 def show_joins(lake: Lake, operators: set[str]) -> None:
     """How verdicts were joined to mails, reports to SMS, rows to calls: a line per operator and source."""
-    from jobs.status import JOIN_QUALITY, join_rows
+    from jobs.state.status import JOIN_QUALITY, join_rows
 
     show_table(
         "Recipients and calls, by how verdicts, reports and rows were joined to them",

@@ -12,11 +12,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from jobs import config
+from jobs.settings import config
 
 # Polars and the lake take a part of a second to import.
 if TYPE_CHECKING:
-    from jobs.retention import Removal
+    from jobs.stages.retention import Removal
 
 out = Console(soft_wrap=False)
 err = Console(stderr=True, soft_wrap=True)
@@ -38,10 +38,10 @@ def vacuum(
     need stays, and so does gold. Earlier versions of tables go a day after they were replaced. The table
     meta.retention has a row for each removal.
     """
-    from jobs import retention
-    from jobs import vacuum as removal
     from jobs.engine import record
     from jobs.engine.lake import open_lake
+    from jobs.stages import retention
+    from jobs.stages import vacuum as removal
 
     settings = config.load(config_file)
     lake = open_lake(settings.lake.root)
@@ -61,7 +61,7 @@ def vacuum(
 
 def show_removals(removals: Iterable[Removal], is_dry: bool) -> None:
     """A line for each table or source, and what stays readable for how long."""
-    from jobs.retention import AGE
+    from jobs.stages.retention import AGE
 
     found = list(removals)
     if not found:

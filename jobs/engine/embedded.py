@@ -132,7 +132,7 @@ def has_room_beside(memory_bytes: int) -> bool:
 
 def begin() -> None:
     """Start the server that workers are forked from, without waiting for its imports."""
-    multiprocessing.get_context("forkserver").set_forkserver_preload(["jobs.engine.preload"])
+    multiprocessing.get_context("forkserver").set_forkserver_preload(["jobs.stages.preload"])
     with environment():
         forkserver.ensure_running()
 

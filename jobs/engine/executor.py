@@ -22,13 +22,13 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 
-from jobs.contracts import conform, contract
+from jobs.core.contracts import conform, contract
+from jobs.core.errors import ObservatoryError
 from jobs.core.merge import whole
-from jobs.engine.gold_tasks import is_of, module_of
 from jobs.engine.lake import Periods, rows_of
 from jobs.engine.tasks import TaskDied, TaskFailed, perform
-from jobs.errors import ObservatoryError
-from jobs.protect import master_key
+from jobs.protect.door import master_key
+from jobs.stages.gold_tasks import is_of, module_of
 
 PROJECT = "spam-observatory"
 PACKAGES = ("jobs", "schemas", "expectations")

@@ -30,16 +30,16 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from jobs import config
-from jobs.contracts import contract
 from jobs.core.checksum import checksums
+from jobs.core.contracts import contract
+from jobs.core.errors import ObservatoryError
 from jobs.engine import embedded, executor
 from jobs.engine.embedded import BASE_BYTES, ENVIRONMENT, LEAST_TASK_BYTES, STEERING_BYTES, VALIDATOR_BYTES
-from jobs.engine.gold_tasks import Finished
 from jobs.engine.lake import MARK, Lake, Periods
 from jobs.engine.tasks import Left, Task, TaskDied, TaskFailed, leave
-from jobs.errors import ObservatoryError
-from jobs.protect import KEY_FILE
+from jobs.protect.door import KEY_FILE
+from jobs.settings import config
+from jobs.stages.gold_tasks import Finished
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

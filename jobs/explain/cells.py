@@ -10,12 +10,12 @@ from typing import Any
 
 import polars as pl
 
-from jobs.contracts import conform, contract, reference
+from jobs.core.contracts import conform, contract, reference
 from jobs.core.merge import whole
-from jobs.engine.gold_tasks import BYPASS, CAMPAIGN, module_of
 from jobs.explain.search import MESSAGE, Match, Search
 from jobs.gold import bulk, bypass, bypass_indicator_daily, counting
-from jobs.runner import read_reference
+from jobs.stages.gold_tasks import BYPASS, CAMPAIGN, module_of
+from jobs.stages.runner import read_reference
 
 DOMAIN = "gold.spam_sender_domain_daily"
 SOURCE = "gold.spam_source_daily"

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping
 
 import polars as pl
 
-from jobs.config import Observatory
 from jobs.engine.lake import Lake
 from jobs.explain.assembled import hashes_of
 from jobs.explain.search import PLACE, TRANSMISSION, VERDICT, Asked, Match, Search, span
 from jobs.explain.together import matches
 from jobs.formats.registry import KERNELS
+from jobs.settings.config import Observatory
 
 
 def find(lake: Lake, settings: Observatory, asked: Asked) -> list[Match]:

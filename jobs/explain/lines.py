@@ -10,11 +10,11 @@ from typing import Any
 
 import polars as pl
 
-from jobs.contracts import polars_schema
+from jobs.core.contracts import polars_schema
 from jobs.explain.assembled import PARTNERS, groups_of
 from jobs.explain.search import COMPLAINT, IDS, KNOWLEDGE, PLACE, TRANSMISSION, VERDICT, Match, Search
 from jobs.formats.registry import KERNELS
-from jobs.manifest import Unreadable, landing, read_manifest
+from jobs.ingest.manifest import Unreadable, landing, read_manifest
 from jobs.silver.hops import CLOCK_SLACK
 
 # So many bytes of a line are read.

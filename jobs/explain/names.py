@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from jobs import numbering
-from jobs.config import Operator
-from jobs.message_ids import in_one_form
-from jobs.protect import operator_key, pseudonyms
+from jobs.protect import numbering
+from jobs.protect.door import operator_key, pseudonyms
+from jobs.protect.message_ids import in_one_form
+from jobs.settings.config import Operator
 
 # The beginning of a silver row's key, as lists of matches show it: longer than any number.
 KEY = re.compile(r"[0-9a-f]{16,32}")

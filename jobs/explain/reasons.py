@@ -9,7 +9,7 @@ from typing import Any
 
 from jobs.explain.assembled import Decided
 from jobs.explain.search import COMPLAINT, KNOWLEDGE, MESSAGE, TRANSMISSION, VERDICT, Match
-from jobs.rules import MeasureRule, TypeRule
+from jobs.protect.rules import MeasureRule, TypeRule
 from jobs.silver.hops import NOT_COUNTED
 from jobs.silver.refusals import IS_TEMPORARY
 

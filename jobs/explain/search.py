@@ -14,11 +14,11 @@ from functools import cached_property
 
 import polars as pl
 
-from jobs.config import Observatory, Operator
-from jobs.contracts import contract, polars_schema
+from jobs.core.contracts import contract, polars_schema
 from jobs.engine.lake import Lake, scan_files
 from jobs.explain.names import Names, names_of
 from jobs.formats.registry import KERNELS
+from jobs.settings.config import Observatory, Operator
 from jobs.silver.keys import digests
 
 TRANSMISSION, VERDICT, MESSAGE = "silver.transmission", "silver.verdict", "silver.message"

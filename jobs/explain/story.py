@@ -10,7 +10,6 @@ from typing import Any
 
 import polars as pl
 
-from jobs.config import Observatory
 from jobs.engine.lake import Lake
 from jobs.explain.assembled import decisions
 from jobs.explain.cells import Cell, cells_of
@@ -26,6 +25,7 @@ from jobs.explain.search import (
 )
 from jobs.explain.together import completed
 from jobs.gold.units import UNITS
+from jobs.settings.config import Observatory
 
 COUNTS = "gold.spam_volume_daily"
 # Columns of a cell's key that all cells of a message share, or that are listed once.

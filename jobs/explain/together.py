@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from jobs.contracts import contract, polars_schema
+from jobs.core.contracts import contract, polars_schema
 from jobs.explain.search import (
     COMPLAINT,
     KNOWLEDGE,

@@ -19,10 +19,10 @@ from typing import Any
 
 import polars as pl
 
-from jobs.contracts import REFERENCE
+from jobs.core.contracts import REFERENCE
 from jobs.formats.registry import KERNELS
-from jobs.location import country_of_numbers, in_networks
-from jobs.protect import HOST_ITSELF
+from jobs.protect.door import HOST_ITSELF
+from jobs.protect.location import country_of_numbers, in_networks
 from jobs.silver.assembling import all_counted_once
 from jobs.sniff import kannel
 from jobs.sniff.files import Log, Problem, logs_of

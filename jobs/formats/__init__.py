@@ -21,7 +21,7 @@ from typing import Any
 
 import polars as pl
 
-from jobs.attributes import ATTRIBUTES
+from jobs.core.attributes import ATTRIBUTES
 
 # A stamp so long after the later of its file's own time and the time it was landed is from the future.
 AHEAD = dt.timedelta(days=2)
@@ -103,7 +103,7 @@ PRECEDENCE = [
 ]
 
 # One row per queue file and envelope recipient, or per refused attempt: what transmissions() gives.
-# Everything here is raw; jobs/protect.py is the only reader.
+# Everything here is raw; jobs/protect/door.py is the only reader.
 TRANSMISSION: dict[str, Any] = {
     "operator_id": pl.String,
     "source_id": pl.String,

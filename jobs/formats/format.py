@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from jobs.lines import LONGEST_LINE
+from jobs.core.lines import LONGEST_LINE
 
 # For each silver table that bronze rows become, the function of a kernel that returns them.
 SILVER = {

@@ -18,6 +18,7 @@ from typing import Any
 
 import polars as pl
 
+from jobs.core.matching import by_distinct
 from jobs.formats import TIMESTAMP, Source
 from jobs.formats.fields import none_if_empty, utc
 from jobs.formats.format import Format
@@ -25,7 +26,6 @@ from jobs.formats.kannel_format import OPTIONS, STAMP, SYSLOG, check_options, lo
 from jobs.formats.kannel_join import transmissions as transmissions
 from jobs.formats.kannel_reports import complaints as complaints
 from jobs.formats.mobile import number
-from jobs.matching import by_distinct
 
 NAME = "kannel"
 # An SMSC holds a message for up to three days (validity period), and its DLR comes after that.

@@ -26,7 +26,7 @@ from typing import Any
 
 import polars as pl
 
-from jobs.errors import ObservatoryError
+from jobs.core.errors import ObservatoryError
 from jobs.formats import TIMESTAMP
 from jobs.formats.fields import utc
 from jobs.formats.syslog import LEVEL, LEVEL_IN_BRACKETS

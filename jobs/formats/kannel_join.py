@@ -22,7 +22,7 @@ import datetime as dt
 import polars as pl
 
 from jobs.formats import OF_CALLS, TRANSMISSION
-from jobs.numbering import REPORT_SHORT_CODE
+from jobs.protect.numbering import REPORT_SHORT_CODE
 
 INBOUND = ["received", "refused", "dropped"]
 SUBMITTED = ["sent", "rejected", "failed", "discarded", "expired"]

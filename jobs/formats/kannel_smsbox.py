@@ -23,7 +23,7 @@ from typing import Any
 
 import polars as pl
 
-from jobs.errors import ObservatoryError
+from jobs.core.errors import ObservatoryError
 from jobs.formats import OF_CALLS, TIMESTAMP, TRANSMISSION, Source
 from jobs.formats.fields import none_if_empty, utc
 from jobs.formats.format import Format

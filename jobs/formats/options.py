@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from jobs.config import nearest
-from jobs.errors import ObservatoryError
+from jobs.core.choices import nearest
+from jobs.core.errors import ObservatoryError
 
 
 def made_whole(name: str, options: dict[str, Any], base: Path) -> dict[str, Any]:

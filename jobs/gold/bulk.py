@@ -45,7 +45,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from jobs.core import sketch
-from jobs.errors import ObservatoryError
+from jobs.core.errors import ObservatoryError
 from jobs.gold.predicates import channels_of
 from jobs.gold.similarity import SIGNED, WHOSE, Thresholds, company, until
 

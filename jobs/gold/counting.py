@@ -6,10 +6,10 @@ from functools import reduce
 
 import polars as pl
 
-from jobs.attributes import ATTRIBUTES
+from jobs.core.attributes import ATTRIBUTES
+from jobs.core.shares import CONTENT_SEEN
 from jobs.gold.predicates import Definition, definitions
 from jobs.gold.units import UNITS, grain
-from jobs.shares import CONTENT_SEEN
 
 # The columns of silver.message that any gold table reads, or a definition names.
 READ = (

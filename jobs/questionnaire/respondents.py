@@ -7,11 +7,12 @@ import datetime as dt
 from dataclasses import dataclass
 from pathlib import Path
 
-from jobs.config import countries, nearest, nearest_country
-from jobs.contracts import REFERENCE
-from jobs.errors import ObservatoryError
-from jobs.periods import last_day
+from jobs.core.choices import nearest
+from jobs.core.contracts import REFERENCE
+from jobs.core.errors import ObservatoryError
+from jobs.core.periods import last_day
 from jobs.questionnaire.definition import raw
+from jobs.settings.config import countries, nearest_country
 
 COLUMNS = ("respondent_id", "name", "role", "country", "holding", "operator_ids", "language", "size_class")
 

@@ -8,7 +8,7 @@ from types import ModuleType
 
 import polars as pl
 
-from jobs.errors import ObservatoryError
+from jobs.core.errors import ObservatoryError
 from jobs.reconcile import bridging, eximstats, pflogsumm
 from jobs.reconcile.counts import Bridge
 from jobs.reconcile.reading import read

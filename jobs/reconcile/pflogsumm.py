@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 import polars as pl
 
-from jobs.errors import ObservatoryError
+from jobs.core.errors import ObservatoryError
 from jobs.reconcile.counts import Figures
 
 PROGRAM = "pflogsumm"

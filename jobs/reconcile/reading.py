@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from jobs.lines import frame_of
+from jobs.core.lines import frame_of
 from jobs.sniff import reading
 from jobs.sniff.files import File, logs_of
 from jobs.sniff.looking import look

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from jobs.contracts import contract, polars_schema, reference
+from jobs.core.contracts import contract, polars_schema, reference
 from jobs.explain.assembled import keyed
 from jobs.explain.search import with_message_hash
 from jobs.formats.registry import KERNELS

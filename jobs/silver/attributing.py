@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from jobs.attributes import ATTRIBUTES
+from jobs.core.attributes import ATTRIBUTES
 from jobs.silver.telling import tells_strongly
 
 # The start of rows of a reference table that have no start of their own (schemas/reference/NOTES.md).

@@ -21,7 +21,7 @@ from typing import Any
 
 import polars as pl
 
-from jobs.contracts import polars_schema
+from jobs.core.contracts import polars_schema
 from jobs.formats import TIMESTAMP
 from jobs.formats.format import Events, Format
 from jobs.formats.registry import DOCUMENTS, KERNELS

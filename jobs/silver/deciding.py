@@ -139,8 +139,8 @@ def all_types(rows: pl.DataFrame) -> pl.Series:
 
 
 def best_signature() -> tuple[pl.Expr, pl.Expr]:
-    """Kind and value of the best signature that the server or a filter has (jobs/signatures.py): text, fuzzy,
-    digest, subject, envelope."""
+    """Kind and value of the best signature that the server or a filter has (jobs/protect/signatures.py):
+    text, fuzzy, digest, subject, envelope."""
 
     def of_server(kind: str) -> pl.Expr:
         return pl.when(pl.col("signature_kind_code") == kind).then("signature_hash")

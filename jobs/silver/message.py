@@ -46,7 +46,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from jobs.contracts import contract
+from jobs.core.contracts import contract
 from jobs.silver.attributing import attributes
 from jobs.silver.deciding import decide, direction, mark_message_rows, name_all_recipients
 from jobs.silver.hops import candidates, ends, fold, later_rows, placed, roots

@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
-from jobs.errors import ObservatoryError
+from jobs.core.errors import ObservatoryError
 from jobs.formats.options import made_whole
 from jobs.sniff import drawing
 from jobs.sniff.files import Log, Problem, logs_of

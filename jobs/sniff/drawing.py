@@ -13,9 +13,9 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from jobs.contracts import CODELISTS
+from jobs.core.contracts import CODELISTS
+from jobs.core.patterns import pattern_text, visible
 from jobs.formats import PRECEDENCE
-from jobs.patterns import pattern_text, visible
 from jobs.sniff.documents import Documents
 from jobs.sniff.figures import amount, bytes_of, duration, percent, stamp
 from jobs.sniff.files import Problem

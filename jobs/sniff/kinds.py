@@ -7,7 +7,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from jobs.patterns import pattern_text, visible
+from jobs.core.patterns import pattern_text, visible
 from jobs.sniff.looking import Answer
 from jobs.sniff.tally import OTHER, REFUSAL
 

@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from jobs import config, future
+from jobs.core.lines import frame_of
 from jobs.formats import AHEAD, Source
 from jobs.formats.registry import DOCUMENTS, FORMATS
-from jobs.lines import frame_of
-from jobs.pull import newest_line, newest_times
+from jobs.ingest import future
+from jobs.ingest.pull import newest_line, newest_times
+from jobs.settings import config
 from jobs.sniff import reading
 from jobs.sniff.documents import Documents, count
 from jobs.sniff.files import Log, Problem

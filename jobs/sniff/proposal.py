@@ -10,8 +10,8 @@ from typing import Any
 
 import polars as pl
 
-from jobs.lines import frame_of
-from jobs.patterns import masked, visible
+from jobs.core.lines import frame_of
+from jobs.core.patterns import masked, visible
 from jobs.sniff.files import without_compression
 from jobs.sniff.looking import Answer
 from jobs.sniff.zones import named

@@ -7,9 +7,9 @@ import os
 from dataclasses import dataclass, field
 from typing import Any
 
-from jobs.chunks import DAMAGE
 from jobs.formats.registry import DOCUMENTS, FORMATS, SURE_ENOUGH
-from jobs.pull import ROTATED
+from jobs.ingest.chunks import DAMAGE
+from jobs.ingest.pull import ROTATED
 from jobs.sniff import reading
 from jobs.sniff.files import File, Log, Problem, foreign
 

@@ -12,12 +12,12 @@ from typing import Any
 
 import polars as pl
 
-from jobs import future
+from jobs.core.lines import frame_of
+from jobs.core.patterns import counted
 from jobs.formats import Source
 from jobs.formats.format import Format
 from jobs.formats.registry import FORMATS
-from jobs.lines import frame_of
-from jobs.patterns import counted
+from jobs.ingest import future
 from jobs.sniff.ignored import look_like_refusals
 from jobs.sniff.reading import Block
 

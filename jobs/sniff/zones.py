@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
+from jobs.core.lines import frame_of
 from jobs.formats import Source
 from jobs.formats.format import Format
-from jobs.lines import frame_of
 from jobs.sniff.tally import line_times
 
 # No zone of the world is like this one: what it moves was written without an offset.

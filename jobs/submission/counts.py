@@ -9,12 +9,12 @@ from typing import Any
 
 import polars as pl
 
-from jobs.contracts import contract
+from jobs.core.contracts import contract
+from jobs.core.errors import ObservatoryError
+from jobs.core.periods import edges, last_day, months_of
 from jobs.engine.lake import Lake, Partition, open_lake, read_files
-from jobs.errors import ObservatoryError
 from jobs.formats.registry import KERNELS
 from jobs.gold.origins import origin
-from jobs.periods import edges, last_day, months_of
 from jobs.submission.quality import GOLD_QUALITY, QUALITY, quality_of
 from jobs.submission.smallcounts import GROUP, MEASURES, groups_of, protected
 

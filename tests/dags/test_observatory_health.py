@@ -14,8 +14,8 @@ from airflow.sdk.definitions.retry_policy import RetryAction
 from airflow.sdk.exceptions import AirflowFailException
 from airflow.serialization.serialized_objects import DagSerialization
 
-from jobs import health
-from jobs.scheduling import UnlessLasting, alert
+from jobs.airflow.scheduling import UnlessLasting, alert
+from jobs.state import health
 
 DAGS = Path(__file__).resolve().parents[2] / "dags"
 SETTINGS = """

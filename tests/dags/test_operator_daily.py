@@ -16,8 +16,8 @@ from airflow.exceptions import AirflowException
 from airflow.sdk.definitions.retry_policy import RetryAction
 from airflow.serialization.serialized_objects import DagSerialization
 
-from jobs import contracts
-from jobs.__main__ import app
+from jobs.cli.main import app
+from jobs.core import contracts
 
 ROOT = Path(__file__).resolve().parents[2]
 STAGES = ["bronze", "silver", "gold"]
@@ -126,7 +126,10 @@ print("loaded", sorted(packages & sys.modules.keys() | own))
 """
     done = run_python("-c", code, OBSERVATORY_CONFIG=str(config))
     assert done.returncode == 0, done.stderr
-    assert "loaded ['jobs', 'jobs.contracts', 'jobs.errors', 'jobs.health', 'jobs.scheduling']" in done.stdout
+    assert (
+        "loaded ['jobs', 'jobs.core.contracts', 'jobs.core.errors', 'jobs.state.health',
+        'jobs.airflow.scheduling']" in done.stdout
+    )
 
 
 def test_pull_is_a_command_that_the_command_line_accepts(dag: Any, config: Path) -> None:
@@ -336,7 +339,7 @@ def test_what_to_set_stands_in_the_import_error(
     monkeypatch.setenv("OBSERVATORY_CONFIG", str(file))
     if kind == "unset":
         monkeypatch.delenv("OBSERVATORY_CONFIG")
-        monkeypatch.setattr("jobs.scheduling.ROOT", tmp_path)
+        monkeypatch.setattr("jobs.airflow.scheduling.ROOT", tmp_path)
     elif kind == "folder":
         file.mkdir()
     else:

@@ -8,7 +8,7 @@ import pytest
 from deltalake import DeltaTable
 from polars.testing import assert_frame_equal
 
-from jobs import contracts
+from jobs.core import contracts
 from jobs.engine.lake import Lake
 from tests.commands import BIN, ROOT, call, run
 

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from jobs.contracts import polars_schema
+from jobs.core.contracts import polars_schema
 from jobs.formats import LINES, PARSED, TRANSMISSION, VERDICT, Source, exim, kannel, postfix, rspamd
 from jobs.formats.registry import sniff
 from jobs.silver.assembling import all_counted_once

@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobs import protect
-from jobs.contracts import REFERENCE, polars_schema
+from jobs.core.contracts import REFERENCE, polars_schema
 from jobs.formats import (
     PARSED,
     VERDICT,
@@ -25,6 +24,7 @@ from jobs.formats import (
     rspamd_history,
     spamassassin,
 )
+from jobs.protect import door
 from tests.filter_logs import LAB, assert_closed, codes, frame_of, lab, parse, placed, source
 
 LOGS = {
@@ -200,7 +200,7 @@ def test_companions_leave_the_lines_of_others_alone() -> None:
 
 
 def test_each_engine_is_read_by_its_own_rules(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(protect.KEY, "key of this test alone, 0123456789")
+    monkeypatch.setenv(door.KEY, "key of this test alone, 0123456789")
     mail = lab("postfix/mail.rfc3164.log")
     frames = [
         kernel.verdicts(kernel.assemble(placed(parse(kernel, lines)))).collect()
@@ -209,8 +209,8 @@ def test_each_engine_is_read_by_its_own_rules(monkeypatch: pytest.MonkeyPatch) -
             *((companion, mail) for companion in COMPANIONS),
         )
     ]
-    own = protect.Own("lab", "CYP", ("example.test",), (), (), ())
-    rows = protect.verdicts(pl.concat(frames), protect.Door((own,), None))
+    own = door.Own("lab", "CYP", ("example.test",), (), (), ())
+    rows = door.verdicts(pl.concat(frames), door.Door((own,), None))
     acted = rows.group_by("engine_code", "countermeasure_code").len().sort("engine_code", "len")
     assert acted.filter(pl.col("countermeasure_code").is_not_null()).rows() == [
         ("amavis", "CONTENT_FILTER", 6),

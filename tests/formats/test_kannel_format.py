@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from jobs.errors import ObservatoryError
+from jobs.core.errors import ObservatoryError
 from jobs.formats import LINES, PARSED, Source, kannel
 from jobs.formats.kannel_format import CODES, check_options
 

@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from jobs import rules
-from jobs.errors import ObservatoryError
+from jobs.core.errors import ObservatoryError
 from jobs.formats import LINES, PARSED, TRANSMISSION, Source, kannel, kannel_smsbox
+from jobs.protect import rules
 
 LAB = Path(__file__).parents[2] / "sample_data" / "lab" / "kannel"
 LOG = LAB / "smsbox-access.log"
