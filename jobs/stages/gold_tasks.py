@@ -6,17 +6,13 @@ staging: the members of campaigns, what is proved of bulk, the behaviour of numb
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache
-from types import ModuleType
+from collections.abc import Sequence
 
 import polars as pl
 
-from jobs.core.checksum import Fingerprints, checksums
-from jobs.core.contracts import conform, contract, polars_schema, reference
+from jobs.core.contracts import contract, polars_schema, reference
 from jobs.core.merge import merged
+from jobs.engine.finished import Finished, finish_rows, finished, is_of, module_of
 from jobs.engine.lake import DataFile, NewFile, read_files, write_files
 from jobs.engine.record import Periods
 from jobs.engine.tasks import Left, leave, take
@@ -28,15 +24,6 @@ CAMPAIGN = "gold.campaign_daily"
 BYPASS = "gold.bypass_indicator_daily"
 SIGNATURES, CONTACTS, TEXTS = "signatures", "contacts", "texts"
 OF_TEXTS = ["operator_id", "channel_code"]
-
-
-@dataclass(frozen=True)
-class Finished:
-    """A whole table, or the periods of it that were computed: its rows in staging, and their fingerprints."""
-
-    table: str
-    left: list[Left]
-    fingerprints: Fingerprints
 
 
 def leave_cut(frame: pl.DataFrame, bucket: pl.Expr, name: str, staging: str, count: int) -> list[Left]:
@@ -178,14 +165,7 @@ def finish(staging: str, table: str, parts: Sequence[Left]) -> Finished:
     rows = take(parts)
     if rows is None:
         return Finished(table, [], {})
-    job = module_of(table)
-    whole = merged(rows, about.key, dict(about.merge))
-    made = conform(job.finish(whole) if hasattr(job, "finish") else whole, table)
-    return finished(staging, table, made)
-
-
-def finished(staging: str, table: str, rows: pl.DataFrame) -> Finished:
-    return Finished(table, leave(rows, table, staging), checksums(rows, table))
+    return finished(staging, table, finish_rows(merged(rows, about.key, dict(about.merge)), table))
 
 
 def store(root: str, table: str, left: Sequence[Left], changed: Periods) -> list[NewFile]:
@@ -194,20 +174,3 @@ def store(root: str, table: str, left: Sequence[Left], changed: Periods) -> list
     if rows is None:
         return []
     return write_files(rows.filter(is_of(changed, table)), table, root)
-
-
-def is_of(periods: Mapping[str, set[str]], table: str) -> pl.Expr:
-    """Whether a row of a table belongs to one of the operator-periods."""
-    period = contract(table).period
-    assert period is not None
-    parts = [
-        (pl.col("operator_id") == operator) & pl.col(period).cast(pl.String).is_in(sorted(of_operator))
-        for operator, of_operator in sorted(periods.items())
-    ]
-    return pl.any_horizontal(parts) if parts else pl.lit(False)
-
-
-@cache
-def module_of(table: str) -> ModuleType:
-    about = contract(table)
-    return importlib.import_module(f"jobs.{about.layer}.{about.name}")

@@ -16,8 +16,8 @@ from airflow.exceptions import AirflowException
 from airflow.sdk.definitions.retry_policy import RetryAction
 from airflow.serialization.serialized_objects import DagSerialization
 
+from jobs import contracts
 from jobs.cli.main import app
-from jobs.core import contracts
 
 ROOT = Path(__file__).resolve().parents[2]
 STAGES = ["bronze", "silver", "gold"]
@@ -126,10 +126,8 @@ print("loaded", sorted(packages & sys.modules.keys() | own))
 """
     done = run_python("-c", code, OBSERVATORY_CONFIG=str(config))
     assert done.returncode == 0, done.stderr
-    assert (
-        "loaded ['jobs', 'jobs.core.contracts', 'jobs.core.errors', 'jobs.state.health',
-        'jobs.airflow.scheduling']" in done.stdout
-    )
+    own = ["airflow", "airflow.scheduling", "core", "core.contracts", "core.errors", "state", "state.health"]
+    assert f"loaded {['jobs', *(f'jobs.{each}' for each in own)]}" in done.stdout
 
 
 def test_pull_is_a_command_that_the_command_line_accepts(dag: Any, config: Path) -> None:
