@@ -282,7 +282,7 @@ def test_an_error_ends_the_other_tasks_at_once(tmp_path: Path) -> None:
 def test_no_process_outlives_the_one_that_started_it(tmp_path: Path, how: signal.Signals) -> None:
     """Killed by itself, as by a system without memory, or by a person at a terminal: all of its group."""
     code = f"""
-from jobs.engine import validator
+from jobs.stages import validator
 from jobs.engine.embedded import Embedded
 from jobs.engine.tasks import Task
 

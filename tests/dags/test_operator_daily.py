@@ -16,8 +16,8 @@ from airflow.exceptions import AirflowException
 from airflow.sdk.definitions.retry_policy import RetryAction
 from airflow.serialization.serialized_objects import DagSerialization
 
-from jobs import contracts
 from jobs.cli.main import app
+from jobs.core import contracts
 
 ROOT = Path(__file__).resolve().parents[2]
 STAGES = ["bronze", "silver", "gold"]
