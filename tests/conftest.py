@@ -13,6 +13,9 @@ import pytest
 if TYPE_CHECKING:
     from jobs.stages.runner import Run
 
+# As in workers: threads of two processes that run tests would wait for each other. Polars reads it when it is
+# imported, which is later.
+os.environ.setdefault("POLARS_MAX_THREADS", "1")
 ROOT = Path(__file__).resolve().parent.parent
 # A key of the tests' own; nothing that it protects is real.
 KEY = "0123456789abcdef0123456789abcdef"

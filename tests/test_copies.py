@@ -105,6 +105,9 @@ LOGS = {
 }
 # Formats of lines that name their host, or their event by ids that no other host gives. (spamd's lines do in
 # a mail log, and not in its own file.)
+# In the quick tests; the others are long.
+FEW = ("postfix, ISO", "exim", "kannel")
+OTHERS = [name for name in LOGS if name not in FEW]
 KNOWN = {name for name, each in KERNELS.items() if each.copies.names_hosts} | {"postfix", "sendmail"}
 
 
@@ -173,7 +176,7 @@ def two_files(lines: list[str], kind: str, first: float, last: float) -> tuple[l
     }[kind]
 
 
-@pytest.mark.parametrize("name", LOGS)
+@pytest.mark.parametrize("name", [*FEW, *(pytest.param(each, marks=pytest.mark.long) for each in OTHERS)])
 @settings(max_examples=3, deadline=None, suppress_health_check=list(HealthCheck))
 @given(seed=SEEDS, first=SHARES, last=SHARES, kind=KINDS)
 def test_files_that_overlap_tell_what_one_does(
@@ -238,7 +241,7 @@ def test_what_is_no_copy_counts_in_each_file(name: str) -> None:
     assert counts.select("kept_source_id", "source_id").unique().rows() == [("a", "b")]
 
 
-@pytest.mark.parametrize("name", LOGS)
+@pytest.mark.parametrize("name", [*FEW, *(pytest.param(each, marks=pytest.mark.long) for each in OTHERS)])
 def test_buckets_change_nothing(name: str) -> None:
     """Copies of an event meet in one bucket, however many there are."""
     log = LOGS[name]
