@@ -52,7 +52,7 @@ STEPS = {
     "parse": ["jobs.stages.bronze_tasks:parse"],
     "assemble": [f"jobs.stages.silver_tasks:{name}" for name in ("split", "settle", "assemble")],
     "protect": [
-        f"jobs.protect.door:{name}"
+        f"jobs.protect.pseudonyms:{name}"
         for name in ("transmissions", "verdicts", "complaints", "authentication_reports", "facts")
     ],
     "types and measures": [
@@ -68,7 +68,7 @@ STEPS = {
         ),
     ],
     "places": [
-        "jobs.protect.door:located",
+        "jobs.protect.pseudonyms:located",
         "jobs.protect.location:country_of_numbers",
         "jobs.protect.location:network_of",
         "jobs.protect.parties:networks_of_numbers",

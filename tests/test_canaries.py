@@ -21,7 +21,7 @@ from jobs.formats.documents import frame_of as documents_of
 from jobs.formats.options import made_whole
 from jobs.formats.registry import DOCUMENTS, KERNELS
 from jobs.ingest.pull import pull
-from jobs.protect.door import Door, Own
+from jobs.protect.pseudonyms import Door, Own
 from jobs.release.write import write
 from jobs.settings import config
 from jobs.silver.assembling import ROWS, assembled

@@ -15,7 +15,7 @@ from polars.testing import assert_frame_equal
 from jobs.core.contracts import conform, contract, reference, rows_frame
 from jobs.formats.format import SILVER
 from jobs.formats.registry import FORMATS
-from jobs.protect import door
+from jobs.protect import pseudonyms
 from jobs.silver import message
 from jobs.silver.assembling import assembled, settled
 from jobs.silver.bucketing import home_of
@@ -26,7 +26,7 @@ from tests.formats.test_sendmail import LOG
 from tests.held_log import held_log
 from tests.test_golden import CASES, inputs, is_alone
 
-DOOR = door.Door((door.Own("lab", "CHE", ("own.test",), (), (), ()),), None)
+DOOR = pseudonyms.Door((pseudonyms.Own("lab", "CHE", ("own.test",), (), (), ()),), None)
 # Logs beside those of the laboratory: their names and lines.
 MORE = {"postfix": {"held": held_log()}, "sendmail": {"mail.log": LOG}}
 TABLE = "silver.message"

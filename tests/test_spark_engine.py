@@ -32,7 +32,7 @@ from jobs.engine import executor, java, spark
 from jobs.engine.lake import Lake
 from jobs.engine.spark import Spark
 from jobs.engine.tasks import Task, TaskDied, TaskFailed
-from jobs.protect.door import KEY_FILE
+from jobs.protect.pseudonyms import KEY_FILE
 from jobs.settings import config
 from jobs.stages.gold_stage import GOLD
 from jobs.stages.runner import Run, run

@@ -21,7 +21,7 @@ from jobs.core.errors import ObservatoryError
 from jobs.core.patterns import visible
 from jobs.first.proposal import Proposal, add_known, country_row, named, propose
 from jobs.first.settings_text import Answers, proposed_answers, settings_text
-from jobs.protect import door
+from jobs.protect import pseudonyms
 from jobs.settings import config
 from jobs.sniff import kannel
 from jobs.sniff.figures import bytes_of
@@ -173,16 +173,16 @@ def folder_of_lake(keep: bool, out: Console) -> Iterator[Path]:
 @contextmanager
 def own_key(folder: Path) -> Iterator[None]:
     """A key made for this lake, in place of one that the environment has."""
-    before = {name: os.environ.pop(name, None) for name in (door.KEY, door.KEY_FILE)}
-    door.operator_key.cache_clear()
+    before = {name: os.environ.pop(name, None) for name in (pseudonyms.KEY, pseudonyms.KEY_FILE)}
+    pseudonyms.operator_key.cache_clear()
     make_key(folder / KEY_NAME)
-    os.environ[door.KEY_FILE] = str(folder / KEY_NAME)
+    os.environ[pseudonyms.KEY_FILE] = str(folder / KEY_NAME)
     try:
         yield
     finally:
-        os.environ.pop(door.KEY_FILE, None)
+        os.environ.pop(pseudonyms.KEY_FILE, None)
         os.environ.update({name: value for name, value in before.items() if value is not None})
-        door.operator_key.cache_clear()
+        pseudonyms.operator_key.cache_clear()
 
 
 def make_key(file: Path) -> None:

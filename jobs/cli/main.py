@@ -180,7 +180,7 @@ def run(
 
 def check_key() -> None:
     """Fail before the work, not in the middle of it, if there is no pseudonym key."""
-    from jobs.protect.door import master_key
+    from jobs.protect.pseudonyms import master_key
 
     master_key()
 
@@ -662,7 +662,7 @@ def write_report(lake: Lake, settings: config.Observatory, folder: Path) -> None
 def use_demo_key() -> None:
     """The sample study's own key: made once, kept under build/, readable by its user alone."""
     from jobs.core.machine import HOME
-    from jobs.protect.door import KEY, KEY_FILE
+    from jobs.protect.pseudonyms import KEY, KEY_FILE
 
     if os.environ.get(KEY) or os.environ.get(KEY_FILE):
         return

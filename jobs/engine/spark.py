@@ -37,7 +37,7 @@ from jobs.engine.embedded import BASE_BYTES, ENVIRONMENT, LEAST_TASK_BYTES, STEE
 from jobs.engine.finished import Finished, finished
 from jobs.engine.lake import MARK, Lake, Periods
 from jobs.engine.tasks import Left, Task, TaskDied, TaskFailed
-from jobs.protect.door import KEY_FILE
+from jobs.protect.pseudonyms import KEY_FILE
 from jobs.settings import config
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import polars as pl
 
 from jobs.protect import numbering
-from jobs.protect.door import operator_key, pseudonyms
 from jobs.protect.message_ids import in_one_form
+from jobs.protect.pseudonyms import operator_key, pseudonyms
 from jobs.settings.config import Operator
 
 # The beginning of a silver row's key, as lists of matches show it: longer than any number.

@@ -103,7 +103,7 @@ PRECEDENCE = [
 ]
 
 # One row per queue file and envelope recipient, or per refused attempt: what transmissions() gives.
-# Everything here is raw; jobs/protect/door.py is the only reader.
+# Everything here is raw; jobs/protect/pseudonyms.py is the only reader.
 TRANSMISSION: dict[str, Any] = {
     "operator_id": pl.String,
     "source_id": pl.String,

@@ -17,7 +17,7 @@ import polars as pl
 
 from jobs.core.errors import ObservatoryError
 from jobs.engine.lake import Lake
-from jobs.protect.door import KEY_FILE, has_key, key_id_of, master_key
+from jobs.protect.pseudonyms import KEY_FILE, has_key, key_id_of, master_key
 from jobs.settings.config import Observatory, Operator
 
 SILVER = "silver.transmission"

@@ -24,7 +24,7 @@ from jobs.formats import (
     rspamd_history,
     spamassassin,
 )
-from jobs.protect import door
+from jobs.protect import pseudonyms
 from tests.filter_logs import LAB, assert_closed, codes, frame_of, lab, parse, placed, source
 
 LOGS = {
@@ -200,7 +200,7 @@ def test_companions_leave_the_lines_of_others_alone() -> None:
 
 
 def test_each_engine_is_read_by_its_own_rules(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(door.KEY, "key of this test alone, 0123456789")
+    monkeypatch.setenv(pseudonyms.KEY, "key of this test alone, 0123456789")
     mail = lab("postfix/mail.rfc3164.log")
     frames = [
         kernel.verdicts(kernel.assemble(placed(parse(kernel, lines)))).collect()
@@ -209,8 +209,8 @@ def test_each_engine_is_read_by_its_own_rules(monkeypatch: pytest.MonkeyPatch) -
             *((companion, mail) for companion in COMPANIONS),
         )
     ]
-    own = door.Own("lab", "CYP", ("example.test",), (), (), ())
-    rows = door.verdicts(pl.concat(frames), door.Door((own,), None))
+    own = pseudonyms.Own("lab", "CYP", ("example.test",), (), (), ())
+    rows = pseudonyms.verdicts(pl.concat(frames), pseudonyms.Door((own,), None))
     acted = rows.group_by("engine_code", "countermeasure_code").len().sort("engine_code", "len")
     assert acted.filter(pl.col("countermeasure_code").is_not_null()).rows() == [
         ("amavis", "CONTENT_FILTER", 6),
