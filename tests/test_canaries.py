@@ -18,13 +18,14 @@ from jobs.core.patterns import masked
 from jobs.engine.lake import Lake
 from jobs.formats import Source
 from jobs.formats.documents import frame_of as documents_of
+from jobs.formats.format import SILVER
 from jobs.formats.options import made_whole
 from jobs.formats.registry import DOCUMENTS, KERNELS
 from jobs.ingest.pull import pull
 from jobs.protect.pseudonyms import Door, Own
 from jobs.release.write import write
 from jobs.settings import config
-from jobs.silver.assembling import ROWS, assembled
+from jobs.silver.assembling import assembled
 from jobs.stages.checks import by_operator, message
 from jobs.stages.runner import Run, run
 from jobs.submission.making import package_of
@@ -141,8 +142,8 @@ def test_canaries_arrive_and_none_passes_the_door(log: Log) -> None:
     assert [canary for _, canary in entries if canary and not has_arrived(canary, arrived)] == []
     silver = {
         table: assembled(table, {log.kernel: bronze}, DOOR)
-        for table, rows in ROWS.items()
-        if hasattr(KERNELS[log.kernel], rows)
+        for table, rows in SILVER.items()
+        if getattr(KERNELS[log.kernel], rows)
     }
     assert silver[log.table].height >= len(entries)
     for table, rows in silver.items():

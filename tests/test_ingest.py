@@ -388,7 +388,7 @@ def test_a_file_of_documents_beyond_the_limit_is_not_opened(
     def opened(*args: Any) -> None:
         raise AssertionError("the file was given to the kernel")
 
-    monkeypatch.setattr(DOCUMENTS["dmarc"], "read", opened)
+    monkeypatch.setitem(DOCUMENTS, "dmarc", replace(DOCUMENTS["dmarc"], read=opened))
     (tmp_path / "large").mkdir()
     done = documents(tmp_path / "large", "dmarc", data, len(data) - 1)
     (refused,) = done["quarantine"]

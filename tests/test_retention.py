@@ -416,7 +416,7 @@ def test_what_an_unfinished_batch_needs_stays(again: Site, monkeypatch: pytest.M
     (again.logs / "mail.log").write_text(log_of(54))
     assert again.pull(54) == []
     with monkeypatch.context() as killed:
-        killed.setattr("jobs.ingest.ledger", lambda *given: 1 / 0)
+        killed.setattr("jobs.stages.bronze_stage.ledger", lambda *given: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             again.run()
     before = again.days(BRONZE), [len(stream.pieces) for stream in again.streams]

@@ -108,7 +108,8 @@ def test_the_terminal_says_so_within_eighty_columns(mail: Path) -> None:
     assert "tarpit: dropped" in first and "moon phase" in first and "connect from" in second
     for secret in ("secret.example", "192.0.2", "198.51.100", "4711", "4AB"):
         assert secret not in text.partition("ingesting it")[0]
-    assert max(map(len, text.splitlines())) <= 80
+    # The path of the log may be longer.
+    assert max(len(line) for line in text.splitlines() if mail.name not in line) <= 80
 
 
 def test_a_log_without_them_is_understood_whole(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 from rich.cells import cell_len
 
 from jobs.cli import main as command_line
-from jobs.core.contracts import rows_frame
+from jobs.core.contracts import format_kind, rows_frame
 from jobs.engine import lake
 from jobs.engine.lake import Lake
 from jobs.formats import registry
@@ -155,8 +155,10 @@ def test_days_without_records_are_named_with_what_to_do(tmp_path: Path, observat
     )
 
 
-def test_reports_are_the_documents_of_the_registry() -> None:
-    assert set(sources.DOCUMENTS) == set(registry.DOCUMENTS)
+def test_the_list_of_formats_says_how_files_are_read() -> None:
+    assert {name: format_kind(name) for name in registry.KERNELS} == {
+        name: each.kind for name, each in registry.KERNELS.items()
+    }
 
 
 def test_what_is_known_beside_the_logs_is_stale_only_where_its_source_says_when(

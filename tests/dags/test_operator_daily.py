@@ -18,6 +18,7 @@ from airflow.serialization.serialized_objects import DagSerialization
 
 from jobs.cli.main import app
 from jobs.core import contracts
+from jobs.engine import java
 
 ROOT = Path(__file__).resolve().parents[2]
 STAGES = ["bronze", "silver", "gold"]
@@ -267,6 +268,17 @@ def decided(dag: Any, code: int, folder: Path) -> RetryAction:
     return task.retry_policy.evaluate(failure.value, try_number=1, max_tries=2).action
 
 
+@pytest.fixture
+def jars(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As many files as Delta has jars: a stage's command names them, and Java is not started here."""
+    folder = tmp_path / "jars"
+    folder.mkdir()
+    for number in range(java.DELTA_JAR_COUNT):
+        (folder / f"{number}.jar").touch()
+    monkeypatch.setattr(java, "JARS", folder)
+
+
+@pytest.mark.usefixtures("jars")
 @pytest.mark.parametrize("engine", ["embedded", "spark"])
 def test_exit_codes_decide_on_another_try(
     monkeypatch: pytest.MonkeyPatch, config: Path, tmp_path: Path, engine: str
@@ -281,6 +293,7 @@ def test_exit_codes_decide_on_another_try(
     assert dag.get_task("gold").retry_policy.evaluate(OSError("no bash"), 1, 2).action is RetryAction.DEFAULT
 
 
+@pytest.mark.usefixtures("jars")
 def test_a_stage_is_a_job_of_spark_by_the_setting_of_the_engine(
     monkeypatch: pytest.MonkeyPatch, config: Path
 ) -> None:
@@ -304,6 +317,7 @@ def test_a_stage_is_a_job_of_spark_by_the_setting_of_the_engine(
     assert words[words.index(application) :] == [application, *task.application_args]
 
 
+@pytest.mark.usefixtures("jars")
 def test_without_a_master_it_is_that_of_the_connection(monkeypatch: pytest.MonkeyPatch, config: Path) -> None:
     monkeypatch.setenv("OBSERVATORY_ENGINE_NAME", "spark")
     monkeypatch.setenv("AIRFLOW_CONN_SPARK_DEFAULT", "spark://other.example:7078")
