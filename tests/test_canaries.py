@@ -119,7 +119,7 @@ def bronze_of(log: Log) -> tuple[pl.DataFrame, int]:
     if log.kernel in DOCUMENTS:
         files = entries if log.is_files else [log.head + "".join(entries)]
         documents = [each for file in files for each in kernel.read(file.encode(), "file", source, 1 << 20)]
-        rows = documents_of(enumerate(documents), source, kernel.BRONZE)
+        rows = documents_of(enumerate(documents), source, kernel.bronze)
         quarantined = sum(each.reason_code is not None for each in documents)
     else:
         lines = frame_of((log.head + "".join(entries)).splitlines())
