@@ -31,7 +31,7 @@ test: setup-dev  ## Run all tests but those that take minutes each
 	@$(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "not site and not airflow and not long"
 
 test-long: setup-dev setup-spark  ## The rest: kill -9, any order of files, whole runs with the real Airflow
-	@$(BIN)/python -m pytest -q -m "airflow or long"
+	@$(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile -m "airflow or long"
 
 test-site: setup-dev  ## Look at the report in a real browser (needs Chromium)
 	@$(BIN)/python -m pytest -q -m site
