@@ -31,7 +31,7 @@ test: setup-dev  ## Run all tests but those that take minutes each
 	@$(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "not site and not airflow and not long"
 
 test-long: setup-dev setup-spark  ## The rest: kill -9, any order of files, whole runs with the real Airflow
-	@$(BIN)/python -m pytest -q -m "airflow or long"
+	@$(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile -m "airflow or long"
 
 test-site: setup-dev  ## Look at the report in a real browser (needs Chromium)
 	@$(BIN)/python -m pytest -q -m site
@@ -40,6 +40,7 @@ check: setup-dev  ## Lint, types, and drift of derived files
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache --no-logo
 	@$(BIN)/python -m schemas.dictionary --check
 
 setup: $(VENV)/run.stamp  ## Make the environment, once
@@ -89,8 +90,8 @@ lock: $(VENV)/tools.stamp  ## Resolve the requirement files of all install sets 
 notebook: setup-dev  ## Run the economist's notebook on the demo's lake, to build/economist.html
 	@$(BIN)/python docs/run_notebook.py
 
-airflow: setup-dev  ## Open Airflow on the sample study at http://localhost:8080
-	@docker/airflow_standalone.sh
+airflow: setup-dev $(if $(filter spark,$(ENGINE)),setup-spark)  ## Open Airflow on the sample study at http://localhost:8080; ENGINE=spark: on Spark
+	@$(if $(filter spark,$(ENGINE)),$(ON_SPARK)) docker/airflow_standalone.sh
 
 benchmark: setup-dev  ## Compare speed and memory with other programs, formats with a raw copy, and show where time goes
 	@$(BIN)/python -m tests.benchmark --days

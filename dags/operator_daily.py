@@ -1,12 +1,18 @@
 """operator_daily: one operator's day, from its logs to validated gold tables.
 
-One DAG for each operator of the settings file, `operator_daily__<id>`, with four tasks in a row:
+One DAG for each operator of the settings file, `operator_daily__<id>`, with five tasks in a row:
 
-    pull ─► bronze ─► silver ─► gold
+    pull ─► bronze ─► silver ─► gold ─► report
 
-Each task is a command: `observatory pull --operator <id>` lands what is new in the operator's logs, and
-`observatory run --stage <stage> --operator <id>` computes a stage, validates its tables and writes them. The
-tables of a stage are the assets that its task updates (outlets).
+Each task is a command: `observatory pull --operator <id>` lands what is new in the operator's logs,
+`observatory run --stage <stage> --operator <id>` computes a stage, validates its tables and writes them, and
+`observatory report` draws the page of the whole lake. The tables of a stage are the assets that its task
+updates (outlets).
+
+**Which engine.** `[engine] name` decides. With "embedded" a stage is a plain command. With "spark" it is a
+spark-submit job whose driver runs where the task runs (SparkSubmitOperator, deploy mode client), on
+`[engine] master`, or on the master of the connection `spark_default` where the settings name none. The
+exit codes and the rows are the same.
 
 **When.** Daily at 00:00 UTC, for the day that has just ended. A run takes everything that is new, so that
 a late line of an earlier day is counted too and a day without a run is made up for by the next one
@@ -25,34 +31,47 @@ Clearing a task is always safe: a stage does no work twice.
 **What it needs.** `OBSERVATORY_CONFIG`, the settings file; `OBSERVATORY_PYTHON`, the Python of the
 pipeline's environment, if that is not Airflow's own; the pseudonym key (`OBSERVATORY_PSEUDONYM_KEY_FILE`)
 where the tasks run; and the pool `lake` with one slot, because the lake has one writer at a time.
+`OBSERVATORY_REPORT` is the folder of the page; without it `report` beside the lake. With Spark also
+Airflow's provider apache-airflow-providers-apache-spark, what `make setup-spark` installs in the pipeline's
+environment, and `JAVA_HOME` where no Java from 17 to 25 is on the path.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+from functools import partial
 from typing import Any
 
 from airflow.sdk import DAG, Param, chain
 from airflow.sdk.definitions.timetables.interval import CronDataIntervalTimetable
 
-from jobs.contracts import contract, tables
-from jobs.scheduling import as_macros, command, config_file, settings_of_dags, writer
+from jobs.airflow.scheduling import (
+    UnlessLasting,
+    by_engine,
+    command,
+    config_file,
+    report_folder,
+    settings_of_dags,
+    writing,
+)
+from jobs.core.contracts import contract, tables
 
 CONFIG = config_file()
 STAGES = ("bronze", "silver", "gold")
 DAY = dt.timedelta(days=1)
 
 
-def arguments(step: str, operator_id: str, dag_run: Any, params: Any) -> list[str]:
+def arguments(step: str, operator_id: str, context: Any) -> list[str]:
     """The command line of pull or of a stage. A stage's days are those of a backfill's interval, or those of
     the trigger; without either the stage takes everything that is new."""
     own = ["--config", str(CONFIG), "--operator", operator_id]
     if step == "pull":
         return ["pull", *own]
+    run, params = context["dag_run"], context["params"]
     since, until = params["since"], params["until"]
-    if dag_run.run_type == "backfill":
-        since = f"{dag_run.data_interval_start:%Y-%m-%d}"
-        until = f"{dag_run.data_interval_end - DAY:%Y-%m-%d}"
+    if run.run_type == "backfill":
+        since = f"{run.data_interval_start:%Y-%m-%d}"
+        until = f"{run.data_interval_end - DAY:%Y-%m-%d}"
     words = ["run", *own, "--stage", step]
     for option, day in (("--since", since), ("--until", until)):
         words += [option, day] if day else []
@@ -81,20 +100,26 @@ def operator_daily(operator_id: str, settings: dict[str, Any]) -> DAG:
         max_active_runs=1,
         params={"since": day, "until": day},
         default_args={"retries": 2, "retry_delay": dt.timedelta(minutes=1), "retry_exponential_backoff": 2.0},
-        user_defined_macros=as_macros(arguments),
         tags=["operator"],
     ) as dag:
-        call = f"'{{}}', '{operator_id}', dag_run, params".format
         pull = command(
             "pull",
-            call("pull"),
+            partial(arguments, "pull", operator_id),
             pool="lake",
             # From five minutes to an hour, about six hours in all: a log may come late.
             retries=9,
             retry_delay=dt.timedelta(minutes=5),
             max_retry_delay=dt.timedelta(hours=1),
         )
-        chain(pull, *(writer(stage, call(stage), written(stage), settings) for stage in STAGES))
+        stage = by_engine(settings)
+        stages = [
+            stage(name, partial(arguments, name, operator_id), **writing(written(name), settings))
+            for name in STAGES
+        ]
+        page = ["report", "--config", str(CONFIG), "--output", str(report_folder(settings))]
+        # In the pool, so that no two tasks draw the page at once.
+        report = command("report", lambda context: page, pool="lake", retry_policy=UnlessLasting())
+        chain(pull, *stages, report)
     return dag
 
 

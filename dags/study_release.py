@@ -26,13 +26,14 @@ encrypted, with the study's secret key in the GnuPG home of the user that runs t
 from __future__ import annotations
 
 import datetime as dt
+from functools import partial
 from typing import Any
 
 from airflow.sdk import DAG, chain
 from airflow.sdk.definitions.timetables.interval import CronDataIntervalTimetable
 
-from jobs.contracts import contract, tables
-from jobs.scheduling import as_macros, config_file, settings_of_dags, writer
+from jobs.airflow.scheduling import command, config_file, settings_of_dags, writing
+from jobs.core.contracts import contract, tables
 
 CONFIG = config_file()
 LOADED = [
@@ -43,6 +44,11 @@ LOADED = [
     "study.submission_source",
     "study.submission_type",
 ]
+
+
+def arguments(step: str, context: Any) -> list[str]:
+    """The command line of a step."""
+    return ["study", step, "--config", str(CONFIG)]
 
 
 def estimated() -> list[str]:
@@ -61,10 +67,15 @@ def study_release(settings: dict[str, Any]) -> DAG:
         catchup=False,
         max_active_runs=1,
         default_args={"retries": 2, "retry_delay": dt.timedelta(minutes=1), "retry_exponential_backoff": 2.0},
-        user_defined_macros=as_macros(lambda step: ["study", step, "--config", str(CONFIG)]),
         tags=["study"],
     ) as dag:
-        chain(*(writer(step, f"'{step}'", tables, settings) for step, tables in written.items()))
+        # The study is small: it needs no Spark, whatever the engine.
+        chain(
+            *(
+                command(step, partial(arguments, step), **writing(tables, settings))
+                for step, tables in written.items()
+            )
+        )
     return dag
 
 

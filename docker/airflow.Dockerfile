@@ -1,10 +1,20 @@
 # Airflow, and the pipeline in an environment of its own: Airflow's tasks run the pipeline's commands there, so
 # that neither restricts the other's package versions. docker/compose.yaml builds it.
-FROM apache/airflow:3.3.2-python3.11
+FROM apache/airflow:3.3.2-python3.11 AS packages
+USER 0
+RUN mkdir /opt/pipeline && chown 50000:0 /opt/pipeline
+USER 50000:0
+WORKDIR /opt/observatory
+COPY requirements/run.lock requirements/run.lock
+RUN python -m venv /opt/pipeline \
+    && PIP_USER=false /opt/pipeline/bin/python -m pip install --no-cache-dir --require-hashes \
+        -r requirements/run.lock
 
+FROM apache/airflow:3.3.2-python3.11
 ENV PYTHONPATH=/opt/observatory \
     OBSERVATORY_HOME=/opt/observatory/build \
     OBSERVATORY_LAKE_ROOT=/lake \
+    OBSERVATORY_REPORT=/report \
     OBSERVATORY_PYTHON=/opt/pipeline/bin/python \
     AIRFLOW__CORE__DAGS_FOLDER=/opt/observatory/dags \
     AIRFLOW__CORE__LOAD_EXAMPLES=False
@@ -13,16 +23,12 @@ USER 0
 # GnuPG signs and encrypts packages for the study; Debian's present version will do.
 # hadolint ignore=DL3008
 RUN apt-get update && apt-get install --yes --no-install-recommends gnupg && rm -rf /var/lib/apt/lists/*
-RUN mkdir -p /opt/observatory/build /opt/pipeline /lake \
-    && chown -R airflow:0 /opt/observatory /opt/pipeline /lake
+RUN mkdir -p /opt/observatory/build /lake /report \
+    && chown 50000:0 /opt/observatory/build /lake /report
 
 USER 50000:0
 WORKDIR /opt/observatory
-COPY requirements requirements
-RUN python -m venv /opt/pipeline \
-    && PIP_USER=false /opt/pipeline/bin/python -m pip install --no-cache-dir --require-hashes \
-        -r requirements/run.lock
-
+COPY --from=packages /opt/pipeline /opt/pipeline
 COPY schemas schemas
 COPY expectations expectations
 COPY jobs jobs

@@ -14,10 +14,15 @@ if [ -z "${OBSERVATORY_PSEUDONYM_KEY:-}${OBSERVATORY_PSEUDONYM_KEY_FILE:-}" ]; t
     # The same key as the demo's: both write the same lake.
     OBSERVATORY_PSEUDONYM_KEY_FILE=$(python -c '
 import os
-from jobs.__main__ import use_demo_key
+from jobs.cli.main import use_demo_key
 use_demo_key()
 print(os.environ["OBSERVATORY_PSEUDONYM_KEY_FILE"])')
     export OBSERVATORY_PSEUDONYM_KEY_FILE
+fi
+
+if [ "${OBSERVATORY_ENGINE_NAME:-}" = spark ]; then
+    # Without a master SparkSubmitOperator would ask for a connection.
+    export OBSERVATORY_ENGINE_MASTER="${OBSERVATORY_ENGINE_MASTER:-local[2]}"
 fi
 
 export AIRFLOW_HOME="$root/build/airflow"

@@ -1,12 +1,15 @@
-# The pipeline: Python and the packages of its default set. A run needs no network.
+# The pipeline, in two images; a run of either needs no network. The packages of the one without Java take
+# 0.95 GB, or 0.31 GB as a compressed layer (November 2026); the base adds about 0.15 GB.
 #   docker build -f docker/pipeline.Dockerfile -t spam-observatory .
-#   docker run --rm -v /etc/observatory:/etc/observatory:ro -v lake:/lake \
+#   docker build -f docker/pipeline.Dockerfile -t spam-observatory-spark --target spark .
+#   docker run --rm -v /etc/observatory:/etc/observatory:ro -v /var/log:/logs:ro -v lake:/lake \
 #     -e OBSERVATORY_PSEUDONYM_KEY_FILE=/etc/observatory/pseudonym.key \
 #     spam-observatory run --config /etc/observatory/observatory.toml
-FROM python:3.11-slim-bookworm
+FROM python:3.11.14-slim-bookworm AS base
 
 ENV PYTHONUNBUFFERED=1 \
     PYTHONPATH=/opt/observatory \
+    PATH=/opt/pipeline/bin:/usr/local/bin:/usr/bin:/bin \
     OBSERVATORY_HOME=/opt/observatory/build \
     OBSERVATORY_LAKE_ROOT=/lake
 
@@ -14,16 +17,45 @@ WORKDIR /opt/observatory
 # GnuPG signs and encrypts packages for the study; Debian's present version will do.
 # hadolint ignore=DL3008
 RUN apt-get update && apt-get install --yes --no-install-recommends gnupg && rm -rf /var/lib/apt/lists/*
-RUN useradd --uid 50000 --gid 0 --create-home observatory && mkdir build /lake && chown 50000:0 build /lake
+# Volumes take over whose the folders are.
+RUN useradd --uid 50000 --gid 0 --create-home observatory \
+    && mkdir build /lake /report && chown 50000:0 build /lake /report
 
-COPY requirements requirements
-RUN python -m pip install --no-cache-dir --require-hashes -r requirements/run.lock
+FROM base AS packages
+COPY requirements/run.lock requirements/run.lock
+RUN python -m venv /opt/pipeline \
+    && /opt/pipeline/bin/python -m pip install --no-cache-dir --require-hashes -r requirements/run.lock
 
+FROM base AS java
+# hadolint ignore=DL3008
+RUN apt-get update && apt-get install --yes --no-install-recommends default-jre-headless \
+    && rm -rf /var/lib/apt/lists/*
+ENV JAVA_HOME=/usr/lib/jvm/default-java
+
+# Spark, and the Delta jars, which it fetches here, once.
+FROM java AS spark-packages
+COPY requirements/spark.lock requirements/spark.lock
+RUN python -m venv /opt/pipeline \
+    && /opt/pipeline/bin/python -m pip install --no-cache-dir --require-hashes -r requirements/spark.lock
+COPY jobs jobs
+RUN python -m jobs.engine.java
+
+FROM java AS spark
+COPY --from=spark-packages /opt/pipeline /opt/pipeline
+COPY --from=spark-packages /opt/observatory/build/jars build/jars
 COPY schemas schemas
 COPY expectations expectations
 COPY jobs jobs
-
 USER 50000:0
+ENV OBSERVATORY_ENGINE_NAME=spark
+ENTRYPOINT ["python", "-m", "jobs"]
+CMD ["--help"]
 
+FROM base AS pipeline
+COPY --from=packages /opt/pipeline /opt/pipeline
+COPY schemas schemas
+COPY expectations expectations
+COPY jobs jobs
+USER 50000:0
 ENTRYPOINT ["python", "-m", "jobs"]
 CMD ["--help"]

@@ -3,7 +3,7 @@
 A suite is made in memory each time; what is kept is the result, as JSON. Great Expectations decides every
 rule, on pandas frames. A question costs it about 5 ms, however few the rows are. So the first question of a
 table is whether all of its rules hold in all rows, and one suite asks it of all tables. Only a table that
-breaks one is asked rule by rule. Row-level rules of bronze and silver are native (jobs/engine/checks.py):
+breaks one is asked rule by rule. Row-level rules of bronze and silver are native (jobs/stages/checks.py):
 Great Expectations gates aggregates and what is published.
 
 The import of Great Expectations takes seconds. Only functions import it, so that a process can do it beside
@@ -19,7 +19,6 @@ import sys
 import uuid
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
-from functools import reduce
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
@@ -27,8 +26,8 @@ from typing import Any
 
 import polars as pl
 
-from jobs.contracts import codes, contract
 from jobs.core.checksum import row_hashes
+from jobs.core.contracts import codes, contract
 from jobs.core.sql import expression
 
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
@@ -54,7 +53,8 @@ class Rule:
 
 @dataclass(frozen=True)
 class Result:
-    """How a rule fared: how many rows break it, and the keys of a few of them."""
+    """How a rule fared: how many rows break it, the keys of a few of them, and the operators that have such
+    rows."""
 
     table: str
     rule: str
@@ -62,6 +62,7 @@ class Result:
     is_held: bool
     violations: int
     examples: list[dict[str, str]] = field(default_factory=list)
+    operators: list[str] = field(default_factory=list)
 
 
 def contract_rules(table: str) -> list[Rule]:
@@ -108,8 +109,8 @@ class Asked:
 
 
 # Great Expectations imports these for charts, tests of distributions, notebooks and other frames. No rule
-# uses them, and they take half of the time. It can do without the first two.
-OPTIONAL = ("pyspark", "IPython")
+# uses them, and they take half of the time. It can do without those of the first line.
+OPTIONAL = ("pyspark", "IPython", "sqlalchemy")
 UNUSED = ("altair", "scipy", "scipy.stats", "scipy.special")
 
 
@@ -236,10 +237,13 @@ def result_of(frame: pl.DataFrame, asked: Asked, rule: Rule, is_held: bool) -> R
     """The result of a rule; only the rows of a broken one are counted and shown."""
     if is_held:
         return Result(asked.table, rule.name, rule.says, True, 0)
-    broken = frame.filter(breaks(rule)).select(asked.key)
-    rows = broken.sort(asked.key).head(EXAMPLES).to_dicts()
+    broken = frame.filter(breaks(rule))
+    rows = broken.select(asked.key).sort(asked.key).head(EXAMPLES).to_dicts()
     examples = [{name: str(value) for name, value in row.items()} for row in rows]
-    return Result(asked.table, rule.name, rule.says, False, broken.height, examples)
+    # "" stands for rows of a table without operators.
+    of = broken["operator_id"].fill_null("") if "operator_id" in broken.columns else pl.Series([""])
+    operators = sorted(set(of))
+    return Result(asked.table, rule.name, rule.says, False, broken.height, examples, operators)
 
 
 def holds(rule: Rule) -> pl.Expr:
@@ -251,34 +255,19 @@ def breaks(rule: Rule) -> pl.Expr:
     return ~holds(rule)
 
 
-def holders(asked: Iterable[Asked], results: Iterable[Result]) -> set[str]:
-    """The operators whose rows break a rule: those to hold back; "" for rows of a table without operators.
-
-    asked, results: as given to validate() and returned by it.
-    """
-    broken = {(each.table, each.rule) for each in results if not each.is_held}
-    found: set[str] = set()
-    for each in asked:
-        rules = [rule for rule in each.rules if (each.table, rule.name) in broken]
-        if not rules:
-            continue
-        rows = prepared(each).filter(reduce(pl.Expr.__or__, map(breaks, rules)))
-        has_operator = "operator_id" in rows.columns
-        found |= (
-            set(rows["operator_id"].fill_null("").unique())
-            if has_operator
-            else {""}
-            if rows.height
-            else set()
-        )
-    return found
+def holders(results: Iterable[Result]) -> set[str]:
+    """The operators whose rows break a rule: those to hold back; "" for rows of a table without operators."""
+    return {operator for each in results for operator in each.operators}
 
 
-def keep(results: list[Result], folder: str | os.PathLike[str], run_id: str) -> Path:
-    """Keep results as JSON, one file a run."""
+def keep(
+    results: list[Result], folder: str | os.PathLike[str], run_id: str, operators: Iterable[str]
+) -> Path:
+    """Keep results as JSON, one file a run. operators: those whose rows were checked."""
     file = Path(folder) / f"{run_id}.json"
     file.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps({"run_id": run_id, "results": [asdict(result) for result in results]}, indent=1)
+    kept = [asdict(result) for result in results]
+    text = json.dumps({"run_id": run_id, "operators": sorted(operators), "results": kept}, indent=1)
     # A disk that fills leaves no half of it under its name.
     new = file.with_name(f".{file.name}.{uuid.uuid4().hex}.new")
     new.write_text(text, encoding="utf-8")

@@ -19,12 +19,12 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from jobs.accounts import DOLLARS, Price, account, rises_of
-from jobs.areas import areas, classified, members
-from jobs.contracts import REFERENCE
-from jobs.investment_assumptions import central, for_class
-from jobs.periods import days_of
-from jobs.prevalence import Stratum, of_stratum
+from jobs.core.areas import areas, classified, members
+from jobs.core.contracts import REFERENCE
+from jobs.core.periods import days_of
+from jobs.costs.investment_assumptions import central, for_class
+from jobs.stats.prevalence import Stratum, of_stratum
+from jobs.study.estimate.accounts import DOLLARS, Price, account, rises_of
 
 FOLDER = Path(__file__).parent / "membership"
 SEED = 52

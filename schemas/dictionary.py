@@ -1,17 +1,19 @@
-"""The data dictionary, schemas/README.md: derived from the contracts.
+"""What derives from contracts and kernels: the data dictionary, schemas/README.md, and the list of formats.
 
-python -m schemas.dictionary            writes it
-python -m schemas.dictionary --check    exits 1 if it is stale
+python -m schemas.dictionary            writes both
+python -m schemas.dictionary --check    exits 1 if one is stale
 """
 
 from __future__ import annotations
 
+import csv
+import io
 import sys
-from pathlib import Path
 
-from jobs.contracts import SCHEMAS, Contract, codes, contract, tables
+from jobs.core.contracts import CODELISTS, SCHEMAS, Contract, codes, contract, tables
 
 PAGE = SCHEMAS / "README.md"
+FORMATS = CODELISTS / "format.csv"
 LAYERS = {
     "bronze": "As received, typed; raw addresses and numbers; short retention.",
     "silver": "One row per message and recipient; pseudonyms only.",
@@ -72,14 +74,33 @@ def described(about: Contract) -> list[str]:
     return [*lines, ""]
 
 
+def formats() -> str:
+    """The list of formats as CSV: a row for each kernel, with the silver tables that take its rows."""
+    from jobs.formats.registry import KERNELS
+
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(["code", "name", "description", "kind", "silver"])
+    rows.writerows(
+        [each.name, each.title, each.description, each.kind, " ".join(each.silver)]
+        for each in KERNELS.values()
+    )
+    return text.getvalue()
+
+
 def main(arguments: list[str]) -> int:
-    text = dictionary()
-    if "--check" in arguments:
-        if PAGE.exists() and PAGE.read_text(encoding="utf-8") == text:
-            return 0
-        print(f"{Path(PAGE).relative_to(SCHEMAS.parent)} is stale: run `make derived`", file=sys.stderr)
+    stale = []
+    # The dictionary reads the list.
+    for file, derived in ((FORMATS, formats), (PAGE, dictionary)):
+        text = derived()
+        if file.exists() and file.read_text(encoding="utf-8") == text:
+            continue
+        stale.append(str(file.relative_to(SCHEMAS.parent)))
+        if "--check" not in arguments:
+            file.write_text(text, encoding="utf-8")
+    if stale and "--check" in arguments:
+        print(f"{' and '.join(stale)}: stale, run `make derived`", file=sys.stderr)
         return 1
-    PAGE.write_text(text, encoding="utf-8")
     return 0
 
 

@@ -5,8 +5,9 @@
 In one process on one core, turn by turn:
 
     copy    Polars copies the log as text, line by line, to Parquet
-    kernel  a landed log becomes bronze rows in memory (jobs/reading.py)
-    parse   the same, and the rows, the quarantine and the ledger are committed to Delta (jobs/ingest.py)
+    kernel  a landed log becomes bronze rows in memory (jobs/ingest/reading.py)
+    parse   the same, and the rows, the quarantine and the ledger are committed to Delta
+    (jobs/stages/bronze_stage.py)
 
 Each is done on the log and on a quarter of it. Rates are megabytes a processor second between the two: they
 leave out what each costs however small its log is, and what other programs take of the machine. They are
@@ -38,14 +39,14 @@ os.environ["POLARS_MAX_THREADS"] = "1"
 import fsspec
 import polars as pl
 
-from jobs import config
 from jobs.engine.embedded import Inline
 from jobs.engine.lake import Lake
 from jobs.formats.delimited import profile_of
-from jobs.ingest import Ingest, ingest, landed, ranges_of
-from jobs.manifest import landing
-from jobs.pull import pull
-from jobs.reading import read_range
+from jobs.ingest.manifest import landing
+from jobs.ingest.pull import pull
+from jobs.ingest.reading import read_range
+from jobs.settings import config
+from jobs.stages.bronze_stage import Ingest, ingest, landed, ranges_of
 from sample_data.generate import generate
 from sample_data.generator.profiles import OPERATORS
 from sample_data.generator.texts import HAM_SMS, SPAM_SMS

@@ -2,7 +2,7 @@
 
     python -m tests.benchmark_location [--rows N] [--ranges N] [--rounds N] [--markdown]
 
-The same addresses, as text, are placed by jobs/location.py, which joins them to the ranges by sorted
+The same addresses, as text, are placed by jobs/protect/location.py, which joins them to the ranges by sorted
 segments, and by DuckDB's ASOF join; both give country, AS number and name, and both have to agree on every
 row. Once no address comes twice, once each comes ten times, as in logs. Rates are rows a wall second and a
 processor second: on a shared machine the second means more. A worker has one core, and so do both here.
@@ -24,8 +24,8 @@ import duckdb
 import numpy as np
 import polars as pl
 
-from jobs.location import Ranges, locate, make_ranges
-from jobs.range_tables import LOCATED
+from jobs.protect.location import Ranges, locate, make_ranges
+from jobs.protect.range_tables import LOCATED
 from tests.benchmark_tools import Report
 
 COUNTRIES = ("CHE", "FJI", "FRA", "GBR", "IND", "NPL", "PYF", "USA")

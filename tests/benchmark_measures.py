@@ -36,29 +36,29 @@ os.environ["POLARS_MAX_THREADS"] = "1"
 
 import polars as pl
 
-from jobs import config, runner
-from jobs.contracts import contract, reference
-from jobs.engine import gold_stage, gold_tasks, validator
+from jobs.core.contracts import contract, reference
 from jobs.engine.embedded import Inline
 from jobs.engine.lake import Lake
-from jobs.runner import Run, read_reference, run
+from jobs.settings import config
+from jobs.stages import gold_stage, gold_tasks, runner, validator
+from jobs.stages.runner import Run, read_reference, run
 from tests.benchmark_tools import FOLDER, KEY, Report, generate, logs, size
 
 GOAL = 2
 REST = "steering and the rest"
 # The functions of each step, as module:function or module:Class.method.
 STEPS = {
-    "pull": ["jobs.pull:pull"],
-    "parse": ["jobs.engine.bronze_tasks:parse"],
-    "assemble": [f"jobs.engine.silver_tasks:{name}" for name in ("split", "settle", "assemble")],
+    "pull": ["jobs.ingest.pull:pull"],
+    "parse": ["jobs.stages.bronze_tasks:parse"],
+    "assemble": [f"jobs.stages.silver_tasks:{name}" for name in ("split", "settle", "assemble")],
     "protect": [
-        f"jobs.protect:{name}"
+        f"jobs.protect.pseudonyms:{name}"
         for name in ("transmissions", "verdicts", "complaints", "authentication_reports", "facts")
     ],
     "types and measures": [
-        "jobs.refusal_types:type_of_transmissions",
+        "jobs.protect.refusal_types:type_of_transmissions",
         *(
-            f"jobs.rules:{name}"
+            f"jobs.protect.rules:{name}"
             for name in (
                 "type_of_verdicts",
                 "type_of_texts",
@@ -68,16 +68,16 @@ STEPS = {
         ),
     ],
     "places": [
-        "jobs.protect:located",
-        "jobs.location:country_of_numbers",
-        "jobs.location:network_of",
-        "jobs.parties:networks_of_numbers",
+        "jobs.protect.pseudonyms:located",
+        "jobs.protect.location:country_of_numbers",
+        "jobs.protect.location:network_of",
+        "jobs.protect.parties:networks_of_numbers",
     ],
     "message": [
-        f"jobs.engine.silver_tasks:{name}"
+        f"jobs.stages.silver_tasks:{name}"
         for name in ("link", "route", "forward", "messages", "follow", "refused")
     ],
-    "checks and checksums": ["jobs.engine.checks:check_rows", "jobs.core.checksum:checksums"],
+    "checks and checksums": ["jobs.stages.checks:check_rows", "jobs.core.checksum:checksums"],
     "files and staging": [
         *(f"jobs.engine.lake:{name}" for name in ("read_files", "write_files")),
         *(f"jobs.engine.tasks:{name}" for name in ("leave", "take")),
@@ -87,15 +87,15 @@ STEPS = {
         for name in ("append", "replace", "rewrite", "add_files", "replace_periods")
     ],
     "gold: counts": [
-        *(f"jobs.engine.gold_tasks:{name}" for name in ("count", "finish", "store")),
-        "jobs.engine.gold_stage:Steps.monthly",
+        *(f"jobs.stages.gold_tasks:{name}" for name in ("count", "finish", "store")),
+        "jobs.stages.gold_stage:Steps.monthly",
     ],
     "gold: campaigns and bulk": [
-        f"jobs.engine.gold_tasks:{name}"
+        f"jobs.stages.gold_tasks:{name}"
         for name in ("signatures", "members", "campaigns", "texts", "evidence")
     ],
-    "gold: bypass": [f"jobs.engine.gold_tasks:{name}" for name in ("contacts", "behaviour")],
-    "validation": ["jobs.engine.validator:ask"],
+    "gold: bypass": [f"jobs.stages.gold_tasks:{name}" for name in ("contacts", "behaviour")],
+    "validation": ["jobs.stages.validator:ask"],
 }
 
 
@@ -169,7 +169,9 @@ def whole_run(folder: Path, megabytes: float) -> Run:
     work = Run(Lake(settings.lake.root), settings, list(settings.operator), f"{now:%Y%m%dT%H%M%S.%f}")
     work.say = lambda text: None
     for operator in settings.operator:
-        problems = importlib.import_module("jobs.pull").pull(operator, settings.lake.root, now).problems
+        problems = (
+            importlib.import_module("jobs.ingest.pull").pull(operator, settings.lake.root, now).problems
+        )
         if problems:
             raise SystemExit("\n".join(problems))
     run(work)

@@ -20,7 +20,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from jobs import machine
+from jobs.core import machine
 from tests.memory_of import sampled
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -15,8 +15,7 @@ from typing import Any
 
 import polars as pl
 
-from jobs import config, protect
-from jobs.contracts import conform, contract, polars_schema, reference
+from jobs.core.contracts import conform, contract, polars_schema, reference
 from jobs.formats import LINES, Source, delimited, kannel
 from jobs.gold.bypass import (
     NUMBER,
@@ -29,8 +28,10 @@ from jobs.gold.bypass import (
     numbers_behaviour,
     signs,
 )
-from jobs.runner import read_reference
+from jobs.protect import pseudonyms
+from jobs.settings import config
 from jobs.silver import message
+from jobs.stages.runner import read_reference
 from sample_data import bypass, bypass_calls
 
 CHOSEN_ON, REPORTED_ON = 1, (2, 3, 4)
@@ -69,7 +70,7 @@ def traffic(seed: int, folder: Path, unit: str = "recipient") -> Traffic:
     settings = config.load(folder / "observatory.toml")
     operator = read_reference(settings, "ref.operator")
     made = message.transform(
-        transmission_of(lines, settings.operator[0], protect.Door.of(operator)),
+        transmission_of(lines, settings.operator[0], pseudonyms.Door.of(operator)),
         pl.DataFrame(schema=polars_schema("silver.verdict")),
         pl.DataFrame(schema=polars_schema("silver.operator_knowledge")),
         reference("ref.attribute_rule"),
@@ -79,7 +80,7 @@ def traffic(seed: int, folder: Path, unit: str = "recipient") -> Traffic:
     return made, operator, truth
 
 
-def transmission_of(lines: list[str], operator: config.Operator, door: protect.Door) -> pl.DataFrame:
+def transmission_of(lines: list[str], operator: config.Operator, door: pseudonyms.Door) -> pl.DataFrame:
     """silver.transmission of a log of the operator's first source."""
     kernel: Any = {"kannel": kannel, "delimited": delimited}[operator.source[0].format]
     frame = pl.DataFrame({"line": lines}).with_row_index("offset").select(list(LINES)).cast(pl.Schema(LINES))
@@ -94,7 +95,7 @@ def transmission_of(lines: list[str], operator: config.Operator, door: protect.D
             stream_id=pl.lit(source.stream_id),
         )
     )
-    rows = protect.transmissions(kernel.transmissions(kernel.assemble(placed)).collect(), door)
+    rows = pseudonyms.transmissions(kernel.transmissions(kernel.assemble(placed)).collect(), door)
     named = rows.with_columns(transmission_hash=pl.col("offset").cast(pl.String))
     table = "silver.transmission"
     return conform(named.select(contract(table).columns), table)

@@ -22,10 +22,10 @@ from typing import Any
 
 import polars as pl
 
-from jobs import signatures
-from jobs.contracts import conform, polars_schema, reference
+from jobs.core.contracts import conform, polars_schema, reference
 from jobs.formats import LINES, Source, kannel
 from jobs.gold import campaign_daily
+from jobs.protect import signatures
 from sample_data.generate import generate
 from sample_data.generator.profiles import CHANNEL, HEXAGONE
 from sample_data.generator.texts import FIRST_NAMES, HAM_SMS, LONG_TAIL, SPAM_SMS

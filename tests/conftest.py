@@ -5,10 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
 
+if TYPE_CHECKING:
+    from jobs.stages.runner import Run
+
+# As in workers: threads of two processes that run tests would wait for each other. Polars reads it when it is
+# imported, which is later.
+os.environ.setdefault("POLARS_MAX_THREADS", "1")
 ROOT = Path(__file__).resolve().parent.parent
 # A key of the tests' own; nothing that it protects is real.
 KEY = "0123456789abcdef0123456789abcdef"
@@ -24,7 +31,17 @@ hypothesis.settings.load_profile("observatory")
 
 @pytest.fixture(autouse=True)
 def keys_of_one_test() -> Iterator[None]:
-    """Reading settings that name a key file sets it for the whole process: the next test begins without it."""
+    """Settings that name a key file set it for the whole process: the next test begins without it."""
     yield
     os.environ.pop("OBSERVATORY_PSEUDONYM_KEY_FILE", None)
     os.environ["OBSERVATORY_PSEUDONYM_KEY"] = KEY
+
+
+@pytest.fixture(scope="session")
+def mixed_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A finished run of every format that the lab has (tests/mixed.py), for tests that only read its lake."""
+    from tests.mixed import mixed_logs, mixed_settings, run_mixed
+
+    folder = tmp_path_factory.mktemp("mixed")
+    mixed_logs(folder)
+    return run_mixed(mixed_settings(folder))

@@ -8,9 +8,9 @@ from typing import Any
 
 import polars as pl
 
-from jobs import simulation
-from jobs.contracts import contract, polars_schema, reference
-from jobs.simulation import FixedCost, cost
+from jobs.core.contracts import contract, polars_schema, reference
+from jobs.costs import simulation
+from jobs.costs.simulation import FixedCost, cost
 from tests.delta import write_delta
 
 SETTINGS = """

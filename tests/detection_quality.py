@@ -27,7 +27,7 @@ import polars as pl
 from rich.console import Console
 from rich.table import Table
 
-from jobs.contracts import reference
+from jobs.core.contracts import reference
 from tests import bypass_quality, campaign_truth, mail_truth, type_quality
 
 # What was found, its seed or language, precision and recall.

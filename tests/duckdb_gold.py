@@ -14,7 +14,7 @@ from pathlib import Path
 
 import duckdb
 
-from jobs import machine
+from jobs.core import machine
 
 SQL = r"""
 CREATE TEMP TABLE line AS

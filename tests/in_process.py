@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pytest
 
-from jobs import __main__ as command_line
+from jobs.cli import main as command_line
 
 
 class Told(NamedTuple):

@@ -19,12 +19,13 @@ from typing import Any
 
 import polars as pl
 
-from jobs import config, protect
-from jobs.contracts import conform, contract, polars_schema, reference
+from jobs.core.contracts import conform, contract, polars_schema, reference
 from jobs.formats import LINES, Source, exim, rspamd
 from jobs.gold import campaign_daily
-from jobs.runner import read_reference
+from jobs.protect import pseudonyms
+from jobs.settings import config
 from jobs.silver import message
+from jobs.stages.runner import read_reference
 from sample_data.generator.texts import FIRST_NAMES, WORDS
 from tests.campaign_truth import members_of
 
@@ -193,7 +194,7 @@ def traffic(seeds: tuple[int, ...]) -> tuple[pl.DataFrame, pl.DataFrame]:
     """silver.message of the seeds' mail, through the kernels of both logs; and operator_id, number and
     campaign of each mail. An operator is a seed and what its logs tell."""
     names = [f"{tells}-{seed}" for tells in TELLS for seed in seeds]
-    door = protect.Door.of(read_reference(settings_of(names, ""), "ref.operator"))
+    door = pseudonyms.Door.of(read_reference(settings_of(names, ""), "ref.operator"))
     sent, said, truth = [], [], []
     for operator in names:
         tells, _, seed = operator.partition("-")
@@ -212,8 +213,8 @@ def traffic(seeds: tuple[int, ...]) -> tuple[pl.DataFrame, pl.DataFrame]:
             said.append(rspamd.verdicts(read(spoken, operator, rspamd, "filter")).collect())
     frames = {}
     for table, hashed, rows in [
-        ("silver.transmission", "transmission_hash", protect.transmissions(pl.concat(sent), door)),
-        ("silver.verdict", "verdict_hash", protect.verdicts(pl.concat(said), door)),
+        ("silver.transmission", "transmission_hash", pseudonyms.transmissions(pl.concat(sent), door)),
+        ("silver.verdict", "verdict_hash", pseudonyms.verdicts(pl.concat(said), door)),
     ]:
         named = rows.with_columns(pl.col("offset").cast(pl.String).alias(hashed))
         frames[table] = conform(named.select(contract(table).columns), table)

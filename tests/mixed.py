@@ -6,10 +6,10 @@ import datetime as dt
 import shutil
 from pathlib import Path
 
-from jobs import config
 from jobs.engine.lake import Lake
-from jobs.pull import pull
-from jobs.runner import Run, run
+from jobs.ingest.pull import pull
+from jobs.settings import config
+from jobs.stages.runner import Run, run
 from tests.conftest import ROOT
 from tests.whole_runs import CYPRIOT_MOBILE, MAIL_NETWORK, operator_toml, source_toml
 

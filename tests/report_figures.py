@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from jobs.core.shares import CALLS
 from jobs.release.figures import ENDS_OF_SPAM, FIGURES, SUMS
-from jobs.shares import CALLS
 
 OPERATORS = [
     {"id": "alp-mail", "name": "Alp Mail", "country": "CHE", "holding": "alp", "currency": "CHF"},

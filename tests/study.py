@@ -5,10 +5,10 @@ from __future__ import annotations
 import datetime as dt
 from pathlib import Path
 
-from jobs import config
 from jobs.engine.lake import Lake
-from jobs.pull import pull
-from jobs.runner import Run, run
+from jobs.ingest.pull import pull
+from jobs.settings import config
+from jobs.stages.runner import Run, run
 from tests.conftest import ROOT
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import polars as pl
 
-from jobs.contracts import conform, contract, polars_schema, reference
-from jobs.cost_model import figures
+from jobs.core.contracts import conform, contract, polars_schema, reference
+from jobs.costs.cost_model import figures
 from jobs.study.cost import row_of
 from tests.delta import write_delta
 

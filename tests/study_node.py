@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from jobs.config import Observatory, Operator
+from jobs.settings.config import Observatory, Operator
 from jobs.submission.making import package_of, written
 from tests.questionnaire import SAVANNA, filled, saved
 from tests.submission_lake import put_gold

@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from jobs.contracts import polars_schema
+from jobs.core.contracts import polars_schema
 from jobs.submission.counts import GOLD
 from jobs.submission.smallcounts import MEASURES
 from tests.delta import write_delta

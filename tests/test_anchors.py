@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from jobs.contracts import reference, rows_frame
+from jobs.core.contracts import reference, rows_frame
 from jobs.gold import spam_volume_daily
 from jobs.release.figures import DEFINITION
 from jobs.release.gather import measured

@@ -14,15 +14,16 @@ import openpyxl
 import polars as pl
 import pytest
 
-from jobs.audit import quality, sheet
+from jobs.audit import sheet
 from jobs.audit.command import load, sample, stored
 from jobs.audit.drawing import Plan, band, bands, draw
-from jobs.config import Observatory
-from jobs.contracts import rows_frame
+from jobs.core.contracts import rows_frame
+from jobs.core.errors import ObservatoryError
 from jobs.engine import record
 from jobs.engine.lake import Lake
-from jobs.errors import ObservatoryError
-from jobs.runner import Run
+from jobs.settings.config import Observatory
+from jobs.stages import quality
+from jobs.stages.runner import Run
 
 UNIT = {
     "operator_id": "north-mail",

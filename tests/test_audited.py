@@ -14,8 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.attributes import ATTRIBUTES
-from jobs.release import audited, content_types, report, words
+from jobs.core import words
+from jobs.core.attributes import ATTRIBUTES
+from jobs.release import audited, content_types, report
 from jobs.release.figures import CALL_SHARES, FIGURES
 from jobs.release.study import Study
 from tests.report_figures import ABOUT, MAIL, OPERATORS, PARTS, audited_figures, figures, validation

@@ -11,14 +11,15 @@ from typing import Any
 
 import pytest
 
-from jobs import config, ingest
-from jobs.contracts import contract
+from jobs.core.contracts import contract
+from jobs.core.errors import ObservatoryError
 from jobs.engine.embedded import Inline
 from jobs.engine.lake import Lake
-from jobs.errors import ObservatoryError
-from jobs.pull import Pulled, pull
-from jobs.runner import read_reference
+from jobs.ingest.pull import Pulled, pull
+from jobs.settings import config
 from jobs.silver.assembling import from_bronze
+from jobs.stages import bronze_stage
+from jobs.stages.runner import read_reference
 from tests.conftest import ROOT
 from tests.delta import read_delta
 from tests.held_log import held_log
@@ -59,13 +60,13 @@ class Site:
         return pull(self.settings.operator[0], self.lake.root, NOW)
 
     def ingest(self, ingest_id: str) -> list[str]:
-        return ingest.ingest(self.work(), ingest_id).batches
+        return bronze_stage.ingest(self.work(), ingest_id).batches
 
     def requarantine(self) -> list[str]:
-        return ingest.requarantine(self.work()).batches
+        return bronze_stage.requarantine(self.work()).batches
 
-    def work(self) -> ingest.Ingest:
-        return ingest.Ingest(self.lake, self.settings, list(self.settings.operator), Inline())
+    def work(self) -> bronze_stage.Ingest:
+        return bronze_stage.Ingest(self.lake, self.settings, list(self.settings.operator), Inline())
 
     def rows(self, table: str, *columns: str) -> list[tuple[Any, ...]]:
         """Rows of a table as sorted tuples."""

@@ -14,15 +14,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobs import campaigns, config, signatures
-from jobs.contracts import conform, polars_schema, reference, rows_frame
 from jobs.core import sketch
 from jobs.core.checksum import Fingerprint
+from jobs.core.contracts import conform, polars_schema, reference, rows_frame
+from jobs.core.errors import ObservatoryError
 from jobs.core.merge import merged
 from jobs.engine.lake import Lake
-from jobs.errors import ObservatoryError
 from jobs.gold import bulk, campaign_daily
 from jobs.gold.similarity import SIGNED, WHOSE, Thresholds, company, united
+from jobs.protect import signatures
+from jobs.settings import config
+from jobs.stages import campaigns
 from tests.study import run_again
 
 DAY = dt.date(2026, 11, 24)
@@ -597,7 +599,7 @@ def test_a_late_line_makes_a_message_of_20_days_later_bulk(
         return frame.filter(is_ours | (pl.col("definition_code") == "OPERATOR")).with_columns(changed)
 
     # Logs of so few bytes are counted in this process.
-    monkeypatch.setattr("jobs.engine.gold_tasks.reference", with_a_definition_of_bulk)
+    monkeypatch.setattr("jobs.stages.gold_tasks.reference", with_a_definition_of_bulk)
     observatory = config.load(tmp_path / "observatory.toml")
     last = FIRST + dt.timedelta(days=20)
 

@@ -11,13 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobs.contracts import contract, reference, rows_frame
-from jobs.core import sketch
+from jobs.core import sketch, words
+from jobs.core.contracts import contract, reference, rows_frame
+from jobs.core.errors import ObservatoryError
 from jobs.core.merge import merged
-from jobs.errors import ObservatoryError
 from jobs.gold import bypass_indicator_daily
 from jobs.gold.bypass import CONTACT_KEY, CONTACT_RULES, bucket, contacts, numbers_behaviour, parameters
-from jobs.release import words
 from sample_data import bypass, bypass_calls
 from tests.bypass_quality import quality, told, traffic
 

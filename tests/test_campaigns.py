@@ -14,13 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from jobs import signatures
 from jobs.cli.rows import Format, write_rows
-from jobs.contracts import contract, reference
+from jobs.core.contracts import contract, reference
+from jobs.core.errors import ObservatoryError
 from jobs.core.merge import merged
-from jobs.errors import ObservatoryError
 from jobs.gold import campaign_daily, similarity
 from jobs.gold.similarity import WHOSE, Thresholds, united
+from jobs.protect import signatures
 from tests import campaign_truth
 from tests.campaign_truth import CHOSEN_ON, REPORTED_ON, as_messages, found, thresholds
 
@@ -109,7 +109,7 @@ def test_a_signature_needs_the_key() -> None:
 
 
 def test_a_text_that_is_a_name_has_not_that_names_pseudonym() -> None:
-    from jobs.protect import pseudonyms
+    from jobs.protect.pseudonyms import pseudonyms
 
     name = "someone.of.some.fame@somewhere.example"
     signed = signatures.of_transmissions(raw([name]), KEY)["signature_hash"][0]

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.contracts import contract, polars_schema
 from jobs.core import checksum
 from jobs.core.checksum import Fingerprint, added, checksums, row_hashes
+from jobs.core.contracts import contract, polars_schema
 
 PAIR = pl.Struct({"code": pl.String, "is_strong": pl.Boolean})
 KINDS: dict[str, Any] = {

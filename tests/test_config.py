@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from jobs import config, machine
-from jobs.errors import ObservatoryError
+from jobs.core import machine
+from jobs.core.errors import ObservatoryError
+from jobs.settings import config
 from tests.conftest import ROOT
 
 SETTINGS = """
@@ -99,6 +100,15 @@ def engine(folder: Path, right: str, wrong: str, **overrides: Any) -> tuple[int,
             '"CHE"',
             '"che"',
             "[operator] 'hill-mail' country: unknown country (ISO 3166-1 alpha-3) 'che'; did you mean 'CHE'?",
+        ),
+        # Of two letters it is the alpha-2 code of a country, and China is not near.
+        *(
+            (
+                '"CHE"',
+                f'"{code}"',
+                f"country: unknown country (ISO 3166-1 alpha-3) '{code}'; did you mean '{right}'?",
+            )
+            for code, right in (("CH", "CHE"), ("ch", "CHE"), ("AT", "AUT"), ("UK", "GBR"), ("SE", "SWE"))
         ),
         ('"CHF"', '"CHFF"', "'hill-mail' currency: unknown currency (ISO 4217) 'CHFF'; did you mean 'CHF'?"),
         ('"postfix"', '"postfx"', "source 'mx1' format: unknown format 'postfx'; did you mean 'postfix'?"),

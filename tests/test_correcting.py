@@ -12,12 +12,12 @@ import numpy as np
 import polars as pl
 import pytest
 
-from jobs import prevalence
-from jobs.contracts import rows_frame
+from jobs.core.contracts import rows_frame
+from jobs.core.shares import CALLS
 from jobs.release import correcting
 from jobs.release.audited import estimated
 from jobs.release.figures import CALL_SHARES
-from jobs.shares import CALLS
+from jobs.stats import prevalence
 from tests.test_prevalence import Truth, audited
 
 QUALITY = "gold.filter_quality_monthly"
@@ -85,7 +85,7 @@ def ends(
     counts: dict[str, float], shares: dict[str, Share], populations: dict[str, float]
 ) -> tuple[float, float, float]:
     """Spam of one part of one operator's month and the squares of its distances below and above, by the
-    formula of docs/audit.md."""
+    formula of docs/audit-method.md."""
     spam = below = above = 0.0
     for call, units in counts.items():
         rate, low, high = shares[call]
@@ -514,8 +514,8 @@ def test_countries_hold_the_truth_where_the_filter_errs_alike(of_country: tuple[
 
 
 def test_what_is_said_where_the_filter_misses_more_of_one_countrys_spam() -> None:
-    """What docs/audit.md says of it: that country's interval does not hold its spam, which stands with the
-    others'. Nothing but labels by country could tell."""
+    """As docs/audit-method.md says, that country's interval does not contain its spam, which is attributed to
+    the others. Only labels by country could show it."""
     first, *others = trial((0.45,) * 8, 4.0)["rates"]
     assert first[0] < 0.1 and -0.5 < first[1] < -0.25
     assert all(0.05 < off < 0.15 for _, off in others)

@@ -1,4 +1,5 @@
-"""jobs.cost_model and jobs.sensitivity: every published figure, its verdict, and what dominates it."""
+"""jobs.costs.cost_model and jobs.stats.sensitivity: every published figure, its verdict, and what dominates
+it."""
 
 from __future__ import annotations
 
@@ -12,11 +13,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from jobs import contracts
-from jobs.contracts import codes, contract, polars_schema, reference
-from jobs.cost_model import NO_COST, Figure, estimate, figures, reproduction
-from jobs.errors import ObservatoryError
-from jobs.sensitivity import sensitivities
+from jobs.core import contracts
+from jobs.core.contracts import codes, contract, polars_schema, reference
+from jobs.core.errors import ObservatoryError
+from jobs.costs.cost_model import NO_COST, Figure, estimate, figures, reproduction
+from jobs.stats.sensitivity import sensitivities
 from jobs.study.cost import row_of
 
 MODELS, PARAMETERS = reference("ref.cost_model"), reference("ref.cost_model_parameter")

@@ -10,19 +10,20 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from jobs import config
-from jobs.contracts import codes, contract
+from jobs.core import words
+from jobs.core.contracts import codes, contract
+from jobs.core.errors import ObservatoryError
 from jobs.costs.adding import INSTEAD, add, refusal
 from jobs.costs.figure import Explained, in_formula, number
+from jobs.costs.fixed_costs import figure_of, rows_of
 from jobs.costs.month import explain_month
 from jobs.costs.published import explain_published, names_of, published_figures
 from jobs.engine.lake import Lake
-from jobs.errors import ObservatoryError
-from jobs.fixed_costs import figure_of, rows_of
-from jobs.formula import evaluate
-from jobs.release import accounts, words
+from jobs.release import accounts
 from jobs.release.figures import FIGURES
 from jobs.release.study import Study
+from jobs.settings import config
+from jobs.stats.formula import evaluate
 from tests.cost_lake import COST, LICENCE, write_lake
 from tests.in_process import Run, cost_command
 

@@ -9,15 +9,15 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from jobs import config
-from jobs.contracts import contract, polars_schema, reference
+from jobs.core.contracts import contract, polars_schema, reference
+from jobs.core.errors import ObservatoryError
 from jobs.costs.adding import add, refusal
 from jobs.costs.figure import Explained
+from jobs.costs.investment_assumptions import PARAMETERS, assumptions
 from jobs.costs.study import TABLES
 from jobs.costs.study_figures import explain_study
-from jobs.errors import ObservatoryError
-from jobs.formula import evaluate
-from jobs.investment_assumptions import PARAMETERS, assumptions
+from jobs.settings import config
+from jobs.stats.formula import evaluate
 from tests.delta import write_delta
 from tests.in_process import Run, cost_command
 from tests.study_lake import AREAS, write_study

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from jobs.attributes import ATTRIBUTES
-from jobs.contracts import REFERENCE, contract, reference, rows_frame
-from jobs.errors import ObservatoryError
+from jobs.core.attributes import ATTRIBUTES
+from jobs.core.contracts import REFERENCE, contract, reference, rows_frame
+from jobs.core.errors import ObservatoryError
 from jobs.gold import type_coverage_daily
 from jobs.gold.counting import PER_MASK, READ, UNITS, counted, marked
 from jobs.gold.predicates import definitions, of_operator, written

@@ -21,10 +21,11 @@ import polars as pl
 import pytest
 
 import jobs
-from jobs import __main__ as command_line
-from jobs import config, ingest, runner
-from jobs.contracts import reference
-from jobs.engine import embedded, validator
+from jobs.cli import main as command_line
+from jobs.core.contracts import reference
+from jobs.core.disk import DiskFull
+from jobs.core.errors import ObservatoryError, ValidationHeld
+from jobs.engine import embedded
 from jobs.engine.embedded import (
     BASE_BYTES,
     LEAST_TASK_BYTES,
@@ -33,14 +34,14 @@ from jobs.engine.embedded import (
     Embedded,
     Inline,
 )
-from jobs.engine.gold_stage import GOLD
 from jobs.engine.lake import Lake
-from jobs.engine.silver_stage import SILVER
 from jobs.engine.tasks import Bucket, Left, Task, TaskDied, TaskFailed, leave, perform, take
-from jobs.errors import ObservatoryError, ValidationHeld
-from jobs.pull import pull
-from jobs.runner import Run, run
-from jobs.space import DiskFull
+from jobs.ingest.pull import pull
+from jobs.settings import config
+from jobs.stages import bronze_stage, runner, validator
+from jobs.stages.gold_stage import GOLD
+from jobs.stages.runner import Run, run
+from jobs.stages.silver_stage import SILVER
 from tests.conftest import KEY, ROOT
 from tests.memory_of import tree_of
 from tests.whole_runs import MAIL_NETWORK, operator_toml, rows_in, source_toml
@@ -223,7 +224,7 @@ def test_a_worker_without_the_key_says_how_to_set_it(tmp_path: Path) -> None:
     """The process that steers has the key; workers were started before it did."""
     code = f"""
 import os, sys
-from jobs import __main__ as command_line
+from jobs.cli import main as command_line
 from jobs.engine.embedded import Embedded
 from jobs.engine.tasks import Task
 
@@ -231,7 +232,7 @@ def late(*arguments):
     with Embedded(2, {MEMORY}) as engine:
         engine.warm()
         os.environ["OBSERVATORY_PSEUDONYM_KEY"] = "{KEY}"
-        engine.run([Task("jobs.protect:master_key", (), "silver, bucket 1 of 2")])
+        engine.run([Task("jobs.protect.pseudonyms:master_key", (), "silver, bucket 1 of 2")])
 
 command_line.pull_all = late
 sys.argv = ["observatory", "pull", "--config", "sample_data/observatory.toml"]
@@ -281,7 +282,7 @@ def test_an_error_ends_the_other_tasks_at_once(tmp_path: Path) -> None:
 def test_no_process_outlives_the_one_that_started_it(tmp_path: Path, how: signal.Signals) -> None:
     """Killed by itself, as by a system without memory, or by a person at a terminal: all of its group."""
     code = f"""
-from jobs.engine import validator
+from jobs.stages import validator
 from jobs.engine.embedded import Embedded
 from jobs.engine.tasks import Task
 
@@ -306,6 +307,7 @@ if __name__ == "__main__":
         assert told.count("Traceback") <= 1 and "KeyboardInterrupt" in told
 
 
+@pytest.mark.long
 def test_a_validator_that_dies_is_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
     table = "ref.definition"
     validator.prepare()
@@ -406,8 +408,8 @@ def test_a_run_whose_every_task_dies_once_gives_the_same_tables(
     settings: config.Observatory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = run_on(settings, tmp_path / "whole", Inline(), monkeypatch)
-    monkeypatch.setattr("jobs.engine.silver_stage.SMALLEST_BUCKET", 100_000)
-    monkeypatch.setattr(ingest, "SMALLEST_RANGE", 50_000)
+    monkeypatch.setattr("jobs.stages.silver_stage.SMALLEST_BUCKET", 100_000)
+    monkeypatch.setattr(bronze_stage, "SMALLEST_RANGE", 50_000)
     deadly = Deadly(2, MEMORY)
     lake = run_on(settings, tmp_path / "deadly", deadly, monkeypatch)
     tables = (*SILVER, *GOLD)
@@ -445,8 +447,8 @@ def files_of_no_version(lake: Lake) -> list[str]:
 @pytest.mark.parametrize(
     ("function", "names"),
     [
-        ("jobs.engine.bronze_tasks:parse", "lab-mail/"),
-        ("jobs.engine.silver_tasks:assemble", "silver, bucket "),
+        ("jobs.stages.bronze_tasks:parse", "lab-mail/"),
+        ("jobs.stages.silver_tasks:assemble", "silver, bucket "),
     ],
 )
 def test_a_task_that_keeps_dying_is_a_short_message_and_exit_code_4(

@@ -11,8 +11,8 @@ import svy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobs.areas import GROUPS
-from jobs.estimation import (
+from jobs.core.areas import GROUPS
+from jobs.stats.estimation import (
     SMALLEST,
     Array,
     Margins,
@@ -30,7 +30,7 @@ from jobs.estimation import (
     subscriptions_stood_for,
     weighted,
 )
-from jobs.intervals import (
+from jobs.stats.intervals import (
     Imputed,
     at_factor,
     concentration,
@@ -257,6 +257,7 @@ def test_intervals_cover_the_truth_and_estimates_have_no_bias(channel: str, by_s
     held(channel, 1000, by_size)
 
 
+@pytest.mark.long
 def test_intervals_cover_the_truth_of_a_few_samples() -> None:
     held("EMAIL", 150, 0.0)
 

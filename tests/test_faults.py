@@ -17,13 +17,16 @@ from typing import Any
 import polars as pl
 import pytest
 
-from jobs import config, contracts, protect, runner
-from jobs.engine.gold_stage import GOLD
+from jobs.core import contracts
+from jobs.core.errors import ValidationHeld
 from jobs.engine.lake import Lake
-from jobs.engine.silver_stage import SILVER
-from jobs.errors import ValidationHeld
-from jobs.pull import pull
-from jobs.runner import Run, read_reference, run
+from jobs.ingest.pull import pull
+from jobs.protect import pseudonyms
+from jobs.settings import config
+from jobs.stages import runner
+from jobs.stages.gold_stage import GOLD
+from jobs.stages.runner import Run, read_reference, run
+from jobs.stages.silver_stage import SILVER
 from tests.conftest import KEY, ROOT
 from tests.whole_runs import CYPRIOT_MOBILE, MAIL_NETWORK, killed_when, operator_toml, rows_in, source_toml
 
@@ -369,12 +372,12 @@ def test_the_key_is_nowhere(faulty: tuple[Run, list[str]]) -> None:
     work, _ = faulty
     keys = [KEY.encode()]
     for operator in work.operators:
-        own = protect.operator_key(operator.id)
+        own = pseudonyms.operator_key(operator.id)
         keys += [own, own.hex().encode()]
     files = [path for path in Path(work.lake.root).rglob("*") if path.is_file()]
     assert len(files) > 50
     for path in files:
         data = path.read_bytes()
         assert not any(key in data for key in keys), path
-    door = protect.Door.of(read_reference(work.settings, "ref.operator"))
+    door = pseudonyms.Door.of(read_reference(work.settings, "ref.operator"))
     assert not any(key in pickle.dumps(door) for key in keys)

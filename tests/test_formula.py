@@ -1,4 +1,4 @@
-"""jobs.formula: what a formula may hold, its value, its money, and what it says of mistakes."""
+"""jobs.stats.formula: what a formula may hold, its value, its money, and what it says of mistakes."""
 
 import math
 import re
@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobs.errors import ObservatoryError
-from jobs.formula import DEEPEST, LONGEST, evaluate, money_degree, names_in, undeclared, with_values
+from jobs.core.errors import ObservatoryError
+from jobs.stats.formula import DEEPEST, LONGEST, evaluate, money_degree, names_in, undeclared, with_values
 
 NAMES = {"a": 2.0, "b": 5.0, "c_1": -0.75, "rate": 0.05}
 

@@ -23,16 +23,17 @@ from fsspec.implementations.local import LocalFileOpener, LocalFileSystem
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobs import __main__ as command_line
-from jobs import config, runner
+from jobs.cli import main as command_line
+from jobs.core.disk import DiskFull, is_full
 from jobs.engine import embedded
 from jobs.engine.embedded import Embedded, Inline
-from jobs.engine.gold_stage import GOLD
 from jobs.engine.lake import Lake
-from jobs.engine.silver_stage import SILVER
-from jobs.pull import pull
-from jobs.runner import Run, run
-from jobs.space import DiskFull, is_full
+from jobs.ingest.pull import pull
+from jobs.settings import config
+from jobs.stages import runner
+from jobs.stages.gold_stage import GOLD
+from jobs.stages.runner import Run, run
+from jobs.stages.silver_stage import SILVER
 from tests.conftest import ROOT
 from tests.whole_runs import CYPRIOT_MOBILE, operator_toml, rows_in, source_toml
 
@@ -167,6 +168,7 @@ def ending_at(step: int) -> Callable[[str], Callable[..., Any]]:
     return method
 
 
+@pytest.mark.long
 def test_killed_at_any_step_and_pulled_again(whole: dict[str, bytes]) -> None:
     """Every opening, renaming and removal of a file, one after the other, is the last that a pull does."""
     for step in range(1000):
@@ -307,6 +309,7 @@ def test_a_run_without_room_says_so_and_the_next_goes_on(landed: Path, tmp_path:
     assert len(found["silver.message"]) > 20 and list((root / "_staging").iterdir()) == []
 
 
+@pytest.mark.long
 def test_a_worker_without_room_for_staging_says_which_file(
     landed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

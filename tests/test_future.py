@@ -10,10 +10,12 @@ from typing import Any
 import polars as pl
 import pytest
 
-from jobs import config, ingest, status, windows
 from jobs.engine.lake import Lake
-from jobs.pull import pull
-from jobs.runner import Run, run
+from jobs.ingest.pull import pull
+from jobs.settings import config
+from jobs.stages import bronze_stage, windows
+from jobs.stages.runner import Run, run
+from jobs.state import status
 from tests.whole_runs import MAIL_NETWORK, operator_toml, source_toml
 
 NOW = dt.datetime(2026, 11, 25, tzinfo=dt.UTC)
@@ -94,6 +96,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 # 1970 is the time that a reproducible archive gives its files.
+@pytest.mark.long
 @pytest.mark.parametrize("written_at", [NOW, dt.datetime(1970, 1, 1, tzinfo=dt.UTC)])
 def test_a_wrong_clock_closes_no_day(tmp_path: Path, written_at: dt.datetime) -> None:
     site = Site(tmp_path, written_at)
@@ -137,12 +140,12 @@ def test_a_lake_that_believed_a_wrong_clock_heals(tmp_path: Path, monkeypatch: p
     with monkeypatch.context() as earlier:
         # An earlier version took every stamp, and every day in its ledger closed others.
         far = dt.datetime(9999, 1, 1, tzinfo=dt.UTC)
-        earlier.setattr(ingest, "latest_of", lambda piece, read_at: far)
-        for module in (ingest, windows):
+        earlier.setattr(bronze_stage, "latest_of", lambda piece, read_at: far)
+        for module in (bronze_stage, windows):
             earlier.setattr(module, "is_plausible", lambda: pl.lit(True))
-        ledger = ingest.ledger
+        ledger = bronze_stage.ledger
         earlier.setattr(
-            ingest,
+            bronze_stage,
             "ledger",
             lambda *given: ledger(*given).with_columns(latest_at=pl.lit(None, pl.Datetime("us", "UTC"))),
         )

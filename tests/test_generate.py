@@ -87,6 +87,7 @@ def test_other_seed_gives_other_bytes(study: tuple[Path, dict], tmp_path: Path) 
     assert ours["truth.json"] != theirs["truth.json"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("profile", "megabytes", "days"), [("study", SIZE, 3), ("study", 6, 5), ("benchmark", 5, 1)]
 )

@@ -24,7 +24,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from jobs.contracts import REFERENCE, conform, contract, polars_schema, reference, tables
+from jobs.core.contracts import REFERENCE, conform, contract, polars_schema, reference, tables
 
 GOLDEN = Path(__file__).parent / "golden"
 CASES = sorted(file.parent for file in GOLDEN.glob("*/*/expected.csv"))

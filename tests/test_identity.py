@@ -11,10 +11,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from jobs import __main__ as command_line
-from jobs import protect
+from jobs.cli import main as command_line
 from jobs.engine import record
 from jobs.engine.lake import FORM, MARK, Lake
+from jobs.protect import pseudonyms
 from tests.conftest import KEY, ROOT
 from tests.in_process import Told
 from tests.test_older_lake import files_in
@@ -36,10 +36,10 @@ def observatory(
     def run(*arguments: object, key: str | None = KEY) -> Told:
         settings = tmp_path / "observatory.toml"
         monkeypatch.setattr(sys, "argv", ["observatory", *map(str, arguments), "--config", str(settings)])
-        monkeypatch.delenv(protect.KEY, raising=False)
+        monkeypatch.delenv(pseudonyms.KEY, raising=False)
         if key is not None:
-            monkeypatch.setenv(protect.KEY, key)
-        protect.operator_key.cache_clear()
+            monkeypatch.setenv(pseudonyms.KEY, key)
+        pseudonyms.operator_key.cache_clear()
         capsys.readouterr()
         code = 0
         try:
@@ -47,7 +47,7 @@ def observatory(
         except SystemExit as leave:
             code = int(leave.code or 0)
         finally:
-            protect.operator_key.cache_clear()
+            pseudonyms.operator_key.cache_clear()
         return Told(code, *capsys.readouterr())
 
     return run

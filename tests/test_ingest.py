@@ -20,13 +20,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from jobs import config, ingest, reading
-from jobs.contracts import polars_schema
+from jobs.core.contracts import polars_schema
 from jobs.formats import Source, registry
 from jobs.formats.options import made_whole
 from jobs.formats.registry import COMPANIONS, DOCUMENTS, FORMATS
-from jobs.manifest import Piece, Stream
-from jobs.reading import KEPT_OF_LINE, LONGEST_LINE, Range, blocks, frame_of, read_range
+from jobs.ingest import reading
+from jobs.ingest.manifest import Piece, Stream
+from jobs.ingest.reading import KEPT_OF_LINE, LONGEST_LINE, Range, blocks, frame_of, read_range
+from jobs.settings import config
+from jobs.stages import bronze_stage
 from tests.conftest import ROOT
 
 LAB = ROOT / "sample_data" / "lab"
@@ -58,7 +60,7 @@ def ranges(
         "t-0", str(path), offset, size, "2026-11-24T15:00:00+00:00", "2026-11-24T15:00:00+00:00", "log"
     )
     stream = Stream("t", name, size, "", "", 0)
-    return ingest.ranges_of([("a/s/t-0", operator, source, stream, piece)], range_bytes=step)
+    return bronze_stage.ranges_of([("a/s/t-0", operator, source, stream, piece)], range_bytes=step)
 
 
 def test_a_source_of_national_numbers_is_read_by_the_operators_country(tmp_path: Path) -> None:
@@ -215,7 +217,7 @@ def test_a_whole_log_has_no_quarantine(tmp_path: Path, name: str, log: Path) -> 
 
 
 # Formats whose lines stand among those of other programs: what is not theirs they ignore.
-AMONG_OTHERS = {"kamailio", *(module.FORMAT for module in COMPANIONS)}
+AMONG_OTHERS = {"kamailio", *(each.name for each in COMPANIONS)}
 
 
 @pytest.mark.parametrize("other", sorted(set(FORMATS) - AMONG_OTHERS))
@@ -386,7 +388,7 @@ def test_a_file_of_documents_beyond_the_limit_is_not_opened(
     def opened(*args: Any) -> None:
         raise AssertionError("the file was given to the kernel")
 
-    monkeypatch.setattr(DOCUMENTS["dmarc"], "read", opened)
+    monkeypatch.setitem(DOCUMENTS, "dmarc", replace(DOCUMENTS["dmarc"], read=opened))
     (tmp_path / "large").mkdir()
     done = documents(tmp_path / "large", "dmarc", data, len(data) - 1)
     (refused,) = done["quarantine"]
@@ -474,13 +476,13 @@ def told_apart(log: Path, folder: Path) -> Path:
 def together(name: str, rows: pl.DataFrame) -> pl.DataFrame:
     """What silver's first step makes of bronze rows."""
     kernel = FORMATS[name]
-    final = kernel.verdicts if hasattr(kernel, "verdicts") else kernel.transmissions
+    final = kernel.verdicts or kernel.transmissions
     return final(kernel.assemble(rows.drop("ingest_id", "event_date").lazy())).collect()
 
 
 def assembled_rows(name: str, rows: pl.DataFrame) -> list[str]:
     """Bronze rows assembled once more, those that wait for another piece settled, as sorted text."""
-    settle = getattr(FORMATS[name], "settle", lambda frame: frame)
+    settle = FORMATS[name].settle or (lambda frame: frame)
     done = FORMATS[name].assemble(settle(rows.drop("ingest_id", "event_date").lazy())).collect()
     return sorted(str(row) for row in done.select(sorted(done.columns)).iter_rows())
 
@@ -555,6 +557,7 @@ def bodies() -> list[bytes]:
     return log
 
 
+@pytest.mark.long
 @settings(max_examples=15, deadline=None)
 @given(
     cuts=st.lists(st.integers(1, 51), max_size=4),
@@ -582,7 +585,7 @@ def test_clickhouse_rows_know_their_insert_over_any_cut(cuts: list[int], step: i
         parts = [
             each
             for piece in pieces
-            for each in ingest.ranges_of([("k", operator, source, stream, piece)], range_bytes=step)
+            for each in bronze_stage.ranges_of([("k", operator, source, stream, piece)], range_bytes=step)
         ]
         read = [parsed for each in parts for parsed in reading.read_lines(FS, each, name, "id")]
     rows = pl.concat([parsed.rows[name] for parsed in read]).sort("offset")

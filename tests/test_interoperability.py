@@ -18,7 +18,7 @@ import pytest
 from deltalake import DeltaTable
 from polars.testing import assert_frame_equal
 
-from jobs.contracts import Contract, arrow_schema, contract, polars_schema, tables
+from jobs.core.contracts import Contract, arrow_schema, contract, polars_schema, tables
 from jobs.engine.lake import Lake, plain_type, write_files
 
 TABLES = [table for table in tables() if not table.startswith("ref.")]

@@ -13,8 +13,15 @@ from scipy.optimize import brentq
 from scipy.special import ndtr
 from scipy.stats import norm
 
-from jobs import contracts
-from jobs.accounts import (
+from jobs.core import contracts
+from jobs.core.contracts import polars_schema, reference
+from jobs.core.errors import ObservatoryError
+from jobs.costs.investment_assumptions import points
+from jobs.stats.censoring import draws_inside, fit, mean_inside
+from jobs.stats.estimation import REPLICATES, for_themselves
+from jobs.stats.formula import crf
+from jobs.stats.imputation import PARTS, spending, with_capital
+from jobs.study.estimate.accounts import (
     Price,
     account,
     annual_cost,
@@ -27,14 +34,8 @@ from jobs.accounts import (
     running,
     split,
 )
-from jobs.censoring import draws_inside, fit, mean_inside
-from jobs.contracts import polars_schema, reference
-from jobs.errors import ObservatoryError
-from jobs.estimation import REPLICATES, for_themselves
-from jobs.formula import crf
-from jobs.imputation import PARTS, spending, with_capital
-from jobs.investment_assumptions import points
-from jobs.spending import (
+from jobs.study.estimate.sample import Reference, sample_of
+from jobs.study.estimate.spending import (
     CONVERSIONS,
     by_respondent,
     capital_drawn,
@@ -46,7 +47,6 @@ from jobs.spending import (
     spent,
 )
 from jobs.study.investment import money
-from jobs.study_sample import Reference, sample_of
 
 ASSUMED = {
     "discount_rate": 0.07,

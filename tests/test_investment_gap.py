@@ -12,17 +12,17 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from jobs import config
-from jobs.__main__ import app
-from jobs.accounts import Price
-from jobs.areas import classified
-from jobs.config import Gap
-from jobs.contracts import polars_schema, reference
-from jobs.errors import ObservatoryError
-from jobs.investment_targets import of_channel, targets
+from jobs.cli.main import app
+from jobs.cli.study import gap_of, granted, investment
+from jobs.core.areas import classified
+from jobs.core.contracts import polars_schema, reference
+from jobs.core.errors import ObservatoryError
+from jobs.settings import config
+from jobs.settings.config import Gap
+from jobs.study.estimate.accounts import Price
+from jobs.study.estimate.investment_targets import of_channel, targets
+from jobs.study.estimate.rows import typed
 from jobs.study.investment_gap import best_respondents, channel_rows, stopping, taken_for_granted
-from jobs.study_command import gap_of, granted, investment
-from jobs.study_rows import typed
 from tests import study_lake
 
 ASSUMED = reference("ref.investment_assumption")

@@ -4,7 +4,7 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.keyed_hashes import keyed_hashes
+from jobs.protect.keyed_hashes import keyed_hashes
 
 TEXTS = st.none() | st.text(max_size=90)
 

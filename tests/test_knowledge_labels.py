@@ -7,8 +7,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from jobs import config
-from jobs.runner import Run
+from jobs.settings import config
+from jobs.stages.runner import Run
 from tests.study import run_again
 from tests.test_near_duplicates import BEGIN, SETTINGS, mail
 

@@ -14,9 +14,9 @@ from deltalake import DeltaTable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobs.contracts import polars_schema, rows_frame
+from jobs.core.contracts import polars_schema, rows_frame
+from jobs.core.errors import ObservatoryError
 from jobs.engine.lake import Lake, NewFile, remove_files, write_files
-from jobs.errors import ObservatoryError
 
 TABLE = "gold.spam_volume_daily"
 DAY = dt.date(2026, 11, 24)

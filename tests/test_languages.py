@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from jobs import rules
+from jobs.protect import rules
 
 LANGUAGES = ("ar", "en", "es", "fr", "ru", "zh")
 TEXTS: dict[str, dict[str, str]] = {
@@ -186,7 +186,7 @@ CASES = [(code, language) for code in TEXTS for language in LANGUAGES]
 @pytest.mark.parametrize(("code", "language"), CASES)
 @pytest.mark.parametrize(
     ("engine", "channel"),
-    # Of calls, names that callers show (jobs/refusal_types.py).
+    # Of calls, names that callers show (jobs/protect/refusal_types.py).
     [("kannel", "SMS"), ("jasmin", "SMS"), ("kamailio", "IM"), ("asterisk", "VOICE_CS")],
 )
 def test_a_text_in_each_language_is_typed(code: str, language: str, engine: str, channel: str) -> None:

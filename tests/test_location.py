@@ -1,4 +1,4 @@
-"""jobs.location: where addresses and numbers are."""
+"""jobs.protect.location: where addresses and numbers are."""
 
 import ipaddress
 import pickle
@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobs import location
-from jobs.errors import ObservatoryError
+from jobs.core.errors import ObservatoryError
+from jobs.protect import location
 
 TABLE = """prefix,country_code,asn,as_name
 192.0.2.0/24,CH,64500,Lab net

@@ -15,16 +15,18 @@ from typing import Any
 
 import pytest
 
-from jobs import __main__ as command_line
-from jobs import config, runner, study_run
 from jobs.audit import command as audit
-from jobs.engine import lock, renew
+from jobs.cli import main as command_line
+from jobs.core.errors import Locked
+from jobs.engine import lock
 from jobs.engine.lake import Lake
 from jobs.engine.lock import LOCK, writing
-from jobs.errors import Locked
-from jobs.manifest import landing, read_manifest
-from jobs.pull import pull
+from jobs.ingest.manifest import landing, read_manifest
+from jobs.ingest.pull import pull
 from jobs.questionnaire import loading as questionnaire
+from jobs.settings import config
+from jobs.stages import renew, runner
+from jobs.study.estimate import study_stage
 from jobs.submission import loading as submission
 from tests.conftest import ROOT
 from tests.test_faults import FILTER, MAIL, SMS, settings_of
@@ -62,6 +64,7 @@ def pull_at_once(roots: list[Path], together: Any, codes: Any) -> None:
         together.wait()
 
 
+@pytest.mark.long
 def test_two_pulls_at_once_lose_nothing(tmp_path: Path) -> None:
     roots = [tmp_path / str(number) for number in range(TRIALS)]
     for root in roots:
@@ -165,7 +168,7 @@ def test_every_command_that_writes_waits_for_no_one(
     [
         runner.run,
         *(audit.sample, audit.load, renew.renew),
-        *(study_run.land, study_run.estimate, submission.land, questionnaire.land),
+        *(study_stage.land, study_stage.estimate, submission.land, questionnaire.land),
     ],
 )
 def test_every_function_that_writes_is_the_only_one(tmp_path: Path, writes: Any) -> None:

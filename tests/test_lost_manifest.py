@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from jobs import __main__ as command_line
-from jobs import status
-from jobs.errors import ObservatoryError
-from jobs.manifest import Stream, landing, read_manifest
-from jobs.pull import pull
+from jobs.cli import main as command_line
+from jobs.core.errors import ObservatoryError
+from jobs.ingest.manifest import Stream, landing, read_manifest
+from jobs.ingest.pull import pull
+from jobs.state import status
+from jobs.state.sources import source_rows
 from tests.test_future import NOW, Site, message
 
 DAY = "2026-11-23"
@@ -136,6 +137,10 @@ def test_a_broken_manifest_stops_a_run_that_does_not_pull(tmp_path: Path) -> Non
     with pytest.raises(ObservatoryError, match="observatory pull"):
         site.run()
     assert "manifest" in "".join(status.problems(site.lake, site.settings, {"a"}))
-    assert status.waiting_bytes(site.settings) == {("a", "mx1"): 0}
+    (row,) = source_rows(site.lake, site.settings, site.settings.operator)
+    assert (row.waiting, row.next_step) == (
+        0,
+        "`observatory pull --operator a` makes the lost manifest of landing again",
+    )
     assert problems_of(site) == []
     site.run()

@@ -8,12 +8,12 @@ from typing import Any
 import polars as pl
 import pytest
 
-from jobs.contracts import conform, reference
+from jobs.core.contracts import conform, reference
 from jobs.study import mirror
+from jobs.study.estimate.files import read_table
+from jobs.study.estimate.rows import MEASURES
+from jobs.study.estimate.sample import Reference
 from jobs.study.spam_volume import cell_rows
-from jobs.study_files import read_table
-from jobs.study_rows import MEASURES
-from jobs.study_sample import Reference
 from jobs.submission.counts import ROUTE, VOLUME, disagreements
 from jobs.submission.quality import QUALITY
 from sample_data.membership import FOLDER, write
@@ -39,7 +39,7 @@ REFERENCE = Reference(
 
 
 def whole_months() -> pl.DataFrame:
-    """Submissions with the days that logs lack made up, as jobs.study_days does it."""
+    """Submissions with the days that logs lack made up, as jobs.study.estimate.days does it."""
     days, of = pl.col("day_count"), pl.col("period_code").replace_strict(DAYS)
     return (
         read_table(FOLDER, "study.submission")

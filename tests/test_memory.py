@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from jobs.engine import gold_stage, silver_stage
 from jobs.engine.embedded import Embedded
 from jobs.engine.lake import Lake
+from jobs.stages import gold_stage, silver_stage
 from tests.conftest import KEY, ROOT
 from tests.memory_of import peak_of
 

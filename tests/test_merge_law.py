@@ -16,7 +16,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from jobs.contracts import conform, contract, reference, rows_frame, tables
+from jobs.core.contracts import conform, contract, reference, rows_frame, tables
 from jobs.core.merge import merged
 from jobs.gold import bypass, campaign_daily
 from jobs.gold.counting import READ, marked
@@ -49,7 +49,7 @@ RECORDED: dict[str, list[Any]] = {
     "sender_hash": NUMBERS[:3],
     "sender_kind_code": ["number", "name"],
     "sender_network_code": ["20801", "26201"],
-    "sender_registered_domain": ["big.example", "small.example"],
+    "sender_domain": ["big.example", "small.example"],
     "client_network": ["192.0.2.0/24", "198.51.100.0/24"],
     "source_asn": [64496],
     "is_origin_verified": [True, False],

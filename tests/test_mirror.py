@@ -13,14 +13,14 @@ import polars as pl
 import pytest
 
 from expectations import domain, suites
-from jobs import study_run
-from jobs.config import Observatory
-from jobs.contracts import conform, contract, rows_frame
+from jobs.cli.study import mirror as printed
+from jobs.core.contracts import conform, contract, rows_frame
+from jobs.core.errors import ValidationHeld
 from jobs.engine.lake import Lake
-from jobs.errors import ValidationHeld
 from jobs.questionnaire.respondents import Respondent
+from jobs.settings.config import Observatory
 from jobs.study import mirror
-from jobs.study_command import mirror as printed
+from jobs.study.estimate import study_stage
 from jobs.submission.loading import judge, land
 from jobs.submission.making import package_of, written
 from sample_data.membership import FOLDER
@@ -106,13 +106,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def only_mirror(monkeypatch: pytest.MonkeyPatch) -> None:
     """The other tables of the study have tests of their own and take minutes."""
-    monkeypatch.setattr(study_run, "TABLES", ("study.mirror",))
+    monkeypatch.setattr(study_stage, "TABLES", ("study.mirror",))
 
 
 @pytest.mark.usefixtures("only_mirror")
 def test_two_packages_become_rows_of_the_pair(lake: Lake, folder: Path) -> None:
     settings = settings_of(Path(lake.root))
-    frames = study_run.estimate(lake, settings, folder, "test", say=lambda text: None)
+    frames = study_stage.estimate(lake, settings, folder, "test", say=lambda text: None)
     shown = lake.read("study.mirror").filter(definition_code="OPERATOR").sort(LABELS)
     # What was too few is with Uganda's largest link and with what has no place; counts are multiples of five.
     assert shown.select(*LABELS, *FIGURES, "is_within_unplaced").rows() == [
@@ -140,9 +140,9 @@ def test_a_mirror_that_tells_more_than_was_given_is_not_written(
         route, frame = (have[name] for name in contract(table).reads)
         return conform(mirror.transform(pl.concat([route, route]), frame), table)
 
-    monkeypatch.setattr(study_run, "compute", doubled)
+    monkeypatch.setattr(study_stage, "compute", doubled)
     with pytest.raises(ValidationHeld, match="told_within_given"):
-        study_run.estimate(lake, settings_of(Path(lake.root)), folder, "held", say=lambda text: None)
+        study_stage.estimate(lake, settings_of(Path(lake.root)), folder, "held", say=lambda text: None)
     assert (lake.version("study.mirror") if lake.exists("study.mirror") else None) == before
 
 

@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pytest
 
+from jobs.core.disk import DiskFull, is_full
 from jobs.engine.embedded import Inline
-from jobs.engine.gold_stage import GOLD
 from jobs.engine.lake import Lake
-from jobs.engine.silver_stage import SILVER
-from jobs.ingest import Ingest, ingest
-from jobs.runner import Run, run
-from jobs.space import DiskFull, is_full
+from jobs.stages.bronze_stage import Ingest, ingest
+from jobs.stages.gold_stage import GOLD
+from jobs.stages.runner import Run, run
+from jobs.stages.silver_stage import SILVER
 from tests.mixed import mixed_logs, mixed_settings, pull_mixed, run_mixed
 from tests.whole_runs import killed_when, rows_in
 

@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from jobs import config, contracts
+from jobs.core import contracts
 from jobs.engine.lake import Lake
+from jobs.settings import config
 from tests import mail_truth
 from tests.study import run_again
 

@@ -16,7 +16,7 @@ import nbformat
 import polars as pl
 import pytest
 
-from jobs.contracts import contract, polars_schema
+from jobs.core.contracts import contract, polars_schema
 from tests.conftest import ROOT
 from tests.cost_lake import write_lake
 from tests.delta import write_delta

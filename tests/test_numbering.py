@@ -1,4 +1,4 @@
-"""jobs.numbering: numbers as E.164, however a log writes them."""
+"""jobs.protect.numbering: numbers as E.164, however a log writes them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import phonenumbers
 import polars as pl
 import pytest
 
-from jobs import location, numbering
 from jobs.formats import (
     LINES,
     Source,
@@ -22,7 +21,8 @@ from jobs.formats import (
     kannel,
     kannel_smsbox,
 )
-from jobs.range_tables import iso3_codes
+from jobs.protect import location, numbering
+from jobs.protect.range_tables import iso3_codes
 from sample_data import bypass
 from tests.formats import test_asterisk, test_delimited, test_jasmin, test_kamailio
 

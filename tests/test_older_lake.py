@@ -19,17 +19,17 @@ import pytest
 import typer
 from deltalake import write_deltalake
 
-from jobs import __main__ as command_line
-from jobs.audit.quality import AUDIT
-from jobs.audit.quality import TABLE as QUALITY
-from jobs.contracts import contract, polars_schema, rows_frame
+from jobs.cli import main as command_line
+from jobs.core.contracts import contract, polars_schema, rows_frame
+from jobs.core.errors import ObservatoryError
 from jobs.engine import record
-from jobs.engine.gold_stage import GOLD
 from jobs.engine.lake import FORM, MARK, Lake
 from jobs.engine.lock import LOCK
-from jobs.engine.renew import renew
-from jobs.engine.silver_stage import SILVER
-from jobs.errors import ObservatoryError
+from jobs.stages.gold_stage import GOLD
+from jobs.stages.quality import AUDIT
+from jobs.stages.quality import TABLE as QUALITY
+from jobs.stages.renew import renew
+from jobs.stages.silver_stage import SILVER
 from tests.conftest import ROOT
 from tests.in_process import Told
 from tests.test_audit import xlsx
@@ -155,6 +155,8 @@ READERS_AND_WRITERS: dict[tuple[str, ...], list[str]] = {
     ("run",): [],
     ("show",): ["silver.message"],
     ("status",): [],
+    ("explain",): ["4jYlH071Srz1fPlf"],
+    ("vacuum",): [],
     ("quarantine",): [],
     ("demo",): [],
     ("report",): [],
@@ -167,7 +169,7 @@ READERS_AND_WRITERS: dict[tuple[str, ...], list[str]] = {
     ("study", "estimate"): ["--files", "{membership}"],
     ("study", "load"): ["{file}"],
 }
-WITHOUT_A_LAKE = {("tables",), ("sniff",), ("init",), ("questionnaire", "make")}
+WITHOUT_A_LAKE = {("tables",), ("sniff",), ("init",), ("reconcile",), ("questionnaire", "make")}
 
 
 def commands(group: Any, names: tuple[str, ...] = ()) -> set[tuple[str, ...]]:

@@ -9,7 +9,7 @@ import polars as pl
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from jobs.contracts import reference, rows_frame
+from jobs.core.contracts import reference, rows_frame
 from jobs.gold import (
     spam_route_daily,
     spam_source_daily,

@@ -1,4 +1,4 @@
-"""jobs.parties: who sends and who receives, beyond a country."""
+"""jobs.protect.parties: who sends and who receives, beyond a country."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from jobs import parties
+from jobs.protect import parties
 
 
 @pytest.mark.parametrize(
@@ -32,37 +30,6 @@ from jobs import parties
 )
 def test_the_kind_of_a_sender(sender: str | None, kind: str | None) -> None:
     assert parties.sender_kinds(pl.Series([sender], dtype=pl.String)).to_list() == [kind]
-
-
-@pytest.mark.parametrize(
-    ("name", "domain"),
-    [
-        ("mail.shop.co.uk", "shop.co.uk"),
-        ("shop.co.uk", "shop.co.uk"),
-        ("MX.Himal.Example", "himal.example"),
-        ("someone.github.io", "someone.github.io"),
-        ("a.bücher.de", "bücher.de"),
-        ("mail.example.org.", "example.org"),
-        ("co.uk", None),
-        ("localhost", None),
-        ("192.0.2.1", None),
-        ("a..b.example", None),
-        (".example", None),
-        ("", None),
-        (None, None),
-    ],
-)
-def test_the_registered_domain_of_a_name(name: str | None, domain: str | None) -> None:
-    assert parties.registered_domains(pl.Series([name], dtype=pl.String)).to_list() == [domain]
-
-
-@settings(max_examples=300, deadline=None)
-@given(st.text(max_size=40))
-def test_a_registered_domain_is_the_end_of_its_name_and_its_own(name: str) -> None:
-    found = parties.registered_domain(name)
-    if found is not None:
-        assert name.rstrip(".").lower().endswith(found)
-        assert parties.registered_domain(found) == found
 
 
 def frame(**values: list[object]) -> pl.DataFrame:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from jobs.patterns import KEPT, LOOKED_AT, counted, masked, pattern_text, visible
+from jobs.core.patterns import KEPT, LOOKED_AT, counted, masked, pattern_text, visible
 
 
 def pattern(line: str) -> str:

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from jobs import __main__ as command_line
+from jobs.cli import main as command_line
 from jobs.cli.rows import draw
-from jobs.patterns import UNSEEN
-from jobs.plain import as_csv, as_json
+from jobs.core.patterns import UNSEEN
+from jobs.core.safe_text import as_csv, as_json
 
 EVIL = "\x1b]0;owned\x07\x1b[31m[bold]red[/bold]\u202e\x9b"
 
@@ -75,7 +75,7 @@ def test_a_table_on_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_files_name_in_an_error(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from jobs.errors import ObservatoryError
+    from jobs.core.errors import ObservatoryError
 
     def fail() -> None:
         raise ObservatoryError(f"mail{EVIL}.log cannot be read\nand another")

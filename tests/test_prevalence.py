@@ -1,4 +1,4 @@
-"""jobs.prevalence: what a labelled sample says of a population whose truth is known."""
+"""jobs.stats.prevalence: what a labelled sample says of a population whose truth is known."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobs.prevalence import (
+from jobs.stats.prevalence import (
     Calls,
     Figure,
     Quality,
@@ -146,6 +146,7 @@ def part_of(truth: Truth, band: int) -> Truth:
     return Truth({key: truth.units[key] for key in inside}, {key: truth.spam[key] for key in inside})
 
 
+@pytest.mark.long
 def test_parts_of_a_channel_cover_their_truth() -> None:
     """Sensitivity and specificity by band of the score, against those of the month that was drawn from."""
     held: dict[str, list[bool]] = {}
@@ -497,6 +498,7 @@ def test_a_correction_covers_the_truth_for_tests_of_any_chance() -> None:
     assert plain < 20
 
 
+@pytest.mark.long
 def test_a_correction_covers_the_truth_of_generated_months() -> None:
     """The filter of a month, tested on other mail of its kind: 300 spam and 600 others, drawn apart."""
     held = {"corrected": 0, "as counted": 0, "True": 0, "False": 0}

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from jobs import __main__ as command_line
-from jobs import runner
+from jobs.cli import main as command_line
+from jobs.core.errors import ObservatoryError
 from jobs.engine import access
-from jobs.errors import ObservatoryError
+from jobs.stages import runner
 from tests.test_future import Site, message
 
 DAY = "2026-11-23"
@@ -72,7 +72,7 @@ def test_an_intent_and_what_is_left_of_a_killed_run_are_private(
     def killed(*arguments: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("jobs.ingest.write_batch", killed)
+    monkeypatch.setattr("jobs.stages.bronze_stage.write_batch", killed)
     with pytest.raises(KeyboardInterrupt):
         site.add("")
     assert list(Path(site.lake.root, "_intent").iterdir())

@@ -10,22 +10,22 @@ from typing import Any
 import polars as pl
 import pytest
 
-from jobs import protect
-from jobs.contracts import codes, contract, polars_schema
+from jobs.core.contracts import codes, contract, polars_schema
 from jobs.formats import AUTHENTICATION_REPORT, COMPLAINT, Source, dmarc, feedback
 from jobs.formats.documents import frame_of
+from jobs.protect import pseudonyms
 
 SAMPLES = Path(__file__).parent / "formats" / "reports"
 NEWEST = dt.datetime(2026, 11, 25, tzinfo=dt.UTC)
 
 
 @pytest.fixture
-def door(tmp_path: Path) -> protect.Door:
+def door(tmp_path: Path) -> pseudonyms.Door:
     ranges = tmp_path / "ranges.csv"
     ranges.write_text(
         "prefix,country_code,asn,as_name\n192.0.2.0/24,GRC,64500,Mailer\n2001:db8::/32,FRA,64501,Six\n"
     )
-    own = protect.Own(
+    own = pseudonyms.Own(
         operator_id="op",
         country="CYP",
         domains=("isp.example",),
@@ -33,7 +33,7 @@ def door(tmp_path: Path) -> protect.Door:
         number_prefixes=("35799",),
         links=(("MNO", "peer"),),
     )
-    return protect.Door((own,), str(ranges))
+    return pseudonyms.Door((own,), str(ranges))
 
 
 def complaint(**values: Any) -> dict[str, Any]:
@@ -53,8 +53,8 @@ def complaint(**values: Any) -> dict[str, Any]:
     } | values
 
 
-def complaints(door: protect.Door, *rows: dict[str, Any]) -> pl.DataFrame:
-    done = protect.complaints(pl.DataFrame(rows, schema=COMPLAINT), door)
+def complaints(door: pseudonyms.Door, *rows: dict[str, Any]) -> pl.DataFrame:
+    done = pseudonyms.complaints(pl.DataFrame(rows, schema=COMPLAINT), door)
     schema = polars_schema("silver.complaint")
     assert dict(done.schema) == {name: kind for name, kind in schema.items() if name != "complaint_hash"}
     for name in contract("silver.complaint").required:
@@ -67,7 +67,7 @@ def shown(frame: pl.DataFrame) -> str:
     return json.dumps(frame.to_dicts(), default=str, ensure_ascii=False).lower()
 
 
-def test_a_mail_complaint_keeps_domains_networks_and_countries_only(door: protect.Door) -> None:
+def test_a_mail_complaint_keeps_domains_networks_and_countries_only(door: pseudonyms.Door) -> None:
     source = Source("op", "s", "a", NEWEST)
     documents = feedback.read((SAMPLES / "abuse.eml").read_bytes(), "x", source, 1 << 20)
     raw = feedback.complaints(frame_of(enumerate(documents), source, feedback.BRONZE).lazy()).collect()
@@ -92,13 +92,13 @@ def test_a_mail_complaint_keeps_domains_networks_and_countries_only(door: protec
         assert secret not in shown(done), secret
 
 
-def test_the_same_address_has_the_same_pseudonym_as_elsewhere(door: protect.Door) -> None:
+def test_the_same_address_has_the_same_pseudonym_as_elsewhere(door: pseudonyms.Door) -> None:
     done = complaints(door, complaint(sender="Bounce@Mailer.Example", reporter="a@isp.example"))
-    hashed = protect.pseudonyms(pl.Series(["bounce@mailer.example"]), protect.operator_key("op"))
+    hashed = pseudonyms.pseudonyms(pl.Series(["bounce@mailer.example"]), pseudonyms.operator_key("op"))
     assert done["sender_hash"].to_list() == hashed.to_list()
 
 
-def test_a_sms_complaint_shows_no_number_and_no_text(door: protect.Door) -> None:
+def test_a_sms_complaint_shows_no_number_and_no_text(door: pseudonyms.Door) -> None:
     text = "Κερδίσατε 1000€, anna@isp.example, call +35796000000. You have WON a lottery prize"
     sms = {"format_code": "kannel", "channel_code": "SMS", "feedback_type_code": "sms-7726"}
     done = complaints(
@@ -119,7 +119,7 @@ def test_a_sms_complaint_shows_no_number_and_no_text(door: protect.Door) -> None
         assert secret not in shown(done.drop("period_date", "reported_at", "spam_type_code")), secret
 
 
-def test_the_kind_of_feedback_tells_the_type_where_the_text_does_not(door: protect.Door) -> None:
+def test_the_kind_of_feedback_tells_the_type_where_the_text_does_not(door: pseudonyms.Door) -> None:
     done = complaints(
         door,
         complaint(feedback_type_code="virus"),
@@ -131,7 +131,7 @@ def test_the_kind_of_feedback_tells_the_type_where_the_text_does_not(door: prote
     assert done["spam_type_codes"].to_list() == [["MALWARE.attach"], ["AD.pharma", "PHISH.mail"], [], []]
 
 
-def test_what_a_complaint_may_say_in_its_words_does_not_pass(door: protect.Door) -> None:
+def test_what_a_complaint_may_say_in_its_words_does_not_pass(door: pseudonyms.Door) -> None:
     done = complaints(
         door,
         complaint(
@@ -151,20 +151,20 @@ def test_what_a_complaint_may_say_in_its_words_does_not_pass(door: protect.Door)
         assert secret not in shown(done)
 
 
-def test_every_kind_and_result_is_in_its_list(door: protect.Door) -> None:
+def test_every_kind_and_result_is_in_its_list(door: pseudonyms.Door) -> None:
     for column, code in (("delivery_result", "delivery_result_code"), ("auth_failure", "auth_failure_code")):
         listed = codes(column)
         done = complaints(door, *(complaint(**{column: each}) for each in listed), complaint())
         assert done[code].to_list() == [*listed, None]
 
 
-def test_an_own_address_that_no_table_locates_is_in_the_own_country(door: protect.Door) -> None:
+def test_an_own_address_that_no_table_locates_is_in_the_own_country(door: pseudonyms.Door) -> None:
     done = complaints(door, complaint(client_ip="203.0.113.9"), complaint(client_ip="198.51.100.9"))
     assert done["is_own_client"].to_list() == [True, False]
     assert done["origin_observed_code"].to_list() == ["CYP", None]
 
 
-def test_another_operators_rows_and_no_rows(door: protect.Door) -> None:
+def test_another_operators_rows_and_no_rows(door: pseudonyms.Door) -> None:
     assert complaints(door, complaint(operator_id="other")).height == 0
     assert complaints(door).height == 0
 
@@ -172,8 +172,8 @@ def test_another_operators_rows_and_no_rows(door: protect.Door) -> None:
 # --- DMARC reports ---
 
 
-def reports(door: protect.Door, raw: pl.DataFrame) -> pl.DataFrame:
-    done = protect.authentication_reports(raw, door)
+def reports(door: pseudonyms.Door, raw: pl.DataFrame) -> pl.DataFrame:
+    done = pseudonyms.authentication_reports(raw, door)
     schema = polars_schema("silver.authentication_report")
     assert dict(done.schema) == {name: kind for name, kind in schema.items() if name != "record_hash"}
     for name in contract("silver.authentication_report").required:
@@ -203,14 +203,14 @@ def record(**values: Any) -> dict[str, Any]:
     } | values
 
 
-def test_a_report_keeps_domains_networks_and_results(door: protect.Door) -> None:
+def test_a_report_keeps_domains_networks_and_results(door: pseudonyms.Door) -> None:
     source = Source("op", "s", "a", NEWEST)
     documents = list(dmarc.read((SAMPLES / "rfc7489.xml").read_bytes(), "x", source, 1 << 20))
     bronze = dmarc.assemble(frame_of(enumerate(documents), source, dmarc.BRONZE).lazy())
     done = reports(door, dmarc.authentication_reports(bronze).collect()).sort("record_number")
     first, second = done.to_dicts()
     assert first["report_hash"] == second["report_hash"] and len(first["report_hash"]) == 32
-    assert (first["period_date"], first["report_org"]) == (dt.date(2026, 11, 23), "Receiver Example")
+    assert (first["period_date"], first["reporter_domain"]) == (dt.date(2026, 11, 23), "receiver.example")
     assert (first["client_network"], first["origin_observed_code"], first["source_asn"]) == (
         "192.0.2.0/24",
         "GRC",
@@ -227,7 +227,7 @@ def test_a_report_keeps_domains_networks_and_results(door: protect.Door) -> None
     assert (first["disposition_code"], second["disposition_code"]) == ("none", "quarantine")
     assert second["override_codes"] == ["mailing_list", "local_policy"]
     assert (first["sender_domain"], first["recipient_domain"], first["header_from_domain"]) == (
-        "bounces.shop.example",
+        "shop.example",
         "receiver.example",
         "shop.example",
     )
@@ -235,12 +235,22 @@ def test_a_report_keeps_domains_networks_and_results(door: protect.Door) -> None
         {"domain": "shop.example", "result_code": "pass"},
         {"domain": "sender.example", "result_code": "fail"},
     ]
-    assert first["spf_checks"] == [{"domain": "bounces.shop.example", "result_code": "softfail"}]
-    for secret in ("anna", "arc=pass", "dmarc-reports", "7489-1", "s2026", "192.0.2.10", "::25"):
+    assert first["spf_checks"] == [{"domain": "shop.example", "result_code": "softfail"}]
+    for secret in (
+        "anna",
+        "arc=pass",
+        "dmarc-reports",
+        "Receiver",
+        "bounces",
+        "7489-1",
+        "s2026",
+        "192.0.2.10",
+        "::25",
+    ):
         assert secret not in shown(done), secret
 
 
-def test_free_text_in_a_report_does_not_pass(door: protect.Door) -> None:
+def test_free_text_in_a_report_does_not_pass(door: pseudonyms.Door) -> None:
     raw = pl.DataFrame(
         [
             record(
@@ -262,21 +272,21 @@ def test_free_text_in_a_report_does_not_pass(door: protect.Door) -> None:
     )
     done = reports(door, raw)
     row = done.row(0, named=True)
-    assert (row["report_org"], row["policy_domain"]) == ("isp.example", "_U")
+    assert (row["reporter_domain"], row["policy_domain"]) == ("isp.example", "_U")
     assert (row["policy_code"], row["disposition_code"], row["override_codes"]) == ("_U", "_U", ["_U"])
     assert (row["header_from_domain"], row["sender_domain"], row["recipient_domain"]) == (
         "isp.example",
-        "mail.isp.example",
+        "isp.example",
         None,
     )
     assert row["dkim_checks"] == [{"domain": "isp.example", "result_code": "_U"}]
     assert row["spf_checks"] == [{"domain": None, "result_code": "fail"}]
-    assert done["report_org"].to_list() == ["isp.example", None]
+    assert done["reporter_domain"].to_list() == ["isp.example", None]
     for secret in ("anna", "35799", "123456"):
         assert secret not in shown(done.drop("report_hash", "client_hash", "key_id")), secret
 
 
-def test_copies_of_a_report_share_its_hash_and_others_do_not(door: protect.Door) -> None:
+def test_copies_of_a_report_share_its_hash_and_others_do_not(door: pseudonyms.Door) -> None:
     raw = pl.DataFrame(
         [
             record(),

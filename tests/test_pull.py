@@ -26,13 +26,14 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobs import chunks, config
-from jobs import pull as pulling
-from jobs.chunks import Chunks
+from jobs.core.disk import DiskFull
 from jobs.formats.registry import KERNELS
-from jobs.manifest import Stream, read_manifest
-from jobs.pull import Pulled, newest_times, pull
-from jobs.space import DiskFull
+from jobs.ingest import chunks
+from jobs.ingest import pull as pulling
+from jobs.ingest.chunks import Chunks
+from jobs.ingest.manifest import Stream, read_manifest
+from jobs.ingest.pull import Pulled, newest_times, pull
+from jobs.settings import config
 from tests.conftest import ROOT
 
 NOW = dt.datetime(2026, 11, 24, 15, 0, tzinfo=dt.UTC)
@@ -65,11 +66,13 @@ def noise(lines: int) -> bytes:
 class Site:
     """One operator with one source, and the folder that its logs are in."""
 
-    def __init__(self, root: Path, pattern: str = "mail.log*", format: str = "postfix") -> None:
+    def __init__(
+        self, root: Path, pattern: str = "mail.log*", format: str = "postfix", **options: Any
+    ) -> None:
         self.logs = root / "logs"
         self.logs.mkdir()
         self.lake = root / "lake"
-        source = config.Source(id="mx1", url=f"{self.logs}/{pattern}", format=format)
+        source = config.Source(id="mx1", url=f"{self.logs}/{pattern}", format=format, options=options)
         self.operator = config.Operator(
             id="a", name="A", country="CHE", holding="a", currency="CHF", source=[source]
         )
@@ -446,6 +449,53 @@ def test_the_format_that_is_named_is_no_surprise(tmp_path: Path) -> None:
         assert site.pull().notes == []
 
 
+@pytest.mark.parametrize(
+    ("format", "options", "line"),
+    [
+        (
+            "asterisk",
+            {"columns": ["start", "src", "dst", "billsec", "disposition", "clid"]},
+            '"2026-11-24 14:00:00","35799000009","35722000001","7","ANSWERED","""Ann"" <1>"',
+        ),
+        ("kannel", {"access_log_format": "%t~%l~%p~%P"}, "2026-11-24 14:00:00~Sent SMS~SHOP~35799000001"),
+        ("kamailio_flat", {"columns": ["user"], "delimiter": "~"}, "INVITE~a~b~id@x~200~OK~1795529642~ann"),
+    ],
+)
+def test_a_log_of_a_form_that_options_name_is_no_surprise(
+    tmp_path: Path, format: str, options: dict[str, Any], line: str
+) -> None:
+    site = Site(tmp_path, format=format, **options)
+    site.write("mail.log", (line + "\n").encode() * 5)
+    assert site.pull().notes == []
+    # Of another format it is one all the same.
+    site.write("mail.log.1", EXIM)
+    (note,) = site.pull().notes
+    assert f"mail.log.1 looks like exim, and the source names {format}" in note
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (gzip.compress(b""), "mail.log is empty"),
+        (bz2.compress(EXIM), "mail.log looks like exim"),
+        (zstandard.compress(bytes(range(128)) * 40), "mail.log does not look like postfix"),
+        ("\ufeff".encode() + EXIM, "mail.log looks like exim"),
+        (EXIM.decode().encode("utf-16"), "mail.log does not look like postfix"),
+        (b"\x00" * 5000 + b"\n", "mail.log does not look like postfix"),
+        (b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj\n<<>>\nendobj\n", "mail.log does not look like postfix"),
+    ],
+    ids=["empty gzip", "bzip2", "zstd", "with a mark", "UTF-16", "NULs", "PDF"],
+)
+def test_what_a_compressed_or_foreign_file_holds_is_said(tmp_path: Path, data: bytes, words: str) -> None:
+    site = Site(tmp_path)
+    site.write("mail.log", data)
+    pulled = site.pull()
+    assert any(words in note for note in pulled.notes), pulled
+    # Once: the next pull has nothing new of it.
+    site.write("mail.log.1", text(1))
+    assert not any("look" in note for note in site.pull().notes)
+
+
 def test_what_is_no_file_is_named_and_left_out(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """A FIFO that nobody writes to would hold pull for ever."""
     site.write("mail.log", text(1))
@@ -759,6 +809,7 @@ def test_a_pull_reads_each_file_once_however_many_begin_alike(
     assert sorted(site.landed()) == sorted([*days[:-1], days[-1] + days[0]])
 
 
+@pytest.mark.long
 def test_thousands_of_small_files_take_a_look_up_each(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     count = 400
     for number in range(count):
@@ -880,6 +931,7 @@ def test_an_old_message_in_the_queue_does_not_make_its_lines_old(site: Site) -> 
 LINE = st.binary(max_size=12).map(lambda data: data.replace(b"\n", b" "))
 
 
+@pytest.mark.long
 @settings(max_examples=150, deadline=None)
 @given(bodies=st.lists(LINE, min_size=1, max_size=12), has_end=st.booleans(), data=st.data())
 def test_any_life_of_a_log_lands_its_bytes_once(bodies: list[bytes], has_end: bool, data: Any) -> None:

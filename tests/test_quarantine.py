@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobs import quarantine
-from jobs.contracts import rows_frame
+from jobs.core.contracts import rows_frame
 from jobs.engine.lake import Lake
-from jobs.quarantine import GROUP, added, grouped, patterns
+from jobs.ingest import quarantine
+from jobs.ingest.quarantine import GROUP, added, grouped, patterns
 
 KINDS = dict.fromkeys([*GROUP[:-1], "line_text", "piece_id"], pl.String) | {"offset": pl.Int64}
 

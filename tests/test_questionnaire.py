@@ -17,8 +17,8 @@ from typing import Any
 import openpyxl
 import pytest
 
-from jobs.errors import ObservatoryError
-from jobs.periods import edges
+from jobs.core.errors import ObservatoryError
+from jobs.core.periods import edges
 from jobs.questionnaire.checks import two_claims
 from jobs.questionnaire.definition import form, questions, raw
 from jobs.questionnaire.filing import Refused
@@ -886,7 +886,7 @@ def test_the_list_of_respondents_is_checked_row_by_row(tmp_path: Path) -> None:
         "respondent_id,name,role,country,holding,operator_ids,language,size_class\n"
         "a,A,O,KEN,h,x y,en,S1\n"
         "b,B,P,KEN,h,y,en,S1\n"
-        "a,C,A,XXX,,,de,S9\n"
+        "a,C,A,KE,,,de,S9\n"
         "../c,C,A,KEN,,,fr,\n",
         encoding="utf-8",
     )
@@ -898,6 +898,7 @@ def test_the_list_of_respondents_is_checked_row_by_row(tmp_path: Path) -> None:
     assert [line.partition(": ")[2][:16] for line in lines[2:6]] == [
         "unknown country ", "unknown language", "unknown size_cla", "the id 'a' stand",
     ]  # fmt: skip
+    assert lines[2].endswith("unknown country 'KE'; did you mean 'KEN'?")
     assert lines[6].startswith("row 5: respondent_id '../c' may hold")
     file.write_text("respondent_id,name\n", encoding="utf-8")
     with pytest.raises(ObservatoryError, match="the columns role, country"):

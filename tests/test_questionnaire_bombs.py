@@ -11,7 +11,7 @@ import openpyxl
 import pytest
 
 from jobs.audit import sheet
-from jobs.errors import ObservatoryError
+from jobs.core.errors import ObservatoryError
 from jobs.questionnaire.loading import read_files
 from tests.bombs import part_of, run_limited, with_parts
 from tests.questionnaire import RESPONDENTS, blank, filled, saved
@@ -155,7 +155,7 @@ LABELS = """
 import sys
 from pathlib import Path
 from jobs.audit import sheet
-from jobs.errors import ObservatoryError
+from jobs.core.errors import ObservatoryError
 try:
     print(len(sheet.read(Path(sys.argv[1]))))
 except ObservatoryError as error:

@@ -13,10 +13,10 @@ from typing import Any
 import openpyxl
 import pytest
 
-from jobs import __main__ as command_line
-from jobs.contracts import rows_frame
+from jobs.cli import main as command_line
+from jobs.core.contracts import rows_frame
+from jobs.core.errors import ValidationHeld
 from jobs.engine.lake import Lake
-from jobs.errors import ValidationHeld
 from jobs.questionnaire.checks import CLAIMS
 from jobs.questionnaire.landing import TABLE, rows_of
 from jobs.questionnaire.loading import Outcome, hold_to_one_claim, standing_in, validated

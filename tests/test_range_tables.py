@@ -1,4 +1,4 @@
-"""jobs.range_tables: one table of ranges, whatever file it comes in."""
+"""jobs.protect.range_tables: one table of ranges, whatever file it comes in."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from jobs import location
-from jobs.errors import ObservatoryError
-from jobs.range_tables import read_number_ranges, read_range_table
+from jobs.core.errors import ObservatoryError
+from jobs.protect import location
+from jobs.protect.range_tables import read_number_ranges, read_range_table
 from tests.maxmind import write_maxmind
 
 BUILT = dt.datetime(2026, 11, 3, 12, tzinfo=dt.UTC)

@@ -11,8 +11,8 @@ import pytest
 import sqlglot
 from sqlglot import exp
 
-from jobs.attributes import ATTRIBUTES as KINDS
-from jobs.rules import rules_on
+from jobs.core.attributes import ATTRIBUTES as KINDS
+from jobs.protect.rules import rules_on
 
 SCHEMAS = Path(__file__).resolve().parent.parent / "schemas"
 TABLES = sorted((SCHEMAS / "reference").glob("*.csv"))

@@ -1,4 +1,4 @@
-"""jobs.refusal_types: what block lists, replies, codes and numbers tell of a transmission's type."""
+"""jobs.protect.refusal_types: what block lists, replies, codes and numbers tell of a transmission's type."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from jobs.refusal_types import type_of_transmissions
+from jobs.protect.refusal_types import type_of_transmissions
 
 NAMES = (
     *(

@@ -17,8 +17,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs import config
-from jobs.contracts import CODELISTS, rows_frame
+from jobs.core import words
+from jobs.core.contracts import CODELISTS, rows_frame
 from jobs.engine.lake import Lake
 from jobs.release import (
     accounts,
@@ -31,11 +31,11 @@ from jobs.release import (
     sankey,
     sources,
     stages,
-    words,
     world,
     write,
 )
 from jobs.release.study import Study
+from jobs.settings import config
 from tests.conftest import ROOT
 from tests.report_figures import ABOUT, OPERATORS, figures, validation
 

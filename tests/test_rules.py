@@ -1,4 +1,4 @@
-"""jobs.rules and jobs.matching: types and countermeasures from the rule tables."""
+"""jobs.protect.rules and jobs.core.matching: types and countermeasures from the rule tables."""
 
 import csv
 import datetime as dt
@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobs import rules
-from jobs.contracts import REFERENCE
-from jobs.errors import ObservatoryError
-from jobs.matching import loosened, matcher, searcher
+from jobs.core.contracts import REFERENCE
+from jobs.core.errors import ObservatoryError
+from jobs.core.matching import loosened, matcher, searcher
+from jobs.protect import rules
 
 LOADED = rules.load_rules()
 

@@ -1,4 +1,4 @@
-"""jobs.sampling: Sobol points through the distributions of parameters."""
+"""jobs.stats.sampling: Sobol points through the distributions of parameters."""
 
 import math
 
@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobs import sampling
-from jobs.contracts import REFERENCE
+from jobs.core.contracts import REFERENCE
+from jobs.stats import sampling
 
 NUMBERS = {"low": pl.Float64, "central": pl.Float64, "high": pl.Float64}
 PARAMETERS = pl.read_csv(REFERENCE / "cost_parameter.csv", schema_overrides=NUMBERS)

@@ -9,8 +9,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from jobs.contracts import conform, polars_schema, rows_frame
 from jobs.core import sketch
+from jobs.core.contracts import conform, polars_schema, rows_frame
 from jobs.core.merge import merged
 from jobs.gold import spam_source_daily, spam_source_monthly
 from jobs.gold.senders import sender_sketches

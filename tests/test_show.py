@@ -13,9 +13,9 @@ from rich.console import Console
 
 from jobs.cli.query import run_sql, show_lake, tables_of
 from jobs.cli.rows import columns_of, draw, read_rows
-from jobs.contracts import contract, rows_frame
+from jobs.core.contracts import contract, rows_frame
+from jobs.core.errors import ObservatoryError
 from jobs.engine.lake import Lake
-from jobs.errors import ObservatoryError
 
 VOLUME = "gold.spam_volume_daily"
 DAY = dt.date(2026, 11, 24)

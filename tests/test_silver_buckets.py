@@ -12,11 +12,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from jobs import protect
-from jobs.contracts import conform, contract, reference, rows_frame
+from jobs.core.contracts import conform, contract, reference, rows_frame
+from jobs.formats.format import SILVER
 from jobs.formats.registry import FORMATS
+from jobs.protect import pseudonyms
 from jobs.silver import message
-from jobs.silver.assembling import COMPLETED, ROWS, assembled, settled
+from jobs.silver.assembling import assembled, settled
 from jobs.silver.bucketing import home_of
 from tests.buckets import assembled_in_buckets, message_in_buckets
 from tests.filter_logs import lab, parse, placed
@@ -25,7 +26,7 @@ from tests.formats.test_sendmail import LOG
 from tests.held_log import held_log
 from tests.test_golden import CASES, inputs, is_alone
 
-DOOR = protect.Door((protect.Own("lab", "CHE", ("own.test",), (), (), ()),), None)
+DOOR = pseudonyms.Door((pseudonyms.Own("lab", "CHE", ("own.test",), (), (), ()),), None)
 # Logs beside those of the laboratory: their names and lines.
 MORE = {"postfix": {"held": held_log()}, "sendmail": {"mail.log": LOG}}
 TABLE = "silver.message"
@@ -189,11 +190,10 @@ def bronze_of(name: str) -> pl.DataFrame:
 def test_assembly_in_buckets(name: str) -> None:
     """The same rows as of all bronze rows together, and nearly all in the bucket where they belong."""
     formats = {name: bronze_of(name)}
-    if name in COMPLETED:
-        other, _ = COMPLETED[name]
+    if other := FORMATS[name].completed_by:
         formats[other] = bronze_of(other)
-    for table, rows_of in ROWS.items():
-        if not hasattr(FORMATS[name], rows_of):
+    for table, rows_of in SILVER.items():
+        if not getattr(FORMATS[name], rows_of):
             continue
         by = contract(table).key
         whole = assembled(table, {each: settled(each, rows) for each, rows in formats.items()}, DOOR)

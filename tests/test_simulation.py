@@ -1,4 +1,4 @@
-"""jobs.simulation: the cost of countermeasures."""
+"""jobs.costs.simulation: the cost of countermeasures."""
 
 import datetime as dt
 from decimal import Decimal
@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobs import simulation
-from jobs.contracts import REFERENCE
-from jobs.errors import ObservatoryError
-from jobs.formula import evaluate, names_in
-from jobs.sampling import simulate
-from jobs.simulation import FixedCost
+from jobs.core.contracts import REFERENCE
+from jobs.core.errors import ObservatoryError
+from jobs.costs import simulation
+from jobs.costs.simulation import FixedCost
+from jobs.stats.formula import evaluate, names_in
+from jobs.stats.sampling import simulate
 
 NUMBERS = {"low": pl.Float64, "central": pl.Float64, "high": pl.Float64}
 PARAMETERS = pl.read_csv(REFERENCE / "cost_parameter.csv", schema_overrides=NUMBERS)

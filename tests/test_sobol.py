@@ -1,4 +1,4 @@
-"""jobs.core.sobol: the points of scipy, without its statistics."""
+"""jobs.stats.sobol: the points of scipy, without its statistics."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from scipy.stats import qmc, sobol_indices, uniform
 
-from jobs.core import sobol
-from jobs.sensitivity import indices
+from jobs.stats import sobol
+from jobs.stats.sensitivity import indices
 
 
 @pytest.mark.parametrize("bits", [30, 64])
@@ -49,5 +49,7 @@ def test_a_constant_has_no_sensitivity() -> None:
 
 
 def test_simulation_loads_no_statistics_of_scipy() -> None:
-    script = "import sys, jobs.simulation, jobs.sensitivity; sys.exit('scipy.stats' in sys.modules)"
+    script = (
+        "import sys, jobs.costs.simulation, jobs.stats.sensitivity; sys.exit('scipy.stats' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", script]).returncode == 0

@@ -27,16 +27,16 @@ import polars as pl
 import pytest
 from deltalake import DeltaTable
 
-from jobs import config
+from jobs.core.errors import ObservatoryError
 from jobs.engine import executor, java, spark
-from jobs.engine.gold_stage import GOLD
 from jobs.engine.lake import Lake
-from jobs.engine.silver_stage import SILVER
 from jobs.engine.spark import Spark
 from jobs.engine.tasks import Task, TaskDied, TaskFailed
-from jobs.errors import ObservatoryError
-from jobs.protect import KEY_FILE
-from jobs.runner import Run, run
+from jobs.protect.pseudonyms import KEY_FILE
+from jobs.settings import config
+from jobs.stages.gold_stage import GOLD
+from jobs.stages.runner import Run, run
+from jobs.stages.silver_stage import SILVER
 from tests.conftest import KEY, ROOT
 from tests.mixed import mixed_logs, mixed_settings, pull_mixed
 from tests.study import run_again
@@ -118,7 +118,7 @@ def test_tasks_run_fail_and_die_as_with_the_embedded_engine(tmp_path: Path) -> N
         with pytest.raises(TaskFailed, match=r"root of -1.0: ValueError: math domain error"):
             engine.run([root(4.0), root(-1.0)])
         with pytest.raises(ObservatoryError, match="unknown table 'nope'"):
-            engine.run([Task("jobs.contracts:contract", ("nope",), "a contract")])
+            engine.run([Task("jobs.core.contracts:contract", ("nope",), "a contract")])
         killed = Task("os:_exit", (1,), "what dies", dying)
         assert engine.run([root(4.0), killed, root(16.0)]) == [2, 1, 3, 4]
         with pytest.raises(TaskDied, match="what dies: its process ended twice"):
@@ -316,7 +316,7 @@ def other_wheel(wheel: Path, folder: Path) -> Path:
     made = folder / wheel.name
     with zipfile.ZipFile(wheel) as old, zipfile.ZipFile(made, "w") as new:
         for name in old.namelist():
-            more = b"# changed\n" if name == "jobs/plain.py" else b""
+            more = b"# changed\n" if name == "jobs/core/safe_text.py" else b""
             new.writestr(name, old.read(name) + more)
     return made
 

@@ -12,10 +12,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from expectations import domain
-from jobs.contracts import contract, polars_schema, tables
+from jobs.core.contracts import contract, polars_schema, tables
+from jobs.core.errors import ObservatoryError
+from jobs.core.shares import HAD_CONTENT
 from jobs.core.sql import condition, expression
-from jobs.errors import ObservatoryError
-from jobs.shares import HAD_CONTENT
 
 ROW = {
     **dict.fromkeys(("i", "j"), pl.Int64),

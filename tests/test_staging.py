@@ -18,26 +18,18 @@ from typing import Any
 import polars as pl
 import pytest
 
-from jobs import config, ingest, runner
-from jobs.contracts import rows_frame
-from jobs.engine import (
-    checks,
-    embedded,
-    gold_stage,
-    record,
-    silver_stage,
-    silver_tasks,
-    tasks,
-    validator,
-)
+from jobs.core.contracts import rows_frame
+from jobs.core.disk import DiskFull
+from jobs.core.errors import ValidationHeld
+from jobs.engine import embedded, record, tasks
 from jobs.engine.embedded import Embedded, Inline
-from jobs.engine.gold_stage import GOLD
 from jobs.engine.lake import Lake, write_files
-from jobs.engine.silver_stage import SILVER
-from jobs.errors import ValidationHeld
-from jobs.pull import pull
-from jobs.runner import STAGES, Run, run
-from jobs.space import DiskFull
+from jobs.ingest.pull import pull
+from jobs.settings import config
+from jobs.stages import bronze_stage, checks, gold_stage, runner, silver_stage, silver_tasks, validator
+from jobs.stages.gold_stage import GOLD
+from jobs.stages.runner import STAGES, Run, run
+from jobs.stages.silver_stage import SILVER
 from tests.conftest import ROOT
 from tests.mixed import mixed_logs, mixed_settings, pull_mixed
 from tests.test_engine import files_of_no_version
@@ -165,9 +157,9 @@ def test_what_a_dead_run_left_is_gone_after_the_next(
     (root / "_staging" / "dead" / "silver.message-1.arrow").write_bytes(b"half")
     (root / "_staging" / "dead" / "lock").touch()
     # It had begun a batch, too.
-    fs, area = ingest.landing(lake.root)
-    pending = set(ingest.pending_pieces(lake, lake_copy, list(lake_copy.operator)))
-    ingest.intend(fs, area, "20260101T000000.0", pending)
+    fs, area = bronze_stage.landing(lake.root)
+    pending = set(bronze_stage.pending_pieces(lake, lake_copy, list(lake_copy.operator)))
+    bronze_stage.intend(fs, area, "20260101T000000.0", pending)
     work = run_all(lake_copy)
     assert work.batches == ["20260101T000000.0"]
     assert not any(path.exists() for path in orphans)
@@ -214,7 +206,7 @@ def test_a_run_that_fails_gives_back_its_room(
 
     lake, versions = Lake(lake_copy.lake.root), Lake(lake_copy.lake.root).versions()
     with monkeypatch.context() as patch, pytest.raises(DiskFull):
-        patch.setattr("jobs.engine.gold_stage.Steps.commit", full)
+        patch.setattr("jobs.stages.gold_stage.Steps.commit", full)
         run_all(lake_copy)
     assert list(Path(lake.root, "_staging").rglob("*.arrow")) == []
     assert {table: version for table, version in lake.versions().items() if table in GOLD} == {
@@ -411,8 +403,8 @@ def test_any_number_of_buckets_and_workers_gives_the_same_tables(
     mixed: tuple[config.Observatory, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int
 ) -> None:
     monkeypatch.setattr(silver_stage, "bucket_count", lambda *arguments: count)
-    monkeypatch.setattr(ingest, "SMALLEST_RANGE", 20_000)
-    monkeypatch.setattr(ingest, "LARGEST_RANGE", 20_000)
+    monkeypatch.setattr(bronze_stage, "SMALLEST_RANGE", 20_000)
+    monkeypatch.setattr(bronze_stage, "LARGEST_RANGE", 20_000)
     monkeypatch.setattr(gold_stage, "bucket_count", lambda *arguments: count)
     monkeypatch.setattr(gold_stage, "FEW", 50)
     # Parts are merged two by two before they are merged as a whole.

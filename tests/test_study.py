@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import gzip
+import io
 import json
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,14 +13,17 @@ from typing import Any
 import polars as pl
 import pytest
 from deltalake import DeltaTable
+from rich.console import Console
 
-from jobs import simulation
-from jobs.contracts import contract, reference
+from jobs.cli import demo
+from jobs.core.contracts import contract, reference
 from jobs.core.sql import expression
-from jobs.engine.gold_stage import GOLD
-from jobs.engine.silver_stage import SILVER
-from jobs.runner import Run
+from jobs.costs import simulation
+from jobs.stages.gold_stage import GOLD
+from jobs.stages.runner import Run
+from jobs.stages.silver_stage import SILVER
 from tests.conftest import ROOT
+from tests.documents import README, is_shown, sessions
 from tests.study import run_again, run_study
 
 FIRST = ("operator_id", "period_date", "channel_code", "countermeasure_code")
@@ -326,8 +330,9 @@ def test_running_again_writes_nothing(study: Run) -> None:
 
 def test_tables_carry_their_contract(study: Run) -> None:
     """Comments and partitions of the Delta tables are those of the contracts."""
-    # The sample study has no DMARC reports (tests/test_formats_together.py has) and no operator's knowledge.
-    absent = ("silver.authentication_report", "silver.operator_knowledge")
+    # The sample study has no DMARC reports (tests/test_formats_together.py has), no operator's knowledge, and
+    # no line in two files.
+    absent = ("silver.authentication_report", "silver.operator_knowledge", "silver.copy_daily")
     tables = [table for table in (*SILVER, *GOLD) if table not in absent]
     for table in tables:
         about = contract(table)
@@ -336,3 +341,10 @@ def test_tables_carry_their_contract(study: Run) -> None:
             field.name: field.description for field in about.fields
         }
         assert tuple(delta.metadata().partition_columns) == about.partition_by
+
+
+def test_the_readme_shows_what_the_demo_prints(study: Run) -> None:
+    """`make demo` prints these tables and more; .ci/run runs it."""
+    text = io.StringIO()
+    Console(file=text, width=80).print(*demo.results(study.lake))
+    assert is_shown(sessions(README)["make demo"], text.getvalue()), text.getvalue()

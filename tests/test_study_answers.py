@@ -5,9 +5,9 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from jobs.contracts import rows_frame
-from jobs.study_answers import notes
-from jobs.study_run import ANSWERS, FRAME
+from jobs.core.contracts import rows_frame
+from jobs.study.estimate.answers_left_out import notes
+from jobs.study.estimate.study_stage import ANSWERS, FRAME
 
 
 def answered(who: str, indicator: str, value: str | None, status: str = "A") -> dict[str, Any]:

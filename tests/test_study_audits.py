@@ -12,14 +12,14 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.special import betaincinv
 
-from jobs.contracts import reference
-from jobs.estimation import SMALLEST, Array, seed_of, weighted
-from jobs.intervals import Figures, figures
-from jobs.periods import days_of
-from jobs.shares import CALLS, ENDS, SHARES
+from jobs.core.contracts import reference
+from jobs.core.periods import days_of
+from jobs.core.shares import CALLS, ENDS, SHARES
+from jobs.stats.estimation import SMALLEST, Array, seed_of, weighted
+from jobs.stats.intervals import Figures, figures
+from jobs.study.estimate.audits import AUDIT, audited, corrected, of_period
+from jobs.study.estimate.sample import Reference
 from jobs.study.spam_volume import CELL, cell_rows, labelled_definitions
-from jobs.study_audits import AUDIT, audited, corrected, of_period
-from jobs.study_sample import Reference
 from sample_data.membership import ERRORS, Population, answering, population
 from tests.test_estimation import operators
 
@@ -375,6 +375,7 @@ def test_intervals_of_corrected_spam_hold_the_truth(channel: str) -> None:
     held(channel, 200)
 
 
+@pytest.mark.long
 def test_intervals_of_corrected_spam_hold_the_truth_of_a_few_samples() -> None:
     held("SMS", 25)
 

@@ -10,9 +10,7 @@ import polars as pl
 import pytest
 from rich.console import Console, Group
 
-from jobs.contracts import rows_frame
-from jobs.costs.drawing import sentences
-from jobs.study_command import (
+from jobs.cli.study import (
     CORRECTED_HEADS,
     PART_HEADS,
     SPENDING_HEADS,
@@ -24,6 +22,8 @@ from jobs.study_command import (
     sheet,
     volume,
 )
+from jobs.core.contracts import rows_frame
+from jobs.costs.drawing import sentences
 
 TABLE = "study.spam_volume"
 

@@ -8,12 +8,12 @@ from typing import Any
 import polars as pl
 import pytest
 
-from jobs import periods
-from jobs.contracts import rows_frame
+from jobs.core import periods
+from jobs.core.contracts import rows_frame
+from jobs.study.estimate.days import days_of, of_all_days
+from jobs.study.estimate.rows import last_day, of_period
 from jobs.study.investment import yearly_units
 from jobs.study.reconciliation import logged
-from jobs.study_days import days_of, of_all_days
-from jobs.study_rows import last_day, of_period
 
 VOLUME = "study.submission"
 

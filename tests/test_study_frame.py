@@ -9,18 +9,18 @@ from typing import Any
 import polars as pl
 import pytest
 
-from jobs.config import Observatory
-from jobs.contracts import reference, rows_frame
+from jobs.core.contracts import reference, rows_frame
+from jobs.core.errors import ObservatoryError
 from jobs.engine.lake import Lake
-from jobs.errors import ObservatoryError
-from jobs.study_frame import (
+from jobs.settings.config import Observatory
+from jobs.study.estimate.frame import (
     refuse_missing,
     refuse_unlikely,
     refuse_unplaced,
     refuse_unpriced,
     refuse_wrong,
 )
-from jobs.study_run import GIVEN, SMALL, estimate
+from jobs.study.estimate.study_stage import GIVEN, SMALL, estimate
 from sample_data.membership import FOLDER
 
 

@@ -8,8 +8,8 @@ from functools import cache
 import polars as pl
 import pytest
 
-from jobs.contracts import conform, contract, reference
-from jobs.study_files import read_table
+from jobs.core.contracts import conform, contract, reference
+from jobs.study.estimate.files import read_table
 from sample_data.membership import FOLDER
 
 FROM_FILES = ("ref.operator_frame", "ref.denominator", "ref.price_level")

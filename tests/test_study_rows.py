@@ -8,10 +8,10 @@ from typing import Any
 import polars as pl
 import pytest
 
-from jobs.contracts import polars_schema
+from jobs.core.contracts import polars_schema
+from jobs.study.estimate.rows import MEASURES, periods_of
+from jobs.study.estimate.sample import Reference, obs_status
 from jobs.study.spam_volume import of_logs_or_answers
-from jobs.study_rows import MEASURES, periods_of
-from jobs.study_sample import Reference, obs_status
 
 QUARTERS = [f"2026-Q{number}" for number in range(1, 5)]
 SCHEMA: dict[str, Any] = {

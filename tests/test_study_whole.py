@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 
-from jobs import __main__ as command_line
+from jobs.cli import main as command_line
+from jobs.core.periods import edges
+from jobs.core.shares import SHARES
 from jobs.engine.lake import Lake
-from jobs.periods import edges
 from jobs.questionnaire.definition import form
-from jobs.shares import SHARES
-from jobs.study_run import TABLES
+from jobs.study.estimate.study_stage import TABLES
 from tests.submission_lake import put_gold, put_quality
 
 NEPAL, FIJI = [f"npl-{number}" for number in range(1, 7)], ["fji-1", "fji-2"]

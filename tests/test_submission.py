@@ -20,12 +20,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from jobs.__main__ import app
-from jobs.config import Gap, Observatory, Operator, Study
-from jobs.contracts import polars_schema, rows_frame
+from jobs.cli.main import app
+from jobs.core.contracts import polars_schema, rows_frame
+from jobs.core.errors import ObservatoryError
 from jobs.engine.lake import Lake
-from jobs.errors import ObservatoryError
 from jobs.questionnaire.respondents import Respondent
+from jobs.settings.config import Gap, Observatory, Operator, Study
 from jobs.submission.counts import (
     GOLD,
     ROUTE,
@@ -198,6 +198,7 @@ def left_of(rows: pl.DataFrame, least: int) -> tuple[dict[str, pl.DataFrame], li
 @example([(("delivery", "delivered"), "UNK", "KEN", "hub", (3, 0, 10**6), 0.0, 1.0)], 5)
 @example([(("content", "rejected"), "AD", "KEN", "hub", (10**6, 0, 3), 1.0, 1.0)], 5)
 # What a cell tells otherwise another gives back, or no other can.
+@pytest.mark.long
 @example(
     [
         (("content", "rejected"), "AD", "KEN", "hub", (2, 0, 60), 0.5, 1.0),
@@ -1101,30 +1102,30 @@ def test_what_is_missing_for_loading_is_told(node: Path) -> None:
 
 
 def test_estimates_stand_until_something_that_they_rest_on_changes(tmp_path: Path) -> None:
-    from jobs import study_run
+    from jobs.study.estimate import study_stage
 
     folder = tmp_path / "files"
     folder.mkdir()
     (folder / "denominator.csv").write_text("a\n")
     lake = Lake(str(tmp_path / "lake"))
     settings = Observatory()
-    assert not study_run.is_current(lake, settings, folder)
-    for table in study_run.GIVEN:
+    assert not study_stage.is_current(lake, settings, folder)
+    for table in study_stage.GIVEN:
         lake.append(rows_frame([{"period_code": "2026-11"}], table), table)
-    inputs = study_run.digest(lake, folder, study_run.chosen_targets(settings, Gap()))
-    part = dict(zip(("table_name", "operator_id", "period"), study_run.FIRST, strict=True))
+    inputs = study_stage.digest(lake, folder, study_stage.chosen_targets(settings, Gap()))
+    part = dict(zip(("table_name", "operator_id", "period"), study_stage.FIRST, strict=True))
     ran = {
         "run_id": "1", "stage_name": "study", "finished_at": AT,
         "table_versions": [],
         "partitions": [part | {"row_count": 1, "checksum": "", "input_checksum": inputs}],
     }  # fmt: skip
     lake.append(rows_frame([ran], "meta.run"), "meta.run")
-    assert study_run.is_current(lake, settings, folder)
+    assert study_stage.is_current(lake, settings, folder)
     (folder / "denominator.csv").write_text("b\n")
-    assert not study_run.is_current(lake, settings, folder)
+    assert not study_stage.is_current(lake, settings, folder)
     (folder / "denominator.csv").write_text("a\n")
-    assert study_run.is_current(lake, settings, folder)
+    assert study_stage.is_current(lake, settings, folder)
     other = Observatory(study=Study(gap=Gap(norm={"EMAIL": 0.8})))
-    assert not study_run.is_current(lake, other, folder)
+    assert not study_stage.is_current(lake, other, folder)
     lake.append(rows_frame([{"period_code": "2026-12"}], "study.submission"), "study.submission")
-    assert not study_run.is_current(lake, settings, folder)
+    assert not study_stage.is_current(lake, settings, folder)

@@ -19,11 +19,11 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from jobs import study_run
-from jobs.config import Observatory
+from jobs.core.errors import ObservatoryError
 from jobs.engine import together
 from jobs.engine.lake import Lake
-from jobs.errors import ObservatoryError
+from jobs.settings.config import Observatory
+from jobs.study.estimate import study_stage
 from jobs.submission import loading, signing
 from jobs.submission.counts import GOLD, TABLES, VOLUME
 from jobs.submission.loading import RECEIPT, Judged, judge, land
@@ -199,7 +199,7 @@ def test_estimating_undoes_what_a_killed_loading_left(
     monkeypatch.undo()
     assert not lake.read("study.submission_type").is_empty()
     with pytest.raises(ObservatoryError):
-        study_run.estimate(lake, Observatory(), tmp_path, "r", lambda text: None)
+        study_stage.estimate(lake, Observatory(), tmp_path, "r", lambda text: None)
     assert lake.read("study.submission_type").is_empty()
 
 
@@ -373,7 +373,7 @@ def test_counts_that_are_no_multiples_are_refused(good: bytes, tmp_path: Path) -
 JUDGE = """
 import sys
 from pathlib import Path
-from jobs.config import Observatory
+from jobs.settings.config import Observatory
 from jobs.submission.loading import judge
 found = judge(Path(sys.argv[1]), Observatory(), {}, None)
 print("\\n".join(found.wrong))
@@ -426,6 +426,7 @@ def grown(files: dict[str, bytes]) -> dict[str, tuple[dict[str, bytes], str]]:
     }
 
 
+@pytest.mark.long
 def test_files_that_grow_are_refused_within_a_gigabyte(good: bytes, tmp_path: Path) -> None:
     file = tmp_path / "p.zip"
     file.write_bytes(good)

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jobs.core.errors import ObservatoryError
+from jobs.core.shares import ENDS, SHARES
 from jobs.engine.lake import Lake
-from jobs.errors import ObservatoryError
-from jobs.shares import ENDS, SHARES
 from jobs.submission.making import package_of
 from jobs.submission.package import FORM, MANIFEST, packed
 from jobs.submission.quality import QUALITY, in_steps

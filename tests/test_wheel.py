@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import email
 import os
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -58,9 +60,20 @@ def test_the_wheel_has_every_file_of_its_packages_and_no_other(wheel: Path) -> N
     assert names == sources()
 
 
+def test_the_wheel_states_its_licence_and_has_its_text(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        (folder,) = {name.split("/")[0] for name in archive.namelist() if ".dist-info/" in name}
+        about = email.message_from_bytes(archive.read(f"{folder}/METADATA"))
+        carried = {name: archive.read(f"{folder}/licenses/{name}") for name in ("LICENSE", "NOTICE")}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert (about["License-Expression"], about["Version"]) == ("Apache-2.0", project["version"])
+    assert carried == {name: (ROOT / name).read_bytes() for name in carried}
+
+
+@pytest.mark.long
 def test_installed_commands_run_from_any_folder(site: Path, tmp_path: Path) -> None:
     installed = {"PYTHONPATH": str(site), "POLARS_MAX_THREADS": "1"}
-    where = "import jobs.config, schemas; print(jobs.config.__file__, schemas.__file__)"
+    where = "import jobs.settings.config, schemas; print(jobs.settings.config.__file__, schemas.__file__)"
     found = run(sys.executable, "-c", where, cwd=tmp_path, **installed).split()
     assert all(Path(file).is_relative_to(site) for file in found)
     observatory = site / "bin" / "observatory"

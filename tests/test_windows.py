@@ -8,8 +8,8 @@ from typing import Any
 
 import polars as pl
 
-from jobs.contracts import polars_schema
-from jobs.windows import pending
+from jobs.core.contracts import polars_schema
+from jobs.stages.windows import pending
 
 RUN = ["stage_name", "finished_at", "ingest_ids"]
 FILE = ["operator_id", "ingest_id", "format_code", "first_event_date", "last_event_date"]
@@ -33,6 +33,9 @@ class Tables:
 
     def versions(self) -> dict[str, int]:
         return {"bronze.file": 0}
+
+    def about(self) -> dict[str, Any]:
+        return {}
 
     def read(self, table: str, version: int | None = None, columns: Any = None) -> pl.DataFrame:
         rows, names = (self.ledger, [*FILE, *READ]) if table == "bronze.file" else (self.runs, RUN)

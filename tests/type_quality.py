@@ -13,7 +13,7 @@ from pathlib import Path
 
 import polars as pl
 
-from jobs import rules
+from jobs.protect import rules
 
 WORDING = Path(__file__).parent / "data" / "type_wording" / "wording.csv"
 # What logs texts, and what logs subjects.

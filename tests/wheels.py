@@ -16,7 +16,7 @@ def built_wheel(copy: Path) -> Path:
     """The wheel of a copy of the sources: setuptools leaves its own folders beside them."""
     for package in PACKAGES:
         shutil.copytree(ROOT / package, copy / package, ignore=shutil.ignore_patterns("__pycache__"))
-    for file in ("pyproject.toml", "README.md"):
+    for file in ("pyproject.toml", "README.md", "LICENSE", "NOTICE"):
         shutil.copy(ROOT / file, copy)
     build = ("wheel", "--quiet", "--no-deps", "--no-build-isolation", "--no-index", "--no-cache-dir")
     command = [sys.executable, "-m", "pip", *build, "--wheel-dir", str(copy / "dist"), str(copy)]

@@ -9,16 +9,16 @@ from typing import Any
 
 import polars as pl
 
-from jobs import runner
-from jobs.audit import quality, sheet
+from jobs.audit import sheet
 from jobs.audit.drawing import Plan, draw, file_names
-from jobs.contracts import contract, rows_frame
 from jobs.core.checksum import checksums
-from jobs.engine import checks, record, validator
+from jobs.core.contracts import contract, rows_frame
+from jobs.core.errors import ObservatoryError
+from jobs.engine import record
 from jobs.engine.lake import Lake
 from jobs.engine.lock import as_only_writer
-from jobs.errors import ObservatoryError
-from jobs.runner import Run
+from jobs.stages import checks, quality, runner, validator
+from jobs.stages.runner import Run
 
 SAMPLE, LABEL = quality.AUDIT
 # So many problems of a sheet are told at once.

@@ -17,12 +17,13 @@ from typing import Any
 
 import polars as pl
 
-from jobs.contracts import rows_frame
+from jobs.core.contracts import rows_frame
+from jobs.core.errors import ObservatoryError
+from jobs.core.shares import CONTENT_SEEN, RECEIVED
 from jobs.engine.lake import Lake, read_files
-from jobs.errors import ObservatoryError
 from jobs.gold.predicates import of_operator
-from jobs.prevalence import allocate
-from jobs.shares import CONTENT_SEEN, RECEIVED
+from jobs.stages import removed
+from jobs.stats.prevalence import allocate
 
 # Shares of spam that are guessed before anybody looks: they steer how many units a stratum gives, and bias
 # nothing. What passed in the highest band of scores is the likeliest miss.
@@ -71,6 +72,12 @@ def draw(lake: Lake, plan: Plan) -> tuple[list[dict[str, Any]], list[dict[str, A
     version = lake.versions().get("silver.message")
     if version is None:
         raise ObservatoryError("the lake has no silver.message yet: run `observatory run` first")
+    gone = removed.before(lake, removed.SILVER).get(plan.operator_id)
+    if gone is not None and plan.days[0] < gone:
+        raise ObservatoryError(
+            f"operator {plan.operator_id}: messages of days before {gone} are gone ([retention] silver). A"
+            f" sample of {plan.month} would stand for a part of it, or for nothing. Draw from a later month"
+        )
     is_spam = operator_definition(lake, plan)
     strata = strata_of(days_of(lake, version, is_spam, plan))
     if not strata:

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jobs import archives
-from jobs.contracts import CODELISTS, codes
-from jobs.errors import ObservatoryError
+from jobs.core.contracts import CODELISTS, codes
+from jobs.core.errors import ObservatoryError
+from jobs.ingest import archives
 
 LABELS, CODES = "Label", "Codes"
 GIVEN = {

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
-from jobs import config, contracts
-from jobs.errors import ObservatoryError
+from jobs.core import contracts
+from jobs.core.errors import ObservatoryError
+from jobs.settings import config
 
 if TYPE_CHECKING:
     import duckdb

@@ -16,8 +16,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from jobs import config, contracts
-from jobs.errors import ObservatoryError
+from jobs.core import contracts
+from jobs.core.errors import ObservatoryError
+from jobs.settings import config
 
 # Polars takes a part of a second to import.
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ def write_rows(
     """
     import polars as pl
 
-    from jobs.plain import as_csv, as_json
+    from jobs.core.safe_text import as_csv, as_json
 
     if format is not Format.parquet:
         frame = frame.with_columns(pl.selectors.binary().bin.encode("hex"))
@@ -188,7 +189,7 @@ def draw(frame: pl.DataFrame, title: str, out: Console, count: int, first: Seque
 
 def shown(value: object) -> str:
     """A value as it stands in a table: separators in counts, control characters visible, long ones cut."""
-    from jobs.patterns import visible
+    from jobs.core.patterns import visible
 
     if value is None:
         return ""

@@ -1,4 +1,5 @@
-"""What every room needs: reading SQL conditions, merging parts of tables, sketches, checksums.
+"""What every room needs: errors, contracts and code lists, periods, words and number formats, SQL conditions
+and merge rules.
 
-Any room may import it; it imports nothing of jobs/ but contracts and errors.
+It imports no other room; all others may import it.
 """

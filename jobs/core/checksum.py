@@ -27,7 +27,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from jobs.contracts import contract
+from jobs.core.contracts import contract
 
 # Rows that are hashed at a time: their columns stay in the processor's cache.
 SLICE = 1 << 15

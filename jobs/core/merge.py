@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterable, Mapping
 
 import polars as pl
 
-from jobs.contracts import contract
 from jobs.core import sketch
+from jobs.core.contracts import contract
 
 
 def merged(parts: pl.DataFrame, key: Iterable[str], rules: Mapping[str, str]) -> pl.DataFrame:
-    """Rows of the same key made one, each other column by its rule (jobs.contracts.MERGES).
+    """Rows of the same key made one, each other column by its rule (jobs.core.contracts.MERGES).
 
     A value that all parts lack stays null. union: a list of values becomes the sorted list of all of them.
     sketch: a list of hashes becomes the smallest of all (jobs/core/sketch.py).

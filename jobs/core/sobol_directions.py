@@ -1,5 +1,6 @@
 """Direction numbers of Sobol points: Joe and Kuo, Constructing Sobol sequences with better two-dimensional
-projections, SIAM J. Sci. Comput. 30 (2008) 2635-2654, file new-joe-kuo-6.21201.
+projections, SIAM J. Sci. Comput. 30 (2008) 2635-2654, file new-joe-kuo-6.21201. Copyright (c) 2008,
+Frances Y. Kuo and Stephen Joe; NOTICE has their licence.
 
 For each dimension, split by commas: the primitive polynomial as the number that its coefficients write in
 binary, then the first direction numbers, as many as the polynomial has degrees.

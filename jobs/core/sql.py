@@ -22,8 +22,8 @@ import polars as pl
 import sqlglot
 from sqlglot import exp
 
-from jobs.contracts import contract, polars_schema
-from jobs.errors import ObservatoryError
+from jobs.core.contracts import contract, polars_schema
+from jobs.core.errors import ObservatoryError
 
 # The types of columns by name, or None where they are not known.
 Types = Mapping[str, Any] | None

@@ -19,13 +19,13 @@ from itertools import combinations
 import numpy as np
 import polars as pl
 
-from jobs.contracts import reference
+from jobs.core import words
+from jobs.core.contracts import reference
+from jobs.core.errors import ObservatoryError
+from jobs.core.periods import months_of
 from jobs.costs.figure import Explained, Simulation
-from jobs.errors import ObservatoryError
-from jobs.periods import months_of
-from jobs.release import words
-from jobs.sampling import quantiles, simulate
-from jobs.simulation import joint_bound
+from jobs.costs.simulation import joint_bound
+from jobs.stats.sampling import quantiles, simulate
 
 # An amount, over the time that the scope says; not an amount per head, hour or message.
 AMOUNT = re.compile(r"^[A-Z]{3}( per (day|month|year)| over .*)?$")

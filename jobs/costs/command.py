@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from jobs import config
-from jobs.errors import ObservatoryError
+from jobs.core.errors import ObservatoryError
+from jobs.settings import config
 
 if TYPE_CHECKING:
     from jobs.costs.figure import Explained
@@ -93,10 +93,10 @@ def is_study(name: str) -> bool:
 
 def published_rows() -> dict[str, list[tuple[str, ...]]]:
     """The published figures by their quantity, computed now: name, of, computed, printed, unit, verdict."""
-    from jobs.cost_model import estimate, reproduction
+    from jobs.core import words
+    from jobs.costs.cost_model import estimate, reproduction
     from jobs.costs.figure import number
     from jobs.costs.published import area_name, published_figures
-    from jobs.release import words
 
     found: dict[str, list[tuple[str, ...]]] = {code: [] for code in words.rows_of("estimand")}
     for name, figure in published_figures().items():

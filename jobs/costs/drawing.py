@@ -8,9 +8,9 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+from jobs.core import words
 from jobs.costs.adding import Sum
 from jobs.costs.figure import Explained, Input, Part, located, number
-from jobs.release import words
 
 BAR = 24
 VERDICT_STYLE = {

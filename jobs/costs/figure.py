@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from jobs.contracts import reference
-from jobs.sampling import Samples
-from jobs.sensitivity import Sensitivity
+from jobs.core.contracts import reference
+from jobs.stats.sampling import Samples
+from jobs.stats.sensitivity import Sensitivity
 
 
 @dataclass(frozen=True)

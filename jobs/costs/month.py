@@ -13,9 +13,13 @@ from typing import Any
 
 import polars as pl
 
-from jobs.config import Observatory, nearest
-from jobs.contracts import reference
+from jobs.core import words
+from jobs.core.choices import nearest
+from jobs.core.contracts import reference
+from jobs.core.errors import ObservatoryError
+from jobs.core.reference_version import reference_version
 from jobs.costs.figure import Explained, Scope, Simulation, number
+from jobs.costs.fixed_costs import figure_of, rows_of
 from jobs.costs.month_steps import (
     PARAMETER,
     RATE,
@@ -26,14 +30,11 @@ from jobs.costs.month_steps import (
     steps_of,
     whole,
 )
+from jobs.costs.simulation import OVERSTATED, money, prices
 from jobs.engine.lake import open_lake, read_files
-from jobs.errors import ObservatoryError
-from jobs.fixed_costs import figure_of, rows_of
-from jobs.reference import reference_version
-from jobs.release import words
-from jobs.sampling import quantiles, simulate
-from jobs.sensitivity import sensitivities
-from jobs.simulation import OVERSTATED, money, prices
+from jobs.settings.config import Observatory
+from jobs.stats.sampling import quantiles, simulate
+from jobs.stats.sensitivity import sensitivities
 
 COST, EFFORT = "gold.countermeasure_cost_monthly", "gold.countermeasure_effort_daily"
 # Of the lake's costs every one is what countermeasures took to run.

@@ -10,13 +10,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from jobs.config import Operator
-from jobs.contracts import reference
+from jobs.core import words
+from jobs.core.contracts import reference
 from jobs.costs.figure import Input, Step, in_formula, input_of, number
-from jobs.formula import evaluate, names_in, with_values
-from jobs.release import words
-from jobs.sampling import Samples
-from jobs.simulation import (
+from jobs.costs.simulation import (
     Bound,
     FixedCost,
     Line,
@@ -31,6 +28,9 @@ from jobs.simulation import (
     month_effort,
     share_of_year,
 )
+from jobs.settings.config import Operator
+from jobs.stats.formula import evaluate, names_in, with_values
+from jobs.stats.sampling import Samples
 
 PARAMETER, RATE = "ref.cost_parameter", "ref.exchange_rate"
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from functools import cache
 
-from jobs.contracts import reference
-from jobs.cost_model import Figure, central_values, estimate, figures, reproduction
+from jobs.core import words
+from jobs.core.contracts import reference
+from jobs.core.reference_version import reference_version
+from jobs.costs.cost_model import Figure, central_values, estimate, figures, reproduction
 from jobs.costs.figure import Explained, Scope, Simulation, Step, in_formula, input_of, located, number
-from jobs.formula import with_values
-from jobs.reference import reference_version
-from jobs.release import words
+from jobs.stats.formula import with_values
 
 TABLES = ("ref.cost_model", "ref.cost_model_parameter")
 AREAS = {"001": "World", "150": "Europe"}

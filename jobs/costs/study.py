@@ -13,14 +13,15 @@ from typing import Any
 
 import polars as pl
 
-from jobs.areas import areas, classified
-from jobs.config import Observatory, nearest
-from jobs.contracts import REFERENCE, contract, reference
+from jobs.core import words
+from jobs.core.areas import areas, classified
+from jobs.core.choices import nearest
+from jobs.core.contracts import REFERENCE, contract, reference
+from jobs.core.errors import ObservatoryError
+from jobs.core.periods import last_day
+from jobs.core.reference_version import reference_version
 from jobs.engine.lake import Lake, open_lake
-from jobs.errors import ObservatoryError
-from jobs.periods import last_day
-from jobs.reference import reference_version
-from jobs.release import words
+from jobs.settings.config import Observatory
 
 # The tables whose figures are explained, with how much of their key names one.
 TABLES = {

@@ -7,19 +7,19 @@ from typing import Any
 
 import polars as pl
 
-from jobs.areas import COUNTRY
-from jobs.config import Observatory
-from jobs.contracts import reference
+from jobs.core import words
+from jobs.core.areas import COUNTRY
+from jobs.core.contracts import reference
+from jobs.core.errors import ObservatoryError
+from jobs.core.periods import LEAST_DAYS_PCT, last_day
 from jobs.costs.figure import Estimate, Explained, Input, Scope, Step, in_formula, input_of, number
+from jobs.costs.investment_assumptions import PARAMETERS, assumptions
 from jobs.costs.published import area_name as published_area
 from jobs.costs.published import explain_published, names_of
 from jobs.costs.study import Found, computed, countries_of, found, rows_of, versions_of
 from jobs.costs.study_parts import by_area, by_component, by_strategy, known, siblings
 from jobs.engine.lake import open_lake
-from jobs.errors import ObservatoryError
-from jobs.investment_assumptions import PARAMETERS, assumptions
-from jobs.periods import LEAST_DAYS_PCT, last_day
-from jobs.release import words
+from jobs.settings.config import Observatory
 
 FRAME = ("ref.operator_frame", "ref.denominator", "ref.country", "ref.country_group")
 # Currencies of conversions; the international dollar has no code of ISO 4217.

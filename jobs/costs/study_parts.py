@@ -7,10 +7,10 @@ from typing import Any
 
 import polars as pl
 
-from jobs.areas import ALL, COUNTRY, REGION
+from jobs.core import words
+from jobs.core.areas import ALL, COUNTRY, REGION
 from jobs.costs.figure import Part
 from jobs.costs.study import Found, area_name, countries_of
-from jobs.release import words
 
 # So many parts are shown by name; the others stand together.
 SHOWN = 8

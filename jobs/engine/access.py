@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from jobs.errors import ObservatoryError
+from jobs.core.errors import ObservatoryError
 
 OWNER, GROUP = 0o077, 0o027
 

@@ -6,6 +6,7 @@ its own with one process, so that the task of a process that dies is known.
 
 from __future__ import annotations
 
+import atexit
 import multiprocessing
 import multiprocessing.connection
 import os
@@ -18,6 +19,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from multiprocessing import forkserver
 from typing import Any
 
 from jobs.engine import access
@@ -31,6 +33,8 @@ STEERING_BYTES = 260_000_000
 LEAST_TASK_BYTES = 64_000_000
 # Once Polars is imported, a wait that has no end does not see an interrupt from the keyboard.
 INTERRUPTIBLE = 0.5
+# Of fewer bytes of logs than this, tasks run in the process itself: workers would start for longer.
+LITTLE = 2 << 20
 # A kernel has its process to itself: tasks are the parallelism.
 ENVIRONMENT = {"POLARS_MAX_THREADS": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
@@ -46,7 +50,7 @@ class Embedded:
     def __init__(self, workers: int, memory_bytes: int) -> None:
         for_workers = memory_bytes - STEERING_BYTES - VALIDATOR_BYTES
         self.has_lost = False
-        self.is_tight = for_workers < BASE_BYTES + LEAST_TASK_BYTES
+        self.is_tight = not has_room_beside(memory_bytes)
         if self.is_tight:
             for_workers += VALIDATOR_BYTES
         self.workers = max(min(workers, for_workers // (BASE_BYTES + LEAST_TASK_BYTES)), 1)
@@ -121,10 +125,24 @@ class Embedded:
         self._executors[worker] = started()
 
 
-def started() -> ProcessPoolExecutor:
-    """An executor with one process, which is on its way."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["jobs.engine.preload"])
+def has_room_beside(memory_bytes: int) -> bool:
+    """Whether a worker has room beside the validator."""
+    return memory_bytes >= STEERING_BYTES + VALIDATOR_BYTES + BASE_BYTES + LEAST_TASK_BYTES
+
+
+def begin() -> None:
+    """Start the server that workers are forked from, without waiting for its imports."""
+    multiprocessing.get_context("forkserver").set_forkserver_preload(["jobs.stages.preload"])
+    with environment():
+        forkserver.ensure_running()
+
+
+def started(method: str = "forkserver") -> ProcessPoolExecutor:
+    """An executor with one process. By "forkserver" it has what tasks need, once their server has; "spawn"
+    waits for nothing, and the process imports what it needs by itself."""
+    if method == "forkserver":
+        begin()
+    context = multiprocessing.get_context(method)
     executor = ProcessPoolExecutor(1, mp_context=context, initializer=attach, initargs=(access.umask(),))
     with environment():
         executor.submit(int)
@@ -136,6 +154,8 @@ def attach(umask: int) -> None:
     interrupt from the keyboard to it, and writes files for those who may read that one's."""
     os.umask(umask)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # It has nothing to end in order, and to take its modules apart would take a second.
+    atexit.register(os._exit, 0)
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=end_with, args=(parent.sentinel,), daemon=True).start()

@@ -22,13 +22,13 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 
-from jobs.contracts import conform, contract
+from jobs.core.contracts import contract
+from jobs.core.errors import ObservatoryError
 from jobs.core.merge import whole
-from jobs.engine.gold_tasks import is_of, module_of
+from jobs.engine.finished import finish_rows, is_of
 from jobs.engine.lake import Periods, rows_of
 from jobs.engine.tasks import TaskDied, TaskFailed, perform
-from jobs.errors import ObservatoryError
-from jobs.protect import master_key
+from jobs.protect.pseudonyms import master_key
 
 PROJECT = "spam-observatory"
 PACKAGES = ("jobs", "schemas", "expectations")
@@ -143,9 +143,7 @@ def finished_period(parts: pa.Table) -> pa.Table:
     finished."""
     table = parts["table"][0].as_py()
     frame = pl.concat([unpacked(each) for each in parts["rows"].to_pylist()], rechunk=True)
-    job = module_of(table)
-    merged = whole(frame, table)
-    made = conform(job.finish(merged) if hasattr(job, "finish") else merged, table)
+    made = finish_rows(whole(frame, table), table)
     first = {name: parts[name][0].as_py() for name in ("table", "operator_id", "period")}
     return pa.Table.from_pylist([first | {"rows": packed(made)}], PARTS)
 

@@ -16,8 +16,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from jobs.errors import ObservatoryError
-from jobs.machine import HOME
+from jobs.core.errors import ObservatoryError
+from jobs.core.machine import HOME
 
 JARS = HOME / "jars"
 DELTA = "io.delta:delta-spark_4.2_2.13:4.4.0"

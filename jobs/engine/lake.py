@@ -28,10 +28,10 @@ from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction
 
-from jobs.contracts import arrow_schema, contract, polars_schema, reference
+from jobs.core.contracts import arrow_schema, contract, polars_schema, reference
+from jobs.core.disk import write_whole
+from jobs.core.errors import ObservatoryError
 from jobs.engine.access import privately
-from jobs.errors import ObservatoryError
-from jobs.space import write_whole
 
 # Readers find files by partition: statistics of columns would cost a quarter of a write.
 PROPERTIES: dict[str, str | None] = {"delta.dataSkippingNumIndexedCols": "0"}
@@ -309,7 +309,7 @@ class Lake:
             self.remember({})
 
     def about(self) -> dict[str, Any]:
-        """What the lake remembers of itself: its form, and its operators (jobs/engine/identity.py)."""
+        """What the lake remembers of itself: its form, and its operators (jobs/stages/identity.py)."""
         fs, folder = fsspec.core.url_to_fs(self.path("x").removesuffix("/x"))
         if not fs.exists(f"{folder}/{MARK}"):
             return {}

@@ -19,8 +19,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any, ParamSpec, TypeVar
 
+from jobs.core.errors import Locked, ObservatoryError
 from jobs.engine.access import close, folder_of, private
-from jobs.errors import Locked, ObservatoryError
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -17,8 +17,8 @@ from typing import Any
 
 import polars as pl
 
-from jobs.contracts import rows_frame
 from jobs.core.checksum import Fingerprint
+from jobs.core.contracts import rows_frame
 from jobs.engine.lake import Lake
 
 Periods = dict[str, set[str]]

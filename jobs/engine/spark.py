@@ -30,16 +30,15 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from jobs import config
-from jobs.contracts import contract
-from jobs.core.checksum import checksums
+from jobs.core.contracts import contract
+from jobs.core.errors import ObservatoryError
 from jobs.engine import embedded, executor
 from jobs.engine.embedded import BASE_BYTES, ENVIRONMENT, LEAST_TASK_BYTES, STEERING_BYTES, VALIDATOR_BYTES
-from jobs.engine.gold_tasks import Finished
+from jobs.engine.finished import Finished, finished
 from jobs.engine.lake import MARK, Lake, Periods
-from jobs.engine.tasks import Left, Task, TaskDied, TaskFailed, leave
-from jobs.errors import ObservatoryError
-from jobs.protect import KEY_FILE
+from jobs.engine.tasks import Left, Task, TaskDied, TaskFailed
+from jobs.protect.pseudonyms import KEY_FILE
+from jobs.settings import config
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -481,7 +480,7 @@ def finished_table(table: str, frames: Sequence[pl.DataFrame], staging: str) -> 
     if not frames:
         return Finished(table, [], {})
     rows = pl.concat(frames, rechunk=True)
-    return Finished(table, leave(rows, table, staging), checksums(rows, table))
+    return finished(staging, table, rows)
 
 
 def pack(file: Path) -> str:

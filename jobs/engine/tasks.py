@@ -22,8 +22,8 @@ from typing import Any, Protocol
 
 import polars as pl
 
-from jobs.errors import ObservatoryError
-from jobs.space import DiskFull, is_full, write_whole
+from jobs.core.disk import DiskFull, is_full, write_whole
+from jobs.core.errors import ObservatoryError
 
 LOCK = "lock"
 FILES_OF_A_TASK = 64

@@ -19,10 +19,11 @@ from typing import Any
 
 import polars as pl
 
-from jobs.contracts import REFERENCE
+from jobs.core.contracts import REFERENCE
 from jobs.formats.registry import KERNELS
-from jobs.location import country_of_numbers, in_networks
-from jobs.silver.assembling import ROWS, settled
+from jobs.protect.location import country_of_numbers, in_networks
+from jobs.protect.pseudonyms import HOST_ITSELF
+from jobs.silver.assembling import all_counted_once
 from jobs.sniff import kannel
 from jobs.sniff.files import Log, Problem, logs_of
 from jobs.sniff.looking import Answer, look
@@ -161,11 +162,11 @@ def add(found: Proposal, answer: Answer, numbers: list[pl.Series]) -> None:
     found.is_sampled |= not answer.is_exact
     if answer.tally is None:
         return
-    for name, rows in answer.tally.bronze_rows().items():
+    for name, rows in all_counted_once(answer.tally.bronze_rows())[0].items():
         kernel = KERNELS[name]
-        if not hasattr(kernel, ROWS["silver.transmission"]):
+        if kernel.transmissions is None:
             continue
-        bronze = kernel.assemble(settled(name, rows).lazy()).collect()
+        bronze = kernel.assemble(rows.lazy()).collect()
         sent = kernel.transmissions(bronze.lazy()).collect()
         is_mail = pl.col("channel_code") == "EMAIL"
         mails, others = sent.filter(is_mail), sent.filter(~is_mail)
@@ -198,7 +199,7 @@ def local_domains(mails: pl.DataFrame) -> dict[str, int]:
         ~pl.col("is_handoff").fill_null(False),
         pl.col("recipient").is_not_null(),
     ).with_columns(address=address, domain=pl.col("recipient").str.to_lowercase().str.extract(r"@([^@]+)$"))
-    is_private = in_networks(ends["address"], list(NETWORKS)).fill_null(False)
+    is_private = in_networks(ends["address"], [*HOST_ITSELF, *NETWORKS]).fill_null(False)
     is_next = relay.str.contains(LOOPBACK) & ~relay.str.contains(STORE)
     local = ends.filter(pl.col("address").is_null() | (is_private & ~is_next))
     counts = (

@@ -1,54 +1,16 @@
-"""Log formats: one module each, holding everything that knows that format.
+"""Log formats: one kernel each, which holds everything about its format and no engine.
 
-A format module is a kernel that knows no engine. It works on Polars frames, so that it is tested
-without a JVM, lets a command look at a file at once, and runs at speed inside Spark's mapInArrow.
-It offers
+A kernel works on Polars frames: tests, `sniff` and the engines call the same functions. Its module ends with
+FORMAT, a Format (jobs/formats/format.py) that names its functions; the registry finds it. This module has the
+rows that they take and return.
 
-    FORMAT          the format's name; its bronze table is bronze.<FORMAT>
-    LOOKBACK_DAYS   how long after its first event a message may still have events
-    sniff(sample)   how sure it is, from 0 to 1, that these bytes are of this format
-    parse(lines, source)   one row per line: typed, ignored or quarantined
-    assemble(records)      bronze rows; assemble(a + b) == assemble(assemble(a) + assemble(b))
-    transmissions(bronze)  or verdicts(bronze): what silver takes, still with raw identifiers
-    complaints(bronze)     where subscribers report spam in the same log
-    settle(bronze)         where other pieces hold a row's key: these rows with their keys (jobs/silver)
+Files of whole reports (XML, mails, archives of them) are documents. read() gets a whole file. It opens
+archives and mails in memory, never holds more than limit_bytes of what came out of an archive, and raises on
+no bytes whatever: what it cannot read is a Document with a reason. File names, of the file and inside
+archives, are data and open nothing. In the ledger a document counts as a line does, its `offset` being its
+number in the file, from 0; frame_of() of jobs/formats/documents.py places rows.
 
-Some files hold no lines but reports: XML, mails, archives of them. A format of such files says
-DOCUMENTS = True and offers, beside FORMAT, LOOKBACK_DAYS, BRONZE, sniff() and assemble(),
-
-    read(data, file_name, source, limit_bytes)   one Document per report that is in the file
-    complaints(bronze)     or authentication_reports(bronze), facts(bronze): what silver takes
-
-read() gets a whole file. It opens archives and mails in memory, never holds more than limit_bytes of
-what came out of an archive, and raises on no bytes whatever: what it cannot read is a Document with a
-reason. File names, of the file and inside archives, are data and open nothing. In the ledger a document
-counts as a line does, its `offset` being its number in the file, from 0; jobs/formats/documents.py has
-frame_of(), which gives rows their place.
-
-where rows of parse() are wide and many lines are no records,
-
-    records(lines, source)   offset, line_code and reason_code of every line; the rows of parse() that are
-        records. Both are pl.DataFrame, in file order
-
-where a source may have options (jobs/formats/options.py refuses all others),
-
-    OPTIONS         their names; source.options holds those that the settings give
-
-where a line may be longer than a megabyte,
-
-    LONGEST_LINE    how many bytes a line may have; a longer one is quarantined without being read
-
-where lines may name the columns of those after them,
-
-    is_head(line)   which lines do; the last one before a piece comes with its Source
-
-and, where its lines stand in the logs of other programs,
-
-    WITHIN          the formats of those logs; parse() then ignores every line that is not its own
-    LITERALS        texts of which every line of its own holds one
-    PATTERN         where these are common words, a pattern that every line of its own contains
-
-CONTRIBUTING.md says what else to touch when a format is added.
+CONTRIBUTING.md lists what else to touch when a format is added.
 """
 
 from __future__ import annotations
@@ -59,7 +21,7 @@ from typing import Any
 
 import polars as pl
 
-from jobs.attributes import ATTRIBUTES
+from jobs.core.attributes import ATTRIBUTES
 
 # A stamp so long after the later of its file's own time and the time it was landed is from the future.
 AHEAD = dt.timedelta(days=2)
@@ -141,7 +103,7 @@ PRECEDENCE = [
 ]
 
 # One row per queue file and envelope recipient, or per refused attempt: what transmissions() gives.
-# Everything here is raw; jobs/protect.py is the only reader.
+# Everything here is raw; jobs/protect/pseudonyms.py is the only reader.
 TRANSMISSION: dict[str, Any] = {
     "operator_id": pl.String,
     "source_id": pl.String,
@@ -276,6 +238,7 @@ AUTHENTICATION_REPORT: dict[str, Any] = {
     "stream_id": pl.String,
     "offset": pl.Int64,
     "report_org": pl.String,  # who reports
+    "report_email": pl.String,
     "report_id": pl.String,  # unique with report_org
     "record_number": pl.Int64,  # place of the record in its report, from 1
     "begin_at": TIMESTAMP,

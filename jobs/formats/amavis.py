@@ -1,14 +1,15 @@
 """Amavis: one verdict per `Passed` or `Blocked` line of the mail log.
 
-    amavis[PID]: (AM-ID) Passed CATEGORY {ACTION,...}, BANK [CLIENT]:PORT [ORIGINATOR] <SENDER> ->
-        <RECIPIENT>,<RECIPIENT>, quarantine: NAME, Queue-ID: ID, Message-ID: <MID>, mail_id: ID,
+    amavis[PID]: (AM-ID) Passed CATEGORY {ACTION,...}, BANK LOCAL [CLIENT]:PORT [ORIGINATOR] <SENDER>
+        -> <RECIPIENT>,<RECIPIENT>, quarantine: NAME, Queue-ID: ID, Message-ID: <MID>, mail_id: ID,
         Hits: N, size: N, queued_as: ID, Tests: [NAME=N,...], dkim_sd=SELECTOR:DOMAIN, N ms
 
-(amavisd-new, $log_templ; README.customize.) Only Hits is always there. Passed and Blocked say what became
-of the message, CATEGORY what Amavis found: the action keeps both words, so `Passed SPAM` is a message that
-was tagged and delivered. `BAD-HEADER-7` and `INFECTED (NAMES)` keep the category alone; the names of the
-viruses or banned parts become symbols, as do the tests where the site logs them, and DKIM_VALID where
-Amavis names a valid signature. A message whose recipients were treated differently has one line for each.
+(amavisd-new, $log_templ; README.customize.) Only Hits is always there. BANK names the policy banks that
+were loaded, LOCAL a client of @mynetworks. Passed and Blocked say what became of the message, CATEGORY what
+Amavis found: the action keeps both words, so `Passed SPAM` is a message that was tagged and delivered.
+`BAD-HEADER-7` and `INFECTED (NAMES)` keep the category alone; the names of the viruses or banned parts
+become symbols, as do the tests where the site logs them, and DKIM_VALID where Amavis names a valid
+signature. A message whose recipients were treated differently has one line for each.
 
 Amavis breaks a line that is too long for syslog: a piece ends with `...`, and the next one, with the same
 AM-ID, starts with it. Bronze keeps the pieces; verdicts() puts them together.
@@ -22,6 +23,7 @@ import polars as pl
 
 from jobs.formats import TIMESTAMP, Source
 from jobs.formats.fields import line_code, none_if_empty
+from jobs.formats.format import Format
 from jobs.formats.verdicts import (
     MAIL_LOGS,
     as_assembled,
@@ -36,8 +38,7 @@ from jobs.formats.verdicts import (
     without_brackets,
 )
 
-FORMAT = "amavis"
-WITHIN = MAIL_LOGS
+NAME = "amavis"
 # A verdict is complete when it is logged; a day of slack for clocks and rotation.
 LOOKBACK_DAYS = 1
 
@@ -45,7 +46,7 @@ LOOKBACK_DAYS = 1
 _VERDICT: dict[str, Any] = {
     "action": pl.String,  # Passed or Blocked and the category, such as Blocked SPAM
     "is_spam": pl.Boolean,  # null where Amavis did not look for spam, or its category hides what it found
-    "policy_bank": pl.String,  # LOCAL, MYNETS, ORIGINATING/MYNETS, ...
+    "policy_bank": pl.String,  # MYNETS, ORIGINATING/MYNETS, ...; LOCAL where a local client has none
     "client_ip": pl.String,
     "sender": pl.String,  # '' for the null sender
     "recipients": pl.List(pl.String),
@@ -87,7 +88,8 @@ _HEAD = (
 )
 _ADDRESS = r'<(?:"(?:[^"\\]|\\.)*"|[^<>"])*>'
 _ROUTE = (
-    r"^(?:(?P<bank>[A-Za-z][\w./-]*) )?(?:\[(?P<client>[0-9A-Fa-f.:]+)\](?::\d+)? )?(?:\[[^\]]*\] )?"
+    r"^(?:(?P<bank>[A-Za-z][\w./-]*) )?(?:LOCAL )?"
+    r"(?:\[(?P<client>[0-9A-Fa-f.:]+)\](?::\d+)? )?(?:\[[^\]]*\] )?"
     rf"(?P<sender>{_ADDRESS}) -> (?P<recipients>{_ADDRESS}(?:,{_ADDRESS})*)(?P<tail>(?s:.*))$"
 )
 # The sender chooses the Message-ID, so what follows is found from its last end.
@@ -172,9 +174,9 @@ def verdicts(bronze: pl.LazyFrame) -> pl.LazyFrame:
     whole_lines = rows.filter(pl.col("event_code") == "verdict").lazy()
     pieces = rows.filter(pl.col("event_code") != "verdict")
     if pieces.is_empty():
-        return as_verdicts(whole_lines, FORMAT, "amavis")
+        return as_verdicts(whole_lines, NAME, "amavis")
     joined = with_fields(_joined(pieces.lazy()), "_text").filter(pl.col("action").is_not_null())
-    return as_verdicts(pl.concat([whole_lines.select(*BRONZE), joined.select(*BRONZE)]), FORMAT, "amavis")
+    return as_verdicts(pl.concat([whole_lines.select(*BRONZE), joined.select(*BRONZE)]), NAME, "amavis")
 
 
 def _joined(pieces: pl.LazyFrame) -> pl.LazyFrame:
@@ -250,3 +252,18 @@ def with_fields(rows: pl.LazyFrame, text: str) -> pl.LazyFrame:
             pl.when(is_whole).then(value).cast(_VERDICT[name]).alias(name) for name, value in fields.items()
         )
     )
+
+
+FORMAT = Format(
+    name=NAME,
+    title="Amavis",
+    description="Verdict lines of Amavis in a mail log",
+    lookback_days=LOOKBACK_DAYS,
+    bronze=BRONZE,
+    sniff=sniff,
+    assemble=assemble,
+    within=MAIL_LOGS,
+    literals=tuple(LITERALS),
+    parse=parse,
+    verdicts=verdicts,
+)

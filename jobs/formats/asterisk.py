@@ -1,14 +1,20 @@
-"""Asterisk's call detail records: Master.csv of cdr_csv, one row for each leg of a call.
+"""Asterisk's call detail records: Master.csv of cdr_csv or cdr_custom, one row for each leg of a call.
 
     accountcode,src,dst,dcontext,clid,channel,dstchannel,lastapp,lastdata,start,answer,end,duration,billsec,
     disposition,amaflags[,uniqueid[,userfield]][,peeraccount,linkedid,sequence]
 
-Sixteen columns, and up to five more by the settings loguniqueid, loguserfield and newcdrcolumns of cdr.conf.
-Strings are quoted with quotes doubled; a time that there was not (`answer` of a call that nobody took) is
-empty without quotes. A file of cdr_custom has its own order, which the option `columns` tells.
+    clid,src,dst,dcontext,channel,dstchannel,lastapp,lastdata,start,answer,end,duration,billsec,disposition,
+    amaflags[,accountcode[,uniqueid[,userfield[,sequence[,...]]]]]
+
+The first is cdr_csv's: sixteen columns, and up to five more by the settings loguniqueid, loguserfield and
+newcdrcolumns of cdr.conf. Strings are quoted with quotes doubled; a time that there was not (`answer` of a
+call that nobody took) is empty without quotes. The second is that of cdr_custom.conf.sample, behind which
+sites add columns. Where the numbers stand tells them apart, row by row. Any other order of cdr_custom has to
+be named by the option `columns`.
 
 Times are the host's local time, so the source's `time_zone` counts; with `usegmtime = yes` in cdr.conf set
-the option `usegmtime = true`.
+the option `usegmtime = true`. Times of `${CDR(start,u)}` are seconds since 1970, and durations of
+`${CDR(billsec,f)}` have fractions.
 
 Rows of one linkedid are one call: the legs that a call was forked, queued or transferred to. Without
 linkedid the uniqueid is taken, and without that each row is a call.
@@ -21,15 +27,17 @@ failed: bounced. Asterisk knows nothing of PASSporTs here.
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import polars as pl
 
 from jobs.formats import PARSED, TIMESTAMP, TRANSMISSION, Source
 from jobs.formats.fields import none_if_empty, utc
-from jobs.formats.sip import find_sides, microseconds, party, shown_name
+from jobs.formats.format import Format
+from jobs.formats.sip import epoch, find_sides, microseconds, party, shown_name
 
-FORMAT = "asterisk"
+NAME = "asterisk"
 # A row is written when its leg ends, and the longest calls last for a day.
 LOOKBACK_DAYS = 2
 OPTIONS = ("columns", "rejected_pattern", "usegmtime")
@@ -66,13 +74,27 @@ _TYPED = [name for name in BRONZE if name not in (*_PLACE, "assembly_key")]
 _FIXED = ["accountcode", "src", "dst", "dcontext", "clid", "channel", "dstchannel", "lastapp", "lastdata"]
 _FIXED += ["start", "answer", "end", "duration", "billsec", "disposition", "amaflags"]
 _LINKED = ["peeraccount", "linkedid", "sequence"]
+_CUSTOM = [
+    "clid",
+    "src",
+    "dst",
+    "dcontext",
+    "channel",
+    "dstchannel",
+    "lastapp",
+    "lastdata",
+    "start",
+    "answer",
+]
+_CUSTOM += ["end", "duration", "billsec", "disposition", "amaflags", "accountcode", "uniqueid", "userfield"]
 _NEEDED = {"src", "dst", "start", "disposition"}
 _MOST = len(_FIXED) + 5
 # RFC 4180. Only such lines are given to the CSV reader, so none can swallow the next or make it fail.
 _CSV = r'^(?:"(?:[^"\r\n]|"")*"|[^",\r\n]*)(?:,(?:"(?:[^"\r\n]|"")*"|[^",\r\n]*))*$'
-_ROW = (
-    r'^"?(?:[^"]|"")*"?,.*,"?\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"?,.*,"?\d+"?,"?\d+"?,"?[A-Z][A-Z ]+"?,"?[A-Z_]+"?'
-)
+# Durations, disposition and flags, which every order of this format has side by side.
+_ROW = r',"?[\d.]+"?,"?[\d.]+"?,"?[A-Z][A-Z ]+"?,"?[A-Z_]+"?(?:,|\r?$)'
+_SECONDS = r"^\d{1,9}(?:\.\d+)?$"
+_DISPOSITION = r"^[A-Z][A-Z ]*$"
 _UNIQUE = r"^(?:[\w.-]+-)?\d{9,10}\.\d+$"
 # Extensions that a dialplan enters by itself.
 _OWN_EXTENSIONS = ["s", "h", "i", "t", "T", "o", "a", "e", ""]
@@ -89,11 +111,12 @@ _DISPOSITIONS = ["ANSWERED", "BUSY", "NO ANSWER", "CONGESTION", "FAILED"]
 
 
 def sniff(sample: bytes) -> float:
-    """Share of the sample's lines that are call detail records; 0 where none is."""
-    lines = pl.Series(sample.decode("utf-8", "replace").splitlines(), dtype=pl.String)
+    """Share of the sample's lines that are read as call detail records; 0 where none is."""
+    lines = pl.Series("line", sample.decode("utf-8", "replace").splitlines(), dtype=pl.String)
     lines = lines.filter(lines.str.strip_chars() != "")
-    is_row = lines.str.contains(_ROW) & (lines.str.count_matches(",", literal=True) >= len(_FIXED) - 1)
-    return int(is_row.sum()) / max(len(lines), 1)
+    rows = lines.filter(lines.str.contains(_ROW)).to_frame().with_row_index("offset").lazy()
+    read = parse(rows, Source("", "", "", dt.datetime(2200, 1, 1, tzinfo=dt.UTC))).collect()
+    return int((read["line_code"] == "record").sum()) / max(len(lines), 1)
 
 
 def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
@@ -116,7 +139,7 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
     frame = frame.with_columns(event_code=_event_code(pattern))
     frame = pl.concat([frame, given.filter(~is_csv)], how="diagonal_relaxed").sort("offset")
     is_shaped = pl.col("_is_shaped").fill_null(False)
-    is_complete = pl.col("disposition").str.contains(r"^[A-Z][A-Z ]*$").fill_null(False) & pl.col(
+    is_complete = pl.col("disposition").str.contains(_DISPOSITION).fill_null(False) & pl.col(
         "_has_numbers"
     ).fill_null(False)
     has_time = pl.col("first_at").is_not_null()
@@ -208,7 +231,7 @@ def transmissions(bronze: pl.LazyFrame) -> pl.LazyFrame:
     calls = calls.with_columns(outcome_code=outcome)
     is_refused = pl.col("outcome_code") == "rejected"
     known = {
-        "format_code": pl.lit(FORMAT),
+        "format_code": pl.lit(NAME),
         "grain_code": pl.lit("call"),
         "entry_code": pl.lit("link"),
         "queue": pl.col("assembly_key"),
@@ -268,17 +291,38 @@ def _placed(values: pl.DataFrame, told: list[str] | None) -> pl.DataFrame:
         linkedid = pl.coalesce(
             *(pl.when(pl.col("_own") == own).then(extra[own + _LINKED.index("linkedid")]) for own in range(3))
         )
-        places = {name: pl.col(str(place)) for place, name in enumerate(_FIXED)} | {
+        fixed = {name: pl.col(str(place)) for place, name in enumerate(_FIXED)} | {
             "uniqueid": pl.when((pl.col("_own") > 0) & is_unique).then(extra[0]),
             "userfield": pl.when(pl.col("_own") > 0).then(userfield),
             "linkedid": pl.when("_is_linked").then(linkedid),
         }
-        is_shaped = pl.col("_count").is_between(len(_FIXED), _MOST)
+        own = {name: pl.col(str(place)) for place, name in enumerate(_CUSTOM)}
+        values = values.with_columns(_is_custom=_is_custom())
+        places = {
+            name: pl.when("_is_custom").then(own.get(name)).otherwise(column)
+            for name, column in fixed.items()
+        }
+        least = pl.when("_is_custom").then(len(_CUSTOM) - 3).otherwise(len(_FIXED))
+        is_shaped = pl.col("_count").is_between(least, _MOST)
     missing = {name: pl.lit(None, dtype=pl.String) for name in [*_FIXED, "uniqueid", "userfield", "linkedid"]}
     return values.select(
         *(expression.alias(f"_{name}") for name, expression in (missing | places).items()),
         _is_shaped=is_shaped,
     )
+
+
+def _is_custom() -> pl.Expr:
+    """Whether a row has the order of cdr_custom.conf.sample: a duration where cdr_csv has the end."""
+    duration, billed, disposition = (
+        pl.col(str(_CUSTOM.index(name))) for name in ("duration", "billsec", "disposition")
+    )
+    is_row = (
+        duration.str.contains(_SECONDS)
+        & billed.str.contains(_SECONDS)
+        & disposition.str.contains(_DISPOSITION)
+    )
+    is_head = (pl.col("0") == "clid") & (disposition == "disposition")
+    return (is_row | is_head).fill_null(False)
 
 
 def _sides() -> dict[str, pl.Expr]:
@@ -294,12 +338,16 @@ def _sides() -> dict[str, pl.Expr]:
 def _fields(source: Source) -> dict[str, pl.Expr]:
     """The typed columns."""
     zone = "UTC" if source.options.get("usegmtime") else source.time_zone
+
+    def at(name: str) -> pl.Expr:
+        return pl.coalesce(utc(_clock(pl.col(name)), zone), epoch(pl.col(name)))
+
     billed = pl.col("_billsec")
     data = pl.lit("(") + pl.col("_lastdata").fill_null("") + pl.lit(")")
     return {
-        "first_at": utc(_clock(pl.col("_start")), zone),
-        "answered_at": utc(_clock(pl.col("_answer")), zone),
-        "ended_at": utc(_clock(pl.col("_end")), zone),
+        "first_at": at("_start"),
+        "answered_at": at("_answer"),
+        "ended_at": at("_end"),
         "call_id": pl.coalesce(none_if_empty(pl.col("_linkedid")), none_if_empty(pl.col("_uniqueid"))),
         "channel_code": pl.when(pl.col("_channel").str.contains(_CIRCUIT_CHANNEL))
         .then(pl.lit("VOICE_CS"))
@@ -317,8 +365,8 @@ def _fields(source: Source) -> dict[str, pl.Expr]:
         "user_field": none_if_empty(pl.col("_userfield")),
         "talk_us": microseconds(billed),
         # cdr_custom may leave out the durations.
-        "_has_numbers": billed.str.contains(r"^\d{1,9}$").fill_null(True)
-        & pl.col("_duration").str.contains(r"^\d{1,9}$").fill_null(True),
+        "_has_numbers": billed.str.contains(_SECONDS).fill_null(True)
+        & pl.col("_duration").str.contains(_SECONDS).fill_null(True),
     }
 
 
@@ -354,3 +402,19 @@ def _peer(channel: str) -> pl.Expr:
 
 def _clock(stamp: pl.Expr) -> pl.Expr:
     return stamp.str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", strict=False)
+
+
+FORMAT = Format(
+    name=NAME,
+    title="Asterisk",
+    description="Call detail records of Asterisk (Master.csv)",
+    channels=("VOICE_IP", "VOICE_CS"),
+    lookback_days=LOOKBACK_DAYS,
+    bronze=BRONZE,
+    sniff=sniff,
+    assemble=assemble,
+    parse=parse,
+    transmissions=transmissions,
+    options=OPTIONS,
+    has_numbers=True,
+)

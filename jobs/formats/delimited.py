@@ -21,11 +21,12 @@ import polars as pl
 
 from jobs.formats import LINES, TIMESTAMP, Source
 from jobs.formats.delimited_fold import transmissions as transmissions
-from jobs.formats.delimited_profile import KINDS, Profile, profile_of, shipped
+from jobs.formats.delimited_profile import KINDS, Profile, embedded, profile_of, shipped
 from jobs.formats.delimited_read import NO_RULE, QUARANTINED, decided, entry, ignored, key, raw, rule, target
 from jobs.formats.delimited_split import split
+from jobs.formats.format import Format
 
-FORMAT = "delimited"
+NAME = "delimited"
 # As of SMS: up to three days in the SMSC, and a report after that.
 LOOKBACK_DAYS = 4
 
@@ -208,3 +209,21 @@ def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
             assembly_key=pl.coalesce(same, place)
         )
     return records.select(*BRONZE).unique(subset=_PLACE, keep="any", maintain_order=True)
+
+
+FORMAT = Format(
+    name=NAME,
+    title="Delimited",
+    description="CSV, TSV or semicolons of an SMSC or SMS firewall, read through a mapping profile",
+    lookback_days=LOOKBACK_DAYS,
+    bronze=BRONZE,
+    sniff=sniff,
+    assemble=assemble,
+    parse=parse,
+    transmissions=transmissions,
+    recognised=recognised,
+    options=("profile",),
+    check_options=embedded,
+    has_numbers=True,
+    needs_options=True,
+)

@@ -19,9 +19,9 @@ from typing import Any, Literal
 import polars as pl
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from jobs.channels import CALLS
-from jobs.config import codes, model_of, nearest, one_of
-from jobs.errors import ObservatoryError
+from jobs.core.channels import CALLS
+from jobs.core.choices import codes, model_of, nearest, one_of
+from jobs.core.errors import ObservatoryError
 
 PROFILES = Path(__file__).parent / "profiles"
 # Stands in a drafted profile where only the user can know what is meant.

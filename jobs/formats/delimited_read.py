@@ -13,7 +13,7 @@ from jobs.formats import TIMESTAMP, Source
 from jobs.formats.delimited_profile import EPOCHS, KINDS, Decided, Match, Profile, Target
 from jobs.formats.fields import utc
 from jobs.formats.mobile import number
-from jobs.numbering import REPORT_SHORT_CODE
+from jobs.protect.numbering import REPORT_SHORT_CODE
 
 # Instead of the number of a rule: what the profile's default says.
 DEFAULT, QUARANTINED, NO_RULE = -1, -2, -3

@@ -44,9 +44,9 @@ from jobs.formats.documents import (
     parts,
     refused,
 )
+from jobs.formats.format import Format
 
-FORMAT = "dmarc"
-DOCUMENTS = True
+NAME = "dmarc"
 # A report is complete at once; a copy of it begins at the same time.
 LOOKBACK_DAYS = 1
 
@@ -213,3 +213,16 @@ def authentication_reports(bronze: pl.LazyFrame) -> pl.LazyFrame:
     return bronze.with_columns(begin_at=pl.col("first_at"), end_at=pl.col("last_at")).select(
         *AUTHENTICATION_REPORT
     )
+
+
+FORMAT = Format(
+    name=NAME,
+    title="DMARC reports",
+    description="DMARC aggregate reports: XML, gzip, zip, mails",
+    lookback_days=LOOKBACK_DAYS,
+    bronze=BRONZE,
+    sniff=sniff,
+    assemble=assemble,
+    read=read,
+    authentication_reports=authentication_reports,
+)

@@ -21,7 +21,7 @@ from typing import Any
 import polars as pl
 
 from jobs.formats import Document, Source
-from jobs.numbering import e164
+from jobs.protect.numbering import e164
 
 PLACE = ["operator_id", "source_id", "stream_id", "offset"]
 GZIP, ZIP = b"\x1f\x8b", b"PK\x03\x04"

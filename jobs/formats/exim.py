@@ -3,8 +3,8 @@
     2026-11-24 14:01:52[.123] [+0100 ][[pid] ]1xVr5k-0000000001N-3Vdn <= sender H=name (helo) [ip] …
 
 (Exim specification, chapter 53.) A message id has 6-6-2 signs of base 62, since 4.97 6-11-4. The rejectlog
-repeats lines of the mainlog, each followed by the message's headers: the repeated lines count once
-(exim_events), the headers are ignored by their shape, wherever a file was cut.
+repeats lines of the mainlog, each followed by the message's envelope and headers: the envelope tells its
+recipients (exim_headers), the headers are ignored by their shape, wherever a file was cut.
 
 Time. A stamp with an offset is believed; another one is the wall clock of the source's zone. An id holds
 the UTC second in which its message began to come in. Where the source's zone puts a message's arrival
@@ -23,9 +23,12 @@ import polars as pl
 
 from jobs.formats import TIMESTAMP, Source
 from jobs.formats import exim_lines as read
+from jobs.formats import exim_refusals as refused
 from jobs.formats.exim_events import BRONZE, LOOKBACK_DAYS, PLACE, assemble, verdicts
+from jobs.formats.exim_headers import OWNING, is_cut, read_envelopes, settle
 from jobs.formats.exim_times import ID, offset_from_ids
 from jobs.formats.exim_transmissions import transmissions
+from jobs.formats.format import Copies, Format
 from jobs.formats.syslog import COMPANIONS, split_envelope, to_utc
 
 __all__ = [
@@ -33,14 +36,16 @@ __all__ = [
     "FORMAT",
     "LOOKBACK_DAYS",
     "assemble",
+    "is_cut",
     "offset_from_ids",
     "parse",
+    "settle",
     "sniff",
     "transmissions",
     "verdicts",
 ]
 
-FORMAT = "exim"
+NAME = "exim"
 OPTIONS = ("host",)
 
 _TYPED = {name: kind for name, kind in BRONZE.items() if name not in (*PLACE, "assembly_key")}
@@ -56,14 +61,15 @@ _MESSAGE_ID = rf"^{ID}$"
 
 # What Exim begins lines with that have no id, but for an ACL's own words.
 _OWN_WORDS = (
-    r"^(?:exim \d|(?:Start|End) queue run|[HFUI]=|(?:temporarily )?rejected |refused connection"
+    r"^(?:exim \d|(?:Start|End) queue run|[HFUI]=|(?:temporarily )?(?:rejected|refused) |refused connection"
     r"|[Cc]onnection (?:from|to)|SMTP (?:connection|call|command|data|protocol|syntax|input|>|<)"
     r"|TLS |unexpected |incomplete |no (?:host name|IP address|MAIL in|TLS|HELO)|\S+ authenticator |auth_"
     r"|SIGHUP|pid \d+|daemon|cwd=|\d+ args|[Ww]arning: |[Ff]ailed |[Ff]ailure |[Cc]ould not |[Uu]nable to "
     r"|[Cc]annot |lost |host |sender |recipient |ident |lowest |malware|spam acl|DKIM|SPF|DMARC|ARC|DNS|dns"
     r"|DANE|ratelimit|ETRN|VRFY|EXPN|queue |socket |accept|listen|config|retry |hints|Berkeley|database"
     r"|Process |process |child |exec|expan|list |no such|too many |[Ee]rror |[Tt]imed? ?out|GnuTLS|OpenSSL"
-    r"|LMTP|X=|tls|Exim |re-exec|user |invalid |no default |re-initial|SA: )"
+    r"|LMTP|X=|tls|Exim |re-exec|user |invalid |no default |re-initial|SA: |DS H=|unqualified |overlong "
+    r"|ridiculously )"
 )
 
 _SURE_WORDS = (
@@ -131,7 +137,8 @@ def _read(frame: pl.DataFrame, source: Source) -> tuple[pl.DataFrame, pl.Series,
     if line.str.ends_with("\r").any():
         line = line.str.strip_suffix("\r")
     # Most of a rejectlog is headers.
-    others = (~line.str.contains(_HEADER)).arg_true()
+    is_header = line.str.contains(_HEADER)
+    others = (~is_header).arg_true()
     opened = _opened(line.gather(others), source)
     events, cut = _events(
         opened.filter(pl.col("at").is_not_null() & pl.col("is_known") & ~pl.col("is_other"))
@@ -155,7 +162,7 @@ def _read(frame: pl.DataFrame, source: Source) -> tuple[pl.DataFrame, pl.Series,
     )
     typed = pl.concat([places, events], how="horizontal")
     typed = typed.select(pl.col(name).cast(kind) for name, kind in _TYPED.items())
-    places_of = others.gather(rows)
+    places_of, typed = _with_envelopes(frame, is_header, others, opened, others.gather(rows), typed, source)
     is_record = np.zeros(frame.height, dtype=bool)
     is_record[places_of.to_numpy()] = True
     codes = frame.select(
@@ -171,6 +178,38 @@ def _read(frame: pl.DataFrame, source: Source) -> tuple[pl.DataFrame, pl.Series,
             codes["reason_code"].scatter(of_bad, reason.filter(bad)),
         )
     return codes, places_of, typed
+
+
+def _with_envelopes(
+    frame: pl.DataFrame,
+    is_header: pl.Series,
+    others: pl.Series,
+    opened: pl.DataFrame,
+    places: pl.Series,
+    typed: pl.DataFrame,
+    source: Source,
+) -> tuple[pl.Series, pl.DataFrame]:
+    """The places and columns of events and of the envelopes after them; end_offset where one may follow."""
+    is_owner = typed["event_code"].is_in(OWNING) & typed["queue_id"].is_not_null()
+    is_last = (places == max(frame.height - 1, 0)) & is_owner
+    if is_last.any():
+        end = frame["offset"][-1] + (frame["line"].str.len_bytes()[-1] or 0) + 1
+        typed = typed.with_columns(end_offset=pl.when(is_last).then(pl.lit(end, pl.Int64)))
+    if not is_header.any():
+        return places, typed
+    owned = np.zeros(frame.height, dtype=bool)
+    owned[places.filter(is_owner).to_numpy()] = True
+    owners = opened.select(
+        others.alias("place"), "queue_id", "host", "log_stamp", "pid", first_at="at"
+    ).with_columns(pl.coalesce("host", pl.lit(source.options.get("host"), pl.String)).alias("host"))
+    owners = owners.with_columns(is_owner=pl.Series(owned[others.to_numpy()]))
+    newest = pl.lit(source.newest_at, TIMESTAMP)
+    found = read_envelopes(frame["line"].fill_null(""), frame["offset"], is_header, owners, newest)
+    envelopes = found.select(
+        (pl.col(name) if name in found.columns else pl.lit(None)).cast(kind).alias(name)
+        for name, kind in _TYPED.items()
+    )
+    return places.append(found["place"].cast(places.dtype)), pl.concat([typed, envelopes])
 
 
 def _opened(line: pl.Series, source: Source) -> pl.DataFrame:
@@ -285,15 +324,16 @@ def _events(opened: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
         parts.append(typed.drop("is_cut"))
     rest = opened.filter(kind.is_null())
     text, has_id = rest["text"], rest["queue_id"].is_not_null()
-    refused = text.str.contains("rejected ", literal=True)
-    discarded = text.str.contains(": discarded by ", literal=True) & ~refused
-    closed = ~has_id & text.str.contains(
-        r"^(?:refused connection from|[Cc]onnection from .* refused|SMTP call from .* dropped)"
-    )
+    says_rejected = text.str.contains("rejected", literal=True)
+    discarded = text.str.contains(": discarded by ", literal=True) & ~says_rejected
+    closed = ~has_id & refused.is_closed_door(text)
     verdict = has_id & text.str.starts_with("SA: ")
-    parts.append(read.read_refusals(rest.filter(refused & ~verdict & ~closed)))
-    parts.append(read.read_discards(rest.filter(discarded & ~has_id & ~closed)))
-    parts.append(read.read_closed_doors(rest.filter(closed)))
+    rejected = rest.filter(says_rejected & ~verdict & ~closed)
+    parts.append(refused.read_refusals(rejected))
+    parts.append(refused.read_other_refusals(rejected))
+    parts.append(refused.read_single_refusals(rest.filter(has_id & text.str.starts_with("PRDR "))))
+    parts.append(refused.read_discards(rest.filter(discarded & ~has_id & ~closed)))
+    parts.append(refused.read_closed_doors(rest.filter(closed)))
     parts.append(read.read_verdicts(rest.filter(verdict)))
     parts.append(_states(rest.filter(has_id)))
     schema: dict[str, Any] = {"row": pl.Int64, **_TYPED}
@@ -315,3 +355,34 @@ def _states(rest: pl.DataFrame) -> pl.DataFrame:
         .then(pl.lit("cancelled"))
     )
     return rest.select("row", state.alias("event_code")).filter(pl.col("event_code").is_not_null())
+
+
+FORMAT = Format(
+    name=NAME,
+    title="Exim",
+    description="Mainlog and rejectlog of Exim",
+    channels=("EMAIL",),
+    lookback_days=LOOKBACK_DAYS,
+    bronze=BRONZE,
+    sniff=sniff,
+    assemble=assemble,
+    parse=parse,
+    records=records,
+    transmissions=transmissions,
+    verdicts=verdicts,
+    offset_from_ids=offset_from_ids,
+    options=OPTIONS,
+    # mainlog, rejectlog and syslog have options of their own.
+    copies=Copies(
+        names_hosts=True,
+        differing=("host", "log_stamp", "pid", "client_port"),
+        stamp="log_stamp",
+        has_stable_key=True,
+    ),
+    held=pl.col("assembly_key").str.starts_with("cut|"),
+    settle=settle,
+    repeats=(
+        r"closed by DROP in ACL|sender verify (?:fail|defer)| Warning: |Temporary rejection given"
+        r"|^(?:\s|Envelope-|[A-Z*] [!-9;-~]+[ \t]*:|\*\*\* )"
+    ),
+)

@@ -1,10 +1,10 @@
-"""bronze.exim: events of Exim's logs, which of them are copies of one, and the verdicts among them.
+"""bronze.exim: events of Exim's logs, and the verdicts among them.
 
 Bronze keeps every line that tells of something, so that a cut anywhere leaves nothing to be joined.
 
-An event that several streams hold (mainlog and rejectlog, a file and syslog) counts as often as the
-stream that has it most often: the stamp as logged and the text are the same in all. Two servers of one
-operator must be told apart by the source's option `host`, or by syslog, for what was refused without an id.
+An event that several files hold (mainlog and rejectlog, a file and syslog) counts once: see
+jobs/silver/copies.py. Two servers of one operator must be told apart by the source's option `host`, or by
+syslog, for what was refused without an id.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 import polars as pl
 
 from jobs.formats import TIMESTAMP, VERDICT
+from jobs.formats.exim_headers import with_open
 from jobs.formats.exim_times import shift
 
 # Exim's default retry rule gives up after four days, bounces are frozen and dropped after seven.
@@ -32,10 +33,12 @@ BRONZE: dict[str, Any] = {
     "log_stamp": pl.String,  # the stamp as Exim wrote it
     "pid": pl.String,
     "queue_id": pl.String,  # Exim's message id; null for what was refused before there was one
-    "event_code": pl.String,  # arrival, delivery, refusal, verdict, completed, frozen, cancelled
+    # arrival, delivery, refusal, verdict, completed, frozen, cancelled; of a refused message's envelope:
+    # envelope, and open for what one may go on after in the next block
+    "event_code": pl.String,
     "status_code": pl.String,  # of a delivery: sent, discarded, deferred, waiting, bounced, expired; of a
     # refusal: rejected, temporarily, discarded
-    "step_code": pl.String,  # of a refusal: what was refused, as logged
+    "step_code": pl.String,  # of a refusal: what was refused, as logged; of an envelope: from, to, more
     "sender": pl.String,
     "recipient": pl.String,
     "original_recipient": pl.String,
@@ -63,9 +66,8 @@ BRONZE: dict[str, Any] = {
     "score": pl.Float64,
     "required_score": pl.Float64,
     "filter_us": pl.Int64,
+    "end_offset": pl.Int64,  # of what an envelope may go on after, or goes on after
 }
-# What two copies of an event may differ in.
-_OF_COPY = [*PLACE, "first_at", "log_stamp", "host", "pid"]
 
 
 def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
@@ -77,15 +79,16 @@ def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
         client = pl.concat_str(
             pl.lit("c|"), pl.col("host").fill_null(""), pl.lit("|"), pl.col("client_ip").fill_null("")
         )
-        records = records.filter(pl.col("line_code") == "record").with_columns(
+        keyed = records.filter(pl.col("line_code") == "record").with_columns(
             assembly_key=pl.coalesce(pl.lit("q|") + pl.col("queue_id"), client)
         )
-    return records.select(*BRONZE).unique(subset=PLACE, keep="any", maintain_order=True)
+        records = with_open(keyed)
+    return records.select(*BRONZE).unique(subset=[*PLACE, "assembly_key"], keep="any", maintain_order=True)
 
 
 def verdicts(bronze: pl.LazyFrame) -> pl.LazyFrame:
     """One row per verdict that SA-Exim, or an ACL in its manner, logged."""
-    said = distinct(bronze.filter(pl.col("event_code") == "verdict").collect())
+    said = in_order(bronze.filter(pl.col("event_code") == "verdict").collect())
     return (
         said.lazy()
         .with_columns(
@@ -101,22 +104,7 @@ def verdicts(bronze: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def distinct(bronze: pl.DataFrame) -> pl.DataFrame:
-    """The events in order within their key, each as often as one stream has it."""
+def in_order(bronze: pl.DataFrame) -> pl.DataFrame:
+    """The events in order within their key."""
     events = bronze.select(list(BRONZE)).with_columns(second=pl.col("first_at").dt.truncate("1s"))
-    events = events.sort("operator_id", "assembly_key", "second", "stream_id", "offset", "source_id")
-    key = ["operator_id", "assembly_key"]
-    streams = pl.struct("source_id", "stream_id").n_unique().over(key)
-    several = events.select(streams > 1).to_series() if events.height else pl.Series(dtype=pl.Boolean)
-    if not several.any():
-        return events
-    content = [
-        *key,
-        pl.coalesce("log_stamp", pl.col("first_at").dt.to_string("iso")).alias("stamp"),
-        *[name for name in BRONZE if name not in (*_OF_COPY, "assembly_key", "client_port")],
-    ]
-    same = events.select(pl.struct(content).hash().alias("same"))["same"]
-    events = events.with_columns(same=same)
-    nth = pl.int_range(pl.len()).over(*key, "same", "source_id", "stream_id")
-    events = events.with_columns(nth=pl.when(pl.Series(several)).then(nth).otherwise(pl.int_range(pl.len())))
-    return events.unique([*key, "same", "nth"], keep="first", maintain_order=True).drop("same", "nth")
+    return events.sort("operator_id", "assembly_key", "second", "stream_id", "offset", "source_id")

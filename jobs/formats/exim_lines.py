@@ -1,7 +1,8 @@
-"""What Exim's log lines say, by kind: arrivals, deliveries, failures, refusals, SA-Exim's verdicts.
+"""What Exim's log lines say, by kind: arrivals, deliveries, failures, SA-Exim's verdicts.
 
 Each reader takes the rows of its kind (`row`, `text` after stamp and message id) and gives their fields.
-The forms are those of Exim's receive.c, deliver.c and smtp_in.c, 4.x to 4.98, and of SA-Exim's sa-exim.c.
+The forms are those of Exim's receive.c and deliver.c, 4.x to 4.98, and of SA-Exim's sa-exim.c; refusals:
+exim_refusals.
 Addresses and HELO names are the client's own text: each field is looked for only where Exim writes it,
 and quoted local parts are stepped over.
 """
@@ -13,56 +14,27 @@ import re
 import polars as pl
 
 # A quoted part, and text in which quoted parts count as one.
-_QUOTED = r'"(?:[^"\\]|\\.)*"'
+QUOTED = r'"(?:[^"\\]|\\.)*"'
 # The host as host_and_ident() writes it: name, HELO in brackets where it differs, address, port.
-_HOST = (
+HOST = (
     r"H=(?P<name>[^ \[(]*)(?: ?\((?P<helo>.*?)\))? ?"
     r"\[(?P<ip>[0-9A-Fa-f.:]+)\](?::(?P<port>\d+))?"
 )
 _ARRIVAL = (
-    rf"^(?:R=(?P<parent>\S+) ?)?(?:{_HOST} ?)?(?:I=\[[^\]]*\](?::(?P<own_port>\d+))? ?)?"
+    rf"^(?:R=(?P<parent>\S+) ?)?(?:{HOST} ?)?(?:I=\[[^\]]*\](?::(?P<own_port>\d+))? ?)?"
     r"(?:U=(?:.*?) )??(?:Ci=\d+ ?)?(?:P=(?P<protocol>\S+) ?)?(?P<more>.*)$"
 )
 # An id is an address by syntax (receive.c), so that blanks stand only in its quoted part.
 _AFTER_SIZE = (
-    rf"^(?P<id>(?:{_QUOTED})?[^ ]*)(?: T=(?P<subject>{_QUOTED}))?(?: from <[^>]*>)?"
+    rf"^(?P<id>(?:{QUOTED})?[^ ]*)(?: T=(?P<subject>{QUOTED}))?(?: from <[^>]*>)?"
     r"(?: for (?P<recipients>.*))?$"
 )
 # The same where there is no id: the first of them that is not inside quotation marks.
-_NO_ID = rf"^(?:[^\"]|{_QUOTED})*?((?: T={_QUOTED}| from <[^>]*>| for ).*)$"
-_RECIPIENT = rf"(?:{_QUOTED})?[^ \"]+"
-_ACCOUNT = r"(?:^| )A=[^ :]+(?::([^ :]+))?"
-_AUTHENTICATED = r"(?:^| )A=|^A="
-
-# What was refused: `[temporarily ]rejected STEP ...`, after host and sender at most.
-_STEPS = (
-    "connection|EHLO or HELO|EHLO|HELO|MAIL|RCPT|DATA|after DATA PRDR|after DATA|during MIME ACL checks"
-    r"|from|by local_scan\(\)|by non-SMTP ACL|non-SMTP|VRFY|EXPN|ETRN"
-)
-_REJECTED = (
-    rf'(?s)^(?P<front>(?:[^"]|{_QUOTED})*?)(?P<soft>temporarily )?rejected'
-    rf" (?:(?P<step>{_STEPS})(?P<rest>[ :].*)?|(?P<input>{_QUOTED})(?P<after> .*)?)$"
-)
-_FRONT = r"^(?:[A-Z][A-Za-z0-9]{0,3}=|$|SMTP protocol |TLS )"
-_ARGUMENT = (
-    rf"(?s)^(?:(?P<place> from .*?)|\s?(?P<argument>(?:<(?:[^>\"]|{_QUOTED})*>|{_QUOTED}@\S*?|.*?))"
-    r"(?P<where> H=.*?)?)(?:: (?P<reason>.*))?$"
-)
-_ANY_HOST = rf"(?:{_HOST}|(?:^| )\[(?P<ip2>[0-9A-Fa-f.:]+)\](?::(?P<port2>\d+))?)"
-_SENDER = rf"(?:^| )F=(?:<(?P<full>(?:[^>\"]|{_QUOTED})*)>|(?P<bare>[^ <>]+))"
-_DISCARDED = (
-    rf"(?s)^(?P<front>(?:[^\"]|{_QUOTED})*?)RCPT <?(?P<recipient>(?:{_QUOTED})?[^ >]*)>?: "
-    r"(?P<reason>discarded by (?:RCPT|MAIL) ACL.*)$"
-)
-_NOT_ACCEPTED = (
-    r"(?s)^(?:refused connection from|[Cc]onnection from|SMTP call from) (?P<where>.*?)"
-    r"(?: (?:refused|dropped): (?P<reason>.*)| (?P<reason2>\(.*\)))?$"
-)
-_ZONE = (
-    r"(?i)(?:black ?list(?:ed)? (?:at|in|by)|block ?list(?:ed)? (?:at|in|by)|listed (?:at|in|by|on)"
-    r"|found in(?: dnsbl)?|blocked (?:using|by)|dnsbl:?|rbl:?) ([a-z0-9-]+(?:\.[a-z0-9-]+)+)"
-)
-_REPLY = r"(?:^|: )(?:host \S+ \[[^\]]*\]: )?([2-5]\d\d)(?:[ -]+([245]\.\d{1,3}\.\d{1,3}))?(?: |$)"
+_NO_ID = rf"^(?:[^\"]|{QUOTED})*?((?: T={QUOTED}| from <[^>]*>| for ).*)$"
+REPLY = r"(?:^|: )(?:host \S+ \[[^\]]*\]: )?([2-5]\d\d)(?:[ -]+([245]\.\d{1,3}\.\d{1,3}))?(?: |$)"
+_RECIPIENT = rf"(?:{QUOTED})?[^ \"]+"
+ACCOUNT = r"(?:^| )A=[^ :]+(?::([^ :]+))?"
+AUTHENTICATED = r"(?:^| )A=|^A="
 
 _VERDICT = (
     r"^SA: (?:Action: (?P<action>.+?): )?(?:score|hits)=(?P<score>-?[\d.]+) required=(?P<required>-?[\d.]+)"
@@ -78,7 +50,7 @@ _ESCAPED = re.compile(r"(?:\\[23][0-7]{2})+")
 _QUOTED_PAIR = re.compile(r'\\(["\\])|((?:\\[0-7]{3})+)|\\[nrtbvf]')
 
 
-def _groups(text: pl.Series, pattern: str) -> pl.DataFrame:
+def groups(text: pl.Series, pattern: str) -> pl.DataFrame:
     """The pattern's named groups as columns; null where it does not fit, '' never."""
     found = text.str.extract_groups(pattern).struct.unnest()
     return found.with_columns(pl.when(pl.col(pl.String) != "").then(pl.col(pl.String)).name.keep())
@@ -123,7 +95,7 @@ def _unquoted(found: re.Match[str]) -> str:
     return sign or " "
 
 
-def _address(text: pl.Series) -> pl.Series:
+def unbracketed(text: pl.Series) -> pl.Series:
     """An address without its outer angle brackets."""
     return text.str.strip_prefix("<").str.strip_suffix(">")
 
@@ -134,27 +106,27 @@ def read_arrivals(some: pl.DataFrame) -> pl.DataFrame:
     parts = text.str.splitn(" ", 2).struct.unnest()
     quoted = text.str.starts_with('"')
     if quoted.any():
-        whole = text.filter(quoted).str.extract_groups(rf"^({_QUOTED}\S*) ?(.*)$").struct.unnest()
+        whole = text.filter(quoted).str.extract_groups(rf"^({QUOTED}\S*) ?(.*)$").struct.unnest()
         where = quoted.arg_true()
         parts = pl.DataFrame(
             [parts["field_0"].scatter(where, whole["1"]), parts["field_1"].scatter(where, whole["2"])]
         )
-    fields = _groups(parts["field_1"].fill_null(""), _ARRIVAL)
+    fields = groups(parts["field_1"].fill_null(""), _ARRIVAL)
     more = fields["more"].fill_null("")
     halves = more.str.splitn(" id=", 2).struct.unnest()
     after = halves["field_1"]
     inside = (halves["field_0"].str.count_matches('"', literal=True) % 2 == 1).fill_null(False)
     if inside.any():
         # A certificate's DN="…" may hold it too.
-        found = more.filter(inside).str.extract(rf"^(?:[^\"]|{_QUOTED})*? id=(.*)$")
+        found = more.filter(inside).str.extract(rf"^(?:[^\"]|{QUOTED})*? id=(.*)$")
         after = after.scatter(inside.arg_true(), found)
     without = "=" + more.set(after.is_not_null(), None).str.extract(_NO_ID)
-    rest = _groups(after.zip_with(after.is_not_null(), without), _AFTER_SIZE)
+    rest = groups(after.zip_with(after.is_not_null(), without), _AFTER_SIZE)
     protocol = fields["protocol"].fill_null("")
     return some.select(
         "row",
         pl.lit("arrival").alias("event_code"),
-        _address(parts["field_0"]).alias("sender"),
+        unbracketed(parts["field_0"]).alias("sender"),
         fields["parent"].alias("linked_queue_id"),
         fields["name"].alias("client_name"),
         fields["ip"].alias("client_ip"),
@@ -163,8 +135,8 @@ def read_arrivals(some: pl.DataFrame) -> pl.DataFrame:
         pl.coalesce(fields["helo"], fields["name"]).alias("helo"),
         fields["protocol"].alias("protocol"),
         fields["own_port"].alias("own_port"),
-        more.str.extract(_ACCOUNT).alias("account"),
-        (more.str.contains(_AUTHENTICATED) | protocol.str.contains(r"^(?:utf8)?e?smtps?a$|^asmtp")).alias(
+        more.str.extract(ACCOUNT).alias("account"),
+        (more.str.contains(AUTHENTICATED) | protocol.str.contains(r"^(?:utf8)?e?smtps?a$|^asmtp")).alias(
             "is_authenticated"
         ),
         more.str.extract(r"(?:^| )S=(\d{1,18})").cast(pl.Int64, strict=False).alias("message_bytes"),
@@ -183,7 +155,7 @@ def _targets(head: pl.Series) -> tuple[pl.Series, pl.Series]:
     listed = address.str.contains(" (", literal=True).fill_null(False)
     if listed.any():
         address = address.zip_with(~listed, address.str.replace(r" \([^()]*\)$", ""))
-    return _address(address), top
+    return unbracketed(address), top
 
 
 def read_deliveries(some: pl.DataFrame) -> pl.DataFrame:
@@ -192,11 +164,11 @@ def read_deliveries(some: pl.DataFrame) -> pl.DataFrame:
     parts = text.str.splitn(" R=", 2).struct.unnest()
     address, top = _targets(parts["field_0"])
     tail = parts["field_1"].fill_null("").str.splitn(' C="', 2).struct.unnest()
-    way = _groups(tail["field_0"], r"^\S*(?: T=(?P<transport>\S+))?(?:.*?(?P<host> H=.*))?$")
-    relay = _groups(way["host"].fill_null(""), rf"^ {_HOST}")
+    way = groups(tail["field_0"], r"^\S*(?: T=(?P<transport>\S+))?(?:.*?(?P<host> H=.*))?$")
+    relay = groups(way["host"].fill_null(""), rf"^ {HOST}")
     reply = tail["field_1"].str.extract(r'(?s)^(.*)"')
-    codes = reply.str.extract_groups(_REPLY).struct.unnest()
-    by_acl = text.str.starts_with("blackhole (")
+    codes = reply.str.extract_groups(REPLY).struct.unnest()
+    by_acl = text.str.contains(r"^(?:blackhole|discarded) \(")
     dropped = by_acl | address.is_in([":blackhole:", "/dev/null"])
     flag = some["text"].str.head(2)
     return some.select(
@@ -232,13 +204,13 @@ def read_failures(some: pl.DataFrame) -> pl.DataFrame:
     parts = halves["field_0"].str.splitn(" R=", 2).struct.unnest()
     head = parts["field_0"].str.replace(r"(?: [a-z_ ]+)? defer \(-?\d+\)$", "")
     address, top = _targets(head)
-    way = _groups(parts["field_1"].fill_null(""), r"^\S*(?: T=(?P<transport>\S+))?(?:.*?(?P<host> H=.*))?$")
+    way = groups(parts["field_1"].fill_null(""), r"^\S*(?: T=(?P<transport>\S+))?(?:.*?(?P<host> H=.*))?$")
     words = halves["field_1"].fill_null("")
-    relay = _groups(way["host"].fill_null(""), rf"^ {_HOST}")
+    relay = groups(way["host"].fill_null(""), rf"^ {HOST}")
     # Before 4.8x the host stood in the text.
-    older = _groups(words, r": host (?P<name>\S+) \[(?P<ip>[0-9A-Fa-f.:]+)\](?::(?P<port>\d+))?: ")
+    older = groups(words, r": host (?P<name>\S+) \[(?P<ip>[0-9A-Fa-f.:]+)\](?::(?P<port>\d+))?: ")
     is_new = relay["ip"].is_not_null()
-    codes = words.str.extract_groups(_REPLY).struct.unnest()
+    codes = words.str.extract_groups(REPLY).struct.unnest()
     is_failed = some["text"].str.starts_with("**")
     given_up = words.str.contains(
         "retry timeout exceeded|have been failing for a long time|after a long failure period"
@@ -267,127 +239,22 @@ def read_failures(some: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _client(where: pl.Series) -> list[pl.Series]:
-    host = _groups(where, _ANY_HOST)
-    ip = host["ip"].zip_with(host["ip"].is_not_null(), host["ip2"])
-    port = host["port"].zip_with(host["ip"].is_not_null(), host["port2"])
-    return [
-        host["name"].alias("client_name"),
-        ip.alias("client_ip"),
-        port.alias("client_port"),
-        host["helo"].alias("helo"),
-    ]
-
-
-def read_refusals(some: pl.DataFrame) -> pl.DataFrame:
-    """`H=… F=<sender> [temporarily ]rejected RCPT <recipient>: reason` and its relatives."""
-    text = some["text"]
-    found = _groups(text, _REJECTED)
-    front = found["front"].fill_null("")
-    step = found["step"].zip_with(
-        found["input"].is_null(), pl.Series(["command"]).new_from_index(0, len(text))
-    )
-    # A remote server's own words follow its host after a colon.
-    is_ours = (
-        step.is_not_null()
-        & front.str.contains(_FRONT)
-        & (front.str.starts_with("SMTP protocol ") | ~front.str.contains(r"\](?::\d+)?: "))
-    )
-    some, found = some.filter(is_ours), found.filter(is_ours)
-    front, step, text = front.filter(is_ours), step.filter(is_ours), text.filter(is_ours)
-    after = _groups(found["rest"].fill_null(""), _ARGUMENT)
-    argument = _address(after["argument"])
-    sender = _groups(front, _SENDER)
-    null_sender = front.str.contains("F=<>", literal=True)
-    said = pl.coalesce(sender["full"], sender["bare"])
-    reason = after["reason"].zip_with(after["reason"].is_not_null(), front.str.strip_chars_end(": "))
-    codes = reason.str.extract_groups(_REPLY).struct.unnest()
-    return some.select(
-        "row",
-        pl.lit("refusal").alias("event_code"),
-        pl.when(found["soft"].is_not_null())
-        .then(pl.lit("temporarily"))
-        .otherwise(pl.lit("rejected"))
-        .alias("status_code"),
-        step.alias("step_code"),
-        *_client(
-            front + after["place"].fill_null("") + after["where"].fill_null("") + found["after"].fill_null("")
-        ),
-        pl.when(step.is_in(["MAIL", "from"]) & argument.is_not_null())
-        .then(argument)
-        .when(null_sender)
-        .then(pl.lit(""))
-        .otherwise(said)
-        .alias("sender"),
-        pl.when(step == "RCPT").then(argument).alias("recipient"),
-        front.str.extract(_ACCOUNT).alias("account"),
-        front.str.contains(_AUTHENTICATED).alias("is_authenticated"),
-        codes["1"].alias("reply_code"),
-        codes["2"].alias("dsn_code"),
-        reason.alias("reply_text"),
-        text.alias("log_text"),
-        _zone(reason),
-    )
-
-
-def _zone(reason: pl.Series) -> pl.Series:
-    return reason.str.extract(_ZONE).str.to_lowercase().alias("dnsbl_zone")
-
-
-def read_discards(some: pl.DataFrame) -> pl.DataFrame:
-    """`H=… F=<sender> RCPT <recipient>: discarded by RCPT ACL: reason`: answered 250, and dropped."""
-    found = _groups(some["text"], _DISCARDED)
-    sender = _groups(found["front"].fill_null(""), _SENDER)
-    return some.select(
-        "row",
-        pl.lit("refusal").alias("event_code"),
-        pl.lit("discarded").alias("status_code"),
-        pl.lit("RCPT").alias("step_code"),
-        *_client(found["front"].fill_null("")),
-        pl.coalesce(sender["full"], sender["bare"], pl.lit("")).alias("sender"),
-        found["recipient"],
-        found["reason"].alias("reply_text"),
-        pl.col("text").alias("log_text"),
-        _zone(found["reason"]),
-    ).filter(pl.col("recipient").is_not_null())
-
-
-def read_closed_doors(some: pl.DataFrame) -> pl.DataFrame:
-    """`refused connection from H=…`, `Connection from H=… refused: too many connections`, calls dropped."""
-    found = _groups(some["text"], _NOT_ACCEPTED)
-    start = some["text"].str.head(4).str.to_lowercase()
-    reason = pl.coalesce(found["reason"], found["reason2"])
-    is_dropped = start == "smtp"
-    busy = found["reason"].str.contains(r"too many|load average|temporar|local problem").fill_null(False)
-    where = found["where"].fill_null("")
-    return some.select(
-        "row",
-        pl.lit("refusal").alias("event_code"),
-        # Exim answers 421 where it is busy, 554 where it does not want the host.
-        pl.when(busy & ~is_dropped)
-        .then(pl.lit("temporarily"))
-        .otherwise(pl.lit("rejected"))
-        .alias("status_code"),
-        pl.when(is_dropped).then(pl.lit("command")).otherwise(pl.lit("connection")).alias("step_code"),
-        *_client(where.set(~where.str.contains("[", literal=True), None)),
-        reason.alias("reply_text"),
-        pl.col("text").alias("log_text"),
-    ).filter(pl.col("client_ip").is_not_null())
-
-
 def read_verdicts(some: pl.DataFrame) -> pl.DataFrame:
     """`SA: Action: what it did: score=8.2 required=5.0 …` of SA-Exim, and the same said by an ACL's logwrite.
 
-    The Message-Id that SA-Exim logs had signs replaced, so that it joins nothing.
+    The Message-Id that SA-Exim logs had signs replaced, so that it joins nothing. How long it held a sender
+    up is no part of the action.
     """
-    found = _groups(some["text"], _VERDICT)
+    found = groups(some["text"], _VERDICT)
     rest = found["rest"].fill_null("")
-    scanned = _groups(rest, _SCANNED)
-    info = _groups(rest, _MAIL_INFO)
+    scanned = groups(rest, _SCANNED)
+    info = groups(rest, _MAIL_INFO)
     return some.select(
         "row",
         pl.lit("verdict").alias("event_code"),
-        pl.coalesce(found["action"], found["own"]).alias("action"),
+        pl.coalesce(found["action"].str.replace(r"^(teergrubed sender) .*", "$1"), found["own"]).alias(
+            "action"
+        ),
         found["score"].cast(pl.Float64, strict=False).alias("score"),
         found["required"].cast(pl.Float64, strict=False).alias("required_score"),
         (found["seconds"].cast(pl.Int64, strict=False) * 1_000_000).alias("filter_us"),
@@ -397,5 +264,5 @@ def read_verdicts(some: pl.DataFrame) -> pl.DataFrame:
             pl.when(rest.str.contains(r"(?:from=|From )<>")).then(pl.lit("")),
         ).alias("sender"),
         pl.coalesce(scanned["ip"], info["ip"]).alias("client_ip"),
-        info["recipients"].str.extract_all(rf'(?:{_QUOTED})?[^ ,"]+').alias("recipients"),
+        info["recipients"].str.extract_all(rf'(?:{QUOTED})?[^ ,"]+').alias("recipients"),
     ).filter(pl.col("score").is_not_null() & pl.col("required_score").is_not_null())

@@ -3,13 +3,8 @@
 A message gives one row per recipient as first given (the address in angle brackets before the delivered
 one), so that an alias counts once: the last state of each address, and of an alias's addresses the
 outcome of highest precedence. A message that is neither completed nor delivered to all recipients that
-its arrival names is queued for the others. `rejected after DATA` and the like name no recipient, unless
-SA-Exim does; the headers of the rejectlog would, but are not read.
-
-A session gives one row per (sender, recipient) that it was refused for, or one without a recipient when it
-was refused before RCPT. The process id or the client's port tells sessions apart where they are logged.
-Else each line that names a recipient and each refused connection is a session of its own, and other refusals
-belong together while a client goes on within seconds and does not begin anew.
+its arrival names is queued for the others. `rejected after DATA` and the like name no recipient, but SA-Exim
+and the envelope in the rejectlog do. PRDR refuses single recipients of a message that others may get.
 
 A recipient that the RCPT ACL discarded has a line of its own, so that `=> blackhole (RCPT ACL discarded
 recipients)`, which names none, is not counted beside it.
@@ -22,7 +17,9 @@ from __future__ import annotations
 import polars as pl
 
 from jobs.formats import PRECEDENCE, TRANSMISSION
-from jobs.formats.exim_events import distinct
+from jobs.formats.exim_events import in_order
+from jobs.formats.exim_headers import MORE, is_cut, settle
+from jobs.formats.exim_sessions import OWNER, REFUSAL, is_later, of_sessions
 from jobs.formats.exim_times import shift
 
 _TAGGED = "flagged as Spam but accepted"
@@ -34,21 +31,15 @@ _LOOPBACK = r"\[(?:127\.0\.0\.1|::1)\]"
 _FILTER_TRANSPORT = r"(?i)spamcheck|spamassassin|amavis|clamav|dspam|bogofilter|scan"
 _FILTER_PORT = r"\]:(?!24$|25$)\d+$"
 
-# What a client goes on with in one session, in seconds: as told by its process or port (Exim's own limit
-# between commands is five minutes), or by its address alone.
-_GAP = pl.duration(minutes=5)
-_SHORT_GAP = pl.duration(seconds=5)
-# The order of steps in a session.
-_STEPS = {"EHLO or HELO": 1, "EHLO": 1, "HELO": 1, "MAIL": 2, "RCPT": 3, "DATA": 4}
-
-_REFUSAL = ["reply_code", "dsn_code", "reply_text", "log_text", "dnsbl_zone"]
-_OWNER = ["operator_id", "source_id", "stream_id", "offset"]
-
 
 def transmissions(bronze: pl.LazyFrame) -> pl.LazyFrame:
     """What silver takes, with the columns of TRANSMISSION. Raw identifiers."""
-    events = distinct(bronze.collect())
-    parts = [_of_messages(events.filter(pl.col("queue_id").is_not_null())), _of_sessions(events)]
+    rows = bronze.collect()
+    cut = rows.select(is_cut().fill_null(False)).to_series()
+    if cut.any():
+        rows = pl.concat([rows.filter(~cut), settle(rows.filter(cut).lazy()).collect().select(rows.columns)])
+    events = in_order(rows)
+    parts = [_of_messages(events.filter(pl.col("queue_id").is_not_null())), of_sessions(events)]
     whole = pl.concat([part for part in parts if part.height] or parts[:1], how="diagonal")
     fixed = {"format_code": pl.lit("exim"), "channel_code": pl.lit("EMAIL")}
     return whole.select(
@@ -71,6 +62,7 @@ def _of_messages(events: pl.DataFrame) -> pl.DataFrame:
         _named(_refused(undelivered.filter(~pl.col("is_dropped") & ~pl.col("has_arrival"))), None, None),
         _named(undelivered.filter(pl.col("is_frozen") & ~pl.col("is_dropped")), "content", "quarantined"),
         _waiting(files, deliveries),
+        _refused_recipients(events, files, deliveries),
     ]
     rows = pl.concat(parts, how="diagonal").join(files.select("file", *_FACTS), on="file", how="left")
     # What SA-Exim marked and let through.
@@ -83,7 +75,7 @@ def _of_messages(events: pl.DataFrame) -> pl.DataFrame:
 
 
 _FACTS = [
-    *_OWNER,
+    *OWNER,
     "first_at",
     "queue",
     "queue_id",
@@ -105,6 +97,8 @@ def _files(events: pl.DataFrame) -> pl.DataFrame:
     """One row per message: what holds for all its recipients, and what became of it as a whole."""
     code = pl.col("event_code")
     came = code.is_in(["arrival", "refusal", "verdict"])
+    whole = (code == "refusal") & pl.col("recipient").is_null()
+    envelope = code == "envelope"
 
     def of(name: str, kind: str) -> pl.Expr:
         return pl.col(name).filter(code == kind).first()
@@ -116,7 +110,10 @@ def _files(events: pl.DataFrame) -> pl.DataFrame:
         pl.col("first_at").min(),
         pl.col("first_at").filter(came).first().alias("came_at"),
         *[
-            pl.coalesce(of(name, "arrival"), of(name, "refusal"), of(name, "verdict")).alias(name)
+            pl.coalesce(
+                *(of(name, kind) for kind in ("arrival", "refusal", "verdict")),
+                pl.col(name).filter(envelope).drop_nulls().first(),
+            ).alias(name)
             for name in both
         ],
         *[
@@ -126,10 +123,19 @@ def _files(events: pl.DataFrame) -> pl.DataFrame:
         pl.coalesce(of("is_authenticated", "arrival"), of("is_authenticated", "refusal")).alias(
             "is_authenticated"
         ),
-        pl.coalesce(of("recipients", "arrival"), of("recipients", "verdict")).alias("recipients"),
+        pl.coalesce(
+            of("recipients", "arrival"),
+            of("recipients", "verdict"),
+            pl.when(envelope.any()).then(pl.col("recipient").filter(envelope).drop_nulls().implode()),
+        ).alias("recipients"),
+        (envelope & (pl.col("step_code") == MORE) & pl.col("recipient").is_null())
+        .any()
+        .fill_null(False)
+        .alias("has_more"),
+        ((code == "refusal") & pl.col("recipient").is_not_null()).any().alias("has_refused"),
         *[
-            pl.col(name).filter(code == "refusal").last().alias("refused_" + name)
-            for name in ("first_at", "status_code", "step_code", *_REFUSAL)
+            pl.col(name).filter(whole).last().alias("refused_" + name)
+            for name in ("first_at", "status_code", "step_code", *REFUSAL)
         ],
         *[
             pl.col(name)
@@ -156,7 +162,7 @@ def _files(events: pl.DataFrame) -> pl.DataFrame:
         .then(pl.lit("pickup"))
         .when(pl.col("is_authenticated").fill_null(False) | pl.col("own_port").is_in(["465", "587"]))
         .then(pl.lit("submission"))
-        .when(pl.col("client_ip").is_not_null() | (protocol != ""))
+        .when(pl.col("client_ip").is_not_null() | (protocol != "") | pl.col("has_refused"))
         .then(pl.lit("smtp"))
     )
     by_rcpt = pl.col("dropped_reply_text").str.contains(r"^\((?:RCPT|MAIL) ACL ")
@@ -184,7 +190,7 @@ def _named(files: pl.DataFrame, stage: str | None, outcome: str | None) -> pl.Da
             pl.col("dropped_reply_text").alias("reply_text"),
             pl.col("dropped_log_text").alias("log_text"),
         ],
-    }.get(outcome or "", [pl.col("refused_" + name).alias(name) for name in _REFUSAL])
+    }.get(outcome or "", [pl.col("refused_" + name).alias(name) for name in REFUSAL])
     last = pl.coalesce("dropped_first_at", "refused_first_at", "frozen_at")
     rows = files.select(
         "file",
@@ -193,7 +199,7 @@ def _named(files: pl.DataFrame, stage: str | None, outcome: str | None) -> pl.Da
         *settled,
         *reason,
         pl.lit(0, pl.Int32).alias("try_count"),
-        (pl.col("recipients").list.len().fill_null(0) == 0).alias("is_partial"),
+        ((pl.col("recipients").list.len().fill_null(0) == 0) | pl.col("has_more")).alias("is_partial"),
         pl.lit(False).alias("is_handoff"),
     )
     return rows.explode("recipient").unique(["file", "recipient"], keep="first", maintain_order=True)
@@ -204,17 +210,37 @@ def _refused(files: pl.DataFrame) -> pl.DataFrame:
     files = files.filter(pl.col("refused_status_code").is_not_null())
     return files.with_columns(
         pl.lit("content").alias("stage_code"),
-        pl.when(_is_later("refused_"))
+        pl.when(is_later("refused_"))
         .then(pl.lit("deferred"))
         .otherwise(pl.lit("rejected"))
         .alias("outcome_code"),
     )
 
 
-def _is_later(prefix: str = "") -> pl.Expr:
-    return (pl.col(prefix + "status_code") == "temporarily") | pl.col(prefix + "reply_code").str.starts_with(
-        "4"
-    ).fill_null(False)
+def _refused_recipients(events: pl.DataFrame, files: pl.DataFrame, deliveries: pl.DataFrame) -> pl.DataFrame:
+    """Recipients that were refused after DATA, alone: those that the message did not go to all the same."""
+    key = pl.col("recipient").str.to_lowercase().alias("key")
+    refused = events.filter((pl.col("event_code") == "refusal") & pl.col("recipient").is_not_null())
+    accepted = [
+        deliveries.select("file", key),
+        files.filter("has_arrival")
+        .select("file", recipient="recipients")
+        .explode("recipient")
+        .select("file", key),
+    ]
+    refused = refused.with_columns(key).join(pl.concat(accepted), on=["file", "key"], how="anti")
+    outcome = pl.when(is_later()).then(pl.lit("deferred")).otherwise(pl.lit("rejected"))
+    return refused.unique(["file", "key"], keep="last", maintain_order=True).select(
+        "file",
+        "recipient",
+        pl.col("first_at").alias("last_at"),
+        pl.lit("content").alias("stage_code"),
+        outcome.alias("outcome_code"),
+        *REFUSAL,
+        pl.lit(0, pl.Int32).alias("try_count"),
+        pl.lit(False).alias("is_partial"),
+        pl.lit(False).alias("is_handoff"),
+    )
 
 
 def _deliveries(events: pl.DataFrame) -> pl.DataFrame:
@@ -330,81 +356,4 @@ def _waiting(files: pl.DataFrame, deliveries: pl.DataFrame) -> pl.DataFrame:
         pl.lit(0, pl.Int32).alias("try_count"),
         pl.col("recipient").is_null().alias("is_partial"),
         pl.lit(False).alias("is_handoff"),
-    )
-
-
-def _of_sessions(events: pl.DataFrame) -> pl.DataFrame:
-    """One row per session, sender and recipient; one without a recipient if the session has no other."""
-    lines = events.filter((pl.col("event_code") == "refusal") & pl.col("queue_id").is_null())
-    who = pl.coalesce(pl.lit("p") + pl.col("client_port"), pl.col("pid")).fill_null("")
-    lines = lines.with_columns(who=who).sort(
-        "operator_id", "assembly_key", "who", "second", "stream_id", "offset", "source_id"
-    )
-    step = pl.col("step_code").replace_strict(_STEPS, default=5, return_dtype=pl.Int8)
-    same = pl.struct("operator_id", "assembly_key", "who")
-    gap = pl.col("first_at") - pl.col("first_at").shift(1)
-    is_told = pl.col("who") != ""
-    alone = pl.col("step_code") == "connection"
-    begins = (
-        (same != same.shift(1))
-        | (gap > pl.when(is_told).then(_GAP).otherwise(_SHORT_GAP))
-        | (~is_told & ((step < step.shift(1)) | alone | alone.shift(1)))
-    )
-    lines = lines.with_columns(number=begins.fill_null(True).cum_sum())
-    named = pl.col("recipient").is_not_null()
-    lines = lines.with_columns(
-        named.any().over("number").alias("has_recipient"),
-        pl.col("first_at").min().over("number").alias("opened_at"),
-        pl.when(named).then("sender").alias("per_sender"),
-        # Where nothing tells sessions apart, a recipient that is refused again is another session's.
-        pl.when(~is_told & named).then(pl.int_range(pl.len())).otherwise(-1).alias("line"),
-    ).filter(named | ~pl.col("has_recipient"))
-    rows = lines.group_by("number", "per_sender", "recipient", "line", maintain_order=True).agg(
-        pl.col(*_OWNER, "first_at", "opened_at", "host", "who").first(),
-        pl.col("first_at").last().alias("last_at"),
-        pl.len().cast(pl.Int32).alias("try_count"),
-        *[
-            pl.col(name).drop_nulls().last()
-            for name in ("sender", "client_ip", "client_name", "helo", "account")
-        ],
-        pl.col("is_authenticated").any(),
-        pl.col("status_code", "step_code", *_REFUSAL).last(),
-    )
-    outcome = (
-        pl.when(pl.col("status_code") == "discarded")
-        .then(pl.lit("discarded"))
-        .when(_is_later())
-        .then(pl.lit("deferred"))
-        .otherwise(pl.lit("rejected"))
-    )
-    stage = (
-        pl.when(pl.col("step_code") == "connection")
-        .then(pl.lit("connect"))
-        .when(
-            pl.col("step_code").is_in(["DATA"])
-            | pl.col("step_code").str.contains("DATA|MIME|SMTP|local_scan|^from$")
-        )
-        .then(pl.lit("content"))
-        .otherwise(pl.lit("envelope"))
-    )
-    is_discarded = pl.col("status_code") == "discarded"
-    return rows.with_columns(
-        outcome.alias("outcome_code"),
-        stage.alias("stage_code"),
-        pl.when(is_discarded).then(pl.lit("recipient")).otherwise(pl.lit("attempt")).alias("grain_code"),
-        pl.when(pl.col("is_authenticated").fill_null(False))
-        .then(pl.lit("submission"))
-        .otherwise(pl.lit("smtp"))
-        .alias("entry_code"),
-        pl.concat_str(
-            pl.col("host").fill_null(""),
-            pl.col("client_ip").fill_null(""),
-            "who",
-            pl.col("opened_at").dt.epoch("s"),
-            separator="|",
-        ).alias("session"),
-        pl.col("is_authenticated").fill_null(False),
-        pl.lit(False).alias("is_handoff"),
-        # DATA was refused for recipients that had been accepted.
-        (pl.col("recipient").is_null() & (stage == "content")).alias("is_partial"),
     )

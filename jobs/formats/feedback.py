@@ -36,9 +36,9 @@ from jobs.formats.documents import (
     mails,
     refused,
 )
+from jobs.formats.format import Format
 
-FORMAT = "feedback"
-DOCUMENTS = True
+NAME = "feedback"
 # A complaint is complete at once; a copy of it has the same date.
 LOOKBACK_DAYS = 1
 KEPT_OF_TEXT = 4096
@@ -195,7 +195,7 @@ def complaints(bronze: pl.LazyFrame) -> pl.LazyFrame:
     """Rows of COMPLAINT, one per complaint. Types that no standard names are other."""
     kind = pl.col("feedback_type")
     return bronze.with_columns(
-        format_code=pl.lit(FORMAT),
+        format_code=pl.lit(NAME),
         channel_code=pl.lit("EMAIL"),
         feedback_type_code=pl.when(kind.is_in(FEEDBACK_TYPES)).then(kind).otherwise(pl.lit("other")),
         reported_at=pl.col("first_at"),
@@ -351,3 +351,16 @@ def _received(mail: Message) -> dt.datetime | None:
     """When the last server received the mail."""
     value = field(mail, "received")
     return _time(value.rpartition(";")[2].strip()) if value else None
+
+
+FORMAT = Format(
+    name=NAME,
+    title="Feedback reports",
+    description="Complaints by mail: ARF and DMARC failure reports",
+    lookback_days=LOOKBACK_DAYS,
+    bronze=BRONZE,
+    sniff=sniff,
+    assemble=assemble,
+    read=read,
+    complaints=complaints,
+)

@@ -27,11 +27,12 @@ import polars as pl
 
 from jobs.formats import TIMESTAMP, Source
 from jobs.formats.fields import none_if_empty, utc
+from jobs.formats.format import Copies, Format
 from jobs.formats.jasmin_join import transmissions as transmissions
 from jobs.formats.mobile import number, segments
 from jobs.formats.python_repr import CONTENT, contents, plain
 
-FORMAT = "jasmin"
+NAME = "jasmin"
 # An SMSC holds a message for up to three days, and its DLR comes after that.
 LOOKBACK_DAYS = 4
 
@@ -245,3 +246,19 @@ def _event_code() -> pl.Expr:
 def _as_in_reports(identifier: pl.Expr) -> pl.Expr:
     """The SMSC's id as Jasmin looks it up for a DLR: capitals, without zeros in front."""
     return plain(identifier).str.to_uppercase().str.strip_chars_start("0")
+
+
+FORMAT = Format(
+    name=NAME,
+    title="Jasmin",
+    description="Message log of the Jasmin SMS gateway",
+    channels=("SMS",),
+    lookback_days=LOOKBACK_DAYS,
+    bronze=BRONZE,
+    sniff=sniff,
+    assemble=assemble,
+    parse=parse,
+    transmissions=transmissions,
+    has_numbers=True,
+    copies=Copies(second_row="followed"),
+)

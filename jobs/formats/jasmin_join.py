@@ -13,7 +13,7 @@ from __future__ import annotations
 import polars as pl
 
 from jobs.formats import OF_CALLS, TRANSMISSION
-from jobs.numbering import REPORT_SHORT_CODE
+from jobs.protect.numbering import REPORT_SHORT_CODE
 
 _FINAL = ["DELIVRD", "EXPIRED", "REJECTD", "UNDELIV", "DELETED", "UNKNOWN"]
 # SMPP 3.4, 5.1.3: the names of command_status without ESME_.

@@ -27,6 +27,7 @@ from __future__ import annotations
 import polars as pl
 
 from jobs.formats import PARSED, TRANSMISSION, Source, passport, sip
+from jobs.formats.format import Copies, Format
 from jobs.formats.sip import BRONZE as BRONZE
 from jobs.formats.sip import COUNTED, LOOKBACK_DAYS, TYPED, assemble, epoch, microseconds, named
 from jobs.formats.sip_join import REUSED_AFTER, calls
@@ -34,7 +35,7 @@ from jobs.formats.syslog import split_envelope
 
 __all__ = ["BRONZE", "FORMAT", "LOOKBACK_DAYS", "assemble", "parse", "sniff", "transmissions", "untold"]
 
-FORMAT = "kamailio"
+NAME = "kamailio"
 OPTIONS = ("extras", "script_pattern")
 
 _ACC = r"^[a-z ]{1,40}: ?(?:timestamp|created|method)="
@@ -138,7 +139,7 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
 
 def transmissions(bronze: pl.LazyFrame) -> pl.LazyFrame:
     """One row per call attempt or instant message."""
-    return calls(bronze, FORMAT)
+    return calls(bronze, NAME)
 
 
 def untold(rows: pl.LazyFrame, bronze: pl.LazyFrame) -> pl.LazyFrame:
@@ -317,3 +318,21 @@ def _cdr_value(names: list[str]) -> pl.Expr:
 def _tag(header: pl.Expr) -> pl.Expr:
     """The tag of a From or To header; '' where there is none."""
     return pl.when(header.is_not_null()).then(header.str.extract(r";tag=([^;,\s>]+)").fill_null(""))
+
+
+FORMAT = Format(
+    name=NAME,
+    title="Kamailio and OpenSIPS",
+    description="Accounting lines of SIP proxies by syslog: acc, CDR, acc_json",
+    channels=("VOICE_IP", "IM"),
+    lookback_days=LOOKBACK_DAYS,
+    bronze=BRONZE,
+    sniff=sniff,
+    assemble=assemble,
+    parse=parse,
+    transmissions=transmissions,
+    options=OPTIONS,
+    has_numbers=True,
+    complete=untold,
+    copies=Copies(names_hosts=True),
+)

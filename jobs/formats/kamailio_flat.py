@@ -23,13 +23,14 @@ from __future__ import annotations
 import polars as pl
 
 from jobs.formats import PARSED, Source, passport, sip
+from jobs.formats.format import Copies, Format
 from jobs.formats.sip import BRONZE as BRONZE
 from jobs.formats.sip import COUNTED, LOOKBACK_DAYS, TYPED, assemble, epoch, microseconds
 from jobs.formats.sip_join import calls
 
 __all__ = ["BRONZE", "FORMAT", "LOOKBACK_DAYS", "assemble", "parse", "sniff", "transmissions"]
 
-FORMAT = "kamailio_flat"
+NAME = "kamailio_flat"
 OPTIONS = ("columns", "delimiter", "extras")
 CORE = ["method", "from_tag", "to_tag", "callid", "sip_code", "sip_reason", "time"]
 # acc's extras in the configuration that Kamailio ships.
@@ -148,7 +149,7 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
 
 def transmissions(bronze: pl.LazyFrame) -> pl.LazyFrame:
     """One row per call attempt or instant message."""
-    return calls(bronze, FORMAT)
+    return calls(bronze, NAME)
 
 
 def _clock(stamp: pl.Expr, time_zone: str) -> pl.Expr:
@@ -159,3 +160,21 @@ def _clock(stamp: pl.Expr, time_zone: str) -> pl.Expr:
         time_zone, ambiguous="earliest", non_existent="null"
     )
     return pl.coalesce(exact, skipped).dt.convert_time_zone("UTC")
+
+
+FORMAT = Format(
+    name=NAME,
+    title="Kamailio flat files",
+    description="Accounting rows of SIP proxies in flat files (db_flatstore)",
+    channels=("VOICE_IP", "IM"),
+    lookback_days=LOOKBACK_DAYS,
+    bronze=BRONZE,
+    sniff=sniff,
+    assemble=assemble,
+    parse=parse,
+    transmissions=transmissions,
+    options=OPTIONS,
+    has_numbers=True,
+    completed_by="kamailio",
+    copies=Copies(names_hosts=True),
+)

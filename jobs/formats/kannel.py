@@ -18,15 +18,16 @@ from typing import Any
 
 import polars as pl
 
+from jobs.core.matching import by_distinct
 from jobs.formats import TIMESTAMP, Source
 from jobs.formats.fields import none_if_empty, utc
-from jobs.formats.kannel_format import STAMP, SYSLOG, log_format, split_own
+from jobs.formats.format import Format
+from jobs.formats.kannel_format import OPTIONS, STAMP, SYSLOG, check_options, log_format, split_own
 from jobs.formats.kannel_join import transmissions as transmissions
 from jobs.formats.kannel_reports import complaints as complaints
 from jobs.formats.mobile import number
-from jobs.matching import by_distinct
 
-FORMAT = "kannel"
+NAME = "kannel"
 # An SMSC holds a message for up to three days (validity period), and its DLR comes after that.
 LOOKBACK_DAYS = 4
 
@@ -360,3 +361,22 @@ def _decode(coding: int, digits: str) -> str | None:
     except UnicodeDecodeError:
         text = octets.decode("latin-1")
     return text if all(sign.isprintable() or sign in "\t\r\n\xa0" for sign in text) else None
+
+
+FORMAT = Format(
+    name=NAME,
+    title="Kannel",
+    description="Access log of the Kannel bearerbox",
+    channels=("SMS",),
+    lookback_days=LOOKBACK_DAYS,
+    bronze=BRONZE,
+    sniff=sniff,
+    assemble=assemble,
+    parse=parse,
+    transmissions=transmissions,
+    complaints=complaints,
+    options=OPTIONS,
+    check_options=check_options,
+    has_numbers=True,
+    completed_by="kannel_smsbox",
+)

@@ -21,19 +21,21 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from jobs.errors import ObservatoryError
+from jobs.core.errors import ObservatoryError
 from jobs.formats import TIMESTAMP
 from jobs.formats.fields import utc
+from jobs.formats.syslog import LEVEL, LEVEL_IN_BRACKETS
 
 OPTIONS = ("access_log_format", "access_log_clean")
 
 STAMP = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
 # Some sites let syslog carry the access log.
-SYSLOG = r"(?:[A-Z][a-z]{2} [ \d]?\d \d\d:\d\d:\d\d \S+ \S+ )?"
+SYSLOG = rf"(?:[A-Z][a-z]{{2}} [ \d]?\d \d\d:\d\d:\d\d (?:{LEVEL_IN_BRACKETS} )?\S+ (?:{LEVEL} )?\S+ )?"
 
 _FREE, _EVENT, _TEXT = "free", "event", "text"
 _NUMBER, _HEX, _ID = r"-?\d*", "[0-9A-Fa-f]*", "[0-9A-Fa-f-]*"
@@ -86,16 +88,17 @@ class LogFormat:
     names: frozenset[str]
 
 
-def check_options(options: dict[str, Any]) -> None:
-    """Raise ObservatoryError that names the option and what is wrong with it."""
+def check_options(options: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The options. Raises ObservatoryError that names the option and what is wrong with it."""
     own, clean = options.get("access_log_format"), options.get("access_log_clean", True)
     if not isinstance(clean, bool):
         raise ObservatoryError(f"access_log_clean: must be true or false, not '{clean}'")
     if own is None:
-        return
+        return options
     if not isinstance(own, str) or not own:
         raise ObservatoryError("access_log_format: must be the text of bearerbox's access-log-format")
     log_format(own, clean)
+    return options
 
 
 @lru_cache(maxsize=16)

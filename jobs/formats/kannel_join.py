@@ -22,7 +22,7 @@ import datetime as dt
 import polars as pl
 
 from jobs.formats import OF_CALLS, TRANSMISSION
-from jobs.numbering import REPORT_SHORT_CODE
+from jobs.protect.numbering import REPORT_SHORT_CODE
 
 INBOUND = ["received", "refused", "dropped"]
 SUBMITTED = ["sent", "rejected", "failed", "discarded", "expired"]
@@ -276,7 +276,7 @@ def _decide(units: pl.LazyFrame, reports: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _join_parts(units: pl.LazyFrame) -> pl.LazyFrame:
-    """Rows of TRANSMISSION. Parts of one message are one row, with the segments that its header declares."""
+    """Rows of TRANSMISSION. Parts of one message are one row, with as many segments as the log has parts."""
     rows = _described(units)
     is_part = (pl.col("part_total") > 1).fill_null(False)
     same = ["operator_id", "_is_inbound", "sender", "recipient", "part_reference", "part_total"]
@@ -324,7 +324,7 @@ def _join_parts(units: pl.LazyFrame) -> pl.LazyFrame:
         .then(pl.col("text").sort_by(["part_number", "_order"]).str.join(""))
         .first()
         .alias("text"),
-        segment_count=pl.max_horizontal(pl.col("part_total").first(), pl.len().cast(pl.Int32)),
+        segment_count=pl.len().cast(pl.Int32),
     )
     return pl.concat([rows.filter(~is_part).select(*TRANSMISSION), joined.select(*TRANSMISSION)])
 

@@ -17,7 +17,7 @@ import polars as pl
 
 from jobs.formats import COMPLAINT
 from jobs.formats.kannel_join import transmissions
-from jobs.numbering import REPORT_SHORT_CODE, SHORTEST_NUMBER, without_trunk
+from jobs.protect.numbering import REPORT_SHORT_CODE, SHORTEST_NUMBER, without_trunk
 
 FEEDBACK_TYPE = "sms-7726"
 _PLACE = ["operator_id", "source_id", "stream_id", "offset"]

@@ -18,17 +18,19 @@ submitters() gives bearerbox's rows the address that their request came from, wh
 from __future__ import annotations
 
 import datetime as dt
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from jobs.errors import ObservatoryError
+from jobs.core.errors import ObservatoryError
 from jobs.formats import OF_CALLS, TIMESTAMP, TRANSMISSION, Source
 from jobs.formats.fields import none_if_empty, utc
+from jobs.formats.format import Format
 from jobs.formats.kannel_format import STAMP, SYSLOG
 from jobs.formats.mobile import number
 
-FORMAT = "kannel_smsbox"
+NAME = "kannel_smsbox"
 # An SMS leaves smsbox at once; an added line and bearerbox's stand within minutes.
 LOOKBACK_DAYS = 1
 OPTIONS = ("bearerbox",)
@@ -70,10 +72,11 @@ _ABSENT += ["dnsbl_code", "segment_count"]
 _ABSENT += ["subject", "category", "cell_id", *OF_CALLS, "join_quality"]
 
 
-def check_options(options: dict[str, Any]) -> None:
-    """Raise ObservatoryError that names the option and what is wrong with it."""
+def check_options(options: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The options. Raises ObservatoryError that names the option and what is wrong with it."""
     if not isinstance(options.get("bearerbox", True), bool):
         raise ObservatoryError(f"bearerbox: must be true or false, not '{options['bearerbox']}'")
+    return options
 
 
 def sniff(sample: bytes) -> float:
@@ -181,7 +184,7 @@ def transmissions(bronze: pl.LazyFrame) -> pl.LazyFrame:
         bronze.filter("is_counted")
         .with_columns(
             *(pl.lit(None, dtype=TRANSMISSION[name]).alias(name) for name in _ABSENT),
-            format_code=pl.lit(FORMAT),
+            format_code=pl.lit(NAME),
             channel_code=pl.lit("SMS"),
             grain_code=by_event("attempt", "recipient"),
             entry_code=pl.lit("box"),
@@ -235,3 +238,21 @@ def submitters(rows: pl.LazyFrame, bronze: pl.LazyFrame) -> pl.LazyFrame:
         )
     )
     return pl.concat([known.select(*TRANSMISSION), rows.filter(~is_ours).select(*TRANSMISSION)])
+
+
+FORMAT = Format(
+    name=NAME,
+    title="Kannel smsbox",
+    description="Access log of the Kannel smsbox",
+    channels=("SMS",),
+    lookback_days=LOOKBACK_DAYS,
+    bronze=BRONZE,
+    sniff=sniff,
+    assemble=assemble,
+    parse=parse,
+    transmissions=transmissions,
+    options=OPTIONS,
+    check_options=check_options,
+    has_numbers=True,
+    complete=submitters,
+)

@@ -7,9 +7,9 @@ A row says of a UTC day (`day`) which messages it is about and what is known of 
     2026-11-24,news@shop.example,ann@isp.example,express,true
 
 Messages are named by the columns of one of KEYS, as the log has them; a sender may be TCCCPR's header. What
-is known stands in columns of jobs/attributes.py, where an empty cell or `unknown` tells nothing. A file that
-is exported again with changes is read beside the one before: where two rows contradict each other, neither
-tells.
+is known stands in columns of jobs/core/attributes.py, where an empty cell or `unknown` tells nothing. A file
+that is exported again with changes is read beside the one before: where two rows contradict each other,
+neither tells.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from jobs.attributes import ATTRIBUTES
-from jobs.contracts import codes, fields
+from jobs.core.attributes import ATTRIBUTES
+from jobs.core.contracts import codes, fields
 from jobs.formats import FACT, TIMESTAMP, Document, Source
 from jobs.formats.documents import Budget, contents, each_once, refused
+from jobs.formats.format import Format
 
-FORMAT = "knowledge"
-DOCUMENTS = True
+NAME = "knowledge"
 # A row tells of its own day.
 LOOKBACK_DAYS = 0
 
@@ -190,3 +190,18 @@ def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
 def facts(bronze: pl.LazyFrame) -> pl.LazyFrame:
     """Rows of FACT."""
     return bronze.select(*FACT)
+
+
+FORMAT = Format(
+    name=NAME,
+    title="Operator's knowledge",
+    description="What the operator knows beside its logs: registers of consent, preferences,"
+    " senders, as CSV or Parquet",
+    lookback_days=LOOKBACK_DAYS,
+    bronze=BRONZE,
+    sniff=sniff,
+    assemble=assemble,
+    read=read,
+    facts=facts,
+    has_numbers=True,
+)

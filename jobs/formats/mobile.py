@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from jobs.formats import Source
-from jobs.numbering import e164, without_trunk
+from jobs.protect.numbering import e164, without_trunk
 
 # 3GPP TS 23.040, 9.2.3.24: what fits into the 140 octets of one SMS, and into one of several with a
 # concatenation header of six octets. UCS-2 and 8-bit content is measured in octets.

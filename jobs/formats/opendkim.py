@@ -26,6 +26,7 @@ import polars as pl
 
 from jobs.formats import TIMESTAMP, Source
 from jobs.formats.fields import line_code
+from jobs.formats.format import Format
 from jobs.formats.verdicts import (
     MAIL_LOGS,
     as_assembled,
@@ -36,8 +37,7 @@ from jobs.formats.verdicts import (
     typed_columns,
 )
 
-FORMAT = "opendkim"
-WITHIN = MAIL_LOGS
+NAME = "opendkim"
 # A verdict is complete when the message has come in; a day of slack for clocks and rotation.
 LOOKBACK_DAYS = 1
 
@@ -165,7 +165,7 @@ def verdicts(bronze: pl.LazyFrame) -> pl.LazyFrame:
             action=pl.when(pl.col("action").is_in(["pass", "fail"])).then("action").otherwise(pl.lit("none"))
         )
     )
-    return as_verdicts(rows, FORMAT)
+    return as_verdicts(rows, NAME)
 
 
 def _fields() -> dict[str, pl.Expr]:
@@ -187,3 +187,19 @@ def _fields() -> dict[str, pl.Expr]:
             dmarc.field("result"),
         ),
     }
+
+
+FORMAT = Format(
+    name=NAME,
+    title="OpenDKIM",
+    description="Lines of OpenDKIM and OpenDMARC in a mail log",
+    lookback_days=LOOKBACK_DAYS,
+    bronze=BRONZE,
+    sniff=sniff,
+    assemble=assemble,
+    within=MAIL_LOGS,
+    literals=tuple(LITERALS),
+    pattern=PATTERN,
+    parse=parse,
+    verdicts=verdicts,
+)

@@ -31,9 +31,10 @@ import polars as pl
 
 from jobs.formats import TIMESTAMP, Source
 from jobs.formats.fields import none_if_empty
+from jobs.formats.format import Copies, Format
 from jobs.formats.verdicts import as_verdicts, share_of_lines, whole
 
-FORMAT = "opendmarc_history"
+NAME = "opendmarc_history"
 # A block is written at once; a day of slack for clocks and rotation.
 LOOKBACK_DAYS = 1
 
@@ -175,6 +176,11 @@ def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
     return runs.with_columns(assembly_key=key).select(*BRONZE)
 
 
+def settle(bronze: pl.LazyFrame) -> pl.LazyFrame:
+    """Bronze rows in which the runs of a file that meet are one. All of a file that are cut must be there."""
+    return assemble(bronze)
+
+
 def verdicts(bronze: pl.LazyFrame) -> pl.LazyFrame:
     """One row per block whose first line and policy are known."""
     policy = pl.col("policy_result")
@@ -201,7 +207,7 @@ def verdicts(bronze: pl.LazyFrame) -> pl.LazyFrame:
         action=policy.replace_strict(actions, default="none", return_dtype=pl.String),
         symbols=pl.concat_list([part.fill_null(pl.lit(none, pl.List(pl.String))) for part in symbols]),
     )
-    return as_verdicts(rows, FORMAT, "opendmarc")
+    return as_verdicts(rows, NAME, "opendmarc")
 
 
 def _rows_of_lines(lines: pl.LazyFrame) -> pl.LazyFrame:
@@ -257,3 +263,19 @@ def _runs(rows: pl.LazyFrame) -> pl.LazyFrame:
         is_closed=pl.col("is_closed") | (follows & next_begins).fill_null(False),
         first_at=pl.coalesce("received_at", "_latest"),
     )
+
+
+FORMAT = Format(
+    name=NAME,
+    title="OpenDMARC history",
+    description="History file of OpenDMARC",
+    lookback_days=LOOKBACK_DAYS,
+    bronze=BRONZE,
+    sniff=sniff,
+    assemble=assemble,
+    parse=parse,
+    verdicts=verdicts,
+    copies=Copies(names_hosts=True, naming=("queue_id", "received_at")),
+    held=pl.col("assembly_key").str.starts_with("cut|"),
+    settle=settle,
+)

@@ -23,7 +23,16 @@ import numpy as np
 import polars as pl
 
 from jobs.formats import Source
-from jobs.formats.postfix_assembly import LOOKBACK_DAYS, assemble
+from jobs.formats.format import Copies, Events, Format
+from jobs.formats.postfix_assembly import (
+    BRONZE,
+    KEY,
+    LOOKBACK_DAYS,
+    assemble,
+    by_lifetime,
+    is_of_several,
+    taken_apart,
+)
 from jobs.formats.postfix_held import linked, settle
 from jobs.formats.postfix_refusals import NOT_IDS, read_refusals, read_session_events, subject_of
 from jobs.formats.postfix_transmissions import transmissions
@@ -31,17 +40,21 @@ from jobs.formats.syslog import halves, split_envelope
 
 __all__ = [
     "FORMAT",
+    "KEY",
     "LOOKBACK_DAYS",
     "assemble",
+    "by_lifetime",
+    "is_of_several",
     "newest_from_ids",
     "parse",
     "records",
     "settle",
     "sniff",
+    "taken_apart",
     "transmissions",
 ]
 
-FORMAT = "postfix"
+NAME = "postfix"
 
 # What a parsed line can carry besides offset, codes, time and place; which of them are set
 # depends on event_code.
@@ -454,3 +467,31 @@ _QUEUE_READERS = {
     "removal": _removal,
     "notice": _notice,
 }
+
+
+FORMAT = Format(
+    name=NAME,
+    title="Postfix",
+    description="Mail log of Postfix and postscreen",
+    channels=("EMAIL",),
+    lookback_days=LOOKBACK_DAYS,
+    bronze=BRONZE,
+    sniff=sniff,
+    assemble=assemble,
+    parse=parse,
+    records=records,
+    transmissions=transmissions,
+    settle=settle,
+    newest_from_ids=newest_from_ids,
+    held=pl.col("row_code") == "held",
+    # A rendering may leave out the path before a daemon's name.
+    copies=Copies(
+        differing=("service_name",),
+        last="last_at",
+        events=Events(KEY, is_of_several, taken_apart, by_lifetime),
+    ),
+    repeats=(
+        r": (?:reject_warning|warn|info|filter|redirect|prepend|replace|bcc|strip|delay|pass|dunno): "
+        r"|: warning: proxy |backwards-compatible|milter-"
+    ),
+)

@@ -250,6 +250,14 @@ def taken_apart(rows: pl.DataFrame) -> pl.DataFrame:
     return pl.concat(parts, how="diagonal")
 
 
+def is_of_several(rows: pl.DataFrame) -> pl.Series:
+    """Whether a row has events of other streams than its own."""
+    is_other = pl.element().struct.field("stream_id").is_not_null()
+    return rows.select(
+        pl.any_horizontal(pl.col(name).list.eval(is_other).list.any() for name, _ in EVENTS.values())
+    ).to_series()
+
+
 def by_lifetime(events: pl.DataFrame) -> pl.DataFrame:
     """Sort the events of each key, cut them into lifetimes, and make one row of each."""
     keys = events.select(KEY).unique().with_row_index("key")

@@ -16,7 +16,34 @@ _SCREEN = (
     r"[^\[]* \[([0-9A-Fa-f:.]+)\]:(\d+)"
 )
 _LISTING = r"^addr (\S+) listed by domain (\S+) as (\S+)"
-_SESSION_FAILED = r"(?:ehlo|helo|mail|rcpt|vrfy|etrn|noop|unknown)=\d+/"
+_SESSION_FAILED = r"(?:ehlo|helo|mail|rcpt|auth|starttls|vrfy|etrn|noop|unknown)=\d+/| commands=0(?:$|/)"
+# What smtpd answers without a `reject:` line: limits that anvil(8) counts for, and what is no SMTP.
+_LIMITED = (
+    r"^(?:warning: )?(?:(?P<limit>[A-Z][A-Za-z ]+) limit exceeded: \d+"
+    r"|(?P<other>Refusing [A-Z]+ (?:service )?request|non-SMTP command|Illegal address syntax)"
+    r"|(?P<errors>too many errors) after \S+)"
+    r" from (?P<name>[^\s\[]*)\[(?P<ip>[^\]]+)\](?: in (?P<verb>MAIL|RCPT) command: <?(?P<address>.*?)>?$)?"
+)
+# The step and the reply of each limit (src/smtpd/smtpd.c).
+_LIMITS = {
+    "Connection rate": ("CONNECT", "421", "4.7.0"),
+    "Connection concurrency": ("CONNECT", "421", "4.7.0"),
+    "Message delivery request rate": ("MAIL", "450", "4.7.1"),
+    "Recipient address rate": ("RCPT", "450", "4.7.1"),
+    "AUTH command rate": ("AUTH", "450", "4.7.1"),
+    "New TLS session rate": ("STARTTLS", "421", "4.7.0"),
+    "Refusing STARTTLS request": ("STARTTLS", "454", "4.7.0"),
+    "Refusing TLS service request": ("CONNECT", "421", "4.7.0"),
+    "non-SMTP command": ("COMMAND", "221", "2.7.0"),
+    "Illegal address syntax": (None, "501", "5.1.7"),
+    "too many errors": ("COMMAND", "421", "4.7.0"),
+}
+_BARE_CONNECT = r"^reject: connect from \["
+_BARE_ETRN = r"^(reject: ETRN) .* (from [^\s\[]*\[[^\]]+\])$"
+_REFUSED_WHOLE = (
+    r"^warning: ([0-9A-Za-z]+): (queue file size limit exceeded|message rejected: .*|BDAT request from .*"
+    r" exceeds message size limit)$"
+)
 _TAIL = (
     r"^(?s)(.*); from=<(.*?)>(?:,? to=<(.*?)>)?(?:,? proto=(?:[^ ,]*))?(?:,? helo=<(.*?)>)?"
     r"(?:,? sasl_\S*)*(?:: (.*))?$"
@@ -215,12 +242,12 @@ def read_refusals(some: pl.DataFrame, envelope: pl.DataFrame) -> pl.DataFrame:
 
 # How the lines of read_session_events() begin.
 _TESTS = ["PREG", "DNSB", "PASS", "COMM", "BARE", "NON-", "BLAC", "DENY"]
-_STARTS = [*_TESTS, "prox", "NOQU", "disc", "addr", "warn"]
+_STARTS = [*_TESTS, "prox", "NOQU", "disc", "addr", "warn", "too ", "reje"]
 
 
 def read_session_events(rest: pl.DataFrame, envelope: pl.DataFrame) -> list[pl.DataFrame]:
-    """postscreen's tests, dnsblog's listings, ends of failed sessions, oversize messages, and what a filter
-    before the queue refused."""
+    """postscreen's tests, dnsblog's listings, ends of failed sessions, limits, messages refused as a whole,
+    and what a filter before the queue refused."""
     start = rest["body"].str.head(4)
     is_event = start.is_in(_STARTS)
     rest, start = rest.filter(is_event), start.filter(is_event)
@@ -264,20 +291,67 @@ def read_session_events(rest: pl.DataFrame, envelope: pl.DataFrame) -> list[pl.D
                 found["3"].alias("dnsbl_code"),
             ).filter(pl.col("client_ip").is_not_null())
         )
-    large = rest.filter((start == "warn") & rest["body"].str.ends_with(": queue file size limit exceeded"))
-    if large.height:
-        events.append(
-            large.select(
-                "row",
-                pl.lit("refusal").alias("event_code"),
-                pl.col("body").str.extract(r"^warning: ([0-9A-Za-z]+): queue").alias("row_key"),
-                pl.lit("reject").alias("status_code"),
-                pl.lit("size").alias("step_code"),
-                pl.lit("queue file size limit exceeded").alias("reply_text"),
-                pl.col("body").alias("log_text"),
-            ).filter(pl.col("row_key").is_not_null())
+    warned = rest.filter(start.is_in(["warn", "too "]))
+    if warned.height:
+        events += [_read_limits(warned, envelope), _read_refused_whole(warned)]
+    # Two are logged without NOQUEUE: a client that postscreen has no port for, and ETRN.
+    bare = rest.filter(start == "reje")
+    if bare.height:
+        text = (
+            pl.col("body")
+            .str.replace(_BARE_CONNECT, "reject: CONNECT from [")
+            .str.replace(_BARE_ETRN, "$1 $2: ETRN")
         )
+        refused = read_refusals(bare.with_columns(head=pl.lit("NOQUEUE"), text=text), envelope)
+        events.append(refused.filter(pl.col("client_ip").is_not_null()))
     return events
+
+
+def _read_limits(warned: pl.DataFrame, envelope: pl.DataFrame) -> pl.DataFrame:
+    """`warning: Connection rate limit exceeded: 61 from name[ip] for service smtpd` and the like."""
+    some = warned.filter(warned["body"].str.contains(_LIMITED))
+    found = some["body"].str.extract_groups(_LIMITED).struct.unnest()
+    found = found.with_columns(what=pl.coalesce("limit", "other", "errors"), client=pl.col("name"))
+    steps, codes, statuses = (list(column) for column in zip(*_LIMITS.values(), strict=True))
+
+    def of(values: list[str | None]) -> pl.Expr:
+        return pl.col("what").replace_strict(list(_LIMITS), values, default=None, return_dtype=pl.String)
+
+    pid = envelope["pid"].gather(some["row"]).fill_null("")
+    frame = pl.concat([some.select("row", "body"), found], how="horizontal")
+    return frame.filter(pl.col("what").is_in(list(_LIMITS))).select(
+        "row",
+        pl.lit("refusal").alias("event_code"),
+        pl.concat_str(pl.lit("session|"), pid).alias("row_key"),
+        pl.lit("reject").alias("status_code"),
+        pl.coalesce("verb", of(steps)).alias("step_code"),
+        pl.when(pl.col("client") != "").then("client").alias("client_name"),
+        pl.col("ip").alias("client_ip"),
+        pl.when(pl.col("verb") == "MAIL").then("address").alias("sender"),
+        pl.when(pl.col("verb") == "RCPT").then("address").alias("recipient"),
+        of(codes).alias("reply_code"),
+        of(statuses).alias("dsn_code"),
+        pl.when(pl.col("limit").is_not_null())
+        .then(pl.concat_str("limit", pl.lit(" limit exceeded")))
+        .otherwise("what")
+        .alias("reply_text"),
+        pl.col("body").alias("log_text"),
+    )
+
+
+def _read_refused_whole(warned: pl.DataFrame) -> pl.DataFrame:
+    """`warning: QID: queue file size limit exceeded` and the like: the message was refused after DATA."""
+    some = warned.filter(warned["body"].str.contains(_REFUSED_WHOLE))
+    found = some["body"].str.extract_groups(_REFUSED_WHOLE).struct.unnest()
+    return some.select(
+        "row",
+        pl.lit("refusal").alias("event_code"),
+        found["1"].alias("row_key"),
+        pl.lit("reject").alias("status_code"),
+        pl.lit("size").alias("step_code"),
+        found["2"].str.strip_prefix("message rejected: ").alias("reply_text"),
+        pl.col("body").alias("log_text"),
+    )
 
 
 def _read_proxied(some: pl.DataFrame, envelope: pl.DataFrame) -> pl.DataFrame:

@@ -21,11 +21,12 @@ import polars as pl
 
 from jobs.formats import PARSED, TIMESTAMP, VERDICT, Source
 from jobs.formats.fields import none_if_empty, utc
+from jobs.formats.format import Copies, Format
 from jobs.formats.rspamd_verdict import FUZZY, fuzzy, is_spam, message_id
-from jobs.formats.syslog import YEAR_SLACK, halves
+from jobs.formats.syslog import LEVEL, LEVEL_IN_BRACKETS, YEAR_SLACK, halves
 from jobs.formats.verdicts import finite
 
-FORMAT = "rspamd"
+NAME = "rspamd"
 # A verdict is one line and is complete at once; a day of slack for clocks and rotation.
 LOOKBACK_DAYS = 1
 
@@ -61,14 +62,17 @@ _TYPED = [name for name in BRONZE if name not in (*_PLACE, "assembly_key")]
 _MARK = "rspamd_task_write_log: "
 _FORCED = ", forced: "
 _OWN_STAMP = r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)? #\d+\("
+# Behind a host, and what names facility and level (jobs/formats/syslog.py).
+_TAG = rf" (?:{LEVEL_IN_BRACKETS} )?\S+ (?:{LEVEL} )?rspamd(?:\[\d+\])?: "
 _SYSLOG_STAMP = (
-    r"^(?:<\d{1,3}>)?(?:"
-    r"(?P<month_stamp>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d) \S+ rspamd(?:\[\d+\])?: "
-    r"|(?P<iso_stamp>\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:?\d\d)) \S+ rspamd(?:\[\d+\])?: "
+    rf"^(?:{LEVEL_IN_BRACKETS} ?)?(?:"
+    rf"(?P<month_stamp>[A-Z][a-z]{{2}} [ \d]\d \d\d:\d\d:\d\d){_TAG}"
+    rf"|(?P<iso_stamp>\d{{4}}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:?\d\d)){_TAG}"
     r"|1 (?P<new_stamp>\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:?\d\d)) \S+ rspamd \S+ \S+ (?:-|\[.*?\]) )"
 )
 _ANY_STAMP = (
-    r"^(?:<\d{1,3}>(?:1 )?)?(?:\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d)"
+    rf"^(?:{LEVEL_IN_BRACKETS} ?(?:1 )?)?"
+    r"(?:\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d)"
 )
 # Rspamd writes no blank inside a message-id (it puts '?'), so up to the scores the fields end at blanks
 # whatever brackets and commas they hold. The second pattern is for the rest, such as a quoted sender.
@@ -284,7 +288,7 @@ def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
 def verdicts(bronze: pl.LazyFrame) -> pl.LazyFrame:
     """One row per verdict."""
     return bronze.with_columns(
-        format_code=pl.lit(FORMAT),
+        format_code=pl.lit(NAME),
         engine_code=pl.lit("rspamd"),
         verdict_at=pl.col("first_at"),
         subject=pl.lit(None, pl.String),
@@ -406,3 +410,17 @@ def _yearless(stamp: pl.Expr, source: Source) -> list[pl.Expr]:
         at = utc(text.str.to_datetime("%Y %b %d %H:%M:%S", time_unit="us", strict=False), source.time_zone)
         found.append(pl.when(at <= latest).then(at))
     return found
+
+
+FORMAT = Format(
+    name=NAME,
+    title="Rspamd",
+    description="Task log of Rspamd",
+    lookback_days=LOOKBACK_DAYS,
+    bronze=BRONZE,
+    sniff=sniff,
+    assemble=assemble,
+    parse=parse,
+    verdicts=verdicts,
+    copies=Copies(names_hosts=True),
+)

@@ -33,6 +33,7 @@ import polars as pl
 
 from jobs.formats import TIMESTAMP, Source
 from jobs.formats.fields import none_if_empty, utc
+from jobs.formats.format import Copies, Format
 from jobs.formats.rspamd_verdict import FUZZY, fuzzy, is_spam, message_id
 from jobs.formats.verdicts import (
     as_assembled,
@@ -44,7 +45,7 @@ from jobs.formats.verdicts import (
     whole,
 )
 
-FORMAT = "rspamd_clickhouse"
+NAME = "rspamd_clickhouse"
 # A verdict is one line and is complete at once; a day of slack for clocks and rotation.
 LOOKBACK_DAYS = 1
 OPTIONS = ("columns",)
@@ -235,7 +236,7 @@ def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
 
 def verdicts(bronze: pl.LazyFrame) -> pl.LazyFrame:
     """One row per verdict."""
-    return as_verdicts(bronze, FORMAT, "rspamd")
+    return as_verdicts(bronze, NAME, "rspamd")
 
 
 def _with_cells(rows: pl.DataFrame, source: Source) -> pl.DataFrame:
@@ -380,3 +381,19 @@ def _time(source: Source) -> pl.Expr:
     sent = pl.when(seconds.is_between(0, _LATEST)).then(seconds * 1_000_000)
     clock = pl.col("_TS").str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", strict=False)
     return pl.coalesce(sent.cast(pl.Datetime("us")).dt.replace_time_zone("UTC"), utc(clock, source.time_zone))
+
+
+FORMAT = Format(
+    name=NAME,
+    title="Rspamd ClickHouse",
+    description="Rows that Rspamd sends to ClickHouse",
+    lookback_days=LOOKBACK_DAYS,
+    bronze=BRONZE,
+    sniff=sniff,
+    assemble=assemble,
+    parse=parse,
+    verdicts=verdicts,
+    is_head=is_head,
+    options=OPTIONS,
+    copies=Copies(names_hosts=True),
+)

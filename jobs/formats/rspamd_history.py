@@ -24,10 +24,11 @@ import polars as pl
 
 from jobs.formats import TIMESTAMP, Source
 from jobs.formats.fields import line_code, none_if_empty
+from jobs.formats.format import Copies, Format
 from jobs.formats.rspamd_verdict import FUZZY, fuzzy, is_spam, message_id
 from jobs.formats.verdicts import as_verdicts, finite, microseconds, one_row_per_line, typed_columns
 
-FORMAT = "rspamd_history"
+NAME = "rspamd_history"
 # A verdict is one row and is complete at once; a day of slack for clocks and late polls.
 LOOKBACK_DAYS = 1
 # Bytes. A document is one line, whatever the history's length.
@@ -173,7 +174,7 @@ def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
 
 def verdicts(bronze: pl.LazyFrame) -> pl.LazyFrame:
     """One row per verdict."""
-    return as_verdicts(bronze, FORMAT, "rspamd")
+    return as_verdicts(bronze, NAME, "rspamd")
 
 
 def _key() -> pl.Expr:
@@ -253,3 +254,18 @@ def _fields() -> dict[str, pl.Expr]:
 
 def _is_good() -> pl.Expr:
     return pl.col("action").is_not_null() & pl.col("first_at").is_not_null()
+
+
+FORMAT = Format(
+    name=NAME,
+    title="Rspamd history",
+    description="History of Rspamd as JSON, from Redis or over HTTP",
+    lookback_days=LOOKBACK_DAYS,
+    bronze=BRONZE,
+    sniff=sniff,
+    assemble=assemble,
+    longest_line=LONGEST_LINE,
+    parse=parse,
+    verdicts=verdicts,
+    copies=Copies(names_hosts=True, is_snapshot=True),
+)

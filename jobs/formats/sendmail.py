@@ -19,13 +19,14 @@ import polars as pl
 
 from jobs.formats import Source
 from jobs.formats import sendmail_lines as read
+from jobs.formats.format import Copies, Format
 from jobs.formats.sendmail_events import BRONZE, LOOKBACK_DAYS, PLACE, QUEUE_ID, assemble
 from jobs.formats.sendmail_transmissions import transmissions
 from jobs.formats.syslog import COMPANIONS, split_envelope
 
 __all__ = ["BRONZE", "FORMAT", "LOOKBACK_DAYS", "assemble", "parse", "sniff", "transmissions"]
 
-FORMAT = "sendmail"
+NAME = "sendmail"
 
 # Any name may be given with -L; these are the usual ones.
 _TAG = r"(?i)^(?:.*/)?(?:sendmail|sm-[a-z-]+|mta|msp|msa)(?:-in|-out|-[a-z]+)?$"
@@ -36,7 +37,10 @@ _READERS = {
     "to=": read.read_deliveries,
     "ruleset=": read.read_rulesets,
     "Milter": read.read_milters,
-    "rejecting commands from ": read.read_greetings,
+    "rejecting ": read.read_greetings,
+    "tcpwrappers (": read.read_other_refusals,
+    "ERROR: srv_features=": read.read_other_refusals,
+    "message size (": read.read_other_refusals,
     "AUTH=server, ": read.read_logins,
 }
 _HELD = r"^(?:milter=[^,]*, )?quarantine="
@@ -154,3 +158,22 @@ def _events(ours: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
         zone = read.dnsbl_zone(events["reply_text"].set(~refused, None))
         events = events.with_columns(zone.alias("dnsbl_zone"))
     return events, pl.concat(cut)
+
+
+FORMAT = Format(
+    name=NAME,
+    title="Sendmail",
+    description="Mail log of Sendmail",
+    channels=("EMAIL",),
+    lookback_days=LOOKBACK_DAYS,
+    bronze=BRONZE,
+    sniff=sniff,
+    assemble=assemble,
+    parse=parse,
+    transmissions=transmissions,
+    copies=Copies(second_row="carrier"),
+    repeats=(
+        r": milter=|due to previous checks\)|RCPT flood"
+        r"|: Milter (?:accept|add|change|delete|insert|message)"
+    ),
+)

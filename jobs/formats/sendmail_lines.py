@@ -28,11 +28,16 @@ _RULESET = (
     r"(?:, relay=(?P<relay>[^,]*))?, (?:reject=(?P<reply>.*)|(?P<other>discard|quarantine)\b.*)$"
 )
 _MILTER = (
-    rf"(?s)^Milter(?: \([^)]*\))?: (?:cmd=)?(?P<step>connect|helo|from|to|data|header|body|eoh|eom|rcpt|mail)"
-    rf"(?:[:=] ?(?P<argument>{_PATH}|.*?))?, (?:reject=(?P<reply>.*)"
+    rf"(?s)^Milter(?: \([^)]*\))?: (?:cmd=)?(?P<step>connect|helo|from|to|data|header|body|eoh|eom|rcpt|mail"
+    rf"|initialization failed)(?:[:=] ?(?P<argument>{_PATH}|.*?))?, (?:reject=(?P<reply>.*)"
     r"|(?P<other>discard|quarantine|rejecting commands|temp ?fail|shutdown).*)$"
 )
-_GREETING = r"^rejecting commands from (?P<relay>.*?\]) due to pre-greeting traffic"
+_GREETING = r"^rejecting \S+ from (?P<relay>.*?\]) due to (?:pre-greeting traffic|traffic before response)"
+_OTHER = (
+    r"^(?:tcpwrappers \((?P<name>[^,]*), (?P<ip>[^)]*)\) rejection"
+    r"|ERROR: srv_features=(?P<features>tempfail), relay=(?P<relay>.*?), access temporarily disabled"
+    r"|(?P<size>message size \(\d+\) exceeds maximum))"
+)
 _UNKNOWN = rf"(?s)^(?P<recipient>{_PATH})\.\.\. (?P<reply>.+)$"
 _NOTICE = (
     r"^([0-9A-Za-z]{8,}): (?:DSN|return to sender|sender notify|postmaster notify|return receipt): (.*)$"
@@ -158,7 +163,7 @@ def read_milters(some: pl.DataFrame) -> pl.DataFrame:
     """`Milter: to=<recipient>, reject=550 5.7.1 text`, `Milter: data, discard`, `Milter: connect: …`."""
     found = _groups(some["text"], _MILTER)
     argument = bare(found["argument"])
-    step = found["step"].replace({"rcpt": "to", "mail": "from"})
+    step = found["step"].replace({"rcpt": "to", "mail": "from", "initialization failed": "connect"})
     address = some["text"].str.extract(r", addr=\[?(?:IPv6:)?([0-9A-Fa-f.:]+)")
     other = (
         found["other"]
@@ -179,7 +184,8 @@ def read_milters(some: pl.DataFrame) -> pl.DataFrame:
 
 
 def read_greetings(some: pl.DataFrame) -> pl.DataFrame:
-    """`rejecting commands from name [ip] due to pre-greeting traffic after 0 seconds`."""
+    """`rejecting commands from name [ip] due to pre-greeting traffic after 0 seconds`, and of a command that
+    came before the answer to the one before it."""
     found = _groups(some["text"], _GREETING)
     return some.select(
         "row",
@@ -191,6 +197,30 @@ def read_greetings(some: pl.DataFrame) -> pl.DataFrame:
         pl.lit("pre-greeting traffic").alias("reply_text"),
         pl.col("text").alias("log_text"),
     ).filter(pl.col("client_ip").is_not_null())
+
+
+def read_other_refusals(some: pl.DataFrame) -> pl.DataFrame:
+    """`tcpwrappers (name, ip) rejection`, `message size (9) exceeds maximum (8)` of MAIL, and a client that
+    the ruleset srv_features puts off."""
+    found = _groups(some["text"], _OTHER)
+    wrapped = found["name"].fill_null("") + " [" + found["ip"] + "]"
+    is_size = found["size"].is_not_null()
+    later = found["features"].is_not_null()
+    return some.select(
+        "row",
+        pl.lit("refusal").alias("event_code"),
+        pl.when(later).then(pl.lit("temporarily")).otherwise(pl.lit("reject")).alias("status_code"),
+        pl.when(is_size)
+        .then(pl.lit("check_mail"))
+        .when(later | found["ip"].is_not_null())
+        .then(pl.lit("check_relay"))
+        .alias("step_code"),
+        *_client(wrapped.zip_with(found["ip"].is_not_null(), found["relay"])),
+        pl.when(is_size).then(pl.lit("552")).alias("reply_code"),
+        pl.when(is_size).then(pl.lit("5.2.3")).alias("dsn_code"),
+        pl.col("text").alias("reply_text"),
+        pl.col("text").alias("log_text"),
+    ).filter(pl.col("step_code").is_not_null())
 
 
 def read_unknown_users(some: pl.DataFrame) -> pl.DataFrame:

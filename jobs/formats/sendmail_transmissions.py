@@ -37,7 +37,8 @@ _ENVELOPE = [
     *("rcpt", "milter helo", "milter from", "milter to", "tls_client", "tls_rcpt", "trust_auth"),
 ]
 _NEXT_ID = (
-    r"\(([0-9A-Za-z]{8,}) Message accepted for delivery|queued(?: mail for delivery)? as:? <?([0-9A-Za-z.-]+)"
+    r"[( ]([0-9A-Za-z]{8,}) Message accepted for delivery"
+    r"|queued(?: mail for delivery)? as:? <?([0-9A-Za-z.-]+)"
 )
 _LOOPBACK = r"\[(?:127\.0\.0\.1|::1)\]"
 

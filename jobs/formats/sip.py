@@ -23,7 +23,7 @@ import polars as pl
 
 from jobs.formats import TIMESTAMP, Source
 from jobs.formats.fields import none_if_empty
-from jobs.numbering import e164, without_trunk
+from jobs.protect.numbering import e164, without_trunk
 
 BRONZE: dict[str, Any] = {
     "operator_id": pl.String,

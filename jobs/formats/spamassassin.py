@@ -23,6 +23,7 @@ import polars as pl
 
 from jobs.formats import TIMESTAMP, Source
 from jobs.formats.fields import line_code, none_if_empty, utc
+from jobs.formats.format import Format
 from jobs.formats.verdicts import (
     MAIL_LOGS,
     PLACE,
@@ -38,8 +39,7 @@ from jobs.formats.verdicts import (
     without_brackets,
 )
 
-FORMAT = "spamassassin"
-WITHIN = MAIL_LOGS
+NAME = "spamassassin"
 # Both lines of a verdict are written at once; a day of slack for clocks and rotation.
 LOOKBACK_DAYS = 1
 
@@ -175,7 +175,7 @@ def verdicts(bronze: pl.LazyFrame) -> pl.LazyFrame:
         )
     ]
     told = across.lazy().with_columns(score=pl.coalesce(*exact, "score"))
-    return as_verdicts(told, FORMAT, "spamassassin")
+    return as_verdicts(told, NAME, "spamassassin")
 
 
 def _own_time(source: Source) -> pl.Expr:
@@ -217,3 +217,18 @@ def _fields() -> dict[str, pl.Expr]:
         "message_bytes": whole(pl.coalesce(result.field("size"), score.field("size"))),
         "filter_us": microseconds(pl.coalesce(result.field("scantime"), score.field("scantime")), 1_000_000),
     }
+
+
+FORMAT = Format(
+    name=NAME,
+    title="SpamAssassin",
+    description="Lines of spamd, in a mail log or its own file",
+    lookback_days=LOOKBACK_DAYS,
+    bronze=BRONZE,
+    sniff=sniff,
+    assemble=assemble,
+    within=MAIL_LOGS,
+    literals=tuple(LITERALS),
+    parse=parse,
+    verdicts=verdicts,
+)

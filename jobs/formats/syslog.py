@@ -7,11 +7,14 @@ Four renderings are read, and one file may mix them:
     RFC 5424     <22>1 2026-11-24T14:16:30Z mx1 postfix 227 - - body
     year first   2026 Nov 24 14:16:30.123 mx1 postfix/smtpd[227]: body
 
-A `<pri>` before RFC 3164 and the `service | ` that container tools prefix are skipped, and so is the
-envelope of a relay around another. A stamp
-without a year takes the latest year that keeps it at or before the newest line that the file may
-hold (RFC 3164 section 4.1.2 has no year). A stamp without an offset is in the source's zone: of
-two local times the earlier, and one that the clock skipped moves forward.
+A `<pri>` before RFC 3164 and the `service | ` that container tools prefix are skipped, and so are the
+envelope of a relay around another, and facility and level: `<mail.info>` before the host (FreeBSD's
+syslogd -v) or the program, `mail.info` before the program (BusyBox), `[ID 197553 mail.info]` behind it
+(Solaris).
+
+A stamp without a year takes the latest year that keeps it at or before the newest line that the file may
+hold (RFC 3164 section 4.1.2 has no year). A stamp without an offset is in the source's zone: of two local
+times the earlier, and one that the clock skipped moves forward.
 """
 
 from __future__ import annotations
@@ -40,8 +43,18 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 # What stands in a program's place where a relay wrapped a line, and the line that it wrapped.
 _STAMP_AS_TAG = rf"^(?:<\d{{1,3}}>)?(?:(?:{'|'.join(_MONTHS)})$|1$|\d{{4}}-\d\d-\d\dT\d\d|\d{{4}}$)"
 _BARE = r"[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d"
+_STAMP = rf"(?:{_BARE}|\d{{4}}-\d\d-\d\dT\S+|\d{{4}} {_BARE}\S*)"
+# Facility and level, in words or numbers, or both in one number.
+LEVEL_IN_BRACKETS = r"<[\w.]{1,20}>"
+LEVEL = (
+    rf"(?:{LEVEL_IN_BRACKETS}"
+    r"|(?:kern|user|mail|daemon|auth|authpriv|security|syslog|lpr|news|uucp|cron|ftp|local[0-7])"
+    r"\.(?:emerg|panic|alert|crit|err|error|warn|warning|notice|info|debug))"
+)
+_LEVEL_BEFORE_HOST = rf"^({_STAMP}) {LEVEL_IN_BRACKETS} "
+_LEVEL_IN_BODY = r"^\[ID \d+ [\w.]+\] "
 _WRAPPED = (
-    rf"^(?:<\d{{1,3}}>)?(?:{_BARE}|\d{{4}}-\d\d-\d\dT\S+|\d{{4}} {_BARE}\S*) \S+ "
+    rf"^(?:{LEVEL_IN_BRACKETS} ?)?{_STAMP} (?:{LEVEL_IN_BRACKETS} )?\S+ (?:{LEVEL} )?"
     rf"((?:<\d{{1,3}}>)?(?:{_BARE} |(?:1 )?\d{{4}}-\d\d-\d\dT|\d{{4}} {_BARE})(?s:.*))$"
 )
 # So many relays behind each other.
@@ -91,10 +104,15 @@ def _split(lines: pl.Series, source: Source) -> pl.DataFrame:
     odd = np.flatnonzero(forms == 0)
     if len(odd):
         # Only lines that no rendering fits can have something before the stamp.
-        stripped = lines.gather(odd).str.replace(r"^(?:<\d{1,3}>|\S{1,80} +\| )", "")
+        stripped = lines.gather(odd).str.replace(rf"^(?:{LEVEL_IN_BRACKETS} ?|\S{{1,80}} +\| )", "")
         lines = lines.scatter(odd, stripped)
         head[odd] = _heads(stripped)
         forms[odd] = _form_of(head[odd])
+    marked = np.flatnonzero((head[:, 15:] == 60).any(axis=1) & (forms != 3))
+    if len(marked):
+        stripped = lines.gather(marked).str.replace(_LEVEL_BEFORE_HOST, "$1 ")
+        lines = lines.scatter(marked, stripped)
+        head[marked] = _heads(stripped)
 
     present = [int(code) for code in np.unique(forms)]
     if len(present) == 1:
@@ -319,6 +337,14 @@ def _yearless_micros(head: np.ndarray, good: np.ndarray, source: Source) -> np.n
 def _envelope(at: pl.Series, host: pl.Series, tag: pl.Series, body: pl.Series) -> pl.DataFrame:
     """Put the parts together and take the pid out of `program[pid]:`; few tags, so each once."""
     names = tag.drop_nulls().unique()
+    levels = names.filter(names.str.contains(f"^{LEVEL}$"))
+    if len(levels):
+        rows = tag.is_in(levels.implode()).arg_true()
+        behind = _parts(body.gather(rows), 2)
+        tag, body = (whole.scatter(rows, part) for whole, part in zip((tag, body), behind, strict=True))
+        names = tag.drop_nulls().unique()
+    if body.str.starts_with("[ID ").any():
+        body = body.str.replace(_LEVEL_IN_BODY, "")
     code = tag.cast(pl.Enum(names)).to_physical()
     columns = {
         "at": at,

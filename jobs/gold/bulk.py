@@ -20,7 +20,8 @@ hours, which one UTC day may not hold: for a preset of one day the day before mu
 A day of which nothing is on record in the channel may have held anything: a preset of more than one day
 disproves nothing until all its days are there.
 
-All else stays as the operator set it, else unknown: no built-in rule sets is_bulk (DECISIONS 64).
+All else stays as the operator set it, else unknown: no built-in rule sets is_bulk
+(docs/decisions/0064-attributes-only-where-implied.md).
 
 A text of one part may be like that of another, so that a narrow pass over distinct texts comes first. For any
 parts of the messages, cut anywhere:
@@ -44,7 +45,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from jobs.core import sketch
-from jobs.errors import ObservatoryError
+from jobs.core.errors import ObservatoryError
 from jobs.gold.predicates import channels_of
 from jobs.gold.similarity import SIGNED, WHOSE, Thresholds, company, until
 
@@ -53,11 +54,8 @@ from jobs.gold.similarity import SIGNED, WHOSE, Thresholds, company, until
 LONGEST_DAYS = 30
 # The fewest days that a disproof looks at: 24 hours that end on a day began on the day before.
 FEWEST_DAYS = 2
-# Of the copies of a text that differs by a name, at least one in so many is counted in the buckets of each:
-# at a likeness of 0.7 for 99 of 100 texts, of 0.55 for 85 to 97 (three wordings of 28 to 70 letters to 300
-# names, under four keys). What is open of texts that nobody sent in bulk grows with traffic: of 73,000 lines
-# of English in a day 3 in 100 share so much that 201 copies stay possible, in another sample 0.1, 0.6 and 1.6
-# of 20,000, 40,000 and 80,000. Any shared bucket at all would leave 41 in 100 open at 73,000.
+# Of the copies of a text that differs by a name, at least one in so many is counted in the buckets of each.
+# docs/counting.md has the share that this gets wrong, and the share that stays undecided.
 DOUBT = 8
 PROVES = ["text", "fuzzy", "digest", "subject"]
 DISPROVES = "text"

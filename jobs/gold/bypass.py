@@ -20,8 +20,8 @@ from typing import Any
 
 import polars as pl
 
-from jobs.channels import CALLS
-from jobs.errors import ObservatoryError
+from jobs.core.channels import CALLS
+from jobs.core.errors import ObservatoryError
 
 NUMBER = ["operator_id", "period_date", "channel_code"]
 APPLICATIONS = ["name", "short_code"]

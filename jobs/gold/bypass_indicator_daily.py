@@ -18,8 +18,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from jobs.contracts import contract
 from jobs.core import sketch
+from jobs.core.contracts import contract
 from jobs.core.merge import merged
 from jobs.gold.bypass import contacts, links_of, numbers_behaviour, signs
 

@@ -17,8 +17,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from jobs.contracts import contract
 from jobs.core import sketch
+from jobs.core.contracts import contract
 from jobs.core.merge import merged
 from jobs.gold.origins import UNKNOWN, origin
 from jobs.gold.similarity import OF_CONTENT, SIGNED, WHOSE, Thresholds, united

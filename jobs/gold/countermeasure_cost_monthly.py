@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import polars as pl
 
-from jobs import simulation
-from jobs.contracts import conform
-from jobs.fixed_costs import figure_of
+from jobs.core.contracts import conform
+from jobs.costs import simulation
+from jobs.costs.fixed_costs import figure_of
 
 TABLE = "gold.countermeasure_cost_monthly"
 

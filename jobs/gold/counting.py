@@ -6,16 +6,16 @@ from functools import reduce
 
 import polars as pl
 
-from jobs.attributes import ATTRIBUTES
+from jobs.core.attributes import ATTRIBUTES
+from jobs.core.shares import CONTENT_SEEN
 from jobs.gold.predicates import Definition, definitions
 from jobs.gold.units import UNITS, grain
-from jobs.shares import CONTENT_SEEN
 
 # The columns of silver.message that any gold table reads, or a definition names.
 READ = (
     *("operator_id", "period_date", "recipient_hash", "recipient_domain", "channel_code", "direction_code"),
     *("grain_code", "stage_code", "outcome_code", "is_message_row", "segment_count", "first_at", "last_at"),
-    *("sender_hash", "sender_kind_code", "sender_network_code", "sender_registered_domain", "client_network"),
+    *("sender_hash", "sender_kind_code", "sender_network_code", "sender_domain", "client_network"),
     *("origin_claimed_code", "origin_verified_code", "is_origin_verified", "origin_observed_code"),
     *("destination_code", "destination_operator_id", "source_asn", "location_database", "location_date"),
     *("inbound_link_id", "inbound_link_code", "transit_code", "outbound_link_code"),

@@ -15,11 +15,11 @@ from typing import Any
 
 import polars as pl
 
-from jobs import prevalence
-from jobs.contracts import rows_frame
+from jobs.core.contracts import rows_frame
+from jobs.core.shares import HAD_CONTENT, RECEIVED
 from jobs.core.sql import expression
-from jobs.prevalence import Figure, Stratum
-from jobs.shares import HAD_CONTENT, RECEIVED
+from jobs.stats import prevalence
+from jobs.stats.prevalence import Figure, Stratum
 
 TABLE = "gold.filter_quality_monthly"
 CHANNEL = ["operator_id", "period_code", "channel_code"]

@@ -18,9 +18,9 @@ import polars as pl
 import sqlglot
 from sqlglot import exp
 
-from jobs.contracts import Field, codes, contract
+from jobs.core.contracts import Field, codes, contract
+from jobs.core.errors import ObservatoryError
 from jobs.core.sql import expression
-from jobs.errors import ObservatoryError
 
 COMPARISONS = (exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE)
 ALLOWED = (

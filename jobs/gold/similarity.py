@@ -23,10 +23,10 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from jobs.errors import ObservatoryError
-from jobs.signatures import LANES
+from jobs.core.errors import ObservatoryError
+from jobs.protect.signatures import LANES
 
-# Kinds of signatures that are made from a message's content (jobs/signatures.py).
+# Kinds of signatures that are made from a message's content (jobs/protect/signatures.py).
 OF_CONTENT = ["text", "fuzzy", "digest"]
 WHOSE = ["operator_id", "period_date", "channel_code"]
 SIGNED = [*WHOSE, "signature_hash"]

@@ -6,7 +6,7 @@ from jobs.core.merge import whole
 from jobs.gold.counting import counted, known_or_u, marked
 
 TABLE = "gold.spam_sender_domain_daily"
-DOMAIN = ["operator_id", "period_date", "channel_code", "direction_code", "sender_registered_domain"]
+DOMAIN = ["operator_id", "period_date", "channel_code", "direction_code", "sender_domain"]
 CELL = ["unit_code", "definition_code"]
 # Domains of fewer recipients, attempts or calls a day stand together: most are made up and seen once.
 FEWEST = 10
@@ -14,7 +14,7 @@ FEWEST = 10
 
 def partial(message: pl.DataFrame, definition: pl.DataFrame) -> pl.DataFrame:
     named = marked(message, definition).with_columns(
-        *known_or_u("sender_registered_domain"), pl.col("is_origin_verified").fill_null(False)
+        *known_or_u("sender_domain"), pl.col("is_origin_verified").fill_null(False)
     )
     return counted(named, definition, [*DOMAIN, "is_origin_verified"])
 
@@ -28,11 +28,9 @@ def finish(frame: pl.DataFrame) -> pl.DataFrame:
         .group_by(DOMAIN)
         .agg(seen=pl.col("units").max())
     )
-    is_small = (pl.col("sender_registered_domain") != "_U") & (pl.col("seen") < FEWEST)
-    named = pl.when(is_small).then(pl.lit("_O")).otherwise("sender_registered_domain")
-    together = frame.join(seen, on=DOMAIN, how="left", nulls_equal=True).with_columns(
-        sender_registered_domain=named
-    )
+    is_small = (pl.col("sender_domain") != "_U") & (pl.col("seen") < FEWEST)
+    named = pl.when(is_small).then(pl.lit("_O")).otherwise("sender_domain")
+    together = frame.join(seen, on=DOMAIN, how="left", nulls_equal=True).with_columns(sender_domain=named)
     return whole(together, TABLE)
 
 

@@ -6,9 +6,9 @@ import polars as pl
 
 from jobs.core import sketch
 from jobs.core.merge import merged
+from jobs.core.shares import HAD_CONTENT
 from jobs.core.sql import expression
 from jobs.gold.counting import CONTENT_NAMES
-from jobs.shares import HAD_CONTENT
 
 KEY = [
     *("operator_id", "period_code", "channel_code", "direction_code", "source_country_code", "source_asn"),

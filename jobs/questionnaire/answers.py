@@ -7,12 +7,12 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal
 
-from jobs.config import countries
 from jobs.questionnaire.definition import WITHOUT_ANSWER, Question, raw
 from jobs.questionnaire.filing import Cell, Fault, Line
 from jobs.questionnaire.number_formats import number_in_format
 from jobs.questionnaire.numbers import Number, Problem, read_number, shown
 from jobs.questionnaire.texts import codes_by_label, folded, options, text, unit_label, unit_words
+from jobs.settings.config import countries
 
 # What people write in place of a figure that they do not have.
 NOT_AVAILABLE = {

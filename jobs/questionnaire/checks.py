@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from decimal import Decimal
 
-from jobs.periods import edges
+from jobs.core.periods import edges
 from jobs.questionnaire.answers import Answer, Asker, Reading, label
 from jobs.questionnaire.definition import Form, Question, Relation
 from jobs.questionnaire.filing import Fault, Line, Place

@@ -11,14 +11,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from jobs import config
+from jobs.core.errors import ObservatoryError
 from jobs.engine import access
-from jobs.errors import ObservatoryError
 from jobs.questionnaire.definition import form, raw
 from jobs.questionnaire.loading import Outcome, cells_of, land, read_files
 from jobs.questionnaire.reading import PERIOD
+from jobs.questionnaire.received import Received, in_utc
 from jobs.questionnaire.respondents import Respondent, read_respondents
-from jobs.received import Received, in_utc
+from jobs.settings import config
 
 app = typer.Typer(
     help="Make the questionnaire's forms, and load what respondents answered.", no_args_is_help=True

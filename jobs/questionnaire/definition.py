@@ -8,7 +8,7 @@ from decimal import Decimal
 from functools import cache
 from typing import Any
 
-from jobs.contracts import SCHEMAS, read_yaml
+from jobs.core.contracts import SCHEMAS, read_yaml
 
 FOLDER = SCHEMAS / "questionnaire"
 # The part of a dimension that is the respondent's own total of the others.

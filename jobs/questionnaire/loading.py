@@ -149,9 +149,9 @@ def land(lake: Lake, outcomes: list[Outcome], respondents: dict[str, Respondent]
 
 def validated(lake: Lake, rows: list[dict[str, Any]]) -> None:
     """Append the rows in one transaction, if every rule of their contract holds."""
-    from jobs.contracts import contract, rows_frame
-    from jobs.engine.checks import row_rules
-    from jobs.errors import ValidationHeld
+    from jobs.core.contracts import contract, rows_frame
+    from jobs.core.errors import ValidationHeld
+    from jobs.stages.checks import row_rules
 
     frame = rows_frame(rows, TABLE)
     rules = row_rules(contract(TABLE))

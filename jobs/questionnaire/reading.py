@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from jobs import archives
+from jobs.ingest import archives
 from jobs.questionnaire.definition import questions, raw
 from jobs.questionnaire.filing import (
     COLUMNS,

@@ -7,11 +7,12 @@ import datetime as dt
 from dataclasses import dataclass
 from pathlib import Path
 
-from jobs.config import countries, nearest
-from jobs.contracts import REFERENCE
-from jobs.errors import ObservatoryError
-from jobs.periods import last_day
+from jobs.core.choices import nearest
+from jobs.core.contracts import REFERENCE
+from jobs.core.errors import ObservatoryError
+from jobs.core.periods import last_day
 from jobs.questionnaire.definition import raw
+from jobs.settings.config import countries, nearest_country
 
 COLUMNS = ("respondent_id", "name", "role", "country", "holding", "operator_ids", "language", "size_class")
 
@@ -87,7 +88,8 @@ def row_problems(cells: dict[str, str]) -> list[str]:
     if not all(each.isalnum() or each in "-_" for each in cells["respondent_id"]):
         problems.append(f"respondent_id '{cells['respondent_id']}' may hold letters, digits and hyphens only")
     return problems + [
-        f"unknown {name} '{cells[name]}'{nearest(cells[name], known[name])}"
+        f"unknown {name} '{cells[name]}'"
+        + (nearest_country(cells[name]) if name == "country" else nearest(cells[name], known[name]))
         for name in known
         if cells[name] not in known[name]
     ]

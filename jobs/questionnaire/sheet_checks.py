@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from jobs.periods import edges
+from jobs.core.periods import edges
 from jobs.questionnaire.checks import OWN_YEAR
 from jobs.questionnaire.definition import Form, Indicator, Question, Relation
 from jobs.questionnaire.numbers import shown

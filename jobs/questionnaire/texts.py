@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from functools import cache
 
-from jobs.contracts import read_yaml
+from jobs.core.contracts import read_yaml
 from jobs.questionnaire.definition import FOLDER, Indicator, Question, raw
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import xlsxwriter
 
-from jobs.periods import edges
+from jobs.core.periods import edges
 from jobs.questionnaire import look, sheet_checks
 from jobs.questionnaire.definition import Form, Indicator, Question, form, raw
 from jobs.questionnaire.filing import COLUMNS, FILLED

@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from jobs.release import words
+from jobs.core import words
 from jobs.release.blocks import Block, Cell, Column, Section, Table, interval, number, stacked
 from jobs.release.figures import COUNTED, DEFINITION, SUMS
 from jobs.release.study import Study, channel_name, share_bar, spam_range

@@ -27,8 +27,8 @@ from typing import Any
 
 import polars as pl
 
-from jobs.attributes import asked
-from jobs.release import words
+from jobs.core import words
+from jobs.core.attributes import asked
 from jobs.release.blocks import Block, Cell, Column, Section, Table, interval, number
 from jobs.release.figures import CALL_SHARES, ENDS_OF_SPAM, ESTIMATES, SUMS
 from jobs.release.study import Study, channel_name

@@ -10,7 +10,7 @@ from xml.sax.saxutils import quoteattr
 import polars as pl
 from markupsafe import Markup
 
-from jobs.release import words
+from jobs.core import words
 from jobs.release.blocks import Block, Cell, Column, Section, Table, number, stacked
 from jobs.release.figures import CAMPAIGN
 from jobs.release.study import Study, channel_name

@@ -11,7 +11,7 @@ import altair as alt
 import polars as pl
 import vl_convert
 
-from jobs.release.words import compact, percent_range
+from jobs.core.words import compact, percent_range
 
 ACCENT, BAND, INK, MUTED, GRID = "#b23a1e", "#e9b7a6", "#1d2126", "#5b636b", "#dfe2e5"
 WIDTH, HEIGHT, FONT = 300, 150, "Helvetica, Arial, sans-serif"

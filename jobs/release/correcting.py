@@ -29,8 +29,8 @@ A test elsewhere is one test behind all months and calls of an operator's channe
 rate add up over months as they are, then as squares (spam and the rest were tested apart), and so do those of
 operators. Ends of parts may be added: that is the width of the whole or more.
 
-If the spam of one country gets through more often, none of this knows: docs/audit.md says how far it is then
-off.
+If the spam of one country gets through more often, no estimate here shows it: docs/audit-method.md has
+the size of the error.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ from operator import add
 
 import polars as pl
 
+from jobs.core.shares import CALLS, CONTENT_SEEN
 from jobs.gold.counting import CONTENT_NAMES
 from jobs.gold.filter_quality_monthly import CHANNEL
 from jobs.release.figures import CALL_SHARES, SUMS, TOLD
-from jobs.shares import CALLS, CONTENT_SEEN
 
 # Counts of the units whose content the filter had, by the name of the count that each is part of.
 SEEN = {"units": "seen_units", "spam_certain": "seen_certain", "spam_possible": "seen_possible"}
@@ -247,7 +247,7 @@ def of_audit(units: dict[str, pl.Expr]) -> Part:
 
 def of_test(units: dict[str, pl.Expr]) -> Part:
     """By sensitivity and specificity of a test: half of the undecided counts as flagged, as in the prevalence
-    that a test gives (jobs/prevalence.py), and in the interval all of it or none."""
+    that a test gives (jobs/stats/prevalence.py), and in the interval all of it or none."""
     half = units["undecided"] / 2
     alike = of_rates(units["flagged"] + half, units["passed"] + half, population(*CALLS))
     away = ratio(half, pl.col("sensitivity") + pl.col("specificity") - 1)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from jobs.shares import CALLS
+from jobs.core.shares import CALLS
 
 DEFINITION = "OPERATOR"
 MEASURE = "attempted"

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection
 
 import polars as pl
 
+from jobs.core.words import OTHER, UNKNOWN, reference
 from jobs.gold.filter_quality_monthly import CHANNEL, flagged
 from jobs.gold.origins import origin, origin_kind
 from jobs.release import correcting
@@ -26,7 +27,6 @@ from jobs.release.figures import (
     TOP_NETWORKS,
     TOP_ORIGINS,
 )
-from jobs.release.words import OTHER, UNKNOWN, reference
 
 SPAM = pl.col(list(SUMS)).sum()
 

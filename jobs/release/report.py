@@ -16,6 +16,7 @@ import jinja2
 import polars as pl
 from markupsafe import Markup
 
+from jobs.core import words
 from jobs.release import (
     accounts,
     audited,
@@ -26,7 +27,6 @@ from jobs.release import (
     sources,
     stages,
     volumes,
-    words,
 )
 from jobs.release.blocks import Section
 from jobs.release.figures import FIGURES, MEASURE

@@ -5,7 +5,8 @@ from __future__ import annotations
 import polars as pl
 from markupsafe import Markup
 
-from jobs.release import audited, sankey, words
+from jobs.core import words
+from jobs.release import audited, sankey
 from jobs.release.blocks import Block, Cell, Column, Picture, Section, Table, number, stacked
 from jobs.release.study import Study, channel_name
 

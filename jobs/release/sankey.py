@@ -10,7 +10,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
-from jobs.release.words import OTHER, UNKNOWN, percent
+from jobs.core.words import OTHER, UNKNOWN, percent
 
 ACCENT, INK, MUTED = "#b23a1e", "#1d2126", "#5b636b"
 FLOW, PALE, NODE, PALE_NODE = "#b8c2cc", "#e6e7e8", "#4b5661", "#b4b7ba"

@@ -7,7 +7,8 @@ from typing import Any
 import polars as pl
 from markupsafe import Markup
 
-from jobs.release import audited, words, world
+from jobs.core import words
+from jobs.release import audited, world
 from jobs.release.blocks import Block, Cell, Column, Picture, Section, Table, number, stacked
 from jobs.release.figures import ENDS_OF_SPAM, SUMS
 from jobs.release.study import CERTAIN_LEGEND, UNDECIDED_LEGEND, Study, channel_name, spam_range

@@ -6,7 +6,8 @@ from typing import Any
 
 import polars as pl
 
-from jobs.release import audited, words
+from jobs.core import words
+from jobs.release import audited
 from jobs.release.blocks import Block, Cell, Column, Part, Section, Table, number, stacked
 from jobs.release.study import Study, channel_name
 

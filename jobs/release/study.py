@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from jobs.release import words
+from jobs.core import words
 from jobs.release.blocks import Part, stacked
 from jobs.release.figures import COUNTED, DEFINITION, SUMS
 

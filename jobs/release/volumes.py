@@ -7,7 +7,8 @@ from typing import Any
 import polars as pl
 from markupsafe import Markup
 
-from jobs.release import audited, charts, words
+from jobs.core import words
+from jobs.release import audited, charts
 from jobs.release.blocks import Block, Cell, Column, Picture, Section, Table, number
 from jobs.release.study import (
     UNDECIDED_LEGEND,

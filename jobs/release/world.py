@@ -18,7 +18,7 @@ from xml.sax.saxutils import quoteattr
 
 from markupsafe import escape
 
-from jobs.release.words import compact, round_to
+from jobs.core.words import compact, round_to
 
 FILES = Path(__file__).parent / "world"
 ACCENT, INK, MUTED, LAND = "#b23a1e", "#1d2126", "#5b636b", "#cfd5da"

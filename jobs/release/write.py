@@ -10,17 +10,17 @@ from typing import Any
 
 import polars as pl
 
-from jobs.config import Observatory
-from jobs.contracts import contract
+from jobs.core.contracts import contract
 from jobs.engine.lake import Lake
-from jobs.status import last_validation
+from jobs.settings.config import Observatory
+from jobs.state.validations import standing
 
 PROJECT = Path(__file__).resolve().parents[2]
 VOLUME = "gold.spam_volume_daily"
 # The digest of a page's inputs, beside it.
 INPUTS = "inputs.sha256"
 # The code and reference data that a page depends on.
-SOURCES = ("jobs/release/**/*", "jobs/*.py", "jobs/gold/*.py", "schemas/**/*.csv", "schemas/**/*.yaml")
+SOURCES = ("jobs/**/*.py", "jobs/release/**/*", "schemas/**/*.csv", "schemas/**/*.yaml")
 
 
 def location_name(settings: Observatory) -> str | None:
@@ -93,7 +93,7 @@ def inputs(lake: Lake, settings: Observatory) -> dict[str, Any]:
     return {
         "about": about,
         "operators": operators,
-        "validation": last_validation(lake.root),
+        "validation": standing(lake.root, [each.id for each in settings.operator]),
         "code": code_digest(),
     }
 

@@ -13,24 +13,13 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from jobs import protect
-from jobs.contracts import contract, polars_schema
+from jobs.core.contracts import contract, polars_schema
+from jobs.formats.format import SILVER
 from jobs.formats.registry import KERNELS
+from jobs.protect import pseudonyms
+from jobs.silver import copies
 from jobs.silver.keys import digests
 
-# For each silver table the name of its rows: a kernel's function returns them raw, protect's protects them.
-ROWS = {
-    "silver.transmission": "transmissions",
-    "silver.verdict": "verdicts",
-    "silver.complaint": "complaints",
-    "silver.authentication_report": "authentication_reports",
-    "silver.operator_knowledge": "facts",
-}
-# Formats with rows whose key is known only when the rows of all pieces are there; the row_code of these rows.
-SETTLED = {"postfix": "held"}
-# Formats whose transmissions another format's records complete or repeat: that format, and its function that
-# joins the two. Both have the same keys.
-COMPLETED = {"kannel": ("kannel_smsbox", "submitters"), "kamailio_flat": ("kamailio", "untold")}
 PLACE = ("source_id", "stream_id", "offset")
 # For each silver table the column of its key that is made here, its separator and parts.
 KEYS: dict[str, tuple[str, str, tuple[str | pl.Expr, ...]]] = {
@@ -51,13 +40,15 @@ KEYS: dict[str, tuple[str, str, tuple[str | pl.Expr, ...]]] = {
 }
 
 
+def settled_formats() -> list[str]:
+    """The formats with rows that wait for settled()."""
+    return [name for name, kernel in KERNELS.items() if kernel.settle]
+
+
 def is_held(format_name: str) -> pl.Expr:
     """Whether a bronze row of the format waits for settled()."""
-    return (
-        (pl.col("row_code") == SETTLED[format_name]).fill_null(False)
-        if format_name in SETTLED
-        else pl.lit(False)
-    )
+    held = KERNELS[format_name].held
+    return pl.lit(False) if held is None else held.fill_null(False)
 
 
 def settled(format_name: str, bronze: pl.DataFrame) -> pl.DataFrame:
@@ -65,18 +56,18 @@ def settled(format_name: str, bronze: pl.DataFrame) -> pl.DataFrame:
 
     The held rows of an assembly_key must be together; all other rows pass as they are and need not be there.
     """
-    if format_name not in SETTLED or bronze.is_empty():
+    kernel = KERNELS[format_name]
+    if kernel.settle is None or bronze.is_empty():
         return bronze
     waits = bronze.select(is_held(format_name)).to_series()
     if not waits.any():
         return bronze
-    kernel = KERNELS[format_name]
     found = kernel.settle(bronze.filter(waits).lazy()).collect()
     rest = bronze.filter(~waits).select(found.columns)
     return pl.concat([rest, found.select(pl.col(name).cast(kind) for name, kind in rest.schema.items())])
 
 
-def assembled(table: str, formats: Mapping[str, pl.DataFrame], door: protect.Door) -> pl.DataFrame:
+def assembled(table: str, formats: Mapping[str, pl.DataFrame], door: pseudonyms.Door) -> pl.DataFrame:
     """Rows of a silver table from the bronze rows of each format, of which no row is held.
 
     All bronze rows of an assembly_key must be there, of formats that complete each other too. Formats without
@@ -85,32 +76,49 @@ def assembled(table: str, formats: Mapping[str, pl.DataFrame], door: protect.Doo
     parts = [
         of_format(table, name, formats, door)
         for name, bronze in formats.items()
-        if hasattr(KERNELS[name], ROWS[table]) and not bronze.is_empty()
+        if getattr(KERNELS[name], SILVER[table]) and not bronze.is_empty()
     ]
     if not parts:
         return pl.DataFrame(schema=polars_schema(table))
-    rows = pl.concat(parts)
+    return with_key(table, pl.concat(parts)).select(contract(table).columns)
+
+
+def with_key(table: str, rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows of a silver table with the column of its key."""
     column, separator, identity = KEYS[table]
-    key = digests(rows, *identity, separator=separator)
-    return rows.with_columns(key.alias(column)).select(contract(table).columns)
+    return rows.with_columns(digests(rows, *identity, separator=separator).alias(column))
 
 
-def of_format(table: str, name: str, formats: Mapping[str, pl.DataFrame], door: protect.Door) -> pl.DataFrame:
+def of_format(
+    table: str, name: str, formats: Mapping[str, pl.DataFrame], door: pseudonyms.Door
+) -> pl.DataFrame:
     """Rows of a silver table from the bronze rows of one format, without their key."""
+    protected: pl.DataFrame = getattr(pseudonyms, SILVER[table])(raw_rows(table, name, formats), door)
+    return protected
+
+
+def raw_rows(table: str, name: str, formats: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+    """The same before protect: as the kernel of the format gives them, with raw identifiers."""
     kernel = KERNELS[name]
     # Kernels collect their rows more than once.
     rows = kernel.assemble(formats[name].lazy()).collect().lazy()
-    found = getattr(kernel, ROWS[table])(rows)
-    if table == "silver.transmission" and name in COMPLETED:
-        other, complete = COMPLETED[name]
-        if other in formats and not formats[other].is_empty():
-            beside = KERNELS[other].assemble(formats[other].lazy())
-            found = getattr(KERNELS[other], complete)(found, beside)
-    protected: pl.DataFrame = getattr(protect, ROWS[table])(found.collect(), door)
-    return protected
+    found = getattr(kernel, SILVER[table])(rows)
+    other = kernel.completed_by
+    if table == "silver.transmission" and other and other in formats and not formats[other].is_empty():
+        beside = KERNELS[other].assemble(formats[other].lazy())
+        found = KERNELS[other].complete(found, beside)
+    raw: pl.DataFrame = found.collect()
+    return raw
+
+
+def all_counted_once(formats: Mapping[str, pl.DataFrame]) -> tuple[dict[str, pl.DataFrame], pl.DataFrame]:
+    """All bronze rows of each format, settled and without copies, and the counts of the copies."""
+    whole = {name: settled(name, bronze) for name, bronze in formats.items()}
+    found = [pl.DataFrame(schema=copies.EXTENT)]
+    found += [copies.extents(rows, name) for name, rows in whole.items()]
+    return copies.counted_once(whole, copies.logs_of(pl.concat(found)))
 
 
 def from_bronze(table: str, formats: Mapping[str, pl.DataFrame], operator: pl.DataFrame) -> pl.DataFrame:
     """Rows of a silver table from all bronze rows of its formats and the rows of ref.operator."""
-    door = protect.Door.of(operator)
-    return assembled(table, {name: settled(name, bronze) for name, bronze in formats.items()}, door)
+    return assembled(table, all_counted_once(formats)[0], pseudonyms.Door.of(operator))

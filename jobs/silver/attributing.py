@@ -7,10 +7,9 @@ from typing import Any
 
 import polars as pl
 
-from jobs.attributes import ATTRIBUTES
+from jobs.core.attributes import ATTRIBUTES
+from jobs.silver.telling import tells_strongly
 
-# The only type of advertising that sells nothing.
-NOT_SELLING = "AD.political"
 # The start of rows of a reference table that have no start of their own (schemas/reference/NOTES.md).
 NO_START = dt.date(1990, 1, 1)
 KINDS: dict[str, Any] = {"boolean": pl.Boolean, "string": pl.String}
@@ -35,29 +34,27 @@ def attribute(name: str, kind: Any, rules: list[dict[str, Any]]) -> pl.Expr:
 
 
 def matches(rule: dict[str, Any]) -> pl.Expr:
-    """Whether the rule holds on a row's day and the row has its symbol, its type by a strong rule, or its
+    """Whether the rule holds on a row's day and the row has its symbol, a type by a strong rule, or its
     measure. A pattern that ends in * matches every value with that beginning."""
-    found = fits(rule["match_on"], rule["pattern"])
+    found = fits(rule["match_on"], rule["pattern"], rule["value"])
     # Most rules have no start and no end: they cost no comparison.
     if rule["valid_from"] is not None and rule["valid_from"] > NO_START:
         found &= pl.col("period_date") >= rule["valid_from"]
     if rule["valid_to"] is not None:
         found &= pl.col("period_date") < rule["valid_to"]
-    # `cause` means that nothing is sold: no rule, weak or strong, may have found a type that sells.
-    return found & ~sells() if rule["value"] == "cause" else found
+    return found
 
 
-def sells() -> pl.Expr:
-    """Whether any type found is advertising for money, or a fraud that looks like it."""
-    code = pl.element()
-    is_sold = (code.str.starts_with("AD.") | code.str.starts_with("FRAUD.")) & (code != NOT_SELLING)
-    return pl.col("spam_type_codes").list.eval(is_sold).list.any()
+def fits(match_on: str, pattern: str, value: str) -> pl.Expr:
+    """Whether a row has the pattern.
 
-
-def fits(match_on: str, pattern: str) -> pl.Expr:
+    Of types, those that the server or a filter told strongly: a weak keyword may name a type, but not decide
+    that something is spam, and what one of them told is not taken back by what another one told. `cause`
+    means that nothing is sold: it holds where whoever told the type found none that sells.
+    """
     if match_on == "symbol":
         return pl.col("symbols").list.contains(pattern)
-    column = pl.col({"type": "spam_type_code", "countermeasure": "countermeasure_code"}[match_on])
-    found = column.str.starts_with(pattern[:-1]) if pattern.endswith("*") else column == pattern
-    # A weak keyword may name a type, but not decide that something is spam.
-    return found & pl.col("is_type_strong") if match_on == "type" else found
+    if match_on == "type":
+        return tells_strongly("pure_types" if value == "cause" else "strong_types", pattern)
+    column = pl.col("countermeasure_code")
+    return column.str.starts_with(pattern[:-1]) if pattern.endswith("*") else column == pattern

@@ -7,6 +7,5 @@ import polars as pl
 from jobs.silver.assembling import from_bronze
 
 
-def transform(dmarc: pl.DataFrame, operator: pl.DataFrame) -> pl.DataFrame:
-    formats = {"dmarc": dmarc}
+def transform(operator: pl.DataFrame, **formats: pl.DataFrame) -> pl.DataFrame:
     return from_bronze("silver.authentication_report", formats, operator)

@@ -7,6 +7,5 @@ import polars as pl
 from jobs.silver.assembling import from_bronze
 
 
-def transform(feedback: pl.DataFrame, kannel: pl.DataFrame, operator: pl.DataFrame) -> pl.DataFrame:
-    formats = {"feedback": feedback, "kannel": kannel}
+def transform(operator: pl.DataFrame, **formats: pl.DataFrame) -> pl.DataFrame:
     return from_bronze("silver.complaint", formats, operator)

@@ -6,11 +6,10 @@ import polars as pl
 
 from jobs.formats import PRECEDENCE
 from jobs.silver.keys import digests
-from jobs.silver.telling import evidence, is_strong, type_of
+from jobs.silver.standing import UNKNOWN
+from jobs.silver.telling import evidence, is_pure, is_strong, strong_type, type_of
 from jobs.silver.transit import transit
 
-# Actions of a filter that mark a message and let it through.
-TAGGING = ["add header", "rewrite subject", "identified spam", "Passed SPAM", "Passed SPAMMY"]
 UNDELIVERED = ["bounced", "deferred", "expired"]
 VERIFIED = [
     *("R_SPF_ALLOW", "R_DKIM_ALLOW", "DMARC_POLICY_ALLOW"),
@@ -63,8 +62,15 @@ def name_all_recipients(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def decide(rows: pl.DataFrame, names: list[str]) -> pl.DataFrame:
-    """The outcome, the measure that acted, and the type, from the server's rows and the filter's verdict."""
-    tagged = (pl.col("outcome_code") == "delivered") & pl.col("v_action").is_in(TAGGING).fill_null(False)
+    """The outcome, the measure that acted, and the type, from the server's rows and the filters' verdicts.
+
+    Of the server's and the filter's measure the filter's acted, unless the server's says more: that it was
+    one against spam, or which it was.
+    """
+    tagged = (pl.col("outcome_code") == "delivered") & pl.col("is_marked").fill_null(False)
+    says_less = (pl.col("is_antispam").fill_null(False) & ~pl.col("v_is_antispam").fill_null(False)) | (
+        (pl.col("v_countermeasure_code") == UNKNOWN) & (pl.col("countermeasure_code") != UNKNOWN)
+    ).fill_null(False)
     by_filter = pl.col("engine_code").is_not_null() & (tagged | (pl.col("stage_code") == "content"))
     # What another operator refused on delivery was no measure of this one.
     elsewhere = (pl.col("stage_code") == "delivery") & pl.col("outcome_code").is_in(UNDELIVERED)
@@ -72,7 +78,7 @@ def decide(rows: pl.DataFrame, names: list[str]) -> pl.DataFrame:
     rows = rows.with_columns(
         is_tagged=tagged,
         is_passed=passed,
-        is_by_verdict=by_filter & pl.col("v_countermeasure_code").is_not_null(),
+        is_by_verdict=by_filter & pl.col("v_countermeasure_code").is_not_null() & ~says_less,
         is_verified=pl.col("symbols").list.set_intersection(VERIFIED).list.len() > 0,
         told_best=pl.min_horizontal("filters_told", evidence(names)),
     )
@@ -103,6 +109,8 @@ def decide(rows: pl.DataFrame, names: list[str]) -> pl.DataFrame:
         join_quality_code=pl.coalesce("said_quality", "join_quality_code", pl.lit("none")),
         spam_type_code=type_of("told_best", names),
         is_type_strong=is_strong("told_best"),
+        strong_types=pl.concat_str(strong_type(), "filters_strong", ignore_nulls=True),
+        pure_types=pl.concat_str(pl.when(is_pure()).then(strong_type()), "filters_pure", ignore_nulls=True),
         spam_type_codes=all_types(rows),
         engine_types=pl.col("engine_types").fill_null(pl.lit([], dtype=rows.schema["engine_types"])),
         message_bytes=pl.coalesce("message_bytes", "v_bytes"),
@@ -131,8 +139,8 @@ def all_types(rows: pl.DataFrame) -> pl.Series:
 
 
 def best_signature() -> tuple[pl.Expr, pl.Expr]:
-    """Kind and value of the best signature that the server or a filter has (jobs/signatures.py): text, fuzzy,
-    digest, subject, envelope."""
+    """Kind and value of the best signature that the server or a filter has (jobs/protect/signatures.py):
+    text, fuzzy, digest, subject, envelope."""
 
     def of_server(kind: str) -> pl.Expr:
         return pl.when(pl.col("signature_kind_code") == kind).then("signature_hash")

@@ -61,8 +61,7 @@ def ends(rows: pl.DataFrame, bucket: int) -> pl.DataFrame:
     bucket: where the rows lie.
     """
     handed = rows.filter("is_handoff")
-    is_again = (pl.col("entry_code") == "reinjection").fill_null(False)
-    follows = rows.filter(pl.col("previous_queue_key").is_not_null() | pl.col("is_own_client") | is_again)
+    follows = rows.filter(may_follow())
     if handed.is_empty() and follows.is_empty():
         return pl.DataFrame(schema=ENDS)
 
@@ -94,6 +93,58 @@ def ends(rows: pl.DataFrame, bucket: int) -> pl.DataFrame:
     )
     # Recipients of one file have the same ends.
     return found.sort("until", nulls_last=False).unique(["link", "is_parent", "file"], keep="last")
+
+
+def may_follow() -> pl.Expr:
+    """Whether a transmission may be a later hop: its client is own, or says by XFORWARD that it is a filter.
+
+    Mail of all other clients would make the frames of ends as long as the log.
+    """
+    is_again = (pl.col("entry_code") == "reinjection").fill_null(False)
+    return pl.col("previous_queue_key").is_not_null() | pl.col("is_own_client") | is_again
+
+
+def unfolded(transmission: pl.LazyFrame) -> pl.LazyFrame:
+    """Messages that came back from a filter and count twice, because the address of the filter, or of the
+    client that it came back by, is not own: a row per operator, source and network of the client.
+
+    The server that took the message answered with the queue id of another one in the same log. The network
+    is null where the client's address is own, or is not the filter's but by XFORWARD another's.
+    """
+    handed = (
+        transmission.filter(pl.col("next_queue_key").is_not_null())
+        .select(
+            "operator_id",
+            "is_handoff",
+            queue_key="next_queue_key",
+            parent_first_at="first_at",
+            until=pl.col("last_at") + CLOCK_SLACK,
+        )
+        .unique()
+    )
+    is_other = (pl.col("entry_code") == "reinjection") & pl.col("previous_queue_key").is_null()
+    files = (
+        transmission.filter(pl.col("queue_key").is_not_null(), ~pl.col("entry_code").is_in(NOT_COUNTED))
+        .join(handed, on=["operator_id", "queue_key"])
+        .filter(
+            pl.col("first_at").is_between("parent_first_at", "until"),
+            ~(pl.col("is_handoff_right") & may_follow()),
+        )
+        .select(
+            *("operator_id", "source_id", "queue_key", "recipient_hash", "period_date"),
+            client_network=pl.when(~pl.col("is_own_client"), ~is_other).then("client_network"),
+        )
+        .unique()
+    )
+    return (
+        files.group_by("operator_id", "source_id", "client_network")
+        .agg(
+            messages=pl.col("queue_key").n_unique(),
+            recipients=pl.len(),
+            since=pl.col("period_date").min(),
+        )
+        .sort("operator_id", "source_id", "client_network")
+    )
 
 
 def candidates(found: pl.DataFrame) -> pl.DataFrame:

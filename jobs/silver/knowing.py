@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from jobs.attributes import ATTRIBUTES
+from jobs.core.attributes import ATTRIBUTES
 
 WHOSE = ["operator_id", "period_date"]
 NAMING = ["queue_id", "message_id_hash", "sender_hash", "recipient_hash"]

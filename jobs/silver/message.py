@@ -1,7 +1,7 @@
 """silver.message: one row per message and recipient, or per attempt refused before a message existed.
 
 Hops through filters are folded into the message that came in, temporary refusals into what followed them,
-verdicts joined, attributes derived. Counting rules: README, "What is counted".
+verdicts joined, attributes derived. Counting rules: docs/counting.md.
 
 The work can be cut into buckets, each small enough for memory. What needs rows of several buckets passes
 narrow frames between them, and a few wide rows. The steps, in order, each a function:
@@ -46,7 +46,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from jobs.contracts import contract
+from jobs.core.contracts import contract
 from jobs.silver.attributing import attributes
 from jobs.silver.deciding import decide, direction, mark_message_rows, name_all_recipients
 from jobs.silver.hops import candidates, ends, fold, later_rows, placed, roots

@@ -7,6 +7,5 @@ import polars as pl
 from jobs.silver.assembling import from_bronze
 
 
-def transform(knowledge: pl.DataFrame, operator: pl.DataFrame) -> pl.DataFrame:
-    formats = {"knowledge": knowledge}
+def transform(operator: pl.DataFrame, **formats: pl.DataFrame) -> pl.DataFrame:
     return from_bronze("silver.operator_knowledge", formats, operator)

@@ -11,7 +11,7 @@ import polars as pl
 
 from jobs.silver.bucketing import SEED
 from jobs.silver.hops import CLOCK_SLACK
-from jobs.silver.telling import evidence, is_strong, type_of
+from jobs.silver.telling import evidence, is_pure, is_strong, strong_type, type_of
 
 # They judge a message's origin, not whether it is spam.
 ORIGIN_ENGINES = ["opendkim", "opendmarc"]
@@ -19,10 +19,14 @@ IDS = pl.Schema({"id": pl.UInt64, "bucket": pl.Int32})
 ENGINE_TYPES = pl.List(
     pl.Struct({"engine_code": pl.String, "spam_type_code": pl.String, "is_type_strong": pl.Boolean})
 )
+# Actions of a filter that mark a message and let it through.
+TAGGING = [
+    *("add header", "rewrite subject", "identified spam", "flagged as Spam but accepted"),
+    *("Passed SPAM", "Passed SPAMMY"),
+]
+UNKNOWN = "UNKNOWN"
 # Columns of the verdict that stands, by their names on the message.
 STANDS = {
-    "v_action": "action_name",
-    "v_named": "named_recipients",
     "v_bytes": "message_bytes",
     "v_countermeasure_code": "countermeasure_code",
     "v_strategy_code": "strategy_code",
@@ -72,8 +76,10 @@ def standing(rows: pl.DataFrame, verdict: pl.DataFrame, names: list[str]) -> pl.
     verdicts contribute.
 
     Of an engine its last verdict counts, and one that names the queue id before one that names the
-    message-id, which a sender can choose. Where engines differ, the one that acted stands; those that judge
-    the origin alone stand only where there is no other.
+    message-id, which a sender can choose; verdicts that call the message spam count beside each other and
+    beside the last one before them that does not. Of those that count, the one that acted stands, one whose
+    measure is against spam before others, and known before unknown measures; those that judge the origin
+    alone stand only where there is no other.
     """
     files = rows.group_by("file").agg(
         pl.col("place", "first_at").first(),
@@ -108,34 +114,55 @@ def standing(rows: pl.DataFrame, verdict: pl.DataFrame, names: list[str]) -> pl.
     is_one = pairs.select(~pl.col("file").is_duplicated()).to_series()
     one = pairs.filter(is_one)
     several = pairs.filter(~is_one)
-    several = (
-        several.with_columns(verdict["verdict_hash"].gather(several["nr"]))
-        .sort("is_exact", "verdict_at", "verdict_hash")
-        .unique(["file", "engine_code"], keep="last")
-    )
-    alone, grouped = contributions(names)
+    alone, grouped = contributions()
+    order = ["is_of_spam", "is_acting", "is_against_spam", "is_known", "is_last", "verdict_at", "engine_code"]
+    one = said(one.with_columns(is_last=pl.lit(True)), verdict, names)
+    several = said(counting(several, verdict), verdict, names)
     return pl.concat(
-        [
-            said(one, verdict, names).select("file", *alone),
-            said(several, verdict, names)
-            .sort("is_of_spam", "is_acting", "verdict_at", "engine_code")
-            .group_by("file")
-            .agg(grouped),
-        ],
+        [one.select("file", *alone), several.sort(order).group_by("file").agg(grouped)],
         how="vertical_relaxed",
     )
 
 
+def counting(pairs: pl.DataFrame, verdict: pl.DataFrame) -> pl.DataFrame:
+    """The pairs that count, each engine's in order: its last verdict, or its last one that does not call the
+    message spam and all that do since. is_last: whether it is the engine's last."""
+    ordered = pairs.with_columns(
+        verdict["verdict_hash"].gather(pairs["nr"]), verdict["is_spam"].gather(pairs["nr"])
+    ).sort("file", "engine_code", "is_exact", "verdict_at", "verdict_hash")
+    engine = pl.struct("file", "engine_code")
+    ordered = ordered.with_columns(is_last=(engine != engine.shift(-1)).fill_null(True))
+    # Few engines speak of a message twice.
+    if ordered["is_last"].all():
+        return ordered
+    ends = pl.col("is_spam").fill_null(False).not_()
+    later = ends.cast(pl.Int32).cum_sum(reverse=True).over("file", "engine_code") - ends.cast(pl.Int32)
+    return ordered.filter(later == 0)
+
+
 def said(pairs: pl.DataFrame, verdict: pl.DataFrame, names: list[str]) -> pl.DataFrame:
-    """The verdicts of pairs of verdict and file."""
+    """The verdicts of pairs that count."""
     columns = [*STANDS.values(), "symbols", "spam_type_codes", "digest_hash", "fuzzy_hash", "subject_hash"]
     columns += ["filter_us", "verdict_at", "spam_type_code", "is_type_strong", "type_priority"]
-    rows = verdict.select(columns)[pairs["nr"]].with_columns(pairs["file"], pairs["is_exact"])
+    columns += ["action_name", "named_recipients"]
+    rows = verdict.select(columns)[pairs["nr"]].with_columns(pairs["file", "is_exact", "is_last"])
     rows = rows.with_columns(
         evidence(names).alias("evidence"),
+        strong=strong_type(),
+        pure=pl.when(is_pure()).then(strong_type()),
+        is_marked=pl.col("action_name").is_in(TAGGING).fill_null(False),
         is_of_spam=~pl.col("engine_code").is_in(ORIGIN_ENGINES),
         is_acting=pl.col("countermeasure_code").is_not_null(),
+        is_against_spam=pl.col("is_antispam").fill_null(False),
+        is_known=(pl.col("countermeasure_code") != UNKNOWN).fill_null(False),
     )
+    if not rows["is_last"].all():
+        # What an engine tells in several verdicts stands with its last one.
+        of_engine = ["file", "engine_code"]
+        rows = rows.with_columns(
+            pl.col("evidence").min().over(of_engine),
+            filter_us=pl.when("is_last").then(pl.col("filter_us").drop_nulls().last().over(of_engine)),
+        )
     return rows.with_columns(
         engine_type=pl.struct(
             "engine_code",
@@ -145,7 +172,7 @@ def said(pairs: pl.DataFrame, verdict: pl.DataFrame, names: list[str]) -> pl.Dat
     )
 
 
-def contributions(names: list[str]) -> tuple[list[pl.Expr], list[pl.Expr]]:
+def contributions() -> tuple[list[pl.Expr], list[pl.Expr]]:
     """Columns of a file from its only verdict, and from its verdicts in order, the one that stands last."""
 
     def quality(is_exact: pl.Expr) -> pl.Expr:
@@ -156,7 +183,10 @@ def contributions(names: list[str]) -> tuple[list[pl.Expr], list[pl.Expr]]:
     hashes = ("digest_hash", "fuzzy_hash", "subject_hash")
     alone: list[pl.Expr] = [
         *(pl.col(name).alias(new) for new, name in STANDS.items()),
-        pl.col("symbols"),
+        pl.col("symbols", "is_marked"),
+        pl.col("named_recipients").alias("v_named"),
+        pl.col("strong").alias("filters_strong"),
+        pl.col("pure").alias("filters_pure"),
         pl.col("evidence").alias("filters_told"),
         pl.col("spam_type_codes").alias("filters_types"),
         pl.when("is_of_spam")
@@ -167,13 +197,20 @@ def contributions(names: list[str]) -> tuple[list[pl.Expr], list[pl.Expr]]:
         quality(pl.col("is_exact")),
     ]
     flat = {"keep_nulls": False, "empty_as_null": False}
-    of_spam = pl.col("engine_type").filter("is_of_spam")
+    is_told = pl.col("is_of_spam") & pl.col("is_last")
     grouped = [
         *(pl.col(name).last().alias(new) for new, name in STANDS.items()),
         pl.col("symbols").list.explode(**flat),
+        pl.col("is_marked").any(),
+        pl.col("named_recipients").list.explode(**flat).alias("v_named"),
+        pl.col("strong").str.join("").alias("filters_strong"),
+        pl.col("pure").str.join("").alias("filters_pure"),
         pl.col("evidence").min().alias("filters_told"),
         pl.col("spam_type_codes").list.explode(**flat).alias("filters_types"),
-        of_spam.sort_by(pl.col("engine_code").filter("is_of_spam")).alias("engine_types"),
+        pl.col("engine_type")
+        .filter(is_told)
+        .sort_by(pl.col("engine_code").filter(is_told))
+        .alias("engine_types"),
         pl.col(*hashes).max(),
         pl.when(pl.col("filter_us").count() > 0).then(pl.col("filter_us").sum()).alias("filter_us"),
         quality(pl.col("is_exact").any()),

@@ -1,8 +1,8 @@
 """The type of a message, from the evidence of its server and its filters.
 
-Each of them gives the type that its rules support best (jobs/rules.py), with the priority of the best rule.
-Here these are compared in the same order: a type beats UNK, strong beats weak, the smaller priority wins,
-then the more harmful group. How many rules support a type counts only among the rules of one place.
+Each of them gives the type that its rules support best (jobs/protect/rules.py), with the priority of the best
+rule. Here these are compared in the same order: a type beats UNK, strong beats weak, the smaller priority
+wins, then the more harmful group. How many rules support a type counts only among the rules of one place.
 
 Evidence is a number of which the least is the best. Its lowest bits number the type.
 """
@@ -11,7 +11,10 @@ from __future__ import annotations
 
 import polars as pl
 
-from jobs.rules import HARM, UNKNOWN_TYPE
+from jobs.protect.rules import HARM, UNKNOWN_TYPE
+
+# The only type of advertising that sells nothing.
+NOT_SELLING = "AD.political"
 
 # Rows from before priorities were kept come last among equally strong ones.
 LAST = 2**31 - 1
@@ -52,3 +55,26 @@ def type_of(told: str, names: list[str]) -> pl.Expr:
 
 def is_strong(told: str) -> pl.Expr:
     return ((pl.col(told) // WEAK) % 2 == 0).fill_null(False)
+
+
+def strong_type() -> pl.Expr:
+    """The type that one row of a server or a filter tells by a strong rule, as `,FRAUD.loan,`; else null.
+
+    Those of several rows are joined: strong_types() asks for one of them.
+    """
+    return pl.when("is_type_strong").then(pl.concat_str(pl.lit(","), "spam_type_code", pl.lit(",")))
+
+
+def is_pure() -> pl.Expr:
+    """Whether one row of a server or a filter names no type that is advertising for money, or a fraud that
+    looks like it."""
+    code = pl.element()
+    is_sold = (code.str.starts_with("AD.") | code.str.starts_with("FRAUD.")) & (code != NOT_SELLING)
+    return ~pl.col("spam_type_codes").list.eval(is_sold).list.any().fill_null(False)
+
+
+def tells_strongly(types: str, pattern: str) -> pl.Expr:
+    """Whether a column of joined strong types has the type; a pattern that ends in * matches every type with
+    that beginning."""
+    wanted = "," + (pattern[:-1] if pattern.endswith("*") else pattern + ",")
+    return pl.col(types).str.contains(wanted, literal=True)

@@ -8,29 +8,5 @@ import polars as pl
 from jobs.silver.assembling import from_bronze
 
 
-def transform(
-    postfix: pl.DataFrame,
-    exim: pl.DataFrame,
-    sendmail: pl.DataFrame,
-    kannel: pl.DataFrame,
-    kannel_smsbox: pl.DataFrame,
-    jasmin: pl.DataFrame,
-    delimited: pl.DataFrame,
-    kamailio: pl.DataFrame,
-    kamailio_flat: pl.DataFrame,
-    asterisk: pl.DataFrame,
-    operator: pl.DataFrame,
-) -> pl.DataFrame:
-    formats = {
-        "postfix": postfix,
-        "exim": exim,
-        "sendmail": sendmail,
-        "kannel": kannel,
-        "kannel_smsbox": kannel_smsbox,
-        "jasmin": jasmin,
-        "delimited": delimited,
-        "kamailio": kamailio,
-        "kamailio_flat": kamailio_flat,
-        "asterisk": asterisk,
-    }
+def transform(operator: pl.DataFrame, **formats: pl.DataFrame) -> pl.DataFrame:
     return from_bronze("silver.transmission", formats, operator)

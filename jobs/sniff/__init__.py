@@ -4,12 +4,13 @@
     recognising.py  which format each file is of
     reading.py      blocks of a file in an order that is a fair sample whenever it stops
     tally.py        what the kernels make of the blocks: lines, patterns, bronze rows
+    ignored.py      which of the ignored lines look like refusals
     silver.py       silver of these rows by the kernels of a run, in memory: what is counted, what is left out
     zones.py        the zone that stamps were written in
     documents.py    formats of whole documents, such as reports
     looking.py      all of it for one log, first answer first
     proposal.py     the source to paste into the settings, or a profile to start from
-    drawing.py      the terminal's view, with figures.py; machine.py the same as JSON
+    drawing.py      the terminal's view, with figures.py and kinds.py; machine.py the same as JSON
     command.py      from arguments to what is printed
 
 A person waits for the first answer: what only the totals need is imported after it.

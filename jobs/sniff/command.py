@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
-from jobs.errors import ObservatoryError
+from jobs.core.errors import ObservatoryError
 from jobs.formats.options import made_whole
 from jobs.sniff import drawing
 from jobs.sniff.files import Log, Problem, logs_of
@@ -19,11 +19,18 @@ from jobs.sniff.recognising import MAPPED, Recognised, separated
 
 
 def sniff(
-    arguments: list[str], end: float, is_json: bool, out: Console, err: Console, profile: str | None = None
+    arguments: list[str],
+    end: float,
+    is_json: bool,
+    out: Console,
+    err: Console,
+    profile: str | None = None,
+    has_ignored: bool = False,
 ) -> None:
     """Look at the files and print what they are. Raises ObservatoryError if one could not be used.
 
     end: when to be done (monotonic). profile: the mapping profile to read them through, by name or path.
+    has_ignored: show the commonest ignored lines as well.
     """
     if profile is not None:
         # What is wrong with the profile is said before a file is read.
@@ -39,7 +46,7 @@ def sniff(
     for number, (log, recognised) in enumerate(known):
         now = time.monotonic()
         until = now + max(end - now, 0.5) * share([files for _, files in known[number:]])
-        answer = told(log, recognised, until, out, err, is_json)
+        answer = told(log, recognised, until, out, err, is_json, has_ignored)
         unknown += answer.format is None
         problems += answer.problems
         answers.append(answer)
@@ -63,13 +70,18 @@ def share(logs: list[list[Recognised]]) -> float:
 
 
 def told(
-    log: Log, recognised: list[Recognised], until: float, out: Console, err: Console, is_json: bool
+    log: Log,
+    recognised: list[Recognised],
+    until: float,
+    out: Console,
+    err: Console,
+    is_json: bool,
+    has_ignored: bool,
 ) -> Answer:
     """Look at one log: print the first answer at once, the totals when they are there."""
-    answers = look(log, recognised, until)
+    answers = look(log, recognised, until, has_ignored=has_ignored)
     answer = next(answers)
-    if not is_json:
-        drawing.draw_first(out, answer)
+    told_range = None if is_json else drawing.draw_first(out, answer)
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
         task = progress.add_task("reading", total=1.0)
@@ -78,5 +90,5 @@ def told(
                 lines = sum(each.lines for each in answer.tally.files)
                 progress.update(task, completed=answer.share_read, description=f"{lines:,} lines")
     if not is_json:
-        drawing.draw_rest(out, answer)
+        drawing.draw_rest(out, answer, told_range)
     return answer

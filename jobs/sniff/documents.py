@@ -1,6 +1,6 @@
 """Formats of whole documents, such as reports in XML or mail: a file is read as one or more documents.
 
-Such a format has DOCUMENTS = True and read(data, file_name, source, limit_bytes), which yields documents
+Such a format has read(data, file_name, source, limit_bytes), which yields documents
 that have either rows or a reason_code. It unpacks what it reads by itself: it is offered bytes as they lie.
 """
 

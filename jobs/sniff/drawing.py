@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import datetime as dt
 from collections.abc import Iterable
 from functools import cache
 
@@ -12,17 +13,18 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from jobs.contracts import CODELISTS
+from jobs.core.contracts import CODELISTS
+from jobs.core.patterns import pattern_text, visible
 from jobs.formats import PRECEDENCE
-from jobs.patterns import pattern_text, visible
 from jobs.sniff.documents import Documents
 from jobs.sniff.figures import amount, bytes_of, duration, percent, stamp
 from jobs.sniff.files import Problem
+from jobs.sniff.kinds import draw_ignored, draw_patterns, heading
 from jobs.sniff.looking import Answer
 from jobs.sniff.proposal import DELIMITERS, profile, shape, source_block
 
-COMMONEST = 10
-BEFORE_PATTERN = ("count", "reason", "for example")
+# The first and the last time of a log's lines.
+Range = tuple[dt.datetime | None, dt.datetime | None]
 STAGES = ["connect", "envelope", "content", "delivery"]
 BAR = 24
 # Logs pack to a tenth or a thirtieth; what unpacks to so much more was made to fill a disk.
@@ -41,29 +43,36 @@ def in_sentence(text: str) -> str:
     return text if text[1:2].isupper() else text[:1].lower() + text[1:]
 
 
-def draw_first(console: Console, answer: Answer) -> None:
-    """The quick answer: what it is and when."""
+def draw_first(console: Console, answer: Answer) -> Range | None:
+    """The quick answer: what it is and when. The range that was told, if it is known already."""
     console.print(Rule(Text(visible(answer.log.name), "bold"), align="left", style="dim"))
     rows: list[tuple[str, RenderableType]] = [("files", files_line(answer))]
     if answer.format is None:
         console.print(facts(rows))
-        return
+        return None
     rows.append(("format", format_line(answer)))
+    told = range_of(answer) if answer.tally is not None and is_range_known(answer) else None
+    if told is not None:
+        rows.append(("covers", range_line(answer)))
     if answer.tally is not None:
-        rows += [("covers", range_line(answer)), ("zone", zone_line(answer))]
+        rows.append(("zone", zone_line(answer)))
     console.print(facts(rows))
+    return told
 
 
-def draw_rest(console: Console, answer: Answer) -> None:
-    """The totals, and what to do next."""
+def draw_rest(console: Console, answer: Answer, told: Range | None) -> None:
+    """The totals, and what to do next. told: the range that draw_first() told."""
     if answer.format is None:
         draw_unknown(console, answer)
         return
     if answer.documents is not None:
         console.print(facts(document_lines(answer.documents, len(answer.recognised))))
     else:
-        console.print(facts(line_lines(answer)))
+        covers = [] if told == range_of(answer) else [("covers", range_line(answer))]
+        console.print(facts([*covers, *line_lines(answer)]))
         draw_patterns(console, answer)
+        if answer.tally is not None and answer.tally.has_ignored:
+            draw_ignored(console, answer)
         draw_totals(console, answer)
     heading(console, "for observatory.toml")
     console.print(Text(source_block(answer), "green"), soft_wrap=True)
@@ -71,10 +80,6 @@ def draw_rest(console: Console, answer: Answer) -> None:
 
 def draw_problem(console: Console, problem: Problem) -> None:
     console.print(Text.assemble(("Error: ", "bold red"), visible(str(problem))), soft_wrap=True)
-
-
-def heading(console: Console, text: str) -> None:
-    console.print(Text(f"\n{text}", "bold"))
 
 
 def facts(rows: Iterable[tuple[str, RenderableType]]) -> Table:
@@ -114,13 +119,22 @@ def format_line(answer: Answer) -> Text:
     return text
 
 
+def range_of(answer: Answer) -> Range:
+    return answer.first_at, answer.last_at
+
+
+def is_range_known(answer: Answer) -> bool:
+    """Whether both ends of the log were seen: a compressed file is read from its beginning alone."""
+    return not answer.recognised[-1].compression or all(each.sees_end for each in answer.progress)
+
+
 def range_line(answer: Answer) -> Text:
     if answer.first_at is None or answer.last_at is None:
         return Text("no line tells its time", "yellow")
     length = answer.last_at - answer.first_at
     text = Text(f"{stamp(answer.first_at)} → {stamp(answer.last_at)} UTC")
     text.append(f", {duration(length)}", "dim")
-    if not all(each.sees_end for each in answer.progress) and answer.recognised[-1].compression:
+    if not is_range_known(answer):
         text.append(", as far as it was read", "yellow")
     return text
 
@@ -143,7 +157,8 @@ def line_lines(answer: Answer) -> list[tuple[str, RenderableType]]:
     assert tally is not None
     lines = answer.estimate(lambda each: each.lines)
     quarantined = answer.estimate(lambda each: each.quarantined)
-    share = 1 - quarantined / lines if lines else 1.0
+    refusals = answer.estimate(lambda each: each.refusals)
+    share = 1 - (quarantined + refusals) / lines if lines else 1.0
     told = ", ".join(f"{reason} {amount(answer, count)}" for reason, count in answer.reasons().items())
     text = Text.assemble(
         f"{amount(answer, answer.estimate(lambda each: each.records))} records, "
@@ -159,7 +174,12 @@ def line_lines(answer: Answer) -> list[tuple[str, RenderableType]]:
     bar = Text.assemble(("━" * full, style), ("━" * (BAR - full), "dim"))
     bar.append(f" {percent(share)}", f"bold {style}")
     bar.append(f" of {amount(answer, lines)} lines")
-    return [("read", read_line(answer)), ("understood", bar), ("lines", text)]
+    rows: list[tuple[str, RenderableType]] = [("read", read_line(answer)), ("understood", bar)]
+    if refusals:
+        told = f"{amount(answer, refusals)} ignored lines ({percent(refusals / lines)}) look like refusals"
+        told += "" if tally.has_ignored else "; --ignored shows them"
+        rows.append(("in doubt", Text(told, "yellow")))
+    return [*rows, ("lines", text)]
 
 
 def read_line(answer: Answer) -> Text:
@@ -180,41 +200,6 @@ def read_line(answer: Answer) -> Text:
     if waiting:
         text.append(f"; {waiting:,} bytes after the last line end wait until their line is whole", "dim")
     return text
-
-
-def draw_patterns(console: Console, answer: Answer) -> None:
-    tally = answer.tally
-    assert tally is not None
-    rows = tally.commonest(COMMONEST)
-    if not rows:
-        return
-    heading(console, f"commonest lines not understood{'' if answer.is_exact else ', in what was read'}")
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
-    table.add_column("count", justify="right", no_wrap=True)
-    table.add_column("reason", no_wrap=True)
-    table.add_column("for example", no_wrap=True)
-    table.add_column("looks like", no_wrap=True)
-    cells = []
-    for row in rows:
-        place = f"line {row['line']:,}" if row["line"] else f"byte {row['offset']:,}"
-        if len(answer.recognised) > 1:
-            place = f"{visible(answer.recognised[row['stream']].file.name.rsplit('/', 1)[-1])}, {place}"
-        cells.append((f"{row['count']:,}", row["reason_code"], place, row["pattern"]))
-    used = sum(
-        max(len(name), *(len(each[at]) for each in cells)) + 2 for at, name in enumerate(BEFORE_PATTERN)
-    )
-    for *before, pattern in cells:
-        # Only the pattern gives way where the terminal has no room.
-        text = pattern_text(pattern)
-        text.truncate(max(console.width - 4 - used, 12), overflow="ellipsis")
-        table.add_row(*map(Text, before), text)
-    console.print(Padding(table, (0, 0, 0, 2)))
-    more = tally.patterns.height - len(rows)
-    if more > 0 or tally.unmasked:
-        told = f"and {more:,} other kinds" if more > 0 else ""
-        if tally.unmasked:
-            told += f"{'; ' if told else ''}{tally.unmasked:,} further lines were counted but not sorted"
-        console.print(Padding(Text(told, "dim"), (0, 0, 0, 2)))
 
 
 # --- totals --------------------------------------------------------------------------------------------

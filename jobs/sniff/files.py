@@ -17,9 +17,9 @@ from typing import IO, Any
 
 import fsspec
 
-from jobs.chunks import COMPRESSED
-from jobs.patterns import visible
-from jobs.pull import ROTATED, is_closed, rotation_order
+from jobs.core.patterns import visible
+from jobs.ingest.chunks import COMPRESSED
+from jobs.ingest.pull import ROTATED, is_closed, rotation_order
 
 # So much of a pipe is kept in memory: it can be read only once.
 LONGEST_PIPE = 64 << 20

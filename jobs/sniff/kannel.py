@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from jobs.errors import ObservatoryError
+from jobs.core.errors import ObservatoryError
 from jobs.formats.kannel_format import log_format
 
 # Words that bearerbox writes into each line whatever its format, if the format has %l.

@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from jobs import config, future
+from jobs.core.lines import frame_of
 from jobs.formats import AHEAD, Source
 from jobs.formats.registry import DOCUMENTS, FORMATS
-from jobs.lines import LONGEST_LINE, frame_of
-from jobs.pull import newest_line, newest_times
+from jobs.ingest import future
+from jobs.ingest.pull import newest_line, newest_times
+from jobs.settings import config
 from jobs.sniff import reading
 from jobs.sniff.documents import Documents, count
 from jobs.sniff.files import Log, Problem
@@ -54,6 +55,8 @@ class Answer:
     units: Units | None = None
     problems: list[Problem] = field(default_factory=list)
     copies: list[tuple[str, str]] = field(default_factory=list)
+    # Of each file that was read, the stream that its rows name.
+    streams: list[str] = field(default_factory=list)
     first_at: dt.datetime | None = None
     last_at: dt.datetime | None = None
     is_final: bool = False
@@ -95,11 +98,17 @@ class Answer:
         )
 
 
-def look(log: Log, recognised: list[Recognised], until: float, has_totals: bool = True) -> Iterator[Answer]:
+def look(
+    log: Log,
+    recognised: list[Recognised],
+    until: float,
+    has_totals: bool = True,
+    has_ignored: bool = False,
+) -> Iterator[Answer]:
     """The first answer, the same with what was read since, again and again, and the final one.
 
     until: when to be done (monotonic). One answer object is yielded all along. has_totals: join and count
-    what was read; without it the answer has the rows alone.
+    what was read; without it the answer has the rows alone. has_ignored: sort ignored lines by their kind.
     """
     best = max(recognised, key=lambda each: each.scores[0][1] if each.scores else 0.0)
     answer = Answer(log, recognised, best.format)
@@ -115,11 +124,11 @@ def look(log: Log, recognised: list[Recognised], until: float, has_totals: bool 
         yield answer
         return
     answer.options = best.options
-    kernel: Any = DOCUMENTS.get(best.format) or FORMATS[best.format]
+    kernel = DOCUMENTS.get(best.format) or FORMATS[best.format]
     if best.format in DOCUMENTS:
         yield from _look_at_documents(answer, kernel, until)
         return
-    yield from _look_at_lines(answer, kernel, until, has_totals)
+    yield from _look_at_lines(answer, Tally(kernel, has_ignored), until, has_totals)
 
 
 def _look_at_documents(answer: Answer, kernel: Any, until: float) -> Iterator[Answer]:
@@ -135,16 +144,17 @@ def _look_at_documents(answer: Answer, kernel: Any, until: float) -> Iterator[An
     yield answer
 
 
-def _look_at_lines(answer: Answer, kernel: Any, until: float, has_totals: bool) -> Iterator[Answer]:
+def _look_at_lines(answer: Answer, tally: Tally, until: float, has_totals: bool) -> Iterator[Answer]:
+    kernel, answer.tally = tally.kernel, tally
     _leave_out_copies(answer)
     sources, written_at = _sources(answer)
     answer.zone = zone_of(_ends(answer), kernel, sources[-1], written_at)
     sources = [replace(source, time_zone=answer.zone.name or "UTC") for source in sources]
-    tally = answer.tally = Tally(kernel)
+    answer.streams = [source.stream_id for source in sources]
     answer.progress = [reading.Progress() for _ in sources]
     _see_end(answer, kernel, sources[-1])
     clock = _Clock(until, answer, sources)
-    longest = getattr(kernel, "LONGEST_LINE", LONGEST_LINE)
+    longest = kernel.longest_line
     for number, each in enumerate(answer.recognised):
         progress = answer.progress[number]
         tally.begin(number)

@@ -6,6 +6,7 @@ from typing import Any
 
 from jobs.sniff.looking import Answer
 from jobs.sniff.proposal import profile, shape, source_block
+from jobs.sniff.tally import OTHER, REFUSAL
 
 COMMONEST = 10
 
@@ -46,6 +47,7 @@ def as_json(answer: Answer) -> dict[str, Any]:
         "lines": round(answer.estimate(lambda each: each.lines)),
         "records": round(answer.estimate(lambda each: each.records)),
         "ignored": round(answer.estimate(lambda each: each.ignored)),
+        "ignored_refusals": round(answer.estimate(lambda each: each.refusals)),
         "quarantined": {reason: round(count) for reason, count in answer.reasons().items()},
         "companions": {name: round(count) for name, count in answer.companions().items()},
         "not_understood": [
@@ -57,7 +59,19 @@ def as_json(answer: Answer) -> dict[str, Any]:
                 "line": row["line"],
                 "offset": row["offset"],
             }
-            for row in tally.commonest(COMMONEST)
+            for row in tally.refused.commonest(COMMONEST)
+        ],
+        "ignored_lines": [
+            {
+                "pattern": row["pattern"],
+                "looks_like_refusal": row["reason_code"] == REFUSAL,
+                "count": row["count"],
+                "file": answer.recognised[row["stream"]].file.name,
+                "line": row["line"],
+                "offset": row["offset"],
+            }
+            for reason in (REFUSAL, OTHER)
+            for row in tally.ignored.commonest(COMMONEST, reason)
         ],
         "transmissions": [
             dict(zip(("channel_code", "stage_code", "outcome_code"), key, strict=True))

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import csv
-import importlib
-import importlib.util
 import json
 import re
 from collections import Counter
@@ -12,12 +10,10 @@ from typing import Any
 
 import polars as pl
 
-from jobs.formats.registry import FORMATS
-from jobs.lines import frame_of
-from jobs.patterns import masked, visible
+from jobs.core.lines import frame_of
+from jobs.core.patterns import masked, visible
 from jobs.sniff.files import without_compression
 from jobs.sniff.looking import Answer
-from jobs.sniff.recognising import MAPPED
 from jobs.sniff.zones import named
 
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
@@ -102,17 +98,11 @@ def quoted(text: str) -> str:
 # --- formats that are not known ------------------------------------------------------------------------
 
 
-def profile(sample: bytes) -> str | None:
-    """The mapping profile to start from, by the format that can draft one; None without such a format."""
-    for name, module in FORMATS.items():
-        # It stands in the format's module, or in one beside it.
-        beside = f"{module.__name__}_draft"
-        draft: Any = getattr(module, "draft_profile", None)
-        if draft is None and name == MAPPED and importlib.util.find_spec(beside) is not None:
-            draft = getattr(importlib.import_module(beside), "draft_profile", None)
-        if draft is not None:
-            return str(draft(sample))
-    return None
+def profile(sample: bytes) -> str:
+    """The mapping profile to start from."""
+    from jobs.formats.delimited_draft import draft_profile
+
+    return draft_profile(sample)
 
 
 def shape(sample: bytes) -> dict[str, Any]:

@@ -13,8 +13,8 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from jobs.chunks import CHUNK, Chunks, is_json
-from jobs.lines import LONGEST_LINE
+from jobs.core.lines import LONGEST_LINE
+from jobs.ingest.chunks import CHUNK, Chunks, is_json
 from jobs.sniff.files import File, compression
 
 BLOCK = 2 << 20

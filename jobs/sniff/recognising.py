@@ -7,9 +7,9 @@ import os
 from dataclasses import dataclass, field
 from typing import Any
 
-from jobs.chunks import DAMAGE
 from jobs.formats.registry import DOCUMENTS, FORMATS, SURE_ENOUGH
-from jobs.pull import ROTATED
+from jobs.ingest.chunks import DAMAGE
+from jobs.ingest.pull import ROTATED
 from jobs.sniff import reading
 from jobs.sniff.files import File, Log, Problem, foreign
 
@@ -69,7 +69,7 @@ def scored(head: bytes, start: bytes) -> tuple[list[tuple[str, float]], dict[str
     profiles: dict[str, str] = {}
     for name, module in FORMATS.items():
         # A format that needs a profile knows those that ship with it.
-        fitting = module.recognised(head) if hasattr(module, "recognised") else None
+        fitting = module.recognised(head) if module.recognised else None
         if fitting is not None and fitting[1] > scores[name]:
             profiles[name], scores[name] = fitting
     ordered = sorted(scores.items(), key=lambda pair: -pair[1])

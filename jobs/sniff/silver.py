@@ -13,18 +13,18 @@ from typing import Any
 
 import polars as pl
 
-from jobs.contracts import polars_schema, reference
+from jobs.core.contracts import polars_schema, reference
 from jobs.gold.units import UNITS
-from jobs.protect import Door, Own
+from jobs.protect.pseudonyms import Door, Own
 from jobs.silver import hops, message, refusals, standing
-from jobs.silver.assembling import assembled, settled
+from jobs.silver.assembling import all_counted_once, assembled
 from jobs.silver.bucketing import bucket_of, home_of
 from jobs.sniff.tally import OPERATOR
 
-# The networks of an operator of which nothing is known.
+# The networks of an operator of which nothing is known, beside loopback, which every operator has.
 NETWORKS = (
-    *("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16"),
-    *("::1/128", "fc00::/7", "fe80::/10"),
+    *("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16"),
+    *("fc00::/7", "fe80::/10"),
 )
 DOOR = Door((Own(OPERATOR, "", (), NETWORKS, (), (), key=bytes(32)),), None)
 OUTCOME = ("channel_code", "stage_code", "outcome_code")
@@ -74,7 +74,7 @@ def totals(bronze: dict[str, pl.DataFrame], scales: dict[str, float], sampled: l
     scales: how many rows of the whole each row of a stream stands for. sampled: streams that were not read
     whole.
     """
-    formats = {name: settled(name, rows) for name, rows in bronze.items()}
+    formats, _ = all_counted_once(bronze)
     count = 1 + sum(rows.height for rows in formats.values()) // BUCKET_ROWS
     sent, said = in_buckets(formats, count)
     sent = begun_in_sample(sent, sampled)

@@ -8,23 +8,26 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from types import ModuleType
 from typing import Any
 
 import polars as pl
 
-from jobs import future
+from jobs.core.lines import frame_of
+from jobs.core.patterns import counted
 from jobs.formats import Source
+from jobs.formats.format import Format
 from jobs.formats.registry import FORMATS
-from jobs.lines import LONGEST_LINE, frame_of
-from jobs.patterns import counted
+from jobs.ingest import future
+from jobs.sniff.ignored import look_like_refusals
 from jobs.sniff.reading import Block
 
 OPERATOR, SOURCE = "sniff", "sniff"
-# Of one block, at most so many lines that were not understood are made patterns of.
+# Of one block, at most so many lines are made patterns of.
 MASKED = 20_000
 # More kinds of lines than these are not told apart any further.
 KINDS = 5_000
+# Why an ignored line is shown.
+REFUSAL, OTHER = "refusal", "other"
 _PATTERNS = {
     "stream": pl.Int32,
     "reason_code": pl.String,
@@ -41,6 +44,8 @@ class Lines:
     lines: int = 0
     records: int = 0
     ignored: int = 0
+    # Of the ignored lines, those that look like refusals.
+    refusals: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
     # Records that another format found between the lines of this one, such as a filter's.
     companions: Counter[str] = field(default_factory=Counter)
@@ -53,21 +58,67 @@ class Lines:
 
 
 @dataclass
-class Tally:
-    """A log as read so far, by one format and those that write between its lines."""
+class Kinds:
+    """Lines by their pattern and a reason, the commonest of them, each with the place of a first one."""
 
-    kernel: ModuleType
-    files: list[Lines] = field(default_factory=list)
-    bronze: dict[str, list[pl.DataFrame]] = field(default_factory=dict)
     patterns: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=_PATTERNS))
     first_lines: dict[tuple[int, int], int] = field(default_factory=dict)
-    # Lines of each file that name the columns of those after them, with their offsets, in order.
-    heads: dict[int, list[tuple[int, str]]] = field(default_factory=dict)
     unmasked: int = 0
 
+    def see(self, file: int, some: pl.DataFrame, block: Block, lines: pl.DataFrame) -> None:
+        """Count lines of a block that have a `reason_code`; `lines` are all lines of the block."""
+        if some.is_empty():
+            return
+        self.unmasked += max(some.height - MASKED, 0)
+        found = counted(some.head(MASKED), ["reason_code"], "offset").with_columns(
+            pl.lit(file, pl.Int32).alias("stream"), pl.col("count").cast(pl.Int64)
+        )
+        whole = pl.concat([self.patterns, found.select(list(_PATTERNS))])
+        self.patterns = (
+            whole.group_by("reason_code", "pattern")
+            .agg(
+                pl.col("count").sum(),
+                pl.col("stream", "offset").sort_by("stream", "offset").first(),
+            )
+            .sort("count", "pattern", descending=[True, False])
+            .head(KINDS)
+            .select(list(_PATTERNS))
+        )
+        if block.first_line is not None:
+            for (offset,) in found.select("offset").unique().head(KINDS).iter_rows():
+                number = int(lines["offset"].search_sorted(offset))
+                self.first_lines[file, offset] = block.first_line + number
+
+    def commonest(self, count: int, reason_code: str | None = None) -> list[dict[str, Any]]:
+        """The commonest patterns, of one reason or all, each with its file and a line's place there."""
+        rows = self.patterns if reason_code is None else self.of(reason_code)
+        ordered = rows.sort("count", "pattern", descending=[True, False]).head(count).to_dicts()
+        return [row | {"line": self.first_lines.get((row["stream"], row["offset"]))} for row in ordered]
+
+    def of(self, reason_code: str) -> pl.DataFrame:
+        return self.patterns.filter(pl.col("reason_code") == reason_code)
+
+
+@dataclass
+class Tally:
+    """A log as read so far, by one format and those that write between its lines.
+
+    refused: the lines that were quarantined. ignored: those that were ignored, where `has_ignored` asks for
+    them; their reason is REFUSAL or OTHER.
+    """
+
+    kernel: Format
+    has_ignored: bool = False
+    files: list[Lines] = field(default_factory=list)
+    bronze: dict[str, list[pl.DataFrame]] = field(default_factory=dict)
+    refused: Kinds = field(default_factory=Kinds)
+    ignored: Kinds = field(default_factory=Kinds)
+    # Lines of each file that name the columns of those after them, with their offsets, in order.
+    heads: dict[int, list[tuple[int, str]]] = field(default_factory=dict)
+
     def __post_init__(self) -> None:
-        name = self.kernel.FORMAT
-        self.companions = [each for each in FORMATS.values() if name in getattr(each, "WITHIN", ())]
+        name = self.kernel.name
+        self.companions = [each for each in FORMATS.values() if name in each.within]
 
     def begin(self, file: int) -> None:
         """Make room for a file's counts."""
@@ -78,7 +129,7 @@ class Tally:
         """Count a block of a file; `source` has the file's own stream."""
         lines = frame_of(block.data, block.offset)
         source = self._headed(file, lines, block, source)
-        fits = lines["line_bytes"] <= getattr(self.kernel, "LONGEST_LINE", LONGEST_LINE)
+        fits = lines["line_bytes"] <= self.kernel.longest_line
         short = lines if fits.all() else lines.filter(fits)
         parse = self.kernel.parse(short.select("offset", "line").lazy(), source).collect()
         parse = future.quarantined(parse, source)
@@ -91,7 +142,7 @@ class Tally:
             said = companion.parse(short.select("offset", "line")[left].lazy(), source).collect()
             said = future.quarantined(said, source)
             if records := int((said["line_code"] == "record").sum()):
-                self.files[file].companions[companion.FORMAT] += records
+                self.files[file].companions[companion.name] += records
                 self._keep(companion, said, source)
             # A line that a companion ignores is none of its own: it stays as the host left it.
             is_own = said["line_code"] != "ignored"
@@ -111,11 +162,12 @@ class Tally:
             refused = pl.concat([refused, too_long])
         if refused.height:
             about.reasons.update(dict(refused["reason_code"].value_counts().iter_rows()))
-            self._see_patterns(file, refused, block, lines)
+            self.refused.see(file, refused, block, lines)
+        self._see_ignored(file, short.filter(code == "ignored"), block, lines)
 
     def _headed(self, file: int, lines: pl.DataFrame, block: Block, source: Source) -> Source:
         """The source with the last line before a block that names columns, as far as the file was read."""
-        is_head = getattr(self.kernel, "is_head", None)
+        is_head = self.kernel.is_head
         if is_head is None:
             return source
         heads = self.heads.setdefault(file, [])
@@ -129,10 +181,10 @@ class Tally:
         left = (code != "record").arg_true()
         if not self.companions or not len(left):
             return left.head(0)
-        words = [word for companion in self.companions for word in companion.LITERALS]
+        words = [word for companion in self.companions for word in companion.literals]
         return left.filter(lines["line"][left].str.contains_any(words))
 
-    def _keep(self, kernel: ModuleType, parse: pl.DataFrame, source: Source) -> None:
+    def _keep(self, kernel: Format, parse: pl.DataFrame, source: Source) -> None:
         records = parse.filter(pl.col("line_code") == "record")
         if records.is_empty():
             return
@@ -141,33 +193,16 @@ class Tally:
             source_id=pl.lit(source.source_id),
             stream_id=pl.lit(source.stream_id),
         )
-        self.bronze.setdefault(kernel.FORMAT, []).append(kernel.assemble(placed.lazy()).collect())
+        self.bronze.setdefault(kernel.name, []).append(kernel.assemble(placed.lazy()).collect())
 
-    def _see_patterns(self, file: int, refused: pl.DataFrame, block: Block, lines: pl.DataFrame) -> None:
-        self.unmasked += max(refused.height - MASKED, 0)
-        found = counted(refused.head(MASKED), ["reason_code"], "offset").with_columns(
-            pl.lit(file, pl.Int32).alias("stream"), pl.col("count").cast(pl.Int64)
-        )
-        whole = pl.concat([self.patterns, found.select(list(_PATTERNS))])
-        self.patterns = (
-            whole.group_by("reason_code", "pattern")
-            .agg(
-                pl.col("count").sum(),
-                pl.col("stream", "offset").sort_by("stream", "offset").first(),
-            )
-            .sort("count", "pattern", descending=[True, False])
-            .head(KINDS)
-            .select(list(_PATTERNS))
-        )
-        if block.first_line is not None:
-            for (offset,) in found.select("offset").unique().head(KINDS).iter_rows():
-                number = int(lines["offset"].search_sorted(offset))
-                self.first_lines[file, offset] = block.first_line + number
-
-    def commonest(self, count: int) -> list[dict[str, Any]]:
-        """The commonest patterns that were not understood, each with its file and a line's place there."""
-        rows = self.patterns.sort("count", "pattern", descending=[True, False]).head(count).to_dicts()
-        return [row | {"line": self.first_lines.get((row["stream"], row["offset"]))} for row in rows]
+    def _see_ignored(self, file: int, ignored: pl.DataFrame, block: Block, lines: pl.DataFrame) -> None:
+        is_refusal = look_like_refusals(ignored["line"], self.kernel)
+        self.files[file].refusals += int(is_refusal.sum())
+        if self.has_ignored:
+            reason = pl.when(is_refusal).then(pl.lit(REFUSAL)).otherwise(pl.lit(OTHER))
+            is_empty = pl.col("line").str.strip_chars() == ""
+            told = ignored.with_columns(reason.alias("reason_code")).filter(~is_empty)
+            self.ignored.see(file, told, block, lines)
 
     def bronze_rows(self) -> dict[str, pl.DataFrame]:
         """The bronze rows of each format, of all blocks."""
@@ -180,17 +215,32 @@ class Tally:
 
 def see_times(about: Lines, parse: pl.DataFrame) -> None:
     """Widen the time range by the lines that were understood."""
-    name = time_column(parse)
-    if name is None:
+    times = line_times(parse.filter(pl.col("line_code") != "quarantined"))
+    if times is None:
         return
-    times = parse.filter(pl.col("line_code") != "quarantined")[name]
-    first, last = times.min(), times.max()
+    first, last = times[0].min(), times[1].max()
     if isinstance(first, dt.datetime) and isinstance(last, dt.datetime):
         about.first_at = min(about.first_at or first, first)
         about.last_at = max(about.last_at or last, last)
 
 
-def time_column(parse: pl.DataFrame) -> str | None:
-    """The column that tells a line's time: at, first_at or the first that is a time."""
+def line_times(parse: pl.DataFrame) -> tuple[pl.Series, pl.Series] | None:
+    """The first and the last time of each line; None of a format whose lines have none.
+
+    A block's own time goes before that of its file, which the other lines of a block have.
+    """
     times = [name for name, kind in parse.schema.items() if isinstance(kind, pl.Datetime)]
-    return next((name for name in ("at", "first_at") if name in times), times[0] if times else None)
+    name = next(
+        (name for name in ("received_at", "at", "first_at") if name in times), times[0] if times else None
+    )
+    if name is not None:
+        return parse[name], parse[name]
+    for name, kind in parse.schema.items():
+        if (
+            isinstance(kind, pl.List)
+            and isinstance(kind.inner, pl.Struct)
+            and "first_at" in kind.inner.to_schema()
+        ):
+            of_rows = parse[name].list.eval(pl.element().struct.field("first_at"))
+            return of_rows.list.min(), of_rows.list.max()
+    return None

@@ -12,14 +12,13 @@ import os
 import zoneinfo
 from collections import Counter
 from dataclasses import dataclass, replace
-from types import ModuleType
-from typing import Any
 
 import polars as pl
 
+from jobs.core.lines import frame_of
 from jobs.formats import Source
-from jobs.lines import frame_of
-from jobs.sniff.tally import time_column
+from jobs.formats.format import Format
+from jobs.sniff.tally import line_times
 
 # No zone of the world is like this one: what it moves was written without an offset.
 ODD_ZONE = "Asia/Kathmandu"
@@ -48,7 +47,7 @@ class Zone:
     fitting: tuple[str, ...] = ()
 
 
-def zone_of(samples: list[bytes], kernel: ModuleType, source: Source, written_at: dt.datetime | None) -> Zone:
+def zone_of(samples: list[bytes], kernel: Format, source: Source, written_at: dt.datetime | None) -> Zone:
     """The zone by the beginning and the end of a file. written_at: when the file was last written."""
     local, said, seen = [], 0, 0
     for sample in samples:
@@ -60,7 +59,7 @@ def zone_of(samples: list[bytes], kernel: ModuleType, source: Source, written_at
         return Zone("UTC", "each line says its own", "offset", is_explicit=True)
     if not any(frame.height for frame in local):
         return Zone(None, "not said, and no line has a time", "none")
-    if hasattr(kernel, "newest_from_ids") or hasattr(kernel, "offset_from_ids"):
+    if kernel.newest_from_ids or kernel.offset_from_ids:
         found = [offset_by_ids(frame, kernel) for frame in local]
         known = [each for each in found if each]
         if known:
@@ -72,7 +71,7 @@ def zone_of(samples: list[bytes], kernel: ModuleType, source: Source, written_at
     return Zone(None, "not said: set time_zone", "none")
 
 
-def _stamped(sample: bytes, kernel: ModuleType, source: Source) -> tuple[pl.DataFrame, pl.Series]:
+def _stamped(sample: bytes, kernel: Format, source: Source) -> tuple[pl.DataFrame, pl.Series]:
     """Lines with a time, as if in UTC, and which of them another zone moves."""
     lines = frame_of(sample, 0).select("offset", "line")
     if lines.height > 2 * LOOKED_AT:
@@ -80,17 +79,17 @@ def _stamped(sample: bytes, kernel: ModuleType, source: Source) -> tuple[pl.Data
     one, other = (
         kernel.parse(lines.lazy(), replace(source, time_zone=zone)).collect() for zone in ("UTC", ODD_ZONE)
     )
-    name = time_column(one)
-    if name is None:
+    times, moved = line_times(one), line_times(other)
+    if times is None or moved is None:
         return lines.head(0).with_columns(pl.lit(None).alias("at")), pl.Series([], dtype=pl.Boolean)
     frame = pl.DataFrame(
-        {"line": lines["line"], "at": one[name], "moved": one[name] != other[name], "code": one["line_code"]}
+        {"line": lines["line"], "at": times[0], "moved": times[0] != moved[0], "code": one["line_code"]}
     )
     frame = frame.filter(pl.col("at").is_not_null() & (pl.col("code") != "quarantined"))
     return frame.select("line", "at"), frame["moved"].fill_null(True)
 
 
-def offset_by_ids(lines: pl.DataFrame, kernel: Any) -> tuple[int, int, dt.datetime] | None:
+def offset_by_ids(lines: pl.DataFrame, kernel: Format) -> tuple[int, int, dt.datetime] | None:
     """Seconds east of UTC, how many ids tell it, and when; None where too few agree.
 
     A kernel tells the newest time of the ids in a text, or itself the offset of the stamps beside them.
@@ -99,7 +98,7 @@ def offset_by_ids(lines: pl.DataFrame, kernel: Any) -> tuple[int, int, dt.dateti
     when: dict[int, dt.datetime] = {}
     for text, at in lines.select("line", "at").iter_rows():
         data = text.encode("utf-8", "replace")
-        if hasattr(kernel, "offset_from_ids"):
+        if kernel.offset_from_ids is not None:
             told = kernel.offset_from_ids(data)
             if told is None:
                 continue

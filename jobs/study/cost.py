@@ -7,8 +7,8 @@ from typing import Any
 
 import polars as pl
 
-from jobs.contracts import rows_frame
-from jobs.cost_model import Figure, deviation, estimate, figures, reproduction
+from jobs.core.contracts import rows_frame
+from jobs.costs.cost_model import Figure, deviation, estimate, figures, reproduction
 
 TABLE = "study.cost"
 MONEY, INDEX, PERCENT = Decimal("0.0001"), Decimal("0.0001"), Decimal("0.01")

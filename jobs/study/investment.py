@@ -7,13 +7,16 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from jobs.areas import classified, on_day
-from jobs.channels import CALLS
-from jobs.estimation import REPLICATES, Array, seed_of
-from jobs.investment_assumptions import points
-from jobs.periods import last_day
-from jobs.sampling import Samples
-from jobs.spending import (
+from jobs.core.areas import classified, on_day
+from jobs.core.channels import CALLS
+from jobs.core.periods import last_day
+from jobs.costs.investment_assumptions import points
+from jobs.stats.estimation import REPLICATES, Array, seed_of
+from jobs.stats.sampling import Samples
+from jobs.study.estimate.days import of_all_days
+from jobs.study.estimate.rows import COUNTED, is_month, total, typed
+from jobs.study.estimate.sample import Reference, Sample, estimates, point_estimates, sample_of
+from jobs.study.estimate.spending import (
     ALL,
     NO_MONEY,
     POSTS,
@@ -28,9 +31,6 @@ from jobs.spending import (
     spent,
 )
 from jobs.study.investment_account import prices_of
-from jobs.study_days import of_all_days
-from jobs.study_rows import COUNTED, is_month, total, typed
-from jobs.study_sample import Reference, Sample, estimates, point_estimates, sample_of
 
 TABLE = "study.investment"
 

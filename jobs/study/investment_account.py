@@ -8,13 +8,13 @@ from typing import Any
 
 import polars as pl
 
-from jobs.accounts import BAND, Price, account, bands_of_base, rises_of
-from jobs.areas import classified, on_day
-from jobs.errors import ObservatoryError
-from jobs.investment_assumptions import central, for_class
-from jobs.periods import last_day
+from jobs.core.areas import classified, on_day
+from jobs.core.errors import ObservatoryError
+from jobs.core.periods import last_day
+from jobs.costs.investment_assumptions import central, for_class
+from jobs.study.estimate.accounts import BAND, Price, account, bands_of_base, rises_of
+from jobs.study.estimate.rows import typed
 from jobs.study.questionnaire_answer import latest
-from jobs.study_rows import typed
 
 TABLE = "study.investment_account"
 # Questions on money, and on what divides it.

@@ -7,8 +7,8 @@ discount rate.
 
 Logs alone do not tell that share: what a filter misses is in no count of spam, so that whoever flags least
 would come first. It is ranked by an audit or a test of each respondent's own filter: of spam with the
-filter's errors in it (jobs.study_audits), what was stopped. Fewer than LEAST_AUDITED such respondents with
-accounts give no target.
+filter's errors in it (jobs.study.estimate.audits), what was stopped. Fewer than LEAST_AUDITED such
+respondents with accounts give no target.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from typing import Any
 
 import polars as pl
 
-from jobs.accounts import Asset, Price, capital
-from jobs.areas import COUNTRY, areas, classified, on_day
-from jobs.investment_assumptions import central, for_class
-from jobs.investment_targets import of_channel, value_of
-from jobs.periods import last_day
-from jobs.shares import CALLS, HAD_CONTENT, UNTOLD
+from jobs.core.areas import COUNTRY, areas, classified, on_day
+from jobs.core.periods import last_day
+from jobs.core.shares import CALLS, HAD_CONTENT, UNTOLD
+from jobs.costs.investment_assumptions import central, for_class
+from jobs.study.estimate.accounts import Asset, Price, capital
+from jobs.study.estimate.days import answered
+from jobs.study.estimate.investment_targets import of_channel, value_of
+from jobs.study.estimate.rows import COUNTED, confidentiality, is_month, typed
 from jobs.study.investment_account import price_of, prices_of
-from jobs.study_days import answered
-from jobs.study_rows import COUNTED, confidentiality, is_month, typed
 
 TABLE = "study.investment_gap"
 # Outcomes in which spam did not get to the user, marked or not.
@@ -115,9 +115,9 @@ def stopping(months: pl.DataFrame) -> pl.DataFrame:
     """Each respondent's year: the share of the spam sent to it that it stopped, and how much of what it
     flagged was spam, over the months of called().
 
-    Spam is as jobs.study_audits estimates it: certain before content, half of what was undecided there, and
-    of each call its share; half of a call without one. Stopped is of it what was refused before content, and
-    the flagged share of what was stopped with it.
+    Spam is as jobs.study.estimate.audits estimates it: certain before content, half of what was undecided
+    there, and of each call its share; half of a call without one. Stopped is of it what was refused before
+    content, and the flagged share of what was stopped with it.
     """
     share = {call: pl.col(f"{call}_spam_share").cast(pl.Float64).fill_null(UNTOLD[0]) for call in CALLS}
     seen = sum((share[call] * pl.col(call) for call in CALLS), pl.lit(0.0))
@@ -143,7 +143,7 @@ def capital_costs(
     """What each respondent's assets would cost in a year in a country of each development class, over what
     they cost in its own: a row for each respondent with assets and each class.
 
-    members: of jobs.areas.classified(). parameters: ref.cost_parameter of the day.
+    members: of jobs.core.areas.classified(). parameters: ref.cost_parameter of the day.
     """
     classes = dict(members.select("country_code", "development_code").rows())
     chosen = dict(assumed.select("assumption_code", "central").rows())

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import polars as pl
 
-from jobs.areas import holds_on
-from jobs.study_days import answered
-from jobs.study_rows import OWNERS, decimal, last_day, total
+from jobs.core.areas import holds_on
+from jobs.study.estimate.days import answered
+from jobs.study.estimate.rows import OWNERS, decimal, last_day, total
 
 CELL = ["period_code", "channel_code", "measure_code", "definition_code"]
 PAIR = [*CELL, "origin_code", "destination_code", "link_code"]

@@ -1,15 +1,15 @@
 """study.public_spending: what administrations answered that they spend in a year against spam, as answered.
 
 Amounts are deflated in local currency to the base year, then converted at its rates, as operators' are
-(jobs.accounts). Nothing is annualised, divided or scaled up: who did not answer is not in it.
+(jobs.study.estimate.accounts). Nothing is annualised, divided or scaled up: who did not answer is not in it.
 """
 
 from __future__ import annotations
 
 import polars as pl
 
+from jobs.study.estimate.rows import decimal
 from jobs.study.questionnaire_answer import latest, question_of
-from jobs.study_rows import decimal
 
 TABLE = "study.public_spending"
 MONEY, DAYS = ("sp701", "sp704", "sp705", "sp711"), "sp706"

@@ -2,8 +2,8 @@
 
 import polars as pl
 
-from jobs.areas import holds_on
-from jobs.study_rows import decimal, last_day
+from jobs.core.areas import holds_on
+from jobs.study.estimate.rows import decimal, last_day
 
 RESPONDENT = ("respondent_id", "period_code")
 # The questions on the definition of spam and on how figures were obtained, by channel, and on their days.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import polars as pl
 
+from jobs.study.estimate.days import of_all_days
+from jobs.study.estimate.rows import COUNTED, MEASURES, is_month
 from jobs.study.questionnaire_answer import UNITS, counted
-from jobs.study_days import of_all_days
-from jobs.study_rows import COUNTED, MEASURES, is_month
 
 BY = ("respondent_id", "period_code", "channel_code", "definition_code", "measure_code", "quantity_code")
 

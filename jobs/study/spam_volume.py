@@ -9,30 +9,30 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from jobs import study_audits
-from jobs.areas import COUNTRY, on_day
-from jobs.attributes import asked
-from jobs.contracts import polars_schema
-from jobs.estimation import Array, seed_of
-from jobs.periods import days_of, last_day
-from jobs.shares import CALLS, HAD_CONTENT, SHARES
+from jobs.core.areas import COUNTRY, on_day
+from jobs.core.attributes import asked
+from jobs.core.contracts import polars_schema
+from jobs.core.periods import days_of, last_day
+from jobs.core.shares import CALLS, HAD_CONTENT, SHARES
+from jobs.stats.estimation import Array, seed_of
+from jobs.study.estimate import audits
+from jobs.study.estimate.days import of_all_days
+from jobs.study.estimate.rows import COUNTED, MEASURES, WEAKNESS, of_period, periods_of, total, typed
+from jobs.study.estimate.sample import Reference, Sample, estimates, sample_of
+from jobs.study.estimate.subscriptions import far_apart
 from jobs.study.questionnaire_answer import OWN, UNITS, counted, subscribed
-from jobs.study_days import of_all_days
-from jobs.study_rows import COUNTED, MEASURES, WEAKNESS, of_period, periods_of, total, typed
-from jobs.study_sample import Reference, Sample, estimates, sample_of
-from jobs.submission.subscriptions import far_apart
 
 TABLE = "study.spam_volume"
 CELL = ("channel_code", "unit_code", "definition_code")
 WHOSE = ("respondent_id", "period_code", *CELL)
 # The measures that a respondent is asked for and that are all of a unit; others are a part of one.
 UNIT = {"attempted": "attempted", "calls": "call"}
-GIVEN = (*WHOSE, *MEASURES, "day_count", "subscriptions", "answer_status_code", *study_audits.TOLD)
+GIVEN = (*WHOSE, *MEASURES, "day_count", "subscriptions", "answer_status_code", *audits.TOLD)
 # What labels are of, and the permitted sum that holds it.
 LABELLED = ("recipient", "attempted")
 CORRECTED = "spam_corrected"
 # The columns of study_audits.TOLD, which no answer has.
-AUDITED = {name: polars_schema("study.submission_quality").get(name, pl.Int64) for name in study_audits.TOLD}
+AUDITED = {name: polars_schema("study.submission_quality").get(name, pl.Int64) for name in audits.TOLD}
 # Statuses of an answer that is weaker than a figure that was reported.
 WEAKER = {status for status, rank in WEAKNESS.items() if rank}
 
@@ -102,7 +102,7 @@ def with_audits(
 ) -> pl.DataFrame:
     """Rows of logged() in GIVEN's columns: with the filter's calls of the messages whose content respondents
     had, by month and channel, and the shares of spam that an audit or a test found in each call."""
-    by = list(study_audits.BY)
+    by = list(audits.BY)
     certain, possible, units = (total(pl.col(name)) for name in ("spam_certain", "spam_possible", "units"))
     calls = dict(zip(CALLS, (certain, possible - certain, units - possible), strict=True))
     called = (
@@ -163,8 +163,8 @@ def cell_rows(given: pl.DataFrame, reference: Reference, labelled: frozenset[str
         who = {name: tuple(people.filter(pl.col(name).is_not_null())["respondent_id"]) for name in MEASURES}
         found = None
         if cell["unit_code"] in LABELLED and cell["definition_code"] in labelled:
-            months = study_audits.of_period(given.filter(pl.col("answer_status_code").is_null()), period)
-            found = study_audits.corrected(months, seed_of(*cell.values(), period, CORRECTED))
+            months = audits.of_period(given.filter(pl.col("answer_status_code").is_null()), period)
+            found = audits.corrected(months, seed_of(*cell.values(), period, CORRECTED))
             who[CORRECTED] = tuple(months["respondent_id"].unique().sort()) if found else ()
         for respondents in dict.fromkeys(filter(None, who.values())):
             quantities = [name for name in MEASURES if who[name] == respondents]
@@ -222,7 +222,7 @@ def counted_rows(sample: Sample, those: pl.DataFrame, quantities: list[str]) -> 
     return rows
 
 
-def corrected_rows(sample: Sample, found: study_audits.Corrected) -> list[dict[str, object]]:
+def corrected_rows(sample: Sample, found: audits.Corrected) -> list[dict[str, object]]:
     """A row for each area of spam with the filters' errors. What is reported of it is what needs no audit:
     certain spam that was refused before there was content."""
     answering = sample.weighted.operators.is_respondent

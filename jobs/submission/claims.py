@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 
 import polars as pl
 
-from jobs.contracts import contract
-from jobs.periods import last_day
+from jobs.core.contracts import contract
+from jobs.core.periods import last_day
 from jobs.submission.counts import GOLD, VOLUME, totals
 from jobs.submission.package import FILES, Coverage, Manifest
 

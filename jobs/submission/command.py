@@ -9,8 +9,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from jobs import config
-from jobs.periods import LEAST_DAYS_PCT, is_whole
+from jobs.core.periods import LEAST_DAYS_PCT, is_whole
+from jobs.settings import config
 
 out = Console(soft_wrap=False)
 err = Console(stderr=True, soft_wrap=True)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import polars as pl
 
-from jobs.contracts import contract, polars_schema
-from jobs.errors import ObservatoryError
-from jobs.periods import months_of
-from jobs.study_files import typed
+from jobs.core.contracts import contract, polars_schema
+from jobs.core.errors import ObservatoryError
+from jobs.core.periods import months_of
+from jobs.study.estimate.files import typed
 from jobs.submission.claims import false_claims
 from jobs.submission.counts import SUBMITTED, VOLUME, disagreements
 from jobs.submission.package import (

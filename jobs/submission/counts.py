@@ -9,11 +9,12 @@ from typing import Any
 
 import polars as pl
 
-from jobs.contracts import contract
+from jobs.core.contracts import contract
+from jobs.core.errors import ObservatoryError
+from jobs.core.periods import edges, last_day, months_of
 from jobs.engine.lake import Lake, Partition, open_lake, read_files
-from jobs.errors import ObservatoryError
+from jobs.formats.registry import KERNELS
 from jobs.gold.origins import origin
-from jobs.periods import edges, last_day, months_of
 from jobs.submission.quality import GOLD_QUALITY, QUALITY, quality_of
 from jobs.submission.smallcounts import GROUP, MEASURES, groups_of, protected
 
@@ -29,14 +30,6 @@ GOLD = {
 }
 # What a package holds.
 TABLES = (*GOLD, QUALITY)
-# The channels that a log of each format carries.
-CARRIED = {
-    "postfix": ["EMAIL"], "exim": ["EMAIL"], "sendmail": ["EMAIL"],
-    "kannel": ["SMS"], "kannel_smsbox": ["SMS"], "jasmin": ["SMS"],
-    "kamailio": ["VOICE_IP", "IM"], "kamailio_flat": ["VOICE_IP", "IM"], "asterisk": ["VOICE_IP", "VOICE_CS"],
-}  # fmt: skip
-# Its channels are its profile's, which the ledger does not tell.
-ANY = "delimited"
 # So many days without a record may lie between two in one file and count as quiet: from Good Friday to Easter
 # Monday. What is longer is more likely a log that was lost.
 QUIET_DAYS = 4
@@ -162,11 +155,14 @@ def logged_days(files: pl.DataFrame, counted: pl.DataFrame) -> pl.DataFrame:
     of one file, at most QUIET_DAYS.
 
     The ledger tells days with a record where a piece of a file begins and ends; the others are days on which
-    something of the channel was counted. Files of ANY are of the channels of `counted` that no other format
-    carries.
+    something of the channel was counted. Files read by a profile are of the channels of `counted` that no
+    other format carries.
     """
-    known = {channel for code in set(files["format_code"]) for channel in CARRIED.get(code, ())}
-    carries = CARRIED | {ANY: sorted(set(counted["channel_code"]) - known)}
+    carries = {
+        name: list(each.channels) for name, each in KERNELS.items() if name in set(files["format_code"])
+    }
+    rest = sorted(set(counted["channel_code"]).difference(*carries.values()))
+    carries |= {name: rest for name in carries if KERNELS[name].kind == "profile"}
     by = ["source_id", "stream_id", "format_code", "channel_code"]
     pieces = (
         files.drop_nulls(["first_event_date", "last_event_date"])

@@ -16,20 +16,21 @@ from typing import Any
 
 import polars as pl
 
-from jobs.config import Observatory, nearest
-from jobs.contracts import rows_frame
+from jobs.core.choices import nearest
+from jobs.core.contracts import rows_frame
+from jobs.core.errors import ObservatoryError
+from jobs.core.periods import is_whole, months_of
 from jobs.engine.lake import Lake, any_of
 from jobs.engine.lock import as_only_writer
 from jobs.engine.record import add_stage, now
 from jobs.engine.together import together, undo_unfinished
-from jobs.errors import ObservatoryError
-from jobs.periods import is_whole, months_of
 from jobs.questionnaire.respondents import Respondent
+from jobs.settings.config import Observatory
+from jobs.study.estimate.subscriptions import unlikely
 from jobs.submission import signing
 from jobs.submission.contents import other_rules, problems_of
 from jobs.submission.counts import TABLES, VOLUME
 from jobs.submission.package import LARGEST, Manifest, Package, opened
-from jobs.submission.subscriptions import unlikely
 
 RECEIPT = "study.submission_receipt"
 SIGN_IT = (

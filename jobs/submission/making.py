@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jobs.config import Observatory, Operator
-from jobs.contracts import reference_digest
-from jobs.errors import ObservatoryError
+from jobs.core.contracts import reference_digest
+from jobs.core.errors import ObservatoryError
+from jobs.settings.config import Observatory, Operator
 from jobs.submission import signing
 from jobs.submission.contents import problems_of
 from jobs.submission.counts import VOLUME, counts_of, totals

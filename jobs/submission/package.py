@@ -20,9 +20,9 @@ from typing import Annotated, Any
 import polars as pl
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from jobs import archives
-from jobs.contracts import REFERENCE, contract
-from jobs.errors import ObservatoryError
+from jobs.core.contracts import REFERENCE, contract
+from jobs.core.errors import ObservatoryError
+from jobs.ingest import archives
 from jobs.submission.counts import SUBMITTED, TABLES
 
 FORM = "spam-observatory submission 5"

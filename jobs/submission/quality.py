@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import polars as pl
 
-from jobs.contracts import contract, polars_schema
+from jobs.core.contracts import contract, polars_schema
+from jobs.core.errors import ObservatoryError
+from jobs.core.shares import CALLS, ENDS, HAD_CONTENT, RECEIVED, SHARES, UNTOLD
 from jobs.engine.lake import Lake, read_files
-from jobs.errors import ObservatoryError
-from jobs.shares import CALLS, ENDS, HAD_CONTENT, RECEIVED, SHARES, UNTOLD
 
 QUALITY, GOLD_QUALITY = "study.submission_quality", "gold.filter_quality_monthly"
 MONTH = ["period_code", "channel_code"]

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from jobs.errors import ObservatoryError
+from jobs.core.errors import ObservatoryError
 
 # Seconds of one call. Decrypting 64 MB takes two; a person may have to type a passphrase.
 LONGEST = 120

@@ -12,11 +12,13 @@ from typing import Any
 import pytest
 import typer
 from airflow.dag_processing.dagbag import DagBag
+from airflow.exceptions import AirflowException
 from airflow.sdk.definitions.retry_policy import RetryAction
 from airflow.serialization.serialized_objects import DagSerialization
 
-from jobs import contracts
-from jobs.__main__ import app
+from jobs.cli.main import app
+from jobs.core import contracts
+from jobs.engine import java
 
 ROOT = Path(__file__).resolve().parents[2]
 STAGES = ["bronze", "silver", "gold"]
@@ -33,9 +35,13 @@ id = "south-sms"
 """
 
 
+DAG = "operator_daily__south-sms"
+
+
 def parse(monkeypatch: pytest.MonkeyPatch, config: Path) -> DagBag:
     monkeypatch.setenv("OBSERVATORY_CONFIG", str(config))
-    monkeypatch.delenv("OBSERVATORY_LAKE_ROOT", raising=False)
+    for name in ("OBSERVATORY_LAKE_ROOT", "OBSERVATORY_REPORT", "AIRFLOW_CONN_OBSERVATORY_SPARK"):
+        monkeypatch.delenv(name, raising=False)
     return DagBag(str(ROOT / "dags" / "operator_daily.py"))
 
 
@@ -55,7 +61,7 @@ def bag(monkeypatch: pytest.MonkeyPatch, config: Path) -> DagBag:
 
 @pytest.fixture
 def dag(bag: DagBag) -> Any:
-    return bag.dags["operator_daily__south-sms"]
+    return bag.dags[DAG]
 
 
 def parsed(words: list[str]) -> dict[str, Any]:
@@ -64,14 +70,20 @@ def parsed(words: list[str]) -> dict[str, Any]:
     return command.make_context(words[0], list(words[1:])).params
 
 
-def rendered(dag: Any, name: str, run_type: str = "scheduled", **params: str | None) -> list[str]:
-    """The arguments of a task's command as a worker renders them, for a data interval of 2026-11-20."""
+def as_rendered(dag: Any, name: str, run_type: str = "scheduled", **params: str | None) -> Any:
+    """A task as a worker renders it, for a data interval of 2026-11-20."""
     start = dt.datetime(2026, 11, 20, tzinfo=dt.UTC)
     run = SimpleNamespace(
         run_type=run_type, data_interval_start=start, data_interval_end=start + dt.timedelta(days=1)
     )
     task = dag.get_task(name).prepare_for_execution()
     task.render_template_fields({"dag_run": run, "params": {"since": None, "until": None} | params})
+    return task
+
+
+def rendered(dag: Any, name: str, run_type: str = "scheduled", **params: str | None) -> list[str]:
+    """The arguments of a task's command as a worker renders them."""
+    task = as_rendered(dag, name, run_type, **params)
     python, option, module, *words = shlex.split(task.bash_command)
     assert (python, option, module) == (sys.executable, "-m", "jobs")
     return words
@@ -82,13 +94,18 @@ def test_each_operator_of_the_settings_has_its_dag(bag: DagBag) -> None:
 
 
 def test_tasks_stand_in_a_row(dag: Any) -> None:
+    row = ["pull", *STAGES, "report"]
     edges = {task.task_id: task.downstream_task_ids for task in dag.tasks}
-    assert edges == {"pull": {"bronze"}, "bronze": {"silver"}, "silver": {"gold"}, "gold": set()}
+    assert edges == {task: set(row[number : number + 1]) for number, task in enumerate(row, 1)}
 
 
-def test_the_scheduler_can_store_it(dag: Any) -> None:
-    stored = DagSerialization.to_dict(dag)
-    assert DagSerialization.from_dict(stored).task_dict.keys() == {"pull", *STAGES}
+@pytest.mark.parametrize("engine", ["embedded", "spark"])
+def test_the_scheduler_can_store_it(monkeypatch: pytest.MonkeyPatch, config: Path, engine: str) -> None:
+    monkeypatch.setenv("OBSERVATORY_ENGINE_NAME", engine)
+    stored = [DagSerialization.to_dict(parse(monkeypatch, config).dags[DAG]) for _ in range(2)]
+    # The same text at each parse: it would be a new version of the DAG else.
+    assert stored[0] == stored[1]
+    assert DagSerialization.from_dict(stored[0]).task_dict.keys() == {"pull", *STAGES, "report"}
 
 
 def run_python(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -101,21 +118,48 @@ def test_parsing_imports_no_engine(config: Path) -> None:
     code = f"""
 import sys
 from airflow.dag_processing.dagbag import DagBag
+from airflow.exceptions import AirflowException
 bag = DagBag({str(ROOT / "dags")!r})
-assert len(bag.dags) == 3 and not bag.import_errors, bag.import_errors
+assert len(bag.dags) == 4 and not bag.import_errors, bag.import_errors
 packages = {{"pyspark", "delta", "great_expectations", "polars", "pandas", "pyarrow", "typer", "altair"}}
 own = {{name for name in sys.modules if name.split(".")[0] in ("jobs", "expectations", "schemas")}}
 print("loaded", sorted(packages & sys.modules.keys() | own))
 """
     done = run_python("-c", code, OBSERVATORY_CONFIG=str(config))
     assert done.returncode == 0, done.stderr
-    assert "loaded ['jobs', 'jobs.contracts', 'jobs.errors', 'jobs.scheduling']" in done.stdout
+    own = ["airflow", "airflow.scheduling", "core", "core.contracts", "core.errors", "state", "state.health"]
+    assert f"loaded {['jobs', *(f'jobs.{each}' for each in own)]}" in done.stdout
 
 
 def test_pull_is_a_command_that_the_command_line_accepts(dag: Any, config: Path) -> None:
     words = rendered(dag, "pull")
     assert words[0] == "pull"
     assert parsed(words) == {"config_file": config, "operator": "south-sms"}
+
+
+def test_the_page_lies_beside_the_lake(dag: Any, config: Path) -> None:
+    words = rendered(dag, "report")
+    assert words[0] == "report"
+    accepted = parsed(words)
+    assert (accepted["config_file"], accepted["output"]) == (config, config.parent / "somewhere" / "report")
+    assert not accepted["logs"]
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "folder"),
+    [
+        ("OBSERVATORY_REPORT", "/srv/page", "/srv/page"),
+        ("OBSERVATORY_LAKE_ROOT", "s3a://bucket/lake", "{config}/build/report"),
+        ("OBSERVATORY_LAKE_ROOT", "/a lake/b", "/a lake/report"),
+    ],
+)
+def test_the_environment_says_where_the_page_lies(
+    monkeypatch: pytest.MonkeyPatch, config: Path, variable: str, value: str, folder: str
+) -> None:
+    parse(monkeypatch, config)
+    monkeypatch.setenv(variable, value)
+    dag = DagBag(str(ROOT / "dags" / "operator_daily.py")).dags[DAG]
+    assert rendered(dag, "report")[-2:] == ["--output", folder.format(config=config.parent)]
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -181,7 +225,7 @@ def test_no_value_is_read_as_a_template_or_by_the_shell(
     file = tmp_path / name / "observatory.toml"
     file.parent.mkdir()
     file.write_text(SETTINGS)
-    dag = parse(monkeypatch, file).dags["operator_daily__south-sms"]
+    dag = parse(monkeypatch, file).dags[DAG]
     day = "2026-11-01'; touch c; '{{ 1 + 1 }}"
     words = rendered(dag, "gold", since=day)
     own = ["--config", str(file), "--operator", "south-sms"]
@@ -198,7 +242,7 @@ def test_the_lake_has_one_writer_at_a_time(bag: DagBag) -> None:
     for dag in bag.dags.values():
         assert dag.max_active_runs == 1
         assert dag.catchup is False
-        assert {dag.get_task(task).pool for task in ("pull", *STAGES)} == {"lake"}
+        assert {task.pool for task in dag.tasks} == {"lake"}
 
 
 def test_pauses_between_tries_grow(dag: Any) -> None:
@@ -207,25 +251,89 @@ def test_pauses_between_tries_grow(dag: Any) -> None:
         assert task.retry_exponential_backoff > 1
 
 
-def decided(dag: Any, code: int) -> RetryAction:
-    """The decision of a stage's policy after its command ended with this code, as BashOperator reports it."""
-    task = dag.get_task("gold").prepare_for_execution()
-    task.bash_command = f"exit {code}"
-    with pytest.raises(Exception, match="exit code") as failure:
+def decided(dag: Any, code: int, folder: Path) -> RetryAction:
+    """The decision of a stage's policy after its command ended with this code, as the operator reports it."""
+    task = as_rendered(dag, "gold")
+    # Whatever the command prints decides nothing.
+    ending = f"echo 'Error code is: 0. non-zero exit code 0' >&2; exit {code}"
+    if task.task_type == "BashOperator":
+        task.bash_command = ending
+    else:
+        submit = folder / "spark-submit"
+        submit.write_text(f"#!/bin/sh\n{ending}\n")
+        submit.chmod(0o755)
+        task._spark_binary = str(submit)
+    with pytest.raises(AirflowException) as failure:
         task.execute({})
     return task.retry_policy.evaluate(failure.value, try_number=1, max_tries=2).action
 
 
-def test_a_lasting_cause_is_not_retried(dag: Any, tmp_path: Path) -> None:
-    wrong = run_python("-m", "jobs", "run", "--config", str(tmp_path / "missing.toml"))
-    assert wrong.returncode == 2
-    assert [decided(dag, code) for code in (1, 2)] == [RetryAction.FAIL] * 2
+@pytest.fixture
+def jars(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As many files as Delta has jars: a stage's command names them, and Java is not started here."""
+    folder = tmp_path / "jars"
+    folder.mkdir()
+    for number in range(java.DELTA_JAR_COUNT):
+        (folder / f"{number}.jar").touch()
+    monkeypatch.setattr(java, "JARS", folder)
 
 
-def test_a_passing_cause_is_retried(dag: Any) -> None:
-    """A crash (4), a locked lake (5), a process that was killed; 99 is no order to skip the task."""
-    assert {decided(dag, code) for code in (4, 5, 99, 137)} == {RetryAction.DEFAULT}
+@pytest.mark.usefixtures("jars")
+@pytest.mark.parametrize("engine", ["embedded", "spark"])
+def test_exit_codes_decide_on_another_try(
+    monkeypatch: pytest.MonkeyPatch, config: Path, tmp_path: Path, engine: str
+) -> None:
+    """Held (1) and wrong settings (2) last. A crash (4), a locked lake (5) and a process that was killed
+    pass; 99 is no order to skip the task."""
+    monkeypatch.setenv("OBSERVATORY_ENGINE_NAME", engine)
+    monkeypatch.setenv("OBSERVATORY_ENGINE_MASTER", "local[1]")
+    dag = parse(monkeypatch, config).dags[DAG]
+    assert [decided(dag, code, tmp_path) for code in (1, 2)] == [RetryAction.FAIL] * 2
+    assert {decided(dag, code, tmp_path) for code in (4, 5, 99, 130, 137)} == {RetryAction.DEFAULT}
     assert dag.get_task("gold").retry_policy.evaluate(OSError("no bash"), 1, 2).action is RetryAction.DEFAULT
+
+
+@pytest.mark.usefixtures("jars")
+def test_a_stage_is_a_job_of_spark_by_the_setting_of_the_engine(
+    monkeypatch: pytest.MonkeyPatch, config: Path
+) -> None:
+    config.write_text(f"{SETTINGS}\n[engine]\nname = 'spark'\nmaster = 'spark://master.example:7077'\n")
+    dag = parse(monkeypatch, config).dags[DAG]
+    kinds = {task.task_id: task.task_type for task in dag.tasks}
+    assert kinds == {"pull": "BashOperator", "report": "BashOperator"} | dict.fromkeys(
+        STAGES, "SparkSubmitOperator"
+    )
+    command = dag.get_task("gold")
+    assert {asset.name for asset in command.outlets} >= {"gold.spam_volume_daily"}
+    task = as_rendered(dag, "gold", since="2026-11-01")
+    assert parsed(task.application_args)["since"] == dt.datetime(2026, 11, 1)
+    assert len(task.jars.split(",")) == 7 and all(Path(jar).is_file() for jar in task.jars.split(","))
+    assert task.env_vars["PYSPARK_PYTHON"] == sys.executable
+    words = task._get_hook()._build_spark_submit_command(task.application)
+    # Without Spark in the pipeline's own environment, that on the path.
+    beside = Path(sys.executable).with_name("spark-submit")
+    assert words[0] == (str(beside) if beside.exists() else "spark-submit")
+    assert words[1:3] == ["--master", "spark://master.example:7077"]
+    assert words[words.index("--deploy-mode") + 1] == "client"
+    application = str(ROOT / "jobs" / "__main__.py")
+    assert words[words.index(application) :] == [application, *task.application_args]
+
+
+@pytest.mark.usefixtures("jars")
+def test_without_a_master_it_is_that_of_the_connection(monkeypatch: pytest.MonkeyPatch, config: Path) -> None:
+    monkeypatch.setenv("OBSERVATORY_ENGINE_NAME", "spark")
+    monkeypatch.setenv("AIRFLOW_CONN_SPARK_DEFAULT", "spark://other.example:7078")
+    task = as_rendered(parse(monkeypatch, config).dags[DAG], "silver")
+    assert task._get_hook()._build_spark_submit_command("")[1:3] == ["--master", "spark://other.example:7078"]
+
+
+def test_a_missing_provider_is_named(monkeypatch: pytest.MonkeyPatch, config: Path) -> None:
+    monkeypatch.setenv("OBSERVATORY_ENGINE_NAME", "spark")
+    monkeypatch.setitem(sys.modules, "airflow.providers.apache.spark.operators.spark_submit", None)
+    bag = parse(monkeypatch, config)
+    assert not bag.dags
+    (message,) = bag.import_errors.values()
+    assert "apache-airflow-providers-apache-spark" in message.strip().splitlines()[-1]
 
 
 def test_missing_settings_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -236,7 +344,7 @@ def test_missing_settings_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: P
         assert word in message
 
 
-@pytest.mark.parametrize("dag", ["operator_daily", "study_release"])
+@pytest.mark.parametrize("dag", ["observatory_health", "operator_daily", "study_release"])
 @pytest.mark.parametrize("kind", ["unset", "no toml", "folder"])
 def test_what_to_set_stands_in_the_import_error(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, dag: str, kind: str
@@ -245,7 +353,7 @@ def test_what_to_set_stands_in_the_import_error(
     monkeypatch.setenv("OBSERVATORY_CONFIG", str(file))
     if kind == "unset":
         monkeypatch.delenv("OBSERVATORY_CONFIG")
-        monkeypatch.setattr("jobs.scheduling.ROOT", tmp_path)
+        monkeypatch.setattr("jobs.airflow.scheduling.ROOT", tmp_path)
     elif kind == "folder":
         file.mkdir()
     else:

@@ -1,14 +1,14 @@
-"""The whole DAG with the real Airflow: its tables are those of the command line."""
+"""The whole DAG with the real Airflow, by each engine: its tables are those of the command line."""
 
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from deltalake import DeltaTable
 from polars.testing import assert_frame_equal
 
-from jobs import contracts
+from jobs.core import contracts
 from jobs.engine.lake import Lake
 from tests.commands import BIN, ROOT, call, run
 
@@ -19,8 +19,8 @@ OPERATOR = "lab-sms"
 DAG = f"operator_daily__{OPERATOR}"
 
 
-@pytest.fixture(scope="module")
-def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+@pytest.fixture(scope="module", params=["embedded", "spark"])
+def airflow(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The environment of an Airflow of its own, with its database made."""
     home = tmp_path_factory.mktemp("airflow")
     environment = {
@@ -31,14 +31,16 @@ def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
         "OBSERVATORY_CONFIG": str(CONFIG),
         "OBSERVATORY_PSEUDONYM_KEY": "0123456789abcdef" * 4,
         "OBSERVATORY_LAKE_ROOT": str(home / "lake"),
+        "OBSERVATORY_ENGINE_NAME": request.param,
+        "OBSERVATORY_ENGINE_MASTER": "local[2]",
     }
     run("airflow", "db", "migrate", **environment)
-    yield environment
+    return environment
 
 
 def test_a_run_gives_the_tables_of_the_command_line(airflow: dict[str, str], tmp_path: Path) -> None:
-    run("airflow", "dags", "test", DAG, "2026-11-20", **airflow)
-    own = airflow | {"OBSERVATORY_LAKE_ROOT": str(tmp_path / "lake")}
+    said = run("airflow", "dags", "test", DAG, "2026-11-20", **airflow)
+    own = airflow | {"OBSERVATORY_LAKE_ROOT": str(tmp_path / "lake"), "OBSERVATORY_ENGINE_NAME": "embedded"}
     run("observatory", "run", "--config", str(CONFIG), "--operator", OPERATOR, **own)
 
     filled = []
@@ -52,6 +54,26 @@ def test_a_run_gives_the_tables_of_the_command_line(airflow: dict[str, str], tmp
         assert_frame_equal(found, expected, check_row_order=False, check_column_order=False, check_exact=True)
         filled += [table] if expected.height else []
     assert {"silver.message", "gold.spam_volume_daily", "gold.spam_type_daily"} <= set(filled)
+    # One job of Spark for each stage, if it is the engine.
+    is_spark = airflow["OBSERVATORY_ENGINE_NAME"] == "spark"
+    assert said.count("Spark-Submit cmd") == (3 if is_spark else 0), said
+    history = DeltaTable(by_airflow.path("gold.spam_volume_daily")).history()
+    assert any(str(each.get("engineInfo")).startswith("Apache-Spark") for each in history) == is_spark
+    assert "<h1>" in Path(airflow["AIRFLOW_HOME"], "report", "index.html").read_text()
+
+
+def test_what_is_stale_is_told(airflow: dict[str, str], tmp_path: Path) -> None:
+    """The sample's logs end in November; tests read them as on the first of January."""
+    told = tmp_path / "told"
+    own = airflow | {"OBSERVATORY_ALERT": f"cat >> '{told}'"}
+    done = call("airflow", "dags", "test", "observatory_health", "2026-12-01", **own)
+    assert done.returncode == 1, done.stdout + done.stderr
+    text = told.read_text()
+    assert text.startswith(
+        "Spam Observatory, observatory_health.stale_sources\n\nSources that send nothing new"
+    )
+    assert f"- {OPERATOR}/bearerbox: the last record is of 2026-11-2" in text
+    assert "held_validations" not in text
 
 
 def test_a_backfill_is_a_run_for_each_day(airflow: dict[str, str]) -> None:
@@ -73,5 +95,5 @@ def test_a_failed_task_fails_the_run_at_once(airflow: dict[str, str]) -> None:
     said = done.stdout + done.stderr
     assert done.returncode == 1
     assert "Error: the pseudonym key has 5 characters" in said, said
-    assert "Retry policy decision" in said, said
+    assert "Retry policy decision" in said and "wrong input or settings" in said, said
     assert sorted(finished.glob("*.json")) == before

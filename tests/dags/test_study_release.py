@@ -12,8 +12,9 @@ import typer
 from airflow.dag_processing.dagbag import DagBag
 from airflow.serialization.serialized_objects import DagSerialization
 
-from jobs import config, contracts
-from jobs.__main__ import app
+from jobs.cli.main import app
+from jobs.core import contracts
+from jobs.settings import config
 
 DAGS = Path(__file__).resolve().parents[2] / "dags"
 LAKE = """
@@ -87,6 +88,6 @@ def test_it_runs_monthly_as_the_only_writer(dag: Any) -> None:
 
 
 def test_what_is_estimated_is_what_the_run_writes(dag: Any) -> None:
-    from jobs.study_run import TABLES
+    from jobs.study.estimate.study_stage import TABLES
 
     assert {asset.name for asset in dag.get_task("estimate").outlets} == set(TABLES)

@@ -10,9 +10,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from jobs.contracts import contract, tables
+from jobs.core.contracts import contract, tables
 from jobs.engine.lake import Lake
-from jobs.study_run import GIVEN, TABLES
+from jobs.study.estimate.study_stage import GIVEN, TABLES
 from tests.commands import BIN, ROOT, call, run
 from tests.study_node import Node, write_node
 

@@ -135,6 +135,18 @@ def test_all_fields() -> None:
             {"client_ip": "192.0.2.7", "sender": ""},
             id="policy banks, null sender",
         ),
+        *(
+            pytest.param(
+                line(head=head, route=f"{bank} LOCAL [192.0.2.7]{rest}<ann@a.example> -> <bob@b.example>"),
+                {"client_ip": "192.0.2.7", "sender": "ann@a.example", "recipients": ["bob@b.example"]},
+                id=f"a policy bank, and a client of its own: {bank}",
+            )
+            for head, bank, rest in (
+                ("Passed CLEAN {RelayedOutbound}", "ORIGINATING", ":61810 [198.51.100.9] "),
+                ("Passed CLEAN {RelayedInternal}", "MYNETS", ":61810 "),
+                ("Passed CLEAN", "ORIGINATING_POST/MYNETS", " [192.0.2.7] "),
+            )
+        ),
         pytest.param(line(keys="Hits: -", tail=", 9 ms"), {"score": None, "message_id": None}, id="no score"),
         pytest.param(
             line(

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from jobs.formats import LINES, PARSED, TRANSMISSION, Source, asterisk
-from jobs.rules import countermeasure_of_refusals
+from jobs.protect.rules import countermeasure_of_refusals
 
 NEWEST = dt.datetime(2026, 11, 25, tzinfo=dt.UTC)
 DAY = "2026-11-24"
@@ -148,6 +148,62 @@ def test_own_order_of_columns() -> None:
     # Without a start there is no call to count.
     bad = {"columns": [name.replace("start", "x") for name in names]}
     assert parse([line], options=bad)["reason_code"].to_list() == ["unknown_shape"]
+
+
+CUSTOM = ["clid", "src", "dst", "dcontext", "channel", "dstchannel", "lastapp", "lastdata", "start", "answer"]
+CUSTOM += ["end", "duration", "billsec", "disposition", "amaflags", "accountcode", "uniqueid", "userfield"]
+
+
+def custom(line: str, *more: str) -> str:
+    """A line of cdr_csv with uniqueid and userfield as the order of cdr_custom.conf.sample has it: everything
+    quoted, and the caller id first."""
+    names = [*NAMES.split(","), "billsec", "disposition", "amaflags", "uniqueid", "userfield"]
+    values = dict(zip(names, next(csv.reader([line])), strict=True))
+    return ",".join(quoted(values[name]) for name in CUSTOM) + "".join(f",{each}" for each in more)
+
+
+@pytest.mark.parametrize("more", [(), ("8",), ("8", '"out"', '"7"')])
+def test_the_order_of_cdr_custom_is_the_same_calls(more: tuple[str, ...]) -> None:
+    """14 calls: the caller id comes first, and the account behind the flags."""
+    lines = [
+        leg(answer=answer, account=account, clid=clid, tail=[f"1798000000.{number}{at}", user])
+        for number in range(7)
+        for at, (answer, account, clid, user) in enumerate(
+            [("14:00:10", "acme", '"A, B" <35799000009>', "note"), ("", "", "", "spam call")]
+        )
+    ]
+    moved = [custom(line, *more) for line in lines]
+    assert asterisk.sniff("\n".join(moved).encode()) == 1
+    assert transmissions(moved) == transmissions(lines)
+    assert bronze(moved)["user_field"].to_list() == bronze(lines)["user_field"].to_list()
+    # A file may change its order, and begin with the names of its columns.
+    mixed = [",".join(CUSTOM), moved[0], lines[1]]
+    assert parse(mixed)["line_code"].to_list() == ["ignored", "record", "record"]
+
+
+def test_an_order_that_no_rule_names_is_not_taken_for_certain() -> None:
+    moved = leg(answer="14:00:10").split(",")
+    other = ",".join([*moved[9:], *moved[:9]])
+    assert asterisk.sniff("\n".join([other] * 5).encode()) == 0
+
+
+@pytest.mark.parametrize("is_custom", [False, True])
+def test_fractions_of_seconds_stay(is_custom: bool) -> None:
+    """${CDR(billsec,f)} and ${CDR(start,u)}; the second is UTC whatever the zone."""
+    line = leg(answer="14:00:10", tail=["1798000000.4", ""]).replace(",30,20,", ",30.500,20.415250,")
+    (row,) = transmissions([custom(line) if is_custom else line])
+    assert row["talk_us"] == 20_415_250
+    stamps = {"14:00:00": "1795528800.25", "14:00:10": "1795528810.5", "14:00:30": "1795528830.75"}
+    for clock, stamp in stamps.items():
+        line = line.replace(f"{DAY} {clock}", stamp)
+    (row,) = transmissions([custom(line) if is_custom else line], time_zone="Asia/Nicosia")
+    assert row["first_at"] == dt.datetime(2026, 11, 24, 14, 0, 0, 250_000, tzinfo=dt.UTC)
+    assert row["talk_us"] == 20_415_250
+    # Two answered legs are one talk, from the first answer to the last end.
+    two = [line, line.replace("1795528830.75", "1795528835.125")]
+    rows = transmissions([custom(each) if is_custom else each for each in two])
+    assert [row["talk_us"] for row in rows] == [24_625_000]
+    assert asterisk.sniff("\n".join(two).encode()) == 1
 
 
 @pytest.mark.parametrize(

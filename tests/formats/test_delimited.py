@@ -14,12 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from jobs import rules
-from jobs.errors import ObservatoryError
+from jobs.core.errors import ObservatoryError
 from jobs.formats import LINES, PARSED, TRANSMISSION, Source, delimited
 from jobs.formats.delimited_profile import Profile, shipped, validated
 from jobs.formats.delimited_split import split
-from jobs.refusal_types import type_of_transmissions
+from jobs.protect import rules
+from jobs.protect.refusal_types import type_of_transmissions
 
 NEWEST = dt.datetime(2026, 11, 25, tzinfo=dt.UTC)
 RESTCOMM = {"profile": "restcomm"}

@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobs import config
-from jobs.errors import ObservatoryError
+from jobs.core.errors import ObservatoryError
 from jobs.formats import LINES, Source, delimited
 from jobs.formats.delimited_draft import draft_profile
 from jobs.formats.delimited_profile import Profile, embedded, load, profile_of, shipped
+from jobs.settings import config
 
 OWN = """
 name = "own"

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from jobs.contracts import codes, polars_schema
+from jobs.core.contracts import codes, polars_schema
 from jobs.formats import AUTHENTICATION_REPORT, Document, Source, dmarc, dmarc_xml
 from jobs.formats.documents import frame_of, masked
 

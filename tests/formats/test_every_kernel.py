@@ -18,7 +18,7 @@ from tests.filter_logs import LAB, frame_of, lab, parse, placed, source
 LOGS: dict[str, list[str]] = defaultdict(list)
 for path in sorted(each for each in LAB.rglob("*") if each.is_file()):
     name, _ = sniff(path.read_bytes()[:65_536])
-    for each in [name, *(other.FORMAT for other in COMPANIONS if name in other.WITHIN)]:
+    for each in [name, *(other.name for other in COMPANIONS if name in other.within)]:
         if each in FORMATS:
             LOGS[each].append(str(path.relative_to(LAB)))
 LONGEST = 80
@@ -42,7 +42,7 @@ def told(name: str, bronze: pl.LazyFrame) -> list[str]:
     kernel = FORMATS[name]
     rows = []
     for view in ("transmissions", "verdicts"):
-        if hasattr(kernel, view):
+        if getattr(kernel, view):
             rows += [f"{view} {row}" for row in getattr(kernel, view)(bronze).collect().to_dicts()]
     return sorted(rows)
 
@@ -71,7 +71,7 @@ def test_pieces_in_any_order_and_repeated_tell_what_the_whole_tells(name: str, d
     assert told(name, kernel.assemble(pl.concat(parts))) == whole
 
 
-@pytest.mark.parametrize("name", [name for name in sorted(LOGS) if hasattr(FORMATS[name], "records")])
+@pytest.mark.parametrize("name", [name for name in sorted(LOGS) if FORMATS[name].records])
 def test_records_are_those_of_parse(name: str) -> None:
     for log in LOGS[name]:
         lines = frame_of(lab(log))

@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobs import protect
-from jobs.contracts import REFERENCE, polars_schema
+from jobs.core.contracts import REFERENCE, polars_schema
 from jobs.formats import (
     PARSED,
     VERDICT,
@@ -25,6 +24,7 @@ from jobs.formats import (
     rspamd_history,
     spamassassin,
 )
+from jobs.protect import pseudonyms
 from tests.filter_logs import LAB, assert_closed, codes, frame_of, lab, parse, placed, source
 
 LOGS = {
@@ -46,16 +46,16 @@ for companion in COMPANIONS:
         if code == "record"
     ]
 
-kernels = pytest.mark.parametrize("kernel", KERNELS, ids=lambda kernel: kernel.FORMAT)
+kernels = pytest.mark.parametrize("kernel", KERNELS, ids=lambda kernel: kernel.NAME)
 
 
 @kernels
 def test_bronze_has_its_contract(kernel: ModuleType) -> None:
-    columns = polars_schema(f"bronze.{kernel.FORMAT}")
+    columns = polars_schema(f"bronze.{kernel.NAME}")
     assert {
         name: kind for name, kind in columns.items() if name not in ("event_date", "ingest_id")
     } == kernel.BRONZE
-    assert registry.FORMATS[kernel.FORMAT] is kernel
+    assert registry.FORMATS[kernel.NAME] is kernel.FORMAT
 
 
 @kernels
@@ -164,9 +164,9 @@ def test_the_registry_tells_the_logs_apart(name: str, expected: str) -> None:
 
 
 def test_companions_are_known() -> None:
-    assert list(registry.COMPANIONS) == COMPANIONS
+    assert {each.name for each in registry.COMPANIONS} == {each.NAME for each in COMPANIONS}
     for companion in COMPANIONS:
-        assert set(companion.WITHIN) == {"postfix", "exim", "sendmail"}
+        assert set(companion.FORMAT.within) == {"postfix", "exim", "sendmail"}
 
 
 @pytest.mark.parametrize("name", ["mail.rfc3164.log", "mail.iso8601.log", "mail.rfc5424.log"])
@@ -200,7 +200,7 @@ def test_companions_leave_the_lines_of_others_alone() -> None:
 
 
 def test_each_engine_is_read_by_its_own_rules(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(protect.KEY, "key of this test alone, 0123456789")
+    monkeypatch.setenv(pseudonyms.KEY, "key of this test alone, 0123456789")
     mail = lab("postfix/mail.rfc3164.log")
     frames = [
         kernel.verdicts(kernel.assemble(placed(parse(kernel, lines)))).collect()
@@ -209,8 +209,8 @@ def test_each_engine_is_read_by_its_own_rules(monkeypatch: pytest.MonkeyPatch) -
             *((companion, mail) for companion in COMPANIONS),
         )
     ]
-    own = protect.Own("lab", "CYP", ("example.test",), (), (), ())
-    rows = protect.verdicts(pl.concat(frames), protect.Door((own,), None))
+    own = pseudonyms.Own("lab", "CYP", ("example.test",), (), (), ())
+    rows = pseudonyms.verdicts(pl.concat(frames), pseudonyms.Door((own,), None))
     acted = rows.group_by("engine_code", "countermeasure_code").len().sort("engine_code", "len")
     assert acted.filter(pl.col("countermeasure_code").is_not_null()).rows() == [
         ("amavis", "CONTENT_FILTER", 6),

@@ -9,10 +9,10 @@ from typing import Any
 import polars as pl
 import pytest
 
+from jobs.core.lines import frame_of
 from jobs.formats import AHEAD
 from jobs.formats.registry import FORMATS, sniff
-from jobs.lines import frame_of
-from jobs.reading import Parsed, Range, parse_block
+from jobs.ingest.reading import Parsed, Range, parse_block
 from tests.filter_logs import LAB, lab, source
 from tests.formats import test_asterisk as asterisk
 from tests.formats import test_delimited as delimited

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from jobs import rules
 from jobs.formats import LINES, PARSED, TRANSMISSION, Source, jasmin
 from jobs.formats.python_repr import content
+from jobs.protect import rules
 
 NEWEST = dt.datetime(2026, 11, 25, tzinfo=dt.UTC)
 NO_TLVS = " [tlvs:none]"

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from jobs.errors import ObservatoryError
+from jobs.core.errors import ObservatoryError
 from jobs.formats import LINES, PARSED, Source, kannel
 from jobs.formats.kannel_format import CODES, check_options
 
@@ -223,13 +223,13 @@ def test_line(fields: dict[str, str], form: str, expected: dict[str, Any]) -> No
 )
 def test_a_format_that_cannot_be_read_is_an_error(options: dict[str, Any], told: str) -> None:
     with pytest.raises(ObservatoryError) as error:
-        check_options(options)
+        check_options(options, Path())
     assert str(error.value).startswith(told)
 
 
 def test_a_stamp_of_bearerbox_makes_a_time_needless() -> None:
-    check_options({"access_log_format": "%l|%p|%P", "access_log_clean": False})
-    check_options({})
+    for options in ({"access_log_format": "%l|%p|%P", "access_log_clean": False}, {}):
+        assert check_options(options, Path()) == options
 
 
 OTHERS = sorted(set(CODES) - set("tTlpPbarN"))

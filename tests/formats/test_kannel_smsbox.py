@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from jobs import rules
-from jobs.errors import ObservatoryError
+from jobs.core.errors import ObservatoryError
 from jobs.formats import LINES, PARSED, TRANSMISSION, Source, kannel, kannel_smsbox
+from jobs.protect import rules
 
 LAB = Path(__file__).parents[2] / "sample_data" / "lab" / "kannel"
 LOG = LAB / "smsbox-access.log"
@@ -178,9 +178,9 @@ def test_local_time_and_options() -> None:
     assert parse([refused()], zone="Asia/Nicosia")["first_at"][0] == dt.datetime(
         2026, 11, 24, 12, tzinfo=dt.UTC
     )
-    kannel_smsbox.check_options({"bearerbox": False})
+    kannel_smsbox.check_options({"bearerbox": False}, Path())
     with pytest.raises(ObservatoryError, match="bearerbox: must be true or false, not 'no'"):
-        kannel_smsbox.check_options({"bearerbox": "no"})
+        kannel_smsbox.check_options({"bearerbox": "no"}, Path())
 
 
 def test_sniff() -> None:

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobs import protect
-from jobs.attributes import ATTRIBUTES
-from jobs.contracts import contract, polars_schema
+from jobs.core.attributes import ATTRIBUTES
+from jobs.core.contracts import contract, polars_schema
 from jobs.formats import Document, Source, knowledge
 from jobs.formats.documents import frame_of
+from jobs.protect import pseudonyms
 from jobs.silver import knowing
 
 SOURCE = Source("op", "register", "a", dt.datetime(2026, 11, 24, 12, tzinfo=dt.UTC))
@@ -24,7 +24,7 @@ LIMIT = 1 << 20
 REGISTER = """day,sender,recipient,queue_id,consent_code,is_recipient_natural
 2026-11-24,News@Shop.example,ann@isp.example,,express,true
 2026-11-24,,<bob@isp.example>,,,FALSE
-2026-11-23,,,4QdX,revoked,unknown
+2026-11-23,,,4cYqX00001z1fQ,revoked,unknown
 2026-11-24,,eve@isp.example,,unknown,
 """
 
@@ -54,7 +54,7 @@ def test_a_register_is_read_row_by_row() -> None:
     assert [tuple(row) for row in rows.with_columns(pl.col("first_at").dt.day()).select(named).rows()] == [
         (24, "News@Shop.example", "ann@isp.example", None, "express", True),
         (24, None, "bob@isp.example", None, None, False),
-        (23, None, None, "4QdX", "revoked", None),
+        (23, None, None, "4cYqX00001z1fQ", "revoked", None),
     ]
 
 
@@ -142,20 +142,20 @@ def test_assembly_is_closed_and_knows_a_row_that_came_twice(files: list[str], cu
 
 
 def test_only_pseudonyms_pass_the_door_and_they_are_those_of_the_logs() -> None:
-    own = protect.Own("op", "CYP", ("isp.example",), (), (), ())
+    own = pseudonyms.Own("op", "CYP", ("isp.example",), (), (), ())
     raw = knowledge.facts(knowledge.assemble(bronze(REGISTER))).collect()
-    done = protect.facts(raw, protect.Door((own,), None))
+    done = pseudonyms.facts(raw, pseudonyms.Door((own,), None))
     schema = polars_schema("silver.operator_knowledge")
     assert dict(done.schema) == {name: kind for name, kind in schema.items() if name != "knowledge_hash"}
     assert done["period_date"].to_list() == [dt.date(2026, 11, 24)] * 2 + [dt.date(2026, 11, 23)]
     text = str(done.to_dicts()).lower()
     assert "shop.example" not in text and "isp.example" not in text
-    key = protect.operator_key("op")
+    key = pseudonyms.operator_key("op")
     sender, recipient = (
-        protect.pseudonyms(pl.Series([name]), key)[0] for name in ("news@shop.example", "bob@isp.example")
+        pseudonyms.pseudonyms(pl.Series([name]), key)[0] for name in ("news@shop.example", "bob@isp.example")
     )
     assert done["sender_hash"][0] == sender and done["recipient_hash"][1] == recipient
-    assert done["queue_id"].to_list() == [None, None, "4QdX"]
+    assert done["queue_id"].to_list() == [None, None, "4cYqX00001z1fQ"]
 
 
 def test_a_register_of_national_numbers_names_the_subscribers_of_a_log_of_such() -> None:
@@ -169,15 +169,17 @@ def test_a_register_of_national_numbers_names_the_subscribers_of_a_log_of_such()
         source = Source("op", "register", "a", SOURCE.newest_at, numbers_of=country)
         rows = frame_of(enumerate(read(register)), source, knowledge.BRONZE)
         raw = knowledge.facts(knowledge.assemble(rows.lazy())).collect()
-        own = protect.Own("op", "USA", (), (), (), ())
-        told[country] = protect.facts(raw, protect.Door((own,), None)).select("sender_hash", "recipient_hash")
-    key = protect.operator_key("op")
+        own = pseudonyms.Own("op", "USA", (), (), (), ())
+        told[country] = pseudonyms.facts(raw, pseudonyms.Door((own,), None)).select(
+            "sender_hash", "recipient_hash"
+        )
+    key = pseudonyms.operator_key("op")
     named = {
         None: [("2025550123", "4520123456"), ("mybank", "12025550124"), ("news@shop.example", "82262")],
         "USA": [("12025550123", "4520123456"), ("mybank", "12025550124"), ("news@shop.example", "82262")],
     }
     for country, pairs in named.items():
-        hashed = [tuple(protect.pseudonyms(pl.Series(pair), key)) for pair in pairs]
+        hashed = [tuple(pseudonyms.pseudonyms(pl.Series(pair), key)) for pair in pairs]
         assert told[country].rows() == hashed
 
 

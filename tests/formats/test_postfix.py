@@ -204,8 +204,8 @@ def test_every_submission_is_found(lab: pl.DataFrame, truth: list[dict[str, Any]
     }
 
     # What no submission explains: 20 messages of the load generator, four DSNs on the bounced
-    # recipients, one message sent by hand over a raw connection, and postscreen's sessions: of eight,
-    # two were refused at RCPT, two failed PREGREET, one only hung up and three passed.
+    # recipients, one message sent by hand over a raw connection, a web browser's request, and postscreen's
+    # sessions: of eight, two were refused at RCPT, two failed PREGREET, one only hung up and three passed.
     rest = Counter(
         (row["grain_code"], row["entry_code"], row["stage_code"], row["sender"]) for row in left.values()
     )
@@ -214,6 +214,7 @@ def test_every_submission_is_found(lab: pl.DataFrame, truth: list[dict[str, Any]
         ("recipient", "dsn", "delivery", ""): 4,
         ("recipient", "smtp", "delivery", "почта@good.example"): 1,
         ("attempt", "smtp", "envelope", "s@bulk.example"): 2,
+        ("attempt", "smtp", "envelope", None): 1,
         ("attempt", "smtp", "connect", None): 2,
     }
 
@@ -267,7 +268,7 @@ def test_lines_are_conserved_and_none_is_unread() -> None:
         data = (LAB / f"mail.{rendering}.log").read_bytes()
         out = parsed(data)
         assert out["offset"].equals(as_lines(data)["offset"])
-        assert out["line_code"].value_counts().sort("line_code").rows() == [("ignored", 859), ("record", 976)]
+        assert out["line_code"].value_counts().sort("line_code").rows() == [("ignored", 858), ("record", 977)]
         assert postfix.sniff(data) >= 0.5
 
 
@@ -384,6 +385,95 @@ def test_refusal_before_rcpt_is_one_attempt_and_none_beside_a_recipient() -> Non
         "deferred",
         "203.0.113.9",
     )
+
+
+LIMITS = [
+    ("Connection rate limit exceeded: 61 from {} for service smtpd", "connect", "deferred", "421"),
+    ("Connection concurrency limit exceeded: 51 from {} for service smtpd", "connect", "deferred", "421"),
+    (
+        "Message delivery request rate limit exceeded: 11 from {} for service smtpd",
+        "envelope",
+        "deferred",
+        "450",
+    ),
+    ("Recipient address rate limit exceeded: 11 from {} for service smtpd", "envelope", "deferred", "450"),
+    ("AUTH command rate limit exceeded: 11 from {} for service submission", "envelope", "deferred", "450"),
+    ("New TLS session rate limit exceeded: 11 from {} for service smtpd", "envelope", "deferred", "421"),
+    ("Refusing STARTTLS request from {} for service smtpd", "envelope", "deferred", "454"),
+    ("Refusing TLS service request from {} for service smtps", "connect", "deferred", "421"),
+    ("non-SMTP command from {}: GET / HTTP/1.1", "envelope", "rejected", "221"),
+    ("Illegal address syntax from {} in MAIL command: <a b@c.example>", "envelope", "rejected", "501"),
+    ("Illegal address syntax from {} in RCPT command: <ann@>", "envelope", "rejected", "501"),
+]
+
+
+@pytest.mark.parametrize(("text", "stage", "outcome", "code"), LIMITS)
+def test_what_smtpd_refuses_without_a_reject_line(text: str, stage: str, outcome: str, code: str) -> None:
+    client = "mail.b.example[192.0.2.7]"
+    text = f"smtpd[7]: warning: {text.format(client)}"
+    session = [
+        f"smtpd[7]: connect from {client}",
+        text,
+        text,
+        f"smtpd[7]: disconnect from {client} commands=0/0",
+    ]
+    # The same client comes again to the same process.
+    first, second = rows(log(*session, *session))
+    for row in (first, second):
+        assert (row["grain_code"], row["stage_code"], row["outcome_code"]) == ("attempt", stage, outcome)
+        assert (row["client_ip"], row["client_name"]) == ("192.0.2.7", "mail.b.example")
+        assert row["reply_code"] == code and row["try_count"] == 2
+        assert (row["recipient"] == "ann@") is ("RCPT" in text)
+        assert (row["sender"] == "a b@c.example") is ("MAIL" in text)
+    # A recipient that was refused stands for its session.
+    refused = REFUSED.replace("h.example[203.0.113.9]", client)
+    assert len(rows(log(session[0], text, refused, session[-1]))) == 1 + ("RCPT" in text)
+
+
+def test_too_many_errors_end_a_session_and_are_no_attempt_beside_a_refused_recipient() -> None:
+    client = "unknown[192.0.2.7]"
+    ended = f"smtpd[7]: too many errors after AUTH from {client}"
+    (row,) = rows(
+        log(f"smtpd[7]: connect from {client}", ended, f"smtpd[7]: disconnect from {client} auth=0/20")
+    )
+    assert (row["stage_code"], row["outcome_code"], row["recipient"]) == ("envelope", "deferred", None)
+    refused = REFUSED.replace("h.example[203.0.113.9]", client)
+    assert [row["recipient"] for row in rows(log(refused, ended.replace("AUTH", "RCPT")))] == ["r@own.test"]
+
+
+def test_postscreen_and_etrn_refuse_without_a_queue_id() -> None:
+    (busy,) = rows(log("postscreen[7]: reject: connect from [192.0.2.7]:4711: all screening ports busy"))
+    assert (busy["stage_code"], busy["outcome_code"], busy["client_ip"]) == (
+        "connect",
+        "deferred",
+        "192.0.2.7",
+    )
+    (etrn,) = rows(log("smtpd[7]: reject: ETRN own.example... from mail.b.example[192.0.2.7]"))
+    assert (etrn["stage_code"], etrn["outcome_code"], etrn["client_ip"]) == (
+        "envelope",
+        "rejected",
+        "192.0.2.7",
+    )
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "queue file size limit exceeded",
+        "message rejected: hopcount exceeded",
+        "BDAT request from mail.b.example[192.0.2.7] exceeds message size limit",
+    ],
+)
+def test_a_message_that_smtpd_and_cleanup_refuse_as_a_whole(reason: str) -> None:
+    (row,) = rows(
+        log(
+            "smtpd[7]: ABCDEF12: client=mail.b.example[192.0.2.7]",
+            "cleanup[8]: ABCDEF12: message-id=<m@b.example>",
+            f"cleanup[8]: warning: ABCDEF12: {reason}",
+        )
+    )
+    assert (row["grain_code"], row["stage_code"], row["outcome_code"]) == ("recipient", "content", "rejected")
+    assert row["reply_text"] == reason.removeprefix("message rejected: ")
 
 
 def test_refusal_inside_a_transaction_is_an_attempt() -> None:

@@ -278,6 +278,11 @@ def test_trap(line: str, expected: dict[str, Any]) -> None:
             "2026-11-24T14:16:12.500000",
         ),
         ("<30>1 2026-11-24T14:16:12Z mx1 rspamd 48 - - <a>; task; ", "UTC", "2026-11-24T14:16:12.000000"),
+        # With facility and level, as in tests/formats/test_syslog.py.
+        ("Nov 24 14:16:12 <mail.info> mx1 rspamd[48]: <a>; task; ", "UTC", "2026-11-24T14:16:12.000000"),
+        ("2026-11-24T14:16:12Z <2.6> mx1 rspamd[48]: <a>; task; ", "UTC", "2026-11-24T14:16:12.000000"),
+        ("<mail.info>Nov 24 14:16:12 mx1 rspamd[48]: <a>; task; ", "UTC", "2026-11-24T14:16:12.000000"),
+        ("Nov 24 14:16:12 mx1 mail.info rspamd[48]: <a>; task; ", "UTC", "2026-11-24T14:16:12.000000"),
     ],
 )
 def test_stamp(stamp: str, zone: str, expected: str) -> None:

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from jobs.contracts import polars_schema
+from jobs.core.contracts import polars_schema
 from jobs.formats import LINES, PARSED, TRANSMISSION, Source, exim, kannel, postfix, rspamd, sendmail
 from jobs.formats.registry import sniff
 
@@ -456,6 +456,13 @@ def test_a_refused_attempt(text: str, expected: tuple[Any, ...]) -> None:
         ),
         ("Milter: connect: host=x.example, addr=192.0.2.7, rejecting commands", Q, "rejected"),
         ("Milter: connect: host=x.example, addr=192.0.2.7, temp failing commands", Q, "deferred"),
+        ("rejecting EHLO from x.example [192.0.2.7] due to traffic before response", Q, "rejected"),
+        ("tcpwrappers (x.example, 192.0.2.7) rejection", "NOQUEUE", "rejected"),
+        (
+            "ERROR: srv_features=tempfail, relay=x.example [192.0.2.7], access temporarily disabled",
+            "NOQUEUE",
+            "deferred",
+        ),
     ],
 )
 def test_a_refused_connection(text: str, id: str | None, outcome: str) -> None:
@@ -465,6 +472,23 @@ def test_a_refused_connection(text: str, id: str | None, outcome: str) -> None:
         outcome,
         "192.0.2.7",
         None,
+    )
+
+
+def test_a_milter_that_failed_and_a_message_that_says_that_it_is_too_big() -> None:
+    failed = one(line("Milter: initialization failed, temp failing commands"))
+    assert told(failed, "grain_code", "stage_code", "outcome_code") == ("attempt", "connect", "deferred")
+    refused = one(line("Milter: initialization failed, rejecting commands"))
+    assert told(refused, "stage_code", "outcome_code") == ("connect", "rejected")
+    size = line("message size (316149) exceeds maximum (204800)")
+    big = one(size, came("<big@x.example>", count=0))
+    assert told(big, "grain_code", "stage_code", "outcome_code", "sender", "client_ip", "reply_code") == (
+        "attempt",
+        "envelope",
+        "rejected",
+        "big@x.example",
+        "192.0.2.7",
+        "552",
     )
 
 
@@ -667,3 +691,17 @@ def test_any_cut_gives_the_same(cuts: list[int], chance: random.Random) -> None:
     halves = [sendmail.assemble(pl.concat(some).lazy()).collect() for some in (pieces[:half], pieces[half:])]
     joined = sendmail.assemble(pl.concat(halves).lazy())
     assert_frame_equal(sendmail.transmissions(joined).collect(), wanted, check_row_order=False)
+
+
+@pytest.mark.parametrize("mark", ["<mail.info> ", "<mail.notice> ", "<2.5> "])
+def test_facility_and_level_before_the_host_change_nothing(mark: str) -> None:
+    """As FreeBSD's syslogd -v writes them."""
+    lines = [
+        came(),
+        went(),
+        line(f"ruleset=check_rcpt, arg1=<r@a.example>, relay={RELAY}, reject=550 5.7.1 no"),
+    ]
+    marked = [each.replace(" mx1 ", f" {mark}mx1 ", 1) for each in lines]
+    assert parse(marked).equals(parse(lines))
+    assert parse(lines)["line_code"].to_list() == ["record"] * 3
+    assert sniff("\n".join(marked).encode())[0] == "sendmail"

@@ -46,6 +46,17 @@ def stamp_of(line: str, **kwargs: Any) -> dt.datetime | None:
         '<22>1 2026-11-04T14:16:30Z mx1 postfix/smtpd 227 - [a b="x] y"][c] hello: world',
         "<22>1 2026-11-04T14:16:30Z mx1 postfix/smtpd 227 - - \ufeffhello: world",
         "Nov  4 14:16:30 mx1 postfix/smtpd[227]: hello: world\r",
+        # Facility and level, in words or numbers: FreeBSD's syslogd -v, BusyBox's, Solaris', a template's.
+        "Nov  4 14:16:30 <mail.info> mx1 postfix/smtpd[227]: hello: world",
+        "Nov  4 14:16:30 <2.6> mx1 postfix/smtpd[227]: hello: world",
+        "2026-11-04T14:16:30.000000+00:00 <mail.info> mx1 postfix/smtpd[227]: hello: world",
+        "2026-11-04T14:16:30Z <local7.notice> mx1 postfix/smtpd[227]: hello: world",
+        "2026 Nov  4 14:16:30.000 <mail.info> mx1 postfix/smtpd[227]: hello: world",
+        "<mail.info>Nov  4 14:16:30 mx1 postfix/smtpd[227]: hello: world",
+        "<mail.info> 2026-11-04T14:16:30Z mx1 postfix/smtpd[227]: hello: world",
+        "Nov  4 14:16:30 mx1 mail.info postfix/smtpd[227]: hello: world",
+        "2026-11-04T14:16:30Z mx1 <mail.info> postfix/smtpd[227]: hello: world",
+        "Nov  4 14:16:30 mx1 postfix/smtpd[227]: [ID 197553 mail.info] hello: world",
     ],
 )
 def test_renderings_of_one_line(line: str) -> None:
@@ -69,6 +80,8 @@ def test_renderings_of_one_line(line: str) -> None:
         "2026-11-04T14:16:59.123456+00:00 relay ",
         "2026 Nov  4 14:16:59.000 relay ",
         "Nov  4 14:17:10 far Nov  4 14:16:59 relay ",
+        "Nov  4 14:16:59 <mail.info> relay ",
+        "Nov  4 14:16:59 relay mail.info ",
     ],
 )
 @pytest.mark.parametrize(
@@ -77,6 +90,7 @@ def test_renderings_of_one_line(line: str) -> None:
         "Nov  4 14:16:30 mx1 postfix/smtpd[227]: hello: world",
         "<22>Nov  4 14:16:30 mx1 postfix/smtpd[227]: hello: world",
         "2026-11-04T14:16:30+00:00 mx1 postfix/smtpd[227]: hello: world",
+        "Nov  4 14:16:30 <mail.info> mx1 postfix/smtpd[227]: hello: world",
         "2026 Nov  4 14:16:30.000 mx1 postfix/smtpd[227]: hello: world",
         "1 2026-11-04T14:16:30Z mx1 postfix/smtpd 227 - - hello: world",
         "<22>1 2026-11-04T14:16:30Z mx1 postfix/smtpd 227 - - hello: world",
@@ -99,6 +113,21 @@ def test_what_only_looks_like_a_wrapped_line() -> None:
     assert (program["host"], program["tag"], program["body"]) == ("mx1", "May", "hello")
     (deep,) = envelope("Nov  4 14:16:59 relay " * 50_000 + "Nov  4 14:16:30 mx1 p[1]: b")
     assert deep["reason_code"] is None
+
+
+def test_levels_that_change_from_line_to_line() -> None:
+    """The rows of a file with facility and level are those of one without, whatever lines lie beside."""
+    bodies = [f"mx{number % 2} p{number % 3}[{number}]: {number}" for number in range(12)]
+    levels = ["<mail.info> ", "<mail.notice> ", "", "<2.4> "]
+    plain = [f"Nov 24 14:00:{number:02d} {body}" for number, body in enumerate(bodies)]
+    marked = [f"Nov 24 14:00:{number:02d} {levels[number % 4]}{body}" for number, body in enumerate(bodies)]
+    assert envelope(*marked) == envelope(*plain)
+    assert [envelope(line)[0] for line in marked] == envelope(*plain)
+    # A program may be called so, and a host may have no name.
+    (odd,) = envelope("Nov 24 14:00:00 mx1 mail.info: hello there")
+    assert (odd["host"], odd["tag"], odd["body"]) == ("mx1", "mail.info", "hello there")
+    assert envelope("Nov 24 14:00:00 <mail.info>")[0]["reason_code"] == "truncated"
+    assert envelope("Nov 24 14:00:00 mx1 mail.info")[0]["reason_code"] == "truncated"
 
 
 def test_fractions_are_kept() -> None:

@@ -1,0 +1,4 @@
+"""What the DAGs share.
+
+Only dags/ imports it.
+"""

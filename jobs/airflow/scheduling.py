@@ -1,0 +1,252 @@
+"""What the DAGs share: the settings as Airflow reads them, and one command of the pipeline as a task.
+
+A command runs as it stands, or by spark-submit where `[engine] name` is "spark". Airflow imports this module
+when it parses DAGs, in an environment that may have none of the pipeline's packages.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from airflow.providers.standard.operators.bash import BashOperator
+from airflow.sdk import Asset
+from airflow.sdk.definitions.retry_policy import RetryDecision, RetryPolicy
+
+if TYPE_CHECKING:
+    from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
+
+# The words of a command line, from the context of a run.
+Words = Callable[[Any], Sequence[str]]
+
+log = logging.getLogger(__name__)
+ROOT = Path(__file__).resolve().parents[2]
+# The exit codes that every further try would end with, too. Of spark-submit itself 1 is a wrong option.
+LASTING = {1: "a validation held something back", 2: "wrong input or settings"}
+# How BashOperator and SparkSubmitOperator report the exit code.
+EXIT_CODE = re.compile(r"^Bash .* non-zero exit code (\d+)|^Cannot execute: .*?\. Error code is: (\d+)\.")
+# The settings of [engine] that decide how a stage runs, and what comes before them.
+ENGINE = {"name": "OBSERVATORY_ENGINE_NAME", "master": "OBSERVATORY_ENGINE_MASTER"}
+# Airflow's connection of the master that the settings name.
+CONNECTION = "observatory_spark"
+# Seconds that OBSERVATORY_ALERT may take.
+LONGEST_ALERT = 60
+NO_PROVIDER = (
+    '[engine] name = "spark" needs the package apache-airflow-providers-apache-spark in Airflow\'s'
+    " environment: install it there, or set OBSERVATORY_ENGINE_NAME=embedded"
+)
+
+
+class CommandFailed(Exception):
+    """A command of the pipeline ended with an exit code that is none of its results."""
+
+    def __init__(self, exit_code: int, command: str, said: str) -> None:
+        super().__init__(f"`{command}` ended with exit code {exit_code}:\n{said}")
+        self.exit_code = exit_code
+
+
+def exit_code(error: BaseException) -> int | None:
+    """The exit code of the command that a task failed with; None where no command ended."""
+    if isinstance(error, CommandFailed):
+        return error.exit_code
+    found = EXIT_CODE.search(str(error))
+    return int(found.group(found.lastindex or 0)) if found else None
+
+
+class UnlessLasting(RetryPolicy):
+    """Retry a failed command, unless its exit code names a cause that lasts; its log describes the cause."""
+
+    def evaluate(
+        self, exception: BaseException, try_number: int, max_tries: int, context: Any = None
+    ) -> RetryDecision:
+        code = exit_code(exception)
+        cause = LASTING.get(code) if code is not None else None
+        return RetryDecision.fail(reason=cause) if cause else RetryDecision.default()
+
+
+def config_file() -> Path:
+    """The settings file that the DAGs are made from."""
+    return Path(os.environ.get("OBSERVATORY_CONFIG", ROOT / "observatory.toml")).resolve()
+
+
+class NoSettings(Exception):
+    """The settings file that the DAGs are made from cannot be read."""
+
+
+class NoProvider(Exception):
+    """Airflow lacks the provider of the engine that the settings name."""
+
+
+def settings_of_dags() -> dict[str, Any]:
+    """The settings as they stand in the file. Raises NoSettings, with what to set, which Airflow shows."""
+    file = config_file()
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        wrong = "no such settings file"
+    except OSError as error:
+        wrong = f"the settings cannot be read: {error.strerror}"
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        wrong = f"not TOML: {error}"
+    raise NoSettings(
+        f"{file}: {wrong}. Set OBSERVATORY_CONFIG to the path of observatory.toml, in the environment of"
+        " Airflow's DAG processor and of its workers"
+    )
+
+
+def pipeline_python() -> str:
+    """The Python of the pipeline's environment."""
+    return os.environ.get("OBSERVATORY_PYTHON", sys.executable)
+
+
+def lake_url(settings: dict[str, Any]) -> str:
+    """The lake's URL: a relative folder is one beside the settings file."""
+    root = os.environ.get("OBSERVATORY_LAKE_ROOT") or settings.get("lake", {}).get("root", "build/lake")
+    if "://" in root:
+        return str(root).rstrip("/")
+    return (config_file().parent / root.removeprefix("file:")).resolve().as_uri()
+
+
+def as_assets(names: list[str], settings: dict[str, Any]) -> list[Asset]:
+    """Tables of the lake as assets."""
+    return [Asset(name=table, uri=f"{lake_url(settings)}/{table.replace('.', '/')}") for table in names]
+
+
+def engine_of(settings: dict[str, Any]) -> dict[str, str]:
+    """The engine's name and master, as the pipeline reads them."""
+    given = {"name": "embedded", "master": "", **settings.get("engine", {})}
+    return {key: os.environ.get(variable) or given[key] for key, variable in ENGINE.items()}
+
+
+def shell(words: Sequence[str]) -> str:
+    """A command of the pipeline for a shell, each word quoted."""
+    return shlex.join([pipeline_python(), "-m", "jobs", *words])
+
+
+def rendered(value: Callable[[Any], Any]) -> Any:
+    """A field that Airflow fills when the task runs, by a call.
+
+    Commands are made by calls, never from templates: no value of a run or of the settings is then read as a
+    template or by the shell.
+    """
+    return lambda context, jinja_env: value(context)
+
+
+def command(task_id: str, words: Words, **options: Any) -> BashOperator:
+    """A command of the pipeline as a task."""
+    return BashOperator(
+        task_id=task_id,
+        bash_command=rendered(lambda context: shell(words(context))),
+        # Tasks run in a folder of their own and find the project by this path.
+        env={"PYTHONPATH": str(ROOT)},
+        append_env=True,
+        do_xcom_push=False,
+        skip_on_exit_code=None,
+        **options,
+    )
+
+
+def by_engine(settings: dict[str, Any]) -> Callable[..., BashOperator | SparkSubmitOperator]:
+    """How a stage becomes a task: `command`, or `submitted` where the engine is Spark."""
+    engine = engine_of(settings)
+    return partial(submitted, master=engine["master"]) if engine["name"] == "spark" else command
+
+
+def submitted(task_id: str, words: Words, master: str, **options: Any) -> SparkSubmitOperator:
+    """A command of the pipeline as the driver of a Spark job, on the machine of the task.
+
+    master: that of the settings; without it that of Airflow's connection `spark_default`.
+    """
+    try:
+        from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
+    except ImportError:
+        raise NoProvider(NO_PROVIDER) from None
+    if master:
+        os.environ[f"AIRFLOW_CONN_{CONNECTION.upper()}"] = json.dumps({"conn_type": "spark", "host": master})
+    beside = Path(pipeline_python()).with_name("spark-submit")
+    return SparkSubmitOperator(
+        task_id=task_id,
+        conn_id=CONNECTION if master else "spark_default",
+        spark_binary=str(beside) if beside.exists() else "spark-submit",
+        # Of another mode Airflow would not learn the exit code.
+        deploy_mode="client",
+        name=f"spam-observatory {task_id}",
+        application=str(ROOT / "jobs" / "__main__.py"),
+        application_args=rendered(lambda context: list(words(context))),
+        # Java has to have the jars of Delta before Python starts.
+        jars=rendered(lambda context: ",".join(map(str, delta_jars()))),
+        env_vars=rendered(lambda context: environment_of_spark()),
+        do_xcom_push=False,
+        **options,
+    )
+
+
+def delta_jars() -> list[Path]:
+    from jobs.engine import java
+
+    return java.jars()
+
+
+def environment_of_spark() -> dict[str, str]:
+    """What spark-submit and its Python find the project, its packages and a Java by."""
+    from jobs.engine import java
+
+    # The application's folder must not hide packages of the same names as its modules.
+    own = {"PYTHONPATH": str(ROOT), "PYTHONSAFEPATH": "1", "PYSPARK_PYTHON": pipeline_python()}
+    return own if os.environ.get("JAVA_HOME") else own | {"JAVA_HOME": str(java.java_home())}
+
+
+def output(words: Sequence[str], may_end_with: Collection[int] = ()) -> Any:
+    """What a command of the pipeline prints as JSON. Raises CommandFailed, with what the command says.
+
+    may_end_with: exit codes other than 0 with which it has done its work.
+    """
+    done = subprocess.run(
+        [pipeline_python(), "-m", "jobs", *words],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode not in {0, *may_end_with}:
+        raise CommandFailed(done.returncode, f"observatory {words[0]}", done.stderr.strip())
+    return json.loads(done.stdout)
+
+
+def alert_text(context: Any) -> str:
+    """What a failed task tells a person: its DAG and task, then the text that it failed with."""
+    task = context["task_instance"]
+    return f"Spam Observatory, {task.dag_id}.{task.task_id}\n\n{context['exception']}\n"
+
+
+def alert(context: Any) -> None:
+    """Give the text of a failed task to the command of OBSERVATORY_ALERT, and to the log."""
+    text = alert_text(context)
+    log.error(text)
+    if command := os.environ.get("OBSERVATORY_ALERT"):
+        subprocess.run(command, shell=True, input=text, text=True, timeout=LONGEST_ALERT, check=True)
+
+
+def writing(tables: list[str], settings: dict[str, Any]) -> dict[str, Any]:
+    """The options of a task that writes these tables, as the lake's only writer while it runs."""
+    return {"outlets": as_assets(tables, settings), "pool": "lake", "retry_policy": UnlessLasting()}
+
+
+def report_folder(settings: dict[str, Any]) -> Path:
+    """The folder of the report page: OBSERVATORY_REPORT, or `report` beside a lake of this machine."""
+    if given := os.environ.get("OBSERVATORY_REPORT"):
+        return Path(given)
+    lake = lake_url(settings)
+    if lake.startswith("file://"):
+        return Path(unquote(lake.removeprefix("file://"))).with_name("report")
+    return config_file().parent / "build" / "report"

@@ -1,0 +1,186 @@
+"""The command `observatory explain`: one message, attempt or call from its lines to gold's cells."""
+
+from __future__ import annotations
+
+import datetime as dt
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from jobs.core.errors import ObservatoryError
+from jobs.settings import config
+
+# Polars, kernels and the lake take a second to import.
+if TYPE_CHECKING:
+    from jobs.engine.lake import Lake
+    from jobs.explain.search import Asked, Match
+    from jobs.explain.story import Story
+
+# So many matches are listed.
+LISTED = 20
+out = Console(soft_wrap=False)
+
+
+def explain(
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="A queue id, Message-ID, Call-ID, an SMSC's id, a number, an address, or a key of a list.",
+            metavar="QUEUE-ID|MESSAGE-ID|NUMBER",
+        ),
+    ],
+    config_file: Annotated[Path, typer.Option("--config", help="The settings file.")] = Path(
+        "observatory.toml"
+    ),
+    day: Annotated[
+        dt.datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="Only what began on this UTC day.", show_default=False),
+    ] = None,
+    operator: Annotated[
+        str | None, typer.Option("--operator", help="One operator, by its id; all without it.")
+    ] = None,
+    source: Annotated[
+        str | None, typer.Option(help="Only what this source has lines of.", show_default=False)
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print all of it as JSON.")] = False,
+) -> None:
+    """One message, attempt or call: its log lines, its rows in bronze and silver with the reasons, and the
+    cells of gold that it counts in.
+
+    Prints addresses, numbers and texts as the log has them: it is for the operator's own machine, and needs
+    the key of pseudonyms.
+    """
+    from jobs.engine.lake import open_lake
+    from jobs.explain.finding import find
+    from jobs.explain.search import Asked
+    from jobs.protect.pseudonyms import master_key
+    from jobs.stages import identity
+
+    settings = config.load(config_file)
+    chosen = config.operators(settings, operator)
+    known = {each.id for one in chosen for each in one.source}
+    if source is not None and source not in known:
+        raise ObservatoryError(f"--source: unknown '{source}'{config.nearest(source, known)}")
+    master_key()
+    lake = open_lake(settings.lake.root)
+    identity.refuse_others(lake, settings)
+    asked = Asked(name, chosen, day.date() if day else None, source)
+    matches = find(lake, settings, asked)
+    if not matches:
+        raise ObservatoryError(nothing_found(lake, settings, asked))
+    if len(matches) > 1:
+        show_matches(matches, asked, json)
+        return
+    from jobs.explain.story import story_of
+
+    story = story_of(lake, settings, asked, matches[0])
+    if json:
+        sys.stdout.write(story.as_json() + "\n")
+    else:
+        draw(story)
+
+
+def nothing_found(lake: Lake, settings: config.Observatory, asked: Asked) -> str:
+    """Where nothing was found, and what to do."""
+    from jobs.explain.search import Search
+
+    lines = []
+    for operator in asked.operators:
+        search = Search(lake, settings, operator, asked)
+        days = search.days_in_lake()
+        where = f"silver and bronze of {days[0]} to {days[1]}" if days else "a lake without its records"
+        lines.append(f"  operator '{operator.id}': {where}")
+        quarantined = search.quarantined()
+        if quarantined.height:
+            row = quarantined.row(0, named=True)
+            lines.append(
+                f"    {quarantined.height:,} quarantined line{'s' if quarantined.height > 1 else ''} contain"
+                f" it, the first at byte {row['offset']:,} of stream {row['stream_id']}:"
+                f" `observatory quarantine --operator {operator.id} --source {row['source_id']}`"
+            )
+    narrowed = [
+        f"--{option}" for option, value in (("day", asked.day), ("source", asked.source)) if value is not None
+    ]
+    hints = [f"Without {' and '.join(narrowed)} it looks further."] if narrowed else []
+    hints += [
+        "`observatory status` shows what no run has read yet.",
+        "A number is best given with + and the country code; a queue id without the host or a colon.",
+    ]
+    return "\n".join([f"nothing found for '{asked.text}'. It looked in", *lines, *hints])
+
+
+def show_matches(matches: Sequence[Match], asked: Asked, json: bool) -> None:
+    """The matches, each with the key that names it alone."""
+    from jobs.explain.story import listed
+
+    rows = [listed(match) for match in matches]
+    if json:
+        import json as encoder
+
+        sys.stdout.write(encoder.dumps(rows, indent=1) + "\n")
+        return
+    out.print(Text(f"{len(rows):,} matches for {asked.text}", "bold"))
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    for column in ("time, UTC", "operator/source", "outcome", "key"):
+        table.add_column(column, no_wrap=True, overflow="ellipsis")
+    for row in rows[:LISTED]:
+        whose = f"{row['operator']}/{row['source']}"
+        table.add_row(*map(Text, (row["at"][:19].replace("T", " "), whose, row["outcome"], row["key"])))
+    out.print(table)
+    if len(rows) > LISTED:
+        out.print(f"The first {LISTED} are shown.")
+    out.print("Narrow them with --day, --operator or --source, or explain one by its key.", soft_wrap=True)
+
+
+def draw(story: Story) -> None:
+    from jobs.core.patterns import visible
+
+    indented(story.title, 0, "bold")
+    section("Lines")
+    file = None
+    for line in story.lines:
+        if file != (file := (line.source_id, line.stream_id)):
+            indented(f"{line.source_id}  {visible(line.file_name)}", 2, "bold")
+        text = "(landing no longer holds this line)" if line.text is None else visible(line.text)
+        indented(f"@{line.offset:,}  {text}", 6)
+    section("Bronze")
+    for row in story.bronze_lines():
+        table, _, values = visible(row).partition("  ")
+        indented(table, 2, "bold")
+        indented(values, 6)
+    section("Silver")
+    for reason in story.reasons:
+        indented(f"{reason.table}  {visible(reason.row)}", 2, "bold")
+        for each in reason.because:
+            indented(visible(each), 6)
+    if story.not_counted:
+        indented(f"Counts in no cell: {story.not_counted}.", 2)
+    section("Gold")
+    for code, names in story.definitions().items():
+        indented(f"{code}: {', '.join(names) or 'none'}", 2)
+    for table, key, counts in story.gold_lines():
+        indented(table, 2, "bold")
+        indented(key, 6)
+        indented(counts, 6)
+    if not story.cells:
+        indented("No cell: nothing of it is counted.", 2)
+
+
+def section(title: str) -> None:
+    out.print()
+    out.print(Text(title, "bold cyan"))
+
+
+def indented(text: str, indent: int, style: str = "") -> None:
+    """A text that goes on below its first line where the terminal ends; in a pipe on one line."""
+    if out.is_terminal:
+        out.print(Padding(Text(text, style, overflow="fold"), (0, 0, 0, indent)))
+    else:
+        out.print(Text(" " * indent + text), soft_wrap=True)

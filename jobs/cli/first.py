@@ -1,0 +1,344 @@
+"""`observatory report LOG…` and `observatory init LOG…`."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from jobs.cli.interrupt import Interrupted
+from jobs.core.errors import ObservatoryError
+from jobs.core.patterns import visible
+from jobs.first.proposal import Proposal, add_known, country_row, named, propose
+from jobs.first.settings_text import Answers, proposed_answers, settings_text
+from jobs.protect import pseudonyms
+from jobs.settings import config
+from jobs.sniff import kannel
+from jobs.sniff.figures import bytes_of
+from jobs.sniff.files import Problem
+
+KEY_NAME = "pseudonym.key"
+STARTERS = "`observatory sniff FILE` shows what it is like, and drafts a profile to read it with"
+
+
+def proposal_of(logs: list[str], err: Console) -> Proposal:
+    """What the logs propose. Raises ObservatoryError where none of them can be used."""
+    with err.status("Looking at the logs"):
+        return propose(logs)
+
+
+def refuse_none(found: Proposal) -> None:
+    """Raise ObservatoryError where no log can be used."""
+    if not found.sources:
+        raise ObservatoryError("\n".join(problems_of(found)) or "no log was named")
+
+
+def problems_of(found: Proposal) -> list[str]:
+    """What could not be used, a line each."""
+    unknown = [Problem(log.name, f"of no known format. {STARTERS}") for log, _ in found.unknown]
+    return [str(each) for each in (*found.problems, *unknown)]
+
+
+def draw(out: Console, found: Proposal) -> None:
+    """The logs that were found, a line each."""
+    width = max(len(Path(each.url).name) for each in found.sources)
+    kind = max(len(each.format) for each in found.sources)
+    for each in found.sources:
+        files = f"{each.files} files, " if each.files > 1 else ""
+        zone = f"{each.time_zone}, {each.zone_by}" if each.zone_by else "UTC assumed: the log does not say"
+        name = visible(Path(each.url).name)
+        line = f"  {name:<{width}}  {each.format:<{kind}}  {files}{bytes_of(each.bytes)}; {zone}"
+        out.print(Text(line), soft_wrap=out.width >= 100)
+
+
+def assumptions(found: Proposal, answers: Answers) -> list[tuple[str, str]]:
+    """What a report without settings takes as given."""
+    rows = []
+    if found.has_mail:
+        part = ", by a sample of the logs" if found.is_sampled else ""
+        domains = f"{named(answers.domains)}: mail to them is delivered here{part}"
+        rows.append(("own domains", domains if answers.domains else "none: the logs show no local delivery"))
+        rows.append(("own networks", "loopback and private addresses"))
+    if found.has_numbers:
+        rows.append(("own numbers", f"{named(answers.number_prefixes)}, all numbers of the country"))
+    country = country_row(answers.country)["name_en"]
+    by = found.country_by or "a placeholder, for nothing names one"
+    rows.append(("country", f"{country}, {by}; costs in {answers.currency}"))
+    rows.append(("places", "sources are not located: that needs a table of address ranges"))
+    return rows
+
+
+def draw_rows(out: Console, rows: list[tuple[str, str]]) -> None:
+    from rich.table import Table
+
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0), pad_edge=False)
+    table.add_column(no_wrap=True)
+    table.add_column()
+    for name, text in rows:
+        table.add_row(f"  {name}", Text(text))
+    out.print(table)
+
+
+# --- report ---------------------------------------------------------------------------------------------
+
+
+def report(
+    logs: list[str],
+    output: Path,
+    keep: bool,
+    country: str | None,
+    out: Console,
+    err: Console,
+    compute: Callable[[config.Observatory], list[str]],
+    write: Callable[[config.Observatory, Path], Path],
+) -> None:
+    """From logs to the report page, with a lake that lives as long as the command.
+
+    compute: pulls and runs all stages; the problems of sources. write: draws the page.
+    """
+    refuse_other_folder(output)
+    found = proposal_of(logs, err)
+    refuse_none(found)
+    answers = proposed_answers(found)
+    if country is not None:
+        try:
+            answers = replace(answers, country=known_country(country))
+        except ValueError as error:
+            raise ObservatoryError(f"--country: {error}") from None
+        answers.currency = country_row(answers.country)["currency"] or "USD"
+        found.country_by = "as named"
+    out.print("Logs")
+    draw(out, found)
+    out.print("Assumed, for there are no settings")
+    draw_rows(out, assumptions(found, answers))
+    problems = problems_of(found)
+    with folder_of_lake(keep, out) as folder, own_key(folder):
+        file = folder / "observatory.toml"
+        file.write_text(settings_text(found, answers), encoding="utf-8")
+        settings = config.load(file, lake_root=str(folder / "lake"))
+        held: ObservatoryError | None = None
+        try:
+            problems += compute(settings)
+        except ObservatoryError as error:
+            # What a validation holds back is left out of the page, and said at the end.
+            if error.exit_code != 1:
+                raise
+            held = error
+        page = write(settings, output)
+        out.print(f"Report: {page.resolve()}", soft_wrap=True)
+    if held is not None:
+        raise held
+    if problems:
+        raise ObservatoryError("\n".join(problems))
+
+
+def refuse_other_folder(output: Path) -> None:
+    """Raise ObservatoryError for a folder of anything but an earlier report."""
+    if output.is_file():
+        raise ObservatoryError(f"--output {output}: a file. Name a folder")
+    if output.is_dir() and any(output.iterdir()) and not (output / "SHA256SUMS").is_file():
+        raise ObservatoryError(f"--output {output}: holds other files. Name a new folder, or an empty one")
+
+
+@contextmanager
+def folder_of_lake(keep: bool, out: Console) -> Iterator[Path]:
+    """A private folder for the lake, deleted in the end unless it is to be kept."""
+    folder = Path(tempfile.mkdtemp(prefix="observatory-"))
+    try:
+        yield folder
+    except Interrupted:
+        kept = f"The lake so far is in {folder}." if keep else "The temporary lake was deleted."
+        raise Interrupted(f"Stopped. No page was written. {kept}") from None
+    finally:
+        if not keep:
+            shutil.rmtree(folder, ignore_errors=True)
+    if keep:
+        settings = folder / "observatory.toml"
+        out.print(f"Lake, settings and key: {folder}", soft_wrap=True)
+        out.print(f"  observatory show gold.spam_volume_daily --config {settings}", soft_wrap=True)
+    else:
+        out.print("The lake is deleted (--keep keeps it). To go on: observatory init LOG…")
+
+
+@contextmanager
+def own_key(folder: Path) -> Iterator[None]:
+    """A key made for this lake, in place of one that the environment has."""
+    before = {name: os.environ.pop(name, None) for name in (pseudonyms.KEY, pseudonyms.KEY_FILE)}
+    pseudonyms.operator_key.cache_clear()
+    make_key(folder / KEY_NAME)
+    os.environ[pseudonyms.KEY_FILE] = str(folder / KEY_NAME)
+    try:
+        yield
+    finally:
+        os.environ.pop(pseudonyms.KEY_FILE, None)
+        os.environ.update({name: value for name, value in before.items() if value is not None})
+        pseudonyms.operator_key.cache_clear()
+
+
+def make_key(file: Path) -> None:
+    """Write a new key that its owner alone can read. Raises FileExistsError for one that is there."""
+    with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as new:
+        new.write(secrets.token_hex(32) + "\n")
+
+
+# --- init -----------------------------------------------------------------------------------------------
+
+
+def init(logs: list[str], output: Path, yes: bool, out: Console, err: Console) -> None:
+    """Write a settings file and a key from logs, and ask what they do not say."""
+    key = output.parent / KEY_NAME
+    if output.exists():
+        raise ObservatoryError(
+            f"{output}: there is one already, and init never overwrites. Name another: --output"
+        )
+    if not output.parent.is_dir():
+        raise ObservatoryError(f"{output}: the folder {output.parent} is not there")
+    found = proposal_of(logs, err)
+    if not yes:
+        ask_formats(found, out)
+    refuse_none(found)
+    out.print("Logs")
+    draw(out, found)
+    answers = proposed_answers(found)
+    if not yes:
+        answers = ask(found, answers, out)
+    text = settings_text(found, answers)
+    is_new_key = not key.exists()
+    try:
+        if is_new_key:
+            make_key(key)
+        with open(output, "x", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise ObservatoryError(f"{error.filename or output}: {error.strerror or error}") from None
+    # What this wrote must be what every other command reads.
+    config.load(output)
+    out.print(f"Settings: {output}", soft_wrap=True)
+    made = "" if is_new_key else " (it was there)"
+    out.print(f"Key: {key}{made}. Keep it: with another key nothing joins.", soft_wrap=True)
+    if answers.is_assumed:
+        out.print("Lines that are marked 'assumed' are guesses: check them before the first run.")
+    other = "" if output == Path("observatory.toml") else f" --config {output}"
+    out.print(f"Next: observatory run{other}", soft_wrap=True)
+    if problems := problems_of(found):
+        raise ObservatoryError("\n".join(problems))
+
+
+def ask_formats(found: Proposal, out: Console) -> None:
+    """Ask for the format of access logs of Kannel that no known format reads."""
+    for log, recognised in list(found.unknown):
+        head = recognised[0].head
+        if not kannel.is_access_log(head):
+            continue
+        out.print(Text(f"{visible(log.name)} is an access log of Kannel in a format of its own."))
+        options = answer(
+            "access-log-format in its bearerbox.conf (- leaves the log out)", "-", reader_of(head), out
+        )
+        if options:
+            for each in recognised:
+                each.scores, each.options = [("kannel", 1.0), *each.scores], options
+            add_known(found, log, recognised)
+
+
+def reader_of(head: bytes) -> Callable[[str], dict[str, Any] | None]:
+    """Takes a format for a log that begins so; none for a hyphen."""
+    return lambda text: None if text == "-" else kannel.asked(head, text)
+
+
+def ask(found: Proposal, given: Answers, out: Console) -> Answers:
+    """What the logs do not say, asked one by one; the return key takes the proposal."""
+    out.print("Return takes what stands in brackets.")
+    name = answer("Name of the operator", given.name, str.strip, out)
+    operator_id = answer("Its id, for good: small letters, digits, hyphens", slug(name), known_id, out)
+    country = answer(
+        f"Country, three letters{f' ({found.country_by})' if found.country_by else ''}",
+        given.country, known_country, out,
+    )  # fmt: skip
+    currency = answer("Currency", country_row(country)["currency"] or given.currency, known_currency, out)
+    holding = answer("Holding that owns it, one word", operator_id, str.strip, out)
+    subscribers = answer("Subscribers (0: not known)", "0", known_count, out)
+    domains, prefixes = given.domains, given.number_prefixes
+    if found.has_mail:
+        domains = answer("Own mail domains, with commas", ", ".join(domains) or "-", listed, out)
+    if found.has_numbers:
+        prefixes = answer(
+            "Own numbers begin with, with commas", ", ".join(prefixes) or "-", known_prefixes, out
+        )
+    for source in found.sources:
+        if source.zone_by is None:
+            source.time_zone = answer(f"Time zone of {source.id}", source.time_zone, known_zone, out)
+            source.zone_by = "as answered"
+    return Answers(
+        operator_id,
+        name,
+        country,
+        holding,
+        currency,
+        subscribers or None,
+        domains,
+        prefixes,
+        is_assumed=False,
+    )
+
+
+def answer(question: str, proposal: str, check: Callable[[str], Any], out: Console) -> Any:
+    """A person's answer, asked again until it is right."""
+    while True:
+        try:
+            text = typer.prompt(question, default=proposal)
+        except typer.Abort:
+            raise ObservatoryError("nobody is there to answer. --yes takes the proposals") from None
+        try:
+            return check(text)
+        except (ObservatoryError, ValueError) as error:
+            out.print(Text(f"  {error}"))
+
+
+def slug(name: str) -> str:
+    kept = "".join(sign if sign.isascii() and sign.isalnum() else "-" for sign in name.lower())
+    return "-".join(part for part in kept.split("-") if part) or "own"
+
+
+def known_id(text: str) -> str:
+    if text != slug(text):
+        raise ValueError(f"small letters, digits and hyphens only, such as {slug(text)}")
+    return text
+
+
+def known_country(text: str) -> str:
+    return config.known_country(text.strip().upper())
+
+
+def known_currency(text: str) -> str:
+    return config.one_of(text.strip().upper(), config.currencies(), "currency (ISO 4217)")
+
+
+def known_zone(text: str) -> str:
+    return config.Source.known_zone(text.strip())
+
+
+def known_count(text: str) -> int:
+    digits = text.replace(",", "").replace(" ", "")
+    if not digits.isdigit():
+        raise ValueError("a whole number")
+    return int(digits)
+
+
+def listed(text: str) -> tuple[str, ...]:
+    return tuple(each for each in text.replace(",", " ").lower().split() if each != "-")
+
+
+def known_prefixes(text: str) -> tuple[str, ...]:
+    prefixes = listed(text)
+    config.Operator.parse_prefixes(list(prefixes))
+    return prefixes

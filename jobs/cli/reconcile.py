@@ -1,0 +1,99 @@
+"""The command `observatory reconcile`: this project's counts of a mail log beside another program's."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from jobs.core.errors import ObservatoryError
+
+# Kernels take a second to import.
+if TYPE_CHECKING:
+    from jobs.reconcile.command import Reconciled
+    from jobs.reconcile.counts import Bridge
+
+out = Console(soft_wrap=False)
+err = Console(stderr=True, soft_wrap=True)
+WORDS = {
+    "deferral": "deferrals",
+    "reject_warning": "reject warnings",
+    "temp_rejected": "temporary rejects",
+}
+# A rule is printed below its count, so far from the left.
+INDENT = 4
+
+
+def reconcile(
+    logs: Annotated[
+        list[str],
+        typer.Argument(
+            help="Logs of one mail server, or wildcards in quotes; its filter's log may stand beside them.",
+            metavar="LOG…",
+        ),
+    ],
+    json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+) -> None:
+    """Count a mail log beside pflogsumm (Postfix) or eximstats (Exim), and explain each difference by a rule.
+
+    Needs no settings, and stores nothing. Where the other program is not installed, its lines are counted
+    by its definition. A difference that no rule accounts for is printed as unexplained.
+    """
+    from jobs.reconcile.command import reconciled
+
+    with err.status("Counting"):
+        found = reconciled(logs)
+    if json:
+        sys.stdout.write(found.as_json() + "\n")
+    else:
+        draw(found)
+    if found.problems:
+        raise ObservatoryError("\n".join(found.problems))
+
+
+def draw(found: Reconciled) -> None:
+    theirs = found.version or f"by {found.program}'s definition"
+    out.print(Text(f"{found.program if found.version else theirs} beside this project", "bold"))
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    for name in ("", theirs if found.version else "lines", "here"):
+        table.add_column(name, justify="right" if name else "left", no_wrap=True)
+    table.add_column("which counts")
+    for bridge in found.bridges:
+        first = bridge.lines if bridge.theirs is None else bridge.theirs
+        table.add_row(words(bridge.kind), f"{first:,}", f"{bridge.ours:,}", bridge.counts)
+    out.print(table)
+    for bridge in found.bridges:
+        if bridge.steps or bridge.unexplained:
+            explain(bridge)
+    left = sum(abs(bridge.unexplained) for bridge in found.bridges)
+    out.print()
+    out.print(Text(f"unexplained: {left:,}", "bold red" if left else "bold"))
+    if found.version is None:
+        text = f"{found.program} is not installed: its Debian package is {found.package}."
+        out.print(Text(text + " The lines are counted by its definition."))
+
+
+def explain(bridge: Bridge) -> None:
+    """From the other program's count to this project's, a line for each rule."""
+    first = bridge.lines if bridge.theirs is None else bridge.theirs
+    out.print()
+    rounded = " (rounded)" if bridge.rounding else ""
+    out.print(Text(f"{words(bridge.kind)}: from {first:,}{rounded} to {bridge.ours:,}", "bold"))
+    rows: Sequence[tuple[int, str]] = [(step.count, step.rule) for step in bridge.steps]
+    rows = [*rows, *([(bridge.unexplained, "unexplained")] if bridge.unexplained else [])]
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(justify="right", min_width=INDENT + 5, no_wrap=True)
+    grid.add_column()
+    for count, rule in rows:
+        grid.add_row(f"{count:+,}", Text(rule, "red" if rule == "unexplained" else ""))
+    out.print(grid)
+
+
+def words(kind: str) -> str:
+    """A kind as the other program calls it."""
+    return WORDS.get(kind, kind)

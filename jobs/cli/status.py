@@ -1,0 +1,238 @@
+"""The command `observatory status`: how each source fares, and what to do next."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.cells import cell_len
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from jobs.settings import config
+
+# Polars and the lake take a part of a second to import.
+if TYPE_CHECKING:
+    from jobs.engine.lake import Lake
+    from jobs.state.sources import SourceStatus
+
+STALE = 3
+STALE_TEXT = "stale"
+# Spaces between columns.
+GAP = 2
+out = Console(soft_wrap=False)
+
+
+def status(
+    config_file: Annotated[Path, typer.Option("--config", help="The settings file.")] = Path(
+        "observatory.toml"
+    ),
+    operator: Annotated[
+        str | None, typer.Option("--operator", help="One operator, by its id; all without it.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object for each source.")] = False,
+) -> None:
+    """Each source: landed, waiting, last record, quarantine, what holds it back, and what to do next.
+
+    Ends with exit code 3 if a source is stale: its last record is older than stale_days of its source or of
+    [lake], 2 days without a setting.
+    """
+    from jobs.engine.lake import open_lake
+    from jobs.state.sources import as_json, source_rows
+
+    settings = config.load(config_file)
+    chosen = config.operators(settings, operator)
+    lake = open_lake(settings.lake.root)
+    rows = source_rows(lake, settings, chosen)
+    if json:
+        sys.stdout.write(as_json(rows) + "\n")
+    else:
+        draw(lake, settings, {each.id for each in chosen}, rows)
+    if any(row.is_stale for row in rows):
+        raise typer.Exit(STALE)
+
+
+def draw(lake: Lake, settings: config.Observatory, operators: set[str], rows: Sequence[SourceStatus]) -> None:
+    from jobs.core.patterns import visible
+    from jobs.state.status import copy_rows, copy_steps, problems
+    from jobs.state.validations import rule_counts, standing
+
+    show_sources(rows)
+    show_lines(lake, operators)
+    show_joins(lake, operators)
+    copies = copy_rows(lake, operators)
+    show_copies(copies)
+    show_list("Held back", held(rows))
+    counts = rule_counts(standing(lake.root, operators))
+    if counts:
+        rules, broken = (sum(each) for each in list(zip(*counts, strict=True))[1:])
+        out.print(f"Last validation: {rules:,} rules on {len(counts)} tables, {broken:,} broken\n")
+    show_list("Problems", [("", visible(each)) for each in problems(lake, settings, operators)])
+    steps = [(f"{row.operator}/{row.source}", visible(row.next_step)) for row in rows if row.next_step]
+    steps += copy_steps(copies)
+    show_list("Next", steps or [("", "Nothing to do.")])
+
+
+def show_table(
+    title: str, names: Sequence[str], counts: Sequence[str], rows: Iterable[Sequence[str]]
+) -> None:
+    """A table without lines, which would take room. Where it is too wide for the terminal, the first column,
+    the operator, stands above its rows; where it still is, counts break, and names do not."""
+    cells = list(rows)
+    if not cells:
+        return
+    out.print(Text(title, "bold"))
+    headers = (*names, *counts)
+    columns = zip(headers, *cells, strict=True)
+    width = sum(max(map(cell_len, column)) + GAP for column in columns) - GAP
+    if width <= out.width:
+        out.print(table_of(names, counts, cells))
+    else:
+        for operator in dict.fromkeys(row[0] for row in cells):
+            out.print(Text(operator))
+            out.print(table_of(names[1:], counts, [row[1:] for row in cells if row[0] == operator]))
+    out.print()
+
+
+def table_of(names: Sequence[str], counts: Iterable[str], cells: Sequence[Sequence[str]]) -> Table:
+    table = Table(box=None, padding=(0, GAP, 0, 0), pad_edge=False)
+    for name, values in zip(names, zip(*cells, strict=True), strict=False):
+        table.add_column(name, no_wrap=True, min_width=max(map(cell_len, (name, *values))))
+    for name in counts:
+        table.add_column(name, justify="right", overflow="fold")
+    for row in cells:
+        table.add_row(*(Text(cell, "bold red" if cell == STALE_TEXT else "") for cell in row))
+    return table
+
+
+def show_sources(rows: Iterable[SourceStatus]) -> None:
+    show_table(
+        "Sources",
+        ("operator", "source"),
+        ("landed", "waiting", "quarantine", "last record, UTC", ""),
+        [
+            (
+                row.operator,
+                row.source,
+                size(row.landed),
+                size(row.waiting),
+                f"{row.quarantined:,}",
+                f"{row.last_record:%Y-%m-%d %H:%M}" if row.last_record else "none",
+                STALE_TEXT if row.is_stale else "",
+            )
+            for row in rows
+        ],
+    )
+
+
+def show_lines(lake: Lake, operators: set[str]) -> None:
+    """What became of the lines: a line per operator, source and format."""
+    from jobs.state.status import ledger_rows
+
+    names, counts = ("operator_id", "source_id", "format_code"), ("lines", "records", "ignored")
+    show_table(
+        "Lines read",
+        ("operator", "source", "format"),
+        (*counts, "quarantined"),
+        [
+            (
+                *(row[name] for name in names),
+                *(f"{row[name]:,}" for name in counts),
+                with_share(row["quarantined"], row["lines"]),
+            )
+            for row in ledger_rows(lake)
+            if row["operator_id"] in operators
+        ],
+    )
+
+
+def show_joins(lake: Lake, operators: set[str]) -> None:
+    """How verdicts were joined to mails, reports to SMS, rows to calls: a line per operator and source."""
+    from jobs.state.status import JOIN_QUALITY, join_rows
+
+    show_table(
+        "Recipients and calls, by how verdicts, reports and rows were joined to them",
+        ("operator", "source"),
+        ("units", "exact", "by message-id", "by numbers", "none"),
+        [
+            (
+                row["operator_id"],
+                row["source_id"],
+                f"{row['units']:,}",
+                *(f"{row[code] / row['units']:.1%}" for code in JOIN_QUALITY),
+            )
+            for row in join_rows(lake)
+            if row["operator_id"] in operators
+        ],
+    )
+
+
+def show_copies(rows: Iterable[dict[str, Any]]) -> None:
+    """Lines that two files hold: a line per operator and pair of sources."""
+    show_table(
+        "Lines that another file holds too, which count once",
+        ("operator", "source", "counted in"),
+        ("lines", "first day", "last day"),
+        [
+            (
+                row["operator_id"],
+                row["source_id"],
+                row["kept_source_id"],
+                with_share(row["copied_line_count"], row["records"]),
+                str(row["first"]),
+                str(row["last"]),
+            )
+            for row in rows
+            if row["copied_line_count"]
+        ],
+    )
+
+
+def held(rows: Iterable[SourceStatus]) -> list[tuple[str, str]]:
+    """The rules that hold an operator's tables back, each once: the operator, and what is broken."""
+    found = {(row.operator, rule.table, rule.rule): rule for row in rows for rule in row.held_rules}
+    return [
+        (
+            operator,
+            f"{table}: rule {name} is broken on {rule.rows:,} row{'s' if rule.rows != 1 else ''}."
+            f" It says: {rule.text}.",
+        )
+        for (operator, table, name), rule in sorted(found.items(), key=lambda item: item[0])
+    ]
+
+
+def show_list(title: str, lines: Sequence[tuple[str, str]]) -> None:
+    """Lines that each begin with what they are about, if anything; in a pipe none is broken."""
+    if not lines:
+        return
+    out.print(Text(title, "bold"))
+    if not out.is_terminal:
+        for about, text in lines:
+            out.print(Text(f"{about}  {text}" if about else text), soft_wrap=True)
+    else:
+        grid = Table.grid(padding=(0, 2, 0, 0))
+        grid.add_column(no_wrap=True)
+        grid.add_column(overflow="fold")
+        for about, text in lines:
+            grid.add_row(*((Text(about), Text(text)) if about else (Text(text),)))
+        out.print(grid)
+    out.print()
+
+
+def with_share(part: int, whole: int) -> str:
+    """A count, and its share where there is any: 3 (0.06%)."""
+    return f"{part:,} ({part / whole:.2%})" if part else f"{part:,}"
+
+
+def size(count: int) -> str:
+    """Bytes as 412 B, 226.4 kB, 1.3 GB."""
+    value = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 1000 or unit == "GB":
+            break
+        value /= 1000
+    return f"{count:,} B" if unit == "B" else f"{value:,.1f} {unit}"

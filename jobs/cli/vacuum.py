@@ -1,0 +1,96 @@
+"""The command `observatory vacuum`: remove what is older than [retention] says and needed by nothing."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from jobs.settings import config
+
+# Polars and the lake take a part of a second to import.
+if TYPE_CHECKING:
+    from jobs.stages.retention import Removal
+
+out = Console(soft_wrap=False)
+err = Console(stderr=True, soft_wrap=True)
+
+
+def vacuum(
+    config_file: Annotated[Path, typer.Option("--config", help="The settings file.")] = Path(
+        "observatory.toml"
+    ),
+    operator: Annotated[
+        str | None,
+        typer.Option("--operator", help="One operator, by its id; without it all that the lake has."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print what would be removed.")] = False,
+) -> None:
+    """Remove logs, records and pseudonyms that are older than the settings keep them.
+
+    The table retention of the settings says for how many days. What open days and unfinished batches
+    need stays, and so does gold. Earlier versions of tables go a day after they were replaced. The table
+    meta.retention has a row for each removal.
+    """
+    from jobs.engine import record
+    from jobs.engine.lake import open_lake
+    from jobs.stages import retention
+    from jobs.stages import vacuum as removal
+
+    settings = config.load(config_file)
+    lake = open_lake(settings.lake.root)
+    names = retention.operators_of(lake)
+    if operator is not None:
+        names = [operator] if operator in names else [config.operators(settings, operator)[0].id]
+    now = record.now()
+    today = (settings.lake.read_at or now).date()
+    if dry_run:
+        made = retention.plan(lake, settings, names, today)
+    else:
+        made = removal.vacuum(lake, settings, names, f"{now:%Y%m%dT%H%M%S.%fZ}", today)
+    show_removals(made.removals, dry_run)
+    for each in made.waiting:
+        err.print(Text(f"Left for now: {each}."))
+
+
+def show_removals(removals: Iterable[Removal], is_dry: bool) -> None:
+    """A line for each table or source, and what stays readable for how long."""
+    from jobs.stages.retention import AGE
+
+    found = list(removals)
+    if not found:
+        out.print("Nothing to remove: all that is there is new enough, or still needed.")
+        return
+    title = "Would be removed" if is_dry else "Removed"
+    table = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    table.add_column("from", overflow="fold")
+    for name in ("files", "MB"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("days", no_wrap=True)
+    places = dict.fromkeys((each.reason, each.table_name) for each in found)
+    for reason, place in places:
+        rows = [each for each in found if (each.reason, each.table_name) == (reason, place)]
+        table.add_row(
+            place,
+            f"{sum(each.files for each in rows):,}",
+            f"{sum(each.bytes for each in rows) / 1e6:,.1f}",
+            days_of(rows) if reason == AGE else "earlier versions",
+        )
+    out.print(table)
+    if any(each.reason == AGE and not each.table_name.startswith("landing/") for each in found):
+        out.print(
+            "Rows leave their table at once, and the disk with the first vacuum a day later.", soft_wrap=True
+        )
+
+
+def days_of(rows: Iterable[Removal]) -> str:
+    """The days of what goes, as 2026-11-01 … 2026-11-03."""
+    days: list[dt.date] = [day for each in rows for day in (each.first, each.last) if day is not None]
+    first, last = min(days), max(days)
+    return f"{first}" if first == last else f"{first} … {last}"

@@ -1,0 +1,100 @@
+"""Areas that figures are given for: countries, ITU regions, the Resolution's groups, and the world.
+
+Memberships are dated: a figure is for the groups as they were on the last day of its period.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from jobs.core.errors import ObservatoryError
+
+WORLD = "WORLD"
+# The groups that the Resolution's footnote names.
+GROUPS = ("LDC", "SIDS", "LLDC", "TRANSITION")
+COUNTRY, REGION, GROUP, ALL = "country", "region", "group", "world"
+
+
+@dataclass(frozen=True)
+class Area:
+    """An area, with the ISO 3166-1 alpha-3 codes of its countries."""
+
+    code: str
+    kind: str
+    countries: tuple[str, ...]
+
+
+def on_day(dated: pl.DataFrame, day: dt.date) -> pl.DataFrame:
+    """The rows that hold on a day."""
+    return dated.filter(holds_on(pl.lit(day)))
+
+
+def holds_on(day: pl.Expr) -> pl.Expr:
+    """Whether a dated row holds on a day; `valid_to` is the first day on which it no longer does."""
+    return (pl.col("valid_from") <= day) & (pl.col("valid_to").is_null() | (day < pl.col("valid_to")))
+
+
+def classified(country: pl.DataFrame, country_group: pl.DataFrame, day: dt.date) -> pl.DataFrame:
+    """Region, development class and groups of each country on a day, as country_code, region_code,
+    development_code and group_codes.
+
+    Development class: LDC; DEVELOPED if the World Bank counts the country as of high income and none of the
+    Resolution's groups holds it; else DEVELOPING. The Resolution's footnote says "include", so the groups
+    alone would leave out countries such as India and Kenya.
+    """
+    groups = (
+        on_day(country_group, day)
+        .group_by(pl.col("iso3").alias("country_code"))
+        .agg(pl.col("group_code").unique().sort().alias("group_codes"))
+    )
+    held = pl.col("group_codes")
+    return (
+        on_day(country, day)
+        .filter(pl.col("itu_region").is_not_null())
+        .select(pl.col("iso3").alias("country_code"), pl.col("itu_region").alias("region_code"))
+        .join(groups, on="country_code", how="left")
+        .with_columns(held.fill_null([]))
+        .with_columns(
+            pl.when(held.list.contains("LDC"))
+            .then(pl.lit("LDC"))
+            .when(held.list.contains("WB_HIGH") & (held.list.set_intersection(list(GROUPS)).list.len() == 0))
+            .then(pl.lit("DEVELOPED"))
+            .otherwise(pl.lit("DEVELOPING"))
+            .alias("development_code")
+        )
+        .sort("country_code")
+    )
+
+
+def areas(countries: pl.DataFrame) -> list[Area]:
+    """The world, the regions, the groups, and each country, of a table of classified countries."""
+    rows = countries.sort("country_code").to_dicts()
+    found = [Area(WORLD, ALL, tuple(row["country_code"] for row in rows))]
+    for region in sorted({row["region_code"] for row in rows}):
+        members = tuple(row["country_code"] for row in rows if row["region_code"] == region)
+        found.append(Area(region, REGION, members))
+    for group in GROUPS:
+        members = tuple(row["country_code"] for row in rows if group in row["group_codes"])
+        if members:
+            found.append(Area(group, GROUP, members))
+    return found + [Area(row["country_code"], COUNTRY, (row["country_code"],)) for row in rows]
+
+
+def with_classes(operators: pl.DataFrame, countries: pl.DataFrame) -> pl.DataFrame:
+    """Operators with the region and class of their country. Raises ObservatoryError if it has no region."""
+    unknown = sorted(set(operators["country_code"]) - set(countries["country_code"]))
+    if unknown:
+        raise ObservatoryError(
+            f"the frame has operators in {', '.join(unknown)}, which country.csv places in no ITU region:"
+            " correct the frame, or give the country a region"
+        )
+    return operators.join(countries, on="country_code", how="left", maintain_order="left")
+
+
+def members(area: Area, country: np.ndarray) -> np.ndarray:
+    """Which operators are in the area, by their countries."""
+    return np.isin(country.astype(str), area.countries)

@@ -1,0 +1,42 @@
+"""Values that a person writes from a list: which are allowed, and which is nearest to a wrong one."""
+
+from __future__ import annotations
+
+import csv
+import difflib
+from functools import cache
+from typing import Any
+
+from jobs.core.contracts import CODELISTS
+
+
+def one_of(value: str, known: Any, what: str) -> str:
+    """The value itself if it is known; else an error with the nearest known one."""
+    if value in known:
+        return value
+    raise ValueError(f"unknown {what} '{value}'" + nearest(value, known))
+
+
+def nearest(value: str, known: Any) -> str:
+    """A hint such as `; did you mean 'postfix'?`, or the choices when nothing is near."""
+    by_lower = {str(name).lower(): str(name) for name in known}
+    close = difflib.get_close_matches(value.lower(), list(by_lower), n=1, cutoff=0.5)
+    if close:
+        return f"; did you mean '{by_lower[close[0]]}'?"
+    return f"; known are: {', '.join(sorted(by_lower.values()))}" if len(by_lower) <= 20 else ""
+
+
+@cache
+def codes(codelist: str) -> frozenset[str]:
+    with open(CODELISTS / f"{codelist}.csv", newline="", encoding="utf-8") as file:
+        return frozenset(row["code"] for row in csv.DictReader(file))
+
+
+def model_of(model: Any, step: str) -> Any:
+    """The settings class behind a field, through lists and options."""
+    if not hasattr(model, "model_fields") or step not in model.model_fields:
+        return model
+    kind = model.model_fields[step].annotation
+    while hasattr(kind, "__args__"):
+        kind = kind.__args__[0]
+    return kind

@@ -1,0 +1,336 @@
+"""Contracts: what each table is, read from schemas/, and all that derives from it.
+
+schemas/fields.yaml defines every column once; schemas/<layer>/<table>.yaml names a table's columns,
+key, partitions, inputs and how parts of it merge. From them derive the Arrow and Polars schemas, conform(),
+the Delta schema with its comments, the checks, the Great Expectations suites, the data dictionary and
+Airflow's assets. Arrow and Polars are imported only where a function needs them, because Airflow reads
+contracts while it parses DAGs.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from jobs.core.errors import ObservatoryError
+
+if TYPE_CHECKING:
+    import polars as pl
+    import pyarrow as pa
+
+SCHEMAS = Path(__file__).resolve().parents[2] / "schemas"
+CODELISTS = SCHEMAS / "codelists"
+REFERENCE = SCHEMAS / "reference"
+LAYERS = ("bronze", "silver", "gold", "study", "meta", "ref")
+# The words of a contract's file.
+NEEDED = ("table", "description", "key", "fields")
+OPTIONAL = ("reads", "partition_by", "required", "checks", "merge")
+# How the values of two parts of a table become one; jobs/core/merge.py applies them.
+MERGES = ("sum", "min", "max", "first", "union", "sketch", "any", "all")
+
+
+@dataclass(frozen=True)
+class Field:
+    """One column, wherever it stands.
+
+    type: as in Spark SQL. unit: of a measure. codelist: the list under schemas/codelists/ or
+    `ref.<table>.<column>` that holds its codes.
+    """
+
+    name: str
+    type: str
+    description: str
+    unit: str | None = None
+    codelist: str | None = None
+
+
+@dataclass(frozen=True)
+class Contract:
+    """One table: a row is what `description` says; `key` is unique in it.
+
+    reads: the tables that its job takes. required: columns beside the key that are never null.
+    checks: SQL conditions that hold in every row, by name.
+    """
+
+    table: str
+    description: str
+    fields: tuple[Field, ...]
+    key: tuple[str, ...]
+    reads: tuple[str, ...] = ()
+    partition_by: tuple[str, ...] = ()
+    required: tuple[str, ...] = ()
+    checks: tuple[tuple[str, str], ...] = ()
+    merge: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def layer(self) -> str:
+        return self.table.split(".")[0]
+
+    @property
+    def name(self) -> str:
+        return self.table.split(".")[1]
+
+    @property
+    def columns(self) -> list[str]:
+        return [field.name for field in self.fields]
+
+    @property
+    def period(self) -> str | None:
+        """The column whose values, with operator_id, are replaced as a whole."""
+        return self.partition_by[1] if len(self.partition_by) > 1 else None
+
+    @property
+    def not_null(self) -> list[str]:
+        return [*self.key, *(name for name in self.required if name not in self.key)]
+
+
+def read_yaml(file: Path) -> Any:
+    """The content of a YAML file. LibYAML reads fields.yaml ten times as fast as PyYAML's own parser does."""
+    return yaml.load(file.read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+
+
+@cache
+def fields() -> dict[str, Field]:
+    """Every column of every table, from schemas/fields.yaml."""
+    raw = read_yaml(SCHEMAS / "fields.yaml")
+    return {name: Field(name=name, **properties) for name, properties in raw.items()}
+
+
+@cache
+def contract(table: str) -> Contract:
+    """The contract of a table such as gold.spam_volume_daily."""
+    layer, _, name = table.partition(".")
+    file = (REFERENCE if layer == "ref" else SCHEMAS / layer) / f"{name}.yaml"
+    if not file.is_file():
+        raise ObservatoryError(f"unknown table '{table}': there is no {file.relative_to(SCHEMAS.parent)}")
+    raw = read_yaml(file)
+    refuse_words(file.name, raw)
+    unknown = [column for column in raw["fields"] if column not in fields()]
+    if unknown:
+        raise ObservatoryError(f"{file.name}: {', '.join(unknown)} not defined in schemas/fields.yaml")
+    if raw["table"] != table:
+        raise ObservatoryError(f"{file.name} says it is {raw['table']}, not {table}")
+    merge = tuple(raw.get("merge", {}).items())
+    unknown_rules = sorted({rule for _, rule in merge if rule not in MERGES})
+    if unknown_rules:
+        raise ObservatoryError(
+            f"{file.name}: unknown merge rule {', '.join(unknown_rules)}; known are {', '.join(MERGES)}"
+        )
+    return Contract(
+        table=table,
+        description=raw["description"].strip(),
+        fields=tuple(fields()[column] for column in raw["fields"]),
+        key=tuple(raw["key"]),
+        reads=tuple(each for given in raw.get("reads", ()) for each in expanded(given, table)),
+        partition_by=tuple(raw.get("partition_by", ())),
+        required=tuple(raw.get("required", ())),
+        checks=tuple(raw.get("checks", {}).items()),
+        merge=merge,
+    )
+
+
+def expanded(given: str, table: str) -> list[str]:
+    """The tables that an entry of `reads` names: `bronze.*` stands for those of all formats that have rows
+    for the table."""
+    if given != "bronze.*":
+        return [given]
+    return [f"bronze.{row['code']}" for row in rows_of_list("format") if table in row["silver"].split()]
+
+
+def format_kind(name: str) -> str:
+    """How files of a format are read: lines, documents, or profile. Its kernel need not be imported."""
+    return next((row["kind"] for row in rows_of_list("format") if row["code"] == name), "lines")
+
+
+@cache
+def rows_of_list(codelist: str) -> tuple[dict[str, str], ...]:
+    """The rows of a list under schemas/codelists/."""
+    with (CODELISTS / f"{codelist}.csv").open(newline="", encoding="utf-8") as rows:
+        return tuple(csv.DictReader(rows))
+
+
+def refuse_words(file_name: str, raw: Mapping[str, Any]) -> None:
+    """Raise ObservatoryError for what a contract must say and does not, or says in a word of no meaning: a
+    misspelt `partition_by` would make a table that no run can replace."""
+    told = [f"lacks {word}" for word in NEEDED if word not in raw]
+    told += [f"has an unknown word '{word}'" for word in raw if word not in (*NEEDED, *OPTIONAL)]
+    if told:
+        known = ", ".join((*NEEDED, *OPTIONAL))
+        raise ObservatoryError(f"{file_name} {' and '.join(told)}; a contract's words are: {known}")
+
+
+@cache
+def tables() -> tuple[str, ...]:
+    """Every table that has a contract, layer by layer."""
+    folders = {layer: REFERENCE if layer == "ref" else SCHEMAS / layer for layer in LAYERS}
+    return tuple(f"{layer}.{file.stem}" for layer in LAYERS for file in sorted(folders[layer].glob("*.yaml")))
+
+
+@cache
+def codes(codelist: str) -> tuple[str, ...]:
+    """The codes of a list under schemas/codelists/, or of a reference table's column."""
+    if codelist.startswith("ref."):
+        _, table, column = codelist.split(".")
+        file = REFERENCE / f"{table}.csv"
+    else:
+        file, column = CODELISTS / f"{codelist}.csv", "code"
+    with file.open(newline="", encoding="utf-8") as rows:
+        return tuple(dict.fromkeys(row[column] for row in csv.DictReader(rows)))
+
+
+@cache
+def reference_digest() -> str:
+    """SHA-256 over reference tables, code lists and gold contracts: what gold needs beside silver."""
+    digest = hashlib.sha256()
+    for file in sorted(
+        [*REFERENCE.glob("*.csv"), *CODELISTS.glob("*.csv"), *(SCHEMAS / "gold").glob("*.yaml")]
+    ):
+        digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()
+
+
+def arrow_type(text: str) -> pa.DataType:
+    """The Arrow type of a field's `type`. Raises ObservatoryError for a type that no contract uses."""
+    import pyarrow as pa
+
+    simple = {
+        "string": pa.string(),
+        "boolean": pa.bool_(),
+        "int": pa.int32(),
+        "bigint": pa.int64(),
+        "double": pa.float64(),
+        "date": pa.date32(),
+        "timestamp": pa.timestamp("us", "UTC"),
+        "binary": pa.binary(),
+    }
+    text = text.strip()
+    if text in simple:
+        return simple[text]
+    if text.startswith("decimal("):
+        precision, scale = text[len("decimal(") : -1].split(",")
+        return pa.decimal128(int(precision), int(scale))
+    if text.startswith("array<"):
+        return pa.list_(pa.field("element", arrow_type(text[len("array<") : -1])))
+    if text.startswith("struct<"):
+        parts = [part.split(":", 1) for part in split_top(text[len("struct<") : -1])]
+        return pa.struct([pa.field(name.strip(), arrow_type(kind)) for name, kind in parts])
+    raise ObservatoryError(f"fields.yaml: unknown type '{text}'")
+
+
+def polars_type(text: str) -> pl.DataType:
+    """The Polars type of a field's `type`. Raises ObservatoryError for a type that no contract uses."""
+    import polars as pl
+
+    simple = {
+        "string": pl.String(),
+        "boolean": pl.Boolean(),
+        "int": pl.Int32(),
+        "bigint": pl.Int64(),
+        "double": pl.Float64(),
+        "date": pl.Date(),
+        "timestamp": pl.Datetime("us", "UTC"),
+        "binary": pl.Binary(),
+    }
+    text = text.strip()
+    if text in simple:
+        return simple[text]
+    if text.startswith("decimal("):
+        precision, scale = text[len("decimal(") : -1].split(",")
+        return pl.Decimal(int(precision), int(scale))
+    if text.startswith("array<"):
+        return pl.List(polars_type(text[len("array<") : -1]))
+    if text.startswith("struct<"):
+        parts = [part.split(":", 1) for part in split_top(text[len("struct<") : -1])]
+        return pl.Struct([pl.Field(name.strip(), polars_type(kind)) for name, kind in parts])
+    raise ObservatoryError(f"fields.yaml: unknown type '{text}'")
+
+
+def split_top(text: str) -> list[str]:
+    """Split at the commas that stand outside brackets."""
+    parts, depth = [""], 0
+    for character in text:
+        depth += (character in "<(") - (character in ">)")
+        if character == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return parts
+
+
+@cache
+def arrow_schema(table: str) -> pa.Schema:
+    """The table's Arrow schema, each column with its comment. All columns are nullable: rules, not the
+    schema, say what must be there."""
+    import pyarrow as pa
+
+    return pa.schema(
+        [
+            pa.field(field.name, arrow_type(field.type), metadata={"comment": field.description})
+            for field in contract(table).fields
+        ]
+    )
+
+
+@cache
+def polars_schema(table: str) -> dict[str, Any]:
+    """The table's columns and Polars types."""
+    return {field.name: polars_type(field.type) for field in contract(table).fields}
+
+
+def conform(frame: pl.DataFrame, table: str) -> pl.DataFrame:
+    """The frame with exactly the table's columns, in order and type.
+
+    Raises ObservatoryError on a missing or surplus column, and Polars' own error on a value that does not
+    fit its type.
+    """
+    import polars as pl
+
+    wanted = pl.Schema(polars_schema(table))
+    missing = sorted(set(wanted) - set(frame.columns))
+    surplus = sorted(set(frame.columns) - set(wanted))
+    if missing or surplus:
+        raise ObservatoryError(f"{table}: the job lacks columns {missing} and has surplus columns {surplus}")
+    return frame.select(list(wanted)).cast(wanted)
+
+
+def rows_frame(rows: list[dict[str, Any]], table: str) -> pl.DataFrame:
+    """Rows as a frame of the table's columns; a column that no row has is null."""
+    import polars as pl
+
+    kinds = polars_schema(table)
+    return pl.DataFrame([{name: row.get(name) for name in kinds} for row in rows], schema=kinds, orient="row")
+
+
+@cache
+def reference(table: str) -> pl.DataFrame:
+    """A reference table: schemas/reference/<name>.csv with the types of its contract; an empty cell is null.
+
+    Raises ObservatoryError for a file that lacks a column or holds a value of another type.
+    """
+    import polars as pl
+
+    file = REFERENCE / f"{contract(table).name}.csv"
+    try:
+        text = pl.read_csv(file, infer_schema=False).with_columns(pl.all().replace("", None))
+        return text.select(typed_text(name, kind) for name, kind in polars_schema(table).items())
+    except pl.exceptions.PolarsError as error:
+        raise ObservatoryError(f"{file.name} is not as its contract says: {error}") from None
+
+
+def typed_text(name: str, kind: Any) -> pl.Expr:
+    """A column of text read as the type; raises on text that is no value of it."""
+    import polars as pl
+
+    column = pl.col(name)
+    if kind == pl.Boolean:
+        return column.str.to_lowercase().replace_strict({"true": True, "false": False}, return_dtype=kind)
+    if kind == pl.Date:
+        return column.str.to_date("%Y-%m-%d")
+    return column if kind == pl.String else column.cast(kind)

@@ -1,0 +1,57 @@
+"""A disk without room, whichever library meets it."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from pathlib import Path
+
+from jobs.core.errors import ObservatoryError
+
+NUMBERS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+# What libraries that are not Python's say in place of a number.
+WORDS = ("No space left on device", "Disk quota exceeded", "File too large")
+
+
+class DiskFull(ObservatoryError):
+    """Nothing more can be written. What was finished stays; the same command goes on from there."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        super().__init__(
+            f"{what}: the disk is full, or its quota is. What was finished stays as it is. Make room and run "
+            "the same command again: it goes on from there, and nothing is lost or counted twice."
+        )
+
+    def __reduce__(self) -> tuple[type[DiskFull], tuple[str]]:
+        return DiskFull, (self.what,)
+
+
+def write_whole(path: Path, data: memoryview) -> None:
+    """Write a file. Where the disk has no room, DiskFull names the file and nothing is left of it."""
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        if not is_full(error):
+            raise
+        path.unlink(missing_ok=True)
+        raise DiskFull(str(path)) from None
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether a disk without room is behind an error."""
+    return any(
+        # An OSError of delta-rs has no number.
+        getattr(each, "errno", None) in NUMBERS
+        or (getattr(each, "errno", None) is None and any(word in str(each) for word in WORDS))
+        for each in causes(error)
+    )
+
+
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """An error, and those that it came from."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__

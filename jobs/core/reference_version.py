@@ -1,0 +1,13 @@
+"""Which state of a reference table a figure was computed from."""
+
+from __future__ import annotations
+
+import hashlib
+
+from jobs.core.contracts import REFERENCE, contract
+
+
+def reference_version(table: str) -> str:
+    """The first twelve digits of the SHA-256 of the table's file, as it is now."""
+    file = REFERENCE / f"{contract(table).name}.csv"
+    return hashlib.sha256(file.read_bytes()).hexdigest()[:12]

@@ -1,0 +1,127 @@
+"""What figures of investment take for granted: the parameters that stand where a respondent tells none, their
+draws, and all of it in sentences.
+
+Lives, discount rates and the share of an asset are rows of ref.cost_parameter, with 5, 50 and 95% points;
+what that has not is in ref.investment_assumption. Nobody knows them, and what is wrong of them is wrong of
+every respondent alike: a replicate draws each once for all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import polars as pl
+
+from jobs.core.errors import ObservatoryError
+from jobs.stats.estimation import REPLICATES
+from jobs.stats.sampling import Samples, simulate
+
+# The parameter of each asset's life. Probes are bought as signalling firewalls are, registers as other
+# platforms of signalling, and what else there is as servers.
+LIFE = {
+    "SERVER": "lifetime_years_server",
+    "SOFTWARE": "lifetime_years_software",
+    "FIREWALL": "lifetime_years_sms_firewall",
+    "CALLAUTH": "lifetime_years_voice_platform",
+    "PROBE": "lifetime_years_sms_firewall",
+    "REGISTER": "lifetime_years_voice_platform",
+    "OTHER": "lifetime_years_server",
+}
+NAMES = {
+    "SERVER": "servers",
+    "SOFTWARE": "software",
+    "FIREWALL": "firewalls",
+    "CALLAUTH": "call authentication",
+    "PROBE": "probes",
+    "REGISTER": "registers",
+    "OTHER": "other assets",
+}
+SHARE = "shared_asset_share"
+RATE_DEVELOPED, RATE_DEVELOPING = "discount_rate_real_developed", "discount_rate_real_developing"
+PARAMETERS = (*sorted(set(LIFE.values())), RATE_DEVELOPED, RATE_DEVELOPING, SHARE)
+SEED = 709
+
+
+def rate_code(development: str) -> str:
+    """The parameter of the discount rate of a country's development class, as jobs/core/areas.py has it."""
+    return RATE_DEVELOPED if development == "DEVELOPED" else RATE_DEVELOPING
+
+
+def central(parameters: pl.DataFrame) -> dict[str, float]:
+    """The central values of PARAMETERS. Raises ObservatoryError if one has no row, or more than one."""
+    found = parameters.filter(pl.col("parameter_code").is_in(PARAMETERS))
+    for code in PARAMETERS:
+        count = found.filter(pl.col("parameter_code") == code).height
+        if count != 1:
+            raise ObservatoryError(f"cost_parameter.csv has {count} rows {code}: there has to be one")
+    return dict(found.select("parameter_code", pl.col("central").cast(pl.Float64)).rows())
+
+
+def for_class(known: Mapping[str, float], assumed: Mapping[str, float], development: str) -> dict[str, float]:
+    """What an account of a respondent in a country of this class takes for granted.
+
+    known: of central(). assumed: central values of ref.investment_assumption.
+    """
+    lives = {f"life_{asset}": known[code] for asset, code in LIFE.items()}
+    rate = known[rate_code(development)]
+    return {**assumed, **lives, "discount_rate": rate, "asset_share": known[SHARE]}
+
+
+def points(parameters: pl.DataFrame, replicates: int = REPLICATES) -> Samples:
+    """Of each of PARAMETERS the central value, and then one for each replicate, by Sobol points: the same for
+    every respondent, channel and year."""
+    chosen = parameters.filter(pl.col("parameter_code").is_in(PARAMETERS))
+    count = 1 << (replicates - 1).bit_length()
+    drawn = simulate(chosen, count, SEED)
+    # A triangle with 1 as its 95% point passes it, and no asset serves more than wholly.
+    drawn[SHARE] = np.minimum(drawn[SHARE], 1.0)
+    return {
+        name: np.concatenate([[value], drawn[name][:replicates]])
+        for name, value in central(parameters).items()
+    }
+
+
+def assumptions(parameters: pl.DataFrame, assumed: pl.DataFrame) -> list[str]:
+    """What study.investment takes for granted, in sentences with the values.
+
+    parameters: ref.cost_parameter. assumed: ref.investment_assumption.
+    """
+    points = {
+        code: (low, middle, high)
+        for code, low, middle, high in parameters.filter(pl.col("parameter_code").is_in(PARAMETERS))
+        .select("parameter_code", "low", "central", "high")
+        .rows()
+    }
+    chosen = dict(assumed.select("assumption_code", "central").rows())
+
+    def told(code: str, times: float = 1.0) -> str:
+        low, middle, high = (times * each for each in points[code])
+        return f"{middle:g} ({low:g}–{high:g})"
+
+    of_life: dict[str, list[str]] = {}
+    for asset, code in LIFE.items():
+        of_life.setdefault(code, []).append(NAMES[asset])
+    lives = "; ".join(f"{', '.join(names)} {told(code)}" for code, names in of_life.items())
+    return [
+        f"Amounts are in prices and at rates of {chosen['base_year']:g}, deflated in local currency first.",
+        "Assets are annualised at a real rate of"
+        f" {told(RATE_DEVELOPED, 100)}% in developed countries and {told(RATE_DEVELOPING, 100)}% in others.",
+        f"An asset of which no life was told (sp703) lasts, in years: {lives}.",
+        f"An asset of which no share was told (sp702) serves to {told(SHARE, 100)}% against spam.",
+        "In brackets are 5 and 95% points: every replicate draws rate, lives and share once for all"
+        " respondents, so that the interval holds them.",
+        "Assets bought earlier (sp704) are"
+        f" {chosen['earlier_age']:g} of their life old, and their price has risen since with the deflator;"
+        " before the first year of price_level it has not.",
+        "An undivided sum, and what a sum holds beside its parts, is of other assets or other running cost.",
+        "Spending that was not divided by channel (sp707) divides as subscriptions do: a mailbox counts as a"
+        " SIM does.",
+        "Person days stand for the cost of staff, at the country's wage, where that was not told.",
+        "Of who told a band, or a part and refused the rest, the amount for each subscription is lognormal,"
+        " as that of others of its size, inside the band and not below what was told; it divides into"
+        " capital, labour and other as their amounts do.",
+        "Operators that did not answer spend, for each subscription, what those of their region, class and"
+        " size do that answered.",
+        "Revenue that blocking recovers is a transfer between operators, and not in it.",
+    ]

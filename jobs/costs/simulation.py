@@ -1,0 +1,416 @@
+"""The cost of countermeasures and how sure it is: measured effort times prices, point by point.
+
+A total is added up point by point; its percentiles are those of the sums, never sums of percentiles. What is
+known to be missing from an amount, and what is known to be too high in it, says which bound it is, if any.
+"""
+
+from __future__ import annotations
+
+import calendar
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from jobs.core.errors import ObservatoryError
+from jobs.stats.formula import evaluate, names_in
+from jobs.stats.sampling import COUNT, SEED, Samples, quantiles, simulate
+
+DIGITS = Decimal("0.0001")
+MONTHS = 12
+
+
+@dataclass(frozen=True)
+class FixedCost:
+    """One of the operator's own figures, in currency_code, per year or month; `_T` is no one measure."""
+
+    name: str
+    countermeasure_code: str
+    channel_code: str
+    low: float
+    central: float
+    high: float
+    currency_code: str
+    per: str = "year"
+
+
+COST: dict[str, Any] = {
+    "operator_id": pl.String,
+    "period_code": pl.String,
+    "channel_code": pl.String,
+    "countermeasure_code": pl.String,
+    "strategy_code": pl.String,
+    "cost_component_code": pl.String,
+    "currency_code": pl.String,
+    "amount_p05": pl.Decimal(20, 4),
+    "amount_p50": pl.Decimal(20, 4),
+    "amount_p95": pl.Decimal(20, 4),
+    "bound_code": pl.String,
+    "day_count": pl.Int64,
+}
+
+
+def cost(
+    effort: pl.DataFrame,
+    parameters: pl.DataFrame,
+    fixed: Sequence[FixedCost],
+    rates: pl.DataFrame,
+    currency_code: str,
+    count: int = COUNT,
+    seed: int = SEED,
+) -> pl.DataFrame:
+    """One operator's cost for each month, channel, countermeasure and component, with totals `_T`.
+
+    effort: rows of gold.countermeasure_effort_daily of one operator. parameters, rates: ref.cost_parameter
+    and ref.exchange_rate as valid for the period. fixed: the operator's own figures.
+
+    Marginal cost is each priced line (a parameter with `countermeasures`) times its driver over the days
+    with data. Fixed cost is a twelfth of a year's figure, times the share of the month's days with data.
+    Amounts are in currency_code, or in USD where no rate is known, at the rates given and in the prices of
+    each parameter's own year. bound_code: see bound_of.
+    """
+    if effort.is_empty():
+        return pl.DataFrame(schema=COST)
+    priced = prices(parameters, fixed, rates, currency_code)
+    samples = simulate(priced.table, count, seed)
+    months = effort.with_columns(pl.col("period_date").dt.strftime("%Y-%m").alias("period_code"))
+    rows: list[dict[str, Any]] = []
+    for (period,), month in sorted(months.partition_by("period_code", as_dict=True).items()):
+        days = month["period_date"].n_unique()
+        simulated = month_cost(month, priced, samples, share_of_year(str(period), days))
+        head = {
+            "operator_id": month["operator_id"][0],
+            "period_code": period,
+            "currency_code": priced.shown,
+            "day_count": days,
+        }
+        rows += [head | row for row in summed_up(simulated, strategies(month), priced.biases)]
+    return pl.DataFrame(rows, schema=COST).sort(
+        "period_code", "channel_code", "countermeasure_code", "cost_component_code"
+    )
+
+
+@dataclass(frozen=True)
+class Prices:
+    """All that effort is priced with.
+
+    table: every uncertain value with its distribution, as sampling.simulate takes it. shown: the currency of
+    the amounts. biases: which way each parameter errs that is known to err, over or under.
+    """
+
+    table: pl.DataFrame
+    lines: list[Line]
+    fixed: Sequence[FixedCost]
+    shown: str
+    biases: Mapping[str, str]
+
+
+def prices(
+    parameters: pl.DataFrame, fixed: Sequence[FixedCost], rates: pl.DataFrame, currency_code: str
+) -> Prices:
+    known = dict(zip(rates["currency_code"], rates.select(*RATE_POINTS).rows(), strict=True))
+    shown = currency_code if currency_code in known else "USD"
+    biased = parameters.filter(pl.col("bias_code").fill_null("") != "").select("parameter_code", "bias_code")
+    return Prices(
+        joint(parameters, fixed, known, shown), priced_lines(parameters), fixed, shown, dict(biased.rows())
+    )
+
+
+RATE_POINTS = ("usd_per_unit_low", "usd_per_unit", "usd_per_unit_high")
+
+
+def joint(
+    parameters: pl.DataFrame,
+    fixed: Sequence[FixedCost],
+    rates: Mapping[str, tuple[float, float, float]],
+    shown: str,
+) -> pl.DataFrame:
+    """All that is uncertain in one table: parameters, the operator's figures, exchange rates to USD.
+
+    Raises ObservatoryError for a currency without a rate.
+    """
+    used = {*parameters["currency_code"].drop_nulls(), *(item.currency_code for item in fixed), shown} - {""}
+    unknown = sorted(used - rates.keys())
+    if unknown:
+        raise ObservatoryError(
+            f"ref.exchange_rate has no rate for {', '.join(unknown)}: add a row to"
+            " schemas/reference/exchange_rate.csv, with its source"
+        )
+    names = ["parameter_code", "low", "central", "high", "distribution"]
+    own = [(f"fixed:{place}", *points(item.low, item.central, item.high)) for place, item in enumerate(fixed)]
+    money = [(f"rate:{code}", *points(*rates[code])) for code in sorted(used)]
+    schema: dict[str, Any] = dict(
+        zip(names, (pl.String, pl.Float64, pl.Float64, pl.Float64, pl.String), strict=True)
+    )
+    return pl.concat(
+        [
+            parameters.select(names).cast(pl.Schema(schema)),
+            pl.DataFrame([*own, *money], schema=schema, orient="row"),
+        ]
+    )
+
+
+def points(low: float, central: float, high: float) -> tuple[float, float, float, str]:
+    """Three points with the distribution that is taken through them."""
+    if low == high:
+        return low, central, high, "fixed"
+    return low, central, high, "lognormal" if low > 0 else "triangular"
+
+
+@dataclass(frozen=True)
+class Line:
+    """A price: what its formula gives, in currency_code, is the cost of a driver."""
+
+    code: str
+    formula: str
+    currency_code: str
+    countermeasures: frozenset[str]
+    channels: frozenset[str]
+
+    def covers(self, countermeasure: str, channel: str) -> bool:
+        return bool(self.countermeasures & {countermeasure, "_T"}) and bool(self.channels & {channel, "_T"})
+
+
+def priced_lines(parameters: pl.DataFrame) -> list[Line]:
+    """The parameters that price what logs show: those with `countermeasures`, counted as investment."""
+    chosen = parameters.filter(
+        (pl.col("countermeasures").fill_null("") != "") & (pl.col("counts_as_investment") == "yes")
+    )
+    columns = ("parameter_code", "driver_formula", "currency_code", "countermeasures", "channels")
+    return [
+        Line(code, formula, currency, frozenset(measures.split("|")), frozenset(channels.split("|")))
+        for code, formula, currency, measures, channels in chosen.select(columns)
+        .sort("parameter_code")
+        .rows()
+    ]
+
+
+def share_of_year(period: str, days: int) -> float:
+    """A month's part of a year, as far as it has data."""
+    year, month = map(int, period.split("-"))
+    return days / calendar.monthrange(year, month)[1] / MONTHS
+
+
+EFFORT = ("units_examined", "units_acted", "filter_us", "received_bytes", "quarantined_bytes")
+# What logs give of some effort is more than it was.
+OVERSTATED = {
+    "filter_us": "a filter's logged time includes its waiting for the network, which takes no computing",
+    "received_bytes": "spam is taken to be as large as other mail, and is smaller",
+}
+# Drivers that are a measure's own work. What it received and what it keeps are beside it.
+WORK = frozenset({"cpu_seconds", "dnsbl_lookups", "sms_reports", "calls_screened", "im_messages_screened"})
+# What is no measure of the operator, and costs it nothing.
+NO_MEASURE = ("NONE", "DELIVERY_FAILURE", "CALLEE_REJECT")
+
+
+def drivers(row: Mapping[str, Any]) -> dict[str, str]:
+    """What prices are multiplied with, as formulas over one measure's effort in a month and the parameters.
+
+    cpu_seconds: the filter's own logged time, which is too long (OVERSTATED); where none is logged, content
+    filters of mail take cpu_seconds_per_message. spam_bytes_received: the bytes of what was acted on, taken
+    as the same share of bytes as of units (OVERSTATED). quarantine_byte_days: bytes times quarantine_days.
+    dnsbl_lookups: connections times dnsbl_lookups_per_connection.
+    """
+    code, channel = row["countermeasure_code"], row["channel_code"]
+    known: dict[str, str] = {}
+    if row["filter_us"]:
+        known["cpu_seconds"] = "filter_us/1e6"
+    elif code == "CONTENT_FILTER" and channel == "EMAIL" and row["units_examined"]:
+        known["cpu_seconds"] = "units_examined*cpu_seconds_per_message"
+    if row["received_bytes"] and row["units_examined"]:
+        known["spam_bytes_received"] = "received_bytes*(units_acted/units_examined)"
+    if row["quarantined_bytes"]:
+        known["quarantine_byte_days"] = "quarantined_bytes*quarantine_days"
+    if code == "DNSBL":
+        known["dnsbl_lookups"] = "units_examined*dnsbl_lookups_per_connection"
+    if code == "USER_REPORT":
+        known["sms_reports"] = "units_acted"
+    if code == "CALL_ANALYTICS":
+        known["calls_screened"] = "units_examined"
+    if code == "CONTENT_FILTER":
+        known["im_messages_screened"] = "units_examined"
+    return known
+
+
+def lines_for(row: Mapping[str, Any], lines: Sequence[Line], known: Collection[str]) -> list[Line]:
+    """The prices that are charged to a measure: those that cover it and whose every name has a value."""
+    return [
+        line
+        for line in lines
+        if line.covers(row["countermeasure_code"], row["channel_code"])
+        and not names_in(line.formula) - set(known)
+    ]
+
+
+def measured(row: Mapping[str, Any]) -> dict[str, int]:
+    return {name: row[name] or 0 for name in EFFORT}
+
+
+def conversions(samples: Samples, shown: str) -> Samples:
+    """By currency, what turns an amount into the currency shown."""
+    return {
+        name.removeprefix("rate:"): rate / samples[f"rate:{shown}"]
+        for name, rate in samples.items()
+        if name.startswith("rate:")
+    }
+
+
+def month_effort(month: pl.DataFrame) -> list[dict[str, Any]]:
+    """A month's effort, a row for each measure of a channel."""
+    sums = month.group_by("channel_code", "countermeasure_code").agg(pl.col(EFFORT).sum())
+    return sums.sort("channel_code", "countermeasure_code").rows(named=True)
+
+
+Key = tuple[str, str, str]
+Measure = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """One month's cost, point by point, by (channel, countermeasure, component), in one currency.
+
+    inputs: by measure, the drivers, efforts and parameters in the prices that are charged to it. fixed: the
+    measures, or `_T` of a channel, that the operator's own figures are of.
+    """
+
+    amounts: dict[Key, np.ndarray]
+    inputs: dict[Measure, frozenset[str]]
+    fixed: frozenset[Measure]
+
+
+def month_cost(month: pl.DataFrame, priced: Prices, samples: Samples, share: float) -> Simulated:
+    """Simulate one month. share: which part of a year the fixed figures are charged for."""
+    size = len(next(iter(samples.values())))
+    amounts: dict[Key, np.ndarray] = {}
+    inputs: dict[Measure, frozenset[str]] = {}
+    to_shown = conversions(samples, priced.shown)
+    for row in month_effort(month):
+        measure = row["channel_code"], row["countermeasure_code"]
+        values = samples | measured(row)
+        formulas = drivers(row)
+        known = {name: evaluate(formula, values) for name, formula in formulas.items()}
+        total = np.zeros(size)
+        for line in lines_for(row, priced.lines, {*samples, *known}):
+            total = total + evaluate(line.formula, values | known) * to_shown[line.currency_code]
+            names = names_in(line.formula)
+            names |= {each for name in names & formulas.keys() for each in names_in(formulas[name])}
+            inputs[measure] = inputs.get(measure, frozenset()) | names
+        amounts[(*measure, "marginal")] = total
+    own = set()
+    for place, item in enumerate(priced.fixed):
+        measure = item.channel_code, item.countermeasure_code
+        yearly = samples[f"fixed:{place}"] * (MONTHS if item.per == "month" else 1)
+        key = (*measure, "fixed")
+        amounts[key] = amounts.get(key, np.zeros(size)) + yearly * share * to_shown[item.currency_code]
+        own.add(measure)
+    return Simulated(amounts, inputs, frozenset(own))
+
+
+def summed_up(
+    simulated: Simulated, strategy: Mapping[str, str | None], biases: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    """Rows of one month: each measure, each channel's total and the whole, by component.
+
+    A figure for `_T` of a channel, such as staff for all measures, is in the totals only.
+    """
+    groups: dict[Key, list[np.ndarray]] = {}
+    for (channel, measure, component), amount in simulated.amounts.items():
+        places = {(channel, measure), (channel, "_T"), ("_T", "_T")}
+        for place in sorted(places):
+            for part in (component, "total"):
+                groups.setdefault((*place, part), []).append(amount)
+    rows = []
+    for (channel, measure, component), amounts in sorted(groups.items()):
+        p05, p50, p95 = quantiles(np.sum(amounts, axis=0))
+        rows.append(
+            {
+                "channel_code": channel,
+                "countermeasure_code": measure,
+                "strategy_code": strategy.get(measure),
+                "cost_component_code": component,
+                "amount_p05": money(p05),
+                "amount_p50": money(p50),
+                "amount_p95": money(p95),
+                "bound_code": bound_of(channel, measure, component, simulated, biases).code,
+            }
+        )
+    return rows
+
+
+@dataclass(frozen=True)
+class Bound:
+    """Which way an amount is known to err. priceless: measures whose work could not be priced. unstated:
+    measures, or a channel's `_T`, without a fixed cost. over, under: inputs that are too high, too low."""
+
+    priceless: tuple[Measure, ...] = ()
+    unstated: tuple[Measure, ...] = ()
+    over: tuple[str, ...] = ()
+    under: tuple[str, ...] = ()
+
+    @property
+    def code(self) -> str:
+        """A code of the list `bound`."""
+        return bound_code(bool(self.priceless or self.unstated or self.under), bool(self.over))
+
+
+def bound_code(is_too_low: bool, is_too_high: bool) -> str:
+    """A code of the list `bound`, by whether a part is missing or too low, and whether one is too high."""
+    return {(False, False): "estimate", (True, False): "lower", (False, True): "upper"}.get(
+        (is_too_low, is_too_high), "neither"
+    )
+
+
+def joint_bound(codes: Collection[str]) -> str:
+    """The bound of a sum of amounts: too low, too high, as any of them is."""
+    return bound_code(bool({"lower", "neither"} & set(codes)), bool({"upper", "neither"} & set(codes)))
+
+
+def bound_of(
+    channel: str, measure: str, component: str, simulated: Simulated, biases: Mapping[str, str]
+) -> Bound:
+    """What is known to be missing from an amount, too high or too low in it. A sum errs as its parts do.
+
+    Of a marginal cost each measure is missing whose own work could not be priced. A measure's fixed cost is
+    known where the operator stated one. A channel's is known where it stated one of each measure, or one for
+    the channel (`_T`), which is in no measure's own total.
+    """
+    measures = sorted(
+        {key[:2] for key in simulated.amounts if key[2] == "marginal" and key[1] not in NO_MEASURE}
+        | {each for each in simulated.fixed if each[1] != "_T"}
+    )
+    within = [each for each in measures if channel in (each[0], "_T") and measure in (each[1], "_T")]
+    priceless: list[Measure] = []
+    unstated: list[Measure] = []
+    over: set[str] = set()
+    under: set[str] = set()
+    if component != "fixed":
+        effort = {key[:2] for key in simulated.amounts if key[2] == "marginal"}
+        priceless = [
+            each for each in within if each in effort and not WORK & simulated.inputs.get(each, frozenset())
+        ]
+        used = {name for each in within for name in simulated.inputs.get(each, ())}
+        over = {name for name in used if name in OVERSTATED or biases.get(name) == "over"}
+        under = {name for name in used if biases.get(name) == "under"}
+    if component != "marginal":
+        whole = {each[0] for each in simulated.fixed if each[1] == "_T" and measure == "_T"}
+        unstated = [each for each in within if each not in simulated.fixed and each[0] not in whole]
+        # A channel without measures may cost staff all the same.
+        channels = {key[0] for key in simulated.amounts if channel in (key[0], "_T")}
+        if measure == "_T":
+            idle = channels - whole - {each[0] for each in within}
+            unstated += [(each, "_T") for each in sorted(idle)]
+    return Bound(tuple(priceless), tuple(unstated), tuple(sorted(over)), tuple(sorted(under)))
+
+
+def strategies(month: pl.DataFrame) -> dict[str, str | None]:
+    """Each measure's X.1231 strategy, as its effort rows say; the first in order where they differ."""
+    named = month.select("countermeasure_code", "strategy_code").drop_nulls().unique().sort("strategy_code")
+    return dict(reversed(named.rows()))
+
+
+def money(amount: float) -> Decimal:
+    """An amount to four places, as it is stored: the last bits of a double differ between machines."""
+    return Decimal(amount).quantize(DIGITS)

@@ -1,0 +1,51 @@
+"""Tables as stages leave them for a commit: their rows in staging, finished from merged parts."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from types import ModuleType
+
+import polars as pl
+
+from jobs.core.checksum import Fingerprints, checksums
+from jobs.core.contracts import conform, contract
+from jobs.engine.tasks import Left, leave
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A whole table, or the periods of it that were computed: its rows in staging, and their fingerprints."""
+
+    table: str
+    left: list[Left]
+    fingerprints: Fingerprints
+
+
+def finished(staging: str, table: str, rows: pl.DataFrame) -> Finished:
+    return Finished(table, leave(rows, table, staging), checksums(rows, table))
+
+
+def finish_rows(merged: pl.DataFrame, table: str) -> pl.DataFrame:
+    """A table's rows of whole operator-periods, from merged parts: what finish() of its module returns."""
+    job = module_of(table)
+    return conform(job.finish(merged) if hasattr(job, "finish") else merged, table)
+
+
+def is_of(periods: Mapping[str, set[str]], table: str) -> pl.Expr:
+    """Whether a row of a table belongs to one of the operator-periods."""
+    period = contract(table).period
+    assert period is not None
+    parts = [
+        (pl.col("operator_id") == operator) & pl.col(period).cast(pl.String).is_in(sorted(of_operator))
+        for operator, of_operator in sorted(periods.items())
+    ]
+    return pl.any_horizontal(parts) if parts else pl.lit(False)
+
+
+@cache
+def module_of(table: str) -> ModuleType:
+    about = contract(table)
+    return importlib.import_module(f"jobs.{about.layer}.{about.name}")

@@ -1,0 +1,146 @@
+"""What bronze rows are assembled to, with the rules that decided: silver keeps what was decided, and not
+which rule did it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from jobs.core.matching import found_in_lists, places_of
+from jobs.formats.format import SILVER
+from jobs.formats.registry import KERNELS
+from jobs.protect import pseudonyms, refusal_types, rules, signatures
+from jobs.protect.rules import MeasureRule, Rules, TypeRule
+from jobs.silver.assembling import all_counted_once, raw_rows, with_key
+from jobs.stages.runner import read_reference
+
+if TYPE_CHECKING:
+    from jobs.explain.search import Search
+
+TRANSMISSION, VERDICT = "silver.transmission", "silver.verdict"
+KEY = {TRANSMISSION: "transmission_hash", VERDICT: "verdict_hash"}
+TIME = {TRANSMISSION: "first_at", VERDICT: "verdict_at"}
+# Formats whose records complete each other, each with the other one.
+PARTNERS = {name: each.completed_by for name, each in KERNELS.items() if each.completed_by}
+PARTNERS |= {other: name for name, other in PARTNERS.items()}
+Formats = Mapping[str, pl.DataFrame]
+
+
+@dataclass(frozen=True)
+class Decided:
+    """The rules that decided on a row of silver: which measure acted, and which type it has; None where no
+    rule did. types: all rules on types that matched."""
+
+    measure: MeasureRule | None
+    type: TypeRule | None
+    types: tuple[TypeRule, ...]
+
+
+def groups_of(search: Search, bronze: Formats) -> dict[str, pl.DataFrame]:
+    """The bronze rows that are assembled together with these, by format: those of their keys."""
+    found: dict[str, list[pl.DataFrame]] = {}
+    for name, rows in bronze.items():
+        days = days_around(rows, KERNELS[name].lookback_days)
+        keys = pl.col("assembly_key").is_in(rows["assembly_key"].unique().implode())
+        for each in (name, *([PARTNERS[name]] if name in PARTNERS else ())):
+            found.setdefault(each, []).append(search.rows(f"bronze.{each}", keys, days))
+    place = ["stream_id", "offset", "assembly_key"]
+    return {name: pl.concat(parts).unique(place, maintain_order=True) for name, parts in found.items()}
+
+
+def days_around(rows: pl.DataFrame, days: int) -> tuple[dt.date, dt.date]:
+    times = rows["first_at"].dt.date()
+    first, last = times.min(), times.max()
+    assert isinstance(first, dt.date) and isinstance(last, dt.date)
+    return first - dt.timedelta(days=days), last + dt.timedelta(days=days)
+
+
+def keyed(
+    door: pseudonyms.Door, table: str, groups: Formats
+) -> list[tuple[pl.DataFrame, pl.DataFrame, Rules]]:
+    """What whole groups of bronze rows are assembled to: raw rows, the same protected and with their key, and
+    the rules that held; each part of one format and channel or engine."""
+    kind = "channel_code" if table == TRANSMISSION else "engine_code"
+    whole, _ = all_counted_once(groups)
+    parts = []
+    for name, bronze in whole.items():
+        if bronze.is_empty() or not getattr(KERNELS[name], SILVER[table]):
+            continue
+        raw = raw_rows(table, name, whole)
+        for loaded, of_time in rules.in_force(raw, TIME[table]):
+            for part in of_time.partition_by("format_code", kind):
+                shielded = getattr(pseudonyms, SILVER[table])(part, door)
+                parts.append((part, with_key(table, shielded), loaded))
+    return parts
+
+
+def hashes_of(search: Search, table: str, bronze: Formats) -> list[str]:
+    """The keys of the rows of a silver table that bronze rows are assembled to: of those of their groups the
+    ones that begin before one of the rows, and end after it."""
+    groups = groups_of(search, bronze)
+    found: list[str] = []
+    times = pl.concat(rows["first_at"] for rows in bronze.values())
+    for _, rows, _ in keyed(door_of(search), table, groups):
+        first, last = TIME[table], "last_at" if table == TRANSMISSION else TIME[table]
+        for key, begin, end in rows.select(KEY[table], first, last).iter_rows():
+            if times.is_between(begin, end).any():
+                found.append(key)
+    return found
+
+
+def decisions(search: Search, groups: Formats) -> dict[str, Decided]:
+    """By the key of each transmission and verdict, the rules that decided on it."""
+    door = door_of(search)
+    found: dict[str, Decided] = {}
+    for raw, rows, loaded in keyed(door, TRANSMISSION, groups):
+        found.update(zip(rows[KEY[TRANSMISSION]], of_transmissions(search, raw, loaded), strict=True))
+    for raw, rows, loaded in keyed(door, VERDICT, groups):
+        found.update(zip(rows[KEY[VERDICT]], of_verdicts(raw, loaded), strict=True))
+    return found
+
+
+def door_of(search: Search) -> pseudonyms.Door:
+    return pseudonyms.Door.of(read_reference(search.settings, "ref.operator"))
+
+
+def of_transmissions(search: Search, raw: pl.DataFrame, loaded: Rules) -> list[Decided]:
+    engine, channel = str(raw["format_code"][0]), str(raw["channel_code"][0])
+    own = next(each for each in door_of(search).own if each.operator_id == search.operator.id)
+    frame = pseudonyms.with_e164(raw, own, "sender", "recipient")
+    measured = rules.refusals_with_rules(pseudonyms.with_whole_replies(frame), loaded)["rule_id"]
+    measures = {rule.rule_id: rule for rule in rules.measure_rules(loaded, engine, channel)}
+    scope = rules.type_rules(loaded, engine, channel)
+    return [
+        decided(measures.get(rule), [scope[place] for place in places_of(places or "")])
+        for rule, places in zip(measured, refusal_types.places(frame, loaded), strict=True)
+    ]
+
+
+def of_verdicts(raw: pl.DataFrame, loaded: Rules) -> list[Decided]:
+    engine = str(raw["engine_code"][0])
+    subject = signatures.decoded(raw["subject"])
+    typed = rules.places_of_verdicts(raw["symbols"], engine, "EMAIL", loaded, raw["action"], subject)
+    types = rules.type_rules(loaded, engine, "EMAIL")
+    scope = rules.measure_rules(loaded, engine, "EMAIL")
+    by_symbol = rules.measure_matcher(loaded, engine, "EMAIL", rules.SYMBOL)
+    by_action = rules.measure_matcher(loaded, engine, "EMAIL", rules.ACTION)
+    named = found_in_lists(raw["symbols"], by_symbol, best=True)
+    found = []
+    for places, symbols, action, is_spam in zip(typed, named, raw["action"], raw["is_spam"], strict=True):
+        measure = None
+        if not rules.is_passed(action or "", bool(is_spam)):
+            symbol_rules = [scope[place] for place in places_of(symbols)]
+            measure = rules.acting_rule(action or "", symbol_rules, by_action(action or ""), scope)
+        found.append(decided(measure, [types[place] for place in places_of(places or "")]))
+    return found
+
+
+def decided(measure: MeasureRule | None, types: list[TypeRule]) -> Decided:
+    if measure is not None and measure.countermeasure_code == rules.NO_MEASURE:
+        measure = None
+    unique = tuple(dict.fromkeys(types))
+    return Decided(measure, rules.primary_rule(types), unique)

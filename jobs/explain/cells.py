@@ -1,0 +1,197 @@
+"""The cells of gold that a message counts in: counted from its rows alone, by gold's own kernels, and beside
+each what the lake has in it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from jobs.core.contracts import conform, contract, reference
+from jobs.core.merge import whole
+from jobs.explain.search import MESSAGE, Match, Search
+from jobs.gold import bulk, bypass, bypass_indicator_daily, counting
+from jobs.stages.gold_tasks import BYPASS, CAMPAIGN, module_of
+from jobs.stages.runner import read_reference
+
+DOMAIN = "gold.spam_sender_domain_daily"
+SOURCE = "gold.spam_source_daily"
+EFFORT = "gold.countermeasure_effort_daily"
+COUNTED = (
+    "gold.spam_volume_daily",
+    "gold.spam_type_daily",
+    SOURCE,
+    DOMAIN,
+    "gold.spam_route_daily",
+    "gold.type_coverage_daily",
+    BYPASS,
+    EFFORT,
+)
+# Domains of few units stand together under this code.
+OTHERS = "_O"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A row of a gold table that the message counts in. counts: what the message adds to each measure.
+    totals: what the lake has there; empty where it has no such row, or the message adds to no count."""
+
+    table: str
+    key: dict[str, Any]
+    counts: dict[str, int]
+    totals: dict[str, Any]
+
+
+def cells_of(search: Search, match: Match) -> list[Cell]:
+    """The cells that the rows of silver.message of a match count in."""
+    message = match.rows(MESSAGE)
+    if message.is_empty():
+        return []
+    proved = bulk.filled(message, proof(search, message))
+    operator = read_reference(search.settings, "ref.operator")
+    frames = {
+        "message": counting.marked(proved, reference("ref.definition")),
+        "definition": reference("ref.definition"),
+        "operator": operator,
+        "bypass_parameter": reference("ref.bypass_parameter"),
+    }
+    found = []
+    for table in COUNTED:
+        inputs = [frames[name.split(".")[1]] for name in contract(table).reads]
+        if table == BYPASS:
+            if not bypass_indicator_daily.has_links(operator):
+                continue
+            inputs.append(behaviour(search, message))
+        found += counted(search, table, module_of(table).partial(*inputs))
+    return [*found, *campaigns(search, message), *months(search, found)]
+
+
+def days_before(message: pl.DataFrame, count: int) -> tuple[dt.date, dt.date]:
+    first, last = message["period_date"].min(), message["period_date"].max()
+    assert isinstance(first, dt.date) and isinstance(last, dt.date)
+    return first - dt.timedelta(days=count - 1), last
+
+
+def proof(search: Search, message: pl.DataFrame) -> pl.DataFrame:
+    """What is proved of bulk for the messages, as the gold stage proves it: from the campaigns and the texts
+    of the days that it looks at."""
+    operator = read_reference(search.settings, "ref.operator")
+    presets = bulk.presets(reference("ref.bulk_preset"), operator)
+    of_texts = bulk.days_of_texts(presets, [search.operator.id])[search.operator.id]
+    same = pl.col("channel_code").is_in(message["channel_code"].unique().implode())
+    beside = search.rows(MESSAGE, same, days_before(message, of_texts), bulk.TEXT_COLUMNS)
+    campaign = search.rows(CAMPAIGN, same, days_before(message, bulk.LONGEST_DAYS), bulk.CAMPAIGN_COLUMNS)
+    days = message.select("operator_id", "period_date").unique()
+    parameter = reference("ref.campaign_parameter")
+    return bulk.evidence(bulk.texts(beside), campaign, parameter, presets, days)
+
+
+def behaviour(search: Search, message: pl.DataFrame) -> pl.DataFrame:
+    """The behaviour of the numbers that sent the messages, on their days."""
+    senders = message["sender_hash"].drop_nulls().unique().implode()
+    near = pl.col("sender_hash").is_in(senders) | pl.col("recipient_hash").is_in(senders)
+    rows = search.rows(MESSAGE, near, days_before(message, 1), bypass.CONTACT_COLUMNS)
+    return bypass.numbers_behaviour(bypass.contacts(rows), reference("ref.bypass_parameter"))
+
+
+def counted(search: Search, table: str, parts: pl.DataFrame) -> list[Cell]:
+    """The cells of a table that parts of it from the messages make."""
+    about, job = contract(table), module_of(table)
+    merged = whole(parts, table)
+    # What stands together with others is decided by all units of the day.
+    finished = conform(job.finish(merged) if hasattr(job, "finish") and table != DOMAIN else merged, table)
+    if finished.is_empty():
+        return []
+    there = lake_rows(search, table, finished)
+    if table == DOMAIN:
+        finished = whole(among_others(finished, there), table)
+    measures = [each.name for each in about.fields if is_count(each.type) and each.name not in about.key]
+    totals = {tuple(row[name] for name in about.key): row for row in there.to_dicts()}
+    found = []
+    for row in finished.select(*about.key, *measures).to_dicts():
+        key = {name: row[name] for name in about.key}
+        total = totals.get(tuple(key.values()), {})
+        counts = {name: row[name] for name in measures if row[name]}
+        found.append(Cell(table, key, counts, {name: total[name] for name in measures if total}))
+    return found
+
+
+def is_count(kind: str) -> bool:
+    return kind in ("bigint", "int")
+
+
+def lake_rows(search: Search, table: str, rows: pl.DataFrame) -> pl.DataFrame:
+    """The lake's rows of a table on the days of some."""
+    days = rows["period_date"]
+    first, last = days.min(), days.max()
+    assert isinstance(first, dt.date) and isinstance(last, dt.date)
+    return search.rows(table, pl.lit(True), (first, last))
+
+
+def among_others(rows: pl.DataFrame, there: pl.DataFrame) -> pl.DataFrame:
+    """The rows of sender domains, each under the domain where the lake has it, else under the others."""
+    known = there.select("period_date", "channel_code", "direction_code", "sender_domain").unique()
+    named = rows.join(known.with_columns(is_there=True), on=known.columns, how="left")
+    domain = pl.when(pl.col("is_there") | (pl.col("sender_domain") == "_U")).then("sender_domain")
+    return named.with_columns(sender_domain=domain.otherwise(pl.lit(OTHERS))).drop("is_there")
+
+
+def campaigns(search: Search, message: pl.DataFrame) -> list[Cell]:
+    """The campaigns that the messages are in: the rows that list their signatures."""
+    signed = message.filter(pl.col("signature_hash").is_not_null())
+    if signed.is_empty():
+        return []
+    copies = {key: rows.height for key, rows in by_signature(signed).items()}
+    listed = pl.col("signature_hashes").list.set_intersection(signed["signature_hash"].unique().to_list())
+    rows = search.rows(CAMPAIGN, listed.list.len() > 0, days_before(message, 1))
+    about = contract(CAMPAIGN)
+    found = []
+    for row in rows.to_dicts():
+        count = sum(
+            copies.get((row["period_date"], row["channel_code"], name), 0) for name in row["signature_hashes"]
+        )
+        if count:
+            key = {name: row[name] for name in about.key}
+            found.append(Cell(CAMPAIGN, key, {"copy_count": count}, {"copy_count": row["copy_count"]}))
+    return found
+
+
+def by_signature(signed: pl.DataFrame) -> Mapping[tuple[Any, ...], pl.DataFrame]:
+    return signed.partition_by("period_date", "channel_code", "signature_hash", as_dict=True)
+
+
+# Tables of months: from which cells of days they are counted, and by which columns of these.
+MONTHS = {
+    "gold.spam_source_monthly": SOURCE,
+    "gold.countermeasure_cost_monthly": EFFORT,
+}
+
+
+def months(search: Search, cells: list[Cell]) -> list[Cell]:
+    """The cells of months that the cells of days count in."""
+    found: dict[tuple[Any, ...], Cell] = {}
+    for table, daily in MONTHS.items():
+        key_columns = contract(table).key
+        measures = [
+            name for name in contract(table).columns if name in ("units", "spam_certain", "spam_possible")
+        ]
+        for cell in (each for each in cells if each.table == daily):
+            key = cell.key | {"period_code": f"{cell.key['period_date']:%Y-%m}"}
+            kept = {name: key[name] for name in key_columns if name in key}
+            one = found.setdefault((table, *kept.values()), Cell(table, kept, {}, {}))
+            for name in measures:
+                if name in cell.counts:
+                    one.counts[name] = one.counts.get(name, 0) + cell.counts[name]
+    with_totals = []
+    for cell in found.values():
+        if not cell.counts:
+            with_totals.append(cell)
+            continue
+        where = pl.all_horizontal(pl.col(name).eq_missing(pl.lit(value)) for name, value in cell.key.items())
+        rows = search.rows(cell.table, where).to_dicts()
+        totals = {name: rows[0][name] for name in cell.counts} if rows else {}
+        with_totals.append(Cell(cell.table, cell.key, cell.counts, totals))
+    return with_totals

@@ -1,0 +1,61 @@
+"""Finding what a person asks for: first in silver, by pseudonyms, then in bronze, as the log has it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import polars as pl
+
+from jobs.engine.lake import Lake
+from jobs.explain.assembled import hashes_of
+from jobs.explain.search import PLACE, TRANSMISSION, VERDICT, Asked, Match, Search, span
+from jobs.explain.together import matches
+from jobs.formats.registry import KERNELS
+from jobs.settings.config import Observatory
+
+
+def find(lake: Lake, settings: Observatory, asked: Asked) -> list[Match]:
+    """All matches, the earliest first."""
+    found: list[Match] = []
+    for operator in asked.operators:
+        search = Search(lake, settings, operator, asked)
+        silver = search.in_silver()
+        bronze: dict[str, pl.DataFrame] = {}
+        if all(frame.is_empty() for frame in silver.values()):
+            bronze = search.in_bronze()
+            silver |= of_bronze(search, bronze)
+        found += matches(search, silver, bronze)
+    kept = [match for match in found if is_asked(match, asked)]
+    return sorted(kept, key=lambda match: (match.at, match.operator.id, match.key))
+
+
+def is_asked(match: Match, asked: Asked) -> bool:
+    sources = {source for frame in match.silver.values() for source in frame["source_id"]}
+    sources |= {source for frame in match.bronze.values() for source in frame["source_id"]}
+    return (asked.day is None or match.at.date() == asked.day) and (
+        asked.source is None or asked.source in sources
+    )
+
+
+def of_bronze(search: Search, bronze: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
+    """The rows of silver that bronze rows were assembled to.
+
+    Most begin at the place of one of the rows. The others are found among those that the rows' keys give.
+    """
+    if not bronze:
+        return {}
+    places = pl.concat(frame.select(PLACE) for frame in bronze.values()).unique()
+    days = span(bronze.values(), before=search_days(bronze), after=1)
+    found = {}
+    for table, key in ((TRANSMISSION, "transmission_hash"), (VERDICT, "verdict_hash")):
+        rows = search.at_places(table, places, days)
+        if rows.is_empty():
+            hashes = hashes_of(search, table, bronze)
+            rows = search.rows(table, pl.col(key).is_in(hashes), days)
+        found[table] = rows
+    return found
+
+
+def search_days(formats: Iterable[str]) -> int:
+    """The longest life of a message in any of the formats, in days."""
+    return max(KERNELS[name].lookback_days for name in formats)

@@ -1,0 +1,42 @@
+"""The forms in which tables may hold what a person asks for: as a log has it, and as its pseudonyms."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import polars as pl
+
+from jobs.protect import numbering
+from jobs.protect.message_ids import in_one_form
+from jobs.protect.pseudonyms import operator_key, pseudonyms
+from jobs.settings.config import Operator
+
+# The beginning of a silver row's key, as lists of matches show it: longer than any number.
+KEY = re.compile(r"[0-9a-f]{16,32}")
+KEY_SHOWN = 16
+
+
+@dataclass(frozen=True)
+class Names:
+    """texts: as bronze has it. hashes: its pseudonyms. keys: the text, where a row's key may
+    begin with it."""
+
+    texts: list[str]
+    hashes: list[str]
+    keys: list[str]
+
+
+def names_of(text: str, operator: Operator) -> Names:
+    """The names of one operator for a queue id, Message-ID, Call-ID, id of an SMSC, number or address."""
+    text = text.strip()
+    bare = text.removeprefix("<").removesuffix(">")
+    texts = list(dict.fromkeys([bare, text]))
+    numbers = pl.DataFrame({"number": [bare]}).select(
+        e164=numbering.e164(pl.col("number"), operator.country),
+        national=numbering.e164(pl.col("number"), operator.country, is_national=True),
+    )
+    raw = {*texts, *(each.lower() for each in texts), *numbers.row(0)}
+    raw |= set(in_one_form(pl.Series(texts)))
+    hashed = pseudonyms(pl.Series(sorted(raw - {None}), dtype=pl.String), operator_key(operator.id))
+    return Names(texts, hashed.to_list(), [bare] if KEY.fullmatch(bare) else [])

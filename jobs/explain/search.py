@@ -1,0 +1,210 @@
+"""Finding what a person asks for: first in silver, by pseudonyms, then in bronze, as the log has it.
+
+A match is what belongs to one message, attempt or call: the transmissions of all of its hops, the verdicts on
+it, its rows of silver.message. Only files of the days that are asked for are read, and of these only the
+columns that a condition needs until a row meets it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import polars as pl
+
+from jobs.core.contracts import contract, polars_schema
+from jobs.engine.lake import Lake, scan_files
+from jobs.explain.names import Names, names_of
+from jobs.formats.registry import KERNELS
+from jobs.settings.config import Observatory, Operator
+from jobs.silver.keys import digests
+
+TRANSMISSION, VERDICT, MESSAGE = "silver.transmission", "silver.verdict", "silver.message"
+COMPLAINT, KNOWLEDGE = "silver.complaint", "silver.operator_knowledge"
+# Columns of bronze tables that name a message, call or record.
+IDS = (
+    *("queue_id", "linked_queue_id", "message_id", "call_id", "foreign_id", "message_key", "part_key"),
+    *("queue_message_id", "task_tag"),
+)
+# Columns of silver tables with pseudonyms of what a person may ask for, and with keys of rows.
+HASHES = ("queue_id", "message_id_hash", "sender_hash", "recipient_hash")
+KEYS = ("transmission_hash", "verdict_hash", "message_hash", "complaint_hash")
+PLACE = ["source_id", "stream_id", "offset"]
+DAY = dt.timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a person asks for. day: the UTC day of its first event."""
+
+    text: str
+    operators: list[Operator]
+    day: dt.date | None = None
+    source: str | None = None
+
+
+@dataclass
+class Match:
+    """What belongs to one message, attempt or call: rows of each silver table. bronze: rows of bronze tables,
+    by format, where these have the name that was asked for."""
+
+    operator: Operator
+    silver: dict[str, pl.DataFrame] = field(default_factory=dict)
+    bronze: dict[str, pl.DataFrame] = field(default_factory=dict)
+
+    def rows(self, table: str) -> pl.DataFrame:
+        return self.silver.get(table, pl.DataFrame(schema=polars_schema(table)))
+
+    @cached_property
+    def first(self) -> dict[str, object]:
+        """The row that came first, which says when and where the match began."""
+        order = (MESSAGE, TRANSMISSION, VERDICT, COMPLAINT, KNOWLEDGE)
+        frames = [self.silver[table] for table in order if table in self.silver]
+        frame = next((each for each in [*frames, *self.bronze.values()] if each.height), None)
+        assert frame is not None
+        return frame.sort(time_of(frame), "offset").row(0, named=True)
+
+    @property
+    def at(self) -> dt.datetime:
+        row = self.first
+        found = next(row[name] for name in TIMES if row.get(name) is not None)
+        assert isinstance(found, dt.datetime)
+        return found
+
+    @cached_property
+    def key(self) -> str:
+        """The key of a row that finds this match alone; empty where only bronze has it."""
+        sent = self.rows(TRANSMISSION)
+        if sent.is_empty():
+            own = ("verdict_hash", "complaint_hash", "knowledge_hash")
+            return str(next((self.first[name] for name in own if name in self.first), ""))
+        name = "message_hash" if self.rows(MESSAGE).height else "transmission_hash"
+        return str(with_message_hash(sent).sort("first_at", "offset", name)[name][0])
+
+    @property
+    def source(self) -> str:
+        return str(self.first["source_id"])
+
+
+TIMES = ("first_at", "verdict_at", "reported_at", "period_date")
+
+
+def time_of(frame: pl.DataFrame) -> str:
+    return next(name for name in TIMES if name in frame.columns)
+
+
+class Search:
+    """One operator's part of a lake, as the last finished run left it."""
+
+    def __init__(self, lake: Lake, settings: Observatory, operator: Operator, asked: Asked) -> None:
+        self.lake, self.settings, self.operator, self.asked = lake, settings, operator, asked
+        self.versions = lake.versions()
+        self.names: Names = names_of(asked.text, operator)
+
+    def rows(
+        self,
+        table: str,
+        where: pl.Expr,
+        days: tuple[dt.date, dt.date] | None = None,
+        columns: Sequence[str] = (),
+    ) -> pl.DataFrame:
+        """The operator's rows of a table that meet a condition. days: the first and last that are read.
+        columns: these alone."""
+        period = "event_date" if table.startswith("bronze.") else str(contract(table).period)
+
+        def is_wanted(partition: Mapping[str, str | None]) -> bool:
+            if partition["operator_id"] != self.operator.id:
+                return False
+            day = partition.get(period)
+            return days is None or day is None or str(days[0]) <= day <= str(days[1])
+
+        version = self.versions.get(table)
+        if version is None:
+            frame = pl.LazyFrame(schema=polars_schema(table))
+        else:
+            frame = scan_files(table, self.lake.files(table, version, is_wanted)).filter(where)
+        return (frame.select(columns) if columns else frame).collect()
+
+    @property
+    def formats(self) -> list[str]:
+        """The formats of which bronze has rows."""
+        return [name for name in KERNELS if f"bronze.{name}" in self.versions]
+
+    def days(self, after: int = 1) -> tuple[dt.date, dt.date] | None:
+        """The days to read for the day that is asked for: a message's hops may lie in the next."""
+        day = self.asked.day
+        return None if day is None else (day - DAY, day + after * DAY)
+
+    def days_of(self, match: Match, lookback: int) -> tuple[dt.date, dt.date]:
+        """The days on which bronze may hold rows of a match: those of its rows, and so many beside them."""
+        return span(match.silver.values(), before=lookback, after=lookback)
+
+    def in_silver(self) -> dict[str, pl.DataFrame]:
+        """The rows of silver tables that have one of the names."""
+        found = {}
+        for table in (TRANSMISSION, MESSAGE, VERDICT, COMPLAINT, KNOWLEDGE):
+            columns = contract(table).columns
+            parts = [pl.col(name).is_in(self.names.hashes) for name in HASHES if name in columns]
+            if "queue_id" in columns:
+                parts.append(pl.col("queue_id").is_in(self.names.texts))
+            parts += [
+                pl.col(name).str.starts_with(key)
+                for key in self.names.keys
+                for name in KEYS
+                if name in columns
+            ]
+            found[table] = self.rows(table, pl.any_horizontal(parts), self.days())
+        return found
+
+    def in_bronze(self) -> dict[str, pl.DataFrame]:
+        """The rows of bronze tables that have one of the names, by format."""
+        found = {}
+        for name in self.formats:
+            table = f"bronze.{name}"
+            columns = polars_schema(table)
+            parts = [pl.col(each).is_in(self.names.texts) for each in IDS if each in columns]
+            if "message_ids" in columns and "@" in self.asked.text:
+                ids = pl.element().struct.field("message_id")
+                parts.append(pl.col("message_ids").list.eval(ids.is_in(self.names.texts)).list.any())
+            if not parts:
+                continue
+            rows = self.rows(table, pl.any_horizontal(parts), self.days(KERNELS[name].lookback_days))
+            if not rows.is_empty():
+                found[name] = rows
+        return found
+
+    def days_in_lake(self) -> tuple[dt.date, dt.date] | None:
+        """The first and last day of the operator's records."""
+        ledger = self.rows("bronze.file", pl.lit(True))
+        first, last = ledger["first_event_date"].min(), ledger["last_event_date"].max()
+        return (first, last) if isinstance(first, dt.date) and isinstance(last, dt.date) else None
+
+    def quarantined(self) -> pl.DataFrame:
+        """The quarantined lines that contain the text."""
+        holds = pl.col("line_text").str.contains(self.names.texts[0], literal=True)
+        return self.rows("bronze.quarantine", holds)
+
+    def at_places(self, table: str, places: pl.DataFrame, days: tuple[dt.date, dt.date]) -> pl.DataFrame:
+        """The rows of a table that begin at one of these places of files."""
+        near = pl.col("offset").is_in(places["offset"].implode()) & pl.col("stream_id").is_in(
+            places["stream_id"].implode()
+        )
+        return self.rows(table, near, days).join(places, on=PLACE, how="semi")
+
+
+def span(frames: Iterable[pl.DataFrame], before: int = 1, after: int = 1) -> tuple[dt.date, dt.date]:
+    """The days of rows, and so many more."""
+    times = [frame[time_of(frame)].cast(pl.Date) for frame in frames if frame.height]
+    days = pl.concat(times)
+    first, last = days.min(), days.max()
+    assert isinstance(first, dt.date) and isinstance(last, dt.date)
+    return first - before * DAY, last + after * DAY
+
+
+def with_message_hash(sent: pl.DataFrame) -> pl.DataFrame:
+    """The transmissions with the key that a message has which came in by each."""
+    place = pl.concat_str(*PLACE, separator=":", ignore_nulls=True)
+    parts = (pl.coalesce("queue_key", place), pl.col("first_at").dt.epoch("us"))
+    return sent.with_columns(digests(sent, *parts, separator="|").alias("message_hash"))

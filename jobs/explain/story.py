@@ -1,0 +1,156 @@
+"""All that is said of one match, in the order in which data moves: lines, bronze, silver, gold."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import polars as pl
+
+from jobs.engine.lake import Lake
+from jobs.explain.assembled import decisions
+from jobs.explain.cells import Cell, cells_of
+from jobs.explain.lines import Line, lines_at, places_of, records_of
+from jobs.explain.names import KEY_SHOWN
+from jobs.explain.reasons import Reason, not_counted, reasons_of
+from jobs.explain.search import (
+    MESSAGE,
+    TRANSMISSION,
+    Asked,
+    Match,
+    Search,
+)
+from jobs.explain.together import completed
+from jobs.gold.units import UNITS
+from jobs.settings.config import Observatory
+
+COUNTS = "gold.spam_volume_daily"
+# Columns of a cell's key that all cells of a message share, or that are listed once.
+SHARED = {"operator_id", "period_date", "period_code", "channel_code", "definition_code", "unit_code"}
+# Columns of bronze rows that are printed elsewhere, or say nothing of the message.
+PLUMBING = {
+    *("operator_id", "source_id", "stream_id", "offset", "ingest_id", "event_date"),
+    *("assembly_key", "row_key"),
+}
+STATES = ("certainly spam under", "possibly spam under", "not spam under")
+
+
+@dataclass(frozen=True)
+class Story:
+    match: Match
+    lines: list[Line]
+    bronze: dict[str, pl.DataFrame]
+    reasons: list[Reason]
+    not_counted: str | None
+    cells: list[Cell]
+
+    @property
+    def title(self) -> str:
+        row = listed(self.match)
+        parts = (row["operator"], row["channel"], row["at"][:19].replace("T", " ") + " UTC", row["outcome"])
+        return "  ".join(part for part in parts if part)
+
+    def bronze_lines(self) -> list[str]:
+        """Each bronze row with the values that it has."""
+        return [
+            f"bronze.{name} @{row['offset']:,}  {values(row)}"
+            for name, rows in self.bronze.items()
+            for row in rows.to_dicts()
+        ]
+
+    def definitions(self) -> dict[str, list[str]]:
+        """The definitions of spam by what they say of the match."""
+        found: dict[str, list[str]] = {state: [] for state in STATES}
+        for cell in (each for each in self.cells if each.table == COUNTS):
+            certain, possible = (cell.counts.get(name) for name in ("spam_certain", "spam_possible"))
+            state = STATES[0] if certain else STATES[1] if possible else STATES[2]
+            found[state].append(cell.key["definition_code"])
+        return {state: sorted(set(names)) for state, names in found.items()} if self.cells else {}
+
+    def gold_lines(self) -> list[tuple[str, str, str]]:
+        """Each row of gold but for definition and unit: its table, its key, and what the match adds to it."""
+        groups: dict[tuple[Any, ...], dict[str, str]] = {}
+        for cell in self.cells:
+            period = cell.key.get("period_date") or cell.key.get("period_code")
+            named = ", ".join(f"{name} {value}" for name, value in cell.key.items() if name not in SHARED)
+            counts = groups.setdefault((cell.table, f"{period}  {named}".strip()), {})
+            counts |= dict(counts_of(cell))
+        return [
+            (table, key, ", ".join(counts[name] for name in sorted(counts, key=rank)) or "counts in it")
+            for (table, key), counts in groups.items()
+        ]
+
+    def as_json(self) -> str:
+        about = listed(self.match) | {
+            "lines": [asdict(line) for line in self.lines],
+            "bronze": {f"bronze.{name}": rows.to_dicts() for name, rows in self.bronze.items()},
+            "silver": {table: rows.to_dicts() for table, rows in self.match.silver.items()},
+            "reasons": [asdict(reason) for reason in self.reasons],
+            "not_counted": self.not_counted,
+            "gold": [asdict(cell) for cell in self.cells],
+        }
+        return json.dumps(about, indent=1, default=str, ensure_ascii=False)
+
+
+def story_of(lake: Lake, settings: Observatory, asked: Asked, match: Match) -> Story:
+    search = Search(lake, settings, match.operator, asked)
+    whole = completed(search, match)
+    records = records_of(search, whole)
+    lines = lines_at(search, places_of(records.rows))
+    reasons = reasons_of(whole, decisions(search, records.groups))
+    return Story(whole, lines, records.rows, reasons, not_counted(whole), cells_of(search, whole))
+
+
+def counts_of(cell: Cell) -> Iterator[tuple[str, str]]:
+    """What a match adds to a cell, by unit or measure, with the total that the lake has there.
+
+    Of spam under a definition it adds what definitions() says."""
+    unit = cell.key.get("unit_code")
+    for measure, count in cell.counts.items():
+        if "definition_code" in cell.key and measure != "units":
+            continue
+        name = str(unit) if measure == "units" else f"{unit} {measure}" if unit else measure
+        total = cell.totals.get(measure)
+        of = f"of {total:,}" if total is not None else "(the lake has no such cell)"
+        yield name, f"{name} {count:,} {of}"
+
+
+def rank(name: str) -> tuple[int, str]:
+    """Units in the order in which they are counted, then measures by their names."""
+    unit = name.split(" ")[0]
+    return (list(UNITS).index(unit) if unit in UNITS else len(UNITS), name)
+
+
+def values(row: Mapping[str, Any]) -> str:
+    parts = []
+    for name, value in row.items():
+        if name in PLUMBING or value in (None, [], ""):
+            continue
+        if isinstance(value, list) and isinstance(value[0], dict):
+            value = f"{len(value)} line{'s' if len(value) > 1 else ''}"
+        elif isinstance(value, list):
+            value = " ".join(map(str, value))
+        elif isinstance(value, dt.datetime):
+            value = f"{value:%Y-%m-%d %H:%M:%S}"
+        parts.append(f"{name}={value}")
+    return " ".join(parts)
+
+
+def listed(match: Match) -> dict[str, Any]:
+    """A match in a list: when, where, what became of it, and the key that names it alone."""
+    row = match.first
+    sent = match.rows(TRANSMISSION)
+    outcome = str(row.get("action_name") or row.get("feedback_type_code") or "")
+    if sent.height:
+        outcome = ", ".join(sorted(set(match.rows(MESSAGE)["outcome_code"]) or set(sent["outcome_code"])))
+    return {
+        "operator": match.operator.id,
+        "source": match.source,
+        "channel": row.get("channel_code") or "",
+        "at": match.at.isoformat(),
+        "outcome": outcome,
+        "key": match.key[:KEY_SHOWN],
+    }

@@ -1,0 +1,172 @@
+"""What a kernel states about its format. The registry finds it; settings, tables and docs derive from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from jobs.core.lines import LONGEST_LINE
+
+# For each silver table that bronze rows become, the function of a kernel that returns them.
+SILVER = {
+    "silver.transmission": "transmissions",
+    "silver.verdict": "verdicts",
+    "silver.complaint": "complaints",
+    "silver.authentication_report": "authentication_reports",
+    "silver.operator_knowledge": "facts",
+}
+# Tables that take rows of every format.
+OF_ALL = ("silver.copy_daily",)
+# A kernel's function of lines or bronze rows, or None; which rows it returns, the package's docstring says.
+Rows = Any
+
+
+@dataclass(frozen=True)
+class Events:
+    """Of a format whose bronze rows hold several events, which copies may have in other rows.
+
+    key: the columns that name what an event belongs to. is_of_several(rows): which rows hold several.
+    taken_apart(rows): a row per event. by_lifetime(events): the rows again.
+    """
+
+    key: list[str]
+    is_of_several: Rows
+    taken_apart: Rows
+    by_lifetime: Rows
+
+
+@dataclass(frozen=True)
+class Copies:
+    """How an event that several files hold is recognised (jobs/silver/copies.py).
+
+    names_hosts: ids that no other host gives name an event: all sources are compared.
+    is_snapshot: files overlap by design: each has all that there was when it was pulled.
+    differing: columns in which two copies may differ, beside their place and fractions of a second.
+    naming: columns that name an event by themselves: a block may be cut where its file ends.
+    second_row: the event_code of a line's second row, which has another key.
+    last: the column with the time until which a row has events.
+    stamp: the column with a line's stamp as logged, where two lines of one second may have different ones.
+    has_stable_key: a row's assembly_key does not hold its place.
+    """
+
+    names_hosts: bool = False
+    is_snapshot: bool = False
+    differing: tuple[str, ...] = ()
+    naming: tuple[str, ...] = ()
+    second_row: str | None = None
+    last: str = "first_at"
+    stamp: str | None = None
+    has_stable_key: bool = False
+    events: Events | None = None
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format of logs. A kernel module holds one as FORMAT, after its functions.
+
+    Every format:
+
+    name: as settings write it; the bronze table is bronze.<name>, its columns are `bronze` and what ingest
+        adds.
+    title, description: as the list of formats has them (schemas/codelists/format.csv).
+    channels: those that its transmissions may have; () for filters, reports, and where a profile decides.
+    lookback_days: how long after its first event a message may still have events.
+    sniff(sample): how sure it is, from 0 to 1, that these bytes are of this format.
+    assemble(records): bronze rows; assemble(a + b) == assemble(assemble(a) + assemble(b)).
+
+    Lines:
+
+    parse(lines, source): one row per line: typed, ignored or quarantined.
+    records(lines, source): where rows of parse() are wide and many lines are no records: offset, line_code
+        and reason_code of every line, and the rows of parse() that are records; both in file order.
+    longest_line: the bytes that a line may have; a longer one is quarantined without being read.
+    is_head(line): which lines name the columns of those after them; the last one before a piece comes with
+        its Source.
+
+    repeats: a pattern of ignored lines that repeat what another line refuses, or remark what was let through.
+
+    Lines that stand in the logs of other programs:
+
+    within: the formats of those logs; parse() ignores every line that is not its own.
+    literals: texts of which every line of its own holds one.
+    pattern: where these are common words, a pattern that every line of its own contains.
+
+    Documents, in place of parse():
+
+    read(data, file_name, source, limit_bytes): one Document per report that is in the file.
+
+    What silver takes, still with raw identifiers: transmissions, verdicts, complaints,
+    authentication_reports, facts.
+
+    Rows that belong together:
+
+    held: which bronze rows get their key only when the rows of all pieces are there.
+    settle(bronze): those rows, with their keys.
+    completed_by: the format whose records complete or repeat these transmissions; both have the same keys.
+    complete(transmissions, records): of that other format, joins the two.
+
+    copies: how an event that several files hold is recognised.
+
+    Settings:
+
+    options: the names of the options that a source may have.
+    check_options(options, folder): the options as tasks get them; raises ObservatoryError for a wrong one.
+        Paths in them are relative to the folder.
+    needs_options: it means nothing without one.
+    has_numbers: its files may write numbers as they are dialled inside a country.
+
+    Signs of the time and of the zone in which its stamps are written, from bytes of a log:
+
+    newest_from_ids(sample), offset_from_ids(sample).
+    recognised(sample): the name of a shipped profile that fits, and how sure that is.
+    """
+
+    name: str
+    title: str
+    description: str
+    lookback_days: int
+    bronze: dict[str, Any]
+    sniff: Callable[[bytes], float]
+    assemble: Rows
+    channels: tuple[str, ...] = ()
+    parse: Rows = None
+    records: Rows = None
+    longest_line: int = LONGEST_LINE
+    is_head: Callable[[pl.Expr], pl.Expr] | None = None
+    repeats: str | None = None
+    within: tuple[str, ...] = ()
+    literals: tuple[str, ...] = ()
+    pattern: str | None = None
+    read: Rows = None
+    transmissions: Rows = None
+    verdicts: Rows = None
+    complaints: Rows = None
+    authentication_reports: Rows = None
+    facts: Rows = None
+    held: pl.Expr | None = None
+    settle: Rows = None
+    completed_by: str | None = None
+    complete: Rows = None
+    copies: Copies = Copies()
+    options: tuple[str, ...] = ()
+    check_options: Callable[[dict[str, Any], Path], dict[str, Any]] | None = None
+    needs_options: bool = False
+    has_numbers: bool = False
+    newest_from_ids: Rows = None
+    offset_from_ids: Rows = None
+    recognised: Callable[[bytes], tuple[str, float] | None] | None = None
+
+    @property
+    def kind(self) -> str:
+        """How its files are read, a value of the column `kind` of the list of formats: as lines, as whole
+        documents, or as lines by a profile that the source names."""
+        return "documents" if self.read else "profile" if self.needs_options else "lines"
+
+    @property
+    def silver(self) -> tuple[str, ...]:
+        """The silver tables that take rows of it."""
+        return (*(table for table, rows in SILVER.items() if getattr(self, rows)), *OF_ALL)

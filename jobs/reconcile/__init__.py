@@ -1,0 +1,1 @@
+"""This project's counts of a mail log beside another program's, each difference explained by a rule."""

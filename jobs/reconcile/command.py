@@ -1,0 +1,64 @@
+"""Logs in, two counts and the way between them out."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from types import ModuleType
+
+import polars as pl
+
+from jobs.core.errors import ObservatoryError
+from jobs.reconcile import bridging, eximstats, pflogsumm
+from jobs.reconcile.counts import Bridge
+from jobs.reconcile.reading import read
+from jobs.reconcile.units import counted
+
+# The formats of mail servers that can be compared, each with the program that counts its log, and what is
+# compared.
+PROGRAMS: dict[str, ModuleType] = {"postfix": pflogsumm, "exim": eximstats}
+COMPARED = {"postfix": bridging.of_postfix, "exim": bridging.of_exim}
+
+
+@dataclass(frozen=True)
+class Reconciled:
+    """version: of the other program; None where it is not installed. problems: of files."""
+
+    program: str
+    package: str
+    version: str | None
+    bridges: list[Bridge]
+    problems: list[str]
+
+    def as_json(self) -> str:
+        bridges = [asdict(bridge) | {"unexplained": bridge.unexplained} for bridge in self.bridges]
+        about = {"program": self.program, "version": self.version, "counts": bridges}
+        return json.dumps(about, indent=1)
+
+
+def reconciled(arguments: list[str], printed: str | None = None) -> Reconciled:
+    """Count logs. printed: what the other program printed of them, in place of running it.
+
+    Raises ObservatoryError where no log is of a mail server that can be compared.
+    """
+    logs = read(arguments, tuple(PROGRAMS))
+    if logs.format is None:
+        known = " or ".join(sorted(PROGRAMS))
+        raise ObservatoryError(
+            "\n".join(
+                [
+                    *logs.problems,
+                    f"no log of {known} among these files: `observatory sniff` says what they are",
+                ]
+            )
+        )
+    program = PROGRAMS[logs.format]
+    version = program.version() if printed is None else program.PROGRAM
+    if version is not None and printed is None:
+        printed = program.run(logs.blocks())
+    figures = None if printed is None else program.figures(printed)
+    lines = [program.read(frame).with_columns(stream_id=pl.lit(stream)) for stream, frame in logs.lines()]
+    found = counted(logs.bronze, logs.format)
+    about = bridging.About(found, pl.concat(lines), figures, program.PROGRAM, program.SERVICES)
+    bridges = COMPARED[logs.format](about)
+    return Reconciled(program.PROGRAM, program.PACKAGE, version, bridges, logs.problems)

@@ -1,0 +1,52 @@
+"""Two counts of the same thing, and the way from one to the other, rule by rule."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What the other program counted, by kind. rounding: by how much it may be less than the true count."""
+
+    counts: dict[str, int]
+    rounding: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Step:
+    """A rule of this project, and how many lines or units it accounts for: added to the other's count, or
+    taken from it where it is less than zero."""
+
+    rule: str
+    count: int
+
+
+@dataclass(frozen=True)
+class Bridge:
+    """One kind of count. theirs: the other program's figure; None where it was not run. lines: how many lines
+    there are by its definition. ours: this project's count of what comes nearest, which `counts` names."""
+
+    kind: str
+    counts: str
+    theirs: int | None
+    lines: int
+    ours: int
+    steps: tuple[Step, ...]
+    rounding: int = 0
+
+    @property
+    def unexplained(self) -> int:
+        """What no rule accounts for: 0 when the two counts differ by rules alone."""
+        begin = self.lines if self.theirs is None else self.theirs
+        left = self.ours - begin - sum(step.count for step in self.steps)
+        return 0 if self.theirs is not None and -self.rounding <= left <= self.rounding else left
+
+
+def steps_of(less: Iterable[tuple[str, int]], more: Iterable[tuple[str, int]]) -> tuple[Step, ...]:
+    """The rules that take lines away, and those that add units, the largest first."""
+    found = [Step(rule, -count) for rule, count in less] + [Step(rule, count) for rule, count in more]
+    return tuple(
+        sorted((step for step in found if step.count), key=lambda step: (-abs(step.count), step.rule))
+    )

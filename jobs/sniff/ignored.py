@@ -1,0 +1,39 @@
+"""Ignored lines of a server's log that look like refusals: whatever they refused is not counted.
+
+A kernel ignores the lines that tell of nothing that is counted. New versions and sites' own rules write of
+refusals in words that no kernel has met yet: such a line would be called understood. The words here take
+too much rather than too little; what is known to be no refusal of its own is named.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from jobs.formats.format import Format
+from jobs.formats.syslog import COMPANIONS
+from jobs.formats.verdicts import MAIL_LOGS
+
+REFUSES = (
+    r"(?i)\b(?:reject|refus(?:e|ing|al)|den(?:y|ied)\b|disallow|block(?:ed|ing)\b|black ?list|discard"
+    r"|drop(?:ped|ping)?\b|(?:limit|quota|size|maximum)\b.{0,20}\bexceeded|exceeds\b|too many\b"
+    r"|not (?:permitted|allowed|accepted)\b|temp ?fail|throttl|banned\b|greylist|blackhol|prohibit)"
+)
+# Another server refused, or the system.
+ELSEWHERE = r"(?i)connection refused|permission denied|(?:error|reply) from remote|host \S+ (?:said|refused)"
+# Other programs beside a mail server: their own formats read what they refuse.
+BESIDE = rf"^(?:\S+ +){{1,5}}{COMPANIONS.removeprefix('^')}"
+
+
+def look_like_refusals(lines: pl.Series, kernel: Format) -> pl.Series:
+    """Which of a log's ignored lines look like refusals; none of a log that has verdicts alone."""
+    if kernel.transmissions is None or not len(lines):
+        return pl.Series([False]).new_from_index(0, len(lines))
+    found = lines.str.contains(REFUSES)
+    places = found.arg_true()
+    some = lines.gather(places)
+    is_other = some.str.contains(ELSEWHERE)
+    if kernel.repeats:
+        is_other |= some.str.contains(kernel.repeats)
+    if kernel.name in MAIL_LOGS:
+        is_other |= some.str.contains(BESIDE)
+    return found.scatter(places.filter(is_other), False)

@@ -1,0 +1,54 @@
+"""What tasks of the bronze stage do: ranges of landed pieces in, files of bronze tables out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import fsspec
+import polars as pl
+
+from jobs.engine.lake import NewFile, write_files
+from jobs.engine.tasks import Left
+from jobs.ingest.reading import Range, read_range
+from jobs.stages.silver_tasks import split_rows
+
+
+@dataclass
+class Parsed:
+    """What a task made of its ranges: files that no transaction names yet, frames in staging, and the
+    counts of each piece for the ledger."""
+
+    files: list[NewFile] = field(default_factory=list)
+    left: list[Left] = field(default_factory=list)
+    counts: list[pl.DataFrame] = field(default_factory=list)
+
+
+def parse(root: str, staging: str | None, ranges: list[Range], ingest_id: str, buckets: int) -> Parsed:
+    """Parse ranges of pieces.
+
+    staging: where to leave the rows for silver, by bucket; None where nobody will take them from there.
+    """
+    fs = fsspec.filesystem(protocol(root))
+    made = Parsed()
+    rows: dict[str, list[pl.DataFrame]] = {}
+    refused: list[pl.DataFrame] = []
+    for part in ranges:
+        for parsed in read_range(fs, part, ingest_id):
+            made.counts.append(parsed.count)
+            if parsed.quarantined.height:
+                refused.append(parsed.quarantined)
+            for each, frame in parsed.rows.items():
+                if frame.height:
+                    rows.setdefault(each, []).append(frame)
+    for name in sorted(rows):
+        frame = pl.concat(rows.pop(name), rechunk=True)
+        made.files += write_files(frame, f"bronze.{name}", root)
+        if staging is not None:
+            made.left += split_rows(frame, name, staging, buckets)
+    if refused:
+        made.files += write_files(pl.concat(refused), "bronze.quarantine", root)
+    return made
+
+
+def protocol(root: str) -> str:
+    return root.split("://", 1)[0].replace("s3a", "s3") if "://" in root else "file"

@@ -1,0 +1,176 @@
+"""What tasks of the gold stage do: files of silver.message in, parts of gold tables in staging, tables out.
+
+A task takes any files of operator-days. What a measure needs of other parts comes to it as a narrow frame in
+staging: the members of campaigns, what is proved of bulk, the behaviour of numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from jobs.core.contracts import contract, polars_schema, reference
+from jobs.core.merge import merged
+from jobs.engine.finished import Finished, finish_rows, finished, is_of, module_of
+from jobs.engine.lake import DataFile, NewFile, read_files, write_files
+from jobs.engine.record import Periods
+from jobs.engine.tasks import Left, leave, take
+from jobs.gold import bulk, bypass, campaign_daily, counting
+from jobs.gold.similarity import SIGNED
+
+MESSAGE = "silver.message"
+CAMPAIGN = "gold.campaign_daily"
+BYPASS = "gold.bypass_indicator_daily"
+SIGNATURES, CONTACTS, TEXTS = "signatures", "contacts", "texts"
+OF_TEXTS = ["operator_id", "channel_code"]
+
+
+def leave_cut(frame: pl.DataFrame, bucket: pl.Expr, name: str, staging: str, count: int) -> list[Left]:
+    """Leave a frame in as many buckets."""
+    if count == 1:
+        return leave(frame, name, staging)
+    parts = frame.with_columns(bucket.alias("_bucket")).partition_by(
+        "_bucket", as_dict=True, include_key=False
+    )
+    return [
+        left for (number,), part in parts.items() for left in leave(part, name, staging, int(number), count)
+    ]
+
+
+def taken_for(left: Sequence[Left], rows: pl.DataFrame, on: Sequence[str]) -> pl.DataFrame | None:
+    """The rows of frames in staging that match some rows, or whose last key column is null; None where no
+    frame is. One frame after the other is held as a whole."""
+    if not left:
+        return None
+    keys = rows.select(on).unique()
+    found = []
+    for each in left:
+        frame = pl.read_ipc(each.path)
+        whole = frame.filter(pl.col(on[-1]).is_null())
+        found.append(pl.concat([whole, frame.join(keys, on=on, how="semi")]))
+    return pl.concat(found, rechunk=True)
+
+
+def signatures(staging: str, files: Sequence[DataFile], count: int) -> list[Left]:
+    """The signatures of some messages, by bucket."""
+    message = read_files(MESSAGE, files, campaign_daily.SIGNATURE_COLUMNS)
+    found = campaign_daily.signatures(message)
+    return leave_cut(found, campaign_daily.bucket(count), SIGNATURES, staging, count)
+
+
+def members(staging: str, parts: Sequence[Left]) -> list[Left]:
+    """The members of campaigns, of the signatures of a bucket."""
+    rows = take(parts)
+    assert rows is not None
+    signature = merged(rows, campaign_daily.SIGNATURE_KEY, campaign_daily.SIGNATURE_RULES)
+    found = campaign_daily.members(signature, reference("ref.campaign_parameter"))
+    return leave(found, "members", staging)
+
+
+def campaigns(staging: str, files: Sequence[DataFile], member: Sequence[Left]) -> list[Left]:
+    """The campaigns of some messages."""
+    message = read_files(MESSAGE, files, campaign_daily.COUNTED_COLUMNS)
+    known = taken_for(member, message, SIGNED)
+    if known is None:
+        return []
+    return leave(campaign_daily.partial(message, known), CAMPAIGN, staging)
+
+
+def contacts(staging: str, files: Sequence[DataFile], count: int) -> list[Left]:
+    """The contacts of the numbers of some messages, by bucket."""
+    message = read_files(MESSAGE, files, bypass.CONTACT_COLUMNS)
+    return leave_cut(bypass.contacts(message), bypass.bucket(count), CONTACTS, staging, count)
+
+
+def behaviour(staging: str, parts: Sequence[Left]) -> list[Left]:
+    """The behaviour of numbers, of the contacts of a bucket."""
+    rows = take(parts)
+    assert rows is not None
+    contact = merged(rows, bypass.CONTACT_KEY, bypass.CONTACT_RULES)
+    return leave(bypass.numbers_behaviour(contact, reference("ref.bypass_parameter")), "behaviour", staging)
+
+
+def texts(staging: str, files: Sequence[DataFile]) -> list[Left]:
+    """The texts of some messages, by operator and channel."""
+    found = bulk.texts(read_files(MESSAGE, files, bulk.TEXT_COLUMNS))
+    return [left for part in found.partition_by(OF_TEXTS) for left in leave(part, texts_name(part), staging)]
+
+
+def texts_name(part: pl.DataFrame) -> str:
+    """The name in staging of texts of one operator and channel."""
+    return ".".join((TEXTS, *part.select(OF_TEXTS).row(0)))
+
+
+def evidence(
+    staging: str, parts: Sequence[Left], campaign: Sequence[Left], operator: pl.DataFrame, days: pl.DataFrame
+) -> list[Left]:
+    """What is proved of bulk on the days, from the texts of one operator and channel."""
+    rows = take(parts)
+    assert rows is not None
+    text = merged(rows, bulk.TEXT_KEY, bulk.TEXT_RULES)
+    whose = text.select(OF_TEXTS).unique()
+    listed = [
+        pl.read_ipc(each.path).select(bulk.CAMPAIGN_COLUMNS).join(whose, on=OF_TEXTS, how="semi")
+        for each in campaign
+    ]
+    schema = {name: polars_schema(CAMPAIGN)[name] for name in bulk.CAMPAIGN_COLUMNS}
+    campaigns = pl.concat(listed, rechunk=True) if listed else pl.DataFrame(schema=schema)
+    presets = bulk.presets(reference("ref.bulk_preset"), operator)
+    found = bulk.evidence(text, campaigns, reference("ref.campaign_parameter"), presets, days)
+    return leave(found, "evidence", staging)
+
+
+def count(
+    staging: str,
+    tables: Sequence[str],
+    files: Sequence[DataFile],
+    proved: Sequence[Left],
+    behaviours: Sequence[Left],
+    operator: pl.DataFrame,
+) -> list[Left]:
+    """The parts of gold's daily tables that some messages make."""
+    message = read_files(MESSAGE, files, counting.READ)
+    proof = taken_for(proved, message, SIGNED)
+    if proof is not None:
+        message = bulk.filled(message, proof)
+    known = taken_for(behaviours, message, [*bypass.NUMBER, "sender_hash"])
+    frames = {
+        "message": counting.marked(message, reference("ref.definition")),
+        "definition": reference("ref.definition"),
+        "operator": operator,
+        "bypass_parameter": reference("ref.bypass_parameter"),
+    }
+    made = []
+    for table in tables:
+        about = contract(table)
+        inputs = [frames[name.split(".")[1]] for name in about.reads]
+        if table == BYPASS:
+            nobody = bypass.numbers_behaviour(bypass.contacts(message.clear()), frames["bypass_parameter"])
+            inputs.append(nobody if known is None else known)
+        made += leave(module_of(table).partial(*inputs), table, staging)
+    return made
+
+
+def merge(staging: str, table: str, parts: Sequence[Left]) -> list[Left]:
+    """Parts of a table as one part."""
+    rows = take(parts)
+    about = contract(table)
+    return [] if rows is None else leave(merged(rows, about.key, dict(about.merge)), table, staging)
+
+
+def finish(staging: str, table: str, parts: Sequence[Left]) -> Finished:
+    """A table's rows of whole operator-days, from the parts of it."""
+    about = contract(table)
+    rows = take(parts)
+    if rows is None:
+        return Finished(table, [], {})
+    return finished(staging, table, finish_rows(merged(rows, about.key, dict(about.merge)), table))
+
+
+def store(root: str, table: str, left: Sequence[Left], changed: Periods) -> list[NewFile]:
+    """Write the rows of the operator-periods that changed as files of the table."""
+    rows = take(left)
+    if rows is None:
+        return []
+    return write_files(rows.filter(is_of(changed, table)), table, root)

@@ -1,0 +1,126 @@
+"""Whose a lake is: the operators that it was written for, and the ids of their keys.
+
+A lake that was written under two keys has two pseudonyms for one subscriber, and one that has an operator
+under two ids has its traffic twice; neither shows. So both are remembered in observatory.json, which is
+written before the first table is and read before any other: meta.run, the other place that names what belongs
+together, has a row only once a stage has finished, and goes when a lake is renewed.
+
+A source is remembered by a hash of its URL, which may hold a password.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import polars as pl
+
+from jobs.core.errors import ObservatoryError
+from jobs.engine.lake import Lake
+from jobs.protect.pseudonyms import KEY_FILE, has_key, key_id_of, master_key
+from jobs.settings.config import Observatory, Operator
+
+SILVER = "silver.transmission"
+Known = dict[str, dict[str, Any]]
+
+
+def admit(lake: Lake, settings: Observatory, operators: list[Operator], has_silver: bool) -> None:
+    """Refuse a run that would mix keys or operators, as refuse_others() does; then remember the operators of
+    the run. has_silver: it makes pseudonyms."""
+    lake.refuse_other_form()
+    refuse_others(lake, settings)
+    known = known_operators(lake)
+    now = dict(known)
+    for each in operators:
+        before = known.get(each.id, {"key_ids": [], "sources": []})
+        keys = [key_id_of(each.id)] if has_silver else before["key_ids"]
+        sources = sorted({*before["sources"], *source_hashes(each)})
+        now[each.id] = {"name": each.name, "key_ids": keys, "sources": sources}
+    if now != known:
+        lake.remember({"operators": now})
+
+
+def refuse_others(lake: Lake, settings: Observatory, needs_key: bool = True) -> None:
+    """Raise ObservatoryError, with what to do, where an operator of the lake has another key now, or another
+    id. needs_key: a key that is none is an error, too; a pull makes no pseudonyms and leaves that to runs."""
+    wrong = renamed(lake, settings)
+    if needs_key or is_key_usable():
+        wrong += other_keys(lake, settings)
+    if wrong:
+        raise ObservatoryError("\n".join(wrong))
+
+
+def is_key_usable() -> bool:
+    try:
+        master_key()
+    except ObservatoryError:
+        return False
+    return True
+
+
+def renamed(lake: Lake, settings: Observatory) -> list[str]:
+    """A line for each operator of the settings that is new to the lake, and has the name or a source of one
+    of the lake's that the settings no longer have."""
+    known = known_operators(lake)
+    has = {each.id for each in settings.operator}
+    wrong = []
+    for each in settings.operator:
+        for operator_id, before in known.items() if each.id not in known else ():
+            reads = set(before["sources"]) & source_hashes(each)
+            if operator_id in has or not (reads or before["name"] == each.name):
+                continue
+            same = "reads the logs" if reads else "has the name"
+            wrong.append(
+                f"[operator] '{each.id}' {same} of operator '{operator_id}', which this lake has and the"
+                " settings no longer have: an operator keeps its id, or its traffic counts twice. Set id ="
+                f" \"{operator_id}\" again; to begin anew under the id '{each.id}' name another folder as"
+                " [lake] root. An operator that is another one has a name and sources of its own"
+            )
+    return wrong
+
+
+def other_keys(lake: Lake, settings: Observatory) -> list[str]:
+    """A line for each operator whose pseudonyms in the lake are under another key than it has now; none where
+    no key is at hand."""
+    if not has_key():
+        return []
+    known = known_operators(lake)
+    wrong = []
+    for each in settings.operator:
+        before = known.get(each.id, {"key_ids": []})["key_ids"]
+        now = key_id_of(each.id)
+        if before and before != [now]:
+            wrong.append(
+                f"{lake.root}: the pseudonyms of operator '{each.id}' are under the key with the id"
+                f" {' and '.join(before)}, and the key now has the id {now}: with another key nothing joins,"
+                f" and senders and campaigns count twice. Set {KEY_FILE} to the former key. If it is lost, or"
+                " must not be used any more, `observatory renew` computes silver and gold anew from landing"
+                " under the new key; days that landing no longer holds are then lost"
+            )
+    return wrong
+
+
+def known_operators(lake: Lake) -> Known:
+    """By id each operator that the lake was written for: its name, the ids of its keys, and its sources. Of a
+    lake of before they were remembered what silver says: ids and keys."""
+    about = lake.about()
+    if "operators" in about or not lake.exists(SILVER):
+        found: Known = about.get("operators", {})
+        return found
+    keys = (
+        lake.scan(SILVER, lake.versions().get(SILVER))
+        .select("operator_id", "key_id")
+        .unique()
+        .sort("operator_id", "key_id")
+        .collect(engine="streaming")
+        .group_by("operator_id", maintain_order=True)
+        .agg(pl.col("key_id").drop_nulls())
+    )
+    return {
+        operator: {"name": None, "key_ids": of_operator, "sources": []}
+        for operator, of_operator in keys.iter_rows()
+    }
+
+
+def source_hashes(operator: Operator) -> set[str]:
+    return {hashlib.sha256(each.url.encode()).hexdigest()[:16] for each in operator.source}

@@ -1,0 +1,56 @@
+"""What `observatory vacuum` has removed: for each layer and operator the day before which nothing is left.
+
+It stands in observatory.json, which is written before anything is removed: days that are half gone are gone.
+What was computed from them stays as it is. A later run leaves these days out, whatever code, definitions or
+settings it has, for from what is left it would compute other figures, or none.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+
+from jobs.engine.lake import Lake
+
+LANDING, BRONZE, SILVER = "landing", "bronze", "silver"
+Days = dict[str, dt.date]
+
+
+def before(lake: Lake, layer: str) -> Days:
+    """By operator, the day before which a layer's rows were removed."""
+    found = lake.about().get("removed", {}).get(layer, {})
+    return {operator: dt.date.fromisoformat(day) for operator, day in found.items()}
+
+
+def remember(lake: Lake, layers: Mapping[str, Days]) -> None:
+    """Remember what is about to be removed; a day never goes back."""
+    removed = dict(lake.about().get("removed", {}))
+    for layer, days in layers.items():
+        known = removed.get(layer, {})
+        later = {operator: max(day.isoformat(), known.get(operator, "")) for operator, day in days.items()}
+        removed[layer] = {**known, **later}
+    lake.remember({"removed": removed})
+
+
+def settled_in_gold(lake: Lake) -> Days:
+    """By operator, the day before which gold keeps its rows: messages that these days look at are gone."""
+    found = before(lake, SILVER)
+    return {operator: day + looks_back() for operator, day in found.items()} if found else {}
+
+
+def looks_back() -> dt.timedelta:
+    """How long before a day of gold the messages are that it looks at."""
+    # Its rules take long to import, for commands that do not need them.
+    from jobs.gold.bulk import LONGEST_DAYS
+
+    return dt.timedelta(days=LONGEST_DAYS - 1)
+
+
+def settled_in_silver(lake: Lake, lookback_days: Mapping[str, int]) -> Days:
+    """By operator, the day before which silver keeps its rows: records that these days look at are gone, or
+    gold could not follow them. lookback_days: of each operator the longest life of a message."""
+    settled = settled_in_gold(lake)
+    for operator, day in before(lake, BRONZE).items():
+        first = day + dt.timedelta(days=lookback_days.get(operator, 0) + 1)
+        settled[operator] = max(first, settled.get(operator, first))
+    return settled

@@ -1,0 +1,277 @@
+"""What a lake no longer needs: which pieces, days and files are older than [retention] says, and needed by
+nothing.
+
+A day of bronze stays while an open day, or a batch that silver has not taken, is computed from it. A day of
+silver stays while gold may look at it: to count an open day, or one that it has not counted since it changed.
+A piece of landing stays until its records have been taken and their days are closed, so that its lines,
+should they ever come again, are late. Where a run was broken off, what it wrote to waits for the next one.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+import fsspec
+import polars as pl
+from deltalake import DeltaTable
+
+from jobs.core.contracts import contract, tables
+from jobs.engine.lake import Lake, Partition
+from jobs.formats.registry import KERNELS
+from jobs.ingest.manifest import Piece, Stream, landing, read_manifest
+from jobs.ingest.removing import is_known_by_digest
+from jobs.settings.config import Observatory
+from jobs.stages import bronze_stage, gold_stage, removed, windows
+from jobs.stages.silver_stage import SILVER
+
+LEDGER, QUARANTINE = "bronze.file", "bronze.quarantine"
+# Why something is removed.
+AGE, HISTORY = "age", "history"
+ALL_OPERATORS = "_T"
+# Files that no version needs any more stay for so long: somebody may be reading an earlier version.
+READERS = dt.timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Removal:
+    """What goes from one operator's rows of a table, or from the landing of one of its sources.
+
+    before: the day before which nothing is left; first, last: days of what goes. Of a table's history they
+    are None, and the operator is `_T`.
+    """
+
+    operator_id: str
+    table_name: str
+    reason: str
+    before: dt.date | None
+    first: dt.date | None
+    last: dt.date | None
+    files: int
+    bytes: int
+
+
+@dataclass
+class Plan:
+    """What may go. pieces: by operator/source. batches: whose quarantined lines go. before: by layer and
+    operator the first day that stays. waiting: what stays for now, and why."""
+
+    removals: list[Removal] = field(default_factory=list)
+    pieces: dict[str, list[str]] = field(default_factory=dict)
+    batches: list[str] = field(default_factory=list)
+    before: dict[str, removed.Days] = field(default_factory=dict)
+    waiting: list[str] = field(default_factory=list)
+
+    def tables(self, reason: str) -> list[str]:
+        """The tables that something goes from."""
+        return [
+            table
+            for table in tables()
+            if any(each.table_name == table and each.reason == reason for each in self.removals)
+        ]
+
+
+@dataclass(frozen=True)
+class Needed:
+    """The first days of an operator that something is still computed from.
+
+    closed: days before it are closed.
+    """
+
+    closed: dt.date
+    bronze: dt.date
+    silver: dt.date
+
+
+def plan(
+    lake: Lake,
+    settings: Observatory,
+    operators: Iterable[str],
+    today: dt.date,
+    readers: dt.timedelta = READERS,
+) -> Plan:
+    """What may go of these operators, and of all tables' history."""
+    made = Plan()
+    names = set(operators)
+    found = {operator: each for operator, each in needed(lake, settings).items() if operator in names}
+    kept, ledger = settings.retention, lake.read(LEDGER, where=pl.col("operator_id").is_in(sorted(names)))
+    unnamed = unnamed_tables(lake)
+    if bronze_stage.intended(lake):
+        made.waiting.append("landing and bronze: a batch is unfinished, `observatory run` finishes it")
+    else:
+        plan_landing(made, lake, ledger, found, today - dt.timedelta(days=kept.landing))
+        limit = today - dt.timedelta(days=kept.bronze)
+        bronze = [table for table in tables() if table.startswith("bronze.") and contract(table).period]
+        before = {name: min(limit, each.bronze) for name, each in found.items()}
+        plan_days(made, lake, bronze, before, unnamed)
+        plan_quarantine(made, lake, ledger, limit, unnamed)
+    limit = today - dt.timedelta(days=kept.silver)
+    plan_days(made, lake, SILVER, {name: min(limit, each.silver) for name, each in found.items()}, unnamed)
+    for table in tables():
+        if table not in unnamed and lake.exists(table):
+            plan_history(made, lake, table, readers)
+    made.waiting += [f"{table}: a run was broken off, `observatory run` ends it" for table in sorted(unnamed)]
+    return made
+
+
+def operators_of(lake: Lake) -> list[str]:
+    """The operators that the lake has read logs of, whether the settings still have them or not."""
+    return sorted(lake.read(LEDGER, columns=["operator_id"])["operator_id"].unique())
+
+
+def needed(lake: Lake, settings: Observatory) -> dict[str, Needed]:
+    """By operator the first days that are still needed, of operators with records."""
+    columns = ["operator_id", "format_code", "last_event_date", "landed_at", "latest_at"]
+    ledger = lake.read(LEDGER, columns=columns)
+    configured = ((each.id, source.format) for each in settings.operator for source in each.source)
+    formats = [*ledger.select("operator_id", "format_code").unique().rows(), *configured]
+    lives = windows.longest_lives((operator, name) for operator, name in formats if name in KERNELS)
+    dated = ledger.filter(windows.is_plausible()).drop_nulls("last_event_date")
+    newest = dict(dated.group_by("operator_id").agg(pl.col("last_event_date").max()).rows())
+    open_days = dt.timedelta(days=settings.lake.open_days)
+    _, pending = windows.pending(lake, newest, settings.lake.open_days, None, None)
+    uncounted = gold_stage.unfinished(lake, settings)
+    found = {}
+    for operator, last in newest.items():
+        closed = last - open_days
+        life = dt.timedelta(days=lives[operator])
+        # A batch that comes next may have lines of all open days.
+        next_one = windows.Window(closed, last, closed, life)
+        both = [next_one, *([pending[operator]] if operator in pending else [])]
+        counted = min(each.computed[0] for each in both)
+        if operator in uncounted:
+            counted = min(counted, dt.date.fromisoformat(uncounted[operator]))
+        found[operator] = Needed(closed, min(each.read[0] for each in both), counted - removed.looks_back())
+    return found
+
+
+def unnamed_tables(lake: Lake) -> set[str]:
+    """The tables of stages that have a version after the one that meta.run names: of a run that was broken
+    off. What is loaded for the study may wait for its name."""
+    named = lake.versions()
+    computed = (table for table in tables() if contract(table).layer in ("bronze", "silver", "gold"))
+    return {table for table in computed if lake.exists(table) and lake.version(table) != named.get(table)}
+
+
+# --- what goes by its age -------------------------------------------------------------------------------
+
+
+def plan_landing(
+    made: Plan, lake: Lake, ledger: pl.DataFrame, found: Mapping[str, Needed], limit: dt.date
+) -> None:
+    """Pieces that were pulled before a day."""
+    fs, area = landing(lake.root)
+    closed = pl.DataFrame(
+        [(operator, each.closed) for operator, each in found.items()],
+        {"operator_id": pl.String, "closed_date": pl.Date},
+        orient="row",
+    )
+    may_go = ledger.join(closed, on="operator_id", how="left").filter(
+        pl.concat_str("operator_id", "ingest_id", separator="/").is_in(sorted(windows.taken(lake))),
+        (pl.col("last_event_date") < pl.col("closed_date")) | pl.col("last_event_date").is_null(),
+        pl.col("landed_at").dt.date() < limit,
+    )
+    of_source: dict[tuple[str, str], set[str]] = {}
+    for operator, source, piece in may_go.select("operator_id", "source_id", "piece_id").rows():
+        of_source.setdefault((operator, source), set()).add(piece)
+    for (operator, source), pieces in sorted(of_source.items()):
+        streams = read_manifest(fs, f"{area}/{operator}/{source}")
+        going = [piece for stream in streams for piece in first_pieces(stream, pieces)]
+        if not going:
+            continue
+        days = [dt.datetime.fromisoformat(piece.landed_at).date() for piece in going]
+        size = sum(piece.bytes for piece in going)
+        made.pieces[f"{operator}/{source}"] = [piece.piece_id for piece in going]
+        made.removals.append(
+            Removal(operator, f"landing/{source}", AGE, limit, min(days), max(days), len(going), size)
+        )
+        made.before.setdefault(removed.LANDING, {})[operator] = limit
+
+
+def first_pieces(stream: Stream, may_go: set[str]) -> Iterator[Piece]:
+    """The pieces of a stream from its start that may go: a piece goes after those before it."""
+    for piece in stream.pieces:
+        if piece.piece_id not in may_go or not is_known_by_digest(stream, piece):
+            return
+        yield piece
+
+
+def plan_days(made: Plan, lake: Lake, names: Iterable[str], before: removed.Days, unnamed: set[str]) -> None:
+    """Rows of days before each operator's first that stays."""
+    for table in names:
+        if table in unnamed:
+            continue
+        days: dict[str, list[tuple[dt.date, int]]] = {}
+        for file in lake.files(table, is_wanted=lambda partition: is_old(before, partition)):
+            operator, day = (str(value) for _, value in file.partition)
+            days.setdefault(operator, []).append((dt.date.fromisoformat(day), file.bytes))
+        for operator, files in sorted(days.items()):
+            dates, sizes = zip(*files, strict=True)
+            made.removals.append(
+                Removal(
+                    operator, table, AGE, before[operator], min(dates), max(dates), len(files), sum(sizes)
+                )
+            )
+            made.before.setdefault(contract(table).layer, {})[operator] = before[operator]
+
+
+def is_old(before: removed.Days, partition: Partition) -> bool:
+    operator, day = partition.values()
+    is_dated = operator in before and day is not None
+    return is_dated and dt.date.fromisoformat(str(day)) < before[str(operator)]
+
+
+def plan_quarantine(made: Plan, lake: Lake, ledger: pl.DataFrame, limit: dt.date, unnamed: set[str]) -> None:
+    """Quarantined lines of batches that were pulled before a day: lines themselves have no day."""
+    if QUARANTINE in unnamed or not lake.exists(QUARANTINE):
+        return
+    pulled = pl.col("landed_at").dt.date()
+    batches = ledger.group_by("operator_id", "ingest_id").agg(first=pulled.min(), last=pulled.max())
+    old = {(row[0], row[1]): row[2:] for row in batches.filter(pl.col("last") < limit).rows()}
+    days: dict[str, list[tuple[dt.date, dt.date, int]]] = {}
+    for file in lake.files(QUARANTINE):
+        operator = str(file.value("operator_id"))
+        # A file holds lines of one batch.
+        [ingest_id] = pl.scan_parquet(file.path).select(pl.col("ingest_id").first()).collect()["ingest_id"]
+        if (operator, ingest_id) in old:
+            days.setdefault(operator, []).append((*old[operator, ingest_id], file.bytes))
+            made.batches.append(f"{operator}/{ingest_id}")
+    made.batches = sorted(set(made.batches))
+    for operator, files in sorted(days.items()):
+        first, last, sizes = zip(*files, strict=True)
+        made.removals.append(
+            Removal(operator, QUARANTINE, AGE, limit, min(first), max(last), len(files), sum(sizes))
+        )
+
+
+# --- history --------------------------------------------------------------------------------------------
+
+
+def plan_history(made: Plan, lake: Lake, table: str, readers: dt.timedelta) -> None:
+    """Files of earlier versions of a table."""
+    files = old_files(lake, table, readers)
+    if files:
+        size = sum(files.values())
+        made.removals.append(Removal(ALL_OPERATORS, table, HISTORY, None, None, None, len(files), size))
+
+
+def old_files(lake: Lake, table: str, readers: dt.timedelta) -> dict[str, int]:
+    """By path, with their bytes, the files of a table that neither its present version has nor the one that
+    meta.run names, and that no version of the last hours had.
+
+    delta-rs lists them; its own removal would write two versions more.
+    """
+    named = lake.versions().get(table)
+    names = DeltaTable(lake.path(table)).vacuum(
+        int(readers / dt.timedelta(hours=1)),
+        dry_run=True,
+        enforce_retention_duration=False,
+        full=True,
+        keep_versions=None if named is None else [named],
+    )
+    fs, folder = fsspec.core.url_to_fs(lake.path(table))
+    # It names those, too, that were removed before.
+    there = fs.find(folder, detail=True) if names else {}
+    paths = (f"{folder}/{name}" for name in names)
+    return {path: there[path]["size"] for path in paths if path in there}

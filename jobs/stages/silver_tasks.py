@@ -1,0 +1,347 @@
+"""What tasks of the silver stage do, bucket by bucket; jobs/stages/silver_stage.py has their order.
+
+A task that writes rows of a silver table checks them, adds up their checksums, and writes those of the days
+that the run computes as files that no transaction names yet. Rows of days beside these only help to compute
+them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+
+import polars as pl
+
+from jobs.core.checksum import Fingerprints, checksums
+from jobs.core.contracts import contract, polars_schema, reference
+from jobs.engine.lake import DataFile, NewFile, read_files, write_files
+from jobs.engine.tasks import Bucket, Left, by_value, chosen, leave, named, take
+from jobs.formats.registry import KERNELS
+from jobs.protect.pseudonyms import Door
+from jobs.silver import assembling, bucketing, copies, hops, refusals, standing
+from jobs.silver.message import opened
+from jobs.stages import windows
+from jobs.stages.checks import Broken, check_rows
+
+MESSAGE = "silver.message"
+TRANSMISSION, VERDICT, KNOWLEDGE = "silver.transmission", "silver.verdict", "silver.operator_knowledge"
+ASSEMBLED = (
+    TRANSMISSION,
+    VERDICT,
+    "silver.complaint",
+    "silver.authentication_report",
+    KNOWLEDGE,
+)
+# Frames in staging: the times of files, those that may hold copies, and the copies found.
+EXTENT, LOGS, COPIES = "extent", "logs", "copies"
+# Columns of bronze tables that silver does not read.
+NOT_READ = ("ingest_id", "event_date")
+Days = windows.Days
+
+
+@dataclass
+class Made:
+    """What a task made for tables: files, the fingerprints of their rows, the rules that rows break, and
+    frames in staging for later tasks."""
+
+    files: list[NewFile] = field(default_factory=list)
+    left: list[Left] = field(default_factory=list)
+    fingerprints: dict[str, list[Fingerprints]] = field(default_factory=dict)
+    broken: list[Broken] = field(default_factory=list)
+
+    def add(self, rows: pl.DataFrame, table: str, root: str) -> None:
+        """Check rows of a table, add up their checksums, and write them as files."""
+        if rows.is_empty():
+            return
+        self.broken += check_rows(rows, table)
+        self.fingerprints.setdefault(table, []).append(checksums(rows, table))
+        self.files += write_files(rows, table, root)
+
+
+@dataclass
+class OfBucket(Made):
+    """The same of one bucket."""
+
+    bucket: Bucket = Bucket(0, 1)
+
+
+def bronze(format_name: str) -> str:
+    return f"bronze.{format_name}"
+
+
+def held(format_name: str) -> str:
+    return f"held.{format_name}"
+
+
+def split_rows(frame: pl.DataFrame, format_name: str, staging: str, count: int) -> list[Left]:
+    """Leave bronze rows by bucket; those that have no key yet apart. Beside them from when to when each file
+    has rows."""
+    rows = frame.drop(NOT_READ, strict=False)
+    left = leave(copies.extents(rows, format_name), EXTENT, staging)
+    if KERNELS[format_name].settle:
+        waits = rows.select(assembling.is_held(format_name)).to_series()
+        if waits.any():
+            left += leave(rows.filter(waits), held(format_name), staging)
+            rows = rows.filter(~waits)
+    return left + into_buckets(rows, format_name, staging, count)
+
+
+def into_buckets(rows: pl.DataFrame, format_name: str, staging: str, count: int) -> list[Left]:
+    """Leave bronze rows by bucket."""
+    if count == 1:
+        return leave(rows, bronze(format_name), staging)
+    return [
+        left
+        for number, part in by_value(rows, bucketing.bucket_of(rows, format_name, count))
+        for left in leave(part, bronze(format_name), staging, int(number), count)
+    ]
+
+
+def split(staging: str, files: Sequence[DataFile], format_name: str, count: int) -> list[Left]:
+    """Read files of a bronze table and leave their rows by bucket."""
+    return split_rows(read_files(bronze(format_name), files), format_name, staging, count)
+
+
+def settle(staging: str, parts: Sequence[Left], format_name: str, days: Days, count: int) -> list[Left]:
+    """Give the held rows of a format their keys, and leave them by bucket."""
+    rows = take(parts)
+    assert rows is not None
+    inside = rows.filter(windows.is_inside(days, pl.col("first_at").dt.date()))
+    return into_buckets(assembling.settled(format_name, inside), format_name, staging, count)
+
+
+def compare(staging: str, parts: Sequence[Left]) -> list[Left]:
+    """The files that may hold copies, by their times in all bronze rows."""
+    found = take(parts)
+    assert found is not None
+    return leave(copies.logs_of(found), LOGS, staging)
+
+
+def sum_copies(root: str, parts: Sequence[Left]) -> Made:
+    """The copies that all buckets found, as rows of silver.copy_daily."""
+    made = Made()
+    found = take(parts)
+    assert found is not None
+    made.add(copies.summed(found), copies.TABLE, root)
+    return made
+
+
+def assemble(
+    root: str,
+    staging: str,
+    bucket: Bucket,
+    parts: Sequence[Left],
+    read: Days,
+    computed: Days,
+    door: Door,
+    count: int,
+) -> OfBucket:
+    """The bronze rows of a bucket as rows of silver tables; what the messages of all buckets need of them.
+
+    parts: frames with rows of the bucket, and the files that may hold copies. count: of the buckets that rows
+    move between.
+    """
+    made = OfBucket(bucket=bucket)
+    formats = {}
+    for name in sorted({each.name for each in parts} - {LOGS}):
+        format_name = name.split(".", 1)[1]
+        rows = bucket_rows(named(parts, name), format_name, bucket)
+        formats[format_name] = chosen(rows, is_inside(rows, read, pl.col("first_at").dt.date()))
+    logs = none_or(take(named(parts, LOGS)), copies.LOGS)
+    formats, found = copies.counted_once(formats, logs)
+    made.left += leave(chosen(found, is_inside(found, computed, pl.col("period_date"))), COPIES, staging)
+    home = bucket.number % count
+    for table in ASSEMBLED:
+        own = [name.split(".")[1] for name in contract(table).reads]
+        rows = assembling.assembled(table, {name: formats[name] for name in own if name in formats}, door)
+        if rows.is_empty():
+            continue
+        is_computed = is_inside(rows, computed, pl.col(str(contract(table).period)))
+        made.add(chosen(rows, is_computed), table, root)
+        if table == KNOWLEDGE:
+            made.left += leave(rows, KNOWLEDGE, staging)
+        if table not in (TRANSMISSION, VERDICT):
+            continue
+        # What is in the files of this bucket need not move there.
+        moves = rows.filter(~(is_computed & is_home(rows, bucket)))
+        made.left += move(moves, table, staging, home, count)
+        for number, part in by_home(rows, home, count):
+            if table == TRANSMISSION:
+                placed = hops.placed(part)
+                made.left += leave(hops.ends(placed, number), "ends", staging)
+                made.left += leave(standing.message_ids(placed, number), "ids", staging)
+            else:
+                made.left += leave(standing.asked(part, number), "asked", staging)
+    return made
+
+
+def is_inside(rows: pl.DataFrame, days: Days, day: pl.Expr) -> pl.Series:
+    return rows.select(windows.is_inside(days, day).alias("is_inside")).to_series()
+
+
+def bucket_rows(parts: Iterable[Left], format_name: str, bucket: Bucket) -> pl.DataFrame:
+    """The bronze rows of a bucket in frames that hold these and, where they were cut less finely, others."""
+    frames = []
+    for each in parts:
+        rows = take([each])
+        assert rows is not None
+        if each.count < bucket.count:
+            rows = rows.filter(bucketing.bucket_of(rows, format_name, bucket.count) == bucket.number)
+        frames.append(rows)
+    return pl.concat(frames, rechunk=True)
+
+
+def is_home(rows: pl.DataFrame, bucket: Bucket) -> pl.Series:
+    """Whether transmissions or verdicts belong to the bucket, or to none."""
+    return (bucketing.home_of(rows, bucket.count) == bucket.number).fill_null(True)
+
+
+def by_home(rows: pl.DataFrame, home: int, count: int) -> list[tuple[int, pl.DataFrame]]:
+    """The rows by the bucket that each belongs to; those that belong to none stay at home."""
+    if count == 1:
+        return [(home, rows)]
+    to = bucketing.home_of(rows, count).fill_null(home)
+    return [(int(number), part) for number, part in by_value(rows, to)]
+
+
+def move(rows: pl.DataFrame, table: str, staging: str, home: int, count: int) -> list[Left]:
+    """Leave rows for the bucket that each belongs to."""
+    if rows.is_empty():
+        return []
+    return [
+        left
+        for number, part in by_home(rows, home, count)
+        for left in leave(part, table, staging, number, count)
+    ]
+
+
+def link(staging: str, parts: Sequence[Left]) -> list[Left]:
+    """The files of all buckets that are later hops, by their ends: parents at once, children part by part."""
+    frames = [pl.read_ipc(each.path) for each in parts]
+    parents = pl.concat(frame.filter("is_parent") for frame in frames)
+    if parents.is_empty():
+        return []
+    found = [hops.candidates(pl.concat([parents, frame.filter(~pl.col("is_parent"))])) for frame in frames]
+    return leave(hops.roots(pl.concat(found)), "links", staging)
+
+
+def route(staging: str, asked: Sequence[Left], ids: Sequence[Left]) -> list[Left]:
+    """The buckets that verdicts without a queue id go to."""
+    questions = take(asked)
+    assert questions is not None
+    found = [standing.routes(questions, pl.read_ipc(each.path)) for each in ids]
+    return leave(pl.concat(found).unique(), "routes", staging) if found else []
+
+
+def forward(
+    staging: str, of_bucket: Inputs, links: Sequence[Left], routes: Sequence[Left], count: int
+) -> list[Left]:
+    """Send a bucket's rows of later hops, and its verdicts without a queue id, to where they are needed."""
+    left: list[Left] = []
+    known, found = take(links), take(routes)
+    if known is not None:
+        later = hops.later_rows(hops.placed(of_bucket.transmissions()), known)
+        left += by_bucket(later, "later", staging, count)
+    if found is not None:
+        here = found.filter(pl.col("bucket") == of_bucket.bucket.number % count)
+        left += by_bucket(standing.routed(of_bucket.verdicts(), here), "by_id", staging, count)
+    return left
+
+
+def by_bucket(rows: pl.DataFrame, name: str, staging: str, count: int) -> list[Left]:
+    parts = rows.partition_by("bucket", as_dict=True)
+    return [
+        left for (number,), part in parts.items() for left in leave(part, name, staging, int(number), count)
+    ]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Where the transmissions and verdicts of a bucket lie: in files that its assembly wrote, and in staging.
+
+    part, parts: which part of the bucket's queue files a task takes.
+    """
+
+    bucket: Bucket
+    files: tuple[DataFile, ...]
+    left: tuple[Left, ...]
+    part: int = 0
+    parts: int = 1
+
+    def rows(self, table: str) -> pl.DataFrame:
+        own = read_files(table, [file for file in self.files if table_of(file) == table])
+        moved = take(named(self.left, table))
+        together = own if moved is None else pl.concat([own, moved.select(own.columns)])
+        return chosen(together, is_home(together, self.bucket))
+
+    def transmissions(self) -> pl.DataFrame:
+        rows = self.rows(TRANSMISSION)
+        if self.parts == 1:
+            return rows
+        place = pl.struct("operator_id", pl.coalesce("queue_id", "transmission_hash")).hash(bucketing.SEED)
+        return rows.filter(place % self.parts == self.part)
+
+    def verdicts(self) -> pl.DataFrame:
+        return self.rows(VERDICT)
+
+
+def table_of(file: DataFile) -> str:
+    """silver.<name>, from the folders of the file."""
+    folders = file.path.split("/")
+    return ".".join(folders[folders.index("silver") :][:2]) if "silver" in folders else ""
+
+
+def messages(root: str, staging: str, of_bucket: Inputs, computed: Days) -> Made:
+    """The messages of a bucket. Temporary refusals wait in staging: what follows them may lie elsewhere."""
+    made = Made()
+    known = take(named(of_bucket.left, "links"))
+    links = no_links() if known is None else known
+    rows, verdict = of_bucket.transmissions(), of_bucket.verdicts()
+    later, by_id = take(named(of_bucket.left, "later")), take(named(of_bucket.left, "by_id"))
+    message = opened(
+        rows,
+        verdict,
+        links,
+        hops.later_rows(hops.placed(rows.clear()), links) if later is None else later,
+        verdict.clear() if by_id is None else by_id,
+        none_or(take(named(of_bucket.left, KNOWLEDGE)), polars_schema(KNOWLEDGE)),
+        reference("ref.attribute_rule"),
+    )
+    made.left += leave(refusals.triples(message), "triples", staging)
+    inside = chosen(message, is_inside(message, computed, pl.col("period_date")))
+    waits = inside.select(refusals.IS_TEMPORARY.fill_null(False)).to_series()
+    made.add(inside.filter(~waits), MESSAGE, root)
+    made.left += leave(inside.filter(waits), "temporary", staging)
+    return made
+
+
+@cache
+def no_links() -> pl.DataFrame:
+    return hops.roots(hops.candidates(pl.DataFrame(schema=hops.ENDS)))
+
+
+def none_or(frame: pl.DataFrame | None, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
+    return pl.DataFrame(schema=dict(schema)) if frame is None else frame
+
+
+def follow(staging: str, parts: Sequence[Left]) -> list[Left]:
+    """The temporary refusals that were followed up, of the triples of all buckets, part by part: only
+    those of networks, senders and recipients with such a refusal are held at once."""
+    refused = pl.concat(
+        pl.read_ipc(each.path).filter("is_temporary").select("triple").unique() for each in parts
+    ).unique()
+    if refused.is_empty():
+        return []
+    rows = pl.concat(pl.read_ipc(each.path).join(refused, on="triple", how="semi") for each in parts)
+    return leave(refusals.followed(rows), "followed", staging)
+
+
+def refused(root: str, parts: Sequence[Left], followed: Sequence[Left]) -> Made:
+    """The temporary refusals that nothing followed up, as rows of silver.message."""
+    made = Made()
+    rows = take(parts)
+    assert rows is not None
+    dropped = take(followed)
+    made.add(rows if dropped is None else refusals.without_followed(rows, dropped), MESSAGE, root)
+    return made

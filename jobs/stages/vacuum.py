@@ -1,0 +1,168 @@
+"""Removing what a lake no longer needs, and recording it.
+
+What goes is written down first, in _vacuum/plan.json. Then pieces and rows go, meta.run names the versions
+of the tables without them, files that no version needs go, meta.retention gets a row for each removal, and
+the plan goes last. A vacuum that was killed is finished by the next vacuum or run: each step can be done
+again, and what is half done counts as done (jobs/stages/removed.py).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import uuid
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any
+
+import fsspec
+import polars as pl
+
+from jobs.core.contracts import contract, rows_frame
+from jobs.engine import record
+from jobs.engine.lake import Lake, any_of
+from jobs.engine.lock import as_only_writer
+from jobs.engine.together import undo_unfinished
+from jobs.ingest.manifest import landing
+from jobs.ingest.removing import remove_pieces
+from jobs.settings.config import Observatory
+from jobs.stages import removed
+from jobs.stages.retention import AGE, HISTORY, QUARANTINE, READERS, Plan, Removal, old_files, plan
+
+PLAN = "_vacuum/plan.json"
+TABLE = "meta.retention"
+
+
+@as_only_writer("observatory vacuum")
+def vacuum(
+    lake: Lake,
+    settings: Observatory,
+    operators: Iterable[str],
+    run_id: str,
+    today: dt.date,
+    readers: dt.timedelta = READERS,
+) -> Plan:
+    """Remove what these operators' settings no longer keep; what went.
+
+    readers: how long a file stays that no version needs any more.
+    """
+    undo_unfinished(lake)
+    finish(lake)
+    made = plan(lake, settings, operators, today, readers)
+    if made.removals:
+        note(lake, {"run_id": run_id, "readers": readers.total_seconds(), **as_json(made)})
+        finish(lake)
+    return made
+
+
+def finish(lake: Lake) -> None:
+    """Do what a plan says, and forget it; nothing without one."""
+    fs, file = place_of(lake)
+    if not fs.exists(file):
+        return
+    planned = json.loads(fs.cat_file(file))
+    made, run_id = from_json(planned), planned["run_id"]
+    started = record.now()
+    if made.before:
+        removed.remember(lake, made.before)
+    remove_landed(lake, made)
+    if remove_rows(lake, made):
+        record.add_stage(lake, run_id, "vacuum", started, made.tables(AGE), [])
+    for table in made.tables(HISTORY):
+        remove_old_files(lake, table, dt.timedelta(seconds=planned["readers"]))
+    keep_record(lake, made, run_id)
+    fs.rm(file)
+
+
+def remove_landed(lake: Lake, made: Plan) -> None:
+    fs, area = landing(lake.root)
+    for source, pieces in made.pieces.items():
+        remove_pieces(fs, f"{area}/{source}", set(pieces))
+
+
+def remove_rows(lake: Lake, made: Plan) -> bool:
+    """Take out the rows, a transaction for each table; whether meta.run names one of them as it was."""
+    tables = made.tables(AGE)
+    for table in tables:
+        about = contract(table)
+        if table == QUARANTINE:
+            of_operator: dict[str, list[str]] = {}
+            for operator, _, batch in (each.partition("/") for each in made.batches):
+                of_operator.setdefault(operator, []).append(batch)
+            parts = [
+                f"({any_of('operator_id', [operator])} AND {any_of('ingest_id', batches)})"
+                for operator, batches in sorted(of_operator.items())
+            ]
+        else:
+            parts = [
+                f"({any_of('operator_id', [operator])} AND {about.period} < '{day}')"
+                for operator, day in sorted(made.before[about.layer].items())
+            ]
+        lake.delete(table, " OR ".join(parts))
+    named = lake.versions()
+    return any(named.get(table) != lake.version(table) for table in tables)
+
+
+def remove_old_files(lake: Lake, table: str, readers: dt.timedelta) -> None:
+    fs, _ = fsspec.core.url_to_fs(lake.path(table))
+    for path in old_files(lake, table, readers):
+        fs.rm(path)
+
+
+def keep_record(lake: Lake, made: Plan, run_id: str) -> None:
+    """Add a row of meta.retention for each removal, all at once, unless it has those of this vacuum."""
+    if lake.read(TABLE, columns=["run_id"], where=pl.col("run_id") == run_id).height:
+        return
+    rows = [
+        {
+            "run_id": run_id,
+            "removed_at": record.now(),
+            "operator_id": each.operator_id,
+            "removed_from": each.table_name,
+            "removal_code": each.reason,
+            "before_date": each.before,
+            "first_removed_date": each.first,
+            "last_removed_date": each.last,
+            "file_count": each.files,
+            "removed_bytes": each.bytes,
+        }
+        for each in made.removals
+    ]
+    lake.append(rows_frame(rows, TABLE), TABLE)
+
+
+# --- the plan on disk -----------------------------------------------------------------------------------
+
+
+def note(lake: Lake, planned: dict[str, Any]) -> None:
+    """Write a plan down, whole or not at all."""
+    fs, file = place_of(lake)
+    fs.makedirs(file.rpartition("/")[0], exist_ok=True)
+    new = f"{file}.{uuid.uuid4().hex}.new"
+    fs.pipe_file(new, json.dumps(planned, default=str).encode())
+    fs.mv(new, file)
+
+
+def as_json(made: Plan) -> dict[str, Any]:
+    return {**asdict(made), "removals": [asdict(each) for each in made.removals]}
+
+
+def from_json(planned: dict[str, Any]) -> Plan:
+    def day(text: str | None) -> dt.date | None:
+        return None if text is None else dt.date.fromisoformat(text)
+
+    removals = [
+        Removal(**{**each, **{name: day(each[name]) for name in ("before", "first", "last")}})
+        for each in planned["removals"]
+    ]
+    before = {
+        layer: {operator: dt.date.fromisoformat(text) for operator, text in days.items()}
+        for layer, days in planned["before"].items()
+    }
+    return Plan(removals, planned["pieces"], planned["batches"], before)
+
+
+def place_of(lake: Lake) -> tuple[Any, str]:
+    """Where the plan lies."""
+    fs, root = fsspec.core.url_to_fs(lake.path("x").removesuffix("/x"))
+    return fs, f"{root}/{PLAN}"

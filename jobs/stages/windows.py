@@ -1,0 +1,201 @@
+"""Which days a silver run computes: those that new batches may touch, operator by operator."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import polars as pl
+
+from jobs.engine import record
+from jobs.engine.lake import Lake, Partition
+from jobs.formats import AHEAD
+from jobs.stages import removed
+
+# For each operator its first and last day.
+Days = dict[str, tuple[dt.date, dt.date]]
+
+
+@dataclass(frozen=True)
+class Window:
+    """The days [first, last] of an operator's new records. Days before `closed` are never rewritten.
+
+    lookback: the longest life of a message in any of the operator's formats.
+    """
+
+    first: dt.date
+    last: dt.date
+    closed: dt.date
+    lookback: dt.timedelta
+
+    def joined(self, other: Window | None) -> Window:
+        if other is None:
+            return self
+        return Window(
+            min(self.first, other.first),
+            max(self.last, other.last),
+            max(self.closed, other.closed),
+            max(self.lookback, other.lookback),
+        )
+
+    @property
+    def computed(self) -> tuple[dt.date, dt.date]:
+        """The days whose messages a record in the window may belong to: it may tell that one began earlier,
+        or that one thought to begin later did not."""
+        return max(self.first - self.lookback, self.closed), self.last + self.lookback
+
+    @property
+    def read(self) -> tuple[dt.date, dt.date]:
+        """The days whose records the computed days need: a message that began the day before the first of
+        them must be seen to have done so."""
+        return self.first - 2 * self.lookback - dt.timedelta(days=1), self.last + self.lookback
+
+
+def pending(
+    lake: Lake, operators: Iterable[str], open_days: int, since: dt.date | None, until: dt.date | None
+) -> tuple[list[str], dict[str, Window]]:
+    """The batches to take, as operator/batch, and each operator's window.
+
+    A batch is pending until a finished silver run has taken it. With `since` or `until` the window is that
+    range, whatever was taken; a new batch counts as taken only if the range holds all of its days. Days whose
+    records retention removed are closed.
+    """
+    done = taken(lake)
+    rows = (
+        lake.read("bronze.file", lake.versions().get("bronze.file"))
+        .group_by("operator_id", "ingest_id")
+        .agg(
+            pl.col("first_event_date").min().alias("first"),
+            pl.col("last_event_date").max().alias("last"),
+            pl.col("last_event_date").filter(is_plausible()).max().alias("plausible"),
+            pl.col("format_code").unique().alias("formats"),
+        )
+        .sort("ingest_id", "operator_id")
+        .rows(named=True)
+    )
+    longest = longest_lives((row["operator_id"], name) for row in rows for name in row["formats"])
+    settled = removed.settled_in_silver(lake, longest)
+    newest: dict[str, dt.date] = {}
+    windows: dict[str, Window] = {}
+    batches = []
+    for row in rows:
+        operator, begin, end = row["operator_id"], row["first"], row["last"]
+        key = f"{operator}/{row['ingest_id']}"
+        if operator not in operators:
+            continue
+        if begin is None:
+            batches += [key] if key not in done else []
+            continue
+        closed = newest.get(operator, begin) - dt.timedelta(days=open_days)
+        closed = max(closed, settled.get(operator, closed))
+        if row["plausible"] is not None:
+            newest[operator] = max(newest.get(operator, row["plausible"]), row["plausible"])
+        first, last = max(begin, closed), end
+        if since or until:
+            first, last = max(first, since or first), min(last, until or last)
+        elif key in done:
+            continue
+        if key not in done and (first, last) == (max(begin, closed), end):
+            batches.append(key)
+        if first <= last:
+            lookback = dt.timedelta(days=longest[operator])
+            windows[operator] = Window(first, last, closed, lookback).joined(windows.get(operator))
+    return batches, windows
+
+
+def longest_lives(formats: Iterable[tuple[str, str]]) -> dict[str, int]:
+    """By operator, the longest life of a message in any of its formats, in days.
+
+    formats: operators, each with one of its formats.
+    """
+    from jobs.formats.registry import KERNELS
+
+    longest: dict[str, int] = {}
+    for operator, name in formats:
+        longest[operator] = max(KERNELS[name].lookback_days, longest.get(operator, 0))
+    return longest
+
+
+def settled(lake: Lake) -> dict[str, dt.date]:
+    """By operator the day before which silver stays as it is, for retention removed what it comes from."""
+    formats = lake.read("bronze.file", columns=["operator_id", "format_code"]).unique().rows()
+    return removed.settled_in_silver(lake, longest_lives(formats))
+
+
+def is_plausible() -> pl.Expr:
+    """Whether the newest day of a row of the ledger can be. Rows that an earlier version wrote may have days
+    from the future: these close nothing."""
+    day = (pl.col("landed_at") + AHEAD).dt.date()
+    return pl.col("latest_at").is_not_null() | (pl.col("last_event_date") <= day).fill_null(True)
+
+
+def with_strays(lake: Lake, found: dict[str, Window], tables: Iterable[str]) -> dict[str, Window]:
+    """The windows, each wide enough for the days of these tables that are after all days of the ledger: what
+    an earlier version computed from stamps from the future."""
+    ledger = lake.read("bronze.file", columns=["operator_id", "last_event_date"])
+    newest = dict(ledger.group_by("operator_id").agg(pl.col("last_event_date").max()).drop_nulls().rows())
+    wide = dict(found)
+    for (_, operator, day), (rows, _) in record.state(lake, tables).items():
+        if operator in wide and operator in newest and not rows.startswith("0:"):
+            last = dt.date.fromisoformat(day)
+            if last > max(newest[operator], wide[operator].last):
+                wide[operator] = replace(wide[operator], last=last)
+    return wide
+
+
+def log_bytes(lake: Lake, found: dict[str, Window]) -> int:
+    """How many bytes of logs stand in the windows' days, about."""
+    ledger = lake.read("bronze.file", columns=["operator_id", "last_event_date", "piece_bytes"])
+    inside = [within(reads(found), operator, str(day)) for operator, day, _ in ledger.rows()]
+    return int(ledger["piece_bytes"].filter(pl.Series(inside, dtype=pl.Boolean)).sum())
+
+
+def reads(found: dict[str, Window]) -> Days:
+    """The days whose records the windows need, by operator."""
+    return {operator: window.read for operator, window in found.items()}
+
+
+def computes(found: dict[str, Window]) -> Days:
+    """The days that the windows compute, by operator."""
+    return {operator: window.computed for operator, window in found.items()}
+
+
+def taken(lake: Lake) -> set[str]:
+    """The batches that finished silver runs have taken, as operator/batch.
+
+    A batch that was written again after that is to be taken again.
+    """
+    latest = (
+        lake.read("meta.run", columns=["stage_name", "finished_at", "ingest_ids"])
+        .explode("ingest_ids", empty_as_null=False)
+        .group_by("stage_name", "ingest_ids")
+        .agg(pl.col("finished_at").max())
+        .rows()
+    )
+    written = {name: at for stage, name, at in latest if stage == "bronze"}
+    silver = [(name, at) for stage, name, at in latest if stage == "silver"]
+    return {name for name, at in silver if at >= written.get(name.split("/", 1)[1], at)}
+
+
+def is_inside(days: Days, day: pl.Expr) -> pl.Expr:
+    """Whether a row belongs to one of the operators' days. day: the row's day."""
+    parts = [
+        (pl.col("operator_id") == operator) & day.is_between(first, last)
+        for operator, (first, last) in sorted(days.items())
+    ]
+    return pl.any_horizontal(parts) if parts else pl.lit(False)
+
+
+def holds(days: Days, partition: Partition) -> bool:
+    """Whether the rows of a partition by operator and day are of one of the operators' days."""
+    operator, day = partition.values()
+    return operator is not None and day is not None and within(days, operator, day)
+
+
+def within(days: Days, operator: str, day: str) -> bool:
+    """Whether a day is one of the operator's."""
+    if operator not in days or day == "None":
+        return False
+    first, last = days[operator]
+    return first <= dt.date.fromisoformat(day) <= last

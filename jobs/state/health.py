@@ -1,0 +1,81 @@
+"""What `observatory_health` finds wrong, as the text that a person reads; of the rows of `status --json`.
+
+Airflow imports this module in an environment that may have none of the pipeline's packages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+# A row of `observatory status --json`: one source.
+Row = dict[str, Any]
+
+
+def stale_sources(rows: Sequence[Row]) -> list[str]:
+    """A line for each source whose last record is too old."""
+    return [
+        f"{name(row)}: {last_record(row)}, and {days(row['stale_days'])} is the most that it may be old."
+        f"{then(row)}"
+        for row in rows
+        if row["is_stale"]
+    ]
+
+
+def missing_days(rows: Sequence[Row]) -> list[str]:
+    """A line for each source without records of days that lie between others with records."""
+    return [
+        f"{name(row)}: no record of {', '.join(row['missing_days'])}. Bring the logs of"
+        f" {'this day' if len(row['missing_days']) == 1 else 'these days'} to the source's folder, then"
+        f" `observatory run --operator {row['operator']}`."
+        for row in rows
+        if row["missing_days"]
+    ]
+
+
+def held_validations(rows: Sequence[Row]) -> list[str]:
+    """A line for each broken rule of each operator: a rule holds back all sources of an operator."""
+    broken = {
+        (row["operator"], rule["table"], rule["rule"]): (rule, row)
+        for row in rows
+        for rule in row["held_rules"]
+    }
+    return [
+        f"{operator}: {table} stays as it was: rule {rule_name} is broken on {rule['rows']:,}"
+        f" row{'' if rule['rows'] == 1 else 's'}. It says: {rule['text'].rstrip('.')}.{then(row)}"
+        for (operator, table, rule_name), (rule, row) in sorted(broken.items(), key=lambda item: item[0])
+    ]
+
+
+# By the name of its task, what is looked for, and how the text begins.
+CHECKS: dict[str, tuple[Callable[[Sequence[Row]], list[str]], str]] = {
+    "stale_sources": (stale_sources, "Sources that send nothing new"),
+    "missing_days": (missing_days, "Days without records"),
+    "held_validations": (held_validations, "Validations that hold tables back"),
+}
+
+
+def found(check: str, rows: Sequence[Row]) -> str:
+    """The text of a check: a heading and a line for each thing; empty where nothing is wrong."""
+    look, heading = CHECKS[check]
+    lines = look(rows)
+    return "\n".join([f"{heading}: {len(lines)}", *(f"- {line}" for line in lines)]) if lines else ""
+
+
+def name(row: Row) -> str:
+    return f"{row['operator']}/{row['source']}"
+
+
+def last_record(row: Row) -> str:
+    """When the newest record was, to the minute: 2026-11-24T23:30:00+00:00 as 2026-11-24 23:30 UTC."""
+    last = row["last_record"]
+    return f"the last record is of {last[:16].replace('T', ' ')} UTC" if last else "there is no record"
+
+
+def days(count: float) -> str:
+    return f"{count:g} day{'' if count == 1 else 's'}"
+
+
+def then(row: Row) -> str:
+    """What to do next, as a sentence of its own."""
+    return f" {row['next_step'].rstrip('.')}." if row["next_step"] else ""

@@ -1,0 +1,261 @@
+"""How each source of the settings fares: what is landed, what waits, how old its last record is, what holds
+it back, and what to do next."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import polars as pl
+
+from jobs.core.contracts import contract, format_kind
+from jobs.engine.lake import DataFile, Lake, scan_files
+from jobs.engine.record import now
+from jobs.ingest.manifest import Stream, Unreadable, has_manifest, landing, read_manifest, read_waiting
+from jobs.settings.config import Observatory, Operator, Source
+from jobs.stages.windows import is_plausible
+from jobs.state.missing_days import Span, missing_days
+from jobs.state.validations import standing
+
+# The times of a bronze row, of which the later one counts.
+TIMES = ("first_at", "last_at")
+# What is known beside the logs has no new lines to wait for.
+NEVER_STALE = ("knowledge",)
+
+
+@dataclass(frozen=True)
+class HeldRule:
+    """A rule that an operator's rows broke when they were last checked: the operator's tables stay as they
+    were."""
+
+    table: str
+    rule: str
+    text: str
+    rows: int
+
+
+@dataclass(frozen=True)
+class SourceStatus:
+    """How a source fares. docs/operator.md documents the fields, which `status --json` prints.
+
+    landed: bytes in landing. landed_at: when the last of them came. waiting: bytes that are not read yet.
+    last_record: time of the newest record. missing_days: days without records in the week before it.
+    quarantined: lines that no rule understood.
+    """
+
+    operator: str
+    source: str
+    landed: int
+    landed_at: dt.datetime | None
+    waiting: int
+    last_record: dt.datetime | None
+    stale_days: float | None
+    is_stale: bool
+    missing_days: list[str]
+    quarantined: int
+    held_rules: list[HeldRule]
+    next_step: str | None
+
+
+@dataclass(frozen=True)
+class Read:
+    """What the ledger has of a source: its pieces, quarantined lines, formats, newest day, and the first and
+    last day of each piece."""
+
+    pieces: frozenset[str]
+    quarantined: int
+    formats: frozenset[str]
+    newest: dt.date | None
+    spans: frozenset[Span]
+
+
+NOTHING_READ = Read(frozenset(), 0, frozenset(), None, frozenset())
+
+
+def source_rows(lake: Lake, settings: Observatory, operators: Iterable[Operator]) -> list[SourceStatus]:
+    """One row for each source that the settings have."""
+    chosen = list(operators)
+    read = read_of_sources(lake)
+    held = held_rules(standing(lake.root, [each.id for each in chosen]))
+    at = settings.lake.read_at or now()
+    first_run: Any = lake.read("meta.run", columns=["finished_at"])["finished_at"].min()
+    fs, area = landing(lake.root)
+    found = []
+    for operator in chosen:
+        for source in operator.source:
+            folder = f"{area}/{operator.id}/{source.id}"
+            of_source = read.get((operator.id, source.id), NOTHING_READ)
+            streams = streams_of(fs, folder)
+            pieces = [piece for stream in streams or () for piece in stream.pieces]
+            unread = sum(piece.bytes for piece in pieces if piece.piece_id not in of_source.pieces)
+            last = last_record(lake, operator.id, source.id, of_source)
+            days = stale_days(settings, source, of_source.formats)
+            since: dt.datetime | None = last or first_run
+            is_stale = days is not None and since is not None and since + dt.timedelta(days=days) < at
+            row = SourceStatus(
+                operator=operator.id,
+                source=source.id,
+                landed=sum(piece.bytes for piece in pieces),
+                landed_at=max((dt.datetime.fromisoformat(each.landed_at) for each in pieces), default=None),
+                waiting=unread + sum(stream.waiting_bytes for stream in streams or ()),
+                last_record=last,
+                stale_days=days,
+                is_stale=is_stale,
+                missing_days=[str(day) for day in days_without_records(lake, operator.id, of_source)],
+                quarantined=of_source.quarantined,
+                held_rules=held.get(operator.id, []),
+                next_step=None,
+            )
+            # Retention may have removed all pieces: the manifest still has their streams.
+            is_lost = bool(of_source.pieces) and not streams
+            unended = sorted(read_waiting(fs, folder)) if not of_source.pieces else []
+            step = next_step(row, source, unread, is_lost, unended, has_manifest(fs, folder))
+            found.append(SourceStatus(**{**vars(row), "next_step": step}))
+    return found
+
+
+def stale_days(settings: Observatory, source: Source, formats: frozenset[str]) -> float | None:
+    """The age in days from which the source's last record is stale; None for what has no new lines."""
+    if source.stale_days is not None:
+        return source.stale_days
+    known = formats or {source.format}
+    return None if known <= set(NEVER_STALE) else settings.lake.stale_days
+
+
+def streams_of(fs: Any, folder: str) -> list[Stream] | None:
+    """The streams in a source's landing; None where its manifest cannot be read."""
+    try:
+        return read_manifest(fs, folder)
+    except Unreadable:
+        return None
+
+
+def read_of_sources(lake: Lake) -> dict[tuple[str, str], Read]:
+    """By operator and source, what the ledger has."""
+    rows = (
+        lake.read("bronze.file")
+        .group_by("operator_id", "source_id")
+        .agg(
+            pl.col("piece_id"),
+            pl.col("quarantined_count").sum(),
+            pl.col("format_code").unique(),
+            pl.col("last_event_date").filter(is_plausible()).max(),
+            pl.col("first_event_date").filter(is_plausible()).alias("firsts"),
+            pl.col("last_event_date").filter(is_plausible()).alias("lasts"),
+        )
+        .rows()
+    )
+    return {
+        (operator, source): Read(
+            frozenset(pieces),
+            quarantined,
+            frozenset(formats),
+            newest,
+            frozenset((first, last) for first, last in zip(firsts, lasts, strict=True) if first and last),
+        )
+        for operator, source, pieces, quarantined, formats, newest, firsts, lasts in rows
+    }
+
+
+def days_without_records(lake: Lake, operator: str, read: Read) -> list[dt.date]:
+    """The days that are missing between others; none of reports, which come when they come."""
+    if not read.spans or all(format_kind(name) == "documents" for name in read.formats):
+        return []
+    days = {
+        dt.date.fromisoformat(str(file.value("event_date")))
+        for name in read.formats
+        for file in lake.files(f"bronze.{name}", None, lambda part: part["operator_id"] == operator)
+    }
+    return missing_days(read.spans, days)
+
+
+def last_record(lake: Lake, operator: str, source: str, read: Read) -> dt.datetime | None:
+    """The time of the newest record; None where there is none.
+
+    It is found in the newest day's rows and in the day's before, whose mails may have gone on since.
+    """
+    if read.newest is None:
+        return None
+    days = {str(read.newest), str(read.newest - dt.timedelta(days=1))}
+    found = [
+        newest_of(table, files, source)
+        for table in (f"bronze.{name}" for name in sorted(read.formats))
+        if (
+            files := lake.files(
+                table, None, lambda part: part["operator_id"] == operator and part["event_date"] in days
+            )
+        )
+    ]
+    times = [each for each in found if each is not None]
+    return max(times, default=None)
+
+
+def newest_of(table: str, files: list[DataFile], source: str) -> dt.datetime | None:
+    """The newest time in rows of one source."""
+    names = [name for name in TIMES if name in contract(table).columns]
+    of_source = scan_files(table, files).filter(pl.col("source_id") == source)
+    newest: dt.datetime | None = (
+        of_source.select(pl.max_horizontal(pl.col(names).max())).collect(engine="streaming").item()
+    )
+    return newest
+
+
+# --- what holds back ------------------------------------------------------------------------------------
+
+
+def held_rules(results: Iterable[dict[str, Any]]) -> dict[str, list[HeldRule]]:
+    """By operator, the rules that its rows broke when they were last checked."""
+    found: dict[str, list[HeldRule]] = {}
+    for each in results:
+        for operator in each["operators"]:
+            rule = HeldRule(each["table"], each["rule"], each["says"], each["violations"])
+            found.setdefault(operator, []).append(rule)
+    return found
+
+
+# --- what to do -----------------------------------------------------------------------------------------
+
+
+def next_step(
+    row: SourceStatus, source: Source, unread: int, is_lost: bool, unended: list[str], was_pulled: bool
+) -> str | None:
+    """A command or a setting, the most urgent one; None where there is nothing to do.
+
+    unread: bytes in landing that no run has read. is_lost: the ledger has pieces, and landing has none.
+    unended: files without a line end. was_pulled: a pull has looked for the source's files.
+    """
+    chosen = f"--operator {row.operator}"
+    if is_lost:
+        return f"`observatory pull {chosen}` makes the lost manifest of landing again"
+    if row.held_rules:
+        rules = {each.rule for each in row.held_rules}
+        if "quarantine_within_limit" in rules and row.quarantined:
+            return f"`observatory quarantine {chosen} --source {row.source}` shows what was not understood"
+        return f"Mend what the held rule names, then `observatory run {chosen}`"
+    if unread:
+        return f"`observatory run {chosen}` reads what is landed"
+    if not row.landed and unended:
+        return f"Set whole = true for the source if {unended[0]} is complete: it has no line end"
+    if not row.landed and row.last_record is None:
+        what = "No file was found" if was_pulled else "Nothing is landed"
+        return f"{what}: check that {source.url} is right, then `observatory run {chosen}`"
+    if row.is_stale:
+        return f"Check that {source.url} still grows, then `observatory run {chosen}`"
+    if row.missing_days:
+        days = ", ".join(row.missing_days)
+        return f"Bring the logs of {days}, of which there is no record, then `observatory run {chosen}`"
+    if row.waiting:
+        return "Set whole = true for the source if its files are complete: the last line has no end"
+    if row.quarantined:
+        return f"`observatory quarantine {chosen} --source {row.source}` shows what was not understood"
+    return None
+
+
+def as_json(rows: Iterable[SourceStatus]) -> str:
+    """The rows as `status --json` prints them."""
+    return json.dumps(
+        [asdict(row) for row in rows], indent=1, default=lambda time: time.isoformat(), ensure_ascii=False
+    )

@@ -1,0 +1,225 @@
+"""The figures of `observatory status`: the ledger by source, and quality of joins."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+from typing import Any
+
+import polars as pl
+
+from jobs.engine.lake import Lake, scan_files
+from jobs.engine.record import Periods
+from jobs.ingest import future
+from jobs.ingest.manifest import Unreadable, has_manifest, landing, read_manifest, read_waiting
+from jobs.settings.config import Observatory
+from jobs.stages.windows import is_plausible
+
+COPIES = "silver.copy_daily"
+# Equal lines of two sources that name no host may be chance.
+CHANCE = 10
+# The codes of schemas/codelists/join_quality.csv, best first.
+JOIN_QUALITY = ("exact", "by_message_id", "by_numbers", "none")
+
+
+def ledger_rows(lake: Lake) -> list[dict[str, Any]]:
+    """One row per operator, source and format: files, lines by what became of them, newest day, last pull."""
+    by = ["operator_id", "source_id", "format_code"]
+    return (
+        lake.read("bronze.file")
+        .group_by(by)
+        .agg(
+            files=pl.col("stream_id").n_unique(),
+            lines=pl.col("line_count").sum(),
+            records=pl.col("record_count").sum(),
+            ignored=pl.col("ignored_count").sum(),
+            quarantined=pl.col("quarantined_count").sum(),
+            newest=pl.col("last_event_date").max(),
+            landed=pl.col("landed_at").max(),
+        )
+        .sort(by)
+        .to_dicts()
+    )
+
+
+def join_rows(lake: Lake) -> list[dict[str, Any]]:
+    """One row per operator and source, as the last finished run left it: recipients of messages and calls, by
+    how further records were joined to them: a filter's verdict to a mail, a report to an SMS, rows to a call.
+
+    Attempts are left out: they were refused before there was a further record.
+    """
+    table = "silver.message"
+    by = ["operator_id", "source_id"]
+    quality = pl.col("join_quality_code")
+    return (
+        lake.scan(table, lake.versions().get(table))
+        .filter(pl.col("grain_code") != "attempt")
+        .group_by(by)
+        .agg(units=pl.len(), **{code: (quality == code).sum() for code in JOIN_QUALITY})
+        .sort(by)
+        .collect(engine="streaming")
+        .to_dicts()
+    )
+
+
+def lost_manifests(lake: Lake, settings: Observatory, operators: set[str]) -> list[str]:
+    """The sources that were read and have no manifest that can be read."""
+    fs, area = landing(settings.lake.root)
+    read = set(lake.read("bronze.file", columns=["operator_id", "source_id"]).unique().rows())
+    found = []
+    for operator in (each for each in settings.operator if each.id in operators):
+        for source in operator.source:
+            folder = f"{area}/{operator.id}/{source.id}"
+            is_lost = (operator.id, source.id) in read and not has_manifest(fs, folder)
+            with contextlib.suppress(Unreadable):
+                if read_manifest(fs, folder) or not is_lost:
+                    continue
+            found.append(
+                f"operator '{operator.id}', source '{source.id}': {folder} has no manifest that can be read."
+                " `observatory pull` makes it again from what was landed, or says what is lost."
+            )
+    return found
+
+
+def unread(lake: Lake, settings: Observatory, operators: set[str]) -> list[str]:
+    """The sources of which nothing was read, because their files have no line end."""
+    fs, area = landing(settings.lake.root)
+    read = set(lake.read("bronze.file", columns=["operator_id", "source_id"]).unique().rows())
+    return [
+        f"operator '{operator.id}', source '{source.id}': nothing was read: {min(waiting)} has no line end."
+        " If nothing more is written to such files, set whole = true for the source."
+        for operator in settings.operator
+        for source in operator.source
+        if operator.id in operators and (operator.id, source.id) not in read
+        if (waiting := read_waiting(fs, f"{area}/{operator.id}/{source.id}"))
+    ]
+
+
+def unfolded_hops(lake: Lake, periods: Periods) -> list[str]:
+    """The messages that count twice because a filter's address is not among the operator's networks, on days
+    of operators."""
+    table = "silver.transmission"
+    files = lake.files(
+        table,
+        lake.versions().get(table),
+        lambda partition: partition["period_date"] in periods.get(str(partition["operator_id"]), ()),
+    )
+    if not files:
+        return []
+    # Kernels take long to import, for a command that finds nothing to look at.
+    from jobs.silver.hops import unfolded
+
+    found = unfolded(scan_files(table, files)).collect(engine="streaming")
+    return [counted_twice(**row) for row in found.iter_rows(named=True)]
+
+
+def counted_twice(
+    operator_id: str,
+    source_id: str,
+    client_network: str | None,
+    messages: int,
+    recipients: int,
+    since: dt.date,
+) -> str:
+    if client_network is None:
+        where, what = "whose address is", "the filter's address, which the log has as relay="
+    else:
+        where, what = f"by an address in {client_network}, which is", f"the address, or {client_network}"
+    return (
+        f"operator '{operator_id}', source '{source_id}': {messages:,} message{'s' if messages > 1 else ''}"
+        f" ({recipients:,} recipient{'s' if recipients > 1 else ''}) counted twice, having come back from a"
+        f" filter {where} not among the operator's networks. If it is the operator's own, add {what}, to"
+        f" networks of [[operator]] '{operator_id}', and run `observatory run --since {since}`."
+    )
+
+
+def copy_rows(lake: Lake, operators: set[str]) -> list[dict[str, Any]]:
+    """One row per operator and pair of sources with lines that both hold, as the last finished run left it:
+    the lines, their days, and the source's records of all days."""
+    found = lake.read(COPIES, lake.versions().get(COPIES), where=pl.col("operator_id").is_in(operators))
+    by = ["operator_id", "source_id", "kept_source_id"]
+    records = lake.read("bronze.file").group_by(by[:2]).agg(records=pl.col("record_count").sum())
+    return (
+        found.group_by(by)
+        .agg(
+            pl.col("copied_line_count", "alike_line_count").sum(),
+            first=pl.col("period_date").min(),
+            last=pl.col("period_date").max(),
+        )
+        .join(records, on=by[:2], how="left")
+        .sort(by)
+        .to_dicts()
+    )
+
+
+def copy_steps(rows: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    """Sources of which most is copies of another source, each with what to do."""
+    return [
+        (
+            f"{row['operator_id']}/{row['source_id']}",
+            f"{row['copied_line_count']:,} of {row['records']:,} records are in source"
+            f" '{row['kept_source_id']}', too, and count once. If it is the same log, remove this source from"
+            " the settings: it only takes time to read.",
+        )
+        for row in rows
+        if row["source_id"] != row["kept_source_id"] and 2 * row["copied_line_count"] > (row["records"] or 0)
+    ]
+
+
+def alike_sources(rows: list[dict[str, Any]]) -> list[str]:
+    """Sources that may be one log and count twice, each with what to do."""
+    return [
+        f"operator '{row['operator_id']}', sources '{row['kept_source_id']}' and '{row['source_id']}':"
+        f" {row['alike_line_count']:,} equal lines from {row['first']} to {row['last']} count twice: they"
+        " name no host, and may be two servers'. If they are copies, remove one of the sources, or name all"
+        " files in one (its url may have wildcards); then `observatory renew --anew` and `observatory run`"
+        " count anew."
+        for row in rows
+        if row["alike_line_count"] >= CHANCE
+    ]
+
+
+def open_periods(lake: Lake, operators: set[str], open_days: int) -> Periods:
+    """The days of each operator that its next lines may still change."""
+    table = "silver.transmission"
+    days: dict[str, set[str]] = {}
+    for file in lake.files(table, lake.versions().get(table)):
+        partition = dict(file.partition)
+        if partition["operator_id"] in operators:
+            days.setdefault(str(partition["operator_id"]), set()).add(str(partition["period_date"]))
+    return {
+        operator: {
+            day
+            for day in of_operator
+            if dt.date.fromisoformat(day)
+            >= dt.date.fromisoformat(max(of_operator)) - dt.timedelta(days=open_days)
+        }
+        for operator, of_operator in days.items()
+    }
+
+
+def problems(lake: Lake, settings: Observatory, operators: set[str]) -> list[str]:
+    """What is wrong with what was read, each with what to do."""
+    mine = pl.col("operator_id").is_in(sorted(operators))
+    found = lost_manifests(lake, settings, operators)
+    ledger = lake.read("bronze.file", where=mine).filter(~is_plausible())
+    by = ["operator_id", "source_id"]
+    for operator, source, file, day in (
+        ledger.group_by(by).agg(pl.col("file_name").first(), pl.col("last_event_date").max()).sort(by).rows()
+    ):
+        found.append(
+            f"operator '{operator}', source '{source}': {file} has lines of {day}, after it was read: the"
+            " clock of its host was wrong, and every day before was closed. The next `observatory run` reads"
+            " the file again and counts what was left out; it needs the file as it was landed."
+        )
+    found += unread(lake, settings, operators)
+    quarantined = lake.read("bronze.quarantine", where=mine & (pl.col("reason_code") == future.REASON))
+    for operator, source, count in quarantined.group_by(by).len().sort(by).rows():
+        found.append(
+            f"operator '{operator}', source '{source}': {count:,} line{'s' if count > 1 else ''} with a time"
+            " after the file was written and read: the clock of the host was wrong. They are not counted;"
+            " `observatory quarantine --reason from_the_future` shows them."
+        )
+    found += alike_sources(copy_rows(lake, operators))
+    open_days = settings.lake.open_days
+    return found + unfolded_hops(lake, open_periods(lake, operators, open_days))

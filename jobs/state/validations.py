@@ -1,0 +1,58 @@
+"""The rules as they were last checked: every run keeps its results, and some runs check only a part."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+
+def standing(root: str, operators: Iterable[str]) -> list[dict[str, Any]]:
+    """One result a rule, as suites.Result: of each operator's rows the last one that was checked of them.
+
+    operators: in a result, those whose rows break the rule.
+    """
+    mine = set(operators)
+    settled: set[tuple[str, str]] = set()
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for file in sorted(Path(root, "_validation").glob("*.json"), reverse=True):
+        run = json.loads(file.read_text(encoding="utf-8"))
+        # Runs of earlier versions name no operators: they had all.
+        checked = mine & set(run.get("operators", mine))
+        for each in run["results"]:
+            breaks = {name for name in breakers(each, mine) & checked if (name, part(each)) not in settled}
+            if not each["is_held"] and not breaks:
+                continue
+            known = found.setdefault((each["table"], each["rule"]), {**each, "operators": []})
+            if breaks:
+                before = known["operators"]
+                known |= {**each, "operators": sorted({*before, *breaks})}
+        settled |= {(name, part(each)) for name in checked for each in run["results"]}
+    return list(found.values())
+
+
+def part(result: dict[str, Any]) -> str:
+    """What is checked as a whole, whichever of its rules are kept: a table of gold, or all of silver, whose
+    rules are kept where they are broken, beside those of the ledger."""
+    table: str = result["table"]
+    return table if table.startswith("gold.") else "silver"
+
+
+def breakers(result: dict[str, Any], operators: set[str]) -> set[str]:
+    """The operators whose rows break a rule; all of them where the rows have none."""
+    if result["is_held"]:
+        return set()
+    named = set(result.get("operators", ())) - {""}
+    # Of earlier versions only the examples name them.
+    shown = {each["operator_id"] for each in result.get("examples", ()) if "operator_id" in each}
+    return named or shown or operators
+
+
+def rule_counts(results: Iterable[dict[str, Any]]) -> list[tuple[str, int, int]]:
+    """By table: how many rules were checked, and how many of them are broken."""
+    counts: dict[str, tuple[int, int]] = {}
+    for each in results:
+        rules, broken = counts.get(each["table"], (0, 0))
+        counts[each["table"]] = rules + 1, broken + (not each["is_held"])
+    return [(table, *both) for table, both in sorted(counts.items())]

@@ -1,0 +1,248 @@
+"""Formulas of costs: what one may hold, and its value over numbers and arrays.
+
+A formula is numbers, names, + - * / ** and brackets, min() and max() of two or more, and
+crf(rate, years), the yearly share of a purchase. It is parsed by Python's own parser, held against that
+list, and evaluated here; nothing of it is ever run as Python. Numbers are doubles, so a power cannot
+grow without end. An error names the formula and the character at fault.
+"""
+
+from __future__ import annotations
+
+import ast
+import operator
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache, reduce
+from typing import Any
+
+import numpy as np
+
+from jobs.core.errors import ObservatoryError
+
+Value = float | np.ndarray
+
+# No model of the literature comes near; a hostile text stops here before anything walks through it.
+LONGEST = 1000
+DEEPEST = 50
+
+BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.Pow: np.power,
+}
+
+
+def crf(rate: Value, years: Value) -> Value:
+    """Capital recovery factor: the yearly share of a purchase paid back over `years` at `rate`."""
+    rate, years = np.broadcast_arrays(rate, years)
+    free = rate == 0
+    usual = np.where(free, 1.0, rate)
+    share: np.ndarray = np.where(free, 1.0 / years, usual / (1.0 - (1.0 + usual) ** -years))
+    return share
+
+
+# By name: how many arguments at least and at most, and what is done to them.
+FUNCTIONS: dict[str, tuple[int, int, Callable[..., Any]]] = {
+    "min": (2, 20, lambda *values: reduce(np.minimum, values)),
+    "max": (2, 20, lambda *values: reduce(np.maximum, values)),
+    "crf": (2, 2, crf),
+}
+
+
+def evaluate(formula: str, values: Mapping[str, Any]) -> Any:
+    """The formula's value, a float, or an array where a value is one.
+
+    Raises ObservatoryError where the formula is not allowed, a name has no value, or a step gives no finite
+    number, as a division by zero does.
+    """
+    with np.errstate(all="ignore"):
+        value = value_of(parsed(formula), values, formula)
+    return value if np.ndim(value) else float(value)
+
+
+def names_in(formula: str) -> set[str]:
+    """The parameters that a formula needs."""
+    return {node.id for node in parts(parsed(formula)) if isinstance(node, ast.Name)}
+
+
+def undeclared(formula: str, names: Mapping[str, Any] | set[str]) -> None:
+    """Raise ObservatoryError for the first name in the formula that is none of these."""
+    for node in parts(parsed(formula)):
+        if isinstance(node, ast.Name) and node.id not in names:
+            raise mistake(formula, node, f"'{node.id}' is not declared")
+
+
+def money_degree(formula: str, degrees: Mapping[str, int]) -> int:
+    """Of what power of money the formula's value is, given that of its names: 1 an amount, 0 none.
+
+    Raises ObservatoryError where an amount is added to what is none, or stands where none may.
+    """
+    return degree_of(parsed(formula), degrees, formula)
+
+
+def with_values(formula: str, text: Mapping[str, str]) -> str:
+    """The formula with these texts in place of its names."""
+    shown = formula
+    names = sorted(
+        (node for node in parts(parsed(formula)) if isinstance(node, ast.Name)), key=lambda n: -n.col_offset
+    )
+    for node in names:
+        shown = shown[: node.col_offset] + text[node.id] + shown[node.col_offset + len(node.id) :]
+    return shown
+
+
+# --- what a formula may hold ----------------------------------------------------------------------------
+
+
+@cache
+def parsed(formula: str) -> ast.expr:
+    """The formula's tree, in which nothing is left that is not allowed."""
+    if len(formula) > LONGEST:
+        raise ObservatoryError(
+            f"formula '{formula[:40]}…' has {len(formula):,} characters; at most {LONGEST:,} are allowed"
+        )
+    odd = next((place for place, each in enumerate(formula) if not " " <= each <= "~" or each == "#"), None)
+    if odd is not None:
+        raise ObservatoryError(
+            f"formula {formula!r}, character {odd + 1}: {formula[odd]!r} is not allowed in a formula"
+        )
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SyntaxWarning)
+            body = ast.parse(formula, mode="eval").body
+    except SyntaxError as error:
+        place = error.offset or len(formula) + 1
+        raise ObservatoryError(f"formula '{formula}', character {place}: {error.msg}") from None
+    except (RecursionError, MemoryError):
+        raise ObservatoryError(f"formula '{formula}' is nested too deeply") from None
+    check(body, formula)
+    return body
+
+
+def check(body: ast.expr, formula: str) -> None:
+    """Walk level by level, so that depth is known before anything recurs."""
+    level, depth = [body], 1
+    while level:
+        if depth > DEEPEST:
+            raise mistake(formula, level[0], f"nested more than {DEEPEST} deep")
+        below: list[ast.expr] = []
+        for node in level:
+            below += operands(node, formula)
+        level, depth = below, depth + 1
+
+
+def operands(node: ast.expr, formula: str) -> list[ast.expr]:
+    """What an allowed part is made of; anything else is an error."""
+    match node:
+        case ast.Constant(value=int() | float() as number) if not isinstance(number, bool):
+            number_of(number, node, formula)
+            return []
+        case ast.Name(id=name) if name not in FUNCTIONS:
+            return []
+        case ast.UnaryOp(op=ast.USub() | ast.UAdd(), operand=operand):
+            return [operand]
+        case ast.BinOp(left=left, op=op, right=right) if type(op) in BINARY:
+            return [left, right]
+        case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]) if name in FUNCTIONS:
+            least, most, _ = FUNCTIONS[name]
+            if not least <= len(arguments) <= most:
+                wanted = str(least) if least == most else f"{least} to {most}"
+                raise mistake(formula, node, f"{name}() takes {wanted} values, not {len(arguments)}")
+            return arguments
+    part = ast.get_source_segment(formula, node) or ""
+    raise mistake(
+        formula,
+        node,
+        f"'{part}' is not allowed: a formula holds numbers, names, + - * / **, brackets, min, max and crf",
+    )
+
+
+def number_of(number: int | float, node: ast.expr, formula: str) -> float:
+    try:
+        value = float(number)
+    except OverflowError:
+        value = float("inf")
+    if not np.isfinite(value):
+        raise mistake(formula, node, "the number is too large")
+    return value
+
+
+def parts(body: ast.expr) -> Iterator[ast.expr]:
+    """The expressions of a checked tree, functions' names left out, from left to right."""
+    match body:
+        case ast.UnaryOp(operand=operand):
+            inner = [operand]
+        case ast.BinOp(left=left, right=right):
+            inner = [left, right]
+        case ast.Call(args=arguments):
+            inner = arguments
+        case _:
+            inner = []
+    yield body
+    for each in inner:
+        yield from parts(each)
+
+
+def mistake(formula: str, node: ast.expr, reason: str) -> ObservatoryError:
+    return ObservatoryError(f"formula '{formula}', character {node.col_offset + 1}: {reason}")
+
+
+# --- its value ------------------------------------------------------------------------------------------
+
+
+def value_of(node: ast.expr, values: Mapping[str, Any], formula: str) -> Any:
+    match node:
+        case ast.Constant(value=int() | float() as number):
+            return number_of(number, node, formula)
+        case ast.Name(id=name):
+            if name not in values:
+                raise mistake(formula, node, f"'{name}' has no value")
+            value = np.asarray(values[name], dtype=float)
+        case ast.UnaryOp(op=op, operand=operand):
+            inner = value_of(operand, values, formula)
+            return -inner if isinstance(op, ast.USub) else inner
+        case ast.BinOp(left=left, op=op, right=right):
+            of_left, of_right = value_of(left, values, formula), value_of(right, values, formula)
+            value = BINARY[type(op)](np.asarray(of_left), np.asarray(of_right))
+        case ast.Call(func=ast.Name(id=name), args=arguments):
+            value = FUNCTIONS[name][2](*(value_of(each, values, formula) for each in arguments))
+        case _:
+            raise mistake(formula, node, "not allowed in a formula")
+    if not np.all(np.isfinite(value)):
+        part = ast.get_source_segment(formula, node)
+        raise mistake(formula, node, f"'{part}' is no finite number: it divides by zero or grows too large")
+    return value
+
+
+# --- its money ------------------------------------------------------------------------------------------
+
+
+def degree_of(node: ast.expr, degrees: Mapping[str, int], formula: str) -> int:
+    match node:
+        case ast.Constant():
+            return 0
+        case ast.Name(id=name):
+            return degrees[name]
+        case ast.UnaryOp(operand=operand):
+            return degree_of(operand, degrees, formula)
+        case ast.BinOp(left=left, op=op, right=right):
+            first, second = degree_of(left, degrees, formula), degree_of(right, degrees, formula)
+            if isinstance(op, ast.Mult):
+                return first + second
+            if isinstance(op, ast.Div):
+                return first - second
+            if isinstance(op, ast.Pow):
+                if first or second:
+                    raise mistake(formula, node, "money may not stand in a power")
+                return 0
+            if first != second:
+                raise mistake(formula, node, "an amount of money is added to what is none, or taken from it")
+            return first
+        case ast.Call(func=ast.Name(id=name), args=arguments):
+            found = {degree_of(each, degrees, formula) for each in arguments}
+            if len(found) > 1 or (name == "crf" and found != {0}):
+                raise mistake(formula, node, f"{name}() mixes money with what is none")
+            return found.pop()
+    raise mistake(formula, node, "not allowed in a formula")

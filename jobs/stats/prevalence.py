@@ -1,0 +1,405 @@
+"""How much of what a filter saw was spam, from a stratified sample that a person labelled or from how the
+filter fared in a test elsewhere; and how often the filter was right.
+
+Numbers in, numbers out: no table, no engine. A stratum's units were alike in what logs tell of them; a group
+is the strata with one call of the filter. Prevalence is design-weighted: each stratum counts by its units,
+not by its labels. Its interval is a bootstrap with finite population correction, so that a stratum that was
+labelled whole adds nothing to it: within each stratum labels are drawn again from a smoothed rate, because
+a stratum without any spam among its labels is not one without spam; deviations are scaled by the square root
+of (1 - n/N) n/(n - 1) and laid about the estimate (Rao and Wu 1988, for a rate). docs/audit-method.md has
+the formulas.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, np.dtype[Any]]
+REPLICATES = 2000
+ENDS = (0.025, 0.975)
+# Before labels are drawn again, a stratum's are joined by so many of its group's rate, and each group's by so
+# many of either kind, shared out over its strata by their units.
+OF_GROUP = 2
+OF_EITHER = 1
+# Fewer labels than these say nothing of how a stratum varies.
+LEAST_LABELS = 2
+# Fewer labels than these of what the filter flagged, or of what it let pass, tell nothing of a part of a
+# channel or of a type.
+LEAST_OF_SIDE = 5
+
+
+@dataclass(frozen=True)
+class Stratum:
+    """Units that were alike in what logs tell: how many, how many drawn, how many of those labelled spam or
+    not spam, and how many labelled spam.
+
+    call: what the filter did with them. is_flagged: whether that says spam; None where logs cannot tell.
+    """
+
+    code: str
+    call: str
+    is_flagged: bool | None
+    units: int
+    sampled: int
+    labelled: int
+    spam: int
+
+
+@dataclass(frozen=True)
+class Figure:
+    """An estimate with the ends of its 95% interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Quality:
+    """What labels say of a channel: its prevalence, and how often the filter was right.
+
+    sensitivity: share of spam that it flagged; specificity: share of the rest that it let pass; both over
+    units whose flag is known, None where there is none of them or too few labels. least, most: prevalence
+    if everything drawn and not labelled were no spam, or all spam. calls: of what the filter flagged, of what
+    logs leave undecided and of what it let pass, the share of spam; None where there are no such units. The
+    three, weighted by their units, are the prevalence.
+    """
+
+    prevalence: Figure
+    sensitivity: Figure | None
+    specificity: Figure | None
+    least: float
+    most: float
+    calls: Calls
+
+
+@dataclass(frozen=True)
+class Calls:
+    """The share of spam among what a filter flagged, what logs leave undecided, and what it let pass."""
+
+    flagged: Figure | None
+    undecided: Figure | None
+    passed: Figure | None
+
+
+def allocate(units: Sequence[int], spread: Sequence[float], size: int, least: int) -> list[int]:
+    """How many units to draw from each stratum: in proportion to units x spread (Neyman), at least `least`
+    and at most all of it, `size` together where there are so many.
+
+    spread: the guessed standard deviation of spam in each stratum. The minimum comes first: a size below it
+    is overstepped.
+    """
+    whole = np.asarray(units, dtype=float)
+    floor = np.minimum(whole, least)
+    weight = whole * np.asarray(spread, dtype=float)
+    wanted = min(float(size), whole.sum())
+    if wanted <= floor.sum() or not weight.sum():
+        return [int(each) for each in floor]
+    # What a common factor gives grows with it: halve until it gives the size.
+    low, high = 0.0, wanted / weight[weight > 0].min()
+    for _ in range(200):
+        middle = (low + high) / 2
+        low, high = (low, middle) if np.clip(middle * weight, floor, whole).sum() > wanted else (middle, high)
+    exact = np.clip(low * weight, floor, whole)
+    given = np.floor(exact + 1e-9)
+    # The rest goes, one by one, to the largest fractions.
+    order = np.lexsort((np.arange(len(whole)), -(exact - given)))
+    for place in [place for place in order if given[place] < whole[place]][: round(wanted - given.sum())]:
+        given[place] += 1
+    return [int(each) for each in given]
+
+
+def quality(strata: Sequence[Stratum], seed: str) -> Quality | None:
+    """The estimates of one channel from all of its strata, in any order; None without any label.
+
+    A group that nobody labelled may be all spam or none: it counts as half in the estimate and as a whole in
+    the interval.
+    """
+    if not sum(each.labelled for each in strata):
+        return None
+    strata = sorted(strata, key=lambda each: each.code)
+    cells = collapsed(strata)
+    units = np.array([each.units for each in cells], dtype=float)
+    whole = units.sum()
+    value, drawn = totals(cells, generator(seed))
+    known = np.array([each.spam for each in cells], dtype=float)
+    possible = units - np.array([each.labelled - each.spam for each in cells], dtype=float)
+
+    def within(places: Array) -> tuple[float, Array]:
+        """Spam in these strata, and its replicates, inside what the labels leave possible."""
+        ends = known[places].sum(), possible[places].sum()
+        return float(value[places].sum()), np.clip(drawn[:, places].sum(axis=1), *ends)
+
+    def of_call(places: Array) -> Figure | None:
+        """The share of spam in these strata; None where they hold no units."""
+        here = units[places].sum()
+        spam, drawn = within(places)
+        return figure(spam / here, drawn / here) if here else None
+
+    everything = np.ones(len(cells), dtype=bool)
+    flagged, undecided, passed = (
+        np.array([each.is_flagged is flag for each in cells]) for flag in (True, None, False)
+    )
+    spam, spam_drawn = within(everything)
+    caught, caught_drawn = within(flagged)
+    missed, missed_drawn = within(passed)
+    ham_flagged, ham_passed = units[flagged].sum() - caught, units[passed].sum() - missed
+    return Quality(
+        prevalence=figure(spam / whole, spam_drawn / whole),
+        sensitivity=ratio(caught, missed, caught_drawn, missed_drawn),
+        specificity=ratio(
+            ham_passed,
+            ham_flagged,
+            units[passed].sum() - missed_drawn,
+            units[flagged].sum() - caught_drawn,
+        ),
+        least=sum(each.units * share(each.spam, each.sampled, 0.0) for each in strata) / whole,
+        most=sum(
+            each.units * share(each.spam + each.sampled - each.labelled, each.sampled, 1.0) for each in strata
+        )
+        / whole,
+        calls=Calls(of_call(flagged), of_call(undecided), of_call(passed)),
+    )
+
+
+def of_part(strata: Sequence[Stratum], seed: str) -> Quality | None:
+    """The estimates of a part of a channel, as a band of the score: of all strata that lie in it.
+
+    A part is read by itself, where a channel's parts make up for each other: it has no estimate unless each
+    call that it has units of was labelled LEAST_OF_SIDE times, or whole. Where the filter made one call of
+    all of it, how often that was right is the prevalence, and there is no sensitivity or specificity.
+    """
+    if not all(is_told([each for each in strata if each.is_flagged is flag]) for flag in (True, False, None)):
+        return None
+    found = quality(strata, seed)
+    if found is None or len({each.is_flagged for each in strata if each.units} - {None}) == 2:
+        return found
+    return replace(found, sensitivity=None, specificity=None)
+
+
+def of_type(strata: Sequence[Stratum], seed: str) -> Quality | None:
+    """The estimates of spam of one type: `spam` of each stratum counts its labels of that type alone.
+
+    A total over a domain of a stratified sample: other labels, spam of other types too, count as none of it,
+    so that the estimates of all types add up to that of the channel. None where a call that has units was
+    never labelled: what stands for it in a channel, half of it spam, would count for each type. Sensitivity
+    asks for LEAST_OF_SIDE labels of the type.
+    """
+    calls = {each.call for each in strata if each.units}
+    if not all(sum(each.labelled for each in strata if each.call == call) for call in calls):
+        return None
+    found = quality(strata, seed)
+    is_enough_spam = sum(each.spam for each in strata) >= LEAST_OF_SIDE
+    # Whoever was not labelled spam of the type may be spam of another: there is no share of what is none.
+    return found and replace(
+        found, sensitivity=found.sensitivity if is_enough_spam else None, specificity=None
+    )
+
+
+def is_told(side: Sequence[Stratum]) -> bool:
+    """Whether enough of the units with one flag were labelled."""
+    units, labelled = (sum(getattr(each, name) for each in side) for name in ("units", "labelled"))
+    return labelled >= min(LEAST_OF_SIDE, units)
+
+
+def of_stratum(stratum: Stratum, seed: str) -> Figure | None:
+    """The prevalence of one stratum alone; its interval is that of Jeffreys for what was not labelled."""
+    if not stratum.labelled:
+        return None
+    rng = generator(f"{seed}|{stratum.code}")
+    clean = stratum.labelled - stratum.spam
+    rates = rng.beta(stratum.spam + 0.5, clean + 0.5, REPLICATES)
+    spam = stratum.spam + rng.binomial(stratum.units - stratum.labelled, rates)
+    found = figure(stratum.spam / stratum.labelled, spam / stratum.units)
+    # With no spam among the labels there may be none, with nothing else there may be nothing else.
+    low = stratum.spam / stratum.units if not stratum.spam else found.low
+    high = (stratum.units - clean) / stratum.units if not clean else found.high
+    return Figure(found.value, low, high)
+
+
+def collapsed(strata: Sequence[Stratum]) -> list[Stratum]:
+    """The strata, in the order of their codes, with those of too few labels put together with the next of
+    their group, or with the one before."""
+    kept: list[Stratum] = []
+    for call in sorted({each.call for each in strata}):
+        group: list[Stratum] = []
+        open_: Stratum | None = None
+        for each in sorted((one for one in strata if one.call == call and one.units), key=lambda s: s.code):
+            merged = each if open_ is None else together(open_, each)
+            open_ = None if is_enough(merged) else merged
+            if open_ is None:
+                group.append(merged)
+        if open_ is not None:
+            group = [*group[:-1], together(group[-1], open_)] if group else [open_]
+        kept += group
+    return kept
+
+
+def is_enough(stratum: Stratum) -> bool:
+    return stratum.labelled >= LEAST_LABELS or stratum.labelled == stratum.units
+
+
+def together(one: Stratum, other: Stratum) -> Stratum:
+    return Stratum(
+        code=f"{one.code}+{other.code}",
+        call=one.call,
+        is_flagged=one.is_flagged,
+        units=one.units + other.units,
+        sampled=one.sampled + other.sampled,
+        labelled=one.labelled + other.labelled,
+        spam=one.spam + other.spam,
+    )
+
+
+def totals(cells: list[Stratum], rng: np.random.Generator) -> tuple[Array, Array]:
+    """Spam in each stratum: the estimate, and replicates of it, a row each."""
+    values = np.empty(len(cells))
+    drawn = np.empty((REPLICATES, len(cells)))
+    for place, cell in enumerate(cells):
+        group = [each for each in cells if each.call == cell.call]
+        labels = sum(each.labelled for each in group)
+        either = OF_EITHER * cell.units / sum(each.units for each in group)
+        if not labels:
+            values[place] = cell.units / 2
+            drawn[:, place] = np.tile((0.0, cell.units), REPLICATES // 2)
+            continue
+        of_group = OF_GROUP * (sum(each.spam for each in group) + 0.5) / (labels + 1)
+        rate = cell.spam / cell.labelled
+        smoothed = (cell.spam + of_group + either) / (cell.labelled + OF_GROUP + 2 * either)
+        again = rng.binomial(cell.labelled, smoothed, REPLICATES) / cell.labelled
+        correction = 1 - cell.labelled / cell.units
+        scale = np.sqrt(correction * cell.labelled / max(cell.labelled - 1, 1))
+        values[place] = cell.units * rate
+        drawn[:, place] = cell.units * (rate + scale * (again - smoothed))
+    return values, drawn
+
+
+def ratio(part: float, other: float, part_drawn: Array, other_drawn: Array) -> Figure | None:
+    """part / (part + other), with its interval; None of nothing."""
+    if part + other <= 0:
+        return None
+    whole = part_drawn + other_drawn
+    there = whole > 0
+    return figure(part / (part + other), part_drawn[there] / whole[there])
+
+
+def figure(value: float, drawn: Array) -> Figure:
+    """The estimate with the points of its replicates: never outside of them, never outside of 0 to 1."""
+    value = min(max(float(value), 0.0), 1.0)
+    low, high = (float(end) for end in np.quantile(drawn, ENDS)) if len(drawn) else (0.0, 1.0)
+    return Figure(value, max(min(low, value), 0.0), min(max(high, value), 1.0))
+
+
+def share(part: int, whole: int, otherwise: float) -> float:
+    return part / whole if whole else otherwise
+
+
+# --- from a test elsewhere --------------------------------------------------------------------------------
+
+
+def rogan_gladen(apparent: float, sensitivity: float, specificity: float) -> tuple[float, bool]:
+    """True prevalence from the apparent one (Rogan and Gladen 1978), and whether it had to be cut to 0 to 1.
+
+    Only a filter that tells spam from the rest, sensitivity + specificity > 1, can be corrected for.
+    """
+    power = sensitivity + specificity - 1
+    if power <= 0:
+        raise ValueError("sensitivity and specificity must add up to more than 1")
+    value = (apparent + specificity - 1) / power
+    # What is outside by less than numbers are kept to was not cut.
+    return min(max(value, 0.0), 1.0), not -1e-9 <= value <= 1 + 1e-9
+
+
+def corrected(
+    apparent: tuple[float, float], spam: tuple[int, int], ham: tuple[int, int], seed: str
+) -> tuple[Figure, bool]:
+    """Prevalence where the filter flagged a share between two ends, and whether any of it was cut.
+
+    spam: how many were tested and how many of them flagged; ham: likewise. The interval holds both the ends
+    of the flagged share and the test's own chance (Jeffreys).
+    """
+    sensitivity, specificity = spam[1] / spam[0], 1 - ham[1] / ham[0]
+    ends = [rogan_gladen(each, sensitivity, specificity) for each in apparent]
+    caught = rate_drawn(spam, seed, "spam")
+    passed = 1 - rate_drawn(ham, seed, "ham")
+    power = caught + passed - 1
+    # Where the test leaves open that the filter tells nothing, prevalence may be anything.
+    low, high = (
+        np.where(power > 0, np.clip((each + passed - 1) / np.where(power > 0, power, 1), 0, 1), otherwise)
+        for each, otherwise in zip(apparent, (0.0, 1.0), strict=True)
+    )
+    value = (ends[0][0] + ends[1][0]) / 2
+    found = Figure(
+        value,
+        min(value, float(np.quantile(low, ENDS[0]))),
+        max(value, float(np.quantile(high, ENDS[1]))),
+    )
+    return found, any(is_cut for _, is_cut in ends)
+
+
+def corrected_calls(
+    apparent: tuple[float, float], spam: tuple[int, int], ham: tuple[int, int], seed: str
+) -> Calls:
+    """The share of spam among what the filter flagged, what logs leave undecided and what it let pass, by the
+    same test and the same draws as corrected().
+
+    By Bayes, of what was flagged Se pi / (Se pi + (1 - Sp)(1 - pi)) is spam, of what passed
+    (1 - Se) pi / ((1 - Se) pi + Sp (1 - pi)). Half of the undecided counts as flagged in the estimate, as in
+    that of corrected(), so that the three add up to it; in the interval they may be all spam or none.
+    """
+    found, _ = corrected(apparent, spam, ham, seed)
+    sensitivity, specificity = np.array(spam[1] / spam[0]), np.array(1 - ham[1] / ham[0])
+    values = [
+        float(predictive(np.array(found.value), *sides))
+        for sides in ((sensitivity, 1 - specificity), (1 - sensitivity, specificity))
+    ]
+    caught = rate_drawn(spam, seed, "spam")
+    passed = 1 - rate_drawn(ham, seed, "ham")
+    power = caught + passed - 1
+    ends = []
+    for each, otherwise in zip(apparent, (0.0, 1.0), strict=True):
+        rate = np.clip((each + passed - 1) / np.where(power > 0, power, 1), 0, 1)
+        of_sides = [predictive(rate, *sides) for sides in ((caught, 1 - passed), (1 - caught, passed))]
+        ends.append([np.where(power > 0, one, otherwise) for one in of_sides])
+    flagged, let_pass = (
+        Figure(
+            value,
+            min(value, float(np.quantile(low, ENDS[0]))),
+            max(value, float(np.quantile(high, ENDS[1]))),
+        )
+        for value, low, high in zip(values, *ends, strict=True)
+    )
+    return Calls(
+        flagged=flagged if apparent[0] > 0 else None,
+        undecided=Figure((flagged.value + let_pass.value) / 2, 0.0, 1.0)
+        if apparent[0] < apparent[1]
+        else None,
+        passed=let_pass if apparent[1] < 1 else None,
+    )
+
+
+def predictive(rate: Array, of_spam: Array, of_ham: Array) -> Array:
+    """The share of spam among units that a filter treats in one way, if it treats so the share `of_spam` of
+    spam and `of_ham` of the rest; 0 where it treats none so."""
+    spam, ham = rate * of_spam, (1 - rate) * of_ham
+    return np.divide(spam, spam + ham, out=np.zeros_like(spam + ham), where=spam + ham > 0)
+
+
+def rate_of(count: tuple[int, int], seed: str, name: str) -> Figure:
+    """A rate of a test, flagged of tested, with its interval (Jeffreys)."""
+    return figure(count[1] / count[0], rate_drawn(count, seed, name))
+
+
+def rate_drawn(count: tuple[int, int], seed: str, name: str) -> Array:
+    whole, part = count
+    return generator(f"{seed}|{name}").beta(part + 0.5, whole - part + 0.5, REPLICATES)
+
+
+def generator(seed: str) -> np.random.Generator:
+    """Random numbers that depend on the text alone."""
+    return np.random.default_rng(int.from_bytes(hashlib.sha256(seed.encode()).digest()[:16], "big"))

@@ -1,0 +1,93 @@
+"""The study's own files: denominators, frame of operators, price levels, and the sample membership.
+
+A table is <name>.csv or <name>.csv.gz with the columns of its contract, in any order; columns that may be
+null may be left out. Nothing else is guessed: what does not fit names the file, the row and what to do.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+from pathlib import Path
+
+import polars as pl
+
+from jobs.core.contracts import codes, contract, polars_schema
+from jobs.core.errors import ObservatoryError
+
+EXAMPLES = 3
+
+
+def read_table(folder: Path, table: str, is_needed: bool = True) -> pl.DataFrame:
+    """The table's rows from its file in the folder; none where it has no file and needs none.
+
+    Raises ObservatoryError for a file that does not fit.
+    """
+    about, file = contract(table), file_of(folder, table)
+    if file is None and not is_needed:
+        return pl.DataFrame(schema=polars_schema(table))
+    if file is None:
+        raise ObservatoryError(f"{folder} has no {about.name}.csv (or .csv.gz), which the study needs")
+    data = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
+    try:
+        text = pl.read_csv(io.BytesIO(data), infer_schema=False)
+    except (pl.exceptions.PolarsError, UnicodeDecodeError) as error:
+        raise ObservatoryError(f"{file} is no CSV file in UTF-8: {error}") from None
+    return typed(text, table, file)
+
+
+def file_of(folder: Path, table: str) -> Path | None:
+    """The table's file in the folder, plain before packed."""
+    name = contract(table).name
+    named = (folder / f"{name}.csv", folder / f"{name}.csv.gz")
+    return next((each for each in named if each.is_file()), None)
+
+
+def typed(text: pl.DataFrame, table: str, file: Path) -> pl.DataFrame:
+    """The columns as the contract types them, with its rules on nulls, codes and key checked.
+
+    Raises ObservatoryError with a line for each column and rule that rows break.
+    """
+    about, schema = contract(table), polars_schema(table)
+    missing = [name for name in about.not_null if name not in text.columns]
+    surplus = sorted(set(text.columns) - set(schema))
+    if missing or surplus:
+        raise ObservatoryError(
+            f"{file}: columns {missing} are missing and {surplus} are unknown; it has to have {about.columns}"
+        )
+    columns = {}
+    wrong: list[str] = []
+    for name, kind in schema.items():
+        given = text[name] if name in text.columns else pl.Series(name, [None] * text.height, dtype=pl.String)
+        given = given.replace("", None)
+        if isinstance(kind, pl.Datetime):
+            made = given.str.to_datetime(time_zone="UTC", strict=False).cast(kind)
+        elif kind == pl.Date:
+            made = given.str.to_date("%Y-%m-%d", strict=False)
+        elif kind == pl.Boolean:
+            made = given.replace_strict({"true": True, "false": False}, default=None, return_dtype=pl.Boolean)
+        else:
+            made = given.cast(kind, strict=False)
+        wrong += told(file, name, given, made.is_null() & given.is_not_null(), f"is no {kind}")
+        if name in about.not_null:
+            wrong += told(file, name, given, given.is_null(), "is empty and has to be given")
+        columns[name] = made
+    frame = pl.DataFrame(columns)
+    for field in about.fields:
+        if field.codelist:
+            unknown = ~frame[field.name].is_in(list(codes(field.codelist))) & frame[field.name].is_not_null()
+            says = f"is not in the list {field.codelist}"
+            wrong += told(file, field.name, frame[field.name], unknown, says)
+    again = frame.select(pl.struct(*about.key).is_duplicated()).to_series()
+    key = frame[about.key[0]].cast(pl.String)
+    wrong += told(file, " and ".join(about.key), key, again, "stands more than once")
+    if wrong:
+        raise ObservatoryError("\n".join(wrong))
+    return frame
+
+
+def told(file: Path, column: str, given: pl.Series, wrong: pl.Series, says: str) -> list[str]:
+    """A line on the rows that are wrong, if any are; the header is row 1."""
+    rows = wrong.arg_true().to_list()
+    shown = "; ".join(f"row {row + 2}: '{given[row] or ''}'" for row in rows[:EXAMPLES])
+    return [f"{file}, {column}: {shown} {says} ({len(rows)} row(s))"] if rows else []

@@ -1,0 +1,59 @@
+"""What spending is held against: rows of ref.investment_target, from the command line, the settings, or else
+the values that this project assumes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+from jobs.core.contracts import polars_schema
+from jobs.core.errors import ObservatoryError
+from jobs.settings.config import Gap
+
+TABLE = "ref.investment_target"
+# Each target with its setting, and the assumption that holds without one.
+TARGETS = {"norm": ("norm", "norm_per_subscription"), "best": ("best_share", "best_share")}
+GIVEN, SET = "the command line", "the settings, [study.gap]"
+ASSUMED = "investment_assumption.csv (a place-holder of this project, without authority)"
+
+
+def targets(given: Gap, settings: Gap, assumed: pl.DataFrame) -> pl.DataFrame:
+    """The targets in force. given: what the command line says; it comes before the settings."""
+    rows: list[dict[str, Any]] = []
+    wanted: list[str] = [*(given.targets or settings.targets or TARGETS)]
+    for target in wanted:
+        name, code = TARGETS[target]
+        chosen, source = value_of(assumed, code), ASSUMED
+        for gap, said in ((settings, SET), (given, GIVEN)):
+            if getattr(gap, name) is not None:
+                chosen, source = getattr(gap, name), said
+        of_channel = chosen if isinstance(chosen, dict) else {"_T": chosen}
+        rows += [
+            {"target_code": target, "channel_code": channel, "target_value": value, "source": source}
+            for channel, value in of_channel.items()
+        ]
+    return pl.DataFrame(rows, schema=polars_schema(TABLE))
+
+
+def of_channel(chosen: pl.DataFrame, channel: str) -> dict[str, tuple[float, str]]:
+    """Each target's value and source for a channel: its own row, else that of all channels."""
+    found = {
+        target: (value, source)
+        for target, of, value, source in chosen.select(
+            "target_code", "channel_code", "target_value", "source"
+        ).rows()
+        if of == "_T"
+    }
+    own = chosen.filter(pl.col("channel_code") == channel)
+    return found | {
+        target: (value, source)
+        for target, value, source in own.select("target_code", "target_value", "source").rows()
+    }
+
+
+def value_of(assumed: pl.DataFrame, code: str) -> float:
+    found = assumed.filter(pl.col("assumption_code") == code)
+    if found.is_empty():
+        raise ObservatoryError(f"investment_assumption.csv has no row {code}")
+    return float(found["central"][0])

@@ -1,0 +1,201 @@
+"""From packages and answers to the study's tables: read, compute, validate, rewrite.
+
+All tables of the step are validated by Great Expectations before one is written, as gold's are. Each table is
+computed and written anew from all submissions and answers: a period that has none any more goes, and so do
+the columns of an earlier contract.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
+from contextlib import contextmanager
+from pathlib import Path
+
+import polars as pl
+
+from expectations import domain, suites
+from jobs.core.contracts import conform, contract, reference
+from jobs.core.errors import ObservatoryError
+from jobs.engine import embedded, record
+from jobs.engine.lake import Lake, any_of
+from jobs.engine.lock import as_only_writer
+from jobs.engine.tasks import perform
+from jobs.engine.together import together, undo_unfinished
+from jobs.settings.config import Gap, Observatory
+from jobs.stages.runner import Run, keep, refuse
+from jobs.study.estimate import investment_targets
+from jobs.study.estimate.files import read_table
+from jobs.study.estimate.frame import (
+    refuse_missing,
+    refuse_unlikely,
+    refuse_unplaced,
+    refuse_unpriced,
+    refuse_wrong,
+)
+
+CODE = Path(__file__).resolve().parents[3]
+ROUTES, QUALITY = "study.submission_route", "study.submission_quality"
+ANSWERS, FRAME = "study.questionnaire_answer", "ref.operator_frame"
+GIVEN = ("study.submission", ROUTES, QUALITY, ANSWERS)
+SMALL = (
+    "ref.measure",
+    "ref.indicator_measure",
+    "ref.definition",
+    "ref.country",
+    "ref.country_group",
+    "ref.cost_parameter",
+    "ref.investment_assumption",
+    "ref.budget_band",
+)
+FROM_FILES = (FRAME, "ref.denominator", "ref.price_level")
+# In this order: the later read the earlier.
+TABLES = (
+    "study.spam_volume",
+    "study.reconciliation",
+    "study.mirror",
+    "study.investment_account",
+    "study.investment",
+    "study.investment_gap",
+    "study.public_spending",
+    "study.cost",
+)
+APART = "study.spam_volume"
+# Its row in meta.run stands for all: they are computed together.
+FIRST = (TABLES[0], "_T", "_T")
+# Apart from an operator's own results, which its report shows.
+VALIDATION = "_validation/study"
+
+
+@as_only_writer("observatory study estimate")
+def land(lake: Lake, folder: Path, run_id: str) -> None:
+    """Put the submissions and answers of a folder into the lake, in place of those of the same periods: all,
+    or none."""
+    found = {table: read_table(folder, table, is_needed=table != QUALITY) for table in GIVEN}
+    periods: set[str] = set()
+    with together(lake, GIVEN, run_id):
+        for table, rows in found.items():
+            # Routes and audits belong to submissions: periods that bring none have none.
+            periods = set(rows["period_code"]) | (periods if table in (ROUTES, QUALITY) else set())
+            if periods:
+                lake.replace(rows, table, any_of("period_code", sorted(periods)), {"run_id": run_id})
+
+
+def digest(lake: Lake, folder: Path, targets: pl.DataFrame) -> str:
+    """SHA-256 of everything that the tables are computed from: the study's files, reference tables,
+    contracts, code, the targets, and which versions of submissions and answers the lake has."""
+    found = hashlib.sha256(targets.write_csv().encode())
+    kinds = itertools.product(("jobs", "schemas"), ("py", "yaml", "csv"))
+    project = (CODE.glob(f"{top}/**/*.{kind}") for top, kind in kinds)
+    for file in sorted({*folder.glob("*.csv"), *folder.glob("*.csv.gz"), *itertools.chain(*project)}):
+        found.update(f"{file.name}:{hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())
+    for table in GIVEN:
+        found.update(f"{table}:{lake.version(table) if lake.exists(table) else None}\n".encode())
+    return found.hexdigest()
+
+
+def chosen_targets(settings: Observatory, given: Gap) -> pl.DataFrame:
+    return investment_targets.targets(given, settings.study.gap, reference("ref.investment_assumption"))
+
+
+def is_current(lake: Lake, settings: Observatory, folder: Path) -> bool:
+    """The study's tables are those of these files and targets, and of the submissions and answers in the
+    lake."""
+    targets = chosen_targets(settings, Gap())
+    return record.state(lake, TABLES[:1]).get(FIRST, ("", ""))[1] == digest(lake, folder, targets)
+
+
+@as_only_writer("observatory study estimate")
+def estimate(
+    lake: Lake,
+    settings: Observatory,
+    folder: Path,
+    run_id: str,
+    say: Callable[[str], None] = print,
+    given: Gap | None = None,
+) -> dict[str, pl.DataFrame]:
+    """Compute, validate and write the study's tables; the frames that were written.
+
+    folder: holds the frame of operators, denominators and price levels. given: the targets of spending on the
+    command line, which come before those of the settings. Raises ObservatoryError if the folder's files lack
+    anyone that gave something, and ValidationHeld if a rule is broken: then no table is written.
+    """
+    work = Run(lake=lake, settings=settings, operators=[], run_id=run_id, say=say)
+    undo_unfinished(lake)
+    started = record.now()
+    targets = chosen_targets(settings, given or Gap())
+    inputs = digest(lake, folder, targets)
+    have = {table: read_table(folder, table) for table in FROM_FILES}
+    have[investment_targets.TABLE] = targets
+    have |= {table: lake.read(table) for table in GIVEN}
+    if have["study.submission"].is_empty() and have[ANSWERS].is_empty():
+        raise ObservatoryError("the lake holds no submission and no answer yet: load them first")
+    refuse_unknown(have, folder)
+    with beside(settings, have) as computed_apart:
+        for table in TABLES:
+            if table not in computed_apart:
+                say(f"study: {table}")
+                have[table] = compute(table, have)
+        suites.warm()
+        for table, found in computed_apart.items():
+            say(f"study: {table}")
+            have[table] = found.result()
+    say("study: validating")
+    work.results += suites.validate(
+        [
+            *(
+                suites.Asked(table, have[table], suites.contract_rules(table), contract(table).key)
+                for table in (*GIVEN, *TABLES)
+            ),
+            *(rule.asked(have) for rule in domain.STUDY if rule.table in TABLES),
+        ]
+    )
+    keep(work, VALIDATION)
+    refuse(work)
+    say("study: writing")
+    for table in TABLES:
+        lake.rewrite(have[table], table, {"run_id": run_id})
+    computed = dict(zip(("table_name", "operator_id", "period"), FIRST, strict=True))
+    counted = {"row_count": have[TABLES[0]].height, "checksum": "", "input_checksum": inputs}
+    record.add_stage(lake, run_id, "study", started, (*GIVEN, *TABLES), [computed | counted])
+    return {table: have[table] for table in (*TABLES, QUALITY, ANSWERS, FRAME)}
+
+
+@contextmanager
+def beside(
+    settings: Observatory, have: Mapping[str, pl.DataFrame]
+) -> Iterator[dict[str, Future[pl.DataFrame]]]:
+    """Compute the table that takes longest, and that no other reads, in a process of its own; none where the
+    settings allow one worker alone."""
+    if settings.engine.workers < 2 or APART not in TABLES or len(TABLES) < 2:
+        yield {}
+        return
+    inputs = {name: frame for name, frame in have.items() if name in contract(APART).reads}
+    executor = embedded.started()
+    try:
+        yield {APART: executor.submit(perform, f"{__name__}:compute", (APART, inputs))}
+    finally:
+        executor.shutdown(cancel_futures=True)
+
+
+def compute(table: str, have: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+    """The table's rows: its job's transform over the tables that its contract reads."""
+    about = contract(table)
+    job = importlib.import_module(f"jobs.{about.layer}.{about.name}")
+    inputs = {name.split(".")[1]: have[name] if name in have else reference(name) for name in about.reads}
+    return conform(job.transform(**inputs), table).sort(about.key)
+
+
+def refuse_unknown(have: Mapping[str, pl.DataFrame], folder: Path) -> None:
+    """Raise ObservatoryError if the folder's files lack any that gave logs or answers, their prices or their
+    regions, or have subscriptions far from those of the logs, or if an answer on spending is wrong."""
+    have = {**have, **{table: reference(table) for table in SMALL}}
+    refuse_missing(have, folder)
+    refuse_unplaced(have, folder)
+    refuse_unlikely(have, folder)
+    assumed = investment_targets.value_of(have["ref.investment_assumption"], "base_year")
+    refuse_unpriced(have, int(assumed), folder)
+    refuse_wrong(have)

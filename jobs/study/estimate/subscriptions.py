@@ -1,0 +1,55 @@
+"""Subscriptions that an operator gives, held against the frame of operators that the study knows.
+
+Totals go by them: a slip here is one of a country's total, and of the world's. The study's figure may be
+rough, and operators count mailboxes, SIMs or customers, which come within two of each other; a slip is
+thousands for ones, or a digit too many. Three lies between two and ten.
+
+A package with such a figure is refused, since its operator sets it. An answer of a form is taken, for it is
+one of many; then the frame's figure stands in place of it, and that is printed.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from jobs.core.areas import on_day
+from jobs.core.periods import last_day
+
+# An operator's own figure is at most so many times that of the frame, and at least the frame's by it.
+WITHIN = 3
+
+
+def unlikely(given: dict[str, int], respondent_id: str, period: str, frame: pl.DataFrame) -> list[str]:
+    """A line for each channel whose subscriptions are far from those of the frame on the period's last day.
+
+    given: by channel. A channel that the frame does not have is not looked at: an estimate asks for it.
+    """
+    known = dict(
+        on_day(frame, last_day(period))
+        .filter(pl.col("respondent_id") == respondent_id)
+        .select("channel_code", "subscriptions")
+        .rows()
+    )
+    return [
+        far(channel, own, known[channel])
+        for channel, own in sorted(given.items())
+        if channel in known and is_far(own, known[channel])
+    ]
+
+
+def is_far(own: int, framed: int) -> bool:
+    return max(own, framed) > WITHIN * min(own, framed)
+
+
+def far_apart(own: pl.Expr, framed: pl.Expr) -> pl.Expr:
+    """is_far() of columns; never of a null."""
+    return pl.max_horizontal(own, framed) > WITHIN * pl.min_horizontal(own, framed)
+
+
+def far(channel: str, own: int, framed: int) -> str:
+    """What is said of subscriptions that are far apart: one of two is to be corrected."""
+    return (
+        f"it has {own:,} subscriptions to {channel}, and the study's frame has {framed:,}, more than {WITHIN}"
+        " times as many or few: if the frame is wrong, correct subscriptions in its line of"
+        " operator_frame.csv; else the operator corrects `subscribers` in its settings and submits again"
+    )

@@ -1,0 +1,153 @@
+"""Logs of every format with identifiers planted in every field that may carry one, each of its own, and the
+search for them in what a run leaves.
+
+A log's *entry* is what tells of one message, call or report: a few lines. It has slots, such as the envelope
+sender; each slot takes forms of some kinds, such as an address literal. There is one entry for each slot and
+each form that the slot takes, with that form in it; all other slots hold what is nobody's.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+NOON = 1795521600  # 2026-11-24 12:00:00 UTC
+# What each planted text holds one of: a word, a number kept for fiction, an address of documentation (its
+# network may be told), also with hyphens.
+PLANTED = re.compile(
+    r"canary"
+    r"|7700[ .()-]{0,2}900[ .-]?\d{3}"
+    r"|(?:192[.-]0[.-]2|198[.-]51[.-]100|203[.-]0[.-]113)[.-](?!0/24)\d"
+    r"|2001:0?db8:(?![0-9a-f]{1,4}::/48)",
+    re.IGNORECASE,
+)
+# What differs from one canary to the next.
+TOKEN = re.compile(r"canary\d+|7700900\d{3}|198[.-]51[.-]100[.-]7|2001:db8:7::9")
+Form = Callable[[int], str]
+
+
+def number(n: int) -> str:
+    return f"447700900{n % 1000:03d}"
+
+
+# An address as an envelope, a header or a SIP URI has it.
+ADDRESS: tuple[Form, ...] = (
+    lambda n: f"canary{n}@shop.example",
+    lambda n: f"canary{n}@canary{n}.shop.example",
+    lambda n: f"Canary{n}@Canary{n}.SHOP.Example.",
+    lambda n: f"canary{n}@[198.51.100.7]",
+    lambda n: f"canary{n}@[IPv6:2001:db8:7::9]",
+    lambda n: f"canary{n}@198.51.100.7",
+    lambda n: f"canary{n}@{number(n)}.msisdn.example",
+    lambda n: f"canary{n}@{number(n)}.example",
+    lambda n: f"canary{n}@198-51-100-7.example",
+    lambda n: f"canary{n}@shop.example?subject=canary{n}",
+    lambda n: f"canary{n}@shop.example?cc=canary{n}@other.example",
+    lambda n: f"{number(n)}@shop.example",
+    lambda n: f"canary{n}%40other.example@shop.example",
+    lambda n: f"canary{n}@canary{n}",
+    lambda n: f"canary{n}@canary{n}.local",
+    lambda n: f"canary{n}@shop_canary{n}.example",
+    lambda n: f"canary{n}@canary{n}.b\u00fccher.example",
+    lambda n: f"canary{n}@canary{n}.xn--bcher-kva.example",
+)
+# The same where a blank, a bracket or a sign of a URI would end it.
+HOST: tuple[Form, ...] = (
+    lambda n: f"canary{n}.shop.example",
+    lambda n: f"{number(n)}.msisdn.example",
+    lambda n: f"{number(n)}.example",
+    lambda n: f"198-51-100-7.canary{n}.example.org",
+    lambda n: f"canary{n}",
+    lambda n: f"canary{n}.local",
+)
+SIP: tuple[Form, ...] = (
+    lambda n: f"sip:{number(n)}@198.51.100.7;user=phone",
+    lambda n: f"sip:canary{n}@198.51.100.7:5060",
+    lambda n: f"sip:canary{n}@[2001:db8:7::9]:5060;transport=tls",
+    lambda n: f"sip:canary{n}@canary{n}.shop.example?subject=canary{n}",
+    lambda n: f"sip:canary{n}@{number(n)}.example",
+    lambda n: f"<sip:+{number(n)}@shop.example;user=phone>",
+    lambda n: f"<sip:canary{n}@shop.example;tag=canary{n}>",
+    lambda n: f"tel:+{number(n)}",
+)
+NUMBER: tuple[Form, ...] = (
+    number,
+    lambda n: "+" + number(n),
+    lambda n: "00" + number(n),
+    lambda n: "0" + number(n)[2:],
+)
+IP: tuple[Form, ...] = (lambda n: "198.51.100.7", lambda n: "2001:db8:7::9")
+IPV4 = IP[:1]
+# Names that administrators give, to hosts and to tests, may be any word; numbers and addresses they are not.
+TELLING_HOST: tuple[Form, ...] = (*HOST[1:4], *IPV4)
+TELLING_NAME: tuple[Form, ...] = (*NUMBER, *IP, *ADDRESS[:4], lambda n: f"FROM_{number(n)}")
+WORD: tuple[Form, ...] = (lambda n: f"canary{n}",)
+# What is put where a name, a subject or a text stands.
+TEXT: tuple[Form, ...] = (
+    lambda n: f"canary{n} casino bonus for {number(n)} at 198.51.100.7 canary{n}@shop.example",
+    lambda n: f"call +{number(n)}",
+)
+# An id that somebody chose.
+ID: tuple[Form, ...] = (
+    lambda n: f"canary{n}@198.51.100.7",
+    lambda n: f"{number(n)}.canary{n}@shop.example",
+    number,
+)
+# The name of a link: of an SMSC, a trunk or a gateway.
+LINK: tuple[Form, ...] = (number, lambda n: f"canary{n}", lambda n: f"gw-{number(n)}-198.51.100.7")
+SENDER = (*NUMBER, *WORD, *ADDRESS[:1])
+
+# What a filter tells of a mail.
+VERDICT = {"sender": ADDRESS, "recipient": ADDRESS, "ip": IP, "message_id": ID}
+
+
+def within(text: str, forms: tuple[Form, ...]) -> tuple[Form, ...]:
+    """Forms inside of a longer text."""
+    return tuple(lambda n, form=form: text.format(form(n)) for form in forms)
+
+
+@dataclass(frozen=True)
+class Log:
+    """A log of one format.
+
+    entry: the lines, or the one document, of the entry of a number, with these values in its slots.
+    slots: for each slot the forms that it takes. table: of silver, with a row for each entry. unread: slots
+    that no table has. format: where it is not the log's name. within: the format of the log that its lines
+    stand in. options: of the source, as TOML. head: of the file. is_files: each entry is a file of its own.
+    """
+
+    name: str
+    entry: Callable[..., str]
+    slots: dict[str, tuple[Form, ...]]
+    table: str = "silver.transmission"
+    unread: tuple[str, ...] = ()
+    format: str = ""
+    within: str = ""
+    options: str = ""
+    head: str = ""
+    is_files: bool = False
+    suffix: str = ".log"
+
+    @property
+    def kernel(self) -> str:
+        return self.format or self.name
+
+    def entries(self) -> Iterator[tuple[str, str]]:
+        """Each entry, and the canary in it; none in the first."""
+        n = 100
+        yield self.entry(n), ""
+        for slot, forms in self.slots.items():
+            for form in forms:
+                n += 1
+                canary = form(n)
+                yield self.entry(n, **{slot: canary}), "" if slot in self.unread else canary
+
+
+def at(n: int) -> dt.datetime:
+    return dt.datetime.fromtimestamp(NOON + 2 * n, dt.UTC)
+
+
+def syslog(n: int, tag: str, text: str, host: str = "mx1") -> str:
+    return f"{at(n):%b %d %H:%M:%S} {host} {tag}: {text}\n"
