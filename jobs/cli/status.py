@@ -39,7 +39,7 @@ def status(
     """Each source: landed, waiting, last record, quarantine, what holds it back, and what to do next.
 
     Ends with exit code 3 if a source is stale: its last record is older than stale_days of its source or of
-    [lake], 2 days without a setting.
+    the lake, 2 days without a setting.
     """
     from jobs.engine.lake import open_lake
     from jobs.state.sources import as_json, source_rows

@@ -48,7 +48,7 @@ def estimate(
     files: Annotated[
         Path | None,
         typer.Option(
-            help="Folder with operator_frame, denominator and price_level as CSV; [study] files without it.",
+            help="Folder with operator_frame, denominator and price_level as CSV; without it `files` of the study.",
             show_default=False,
         ),
     ] = None,
@@ -133,7 +133,7 @@ def gap_of(target: list[Target] | None, norm: list[str] | None, best_share: floa
 def load(
     files: Annotated[
         list[Path] | None,
-        typer.Argument(help="Packages; without any those of [study] inbox.", metavar="FILE…"),
+        typer.Argument(help="Packages; without any those in `inbox` of the study.", metavar="FILE…"),
     ] = None,
     config_file: Annotated[Path, typer.Option("--config", help="The settings file.")] = Path(
         "observatory.toml"
