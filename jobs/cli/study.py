@@ -48,7 +48,7 @@ def estimate(
     files: Annotated[
         Path | None,
         typer.Option(
-            help="Folder with operator_frame, denominator and price_level as CSV; without it `files` of the study.",
+            help="Folder with operator_frame, denominator and price_level as CSV; else the study's `files`.",
             show_default=False,
         ),
     ] = None,
