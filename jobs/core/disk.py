@@ -1,10 +1,13 @@
-"""A disk without room, whichever library meets it."""
+"""Files that are written whole or not at all, and a disk without room, whichever library meets it."""
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from jobs.core.errors import ObservatoryError
 
@@ -36,6 +39,31 @@ def write_whole(path: Path, data: memoryview) -> None:
             raise
         path.unlink(missing_ok=True)
         raise DiskFull(str(path)) from None
+
+
+def replace_file(fs: Any, path: str, data: bytes) -> None:
+    """Put a file in place of another, whole or not at all, whatever happens meanwhile. Its folder is made."""
+    fs.makedirs(path.rpartition("/")[0], exist_ok=True)
+    if "file" not in fs.protocol:
+        # An object store shows an object when all of it is there.
+        fs.pipe_file(path, data)
+        return
+    new = f"{path}.{uuid.uuid4().hex}.new"
+    with room_for(fs, new), fs.open(new, "wb") as file:
+        file.write(data)
+    fs.mv(new, path)
+
+
+@contextlib.contextmanager
+def room_for(fs: Any, path: str) -> Iterator[None]:
+    """While a file is written: where there is no room for it, nothing of it stays. Raises DiskFull."""
+    try:
+        yield
+    except OSError as error:
+        if not is_full(error):
+            raise
+        fs.rm(path)
+        raise DiskFull(path) from error
 
 
 def is_full(error: BaseException) -> bool:

@@ -29,7 +29,7 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction
 
 from jobs.core.contracts import arrow_schema, contract, polars_schema, reference
-from jobs.core.disk import write_whole
+from jobs.core.disk import replace_file, write_whole
 from jobs.core.errors import ObservatoryError
 from jobs.engine.access import privately
 
@@ -81,6 +81,11 @@ class Lake:
     def path(self, table: str) -> str:
         """The folder of a table."""
         return f"{self.root.replace('s3a://', 's3://').rstrip('/')}/{table.replace('.', '/')}"
+
+    def own_file(self, name: str) -> tuple[fsspec.AbstractFileSystem, str]:
+        """The file system and path of a file that stands beside the tables."""
+        fs, path = fsspec.core.url_to_fs(self.path(""))
+        return fs, f"{path.rstrip('/')}/{name}"
 
     def exists(self, table: str) -> bool:
         return DeltaTable.is_deltatable(self.path(table))
@@ -200,15 +205,6 @@ class Lake:
         if self.exists(table):
             self._table(table).delete(where)
 
-    def restore(self, table: str, version: int | None) -> None:
-        """Give the table the rows of an earlier version again, or none, in one transaction."""
-        if not self.exists(table) or self.version(table) == version:
-            return
-        if version is None:
-            self._table(table).delete()
-        else:
-            self._table(table).restore(version)
-
     def add_files(self, table: str, files: Iterable[NewFile], note: Mapping[str, Any] | None = None) -> int:
         """Add files that tasks wrote, in one transaction; the new version."""
         files = list(files)
@@ -299,8 +295,8 @@ class Lake:
         about = self.about()
         if about:
             return int(about["form"])
-        fs, folder = fsspec.core.url_to_fs(self.path("x").removesuffix("/x"))
-        return 1 if any(fs.glob(f"{folder}/{layer}/*/_delta_log") for layer in LAYERS) else None
+        fs, folder = self.own_file("")
+        return 1 if any(fs.glob(f"{folder}{layer}/*/_delta_log") for layer in LAYERS) else None
 
     def mark(self) -> None:
         """Record the form of a lake that has no table yet; raise ObservatoryError for one of another form."""
@@ -310,23 +306,14 @@ class Lake:
 
     def about(self) -> dict[str, Any]:
         """What the lake remembers of itself: its form, and its operators (jobs/stages/identity.py)."""
-        fs, folder = fsspec.core.url_to_fs(self.path("x").removesuffix("/x"))
-        if not fs.exists(f"{folder}/{MARK}"):
-            return {}
-        found: dict[str, Any] = json.loads(fs.cat_file(f"{folder}/{MARK}"))
+        fs, file = self.own_file(MARK)
+        found: dict[str, Any] = json.loads(fs.cat_file(file)) if fs.exists(file) else {}
         return found
 
     def remember(self, about: Mapping[str, Any]) -> None:
         """Add to what the lake remembers of itself, which is written as a whole or not at all."""
         data = json.dumps({"form": FORM, **self.about(), **about}, sort_keys=True).encode()
-        fs, folder = fsspec.core.url_to_fs(self.path("x").removesuffix("/x"))
-        fs.makedirs(folder, exist_ok=True)
-        if not is_local(self.root):
-            fs.pipe_file(f"{folder}/{MARK}", data)
-            return
-        new = Path(folder) / f"{MARK}.{uuid.uuid4()}"
-        new.write_bytes(data)
-        new.replace(Path(folder) / MARK)
+        replace_file(*self.own_file(MARK), data)
 
     def refuse_other_form(self) -> None:
         """Raise ObservatoryError, with what to do, for a lake that another version wrote in another form."""

@@ -11,9 +11,9 @@ import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-import fsspec
 import polars as pl
 
+from jobs.core.disk import replace_file
 from jobs.engine.lake import Lake
 
 # Beside the tables; `renew` leaves the tables alone that are written so.
@@ -25,9 +25,8 @@ def together(lake: Lake, tables: Iterable[str], run_id: str) -> Iterator[None]:
     """Within it all writes to these tables count, or none. They count once meta.run has a row of the run."""
     undo_unfinished(lake)
     before = {table: lake.version(table) if lake.exists(table) else None for table in tables}
-    fs, file = place_of(lake)
-    fs.makedirs(file.rpartition("/")[0], exist_ok=True)
-    fs.pipe_file(file, json.dumps({"run_id": run_id, "versions": before}).encode())
+    fs, file = lake.own_file(NOTE)
+    replace_file(fs, file, json.dumps({"run_id": run_id, "versions": before}).encode())
     try:
         yield
     except BaseException:
@@ -38,18 +37,12 @@ def together(lake: Lake, tables: Iterable[str], run_id: str) -> Iterator[None]:
 
 def undo_unfinished(lake: Lake) -> None:
     """Undo what a program wrote that ended before it wrote all."""
-    fs, file = place_of(lake)
+    fs, file = lake.own_file(NOTE)
     if not fs.exists(file):
         return
     note = json.loads(fs.cat_file(file))
     ran = lake.read("meta.run", columns=["run_id"], where=pl.col("run_id") == note["run_id"])
     if ran.is_empty():
         for table, version in note["versions"].items():
-            lake.restore(table, version)
+            lake.undo(table, version)
     fs.rm_file(file)
-
-
-def place_of(lake: Lake) -> tuple[fsspec.AbstractFileSystem, str]:
-    """Where the note lies."""
-    fs, root = fsspec.core.url_to_fs(lake.path("x").removesuffix("/x"))
-    return fs, f"{root}/{NOTE}"

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import bisect
-import contextlib
 import hashlib
 import json
-import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -14,7 +12,7 @@ from typing import Any
 
 import fsspec
 
-from jobs.core.disk import DiskFull, is_full
+from jobs.core.disk import replace_file
 from jobs.core.errors import ObservatoryError
 
 CHUNK = 4 << 20
@@ -133,22 +131,7 @@ def write_manifest(
     """Replace the manifest in one step."""
     waits = {name: asdict(each) for name, each in (waiting or {}).items()}
     text = json.dumps({"streams": [asdict(stream) for stream in streams], "waiting": waits}, indent=1)
-    new = f"{folder}/{name}.{uuid.uuid4().hex}.new"
-    with room_for(fs, new), fs.open(new, "w", encoding="utf-8") as file:
-        file.write(text)
-    fs.mv(new, f"{folder}/{name}")
-
-
-@contextlib.contextmanager
-def room_for(fs: Any, path: str) -> Iterator[None]:
-    """While a file is written: where there is no room for it, nothing of it stays. Raises DiskFull."""
-    try:
-        yield
-    except OSError as error:
-        if not is_full(error):
-            raise
-        fs.rm(path)
-        raise DiskFull(path) from error
+    replace_file(fs, f"{folder}/{name}", text.encode())
 
 
 class Digest:

@@ -33,7 +33,7 @@ from typing import IO, Any
 
 import fsspec
 
-from jobs.core.disk import DiskFull, is_full
+from jobs.core.disk import DiskFull, is_full, room_for
 from jobs.core.errors import LandingLost
 from jobs.engine.lock import writing
 from jobs.formats.registry import DOCUMENTS, FORMATS, KERNELS, SURE_ENOUGH, sniff
@@ -50,7 +50,6 @@ from jobs.ingest.manifest import (
     landing,
     read_manifest,
     read_waiting,
-    room_for,
     write_manifest,
 )
 from jobs.settings.config import Operator, Source

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import uuid
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from typing import Any
 import polars as pl
 
 from jobs.core.contracts import conform, contract, rows_frame, tables
+from jobs.core.disk import replace_file
 from jobs.core.errors import ObservatoryError
 from jobs.engine.lake import Lake, NewFile, any_of
 from jobs.engine.tasks import Engine, Left, Task
@@ -216,13 +216,8 @@ def intend(fs: Any, area: str, ingest_id: str, keys: set[str], again: bool = Fal
 
     again: the ledger has these pieces, and they are to be read once more.
     """
-    folder = intents_of(area)
-    fs.makedirs(folder, exist_ok=True)
-    name = f"{folder}/{ingest_id}.json"
-    new = f"{name}.{uuid.uuid4().hex}.new"
-    with fs.open(new, "w", encoding="utf-8") as file:
-        json.dump({"ingest_id": ingest_id, "pieces": sorted(keys), "again": again}, file)
-    fs.mv(new, name)
+    intent = {"ingest_id": ingest_id, "pieces": sorted(keys), "again": again}
+    replace_file(fs, f"{intents_of(area)}/{ingest_id}.json", json.dumps(intent).encode())
 
 
 def finish(work: Ingest) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from jobs.core.checksum import checksums
 from jobs.core.contracts import contract, tables
+from jobs.core.disk import replace_file
 from jobs.core.errors import ObservatoryError
 from jobs.engine import record
 from jobs.engine.lake import FORM, MARK, Lake, is_local
@@ -73,10 +74,8 @@ def renew(lake: Lake, settings: Observatory | None = None, is_anew: bool = False
             shutil.rmtree(lake.path(table), ignore_errors=True)
     for folder in ("_intent", "_staging", "_validation"):
         shutil.rmtree(root / folder, ignore_errors=True)
-    mark = root / f"{MARK}.new"
     about = {"form": FORM} | ({"removed": {removed.LANDING: landed}} if landed else {})
-    mark.write_text(json.dumps(about), encoding="utf-8")
-    mark.rename(root / MARK)
+    replace_file(*lake.own_file(MARK), json.dumps(about).encode())
     if kept:
         now = record.now()
         partitions = []

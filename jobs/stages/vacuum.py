@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import uuid
 from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
@@ -19,6 +18,7 @@ import fsspec
 import polars as pl
 
 from jobs.core.contracts import contract, rows_frame
+from jobs.core.disk import replace_file
 from jobs.engine import record
 from jobs.engine.lake import Lake, any_of
 from jobs.engine.lock import as_only_writer
@@ -50,14 +50,15 @@ def vacuum(
     finish(lake)
     made = plan(lake, settings, operators, today, readers)
     if made.removals:
-        note(lake, {"run_id": run_id, "readers": readers.total_seconds(), **as_json(made)})
+        planned = {"run_id": run_id, "readers": readers.total_seconds(), **as_json(made)}
+        replace_file(*lake.own_file(PLAN), json.dumps(planned, default=str).encode())
         finish(lake)
     return made
 
 
 def finish(lake: Lake) -> None:
     """Do what a plan says, and forget it; nothing without one."""
-    fs, file = place_of(lake)
+    fs, file = lake.own_file(PLAN)
     if not fs.exists(file):
         return
     planned = json.loads(fs.cat_file(file))
@@ -134,15 +135,6 @@ def keep_record(lake: Lake, made: Plan, run_id: str) -> None:
 # --- the plan on disk -----------------------------------------------------------------------------------
 
 
-def note(lake: Lake, planned: dict[str, Any]) -> None:
-    """Write a plan down, whole or not at all."""
-    fs, file = place_of(lake)
-    fs.makedirs(file.rpartition("/")[0], exist_ok=True)
-    new = f"{file}.{uuid.uuid4().hex}.new"
-    fs.pipe_file(new, json.dumps(planned, default=str).encode())
-    fs.mv(new, file)
-
-
 def as_json(made: Plan) -> dict[str, Any]:
     return {**asdict(made), "removals": [asdict(each) for each in made.removals]}
 
@@ -160,9 +152,3 @@ def from_json(planned: dict[str, Any]) -> Plan:
         for layer, days in planned["before"].items()
     }
     return Plan(removals, planned["pieces"], planned["batches"], before)
-
-
-def place_of(lake: Lake) -> tuple[Any, str]:
-    """Where the plan lies."""
-    fs, root = fsspec.core.url_to_fs(lake.path("x").removesuffix("/x"))
-    return fs, f"{root}/{PLAN}"
