@@ -23,6 +23,25 @@ class Told(NamedTuple):
 Run = Callable[..., Told]
 
 
+def command_line_of(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], width: int = 80
+) -> Run:
+    """`observatory` with some words, on a terminal of so many columns."""
+    monkeypatch.setenv("COLUMNS", str(width))
+
+    def run(*arguments: object) -> Told:
+        monkeypatch.setattr(sys, "argv", ["observatory", *map(str, arguments)])
+        capsys.readouterr()
+        code = 0
+        try:
+            command_line.main()
+        except SystemExit as leave:
+            code = int(leave.code or 0)
+        return Told(code, *capsys.readouterr())
+
+    return run
+
+
 def cost_command(
     settings: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -32,14 +51,7 @@ def cost_command(
     """`observatory cost` with these settings; first words that go without them may be named."""
 
     def run(*arguments: str, width: int = 120) -> Told:
-        monkeypatch.setenv("COLUMNS", str(width))
         own = [] if arguments[0] in without_settings else ["--config", str(settings)]
-        monkeypatch.setattr(sys, "argv", ["observatory", "cost", *arguments, *own])
-        code = 0
-        try:
-            command_line.main()
-        except SystemExit as leave:
-            code = int(leave.code or 0)
-        return Told(code, *capsys.readouterr())
+        return command_line_of(monkeypatch, capsys, width)("cost", *arguments, *own)
 
     return run

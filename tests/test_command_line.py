@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Callable
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import polars as pl
 import pytest
@@ -24,6 +24,7 @@ from jobs.core.contracts import contract, rows_frame
 from jobs.core.errors import ValidationHeld
 from jobs.engine.lake import Lake
 from tests.conftest import ROOT
+from tests.in_process import Told, command_line_of
 
 COMMANDS = [
     *("pull", "run", "show", "tables", "status", "quarantine"),
@@ -50,32 +51,14 @@ format = "postfix"
 """
 
 
-class Told(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
 Observatory = Callable[..., Told]
 
 
 @pytest.fixture
 def observatory(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Observatory:
     """Run the command line in this process."""
-    monkeypatch.setenv("COLUMNS", "200")
 
-    def run(*arguments: object) -> Told:
-        monkeypatch.setattr(sys, "argv", ["observatory", *map(str, arguments)])
-        capsys.readouterr()
-        code = 0
-        try:
-            command_line.main()
-        except SystemExit as leave:
-            code = int(leave.code or 0)
-        told = capsys.readouterr()
-        return Told(code, told.out, told.err)
-
-    return run
+    return command_line_of(monkeypatch, capsys, width=200)
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import json
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,6 @@ import polars as pl
 import pytest
 from rich.cells import cell_len
 
-from jobs.cli import main as command_line
 from jobs.explain.assembled import decisions
 from jobs.explain.cells import COUNTED, cells_of
 from jobs.explain.finding import find
@@ -22,7 +20,7 @@ from jobs.explain.search import MESSAGE, TRANSMISSION, VERDICT, Asked, Match, Se
 from jobs.explain.story import Story, story_of
 from jobs.settings.config import Operator
 from jobs.stages.runner import Run
-from tests.in_process import Told
+from tests.in_process import Told, command_line_of
 from tests.whole_runs import MAIL_NETWORK, operator_toml, source_toml
 
 Command = Callable[..., Told]
@@ -30,19 +28,8 @@ Command = Callable[..., Told]
 
 @pytest.fixture
 def observatory(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    monkeypatch.setenv("COLUMNS", "80")
 
-    def run(*arguments: object) -> Told:
-        monkeypatch.setattr(sys, "argv", ["observatory", *map(str, arguments)])
-        capsys.readouterr()
-        code = 0
-        try:
-            command_line.main()
-        except SystemExit as leave:
-            code = int(leave.code or 0)
-        return Told(code, *capsys.readouterr())
-
-    return run
+    return command_line_of(monkeypatch, capsys)
 
 
 def settings_file(work: Run) -> Path:

@@ -9,12 +9,10 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import polars as pl
 import pytest
 
-from jobs.cli import main as command_line
 from jobs.core.errors import ObservatoryError
 from jobs.engine.lake import Lake
 from jobs.first.proposal import add_known, country_of_domains, country_of_zone, local_domains, propose
@@ -22,17 +20,12 @@ from jobs.first.settings_text import proposed_answers, settings_text
 from jobs.settings import config
 from jobs.sniff import kannel
 from tests.conftest import ROOT
+from tests.in_process import Told, command_line_of
 
 LAB = ROOT / "sample_data" / "lab"
 MAIL, FILTER = LAB / "postfix" / "mail.rfc3164.log", LAB / "postfix" / "rspamd.log"
 EXIM, SMS = LAB / "exim" / "mainlog", LAB / "kannel" / "bearerbox-access.log"
 OWN_FORMAT = "%l~%t~%i~%A~%p~%P~%L~%b"
-
-
-class Told(NamedTuple):
-    code: int
-    out: str
-    err: str
 
 
 Observatory = Callable[..., Told]
@@ -43,7 +36,6 @@ def observatory(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> Observatory:
     """Run the command line in a new folder, on a terminal's width, without a key."""
-    monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.delenv("OBSERVATORY_PSEUDONYM_KEY")
     monkeypatch.delenv("OBSERVATORY_PSEUDONYM_KEY_FILE", raising=False)
     monkeypatch.chdir(tmp_path)
@@ -51,18 +43,7 @@ def observatory(
     own.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(own))
 
-    def run(*arguments: object) -> Told:
-        monkeypatch.setattr(sys, "argv", ["observatory", *map(str, arguments)])
-        capsys.readouterr()
-        code = 0
-        try:
-            command_line.main()
-        except SystemExit as leave:
-            code = int(leave.code or 0)
-        told = capsys.readouterr()
-        return Told(code, told.out, told.err)
-
-    return run
+    return command_line_of(monkeypatch, capsys)
 
 
 # --- what logs propose ----------------------------------------------------------------------------------

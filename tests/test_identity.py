@@ -4,19 +4,17 @@ refused before anything is written, and an operator that the settings lost is in
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
 import pytest
 
-from jobs.cli import main as command_line
 from jobs.engine import record
 from jobs.engine.lake import FORM, MARK, Lake
 from jobs.protect import pseudonyms
 from tests.conftest import KEY, ROOT
-from tests.in_process import Told
+from tests.in_process import Told, command_line_of
 from tests.test_older_lake import files_in
 from tests.whole_runs import MAIL_NETWORK, operator_toml, rows_in, source_toml
 
@@ -31,24 +29,17 @@ def observatory(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> Observatory:
     """Run the command line in this process, with the settings and a key."""
-    monkeypatch.setenv("COLUMNS", "200")
+    call = command_line_of(monkeypatch, capsys, width=200)
 
     def run(*arguments: object, key: str | None = KEY) -> Told:
-        settings = tmp_path / "observatory.toml"
-        monkeypatch.setattr(sys, "argv", ["observatory", *map(str, arguments), "--config", str(settings)])
         monkeypatch.delenv(pseudonyms.KEY, raising=False)
         if key is not None:
             monkeypatch.setenv(pseudonyms.KEY, key)
         pseudonyms.operator_key.cache_clear()
-        capsys.readouterr()
-        code = 0
         try:
-            command_line.main()
-        except SystemExit as leave:
-            code = int(leave.code or 0)
+            return call(*arguments, "--config", tmp_path / "observatory.toml")
         finally:
             pseudonyms.operator_key.cache_clear()
-        return Told(code, *capsys.readouterr())
 
     return run
 

@@ -31,7 +31,7 @@ from jobs.stages.quality import TABLE as QUALITY
 from jobs.stages.renew import renew
 from jobs.stages.silver_stage import SILVER
 from tests.conftest import ROOT
-from tests.in_process import Told
+from tests.in_process import Told, command_line_of
 from tests.test_audit import xlsx
 from tests.whole_runs import MAIL_NETWORK, rows_in, source_toml
 
@@ -54,19 +54,8 @@ EARLIER: dict[str, Any] = {
 @pytest.fixture
 def observatory(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Observatory:
     """Run the command line in this process."""
-    monkeypatch.setenv("COLUMNS", "200")
 
-    def run(*arguments: object) -> Told:
-        monkeypatch.setattr(sys, "argv", ["observatory", *map(str, arguments)])
-        capsys.readouterr()
-        code = 0
-        try:
-            command_line.main()
-        except SystemExit as leave:
-            code = int(leave.code or 0)
-        return Told(code, *capsys.readouterr())
-
-    return run
+    return command_line_of(monkeypatch, capsys, width=200)
 
 
 def write_earlier(lake: Lake, table: str, frame: pl.DataFrame) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 import random
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +13,6 @@ import polars as pl
 import pytest
 from rich.cells import cell_len
 
-from jobs.cli import main as command_line
 from jobs.reconcile import eximstats, pflogsumm
 from jobs.reconcile.command import Reconciled, reconciled
 from jobs.reconcile.counts import Bridge, Step
@@ -22,7 +20,7 @@ from jobs.sniff.files import logs_of
 from jobs.sniff.looking import look
 from jobs.sniff.recognising import separated
 from tests.conftest import ROOT
-from tests.in_process import Told
+from tests.in_process import Told, command_line_of
 
 LAB = ROOT / "sample_data" / "lab"
 STUDY = ROOT / "sample_data" / "study"
@@ -47,19 +45,8 @@ Command = Callable[..., Told]
 
 @pytest.fixture
 def observatory(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    monkeypatch.setenv("COLUMNS", "80")
 
-    def run(*arguments: object) -> Told:
-        monkeypatch.setattr(sys, "argv", ["observatory", *map(str, arguments)])
-        capsys.readouterr()
-        code = 0
-        try:
-            command_line.main()
-        except SystemExit as leave:
-            code = int(leave.code or 0)
-        return Told(code, *capsys.readouterr())
-
-    return run
+    return command_line_of(monkeypatch, capsys)
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import gzip
 import json
 import os
 import shutil
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,6 @@ import polars as pl
 import pytest
 
 from jobs.audit.drawing import Plan, draw
-from jobs.cli import main as command_line
 from jobs.core.errors import ObservatoryError
 from jobs.engine import record
 from jobs.engine.lake import Lake
@@ -31,7 +29,7 @@ from jobs.stages.gold_stage import GOLD
 from jobs.stages.runner import Run, run
 from jobs.stages.silver_stage import SILVER
 from jobs.state.sources import source_rows
-from tests.in_process import Told
+from tests.in_process import Told, command_line_of
 from tests.test_future import message
 from tests.whole_runs import MAIL_NETWORK, operator_toml, rows_in, source_toml
 
@@ -456,19 +454,8 @@ Observatory = Callable[..., Told]
 
 @pytest.fixture
 def observatory(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Observatory:
-    monkeypatch.setenv("COLUMNS", "80")
 
-    def call(*arguments: object) -> Told:
-        monkeypatch.setattr(sys, "argv", ["observatory", *map(str, arguments)])
-        capsys.readouterr()
-        code = 0
-        try:
-            command_line.main()
-        except SystemExit as leave:
-            code = int(leave.code or 0)
-        return Told(code, *capsys.readouterr())
-
-    return call
+    return command_line_of(monkeypatch, capsys)
 
 
 def test_the_command(again: Site, observatory: Observatory, monkeypatch: pytest.MonkeyPatch) -> None:

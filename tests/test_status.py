@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,6 @@ from typing import Any
 import pytest
 from rich.cells import cell_len
 
-from jobs.cli import main as command_line
 from jobs.core.contracts import format_kind, rows_frame
 from jobs.engine import lake
 from jobs.engine.lake import Lake
@@ -24,7 +22,7 @@ from jobs.state import sources
 from jobs.state.sources import source_rows
 from jobs.state.validations import rule_counts, standing
 from tests.conftest import ROOT
-from tests.in_process import Told
+from tests.in_process import Told, command_line_of
 from tests.whole_runs import MAIL_NETWORK, operator_toml, source_toml
 
 KEYS = [
@@ -38,21 +36,10 @@ Command = Callable[..., Told]
 @pytest.fixture
 def observatory(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
     """Run the command line in this process, on a terminal of 80 columns."""
-    monkeypatch.setenv("COLUMNS", "80")
     # The settings of each test have a time of their own.
     monkeypatch.delenv("OBSERVATORY_READ_AT", raising=False)
 
-    def run(*arguments: object) -> Told:
-        monkeypatch.setattr(sys, "argv", ["observatory", *map(str, arguments)])
-        capsys.readouterr()
-        code = 0
-        try:
-            command_line.main()
-        except SystemExit as leave:
-            code = int(leave.code or 0)
-        return Told(code, *capsys.readouterr())
-
-    return run
+    return command_line_of(monkeypatch, capsys)
 
 
 def written(folder: Path, read_at: dt.datetime, *sources: str, more: str = "") -> Path:
