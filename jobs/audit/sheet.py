@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jobs.core.contracts import CODELISTS, codes
+from jobs.core.contracts import codes, rows_of
 from jobs.core.errors import ObservatoryError
 from jobs.ingest import archives
 
@@ -64,8 +64,7 @@ class Row:
 
 def names(codelist: str) -> dict[str, str]:
     """The codes of a list with what people call them."""
-    with (CODELISTS / f"{codelist}.csv").open(newline="", encoding="utf-8") as rows:
-        return {row["code"]: row["name"] for row in csv.DictReader(rows)}
+    return {code: row["name"] for code, row in rows_of(codelist).items()}
 
 
 def write_xlsx(units: list[dict[str, Any]], file: Path) -> None:

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import difflib
-from functools import cache
 from typing import Any
-
-from jobs.core.contracts import CODELISTS
 
 
 def one_of(value: str, known: Any, what: str) -> str:
@@ -24,12 +20,6 @@ def nearest(value: str, known: Any) -> str:
     if close:
         return f"; did you mean '{by_lower[close[0]]}'?"
     return f"; known are: {', '.join(sorted(by_lower.values()))}" if len(by_lower) <= 20 else ""
-
-
-@cache
-def codes(codelist: str) -> frozenset[str]:
-    with open(CODELISTS / f"{codelist}.csv", newline="", encoding="utf-8") as file:
-        return frozenset(row["code"] for row in csv.DictReader(file))
 
 
 def model_of(model: Any, step: str) -> Any:

@@ -141,19 +141,30 @@ def expanded(given: str, table: str) -> list[str]:
     for the table."""
     if given != "bronze.*":
         return [given]
-    return [f"bronze.{row['code']}" for row in rows_of_list("format") if table in row["silver"].split()]
+    return [f"bronze.{code}" for code, row in rows_of("format").items() if table in row["silver"].split()]
 
 
 def format_kind(name: str) -> str:
     """How files of a format are read: lines, documents, or profile. Its kernel need not be imported."""
-    return next((row["kind"] for row in rows_of_list("format") if row["code"] == name), "lines")
+    return rows_of("format").get(name, {"kind": "lines"})["kind"]
+
+
+def csv_rows(file: Path) -> tuple[dict[str, str], ...]:
+    """The rows of a CSV file of the project, as text."""
+    with file.open(newline="", encoding="utf-8") as lines:
+        return tuple(csv.DictReader(lines))
 
 
 @cache
-def rows_of_list(codelist: str) -> tuple[dict[str, str], ...]:
-    """The rows of a list under schemas/codelists/."""
-    with (CODELISTS / f"{codelist}.csv").open(newline="", encoding="utf-8") as rows:
-        return tuple(csv.DictReader(rows))
+def rows_of(codelist: str) -> dict[str, dict[str, str]]:
+    """The rows of a list under schemas/codelists/, by code."""
+    return {row["code"]: row for row in csv_rows(CODELISTS / f"{codelist}.csv")}
+
+
+@cache
+def reference_rows(table: str) -> tuple[dict[str, str], ...]:
+    """The rows of a table under schemas/reference/, as text."""
+    return csv_rows(REFERENCE / f"{table}.csv")
 
 
 def refuse_words(file_name: str, raw: Mapping[str, Any]) -> None:
@@ -176,13 +187,10 @@ def tables() -> tuple[str, ...]:
 @cache
 def codes(codelist: str) -> tuple[str, ...]:
     """The codes of a list under schemas/codelists/, or of a reference table's column."""
-    if codelist.startswith("ref."):
-        _, table, column = codelist.split(".")
-        file = REFERENCE / f"{table}.csv"
-    else:
-        file, column = CODELISTS / f"{codelist}.csv", "code"
-    with file.open(newline="", encoding="utf-8") as rows:
-        return tuple(dict.fromkeys(row[column] for row in csv.DictReader(rows)))
+    if not codelist.startswith("ref."):
+        return tuple(rows_of(codelist))
+    _, table, column = codelist.split(".")
+    return tuple(dict.fromkeys(row[column] for row in reference_rows(table)))
 
 
 @cache

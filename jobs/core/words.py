@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 import datetime as dt
 from collections.abc import Iterable
 from decimal import Decimal
 from functools import cache
 from typing import Any
 
-from jobs.core.contracts import CODELISTS, REFERENCE
+from jobs.core.contracts import reference_rows as reference
+from jobs.core.contracts import rows_of as rows_of
 
 UNKNOWN, OTHER, TOTAL = "_U", "_O", "_T"
 NARROW = "\N{NO-BREAK SPACE}"
@@ -192,18 +192,6 @@ def listed(words: Iterable[str]) -> str:
 
 
 # --- names ----------------------------------------------------------------------------------------
-
-
-@cache
-def rows_of(codelist: str) -> dict[str, dict[str, str]]:
-    with (CODELISTS / f"{codelist}.csv").open(newline="", encoding="utf-8") as file:
-        return {row["code"]: row for row in csv.DictReader(file)}
-
-
-@cache
-def reference(table: str) -> tuple[dict[str, str], ...]:
-    with (REFERENCE / f"{table}.csv").open(newline="", encoding="utf-8") as file:
-        return tuple(csv.DictReader(file))
 
 
 def name(codelist: str, code: str | None) -> str:

@@ -7,19 +7,17 @@ machine's time zone. Every proposal states what it goes by, so that a person can
 
 from __future__ import annotations
 
-import csv
 import importlib.resources
 import re
 import time
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 
 import polars as pl
 
-from jobs.core.contracts import REFERENCE
+from jobs.core.contracts import reference_rows
 from jobs.formats.registry import KERNELS
 from jobs.protect.location import country_of_numbers, in_networks
 from jobs.protect.pseudonyms import HOST_ITSELF
@@ -252,7 +250,7 @@ def country_of_domains(domains: dict[str, int]) -> tuple[str, str] | None:
         if len(ending) == 2:
             counts["gb" if ending == "uk" else ending] += count
     for ending, _ in counts.most_common():
-        row = next((row for row in country_rows() if row["iso2"].lower() == ending), None)
+        row = next((row for row in reference_rows("country") if row["iso2"].lower() == ending), None)
         if row is not None:
             return row["iso3"], f"the ending .{'uk' if ending == 'gb' else ending} of own domains"
     return None
@@ -269,17 +267,11 @@ def country_of_zone(zone: str | None) -> str | None:
         return None
     codes = [line.split("\t") for line in lines if line and not line.startswith("#")]
     iso2 = next((parts[0] for parts in codes if len(parts) > 2 and parts[2] == zone), None)
-    return next((row["iso3"] for row in country_rows() if row["iso2"] == iso2), None)
-
-
-@cache
-def country_rows() -> list[dict[str, str]]:
-    with open(REFERENCE / "country.csv", newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+    return next((row["iso3"] for row in reference_rows("country") if row["iso2"] == iso2), None)
 
 
 def country_row(iso3: str) -> dict[str, str]:
-    return next(row for row in country_rows() if row["iso3"] == iso3)
+    return next(row for row in reference_rows("country") if row["iso3"] == iso3)
 
 
 def named(parts: Iterable[str], most: int = 3) -> str:

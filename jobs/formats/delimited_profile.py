@@ -20,7 +20,8 @@ import polars as pl
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from jobs.core.channels import CALLS
-from jobs.core.choices import codes, model_of, nearest, one_of
+from jobs.core.choices import model_of, nearest, one_of
+from jobs.core.contracts import codes
 from jobs.core.errors import ObservatoryError
 
 PROFILES = Path(__file__).parent / "profiles"

@@ -18,7 +18,7 @@ from typing import Any
 
 import polars as pl
 
-from jobs.core.contracts import REFERENCE
+from jobs.core.contracts import reference_rows
 from jobs.core.errors import ObservatoryError
 from jobs.core.mobile_networks import is_mcc_mnc
 
@@ -136,8 +136,7 @@ def asn_of(text: Any) -> int | None:
 @cache
 def iso3_codes() -> dict[str, str]:
     """ISO 3166-1 alpha-3 by alpha-2."""
-    with (REFERENCE / "country.csv").open(newline="", encoding="utf-8") as rows:
-        return {row["iso2"]: row["iso3"] for row in csv.DictReader(rows)}
+    return {row["iso2"]: row["iso3"] for row in reference_rows("country")}
 
 
 def read_maxmind(path: Path) -> RangeTable:

@@ -17,7 +17,6 @@ Everything is worked out once for each distinct value (jobs/core/matching.py).
 
 from __future__ import annotations
 
-import csv
 import datetime as dt
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -30,7 +29,7 @@ from typing import Any, TypeVar
 import polars as pl
 
 from jobs.core.channels import CALLS
-from jobs.core.contracts import REFERENCE
+from jobs.core.contracts import REFERENCE, csv_rows
 from jobs.core.errors import ObservatoryError
 from jobs.core.matching import Matcher, by_distinct, found_in_lists, matcher, places_of
 
@@ -226,7 +225,7 @@ def _load(folder: Path, on: dt.date) -> Rules:
 
 def matched(folder: Path, table: str) -> list[dict[str, str]]:
     """The rows of a table of rules, each of a kind that something matches."""
-    rows = read(folder / f"{table}.csv")
+    rows = list(csv_rows(folder / f"{table}.csv"))
     for row in rows:
         if row["match_on"] not in KINDS[table]:
             raise ObservatoryError(
@@ -234,11 +233,6 @@ def matched(folder: Path, table: str) -> list[dict[str, str]]:
                 f" the row would never apply; delete it, or make it one of {', '.join(KINDS[table])}"
             )
     return rows
-
-
-def read(file: Path) -> list[dict[str, str]]:
-    with file.open(newline="", encoding="utf-8") as rows:
-        return list(csv.DictReader(rows))
 
 
 def shared(row: Mapping[str, str]) -> tuple[str, str, str, str, int]:

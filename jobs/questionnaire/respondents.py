@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jobs.core.choices import nearest
-from jobs.core.contracts import REFERENCE
+from jobs.core.contracts import reference_rows
 from jobs.core.errors import ObservatoryError
 from jobs.core.periods import last_day
 from jobs.questionnaire.definition import raw
@@ -97,15 +97,12 @@ def row_problems(cells: dict[str, str]) -> list[str]:
 
 def currency_on(country: str, day: dt.date) -> str | None:
     """The currency of a country (ISO 3166-1 alpha-3) on a day, ISO 4217; None of one without any."""
-    with (REFERENCE / "former_currency.csv").open(newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            if row["iso3"] == country and row["valid_from"] <= day.isoformat() < row["valid_to"]:
-                return row["currency"]
-    with (REFERENCE / "country.csv").open(newline="", encoding="utf-8") as file:
-        return next((row["currency"] for row in csv.DictReader(file) if row["iso3"] == country), "") or None
+    for row in reference_rows("former_currency"):
+        if row["iso3"] == country and row["valid_from"] <= day.isoformat() < row["valid_to"]:
+            return row["currency"]
+    return next((row["currency"] for row in reference_rows("country") if row["iso3"] == country), "") or None
 
 
 def country_names() -> dict[str, str]:
     """The name of each country in English: ref.country has no others."""
-    with (REFERENCE / "country.csv").open(newline="", encoding="utf-8") as file:
-        return {row["iso3"]: row["name_en"] for row in csv.DictReader(file)}
+    return {row["iso3"]: row["name_en"] for row in reference_rows("country")}

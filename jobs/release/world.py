@@ -9,7 +9,6 @@ database.
 
 from __future__ import annotations
 
-import csv
 import math
 from dataclasses import dataclass
 from functools import cache
@@ -18,6 +17,7 @@ from xml.sax.saxutils import quoteattr
 
 from markupsafe import escape
 
+from jobs.core.contracts import csv_rows
 from jobs.core.words import compact, round_to
 
 FILES = Path(__file__).parent / "world"
@@ -61,8 +61,8 @@ def land() -> tuple[str, ...]:
 
 @cache
 def positions() -> dict[str, tuple[int, int]]:
-    with (FILES / "position.csv").open(newline="", encoding="utf-8") as file:
-        return {row["iso3"]: (int(row["latitude"]), int(row["longitude"])) for row in csv.DictReader(file)}
+    rows = csv_rows(FILES / "position.csv")
+    return {row["iso3"]: (int(row["latitude"]), int(row["longitude"])) for row in rows}
 
 
 def projected(latitude: float, longitude: float) -> tuple[float, float]:

@@ -7,7 +7,6 @@ that OBSERVATORY_PSEUDONYM_KEY_FILE or else [lake] key_file names.
 
 from __future__ import annotations
 
-import csv
 import datetime as dt
 import ipaddress
 import os
@@ -29,8 +28,8 @@ from pydantic import (
 )
 
 from jobs.core import machine
-from jobs.core.choices import codes, model_of, nearest, one_of
-from jobs.core.contracts import REFERENCE, format_kind
+from jobs.core.choices import model_of, nearest, one_of
+from jobs.core.contracts import codes, format_kind, reference_rows
 from jobs.core.errors import ObservatoryError
 from jobs.core.key_names import KEY, KEY_FILE
 from jobs.core.mobile_networks import is_mcc_mnc
@@ -257,7 +256,7 @@ class FixedCost(Settings):
     @field_validator("countermeasure")
     @classmethod
     def known_countermeasure(cls, code: str) -> str:
-        return one_of(code, codes("countermeasure") | {"_T"}, "countermeasure")
+        return one_of(code, {*codes("countermeasure"), "_T"}, "countermeasure")
 
     @model_validator(mode="after")
     def ordered(self) -> FixedCost:
@@ -314,7 +313,7 @@ class Source(Settings):
     @field_validator("format")
     @classmethod
     def known_format(cls, name: str) -> str:
-        return one_of(name, codes("format") | {"auto"}, "format")
+        return one_of(name, {*codes("format"), "auto"}, "format")
 
     @field_validator("time_zone")
     @classmethod
@@ -355,7 +354,7 @@ class Gap(Settings):
     @classmethod
     def known_channels(cls, norm: dict[str, float] | None) -> dict[str, float] | None:
         for channel in norm or {}:
-            one_of(channel, codes("channel") | {"_T"}, "channel")
+            one_of(channel, {*codes("channel"), "_T"}, "channel")
         return norm
 
 
@@ -522,15 +521,13 @@ def bytes_of(text: str) -> int:
 
 @cache
 def countries() -> frozenset[str]:
-    with open(REFERENCE / "country.csv", newline="", encoding="utf-8") as file:
-        return frozenset(row["iso3"] for row in csv.DictReader(file))
+    return frozenset(row["iso3"] for row in reference_rows("country"))
 
 
 @cache
 def countries_by_alpha_2() -> dict[str, str]:
     """Alpha-3 codes by alpha-2 codes."""
-    with open(REFERENCE / "country.csv", newline="", encoding="utf-8") as file:
-        found = {row["iso2"]: row["iso3"] for row in csv.DictReader(file)}
+    found = {row["iso2"]: row["iso3"] for row in reference_rows("country")}
     return found | {"UK": found["GB"]}
 
 
@@ -549,8 +546,7 @@ def nearest_country(code: str) -> str:
 
 @cache
 def currencies() -> frozenset[str]:
-    with open(REFERENCE / "country.csv", newline="", encoding="utf-8") as file:
-        return frozenset(row["currency"] for row in csv.DictReader(file) if row["currency"]) | {"USD", "EUR"}
+    return frozenset(row["currency"] for row in reference_rows("country") if row["currency"]) | {"USD", "EUR"}
 
 
 def load(path: str | os.PathLike[str] = "observatory.toml", **overrides: Any) -> Observatory:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import datetime as dt
 from collections.abc import Iterable
-from functools import cache
 
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
@@ -13,8 +11,8 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from jobs.core.contracts import CODELISTS
 from jobs.core.patterns import pattern_text, visible
+from jobs.core.words import says
 from jobs.formats import PRECEDENCE
 from jobs.sniff.documents import Documents
 from jobs.sniff.figures import amount, bytes_of, duration, percent, stamp
@@ -109,7 +107,7 @@ def files_line(answer: Answer) -> Text:
 
 def format_line(answer: Answer) -> Text:
     assert answer.format is not None
-    about = descriptions("format").get(answer.format, "")
+    about = says("format", answer.format)
     text = Text.assemble((answer.format, "bold cyan"), f", {in_sentence(about)}" if about else "")
     if "profile" in answer.options:
         text.append(f" {answer.options['profile']}")
@@ -346,9 +344,3 @@ def draw_unknown(console: Console, answer: Answer) -> None:
 
 def visible_lines(text: str) -> str:
     return "\n".join(visible(line) for line in text.split("\n"))
-
-
-@cache
-def descriptions(codelist: str) -> dict[str, str]:
-    with open(CODELISTS / f"{codelist}.csv", newline="", encoding="utf-8") as file:
-        return {row["code"]: row["description"] for row in csv.DictReader(file)}
