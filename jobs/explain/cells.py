@@ -12,24 +12,17 @@ import polars as pl
 
 from jobs.core.contracts import conform, contract, reference
 from jobs.core.merge import whole
+from jobs.engine.finished import finish_rows
 from jobs.explain.search import MESSAGE, Match, Search
-from jobs.gold import bulk, bypass, bypass_indicator_daily, counting
-from jobs.stages.gold_tasks import BYPASS, CAMPAIGN, module_of
+from jobs.gold import bulk, bypass, bypass_indicator_daily
+from jobs.stages.gold_stage import GOLD_DAILY, VOLUME
+from jobs.stages.gold_tasks import BYPASS, CAMPAIGN, partials
 from jobs.stages.runner import read_reference
 
 DOMAIN = "gold.spam_sender_domain_daily"
 SOURCE = "gold.spam_source_daily"
 EFFORT = "gold.countermeasure_effort_daily"
-COUNTED = (
-    "gold.spam_volume_daily",
-    "gold.spam_type_daily",
-    SOURCE,
-    DOMAIN,
-    "gold.spam_route_daily",
-    "gold.type_coverage_daily",
-    BYPASS,
-    EFFORT,
-)
+COUNTED = (VOLUME, *(table for table in GOLD_DAILY if table not in (VOLUME, CAMPAIGN)))
 # Domains of few units stand together under this code.
 OTHERS = "_O"
 
@@ -52,20 +45,11 @@ def cells_of(search: Search, match: Match) -> list[Cell]:
         return []
     proved = bulk.filled(message, proof(search, message))
     operator = read_reference(search.settings, "ref.operator")
-    frames = {
-        "message": counting.marked(proved, reference("ref.definition")),
-        "definition": reference("ref.definition"),
-        "operator": operator,
-        "bypass_parameter": reference("ref.bypass_parameter"),
-    }
-    found = []
-    for table in COUNTED:
-        inputs = [frames[name.split(".")[1]] for name in contract(table).reads]
-        if table == BYPASS:
-            if not bypass_indicator_daily.has_links(operator):
-                continue
-            inputs.append(behaviour(search, message))
-        found += counted(search, table, module_of(table).partial(*inputs))
+    has_links = bypass_indicator_daily.has_links(operator)
+    tables = [table for table in COUNTED if has_links or table != BYPASS]
+    known = behaviour(search, message) if has_links else None
+    parts = partials(proved, tables, operator, known)
+    found = [cell for table, part in parts for cell in counted(search, table, part)]
     return [*found, *campaigns(search, message), *months(search, found)]
 
 
@@ -99,10 +83,10 @@ def behaviour(search: Search, message: pl.DataFrame) -> pl.DataFrame:
 
 def counted(search: Search, table: str, parts: pl.DataFrame) -> list[Cell]:
     """The cells of a table that parts of it from the messages make."""
-    about, job = contract(table), module_of(table)
+    about = contract(table)
     merged = whole(parts, table)
     # What stands together with others is decided by all units of the day.
-    finished = conform(job.finish(merged) if hasattr(job, "finish") and table != DOMAIN else merged, table)
+    finished = conform(merged, table) if table == DOMAIN else finish_rows(merged, table)
     if finished.is_empty():
         return []
     there = lake_rows(search, table, finished)

@@ -6,7 +6,7 @@ staging: the members of campaigns, what is proved of bulk, the behaviour of numb
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import polars as pl
 
@@ -135,21 +135,29 @@ def count(
     if proof is not None:
         message = bulk.filled(message, proof)
     known = taken_for(behaviours, message, [*bypass.NUMBER, "sender_hash"])
+    parts = partials(message, tables, operator, known)
+    return [left for table, part in parts for left in leave(part, table, staging)]
+
+
+def partials(
+    message: pl.DataFrame, tables: Iterable[str], operator: pl.DataFrame, known: pl.DataFrame | None
+) -> Iterator[tuple[str, pl.DataFrame]]:
+    """The part of each daily table that messages make, in which is filled in what is proved of bulk.
+
+    known: the behaviour of the numbers that sent them; None where nothing is known of any.
+    """
     frames = {
         "message": counting.marked(message, reference("ref.definition")),
         "definition": reference("ref.definition"),
         "operator": operator,
         "bypass_parameter": reference("ref.bypass_parameter"),
     }
-    made = []
     for table in tables:
-        about = contract(table)
-        inputs = [frames[name.split(".")[1]] for name in about.reads]
+        inputs = [frames[name.split(".")[1]] for name in contract(table).reads]
         if table == BYPASS:
             nobody = bypass.numbers_behaviour(bypass.contacts(message.clear()), frames["bypass_parameter"])
             inputs.append(nobody if known is None else known)
-        made += leave(module_of(table).partial(*inputs), table, staging)
-    return made
+        yield table, module_of(table).partial(*inputs)
 
 
 def merge(staging: str, table: str, parts: Sequence[Left]) -> list[Left]:
