@@ -119,8 +119,3 @@ def _fold_parts(parts: pl.LazyFrame) -> pl.LazyFrame:
             segment_count=pl.max_horizontal("_segments", "_parts").cast(pl.Int32),
         )
     )
-
-
-def _sum(column: str) -> pl.Expr:
-    """The sum of what is told; null where nothing is."""
-    return pl.when(pl.col(column).count() > 0).then(pl.col(column).sum())

@@ -75,6 +75,16 @@ def _client(where: pl.Series) -> list[pl.Series]:
     ]
 
 
+def _status(soft: pl.Series) -> pl.Expr:
+    """The status of a refusal; temporary where the line says so."""
+    return (
+        pl.when(soft.is_not_null())
+        .then(pl.lit("temporarily"))
+        .otherwise(pl.lit("rejected"))
+        .alias("status_code")
+    )
+
+
 def read_refusals(some: pl.DataFrame) -> pl.DataFrame:
     """`H=… F=<sender> [temporarily ]rejected RCPT <recipient>: reason` and its relatives."""
     text = some["text"]
@@ -103,10 +113,7 @@ def read_refusals(some: pl.DataFrame) -> pl.DataFrame:
     return some.select(
         "row",
         pl.lit("refusal").alias("event_code"),
-        pl.when(found["soft"].is_not_null())
-        .then(pl.lit("temporarily"))
-        .otherwise(pl.lit("rejected"))
-        .alias("status_code"),
+        _status(found["soft"]),
         step.alias("step_code"),
         *_client(
             front + after["place"].fill_null("") + after["where"].fill_null("") + found["after"].fill_null("")
@@ -230,10 +237,7 @@ def read_single_refusals(some: pl.DataFrame) -> pl.DataFrame:
         some.select(
             "row",
             pl.lit("refusal").alias("event_code"),
-            pl.when(found["soft"].is_not_null())
-            .then(pl.lit("temporarily"))
-            .otherwise(pl.lit("rejected"))
-            .alias("status_code"),
+            _status(found["soft"]),
             pl.lit("after DATA PRDR").alias("step_code"),
             pl.coalesce(found["own"], found["address"]).alias("recipient"),
             codes["1"].alias("reply_code"),
