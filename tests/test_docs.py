@@ -6,6 +6,7 @@ import csv
 import re
 import sys
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
 
@@ -186,3 +187,19 @@ def test_every_option_of_a_format_is_documented() -> None:
     for name, kernel in KERNELS.items():
         for option in getattr(kernel, "OPTIONS", ()):
             assert re.search(rf"^\| `{name}` \|.*`{option}\b", text, re.MULTILINE), (name, option)
+
+
+def texts_of(command: Any, path: str = "observatory") -> Iterator[tuple[str, str]]:
+    """The help texts of a command and of all below it."""
+    yield path, command.help or ""
+    for parameter in command.params:
+        yield f"{path} {parameter.name}", getattr(parameter, "help", None) or ""
+    for name, below in getattr(command, "commands", {}).items():
+        yield from texts_of(below, f"{path} {name}")
+
+
+def test_no_help_loses_the_name_of_a_settings_table() -> None:
+    """Rich takes `[study]` for markup and prints nothing of it; a backslash before it keeps it."""
+    found = list(texts_of(typer.main.get_command(command_line.app)))
+    assert len(found) > 100 and any(r"\[study]" in text for _, text in found)
+    assert [path for path, text in found if re.search(r"(?<!\\)\[[a-z.]+\]", text)] == []

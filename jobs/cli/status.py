@@ -36,10 +36,10 @@ def status(
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object for each source.")] = False,
 ) -> None:
-    """Each source: landed, waiting, last record, quarantine, what holds it back, and what to do next.
+    r"""Each source: landed, waiting, last record, quarantine, what holds it back, and what to do next.
 
-    Ends with exit code 3 if a source is stale: its last record is older than stale_days of its source or of
-    the lake, 2 days without a setting.
+    Ends with exit code 3 if a source is stale: its last record is older than stale_days of its source or
+    of \[lake], 2 days without a setting.
     """
     from jobs.engine.lake import open_lake
     from jobs.state.sources import as_json, source_rows

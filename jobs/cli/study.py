@@ -48,7 +48,8 @@ def estimate(
     files: Annotated[
         Path | None,
         typer.Option(
-            help="Folder with operator_frame, denominator and price_level as CSV; else the study's `files`.",
+            help="Folder with operator_frame, denominator and price_level as CSV;"
+            " \\[study] files without it.",
             show_default=False,
         ),
     ] = None,
@@ -71,7 +72,7 @@ def estimate(
         list[str] | None,
         typer.Option(
             help="US dollars for each subscription and year: 0.8, or EMAIL=0.8 for a channel; without it"
-            " [study.gap] norm.",
+            " \\[study.gap] norm.",
             metavar="AMOUNT",
             show_default=False,
         ),
@@ -79,7 +80,7 @@ def estimate(
     best_share: Annotated[
         float | None,
         typer.Option(
-            help="Share of respondents that are the best: 0.25; [study.gap] best_share without it.",
+            help="Share of respondents that are the best: 0.25; \\[study.gap] best_share without it.",
             show_default=False,
         ),
     ] = None,
@@ -133,7 +134,7 @@ def gap_of(target: list[Target] | None, norm: list[str] | None, best_share: floa
 def load(
     files: Annotated[
         list[Path] | None,
-        typer.Argument(help="Packages; without any those in `inbox` of the study.", metavar="FILE…"),
+        typer.Argument(help="Packages; without any those of \\[study] inbox.", metavar="FILE…"),
     ] = None,
     config_file: Annotated[Path, typer.Option("--config", help="The settings file.")] = Path(
         "observatory.toml"
