@@ -6,6 +6,7 @@ import collections
 import gzip
 import io
 import json
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,9 +17,11 @@ from deltalake import DeltaTable
 from rich.console import Console
 
 from jobs.cli import demo
+from jobs.core import words
 from jobs.core.contracts import contract, reference
 from jobs.core.sql import expression
 from jobs.costs import simulation
+from jobs.release.write import write
 from jobs.stages.gold_stage import GOLD
 from jobs.stages.runner import Run
 from jobs.stages.silver_stage import SILVER
@@ -348,3 +351,9 @@ def test_the_readme_shows_what_the_demo_prints(study: Run) -> None:
     text = io.StringIO()
     Console(file=text, width=80).print(*demo.results(study.lake))
     assert is_shown(sessions(README)["make demo"], text.getvalue()), text.getvalue()
+
+
+def test_the_readmes_picture_is_named_by_the_page_of_today(study: Run, tmp_path: Path) -> None:
+    page = write(study.lake, study.settings, tmp_path).read_text(encoding="utf-8")
+    named = re.findall(r"!\[The report page: s(.*?)\]", README.read_text(encoding="utf-8"))
+    assert [words.unbroken(f"S{rest}") for rest in named] == re.findall(r"<h1>(.*?)</h1>", page)
