@@ -340,6 +340,18 @@ def count(cases: list[Case], is_added: bool) -> dict[str, dict[str, int]]:
     return found
 
 
+def test_a_filter_that_names_recipients_leaves_a_marked_message_marked() -> None:
+    """The server tells of a delivery, and not to whom: what it tells holds for those that a filter names."""
+    unnamed = {"is_spam": None, "symbols": [], "subject": None, "recipients": [], "has_queue_id": True}
+    marks = unnamed | {"engine_code": "rspamd", "action": "rewrite subject", "minute": 0}
+    names_two = {"engine_code": "amavis", "action": "Blocked UNCHECKED", "recipients": NAMES[1:], "minute": 1}
+    case = {"end": ENDS[0], "subject": None, "recipient": None, "knows": False}
+    case |= {"before": [marks], "added": unnamed | names_two | {"is_spam": True}}
+    (alone,) = count([case], is_added=False).values()
+    (both,) = count([case], is_added=True).values()
+    assert (alone["OPERATOR"], both["OPERATOR"]) == (1, 2)
+
+
 # What fails is named case by case: nothing is gained by looking for fewer cases that fail.
 @settings(max_examples=8, deadline=None, phases=[Phase.generate])
 @given(st.lists(MESSAGE, min_size=40, max_size=60))

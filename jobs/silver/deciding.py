@@ -40,8 +40,9 @@ def name_all_recipients(rows: pl.DataFrame) -> pl.DataFrame:
         .filter(pl.col("own").is_null() | (pl.col("recipient_hash") != pl.col("own")))
         .select("nr", *RECIPIENT)
     )
-    # What the server has not tried yet waits in its queue.
-    waits = pl.col("stage_code") == "delivery"
+    # Beside a recipient that the server names, the others wait in its queue; where it names none, what it says
+    # holds for all.
+    waits = (pl.col("stage_code") == "delivery") & (pl.col("named_by") != "_U")
     others = (
         known.drop(*RECIPIENT)
         .join(added, on="nr")
