@@ -94,9 +94,9 @@ airflow: setup-dev $(if $(filter spark,$(ENGINE)),setup-spark)  ## Open Airflow 
 	@$(if $(filter spark,$(ENGINE)),$(ON_SPARK)) docker/airflow_standalone.sh
 
 benchmark: setup-dev  ## Compare speed and memory with other programs, formats with a raw copy, and show where time goes
-	@$(BIN)/python -m tests.benchmark --days
-	@$(BIN)/python -m tests.benchmark_formats
-	@$(BIN)/python -m tests.benchmark_measures
+	@$(BIN)/python -m benchmarks.speed --days
+	@$(BIN)/python -m benchmarks.formats
+	@$(BIN)/python -m benchmarks.measures
 
 derived: setup-dev  ## Write the files that derive from the contracts
 	@$(BIN)/python -m schemas.dictionary

@@ -39,8 +39,8 @@ def keys_of_one_test() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def mixed_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """A finished run of every format that the lab has (tests/mixed.py), for tests that only read its lake."""
-    from tests.mixed import mixed_logs, mixed_settings, run_mixed
+    """A finished run of every format that the lab has (tests/support/mixed.py), for tests that only read."""
+    from tests.support.mixed import mixed_logs, mixed_settings, run_mixed
 
     folder = tmp_path_factory.mktemp("mixed")
     mixed_logs(folder)

@@ -634,7 +634,7 @@ def run_all(settings: config.Observatory) -> list[str]:
 def draw_page(settings: config.Observatory, folder: Path) -> Path:
     """The page of a lake, and its main figures on the terminal."""
     from jobs.cli.demo import results
-    from jobs.release.write import write
+    from jobs.report.write import write
 
     lake = lake_of(settings)
     with err.status("Drawing the report"):
@@ -647,7 +647,7 @@ def draw_page(settings: config.Observatory, folder: Path) -> Path:
 
 
 def write_report(lake: Lake, settings: config.Observatory, folder: Path) -> None:
-    from jobs.release.write import left_out, write
+    from jobs.report.write import left_out, write
 
     with err.status("Drawing the report"):
         page = write(lake, settings, folder)

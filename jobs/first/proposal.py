@@ -24,10 +24,10 @@ from jobs.protect.pseudonyms import HOST_ITSELF
 from jobs.silver.assembling import all_counted_once
 from jobs.sniff import kannel
 from jobs.sniff.files import Log, Problem, logs_of
-from jobs.sniff.looking import Answer, look
 from jobs.sniff.proposal import source_id
 from jobs.sniff.recognising import Recognised, separated
 from jobs.sniff.silver import NETWORKS
+from jobs.sniff.survey import Answer, look
 from jobs.sniff.zones import this_machines_zone
 
 # Bytes of each log that are looked at, and seconds for all logs together.

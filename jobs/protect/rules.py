@@ -392,7 +392,7 @@ def primary_type(matched: Sequence[TypeRule]) -> Primary:
     """The type that the matching rules tell, all types, whether the evidence is strong, and its priority.
 
     What the server and several filters tell is held against each other in the order of primary_rule()
-    (jobs/silver/telling.py).
+    (jobs/silver/type_evidence.py).
     """
     best = primary_rule(matched)
     if best is None:

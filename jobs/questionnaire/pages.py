@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from jobs.questionnaire import look
+from jobs.questionnaire import styles
 from jobs.questionnaire.definition import Form, raw
 from jobs.questionnaire.order import Layout, Order, fault_column
 from jobs.questionnaire.respondents import country_names
@@ -14,7 +14,7 @@ from jobs.questionnaire.texts import keys, options, text
 def write_lists(sheet: Any, asked: Form, order: Order, layout: Layout, style: Any) -> None:
     """Every list that the form asks to choose from, one below the other: code and label."""
     language = order.language
-    look.set_up(sheet, language, (), text(language, "word", "page"))
+    styles.set_up(sheet, language, (), text(language, "word", "page"))
     sheet.set_column(0, 0, 18)
     sheet.set_column(1, 1, 70)
     sheet.write(0, 0, text(language, "sheet", "codes"), style.title)
@@ -40,7 +40,7 @@ def write_lists(sheet: Any, asked: Form, order: Order, layout: Layout, style: An
         sheet.write(number, 1, label, style.label)
     layout.list_range["country"] = f"={name}!$A${row + 2}:$A${row + 1 + len(countries)}"
     sheet.freeze_panes(1, 0)
-    sheet.protect("", look.PROTECTION)
+    sheet.protect("", styles.PROTECTION)
 
 
 def write_instructions(
@@ -48,7 +48,7 @@ def write_instructions(
 ) -> None:
     """Whose form it is, how it is filled in, and what is still open."""
     language, whose = order.language, order.respondent
-    look.set_up(sheet, language, (), text(language, "word", "page"))
+    styles.set_up(sheet, language, (), text(language, "word", "page"))
     sheet.set_portrait()
     sheet.set_column(0, 0, 34)
     sheet.set_column(1, 1, 78)
@@ -77,9 +77,9 @@ def write_instructions(
         words = text(language, "instruction", key, currency=order.currency, core=core)
         sheet.write(row, 0, number, style.number)
         sheet.write(row, 1, words, style.prose)
-        sheet.set_row(row, look.height((words, 78)))
+        sheet.set_row(row, styles.height((words, 78)))
     sheet.print_area(0, 0, row, 1)
-    sheet.protect("", look.PROTECTION)
+    sheet.protect("", styles.PROTECTION)
 
 
 def instructions(order: Order) -> list[str]:
@@ -116,7 +116,7 @@ def write_progress(
 def write_errors(sheet: Any, order: Order, asked: Form, layout: Layout, style: Any) -> None:
     """All that is to be corrected, a line for each point, with a link to its cell in this workbook."""
     language = order.language
-    look.set_up(sheet, language, (), text(language, "word", "page"))
+    styles.set_up(sheet, language, (), text(language, "word", "page"))
     for column, (key, width) in enumerate(
         {"sheet": 24, "cell": 10, "code": 24, "written": 30, "remedy": 90}.items()
     ):
@@ -138,6 +138,6 @@ def write_errors(sheet: Any, order: Order, asked: Form, layout: Layout, style: A
         sheet.write_string(row, 2, fault.indicator, style.code)
         sheet.write_string(row, 3, fault.written, style.label)
         sheet.write_string(row, 4, fault.message(language), style.prose)
-        sheet.set_row(row, look.height((fault.message(language), 90), (fault.written, 30)))
+        sheet.set_row(row, styles.height((fault.message(language), 90), (fault.written, 30)))
     sheet.freeze_panes(3, 0)
-    sheet.protect("", look.PROTECTION)
+    sheet.protect("", styles.PROTECTION)

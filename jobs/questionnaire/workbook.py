@@ -13,7 +13,7 @@ from typing import Any
 import xlsxwriter
 
 from jobs.core.periods import edges
-from jobs.questionnaire import look, sheet_checks
+from jobs.questionnaire import sheet_checks, styles
 from jobs.questionnaire.definition import Form, Indicator, Question, form, raw
 from jobs.questionnaire.filing import COLUMNS, FILLED
 from jobs.questionnaire.order import Layout, Order, fault_column
@@ -32,7 +32,7 @@ def make_workbook(order: Order) -> bytes:
     title = text(order.language, "title", "name")
     book.set_properties({"title": title, "created": dt.datetime.combine(raw()["date"], dt.time())})
     book.set_calc_mode("auto")
-    style = look.styles(book, order.language)
+    style = styles.styles(book, order.language)
     layout = lay_out(asked, order.language, order.period)
     opening = book.add_worksheet(text(order.language, "sheet", "instructions"))
     errors = book.add_worksheet(text(order.language, "sheet", "errors")) if order.faults else None
@@ -57,7 +57,7 @@ def lay_out(asked: Form, language: str, period: str) -> Layout:
     """The row of each line: a heading for each question, its lines, and a sum where one is shown."""
     layout = Layout(period)
     for section, questions in asked.sections:
-        row = look.FIRST_ROW
+        row = styles.FIRST_ROW
         for question in questions:
             row += 1
             sums = {relation.parts[-1] for relation in asked.relations if relation.has_sum}
@@ -92,7 +92,7 @@ def write_section(
 ) -> tuple[str, int]:
     """One sheet of questions; the range of its checks and how many points are open in it as it is made."""
     language = order.language
-    look.set_up(sheet, language, COLUMNS, text(language, "word", "page"))
+    styles.set_up(sheet, language, COLUMNS, text(language, "word", "page"))
     sheet.write_row(0, 0, COLUMNS)
     sheet.set_row(0, None, None, {"hidden": True})
     sheet.set_row(1, 30)
@@ -104,7 +104,7 @@ def write_section(
         sheet.write(2, column, text(language, "column", key), style.header)
     sheet.set_row(2, 22)
     opened = 0
-    row = look.FIRST_ROW
+    row = styles.FIRST_ROW
     for question in questions:
         opened += write_heading(sheet, row, question, asked, order, layout, style)
         for indicator in question.indicators:
@@ -116,12 +116,12 @@ def write_section(
                     write_sum(sheet, row, relation, asked, order, layout, style)
         row += 1
     last = row - 1
-    checks = f"H{look.FIRST_ROW + 1}:H{last + 1}"
+    checks = f"H{styles.FIRST_ROW + 1}:H{last + 1}"
     for mark, made in (("✗", style.bad), ("✓", style.good)):
         condition = {"type": "text", "criteria": "begins with", "value": mark, "format": made}
         sheet.conditional_format(checks, condition)
     sheet.print_area(1, 0, last, len(COLUMNS) - 1)
-    return f"'{text(language, 'sheet', section)}'!$H${look.FIRST_ROW + 1}:$H${last + 1}", opened
+    return f"'{text(language, 'sheet', section)}'!$H${styles.FIRST_ROW + 1}:$H${last + 1}", opened
 
 
 def write_heading(
@@ -142,7 +142,7 @@ def write_heading(
     else:
         sheet.write(row, 1, words, style.heading_bold)
     told = "".join(each for each in pieces if isinstance(each, str))
-    sheet.set_row(row, look.height((told, look.WIDTHS[1]), *required_words(question, language)))
+    sheet.set_row(row, styles.height((told, styles.WIDTHS[1]), *required_words(question, language)))
     for column in range(2, len(COLUMNS)):
         sheet.write_blank(row, column, None, style.heading)
     formula = sheet_checks.required(question, asked, layout, language)
@@ -158,7 +158,7 @@ def required_words(question: Question, language: str) -> list[tuple[str, float]]
     """What the check of a question may say, with its column's width."""
     if question.required is None:
         return []
-    return [(sheet_checks.fault(language, sheet_checks.required_key(question)), look.WIDTHS[7])]
+    return [(sheet_checks.fault(language, sheet_checks.required_key(question)), styles.WIDTHS[7])]
 
 
 def write_line(
@@ -191,14 +191,14 @@ def write_line(
     }
     for name in FILLED:
         column = COLUMNS.index(name)
-        look.write_value(sheet, row, column, filled.get(name), style.wrong(made[name], name in wrong))
+        styles.write_value(sheet, row, column, filled.get(name), style.wrong(made[name], name in wrong))
         if name in wrong:
-            sheet.write_comment(row, column, "\n".join(wrong[name]), look.COMMENT)
+            sheet.write_comment(row, column, "\n".join(wrong[name]), styles.COMMENT)
     shown = [line_label(language, indicator), str(filled.get("note") or "")]
-    widths = (look.WIDTHS[1], look.WIDTHS[6])
-    unit = (unit_label(language, question, order.currency), look.WIDTHS[2])
-    long_answer = (str(filled.get("answer") or ""), look.WIDTHS[3])
-    sheet.set_row(row, look.height(*zip(shown, widths, strict=True), unit, long_answer))
+    widths = (styles.WIDTHS[1], styles.WIDTHS[6])
+    unit = (unit_label(language, question, order.currency), styles.WIDTHS[2])
+    long_answer = (str(filled.get("answer") or ""), styles.WIDTHS[3])
+    sheet.set_row(row, styles.height(*zip(shown, widths, strict=True), unit, long_answer))
     formula = sheet_checks.line(question, indicator, asked, layout, language)
     sheet.write_formula(
         row, 7, formula, style.check, "✓" if filled.get("answer") and not order.faults else ""
@@ -206,13 +206,13 @@ def write_line(
     if not locked:
         validate(sheet, row, question, layout, language)
     if may_waive:
-        look.choose(sheet, row, COLUMNS.index("waiver"), layout.list_range["waiver"], language)
-    look.choose(sheet, row, COLUMNS.index("status"), layout.list_range["status"], language)
+        styles.choose(sheet, row, COLUMNS.index("waiver"), layout.list_range["waiver"], language)
+    styles.choose(sheet, row, COLUMNS.index("status"), layout.list_range["status"], language)
     limit = raw()["limits"]["note_length"]
     criteria = {"validate": "length", "criteria": "<=", "value": limit}
     words = text(language, "check", "text", limit=limit)
     sheet.data_validation(
-        row, COLUMNS.index("note"), row, COLUMNS.index("note"), look.refusing(criteria, words, language)
+        row, COLUMNS.index("note"), row, COLUMNS.index("note"), styles.refusing(criteria, words, language)
     )
 
 
@@ -220,7 +220,7 @@ def validate(sheet: Any, row: int, question: Question, layout: Layout, language:
     """What the spreadsheet itself refuses in the answer's cell."""
     column = COLUMNS.index("answer")
     if question.kind in ("choice", "yesno", "country"):
-        look.choose(sheet, row, column, layout.list_range[question.options or "country"], language)
+        styles.choose(sheet, row, column, layout.list_range[question.options or "country"], language)
         return
     words = sheet_checks.wanted(question, language)
     if question.kind == "date":
@@ -234,7 +234,7 @@ def validate(sheet: Any, row: int, question: Question, layout: Layout, language:
         kind = "decimal" if question.high > 2**31 else kind
         limits = {"minimum": float(question.low), "maximum": float(question.high)}
         criteria = {"validate": kind, "criteria": "between", **limits}
-    sheet.data_validation(row, column, row, column, look.refusing(criteria, words, language))
+    sheet.data_validation(row, column, row, column, styles.refusing(criteria, words, language))
 
 
 def write_sum(
@@ -265,5 +265,5 @@ def write_identity(sheet: Any, order: Order) -> None:
     for row, (key, value) in enumerate(facts.items()):
         sheet.write_string(row, 0, key)
         sheet.write_string(row, 1, value)
-    sheet.protect("", look.PROTECTION)
+    sheet.protect("", styles.PROTECTION)
     sheet.very_hidden()

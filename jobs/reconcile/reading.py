@@ -11,8 +11,8 @@ import polars as pl
 from jobs.core.lines import frame_of
 from jobs.sniff import reading
 from jobs.sniff.files import File, logs_of
-from jobs.sniff.looking import look
 from jobs.sniff.recognising import separated
+from jobs.sniff.survey import look
 
 NEVER = math.inf
 

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from jobs.core.attributes import ATTRIBUTES
-from jobs.silver.telling import tells_strongly
+from jobs.silver.type_evidence import tells_strongly
 
 # The start of rows of a reference table that have no start of their own (schemas/reference/NOTES.md).
 NO_START = dt.date(1990, 1, 1)

@@ -7,8 +7,8 @@ import polars as pl
 from jobs.formats import PRECEDENCE
 from jobs.silver.keys import digests
 from jobs.silver.standing import UNKNOWN
-from jobs.silver.telling import evidence, is_pure, is_strong, strong_type, type_of
 from jobs.silver.transit import transit
+from jobs.silver.type_evidence import evidence, is_pure, is_strong, strong_type, type_of
 
 UNDELIVERED = ["bounced", "deferred", "expired"]
 VERIFIED = [
@@ -40,8 +40,8 @@ def name_all_recipients(rows: pl.DataFrame) -> pl.DataFrame:
         .filter(pl.col("own").is_null() | (pl.col("recipient_hash") != pl.col("own")))
         .select("nr", *RECIPIENT)
     )
-    # Beside a recipient that the server names, the others wait in its queue; where it names none, what it says
-    # holds for all.
+    # Beside a recipient that the server names, the others wait in its queue. Where it names none, what it
+    # tells holds for all.
     waits = (pl.col("stage_code") == "delivery") & (pl.col("named_by") != "_U")
     others = (
         known.drop(*RECIPIENT)

@@ -50,10 +50,10 @@ from jobs.core.contracts import contract
 from jobs.silver.attributing import attributes
 from jobs.silver.deciding import decide, direction, mark_message_rows, name_all_recipients
 from jobs.silver.hops import candidates, ends, fold, later_rows, placed, roots
-from jobs.silver.knowing import known
+from jobs.silver.known_attributes import known
 from jobs.silver.refusals import followed, triples, without_followed
 from jobs.silver.standing import asked, message_ids, routed, routes, standing
-from jobs.silver.telling import type_names
+from jobs.silver.type_evidence import type_names
 
 # Columns of silver.transmission that nothing after the hops needs.
 NOT_NEEDED = [

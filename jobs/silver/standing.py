@@ -11,7 +11,7 @@ import polars as pl
 
 from jobs.silver.bucketing import SEED
 from jobs.silver.hops import CLOCK_SLACK
-from jobs.silver.telling import evidence, is_pure, is_strong, strong_type, type_of
+from jobs.silver.type_evidence import evidence, is_pure, is_strong, strong_type, type_of
 
 # They judge a message's origin, not whether it is spam.
 ORIGIN_ENGINES = ["opendkim", "opendmarc"]

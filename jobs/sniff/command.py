@@ -13,9 +13,9 @@ from jobs.core.errors import ObservatoryError
 from jobs.formats.options import made_whole
 from jobs.sniff import drawing
 from jobs.sniff.files import Log, Problem, logs_of
-from jobs.sniff.looking import Answer, look
 from jobs.sniff.machine import as_json
 from jobs.sniff.recognising import MAPPED, Recognised, separated
+from jobs.sniff.survey import Answer, look
 
 
 def sniff(

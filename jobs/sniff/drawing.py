@@ -18,8 +18,8 @@ from jobs.sniff.documents import Documents
 from jobs.sniff.figures import amount, bytes_of, duration, percent, stamp
 from jobs.sniff.files import Problem
 from jobs.sniff.kinds import draw_ignored, draw_patterns, heading
-from jobs.sniff.looking import Answer
 from jobs.sniff.proposal import DELIMITERS, profile, shape, source_block
+from jobs.sniff.survey import Answer
 
 # The first and the last time of a log's lines.
 Range = tuple[dt.datetime | None, dt.datetime | None]

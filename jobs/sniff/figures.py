@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from jobs.sniff.looking import Answer
+from jobs.sniff.survey import Answer
 
 
 def amount(answer: Answer, count: float) -> str:

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from jobs.core.patterns import pattern_text, visible
-from jobs.sniff.looking import Answer
+from jobs.sniff.survey import Answer
 from jobs.sniff.tally import OTHER, REFUSAL
 
 COMMONEST = 10

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from jobs.sniff.looking import Answer
 from jobs.sniff.proposal import profile, shape, source_block
+from jobs.sniff.survey import Answer
 from jobs.sniff.tally import OTHER, REFUSAL
 
 COMMONEST = 10

@@ -13,7 +13,7 @@ import polars as pl
 from jobs.core.lines import frame_of
 from jobs.core.patterns import masked, visible
 from jobs.sniff.files import without_compression
-from jobs.sniff.looking import Answer
+from jobs.sniff.survey import Answer
 from jobs.sniff.zones import named
 
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}

@@ -10,7 +10,7 @@ from polars.testing import assert_frame_equal
 
 from jobs.core import contracts
 from jobs.engine.lake import Lake
-from tests.commands import BIN, ROOT, call, run
+from tests.support.commands import BIN, ROOT, call, run
 
 pytestmark = [pytest.mark.airflow, pytest.mark.timeout(1200)]
 

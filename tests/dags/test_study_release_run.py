@@ -13,8 +13,8 @@ import pytest
 from jobs.core.contracts import contract, tables
 from jobs.engine.lake import Lake
 from jobs.study.estimate.study_stage import GIVEN, TABLES
-from tests.commands import BIN, ROOT, call, run
-from tests.study_node import Node, write_node
+from tests.support.commands import BIN, ROOT, call, run
+from tests.support.study_node import Node, write_node
 
 pytestmark = [pytest.mark.airflow, pytest.mark.timeout(1800)]
 

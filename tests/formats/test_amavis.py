@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobs.formats import amavis
-from tests.filter_logs import MAIL_LOGS, assert_closed, codes, lab, one, read, truth
+from tests.support.filter_logs import MAIL_LOGS, assert_closed, codes, lab, one, read, truth
 
 STAMP = "Nov 24 14:16:40 mx1 amavis[113]: "
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from jobs.formats.registry import COMPANIONS, FORMATS, sniff
-from tests.filter_logs import LAB, frame_of, lab, parse, placed, source
+from tests.support.filter_logs import LAB, frame_of, lab, parse, placed, source
 
 # The logs of each format; a companion's lines stand in the logs of another.
 LOGS: dict[str, list[str]] = defaultdict(list)

@@ -25,7 +25,7 @@ from jobs.formats import (
     spamassassin,
 )
 from jobs.protect import pseudonyms
-from tests.filter_logs import LAB, assert_closed, codes, frame_of, lab, parse, placed, source
+from tests.support.filter_logs import LAB, assert_closed, codes, frame_of, lab, parse, placed, source
 
 LOGS = {
     spamassassin: ["postfix/mail.iso8601.log", "exim/spamd.log"],

@@ -13,12 +13,12 @@ from jobs.core.lines import frame_of
 from jobs.formats import AHEAD
 from jobs.formats.registry import FORMATS, sniff
 from jobs.ingest.reading import Parsed, Range, parse_block
-from tests.filter_logs import LAB, lab, source
 from tests.formats import test_asterisk as asterisk
 from tests.formats import test_delimited as delimited
 from tests.formats import test_jasmin as jasmin
 from tests.formats import test_sendmail as sendmail
 from tests.formats.test_every_kernel import LOGS
+from tests.support.filter_logs import LAB, lab, source
 
 OPTIONS: dict[str, dict[str, Any]] = {"delimited": delimited.RESTCOMM}
 # Formats that the laboratory has no log of.

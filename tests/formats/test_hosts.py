@@ -12,7 +12,7 @@ from polars.testing import assert_frame_equal
 
 from jobs.formats import LINES, Source, amavis, kamailio, opendkim, postfix, spamassassin
 from tests.conftest import ROOT
-from tests.mixed import by_relay
+from tests.support.mixed import by_relay
 
 LAB = ROOT / "sample_data" / "lab"
 MAIL, CALLS = LAB / "postfix" / "mail.iso8601.log", LAB / "kamailio" / "kamailio.rfc3164.log"

@@ -17,7 +17,7 @@ from jobs.core.contracts import contract, polars_schema
 from jobs.formats import Document, Source, knowledge
 from jobs.formats.documents import frame_of
 from jobs.protect import pseudonyms
-from jobs.silver import knowing
+from jobs.silver import known_attributes
 
 SOURCE = Source("op", "register", "a", dt.datetime(2026, 11, 24, 12, tzinfo=dt.UTC))
 LIMIT = 1 << 20
@@ -186,5 +186,5 @@ def test_a_register_of_national_numbers_names_the_subscribers_of_a_log_of_such()
 def test_silver_knows_the_same_ways_of_naming_messages() -> None:
     pseudonym: dict[str, Any] = {"queue_id": "queue_id"}
     ways = tuple(tuple(pseudonym.get(name, f"{name}_hash") for name in key) for key in knowledge.KEYS)
-    assert ways == knowing.KEYS
+    assert ways == known_attributes.KEYS
     assert set(ATTRIBUTES) <= set(contract("silver.message").columns)

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobs.formats import opendkim, opendmarc_history
-from tests.filter_logs import (
+from tests.support.filter_logs import (
     MAIL_LOGS,
     assert_closed,
     codes,

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from jobs.formats import TRANSMISSION, Source, postfix
 from jobs.formats.postfix_assembly import BRONZE
-from tests.filter_logs import tasks_of
-from tests.held_log import PROXIED, held_log
+from tests.support.filter_logs import tasks_of
+from tests.support.held_log import PROXIED, held_log
 
 LAB = Path(__file__).parents[2] / "sample_data" / "lab" / "postfix"
 RENDERINGS = ["rfc3164", "iso8601", "rfc5424"]

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobs.formats import rspamd, rspamd_clickhouse, rspamd_history
-from tests.filter_logs import assert_closed, codes, lab, one, parse, placed, read
+from tests.support.filter_logs import assert_closed, codes, lab, one, parse, placed, read
 
 HISTORY = "postfix/rspamd_history_redis.jsonl"
 CLICKHOUSE = "postfix/clickhouse_posts.txt"

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from jobs.formats import spamassassin
-from tests.filter_logs import MAIL_LOGS, codes, lab, one, parse, placed, read, truth
+from tests.support.filter_logs import MAIL_LOGS, codes, lab, one, parse, placed, read, truth
 
 STAMP = "Nov 24 14:16:37 mx1 spamd[60]: "
 

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from jobs.release import report
-from tests.report_figures import ABOUT, OPERATORS, figures, validation
+from jobs.report.page import build
+from tests.support.report_figures import ABOUT, OPERATORS, figures, validation
 
 pytestmark = pytest.mark.site
 
@@ -76,7 +76,7 @@ def browser() -> str:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("site")
-    report.build(figures(), OPERATORS, validation(is_broken=True), ABOUT, folder)
+    build(figures(), OPERATORS, validation(is_broken=True), ABOUT, folder)
     return folder
 
 

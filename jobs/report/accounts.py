@@ -1,0 +1,340 @@
+"""The sections on the study itself: coverage, countermeasures and costs, operators, validation."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+import polars as pl
+
+from jobs.core import words
+from jobs.report.blocks import Block, Cell, Column, Section, Table, interval, number, stacked
+from jobs.report.figures import COUNTED, DEFINITION, SUMS
+from jobs.report.study import Study, channel_name, share_bar, spam_range
+
+
+def coverage(study: Study) -> Section:
+    table = study.figures["coverage"].sort("operator_id", "format_code")
+    rows = [
+        [
+            Cell(f"{study.operator_name(row['operator_id'])}, {words.name('format', row['format_code'])}"),
+            number(words.whole(row["file_count"])),
+            number(words.whole(row["line_count"])),
+            number(words.whole(row["record_count"])),
+            number(words.whole(row["ignored_count"])),
+            number(words.whole(row["quarantined_count"])),
+            number(words.percent(words.share_of(row["quarantined_count"], row["line_count"]))),
+        ]
+        for row in table.to_dicts()
+    ]
+    columns = [
+        Column("Operator and format", "text"),
+        Column("Files", is_minor=True),
+        Column("Lines"),
+        Column("Records", is_minor=True),
+        Column("Of no interest", is_minor=True),
+        Column("Quarantined"),
+        Column("Share"),
+    ]
+    blocks = (
+        [Block("", Table("Lines of log, all accounted for", columns, rows), "coverage.csv")] if rows else []
+    )
+    finding = (
+        "Every line of log is accounted for: it became part of a record, is of no interest by rule, or is"
+        " kept in quarantine because no rule understood it."
+    )
+    notes = [
+        "What is counted: one recipient of one message, or one attempt that was refused before a message"
+        " existed. Traffic counts where it came in (inbound and internal); outbound mail is left to the"
+        " operator that receives it.",
+        "Spam in the headline is what operators blocked or marked with a measure against spam. The lower"
+        " end is certain; the upper end adds what the logs leave open.",
+    ]
+    missing = [] if rows else ["No file was read."]
+    return Section("coverage", "What the numbers are", finding if rows else "", blocks, missing, notes)
+
+
+# --- countermeasures ------------------------------------------------------------------------------
+
+
+def effort(study: Study) -> Section:
+    blocks, findings = [], []
+    for channel, table in study.per_channel("effort"):
+        name = channel_name(channel)
+        acting = table.filter(~pl.col("countermeasure_code").is_in(["NONE", "DELIVERY_FAILURE"]))
+        rows = acting.sort([-pl.col("units_acted"), "countermeasure_code"]).to_dicts()
+        if not rows:
+            continue
+        scale = max(row["units_acted"] for row in rows)
+        if scale:
+            first = words.inside(words.name("countermeasure", rows[0]["countermeasure_code"]))
+            often = "once" if scale == 1 else f"{words.plenty(scale)} times"
+            findings.append(f"{name}: {first} acted most often, {often}.")
+        lines = [
+            [
+                Cell(
+                    words.name("countermeasure", row["countermeasure_code"]),
+                    words.name("strategy", row["strategy_code"]) if row["strategy_code"] else "",
+                    stacked(
+                        ("certain" if row["strategy_code"] else "other", row["units_acted"]), scale=scale
+                    ),
+                ),
+                number(words.whole(row["units_acted"])),
+                number(words.whole(row["units_examined"]) + ("*" if row["is_examined_derived"] else "")),
+                number(words.percent(words.share_of(row["units_acted"], row["units_examined"]))),
+                number(words.duration(row["filter_us"]) if row["filter_us"] else ""),
+            ]
+            for row in rows
+        ]
+        columns = [
+            Column("Countermeasure", "text"),
+            Column("Acted on"),
+            Column("Examined"),
+            Column("Rate"),
+            Column("Own time", is_minor=True),
+        ]
+        blocks.append(
+            Block(
+                name,
+                Table(f"Countermeasures on {channel_name(channel, inside=True)}", columns, lines),
+                "effort.csv",
+            )
+        )
+    notes = [
+        "Counted in messages and attempts of all directions, outbound too. * No log shows what was examined:"
+        " it is derived from what reached the stage at which the measure looks.",
+    ]
+    return Section(
+        "countermeasures",
+        "What countermeasures did",
+        "\n".join(findings),
+        blocks,
+        study.missing("effort"),
+        notes if blocks else [],
+    )
+
+
+MISSING_AND_TOO_HIGH = (
+    "Missing from a cost may be the fixed cost of a measure, where the operator stated none, and the price of"
+    " its work, where none is known. Too high is a filter's logged time, which includes its waiting for the"
+    " network, and the bytes of spam, which is smaller than other mail. `observatory cost explain` says"
+    " which."
+)
+
+
+def costs(study: Study) -> Section:
+    table = study.figures["costs"]
+    blocks, without = [], []
+    bounds: defaultdict[str, list[str]] = defaultdict(list)
+    by_operator: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in table.sort(pl.all()).to_dicts():
+        by_operator[row["operator_id"]].append(row)
+    for operator in [*study.operators, *sorted(set(by_operator) - set(study.operators))]:
+        rows = by_operator.get(operator)
+        if not rows:
+            without.append(study.operator_name(operator))
+            continue
+        blocks.append(cost_block(study.operator_name(operator), rows))
+        for row in rows:
+            if is_grand(row) and row["cost_component_code"] == "total":
+                bounds[row["bound_code"]].append(study.operator_name(operator))
+    notes = [
+        "Marginal cost grows with traffic: effort times unit prices that are ranges, so the result is one"
+        " too. Fixed cost (licences, staff) is the operator's own figure. Each row is simulated as a whole:"
+        " the ends of rows do not add up to the ends of the total, and currencies are never added.",
+    ]
+    missing = [f"No cost could be computed for {words.listed(without)}."] if without else []
+    if not blocks and not without:
+        missing = ["No cost could be computed."]
+    notes[:0] = [
+        f"{words.bound_sign(code)}{words.name('bound', code)}: {words.listed(bounds[code])}, in total."
+        f" {words.says('bound', code)}."
+        for code in words.BOUNDS
+        if bounds[code]
+    ]
+    if any(bounds[code] for code in words.BOUNDS):
+        notes.insert(0, MISSING_AND_TOO_HIGH)
+    finding = (
+        "The median is as likely too low as too high; nine times in ten the cost lies between the two ends."
+        if blocks
+        else ""
+    )
+    return Section("costs", "What it costs", finding, blocks, missing, notes if blocks else [])
+
+
+def cost_block(name: str, rows: list[dict[str, Any]]) -> Block:
+    """One operator's last month: marginal, fixed and totals."""
+    scale = max(float(row["amount_p95"]) for row in rows)
+    channels = {row["channel_code"] for row in rows} - {words.TOTAL}
+    order = {"marginal": 0, "fixed": 1, "total": 2}
+
+    def rank(row: dict[str, Any]) -> tuple[Any, ...]:
+        return (
+            is_total(row),
+            order[row["cost_component_code"]],
+            -row["amount_p50"],
+            row["channel_code"],
+            row["countermeasure_code"],
+        )
+
+    kept = [r for r in rows if r["cost_component_code"] != "total" or is_total(r)]
+    if len(channels) == 1:
+        # With one channel its totals and those of all channels are the same; what is of all stays.
+        same = {r["cost_component_code"] for r in kept if is_grand(r)}
+        kept = [r for r in kept if not (is_total(r) and not is_grand(r) and r["cost_component_code"] in same)]
+    lines = [
+        [
+            Cell(
+                cost_name(row, len(channels) > 1),
+                cost_sub(row),
+                interval(float(row["amount_p05"]), float(row["amount_p50"]), float(row["amount_p95"]), scale),
+                "strong" if is_total(row) else "",
+            ),
+            *(
+                number(words.bound_sign(row["bound_code"]) + words.money(row[f"amount_{point}"]), tone)
+                for point, tone in (("p05", "muted"), ("p50", ""), ("p95", "muted"))
+            ),
+        ]
+        for row in sorted(kept, key=rank)
+        if row["amount_p95"] > 0 or row["countermeasure_code"] == words.TOTAL
+    ]
+    first = rows[0]
+    days = words.counted(max(row["day_count"] for row in rows), "day")
+    caption = f"{first['currency_code']}, {words.period(first['period_code'])}, {days} with data"
+    columns = [Column("Measure", "text"), Column("5%"), Column("Median"), Column("95%")]
+    return Block(name, Table(caption, columns, lines), "costs.csv", half=True)
+
+
+def is_total(row: dict[str, Any]) -> bool:
+    return row["countermeasure_code"] == words.TOTAL
+
+
+def is_grand(row: dict[str, Any]) -> bool:
+    """A total over all channels."""
+    return is_total(row) and row["channel_code"] == words.TOTAL
+
+
+def cost_name(row: dict[str, Any], has_channels: bool) -> str:
+    component = words.name("cost_component", row["cost_component_code"])
+    what = component if component == "Total" else f"{component} in all"
+    text = what if is_total(row) else words.name("countermeasure", row["countermeasure_code"])
+    if has_channels:
+        is_all = row["channel_code"] == words.TOTAL
+        text += f", {'all channels' if is_all else channel_name(row['channel_code'], inside=True)}"
+    return text
+
+
+def cost_sub(row: dict[str, Any]) -> str:
+    """The component, which a total has in its name, and which bound it is."""
+    component = "" if is_total(row) else words.name("cost_component", row["cost_component_code"]).lower()
+    bound = words.name("bound", row["bound_code"]).lower() if words.bound_sign(row["bound_code"]) else ""
+    return ", ".join(filter(None, (component, bound)))
+
+
+# --- operators ------------------------------------------------------------------------------------
+
+
+def operators(study: Study) -> Section:
+    volume = study.figures["volume"].filter(pl.col("definition_code") == DEFINITION)
+    is_mine = pl.col("direction_code").is_in(COUNTED)
+    keys = ["operator_id", "channel_code"]
+    summed = volume.filter(is_mine).group_by(keys).agg(pl.col(list(SUMS)).sum())
+    elsewhere = volume.filter(~is_mine).group_by(keys).agg(pl.col("units").sum().alias("elsewhere"))
+    rows = (
+        summed.join(elsewhere, on=keys, how="full", coalesce=True)
+        .join(study.figures["days"], on=keys, how="left")
+        .with_columns(pl.col("elsewhere", *SUMS).fill_null(0))
+        .sort(keys)
+        .to_dicts()
+    )
+    lines = [
+        [
+            Cell(study.operator_name(row["operator_id"]), operator_sub(study, row), share_bar(row)),
+            number(spam_range(row) if row["units"] else "none"),
+            number(words.whole(row["units"])),
+            number(words.whole(row["elsewhere"])),
+            number(words.whole(row["day_count"] or 0)),
+        ]
+        for row in rows
+    ]
+    columns = [
+        Column("Operator", "text"),
+        Column("Spam share"),
+        Column("Attempted"),
+        Column("Outbound, transit", is_minor=True),
+        Column("Days", is_minor=True),
+    ]
+    there = {row["operator_id"] for row in rows}
+    without = [each["name"] for code, each in study.operators.items() if code not in there]
+    missing = [f"No traffic was read of {words.listed(without)}."] if without else []
+    blocks = [Block("", Table("Operators", columns, lines), "volume.csv")] if lines else []
+    ranked = sorted(
+        (row for row in rows if row["units"]),
+        key=lambda row: words.share_of(row["spam_certain"], row["units"]),
+    )
+    finding = ""
+    if len(ranked) > 1:
+        low, high = ranked[0], ranked[-1]
+        finding = (
+            f"From {spam_range(low)} at {study.operator_name(low['operator_id'])} to {spam_range(high)} at"
+            f" {study.operator_name(high['operator_id'])}."
+        )
+    return Section("operators", "Operator by operator", finding, blocks, missing)
+
+
+def operator_sub(study: Study, row: dict[str, Any]) -> str:
+    channel = channel_name(row["channel_code"])
+    about = study.operators.get(row["operator_id"])
+    return f"{channel}, {words.country(about['country'])}" if about else channel
+
+
+# --- validation -----------------------------------------------------------------------------------
+
+
+def validation(results: list[dict[str, Any]]) -> Section:
+    by_table: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for result in results:
+        by_table[result["table"]].append(result)
+    lines = []
+    for table, rules in sorted(by_table.items()):
+        broken = [rule for rule in rules if not rule["is_held"]]
+        rows = sum(rule["violations"] for rule in broken)
+        lines.append(
+            [
+                Cell(table),
+                number(words.whole(len(rules))),
+                number(words.whole(len(broken))),
+                number(words.whole(rows)),
+                Cell("held" if not broken else "broken", tone="bad" if broken else "good"),
+            ]
+        )
+    failed = sum(not result["is_held"] for result in results)
+    total = words.whole(len(results))
+    held = f"All {total} rules hold."
+    if failed:
+        held = f"{words.whole(failed)} of {total} rules {'is' if failed == 1 else 'are'} broken."
+    columns = [
+        Column("Table", "text"),
+        Column("Rules"),
+        Column("Broken"),
+        Column("Rows", is_minor=True),
+        Column("Result", "text"),
+    ]
+    blocks = (
+        [
+            Block(
+                "",
+                Table("Rules that were checked before the tables were published", columns, lines),
+                "validation.csv",
+            )
+        ]
+        if lines
+        else []
+    )
+    return Section(
+        "validation",
+        "Validation",
+        held if results else "",
+        blocks,
+        [] if results else ["No validation was kept."],
+    )

@@ -1,0 +1,367 @@
+"""How often filters err: from audits and tests into the interval of a volume.
+
+A volume is counted in three parts. Of what the operators' audits or tests speak for, spam is the units of
+each call of the filter (flagged, undecided, passed) times its share of spam, or units × prevalence where no
+share is known, as of a type; the interval is as far from that as the units are times the ends of prevalence
+from prevalence. The other messages whose content was seen, and what was refused before there was content,
+stay as counted, from certain to possible. The parts add up; so do the intervals of several operators and
+months, whose samples are drawn apart: their distances from the estimates add as squares (Zou and Donner
+2008), the ends of the parts that are counted as they are. A test elsewhere is one for all months of an
+operator, so its distances in them add up as they are before they are squared.
+
+Assumed is that labels and tests are right, that what was not labelled of a stratum is like what was, and that
+a month's shares of each call hold for what came of the month after its sample was drawn. A label says whether
+a message is spam to the operator, so it speaks for the definitions that ask nothing but what the operator's
+measures did; it says so of a month and a channel, of recipients, and of a type. Of a day, a stage, a country
+or a route it speaks as far as filters err alike in all of them (jobs/report/correcting.py). What never had
+content (attempts, calls) was in no sample and is never corrected.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import polars as pl
+
+from jobs.core import words
+from jobs.core.attributes import asked
+from jobs.report.blocks import Block, Cell, Column, Section, Table, interval, number
+from jobs.report.figures import CALL_SHARES, ENDS_OF_SPAM, ESTIMATES, SUMS
+from jobs.report.study import Study, channel_name
+
+# What a column of ranges with the filters' errors in them is called.
+HEADING = "With filters' errors"
+# What a definition asks that no label tells, in a word.
+UNTOLD = {
+    "is_bulk": "bulk",
+    "commercial_code": "purpose",
+    "consent_code": "consent",
+    "is_optout_present": "a way out",
+    "is_optout_honoured": "a way out",
+    "is_sender_identified": "a named sender",
+    "is_header_forged": "forged headers",
+    "is_subject_deceptive": "deceptive subjects",
+    "is_recipient_natural": "natural persons",
+    "is_automated": "machines that dial",
+    "is_exempt": "exemptions",
+    "is_malicious": "malice",
+    "is_sender_registered": "registers",
+    "is_template_registered": "registers",
+    "is_preference_refused": "registers",
+}
+
+
+@dataclass(frozen=True)
+class Corrected:
+    """A channel's spam with the filters' error in it. share: of the messages whose content was seen, how many
+    an audit or a test speaks for; 0 where there is none, and then the ends are those that were counted."""
+
+    low: int
+    high: int
+    share: float
+    methods: tuple[str, ...]
+
+
+def corrected(total: dict[str, Any], quality: pl.DataFrame) -> Corrected:
+    """total: units, spam_certain and spam_possible of a channel. quality: its rows of that figure."""
+    seen = quality.sort(pl.all())
+    known = seen.filter(pl.col("prevalence").is_not_null())
+    spam, audited_units = 0.0, 0
+    certain, possible = total["spam_certain"], total["spam_possible"]
+    # An audit is of its own month; a test elsewhere is one for all months of an operator.
+    below: defaultdict[tuple[str, ...], float] = defaultdict(float)
+    above: defaultdict[tuple[str, ...], float] = defaultdict(float)
+    for row in known.to_dicts():
+        told = estimated(row)
+        spam += told.spam
+        audited_units += told.units
+        certain -= told.certain
+        possible -= told.possible
+        method = row["quality_method_code"]
+        drawn = (method, row["operator_id"], *([row["period_code"]] if method == "audit" else []))
+        below[drawn] += told.units * (row["prevalence"] - row["prevalence_low"])
+        above[drawn] += told.units * (row["prevalence_high"] - row["prevalence"])
+    return Corrected(
+        low=max(math.floor(certain + spam - math.hypot(*below.values())), 0),
+        high=min(math.ceil(possible + spam + math.hypot(*above.values())), total["units"]),
+        share=words.share_of(audited_units, int(seen["units"].sum())),
+        methods=tuple(sorted(set(known["quality_method_code"]))),
+    )
+
+
+@dataclass(frozen=True)
+class Told:
+    """What an audit or a test speaks for among the messages of one operator's month whose content was seen:
+    units, what of it filters counted as spam for certain and possibly, and the spam that it says there is."""
+
+    units: int
+    certain: int
+    possible: int
+    spam: float
+
+
+def estimated(row: dict[str, Any]) -> Told:
+    """By the share of each call, so that parts add up to it; a call without a share, for the sample had none
+    of it, stays as counted. By prevalence where no share is known, as of a type."""
+    flagged, possible, units = row["spam_certain"], row["spam_possible"], row["units"]
+    shares = [row.get(name) for name in CALL_SHARES]
+    if all(share is None for share in shares):
+        return Told(units, flagged, possible, float(units * row["prevalence"]))
+    counts = (flagged, possible - flagged, units - possible)
+    flagged, undecided, passed = (
+        0 if share is None else count for count, share in zip(counts, shares, strict=True)
+    )
+    spam = sum(count * share for count, share in zip(counts, shares, strict=True) if share is not None)
+    return Told(flagged + undecided + passed, flagged, flagged + undecided, float(spam))
+
+
+@cache
+def untold(definition: str) -> tuple[str, ...]:
+    """What a definition asks of a message that a label does not tell; nothing where labels speak for it."""
+    rows = [row for row in words.reference("definition") if row["definition_code"] == definition]
+    return tuple(dict.fromkeys(UNTOLD[name] for name in asked(row["predicate"] for row in rows)))
+
+
+def of_definition(study: Study, row: dict[str, Any]) -> Cell:
+    """The share of spam by a definition with the filters' errors in it, or why it has none."""
+    asks = untold(row["definition_code"])
+    if asks:
+        return number(f"labels do not tell {words.listed(asks)}", "muted")
+    return share_cell(study, row)
+
+
+def share_cell(study: Study, row: dict[str, Any]) -> Cell:
+    """The share of an OPERATOR row of a channel with the filters' errors in it."""
+    found = of_channel(study, row)
+    if not found.share:
+        return number("no audit", "muted")
+    return number(
+        words.percent_range(*(words.share_of(end, row["units"]) for end in (found.low, found.high)))
+    )
+
+
+def of_type(study: Study, row: dict[str, Any]) -> Corrected:
+    """row: channel_code, spam_type_code, spam_certain and spam_possible of a type, and the units of all."""
+    is_mine = (pl.col("channel_code") == row["channel_code"]) & (
+        pl.col("spam_type_code") == row["spam_type_code"]
+    )
+    return corrected(row, study.figures["type_quality"].filter(is_mine))
+
+
+def ends(row: dict[str, Any]) -> tuple[int, int]:
+    """Spam of a part of a channel, as a day or a country, with the filters' errors in it, in whole units."""
+    return math.floor(row["spam_low"]), min(math.ceil(row["spam_high"]), row["units"])
+
+
+def share_of_part(row: dict[str, Any]) -> Cell:
+    """The share of spam in a part of a channel with the filters' errors in it."""
+    return unaudited(row) or number(
+        words.percent_range(*(words.share_of(end, row["units"]) for end in ends(row)))
+    )
+
+
+def count_of_part(row: dict[str, Any]) -> Cell:
+    """Spam of a part of a channel with the filters' errors in it."""
+    return unaudited(row) or number(words.plenty_range(*ends(row)))
+
+
+def unaudited(row: dict[str, Any]) -> Cell | None:
+    """The cell of a part that no audit speaks for. What had no content to look at is no want of an audit."""
+    if row["audited_units"]:
+        return None
+    return number("no audit", "muted") if row["seen_units"] else number("")
+
+
+def added(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Parts as one: their ends may be added, which is as wide as they are or wider."""
+    return {name: sum(row[name] for row in rows) for name in (*SUMS, *ENDS_OF_SPAM)}
+
+
+def is_told(rows: list[dict[str, Any]]) -> bool:
+    """Whether an audit speaks for any of these parts: without one, a table has no column of errors."""
+    return any(row["audited_units"] for row in rows)
+
+
+def on_parts(study: Study, figure: str, assumed: str) -> list[str]:
+    """What to say of a figure by parts: where its errors come from, what they assume, and who has none."""
+    partly: list[str] = []
+    silent: defaultdict[str, list[str]] = defaultdict(list)
+    is_any_told = False
+    for channel, table in study.per_channel(figure):
+        name = channel_name(channel, inside=True)
+        seen, audited = (int(table[column].sum()) for column in ("seen_units", "audited_units"))
+        if not audited:
+            silent[why_silent(study, channel, seen)].append(name)
+            continue
+        is_any_told = True
+        if audited < seen:
+            partly.append(f"{words.percent(words.share_of(audited, seen))} of the {name}")
+    of_parts = f" They are of {words.listed(partly)} whose content filters saw." if partly else ""
+    notes = [f"{HEADING}: {assumed}{of_parts}"] if is_any_told else []
+    return notes + [sentence.format(words.listed(names)) for sentence, names in silent.items()]
+
+
+def why_silent(study: Study, channel: str, seen: int) -> str:
+    """Why no audit speaks for a figure of a channel of which so many units had content, as a sentence with a
+    place for the channel."""
+    known = study.figures["quality"].filter(
+        pl.col("channel_code") == channel, pl.col("prevalence").is_not_null()
+    )
+    if not len(known):
+        return "There is no audit of {}: here it is as filters saw it."
+    if not seen:
+        return (
+            "What is shown here of {} had no content, or is of an earlier version, which tells nothing of it"
+            " until gold is computed again: it is as filters saw it."
+        )
+    if not sum(known[name].count() for name in CALL_SHARES):
+        return (
+            "Rows of an earlier version tell nothing of content: {} is here as filters saw it until gold is"
+            " computed again."
+        )
+    return "No audit speaks for what is shown here of {}: it is as filters saw it."
+
+
+# What is assumed of parts that are not the filter's own doing.
+ALIKE = (
+    "what the audits of each channel's month say, if a filter errs alike in all of it. If the spam of one"
+    " source gets through more often than that of others, these ranges do not hold it."
+)
+
+
+def of_channel(study: Study, total: dict[str, Any]) -> Corrected:
+    mine = pl.col("channel_code") == total["channel_code"]
+    return corrected(total, study.figures["quality"].filter(mine))
+
+
+def with_error(study: Study, total: dict[str, Any]) -> dict[str, Any]:
+    """The row of a channel with the filters' error in the ends of its spam."""
+    found = of_channel(study, total)
+    return total | {"spam_certain": found.low, "spam_possible": found.high}
+
+
+def says(found: Corrected) -> str:
+    """Whether an interval holds the filters' error."""
+    if not found.share:
+        return "No audit: the interval does not hold the errors of filters."
+    how = words.listed("by audit" if code == "audit" else "by a test elsewhere" for code in found.methods)
+    if found.share == 1:
+        return f"The interval holds the errors of filters ({how})."
+    share = words.percent(found.share)
+    return f"The interval holds the errors of filters for {share} of the messages they saw ({how})."
+
+
+def note(study: Study) -> str:
+    """The sentence below the headline."""
+    whole: list[str] = []
+    partly: list[str] = []
+    never: list[str] = []
+    for total in study.totals:
+        name = channel_name(total["channel_code"], inside=True)
+        share = of_channel(study, total).share
+        (whole if share == 1 else partly if share else never).append(name)
+    parts = [f"The interval of {words.listed(whole)} holds the errors of filters."] if whole else []
+    parts += [f"That of {words.listed(partly)} holds them in part."] if partly and whole else []
+    parts += (
+        [f"The interval of {words.listed(partly)} holds the errors of filters in part."]
+        if (partly and not whole)
+        else []
+    )
+    parts += (
+        [f"No audit stands behind {words.listed(never)}: the errors of filters are not in the interval."]
+        if never
+        else []
+    )
+    return " ".join(parts)
+
+
+def by_filter(study: Study) -> Section:
+    """How often filters err: a block for each channel, a row for each operator and month."""
+    blocks, missing, findings = [], [], []
+    for channel, table in study.per_channel("quality"):
+        name = channel_name(channel)
+        rows = table.filter(pl.col("prevalence").is_not_null()).sort("operator_id", "period_code").to_dicts()
+        total = next(each for each in study.totals if each["channel_code"] == channel)
+        found = of_channel(study, total)
+        if not rows:
+            missing.append(f"There is no audit of {words.inside(name)}: its figures are as filters see them.")
+            continue
+        counted = words.percent_range(
+            *(words.share_of(total[end], total["units"]) for end in ("spam_certain", "spam_possible"))
+        )
+        ends = words.percent_range(*(words.share_of(end, total["units"]) for end in (found.low, found.high)))
+        findings.append(f"{name}: {counted} was spam as filters acted, {ends} with their errors in it.")
+        lines = [
+            [
+                Cell(
+                    f"{study.operator_name(row['operator_id'])}, {words.period(row['period_code'])}",
+                    how_known(row),
+                    interval(row["prevalence_low"], row["prevalence"], row["prevalence_high"], 1),
+                ),
+                *(number(estimate(row, each)) for each in ESTIMATES),
+            ]
+            for row in rows
+        ]
+        columns = [Column("Operator and month", "text"), Column("Spam in what it saw")]
+        columns += [Column("Of spam, caught", is_minor=True), Column("Of the rest, let pass", is_minor=True)]
+        blocks.append(Block(name, Table(f"Filters of {words.inside(name)}", columns, lines), "quality.csv"))
+        blocks += by_part(study, channel)
+    notes = ["Estimates with 95% intervals. Of messages whose content the operator had; what was refused"
+             " before stays as counted."] if blocks else []  # fmt: skip
+    return Section("filters", "How often filters err", "\n".join(findings), blocks, missing, notes)
+
+
+def by_part(study: Study, channel: str) -> list[Block]:
+    """Where a channel's filters err: a row for each part that was audited."""
+    table = study.figures["quality_parts"].filter(pl.col("channel_code") == channel)
+    if not len(table):
+        return []
+    name = channel_name(channel)
+    order = ["operator_id", "period_code", "stratum_code"]
+    lines = [
+        [
+            Cell(
+                part_name(row["stratum_code"], channel),
+                f"{study.operator_name(row['operator_id'])}, {words.period(row['period_code'])}:"
+                f" {words.whole(row['labelled_count'])} labels of {words.whole(row['units'])} messages",
+            ),
+            number(estimate(row, "prevalence") or "too few labels", "" if row["prevalence"] else "muted"),
+            *(number(estimate(row, each)) for each in ESTIMATES[1:]),
+        ]
+        for row in table.sort(order).to_dicts()
+    ]
+    columns = [Column("Part", "text"), Column("Spam in it")]
+    columns += [Column("Of spam, caught", is_minor=True), Column("Of the rest, let pass", is_minor=True)]
+    caption = f"Where filters of {words.inside(name)} err"
+    note = "Nothing where the filter made one call of all of it, or where labels are too few."
+    return [Block(f"{name}, in parts", Table(caption, columns, lines), "quality_parts.csv", note=note)]
+
+
+def part_name(code: str, channel: str) -> str:
+    """A part by its stratum's code: what the logs tell a type of, or a band of the score."""
+    typed, _, band = code.removeprefix(f"{channel}._T.").partition(".")
+    if band == "_T":
+        return {"typed": "Type known", "untyped": "Type not known"}[typed]
+    if band.startswith(("lt", "ge")):
+        return f"Score {'below' if band.startswith('lt') else 'from'} {band[2:]}"
+    return {"none": "No score", "any": "Any score"}.get(band, f"Score {band.replace('to', ' to ')}")
+
+
+def how_known(row: dict[str, Any]) -> str:
+    how = words.name("quality_method", row["quality_method_code"])
+    if row["quality_method_code"] != "audit":
+        return f"{how}, a test elsewhere"
+    labelled, drawn = (words.whole(row[name]) for name in ("labelled_count", "sampled_count"))
+    return f"{how}: {labelled} of {drawn} drawn were labelled"
+
+
+def estimate(row: dict[str, Any], name: str) -> str:
+    """An estimate with its interval, as 44.1% (41.0–47.2%)."""
+    if row[name] is None:
+        return ""
+    ends = words.percent_range(row[f"{name}_low"], row[f"{name}_high"])
+    return f"{words.percent(row[name])} ({ends})"

@@ -1,0 +1,136 @@
+"""The section on campaigns: the largest of the operators' last days, with the days on which they ran."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from typing import Any
+from xml.sax.saxutils import quoteattr
+
+import polars as pl
+from markupsafe import Markup
+
+from jobs.core import words
+from jobs.report.blocks import Block, Cell, Column, Section, Table, number, stacked
+from jobs.report.figures import CAMPAIGN
+from jobs.report.study import Study, channel_name
+
+DAYS_DRAWN = 14
+CAPPED = (
+    "Where it says compared in part, a hash bucket of the similarity search (LSH) held more distinct texts"
+    " than each is compared with (bucket_cap of ref.campaign_parameter): the campaign may be larger, or two"
+    " that are listed may be one."
+)
+ACCENT, EMPTY = "#b23a1e", "#d9dde1"
+
+
+def by_campaign(study: Study) -> Section:
+    blocks, findings = [], []
+    for channel, table in study.per_channel("campaigns"):
+        order = [-pl.col("copy_count"), "first_time", *CAMPAIGN]
+        rows = table.sort(order).to_dicts()
+        name = channel_name(channel)
+        findings.append(campaign_finding(name, rows[0]))
+        scale = max(row["copy_count"] for row in rows)
+        days = daily(study, channel)
+        lines = [
+            [
+                Cell(
+                    words.type_name(row["spam_type_code"]),
+                    campaign_sub(study, row),
+                    stacked(
+                        ("certain", row["blocked_count"]),
+                        ("rest", row["copy_count"] - row["blocked_count"]),
+                        scale=scale,
+                    ),
+                ),
+                number(words.whole(row["copy_count"])),
+                number(words.percent(words.share_of(row["blocked_count"], row["copy_count"]))),
+                number(words.whole(row["distinct_sender_count"])),
+                number(words.whole(row["distinct_network_count"]) if row["distinct_network_count"] else ""),
+                number(f"{row['first_time']}{words.DASH}{row['last_time']}"),
+                sparkline(days[row["operator_id"], row["campaign_hash"]], row["period_date"]),
+            ]
+            for row in rows
+        ]
+        columns = [
+            Column("Campaign", "text"),
+            Column("Copies"),
+            Column("Blocked"),
+            Column("Senders", is_minor=True),
+            Column("Networks", is_minor=True),
+            Column("First and last seen", is_minor=True),
+            Column(f"{DAYS_DRAWN} days", is_minor=True),
+        ]
+        caption = f"Largest {channel_name(channel, inside=True)} campaigns of each operator's last day"
+        blocks.append(Block(name, Table(caption, columns, lines), "campaigns.csv"))
+    notes = [
+        "A campaign is what is alike in text, in a filter's fuzzy hash or digest or, where nothing else is"
+        " told, in its subject or envelope. Its eight signs are of a keyed signature: they name it on its day"
+        " and tell nothing else; the days before show what shares a signature with it. Not every campaign is"
+        " spam. Times are UTC.",
+    ]
+    if study.figures["campaigns"]["is_bucket_capped"].any():
+        notes.append(CAPPED)
+    legend = [("certain", "blocked or marked"), ("rest", "let pass or not decided")]
+    missing = study.missing("campaigns")
+    return Section(
+        "campaigns",
+        "Campaigns of the day",
+        "\n".join(findings),
+        blocks,
+        missing,
+        notes if blocks else [],
+        legend,
+    )
+
+
+def campaign_finding(name: str, row: dict[str, Any]) -> str:
+    kind = words.type_name(row["spam_type_code"])
+    what = "of no known type" if row["spam_type_code"] == "UNK" else f"({words.inside(kind)})"
+    spread = [
+        words.counted(row[f"distinct_{noun}_count"], noun)
+        for noun in ("recipient", "sender", "network")
+        if row[f"distinct_{noun}_count"]
+    ]
+    to = f": {words.listed(spread)}" if spread else ""
+    blocked = words.percent(words.share_of(row["blocked_count"], row["copy_count"]))
+    copies = words.counted(row["copy_count"], "copy", "copies")
+    return f"{name}: the largest campaign {what} had {copies}{to}. {blocked} of it was stopped or marked."
+
+
+def campaign_sub(study: Study, row: dict[str, Any]) -> str:
+    how = words.inside(words.name("signature_kind", row["signature_kind_code"]))
+    operator, day = study.operator_name(row["operator_id"]), words.day(row["period_date"])
+    part = ", compared in part" if row["is_bucket_capped"] else ""
+    return f"{operator}, {day}; {row['campaign_hash'][:8]} by {how}{part}"
+
+
+def daily(study: Study, channel: str) -> dict[tuple[str, str], dict[dt.date, int]]:
+    """Copies per day of each campaign of a channel."""
+    found: dict[tuple[str, str], dict[dt.date, int]] = defaultdict(dict)
+    mine = pl.col("channel_code") == channel
+    for row in study.figures["campaign_days"].filter(mine).to_dicts():
+        found[row["operator_id"], row["campaign_hash"]][row["period_date"]] = row["copy_count"]
+    return found
+
+
+def sparkline(by_day: dict[dt.date, int], last: dt.date) -> Cell:
+    """A bar for each day up to the last, a low grey one where there was nothing."""
+    copies = [by_day.get(last - dt.timedelta(days=back), 0) for back in reversed(range(DAYS_DRAWN))]
+    top, step, high = max([*copies, 1]), 6, 22
+    bars = []
+    for place, count in enumerate(copies):
+        tall = max(high * count / top, 2) if count else 1
+        bars.append(
+            f'<rect x="{place * step}" y="{high - tall:.1f}" width="4" height="{tall:.1f}"'
+            f' fill="{ACCENT if count else EMPTY}"/>'
+        )
+    run = sum(count > 0 for count in copies)
+    title = (
+        f"Seen on {words.counted(run, 'day')} of {DAYS_DRAWN} to {words.day(last)}, at most"
+        f" {words.whole(top)} copies a day"
+    )
+    size = f'viewBox="0 0 {len(copies) * step - 2} {high}"'
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-label={quoteattr(title)}>'
+    return Cell("", picture=Markup(head + "".join(bars) + "</svg>"))

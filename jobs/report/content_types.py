@@ -1,0 +1,155 @@
+"""The section on types of spam, and on how much of it has one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+from jobs.core import words
+from jobs.report import audited
+from jobs.report.blocks import Block, Cell, Column, Part, Section, Table, number, stacked
+from jobs.report.figures import SUMS
+from jobs.report.study import Study, channel_name
+
+LEGEND = [
+    ("certain", "spam for certain, or a type by a strong rule"),
+    ("undecided", "a type by a weak rule"),
+    ("other", "type not known"),
+]
+
+
+def by_type(study: Study) -> Section:
+    blocks, findings, missing = [], [], study.missing("types")
+    for channel, table in study.per_channel("types"):
+        name = channel_name(channel, inside=True)
+        # What is not spam for certain has no type of its own: it is shown with what has none.
+        known = table.filter(pl.col("spam_possible") > 0).with_columns(
+            pl.col("spam_type_code").fill_null("UNK").replace(words.UNKNOWN, "UNK")
+        )
+        summed = known.group_by("spam_type_code").agg(pl.col(list(SUMS)).sum())
+        order = [pl.col("spam_type_code") == "UNK", -pl.col("spam_certain"), "spam_type_code"]
+        missed = of_audits(study, channel, set(summed["spam_type_code"]))
+        rows = pl.concat([summed, missed]).sort(order).to_dicts()
+        if not rows:
+            missing.append(f"No {name} may be spam, so there is no type to show.")
+            continue
+        total = sum(row["spam_certain"] for row in rows)
+        if total:
+            findings.append(type_finding(name, rows, total))
+        scale = max(row["spam_certain"] for row in rows)
+        units = int(table["units"].sum())
+        errors = [audited.of_type(study, row | {"channel_code": channel, "units": units}) for row in rows]
+        lines = [
+            [
+                Cell(
+                    words.type_name(row["spam_type_code"]),
+                    type_says(row["spam_type_code"]),
+                    type_bar(row, scale),
+                ),
+                number(words.percent(words.share_of(row["spam_certain"], total))),
+                number(words.whole(row["spam_certain"])),
+                number(words.whole(row["spam_possible"] - row["spam_certain"])),
+                error_cell(error),
+            ]
+            for row, error in zip(rows, errors, strict=True)
+        ]
+        columns = [
+            Column("Type", "text"),
+            Column("Share"),
+            Column("Spam, certain"),
+            Column("Undecided", is_minor=True),
+            Column(audited.HEADING, is_minor=True),
+        ]
+        caption = f"Types of {name} spam"
+        note = audited.says(max(errors, key=lambda error: error.share))
+        blocks.append(Block(channel_name(channel), Table(caption, columns, lines), "types.csv", note=note))
+    typed, notes = by_engine(study), []
+    if typed:
+        notes = [
+            "A strong rule names one type (a virus, a campaign's own signature); a weak one only hints at"
+            " it (a word, a list's name). Counted in recipients and attempts of all directions; what two"
+            " filters spoke of is under both, each by what it told alone."
+        ]
+    return Section("types", "Types of spam", "\n".join(findings), [*blocks, *typed], missing, notes, LEGEND)
+
+
+def of_audits(study: Study, channel: str, known: set[str]) -> pl.DataFrame:
+    """Types that only labels tell of: filters took all of it for something else."""
+    table = study.figures["type_quality"]
+    is_new = (pl.col("channel_code") == channel) & (pl.col("prevalence") > 0)
+    told = table.filter(is_new & ~pl.col("spam_type_code").is_in(sorted(known)))
+    return told.select("spam_type_code", *(pl.lit(0, pl.Int64).alias(name) for name in SUMS)).unique()
+
+
+def error_cell(found: audited.Corrected) -> Cell:
+    return number(words.plenty_range(found.low, found.high)) if found.share else number("no audit", "muted")
+
+
+def by_engine(study: Study) -> list[Block]:
+    """How much of what was marked has a type: by each filter alone, and by all that told."""
+    blocks = []
+    for channel, table in study.per_channel("type_coverage"):
+        rows = table.filter(pl.col("units_marked") > 0)
+        if not len(rows):
+            continue
+        name = channel_name(channel, inside=True)
+        # What no filter spoke of, and all, come after the filters.
+        after = [pl.col("engine_code") == code for code in (words.TOTAL, words.UNKNOWN)]
+        lines = [
+            [
+                Cell(
+                    engine_name(row["engine_code"]),
+                    "",
+                    stacked(
+                        ("certain", row["units_strong"]),
+                        ("undecided", row["units_weak"]),
+                        ("other", row["units_untyped"]),
+                        scale=row["units_marked"],
+                    ),
+                ),
+                number(words.whole(row["units_marked"])),
+                *(
+                    number(words.percent(words.share_of(row[f"units_{part}"], row["units_marked"])))
+                    for part in ("strong", "weak", "untyped")
+                ),
+            ]
+            for row in rows.sort([*after, -pl.col("units_marked"), "engine_code"]).to_dicts()
+        ]
+        columns = [
+            Column("Filter", "text"),
+            Column("Marked"),
+            Column("Strong", is_minor=True),
+            Column("Weak", is_minor=True),
+            Column("No type"),
+        ]
+        caption = f"How much of the {name} that was marked has a type"
+        heading = f"{channel_name(channel)}: how far filters tell a type"
+        blocks.append(Block(heading, Table(caption, columns, lines), "type_coverage.csv"))
+    return blocks
+
+
+def engine_name(code: str) -> str:
+    if code == words.TOTAL:
+        return "All, by all that told"
+    return "No filter spoke" if code == words.UNKNOWN else words.name("engine", code)
+
+
+def type_finding(name: str, rows: list[dict[str, Any]], total: int) -> str:
+    unknown = sum(row["spam_certain"] for row in rows if row["spam_type_code"] == "UNK")
+    untold = f"for {words.percent(words.share_of(unknown, total))} the logs tell no type"
+    first = rows[0]
+    if first["spam_type_code"] == "UNK" or not first["spam_certain"]:
+        return f"Of {name} spam: {untold}."
+    largest = words.inside(words.type_name(first["spam_type_code"]))
+    share = words.percent(words.share_of(first["spam_certain"], total))
+    return f"The largest type of {name} spam is {largest}, {share}; {untold}."
+
+
+def type_bar(row: dict[str, Any], scale: int) -> tuple[Part, ...]:
+    kind = "other" if row["spam_type_code"] == "UNK" else "certain"
+    return stacked((kind, row["spam_certain"]), scale=scale)
+
+
+def type_says(code: str | None) -> str:
+    return "" if code == "UNK" else words.says("type", code)

@@ -1,0 +1,313 @@
+"""How often filters err, in counts by anything: days, stages, countries, routes.
+
+An audit or a test tells of a channel's month how often the filter errs, and a synthetic estimator (Rao and
+Molina 2015, chapter 3) takes that to every part of the month. There are two kinds of parts.
+
+- What a message was before the filter saw it, as its day, its source and its route. Assumed is that the
+  filter errs alike in all such parts: it flags the same share Se of spam, and lets pass the same share Sp of
+  the rest. Parts may differ in how much of them is spam. Of what it flagged and passed, spam is then
+  (flagged x Sp - passed x (1 - Sp)) / (Se + Sp - 1), cut to none and all (Rogan and Gladen 1978).
+- What the filter itself decided, as stage and outcome. There the share of spam in each of its calls is that
+  of the channel: flagged x share of flagged + passed x share of passed. Parts of the first kind are estimated
+  so too where sensitivity or specificity is not known.
+
+What the logs leave undecided is spam by its own share in both; of a test elsewhere, whose prevalence counts
+half of it as flagged, parts of the first kind do so too. The messages that nobody audited, and what never had
+content, are as counted, from certain to possible. Parts add up to what the audit says of the whole, but for
+what was cut, and for a month that grew after its sample was drawn, with another mix of calls: there the two
+kinds of parts differ.
+
+An interval holds the errors of what the audit says, and the chance by which a part differs from it: that of
+as many units drawn from those of the month, none for all of them. Labels of different months and operators
+were drawn apart, so distances of estimates from their ends add as squares (Zou and Donner 2008), and so does
+chance. Within a month of an audit, shares of calls come from labels of different strata; sensitivity and
+specificity share labels: more spam among what passed lowers both, and so does less of it among what was
+flagged. A lower sensitivity raises the estimate and a lower specificity lowers it, so they cancel in part,
+and squares are on the safe side.
+
+A test elsewhere is one test behind all months and calls of an operator's channel: there the distances by one
+rate add up over months as they are, then as squares (spam and the rest were tested apart), and so do those of
+operators. Ends of parts may be added: that is the width of the whole or more.
+
+If the spam of one country gets through more often, no estimate here shows it: docs/audit-method.md has
+the size of the error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import reduce
+from operator import add
+
+import polars as pl
+
+from jobs.core.shares import CALLS, CONTENT_SEEN
+from jobs.gold.counting import CONTENT_NAMES
+from jobs.gold.filter_quality_monthly import CHANNEL
+from jobs.report.figures import CALL_SHARES, SUMS, TOLD
+
+# Counts of the units whose content the filter had, by the name of the count that each is part of.
+SEEN = {"units": "seen_units", "spam_certain": "seen_certain", "spam_possible": "seen_possible"}
+# So many standard errors of chance are within 95%.
+QUANTILE = 1.96
+# Estimates of one operator's month are rounded to this many digits before they are added up, so that sums
+# depend on no order of rows. An end of an interval has the digits that a figure shows.
+EXACT, END = pl.Decimal(38, 6), pl.Decimal(20, 4)
+RATES = ("sensitivity", "specificity", *CALL_SHARES)
+SIDES = ("below", "above")
+# What moves the estimates of a test in all months at once. The shares of calls come from the same two rates:
+# they move with each other.
+RATES_MOVED = ("caught", "clean")
+TOGETHER = (*RATES_MOVED, "calls")
+# What is added up over operators; distances are squares there.
+KEPT = ("counted_certain", "counted_possible", "audited_units", "audited_spam", *SIDES)
+NOTHING = pl.lit(0.0)
+
+
+def rates(estimated: pl.DataFrame) -> pl.DataFrame:
+    """A row of error rates per operator, month and channel, with how many units each call had.
+
+    estimated: gold.filter_quality_monthly. An audit goes before a test elsewhere.
+    """
+    whole = estimated.filter(
+        pl.col("stratum_code") == "_T", pl.col("spam_type_code") == "_T", pl.col("prevalence").is_not_null()
+    )
+    of_calls = [count.alias(f"{call}_population") for call, count in calls(*SUMS).items()]
+    best = whole.sort("quality_method_code", maintain_order=True).unique(
+        CHANNEL, keep="first", maintain_order=True
+    )
+    return best.select(*CHANNEL, *TOLD, *of_calls)
+
+
+def corrected(
+    rows: pl.DataFrame,
+    keys: list[str],
+    known: pl.DataFrame,
+    is_decided_by_call: bool = False,
+) -> pl.DataFrame:
+    """Rows by the keys, of which channel_code is one, with the counts and the filters' errors in them.
+
+    rows: of one definition and of received traffic, with operator_id, and period_date or period_code; with
+    unit_code and stage_code, or with content_units, content_certain and content_possible. known: rates().
+    is_decided_by_call: whether the keys are decisions of the filter rather than properties of the messages.
+
+    Columns beside the counts: seen_units, of which content was there; audited_units, of these the ones that
+    an audit or a test covers, and audited_spam, how much of it is spam by that; spam_low and spam_high, the
+    ends of all spam, which are spam_certain and spam_possible where nothing was audited.
+    """
+    month = pl.col("period_code") if "period_code" in rows.columns else month_of("period_date")
+    of_month = rows.lazy().with_columns(period_code=month, **seen(rows.columns))
+    cells = of_month.group_by(*dict.fromkeys([*CHANNEL, *keys])).agg(pl.col(*SUMS, *SEEN.values()).sum())
+    populations = [f"{call}_population" for call in CALLS]
+    of_calls = known.lazy().select(
+        *CHANNEL, "quality_method_code", pl.col(*columns(), *populations).cast(pl.Float64)
+    )
+    told = cells.join(of_calls, on=CHANNEL, how="left").with_columns(**parts(is_decided_by_call))
+    # What moves together does so in all months of an operator: sums first, then squares.
+    moved = [f"{side}_{each}" for side in SIDES for each in TOGETHER]
+    of_operators = told.group_by(*dict.fromkeys(["operator_id", "channel_code", *keys])).agg(
+        pl.col(*SUMS, "seen_units", *KEPT, *moved).sum()
+    )
+    added = (
+        of_operators.with_columns(**squares())
+        .group_by(keys)
+        .agg(pl.col(*SUMS, "seen_units", *KEPT).sum())
+        .with_columns(**ends())
+    )
+    return added.with_columns(pl.col("audited_spam").cast(END)).collect()
+
+
+def month_of(day: str) -> pl.Expr:
+    """The month of a day, as 2026-11."""
+    return pl.col(day).dt.strftime("%Y-%m")
+
+
+def columns() -> list[str]:
+    """The columns of rates() that describe a channel's errors."""
+    return [f"{rate}{end}" for rate in RATES for end in ("", "_low", "_high")]
+
+
+def seen(names: list[str]) -> dict[str, pl.Expr]:
+    """The counts of the units whose content the filter had. Routes and months of a lake that was written
+    before content was counted have nulls: nothing is corrected there."""
+    if "stage_code" not in names:
+        return {own: pl.col(CONTENT_NAMES[name]).fill_null(0) for name, own in SEEN.items()}
+    had_content = (pl.col("unit_code") == "recipient") & pl.col("stage_code").is_in(CONTENT_SEEN)
+    return {own: pl.when(had_content).then(name).otherwise(0) for name, own in SEEN.items()}
+
+
+@dataclass(frozen=True)
+class Part:
+    """An estimate of some units of one operator's month: spam; below and above it, the square of chance; and
+    for each rate at its end, how far the estimate moves down and up."""
+
+    spam: pl.Expr
+    chance: tuple[pl.Expr, pl.Expr]
+    moved: dict[str, tuple[pl.Expr, pl.Expr]]
+
+
+def summed(values: Iterable[pl.Expr]) -> pl.Expr:
+    """Their sum; null where one of them is."""
+    return reduce(add, values)
+
+
+def together(*parts: Part) -> Part:
+    below, above = (summed(part.chance[side] for part in parts) for side in (0, 1))
+    moved = {name: distance for part in parts for name, distance in part.moved.items()}
+    return Part(summed(part.spam for part in parts), (below, above), moved)
+
+
+def either(condition: pl.Expr, one: Part, other: Part) -> Part:
+    def chosen(first: pl.Expr, second: pl.Expr) -> pl.Expr:
+        return pl.when(condition).then(first).otherwise(second)
+
+    none = (NOTHING, NOTHING)
+    moved = {}
+    for name in (*RATES_MOVED, *CALLS):
+        first, second = one.moved.get(name, none), other.moved.get(name, none)
+        moved[name] = (chosen(first[0], second[0]), chosen(first[1], second[1]))
+    below, above = (chosen(one.chance[side], other.chance[side]) for side in (0, 1))
+    return Part(chosen(one.spam, other.spam), (below, above), moved)
+
+
+def is_test() -> pl.Expr:
+    """Whether the rates come from a test elsewhere, which is one for all months and calls."""
+    return (pl.col("quality_method_code") != "audit").fill_null(False)
+
+
+def parts(is_decided_by_call: bool) -> dict[str, pl.Expr]:
+    """For one operator's month: what is audited and what stays as counted; squared distances of rates that
+    were drawn for this month alone, and distances of the others."""
+    counts = calls(*SEEN.values())
+    # A call without a share, because the sample had none of it, stays as counted.
+    audited = {
+        call: pl.when(pl.col(f"{call}_spam_share").is_not_null()).then(counts[call]).otherwise(0)
+        for call in CALLS
+    }
+    units = {call: audited[call].cast(pl.Float64) for call in CALLS}
+    found = together(*(of_call(call, units[call]) for call in CALLS))
+    if not is_decided_by_call:
+        power = pl.col("sensitivity_low") + pl.col("specificity_low") - 1
+        # A filter that may be no better than chance, or was audited in one call alone, cannot be inverted.
+        is_able = (power > 0).fill_null(False)
+        found = either(is_able, either(is_test(), of_test(units), of_audit(units)), found)
+    made = {
+        "audited_units": summed(audited.values()),
+        "audited_spam": found.spam.cast(EXACT),
+        "counted_certain": pl.col("spam_certain") - audited["flagged"],
+        "counted_possible": pl.col("spam_possible") - audited["flagged"] - audited["undecided"],
+    }
+    for place, side in enumerate(SIDES):
+        moved = {name: distance[place] for name, distance in found.moved.items()}
+        of_calls = summed(moved.pop(call) for call in CALLS)
+        apart = summed(distance[place] ** 2 for distance in found.moved.values())
+        squares = found.chance[place] + pl.when(is_test()).then(NOTHING).otherwise(apart)
+        made[side] = squares.cast(EXACT)
+        for name in TOGETHER:
+            distance = of_calls if name == "calls" else moved.get(name, NOTHING)
+            made[f"{side}_{name}"] = pl.when(is_test()).then(distance).otherwise(NOTHING).cast(EXACT)
+    return made
+
+
+def ratio(part: pl.Expr, whole: pl.Expr) -> pl.Expr:
+    """Null where the whole is zero."""
+    return pl.when(whole != 0).then(part / whole)
+
+
+def left_out(units: pl.Expr, population: pl.Expr) -> pl.Expr:
+    """The share of the month's units that are outside a part of this size: chance is of units that might have
+    been drawn in their place."""
+    return pl.max_horizontal(1 - ratio(units, population).fill_null(1.0), NOTHING)
+
+
+def population(*names: str) -> pl.Expr:
+    """The month's units of these calls."""
+    return summed(pl.col(f"{name}_population") for name in names)
+
+
+def of_call(call: str, units: pl.Expr) -> Part:
+    """By the share of spam in a call. Its variance by chance is the larger of those at the share and at its
+    end: a share of zero in a sample need not be zero."""
+    name = f"{call}_spam_share"
+    value = pl.col(name).fill_null(0.0)
+    drawn = QUANTILE**2 * units * left_out(units, population(call))
+    low, high = (pl.col(name + end).fill_null(0.0) for end in ("_low", "_high"))
+    below, above = (
+        drawn * pl.max_horizontal(value * (1 - value), other * (1 - other)) for other in (low, high)
+    )
+    return Part(units * value, (below, above), {call: (units * (value - low), units * (high - value))})
+
+
+def of_audit(units: dict[str, pl.Expr]) -> Part:
+    """By sensitivity and specificity, which an audit has of what was flagged or passed."""
+    alike = of_rates(units["flagged"], units["passed"], population("flagged", "passed"))
+    return together(alike, of_call("undecided", units["undecided"]))
+
+
+def of_test(units: dict[str, pl.Expr]) -> Part:
+    """By sensitivity and specificity of a test: half of the undecided counts as flagged, as in the prevalence
+    that a test gives (jobs/stats/prevalence.py), and in the interval all of it or none."""
+    half = units["undecided"] / 2
+    alike = of_rates(units["flagged"] + half, units["passed"] + half, population(*CALLS))
+    away = ratio(half, pl.col("sensitivity") + pl.col("specificity") - 1)
+    return together(alike, Part(half * 0, (half * 0, half * 0), {"undecided": (away, away)}))
+
+
+def of_rates(flagged: pl.Expr, passed: pl.Expr, whole: pl.Expr) -> Part:
+    """By sensitivity and specificity. A distance is how far the estimate moves if one of them is at its end:
+    spam × (Se' - Se) / (Se' + Sp - 1), and the rest × (Sp' - Sp) / (Se + Sp' - 1). By chance, as many of this
+    spam were caught, and of the rest flagged, as of so many drawn from the whole."""
+    units = flagged + passed
+    caught, clean = pl.col("sensitivity"), pl.col("specificity")
+    power = caught + clean - 1
+    found = ratio(flagged * clean - passed * (1 - clean), power)
+    spam = pl.min_horizontal(pl.max_horizontal(found, NOTHING), units)
+    rest = units - spam
+    drawn = spam * caught * (1 - caught) + rest * clean * (1 - clean)
+    chance = QUANTILE**2 * left_out(units, whole) * ratio(drawn, power**2)
+
+    def by_caught(end: str) -> pl.Expr:
+        other = pl.col(f"sensitivity{end}")
+        return ratio(spam * (other - caught), other + clean - 1).abs()
+
+    def by_clean(end: str) -> pl.Expr:
+        other = pl.col(f"specificity{end}")
+        return ratio(rest * (other - clean), caught + other - 1).abs()
+
+    # The more spam is caught, the less there was; the more of the rest passes, the more.
+    moved = {
+        "caught": (by_caught("_high"), by_caught("_low")),
+        "clean": (by_clean("_low"), by_clean("_high")),
+    }
+    return Part(spam, (chance, chance), moved)
+
+
+def calls(units: str, certain: str, possible: str) -> dict[str, pl.Expr]:
+    """The units of each call of the filter: flagged ones are certain spam, passed ones are none."""
+    return {
+        "flagged": pl.col(certain),
+        "undecided": pl.col(possible) - pl.col(certain),
+        "passed": pl.col(units) - pl.col(possible),
+    }
+
+
+def squares() -> dict[str, pl.Expr]:
+    """For one operator, the squared distances, with those of rates that move together in all its months."""
+    found = {}
+    for side in SIDES:
+        distances = [pl.col(f"{side}_{each}").cast(pl.Float64) for each in TOGETHER]
+        found[side] = pl.col(side) + summed(distance**2 for distance in distances).cast(EXACT)
+    return found
+
+
+def ends() -> dict[str, pl.Expr]:
+    """What was counted and what is estimated, less and more the root of the squared distances: of audited
+    units, never less than none nor more than all."""
+    spam = pl.col("audited_spam").cast(END)
+    below, above = (pl.col(side).cast(pl.Float64).sqrt().cast(END) for side in SIDES)
+    least, most = pl.lit(0).cast(END), pl.col("audited_units").cast(END)
+    return {
+        "spam_low": (pl.col("counted_certain") + pl.max_horizontal(spam - below, least)).cast(END),
+        "spam_high": (pl.col("counted_possible") + pl.min_horizontal(spam + above, most)).cast(END),
+    }

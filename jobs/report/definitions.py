@@ -1,0 +1,198 @@
+"""The sections on what spam is: one share counted in several ways, and every definition side by side."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+from jobs.core import words
+from jobs.report import audited
+from jobs.report.blocks import Block, Cell, Column, Section, Table, number, stacked
+from jobs.report.figures import COUNTED, DEFINITION, SUMS
+from jobs.report.study import (
+    CERTAIN_LEGEND,
+    UNDECIDED_LEGEND,
+    Study,
+    channel_name,
+    share_bar,
+    spam_range,
+    spam_shares,
+)
+
+# Blocked and tagged messages for each unaltered delivered one, and the same with one for each dropped
+# connection, as MAAWG published them for the last quarter of 2005.
+MAAWG = (4.0, 5.6)
+
+
+def by_base(study: Study) -> Section:
+    """One stream, several shares: what is counted, and by whose definition, decides the figure."""
+    blocks, findings = [], []
+    low, high = (words.percent(ratio / (ratio + 1)) for ratio in MAAWG)
+    findings.append(
+        f"In 2005 the same mail of nine operators was {low} abusive by messages and {high} with one more for"
+        " each dropped connection. Both were right: a share of spam needs its definition beside it."
+    )
+    for channel, bases in study.per_channel("bases"):
+        lines = own_lines(study, channel, bases)
+        if len(lines) < 2:
+            continue
+        published = [
+            line(
+                "MAAWG 2005: messages blocked or tagged",
+                "published, nine operators, last quarter of 2005",
+                MAAWG[0],
+            ),
+            line(
+                "MAAWG 2005: and each dropped connection",
+                "published, nine operators, last quarter of 2005",
+                MAAWG[1],
+            ),
+        ]
+        rows = [*(published if channel == "EMAIL" else []), *lines]
+        name = channel_name(channel)
+        columns = [Column("What is counted as spam, of what", "text"), Column("Spam share")]
+        columns += [Column("Of so many", is_minor=True), Column(audited.HEADING, "text", is_minor=True)]
+        caption = f"The same {words.inside(name)}, counted in several ways"
+        blocks.append(Block(name, Table(caption, columns, rows), "bases.csv"))
+        if channel == "EMAIL":
+            findings.append(base_finding(bases))
+    legend = [CERTAIN_LEGEND, UNDECIDED_LEGEND, ("rest", "not spam")]
+    return Section(
+        "shares", "One stream, several answers", "\n".join(findings) if blocks else "", blocks, legend=legend
+    )
+
+
+def line(name: str, says: str, ratio: float) -> list[Cell]:
+    share = ratio / (ratio + 1)
+    bar = stacked(("certain", share), ("rest", 1 - share), scale=1)
+    figures = [number(words.percent(share)), number("not published"), number("not published")]
+    return [Cell(name, says, bar, "muted"), *figures]
+
+
+def added(bases: pl.DataFrame, measure: str, unit: str | None = None) -> dict[str, Any]:
+    rows = bases.filter(pl.col("measure_code") == measure)
+    if unit is not None:
+        rows = rows.filter(pl.col("unit_code") == unit)
+    return {name: int(rows[name].sum()) for name in SUMS}
+
+
+def ratio_of(bases: pl.DataFrame, unit: str | None) -> dict[str, Any]:
+    """M3AAWG's share: abusive in abusive and unaltered delivered; of one unit or of all."""
+    abusive = added(bases, "maawg_abusive", unit)["units"]
+    units = abusive + added(bases, "maawg_unaltered_delivered")["units"]
+    return {"units": units, "spam_certain": abusive, "spam_possible": abusive}
+
+
+def own_lines(study: Study, channel: str, bases: pl.DataFrame) -> list[list[Cell]]:
+    """The study's own traffic, from the narrowest to the widest of what is counted."""
+    recipients, attempted = (
+        added(bases, measure) | {"channel_code": channel, "definition_code": DEFINITION}
+        for measure in ("recipients", "attempted")
+    )
+    rows = [("As operators act, of recipients", "of messages that were taken in", recipients)]
+    if added(bases, "attempted", "attempt")["units"]:
+        says = "what was refused before a message existed, too"
+        rows.append(("As operators act, of recipients and attempts", says, attempted))
+        if channel == "EMAIL":
+            says = "all that was blocked or marked, for whatever reason"
+            rows = [
+                ("M3AAWG's way, of messages", says, ratio_of(bases, "recipient")),
+                ("M3AAWG's way, with refused attempts", says, ratio_of(bases, None)),
+                *rows,
+            ]
+    other = telling(study, channel)
+    if other is not None:
+        name = study.definition_name(other["definition_code"])
+        rows.append((name, "another definition, of recipients and attempts", other))
+    return [
+        [
+            Cell(name, says, share_bar(row)),
+            number(spam_range(row)),
+            number(words.whole(row["units"])),
+            # M3AAWG counts what was done: who errs has done it all the same.
+            audited.of_definition(study, row)
+            if "definition_code" in row
+            else number("what was done", "muted"),
+        ]
+        for name, says, row in rows
+        if row["units"]
+    ]
+
+
+def telling(study: Study, channel: str) -> dict[str, Any] | None:
+    """The definition other than the operators' own of which the logs tell most."""
+    others = [row for row in summed(study, channel).values() if row["definition_code"] != DEFINITION]
+    return max(
+        others, key=lambda row: (row["spam_certain"], -undecided(row), row["definition_code"]), default=None
+    )
+
+
+def base_finding(bases: pl.DataFrame) -> str:
+    recipients, both = added(bases, "recipients"), added(bases, "attempted")
+    return (
+        f"Here {spam_range(recipients)} of e-mail recipients are spam, and {spam_range(both)} of recipients"
+        " and attempts that were refused before a message existed."
+    )
+
+
+def summed(study: Study, channel: str) -> dict[str, dict[str, Any]]:
+    """What each definition says of a channel."""
+    is_mine = pl.col("direction_code").is_in(COUNTED) & (pl.col("channel_code") == channel)
+    table = study.figures["volume"].filter(is_mine)
+    rows = table.group_by("definition_code").agg(pl.col(list(SUMS)).sum()).to_dicts()
+    return {row["definition_code"]: row for row in rows if row["units"]}
+
+
+def by_definition(study: Study) -> Section:
+    blocks, findings = [], []
+    for channel in study.channels:
+        name = channel_name(channel, inside=True)
+        rows = summed(study, channel)
+        lines, absent = [], []
+        for code, about in words.definitions(study.last_day).items():
+            row = rows.get(code)
+            place = "" if about["jurisdiction"] == words.TOTAL else words.country(about["jurisdiction"])
+            if row is None:
+                absent.append(about["name"])
+                continue
+            head = Cell(about["name"], place, share_bar(row))
+            with_error = audited.of_definition(study, row | {"channel_code": channel})
+            lines.append([head, number(spam_range(row)), number(words.percent(undecided(row))), with_error])
+        if len(rows) > 1:
+            findings.append(definition_finding(study, channel, rows))
+        columns = [Column("Definition", "text"), Column("Spam share"), Column("Undecided")]
+        columns.append(Column(audited.HEADING, "text", is_minor=True))
+        caption = f"Spam share of {name} under each definition"
+        note = f"Not for {name}: {words.listed(absent)}." if absent else ""
+        table = Table(caption, columns, lines)
+        blocks.append(Block(channel_name(channel), table, "volume.csv", note=note))
+    if blocks:
+        findings.append(
+            "Logs rarely know consent: the wider a bar, the more a definition asks what they cannot tell."
+        )
+    return Section(
+        "definitions",
+        "The same traffic under each definition of spam",
+        "\n".join(findings),
+        blocks,
+        study.missing("volume"),
+        legend=[CERTAIN_LEGEND, UNDECIDED_LEGEND, ("rest", "not spam")],
+    )
+
+
+def undecided(row: dict[str, Any]) -> float:
+    low, high = spam_shares(row)
+    return high - low
+
+
+def definition_finding(study: Study, channel: str, rows: dict[str, dict[str, Any]]) -> str:
+    """How far the definitions lie apart."""
+    name = channel_name(channel)
+    widest = max(rows.values(), key=lambda row: (undecided(row), row["definition_code"]))
+    code = widest["definition_code"]
+    if code == DEFINITION:
+        return f"{name}: no definition leaves more than {words.percent(undecided(widest))} undecided."
+    mine = f"{name}: {spam_range(rows[DEFINITION])} is spam as operators act"
+    low, high = (words.percent(share) for share in spam_shares(widest))
+    return f"{mine}; by “{study.definition_name(code)}” anything between {low} and {high}."

@@ -1,0 +1,328 @@
+"""The figures of a lake: a few small frames, counted from its gold tables."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Callable, Collection
+
+import polars as pl
+
+from jobs.core.words import OTHER, UNKNOWN, reference
+from jobs.gold.filter_quality_monthly import CHANNEL, flagged
+from jobs.gold.origins import origin, origin_kind
+from jobs.report import correcting
+from jobs.report.figures import (
+    BASES,
+    CAMPAIGN,
+    COUNTED,
+    DEFINITION,
+    ENDS_OF_SPAM,
+    FIGURES,
+    MEASURE,
+    SUMS,
+    TOLD,
+    TOP_CAMPAIGNS,
+    TOP_DESTINATIONS,
+    TOP_NETWORKS,
+    TOP_ORIGINS,
+)
+
+SPAM = pl.col(list(SUMS)).sum()
+
+
+def gather(
+    read: Callable[[str], pl.DataFrame], operators: Collection[str] | None = None
+) -> dict[str, pl.DataFrame]:
+    """All figures of FIGURES, from the tables that `read` returns by name. operators: those whose rows count,
+    by id; without them those of all."""
+    if operators is not None:
+        read = of_operators(read, operators)
+    volume, estimated = read("gold.spam_volume_daily"), read("gold.filter_quality_monthly")
+    known = correcting.rates(estimated)
+    figures = of_volume(volume, known)
+    figures |= of_types(read("gold.spam_type_daily"), volume, estimated)
+    figures |= of_routes(counted(read("gold.spam_route_daily"), has_stage=False), known)
+    figures |= of_campaigns(read("gold.campaign_daily"))
+    figures |= {
+        "type_coverage": type_coverage(read("gold.type_coverage_daily")),
+        "bypass": bypass(read("gold.bypass_indicator_daily")),
+        "countries": countries(read("gold.spam_source_monthly"), known),
+        "networks": networks(counted(read("gold.spam_source_daily")), known),
+        "effort": effort(read("gold.countermeasure_effort_daily")),
+        "quality_parts": estimated.filter(pl.col("stratum_code").str.contains("._T.", literal=True)),
+        "costs": latest(read("gold.countermeasure_cost_monthly")),
+        "coverage": coverage(read("bronze.file")),
+    }
+    return {name: in_order(name, figures[name]) for name in FIGURES}
+
+
+def of_operators(
+    read: Callable[[str], pl.DataFrame], operators: Collection[str]
+) -> Callable[[str], pl.DataFrame]:
+    """The same tables with the rows of these operators."""
+    return lambda table: read(table).filter(pl.col("operator_id").is_in(sorted(operators)))
+
+
+def of_volume(volume: pl.DataFrame, known: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """The figures of gold.spam_volume_daily."""
+    in_measure, received = volume.filter(measured()), counted(volume)
+    return {
+        "volume": in_measure.group_by(keys_of("volume")).agg(SPAM),
+        "days": days(volume),
+        "daily": correcting.corrected(received, keys_of("daily"), known),
+        "bases": bases(volume),
+        "stages": correcting.corrected(received, keys_of("stages"), known, is_decided_by_call=True),
+        "quality": quality(in_measure, known),
+    }
+
+
+def of_types(types: pl.DataFrame, volume: pl.DataFrame, estimated: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """The figures of gold.spam_type_daily."""
+    return {
+        "types": counted(types).group_by(keys_of("types")).agg(SPAM),
+        "type_quality": type_quality(volume.filter(measured()), types.filter(measured()), estimated),
+    }
+
+
+def of_routes(route: pl.DataFrame, known: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """The figures of gold.spam_route_daily."""
+    return {
+        "routes": routes(route, known),
+        "transits": correcting.corrected(route, keys_of("transits"), known),
+    }
+
+
+def of_campaigns(campaign: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """The figures of gold.campaign_daily."""
+    largest = campaigns(campaign)
+    return {"campaigns": largest, "campaign_days": daily_copies(campaign, largest)}
+
+
+def keys_of(figure: str) -> list[str]:
+    return [column for column in FIGURES[figure] if column not in (*SUMS, *ENDS_OF_SPAM)]
+
+
+def in_order(figure: str, frame: pl.DataFrame) -> pl.DataFrame:
+    """The figure with its columns and types, in a fixed order."""
+    kinds = FIGURES[figure]
+    return frame.select(pl.col(name).cast(kind) for name, kind in kinds.items()).sort(pl.all())
+
+
+def total(name: str) -> pl.Expr:
+    """The sum; null where no row has a value."""
+    return pl.when(pl.col(name).is_not_null().any()).then(pl.col(name).sum()).alias(name)
+
+
+def measured(has_stage: bool = True, measure: str = MEASURE) -> pl.Expr:
+    """Whether a row is in the sum that ref.measure permits, by unit, stage and outcome, at its day.
+
+    In a table without stages, the units whose every cell is in the sum.
+    """
+    windows: dict[tuple[str, str], list[dict[str, str]]] = defaultdict(list)
+    for row in reference("measure"):
+        if row["measure_code"] == measure:
+            windows[row["valid_from"], row["valid_to"]].append(row)
+    condition = pl.lit(False)
+    for (start, end), rows in windows.items():
+        if has_stage:
+            cells = [
+                f"{r['unit_code']}|{r['stage_code']}|{r['outcome_code']}" for r in rows if is_included(r)
+            ]
+            inside = pl.concat_str("unit_code", "stage_code", "outcome_code", separator="|").is_in(cells)
+        else:
+            partly = {r["unit_code"] for r in rows if not is_included(r)}
+            inside = pl.col("unit_code").is_in(sorted({r["unit_code"] for r in rows} - partly))
+        valid = pl.col("period_date") >= dt.date.fromisoformat(start)
+        if end:
+            valid &= pl.col("period_date") < dt.date.fromisoformat(end)
+        condition |= inside & valid
+    return condition
+
+
+def is_included(row: dict[str, str]) -> bool:
+    return row["is_included"] == "true"
+
+
+def counted(table: pl.DataFrame, has_stage: bool = True, measure: str = MEASURE) -> pl.DataFrame:
+    """Rows that totals over operators add: inbound and internal, by the operators' own definition of spam."""
+    mine = pl.col("direction_code").is_in(COUNTED) & (pl.col("definition_code") == DEFINITION)
+    return table.filter(mine & measured(has_stage, measure))
+
+
+def bases(volume: pl.DataFrame) -> pl.DataFrame:
+    return pl.concat(
+        counted(volume, measure=code)
+        .group_by("channel_code", "unit_code")
+        .agg(SPAM)
+        .with_columns(measure_code=pl.lit(code))
+        for code in BASES
+    )
+
+
+def type_coverage(table: pl.DataFrame) -> pl.DataFrame:
+    counts = pl.col("units_marked", "units_strong", "units_weak", "units_untyped")
+    return table.filter(measured(has_stage=False)).group_by("channel_code", "engine_code").agg(counts.sum())
+
+
+def days(volume: pl.DataFrame) -> pl.DataFrame:
+    day = pl.col("period_date")
+    return volume.group_by("operator_id", "channel_code").agg(
+        first_date=day.min(), last_date=day.max(), day_count=day.n_unique()
+    )
+
+
+def largest_of(table: pl.DataFrame, column: str, top: int) -> pl.DataFrame:
+    """The known values of a column with most certain spam, by channel."""
+    known = table.filter(pl.col(column) != UNKNOWN).group_by("channel_code", column).agg(SPAM)
+    order = ["channel_code", -pl.col("spam_certain"), -pl.col("units"), column]
+    kept = known.sort(order).group_by("channel_code", maintain_order=True).head(top)
+    return kept.select("channel_code", column, is_kept=pl.lit(True))
+
+
+def cut(frame: pl.DataFrame, column: str, top: int) -> pl.DataFrame:
+    """The frame with all but the largest values of a column, and the unknown, put under _O."""
+    stays = (pl.col(column) == UNKNOWN) | pl.col("is_kept").fill_null(False)
+    return (
+        frame.join(largest_of(frame, column, top), on=["channel_code", column], how="left")
+        .with_columns(pl.when(stays).then(column).otherwise(pl.lit(OTHER)).alias(column))
+        .drop("is_kept")
+    )
+
+
+def routes(route: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+    """Origin, inbound link and destination; origin_kind says which origins a channel has."""
+    kinds = origin_kind().unique().drop_nulls().over("channel_code", mapping_strategy="join")
+    placed = route.with_columns(
+        origin_kind=pl.when(kinds.list.len() > 1)
+        .then(pl.lit("both"))
+        .otherwise(kinds.list.first().fill_null("observed")),
+        origin_code=origin(),
+    )
+    for column, top in (("origin_code", TOP_ORIGINS), ("destination_code", TOP_DESTINATIONS)):
+        placed = cut(placed, column, top)
+    return correcting.corrected(placed, keys_of("routes"), known)
+
+
+def bypass(table: pl.DataFrame) -> pl.DataFrame:
+    apart = pl.col("unit_code").is_in(["recipient", "attempt", "call"])
+    return (
+        table.filter(apart)
+        .group_by("channel_code", "bypass_code", "inbound_link_code")
+        .agg(total("units_examined"), total("units_flagged"))
+    )
+
+
+def countries(monthly: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+    """Countries with the traffic that came from them."""
+    # A month is measured as at its first day.
+    dated = monthly.with_columns(period_date=pl.concat_str("period_code", pl.lit("-01")).str.to_date())
+    return correcting.corrected(counted(dated, has_stage=False), keys_of("countries"), known)
+
+
+def networks(source: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+    """The networks of known address with most certain spam; a lake may hold millions."""
+    keys = keys_of("networks")
+    located = source.filter(pl.col("source_network") != UNKNOWN)
+    top = (
+        located.group_by(keys)
+        .agg(SPAM)
+        .sort(
+            "channel_code",
+            -pl.col("spam_certain"),
+            -pl.col("units"),
+            "source_network",
+            "source_asn",
+            "source_country_code",
+        )
+        .group_by("channel_code", maintain_order=True)
+        .head(TOP_NETWORKS)
+    )
+    of_top = located.join(top.select(keys), on=keys, how="semi", nulls_equal=True)
+    return correcting.corrected(of_top, keys, known)
+
+
+def campaigns(campaign: pl.DataFrame) -> pl.DataFrame:
+    """The largest that came in, each operator's on its last day: logs arrive at different times."""
+    came_in = pl.col("direction_codes").list.eval(pl.element().is_in(COUNTED)).list.any()
+    received = campaign.filter(came_in)
+    last_day = pl.col("period_date").max().over("operator_id", "channel_code")
+    return (
+        received.filter(pl.col("period_date") == last_day)
+        .sort("channel_code", -pl.col("copy_count"), "first_at", "operator_id", "campaign_hash")
+        .group_by("channel_code", maintain_order=True)
+        .head(TOP_CAMPAIGNS)
+        .with_columns(
+            first_time=pl.col("first_at").dt.strftime("%H:%M"),
+            last_time=pl.col("last_at").dt.strftime("%H:%M"),
+        )
+    )
+
+
+def daily_copies(campaign: pl.DataFrame, largest: pl.DataFrame) -> pl.DataFrame:
+    """Copies by day of the campaigns that share a signature with one of the largest, under its hash.
+
+    A campaign is named by its least signature of a day, which need not be that of another day.
+    """
+    alike = ["operator_id", "channel_code", "signature_hash"]
+    signatures = pl.col("signature_hashes").alias("signature_hash")
+    of_largest = largest.select(*CAMPAIGN, signatures).explode("signature_hash")
+    of_day = campaign.select(
+        *alike[:2], "period_date", "copy_count", signatures, day_hash=pl.col("campaign_hash")
+    ).explode("signature_hash")
+    return (
+        of_day.join(of_largest, on=alike)
+        .unique([*CAMPAIGN, "period_date", "day_hash"])
+        .group_by(*CAMPAIGN, "period_date")
+        .agg(pl.col("copy_count").sum())
+    )
+
+
+def effort(table: pl.DataFrame) -> pl.DataFrame:
+    return table.group_by("channel_code", "countermeasure_code").agg(
+        pl.col("strategy_code").min(),
+        pl.col("units_examined", "units_acted", "filter_us").sum(),
+        pl.col("is_examined_derived").any(),
+    )
+
+
+def quality(volume: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+    """The messages that filters saw, by operator, month and channel, with the filters' error rates."""
+    return flagged(volume).join(known, on=CHANNEL, how="left").select(*CHANNEL, *SUMS, *TOLD)
+
+
+def type_quality(volume: pl.DataFrame, types: pl.DataFrame, estimated: pl.DataFrame) -> pl.DataFrame:
+    """The messages of each type that filters saw, by operator, month and channel, with an audit's estimate; a
+    row for each type that any operator of the channel has. A test elsewhere has no types."""
+    kind = "spam_type_code"
+    told = [name for name in FIGURES["type_quality"] if name not in (*CHANNEL, kind, *SUMS)]
+    # An unknown type is one type, whatever its code.
+    is_known = pl.col(kind).fill_null(UNKNOWN) != UNKNOWN
+    named = types.with_columns(pl.when(is_known).then(kind).otherwise(pl.lit("UNK")).alias(kind))
+    seen_types = flagged(named, kind).drop("units")
+    audits = estimated.filter(
+        pl.col(kind) != "_T", pl.col("quality_method_code") == "audit", pl.col("prevalence").is_not_null()
+    ).select(*CHANNEL, kind, *told)
+    there = seen_types.filter(pl.col("spam_possible") > 0).select("channel_code", kind)
+    every = pl.concat([there, audits.select("channel_code", kind)]).unique()
+    by_type = [*CHANNEL, kind]
+    return (
+        flagged(volume)
+        .select(*CHANNEL, "units")
+        .join(every, on="channel_code")
+        .join(seen_types, on=by_type, how="left")
+        .join(audits, on=by_type, how="left")
+        .with_columns(pl.col("spam_certain", "spam_possible").fill_null(0))
+    )
+
+
+def latest(cost: pl.DataFrame) -> pl.DataFrame:
+    """The rows of each operator's last month."""
+    return cost.filter(pl.col("period_code") == pl.col("period_code").max().over("operator_id"))
+
+
+def coverage(file: pl.DataFrame) -> pl.DataFrame:
+    counts = pl.col("line_count", "record_count", "ignored_count", "quarantined_count", "late_count")
+    return file.group_by("operator_id", "format_code").agg(
+        counts.sum(), file_count=pl.col("stream_id").drop_nulls().n_unique()
+    )

@@ -1,0 +1,283 @@
+"""The report page: a static page that an operator can open, print and show.
+
+`gather` counts the few figures that the page shows; `build` draws them. The page asks for nothing from
+outside and needs no script. The same figures give the same bytes.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import polars as pl
+from markupsafe import Markup
+
+from jobs.core import words
+from jobs.report import (
+    accounts,
+    audited,
+    campaigns,
+    content_types,
+    definitions,
+    routes,
+    sources,
+    stages,
+    volumes,
+)
+from jobs.report.blocks import Section
+from jobs.report.figures import FIGURES, MEASURE
+from jobs.report.gather import gather
+from jobs.report.study import EXPECTED, Study, channel_name, share_bar, spam_range
+
+__all__ = ["FIGURES", "build", "gather"]
+
+TEMPLATES = Path(__file__).parent / "templates"
+CONTENTS = {
+    "volume.csv": "Volume by operator, channel, direction and definition of spam",
+    "bases.csv": "The same spam, of recipients, of attempts too, and as M3AAWG counts it",
+    "daily.csv": "Volume and spam per day and channel",
+    "days.csv": "Days with data by operator and channel",
+    "types.csv": "Spam by content type",
+    "type_coverage.csv": "How much of what filters marked has a type",
+    "campaigns.csv": "The largest campaigns of the operators' last days",
+    "campaign_days.csv": "Copies of these campaigns per day",
+    "routes.csv": "Spam by origin, inbound link and destination",
+    "transits.csv": "Spam by transit",
+    "bypass.csv": "Signs of bypass by inbound link",
+    "countries.csv": "Spam by country of origin",
+    "networks.csv": "Networks that sent most spam",
+    "stages.csv": "Volume and spam by stage and outcome",
+    "effort.csv": "What countermeasures examined and acted on",
+    "quality.csv": "What filters saw, and what audits and tests say of it",
+    "quality_parts.csv": "How often filters err by band of the score and by what has a type",
+    "type_quality.csv": "What filters saw of each type, and what audits say of it",
+    "costs.csv": "Cost by countermeasure: 5, 50 and 95% points",
+    "coverage.csv": "Files and lines read, by operator and format",
+    "validation.csv": "Results of every validation rule",
+}
+# The measure that shares are of.
+UNITS_NAME = words.inside(
+    next(row["name"] for row in words.reference("measure") if row["measure_code"] == MEASURE)
+)
+# What a column of codes is called once it has names.
+NAMES = {
+    "channel_code": lambda code: words.name("channel", code),
+    "direction_code": lambda code: words.name("direction", code),
+    "measure_code": words.measure_name,
+    "unit_code": lambda code: words.name("unit", code),
+    "engine_code": lambda code: words.name("engine", code),
+    "spam_type_code": words.type_name,
+    "signature_kind_code": lambda code: words.name("signature_kind", code),
+    "bypass_code": lambda code: words.name("bypass", code),
+    "transit_code": lambda code: words.name("route", code),
+    "origin_code": words.country,
+    "destination_code": words.country,
+    "source_country_code": words.country,
+    "inbound_link_code": lambda code: words.name("route", code),
+    "stage_code": lambda code: words.name("stage", code),
+    "outcome_code": lambda code: words.name("outcome", code),
+    "countermeasure_code": lambda code: words.name("countermeasure", code),
+    "strategy_code": lambda code: words.name("strategy", code) if code else "",
+    "bound_code": lambda code: words.name("bound", code) if code else "",
+    "cost_component_code": lambda code: words.name("cost_component", code),
+    "quality_method_code": lambda code: words.name("quality_method", code) if code else "",
+    "format_code": lambda code: words.name("format", code),
+}
+
+
+def build(
+    figures: dict[str, pl.DataFrame],
+    operators: list[dict[str, Any]],
+    validation: list[dict[str, Any]],
+    about: dict[str, Any],
+    folder: Path,
+) -> Path:
+    """Write index.html, validation.html, a CSV for each figure and SHA256SUMS; the path of index.html.
+
+    figures: as FIGURES says; one that is left out is taken as empty.
+    operators: id, name, country, holding and currency of each.
+    validation: table, rule, says, is_held, violations and examples of each rule of the last run.
+    about: run_id, generated_at, code_revision, versions (of tables), location_name, left_out (operators
+        of the lake that no figure has).
+    """
+    tables = {name: figures.get(name, pl.DataFrame(schema=schema)) for name, schema in FIGURES.items()}
+    study = Study(tables, {each["id"]: each for each in operators}, about.get("location_name"))
+    pages = [*chapters(study), accounts.validation(validation)]
+    folder.mkdir(parents=True, exist_ok=True)
+    sums = write_csvs(study, validation, folder)
+    given = {
+        "about": about
+        | {"generated": words.moment(about["generated_at"]) if about.get("generated_at") else ""},
+        "words": words,
+        "style": Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
+    }
+    files = [(name, CONTENTS[name], size) for name, (size, _) in sums.items()]
+    page = (
+        templates()
+        .get_template("index.html.j2")
+        .render(
+            given,
+            headline=headline(study),
+            sections=pages,
+            tiles=tiles(study),
+            cards=cards(study),
+            audit_note=audited.note(study),
+            files=files,
+        )
+    )
+    checks = templates().get_template("validation.html.j2").render(given, results=by_table(validation))
+    for name, text in (("index.html", page), ("validation.html", checks)):
+        data = text.encode()
+        (folder / name).write_bytes(data)
+        sums[name] = (len(data), hashlib.sha256(data).hexdigest())
+    listed = "".join(f"{digest}  {name}\n" for name, (_, digest) in sorted(sums.items()))
+    (folder / "SHA256SUMS").write_text(listed, encoding="utf-8")
+    return folder / "index.html"
+
+
+@cache
+def templates() -> jinja2.Environment:
+    loader = jinja2.FileSystemLoader(TEMPLATES)
+    return jinja2.Environment(
+        loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+    )
+
+
+def chapters(study: Study) -> list[Section]:
+    """The sections, in the order of the page."""
+    return [
+        definitions.by_base(study),
+        definitions.by_definition(study),
+        volumes.over_time(study),
+        content_types.by_type(study),
+        campaigns.by_campaign(study),
+        routes.by_route(study),
+        sources.by_source(study),
+        stages.by_stage(study),
+        audited.by_filter(study),
+        accounts.coverage(study),
+        accounts.effort(study),
+        accounts.costs(study),
+        accounts.operators(study),
+    ]
+
+
+def headline(study: Study) -> dict[str, str]:
+    """The first sentence, with its interval, and the one that says of what."""
+    totals = study.totals
+    if not totals:
+        return {
+            "text": "No traffic has been counted yet",
+            "base": "The tables hold no inbound or internal message.",
+        }
+    parts = [
+        f"{spam_range(audited.with_error(study, row))} of {channel_name(row['channel_code'], inside=True)}"
+        for row in totals
+    ]
+    amounts = [
+        f"{words.plenty(row['units'])} {channel_name(row['channel_code'], inside=True)} {UNITS_NAME}"
+        for row in totals
+    ]
+    first, last = span(study)
+    there = set(study.figures["days"]["operator_id"])
+    countries = {study.operators[code]["country"] for code in there if code in study.operators}
+    who = words.counted(len(there), "operator")
+    where = f" in {words.counted(len(countries), 'country', 'countries')}" if countries else ""
+    return {
+        "text": f"Spam was {words.listed(parts)}",
+        "base": f"Of {words.listed(amounts)} at {who}{where}, {words.day_range(first, last)}."
+        f" {audited.note(study)}",
+    }
+
+
+def span(study: Study) -> tuple[dt.date, dt.date]:
+    days = study.figures["daily"]["period_date"]
+    return days.min(), days.max()  # type: ignore[return-value]
+
+
+def cards(study: Study) -> list[dict[str, Any]]:
+    """One for each channel: its spam share, with what it is a share of."""
+    made = [
+        {
+            "name": channel_name(row["channel_code"]),
+            "share": spam_range(audited.with_error(study, row)),
+            "bar": share_bar(audited.with_error(study, row)),
+            "counted": counted_share(study, row),
+            "error": audited.says(audited.of_channel(study, row)),
+            "spam": words.plenty_range(row["spam_certain"], row["spam_possible"]),
+            "all": f"{words.plenty(row['units'])} {UNITS_NAME}",
+            "undecided": words.percent(
+                words.share_of(row["spam_possible"] - row["spam_certain"], row["units"])
+            ),
+        }
+        for row in study.totals
+    ]
+    absent = [code for code in EXPECTED if code not in study.channels]
+    return made + [{"name": channel_name(code), "share": ""} for code in absent]
+
+
+def counted_share(study: Study, row: dict[str, Any]) -> str:
+    """The share before the filters' errors, where it differs from the one above it."""
+    return f", {spam_range(row)}" if audited.of_channel(study, row).share else ""
+
+
+def tiles(study: Study) -> list[tuple[str, str]]:
+    """The study in five numbers."""
+    days, read = study.figures["days"], study.figures["coverage"]
+    there = set(days["operator_id"])
+    days_there, file_count = study.figures["daily"]["period_date"].n_unique(), int(read["file_count"].sum())
+    lines = int(read["line_count"].sum())
+    share = words.share_of(int(read["quarantined_count"].sum()), lines)
+    return [
+        (words.whole(len(there)), "operator" if len(there) == 1 else "operators"),
+        (words.whole(days_there), "day with data" if days_there == 1 else "days with data"),
+        (words.plenty(file_count), "log file" if file_count == 1 else "log files"),
+        (words.plenty(lines), "lines read"),
+        (words.percent(share), "of lines in quarantine"),
+    ]
+
+
+def by_table(validation: list[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]]:
+    """Rules of each table, the broken ones first."""
+    ordered = sorted(validation, key=lambda rule: (rule["table"], rule["is_held"]))
+    names = list(dict.fromkeys(rule["table"] for rule in ordered))
+    return [(name, [rule for rule in ordered if rule["table"] == name]) for name in names]
+
+
+def write_csvs(study: Study, validation: list[dict[str, Any]], folder: Path) -> dict[str, tuple[int, str]]:
+    """Write the numbers of every figure, codes with their names; size and SHA-256 of each file."""
+    frames = {f"{name}.csv": named(study, table) for name, table in study.figures.items()}
+    schema = {
+        "table": pl.String,
+        "rule": pl.String,
+        "says": pl.String,
+        "is_held": pl.Boolean,
+        "violations": pl.Int64,
+    }
+    kept = [{column: rule[column] for column in schema} for rule in validation]
+    frames["validation.csv"] = pl.DataFrame(kept, schema=schema).sort("table", "rule")
+    written = {}
+    for name in CONTENTS:
+        data = frames[name].write_csv().encode()
+        (folder / name).write_bytes(data)
+        written[name] = (len(data), hashlib.sha256(data).hexdigest())
+    return written
+
+
+def named(study: Study, table: pl.DataFrame) -> pl.DataFrame:
+    """The table in a fixed order, with a column of names after each column of codes."""
+    ordered = table.sort(pl.all())
+    columns: list[pl.Series] = []
+    names_of = NAMES | {"operator_id": study.operator_name, "definition_code": study.definition_name}
+    for column in ordered.columns:
+        columns.append(ordered[column])
+        naming = names_of.get(column)
+        if naming is not None:
+            names = [naming(code) for code in ordered[column]]
+            title = f"{column.removesuffix('_code').removesuffix('_id')}_name"
+            columns.append(pl.Series(title, names, dtype=pl.String))
+    return pl.DataFrame(columns)

@@ -1,0 +1,216 @@
+"""The section on routes: by which ways spam came, and signs that a way was used to get round another."""
+
+from __future__ import annotations
+
+import polars as pl
+from markupsafe import Markup
+
+from jobs.core import words
+from jobs.report import audited, sankey
+from jobs.report.blocks import Block, Cell, Column, Picture, Section, Table, number, stacked
+from jobs.report.study import Study, channel_name
+
+ROUTES_SHOWN = 12
+SIGNS = (
+    "A sign of bypass is a reason to look, not a proof, and has no definition of spam: what shows it may be"
+    " wanted. A unit may show several signs, so signs are never added up."
+)
+SIM_BOXES_OF_CALLS = (
+    "SIM boxes of calls are looked for only where a log has the callers' radio cells. Logs of Kamailio and"
+    " Asterisk have none: that no SIM box is shown there does not say that there is none."
+)
+# The transit of what crossed no other network.
+NONE = "on-net"
+OBSERVED = "country of the connecting address or network"
+
+
+def flows_of(rows: pl.DataFrame) -> list[sankey.Flow]:
+    ends = ("origin_code", "inbound_link_code", "destination_code")
+    return [
+        sankey.Flow(tuple(row[end] for end in ends), row["spam_certain"])
+        for row in rows.sort(pl.all()).to_dicts()
+        if row["spam_certain"] > 0
+    ]
+
+
+def route_names(flow: tuple[str, str, str]) -> tuple[str, str, str]:
+    return (
+        words.country(flow[0]),
+        words.name("route", flow[1]).replace("Unknown", "Link unknown"),
+        words.country(flow[2]),
+    )
+
+
+def origin_heading(channel: str, kind: str) -> str:
+    """What the origin of a channel's routes is; kind: which origins it has."""
+    claimed = "country of the sender's domain" if channel == "EMAIL" else "country of the calling number"
+    texts = {"observed": OBSERVED, "claimed": claimed, "both": f"{OBSERVED}, else {claimed}"}
+    return texts[kind].capitalize()
+
+
+def by_route(study: Study) -> Section:
+    blocks, findings = [], []
+    missing = study.missing("routes")
+    for channel, rows in study.per_channel("routes"):
+        name = channel_name(channel)
+        flows = flows_of(rows)
+        if not flows:
+            missing.append(
+                f"No certain spam came by {channel_name(channel, inside=True)}, so there is no route to draw."
+            )
+            continue
+        total = sum(flow.value for flow in flows)
+        named = [route_names(flow.codes) for flow in flows]
+        names = [{flow.codes[i]: text[i] for flow, text in zip(flows, named, strict=True)} for i in range(3)]
+        first = sankey.highlighted(flows)
+        if first is not None:
+            findings.append(
+                f"{name}: the largest known route is {' → '.join(route_names(first.codes))}, with"
+                f" {words.percent(first.value / total)} of the spam."
+            )
+        kind, is_told = rows["origin_kind"][0], audited.is_told(rows.to_dicts())
+        title = f"{name} spam by origin, inbound link and recipient's country, as in the table below"
+        largest = rows.sort([-pl.col("spam_certain"), pl.all().exclude("spam_certain")])
+        blocks.append(
+            Block(
+                heading=name,
+                pictures=[
+                    Picture(
+                        Markup(sankey.draw(flows, names, title, 920, 185)),
+                        Markup(sankey.draw(flows, names, title, 390, 0)),
+                        heading=f"{origin_heading(channel, kind)} → inbound link → country of the recipient",
+                    )
+                ],
+                table=Table(
+                    f"Largest routes of {channel_name(channel, inside=True)} spam",
+                    [
+                        Column("Origin", "text"),
+                        Column("Inbound link", "text"),
+                        Column("To", "text"),
+                        Column("Spam, certain"),
+                        Column("Share", is_minor=is_told),
+                        *([Column(audited.HEADING)] if is_told else []),
+                    ],
+                    [
+                        [
+                            *(
+                                Cell(text)
+                                for text in route_names(
+                                    (
+                                        row["origin_code"],
+                                        row["inbound_link_code"],
+                                        row["destination_code"],
+                                    )
+                                )
+                            ),
+                            number(words.whole(row["spam_certain"])),
+                            number(words.percent(row["spam_certain"] / total)),
+                            *([audited.count_of_part(row)] if is_told else []),
+                        ]
+                        for row in largest.head(ROUTES_SHOWN).to_dicts()
+                    ],
+                    total=len(rows),
+                ),
+                csv="routes.csv",
+                note=(
+                    "Width is certain spam. The marked route is the largest that is known from end to end;"
+                    " pale grey is unknown."
+                ),
+            )
+        )
+    blocks += [*transits(study), *signs(study, findings)]
+    notes = audited.on_parts(study, "routes", audited.ALIKE)
+    if len(study.figures["bypass"]):
+        notes.append(SIGNS)
+    notes += [f"Not looked for, as no log tells it: {words.listed(untold())}.", SIM_BOXES_OF_CALLS]
+    return Section("routes", "Routes", "\n".join(findings), blocks, missing, notes)
+
+
+def transits(study: Study) -> list[Block]:
+    """The kinds of network in between, for channels of which a log records any."""
+    blocks = []
+    for channel, table in study.per_channel("transits"):
+        order = [pl.col("transit_code") == words.UNKNOWN, -pl.col("spam_certain"), "transit_code"]
+        rows = table.filter(pl.col("spam_certain") > 0).sort(order).to_dicts()
+        if not any(row["transit_code"] not in (words.UNKNOWN, NONE) for row in rows):
+            continue
+        is_told = audited.is_told(rows)
+        total, scale = (f(row["spam_certain"] for row in rows) for f in (sum, max))
+        lines = [
+            [
+                Cell(
+                    words.name("route", row["transit_code"]),
+                    words.says("route", NONE) if row["transit_code"] == NONE else "",
+                    bar=stacked(
+                        ("other" if row["transit_code"] == words.UNKNOWN else "certain", row["spam_certain"]),
+                        scale=scale,
+                    ),
+                ),
+                number(words.whole(row["spam_certain"])),
+                number(words.percent(row["spam_certain"] / total)),
+                *([audited.count_of_part(row)] if is_told else []),
+            ]
+            for row in rows[:ROUTES_SHOWN]
+        ]
+        columns = [Column("Network in between", "text"), Column("Spam, certain"), Column("Share")]
+        columns += [Column(audited.HEADING)] if is_told else []
+        name = channel_name(channel)
+        caption = f"Networks that {channel_name(channel, inside=True)} spam passed on its way"
+        blocks.append(Block(f"{name} in transit", Table(caption, columns, lines, len(rows)), "transits.csv"))
+    return blocks
+
+
+def signs(study: Study, findings: list[str]) -> list[Block]:
+    """Signs of bypass by inbound link. Channels of calls are shown too: a SIM box is one of them."""
+    table = study.figures["bypass"]
+    blocks = []
+    for channel in [code for code in words.rows_of("channel") if code in set(table["channel_code"])]:
+        name = channel_name(channel)
+        order = [-pl.col("units_flagged"), -pl.col("units_examined"), "bypass_code", "inbound_link_code"]
+        rows = table.filter(pl.col("channel_code") == channel).sort(order).to_dicts()
+        first, scale = rows[0], max(words.share_of(r["units_flagged"], r["units_examined"]) for r in rows)
+        if first["units_flagged"]:
+            findings.append(
+                f"{name}: {words.plenty(first['units_flagged'])} of {words.plenty(first['units_examined'])}"
+                f" that came by {words.inside(words.name('route', first['inbound_link_code']))} show the sign"
+                f" “{words.inside(words.name('bypass', first['bypass_code']))}”."
+            )
+        # What a sign is stands at its first row.
+        firsts = {row["bypass_code"]: row for row in reversed(rows)}
+        lines = [
+            [
+                Cell(
+                    words.name("bypass", row["bypass_code"]),
+                    words.says("bypass", row["bypass_code"]) if firsts[row["bypass_code"]] is row else "",
+                    stacked(
+                        ("certain", words.share_of(row["units_flagged"], row["units_examined"])), scale=scale
+                    ),
+                ),
+                Cell(words.name("route", row["inbound_link_code"]).replace("Unknown", "Link unknown")),
+                number(words.whole(row["units_flagged"])),
+                number(words.whole(row["units_examined"])),
+                number(words.percent(words.share_of(row["units_flagged"], row["units_examined"]))),
+            ]
+            for row in rows
+        ]
+        columns = [
+            Column("Sign of bypass", "text"),
+            Column("Inbound link", "text"),
+            Column("Show it"),
+            Column("Of so many looked at", is_minor=True),
+            Column("Share"),
+        ]
+        blocks.append(
+            Block(
+                f"{name}, signs of bypass",
+                Table(f"{name} that shows a sign of bypass", columns, lines),
+                "bypass.csv",
+            )
+        )
+    return blocks
+
+
+def untold() -> list[str]:
+    """The kinds of bypass that no log tells, so that nobody takes their absence for zero."""
+    rows = words.rows_of("bypass").values()
+    return [words.inside(row["name"]) for row in rows if row["is_told"] == "false"]

@@ -1,0 +1,170 @@
+"""The section on sources: countries on a map and in a table, and networks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+from markupsafe import Markup
+
+from jobs.core import words
+from jobs.report import audited, world
+from jobs.report.blocks import Block, Cell, Column, Picture, Section, Table, number, stacked
+from jobs.report.figures import ENDS_OF_SPAM, SUMS
+from jobs.report.study import CERTAIN_LEGEND, UNDECIDED_LEGEND, Study, channel_name, spam_range
+
+COUNTRIES_SHOWN = 12
+
+
+def by_source(study: Study) -> Section:
+    blocks, findings, missing = [], [], study.missing("countries")
+    for channel, table in study.per_channel("countries"):
+        order = [
+            pl.col("source_country_code") == words.UNKNOWN,
+            -pl.col("spam_certain"),
+            -pl.col("units"),
+            "source_country_code",
+        ]
+        rows = table.sort(order).to_dicts()
+        name, total = channel_name(channel), sum(row["spam_certain"] for row in rows)
+        first = rows[0]
+        if total and first["source_country_code"] != words.UNKNOWN:
+            place, share = words.country(first["source_country_code"]), first["spam_certain"] / total
+            findings.append(
+                f"{name}: the largest source, {place}, sent {words.percent(share)} of the spam;"
+                f" {spam_range(first)} of what it sent is spam."
+            )
+        blocks.append(country_block(channel, rows, total))
+    for channel, table in study.per_channel("networks"):
+        name = channel_name(channel)
+        rows = table.sort(
+            [-pl.col("spam_certain"), -pl.col("units"), pl.all().exclude("spam_certain", "units")]
+        ).to_dicts()
+        scale, is_told = max(row["spam_possible"] for row in rows), audited.is_told(rows)
+        lines = [
+            [
+                Cell(
+                    row["source_network"],
+                    network_sub(row),
+                    stacked(
+                        ("certain", row["spam_certain"]),
+                        ("undecided", row["spam_possible"] - row["spam_certain"]),
+                        scale=scale,
+                    ),
+                ),
+                number(words.whole(row["spam_certain"])),
+                number(spam_range(row)),
+                *([audited.share_of_part(row)] if is_told else []),
+            ]
+            for row in rows
+        ]
+        columns = [Column("Network", "text"), Column("Spam, certain"), Column("Spam in what it sent")]
+        columns += [Column(audited.HEADING)] if is_told else []
+        blocks.append(
+            Block(
+                f"{name} by network",
+                Table(f"Networks that sent most {channel_name(channel, inside=True)} spam", columns, lines),
+                "networks.csv",
+            )
+        )
+    notes: list[str] = []
+    if "SMS" in study.channels:
+        notes.append("An SMS has no address: its country is that of the calling number, which can be forged.")
+    if "EMAIL" in study.channels:
+        notes.append(
+            "A mail from an address of unknown country is placed by its sender's domain, if that names one."
+        )
+    if study.location_name is None:
+        notes.append(
+            "No table of address ranges is set, so addresses have no country. Set [location] to have one."
+        )
+    else:
+        notes.append(
+            f"Addresses are located by {study.location_name}. Databases disagree on some 4–7% of addresses."
+        )
+    notes += audited.on_parts(study, "countries", audited.ALIKE)
+    return Section(
+        "sources", "Sources", "\n".join(findings), blocks, missing, notes, [CERTAIN_LEGEND, UNDECIDED_LEGEND]
+    )
+
+
+def country_block(channel: str, rows: list[dict[str, Any]], total: int) -> Block:
+    """The map and the table of a channel's countries; the unknown ones are the last row."""
+    name = channel_name(channel)
+    shown = largest(rows)
+    scale = max(row["spam_possible"] for row in shown)
+    is_told = audited.is_told(rows)
+    lines = []
+    for row in shown:
+        vague = row["source_country_code"] in (words.UNKNOWN, words.OTHER)
+        others = words.counted(row.get("country_count", 0), "other country", "other countries").capitalize()
+        bar = stacked(
+            ("other" if vague else "certain", row["spam_certain"]),
+            ("undecided", row["spam_possible"] - row["spam_certain"]),
+            scale=scale,
+        )
+        lines.append(
+            [
+                Cell(words.country(row["source_country_code"], others), bar=bar),
+                number(words.whole(row["spam_certain"])),
+                number(words.percent(words.share_of(row["spam_certain"], total))),
+                number(spam_range(row)),
+                *([audited.share_of_part(row)] if is_told else []),
+            ]
+        )
+    columns = [
+        Column("Country", "text"),
+        Column("Spam, certain"),
+        Column("Of all spam"),
+        Column("Spam in what it sent", is_minor=True),
+        *([Column(audited.HEADING)] if is_told else []),
+    ]
+    known = world.positions()
+    places = [
+        world.Place(
+            words.country(row["source_country_code"]), *known[row["source_country_code"]], row["spam_certain"]
+        )
+        for row in rows
+        if row["source_country_code"] in known
+    ]
+    title = f"World map: {name} spam by country it came from, as in the table below"
+    pictures = [
+        Picture(
+            Markup(world.draw(places, title, 920, 12)),
+            Markup(world.draw(places, title, 390, 5)),
+            heading=map_heading(rows, total),
+        )
+    ]
+    caption = f"Countries that {channel_name(channel, inside=True)} spam came from"
+    return Block(
+        f"{name} by country",
+        Table(caption, columns, lines),
+        "countries.csv",
+        pictures if any(place.value for place in places) else [],
+        world.NOTE,
+        is_table_open=True,
+    )
+
+
+def largest(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The first rows, the rest of the known countries as one, and the unknown ones."""
+    known = [row for row in rows if row["source_country_code"] != words.UNKNOWN]
+    unknown = [row for row in rows if row["source_country_code"] == words.UNKNOWN]
+    shown, rest = known[:COUNTRIES_SHOWN], known[COUNTRIES_SHOWN:]
+    if rest:
+        added = {name: sum(row[name] for row in rest) for name in (*SUMS, *ENDS_OF_SPAM)}
+        one = rest[0] | added | {"source_country_code": words.OTHER, "country_count": len(rest)}
+        shown = [*shown, one]
+    return shown + unknown
+
+
+def map_heading(rows: list[dict[str, Any]], total: int) -> str:
+    unknown = sum(row["spam_certain"] for row in rows if row["source_country_code"] == words.UNKNOWN)
+    share = words.percent(words.share_of(unknown, total))
+    more = f"; {share} is of unknown origin and not on the map" if unknown else ""
+    return f"Certain spam by country{more}"
+
+
+def network_sub(row: dict[str, Any]) -> str:
+    system = f"AS{row['source_asn']}" if row["source_asn"] else "system unknown"
+    return f"{system}, {words.country(row['source_country_code'])}"

@@ -1,0 +1,101 @@
+"""The figures of a study, with what every section asks of them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from jobs.core import words
+from jobs.report.blocks import Part, stacked
+from jobs.report.figures import COUNTED, DEFINITION, SUMS
+
+# Channels that the project reads: their absence is worth a word.
+EXPECTED = ("EMAIL", "SMS")
+CERTAIN_LEGEND = ("certain", "spam for certain")
+UNDECIDED_LEGEND = ("undecided", "the logs cannot decide")
+
+
+@dataclass(frozen=True)
+class Study:
+    """The figures, and the operators that they are of."""
+
+    figures: dict[str, pl.DataFrame]
+    operators: dict[str, dict[str, Any]]
+    location_name: str | None
+
+    @property
+    def totals(self) -> list[dict[str, Any]]:
+        """Channels with what was counted of them and the spam in it, as operators define it."""
+        volume = self.figures["volume"].filter(
+            pl.col("direction_code").is_in(COUNTED), pl.col("definition_code") == DEFINITION
+        )
+        return by_channel(volume)
+
+    @property
+    def channels(self) -> list[str]:
+        return [row["channel_code"] for row in self.totals]
+
+    def per_channel(self, figure: str) -> Iterator[tuple[str, pl.DataFrame]]:
+        table = self.figures[figure]
+        for channel in self.channels:
+            rows = table.filter(pl.col("channel_code") == channel)
+            if len(rows):
+                yield channel, rows
+
+    def missing(self, figure: str) -> list[str]:
+        """Channels that the study expects and that a figure does not have."""
+        there = set(self.figures[figure]["channel_code"])
+        return [
+            f"There is no {channel_name(code, inside=True)} in this figure."
+            for code in EXPECTED
+            if code not in there
+        ]
+
+    @property
+    def last_day(self) -> dt.date:
+        """The last day that the report has figures of; without any, the end of time."""
+        last = self.figures["daily"]["period_date"].max()
+        return last if isinstance(last, dt.date) else dt.date.max
+
+    def definition_name(self, code: str) -> str:
+        return words.definition_name(code, self.last_day)
+
+    def operator_name(self, code: str) -> str:
+        return self.operators[code]["name"] if code in self.operators else code
+
+
+def by_channel(volume: pl.DataFrame) -> list[dict[str, Any]]:
+    summed = volume.group_by("channel_code").agg(pl.col(list(SUMS)).sum())
+    rows = summed.filter(pl.col("units") > 0).to_dicts()
+    order = {code: rank for rank, code in enumerate(words.rows_of("channel"))}
+    return sorted(rows, key=lambda row: order.get(row["channel_code"], len(order)))
+
+
+def channel_name(code: str, inside: bool = False) -> str:
+    text = words.name("channel", code)
+    return words.inside(text) if inside else text
+
+
+def spam_shares(row: dict[str, Any]) -> tuple[float, float]:
+    return words.share_of(row["spam_certain"], row["units"]), words.share_of(
+        row["spam_possible"], row["units"]
+    )
+
+
+def spam_range(row: dict[str, Any]) -> str:
+    return words.percent_range(*spam_shares(row))
+
+
+def share_bar(row: dict[str, Any]) -> tuple[Part, ...]:
+    """Certain and undecided spam in all units."""
+    undecided = row["spam_possible"] - row["spam_certain"]
+    return stacked(
+        ("certain", row["spam_certain"]),
+        ("undecided", undecided),
+        ("rest", row["units"] - row["spam_possible"]),
+        scale=row["units"],
+    )

@@ -1,0 +1,132 @@
+"""Write the report page of a lake, unless it stands already."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from jobs.core.contracts import contract
+from jobs.engine.lake import Lake
+from jobs.settings.config import Observatory
+from jobs.state.validations import standing
+
+PROJECT = Path(__file__).resolve().parents[2]
+VOLUME = "gold.spam_volume_daily"
+# The digest of a page's inputs, beside it.
+INPUTS = "inputs.sha256"
+# The code and reference data that a page depends on.
+SOURCES = ("jobs/**/*.py", "jobs/report/**/*", "schemas/**/*.csv", "schemas/**/*.yaml")
+
+
+def location_name(settings: Observatory) -> str | None:
+    """The name of the table that located addresses."""
+    location = settings.location
+    if location is None or location.ranges is None:
+        return None
+    return location.name or Path(location.ranges).name
+
+
+def write(lake: Lake, settings: Observatory, folder: Path) -> Path:
+    """Draw the page from the gold tables as the last finished stage left them; its path.
+
+    A page that was drawn from the same tables, settings and code stays as it is.
+    """
+    given = inputs(lake, settings)
+    digest = hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()
+    index, record = folder / "index.html", folder / INPUTS
+    if record.is_file() and record.read_text(encoding="utf-8").strip() == digest and is_whole(folder):
+        return index
+    from jobs.report import page
+
+    record.unlink(missing_ok=True)
+    versions = given["about"]["versions"]
+    figures = page.gather(
+        lambda table: lake.read(table, versions.get(table), counts_of(table)),
+        [each.id for each in settings.operator],
+    )
+    page.build(figures, given["operators"], given["validation"], given["about"], folder)
+    record.write_text(f"{digest}\n", encoding="utf-8")
+    return index
+
+
+def counts_of(table: str) -> list[str]:
+    """The table's columns without its sketches, which no figure needs and which are most of its bytes."""
+    return [field.name for field in contract(table).fields if field.type != "binary"]
+
+
+def is_whole(folder: Path) -> bool:
+    """Whether all files of a page are there as they were written."""
+    sums = folder / "SHA256SUMS"
+    if not sums.is_file():
+        return False
+    files = [line.split("  ", 1) for line in sums.read_text(encoding="utf-8").splitlines()]
+    return all((folder / name).is_file() and digest_of(folder / name) == digest for digest, name in files)
+
+
+def inputs(lake: Lake, settings: Observatory) -> dict[str, Any]:
+    """All that a page is drawn from: versions of tables, settings, validation results, code."""
+    versions = lake.versions()
+    last = last_run(lake)
+    operators = [
+        {
+            "id": each.id,
+            "name": each.name,
+            "country": each.country,
+            "holding": each.holding,
+            "currency": each.currency,
+        }
+        for each in settings.operator
+    ]
+    about = {
+        "run_id": last["run_id"],
+        "generated_at": last["finished_at"],
+        "code_revision": last["code_revision"],
+        "versions": versions,
+        "location_name": location_name(settings),
+        "left_out": left_out(lake, settings),
+    }
+    return {
+        "about": about,
+        "operators": operators,
+        "validation": standing(lake.root, [each.id for each in settings.operator]),
+        "code": code_digest(),
+    }
+
+
+def left_out(lake: Lake, settings: Observatory) -> list[str]:
+    """The operators with volumes in the lake that the settings no longer have: no figure has them."""
+    files = lake.files(VOLUME, lake.versions().get(VOLUME))
+    counted = {str(file.value("operator_id")) for file in files}
+    return sorted(counted - {each.id for each in settings.operator})
+
+
+def last_run(lake: Lake) -> dict[str, str]:
+    """The row of meta.run that was finished last, its time in UTC as text."""
+    runs = lake.read("meta.run", columns=["run_id", "stage_name", "finished_at", "code_revision"])
+    if runs.is_empty():
+        return {"run_id": "none", "finished_at": "", "code_revision": "unknown"}
+    row = runs.sort("finished_at", "run_id", "stage_name").row(-1, named=True)
+    finished: dt.datetime = row["finished_at"]
+    return {
+        "run_id": row["run_id"],
+        "finished_at": finished.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "code_revision": row["code_revision"] or "unknown",
+    }
+
+
+def code_digest() -> str:
+    """SHA-256 of the code and reference data that a page depends on."""
+    found = hashlib.sha256(pl.__version__.encode())
+    for file in sorted({file for pattern in SOURCES for file in PROJECT.glob(pattern) if file.is_file()}):
+        if "__pycache__" not in file.parts:
+            found.update(f"{file.relative_to(PROJECT)}:{digest_of(file)}\n".encode())
+    return found.hexdigest()
+
+
+def digest_of(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()

@@ -1,0 +1,91 @@
+"""Ctrl-C in the middle of a run, in a real process: what counts stays as it was, and the next run goes on."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from jobs.engine.lake import Lake
+from tests.support.commands import ROOT
+
+LOG = ROOT / "sample_data" / "lab" / "postfix" / "mail.rfc3164.log"
+SETTINGS = """
+[lake]
+root = "lake"
+
+[[operator]]
+id = "a"
+name = "A"
+country = "CHE"
+holding = "a"
+currency = "CHF"
+domains = ["example.test"]
+
+[[operator.source]]
+id = "mx1"
+url = "mail.log*"
+format = "postfix"
+"""
+
+
+def start(folder: Path) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "jobs", "run", "--config", str(folder / "observatory.toml")]
+    return subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+
+
+def stopped_when(folder: Path, holds: Callable[[], bool]) -> str:
+    """What a run says that gets SIGINT, with all of its processes, once a condition holds."""
+    process = start(folder)
+    end = time.monotonic() + 300
+    while not holds() and process.poll() is None and time.monotonic() < end:
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGINT)
+    _, told = process.communicate(timeout=120)
+    assert process.returncode == 130, told
+    assert "Traceback" not in told and "\x1b" not in told and "\r" not in told
+    return told
+
+
+@pytest.mark.long
+@pytest.mark.skipif(sys.platform != "linux", reason="signals to a group of processes")
+def test_an_interrupted_run_leaves_what_counts_as_it_was(tmp_path: Path) -> None:
+    (tmp_path / "observatory.toml").write_text(SETTINGS, encoding="utf-8")
+    lines = LOG.read_bytes()
+    (tmp_path / "mail.log.1").write_bytes(lines)
+    process = start(tmp_path)
+    out, told = process.communicate(timeout=300)
+    assert (process.returncode, "gold.spam_volume_daily" in out) == (0, True), told
+    lake = Lake(str(tmp_path / "lake"))
+    before = lake.versions()
+    rows = lake.read("gold.spam_volume_daily", before["gold.spam_volume_daily"])
+
+    # Enough for workers, and for many tasks; other messages than before, on other days.
+    more = [lines.replace(b"Nov 24", b"Nov %02d" % day) for day in range(1, 21)]
+    (tmp_path / "mail.log").write_bytes(b"".join(more))
+    written = set((tmp_path / "lake" / "bronze").rglob("part-*"))
+    told = stopped_when(tmp_path, lambda: bool(set((tmp_path / "lake" / "bronze").rglob("part-*")) - written))
+    assert "Stopped. The lake's tables are as they were." in told
+    assert lake.versions() == before
+
+    told = stopped_when(tmp_path, lambda: lake.versions()["bronze.file"] > before["bronze.file"])
+    assert "bronze is finished and kept; silver and gold are as they were" in " ".join(told.split())
+    now = lake.versions()
+    assert {name: now[name] for name in before if not name.startswith("bronze.")} == {
+        name: version for name, version in before.items() if not name.startswith("bronze.")
+    }
+    assert lake.read("gold.spam_volume_daily", now["gold.spam_volume_daily"]).equals(rows)
+
+    process = start(tmp_path)
+    _, told = process.communicate(timeout=300)
+    assert process.returncode == 0, told
+    days = lake.read("gold.spam_volume_daily", lake.versions()["gold.spam_volume_daily"])["period_date"]
+    assert days.n_unique() == 21

@@ -1,0 +1,174 @@
+"""A lake remembers its operators and the ids of their keys: another key, or an operator under another id, is
+refused before anything is written, and an operator that the settings lost is in no report."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from jobs.engine import record
+from jobs.engine.lake import FORM, MARK, Lake
+from jobs.protect import pseudonyms
+from tests.conftest import KEY, ROOT
+from tests.support.in_process import Told, command_line_of
+from tests.support.whole_runs import MAIL_NETWORK, operator_toml, rows_in, source_toml
+from tests.whole.test_older_lake import files_in
+
+LOG = ROOT / "sample_data" / "lab" / "postfix" / "mail.iso8601.log"
+OTHER_KEY = "fedcba9876543210fedcba9876543210"
+VOLUME = "gold.spam_volume_daily"
+Observatory = Callable[..., Told]
+
+
+@pytest.fixture
+def observatory(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> Observatory:
+    """Run the command line in this process, with the settings and a key."""
+    call = command_line_of(monkeypatch, capsys, width=200)
+
+    def run(*arguments: object, key: str | None = KEY) -> Told:
+        monkeypatch.delenv(pseudonyms.KEY, raising=False)
+        if key is not None:
+            monkeypatch.setenv(pseudonyms.KEY, key)
+        pseudonyms.operator_key.cache_clear()
+        try:
+            return call(*arguments, "--config", tmp_path / "observatory.toml")
+        finally:
+            pseudonyms.operator_key.cache_clear()
+
+    return run
+
+
+def write_settings(folder: Path, *operators: tuple[str, str, Path]) -> None:
+    """Settings of operators, each with its id, its name and its log."""
+    text = f'[lake]\nroot = "{folder / "lake"}"\nread_at = 2026-12-31T00:00:00Z\n'
+    for operator_id, name, log in operators:
+        source = source_toml("mx", str(log), "postfix")
+        text += operator_toml(operator_id, name, "FJI", operator_id, "FJD", MAIL_NETWORK, source)
+    (folder / "observatory.toml").write_text(text, encoding="utf-8")
+
+
+def copy(folder: Path, name: str, more: str = "") -> Path:
+    file = folder / name
+    file.write_bytes(LOG.read_bytes() + more.encode())
+    return file
+
+
+def plain(told: Told) -> str:
+    return " ".join(told.err.split())
+
+
+@pytest.fixture
+def north(tmp_path: Path, observatory: Observatory) -> Path:
+    """The log of an operator whose lake has been computed."""
+    log = copy(tmp_path, "north.log")
+    write_settings(tmp_path, ("north", "North", log))
+    told = observatory("run")
+    assert told.code == 0, told.err
+    return log
+
+
+def test_another_key_is_refused_before_anything_is_written(
+    tmp_path: Path, north: Path, observatory: Observatory
+) -> None:
+    about = json.loads((tmp_path / "lake" / MARK).read_text())
+    before_id = about["operators"]["north"]["key_ids"][0]
+    assert about["form"] == FORM
+    assert Lake(str(tmp_path / "lake")).read("silver.transmission")["key_id"].unique().to_list() == [
+        before_id
+    ]
+    north.write_bytes(north.read_bytes() + b"2026-11-25T00:00:00+00:00 mx postfix/smtpd[1]: connect from x\n")
+    state = files_in(tmp_path / "lake")
+    for words in (["run"], ["run", "--stage", "silver"], ["run", "--stage", "bronze"], ["pull"]):
+        told = observatory(*words, key=OTHER_KEY)
+        assert told.code == 2, words
+        assert f"the pseudonyms of operator 'north' are under the key with the id {before_id}" in plain(told)
+        assert "Set OBSERVATORY_PSEUDONYM_KEY_FILE to the former key" in plain(told)
+        assert files_in(tmp_path / "lake") == state, words
+    # Pulling needs no key, and the former one goes on.
+    assert observatory("pull", key=None).code == 0
+    assert observatory("run").code == 0
+
+
+def test_a_lake_can_be_computed_anew_under_another_key(
+    tmp_path: Path, north: Path, observatory: Observatory
+) -> None:
+    lake = Lake(str(tmp_path / "lake"))
+    before = rows_in(lake, [VOLUME])
+    assert "nothing to renew" in plain(observatory("renew", "--yes"))
+    assert observatory("renew", "--yes", key=OTHER_KEY).code == 0
+    assert observatory("run", key=OTHER_KEY).code == 0
+    assert rows_in(lake, [VOLUME]) == before
+    assert lake.read("silver.transmission")["key_id"].n_unique() == 1
+    assert observatory("run").code == 2
+
+
+def test_a_lake_of_before_is_known_by_its_silver(
+    tmp_path: Path, north: Path, observatory: Observatory
+) -> None:
+    (tmp_path / "lake" / MARK).write_text(json.dumps({"form": FORM}))
+    assert observatory("run", key=OTHER_KEY).code == 2
+    assert observatory("run").code == 0
+    assert "north" in json.loads((tmp_path / "lake" / MARK).read_text())["operators"]
+
+
+def test_a_lake_under_two_keys_is_refused(tmp_path: Path, north: Path, observatory: Observatory) -> None:
+    """As one was left whose key was changed before lakes remembered it."""
+    lake = Lake(str(tmp_path / "lake"))
+    is_first = pl.int_range(pl.len()) == 0
+    other = pl.when(is_first).then(pl.lit("0000abcd")).otherwise("key_id").alias("key_id")
+    lake.rewrite(lake.read("silver.transmission").with_columns(other), "silver.transmission")
+    record.add_stage(lake, "r", "silver", record.now(), ["silver.transmission"], [])
+    (tmp_path / "lake" / MARK).write_text(json.dumps({"form": FORM}))
+    told = observatory("run")
+    assert told.code == 2 and "are under the key with the id 0000abcd and " in plain(told)
+
+
+@pytest.mark.parametrize("shares", ["its name", "its logs"])
+def test_an_operator_keeps_its_id(tmp_path: Path, north: Path, observatory: Observatory, shares: str) -> None:
+    log = north if shares == "its logs" else copy(tmp_path, "moved.log")
+    name = "North" if shares == "its name" else "Northern"
+    write_settings(tmp_path, ("north-mail", name, log))
+    state = files_in(tmp_path / "lake")
+    for words in (["run"], ["pull"], ["run", "--stage", "gold"]):
+        told = observatory(*words)
+        assert told.code == 2, words
+        assert "'north-mail' " + ("reads the logs" if shares == "its logs" else "has the name") in plain(told)
+        assert 'Set id = "north" again' in plain(told)
+        assert files_in(tmp_path / "lake") == state, words
+
+
+def test_an_operator_that_the_settings_lost_is_in_no_report(
+    tmp_path: Path, north: Path, observatory: Observatory
+) -> None:
+    alone = report(observatory, tmp_path)
+    south = copy(tmp_path, "south.log")
+    write_settings(tmp_path, ("north", "North", north), ("south", "South", south))
+    assert observatory("run").code == 0
+    both = report(observatory, tmp_path)
+    assert both["volume.csv"] != alone["volume.csv"]
+    # Another operator comes, one goes: neither is the other under a new id.
+    write_settings(tmp_path, ("north", "North", north), ("east", "East", copy(tmp_path, "east.log", "\n")))
+    told = observatory("report", "--output", tmp_path / "report")
+    assert told.code == 0
+    assert "Operator 'south' is in the lake, but not in the settings: the report leaves it out" in plain(told)
+    assert files_of(tmp_path)["volume.csv"] == alone["volume.csv"]
+    page = files_of(tmp_path)["index.html"].decode()
+    assert "Left out of all figures: south." in page and "South" not in page
+    assert observatory("run").code == 0
+
+
+def report(observatory: Observatory, folder: Path) -> dict[str, bytes]:
+    told = observatory("report", "--output", folder / "report")
+    assert told.code == 0, told.err
+    assert "not in the settings" not in told.err
+    return files_of(folder)
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in (folder / "report").iterdir()}

@@ -1,0 +1,275 @@
+"""The first five minutes: `report LOG…` and `init LOG…` on the lab's logs."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from jobs.core.errors import ObservatoryError
+from jobs.engine.lake import Lake
+from jobs.first.proposal import add_known, country_of_domains, country_of_zone, local_domains, propose
+from jobs.first.settings_text import proposed_answers, settings_text
+from jobs.settings import config
+from jobs.sniff import kannel
+from tests.conftest import ROOT
+from tests.support.in_process import Told, command_line_of
+
+LAB = ROOT / "sample_data" / "lab"
+MAIL, FILTER = LAB / "postfix" / "mail.rfc3164.log", LAB / "postfix" / "rspamd.log"
+EXIM, SMS = LAB / "exim" / "mainlog", LAB / "kannel" / "bearerbox-access.log"
+OWN_FORMAT = "%l~%t~%i~%A~%p~%P~%L~%b"
+
+
+Observatory = Callable[..., Told]
+
+
+@pytest.fixture
+def observatory(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> Observatory:
+    """Run the command line in a new folder, on a terminal's width, without a key."""
+    monkeypatch.delenv("OBSERVATORY_PSEUDONYM_KEY")
+    monkeypatch.delenv("OBSERVATORY_PSEUDONYM_KEY_FILE", raising=False)
+    monkeypatch.chdir(tmp_path)
+    own = tmp_path / "temporary"
+    own.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(own))
+
+    return command_line_of(monkeypatch, capsys)
+
+
+# --- what logs propose ----------------------------------------------------------------------------------
+
+
+def test_own_domains_formats_and_zones_come_from_the_logs() -> None:
+    found = propose([str(MAIL), str(FILTER), str(EXIM)])
+    assert [(each.id, each.format) for each in found.sources] == [
+        ("mail-rfc3164", "postfix"),
+        ("rspamd", "rspamd"),
+        ("mainlog", "exim"),
+    ]
+    assert list(found.domains) == ["example.test"]
+    # Loopback is every operator's own, whatever the settings say.
+    assert {"10.0.0.0/8", "fc00::/7"} <= set(found.networks)
+    # The filter beside the mail server has the same clock.
+    assert [each.zone_by for each in found.sources] == [
+        "by 632 ids that hold UTC",
+        "as in mail-rfc3164",
+        "by 20 ids that hold UTC",
+    ]
+    assert (found.problems, found.unknown, found.is_sampled) == ([], [], False)
+
+
+def test_numbers_propose_their_country_and_links_are_named() -> None:
+    found = propose([str(SMS)])
+    assert (found.country, found.currency, found.number_prefixes) == ("CYP", "EUR", ["+357"])
+    assert {"SMPP-INTL", "OPERATOR-A"} <= set(found.links)
+    assert found.sources[0].zone_by is None
+
+
+@pytest.mark.parametrize(
+    ("relay", "domains"),
+    [
+        ("virtual", ["a.example"]),
+        (None, ["a.example"]),
+        ("store[10.0.0.5]:25", ["a.example"]),
+        ("127.0.0.1[127.0.0.1]:24", ["a.example"]),
+        # The next hop on this host, and a server elsewhere.
+        ("127.0.0.1[127.0.0.1]:10025", []),
+        ("mx.b.example[192.0.2.7]:25", []),
+    ],
+)
+def test_a_domain_is_own_where_its_mail_ends(relay: str | None, domains: list[str]) -> None:
+    mails = pl.DataFrame(
+        {
+            "recipient": ["Ann@A.example", "root@localhost", "bob"],
+            "outcome_code": ["delivered"] * 3,
+            "is_handoff": [None, False, False],
+            "outbound_link": [relay] * 3,
+        },
+        schema_overrides={"outbound_link": pl.String, "is_handoff": pl.Boolean},
+    )
+    assert list(local_domains(mails)) == domains
+    assert local_domains(mails.with_columns(is_handoff=True)) == {}
+    assert local_domains(mails.with_columns(outcome_code=pl.lit("bounced"))) == {}
+
+
+def test_countries_by_domains_and_zones() -> None:
+    assert country_of_domains({"a.example": 9, "b.co.uk": 5, "c.ch": 4}) == (
+        "GBR",
+        "the ending .uk of own domains",
+    )
+    assert country_of_domains({"a.com": 9}) is None
+    assert country_of_zone("Pacific/Fiji") == "FJI"
+    assert country_of_zone("UTC") is None and country_of_zone(None) is None
+
+
+def kannel_log(folder: Path, own: str) -> Path:
+    """The lab's log of bearerbox in another format."""
+    values = {
+        "t": "2026-11-24 13:46:59", "l": "Receive SMS", "i": "SMPP-INTL", "n": "", "A": "foo", "F": "",
+        "p": "+35799123000", "P": "+7726", "c": "0", "d": "-1", "L": "2", "b": "hi", "U": "0", "u": "",
+    }  # fmt: skip
+    line = re.sub("%(.)", lambda code: values[code[1]], own)
+    file = folder / "sms.log"
+    file.write_text(f"{line}\n" * 20, encoding="utf-8")
+    return file
+
+
+def test_formats_of_kannel_that_are_in_use_are_found(tmp_path: Path) -> None:
+    own = "%t|%l|%i|%n|%A|%F|%p|%P|%c|%d|%L|%b|%U|%u"
+    found = propose([str(kannel_log(tmp_path, own))])
+    (source,) = found.sources
+    assert (source.format, source.options) == ("kannel", {"access_log_format": own})
+    settings = tmp_path / "observatory.toml"
+    settings.write_text(settings_text(found, proposed_answers(found)), encoding="utf-8")
+    assert config.load(settings).operator[0].source[0].options["access_log_format"] == own
+
+
+def test_a_format_of_kannel_that_a_person_names_is_checked(tmp_path: Path) -> None:
+    found = propose([str(kannel_log(tmp_path, OWN_FORMAT))])
+    assert found.sources == []
+    ((log, recognised),) = found.unknown
+    head = recognised[0].head
+    assert kannel.is_access_log(head) and kannel.options_of(head) is None
+    for wrong, told in {"%l|%t|%p|%P|%b": "does not fit", "%l %q": "%q", "%l": "%p is missing"}.items():
+        with pytest.raises(ObservatoryError, match=re.escape(told)):
+            kannel.asked(head, wrong)
+    recognised[0].scores, recognised[0].options = [("kannel", 1.0)], kannel.asked(head, OWN_FORMAT)
+    add_known(found, log, recognised)
+    assert (found.unknown, found.sources[0].options) == ([], {"access_log_format": OWN_FORMAT})
+    assert found.country == "CYP"
+
+
+# --- report ---------------------------------------------------------------------------------------------
+
+
+def test_a_report_of_logs_needs_no_settings_and_leaves_only_the_page(
+    observatory: Observatory, tmp_path: Path
+) -> None:
+    told = observatory("report", MAIL, FILTER)
+    assert told.code == 0, told.err
+    page = tmp_path / "report" / "index.html"
+    assert f"Report: {page}" in told.out
+    words = " ".join(told.out.split())
+    assert "own domains example.test: mail to them is delivered here" in words
+    assert "own networks loopback and private addresses" in words
+    # As the sample study counts the same mail with an operator's own settings.
+    assert re.search(r"EMAIL +│ recipient │ +151 │ +37 │ +44 │ 24.5–29.1% │", told.out)
+    assert "Own logs" in page.read_text(encoding="utf-8")
+    # Workers of this process keep a folder until it ends.
+    assert [each for each in (tmp_path / "temporary").iterdir() if not each.name.startswith("pymp-")] == []
+    assert max(map(len, told.out.replace(str(tmp_path), "").splitlines())) <= 80
+    assert [line.split()[0] for line in told.err.splitlines()] == ["pull:", "bronze", "silver", "gold"]
+    assert "OBSERVATORY_PSEUDONYM_KEY_FILE" not in os.environ
+    # Once more, into the same folder; but into no folder of other files.
+    assert observatory("report", MAIL, "--output", "report").code == 0
+    (tmp_path / "report" / "SHA256SUMS").unlink()
+    told = observatory("report", MAIL)
+    assert (told.code, "holds other files" in told.err) == (2, True)
+
+
+def test_a_report_keeps_its_private_lake_if_asked(observatory: Observatory, tmp_path: Path) -> None:
+    told = observatory("report", EXIM, "--keep", "--country", "che", "--output", "page")
+    assert told.code == 0, told.err
+    (folder,) = (tmp_path / "temporary").iterdir()
+    assert f"Lake, settings and key: {folder}" in told.out
+    assert "Switzerland, as named; costs in CHF" in " ".join(told.out.split())
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert stat.S_IMODE((folder / "pseudonym.key").stat().st_mode) == 0o600
+    assert "gold.spam_volume_daily" in Lake(str(folder / "lake")).versions()
+    shown = observatory("show", "gold.spam_volume_daily", "--config", folder / "observatory.toml")
+    assert shown.code == 0
+
+
+@pytest.mark.long
+def test_a_report_names_what_it_could_not_use(observatory: Observatory, tmp_path: Path) -> None:
+    (tmp_path / "other.log").write_text("nothing that is known\n" * 20, encoding="utf-8")
+    told = observatory("report", EXIM, "other.log", "nowhere.log")
+    assert told.code == 2
+    assert (tmp_path / "report" / "index.html").is_file()
+    assert "other.log: of no known format. `observatory sniff FILE`" in told.err
+    assert "nowhere.log: no such file" in told.err
+    told = observatory("report", "other.log", "--output", "none")
+    assert (told.code, (tmp_path / "none").exists()) == (2, False)
+    assert observatory("report", EXIM, "--country", "XXX").code == 2
+    assert observatory("report", "--keep").code == 2
+
+
+# --- init -----------------------------------------------------------------------------------------------
+
+
+def test_init_writes_settings_that_a_run_takes_at_once(observatory: Observatory, tmp_path: Path) -> None:
+    told = observatory("init", "--yes", MAIL, EXIM, SMS)
+    assert told.code == 0, told.err
+    settings, key = tmp_path / "observatory.toml", tmp_path / "pseudonym.key"
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    assert len(key.read_text(encoding="ascii").strip()) == 64
+    text = settings.read_text(encoding="utf-8")
+    # URLs of a machine may be long.
+    assert max(len(line) for line in text.splitlines() if not line.startswith("url")) <= 80
+    assert 'format = "kannel"' in text and "assumed: check it" in text and '# name = "SMPP-INTL"' in text
+    told = observatory("run")
+    assert told.code == 0, told.err
+    rows = Lake(str(tmp_path / "lake")).read("gold.spam_volume_daily")
+    assert set(rows["channel_code"]) == {"EMAIL", "SMS"}
+    files = Lake(str(tmp_path / "lake")).read("bronze.file")
+    assert dict(files.group_by("format_code").len().rows()) == {"postfix": 1, "exim": 1, "kannel": 1}
+    # Nothing is overwritten.
+    told = observatory("init", "--yes", MAIL)
+    assert (told.code, "init never overwrites" in told.err) == (2, True)
+    assert settings.read_text(encoding="utf-8") == text
+    before = key.read_bytes()
+    assert "(it was there)" in observatory("init", "--yes", MAIL, "--output", "other.toml").out
+    assert key.read_bytes() == before
+
+
+def test_every_setting_that_init_comments_out_is_right(observatory: Observatory, tmp_path: Path) -> None:
+    assert observatory("init", "--yes", SMS).code == 0
+    text = (tmp_path / "observatory.toml").read_text(encoding="utf-8")
+    uncommented = re.sub(r"(?m)^# (?=\[|\w+ = )", "", text)
+    assert uncommented != text
+    (tmp_path / "all.toml").write_text(uncommented, encoding="utf-8")
+    settings = config.load(tmp_path / "all.toml")
+    assert settings.location is not None and settings.operator[0].fixed_cost and settings.operator[0].link
+
+
+def test_init_asks_what_the_logs_do_not_say(
+    observatory: Observatory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = kannel_log(tmp_path, OWN_FORMAT)
+    answers = iter(
+        [
+            *("%l", OWN_FORMAT, "Lab Ops", "", "XXX", "", "usd", "", "many", "1,200", "4477"),
+            *("Europe/Pariss", "Asia/Nicosia"),
+        ]
+    )
+    monkeypatch.setattr("typer.prompt", lambda text, default: next(answers) or default)
+    told = observatory("init", own, SMS)
+    assert told.code == 0, told.err
+    assert "did you mean 'Europe/Paris'?" in told.out and "%p is missing" in told.out
+    (operator,) = config.load(tmp_path / "observatory.toml").operator
+    assert (operator.id, operator.country, operator.currency) == ("lab-ops", "CYP", "USD")
+    assert (operator.subscribers, operator.number_prefixes) == (1200, ["4477"])
+    # With %t bearerbox writes UTC: there is nothing to ask.
+    zones = {source.id: source.time_zone for source in operator.source}
+    assert zones == {"bearerbox-access": "Asia/Nicosia", "sms": "UTC"}
+    assert "assumed" not in (tmp_path / "observatory.toml").read_text(encoding="utf-8")
+
+
+def test_init_without_a_person_says_how_to_go_on(
+    observatory: Observatory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open(os.devnull, encoding="utf-8") as nobody:
+        monkeypatch.setattr(sys, "stdin", nobody)
+        told = observatory("init", EXIM)
+    assert (told.code, "--yes takes the proposals" in told.err) == (2, True)
+    assert not (tmp_path / "observatory.toml").exists() and not (tmp_path / "pseudonym.key").exists()

@@ -1,0 +1,156 @@
+"""Golden cases: input rows as CSV and expected rows as CSV, one folder per table and case.
+
+tests/golden/<table>/<case>/ holds a CSV for each table that the case needs, named after it, and
+expected.csv. Columns that a file leaves out are null; an input table without a file is empty, a reference
+table is the real one. Arrays and structs are JSON. The columns that expected.csv names must match exactly,
+in any order. operator_id is the name of the case unless a file gives it: so the cases of a table run as
+one, and one that touched another operator's rows would show.
+"""
+
+from __future__ import annotations
+
+import collections
+import csv
+import datetime as dt
+import importlib
+import json
+import zoneinfo
+from collections.abc import Iterable
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from jobs.core.contracts import REFERENCE, conform, contract, polars_schema, reference, tables
+
+GOLDEN = Path(__file__).parent
+CASES = sorted(file.parent for file in GOLDEN.glob("*/*/expected.csv"))
+
+
+def value_of(text: str, kind: Any) -> Any:
+    """A CSV cell as a value of the column's type; an empty cell is null."""
+    if text == "":
+        return None
+    if isinstance(kind, pl.List | pl.Struct):
+        return of_json(json.loads(text), kind)
+    if kind == pl.Boolean:
+        return {"TRUE": True, "FALSE": False}[text]
+    if kind.is_integer():
+        return int(text)
+    if kind.is_float():
+        return float(text)
+    if isinstance(kind, pl.Decimal):
+        return Decimal(text).quantize(Decimal(1).scaleb(-kind.scale))
+    if kind == pl.Date:
+        return dt.date.fromisoformat(text)
+    if isinstance(kind, pl.Datetime):
+        return dt.datetime.fromisoformat(text).replace(tzinfo=zoneinfo.ZoneInfo("UTC"))
+    return text
+
+
+def of_json(item: Any, kind: Any) -> Any:
+    if item is None:
+        return None
+    if isinstance(kind, pl.List):
+        return [of_json(each, kind.inner) for each in item]
+    if isinstance(kind, pl.Struct):
+        known = {field.name: field.dtype for field in kind.fields}
+        assert not set(item) - set(known), f"{item} has more than {list(known)}"
+        return {name: of_json(item.get(name), inner) for name, inner in known.items()}
+    return value_of(str(item), kind) if isinstance(kind, pl.Decimal) else item
+
+
+def rows_of(file: Path, table: str, operator: str) -> list[dict[str, Any]]:
+    """The rows of a CSV with all columns of the table's contract."""
+    kinds = polars_schema(table)
+    with file.open(newline="", encoding="utf-8") as lines:
+        raw = list(csv.DictReader(lines))
+    for row in raw:
+        assert not set(row) - set(kinds), f"{file}: {set(row) - set(kinds)} not in {table}"
+        if "operator_id" in kinds:
+            row.setdefault("operator_id", operator)
+    return [{name: value_of(row.get(name, ""), kind) for name, kind in kinds.items()} for row in raw]
+
+
+def inputs(table: str, cases: Iterable[Path]) -> dict[str, pl.DataFrame]:
+    """What the table's job reads, for all of these cases together."""
+    frames = {}
+    for name in contract(table).reads:
+        files = [case / f"{name}.csv" for case in cases if (case / f"{name}.csv").exists()]
+        if not files and (REFERENCE / f"{contract(name).name}.csv").exists():
+            frames[name] = reference(name)
+        else:
+            rows = [row for file in files for row in rows_of(file, name, file.parent.name)]
+            frames[name] = pl.DataFrame(rows, schema=polars_schema(name), orient="row")
+    return frames
+
+
+def is_alone(case: Path) -> bool:
+    """Whether the case brings a reference table of its own, which no other case must see."""
+    replaced = [REFERENCE / f"{file.stem.removeprefix('ref.')}.csv" for file in case.glob("ref.*.csv")]
+    return any(file.exists() for file in replaced)
+
+
+@cache
+def made(table: str) -> dict[Path, list[dict[str, Any]]]:
+    """For each case of the table the rows that its job makes; a table's cases run together."""
+    found: dict[Path, list[dict[str, Any]]] = {}
+    about = contract(table)
+    job = importlib.import_module(f"jobs.{about.layer}.{about.name}")
+    of_table = [case for case in CASES if case.parent.name == table]
+    # No column tells the cases of a table across operators apart: each is alone.
+    alone = [case for case in of_table if is_alone(case) or "operator_id" not in about.columns]
+    groups = [[case for case in of_table if case not in alone], *([case] for case in alone)]
+    for group in filter(None, groups):
+        frames = inputs(table, group)
+        rows = conform(job.transform(**{name.split(".")[1]: frame for name, frame in frames.items()}), table)
+        whole = rows.to_dicts()
+        if "operator_id" not in rows.columns:
+            assert len(group) == 1
+            found[group[0]] = whole
+            continue
+        names = [case.name for case in group]
+        for each in whole:
+            assert each["operator_id"] in names
+        for case in group:
+            found[case] = [row for row in whole if row["operator_id"] == case.name]
+    return found
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.parent.name}/{case.name}")
+def test_golden(case: Path) -> None:
+    table = case.parent.name
+    about = contract(table)
+    with (case / "expected.csv").open(newline="", encoding="utf-8") as lines:
+        columns = next(csv.reader(lines))
+    expected = [
+        {name: row[name] for name in columns} for row in rows_of(case / "expected.csv", table, case.name)
+    ]
+    rows = made(table)[case]
+    assert found_in([{name: row[name] for name in columns} for row in rows]) == found_in(expected)
+    keys = [tuple(row[name] for name in about.key) for row in rows]
+    assert len(keys) == len(set(keys)), f"the key ({', '.join(about.key)}) is not unique"
+
+
+def found_in(rows: list[dict[str, Any]]) -> dict[str, int]:
+    """How often each row stands, in an order that makes a difference easy to read."""
+    return dict(sorted(collections.Counter(str(row) for row in rows).items()))
+
+
+def test_every_job_that_counts_has_cases() -> None:
+    # What makes transmissions and verdicts of bronze is a kernel; tests/formats asks those.
+    # What operators and respondents send comes with a package, not from a job.
+    counted = {name for name in tables() if name.startswith(("gold.", "study.")) and contract(name).reads}
+    wanted = counted | {"silver.message"}
+    assert {case.parent.name for case in CASES} == wanted
+
+
+def test_no_file_of_a_case_is_overlooked() -> None:
+    for case in CASES:
+        known = {f"{name}.csv" for name in contract(case.parent.name).reads} | {"expected.csv", "case.md"}
+        assert {file.name for file in case.iterdir()} <= known
+    for folder in GOLDEN.glob("*/*"):
+        assert folder in CASES, f"{folder} has no expected.csv"

@@ -1,0 +1,176 @@
+"""A host with a wrong clock: its lines are quarantined, later ones count, a lake that believed it heals."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from jobs.engine.lake import Lake
+from jobs.ingest.pull import pull
+from jobs.settings import config
+from jobs.stages import bronze_stage, windows
+from jobs.stages.runner import Run, run
+from jobs.state import status
+from tests.support.whole_runs import MAIL_NETWORK, operator_toml, source_toml
+
+NOW = dt.datetime(2026, 11, 25, tzinfo=dt.UTC)
+
+
+def message(number: int, day: str) -> str:
+    """The log of one message to one recipient."""
+    return "".join(
+        f"{day}T10:{number:02d}:0{second}+00:00 mx1 postfix/{text}\n"
+        for second, text in enumerate(
+            (
+                f"smtpd[7]: 4jYl9Z1ZHVz1f{number:02d}: client=unknown[192.0.2.9]",
+                f"qmgr[9]: 4jYl9Z1ZHVz1f{number:02d}: from=<a@odd.example>, size=900, nrcpt=1 (queue active)",
+                f"smtp[6]: 4jYl9Z1ZHVz1f{number:02d}: to=<b{number}@far.example>, relay=far.example"
+                "[198.51.100.9]:25, delay=1, delays=0/0/0/1, dsn=2.0.0, status=sent (250 ok)",
+                f"qmgr[9]: 4jYl9Z1ZHVz1f{number:02d}: removed",
+            )
+        )
+    )
+
+
+WRONG = "2036-02-05T10:00:00+00:00 mx1 postfix/smtpd[7]: connect from unknown[192.0.2.9]\n" + message(
+    9, "2036-02-05"
+)
+
+
+class Site:
+    """One operator with one mail log, which grows."""
+
+    def __init__(self, root: Path, written_at: dt.datetime = NOW) -> None:
+        root.mkdir(exist_ok=True)
+        self.log, self.written_at, self.runs = root / "mail.log", written_at, 0
+        self.log.touch()
+        text = operator_toml(
+            *("a", "A", "CHE", "a", "CHF", MAIL_NETWORK), source_toml("mx1", str(self.log), "postfix")
+        )
+        self.file = root / "observatory.toml"
+        self.file.write_text(f'[lake]\nroot = "{root / "lake"}"\n[limits]\nquarantined_pct = 100\n{text}')
+        self.settings = config.load(self.file)
+        self.lake = Lake(self.settings.lake.root)
+
+    def add(self, text: str, now: dt.datetime = NOW) -> None:
+        """Let the log grow, pull and run."""
+        with self.log.open("a") as file:
+            file.write(text)
+        os.utime(self.log, (self.written_at.timestamp(),) * 2)
+        assert pull(self.settings.operator[0], self.lake.root, now).problems == []
+        self.run()
+
+    def run(self) -> None:
+        self.runs += 1
+        run(
+            Run(
+                self.lake,
+                self.settings,
+                list(self.settings.operator),
+                f"2026112{self.runs}",
+                say=lambda text: None,
+            )
+        )
+
+    def recipients(self) -> list[tuple[Any, ...]]:
+        """Day of each message that silver has."""
+        return sorted(
+            self.lake.read("silver.message").filter(grain_code="recipient").select("period_date").rows()
+        )
+
+    def counted(self) -> list[tuple[Any, ...]]:
+        gold = self.lake.read("gold.spam_volume_daily").filter(unit_code="recipient")
+        gold = gold.group_by("period_date").agg(pl.col("units").sum()).filter(pl.col("units") > 0)
+        return sorted(gold.rows())
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stamps are held against the times of these files."""
+    monkeypatch.delenv("OBSERVATORY_READ_AT", raising=False)
+
+
+# 1970 is the time that a reproducible archive gives its files.
+@pytest.mark.long
+@pytest.mark.parametrize("written_at", [NOW, dt.datetime(1970, 1, 1, tzinfo=dt.UTC)])
+def test_a_wrong_clock_closes_no_day(tmp_path: Path, written_at: dt.datetime) -> None:
+    site = Site(tmp_path, written_at)
+    site.add(message(1, "2026-11-23") + WRONG)
+    site.add(message(2, "2026-11-24"))
+    days = [dt.date(2026, 11, day) for day in (23, 24)]
+    assert site.recipients() == [(day,) for day in days]
+    assert [day for day, _ in site.counted()] == days
+    ledger = site.lake.read("bronze.file").sort("offset")
+    assert ledger["last_event_date"].to_list() == days
+    assert ledger["late_count"].to_list() == [0, 0]
+    refused = site.lake.read("bronze.quarantine")
+    assert refused["reason_code"].to_list() == ["from_the_future"] * 4
+    (problem,) = status.problems(site.lake, site.settings, {"a"})
+    for word in ("'a'", "'mx1'", "4 lines", "clock", "observatory quarantine --reason from_the_future"):
+        assert word in problem
+
+
+def test_the_later_of_the_times_of_file_and_landing_counts(tmp_path: Path) -> None:
+    """A machine whose own clock is behind reads logs all the same."""
+    site = Site(tmp_path, NOW)
+    site.add(message(1, "2026-11-23"), dt.datetime(1970, 1, 1, tzinfo=dt.UTC))
+    assert site.recipients() == [(dt.date(2026, 11, 23),)]
+    site.add(message(2, "2026-11-28"))
+    assert site.recipients() == [(dt.date(2026, 11, 23),)]
+
+
+def test_settings_fix_the_time_of_reading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OBSERVATORY_READ_AT", "2036-02-06T00:00:00Z")
+    site = Site(tmp_path)
+    assert site.settings.lake.read_at == dt.datetime(2036, 2, 6, tzinfo=dt.UTC)
+    site.add(WRONG)
+    assert site.recipients() == [(dt.date(2036, 2, 5),)]
+
+
+def test_a_lake_that_believed_a_wrong_clock_heals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    site, expected = Site(tmp_path / "old"), Site(tmp_path / "new")
+    texts = [message(1, "2026-11-23") + WRONG, message(2, "2026-11-24")]
+    for text in texts:
+        expected.add(text)
+    with monkeypatch.context() as earlier:
+        # An earlier version took every stamp, and every day in its ledger closed others.
+        far = dt.datetime(9999, 1, 1, tzinfo=dt.UTC)
+        earlier.setattr(bronze_stage, "latest_of", lambda piece, read_at: far)
+        for module in (bronze_stage, windows):
+            earlier.setattr(module, "is_plausible", lambda: pl.lit(True))
+        ledger = bronze_stage.ledger
+        earlier.setattr(
+            bronze_stage,
+            "ledger",
+            lambda *given: ledger(*given).with_columns(latest_at=pl.lit(None, pl.Datetime("us", "UTC"))),
+        )
+        for text in texts:
+            site.add(text)
+    assert site.recipients() == [(dt.date(2026, 11, 23),), (dt.date(2036, 2, 5),)]
+    (problem,) = status.problems(site.lake, site.settings, {"a"})
+    for word in ("'a'", "'mx1'", "2036-02-05", "observatory run"):
+        assert word in problem
+    site.run()
+    assert site.recipients() == expected.recipients() == [(dt.date(2026, 11, day),) for day in (23, 24)]
+    assert site.counted() == expected.counted() != []
+    for table in ("bronze.postfix", "bronze.quarantine"):
+        counts = [each.lake.read(table).height for each in (site, expected)]
+        assert counts[0] == counts[1]
+    # It is healed once.
+    versions = site.lake.versions()
+    site.run()
+    assert site.lake.versions() == versions
+    assert "2036" not in "".join(status.problems(site.lake, site.settings, {"a"}))
+
+
+def test_a_source_whose_files_have_no_line_end_is_named(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    site.add(message(1, "2026-11-23").replace("\n", " "))
+    (problem,) = status.problems(site.lake, site.settings, {"a"})
+    for word in ("'mx1'", "nothing was read", "mail.log", "whole = true"):
+        assert word in problem

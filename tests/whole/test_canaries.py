@@ -1,0 +1,222 @@
+"""No identifier passes bronze: canaries in every field of every format, sought in all that a run leaves."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import tomllib
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import polars as pl
+import pytest
+
+from jobs.core.contracts import contract, tables
+from jobs.core.patterns import masked
+from jobs.engine.lake import Lake
+from jobs.formats import Source
+from jobs.formats.documents import frame_of as documents_of
+from jobs.formats.format import SILVER
+from jobs.formats.options import made_whole
+from jobs.formats.registry import DOCUMENTS, KERNELS
+from jobs.ingest.pull import pull
+from jobs.protect.pseudonyms import Door, Own
+from jobs.report.write import write
+from jobs.settings import config
+from jobs.silver.assembling import assembled
+from jobs.stages.checks import by_operator, message
+from jobs.stages.runner import Run, run
+from jobs.submission.making import package_of
+from tests.support.canaries import LOGS, PLANTED, TOKEN, Log
+from tests.support.filter_logs import frame_of
+from tests.support.whole_runs import operator_toml, source_toml
+
+OWN = (
+    'domains = ["isp.example"]\nnetworks = ["127.0.0.0/8"]\nnumber_prefixes = ["35799"]\n'
+    "subscribers = { EMAIL = 9000, SMS = 9000, VOICE_IP = 9000, IM = 9000 }\n"
+    '[[operator.link]]\nname = "HUB"\nkind = "hub"\n'
+)
+DOOR = Door((Own("op", "CHE", ("isp.example",), ("127.0.0.0/8",), ("35799",), (("HUB", "hub"),)),), None)
+NETWORKS = "prefix,country_code,asn,as_name\n198.51.100.0/24,CHE,64500,Net\n2001:db8::/32,CHE,64501,Six\n"
+# What may hold identifiers, readable by its owner alone.
+RAW = ("landing", "bronze")
+
+
+class Left(NamedTuple):
+    """A lake with all logs, the page and the packages that were made of it, and what the run said."""
+
+    lake: Lake
+    folder: Path
+    said: list[str]
+
+
+def write_log(log: Log, folder: Path) -> str:
+    """Write the log; the source's url."""
+    if not log.is_files:
+        name = f"{log.name}{log.suffix}"
+        (folder / name).write_text(log.head + "".join(text for text, _ in log.entries()))
+        return name
+    (folder / log.name).mkdir()
+    for number, (text, _) in enumerate(log.entries()):
+        (folder / log.name / f"{number:04d}{log.suffix}").write_text(text)
+    return f"{log.name}/*{log.suffix}"
+
+
+def source_of(log: Log) -> str:
+    return log.name.replace("_", "-")
+
+
+@pytest.fixture(scope="module")
+def left(tmp_path_factory: pytest.TempPathFactory) -> Left:
+    folder = tmp_path_factory.mktemp("canaries")
+    (folder / "networks.csv").write_text(NETWORKS)
+    sources = [
+        source_toml(source_of(log), write_log(log, folder), log.within or log.kernel, log.options)
+        for log in LOGS
+    ]
+    (folder / "observatory.toml").write_text(
+        '[lake]\nroot = "lake"\n\n[location]\nranges = "networks.csv"\n\n'
+        + operator_toml("op", "Op", "CHE", "op", "CHF", OWN, *sources)
+    )
+    settings = config.load(folder / "observatory.toml", lake_root=str(folder / "lake"))
+    (operator,) = settings.operator
+    said = pull(operator, settings.lake.root, dt.datetime.now(dt.UTC)).problems
+    assert said == []
+    lake = Lake(settings.lake.root)
+    run(Run(lake, settings, [operator], "canaries", say=said.append))
+    write(lake, settings, folder / "page")
+    (folder / "package.zip").write_bytes(package_of(settings, operator, "2026-11", None).data)
+    return Left(lake, folder, said)
+
+
+def text_of(frame: pl.DataFrame) -> str:
+    """All values of a frame as text; bytes as the signs that they are in Latin-1."""
+    return "\n".join(json.dumps(row, ensure_ascii=False, default=told) for row in frame.to_dicts())
+
+
+def told(value: object) -> str:
+    return value.decode("latin-1") if isinstance(value, bytes) else str(value)
+
+
+def found_in(text: str) -> set[str]:
+    """Canaries, each with what stands around it."""
+    return {text[max(each.start() - 60, 0) : each.end() + 40] for each in PLANTED.finditer(text)}
+
+
+def has_arrived(canary: str, text: str) -> bool:
+    return any(token in text for token in TOKEN.findall(canary.lower()))
+
+
+def bronze_of(log: Log) -> tuple[pl.DataFrame, int]:
+    """The log's bronze rows, and how many lines or documents were quarantined."""
+    kernel: Any = KERNELS[log.kernel]
+    given = tomllib.loads(f"options = {log.options or '{}'}")["options"]
+    options = made_whole(log.kernel, given, Path())
+    source = Source("op", "s", "a", dt.datetime(2027, 1, 1, tzinfo=dt.UTC), options=options)
+    entries = [text for text, _ in log.entries()]
+    if log.kernel in DOCUMENTS:
+        files = entries if log.is_files else [log.head + "".join(entries)]
+        documents = [each for file in files for each in kernel.read(file.encode(), "file", source, 1 << 20)]
+        rows = documents_of(enumerate(documents), source, kernel.bronze)
+        quarantined = sum(each.reason_code is not None for each in documents)
+    else:
+        lines = frame_of((log.head + "".join(entries)).splitlines())
+        whose = {"operator_id": pl.lit("op"), "source_id": pl.lit("s"), "stream_id": pl.lit("a")}
+        rows = kernel.parse(lines.lazy(), source).with_columns(**whose).collect()
+        quarantined = int((rows["line_code"] == "quarantined").sum())
+    return kernel.assemble(rows.lazy()).collect(), quarantined
+
+
+def test_every_format_is_planted() -> None:
+    assert {log.kernel for log in LOGS} == set(KERNELS)
+
+
+@pytest.mark.parametrize("log", LOGS, ids=lambda log: log.name)
+def test_canaries_arrive_and_none_passes_the_door(log: Log) -> None:
+    bronze, quarantined = bronze_of(log)
+    entries = list(log.entries())
+    assert quarantined == 0
+    arrived = text_of(bronze).lower()
+    assert [canary for _, canary in entries if canary and not has_arrived(canary, arrived)] == []
+    silver = {
+        table: assembled(table, {log.kernel: bronze}, DOOR)
+        for table, rows in SILVER.items()
+        if getattr(KERNELS[log.kernel], rows)
+    }
+    assert silver[log.table].height >= len(entries)
+    for table, rows in silver.items():
+        assert found_in(text_of(rows)) == set(), table
+
+
+@pytest.mark.parametrize("log", LOGS, ids=lambda log: log.name)
+def test_no_canary_is_shown_of_a_line_that_nobody_understood(log: Log) -> None:
+    lines = pl.Series([line for text, _ in log.entries() for line in text.splitlines()])
+    for damaged in (lines, lines.str.slice(12), lines.str.replace_all("[<>]", "")):
+        assert found_in("\n".join(masked(damaged))) == set()
+
+
+# --- the whole way --------------------------------------------------------------------------------------
+
+
+@pytest.mark.long
+def test_all_that_was_planted_was_counted(left: Left) -> None:
+    ledger = left.lake.read("bronze.file")
+    assert ledger["quarantined_count"].sum() == 0
+    assert left.lake.read("bronze.quarantine").is_empty()
+    for log in LOGS:
+        rows = left.lake.read(log.table, where=pl.col("source_id") == source_of(log))
+        assert rows.height >= len(list(log.entries())), log.name
+        bronze = left.lake.read(f"bronze.{log.kernel}", where=pl.col("source_id") == source_of(log))
+        arrived = text_of(bronze).lower()
+        missed = [canary for _, canary in log.entries() if canary and not has_arrived(canary, arrived)]
+        assert missed == [], log.name
+    recipients = left.lake.read("gold.spam_volume_daily").filter(pl.col("definition_code") == "OPERATOR")
+    assert recipients["units"].sum() > 500
+
+
+@pytest.mark.long
+def test_no_canary_is_in_a_table_past_bronze(left: Left) -> None:
+    read = [
+        table for table in tables() if contract(table).layer not in (*RAW, "ref") and left.lake.exists(table)
+    ]
+    assert {"silver.transmission", "silver.message", "gold.spam_sender_domain_daily", "meta.run"} <= set(read)
+    for table in read:
+        rows = left.lake.read(table)
+        assert not rows.is_empty() and found_in(text_of(rows)) == set(), table
+
+
+@pytest.mark.long
+def test_no_canary_is_in_a_file_past_bronze(left: Left) -> None:
+    """Delta logs with statistics, validation results, the page and its tables, packages, and their names."""
+    root = Path(left.lake.root)
+    files = [
+        path
+        for path in (*root.rglob("*"), *(left.folder / "page").rglob("*"), left.folder / "package.zip")
+        if path.is_file() and not (path.is_relative_to(root) and path.relative_to(root).parts[0] in RAW)
+    ]
+    kinds = {path.suffix for path in files}
+    assert {".json", ".html", ".csv", ".zip", ".parquet"} <= kinds
+    assert any("_validation" in path.parts for path in files)
+    for path in files:
+        for name, data in contents(path):
+            assert found_in(f"{name}\n{data.decode('latin-1')}") == set(), name
+    assert found_in("\n".join(left.said)) == set()
+
+
+def contents(path: Path) -> Iterator[tuple[str, bytes]]:
+    """A file's path and bytes, of an archive those of its members too."""
+    yield str(path), path.read_bytes()
+    if path.suffix == ".zip":
+        with zipfile.ZipFile(path) as archive:
+            yield from ((f"{path}/{name}", archive.read(name)) for name in archive.namelist())
+
+
+@pytest.mark.long
+def test_no_canary_is_in_what_a_held_rule_tells(left: Left) -> None:
+    """A rule that every row breaks names a few keys."""
+    for table in tables():
+        if contract(table).layer in ("silver", "gold") and left.lake.exists(table):
+            for each in by_operator(table, "never", left.lake.read(table)):
+                assert found_in(message(table, each.rule, each.violations, each.examples)) == set()
