@@ -66,16 +66,18 @@ def _fold_tries(tries: pl.LazyFrame) -> pl.LazyFrame:
 
     The row is placed by its first try and described by its last.
     """
-    same = [*_NUMBERS, "_text_hash"]
+    same = [*_NUMBERS, "_is_submitted", "_text_hash"]
     follows = (
         pl.all_horizontal(pl.col(name).eq_missing(pl.col(name).shift(1)) for name in same)
         & (pl.col("event_code").shift(1) == "failed")
-        & pl.col("event_code").is_in(SUBMITTED)
         & (pl.col("first_at") - pl.col("first_at").shift(1) <= RETRY_WITHIN)
     ).fill_null(False)
     placed = ["source_id", "stream_id", "offset", "first_at"]
     ordered = (
-        tries.with_columns(_text_hash=pl.struct("service", "coding", "udh", "text").hash())
+        tries.with_columns(
+            _text_hash=pl.struct("service", "coding", "udh", "text").hash(),
+            _is_submitted=pl.col("event_code").is_in(SUBMITTED),
+        )
         .sort(*same, "_order")
         .with_columns(_follows=follows)
         .with_columns(
@@ -84,7 +86,7 @@ def _fold_tries(tries: pl.LazyFrame) -> pl.LazyFrame:
             last_at=pl.col("first_at"),
             try_count=pl.lit(1, dtype=pl.Int32),
         )
-        .drop("_text_hash", "_follows")
+        .drop("_text_hash", "_is_submitted", "_follows")
     )
     names = [name for name in ordered.collect_schema().names() if name not in ("_unit", "try_count", *placed)]
     again = (

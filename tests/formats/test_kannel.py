@@ -499,6 +499,15 @@ def test_operators_are_kept_apart() -> None:
         assert rows["outcome_code"].to_list() == [outcome]
 
 
+def test_what_comes_in_between_two_tries_parts_them_not() -> None:
+    """An SMS from a number that is also sent to: what comes in waits for no try."""
+    tries = [event("FAILED Send SMS", "14:00:00"), event("Sent SMS", "14:00:02")]
+    between = event("Receive SMS", "14:00:01")
+    rows = kannel.transmissions(bronze([tries[0], between, tries[1]]).lazy()).collect().sort("offset")
+    assert rows["try_count"].to_list() == [2, 1]
+    assert rows["outcome_code"].to_list() == ["queued", "delivered"]
+
+
 def test_sniff() -> None:
     assert kannel.sniff(LOG.read_bytes()) == 1
     assert (
