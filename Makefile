@@ -18,8 +18,8 @@ LOCK := $(UV) pip compile $(MIRROR) --universal --python-version 3.11 --generate
 # In a lake of its own, or it would find that everything is done.
 ON_SPARK := OBSERVATORY_ENGINE_NAME=spark OBSERVATORY_LAKE_ROOT=$(CURDIR)/build/lake-spark
 
-.PHONY: help demo test test-long test-site check setup setup-dev setup-spark airflow notebook benchmark format derived \
-	lock clean
+.PHONY: help demo test test-long test-random test-site check setup setup-dev setup-spark airflow notebook benchmark \
+	format derived lock clean
 
 help:  ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -32,6 +32,10 @@ test: setup-dev  ## Run all tests but those that take minutes each
 
 test-long: setup-dev setup-spark  ## The rest: kill -9, any order of files, whole runs with the real Airflow
 	@$(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile -m "airflow or long"
+
+test-random: setup-dev  ## Property tests with other examples than `make test` tries
+	@$(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile -m "not site and not airflow" --hypothesis-profile random \
+		$$(grep -rl "@given" tests)
 
 test-site: setup-dev  ## Look at the report in a real browser (needs Chromium)
 	@$(BIN)/python -m pytest -q -m site
