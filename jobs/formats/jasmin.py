@@ -14,9 +14,19 @@ CONTENT may hold any sign, `] [` too, and is `** N byte content **` where log_pr
 follows it in new releases only. Its coding is not logged: octets that look like UCS-2 are read as that, and
 content that is hidden is counted as septets.
 
+    ... Discarding expired message[QID]: expiration is 2026-11-24 13:40:00
+    ... SMPPC [cid:hub1] is not bound: Discarding (#4) SubmitSmPDU[QID], over-aged 1300 seconds.
+    ... Rejecting SubmitSmPDU[QID] through [cid:hub1] for an unknown error (TYPE): TEXT
+    ... Received the last part (msg_ref_num:7) and did not find all parts in redis, data lost !
+
 One SMS is one row of transmissions(): jasmin_join.py says how lines are joined. `[i-status:]` is a message
-that an interceptor, which sees the whole of it, refused. Lines of other kinds are ignored: Jasmin logs what
-it does with its queues in the same file.
+that an interceptor, which sees the whole of it, refused. The last four are SMS that Jasmin had taken and gave
+up: such a line names no more than this of its SMS, an earlier try may.
+
+Lines of other kinds are ignored: Jasmin logs what it does with its queues in the same file. Of those that
+look like losses, `Requeuing` and `message requeued` name an SMS whose end has a line of its own; an
+interceptor's error is followed by the [i-status:] line; `a part of a long message` by the SMS-MO of all parts
+or by `data lost`; what is `not an instance of SubmitSm` is no SMS; a DLR that is not found has its DLR line.
 """
 
 from __future__ import annotations
@@ -28,6 +38,7 @@ import polars as pl
 from jobs.formats import TIMESTAMP, Source
 from jobs.formats.fields import none_if_empty, utc
 from jobs.formats.format import Copies, Format
+from jobs.formats.jasmin_join import UNSENT
 from jobs.formats.jasmin_join import transmissions as transmissions
 from jobs.formats.mobile import number, segments
 from jobs.formats.python_repr import CONTENT, contents, plain
@@ -45,7 +56,8 @@ BRONZE: dict[str, Any] = {
     "assembly_key": pl.String,
     "first_at": TIMESTAMP,
     "event": pl.String,  # SMS-MT, SMS-MO or DLR
-    "event_code": pl.String,  # sent, failed (to be tried again), rejected, received, refused, report
+    # sent, failed (to be tried again), rejected, received, refused, report; expired and dropped: given up
+    "event_code": pl.String,
     "smsc": pl.String,  # cid: the connector, which is the link
     "queue_message_id": pl.String,  # Jasmin's own id of an SMS
     "foreign_id": pl.String,  # the SMSC's id of an SMS, as its DLRs give it: capitals, no leading zeros
@@ -66,6 +78,15 @@ _FOLLOWED = ["first_at", "queue_message_id", "event_code"]
 
 _STAMP = r"^(?P<stamp>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)(?:[,.]\d+)? +[A-Z]+ +\d+ "
 _EVENT = _STAMP + r"(?P<event>SMS-MT|SMS-MO|DLR) \[cid:(?P<smsc>[^\]]*)\] (?P<rest>(?s:.*))$"
+# An SMS that is given up; the last part of a received one has no id.
+_GIVEN_UP = (
+    _STAMP + r"(?:Discarding expired message\[(?P<expired>[^\]]*)\]: "
+    r"|SMPPC \[cid:(?P<down>[^\]]*)\] is not (?:connected|bound): Discarding \(#\d*\)"
+    r" SubmitSmPDU\[(?P<aged>[^\]]*)\]"
+    r"|Rejecting SubmitSmPDU\[(?P<dropped>[^\]]*)\] through \[cid:(?P<by>[^\]]*)\] for an unknown error"
+    r"|(?P<parts>Received the last part) \(msg_ref_num:.*\) and did not find all parts in redis, data lost)"
+)
+_GIVES_UP = ["Discarding expired message[", ": Discarding (#", "for an unknown error (", "data lost !"]
 # A value: Python's bytes or text, in which a bracket may stand, or anything without one.
 _VALUE = r"""b?'(?:[^'\\]|\\.)*'|b?"(?:[^"\\]|\\.)*"|[^\]]*"""
 _SMS = (
@@ -106,9 +127,18 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
     is_event = pl.col("_line").str.contains_any(["SMS-MT [cid:", "SMS-MO [cid:", "DLR [cid:"])
     frame = (
         lines.select("offset", _line=line)
-        .with_columns(_head=pl.when(is_event).then(pl.col("_line")).str.extract_groups(_EVENT))
         .with_columns(
-            event=pl.col("_head").struct.field("event"),
+            _head=pl.when(is_event).then(pl.col("_line")).str.extract_groups(_EVENT),
+            _left=pl.when(~is_event & pl.col("_line").str.contains_any(_GIVES_UP))
+            .then(pl.col("_line"))
+            .str.extract_groups(_GIVEN_UP),
+        )
+        .with_columns(
+            event=pl.coalesce(
+                pl.col("_head").struct.field("event"),
+                pl.when(_left("parts").is_not_null()).then(pl.lit("SMS-MO")),
+                pl.when(_left("stamp").is_not_null()).then(pl.lit("SMS-MT")),
+            ),
             _rest=pl.col("_head").struct.field("rest"),
         )
         .with_columns(
@@ -116,11 +146,11 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
             _dlr=pl.when(pl.col("event") == "DLR").then(pl.col("_rest")).str.extract_groups(_DLR),
         )
         .with_columns(
-            _fits=pl.coalesce(_sms("status"), _dlr("status")).is_not_null(),
+            _fits=pl.coalesce(_sms("status"), _dlr("status"), _left("stamp")).is_not_null(),
             first_at=utc(
-                pl.col("_head")
-                .struct.field("stamp")
-                .str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", strict=False),
+                pl.coalesce(pl.col("_head").struct.field("stamp"), _left("stamp")).str.to_datetime(
+                    "%Y-%m-%d %H:%M:%S", time_unit="us", strict=False
+                ),
                 source.time_zone,
             ),
             _content=_content(_sms("content")),
@@ -145,8 +175,10 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
     is_wide = pl.col("_octets").struct.field("is_wide").fill_null(False)
     return frame.with_columns(
         event_code=_event_code(),
-        smsc=none_if_empty(pl.col("_head").struct.field("smsc")),
-        queue_message_id=none_if_empty(_sms("queue_message_id")),
+        smsc=none_if_empty(pl.coalesce(pl.col("_head").struct.field("smsc"), _left("down"), _left("by"))),
+        queue_message_id=none_if_empty(
+            pl.coalesce(_sms("queue_message_id"), _left("expired"), _left("aged"), _left("dropped"))
+        ),
         foreign_id=none_if_empty(_as_in_reports(pl.coalesce(_sms("foreign_id"), _dlr("foreign_id")))),
         status=none_if_empty(
             plain(pl.coalesce(_sms("status"), _dlr("status"))).str.replace(
@@ -191,7 +223,7 @@ def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
         by_queue = pl.concat_str(pl.lit("q|"), pl.col("queue_message_id"))
         by_smsc = pl.concat_str([pl.lit("s"), "smsc", "foreign_id"], separator="|")
         place = pl.concat_str([pl.lit("row"), "source_id", "stream_id", "offset"], separator="|")
-        is_tried = code.is_in(["failed", "rejected"])
+        is_tried = code.is_in(UNSENT)
         keyed = records.with_columns(
             assembly_key=pl.coalesce(
                 pl.when(is_tried).then(by_queue), pl.when(code.is_in(["sent", "report"])).then(by_smsc), place
@@ -226,10 +258,18 @@ def _dlr(name: str) -> pl.Expr:
     return pl.col("_dlr").struct.field(name)
 
 
+def _left(name: str) -> pl.Expr:
+    return pl.col("_left").struct.field(name)
+
+
 def _event_code() -> pl.Expr:
     is_error = _sms("status").str.starts_with("ERROR/")
     return (
-        pl.when(pl.col("event") == "DLR")
+        pl.when(pl.coalesce(_left("expired"), _left("aged")).is_not_null())
+        .then(pl.lit("expired"))
+        .when(_left("stamp").is_not_null())
+        .then(pl.lit("dropped"))
+        .when(pl.col("event") == "DLR")
         .then(pl.lit("report"))
         .when((pl.col("event") == "SMS-MO") & (_sms("status_kind") != "status"))
         .then(pl.lit("refused"))
@@ -261,4 +301,5 @@ FORMAT = Format(
     transmissions=transmissions,
     has_numbers=True,
     copies=Copies(second_row="followed"),
+    repeats=r"which is not an instance of SubmitSm",
 )

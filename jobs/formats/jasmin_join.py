@@ -6,6 +6,7 @@ one line, with the id of its last part: the DLRs of its other parts fit nothing 
 
 Tries that failed share Jasmin's own id with what followed. Those that an accepted SMS followed fold into it
 and make no row; its try_count does not tell them, since nothing but the id is known of them there.
+Those after which Jasmin gave the SMS up are one row with that end.
 """
 
 from __future__ import annotations
@@ -74,6 +75,9 @@ _ABSENT += ["helo", "account", "dsn_code", "log_text", "dnsbl_zone", "dnsbl_code
 _ABSENT += ["subject", "category", "cell_id", *OF_CALLS]
 _ORDER = ["first_at", "source_id", "stream_id", "offset"]
 _INBOUND = ["received", "refused"]
+_TRIES = ["failed", "rejected"]
+# What is joined by Jasmin's own id: failed tries of an SMS that may have been sent later, and its end.
+UNSENT = [*_TRIES, "expired", "dropped"]
 
 
 def transmissions(bronze: pl.LazyFrame) -> pl.LazyFrame:
@@ -88,7 +92,7 @@ def transmissions(bronze: pl.LazyFrame) -> pl.LazyFrame:
     code = pl.col("event_code")
     units = [
         _reported(events.filter(code == "sent"), events.filter(code == "report")),
-        _tried(events.filter(code.is_in(["failed", "rejected", "followed"]))),
+        _tried(events.filter(code.is_in([*UNSENT, "followed"]))),
         _plain(events.filter(code.is_in(_INBOUND))),
     ]
     columns = units[-1].collect_schema().names()
@@ -115,9 +119,10 @@ def _tried(events: pl.LazyFrame) -> pl.LazyFrame:
         ordered.group_by(same, maintain_order=True)
         .agg(
             *(pl.col(name).first() for name in placed),
-            *(pl.col(name).last() for name in names if name != "try_count"),
+            # A line that gives an SMS up does not name its parties.
+            *(pl.col(name).drop_nulls().last() for name in names if name != "try_count"),
             _is_followed=(pl.col("event_code") == "followed").any(),
-            try_count=pl.len().cast(pl.Int32),
+            try_count=pl.col("event_code").is_in(_TRIES).sum().cast(pl.Int32),
         )
         .filter(~pl.col("_is_followed"))
     )
@@ -159,16 +164,16 @@ def _nearest(reports: pl.LazyFrame, units: pl.LazyFrame, by: list[str], strategy
 def _described(units: pl.LazyFrame) -> pl.LazyFrame:
     """Rows of TRANSMISSION."""
     code, state = pl.col("event_code"), pl.col("_state")
-    is_inbound = code.is_in(_INBOUND)
+    is_inbound = pl.col("event") == "SMS-MO"
     is_refused = code.is_in(["refused", "rejected", "failed"])
     outcome = (
         pl.when(code.is_in(["refused", "rejected"]) | (state == "REJECTD"))
         .then(pl.lit("rejected"))
         .when(code == "failed")
         .then(pl.lit("deferred"))
-        .when(state == "EXPIRED")
+        .when((code == "expired") | (state == "EXPIRED"))
         .then(pl.lit("expired"))
-        .when(state.is_in(["UNDELIV", "DELETED", "UNKNOWN"]))
+        .when((code == "dropped") | state.is_in(["UNDELIV", "DELETED", "UNKNOWN"]))
         .then(pl.lit("bounced"))
         .when((code == "sent") & state.is_null() & pl.col("wants_report").fill_null(False))
         .then(pl.lit("queued"))
@@ -209,7 +214,7 @@ def _described(units: pl.LazyFrame) -> pl.LazyFrame:
         outcome_code=outcome,
         reply_code=pl.when(is_refused).then(smpp).when(is_bad_state).then(state),
         reply_text=pl.when(is_refused).then("status").when(is_bad_state).then(report),
-        is_partial=pl.lit(False),
+        is_partial=code.is_in(["expired", "dropped"]) & pl.col("recipient").is_null(),
         join_quality=pl.when(state.is_not_null()).then(pl.lit("exact")).otherwise(pl.lit("none")),
     ).select(pl.col(name).cast(kind) for name, kind in TRANSMISSION.items())
 

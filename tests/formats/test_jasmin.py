@@ -75,6 +75,29 @@ def dlr(state: str = "DELIVRD", at: str = "14:00:05", smsc: str = "A1", cid: str
     )
 
 
+def expired(qid: str = "5c2b-77", at: str = "14:00:40") -> str:
+    """An SMS-MT whose validity ended before it was sent."""
+    return line(f"Discarding expired message[{qid}]: expiration is 2026-11-24 14:00:30", at)
+
+
+def aged(qid: str = "5c2b-77", state: str = "bound", word: str = "Discarding") -> str:
+    """An SMS-MT that waited too long for a connector that is down, or waits on."""
+    age = "over-aged 1300 seconds." if word == "Discarding" else "aged 30 seconds."
+    return line(
+        f"SMPPC [cid:HUB-1] is not {state}: {word} (#4) SubmitSmPDU[{qid}], {age}", "14:00:41", "ERROR"
+    )
+
+
+LOST_PART = line(
+    "Received the last part (msg_ref_num:7) and did not find all parts in redis, data lost !", level="WARNING"
+)
+BROKEN = line(
+    "Rejecting SubmitSmPDU[5c2b-77] through [cid:HUB-1] for an unknown error (<class 'KeyError'>): 'x'",
+    "14:00:42",
+    "CRITICAL",
+)
+
+
 def parse(lines: list[str], zone: str = "UTC") -> pl.DataFrame:
     frame = pl.LazyFrame({"offset": range(len(lines)), "line": lines}, schema=LINES)
     return jasmin.parse(frame, Source("lab", "gw1", "a", NEWEST, zone)).collect()
@@ -198,6 +221,18 @@ def test_received_rows() -> None:
         pytest.param(
             [error("ESME_RFUTURE")], ("attempt", "envelope", "rejected", None, 1), id="an unknown status"
         ),
+        pytest.param([expired()], ("recipient", "delivery", "expired", None, 0), id="never sent"),
+        pytest.param([aged()], ("recipient", "delivery", "expired", None, 0), id="no connector"),
+        pytest.param(
+            [aged(state="connected", word="Requeuing"), aged(state="connected")],
+            ("recipient", "delivery", "expired", None, 0),
+            id="put back, then given up",
+        ),
+        pytest.param(
+            [error(retry="True"), expired()], ("recipient", "delivery", "expired", None, 1), id="tried before"
+        ),
+        pytest.param([BROKEN], ("recipient", "delivery", "bounced", None, 0), id="an error of Jasmin's own"),
+        pytest.param([LOST_PART], ("recipient", "delivery", "bounced", None, 0), id="parts that never met"),
     ],
 )
 def test_outcome(lines: list[str], expected: tuple[str, str, str, str | None, int]) -> None:
@@ -209,6 +244,17 @@ def test_outcome(lines: list[str], expected: tuple[str, str, str, str | None, in
         row["reply_code"],
         row["try_count"],
     ) == expected
+
+
+def test_what_is_given_up_has_what_earlier_tries_name() -> None:
+    rows = transmissions([error(retry="True"), expired(), aged(qid="5c2b-78"), LOST_PART])
+    names = ["sender", "recipient", "outbound_link", "inbound_link", "text", "is_partial", "is_authenticated"]
+    assert [[row[name] for name in names] for row in rows] == [
+        ["SHOP", "35799000001", "HUB-1", None, "hello", False, True],
+        [None, None, "HUB-1", None, None, True, True],
+        [None, None, None, None, None, True, False],
+    ]
+    assert {row["reply_text"] for row in rows} == {None}
 
 
 def test_reused_and_shared_ids() -> None:
@@ -288,7 +334,12 @@ OLD = "DLR [cid:HUB-1] [queue-msgid:1] [smpp-msgid:A1] [stat:DELIVRD] [sdate:1] 
     [
         ("", "ignored", None),
         (line("SMPPClientSMListener is added [cid:HUB-1]"), "ignored", None),
-        (line("Discarding expired message[5c2b-77]: expiration is 2026-11-24"), "ignored", None),
+        (expired(), "record", None),
+        (expired().replace("11-24 14:00:40", "02-30 14:00:40"), "quarantined", "bad_timestamp"),
+        (aged(), "record", None),
+        (aged(word="Requeuing"), "ignored", None),
+        (BROKEN, "record", None),
+        (LOST_PART, "record", None),
         (line("DeliverSmContent[9f] is part of a long msg (2 parts), will be enqueued"), "ignored", None),
         (line(OLD + " [err:000] [content:hello]"), "record", None),
         (mt().replace("14:00:00", "14:00:00,123"), "record", None),
@@ -317,6 +368,8 @@ EVENTS = st.one_of(
     st.builds(
         error, st.sampled_from(["ESME_RTHROTTLED"]), st.sampled_from(["True", "False"]), TIMES, qid=IDS
     ),
+    st.builds(expired, IDS, TIMES),
+    st.just(LOST_PART),
     st.builds(mo, TIMES, st.sampled_from(["[status:CommandStatus.ESME_ROK]", "[i-status:8]"])),
     st.builds(
         dlr,
