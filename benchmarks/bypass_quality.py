@@ -30,6 +30,7 @@ from jobs.gold.bypass import (
 )
 from jobs.protect import pseudonyms
 from jobs.settings import config
+from jobs.settings.operator import Operator
 from jobs.silver import message
 from jobs.stages.runner import read_reference
 from sample_data import bypass, bypass_calls
@@ -80,7 +81,7 @@ def traffic(seed: int, folder: Path, unit: str = "recipient") -> Traffic:
     return made, operator, truth
 
 
-def transmission_of(lines: list[str], operator: config.Operator, door: pseudonyms.Door) -> pl.DataFrame:
+def transmission_of(lines: list[str], operator: Operator, door: pseudonyms.Door) -> pl.DataFrame:
     """silver.transmission of a log of the operator's first source."""
     kernel: Any = {"kannel": kannel, "delimited": delimited}[operator.source[0].format]
     frame = pl.DataFrame({"line": lines}).with_row_index("offset").select(list(LINES)).cast(pl.Schema(LINES))

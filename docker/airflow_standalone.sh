@@ -14,7 +14,7 @@ if [ -z "${OBSERVATORY_PSEUDONYM_KEY:-}${OBSERVATORY_PSEUDONYM_KEY_FILE:-}" ]; t
     # The same key as the demo's: both write the same lake.
     OBSERVATORY_PSEUDONYM_KEY_FILE=$(python -c '
 import os
-from jobs.cli.main import use_demo_key
+from jobs.cli.demo import use_demo_key
 use_demo_key()
 print(os.environ["OBSERVATORY_PSEUDONYM_KEY_FILE"])')
     export OBSERVATORY_PSEUDONYM_KEY_FILE

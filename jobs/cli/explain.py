@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from jobs.cli.arguments import Config, OperatorId
+from jobs.cli.console import out
+from jobs.core.choices import nearest
 from jobs.core.errors import ObservatoryError
 from jobs.settings import config
 
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
 
 # So many matches are listed.
 LISTED = 20
-out = Console(soft_wrap=False)
 
 
 def explain(
@@ -36,16 +37,12 @@ def explain(
             metavar="QUEUE-ID|MESSAGE-ID|NUMBER",
         ),
     ],
-    config_file: Annotated[Path, typer.Option("--config", help="The settings file.")] = Path(
-        "observatory.toml"
-    ),
+    config_file: Config = Path("observatory.toml"),
     day: Annotated[
         dt.datetime | None,
         typer.Option(formats=["%Y-%m-%d"], help="Only what began on this UTC day.", show_default=False),
     ] = None,
-    operator: Annotated[
-        str | None, typer.Option("--operator", help="One operator, by its id; all without it.")
-    ] = None,
+    operator: OperatorId = None,
     source: Annotated[
         str | None, typer.Option(help="Only what this source has lines of.", show_default=False)
     ] = None,
@@ -67,7 +64,7 @@ def explain(
     chosen = config.operators(settings, operator)
     known = {each.id for one in chosen for each in one.source}
     if source is not None and source not in known:
-        raise ObservatoryError(f"--source: unknown '{source}'{config.nearest(source, known)}")
+        raise ObservatoryError(f"--source: unknown '{source}'{nearest(source, known)}")
     master_key()
     lake = open_lake(settings.lake.root)
     identity.refuse_others(lake, settings)

@@ -17,12 +17,14 @@ from rich.console import Console
 from rich.text import Text
 
 from jobs.cli.interrupt import Interrupted
+from jobs.core.choices import one_of
 from jobs.core.errors import ObservatoryError
 from jobs.core.patterns import visible
 from jobs.first.proposal import Proposal, add_known, country_row, named, propose
 from jobs.first.settings_text import Answers, proposed_answers, settings_text
 from jobs.protect import pseudonyms
-from jobs.settings import config
+from jobs.settings import config, countries
+from jobs.settings.operator import Operator, Source
 from jobs.sniff import kannel
 from jobs.sniff.figures import bytes_of
 from jobs.sniff.files import Problem
@@ -316,15 +318,15 @@ def known_id(text: str) -> str:
 
 
 def known_country(text: str) -> str:
-    return config.known_country(text.strip().upper())
+    return countries.known_country(text.strip().upper())
 
 
 def known_currency(text: str) -> str:
-    return config.one_of(text.strip().upper(), config.currencies(), "currency (ISO 4217)")
+    return one_of(text.strip().upper(), countries.currencies(), "currency (ISO 4217)")
 
 
 def known_zone(text: str) -> str:
-    return config.Source.known_zone(text.strip())
+    return Source.known_zone(text.strip())
 
 
 def known_count(text: str) -> int:
@@ -340,5 +342,5 @@ def listed(text: str) -> tuple[str, ...]:
 
 def known_prefixes(text: str) -> tuple[str, ...]:
     prefixes = listed(text)
-    config.Operator.parse_prefixes(list(prefixes))
+    Operator.parse_prefixes(list(prefixes))
     return prefixes

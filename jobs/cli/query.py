@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.table import Table
 
 from jobs.core import contracts
+from jobs.core.choices import nearest
 from jobs.core.errors import ObservatoryError
-from jobs.settings import config
 
 if TYPE_CHECKING:
     import duckdb
@@ -67,7 +67,7 @@ def tables_of(sql: str) -> list[str]:
         if name in known:
             found.append(name)
         elif table.db in {each.partition(".")[0] for each in known}:
-            raise ObservatoryError(f"--sql: unknown table '{name}'{config.nearest(name, known)}")
+            raise ObservatoryError(f"--sql: unknown table '{name}'{nearest(name, known)}")
     return list(dict.fromkeys(found))
 
 

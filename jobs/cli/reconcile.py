@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from jobs.cli.console import err, out
 from jobs.core.errors import ObservatoryError
 
 # Kernels take a second to import.
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from jobs.reconcile.command import Reconciled
     from jobs.reconcile.counts import Bridge
 
-out = Console(soft_wrap=False)
-err = Console(stderr=True, soft_wrap=True)
 WORDS = {
     "deferral": "deferrals",
     "reject_warning": "reject warnings",

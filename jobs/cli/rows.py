@@ -17,8 +17,8 @@ from rich.table import Table
 from rich.text import Text
 
 from jobs.core import contracts
+from jobs.core.choices import nearest
 from jobs.core.errors import ObservatoryError
-from jobs.settings import config
 
 # Polars takes a part of a second to import.
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def columns_of(text: str | None, table: str) -> list[str]:
     names = [name.strip() for name in (text or "").split(",") if name.strip()]
     for name in names:
         if name not in known:
-            hint = config.nearest(name, known)
+            hint = nearest(name, known)
             raise ObservatoryError(f"--columns: {table} has no column '{name}'{hint}")
     return list(dict.fromkeys(names))
 

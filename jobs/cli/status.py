@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.cells import cell_len
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from jobs.cli.arguments import Config, OperatorId
+from jobs.cli.console import out
 from jobs.settings import config
 
 # Polars and the lake take a part of a second to import.
@@ -24,16 +25,11 @@ STALE = 3
 STALE_TEXT = "stale"
 # Spaces between columns.
 GAP = 2
-out = Console(soft_wrap=False)
 
 
 def status(
-    config_file: Annotated[Path, typer.Option("--config", help="The settings file.")] = Path(
-        "observatory.toml"
-    ),
-    operator: Annotated[
-        str | None, typer.Option("--operator", help="One operator, by its id; all without it.")
-    ] = None,
+    config_file: Config = Path("observatory.toml"),
+    operator: OperatorId = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object for each source.")] = False,
 ) -> None:
     r"""Each source: landed, waiting, last record, quarantine, what holds it back, and what to do next.

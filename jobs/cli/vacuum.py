@@ -8,24 +8,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from jobs.cli.arguments import Config
+from jobs.cli.console import err, out
 from jobs.settings import config
 
 # Polars and the lake take a part of a second to import.
 if TYPE_CHECKING:
     from jobs.stages.retention import Removal
 
-out = Console(soft_wrap=False)
-err = Console(stderr=True, soft_wrap=True)
-
 
 def vacuum(
-    config_file: Annotated[Path, typer.Option("--config", help="The settings file.")] = Path(
-        "observatory.toml"
-    ),
+    config_file: Config = Path("observatory.toml"),
     operator: Annotated[
         str | None,
         typer.Option("--operator", help="One operator, by its id; without it all that the lake has."),
@@ -53,7 +49,7 @@ def vacuum(
     if dry_run:
         made = retention.plan(lake, settings, names, today)
     else:
-        made = removal.vacuum(lake, settings, names, f"{now:%Y%m%dT%H%M%S.%fZ}", today)
+        made = removal.vacuum(lake, settings, names, record.new_run_id(now), today)
     show_removals(made.removals, dry_run)
     for each in made.waiting:
         err.print(Text(f"Left for now: {each}."))

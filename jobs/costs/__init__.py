@@ -9,5 +9,4 @@ study_figures.py  figures of the study's tables
 study_parts.py  what such a figure consists of
 adding.py       which figures may be added, and their sum
 drawing.py      how they look on a terminal
-command.py      the command
 """

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from jobs.costs.simulation import FixedCost
-from jobs.settings.config import Operator
+from jobs.settings.operator import Operator
 
 
 def rows_of(operator: Operator) -> list[dict[str, Any]]:

@@ -28,7 +28,7 @@ from jobs.costs.simulation import (
     month_effort,
     share_of_year,
 )
-from jobs.settings.config import Operator
+from jobs.settings.operator import Operator
 from jobs.stats.formula import evaluate, names_in, with_values
 from jobs.stats.sampling import Samples
 

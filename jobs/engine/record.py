@@ -120,5 +120,10 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+def new_run_id(at: dt.datetime | None = None) -> str:
+    """The name of a run that starts now, or then."""
+    return f"{at or now():%Y%m%dT%H%M%S.%fZ}"
+
+
 def now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)

@@ -38,7 +38,7 @@ from jobs.engine.finished import Finished, finished
 from jobs.engine.lake import MARK, Lake, Periods
 from jobs.engine.tasks import Left, Task, TaskDied, TaskFailed
 from jobs.protect.pseudonyms import KEY_FILE
-from jobs.settings import config
+from jobs.settings.node import Engine
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -100,7 +100,7 @@ class Spark:
     # Spark repeats tasks by itself: any run may have lost one.
     has_lost = True
 
-    def __init__(self, settings: config.Engine, root: str) -> None:
+    def __init__(self, settings: Engine, root: str) -> None:
         refuse_missing()
         self.settings = settings
         self.root = root

@@ -10,7 +10,7 @@ import polars as pl
 from jobs.protect import numbering
 from jobs.protect.message_ids import in_one_form
 from jobs.protect.pseudonyms import operator_key, pseudonyms
-from jobs.settings.config import Operator
+from jobs.settings.operator import Operator
 
 # The beginning of a silver row's key, as lists of matches show it: longer than any number.
 KEY = re.compile(r"[0-9a-f]{16,32}")

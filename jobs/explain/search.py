@@ -18,7 +18,8 @@ from jobs.core.contracts import contract, polars_schema
 from jobs.engine.lake import Lake, scan_files
 from jobs.explain.names import Names, names_of
 from jobs.formats.registry import KERNELS
-from jobs.settings.config import Observatory, Operator
+from jobs.settings.config import Observatory
+from jobs.settings.operator import Operator
 from jobs.silver.keys import digests
 
 TRANSMISSION, VERDICT, MESSAGE = "silver.transmission", "silver.verdict", "silver.message"

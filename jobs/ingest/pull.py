@@ -52,7 +52,7 @@ from jobs.ingest.manifest import (
     read_waiting,
     write_manifest,
 )
-from jobs.settings.config import Operator, Source
+from jobs.settings.operator import Operator, Source
 
 SAMPLE = 64 << 10
 # No log that is pulled was written before: 1970 and 1980 are what archives give a file without a time.

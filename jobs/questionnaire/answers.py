@@ -12,7 +12,7 @@ from jobs.questionnaire.filing import Cell, Fault, Line
 from jobs.questionnaire.number_formats import number_in_format
 from jobs.questionnaire.numbers import Number, Problem, read_number, shown
 from jobs.questionnaire.texts import codes_by_label, folded, options, text, unit_label, unit_words
-from jobs.settings.config import countries
+from jobs.settings.countries import countries
 
 # What people write in place of a figure that they do not have.
 NOT_AVAILABLE = {

@@ -12,7 +12,8 @@ from jobs.core.contracts import reference_rows
 from jobs.core.errors import ObservatoryError
 from jobs.core.periods import last_day
 from jobs.questionnaire.definition import raw
-from jobs.settings.config import countries, nearest_country
+from jobs.settings.config import Observatory
+from jobs.settings.countries import countries, nearest_country
 
 COLUMNS = ("respondent_id", "name", "role", "country", "holding", "operator_ids", "language", "size_class")
 
@@ -33,6 +34,15 @@ class Respondent:
     def currency_of(self, period: str) -> str:
         """The currency that the country had on the last day of a period, which its form asks for."""
         return currency_on(self.country, last_day(period)) or "USD"
+
+
+def respondents_of(settings: Observatory) -> dict[str, Respondent]:
+    """The respondents that the settings name, by id."""
+    if settings.study.respondents is None:
+        raise ObservatoryError(
+            "[study] respondents is not set: name the CSV file with the list of respondents in the settings"
+        )
+    return read_respondents(Path(settings.study.respondents))
 
 
 def read_respondents(file: Path) -> dict[str, Respondent]:

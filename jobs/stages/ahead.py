@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from jobs.engine import embedded
-from jobs.settings.config import Engine
+from jobs.settings.node import Engine
 from jobs.stages import validator
 
 

@@ -29,7 +29,8 @@ from jobs.formats import AHEAD, Source
 from jobs.formats.registry import DOCUMENTS, FORMATS
 from jobs.ingest.manifest import Piece, landing, read_manifest, write_manifest
 from jobs.ingest.reading import Range
-from jobs.settings.config import Observatory, Operator
+from jobs.settings.config import Observatory
+from jobs.settings.operator import Operator
 from jobs.stages.bronze_tasks import Parsed
 from jobs.stages.windows import is_plausible
 

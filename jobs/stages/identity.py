@@ -18,7 +18,8 @@ import polars as pl
 from jobs.core.errors import ObservatoryError
 from jobs.engine.lake import Lake
 from jobs.protect.pseudonyms import KEY_FILE, has_key, key_id_of, master_key
-from jobs.settings.config import Observatory, Operator
+from jobs.settings.config import Observatory
+from jobs.settings.operator import Operator
 
 SILVER = "silver.transmission"
 Known = dict[str, dict[str, Any]]

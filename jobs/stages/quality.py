@@ -1,22 +1,22 @@
-"""Keeping gold.filter_quality_monthly up to date with audits and with the settings.
+"""Keeping gold.filter_quality_monthly and gold.spam_corrected_monthly up to date with audits and settings.
 
-It is computed again where labels, a filter's test, or what the test corrects has changed: a label comes days
-after the month's other figures, and changes none of them.
+Filters' quality is computed again where labels, a filter's test, or what the test corrects has changed: a
+label comes days after the month's other figures, and changes none of them. What it corrects is computed again
+where that quality or a count has changed, month by month.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
+import datetime as dt
+from collections.abc import Mapping
 from typing import Any
 
 import polars as pl
 
-from expectations import suites
 from jobs.core.checksum import checksums
-from jobs.core.contracts import reference_digest, rows_frame
+from jobs.core.contracts import contract, reference_digest, rows_frame
 from jobs.core.errors import ValidationHeld
 from jobs.engine import record
-from jobs.engine.lake import Lake, is_local
 from jobs.engine.record import Periods
 from jobs.stages import runner, validator
 from jobs.stages.checks import message
@@ -25,10 +25,18 @@ from jobs.stages.runner import Run
 TABLE = "gold.filter_quality_monthly"
 AUDIT = ("silver.audit_sample", "silver.audit_label")
 VOLUME = "gold.spam_volume_daily"
+CORRECTED = "gold.spam_corrected_monthly"
+DAY, MONTH = "period_date", "period_code"
 
 
 def refresh(work: Run) -> None:
-    """Compute the operator-months whose audit or test changed, validate them, replace what differs."""
+    """Compute the operator-months whose audit, test or counts changed, validate them, replace what differs."""
+    estimate(work)
+    correct(work)
+
+
+def estimate(work: Run) -> None:
+    """Filters' quality."""
     lake = work.lake
     has_tests = any(each.filter_quality for each in work.operators)
     if not has_tests and not lake.exists(AUDIT[0]) and not lake.exists(TABLE):
@@ -36,23 +44,65 @@ def refresh(work: Run) -> None:
     started = record.now()
     known = record.state(lake, (*AUDIT, VOLUME, TABLE))
     inputs = inputs_of(work, known)
-    stale: Periods = {}
-    for (operator, month), checksum in inputs.items():
-        if known.get((TABLE, operator, month), ("", ""))[1] != checksum:
-            stale.setdefault(operator, set()).add(month)
+    stale = stale_months(TABLE, known, inputs)
     if not stale:
         return
     work.say("gold: quality of filters")
-    have = {name: lake.read(name, where=months(pl.col("period_code"), stale)) for name in AUDIT}
-    of_day = months(pl.col("period_date").dt.strftime("%Y-%m"), stale)
-    have[VOLUME] = lake.read(VOLUME, lake.versions().get(VOLUME), where=of_day)
+    have = {name: read_months(work, name, stale) for name in (*AUDIT, VOLUME)}
     have["ref.filter_quality"] = rows_frame(tests(work), "ref.filter_quality")
-    frame = runner.compute(work, TABLE, have)
-    validate(work, lake, frame)
-    candidates = [(TABLE, operator, period) for operator, found in stale.items() for period in found]
-    changed, rows = record.differing(TABLE, checksums(frame, TABLE), known, candidates, inputs)
-    runner.write(work, TABLE, frame, changed)
-    record.add_stage(lake, work.run_id, "quality", started, [TABLE], rows)
+    store(work, TABLE, runner.compute(work, TABLE, have), started, known, stale, inputs)
+
+
+def correct(work: Run) -> None:
+    """What that quality corrects, of every month that was counted. A month at a time is in memory."""
+    reads = [name for name in contract(CORRECTED).reads if not name.startswith("ref.")]
+    started = record.now()
+    known = record.state(work.lake, (*reads, CORRECTED))
+    inputs = counts_of(work, known)
+    stale = stale_months(CORRECTED, known, inputs)
+    if not stale:
+        return
+    work.say("gold: errors of filters")
+    made = []
+    for month in sorted(set().union(*stale.values())):
+        of_month = {operator: {month} for operator, found in stale.items() if month in found}
+        have = {name: read_months(work, name, of_month) for name in reads}
+        made.append(runner.compute(work, CORRECTED, have))
+    store(work, CORRECTED, pl.concat(made), started, known, stale, inputs)
+
+
+def stale_months(table: str, known: record.State, inputs: Mapping[tuple[str, str], str]) -> Periods:
+    """The operator-months that were computed from something else than what there is now."""
+    stale: Periods = {}
+    for (operator, month), checksum in inputs.items():
+        if known.get((table, operator, month), ("", ""))[1] != checksum:
+            stale.setdefault(operator, set()).add(month)
+    return stale
+
+
+def read_months(work: Run, table: str, wanted: Periods) -> pl.DataFrame:
+    """The rows of a table of operator-months, by days or by months, without its sketches."""
+    about = contract(table)
+    month = pl.col(DAY).dt.strftime("%Y-%m") if about.period == DAY else pl.col(MONTH)
+    version = None if table in AUDIT else work.lake.versions().get(table)
+    return work.lake.read(table, version, where=months(month, wanted))
+
+
+def store(
+    work: Run,
+    table: str,
+    frame: pl.DataFrame,
+    started: dt.datetime,
+    known: record.State,
+    stale: Periods,
+    inputs: Mapping[tuple[str, str], str],
+) -> None:
+    """Validate the rows, replace what differs, and record it."""
+    validate(work, table, frame)
+    candidates = [(table, operator, period) for operator, found in stale.items() for period in found]
+    changed, rows = record.differing(table, checksums(frame, table), known, candidates, inputs)
+    runner.write(work, table, frame, changed)
+    record.add_stage(work.lake, work.run_id, "quality", started, [table], rows)
 
 
 def months(month: pl.Expr, wanted: Periods) -> pl.Expr:
@@ -78,6 +128,20 @@ def inputs_of(work: Run, known: record.State) -> dict[tuple[str, str], str]:
     return {key: record.digest(f"{digest}/{mine[key[0]]}/{parts}") for key, parts in sorted(made_of.items())}
 
 
+def counts_of(work: Run, known: record.State) -> dict[tuple[str, str], str]:
+    """For each operator-month that has or had counts, a checksum of them and of its filters' quality."""
+    mine = {each.id for each in work.operators}
+    made_of: dict[tuple[str, str], list[str]] = {}
+    for (table, operator, period), (checksum, _) in sorted(known.items()):
+        if operator not in mine:
+            continue
+        parts = made_of.setdefault((operator, period[:7]), [])
+        if table != CORRECTED and not checksum.startswith("0:"):
+            parts.append(f"{table}|{period}|{checksum}")
+    digest = reference_digest()
+    return {key: record.digest(f"{digest}/{parts}") for key, parts in sorted(made_of.items())}
+
+
 def tests(work: Run) -> list[dict[str, Any]]:
     return [
         {"operator_id": operator.id, **test.model_dump()}
@@ -86,12 +150,11 @@ def tests(work: Run) -> list[dict[str, Any]]:
     ]
 
 
-def validate(work: Run, lake: Lake, frame: pl.DataFrame) -> None:
+def validate(work: Run, table: str, frame: pl.DataFrame) -> None:
     """Hold the rows to their contract, and keep the results beside those of the run."""
-    found = validator.validate_table(TABLE, frame)
-    if is_local(lake.root):
-        operators = [each.id for each in work.operators]
-        suites.keep([*work.results, *found], Path(lake.root) / "_validation", work.run_id, operators)
+    found = validator.validate_table(table, frame)
+    work.results += found
+    runner.keep(work)
     broken = [each for each in found if not each.is_held]
     if broken:
         raise ValidationHeld(

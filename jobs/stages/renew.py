@@ -82,5 +82,5 @@ def renew(lake: Lake, settings: Observatory | None = None, is_anew: bool = False
         for table in kept:
             if contract(table).period is not None and "operator_id" in contract(table).columns:
                 partitions += record.differing(table, checksums(lake.read(table), table), {}, (), {})[1]
-        record.add_stage(lake, f"{now:%Y%m%dT%H%M%S.%fZ}", "renew", now, kept, partitions)
+        record.add_stage(lake, record.new_run_id(now), "renew", now, kept, partitions)
     return kept

@@ -29,7 +29,8 @@ from jobs.engine.embedded import LITTLE, Embedded, Inline
 from jobs.engine.lake import Lake, is_local, write_files
 from jobs.engine.lock import as_only_writer
 from jobs.engine.record import Periods
-from jobs.settings.config import Observatory, Operator
+from jobs.settings.config import Observatory
+from jobs.settings.operator import Operator
 from jobs.stages import bronze_stage, checks, identity
 
 if TYPE_CHECKING:

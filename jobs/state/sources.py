@@ -15,7 +15,8 @@ from jobs.core.contracts import contract, format_kind
 from jobs.engine.lake import DataFile, Lake, scan_files
 from jobs.engine.record import now
 from jobs.ingest.manifest import Stream, Unreadable, has_manifest, landing, read_manifest, read_waiting
-from jobs.settings.config import Observatory, Operator, Source
+from jobs.settings.config import Observatory
+from jobs.settings.operator import Operator, Source
 from jobs.stages.windows import is_plausible
 from jobs.state.missing_days import Span, missing_days
 from jobs.state.validations import standing

@@ -8,7 +8,8 @@ from typing import Any
 
 from jobs.core.contracts import reference_digest
 from jobs.core.errors import ObservatoryError
-from jobs.settings.config import Observatory, Operator
+from jobs.settings.config import Observatory
+from jobs.settings.operator import Operator
 from jobs.submission import signing
 from jobs.submission.contents import problems_of
 from jobs.submission.counts import VOLUME, counts_of, totals

@@ -19,6 +19,7 @@ import polars as pl
 import pytest
 
 from jobs.cli import main as command_line
+from jobs.cli import pipeline
 from jobs.core import contracts, sketch
 from jobs.core.contracts import contract, rows_frame
 from jobs.core.errors import ValidationHeld
@@ -215,8 +216,8 @@ def test_without_a_key_nothing_starts(
     def fail(*arguments: object) -> None:
         raise AssertionError("work began without a key")
 
-    monkeypatch.setattr(command_line, "lake_of", fail)
-    monkeypatch.setattr(command_line, "pull_all", fail)
+    monkeypatch.setattr("jobs.engine.lake.open_lake", fail)
+    monkeypatch.setattr(pipeline, "pull_all", fail)
     found = observatory("run", "--config", study)
     assert found.code == 2
     assert "OBSERVATORY_PSEUDONYM_KEY" in found.err
@@ -260,7 +261,7 @@ def test_a_validation_that_holds_ends_with_exit_code_1(
     def hold(*arguments: object) -> None:
         raise ValidationHeld(text)
 
-    monkeypatch.setattr(command_line, "run_stages", hold)
+    monkeypatch.setattr(pipeline, "run_stages", hold)
     found = observatory("run", "--config", study, "--stage", "gold")
     assert found.code == 1
     assert text in found.err
@@ -450,7 +451,7 @@ def test_a_crash_is_a_short_message_and_exit_code_4(
     def fail(*arguments: object) -> None:
         raise error
 
-    monkeypatch.setattr(command_line, "pull_all", fail)
+    monkeypatch.setattr(pipeline, "pull_all", fail)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setattr(
         sys, "argv", ["observatory", "pull", "--config", str(ROOT / "sample_data" / "observatory.toml")]

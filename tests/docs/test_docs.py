@@ -16,6 +16,7 @@ import typer
 from jobs.cli import main as command_line
 from jobs.formats.registry import KERNELS
 from jobs.settings import config
+from jobs.settings.base import Settings
 from tests.conftest import ROOT
 from tests.support.documents import GUIDES, PAGES, README, blocks, commands, is_shown, sessions
 
@@ -171,7 +172,7 @@ def settings_of(model: Any) -> set[str]:
         while kinds:
             kind = kinds.pop()
             kinds += get_args(kind)
-            if isinstance(kind, type) and issubclass(kind, config.Settings):
+            if isinstance(kind, type) and issubclass(kind, Settings):
                 names |= settings_of(kind)
     return names
 

@@ -224,7 +224,7 @@ def test_a_worker_without_the_key_says_how_to_set_it(tmp_path: Path) -> None:
     """The process that steers has the key; workers were started before it did."""
     code = f"""
 import os, sys
-from jobs.cli import main as command_line
+from jobs.cli import main as command_line, pipeline
 from jobs.engine.embedded import Embedded
 from jobs.engine.tasks import Task
 
@@ -234,7 +234,7 @@ def late(*arguments):
         os.environ["OBSERVATORY_PSEUDONYM_KEY"] = "{KEY}"
         engine.run([Task("jobs.protect.pseudonyms:master_key", (), "silver, bucket 1 of 2")])
 
-command_line.pull_all = late
+pipeline.pull_all = late
 sys.argv = ["observatory", "pull", "--config", "sample_data/observatory.toml"]
 command_line.command()
 """

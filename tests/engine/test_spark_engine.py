@@ -34,6 +34,7 @@ from jobs.engine.spark import Spark
 from jobs.engine.tasks import Task, TaskDied, TaskFailed
 from jobs.protect.pseudonyms import KEY_FILE
 from jobs.settings import config
+from jobs.settings.node import Engine
 from jobs.stages.gold_stage import GOLD
 from jobs.stages.runner import Run, run
 from jobs.stages.silver_stage import SILVER
@@ -44,10 +45,10 @@ from tests.support.wheels import built_wheel
 from tests.support.whole_runs import rows_in
 
 TABLES = (*SILVER, *GOLD)
-HERE = config.Engine(name="spark", master="local[2]")
+HERE = Engine(name="spark", master="local[2]")
 
 
-def with_engine(settings: config.Observatory, engine: config.Engine) -> config.Observatory:
+def with_engine(settings: config.Observatory, engine: Engine) -> config.Observatory:
     return settings.model_copy(update={"engine": engine})
 
 
@@ -216,7 +217,7 @@ class Cluster:
     key_file: Path
     wheel: Path
 
-    def engine(self, wheel: Path | None = None, **conf: str) -> config.Engine:
+    def engine(self, wheel: Path | None = None, **conf: str) -> Engine:
         own = {
             "spark.pyspark.python": str(self.python),
             "spark.driver.host": "127.0.0.1",
@@ -224,7 +225,7 @@ class Cluster:
             "spark.executor.memory": "512m",
             f"spark.executorEnv.{KEY_FILE}": str(self.key_file),
         }
-        return config.Engine(
+        return Engine(
             name="spark", master=self.master, workers=2, wheel=str(wheel or self.wheel), conf=own | conf
         )
 

@@ -27,7 +27,8 @@ from jobs.formats.registry import COMPANIONS, DOCUMENTS, FORMATS
 from jobs.ingest import reading
 from jobs.ingest.manifest import Piece, Stream
 from jobs.ingest.reading import KEPT_OF_LINE, LONGEST_LINE, Range, blocks, frame_of, read_range
-from jobs.settings import config
+from jobs.settings.operator import Operator
+from jobs.settings.operator import Source as SourceSettings
 from jobs.stages import bronze_stage
 from tests.conftest import ROOT
 
@@ -54,8 +55,8 @@ def ranges(
     path: Path, size: int, step: int, offset: int = 0, name: str = "postfix", **settings: Any
 ) -> list[Range]:
     """The ranges that ranges_of cuts a piece into when a range has `step` bytes."""
-    operator = config.Operator(id="a", name="A", country="CHE", holding="a", currency="CHF")
-    source = config.Source(id="s", url="unused", format=name, options=OPTIONS.get(name, {}), **settings)
+    operator = Operator(id="a", name="A", country="CHE", holding="a", currency="CHF")
+    source = SourceSettings(id="s", url="unused", format=name, options=OPTIONS.get(name, {}), **settings)
     piece = Piece(
         "t-0", str(path), offset, size, "2026-11-24T15:00:00+00:00", "2026-11-24T15:00:00+00:00", "log"
     )
@@ -577,8 +578,8 @@ def test_clickhouse_rows_know_their_insert_over_any_cut(cuts: list[int], step: i
             place = sum(map(len, lines[:begin])), path.stat().st_size
             at = "2026-11-25T00:00:00+00:00"
             pieces.append(Piece(f"t-{number}", str(path), *place, at, at, "log"))
-        operator = config.Operator(id="a", name="A", country="CHE", holding="a", currency="CHF")
-        source = config.Source(id="s", url="unused")
+        operator = Operator(id="a", name="A", country="CHE", holding="a", currency="CHF")
+        source = SourceSettings(id="s", url="unused")
         stream = Stream("t", name, sum(map(len, lines)), "", "", 0, pieces)
         patch.setattr(reading, "PART", part)
         # Each piece is a batch of its own, as a run after each pull has it.

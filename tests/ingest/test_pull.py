@@ -33,7 +33,7 @@ from jobs.ingest import pull as pulling
 from jobs.ingest.chunks import Chunks
 from jobs.ingest.manifest import Stream, read_manifest
 from jobs.ingest.pull import Pulled, newest_times, pull
-from jobs.settings import config
+from jobs.settings.operator import Operator, Source
 from tests.conftest import ROOT
 
 NOW = dt.datetime(2026, 11, 24, 15, 0, tzinfo=dt.UTC)
@@ -72,8 +72,8 @@ class Site:
         self.logs = root / "logs"
         self.logs.mkdir()
         self.lake = root / "lake"
-        source = config.Source(id="mx1", url=f"{self.logs}/{pattern}", format=format, options=options)
-        self.operator = config.Operator(
+        source = Source(id="mx1", url=f"{self.logs}/{pattern}", format=format, options=options)
+        self.operator = Operator(
             id="a", name="A", country="CHE", holding="a", currency="CHF", source=[source]
         )
 
@@ -300,8 +300,8 @@ def test_a_flipped_byte_in_gzip_is_named_and_no_broken_line_is_closed(site: Site
 
 def test_a_missing_source_is_named_and_the_next_one_is_pulled(site: Site) -> None:
     site.write("mail.log", text(1))
-    gone = config.Source(id="gone", url=f"{site.logs}/nothing*", format="postfix")
-    unknown = config.Source(id="unknown", url="nosuch://host/mail.log", format="postfix")
+    gone = Source(id="gone", url=f"{site.logs}/nothing*", format="postfix")
+    unknown = Source(id="unknown", url="nosuch://host/mail.log", format="postfix")
     operator = site.operator.model_copy(update={"source": [gone, unknown, *site.operator.source]})
     pulled = pull(operator, str(site.lake), NOW)
     assert pulled.pieces == 1

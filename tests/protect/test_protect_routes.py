@@ -15,6 +15,7 @@ from jobs.core.contracts import contract, rows_frame
 from jobs.formats import COMPLAINT, FACT, TRANSMISSION
 from jobs.protect import pseudonyms, rules
 from jobs.settings import config
+from jobs.settings.operator import Operator, Source
 from jobs.stages.runner import rows_of_operators
 from tests.protect.test_range_tables import BUILT, csv_file, maxmind_file
 
@@ -272,10 +273,10 @@ def test_a_report_in_a_log_of_national_numbers_names_a_national_one(
 
 def test_the_door_knows_the_sources_of_national_numbers_from_the_settings() -> None:
     sources = [
-        config.Source(id="smsc", url="a", format="kannel", numbers="national"),
-        config.Source(id="hub", url="b", format="kannel"),
+        Source(id="smsc", url="a", format="kannel", numbers="national"),
+        Source(id="hub", url="b", format="kannel"),
     ]
-    operator = config.Operator(id="op", name="A", country="USA", holding="a", currency="USD", source=sources)
+    operator = Operator(id="op", name="A", country="USA", holding="a", currency="USD", source=sources)
     rows = rows_of_operators(config.Observatory(operator=[operator]))
     assert set(rows[0]) == set(contract("ref.operator").columns)
     (own,) = pseudonyms.Door.of(rows_frame(rows, "ref.operator")).own

@@ -10,6 +10,8 @@ import pytest
 from jobs.core import machine
 from jobs.core.errors import ObservatoryError
 from jobs.settings import config
+from jobs.settings.node import Engine
+from jobs.settings.operator import Link
 from tests.conftest import ROOT
 
 SETTINGS = """
@@ -335,10 +337,7 @@ def test_the_sample_settings_are_right() -> None:
 
 
 def test_a_link_says_what_its_kind_leaves_open(tmp_path: Path) -> None:
-    kinds = {
-        kind: config.Link(name="X", kind=kind)
-        for kind in ("on-net", "peer", "hub", "aggregator", "sip-trunk")
-    }
+    kinds = {kind: Link(name="X", kind=kind) for kind in ("on-net", "peer", "hub", "aggregator", "sip-trunk")}
     assert {kind: (link.scope_code, link.traffic_code) for kind, link in kinds.items()} == {
         "on-net": ("national", "p2p"),
         "peer": (None, "p2p"),
@@ -346,7 +345,7 @@ def test_a_link_says_what_its_kind_leaves_open(tmp_path: Path) -> None:
         "aggregator": (None, "a2p"),
         "sip-trunk": (None, None),
     }
-    said = config.Link(name="X", kind="hub", scope="national", traffic="a2p", networks=["234-15"])
+    said = Link(name="X", kind="hub", scope="national", traffic="a2p", networks=["234-15"])
     assert (said.scope_code, said.traffic_code) == ("national", "a2p")
 
 
@@ -437,7 +436,7 @@ def test_memory_is_half_of_what_there_is_up_to_a_bound(
     monkeypatch: pytest.MonkeyPatch, workers: int, has: int, gives: int
 ) -> None:
     monkeypatch.setattr(machine, "usable_memory", lambda: has)
-    assert config.Engine(workers=workers).memory_bytes == gives
+    assert Engine(workers=workers).memory_bytes == gives
 
 
 @pytest.mark.parametrize("version", [1, 2])

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import polars as pl
 import pytest
 
+from jobs.cli import console
 from jobs.cli import main as command_line
 from jobs.core.contracts import rows_frame
 from jobs.engine.lake import Lake
@@ -179,7 +180,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
     file = written(folder, HOPS)
     with pytest.MonkeyPatch.context() as patch:
         printed: list[str] = []
-        patch.setattr(command_line.err, "print", lambda *texts, **more: printed.extend(map(str, texts)))
+        patch.setattr(console.err, "print", lambda *texts, **more: printed.extend(map(str, texts)))
         run_command("pull", "--config", str(file))
         run_command("run", "--config", str(file), "--stage", "bronze", "--stage", "silver")
     return Site(folder, "\n".join(printed), counted(folder))

@@ -952,7 +952,7 @@ def test_a_profile_that_ships_is_named_and_used(tmp_path: Path, monkeypatch: pyt
 
     delimited = kernel_of("delimited", recognised=lambda sample: ("own", 0.9), parse=parse)
     monkeypatch.setitem(formats.FORMATS, "delimited", delimited)
-    monkeypatch.setattr(config, "codes", lambda codelist: {"delimited"})
+    monkeypatch.setattr("jobs.settings.operator.codes", lambda codelist: {"delimited"})
     path = tmp_path / "cdr.csv"
     path.write_text(CDR, encoding="utf-8")
     (log,) = Told(path, is_json=True).logs

@@ -16,7 +16,8 @@ from jobs.core.errors import ObservatoryError
 from jobs.engine.embedded import Inline
 from jobs.engine.lake import Lake
 from jobs.ingest.pull import Pulled, pull
-from jobs.settings import config
+from jobs.settings import config, node
+from jobs.settings.operator import Operator, Source
 from jobs.silver.assembling import from_bronze
 from jobs.stages import bronze_stage
 from jobs.stages.runner import read_reference
@@ -37,8 +38,7 @@ class Site:
     def __init__(self, root: Path, **formats: str) -> None:
         self.root, self.lake = root, Lake(str(root / "lake"))
         self.sources = {
-            name: config.Source(id=name, url=f"{root}/{name}/*", format=format)
-            for name, format in formats.items()
+            name: Source(id=name, url=f"{root}/{name}/*", format=format) for name, format in formats.items()
         }
         for name in formats:
             (root / name).mkdir()
@@ -51,10 +51,10 @@ class Site:
 
     @property
     def settings(self) -> config.Observatory:
-        operator = config.Operator(
+        operator = Operator(
             id="a", name="A", country="CHE", holding="a", currency="CHF", source=list(self.sources.values())
         )
-        return config.Observatory(lake=config.Lake(root=self.lake.root), operator=[operator])
+        return config.Observatory(lake=node.Lake(root=self.lake.root), operator=[operator])
 
     def pull(self) -> Pulled:
         return pull(self.settings.operator[0], self.lake.root, NOW)

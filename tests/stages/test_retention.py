@@ -24,6 +24,7 @@ from jobs.ingest.manifest import Stream, landing, read_manifest
 from jobs.ingest.pull import pull
 from jobs.ingest.removing import remove_pieces
 from jobs.settings import config
+from jobs.settings.node import Retention
 from jobs.stages import removed, renew, retention, vacuum
 from jobs.stages.gold_stage import GOLD
 from jobs.stages.runner import Run, run
@@ -492,7 +493,7 @@ def test_settings_that_are_none(tmp_path: Path, setting: str) -> None:
 
 
 def test_defaults_keep_what_the_design_says() -> None:
-    found = config.Retention()
+    found = Retention()
     assert (found.landing, found.bronze, found.silver) == (35, 35, 400)
 
 

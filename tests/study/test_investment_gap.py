@@ -13,12 +13,13 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from jobs.cli.main import app
-from jobs.cli.study import gap_of, granted, investment
+from jobs.cli.study import gap_of
+from jobs.cli.study_spending import granted, investment
 from jobs.core.areas import classified
 from jobs.core.contracts import polars_schema, reference
 from jobs.core.errors import ObservatoryError
 from jobs.settings import config
-from jobs.settings.config import Gap
+from jobs.settings.study import Gap
 from jobs.study.estimate.accounts import Price
 from jobs.study.estimate.investment_targets import of_channel, targets
 from jobs.study.estimate.rows import typed

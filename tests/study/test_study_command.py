@@ -10,18 +10,10 @@ import polars as pl
 import pytest
 from rich.console import Console, Group
 
-from jobs.cli.study import (
-    CORRECTED_HEADS,
-    PART_HEADS,
-    SPENDING_HEADS,
-    VOLUME_HEADS,
-    Target,
-    corrected,
-    granted,
-    public_spending,
-    sheet,
-    volume,
-)
+from jobs.cli.arguments import Target
+from jobs.cli.study_spending import PART_HEADS, SPENDING_HEADS, granted, public_spending
+from jobs.cli.study_tables import sheet
+from jobs.cli.study_volume import CORRECTED_HEADS, VOLUME_HEADS, corrected, volume
 from jobs.core.contracts import rows_frame
 from jobs.costs.drawing import sentences
 

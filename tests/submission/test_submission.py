@@ -25,7 +25,9 @@ from jobs.core.contracts import polars_schema, rows_frame
 from jobs.core.errors import ObservatoryError
 from jobs.engine.lake import Lake
 from jobs.questionnaire.respondents import Respondent
-from jobs.settings.config import Gap, Observatory, Operator, Study
+from jobs.settings.config import Observatory
+from jobs.settings.operator import Operator
+from jobs.settings.study import Gap, Study
 from jobs.submission.counts import (
     GOLD,
     ROUTE,

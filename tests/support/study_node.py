@@ -6,7 +6,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from jobs.settings.config import Observatory, Operator
+from jobs.settings.config import Observatory
+from jobs.settings.operator import Operator
 from jobs.submission.making import package_of, written
 from tests.support.questionnaire import SAVANNA, filled, saved
 from tests.support.submission_lake import put_gold

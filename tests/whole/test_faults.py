@@ -23,6 +23,7 @@ from jobs.engine.lake import Lake
 from jobs.ingest.pull import pull
 from jobs.protect import pseudonyms
 from jobs.settings import config
+from jobs.settings.operator import Source
 from jobs.stages import runner
 from jobs.stages.gold_stage import GOLD
 from jobs.stages.runner import Run, read_reference, run
@@ -197,7 +198,7 @@ def test_a_wrong_format_holds_its_operator_alone_and_says_why(
     for each in copied.operators:
         if each.id in added:
             name, url, format = added[each.id]
-            new = config.Source(id=name, url=str(url), format=format)
+            new = Source(id=name, url=str(url), format=format)
             each = each.model_copy(update={"source": [new]})
             assert pull(each, copied.lake.root, dt.datetime.now(dt.UTC)).problems == []
         operators.append(each)

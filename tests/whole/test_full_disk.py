@@ -24,12 +24,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobs.cli import main as command_line
+from jobs.cli import pipeline
 from jobs.core.disk import DiskFull, is_full
 from jobs.engine import embedded
 from jobs.engine.embedded import Embedded, Inline
 from jobs.engine.lake import Lake
 from jobs.ingest.pull import pull
 from jobs.settings import config
+from jobs.settings.operator import Operator, Source
 from jobs.stages import runner
 from jobs.stages.gold_stage import GOLD
 from jobs.stages.runner import Run, run
@@ -57,9 +59,9 @@ class Site:
         for name, data in LOGS.items():
             (self.logs / name).write_bytes(data)
             os.utime(self.logs / name, (NOW.timestamp(), NOW.timestamp()))
-        one = config.Source(id="all", url=f"{self.logs}/*log*")
-        other = config.Source(id="reports", url=f"{self.logs}/*.xml", format="dmarc")
-        self.operator = config.Operator(
+        one = Source(id="all", url=f"{self.logs}/*log*")
+        other = Source(id="reports", url=f"{self.logs}/*.xml", format="dmarc")
+        self.operator = Operator(
             id="a", name="A", country="CHE", holding="a", currency="CHF", source=[one, other]
         )
 
@@ -219,7 +221,7 @@ def test_the_command_line_says_what_to_do(
     def full(*arguments: Any) -> Any:
         raise error
 
-    monkeypatch.setattr(command_line, "pull_all", full)
+    monkeypatch.setattr(pipeline, "pull_all", full)
     monkeypatch.setattr(
         sys, "argv", ["observatory", "pull", "--config", str(ROOT / "sample_data" / "observatory.toml")]
     )
@@ -235,7 +237,7 @@ def test_other_errors_are_not_called_a_full_disk(monkeypatch: pytest.MonkeyPatch
     def broken(*arguments: Any) -> Any:
         raise KeyError("a mistake of ours")
 
-    monkeypatch.setattr(command_line, "pull_all", broken)
+    monkeypatch.setattr(pipeline, "pull_all", broken)
     monkeypatch.setattr(
         sys, "argv", ["observatory", "pull", "--config", str(ROOT / "sample_data" / "observatory.toml")]
     )

@@ -16,7 +16,7 @@ import pytest
 from deltalake import DeltaTable
 from rich.console import Console
 
-from jobs.cli import demo
+from jobs.cli import main_figures
 from jobs.core import words
 from jobs.core.contracts import contract, reference
 from jobs.core.sql import expression
@@ -349,7 +349,7 @@ def test_tables_carry_their_contract(study: Run) -> None:
 def test_the_readme_shows_what_the_demo_prints(study: Run) -> None:
     """`make demo` prints these tables and more; .ci/run runs it."""
     text = io.StringIO()
-    Console(file=text, width=80).print(*demo.results(study.lake))
+    Console(file=text, width=80).print(*main_figures.results(study.lake))
     assert is_shown(sessions(README)["make demo"], text.getvalue()), text.getvalue()
 
 

@@ -9,7 +9,7 @@ import polars as pl
 
 from jobs.core.contracts import polars_schema
 from jobs.core.errors import ObservatoryError
-from jobs.settings.config import Gap
+from jobs.settings.study import Gap
 
 TABLE = "ref.investment_target"
 # Each target with its setting, and the assumption that holds without one.

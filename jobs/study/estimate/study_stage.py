@@ -25,7 +25,8 @@ from jobs.engine.lake import Lake, any_of
 from jobs.engine.lock import as_only_writer
 from jobs.engine.tasks import perform
 from jobs.engine.together import together, undo_unfinished
-from jobs.settings.config import Gap, Observatory
+from jobs.settings.config import Observatory
+from jobs.settings.study import Gap
 from jobs.stages.runner import Run, keep, refuse
 from jobs.study.estimate import investment_targets
 from jobs.study.estimate.files import read_table

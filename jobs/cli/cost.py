@@ -5,14 +5,14 @@ explain says how a figure came about, sum adds figures that may be added, list n
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
+from jobs.cli.console import wide_console
+from jobs.core.choices import nearest
 from jobs.core.errors import ObservatoryError
 from jobs.settings import config
 
@@ -22,14 +22,6 @@ if TYPE_CHECKING:
 app = typer.Typer(help="How cost figures came about, and which may be added.", no_args_is_help=True)
 Config = Annotated[Path, typer.Option("--config", help="The settings file; published figures do without.")]
 MONTH = re.compile(r"^[^/]+/\d{4}-\d{2}(/|$)")
-
-
-def console() -> Console:
-    """The console; a piped one, which has no width of its own, as wide as a large terminal."""
-    found = Console(soft_wrap=False, highlight=False)
-    if not found.is_terminal and "COLUMNS" not in os.environ:
-        found.width = 120
-    return found
 
 
 @app.command()
@@ -47,7 +39,7 @@ def explain(
     """Formula with numbers, parameters with sources, inputs with versions, and what dominates a figure."""
     from jobs.costs.drawing import draw
 
-    draw(explained(figure, config_file), console())
+    draw(explained(figure, config_file), wide_console(highlight=False))
 
 
 @app.command(name="sum")
@@ -61,7 +53,7 @@ def sum_(
 
     if len(figures) < 2:
         raise ObservatoryError("cost sum: name two figures or more")
-    draw_sum(add([explained(each, config_file) for each in figures]), console())
+    draw_sum(add([explained(each, config_file) for each in figures]), wide_console(highlight=False))
 
 
 @app.command(name="list")
@@ -83,7 +75,7 @@ def list_(
         found = cost_rows(table, config.load(config_file))
     else:
         raise ObservatoryError(f"cost list: '{table}' is no table of the study; write study.cost or nothing")
-    draw_list(found, console())
+    draw_list(found, wide_console(highlight=False))
 
 
 def is_study(name: str) -> bool:
@@ -130,7 +122,7 @@ def explained(name: str, config_file: Path) -> Explained:
         return explain_published(name)
     known = published_figures()
     models = {each.split("/")[0]: None for each in known}
-    near = config.nearest(name, [*models, *known])
+    near = nearest(name, [*models, *known])
     if near:
         raise ObservatoryError(f"unknown figure '{name}'{near}")
     raise ObservatoryError(

@@ -7,34 +7,24 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from jobs.cli.arguments import Config
+from jobs.cli.console import err, out
+from jobs.core.choices import nearest
 from jobs.core.errors import ObservatoryError
 from jobs.engine import access
 from jobs.questionnaire.definition import form, raw
 from jobs.questionnaire.loading import Outcome, cells_of, land, read_files
 from jobs.questionnaire.reading import PERIOD
 from jobs.questionnaire.received import Received, in_utc
-from jobs.questionnaire.respondents import Respondent, read_respondents
+from jobs.questionnaire.respondents import respondents_of
 from jobs.settings import config
 
 app = typer.Typer(
     help="Make the questionnaire's forms, and load what respondents answered.", no_args_is_help=True
 )
-out = Console(soft_wrap=False)
-err = Console(stderr=True, soft_wrap=True)
-
-Config = Annotated[Path, typer.Option("--config", help="The settings file.")]
-
-
-def respondents_of(settings: config.Observatory) -> dict[str, Respondent]:
-    if settings.study.respondents is None:
-        raise ObservatoryError(
-            "[study] respondents is not set: name the CSV file with the list of respondents in the settings"
-        )
-    return read_respondents(Path(settings.study.respondents))
 
 
 @app.command()
@@ -61,12 +51,10 @@ def make(
     if not PERIOD.fullmatch(period):
         raise ObservatoryError(f"--period: '{period}' is no period: write 2026, 2026-Q4 or 2026-11")
     if language is not None and language not in raw()["languages"]:
-        raise ObservatoryError(
-            f"--language: unknown '{language}'{config.nearest(language, raw()['languages'])}"
-        )
+        raise ObservatoryError(f"--language: unknown '{language}'{nearest(language, raw()['languages'])}")
     for each in respondent or []:
         if each not in known:
-            raise ObservatoryError(f"--respondent: unknown '{each}'{config.nearest(each, known)}")
+            raise ObservatoryError(f"--respondent: unknown '{each}'{nearest(each, known)}")
     output.mkdir(parents=True, exist_ok=True)
     chosen = [known[each] for each in respondent or known]
     for whose in chosen:

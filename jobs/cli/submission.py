@@ -6,24 +6,18 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
+from jobs.cli.arguments import Config, OperatorId
+from jobs.cli.console import out
 from jobs.core.periods import LEAST_DAYS_PCT, is_whole
 from jobs.settings import config
-
-out = Console(soft_wrap=False)
-err = Console(stderr=True, soft_wrap=True)
 
 
 def submit(
     period: Annotated[str, typer.Option(help="A month as 2026-11, a quarter as 2026-Q4, or a year.")],
-    config_file: Annotated[Path, typer.Option("--config", help="The settings file.")] = Path(
-        "observatory.toml"
-    ),
-    operator: Annotated[
-        str | None, typer.Option("--operator", help="One operator, by its id; all without it.")
-    ] = None,
+    config_file: Config = Path("observatory.toml"),
+    operator: OperatorId = None,
     output: Annotated[Path, typer.Option(help="Folder of the packages.")] = Path("build/submission"),
     sign: Annotated[
         str | None, typer.Option(help="Sign by this secret key, as gpg names it.", show_default=False)

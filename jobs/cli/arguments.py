@@ -1,0 +1,21 @@
+"""Options that several commands take."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Config = Annotated[Path, typer.Option("--config", help="The settings file.")]
+OperatorId = Annotated[
+    str | None, typer.Option("--operator", help="One operator, by its id; all without it.")
+]
+
+
+class Target(StrEnum):
+    """What spending is held against."""
+
+    norm = "norm"
+    best = "best"

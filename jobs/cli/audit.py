@@ -1,0 +1,130 @@
+"""The commands `observatory audit sample` and `load`: sheets for people to label, and their labels."""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.table import Table
+
+from jobs.cli.arguments import Config, OperatorId
+from jobs.cli.console import err, out
+from jobs.core.errors import ObservatoryError
+from jobs.settings import config
+from jobs.settings.operator import Operator
+
+if TYPE_CHECKING:
+    from jobs.stages.runner import Run
+app = typer.Typer(no_args_is_help=True, help="Find out by a labelled sample how often filters err.")
+
+
+class SheetFormat(enum.StrEnum):
+    xlsx = "xlsx"
+    csv = "csv"
+
+
+@app.command("sample")
+def audit_sample(
+    month: Annotated[dt.datetime, typer.Option(formats=["%Y-%m"], help="The month, as 2026-11.")],
+    config_file: Config = Path("observatory.toml"),
+    operator: OperatorId = None,
+    size: Annotated[int, typer.Option(min=1, help="Units to draw for each operator.")] = 400,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed draws others.")] = 1,
+    least: Annotated[int, typer.Option(min=2, help="Units of each stratum at least.")] = 10,
+    score_cuts: Annotated[str, typer.Option(help="Scores at which a band begins, joined by commas.")] = "0,4",
+    output: Annotated[Path, typer.Option(help="Folder of the sheets.")] = Path("build/audit"),
+    format: Annotated[
+        list[SheetFormat] | None, typer.Option(help="Kind of sheet; may be given twice.")
+    ] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Draw anew and discard what was labelled.")
+    ] = False,
+) -> None:
+    """Draw a sample of a month's messages for a person to label, and write the sheet."""
+    cuts = cuts_of(score_cuts)
+    settings = config.load(config_file)
+    chosen = config.operators(settings, operator)
+    formats = [each.value for each in format or [SheetFormat.xlsx]]
+    work = audit_run(settings, chosen)
+    from jobs.audit.command import sample
+    from jobs.audit.drawing import Plan
+
+    table = Table("operator", "stratum", title=f"Audit sample of {month:%Y-%m}", title_justify="left")
+    table.add_column("units", justify="right")
+    table.add_column("drawn", justify="right")
+    written: list[Path] = []
+    for each in chosen:
+        plan = Plan(each.id, f"{month:%Y-%m}", size, seed, least, cuts)
+        with err.status(f"Drawing for {each.id}"):
+            strata, files = sample(work, plan, output, formats, replace)
+        written += files
+        for row in strata:
+            counts = f"{row['population_count']:,}", f"{row['sampled_count']:,}"
+            table.add_row(each.id, row["stratum_code"], *counts)
+    out.print(table)
+    for file in written:
+        out.print(f"Sheet: {file.resolve()}", soft_wrap=True)
+
+
+@app.command("load")
+def audit_load(
+    file: Annotated[Path, typer.Argument(help="The filled sheet, .xlsx or .csv.")],
+    config_file: Config = Path("observatory.toml"),
+) -> None:
+    """Take the labels of a filled sheet, and estimate the quality of the filter anew."""
+    from jobs.audit import sheet
+
+    settings = config.load(config_file)
+    # A file that is not a sheet is refused before the runner is imported.
+    sheet.read(file)
+    work = audit_run(settings, list(settings.operator))
+    from jobs.audit.command import load
+
+    with err.status(f"Loading {file.name}"):
+        rows = load(work, file)
+    table = Table("operator", "month", "channel", title="Audit", title_justify="left")
+    for name in ("drawn", "labelled", "cannot tell", "no label", "spam, 95%", "sensitivity", "specificity"):
+        table.add_column(name, justify="right")
+    for row in rows:
+        silent = row["sampled_count"] - row["labelled_count"] - row["unsure_count"]
+        counts = (row["sampled_count"], row["labelled_count"], row["unsure_count"], silent)
+        table.add_row(
+            row["operator_id"], row["period_code"], row["channel_code"], *(f"{each:,}" for each in counts),
+            *(interval_text(row, name) for name in ("prevalence", "sensitivity", "specificity")),
+        )  # fmt: skip
+    out.print(table)
+
+
+def audit_run(settings: config.Observatory, chosen: list[Operator]) -> Run:
+    from jobs.engine import record
+    from jobs.engine.lake import open_lake
+    from jobs.stages.runner import Run
+
+    return Run(
+        lake=open_lake(settings.lake.root),
+        settings=settings,
+        operators=chosen,
+        run_id=record.new_run_id(),
+        say=lambda text: None,
+    )
+
+
+def cuts_of(text: str) -> tuple[float, ...]:
+    """Scores from text such as 0,4: rising numbers."""
+    try:
+        cuts = tuple(float(part) for part in text.split(",") if part.strip())
+    except ValueError:
+        raise ObservatoryError(f"--score-cuts: '{text}' must be numbers joined by commas, as 0,4") from None
+    if list(cuts) != sorted(set(cuts)):
+        raise ObservatoryError(f"--score-cuts: '{text}' must rise, as 0,4")
+    return cuts
+
+
+def interval_text(row: dict[str, Any], name: str) -> str:
+    """An estimate with its interval: 41.2% (38.0–44.5); nothing where the labels give none."""
+    if row[name] is None:
+        return ""
+    return f"{row[name]:.1%} ({row[f'{name}_low'] * 100:.1f}–{row[f'{name}_high'] * 100:.1f})"

@@ -1,0 +1,175 @@
+"""The commands `observatory pull` and `observatory run`: from sources to validated gold.
+
+The demo and the report of logs run the same steps.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from jobs.cli.arguments import Config, OperatorId
+from jobs.cli.console import err, out
+from jobs.cli.interrupt import interruptible
+from jobs.core.errors import ObservatoryError
+from jobs.settings import config
+
+if TYPE_CHECKING:
+    from jobs.stages.runner import Run
+
+Since = Annotated[
+    dt.datetime | None,
+    typer.Option(formats=["%Y-%m-%d"], help="First UTC day to compute again.", show_default=False),
+]
+Until = Annotated[
+    dt.datetime | None,
+    typer.Option(formats=["%Y-%m-%d"], help="Last UTC day to compute again.", show_default=False),
+]
+
+
+class Stage(enum.StrEnum):
+    bronze = "bronze"
+    silver = "silver"
+    gold = "gold"
+
+
+def pull_all(settings: config.Observatory, operator: str | None, is_followed: bool = False) -> list[str]:
+    """Pull every source; the problems of sources that could not be read.
+
+    is_followed: a run follows, whose processes start as soon as something new is found.
+    """
+    from jobs.core.patterns import visible
+    from jobs.engine import access
+    from jobs.engine.lake import open_lake
+    from jobs.engine.lock import writing
+    from jobs.ingest.pull import pull
+    from jobs.stages import ahead
+    from jobs.stages.identity import refuse_others
+
+    refuse_others(open_lake(settings.lake.root), settings, needs_key=False)
+    access.prepare(settings.lake.root, settings.lake.group)
+    problems: list[str] = []
+    pieces = size = 0
+    with writing(settings.lake.root, "observatory pull"):
+        for each in config.operators(settings, operator):
+            pulled = pull(each, settings.lake.root, settings.lake.read_at or dt.datetime.now(dt.UTC))
+            pieces, size = pieces + pulled.pieces, size + pulled.bytes
+            problems += pulled.problems
+            for note in pulled.notes:
+                err.print(Text(visible(note)))
+            if pulled.pieces and is_followed:
+                ahead.start(settings.engine, size)
+    err.print(f"pull: {pieces} new piece{'' if pieces == 1 else 's'}, {size / 1e6:,.1f} MB")
+    return problems
+
+
+def raise_problems(problems: list[str]) -> None:
+    """End with exit code 2 if a source could not be read; everything else was done."""
+    if problems:
+        raise ObservatoryError("\n".join(problems))
+
+
+def pull(config_file: Config = Path("observatory.toml"), operator: OperatorId = None) -> None:
+    """Land what is new in the operators' sources."""
+    raise_problems(pull_all(config.load(config_file), operator))
+
+
+def run(
+    config_file: Config = Path("observatory.toml"),
+    operator: OperatorId = None,
+    stage: Annotated[
+        list[Stage] | None, typer.Option(help="Only these stages; without it pull and all.")
+    ] = None,
+    since: Since = None,
+    until: Until = None,
+    requarantine: Annotated[
+        bool,
+        typer.Option(
+            "--requarantine",
+            help="Also read files with quarantined lines again, as their sources are set now.",
+        ),
+    ] = False,
+) -> None:
+    """Bring logs from their sources to validated gold tables."""
+    from jobs.engine import access
+    from jobs.engine.lock import writing
+
+    if since and until and since > until:
+        raise ObservatoryError(
+            f"--since {since:%Y-%m-%d} is after --until {until:%Y-%m-%d}: no day is computed. Swap them."
+        )
+    settings = config.load(config_file)
+    check_key()
+    stages = [each.value for each in stage or Stage]
+    access.prepare(settings.lake.root, settings.lake.group)
+    with writing(settings.lake.root, "observatory run"):
+        problems = [] if stage else pull_all(settings, operator, is_followed=True)
+        show_changes(run_stages(settings, operator, stages, since, until, requarantine))
+    raise_problems(problems)
+
+
+def check_key() -> None:
+    """Fail before the work, not in the middle of it, if there is no pseudonym key."""
+    from jobs.protect.pseudonyms import master_key
+
+    master_key()
+
+
+def run_stages(
+    settings: config.Observatory,
+    operator: str | None,
+    stages: list[str],
+    since: dt.datetime | None = None,
+    until: dt.datetime | None = None,
+    requarantine: bool = False,
+) -> Run:
+    """Run the stages, with a line of progress for each, and name what counts twice; the run, done."""
+    from jobs.cli.progress import Meter
+    from jobs.core.patterns import visible
+    from jobs.engine import record
+    from jobs.engine.lake import open_lake
+    from jobs.stages.runner import Run, run
+    from jobs.state.status import unfolded_hops
+
+    chosen = config.operators(settings, operator)
+    with Meter(err, [each.id for each in chosen]) as meter, interruptible(meter.finished, stages):
+        work = Run(
+            lake=open_lake(settings.lake.root),
+            settings=settings,
+            operators=chosen,
+            run_id=record.new_run_id(),
+            since=since.date() if since else None,
+            until=until.date() if until else None,
+            requarantine=requarantine,
+            say=meter.say,
+            move=meter.move,
+        )
+        run(work, stages)
+    for note in work.notes:
+        err.print(Text(visible(note)))
+    for problem in unfolded_hops(work.lake, work.changed.get("silver.transmission", {})):
+        err.print(Text(visible(problem)))
+    return work
+
+
+def show_changes(work: Run) -> None:
+    """What a run wrote: a line per table."""
+    table = Table("table", "operators", "periods", title="Written", title_justify="left")
+    for name, periods in work.changed.items():
+        if periods:
+            days = sorted({day for of_operator in periods.values() for day in of_operator})
+            table.add_row(name, str(len(periods)), days[0] if len(days) == 1 else f"{days[0]} … {days[-1]}")
+    out.print(table if table.row_count else "Nothing new: every table is up to date.")
+
+
+def run_all(settings: config.Observatory) -> list[str]:
+    """Pull and all stages; the problems of sources."""
+    problems = pull_all(settings, None, is_followed=True)
+    run_stages(settings, None, [each.value for each in Stage])
+    return problems

@@ -1,0 +1,63 @@
+"""The command `observatory quarantine`: lines that no rule understood, by pattern."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from jobs.cli.arguments import Config, OperatorId
+from jobs.cli.console import out
+from jobs.core.choices import nearest
+from jobs.core.contracts import codes
+from jobs.core.errors import ObservatoryError
+from jobs.settings import config
+
+
+def quarantine(
+    config_file: Config = Path("observatory.toml"),
+    operator: OperatorId = None,
+    source: Annotated[str | None, typer.Option(help="One source, by its id.")] = None,
+    reason: Annotated[str | None, typer.Option(help="One reason, by its code.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="So many kinds of lines.")] = 20,
+) -> None:
+    """Lines that no rule understood, by what they look like: the commonest first.
+
+    Addresses, numbers and names are masked. An example is a file, as it was called when it was pulled, and
+    the byte where the line starts in it, decompressed.
+    """
+    settings = config.load(config_file)
+    chosen = config.operators(settings, operator)
+    check_choice("source", source, {each.id for one in chosen for each in one.source})
+    check_choice("reason", reason, codes("quarantine_reason"))
+    from jobs.core.patterns import pattern_text, visible
+    from jobs.engine.lake import open_lake
+    from jobs.ingest.quarantine import patterns
+
+    found = patterns(open_lake(settings.lake.root), [each.id for each in chosen], source, reason)
+    if found.is_empty():
+        out.print("Nothing in quarantine: every line was understood.")
+        return
+    table = Table(title="Quarantine", title_justify="left", caption_justify="left")
+    table.caption = f"{found['line_count'].sum():,} lines of {found.height:,} kinds" + (
+        f"; the commonest {limit} are shown" if found.height > limit else ""
+    )
+    table.add_column("lines", justify="right")
+    for name in ("operator", "source", "format", "reason", "for example"):
+        table.add_column(name, overflow="fold")
+    table.add_column("looks like", overflow="fold", ratio=1)
+    for row in found.head(limit).iter_rows(named=True):
+        example = f"{visible(row['file_name'] or '?')} @{row['offset']:,}"
+        table.add_row(
+            f"{row['line_count']:,}", row["operator_id"], row["source_id"], row["format_code"],
+            row["reason_code"], Text(example), pattern_text(row["pattern"]),
+        )  # fmt: skip
+    out.print(table)
+
+
+def check_choice(option: str, value: str | None, known: Any) -> None:
+    if value is not None and value not in known:
+        raise ObservatoryError(f"--{option}: unknown '{value}'{nearest(value, known)}")

@@ -1,0 +1,86 @@
+"""The command `observatory report`: draw the page of a lake, or of logs in one step."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from jobs.cli.arguments import Config
+from jobs.cli.console import err, out
+from jobs.cli.pipeline import run_all
+from jobs.core.errors import ObservatoryError
+from jobs.settings import config
+
+if TYPE_CHECKING:
+    from jobs.engine.lake import Lake
+
+
+def report(
+    logs: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Logs, or wildcards in quotes: the page is drawn of them, without settings.",
+            metavar="[LOG]…",
+        ),
+    ] = None,
+    config_file: Config = Path("observatory.toml"),
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of the report: ./report of logs, ./build/report of a lake.", show_default=False
+        ),
+    ] = None,
+    country: Annotated[
+        str | None, typer.Option(help="Of logs: the operator's country, as CHE.", show_default=False)
+    ] = None,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Of logs: keep the lake, and print where it is.")
+    ] = False,
+) -> None:
+    """Draw the report page: of logs, in one step, or of the lake that the settings name.
+
+    Of logs it needs no settings: formats, own domains and networks are taken from the logs, the lake is a
+    private temporary folder, and what was assumed is printed.
+    """
+    if not logs:
+        if keep or country:
+            raise ObservatoryError("--keep and --country are for a report of logs: name them")
+        settings = config.load(config_file)
+        from jobs.engine.lake import open_lake
+
+        write_report(open_lake(settings.lake.root), settings, output or Path("build/report"))
+        return
+    from jobs.cli import first as first
+
+    first.report(logs, output or Path("report"), keep, country, out, err, run_all, draw_page)
+
+
+def draw_page(settings: config.Observatory, folder: Path) -> Path:
+    """The page of a lake, and its main figures on the terminal."""
+    from jobs.cli.main_figures import results
+    from jobs.engine.lake import open_lake
+    from jobs.report.write import write
+
+    lake = open_lake(settings.lake.root)
+    with err.status("Drawing the report"):
+        page = write(lake, settings, folder)
+    volume, types, *_ = results(lake)
+    for table in (volume, types):
+        if table.row_count:
+            out.print(table)
+    return page
+
+
+def write_report(lake: Lake, settings: config.Observatory, folder: Path) -> None:
+    from jobs.report.write import left_out, write
+
+    with err.status("Drawing the report"):
+        page = write(lake, settings, folder)
+    for operator_id in left_out(lake, settings):
+        err.print(
+            f"Operator '{operator_id}' is in the lake, but not in the settings: the report leaves it out."
+            " Add it to the settings to have it in the report"
+        )
+    out.print(f"Report: {page.resolve()}", soft_wrap=True)

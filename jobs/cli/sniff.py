@@ -1,0 +1,51 @@
+"""The command `observatory sniff`: what a log is.
+
+Its work is in the room `sniff`, which is imported when the command runs.
+"""
+
+from __future__ import annotations
+
+import enum
+import time
+from typing import Annotated
+
+import typer
+
+from jobs import STARTED
+from jobs.cli.console import err, wide_console
+
+# Seconds that starting may take from the time of `sniff`.
+LONGEST_START = 2.0
+
+
+class TextFormat(enum.StrEnum):
+    text = "text"
+    json = "json"
+
+
+def sniff(
+    files: Annotated[
+        list[str], typer.Argument(help="Logs, wildcards in quotes, or - for standard input.", metavar="FILE…")
+    ],
+    seconds: Annotated[
+        float, typer.Option(min=1, help="Time to take: what cannot be read in it is estimated.")
+    ] = 8,
+    format: Annotated[TextFormat, typer.Option(help="How to print it.")] = TextFormat.text,
+    profile: Annotated[
+        str | None, typer.Option(help="Read them through this mapping profile: a name, or a path to one.")
+    ] = None,
+    ignored: Annotated[
+        bool, typer.Option("--ignored", help="Show the commonest ignored lines, masked.")
+    ] = False,
+) -> None:
+    """What a log is, how much of it is understood, what ingesting it would give. Stores nothing.
+
+    Needs no settings. Ends with exit code 2 if a file cannot be read or is of no known
+    format.
+    """
+    from jobs.sniff.command import sniff
+
+    # What the start took is part of the wait.
+    start = min(time.monotonic() - STARTED, LONGEST_START)
+    until = time.monotonic() + seconds - start
+    sniff(files, until, format is TextFormat.json, wide_console(), err, profile, ignored)

@@ -1,0 +1,143 @@
+"""Estimated spending against spam on a terminal, the gaps to its targets, and public money."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from jobs.cli.arguments import Target
+from jobs.cli.study_tables import latest_of, named_rows, of_period, quality, rows_of, sheet, short, span
+
+# So many administrations; the others are counted.
+ADMINISTRATIONS = 12
+SPENDING_HEADS = ("estimate", "95% interval", "CV", "cov.", "each")
+PART_HEADS = ("CAPEX", "", "OPEX", "", "posts", "")
+
+
+def investment(spending: pl.DataFrame, gaps: pl.DataFrame) -> list[RenderableType]:
+    """Spending of all strategies at market rates, and what is missing to the targets with what that takes for
+    granted, by channel."""
+    period = latest_of(spending)
+    every = rows_of(
+        spending,
+        of_period(period),
+        pl.col("strategy_code") == "_T",
+        pl.col("conversion_code").is_in(["market", "none"]),
+    )
+    found = [row for row in every if row.component_code == "_T"]
+    parts = {(row.channel_code, row.area_code, row.component_code): row for row in every}
+    held = named_rows(gaps.filter(pl.col("area_kind_code") != "country", of_period(period)))
+    missing = {
+        (row.channel_code, row.area_code, row.target_code): short(row.gap)
+        for row in held
+        if row.gap is not None
+    }
+    targets = [each.value for each in Target if any(row.target_code == each for row in held)]
+    tables: list[RenderableType] = []
+    for channel in dict.fromkeys(row.channel_code for row in found):
+        title = f"{channel}: spending in {period}, US dollars; and what is missing to {' and '.join(targets)}"
+        table = sheet(title, *SPENDING_HEADS, *targets)
+        for row in found:
+            if row.channel_code == channel:
+                table.add_row(
+                    row.area_code, short(row.estimate), span(row.estimate_low, row.estimate_high),
+                    quality(row), f"{row.coverage_pct:.0f}%", f"{row.per_subscription:.2f}",
+                    *(missing.get((channel, row.area_code, target), "") for target in targets),
+                )  # fmt: skip
+        tables += [table, components(channel, period, found, parts)]
+    return [*tables, *taken(found), *granted(held)]
+
+
+def taken(found: list[Any]) -> list[RenderableType]:
+    """What the estimates of spending take for granted."""
+    if not found:
+        return []
+    # Polars takes a moment to load, and other commands of the study need none.
+    from jobs.core.contracts import reference
+    from jobs.costs.investment_assumptions import assumptions
+
+    told = assumptions(reference("ref.cost_parameter"), reference("ref.investment_assumption"))
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(overflow="fold")
+    for sentence in told:
+        table.add_row(Text(sentence))
+    return [Text("Spending is an estimate. It takes for granted:"), table]
+
+
+PUBLIC = {
+    "sp711": "national means", "sp701": "own purchases", "sp704": "in use", "sp705": "running",
+    "sp706": "days",
+}  # fmt: skip
+PUBLIC_TOLD = "As told, not annualised. Questions may overlap: neither added to each other nor to spending."
+
+
+def public_spending(frame: pl.DataFrame) -> list[RenderableType]:
+    """What administrations told of the last year, a line for each: the total that it told of a question, else
+    the sum of its parts, in US dollars; and person days."""
+    period = latest_of(frame)
+    told: dict[str, dict[str, list[Any]]] = {}
+    for row in named_rows(frame.filter(of_period(period))):
+        whose = f"{row.country_code} {row.respondent_id}"
+        told.setdefault(whose, {}).setdefault(row.question_code, []).append(row)
+    if not told:
+        return []
+    asked = [code for code in PUBLIC if any(code in of for of in told.values())]
+    table = sheet(f"Public money in {period}, US dollars", *(PUBLIC[code] for code in asked))
+    for whose, of in sorted(told.items())[:ADMINISTRATIONS]:
+        table.add_row(Text(whose), *(total_of(of.get(code, [])) for code in asked))
+    more = len(told) - ADMINISTRATIONS
+    rest = f" And {more} more: `observatory show study.public_spending`." if more > 0 else ""
+    table.caption, table.caption_justify = PUBLIC_TOLD + rest, "left"
+    return [table]
+
+
+def total_of(rows: list[Any]) -> str:
+    """The total that was told of a question, else the sum of its parts."""
+    whole = [row for row in rows if row.part_code in (None, "_T")] or rows
+    figures = [row.person_days if row.market_amount is None else row.market_amount for row in whole]
+    return short(sum(figures)) if figures else ""
+
+
+def granted(held: list[Any]) -> list[RenderableType]:
+    """What the gaps take for granted, each sentence once: those of every target and channel, then the others
+    with theirs."""
+    told = {(row.target_code, row.channel_code): row.assumptions for row in held}
+    where: dict[str, list[tuple[str, str]]] = {}
+    for key in sorted(told):
+        for sentence in told[key]:
+            where.setdefault(sentence, []).append(key)
+    if not told:
+        return []
+    head = Text("What is missing is an estimate of the necessary investment. It takes for granted:")
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="dim", vertical="top")
+    table.add_column(overflow="fold")
+    for sentence, keys in sorted(where.items(), key=lambda item: len(item[1]) < len(told)):
+        channels = sorted({channel for _, channel in keys})
+        targets = sorted({target for target, _ in keys})
+        every = sorted({channel for target, channel in told if target in targets})
+        whose = "all" if len(keys) == len(told) else ", ".join(targets)
+        table.add_row(whose if channels == every else f"{whose}, {', '.join(channels)}", Text(sentence))
+    return [head, table]
+
+
+def components(
+    channel: str, period: str | None, found: list[Any], parts: dict[tuple[str, str, str], Any]
+) -> Table:
+    """What spending consists of, and the posts, each with its own interval."""
+    title = f"{channel}: parts and posts in {period}, with 95% intervals"
+    table = sheet(title, *PART_HEADS)
+    for row in found:
+        if row.channel_code == channel:
+            cells: list[str] = []
+            for component in ("capital", "operating", "posts"):
+                part = parts.get((channel, row.area_code, component))
+                cells += ("", "") if part is None else (
+                    short(part.estimate), span(part.estimate_low, part.estimate_high),
+                )  # fmt: skip
+            table.add_row(row.area_code, *cells)
+    return table

@@ -1,0 +1,72 @@
+"""What the printed tables of the study share: their rows, columns and numbers."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import polars as pl
+from rich import box
+from rich.table import Table
+
+from jobs.core.periods import latest
+
+
+def latest_of(frame: pl.DataFrame) -> str | None:
+    return latest(frame["period_code"].unique())
+
+
+def of_period(period: str | None) -> pl.Expr:
+    """Rows of a period; none without one."""
+    return pl.col("period_code") == pl.lit(period, pl.String)
+
+
+# The world first, then regions, then groups.
+ORDER = {"world": 0, "region": 1, "group": 2}
+
+
+def rows_of(frame: pl.DataFrame, *where: pl.Expr) -> list[Any]:
+    """The estimates of all areas but countries that the conditions select, by channel and area."""
+    found = named_rows(
+        frame.filter(pl.col("area_kind_code") != "country", pl.col("estimate").is_not_null(), *where)
+    )
+    return sorted(found, key=lambda row: (row.channel_code, ORDER[row.area_kind_code], row.area_code))
+
+
+def named_rows(frame: pl.DataFrame) -> list[Any]:
+    """Rows whose columns are attributes."""
+    return [SimpleNamespace(**row) for row in frame.to_dicts()]
+
+
+def sheet(title: str, *heads: str) -> Table:
+    """A table of areas that eighty columns hold, the longest name and interval too."""
+    table = Table(
+        title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 0, 0, 1)
+    )
+    table.add_column("area", no_wrap=True, min_width=10)
+    for head in heads:
+        table.add_column(head, justify="right", no_wrap=True)
+    return table
+
+
+def part(pct: Any) -> str:
+    """A share in percent, told apart from none where it is little."""
+    return "<1%" if pct and pct < 1 else f"{pct or 0:.0f}%"
+
+
+def span(low: Any, high: Any) -> str:
+    return f"{short(low)}–{short(high)}"
+
+
+def quality(row: Any) -> str:
+    mark = {"acceptable": "", "caution": "!", "unreliable": "!!"}[row.cv_band_code]
+    return f"{row.cv_pct:.0f}%{mark}"
+
+
+def short(value: Any) -> str:
+    """A figure with three digits and a unit: 204bn, 1.25M, 870."""
+    number = float(value)
+    for size, unit in ((1e9, "bn"), (1e6, "M"), (1e3, "k")):
+        if abs(number) >= size:
+            return f"{number / size:.3g}{unit}" if number < 1000 * size else f"{number / size:,.0f}{unit}"
+    return f"{number:.3g}"

@@ -1,0 +1,121 @@
+"""Estimated volumes of spam on a terminal, as filters saw it and corrected for their errors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from jobs.cli.study_tables import of_period, part, quality, rows_of, sheet, short, span
+from jobs.core.periods import months_of, with_logs
+
+AS_FILTERED = "Spam as filters saw it: what they miss or take wrongly is in no interval."
+DAYS = "Days with logs, counts of the others are made up from them"
+WITH_ERRORS = "Of operators with logs; filters that were audited stand for the others."
+
+
+VOLUME_HEADS = ("estimate", "95% interval", "CV", "cov.", "answers", "others at 0.5–1.5")
+CORRECTED_HEADS = ("estimate", "95% interval", "CV", "as seen", "audits", "audited")
+
+
+def volume_period(frame: pl.DataFrame) -> str | None:
+    return with_logs(frame.select("period_code", "respondent_count", "answer_count").unique().rows())
+
+
+def volume(frame: pl.DataFrame) -> list[Table]:
+    """Certain spam of what was attempted by the operators' own definition, a table for each channel.
+
+    Of the latest period that any logs tell of.
+    """
+    period = volume_period(frame)
+    found = rows_of(
+        frame,
+        of_period(period),
+        pl.col("definition_code") == "OPERATOR",
+        pl.col("quantity_code") == "spam_certain",
+        pl.col("unit_code").is_in(["attempted", "call"]),
+    )
+    tables = []
+    for channel in dict.fromkeys(row.channel_code for row in found):
+        title = f"{channel}: spam in {period} by the operators' own definition, estimated"
+        table = sheet(title, *VOLUME_HEADS)
+        for row in found:
+            if row.channel_code == channel:
+                table.add_row(
+                    row.area_code, short(row.estimate), span(row.estimate_low, row.estimate_high),
+                    quality(row), f"{row.coverage_pct:.0f}%", part(row.answer_pct),
+                    span(row.at_050, row.at_150),
+                )  # fmt: skip
+        tables.append(table)
+    for table in tables[-1:]:
+        days = ", ".join(
+            f"{row.channel_code} {days_of(row)}" for row in found if row.area_kind_code == "world"
+        )
+        table.caption = f"{AS_FILTERED}\n{DAYS}: {days}."
+        table.caption_justify = "left"
+    return tables
+
+
+def days_of(row: Any) -> str:
+    """The days that logs behind a figure have; the rest was made up from them, so all are told to a tenth."""
+    return "none" if row.day_pct is None else f"{row.day_pct:.1f}%"
+
+
+def corrected(frame: pl.DataFrame, audits: pl.DataFrame) -> list[RenderableType]:
+    """Spam with the filters' errors, of what was attempted in the period of volume(): a table for each
+    channel that has audits enough, and of the others how many they have."""
+    period = volume_period(frame)
+    rows = rows_of(
+        frame,
+        of_period(period),
+        pl.col("definition_code") == "OPERATOR",
+        pl.col("unit_code") == "attempted",
+        pl.col("quantity_code").is_in(["spam_certain", "spam_corrected"]),
+    )
+    found = [row for row in rows if row.quantity_code == "spam_corrected"]
+    seen = {(row.channel_code, row.area_code): row for row in rows if row.quantity_code == "spam_certain"}
+    told: list[Table] = []
+    for channel in dict.fromkeys(row.channel_code for row in found):
+        table = sheet(f"{channel}: spam in {period} with the filters' errors, estimated", *CORRECTED_HEADS)
+        for row in found:
+            if row.channel_code == channel:
+                before = seen.get((channel, row.area_code))
+                table.add_row(
+                    row.area_code, short(row.estimate), span(row.estimate_low, row.estimate_high),
+                    quality(row), short(before.estimate) if before else "",
+                    f"{row.audit_count}", part(row.audit_pct),
+                )  # fmt: skip
+        told.append(table)
+    for table in told[-1:]:
+        table.caption, table.caption_justify = WITH_ERRORS, "left"
+    return [*told, *few_audits(period, audits, {row.channel_code for row in rows}, found)]
+
+
+def few_audits(period: str | None, audits: pl.DataFrame, channels: set[str], found: list[Any]) -> list[Text]:
+    """A line for each channel that has no spam with the filters' errors, on why."""
+    # NumPy and SciPy take a moment to load, and other commands of the study need neither.
+    from jobs.stats.estimation import SMALLEST
+
+    months = months_of(period) if period else ()
+    of_period = audits.filter(
+        pl.col("quality_method_code") == "audit", pl.col("period_code").is_in([period, *months])
+    )
+    count = dict(
+        of_period.group_by("channel_code").agg(pl.col("respondent_id").drop_nulls().n_unique()).rows()
+    )
+    lines = []
+    for channel in sorted(channels - {row.channel_code for row in found}):
+        number = count.get(channel, 0)
+        if number >= SMALLEST:
+            # The estimate is of those that have a row for the whole period.
+            told = (
+                f"{number} operators audited, but fewer than {SMALLEST} of them gave every month of {period}"
+            )
+        else:
+            has = f"{number} audited operator{'s' if number > 1 else ''}" if number else "no audited operator"
+            told = f"{has}, {SMALLEST} are needed to tell spam with the filters' errors"
+        lines.append(Text(f"{channel}: {told}"))
+    return lines

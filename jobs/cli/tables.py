@@ -1,0 +1,91 @@
+"""The commands `observatory show` and `observatory tables`: rows of a table, and the catalogue."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from jobs.cli.arguments import Config
+from jobs.cli.console import err, out
+from jobs.cli.rows import Format, columns_of, read_rows, write_rows
+from jobs.core import contracts
+from jobs.core.choices import nearest
+from jobs.core.errors import ObservatoryError
+from jobs.settings import config
+
+
+def show(
+    table: Annotated[
+        str | None,
+        typer.Argument(
+            help="A table, such as gold.spam_volume_daily; without one, what the lake holds.",
+            metavar="[TABLE]",
+            show_default=False,
+        ),
+    ] = None,
+    config_file: Config = Path("observatory.toml"),
+    columns: Annotated[
+        str | None, typer.Option(help="Only these columns, with commas.", show_default=False)
+    ] = None,
+    where: Annotated[
+        str | None, typer.Option(help="A SQL condition on its columns.", show_default=False)
+    ] = None,
+    sql: Annotated[
+        str | None,
+        typer.Option(help="In place of a table: a query over any of them, in DuckDB.", show_default=False),
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="So many rows; 20 on a terminal, all in a file.")
+    ] = None,
+    format: Annotated[Format, typer.Option(help="How to print it.")] = Format.table,
+    output: Annotated[Path | None, typer.Option(help="Write to this file.", show_default=False)] = None,
+) -> None:
+    """Look at a table, as the last finished run left it.
+
+    A narrow terminal shows the columns that fit, and names the others.
+    """
+    if sql is not None and (table or columns or where):
+        raise ObservatoryError("--sql goes without a table, --columns and --where: the query names them")
+    if table is not None and table not in contracts.tables():
+        raise ObservatoryError(f"unknown table '{table}'{nearest(table, contracts.tables())}")
+    if format is Format.parquet and output is None:
+        raise ObservatoryError("--format parquet needs a file: add --output FILE")
+    if output is not None and format is Format.table:
+        format = Format.csv
+    from jobs.engine.lake import open_lake
+
+    lake = open_lake(config.load(config_file).lake.root)
+    limit = limit or (20 if format is Format.table else None)
+    if sql is not None:
+        from jobs.cli.query import run_sql
+
+        found, count = run_sql(lake, sql, limit)
+        write_rows(found, "Result", format, output, out, err, count)
+        return
+    if table is None:
+        from jobs.cli.query import show_lake
+
+        show_lake(lake, out)
+        return
+    chosen = columns_of(columns, table)
+    rows, count = read_rows(lake, table, where, limit, format is Format.parquet, chosen)
+    about = contracts.contract(table)
+    write_rows(rows, table, format, output, out, err, count, measures_first(about))
+
+
+def measures_first(about: contracts.Contract) -> list[str]:
+    """The columns of a table that a narrow terminal shows before others: its key and its numbers."""
+    kinds = ("bigint", "int", "double", "decimal")
+    return [*about.key, *(each.name for each in about.fields if each.type.startswith(kinds))]
+
+
+def tables() -> None:
+    """The catalogue: every table, what a row of it is, its key."""
+    table = Table("table", "a row is", "key", title="Tables", title_justify="left")
+    for name in contracts.tables():
+        about = contracts.contract(name)
+        table.add_row(name, about.description, ", ".join(about.key))
+    out.print(table)

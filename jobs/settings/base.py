@@ -1,0 +1,16 @@
+"""What all tables of settings share: unknown settings are refused, and none changes once it is read."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+# Ten years.
+MOST_DAYS = 3660
+StaleDays = Annotated[float, Field(gt=0, le=MOST_DAYS)]
+Code = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+
+
+class Settings(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)

@@ -1,0 +1,135 @@
+"""Settings of the machine that computes: lake, engine, tables of places, limits and retention."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any, Literal
+
+from pydantic import AwareDatetime, Field, field_validator
+
+from jobs.core import machine
+from jobs.core.choices import one_of
+from jobs.settings.base import MOST_DAYS, Settings, StaleDays
+from jobs.settings.values import bytes_of, with_suffix, without_control
+
+# Of the engine. Less memory than the least holds no worker; more than WORKER_MEMORY gains a worker nothing.
+LEAST_MEMORY = 256_000_000
+WORKER_MEMORY = 4_000_000_000
+MOST_WORKERS = 1024
+
+
+class Lake(Settings):
+    """root: a folder or an s3a: URL. open_days: days after which a day is closed to late lines.
+
+    key_file: the file that holds the key of pseudonyms; OBSERVATORY_PSEUDONYM_KEY and
+        OBSERVATORY_PSEUDONYM_KEY_FILE come before it.
+    group: the group of users that may read the lake; without it its owner alone.
+    read_at: the time at which logs are read, in place of the clock's. Samples and tests fix it: a stamp more
+        than two days after it is from the future. Leave it out for logs that grow.
+    stale_days: how old a source's last record may be, in days, before `status` calls the source stale.
+    """
+
+    root: str = "build/lake"
+    key_file: str | None = None
+    open_days: int = Field(35, ge=1, le=MOST_DAYS)
+    group: str | None = None
+    read_at: AwareDatetime | None = None
+    stale_days: StaleDays = 2
+
+    @field_validator("root")
+    @classmethod
+    def printable_root(cls, root: str) -> str:
+        return without_control(root)
+
+
+class Engine(Settings):
+    """The engine that computes tables.
+
+    memory: what all of its processes together may use, as text with a unit ("2GB", "1.5 GiB") or in bytes.
+    Without it half of the memory that the machine, or the container, gives, and not more than 4 GB a worker.
+    workers: processes that work at the same time; without it one for each usable core.
+
+    Of Spark alone: master, as in "local[2]" or "spark://host:7077"; without it spark-submit's, or this
+    machine. conf: settings of Spark, which come before the engine's own. wheel: the project's wheel for
+    executors; without it they get the files that run here. On a cluster memory is what Python may use on an
+    executor, and workers are the cores to take: without them what executors have.
+    """
+
+    name: Literal["embedded", "spark"] = "embedded"
+    memory: int | str | None = Field(None, validate_default=True)
+    workers: int = Field(default_factory=machine.usable_cores, ge=1, le=MOST_WORKERS)
+    master: str | None = None
+    conf: dict[str, str | int | float | bool] = {}
+    wheel: str | None = None
+
+    @field_validator("name", mode="before")
+    @classmethod
+    def known_engine(cls, name: Any) -> Any:
+        return one_of(name, {"embedded", "spark"}, "engine") if isinstance(name, str) else name
+
+    @field_validator("memory", mode="before")
+    @classmethod
+    def in_bytes(cls, given: Any) -> Any:
+        if given is None:
+            return None
+        if isinstance(given, bool) or not isinstance(given, int | str):
+            raise ValueError('memory must be a text with a unit, as in "2GB", or a number of bytes')
+        found = bytes_of(given) if isinstance(given, str) else given
+        if found < LEAST_MEMORY:
+            raise ValueError(f"memory is {given}, less than the least that the engine works in, 256MB")
+        return found
+
+    @property
+    def memory_bytes(self) -> int:
+        if self.memory is not None:
+            return int(self.memory)
+        share = min(machine.usable_memory() // 2, self.workers * WORKER_MEMORY)
+        return max(share, LEAST_MEMORY)
+
+
+class Location(Settings):
+    """Tables of the operator's own choice that tell where an address or a number is from.
+
+    ranges: address ranges, a CSV or Parquet file with prefix,country_code,asn,as_name, or a MaxMind DB.
+    name, date: what the table of addresses is called and of when it is; every figure that rests on it says
+        so. A MaxMind DB tells both itself.
+    number_ranges: number ranges with the network that each was given to, a CSV or Parquet file with
+        prefix,mcc_mnc. None is bundled: licences and portability forbid it.
+    """
+
+    ranges: str | None = None
+    name: str | None = None
+    date: dt.date | None = None
+    number_ranges: str | None = None
+
+    @field_validator("ranges")
+    @classmethod
+    def known_suffix(cls, file: str | None) -> str | None:
+        return with_suffix(file, (".csv", ".parquet", ".mmdb"))
+
+    @field_validator("number_ranges")
+    @classmethod
+    def known_suffix_of_numbers(cls, file: str | None) -> str | None:
+        return with_suffix(file, (".csv", ".parquet"))
+
+
+class Limits(Settings):
+    """quarantined_pct: the share of quarantined lines above which validation holds publication back.
+
+    document_mb: megabytes (2^20 bytes) of a file of reports, as it came and unpacked; a larger one is
+    quarantined, so that no sender of reports can fill the memory.
+    """
+
+    quarantined_pct: float = Field(5.0, ge=0, le=100)
+    document_mb: int = Field(64, ge=1, le=1024)
+
+
+class Retention(Settings):
+    """For how many days `observatory vacuum` keeps what a layer holds: landing from the day when a piece was
+    pulled, bronze and silver from the day of the records. What open days, and batches that no run has
+    finished, need stays as long as they need it; gold stays.
+    """
+
+    landing: int = Field(35, ge=1, le=MOST_DAYS)
+    bronze: int = Field(35, ge=1, le=MOST_DAYS)
+    silver: int = Field(400, ge=1, le=MOST_DAYS)

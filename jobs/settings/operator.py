@@ -1,0 +1,225 @@
+"""Settings of an operator: who it is, its links, its sources, and costs and tests of its own."""
+
+from __future__ import annotations
+
+import ipaddress
+import zoneinfo
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from jobs.core.choices import one_of
+from jobs.core.contracts import codes
+from jobs.core.mobile_networks import is_mcc_mnc
+from jobs.settings.base import Code, Settings, StaleDays
+from jobs.settings.countries import currencies, known_country
+from jobs.settings.values import parsed_network, refuse_repeats, without_control
+
+# What a kind of link says of its own; of others the operator must say.
+SCOPE_OF_KIND = {"on-net": "national", "hub": "international", "roaming": "international"}
+TRAFFIC_OF_KIND = {"on-net": "p2p", "peer": "p2p", "roaming": "p2p", "aggregator": "a2p"}
+# More than the world has, and less than what 64 bits hold.
+MOST_SUBSCRIBERS = 10**12
+
+Subscribers = Annotated[int, Field(ge=1, le=MOST_SUBSCRIBERS)]
+Cost = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class Link(Settings):
+    """What connects the operator to others: an SMSC id, a relay's name or an address range.
+
+    scope: whether it comes from inside the country. traffic: what its contract is for, messages of
+    applications to persons or of persons to persons. networks: MCC-MNC of the networks whose subscribers may
+    use it. They are what bypass is told by; scope and traffic follow from the kind where it leaves no choice.
+    """
+
+    name: str
+    kind: str
+    scope: Literal["national", "international"] | None = None
+    traffic: Literal["a2p", "p2p"] | None = None
+    networks: list[str] = []
+
+    @field_validator("name")
+    @classmethod
+    def whole_network(cls, name: str) -> str:
+        try:
+            ipaddress.ip_address(name.partition("/")[0])
+        except ValueError:
+            return name
+        return parsed_network(name)
+
+    @field_validator("networks")
+    @classmethod
+    def known_networks(cls, networks: list[str]) -> list[str]:
+        for network in networks:
+            if not is_mcc_mnc(network):
+                raise ValueError(f"'{network}' is no MCC-MNC; write it as in 234-15")
+        return networks
+
+    @field_validator("kind")
+    @classmethod
+    def known_kind(cls, kind: str) -> str:
+        return one_of(kind, codes("route"), "kind of link")
+
+    @property
+    def scope_code(self) -> str | None:
+        return self.scope or SCOPE_OF_KIND.get(self.kind)
+
+    @property
+    def traffic_code(self) -> str | None:
+        return self.traffic or TRAFFIC_OF_KIND.get(self.kind)
+
+
+class FixedCost(Settings):
+    """A cost of the operator's own that no log shows, with its 5, 50 and 95% points.
+
+    countermeasure: a code of its list, or `_T` for what serves all of the channel's measures.
+    """
+
+    name: str
+    countermeasure: str
+    channel: Literal["EMAIL", "SMS"]
+    low: Cost
+    central: Cost
+    high: Cost
+    per: Literal["year", "month"] = "year"
+
+    @field_validator("countermeasure")
+    @classmethod
+    def known_countermeasure(cls, code: str) -> str:
+        return one_of(code, {*codes("countermeasure"), "_T"}, "countermeasure")
+
+    @model_validator(mode="after")
+    def ordered(self) -> FixedCost:
+        if not self.low <= self.central <= self.high:
+            raise ValueError(f"low, central and high of cost '{self.name}' must not fall")
+        return self
+
+
+class FilterQuality(Settings):
+    """How the operator's filter fared in a test elsewhere: how many messages of known kind it was given, and
+    how many of them it flagged. Corrects what was counted in months without an audit."""
+
+    channel: Literal["EMAIL", "SMS"]
+    spam_tested: int = Field(ge=1)
+    spam_flagged: int = Field(ge=0)
+    ham_tested: int = Field(ge=1)
+    ham_flagged: int = Field(ge=0)
+    source: str
+
+    @model_validator(mode="after")
+    def of_use(self) -> FilterQuality:
+        for kind in ("spam", "ham"):
+            if getattr(self, f"{kind}_flagged") > getattr(self, f"{kind}_tested"):
+                raise ValueError(f"{kind}_flagged must not be more than {kind}_tested")
+        if self.spam_flagged * self.ham_tested <= self.ham_flagged * self.spam_tested:
+            raise ValueError("a filter that flags no larger share of spam than of ham corrects nothing")
+        return self
+
+
+class Source(Settings):
+    """Logs of one kind: a URL with wildcards, read by one format.
+
+    time_zone: of stamps without an offset. numbers: what digits are that begin neither with +, nor with a
+    prefix for abroad, nor with 0: e164, with the country's code, or national, of the operator's own country.
+    Both hold for what is read from then on; of the numbers that subscribers report, when silver is computed.
+    whole: no file grows, so that a last line without its end is read at once.
+    stale_days: in place of [lake] stale_days, for a source that gets lines more rarely or more often.
+    """
+
+    id: Code
+    url: str
+    format: str = "auto"
+    time_zone: str = "UTC"
+    numbers: Literal["e164", "national"] = "e164"
+    whole: bool = False
+    stale_days: StaleDays | None = None
+    options: dict[str, Any] = {}
+
+    @field_validator("url")
+    @classmethod
+    def printable_url(cls, url: str) -> str:
+        return without_control(url)
+
+    @field_validator("format")
+    @classmethod
+    def known_format(cls, name: str) -> str:
+        return one_of(name, {*codes("format"), "auto"}, "format")
+
+    @field_validator("time_zone")
+    @classmethod
+    def known_zone(cls, name: str) -> str:
+        return one_of(name, zoneinfo.available_timezones(), "time zone")
+
+    @model_validator(mode="after")
+    def with_numbers(self) -> Source:
+        if self.numbers == "national":
+            from jobs.formats.registry import KERNELS
+
+            takers = sorted(name for name, kernel in KERNELS.items() if kernel.has_numbers)
+            if self.format not in takers:
+                raise ValueError(f"numbers is for {', '.join(takers)}; {self.format} takes none")
+        return self
+
+
+class Operator(Settings):
+    """One operator: who it is, what is its own, how it is linked, where its logs are.
+
+    subscribers: how many subscribe, or how many to each channel, as in { EMAIL = 900, SMS = 1200 }. One
+    number is that of each channel in rates per 1,000; a package for the study takes it only from an operator
+    of one channel, since estimates go by a channel's own.
+    """
+
+    id: Code
+    name: str
+    country: str
+    holding: str
+    currency: str
+    subscribers: Subscribers | dict[str, Subscribers] | None = None
+    domains: list[str] = []
+    networks: list[str] = []
+    number_prefixes: list[str] = []
+    link: list[Link] = []
+    source: list[Source] = []
+    fixed_cost: list[FixedCost] = []
+    filter_quality: list[FilterQuality] = []
+
+    @field_validator("country")
+    @classmethod
+    def known_country(cls, code: str) -> str:
+        return known_country(code)
+
+    @field_validator("currency")
+    @classmethod
+    def known_currency(cls, code: str) -> str:
+        return one_of(code, currencies(), "currency (ISO 4217)")
+
+    @field_validator("subscribers")
+    @classmethod
+    def known_channels(cls, given: int | dict[str, int] | None) -> int | dict[str, int] | None:
+        for channel in given if isinstance(given, dict) else ():
+            one_of(channel, codes("channel"), "channel")
+        return given
+
+    @field_validator("networks")
+    @classmethod
+    def parse_networks(cls, networks: list[str]) -> list[str]:
+        return [parsed_network(network) for network in networks]
+
+    @field_validator("number_prefixes")
+    @classmethod
+    def parse_prefixes(cls, prefixes: list[str]) -> list[str]:
+        for prefix in prefixes:
+            if not prefix.lstrip("+").isdigit() or prefix.lstrip("+").startswith("0"):
+                raise ValueError(
+                    f"number prefix '{prefix}' must be digits that begin with the country's code, as in +4477"
+                )
+        return [prefix.lstrip("+") for prefix in prefixes]
+
+    @model_validator(mode="after")
+    def distinct_sources(self) -> Operator:
+        refuse_repeats([source.id for source in self.source], f"source id of operator '{self.id}'")
+        tests: list[str] = [each.channel for each in self.filter_quality]
+        refuse_repeats(tests, f"filter_quality channel of operator '{self.id}'")
+        refuse_repeats([link.name for link in self.link], f"link name of operator '{self.id}'")
+        return self

@@ -1,0 +1,58 @@
+"""Checks of single values: networks, paths, file suffixes, amounts of memory, repeats."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+
+UNITS = {"": 1, "B": 1} | {
+    f"{prefix}{unit}": base**power
+    for power, prefix in enumerate("KMGT", start=1)
+    for unit, base in (("B", 1000), ("iB", 1024))
+}
+
+
+def parsed_network(text: str) -> str:
+    """The network itself if it is one; else an error with the nearest one."""
+    try:
+        ipaddress.ip_network(text)
+    except ValueError as error:
+        raise ValueError(f"{error}{nearest_network(text)}") from None
+    return text
+
+
+def nearest_network(text: str) -> str:
+    """A hint such as `; did you mean '192.0.2.0/24'?` where only the bits after the prefix are wrong."""
+    try:
+        return f"; did you mean '{ipaddress.ip_network(text, strict=False)}'?"
+    except ValueError:
+        return "; write it as in 192.0.2.0/24 or 2001:db8::/32"
+
+
+def without_control(text: str) -> str:
+    """The text if it has no control characters, such as NUL, which no path may have."""
+    if any(ord(sign) < 32 or ord(sign) == 127 for sign in text):
+        raise ValueError(f"{text!r} has a control character; write a path or a URL")
+    return text
+
+
+def with_suffix(file: str | None, suffixes: tuple[str, ...]) -> str | None:
+    """The file's name if it ends in one of those, by which it is read."""
+    if file is not None and not file.endswith(suffixes):
+        raise ValueError(f"'{file}' must end in {', '.join(suffixes)}: by that it is read")
+    return file
+
+
+def refuse_repeats(values: list[str], what: str) -> None:
+    for value in values:
+        if values.count(value) > 1:
+            raise ValueError(f"{what} '{value}' stands twice")
+
+
+def bytes_of(text: str) -> int:
+    """The bytes that a text such as 2GB (10^9) or 1.5 GiB (2^30) states; without a unit, bytes."""
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*", text)
+    units = {name.upper(): size for name, size in UNITS.items()}
+    if not found or found.group(2).upper() not in units:
+        raise ValueError(f"'{text}' is no amount of memory; write a number and a unit, as in 2GB or 512MiB")
+    return int(float(found.group(1)) * units[found.group(2).upper()])
