@@ -7,6 +7,10 @@
 (Sendmail Installation and Operation Guide, "The System Log".) A queue id ends with the number of the
 process that made it. So all lines of an SMTP session, and all that becomes of what it brought, share
 host and process, whoever delivers later: that is the assembly key.
+
+Ignored although something is refused, since no line names an attempt to send: `rejecting`, `deferring` and
+`delaying connections on daemon`, which the daemon writes whether anybody comes or not; VRFY and EXPN; failed
+logins; clients that left (`lost input channel`, `timeout waiting for input`, `did not issue MAIL`).
 """
 
 from __future__ import annotations
@@ -41,6 +45,7 @@ _READERS = {
     "tcpwrappers (": read.read_other_refusals,
     "ERROR: srv_features=": read.read_other_refusals,
     "message size (": read.read_other_refusals,
+    "low on space (": read.read_other_refusals,
     "AUTH=server, ": read.read_logins,
 }
 _HELD = r"^(?:milter=[^,]*, )?quarantine="
@@ -147,6 +152,10 @@ def _events(ours: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
         .then(pl.lit("quarantined"))
         .when(pl.col("text").str.contains("^discarded?(?:$|,)"))
         .then(pl.lit("discarded"))
+        .when(pl.col("text").str.contains("^collect: .* on connection from "))
+        .then(pl.lit("aborted"))
+        .when(pl.col("text").str.starts_with("Losing "))
+        .then(pl.lit("lost"))
     )
     parts.append(other.select("row", state.alias("event_code")).filter(pl.col("event_code").is_not_null()))
     schema: dict[str, Any] = {"row": pl.Int64, **_TYPED}
@@ -173,7 +182,8 @@ FORMAT = Format(
     transmissions=transmissions,
     copies=Copies(second_row="carrier"),
     repeats=(
-        r": milter=|due to previous checks\)|RCPT flood"
+        r": milter=|due to previous checks\)|RCPT flood|ruleset=(?:try_tls|tls_server|tls_rcpt),"
+        r"|: (?:VRFY|EXPN) .*\[rejected\]$"
         r"|: Milter (?:accept|add|change|delete|insert|message)"
     ),
 )

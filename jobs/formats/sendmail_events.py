@@ -29,7 +29,9 @@ BRONZE: dict[str, Any] = {
     "host": pl.String,
     "pid": pl.String,
     "queue_id": pl.String,
-    "event_code": pl.String,  # arrival, delivery, refusal, notice, carrier, login, quarantined, discarded
+    # arrival, delivery, refusal, notice, carrier, login, quarantined, discarded; aborted: its client broke
+    # off before it was taken; lost: its queue file was put aside
+    "event_code": pl.String,
     "status_code": pl.String,  # of a delivery: sent, deferred, bounced, queued, quarantined, discarded; of a
     # refusal: reject, temporarily, discard, quarantine; of a notice: expired
     "step_code": pl.String,  # of a refusal: ruleset, or milter and step, as logged

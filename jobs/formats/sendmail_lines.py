@@ -36,8 +36,12 @@ _GREETING = r"^rejecting \S+ from (?P<relay>.*?\]) due to (?:pre-greeting traffi
 _OTHER = (
     r"^(?:tcpwrappers \((?P<name>[^,]*), (?P<ip>[^)]*)\) rejection"
     r"|ERROR: srv_features=(?P<features>tempfail), relay=(?P<relay>.*?), access temporarily disabled"
-    r"|(?P<size>message size \(\d+\) exceeds maximum))"
+    r"|(?P<size>message size \(\d+\) exceeds maximum)"
+    # A client's name, not the daemon's own look at the disk.
+    r"|low on space \((?P<space>\S+) needs )"
 )
+# Rulesets on servers that mail goes to; what becomes of it there, a to= line says.
+_OF_CLIENT = ["try_tls", "tls_server", "tls_rcpt", "authinfo", "clt_features"]
 _UNKNOWN = rf"(?s)^(?P<recipient>{_PATH})\.\.\. (?P<reply>.+)$"
 _NOTICE = (
     r"^([0-9A-Za-z]{8,}): (?:DSN|return to sender|sender notify|postmaster notify|return receipt): (.*)$"
@@ -156,7 +160,7 @@ def read_rulesets(some: pl.DataFrame) -> pl.DataFrame:
         pl.when(step == "check_rcpt").then(first).alias("recipient"),
         *_reply(found["reply"]),
         pl.col("text").alias("log_text"),
-    ).filter(pl.col("step_code").is_not_null())
+    ).filter(pl.col("step_code").is_not_null() & ~pl.col("step_code").is_in(_OF_CLIENT))
 
 
 def read_milters(some: pl.DataFrame) -> pl.DataFrame:
@@ -200,24 +204,30 @@ def read_greetings(some: pl.DataFrame) -> pl.DataFrame:
 
 
 def read_other_refusals(some: pl.DataFrame) -> pl.DataFrame:
-    """`tcpwrappers (name, ip) rejection`, `message size (9) exceeds maximum (8)` of MAIL, and a client that
-    the ruleset srv_features puts off."""
+    """`tcpwrappers (name, ip) rejection`, `message size (9) exceeds maximum (8)`, `low on space (name needs`,
+    and a client that the ruleset srv_features puts off."""
     found = _groups(some["text"], _OTHER)
     wrapped = found["name"].fill_null("") + " [" + found["ip"] + "]"
     is_size = found["size"].is_not_null()
+    is_space = (found["space"] != "SMTP-DAEMON").fill_null(False)
     later = found["features"].is_not_null()
     return some.select(
         "row",
         pl.lit("refusal").alias("event_code"),
-        pl.when(later).then(pl.lit("temporarily")).otherwise(pl.lit("reject")).alias("status_code"),
+        pl.when(later | is_space)
+        .then(pl.lit("temporarily"))
+        .otherwise(pl.lit("reject"))
+        .alias("status_code"),
         pl.when(is_size)
+        .then(pl.lit("size"))
+        .when(is_space)
         .then(pl.lit("check_mail"))
         .when(later | found["ip"].is_not_null())
         .then(pl.lit("check_relay"))
         .alias("step_code"),
         *_client(wrapped.zip_with(found["ip"].is_not_null(), found["relay"])),
-        pl.when(is_size).then(pl.lit("552")).alias("reply_code"),
-        pl.when(is_size).then(pl.lit("5.2.3")).alias("dsn_code"),
+        pl.when(is_size).then(pl.lit("552")).when(is_space).then(pl.lit("452")).alias("reply_code"),
+        pl.when(is_size).then(pl.lit("5.2.3")).when(is_space).then(pl.lit("4.4.5")).alias("dsn_code"),
         pl.col("text").alias("reply_text"),
         pl.col("text").alias("log_text"),
     ).filter(pl.col("step_code").is_not_null())

@@ -10,6 +10,8 @@ it names the user whose program handed the message in. What a milter or ruleset 
 all recipients that the following to= lines name, whatever their stat= says. What gives up after days is told
 by the notice alone (`Cannot send message for 5 days`).
 
+A message that its client broke off within DATA has a from= line too, and gives no row: nobody took it.
+
 A session gives one row per (sender, recipient) that it was refused for, or one without a recipient when it
 was refused before RCPT. A session is a process until it is silent for ten minutes or has another client.
 
@@ -34,7 +36,7 @@ _LOGIN = "1h"
 _CONNECT = ["check_relay", "greeting", "milter connect"]
 _ENVELOPE = [
     *("check_mail", "check_rcpt", "check_compat", "check_vrfy", "check_expn", "check_etrn", "check_helo"),
-    *("rcpt", "milter helo", "milter from", "milter to", "tls_client", "tls_rcpt", "trust_auth"),
+    *("rcpt", "milter helo", "milter from", "milter to", "tls_client", "trust_auth"),
 ]
 _NEXT_ID = (
     r"[( ]([0-9A-Za-z]{8,}) Message accepted for delivery"
@@ -58,31 +60,32 @@ def transmissions(bronze: pl.LazyFrame) -> pl.LazyFrame:
 
 def _lives(bronze: pl.DataFrame) -> pl.DataFrame:
     """Events in order, with stage, and `life`: a number per queue id and use, null for those without one."""
-    step = pl.col("step_code")
+    owner = [*_KEY, "queue_id"]
+    step, code = pl.col("step_code"), pl.col("event_code")
+    events = bronze.select(list(BRONZE)).with_columns(second=pl.col("first_at").dt.truncate("1s"))
+    events = events.sort(*_KEY, "queue_id", "second", "stream_id", "offset", "source_id", nulls_last=True)
+    # A message is too big at MAIL, by what its client says of it, or after its from=, by what came.
+    has_come = ((code == "arrival") & (pl.col("recipient_count") > 0)).cum_sum().over(owner) > 0
     stage = (
         pl.when(step.is_in(_CONNECT))
         .then(pl.lit("connect"))
-        .when(step.is_in(_ENVELOPE))
+        .when(step.is_in(_ENVELOPE) | ((step == "size") & ~has_come.fill_null(False)))
         .then(pl.lit("envelope"))
         .when(step.is_not_null())
         .then(pl.lit("content"))
     )
-    events = bronze.select(list(BRONZE)).with_columns(
-        second=pl.col("first_at").dt.truncate("1s"), stage_code=stage
-    )
-    events = events.sort(*_KEY, "queue_id", "second", "stream_id", "offset", "source_id", nulls_last=True)
-    code = pl.col("event_code")
+    events = events.with_columns(stage_code=stage)
     # What a transaction goes through: refusals, its from=, then everything else.
     phase = (
         pl.when((code == "refusal") & (pl.col("stage_code") != "content"))
         .then(0)
         .when(code == "arrival")
         .then(1)
-        .when(code.is_in(["notice", "carrier", "login"]))
+        # A message is broken off before its from= is written.
+        .when(code.is_in(["notice", "carrier", "login", "aborted", "lost"]))
         .then(None)
         .otherwise(2)
     )
-    owner = [*_KEY, "queue_id"]
     events = events.with_columns(phase=phase).with_columns(
         before=pl.col("phase").forward_fill().shift(1).over(owner)
     )
@@ -121,6 +124,8 @@ def _files(events: pl.DataFrame) -> pl.DataFrame:
             came.any().alias("has_arrival"),
             ((code == "notice") & (status == "expired")).any().fill_null(False).alias("is_expired"),
             (code == "carrier").any().alias("is_carrier"),
+            ((code == "aborted").any() & ~(code == "delivery").any()).alias("is_aborted"),
+            (code == "lost").any().alias("is_lost"),
             (of_content & status.is_in(["reject", "temporarily"])).any().fill_null(False).alias("is_refused"),
             ((code == "discarded") | ((code == "refusal") & (status == "discard")))
             .any()
@@ -189,7 +194,7 @@ _FACTS = [
 
 
 def _of_messages(events: pl.DataFrame, files: pl.DataFrame) -> pl.DataFrame:
-    files = files.filter(~pl.col("is_empty"))
+    files = files.filter(~pl.col("is_empty") & ~pl.col("is_aborted"))
     tries = _tries(events, files)
     whole = files.filter(
         pl.col("is_refused") | pl.col("is_discarded") | (pl.col("is_quarantined") & ~pl.col("is_expired"))
@@ -266,13 +271,15 @@ def _deliveries(tries: pl.DataFrame, files: pl.DataFrame) -> pl.DataFrame:
         pl.len().cast(pl.Int32).alias("try_count"),
         pl.col(facts).last(),
     )
-    last = last.join(files.select("life", "is_expired", "recipient_count"), on="life", how="left")
+    last = last.join(files.select("life", "is_expired", "is_lost", "recipient_count"), on="life", how="left")
     state, relay = pl.col("status_code"), pl.col("relay").fill_null("")
     outcome = (
         pl.when(state == "sent")
         .then(pl.lit("delivered"))
         .when(state.is_in(["deferred", "queued"]) & pl.col("is_expired"))
         .then(pl.lit("expired"))
+        .when(state.is_in(["deferred", "queued"]) & pl.col("is_lost"))
+        .then(pl.lit("bounced"))
         .otherwise(state)
     )
     next_id = pl.col("reply_text").str.extract_groups(_NEXT_ID).struct
@@ -309,7 +316,7 @@ def _waiting(files: pl.DataFrame) -> pl.DataFrame:
         "life",
         pl.col("came_at").alias("last_at"),
         pl.lit("delivery").alias("stage_code"),
-        pl.lit("queued").alias("outcome_code"),
+        pl.when("is_lost").then(pl.lit("bounced")).otherwise(pl.lit("queued")).alias("outcome_code"),
         pl.lit(0, pl.Int32).alias("try_count"),
         pl.lit(True).alias("is_partial"),
         pl.lit(False).alias("is_handoff"),

@@ -492,6 +492,91 @@ def test_a_milter_that_failed_and_a_message_that_says_that_it_is_too_big() -> No
     )
 
 
+def test_a_message_that_is_too_big_after_all() -> None:
+    # collect() finds it out after DATA, when from= has been written.
+    size = line("message size (316149) exceeds maximum (204800)")
+    row = one(came("<big@x.example>"), size)
+    assert told(row, "grain_code", "stage_code", "outcome_code", "sender", "reply_code") == (
+        "recipient",
+        "content",
+        "rejected",
+        "big@x.example",
+        "552",
+    )
+    row = one(came("<big@x.example>"), size, went(stat="Message exceeds maximum fixed size", dsn="5.2.3"))
+    assert result(row) == ("ann@a.example", "content", "rejected")
+
+
+def test_no_room_for_a_message() -> None:
+    space = "low on space ({} needs 812 bytes + 100 blocks in /var/spool/mqueue, have 12)"
+    row = one(line(space.format("mx.shop.example"), id=None))
+    assert told(row, "grain_code", "stage_code", "outcome_code", "reply_code", "recipient") == (
+        "attempt",
+        "envelope",
+        "deferred",
+        "452",
+        None,
+    )
+    # The daemon looks for itself, whoever comes.
+    assert transmissions(line(space.format("SMTP-DAEMON"), id=None)) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ruleset=try_tls, arg1=mx.a.example, relay=mx.a.example, reject=550 5.7.1 <mx.a.example>... do not"
+        " try TLS with mx.a.example [198.51.100.5]",
+        "ruleset=tls_server, arg1=SOFTWARE, relay=mx.a.example, reject=403 4.7.0 TLS handshake failed.",
+        "ruleset=tls_rcpt, arg1=ann@a.example, relay=mx.a.example, reject=403 4.7.0 encryption too weak",
+    ],
+)
+def test_rules_on_servers_that_mail_goes_to_refuse_no_message(text: str) -> None:
+    assert result(one(came(), line(text, pid=27714), went())) == ("ann@a.example", "delivery", "delivered")
+    later = went(stat="Deferred: 403 4.7.0 TLS handshake failed.", dsn="4.7.0")
+    assert result(one(came(), line(text, pid=27714), later)) == ("ann@a.example", "delivery", "deferred")
+
+
+@pytest.mark.parametrize("problem", ["unexpected close", "I/O error", "read timeout"])
+def test_a_message_that_its_client_broke_off_was_never_taken(problem: str) -> None:
+    broken = line(f"collect: {problem} on connection from mx.shop.example, sender=<shop@shop.example>")
+    early = line("collect: premature EOM: unexpected close")
+    assert transmissions(early, broken, came()) == []
+    # Recipients refused before are attempts all the same; the next message of the session counts.
+    rows = transmissions(rcpt(), early, broken, came(), came(id=R), went(id=R))
+    assert [told(row, "grain_code", "outcome_code") for row in rows] == [
+        ("attempt", "rejected"),
+        ("recipient", "delivered"),
+    ]
+
+
+@pytest.mark.parametrize("tries", [[], [went(stat="Deferred: Connection timed out", dsn="4.0.0")]])
+def test_a_message_that_the_queue_lost(tries: list[str]) -> None:
+    row = one(came(), *tries, line("Losing ./qfxAOE1rmk027713: savemail panic", at="Nov 24 15:00:00"))
+    assert told(row, "grain_code", "stage_code", "outcome_code") == ("recipient", "delivery", "bounced")
+    assert (
+        one(came(), went(), line("Losing ./qfxAOE1rmk027713: savemail panic"))["outcome_code"] == "delivered"
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "rejecting connections on daemon MTA: load average: 12",
+        "rejecting connections on daemon MTA: 40 children, max 40",
+        "deferring connections on daemon MTA: 3 per second",
+        "delaying connections on daemon MTA: load average=12 >= 10",
+        "mx.shop.example [192.0.2.7]: VRFY root [rejected]",
+        "mx.shop.example [192.0.2.7]: possible SMTP attack: command=AUTH, count=3",
+        "mx.shop.example [192.0.2.7] did not issue MAIL/EXPN/VRFY/ETRN during connection to MTA",
+        "lost input channel from mx.shop.example [192.0.2.7] to MTA after rcpt",
+        "timeout waiting for input from mx.shop.example during server cmd read",
+        "AUTH failure (LOGIN): user not found (-20) SASL(-13): user not found",
+    ],
+)
+def test_what_names_no_attempt_to_send(text: str) -> None:
+    assert parse([line(text, id=None)])["line_code"].to_list() == ["ignored"]
+
+
 def rcpt(to: str = "a@a.example", ip: str = "192.0.2.7", **kwargs: Any) -> str:
     return line(f"ruleset=check_rcpt, arg1=<{to}>, relay=[{ip}], reject=550 5.7.1 no", **kwargs)
 

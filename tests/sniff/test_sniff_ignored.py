@@ -14,7 +14,7 @@ import pytest
 from rich.console import Console
 
 from jobs.cli import main as command_line
-from jobs.formats import exim, kamailio, postfix, rspamd, sendmail
+from jobs.formats import exim, jasmin, kamailio, postfix, rspamd, sendmail
 from jobs.sniff.command import sniff
 from jobs.sniff.ignored import look_like_refusals
 from tests.conftest import ROOT
@@ -173,6 +173,18 @@ def test_the_laboratorys_logs(name: str, count: int) -> None:
             sendmail,
             "Nov 24 14:01:53 mx1 sm-mta[7]: rejecting connections on daemon MTA: load average: 12",
             True,
+        ),
+        (sendmail, "Nov 24 14:01:53 mx1 sm-mta[7]: NOQUEUE: [192.0.2.7]: VRFY root [rejected]", False),
+        (
+            sendmail,
+            "Nov 24 14:01:53 mx1 sm-mta[7]: xAOE1rmk027713: ruleset=tls_server, arg1=SOFTWARE, reject=403",
+            False,
+        ),
+        (
+            jasmin,
+            "2026-11-24 14:00:00 ERROR    4711 Received an object[7] which is not an instance of SubmitSm:"
+            " discarding this unknown object from the queue",
+            False,
         ),
         (postfix, 'Nov 24 14:01:53 mx1 postfix/smtpd[7]: warning: proxy a rejected "RCPT": "550"', False),
         (postfix, "Nov 24 14:01:53 mx1 spamd[7]: spamd: too many clients", False),
