@@ -4,7 +4,9 @@ from __future__ import annotations
 
 CALLS = ("flagged", "undecided", "passed")
 ENDS = ("", "_low", "_high")
-SHARES = tuple(f"{call}_spam_share{end}" for call in CALLS for end in ENDS)
+# The column with the share of spam in each call.
+CALL_SHARES = tuple(f"{call}_spam_share" for call in CALLS)
+SHARES = tuple(f"{share}{end}" for share in CALL_SHARES for end in ENDS)
 # The share of what nobody labelled: half of it counts, and in the interval all of it or none.
 UNTOLD = (0.5, 0.0, 1.0)
 # Messages to the operator's own, decided on when their content was there: what a filter's error is of.

@@ -1,19 +1,16 @@
-"""How often filters err: from audits and tests into the interval of a volume.
+"""What a page says of filters' errors: ends of spam with them, where they come from, and who has none.
 
-A volume is counted in three parts. Of what the operators' audits or tests speak for, spam is the units of
-each call of the filter (flagged, undecided, passed) times its share of spam, or units × prevalence where no
-share is known, as of a type; the interval is as far from that as the units are times the ends of prevalence
-from prevalence. The other messages whose content was seen, and what was refused before there was content,
-stay as counted, from certain to possible. The parts add up; so do the intervals of several operators and
-months, whose samples are drawn apart: their distances from the estimates add as squares (Zou and Donner
-2008), the ends of the parts that are counted as they are. A test elsewhere is one for all months of an
-operator, so its distances in them add up as they are before they are squared.
+gold.spam_corrected_monthly has what audits and tests make of each operator's month; here its rows are added
+up. The parts of a volume add up; so do the intervals of several operators and months, whose samples are drawn
+apart: their distances from the estimates add as squares (Zou and Donner 2008), the ends of the parts that are
+counted as they are. A test elsewhere is one for all months of an operator, so its distances in them add up as
+they are before they are squared.
 
 Assumed is that labels and tests are right, that what was not labelled of a stratum is like what was, and that
 a month's shares of each call hold for what came of the month after its sample was drawn. A label says whether
 a message is spam to the operator, so it speaks for the definitions that ask nothing but what the operator's
 measures did; it says so of a month and a channel, of recipients, and of a type. Of a day, a stage, a country
-or a route it speaks as far as filters err alike in all of them (jobs/report/correcting.py). What never had
+or a route it speaks as far as filters err alike in all of them (jobs/gold/correcting.py). What never had
 content (attempts, calls) was in no sample and is never corrected.
 """
 
@@ -29,8 +26,10 @@ import polars as pl
 
 from jobs.core import words
 from jobs.core.attributes import asked
+from jobs.core.shares import CALL_SHARES
+from jobs.gold.correcting import AUDITED, DISTANCES, ESTIMATES, SIDES, squares
 from jobs.report.blocks import Block, Cell, Column, Section, Table, interval, number
-from jobs.report.figures import CALL_SHARES, ENDS_OF_SPAM, ESTIMATES, SUMS
+from jobs.report.figures import ENDS_OF_SPAM, SUMS
 from jobs.report.study import Study, channel_name
 
 # What a column of ranges with the filters' errors in them is called.
@@ -66,57 +65,21 @@ class Corrected:
     methods: tuple[str, ...]
 
 
-def corrected(total: dict[str, Any], quality: pl.DataFrame) -> Corrected:
-    """total: units, spam_certain and spam_possible of a channel. quality: its rows of that figure."""
-    seen = quality.sort(pl.all())
-    known = seen.filter(pl.col("prevalence").is_not_null())
-    spam, audited_units = 0.0, 0
-    certain, possible = total["spam_certain"], total["spam_possible"]
+def corrected(total: dict[str, Any], errors: pl.DataFrame, seen_units: int | None = None) -> Corrected:
+    """total: units, spam_certain and spam_possible of a channel or a type. errors: the rows of that figure.
+    seen_units: of how many messages content was seen, where rows of other months are not among them."""
+    sums = errors.select(pl.col("seen_units", *AUDITED, "audited_spam").sum()).row(0, named=True)
+    certain, possible = (total[f"spam_{end}"] - sums[f"audited_{end}"] for end in ("certain", "possible"))
+    spam = float(sums["audited_spam"])
     # An audit is of its own month; a test elsewhere is one for all months of an operator.
-    below: defaultdict[tuple[str, ...], float] = defaultdict(float)
-    above: defaultdict[tuple[str, ...], float] = defaultdict(float)
-    for row in known.to_dicts():
-        told = estimated(row)
-        spam += told.spam
-        audited_units += told.units
-        certain -= told.certain
-        possible -= told.possible
-        method = row["quality_method_code"]
-        drawn = (method, row["operator_id"], *([row["period_code"]] if method == "audit" else []))
-        below[drawn] += told.units * (row["prevalence"] - row["prevalence_low"])
-        above[drawn] += told.units * (row["prevalence_high"] - row["prevalence"])
+    of_operators = errors.group_by("operator_id").agg(pl.col(DISTANCES).sum()).select(**squares())
+    below, above = (math.sqrt(float(of_operators[side].sum())) for side in SIDES)
     return Corrected(
-        low=max(math.floor(certain + spam - math.hypot(*below.values())), 0),
-        high=min(math.ceil(possible + spam + math.hypot(*above.values())), total["units"]),
-        share=words.share_of(audited_units, int(seen["units"].sum())),
-        methods=tuple(sorted(set(known["quality_method_code"]))),
+        low=max(math.floor(certain + spam - below), 0),
+        high=min(math.ceil(possible + spam + above), total["units"]),
+        share=words.share_of(sums["audited_units"], seen_units or sums["seen_units"]),
+        methods=tuple(sorted(set(errors["quality_method_code"].drop_nulls()))),
     )
-
-
-@dataclass(frozen=True)
-class Told:
-    """What an audit or a test speaks for among the messages of one operator's month whose content was seen:
-    units, what of it filters counted as spam for certain and possibly, and the spam that it says there is."""
-
-    units: int
-    certain: int
-    possible: int
-    spam: float
-
-
-def estimated(row: dict[str, Any]) -> Told:
-    """By the share of each call, so that parts add up to it; a call without a share, for the sample had none
-    of it, stays as counted. By prevalence where no share is known, as of a type."""
-    flagged, possible, units = row["spam_certain"], row["spam_possible"], row["units"]
-    shares = [row.get(name) for name in CALL_SHARES]
-    if all(share is None for share in shares):
-        return Told(units, flagged, possible, float(units * row["prevalence"]))
-    counts = (flagged, possible - flagged, units - possible)
-    flagged, undecided, passed = (
-        0 if share is None else count for count, share in zip(counts, shares, strict=True)
-    )
-    spam = sum(count * share for count, share in zip(counts, shares, strict=True) if share is not None)
-    return Told(flagged + undecided + passed, flagged, flagged + undecided, float(spam))
 
 
 @cache
@@ -146,10 +109,15 @@ def share_cell(study: Study, row: dict[str, Any]) -> Cell:
 
 def of_type(study: Study, row: dict[str, Any]) -> Corrected:
     """row: channel_code, spam_type_code, spam_certain and spam_possible of a type, and the units of all."""
-    is_mine = (pl.col("channel_code") == row["channel_code"]) & (
-        pl.col("spam_type_code") == row["spam_type_code"]
-    )
-    return corrected(row, study.figures["type_quality"].filter(is_mine))
+    of_channel = errors_of(study, row["channel_code"], words.TOTAL)
+    errors = errors_of(study, row["channel_code"], row["spam_type_code"])
+    return corrected(row, errors, int(of_channel["seen_units"].sum()))
+
+
+def errors_of(study: Study, channel: str, spam_type: str) -> pl.DataFrame:
+    """What audits and tests make of a channel's type, or of the channel, in operators' months."""
+    is_mine = (pl.col("channel_code") == channel) & (pl.col("spam_type_code") == spam_type)
+    return study.figures["errors"].filter(is_mine)
 
 
 def ends(row: dict[str, Any]) -> tuple[int, int]:
@@ -234,8 +202,7 @@ ALIKE = (
 
 
 def of_channel(study: Study, total: dict[str, Any]) -> Corrected:
-    mine = pl.col("channel_code") == total["channel_code"]
-    return corrected(total, study.figures["quality"].filter(mine))
+    return corrected(total, errors_of(study, total["channel_code"], words.TOTAL))
 
 
 def with_error(study: Study, total: dict[str, Any]) -> dict[str, Any]:

@@ -7,9 +7,11 @@ from typing import Any
 import polars as pl
 
 from jobs.core import words
+from jobs.core.shares import RECEIVED
+from jobs.gold.measures import DEFINITION
 from jobs.report import audited
 from jobs.report.blocks import Block, Cell, Column, Section, Table, number, stacked
-from jobs.report.figures import COUNTED, DEFINITION, SUMS
+from jobs.report.figures import SUMS
 from jobs.report.study import (
     CERTAIN_LEGEND,
     UNDECIDED_LEGEND,
@@ -138,7 +140,7 @@ def base_finding(bases: pl.DataFrame) -> str:
 
 def summed(study: Study, channel: str) -> dict[str, dict[str, Any]]:
     """What each definition says of a channel."""
-    is_mine = pl.col("direction_code").is_in(COUNTED) & (pl.col("channel_code") == channel)
+    is_mine = pl.col("direction_code").is_in(RECEIVED) & (pl.col("channel_code") == channel)
     table = study.figures["volume"].filter(is_mine)
     rows = table.group_by("definition_code").agg(pl.col(list(SUMS)).sum()).to_dicts()
     return {row["definition_code"]: row for row in rows if row["units"]}

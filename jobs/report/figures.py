@@ -9,22 +9,20 @@ from __future__ import annotations
 
 import polars as pl
 
-from jobs.core.shares import CALLS
+from jobs.core.shares import CALL_SHARES
+from jobs.gold.correcting import AUDITED, DISTANCES, ESTIMATES
 
-DEFINITION = "OPERATOR"
-MEASURE = "attempted"
-COUNTED = ("inbound", "internal")
 TOP_NETWORKS, TOP_ORIGINS, TOP_DESTINATIONS, TOP_CAMPAIGNS = 10, 7, 7, 8
 # Measures whose share of spam is set side by side.
 BASES = ("recipients", "attempted", "maawg_abusive", "maawg_unaltered_delivered")
 CAMPAIGN = ("operator_id", "channel_code", "campaign_hash")
 
 TEXT, WHOLE, MONEY = pl.String, pl.Int64, pl.Decimal(20, 4)
-EXACT = pl.Decimal(20, 4)
+EXACT, FINE = pl.Decimal(20, 4), pl.Decimal(38, 6)
 Kinds = dict[str, pl.DataType | type[pl.DataType]]
 SUMS = {"units": WHOLE, "spam_certain": WHOLE, "spam_possible": WHOLE}
 # Of the units, those whose content was seen and those that an audit speaks for, with the spam in these; and
-# the ends of all spam with the filters' errors in them: see jobs/report/correcting.py.
+# the ends of all spam with the filters' errors in them: see jobs/gold/correcting.py.
 ENDS_OF_SPAM: Kinds = {
     "seen_units": WHOLE,
     "audited_units": WHOLE,
@@ -32,16 +30,6 @@ ENDS_OF_SPAM: Kinds = {
     "spam_low": EXACT,
     "spam_high": EXACT,
 }
-ESTIMATES = ("prevalence", "sensitivity", "specificity")
-# What a filter made of a message, and the share of spam in it.
-CALL_SHARES = tuple(f"{call}_spam_share" for call in CALLS)
-# What an audit or a test says of a channel's month.
-TOLD = (
-    "quality_method_code",
-    "sampled_count",
-    "labelled_count",
-    *(f"{name}{end}" for name in (*ESTIMATES, *CALL_SHARES) for end in ("", "_low", "_high")),
-)
 # What gather() gives and build() takes.
 FIGURES: dict[str, Kinds] = {
     # Operators, channels, directions and definitions: all traffic, outbound and transit too.
@@ -149,6 +137,18 @@ FIGURES: dict[str, Kinds] = {
         **{
             f"{name}{end}": pl.Float64 for name in (*ESTIMATES, *CALL_SHARES) for end in ("", "_low", "_high")
         },
+    },
+    # What that makes of channels (_T) and types: rows of gold.spam_corrected_monthly.
+    "errors": {
+        "operator_id": TEXT,
+        "period_code": TEXT,
+        "channel_code": TEXT,
+        "spam_type_code": TEXT,
+        "quality_method_code": TEXT,
+        "seen_units": WHOLE,
+        **dict.fromkeys(AUDITED, WHOLE),
+        "audited_spam": FINE,
+        **dict.fromkeys(DISTANCES, FINE),
     },
     # How often filters err in a part of a channel, as a band of the score: only where there is an audit.
     "quality_parts": {

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from collections import defaultdict
 from collections.abc import Callable, Collection
 
 import polars as pl
 
-from jobs.core.words import OTHER, UNKNOWN, reference
+from jobs.core.contracts import reference
+from jobs.core.shares import RECEIVED
+from jobs.core.words import OTHER, TOTAL, UNKNOWN
+from jobs.gold import correcting, measures
+from jobs.gold.correcting import TOLD
 from jobs.gold.filter_quality_monthly import CHANNEL, flagged
+from jobs.gold.measures import DEFINITION, MEASURE
 from jobs.gold.origins import origin, origin_kind
-from jobs.report import correcting
+from jobs.gold.spam_corrected_monthly import BETWEEN, PARTS
 from jobs.report.figures import (
     BASES,
     CAMPAIGN,
-    COUNTED,
-    DEFINITION,
     ENDS_OF_SPAM,
     FIGURES,
-    MEASURE,
     SUMS,
-    TOLD,
     TOP_CAMPAIGNS,
     TOP_DESTINATIONS,
     TOP_NETWORKS,
@@ -42,12 +41,12 @@ def gather(
     known = correcting.rates(estimated)
     figures = of_volume(volume, known)
     figures |= of_types(read("gold.spam_type_daily"), volume, estimated)
-    figures |= of_routes(counted(read("gold.spam_route_daily"), has_stage=False), known)
+    figures |= of_corrected(read("gold.spam_corrected_monthly"))
     figures |= of_campaigns(read("gold.campaign_daily"))
     figures |= {
         "type_coverage": type_coverage(read("gold.type_coverage_daily")),
         "bypass": bypass(read("gold.bypass_indicator_daily")),
-        "countries": countries(read("gold.spam_source_monthly"), known),
+        "routes": routes(counted(read("gold.spam_route_daily"), has_stage=False), known),
         "networks": networks(counted(read("gold.spam_source_daily")), known),
         "effort": effort(read("gold.countermeasure_effort_daily")),
         "quality_parts": estimated.filter(pl.col("stratum_code").str.contains("._T.", literal=True)),
@@ -66,13 +65,11 @@ def of_operators(
 
 def of_volume(volume: pl.DataFrame, known: pl.DataFrame) -> dict[str, pl.DataFrame]:
     """The figures of gold.spam_volume_daily."""
-    in_measure, received = volume.filter(measured()), counted(volume)
+    in_measure = volume.filter(measured())
     return {
         "volume": in_measure.group_by(keys_of("volume")).agg(SPAM),
         "days": days(volume),
-        "daily": correcting.corrected(received, keys_of("daily"), known),
         "bases": bases(volume),
-        "stages": correcting.corrected(received, keys_of("stages"), known, is_decided_by_call=True),
         "quality": quality(in_measure, known),
     }
 
@@ -85,12 +82,27 @@ def of_types(types: pl.DataFrame, volume: pl.DataFrame, estimated: pl.DataFrame)
     }
 
 
-def of_routes(route: pl.DataFrame, known: pl.DataFrame) -> dict[str, pl.DataFrame]:
-    """The figures of gold.spam_route_daily."""
+def of_corrected(corrected: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """The figures of gold.spam_corrected_monthly: parts of channels, and what the errors of filters make of
+    channels and types."""
+    own = corrected.filter(pl.col("definition_code") == DEFINITION)
     return {
-        "routes": routes(route, known),
-        "transits": correcting.corrected(route, keys_of("transits"), known),
+        "daily": parts(own, "day", "daily").with_columns(pl.col("period_date").str.to_date()),
+        "stages": parts(own, "stage", "stages"),
+        "countries": parts(own, "country", "countries"),
+        "transits": parts(own, "transit", "transits"),
+        "errors": own.filter(pl.col("breakdown_code").is_in([TOTAL, "type"])).rename(
+            {"part_code": "spam_type_code"}
+        ),
     }
+
+
+def parts(corrected: pl.DataFrame, breakdown: str, figure: str) -> pl.DataFrame:
+    """Parts of operators' months added up, under the names that the figure has for them."""
+    names = PARTS[breakdown]
+    rows = corrected.filter(pl.col("breakdown_code") == breakdown)
+    named = pl.col("part_code").str.splitn(BETWEEN, len(names)).struct.rename_fields(names)
+    return correcting.added_up(rows.with_columns(named.struct.unnest()), keys_of(figure))
 
 
 def of_campaigns(campaign: pl.DataFrame) -> dict[str, pl.DataFrame]:
@@ -115,39 +127,13 @@ def total(name: str) -> pl.Expr:
 
 
 def measured(has_stage: bool = True, measure: str = MEASURE) -> pl.Expr:
-    """Whether a row is in the sum that ref.measure permits, by unit, stage and outcome, at its day.
-
-    In a table without stages, the units whose every cell is in the sum.
-    """
-    windows: dict[tuple[str, str], list[dict[str, str]]] = defaultdict(list)
-    for row in reference("measure"):
-        if row["measure_code"] == measure:
-            windows[row["valid_from"], row["valid_to"]].append(row)
-    condition = pl.lit(False)
-    for (start, end), rows in windows.items():
-        if has_stage:
-            cells = [
-                f"{r['unit_code']}|{r['stage_code']}|{r['outcome_code']}" for r in rows if is_included(r)
-            ]
-            inside = pl.concat_str("unit_code", "stage_code", "outcome_code", separator="|").is_in(cells)
-        else:
-            partly = {r["unit_code"] for r in rows if not is_included(r)}
-            inside = pl.col("unit_code").is_in(sorted({r["unit_code"] for r in rows} - partly))
-        valid = pl.col("period_date") >= dt.date.fromisoformat(start)
-        if end:
-            valid &= pl.col("period_date") < dt.date.fromisoformat(end)
-        condition |= inside & valid
-    return condition
-
-
-def is_included(row: dict[str, str]) -> bool:
-    return row["is_included"] == "true"
+    """Whether a row is in a sum of ref.measure."""
+    return measures.measured(reference("ref.measure"), has_stage, measure)
 
 
 def counted(table: pl.DataFrame, has_stage: bool = True, measure: str = MEASURE) -> pl.DataFrame:
     """Rows that totals over operators add: inbound and internal, by the operators' own definition of spam."""
-    mine = pl.col("direction_code").is_in(COUNTED) & (pl.col("definition_code") == DEFINITION)
-    return table.filter(mine & measured(has_stage, measure))
+    return table.filter(measures.is_counted() & measured(has_stage, measure))
 
 
 def bases(volume: pl.DataFrame) -> pl.DataFrame:
@@ -213,13 +199,6 @@ def bypass(table: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def countries(monthly: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
-    """Countries with the traffic that came from them."""
-    # A month is measured as at its first day.
-    dated = monthly.with_columns(period_date=pl.concat_str("period_code", pl.lit("-01")).str.to_date())
-    return correcting.corrected(counted(dated, has_stage=False), keys_of("countries"), known)
-
-
 def networks(source: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
     """The networks of known address with most certain spam; a lake may hold millions."""
     keys = keys_of("networks")
@@ -244,7 +223,7 @@ def networks(source: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
 
 def campaigns(campaign: pl.DataFrame) -> pl.DataFrame:
     """The largest that came in, each operator's on its last day: logs arrive at different times."""
-    came_in = pl.col("direction_codes").list.eval(pl.element().is_in(COUNTED)).list.any()
+    came_in = pl.col("direction_codes").list.eval(pl.element().is_in(RECEIVED)).list.any()
     received = campaign.filter(came_in)
     last_day = pl.col("period_date").max().over("operator_id", "channel_code")
     return (

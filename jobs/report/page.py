@@ -17,6 +17,7 @@ import polars as pl
 from markupsafe import Markup
 
 from jobs.core import words
+from jobs.gold.measures import MEASURE
 from jobs.report import (
     accounts,
     audited,
@@ -29,7 +30,7 @@ from jobs.report import (
     volumes,
 )
 from jobs.report.blocks import Section
-from jobs.report.figures import FIGURES, MEASURE
+from jobs.report.figures import FIGURES
 from jobs.report.gather import gather
 from jobs.report.study import EXPECTED, Study, channel_name, share_bar, spam_range
 

@@ -11,12 +11,13 @@ from typing import Any
 import polars as pl
 
 from jobs.core.contracts import contract
+from jobs.core.errors import ObservatoryError
 from jobs.engine.lake import Lake
 from jobs.settings.config import Observatory
 from jobs.state.validations import standing
 
 PROJECT = Path(__file__).resolve().parents[2]
-VOLUME = "gold.spam_volume_daily"
+VOLUME, CORRECTED = "gold.spam_volume_daily", "gold.spam_corrected_monthly"
 # The digest of a page's inputs, beside it.
 INPUTS = "inputs.sha256"
 # The code and reference data that a page depends on.
@@ -45,6 +46,11 @@ def write(lake: Lake, settings: Observatory, folder: Path) -> Path:
 
     record.unlink(missing_ok=True)
     versions = given["about"]["versions"]
+    if VOLUME in versions and CORRECTED not in versions:
+        raise ObservatoryError(
+            f"{lake.root}: gold is of an earlier version, without {CORRECTED}, which the page reads: the next"
+            " `observatory run` computes it"
+        )
     figures = page.gather(
         lambda table: lake.read(table, versions.get(table), counts_of(table)),
         [each.id for each in settings.operator],

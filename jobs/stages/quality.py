@@ -17,6 +17,7 @@ from jobs.core.checksum import checksums
 from jobs.core.contracts import contract, reference_digest, rows_frame
 from jobs.core.errors import ValidationHeld
 from jobs.engine import record
+from jobs.engine.lake import read_files
 from jobs.engine.record import Periods
 from jobs.stages import runner, validator
 from jobs.stages.checks import message
@@ -26,11 +27,10 @@ TABLE = "gold.filter_quality_monthly"
 AUDIT = ("silver.audit_sample", "silver.audit_label")
 VOLUME = "gold.spam_volume_daily"
 CORRECTED = "gold.spam_corrected_monthly"
-DAY, MONTH = "period_date", "period_code"
 
 
 def refresh(work: Run) -> None:
-    """Compute the operator-months whose audit, test or counts changed, validate them, replace what differs."""
+    """Compute the operator-months whose audit, test or counts changed, and replace what differs."""
     estimate(work)
     correct(work)
 
@@ -81,11 +81,21 @@ def stale_months(table: str, known: record.State, inputs: Mapping[tuple[str, str
 
 
 def read_months(work: Run, table: str, wanted: Periods) -> pl.DataFrame:
-    """The rows of a table of operator-months, by days or by months, without its sketches."""
+    """The rows of a table of operator-months, without its sketches, which are most of its bytes."""
     about = contract(table)
-    month = pl.col(DAY).dt.strftime("%Y-%m") if about.period == DAY else pl.col(MONTH)
-    version = None if table in AUDIT else work.lake.versions().get(table)
-    return work.lake.read(table, version, where=months(month, wanted))
+    period, versions = str(about.period), work.lake.versions()
+    # Samples and labels are as they were written last; of gold, what the last finished stage left.
+    version = None if table in AUDIT else versions.get(table)
+    files = (
+        work.lake.files(
+            table,
+            version,
+            lambda partition: str(partition[period])[:7] in wanted.get(str(partition["operator_id"]), ()),
+        )
+        if table in AUDIT or version is not None
+        else []
+    )
+    return read_files(table, files, [field.name for field in about.fields if field.type != "binary"])
 
 
 def store(
@@ -103,14 +113,6 @@ def store(
     changed, rows = record.differing(table, checksums(frame, table), known, candidates, inputs)
     runner.write(work, table, frame, changed)
     record.add_stage(work.lake, work.run_id, "quality", started, [table], rows)
-
-
-def months(month: pl.Expr, wanted: Periods) -> pl.Expr:
-    """Whether a row is of one of these operator-months. month: the row's month, as 2026-11."""
-    return pl.any_horizontal(
-        (pl.col("operator_id") == operator) & month.is_in(sorted(of_operator))
-        for operator, of_operator in sorted(wanted.items())
-    )
 
 
 def inputs_of(work: Run, known: record.State) -> dict[tuple[str, str], str]:

@@ -176,7 +176,7 @@ def test_a_job_takes_the_tables_that_its_contract_reads(table: str) -> None:
 def test_a_run_computes_every_job_of_silver_and_gold() -> None:
     """A table that no stage names has a contract, a job and a golden case, and never a row."""
     # Computed after gold, and when labels are loaded.
-    of_audits = {quality.TABLE}
+    of_audits = {quality.TABLE, quality.CORRECTED}
     made = {table for table in JOBS if table.startswith(("silver.", "gold."))}
     assert made == {*silver_stage.SILVER, *gold_stage.GOLD} | of_audits
 

@@ -14,7 +14,7 @@ import pytest
 
 from jobs.core.contracts import reference, rows_frame
 from jobs.gold import spam_volume_daily
-from jobs.report.figures import DEFINITION
+from jobs.gold.measures import DEFINITION
 from jobs.report.gather import measured
 
 DAY = dt.date(2026, 11, 24)

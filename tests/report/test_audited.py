@@ -16,12 +16,23 @@ from hypothesis import strategies as st
 
 from jobs.core import words
 from jobs.core.attributes import ATTRIBUTES
+from jobs.core.shares import CALL_SHARES
 from jobs.report import audited, content_types
-from jobs.report.figures import CALL_SHARES, FIGURES
+from jobs.report.figures import FIGURES
 from jobs.report.page import build
 from jobs.report.study import Study
 from tests.report.test_report import plain, read
-from tests.support.report_figures import ABOUT, MAIL, OPERATORS, PARTS, audited_figures, figures, validation
+from tests.support.report_figures import (
+    ABOUT,
+    MAIL,
+    OPERATORS,
+    PARTS,
+    audited_figures,
+    errors,
+    estimated,
+    figures,
+    validation,
+)
 
 TOTAL = {"channel_code": "EMAIL", "units": 10_000, "spam_certain": 5_000, "spam_possible": 5_200}
 
@@ -41,7 +52,7 @@ def seen(*rows: tuple[int, int, int, tuple[float, float, float] | None]) -> pl.D
         }
         for place, (units, certain, possible, ends) in enumerate(rows)
     ]
-    return pl.DataFrame(made, schema=FIGURES["quality"])
+    return errors(pl.DataFrame(made, schema=FIGURES["quality"]))
 
 
 def test_an_audited_part_stands_in_place_of_what_was_counted() -> None:
@@ -247,10 +258,10 @@ def test_a_channel_is_estimated_by_the_share_of_each_call() -> None:
     row = {"units": 100, "spam_certain": 30, "spam_possible": 40, "prevalence": 0.5}
     shares = dict(zip(CALL_SHARES, (0.9, 0.5, 0.1), strict=True))
     told = {
-        "of each": audited.estimated(row | shares),
-        "but of one": audited.estimated(row | shares | {CALL_SHARES[1]: None}),
-        "of none": audited.estimated(row | dict.fromkeys(CALL_SHARES)),
-        "of a type": audited.estimated(row),
+        "of each": estimated(row | shares),
+        "but of one": estimated(row | shares | {CALL_SHARES[1]: None}),
+        "of none": estimated(row | dict.fromkeys(CALL_SHARES)),
+        "of a type": estimated(row),
     }
     assert {name: (each.units, each.certain, each.possible) for name, each in told.items()} == {
         "of each": (100, 30, 40),
@@ -321,7 +332,7 @@ def test_months_of_one_test_add_up_and_those_of_audits_as_squares() -> None:
             quality_row(**month) | {"operator_id": operator, "quality_method_code": method}
             for operator, month in zip(operators, months, strict=True)
         ]
-        found = audited.corrected(total, pl.DataFrame(rows, schema=FIGURES["quality"]))
+        found = audited.corrected(total, errors(pl.DataFrame(rows, schema=FIGURES["quality"])))
         widths[method, operators] = (found.low, found.high)
     # 30 below and 40 above in each month.
     apart = (math.floor(400 - 30 * 2**0.5), math.ceil(400 + 40 * 2**0.5))
@@ -336,7 +347,7 @@ def test_a_call_without_a_share_stays_as_counted_in_the_channel() -> None:
     shares = dict(zip(CALL_SHARES, (0.9, None, 0.1), strict=True))
     row = quality_row(units=100, spam_certain=30, spam_possible=40, **shares)
     row |= {"prevalence": 0.5, "prevalence_low": 0.5, "prevalence_high": 0.5}
-    found = audited.corrected(row, pl.DataFrame([row], schema=FIGURES["quality"]))
+    found = audited.corrected(row, errors(pl.DataFrame([row], schema=FIGURES["quality"])))
     assert (found.low, found.high, found.share) == (27 + 6, 27 + 6 + 10, 0.9)
 
 

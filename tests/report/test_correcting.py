@@ -13,12 +13,11 @@ import polars as pl
 import pytest
 
 from jobs.core.contracts import rows_frame
-from jobs.core.shares import CALLS
-from jobs.report import correcting
-from jobs.report.audited import estimated
-from jobs.report.figures import CALL_SHARES
+from jobs.core.shares import CALL_SHARES, CALLS
+from jobs.gold import correcting
 from jobs.stats import prevalence
 from tests.stats.test_prevalence import Truth, audited
+from tests.support.report_figures import estimated
 
 QUALITY = "gold.filter_quality_monthly"
 SHARES = {"flagged": (0.9, 0.8, 0.95), "undecided": (0.5, 0.0, 1.0), "passed": (0.1, 0.05, 0.2)}

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from jobs.core.contracts import reference, rows_frame
 from jobs.gold import (
+    spam_corrected_monthly,
     spam_route_daily,
     spam_source_daily,
     spam_source_monthly,
@@ -24,6 +25,8 @@ from tests.gold.test_merge_law import OPERATORS, row_of
 SUMS = ["units", "spam_certain", "spam_possible"]
 COUNTRIES = ["FRA", "DEU", "GBR", None]
 LINKS = ["on-net", "hub", "peer", "internet", "aggregator", None]
+# What gold corrects.
+COUNTED = ("spam_volume_daily", "spam_type_daily", "spam_route_daily", "spam_source_monthly")
 # Sections that divide all that came in.
 WHOLE = ("daily", "types", "routes", "transits", "countries", "stages")
 
@@ -57,6 +60,12 @@ def figures_of(rows: list[dict[str, Any]]) -> dict[str, pl.DataFrame]:
         "gold.spam_source_daily": source,
         "gold.spam_source_monthly": spam_source_monthly.transform(source, OPERATORS),
     }
+    made["gold.spam_corrected_monthly"] = spam_corrected_monthly.transform(
+        *(made[f"gold.{name}"] for name in COUNTED),
+        rows_frame([], "gold.filter_quality_monthly"),
+        given_["definition"],
+        reference("ref.measure"),
+    )
     return gather(lambda table: made[table] if table in made else rows_frame([], table))
 
 

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from jobs.core import words
 from jobs.core.contracts import CODELISTS, rows_frame
+from jobs.core.errors import ObservatoryError
 from jobs.engine.lake import Lake
 from jobs.report import (
     accounts,
@@ -40,7 +41,7 @@ from jobs.report.page import build, gather
 from jobs.report.study import Study
 from jobs.settings import config
 from tests.conftest import ROOT
-from tests.support.report_figures import ABOUT, OPERATORS, figures, validation
+from tests.support.report_figures import ABOUT, OPERATORS, figures, validation, with_corrected
 
 VOID = {"meta", "link", "br", "path", "rect", "line"}
 
@@ -687,7 +688,7 @@ def tables() -> dict[str, Any]:
         "passed_spam_share_low": Decimal("0.25"),
         "passed_spam_share_high": Decimal("0.25"),
     }
-    return {
+    return with_corrected({
         # An audit is believed before a test elsewhere; one that nobody labelled says nothing.
         "gold.filter_quality_monthly": [
             audit | {"quality_method_code": "rogan_gladen", "prevalence": Decimal("0.9")},
@@ -726,7 +727,7 @@ def tables() -> dict[str, Any]:
             cost | {"period_code": "2026-10", "amount_p50": Decimal(9)},
         ],
         "bronze.file": [file, file | {"piece_id": "a2"}, file | {"stream_id": "b", "piece_id": "b1"}],
-    }
+    })  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -1022,3 +1023,16 @@ def test_money(amount: float, text: str) -> None:
 
 def test_a_time_is_told_in_utc() -> None:
     assert plain(words.moment("2026-11-07T08:12:00+02:00")) == "7 November 2026, 06:12 UTC"
+
+
+def test_a_lake_without_what_audits_correct_is_to_be_run_again(
+    settings: config.Observatory, tables: dict[str, Any], tmp_path: Path
+) -> None:
+    """Its gold was computed before there was the table: days and countries would be missing on the page."""
+    lake, table = Lake(str(tmp_path / "lake")), "gold.spam_volume_daily"
+    lake.append(rows_frame(tables[table], table), table)
+    versions = [{"table_name": table, "version": lake.version(table)}]
+    run = {"run_id": "r1", "stage_name": "gold", "table_versions": versions, "finished_at": FINISHED}
+    lake.append(rows_frame([run], "meta.run"), "meta.run")
+    with pytest.raises(ObservatoryError, match=r"without gold\.spam_corrected_monthly.*`observatory run`"):
+        write.write(lake, settings, tmp_path / "page")

@@ -4,6 +4,7 @@ are sums of the same cells, and deterministic."""
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
 from itertools import product
@@ -12,7 +13,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from jobs.core.shares import CALLS
+from jobs.core.contracts import conform, contract, reference, rows_frame
+from jobs.core.shares import CALL_SHARES, CALLS
+from jobs.gold import spam_corrected_monthly
+from jobs.gold.correcting import whole
 from jobs.report.figures import ENDS_OF_SPAM, FIGURES, SUMS
 
 OPERATORS = [
@@ -224,7 +228,11 @@ def figures() -> dict[str, pl.DataFrame]:
         "costs": costs(),
         "coverage": coverage(),
     }
-    made |= {"types": summed("types", mine), **parts()}
+    made |= {
+        "types": summed("types", mine),
+        **parts(),
+        "errors": errors(made["quality"], made["type_quality"]),
+    }
     return {name: made[name].select(list(schema)).cast(schema) for name, schema in FIGURES.items()}
 
 
@@ -350,6 +358,48 @@ def type_quality(mine: pl.DataFrame) -> pl.DataFrame:
     return summed.with_columns(absent)
 
 
+def with_corrected(tables: dict[str, list[dict[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
+    """Rows of gold tables with those that gold computes of them: what audits and tests correct."""
+    table = "gold.spam_corrected_monthly"
+    given = [
+        reference(name) if name.startswith("ref.") else rows_frame(tables.get(name, []), name)
+        for name in contract(table).reads
+    ]
+    return tables | {table: conform(spam_corrected_monthly.transform(*given), table).to_dicts()}
+
+
+def errors(quality: pl.DataFrame, types: pl.DataFrame | None = None) -> pl.DataFrame:
+    """What the errors of filters make of channels, and of types, of which no share of a call is known."""
+    channels = whole(quality.cast({name: FIGURES["quality"][name] for name in quality.columns}))
+    found = [channels.with_columns(spam_type_code=pl.lit("_T"))]
+    if types is not None:
+        unknown = [pl.lit(None, pl.Float64).alias(name) for name in CALL_SHARES]
+        kinds = {name: FIGURES["type_quality"][name] for name in types.columns}
+        found.append(whole(types.cast(kinds).with_columns(unknown)))
+    schema = FIGURES["errors"]
+    return pl.concat(each.select(pl.col(name).cast(kind) for name, kind in schema.items()) for each in found)
+
+
+@dataclass(frozen=True)
+class Estimated:
+    """What an audit or a test covers of one channel's month, and the spam that it says there is."""
+
+    units: int
+    certain: int
+    possible: int
+    spam: float
+
+
+def estimated(row: dict[str, Any]) -> Estimated:
+    """row: what filters saw of a channel, with what an audit or a test says of it."""
+    seen = pl.DataFrame(
+        [{"quality_method_code": "audit", "prevalence": 0.0} | row], schema=FIGURES["quality"]
+    )
+    (found,) = whole(seen).to_dicts()
+    counts = (found[f"audited_{name}"] for name in ("units", "certain", "possible"))
+    return Estimated(*counts, float(found["audited_spam"]))
+
+
 def audited_figures(*operators: str) -> dict[str, pl.DataFrame]:
     """The figures with an audit of these operators, and a test elsewhere of the first one's filter."""
     of_operators = pl.col("operator_id").is_in(operators)
@@ -405,6 +455,7 @@ def audited_figures(*operators: str) -> dict[str, pl.DataFrame]:
     ]
     made = {"quality": table, "type_quality": typed}
     made["quality_parts"] = pl.DataFrame(of_parts, schema=FIGURES["quality_parts"])
+    made["errors"] = errors(table, typed)
     return (
         figures()
         | parts(*operators)

@@ -1,7 +1,15 @@
-"""How often filters err, in counts by anything: days, stages, countries, routes.
+"""How often filters err: from audits and tests into counts, of a channel or of anything in it.
 
-An audit or a test tells of a channel's month how often the filter errs, and a synthetic estimator (Rao and
-Molina 2015, chapter 3) takes that to every part of the month. There are two kinds of parts.
+An audit or a test tells of a channel's month how often the filter errs. docs/audit-method.md derives what
+follows. gold.spam_corrected_monthly has the result for each operator's month; figures over several months
+and operators add its rows.
+
+Of a channel and of a type, spam is the units of each call of the filter (flagged, undecided, passed) times
+its share of spam, or units x prevalence where no share is known, as of a type; the interval is as far from
+that as the units are times the ends of prevalence from prevalence.
+
+To every part of the month a synthetic estimator takes it (Rao and Molina 2015, chapter 3). There are two
+kinds of parts.
 
 - What a message was before the filter saw it, as its day, its source and its route. Assumed is that the
   filter errs alike in all such parts: it flags the same share Se of spam, and lets pass the same share Sp of
@@ -42,13 +50,19 @@ from operator import add
 
 import polars as pl
 
-from jobs.core.shares import CALLS, CONTENT_SEEN
+from jobs.core.shares import CALL_SHARES, CALLS, CONTENT_SEEN, ENDS
 from jobs.gold.counting import CONTENT_NAMES
 from jobs.gold.filter_quality_monthly import CHANNEL
-from jobs.report.figures import CALL_SHARES, SUMS, TOLD
 
+SUMS = ("units", "spam_certain", "spam_possible")
 # Counts of the units whose content the filter had, by the name of the count that each is part of.
 SEEN = {"units": "seen_units", "spam_certain": "seen_certain", "spam_possible": "seen_possible"}
+ESTIMATES = ("prevalence", "sensitivity", "specificity")
+# What an audit or a test says of a channel's month.
+TOLD = (
+    *("quality_method_code", "sampled_count", "labelled_count"),
+    *(f"{name}{end}" for name in (*ESTIMATES, *CALL_SHARES) for end in ENDS),
+)
 # So many standard errors of chance are within 95%.
 QUANTILE = 1.96
 # Estimates of one operator's month are rounded to this many digits before they are added up, so that sums
@@ -60,8 +74,13 @@ SIDES = ("below", "above")
 # they move with each other.
 RATES_MOVED = ("caught", "clean")
 TOGETHER = (*RATES_MOVED, "calls")
-# What is added up over operators; distances are squares there.
-KEPT = ("counted_certain", "counted_possible", "audited_units", "audited_spam", *SIDES)
+# How far the ends of an interval are from its estimate, in what adds up over months: the square of what was
+# drawn for a month alone, and the distances of what moves together.
+DISTANCES = tuple(f"{side}_{each}" for side in SIDES for each in ("drawn", *TOGETHER))
+# Of the units that an audit or a test covers: how many they are, and what the filter counted of them.
+AUDITED = ("audited_units", "audited_certain", "audited_possible")
+# What is added up of rows of months.
+ADDED = (*SUMS, "seen_units", *AUDITED, "audited_spam", *DISTANCES)
 NOTHING = pl.lit(0.0)
 
 
@@ -80,21 +99,61 @@ def rates(estimated: pl.DataFrame) -> pl.DataFrame:
     return best.select(*CHANNEL, *TOLD, *of_calls)
 
 
+def whole(seen: pl.DataFrame) -> pl.DataFrame:
+    """Channels or types of operators' months, with what an audit or a test says of each.
+
+    seen: units, spam_certain and spam_possible of the messages whose content filters saw, and prevalence and
+    shares of calls, null where they are not known. By the share of each call, so that parts add up to it; a
+    call without a share, for the sample had none of it, stays as counted. By prevalence where no share is
+    known.
+    """
+    rate = {name: pl.col(name).cast(pl.Float64) for name in (*CALL_SHARES, "prevalence")}
+    counts = calls(*SUMS)
+    has_share = {call: pl.col(share).is_not_null() for call, share in zip(CALLS, CALL_SHARES, strict=True)}
+    has_shares = pl.any_horizontal(has_share.values())
+    audited = {
+        call: pl.when(pl.col("prevalence").is_null() | (has_shares & ~has_share[call]))
+        .then(0)
+        .otherwise(counts[call])
+        for call in CALLS
+    }
+    by_calls = summed(
+        audited[call] * rate[share].fill_null(0.0) for call, share in zip(CALLS, CALL_SHARES, strict=True)
+    )
+    by_prevalence = pl.col("units") * rate["prevalence"].fill_null(0.0)
+    made = {
+        "seen_units": pl.col("units"),
+        **audited_counts(audited),
+        "audited_spam": pl.when(has_shares).then(by_calls).otherwise(by_prevalence).cast(EXACT),
+    }
+    for side, end in zip(SIDES, ("prevalence_low", "prevalence_high"), strict=True):
+        away = (pl.col(end).cast(pl.Float64) - rate["prevalence"]).abs()
+        distance = summed(audited.values()) * away.fill_null(0.0)
+        made[f"{side}_drawn"] = pl.when(is_test()).then(NOTHING).otherwise(distance**2).cast(EXACT)
+        made[f"{side}_calls"] = pl.when(is_test()).then(distance).otherwise(NOTHING).cast(EXACT)
+        made |= {f"{side}_{name}": NOTHING.cast(EXACT) for name in RATES_MOVED}
+    return seen.with_columns(**made)
+
+
 def corrected(
-    rows: pl.DataFrame,
-    keys: list[str],
-    known: pl.DataFrame,
-    is_decided_by_call: bool = False,
+    rows: pl.DataFrame, keys: list[str], known: pl.DataFrame, is_decided_by_call: bool = False
 ) -> pl.DataFrame:
-    """Rows by the keys, of which channel_code is one, with the counts and the filters' errors in them.
+    """Parts of a channel by the keys, over all operators and months: of_months() added up."""
+    return added_up(of_months(rows, keys, known, is_decided_by_call), keys)
+
+
+def of_months(
+    rows: pl.DataFrame, keys: list[str], known: pl.DataFrame, is_decided_by_call: bool = False
+) -> pl.DataFrame:
+    """Parts of a channel by the keys, for each operator and month, with the filters' errors in them.
 
     rows: of one definition and of received traffic, with operator_id, and period_date or period_code; with
     unit_code and stage_code, or with content_units, content_certain and content_possible. known: rates().
     is_decided_by_call: whether the keys are decisions of the filter rather than properties of the messages.
 
-    Columns beside the counts: seen_units, of which content was there; audited_units, of these the ones that
-    an audit or a test covers, and audited_spam, how much of it is spam by that; spam_low and spam_high, the
-    ends of all spam, which are spam_certain and spam_possible where nothing was audited.
+    Columns beside the counts: quality_method_code; seen_units, of which content was there; audited_units, of
+    these the ones that an audit or a test covers, and audited_spam, how much of it is spam by that; and
+    DISTANCES.
     """
     month = pl.col("period_code") if "period_code" in rows.columns else month_of("period_date")
     of_month = rows.lazy().with_columns(period_code=month, **seen(rows.columns))
@@ -104,15 +163,22 @@ def corrected(
         *CHANNEL, "quality_method_code", pl.col(*columns(), *populations).cast(pl.Float64)
     )
     told = cells.join(of_calls, on=CHANNEL, how="left").with_columns(**parts(is_decided_by_call))
+    return told.select(*dict.fromkeys([*CHANNEL, *keys]), "quality_method_code", *ADDED).collect()
+
+
+def added_up(months: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
+    """Parts of operators' months as those of all of them, by the keys, of which channel_code is one, with the
+    ends of all spam: spam_low and spam_high, which are spam_certain and spam_possible where nothing was
+    audited.
+    """
     # What moves together does so in all months of an operator: sums first, then squares.
-    moved = [f"{side}_{each}" for side in SIDES for each in TOGETHER]
-    of_operators = told.group_by(*dict.fromkeys(["operator_id", "channel_code", *keys])).agg(
-        pl.col(*SUMS, "seen_units", *KEPT, *moved).sum()
-    )
+    of_operators = months.lazy().group_by(*dict.fromkeys(["operator_id", "channel_code", *keys]))
+    kept = [name for name in ADDED if name not in DISTANCES]
     added = (
-        of_operators.with_columns(**squares())
+        of_operators.agg(pl.col(ADDED).sum())
+        .with_columns(**squares())
         .group_by(keys)
-        .agg(pl.col(*SUMS, "seen_units", *KEPT).sum())
+        .agg(pl.col(*kept, *SIDES).sum())
         .with_columns(**ends())
     )
     return added.with_columns(pl.col("audited_spam").cast(END)).collect()
@@ -125,7 +191,7 @@ def month_of(day: str) -> pl.Expr:
 
 def columns() -> list[str]:
     """The columns of rates() that describe a channel's errors."""
-    return [f"{rate}{end}" for rate in RATES for end in ("", "_low", "_high")]
+    return [f"{rate}{end}" for rate in RATES for end in ENDS]
 
 
 def seen(names: list[str]) -> dict[str, pl.Expr]:
@@ -192,22 +258,26 @@ def parts(is_decided_by_call: bool) -> dict[str, pl.Expr]:
         # A filter that may be no better than chance, or was audited in one call alone, cannot be inverted.
         is_able = (power > 0).fill_null(False)
         found = either(is_able, either(is_test(), of_test(units), of_audit(units)), found)
-    made = {
-        "audited_units": summed(audited.values()),
-        "audited_spam": found.spam.cast(EXACT),
-        "counted_certain": pl.col("spam_certain") - audited["flagged"],
-        "counted_possible": pl.col("spam_possible") - audited["flagged"] - audited["undecided"],
-    }
+    made = {**audited_counts(audited), "audited_spam": found.spam.cast(EXACT)}
     for place, side in enumerate(SIDES):
         moved = {name: distance[place] for name, distance in found.moved.items()}
         of_calls = summed(moved.pop(call) for call in CALLS)
         apart = summed(distance[place] ** 2 for distance in found.moved.values())
         squares = found.chance[place] + pl.when(is_test()).then(NOTHING).otherwise(apart)
-        made[side] = squares.cast(EXACT)
+        made[f"{side}_drawn"] = squares.cast(EXACT)
         for name in TOGETHER:
             distance = of_calls if name == "calls" else moved.get(name, NOTHING)
             made[f"{side}_{name}"] = pl.when(is_test()).then(distance).otherwise(NOTHING).cast(EXACT)
     return made
+
+
+def audited_counts(audited: dict[str, pl.Expr]) -> dict[str, pl.Expr]:
+    """How many units are audited, and what the filter counted of them, from those of each call."""
+    return {
+        "audited_units": summed(audited.values()),
+        "audited_certain": audited["flagged"],
+        "audited_possible": audited["flagged"] + audited["undecided"],
+    }
 
 
 def ratio(part: pl.Expr, whole: pl.Expr) -> pl.Expr:
@@ -297,7 +367,7 @@ def squares() -> dict[str, pl.Expr]:
     found = {}
     for side in SIDES:
         distances = [pl.col(f"{side}_{each}").cast(pl.Float64) for each in TOGETHER]
-        found[side] = pl.col(side) + summed(distance**2 for distance in distances).cast(EXACT)
+        found[side] = pl.col(f"{side}_drawn") + summed(distance**2 for distance in distances).cast(EXACT)
     return found
 
 
@@ -307,7 +377,10 @@ def ends() -> dict[str, pl.Expr]:
     spam = pl.col("audited_spam").cast(END)
     below, above = (pl.col(side).cast(pl.Float64).sqrt().cast(END) for side in SIDES)
     least, most = pl.lit(0).cast(END), pl.col("audited_units").cast(END)
+    certain, possible = (
+        pl.col(f"spam_{name}") - pl.col(f"audited_{name}") for name in ("certain", "possible")
+    )
     return {
-        "spam_low": (pl.col("counted_certain") + pl.max_horizontal(spam - below, least)).cast(END),
-        "spam_high": (pl.col("counted_possible") + pl.min_horizontal(spam + above, most)).cast(END),
+        "spam_low": (certain + pl.max_horizontal(spam - below, least)).cast(END),
+        "spam_high": (possible + pl.min_horizontal(spam + above, most)).cast(END),
     }
