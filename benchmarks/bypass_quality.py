@@ -29,6 +29,7 @@ from jobs.gold.bypass import (
     signs,
 )
 from jobs.protect import pseudonyms
+from jobs.protect.operators import Door
 from jobs.settings import config
 from jobs.settings.operator import Operator
 from jobs.silver import message
@@ -71,7 +72,7 @@ def traffic(seed: int, folder: Path, unit: str = "recipient") -> Traffic:
     settings = config.load(folder / "observatory.toml")
     operator = read_reference(settings, "ref.operator")
     made = message.transform(
-        transmission_of(lines, settings.operator[0], pseudonyms.Door.of(operator)),
+        transmission_of(lines, settings.operator[0], Door.of(operator)),
         pl.DataFrame(schema=polars_schema("silver.verdict")),
         pl.DataFrame(schema=polars_schema("silver.operator_knowledge")),
         reference("ref.attribute_rule"),
@@ -81,7 +82,7 @@ def traffic(seed: int, folder: Path, unit: str = "recipient") -> Traffic:
     return made, operator, truth
 
 
-def transmission_of(lines: list[str], operator: Operator, door: pseudonyms.Door) -> pl.DataFrame:
+def transmission_of(lines: list[str], operator: Operator, door: Door) -> pl.DataFrame:
     """silver.transmission of a log of the operator's first source."""
     kernel: Any = {"kannel": kannel, "delimited": delimited}[operator.source[0].format]
     frame = pl.DataFrame({"line": lines}).with_row_index("offset").select(list(LINES)).cast(pl.Schema(LINES))

@@ -68,7 +68,7 @@ STEPS = {
         ),
     ],
     "places": [
-        "jobs.protect.pseudonyms:located",
+        "jobs.protect.addresses:located",
         "jobs.protect.location:country_of_numbers",
         "jobs.protect.location:network_of",
         "jobs.protect.parties:networks_of_numbers",

@@ -54,8 +54,8 @@ def estimate_demo(work: Run, membership: Path) -> None:
 
 def use_demo_key() -> None:
     """The sample study's own key: made once, kept under build/, readable by its user alone."""
+    from jobs.core.key_names import KEY, KEY_FILE
     from jobs.core.machine import HOME
-    from jobs.protect.pseudonyms import KEY, KEY_FILE
 
     if os.environ.get(KEY) or os.environ.get(KEY_FILE):
         return

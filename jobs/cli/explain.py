@@ -57,7 +57,7 @@ def explain(
     from jobs.engine.lake import open_lake
     from jobs.explain.finding import find
     from jobs.explain.search import Asked
-    from jobs.protect.pseudonyms import master_key
+    from jobs.protect.pseudonym_keys import master_key
     from jobs.stages import identity
 
     settings = config.load(config_file)

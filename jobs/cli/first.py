@@ -17,12 +17,13 @@ from rich.console import Console
 from rich.text import Text
 
 from jobs.cli.interrupt import Interrupted
+from jobs.core import key_names
 from jobs.core.choices import one_of
 from jobs.core.errors import ObservatoryError
 from jobs.core.patterns import visible
 from jobs.first.proposal import Proposal, add_known, country_row, named, propose
 from jobs.first.settings_text import Answers, proposed_answers, settings_text
-from jobs.protect import pseudonyms
+from jobs.protect.pseudonym_keys import operator_key
 from jobs.settings import config, countries
 from jobs.settings.operator import Operator, Source
 from jobs.sniff import kannel
@@ -175,16 +176,16 @@ def folder_of_lake(keep: bool, out: Console) -> Iterator[Path]:
 @contextmanager
 def own_key(folder: Path) -> Iterator[None]:
     """A key made for this lake, in place of one that the environment has."""
-    before = {name: os.environ.pop(name, None) for name in (pseudonyms.KEY, pseudonyms.KEY_FILE)}
-    pseudonyms.operator_key.cache_clear()
+    before = {name: os.environ.pop(name, None) for name in (key_names.KEY, key_names.KEY_FILE)}
+    operator_key.cache_clear()
     make_key(folder / KEY_NAME)
-    os.environ[pseudonyms.KEY_FILE] = str(folder / KEY_NAME)
+    os.environ[key_names.KEY_FILE] = str(folder / KEY_NAME)
     try:
         yield
     finally:
-        os.environ.pop(pseudonyms.KEY_FILE, None)
+        os.environ.pop(key_names.KEY_FILE, None)
         os.environ.update({name: value for name, value in before.items() if value is not None})
-        pseudonyms.operator_key.cache_clear()
+        operator_key.cache_clear()
 
 
 def make_key(file: Path) -> None:

@@ -116,7 +116,7 @@ def run(
 
 def check_key() -> None:
     """Fail before the work, not in the middle of it, if there is no pseudonym key."""
-    from jobs.protect.pseudonyms import master_key
+    from jobs.protect.pseudonym_keys import master_key
 
     master_key()
 

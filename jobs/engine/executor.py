@@ -28,7 +28,7 @@ from jobs.core.merge import whole
 from jobs.engine.finished import finish_rows, is_of
 from jobs.engine.lake import Periods, rows_of
 from jobs.engine.tasks import TaskDied, TaskFailed, perform
-from jobs.protect.pseudonyms import master_key
+from jobs.protect.pseudonym_keys import master_key
 
 PROJECT = "spam-observatory"
 PACKAGES = ("jobs", "schemas", "expectations")

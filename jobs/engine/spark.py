@@ -32,12 +32,12 @@ import polars as pl
 
 from jobs.core.contracts import contract
 from jobs.core.errors import ObservatoryError
+from jobs.core.key_names import KEY_FILE
 from jobs.engine import embedded, executor
 from jobs.engine.embedded import BASE_BYTES, ENVIRONMENT, LEAST_TASK_BYTES, STEERING_BYTES, VALIDATOR_BYTES
 from jobs.engine.finished import Finished, finished
 from jobs.engine.lake import MARK, Lake, Periods
 from jobs.engine.tasks import Left, Task, TaskDied, TaskFailed
-from jobs.protect.pseudonyms import KEY_FILE
 from jobs.settings.node import Engine
 
 if TYPE_CHECKING:

@@ -14,6 +14,8 @@ from jobs.core.matching import found_in_lists, places_of
 from jobs.formats.format import SILVER
 from jobs.formats.registry import KERNELS
 from jobs.protect import pseudonyms, refusal_types, rules, signatures
+from jobs.protect.numbering import with_e164
+from jobs.protect.operators import Door
 from jobs.protect.rules import MeasureRule, Rules, TypeRule
 from jobs.silver.assembling import all_counted_once, raw_rows, with_key
 from jobs.stages.runner import read_reference
@@ -59,9 +61,7 @@ def days_around(rows: pl.DataFrame, days: int) -> tuple[dt.date, dt.date]:
     return first - dt.timedelta(days=days), last + dt.timedelta(days=days)
 
 
-def keyed(
-    door: pseudonyms.Door, table: str, groups: Formats
-) -> list[tuple[pl.DataFrame, pl.DataFrame, Rules]]:
+def keyed(door: Door, table: str, groups: Formats) -> list[tuple[pl.DataFrame, pl.DataFrame, Rules]]:
     """What whole groups of bronze rows are assembled to: raw rows, the same protected and with their key, and
     the rules that held; each part of one format and channel or engine."""
     kind = "channel_code" if table == TRANSMISSION else "engine_code"
@@ -103,14 +103,14 @@ def decisions(search: Search, groups: Formats) -> dict[str, Decided]:
     return found
 
 
-def door_of(search: Search) -> pseudonyms.Door:
-    return pseudonyms.Door.of(read_reference(search.settings, "ref.operator"))
+def door_of(search: Search) -> Door:
+    return Door.of(read_reference(search.settings, "ref.operator"))
 
 
 def of_transmissions(search: Search, raw: pl.DataFrame, loaded: Rules) -> list[Decided]:
     engine, channel = str(raw["format_code"][0]), str(raw["channel_code"][0])
     own = next(each for each in door_of(search).own if each.operator_id == search.operator.id)
-    frame = pseudonyms.with_e164(raw, own, "sender", "recipient")
+    frame = with_e164(raw, own, "sender", "recipient")
     measured = rules.refusals_with_rules(pseudonyms.with_whole_replies(frame), loaded)["rule_id"]
     measures = {rule.rule_id: rule for rule in rules.measure_rules(loaded, engine, channel)}
     scope = rules.type_rules(loaded, engine, channel)

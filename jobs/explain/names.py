@@ -9,7 +9,7 @@ import polars as pl
 
 from jobs.protect import numbering
 from jobs.protect.message_ids import in_one_form
-from jobs.protect.pseudonyms import operator_key, pseudonyms
+from jobs.protect.pseudonym_keys import operator_key, pseudonyms
 from jobs.settings.operator import Operator
 
 # The beginning of a silver row's key, as lists of matches show it: longer than any number.

@@ -19,8 +19,8 @@ import polars as pl
 
 from jobs.core.contracts import reference_rows
 from jobs.formats.registry import KERNELS
+from jobs.protect.addresses import HOST_ITSELF
 from jobs.protect.location import country_of_numbers, in_networks
-from jobs.protect.pseudonyms import HOST_ITSELF
 from jobs.silver.assembling import all_counted_once
 from jobs.sniff import kannel
 from jobs.sniff.files import Log, Problem, logs_of

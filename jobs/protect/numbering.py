@@ -13,6 +13,7 @@ from functools import cache
 import phonenumbers
 import polars as pl
 
+from jobs.protect.operators import Own
 from jobs.protect.range_tables import iso3_codes
 
 # Shorter numbers are short codes or cannot be placed; longer ones are no E.164 numbers.
@@ -167,3 +168,25 @@ def readings(digits: pl.Expr, plan: Plan | None, is_national: bool) -> list[pl.E
         found.append(pl.when(may_be_own).then(code + digits.str.extract(rf"^{plan.trunk}({plan.national})$")))
     found.append(pl.when(may_be_own).then(code + digits.str.extract(rf"^({plan.national})$")))
     return found
+
+
+def with_e164(raw: pl.DataFrame, own: Own, *columns: str) -> pl.DataFrame:
+    """The rows with numbers as E.164, before anything is made of them; what is of mail stays as it is."""
+
+    def told(name: str) -> pl.Expr:
+        column = pl.when(pl.col("channel_code") != "EMAIL").then(name)
+        if raw.schema[name] == pl.List(pl.String):
+            number = column.list.eval(e164(pl.element(), own.country))
+        else:
+            number = e164(column, own.country)
+        return pl.when(pl.col("channel_code") == "EMAIL").then(name).otherwise(number).alias(name)
+
+    return raw.with_columns(map(told, columns))
+
+
+def own_number(column: str, own: Own) -> pl.Expr:
+    """Whether a number starts with one of the operator's own prefixes."""
+    if not own.number_prefixes:
+        return pl.lit(False)
+    digits = pl.col(column).fill_null("").str.strip_chars_start("+")
+    return pl.any_horizontal(*(digits.str.starts_with(prefix) for prefix in own.number_prefixes))

@@ -17,6 +17,7 @@ from jobs.core.contracts import contract, polars_schema
 from jobs.formats.format import SILVER
 from jobs.formats.registry import KERNELS
 from jobs.protect import pseudonyms
+from jobs.protect.operators import Door
 from jobs.silver import copies
 from jobs.silver.keys import digests
 
@@ -67,7 +68,7 @@ def settled(format_name: str, bronze: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([rest, found.select(pl.col(name).cast(kind) for name, kind in rest.schema.items())])
 
 
-def assembled(table: str, formats: Mapping[str, pl.DataFrame], door: pseudonyms.Door) -> pl.DataFrame:
+def assembled(table: str, formats: Mapping[str, pl.DataFrame], door: Door) -> pl.DataFrame:
     """Rows of a silver table from the bronze rows of each format, of which no row is held.
 
     All bronze rows of an assembly_key must be there, of formats that complete each other too. Formats without
@@ -89,9 +90,7 @@ def with_key(table: str, rows: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(digests(rows, *identity, separator=separator).alias(column))
 
 
-def of_format(
-    table: str, name: str, formats: Mapping[str, pl.DataFrame], door: pseudonyms.Door
-) -> pl.DataFrame:
+def of_format(table: str, name: str, formats: Mapping[str, pl.DataFrame], door: Door) -> pl.DataFrame:
     """Rows of a silver table from the bronze rows of one format, without their key."""
     protected: pl.DataFrame = getattr(pseudonyms, SILVER[table])(raw_rows(table, name, formats), door)
     return protected
@@ -121,4 +120,4 @@ def all_counted_once(formats: Mapping[str, pl.DataFrame]) -> tuple[dict[str, pl.
 
 def from_bronze(table: str, formats: Mapping[str, pl.DataFrame], operator: pl.DataFrame) -> pl.DataFrame:
     """Rows of a silver table from all bronze rows of its formats and the rows of ref.operator."""
-    return assembled(table, all_counted_once(formats)[0], pseudonyms.Door.of(operator))
+    return assembled(table, all_counted_once(formats)[0], Door.of(operator))

@@ -15,7 +15,7 @@ import polars as pl
 
 from jobs.core.contracts import polars_schema, reference
 from jobs.gold.units import UNITS
-from jobs.protect.pseudonyms import Door, Own
+from jobs.protect.operators import Door, Own
 from jobs.silver import hops, message, refusals, standing
 from jobs.silver.assembling import all_counted_once, assembled
 from jobs.silver.bucketing import bucket_of, home_of

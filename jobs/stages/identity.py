@@ -16,8 +16,9 @@ from typing import Any
 import polars as pl
 
 from jobs.core.errors import ObservatoryError
+from jobs.core.key_names import KEY_FILE
 from jobs.engine.lake import Lake
-from jobs.protect.pseudonyms import KEY_FILE, has_key, key_id_of, master_key
+from jobs.protect.pseudonym_keys import has_key, key_id_of, master_key
 from jobs.settings.config import Observatory
 from jobs.settings.operator import Operator
 

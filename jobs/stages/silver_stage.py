@@ -30,7 +30,7 @@ from jobs.engine import record
 from jobs.engine.lake import DataFile, NewFile, remove_files
 from jobs.engine.record import Periods
 from jobs.engine.tasks import Bucket, Left, Task, chunks, named
-from jobs.protect.pseudonyms import Door
+from jobs.protect.operators import Door
 from jobs.silver import assembling, copies
 from jobs.stages import checks, windows
 from jobs.stages.runner import Run, keep, read_reference

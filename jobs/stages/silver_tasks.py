@@ -18,7 +18,7 @@ from jobs.core.contracts import contract, polars_schema, reference
 from jobs.engine.lake import DataFile, NewFile, read_files, write_files
 from jobs.engine.tasks import Bucket, Left, by_value, chosen, leave, named, take
 from jobs.formats.registry import KERNELS
-from jobs.protect.pseudonyms import Door
+from jobs.protect.operators import Door
 from jobs.silver import assembling, bucketing, copies, hops, refusals, standing
 from jobs.silver.message import opened
 from jobs.stages import windows

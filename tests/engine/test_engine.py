@@ -232,7 +232,7 @@ def late(*arguments):
     with Embedded(2, {MEMORY}) as engine:
         engine.warm()
         os.environ["OBSERVATORY_PSEUDONYM_KEY"] = "{KEY}"
-        engine.run([Task("jobs.protect.pseudonyms:master_key", (), "silver, bucket 1 of 2")])
+        engine.run([Task("jobs.protect.pseudonym_keys:master_key", (), "silver, bucket 1 of 2")])
 
 pipeline.pull_all = late
 sys.argv = ["observatory", "pull", "--config", "sample_data/observatory.toml"]

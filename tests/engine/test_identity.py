@@ -10,9 +10,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from jobs.core import key_names
 from jobs.engine import record
 from jobs.engine.lake import FORM, MARK, Lake
-from jobs.protect import pseudonyms
+from jobs.protect.pseudonym_keys import operator_key
 from tests.conftest import KEY, ROOT
 from tests.support.in_process import Told, command_line_of
 from tests.support.whole_runs import MAIL_NETWORK, operator_toml, rows_in, source_toml
@@ -32,14 +33,14 @@ def observatory(
     call = command_line_of(monkeypatch, capsys, width=200)
 
     def run(*arguments: object, key: str | None = KEY) -> Told:
-        monkeypatch.delenv(pseudonyms.KEY, raising=False)
+        monkeypatch.delenv(key_names.KEY, raising=False)
         if key is not None:
-            monkeypatch.setenv(pseudonyms.KEY, key)
-        pseudonyms.operator_key.cache_clear()
+            monkeypatch.setenv(key_names.KEY, key)
+        operator_key.cache_clear()
         try:
             return call(*arguments, "--config", tmp_path / "observatory.toml")
         finally:
-            pseudonyms.operator_key.cache_clear()
+            operator_key.cache_clear()
 
     return run
 

@@ -235,15 +235,15 @@ def test_it_needs_the_key_that_the_lake_was_written_with(
 ) -> None:
     arguments = ("explain", "1xVr5j-0000000000d-1V8v", "--config", settings_file(mixed_run))
     monkeypatch.setenv("OBSERVATORY_PSEUDONYM_KEY", "another key of the tests, 0123456789")
-    from jobs.protect import pseudonyms
+    from jobs.protect.pseudonym_keys import operator_key
 
-    pseudonyms.operator_key.cache_clear()
+    operator_key.cache_clear()
     told = observatory(*arguments)
     assert told.code == 2 and "are under the key with the id" in told.err
     monkeypatch.delenv("OBSERVATORY_PSEUDONYM_KEY")
     told = observatory(*arguments)
     assert told.code == 2 and "no pseudonym key" in told.err
-    pseudonyms.operator_key.cache_clear()
+    operator_key.cache_clear()
 
 
 @pytest.mark.parametrize(("option", "value"), [("--source", "mx2"), ("--operator", "exim-lob")])

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobs.core.contracts import REFERENCE, polars_schema
+from jobs.core.key_names import KEY
 from jobs.formats import (
     PARSED,
     VERDICT,
@@ -25,6 +26,7 @@ from jobs.formats import (
     spamassassin,
 )
 from jobs.protect import pseudonyms
+from jobs.protect.operators import Door, Own
 from tests.support.filter_logs import LAB, assert_closed, codes, frame_of, lab, parse, placed, source
 
 LOGS = {
@@ -200,7 +202,7 @@ def test_companions_leave_the_lines_of_others_alone() -> None:
 
 
 def test_each_engine_is_read_by_its_own_rules(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(pseudonyms.KEY, "key of this test alone, 0123456789")
+    monkeypatch.setenv(KEY, "key of this test alone, 0123456789")
     mail = lab("postfix/mail.rfc3164.log")
     frames = [
         kernel.verdicts(kernel.assemble(placed(parse(kernel, lines)))).collect()
@@ -209,8 +211,8 @@ def test_each_engine_is_read_by_its_own_rules(monkeypatch: pytest.MonkeyPatch) -
             *((companion, mail) for companion in COMPANIONS),
         )
     ]
-    own = pseudonyms.Own("lab", "CYP", ("example.test",), (), (), ())
-    rows = pseudonyms.verdicts(pl.concat(frames), pseudonyms.Door((own,), None))
+    own = Own("lab", "CYP", ("example.test",), (), (), ())
+    rows = pseudonyms.verdicts(pl.concat(frames), Door((own,), None))
     acted = rows.group_by("engine_code", "countermeasure_code").len().sort("engine_code", "len")
     assert acted.filter(pl.col("countermeasure_code").is_not_null()).rows() == [
         ("amavis", "CONTENT_FILTER", 6),

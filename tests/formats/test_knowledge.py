@@ -16,7 +16,9 @@ from jobs.core.attributes import ATTRIBUTES
 from jobs.core.contracts import contract, polars_schema
 from jobs.formats import Document, Source, knowledge
 from jobs.formats.documents import frame_of
-from jobs.protect import pseudonyms
+from jobs.protect import pseudonym_keys, pseudonyms
+from jobs.protect.operators import Door, Own
+from jobs.protect.pseudonym_keys import operator_key
 from jobs.silver import known_attributes
 
 SOURCE = Source("op", "register", "a", dt.datetime(2026, 11, 24, 12, tzinfo=dt.UTC))
@@ -142,17 +144,18 @@ def test_assembly_is_closed_and_knows_a_row_that_came_twice(files: list[str], cu
 
 
 def test_only_pseudonyms_pass_the_door_and_they_are_those_of_the_logs() -> None:
-    own = pseudonyms.Own("op", "CYP", ("isp.example",), (), (), ())
+    own = Own("op", "CYP", ("isp.example",), (), (), ())
     raw = knowledge.facts(knowledge.assemble(bronze(REGISTER))).collect()
-    done = pseudonyms.facts(raw, pseudonyms.Door((own,), None))
+    done = pseudonyms.facts(raw, Door((own,), None))
     schema = polars_schema("silver.operator_knowledge")
     assert dict(done.schema) == {name: kind for name, kind in schema.items() if name != "knowledge_hash"}
     assert done["period_date"].to_list() == [dt.date(2026, 11, 24)] * 2 + [dt.date(2026, 11, 23)]
     text = str(done.to_dicts()).lower()
     assert "shop.example" not in text and "isp.example" not in text
-    key = pseudonyms.operator_key("op")
+    key = operator_key("op")
     sender, recipient = (
-        pseudonyms.pseudonyms(pl.Series([name]), key)[0] for name in ("news@shop.example", "bob@isp.example")
+        pseudonym_keys.pseudonyms(pl.Series([name]), key)[0]
+        for name in ("news@shop.example", "bob@isp.example")
     )
     assert done["sender_hash"][0] == sender and done["recipient_hash"][1] == recipient
     assert done["queue_id"].to_list() == [None, None, "4cYqX00001z1fQ"]
@@ -169,17 +172,15 @@ def test_a_register_of_national_numbers_names_the_subscribers_of_a_log_of_such()
         source = Source("op", "register", "a", SOURCE.newest_at, numbers_of=country)
         rows = frame_of(enumerate(read(register)), source, knowledge.BRONZE)
         raw = knowledge.facts(knowledge.assemble(rows.lazy())).collect()
-        own = pseudonyms.Own("op", "USA", (), (), (), ())
-        told[country] = pseudonyms.facts(raw, pseudonyms.Door((own,), None)).select(
-            "sender_hash", "recipient_hash"
-        )
-    key = pseudonyms.operator_key("op")
+        own = Own("op", "USA", (), (), (), ())
+        told[country] = pseudonyms.facts(raw, Door((own,), None)).select("sender_hash", "recipient_hash")
+    key = operator_key("op")
     named = {
         None: [("2025550123", "4520123456"), ("mybank", "12025550124"), ("news@shop.example", "82262")],
         "USA": [("12025550123", "4520123456"), ("mybank", "12025550124"), ("news@shop.example", "82262")],
     }
     for country, pairs in named.items():
-        hashed = [tuple(pseudonyms.pseudonyms(pl.Series(pair), key)) for pair in pairs]
+        hashed = [tuple(pseudonym_keys.pseudonyms(pl.Series(pair), key)) for pair in pairs]
         assert told[country].rows() == hashed
 
 

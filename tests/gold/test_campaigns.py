@@ -109,7 +109,7 @@ def test_a_signature_needs_the_key() -> None:
 
 
 def test_a_text_that_is_a_name_has_not_that_names_pseudonym() -> None:
-    from jobs.protect.pseudonyms import pseudonyms
+    from jobs.protect.pseudonym_keys import pseudonyms
 
     name = "someone.of.some.fame@somewhere.example"
     signed = signatures.of_transmissions(raw([name]), KEY)["signature_hash"][0]

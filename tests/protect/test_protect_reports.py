@@ -13,19 +13,22 @@ import pytest
 from jobs.core.contracts import codes, contract, polars_schema
 from jobs.formats import AUTHENTICATION_REPORT, COMPLAINT, Source, dmarc, feedback
 from jobs.formats.documents import frame_of
-from jobs.protect import pseudonyms
+from jobs.protect import pseudonym_keys, pseudonyms
+from jobs.protect.operators import Door, Own
+from jobs.protect.pseudonym_keys import operator_key
+from jobs.protect.pseudonyms import authentication_reports
 
 SAMPLES = Path(__file__).parents[1] / "formats" / "reports"
 NEWEST = dt.datetime(2026, 11, 25, tzinfo=dt.UTC)
 
 
 @pytest.fixture
-def door(tmp_path: Path) -> pseudonyms.Door:
+def door(tmp_path: Path) -> Door:
     ranges = tmp_path / "ranges.csv"
     ranges.write_text(
         "prefix,country_code,asn,as_name\n192.0.2.0/24,GRC,64500,Mailer\n2001:db8::/32,FRA,64501,Six\n"
     )
-    own = pseudonyms.Own(
+    own = Own(
         operator_id="op",
         country="CYP",
         domains=("isp.example",),
@@ -33,7 +36,7 @@ def door(tmp_path: Path) -> pseudonyms.Door:
         number_prefixes=("35799",),
         links=(("MNO", "peer"),),
     )
-    return pseudonyms.Door((own,), str(ranges))
+    return Door((own,), str(ranges))
 
 
 def complaint(**values: Any) -> dict[str, Any]:
@@ -53,7 +56,7 @@ def complaint(**values: Any) -> dict[str, Any]:
     } | values
 
 
-def complaints(door: pseudonyms.Door, *rows: dict[str, Any]) -> pl.DataFrame:
+def complaints(door: Door, *rows: dict[str, Any]) -> pl.DataFrame:
     done = pseudonyms.complaints(pl.DataFrame(rows, schema=COMPLAINT), door)
     schema = polars_schema("silver.complaint")
     assert dict(done.schema) == {name: kind for name, kind in schema.items() if name != "complaint_hash"}
@@ -67,7 +70,7 @@ def shown(frame: pl.DataFrame) -> str:
     return json.dumps(frame.to_dicts(), default=str, ensure_ascii=False).lower()
 
 
-def test_a_mail_complaint_keeps_domains_networks_and_countries_only(door: pseudonyms.Door) -> None:
+def test_a_mail_complaint_keeps_domains_networks_and_countries_only(door: Door) -> None:
     source = Source("op", "s", "a", NEWEST)
     documents = feedback.read((SAMPLES / "abuse.eml").read_bytes(), "x", source, 1 << 20)
     raw = feedback.complaints(frame_of(enumerate(documents), source, feedback.BRONZE).lazy()).collect()
@@ -92,13 +95,13 @@ def test_a_mail_complaint_keeps_domains_networks_and_countries_only(door: pseudo
         assert secret not in shown(done), secret
 
 
-def test_the_same_address_has_the_same_pseudonym_as_elsewhere(door: pseudonyms.Door) -> None:
+def test_the_same_address_has_the_same_pseudonym_as_elsewhere(door: Door) -> None:
     done = complaints(door, complaint(sender="Bounce@Mailer.Example", reporter="a@isp.example"))
-    hashed = pseudonyms.pseudonyms(pl.Series(["bounce@mailer.example"]), pseudonyms.operator_key("op"))
+    hashed = pseudonym_keys.pseudonyms(pl.Series(["bounce@mailer.example"]), operator_key("op"))
     assert done["sender_hash"].to_list() == hashed.to_list()
 
 
-def test_a_sms_complaint_shows_no_number_and_no_text(door: pseudonyms.Door) -> None:
+def test_a_sms_complaint_shows_no_number_and_no_text(door: Door) -> None:
     text = "Κερδίσατε 1000€, anna@isp.example, call +35796000000. You have WON a lottery prize"
     sms = {"format_code": "kannel", "channel_code": "SMS", "feedback_type_code": "sms-7726"}
     done = complaints(
@@ -119,7 +122,7 @@ def test_a_sms_complaint_shows_no_number_and_no_text(door: pseudonyms.Door) -> N
         assert secret not in shown(done.drop("period_date", "reported_at", "spam_type_code")), secret
 
 
-def test_the_kind_of_feedback_tells_the_type_where_the_text_does_not(door: pseudonyms.Door) -> None:
+def test_the_kind_of_feedback_tells_the_type_where_the_text_does_not(door: Door) -> None:
     done = complaints(
         door,
         complaint(feedback_type_code="virus"),
@@ -131,7 +134,7 @@ def test_the_kind_of_feedback_tells_the_type_where_the_text_does_not(door: pseud
     assert done["spam_type_codes"].to_list() == [["MALWARE.attach"], ["AD.pharma", "PHISH.mail"], [], []]
 
 
-def test_what_a_complaint_may_say_in_its_words_does_not_pass(door: pseudonyms.Door) -> None:
+def test_what_a_complaint_may_say_in_its_words_does_not_pass(door: Door) -> None:
     done = complaints(
         door,
         complaint(
@@ -151,20 +154,20 @@ def test_what_a_complaint_may_say_in_its_words_does_not_pass(door: pseudonyms.Do
         assert secret not in shown(done)
 
 
-def test_every_kind_and_result_is_in_its_list(door: pseudonyms.Door) -> None:
+def test_every_kind_and_result_is_in_its_list(door: Door) -> None:
     for column, code in (("delivery_result", "delivery_result_code"), ("auth_failure", "auth_failure_code")):
         listed = codes(column)
         done = complaints(door, *(complaint(**{column: each}) for each in listed), complaint())
         assert done[code].to_list() == [*listed, None]
 
 
-def test_an_own_address_that_no_table_locates_is_in_the_own_country(door: pseudonyms.Door) -> None:
+def test_an_own_address_that_no_table_locates_is_in_the_own_country(door: Door) -> None:
     done = complaints(door, complaint(client_ip="203.0.113.9"), complaint(client_ip="198.51.100.9"))
     assert done["is_own_client"].to_list() == [True, False]
     assert done["origin_observed_code"].to_list() == ["CYP", None]
 
 
-def test_another_operators_rows_and_no_rows(door: pseudonyms.Door) -> None:
+def test_another_operators_rows_and_no_rows(door: Door) -> None:
     assert complaints(door, complaint(operator_id="other")).height == 0
     assert complaints(door).height == 0
 
@@ -172,8 +175,8 @@ def test_another_operators_rows_and_no_rows(door: pseudonyms.Door) -> None:
 # --- DMARC reports ---
 
 
-def reports(door: pseudonyms.Door, raw: pl.DataFrame) -> pl.DataFrame:
-    done = pseudonyms.authentication_reports(raw, door)
+def reports(door: Door, raw: pl.DataFrame) -> pl.DataFrame:
+    done = authentication_reports(raw, door)
     schema = polars_schema("silver.authentication_report")
     assert dict(done.schema) == {name: kind for name, kind in schema.items() if name != "record_hash"}
     for name in contract("silver.authentication_report").required:
@@ -203,7 +206,7 @@ def record(**values: Any) -> dict[str, Any]:
     } | values
 
 
-def test_a_report_keeps_domains_networks_and_results(door: pseudonyms.Door) -> None:
+def test_a_report_keeps_domains_networks_and_results(door: Door) -> None:
     source = Source("op", "s", "a", NEWEST)
     documents = list(dmarc.read((SAMPLES / "rfc7489.xml").read_bytes(), "x", source, 1 << 20))
     bronze = dmarc.assemble(frame_of(enumerate(documents), source, dmarc.BRONZE).lazy())
@@ -250,7 +253,7 @@ def test_a_report_keeps_domains_networks_and_results(door: pseudonyms.Door) -> N
         assert secret not in shown(done), secret
 
 
-def test_free_text_in_a_report_does_not_pass(door: pseudonyms.Door) -> None:
+def test_free_text_in_a_report_does_not_pass(door: Door) -> None:
     raw = pl.DataFrame(
         [
             record(
@@ -286,7 +289,7 @@ def test_free_text_in_a_report_does_not_pass(door: pseudonyms.Door) -> None:
         assert secret not in shown(done.drop("report_hash", "client_hash", "key_id")), secret
 
 
-def test_copies_of_a_report_share_its_hash_and_others_do_not(door: pseudonyms.Door) -> None:
+def test_copies_of_a_report_share_its_hash_and_others_do_not(door: Door) -> None:
     raw = pl.DataFrame(
         [
             record(),

@@ -13,13 +13,16 @@ import pytest
 
 from jobs.core.contracts import contract, rows_frame
 from jobs.formats import COMPLAINT, FACT, TRANSMISSION
-from jobs.protect import pseudonyms, rules
+from jobs.protect import pseudonym_keys, pseudonyms, rules
+from jobs.protect.operators import Door, Own
+from jobs.protect.pseudonym_keys import operator_key
+from jobs.protect.pseudonyms import complaints
 from jobs.settings import config
 from jobs.settings.operator import Operator, Source
 from jobs.stages.runner import rows_of_operators
 from tests.protect.test_range_tables import BUILT, csv_file, maxmind_file
 
-OWN = pseudonyms.Own(
+OWN = Own(
     operator_id="op",
     country="GBR",
     domains=("isp.example",),
@@ -48,7 +51,7 @@ def row(**values: Any) -> dict[str, Any]:
     } | values
 
 
-def protected(door: pseudonyms.Door, *rows: dict[str, Any]) -> list[dict[str, Any]]:
+def protected(door: Door, *rows: dict[str, Any]) -> list[dict[str, Any]]:
     return pseudonyms.transmissions(pl.DataFrame(rows, schema=TRANSMISSION), door).sort("offset").to_dicts()
 
 
@@ -63,7 +66,7 @@ def test_each_row_says_which_table_located_it(
     tmp_path: Path, name: str | None, date: dt.date | None, told: tuple[str, dt.date]
 ) -> None:
     """The operator's words before the table's own."""
-    door = pseudonyms.Door((OWN,), str(maxmind_file(tmp_path)), None, name, date)
+    door = Door((OWN,), str(maxmind_file(tmp_path)), None, name, date)
     mail = row(
         channel_code="EMAIL", entry_code="smtp", client_ip="192.0.2.1", sender="a@mail.shop.co.uk",
         recipient="b@isp.example",
@@ -76,16 +79,16 @@ def test_each_row_says_which_table_located_it(
 
 
 def test_a_table_without_a_name_is_called_by_its_file(tmp_path: Path) -> None:
-    (found,) = protected(pseudonyms.Door((OWN,), str(csv_file(tmp_path))), row())
+    (found,) = protected(Door((OWN,), str(csv_file(tmp_path))), row())
     assert (found["location_database"], found["location_date"]) == ("ranges.csv", None)
-    (found,) = protected(pseudonyms.Door((OWN,), None), row())
+    (found,) = protected(Door((OWN,), None), row())
     assert (found["location_database"], found["location_date"]) == (None, None)
 
 
 def test_numbers_have_the_networks_of_their_ranges(tmp_path: Path) -> None:
     numbers = tmp_path / "numbers.csv"
     numbers.write_text("prefix,mcc_mnc\n4477009000,234-90\n447700900,234-91\n")
-    door = pseudonyms.Door((OWN,), None, str(numbers))
+    door = Door((OWN,), None, str(numbers))
     first, second, third = protected(
         door,
         row(offset=1, sender="447700900512", recipient="447700900011", inbound_link="PEER"),
@@ -102,7 +105,7 @@ WRITTEN = ("447700900012", "+447700900012", "00447700900012", "07700900012")
 
 
 def test_one_subscriber_has_one_pseudonym_however_its_number_is_written() -> None:
-    door = pseudonyms.Door((OWN,), None)
+    door = Door((OWN,), None)
     call = {"format_code": "kamailio", "channel_code": "VOICE_IP", "grain_code": "call"}
     rows = [
         row(offset=place, sender=one, recipient=other, inbound_link="HUB", **kind)
@@ -110,7 +113,7 @@ def test_one_subscriber_has_one_pseudonym_however_its_number_is_written() -> Non
         for kind in (call, {})
     ]
     found = protected(door, *rows)
-    of_number = pseudonyms.pseudonyms(pl.Series(["447700900012"]), pseudonyms.operator_key("op")).to_list()
+    of_number = pseudonym_keys.pseudonyms(pl.Series(["447700900012"]), operator_key("op")).to_list()
     for name in ("sender_hash", "recipient_hash"):
         assert [each[name] for each in found] == of_number * 8
     assert {each["origin_claimed_code"] for each in found} == {"GBR"}
@@ -124,19 +127,16 @@ def test_one_subscriber_has_one_pseudonym_however_its_number_is_written() -> Non
         row(offset=3, sender="07726"),
     )
     assert [each["origin_claimed_code"] for each in (abroad, name, short)] == [None] * 3
-    assert (
-        name["sender_hash"]
-        == pseudonyms.pseudonyms(pl.Series(["mybank"]), pseudonyms.operator_key("op")).item()
-    )
+    assert name["sender_hash"] == pseudonym_keys.pseudonyms(pl.Series(["mybank"]), operator_key("op")).item()
 
 
 @pytest.mark.parametrize("channel", ["VOICE_IP", "VOICE_CS", "VIDEO_IP", "IM"])
 def test_no_call_id_passes_the_door(channel: str) -> None:
     """A Call-ID holds the address of the caller's telephone."""
     call = {"format_code": "kamailio", "channel_code": channel, "queue": "c1@192.0.2.1|f1"}
-    (found,) = protected(pseudonyms.Door((OWN,), None), row(**call))
+    (found,) = protected(Door((OWN,), None), row(**call))
     assert len(found["queue_key"]) == 32
-    (sms,) = protected(pseudonyms.Door((OWN,), None), row(queue="mx1|4cYqX00001z1fQ"))
+    (sms,) = protected(Door((OWN,), None), row(queue="mx1|4cYqX00001z1fQ"))
     assert sms["queue_key"] == "mx1|4cYqX00001z1fQ"
 
 
@@ -161,7 +161,7 @@ def test_own_domains_are_told_by_whole_names(
 ) -> None:
     own = dataclasses.replace(OWN, domains=("sales.group.example", "bücher.example"))
     kind = {"channel_code": channel, "format_code": "kamailio" if channel != "EMAIL" else "postfix"}
-    (found,) = protected(pseudonyms.Door((own,), None), row(recipient=recipient, **kind))
+    (found,) = protected(Door((own,), None), row(recipient=recipient, **kind))
     assert (found["is_own_recipient"], found["recipient_domain"]) == (is_own, domain)
 
 
@@ -201,7 +201,7 @@ def test_a_link_is_named_by_an_id_a_name_an_address_or_a_range(
     logged: dict[str, str], told: str | None
 ) -> None:
     own = dataclasses.replace(OWN, links=LINKED)
-    (found,) = protected(pseudonyms.Door((own,), None), row(**logged))
+    (found,) = protected(Door((own,), None), row(**logged))
     assert (found["inbound_link_id"], found["inbound_link_code"]) == (told, dict(LINKED).get(told or ""))
 
 
@@ -209,7 +209,7 @@ def test_what_goes_out_has_its_link_too() -> None:
     own = dataclasses.replace(OWN, links=LINKED)
     logged = ("mx[192.0.2.5]:25", "192.0.2.70", "203.0.113.1", None)
     found = protected(
-        pseudonyms.Door((own,), None),
+        Door((own,), None),
         *(row(offset=place, outbound_link=link) for place, link in enumerate(logged)),
     )
     assert [each["outbound_link_id"] for each in found] == ["192.0.2.0/24", "192.0.2.70", None, None]
@@ -217,21 +217,21 @@ def test_what_goes_out_has_its_link_too() -> None:
 
 def test_a_mailbox_that_looks_like_a_number_is_none() -> None:
     mail = row(channel_code="EMAIL", entry_code="smtp", sender="07700900012", recipient="07700900012")
-    (found,) = protected(pseudonyms.Door((OWN,), None), mail)
-    as_it_is = pseudonyms.pseudonyms(pl.Series(["07700900012"]), pseudonyms.operator_key("op")).item()
+    (found,) = protected(Door((OWN,), None), mail)
+    as_it_is = pseudonym_keys.pseudonyms(pl.Series(["07700900012"]), operator_key("op")).item()
     assert (found["sender_hash"], found["recipient_hash"]) == (as_it_is, as_it_is)
 
 
 def test_complaints_and_facts_name_the_same_subscriber() -> None:
-    door = pseudonyms.Door((OWN,), None)
-    hashed = pseudonyms.pseudonyms(pl.Series(["447700900012"]), pseudonyms.operator_key("op")).item()
+    door = Door((OWN,), None)
+    hashed = pseudonym_keys.pseudonyms(pl.Series(["447700900012"]), operator_key("op")).item()
     complaint = {
         **dict.fromkeys(COMPLAINT), "operator_id": "op", "source_id": "s", "stream_id": "a", "offset": 0,
         "format_code": "kannel", "channel_code": "SMS", "feedback_type_code": "sms-7726", "incident_count": 1,
         "reported_at": dt.datetime(2026, 11, 24, 10, tzinfo=dt.UTC), "sender": "07700900012",
         "reporter": "07700900012", "recipients": ["07700900012"], "reported_domains": [],
     }  # fmt: skip
-    (found,) = pseudonyms.complaints(pl.DataFrame([complaint], schema=COMPLAINT), door).to_dicts()
+    (found,) = complaints(pl.DataFrame([complaint], schema=COMPLAINT), door).to_dicts()
     assert (found["sender_hash"], found["reporter_hash"]) == (hashed, hashed)
     assert found["named_recipients"][0]["recipient_hash"] == hashed
     assert (found["origin_claimed_code"], found["is_own_client"]) == ("GBR", True)
@@ -257,17 +257,15 @@ def test_complaints_and_facts_name_the_same_subscriber() -> None:
 def test_a_report_in_a_log_of_national_numbers_names_a_national_one(
     source: str, typed: str, named: str
 ) -> None:
-    own = pseudonyms.Own("op", "USA", (), (), (), (), national_sources=("s",))
+    own = Own("op", "USA", (), (), (), (), national_sources=("s",))
     complaint = {
         **dict.fromkeys(COMPLAINT), "operator_id": "op", "source_id": source, "stream_id": "a", "offset": 0,
         "format_code": "kannel", "channel_code": "SMS", "feedback_type_code": "sms-7726", "incident_count": 1,
         "reported_at": dt.datetime(2026, 11, 24, 10, tzinfo=dt.UTC), "sender": typed,
         "reporter": "4520123456", "recipients": ["4520123456"], "reported_domains": [],
     }  # fmt: skip
-    (found,) = pseudonyms.complaints(
-        pl.DataFrame([complaint], schema=COMPLAINT), pseudonyms.Door((own,), None)
-    ).to_dicts()
-    told, other = pseudonyms.pseudonyms(pl.Series([named, "4520123456"]), pseudonyms.operator_key("op"))
+    (found,) = complaints(pl.DataFrame([complaint], schema=COMPLAINT), Door((own,), None)).to_dicts()
+    told, other = pseudonym_keys.pseudonyms(pl.Series([named, "4520123456"]), operator_key("op"))
     assert (found["sender_hash"], found["reporter_hash"]) == (told, other)
 
 
@@ -279,7 +277,7 @@ def test_the_door_knows_the_sources_of_national_numbers_from_the_settings() -> N
     operator = Operator(id="op", name="A", country="USA", holding="a", currency="USD", source=sources)
     rows = rows_of_operators(config.Observatory(operator=[operator]))
     assert set(rows[0]) == set(contract("ref.operator").columns)
-    (own,) = pseudonyms.Door.of(rows_frame(rows, "ref.operator")).own
+    (own,) = Door.of(rows_frame(rows, "ref.operator")).own
     assert own.national_sources == ("smsc",)
 
 
@@ -299,7 +297,7 @@ def test_rules_are_of_a_rows_own_day_and_format(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(rules, "in_force", partial(rules.in_force, folder=tmp_path))
     before = dt.datetime(2026, 11, 23, 23, 59, tzinfo=dt.UTC)
     found = protected(
-        pseudonyms.Door((OWN,), None),
+        Door((OWN,), None),
         row(offset=1, text="melons"),
         row(offset=2, text="melons", first_at=before),
         row(offset=3, text="melons", first_at=before, format_code="kannel_smsbox"),
@@ -311,7 +309,7 @@ def test_a_subject_passes_the_door_as_a_type() -> None:
     mail = row(
         channel_code="EMAIL", format_code="postfix", sender="a@b.example", subject="Best online casino"
     )
-    (found,) = protected(pseudonyms.Door((OWN,), None), mail)
+    (found,) = protected(Door((OWN,), None), mail)
     assert (found["spam_type_code"], found["is_type_strong"]) == ("AD.gambling", False)
     assert "casino" not in str(found)
 
@@ -320,12 +318,12 @@ def test_what_a_caller_shows_and_where_it_is_passes_the_door_as_a_type_and_a_pse
     shown = "Great Online Casino of Ann"
     said = {"display_name": shown, "user_agent": "AutoDialer/2.1", "category": "wangiri", "cell_id": "1-4711"}
     call = {"format_code": "delimited", "channel_code": "VOICE_CS", "grain_code": "call", "origid": "gate-9"}
-    (found,) = protected(pseudonyms.Door((OWN,), None), row(**call, **said))
+    (found,) = protected(Door((OWN,), None), row(**call, **said))
     assert found["spam_type_codes"] == ["AD.gambling", "PHONE.robocall", "PHONE.wangiri"]
     assert (found["spam_type_code"], found["is_type_strong"]) == ("PHONE.wangiri", True)
     for name in ("cell_hash", "origid_hash"):
         assert len(found[name]) == 32
     left = " ".join(map(str, found.values())).lower()
     assert not [word for word in ("casino", "ann", "autodialer", "4711", "gate-9") if word in left]
-    (none,) = protected(pseudonyms.Door((OWN,), None), row())
+    (none,) = protected(Door((OWN,), None), row())
     assert (none["cell_hash"], none["origid_hash"]) == (None, None)

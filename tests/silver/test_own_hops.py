@@ -15,7 +15,8 @@ from jobs.cli import console
 from jobs.cli import main as command_line
 from jobs.core.contracts import rows_frame
 from jobs.engine.lake import Lake
-from jobs.protect import pseudonyms
+from jobs.protect.addresses import is_own_address
+from jobs.protect.operators import Door
 from jobs.settings import config
 from jobs.sniff.files import logs_of
 from jobs.sniff.recognising import separated
@@ -252,7 +253,7 @@ def test_the_setting_that_a_warning_names_mends_it(
 def test_the_hosts_own_addresses_are_own_whatever_the_settings_say(networks: list[str]) -> None:
     about = {"id": "op", "name": "Op", "country": "CHE", "holding": "op", "currency": "CHF"}
     settings = config.Observatory.model_validate({"operator": [about | {"networks": networks}]})
-    (own,) = pseudonyms.Door.of(rows_frame(rows_of_operators(settings), "ref.operator")).own
+    (own,) = Door.of(rows_frame(rows_of_operators(settings), "ref.operator")).own
     is_own = {
         **dict.fromkeys(("127.0.0.1", "127.255.255.254", "::1", "0:0:0:0:0:0:0:1", "0.0.0.0", "::"), True),
         **dict.fromkeys(("::ffff:127.0.0.1", "::ffff:7f00:1", "::ffff:0.0.0.0"), True),
@@ -260,4 +261,4 @@ def test_the_hosts_own_addresses_are_own_whatever_the_settings_say(networks: lis
         **dict.fromkeys(("192.0.2.1", "::ffff:192.0.2.1"), bool(networks)),
         "unknown": None,
     }
-    assert pseudonyms.is_own_address(pl.Series(list(is_own)), own).to_list() == list(is_own.values())
+    assert is_own_address(pl.Series(list(is_own)), own).to_list() == list(is_own.values())

@@ -15,7 +15,7 @@ from polars.testing import assert_frame_equal
 from jobs.core.contracts import conform, contract, reference, rows_frame
 from jobs.formats.format import SILVER
 from jobs.formats.registry import FORMATS
-from jobs.protect import pseudonyms
+from jobs.protect.operators import Door, Own
 from jobs.silver import message
 from jobs.silver.assembling import assembled, settled
 from jobs.silver.bucketing import home_of
@@ -26,7 +26,7 @@ from tests.support.buckets import assembled_in_buckets, message_in_buckets
 from tests.support.filter_logs import lab, parse, placed
 from tests.support.held_log import held_log
 
-DOOR = pseudonyms.Door((pseudonyms.Own("lab", "CHE", ("own.test",), (), (), ()),), None)
+DOOR = Door((Own("lab", "CHE", ("own.test",), (), (), ()),), None)
 # Logs beside those of the laboratory: their names and lines.
 MORE = {"postfix": {"held": held_log()}, "sendmail": {"mail.log": LOG}}
 TABLE = "silver.message"

@@ -17,13 +17,14 @@ from hypothesis import strategies as st
 from jobs.core.contracts import polars_schema, reference, rows_frame
 from jobs.formats import TRANSMISSION, VERDICT, Source, exim, spamassassin
 from jobs.gold.counting import counted
-from jobs.protect import pseudonyms
+from jobs.protect import pseudonym_keys, pseudonyms
+from jobs.protect.operators import Door, Own
 from jobs.protect.rules import load_rules
 from jobs.silver import message
 from jobs.silver.assembling import assembled
 
 OPERATOR = "lab"
-DOOR = pseudonyms.Door((pseudonyms.Own(OPERATOR, "CHE", ("own.example",), (), (), (), key=bytes(32)),), None)
+DOOR = Door((Own(OPERATOR, "CHE", ("own.example",), (), (), (), key=bytes(32)),), None)
 NEWEST = dt.datetime(2026, 11, 25, tzinfo=dt.UTC)
 AT = dt.datetime(2026, 11, 24, 14, 1, 53, tzinfo=dt.UTC)
 ID = "1xVr5l-0000000001j-1Yd3"
@@ -322,7 +323,7 @@ def knowledge(cases: list[Case]) -> pl.DataFrame:
 def names(cases: list[Case]) -> list[str]:
     """The pseudonyms of the cases' message-ids."""
     ids = pl.Series([f"m{number}@b.example" for number in range(len(cases))])
-    return pseudonyms.pseudonyms(ids, bytes(32)).to_list()
+    return pseudonym_keys.pseudonyms(ids, bytes(32)).to_list()
 
 
 def count(cases: list[Case], is_added: bool) -> dict[str, dict[str, int]]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import polars as pl
 
-from jobs.protect import pseudonyms
+from jobs.protect.operators import Door
 from jobs.silver.assembling import assembled, is_held, settled
 from jobs.silver.bucketing import bucket_of, home_of
 from jobs.silver.hops import candidates, roots
@@ -45,7 +45,7 @@ def by_cuts(
 
 
 def assembled_in_buckets(
-    table: str, formats: Mapping[str, pl.DataFrame], door: pseudonyms.Door, count: int
+    table: str, formats: Mapping[str, pl.DataFrame], door: Door, count: int
 ) -> list[pl.DataFrame]:
     """The rows of a silver table in each bucket, before those that belong elsewhere move."""
     parts: list[dict[str, pl.DataFrame]] = [{} for _ in range(count)]

@@ -23,6 +23,7 @@ from jobs.core.contracts import conform, contract, polars_schema, reference
 from jobs.formats import LINES, Source, exim, rspamd
 from jobs.gold import campaign_daily
 from jobs.protect import pseudonyms
+from jobs.protect.operators import Door
 from jobs.settings import config
 from jobs.silver import message
 from jobs.stages.runner import read_reference
@@ -194,7 +195,7 @@ def traffic(seeds: tuple[int, ...]) -> tuple[pl.DataFrame, pl.DataFrame]:
     """silver.message of the seeds' mail, through the kernels of both logs; and operator_id, number and
     campaign of each mail. An operator is a seed and what its logs tell."""
     names = [f"{tells}-{seed}" for tells in TELLS for seed in seeds]
-    door = pseudonyms.Door.of(read_reference(settings_of(names, ""), "ref.operator"))
+    door = Door.of(read_reference(settings_of(names, ""), "ref.operator"))
     sent, said, truth = [], [], []
     for operator in names:
         tells, _, seed = operator.partition("-")

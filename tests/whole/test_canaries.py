@@ -22,7 +22,7 @@ from jobs.formats.format import SILVER
 from jobs.formats.options import made_whole
 from jobs.formats.registry import DOCUMENTS, KERNELS
 from jobs.ingest.pull import pull
-from jobs.protect.pseudonyms import Door, Own
+from jobs.protect.operators import Door, Own
 from jobs.report.write import write
 from jobs.settings import config
 from jobs.silver.assembling import assembled

@@ -21,7 +21,8 @@ from jobs.core import contracts
 from jobs.core.errors import ValidationHeld
 from jobs.engine.lake import Lake
 from jobs.ingest.pull import pull
-from jobs.protect import pseudonyms
+from jobs.protect.operators import Door
+from jobs.protect.pseudonym_keys import operator_key
 from jobs.settings import config
 from jobs.settings.operator import Source
 from jobs.stages import runner
@@ -380,12 +381,12 @@ def test_the_key_is_nowhere(faulty: tuple[Run, list[str]]) -> None:
     work, _ = faulty
     keys = [KEY.encode()]
     for operator in work.operators:
-        own = pseudonyms.operator_key(operator.id)
+        own = operator_key(operator.id)
         keys += [own, own.hex().encode()]
     files = [path for path in Path(work.lake.root).rglob("*") if path.is_file()]
     assert len(files) > 50
     for path in files:
         data = path.read_bytes()
         assert not any(key in data for key in keys), path
-    door = pseudonyms.Door.of(read_reference(work.settings, "ref.operator"))
+    door = Door.of(read_reference(work.settings, "ref.operator"))
     assert not any(key in pickle.dumps(door) for key in keys)

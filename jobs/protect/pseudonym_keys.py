@@ -1,0 +1,86 @@
+"""The secret key, the key of each operator that derives from it, and pseudonyms under such a key.
+
+The key is read in the worker from the environment or a mounted file, never passed through a query plan.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+from functools import cache
+from pathlib import Path
+
+import polars as pl
+
+from jobs.core.errors import ObservatoryError
+from jobs.core.key_names import KEY, KEY_FILE
+from jobs.protect.keyed_hashes import keyed_hashes
+from jobs.protect.operators import Own
+
+SHORTEST_KEY = 32
+# Of 32 random hexadecimal digits fewer are different once in 10^12 keys.
+FEWEST_SIGNS = 6
+
+
+def master_key() -> bytes:
+    """The secret from which each operator's key derives.
+
+    Raises ObservatoryError that says how to set it.
+    """
+    if os.environ.get(KEY):
+        key = os.environ[KEY].encode()
+    elif os.environ.get(KEY_FILE):
+        file = Path(os.environ[KEY_FILE])
+        if not file.is_file():
+            raise ObservatoryError(f"{KEY_FILE} names {file}, which is not there.")
+        key = file.read_bytes().strip()
+    else:
+        raise ObservatoryError(
+            f"no pseudonym key: set {KEY_FILE}, or [lake] key_file in the settings, to a file with at least"
+            f" {SHORTEST_KEY} random characters (for instance from `openssl rand -hex 32`), and keep it: with"
+            " another key nothing joins."
+        )
+    if len(key) < SHORTEST_KEY:
+        raise ObservatoryError(f"the pseudonym key has {len(key)} characters; {SHORTEST_KEY} are the least.")
+    if len(set(key)) < FEWEST_SIGNS:
+        raise ObservatoryError(
+            f"the pseudonym key has only {len(set(key))} different characters, and can be guessed. Make one"
+            " with `openssl rand -hex 32`."
+        )
+    return key
+
+
+def has_key() -> bool:
+    """Whether the environment names a key."""
+    return bool(os.environ.get(KEY) or os.environ.get(KEY_FILE))
+
+
+@cache
+def operator_key(operator_id: str) -> bytes:
+    """The operator's own key, derived from the master key."""
+    return hmac.digest(master_key(), b"operator\0" + operator_id.encode(), "sha256")
+
+
+def key_of(own: Own) -> bytes:
+    """The key of the operator's pseudonyms."""
+    return own.key or operator_key(own.operator_id)
+
+
+def key_id(own: Own) -> str:
+    """Names the operator's key without telling it."""
+    return id_of(key_of(own))
+
+
+def key_id_of(operator_id: str) -> str:
+    """The id of the key that derives from the master key."""
+    return id_of(operator_key(operator_id))
+
+
+def id_of(key: bytes) -> str:
+    return hashlib.sha256(b"key id\0" + key).hexdigest()[:8]
+
+
+def pseudonyms(values: pl.Series, key: bytes) -> pl.Series:
+    """Keyed pseudonyms of the values, 32 hexadecimal digits; null stays null."""
+    return keyed_hashes(values, key).alias(values.name)

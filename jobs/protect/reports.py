@@ -1,0 +1,157 @@
+"""Reports that others send, made pseudonymous: complaints, and aggregate reports of authentication."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from jobs.core.contracts import codes
+from jobs.protect import location, numbering, rules
+from jobs.protect.addresses import clients
+from jobs.protect.domains import host_named, host_of, registered
+from jobs.protect.hosts import domain, hosts_named, recipient_structs
+from jobs.protect.links import link_ids
+from jobs.protect.message_ids import in_one_form
+from jobs.protect.numbering import own_number, with_e164
+from jobs.protect.operators import Door, Own
+from jobs.protect.pseudonym_keys import key_id, key_of, pseudonyms
+
+
+def protect_complaints(raw: pl.DataFrame, own: Own, door: Door, loaded: rules.Rules) -> pl.DataFrame:
+    """One operator's complaints, pseudonymous and typed.
+
+    The type is what the reported text tells; where that tells nothing, what the kind of feedback tells.
+    """
+    key = key_of(own)
+    # What a log says of itself is E.164 since it was read; whom a subscriber names still is as it was typed.
+    national = numbering.e164(pl.col("sender"), own.country, is_national=True)
+    is_typed = (pl.col("channel_code") != "EMAIL") & pl.col("source_id").is_in(own.national_sources)
+    raw = raw.with_columns(sender=pl.when(is_typed).then(national).otherwise("sender"))
+    raw = with_e164(raw, own, "sender", "reporter", "recipients")
+    is_mail = pl.col("channel_code") == "EMAIL"
+    client = clients(raw["client_ip"], own, door)
+    sender_country = location.country_of_numbers(raw["sender"].set(raw["channel_code"] == "EMAIL", None))
+    texts = rules.type_of_texts(raw["text"], raw["format_code"][0], raw["channel_code"][0], loaded)
+    kinds = rules.type_of_texts(
+        raw["feedback_type_code"],
+        raw["format_code"][0],
+        raw["channel_code"][0],
+        loaded,
+        match_on=rules.FEEDBACK,
+    )
+    told = texts["spam_type_code"].is_not_null() & (texts["spam_type_code"] != rules.UNKNOWN_TYPE)
+    headers = hosts_named(raw["header_from"], own)
+    typed = {name: texts[name].zip_with(told.fill_null(False), kinds[name]) for name in rules.TYPED}
+    frame = raw.with_columns(
+        sender_domain=registered(host_named(pl.col("sender"))),
+        header_from_domain=headers["domain"],
+        is_own_address=client["is_own"],
+        origin_located=client["country_code"],
+    )
+    frame = frame.with_columns(
+        is_own_client=pl.when(is_mail).then("is_own_address").otherwise(own_number("sender", own))
+    )
+    return frame.with_columns(
+        period_date=pl.col("reported_at").dt.date(),
+        reporter_hash=pseudonyms(raw["reporter"].str.to_lowercase(), key),
+        reporter_domain=registered(host_named(pl.col("reporter"))),
+        sender_hash=pseudonyms(raw["sender"].str.to_lowercase(), key),
+        named_recipients=recipient_structs(raw, own, key),
+        client_hash=client["hash"],
+        client_network=client["network"],
+        source_asn=client["asn"],
+        inbound_link_id=link_ids(raw, "inbound_link", None, None, own),
+        origin_claimed_code=pl.when(is_mail).then(headers["country_code"]).otherwise(sender_country),
+        origin_observed_code=pl.when(pl.col("is_own_client") & pl.col("origin_located").is_null())
+        .then(pl.lit(own.country))
+        .otherwise("origin_located"),
+        message_id_hash=pseudonyms(in_one_form(raw["message_id"]), key),
+        delivery_result_code=known("delivery_result", codes("delivery_result")),
+        auth_failure_code=known("auth_failure", codes("auth_failure")),
+        reported_domain_names=pl.col("reported_domains")
+        .list.eval(registered(host_named(pl.element())))
+        .list.drop_nulls(),
+        spam_type_code=typed["spam_type_code"],
+        spam_type_codes=pl.Series(
+            [
+                sorted({*texts_, *kinds_})
+                for texts_, kinds_ in zip(texts["spam_type_codes"], kinds["spam_type_codes"], strict=True)
+            ],
+            dtype=pl.List(pl.String),
+        ),
+        is_type_strong=typed["is_type_strong"],
+        key_id=pl.lit(key_id(own)),
+    )
+
+
+# What filled-in reports may say; what else they say is free text and goes no further.
+OVERRIDES = (
+    *("forwarded", "sampled_out", "trusted_forwarder", "mailing_list"),
+    *("local_policy", "policy_test_mode", "other"),
+)
+CHECK_RESULTS = ("none", "neutral", "pass", "fail", "softfail", "policy", "temperror", "permerror")
+
+
+def protect_authentication_reports(raw: pl.DataFrame, own: Own, door: Door) -> pl.DataFrame:
+    """One operator's DMARC records, without addresses and free text."""
+    key = key_of(own)
+    client = clients(raw["client_ip"], own, door)
+    named = pl.concat_str(pl.col("report_org").str.to_lowercase(), pl.lit("|"), "report_id")
+    frame = raw.with_columns(is_own_address=client["is_own"])
+    return frame.with_columns(
+        period_date=pl.col("begin_at").dt.date(),
+        report_hash=pseudonyms(raw.select(named.alias("report"))["report"], key),
+        # What an organisation calls itself is a text that anybody may write.
+        reporter_domain=registered(
+            pl.coalesce(host_of(pl.col("report_email")), host_named(pl.col("report_org")))
+        ),
+        policy_domain=domain("policy_domain").fill_null("_U"),
+        policy_code=known("policy", codes("disposition")),
+        subdomain_policy_code=known("subdomain_policy", codes("disposition")),
+        nonexistent_policy_code=known("nonexistent_policy", codes("disposition")),
+        is_policy_test=pl.col("policy_test") == "y",
+        is_dkim_strict=pl.col("dkim_mode") == "s",
+        is_spf_strict=pl.col("spf_mode") == "s",
+        client_hash=client["hash"],
+        client_network=client["network"],
+        source_asn=client["asn"],
+        origin_observed_code=pl.coalesce(
+            client["country_code"], pl.when("is_own_address").then(pl.lit(own.country))
+        ),
+        is_own_client=pl.col("is_own_address"),
+        disposition_code=known("disposition", codes("disposition")),
+        is_dkim_aligned=pl.col("dkim_evaluated") == "pass",
+        is_spf_aligned=pl.col("spf_evaluated") == "pass",
+        override_codes=pl.col("overrides").list.eval(
+            known_of(pl.element().struct.field("type"), OVERRIDES).fill_null("_U")
+        ),
+        header_from_domain=domain("header_from"),
+        sender_domain=domain("envelope_from"),
+        recipient_domain=domain("envelope_to"),
+        dkim_checks=checks_of("dkim_results"),
+        spf_checks=checks_of("spf_results"),
+        key_id=pl.lit(key_id(own)),
+    )
+
+
+def checks_of(column: str) -> pl.Expr:
+    """Each check with its domain and result; selectors, which may name a customer, stay behind."""
+    check = pl.element().struct
+    # Drafts of SPF had hardfail.
+    result = check.field("result").replace("hardfail", "fail")
+    return pl.col(column).list.eval(
+        pl.struct(
+            registered(host_named(check.field("domain"))).alias("domain"),
+            known_of(result, CHECK_RESULTS).alias("result_code"),
+        )
+    )
+
+
+def known(column: str, among: Sequence[str]) -> pl.Expr:
+    """The column's value where it is one of those, _U where it is another."""
+    return known_of(pl.col(column), among)
+
+
+def known_of(value: pl.Expr, among: Sequence[str]) -> pl.Expr:
+    return pl.when(value.is_in(list(among))).then(value).when(value.is_not_null()).then(pl.lit("_U"))
