@@ -97,7 +97,8 @@ def perform(function: str, arguments: tuple[Any, ...]) -> Any:
 
 @dataclass(frozen=True)
 class Left:
-    """A frame that a task left in staging. bucket: of `count` buckets the one that all its rows belong to."""
+    """A frame that a task left in staging: so many bytes of a file, from `offset` on. bucket: of `count`
+    buckets the one that all its rows belong to."""
 
     name: str
     path: str
@@ -105,23 +106,42 @@ class Left:
     rows: int
     bucket: int = 0
     count: int = 1
+    offset: int = 0
+
+    def read(self) -> pl.DataFrame:
+        with open(self.path, "rb") as file:
+            file.seek(self.offset)
+            return pl.read_ipc(file.read(self.bytes))
 
 
-def leave(frame: pl.DataFrame, name: str, staging: str, bucket: int = 0, count: int = 1) -> list[Left]:
-    """Write a frame for later tasks; nothing for a frame without rows."""
-    if not frame.height:
-        return []
+def leave(frame: pl.DataFrame, name: str, staging: str) -> list[Left]:
+    """Write a frame for later tasks, in a file of its own; nothing for a frame without rows."""
+    return leave_buckets([(0, frame)], name, staging, 1)
+
+
+def leave_buckets(
+    parts: Iterable[tuple[int, pl.DataFrame]], name: str, staging: str, count: int
+) -> list[Left]:
+    """Write the frames of some of `count` buckets into one file: a file for each would be as many as tasks
+    times buckets, which both grow with the logs."""
     path = Path(staging, f"{name}-{uuid.uuid4().hex}.arrow")
-    # Python's own writing says when a disk is full; Polars loses the reason.
     data = io.BytesIO()
-    frame.write_ipc(data, compression="lz4")
-    write_whole(path, data.getbuffer())
-    return [Left(name, str(path), data.tell(), frame.height, bucket, count)]
+    left = []
+    for bucket, frame in parts:
+        if frame.height:
+            one = io.BytesIO()
+            frame.write_ipc(one, compression="lz4")
+            left.append(Left(name, str(path), one.tell(), frame.height, int(bucket), count, data.tell()))
+            data.write(one.getbuffer())
+    if left:
+        # Python's own writing says when a disk is full; Polars loses the reason.
+        write_whole(path, data.getbuffer())
+    return left
 
 
 def take(left: Iterable[Left]) -> pl.DataFrame | None:
     """The rows of frames that tasks left; None where there are none."""
-    frames = [pl.read_ipc(each.path) for each in left]
+    frames = [each.read() for each in left]
     # One chunk: some functions of Polars 2.1 fail where an empty chunk stands before another.
     return pl.concat(frames, rechunk=True) if frames else None
 

@@ -15,7 +15,7 @@ from jobs.core.merge import merged
 from jobs.engine.finished import Finished, finish_rows, finished, is_of, module_of
 from jobs.engine.lake import DataFile, NewFile, read_files, write_files
 from jobs.engine.record import Periods
-from jobs.engine.tasks import Left, leave, take
+from jobs.engine.tasks import Left, leave, leave_buckets, take
 from jobs.gold import bulk, bypass, campaign_daily, counting
 from jobs.gold.similarity import SIGNED
 
@@ -33,9 +33,7 @@ def leave_cut(frame: pl.DataFrame, bucket: pl.Expr, name: str, staging: str, cou
     parts = frame.with_columns(bucket.alias("_bucket")).partition_by(
         "_bucket", as_dict=True, include_key=False
     )
-    return [
-        left for (number,), part in parts.items() for left in leave(part, name, staging, int(number), count)
-    ]
+    return leave_buckets([(number, part) for (number,), part in parts.items()], name, staging, count)
 
 
 def taken_for(left: Sequence[Left], rows: pl.DataFrame, on: Sequence[str]) -> pl.DataFrame | None:
@@ -46,7 +44,7 @@ def taken_for(left: Sequence[Left], rows: pl.DataFrame, on: Sequence[str]) -> pl
     keys = rows.select(on).unique()
     found = []
     for each in left:
-        frame = pl.read_ipc(each.path)
+        frame = each.read()
         whole = frame.filter(pl.col(on[-1]).is_null())
         found.append(pl.concat([whole, frame.join(keys, on=on, how="semi")]))
     return pl.concat(found, rechunk=True)
@@ -111,8 +109,7 @@ def evidence(
     text = merged(rows, bulk.TEXT_KEY, bulk.TEXT_RULES)
     whose = text.select(OF_TEXTS).unique()
     listed = [
-        pl.read_ipc(each.path).select(bulk.CAMPAIGN_COLUMNS).join(whose, on=OF_TEXTS, how="semi")
-        for each in campaign
+        each.read().select(bulk.CAMPAIGN_COLUMNS).join(whose, on=OF_TEXTS, how="semi") for each in campaign
     ]
     schema = {name: polars_schema(CAMPAIGN)[name] for name in bulk.CAMPAIGN_COLUMNS}
     campaigns = pl.concat(listed, rechunk=True) if listed else pl.DataFrame(schema=schema)

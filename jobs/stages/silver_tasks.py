@@ -16,7 +16,7 @@ import polars as pl
 from jobs.core.checksum import Fingerprints, checksums
 from jobs.core.contracts import contract, polars_schema, reference
 from jobs.engine.lake import DataFile, NewFile, read_files, write_files
-from jobs.engine.tasks import Bucket, Left, by_value, chosen, leave, named, take
+from jobs.engine.tasks import Bucket, Left, by_value, chosen, leave, leave_buckets, named, take
 from jobs.formats.registry import KERNELS
 from jobs.protect.operators import Door
 from jobs.silver import assembling, bucketing, copies, hops, refusals, standing
@@ -91,11 +91,8 @@ def into_buckets(rows: pl.DataFrame, format_name: str, staging: str, count: int)
     """Leave bronze rows by bucket."""
     if count == 1:
         return leave(rows, bronze(format_name), staging)
-    return [
-        left
-        for number, part in by_value(rows, bucketing.bucket_of(rows, format_name, count))
-        for left in leave(part, bronze(format_name), staging, int(number), count)
-    ]
+    parts = by_value(rows, bucketing.bucket_of(rows, format_name, count))
+    return leave_buckets(parts, bronze(format_name), staging, count)
 
 
 def split(staging: str, files: Sequence[DataFile], format_name: str, count: int) -> list[Left]:
@@ -209,16 +206,12 @@ def move(rows: pl.DataFrame, table: str, staging: str, home: int, count: int) ->
     """Leave rows for the bucket that each belongs to."""
     if rows.is_empty():
         return []
-    return [
-        left
-        for number, part in by_home(rows, home, count)
-        for left in leave(part, table, staging, number, count)
-    ]
+    return leave_buckets(by_home(rows, home, count), table, staging, count)
 
 
 def link(staging: str, parts: Sequence[Left]) -> list[Left]:
     """The files of all buckets that are later hops, by their ends: parents at once, children part by part."""
-    frames = [pl.read_ipc(each.path) for each in parts]
+    frames = [each.read() for each in parts]
     parents = pl.concat(frame.filter("is_parent") for frame in frames)
     if parents.is_empty():
         return []
@@ -230,7 +223,7 @@ def route(staging: str, asked: Sequence[Left], ids: Sequence[Left]) -> list[Left
     """The buckets that verdicts without a queue id go to."""
     questions = take(asked)
     assert questions is not None
-    found = [standing.routes(questions, pl.read_ipc(each.path)) for each in ids]
+    found = [standing.routes(questions, each.read()) for each in ids]
     return leave(pl.concat(found).unique(), "routes", staging) if found else []
 
 
@@ -251,9 +244,7 @@ def forward(
 
 def by_bucket(rows: pl.DataFrame, name: str, staging: str, count: int) -> list[Left]:
     parts = rows.partition_by("bucket", as_dict=True)
-    return [
-        left for (number,), part in parts.items() for left in leave(part, name, staging, int(number), count)
-    ]
+    return leave_buckets([(number, part) for (number,), part in parts.items()], name, staging, count)
 
 
 @dataclass(frozen=True)
@@ -329,11 +320,11 @@ def follow(staging: str, parts: Sequence[Left]) -> list[Left]:
     """The temporary refusals that were followed up, of the triples of all buckets, part by part: only
     those of networks, senders and recipients with such a refusal are held at once."""
     refused = pl.concat(
-        pl.read_ipc(each.path).filter("is_temporary").select("triple").unique() for each in parts
+        each.read().filter("is_temporary").select("triple").unique() for each in parts
     ).unique()
     if refused.is_empty():
         return []
-    rows = pl.concat(pl.read_ipc(each.path).join(refused, on="triple", how="semi") for each in parts)
+    rows = pl.concat(each.read().join(refused, on="triple", how="semi") for each in parts)
     return leave(refusals.followed(rows), "followed", staging)
 
 

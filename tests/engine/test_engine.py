@@ -35,7 +35,7 @@ from jobs.engine.embedded import (
     Inline,
 )
 from jobs.engine.lake import Lake
-from jobs.engine.tasks import Bucket, Left, Task, TaskDied, TaskFailed, leave, perform, take
+from jobs.engine.tasks import Bucket, Left, Task, TaskDied, TaskFailed, leave, leave_buckets, perform, take
 from jobs.ingest.pull import pull
 from jobs.settings import config
 from jobs.stages import bronze_stage, runner, validator
@@ -495,11 +495,22 @@ def test_a_task_that_keeps_dying_is_a_short_message_and_exit_code_4(
 
 def test_frames_come_back_from_staging_as_they_were(tmp_path: Path) -> None:
     frame = pl.DataFrame({"a": [1, None], "b": [["x"], []], "c": [b"\x00", None]})
-    left = leave(frame, "some", str(tmp_path), 3, 4)
+    left = leave(frame, "some", str(tmp_path))
     assert left[0].rows == 2 and left[0].bytes == Path(left[0].path).stat().st_size
     found = take([*left, *leave(frame, "some", str(tmp_path))])
     assert found is not None and found.equals(pl.concat([frame, frame]))
     assert leave(frame.clear(), "none", str(tmp_path)) == [] and take([]) is None
+
+
+def test_frames_of_many_buckets_share_a_file(tmp_path: Path) -> None:
+    """Tasks times buckets files would be a hundred times as many for ten times the logs."""
+    frames = [(number, pl.DataFrame({"a": [number] * number})) for number in range(9)]
+    left = leave_buckets(frames, "some", str(tmp_path), 16)
+    assert len(list(tmp_path.iterdir())) == 1
+    # A frame without rows leaves nothing.
+    assert [(each.bucket, each.count, each.rows) for each in left] == [(n, 16, n) for n in range(1, 9)]
+    for each in reversed(left):
+        assert each.read().equals(frames[each.bucket][1])
 
 
 @pytest.mark.parametrize("count", [1, 2, 8])
