@@ -1,0 +1,64 @@
+"""Operators whose logs break a rule are held back by name; the others go on to gold, by the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from jobs.engine.lake import Lake
+from tests.formats.test_dmarc import sample
+from tests.support.filter_logs import lab
+from tests.support.in_process import command_line_of
+from tests.support.whole_runs import MAIL_NETWORK, operator_toml, source_toml
+
+CLEAN = ("alp", "bay")
+HELD = ("odd-1", "odd-2")
+MAIL = "".join(line + "\n" for line in lab("postfix/mail.iso8601.log")[:200])
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Path:
+    """Two operators with a mail log, and two whose folder of 25 DMARC reports has two that are none."""
+    operators = []
+    for name in (*CLEAN, *HELD):
+        (tmp_path / f"{name}.log").write_text(MAIL)
+        sources = [source_toml("mx", f"{name}.log", "postfix")]
+        if name in HELD:
+            folder = tmp_path / name
+            folder.mkdir()
+            report = sample("rfc7489.xml")
+            for number in range(25):
+                body = b"<html>no report %d</html>\n" % number
+                if number > 1:
+                    body = report.replace(b"</report_id>", b"-%d</report_id>" % number)
+                (folder / f"{number}.xml").write_bytes(body)
+            sources.append(source_toml("rua", f"{name}/*.xml", "dmarc"))
+        operators.append(operator_toml(name, name, "CHE", name, "CHF", MAIL_NETWORK, *sources))
+    file = tmp_path / "observatory.toml"
+    file.write_text("\n".join(['[lake]\nroot = "lake"\n', *operators]))
+    return file
+
+
+@pytest.mark.long
+def test_two_odd_documents_hold_back_no_other_operators_gold(
+    settings: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    observatory = command_line_of(monkeypatch, capsys, width=200)
+    done = observatory("run", "--config", settings)
+    assert done.code == 1
+    for name in HELD:
+        assert f"operator_id={name}, source_id=rua" in done.err
+    lake = Lake(str(settings.parent / "lake"))
+    for table in ("silver.message", "gold.spam_volume_daily"):
+        assert set(lake.read(table)["operator_id"]) == set(CLEAN)
+    units = lake.read("gold.spam_volume_daily").group_by("operator_id").agg(pl.col("units").sum())["units"]
+    assert units.n_unique() == 1 and units[0] > 0
+    status = observatory("status", "--config", settings)
+    assert all(f"{name}/rua" in status.out for name in HELD)
+    # Without the odd documents, which stay in the ledger, they come after.
+    text = settings.read_text()
+    settings.write_text(text.replace("\n[[operator]]", "\n[limits]\nquarantined_pct = 10\n\n[[operator]]", 1))
+    assert observatory("run", "--config", settings).code == 0
+    assert set(lake.read("gold.spam_volume_daily")["operator_id"]) == {*CLEAN, *HELD}
