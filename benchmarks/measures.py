@@ -57,14 +57,10 @@ STEPS = {
     ],
     "types and measures": [
         "jobs.protect.refusal_types:type_of_transmissions",
+        *(f"jobs.protect.message_types:{name}" for name in ("type_of_verdicts", "type_of_texts")),
         *(
-            f"jobs.protect.rules:{name}"
-            for name in (
-                "type_of_verdicts",
-                "type_of_texts",
-                "countermeasure_of_refusals",
-                "countermeasure_of_verdicts",
-            )
+            f"jobs.protect.countermeasures:{name}"
+            for name in ("countermeasure_of_refusals", "countermeasure_of_verdicts")
         ),
     ],
     "places": [

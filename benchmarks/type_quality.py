@@ -13,7 +13,7 @@ from pathlib import Path
 
 import polars as pl
 
-from jobs.protect import rules
+from jobs.protect.message_types import type_of_texts
 
 WORDING = Path(__file__).parents[1] / "tests" / "data" / "type_wording" / "wording.csv"
 # What logs texts, and what logs subjects.
@@ -28,7 +28,7 @@ def told() -> pl.DataFrame:
     parts = []
     for channel, engine in ENGINES.items():
         mine = texts.filter(channel_code=channel)
-        found = rules.type_of_texts(mine["text"], engine, channel)["spam_type_code"]
+        found = type_of_texts(mine["text"], engine, channel)["spam_type_code"]
         parts.append(mine.with_columns(found.alias("found")))
     return pl.concat(parts)
 

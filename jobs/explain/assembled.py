@@ -14,6 +14,8 @@ from jobs.core.matching import found_in_lists, places_of
 from jobs.formats.format import SILVER
 from jobs.formats.registry import KERNELS
 from jobs.protect import pseudonyms, refusal_types, rules, signatures
+from jobs.protect.countermeasures import NO_MEASURE, acting_rule, is_passed, refusals_with_rules
+from jobs.protect.message_types import places_of_verdicts, primary_rule
 from jobs.protect.numbering import with_e164
 from jobs.protect.operators import Door
 from jobs.protect.rules import MeasureRule, Rules, TypeRule
@@ -111,7 +113,7 @@ def of_transmissions(search: Search, raw: pl.DataFrame, loaded: Rules) -> list[D
     engine, channel = str(raw["format_code"][0]), str(raw["channel_code"][0])
     own = next(each for each in door_of(search).own if each.operator_id == search.operator.id)
     frame = with_e164(raw, own, "sender", "recipient")
-    measured = rules.refusals_with_rules(pseudonyms.with_whole_replies(frame), loaded)["rule_id"]
+    measured = refusals_with_rules(pseudonyms.with_whole_replies(frame), loaded)["rule_id"]
     measures = {rule.rule_id: rule for rule in rules.measure_rules(loaded, engine, channel)}
     scope = rules.type_rules(loaded, engine, channel)
     return [
@@ -123,7 +125,7 @@ def of_transmissions(search: Search, raw: pl.DataFrame, loaded: Rules) -> list[D
 def of_verdicts(raw: pl.DataFrame, loaded: Rules) -> list[Decided]:
     engine = str(raw["engine_code"][0])
     subject = signatures.decoded(raw["subject"])
-    typed = rules.places_of_verdicts(raw["symbols"], engine, "EMAIL", loaded, raw["action"], subject)
+    typed = places_of_verdicts(raw["symbols"], engine, "EMAIL", loaded, raw["action"], subject)
     types = rules.type_rules(loaded, engine, "EMAIL")
     scope = rules.measure_rules(loaded, engine, "EMAIL")
     by_symbol = rules.measure_matcher(loaded, engine, "EMAIL", rules.SYMBOL)
@@ -132,15 +134,15 @@ def of_verdicts(raw: pl.DataFrame, loaded: Rules) -> list[Decided]:
     found = []
     for places, symbols, action, is_spam in zip(typed, named, raw["action"], raw["is_spam"], strict=True):
         measure = None
-        if not rules.is_passed(action or "", bool(is_spam)):
+        if not is_passed(action or "", bool(is_spam)):
             symbol_rules = [scope[place] for place in places_of(symbols)]
-            measure = rules.acting_rule(action or "", symbol_rules, by_action(action or ""), scope)
+            measure = acting_rule(action or "", symbol_rules, by_action(action or ""), scope)
         found.append(decided(measure, [types[place] for place in places_of(places or "")]))
     return found
 
 
 def decided(measure: MeasureRule | None, types: list[TypeRule]) -> Decided:
-    if measure is not None and measure.countermeasure_code == rules.NO_MEASURE:
+    if measure is not None and measure.countermeasure_code == NO_MEASURE:
         measure = None
     unique = tuple(dict.fromkeys(types))
-    return Decided(measure, rules.primary_rule(types), unique)
+    return Decided(measure, primary_rule(types), unique)

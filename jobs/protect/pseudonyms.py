@@ -18,9 +18,11 @@ from jobs.core.channels import NAMED_BY_CALL_ID
 from jobs.core.contracts import polars_schema
 from jobs.protect import location, numbering, parties, rules, shapes, signatures
 from jobs.protect.addresses import clients, database_of
+from jobs.protect.countermeasures import countermeasure_of_refusals, countermeasure_of_verdicts
 from jobs.protect.hosts import hosts_of, recipient_structs
 from jobs.protect.links import handoffs, kind_of, link_ids
 from jobs.protect.message_ids import in_one_form
+from jobs.protect.message_types import type_of_verdicts
 from jobs.protect.numbering import own_number, with_e164
 from jobs.protect.operators import Door, Own, by_operator
 from jobs.protect.pseudonym_keys import key_id, key_of, pseudonyms
@@ -105,7 +107,7 @@ def protect_transmissions(raw: pl.DataFrame, own: Own, door: Door, loaded: rules
     )
     # A mailbox of its own is no relay; a filter or the server itself is one on the loopback.
     is_local = pl.col("outbound_link").is_null() | pl.col("outbound_link").str.contains(r"\[(?:127\.|::1\])")
-    acted = rules.countermeasure_of_refusals(with_whole_replies(frame), loaded)
+    acted = countermeasure_of_refusals(with_whole_replies(frame), loaded)
     typed = type_of_transmissions(frame, loaded)
     next_queue = frame.select(
         pl.col("queue").str.replace(r"[^|]*$", "") + pl.col("next_queue_id")
@@ -182,9 +184,9 @@ def protect_verdicts(raw: pl.DataFrame, own: Own, door: Door, loaded: rules.Rule
     """One operator's verdicts of one engine, pseudonymous and classified."""
     key = key_of(own)
     engine = raw["engine_code"][0]
-    acted = rules.countermeasure_of_verdicts(raw["action"], raw["symbols"], engine, loaded, raw["is_spam"])
+    acted = countermeasure_of_verdicts(raw["action"], raw["symbols"], engine, loaded, raw["is_spam"])
     subject = signatures.decoded(raw["subject"])
-    typed = rules.type_of_verdicts(raw["symbols"], engine, "EMAIL", loaded, raw["action"], subject)
+    typed = type_of_verdicts(raw["symbols"], engine, "EMAIL", loaded, raw["action"], subject)
     return raw.with_columns(
         period_date=pl.col("verdict_at").dt.date(),
         queue_id=shapes.queue_ids(raw["queue_id"], key),

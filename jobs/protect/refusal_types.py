@@ -3,8 +3,8 @@
 Beside the text, a mail's subject or a firewall's own category, a refusal may tell a type by the block list
 that it names and its return code, by the words of the reply or the log, by a SIP code; a call by its numbers,
 by the name that the caller shows, which is matched as texts are, and by its User-Agent. What is told
-joins into one decision, as of jobs/protect/rules.py: strong beats weak, specific beats general, all types are
-kept.
+joins into one decision, as of jobs/protect/message_types.py: strong beats weak, specific beats general, all
+types are kept.
 
 Rules on texts are not tried on replies, which speak of mailboxes that are full and of how to be let in: their
 words are those of advertising and phishing. Rules of their own (reject_text_regex) know what refusals say.
@@ -20,6 +20,8 @@ import polars as pl
 from jobs.core.channels import CALLS
 from jobs.core.matching import Matcher, places_of
 from jobs.protect import rules, signatures
+from jobs.protect.countermeasures import is_refusal
+from jobs.protect.message_types import told, types
 from jobs.protect.rules import Rules
 
 
@@ -27,27 +29,27 @@ def type_of_transmissions(frame: pl.DataFrame, loaded: Rules | None = None) -> p
     """Columns as of rules.type_of_verdicts(), one row for each transmission of one format and channel."""
     loaded = loaded or rules.load_rules()
     engine, channel = str(frame["format_code"][0]), str(frame["channel_code"][0])
-    return rules.types(places(frame, loaded), places_of, rules.type_rules(loaded, engine, channel))
+    return types(places(frame, loaded), places_of, rules.type_rules(loaded, engine, channel))
 
 
 def places(frame: pl.DataFrame, loaded: Rules) -> pl.Series:
     """The places in rules.type_rules() of the rules that match each transmission, as `3,17`."""
     frame = frame.with_columns(subject=signatures.decoded(frame["subject"]))
     engine, channel = str(frame["format_code"][0]), str(frame["channel_code"][0])
-    is_refused = frame.select(rules.is_refusal(frame.columns)).to_series()
+    is_refused = frame.select(is_refusal(frame.columns)).to_series()
     found = [
-        rules.told(frame[column], matching(loaded, engine, channel, match_on))
+        told(frame[column], matching(loaded, engine, channel, match_on))
         for column, match_on in rules.ALWAYS_TYPED.items()
     ]
     for column, match_on in rules.REFUSAL_TYPED.items():
         match = matching(loaded, engine, channel, match_on)
-        found.append(rules.told(frame[column].set(~is_refused, None), match))
+        found.append(told(frame[column].set(~is_refused, None), match))
     listed = pl.concat_str("dnsbl_zone", pl.col("dnsbl_code"), separator="=")
     named = frame.select(pl.when(is_refused).then(listed.str.to_lowercase()).alias("listed"))["listed"]
-    found.append(rules.told(named, listings(loaded, engine, channel)))
+    found.append(told(named, listings(loaded, engine, channel)))
     if channel in CALLS:
         found += [
-            rules.told(frame[column], matching(loaded, engine, channel, match_on))
+            told(frame[column], matching(loaded, engine, channel, match_on))
             for column, match_on in rules.CALL_TYPED.items()
         ]
     return pl.select(pl.concat_str(found, separator=",", ignore_nulls=True).alias("places"))["places"]

@@ -13,6 +13,7 @@ from jobs.protect.domains import host_named, host_of, registered
 from jobs.protect.hosts import domain, hosts_named, recipient_structs
 from jobs.protect.links import link_ids
 from jobs.protect.message_ids import in_one_form
+from jobs.protect.message_types import TYPED, UNKNOWN_TYPE, type_of_texts
 from jobs.protect.numbering import own_number, with_e164
 from jobs.protect.operators import Door, Own
 from jobs.protect.pseudonym_keys import key_id, key_of, pseudonyms
@@ -32,17 +33,17 @@ def protect_complaints(raw: pl.DataFrame, own: Own, door: Door, loaded: rules.Ru
     is_mail = pl.col("channel_code") == "EMAIL"
     client = clients(raw["client_ip"], own, door)
     sender_country = location.country_of_numbers(raw["sender"].set(raw["channel_code"] == "EMAIL", None))
-    texts = rules.type_of_texts(raw["text"], raw["format_code"][0], raw["channel_code"][0], loaded)
-    kinds = rules.type_of_texts(
+    texts = type_of_texts(raw["text"], raw["format_code"][0], raw["channel_code"][0], loaded)
+    kinds = type_of_texts(
         raw["feedback_type_code"],
         raw["format_code"][0],
         raw["channel_code"][0],
         loaded,
         match_on=rules.FEEDBACK,
     )
-    told = texts["spam_type_code"].is_not_null() & (texts["spam_type_code"] != rules.UNKNOWN_TYPE)
+    told = texts["spam_type_code"].is_not_null() & (texts["spam_type_code"] != UNKNOWN_TYPE)
     headers = hosts_named(raw["header_from"], own)
-    typed = {name: texts[name].zip_with(told.fill_null(False), kinds[name]) for name in rules.TYPED}
+    typed = {name: texts[name].zip_with(told.fill_null(False), kinds[name]) for name in TYPED}
     frame = raw.with_columns(
         sender_domain=registered(host_named(pl.col("sender"))),
         header_from_domain=headers["domain"],

@@ -1,8 +1,9 @@
 """The type of a message, from the evidence of its server and its filters.
 
-Each of them gives the type that its rules support best (jobs/protect/rules.py), with the priority of the best
-rule. Here these are compared in the same order: a type beats UNK, strong beats weak, the smaller priority
-wins, then the more harmful group. How many rules support a type counts only among the rules of one place.
+Each of them gives the type that its rules support best (jobs/protect/message_types.py), with the priority of
+the best rule. Here these are compared in the same order: a type beats UNK, strong beats weak, the smaller
+priority wins, then the more harmful group. How many rules support a type counts only among the rules of one
+place.
 
 Evidence is a number of which the least is the best. Its lowest bits number the type.
 """
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from jobs.protect.rules import HARM, UNKNOWN_TYPE
+from jobs.protect.message_types import HARM, UNKNOWN_TYPE
 
 # The only type of advertising that sells nothing.
 NOT_SELLING = "AD.political"

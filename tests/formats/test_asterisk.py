@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from jobs.formats import LINES, PARSED, TRANSMISSION, Source, asterisk
-from jobs.protect.rules import countermeasure_of_refusals
+from jobs.protect.countermeasures import countermeasure_of_refusals
 
 NEWEST = dt.datetime(2026, 11, 25, tzinfo=dt.UTC)
 DAY = "2026-11-24"

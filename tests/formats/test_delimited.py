@@ -18,7 +18,7 @@ from jobs.core.errors import ObservatoryError
 from jobs.formats import LINES, PARSED, TRANSMISSION, Source, delimited
 from jobs.formats.delimited_profile import Profile, shipped, validated
 from jobs.formats.delimited_split import split
-from jobs.protect import rules
+from jobs.protect.countermeasures import countermeasure_of_refusals
 from jobs.protect.refusal_types import type_of_transmissions
 
 NEWEST = dt.datetime(2026, 11, 25, tzinfo=dt.UTC)
@@ -214,7 +214,7 @@ def test_the_measure_is_told_by_status_or_reason() -> None:
         ),
     ]
     frame = pl.DataFrame(transmissions(lines, RESTCOMM), schema=TRANSMISSION)
-    measures = rules.countermeasure_of_refusals(frame)["countermeasure_code"].to_list()
+    measures = countermeasure_of_refusals(frame)["countermeasure_code"].to_list()
     assert measures == ["CONTENT_FILTER", "NUMBER_BLOCKLIST", "DELIVERY_FAILURE"]
     assert frame["reply_text"].to_list() == [None, "sender on blacklist", reason]
 
@@ -273,7 +273,7 @@ def test_verdicts_of_a_firewall() -> None:
         ("attempt", "connect", "deferred"),
     ]
     assert {(row["sender"], row["recipient"]) for row in rows} == {("35799000009", "35799000001")}
-    measures = rules.countermeasure_of_refusals(pl.DataFrame(rows, schema=TRANSMISSION))
+    measures = countermeasure_of_refusals(pl.DataFrame(rows, schema=TRANSMISSION))
     assert measures["countermeasure_code"].to_list()[2:4] == ["SIGNALLING_FILTER", "CONTENT_FILTER"]
 
 

@@ -14,7 +14,7 @@ from polars.testing import assert_frame_equal
 
 from jobs.formats import LINES, PARSED, TRANSMISSION, Source, jasmin
 from jobs.formats.python_repr import content
-from jobs.protect import rules
+from jobs.protect.countermeasures import countermeasure_of_refusals
 
 NEWEST = dt.datetime(2026, 11, 25, tzinfo=dt.UTC)
 NO_TLVS = " [tlvs:none]"
@@ -268,7 +268,7 @@ def test_reused_and_shared_ids() -> None:
 
 def test_measures() -> None:
     frame = pl.DataFrame(transmissions([error(), mo(status="[i-status:102]")]), schema=TRANSMISSION)
-    assert rules.countermeasure_of_refusals(frame)["countermeasure_code"].to_list() == [
+    assert countermeasure_of_refusals(frame)["countermeasure_code"].to_list() == [
         "RATE_LIMIT",
         "USER_REPORT",
     ]

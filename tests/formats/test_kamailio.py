@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from jobs.formats import LINES, PARSED, TRANSMISSION, Source, kamailio, kamailio_flat
-from jobs.protect.rules import countermeasure_of_refusals
+from jobs.protect.countermeasures import countermeasure_of_refusals
 from tests.formats.test_passport import UUID, shaken, token
 
 LAB = Path(__file__).parents[2] / "sample_data" / "lab" / "kamailio"

@@ -16,7 +16,7 @@ from polars.testing import assert_frame_equal
 
 from jobs.core.errors import ObservatoryError
 from jobs.formats import LINES, PARSED, TRANSMISSION, Source, kannel, kannel_smsbox
-from jobs.protect import rules
+from jobs.protect.countermeasures import countermeasure_of_refusals
 
 LAB = Path(__file__).parents[2] / "sample_data" / "lab" / "kannel"
 LOG = LAB / "smsbox-access.log"
@@ -62,7 +62,7 @@ def test_lab_requests_that_bearerbox_never_saw() -> None:
         "UDH field misformed, rejected",
         "Number(s) has/have been denied by white- and/or black-lists.",
     ]
-    measures = rules.countermeasure_of_refusals(rows)["countermeasure_code"].to_list()
+    measures = countermeasure_of_refusals(rows)["countermeasure_code"].to_list()
     assert measures == ["POLICY_SYNTAX", "NUMBER_BLOCKLIST"]
 
 

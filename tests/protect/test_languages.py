@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 
 from jobs.protect import rules
+from jobs.protect.message_types import type_of_texts
 
 LANGUAGES = ("ar", "en", "es", "fr", "ru", "zh")
 TEXTS: dict[str, dict[str, str]] = {
@@ -190,7 +191,7 @@ CASES = [(code, language) for code in TEXTS for language in LANGUAGES]
     [("kannel", "SMS"), ("jasmin", "SMS"), ("kamailio", "IM"), ("asterisk", "VOICE_CS")],
 )
 def test_a_text_in_each_language_is_typed(code: str, language: str, engine: str, channel: str) -> None:
-    told = rules.type_of_texts(pl.Series([TEXTS[code][language]]), engine, channel)
+    told = type_of_texts(pl.Series([TEXTS[code][language]]), engine, channel)
     phishing = {"SMS": "PHISH.smish", "IM": "PHISH.mail", "VOICE_CS": "PHISH.vish"}[channel]
     wanted = code.replace("PHISH.smish", phishing)
     assert wanted in told["spam_type_codes"][0]
@@ -210,14 +211,14 @@ def test_every_type_that_texts_are_matched_for_is_asked_in_each_language() -> No
 
 @pytest.mark.parametrize(("code", "language"), [(code, each) for code in LABELS for each in LANGUAGES])
 def test_a_label_in_place_of_a_callers_name_is_typed(code: str, language: str) -> None:
-    told = rules.type_of_texts(pl.Series([LABELS[code][language]]), "asterisk", "VOICE_CS")
+    told = type_of_texts(pl.Series([LABELS[code][language]]), "asterisk", "VOICE_CS")
     assert (told["spam_type_code"][0], told["is_type_strong"][0]) == (code, False)
     # Nor is every word of them a label, nor a message with it.
     for text, engine, channel in (
         (f"{LABELS[code][language]} Anna Virtanen AG", "asterisk", "VOICE_CS"),
         (LABELS[code][language], "kannel", "SMS"),
     ):
-        assert rules.type_of_texts(pl.Series([text]), engine, channel)["spam_type_code"].to_list() == [None]
+        assert type_of_texts(pl.Series([text]), engine, channel)["spam_type_code"].to_list() == [None]
 
 
 @pytest.mark.parametrize(
@@ -233,11 +234,11 @@ def test_a_label_in_place_of_a_callers_name_is_typed(code: str, language: str) -
     ],
 )
 def test_labels_that_carriers_show(label: str, code: str | None) -> None:
-    told = rules.type_of_texts(pl.Series([label]), "kamailio", "VOICE_IP")
+    told = type_of_texts(pl.Series([label]), "kamailio", "VOICE_IP")
     assert told["spam_type_code"].to_list() == [code]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_an_innocent_text_is_not_typed(language: str) -> None:
-    told = rules.type_of_texts(pl.Series([INNOCENT[language]]), "kannel", "SMS")
+    told = type_of_texts(pl.Series([INNOCENT[language]]), "kannel", "SMS")
     assert told["spam_type_code"].to_list() == [None]

@@ -14,6 +14,8 @@ from jobs.core.contracts import REFERENCE
 from jobs.core.errors import ObservatoryError
 from jobs.core.matching import loosened, matcher, searcher
 from jobs.protect import rules
+from jobs.protect.countermeasures import countermeasure_of_refusals, countermeasure_of_verdicts
+from jobs.protect.message_types import primary_type, type_of_texts, type_of_verdicts
 
 LOADED = rules.load_rules()
 
@@ -26,7 +28,7 @@ def test_all_rules_are_loaded_and_travel():
     assert len(LOADED.types) >= 1200 and len(LOADED.measures) >= 430
     again = pickle.loads(pickle.dumps(LOADED))
     assert again == LOADED
-    typed = rules.type_of_verdicts(pl.Series([["DBL_PHISH"]]), "rspamd", rules=again)
+    typed = type_of_verdicts(pl.Series([["DBL_PHISH"]]), "rspamd", rules=again)
     assert typed["spam_type_code"].to_list() == ["PHISH.mail"]
 
 
@@ -216,8 +218,8 @@ def test_equal_values_are_matched_whole():
     ],
 )
 def test_precedence_of_types(matched, primary):
-    assert rules.primary_type(matched) == primary
-    assert rules.primary_type(matched[::-1]) == primary
+    assert primary_type(matched) == primary
+    assert primary_type(matched[::-1]) == primary
 
 
 def test_types_of_symbols():
@@ -232,7 +234,7 @@ def test_types_of_symbols():
             [None, "DBL_MALWARE"],
         ],
     )
-    typed = rules.type_of_verdicts(symbols, "rspamd", "EMAIL")
+    typed = type_of_verdicts(symbols, "rspamd", "EMAIL")
     assert typed.schema == {
         "spam_type_code": pl.String,
         "spam_type_codes": pl.List(pl.String),
@@ -243,7 +245,7 @@ def test_types_of_symbols():
     assert typed["spam_type_code"].to_list() == ["PHISH.mail", None, None, None, "PHISH.mail", "MALWARE.link"]
     assert typed["spam_type_codes"].to_list()[4] == ["AD.gambling", "PHISH.mail"]
     assert typed["is_type_strong"].to_list() == [True, None, None, None, True, True]
-    amavis = rules.type_of_verdicts(symbols, "amavis", "EMAIL")
+    amavis = type_of_verdicts(symbols, "amavis", "EMAIL")
     assert amavis["spam_type_code"].to_list()[1] == "FRAUD.advance-fee"
 
 
@@ -264,7 +266,7 @@ def test_types_of_symbols():
 )
 def test_links_to_abused_legitimate_sites_type_weakly(engine, symbol, code, is_strong):
     """Ordinary mail links to a site that was broken into, too, so no attribute may follow."""
-    typed = rules.type_of_verdicts(pl.Series([["CLAM_VIRUS", symbol]]), engine, "EMAIL")
+    typed = type_of_verdicts(pl.Series([["CLAM_VIRUS", symbol]]), engine, "EMAIL")
     assert typed.row(0)[0] == code
     assert typed["is_type_strong"].to_list() == [is_strong]
 
@@ -273,17 +275,17 @@ def test_sms_texts_are_smishing_where_mail_is_phishing():
     texts = pl.Series(
         ["Please verify your account at http://bank.example", "see you at six", None, "You have won a prize"]
     )
-    sms = rules.type_of_texts(texts, "kannel", "SMS")
+    sms = type_of_texts(texts, "kannel", "SMS")
     assert sms["spam_type_code"].to_list() == ["PHISH.smish", None, None, "FRAUD.lottery"]
     assert "PHISH.mail" not in sms["spam_type_codes"].explode().to_list()
-    assert rules.type_of_texts(texts, "postfix", "EMAIL")["spam_type_code"][0] == "PHISH.mail"
+    assert type_of_texts(texts, "postfix", "EMAIL")["spam_type_code"][0] == "PHISH.mail"
     assert sms["is_type_strong"].to_list() == [False, None, None, False]
 
 
 def test_refusals_can_be_read_for_types_too():
     texts = pl.Series(["554 5.7.1 infected with a virus"])
-    assert rules.type_of_texts(texts, "postfix", "EMAIL")["spam_type_code"].to_list() == [None]
-    both = rules.type_of_texts(texts, "postfix", "EMAIL", match_on=("text_regex", "reject_text_regex"))
+    assert type_of_texts(texts, "postfix", "EMAIL")["spam_type_code"].to_list() == [None]
+    both = type_of_texts(texts, "postfix", "EMAIL", match_on=("text_regex", "reject_text_regex"))
     assert both["spam_type_code"].to_list() == ["MALWARE.attach"]
 
 
@@ -291,8 +293,8 @@ def test_refusals_can_be_read_for_types_too():
     "empty", [pl.Series([], dtype=pl.List(pl.String)), pl.Series([None], dtype=pl.List(pl.String))]
 )
 def test_nothing_in_gives_as_many_rows_out(empty):
-    assert rules.type_of_verdicts(empty, "rspamd").height == len(empty)
-    assert rules.countermeasure_of_verdicts(empty.list.first(), empty, "rspamd").height == len(empty)
+    assert type_of_verdicts(empty, "rspamd").height == len(empty)
+    assert countermeasure_of_verdicts(empty.list.first(), empty, "rspamd").height == len(empty)
 
 
 # --- countermeasures of refusals ---
@@ -442,7 +444,7 @@ def frame(rows: list[dict]) -> pl.DataFrame:
 
 @pytest.mark.parametrize(("row", "code", "strategy", "is_antispam"), REFUSALS)
 def test_countermeasure_of_a_refusal(row, code, strategy, is_antispam):
-    assert rules.countermeasure_of_refusals(frame([row])).row(0) == (code, strategy, is_antispam)
+    assert countermeasure_of_refusals(frame([row])).row(0) == (code, strategy, is_antispam)
 
 
 @pytest.mark.parametrize(
@@ -461,7 +463,7 @@ def test_countermeasure_of_a_refusal(row, code, strategy, is_antispam):
 )
 def test_a_number_is_of_the_table_that_is_named(values, code, is_antispam):
     row = refusal(format_code="delimited", channel_code="SMS") | values
-    acted = rules.countermeasure_of_refusals(frame([row])).row(0)
+    acted = countermeasure_of_refusals(frame([row])).row(0)
     assert (acted[0], acted[2]) == (code, is_antispam)
 
 
@@ -483,19 +485,19 @@ def test_a_number_is_of_the_table_that_is_named(values, code, is_antispam):
 )
 def test_a_failed_verification_refuses(values, code):
     row = refusal(format_code="kamailio", channel_code="VOICE_IP") | values
-    assert rules.countermeasure_of_refusals(frame([row]))["countermeasure_code"].to_list() == [code]
+    assert countermeasure_of_refusals(frame([row]))["countermeasure_code"].to_list() == [code]
 
 
 def test_refusals_keep_their_order_over_formats():
     rows = [row for row, *_ in REFUSALS] * 3
-    acted = rules.countermeasure_of_refusals(frame(rows))
+    acted = countermeasure_of_refusals(frame(rows))
     assert acted["countermeasure_code"].to_list() == [code for _, code, *_ in REFUSALS] * 3
     assert acted.schema == {
         "countermeasure_code": pl.String,
         "x1231_strategy_code": pl.String,
         "is_antispam": pl.Boolean,
     }
-    assert rules.countermeasure_of_refusals(frame([])).height == 0
+    assert countermeasure_of_refusals(frame([])).height == 0
 
 
 def test_without_an_outcome_a_text_makes_a_refusal():
@@ -507,7 +509,7 @@ def test_without_an_outcome_a_text_makes_a_refusal():
         },
         schema=dict.fromkeys(("format_code", "channel_code", "reply_text"), pl.String),
     )
-    assert rules.countermeasure_of_refusals(rows)["countermeasure_code"].to_list() == ["SENDER_AUTH", None]
+    assert countermeasure_of_refusals(rows)["countermeasure_code"].to_list() == ["SENDER_AUTH", None]
 
 
 # --- countermeasures of verdicts ---
@@ -538,7 +540,7 @@ def test_without_an_outcome_a_text_makes_a_refusal():
     ],
 )
 def test_countermeasure_of_a_verdict(action, symbols, code, is_antispam, contributing):
-    acted = rules.countermeasure_of_verdicts(
+    acted = countermeasure_of_verdicts(
         pl.Series([action], dtype=pl.String), pl.Series([symbols], dtype=pl.List(pl.String)), "rspamd"
     )
     assert acted.drop("x1231_strategy_code").row(0) == (code, is_antispam, contributing)
@@ -564,7 +566,7 @@ def test_countermeasure_of_a_verdict(action, symbols, code, is_antispam, contrib
 def test_countermeasure_of_a_verdict_of_other_engines(
     engine, action, symbols, code, is_antispam, contributing
 ):
-    acted = rules.countermeasure_of_verdicts(
+    acted = countermeasure_of_verdicts(
         pl.Series([action], dtype=pl.String), pl.Series([symbols], dtype=pl.List(pl.String)), engine
     )
     assert acted.drop("x1231_strategy_code").row(0) == (code, is_antispam, contributing)
@@ -572,14 +574,14 @@ def test_countermeasure_of_a_verdict_of_other_engines(
 
 def test_names_of_viruses_are_read_for_types_where_symbols_hold_them():
     symbols = pl.Series([["Win.Ransomware.Locky-1"]], dtype=pl.List(pl.String))
-    told = [rules.type_of_verdicts(symbols, engine, "EMAIL") for engine in ("amavis", "rspamd")]
+    told = [type_of_verdicts(symbols, engine, "EMAIL") for engine in ("amavis", "rspamd")]
     assert [each["spam_type_code"].to_list() for each in told] == [["MALWARE.ransom"], [None]]
 
 
 def test_a_mails_subject_tells_its_type_beside_symbols():
     symbols = pl.Series([["DBL_PHISH"], ["BAYES_SPAM"], []], dtype=pl.List(pl.String))
     subject = pl.Series(["You have won a prize", "You have won a prize", None])
-    typed = rules.type_of_verdicts(symbols, "rspamd", "EMAIL", subject=subject)
+    typed = type_of_verdicts(symbols, "rspamd", "EMAIL", subject=subject)
     assert typed["spam_type_code"].to_list()[:2] == ["PHISH.mail", "FRAUD.lottery"]
     assert typed["spam_type_codes"].to_list() == [["FRAUD.lottery", "PHISH.mail"], ["FRAUD.lottery"], []]
 
@@ -587,8 +589,8 @@ def test_a_mails_subject_tells_its_type_beside_symbols():
 def test_what_amavis_banned_is_typed_by_its_action():
     symbols = pl.Series([["BAYES_50"], [], None, []], dtype=pl.List(pl.String))
     action = pl.Series(["Blocked BANNED", "Passed BANNED", "Blocked SPAM", None])
-    typed = rules.type_of_verdicts(symbols, "amavis", "EMAIL", action=action)
+    typed = type_of_verdicts(symbols, "amavis", "EMAIL", action=action)
     assert typed["spam_type_code"].to_list() == ["MALWARE.attach", "MALWARE.attach", None, None]
     assert typed["is_type_strong"].to_list() == [False, False, None, None]
-    elsewhere = rules.type_of_verdicts(symbols, "rspamd", "EMAIL", action=action)
+    elsewhere = type_of_verdicts(symbols, "rspamd", "EMAIL", action=action)
     assert elsewhere["spam_type_code"].to_list() == [None] * 4
