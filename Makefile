@@ -15,6 +15,9 @@ INSTALL := VIRTUAL_ENV=$(abspath $(VENV)) $(UV) pip install $(MIRROR)
 LOCK := $(UV) pip compile $(MIRROR) --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
 	--custom-compile-command "make lock" pyproject.toml
 
+# Where Python is told to keep no compiled modules, each of many processes would compile them again.
+export PYTHONDONTWRITEBYTECODE :=
+
 # In a lake of its own, or it would find that everything is done.
 ON_SPARK := OBSERVATORY_ENGINE_NAME=spark OBSERVATORY_LAKE_ROOT=$(CURDIR)/build/lake-spark
 

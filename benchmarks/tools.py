@@ -67,7 +67,8 @@ def timed(
             stdout=out,
             stderr=subprocess.STDOUT,
             cwd=ROOT,
-            env={**os.environ, **KEY, **(environment or {})},
+            # Compiled modules are kept, as on any user's machine.
+            env={**os.environ, **KEY, "PYTHONDONTWRITEBYTECODE": "", **(environment or {})},
         )
         with sampled(process.pid) if is_sampled else contextlib.nullcontext() as peak:
             code = process.wait()
