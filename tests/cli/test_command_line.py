@@ -348,7 +348,15 @@ def test_show_a_reference_table_and_one_without_rows(show: Observatory) -> None:
 
 
 @pytest.mark.parametrize(
-    "where", ["unitz > 1", "units >", "nothing(units)", "period_date = 'soon'", "units = 'x'"]
+    "where",
+    [
+        *("unitz > 1", "units >", "nothing(units)", "period_date = 'soon'", "units = 'x'"),
+        # What runs code, or reads something else.
+        "java_method('java.lang.System', 'getProperty', 'user.home') <> ''",
+        "reflect('java.lang.System', 'getenv', 'HOME') <> ''",
+        "units IN (SELECT units FROM gold.spam_volume_daily)",
+        "read_text('/etc/hostname') <> ''",
+    ],
 )
 def test_a_wrong_condition_lists_the_columns(show: Observatory, where: str) -> None:
     told = show("show", "gold.spam_volume_daily", "--where", where)

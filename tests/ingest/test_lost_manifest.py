@@ -64,6 +64,9 @@ def test_what_was_landed_and_never_read_counts_too(tmp_path: Path) -> None:
     (folder_of(site) / "manifest.json").unlink()
     site.add(message(2, DAY))
     assert len(site.recipients()) == 2
+    # Its log is still there, and says more of it than landing does.
+    (stream,) = streams_of(site)
+    assert {piece.file_name for piece in stream.pieces} == {"mail.log"}
 
 
 def test_what_was_landed_and_is_no_longer_at_its_source_counts_too(tmp_path: Path) -> None:
