@@ -1,12 +1,13 @@
 """operator_daily: one operator's day, from its logs to validated gold tables.
 
-One DAG for each operator of the settings file, `operator_daily__<id>`, with five tasks in a row:
+One DAG for each operator of the settings file, `operator_daily__<id>`, with six tasks in a row:
 
-    pull ─► bronze ─► silver ─► gold ─► report
+    pull ─► bronze ─► silver ─► gold ─► report ─► vacuum
 
 Each task is a command: `observatory pull --operator <id>` lands what is new in the operator's logs,
-`observatory run --stage <stage> --operator <id>` computes a stage, validates its tables and writes them, and
-`observatory report` draws the page of the whole lake. The tables of a stage are the assets that its task
+`observatory run --stage <stage> --operator <id>` computes a stage, validates its tables and writes them,
+`observatory report` draws the page of the whole lake, and `observatory vacuum --operator <id>` removes what is
+older than `[retention]` keeps. The tables of a stage are the assets that its task
 updates (outlets).
 
 **Which engine.** `[engine] name` decides. With "embedded" a stage is a plain command. With "spark" it is a
@@ -117,9 +118,13 @@ def operator_daily(operator_id: str, settings: dict[str, Any]) -> DAG:
             for name in STAGES
         ]
         page = ["report", "--config", str(CONFIG), "--output", str(report_folder(settings))]
-        # In the pool, so that no two tasks draw the page at once.
-        report = command("report", lambda context: page, pool="lake", retry_policy=UnlessLasting())
-        chain(pull, *stages, report)
+        remove = ["vacuum", "--config", str(CONFIG), "--operator", operator_id]
+        # In the pool, so that no two tasks draw the page or write to the lake at once.
+        last = {"pool": "lake", "retry_policy": UnlessLasting()}
+        report = command("report", lambda context: page, **last)
+        # Last: what it removes no later task needs.
+        vacuum = command("vacuum", lambda context: remove, **last)
+        chain(pull, *stages, report, vacuum)
     return dag
 
 

@@ -94,7 +94,7 @@ def test_each_operator_of_the_settings_has_its_dag(bag: DagBag) -> None:
 
 
 def test_tasks_stand_in_a_row(dag: Any) -> None:
-    row = ["pull", *STAGES, "report"]
+    row = ["pull", *STAGES, "report", "vacuum"]
     edges = {task.task_id: task.downstream_task_ids for task in dag.tasks}
     assert edges == {task: set(row[number : number + 1]) for number, task in enumerate(row, 1)}
 
@@ -105,7 +105,7 @@ def test_the_scheduler_can_store_it(monkeypatch: pytest.MonkeyPatch, config: Pat
     stored = [DagSerialization.to_dict(parse(monkeypatch, config).dags[DAG]) for _ in range(2)]
     # The same text at each parse: it would be a new version of the DAG else.
     assert stored[0] == stored[1]
-    assert DagSerialization.from_dict(stored[0]).task_dict.keys() == {"pull", *STAGES, "report"}
+    assert DagSerialization.from_dict(stored[0]).task_dict.keys() == {"pull", *STAGES, "report", "vacuum"}
 
 
 def run_python(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -135,6 +135,15 @@ def test_pull_is_a_command_that_the_command_line_accepts(dag: Any, config: Path)
     words = rendered(dag, "pull")
     assert words[0] == "pull"
     assert parsed(words) == {"config_file": config, "operator": "south-sms"}
+
+
+def test_what_is_older_than_the_settings_keep_is_removed_last(dag: Any, config: Path) -> None:
+    words = rendered(dag, "vacuum")
+    assert words[0] == "vacuum"
+    accepted = parsed(words)
+    assert (accepted["config_file"], accepted["operator"]) == (config, "south-sms")
+    assert not accepted["dry_run"]
+    assert dag.get_task("vacuum").pool == "lake"
 
 
 def test_the_page_lies_beside_the_lake(dag: Any, config: Path) -> None:
@@ -300,9 +309,8 @@ def test_a_stage_is_a_job_of_spark_by_the_setting_of_the_engine(
     config.write_text(f"{SETTINGS}\n[engine]\nname = 'spark'\nmaster = 'spark://master.example:7077'\n")
     dag = parse(monkeypatch, config).dags[DAG]
     kinds = {task.task_id: task.task_type for task in dag.tasks}
-    assert kinds == {"pull": "BashOperator", "report": "BashOperator"} | dict.fromkeys(
-        STAGES, "SparkSubmitOperator"
-    )
+    plain = dict.fromkeys(["pull", "report", "vacuum"], "BashOperator")
+    assert kinds == plain | dict.fromkeys(STAGES, "SparkSubmitOperator")
     command = dag.get_task("gold")
     assert {asset.name for asset in command.outlets} >= {"gold.spam_volume_daily"}
     task = as_rendered(dag, "gold", since="2026-11-01")
