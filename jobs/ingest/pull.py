@@ -22,12 +22,7 @@ import datetime as dt
 import hashlib
 import io
 import itertools
-import os
-import re
-import stat
-import struct
 import uuid
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import IO, Any
 
@@ -36,40 +31,36 @@ import fsspec
 from jobs.core.disk import DiskFull, is_full, room_for
 from jobs.core.errors import LandingLost
 from jobs.engine.lock import writing
-from jobs.formats.registry import DOCUMENTS, FORMATS, KERNELS, SURE_ENOUGH, sniff
+from jobs.formats.registry import DOCUMENTS, KERNELS
 from jobs.ingest.chunks import CHUNK, Chunks, is_json
+from jobs.ingest.file_formats import Archive, UnknownFormat, archive_of, format_of, looks, newest_line
 from jobs.ingest.manifest import (
-    Digest,
     Known,
     Piece,
     Stream,
     Unreadable,
     Waiting,
     has_manifest,
-    landed_bytes,
     landing,
     read_manifest,
     read_waiting,
     write_manifest,
 )
+from jobs.ingest.source_files import (
+    OLDEST,
+    Times,
+    bounded,
+    is_closed,
+    is_no_file,
+    modified,
+    rotation_order,
+    written_times,
+)
+from jobs.ingest.streams import SAMPLE, find_stream
 from jobs.settings.operator import Operator, Source
 
-SAMPLE = 64 << 10
-# No log that is pulled was written before: 1970 and 1980 are what archives give a file without a time.
-OLDEST = dt.datetime(1990, 1, 1, tzinfo=dt.UTC)
 # A last line without its end that stayed the same for so long is read: it is so at the second daily pull.
 IDLE = dt.timedelta(hours=20)
-# Archives, and compressions that nobody here unpacks, by what they begin with.
-ARCHIVES = {
-    b"PK\x03\x04": "zip",
-    b"PK\x05\x06": "zip",
-    b"7z\xbc\xaf\x27\x1c": "7z",
-    b"Rar!\x1a\x07": "rar",
-    b"\x1f\x9d": "compress",
-    b"\x04\x22\x4d\x18": "lz4",
-}
-# A date stands first: mail.log.20261120 is no rotation number.
-ROTATED = re.compile(r"(?:[-.](?P<date>\d{8}(?:[-.T]?\d+)?)|\.(?P<number>\d+))(?:\.(?:gz|bz2|xz|zst))?$")
 
 
 @dataclass
@@ -219,17 +210,6 @@ def pull_source(operator: Operator, source: Source, root: str, now: dt.datetime,
     pulled.notes[begun:] = [f"{where}: {note}" for note in pulled.notes[begun:]]
 
 
-def is_no_file(fs: Any, name: str) -> bool:
-    """Whether a name on this machine is neither a file nor missing, whatever links lead to it."""
-    if "file" not in (fs.protocol if isinstance(fs.protocol, tuple) else (fs.protocol,)):
-        return False
-    try:
-        return not stat.S_ISREG(os.stat(name).st_mode)
-    except OSError:
-        # Reading it says what is wrong.
-        return False
-
-
 @dataclass
 class LastLine:
     """Whether a last line without its end is read. before: how it was at an earlier pull.
@@ -259,37 +239,6 @@ class LastLine:
             return True
         self.waiting, self.waiting_bytes = found, len(line)
         return False
-
-
-@dataclass(frozen=True)
-class Times:
-    """When a file was written, UTC, the bound that it and its rotations set for its lines, and when it is
-    pulled."""
-
-    newest_at: dt.datetime
-    written_at: dt.datetime
-    now: dt.datetime
-
-
-class Archive(ValueError):
-    """The file holds files, by its kind, in a source of logs."""
-
-
-class UnknownFormat(ValueError):
-    """No format recognises the file."""
-
-
-def rotation_order(name: str) -> tuple[int, str]:
-    """Oldest first: higher rotation numbers, then dated names, then the file that is written now."""
-    rotated = ROTATED.search(name)
-    if rotated and rotated["number"]:
-        return (-int(rotated["number"]), name)
-    return (0, name) if rotated else (1, name)
-
-
-def is_closed(name: str) -> bool:
-    """Whether no more lines will be written to a file of this name."""
-    return bool(ROTATED.search(name)) or name.endswith((".gz", ".bz2", ".xz", ".zst"))
 
 
 def pull_file(
@@ -432,168 +381,3 @@ def land_document(
     piece = Piece(piece_id, path, 0, size, now.isoformat(), written_at, file_name, written_at=written_at)
     known.add(Stream(sha256[:16], kind, size, sha256, sha256, size, [piece]))
     return piece
-
-
-def newest_line(kind: str, tail: bytes, newest_at: dt.datetime) -> dt.datetime:
-    """A time that no line is newer than, from ids in the last lines and the file's own time.
-
-    An id tells when its message came, and lines may tell of it for as long as a message lives.
-    """
-    kernel = FORMATS[kind]
-    by_id = kernel.newest_from_ids(tail) if kernel.newest_from_ids else None
-    if by_id is None:
-        return newest_at
-    return max(by_id, min(newest_at, by_id + dt.timedelta(days=kernel.lookback_days)))
-
-
-def format_of(source: Source, head: bytes) -> str:
-    """The format that the source names, or the one that recognises the file."""
-    if source.format != "auto":
-        return source.format
-    name, _ = sniff(head)
-    archive = archive_of(head)
-    if archive and name not in DOCUMENTS:
-        raise Archive(archive)
-    if name is None:
-        raise UnknownFormat
-    return name
-
-
-def archive_of(head: bytes) -> str | None:
-    """The kind of archive, or of compression that cannot be read, that a file begins as."""
-    if head[257:262] == b"ustar":
-        return "tar"
-    return next((kind for start, kind in ARCHIVES.items() if head.startswith(start)), None)
-
-
-def looks(name: str, kind: str, head: bytes, has_options: bool) -> list[str]:
-    """What a file looks like, where that is not the format that its source names.
-
-    has_options: of the format, which may name a form that nothing recognises.
-    """
-    own, (found, _) = KERNELS[kind].sniff(head), sniff(head)
-    is_within = found in KERNELS[kind].within
-    # What a delimited log looks like is for its profile to say.
-    if own >= SURE_ENOUGH or is_within or kind == "delimited" or found == kind or archive_of(head):
-        return []
-    if found is not None:
-        return [f'{name} looks like {found}, and the source names {kind}. If it is, set format = "{found}"']
-    is_odd = own == 0 and not has_options
-    return [f"{name} does not look like {kind}, nor like any other known format"] if is_odd else []
-
-
-def find_stream(fs: Any, known: Known, raw: IO[bytes], head: bytes) -> tuple[Stream | None, Chunks, Digest]:
-    """The longest stream that the file continues, or that already holds all of the file.
-
-    Also the file read up to there, and the digest of what was read. All is read from the one open file: by
-    its name another might be found by now. The file is read once, however many streams begin as it does;
-    what is new in it is read after that.
-    """
-    digest, chunks = Digest(), Chunks(raw)
-    longest: Stream | None = None
-    alike = known.beginning(head)
-    sizes = merged([each.sizes for each in alike])
-    if len(head) < SAMPLE and any(each.of(len(head), hashlib.sha256(head).hexdigest()) for each in alike):
-        # A small file that is known is found in one look-up, however many begin alike.
-        sizes = [len(head)]
-    for size in sizes:
-        chunks.skip(size - digest.bytes, digest)
-        if digest.bytes < size:
-            break
-        found = [each.of(size, digest.hexdigest()) for each in alike]
-        longest = next((each for each in found if each is not None), longest)
-    if longest is not None and longest.bytes == digest.bytes:
-        return longest, chunks, digest
-    # A shorter copy of what is landed already, such as a backup or a truncated download.
-    for each in alike:
-        found_removed = each.removed(digest.bytes, digest.hexdigest())
-        if found_removed is not None:
-            return found_removed, chunks, digest
-        for stream in each.longer(fs, digest, head):
-            if stream.bytes > digest.bytes and is_beginning(fs, stream, raw, digest):
-                return stream, chunks, digest
-    digest, chunks = Digest(), Chunks(raw)
-    if longest is not None:
-        chunks.skip(longest.bytes, digest)
-    return longest, chunks, digest
-
-
-def merged(sizes: list[list[int]]) -> Iterable[int]:
-    """Rising sizes of several rising lists, each once."""
-    return sizes[0] if len(sizes) == 1 else sorted({size for each in sizes for size in each})
-
-
-def is_beginning(fs: Any, stream: Stream, raw: IO[bytes], digest: Digest) -> bool:
-    """Whether a file of these bytes holds the first ones of a stream.
-
-    Of bytes that retention removed only the ends of pieces are known, so that no file is known by fewer. One
-    that ends before them is landed anew, whatever it holds: its days are closed, and its lines are late.
-    """
-    gone = stream.removed_bytes
-    if not gone:
-        return digest.hexdigest() == landed_digest(fs, stream, digest.bytes)
-    if digest.bytes <= gone:
-        return False
-    chunks, first, rest = Chunks(raw), Digest(), Digest()
-    chunks.skip(gone, first)
-    if first.hexdigest() != stream.removed[str(gone)]:
-        return False
-    chunks.skip(digest.bytes - gone, rest)
-    return rest.hexdigest() == landed_digest(fs, stream, rest.bytes)
-
-
-def landed_digest(fs: Any, stream: Stream, size: int) -> str:
-    """SHA-256 of the first `size` bytes that landing has of a stream."""
-    digest = hashlib.sha256()
-    for block in landed_bytes(fs, stream, size):
-        digest.update(block)
-    return digest.hexdigest()
-
-
-def newest_times(fs: Any, names: list[str]) -> dict[str, dt.datetime]:
-    """For each file, a UTC time that none of its lines is newer than: for stamps without a year.
-
-    The time in a gzip header, else the file's own; and no older rotation is newer than a younger one.
-    `names` stand oldest first. A file that cannot be read, or whose time cannot be, has none.
-    """
-    return bounded(names, written_times(fs, names))
-
-
-def written_times(fs: Any, names: list[str]) -> dict[str, dt.datetime]:
-    """When each file was written. Left out are files that cannot be read, and times before OLDEST: archives
-    that are made to be reproducible give their files such a time."""
-    times: dict[str, dt.datetime] = {}
-    for name in names:
-        try:
-            written = file_time(fs, name)
-        except (OSError, NotImplementedError):
-            continue
-        if written >= OLDEST:
-            times[name] = written
-    return times
-
-
-def bounded(names: list[str], written: dict[str, dt.datetime]) -> dict[str, dt.datetime]:
-    """The times of files, none later than that of a younger rotation. `names` stand oldest first."""
-    times: dict[str, dt.datetime] = {}
-    bound: dict[str, dt.datetime] = {}
-    for name in reversed(names):
-        if name in written:
-            log = ROTATED.sub("", name)
-            times[name] = bound[log] = min(written[name], bound.get(log, written[name]))
-    return times
-
-
-def file_time(fs: Any, name: str) -> dt.datetime:
-    """When the file was last written, UTC: its gzip header knows better than a copy's own time."""
-    with fs.open(name, "rb") as file:
-        start = file.read(8)
-    if start[:2] == b"\x1f\x8b" and len(start) == 8 and (seconds := struct.unpack("<I", start[4:])[0]):
-        return dt.datetime.fromtimestamp(seconds, dt.UTC)
-    return modified(fs, name)
-
-
-def modified(fs: Any, name: str) -> dt.datetime:
-    """The file's own time, UTC."""
-    at: dt.datetime = fs.modified(name)
-    return at if at.tzinfo else at.replace(tzinfo=dt.UTC)

@@ -19,7 +19,7 @@ import fsspec
 
 from jobs.core.patterns import visible
 from jobs.ingest.chunks import COMPRESSED
-from jobs.ingest.pull import ROTATED, is_closed, rotation_order
+from jobs.ingest.source_files import ROTATED, is_closed, rotation_order
 
 # So much of a pipe is kept in memory: it can be read only once.
 LONGEST_PIPE = 64 << 20

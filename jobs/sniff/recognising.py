@@ -9,7 +9,7 @@ from typing import Any
 
 from jobs.formats.registry import DOCUMENTS, FORMATS, SURE_ENOUGH
 from jobs.ingest.chunks import DAMAGE
-from jobs.ingest.pull import ROTATED
+from jobs.ingest.source_files import ROTATED
 from jobs.sniff import reading
 from jobs.sniff.files import File, Log, Problem, foreign
 

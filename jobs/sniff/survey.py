@@ -14,7 +14,8 @@ from jobs.core.lines import frame_of
 from jobs.formats import AHEAD, Source
 from jobs.formats.registry import DOCUMENTS, FORMATS
 from jobs.ingest import future
-from jobs.ingest.pull import newest_line, newest_times
+from jobs.ingest.file_formats import newest_line
+from jobs.ingest.source_files import newest_times
 from jobs.settings import config
 from jobs.sniff import reading
 from jobs.sniff.documents import Documents, count

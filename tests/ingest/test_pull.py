@@ -28,11 +28,13 @@ from hypothesis import strategies as st
 
 from jobs.core.disk import DiskFull
 from jobs.formats.registry import KERNELS
-from jobs.ingest import chunks
+from jobs.ingest import chunks, source_files, streams
 from jobs.ingest import pull as pulling
 from jobs.ingest.chunks import Chunks
 from jobs.ingest.manifest import Stream, read_manifest
-from jobs.ingest.pull import Pulled, newest_times, pull
+from jobs.ingest.pull import Pulled, pull
+from jobs.ingest.source_files import is_closed, newest_times, rotation_order
+from jobs.ingest.streams import SAMPLE
 from jobs.settings.operator import Operator, Source
 from tests.conftest import ROOT
 
@@ -603,7 +605,7 @@ def test_a_document_that_is_written_while_it_is_read_is_taken_later(
 ) -> None:
     site = Site(tmp_path, pattern="*", format="dmarc")
     file = site.write("report.xml", REPORT[:100])
-    modified = pulling.modified
+    modified = source_files.modified
 
     def meanwhile(fs: Any, name: str) -> dt.datetime:
         with file.open("ab") as out:
@@ -787,11 +789,11 @@ def test_a_pull_reads_each_file_once_however_many_begin_alike(
         seen["opened"] += 1
         return landed_digest(*arguments)
 
-    landed_digest = pulling.landed_digest
+    landed_digest = streams.landed_digest
     monkeypatch.setattr(Chunks, "read", counted)
-    monkeypatch.setattr(pulling, "landed_digest", landed)
+    monkeypatch.setattr(streams, "landed_digest", landed)
     # A file's start is peeked at twice, and what is new is found after what is known.
-    peeked = 3 * sum(min(len(day), pulling.SAMPLE) for day in days)
+    peeked = 3 * sum(min(len(day), SAMPLE) for day in days)
     assert site.pull().pieces == count
     assert seen["read"] <= 2 * size + peeked
     assert seen["opened"] == 0
@@ -860,7 +862,7 @@ def newest(site: Site, files: dict[str, tuple[bytes, dt.datetime]]) -> dict[str,
     """The bound that newest_times sets for files with these contents and times."""
     for name, (data, time) in files.items():
         os.utime(site.write(name, data), (time.timestamp(), time.timestamp()))
-    names = sorted((str(site.logs / name) for name in files), key=pulling.rotation_order)
+    names = sorted((str(site.logs / name) for name in files), key=rotation_order)
     times = newest_times(fsspec.filesystem("file"), names)
     return {Path(name).name: time for name, time in times.items()}
 
@@ -897,7 +899,7 @@ def test_dated_rotations_stand_in_the_order_of_their_dates(site: Site, separator
         **dict(zip(names, (at(19), at(20), at(21)), strict=True)),
         "mail.log": at(24),
     }
-    assert all(pulling.is_closed(name) for name in names)
+    assert all(is_closed(name) for name in names)
 
 
 def test_a_gzip_header_without_time_and_a_file_that_vanished(site: Site) -> None:

@@ -1,0 +1,74 @@
+"""The format of a file that is pulled, and files that are no log of it: archives and unknown ones."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from jobs.formats.registry import DOCUMENTS, FORMATS, KERNELS, SURE_ENOUGH, sniff
+from jobs.settings.operator import Source
+
+# Archives, and compressions that nobody here unpacks, by what they begin with.
+ARCHIVES = {
+    b"PK\x03\x04": "zip",
+    b"PK\x05\x06": "zip",
+    b"7z\xbc\xaf\x27\x1c": "7z",
+    b"Rar!\x1a\x07": "rar",
+    b"\x1f\x9d": "compress",
+    b"\x04\x22\x4d\x18": "lz4",
+}
+
+
+class Archive(ValueError):
+    """The file holds files, by its kind, in a source of logs."""
+
+
+class UnknownFormat(ValueError):
+    """No format recognises the file."""
+
+
+def format_of(source: Source, head: bytes) -> str:
+    """The format that the source names, or the one that recognises the file."""
+    if source.format != "auto":
+        return source.format
+    name, _ = sniff(head)
+    archive = archive_of(head)
+    if archive and name not in DOCUMENTS:
+        raise Archive(archive)
+    if name is None:
+        raise UnknownFormat
+    return name
+
+
+def archive_of(head: bytes) -> str | None:
+    """The kind of archive, or of compression that cannot be read, that a file begins as."""
+    if head[257:262] == b"ustar":
+        return "tar"
+    return next((kind for start, kind in ARCHIVES.items() if head.startswith(start)), None)
+
+
+def looks(name: str, kind: str, head: bytes, has_options: bool) -> list[str]:
+    """What a file looks like, where that is not the format that its source names.
+
+    has_options: of the format, which may name a form that nothing recognises.
+    """
+    own, (found, _) = KERNELS[kind].sniff(head), sniff(head)
+    is_within = found in KERNELS[kind].within
+    # What a delimited log looks like is for its profile to say.
+    if own >= SURE_ENOUGH or is_within or kind == "delimited" or found == kind or archive_of(head):
+        return []
+    if found is not None:
+        return [f'{name} looks like {found}, and the source names {kind}. If it is, set format = "{found}"']
+    is_odd = own == 0 and not has_options
+    return [f"{name} does not look like {kind}, nor like any other known format"] if is_odd else []
+
+
+def newest_line(kind: str, tail: bytes, newest_at: dt.datetime) -> dt.datetime:
+    """A time that no line is newer than, from ids in the last lines and the file's own time.
+
+    An id tells when its message came, and lines may tell of it for as long as a message lives.
+    """
+    kernel = FORMATS[kind]
+    by_id = kernel.newest_from_ids(tail) if kernel.newest_from_ids else None
+    if by_id is None:
+        return newest_at
+    return max(by_id, min(newest_at, by_id + dt.timedelta(days=kernel.lookback_days)))

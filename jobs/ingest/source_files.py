@@ -1,0 +1,99 @@
+"""Files of a source by their names and times: rotations in order, which are closed, when each was written."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import re
+import stat
+import struct
+from dataclasses import dataclass
+from typing import Any
+
+# No log that is pulled was written before: 1970 and 1980 are what archives give a file without a time.
+OLDEST = dt.datetime(1990, 1, 1, tzinfo=dt.UTC)
+# A date stands first: mail.log.20261120 is no rotation number.
+ROTATED = re.compile(r"(?:[-.](?P<date>\d{8}(?:[-.T]?\d+)?)|\.(?P<number>\d+))(?:\.(?:gz|bz2|xz|zst))?$")
+
+
+def is_no_file(fs: Any, name: str) -> bool:
+    """Whether a name on this machine is neither a file nor missing, whatever links lead to it."""
+    if "file" not in (fs.protocol if isinstance(fs.protocol, tuple) else (fs.protocol,)):
+        return False
+    try:
+        return not stat.S_ISREG(os.stat(name).st_mode)
+    except OSError:
+        # Reading it says what is wrong.
+        return False
+
+
+@dataclass(frozen=True)
+class Times:
+    """When a file was written, UTC, the bound that it and its rotations set for its lines, and when it is
+    pulled."""
+
+    newest_at: dt.datetime
+    written_at: dt.datetime
+    now: dt.datetime
+
+
+def rotation_order(name: str) -> tuple[int, str]:
+    """Oldest first: higher rotation numbers, then dated names, then the file that is written now."""
+    rotated = ROTATED.search(name)
+    if rotated and rotated["number"]:
+        return (-int(rotated["number"]), name)
+    return (0, name) if rotated else (1, name)
+
+
+def is_closed(name: str) -> bool:
+    """Whether no more lines will be written to a file of this name."""
+    return bool(ROTATED.search(name)) or name.endswith((".gz", ".bz2", ".xz", ".zst"))
+
+
+def newest_times(fs: Any, names: list[str]) -> dict[str, dt.datetime]:
+    """For each file, a UTC time that none of its lines is newer than: for stamps without a year.
+
+    The time in a gzip header, else the file's own; and no older rotation is newer than a younger one.
+    `names` stand oldest first. A file that cannot be read, or whose time cannot be, has none.
+    """
+    return bounded(names, written_times(fs, names))
+
+
+def written_times(fs: Any, names: list[str]) -> dict[str, dt.datetime]:
+    """When each file was written. Left out are files that cannot be read, and times before OLDEST: archives
+    that are made to be reproducible give their files such a time."""
+    times: dict[str, dt.datetime] = {}
+    for name in names:
+        try:
+            written = file_time(fs, name)
+        except (OSError, NotImplementedError):
+            continue
+        if written >= OLDEST:
+            times[name] = written
+    return times
+
+
+def bounded(names: list[str], written: dict[str, dt.datetime]) -> dict[str, dt.datetime]:
+    """The times of files, none later than that of a younger rotation. `names` stand oldest first."""
+    times: dict[str, dt.datetime] = {}
+    bound: dict[str, dt.datetime] = {}
+    for name in reversed(names):
+        if name in written:
+            log = ROTATED.sub("", name)
+            times[name] = bound[log] = min(written[name], bound.get(log, written[name]))
+    return times
+
+
+def file_time(fs: Any, name: str) -> dt.datetime:
+    """When the file was last written, UTC: its gzip header knows better than a copy's own time."""
+    with fs.open(name, "rb") as file:
+        start = file.read(8)
+    if start[:2] == b"\x1f\x8b" and len(start) == 8 and (seconds := struct.unpack("<I", start[4:])[0]):
+        return dt.datetime.fromtimestamp(seconds, dt.UTC)
+    return modified(fs, name)
+
+
+def modified(fs: Any, name: str) -> dt.datetime:
+    """The file's own time, UTC."""
+    at: dt.datetime = fs.modified(name)
+    return at if at.tzinfo else at.replace(tzinfo=dt.UTC)
