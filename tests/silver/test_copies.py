@@ -36,6 +36,7 @@ from tests.support.mixed import PROFILE
 NEWEST = dt.datetime(2026, 11, 26, tzinfo=dt.UTC)
 # Where a row stands, and keys that are made of that.
 OF_PLACE = ["source_id", "stream_id", "offset", "transmission_hash", "verdict_hash", "complaint_hash"]
+OF_PLACE += ["knowledge_hash"]
 
 
 @dataclass(frozen=True)
@@ -322,6 +323,31 @@ def test_a_report_counts_once_and_its_copies_are_told() -> None:
         assert found == whole
         pairs = counts.select("kept_source_id", "source_id", "copied_line_count").rows()
         assert sorted(pairs) == [("a", "a", 1), ("a", "b", 1)]
+
+
+@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+@given(seed=SEEDS, first=SHARES, last=SHARES, kind=KINDS)
+def test_facts_of_files_that_overlap_count_once(
+    tmp_path_factory: pytest.TempPathFactory, seed: int, first: float, last: float, kind: str
+) -> None:
+    """What an operator knows is known by what it says: no file, source or twin makes it another fact."""
+    facts = [f"2026-11-{20 + n % 5},s{n % 7}@shop.example,r{n}@isp.example,express" for n in range(40)]
+    lines = lines_of(Log("knowledge", facts), seed)
+    folder = tmp_path_factory.mktemp("facts")
+
+    def facts_of(name: str, rows: list[str], source: str, stream: str) -> dict[str, pl.DataFrame]:
+        file = folder / name
+        file.write_text("".join(f"{row}\n" for row in ["day,sender,recipient,consent_code", *rows]))
+        return document_rows("knowledge", file, source, stream)
+
+    one, other = two_files(lines, kind, first, last)
+    whole, counts = silver(facts_of("whole.csv", lines, "a", "1"))
+    assert (whole.total(), counts.height) == (len(facts), 0)
+    for places in ((("a", "1"), ("a", "2")), (("a", "2"), ("a", "1")), (("b", "1"), ("a", "1"))):
+        files = [facts_of(f"{n}.csv", rows, *places[n]) for n, rows in enumerate((one, other))]
+        found, counts = silver(together(*files))
+        assert found == whole
+        assert counts["copied_line_count"].sum() == len({*one} & {*other})
 
 
 class Folder:
