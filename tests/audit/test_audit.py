@@ -6,6 +6,7 @@ import csv
 import dataclasses
 import datetime as dt
 import hashlib
+import math
 import random
 from pathlib import Path
 from typing import Any
@@ -17,13 +18,17 @@ import pytest
 from jobs.audit import sheet
 from jobs.audit.command import load, sample, stored
 from jobs.audit.drawing import Plan, band, bands, draw
+from jobs.cli.query import run_sql
 from jobs.core.contracts import rows_frame
 from jobs.core.errors import ObservatoryError
 from jobs.engine import record
 from jobs.engine.lake import Lake
+from jobs.report import audited
+from jobs.report.gather import gather
+from jobs.report.study import Study
 from jobs.settings.config import Observatory
 from jobs.stages import quality
-from jobs.stages.runner import Run
+from jobs.stages.run import Run
 
 UNIT = {
     "operator_id": "north-mail",
@@ -392,17 +397,13 @@ def test_a_sheet_with_problems_loads_nothing(
     assert work.lake.version("silver.audit_label") == version
 
 
-def test_a_test_elsewhere_corrects_what_was_counted_and_goes_with_the_setting(tmp_path: Path) -> None:
-    lake = Lake(str(tmp_path))
+def counted_twice(lake: Lake) -> list[Run]:
+    """Two runs over a lake with a day's volume, with a test of the filter in the settings and without."""
     operator = {"id": "north-mail", "name": "north-mail", **OTHER}
     test = {"channel": "EMAIL", "spam_tested": 100, "spam_flagged": 90, "ham_tested": 100, "ham_flagged": 2}
     settings = [
         Observatory.model_validate({"operator": [operator | {"filter_quality": tests}]})
         for tests in ([test | {"source": "own test"}], [])
-    ]
-    works = [
-        Run(lake, each, list(each.operator), f"run {place}", say=lambda text: None)
-        for place, each in enumerate(settings)
     ]
     base = {"operator_id": "north-mail", "period_date": dt.date(2026, 11, 2), "channel_code": "EMAIL"}
     base |= {"direction_code": "inbound", "unit_code": "recipient", "definition_code": "OPERATOR"}
@@ -418,6 +419,15 @@ def test_a_test_elsewhere_corrects_what_was_counted_and_goes_with_the_setting(tm
     day = {"table_name": quality.VOLUME, "operator_id": "north-mail", "period": "2026-11-02", "row_count": 2}
     partitions = [day | {"checksum": "a", "input_checksum": "b"}]
     record.add_stage(lake, "run 0", "gold", record.now(), [quality.VOLUME], partitions)
+    return [
+        Run(lake, each, list(each.operator), f"run {place}", say=lambda text: None)
+        for place, each in enumerate(settings)
+    ]
+
+
+def test_a_test_elsewhere_corrects_what_was_counted_and_goes_with_the_setting(tmp_path: Path) -> None:
+    lake = Lake(str(tmp_path))
+    works = counted_twice(lake)
     quality.refresh(works[0])
     (row,) = stored(lake, quality.TABLE, "north-mail", "2026-11")
     assert (row["quality_method_code"], float(row["prevalence"])) == ("rogan_gladen", pytest.approx(0.3))
@@ -427,6 +437,33 @@ def test_a_test_elsewhere_corrects_what_was_counted_and_goes_with_the_setting(tm
     assert lake.version(quality.TABLE) == version
     quality.refresh(works[1])
     assert stored(lake, quality.TABLE, "north-mail", "2026-11") == []
+
+
+def test_a_figure_of_the_page_is_a_row_that_sql_reads(tmp_path: Path) -> None:
+    lake = Lake(str(tmp_path))
+    works = counted_twice(lake)
+    sql = (
+        "SELECT part_code, correction_code, spam_low, spam_high, units FROM gold.spam_corrected_monthly"
+        " WHERE breakdown_code IN ('_T', 'day') ORDER BY breakdown_code"
+    )
+    quality.refresh(works[0])
+    rows, _ = run_sql(lake, sql, None)
+    (part, whole, low, high, units), day = rows.rows()
+    assert (part, whole, units) == ("_T", "whole", 1000)
+    study = Study(gather(lake.read), {}, None)
+    (total,) = study.totals
+    found = audited.of_channel(study, total)
+    assert (found.low, found.high) == (math.floor(low), math.ceil(high))
+    assert low < 300 < high
+    (drawn,) = study.figures["daily"].to_dicts()
+    assert (str(drawn["period_date"]), drawn["spam_low"], drawn["spam_high"]) == (day[0], *day[2:4])
+    # Nothing new is nothing done; without the test it says why nothing is corrected.
+    version = lake.version(quality.CORRECTED)
+    quality.refresh(works[0])
+    assert lake.version(quality.CORRECTED) == version
+    quality.refresh(works[1])
+    rows, _ = run_sql(lake, sql, None)
+    assert rows.rows() == [(part, "no_audit", 284, 284, 1000) for part in ("_T", "2026-11-02")]
 
 
 def test_scores_on_a_cut_belong_to_the_band_above() -> None:
