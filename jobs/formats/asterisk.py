@@ -23,6 +23,9 @@ There is no SIP code. A call was refused if the dialplan says so: where a word o
 option) stands in the userfield, the context, or the last application other than Dial and Queue, or where it
 hung up with cause 21 (Q.850: call rejected). Anything else that was not answered was busy, unanswered or
 failed: bounced. Asterisk knows nothing of PASSporTs here.
+
+No row is ignored but the line of column names: every call that has a record counts. Calls that a channel's
+driver refuses by address or password have none.
 """
 
 from __future__ import annotations

@@ -6,7 +6,9 @@
     opendmarc[PID]: QID: DOMAIN pass|fail|none
 
 (opendkim/opendkim.c and opendmarc/opendmarc.c, their syslog calls.) Signing, keys and settings are
-ignored. Lines are known by their text, since a syslog writer may lose the program's name.
+ignored. So is what either of them has refused (`RFC5322 requirement error`, `rejecting`): the mail server
+does it for them, and its milter-reject line counts. Lines are known by their text, since a syslog writer may
+lose the program's name.
 
 A message has one verdict of each engine that spoke of it. The action is pass, fail or none; is_spam is
 null; a refusal that follows is a line of the mail server's. Symbols are named as SpamAssassin names its

@@ -15,7 +15,9 @@
 
 (opendmarc/opendmarc.c, dmarcf_histbuf; Exim writes the same file.) Results are numbers of libopendmarc:
 those of opendmarc-ar.h for SPF and DKIM, of dmarc.h for policy (14 none, 15 pass, 16 reject, 17 quarantine,
-18 fail without a policy) and alignment (4 pass), of opendmarc.h for the action taken.
+18 fail without a policy) and alignment (4 pass), of opendmarc.h for the action taken. That action, a refusal
+too, is what the mail server was told to do: its own line counts. A block without a result of policy is of a
+message that was not judged, and gives no verdict.
 
 A pull may cut a block anywhere, so a bronze row is a run of lines that follow each other without a gap, at
 most one block; assemble() puts runs together that touch. Verdicts are those of the engine `opendmarc`, with

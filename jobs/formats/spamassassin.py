@@ -12,6 +12,10 @@ file has `Tue Nov 24 14:01:51 2026 [PID] info: ` before the text, in local time.
 spamd knows a message by its Message-ID only, which may be missing: `(unknown)`. Its rhost and raddr are
 those of the program that called it, not of the mail's sender. It marks messages, whatever the caller does
 with them then: the actions are `identified spam` and `clean message`.
+
+All other lines are ignored. None refuses mail: `unauthorized connection`, `bad protocol` and `timed out` are
+calls by a mail server, whose log has the message, without a verdict; `server reached --max-children` makes
+callers wait.
 """
 
 from __future__ import annotations

@@ -31,7 +31,9 @@ from jobs.formats import TIMESTAMP, Source
 # How far a stamp may lie beyond the file's newest known time: zones span 26 hours, clocks drift.
 YEAR_SLACK = dt.timedelta(hours=36)
 
-# Programs that log beside a mail server, in the same file: filters, mailboxes, log-in, the system.
+# Programs that log beside a mail server, in the same file: filters, mailboxes, log-in, the system. What
+# filters and policy services refuse, the server's own line counts; what a mailbox's rules (Sieve) discard was
+# delivered.
 COMPANIONS = (
     r"^(?:dovecot|imapd?|pop3d?|cyrus|lmtpunix|saslauthd|spam[cd]|amavis|clam|freshclam|rspamd|opendkim|opendmarc"
     r"|openarc|milter-greylist|greylist|mimedefang|MailScanner|dcc|pyzor|postgrey|policyd|fail2ban|procmail"

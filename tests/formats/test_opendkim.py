@@ -139,6 +139,10 @@ def test_result(line: str, expected: tuple[str, str, list[str]]) -> None:
         (DKIM + "no signing domain match for 'no signature data'", "ignored", None),
         (DMARC + "unable to parse From header field", "ignored", None),
         (DMARC + "a.example passes", "ignored", None),
+        # What the mail server refuses for it has a line there.
+        (DMARC + "RFC5322 requirement error: not exactly one From field", "ignored", None),
+        (DMARC + "rejected by DMARC policy for a.example", "ignored", None),
+        (DKIM + "can't determine message sender; rejecting", "ignored", None),
         (DMARC + "SPF(mailfrom): a.example none of", "quarantined", "truncated"),
         ("Feb 31 14:16:42 mx1 opendmarc[79]: 4jYlHG3: SPF(mailfrom): a.example pass", "quarantined", None),
     ],

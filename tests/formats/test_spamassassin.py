@@ -177,6 +177,19 @@ def test_stamp(stamp: str, zone: str, expected: str) -> None:
         (result(), "quarantined", "bad_timestamp"),
         ("Nov 24 14:16:37 mx1 app[60]: the result: Y", "ignored", None),
         (STAMP + "spamd: processing message <result: Y> for filter:106", "ignored", None),
+        # No message was checked, and none is refused by it.
+        (
+            STAMP + "spamd: unauthorized connection from mx2.example [192.0.2.9]:4711 at port 783",
+            "ignored",
+            None,
+        ),
+        (
+            STAMP + "spamd: bad protocol: header error: (Content-Length mismatch: Expected 9, got 7)",
+            "ignored",
+            None,
+        ),
+        (STAMP + "spamd: timed out during checking message <a@x.example> for filter:106", "ignored", None),
+        (STAMP + "prefork: server reached --max-children setting, consider raising it", "ignored", None),
     ],
 )
 def test_other_lines(line: str, code: str, reason: str | None) -> None:
