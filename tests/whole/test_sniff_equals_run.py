@@ -3,6 +3,7 @@ sniff proposes."""
 
 from __future__ import annotations
 
+import re
 import time
 from collections import Counter
 from collections.abc import Iterable
@@ -27,6 +28,7 @@ from tests.formats import test_delimited as delimited
 from tests.formats import test_jasmin as jasmin
 from tests.formats import test_sendmail as sendmail
 from tests.silver.test_own_hops import HOPS, log_of
+from tests.support.filter_logs import lab
 from tests.support.held_log import held_log
 from tests.support.mixed import LAB, REPORTS, mixed_logs, mixed_settings, pull_mixed
 from tests.support.whole_runs import operator_toml
@@ -35,8 +37,6 @@ STUDY = ROOT / "sample_data" / "study"
 # Beside the logs: what was really sent, and another program's report.
 NO_LOGS = {"truth.jsonl", "truth.json.gz", "eximstats-default.txt"}
 NOT_COUNTED = ("dsn", "report")
-# Amavis and OpenDKIM write into the logs of mail servers alone; knowledge has no sign of its own.
-NO_FILES = {"amavis", "opendkim", "knowledge"}
 LEDGER = ("line_count", "record_count", "ignored_count", "quarantined_count")
 
 
@@ -73,12 +73,29 @@ def written(folder: Path) -> list[Path]:
             sendmail.line(
                 f"ruleset=check_rcpt, arg1=<r@a.example>, relay={sendmail.RELAY}, reject=550 5.7.1 no"
             ),
+            sendmail.came("<big@shop.example>", id=sendmail.R),
+            sendmail.line("message size (316149) exceeds maximum (204800)", id=sendmail.R),
         ],
         "cdr_csv": calls,
         "cdr_custom": [custom(each) for each in calls],
-        "jasmin": [jasmin.mt(), jasmin.error(qid="5c2b-78"), jasmin.mt(at="14:00:09", qid="5c2b-79")],
+        "jasmin": [
+            *(jasmin.mt(), jasmin.error(qid="5c2b-78"), jasmin.mt(at="14:00:09", qid="5c2b-79")),
+            *(jasmin.expired("5c2b-80"), jasmin.aged("5c2b-81"), jasmin.LOST_PART),
+        ],
         "restcomm": [delimited.cdr(), delimited.cdr("failed", at="13:47:09")],
         "held": held_log(),
+        # What syslog gives a file of its own.
+        **{
+            name: [
+                line for line in lab("postfix/mail.iso8601.log") if re.search(rf" {program}\[\d+\]: ", line)
+            ]
+            for name, program in (("amavis", "amavis"), ("opendkim", "open(?:dkim|dmarc)"))
+        },
+        "register": [
+            "day,sender,recipient,consent_code",
+            *(f"2026-11-2{day},news@shop.example,ann@isp.example,express" for day in (3, 4, 4)),
+            "2026-11-24,news@shop.example,bob@isp.example,no such code",
+        ],
         **{f"hop-{name}": log_of(hop).splitlines() for name, hop in HOPS.items()},
     }
     folder.mkdir()
@@ -205,4 +222,4 @@ def test_totals_are_those_of_a_run(tmp_path: Path) -> None:
         # What is sent is counted or left out.
         rows = sum(count for (_, unit, *_), count in wanted.items() if unit not in ("message", "segment"))
         assert entries[name].total() + each.units.named == rows + sum(left_out.values()), where
-    assert {each.format for each in found} == set(KERNELS) - NO_FILES
+    assert {each.format for each in found} == set(KERNELS)
