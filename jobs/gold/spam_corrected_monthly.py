@@ -46,7 +46,7 @@ def transform(
     # A month is measured as at its first day.
     first = pl.concat_str("period_code", pl.lit("-01")).str.to_date()
     sources = spam_source_monthly.with_columns(period_date=first).filter(of_routes & is_counted())
-    known = correcting.rates(filter_quality_monthly)
+    known, told = correcting.rates(filter_quality_monthly), told_by_labels(definition)
     counted = volume.filter(is_counted())
     tables = {
         "day": counted,
@@ -54,13 +54,13 @@ def transform(
         "country": sources,
         "transit": spam_route_daily.filter(of_routes & is_counted()),
     }
-    of_channel = channels(volume, known, told_by_labels(definition))
+    of_channel = channels(volume, known, told)
     rows = [
         of_channel,
         of_types(of_channel, volume, types, filter_quality_monthly),
         *(parts(code, table, known) for code, table in tables.items()),
     ]
-    return pl.concat(rows).with_columns(correction_code=correction(told_by_labels(definition)))
+    return pl.concat(rows).with_columns(correction_code=correction(told))
 
 
 def parts(code: str, table: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
