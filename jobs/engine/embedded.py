@@ -31,6 +31,9 @@ BASE_BYTES = 130_000_000
 VALIDATOR_BYTES = 290_000_000
 STEERING_BYTES = 320_000_000
 LEAST_TASK_BYTES = 64_000_000
+# With less, buckets would be many and small: then there are fewer workers, and two, or the only one, get the
+# validator's memory, too.
+ENOUGH_TASK_BYTES = 200_000_000
 # Once Polars is imported, a wait that has no end does not see an interrupt from the keyboard.
 INTERRUPTIBLE = 0.5
 # Of fewer bytes of logs than this, tasks run in the process itself: workers would start for longer.
@@ -43,17 +46,17 @@ class Embedded:
     """An engine of at most so many processes, which together with the process that steers them, the server
     that they are forked from and the validator keep to so much memory.
 
-    Less memory gives fewer workers. Too little for a worker beside the validator gives is_tight: then workers
-    end before the validator starts.
+    Less memory gives fewer workers. Too little for two beside the validator gives is_tight: then workers end
+    before the validator starts.
     """
 
     def __init__(self, workers: int, memory_bytes: int) -> None:
         for_workers = memory_bytes - STEERING_BYTES - VALIDATOR_BYTES
         self.has_lost = False
-        self.is_tight = not has_room_beside(memory_bytes)
+        self.is_tight = not has_room_beside(memory_bytes, workers)
         if self.is_tight:
             for_workers += VALIDATOR_BYTES
-        self.workers = max(min(workers, for_workers // (BASE_BYTES + LEAST_TASK_BYTES)), 1)
+        self.workers = max(min(workers, for_workers // (BASE_BYTES + ENOUGH_TASK_BYTES)), 1)
         self.task_bytes = max(for_workers // self.workers - BASE_BYTES, LEAST_TASK_BYTES)
         self._executors: list[ProcessPoolExecutor] = []
 
@@ -125,9 +128,10 @@ class Embedded:
         self._executors[worker] = started()
 
 
-def has_room_beside(memory_bytes: int) -> bool:
-    """Whether a worker has room beside the validator."""
-    return memory_bytes >= STEERING_BYTES + VALIDATOR_BYTES + BASE_BYTES + LEAST_TASK_BYTES
+def has_room_beside(memory_bytes: int, workers: int) -> bool:
+    """Whether two workers, or the only one, have enough memory beside the validator."""
+    wanted = min(workers, 2) * (BASE_BYTES + ENOUGH_TASK_BYTES)
+    return memory_bytes >= STEERING_BYTES + VALIDATOR_BYTES + wanted
 
 
 def begin() -> None:

@@ -12,5 +12,5 @@ def start(engine: Engine, new_bytes: int) -> None:
     has_workers = engine.name != "spark" and new_bytes > embedded.LITTLE
     if has_workers:
         embedded.begin()
-    if not has_workers or embedded.has_room_beside(engine.memory_bytes):
+    if not has_workers or embedded.has_room_beside(engine.memory_bytes, engine.workers):
         validator.prepare()
