@@ -131,7 +131,8 @@ def load(
     """
     from jobs.questionnaire.respondents import respondents_of
     from jobs.study.estimate.files import read_table
-    from jobs.submission.loading import judge, land, refuse_same_time
+    from jobs.submission.judging import judge
+    from jobs.submission.loading import land, refuse_same_time
 
     settings = config.load(config_file)
     respondents = respondents_of(settings)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from jobs.costs.simulation import FixedCost
+from jobs.costs.prices import FixedCost
 from jobs.settings.operator import Operator
 
 

@@ -30,8 +30,10 @@ from jobs.costs.month_steps import (
     steps_of,
     whole,
 )
-from jobs.costs.simulation import OVERSTATED, money, prices
-from jobs.engine.lake import open_lake, read_files
+from jobs.costs.prices import prices
+from jobs.costs.simulation import OVERSTATED, money
+from jobs.engine.lake import open_lake
+from jobs.engine.table_files import read_files
 from jobs.settings.config import Observatory
 from jobs.stats.sampling import quantiles, simulate
 from jobs.stats.sensitivity import sensitivities

@@ -13,11 +13,9 @@ import polars as pl
 from jobs.core import words
 from jobs.core.contracts import reference
 from jobs.costs.figure import Input, Step, in_formula, input_of, number
+from jobs.costs.prices import FixedCost, Line, Prices
 from jobs.costs.simulation import (
     Bound,
-    FixedCost,
-    Line,
-    Prices,
     Simulated,
     bound_of,
     conversions,

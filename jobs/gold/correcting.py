@@ -317,7 +317,7 @@ def of_audit(units: dict[str, pl.Expr]) -> Part:
 
 def of_test(units: dict[str, pl.Expr]) -> Part:
     """By sensitivity and specificity of a test: half of the undecided counts as flagged, as in the prevalence
-    that a test gives (jobs/stats/prevalence.py), and in the interval all of it or none."""
+    that a test gives (jobs/stats/prevalence_by_test.py), and in the interval all of it or none."""
     half = units["undecided"] / 2
     alike = of_rates(units["flagged"] + half, units["passed"] + half, population(*CALLS))
     away = ratio(half, pl.col("sensitivity") + pl.col("specificity") - 1)

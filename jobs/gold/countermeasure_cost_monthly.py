@@ -7,6 +7,7 @@ import polars as pl
 from jobs.core.contracts import conform
 from jobs.costs import simulation
 from jobs.costs.fixed_costs import figure_of
+from jobs.costs.prices import FixedCost
 
 TABLE = "gold.countermeasure_cost_monthly"
 
@@ -20,7 +21,7 @@ def transform(
 ) -> pl.DataFrame:
     """A month of an operator is simulated as a whole: quantiles of a sum are no sum of quantiles."""
     currency = dict(operator.select("operator_id", "currency_code").iter_rows())
-    fixed: dict[str, list[simulation.FixedCost]] = {}
+    fixed: dict[str, list[FixedCost]] = {}
     for row in fixed_cost.to_dicts():
         fixed.setdefault(row["operator_id"], []).append(figure_of(row))
     nothing = conform(

@@ -20,6 +20,7 @@ from jobs.core.shares import HAD_CONTENT, RECEIVED
 from jobs.core.sql import expression
 from jobs.stats import prevalence
 from jobs.stats.prevalence import Figure, Stratum
+from jobs.stats.prevalence_by_test import corrected, corrected_calls, rate_of
 
 TABLE = "gold.filter_quality_monthly"
 CHANNEL = ["operator_id", "period_code", "channel_code"]
@@ -202,16 +203,16 @@ def tested_quality(row: Row) -> Row:
     seed = "|".join(row[name] for name in CHANNEL)
     spam, ham = ((row[f"{kind}_tested"], row[f"{kind}_flagged"]) for kind in ("spam", "ham"))
     apparent = row["spam_certain"] / row["units"], row["spam_possible"] / row["units"]
-    found, is_clipped = prevalence.corrected(apparent, spam, ham, seed)
-    wrong = prevalence.rate_of(ham, seed, "ham")
+    found, is_clipped = corrected(apparent, spam, ham, seed)
+    wrong = rate_of(ham, seed, "ham")
     passed = Figure(1 - wrong.value, 1 - wrong.high, 1 - wrong.low)
     made = {name: row[name] for name in (*CHANNEL, "units", "spam_certain", "spam_possible")}
     made |= {"stratum_code": ALL, "spam_type_code": ALL, "is_clipped": is_clipped}
     made |= {"quality_method_code": "rogan_gladen", "sampled_count": 0, "unsure_count": 0}
     made |= {"labelled_count": 0, "labelled_spam_count": 0}
     made |= figures("prevalence", found) | figures("specificity", passed)
-    made |= of_calls(prevalence.corrected_calls(apparent, spam, ham, seed))
-    return made | figures("sensitivity", prevalence.rate_of(spam, seed, "spam"))
+    made |= of_calls(corrected_calls(apparent, spam, ham, seed))
+    return made | figures("sensitivity", rate_of(spam, seed, "spam"))
 
 
 def figures(name: str, figure: Figure | None) -> dict[str, Decimal]:

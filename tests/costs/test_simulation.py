@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from jobs.core.contracts import REFERENCE
 from jobs.core.errors import ObservatoryError
 from jobs.costs import simulation
-from jobs.costs.simulation import FixedCost
+from jobs.costs.prices import FixedCost
 from jobs.stats.formula import evaluate, names_in
 from jobs.stats.sampling import simulate
 

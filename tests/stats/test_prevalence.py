@@ -17,16 +17,13 @@ from jobs.stats.prevalence import (
     Stratum,
     allocate,
     collapsed,
-    corrected,
-    corrected_calls,
     of_part,
     of_stratum,
     of_type,
     quality,
-    rate_of,
-    rogan_gladen,
     totals,
 )
+from jobs.stats.prevalence_by_test import corrected, corrected_calls, rate_of, rogan_gladen
 
 # The guess that a sample is allotted by: what the filter blocked is mostly spam, what it passed mostly not.
 SPREAD = {"blocked": 0.2, "tagged": 0.3, "undecided": 0.5, "passed": 0.2}

@@ -21,7 +21,8 @@ from jobs.questionnaire.respondents import Respondent
 from jobs.settings.config import Observatory
 from jobs.study import mirror
 from jobs.study.estimate import study_stage
-from jobs.submission.loading import judge, land
+from jobs.submission.judging import judge
+from jobs.submission.loading import land
 from jobs.submission.making import package_of, written
 from sample_data.membership import FOLDER
 from tests.support.submission_lake import AT, Rows, put_gold

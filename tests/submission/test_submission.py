@@ -41,7 +41,8 @@ from jobs.submission.counts import (
     partial_sources,
     sums,
 )
-from jobs.submission.loading import RECEIPT, Judged, judge, land, refuse_same_time
+from jobs.submission.judging import Judged, judge
+from jobs.submission.loading import RECEIPT, land, refuse_same_time
 from jobs.submission.making import package_of, subscriptions_of, written
 from jobs.submission.package import MANIFEST, SIGNATURE, packed, rows_digest
 from jobs.submission.smallcounts import GROUP, MEASURES, groups_of, protected

@@ -26,7 +26,8 @@ from jobs.settings.config import Observatory
 from jobs.study.estimate import study_stage
 from jobs.submission import loading, signing
 from jobs.submission.counts import GOLD, TABLES, VOLUME
-from jobs.submission.loading import RECEIPT, Judged, judge, land
+from jobs.submission.judging import Judged, judge
+from jobs.submission.loading import RECEIPT, land
 from jobs.submission.making import package_of, written
 from jobs.submission.package import LARGEST, MANIFEST, MOST_LINES, MOST_UNITS, SIGNATURE, packed
 from jobs.submission.smallcounts import MEASURES
@@ -374,7 +375,7 @@ JUDGE = """
 import sys
 from pathlib import Path
 from jobs.settings.config import Observatory
-from jobs.submission.loading import judge
+from jobs.submission.judging import judge
 found = judge(Path(sys.argv[1]), Observatory(), {}, None)
 print("\\n".join(found.wrong))
 """

@@ -10,7 +10,8 @@ import polars as pl
 
 from jobs.core.contracts import contract, polars_schema, reference
 from jobs.costs import simulation
-from jobs.costs.simulation import FixedCost, cost
+from jobs.costs.prices import FixedCost
+from jobs.costs.simulation import cost
 from tests.support.delta import write_delta
 
 SETTINGS = """

@@ -21,6 +21,7 @@ from jobs.core import words
 from jobs.core.contracts import contract, reference
 from jobs.core.sql import expression
 from jobs.costs import simulation
+from jobs.costs.prices import FixedCost
 from jobs.report.write import write
 from jobs.stages.gold_stage import GOLD
 from jobs.stages.runner import Run
@@ -263,7 +264,7 @@ def test_costs_equal_those_of_the_true_effort(
         if operator.id.startswith("lab-"):
             continue
         own = [
-            simulation.FixedCost(
+            FixedCost(
                 cost.name, cost.countermeasure, cost.channel,
                 *map(float, (cost.low, cost.central, cost.high)), operator.currency, cost.per,
             )

@@ -1,0 +1,120 @@
+"""Prices of effort: parameters, an operator's own figures and exchange rates, with their distributions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from jobs.core.errors import ObservatoryError
+
+
+@dataclass(frozen=True)
+class FixedCost:
+    """One of the operator's own figures, in currency_code, per year or month; `_T` is no one measure."""
+
+    name: str
+    countermeasure_code: str
+    channel_code: str
+    low: float
+    central: float
+    high: float
+    currency_code: str
+    per: str = "year"
+
+
+@dataclass(frozen=True)
+class Prices:
+    """All that effort is priced with.
+
+    table: every uncertain value with its distribution, as sampling.simulate takes it. shown: the currency of
+    the amounts. biases: which way each parameter errs that is known to err, over or under.
+    """
+
+    table: pl.DataFrame
+    lines: list[Line]
+    fixed: Sequence[FixedCost]
+    shown: str
+    biases: Mapping[str, str]
+
+
+def prices(
+    parameters: pl.DataFrame, fixed: Sequence[FixedCost], rates: pl.DataFrame, currency_code: str
+) -> Prices:
+    known = dict(zip(rates["currency_code"], rates.select(*RATE_POINTS).rows(), strict=True))
+    shown = currency_code if currency_code in known else "USD"
+    biased = parameters.filter(pl.col("bias_code").fill_null("") != "").select("parameter_code", "bias_code")
+    return Prices(
+        joint(parameters, fixed, known, shown), priced_lines(parameters), fixed, shown, dict(biased.rows())
+    )
+
+
+RATE_POINTS = ("usd_per_unit_low", "usd_per_unit", "usd_per_unit_high")
+
+
+def joint(
+    parameters: pl.DataFrame,
+    fixed: Sequence[FixedCost],
+    rates: Mapping[str, tuple[float, float, float]],
+    shown: str,
+) -> pl.DataFrame:
+    """All that is uncertain in one table: parameters, the operator's figures, exchange rates to USD.
+
+    Raises ObservatoryError for a currency without a rate.
+    """
+    used = {*parameters["currency_code"].drop_nulls(), *(item.currency_code for item in fixed), shown} - {""}
+    unknown = sorted(used - rates.keys())
+    if unknown:
+        raise ObservatoryError(
+            f"ref.exchange_rate has no rate for {', '.join(unknown)}: add a row to"
+            " schemas/reference/exchange_rate.csv, with its source"
+        )
+    names = ["parameter_code", "low", "central", "high", "distribution"]
+    own = [(f"fixed:{place}", *points(item.low, item.central, item.high)) for place, item in enumerate(fixed)]
+    money = [(f"rate:{code}", *points(*rates[code])) for code in sorted(used)]
+    schema: dict[str, Any] = dict(
+        zip(names, (pl.String, pl.Float64, pl.Float64, pl.Float64, pl.String), strict=True)
+    )
+    return pl.concat(
+        [
+            parameters.select(names).cast(pl.Schema(schema)),
+            pl.DataFrame([*own, *money], schema=schema, orient="row"),
+        ]
+    )
+
+
+def points(low: float, central: float, high: float) -> tuple[float, float, float, str]:
+    """Three points with the distribution that is taken through them."""
+    if low == high:
+        return low, central, high, "fixed"
+    return low, central, high, "lognormal" if low > 0 else "triangular"
+
+
+@dataclass(frozen=True)
+class Line:
+    """A price: what its formula gives, in currency_code, is the cost of a driver."""
+
+    code: str
+    formula: str
+    currency_code: str
+    countermeasures: frozenset[str]
+    channels: frozenset[str]
+
+    def covers(self, countermeasure: str, channel: str) -> bool:
+        return bool(self.countermeasures & {countermeasure, "_T"}) and bool(self.channels & {channel, "_T"})
+
+
+def priced_lines(parameters: pl.DataFrame) -> list[Line]:
+    """The parameters that price what logs show: those with `countermeasures`, counted as investment."""
+    chosen = parameters.filter(
+        (pl.col("countermeasures").fill_null("") != "") & (pl.col("counts_as_investment") == "yes")
+    )
+    columns = ("parameter_code", "driver_formula", "currency_code", "countermeasures", "channels")
+    return [
+        Line(code, formula, currency, frozenset(measures.split("|")), frozenset(channels.split("|")))
+        for code, formula, currency, measures, channels in chosen.select(columns)
+        .sort("parameter_code")
+        .rows()
+    ]

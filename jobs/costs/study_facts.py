@@ -1,0 +1,84 @@
+"""What explanations of the study's figures share: scope, coverage and quality, parameters and assumptions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+from jobs.core import words
+from jobs.core.contracts import reference
+from jobs.core.periods import LEAST_DAYS_PCT
+from jobs.costs.figure import Estimate, Input, Scope, input_of, number
+from jobs.costs.study import Found, countries_of
+
+ASSUMPTION, PARAMETER = "ref.investment_assumption", "ref.cost_parameter"
+
+
+def scope(of: Found, part: tuple[str, str], quantity: tuple[str, ...]) -> Scope:
+    area, period = of.row["area_code"], of.row["period_code"]
+    return Scope(of.table, area, period, part, quantity, countries_of(area, period))
+
+
+def channel(row: dict[str, Any]) -> str:
+    return words.name("channel", row["channel_code"])
+
+
+def strategies(row: dict[str, Any]) -> str:
+    code = row["strategy_code"]
+    return "all strategies" if code == "_T" else words.inside(words.name("strategy", code))
+
+
+def estimate_of(row: dict[str, Any]) -> Estimate:
+    return Estimate(*(float(row[name]) for name in ("estimate", "estimate_low", "estimate_high")))
+
+
+def facts(of: Found, unit: str, thousand: str) -> list[tuple[str, str]]:
+    """Coverage, quality, the non-response band, bands of refused amounts, and rates."""
+    row = of.row
+    told = [
+        ("of", f"{row['respondent_count']} of {row['operator_count']} operators ({row['holding_count']}"
+               f" owners), {row['coverage_pct']:.0f}% of {number(float(row['subscriptions']))}"
+               " subscriptions"),
+        ("quality", f"CV {row['cv_pct']:.1f}% ({words.inside(words.name('cv_band', row['cv_band_code']))}),"
+                    f" NATURE {row['nature_code']}, OBS_STATUS {row['obs_status_code']}"),
+        ("others", "if those that did not answer have 0.5, 0.75 or 1.5 times the rate: "
+         + ", ".join(number(float(row[name])) for name in ("at_050", "at_075", "at_150"))),
+    ]  # fmt: skip
+    if row.get("band_count") and row.get("bands_lowest") is not None:
+        told.append(
+            ("refused", f"{row['band_count']} respondents told a budget band or a part alone; all at their"
+             f" lower edges {number(float(row['bands_lowest']))}, at their upper"
+             f" {number(float(row['bands_highest']))}")
+        )  # fmt: skip
+    if row.get("day_pct") is not None:
+        told.append(
+            ("days", f"logs have {row['day_pct']:.1f}% of the days, weighted by subscriptions; counts of the"
+             f" others are taken to be like theirs, of months with at least {LEAST_DAYS_PCT}%")
+        )  # fmt: skip
+    if row.get("audit_count") is not None:
+        share = "none" if row["audit_pct"] is None else f"{row['audit_pct']:.0f}%"
+        told.append(
+            ("audits", f"{row['audit_count']} of {row['respondent_count']} respondents have an own audit or"
+             f" test, of {share} of the messages whose content respondents saw")
+        )  # fmt: skip
+    if row["per_subscription"] is not None:
+        told.append(("each", f"{number(float(row['per_subscription']))} {unit} for a subscription"))
+    if row.get("per_thousand_units") is not None:
+        told.append(("", f"{number(float(row['per_thousand_units']))} {unit} for 1,000 {thousand}"))
+    return told
+
+
+def central(code: str) -> float:
+    return assumption(code).central
+
+
+def parameter(code: str) -> Input:
+    row = reference(PARAMETER).row(by_predicate=pl.col("parameter_code") == code, named=True)
+    return input_of(row, code)
+
+
+def assumption(code: str) -> Input:
+    row = reference(ASSUMPTION).row(by_predicate=pl.col("assumption_code") == code, named=True)
+    value, about = row["central"], (row["description"], row["unit_text"])
+    return Input(code, *about, value, value, value, row["source"], "assumption", "")

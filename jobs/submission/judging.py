@@ -1,0 +1,206 @@
+"""A package held to everything that can be told without the lake: list, keys, contracts and frame."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import polars as pl
+
+from jobs.core.choices import nearest
+from jobs.core.errors import ObservatoryError
+from jobs.core.periods import is_whole, months_of
+from jobs.engine.record import now
+from jobs.questionnaire.respondents import Respondent
+from jobs.settings.config import Observatory
+from jobs.study.estimate.subscriptions import unlikely
+from jobs.submission import signing
+from jobs.submission.contents import other_rules, problems_of
+from jobs.submission.counts import VOLUME
+from jobs.submission.package import LARGEST, Manifest, Package, opened
+
+SIGN_IT = (
+    "have it sent again by `observatory submit --sign`; if the respondent lost its key, put its new one into"
+    " the keyring"
+)
+ENCRYPTED = (".gpg", ".pgp", ".asc")
+EARLIEST = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+# How far a clock may be ahead.
+CLOCK = dt.timedelta(days=2)
+# What a package that nobody thought of may raise; a panic of Polars is no Exception.
+UNREADABLE = (Exception, pl.exceptions.PanicException)
+
+
+# When its counts were computed, and when it was received: of two packages the higher stands.
+Order = tuple[dt.datetime, dt.datetime]
+
+
+def order_of(computed: dt.datetime | None, received: dt.datetime) -> Order:
+    """A package of before that was recorded is lower than any other."""
+    return (computed or EARLIEST).astimezone(dt.UTC), received.astimezone(dt.UTC)
+
+
+@dataclass
+class Judged:
+    """One file and what was found: its rows for each table, or all that is wrong with it.
+
+    is_dated: someone says when it came in; else it is taken to be when it was saved. noted: what is to be
+    known of a package that is in order.
+    """
+
+    file: Path
+    received_at: dt.datetime
+    is_dated: bool = False
+    package: Package | None = None
+    respondent_id: str = ""
+    signer: str | None = None
+    tables: dict[str, pl.DataFrame] = field(default_factory=dict)
+    wrong: list[str] = field(default_factory=list)
+    noted: list[str] = field(default_factory=list)
+    is_known: bool = False
+
+    @property
+    def manifest(self) -> Manifest:
+        assert self.package is not None
+        return self.package.manifest
+
+    @property
+    def order(self) -> Order:
+        return order_of(self.manifest.computed_at, self.received_at)
+
+    @property
+    def months(self) -> set[str]:
+        """The months that it speaks for, with or without rows."""
+        return set(months_of(self.manifest.period_code))
+
+    @property
+    def channels(self) -> set[str]:
+        return set(self.tables[VOLUME]["channel_code"])
+
+
+def judge(
+    file: Path,
+    settings: Observatory,
+    respondents: dict[str, Respondent],
+    received: dt.datetime | None,
+    frame: pl.DataFrame | None = None,
+) -> Judged:
+    """Open a file and hold it to everything that can be told without the lake. It came in when it was saved,
+    unless `received` says so. frame: of operators, if the study has it by now."""
+    saved = dt.datetime.fromtimestamp(int(file.stat().st_mtime), dt.UTC)
+    found = Judged(file, received or saved, received is not None)
+    try:
+        found.package = opened(content_of(file))
+        hold(found, settings, respondents, frame)
+    except ObservatoryError as error:
+        found.wrong += str(error).splitlines()
+    except UNREADABLE as error:
+        # Nothing in a package may keep the others from loading.
+        found.wrong.append(f"it cannot be read: {reason_of(error)}")
+    if not found.wrong:
+        found.noted = notes_of(found.manifest)
+    return found
+
+
+def reason_of(error: BaseException) -> str:
+    """A reason that fits into a message."""
+    return f"{type(error).__name__}: {str(error).partition(chr(10))[0][:200]}"
+
+
+def content_of(file: Path) -> bytes:
+    """A package's bytes, decrypted: at most LARGEST, whatever the file says or grows to."""
+    if file.suffix in ENCRYPTED:
+        return signing.decrypted(file, LARGEST)
+    with file.open("rb") as opened_file:
+        data = opened_file.read(LARGEST + 1)
+    if len(data) > LARGEST:
+        raise ObservatoryError(f"it is larger than {LARGEST // 2**20} MB")
+    return data
+
+
+def hold(
+    found: Judged, settings: Observatory, respondents: dict[str, Respondent], frame: pl.DataFrame | None
+) -> None:
+    """Hold an opened package to the study's list, keys, contracts and frame."""
+    manifest = found.manifest
+    by_operator = {operator: each for each in respondents.values() for operator in each.operators}
+    whose = by_operator.get(manifest.operator_id)
+    if whose is None:
+        found.wrong.append(
+            f"unknown operator '{manifest.operator_id}': no respondent of the study's list answers for it"
+            f"{nearest(manifest.operator_id, by_operator)}"
+        )
+    else:
+        found.respondent_id = whose.id
+        if whose.country != manifest.country_code:
+            found.wrong.append(
+                f"it says that '{manifest.operator_id}' is in {manifest.country_code}; the study's list of"
+                f" respondents says {whose.country}"
+            )
+        try:
+            assert found.package is not None
+            found.signer = signer(found.package, whose.id, settings)
+        except ObservatoryError as error:
+            found.wrong += str(error).splitlines()
+    latest = max(found.received_at, now()) + CLOCK
+    if manifest.computed_at is not None and manifest.computed_at > latest:
+        found.wrong.append(
+            f"its counts were computed {manifest.computed_at:%Y-%m-%d %H:%M}, which is to come: the operator"
+            " corrects the clock, computes gold again, and submits again"
+        )
+    # Rows of an unknown operator are looked at under its own name: that they are nobody's is told above.
+    name = whose.id if whose else manifest.operator_id
+    holding = (whose.holding or whose.id) if whose else name
+    assert found.package is not None
+    found.tables, wrong = problems_of(found.package, name, holding)
+    found.wrong += wrong
+    if found.tables and frame is not None:
+        found.wrong += unlikely(manifest.subscriptions, name, manifest.period_code, frame)
+
+
+def notes_of(manifest: Manifest) -> list[str]:
+    """What the study has to know of a package that it takes."""
+    noted = [
+        f"{each.period_code} {each.channel_code} has logs of {each.days} of {each.of} days: too few, it"
+        " counts as not sent"
+        for each in manifest.coverage.days
+        if not is_whole(each.days, each.of)
+    ]
+    others = other_rules(manifest)
+    if others:
+        noted.append(f"the operator's {', '.join(others)} differ from the study's")
+    return noted
+
+
+def signer(package: Package, respondent_id: str, settings: Observatory) -> str | None:
+    """The fingerprint of the respondent's key by which the package is signed; None if none is asked for.
+
+    The respondent's key is the one in the keyring's file of its name, and no other. A package has to be
+    signed unless the settings say otherwise, and even then if the respondent has a key in the keyring:
+    whoever changes a signed package can take the signature away. With a keyring every signature has to be
+    good.
+    """
+    study = settings.study
+    key = None if study.keyring is None else Path(study.keyring) / f"{respondent_id}.asc"
+    if package.signature is None:
+        if study.require_signature:
+            raise ObservatoryError(
+                "it is not signed, and [study] require_signature asks for it, which it does by default:"
+                f" {SIGN_IT}; to take unsigned packages set require_signature = false"
+            )
+        if key is not None and key.is_file():
+            raise ObservatoryError(
+                f"it is not signed, and the keyring has the respondent's key {key.name}: {SIGN_IT}"
+            )
+        return None
+    if key is None:
+        if study.require_signature:
+            raise ObservatoryError(
+                "its signature cannot be verified: name the folder with each respondent's public key,"
+                " <respondent_id>.asc, as [study] keyring"
+            )
+        return None
+    if not key.is_file():
+        raise ObservatoryError(f"it is signed, and the keyring has no {key.name}: put the public key there")
+    return signing.verified(package.manifest_bytes, package.signature, key)
