@@ -8,11 +8,13 @@ import polars as pl
 import pytest
 
 from jobs.engine.lake import Lake
+from jobs.gold import spam_type_daily
 from tests.formats.test_dmarc import sample
 from tests.support.filter_logs import lab
 from tests.support.in_process import command_line_of
-from tests.support.whole_runs import MAIL_NETWORK, operator_toml, source_toml
+from tests.support.whole_runs import MAIL_NETWORK, operator_toml, rows_in, source_toml
 
+GOLD = ("gold.spam_volume_daily", "gold.spam_type_daily")
 CLEAN = ("alp", "bay")
 HELD = ("odd-1", "odd-2")
 MAIL = "".join(line + "\n" for line in lab("postfix/mail.iso8601.log")[:200])
@@ -62,3 +64,18 @@ def test_two_odd_documents_hold_back_no_other_operators_gold(
     settings.write_text(text.replace("\n[[operator]]", "\n[limits]\nquarantined_pct = 10\n\n[[operator]]", 1))
     assert observatory("run", "--config", settings).code == 0
     assert set(lake.read("gold.spam_volume_daily")["operator_id"]) == {*CLEAN, *HELD}
+
+    # Over the limit again: what gold has of them stays, and is not counted anew.
+    settings.write_text(text)
+    before = rows_in(lake, GOLD)
+    counted: set[str] = set()
+
+    def partial(*inputs: pl.DataFrame) -> pl.DataFrame:
+        counted.update(inputs[0]["operator_id"])
+        return once(*inputs)
+
+    once = spam_type_daily.partial
+    monkeypatch.setattr(spam_type_daily, "partial", partial)
+    assert observatory("run", "--since", "2026-11-01", "--config", settings).code == 1
+    assert counted == set(CLEAN)
+    assert rows_in(lake, GOLD) == before
