@@ -15,9 +15,10 @@ from jobs.core.merge import whole
 from jobs.engine.finished import finish_rows
 from jobs.explain.search import MESSAGE, Match, Search
 from jobs.gold import bulk, bypass, bypass_indicator_daily
-from jobs.stages.gold_stage import GOLD_DAILY, VOLUME
+from jobs.stages.gold_stage import VOLUME
+from jobs.stages.gold_steps import GOLD_DAILY
 from jobs.stages.gold_tasks import BYPASS, CAMPAIGN, partials
-from jobs.stages.runner import read_reference
+from jobs.stages.settings_tables import read_reference
 
 DOMAIN = "gold.spam_sender_domain_daily"
 SOURCE = "gold.spam_source_daily"

@@ -13,7 +13,7 @@ import polars as pl
 from jobs.core.contracts import contract, polars_schema, reference
 from jobs.core.merge import merged
 from jobs.engine.finished import Finished, finish_rows, finished, is_of, module_of
-from jobs.engine.lake import DataFile, NewFile, read_files, write_files
+from jobs.engine.table_files import DataFile, NewFile, read_files, write_files
 from jobs.engine.record import Periods
 from jobs.engine.tasks import Left, leave, leave_buckets, take
 from jobs.gold import bulk, bypass, campaign_daily, counting
