@@ -15,7 +15,7 @@ from typing import Any
 
 import polars as pl
 
-from jobs.core.contracts import conform, contract, polars_schema, reference
+from jobs.core.contracts import codes, conform, contract, polars_schema, reference
 from jobs.formats import LINES, Source, delimited, kannel
 from jobs.gold.bypass import (
     NUMBER,
@@ -33,7 +33,7 @@ from jobs.protect.operators import Door
 from jobs.settings import config
 from jobs.settings.operator import Operator
 from jobs.silver import message
-from jobs.stages.runner import read_reference
+from jobs.stages.settings_tables import read_reference
 from sample_data import bypass, bypass_calls
 
 CHOSEN_ON, REPORTED_ON = 1, (2, 3, 4)
@@ -110,7 +110,7 @@ def told(made: pl.DataFrame, operator: pl.DataFrame, parameter: pl.DataFrame, tr
     found = dict(flagged.group_by("offset").agg(pl.col("bypass_code").unique()).iter_rows())
     counts: Signs = collections.Counter()
     for place, true in truth.items():
-        for code in config.codes("bypass"):
+        for code in codes("bypass"):
             counts[code, code in true, code in found.get(place, ())] += 1
     return counts
 

@@ -41,8 +41,11 @@ from jobs.core.contracts import contract, reference
 from jobs.engine.embedded import Inline
 from jobs.engine.lake import Lake
 from jobs.settings import config
-from jobs.stages import gold_stage, gold_tasks, runner, validator
-from jobs.stages.runner import Run, read_reference, run
+from jobs.stages import gold_tasks, runner, validator
+from jobs.stages.gold_steps import GOLD_DAILY
+from jobs.stages.run import Run
+from jobs.stages.runner import run
+from jobs.stages.settings_tables import read_reference
 
 GOAL = 2
 REST = "steering and the rest"
@@ -75,7 +78,7 @@ STEPS = {
     ],
     "checks and checksums": ["jobs.stages.checks:check_rows", "jobs.core.checksum:checksums"],
     "files and staging": [
-        *(f"jobs.engine.lake:{name}" for name in ("read_files", "write_files")),
+        *(f"jobs.engine.table_files:{name}" for name in ("read_files", "write_files")),
         *(f"jobs.engine.tasks:{name}" for name in ("leave", "take")),
     ],
     "commits": [
@@ -84,7 +87,7 @@ STEPS = {
     ],
     "gold: counts": [
         *(f"jobs.stages.gold_tasks:{name}" for name in ("count", "finish", "store")),
-        "jobs.stages.gold_stage:Steps.monthly",
+        "jobs.stages.gold_steps:Steps.monthly",
     ],
     "gold: campaigns and bulk": [
         f"jobs.stages.gold_tasks:{name}"
@@ -180,8 +183,8 @@ def counting_seconds(work: Run, definitions: pl.DataFrame) -> float:
     operator = read_reference(work.settings, "ref.operator")
     tables = [
         table
-        for table in gold_stage.GOLD_DAILY
-        if table not in (gold_stage.CAMPAIGN, gold_stage.BYPASS) and "ref.definition" in contract(table).reads
+        for table in GOLD_DAILY
+        if table not in (gold_tasks.CAMPAIGN, gold_tasks.BYPASS) and "ref.definition" in contract(table).reads
     ]
 
     def chosen(table: str) -> pl.DataFrame:

@@ -11,7 +11,7 @@ import hypothesis
 import pytest
 
 if TYPE_CHECKING:
-    from jobs.stages.runner import Run
+    from jobs.stages.run import Run
 
 # As in workers: threads of two processes that run tests would wait for each other. Polars reads it when it is
 # imported, which is later.

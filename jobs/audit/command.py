@@ -17,8 +17,8 @@ from jobs.core.errors import ObservatoryError
 from jobs.engine import record
 from jobs.engine.lake import Lake
 from jobs.engine.lock import as_only_writer
-from jobs.stages import checks, quality, runner, validator
-from jobs.stages.runner import Run
+from jobs.stages import checks, quality, run, validator
+from jobs.stages.run import Run
 
 SAMPLE, LABEL = quality.AUDIT
 # So many problems of a sheet are told at once.
@@ -166,7 +166,7 @@ def write(work: Run, started: dt.datetime, tables: dict[str, Rows]) -> None:
     for table, frame in frames.items():
         changed, rows = record.differing(table, checksums(frame, table), known, [], {})
         recorded += rows
-        runner.write(work, table, frame, changed)
+        run.write(work, table, frame, changed)
     if recorded:
         record.add_stage(work.lake, work.run_id, "audit", started, tables, recorded)
 

@@ -20,7 +20,8 @@ import polars as pl
 from jobs.core.contracts import rows_frame
 from jobs.core.errors import ObservatoryError
 from jobs.core.shares import CONTENT_SEEN, RECEIVED
-from jobs.engine.lake import Lake, read_files
+from jobs.engine.lake import Lake
+from jobs.engine.table_files import read_files
 from jobs.gold.predicates import of_operator
 from jobs.stages import removed
 from jobs.stats.prevalence import allocate

@@ -17,7 +17,7 @@ from jobs.settings import config
 from jobs.settings.operator import Operator
 
 if TYPE_CHECKING:
-    from jobs.stages.runner import Run
+    from jobs.stages.run import Run
 app = typer.Typer(no_args_is_help=True, help="Find out by a labelled sample how often filters err.")
 
 
@@ -101,7 +101,7 @@ def audit_load(
 def audit_run(settings: config.Observatory, chosen: list[Operator]) -> Run:
     from jobs.engine import record
     from jobs.engine.lake import open_lake
-    from jobs.stages.runner import Run
+    from jobs.stages.run import Run
 
     return Run(
         lake=open_lake(settings.lake.root),

@@ -17,7 +17,7 @@ from jobs.cli.report import write_report
 from jobs.settings import config
 
 if TYPE_CHECKING:
-    from jobs.stages.runner import Run
+    from jobs.stages.run import Run
 
 
 def demo(

@@ -21,7 +21,7 @@ from jobs.core.errors import ObservatoryError
 from jobs.settings import config
 
 if TYPE_CHECKING:
-    from jobs.stages.runner import Run
+    from jobs.stages.run import Run
 
 Since = Annotated[
     dt.datetime | None,
@@ -134,7 +134,8 @@ def run_stages(
     from jobs.core.patterns import visible
     from jobs.engine import record
     from jobs.engine.lake import open_lake
-    from jobs.stages.runner import Run, run
+    from jobs.stages.run import Run
+    from jobs.stages.runner import run
     from jobs.state.status import unfolded_hops
 
     chosen = config.operators(settings, operator)

@@ -26,7 +26,8 @@ from jobs.core.contracts import contract
 from jobs.core.errors import ObservatoryError
 from jobs.core.merge import whole
 from jobs.engine.finished import finish_rows, is_of
-from jobs.engine.lake import Periods, rows_of
+from jobs.engine.lake import Periods
+from jobs.engine.table_files import rows_of
 from jobs.engine.tasks import TaskDied, TaskFailed, perform
 from jobs.protect.pseudonym_keys import master_key
 

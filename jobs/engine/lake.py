@@ -9,11 +9,9 @@ the versions that the last row of meta.run names: what is written and not named 
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import time
-import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,54 +20,24 @@ from urllib.parse import unquote
 
 import fsspec
 import polars as pl
-import pyarrow as pa
 import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction
 
-from jobs.core.contracts import arrow_schema, contract, polars_schema, reference
-from jobs.core.disk import replace_file, write_whole
+from jobs.core.contracts import arrow_schema, contract, reference
+from jobs.core.disk import replace_file
 from jobs.core.errors import ObservatoryError
-from jobs.engine.access import privately
+from jobs.engine.table_files import DataFile, NewFile, folder_of, plain_type, read_files, rows_of, scan_files
 
 # Readers find files by partition: statistics of columns would cost a quarter of a write.
 PROPERTIES: dict[str, str | None] = {"delta.dataSkippingNumIndexedCols": "0"}
-# Small, quick to read for every reader, and the same bytes for the same rows.
-COMPRESSION: dict[str, Any] = {"compression": "zstd", "compression_level": 1, "statistics": False}
 # How sketches, checksums and transactions are written; a lake of another form is computed anew.
 FORM = 2
 MARK = "observatory.json"
 LAYERS = ("bronze", "silver", "gold", "study", "meta")
 Partition = dict[str, str | None]
 Periods = Mapping[str, Iterable[str]]
-
-
-@dataclass(frozen=True)
-class DataFile:
-    """A Parquet file of a table, and the values of the partition columns that all its rows have."""
-
-    path: str
-    partition: tuple[tuple[str, str | None], ...]
-    bytes: int
-    rows: int
-
-    def value(self, column: str) -> str | None:
-        return dict(self.partition)[column]
-
-
-@dataclass(frozen=True)
-class NewFile:
-    """A Parquet file that a task wrote for a table and that no transaction names yet.
-
-    path: relative to the table's folder. partition: the values of the table's partition columns.
-    """
-
-    table: str
-    path: str
-    partition: tuple[tuple[str, str], ...]
-    bytes: int
-    rows: int
 
 
 @dataclass(frozen=True)
@@ -80,7 +48,7 @@ class Lake:
 
     def path(self, table: str) -> str:
         """The folder of a table."""
-        return f"{self.root.replace('s3a://', 's3://').rstrip('/')}/{table.replace('.', '/')}"
+        return folder_of(self.root, table)
 
     def own_file(self, name: str) -> tuple[fsspec.AbstractFileSystem, str]:
         """The file system and path of a file that stands beside the tables."""
@@ -386,101 +354,6 @@ def open_lake(root: str) -> Lake:
     lake = Lake(root)
     lake.refuse_other_form()
     return lake
-
-
-@privately
-def write_files(frame: pl.DataFrame, table: str, root: str) -> list[NewFile]:
-    """Write rows as Parquet files of a table, one for each partition, under names that no file has; no
-    transaction names them yet."""
-    by = list(contract(table).partition_by)
-    folder = Path(Lake(root).path(table))
-    columns = [name for name in polars_schema(table) if name not in by]
-    made = []
-    for values, part in partitions_of(frame, by):
-        partition = tuple((name, str(value)) for name, value in zip(by, values, strict=True))
-        inside = "/".join(f"{name}={value}" for name, value in partition)
-        path = f"{inside}/part-{uuid.uuid4()}.parquet" if inside else f"part-{uuid.uuid4()}.parquet"
-        target = folder / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        # Python's own writing says when a disk is full; Polars loses the reason.
-        data = io.BytesIO()
-        part.select(columns).write_parquet(data, **COMPRESSION)
-        write_whole(target, data.getbuffer())
-        made.append(NewFile(table, path, partition, data.tell(), part.height))
-    return made
-
-
-def partitions_of(frame: pl.DataFrame, by: list[str]) -> list[tuple[tuple[Any, ...], pl.DataFrame]]:
-    """The rows by the values of partition columns; the frame itself, not a copy, where they are all alike."""
-    values = frame.select(by).unique().rows() if by else [()]
-    if len(values) == 1:
-        return [(values[0], frame)]
-    return list(frame.partition_by(by, as_dict=True).items())
-
-
-def remove_files(files: Iterable[NewFile], root: str) -> None:
-    """Remove files that no transaction will name."""
-    for file in files:
-        Path(Lake(root).path(file.table), file.path).unlink(missing_ok=True)
-
-
-def scan_files(table: str, files: Iterable[DataFile]) -> pl.LazyFrame:
-    """The rows of files of a table, in the columns and types of its contract."""
-    kinds = polars_schema(table)
-    by = list(contract(table).partition_by)
-    stored = {name: kind for name, kind in kinds.items() if name not in by}
-    together: dict[tuple[tuple[str, str | None], ...], list[str]] = {}
-    for file in files:
-        together.setdefault(file.partition, []).append(file.path)
-    frames = [
-        pl.scan_parquet(
-            paths,
-            schema=stored,
-            missing_columns="insert",
-            extra_columns="ignore",
-            hive_partitioning=False,
-            glob=False,
-        ).with_columns(
-            pl.lit(value, pl.String).str.to_date("%Y-%m-%d").alias(name)
-            if kinds[name] == pl.Date
-            else pl.lit(value, kinds[name]).alias(name)
-            for name, value in partition
-        )
-        for partition, paths in together.items()
-    ]
-    if not frames:
-        return pl.LazyFrame(schema=kinds)
-    return pl.concat(frames).select(list(kinds))
-
-
-def read_files(
-    table: str,
-    files: Iterable[DataFile],
-    columns: Iterable[str] | None = None,
-    where: pl.Expr | None = None,
-) -> pl.DataFrame:
-    """The rows of files of a table that a condition selects."""
-    frame = scan_files(table, files)
-    frame = frame if where is None else frame.filter(where)
-    return (frame if columns is None else frame.select(list(columns))).collect()
-
-
-def rows_of(frame: pl.DataFrame, table: str) -> pa.Table:
-    return frame.select(list(polars_schema(table))).to_arrow().cast(arrow_schema(table))
-
-
-def plain_type(kind: pa.DataType) -> pa.DataType:
-    """The type that a contract names for a Parquet column as Polars writes it: large strings, lists and
-    binaries are strings, lists and binaries."""
-    if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
-        return pa.string()
-    if pa.types.is_large_binary(kind) or pa.types.is_binary_view(kind):
-        return pa.binary()
-    if pa.types.is_large_list(kind) or pa.types.is_list(kind):
-        return pa.list_(pa.field("element", plain_type(kind.value_type)))
-    if pa.types.is_struct(kind):
-        return pa.struct([pa.field(field.name, plain_type(field.type)) for field in kind])
-    return kind
 
 
 def noted(note: Mapping[str, Any] | None) -> CommitProperties | None:

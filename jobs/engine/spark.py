@@ -11,8 +11,6 @@ lake's folder, and the logs that were landed there, must be mounted on every wor
 
 from __future__ import annotations
 
-import importlib.metadata
-import importlib.util
 import json
 import os
 import pickle
@@ -20,11 +18,9 @@ import re
 import secrets
 import sys
 import tempfile
-import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,30 +30,31 @@ from jobs.core.contracts import contract
 from jobs.core.errors import ObservatoryError
 from jobs.core.key_names import KEY_FILE
 from jobs.engine import embedded, executor
-from jobs.engine.embedded import BASE_BYTES, ENVIRONMENT, LEAST_TASK_BYTES, STEERING_BYTES, VALIDATOR_BYTES
+from jobs.engine.embedded import BASE_BYTES, LEAST_TASK_BYTES, STEERING_BYTES, VALIDATOR_BYTES
 from jobs.engine.finished import Finished, finished
 from jobs.engine.lake import MARK, Lake, Periods
+from jobs.engine.spark_session import (
+    DEFAULTS,
+    ON_ONE_MACHINE,
+    as_text,
+    environment,
+    is_submitted,
+    java_bytes,
+    pack,
+    refuse_missing,
+    submitted,
+)
+from jobs.engine.spark_worker import bringing, by_place, died_in, performing
 from jobs.engine.tasks import Left, Task, TaskDied, TaskFailed
 from jobs.settings.node import Engine
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
-
-MISSING = (
-    '[engine] name = "spark" needs the extra `spark`, which is not installed: `pip install'
-    " 'spam-observatory[spark]'`, or `make setup-spark` in a clone"
-)
 # The driver's Java, measured: its heap is bounded by spark.driver.memory, 1 GB.
 JAVA_BYTES = 900_000_000
 # Seconds between two looks at a job: progress, errors, and an interrupt from the keyboard.
 EVERY = 0.2
 LOCAL = re.compile(r"local(?:\[(\d+|\*)(?:,\d+)?\])?$")
-# What Spark says of a task whose process ended, and not of one that raised an error.
-DIED = re.compile(r"worker exited unexpectedly|crashed|ExecutorLostFailure|OutOfMemoryError|exit code 137")
-TASK = re.compile(r"Task (\d+) in stage")
-OTHER_PYTHON = "PYTHON_VERSION_MISMATCH"
-# What must have one version on driver and workers, beside the project and Python.
-LIBRARIES = ("polars", "pyarrow", "deltalake")
 # Where executors find the project, below the folder in which Spark puts a job's files.
 UNPACKED = "observatory"
 # What a task may end with, as an error to raise.
@@ -65,27 +62,6 @@ ERRORS: dict[str, Callable[[Any, str], Exception]] = {
     "error": lambda error, about: error,
     "failed": lambda text, about: TaskFailed(f"{about}: {text}"),
     "unlike": lambda text, about: ObservatoryError(text),
-}
-DEFAULTS = {
-    "spark.app.name": "spam-observatory",
-    "spark.ui.enabled": "false",
-    "spark.ui.showConsoleProgress": "false",
-    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
-    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
-    "spark.databricks.delta.snapshotPartitions": "1",
-    "spark.sql.session.timeZone": "UTC",
-    # Polars reads no INT96.
-    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
-    "spark.sql.parquet.compression.codec": "zstd",
-    "spark.sql.adaptive.enabled": "false",
-    # Compiling plans costs more than the few rows that they see.
-    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
-    **{f"spark.executorEnv.{name}": value for name, value in ENVIRONMENT.items()},
-}
-ON_ONE_MACHINE = {
-    "spark.driver.bindAddress": "127.0.0.1",
-    "spark.driver.host": "127.0.0.1",
-    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
 }
 
 
@@ -355,153 +331,8 @@ class Spark:
         return session
 
 
-@contextmanager
-def environment(own: Mapping[str, str]) -> Iterator[None]:
-    """What Java starts with; this process keeps its own."""
-    before = {name: os.environ.get(name) for name in own}
-    os.environ.update(own)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-
-
-def refuse_missing() -> None:
-    """Raise ObservatoryError where the extra `spark` is not installed."""
-    if importlib.util.find_spec("pyspark") is None:
-        raise ObservatoryError(MISSING)
-
-
-def is_submitted() -> bool:
-    """Whether spark-submit started this program."""
-    return "PYSPARK_GATEWAY_PORT" in os.environ
-
-
-def submitted() -> dict[str, str]:
-    """What spark-submit was given: it comes before our own defaults."""
-    if not is_submitted():
-        return {}
-    from pyspark import SparkConf, SparkContext
-
-    SparkContext._ensure_initialized()
-    return dict(SparkConf().getAll())
-
-
-def bringing(folder: str) -> Callable[[], None]:
-    """What makes the project importable on an executor. Spark sends it as code, for it must run before
-    anything of the project is imported there."""
-
-    def bring() -> None:
-        import os
-        import sys
-
-        from pyspark import SparkFiles
-
-        place = os.path.join(SparkFiles.getRootDirectory(), folder)
-        if place not in sys.path:
-            sys.path.insert(0, place)
-
-    return bring
-
-
-def performing(
-    bring: Callable[[], None], outcomes: Any, expected: bytes
-) -> Callable[[tuple[int, bytes]], None]:
-    """What runs a task on an executor; sent as code, too."""
-
-    libraries = [(name, importlib.metadata.version(name)) for name in LIBRARIES]
-
-    def perform(numbered: tuple[int, bytes]) -> None:
-        import importlib.metadata
-        import pickle
-        import platform
-
-        place, task = numbered
-
-        def own(name: str) -> str:
-            try:
-                return importlib.metadata.version(name)
-            except importlib.metadata.PackageNotFoundError:
-                return "missing"
-
-        unlike = [f"{name} is {version} on the driver and {own(name)} on worker {platform.node()}"
-                  for name, version in libraries if own(name) != version]  # fmt: skip
-        try:
-            bring()
-            if not unlike:
-                from jobs.engine import executor
-        except ImportError as error:
-            unlike.append(f"worker {platform.node()} cannot import the project: {error}")
-        if unlike:
-            text = f"Spark's workers differ from the driver: {'; '.join(unlike)}. Install the same on both"
-            outcomes.add({place: pickle.dumps(("unlike", text))})
-        else:
-            outcomes.add({place: pickle.dumps(executor.outcome(task, pickle.loads(expected)))})
-
-    return perform
-
-
-def by_place() -> Any:
-    """How Spark adds up outcomes: by the task's place. Its class is sent as code, as all that a worker needs
-    before it has the project."""
-    from pyspark.accumulators import AccumulatorParam
-
-    class ByPlace(AccumulatorParam):
-        def zero(self, value: dict[int, bytes]) -> dict[int, bytes]:
-            return {}
-
-        def addInPlace(self, one: dict[int, bytes], other: dict[int, bytes]) -> dict[int, bytes]:  # noqa: N802
-            # A new one: another thread may be reading.
-            return {**one, **other}
-
-    return ByPlace()
-
-
-def died_in(error: Exception) -> set[int]:
-    """The place of the task whose process ended, as Spark's error has it. Raises what the error says where
-    none died."""
-    text = str(error)
-    if OTHER_PYTHON in text:
-        raise ObservatoryError(
-            f"Spark's workers have another Python than the driver's {sys.version_info.major}."
-            f"{sys.version_info.minor}: name the same one by `spark.pyspark.python` in [engine] conf"
-        ) from None
-    place = TASK.search(text)
-    if not place or not DIED.search(text):
-        raise TaskFailed(f"Spark: {text}") from None
-    return {int(place.group(1))}
-
-
 def finished_table(table: str, frames: Sequence[pl.DataFrame], staging: str) -> Finished:
     if not frames:
         return Finished(table, [], {})
     rows = pl.concat(frames, rechunk=True)
     return finished(staging, table, rows)
-
-
-def pack(file: Path) -> str:
-    """Write the project's packages, and what names their version, as its wheel has them; the version."""
-    files = [(name, path.read_bytes()) for name, path in executor.project_files()]
-    number = executor.project_number()
-    about = f"Metadata-Version: 2.1\nName: {executor.PROJECT}\nVersion: {number}\n"
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as made:
-        for name, data in files:
-            made.writestr(name, data)
-        made.writestr(f"{executor.PROJECT.replace('-', '_')}-{number}.dist-info/METADATA", about)
-    return executor.project_version(files)
-
-
-def as_text(value: str | int | float | bool) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def java_bytes(text: str) -> int:
-    """Bytes of a size as Spark writes it: 1g, 512m, 2gb."""
-    found = re.fullmatch(r"(\d+)([kmgt]?)b?", text.strip().lower())
-    if not found:
-        raise ObservatoryError(f"[engine] conf: '{text}' is no size such as 4g")
-    return int(found.group(1)) << {"": 20, "k": 10, "m": 20, "g": 30, "t": 40}[found.group(2)]

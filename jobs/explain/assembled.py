@@ -20,7 +20,7 @@ from jobs.protect.numbering import with_e164
 from jobs.protect.operators import Door
 from jobs.protect.rules import MeasureRule, Rules, TypeRule
 from jobs.silver.assembling import all_counted_once, raw_rows, with_key
-from jobs.stages.runner import read_reference
+from jobs.stages.settings_tables import read_reference
 
 if TYPE_CHECKING:
     from jobs.explain.search import Search

@@ -15,7 +15,8 @@ from functools import cached_property
 import polars as pl
 
 from jobs.core.contracts import contract, polars_schema
-from jobs.engine.lake import Lake, scan_files
+from jobs.engine.lake import Lake
+from jobs.engine.table_files import scan_files
 from jobs.explain.names import Names, names_of
 from jobs.formats.registry import KERNELS
 from jobs.settings.config import Observatory

@@ -52,8 +52,8 @@ def rebuilt(
     """The streams of a source without a manifest, as far as they were read. Pieces that were not are set
     aside: their logs are most often still there, and say more of them.
 
-    newest_line: as in jobs/ingest/file_formats.py. Raises LandingLost, with what to do, where pieces that the ledger
-    has are gone, and retention did not remove them.
+    newest_line: as in jobs/ingest/file_formats.py. Raises LandingLost, with what to do, where pieces that the
+    ledger has are gone, and retention did not remove them.
     """
     found = pieces_in(fs, folder)
     mine = (pl.col("operator_id") == operator_id) & (pl.col("source_id") == source_id)

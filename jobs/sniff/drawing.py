@@ -16,7 +16,6 @@ from jobs.core.words import says
 from jobs.formats import PRECEDENCE
 from jobs.sniff.documents import Documents
 from jobs.sniff.figures import amount, bytes_of, duration, percent, stamp
-from jobs.sniff.files import Problem
 from jobs.sniff.kinds import draw_ignored, draw_patterns, heading
 from jobs.sniff.proposal import DELIMITERS, profile, shape, source_block
 from jobs.sniff.survey import Answer
@@ -74,10 +73,6 @@ def draw_rest(console: Console, answer: Answer, told: Range | None) -> None:
         draw_totals(console, answer)
     heading(console, "for observatory.toml")
     console.print(Text(source_block(answer), "green"), soft_wrap=True)
-
-
-def draw_problem(console: Console, problem: Problem) -> None:
-    console.print(Text.assemble(("Error: ", "bold red"), visible(str(problem))), soft_wrap=True)
 
 
 def facts(rows: Iterable[tuple[str, RenderableType]]) -> Table:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import fsspec
 import polars as pl
 
-from jobs.engine.lake import NewFile, write_files
+from jobs.engine.table_files import NewFile, write_files
 from jobs.engine.tasks import Left
 from jobs.ingest.reading import Range, read_range
 from jobs.stages.silver_tasks import split_rows

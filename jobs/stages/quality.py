@@ -17,11 +17,11 @@ from jobs.core.checksum import checksums
 from jobs.core.contracts import contract, reference_digest, rows_frame
 from jobs.core.errors import ValidationHeld
 from jobs.engine import record
-from jobs.engine.lake import read_files
 from jobs.engine.record import Periods
-from jobs.stages import runner, validator
+from jobs.engine.table_files import read_files
+from jobs.stages import validator
 from jobs.stages.checks import message
-from jobs.stages.runner import Run
+from jobs.stages.run import Run, compute, keep, write
 
 TABLE = "gold.filter_quality_monthly"
 AUDIT = ("silver.audit_sample", "silver.audit_label")
@@ -50,7 +50,7 @@ def estimate(work: Run) -> None:
     work.say("gold: quality of filters")
     have = {name: read_months(work, name, stale) for name in (*AUDIT, VOLUME)}
     have["ref.filter_quality"] = rows_frame(tests(work), "ref.filter_quality")
-    store(work, TABLE, runner.compute(work, TABLE, have), started, known, stale, inputs)
+    store(work, TABLE, compute(work, TABLE, have), started, known, stale, inputs)
 
 
 def correct(work: Run) -> None:
@@ -67,7 +67,7 @@ def correct(work: Run) -> None:
     for month in sorted(set().union(*stale.values())):
         of_month = {operator: {month} for operator, found in stale.items() if month in found}
         have = {name: read_months(work, name, of_month) for name in reads}
-        made.append(runner.compute(work, CORRECTED, have))
+        made.append(compute(work, CORRECTED, have))
     store(work, CORRECTED, pl.concat(made), started, known, stale, inputs)
 
 
@@ -111,7 +111,7 @@ def store(
     validate(work, table, frame)
     candidates = [(table, operator, period) for operator, found in stale.items() for period in found]
     changed, rows = record.differing(table, checksums(frame, table), known, candidates, inputs)
-    runner.write(work, table, frame, changed)
+    write(work, table, frame, changed)
     record.add_stage(work.lake, work.run_id, "quality", started, [table], rows)
 
 
@@ -156,7 +156,7 @@ def validate(work: Run, table: str, frame: pl.DataFrame) -> None:
     """Hold the rows to their contract, and keep the results beside those of the run."""
     found = validator.validate_table(table, frame)
     work.results += found
-    runner.keep(work)
+    keep(work)
     broken = [each for each in found if not each.is_held]
     if broken:
         raise ValidationHeld(

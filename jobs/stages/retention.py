@@ -23,8 +23,9 @@ from jobs.formats.registry import KERNELS
 from jobs.ingest.manifest import Piece, Stream, landing, read_manifest
 from jobs.ingest.removing import is_known_by_digest
 from jobs.settings.config import Observatory
-from jobs.stages import bronze_stage, gold_stage, removed, windows
-from jobs.stages.silver_stage import SILVER
+from jobs.stages import gold_stage, removed, windows
+from jobs.stages.batches import intended
+from jobs.stages.silver_steps import SILVER
 
 LEDGER, QUARANTINE = "bronze.file", "bronze.quarantine"
 # Why something is removed.
@@ -97,7 +98,7 @@ def plan(
     found = {operator: each for operator, each in needed(lake, settings).items() if operator in names}
     kept, ledger = settings.retention, lake.read(LEDGER, where=pl.col("operator_id").is_in(sorted(names)))
     unnamed = unnamed_tables(lake)
-    if bronze_stage.intended(lake):
+    if intended(lake):
         made.waiting.append("landing and bronze: a batch is unfinished, `observatory run` finishes it")
     else:
         plan_landing(made, lake, ledger, found, today - dt.timedelta(days=kept.landing))

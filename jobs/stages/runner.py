@@ -10,70 +10,26 @@ operator whose rows break a rule is held back; the others go on.
 
 from __future__ import annotations
 
-import datetime as dt
-import importlib
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import polars as pl
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from jobs.core import contracts
-from jobs.core.contracts import contract, reference, rows_frame
+from jobs.core.contracts import contract
 from jobs.core.errors import ValidationHeld
-from jobs.costs import fixed_costs
 from jobs.engine import record, tasks
 from jobs.engine.embedded import LITTLE, Embedded, Inline
-from jobs.engine.lake import Lake, is_local, write_files
+from jobs.engine.lake import Lake
 from jobs.engine.lock import as_only_writer
-from jobs.engine.record import Periods
-from jobs.settings.config import Observatory
-from jobs.settings.operator import Operator
 from jobs.stages import bronze_stage, checks, identity
+from jobs.stages.batches import Ingest, pending_pieces
+from jobs.stages.rereading import believed, mend, requarantine
+from jobs.stages.run import Run
 
 if TYPE_CHECKING:
-    from expectations import suites
     from jobs.engine.spark import Spark
 
 STAGES = ("bronze", "silver", "gold")
-
-
-@dataclass
-class Run:
-    """One run: its settings, and its outcome so far.
-
-    held: the operators that a rule holds back, for the rest of the run.
-    say: takes what a stage is at, as `silver: validating`. move: takes a stage, the share of its work that is
-        done, and the bytes of logs that it goes through, 0 where they are not known.
-    notes: what a person should know when the run has ended.
-    """
-
-    lake: Lake
-    settings: Observatory
-    operators: list[Operator]
-    run_id: str
-    since: dt.date | None = None
-    until: dt.date | None = None
-    requarantine: bool = False
-    say: Callable[[str], None] = print
-    move: Callable[[str, float, int], None] = lambda stage, share, size: None
-    log_bytes: int = 0
-    batches: list[str] = field(default_factory=list)
-    changed: dict[str, Periods] = field(default_factory=dict)
-    results: list[suites.Result] = field(default_factory=list)
-    held: set[str] = field(default_factory=set)
-    notes: list[str] = field(default_factory=list)
-    ingested: bronze_stage.Ingested = field(default_factory=bronze_stage.Ingested)
-    engine: tasks.Engine = field(default_factory=Inline)
-    staging: str = ""
-    buckets: int = 1
-    is_followed: bool = False
-
-    def reach(self, stage: str, share: float) -> None:
-        """Report that a stage has done this share of its work."""
-        self.move(stage, share, self.log_bytes)
 
 
 @as_only_writer("observatory run")
@@ -82,7 +38,8 @@ def run(work: Run, stages: Iterable[str] = STAGES) -> None:
     back."""
     from jobs.stages import vacuum, validator
     from jobs.stages.gold_stage import gold
-    from jobs.stages.silver_stage import bucket_count, silver
+    from jobs.stages.silver_stage import silver
+    from jobs.stages.silver_steps import bucket_count
 
     of_stage = {"bronze": bronze, "silver": silver, "gold": gold}
     wanted = [stage for stage in STAGES if stage in set(stages)]
@@ -115,8 +72,8 @@ def run(work: Run, stages: Iterable[str] = STAGES) -> None:
 
 def sweep(lake: Lake, before: float) -> None:
     """Remove the files that runs which died wrote for tables and did not commit."""
-    from jobs.stages.gold_stage import GOLD
-    from jobs.stages.silver_stage import SILVER
+    from jobs.stages.gold_steps import GOLD
+    from jobs.stages.silver_steps import SILVER
 
     bronze = [table for table in contracts.tables() if contract(table).layer == "bronze"]
     for table in (*bronze, *SILVER, *GOLD):
@@ -129,8 +86,9 @@ def engine_of(work: Run, log_bytes: int) -> Embedded | Inline | Spark:
     settings = work.settings.engine
     if settings.name == "spark":
         from jobs.engine import spark
+        from jobs.engine.spark_session import refuse_missing
 
-        spark.refuse_missing()
+        refuse_missing()
         if log_bytes:
             return spark.Spark(settings, work.lake.root)
     elif log_bytes > LITTLE:
@@ -143,7 +101,7 @@ def logs_to_do(work: Run, stages: list[str]) -> int:
     those that it has, too."""
     new = 0
     if "bronze" in stages:
-        new = sum(bronze_stage.pending_pieces(work.lake, work.settings, work.operators).values())
+        new = sum(pending_pieces(work.lake, work.settings, work.operators).values())
         if not (work.since or work.until or work.requarantine):
             return new
     return new + int(work.lake.read("bronze.file", columns=["piece_bytes"])["piece_bytes"].sum())
@@ -152,7 +110,7 @@ def logs_to_do(work: Run, stages: list[str]) -> int:
 def bronze(work: Run) -> None:
     started = record.now()
     ingest_id = f"{started:%Y%m%dT%H%M%S.%f}"
-    todo = bronze_stage.Ingest(
+    todo = Ingest(
         work.lake,
         work.settings,
         work.operators,
@@ -163,16 +121,16 @@ def bronze(work: Run) -> None:
         done=lambda count, of: work.reach("bronze", 0.95 * count / of),
     )
     work.say("bronze: looking for what is new")
-    wrong = bronze_stage.believed(work.lake, work.settings, work.operators)
+    wrong = believed(work.lake, work.settings, work.operators)
     if wrong.batches:
         work.say("bronze: reading again what has stamps from the future")
         # Before anything else: silver takes these batches again, wherever this run ends.
         record.add_stage(work.lake, work.run_id, "bronze", started, (), [], wrong.retaken)
-        bronze_stage.mend(todo, wrong)
+        mend(todo, wrong)
     work.ingested = bronze_stage.ingest(todo, ingest_id)
     if work.requarantine:
         work.say("bronze: reading what was quarantined again")
-        work.ingested = bronze_stage.requarantine(todo)
+        work.ingested = requarantine(todo)
         work.notes += work.ingested.unreadable
     work.batches = work.ingested.batches
     if not work.batches:
@@ -185,44 +143,6 @@ def bronze(work: Run) -> None:
         record.add_stage(work.lake, work.run_id, "bronze", started, there, [], work.batches)
 
 
-def compute(work: Run, table: str, have: dict[str, pl.DataFrame]) -> pl.DataFrame:
-    """The table's rows: its job's transform over the tables that its contract reads."""
-    about = contract(table)
-    job = importlib.import_module(f"jobs.{about.layer}.{about.name}")
-    inputs = {
-        name.split(".")[1]: have[name] if name in have else read_reference(work.settings, name)
-        for name in about.reads
-    }
-    return contracts.conform(job.transform(**inputs), table)
-
-
-def write(work: Run, table: str, frame: pl.DataFrame, changed: Periods) -> None:
-    """Replace exactly the operator-periods that changed by the frame's rows of them."""
-    work.changed[table] = changed
-    if not changed:
-        return
-    # The record of what periods hold is of the version that it names.
-    work.lake.undo(table, work.lake.versions().get(table))
-    period = contract(table).period
-    assert period is not None
-    is_changed = pl.any_horizontal(
-        (pl.col("operator_id") == operator) & pl.col(period).cast(pl.String).is_in(sorted(periods))
-        for operator, periods in sorted(changed.items())
-    )
-    files = write_files(frame.filter(is_changed), table, work.lake.root)
-    work.lake.replace_periods(table, changed, files, {"run_id": work.run_id})
-
-
-def keep(work: Run, folder: str = "_validation") -> None:
-    """Keep the results of the rules so far in a folder of the lake."""
-    from expectations import suites
-
-    if is_local(work.lake.root):
-        suites.keep(
-            work.results, Path(work.lake.root) / folder, work.run_id, [each.id for each in work.operators]
-        )
-
-
 def refuse(work: Run) -> None:
     """Raise ValidationHeld, with all rules that were broken in the run, if one was."""
     broken = [result for result in work.results if not result.is_held]
@@ -233,56 +153,3 @@ def refuse(work: Run) -> None:
                 for each in broken
             )
         )
-
-
-def subscribers_of(operator: Operator) -> dict[str, int]:
-    """Subscribers by channel; `_T` where the settings have one number for all."""
-    given = operator.subscribers
-    return given if isinstance(given, dict) else {} if given is None else {"_T": given}
-
-
-def rows_of_operators(settings: Observatory) -> list[dict[str, Any]]:
-    """Rows of ref.operator: what the settings say of each operator."""
-    location = settings.location
-    return [
-        {
-            "operator_id": each.id,
-            "operator_name": each.name,
-            "country_code": each.country,
-            "holding_id": each.holding,
-            "currency_code": each.currency,
-            "subscribers": [
-                {"channel_code": channel, "subscriber_count": count}
-                for channel, count in subscribers_of(each).items()
-            ],
-            "domains": each.domains,
-            "networks": each.networks,
-            "number_prefixes": each.number_prefixes,
-            "national_sources": [source.id for source in each.source if source.numbers == "national"],
-            "links": [
-                {
-                    "link_id": link.name,
-                    "link_code": link.kind,
-                    "link_scope_code": link.scope_code,
-                    "link_traffic_code": link.traffic_code,
-                    "network_codes": link.networks,
-                }
-                for link in each.link
-            ],
-            "ranges_url": location.ranges if location else None,
-            "ranges_name": location.name if location else None,
-            "ranges_date": location.date if location else None,
-            "number_ranges_url": location.number_ranges if location else None,
-        }
-        for each in settings.operator
-    ]
-
-
-def read_reference(settings: Observatory, table: str) -> pl.DataFrame:
-    """A reference table: what the settings say of operators, or a dated CSV."""
-    if table == "ref.operator":
-        return rows_frame(rows_of_operators(settings), table)
-    if table == "ref.fixed_cost":
-        costs = [row for each in settings.operator for row in fixed_costs.rows_of(each)]
-        return rows_frame(costs, table)
-    return reference(table)

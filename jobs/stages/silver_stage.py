@@ -17,53 +17,23 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import polars as pl
 
 from expectations import domain, suites
 from jobs.core import checksum
-from jobs.core.contracts import contract, tables
 from jobs.core.sql import expression
 from jobs.engine import record
-from jobs.engine.lake import DataFile, NewFile, remove_files
 from jobs.engine.record import Periods
-from jobs.engine.tasks import Bucket, Left, Task, chunks, named
-from jobs.protect.operators import Door
-from jobs.silver import assembling, copies
+from jobs.engine.table_files import NewFile, remove_files
 from jobs.stages import checks, windows
-from jobs.stages.runner import Run, keep, read_reference
+from jobs.stages.run import Run, keep
+from jobs.stages.silver_steps import SILVER, Steps
 from jobs.stages.silver_tasks import (
-    ASSEMBLED,
-    COPIES,
-    EXTENT,
-    KNOWLEDGE,
     MESSAGE,
-    TRANSMISSION,
-    VERDICT,
-    Inputs,
     Made,
-    OfBucket,
-    bronze,
-    held,
 )
-
-SILVER = (*ASSEMBLED, copies.TABLE, MESSAGE)
-# How many times the bytes of its logs a bucket takes in memory, and the most bytes that pay.
-EXPANSION = 14
-LARGEST_BUCKET = 48 << 20
-# Fewer bytes of logs than this are one bucket.
-SMALLEST_BUCKET = 1 << 20
-# Temporary refusals of so many bytes in staging are one task.
-REFUSALS = 64 << 20
-
-
-def bucket_count(log_bytes: int, task_bytes: int, workers: int) -> int:
-    """The number of buckets for so many bytes of logs: a power of two."""
-    fits = max(min(task_bytes // EXPANSION, LARGEST_BUCKET), 1 << 20)
-    wanted = max(-(-log_bytes // fits), min(workers, log_bytes // SMALLEST_BUCKET), 1)
-    return 1 << (wanted - 1).bit_length()
 
 
 def silver(work: Run) -> None:
@@ -191,210 +161,3 @@ def parted(files: Sequence[NewFile], changed: Periods) -> tuple[list[NewFile], l
         operator, period = (value for _, value in file.partition)
         (kept if period in changed.get(operator, ()) else rest).append(file)
     return kept, rest
-
-
-class Steps:
-    """The steps of one silver stage, over the bronze rows of the windows."""
-
-    def __init__(self, work: Run, found: dict[str, windows.Window]) -> None:
-        self.work = work
-        self.read, self.computed = windows.reads(found), windows.computes(found)
-        self.door = Door.of(read_reference(work.settings, "ref.operator"))
-        log_bytes = windows.log_bytes(work.lake, found)
-        self.count = bucket_count(log_bytes, work.engine.task_bytes, work.engine.workers)
-
-    def run(self) -> Made:
-        rows = self.rows()
-        assembled = self.assemble(rows)
-        whole = Made()
-        for each in assembled:
-            add(whole, each)
-        for part in self.copies(whole.left):
-            add(whole, part)
-        links, routes = self.link(whole.left)
-        shared = [*links, *named(whole.left, KNOWLEDGE)]
-        moved = [left for table in (TRANSMISSION, VERDICT) for left in named(whole.left, table)]
-        inputs = [self.inputs(each, moved) for each in assembled]
-        if links or routes:
-            moved += self.forward(inputs, links, routes)
-        later = [left for left in moved if left.name in ("later", "by_id")]
-        made = self.messages(
-            [replace(each, left=(*each.left, *shared, *of(later, each.bucket))) for each in inputs]
-        )
-        for part in made:
-            add(whole, part)
-        # Not in one loop: what is refused depends on what the messages left.
-        for part in self.refused(whole.left):
-            add(whole, part)
-        return whole
-
-    def rows(self) -> list[Left]:
-        """The bronze rows of the windows, by bucket: those just parsed from staging, others from files."""
-        work = self.work
-        versions = work.lake.versions()
-        ingested = work.ingested
-        staged = {f"{work.lake.path(file.table)}/{file.path}" for file in ingested.files}
-        is_staged = bool(ingested.left)
-        found = list(ingested.left)
-        tasks = []
-        for table in bronze_tables():
-            if table not in versions:
-                continue
-            files = [
-                file
-                for file in work.lake.files(
-                    table, versions[table], lambda partition: windows.holds(self.read, partition)
-                )
-                if not (is_staged and file.path in staged)
-            ]
-            name = table.split(".")[1]
-            for part in chunks(files, LARGEST_BUCKET // 8):
-                arguments = (work.staging, part, name, self.count)
-                tasks.append(Task("jobs.stages.silver_tasks:split", arguments, f"silver, files of {table}"))
-        found += [each for of_task in work.engine.run(tasks) for each in of_task]
-        left = [each for each in found if each.name.startswith("bronze.")]
-        waiting = [each for each in found if each.name.startswith("held.")]
-        if times := named(found, EXTENT):
-            task = Task("jobs.stages.silver_tasks:compare", (work.staging, times), "silver, files' times")
-            left += [each for of_task in work.engine.run([task]) for each in of_task]
-        for format_name in assembling.settled_formats():
-            parts = named(waiting, held(format_name))
-            if parts:
-                task = Task(
-                    "jobs.stages.silver_tasks:settle",
-                    (work.staging, parts, format_name, self.read, self.count),
-                    f"silver, held rows of {bronze(format_name)}",
-                )
-                left += [each for of_task in work.engine.run([task]) for each in of_task]
-        return left
-
-    def through(self, tasks: list[Task], first: float, last: float) -> list[Any]:
-        """Run tasks that take the stage from one share of its work to another."""
-        step = (last - first) / max(len(tasks), 1)
-        return self.work.engine.run(
-            tasks, lambda count: self.work.reach("silver", min(first + count * step, last))
-        )
-
-    def assemble(self, rows: Sequence[Left]) -> list[OfBucket]:
-        tasks = [self.assembly(Bucket(number, self.count), rows) for number in range(self.count)]
-        made: list[OfBucket] = self.through([task for task in tasks if task.arguments[3]], 0.0, 0.6)
-        return made
-
-    def assembly(self, bucket: Bucket, rows: Sequence[Left]) -> Task:
-        def halves(task: Task) -> list[Task]:
-            return [self.assembly(half, task.arguments[3]) for half in bucket.halves]
-
-        parts = [each for each in rows if bucket.has(each)]
-        arguments = (
-            self.work.lake.root,
-            self.work.staging,
-            bucket,
-            parts,
-            self.read,
-            self.computed,
-            self.door,
-            self.count,
-        )
-        return Task("jobs.stages.silver_tasks:assemble", arguments, f"silver, {bucket}", halves)
-
-    def copies(self, left: Sequence[Left]) -> list[Made]:
-        """What was found of copies, as rows of silver.copy_daily."""
-        if not (found := named(left, COPIES)):
-            return []
-        arguments = (self.work.lake.root, found)
-        made: list[Made] = self.work.engine.run(
-            [Task("jobs.stages.silver_tasks:sum_copies", arguments, "silver, copies")]
-        )
-        return made
-
-    def link(self, left: Sequence[Left]) -> tuple[list[Left], list[Left]]:
-        """Later hops, and the buckets that verdicts without a queue id go to."""
-        staging = self.work.staging
-        ends, asked, ids = (named(left, name) for name in ("ends", "asked", "ids"))
-        links: list[Left] = []
-        routes: list[Left] = []
-        if ends:
-            [links] = self.work.engine.run(
-                [Task("jobs.stages.silver_tasks:link", (staging, ends), "silver, hops")]
-            )
-        if asked:
-            task = Task(
-                "jobs.stages.silver_tasks:route", (staging, asked, ids), "silver, verdicts by message-id"
-            )
-            [routes] = self.work.engine.run([task])
-        return links, routes
-
-    def inputs(self, made: OfBucket, moved: Sequence[Left]) -> Inputs:
-        files = tuple(
-            DataFile(
-                f"{self.work.lake.path(file.table)}/{file.path}", tuple(file.partition), file.bytes, file.rows
-            )
-            for file in made.files
-            if file.table in (TRANSMISSION, VERDICT)
-        )
-        return Inputs(made.bucket, files, tuple(of(moved, made.bucket)))
-
-    def forward(self, inputs: Sequence[Inputs], links: Sequence[Left], routes: Sequence[Left]) -> list[Left]:
-        tasks = [
-            Task(
-                "jobs.stages.silver_tasks:forward",
-                (self.work.staging, each, links, routes, self.count),
-                f"silver, {each.bucket}",
-            )
-            for each in inputs
-        ]
-        return [left for found in self.work.engine.run(tasks) for left in found]
-
-    def messages(self, inputs: Sequence[Inputs]) -> list[Made]:
-        made: list[Made] = self.through([self.message(each) for each in inputs], 0.65, 0.95)
-        return made
-
-    def message(self, inputs: Inputs) -> Task:
-        def halves(task: Task) -> list[Task]:
-            parts = inputs.parts * 2
-            return [
-                self.message(replace(inputs, part=part, parts=parts))
-                for part in (inputs.part, inputs.part + inputs.parts)
-            ]
-
-        arguments = (self.work.lake.root, self.work.staging, inputs, self.computed)
-        return Task(
-            "jobs.stages.silver_tasks:messages", arguments, f"silver, messages of {inputs.bucket}", halves
-        )
-
-    def refused(self, left: Sequence[Left]) -> list[Made]:
-        """The temporary refusals that nothing followed up."""
-        temporary, triples = named(left, "temporary"), named(left, "triples")
-        if not temporary:
-            return []
-        engine, staging = self.work.engine, self.work.staging
-        [followed] = engine.run(
-            [Task("jobs.stages.silver_tasks:follow", (staging, triples), "silver, refusals")]
-        )
-        tasks = [
-            Task(
-                "jobs.stages.silver_tasks:refused", (self.work.lake.root, part, followed), "silver, refusals"
-            )
-            for part in chunks(temporary, REFUSALS)
-        ]
-        made: list[Made] = engine.run(tasks)
-        return made
-
-
-def bronze_tables() -> list[str]:
-    """The bronze tables that silver reads."""
-    read = {name for table in SILVER for name in contract(table).reads}
-    return [table for table in tables() if table in read and table.startswith("bronze.")]
-
-
-def of(left: Sequence[Left], bucket: Bucket) -> list[Left]:
-    """The frames that may hold rows of the bucket."""
-    return [each for each in left if bucket.has(each)]
-
-
-def add(whole: Made, part: Made) -> None:
-    whole.files += part.files
-    whole.left += part.left
-    whole.broken += part.broken
-    for table, prints in part.fingerprints.items():
-        whole.fingerprints.setdefault(table, []).extend(prints)

@@ -1,4 +1,4 @@
-"""What tasks of the silver stage do, bucket by bucket; jobs/stages/silver_stage.py has their order.
+"""What tasks of the silver stage do, bucket by bucket; jobs/stages/silver_steps.py has their order.
 
 A task that writes rows of a silver table checks them, adds up their checksums, and writes those of the days
 that the run computes as files that no transaction names yet. Rows of days beside these only help to compute
@@ -15,7 +15,7 @@ import polars as pl
 
 from jobs.core.checksum import Fingerprints, checksums
 from jobs.core.contracts import contract, polars_schema, reference
-from jobs.engine.lake import DataFile, NewFile, read_files, write_files
+from jobs.engine.table_files import DataFile, NewFile, read_files, write_files
 from jobs.engine.tasks import Bucket, Left, by_value, chosen, leave, leave_buckets, named, take
 from jobs.formats.registry import KERNELS
 from jobs.protect.operators import Door

@@ -12,8 +12,9 @@ from typing import Any
 import polars as pl
 
 from jobs.core.contracts import contract, format_kind
-from jobs.engine.lake import DataFile, Lake, scan_files
+from jobs.engine.lake import Lake
 from jobs.engine.record import now
+from jobs.engine.table_files import DataFile, scan_files
 from jobs.ingest.manifest import Stream, Unreadable, has_manifest, landing, read_manifest, read_waiting
 from jobs.settings.config import Observatory
 from jobs.settings.operator import Operator, Source

@@ -8,8 +8,9 @@ from typing import Any
 
 import polars as pl
 
-from jobs.engine.lake import Lake, scan_files
+from jobs.engine.lake import Lake
 from jobs.engine.record import Periods
+from jobs.engine.table_files import scan_files
 from jobs.ingest import future
 from jobs.ingest.manifest import Unreadable, has_manifest, landing, read_manifest, read_waiting
 from jobs.settings.config import Observatory

@@ -12,7 +12,8 @@ import polars as pl
 from jobs.core.contracts import contract
 from jobs.core.errors import ObservatoryError
 from jobs.core.periods import edges, last_day, months_of
-from jobs.engine.lake import Lake, Partition, open_lake, read_files
+from jobs.engine.lake import Lake, Partition, open_lake
+from jobs.engine.table_files import read_files
 from jobs.formats.registry import KERNELS
 from jobs.gold.origins import origin
 from jobs.submission.quality import GOLD_QUALITY, QUALITY, quality_of

@@ -15,7 +15,8 @@ import polars as pl
 from jobs.core.contracts import contract, polars_schema
 from jobs.core.errors import ObservatoryError
 from jobs.core.shares import CALLS, ENDS, HAD_CONTENT, RECEIVED, SHARES, UNTOLD
-from jobs.engine.lake import Lake, read_files
+from jobs.engine.lake import Lake
+from jobs.engine.table_files import read_files
 
 QUALITY, GOLD_QUALITY = "study.submission_quality", "gold.filter_quality_monthly"
 MONTH = ["period_code", "channel_code"]

@@ -28,7 +28,9 @@ from jobs.core.contracts import (
 )
 from jobs.core.errors import ObservatoryError
 from jobs.formats.registry import KERNELS
-from jobs.stages import gold_stage, quality, silver_stage
+from jobs.stages import quality
+from jobs.stages.gold_steps import GOLD
+from jobs.stages.silver_steps import SILVER
 from tests.conftest import ROOT
 
 # What commands write (answers, labels, packages) is no run's: those contracts read nothing.
@@ -45,7 +47,7 @@ FORBIDDEN_MODULES = (
         "jobs.engine",
         "jobs.stages.runner",
         "jobs.ingest.pull",
-        "jobs.settings.config",
+        "jobs.settings",
         "os",
         "deltalake",
         "delta",
@@ -178,7 +180,7 @@ def test_a_run_computes_every_job_of_silver_and_gold() -> None:
     # Computed after gold, and when labels are loaded.
     of_audits = {quality.TABLE, quality.CORRECTED}
     made = {table for table in JOBS if table.startswith(("silver.", "gold."))}
-    assert made == {*silver_stage.SILVER, *gold_stage.GOLD} | of_audits
+    assert made == {*SILVER, *GOLD} | of_audits
 
 
 def test_each_module_with_a_transform_has_a_contract() -> None:

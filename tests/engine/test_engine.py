@@ -39,10 +39,11 @@ from jobs.engine.lake import Lake
 from jobs.engine.tasks import Bucket, Left, Task, TaskDied, TaskFailed, leave, leave_buckets, perform, take
 from jobs.ingest.pull import pull
 from jobs.settings import config
-from jobs.stages import bronze_stage, runner, validator
-from jobs.stages.gold_stage import GOLD
-from jobs.stages.runner import Run, run
-from jobs.stages.silver_stage import SILVER
+from jobs.stages import runner, validator
+from jobs.stages.gold_steps import GOLD
+from jobs.stages.run import Run
+from jobs.stages.runner import run
+from jobs.stages.silver_steps import SILVER
 from tests.conftest import KEY, ROOT
 from tests.support.memory_of import tree_of
 from tests.support.whole_runs import MAIL_NETWORK, operator_toml, rows_in, source_toml
@@ -412,8 +413,8 @@ def test_a_run_whose_every_task_dies_once_gives_the_same_tables(
     settings: config.Observatory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = run_on(settings, tmp_path / "whole", Inline(), monkeypatch)
-    monkeypatch.setattr("jobs.stages.silver_stage.SMALLEST_BUCKET", 100_000)
-    monkeypatch.setattr(bronze_stage, "SMALLEST_RANGE", 50_000)
+    monkeypatch.setattr("jobs.stages.silver_steps.SMALLEST_BUCKET", 100_000)
+    monkeypatch.setattr("jobs.stages.ranges.SMALLEST_RANGE", 50_000)
     deadly = Deadly(2, MEMORY)
     lake = run_on(settings, tmp_path / "deadly", deadly, monkeypatch)
     tables = (*SILVER, *GOLD)

@@ -19,7 +19,8 @@ from deltalake import DeltaTable
 from polars.testing import assert_frame_equal
 
 from jobs.core.contracts import Contract, arrow_schema, contract, polars_schema, tables
-from jobs.engine.lake import Lake, plain_type, write_files
+from jobs.engine.lake import Lake
+from jobs.engine.table_files import plain_type, write_files
 
 TABLES = [table for table in tables() if not table.startswith("ref.")]
 ZONE = dt.UTC

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from jobs.core.contracts import polars_schema, rows_frame
 from jobs.core.errors import ObservatoryError
-from jobs.engine.lake import Lake, NewFile, remove_files, write_files
+from jobs.engine.lake import Lake
+from jobs.engine.table_files import NewFile, remove_files, write_files
 
 TABLE = "gold.spam_volume_daily"
 DAY = dt.date(2026, 11, 24)

@@ -11,7 +11,9 @@ import pytest
 
 from jobs.engine.embedded import Embedded
 from jobs.engine.lake import Lake
-from jobs.stages import gold_stage, silver_stage
+from jobs.stages import silver_steps
+from jobs.stages.gold_steps import bucket_count
+from jobs.stages.silver_steps import EXPANSION
 from tests.conftest import KEY, ROOT
 from tests.support.memory_of import peak_of
 
@@ -41,14 +43,14 @@ def test_less_memory_or_more_logs_make_more_buckets(workers: int) -> None:
     ]
     assert sizes == sorted(sizes)
     for log_bytes in (1_000_000, 100_000_000, 10_000_000_000):
-        counts = [silver_stage.bucket_count(log_bytes, size, workers) for size in sizes]
+        counts = [silver_steps.bucket_count(log_bytes, size, workers) for size in sizes]
         assert counts == sorted(counts, reverse=True)
         for count, size in zip(counts, sizes, strict=True):
             # A bucket's share of the logs, as it is in memory, fits the task.
             least = 1 << 20
-            assert log_bytes / count <= max(size / silver_stage.EXPANSION, least)
-    assert [gold_stage.bucket_count(rows, sizes[0]) for rows in (0, 1, 10_000, 10_000_000)] == sorted(
-        gold_stage.bucket_count(rows, sizes[0]) for rows in (0, 1, 10_000, 10_000_000)
+            assert log_bytes / count <= max(size / EXPANSION, least)
+    assert [bucket_count(rows, sizes[0]) for rows in (0, 1, 10_000, 10_000_000)] == sorted(
+        bucket_count(rows, sizes[0]) for rows in (0, 1, 10_000, 10_000_000)
     )
 
 
@@ -71,7 +73,7 @@ def test_a_run_keeps_to_its_memory(tmp_path: Path) -> None:
     assert lake.read("bronze.file")["line_count"].sum() > 400_000
     # Each bucket writes a file of its messages: there are as many as little memory asks for.
     tight, wide = (
-        silver_stage.bucket_count(MEGABYTES * 10**6, engine.task_bytes, engine.workers)
+        silver_steps.bucket_count(MEGABYTES * 10**6, engine.task_bytes, engine.workers)
         for engine in (Embedded(2, MEMORY), Embedded(2, 16 * MEMORY))
     )
     assert len(lake.files("silver.message")) >= tight > 2 * wide

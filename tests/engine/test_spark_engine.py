@@ -28,16 +28,18 @@ import pytest
 from deltalake import DeltaTable
 
 from jobs.core.errors import ObservatoryError
-from jobs.engine import executor, java, spark
+from jobs.core.key_names import KEY_FILE
+from jobs.engine import executor, java
 from jobs.engine.lake import Lake
 from jobs.engine.spark import Spark
+from jobs.engine.spark_session import java_bytes
 from jobs.engine.tasks import Task, TaskDied, TaskFailed
-from jobs.protect.pseudonyms import KEY_FILE
 from jobs.settings import config
 from jobs.settings.node import Engine
-from jobs.stages.gold_stage import GOLD
-from jobs.stages.runner import Run, run
-from jobs.stages.silver_stage import SILVER
+from jobs.stages.gold_steps import GOLD
+from jobs.stages.run import Run
+from jobs.stages.runner import run
+from jobs.stages.silver_steps import SILVER
 from tests.conftest import KEY, ROOT
 from tests.support.mixed import mixed_logs, mixed_settings, pull_mixed
 from tests.support.study import run_again
@@ -93,14 +95,14 @@ def test_another_project_is_refused_by_its_version() -> None:
 
 
 def test_sizes_are_those_of_spark() -> None:
-    assert [spark.java_bytes(size) for size in ("1g", "512m", "2gb", "300")] == [
+    assert [java_bytes(size) for size in ("1g", "512m", "2gb", "300")] == [
         1 << 30,
         512 << 20,
         2 << 30,
         300 << 20,
     ]
     with pytest.raises(ObservatoryError, match="no size"):
-        spark.java_bytes("much")
+        java_bytes("much")
 
 
 @pytest.mark.long

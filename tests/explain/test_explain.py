@@ -19,7 +19,7 @@ from jobs.explain.finding import find
 from jobs.explain.search import MESSAGE, TRANSMISSION, VERDICT, Asked, Match, Search
 from jobs.explain.story import Story, story_of
 from jobs.settings.operator import Operator
-from jobs.stages.runner import Run
+from jobs.stages.run import Run
 from tests.support.in_process import Told, command_line_of
 from tests.support.whole_runs import MAIL_NETWORK, operator_toml, source_toml
 

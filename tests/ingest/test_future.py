@@ -13,8 +13,9 @@ import pytest
 from jobs.engine.lake import Lake
 from jobs.ingest.pull import pull
 from jobs.settings import config
-from jobs.stages import bronze_stage, windows
-from jobs.stages.runner import Run, run
+from jobs.stages import bronze_stage, ranges, rereading, windows
+from jobs.stages.run import Run
+from jobs.stages.runner import run
 from jobs.state import status
 from tests.support.whole_runs import MAIL_NETWORK, operator_toml, source_toml
 
@@ -140,8 +141,9 @@ def test_a_lake_that_believed_a_wrong_clock_heals(tmp_path: Path, monkeypatch: p
     with monkeypatch.context() as earlier:
         # An earlier version took every stamp, and every day in its ledger closed others.
         far = dt.datetime(9999, 1, 1, tzinfo=dt.UTC)
-        earlier.setattr(bronze_stage, "latest_of", lambda piece, read_at: far)
-        for module in (bronze_stage, windows):
+        for module in (bronze_stage, ranges):
+            earlier.setattr(module, "latest_of", lambda piece, read_at: far)
+        for module in (bronze_stage, rereading, windows):
             earlier.setattr(module, "is_plausible", lambda: pl.lit(True))
         ledger = bronze_stage.ledger
         earlier.setattr(

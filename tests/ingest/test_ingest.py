@@ -29,7 +29,7 @@ from jobs.ingest.manifest import Piece, Stream
 from jobs.ingest.reading import KEPT_OF_LINE, LONGEST_LINE, Range, blocks, frame_of, read_range
 from jobs.settings.operator import Operator
 from jobs.settings.operator import Source as SourceSettings
-from jobs.stages import bronze_stage
+from jobs.stages.ranges import ranges_of
 from tests.conftest import ROOT
 
 LAB = ROOT / "sample_data" / "lab"
@@ -61,7 +61,7 @@ def ranges(
         "t-0", str(path), offset, size, "2026-11-24T15:00:00+00:00", "2026-11-24T15:00:00+00:00", "log"
     )
     stream = Stream("t", name, size, "", "", 0)
-    return bronze_stage.ranges_of([("a/s/t-0", operator, source, stream, piece)], range_bytes=step)
+    return ranges_of([("a/s/t-0", operator, source, stream, piece)], range_bytes=step)
 
 
 def test_a_source_of_national_numbers_is_read_by_the_operators_country(tmp_path: Path) -> None:
@@ -586,7 +586,7 @@ def test_clickhouse_rows_know_their_insert_over_any_cut(cuts: list[int], step: i
         parts = [
             each
             for piece in pieces
-            for each in bronze_stage.ranges_of([("k", operator, source, stream, piece)], range_bytes=step)
+            for each in ranges_of([("k", operator, source, stream, piece)], range_bytes=step)
         ]
         read = [parsed for each in parts for parsed in reading.read_lines(FS, each, name, "id")]
     rows = pl.concat([parsed.rows[name] for parsed in read]).sort("offset")

@@ -23,7 +23,8 @@ from jobs.ingest.reading import read_range
 from jobs.ingest.rebuilding import rebuilt
 from jobs.ingest.removing import remove_pieces
 from jobs.settings.config import Observatory
-from jobs.stages import bronze_stage
+from jobs.stages import batches
+from jobs.stages.ranges import ranges_of
 from tests.ingest.test_ingest import bodies
 from tests.ingest.test_pull import NOW, REPORT, Site, text
 
@@ -236,8 +237,8 @@ def test_lines_after_a_removed_heading_keep_their_columns(tmp_path: Path) -> Non
     asked = Observatory(operator=[made.operator])
 
     def last_piece() -> pl.DataFrame:
-        *_, piece = bronze_stage.landed(FS, f"{made.lake}/landing", asked, [made.operator])
-        [part] = bronze_stage.ranges_of([piece])
+        *_, piece = batches.landed(FS, f"{made.lake}/landing", asked, [made.operator])
+        [part] = ranges_of([piece])
         [parsed] = read_range(FS, part, "1")
         return parsed.rows["rspamd_clickhouse"]
 

@@ -19,7 +19,7 @@ from jobs.protect.pseudonym_keys import operator_key
 from jobs.protect.pseudonyms import complaints
 from jobs.settings import config
 from jobs.settings.operator import Operator, Source
-from jobs.stages.runner import rows_of_operators
+from jobs.stages.settings_tables import rows_of_operators
 from tests.protect.test_range_tables import BUILT, csv_file, maxmind_file
 
 OWN = Own(

@@ -21,7 +21,7 @@ from jobs.settings import config
 from jobs.sniff.files import logs_of
 from jobs.sniff.recognising import separated
 from jobs.sniff.survey import look
-from jobs.stages.runner import rows_of_operators
+from jobs.stages.settings_tables import rows_of_operators
 from tests.support.whole_runs import operator_toml, source_toml
 
 MESSAGES = 4

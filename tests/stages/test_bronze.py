@@ -19,8 +19,9 @@ from jobs.ingest.pull import Pulled, pull
 from jobs.settings import config, node
 from jobs.settings.operator import Operator, Source
 from jobs.silver.assembling import from_bronze
-from jobs.stages import bronze_stage
-from jobs.stages.runner import read_reference
+from jobs.stages import bronze_stage, rereading
+from jobs.stages.batches import Ingest
+from jobs.stages.settings_tables import read_reference
 from tests.conftest import ROOT
 from tests.support.delta import read_delta
 from tests.support.held_log import held_log
@@ -63,10 +64,10 @@ class Site:
         return bronze_stage.ingest(self.work(), ingest_id).batches
 
     def requarantine(self) -> list[str]:
-        return bronze_stage.requarantine(self.work()).batches
+        return rereading.requarantine(self.work()).batches
 
-    def work(self) -> bronze_stage.Ingest:
-        return bronze_stage.Ingest(self.lake, self.settings, list(self.settings.operator), Inline())
+    def work(self) -> Ingest:
+        return Ingest(self.lake, self.settings, list(self.settings.operator), Inline())
 
     def rows(self, table: str, *columns: str) -> list[tuple[Any, ...]]:
         """Rows of a table as sorted tuples."""

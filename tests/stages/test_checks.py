@@ -18,7 +18,7 @@ from expectations.suites import Result
 from jobs.core.contracts import contract, polars_schema, rows_frame, tables
 from jobs.core.errors import ValidationHeld
 from jobs.stages import checks
-from jobs.stages.gold_stage import GOLD_DAILY
+from jobs.stages.gold_steps import GOLD_DAILY
 from tests.conftest import ROOT
 
 TABLE = "gold.spam_volume_daily"

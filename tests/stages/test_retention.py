@@ -26,9 +26,10 @@ from jobs.ingest.removing import remove_pieces
 from jobs.settings import config
 from jobs.settings.node import Retention
 from jobs.stages import removed, renew, retention, vacuum
-from jobs.stages.gold_stage import GOLD
-from jobs.stages.runner import Run, run
-from jobs.stages.silver_stage import SILVER
+from jobs.stages.gold_steps import GOLD
+from jobs.stages.run import Run
+from jobs.stages.runner import run
+from jobs.stages.silver_steps import SILVER
 from jobs.state.sources import source_rows
 from tests.ingest.test_future import message
 from tests.support.in_process import Told, command_line_of

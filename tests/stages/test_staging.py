@@ -23,13 +23,17 @@ from jobs.core.disk import DiskFull
 from jobs.core.errors import ValidationHeld
 from jobs.engine import embedded, record, tasks
 from jobs.engine.embedded import Embedded, Inline
-from jobs.engine.lake import Lake, write_files
+from jobs.engine.lake import Lake
+from jobs.engine.table_files import write_files
+from jobs.ingest import manifest
 from jobs.ingest.pull import pull
 from jobs.settings import config
-from jobs.stages import bronze_stage, checks, gold_stage, runner, silver_stage, silver_tasks, validator
-from jobs.stages.gold_stage import GOLD
-from jobs.stages.runner import STAGES, Run, run
-from jobs.stages.silver_stage import SILVER
+from jobs.stages import checks, runner, silver_steps, silver_tasks, validator
+from jobs.stages.batches import intend, pending_pieces
+from jobs.stages.gold_steps import GOLD
+from jobs.stages.run import Run
+from jobs.stages.runner import STAGES, run
+from jobs.stages.silver_steps import SILVER
 from tests.conftest import ROOT
 from tests.engine.test_engine import files_of_no_version
 from tests.support.mixed import mixed_logs, mixed_settings, pull_mixed
@@ -157,9 +161,9 @@ def test_what_a_dead_run_left_is_gone_after_the_next(
     (root / "_staging" / "dead" / "silver.message-1.arrow").write_bytes(b"half")
     (root / "_staging" / "dead" / "lock").touch()
     # It had begun a batch, too.
-    fs, area = bronze_stage.landing(lake.root)
-    pending = set(bronze_stage.pending_pieces(lake, lake_copy, list(lake_copy.operator)))
-    bronze_stage.intend(fs, area, "20260101T000000.0", pending)
+    fs, area = manifest.landing(lake.root)
+    pending = set(pending_pieces(lake, lake_copy, list(lake_copy.operator)))
+    intend(fs, area, "20260101T000000.0", pending)
     work = run_all(lake_copy)
     assert work.batches == ["20260101T000000.0"]
     assert not any(path.exists() for path in orphans)
@@ -206,7 +210,7 @@ def test_a_run_that_fails_gives_back_its_room(
 
     lake, versions = Lake(lake_copy.lake.root), Lake(lake_copy.lake.root).versions()
     with monkeypatch.context() as patch, pytest.raises(DiskFull):
-        patch.setattr("jobs.stages.gold_stage.Steps.commit", full)
+        patch.setattr("jobs.stages.gold_steps.Steps.commit", full)
         run_all(lake_copy)
     assert list(Path(lake.root, "_staging").rglob("*.arrow")) == []
     assert {table: version for table, version in lake.versions().items() if table in GOLD} == {
@@ -402,13 +406,13 @@ def test_stages_that_run_alone_give_what_one_run_gives(
 def test_any_number_of_buckets_and_workers_gives_the_same_tables(
     mixed: tuple[config.Observatory, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int
 ) -> None:
-    monkeypatch.setattr(silver_stage, "bucket_count", lambda *arguments: count)
-    monkeypatch.setattr(bronze_stage, "SMALLEST_RANGE", 20_000)
-    monkeypatch.setattr(bronze_stage, "LARGEST_RANGE", 20_000)
-    monkeypatch.setattr(gold_stage, "bucket_count", lambda *arguments: count)
-    monkeypatch.setattr(gold_stage, "FEW", 50)
+    monkeypatch.setattr(silver_steps, "bucket_count", lambda *arguments: count)
+    monkeypatch.setattr("jobs.stages.ranges.SMALLEST_RANGE", 20_000)
+    monkeypatch.setattr("jobs.stages.ranges.LARGEST_RANGE", 20_000)
+    monkeypatch.setattr("jobs.stages.gold_steps.bucket_count", lambda *arguments: count)
+    monkeypatch.setattr("jobs.stages.gold_steps.FEW", 50)
     # Parts are merged two by two before they are merged as a whole.
-    monkeypatch.setattr(gold_stage, "PART_EXPANSION", 1 << 40)
+    monkeypatch.setattr("jobs.stages.gold_steps.PART_EXPANSION", 1 << 40)
     with Embedded(2, MEMORY) as engine:
         work = run_on(engine, landed(mixed, tmp_path / "lake"))
     assert work.buckets == count
@@ -419,7 +423,7 @@ def test_any_number_of_buckets_and_workers_gives_the_same_tables(
 def test_buckets_of_stages_that_run_alone_give_the_same_tables(
     mixed: tuple[config.Observatory, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(silver_stage, "bucket_count", lambda *arguments: 4)
+    monkeypatch.setattr(silver_steps, "bucket_count", lambda *arguments: 4)
     settings = landed(mixed, tmp_path / "lake")
     for stage in STAGES:
         work = run_on(Inline(), settings, [stage])

@@ -26,7 +26,7 @@ from jobs.protect import pseudonyms
 from jobs.protect.operators import Door
 from jobs.settings import config
 from jobs.silver import message
-from jobs.stages.runner import read_reference
+from jobs.stages.settings_tables import read_reference
 from sample_data.generator.texts import FIRST_NAMES, WORDS
 from tests.support.campaign_truth import members_of
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from jobs.engine.lake import Lake
 from jobs.ingest.pull import pull
 from jobs.settings import config
-from jobs.stages.runner import Run, run
+from jobs.stages.run import Run
+from jobs.stages.runner import run
 from tests.conftest import ROOT
 from tests.support.whole_runs import CYPRIOT_MOBILE, MAIL_NETWORK, operator_toml, source_toml
 

@@ -27,7 +27,8 @@ from jobs.report.write import write
 from jobs.settings import config
 from jobs.silver.assembling import assembled
 from jobs.stages.checks import by_operator, message
-from jobs.stages.runner import Run, run
+from jobs.stages.run import Run
+from jobs.stages.runner import run
 from jobs.submission.making import package_of
 from tests.support.canaries import LOGS, PLANTED, TOKEN, Log
 from tests.support.filter_logs import frame_of

@@ -33,9 +33,10 @@ from jobs.ingest.pull import pull
 from jobs.settings import config
 from jobs.settings.operator import Operator, Source
 from jobs.stages import runner
-from jobs.stages.gold_stage import GOLD
-from jobs.stages.runner import Run, run
-from jobs.stages.silver_stage import SILVER
+from jobs.stages.gold_steps import GOLD
+from jobs.stages.run import Run
+from jobs.stages.runner import run
+from jobs.stages.silver_steps import SILVER
 from tests.conftest import ROOT
 from tests.support.whole_runs import CYPRIOT_MOBILE, operator_toml, rows_in, source_toml
 

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from jobs.settings import config
-from jobs.stages.runner import Run
+from jobs.stages.run import Run
 from tests.support.study import run_again
 from tests.whole.test_near_duplicates import BEGIN, SETTINGS, mail
 

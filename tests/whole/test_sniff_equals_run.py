@@ -21,7 +21,8 @@ from jobs.sniff.proposal import source_block
 from jobs.sniff.recognising import separated
 from jobs.sniff.silver import NETWORKS
 from jobs.sniff.survey import Answer, look
-from jobs.stages.runner import Run, run
+from jobs.stages.run import Run
+from jobs.stages.runner import run
 from tests.conftest import ROOT
 from tests.formats import test_asterisk as asterisk
 from tests.formats import test_delimited as delimited

@@ -27,7 +27,8 @@ from jobs.engine.tasks import perform
 from jobs.engine.together import together, undo_unfinished
 from jobs.settings.config import Observatory
 from jobs.settings.study import Gap
-from jobs.stages.runner import Run, keep, refuse
+from jobs.stages.run import Run, keep
+from jobs.stages.runner import refuse
 from jobs.study.estimate import investment_targets
 from jobs.study.estimate.files import read_table
 from jobs.study.estimate.frame import (

@@ -1,0 +1,101 @@
+"""What a Spark session starts with: settings, what spark-submit gave, and the project as a wheel."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from jobs.core.errors import ObservatoryError
+from jobs.engine import executor
+from jobs.engine.embedded import ENVIRONMENT
+
+MISSING = (
+    '[engine] name = "spark" needs the extra `spark`, which is not installed: `pip install'
+    " 'spam-observatory[spark]'`, or `make setup-spark` in a clone"
+)
+DEFAULTS = {
+    "spark.app.name": "spam-observatory",
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+    "spark.databricks.delta.snapshotPartitions": "1",
+    "spark.sql.session.timeZone": "UTC",
+    # Polars reads no INT96.
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+    "spark.sql.parquet.compression.codec": "zstd",
+    "spark.sql.adaptive.enabled": "false",
+    # Compiling plans costs more than the few rows that they see.
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    **{f"spark.executorEnv.{name}": value for name, value in ENVIRONMENT.items()},
+}
+ON_ONE_MACHINE = {
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+}
+
+
+@contextmanager
+def environment(own: Mapping[str, str]) -> Iterator[None]:
+    """What Java starts with; this process keeps its own."""
+    before = {name: os.environ.get(name) for name in own}
+    os.environ.update(own)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def refuse_missing() -> None:
+    """Raise ObservatoryError where the extra `spark` is not installed."""
+    if importlib.util.find_spec("pyspark") is None:
+        raise ObservatoryError(MISSING)
+
+
+def is_submitted() -> bool:
+    """Whether spark-submit started this program."""
+    return "PYSPARK_GATEWAY_PORT" in os.environ
+
+
+def submitted() -> dict[str, str]:
+    """What spark-submit was given: it comes before our own defaults."""
+    if not is_submitted():
+        return {}
+    from pyspark import SparkConf, SparkContext
+
+    SparkContext._ensure_initialized()
+    return dict(SparkConf().getAll())
+
+
+def pack(file: Path) -> str:
+    """Write the project's packages, and what names their version, as its wheel has them; the version."""
+    files = [(name, path.read_bytes()) for name, path in executor.project_files()]
+    number = executor.project_number()
+    about = f"Metadata-Version: 2.1\nName: {executor.PROJECT}\nVersion: {number}\n"
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as made:
+        for name, data in files:
+            made.writestr(name, data)
+        made.writestr(f"{executor.PROJECT.replace('-', '_')}-{number}.dist-info/METADATA", about)
+    return executor.project_version(files)
+
+
+def as_text(value: str | int | float | bool) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def java_bytes(text: str) -> int:
+    """Bytes of a size as Spark writes it: 1g, 512m, 2gb."""
+    found = re.fullmatch(r"(\d+)([kmgt]?)b?", text.strip().lower())
+    if not found:
+        raise ObservatoryError(f"[engine] conf: '{text}' is no size such as 4g")
+    return int(found.group(1)) << {"": 20, "k": 10, "m": 20, "g": 30, "t": 40}[found.group(2)]

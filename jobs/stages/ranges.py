@@ -1,0 +1,128 @@
+"""Landed pieces cut into ranges of bytes, and ranges into tasks that fit the memory."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from jobs.engine.tasks import Task
+from jobs.formats import AHEAD, Source
+from jobs.formats.registry import DOCUMENTS
+from jobs.ingest.manifest import Piece
+from jobs.ingest.reading import Range
+from jobs.stages.batches import Ingest
+
+# A task parses a range of so many bytes, or as many small files; less where memory or work is little.
+LARGEST_RANGE = 16 << 20
+SMALLEST_RANGE = 256 << 10
+# How many times the bytes of a range its rows take while they are parsed and written.
+RANGE_EXPANSION = 14
+FILES_OF_A_TASK = 400
+# So many tasks for each worker, that the last ones to finish are short.
+TASKS_OF_A_WORKER = 4
+
+
+def tasks_of(work: Ingest, ranges: list[Range], ingest_id: str) -> list[Task]:
+    """The ranges as tasks: a long range alone, short ones together."""
+    limit = max((part.end - part.start for part in ranges), default=0)
+    tasks: list[Task] = []
+    group: list[Range] = []
+    size = 0
+    for part in ranges:
+        if group and (size + part.end - part.start > limit or len(group) == FILES_OF_A_TASK):
+            tasks.append(task(work, group, ingest_id))
+            group, size = [], 0
+        group.append(part)
+        size += part.end - part.start
+    return [*tasks, task(work, group, ingest_id)]
+
+
+def task(work: Ingest, group: list[Range], ingest_id: str) -> Task:
+    arguments = (work.lake.root, work.staging, group, ingest_id, work.buckets)
+    first = group[0]
+    about = f"{first.source.operator_id}/{first.source.source_id}, {first.file_name}"
+    about += f" from byte {first.start:,}" if len(group) == 1 else f" and {len(group) - 1} more"
+    return Task("jobs.stages.bronze_tasks:parse", arguments, about, smaller)
+
+
+def smaller(whole: Task) -> list[Task]:
+    """A task of several ranges as one for each; one of a single range of lines as two of its halves."""
+    root, staging, group, ingest_id, buckets = whole.arguments
+    if len(group) > 1:
+        groups = [[each] for each in group]
+    else:
+        part = group[0]
+        middle = (part.start + part.end) // 2
+        if part.format in DOCUMENTS or middle == part.start:
+            return [whole]
+        groups = [[part.between(part.start, middle)], [part.between(middle, part.end)]]
+    return [
+        Task(whole.function, (root, staging, each, ingest_id, buckets), whole.about, smaller)
+        for each in groups
+    ]
+
+
+def latest_of(piece: Piece, read_at: dt.datetime | None) -> dt.datetime:
+    """The latest time that a stamp of a piece may have: later ones are from the future."""
+    if read_at is not None:
+        return read_at + AHEAD
+    times = [piece.landed_at, *([piece.written_at] if piece.written_at else [])]
+    return max(map(dt.datetime.fromisoformat, times)) + AHEAD
+
+
+def range_bytes(work: Ingest, pieces: list[Any]) -> int:
+    """How many bytes of a piece one task parses."""
+    total = sum(piece.bytes for *_, piece in pieces)
+    shared = -(-total // (work.engine.workers * TASKS_OF_A_WORKER))
+    fits = work.engine.task_bytes // RANGE_EXPANSION
+    return max(min(shared, fits, LARGEST_RANGE), SMALLEST_RANGE)
+
+
+def ranges_of(
+    pieces: list[Any],
+    closed: Mapping[str, dt.date] = MappingProxyType({}),
+    limit_bytes: int = 0,
+    range_bytes: int = LARGEST_RANGE,
+    read_at: dt.datetime | None = None,
+) -> list[Range]:
+    """The pieces cut into ranges, numbered; a file of documents is one.
+
+    read_at: the time at which the settings say that logs are read.
+    """
+    ranges: list[Range] = []
+    for _, operator, source, stream, piece in pieces:
+        newest_at = dt.datetime.fromisoformat(piece.newest_at)
+        about = Source(
+            operator_id=operator.id,
+            source_id=source.id,
+            stream_id=stream.stream_id,
+            newest_at=min(newest_at, read_at) if read_at else newest_at,
+            latest_at=latest_of(piece, read_at),
+            time_zone=source.time_zone,
+            numbers_of=operator.country if source.numbers == "national" else None,
+            options=dict(source.options),
+            head=stream.heading,
+        )
+        before = sorted(
+            (each for each in stream.pieces if each.offset < piece.offset), key=lambda each: -each.offset
+        )
+        step = piece.bytes if stream.format in DOCUMENTS else range_bytes
+        for start in range(0, piece.bytes, step):
+            ranges.append(
+                Range(
+                    format=stream.format,
+                    path=piece.path,
+                    start=start,
+                    end=min(start + step, piece.bytes),
+                    piece_id=piece.piece_id,
+                    stream_offset=piece.offset,
+                    source=about,
+                    closed=closed.get(operator.id),
+                    file_name=piece.file_name,
+                    limit_bytes=limit_bytes,
+                    before=tuple((each.path, each.bytes) for each in before),
+                )
+            )
+    return ranges

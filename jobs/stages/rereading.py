@@ -1,0 +1,114 @@
+"""Batches that are read again: what was quarantined, and what has stamps from the future."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from jobs.engine.lake import Lake
+from jobs.ingest.manifest import landing, read_manifest
+from jobs.settings.config import Observatory
+from jobs.settings.operator import Operator
+from jobs.stages.batches import Ingest, Ingested, intend, landed, refuse_missing
+from jobs.stages.bronze_stage import finish
+from jobs.stages.windows import is_plausible
+
+
+def requarantine(work: Ingest) -> Ingested:
+    """Read again what has quarantined lines, by the present parsers, formats and options.
+
+    Of each batch, every source with such lines is read again as a whole, under the batch's id, and replaces
+    its rows in all tables. A source that the settings no longer have is left as it is, and so is one of which
+    retention removed pieces. Raises ObservatoryError, before anything is written, where others are no longer
+    there to be read.
+    """
+    fs, area = landing(work.lake.root)
+    finish(work)
+    configured = {(operator.id, source.id) for operator in work.operators for source in operator.source}
+    columns = ["ingest_id", "operator_id", "source_id", "piece_id", "quarantined_count"]
+    rows = work.lake.read("bronze.file", columns=columns).rows()
+    batches: dict[str, set[str]] = {}
+    spoilt = {row[:3] for row in rows if row[4] and (row[1], row[2]) in configured}
+    removed = removed_pieces(fs, area, work.lake)
+    gone = spoilt & {row[:3] for row in rows if row[:4] in removed}
+    spoilt -= gone
+    for (operator, source), count in sorted(Counter(each[1:] for each in gone).items()):
+        work.made.unreadable.append(
+            f"operator '{operator}', source '{source}': quarantined lines of {count:,} batch"
+            f"{'es' if count > 1 else ''} cannot be read again: landing no longer holds their logs"
+            f" ([retention] landing = {work.settings.retention.landing}). They stay as they were read."
+        )
+    for row in rows:
+        if row[:3] in spoilt:
+            batches.setdefault(row[0], set()).add("/".join(row[1:4]))
+    there = {key for key, *_ in landed(fs, area, work.settings, work.operators)}
+    for ingest_id, keys in sorted(batches.items()):
+        refuse_missing(ingest_id, keys - there)
+    for ingest_id, keys in sorted(batches.items()):
+        intend(fs, area, ingest_id, keys, again=True)
+    finish(work)
+    work.made.batches = list(dict.fromkeys(work.made.batches))
+    return work.made
+
+
+def removed_pieces(fs: Any, area: str, lake: Lake) -> set[tuple[str, str, str, str]]:
+    """Batch, operator, source and piece of all that the ledger has and retention removed from landing."""
+    columns = ["ingest_id", "operator_id", "source_id", "piece_id", "stream_id", "offset"]
+    rows = lake.read("bronze.file", columns=columns).rows()
+    begun = {
+        (operator, source): {
+            stream.stream_id: stream.removed_bytes
+            for stream in read_manifest(fs, f"{area}/{operator}/{source}")
+        }
+        for operator, source in {row[1:3] for row in rows}
+    }
+    return {row[:4] for row in rows if row[5] < begun[row[1], row[2]].get(row[4], 0)}
+
+
+@dataclass
+class Mending:
+    """What an earlier version read stamps from the future in, and believed them.
+
+    batches: by id, the pieces to read again. retaken: the ids of these batches and of all after them, which
+    silver may have left out, for their days were closed. lost: sources whose pieces are no longer there.
+    """
+
+    batches: dict[str, set[str]] = field(default_factory=dict)
+    retaken: list[str] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
+
+
+def believed(lake: Lake, settings: Observatory, operators: list[Operator]) -> Mending:
+    """The batches to read again because days from the future stand in their ledger."""
+    rows = lake.read("bronze.file")
+    wrong = rows.filter(~is_plausible())
+    found = Mending()
+    if wrong.is_empty():
+        return found
+    fs, area = landing(lake.root)
+    there = {key for key, *_ in landed(fs, area, settings, operators)}
+    mine = {(operator.id, source.id) for operator in operators for source in operator.source}
+    for ingest_id, operator, source in sorted(
+        wrong.select("ingest_id", "operator_id", "source_id").unique().rows()
+    ):
+        if (operator, source) not in mine:
+            continue
+        of_source = rows.filter(ingest_id=ingest_id, operator_id=operator, source_id=source)["piece_id"]
+        keys = {f"{operator}/{source}/{piece}" for piece in of_source}
+        if keys <= there:
+            found.batches.setdefault(ingest_id, set()).update(keys)
+        else:
+            found.lost.append(f"{operator}/{source}")
+    if found.batches:
+        found.retaken = sorted(rows["ingest_id"].filter(rows["ingest_id"] >= min(found.batches)).unique())
+    return found
+
+
+def mend(work: Ingest, found: Mending) -> None:
+    """Read these batches again: stamps from the future go to quarantine, and out of the ledger."""
+    fs, area = landing(work.lake.root)
+    finish(work)
+    for ingest_id, keys in sorted(found.batches.items()):
+        intend(fs, area, ingest_id, keys, again=True)
+    finish(work)

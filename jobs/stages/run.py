@@ -1,0 +1,101 @@
+"""One run: its settings and outcome, and what its stages have in common."""
+
+from __future__ import annotations
+
+import datetime as dt
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from jobs.core import contracts
+from jobs.core.contracts import contract
+from jobs.engine import tasks
+from jobs.engine.embedded import Inline
+from jobs.engine.lake import Lake, is_local
+from jobs.engine.record import Periods
+from jobs.engine.table_files import write_files
+from jobs.settings.config import Observatory
+from jobs.settings.operator import Operator
+from jobs.stages.batches import Ingested
+from jobs.stages.settings_tables import read_reference
+
+if TYPE_CHECKING:
+    from expectations import suites
+
+
+@dataclass
+class Run:
+    """One run: its settings, and its outcome so far.
+
+    held: the operators that a rule holds back, for the rest of the run.
+    say: takes what a stage is at, as `silver: validating`. move: takes a stage, the share of its work that is
+        done, and the bytes of logs that it goes through, 0 where they are not known.
+    notes: what a person should know when the run has ended.
+    """
+
+    lake: Lake
+    settings: Observatory
+    operators: list[Operator]
+    run_id: str
+    since: dt.date | None = None
+    until: dt.date | None = None
+    requarantine: bool = False
+    say: Callable[[str], None] = print
+    move: Callable[[str, float, int], None] = lambda stage, share, size: None
+    log_bytes: int = 0
+    batches: list[str] = field(default_factory=list)
+    changed: dict[str, Periods] = field(default_factory=dict)
+    results: list[suites.Result] = field(default_factory=list)
+    held: set[str] = field(default_factory=set)
+    notes: list[str] = field(default_factory=list)
+    ingested: Ingested = field(default_factory=Ingested)
+    engine: tasks.Engine = field(default_factory=Inline)
+    staging: str = ""
+    buckets: int = 1
+    is_followed: bool = False
+
+    def reach(self, stage: str, share: float) -> None:
+        """Report that a stage has done this share of its work."""
+        self.move(stage, share, self.log_bytes)
+
+
+def compute(work: Run, table: str, have: dict[str, pl.DataFrame]) -> pl.DataFrame:
+    """The table's rows: its job's transform over the tables that its contract reads."""
+    about = contract(table)
+    job = importlib.import_module(f"jobs.{about.layer}.{about.name}")
+    inputs = {
+        name.split(".")[1]: have[name] if name in have else read_reference(work.settings, name)
+        for name in about.reads
+    }
+    return contracts.conform(job.transform(**inputs), table)
+
+
+def write(work: Run, table: str, frame: pl.DataFrame, changed: Periods) -> None:
+    """Replace exactly the operator-periods that changed by the frame's rows of them."""
+    work.changed[table] = changed
+    if not changed:
+        return
+    # The record of what periods hold is of the version that it names.
+    work.lake.undo(table, work.lake.versions().get(table))
+    period = contract(table).period
+    assert period is not None
+    is_changed = pl.any_horizontal(
+        (pl.col("operator_id") == operator) & pl.col(period).cast(pl.String).is_in(sorted(periods))
+        for operator, periods in sorted(changed.items())
+    )
+    files = write_files(frame.filter(is_changed), table, work.lake.root)
+    work.lake.replace_periods(table, changed, files, {"run_id": work.run_id})
+
+
+def keep(work: Run, folder: str = "_validation") -> None:
+    """Keep the results of the rules so far in a folder of the lake."""
+    from expectations import suites
+
+    if is_local(work.lake.root):
+        suites.keep(
+            work.results, Path(work.lake.root) / folder, work.run_id, [each.id for each in work.operators]
+        )
