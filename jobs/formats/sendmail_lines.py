@@ -38,7 +38,7 @@ _OTHER = (
     r"|ERROR: srv_features=(?P<features>tempfail), relay=(?P<relay>.*?), access temporarily disabled"
     r"|(?P<size>message size \(\d+\) exceeds maximum)"
     # A client's name, not the daemon's own look at the disk.
-    r"|low on space \((?P<space>\S+) needs )"
+    r"|low on space \((?:have -?\d+, )?(?P<space>\S+) needs )"
 )
 # Rulesets on servers that mail goes to; what becomes of it there, a to= line says.
 _OF_CLIENT = ["try_tls", "tls_server", "tls_rcpt", "authinfo", "clt_features"]

@@ -507,8 +507,15 @@ def test_a_message_that_is_too_big_after_all() -> None:
     assert result(row) == ("ann@a.example", "content", "rejected")
 
 
-def test_no_room_for_a_message() -> None:
-    space = "low on space ({} needs 812 bytes + 100 blocks in /var/spool/mqueue, have 12)"
+@pytest.mark.parametrize(
+    "space",
+    [
+        "low on space ({} needs 812 bytes + 100 blocks in /var/spool/mqueue), max avail: 12",
+        # Before 8.10.
+        "low on space (have 12, {} needs 100 in /var/spool/mqueue)",
+    ],
+)
+def test_no_room_for_a_message(space: str) -> None:
     row = one(line(space.format("mx.shop.example"), id=None))
     assert told(row, "grain_code", "stage_code", "outcome_code", "reply_code", "recipient") == (
         "attempt",
