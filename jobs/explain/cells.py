@@ -17,13 +17,13 @@ from jobs.explain.search import MESSAGE, Match, Search
 from jobs.gold import bulk, bypass, bypass_indicator_daily
 from jobs.stages.gold_stage import VOLUME
 from jobs.stages.gold_steps import GOLD_DAILY
-from jobs.stages.gold_tasks import BYPASS, CAMPAIGN, partials
+from jobs.stages.gold_tasks import BULK, BYPASS, CAMPAIGN, partials
 from jobs.stages.settings_tables import read_reference
 
 DOMAIN = "gold.spam_sender_domain_daily"
 SOURCE = "gold.spam_source_daily"
 EFFORT = "gold.countermeasure_effort_daily"
-COUNTED = (VOLUME, *(table for table in GOLD_DAILY if table not in (VOLUME, CAMPAIGN)))
+COUNTED = (VOLUME, *(table for table in GOLD_DAILY if table not in (VOLUME, BULK, CAMPAIGN)))
 # Domains of few units stand together under this code.
 OTHERS = "_O"
 

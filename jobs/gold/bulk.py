@@ -31,6 +31,8 @@ parts of the messages, cut anywhere:
     proof   = evidence(text, campaign_daily, campaign_parameter, presets, days)
     message = filled(message, proof)                        for each part of the days
 
+gold.bulk_daily counts what explained() says of each message, so that why it is bulk is on record.
+
 days_of_texts() says how many days before. texts() reads the columns TEXT_COLUMNS only, evidence() of
 gold.campaign_daily CAMPAIGN_COLUMNS. evidence() may be called for each operator, or each operator and
 channel, alone.
@@ -67,6 +69,9 @@ ROWS = 1_000_000
 TEXT_COLUMNS = [*SIGNED, "signature_sketch", "is_text_short"]
 TEXT_KEY = SIGNED
 TEXT_RULES = {"signature_sketch": "first", "is_text_short": "first", "copies": "sum"}
+# What proves a signature: the campaign of its day, or the signature alone; the preset, and the copies that
+# reach it.
+REACHED = ["group_hash", "preset_code", "bulk_copy_count"]
 # The columns of gold.campaign_daily that evidence() reads.
 CAMPAIGN_COLUMNS = [
     *(*WHOSE, "campaign_hash", "signature_kind_code", "signature_hashes"),
@@ -81,6 +86,7 @@ class Preset:
     operators: of the countries where it holds; None is all. channels likewise.
     """
 
+    code: str
     least_copies: int
     window_days: int
     operators: tuple[str, ...] | None
@@ -134,6 +140,7 @@ def presets(bulk_preset: pl.DataFrame, operator: pl.DataFrame) -> list[Preset]:
         where = None if row["jurisdiction"] == "_T" else tuple(countries.get(row["jurisdiction"], []))
         found.append(
             Preset(
+                row["preset_code"],
                 row["least_copies"],
                 row["window_days"],
                 where,
@@ -194,8 +201,9 @@ def evidence(
     days: pl.DataFrame,
 ) -> pl.DataFrame:
     """What is proved of the signatures of the days: operator_id, period_date, channel_code, signature_hash
-    and is_bulk. TRUE: a preset is reached; NULL: one may be. FALSE stands in a row without signature_hash: of
-    an operator, day and channel whose texts are not bulk unless a row of their own says otherwise.
+    and is_bulk. TRUE: a preset is reached, and REACHED says by what; NULL: one may be. FALSE stands in a row
+    without signature_hash: of an operator, day and channel whose texts are not bulk unless a row of their own
+    says otherwise.
 
     text: from texts(), of the days and of those before that disprove (days_of_texts). campaign_daily: the
     rows of the days and of the 29 before. days: operator_id and period_date.
@@ -212,29 +220,62 @@ def evidence(
         any_of(preset.holds() for preset in presets) & ~any_of(preset.unseen() for preset in presets)
     )
     nothing = pl.lit(None, pl.String)
+    by_nothing = [pl.lit(None, bulky.schema[name]).alias(name) for name in REACHED]
     return pl.concat(
         [
-            bulky.with_columns(is_bulk=True),
-            open_.join(bulky, on=SIGNED, how="anti").with_columns(is_bulk=pl.lit(None, pl.Boolean)),
-            of_days(ruled_out, days).select(*WHOSE, signature_hash=nothing, is_bulk=False),
+            bulky.select(*SIGNED, *REACHED, is_bulk=True),
+            open_.join(bulky, on=SIGNED, how="anti").select(
+                *SIGNED, *by_nothing, is_bulk=pl.lit(None, pl.Boolean)
+            ),
+            of_days(ruled_out, days).select(
+                *WHOSE, nothing.alias("signature_hash"), *by_nothing, is_bulk=False
+            ),
         ]
     )
 
 
+def no_evidence() -> pl.DataFrame:
+    """Evidence of nothing."""
+    kinds = {"period_date": pl.Date, "is_bulk": pl.Boolean, REACHED[-1]: pl.Int64}
+    return pl.DataFrame(schema={name: kinds.get(name, pl.String) for name in (*SIGNED, *REACHED, "is_bulk")})
+
+
 def filled(message: pl.DataFrame, evidence: pl.DataFrame) -> pl.DataFrame:
     """The messages with is_bulk as the evidence proves it, where the operator did not set it."""
+    return beside(message, evidence).with_columns(is_bulk=BULK).select(message.columns)
+
+
+def explained(message: pl.DataFrame, evidence: pl.DataFrame) -> pl.DataFrame:
+    """The same with what it stands on: basis_code, and REACHED where copies prove it."""
+    told = pl.when("is_bulk").then(pl.lit("told_bulk")).otherwise(pl.lit("told_not_bulk"))
+    basis = (
+        pl.when(pl.col("is_bulk").is_not_null())
+        .then(told)
+        .when("proved")
+        .then(pl.lit("copies"))
+        .when("is_found")
+        .then(pl.lit("alike"))
+        .when(IS_LOOKED_UP & pl.col("disproved").is_not_null())
+        .then(pl.lit("texts"))
+        .otherwise(pl.lit("unknown"))
+    )
+    return beside(message, evidence, REACHED).with_columns(is_bulk=BULK, basis_code=basis)
+
+
+def beside(message: pl.DataFrame, evidence: pl.DataFrame, more: Iterable[str] = ()) -> pl.DataFrame:
+    """The messages with what the evidence says of the signature of each, and of all others."""
     of_signature = evidence.filter(pl.col("signature_hash").is_not_null()).select(
-        *SIGNED, is_found=True, proved="is_bulk"
+        *SIGNED, *more, is_found=True, proved="is_bulk"
     )
     of_others = evidence.filter(pl.col("signature_hash").is_null()).select(*WHOSE, disproved="is_bulk")
-    is_looked_up = (pl.col("signature_kind_code") == DISPROVES) & pl.col("signature_sketch").is_not_null()
-    told = pl.when(pl.col("is_found")).then("proved").when(is_looked_up).then("disproved")
-    return (
-        message.join(of_signature, on=SIGNED, how="left", maintain_order="left")
-        .join(of_others, on=WHOSE, how="left", maintain_order="left")
-        .with_columns(is_bulk=pl.coalesce("is_bulk", told))
-        .select(message.columns)
+    return message.join(of_signature, on=SIGNED, how="left", maintain_order="left").join(
+        of_others, on=WHOSE, how="left", maintain_order="left"
     )
+
+
+# Of messages beside the evidence: whether a text without a row of its own is ruled out, and what is_bulk is.
+IS_LOOKED_UP = (pl.col("signature_kind_code") == DISPROVES) & pl.col("signature_sketch").is_not_null()
+BULK = pl.coalesce("is_bulk", pl.when(pl.col("is_found")).then("proved").when(IS_LOOKED_UP).then("disproved"))
 
 
 def possible(text: pl.DataFrame, thresholds: Thresholds, presets: list[Preset]) -> pl.DataFrame:
@@ -258,7 +299,7 @@ def on_record(text: pl.DataFrame, presets: list[Preset]) -> pl.DataFrame:
 
 
 def reached(campaign_daily: pl.DataFrame, presets: list[Preset], days: pl.DataFrame) -> pl.DataFrame:
-    """The signatures by operator, day and channel that reach a preset."""
+    """The signatures by operator, day and channel that reach a preset, with the first that each reaches."""
     is_subject = pl.col("signature_kind_code") == "subject"
     listed = campaign_daily.filter(pl.col("signature_kind_code").is_in(PROVES)).select(
         *WHOSE,
@@ -273,7 +314,14 @@ def reached(campaign_daily: pl.DataFrame, presets: list[Preset], days: pl.DataFr
     rows = int(listed["signature_hashes"].list.len().sum())
     step = max(1, ROWS // max(rows, 1))
     parts = [reached_on(listed, presets, part) for part in asked.iter_slices(step)]
-    return pl.concat([listed.clear().select(*WHOSE, signature_hash="campaign_hash"), *parts])
+    nothing = listed.clear().select(
+        *WHOSE,
+        signature_hash="campaign_hash",
+        group_hash="campaign_hash",
+        preset_code=pl.lit(None, pl.String),
+        bulk_copy_count=pl.lit(None, pl.Int64),
+    )
+    return pl.concat([nothing, *parts])
 
 
 def reached_on(listed: pl.DataFrame, presets: list[Preset], days: pl.DataFrame) -> pl.DataFrame:
@@ -308,9 +356,21 @@ def reached_on(listed: pl.DataFrame, presets: list[Preset], days: pl.DataFrame) 
         .agg(pl.col("copies").filter(ago < days).sum().alias(f"copies_{days}") for days in windows)
         .join(senders(once.filter("is_subject"), windows), on=own, how="left")
         .with_columns(of_all_or_each(days) for days in windows)
-        .filter(any_of(preset.certain() for preset in presets))
+        .with_columns(
+            preset_code=first_of([(preset, pl.lit(preset.code)) for preset in presets], pl.String),
+            bulk_copy_count=first_of(
+                [(preset, pl.col(f"copies_{preset.window_days}")) for preset in presets], pl.Int64
+            ),
+        )
+        .filter(pl.col("preset_code").is_not_null())
+        .select(*own, *REACHED[1:])
     )
-    return named.join(counts, on=own, how="semi").select(SIGNED).unique()
+    return (
+        named.select(*SIGNED, "own_hash")
+        .unique()
+        .join(counts, on=own)
+        .select(*SIGNED, pl.col("own_hash").alias(REACHED[0]), *REACHED[1:])
+    )
 
 
 def senders(subject: pl.DataFrame, windows: list[int]) -> pl.DataFrame:
@@ -337,6 +397,13 @@ def of_all_or_each(days: int) -> pl.Expr:
 
 def of_days(rows: pl.DataFrame, days: pl.DataFrame) -> pl.DataFrame:
     return rows.join(days, on=["operator_id", "period_date"], how="semi")
+
+
+def first_of(values: Iterable[tuple[Preset, pl.Expr]], kind: type[pl.DataType]) -> pl.Expr:
+    """The value of the first preset that is reached for certain; null where none is."""
+    return pl.coalesce(
+        *(pl.when(preset.certain()).then(value) for preset, value in values), pl.lit(None, kind)
+    )
 
 
 def any_of(conditions: Iterable[pl.Expr]) -> pl.Expr:

@@ -13,15 +13,16 @@ import polars as pl
 from jobs.core.contracts import contract, polars_schema, reference
 from jobs.core.merge import merged
 from jobs.engine.finished import Finished, finish_rows, finished, is_of, module_of
-from jobs.engine.table_files import DataFile, NewFile, read_files, write_files
 from jobs.engine.record import Periods
+from jobs.engine.table_files import DataFile, NewFile, read_files, write_files
 from jobs.engine.tasks import Left, leave, leave_buckets, take
-from jobs.gold import bulk, bypass, campaign_daily, counting
+from jobs.gold import bulk, bulk_daily, bypass, campaign_daily, counting
 from jobs.gold.similarity import SIGNED
 
 MESSAGE = "silver.message"
 CAMPAIGN = "gold.campaign_daily"
 BYPASS = "gold.bypass_indicator_daily"
+BULK = "gold.bulk_daily"
 SIGNATURES, CONTACTS, TEXTS = "signatures", "contacts", "texts"
 OF_TEXTS = ["operator_id", "channel_code"]
 
@@ -129,11 +130,14 @@ def count(
     """The parts of gold's daily tables that some messages make."""
     message = read_files(MESSAGE, files, counting.READ)
     proof = taken_for(proved, message, SIGNED)
-    if proof is not None:
-        message = bulk.filled(message, proof)
+    if proof is None:
+        proof = bulk.no_evidence()
+    bases = leave(bulk_daily.partial(message, proof), BULK, staging) if BULK in tables else []
+    message = bulk.filled(message, proof)
     known = taken_for(behaviours, message, [*bypass.NUMBER, "sender_hash"])
-    parts = partials(message, tables, operator, known)
-    return [left for table, part in parts for left in leave(part, table, staging)]
+    others = [table for table in tables if table != BULK]
+    parts = partials(message, others, operator, known)
+    return bases + [left for table, part in parts for left in leave(part, table, staging)]
 
 
 def partials(

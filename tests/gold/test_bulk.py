@@ -20,7 +20,7 @@ from jobs.core.contracts import conform, polars_schema, reference, rows_frame
 from jobs.core.errors import ObservatoryError
 from jobs.core.merge import merged
 from jobs.engine.lake import Lake
-from jobs.gold import bulk, campaign_daily
+from jobs.gold import bulk, bulk_daily, campaign_daily
 from jobs.gold.similarity import SIGNED, WHOSE, Thresholds, company, united
 from jobs.protect import signatures
 from jobs.settings import config
@@ -154,7 +154,12 @@ def filled(
     text = merged(of_parts, bulk.TEXT_KEY, bulk.TEXT_RULES)
     days = message.select("operator_id", "period_date").unique()
     proof = bulk.evidence(text, campaign, reference("ref.campaign_parameter"), presets(), days)
-    return pl.concat(bulk.filled(message[part::parts], proof) for part in range(parts))
+    made = pl.concat(bulk.filled(message[part::parts], proof) for part in range(parts))
+    bases = bulk_daily.partial(message, proof)
+    for value in (True, False, None):
+        of_value = bases.filter(pl.col("is_bulk").eq_missing(value))
+        assert of_value["message_row_count"].sum() == made["is_bulk"].eq_missing(value).sum(), value
+    return made
 
 
 def test_bulk_is_proved_disproved_or_left_open() -> None:
@@ -371,8 +376,8 @@ def test_messages_are_counted_by_recipients_that_differ(people: int, wanted: boo
 
 # What little traffic reaches: 4 in a day anywhere, and 7 in three days in Singapore.
 FEW = [
-    bulk.Preset(4, 1, None, None, dt.date(1990, 1, 1), None),
-    bulk.Preset(7, 3, ("sgp",), ("SMS", "EMAIL"), dt.date(1990, 1, 1), None),
+    bulk.Preset("FOUR", 4, 1, None, None, dt.date(1990, 1, 1), None),
+    bulk.Preset("SEVEN", 7, 3, ("sgp",), ("SMS", "EMAIL"), dt.date(1990, 1, 1), None),
 ]
 
 
@@ -625,4 +630,8 @@ def test_a_late_line_makes_a_message_of_20_days_later_bulk(
     assert counted(last - dt.timedelta(days=1)) == (95, 0, 95)
     assert again.changed[campaigns.TABLE] == {"lion": {FIRST.isoformat()}}
     assert last.isoformat() in again.changed["gold.spam_volume_daily"]["lion"]
+    # Why is on record: the month's copies, of which Singapore's law allows 1,000.
+    bases = Lake(observatory.lake.root).read("gold.bulk_daily").filter(pl.col("period_date") == last)
+    (basis,) = bases.select("basis_code", "preset_code", "bulk_copy_count", "message_row_count").rows()
+    assert basis == ("copies", "SG_SCA_MONTH", 1_045, 95)
     assert not any(run_again(observatory).changed.values())

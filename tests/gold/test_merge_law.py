@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from jobs.core.contracts import conform, contract, reference, rows_frame, tables
 from jobs.core.merge import merged
-from jobs.gold import bypass, campaign_daily
+from jobs.gold import bulk, bypass, campaign_daily
 from jobs.gold.counting import READ, marked
 
 Frames = dict[str, pl.DataFrame]
@@ -132,6 +132,25 @@ def few(table: str) -> pl.DataFrame:
     return frame.with_columns(value.cast(frame.schema[name]).alias(name))
 
 
+# What is bulk by the copies of the first day, on both days by those of a month.
+CAMPAIGNS = rows_frame(
+    [
+        {
+            "operator_id": "a",
+            "period_date": DAYS[0],
+            "channel_code": channel,
+            "campaign_hash": NUMBERS[0],
+            "signature_kind_code": kind,
+            "signature_hashes": NUMBERS[:2],
+            "copy_count": 1500,
+            "distinct_recipient_count": 1500,
+        }
+        for channel, kind in (("EMAIL", "fuzzy"), ("SMS", "text"))
+    ],
+    "gold.campaign_daily",
+)
+
+
 @cache
 def inputs(table: str) -> Frames:
     made = {
@@ -139,6 +158,8 @@ def inputs(table: str) -> Frames:
         "operator": OPERATORS,
         "campaign_parameter": few("ref.campaign_parameter"),
         "bypass_parameter": few("ref.bypass_parameter"),
+        "bulk_preset": reference("ref.bulk_preset"),
+        "campaign_daily": CAMPAIGNS,
     }
     return {name: made[name] for each in contract(table).reads if (name := each.split(".")[1]) != "message"}
 
@@ -159,8 +180,17 @@ def behaviour(parts: list[pl.DataFrame], frames: Frames) -> Frames:
     return frames | {"behaviour": bypass.numbers_behaviour(counted, frames["bypass_parameter"])}
 
 
+def proof(parts: list[pl.DataFrame], frames: Frames) -> Frames:
+    text = merged(pl.concat([bulk.texts(part) for part in parts]), bulk.TEXT_KEY, bulk.TEXT_RULES)
+    presets = bulk.presets(frames["bulk_preset"], frames["operator"])
+    days = pl.concat(parts).select("operator_id", "period_date").unique()
+    parameter = frames["campaign_parameter"]
+    return {"proof": bulk.evidence(text, frames["campaign_daily"], parameter, presets, days)}
+
+
 # What some tables need to have of all messages before they count each part.
 FIRST: dict[str, Callable[[list[pl.DataFrame], Frames], Frames]] = {
+    "gold.bulk_daily": proof,
     "gold.campaign_daily": member,
     "gold.bypass_indicator_daily": behaviour,
 }

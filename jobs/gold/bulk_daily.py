@@ -1,0 +1,47 @@
+"""gold.bulk_daily: what the bulk of each day's messages stands on, and what proves it."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from jobs.core.merge import merged
+from jobs.gold import bulk
+from jobs.gold.similarity import WHOSE
+
+# The group of what no copies prove.
+NO_GROUP = "_T"
+
+
+def partial(message: pl.DataFrame, proof: pl.DataFrame) -> pl.DataFrame:
+    """message: before bulk.filled(). proof: bulk.evidence() of its days."""
+    told = bulk.explained(message.select(COLUMNS), proof)
+    is_proved = pl.col("basis_code") == "copies"
+    # A text that the operator told of may also be proved.
+    found = {name: pl.when(is_proved).then(name) for name in bulk.REACHED}
+    group = found["group_hash"].fill_null(NO_GROUP)
+    return (
+        told.with_columns(**found | {"group_hash": group})
+        .group_by(*WHOSE, "basis_code", "group_hash")
+        .agg(
+            pl.col("is_bulk", *bulk.REACHED[1:]).drop_nulls().first(),
+            message_row_count=pl.len().cast(pl.Int64),
+        )
+    )
+
+
+# The columns of silver.message that partial() reads.
+COLUMNS = [*bulk.TEXT_COLUMNS, "signature_kind_code", "is_bulk"]
+
+
+def transform(
+    message: pl.DataFrame,
+    campaign_daily: pl.DataFrame,
+    campaign_parameter: pl.DataFrame,
+    bulk_preset: pl.DataFrame,
+    operator: pl.DataFrame,
+) -> pl.DataFrame:
+    """Of messages of whole days, with the campaigns of these and of the 29 before."""
+    days = message.select("operator_id", "period_date").unique()
+    text = merged(bulk.texts(message), bulk.TEXT_KEY, bulk.TEXT_RULES)
+    presets = bulk.presets(bulk_preset, operator)
+    return partial(message, bulk.evidence(text, campaign_daily, campaign_parameter, presets, days))
