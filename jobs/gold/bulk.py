@@ -31,7 +31,7 @@ parts of the messages, cut anywhere:
     proof   = evidence(text, campaign_daily, campaign_parameter, presets, days)
     message = filled(message, proof)                        for each part of the days
 
-gold.bulk_daily counts what explained() says of each message, so that why it is bulk is on record.
+gold.bulk_daily counts messages by what is_bulk stands on, so that why one is bulk is on record.
 
 days_of_texts() says how many days before. texts() reads the columns TEXT_COLUMNS only, evidence() of
 gold.campaign_daily CAMPAIGN_COLUMNS. evidence() may be called for each operator, or each operator and
@@ -243,23 +243,6 @@ def no_evidence() -> pl.DataFrame:
 def filled(message: pl.DataFrame, evidence: pl.DataFrame) -> pl.DataFrame:
     """The messages with is_bulk as the evidence proves it, where the operator did not set it."""
     return beside(message, evidence).with_columns(is_bulk=BULK).select(message.columns)
-
-
-def explained(message: pl.DataFrame, evidence: pl.DataFrame) -> pl.DataFrame:
-    """The same with what it stands on: basis_code, and REACHED where copies prove it."""
-    told = pl.when("is_bulk").then(pl.lit("told_bulk")).otherwise(pl.lit("told_not_bulk"))
-    basis = (
-        pl.when(pl.col("is_bulk").is_not_null())
-        .then(told)
-        .when("proved")
-        .then(pl.lit("copies"))
-        .when("is_found")
-        .then(pl.lit("alike"))
-        .when(IS_LOOKED_UP & pl.col("disproved").is_not_null())
-        .then(pl.lit("texts"))
-        .otherwise(pl.lit("unknown"))
-    )
-    return beside(message, evidence, REACHED).with_columns(is_bulk=BULK, basis_code=basis)
 
 
 def beside(message: pl.DataFrame, evidence: pl.DataFrame, more: Iterable[str] = ()) -> pl.DataFrame:

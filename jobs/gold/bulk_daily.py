@@ -14,7 +14,9 @@ NO_GROUP = "_T"
 
 def partial(message: pl.DataFrame, proof: pl.DataFrame) -> pl.DataFrame:
     """message: before bulk.filled(). proof: bulk.evidence() of its days."""
-    told = bulk.explained(message.select(COLUMNS), proof)
+    told = bulk.beside(message.select(COLUMNS), proof, bulk.REACHED).with_columns(
+        is_bulk=bulk.BULK, basis_code=basis()
+    )
     is_proved = pl.col("basis_code") == "copies"
     # A text that the operator told of may also be proved.
     found = {name: pl.when(is_proved).then(name) for name in bulk.REACHED}
@@ -26,6 +28,22 @@ def partial(message: pl.DataFrame, proof: pl.DataFrame) -> pl.DataFrame:
             pl.col("is_bulk", *bulk.REACHED[1:]).drop_nulls().first(),
             message_row_count=pl.len().cast(pl.Int64),
         )
+    )
+
+
+def basis() -> pl.Expr:
+    """What is_bulk of a message beside the evidence stands on: what the operator told comes first."""
+    told = pl.when("is_bulk").then(pl.lit("told_bulk")).otherwise(pl.lit("told_not_bulk"))
+    return (
+        pl.when(pl.col("is_bulk").is_not_null())
+        .then(told)
+        .when("proved")
+        .then(pl.lit("copies"))
+        .when("is_found")
+        .then(pl.lit("alike"))
+        .when(bulk.IS_LOOKED_UP & pl.col("disproved").is_not_null())
+        .then(pl.lit("texts"))
+        .otherwise(pl.lit("unknown"))
     )
 
 
