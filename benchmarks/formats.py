@@ -47,7 +47,9 @@ from jobs.ingest.manifest import landing
 from jobs.ingest.pull import pull
 from jobs.ingest.reading import read_range
 from jobs.settings import config
-from jobs.stages.bronze_stage import Ingest, ingest, landed, ranges_of
+from jobs.stages.batches import Ingest, landed
+from jobs.stages.bronze_stage import ingest
+from jobs.stages.ranges import ranges_of
 from sample_data.generate import generate
 from sample_data.generator.profiles import OPERATORS
 from sample_data.generator.texts import HAM_SMS, SPAM_SMS

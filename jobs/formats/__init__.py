@@ -89,6 +89,14 @@ PARSED: dict[str, Any] = {"offset": pl.Int64, "line_code": pl.String, "reason_co
 
 TIMESTAMP = pl.Datetime("us", "UTC")
 
+# Where the line of a row stands: the columns with which every bronze table begins.
+PLACE: dict[str, Any] = {
+    "operator_id": pl.String,
+    "source_id": pl.String,
+    "stream_id": pl.String,
+    "offset": pl.Int64,
+}
+
 # Of several outcomes the first in this list stands for all: a message's recipients, an alias's addresses.
 PRECEDENCE = [
     "delivered",
@@ -162,10 +170,7 @@ OF_CALLS = ("display_name", "user_agent", "verstat", "attestation", "origid", "t
 
 # One row per verdict of a filter on a message: what verdicts() gives.
 VERDICT: dict[str, Any] = {
-    "operator_id": pl.String,
-    "source_id": pl.String,
-    "stream_id": pl.String,
-    "offset": pl.Int64,
+    **PLACE,
     "format_code": pl.String,
     "engine_code": pl.String,  # rspamd
     "verdict_at": TIMESTAMP,
@@ -188,10 +193,7 @@ VERDICT: dict[str, Any] = {
 
 # One row per complaint about a message: what complaints() gives.
 COMPLAINT: dict[str, Any] = {
-    "operator_id": pl.String,
-    "source_id": pl.String,
-    "stream_id": pl.String,
-    "offset": pl.Int64,
+    **PLACE,
     "format_code": pl.String,
     "channel_code": pl.String,  # EMAIL, SMS
     "feedback_type_code": pl.String,  # abuse, fraud, virus, auth-failure, ..., sms-7726
@@ -214,10 +216,7 @@ COMPLAINT: dict[str, Any] = {
 
 # One row per fact that the operator knows beside its logs: what facts() gives.
 FACT: dict[str, Any] = {
-    "operator_id": pl.String,
-    "source_id": pl.String,
-    "stream_id": pl.String,
-    "offset": pl.Int64,
+    **PLACE,
     "first_at": TIMESTAMP,  # start of the UTC day that it is about
     "queue_id": pl.String,
     "message_id": pl.String,
@@ -233,10 +232,7 @@ OVERRIDES = pl.List(pl.Struct({"type": pl.String, "comment": pl.String}))
 # One row per record of a DMARC aggregate report: what authentication_reports() gives. Words are as
 # reported, in lower case.
 AUTHENTICATION_REPORT: dict[str, Any] = {
-    "operator_id": pl.String,
-    "source_id": pl.String,
-    "stream_id": pl.String,
-    "offset": pl.Int64,
+    **PLACE,
     "report_org": pl.String,  # who reports
     "report_email": pl.String,
     "report_id": pl.String,  # unique with report_org

@@ -21,7 +21,7 @@ from typing import Any
 
 import polars as pl
 
-from jobs.formats import TIMESTAMP, Source
+from jobs.formats import PLACE, TIMESTAMP, Source
 from jobs.formats.fields import line_code, none_if_empty
 from jobs.formats.format import Format
 from jobs.formats.verdicts import (
@@ -62,10 +62,7 @@ _VERDICT: dict[str, Any] = {
 }
 # bronze.amavis: one row per verdict line, and per piece of a line that was broken.
 BRONZE: dict[str, Any] = {
-    "operator_id": pl.String,
-    "source_id": pl.String,
-    "stream_id": pl.String,
-    "offset": pl.Int64,
+    **PLACE,
     "assembly_key": pl.String,
     "first_at": TIMESTAMP,
     "event_code": pl.String,  # verdict; begin, a verdict's first piece; rest, a piece of some line

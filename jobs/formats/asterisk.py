@@ -35,8 +35,9 @@ from typing import Any
 
 import polars as pl
 
-from jobs.formats import PARSED, TIMESTAMP, TRANSMISSION, Source
-from jobs.formats.fields import none_if_empty, utc
+from jobs.formats import PARSED, PLACE, TIMESTAMP, TRANSMISSION, Source
+from jobs.formats.asterisk_columns import DISPOSITION, SECONDS, read_rows, under_names
+from jobs.formats.fields import none_if_empty, of_records, utc
 from jobs.formats.format import Format
 from jobs.formats.sip import epoch, find_sides, microseconds, party, shown_name
 
@@ -47,10 +48,7 @@ OPTIONS = ("columns", "rejected_pattern", "usegmtime")
 
 # bronze.asterisk: one row per leg.
 BRONZE: dict[str, Any] = {
-    "operator_id": pl.String,
-    "source_id": pl.String,
-    "stream_id": pl.String,
-    "offset": pl.Int64,
+    **PLACE,
     "assembly_key": pl.String,
     "first_at": TIMESTAMP,  # start
     "event_code": pl.String,  # answered, unanswered, or rejected: the dialplan says so
@@ -71,34 +69,11 @@ BRONZE: dict[str, Any] = {
     "user_field": pl.String,
     "talk_us": pl.Int64,  # billsec
 }
-_PLACE = ["operator_id", "source_id", "stream_id", "offset"]
-_TYPED = [name for name in BRONZE if name not in (*_PLACE, "assembly_key")]
-
-_FIXED = ["accountcode", "src", "dst", "dcontext", "clid", "channel", "dstchannel", "lastapp", "lastdata"]
-_FIXED += ["start", "answer", "end", "duration", "billsec", "disposition", "amaflags"]
-_LINKED = ["peeraccount", "linkedid", "sequence"]
-_CUSTOM = [
-    "clid",
-    "src",
-    "dst",
-    "dcontext",
-    "channel",
-    "dstchannel",
-    "lastapp",
-    "lastdata",
-    "start",
-    "answer",
-]
-_CUSTOM += ["end", "duration", "billsec", "disposition", "amaflags", "accountcode", "uniqueid", "userfield"]
-_NEEDED = {"src", "dst", "start", "disposition"}
-_MOST = len(_FIXED) + 5
+_TYPED = [name for name in BRONZE if name not in (*PLACE, "assembly_key")]
 # RFC 4180. Only such lines are given to the CSV reader, so none can swallow the next or make it fail.
 _CSV = r'^(?:"(?:[^"\r\n]|"")*"|[^",\r\n]*)(?:,(?:"(?:[^"\r\n]|"")*"|[^",\r\n]*))*$'
 # Durations, disposition and flags, which every order of this format has side by side.
 _ROW = r',"?[\d.]+"?,"?[\d.]+"?,"?[A-Z][A-Z ]+"?,"?[A-Z_]+"?(?:,|\r?$)'
-_SECONDS = r"^\d{1,9}(?:\.\d+)?$"
-_DISPOSITION = r"^[A-Z][A-Z ]*$"
-_UNIQUE = r"^(?:[\w.-]+-)?\d{9,10}\.\d+$"
 # Extensions that a dialplan enters by itself.
 _OWN_EXTENSIONS = ["s", "h", "i", "t", "T", "o", "a", "e", ""]
 _IP_CHANNEL = r"^(?:SIP|PJSIP|IAX2|IAX|H323|OOH323|Skinny|Motif|WebSocket)/"
@@ -133,8 +108,8 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
     line = pl.col("line").fill_null("").str.strip_chars_end("\r\n")
     given = lines.select("offset", _line=line).collect()
     is_csv = given["_line"].str.contains(_CSV) & (given["_line"].str.strip_chars() != "")
-    values = _read(given["_line"].filter(is_csv))
-    frame = pl.concat([given.filter(is_csv), _placed(values, told)], how="horizontal")
+    values = read_rows(given["_line"].filter(is_csv))
+    frame = pl.concat([given.filter(is_csv), under_names(values, told)], how="horizontal")
     # One step after the other: what a step reads several times is worked out once.
     frame = frame.with_columns(**_sides()).with_columns(**find_sides("_caller", "_called"))
     frame = frame.with_columns(**_fields(source))
@@ -142,7 +117,7 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
     frame = frame.with_columns(event_code=_event_code(pattern))
     frame = pl.concat([frame, given.filter(~is_csv)], how="diagonal_relaxed").sort("offset")
     is_shaped = pl.col("_is_shaped").fill_null(False)
-    is_complete = pl.col("disposition").str.contains(_DISPOSITION).fill_null(False) & pl.col(
+    is_complete = pl.col("disposition").str.contains(DISPOSITION).fill_null(False) & pl.col(
         "_has_numbers"
     ).fill_null(False)
     has_time = pl.col("first_at").is_not_null()
@@ -169,10 +144,7 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
         .with_columns(reason_code=pl.when(pl.col("line_code") == "quarantined").then(reason))
         .select(
             *PARSED,
-            *(
-                pl.when(pl.col("line_code") == "record").then(pl.col(name)).cast(BRONZE[name]).alias(name)
-                for name in _TYPED
-            ),
+            *of_records(_TYPED, BRONZE),
         )
     )
 
@@ -187,7 +159,7 @@ def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
         records = records.filter(pl.col("line_code") == "record").with_columns(
             assembly_key=pl.concat_str("source_id", pl.lit("|"), pl.coalesce("call_id", place))
         )
-    return records.select(*BRONZE).unique(subset=_PLACE, keep="any", maintain_order=True)
+    return records.select(*BRONZE).unique(subset=[*PLACE], keep="any", maintain_order=True)
 
 
 def transmissions(bronze: pl.LazyFrame) -> pl.LazyFrame:
@@ -253,81 +225,6 @@ def transmissions(bronze: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def _read(lines: pl.Series) -> pl.DataFrame:
-    """The values of lines that are RFC 4180, as columns 0 to _MOST; the last tells of too many."""
-    schema = {str(place): pl.String for place in range(_MOST + 1)}
-    if lines.is_empty():
-        return pl.DataFrame(schema=schema)
-    values = pl.read_csv(
-        (lines.str.join("\n")[0] + "\n").encode(),
-        has_header=False,
-        schema=schema,
-        infer_schema=False,
-        missing_columns="insert",
-        truncate_ragged_lines=True,
-    )
-    if len(values) != len(lines):
-        raise AssertionError(f"{len(lines)} lines were read as {len(values)} rows of CSV")
-    return values
-
-
-def _placed(values: pl.DataFrame, told: list[str] | None) -> pl.DataFrame:
-    """Each row's values under their names, as `_name`, and `_is_shaped`: it can have so many."""
-    # An empty value without quotes is null, but only times can be that.
-    count = pl.max_horizontal(
-        pl.when(pl.col(name).is_not_null()).then(place + 1) for place, name in enumerate(values.columns)
-    )
-    values = values.with_columns(_count=count.fill_null(0).cast(pl.Int64))
-    if told is not None:
-        places = {name: pl.col(str(place)) for place, name in enumerate(told[: _MOST + 1])}
-        is_shaped = (pl.col("_count") == len(told)) & pl.lit(set(told) >= _NEEDED)
-    else:
-        extra = [pl.col(str(len(_FIXED) + place)) for place in range(5)]
-        surplus = pl.col("_count") - len(_FIXED)
-        is_linked = surplus >= len(_LINKED)
-        values = values.with_columns(
-            _is_linked=is_linked, _own=surplus - pl.when(is_linked).then(len(_LINKED)).otherwise(0)
-        )
-        # With one of the two settings, it is the value that tells which.
-        is_unique = (pl.col("_own") == 2) | extra[0].str.contains(_UNIQUE).fill_null(False)
-        userfield = pl.when(pl.col("_own") == 2).then(extra[1]).when(~is_unique).then(extra[0])
-        linkedid = pl.coalesce(
-            *(pl.when(pl.col("_own") == own).then(extra[own + _LINKED.index("linkedid")]) for own in range(3))
-        )
-        fixed = {name: pl.col(str(place)) for place, name in enumerate(_FIXED)} | {
-            "uniqueid": pl.when((pl.col("_own") > 0) & is_unique).then(extra[0]),
-            "userfield": pl.when(pl.col("_own") > 0).then(userfield),
-            "linkedid": pl.when("_is_linked").then(linkedid),
-        }
-        own = {name: pl.col(str(place)) for place, name in enumerate(_CUSTOM)}
-        values = values.with_columns(_is_custom=_is_custom())
-        places = {
-            name: pl.when("_is_custom").then(own.get(name)).otherwise(column)
-            for name, column in fixed.items()
-        }
-        least = pl.when("_is_custom").then(len(_CUSTOM) - 3).otherwise(len(_FIXED))
-        is_shaped = pl.col("_count").is_between(least, _MOST)
-    missing = {name: pl.lit(None, dtype=pl.String) for name in [*_FIXED, "uniqueid", "userfield", "linkedid"]}
-    return values.select(
-        *(expression.alias(f"_{name}") for name, expression in (missing | places).items()),
-        _is_shaped=is_shaped,
-    )
-
-
-def _is_custom() -> pl.Expr:
-    """Whether a row has the order of cdr_custom.conf.sample: a duration where cdr_csv has the end."""
-    duration, billed, disposition = (
-        pl.col(str(_CUSTOM.index(name))) for name in ("duration", "billsec", "disposition")
-    )
-    is_row = (
-        duration.str.contains(_SECONDS)
-        & billed.str.contains(_SECONDS)
-        & disposition.str.contains(_DISPOSITION)
-    )
-    is_head = (pl.col("0") == "clid") & (disposition == "disposition")
-    return (is_row | is_head).fill_null(False)
-
-
 def _sides() -> dict[str, pl.Expr]:
     shown = pl.col("_clid").str.extract(r"<([^<>]*)>$")
     return {
@@ -368,8 +265,8 @@ def _fields(source: Source) -> dict[str, pl.Expr]:
         "user_field": none_if_empty(pl.col("_userfield")),
         "talk_us": microseconds(billed),
         # cdr_custom may leave out the durations.
-        "_has_numbers": billed.str.contains(_SECONDS).fill_null(True)
-        & pl.col("_duration").str.contains(_SECONDS).fill_null(True),
+        "_has_numbers": billed.str.contains(SECONDS).fill_null(True)
+        & pl.col("_duration").str.contains(SECONDS).fill_null(True),
     }
 
 

@@ -19,9 +19,10 @@ from typing import Any
 
 import polars as pl
 
-from jobs.formats import LINES, TIMESTAMP, Source
+from jobs.formats import LINES, PLACE, TIMESTAMP, Source
 from jobs.formats.delimited_fold import transmissions as transmissions
-from jobs.formats.delimited_profile import KINDS, Profile, embedded, profile_of, shipped
+from jobs.formats.delimited_profile import KINDS, Profile
+from jobs.formats.delimited_profile_files import embedded, profile_of, shipped
 from jobs.formats.delimited_read import NO_RULE, QUARANTINED, decided, entry, ignored, key, raw, rule, target
 from jobs.formats.delimited_split import split
 from jobs.formats.format import Format
@@ -32,10 +33,7 @@ LOOKBACK_DAYS = 4
 
 # bronze.delimited: one row per line that tells of a message, a part of one, or a try.
 BRONZE: dict[str, Any] = {
-    "operator_id": pl.String,
-    "source_id": pl.String,
-    "stream_id": pl.String,
-    "offset": pl.Int64,
+    **PLACE,
     "assembly_key": pl.String,
     "first_at": TIMESTAMP,
     "last_at": TIMESTAMP,
@@ -67,8 +65,7 @@ BRONZE: dict[str, Any] = {
     "reply_code": pl.String,
     "reply_text": pl.String,
 }
-_PLACE = ["operator_id", "source_id", "stream_id", "offset"]
-_TYPED = [name for name in BRONZE if name not in (*_PLACE, "assembly_key")]
+_TYPED = [name for name in BRONZE if name not in (*PLACE, "assembly_key")]
 # What the profile decides, beside its targets.
 _DECIDED = ["stage_code", "outcome_code", "grain_code", "is_part"]
 
@@ -208,7 +205,7 @@ def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
         records = records.filter(pl.col("line_code") == "record").with_columns(
             assembly_key=pl.coalesce(same, place)
         )
-    return records.select(*BRONZE).unique(subset=_PLACE, keep="any", maintain_order=True)
+    return records.select(*BRONZE).unique(subset=[*PLACE], keep="any", maintain_order=True)
 
 
 FORMAT = Format(

@@ -23,6 +23,7 @@ from jobs.formats import (
     AUTHENTICATION_REPORT,
     DKIM_RESULTS,
     OVERRIDES,
+    PLACE,
     SPF_RESULTS,
     TIMESTAMP,
     Document,
@@ -31,7 +32,6 @@ from jobs.formats import (
 from jobs.formats.dmarc_xml import Unreadable, rows_of
 from jobs.formats.documents import (
     GZIP,
-    PLACE,
     ZIP,
     Budget,
     Content,
@@ -197,7 +197,7 @@ def _might_be_xml(data: bytes) -> bool:
 
 def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
     """Bronze rows, each record of each report once; see the module for which of several reports stays."""
-    rank = pl.struct(-pl.col("report_record_count"), "report_digest", *PLACE[1:])
+    rank = pl.struct(-pl.col("report_record_count"), "report_digest", *list(PLACE)[1:])
     report = ["operator_id", "assembly_key"]
     return (
         records.select(*BRONZE)

@@ -20,10 +20,9 @@ from typing import Any
 
 import polars as pl
 
-from jobs.formats import Document, Source
+from jobs.formats import PLACE, Document, Source
 from jobs.protect.numbering import e164
 
-PLACE = ["operator_id", "source_id", "stream_id", "offset"]
 GZIP, ZIP = b"\x1f\x8b", b"PK\x03\x04"
 KEPT_OF_TEXT = 200
 # zipfile reports damage in all of these ways.
@@ -233,6 +232,6 @@ def each_once(records: pl.LazyFrame, columns: Iterable[str]) -> pl.LazyFrame:
     """Bronze rows; of several with one key the first by place stays, whichever piece they came in."""
     return (
         records.select(*columns)
-        .sort(PLACE)
+        .sort(*PLACE)
         .unique(subset=["operator_id", "assembly_key"], keep="first", maintain_order=True)
     )

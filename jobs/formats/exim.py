@@ -21,15 +21,16 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from jobs.formats import TIMESTAMP, Source
+from jobs.formats import PLACE, TIMESTAMP, Source
 from jobs.formats import exim_lines as read
 from jobs.formats import exim_refusals as refused
-from jobs.formats.exim_events import BRONZE, LOOKBACK_DAYS, PLACE, assemble, verdicts
+from jobs.formats.exim_events import BRONZE, LOOKBACK_DAYS, assemble, verdicts
 from jobs.formats.exim_headers import OWNING, is_cut, read_envelopes, settle
 from jobs.formats.exim_times import ID, offset_from_ids
 from jobs.formats.exim_transmissions import transmissions
 from jobs.formats.format import Copies, Format
-from jobs.formats.syslog import COMPANIONS, split_envelope, to_utc
+from jobs.formats.syslog import COMPANIONS, split_envelope
+from jobs.formats.syslog_times import to_utc
 
 __all__ = [
     "BRONZE",

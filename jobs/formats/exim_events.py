@@ -13,20 +13,16 @@ from typing import Any
 
 import polars as pl
 
-from jobs.formats import TIMESTAMP, VERDICT
+from jobs.formats import PLACE, TIMESTAMP, VERDICT
 from jobs.formats.exim_headers import with_open
 from jobs.formats.exim_times import shift
 
 # Exim's default retry rule gives up after four days, bounces are frozen and dropped after seven.
 LOOKBACK_DAYS = 8
 
-PLACE = ["operator_id", "source_id", "stream_id", "offset"]
 # bronze.exim: one row per line that tells of a message, a refusal or a verdict.
 BRONZE: dict[str, Any] = {
-    "operator_id": pl.String,
-    "source_id": pl.String,
-    "stream_id": pl.String,
-    "offset": pl.Int64,
+    **PLACE,
     "assembly_key": pl.String,
     "first_at": TIMESTAMP,  # in the source's zone; see exim.py on ids
     "host": pl.String,  # from syslog, or the source's option `host`

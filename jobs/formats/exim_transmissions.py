@@ -16,11 +16,12 @@ from __future__ import annotations
 
 import polars as pl
 
-from jobs.formats import PRECEDENCE, TRANSMISSION
+from jobs.formats import PRECEDENCE
 from jobs.formats.exim_events import in_order
 from jobs.formats.exim_headers import MORE, is_cut, settle
 from jobs.formats.exim_sessions import OWNER, REFUSAL, is_later, of_sessions
 from jobs.formats.exim_times import shift
+from jobs.formats.fields import as_transmissions
 
 _TAGGED = "flagged as Spam but accepted"
 _OWN_ID = (
@@ -29,7 +30,6 @@ _OWN_ID = (
 )
 _LOOPBACK = r"\[(?:127\.0\.0\.1|::1)\]"
 _FILTER_TRANSPORT = r"(?i)spamcheck|spamassassin|amavis|clamav|dspam|bogofilter|scan"
-_FILTER_PORT = r"\]:(?!24$|25$)\d+$"
 
 
 def transmissions(bronze: pl.LazyFrame) -> pl.LazyFrame:
@@ -40,12 +40,7 @@ def transmissions(bronze: pl.LazyFrame) -> pl.LazyFrame:
         rows = pl.concat([rows.filter(~cut), settle(rows.filter(cut).lazy()).collect().select(rows.columns)])
     events = in_order(rows)
     parts = [_of_messages(events.filter(pl.col("queue_id").is_not_null())), of_sessions(events)]
-    whole = pl.concat([part for part in parts if part.height] or parts[:1], how="diagonal")
-    fixed = {"format_code": pl.lit("exim"), "channel_code": pl.lit("EMAIL")}
-    return whole.select(
-        fixed.get(name, pl.col(name) if name in whole.columns else pl.lit(None)).cast(kind).alias(name)
-        for name, kind in TRANSMISSION.items()
-    ).lazy()
+    return as_transmissions(parts, "exim", "EMAIL")
 
 
 def _of_messages(events: pl.DataFrame) -> pl.DataFrame:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import polars as pl
+
+from jobs.formats import TRANSMISSION
 
 
 def none_if_empty(text: pl.Expr, *also: str) -> pl.Expr:
@@ -22,6 +25,12 @@ def utc(clock: pl.Expr, time_zone: str) -> pl.Expr:
     return pl.coalesce(exact, skipped).dt.convert_time_zone("UTC")
 
 
+def of_records(names: Iterable[str], kinds: Mapping[str, Any]) -> list[pl.Expr]:
+    """Columns of parsed lines, null where a line is no record; by `line_code`, with these types."""
+    is_record = pl.col("line_code") == "record"
+    return [pl.when(is_record).then(pl.col(name)).cast(kinds[name]).alias(name) for name in names]
+
+
 def line_code(is_record: pl.Expr) -> pl.Expr:
     """What a line counts as: quarantined where it has a `reason_code`, else record or ignored."""
     return (
@@ -31,3 +40,13 @@ def line_code(is_record: pl.Expr) -> pl.Expr:
         .then(pl.lit("record"))
         .otherwise(pl.lit("ignored"))
     )
+
+
+def as_transmissions(parts: Sequence[pl.DataFrame], format_code: str, channel_code: str) -> pl.LazyFrame:
+    """The rows of all parts with the columns of TRANSMISSION, null where no part has one."""
+    whole = pl.concat([part for part in parts if part.height] or parts[:1], how="diagonal")
+    fixed = {"format_code": pl.lit(format_code), "channel_code": pl.lit(channel_code)}
+    return whole.select(
+        fixed.get(name, pl.col(name) if name in whole.columns else pl.lit(None)).cast(kind).alias(name)
+        for name, kind in TRANSMISSION.items()
+    ).lazy()

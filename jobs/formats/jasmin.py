@@ -35,7 +35,7 @@ from typing import Any
 
 import polars as pl
 
-from jobs.formats import TIMESTAMP, Source
+from jobs.formats import PLACE, TIMESTAMP, Source
 from jobs.formats.fields import none_if_empty, utc
 from jobs.formats.format import Copies, Format
 from jobs.formats.jasmin_join import UNSENT
@@ -49,10 +49,7 @@ LOOKBACK_DAYS = 4
 
 # bronze.jasmin: one row per line that tells of an SMS or a DLR; what was accepted is kept under two keys.
 BRONZE: dict[str, Any] = {
-    "operator_id": pl.String,
-    "source_id": pl.String,
-    "stream_id": pl.String,
-    "offset": pl.Int64,
+    **PLACE,
     "assembly_key": pl.String,
     "first_at": TIMESTAMP,
     "event": pl.String,  # SMS-MT, SMS-MO or DLR
@@ -70,8 +67,7 @@ BRONZE: dict[str, Any] = {
     "message_bytes": pl.Int64,
     "segment_count": pl.Int32,  # null for DLRs
 }
-_PLACE = ["operator_id", "source_id", "stream_id", "offset"]
-_TYPED = [name for name in BRONZE if name not in (*_PLACE, "assembly_key")]
+_TYPED = [name for name in BRONZE if name not in (*PLACE, "assembly_key")]
 
 # All that a failed try must know of what followed it.
 _FOLLOWED = ["first_at", "queue_message_id", "event_code"]
@@ -239,7 +235,7 @@ def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
             .select(*BRONZE)
         )
         records = pl.concat([keyed, followed])
-    return records.select(*BRONZE).unique(subset=[*_PLACE, "assembly_key"], keep="any", maintain_order=True)
+    return records.select(*BRONZE).unique(subset=[*PLACE, "assembly_key"], keep="any", maintain_order=True)
 
 
 def _content(logged: pl.Expr) -> pl.Expr:

@@ -27,6 +27,7 @@ from __future__ import annotations
 import polars as pl
 
 from jobs.formats import PARSED, TRANSMISSION, Source, passport, sip
+from jobs.formats.fields import of_records
 from jobs.formats.format import Copies, Format
 from jobs.formats.sip import BRONZE as BRONZE
 from jobs.formats.sip import COUNTED, LOOKBACK_DAYS, TYPED, assemble, epoch, microseconds, named
@@ -129,10 +130,7 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
         .with_columns(reason_code=pl.when(pl.col("line_code") == "quarantined").then(reason))
         .select(
             *PARSED,
-            *(
-                pl.when(pl.col("line_code") == "record").then(pl.col(name)).cast(BRONZE[name]).alias(name)
-                for name in TYPED
-            ),
+            *of_records(TYPED, BRONZE),
         )
     )
 

@@ -23,6 +23,7 @@ from __future__ import annotations
 import polars as pl
 
 from jobs.formats import PARSED, Source, passport, sip
+from jobs.formats.fields import of_records, utc
 from jobs.formats.format import Copies, Format
 from jobs.formats.sip import BRONZE as BRONZE
 from jobs.formats.sip import COUNTED, LOOKBACK_DAYS, TYPED, assemble, epoch, microseconds
@@ -139,10 +140,7 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
         .with_columns(reason_code=pl.when(pl.col("line_code") == "quarantined").then(reason))
         .select(
             *PARSED,
-            *(
-                pl.when(pl.col("line_code") == "record").then(pl.col(name)).cast(BRONZE[name]).alias(name)
-                for name in TYPED
-            ),
+            *of_records(TYPED, BRONZE),
         )
     )
 
@@ -154,12 +152,7 @@ def transmissions(bronze: pl.LazyFrame) -> pl.LazyFrame:
 
 def _clock(stamp: pl.Expr, time_zone: str) -> pl.Expr:
     """UTC of a local clock. An hour that the clock runs twice is the first; one that it skips is the next."""
-    clock = stamp.str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", strict=False)
-    exact = clock.dt.replace_time_zone(time_zone, ambiguous="earliest", non_existent="null")
-    skipped = clock.dt.offset_by("1h").dt.replace_time_zone(
-        time_zone, ambiguous="earliest", non_existent="null"
-    )
-    return pl.coalesce(exact, skipped).dt.convert_time_zone("UTC")
+    return utc(stamp.str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", strict=False), time_zone)
 
 
 FORMAT = Format(

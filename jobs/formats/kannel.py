@@ -19,8 +19,8 @@ from typing import Any
 import polars as pl
 
 from jobs.core.matching import by_distinct
-from jobs.formats import TIMESTAMP, Source
-from jobs.formats.fields import none_if_empty, utc
+from jobs.formats import PLACE, TIMESTAMP, Source
+from jobs.formats.fields import none_if_empty, of_records, utc
 from jobs.formats.format import Format
 from jobs.formats.kannel_format import OPTIONS, STAMP, SYSLOG, check_options, log_format, split_own
 from jobs.formats.kannel_join import transmissions as transmissions
@@ -33,10 +33,7 @@ LOOKBACK_DAYS = 4
 
 # bronze.kannel: one row per line that tells of an SMS or a DLR.
 BRONZE: dict[str, Any] = {
-    "operator_id": pl.String,
-    "source_id": pl.String,
-    "stream_id": pl.String,
-    "offset": pl.Int64,
+    **PLACE,
     "assembly_key": pl.String,
     "first_at": TIMESTAMP,
     "event": pl.String,  # the event words as logged
@@ -57,8 +54,7 @@ BRONZE: dict[str, Any] = {
     "part_number": pl.Int32,  # concatenation: which part this is, from 1
     "segment_count": pl.Int32,  # segments of this row on the air; null for DLRs
 }
-_PLACE = ["operator_id", "source_id", "stream_id", "offset"]
-_TYPED = [name for name in BRONZE if name not in (*_PLACE, "assembly_key")]
+_TYPED = [name for name in BRONZE if name not in (*PLACE, "assembly_key")]
 
 _STAMP = rf"^{SYSLOG}(?P<stamp>{STAMP}) "
 
@@ -171,10 +167,7 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
         pl.when(pl.col("line_code") == "quarantined")
         .then(pl.when(is_complete).then(pl.lit("bad_timestamp")).otherwise(reason))
         .alias("reason_code"),
-        *(
-            pl.when(pl.col("line_code") == "record").then(pl.col(name)).cast(BRONZE[name]).alias(name)
-            for name in _TYPED
-        ),
+        *of_records(_TYPED, BRONZE),
     )
 
 
@@ -258,7 +251,7 @@ def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
             .then(pl.concat_str(pl.lit("mo|"), "sender", pl.lit("|"), "recipient"))
             .otherwise(pl.lit("mt|") + pl.col("recipient"))
         )
-    return records.select(*BRONZE).unique(subset=_PLACE, keep="any", maintain_order=True)
+    return records.select(*BRONZE).unique(subset=[*PLACE], keep="any", maintain_order=True)
 
 
 def _field(struct: str, name: str) -> pl.Expr:

@@ -15,12 +15,11 @@ import datetime as dt
 
 import polars as pl
 
-from jobs.formats import COMPLAINT
+from jobs.formats import COMPLAINT, PLACE
 from jobs.formats.kannel_join import transmissions
 from jobs.protect.numbering import REPORT_SHORT_CODE, SHORTEST_NUMBER, without_trunk
 
 FEEDBACK_TYPE = "sms-7726"
-_PLACE = ["operator_id", "source_id", "stream_id", "offset"]
 # The service asks at once; who does not answer within the hour does not answer.
 PAIR_WITHIN = dt.timedelta(hours=1)
 
@@ -52,7 +51,7 @@ def complaints(
         .select(
             "operator_id", "source_id", "stream_id", "offset", "first_at", "sender", "inbound_link", "text"
         )
-        .sort("operator_id", "sender", "first_at", *_PLACE)
+        .sort("operator_id", "sender", "first_at", *PLACE)
         .with_columns(_number=text.str.extract(_ANSWER), _name=text.str.extract(_NAME))
         .with_columns(
             _leading=pl.when(pl.col("_number").is_null()).then(leading.field("1")),

@@ -24,7 +24,7 @@ from typing import Any
 import polars as pl
 
 from jobs.core.errors import ObservatoryError
-from jobs.formats import OF_CALLS, TIMESTAMP, TRANSMISSION, Source
+from jobs.formats import OF_CALLS, PLACE, TIMESTAMP, TRANSMISSION, Source
 from jobs.formats.fields import none_if_empty, utc
 from jobs.formats.format import Format
 from jobs.formats.kannel_format import STAMP, SYSLOG
@@ -37,10 +37,7 @@ OPTIONS = ("bearerbox",)
 
 # bronze.kannel_smsbox: one row per request line.
 BRONZE: dict[str, Any] = {
-    "operator_id": pl.String,
-    "source_id": pl.String,
-    "stream_id": pl.String,
-    "offset": pl.Int64,
+    **PLACE,
     "assembly_key": pl.String,
     "first_at": TIMESTAMP,
     "event": pl.String,  # the event words as logged
@@ -54,8 +51,7 @@ BRONZE: dict[str, Any] = {
     "message_bytes": pl.Int64,
     "reply_text": pl.String,
 }
-_PLACE = ["operator_id", "source_id", "stream_id", "offset"]
-_TYPED = [name for name in BRONZE if name not in (*_PLACE, "assembly_key")]
+_TYPED = [name for name in BRONZE if name not in (*PLACE, "assembly_key")]
 # How long after a request its SMS may reach bearerbox's log: it waits in queues while links are down.
 SUBMITTED_WITHIN = dt.timedelta(hours=1)
 
@@ -170,7 +166,7 @@ def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
         records = records.filter(pl.col("line_code") == "record").with_columns(
             assembly_key=pl.coalesce(pl.lit("mt|") + pl.col("recipient"), place)
         )
-    return records.select(*BRONZE).unique(subset=_PLACE, keep="any", maintain_order=True)
+    return records.select(*BRONZE).unique(subset=[*PLACE], keep="any", maintain_order=True)
 
 
 def transmissions(bronze: pl.LazyFrame) -> pl.LazyFrame:

@@ -26,7 +26,7 @@ from typing import Any
 
 import polars as pl
 
-from jobs.formats import TIMESTAMP, Source
+from jobs.formats import PLACE, TIMESTAMP, Source
 from jobs.formats.fields import line_code
 from jobs.formats.format import Format
 from jobs.formats.verdicts import (
@@ -35,6 +35,7 @@ from jobs.formats.verdicts import (
     as_verdicts,
     in_mail_log,
     one_row_per_line,
+    reason_of_event,
     share_of_lines,
     typed_columns,
 )
@@ -45,10 +46,7 @@ LOOKBACK_DAYS = 1
 
 # bronze.opendkim: one row per line that tells a result.
 BRONZE: dict[str, Any] = {
-    "operator_id": pl.String,
-    "source_id": pl.String,
-    "stream_id": pl.String,
-    "offset": pl.Int64,
+    **PLACE,
     "assembly_key": pl.String,
     "first_at": TIMESTAMP,
     "event_code": pl.String,  # dkim, spf or dmarc
@@ -121,12 +119,7 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
             .str.extract_groups(_DMARC_LINE)
         )
         .with_columns(**_fields())
-        .with_columns(
-            reason_code=pl.when(pl.col("event_code").is_not_null() & pl.col("first_at").is_null())
-            .then(pl.lit("bad_timestamp"))
-            .when(pl.col("event_code").is_null() & pl.col("_is_cut"))
-            .then(pl.lit("truncated"))
-        )
+        .with_columns(reason_code=reason_of_event("_is_cut"))
         .with_columns(line_code=line_code(pl.col("event_code").is_not_null()))
         .collect()
     )

@@ -31,7 +31,7 @@ from typing import Any
 
 import polars as pl
 
-from jobs.formats import TIMESTAMP, Source
+from jobs.formats import PLACE, TIMESTAMP, Source
 from jobs.formats.fields import none_if_empty
 from jobs.formats.format import Copies, Format
 from jobs.formats.verdicts import as_verdicts, share_of_lines, whole
@@ -52,10 +52,7 @@ _DKIM: dict[str, Any] = {"offset": pl.Int64, "domain": pl.String, "result": pl.I
 
 # bronze.opendmarc_history: one row per run of lines, a block or a part of one.
 BRONZE: dict[str, Any] = {
-    "operator_id": pl.String,
-    "source_id": pl.String,
-    "stream_id": pl.String,
-    "offset": pl.Int64,
+    **PLACE,
     "assembly_key": pl.String,
     "first_at": TIMESTAMP,  # received_at; where that line is not there, no later than the file can be
     "end_offset": pl.Int64,  # where the run ends, without the last line's return sign

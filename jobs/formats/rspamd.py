@@ -19,11 +19,12 @@ from typing import Any
 
 import polars as pl
 
-from jobs.formats import PARSED, TIMESTAMP, VERDICT, Source
-from jobs.formats.fields import none_if_empty, utc
+from jobs.formats import PARSED, PLACE, TIMESTAMP, VERDICT, Source
+from jobs.formats.fields import none_if_empty
 from jobs.formats.format import Copies, Format
+from jobs.formats.rspamd_times import ANY_STAMP, OWN_STAMP, SYSLOG_STAMP, own_time, time_of
 from jobs.formats.rspamd_verdict import FUZZY, fuzzy, is_spam, message_id
-from jobs.formats.syslog import LEVEL, LEVEL_IN_BRACKETS, YEAR_SLACK, halves
+from jobs.formats.syslog import halves
 from jobs.formats.verdicts import finite
 
 NAME = "rspamd"
@@ -32,10 +33,7 @@ LOOKBACK_DAYS = 1
 
 # bronze.rspamd: one row per verdict.
 BRONZE: dict[str, Any] = {
-    "operator_id": pl.String,
-    "source_id": pl.String,
-    "stream_id": pl.String,
-    "offset": pl.Int64,
+    **PLACE,
     "assembly_key": pl.String,
     "first_at": TIMESTAMP,
     "task_tag": pl.String,  # Rspamd's own name of the scan, unique among those in flight
@@ -56,24 +54,10 @@ BRONZE: dict[str, Any] = {
     "message_bytes": pl.Int64,
     "filter_us": pl.Int64,
 }
-_PLACE = ["operator_id", "source_id", "stream_id", "offset"]
-_TYPED = [name for name in BRONZE if name not in (*_PLACE, "assembly_key")]
+_TYPED = [name for name in BRONZE if name not in (*PLACE, "assembly_key")]
 
 _MARK = "rspamd_task_write_log: "
 _FORCED = ", forced: "
-_OWN_STAMP = r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)? #\d+\("
-# Behind a host, and what names facility and level (jobs/formats/syslog.py).
-_TAG = rf" (?:{LEVEL_IN_BRACKETS} )?\S+ (?:{LEVEL} )?rspamd(?:\[\d+\])?: "
-_SYSLOG_STAMP = (
-    rf"^(?:{LEVEL_IN_BRACKETS} ?)?(?:"
-    rf"(?P<month_stamp>[A-Z][a-z]{{2}} [ \d]\d \d\d:\d\d:\d\d){_TAG}"
-    rf"|(?P<iso_stamp>\d{{4}}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:?\d\d)){_TAG}"
-    r"|1 (?P<new_stamp>\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:?\d\d)) \S+ rspamd \S+ \S+ (?:-|\[.*?\]) )"
-)
-_ANY_STAMP = (
-    rf"^(?:{LEVEL_IN_BRACKETS} ?(?:1 )?)?"
-    r"(?:\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d)"
-)
 # Rspamd writes no blank inside a message-id (it puts '?'), so up to the scores the fields end at blanks
 # whatever brackets and commas they hold. The second pattern is for the rest, such as a quoted sender.
 _FRONT = (
@@ -126,8 +110,8 @@ _ADDRESS = r'(?:"(?:[^"\\]|\\.)*"|[^,"])+'
 def sniff(sample: bytes) -> float:
     """Share of the sample's stamped lines that Rspamd wrote; 0 where none did."""
     lines = pl.Series(sample.decode("utf-8", "replace").splitlines(), dtype=pl.String)
-    stamped = int(lines.str.contains(_ANY_STAMP).sum())
-    own = int((lines.str.contains(_OWN_STAMP) | lines.str.contains(_SYSLOG_STAMP)).sum())
+    stamped = int(lines.str.contains(ANY_STAMP).sum())
+    own = int((lines.str.contains(OWN_STAMP) | lines.str.contains(SYSLOG_STAMP)).sum())
     return own / max(stamped, 1)
 
 
@@ -152,7 +136,7 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
 def _plain(frame: pl.DataFrame, source: Source) -> tuple[pl.DataFrame, pl.Series]:
     """(rows of parse() of task lines whose fields can be cut without doubt, which of the lines these are)."""
     is_own = frame.select(
-        pl.col("line").str.contains(_OWN_STAMP) & pl.col("line").str.contains(_MARK, literal=True)
+        pl.col("line").str.contains(OWN_STAMP) & pl.col("line").str.contains(_MARK, literal=True)
     ).to_series()
     own = frame if is_own.all() else frame.filter(is_own)
     before, text = halves(own["line"], _MARK)
@@ -172,7 +156,7 @@ def _plain(frame: pl.DataFrame, source: Source) -> tuple[pl.DataFrame, pl.Series
             "_symbols": listed,
             "_names": names,
             "_ends": names.list.len() - 1,
-            "_at": own.select(_own_time(pl.col("line"), source)).to_series(),
+            "_at": own.select(own_time(pl.col("line"), source)).to_series(),
         }
     )
     symbols, rest_text = pl.col("_symbols"), pl.col("_rest")
@@ -213,15 +197,15 @@ def _plain(frame: pl.DataFrame, source: Source) -> tuple[pl.DataFrame, pl.Series
 def _of_any_form(frame: pl.DataFrame, source: Source) -> pl.DataFrame:
     """The rows of parse() of any lines."""
     line = pl.col("line")
-    by_syslog = line.str.contains(_SYSLOG_STAMP)
-    own = line.str.contains(_OWN_STAMP)
+    by_syslog = line.str.contains(SYSLOG_STAMP)
+    own = line.str.contains(OWN_STAMP)
     # Expressions on null cost next to nothing, so everything below runs on task lines only.
     task = pl.when(line.str.contains(_MARK, literal=True) & (own | by_syslog)).then(line)
     cut = (
         frame.lazy()
         .select("offset", _line=line, _task=task, _own=own, _syslog=by_syslog)
         .with_columns(
-            _at=_time(source),
+            _at=time_of(source),
             _cut=pl.col("_task").str.splitn(_MARK, 2).struct.field("field_1").str.splitn("]), len: ", 2),
         )
         .with_columns(
@@ -248,7 +232,7 @@ def _of_any_form(frame: pl.DataFrame, source: Source) -> pl.DataFrame:
         .then(None)
         .when(pl.col("_task").is_not_null() & pl.col("action").is_null())
         .then(pl.lit("bad_field"))
-        .when(pl.col("_task").is_null() & pl.col("_line").str.contains(_ANY_STAMP))
+        .when(pl.col("_task").is_null() & pl.col("_line").str.contains(ANY_STAMP))
         .then(pl.lit("unknown_shape"))
         .otherwise(pl.lit("bad_timestamp"))
     )
@@ -282,7 +266,7 @@ def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
         rows = records.filter(pl.col("line_code") == "record").with_columns(assembly_key=key.fill_null(""))
     else:
         rows = records
-    return rows.select(*BRONZE).unique(subset=_PLACE, keep="any", maintain_order=True)
+    return rows.select(*BRONZE).unique(subset=[*PLACE], keep="any", maintain_order=True)
 
 
 def verdicts(bronze: pl.LazyFrame) -> pl.LazyFrame:
@@ -378,38 +362,6 @@ def _names(symbols: pl.Expr) -> pl.Expr:
 
 def _count(text: pl.Expr, part: str) -> pl.Expr:
     return text.str.count_matches(part, literal=True)
-
-
-def _time(source: Source) -> pl.Expr:
-    """UTC time of a task line, by whichever stamp it has; null where the stamp is no time."""
-    task = pl.col("_task")
-    by_syslog = pl.when(pl.col("_syslog")).then(task).str.extract_groups(_SYSLOG_STAMP).struct
-    iso = pl.coalesce(by_syslog.field("iso_stamp"), by_syslog.field("new_stamp")).str.replace("Z$", "+00:00")
-    return pl.coalesce(
-        _own_time(pl.when(pl.col("_own")).then(task), source),
-        iso.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f%z", time_unit="us", time_zone="UTC", strict=False),
-        *_yearless(by_syslog.field("month_stamp"), source),
-    )
-
-
-def _own_time(own: pl.Expr, source: Source) -> pl.Expr:
-    """UTC time of lines with Rspamd's own stamp."""
-    clock = own.str.slice(0, 19).str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", strict=False)
-    # Some builds write three digits of the second's fraction, some five, some six.
-    broken = pl.when(own.str.slice(19, 1) == ".").then(own)
-    digits = broken.str.extract(r"^.{19}\.(\d{1,6})").str.pad_end(6, "0").cast(pl.Int64, strict=False)
-    return utc(clock + pl.duration(microseconds=digits.fill_null(0)), source.time_zone)
-
-
-def _yearless(stamp: pl.Expr, source: Source) -> list[pl.Expr]:
-    """The stamp in the latest year that keeps it before source.newest_at; five years, for 29 February."""
-    latest = pl.lit(source.newest_at + YEAR_SLACK).cast(TIMESTAMP)
-    found: list[pl.Expr] = []
-    for year in range(source.newest_at.year + 1, source.newest_at.year - 4, -1):
-        text = pl.lit(f"{year} ") + stamp.str.replace(" {2}", " 0")
-        at = utc(text.str.to_datetime("%Y %b %d %H:%M:%S", time_unit="us", strict=False), source.time_zone)
-        found.append(pl.when(at <= latest).then(at))
-    return found
 
 
 FORMAT = Format(

@@ -31,7 +31,7 @@ from urllib.parse import unquote_plus
 
 import polars as pl
 
-from jobs.formats import TIMESTAMP, Source
+from jobs.formats import PLACE, TIMESTAMP, Source
 from jobs.formats.fields import none_if_empty, utc
 from jobs.formats.format import Copies, Format
 from jobs.formats.rspamd_verdict import FUZZY, fuzzy, is_spam, message_id
@@ -52,10 +52,7 @@ OPTIONS = ("columns",)
 
 # bronze.rspamd_clickhouse: one row per verdict.
 BRONZE: dict[str, Any] = {
-    "operator_id": pl.String,
-    "source_id": pl.String,
-    "stream_id": pl.String,
-    "offset": pl.Int64,
+    **PLACE,
     "assembly_key": pl.String,
     "first_at": TIMESTAMP,
     "message_id": pl.String,

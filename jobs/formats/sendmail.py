@@ -21,10 +21,11 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from jobs.formats import Source
+from jobs.formats import PLACE, Source
 from jobs.formats import sendmail_lines as read
+from jobs.formats.fields import of_records
 from jobs.formats.format import Copies, Format
-from jobs.formats.sendmail_events import BRONZE, LOOKBACK_DAYS, PLACE, QUEUE_ID, assemble
+from jobs.formats.sendmail_events import BRONZE, LOOKBACK_DAYS, QUEUE_ID, assemble
 from jobs.formats.sendmail_transmissions import transmissions
 from jobs.formats.syslog import COMPANIONS, split_envelope
 
@@ -104,10 +105,7 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
             "offset",
             "line_code",
             "reason_code",
-            *(
-                pl.when(pl.col("line_code") == "record").then(pl.col(name)).cast(kind).alias(name)
-                for name, kind in _TYPED.items()
-            ),
+            *of_records(_TYPED, _TYPED),
         )
     )
 

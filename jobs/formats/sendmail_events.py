@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from jobs.formats import TIMESTAMP
+from jobs.formats import PLACE, TIMESTAMP
 
 # Timeout.queuereturn is five days by default, and one of slack.
 LOOKBACK_DAYS = 6
@@ -18,12 +18,8 @@ LOOKBACK_DAYS = 6
 # Year, month, day, hour, minute, second and sequence, then the process; before 8.10 three letters.
 QUEUE_ID = r"^(?:[0-9A-Za-z]{8}|[A-Z]{3})\d{5,10}$"
 
-PLACE = ["operator_id", "source_id", "stream_id", "offset"]
 BRONZE: dict[str, Any] = {
-    "operator_id": pl.String,
-    "source_id": pl.String,
-    "stream_id": pl.String,
-    "offset": pl.Int64,
+    **PLACE,
     "assembly_key": pl.String,
     "first_at": TIMESTAMP,
     "host": pl.String,

@@ -22,7 +22,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from jobs.formats import PRECEDENCE, TRANSMISSION
+from jobs.formats import PRECEDENCE
+from jobs.formats.fields import as_transmissions
 from jobs.formats.sendmail_events import BRONZE
 
 _KEY = ["operator_id", "assembly_key"]
@@ -50,12 +51,7 @@ def transmissions(bronze: pl.LazyFrame) -> pl.LazyFrame:
     events = _lives(bronze.collect())
     files = _files(events)
     parts = [_of_messages(events, files), _of_sessions(events, files)]
-    whole = pl.concat([part for part in parts if part.height] or parts[:1], how="diagonal")
-    fixed = {"format_code": pl.lit("sendmail"), "channel_code": pl.lit("EMAIL")}
-    return whole.select(
-        fixed.get(name, pl.col(name) if name in whole.columns else pl.lit(None)).cast(kind).alias(name)
-        for name, kind in TRANSMISSION.items()
-    ).lazy()
+    return as_transmissions(parts, "sendmail", "EMAIL")
 
 
 def _lives(bronze: pl.DataFrame) -> pl.DataFrame:

@@ -21,15 +21,12 @@ from typing import Any
 
 import polars as pl
 
-from jobs.formats import TIMESTAMP, Source
+from jobs.formats import PLACE, TIMESTAMP, Source
 from jobs.formats.fields import none_if_empty
 from jobs.protect.numbering import e164, without_trunk
 
 BRONZE: dict[str, Any] = {
-    "operator_id": pl.String,
-    "source_id": pl.String,
-    "stream_id": pl.String,
-    "offset": pl.Int64,
+    **PLACE,
     "assembly_key": pl.String,  # the Call-ID
     "first_at": TIMESTAMP,
     "event_code": pl.String,  # a value of EVENTS
@@ -55,7 +52,6 @@ BRONZE: dict[str, Any] = {
     "log_text": pl.String,  # of script lines
     "text": pl.String,  # of script lines that log a MESSAGE's body
 }
-PLACE = ["operator_id", "source_id", "stream_id", "offset"]
 TYPED = [name for name in BRONZE if name not in (*PLACE, "assembly_key")]
 
 # The words of acc (`ACC: transaction answered: ...`), the name of a flat file's row, CDRs, script lines.
@@ -231,4 +227,4 @@ def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
     """Bronze rows, one per event; a line that was read twice is one row."""
     if "line_code" in records.collect_schema().names():
         records = records.filter(pl.col("line_code") == "record").with_columns(assembly_key=pl.col("call_id"))
-    return records.select(*BRONZE).unique(subset=PLACE, keep="any", maintain_order=True)
+    return records.select(*BRONZE).unique(subset=[*PLACE], keep="any", maintain_order=True)

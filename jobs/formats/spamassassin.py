@@ -25,18 +25,18 @@ from typing import Any
 
 import polars as pl
 
-from jobs.formats import TIMESTAMP, Source
+from jobs.formats import PLACE, TIMESTAMP, Source
 from jobs.formats.fields import line_code, none_if_empty, utc
 from jobs.formats.format import Format
 from jobs.formats.verdicts import (
     MAIL_LOGS,
-    PLACE,
     as_assembled,
     as_verdicts,
     finite,
     in_mail_log,
     microseconds,
     one_row_per_line,
+    reason_of_event,
     share_of_lines,
     typed_columns,
     whole,
@@ -49,10 +49,7 @@ LOOKBACK_DAYS = 1
 
 # bronze.spamassassin: one row per `result` line and one per line with the exact score.
 BRONZE: dict[str, Any] = {
-    "operator_id": pl.String,
-    "source_id": pl.String,
-    "stream_id": pl.String,
-    "offset": pl.Int64,
+    **PLACE,
     "assembly_key": pl.String,
     "first_at": TIMESTAMP,
     "event_code": pl.String,  # result, or score: the line before it, with the exact score
@@ -120,12 +117,7 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
             | pl.col("line").str.contains(_SYSLOG_TAG + r"(?:result: |identified spam \(|clean message \()"),
         )
         .with_columns(**_fields())
-        .with_columns(
-            reason_code=pl.when(pl.col("event_code").is_not_null() & pl.col("first_at").is_null())
-            .then(pl.lit("bad_timestamp"))
-            .when(pl.col("event_code").is_null() & pl.col("_is_own"))
-            .then(pl.lit("truncated"))
-        )
+        .with_columns(reason_code=reason_of_event("_is_own"))
         .with_columns(line_code=line_code(pl.col("event_code").is_not_null()))
         .collect()
     )

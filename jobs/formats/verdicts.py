@@ -12,13 +12,11 @@ from typing import Any
 
 import polars as pl
 
-from jobs.formats import VERDICT, Source
+from jobs.formats import PLACE, VERDICT, Source
 from jobs.formats.syslog import split_envelope
 
 # Mail servers in whose logs filters write.
 MAIL_LOGS = ("postfix", "exim", "sendmail")
-
-PLACE = ["operator_id", "source_id", "stream_id", "offset"]
 
 
 def share_of_lines(sample: bytes, pattern: str) -> float:
@@ -70,11 +68,22 @@ def one_row_per_line(frame: pl.DataFrame, events: pl.DataFrame, typed: dict[str,
     )
 
 
+def reason_of_event(is_cut: str) -> pl.Expr:
+    """Why a line is quarantined: its event has no time, or it begins as an event and is none (is_cut)."""
+    has_event = pl.col("event_code").is_not_null()
+    return (
+        pl.when(has_event & pl.col("first_at").is_null())
+        .then(pl.lit("bad_timestamp"))
+        .when(~has_event & pl.col(is_cut))
+        .then(pl.lit("truncated"))
+    )
+
+
 def as_assembled(records: pl.LazyFrame, bronze: dict[str, Any], assembly_key: pl.Expr) -> pl.LazyFrame:
     """assemble() of a kernel with one bronze row per record: a line that was read twice is one row."""
     if "line_code" in records.collect_schema().names():
         records = records.filter(pl.col("line_code") == "record").with_columns(assembly_key=assembly_key)
-    return records.select(*bronze).unique(subset=PLACE, keep="any", maintain_order=True)
+    return records.select(*bronze).unique(subset=[*PLACE], keep="any", maintain_order=True)
 
 
 def as_verdicts(rows: pl.LazyFrame, format_code: str, engine_code: str | None = None) -> pl.LazyFrame:

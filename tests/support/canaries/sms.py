@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jobs.formats.delimited_profile import profile_of
+from jobs.formats.delimited_profile_files import profile_of
 from tests.support.canaries.forms import ADDRESS, ID, IP, IPV4, LINK, NUMBER, SENDER, TEXT, WORD, Log, at
 
 
