@@ -23,6 +23,7 @@ from jobs.core.sql import expression
 from jobs.costs import simulation
 from jobs.costs.prices import FixedCost
 from jobs.report.write import write
+from jobs.stages import quality
 from jobs.stages.gold_steps import GOLD
 from jobs.stages.run import Run
 from jobs.stages.silver_steps import SILVER
@@ -321,8 +322,13 @@ def test_the_ledger_accounts_for_every_line(study: Run, truth: dict[str, Any]) -
 
 def test_every_rule_is_held_and_kept(study: Run) -> None:
     kept = json.loads((Path(study.lake.root) / "_validation" / f"{study.run_id}.json").read_text())["results"]
-    assert {result["table"] for result in kept} == {"bronze.file", *GOLD}
+    assert {result["table"] for result in kept} == {"bronze.file", *GOLD, quality.CORRECTED}
     assert all(result["is_held"] for result in kept)
+
+
+def test_what_bulk_stands_on_accounts_for_every_message(study: Run) -> None:
+    bases = frame_of(study, "gold.bulk_daily")["message_row_count"].sum()
+    assert bases == len(frame_of(study, "silver.message"))
 
 
 def test_running_again_writes_nothing(study: Run) -> None:
