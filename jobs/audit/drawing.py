@@ -18,8 +18,8 @@ from typing import Any
 import polars as pl
 
 from jobs.core.contracts import rows_frame
+from jobs.core.counting_rules import CONTENT_SEEN, RECEIVED
 from jobs.core.errors import ObservatoryError
-from jobs.core.shares import CONTENT_SEEN, RECEIVED
 from jobs.engine.lake import Lake
 from jobs.engine.table_files import read_files
 from jobs.gold.predicates import of_operator

@@ -11,12 +11,13 @@ from rich.table import Table
 
 from jobs.cli.study_tables import ORDER, sheet, short, span
 from jobs.cli.study_volume import AS_FILTERED
+from jobs.core.counting_rules import OPERATOR, RECEIVED
 from jobs.core.periods import last_day, months_of
 from jobs.core.words import bound_sign
 from jobs.engine.lake import Lake
 
 # Messages that came to or stayed with an operator, by the operators' own definition of spam.
-STAYED = (pl.col("definition_code") == "OPERATOR") & pl.col("direction_code").is_in(["inbound", "internal"])
+STAYED = (pl.col("definition_code") == OPERATOR) & pl.col("direction_code").is_in(RECEIVED)
 UNITS = pl.col("unit_code").is_in(["recipient", "attempt"])
 Rows = Callable[..., list[dict[str, Any]]]
 
@@ -102,7 +103,7 @@ def world(lake: Lake) -> Table:
     """Certain spam of the latest quarter, estimated for the world, the regions and the groups, by channel."""
     table = "study.spam_volume"
     rows = lake.read(table, lake.versions().get(table)).filter(
-        pl.col("definition_code") == "OPERATOR",
+        pl.col("definition_code") == OPERATOR,
         pl.col("quantity_code").is_in(["spam_certain", "spam_corrected"]),
         pl.col("unit_code") == "recipient",
         pl.col("area_kind_code").is_in(list(ORDER)),

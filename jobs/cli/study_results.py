@@ -9,6 +9,7 @@ from rich.table import Table
 from jobs.cli.study_spending import investment, public_spending
 from jobs.cli.study_tables import latest_of, named_rows, of_period, short
 from jobs.cli.study_volume import corrected, volume
+from jobs.core.counting_rules import OPERATOR
 
 
 def results(frames: dict[str, pl.DataFrame]) -> list[RenderableType]:
@@ -47,7 +48,7 @@ def mirror(frame: pl.DataFrame) -> list[Table]:
     """The pairs of countries that tell most differently in the last month: recipients, attempts and calls by
     the operators' own definition."""
     own = frame.filter(
-        pl.col("definition_code") == "OPERATOR", pl.col("measure_code").is_in(["attempted", "calls"])
+        pl.col("definition_code") == OPERATOR, pl.col("measure_code").is_in(["attempted", "calls"])
     )
     found = named_rows(
         own.filter(

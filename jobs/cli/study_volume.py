@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from jobs.cli.study_tables import of_period, part, quality, rows_of, sheet, short, span
+from jobs.core.counting_rules import OPERATOR
 from jobs.core.periods import months_of, with_logs
 
 AS_FILTERED = "Spam as filters saw it: what they miss or take wrongly is in no interval."
@@ -34,7 +35,7 @@ def volume(frame: pl.DataFrame) -> list[Table]:
     found = rows_of(
         frame,
         of_period(period),
-        pl.col("definition_code") == "OPERATOR",
+        pl.col("definition_code") == OPERATOR,
         pl.col("quantity_code") == "spam_certain",
         pl.col("unit_code").is_in(["attempted", "call"]),
     )
@@ -71,7 +72,7 @@ def corrected(frame: pl.DataFrame, audits: pl.DataFrame) -> list[RenderableType]
     rows = rows_of(
         frame,
         of_period(period),
-        pl.col("definition_code") == "OPERATOR",
+        pl.col("definition_code") == OPERATOR,
         pl.col("unit_code") == "attempted",
         pl.col("quantity_code").is_in(["spam_certain", "spam_corrected"]),
     )

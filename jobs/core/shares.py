@@ -9,8 +9,3 @@ CALL_SHARES = tuple(f"{call}_spam_share" for call in CALLS)
 SHARES = tuple(f"{share}{end}" for share in CALL_SHARES for end in ENDS)
 # The share of what nobody labelled: half of it counts, and in the interval all of it or none.
 UNTOLD = (0.5, 0.0, 1.0)
-# Messages to the operator's own, decided on when their content was there: what a filter's error is of.
-RECEIVED = ["inbound", "internal"]
-CONTENT_SEEN = ["content", "delivery"]
-# The same of recipients, as SQL.
-HAD_CONTENT = f"unit_code = 'recipient' AND stage_code IN ({', '.join(map(repr, CONTENT_SEEN))})"

@@ -17,6 +17,7 @@ from jobs.core import words
 from jobs.core.areas import areas, classified
 from jobs.core.choices import nearest
 from jobs.core.contracts import REFERENCE, contract, reference
+from jobs.core.counting_rules import OPERATOR
 from jobs.core.errors import ObservatoryError
 from jobs.core.periods import last_day
 from jobs.core.reference_version import reference_version
@@ -34,7 +35,7 @@ USUAL = {
     "component_code": ("_T",),
     "conversion_code": ("market",),
     "unit_code": ("recipient", "call"),
-    "definition_code": ("OPERATOR",),
+    "definition_code": (OPERATOR,),
     "quantity_code": ("spam_certain",),
 }
 AREAS = {

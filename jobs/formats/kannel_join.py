@@ -21,13 +21,12 @@ import datetime as dt
 
 import polars as pl
 
+from jobs.core.counting_rules import RETRIED_WITHIN
 from jobs.formats import OF_CALLS, TRANSMISSION
 from jobs.protect.numbering import REPORT_SHORT_CODE
 
 INBOUND = ["received", "refused", "dropped"]
 SUBMITTED = ["sent", "rejected", "failed", "discarded", "expired"]
-# An SMS that failed and is sent again within this time is one SMS, as a deferred mail is (counting rule 1).
-RETRY_WITHIN = dt.timedelta(hours=24)
 # Reference numbers come round; parts further apart than this are of two messages.
 PARTS_WITHIN = dt.timedelta(hours=1)
 # Report masks of Kannel's User's Guide, "Delivery reports".
@@ -70,7 +69,7 @@ def _fold_tries(tries: pl.LazyFrame) -> pl.LazyFrame:
     follows = (
         pl.all_horizontal(pl.col(name).eq_missing(pl.col(name).shift(1)) for name in same)
         & (pl.col("event_code").shift(1) == "failed")
-        & (pl.col("first_at") - pl.col("first_at").shift(1) <= RETRY_WITHIN)
+        & (pl.col("first_at") - pl.col("first_at").shift(1) <= RETRIED_WITHIN)
     ).fill_null(False)
     placed = ["source_id", "stream_id", "offset", "first_at"]
     ordered = (

@@ -19,11 +19,11 @@ import polars as pl
 
 from jobs.core import sketch
 from jobs.core.contracts import contract
+from jobs.core.counting_rules import ACTED
 from jobs.core.merge import merged
 from jobs.gold.origins import UNKNOWN, origin
 from jobs.gold.similarity import OF_CONTENT, SIGNED, WHOSE, Thresholds, united
 
-STOPPED = ["rejected", "discarded", "quarantined", "tagged", "deferred"]
 SIGNATURE_COLUMNS = [*SIGNED, "signature_kind_code", "spam_type_code", "signature_sketch"]
 SIGNATURE_KEY = [*SIGNED, "signature_kind_code", "spam_type_code"]
 SIGNATURE_RULES = {"signature_sketch": "first", "copies": "sum"}
@@ -128,7 +128,7 @@ def partial(message: pl.DataFrame, member: pl.DataFrame) -> pl.DataFrame:
             number(pl.col("is_message_row")).alias("message_count"),
             number(pl.col("grain_code") == "attempt").alias("attempt_count"),
             number(pl.col("outcome_code") == "delivered").alias("delivered_count"),
-            number(pl.col("is_antispam") & pl.col("outcome_code").is_in(STOPPED)).alias("blocked_count"),
+            number(pl.col("is_antispam") & pl.col("outcome_code").is_in(ACTED)).alias("blocked_count"),
             pl.col("first_at").min(),
             pl.col("last_at").max(),
             *(sketch.smallest(pl.col(name)).alias(f"{name}_sketch") for name in COUNTED),

@@ -50,7 +50,8 @@ from operator import add
 
 import polars as pl
 
-from jobs.core.shares import CALL_SHARES, CALLS, CONTENT_SEEN, ENDS
+from jobs.core.counting_rules import CONTENT_SEEN
+from jobs.core.shares import CALL_SHARES, CALLS, ENDS
 from jobs.gold.counting import CONTENT_NAMES
 from jobs.gold.filter_quality_monthly import CHANNEL
 

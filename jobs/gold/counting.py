@@ -7,7 +7,7 @@ from functools import reduce
 import polars as pl
 
 from jobs.core.attributes import ATTRIBUTES
-from jobs.core.shares import CONTENT_SEEN
+from jobs.core.counting_rules import CONTENT_SEEN
 from jobs.gold.predicates import Definition, definitions
 from jobs.gold.units import UNITS, grain
 

@@ -16,7 +16,7 @@ from typing import Any
 import polars as pl
 
 from jobs.core.contracts import rows_frame
-from jobs.core.shares import HAD_CONTENT, RECEIVED
+from jobs.core.counting_rules import HAD_CONTENT, OPERATOR, RECEIVED
 from jobs.core.sql import expression
 from jobs.stats import prevalence
 from jobs.stats.prevalence import Figure, Stratum
@@ -76,7 +76,7 @@ def with_labels(sample: pl.DataFrame, label: pl.DataFrame) -> pl.DataFrame:
 def flagged(volume: pl.DataFrame, *by: str) -> pl.DataFrame:
     """What the filter made of the messages whose content it had, by operator, month and channel, and `by`."""
     is_asked = (
-        (pl.col("definition_code") == "OPERATOR")
+        (pl.col("definition_code") == OPERATOR)
         & pl.col("direction_code").is_in(RECEIVED)
         & expression(HAD_CONTENT)
     )

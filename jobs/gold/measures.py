@@ -8,14 +8,10 @@ from typing import Any
 
 import polars as pl
 
-from jobs.core.shares import RECEIVED
-
-# The operators' own definition of spam, and the measure that the page and the corrected figures are of.
-DEFINITION = "OPERATOR"
-MEASURE = "attempted"
+from jobs.core.counting_rules import ATTEMPTED, OPERATOR, RECEIVED
 
 
-def measured(measure: pl.DataFrame, has_stage: bool = True, code: str = MEASURE) -> pl.Expr:
+def measured(measure: pl.DataFrame, has_stage: bool = True, code: str = ATTEMPTED) -> pl.Expr:
     """Whether a row is in the sum that ref.measure permits, by unit, stage and outcome, at its day.
 
     In a table without stages, the units whose every cell is in the sum.
@@ -42,4 +38,4 @@ def measured(measure: pl.DataFrame, has_stage: bool = True, code: str = MEASURE)
 
 def is_counted() -> pl.Expr:
     """Whether totals over operators add a row: inbound and internal, by the operators' own definition."""
-    return pl.col("direction_code").is_in(RECEIVED) & (pl.col("definition_code") == DEFINITION)
+    return pl.col("direction_code").is_in(RECEIVED) & (pl.col("definition_code") == OPERATOR)

@@ -19,6 +19,7 @@ import sqlglot
 from sqlglot import exp
 
 from jobs.core.contracts import Field, codes, contract
+from jobs.core.counting_rules import OPERATOR
 from jobs.core.errors import ObservatoryError
 from jobs.core.sql import expression
 
@@ -35,8 +36,6 @@ NAME = re.compile(r"[a-z][a-z0-9_]*")
 TEXT = re.compile(r"[^'\"\\`\x00-\x1f]*")
 NUMBER = re.compile(r"\d+(?:\.\d+)?")
 EVERYTHING = ("*", "_T")
-# What the operator's measures against spam stopped or marked.
-OPERATOR = "OPERATOR"
 
 
 @dataclass(frozen=True)

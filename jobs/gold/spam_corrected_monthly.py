@@ -10,11 +10,11 @@ from __future__ import annotations
 import polars as pl
 
 from jobs.core.attributes import asked
-from jobs.core.shares import RECEIVED
+from jobs.core.counting_rules import OPERATOR, RECEIVED
 from jobs.gold import correcting
 from jobs.gold.correcting import ADDED, AUDITED, DISTANCES, END, SUMS, TOLD
 from jobs.gold.filter_quality_monthly import CHANNEL, flagged
-from jobs.gold.measures import DEFINITION, is_counted, measured
+from jobs.gold.measures import is_counted, measured
 
 UNKNOWN, UNTYPED, ALL = "_U", "UNK", "_T"
 # Days, stages, countries and transits: the column that the part is named by, or the columns.
@@ -75,7 +75,7 @@ def parts(code: str, table: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
 def in_order(rows: pl.DataFrame, code: str) -> pl.DataFrame:
     named = rows.with_columns(breakdown_code=pl.lit(code))
     if "definition_code" not in rows.columns:
-        named = named.with_columns(definition_code=pl.lit(DEFINITION))
+        named = named.with_columns(definition_code=pl.lit(OPERATOR))
     return named.select(*COLUMNS, *ADDED, "spam_low", "spam_high")
 
 
@@ -127,7 +127,7 @@ def of_types(
         .with_columns(spam.fill_null(0))
     )
     audited = correcting.whole(seen).drop(SUMS)
-    whole = channel.filter(pl.col("definition_code") == DEFINITION).select(*CHANNEL, "units")
+    whole = channel.filter(pl.col("definition_code") == OPERATOR).select(*CHANNEL, "units")
     rows = (
         every.join(whole, on=CHANNEL)
         .join(counts, on=by_type, how="left")

@@ -5,8 +5,8 @@ from decimal import Decimal
 import polars as pl
 
 from jobs.core import sketch
+from jobs.core.counting_rules import HAD_CONTENT
 from jobs.core.merge import merged
-from jobs.core.shares import HAD_CONTENT
 from jobs.core.sql import expression
 from jobs.gold.counting import CONTENT_NAMES
 

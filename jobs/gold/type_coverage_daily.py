@@ -2,8 +2,9 @@
 
 import polars as pl
 
+from jobs.core.counting_rules import OPERATOR
 from jobs.gold.counting import CERTAIN, UNITS, marked, said
-from jobs.gold.predicates import OPERATOR, definitions, of_operator
+from jobs.gold.predicates import definitions, of_operator
 
 DAY = ["operator_id", "period_date", "channel_code"]
 UNTYPED = "UNK"

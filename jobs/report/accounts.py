@@ -8,8 +8,7 @@ from typing import Any
 import polars as pl
 
 from jobs.core import words
-from jobs.core.shares import RECEIVED
-from jobs.gold.measures import DEFINITION
+from jobs.core.counting_rules import OPERATOR, RECEIVED
 from jobs.report.blocks import Block, Cell, Column, Section, Table, interval, number, stacked
 from jobs.report.figures import SUMS
 from jobs.report.study import Study, channel_name, share_bar, spam_range
@@ -237,7 +236,7 @@ def cost_sub(row: dict[str, Any]) -> str:
 
 
 def operators(study: Study) -> Section:
-    volume = study.figures["volume"].filter(pl.col("definition_code") == DEFINITION)
+    volume = study.figures["volume"].filter(pl.col("definition_code") == OPERATOR)
     is_mine = pl.col("direction_code").is_in(RECEIVED)
     keys = ["operator_id", "channel_code"]
     summed = volume.filter(is_mine).group_by(keys).agg(pl.col(list(SUMS)).sum())

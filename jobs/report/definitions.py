@@ -7,8 +7,7 @@ from typing import Any
 import polars as pl
 
 from jobs.core import words
-from jobs.core.shares import RECEIVED
-from jobs.gold.measures import DEFINITION
+from jobs.core.counting_rules import OPERATOR, RECEIVED
 from jobs.report import audited
 from jobs.report.blocks import Block, Cell, Column, Section, Table, number, stacked
 from jobs.report.figures import SUMS
@@ -89,7 +88,7 @@ def ratio_of(bases: pl.DataFrame, unit: str | None) -> dict[str, Any]:
 def own_lines(study: Study, channel: str, bases: pl.DataFrame) -> list[list[Cell]]:
     """The study's own traffic, from the narrowest to the widest of what is counted."""
     recipients, attempted = (
-        added(bases, measure) | {"channel_code": channel, "definition_code": DEFINITION}
+        added(bases, measure) | {"channel_code": channel, "definition_code": OPERATOR}
         for measure in ("recipients", "attempted")
     )
     rows = [("As operators act, of recipients", "of messages that were taken in", recipients)]
@@ -124,7 +123,7 @@ def own_lines(study: Study, channel: str, bases: pl.DataFrame) -> list[list[Cell
 
 def telling(study: Study, channel: str) -> dict[str, Any] | None:
     """The definition other than the operators' own of which the logs tell most."""
-    others = [row for row in summed(study, channel).values() if row["definition_code"] != DEFINITION]
+    others = [row for row in summed(study, channel).values() if row["definition_code"] != OPERATOR]
     return max(
         others, key=lambda row: (row["spam_certain"], -undecided(row), row["definition_code"]), default=None
     )
@@ -193,8 +192,8 @@ def definition_finding(study: Study, channel: str, rows: dict[str, dict[str, Any
     name = channel_name(channel)
     widest = max(rows.values(), key=lambda row: (undecided(row), row["definition_code"]))
     code = widest["definition_code"]
-    if code == DEFINITION:
+    if code == OPERATOR:
         return f"{name}: no definition leaves more than {words.percent(undecided(widest))} undecided."
-    mine = f"{name}: {spam_range(rows[DEFINITION])} is spam as operators act"
+    mine = f"{name}: {spam_range(rows[OPERATOR])} is spam as operators act"
     low, high = (words.percent(share) for share in spam_shares(widest))
     return f"{mine}; by “{study.definition_name(code)}” anything between {low} and {high}."

@@ -7,12 +7,11 @@ from collections.abc import Callable, Collection
 import polars as pl
 
 from jobs.core.contracts import reference
-from jobs.core.shares import RECEIVED
+from jobs.core.counting_rules import ATTEMPTED, OPERATOR, RECEIVED
 from jobs.core.words import OTHER, TOTAL, UNKNOWN
 from jobs.gold import correcting, measures
 from jobs.gold.correcting import TOLD
 from jobs.gold.filter_quality_monthly import CHANNEL, flagged
-from jobs.gold.measures import DEFINITION, MEASURE
 from jobs.gold.origins import origin, origin_kind
 from jobs.gold.spam_corrected_monthly import BETWEEN, PARTS
 from jobs.report.figures import (
@@ -85,7 +84,7 @@ def of_types(types: pl.DataFrame, volume: pl.DataFrame, estimated: pl.DataFrame)
 def of_corrected(corrected: pl.DataFrame) -> dict[str, pl.DataFrame]:
     """The figures of gold.spam_corrected_monthly: parts of channels, and what the errors of filters make of
     channels and types."""
-    own = corrected.filter(pl.col("definition_code") == DEFINITION)
+    own = corrected.filter(pl.col("definition_code") == OPERATOR)
     return {
         "daily": parts(own, "day", "daily").with_columns(pl.col("period_date").str.to_date()),
         "stages": parts(own, "stage", "stages"),
@@ -126,12 +125,12 @@ def total(name: str) -> pl.Expr:
     return pl.when(pl.col(name).is_not_null().any()).then(pl.col(name).sum()).alias(name)
 
 
-def measured(has_stage: bool = True, measure: str = MEASURE) -> pl.Expr:
+def measured(has_stage: bool = True, measure: str = ATTEMPTED) -> pl.Expr:
     """Whether a row is in a sum of ref.measure."""
     return measures.measured(reference("ref.measure"), has_stage, measure)
 
 
-def counted(table: pl.DataFrame, has_stage: bool = True, measure: str = MEASURE) -> pl.DataFrame:
+def counted(table: pl.DataFrame, has_stage: bool = True, measure: str = ATTEMPTED) -> pl.DataFrame:
     """Rows that totals over operators add: inbound and internal, by the operators' own definition of spam."""
     return table.filter(measures.is_counted() & measured(has_stage, measure))
 

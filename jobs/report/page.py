@@ -17,7 +17,7 @@ import polars as pl
 from markupsafe import Markup
 
 from jobs.core import words
-from jobs.gold.measures import MEASURE
+from jobs.core.counting_rules import ATTEMPTED
 from jobs.report import (
     accounts,
     audited,
@@ -62,7 +62,7 @@ CONTENTS = {
 }
 # The measure that shares are of.
 UNITS_NAME = words.inside(
-    next(row["name"] for row in words.reference("measure") if row["measure_code"] == MEASURE)
+    next(row["name"] for row in words.reference("measure") if row["measure_code"] == ATTEMPTED)
 )
 # What a column of codes is called once it has names.
 NAMES = {

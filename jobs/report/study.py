@@ -10,8 +10,7 @@ from typing import Any
 import polars as pl
 
 from jobs.core import words
-from jobs.core.shares import RECEIVED
-from jobs.gold.measures import DEFINITION
+from jobs.core.counting_rules import OPERATOR, RECEIVED
 from jobs.report.blocks import Part, stacked
 from jobs.report.figures import SUMS
 
@@ -33,7 +32,7 @@ class Study:
     def totals(self) -> list[dict[str, Any]]:
         """Channels with what was counted of them and the spam in it, as operators define it."""
         volume = self.figures["volume"].filter(
-            pl.col("direction_code").is_in(RECEIVED), pl.col("definition_code") == DEFINITION
+            pl.col("direction_code").is_in(RECEIVED), pl.col("definition_code") == OPERATOR
         )
         return by_channel(volume)
 

@@ -5,13 +5,11 @@ What follows a refusal may lie in any bucket: narrow rows of all buckets (triple
 
 from __future__ import annotations
 
-import datetime as dt
-
 import polars as pl
 
+from jobs.core.counting_rules import RETRIED_WITHIN
 from jobs.silver.bucketing import SEED
 
-FOLDING = dt.timedelta(hours=24)
 TRIPLE = ["operator_id", "client_network", "sender_hash", "recipient_hash"]
 IS_TEMPORARY = (
     (pl.col("outcome_code") == "deferred")
@@ -39,7 +37,7 @@ def followed(found: pl.DataFrame) -> pl.DataFrame:
     rows = found.join(refused, on="triple", how="semi").sort("triple", "first_at", "order")
     # If any row follows in time, the next one does.
     is_same = pl.col("triple") == pl.col("triple").shift(-1)
-    is_soon = pl.col("first_at").shift(-1) <= pl.col("first_at") + FOLDING
+    is_soon = pl.col("first_at").shift(-1) <= pl.col("first_at") + RETRIED_WITHIN
     return rows.filter("is_temporary", is_same & is_soon).drop("is_temporary")
 
 

@@ -9,12 +9,13 @@ import polars as pl
 
 from jobs.core.areas import classified, on_day
 from jobs.core.channels import CALLS
+from jobs.core.counting_rules import RECEIVED
 from jobs.core.periods import last_day
 from jobs.costs.investment_assumptions import points
 from jobs.stats.estimation import REPLICATES, Array, seed_of
 from jobs.stats.sampling import Samples
 from jobs.study.estimate.days import of_all_days
-from jobs.study.estimate.rows import COUNTED, is_month, total, typed
+from jobs.study.estimate.rows import is_month, total, typed
 from jobs.study.estimate.sample import Reference, Sample, estimates, point_estimates, sample_of
 from jobs.study.estimate.spending import (
     ALL,
@@ -79,7 +80,7 @@ def yearly_units(submission: pl.DataFrame) -> pl.DataFrame:
     return (
         of_all_days(submission)
         .filter(
-            pl.col("direction_code").is_in(COUNTED)
+            pl.col("direction_code").is_in(RECEIVED)
             & is_month(pl.col("period_code"))
             & (pl.col("unit_code") == unit)
         )

@@ -18,18 +18,17 @@ from typing import Any
 import polars as pl
 
 from jobs.core.areas import COUNTRY, areas, classified, on_day
+from jobs.core.counting_rules import HAD_CONTENT, OPERATOR, RECEIVED, STOPPED
 from jobs.core.periods import last_day
-from jobs.core.shares import CALLS, HAD_CONTENT, UNTOLD
+from jobs.core.shares import CALLS, UNTOLD
 from jobs.costs.investment_assumptions import central, for_class
 from jobs.study.estimate.accounts import Asset, Price, capital
 from jobs.study.estimate.days import answered
 from jobs.study.estimate.investment_targets import of_channel, value_of
-from jobs.study.estimate.rows import COUNTED, confidentiality, is_month, typed
+from jobs.study.estimate.rows import confidentiality, is_month, typed
 from jobs.study.investment_account import price_of, prices_of
 
 TABLE = "study.investment_gap"
-# Outcomes in which spam did not get to the user, marked or not.
-STOPPED = ("rejected", "discarded", "quarantined", "deferred")
 # A quarter of fewer is the one that happened to audit.
 LEAST_AUDITED = 5
 # Rates that differ by rounding alone are alike.
@@ -102,7 +101,7 @@ def called(submission: pl.DataFrame, submission_quality: pl.DataFrame, measure: 
     by = ["respondent_id", "period_code", "channel_code"]
     return (
         answered(submission)
-        .filter(pl.col("direction_code").is_in(COUNTED) & (pl.col("definition_code") == "OPERATOR"))
+        .filter(pl.col("direction_code").is_in(RECEIVED) & (pl.col("definition_code") == OPERATOR))
         .filter(is_month(pl.col("period_code")))
         .join(cells, on=["unit_code", "stage_code", "outcome_code"], how="semi")
         .group_by(by)

@@ -3,13 +3,12 @@
 import polars as pl
 
 from jobs.core.areas import holds_on
+from jobs.core.counting_rules import OPERATOR
 from jobs.study.estimate.rows import decimal, last_day
 
 RESPONDENT = ("respondent_id", "period_code")
 # The questions on the definition of spam and on how figures were obtained, by channel, and on their days.
 DEFINITION, BASIS, LAST = "sp301", "sp302", "sp105.last"
-# The definition that every respondent's logs are counted by.
-OWN = "OPERATOR"
 # What the questionnaire calls unsolicited and bulk; of mail there are two, and an answer says not which.
 BULK = ("SPAMHAUS_UBE", "RFC_5039", "ITU_T_SG2")
 NATIONAL = "NATIONAL"
@@ -97,8 +96,8 @@ def named(figures: pl.DataFrame, definition: pl.DataFrame) -> pl.DataFrame:
             "valid_from",
             "valid_to",
             of_channel=pl.col("channels").str.split("|"),
-            kind_code=pl.when(code == OWN)
-            .then(pl.lit(OWN))
+            kind_code=pl.when(code == OPERATOR)
+            .then(pl.lit(OPERATOR))
             .when(code.is_in(BULK))
             .then(pl.lit("UBE"))
             .when(pl.col("jurisdiction") != "_T")

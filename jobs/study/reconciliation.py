@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import polars as pl
 
+from jobs.core.counting_rules import RECEIVED
 from jobs.study.estimate.days import of_all_days
-from jobs.study.estimate.rows import COUNTED, MEASURES, is_month
+from jobs.study.estimate.rows import MEASURES, is_month
 from jobs.study.questionnaire_answer import UNITS, counted
 
 BY = ("respondent_id", "period_code", "channel_code", "definition_code", "measure_code", "quantity_code")
@@ -75,7 +76,7 @@ def logged(submission: pl.DataFrame) -> pl.DataFrame:
     """Log figures of months, and of the quarters and years of which a respondent gave every month; one row a
     cell and quantity. Months that lack a few days are scaled, those that lack many are none."""
     period, month = pl.col("period_code"), is_month(pl.col("period_code"))
-    inside = of_all_days(submission).filter(pl.col("direction_code").is_in(COUNTED))
+    inside = of_all_days(submission).filter(pl.col("direction_code").is_in(RECEIVED))
     quarter = (period.str.slice(5, 2).cast(pl.Int32) + 2) // 3
     months = inside.filter(month)
     spread = pl.concat(

@@ -12,15 +12,16 @@ import polars as pl
 from jobs.core.areas import COUNTRY, on_day
 from jobs.core.attributes import asked
 from jobs.core.contracts import polars_schema
+from jobs.core.counting_rules import HAD_CONTENT, OPERATOR, RECEIVED
 from jobs.core.periods import days_of, last_day
-from jobs.core.shares import CALLS, HAD_CONTENT, SHARES
+from jobs.core.shares import CALLS, SHARES
 from jobs.stats.estimation import Array, seed_of
 from jobs.study.estimate import audits
 from jobs.study.estimate.days import of_all_days
-from jobs.study.estimate.rows import COUNTED, MEASURES, WEAKNESS, of_period, periods_of, total, typed
+from jobs.study.estimate.rows import MEASURES, WEAKNESS, of_period, periods_of, total, typed
 from jobs.study.estimate.sample import Reference, Sample, estimates, sample_of
 from jobs.study.estimate.subscriptions import far_apart
-from jobs.study.questionnaire_answer import OWN, UNITS, counted, subscribed
+from jobs.study.questionnaire_answer import UNITS, counted, subscribed
 
 TABLE = "study.spam_volume"
 CELL = ("channel_code", "unit_code", "definition_code")
@@ -75,7 +76,7 @@ def logged(submission: pl.DataFrame, measure: pl.DataFrame) -> pl.DataFrame:
     """Respondents' figures from logs: each unit, and the sum of two that the questionnaire asks for."""
     certain, possible = pl.col("spam_certain"), pl.col("spam_possible")
     had_content = pl.sql_expr(HAD_CONTENT)
-    inside = submission.filter(pl.col("direction_code").is_in(COUNTED)).with_columns(
+    inside = submission.filter(pl.col("direction_code").is_in(RECEIVED)).with_columns(
         certain_before=pl.when(had_content).then(0).otherwise(certain),
         undecided_before=pl.when(had_content).then(0).otherwise(possible - certain),
         content_seen=pl.when(had_content).then("units").otherwise(0),
@@ -106,8 +107,8 @@ def with_audits(
     certain, possible, units = (total(pl.col(name)) for name in ("spam_certain", "spam_possible", "units"))
     calls = dict(zip(CALLS, (certain, possible - certain, units - possible), strict=True))
     called = (
-        submission.filter(pl.col("direction_code").is_in(COUNTED) & pl.sql_expr(HAD_CONTENT))
-        .filter(pl.col("definition_code") == OWN)
+        submission.filter(pl.col("direction_code").is_in(RECEIVED) & pl.sql_expr(HAD_CONTENT))
+        .filter(pl.col("definition_code") == OPERATOR)
         .group_by(by)
         .agg(**calls)
         .join(submission_quality.select(*by, "quality_method_code", *SHARES), on=by, how="left")

@@ -13,8 +13,9 @@ from __future__ import annotations
 import polars as pl
 
 from jobs.core.contracts import contract, polars_schema
+from jobs.core.counting_rules import HAD_CONTENT, OPERATOR, RECEIVED
 from jobs.core.errors import ObservatoryError
-from jobs.core.shares import CALLS, ENDS, HAD_CONTENT, RECEIVED, SHARES, UNTOLD
+from jobs.core.shares import CALLS, ENDS, SHARES, UNTOLD
 from jobs.engine.lake import Lake
 from jobs.engine.table_files import read_files
 
@@ -56,7 +57,7 @@ def seen(volume: pl.DataFrame) -> pl.DataFrame:
     units, certain, possible = (pl.col(name).sum() for name in ("units", "spam_certain", "spam_possible"))
     return (
         volume.filter(
-            pl.col("definition_code") == "OPERATOR",
+            pl.col("definition_code") == OPERATOR,
             pl.col("direction_code").is_in(RECEIVED),
             pl.sql_expr(HAD_CONTENT),
         )

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from expectations import domain
 from jobs.core.contracts import contract, polars_schema, tables
+from jobs.core.counting_rules import HAD_CONTENT
 from jobs.core.errors import ObservatoryError
-from jobs.core.shares import HAD_CONTENT
 from jobs.core.sql import condition, expression
 
 ROW = {

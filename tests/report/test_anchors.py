@@ -13,8 +13,8 @@ import polars as pl
 import pytest
 
 from jobs.core.contracts import reference, rows_frame
+from jobs.core.counting_rules import OPERATOR
 from jobs.gold import spam_volume_daily
-from jobs.gold.measures import DEFINITION
 from jobs.report.gather import measured
 
 DAY = dt.date(2026, 11, 24)
@@ -56,7 +56,7 @@ def volume() -> pl.DataFrame:
             }
             rows += [message] * count
     found = spam_volume_daily.transform(rows_frame(rows, "silver.message"), reference("ref.definition"))
-    return found.filter(pl.col("definition_code") == DEFINITION)
+    return found.filter(pl.col("definition_code") == OPERATOR)
 
 
 def units(volume: pl.DataFrame, operator: str, measure: str, unit: str | None = None) -> int:

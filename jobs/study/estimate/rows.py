@@ -17,8 +17,6 @@ SUMMED = (*MEASURES, "day_count")
 WEAKNESS = {"A": 0, "P": 1, "E": 2}
 # Of two owners each finds the other's part of a figure by taking off its own.
 OWNERS = 3
-# Traffic that a total over operators may add: outbound mail is another operator's inbound.
-COUNTED = ("inbound", "internal")
 
 
 def confidentiality(owners: int) -> str:

@@ -1,0 +1,21 @@
+"""Rules of counting that several rooms apply; docs/counting.md has all of them."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+# The operators' own definition of spam: what their measures against it stopped or marked.
+OPERATOR = "OPERATOR"
+# Recipients and attempts, the measure that shares of spam are of.
+ATTEMPTED = "attempted"
+# What totals over operators add: messages to the operator's own. Outbound mail is another one's inbound.
+RECEIVED = ["inbound", "internal"]
+# Stages at which the content was there, so that a filter could look at it.
+CONTENT_SEEN = ["content", "delivery"]
+# The same of recipients, as SQL: what a filter's error is of.
+HAD_CONTENT = f"unit_code = 'recipient' AND stage_code IN ({', '.join(map(repr, CONTENT_SEEN))})"
+# Outcomes in which a message did not get to the user, and those that a measure against spam may decide.
+STOPPED = ["rejected", "discarded", "quarantined", "deferred"]
+ACTED = [*STOPPED, "tagged"]
+# What failed for a time and is tried again within this time is one: a mail's attempt, an SMS.
+RETRIED_WITHIN = dt.timedelta(hours=24)
