@@ -50,8 +50,9 @@ def value(kind: Any, row: int) -> Any:
     if isinstance(kind, pl.Struct):
         return {field.name: value(field.dtype, row) for field in kind.fields}
     if isinstance(kind, pl.Decimal):
-        most = Decimal(10**kind.precision - 1).scaleb(-kind.scale)
-        return [-most, most, Decimal(0)][row - 1]
+        # By digits: arithmetic would round to the 28 that Python's context keeps.
+        least, most = (Decimal((sign, (9,) * kind.precision, -kind.scale)) for sign in (1, 0))
+        return [least, most, Decimal(0)][row - 1]
     return EDGES[kind.base_type()][row - 1]
 
 
