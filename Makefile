@@ -21,6 +21,9 @@ export PYTHONDONTWRITEBYTECODE :=
 # In a lake of its own, or it would find that everything is done.
 ON_SPARK := OBSERVATORY_ENGINE_NAME=spark OBSERVATORY_LAKE_ROOT=$(CURDIR)/build/lake-spark
 
+# What `make test` runs.
+SHORT := not site and not airflow and not long
+
 .PHONY: help demo test test-long test-random test-site check setup setup-dev setup-spark airflow notebook benchmark \
 	format derived lock clean
 
@@ -31,14 +34,14 @@ demo: setup $(if $(filter spark,$(ENGINE)),setup-spark)  ## Run the sample study
 	@$(if $(filter spark,$(ENGINE)),$(ON_SPARK)) $(BIN)/observatory demo
 
 test: setup-dev  ## Run all tests but those that take minutes each
-	@$(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "not site and not airflow and not long"
+	@$(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "$(SHORT)"
 
-test-long: setup-dev setup-spark  ## The rest: kill -9, any order of files, whole runs with the real Airflow
-	@$(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile -m "airflow or long"
+test-long: setup-dev setup-spark  ## The rest: kill -9, whole runs with the real Airflow, more examples of properties
+	@$(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile -m "airflow or long" --hypothesis-profile thorough
+	@$(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile -m "hypothesis and $(SHORT)" --hypothesis-profile thorough
 
 test-random: setup-dev  ## Property tests with other examples than `make test` tries
-	@$(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile -m "not site and not airflow" --hypothesis-profile random \
-		$$(grep -rl "@given" tests)
+	@$(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile -m "hypothesis and not site and not airflow" --hypothesis-profile random
 
 test-site: setup-dev  ## Look at the report in a real browser (needs Chromium)
 	@$(BIN)/python -m pytest -q -m site

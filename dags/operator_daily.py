@@ -6,9 +6,9 @@ One DAG for each operator of the settings file, `operator_daily__<id>`, with six
 
 Each task is a command: `observatory pull --operator <id>` lands what is new in the operator's logs,
 `observatory run --stage <stage> --operator <id>` computes a stage, validates its tables and writes them,
-`observatory report` draws the page of the whole lake, and `observatory vacuum --operator <id>` removes what is
-older than `[retention]` keeps. The tables of a stage are the assets that its task
-updates (outlets).
+`observatory report` draws the page of the whole lake, and `observatory vacuum --operator <id>` removes
+what is older than `[retention]` keeps. The tables of a stage are the assets that its task updates
+(outlets).
 
 **Which engine.** `[engine] name` decides. With "embedded" a stage is a plain command. With "spark" it is a
 spark-submit job whose driver runs where the task runs (SparkSubmitOperator, deploy mode client), on

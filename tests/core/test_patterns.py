@@ -7,11 +7,12 @@ import string
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
 from jobs.core.patterns import KEPT, LOOKED_AT, counted, masked, pattern_text, visible
+from tests.support.examples import examples
 
 
 def pattern(line: str) -> str:
@@ -61,7 +62,7 @@ def test_half_an_address_at_the_cut_is_not_shown() -> None:
     assert len(pattern("word " * 500)) == KEPT + 1
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(
     local=st.text(string.ascii_letters + string.digits + ".+-", min_size=1, max_size=20),
     host=st.from_regex(r"[a-z]{2,9}\.example", fullmatch=True),
@@ -78,7 +79,7 @@ def test_no_address_and_no_number_survives(local: str, host: str, before: str, n
     assert f"{local}@" not in found
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(st.lists(st.text(), max_size=5))
 def test_any_text_has_a_pattern_of_bounded_length(lines: list[str]) -> None:
     found = masked(pl.Series(lines, dtype=pl.String)).to_list()
@@ -116,7 +117,7 @@ def test_what_drives_a_terminal_is_shown_and_not_obeyed() -> None:
     assert re.findall(r"\x1b(?!\[[\d;]*m)", text) == []
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(st.text())
 def test_nothing_unseen_is_left(text: str) -> None:
     assert not any(ord(sign) < 32 or 127 <= ord(sign) < 160 for sign in visible(text))

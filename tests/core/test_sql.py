@@ -8,7 +8,7 @@ from typing import Any
 import duckdb
 import polars as pl
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from expectations import domain
@@ -16,6 +16,7 @@ from jobs.core.contracts import contract, polars_schema, tables
 from jobs.core.counting_rules import HAD_CONTENT
 from jobs.core.errors import ObservatoryError
 from jobs.core.sql import condition, expression
+from tests.support.examples import examples
 
 ROW = {
     **dict.fromkeys(("i", "j"), pl.Int64),
@@ -106,7 +107,7 @@ def connection() -> duckdb.DuckDBPyConnection:
     return made
 
 
-@settings(max_examples=250, deadline=None)
+@examples(250)
 @given(conditions, ROWS)
 @example("(NULL::BOOLEAN = coalesce(b, TRUE))", [dict.fromkeys(ROW), dict.fromkeys(ROW)])
 def test_duckdb_gives_the_same_answer(

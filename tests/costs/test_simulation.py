@@ -6,7 +6,7 @@ from decimal import Decimal
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.core.contracts import REFERENCE
@@ -15,6 +15,7 @@ from jobs.costs import simulation
 from jobs.costs.prices import FixedCost
 from jobs.stats.formula import evaluate, names_in
 from jobs.stats.sampling import simulate
+from tests.support.examples import examples
 
 NUMBERS = {"low": pl.Float64, "central": pl.Float64, "high": pl.Float64}
 PARAMETERS = pl.read_csv(REFERENCE / "cost_parameter.csv", schema_overrides=NUMBERS)
@@ -218,7 +219,7 @@ def test_what_no_measure_did_costs_nothing_and_lacks_no_price():
 CODES = ("CONTENT_FILTER", "DNSBL", "GREYLIST", "ANTIVIRUS", "DELIVERY_FAILURE")
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(
     measures=st.lists(
         st.tuples(st.sampled_from(["EMAIL", "SMS"]), st.sampled_from(CODES), st.sampled_from([0, 10**9])),

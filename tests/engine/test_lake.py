@@ -11,13 +11,14 @@ from typing import Any
 import polars as pl
 import pytest
 from deltalake import DeltaTable
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.core.contracts import polars_schema, rows_frame
 from jobs.core.errors import ObservatoryError
 from jobs.engine.lake import Lake
 from jobs.engine.table_files import NewFile, remove_files, write_files
+from tests.support.examples import examples
 
 TABLE = "gold.spam_volume_daily"
 DAY = dt.date(2026, 11, 24)
@@ -149,7 +150,7 @@ CELLS = st.dictionaries(
 )
 
 
-@settings(max_examples=25)
+@examples(25)
 @given(st.lists(st.tuples(CELLS, st.sets(st.tuples(st.sampled_from(OPERATORS), st.sampled_from(MONTH))))))
 def test_any_replacements_give_what_a_dictionary_gives(
     tmp_path_factory: pytest.TempPathFactory, writes: list[Any]

@@ -7,10 +7,11 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.formats import amavis
+from tests.support.examples import examples
 from tests.support.filter_logs import MAIL_LOGS, assert_closed, codes, lab, one, read, truth
 
 STAMP = "Nov 24 14:16:40 mx1 amavis[113]: "
@@ -216,7 +217,7 @@ def broken(text: str, size: int) -> list[str]:
     return [*pieces, prefix + rest]
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(count=st.integers(1, 60), size=st.integers(60, 400), cuts=st.lists(st.integers(0, 50), max_size=3))
 def test_a_line_that_amavis_broke_is_whole_again(count: int, size: int, cuts: list[int]) -> None:
     recipients = [f"user{number}@b.example" for number in range(count)]

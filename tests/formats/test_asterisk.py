@@ -10,12 +10,13 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from jobs.formats import LINES, PARSED, TRANSMISSION, Source, asterisk
 from jobs.protect.countermeasures import countermeasure_of_refusals
+from tests.support.examples import examples
 
 NEWEST = dt.datetime(2026, 11, 25, tzinfo=dt.UTC)
 DAY = "2026-11-24"
@@ -391,7 +392,7 @@ LEGS = st.builds(
 ) | st.builds(leg, tail=st.sampled_from([[], ["1798000000.2"], ["x"]]))
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(st.lists(LEGS, min_size=1, max_size=12), st.randoms(use_true_random=False), st.data())
 def test_assemble_is_closed(lines: list[str], shuffler: random.Random, data: st.DataObject) -> None:
     parsed = placed(parse(lines)).collect()
@@ -414,7 +415,7 @@ def test_assemble_is_closed(lines: list[str], shuffler: random.Random, data: st.
 FIELD = st.text(alphabet='a1é",; \\\t<>#', max_size=6)
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(st.lists(st.tuples(FIELD, FIELD, FIELD), max_size=6))
 def test_quoting_is_that_of_csv(values: list[tuple[str, str, str]]) -> None:
     lines = [leg(clid=clid, context=context, data=data) for clid, context, data in values]
@@ -424,7 +425,7 @@ def test_quoting_is_that_of_csv(values: list[tuple[str, str, str]]) -> None:
     assert read["application"].to_list() == [f"{row[7]}({row[8]})" for row in rows]
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(
     st.lists(
         st.one_of(

@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
@@ -21,6 +21,7 @@ from jobs.formats.delimited_profile_files import shipped, validated
 from jobs.formats.delimited_split import split
 from jobs.protect.countermeasures import countermeasure_of_refusals
 from jobs.protect.refusal_types import type_of_transmissions
+from tests.support.examples import examples
 
 NEWEST = dt.datetime(2026, 11, 25, tzinfo=dt.UTC)
 RESTCOMM = {"profile": "restcomm"}
@@ -489,7 +490,7 @@ def test_rules_by_whole_value_go_before_rules_by_begin() -> None:
 FIELD = st.text(st.sampled_from("a,\"=+ \t'é\x00;1"), max_size=6)
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(st.lists(st.lists(FIELD, min_size=3, max_size=3), min_size=1, max_size=12), st.booleans())
 def test_what_a_csv_writer_wrote_is_read(rows: list[list[str]], quotes_all: bool) -> None:
     written = io.StringIO()
@@ -520,7 +521,7 @@ SEGMENTS = st.builds(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(
     st.one_of(
         st.tuples(st.just("restcomm"), st.lists(CDRS, min_size=1, max_size=20)),
@@ -548,7 +549,7 @@ def test_assemble_is_closed(log: tuple[str, list[str]], shuffler: random.Random,
     assert 0 < len(rows) <= len(lines)
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(
     st.lists(
         st.one_of(

@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.core.errors import ObservatoryError
@@ -19,6 +19,7 @@ from jobs.formats.delimited_draft import draft_profile
 from jobs.formats.delimited_profile import Profile
 from jobs.formats.delimited_profile_files import embedded, load, profile_of, shipped
 from jobs.settings import config
+from tests.support.examples import examples
 
 OWN = """
 name = "own"
@@ -317,7 +318,7 @@ def test_a_draft_of_nothing_much_still_loads(sample: bytes) -> None:
     filled(draft_profile(sample))
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(
     st.one_of(
         st.binary(max_size=200),

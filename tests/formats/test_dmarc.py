@@ -13,13 +13,14 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from jobs.core.contracts import codes, polars_schema
 from jobs.formats import AUTHENTICATION_REPORT, Document, Source, dmarc, dmarc_xml
 from jobs.formats.documents import frame_of, masked
+from tests.support.examples import examples
 
 SAMPLES = Path(__file__).parent / "reports"
 NEWEST = dt.datetime(2026, 11, 25, tzinfo=dt.UTC)
@@ -435,7 +436,7 @@ def test_a_quarantined_text_shows_no_address_number_or_control_sign() -> None:
     assert len(only(b"x" * 10_000).text) <= 200
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(st.binary(max_size=600), st.sampled_from(["", "gzip", "zip", "mail", "xml"]))
 def test_no_bytes_make_it_raise(data: bytes, pack: str) -> None:
     packed = {
@@ -459,7 +460,7 @@ WHOLE = {
 }
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(st.sampled_from(sorted(WHOLE)), st.data())
 def test_no_damage_of_a_report_makes_it_raise(kind: str, data: st.DataObject) -> None:
     damaged = bytearray(WHOLE[kind])
@@ -502,7 +503,7 @@ def test_equal_records_of_one_report_are_not_copies() -> None:
     assert dmarc.assemble(bronze(report(records=4)).lazy()).collect().height == 4
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(st.randoms(use_true_random=False), st.integers(0, 9))
 def test_any_order_and_any_pieces_give_the_same(random: Any, cut: int) -> None:
     rows = bronze(

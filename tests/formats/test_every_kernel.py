@@ -7,11 +7,12 @@ from collections.abc import Iterable
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from jobs.formats.registry import COMPANIONS, FORMATS, sniff
+from tests.support.examples import examples
 from tests.support.filter_logs import LAB, frame_of, lab, parse, placed, source
 
 # The logs of each format; a companion's lines stand in the logs of another.
@@ -53,7 +54,7 @@ def test_the_laboratory_has_logs_of_most_kernels() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(LOGS))
-@settings(max_examples=4, deadline=None)
+@examples(4)
 @given(data=st.data())
 def test_pieces_in_any_order_and_repeated_tell_what_the_whole_tells(name: str, data: st.DataObject) -> None:
     kernel = FORMATS[name]

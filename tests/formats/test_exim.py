@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
@@ -19,6 +19,7 @@ from jobs.core.contracts import polars_schema
 from jobs.formats import LINES, PARSED, TRANSMISSION, VERDICT, Source, exim, kannel, postfix, rspamd
 from jobs.formats.registry import sniff
 from jobs.silver.assembling import all_counted_once
+from tests.support.examples import examples
 
 LAB = Path(__file__).parents[2] / "sample_data" / "lab"
 MAIN = (LAB / "exim" / "mainlog").read_text("utf-8").splitlines()
@@ -951,7 +952,7 @@ WORDS = st.sampled_from(
 )
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(st.lists(st.one_of(st.text(max_size=60), st.lists(WORDS, max_size=8).map("".join)), max_size=12))
 def test_any_text_gives_one_row_per_line(lines: list[str]) -> None:
     parsed = parse(lines)
@@ -965,7 +966,7 @@ def test_any_text_gives_one_row_per_line(lines: list[str]) -> None:
     assert exim.verdicts(rows).collect().schema == pl.Schema(VERDICT)
 
 
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(st.lists(st.integers(0, 200), max_size=8), st.randoms(use_true_random=False))
 def test_any_cut_gives_the_same(cuts: list[int], chance: random.Random) -> None:
     wanted = exim.transmissions(

@@ -7,11 +7,12 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import Phase, given
 from hypothesis import strategies as st
 
 from jobs.formats import Source, exim
 from jobs.silver.assembling import settled
+from tests.support.examples import examples
 
 NEWEST = dt.datetime(2026, 11, 25, tzinfo=dt.UTC)
 ID = "1xVr5l-0000000001j-1Yd3"
@@ -230,7 +231,7 @@ def test_headers_are_no_envelope() -> None:
     assert transmissions(line("x", id="").replace(" x", " Start queue run: pid=7"), *first[1:]) == []
 
 
-@settings(max_examples=10, deadline=None, phases=[Phase.generate])
+@examples(10, phases=[Phase.generate])
 @given(st.sets(st.integers(1, len(REJECTLOG) - 1), max_size=6))
 def test_an_envelope_may_be_cut_anywhere(cuts: set[int]) -> None:
     whole = counted(bronze(REJECTLOG))

@@ -11,13 +11,14 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from jobs.core.contracts import codes, polars_schema
 from jobs.formats import COMPLAINT, Document, Source, feedback
 from jobs.formats.documents import frame_of
+from tests.support.examples import examples
 
 SAMPLES = Path(__file__).parent / "reports"
 NEWEST = dt.datetime(2026, 11, 25, tzinfo=dt.UTC)
@@ -312,7 +313,7 @@ WORDS = [
 ]
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(st.lists(st.sampled_from(WORDS), max_size=8).map(" ".join))
 def test_no_date_makes_it_raise(date: str) -> None:
     assert len(read(arf(date=date))) == 1
@@ -325,7 +326,7 @@ def test_parts_in_parts_without_end() -> None:
     assert reason(b"Subject: x\n" + few + sample("abuse.eml")) == "no_report"
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(st.binary(max_size=600), st.sampled_from([b"", b"Subject: x\n", b"--b\n", arf()[:-6]]))
 def test_no_bytes_make_it_raise(data: bytes, before: bytes) -> None:
     documents = read(before + data)
@@ -337,7 +338,7 @@ def test_no_bytes_make_it_raise(data: bytes, before: bytes) -> None:
 WHOLE = [sample(f"{name}.eml") for name in ("abuse", "headers_only", "dmarc_failure", "forwarded")]
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(st.sampled_from(WHOLE), st.data())
 def test_no_damage_of_a_mail_makes_it_raise(whole: bytes, data: st.DataObject) -> None:
     damaged = bytearray(whole)
@@ -365,7 +366,7 @@ def test_a_mail_that_came_twice_is_one_complaint_and_two_alike_are_two() -> None
     assert sorted(kept.select("stream_id", "offset").rows()) == [("s0", 0), ("s1", 1)]
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(st.randoms(use_true_random=False), st.integers(0, 6))
 def test_any_order_and_any_pieces_give_the_same(random: Any, cut: int) -> None:
     rows = bronze(*(arf(number=number % 3) for number in range(6)), sample("abuse.eml"))

@@ -7,7 +7,7 @@ from types import ModuleType
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.core.contracts import REFERENCE, polars_schema
@@ -27,6 +27,7 @@ from jobs.formats import (
 )
 from jobs.protect import pseudonyms
 from jobs.protect.operators import Door, Own
+from tests.support.examples import examples
 from tests.support.filter_logs import LAB, assert_closed, codes, frame_of, lab, parse, placed, source
 
 LOGS = {
@@ -82,7 +83,7 @@ def test_real_lines_survive_every_cut(kernel: ModuleType) -> None:
 
 
 @kernels
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(data=st.data())
 def test_chosen_lines_survive_every_cut(kernel: ModuleType, data: st.DataObject) -> None:
     lines = data.draw(st.lists(st.sampled_from(OWN[kernel]), min_size=1, max_size=30))
@@ -103,7 +104,7 @@ def damaged(kernel: ModuleType) -> st.SearchStrategy[str]:
 
 
 @kernels
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(data=st.data())
 def test_any_text_is_accounted_for(kernel: ModuleType, data: st.DataObject) -> None:
     any_text = st.text(max_size=60).map(lambda text: text.replace("\n", ""))

@@ -8,13 +8,14 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from jobs.formats import LINES, PARSED, TRANSMISSION, Source, jasmin
 from jobs.formats.python_repr import content
 from jobs.protect.countermeasures import countermeasure_of_refusals
+from tests.support.examples import examples
 
 NEWEST = dt.datetime(2026, 11, 25, tzinfo=dt.UTC)
 NO_TLVS = " [tlvs:none]"
@@ -381,7 +382,7 @@ EVENTS = st.one_of(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(st.lists(EVENTS, min_size=1, max_size=25), st.randoms(use_true_random=False), st.data())
 def test_assemble_is_closed(lines: list[str], shuffler: random.Random, data: st.DataObject) -> None:
     parsed = placed(parse(lines)).collect()
@@ -403,7 +404,7 @@ def test_assemble_is_closed(lines: list[str], shuffler: random.Random, data: st.
     assert (len(rows) > 0) == (len(told) > 0) and len(rows) <= len(told)
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(
     st.lists(
         st.one_of(
@@ -428,7 +429,7 @@ def test_any_text_is_accounted_for(lines: list[str]) -> None:
     assert len(jasmin.transmissions(bronze.lazy()).collect()) <= records
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(st.text(max_size=40))
 def test_ucs2_of_any_script_or_nothing_wrong(text: str) -> None:
     octets = text.encode("utf-16-be", "surrogatepass")

@@ -12,13 +12,14 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from jobs.formats import LINES, PARSED, TRANSMISSION, Source, kamailio, kamailio_flat
 from jobs.protect.countermeasures import countermeasure_of_refusals
 from tests.formats.test_passport import UUID, shaken, token
+from tests.support.examples import examples
 
 LAB = Path(__file__).parents[2] / "sample_data" / "lab" / "kamailio"
 LOG = LAB / "kamailio.rfc3164.log"
@@ -810,7 +811,7 @@ EVENTS = st.one_of(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(st.lists(EVENTS, min_size=1, max_size=20), st.randoms(use_true_random=False), st.data())
 def test_assemble_is_closed(lines: list[str], shuffler: random.Random, data: st.DataObject) -> None:
     parsed = placed(parse(lines)).collect()
@@ -844,7 +845,7 @@ WHOLE = [
 
 
 @pytest.mark.parametrize("kernel", [kamailio, kamailio_flat])
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(
     st.lists(
         st.one_of(

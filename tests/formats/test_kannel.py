@@ -10,11 +10,12 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from jobs.formats import LINES, PARSED, TRANSMISSION, Source, kannel
+from tests.support.examples import examples
 
 LOG = Path(__file__).parents[2] / "sample_data" / "lab" / "kannel" / "bearerbox-access.log"
 NEWEST = dt.datetime(2026, 11, 25, tzinfo=dt.UTC)
@@ -539,7 +540,7 @@ REPORTS = st.builds(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(
     st.lists(st.one_of(EVENTS, REPORTS), min_size=1, max_size=25),
     st.randoms(use_true_random=False),
@@ -567,7 +568,7 @@ def test_assemble_is_closed(lines: list[str], shuffler: random.Random, data: st.
     assert rows["offset"].is_unique().all()
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(
     st.lists(
         st.one_of(

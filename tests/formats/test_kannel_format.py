@@ -9,13 +9,14 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from jobs.core.errors import ObservatoryError
 from jobs.formats import LINES, PARSED, Source, kannel
 from jobs.formats.kannel_format import CODES, check_options
+from tests.support.examples import examples
 
 LOG = Path(__file__).parents[2] / "sample_data" / "lab" / "kannel" / "bearerbox-access.log"
 NEWEST = dt.datetime(2026, 11, 25, tzinfo=dt.UTC)
@@ -236,7 +237,7 @@ OTHERS = sorted(set(CODES) - set("tTlpPbarN"))
 PLAIN = st.text(st.sampled_from("abcXYZ019. +"), max_size=8)
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(
     st.permutations(["t", "l", "p", "P", "b"]).flatmap(
         lambda needed: st.tuples(st.just(needed), st.lists(st.sampled_from(OTHERS), unique=True, max_size=6))
@@ -269,7 +270,7 @@ def test_any_order_of_codes_is_read(
     assert row["text"] == text, form
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(
     st.lists(
         st.one_of(

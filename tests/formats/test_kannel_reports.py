@@ -9,12 +9,13 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from jobs.formats import COMPLAINT, LINES, Source, kannel
 from jobs.formats.kannel_reports import PAIR_WITHIN
+from tests.support.examples import examples
 
 LOG = Path(__file__).parents[2] / "sample_data" / "lab" / "kannel" / "bearerbox-access.log"
 SOURCE = Source("lab", "box1", "a", dt.datetime(2026, 11, 26, tzinfo=dt.UTC))
@@ -182,7 +183,7 @@ def test_a_long_text_in_parts_and_a_binary_one() -> None:
     assert told([sms("00FF0102", coding=1)]) == [(None, None)]
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(
     st.lists(
         st.tuples(
@@ -211,7 +212,7 @@ def test_nothing_is_lost_or_told_twice_in_any_order(
     assert first["offset"].n_unique() == first.height
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(st.text(alphabet=st.characters(codec="utf-8", exclude_characters="\n\r"), max_size=80))
 def test_no_text_makes_it_raise(text: str) -> None:
     rows = complaints([sms("WIN now"), sms(text, 1)])

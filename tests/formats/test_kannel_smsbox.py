@@ -10,13 +10,14 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from jobs.core.errors import ObservatoryError
 from jobs.formats import LINES, PARSED, TRANSMISSION, Source, kannel, kannel_smsbox
 from jobs.protect.countermeasures import countermeasure_of_refusals
+from tests.support.examples import examples
 
 LAB = Path(__file__).parents[2] / "sample_data" / "lab" / "kannel"
 LOG = LAB / "smsbox-access.log"
@@ -190,7 +191,7 @@ def test_sniff() -> None:
     assert kannel_smsbox.sniff(b"") == kannel_smsbox.sniff(b"\x00\xff\x1f\x8b") == 0
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(
     st.lists(
         st.one_of(
@@ -219,7 +220,7 @@ def test_assemble_is_closed(
     assert len(rows) == counted
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(
     st.lists(
         st.one_of(

@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.core.attributes import ATTRIBUTES
@@ -20,6 +20,7 @@ from jobs.protect import pseudonym_keys, pseudonyms
 from jobs.protect.operators import Door, Own
 from jobs.protect.pseudonym_keys import operator_key
 from jobs.silver import known_attributes
+from tests.support.examples import examples
 
 SOURCE = Source("op", "register", "a", dt.datetime(2026, 11, 24, 12, tzinfo=dt.UTC))
 LIMIT = 1 << 20
@@ -124,7 +125,7 @@ def test_whole_files_that_cannot_be_read() -> None:
     assert [each.reason_code for each in read(file.getvalue(), limit=100_000)] == ["too_large"]
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(st.binary(max_size=200), st.sampled_from([b"", b"PAR1", b"day,sender,consent_code\n", b"\x1f\x8b"]))
 def test_no_bytes_raise(data: bytes, start: bytes) -> None:
     for document in read(start + data):
@@ -133,7 +134,7 @@ def test_no_bytes_raise(data: bytes, start: bytes) -> None:
 
 
 @given(st.permutations([REGISTER, REGISTER.replace("express", "none"), REGISTER + "\n"]), st.integers(0, 3))
-@settings(max_examples=10, deadline=None)
+@examples(10)
 def test_assembly_is_closed_and_knows_a_row_that_came_twice(files: list[str], cut: int) -> None:
     rows = bronze(*files)
     whole = knowledge.assemble(rows).collect()

@@ -9,10 +9,11 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.formats import opendkim, opendmarc_history
+from tests.support.examples import examples
 from tests.support.filter_logs import (
     MAIL_LOGS,
     assert_closed,
@@ -261,7 +262,7 @@ def test_other_lines_of_the_history(line: str, code: str, reason: str | None) ->
     assert codes(opendmarc_history, [line]) == [(code, reason)]
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(
     count=st.integers(1, 6),
     cuts=st.lists(st.integers(0, 80), max_size=6),

@@ -8,10 +8,11 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.formats import passport
+from tests.support.examples import examples
 
 UUID = "0d8f1a52-6c1e-4a7b-9e55-5b1f0c2d3e4f"
 
@@ -85,7 +86,7 @@ def test_deep_nesting_is_no_way_to_stop_a_run() -> None:
     assert read(token(deep), token(shaken())) == [(None, None), ("A", UUID)]
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(st.text(max_size=60), st.integers(0, 250), st.integers(0, 5))
 def test_damage_never_raises_or_invents(noise: str, at: int, cut: int) -> None:
     whole = token(shaken())

@@ -11,11 +11,12 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from jobs.formats import TRANSMISSION, Source, postfix
 from jobs.formats.postfix_assembly import BRONZE
+from tests.support.examples import examples
 from tests.support.filter_logs import tasks_of
 from tests.support.held_log import PROXIED, held_log
 
@@ -833,7 +834,7 @@ def whole() -> pl.DataFrame:
     return pl.concat([lab_part, other])
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**32), pieces=st.integers(2, 6), is_scattered=st.booleans())
 def test_assembly_is_closed(whole: pl.DataFrame, seed: int, pieces: int, is_scattered: bool) -> None:
     """Any cut of the lines, in pieces or line by line, joined in any order, gives the same rows."""
@@ -880,7 +881,7 @@ def test_held_log_has_each_case() -> None:
     }
 
 
-@settings(max_examples=20, deadline=None)
+@examples(20)
 @given(
     cuts=st.lists(st.integers(0, 250), min_size=1, max_size=6),
     streams=st.sampled_from(["a", "ab", "ba"]),
@@ -922,7 +923,7 @@ def test_a_piece_read_twice_counts_once(whole: pl.DataFrame) -> None:
     assert canonical(assembled(once, once)) == canonical(once)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.lists(st.text(max_size=60) | st.sampled_from(log(REFUSED, REFUSED).splitlines()), max_size=20))
 def test_any_text_is_conserved(texts: list[str]) -> None:
     frame = pl.DataFrame(
@@ -933,7 +934,7 @@ def test_any_text_is_conserved(texts: list[str]) -> None:
     assert set(out["line_code"]) <= {"record", "ignored", "quarantined"}
 
 
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(seed=st.integers(0, 2**32))
 def test_damage_is_conserved(seed: int) -> None:
     """Bytes flipped, cut out or doubled: every line is still accounted for, and all can be counted."""

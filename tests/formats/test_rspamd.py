@@ -10,11 +10,12 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from jobs.formats import LINES, PARSED, VERDICT, Source, rspamd
+from tests.support.examples import examples
 
 LOG = Path(__file__).parents[2] / "sample_data" / "lab" / "postfix" / "rspamd.log"
 HISTORY = Path(__file__).parents[1] / "data" / "rspamd" / "history.jsonl"
@@ -337,7 +338,7 @@ def test_assemble_is_closed() -> None:
         assert_frame_equal(again.sort("offset"), whole)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(
     st.lists(
         st.one_of(

@@ -8,10 +8,11 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.formats import rspamd, rspamd_clickhouse, rspamd_history
+from tests.support.examples import examples
 from tests.support.filter_logs import assert_closed, codes, lab, one, parse, placed, read
 
 HISTORY = "postfix/rspamd_history_redis.jsonl"
@@ -267,7 +268,7 @@ def test_other_lines_of_a_history(line: str, code: str, reason: str | None) -> N
     assert codes(rspamd_history, [line]) == [(code, reason)]
 
 
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(data=st.data())
 def test_a_damaged_line_is_quarantined_alone(data: st.DataObject) -> None:
     damage = ["{}", '{"action":[]}', compact(row())[:-1] + "x}", '{"rows":7}', '{"unix_time":1e999}']
@@ -278,7 +279,7 @@ def test_a_damaged_line_is_quarantined_alone(data: st.DataObject) -> None:
     assert codes(rspamd_history, lines) == expected
 
 
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(
     documents=st.lists(st.lists(st.integers(0, 6), max_size=4), max_size=5),
     cuts=st.lists(st.integers(0, 5), max_size=3),

@@ -10,13 +10,14 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from jobs.core.contracts import polars_schema
 from jobs.formats import LINES, PARSED, TRANSMISSION, Source, exim, kannel, postfix, rspamd, sendmail
 from jobs.formats.registry import sniff
+from tests.support.examples import examples
 
 LAB = Path(__file__).parents[2] / "sample_data" / "lab"
 OTHERS = [*(LAB / "postfix").glob("*.log"), *(LAB / "kannel").glob("*.log"), *(LAB / "exim").glob("*log")]
@@ -740,7 +741,7 @@ WORDS = st.sampled_from(
 )
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(st.lists(st.one_of(st.text(max_size=60), st.lists(WORDS, max_size=8).map("".join)), max_size=12))
 def test_any_text_gives_one_row_per_line(lines: list[str]) -> None:
     parsed = parse(lines)
@@ -768,7 +769,7 @@ def test_totals_of_the_log() -> None:
     }
 
 
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(st.lists(st.integers(1, len(LOG) - 1), max_size=5), st.randoms(use_true_random=False))
 def test_any_cut_gives_the_same(cuts: list[int], chance: random.Random) -> None:
     wanted = sendmail.transmissions(bronze(LOG).lazy()).collect()

@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.core import sketch
@@ -25,6 +25,7 @@ from jobs.gold.similarity import SIGNED, WHOSE, Thresholds, company, united
 from jobs.protect import signatures
 from jobs.settings import config
 from jobs.stages import campaigns
+from tests.support.examples import examples
 from tests.support.study import run_again
 
 DAY = dt.date(2026, 11, 24)
@@ -423,7 +424,7 @@ def drawn_messages() -> st.SearchStrategy[pl.DataFrame]:
 
 
 @given(message=drawn_messages(), data=st.data())
-@settings(max_examples=60)
+@examples(60)
 def test_cutting_the_messages_anywhere_gives_the_same_bulk(
     message: pl.DataFrame, data: st.DataObject
 ) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.bypass_quality import quality, told, traffic
@@ -19,6 +19,7 @@ from jobs.core.merge import merged
 from jobs.gold import bypass_indicator_daily
 from jobs.gold.bypass import CONTACT_KEY, CONTACT_RULES, bucket, contacts, numbers_behaviour, parameters
 from sample_data import bypass, bypass_calls
+from tests.support.examples import examples
 
 
 def test_the_same_seed_gives_the_same_messages_and_every_sign() -> None:
@@ -174,7 +175,7 @@ def drawn_messages() -> st.SearchStrategy[pl.DataFrame]:
 
 
 @given(message=drawn_messages(), data=st.data())
-@settings(max_examples=60)
+@examples(60)
 def test_cutting_the_messages_anywhere_gives_the_same_signs(
     message: pl.DataFrame, data: st.DataObject
 ) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
@@ -23,6 +23,7 @@ from jobs.gold.similarity import WHOSE, Thresholds, united
 from jobs.protect import signatures
 from tests.support import campaign_truth
 from tests.support.campaign_truth import CHOSEN_ON, REPORTED_ON, as_messages, found, thresholds
+from tests.support.examples import examples
 
 KEY, OTHER_KEY = b"one key of the tests' own", b"another key of the tests' own"
 
@@ -73,7 +74,7 @@ def test_what_is_said_is_not_masked(one: str, other: str) -> None:
 
 
 @given(st.lists(st.one_of(st.none(), st.text()), max_size=20))
-@settings(max_examples=25, deadline=None)
+@examples(25)
 def test_no_text_breaks_it(texts: list[str | None]) -> None:
     signed = signatures.of_transmissions(raw(texts), KEY)
     assert signed.height == len(texts)
@@ -285,7 +286,7 @@ def test_words_that_cannot_be_decoded_break_nothing(subject: str) -> None:
 
 
 @given(st.lists(st.one_of(st.none(), st.text()), max_size=20))
-@settings(max_examples=25, deadline=None)
+@examples(25)
 def test_no_subject_breaks_it_and_company_changes_nothing(subjects: list[str | None]) -> None:
     frame = pl.DataFrame({"subject": pl.Series(subjects, dtype=pl.String)}).with_columns(sender=pl.lit("a@b"))
     assert signatures.subjects(frame, KEY).to_list() == [subject_hash(each) for each in subjects]
@@ -480,7 +481,7 @@ def drawn_messages() -> st.SearchStrategy[pl.DataFrame]:
 
 
 @given(message=drawn_messages(), data=st.data())
-@settings(max_examples=60)
+@examples(60)
 def test_cutting_the_messages_anywhere_gives_the_same_campaigns(
     message: pl.DataFrame, data: st.DataObject
 ) -> None:

@@ -13,13 +13,14 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from jobs.core.contracts import conform, contract, reference, rows_frame, tables
 from jobs.core.merge import merged
 from jobs.gold import bulk, bypass, campaign_daily
 from jobs.gold.counting import READ, marked
+from tests.support.examples import examples
 
 Frames = dict[str, pl.DataFrame]
 
@@ -223,7 +224,7 @@ def test_every_table_of_messages_merges() -> None:
 
 
 @pytest.mark.parametrize("table", MERGED)
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(cut=st.lists(st.tuples(st.integers(0, 9999), st.integers(0, 3)), max_size=40))
 @example(cut=[(place, place % 4) for place in range(200)])
 @example(cut=[])

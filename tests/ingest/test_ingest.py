@@ -16,7 +16,7 @@ from typing import Any
 import fsspec
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
@@ -31,6 +31,7 @@ from jobs.settings.operator import Operator
 from jobs.settings.operator import Source as SourceSettings
 from jobs.stages.ranges import ranges_of
 from tests.conftest import ROOT
+from tests.support.examples import examples
 
 LAB = ROOT / "sample_data" / "lab"
 LOGS = {
@@ -104,7 +105,7 @@ PIECES = st.sampled_from(
 BYTES = st.one_of(st.binary(max_size=200), st.lists(PIECES, max_size=60).map(b"".join))
 
 
-@settings(max_examples=400, deadline=None)
+@examples(400)
 @given(data=BYTES.filter(len), step=st.integers(1, 64), part=st.integers(1, 40), offset=st.integers(0, 2**40))
 def test_ranges_of_any_size_own_each_line_once(data: bytes, step: int, part: int, offset: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -166,7 +167,7 @@ def conserved(done: dict[str, Any], data: bytes) -> None:
         assert quarantine["reason_code"].null_count() == 0
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(data=BYTES.filter(len), name=st.sampled_from(sorted(FORMATS)), step=st.integers(10, 64))
 def test_any_bytes_are_accounted_for(data: bytes, name: str, step: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -400,7 +401,7 @@ def test_a_file_of_documents_beyond_the_limit_is_not_opened(
     )
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(data=BYTES.filter(len), name=st.sampled_from(sorted(DOCUMENTS)))
 def test_any_bytes_are_documents_accounted_for(data: bytes, name: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -559,7 +560,7 @@ def bodies() -> list[bytes]:
 
 
 @pytest.mark.long
-@settings(max_examples=15, deadline=None)
+@examples(15)
 @given(
     cuts=st.lists(st.integers(1, 51), max_size=4),
     step=st.sampled_from([900, 4_000, 1 << 20]),
@@ -613,7 +614,7 @@ def told_of(pieces: list[dict[str, pl.DataFrame]]) -> dict[str, list[str]]:
     }
 
 
-@settings(max_examples=12, deadline=None)
+@examples(12)
 @given(data=st.data())
 def test_a_mail_log_with_its_filters_and_rspamd_beside_tell_the_same_in_any_order(
     data: st.DataObject,

@@ -23,7 +23,7 @@ from typing import Any
 import fsspec
 import pytest
 import zstandard
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.core.disk import DiskFull
@@ -37,6 +37,7 @@ from jobs.ingest.source_files import is_closed, newest_times, rotation_order
 from jobs.ingest.streams import SAMPLE
 from jobs.settings.operator import Operator, Source
 from tests.conftest import ROOT
+from tests.support.examples import examples
 
 NOW = dt.datetime(2026, 11, 24, 15, 0, tzinfo=dt.UTC)
 REPORT = (ROOT / "tests" / "formats" / "reports" / "rfc7489.xml").read_bytes()
@@ -934,7 +935,7 @@ LINE = st.binary(max_size=12).map(lambda data: data.replace(b"\n", b" "))
 
 
 @pytest.mark.long
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(bodies=st.lists(LINE, min_size=1, max_size=12), has_end=st.booleans(), data=st.data())
 def test_any_life_of_a_log_lands_its_bytes_once(bodies: list[bytes], has_end: bool, data: Any) -> None:
     """A log that grows in any steps, is renamed, copied and compressed between pulls, or is pulled twice."""

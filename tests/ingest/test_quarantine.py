@@ -7,13 +7,14 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.core.contracts import rows_frame
 from jobs.engine.lake import Lake
 from jobs.ingest import quarantine
 from jobs.ingest.quarantine import GROUP, added, grouped, patterns
+from tests.support.examples import examples
 
 KINDS = dict.fromkeys([*GROUP[:-1], "line_text", "piece_id"], pl.String) | {"offset": pl.Int64}
 
@@ -47,7 +48,7 @@ def test_lines_are_counted_by_pattern_and_piece() -> None:
     assert added([]).is_empty()
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(
     st.lists(st.tuples(st.text(max_size=30), st.sampled_from(["x", "y"])), max_size=20), st.integers(0, 20)
 )

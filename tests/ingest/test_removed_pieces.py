@@ -11,7 +11,7 @@ from typing import Any
 import fsspec
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.core.contracts import rows_frame
@@ -27,6 +27,7 @@ from jobs.stages import batches
 from jobs.stages.ranges import ranges_of
 from tests.ingest.test_ingest import bodies
 from tests.ingest.test_pull import NOW, REPORT, Site, text
+from tests.support.examples import examples
 
 FS = fsspec.filesystem("file")
 
@@ -249,7 +250,7 @@ def test_lines_after_a_removed_heading_keep_their_columns(tmp_path: Path) -> Non
     assert last_piece().equals(before)
 
 
-@settings(max_examples=15, deadline=None)
+@examples(15)
 @given(cuts=st.lists(st.integers(0, 40), min_size=1, max_size=5), data=st.data())
 def test_any_life_of_a_log_lands_its_bytes_once_whatever_was_removed(cuts: list[int], data: Any) -> None:
     """A log that grows in any steps, of which pieces go at any time, under any names."""

@@ -6,11 +6,12 @@ import re
 
 import polars as pl
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from jobs.protect import domains
 from tests.support.canaries.forms import ADDRESS, HOST, PLANTED, SIP
+from tests.support.examples import examples
 
 
 @pytest.mark.parametrize(
@@ -149,7 +150,7 @@ TEXT = st.one_of(
 )
 
 
-@settings(max_examples=150)
+@examples(150)
 @given(st.lists(TEXT, max_size=8))
 @example(["a@xn--0.example", "a@\u0130.example", "a@ß.example", "a@x.xn--", "a@1.xn--p1ai"])
 def test_what_passes_of_any_text_is_a_registered_domain_or_nothing(texts: list[str]) -> None:

@@ -7,11 +7,12 @@ import random
 import phonenumbers
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.core.errors import ObservatoryError
 from jobs.protect import location
+from tests.support.examples import examples
 
 TABLE = """prefix,country_code,asn,as_name
 192.0.2.0/24,CH,64500,Lab net
@@ -124,7 +125,7 @@ def test_a_bad_table_is_an_error_that_says_where(tmp_path, text, told):
         location.load_ranges(tmp_path / "none.csv")
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(
     st.lists(st.tuples(st.integers(0, 255), st.integers(24, 32)), min_size=1, max_size=8),
     st.integers(0, 255),

@@ -7,7 +7,7 @@ import re
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.core.contracts import REFERENCE
@@ -16,6 +16,7 @@ from jobs.core.matching import loosened, matcher, searcher
 from jobs.protect import rules
 from jobs.protect.countermeasures import countermeasure_of_refusals, countermeasure_of_verdicts
 from jobs.protect.message_types import primary_type, type_of_texts, type_of_verdicts
+from tests.support.examples import examples
 
 LOADED = rules.load_rules()
 
@@ -103,7 +104,7 @@ COMPILED = [re.compile(pattern) for pattern in PATTERNS]
 CASES = [str, str.upper, str.lower, str.title]
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(
     st.lists(st.tuples(st.sampled_from(WORDS), st.sampled_from(CASES)), min_size=1, max_size=12),
     st.sampled_from([" ", "", "_", " \n", ", ", ".", " 550 ", "é", "\x0b", "\x1c", "\t"]),

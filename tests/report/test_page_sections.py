@@ -6,7 +6,7 @@ import random
 from typing import Any
 
 import polars as pl
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from jobs.core.contracts import reference, rows_frame
@@ -21,6 +21,7 @@ from jobs.gold import (
 from jobs.report.gather import gather
 from jobs.silver.transit import CARRIERS, transit
 from tests.gold.test_merge_law import OPERATORS, row_of
+from tests.support.examples import examples
 
 SUMS = ["units", "spam_certain", "spam_possible"]
 COUNTRIES = ["FRA", "DEU", "GBR", None]
@@ -75,7 +76,7 @@ def by(table: pl.DataFrame, *keys: str) -> dict[Any, tuple[int, ...]]:
     return {row[: len(keys)]: row[len(keys) :] for row in summed.select(*keys, *SUMS).rows()}
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(seeds=st.lists(st.integers(0, 9999), max_size=30))
 @example(seeds=list(range(300)))
 def test_the_sections_of_a_page_agree(seeds: list[int]) -> None:

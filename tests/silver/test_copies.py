@@ -12,7 +12,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, assume, given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
@@ -30,6 +30,7 @@ from jobs.sniff.tally import OPERATOR
 from tests.formats import test_asterisk as asterisk
 from tests.formats import test_jasmin as jasmin
 from tests.formats.test_sendmail import LOG as SENDMAIL
+from tests.support.examples import examples
 from tests.support.filter_logs import lab
 from tests.support.mixed import PROFILE
 
@@ -178,7 +179,7 @@ def two_files(lines: list[str], kind: str, first: float, last: float) -> tuple[l
 
 
 @pytest.mark.parametrize("name", [*FEW, *(pytest.param(each, marks=pytest.mark.long) for each in OTHERS)])
-@settings(max_examples=3, deadline=None, suppress_health_check=list(HealthCheck))
+@examples(3, suppress_health_check=list(HealthCheck))
 @given(seed=SEEDS, first=SHARES, last=SHARES, kind=KINDS)
 def test_files_that_overlap_tell_what_one_does(
     name: str, seed: int, first: float, last: float, kind: str
@@ -201,7 +202,7 @@ def test_files_that_overlap_tell_what_one_does(
 
 # The rejectlog is of two seconds.
 @pytest.mark.parametrize("name", [name for name in LOGS if name != "exim, rejectlog"])
-@settings(max_examples=3, deadline=None, suppress_health_check=list(HealthCheck))
+@examples(3, suppress_health_check=list(HealthCheck))
 @given(seed=SEEDS, share=SHARES)
 def test_a_rotation_keeps_twins(name: str, seed: int, share: float) -> None:
     log = LOGS[name]
@@ -325,7 +326,7 @@ def test_a_report_counts_once_and_its_copies_are_told() -> None:
         assert sorted(pairs) == [("a", "a", 1), ("a", "b", 1)]
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+@examples(10, suppress_health_check=list(HealthCheck))
 @given(seed=SEEDS, first=SHARES, last=SHARES, kind=KINDS)
 def test_facts_of_files_that_overlap_count_once(
     tmp_path_factory: pytest.TempPathFactory, seed: int, first: float, last: float, kind: str

@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
@@ -23,6 +23,7 @@ from tests.formats.test_every_kernel import LOGS
 from tests.formats.test_sendmail import LOG
 from tests.golden.test_golden import CASES, inputs, is_alone
 from tests.support.buckets import assembled_in_buckets, message_in_buckets
+from tests.support.examples import examples
 from tests.support.filter_logs import lab, parse, placed
 from tests.support.held_log import held_log
 
@@ -152,7 +153,7 @@ def verdicts(draw: st.DrawFn) -> pl.DataFrame:
     return rows_frame(rows, "silver.verdict")
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@examples(40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(transmissions(), verdicts(), st.sampled_from([2, 3, 7]))
 def test_the_number_of_buckets_does_not_matter(
     transmission: pl.DataFrame, verdict: pl.DataFrame, count: int

@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import Phase, given
 from hypothesis import strategies as st
 
 from jobs.core.contracts import polars_schema, reference, rows_frame
@@ -22,6 +22,7 @@ from jobs.protect.operators import Door, Own
 from jobs.protect.rules import load_rules
 from jobs.silver import message
 from jobs.silver.assembling import assembled
+from tests.support.examples import examples
 
 OPERATOR = "lab"
 DOOR = Door((Own(OPERATOR, "CHE", ("own.example",), (), (), (), key=bytes(32)),), None)
@@ -354,7 +355,7 @@ def test_a_filter_that_names_recipients_leaves_a_marked_message_marked() -> None
 
 
 # What fails is named case by case: nothing is gained by looking for fewer cases that fail.
-@settings(max_examples=8, deadline=None, phases=[Phase.generate])
+@examples(8, phases=[Phase.generate])
 @given(st.lists(MESSAGE, min_size=40, max_size=60))
 def test_a_spam_verdict_never_makes_a_message_less_certainly_spam(cases: list[Case]) -> None:
     without, added = count(cases, is_added=False), count(cases, is_added=True)

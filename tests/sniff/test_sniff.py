@@ -21,7 +21,7 @@ from typing import Any
 import polars as pl
 import pytest
 import zstandard
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from rich.console import Console
 
@@ -38,6 +38,7 @@ from jobs.sniff.files import File, Problem, logs_of
 from jobs.sniff.recognising import separated
 from jobs.sniff.survey import Answer, look
 from tests.conftest import ROOT
+from tests.support.examples import examples
 
 LAB = ROOT / "sample_data" / "lab"
 STUDY = ROOT / "sample_data" / "study"
@@ -284,7 +285,7 @@ def blocks_of(file: File, until: float = FOREVER) -> tuple[list[reading.Block], 
     return list(reading.blocks(file, progress, lambda: time.monotonic() + until)), progress
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     parts=st.lists(st.sampled_from([b"\n", b"\r\n", b"a", b"bcdefgh", b"\xff\0", b"x" * 40]), max_size=60),
     block=st.integers(1, 64),
@@ -834,7 +835,7 @@ def test_a_pipe_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (log["format"], log["lines"], log["is_exact"]) == ("postfix", 1835, True)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_no_bytes_break_it(tmp_path: Path, data: Any) -> None:
     """Damage of any kind to a log of any kind is told or counted; each line is accounted for."""

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 import svy
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.core.areas import GROUPS
@@ -42,6 +42,7 @@ from jobs.stats.intervals import (
     rates_variance,
 )
 from sample_data.membership import Population, answering, countries, population
+from tests.support.examples import examples
 
 
 def operators(people: Population, is_respondent: Array) -> Operators:
@@ -308,7 +309,7 @@ def memberships(draw: st.DrawFn) -> tuple[Array, Array, Array, Array, Array]:
 
 
 @given(memberships())
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_each_stratum_has_enough_respondents_in_any_order(drawn: tuple[Array, ...]) -> None:
     region, development, size, answered, order = drawn
     stratum = collapse(region, development, size, answered)

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.core.errors import ObservatoryError
 from jobs.stats.formula import DEEPEST, LONGEST, evaluate, money_degree, names_in, undeclared, with_values
+from tests.support.examples import examples
 
 NAMES = {"a": 2.0, "b": 5.0, "c_1": -0.75, "rate": 0.05}
 
@@ -88,7 +89,7 @@ for name in ("add", "sub", "mul", "truediv", "pow", "neg"):
     setattr(Double, f"__{name}__", finite(getattr(float, f"__{name}__")))
 
 
-@settings(max_examples=400, deadline=None)
+@examples(400)
 @given(expressions())
 def test_the_value_is_that_of_pythons_own_arithmetic(formula):
     doubled = re.sub(r"(?<![\w.])(\d[\d.]*(?:e[+-]?\d+)?)", r"D(\1)", formula)
@@ -184,7 +185,7 @@ def test_what_would_run_away_is_refused_at_once(formula):
     assert time.monotonic() - began < 2
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(st.text(alphabet="ab(1)*+-/. ,'[]minx_e9:=", max_size=40))
 def test_any_text_gives_a_number_or_a_message(text):
     try:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.stats.prevalence import (
@@ -24,6 +24,7 @@ from jobs.stats.prevalence import (
     totals,
 )
 from jobs.stats.prevalence_by_test import corrected, corrected_calls, rate_of, rogan_gladen
+from tests.support.examples import examples
 
 # The guess that a sample is allotted by: what the filter blocked is mostly spam, what it passed mostly not.
 SPREAD = {"blocked": 0.2, "tagged": 0.3, "undecided": 0.5, "passed": 0.2}
@@ -315,7 +316,7 @@ def samples(draw: st.DrawFn) -> list[Stratum]:
     return strata
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(samples(), st.randoms(use_true_random=False))
 def test_estimates_stay_inside_what_is_known_and_order_changes_nothing(strata: list[Stratum], random) -> None:  # type: ignore[no-untyped-def]
     found = quality(strata, "x")
@@ -354,7 +355,7 @@ def test_estimates_stay_inside_what_is_known_and_order_changes_nothing(strata: l
         assert sum(getattr(cell, name) for cell in cells) == sum(getattr(each, name) for each in strata)
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(
     st.lists(
         st.tuples(st.sampled_from(sorted(FLAGS)), st.integers(1, 500), st.floats(0, 1)),
@@ -393,7 +394,7 @@ def test_a_stratum_alone_covers_its_truth() -> None:
 # --- allocation -------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(
     st.lists(st.tuples(st.integers(1, 10**6), st.floats(0.05, 0.5)), min_size=1, max_size=12),
     st.integers(1, 2_000),
@@ -441,7 +442,7 @@ def test_the_correction_by_hand() -> None:
 @given(
     st.tuples(*[st.floats(0, 1)] * 2), st.tuples(st.integers(10, 400), st.integers(10, 400)), st.floats(0, 1)
 )
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_what_a_test_says_of_calls_adds_up(
     ends: tuple[float, float], tested: tuple[int, int], error: float
 ) -> None:

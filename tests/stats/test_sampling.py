@@ -5,11 +5,12 @@ import math
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.core.contracts import REFERENCE
 from jobs.stats import sampling
+from tests.support.examples import examples
 
 NUMBERS = {"low": pl.Float64, "central": pl.Float64, "high": pl.Float64}
 PARAMETERS = pl.read_csv(REFERENCE / "cost_parameter.csv", schema_overrides=NUMBERS)
@@ -71,7 +72,7 @@ def test_triangle_does_not_pass_zero():
     assert values.min() == 0.0 and np.all(np.diff(values) >= 0)
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(
     st.floats(1e-3, 1e6),
     st.floats(1.001, 1e3),

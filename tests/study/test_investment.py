@@ -7,7 +7,7 @@ import datetime as dt
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy.optimize import brentq
 from scipy.special import ndtr
@@ -47,6 +47,7 @@ from jobs.study.estimate.spending import (
     spent,
 )
 from jobs.study.investment import money
+from tests.support.examples import examples
 
 ASSUMED = {
     "discount_rate": 0.07,
@@ -322,7 +323,7 @@ def made_up(seed: int) -> tuple[pl.DataFrame, pl.DataFrame, Reference]:
 COUNTRIES = ["NPL", "FJI", "KEN", "TZA", "FRA", "DEU", "BRA", "IND", "CHE", "WSM"]
 
 
-@settings(max_examples=4)
+@examples(4)
 @given(st.integers(0, 2**32))
 # Of these the raking gave some less than their own weight: parts came to 6% more than the whole.
 @example(3)
@@ -348,7 +349,7 @@ def test_capital_and_operating_cost_add_up_and_nobody_counts_for_less_than_it_sa
             assert sum(each) == pytest.approx(estimate, rel=1e-9)
 
 
-@settings(max_examples=10)
+@examples(10)
 @given(st.integers(0, 2**32))
 @example(3)
 @example(5)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy.special import betaincinv
 
@@ -22,6 +22,7 @@ from jobs.study.estimate.sample import Reference
 from jobs.study.spam_volume import CELL, cell_rows, labelled_definitions
 from sample_data.membership import ERRORS, Population, answering, population
 from tests.stats.test_estimation import operators
+from tests.support.examples import examples
 
 Row = dict[str, Any]
 NOTHING = dict.fromkeys(SHARES)
@@ -232,7 +233,7 @@ COUNTS = st.lists(st.tuples(*[st.integers(0, 500)] * 2), min_size=PEOPLE, max_si
 )
 
 
-@settings(max_examples=15)
+@examples(15)
 @given(COUNTS, st.integers(0, 50), st.integers(SMALLEST, PEOPLE))
 def test_filters_that_never_err_correct_nothing(
     counts: list[tuple[int, int]], before: int, audits: int
@@ -253,7 +254,7 @@ def test_filters_that_never_err_correct_nothing(
         assert by_audit["audit_count"] == audits
 
 
-@settings(max_examples=10)
+@examples(10)
 @given(COUNTS, st.permutations(range(PEOPLE)), st.floats(0, 0.2))
 def test_neither_order_nor_split_of_rows_changes_a_figure(
     counts: list[tuple[int, int]], order: list[int], width: float

@@ -16,7 +16,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
@@ -47,6 +47,7 @@ from jobs.submission.making import package_of, subscriptions_of, written
 from jobs.submission.package import MANIFEST, SIGNATURE, packed, rows_digest
 from jobs.submission.smallcounts import GROUP, MEASURES, groups_of, protected
 from tests.support.delta import read_delta, write_delta
+from tests.support.examples import examples
 from tests.support.submission_lake import AT, SEEN, Rows, put_gold
 
 OPERATOR = Operator(
@@ -195,7 +196,7 @@ def left_of(rows: pl.DataFrame, least: int) -> tuple[dict[str, pl.DataFrame], li
     }, withheld
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(st.lists(ATOM, min_size=1, max_size=9), st.integers(2, 8))
 # Three of a million, and three that are not.
 @example([(("delivery", "delivered"), "UNK", "KEN", "hub", (3, 0, 10**6), 0.0, 1.0)], 5)

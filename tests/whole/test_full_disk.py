@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 from fsspec.implementations.local import LocalFileOpener, LocalFileSystem
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.cli import main as command_line
@@ -38,6 +38,7 @@ from jobs.stages.run import Run
 from jobs.stages.runner import run
 from jobs.stages.silver_steps import SILVER
 from tests.conftest import ROOT
+from tests.support.examples import examples
 from tests.support.whole_runs import CYPRIOT_MOBILE, operator_toml, rows_in, source_toml
 
 NOW = dt.datetime(2026, 11, 25, tzinfo=dt.UTC)
@@ -129,7 +130,7 @@ class Disk:
         return len(data)
 
 
-@settings(max_examples=12, deadline=None)
+@examples(12)
 @given(rooms=st.lists(st.integers(0, sum(map(len, LOGS.values())) + 20_000), min_size=1, max_size=4))
 def test_a_disk_that_fills_at_any_byte_is_told_and_the_next_pull_goes_on(
     whole: dict[str, bytes], rooms: list[int]
