@@ -7,20 +7,12 @@ project's wheel and the packages of this environment, and no clone. Nothing is s
 
 from __future__ import annotations
 
-import contextlib
-import os
 import re
 import shutil
-import signal
-import socket
 import subprocess
-import sysconfig
 import threading
-import time
-import venv
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
@@ -41,6 +33,7 @@ from jobs.stages.run import Run
 from jobs.stages.runner import run
 from jobs.stages.silver_steps import SILVER
 from tests.conftest import KEY, ROOT
+from tests.support.cluster import Cluster, end, standalone
 from tests.support.mixed import mixed_logs, mixed_settings, pull_mixed
 from tests.support.study import run_again
 from tests.support.wheels import built_wheel
@@ -209,66 +202,6 @@ def writers(lake: Lake, table: str) -> list[str]:
 # --- a cluster ----------------------------------------------------------------------------------------------
 
 
-@dataclass
-class Cluster:
-    """A standalone master with two workers. python: what executors run. key_file: that of workers."""
-
-    master: str
-    workers: list[subprocess.Popen[bytes]]
-    python: Path
-    key_file: Path
-    wheel: Path
-
-    def engine(self, wheel: Path | None = None, **conf: str) -> Engine:
-        own = {
-            "spark.pyspark.python": str(self.python),
-            "spark.driver.host": "127.0.0.1",
-            "spark.driver.bindAddress": "127.0.0.1",
-            "spark.executor.memory": "512m",
-            f"spark.executorEnv.{KEY_FILE}": str(self.key_file),
-        }
-        return Engine(
-            name="spark", master=self.master, workers=2, wheel=str(wheel or self.wheel), conf=own | conf
-        )
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def bare_python(folder: Path) -> Path:
-    """A Python with this environment's packages and without the project, which a .pth file names: Python
-    reads none in a folder that another .pth file names."""
-    venv.create(folder, with_pip=False)
-    [site] = folder.glob("lib/python*/site-packages")
-    (site / "packages.pth").write_text(sysconfig.get_path("purelib") + "\n")
-    return folder / "bin" / "python"
-
-
-def family_of(pid: int) -> list[int]:
-    """A process and those that descend from it."""
-    parents = {}
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            parents[int(folder.name)] = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-        except OSError:
-            continue
-    found = [pid]
-    for each in found:
-        found += [child for child, parent in parents.items() if parent == each]
-    return found
-
-
-def end(process: subprocess.Popen[bytes]) -> None:
-    """End a process of the cluster, with the executors that it started."""
-    for pid in family_of(process.pid):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-    process.wait()
-
-
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built_wheel(tmp_path_factory.mktemp("clone"))
@@ -276,42 +209,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def cluster(tmp_path: Path, wheel: Path) -> Iterator[Cluster]:
-    folder = tmp_path / "cluster"
-    folder.mkdir()
-    key_file = folder / "key"
-    key_file.write_text(KEY)
-    python = bare_python(folder / "python")
-    without = {"OBSERVATORY_PSEUDONYM_KEY", "PYTHONPATH", "SPARK_SUBMIT_OPTS"}
-    env = {name: value for name, value in java.spark_env().items() if name not in without}
-    env |= {"SPARK_LOCAL_IP": "127.0.0.1", "SPARK_DAEMON_MEMORY": "256m"}
-    master = f"spark://127.0.0.1:{free_port()}"
-    local = ("--host", "127.0.0.1", "--webui-port", "0")
-    slot = ("--cores", "1", "--memory", "1g", "--port", "0", "--work-dir", str(folder / "work"))
-    port = master.rpartition(":")[2]
-    started: list[subprocess.Popen[bytes]] = []
-
-    def start(kind: str, *words: str) -> subprocess.Popen[bytes]:
-        command = [str(java.spark_home() / "bin" / "spark-class"), f"org.apache.spark.deploy.{kind}", *words]
-        with (folder / "output").open("ab") as output:
-            process = subprocess.Popen(command, cwd=folder, env=env, stdout=output, stderr=output)
-        started.append(process)
-        return process
-
-    def wait_for(text: str, times: int) -> None:
-        until = time.monotonic() + 180
-        while (said := (folder / "output").read_text()).count(text) < times:
-            assert time.monotonic() < until and all(each.poll() is None for each in started), said
-            time.sleep(0.1)
-
-    try:
-        start("master.Master", "--port", port, *local)
-        wait_for("New state: ALIVE", 1)
-        workers = [start("worker.Worker", *local, *slot, master) for _ in range(2)]
-        wait_for("Successfully registered with master", 2)
-        yield Cluster(master, workers, python, key_file, wheel)
-    finally:
-        for process in started:
-            end(process)
+    with standalone(tmp_path / "cluster", wheel, KEY) as found:
+        yield found
 
 
 def other_wheel(wheel: Path, folder: Path) -> Path:
