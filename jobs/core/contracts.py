@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -204,8 +204,35 @@ def reference_digest() -> str:
     return digest.hexdigest()
 
 
+def build_type(
+    text: str,
+    simple: Mapping[str, Any],
+    decimal: Callable[[int, int], Any],
+    array: Callable[[Any], Any],
+    struct: Callable[[dict[str, Any]], Any],
+) -> Any:
+    """The type of a field's `type`, made by a library's own. Raises ObservatoryError for a type that no
+    contract uses."""
+
+    def build(text: str) -> Any:
+        text = text.strip()
+        if text in simple:
+            return simple[text]
+        if text.startswith("decimal("):
+            precision, scale = text[len("decimal(") : -1].split(",")
+            return decimal(int(precision), int(scale))
+        if text.startswith("array<"):
+            return array(build(text[len("array<") : -1]))
+        if text.startswith("struct<"):
+            parts = [part.split(":", 1) for part in split_top(text[len("struct<") : -1])]
+            return struct({name.strip(): build(kind) for name, kind in parts})
+        raise ObservatoryError(f"fields.yaml: unknown type '{text}'")
+
+    return build(text)
+
+
 def arrow_type(text: str) -> pa.DataType:
-    """The Arrow type of a field's `type`. Raises ObservatoryError for a type that no contract uses."""
+    """The Arrow type of a field's `type`."""
     import pyarrow as pa
 
     simple = {
@@ -218,22 +245,13 @@ def arrow_type(text: str) -> pa.DataType:
         "timestamp": pa.timestamp("us", "UTC"),
         "binary": pa.binary(),
     }
-    text = text.strip()
-    if text in simple:
-        return simple[text]
-    if text.startswith("decimal("):
-        precision, scale = text[len("decimal(") : -1].split(",")
-        return pa.decimal128(int(precision), int(scale))
-    if text.startswith("array<"):
-        return pa.list_(pa.field("element", arrow_type(text[len("array<") : -1])))
-    if text.startswith("struct<"):
-        parts = [part.split(":", 1) for part in split_top(text[len("struct<") : -1])]
-        return pa.struct([pa.field(name.strip(), arrow_type(kind)) for name, kind in parts])
-    raise ObservatoryError(f"fields.yaml: unknown type '{text}'")
+    return build_type(
+        text, simple, pa.decimal128, lambda kind: pa.list_(pa.field("element", kind)), pa.struct
+    )
 
 
 def polars_type(text: str) -> pl.DataType:
-    """The Polars type of a field's `type`. Raises ObservatoryError for a type that no contract uses."""
+    """The Polars type of a field's `type`."""
     import polars as pl
 
     simple = {
@@ -246,18 +264,7 @@ def polars_type(text: str) -> pl.DataType:
         "timestamp": pl.Datetime("us", "UTC"),
         "binary": pl.Binary(),
     }
-    text = text.strip()
-    if text in simple:
-        return simple[text]
-    if text.startswith("decimal("):
-        precision, scale = text[len("decimal(") : -1].split(",")
-        return pl.Decimal(int(precision), int(scale))
-    if text.startswith("array<"):
-        return pl.List(polars_type(text[len("array<") : -1]))
-    if text.startswith("struct<"):
-        parts = [part.split(":", 1) for part in split_top(text[len("struct<") : -1])]
-        return pl.Struct([pl.Field(name.strip(), polars_type(kind)) for name, kind in parts])
-    raise ObservatoryError(f"fields.yaml: unknown type '{text}'")
+    return build_type(text, simple, pl.Decimal, pl.List, pl.Struct)
 
 
 def split_top(text: str) -> list[str]:
