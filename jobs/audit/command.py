@@ -19,6 +19,7 @@ from jobs.engine.lake import Lake
 from jobs.engine.lock import as_only_writer
 from jobs.stages import checks, quality, run, validator
 from jobs.stages.run import Run
+from jobs.stages.runner import refuse
 
 SAMPLE, LABEL = quality.AUDIT
 # So many problems of a sheet are told at once.
@@ -51,6 +52,7 @@ def sample(
         design = [{**row, **drawn} for row in design]
         write(work, started, {SAMPLE: design, LABEL: units})
         quality.refresh(work)
+        refuse(work)
     units = stored(work.lake, LABEL, plan.operator_id, plan.month)
     named = file_names(work.lake, plan.operator_id, units)
     rows = [
@@ -114,6 +116,7 @@ def load(work: Run, file: Path) -> Rows:
         raise ObservatoryError("\n".join(problems[:TOLD]) + more + "\nNothing was loaded.")
     write(work, started, {LABEL: [row for units in tables.values() for row in units]})
     quality.refresh(work)
+    refuse(work)
     return [row for operator, month in tables for row in totals(work.lake, operator, month)]
 
 

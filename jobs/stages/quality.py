@@ -15,12 +15,10 @@ import polars as pl
 
 from jobs.core.checksum import checksums
 from jobs.core.contracts import contract, reference_digest, rows_frame
-from jobs.core.errors import ValidationHeld
 from jobs.engine import record
 from jobs.engine.record import Periods
 from jobs.engine.table_files import read_files
 from jobs.stages import validator
-from jobs.stages.checks import message
 from jobs.stages.run import Run, compute, keep, write
 
 TABLE = "gold.filter_quality_monthly"
@@ -30,7 +28,10 @@ CORRECTED = "gold.spam_corrected_monthly"
 
 
 def refresh(work: Run) -> None:
-    """Compute the operator-months whose audit, test or counts changed, and replace what differs."""
+    """Compute the operator-months whose audit, test or counts changed, and replace what differs.
+
+    An operator whose rows break a rule keeps what it has: refuse() of jobs/stages/runner.py says so.
+    """
     estimate(work)
     correct(work)
 
@@ -107,9 +108,15 @@ def store(
     stale: Periods,
     inputs: Mapping[tuple[str, str], str],
 ) -> None:
-    """Validate the rows, replace what differs, and record it."""
-    validate(work, table, frame)
-    candidates = [(table, operator, period) for operator, found in stale.items() for period in found]
+    """Validate the rows, replace what differs, and record it, but for operators whose rows break a rule."""
+    held = validate(work, table, frame)
+    frame = frame.filter(~pl.col("operator_id").is_in(sorted(held)))
+    candidates = [
+        (table, operator, period)
+        for operator, found in stale.items()
+        for period in found
+        if operator not in held
+    ]
     changed, rows = record.differing(table, checksums(frame, table), known, candidates, inputs)
     write(work, table, frame, changed)
     record.add_stage(work.lake, work.run_id, "quality", started, [table], rows)
@@ -152,13 +159,12 @@ def tests(work: Run) -> list[dict[str, Any]]:
     ]
 
 
-def validate(work: Run, table: str, frame: pl.DataFrame) -> None:
-    """Hold the rows to their contract, and keep the results beside those of the run."""
+def validate(work: Run, table: str, frame: pl.DataFrame) -> set[str]:
+    """Hold the rows to their contract, and keep the results beside those of the run; the operators whose rows
+    break a rule, for which the caller raises ValidationHeld."""
     found = validator.validate_table(table, frame)
     work.results += found
     keep(work)
-    broken = [each for each in found if not each.is_held]
-    if broken:
-        raise ValidationHeld(
-            "\n".join(message(each.table, each.rule, each.violations, each.examples) for each in broken)
-        )
+    held = {operator for each in found for operator in each.operators}
+    work.held |= held
+    return held

@@ -20,7 +20,7 @@ from jobs.audit.command import load, sample, stored
 from jobs.audit.drawing import Plan, band, bands, draw
 from jobs.cli.query import run_sql
 from jobs.core.contracts import rows_frame
-from jobs.core.errors import ObservatoryError
+from jobs.core.errors import ObservatoryError, ValidationHeld
 from jobs.engine import record
 from jobs.engine.lake import Lake
 from jobs.report import audited
@@ -29,6 +29,7 @@ from jobs.report.study import Study
 from jobs.settings.config import Observatory
 from jobs.stages import quality
 from jobs.stages.run import Run
+from jobs.stages.runner import refuse
 
 UNIT = {
     "operator_id": "north-mail",
@@ -464,6 +465,37 @@ def test_a_figure_of_the_page_is_a_row_that_sql_reads(tmp_path: Path) -> None:
     quality.refresh(works[1])
     rows, _ = run_sql(lake, sql, None)
     assert rows.rows() == [(part, "no_audit", 284, 284, 1000) for part in ("_T", "2026-11-02")]
+
+
+def test_rows_that_break_a_rule_hold_back_their_operator_and_no_other(tmp_path: Path) -> None:
+    """Spam that is certain and not possible, which no kernel makes."""
+    lake = Lake(str(tmp_path))
+    settings = Observatory.model_validate(
+        {"operator": [{"id": name, "name": name, **OTHER} for name in ("north-mail", "south-mail")]}
+    )
+    work = Run(lake, settings, list(settings.operator), "run 1", say=lambda text: None)
+    base = {"period_date": dt.date(2026, 11, 2), "channel_code": "EMAIL", "direction_code": "inbound"}
+    base |= {"unit_code": "recipient", "definition_code": "OPERATOR", "stage_code": "content"}
+    base |= {"outcome_code": "rejected", "units": 9, "spam_certain": 4}
+    rows = [
+        base | {"operator_id": name, "spam_possible": possible}
+        for name, possible in (("north-mail", 5), ("south-mail", 3))
+    ]
+    lake.append(rows_frame(rows, quality.VOLUME), quality.VOLUME)
+    day = {"table_name": quality.VOLUME, "period": "2026-11-02", "row_count": 1}
+    partitions = [
+        day | {"operator_id": row["operator_id"], "checksum": "a", "input_checksum": "b"} for row in rows
+    ]
+    record.add_stage(lake, "run 0", "gold", record.now(), [quality.VOLUME], partitions)
+    quality.refresh(work)
+    assert work.held == {"south-mail"}
+    with pytest.raises(ValidationHeld, match="certain_within_possible"):
+        refuse(work)
+    assert set(lake.read(quality.CORRECTED)["operator_id"]) == {"north-mail"}
+    # The next run tries it again.
+    again = dataclasses.replace(work, run_id="run 2", held=set(), results=[])
+    quality.refresh(again)
+    assert again.held == {"south-mail"}
 
 
 def test_scores_on_a_cut_belong_to_the_band_above() -> None:
