@@ -11,6 +11,7 @@ import io
 import sys
 
 from jobs.core.contracts import CODELISTS, SCHEMAS, Contract, codes, contract, tables
+from jobs.formats import registry
 
 PAGE = SCHEMAS / "README.md"
 FORMATS = CODELISTS / "format.csv"
@@ -76,19 +77,22 @@ def described(about: Contract) -> list[str]:
 
 def formats() -> str:
     """The list of formats as CSV: a row for each kernel, with the silver tables that take its rows."""
-    from jobs.formats.registry import KERNELS
-
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
     rows.writerow(["code", "name", "description", "kind", "silver"])
     rows.writerows(
         [each.name, each.title, each.description, each.kind, " ".join(each.silver)]
-        for each in KERNELS.values()
+        for each in registry.KERNELS.values()
     )
     return text.getvalue()
 
 
 def main(arguments: list[str]) -> int:
+    without = [name for name in registry.KERNELS if f"bronze.{name}" not in tables()]
+    for name in without:
+        print(f"jobs/formats/{name}.py has no schemas/bronze/{name}.yaml", file=sys.stderr)
+    if without:
+        return 1
     stale = []
     # The dictionary reads the list.
     for file, derived in ((FORMATS, formats), (PAGE, dictionary)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import csv
+import dataclasses
 import importlib
 import inspect
 from pathlib import Path
@@ -27,10 +28,12 @@ from jobs.core.contracts import (
     tables,
 )
 from jobs.core.errors import ObservatoryError
+from jobs.formats import registry
 from jobs.formats.registry import KERNELS
 from jobs.stages import quality
 from jobs.stages.gold_steps import GOLD
 from jobs.stages.silver_steps import SILVER
+from schemas import dictionary
 from tests.conftest import ROOT
 
 # What commands write (answers, labels, packages) is no run's: those contracts read nothing.
@@ -348,9 +351,20 @@ def test_arrow_and_polars_schemas_have_the_contracts_columns(table: str) -> None
 
 @pytest.mark.parametrize("name", sorted(KERNELS))
 def test_a_kernels_bronze_is_its_contract(name: str) -> None:
-    """By name and type: what comes back from the lake must be what the kernel gave."""
-    beside = {"event_date", "ingest_id"}
-    wanted = {
-        column: kind for column, kind in polars_schema(f"bronze.{name}").items() if column not in beside
-    }
-    assert wanted == KERNELS[name].bronze
+    """By name, type and order: what comes back from the lake must be what the kernel gave."""
+    *wanted, event_date, ingest_id = polars_schema(f"bronze.{name}").items()
+    assert (event_date[0], ingest_id[0]) == ("event_date", "ingest_id")
+    assert wanted == list(KERNELS[name].bronze.items()), f"`fields` of schemas/bronze/{name}.yaml"
+
+
+def test_a_format_without_a_contract_is_an_error_that_names_its_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Else the format is in its list and in no table of the dictionary."""
+    petrel = dataclasses.replace(KERNELS["exim"], name="petrel")
+    monkeypatch.setattr(registry, "KERNELS", {**KERNELS, "petrel": petrel})
+    monkeypatch.setattr(dictionary, "FORMATS", tmp_path / "format.csv")
+    monkeypatch.setattr(dictionary, "PAGE", tmp_path / "README.md")
+    assert dictionary.main([]) == 1
+    assert capsys.readouterr().err == "jobs/formats/petrel.py has no schemas/bronze/petrel.yaml\n"
+    assert not list(tmp_path.iterdir())
