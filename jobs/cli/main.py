@@ -104,8 +104,7 @@ def command() -> None:
 
 def crash(error: BaseException) -> NoReturn:
     """Print what happened and where its traceback is, in a file that its owner alone can read, and end."""
-    lines = str(error).strip().splitlines()
-    what = f"{type(error).__name__}: {lines[0][:MESSAGE]}" if lines else type(error).__name__
+    what = ": ".join([type(error).__name__, *summary(str(error))])
     trace = "".join(traceback.format_exception(error))
     try:
         with tempfile.NamedTemporaryFile(
@@ -125,3 +124,12 @@ def crash(error: BaseException) -> NoReturn:
         # Whatever is broken may be needed for the message, too.
         sys.stderr.write(f"Error: {text}\n")
     sys.exit(CRASHED)
+
+
+def summary(text: str) -> list[str]:
+    """The first line of an error's text. If it announces what follows, as in `regex parse error:`, also the
+    last line of its paragraph, which has the reason."""
+    lines = text.strip().partition("\n\n")[0].splitlines()
+    is_announced = len(lines) > 1 and lines[0].endswith(":")
+    said = f"{lines[0]} {lines[-1].strip()}" if is_announced else "".join(lines[:1])
+    return [said[:MESSAGE]] if said else []

@@ -447,6 +447,10 @@ class Panic(BaseException):
         (BrokenProcessPool("a worker was killed"), "BrokenProcessPool: a worker was killed"),
         (MemoryError(), "the program crashed: MemoryError"),
         (Panic("index out of bounds"), "Panic: index out of bounds"),
+        (
+            ValueError("regex parse error:\n    (foo\n    ^\nerror: unclosed group\n\nmore:\n\tone more"),
+            "ValueError: regex parse error: error: unclosed group",
+        ),
     ],
 )
 def test_a_crash_is_a_short_message_and_exit_code_4(
@@ -468,7 +472,8 @@ def test_a_crash_is_a_short_message_and_exit_code_4(
         command_line.command()
     found = capsys.readouterr()
     assert (end.value.code, found.out) == (4, "")
-    assert told in found.err and "Traceback (most" not in found.err and "more" not in found.err
+    said = " ".join(found.err.split("\n"))
+    assert told in said and "Traceback (most" not in said and "more" not in said
     (file,) = tmp_path.iterdir()
     assert str(file) in found.err.replace("\n", "")
     assert "Traceback (most" in file.read_text(encoding="utf-8")
