@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from jobs.formats import LINES, PARSED, TRANSMISSION, Source, asterisk
+from jobs.formats import LINES, TRANSMISSION, Source, asterisk
 from jobs.protect.countermeasures import countermeasure_of_refusals
 from tests.support.examples import examples
 
@@ -423,30 +423,6 @@ def test_quoting_is_that_of_csv(values: list[tuple[str, str, str]]) -> None:
     read = parse(lines)
     assert read["dial_context"].fill_null("").to_list() == [row[3] for row in rows]
     assert read["application"].to_list() == [f"{row[7]}({row[8]})" for row in rows]
-
-
-@examples(50)
-@given(
-    st.lists(
-        st.one_of(
-            st.text(max_size=60),
-            st.tuples(st.integers(0, 200), st.text(max_size=4), st.integers(0, 9)).map(
-                lambda damage: leg()[: damage[0]] + damage[1] + leg()[damage[0] + damage[2] :]
-            ),
-            st.text(alphabet='",\r\x00a', min_size=16, max_size=40),
-        ).map(lambda text: text.replace("\n", "")),
-        max_size=8,
-    )
-)
-def test_any_text_is_accounted_for(lines: list[str]) -> None:
-    parsed = parse(lines)
-    assert parsed["offset"].to_list() == list(range(len(lines)))
-    assert parsed["line_code"].is_in(["record", "ignored", "quarantined"]).all()
-    assert ((parsed["line_code"] == "quarantined") == parsed["reason_code"].is_not_null()).all()
-    assert {name: parsed.schema[name] for name in PARSED} == PARSED
-    rows = asterisk.assemble(placed(parsed)).collect()
-    assert len(rows) == int((parsed["line_code"] == "record").sum())
-    assert len(asterisk.transmissions(rows.lazy()).collect()) <= len(rows)
 
 
 def test_hostile_lines() -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from jobs.core.errors import ObservatoryError
-from jobs.formats import LINES, PARSED, TRANSMISSION, Source, delimited
+from jobs.formats import LINES, TRANSMISSION, Source, delimited
 from jobs.formats.delimited_profile import Profile
 from jobs.formats.delimited_profile_files import shipped, validated
 from jobs.formats.delimited_split import split
@@ -547,35 +547,6 @@ def test_assemble_is_closed(log: tuple[str, list[str]], shuffler: random.Random,
     assert_frame_equal(pl.concat(apart).sort("offset"), rows)
     assert rows["offset"].is_unique().all()
     assert 0 < len(rows) <= len(lines)
-
-
-@examples(50)
-@given(
-    st.lists(
-        st.one_of(
-            st.text(max_size=60).map(lambda text: text.replace("\n", "")),
-            st.text(st.sampled_from(',;"\r\x00 0a-:'), max_size=60),
-            st.tuples(st.integers(0, 200), st.text(max_size=4), st.booleans()).map(
-                lambda damage: (
-                    (cdr() if damage[2] else verdict())[: damage[0]]
-                    + damage[1].replace("\n", "")
-                    + (cdr() if damage[2] else verdict())[damage[0] + 2 :]
-                )
-            ),
-        ),
-        max_size=8,
-    ),
-    st.sampled_from(["restcomm", "sms_firewall"]),
-)
-def test_any_text_is_accounted_for(lines: list[str], name: str) -> None:
-    parsed = parse(lines, {"profile": name})
-    assert parsed["offset"].to_list() == list(range(len(lines)))
-    assert parsed["line_code"].is_in(["record", "ignored", "quarantined"]).all()
-    assert ((parsed["line_code"] == "quarantined") == parsed["reason_code"].is_not_null()).all()
-    assert {column: parsed.schema[column] for column in PARSED} == PARSED
-    bronze = delimited.assemble(placed(parsed)).collect()
-    assert len(bronze) == int((parsed["line_code"] == "record").sum())
-    assert len(delimited.transmissions(bronze.lazy()).collect()) <= len(bronze)
 
 
 def test_no_lines() -> None:

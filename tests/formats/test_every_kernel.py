@@ -11,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
+from jobs.formats import PARSED, TRANSMISSION, VERDICT
 from jobs.formats.registry import COMPANIONS, FORMATS, sniff
+from tests.formats import test_asterisk, test_delimited, test_jasmin, test_sendmail
 from tests.support.examples import examples
 from tests.support.filter_logs import LAB, frame_of, lab, parse, placed, source
 
@@ -80,3 +82,41 @@ def test_records_are_those_of_parse(name: str) -> None:
         codes, records = FORMATS[name].records(lines, source())
         assert_frame_equal(codes, parsed.select(codes.columns))
         assert_frame_equal(records, parsed.filter(pl.col("line_code") == "record").select(records.columns))
+
+
+# Lines of formats whose logs the laboratory lacks.
+OWN = {
+    "asterisk": [test_asterisk.leg()],
+    "delimited": [test_delimited.cdr(), test_delimited.verdict()],
+    "jasmin": [test_jasmin.mt(), test_jasmin.mt(content=repr(bytes(range(20))))],
+    "sendmail": test_sendmail.LOG,
+}
+# Several records of these make a row of bronze, or one makes several.
+NOT_ONE_ROW = {"exim", "jasmin", "opendkim", "opendmarc_history", "postfix", "sendmail"}
+PROFILES = {"delimited": ["restcomm", "sms_firewall"]}
+
+
+@pytest.mark.parametrize("name", sorted(FORMATS))
+@examples(60)
+@given(data=st.data())
+def test_any_text_is_accounted_for(name: str, data: st.DataObject) -> None:
+    """Each line, whole, damaged or of any text, is a record, ignored, or quarantined with a reason; and what
+    later steps read is there."""
+    kernel = FORMATS[name]
+    own = OWN.get(name) or [line for log in LOGS[name] for line in lab(log)[:LONGEST]]
+    damage = st.tuples(st.sampled_from(own), st.integers(0, 300), st.text(max_size=4), st.integers(0, 9))
+    damaged = damage.map(lambda cut: cut[0][: cut[1]] + cut[2] + cut[0][cut[1] + cut[3] :])
+    text = st.text(max_size=60) | st.text(st.sampled_from(',;|"\r\x00 0a-:[]='), max_size=60) | damaged
+    lines = data.draw(st.lists(text.map(lambda line: line.replace("\n", "")), max_size=8))
+    options = {"profile": data.draw(st.sampled_from(PROFILES[name]))} if name in PROFILES else {}
+    parsed = parse(kernel, lines, options=options)
+    is_quarantined = parsed["line_code"] == "quarantined"
+    assert set(parsed["line_code"]) <= {"record", "ignored", "quarantined"}
+    assert (is_quarantined == parsed["reason_code"].is_not_null()).all()
+    assert {column: parsed.schema[column] for column in PARSED} == PARSED
+    rows = kernel.assemble(placed(parsed)).collect()
+    records = int((parsed["line_code"] == "record").sum())
+    assert len(rows) == records or name in NOT_ONE_ROW
+    for view, schema in (("transmissions", TRANSMISSION), ("verdicts", VERDICT)):
+        if getattr(kernel, view):
+            assert getattr(kernel, view)(rows.lazy()).collect().schema == pl.Schema(schema)

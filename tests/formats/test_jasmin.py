@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from jobs.formats import LINES, PARSED, TRANSMISSION, Source, jasmin
+from jobs.formats import LINES, TRANSMISSION, Source, jasmin
 from jobs.formats.python_repr import content
 from jobs.protect.countermeasures import countermeasure_of_refusals
 from tests.support.examples import examples
@@ -402,31 +402,6 @@ def test_assemble_is_closed(lines: list[str], shuffler: random.Random, data: st.
     assert rows["offset"].is_unique().all()
     told = [text for text in lines if " DLR " not in text]
     assert (len(rows) > 0) == (len(told) > 0) and len(rows) <= len(told)
-
-
-@examples(50)
-@given(
-    st.lists(
-        st.one_of(
-            st.text(max_size=60).map(lambda text: text.replace("\n", "")),
-            st.binary(max_size=20).map(lambda octets: mt(content=repr(octets))),
-            st.tuples(st.integers(0, 300), st.text(max_size=4)).map(
-                lambda damage: mt()[: damage[0]] + damage[1].replace("\n", "") + mt()[damage[0] + 2 :]
-            ),
-        ),
-        max_size=8,
-    )
-)
-def test_any_text_is_accounted_for(lines: list[str]) -> None:
-    parsed = parse(lines)
-    assert parsed["offset"].to_list() == list(range(len(lines)))
-    assert parsed["line_code"].is_in(["record", "ignored", "quarantined"]).all()
-    assert ((parsed["line_code"] == "quarantined") == parsed["reason_code"].is_not_null()).all()
-    assert {name: parsed.schema[name] for name in PARSED} == PARSED
-    records = int((parsed["line_code"] == "record").sum())
-    bronze = jasmin.assemble(placed(parsed)).collect()
-    assert records <= len(bronze) <= 2 * records
-    assert len(jasmin.transmissions(bronze.lazy()).collect()) <= records
 
 
 @examples(50)

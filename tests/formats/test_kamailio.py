@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from jobs.formats import LINES, PARSED, TRANSMISSION, Source, kamailio, kamailio_flat
+from jobs.formats import LINES, TRANSMISSION, Source, kamailio, kamailio_flat
 from jobs.protect.countermeasures import countermeasure_of_refusals
 from tests.formats.test_passport import UUID, shaken, token
 from tests.support.examples import examples
@@ -842,30 +842,6 @@ WHOLE = [
     row(),
     prefix(tag="json_acc[1]") + '{"callid": "c"}',
 ]
-
-
-@pytest.mark.parametrize("kernel", [kamailio, kamailio_flat])
-@examples(50)
-@given(
-    st.lists(
-        st.one_of(
-            st.text(max_size=60),
-            st.tuples(
-                st.sampled_from(WHOLE), st.integers(0, 300), st.text(max_size=4), st.integers(0, 9)
-            ).map(lambda damage: damage[0][: damage[1]] + damage[2] + damage[0][damage[1] + damage[3] :]),
-        ).map(lambda text: text.replace("\n", "")),
-        max_size=8,
-    )
-)
-def test_any_text_is_accounted_for(kernel: ModuleType, lines: list[str]) -> None:
-    parsed = parse(lines, kernel)
-    assert parsed["offset"].to_list() == list(range(len(lines)))
-    assert parsed["line_code"].is_in(["record", "ignored", "quarantined"]).all()
-    assert ((parsed["line_code"] == "quarantined") == parsed["reason_code"].is_not_null()).all()
-    assert {name: parsed.schema[name] for name in PARSED} == PARSED
-    rows = kernel.assemble(placed(parsed)).collect()
-    assert len(rows) == int((parsed["line_code"] == "record").sum())
-    assert len(kernel.transmissions(rows.lazy()).collect()) <= len(rows)
 
 
 @pytest.mark.parametrize("kernel", [kamailio, kamailio_flat])

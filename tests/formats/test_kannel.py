@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from jobs.formats import LINES, PARSED, TRANSMISSION, Source, kannel
+from jobs.formats import LINES, TRANSMISSION, Source, kannel
 from tests.support.examples import examples
 
 LOG = Path(__file__).parents[2] / "sample_data" / "lab" / "kannel" / "bearerbox-access.log"
@@ -566,30 +566,3 @@ def test_assemble_is_closed(lines: list[str], shuffler: random.Random, data: st.
     )
     assert len(rows) <= len(submitted) and (len(rows) > 0) == (len(submitted) > 0)
     assert rows["offset"].is_unique().all()
-
-
-@examples(60)
-@given(
-    st.lists(
-        st.one_of(
-            st.text(max_size=60).map(lambda text: text.replace("\n", "")),
-            st.tuples(st.integers(0, 200), st.text(max_size=4), st.sampled_from([0, 1, 2])).map(
-                lambda damage: (
-                    event("Sent SMS", coding=damage[2], text="00410042")[: damage[0]]
-                    + damage[1].replace("\n", "")
-                    + event("Sent SMS", coding=damage[2], text="00410042")[damage[0] + 2 :]
-                )
-            ),
-        ),
-        max_size=8,
-    )
-)
-def test_any_text_is_accounted_for(lines: list[str]) -> None:
-    parsed = parse(lines)
-    assert parsed["offset"].to_list() == list(range(len(lines)))
-    assert parsed["line_code"].is_in(["record", "ignored", "quarantined"]).all()
-    assert ((parsed["line_code"] == "quarantined") == parsed["reason_code"].is_not_null()).all()
-    assert {name: parsed.schema[name] for name in PARSED} == PARSED
-    found = kannel.assemble(placed(parsed)).collect()
-    assert len(found) == int((parsed["line_code"] == "record").sum())
-    assert len(kannel.transmissions(found.lazy()).collect()) <= len(found)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from jobs.core.errors import ObservatoryError
-from jobs.formats import LINES, PARSED, TRANSMISSION, Source, kannel, kannel_smsbox
+from jobs.formats import LINES, TRANSMISSION, Source, kannel, kannel_smsbox
 from jobs.protect.countermeasures import countermeasure_of_refusals
 from tests.support.examples import examples
 
@@ -218,24 +218,3 @@ def test_assemble_is_closed(
     rows = kannel_smsbox.transmissions(again.lazy()).collect()
     counted = sum(1 for line in lines if "failed" in line or not has_bearerbox)
     assert len(rows) == counted
-
-
-@examples(40)
-@given(
-    st.lists(
-        st.one_of(
-            st.text(max_size=60).map(lambda text: text.replace("\n", "")),
-            st.tuples(st.integers(0, 120), st.text(max_size=4)).map(
-                lambda damage: added()[: damage[0]] + damage[1].replace("\n", "") + added()[damage[0] + 2 :]
-            ),
-        ),
-        max_size=8,
-    )
-)
-def test_any_text_is_accounted_for(lines: list[str]) -> None:
-    parsed = parse(lines)
-    assert parsed["offset"].to_list() == list(range(len(lines)))
-    assert parsed["line_code"].is_in(["record", "ignored", "quarantined"]).all()
-    assert ((parsed["line_code"] == "quarantined") == parsed["reason_code"].is_not_null()).all()
-    assert {name: parsed.schema[name] for name in PARSED} == PARSED
-    assert len(bronze(parsed)) == int((parsed["line_code"] == "record").sum())

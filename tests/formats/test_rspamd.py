@@ -10,12 +10,9 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from jobs.formats import LINES, PARSED, VERDICT, Source, rspamd
-from tests.support.examples import examples
+from jobs.formats import LINES, VERDICT, Source, rspamd
 
 LOG = Path(__file__).parents[2] / "sample_data" / "lab" / "postfix" / "rspamd.log"
 HISTORY = Path(__file__).parents[1] / "data" / "rspamd" / "history.jsonl"
@@ -336,30 +333,6 @@ def test_assemble_is_closed() -> None:
         pieces = [parsed[order[: cut + overlap]], parsed[order[cut:]]]
         again = rspamd.assemble(pl.concat([rspamd.assemble(piece.lazy()) for piece in pieces])).collect()
         assert_frame_equal(again.sort("offset"), whole)
-
-
-@examples(60)
-@given(
-    st.lists(
-        st.one_of(
-            st.text(max_size=60).map(lambda text: text.replace("\n", "")),
-            st.tuples(st.integers(0, 300), st.text(max_size=4)).map(
-                lambda damage: (
-                    task(", qid: <Q>")[: damage[0]] + damage[1] + task(", qid: <Q>")[damage[0] + 2 :]
-                )
-            ),
-        ),
-        max_size=8,
-    )
-)
-def test_any_text_is_accounted_for(lines: list[str]) -> None:
-    parsed = parse(lines)
-    assert parsed["offset"].to_list() == list(range(len(lines)))
-    assert parsed["line_code"].is_in(["record", "ignored", "quarantined"]).all()
-    assert ((parsed["line_code"] == "quarantined") == parsed["reason_code"].is_not_null()).all()
-    assert {name: parsed.schema[name] for name in PARSED} == PARSED
-    records = int((parsed["line_code"] == "record").sum())
-    assert len(rspamd.verdicts(rspamd.assemble(placed(parsed))).collect()) == records
 
 
 def test_plain_lines_read_as_those_of_any_form() -> None:
