@@ -22,7 +22,7 @@ from typing import Any
 import polars as pl
 
 from jobs.formats import PLACE, TIMESTAMP, Source
-from jobs.formats.fields import line_code, none_if_empty
+from jobs.formats.fields import line_code, none_if_empty, place_of_queue
 from jobs.formats.format import Format
 from jobs.formats.verdicts import (
     MAIL_LOGS,
@@ -263,4 +263,8 @@ FORMAT = Format(
     literals=tuple(LITERALS),
     parse=parse,
     verdicts=verdicts,
+    # Pieces of a line have no queue id before they are joined.
+    place=pl.coalesce(
+        place_of_queue(pl.when(pl.col("event_code") == "verdict").then("queue_id")), pl.col("assembly_key")
+    ),
 )

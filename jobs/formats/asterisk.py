@@ -37,7 +37,7 @@ import polars as pl
 
 from jobs.formats import PARSED, PLACE, TIMESTAMP, TRANSMISSION, Source
 from jobs.formats.asterisk_columns import DISPOSITION, SECONDS, read_rows, under_names
-from jobs.formats.fields import none_if_empty, of_records, utc
+from jobs.formats.fields import none_if_empty, of_records, place_of_event, utc
 from jobs.formats.format import Format
 from jobs.formats.sip import epoch, find_sides, microseconds, party, shown_name
 
@@ -317,4 +317,5 @@ FORMAT = Format(
     transmissions=transmissions,
     options=OPTIONS,
     has_numbers=True,
+    place=place_of_event(pl.col("call_id")),
 )

@@ -25,6 +25,7 @@ from jobs.formats.delimited_profile import KINDS, Profile
 from jobs.formats.delimited_profile_files import embedded, profile_of, shipped
 from jobs.formats.delimited_read import NO_RULE, QUARANTINED, decided, entry, ignored, key, raw, rule, target
 from jobs.formats.delimited_split import split
+from jobs.formats.fields import place_of_event
 from jobs.formats.format import Format
 
 NAME = "delimited"
@@ -223,4 +224,5 @@ FORMAT = Format(
     check_options=embedded,
     has_numbers=True,
     needs_options=True,
+    place=place_of_event(pl.col("message_key")),
 )

@@ -9,6 +9,9 @@ import polars as pl
 
 from jobs.formats import TRANSMISSION
 
+# A Sendmail queue id ends in the number of the process that made it; one process's messages share a key.
+SENDMAIL_ID = r"^(?:.{8}|[A-Z]{3})(\d{5,10})$"
+
 
 def none_if_empty(text: pl.Expr, *also: str) -> pl.Expr:
     """Null for the empty text and for the words in `also`."""
@@ -50,3 +53,18 @@ def as_transmissions(parts: Sequence[pl.DataFrame], format_code: str, channel_co
         fixed.get(name, pl.col(name) if name in whole.columns else pl.lit(None)).cast(kind).alias(name)
         for name, kind in TRANSMISSION.items()
     ).lazy()
+
+
+def place_of_queue(queue_id: pl.Expr) -> pl.Expr:
+    """What all rows of a queue id share, from which their bucket follows."""
+    return pl.coalesce(queue_id.str.extract(SENDMAIL_ID).str.strip_chars_start("0"), queue_id)
+
+
+def place_of_event(name: pl.Expr) -> pl.Expr:
+    """What copies of an event share whose assembly_key holds its source or its place in a file.
+
+    name: what names the event; where that is null, people and second do.
+    """
+    second = pl.col("first_at").dt.epoch("s")
+    people = pl.concat_str("sender", "recipient", second, separator="|", ignore_nulls=True)
+    return pl.coalesce(name, people)

@@ -104,6 +104,11 @@ class Format:
 
     Rows that belong together:
 
+    Bronze rows of an operator that transmissions() or verdicts() need together have the same assembly_key.
+
+    place: what decides in which bucket of silver a row is, instead of its queue_id, or else its assembly_key.
+        Copies of a row must share it. A format needs one if its keys hold the source or the place in a file
+        (place_of_event() of jobs/formats/fields.py), or if rows of a key have different queue ids.
     held: which bronze rows get their key only when the rows of all pieces are there.
     settle(bronze): those rows, with their keys.
     completed_by: the format whose records complete or repeat these transmissions; both have the same keys.
@@ -147,6 +152,7 @@ class Format:
     complaints: Rows = None
     authentication_reports: Rows = None
     facts: Rows = None
+    place: pl.Expr | None = None
     held: pl.Expr | None = None
     settle: Rows = None
     completed_by: str | None = None

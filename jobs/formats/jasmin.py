@@ -36,7 +36,7 @@ from typing import Any
 import polars as pl
 
 from jobs.formats import PLACE, TIMESTAMP, Source
-from jobs.formats.fields import none_if_empty, utc
+from jobs.formats.fields import none_if_empty, place_of_event, utc
 from jobs.formats.format import Copies, Format
 from jobs.formats.jasmin_join import UNSENT
 from jobs.formats.jasmin_join import transmissions as transmissions
@@ -296,6 +296,7 @@ FORMAT = Format(
     parse=parse,
     transmissions=transmissions,
     has_numbers=True,
+    place=place_of_event(pl.when(~pl.col("assembly_key").str.starts_with("row|")).then("assembly_key")),
     copies=Copies(second_row="followed"),
     repeats=r"which is not an instance of SubmitSm",
 )

@@ -25,7 +25,7 @@ import polars as pl
 
 from jobs.core.errors import ObservatoryError
 from jobs.formats import OF_CALLS, PLACE, TIMESTAMP, TRANSMISSION, Source
-from jobs.formats.fields import none_if_empty, utc
+from jobs.formats.fields import none_if_empty, place_of_event, utc
 from jobs.formats.format import Format
 from jobs.formats.kannel_format import STAMP, SYSLOG
 from jobs.formats.mobile import number
@@ -250,5 +250,6 @@ FORMAT = Format(
     options=OPTIONS,
     check_options=check_options,
     has_numbers=True,
+    place=place_of_event(pl.when(~pl.col("assembly_key").str.starts_with("row|")).then("assembly_key")),
     complete=submitters,
 )

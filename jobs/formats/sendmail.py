@@ -178,6 +178,8 @@ FORMAT = Format(
     assemble=assemble,
     parse=parse,
     transmissions=transmissions,
+    # Host and process, as the key has them; queue ids do not contain the host.
+    place=pl.col("assembly_key").str.extract(r"\|([^|]*)$"),
     copies=Copies(second_row="carrier"),
     repeats=(
         r": milter=|due to previous checks\)|RCPT flood|ruleset=(?:try_tls|tls_server|tls_rcpt),"
