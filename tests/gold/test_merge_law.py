@@ -220,7 +220,20 @@ def rows_of(frame: pl.DataFrame) -> Counter[str]:
 
 
 def test_every_table_of_messages_merges() -> None:
-    assert set(MERGED) == {table for table in tables() if "silver.message" in contract(table).reads}
+    readers = {table for table in tables() if "silver.message" in contract(table).reads}
+    assert readers == set(MERGED), "a contract that reads silver.message has `merge`, its job `partial`"
+
+
+@pytest.mark.parametrize("table", MERGED)
+def test_a_run_hands_out_every_column_that_a_table_reads(table: str) -> None:
+    """Golden cases have all columns of messages; a run has those of READ."""
+    message = rows_frame([row_of(seed) for seed in range(20)], "silver.message")
+    narrow = marked(message.select(READ), reference("ref.definition"))
+    try:
+        counted_in_parts(table, [narrow])
+    except pl.exceptions.ColumnNotFoundError as error:
+        (missing, *_) = str(error).splitlines()
+        pytest.fail(f"{table}: add the column to READ of jobs/gold/counting.py: {missing}")
 
 
 @pytest.mark.parametrize("table", MERGED)

@@ -368,7 +368,7 @@ def document_rows(format_name: str, file: Path, source: str, stream: str) -> dic
 
 def test_each_format_is_here() -> None:
     tested = {log.format for log in LOGS.values()} | {"amavis", "opendkim", "dmarc", "feedback", "knowledge"}
-    assert tested == set(KERNELS)
+    assert tested == set(KERNELS), "a log of each format belongs into LOGS of tests/silver/test_copies.py"
     assert set(DOCUMENTS) == {"dmarc", "feedback", "knowledge"}
     assert set(FORMATS) >= KNOWN
     assert {name.split(".")[1] for name in contract(copies.TABLE).reads} == set(KERNELS)

@@ -131,7 +131,7 @@ def bronze_of(log: Log) -> tuple[pl.DataFrame, int]:
 
 
 def test_every_format_is_planted() -> None:
-    assert {log.kernel for log in LOGS} == set(KERNELS)
+    assert {log.kernel for log in LOGS} == set(KERNELS), "LOGS of a module of tests/support/canaries/"
 
 
 @pytest.mark.parametrize("log", LOGS, ids=lambda log: log.name)
