@@ -183,6 +183,7 @@ def test_the_notebook_is_kept_without_outputs() -> None:
             assert (cell.outputs, cell.execution_count) == ([], None)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("write", [write_lake, write_study])
 def test_a_lake_without_a_study_or_without_gold_has_empty_charts(
     tmp_path: Path, write: Callable[[Path], Path]

@@ -449,6 +449,7 @@ def files_of_no_version(lake: Lake) -> list[str]:
     return found
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("function", "names"),
     [

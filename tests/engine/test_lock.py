@@ -163,6 +163,7 @@ def test_every_command_that_writes_waits_for_no_one(
         assert word in said
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "writes",
     [

@@ -89,6 +89,7 @@ def test_a_lake_of_an_earlier_version_is_closed(tmp_path: Path) -> None:
     assert stat.S_IMODE(root.stat().st_mode) == 0o700
 
 
+@pytest.mark.long
 def test_a_group_may_read(tmp_path: Path) -> None:
     site = Site(tmp_path / "site")
     group = grp.getgrgid(os.getgid()).gr_name

@@ -132,6 +132,7 @@ def whole(work: Run, operator: Operator) -> tuple[Search, Match]:
     return search, Match(operator, {table: search.rows(table, pl.lit(True)) for table in tables})
 
 
+@pytest.mark.long
 def test_what_all_messages_add_is_what_gold_has(mixed_run: Run) -> None:
     """In every cell of every table: so each message alone adds what the kernels count of it."""
     seen = set()

@@ -556,6 +556,7 @@ def test_sniff(data: bytes, sure: float) -> None:
     assert dmarc.sniff(data) == sure
 
 
+@pytest.mark.long
 def test_a_report_of_45740_records() -> None:
     data = report(records=45_740)
     document = only(gzip.compress(data), limit=1 << 25)

@@ -489,6 +489,7 @@ def assembled_rows(name: str, rows: pl.DataFrame) -> list[str]:
     return sorted(str(row) for row in done.select(sorted(done.columns)).iter_rows())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("name", "log"), FILES, ids=IDS)
 def test_bronze_does_not_depend_on_where_ranges_are_cut(tmp_path: Path, name: str, log: Path) -> None:
     """Assembled once more, the rows of many small ranges are those of one."""

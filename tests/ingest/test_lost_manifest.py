@@ -34,7 +34,17 @@ def problems_of(site: Site) -> list[str]:
     return pull(site.settings.operator[0], site.lake.root, NOW).problems
 
 
-@pytest.mark.parametrize("broken", [None, "", "{", '{"streams": [{"stream_id": 1}]}', '{"streams": 7}'])
+@pytest.mark.parametrize(
+    "broken",
+    [
+        None,
+        "{",
+        *(
+            pytest.param(text, marks=pytest.mark.long)
+            for text in ("", '{"streams": [{"stream_id": 1}]}', '{"streams": 7}')
+        ),
+    ],
+)
 def test_a_lost_manifest_is_rebuilt_and_growth_counts(tmp_path: Path, broken: str | None) -> None:
     site = Site(tmp_path)
     site.add(message(1, DAY))

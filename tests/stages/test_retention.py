@@ -386,6 +386,7 @@ def expected(due: Site, tmp_path_factory: pytest.TempPathFactory) -> dict[str, A
     return found
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("when", "by"), [("before", "vacuum"), ("after", "run")])
 @pytest.mark.parametrize("step", STEPS)
 def test_killed_between_steps_and_done_again(
@@ -412,6 +413,7 @@ def test_killed_between_steps_and_done_again(
     assert not (Path(again.lake.root) / vacuum.PLAN).exists()
 
 
+@pytest.mark.long
 def test_what_an_unfinished_batch_needs_stays(again: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     (again.logs / "mail.log").write_text(log_of(54))
     assert again.pull(54) == []
@@ -429,6 +431,7 @@ def test_what_an_unfinished_batch_needs_stays(again: Site, monkeypatch: pytest.M
     assert again.counted()[day(54)] == 2
 
 
+@pytest.mark.long
 def test_what_silver_and_gold_have_not_taken_stays(again: Site) -> None:
     def stage(*names: str) -> None:
         run(Run(again.lake, again.settings, list(again.settings.operator), "s", say=lambda text: None), names)

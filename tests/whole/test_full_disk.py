@@ -130,6 +130,7 @@ class Disk:
         return len(data)
 
 
+@pytest.mark.long
 @examples(12)
 @given(rooms=st.lists(st.integers(0, sum(map(len, LOGS.values())) + 20_000), min_size=1, max_size=4))
 def test_a_disk_that_fills_at_any_byte_is_told_and_the_next_pull_goes_on(

@@ -282,6 +282,7 @@ def filled(sheet: Path) -> Path:
     return sheet
 
 
+@pytest.mark.long
 def test_renewing_that_is_killed_can_be_done_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every removal, and the row of meta.run, is once the step that is never done."""
     for step in range(100):
