@@ -50,9 +50,12 @@ def pull_all(settings: config.Observatory, operator: str | None, is_followed: bo
     from jobs.engine.lock import writing
     from jobs.ingest.pull import pull
     from jobs.stages import ahead
-    from jobs.stages.identity import refuse_others
+    from jobs.stages.identity import other_logs, refuse_others
 
-    refuse_others(open_lake(settings.lake.root), settings, needs_key=False)
+    lake = open_lake(settings.lake.root)
+    refuse_others(lake, settings, needs_key=False)
+    for note in other_logs(lake, settings):
+        err.print(Text(f"Warning: {visible(note)}."))
     access.prepare(settings.lake.root, settings.lake.group)
     problems: list[str] = []
     pieces = size = 0

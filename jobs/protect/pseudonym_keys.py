@@ -14,7 +14,7 @@ from pathlib import Path
 import polars as pl
 
 from jobs.core.errors import ObservatoryError
-from jobs.core.key_names import KEY, KEY_FILE
+from jobs.core.key_names import KEY, KEY_FILE, key_setting
 from jobs.protect.keyed_hashes import keyed_hashes
 from jobs.protect.operators import Own
 
@@ -33,7 +33,10 @@ def master_key() -> bytes:
     elif os.environ.get(KEY_FILE):
         file = Path(os.environ[KEY_FILE])
         if not file.is_file():
-            raise ObservatoryError(f"{KEY_FILE} names {file}, which is not there.")
+            raise ObservatoryError(
+                f"{key_setting()} names {file}, which is not there. Put the key back from its backup, or"
+                " name the file that holds it."
+            )
         key = file.read_bytes().strip()
     else:
         raise ObservatoryError(
@@ -42,11 +45,13 @@ def master_key() -> bytes:
             " another key nothing joins."
         )
     if len(key) < SHORTEST_KEY:
-        raise ObservatoryError(f"the pseudonym key has {len(key)} characters; {SHORTEST_KEY} are the least.")
+        raise ObservatoryError(
+            f"{key_setting()}: the pseudonym key has {len(key)} characters; {SHORTEST_KEY} are the least."
+        )
     if len(set(key)) < FEWEST_SIGNS:
         raise ObservatoryError(
-            f"the pseudonym key has only {len(set(key))} different characters, and can be guessed. Make one"
-            " with `openssl rand -hex 32`."
+            f"{key_setting()}: the pseudonym key has only {len(set(key))} different characters, and can be"
+            " guessed. Make one with `openssl rand -hex 32`."
         )
     return key
 

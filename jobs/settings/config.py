@@ -18,7 +18,7 @@ from pydantic import Field, ValidationError, model_validator
 from jobs.core.choices import model_of, nearest
 from jobs.core.contracts import format_kind
 from jobs.core.errors import ObservatoryError
-from jobs.core.key_names import KEY, KEY_FILE
+from jobs.core.key_names import BY_SETTINGS, KEY, KEY_FILE, is_by_settings
 from jobs.settings.base import Settings
 from jobs.settings.node import Engine, Lake, Limits, Location, Retention
 from jobs.settings.operator import Operator, Source
@@ -92,21 +92,19 @@ def load(path: str | os.PathLike[str] = "observatory.toml", **overrides: Any) ->
             "\n".join(f"{file}: {told(problem, raw)}" for problem in error.errors())
         ) from None
     settings = resolve_paths(settings, file.resolve().parent)
-    use_key_file(settings.lake.key_file)
+    use_key_file(settings.lake.key_file, file)
     return with_options(settings, file)
 
 
-_used: dict[str, str] = {}
-
-
-def use_key_file(file: str | None) -> None:
+def use_key_file(key_file: str | None, settings: Path) -> None:
     """Let this process and its workers take the pseudonym key from the file that the settings name, unless
     the environment has one already."""
-    if os.environ.get(KEY_FILE) == _used.get(KEY_FILE):
+    if is_by_settings():
         # By the settings that were read before.
         os.environ.pop(KEY_FILE, None)
-    if file and not os.environ.get(KEY) and not os.environ.get(KEY_FILE):
-        os.environ[KEY_FILE] = _used[KEY_FILE] = file
+    if key_file and not os.environ.get(KEY) and not os.environ.get(KEY_FILE):
+        os.environ[KEY_FILE] = BY_SETTINGS.key_file = key_file
+        BY_SETTINGS.settings = str(settings)
 
 
 def fixed_time() -> dt.datetime | None:

@@ -16,7 +16,7 @@ from typing import Any
 import polars as pl
 
 from jobs.core.errors import ObservatoryError
-from jobs.core.key_names import KEY_FILE
+from jobs.core.key_names import key_setting
 from jobs.engine.lake import Lake
 from jobs.protect.pseudonym_keys import has_key, key_id_of, master_key
 from jobs.settings.config import Observatory
@@ -81,6 +81,19 @@ def renamed(lake: Lake, settings: Observatory) -> list[str]:
     return wrong
 
 
+def other_logs(lake: Lake, settings: Observatory) -> list[str]:
+    """A line for each operator of the lake whose settings name none of the logs that the lake has of it."""
+    known = known_operators(lake)
+    return [
+        f"operator '{each.id}': the lake {lake.root} has this operator from other logs than these settings"
+        " name. If these are logs of another operator, stop: they would count as one. Give that operator"
+        " another id, or its settings file another [lake] root"
+        for each in settings.operator
+        if (before := set(known.get(each.id, {}).get("sources", ())))
+        if each.source and not before & source_hashes(each)
+    ]
+
+
 def other_keys(lake: Lake, settings: Observatory) -> list[str]:
     """A line for each operator whose pseudonyms in the lake are under another key than it has now; none where
     no key is at hand."""
@@ -95,7 +108,8 @@ def other_keys(lake: Lake, settings: Observatory) -> list[str]:
             wrong.append(
                 f"{lake.root}: the pseudonyms of operator '{each.id}' are under the key with the id"
                 f" {' and '.join(before)}, and the key now has the id {now}: with another key nothing joins,"
-                f" and senders and campaigns count twice. Set {KEY_FILE} to the former key. If it is lost, or"
+                f" and senders and campaigns count twice. The key comes from {key_setting()}: name the"
+                " former key there. If it is lost, or"
                 " must not be used any more, `observatory renew` computes silver and gold anew from landing"
                 " under the new key; days that landing no longer holds are then lost"
             )

@@ -89,7 +89,7 @@ def test_another_key_is_refused_before_anything_is_written(
         told = observatory(*words, key=OTHER_KEY)
         assert told.code == 2, words
         assert f"the pseudonyms of operator 'north' are under the key with the id {before_id}" in plain(told)
-        assert "Set OBSERVATORY_PSEUDONYM_KEY_FILE to the former key" in plain(told)
+        assert "The key comes from OBSERVATORY_PSEUDONYM_KEY: name the former key there" in plain(told)
         assert files_in(tmp_path / "lake") == state, words
     # Pulling needs no key, and the former one goes on.
     assert observatory("pull", key=None).code == 0
@@ -173,3 +173,42 @@ def report(observatory: Observatory, folder: Path) -> dict[str, bytes]:
 
 def files_of(folder: Path) -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in (folder / "report").iterdir()}
+
+
+def test_other_logs_of_the_same_operator_are_named_before_they_are_pulled(
+    tmp_path: Path, north: Path, observatory: Observatory
+) -> None:
+    """As two settings files with one id and one lake give them."""
+    assert "Warning" not in observatory("pull").err
+    south = copy(tmp_path, "south.log")
+    write_settings(tmp_path, ("north", "South", south))
+    told = observatory("pull")
+    assert told.code == 0
+    warning = "Warning: operator 'north': the lake"
+    assert warning in plain(told) and "Give that operator another id" in plain(told)
+    assert plain(told).index(warning) < plain(told).index("pull: ")
+    # A log beside the former one is this operator's.
+    text = (tmp_path / "observatory.toml").read_text(encoding="utf-8")
+    text += source_toml("mx-2", str(north), "postfix")
+    (tmp_path / "observatory.toml").write_text(text, encoding="utf-8")
+    assert "Warning" not in observatory("pull").err
+
+
+def test_a_key_file_of_the_settings_is_named_with_its_setting(
+    tmp_path: Path, north: Path, observatory: Observatory
+) -> None:
+    file = tmp_path / "observatory.toml"
+    text = file.read_text(encoding="utf-8").replace("[lake]\n", '[lake]\nkey_file = "own.key"\n')
+    file.write_text(text, encoding="utf-8")
+    told = observatory("run", key=None)
+    assert told.code == 2
+    assert f"{file}: [lake] key_file names {tmp_path / 'own.key'}, which is not there." in plain(told)
+    (tmp_path / "own.key").write_text("short", encoding="ascii")
+    assert f"{file}: [lake] key_file: the pseudonym key has 5 characters" in plain(
+        observatory("run", key=None)
+    )
+    (tmp_path / "own.key").write_text(OTHER_KEY, encoding="ascii")
+    assert f"The key comes from {file}: [lake] key_file: name the former key there" in plain(
+        observatory("run", key=None)
+    )
+    assert "KEY_FILE" not in told.err
