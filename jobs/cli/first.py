@@ -31,6 +31,8 @@ from jobs.sniff.figures import bytes_of
 from jobs.sniff.files import Problem
 
 KEY_NAME = "pseudonym.key"
+# Settings of another name get a lake of another name: two files must not fill one lake by mistake.
+DEFAULT = Path("observatory.toml")
 STARTERS = "`observatory sniff FILE` shows what it is like, and drafts a profile to read it with"
 
 
@@ -202,7 +204,8 @@ def init(logs: list[str], output: Path, yes: bool, out: Console, err: Console) -
     key = output.parent / KEY_NAME
     if output.exists():
         raise ObservatoryError(
-            f"{output}: there is one already, and init never overwrites. Name another: --output"
+            f"{output}: there is one already, and init never overwrites. Name another: --output."
+            " It gets a lake of its own"
         )
     if not output.parent.is_dir():
         raise ObservatoryError(f"{output}: the folder {output.parent} is not there")
@@ -212,10 +215,12 @@ def init(logs: list[str], output: Path, yes: bool, out: Console, err: Console) -
     refuse_none(found)
     out.print("Logs")
     draw(out, found)
-    answers = proposed_answers(found)
+    own = None if output.name == DEFAULT.name else slug(output.stem)
+    answers = proposed_answers(found, own or "own")
     if not yes:
         answers = ask(found, answers, out)
-    text = settings_text(found, answers)
+    root = f"lake-{own}" if own else "lake"
+    text = settings_text(found, answers, root)
     is_new_key = not key.exists()
     try:
         if is_new_key:
@@ -229,9 +234,12 @@ def init(logs: list[str], output: Path, yes: bool, out: Console, err: Console) -
     out.print(f"Settings: {output}", soft_wrap=True)
     made = "" if is_new_key else " (it was there)"
     out.print(f"Key: {key}{made}. Keep it: with another key nothing joins.", soft_wrap=True)
+    if own:
+        out.print(f"Lake: {output.parent / root}, which no other settings file shares. To have several")
+        out.print("operators in one lake see 'A second operator' in docs/operator.md.")
     if answers.is_assumed:
         out.print("Lines that are marked 'assumed' are guesses: check them before the first run.")
-    other = "" if output == Path("observatory.toml") else f" --config {output}"
+    other = "" if output == DEFAULT else f" --config {output}"
     out.print(f"Next: observatory run{other}", soft_wrap=True)
     if problems := problems_of(found):
         raise ObservatoryError("\n".join(problems))
@@ -270,9 +278,10 @@ def ask(found: Proposal, given: Answers, out: Console) -> Answers:
     currency = answer("Currency", country_row(country)["currency"] or given.currency, known_currency, out)
     holding = answer("Holding that owns it, one word", operator_id, str.strip, out)
     subscribers = answer("Subscribers (0: not known)", "0", known_count, out)
-    domains, prefixes = given.domains, given.number_prefixes
+    domains, networks, prefixes = given.domains, given.networks, given.number_prefixes
     if found.has_mail:
         domains = answer("Own mail domains, with commas", ", ".join(domains) or "-", listed, out)
+        networks = answer("Own networks, with commas", ", ".join(networks), known_networks, out)
     if found.has_numbers:
         prefixes = answer(
             "Own numbers begin with, with commas", ", ".join(prefixes) or "-", known_prefixes, out
@@ -289,6 +298,7 @@ def ask(found: Proposal, given: Answers, out: Console) -> Answers:
         currency,
         subscribers or None,
         domains,
+        networks,
         prefixes,
         is_assumed=False,
     )
@@ -339,6 +349,12 @@ def known_count(text: str) -> int:
 
 def listed(text: str) -> tuple[str, ...]:
     return tuple(each for each in text.replace(",", " ").lower().split() if each != "-")
+
+
+def known_networks(text: str) -> tuple[str, ...]:
+    networks = listed(text)
+    Operator.parse_networks(list(networks))
+    return networks
 
 
 def known_prefixes(text: str) -> tuple[str, ...]:

@@ -22,19 +22,21 @@ class Answers:
     currency: str
     subscribers: int | None = None
     domains: tuple[str, ...] = ()
+    networks: tuple[str, ...] = ()
     number_prefixes: tuple[str, ...] = ()
     is_assumed: bool = True
 
 
-def proposed_answers(found: Proposal) -> Answers:
+def proposed_answers(found: Proposal, operator_id: str = "own") -> Answers:
     """The answers that a proposal gives by itself."""
     return Answers(
-        operator_id="own",
-        name="Own logs",
+        operator_id=operator_id,
+        name="Own logs" if operator_id == "own" else f"Logs of {operator_id}",
         country=found.country,
-        holding="own",
+        holding=operator_id,
         currency=found.currency,
         domains=tuple(found.domains),
+        networks=found.networks,
         number_prefixes=tuple(found.number_prefixes),
     )
 
@@ -73,18 +75,18 @@ def settings_text(
         noted('# number_ranges = "numbers.csv"', "prefix,mcc_mnc"),
         "",
         "[[operator]]",
-        noted(f"id = {quoted(answers.operator_id)}", "small letters, digits, hyphens; keep it"),
-        f"name = {quoted(answers.name)}",
+        noted(f"id = {quoted(answers.operator_id)}", f"keep it for good{assumed}"),
+        noted(f"name = {quoted(answers.name)}", ASSUMED if answers.is_assumed else ""),
         noted(f"country = {quoted(answers.country)}", f"{country}{by}{assumed}"),
-        noted(f"holding = {quoted(answers.holding)}", "the group that owns the operator"),
+        noted(f"holding = {quoted(answers.holding)}", f"the group that owns it{assumed}"),
         noted(f"currency = {quoted(answers.currency)}", f"costs are in it{assumed}"),
         noted(f"subscribers = {answers.subscribers}", "for rates per 1,000")
         if answers.subscribers
         else noted("# subscribers = 1200", "or { EMAIL = 900, SMS = 1200 }; rates need it"),
         *domain_lines(found, answers),
         "# Own servers, filters and customers: mail from them is outbound. Add yours.",
-        "# Loopback is own without a setting.",
-        *array("networks", found.networks),
+        f"# Loopback is own without a setting.{' Private networks are assumed.' if assumed else ''}",
+        *array("networks", answers.networks),
         *prefix_lines(answers),
         "",
         *link_lines(found),
@@ -111,9 +113,11 @@ def noted(setting: str, comment: str) -> str:
 def domain_lines(found: Proposal, answers: Answers) -> list[str]:
     if not answers.domains and not found.has_mail:
         return ["# domains = []  # own mail domains"]
-    why = "These have local deliveries." if answers.domains else "The logs show none."
+    why = "These have local deliveries" if answers.domains else "The logs show none"
+    assumed = f"; {ASSUMED}" if answers.is_assumed else ""
     return [
-        f"# Own mail domains: mail to them is inbound. {why}",
+        "# Own mail domains: mail to them is inbound.",
+        f"# {why}{assumed}.",
         *array("domains", answers.domains),
     ]
 

@@ -242,6 +242,44 @@ def test_every_setting_that_init_comments_out_is_right(observatory: Observatory,
     assert settings.location is not None and settings.operator[0].fixed_cost and settings.operator[0].link
 
 
+def test_a_second_settings_file_has_a_lake_and_an_operator_of_its_own(
+    observatory: Observatory, tmp_path: Path
+) -> None:
+    assert observatory("init", "--yes", EXIM).code == 0
+    told = observatory("init", "--yes", EXIM, "--output", "second.toml")
+    assert told.code == 0, told.err
+    words = " ".join(told.out.split())
+    assert "Lake: lake-second, which no other settings file shares." in words
+    assert "Next: observatory run --config second.toml" in words
+    assert max(map(len, told.out.splitlines())) <= 80
+    first, second = (config.load(tmp_path / name) for name in ("observatory.toml", "second.toml"))
+    assert (first.lake.root, second.lake.root) == (str(tmp_path / "lake"), str(tmp_path / "lake-second"))
+    assert [each.operator[0].id for each in (first, second)] == ["own", "second"]
+
+
+def test_every_guess_of_init_is_marked(observatory: Observatory, tmp_path: Path) -> None:
+    assert observatory("init", "--yes", MAIL, SMS).code == 0
+    lines = (tmp_path / "observatory.toml").read_text(encoding="utf-8").splitlines()
+    for name in ("id", "name", "country", "holding", "currency", "domains", "networks"):
+        place = next(at for at, line in enumerate(lines) if line.startswith(f"{name} = "))
+        assert "assumed" in "".join(lines[place - 1 : place + 1]), name
+
+
+def test_init_asks_for_domains_and_networks_of_mail(
+    observatory: Observatory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = {"Own networks, with commas": ["192.0.2.0/33", "192.0.2.0/24"]}
+    monkeypatch.setattr(
+        "typer.prompt", lambda text, default: given[text].pop(0) if given.get(text) else default
+    )
+    told = observatory("init", MAIL)
+    assert told.code == 0, told.err
+    assert "192.0.2.0/33" in told.out
+    (operator,) = config.load(tmp_path / "observatory.toml").operator
+    assert (operator.domains, operator.networks) == (["example.test"], ["192.0.2.0/24"])
+    assert "assumed" not in (tmp_path / "observatory.toml").read_text(encoding="utf-8")
+
+
 def test_init_asks_what_the_logs_do_not_say(
     observatory: Observatory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
