@@ -53,7 +53,7 @@ def _printed(
         "# A mapping profile, drafted from the first lines of a file. Fill in what is marked FILL IN, check",
         "# the rest, and name the file in observatory.toml:",
         '#     format = "delimited"',
-        '#     options = { profile = "profiles/own.toml" }',
+        '#     options = { profile = "own.toml" }',
         "# jobs/formats/profiles/sms_firewall.toml explains every key.",
         "",
         'name = "own"',
@@ -81,7 +81,11 @@ def _printed(
     for name in (*rest, "segment_count", "text", "reply_text"):
         if name in targets:
             lines.append(f"{name} = {{ column = {_quoted(targets[name][0].name)} }}")
-    return "\n".join([*lines, *_outcome_lines(targets.get("outcome", []))]) + "\n"
+    lines += _outcome_lines(targets.get("outcome", []))
+    mapped = [column for found in targets.values() for column in found]
+    left = [_quoted(each.name) for each in columns if each not in mapped and each.kind != "empty"]
+    lines += ["", f"# Not mapped, so not stored: {', '.join(left)}."] if left else []
+    return "\n".join(lines) + "\n"
 
 
 def _time_lines(name: str, found: list[Column]) -> list[str]:

@@ -196,6 +196,8 @@ def _kind(held: list[str], distinct: list[str]) -> tuple[str, list[str]]:
     is_code = is_code and not any("@" in value or re.search(r"\d{7}", value) for value in distinct)
     if share(_INTEGER) >= SURE and not (is_code and len(distinct) <= 8):
         return "integer", []
+    # A text of a few words may stand in several rows, and is shown to nobody.
+    is_code = is_code and not any(" " in value and not is_outcome_word(value) for value in distinct)
     if is_code and all(len(value) <= 40 for value in distinct):
         return "code", []
     return "text", []
@@ -290,7 +292,8 @@ def targets_of(columns: list[Column]) -> dict[str, list[Column]]:
 
 
 def is_outcome_word(value: str) -> bool:
-    return re.fullmatch(r"[A-Za-z_]+", value) is not None and is_outcome(value)
+    """Whether it is an outcome in one to three words."""
+    return re.fullmatch(r"[A-Za-z_]+(?: [A-Za-z_]+){0,2}", value) is not None and is_outcome(value)
 
 
 def is_outcome(value: str) -> bool:

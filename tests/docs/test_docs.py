@@ -14,6 +14,7 @@ import pytest
 import typer
 
 from jobs.cli import main as command_line
+from jobs.formats.delimited_profile_files import shipped
 from jobs.formats.registry import KERNELS
 from jobs.settings import config
 from jobs.settings.base import Settings
@@ -193,6 +194,12 @@ def test_every_option_of_a_format_is_documented() -> None:
         if not re.search(rf"^\| `{name}` \|.*`{option}\b", text, re.MULTILINE)
     ]
     assert missing == [], "add them to the table of options in docs/operator.md"
+
+
+def test_every_bundled_profile_is_documented() -> None:
+    text = (ROOT / "docs" / "operator.md").read_text(encoding="utf-8")
+    (listed,) = re.findall(r"^The bundled profiles are (.*): name them without", text, re.MULTILINE)
+    assert re.findall(r"`(\w+)`", listed) == list(shipped())
 
 
 def texts_of(command: Any, path: str = "observatory") -> Iterator[tuple[str, str]]:

@@ -187,7 +187,7 @@ def test_settings_hold_the_profile_whole(tmp_path: Path) -> None:
         ('{ profile = "bad.toml" }', "bad.toml: channel: unknown channel 'SMSS'; did you mean 'SMS'?"),
         ('{ profile = "latin.toml" }', "latin.toml cannot be read: it is not UTF-8"),
         ('{ profil = "restcomm" }', "unknown option 'profil'; did you mean 'profile'?"),
-        ("{}", "profile: say which: restcomm, sms_firewall, or a path to a TOML file"),
+        ("{}", f"profile: say which: {', '.join(shipped())}, or a path to a TOML file"),
     ],
 )
 def test_settings_tell_what_is_wrong_with_a_profile(tmp_path: Path, options: str, told: str) -> None:
@@ -236,6 +236,23 @@ def test_a_draft_of_a_few_lines_finds_the_status_in_which_no_value_repeats() -> 
     # Texts that speak of delivery are no codes, and are shown to nobody.
     texts = [line.replace("DELIVRD", "your parcel was delivered") for line in lines]
     assert "parcel" not in draft_profile("\n".join([*texts, ""]).encode())
+
+
+def test_a_draft_shows_no_texts_and_names_what_it_leaves_out() -> None:
+    lines = ["time;from;to;status;Body;batch"]
+    texts = ["win a prize", "your code", "call me", "see you soon"]
+    lines += [
+        f"2026-11-24 10:00:{i:02d};SHOP;3579900000{i % 9};"
+        f"{['not delivered', 'OK'][i % 2]};{texts[i % 4]};n{i}x"
+        for i in range(40)
+    ]
+    draft = draft_profile("\n".join([*lines, ""]).encode())
+    assert not any(text in draft for text in texts)
+    # Words of outcomes are codes with blanks, too.
+    assert 'is = "not delivered"' in draft
+    assert 'text = { column = "Body" }' in draft
+    assert draft.endswith('\n# Not mapped, so not stored: "batch".\n')
+    assert "Not mapped" not in draft_profile("\n".join([line.rpartition(";")[0] for line in lines]).encode())
 
 
 def test_a_draft_with_a_header_reads_its_file() -> None:
