@@ -223,4 +223,4 @@ def test_totals_are_those_of_a_run(tmp_path: Path) -> None:
         # What is sent is counted or left out.
         rows = sum(count for (_, unit, *_), count in wanted.items() if unit not in ("message", "segment"))
         assert entries[name].total() + each.units.named == rows + sum(left_out.values()), where
-    assert {each.format for each in found} == set(KERNELS), "a log of each format is in the lab or in written()"
+    assert {each.format for each in found} == set(KERNELS), "each is in sample_data/lab or in written()"
