@@ -10,11 +10,21 @@ from rich.table import Table
 from rich.text import Text
 
 from jobs.cli.arguments import Target
-from jobs.cli.study_tables import latest_of, named_rows, of_period, quality, rows_of, sheet, short, span
+from jobs.cli.study_tables import (
+    latest_of,
+    named_rows,
+    of_period,
+    quality,
+    rows_of,
+    sheet,
+    short,
+    signs,
+    span,
+)
 
 # So many administrations; the others are counted.
 ADMINISTRATIONS = 12
-SPENDING_HEADS = ("estimate", "95% interval", "CV", "cov.", "each")
+SPENDING_HEADS = ("", "estimate", "95% interval", "CV", "cov.", "each")
 PART_HEADS = ("CAPEX", "", "OPEX", "", "posts", "")
 
 
@@ -44,12 +54,13 @@ def investment(spending: pl.DataFrame, gaps: pl.DataFrame) -> list[RenderableTyp
         for row in found:
             if row.channel_code == channel:
                 table.add_row(
-                    row.area_code, short(row.estimate), span(row.estimate_low, row.estimate_high),
-                    quality(row), f"{row.coverage_pct:.0f}%", f"{row.per_subscription:.2f}",
+                    row.area_code, row.conf_status_code, short(row.estimate),
+                    span(row.estimate_low, row.estimate_high), quality(row),
+                    f"{row.coverage_pct:.0f}%", f"{row.per_subscription:.2f}",
                     *(missing.get((channel, row.area_code, target), "") for target in targets),
                 )  # fmt: skip
         tables += [table, components(channel, period, found, parts)]
-    return [*tables, *taken(found), *granted(held)]
+    return [*tables, *map(Text, signs(found)), *taken(found), *granted(held)]
 
 
 def taken(found: list[Any]) -> list[RenderableType]:
@@ -137,7 +148,7 @@ def components(
             for component in ("capital", "operating", "posts"):
                 part = parts.get((channel, row.area_code, component))
                 cells += ("", "") if part is None else (
-                    short(part.estimate), span(part.estimate_low, part.estimate_high),
+                    short(part.estimate), span(part.estimate_low, part.estimate_high, "–"),
                 )  # fmt: skip
             table.add_row(row.area_code, *cells)
     return table

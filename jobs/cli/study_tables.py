@@ -54,13 +54,32 @@ def part(pct: Any) -> str:
     return "<1%" if pct and pct < 1 else f"{pct or 0:.0f}%"
 
 
-def span(low: Any, high: Any) -> str:
-    return f"{short(low)}–{short(high)}"
+# In place of an interval: where operators are silent, the rate of one that answered shows no variance.
+ALONE = "one respondent"
+CONFIDENTIALITY = {
+    "C": "C: confidential, of fewer than three owners.",
+    "N": "N: not for publication yet.",
+}
+
+
+def span(low: Any, high: Any, otherwise: str = ALONE) -> str:
+    return otherwise if low is None else f"{short(low)}–{short(high)}"
 
 
 def quality(row: Any) -> str:
+    if row.cv_pct is None:
+        return "–"
     mark = {"acceptable": "", "caution": "!", "unreliable": "!!"}[row.cv_band_code]
     return f"{row.cv_pct:.0f}%{mark}"
+
+
+def signs(rows: list[Any]) -> list[str]:
+    """Lines on the signs that these rows are printed with."""
+    codes = {row.conf_status_code for row in rows}
+    lines = [" ".join(text for code, text in CONFIDENTIALITY.items() if code in codes)]
+    if any(row.estimate_low is None for row in rows):
+        lines.append("Of one respondent: no interval, since one rate shows no variance.")
+    return [line for line in lines if line]
 
 
 def short(value: Any) -> str:

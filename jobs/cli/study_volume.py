@@ -9,7 +9,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from jobs.cli.study_tables import of_period, part, quality, rows_of, sheet, short, span
+from jobs.cli.study_tables import of_period, part, quality, rows_of, sheet, short, signs, span
 from jobs.core.counting_rules import OPERATOR
 from jobs.core.periods import months_of, with_logs
 
@@ -18,8 +18,8 @@ DAYS = "Days with logs, counts of the others are made up from them"
 WITH_ERRORS = "Of operators with logs; filters that were audited stand for the others."
 
 
-VOLUME_HEADS = ("estimate", "95% interval", "CV", "cov.", "answers", "others at 0.5–1.5")
-CORRECTED_HEADS = ("estimate", "95% interval", "CV", "as seen", "audits", "audited")
+VOLUME_HEADS = ("", "estimate", "95% interval", "CV", "cov.", "answers", "others 0.5–1.5")
+CORRECTED_HEADS = ("", "estimate", "95% interval", "CV", "as seen", "audits", "audited")
 
 
 def volume_period(frame: pl.DataFrame) -> str | None:
@@ -46,16 +46,16 @@ def volume(frame: pl.DataFrame) -> list[Table]:
         for row in found:
             if row.channel_code == channel:
                 table.add_row(
-                    row.area_code, short(row.estimate), span(row.estimate_low, row.estimate_high),
-                    quality(row), f"{row.coverage_pct:.0f}%", part(row.answer_pct),
-                    span(row.at_050, row.at_150),
+                    row.area_code, row.conf_status_code, short(row.estimate),
+                    span(row.estimate_low, row.estimate_high), quality(row),
+                    f"{row.coverage_pct:.0f}%", part(row.answer_pct), span(row.at_050, row.at_150),
                 )  # fmt: skip
         tables.append(table)
     for table in tables[-1:]:
         days = ", ".join(
             f"{row.channel_code} {days_of(row)}" for row in found if row.area_kind_code == "world"
         )
-        table.caption = f"{AS_FILTERED}\n{DAYS}: {days}."
+        table.caption = "\n".join([AS_FILTERED, f"{DAYS}: {days}.", *signs(found)])
         table.caption_justify = "left"
     return tables
 
@@ -85,13 +85,13 @@ def corrected(frame: pl.DataFrame, audits: pl.DataFrame) -> list[RenderableType]
             if row.channel_code == channel:
                 before = seen.get((channel, row.area_code))
                 table.add_row(
-                    row.area_code, short(row.estimate), span(row.estimate_low, row.estimate_high),
-                    quality(row), short(before.estimate) if before else "",
-                    f"{row.audit_count}", part(row.audit_pct),
+                    row.area_code, row.conf_status_code, short(row.estimate),
+                    span(row.estimate_low, row.estimate_high), quality(row),
+                    short(before.estimate) if before else "", f"{row.audit_count}", part(row.audit_pct),
                 )  # fmt: skip
         told.append(table)
     for table in told[-1:]:
-        table.caption, table.caption_justify = WITH_ERRORS, "left"
+        table.caption, table.caption_justify = "\n".join([WITH_ERRORS, *signs(found)]), "left"
     return [*told, *few_audits(period, audits, {row.channel_code for row in rows}, found)]
 
 

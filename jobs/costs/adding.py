@@ -61,7 +61,10 @@ def add(figures: Sequence[Explained]) -> Sum:
             raise ObservatoryError(reason)
     estimates = [each.estimate for each in figures if each.estimate is not None]
     if len(estimates) == len(figures):
-        ends = [(each.low, each.value, each.high) for each in estimates]
+        alone = [each.name for each in figures if each.estimate and each.estimate.low is None]
+        if alone:
+            raise ObservatoryError(f"{alone[0]} cannot be added: it has one respondent, and so no interval")
+        ends = [(each.low or 0.0, each.value, each.high or 0.0) for each in estimates]
         low, value, high = (sum(each) for each in zip(*ends, strict=True))
         return Sum(list(figures), (low, value, high), figures[0].currency_code, "estimate")
     simulations = [each.simulation for each in figures if each.simulation is not None]

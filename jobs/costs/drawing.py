@@ -54,7 +54,9 @@ def head(figure: Explained) -> RenderableType:
     if figure.estimate is not None:
         found = figure.estimate
         text = Text(f"{simulated(found.value)} {figure.unit}", style="bold cyan")
-        interval = f"   95% interval: {simulated(found.low)} to {simulated(found.high)}"
+        interval = "   no interval: one respondent shows no variance"
+        if found.low is not None and found.high is not None:
+            interval = f"   95% interval: {simulated(found.low)} to {simulated(found.high)}"
         text.append(interval, style="default not bold")
         grid.add_row("estimate", text)
     if figure.verdict is not None:
@@ -233,7 +235,7 @@ def draw_sum(total: Sum, console: Console) -> None:
     for figure in total.figures:
         found = figure.estimate
         ends = (found.low, found.value, found.high) if found else figure.points or ()
-        points = [simulated(each) for each in ends]
+        points = [simulated(each) for each in ends if each is not None]
         table.add_row(figure.name, *points, figure.unit, style="dim")
     sign = words.bound_sign(total.bound_code)
     points = [simulated(each) for each in total.points]

@@ -75,11 +75,11 @@ class Simulation:
 
 @dataclass(frozen=True)
 class Estimate:
-    """An estimated total with its 95% interval."""
+    """An estimated total with its 95% interval; none where one respondent shows no variance."""
 
     value: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,19 @@ def strategies(row: dict[str, Any]) -> str:
 
 
 def estimate_of(row: dict[str, Any]) -> Estimate:
-    return Estimate(*(float(row[name]) for name in ("estimate", "estimate_low", "estimate_high")))
+    return estimate_in(row, "estimate")
+
+
+def estimate_in(row: dict[str, Any], name: str) -> Estimate:
+    """The estimate of a column with the interval beside it."""
+    low, high = (row[f"{name}{end}"] for end in ("_low", "_high"))
+    return Estimate(
+        float(row[name]), None if low is None else float(low), None if high is None else float(high)
+    )
+
+
+def coefficient(row: dict[str, Any]) -> str:
+    return "no CV" if row["cv_pct"] is None else f"CV {row['cv_pct']:.1f}%"
 
 
 def facts(of: Found, unit: str, thousand: str) -> list[tuple[str, str]]:
@@ -40,7 +52,7 @@ def facts(of: Found, unit: str, thousand: str) -> list[tuple[str, str]]:
         ("of", f"{row['respondent_count']} of {row['operator_count']} operators ({row['holding_count']}"
                f" owners), {row['coverage_pct']:.0f}% of {number(float(row['subscriptions']))}"
                " subscriptions"),
-        ("quality", f"CV {row['cv_pct']:.1f}% ({words.inside(words.name('cv_band', row['cv_band_code']))}),"
+        ("quality", f"{coefficient(row)} ({words.inside(words.name('cv_band', row['cv_band_code']))}),"
                     f" NATURE {row['nature_code']}, OBS_STATUS {row['obs_status_code']}"),
         ("others", "if those that did not answer have 0.5, 0.75 or 1.5 times the rate: "
          + ", ".join(number(float(row[name])) for name in ("at_050", "at_075", "at_150"))),

@@ -21,6 +21,7 @@ from jobs.costs.study_facts import (
     assumption,
     central,
     channel,
+    estimate_in,
     estimate_of,
     facts,
     parameter,
@@ -178,18 +179,23 @@ def gap(of: Found) -> Explained:
         scope=scope(of, (row["channel_code"], "_T"), (row["target_code"],)),
         facts=[
             ("target", f"{number(float(row['target_per_subscription']))} USD for each subscription and year"),
-            ("spent", f"{number(spend)} USD, {number(float(row['spend_low']))} to"
-                      f" {number(float(row['spend_high']))}: study.investment/{row['period_code']}/"
+            ("spent", f"{number(spend)} USD, {spent_between(row)}: study.investment/{row['period_code']}/"
                       f"{row['area_code']}/{row['channel_code']}"),
         ],
         compared=f"{again} {computed(of)}",
-        estimate=Estimate(float(row["gap"]), float(row["gap_low"]), float(row["gap_high"])),
+        estimate=estimate_in(row, "gap"),
         steps=steps,
         inputs=[parameter(code) for code in PARAMETERS],
         versions=versions_of(of, *tables, "ref.operator_frame", "ref.price_level", PARAMETER, ASSUMPTION),
         divided=by_area(of, "gap"),
         assumptions=[*row["assumptions"], *granted(is_money=True)],
     )  # fmt: skip
+
+
+def spent_between(row: dict[str, Any]) -> str:
+    if row["spend_low"] is None:
+        return "of one respondent, without interval"
+    return f"{number(float(row['spend_low']))} to {number(float(row['spend_high']))}"
 
 
 # --- what administrations told ----------------------------------------------------------------------

@@ -47,7 +47,7 @@ def by_area(of: Found, column: str = "estimate") -> list[tuple[str, list[Part]]]
 
 
 def error_of(row: dict[str, Any], column: str) -> float | None:
-    if column != "estimate":
+    if column != "estimate" or row["cv_pct"] is None:
         return None
     return float(row["cv_pct"]) / 100 * float(row["estimate"])
 

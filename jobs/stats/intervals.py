@@ -14,6 +14,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +27,8 @@ CONFIDENCE = 0.95
 BAND_FACTORS = (0.5, 0.75, 1.0, 1.5)
 CAUTION_PCT, UNRELIABLE_PCT = 16.6, 33.3
 MOST_LEVERAGE = 0.9
+# In place of a band: one respondent shows no variance.
+ONE_RESPONDENT = "one_respondent"
 FARTHEST = 1000.0
 
 
@@ -215,7 +218,12 @@ def interval(estimate: Array, error: Array, freedom: Array, least: Array) -> tup
 
 
 def cv_band(cv_pct: float) -> str:
-    """Statistics Canada's bands of the coefficient of variation: acceptable, caution or unreliable."""
+    """Statistics Canada's bands of the coefficient of variation: acceptable, caution or unreliable.
+
+    Of a coefficient that is not a number, ONE_RESPONDENT.
+    """
+    if math.isnan(cv_pct):
+        return ONE_RESPONDENT
     if cv_pct < CAUTION_PCT:
         return "acceptable"
     return "caution" if cv_pct <= UNRELIABLE_PCT else "unreliable"

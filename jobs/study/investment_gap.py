@@ -258,10 +258,12 @@ def channel_rows(
     for spend in spending.filter(pl.col("estimate").is_not_null()).sort("area_code").to_dicts():
         for code in wanted:
             subscriptions = sum(of_country[name] for name in listed[spend["area_code"]])
-            amounts = {
-                end: round(float(spend[name]), 2)
-                for end, name in (("", "estimate"), ("_low", "estimate_low"), ("_high", "estimate_high"))
-            }
+            spent = round(float(spend["estimate"]), 2)
+            # Of one respondent there is no interval.
+            low, high = (
+                None if spend[name] is None else round(float(spend[name]), 2)
+                for name in ("estimate_low", "estimate_high")
+            )
             # Of few owners the target itself is what they spend.
             is_few = confidentiality(owners.get(code, 0)) == "C"
             row = {
@@ -270,9 +272,9 @@ def channel_rows(
                 "conf_status_code": "C" if is_few else spend["conf_status_code"],
                 "target_code": code,
                 "subscriptions": subscriptions,
-                "spend": amounts[""],
-                "spend_low": amounts["_low"],
-                "spend_high": amounts["_high"],
+                "spend": spent,
+                "spend_low": low,
+                "spend_high": high,
                 "assumptions": told[code],
             }
             if code in targets:
@@ -280,9 +282,9 @@ def channel_rows(
                 row |= {
                     "target_per_subscription": necessary / subscriptions if subscriptions else 0.0,
                     "necessary": necessary,
-                    "gap": max(necessary - amounts[""], 0.0),
-                    "gap_low": max(necessary - amounts["_high"], 0.0),
-                    "gap_high": max(necessary - amounts["_low"], 0.0),
+                    "gap": max(necessary - spent, 0.0),
+                    "gap_low": None if high is None else max(necessary - high, 0.0),
+                    "gap_high": None if low is None else max(necessary - low, 0.0),
                 }
             rows.append(row)
     return rows

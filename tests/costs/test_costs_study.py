@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from jobs.core.contracts import contract, polars_schema, reference
+from jobs.core.contracts import conform, contract, polars_schema, reference
 from jobs.core.errors import ObservatoryError
 from jobs.costs.adding import add, refusal
 from jobs.costs.figure import Explained
@@ -242,6 +242,34 @@ def test_a_table_of_an_earlier_version_is_told_with_what_to_do(tmp_path: Path) -
     write_delta(tmp_path / "lake" / "study" / "investment", earlier, list(contract(table).partition_by))
     with pytest.raises(ObservatoryError, match="is of an earlier version, without component_code: `obs"):
         explain_study("study.investment/2026/WORLD/EMAIL", loaded)
+
+
+def test_an_estimate_of_one_respondent_is_told_without_an_interval(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = write_study(tmp_path)
+    alone = {"cv_band_code": "one_respondent"} | dict.fromkeys(("estimate_low", "estimate_high", "cv_pct"))
+    kinds = {
+        "investment": alone,
+        "investment_gap": dict.fromkeys(("spend_low", "spend_high", "gap_low", "gap_high")),
+    }
+    for name, lost in kinds.items():
+        folder, table = tmp_path / "lake" / "study" / name, f"study.{name}"
+        rows = pl.read_delta(str(folder)).with_columns(
+            pl.lit(value).alias(key) for key, value in lost.items()
+        )
+        shutil.rmtree(folder)
+        write_delta(folder, conform(rows, table), list(contract(table).partition_by))
+    observatory = cost_command(file, monkeypatch, capsys)
+    spent = observatory("explain", "study.investment/2026/WORLD/EMAIL")
+    assert "no interval: one respondent shows no variance" in spent.out
+    assert "no CV (no interval)" in spent.out
+    gap = observatory("explain", "study.investment_gap/2026/WORLD/EMAIL/norm")
+    assert "of one respondent, without interval" in gap.out
+    loaded = config.load(file)
+    figures = [explain_study(f"study.investment/2026/{code}/EMAIL", loaded) for code in ("FJI", "NPL")]
+    with pytest.raises(ObservatoryError, match="FJI/.* cannot be added: it has one respondent"):
+        add(figures)
 
 
 # --- what may be added ----------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from rich.console import Console, Group
 
 from jobs.cli.arguments import Target
 from jobs.cli.study_spending import PART_HEADS, SPENDING_HEADS, granted, public_spending
-from jobs.cli.study_tables import sheet
+from jobs.cli.study_tables import sheet, span
 from jobs.cli.study_volume import CORRECTED_HEADS, VOLUME_HEADS, corrected, volume
 from jobs.core.contracts import rows_frame
 from jobs.costs.drawing import sentences
@@ -27,6 +27,7 @@ def row(period: str, unit: str, estimate: int, respondents: int, answers: int) -
         "respondent_count": respondents, "answer_count": answers, "cv_band_code": "acceptable",
         "day_pct": None if answers == respondents else Decimal("98.75"),
         "answer_pct": Decimal(100 * answers) / respondents, "coverage_pct": Decimal(40), "cv_pct": Decimal(9),
+        "conf_status_code": "C" if respondents < 3 else "N",
     } | {name: Decimal(estimate) for name in
          ("estimate", "estimate_low", "estimate_high", "at_050", "at_150")}  # fmt: skip
 
@@ -54,6 +55,19 @@ def test_the_quarter_of_logs_is_printed_and_not_the_year_of_one_answer() -> None
     assert "<1%" not in printed(row("2026-Q4", "attempted", 4300, 900, 0))
     assert "77" not in text and "1.2k" not in text
     assert "EMAIL: spam in 2026 by" in printed(year)
+
+
+def test_one_respondent_has_no_interval_and_is_confidential() -> None:
+    alone = row("2026-11", "attempted", 992_000, 1, 0) | {"coverage_pct": Decimal(7)}
+    alone |= dict.fromkeys(("estimate_low", "estimate_high", "cv_pct")) | {"cv_band_code": "one_respondent"}
+    text = printed(alone)
+    (line,) = (line for line in text.splitlines() if "WORLD" in line)
+    assert line.split() == ["WORLD", "C", "992k", "one", "respondent", "–", "7%", "0%", "992k–992k"]
+    assert "C: confidential" in text and "one respondent: no interval" in " ".join(text.split())
+    # Of many there is neither, and no word on it.
+    text = printed(row("2026-11", "attempted", 4300, 8, 2))
+    assert "confidential" not in text and "one respondent" not in text
+    assert span(None, None) == "one respondent"
 
 
 def audited(channel: str, estimate: int, audits: int, pct: str = "62.5") -> dict[str, Any]:
@@ -90,7 +104,7 @@ def test_spam_with_the_filters_errors_stands_beside_what_they_saw() -> None:
     text = console.export_text()
     assert "EMAIL: spam in 2026-Q4 with the filters' errors" in text
     chat, line = (line for line in text.splitlines() if "WORLD" in line)
-    assert line.split() == ["WORLD", "5.1k", "5.1k–5.1k", "9%", "4.3k", "6", "62%"]
+    assert line.split() == ["WORLD", "N", "5.1k", "5.1k–5.1k", "9%", "4.3k", "6", "62%"]
     assert "MMS: no audited operator, 5 are needed to" in text
     assert "SMS: 2 audited operators, 5 are needed to" in text
     assert "VOICE: 6 operators audited, but fewer than 5 of them gave every month of 2026-Q4" in " ".join(
@@ -113,11 +127,16 @@ def test_what_is_taken_for_granted_names_the_setting_in_its_brackets() -> None:
 @pytest.mark.parametrize(
     ("heads", "cells"),
     [
-        (VOLUME_HEADS, ("26.5bn", "21.3bn–36.5bn", "16%!!", "100%", "100%", "21.3bn–36.5bn")),
-        (CORRECTED_HEADS, ("26.5bn", "21.3bn–36.5bn", "16%!!", "26.5bn", "134", "100%")),
+        (VOLUME_HEADS, ("C", "26.5bn", "21.3bn–36.5bn", "16%!!", "100%", "100%", "21.3bn–36.5bn")),
+        (CORRECTED_HEADS, ("C", "26.5bn", "21.3bn–36.5bn", "16%!!", "26.5bn", "134", "100%")),
         (
             (*SPENDING_HEADS, *Target),
-            ("26.5bn", "21.3bn–36.5bn", "16%!!", "100%", "21.33", "36.5bn", "36.5bn"),
+            ("C", "26.5bn", "21.3bn–36.5bn", "16%!!", "100%", "21.33", "36.5bn", "36.5bn"),
+        ),
+        (VOLUME_HEADS, ("C", "26.5bn", "one respondent", "16%!!", "100%", "100%", "21.3bn–36.5bn")),
+        (
+            (*SPENDING_HEADS, *Target),
+            ("C", "26.5bn", "one respondent", "–", "100%", "21.33", "36.5bn", "36.5bn"),
         ),
         (PART_HEADS, ("26.5bn", "21.3bn–36.5bn", "26.5bn", "21.3bn–36.5bn", "26.5k", "21.3k–36.5k")),
     ],

@@ -216,11 +216,17 @@ def test_from_gold_to_every_table_of_the_study(observatory: Any, node: Path) -> 
         == ("WORLD", "_T", "_T", "market")
     )  # fmt: skip
     assert (float(spent["reported"]), float(spent["estimate"])) == (1000, 8000)
+    assert (spent["cv_band_code"], spent["estimate_low"], spent["obs_status_code"]) == (
+        "one_respondent",
+        None,
+        "U",
+    )
     (gap,) = (
         row for row in found["study.investment_gap"]
         if (row["area_code"], row["target_code"]) == ("WORLD", "norm")
     )  # fmt: skip
     assert (float(gap["necessary"]), float(gap["gap"])) == (800 * 0.5, 0)
+    assert (gap["spend_low"], gap["gap_high"]) == (None, None)
     published = {(row["model_code"], row["output_code"]): row for row in found["study.cost"]}
     # 6.5 minutes of 480, 2,080 hours a year, 30 dollars an hour.
     assert published["nucleus_2003", "per_worker"]["reproduction_code"] == "exact"

@@ -28,6 +28,7 @@ from jobs.stats.estimation import (
 )
 from jobs.stats.intervals import (
     BAND_FACTORS,
+    ONE_RESPONDENT,
     Imputed,
     at_factor,
     cv_band,
@@ -218,8 +219,8 @@ def described(
     is_certain: Array,
     four: tuple[Array, Array, Array, Array] | None,
 ) -> list[dict[str, object]]:
-    """The rows of an area, one for each measure. four: estimate, error and interval; None where there is
-    none."""
+    """The rows of an area, one for each measure. four: estimate, error and interval, the last three not a
+    number where nothing shows them; None where no operator is known."""
     people, inside, known = sample.weighted.operators, sample.member[place], float(sample.known[place])
     area, answered = sample.areas[place], inside & people.is_respondent
     covered, count = float(people.subscriptions[answered].sum()), int(answered.sum())
@@ -247,19 +248,19 @@ def described(
         beside |= dict.fromkeys([*nothing, *names]) | {"obs_status_code": "O"}
     else:
         estimate, error, low, high = four
-        cv_pct = 100 * np.divide(error, estimate, out=np.zeros_like(estimate), where=estimate > 0)
+        cv_pct = 100 * np.divide(error, estimate, out=0 * error, where=estimate > 0)
         bands = [cv_band(each) for each in cv_pct.tolist()]
         columns |= {
-            f"{name}{end}": at_factor(value, reported, factor).tolist()
+            f"{name}{end}": or_none(at_factor(value, reported, factor))
             for factor, name in AT.items()
             for end, value in (("", estimate), ("_low", low), ("_high", high))
         }
         columns |= {
             "estimate": estimate.tolist(),
-            "estimate_low": low.tolist(),
-            "estimate_high": high.tolist(),
+            "estimate_low": or_none(low),
+            "estimate_high": or_none(high),
             "per_subscription": (estimate / known).tolist() if known > 0 else [None] * len(bands),
-            "cv_pct": np.minimum(cv_pct, 99_999.0).tolist(),
+            "cv_pct": or_none(np.minimum(cv_pct, 99_999.0)),
             "cv_band_code": [*bands],
             "obs_status_code": [
                 obs_status(each == "C", band) for each, band in zip(natures, bands, strict=True)
@@ -270,10 +271,15 @@ def described(
     ]
 
 
+def or_none(values: Array) -> list[object]:
+    """Numbers, None for one that is not a number."""
+    return [None if np.isnan(value) else value for value in values.tolist()]
+
+
 def obs_status(is_complete: bool, band: str) -> str:
     """SDMX OBS_STATUS: A as all operators reported it, U an estimate of low reliability, E any other. One to
     be taken with caution is told so by its band."""
-    return "A" if is_complete else "U" if band == "unreliable" else "E"
+    return "A" if is_complete else "U" if band in ("unreliable", ONE_RESPONDENT) else "E"
 
 
 def nature(kind: str, respondents: int, is_complete: bool) -> str:
@@ -290,7 +296,8 @@ class Cell:
     """Respondents of one region and class: for each measure the ratio with replicates, and the variance of
     their rates.
 
-    imputed: replicates of the ratio at the estimate's weights, where values were imputed.
+    freedom: of that variance; 0 of one respondent, whose rate shows none. imputed: replicates of the ratio at
+    the estimate's weights, where values were imputed.
     """
 
     ratio: Array
@@ -319,7 +326,7 @@ def cell_ratios(sample: Sample, values: Array) -> dict[str, Cell]:
             stands = weights[0][inside]
             below = float(stands @ x[inside])
             imputed = (stands / below if below > 0 else 0 * stands) @ values[1:, inside]
-        found[label] = Cell(ratio, spread * count / max(count - 1, 1), max(count - 1, 1), imputed)
+        found[label] = Cell(ratio, spread * count / max(count - 1, 1), max(count - 1, 0), imputed)
     return found
 
 
@@ -364,7 +371,11 @@ def predicted(
     imputed_freedom: float | None,
 ) -> tuple[Array, Array, Array, Array] | None:
     """Estimate, error and interval of a country or a small area, for each measure; None where no operator is
-    known."""
+    known.
+
+    One respondent says nothing of how rates vary: error and interval of what silent operators have are not a
+    number. Where none is silent the figure is exact.
+    """
     if not sample.member[place].any():
         return None
     answered, silent, label = subscriptions_of(sample, place)
@@ -373,13 +384,16 @@ def predicted(
     imputed = None
     if cell.imputed is not None:
         imputed = Imputed(y[1:, mine].sum(axis=1), cell.imputed, imputed_freedom)
-    return predicted_figure(
+    estimate, error, low, high = predicted_figure(
         (y[0] if y.ndim == 3 else y)[mine],
         answered,
         silent,
         cell.ratio,
         cell.variance,
-        cell.freedom,
+        max(cell.freedom, 1),
         certain[mine].sum(axis=0),
         imputed,
     )
+    if cell.freedom < 1 and silent.sum() > 0:
+        error, low, high = (np.full_like(estimate, np.nan) for _ in range(3))
+    return estimate, error, low, high
