@@ -14,7 +14,7 @@ from jobs.core.counting_rules import OPERATOR
 from jobs.core.periods import months_of, with_logs
 
 AS_FILTERED = "Spam as filters saw it: what they miss or take wrongly is in no interval."
-DAYS = "Days with logs, counts of the others are made up from them"
+DAYS = "Share of days with logs (counts are scaled up to all days)"
 WITH_ERRORS = "Of operators with logs; filters that were audited stand for the others."
 
 
@@ -61,8 +61,8 @@ def volume(frame: pl.DataFrame) -> list[Table]:
 
 
 def days_of(row: Any) -> str:
-    """The days that logs behind a figure have; the rest was made up from them, so all are told to a tenth."""
-    return "none" if row.day_pct is None else f"{row.day_pct:.1f}%"
+    """The share of days that logs behind a figure have, to a tenth, since counts are scaled by it."""
+    return "no logs" if row.day_pct is None else f"{row.day_pct:.1f}%"
 
 
 def corrected(frame: pl.DataFrame, audits: pl.DataFrame) -> list[RenderableType]:

@@ -47,9 +47,9 @@ def test_the_quarter_of_logs_is_printed_and_not_the_year_of_one_answer() -> None
     assert "WORLD" in text and "4.3k" in text and "25%" in text
     assert " ".join(text.split()).count("as filters saw it") == 1
     # Of the logs' days, too; an answer has none.
-    days = "Days with logs, counts of the others are made up from them: EMAIL"
+    days = "Share of days with logs (counts are scaled up to all days): EMAIL"
     assert f"{days} 98.8%." in " ".join(text.split())
-    assert f"{days} none." in " ".join(printed(year).split())
+    assert f"{days} no logs." in " ".join(printed(year).split())
     # Few small operators that answered are not nobody.
     assert "<1%" in printed(row("2026-Q4", "attempted", 4300, 900, 1))
     assert "<1%" not in printed(row("2026-Q4", "attempted", 4300, 900, 0))

@@ -10,6 +10,7 @@ import pytest
 
 from jobs.core import periods
 from jobs.core.contracts import rows_frame
+from jobs.study.estimate.answers_left_out import few_days
 from jobs.study.estimate.days import days_of, of_all_days
 from jobs.study.estimate.rows import last_day, of_period
 from jobs.study.investment import yearly_units
@@ -111,3 +112,18 @@ def test_days_add_up_over_a_quarter_as_counts_do() -> None:
     )  # fmt: skip
     found = of_period(given, "2026-Q4", ["respondent_id"])
     assert found.select("respondent_id", "units", "day_count").rows() == [("a", 3, 90)]
+
+
+def test_months_with_too_few_days_are_named_and_that_nothing_is_left() -> None:
+    """A package of a day in thirty loads, and no estimate stands on it."""
+    few, many = ("fji-1", "2026-11", 90, 1), ("fji-2", "2026-11", 90, 30)
+    assert few_days(logs(many)) == []
+    line = "fji-1, EMAIL in 2026-11: left out, since logs of 1 of 30 days are under 90%"
+    assert few_days(logs(few, many)) == [line]
+    assert few_days(logs(few)) == [
+        line,
+        "No estimate of spam from logs: no respondent has a month with logs of 90% of its days",
+    ]
+    # The lines of many are counted.
+    lines = few_days(logs(many, *((f"fji-{number}", "2026-11", 90, 2) for number in range(10, 30))))
+    assert lines[8:] == ["and 12 more like these"]

@@ -13,6 +13,7 @@ from jobs.core.contracts import reference, rows_frame
 from jobs.core.errors import ObservatoryError
 from jobs.engine.lake import Lake
 from jobs.settings.config import Observatory
+from jobs.study.estimate.files import read_table
 from jobs.study.estimate.frame import (
     refuse_missing,
     refuse_unlikely,
@@ -271,3 +272,26 @@ def test_estimating_tells_it_before_any_table_is_computed(tmp_path: Path) -> Non
     with pytest.raises(ObservatoryError, match="stranger, EMAIL in 2026-11: add stranger,own,FJI,EMAIL"):
         estimate(lake, settings, folder, "run", said.append)
     assert not any("spam_volume" in line for line in said)
+
+
+def test_missing_files_are_told_at_once_with_their_columns(tmp_path: Path) -> None:
+    (tmp_path / "files").mkdir()
+    lake = Lake(str(tmp_path / "lake"))
+    for name in GIVEN:
+        lake.rewrite(rows_frame([], name), name)
+    settings = Observatory.model_validate({"lake": {"root": lake.root}})
+    with pytest.raises(ObservatoryError) as found:
+        estimate(lake, settings, tmp_path / "files", "run", print)
+    lines = str(found.value).splitlines()
+    assert [line.partition(" (")[0].rpartition(" ")[2] for line in lines] == [
+        "operator_frame.csv", "denominator.csv", "price_level.csv",
+    ]  # fmt: skip
+    assert "it needs the columns country_code, price_year, currency_code" in lines[2]
+
+
+def test_an_unknown_code_is_told_with_the_codes_of_its_list(tmp_path: Path) -> None:
+    """Respondents have classes S1 to S4 of the questionnaire, operators of the frame have others."""
+    row = listed("known") | {"size_code": "S3", "valid_from": "2020-01-01"}
+    pl.DataFrame([row]).write_csv(tmp_path / "operator_frame.csv")
+    with pytest.raises(ObservatoryError, match=r"'S3' is not in the list size: SMALL, MEDIUM, LARGE"):
+        read_table(tmp_path, "ref.operator_frame")

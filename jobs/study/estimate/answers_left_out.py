@@ -1,4 +1,4 @@
-"""The answers that an estimate leaves out, in lines for its reader."""
+"""The logs and answers that an estimate leaves out, in lines for its reader."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import polars as pl
 
 from jobs.core.areas import on_day
 from jobs.core.contracts import reference
-from jobs.core.periods import last_day
-from jobs.study.estimate.study_stage import ANSWERS, FRAME
+from jobs.core.periods import LEAST_DAYS_PCT, days_of, last_day
+from jobs.study.estimate.days import answered as with_days_enough
+from jobs.study.estimate.study_stage import ANSWERS, FRAME, SUBMISSION
 from jobs.study.estimate.subscriptions import WITHIN, far_apart
 from jobs.study.questionnaire_answer import UNITS, counted, subscribed
 from jobs.study.spam_volume import UNIT
@@ -19,8 +20,32 @@ SHOWN = 8
 
 
 def notes(frames: Mapping[str, pl.DataFrame]) -> list[str]:
-    """All lines. frames: the answers, and the frame of operators that they are held against."""
-    return apart(frames[ANSWERS], frames[FRAME]) + left_out(frames[ANSWERS])
+    """All lines. frames: logs and answers, and the frame of operators that answers are held against."""
+    return [
+        *few_days(frames[SUBMISSION]),
+        *apart(frames[ANSWERS], frames[FRAME]),
+        *left_out(frames[ANSWERS]),
+    ]
+
+
+def few_days(submission: pl.DataFrame) -> list[str]:
+    """A line for each respondent, channel and month with too few days, and one if no month is left."""
+    by = ["respondent_id", "channel_code", "period_code"]
+    has = with_days_enough(submission)
+    lost = submission.join(has, on=by, how="anti").group_by(by).agg(pl.col("day_count").max()).sort(by)
+    lines = shortened(
+        [
+            f"{who}, {channel} in {period}: left out, since logs of {days} of {days_of(period)} days are"
+            f" under {LEAST_DAYS_PCT}%"
+            for who, channel, period, days in lost.rows()
+        ]
+    )
+    if lines and has.is_empty():
+        lines.append(
+            "No estimate of spam from logs: no respondent has a month with logs of"
+            f" {LEAST_DAYS_PCT}% of its days"
+        )
+    return lines
 
 
 def left_out(questionnaire_answer: pl.DataFrame) -> list[str]:
@@ -64,5 +89,10 @@ def apart(questionnaire_answer: pl.DataFrame, frame: pl.DataFrame) -> list[str]:
             .sort("respondent_id", "channel_code")
             .rows()
         ]
+    return shortened(lines)
+
+
+def shortened(lines: list[str]) -> list[str]:
+    """The first lines, and how many more there are."""
     more = [f"and {len(lines) - SHOWN} more like these"] if len(lines) > SHOWN else []
     return lines[:SHOWN] + more

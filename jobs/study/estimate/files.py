@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
@@ -16,6 +17,21 @@ from jobs.core.contracts import codes, contract, polars_schema
 from jobs.core.errors import ObservatoryError
 
 EXAMPLES = 3
+# So many codes of a list are named.
+SHOWN = 8
+
+
+def read_tables(folder: Path, tables: Sequence[str]) -> dict[str, pl.DataFrame]:
+    """The rows of several tables. Raises ObservatoryError with what is wrong of all their files."""
+    found, wrong = {}, []
+    for table in tables:
+        try:
+            found[table] = read_table(folder, table)
+        except ObservatoryError as error:
+            wrong.append(str(error))
+    if wrong:
+        raise ObservatoryError("\n".join(wrong))
+    return found
 
 
 def read_table(folder: Path, table: str, is_needed: bool = True) -> pl.DataFrame:
@@ -27,7 +43,9 @@ def read_table(folder: Path, table: str, is_needed: bool = True) -> pl.DataFrame
     if file is None and not is_needed:
         return pl.DataFrame(schema=polars_schema(table))
     if file is None:
-        raise ObservatoryError(f"{folder} has no {about.name}.csv (or .csv.gz), which the study needs")
+        raise ObservatoryError(
+            f"{folder} has no {about.name}.csv (or .csv.gz): it needs the columns {', '.join(about.not_null)}"
+        )
     data = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
     try:
         text = pl.read_csv(io.BytesIO(data), infer_schema=False)
@@ -75,8 +93,10 @@ def typed(text: pl.DataFrame, table: str, file: Path) -> pl.DataFrame:
     frame = pl.DataFrame(columns)
     for field in about.fields:
         if field.codelist:
-            unknown = ~frame[field.name].is_in(list(codes(field.codelist))) & frame[field.name].is_not_null()
-            says = f"is not in the list {field.codelist}"
+            known = codes(field.codelist)
+            unknown = ~frame[field.name].is_in(list(known)) & frame[field.name].is_not_null()
+            shown = ", ".join(known[:SHOWN]) + (", …" if len(known) > SHOWN else "")
+            says = f"is not in the list {field.codelist}: {shown}"
             wrong += told(file, field.name, frame[field.name], unknown, says)
     again = frame.select(pl.struct(*about.key).is_duplicated()).to_series()
     key = frame[about.key[0]].cast(pl.String)

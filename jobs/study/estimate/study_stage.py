@@ -30,7 +30,7 @@ from jobs.settings.study import Gap
 from jobs.stages.run import Run, keep
 from jobs.stages.runner import refuse
 from jobs.study.estimate import investment_targets
-from jobs.study.estimate.files import read_table
+from jobs.study.estimate.files import read_table, read_tables
 from jobs.study.estimate.frame import (
     refuse_missing,
     refuse_unlikely,
@@ -42,7 +42,8 @@ from jobs.study.estimate.frame import (
 CODE = Path(__file__).resolve().parents[3]
 ROUTES, QUALITY = "study.submission_route", "study.submission_quality"
 ANSWERS, FRAME = "study.questionnaire_answer", "ref.operator_frame"
-GIVEN = ("study.submission", ROUTES, QUALITY, ANSWERS)
+SUBMISSION = "study.submission"
+GIVEN = (SUBMISSION, ROUTES, QUALITY, ANSWERS)
 SMALL = (
     "ref.measure",
     "ref.indicator_measure",
@@ -130,7 +131,7 @@ def estimate(
     started = record.now()
     targets = chosen_targets(settings, given or Gap())
     inputs = digest(lake, folder, targets)
-    have = {table: read_table(folder, table) for table in FROM_FILES}
+    have = read_tables(folder, FROM_FILES)
     have[investment_targets.TABLE] = targets
     have |= {table: lake.read(table) for table in GIVEN}
     if have["study.submission"].is_empty() and have[ANSWERS].is_empty():
@@ -163,7 +164,7 @@ def estimate(
     computed = dict(zip(("table_name", "operator_id", "period"), FIRST, strict=True))
     counted = {"row_count": have[TABLES[0]].height, "checksum": "", "input_checksum": inputs}
     record.add_stage(lake, run_id, "study", started, (*GIVEN, *TABLES), [computed | counted])
-    return {table: have[table] for table in (*TABLES, QUALITY, ANSWERS, FRAME)}
+    return {table: have[table] for table in (*TABLES, SUBMISSION, QUALITY, ANSWERS, FRAME)}
 
 
 @contextmanager
