@@ -160,7 +160,12 @@ def load(
     wrong = [f"{each.file}: {line}" for each in found for line in each.wrong]
     if wrong:
         refused = sum(1 for each in found if each.wrong)
-        wrong.append(f"{refused} of {len(found)} packages were refused; the study keeps what it had")
+        taken = len(found) - refused
+        wrong.append(
+            f"{taken} in order, {refused} refused; nothing was loaded"
+            if check
+            else f"{taken} loaded, {refused} refused; of a refused one the study keeps what it had"
+        )
         raise ObservatoryError("\n".join(wrong))
 
 

@@ -13,6 +13,10 @@ from jobs.cli.console import out
 from jobs.core.periods import LEAST_DAYS_PCT, is_whole
 from jobs.settings import config
 
+UNSIGNED = (
+    "; it is not signed, and a study refuses such unless its settings say otherwise: sign with --sign KEY"
+)
+
 
 def submit(
     period: Annotated[str, typer.Option(help="A month as 2026-11, a quarter as 2026-Q4, or a year.")],
@@ -35,7 +39,8 @@ def submit(
     from jobs.submission.making import package_of, written
 
     settings = config.load(config_file)
-    made = [package_of(settings, each, period, sign) for each in config.operators(settings, operator)]
+    operators = config.operators(settings, operator)
+    made = [package_of(settings, each, period, sign) for each in operators]
     files = [written(each, output, encrypt_to) for each in made]
     table = Table("package", "month", "channel", title=f"Submission of {period}", title_justify="left")
     table.add_column("days with logs", justify="right")
@@ -48,7 +53,14 @@ def submit(
             audit = each.audits.get((month, channel), "none")
             table.add_row(name[0], month, channel, f"{found} of {of}", audit, name[1])
     out.print(table)
-    for each, file in zip(made, files, strict=True):
+    for whose, each, file in zip(operators, made, files, strict=True):
+        if whose.subscribers is None:
+            out.print(
+                f"{file.name}: it has no subscriptions, so that estimates use the study's own number: add"
+                f" `subscribers` to operator '{whose.id}' in {config_file}",
+                soft_wrap=True,
+                markup=False,
+            )
         few = [
             f"{month} {channel}"
             for (month, channel), (found, of) in sorted(each.days.items())
@@ -73,4 +85,4 @@ def submit(
                 " or definition(s) of a part of the month withheld; its manifest names them",
                 soft_wrap=True,
             )
-        out.print(f"To send: {file.resolve()}", soft_wrap=True)
+        out.print(f"To send: {file.resolve()}{'' if sign else UNSIGNED}", soft_wrap=True, markup=False)

@@ -59,6 +59,10 @@ def read_respondents(file: Path) -> dict[str, Respondent]:
                     f"{file}: the columns {', '.join(missing)} are missing of {', '.join(COLUMNS)}"
                 )
             found = [(rows.line_num, row) for row in rows]
+    except FileNotFoundError:
+        raise ObservatoryError(
+            f"[study] respondents: {file} does not exist; write it with the columns {', '.join(COLUMNS)}"
+        ) from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ObservatoryError(f"{file}: the list of respondents cannot be read: {error}") from None
     respondents: dict[str, Respondent] = {}

@@ -1085,7 +1085,11 @@ def test_the_command_line_submits_and_checks(node: Path) -> None:
     assert done.exit_code == 0, done.output
     assert "31 of 31" in done.output
     assert "1 group(s) of fewer than 5 units" in done.output
-    assert done.output.splitlines()[-1] == f"To send: {inbox / 'north-mail_2026-Q4.zip'}"
+    file = inbox / "north-mail_2026-Q4.zip"
+    assert done.output.splitlines()[-1] == (
+        f"To send: {file}; it is not signed, and a study refuses such unless its settings say otherwise:"
+        " sign with --sign KEY"
+    )
     checked = run("study", "load", "--config", node, "--check")
     assert checked.exit_code == 0, checked.output
     assert "in order" in checked.output
@@ -1094,10 +1098,17 @@ def test_the_command_line_submits_and_checks(node: Path) -> None:
     assert isinstance(refused.exception, ObservatoryError)
     assert refused.exception.exit_code == 2
     assert f"{inbox / 'noise.zip'}: it is no zip archive that can be read" in str(refused.exception)
-    assert str(refused.exception).endswith("1 of 2 packages were refused; the study keeps what it had")
+    assert str(refused.exception).endswith("1 in order, 1 refused; nothing was loaded")
 
 
 def test_what_is_missing_for_loading_is_told(node: Path) -> None:
+    (node.parent / "respondents.csv").rename(node.parent / "others.csv")
+    message = str(run("study", "load", "--config", node).exception)
+    assert message == (
+        f"[study] respondents: {node.parent / 'respondents.csv'} does not exist; write it with the columns"
+        " respondent_id, name, role, country, holding, operator_ids, language, size_class"
+    )
+    (node.parent / "others.csv").rename(node.parent / "respondents.csv")
     absent = run("study", "load", "--config", node, "--check", node.parent / "absent.zip")
     assert str(absent.exception) == f"{node.parent / 'absent.zip'}: no such file"
     node.write_text(node.read_text().replace('inbox = "inbox"', ""))
