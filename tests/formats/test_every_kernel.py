@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from jobs.formats import PARSED, TRANSMISSION, VERDICT
+from jobs.formats.delimited_profile_files import shipped
 from jobs.formats.registry import COMPANIONS, FORMATS, sniff
 from tests.formats import test_asterisk, test_delimited, test_jasmin, test_sendmail
 from tests.support.examples import examples
@@ -93,7 +94,7 @@ OWN = {
 }
 # Several records of these make a row of bronze, or one makes several. Of Rspamd one may come twice.
 NOT_ONE_ROW = {"exim", "jasmin", "opendkim", "opendmarc_history", "postfix", "rspamd_history", "sendmail"}
-PROFILES = {"delimited": ["restcomm", "sms_firewall"]}
+PROFILES = {"delimited": sorted(shipped())}
 
 
 @pytest.mark.parametrize("name", sorted(FORMATS))
