@@ -122,9 +122,9 @@ TRANSMISSION: dict[str, Any] = {
     "grain_code": pl.String,  # recipient: a message existed; attempt: refused before one did; call
     "entry_code": pl.String,  # smtp, submission, pickup, dsn, reinjection, link, box, report
     "session": pl.String,  # raw key of the SMTP session or link bind; null where the log has none
-    "queue": pl.String,  # host|instance|queue id; null for attempts; of calls a digest of their key
+    "queue": pl.String,  # host|queue id; null for attempts; of calls a digest of their key
     "queue_id": pl.String,  # the bare queue id, as a filter would log it
-    "previous_queue": pl.String,  # host|instance|queue id that this one was re-injected from
+    "previous_queue": pl.String,  # host|queue id that this one was re-injected from
     "next_queue_id": pl.String,  # bare queue id that the receiver of this row answered with
     "is_handoff": pl.Boolean,  # the delivery was to a filter or to this very server, not to a mailbox
     "message_id": pl.String,  # without the outer angle brackets; null when empty or missing
