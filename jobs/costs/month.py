@@ -205,7 +205,7 @@ def held_against(month: Month, points: tuple[float, float, float]) -> str:
     )
     return (
         f"The lake holds {held}: prices, rates or the operator's own figures have changed since it was"
-        " computed. `observatory run` computes it again."
+        " computed. `observatory run` computes it again (for the sample study, `make demo`)."
     )
 
 

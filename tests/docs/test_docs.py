@@ -64,6 +64,17 @@ def test_sniff_prints_what_the_readme_shows(
     assert is_shown(shown, printed), printed
 
 
+def test_cost_explain_prints_what_the_guide_and_the_readme_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ((line, shown),) = sessions(ROOT / "docs" / "economist.md").items()
+    assert max(map(len, shown)) <= 80
+    printed = run(line, tmp_path, monkeypatch, capsys)
+    assert is_shown(shown, printed), printed
+    assert "What dominates" in printed
+    assert f"`{line}` prints formula, sources and what dominates" in README.read_text(encoding="utf-8")
+
+
 @pytest.mark.long
 def test_report_prints_what_the_readme_shows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
