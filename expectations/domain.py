@@ -268,7 +268,8 @@ def ledger_rules(limit_pct: float) -> CrossRule:
                 "quarantine_within_limit",
                 f"quarantined_pct <= {limit_pct}",
                 f"at most {limit_pct:g}% of a source's lines are quarantined (limits.quarantined_pct);"
-                " the command quarantine shows what those look like",
+                " `observatory quarantine` shows what those look like; after a correction"
+                " `observatory run --requarantine` reads them again",
             ),
         ],
     )

@@ -10,9 +10,10 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Callable
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import typer
+from typer.core import TyperGroup
 
 from jobs.cli import audit, cost, questionnaire, study
 from jobs.cli.console import err
@@ -35,23 +36,40 @@ from jobs.core.errors import ObservatoryError
 
 # Polars, the lake and the runner take seconds to import: a command imports what it needs when it runs.
 
+# The commands by step, in the order of --help.
+STEPS = {
+    "First steps": ("sniff", "init", "report", "demo"),
+    "Daily work": ("pull", "run", "status", "quarantine", "vacuum", "renew"),
+    "Look closer": ("show", "tables", "explain", "reconcile", "cost"),
+    "Study": ("submit", "audit", "questionnaire", "study"),
+}
+STEP_OF = {name: step for step, names in STEPS.items() for name in names}
+
+
+class BySteps(TyperGroup):
+    """The command line, whose help lists commands by step."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(STEP_OF)
+
+
 app = typer.Typer(
+    cls=BySteps,
     help="Measure spam: volume, types, routes, sources, and what countering it costs.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.add_typer(audit.app, name="audit")
-app.add_typer(cost.app, name="cost")
-app.add_typer(questionnaire.app, name="questionnaire")
-app.add_typer(study.app, name="study")
-# In the order of --help.
+for name, group in (
+    ("audit", audit.app), ("cost", cost.app), ("questionnaire", questionnaire.app), ("study", study.app),
+):  # fmt: skip
+    app.add_typer(group, name=name, rich_help_panel=STEP_OF[name])
 COMMANDS: tuple[Callable[..., None], ...] = (
     submit, vacuum, status, explain, reconcile, pull, run, renew, show, tables, quarantine, sniff, demo,
     report, init,
 )  # fmt: skip
 for each in COMMANDS:
-    app.command()(each)
+    app.command(rich_help_panel=STEP_OF[each.__name__])(each)
 # Exit codes; the second is the shell's own of a program that SIGPIPE ended.
 CRASHED, CLOSED_PIPE = 4, 141
 # So many characters of a crash's message are printed.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +15,7 @@ from jobs.cli.console import out
 from jobs.core.choices import nearest
 from jobs.core.contracts import codes
 from jobs.core.errors import ObservatoryError
+from jobs.core.words import says
 from jobs.settings import config
 
 
@@ -56,6 +58,17 @@ def quarantine(
             row["reason_code"], Text(example), pattern_text(row["pattern"]),
         )  # fmt: skip
     out.print(table)
+    show_meanings(found.head(limit)["reason_code"].unique().sort().to_list())
+    first = found.row(0, named=True)
+    command = f"tail -c +{first['offset'] + 1} {shlex.quote(first['file_name'] or 'FILE')} | head -n 1"
+    out.print(Text(f"Read a line, here the first one's: {visible(command)}"), soft_wrap=True)
+    out.print("After you correct the source's settings: observatory run --requarantine", soft_wrap=True)
+
+
+def show_meanings(reasons: list[str]) -> None:
+    """What each reason means, a line each."""
+    for reason in reasons:
+        out.print(Text(f"{reason}: {says('quarantine_reason', reason)}."), soft_wrap=True)
 
 
 def check_choice(option: str, value: str | None, known: Any) -> None:

@@ -235,7 +235,7 @@ def next_step(
     if row.held_rules:
         rules = {each.rule for each in row.held_rules}
         if "quarantine_within_limit" in rules and row.quarantined:
-            return f"`observatory quarantine {chosen} --source {row.source}` shows what was not understood"
+            return not_understood(row)
         return f"Mend what the held rule names, then `observatory run {chosen}`"
     if unread:
         return f"`observatory run {chosen}` reads what is landed"
@@ -252,8 +252,17 @@ def next_step(
     if row.waiting:
         return "Set whole = true for the source if its files are complete: the last line has no end"
     if row.quarantined:
-        return f"`observatory quarantine {chosen} --source {row.source}` shows what was not understood"
+        return not_understood(row)
     return None
+
+
+def not_understood(row: SourceStatus) -> str:
+    """How to look at quarantined lines, and how to have them read after a correction."""
+    return (
+        f"`observatory quarantine --operator {row.operator} --source {row.source}` shows what was not"
+        " understood. After you correct the source's settings,"
+        f" `observatory run --operator {row.operator} --requarantine` reads its files again"
+    )
 
 
 def as_json(rows: Iterable[SourceStatus]) -> str:

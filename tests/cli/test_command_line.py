@@ -7,6 +7,7 @@ import datetime as dt
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -403,6 +404,10 @@ def test_quarantine_groups_lines_by_what_they_look_like(show: Observatory) -> No
     assert "1 a mx1 postfix truncated mail.log @98 cut" in words
     assert words.index("unknown_shape") < words.index("truncated")
     assert "3 lines of 2 kinds" in words
+    assert "unknown_shape: The line has no known shape of this format." in words
+    assert "truncated: The line ends in the middle." in words and "bad_xml" not in words
+    assert "Read a line, here the first one's: tail -c +100 mail.log | head -n 1" in words
+    assert "observatory run --requarantine" in words
     assert "secret.example" not in told.out and "\x1b" not in told.out
     told = show("quarantine", "--limit", 1)
     assert "3 lines of 2 kinds; the commonest 1 are shown" in " ".join(told.out.split())
@@ -427,6 +432,16 @@ def test_quarantine_refuses_what_it_does_not_know(
     found = show("quarantine", option, value)
     assert (found.code, found.out) == (2, "")
     assert told in found.err
+
+
+def test_help_lists_commands_by_step(observatory: Observatory) -> None:
+    told = observatory("--help")
+    titles = ["First steps", "Daily work", "Look closer", "Study"]
+    names = ["sniff", "init", "report", "pull", "run", "status", "show", "cost", "submit", "study"]
+    places = [re.search(rf"─ {title} ─|│ {title} ", told.out) for title in (*titles, *names)]
+    starts = [each.start() if each else -1 for each in places]
+    assert -1 not in starts
+    assert starts[:4] == sorted(starts[:4]) and starts[4:] == sorted(starts[4:])
 
 
 def test_settings_for_the_demo_lie_in_the_clone() -> None:

@@ -339,7 +339,8 @@ def test_who_is_held_back_reads_what_the_rule_says_and_what_to_do() -> None:
     assert told.splitlines() == [
         "bronze.file: rule quarantine_within_limit is broken on 1 row; the table stays as it was.",
         "  It says: at most 5% of a source's lines are quarantined (limits.quarantined_pct);"
-        " the command quarantine shows what those look like.",
+        " `observatory quarantine` shows what those look like; after a correction"
+        " `observatory run --requarantine` reads them again.",
         "  operator_id=lab, source_id=mx1",
     ]
 

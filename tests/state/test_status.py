@@ -214,8 +214,9 @@ def test_what_waits_and_what_to_do_from_the_first_pull_to_a_held_rule(
     (rule,) = row["held_rules"]
     assert (code, row["quarantined"], rule["rule"], rule["rows"]) == (0, 4, "quarantine_within_limit", 1)
     assert rule["text"].startswith("at most 9% of a source's lines are quarantined")
-    assert (
-        row["next_step"] == "`observatory quarantine --operator a --source mx1` shows what was not understood"
+    assert row["next_step"] == (
+        "`observatory quarantine --operator a --source mx1` shows what was not understood. After you correct"
+        " the source's settings, `observatory run --operator a --requarantine` reads its files again"
     )
     told = observatory("status", "--config", file)
     assert "a  bronze.file: rule quarantine_within_limit is broken on 1 row. It says: at most 9%" in told.out
