@@ -50,18 +50,24 @@ def vacuum(
         made = retention.plan(lake, settings, names, today)
     else:
         made = removal.vacuum(lake, settings, names, record.new_run_id(now), today)
-    show_removals(made.removals, dry_run)
+    show_removals(made.removals, dry_run, settings)
     for each in made.waiting:
         err.print(Text(f"Left for now: {each}."))
 
 
-def show_removals(removals: Iterable[Removal], is_dry: bool) -> None:
+def show_removals(removals: Iterable[Removal], is_dry: bool, settings: config.Observatory) -> None:
     """A line for each table or source, and what stays readable for how long."""
     from jobs.stages.retention import AGE
 
     found = list(removals)
     if not found:
-        out.print("Nothing to remove: all that is there is new enough, or still needed.")
+        days = settings.retention
+        out.print(
+            "Nothing to remove. Kept for days: [retention] landing"
+            f" {days.landing}, bronze {days.bronze}, silver {days.silver};\nlonger while a day is open"
+            f" ([lake] open_days {settings.lake.open_days}) or a run has not finished it.",
+            markup=False,
+        )
         return
     title = "Would be removed" if is_dry else "Removed"
     table = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0), pad_edge=False)

@@ -485,6 +485,7 @@ def test_the_command(again: Site, observatory: Observatory, monkeypatch: pytest.
     assert any(f"event_date={day(0)}" in name for name in tree(root))
     told = observatory("vacuum", "--config", again.file)
     assert (told.code, "Nothing to remove" in told.out) == (0, True)
+    assert "[retention] landing " in told.out and "[lake] open_days " in told.out
     later = retention.plan(again.lake, again.settings, ["a"], midnight(53).date(), NO_TIME)
     assert {each.reason for each in later.removals} == {"history"}
     assert observatory("vacuum", "--config", again.file, "--operator", "b").code == 2
