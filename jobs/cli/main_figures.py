@@ -35,8 +35,9 @@ def results(lake: Lake) -> list[Table]:
 
 def volume(rows: Rows) -> Table:
     table = Table(
-        "operator", "channel", "unit", title="Spam by operator (OPERATOR definition)", title_justify="left"
-    )
+        "operator", "channel", "unit", title_justify="left",
+        title="Spam by operator (OPERATOR definition, inbound and internal)",
+    )  # fmt: skip
     for name in ("units", "certain", "possible", "share"):
         table.add_column(name, justify="right")
     key = ["operator_id", "channel_code", "unit_code"]

@@ -114,6 +114,8 @@ def run(
     with writing(settings.lake.root, "observatory run"):
         problems = [] if stage else pull_all(settings, operator, is_followed=True)
         show_changes(run_stages(settings, operator, stages, since, until, requarantine))
+    if not stage:
+        show_next(config_file)
     raise_problems(problems)
 
 
@@ -170,6 +172,16 @@ def show_changes(work: Run) -> None:
             days = sorted({day for of_operator in periods.values() for day in of_operator})
             table.add_row(name, str(len(periods)), days[0] if len(days) == 1 else f"{days[0]} … {days[-1]}")
     out.print(table if table.row_count else "Nothing new: every table is up to date.")
+
+
+def show_next(config_file: Path) -> None:
+    """The commands that show what a run computed."""
+    other = "" if config_file == Path("observatory.toml") else f" --config {config_file}"
+    for word, command, about in (
+        ("Next:", "status", "how each source fares"),
+        ("", "report", "the page with the figures"),
+    ):
+        out.print(f"{word:<5} observatory {command}{other}  # {about}", soft_wrap=True, markup=False)
 
 
 def run_all(settings: config.Observatory) -> list[str]:

@@ -7,6 +7,9 @@ from functools import cache
 from jobs.core.choices import nearest
 from jobs.core.contracts import reference_rows
 
+# Shorter texts are codes, not names.
+LEAST_NAME = 4
+
 
 @cache
 def countries() -> frozenset[str]:
@@ -28,9 +31,21 @@ def known_country(code: str) -> str:
 
 
 def nearest_country(code: str) -> str:
-    """A hint such as `; did you mean 'CHE'?`: what two letters stand for, else the nearest code."""
-    of_two = countries_by_alpha_2().get(code.upper())
-    return f"; did you mean '{of_two}'?" if of_two else nearest(code, countries())
+    """A hint such as `; did you mean 'CHE'?`: what two letters or a name stand for, else the nearest code."""
+    meant = countries_by_alpha_2().get(code.upper()) or country_of_name(code)
+    return f"; did you mean '{meant}'?" if meant else nearest(code, countries())
+
+
+def country_of_name(name: str) -> str | None:
+    """The code of the one country with this English name, or with a name that begins so."""
+    begun = {
+        row["name_en"].casefold(): row["iso3"]
+        for row in reference_rows("country")
+        if row["name_en"].casefold().startswith(name.casefold())
+    }
+    if len(name) < LEAST_NAME or not begun:
+        return None
+    return begun.get(name.casefold()) or (next(iter(begun.values())) if len(begun) == 1 else None)
 
 
 @cache

@@ -56,11 +56,20 @@ def sniff(
             "problems": [{"file": problem.name, "text": problem.text} for problem in problems],
         }
         out.file.write(json.dumps(found, indent=2) + "\n")
+    elif settings_fit(answers):
+        drawing.draw_next(out, [answer.log.url for answer in answers])
     if unknown:
         names = ", ".join(answer.log.name for answer in answers if answer.format is None)
         problems.append(Problem(names, "of no format that is known here. See above for what to start from"))
     if problems:
         raise ObservatoryError("\n".join(map(str, problems)))
+
+
+def settings_fit(answers: list[Answer]) -> bool:
+    """Whether `init` and `report` can use the logs: files of known formats, not read through a profile."""
+    return bool(answers) and all(
+        each.format is not None and each.log.url != "-" and "profile" not in each.options for each in answers
+    )
 
 
 def share(logs: list[list[Recognised]]) -> float:

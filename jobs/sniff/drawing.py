@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import shlex
 from collections.abc import Iterable
 
 from rich.console import Console, Group, RenderableType
@@ -73,6 +74,13 @@ def draw_rest(console: Console, answer: Answer, told: Range | None) -> None:
         draw_totals(console, answer)
     heading(console, "for observatory.toml")
     console.print(Text(source_block(answer), "green"), soft_wrap=True)
+
+
+def draw_next(console: Console, urls: list[str]) -> None:
+    """The commands that go on with the logs."""
+    logs = " ".join(visible(shlex.quote(url)) for url in urls) if len(urls) == 1 else "LOG…"
+    console.print(Text(f"Next: observatory report {logs}  draws the page, without settings"), soft_wrap=True)
+    console.print(Text(f"      observatory init {logs}  writes observatory.toml"), soft_wrap=True)
 
 
 def facts(rows: Iterable[tuple[str, RenderableType]]) -> Table:
@@ -251,7 +259,7 @@ def unit_lines(answer: Answer) -> Group:
         parts.append(f"{amount(answer, units.total('attempt'))} attempts refused before a message existed")
     if units.total("call"):
         parts.append(f"{amount(answer, units.total('call'))} calls")
-    lines = [Text.assemble("\nCounted: ", ("; ".join(parts) or "nothing", "bold"), ".")]
+    lines = [Text.assemble("\nCounted in all directions: ", ("; ".join(parts) or "nothing", "bold"), ".")]
     if units.left_out:
         told = "; ".join(
             f"{amount(answer, count)} {LEFT_OUT[name]}" for name, count in units.left_out.items()
@@ -334,7 +342,7 @@ def draw_unknown(console: Console, answer: Answer) -> None:
         told = 'Map its columns in a profile (format = "delimited"), or add a format: CONTRIBUTING.md.'
         console.print(Padding(Text(told), (0, 0, 1, 2)))
     else:
-        console.print(Padding(Text("To add a format, see CONTRIBUTING.md."), (0, 0, 1, 2)))
+        console.print(Padding(Text("To add a format, see CONTRIBUTING.md in the source code."), (0, 0, 1, 2)))
 
 
 def visible_lines(text: str) -> str:

@@ -162,6 +162,7 @@ def test_a_report_of_logs_needs_no_settings_and_leaves_only_the_page(
     words = " ".join(told.out.split())
     assert "own domains example.test: mail to them is delivered here" in words
     assert "own networks loopback and private addresses" in words
+    assert "(OPERATOR definition, inbound and internal)" in words
     # As the sample study counts the same mail with an operator's own settings.
     assert re.search(r"EMAIL +│ recipient │ +151 │ +37 │ +44 │ 24.5–29.1% │", told.out)
     assert "Own logs" in page.read_text(encoding="utf-8")
@@ -219,6 +220,10 @@ def test_init_writes_settings_that_a_run_takes_at_once(observatory: Observatory,
     assert 'format = "kannel"' in text and "assumed: check it" in text and '# name = "SMPP-INTL"' in text
     told = observatory("run")
     assert told.code == 0, told.err
+    assert told.out.splitlines()[-2:] == [
+        "Next: observatory status  # how each source fares",
+        "      observatory report  # the page with the figures",
+    ]
     rows = Lake(str(tmp_path / "lake")).read("gold.spam_volume_daily")
     assert set(rows["channel_code"]) == {"EMAIL", "SMS"}
     files = Lake(str(tmp_path / "lake")).read("bronze.file")
@@ -286,13 +291,14 @@ def test_init_asks_what_the_logs_do_not_say(
     own = kannel_log(tmp_path, OWN_FORMAT)
     answers = iter(
         [
-            *("%l", OWN_FORMAT, "Lab Ops", "", "XXX", "", "usd", "", "many", "1,200", "4477"),
+            *("%l", OWN_FORMAT, "Lab Ops", "", "XXX", "Switzerland", "", "usd", "", "many", "1,200", "4477"),
             *("Europe/Pariss", "Asia/Nicosia"),
         ]
     )
     monkeypatch.setattr("typer.prompt", lambda text, default: next(answers) or default)
     told = observatory("init", own, SMS)
     assert told.code == 0, told.err
+    assert "did you mean 'CHE'?" in told.out
     assert "did you mean 'Europe/Paris'?" in told.out and "%p is missing" in told.out
     (operator,) = config.load(tmp_path / "observatory.toml").operator
     assert (operator.id, operator.country, operator.currency) == ("lab-ops", "CYP", "USD")

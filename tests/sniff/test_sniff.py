@@ -503,6 +503,19 @@ def test_text_and_json_tell_the_same(tmp_path: Path) -> None:
     told = Told(KANNEL)
     for word in ("kannel", "89 records, 2 ignored", "34 messages", "the totals are exact", "confidence 100%"):
         assert word in told.out
+    # A page of the same log has inbound and internal messages only.
+    assert "Counted in all directions: 34 messages" in told.out
+
+
+def test_the_end_names_what_goes_on_with_the_log(tmp_path: Path) -> None:
+    path = tmp_path / "a b.log"
+    path.write_bytes(MAIL.read_bytes())
+    *_, report, init = Told(path).out.splitlines()
+    assert report.startswith(f"Next: observatory report '{path}'  ")
+    assert init.startswith(f"      observatory init '{path}'  ")
+    assert Told(path, is_json=True).logs
+    path.write_text("of no format\n" * 9, encoding="utf-8")
+    assert "Next:" not in Told(path).out
 
 
 # --- zones ---------------------------------------------------------------------------------------------
