@@ -62,5 +62,5 @@ mkdir -p "$AIRFLOW_HOME"
 echo "Starting Airflow; its own log is build/airflow/standalone.log ..."
 airflow db migrate > "$AIRFLOW_HOME/standalone.log" 2>&1 || { cat "$AIRFLOW_HOME/standalone.log"; exit 1; }
 airflow pools set lake 1 "The lake has one writer at a time." > /dev/null
-(answers 120 && echo "Ready: http://localhost:$port . Trigger a DAG there. Ctrl-C here ends Airflow, once a running task is done.") &
+(answers 120 && echo "Ready, without a login: http://localhost:$port . Trigger a DAG there. Ctrl-C here ends Airflow, once a running task is done.") &
 exec airflow standalone >> "$AIRFLOW_HOME/standalone.log" 2>&1

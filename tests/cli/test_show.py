@@ -16,6 +16,8 @@ from jobs.cli.rows import columns_of, draw, read_rows
 from jobs.core.contracts import contract, rows_frame
 from jobs.core.errors import ObservatoryError
 from jobs.engine.lake import Lake
+from tests.conftest import ROOT
+from tests.support.documents import commands
 
 VOLUME = "gold.spam_volume_daily"
 DAY = dt.date(2026, 11, 24)
@@ -41,6 +43,27 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     lake.append(rows_frame([{"run_id": "r", "table_versions": named}], "meta.run"), "meta.run")
     lake.append(rows_frame([rows[0] | {"outcome_code": "tagged"}], VOLUME), VOLUME)
     return lake
+
+
+def test_the_guides_query_gives_the_reports_figures(tmp_path: Path) -> None:
+    """Other definitions, units and directions are in no figure of the report."""
+    row = {
+        "operator_id": "a", "period_date": DAY, "channel_code": "EMAIL", "direction_code": "inbound",
+        "stage_code": "delivery", "outcome_code": "delivered", "unit_code": "recipient",
+        "definition_code": "OPERATOR", "units": 100, "spam_certain": 10, "spam_possible": 20,
+    }  # fmt: skip
+    others = ("internal", "direction_code"), ("outbound", "direction_code"), ("message", "unit_code")
+    changed = [row | {name: code} for code, name in (*others, ("BULK", "definition_code"))]
+    lake = Lake(str(tmp_path))
+    lake.append(rows_frame([row, *changed], VOLUME), VOLUME)
+    named = [{"table_name": VOLUME, "version": lake.version(VOLUME)}]
+    lake.append(rows_frame([{"run_id": "r", "table_versions": named}], "meta.run"), "meta.run")
+    (query,) = [
+        words[words.index("--sql") + 1]
+        for words in commands(ROOT / "docs" / "operator.md")
+        if "--sql" in words
+    ]
+    assert run_sql(lake, query, None)[0].rows() == [("EMAIL", 200, 20, 40)]
 
 
 def drawn(
