@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="How cost figures came about, and which may be added.", no_args_is_help=True)
 Config = Annotated[Path, typer.Option("--config", help="The settings file; published figures do without.")]
+COSTS = "gold.countermeasure_cost_monthly"
 MONTH = re.compile(r"^[^/]+/\d{4}-\d{2}(/|$)")
 
 
@@ -73,6 +74,11 @@ def list_(
         from jobs.costs.study_figures import cost_rows
 
         found = cost_rows(table, config.load(config_file))
+    elif table == COSTS:
+        raise ObservatoryError(
+            f"cost list: `observatory show {COSTS}` lists operators' costs; explain one as"
+            " my-mail/2026-11/CONTENT_FILTER"
+        )
     else:
         raise ObservatoryError(f"cost list: '{table}' is no table of the study; write study.cost or nothing")
     draw_list(found, wide_console(highlight=False))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -16,11 +17,15 @@ from jobs.core.choices import nearest
 from jobs.core.errors import ObservatoryError
 from jobs.engine import access
 from jobs.questionnaire.definition import form, raw
+from jobs.questionnaire.filing import Fault
 from jobs.questionnaire.loading import Outcome, cells_of, land, read_files
 from jobs.questionnaire.reading import PERIOD
 from jobs.questionnaire.received import Received, in_utc
 from jobs.questionnaire.respondents import respondents_of
 from jobs.settings import config
+
+# So many cells with one message are named; the others are counted.
+NAMED = 3
 
 app = typer.Typer(
     help="Make the questionnaire's forms, and load what respondents answered.", no_args_is_help=True
@@ -154,12 +159,27 @@ def show_faults(outcome: Outcome) -> None:
     table = Table(
         "sheet", "cell", "question", "what to do", title=Text(outcome.file.name), title_justify="left"
     )
-    for fault in outcome.faults:
-        table.add_row(
-            *(Text(each) for each in (fault.place.sheet, fault.place.cell, fault.indicator)),
-            Text(fault.message(outcome.language), overflow="fold"),
-        )
+    for *where, words in grouped(outcome.faults, outcome.language):
+        table.add_row(*map(Text, where), Text(words, overflow="fold"))
     out.print(table)
+
+
+def grouped(faults: Sequence[Fault], language: str) -> list[tuple[str, str, str, str]]:
+    """Sheet, cells, questions and message, one row for all cells of a sheet with the same message."""
+    found: dict[tuple[str, str], list[Fault]] = {}
+    for fault in faults:
+        found.setdefault((fault.place.sheet, fault.message(language)), []).append(fault)
+    return [
+        (sheet, some(each.place.cell for each in of), some(each.indicator for each in of), words)
+        for (sheet, words), of in found.items()
+    ]
+
+
+def some(names: Iterable[str]) -> str:
+    """The first of these names, each once, and how many more there are."""
+    each = list(dict.fromkeys(filter(None, names)))
+    more = f" and {len(each) - NAMED} more" if len(each) > NAMED else ""
+    return ", ".join(each[:NAMED]) + more
 
 
 def show_readings(outcome: Outcome) -> None:

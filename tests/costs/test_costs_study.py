@@ -421,6 +421,11 @@ def test_the_figures_that_the_lake_holds_are_listed_by_quantity(observatory: Run
     ("table", "told"),
     [
         ("study.investment", "figures of study.investment are not listed: name one"),
+        (
+            "gold.countermeasure_cost_monthly",
+            "`observatory show gold.countermeasure_cost_monthly` lists operators' costs; explain one as"
+            " my-mail/2026-11/CONTENT_FILTER",
+        ),
         ("nucleus_2004", "'nucleus_2004' is no table of the study; write study.cost or nothing"),
     ],
 )

@@ -7,6 +7,7 @@ import itertools
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,12 @@ import openpyxl
 import pytest
 
 from jobs.cli import main as command_line
+from jobs.cli.questionnaire import grouped
 from jobs.core.contracts import rows_frame
 from jobs.core.errors import ValidationHeld
 from jobs.engine.lake import Lake
 from jobs.questionnaire.checks import CLAIMS
+from jobs.questionnaire.filing import Place
 from jobs.questionnaire.landing import TABLE, rows_of
 from jobs.questionnaire.loading import Outcome, hold_to_one_claim, standing_in, validated
 from jobs.study.questionnaire_answer import latest
@@ -173,3 +176,15 @@ def test_a_mistake_is_a_message(
 ) -> None:
     code, _, err = observatory(*arguments)
     assert code == 2 and words in err.replace("\n", " ")
+
+
+def test_errors_with_one_message_are_one_line() -> None:
+    """An unfilled form misses the same of every question."""
+    faults = assessed(filled(dict.fromkeys(("sp201", "sp202", "sp303.EMAIL.attempted")))).faults
+    assert len({each.message("en") for each in faults}) < len(faults)
+    rows = [(sheet, cells, words) for sheet, cells, _, words in grouped(faults, "en")]
+    assert len({(sheet, words) for sheet, _, words in rows}) == len(rows) < len(faults)
+    many = [replace(faults[0], place=Place("Volume", f"F{row}")) for row in range(4, 22)]
+    ((sheet, cells, indicators, _),) = grouped(many, "en")
+    assert (sheet, cells) == ("Volume", "F4, F5, F6 and 15 more")
+    assert indicators == faults[0].indicator
