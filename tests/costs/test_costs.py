@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from jobs.core import words
-from jobs.core.contracts import codes, contract
+from jobs.core.contracts import codes, contract, reference
 from jobs.core.errors import ObservatoryError
 from jobs.costs.adding import INSTEAD, add, refusal
 from jobs.costs.figure import Explained, in_formula, number
@@ -155,6 +155,13 @@ def test_an_operators_own_costs_are_rows_of_the_settings_and_figures_of_these_ro
     assert list(row) == contract("ref.fixed_cost").columns
     assert row["operator_id"] == "alp-mail"
     assert figure_of(row) == LICENCE
+
+
+def test_no_price_names_another_price_as_its_source() -> None:
+    """A reader of `cost explain` sees the source alone, not the other row's."""
+    rows = reference("ref.cost_parameter").select("parameter_code", "source").rows()
+    codes_of = {code for code, _ in rows}
+    assert not [code for code, source in rows if codes_of & set(source.replace(",", " ").split())]
 
 
 def test_prices_that_changed_since_are_told(settings: Path, tmp_path: Path) -> None:
