@@ -54,6 +54,7 @@ def status(
 
 def draw(lake: Lake, settings: config.Observatory, operators: set[str], rows: Sequence[SourceStatus]) -> None:
     from jobs.core.patterns import visible
+    from jobs.state.sources import not_understood
     from jobs.state.status import copy_rows, copy_steps, problems
     from jobs.state.validations import rule_counts, standing
 
@@ -69,6 +70,11 @@ def draw(lake: Lake, settings: config.Observatory, operators: set[str], rows: Se
         out.print(f"Last validation: {rules:,} rules on {len(counts)} tables, {broken:,} broken\n")
     show_list("Problems", [("", visible(each)) for each in problems(lake, settings, operators)])
     steps = [(f"{row.operator}/{row.source}", visible(row.next_step)) for row in rows if row.next_step]
+    steps += [
+        (f"{row.operator}/{row.source}", not_understood(row))
+        for row in rows
+        if row.quarantined and "observatory quarantine" not in (row.next_step or "")
+    ]
     steps += copy_steps(copies)
     show_list("Next", steps or [("", "Nothing to do.")])
 

@@ -101,6 +101,8 @@ def test_a_source_is_stale_by_the_age_of_its_last_record(
     told = observatory("status", "--config", file)
     assert told.code == code
     assert ("  stale\n" in told.out) == (code == 3)
+    # Beside what is more urgent.
+    assert told.out.count("`observatory quarantine --operator a --source mx1`") == 1
 
 
 @pytest.mark.parametrize("days", ["0", "-1", "3661", '"soon"'])
