@@ -235,8 +235,8 @@ def init(logs: list[str], output: Path, yes: bool, out: Console, err: Console) -
     made = "" if is_new_key else " (it was there)"
     out.print(f"Key: {key}{made}. Keep it: with another key nothing joins.", soft_wrap=True)
     if own:
-        out.print(f"Lake: {output.parent / root}, which no other settings file shares. To have several")
-        out.print("operators in one lake see 'A second operator' in docs/operator.md.")
+        out.print(f"Lake: {output.parent / root}, beside any other. For two operators in one lake")
+        out.print("see 'A second operator' in docs/operator.md.")
     if answers.is_assumed:
         out.print("Lines that are marked 'assumed' are guesses: check them before the first run.")
     other = "" if output == DEFAULT else f" --config {output}"

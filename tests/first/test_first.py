@@ -254,7 +254,7 @@ def test_a_second_settings_file_has_a_lake_and_an_operator_of_its_own(
     told = observatory("init", "--yes", EXIM, "--output", "second.toml")
     assert told.code == 0, told.err
     words = " ".join(told.out.split())
-    assert "Lake: lake-second, which no other settings file shares." in words
+    assert "Lake: lake-second, beside any other." in words
     assert "Next: observatory run --config second.toml" in words
     assert max(map(len, told.out.splitlines())) <= 80
     first, second = (config.load(tmp_path / name) for name in ("observatory.toml", "second.toml"))
