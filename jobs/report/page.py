@@ -122,7 +122,7 @@ def build(
         .get_template("index.html.j2")
         .render(
             given,
-            headline=headline(study),
+            headline=headline(study, about.get("versions", {})),
             sections=pages,
             tiles=tiles(study),
             cards=cards(study),
@@ -167,14 +167,14 @@ def chapters(study: Study) -> list[Section]:
     ]
 
 
-def headline(study: Study) -> dict[str, str]:
-    """The first sentence, with its interval, and the one that says of what."""
+def headline(study: Study, versions: dict[str, int]) -> dict[str, str]:
+    """The first sentence, with its interval, and the one that says of what. versions: of the lake's tables."""
     totals = study.totals
     if not totals:
-        return {
-            "text": "No traffic has been counted yet",
-            "base": "The tables hold no inbound or internal message.",
-        }
+        base = "The tables hold no inbound or internal message."
+        if any(table.startswith("study.") for table in versions):
+            base += " Estimates over operators are in the tables study.*: `observatory study estimate` prints them."
+        return {"text": "No traffic has been counted yet", "base": base}
     parts = [
         f"{spam_range(audited.with_error(study, row))} of {channel_name(row['channel_code'], inside=True)}"
         for row in totals

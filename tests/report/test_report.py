@@ -274,6 +274,13 @@ def test_a_page_without_any_figure(tmp_path: Path) -> None:
     assert "No validation was kept for this run" in read(tmp_path / "validation.html").seen
 
 
+def test_a_page_of_the_studys_lake_names_where_its_estimates_are(tmp_path: Path) -> None:
+    for versions, is_named in (({"study.spam_volume": 1}, True), ({}, False)):
+        build({}, [], [], ABOUT | {"versions": versions}, tmp_path)
+        seen = read(tmp_path / "index.html").seen
+        assert ("`observatory study estimate` prints them" in seen) == is_named
+
+
 def test_a_page_without_sms_and_without_costs(tmp_path: Path) -> None:
     mail = {
         name: table.filter(pl.col("channel_code") == "EMAIL") if "channel_code" in table.columns else table
