@@ -168,12 +168,12 @@ def chapters(study: Study) -> list[Section]:
 
 
 def headline(study: Study, versions: dict[str, int]) -> dict[str, str]:
-    """The first sentence, with its interval, and the one that says of what. versions: of the lake's tables."""
+    """The first sentence, with its interval, and the one that says of what. versions: of all tables."""
     totals = study.totals
     if not totals:
         base = "The tables hold no inbound or internal message."
         if any(table.startswith("study.") for table in versions):
-            base += " Estimates over operators are in the tables study.*: `observatory study estimate` prints them."
+            base += " Estimates are in the tables study.*: `observatory study estimate` prints them."
         return {"text": "No traffic has been counted yet", "base": base}
     parts = [
         f"{spam_range(audited.with_error(study, row))} of {channel_name(row['channel_code'], inside=True)}"
