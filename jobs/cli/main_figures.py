@@ -12,13 +12,14 @@ from rich.table import Table
 from jobs.cli.study_tables import ORDER, sheet, short, span
 from jobs.cli.study_volume import AS_FILTERED
 from jobs.core.counting_rules import OPERATOR, RECEIVED
-from jobs.core.periods import last_day, months_of
+from jobs.core.periods import days_of, last_day, months_of
 from jobs.core.words import bound_sign
 from jobs.engine.lake import Lake
 
 # Messages that came to or stayed with an operator, by the operators' own definition of spam.
 STAYED = (pl.col("definition_code") == OPERATOR) & pl.col("direction_code").is_in(RECEIVED)
 UNITS = pl.col("unit_code").is_in(["recipient", "attempt"])
+SIGNS = "≥: a part is missing, such as staff. ≤: an input is too high. ~: both."
 Rows = Callable[..., list[dict[str, Any]]]
 
 
@@ -77,8 +78,9 @@ def sources(rows: Rows) -> Table:
 
 def cost(lake: Lake, versions: dict[str, int]) -> Table:
     table = Table("operator", "month", title="Cost of countermeasures", title_justify="left")
-    for name in ("5%", "median", "95%", "currency"):
+    for name in ("days", "5%", "median", "95%", "currency"):
         table.add_column(name, justify="right")
+    table.caption, table.caption_justify = SIGNS, "left"
     name = "gold.countermeasure_cost_monthly"
     total = (
         (pl.col("countermeasure_code") == "_T")
@@ -91,7 +93,8 @@ def cost(lake: Lake, versions: dict[str, int]) -> Table:
             f"{bound_sign(row['bound_code'])}{money(row[f'amount_{point}'])}"
             for point in ("p05", "p50", "p95")
         ]
-        table.add_row(row["operator_id"], row["period_code"], *points, row["currency_code"])
+        days = f"{row['day_count']} of {days_of(row['period_code'])}"
+        table.add_row(row["operator_id"], row["period_code"], days, *points, row["currency_code"])
     return table
 
 

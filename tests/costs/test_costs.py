@@ -9,10 +9,13 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from rich.console import Console
 
+from jobs.cli.main_figures import cost
 from jobs.core import words
 from jobs.core.contracts import codes, contract, reference
 from jobs.core.errors import ObservatoryError
+from jobs.core.periods import days_of
 from jobs.costs.adding import INSTEAD, add, refusal
 from jobs.costs.figure import Explained, in_formula, number
 from jobs.costs.fixed_costs import figure_of, rows_of
@@ -155,6 +158,23 @@ def test_an_operators_own_costs_are_rows_of_the_settings_and_figures_of_these_ro
     assert list(row) == contract("ref.fixed_cost").columns
     assert row["operator_id"] == "alp-mail"
     assert figure_of(row) == LICENCE
+
+
+def test_the_demos_costs_state_their_days_and_their_signs(settings: Path) -> None:
+    """A lake of few days has costs of these days, and no month's."""
+    lake = Lake(str(settings.parent / "lake"))
+    console = Console(width=80, record=True)
+    console.print(cost(lake, lake.versions()))
+    text = console.export_text()
+    total = lake.read(COST).filter(
+        countermeasure_code="_T", channel_code="_T", cost_component_code="total", operator_id="alp-mail"
+    )
+    shown = [line for line in text.splitlines() if "alp-mail" in line]
+    months = total.sort("period_code").select("period_code", "day_count").rows()
+    assert len(shown) == len(months) > 0
+    for line, (period, days) in zip(shown, months, strict=True):
+        assert period in line and f"{days} of {days_of(period)}" in line
+    assert "≥: a part is missing, such as staff" in text
 
 
 def test_no_price_names_another_price_as_its_source() -> None:
