@@ -371,6 +371,7 @@ def test_an_explanation_of_a_band_has_points_and_a_tornado(observatory: Run) -> 
     assert "pass_rate 100% 100% 17.91 bn 25.51 bn ━" in told
 
 
+@pytest.mark.long
 def test_every_published_figure_can_be_explained(observatory: Run) -> None:
     for name in published_figures():
         told = observatory("explain", name, width=80)

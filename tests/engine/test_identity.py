@@ -144,6 +144,7 @@ def test_an_operator_keeps_its_id(tmp_path: Path, north: Path, observatory: Obse
         assert files_in(tmp_path / "lake") == state, words
 
 
+@pytest.mark.long
 def test_an_operator_that_the_settings_lost_is_in_no_report(
     tmp_path: Path, north: Path, observatory: Observatory
 ) -> None:

@@ -910,6 +910,7 @@ def test_a_line_that_is_no_record(text: str, reason: str | None) -> None:
     assert parsed["reason_code"].to_list() == [reason]
 
 
+@pytest.mark.long
 def test_a_line_of_ten_megabytes() -> None:
     for text in (line("<= " + "x" * 10_000_000), line("<= a@b " + "H=(" * 3_000_000), "y" * 10_000_000):
         assert parse([text]).height == 1

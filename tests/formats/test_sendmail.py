@@ -709,6 +709,7 @@ def test_a_line_by_itself(text: str, reason: str | None) -> None:
     assert parsed["reason_code"].to_list() == [reason if code == "quarantined" else None]
 
 
+@pytest.mark.long
 def test_a_line_of_ten_megabytes() -> None:
     for text in (
         "from=<" + "x" * 10_000_000,

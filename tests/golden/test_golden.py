@@ -152,5 +152,5 @@ def test_no_file_of_a_case_is_overlooked() -> None:
     for case in CASES:
         known = {f"{name}.csv" for name in contract(case.parent.name).reads} | {"expected.csv", "case.md"}
         assert {file.name for file in case.iterdir()} <= known
-    for folder in GOLDEN.glob("*/*"):
+    for folder in GOLDEN.glob("*.*/*"):
         assert folder in CASES, f"{folder} has no expected.csv"

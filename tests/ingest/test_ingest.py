@@ -430,7 +430,9 @@ def peak_memory() -> int:
     return int(kilobytes) * 1024
 
 
-@pytest.mark.parametrize("size", [1 << 30, 8_000_000], ids=["one range", "across ranges"])
+@pytest.mark.parametrize(
+    "size", [pytest.param(1 << 30, marks=pytest.mark.long), 8_000_000], ids=["one range", "across ranges"]
+)
 def test_a_line_of_100_mb_is_one_row_of_quarantine(tmp_path: Path, size: int) -> None:
     """Its neighbours are read as if it were not there, and memory holds it eight times at most."""
     real = LOGS["kannel"][0].read_bytes()

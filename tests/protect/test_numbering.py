@@ -133,6 +133,7 @@ def test_a_number_in_a_log_of_national_numbers(number: str, country: str, told: 
     assert e164(number, country, is_national=True) == told
 
 
+@pytest.mark.long
 def test_national_formats_of_all_countries_are_told_as_libphonenumber_tells_them() -> None:
     """Examples of each kind of number: as written inside the country where that begins with 0, and, in a
     log of national numbers, all."""

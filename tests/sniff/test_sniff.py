@@ -163,7 +163,9 @@ def ingested(kernel: Any, *files: Path, zone: str = "UTC") -> dict[str, Any]:
         ("postfix", postfix, [LAB / "postfix" / "mail.rfc5424.log"]),
         ("rspamd", rspamd, [RSPAMD]),
         ("kannel", kannel, [KANNEL]),
-        ("postfix", postfix, sorted((STUDY / "himal-mail").glob("mail.log*"))),
+        pytest.param(
+            "postfix", postfix, sorted((STUDY / "himal-mail").glob("mail.log*")), marks=pytest.mark.long
+        ),
         ("postfix", postfix, sorted((STUDY / "lagoon-mail").glob("mail.log*"))),
         ("rspamd", rspamd, sorted((STUDY / "lagoon-mail").glob("rspamd.log*"))),
         ("kannel", kannel, sorted((STUDY / "channel-sms").glob("*.gz"))),
@@ -327,7 +329,14 @@ def test_the_order_of_blocks_is_everyone_once_and_spread_whenever_it_stops(count
         assert max(gaps) <= 4 * count / size + 2
 
 
-@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress, zstandard.compress])
+@pytest.mark.parametrize(
+    "pack",
+    [
+        gzip.compress,
+        *(pytest.param(each, marks=pytest.mark.long) for each in (bz2.compress, lzma.compress)),
+        zstandard.compress,
+    ],
+)
 def test_compressed_files_are_read_to_their_end(tmp_path: Path, pack: Any) -> None:
     path = tmp_path / "mail.log.1.gz"
     path.write_bytes(pack(MAIL.read_bytes()))

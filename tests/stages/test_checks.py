@@ -209,6 +209,7 @@ def test_operators_whose_rows_break_a_rule_are_held_back_and_no_others() -> None
     assert suites.holders(suites.validate(asked[1:])) == set()
 
 
+@pytest.mark.long
 def test_great_expectations_is_imported_without_what_no_rule_uses() -> None:
     """And what stood for it meanwhile is gone."""
     code = (

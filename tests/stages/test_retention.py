@@ -266,6 +266,7 @@ def test_a_lost_manifest_is_made_again_without_what_went(site: Site) -> None:
     assert site.run().changed == {}
 
 
+@pytest.mark.long
 def test_other_settings_leave_settled_days_as_they_were(site: Site) -> None:
     before = rows_in(site.lake, GOLD)
     site.set(subscribers=900)
@@ -297,6 +298,7 @@ def test_quarantined_lines_whose_logs_are_gone_are_named(site: Site) -> None:
     assert site.counted()[FIRST] == 2
 
 
+@pytest.mark.long
 def test_renewing_says_what_is_lost(site: Site) -> None:
     [told] = renew.lost(site.lake, site.settings)
     for word in ("'a'", str(day(50)), "landing = 3"):
@@ -463,6 +465,7 @@ def observatory(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[s
     return command_line_of(monkeypatch, capsys)
 
 
+@pytest.mark.long
 def test_the_command(again: Site, observatory: Observatory, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OBSERVATORY_READ_AT", midnight(53).isoformat())
     root = Path(again.lake.root)
@@ -502,6 +505,7 @@ def test_defaults_keep_what_the_design_says() -> None:
     assert (found.landing, found.bronze, found.silver) == (35, 35, 400)
 
 
+@pytest.mark.long
 def test_an_operator_that_left_the_settings_still_goes(again: Site) -> None:
     text = again.file.read_text().replace('id = "a"', 'id = "b"').replace('name = "A"', 'name = "B"')
     again.file.write_text(text.replace("mail.log*", "other.log*"))

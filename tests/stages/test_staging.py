@@ -314,6 +314,7 @@ def test_killed_at_a_commit_and_run_again(
     assert seen == {("silver", False), ("silver", True), ("gold", False)}
 
 
+@pytest.mark.long
 def test_what_a_killed_run_wrote_under_other_settings_does_not_stay(
     lake_copy: config.Observatory, whole: dict[str, Any]
 ) -> None:

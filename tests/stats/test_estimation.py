@@ -263,6 +263,7 @@ def test_intervals_cover_the_truth_of_a_few_samples() -> None:
     held("EMAIL", 150, 0.0)
 
 
+@pytest.mark.long
 def test_intervals_cover_the_truth_of_other_memberships() -> None:
     """The method was chosen on one membership; of others, each with its own few large operators, it holds the
     truth of all areas together as often."""
@@ -283,6 +284,7 @@ def test_intervals_cover_the_truth_of_other_memberships() -> None:
     assert by_area.min() >= 88
 
 
+@pytest.mark.long
 def test_selective_answers_break_the_interval_and_the_band_shows_it() -> None:
     """Operators with more spam answer more (half a logit for each unit of log rate): no interval can know."""
     found = simulated("EMAIL", 150, selective=0.5)

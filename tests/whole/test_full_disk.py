@@ -296,7 +296,9 @@ def run_in(folder: Path, root: Path, engine: Any) -> Lake:
 TABLES = (*SILVER, *GOLD)
 
 
-@pytest.mark.parametrize("size", [700, 3_000, 9_000, 20_000])
+@pytest.mark.parametrize(
+    "size", [*(pytest.param(n, marks=pytest.mark.long) for n in (700, 3_000, 9_000)), 20_000]
+)
 def test_a_run_without_room_says_so_and_the_next_goes_on(landed: Path, tmp_path: Path, size: int) -> None:
     """First the log of a table does not fit, then small files do, then all of bronze."""
     root = tmp_path / "lake"
