@@ -7,7 +7,7 @@ from typing import Any
 
 from jobs.core.contracts import rows_frame
 from jobs.study.estimate.answers_left_out import notes
-from jobs.study.estimate.study_stage import ANSWERS, FRAME
+from jobs.study.estimate.study_stage import ANSWERS, FRAME, SUBMISSION
 
 
 def answered(who: str, indicator: str, value: str | None, status: str = "A") -> dict[str, Any]:
@@ -26,7 +26,8 @@ def listed(who: str, channel: str, subscriptions: int) -> dict[str, Any]:
 
 
 def told(answers: list[dict[str, Any]], frame: list[dict[str, Any]]) -> list[str]:
-    return notes({ANSWERS: rows_frame(answers, ANSWERS), FRAME: rows_frame(frame, FRAME)})
+    given = {SUBMISSION: [], ANSWERS: answers, FRAME: frame}
+    return notes({table: rows_frame(rows, table) for table, rows in given.items()})
 
 
 def test_answers_that_stand_in_no_estimate_are_counted() -> None:
