@@ -280,6 +280,7 @@ def test_an_error_ends_the_other_tasks_at_once(tmp_path: Path) -> None:
         until(lambda path=path: not alive(int(path.name.split("-")[1])))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_no_process_outlives_the_one_that_started_it(tmp_path: Path, how: signal.Signals) -> None:
     """Killed by itself, as by a system without memory, or by a person at a terminal: all of its group."""

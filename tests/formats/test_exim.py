@@ -967,6 +967,7 @@ def test_any_text_gives_one_row_per_line(lines: list[str]) -> None:
     assert exim.verdicts(rows).collect().schema == pl.Schema(VERDICT)
 
 
+@pytest.mark.long
 @examples(25)
 @given(st.lists(st.integers(0, 200), max_size=8), st.randoms(use_true_random=False))
 def test_any_cut_gives_the_same(cuts: list[int], chance: random.Random) -> None:

@@ -103,6 +103,7 @@ def damaged(kernel: ModuleType) -> st.SearchStrategy[str]:
     )
 
 
+@pytest.mark.long
 @kernels
 @examples(40)
 @given(data=st.data())

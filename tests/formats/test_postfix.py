@@ -881,6 +881,7 @@ def test_held_log_has_each_case() -> None:
     }
 
 
+@pytest.mark.long
 @examples(20)
 @given(
     cuts=st.lists(st.integers(0, 250), min_size=1, max_size=6),

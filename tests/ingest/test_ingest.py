@@ -453,6 +453,7 @@ def test_a_line_of_100_mb_is_one_row_of_quarantine(tmp_path: Path, size: int) ->
     assert_frame_equal(done["rows"].select(what), expected["rows"].select(what))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("name", "log"), FILES, ids=IDS)
 def test_a_range_that_is_read_twice_gives_the_same(tmp_path: Path, name: str, log: Path) -> None:
     path = tmp_path / "piece"

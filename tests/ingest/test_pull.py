@@ -718,6 +718,7 @@ def hook_reads(monkeypatch: pytest.MonkeyPatch, after: int, act: Callable[[], No
     monkeypatch.setattr(Chunks, "read", hooked)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("after", range(1, 60, 4))
 def test_rotated_by_renaming_while_it_is_read(
     site: Site, monkeypatch: pytest.MonkeyPatch, after: int
@@ -740,6 +741,7 @@ def test_rotated_by_renaming_while_it_is_read(
     assert sorted(site.landed()) == sorted([first, later])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("after", range(1, 60, 4))
 @pytest.mark.parametrize("is_new", [True, False])
 def test_copied_and_truncated_while_it_is_read(
@@ -768,6 +770,7 @@ def test_copied_and_truncated_while_it_is_read(
     assert sorted(site.landed()) == sorted([first, later])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("packed", [False, True])
 def test_a_pull_reads_each_file_once_however_many_begin_alike(
     site: Site, monkeypatch: pytest.MonkeyPatch, packed: bool

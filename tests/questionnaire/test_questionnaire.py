@@ -194,6 +194,7 @@ def essence(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_form_filled_in_in_any_language_comes_back_as_the_same_answers(language: str) -> None:
     found = reread(fill(opened(blank(language=language, is_core=True)), GOOD, language))

@@ -154,6 +154,7 @@ def test_every_difference_of_the_labs_log_has_its_rule(lab: Reconciled) -> None:
     assert found["received"].ours == 133 and found["rejected"].ours == 41
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "log",
     [MAIL, LAB / "exim" / "mainlog", STUDY / "lagoon-mail" / "mail.log*", STUDY / "himal-mail" / "mail.log*"],

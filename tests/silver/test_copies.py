@@ -201,6 +201,7 @@ def test_files_that_overlap_tell_what_one_does(
 
 
 # The rejectlog is of two seconds.
+@pytest.mark.long
 @pytest.mark.parametrize("name", [name for name in LOGS if name != "exim, rejectlog"])
 @examples(3, suppress_health_check=list(HealthCheck))
 @given(seed=SEEDS, share=SHARES)

@@ -50,6 +50,7 @@ def groups() -> list[list[Path]]:
     return [[case for case in of_table if not is_alone(case)], *alone]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("count", COUNTS)
 def test_all_golden_cases_in_buckets(count: int) -> None:
     for cases in groups():
@@ -187,6 +188,7 @@ def bronze_of(name: str) -> pl.DataFrame:
     return pl.concat(parts)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", sorted({*LOGS, *MORE}))
 def test_assembly_in_buckets(name: str) -> None:
     """The same rows as of all bronze rows together, and nearly all in the bucket where they belong."""

@@ -365,6 +365,7 @@ def test_json_without_a_last_line_end_is_read(tmp_path: Path, before: bytes) -> 
     assert progress.waiting == len(document) - 1
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("is_packed", [False, True])
 def test_a_sample_tells_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_packed: bool) -> None:
     """Time for a few blocks only: counts are scaled to the file, and said to be estimates."""
@@ -857,6 +858,7 @@ def test_a_pipe_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (log["format"], log["lines"], log["is_exact"]) == ("postfix", 1835, True)
 
 
+@pytest.mark.long
 @examples(40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_no_bytes_break_it(tmp_path: Path, data: Any) -> None:

@@ -198,6 +198,7 @@ def site(lived: Site, tmp_path: Path) -> Iterator[Site]:
     lived.set()
 
 
+@pytest.mark.long
 def test_old_days_go_and_figures_stay(lived: Site) -> None:
     assert lived.counted() == {day(number): 2 for number in VISITS} | {day(20): 3}
     assert lived.days(BRONZE) == LEFT
@@ -211,6 +212,7 @@ def test_old_days_go_and_figures_stay(lived: Site) -> None:
     assert sorted(late)[:-1] == [0] * (len(VISITS) - 1) and max(late) > 0
 
 
+@pytest.mark.long
 def test_every_removal_has_a_row(lived: Site) -> None:
     rows = lived.lake.read("meta.retention").sort("run_id", "removed_from")
     by_age = rows.filter(removal_code="age")
@@ -236,6 +238,7 @@ def test_every_removal_has_a_row(lived: Site) -> None:
     assert lived.lake.versions()[BRONZE] == lived.lake.version(BRONZE)
 
 
+@pytest.mark.long
 def test_old_logs_are_known_wherever_they_turn_up(site: Site) -> None:
     before, ledger = site.counted(), site.lake.read("bronze.file").height
     old = (site.logs / f"mail.log-{FIRST:%Y%m%d}").read_bytes()
@@ -256,6 +259,7 @@ def test_old_logs_are_known_wherever_they_turn_up(site: Site) -> None:
     assert site.days(BRONZE) == LEFT
 
 
+@pytest.mark.long
 def test_a_lost_manifest_is_made_again_without_what_went(site: Site) -> None:
     streams = site.streams
     (Path(site.lake.root) / "landing" / "a" / "mx1" / "manifest.json").unlink()
@@ -287,6 +291,7 @@ def test_other_settings_leave_settled_days_as_they_were(site: Site) -> None:
     assert site.days("silver.message") == LEFT
 
 
+@pytest.mark.long
 def test_quarantined_lines_whose_logs_are_gone_are_named(site: Site) -> None:
     ledger = site.lake.read("bronze.file").sort("piece_id")
     work = site.run(requarantine=True)
@@ -311,11 +316,13 @@ def test_renewing_says_what_is_lost(site: Site) -> None:
     assert site.counted() == dict.fromkeys(LEFT, 2)
 
 
+@pytest.mark.long
 def test_a_sample_of_a_month_that_is_gone_is_refused(lived: Site) -> None:
     with pytest.raises(ObservatoryError, match=rf"before {day(22)} are gone .*2026-10"):
         draw(lived.lake, Plan("a", "2026-10", 10, 1, 2, (0.0,)))
 
 
+@pytest.mark.long
 def test_status_misses_nothing(site: Site) -> None:
     """A source all of whose pieces went is not lost."""
     fs, area = landing(site.lake.root)

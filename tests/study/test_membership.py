@@ -129,6 +129,7 @@ def test_world_regions_and_groups_are_estimated_around_the_truth(channel: str) -
     assert 0 < world["audit_pct"] < 45
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("channel", "question", "alone"), [("EMAIL", "sp303", 15), ("SMS", "sp305", 15)])
 def test_small_operators_that_only_answer_are_in_the_estimates(
     channel: str, question: str, alone: int

@@ -936,6 +936,7 @@ def test_a_corrected_package_leaves_nothing_of_the_former_and_one_can_go_back(tm
     assert months_in(lake) == {"2026-10": 40}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("table", TABLES)
 def test_a_package_whose_loading_stops_halfway_does_not_count(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, table: str

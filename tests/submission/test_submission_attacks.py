@@ -157,6 +157,7 @@ def test_a_package_that_cannot_be_loaded_does_not_keep_the_others_from_it(
     assert lake.read(RECEIPT)["operator_id"].to_list() == ["north-sms"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("stops_at", [*TABLES, RECEIPT, "meta.run"])
 @pytest.mark.parametrize("is_killed", [False, True])
 def test_a_package_is_loaded_whole_or_not_at_all(
