@@ -94,6 +94,6 @@ def test_a_failed_task_fails_the_run_at_once(airflow: dict[str, str]) -> None:
     )
     said = done.stdout + done.stderr
     assert done.returncode == 1
-    assert "Error: the pseudonym key has 5 characters" in said, said
+    assert "Error: OBSERVATORY_PSEUDONYM_KEY: the pseudonym key has 5 characters" in said, said
     assert "Retry policy decision" in said and "wrong input or settings" in said, said
     assert sorted(finished.glob("*.json")) == before
