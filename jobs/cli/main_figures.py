@@ -77,9 +77,8 @@ def sources(rows: Rows) -> Table:
 
 
 def cost(lake: Lake, versions: dict[str, int]) -> Table:
-    table = Table("operator", "month", title="Cost of countermeasures", title_justify="left")
-    for name in ("days", "5%", "median", "95%", "currency"):
-        table.add_column(name, justify="right")
+    heads = ("month", "days", "5%", "median", "95%", "currency")
+    table = sheet("Cost of countermeasures", *heads, first="operator")
     table.caption, table.caption_justify = SIGNS, "left"
     name = "gold.countermeasure_cost_monthly"
     total = (

@@ -38,12 +38,12 @@ def named_rows(frame: pl.DataFrame) -> list[Any]:
     return [SimpleNamespace(**row) for row in frame.to_dicts()]
 
 
-def sheet(title: str, *heads: str) -> Table:
-    """A table of areas that eighty columns hold, the longest name and interval too."""
+def sheet(title: str, *heads: str, first: str = "area") -> Table:
+    """A table of areas, or of what `first` says, that eighty columns hold, the longest name and interval too."""
     table = Table(
         title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 0, 0, 1)
     )
-    table.add_column("area", no_wrap=True, min_width=10)
+    table.add_column(first, no_wrap=True, min_width=10)
     for head in heads:
         table.add_column(head, justify="right", no_wrap=True)
     return table

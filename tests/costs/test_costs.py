@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from decimal import Decimal
 from itertools import combinations
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from rich.console import Console
 
 from jobs.cli.main_figures import cost
 from jobs.core import words
-from jobs.core.contracts import codes, contract, reference
+from jobs.core.contracts import codes, contract, reference, rows_frame
 from jobs.core.errors import ObservatoryError
 from jobs.core.periods import days_of
 from jobs.costs.adding import INSTEAD, add, refusal
@@ -28,6 +29,7 @@ from jobs.report.study import Study
 from jobs.settings import config
 from jobs.stats.formula import evaluate
 from tests.support.cost_lake import COST, LICENCE, write_lake
+from tests.support.delta import write_delta
 from tests.support.in_process import Run, cost_command
 
 Explain = Callable[[str], Explained]
@@ -175,6 +177,30 @@ def test_the_demos_costs_state_their_days_and_their_signs(settings: Path) -> Non
     for line, (period, days) in zip(shown, months, strict=True):
         assert period in line and f"{days} of {days_of(period)}" in line
     assert "≥: a part is missing, such as staff" in text
+
+
+def test_the_demos_costs_fit_80_columns(tmp_path: Path) -> None:
+    """Names whole, and each amount on one line with its sign and currency."""
+    lake = Lake(str(tmp_path / "lake"))
+    about = dict.fromkeys(contract(COST).columns) | {
+        "period_code": "2026-11", "channel_code": "_T", "countermeasure_code": "_T", "strategy_code": "_T",
+        "cost_component_code": "total", "bound_code": "neither", "day_count": 4,
+    }  # fmt: skip
+    amounts = {"amount_p05": Decimal("5556.87"), "amount_p50": Decimal("7778.69")}
+    operators = {"hexagone-sms": "EUR", "himal-mail": "NPR"}
+    rows = [
+        about | amounts | {"operator_id": name, "currency_code": code, "amount_p95": Decimal("11110.60")}
+        for name, code in operators.items()
+    ]
+    folder = tmp_path / "lake" / COST.replace(".", "/")
+    write_delta(folder, rows_frame(rows, COST), list(contract(COST).partition_by))
+    console = Console(width=80, record=True)
+    console.print(cost(lake, {}))
+    lines = console.export_text().splitlines()
+    assert max(map(len, lines)) <= 80
+    for name, code in operators.items():
+        [line] = [line for line in lines if name in line]
+        assert line.split()[-7:] == ["~", "5,556.87", "~", "7,778.69", "~", "11,110.60", code]
 
 
 def test_no_price_names_another_price_as_its_source() -> None:
