@@ -72,12 +72,9 @@ def run(work: Run, stages: Iterable[str] = STAGES) -> None:
 
 def sweep(lake: Lake, before: float) -> None:
     """Remove the files that runs which died wrote for tables and did not commit."""
-    from jobs.stages.gold_steps import GOLD
-    from jobs.stages.silver_steps import SILVER
-
-    bronze = [table for table in contracts.tables() if contract(table).layer == "bronze"]
-    for table in (*bronze, *SILVER, *GOLD):
-        lake.sweep(table, before)
+    for table in contracts.tables():
+        if contract(table).layer in STAGES:
+            lake.sweep(table, before)
 
 
 def engine_of(work: Run, log_bytes: int) -> Embedded | Inline | Spark:
