@@ -44,7 +44,9 @@ def estimate(work: Run) -> None:
         return
     started = record.now()
     known = record.state(lake, (*AUDIT, VOLUME, TABLE))
-    inputs = inputs_of(work, known)
+    own = {each.id: [test.model_dump() for test in each.filter_quality] for each in work.operators}
+    counted = {key: each for key, each in known.items() if key[0] != VOLUME or own.get(key[1])}
+    inputs = inputs_of(TABLE, counted, own)
     stale = stale_months(TABLE, known, inputs)
     if not stale:
         return
@@ -59,7 +61,7 @@ def correct(work: Run) -> None:
     reads = [name for name in contract(CORRECTED).reads if not name.startswith("ref.")]
     started = record.now()
     known = record.state(work.lake, (*reads, CORRECTED))
-    inputs = counts_of(work, known)
+    inputs = inputs_of(CORRECTED, known, {each.id: None for each in work.operators})
     stale = stale_months(CORRECTED, known, inputs)
     if not stale:
         return
@@ -122,33 +124,19 @@ def store(
     record.add_stage(work.lake, work.run_id, "quality", started, [table], rows)
 
 
-def inputs_of(work: Run, known: record.State) -> dict[tuple[str, str], str]:
-    """For each operator-month that has or had an audit or a test, a checksum of what its rows come from."""
-    mine = {each.id: [test.model_dump() for test in each.filter_quality] for each in work.operators}
+def inputs_of(table: str, known: record.State, own: Mapping[str, object]) -> dict[tuple[str, str], str]:
+    """For each operator-month that has or had rows on record, of the table or of what it reads, a checksum of
+    what its rows come from: the rows that it reads, reference tables, and an operator's own settings."""
     made_of: dict[tuple[str, str], list[str]] = {}
-    for (table, operator, period), (checksum, _) in sorted(known.items()):
-        if operator not in mine or (table == VOLUME and not mine[operator]):
+    for (name, operator, period), (checksum, _) in sorted(known.items()):
+        if operator not in own:
             continue
+        parts = made_of.setdefault((operator, period[:7]), [])
         # What is on record as gone, no rows, is nothing to compute from.
-        parts = made_of.setdefault((operator, period[:7]), [])
-        if table != TABLE and not checksum.startswith("0:"):
-            parts.append(f"{table}|{period}|{checksum}")
+        if name != table and not checksum.startswith("0:"):
+            parts.append(f"{name}|{period}|{checksum}")
     digest = reference_digest()
-    return {key: record.digest(f"{digest}/{mine[key[0]]}/{parts}") for key, parts in sorted(made_of.items())}
-
-
-def counts_of(work: Run, known: record.State) -> dict[tuple[str, str], str]:
-    """For each operator-month that has or had counts, a checksum of them and of its filters' quality."""
-    mine = {each.id for each in work.operators}
-    made_of: dict[tuple[str, str], list[str]] = {}
-    for (table, operator, period), (checksum, _) in sorted(known.items()):
-        if operator not in mine:
-            continue
-        parts = made_of.setdefault((operator, period[:7]), [])
-        if table != CORRECTED and not checksum.startswith("0:"):
-            parts.append(f"{table}|{period}|{checksum}")
-    digest = reference_digest()
-    return {key: record.digest(f"{digest}/{parts}") for key, parts in sorted(made_of.items())}
+    return {key: record.digest(f"{digest}/{own[key[0]]}/{parts}") for key, parts in sorted(made_of.items())}
 
 
 def tests(work: Run) -> list[dict[str, Any]]:
