@@ -39,7 +39,7 @@ def named_rows(frame: pl.DataFrame) -> list[Any]:
 
 
 def sheet(title: str, *heads: str, first: str = "area") -> Table:
-    """A table of areas, or of what `first` says, that eighty columns hold, the longest name and interval too."""
+    """A table of areas, or of what `first` says, that eighty columns hold, the longest interval too."""
     table = Table(
         title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 0, 0, 1)
     )
