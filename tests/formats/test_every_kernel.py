@@ -92,7 +92,7 @@ OWN = {
     "jasmin": [test_jasmin.mt(), test_jasmin.mt(content=repr(bytes(range(20))))],
     "sendmail": test_sendmail.LOG,
 }
-# Several records of these make a row of bronze, or one makes several. Of Rspamd one may come twice.
+# Of these several records make a row of bronze, or one makes several. Rspamd may write one twice.
 NOT_ONE_ROW = {"exim", "jasmin", "opendkim", "opendmarc_history", "postfix", "rspamd_history", "sendmail"}
 PROFILES = {"delimited": sorted(shipped())}
 
