@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -85,8 +86,8 @@ class OnThisMachine:
         self.ports = {"7077": free_port(), "8081": free_port()}
 
     def here(self, text: str) -> str:
-        for port, own in self.ports.items():
-            text = text.replace(port, own)
+        # Whole numbers, all at once: a free port may have another's digits in it.
+        text = re.sub(r"(?<![\w/-])(7077|8081)\b", lambda found: self.ports[found[0]], text)
         return text.replace("spark-master", "127.0.0.1")
 
     def command(self, name: str, *words: str) -> list[str]:
