@@ -19,7 +19,7 @@ from statistics import median
 
 from benchmarks.speed import Runs, figure, run_command
 from benchmarks.speed import margin as margin_of
-from benchmarks.tools import FOLDER, KEY, Report, generate, logs, size, spread, timed
+from benchmarks.tools import FOLDER, KEY, Report, Timed, generate, logs, size, spread, timed
 from jobs.settings.node import Engine
 from tests.support.cluster import standalone
 from tests.support.wheels import built_wheel
@@ -47,16 +47,21 @@ def as_toml(engine: Engine) -> str:
     return "\n".join(["[engine]", *lines, ""])
 
 
-def measure(name: str, engine: Engine, folder: Path, rounds: int) -> Runs:
-    """Runs of the pipeline by an engine; one before them is not timed."""
+def measure(name: str, engine: Engine, folders: dict[float, Path], rounds: int) -> dict[float, Runs]:
+    """Runs of the pipeline by an engine on each size of logs; one on the least before them is not timed."""
+    run(name, engine, folders[min(folders)])
+    return {
+        each: Runs(size(logs(folder)), [run(name, engine, folder) for _ in range(rounds)])
+        for each, folder in folders.items()
+    }
+
+
+def run(name: str, engine: Engine, folder: Path) -> Timed:
+    """The pipeline once, onto an empty lake."""
     settings = folder / "engine.toml"
     settings.write_text((folder / "observatory.toml").read_text() + as_toml(engine))
-    found = Runs(size(logs(folder)))
-    for number in range(rounds + 1):
-        shutil.rmtree(folder / "lake", ignore_errors=True)
-        run = timed(run_command(folder, settings.name), folder / f"{name}.txt")
-        found.times += [run] if number else []
-    return found
+    shutil.rmtree(folder / "lake", ignore_errors=True)
+    return timed(run_command(folder, settings.name), folder / f"{name}.txt")
 
 
 def main() -> None:
@@ -76,8 +81,7 @@ def main() -> None:
     small, large = sorted(arguments.megabytes)
     folders = {each: generate(arguments.folder / f"{each:.0f}", each) for each in (small, large)}
     found = {
-        name: {each: measure(name, engine, folder, arguments.rounds) for each, folder in folders.items()}
-        for name, engine in engines(arguments.folder)
+        name: measure(name, engine, folders, arguments.rounds) for name, engine in engines(arguments.folder)
     }
     rates = {name: margin_of(runs[small], runs[large])[0] for name, runs in found.items()}
     report.table(

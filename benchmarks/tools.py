@@ -59,6 +59,7 @@ def timed(
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(SUBREAPER, 1, 0, 0, 0)
     output.parent.mkdir(parents=True, exist_ok=True)
+    others = children()
     before = children_cpu()
     start = time.monotonic()
     with output.open("wb") as out:
@@ -75,10 +76,20 @@ def timed(
             wall = time.monotonic() - start
     if code:
         raise SystemExit(f"{' '.join(map(str, command[:4]))} failed with {code}; see {output}")
-    with contextlib.suppress(ChildProcessError):
-        while True:
-            os.waitpid(-1, 0)
+    while own := children() - others:
+        for pid in own:
+            os.waitpid(pid, 0)
     return Timed(wall, children_cpu() - before, peak.bytes / 1e6 if peak else 0)
+
+
+def children() -> set[int]:
+    """The processes whose parent is this one."""
+    found = set()
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if int((folder / "stat").read_text().rpartition(")")[2].split()[1]) == os.getpid():
+                found.add(int(folder.name))
+    return found
 
 
 def children_cpu() -> float:
@@ -152,7 +163,7 @@ class Report:
 
     def begin(self) -> None:
         """Describe the machine, and warn if it is busy."""
-        self.say(f"Measured on a{' loaded' if warning() else ''} machine: {described()}.")
+        self.say(f"Measured on a {'loaded' if warning() else 'quiet'} machine: {described()}.")
         if text := warning():
             print(text, file=sys.stderr)
 
