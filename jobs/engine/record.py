@@ -11,6 +11,7 @@ import datetime as dt
 import hashlib
 import subprocess
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -27,9 +28,20 @@ Fingerprints = Mapping[tuple[str, str], Fingerprint]
 State = dict[tuple[str, str, str], tuple[str, str]]
 
 
-def state(lake: Lake, tables: Iterable[str]) -> State:
-    """The last record of each operator-period of the tables."""
+@dataclass
+class Stage:
+    """What a stage has committed, and what its row of meta.run is to record: tables, and operator-periods."""
+
+    name: str
+    started: dt.datetime
+    tables: set[str] = field(default_factory=set)
+    partitions: list[dict[str, Any]] = field(default_factory=list)
+
+
+def state(lake: Lake, tables: Iterable[str], ahead: Stage | None = None) -> State:
+    """The last record of each operator-period of the tables. ahead: a stage whose row is still to come."""
     wanted = list(tables)
+    names = ("table_name", "operator_id", "period", "row_count", "checksum", "input_checksum")
     rows = (
         lake.read("meta.run", columns=["finished_at", "partitions"])
         .explode("partitions", empty_as_null=False)
@@ -38,9 +50,14 @@ def state(lake: Lake, tables: Iterable[str]) -> State:
         .filter(pl.col("table_name").is_in(wanted))
         .sort("finished_at", maintain_order=True)
         .unique(["table_name", "operator_id", "period"], keep="last")
-        .select("table_name", "operator_id", "period", "row_count", "checksum", "input_checksum")
+        .select(names)
         .rows()
     )
+    rows += [
+        tuple(row[name] for name in names)
+        for row in (ahead.partitions if ahead else ())
+        if row["table_name"] in wanted
+    ]
     return {
         (table, operator, period): (f"{count}:{checksum}", input_checksum)
         for table, operator, period, count, checksum, input_checksum in rows

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from typing import Any
 
 from jobs.core.contracts import reference, reference_digest
 from jobs.engine import record
@@ -26,8 +25,10 @@ from jobs.stages.settings_tables import read_reference
 VOLUME = "gold.spam_volume_daily"
 
 
-def gold(work: Run) -> None:
-    started = record.now()
+def gold(work: Run) -> record.Stage:
+    """Commit what changed; what the stage's row of meta.run is to record, once jobs/stages/quality.py has
+    computed what depends on it."""
+    stage = record.Stage("gold", record.now())
     lake = work.lake
     known = record.state(lake, (MESSAGE, *GOLD))
     wanted = {key: found for key, found in own_inputs(work.settings, known).items() if is_wanted(work, *key)}
@@ -48,7 +49,7 @@ def gold(work: Run) -> None:
     stale = due_periods(VOLUME, settled, inputs)
     if not stale:
         work.say("gold: nothing new")
-        return
+        return stage
     days = sum(map(len, stale.values()))
     work.say(f"gold: {days:,} operator-day{'' if days == 1 else 's'}")
     # Shares of the stage's time, as measured.
@@ -72,7 +73,6 @@ def gold(work: Run) -> None:
     work.results += results
     work.held |= set(held)
     keep(work)
-    partitions: list[dict[str, Any]] = []
     changed: dict[str, Periods] = {}
     for table in GOLD:
         periods = months if table in GOLD_MONTHLY else due if table == CAMPAIGN else stale
@@ -85,11 +85,12 @@ def gold(work: Run) -> None:
         prints = {key: each for key, each in tables[table].fingerprints.items() if key[0] not in work.held}
         of_table = own if table == CAMPAIGN else inputs
         changed[table], rows = record.differing(table, prints, known, candidates, of_table)
-        partitions += rows
+        stage.partitions += rows
     undone = [table for table in GOLD if lake.undo(table, versions.get(table))]
     step.commit(tables, changed)
-    if partitions or undone:
-        record.add_stage(lake, work.run_id, "gold", started, GOLD, partitions)
+    if stage.partitions or undone:
+        stage.tables |= set(GOLD)
+    return stage
 
 
 def own_inputs(settings: Observatory, known: State) -> dict[campaigns.Day, str]:

@@ -2,12 +2,12 @@
 
 Filters' quality is computed again where labels, a filter's test, or what the test corrects has changed: a
 label comes days after the month's other figures, and changes none of them. What it corrects is computed again
-where that quality or a count has changed, month by month.
+where that quality or a count has changed, month by month. Both are named in meta.run together with the counts
+that they are of, so that no reader finds one without the other.
 """
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,23 +27,29 @@ VOLUME = "gold.spam_volume_daily"
 CORRECTED = "gold.spam_corrected_monthly"
 
 
-def refresh(work: Run) -> None:
-    """Compute the operator-months whose audit, test or counts changed, and replace what differs.
+def refresh(work: Run, stage: record.Stage | None = None) -> None:
+    """Compute the operator-months whose audit, test or counts changed, replace what differs, and add the
+    stage's row to meta.run.
 
     An operator whose rows break a rule keeps what it has: refuse() of jobs/stages/runner.py says so.
+    stage: what gold has committed and meta.run does not name yet.
     """
-    estimate(work)
-    correct(work)
+    stage = stage or record.Stage("quality", record.now())
+    estimate(work, stage)
+    correct(work, stage)
+    if stage.tables:
+        record.add_stage(
+            work.lake, work.run_id, stage.name, stage.started, sorted(stage.tables), stage.partitions
+        )
 
 
-def estimate(work: Run) -> None:
+def estimate(work: Run, stage: record.Stage) -> None:
     """Filters' quality."""
     lake = work.lake
     has_tests = any(each.filter_quality for each in work.operators)
     if not has_tests and not lake.exists(AUDIT[0]) and not lake.exists(TABLE):
         return
-    started = record.now()
-    known = record.state(lake, (*AUDIT, VOLUME, TABLE))
+    known = record.state(lake, (*AUDIT, VOLUME, TABLE), stage)
     own = {each.id: [test.model_dump() for test in each.filter_quality] for each in work.operators}
     counted = {key: each for key, each in known.items() if key[0] != VOLUME or own.get(key[1])}
     inputs = inputs_of(TABLE, counted, own)
@@ -51,16 +57,15 @@ def estimate(work: Run) -> None:
     if not stale:
         return
     work.say("gold: quality of filters")
-    have = {name: read_months(work, name, stale) for name in (*AUDIT, VOLUME)}
+    have = {name: read_months(work, name, stale, stage) for name in (*AUDIT, VOLUME)}
     have["ref.filter_quality"] = rows_frame(tests(work), "ref.filter_quality")
-    store(work, TABLE, compute(work, TABLE, have), started, known, stale, inputs)
+    store(work, TABLE, compute(work, TABLE, have), stage, known, stale, inputs)
 
 
-def correct(work: Run) -> None:
+def correct(work: Run, stage: record.Stage) -> None:
     """What that quality corrects, of every month that was counted. A month at a time is in memory."""
     reads = [name for name in contract(CORRECTED).reads if not name.startswith("ref.")]
-    started = record.now()
-    known = record.state(work.lake, (*reads, CORRECTED))
+    known = record.state(work.lake, (*reads, CORRECTED), stage)
     inputs = inputs_of(CORRECTED, known, {each.id: None for each in work.operators})
     stale = stale_months(CORRECTED, known, inputs)
     if not stale:
@@ -69,9 +74,9 @@ def correct(work: Run) -> None:
     made = []
     for month in sorted(set().union(*stale.values())):
         of_month = {operator: {month} for operator, found in stale.items() if month in found}
-        have = {name: read_months(work, name, of_month) for name in reads}
+        have = {name: read_months(work, name, of_month, stage) for name in reads}
         made.append(compute(work, CORRECTED, have))
-    store(work, CORRECTED, pl.concat(made), started, known, stale, inputs)
+    store(work, CORRECTED, pl.concat(made), stage, known, stale, inputs)
 
 
 def stale_months(table: str, known: record.State, inputs: Mapping[tuple[str, str], str]) -> Periods:
@@ -83,19 +88,21 @@ def stale_months(table: str, known: record.State, inputs: Mapping[tuple[str, str
     return stale
 
 
-def read_months(work: Run, table: str, wanted: Periods) -> pl.DataFrame:
+def read_months(work: Run, table: str, wanted: Periods, stage: record.Stage) -> pl.DataFrame:
     """The rows of a table of operator-months, without its sketches, which are most of its bytes."""
     about = contract(table)
     period, versions = str(about.period), work.lake.versions()
-    # Samples and labels are as they were written last; of gold, what the last finished stage left.
-    version = None if table in AUDIT else versions.get(table)
+    # Samples and labels are as they were written last, as is what this stage committed; of other tables of
+    # gold, what the last finished stage left.
+    is_latest = table in AUDIT or table in stage.tables
+    version = None if is_latest else versions.get(table)
     files = (
         work.lake.files(
             table,
             version,
             lambda partition: str(partition[period])[:7] in wanted.get(str(partition["operator_id"]), ()),
         )
-        if table in AUDIT or version is not None
+        if is_latest or version is not None
         else []
     )
     return read_files(table, files, [field.name for field in about.fields if field.type != "binary"])
@@ -105,12 +112,13 @@ def store(
     work: Run,
     table: str,
     frame: pl.DataFrame,
-    started: dt.datetime,
+    stage: record.Stage,
     known: record.State,
     stale: Periods,
     inputs: Mapping[tuple[str, str], str],
 ) -> None:
-    """Validate the rows, replace what differs, and record it, but for operators whose rows break a rule."""
+    """Validate the rows, replace what differs, and add it to what the stage is to record, but for operators
+    whose rows break a rule."""
     held = validate(work, table, frame)
     frame = frame.filter(~pl.col("operator_id").is_in(sorted(held)))
     candidates = [
@@ -120,8 +128,10 @@ def store(
         if operator not in held
     ]
     changed, rows = record.differing(table, checksums(frame, table), known, candidates, inputs)
-    write(work, table, frame, changed)
-    record.add_stage(work.lake, work.run_id, "quality", started, [table], rows)
+    undone = write(work, table, frame, changed)
+    if rows or undone:
+        stage.tables.add(table)
+        stage.partitions += rows
 
 
 def inputs_of(table: str, known: record.State, own: Mapping[str, object]) -> dict[tuple[str, str], str]:

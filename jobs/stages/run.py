@@ -74,13 +74,14 @@ def compute(work: Run, table: str, have: dict[str, pl.DataFrame]) -> pl.DataFram
     return contracts.conform(job.transform(**inputs), table)
 
 
-def write(work: Run, table: str, frame: pl.DataFrame, changed: Periods) -> None:
-    """Replace exactly the operator-periods that changed by the frame's rows of them."""
+def write(work: Run, table: str, frame: pl.DataFrame, changed: Periods) -> bool:
+    """Replace exactly the operator-periods that changed by the frame's rows of them; whether there was
+    something to undo of a run that died."""
     work.changed[table] = changed
-    if not changed:
-        return
     # The record of what periods hold is of the version that it names.
-    work.lake.undo(table, work.lake.versions().get(table))
+    undone = work.lake.undo(table, work.lake.versions().get(table))
+    if not changed:
+        return undone
     period = contract(table).period
     assert period is not None
     is_changed = pl.any_horizontal(
@@ -89,6 +90,7 @@ def write(work: Run, table: str, frame: pl.DataFrame, changed: Periods) -> None:
     )
     files = write_files(frame.filter(is_changed), table, work.lake.root)
     work.lake.replace_periods(table, changed, files, {"run_id": work.run_id})
+    return undone
 
 
 def keep(work: Run, folder: str = "_validation") -> None:

@@ -36,12 +36,12 @@ STAGES = ("bronze", "silver", "gold")
 def run(work: Run, stages: Iterable[str] = STAGES) -> None:
     """Do the stages in order. Raises ValidationHeld, after all else was done, when a rule holds an operator
     back."""
-    from jobs.stages import vacuum, validator
+    from jobs.stages import quality, vacuum, validator
     from jobs.stages.gold_stage import gold
     from jobs.stages.silver_stage import silver
     from jobs.stages.silver_steps import bucket_count
 
-    of_stage = {"bronze": bronze, "silver": silver, "gold": gold}
+    of_stage = {"bronze": bronze, "silver": silver, "gold": lambda work: quality.refresh(work, gold(work))}
     wanted = [stage for stage in STAGES if stage in set(stages)]
     identity.admit(work.lake, work.settings, work.operators, has_silver="silver" in wanted)
     vacuum.finish(work.lake)
@@ -59,10 +59,6 @@ def run(work: Run, stages: Iterable[str] = STAGES) -> None:
         work.buckets = bucket_count(log_bytes, engine.task_bytes, engine.workers)
         for stage in wanted:
             of_stage[stage](work)
-            if stage == "gold":
-                from jobs.stages import quality
-
-                quality.refresh(work)
             work.reach(stage, 1.0)
         # A task that died, though it was done again, may have written files before.
         if engine.has_lost:

@@ -25,7 +25,7 @@ from jobs.protect.operators import Door
 from jobs.protect.pseudonym_keys import operator_key
 from jobs.settings import config
 from jobs.settings.operator import Source
-from jobs.stages import runner
+from jobs.stages import quality, runner
 from jobs.stages.gold_steps import GOLD
 from jobs.stages.run import Run
 from jobs.stages.runner import run
@@ -392,3 +392,47 @@ def test_the_key_is_nowhere(faulty: tuple[Run, list[str]]) -> None:
         assert not any(key in data for key in keys), path
     door = Door.of(read_reference(work.settings, "ref.operator"))
     assert not any(key in pickle.dumps(door) for key in keys)
+
+
+def units_of(lake: Lake, table: str, where: pl.Expr) -> int:
+    """The units of a table's rows, as the last finished stage left them."""
+    by_operator = where & (pl.col("definition_code") == "OPERATOR")
+    rows = lake.read(table, lake.versions().get(table), where=by_operator)
+    return int(rows["units"].sum())
+
+
+def counted_and_corrected(lake: Lake) -> tuple[int, int]:
+    """What the volumes count, and what the rows that correct them say of it."""
+    stayed = pl.col("direction_code").is_in(["inbound", "internal"])
+    stayed &= pl.col("unit_code").is_in(["recipient", "attempt"])
+    whole = pl.col("breakdown_code") == "_T"
+    return units_of(lake, quality.VOLUME, stayed), units_of(lake, quality.CORRECTED, whole)
+
+
+def test_counts_and_what_corrects_them_are_named_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that dies when it has written both leaves both as they were, and the next one does both."""
+    log = tmp_path / "sms.log"
+    lines = SMS.read_bytes().splitlines(keepends=True)
+    log.write_bytes(b"".join(lines[: len(lines) // 2]))
+    settings = settings_of(tmp_path / "k", str(tmp_path / "none"), str(tmp_path / "none"), str(log))
+    run_all(settings)
+    lake = Lake(settings.lake.root)
+    before = counted_and_corrected(lake)
+    assert before[0] == before[1] > 0
+    log.write_bytes(b"".join(lines))
+    store = quality.store
+
+    def dying(*given: Any) -> None:
+        store(*given)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as killed:
+        killed.setattr(quality, "store", dying)
+        with pytest.raises(KeyboardInterrupt):
+            run_all(settings)
+    assert counted_and_corrected(lake) == before
+    run_all(settings)
+    after = counted_and_corrected(lake)
+    assert after[0] == after[1] > before[0]
