@@ -54,9 +54,9 @@ def status(
 
 def draw(lake: Lake, settings: config.Observatory, operators: set[str], rows: Sequence[SourceStatus]) -> None:
     from jobs.core.patterns import visible
+    from jobs.stages.validations import rule_counts, standing
     from jobs.state.sources import not_understood
     from jobs.state.status import copy_rows, copy_steps, problems
-    from jobs.state.validations import rule_counts, standing
 
     show_sources(rows)
     show_lines(lake, operators)

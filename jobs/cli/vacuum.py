@@ -85,7 +85,7 @@ def show_removals(removals: Iterable[Removal], is_dry: bool, settings: config.Ob
             days_of(rows) if reason == AGE else "earlier versions",
         )
     out.print(table)
-    if any(each.reason == AGE and not each.table_name.startswith("landing/") for each in found):
+    if any(each.reason == AGE and "." in each.table_name for each in found):
         out.print(
             "Rows leave their table at once, and the disk with the first vacuum a day later.", soft_wrap=True
         )

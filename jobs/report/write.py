@@ -14,7 +14,7 @@ from jobs.core.contracts import contract
 from jobs.core.errors import ObservatoryError
 from jobs.engine.lake import Lake
 from jobs.settings.config import Observatory
-from jobs.state.validations import standing
+from jobs.stages.validations import standing
 
 PROJECT = Path(__file__).resolve().parents[2]
 VOLUME, CORRECTED = "gold.spam_volume_daily", "gold.spam_corrected_monthly"

@@ -18,12 +18,12 @@ import polars as pl
 from deltalake import DeltaTable
 
 from jobs.core.contracts import contract, tables
-from jobs.engine.lake import Lake, Partition
+from jobs.engine.lake import Lake, Partition, is_local
 from jobs.formats.registry import KERNELS
 from jobs.ingest.manifest import Piece, Stream, landing, read_manifest
 from jobs.ingest.removing import is_known_by_digest
 from jobs.settings.config import Observatory
-from jobs.stages import gold_stage, removed, windows
+from jobs.stages import gold_stage, removed, validations, windows
 from jobs.stages.batches import intended
 from jobs.stages.silver_steps import SILVER
 
@@ -55,12 +55,13 @@ class Removal:
 
 @dataclass
 class Plan:
-    """What may go. pieces: by operator/source. batches: whose quarantined lines go. before: by layer and
-    operator the first day that stays. waiting: what stays for now, and why."""
+    """What may go. pieces: by operator/source. batches: whose quarantined lines go. validations: files of
+    results. before: by layer and operator the first day that stays. waiting: what stays for now, and why."""
 
     removals: list[Removal] = field(default_factory=list)
     pieces: dict[str, list[str]] = field(default_factory=dict)
     batches: list[str] = field(default_factory=list)
+    validations: list[str] = field(default_factory=list)
     before: dict[str, removed.Days] = field(default_factory=dict)
     waiting: list[str] = field(default_factory=list)
 
@@ -109,6 +110,7 @@ def plan(
         plan_quarantine(made, lake, ledger, limit, unnamed)
     limit = today - dt.timedelta(days=kept.silver)
     plan_days(made, lake, SILVER, {name: min(limit, each.silver) for name, each in found.items()}, unnamed)
+    plan_validations(made, lake, today - dt.timedelta(days=kept.bronze))
     for table in tables():
         if table not in unnamed and lake.exists(table):
             plan_history(made, lake, table, readers)
@@ -243,6 +245,25 @@ def plan_quarantine(made: Plan, lake: Lake, ledger: pl.DataFrame, limit: dt.date
         first, last, sizes = zip(*files, strict=True)
         made.removals.append(
             Removal(operator, QUARANTINE, AGE, limit, min(first), max(last), len(files), sum(sizes))
+        )
+
+
+def plan_validations(made: Plan, lake: Lake, limit: dt.date) -> None:
+    """Results of runs before a day, once all that they say was checked again."""
+    if not is_local(lake.root):
+        return
+    found = []
+    for file in validations.superseded(lake.root):
+        about = file.stat()
+        day = dt.datetime.fromtimestamp(about.st_mtime, dt.UTC).date()
+        found += [(day, file.name, about.st_size)] if day < limit else []
+    if found:
+        days, names, sizes = zip(*found, strict=True)
+        made.validations = sorted(names)
+        made.removals.append(
+            Removal(
+                ALL_OPERATORS, validations.FOLDER, AGE, limit, min(days), max(days), len(found), sum(sizes)
+            )
         )
 
 

@@ -1,9 +1,9 @@
 """Removing what a lake no longer needs, and recording it.
 
-What goes is written down first, in _vacuum/plan.json. Then pieces and rows go, meta.run names the versions
-of the tables without them, files that no version needs go, meta.retention gets a row for each removal, and
-the plan goes last. A vacuum that was killed is finished by the next vacuum or run: each step can be done
-again, and what is half done counts as done (jobs/stages/removed.py).
+What goes is written down first, in _vacuum/plan.json. Then pieces, results of rules and rows go, meta.run
+names the versions of the tables without them, files that no version needs go, meta.retention gets a row for
+each removal, and the plan goes last. A vacuum that was killed is finished by the next vacuum or run: each
+step can be done again, and what is half done counts as done (jobs/stages/removed.py).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import datetime as dt
 import json
 from collections.abc import Iterable
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import fsspec
@@ -28,6 +29,7 @@ from jobs.ingest.removing import remove_pieces
 from jobs.settings.config import Observatory
 from jobs.stages import removed
 from jobs.stages.retention import AGE, HISTORY, QUARANTINE, READERS, Plan, Removal, old_files, plan
+from jobs.stages.validations import FOLDER
 
 PLAN = "_vacuum/plan.json"
 TABLE = "meta.retention"
@@ -67,6 +69,7 @@ def finish(lake: Lake) -> None:
     if made.before:
         removed.remember(lake, made.before)
     remove_landed(lake, made)
+    remove_validations(lake, made)
     if remove_rows(lake, made):
         record.add_stage(lake, run_id, "vacuum", started, made.tables(AGE), [])
     for table in made.tables(HISTORY):
@@ -79,6 +82,11 @@ def remove_landed(lake: Lake, made: Plan) -> None:
     fs, area = landing(lake.root)
     for source, pieces in made.pieces.items():
         remove_pieces(fs, f"{area}/{source}", set(pieces))
+
+
+def remove_validations(lake: Lake, made: Plan) -> None:
+    for name in made.validations:
+        Path(lake.root, FOLDER, name).unlink(missing_ok=True)
 
 
 def remove_rows(lake: Lake, made: Plan) -> bool:
@@ -151,4 +159,4 @@ def from_json(planned: dict[str, Any]) -> Plan:
         layer: {operator: dt.date.fromisoformat(text) for operator, text in days.items()}
         for layer, days in planned["before"].items()
     }
-    return Plan(removals, planned["pieces"], planned["batches"], before)
+    return Plan(removals, planned["pieces"], planned["batches"], planned.get("validations", []), before)

@@ -18,9 +18,9 @@ from jobs.engine.table_files import DataFile, scan_files
 from jobs.ingest.manifest import Stream, Unreadable, has_manifest, landing, read_manifest, read_waiting
 from jobs.settings.config import Observatory
 from jobs.settings.operator import Operator, Source
+from jobs.stages.validations import standing
 from jobs.stages.windows import is_plausible
 from jobs.state.missing_days import Span, missing_days
-from jobs.state.validations import standing
 
 # The times of a bronze row, of which the later one counts.
 TIMES = ("first_at", "last_at")

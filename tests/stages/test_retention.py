@@ -25,13 +25,14 @@ from jobs.ingest.pull import pull
 from jobs.ingest.removing import remove_pieces
 from jobs.settings import config
 from jobs.settings.node import Retention
-from jobs.stages import removed, renew, retention, vacuum
+from jobs.stages import removed, renew, retention, vacuum, validations
 from jobs.stages.gold_steps import GOLD
 from jobs.stages.run import Run
 from jobs.stages.runner import run
 from jobs.stages.silver_steps import SILVER
 from jobs.state.sources import source_rows
 from tests.ingest.test_future import message
+from tests.state.test_status import kept
 from tests.support.in_process import Told, command_line_of
 from tests.support.whole_runs import MAIL_NETWORK, operator_toml, rows_in, source_toml
 
@@ -92,7 +93,8 @@ class Site:
         os.utime(log, (at.timestamp(),) * 2)
         assert self.pull(number) == []
         log.rename(self.logs / f"mail.log-{day(number):%Y%m%d}")
-        self.run()
+        work = self.run()
+        os.utime(Path(self.lake.root, "_validation", f"{work.run_id}.json"), (at.timestamp(),) * 2)
 
     def pull(self, number: int) -> list[str]:
         return pull(self.settings.operator[0], self.lake.root, midnight(number)).problems
@@ -217,7 +219,7 @@ def test_every_removal_has_a_row(lived: Site) -> None:
     rows = lived.lake.read("meta.retention").sort("run_id", "removed_from")
     by_age = rows.filter(removal_code="age")
     assert set(by_age["removed_from"]) == {
-        "landing/mx1", BRONZE, "bronze.quarantine", "silver.message", "silver.transmission",
+        "_validation", "landing/mx1", BRONZE, "bronze.quarantine", "silver.message", "silver.transmission",
     }  # fmt: skip
     found = by_age.filter(removed_from=BRONZE)
     assert found.select(
@@ -337,6 +339,7 @@ def test_status_misses_nothing(site: Site) -> None:
 STEPS: dict[str, tuple[Any, str]] = {
     "remember": (removed, "remember"),
     "landing": (vacuum, "remove_landed"),
+    "validations": (vacuum, "remove_validations"),
     "rows": (vacuum, "remove_rows"),
     "versions": (record, "add_stage"),
     "history": (vacuum, "remove_old_files"),
@@ -376,6 +379,7 @@ def outcome(site: Site) -> dict[str, Any]:
             and not name.startswith("meta/")
             and "_delta_log" not in name
         ),
+        "validations": sorted(path.name for path in Path(site.lake.root, "_validation").iterdir()),
         "removed": site.lake.about()["removed"],
         "is_named": all(
             site.lake.versions()[table] == site.lake.version(table) for table in (BRONZE, "silver.message")
@@ -461,6 +465,34 @@ def test_what_silver_and_gold_have_not_taken_stays(again: Site) -> None:
     stage("gold")
     again.vacuum(200)
     assert again.counted()[day(54)] == 2
+
+
+def test_results_of_rules_go_once_they_were_checked_again(tmp_path: Path) -> None:
+    """What stands of a rule stays as it is; bronze is kept for 3 days."""
+    site = Site(tmp_path / "site")
+    folder = Path(site.lake.root)
+    ledger, volume, types = ("bronze.file", "gold.spam_volume_daily", "gold.spam_type_daily")
+    for number, operators, tables in (
+        (0, ["a"], [ledger, volume]),
+        (1, ["a", "b"], [ledger, types]),
+        (2, ["a"], [ledger, volume]),
+        # Silver ran alone: the figures before it still stand as they were checked.
+        (3, ["a"], [ledger]),
+        (8, ["a"], [ledger, volume]),
+        (9, ["a", "b"], [ledger, volume]),
+    ):
+        kept(folder, f"r{number}", operators, *((table, "rule", operators) for table in tables))
+        os.utime(folder / "_validation" / f"r{number}.json", (midnight(number).timestamp(),) * 2)
+    before = validations.standing(site.lake.root, ["a", "b"])
+    made = site.vacuum(10)
+    found = {path.stem for path in (folder / "_validation").iterdir()}
+    # The first three days are old; of the second nobody has checked the types since.
+    assert found == {"r1", "r8", "r9"}
+    assert validations.standing(site.lake.root, ["a", "b"]) == before
+    (row,) = made.removals
+    assert (row.table_name, row.files, row.first, row.last) == ("_validation", 3, day(1), day(4))
+    assert site.lake.read("meta.retention")["removed_from"].to_list() == ["_validation"]
+    assert site.vacuum(10).removals == []
 
 
 Observatory = Callable[..., Told]

@@ -18,9 +18,9 @@ from jobs.engine.lake import Lake
 from jobs.formats import registry
 from jobs.settings import config
 from jobs.stages import checks
+from jobs.stages.validations import rule_counts, standing
 from jobs.state import sources
 from jobs.state.sources import source_rows
-from jobs.state.validations import rule_counts, standing
 from tests.conftest import ROOT
 from tests.support.in_process import Told, command_line_of
 from tests.support.whole_runs import MAIL_NETWORK, operator_toml, source_toml
@@ -241,7 +241,7 @@ def kept(folder: Path, name: str, operators: list[str] | None, *results: tuple[s
     ]
     about = {"run_id": name, "results": rows} | ({} if operators is None else {"operators": operators})
     file = folder / "_validation" / f"{name}.json"
-    file.parent.mkdir(exist_ok=True)
+    file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(about), encoding="utf-8")
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
+
+FOLDER = "_validation"
 
 
 def standing(root: str, operators: Iterable[str]) -> list[dict[str, Any]]:
@@ -16,8 +18,7 @@ def standing(root: str, operators: Iterable[str]) -> list[dict[str, Any]]:
     mine = set(operators)
     settled: set[tuple[str, str]] = set()
     found: dict[tuple[str, str], dict[str, Any]] = {}
-    for file in sorted(Path(root, "_validation").glob("*.json"), reverse=True):
-        run = json.loads(file.read_text(encoding="utf-8"))
+    for _, run in newest_first(root):
         # Runs of earlier versions name no operators: they had all.
         checked = mine & set(run.get("operators", mine))
         for each in run["results"]:
@@ -30,6 +31,25 @@ def standing(root: str, operators: Iterable[str]) -> list[dict[str, Any]]:
                 known |= {**each, "operators": sorted({*before, *breaks})}
         settled |= {(name, part(each)) for name in checked for each in run["results"]}
     return list(found.values())
+
+
+def superseded(root: str) -> list[Path]:
+    """The files in which nothing stands any more: all that they say was checked again since. Those of earlier
+    versions, which name no operators, are none."""
+    settled: set[tuple[str, str]] = set()
+    found = []
+    for file, run in newest_first(root):
+        if "operators" in run:
+            checked = {(name, part(each)) for name in run["operators"] for each in run["results"]}
+            found += [file] if checked <= settled else []
+            settled |= checked
+    return found
+
+
+def newest_first(root: str) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """The files of runs with what they hold, the newest first."""
+    for file in sorted(Path(root, FOLDER).glob("*.json"), reverse=True):
+        yield file, json.loads(file.read_text(encoding="utf-8"))
 
 
 def part(result: dict[str, Any]) -> str:
