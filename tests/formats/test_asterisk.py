@@ -17,9 +17,9 @@ from polars.testing import assert_frame_equal
 from jobs.formats import LINES, TRANSMISSION, Source, asterisk
 from jobs.protect.countermeasures import countermeasure_of_refusals
 from tests.support.examples import examples
+from tests.support.samples.asterisk import CUSTOM, DAY, NAMES, custom, leg
 
 NEWEST = dt.datetime(2026, 11, 25, tzinfo=dt.UTC)
-DAY = "2026-11-24"
 
 
 def parse(lines: list[str], **kwargs: Any) -> pl.DataFrame:
@@ -40,45 +40,6 @@ def bronze(lines: list[str], **kwargs: Any) -> pl.DataFrame:
 
 def transmissions(lines: list[str], **kwargs: Any) -> list[dict[str, Any]]:
     return asterisk.transmissions(bronze(lines, **kwargs).lazy()).collect().sort("offset").to_dicts()
-
-
-def quoted(value: str) -> str:
-    return '"' + value.replace('"', '""') + '"'
-
-
-def leg(
-    start: str = "14:00:00", answer: str = "", end: str = "14:00:30", disposition: str = "", **fields: Any
-) -> str:
-    """A line as cdr_csv writes it; `tail` holds the columns behind amaflags."""
-    given = {
-        "account": "",
-        "src": "35799000009",
-        "dst": "35722000001",
-        "context": "from-pstn",
-        "clid": '"Ann" <35799000009>',
-        "channel": "SIP/trunk-0000063a",
-        "dstchannel": "SIP/200-0000063b",
-        "app": "Dial",
-        "data": "SIP/200,20",
-        "tail": [],
-    } | fields
-    stamps = [f'"{DAY} {clock}"' if clock else "" for clock in (start, answer, end)]
-    clocks = [
-        dt.datetime.fromisoformat(f"{DAY} {clock}") if clock else None for clock in (start, answer, end)
-    ]
-    duration = int((clocks[2] - clocks[0]).total_seconds()) if clocks[0] and clocks[2] else 0
-    billed = int((clocks[2] - clocks[1]).total_seconds()) if clocks[1] and clocks[2] else 0
-    strings = ["account", "src", "dst", "context", "clid", "channel", "dstchannel", "app", "data"]
-    columns = [
-        *(quoted(given[name]) for name in strings),
-        *stamps,
-        str(duration),
-        str(billed),
-        quoted(disposition or ("ANSWERED" if answer else "NO ANSWER")),
-        '"DOCUMENTATION"',
-        *(value if isinstance(value, str) and value.isdigit() else quoted(value) for value in given["tail"]),
-    ]
-    return ",".join(columns)
 
 
 def test_row() -> None:
@@ -149,18 +110,6 @@ def test_own_order_of_columns() -> None:
     # Without a start there is no call to count.
     bad = {"columns": [name.replace("start", "x") for name in names]}
     assert parse([line], options=bad)["reason_code"].to_list() == ["unknown_shape"]
-
-
-CUSTOM = ["clid", "src", "dst", "dcontext", "channel", "dstchannel", "lastapp", "lastdata", "start", "answer"]
-CUSTOM += ["end", "duration", "billsec", "disposition", "amaflags", "accountcode", "uniqueid", "userfield"]
-
-
-def custom(line: str, *more: str) -> str:
-    """A line of cdr_csv with uniqueid and userfield as the order of cdr_custom.conf.sample has it: everything
-    quoted, and the caller id first."""
-    names = [*NAMES.split(","), "billsec", "disposition", "amaflags", "uniqueid", "userfield"]
-    values = dict(zip(names, next(csv.reader([line])), strict=True))
-    return ",".join(quoted(values[name]) for name in CUSTOM) + "".join(f",{each}" for each in more)
 
 
 @pytest.mark.parametrize("more", [(), ("8",), ("8", '"out"', '"7"')])
@@ -350,8 +299,6 @@ def test_clock_changes() -> None:
 
 
 # --- other lines, any text -------------------------------------------------------------------------------
-
-NAMES = "accountcode,src,dst,dcontext,clid,channel,dstchannel,lastapp,lastdata,start,answer,end,duration"
 
 
 @pytest.mark.parametrize(

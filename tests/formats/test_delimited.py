@@ -22,6 +22,7 @@ from jobs.formats.delimited_split import split
 from jobs.protect.countermeasures import countermeasure_of_refusals
 from jobs.protect.refusal_types import type_of_transmissions
 from tests.support.examples import examples
+from tests.support.samples.delimited import cdr, columns_of, verdict
 
 NEWEST = dt.datetime(2026, 11, 25, tzinfo=dt.UTC)
 RESTCOMM = {"profile": "restcomm"}
@@ -49,47 +50,10 @@ def transmissions(lines: list[str], options: dict[str, Any], **kwargs: Any) -> l
     return frame.sort("offset").to_dicts()
 
 
-def cdr(status: str = "success", at: str = "13:47:05", **fields: str) -> str:
-    """A line of Restcomm's cdr.log: 35 columns, of which the last texts are quoted."""
-    values = {
-        "DELIVERY_DATE": f"2026-11-24 {at}.250",
-        "SUBMIT_DATE": "2026-11-24 13:47:03.001",
-        "ADDR_SRC_DIGITS": "35799000009",
-        "ADDR_DST_DIGITS": "35799000001",
-        "MESSAGE_DELIVERY_STATUS": status,
-        "ORIGINATION_TYPE": "SMPP",
-        "MESSAGE_TYPE": "message",
-        "ORIG_SYSTEM_ID": "bulkco",
-        "MESSAGE_ID": "1001",
-        "MSG_PARTS": "1",
-        "FIRST_20_CHARACTERS_OF_SMS": '"hello"',
-        "REASON_FOR_FAILURE": '""',
-    } | fields
-    columns = columns_of("restcomm")
-    assert set(values) <= set(columns)
-    return ",".join(values.get(column, "null") for column in columns)
-
-
-def columns_of(name: str) -> list[str]:
-    return delimited.profile_of({"profile": name}).columns
-
-
 def firewall(fields: dict[str, Any], **keys: Any) -> dict[str, Any]:
     """Options with the firewall's profile, some of its fields and keys changed."""
     shown = delimited.profile_of(FIREWALL).model_dump(mode="json", by_alias=True, exclude_none=True)
     return {"profile": shown | {"field": shown["field"] | fields} | keys}
-
-
-def verdict(action: str = "ALLOW", **fields: str) -> str:
-    values = {
-        "time": "2026-11-24 13:47:05",
-        "direction": "MT",
-        "calling": "+35799000009",
-        "called": "0035799000001",
-        "peer": "HUB-1",
-        "action": action,
-    } | fields
-    return ";".join(values.get(column, "") for column in columns_of("sms_firewall"))
 
 
 # --- Restcomm ----------------------------------------------------------------------------------------

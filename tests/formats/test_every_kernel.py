@@ -14,9 +14,9 @@ from polars.testing import assert_frame_equal
 from jobs.formats import PARSED, TRANSMISSION, VERDICT
 from jobs.formats.delimited_profile_files import shipped
 from jobs.formats.registry import COMPANIONS, FORMATS, sniff
-from tests.formats import test_asterisk, test_delimited, test_jasmin, test_sendmail
 from tests.support.examples import examples
 from tests.support.filter_logs import LAB, frame_of, lab, parse, placed, source
+from tests.support.samples import SAMPLES, lines_of
 
 # The logs of each format; a companion's lines stand in the logs of another.
 LOGS: dict[str, list[str]] = defaultdict(list)
@@ -85,15 +85,6 @@ def test_records_are_those_of_parse(name: str) -> None:
         assert_frame_equal(records, parsed.filter(pl.col("line_code") == "record").select(records.columns))
 
 
-# Lines of formats whose logs the laboratory lacks.
-OWN = {
-    "asterisk": [test_asterisk.leg()],
-    "delimited": [test_delimited.cdr(), test_delimited.verdict()],
-    "jasmin": [test_jasmin.mt(), test_jasmin.mt(content=repr(bytes(range(20))))],
-    "sendmail": test_sendmail.LOG,
-}
-# Of these several records make a row of bronze, or one makes several. Rspamd may write one twice.
-NOT_ONE_ROW = {"exim", "jasmin", "opendkim", "opendmarc_history", "postfix", "rspamd_history", "sendmail"}
 PROFILES = {"delimited": sorted(shipped())}
 
 
@@ -104,7 +95,7 @@ def test_any_text_is_accounted_for(name: str, data: st.DataObject) -> None:
     """Each line, whole, damaged or of any text, is a record, ignored, or quarantined with a reason; and what
     later steps read is there."""
     kernel = FORMATS[name]
-    own = OWN.get(name) or [line for log in LOGS[name] for line in lab(log)[:LONGEST]]
+    own = [line for log in LOGS[name] for line in lab(log)[:LONGEST]] or lines_of(name)
     damage = st.tuples(st.sampled_from(own), st.integers(0, 300), st.text(max_size=4), st.integers(0, 9))
     damaged = damage.map(lambda cut: cut[0][: cut[1]] + cut[2] + cut[0][cut[1] + cut[3] :])
     text = st.text(max_size=60) | st.text(st.sampled_from(',;|"\r\x00 0a-:[]='), max_size=60) | damaged
@@ -117,7 +108,7 @@ def test_any_text_is_accounted_for(name: str, data: st.DataObject) -> None:
     assert {column: parsed.schema[column] for column in PARSED} == PARSED
     rows = kernel.assemble(placed(parsed)).collect()
     records = int((parsed["line_code"] == "record").sum())
-    assert len(rows) == records or name in NOT_ONE_ROW
+    assert len(rows) == records or SAMPLES[name].joins_records
     for view, schema in (("transmissions", TRANSMISSION), ("verdicts", VERDICT)):
         if getattr(kernel, view):
             assert getattr(kernel, view)(rows.lazy()).collect().schema == pl.Schema(schema)

@@ -13,46 +13,38 @@ from jobs.core.lines import frame_of
 from jobs.formats import AHEAD
 from jobs.formats.registry import FORMATS, sniff
 from jobs.ingest.reading import Parsed, Range, parse_block
-from tests.formats import test_asterisk as asterisk
-from tests.formats import test_delimited as delimited
-from tests.formats import test_jasmin as jasmin
-from tests.formats import test_sendmail as sendmail
 from tests.formats.test_every_kernel import LOGS
 from tests.support.filter_logs import LAB, lab, source
-
-OPTIONS: dict[str, dict[str, Any]] = {"delimited": delimited.RESTCOMM}
-# Formats that the laboratory has no log of.
-LINES = {
-    "asterisk": [asterisk.leg(answer="14:00:10")],
-    "delimited": [delimited.cdr()],
-    "jasmin": [jasmin.mt()],
-    "sendmail": [sendmail.came(), sendmail.went()],
-}
+from tests.support.samples import files_of
+from tests.support.samples.forms import Log
 
 
-def read(name: str, lines: list[str], latest_at: dt.datetime | None) -> Parsed:
+def read(
+    name: str, lines: list[str], latest_at: dt.datetime | None, options: dict[str, Any] | None = None
+) -> Parsed:
     data = "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogatepass")
-    about = replace(source(options=OPTIONS.get(name, {})), latest_at=latest_at)
+    about = replace(source(options=options or {}), latest_at=latest_at)
     return parse_block(frame_of(data, 0), Range("", 0, len(data), "p", 0, about), name, "1")
 
 
 @pytest.mark.parametrize("name", sorted(FORMATS))
 def test_a_record_from_the_future_is_quarantined(name: str) -> None:
-    logs = {"": LINES[name]} if name in LINES else {log: lab(log) for log in LOGS[name]}
+    # A companion's lines stand in the log of another format.
+    logs = [
+        Log(str(sniff((LAB / log).read_bytes()[:65_536])[0]), lab(log)) for log in LOGS[name]
+    ] or files_of(name).values()
     found_any = False
-    for log, lines in logs.items():
-        # A companion's lines stand in the log of another format.
-        host = name if name in LINES else str(sniff((LAB / log).read_bytes()[:65_536])[0])
-        whole = read(host, lines, None)
+    for log in logs:
+        whole = read(log.format, log.lines, None, log.options)
         if name not in whole.rows or whole.rows[name].is_empty():
             continue
         found_any = True
         newest: Any = whole.rows[name]["first_at"].max()
         # All were written in time: nothing changes.
-        same = read(host, lines, newest + AHEAD)
+        same = read(log.format, log.lines, newest + AHEAD, log.options)
         assert same.count.equals(whole.count)
         # The whole log is from the future.
-        none = read(host, lines, dt.datetime(2026, 2, 1, tzinfo=dt.UTC))
+        none = read(log.format, log.lines, dt.datetime(2026, 2, 1, tzinfo=dt.UTC), log.options)
         has = {key: frame.height for key, frame in none.rows.items()}
         # A run of opendmarc's history whose time is not known has that of its file.
         assert all(count == 0 for key, count in has.items() if key != "opendmarc_history"), has

@@ -18,13 +18,11 @@ from jobs.core.contracts import polars_schema
 from jobs.formats import LINES, PARSED, TRANSMISSION, Source, exim, kannel, postfix, rspamd, sendmail
 from jobs.formats.registry import sniff
 from tests.support.examples import examples
+from tests.support.samples.sendmail import LOG, RELAY, Q, R, came, line, rcpt, went
 
 LAB = Path(__file__).parents[2] / "sample_data" / "lab"
 OTHERS = [*(LAB / "postfix").glob("*.log"), *(LAB / "kannel").glob("*.log"), *(LAB / "exim").glob("*log")]
 NEWEST = dt.datetime(2026, 11, 30, tzinfo=dt.UTC)
-Q = "xAOE1rmk027713"
-R = "xAOE1rml027713"
-RELAY = "mx.shop.example [192.0.2.7]"
 
 
 def parse(lines: list[str], **kwargs: Any) -> pl.DataFrame:
@@ -52,32 +50,6 @@ def one(*lines: str, **kwargs: Any) -> dict[str, Any]:
     rows = transmissions(*lines, **kwargs)
     assert len(rows) == 1, rows
     return rows[0]
-
-
-def line(
-    text: str, id: str | None = Q, at: str = "Nov 24 14:01:53", pid: int = 27713, tag: str = "sm-mta"
-) -> str:
-    return f"{at} mx1 {tag}[{pid}]: {id + ': ' if id else ''}{text}"
-
-
-def came(
-    sender: str = "<shop@shop.example>", count: int = 1, relay: str = RELAY, more: str = "", **kwargs: Any
-) -> str:
-    size = 812 if count else 0
-    text = f"from={sender}, size={size}, class=0, nrcpts={count}, msgid=<m1@shop.example>, proto=ESMTP"
-    return line(f"{text}, daemon=MTA{more}, relay={relay}", **kwargs)
-
-
-def went(
-    to: str = "<ann@a.example>", stat: str = "Sent", dsn: str = "2.0.0", owner: str = "", **kwargs: Any
-) -> str:
-    relay = kwargs.pop("relay", "mx.a.example. [198.51.100.5]")
-    mailer = kwargs.pop("mailer", "esmtp")
-    owner = f", ctladdr={owner}" if owner else ""
-    code = f", dsn={dsn}" if dsn else ""
-    kwargs = {"pid": 27714} | kwargs
-    text = f"to={to}{owner}, delay=00:00:01, xdelay=00:00:01, mailer={mailer}, pri=30812, relay={relay}{code}"
-    return line(f"{text}, stat={stat}", **kwargs)
 
 
 def told(row: dict[str, Any], *names: str) -> tuple[Any, ...]:
@@ -585,10 +557,6 @@ def test_what_names_no_attempt_to_send(text: str) -> None:
     assert parse([line(text, id=None)])["line_code"].to_list() == ["ignored"]
 
 
-def rcpt(to: str = "a@a.example", ip: str = "192.0.2.7", **kwargs: Any) -> str:
-    return line(f"ruleset=check_rcpt, arg1=<{to}>, relay=[{ip}], reject=550 5.7.1 no", **kwargs)
-
-
 def test_refusals_of_one_session() -> None:
     mail = line("ruleset=check_mail, arg1=<s@x.example>, relay=[192.0.2.7], reject=553 5.1.8 no", id=R)
     rows = transmissions(
@@ -625,26 +593,6 @@ def test_a_recipient_whom_the_session_discards() -> None:
 
 
 # --- what every kernel must hold ------------------------------------------------------------------------
-
-LOG = [
-    came(count=2),
-    went("<a@a.example>,<b@a.example>"),
-    rcpt(id=R, at="Nov 24 14:02:00"),
-    came("<s@x.example>", 0, "[192.0.2.7]", id=R, at="Nov 24 14:02:00"),
-    line("x.example [192.0.2.7] did not issue MAIL/EXPN/VRFY/ETRN during connection to MTA", id=R),
-    came("<>", id="xAOE1rmk000042", pid=42, at="Nov 24 14:03:00"),
-    line("Milter: data, reject=550 5.7.1 no", id="xAOE1rmk000042", pid=42, at="Nov 24 14:03:01"),
-    went("<c@a.example>", "no", "", id="xAOE1rmk000042", pid=42, at="Nov 24 14:03:01"),
-    came(id="xAOE1rmk000043", pid=43, at="Nov 24 14:04:00"),
-    went("<d@a.example>", "User unknown", "5.1.1", id="xAOE1rmk000043", at="Nov 24 14:04:01"),
-    line("xAOE1rmk000044: DSN: User unknown", id="xAOE1rmk000043", pid=44, at="Nov 24 14:04:01"),
-    went("<shop@shop.example>", id="xAOE1rmk000044", pid=44, at="Nov 24 14:04:02"),
-    line("STARTTLS=server, relay=x, version=TLSv1.3, verify=NO, cipher=X, bits=256/256", id=None),
-    line(
-        f"AUTH=server, relay={RELAY}, authid=ann, mech=PLAIN, bits=0", id=None, pid=45, at="Nov 24 14:05:00"
-    ),
-    came(id="xAOE1rmk000045", pid=45, at="Nov 24 14:05:01"),
-]
 
 
 def test_it_knows_its_own_log() -> None:

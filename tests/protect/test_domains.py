@@ -10,8 +10,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from jobs.protect import domains
-from tests.support.canaries.forms import ADDRESS, HOST, PLANTED, SIP
 from tests.support.examples import examples
+from tests.support.samples.forms import ADDRESS, HOST, PLANTED, SIP
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from __future__ import annotations
 import datetime as dt
 import random
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +20,17 @@ from jobs.core.contracts import contract
 from jobs.core.lines import frame_of
 from jobs.formats import Source
 from jobs.formats.format import SILVER
-from jobs.formats.registry import DOCUMENTS, FORMATS, KERNELS
+from jobs.formats.registry import DOCUMENTS, KERNELS
 from jobs.ingest.reading import Range, parse_block, read_documents
 from jobs.silver import copies
 from jobs.silver.assembling import all_counted_once, assembled, settled
 from jobs.silver.bucketing import bucket_of
 from jobs.sniff.silver import DOOR, totals
 from jobs.sniff.tally import OPERATOR
-from tests.formats import test_asterisk as asterisk
-from tests.formats import test_jasmin as jasmin
-from tests.formats.test_sendmail import LOG as SENDMAIL
 from tests.support.examples import examples
-from tests.support.filter_logs import lab
 from tests.support.mixed import PROFILE
+from tests.support.samples import LOGS as MADE
+from tests.support.samples.forms import Log
 
 NEWEST = dt.datetime(2026, 11, 26, tzinfo=dt.UTC)
 # Where a row stands, and keys that are made of that.
@@ -40,77 +38,10 @@ OF_PLACE = ["source_id", "stream_id", "offset", "transmission_hash", "verdict_ha
 OF_PLACE += ["knowledge_hash"]
 
 
-@dataclass(frozen=True)
-class Log:
-    """A log: its format, its lines, and what its source says of it."""
-
-    format: str
-    lines: list[str]
-    options: dict[str, Any] = field(default_factory=dict)
-
-
-def times(count: int) -> list[str]:
-    """Times of a clock, of which some come twice."""
-    return [f"14:{number // 40:02}:{number // 2 % 20 * 3:02}" for number in range(count)]
-
-
-def numbers(number: int) -> dict[str, str]:
-    return {"src": f"3579900{number // 3:04}", "dst": f"3572200{number:04}"}
-
-
-FLAT = {"columns": ["src_user", "src_ip", "dst_user", "dst_domain"]}
-LOGS = {
-    "postfix, ISO": Log("postfix", lab("postfix/mail.iso8601.log")),
-    "postfix, RFC 3164": Log("postfix", lab("postfix/mail.rfc3164.log")),
-    "exim": Log("exim", lab("exim/mainlog")),
-    "exim, rejectlog": Log("exim", lab("exim/rejectlog")),
-    "spamassassin": Log("spamassassin", lab("exim/spamd.log")),
-    "sendmail": Log("sendmail", SENDMAIL),
-    "rspamd": Log("rspamd", [text for text in lab("postfix/rspamd.log") if "task_write_log" in text]),
-    "rspamd_history": Log("rspamd_history", lab("postfix/rspamd_history_redis.jsonl")),
-    "rspamd_clickhouse": Log("rspamd_clickhouse", lab("postfix/clickhouse_posts.txt")),
-    "opendmarc_history": Log("opendmarc_history", lab("postfix/opendmarc.history")),
-    "kannel": Log("kannel", lab("kannel/bearerbox-access.log")),
-    "kannel_smsbox": Log("kannel_smsbox", lab("kannel/smsbox-access.log"), {"bearerbox": False}),
-    "kamailio": Log("kamailio", lab("kamailio/kamailio.rfc3164.log")),
-    "kamailio_flat": Log("kamailio_flat", lab("kamailio/acc_flat/acc_129.log"), FLAT),
-    "jasmin": Log(
-        "jasmin",
-        [
-            text
-            for number, at in enumerate(times(40))
-            for text in (
-                jasmin.mt(at, qid=f"q-{number}", smsc=f"b'{number:03}'"),
-                jasmin.mo(at, content=f"b'text {number % 3}'"),
-                jasmin.error(qid=f"e-{number // 2}", at=at),
-            )
-        ],
-    ),
-    "asterisk": Log(
-        "asterisk", [asterisk.leg(at, at, "15:00:00", **numbers(n)) for n, at in enumerate(times(40))]
-    ),
-    "asterisk, with ids": Log(
-        "asterisk",
-        [
-            asterisk.leg(at, **numbers(n), tail=[f"1764000{n // 2:03}.{n // 2}"])
-            for n, at in enumerate(times(40))
-        ],
-    ),
-    "delimited": Log(
-        "delimited",
-        [
-            f"2026-11-24 {at};3572200000{n % 3};3579900000{n % 7};{'OK' if n % 2 else 'BLOCKED'}"
-            for n, at in enumerate(times(40))
-        ],
-        {"profile": "calls"},
-    ),
-}
-# Formats of lines that name their host, or their event by ids that no other host gives. (spamd's lines do in
-# a mail log, and not in its own file.)
+LOGS = {name: replace(log, options=dict(log.options)) for name, log in MADE.items()}
 # In the quick tests; the others are long.
 FEW = ("postfix, ISO", "exim", "kannel")
 OTHERS = [name for name in LOGS if name not in FEW]
-KNOWN = {name for name, each in KERNELS.items() if each.copies.names_hosts} | {"postfix", "sendmail"}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -127,6 +58,13 @@ def read(log: Log, source: str = "a", stream: str = "1", lines: list[str] | None
     about = Source(OPERATOR, source, stream, NEWEST, options=log.options)
     part = Range("", 0, len(data), "piece", 0, about, format=log.format)
     return parse_block(frame_of(data, 0), part, log.format, "batch").rows
+
+
+def names_hosts(log: Log) -> bool:
+    """Whether each line names its host, or its event by ids that no other host gives. (spamd's lines do in a
+    mail log, and not in its own file.)"""
+    rows = read(log, lines=log.lines[:200])[log.format]
+    return KERNELS[log.format].copies.names_hosts or ("host" in rows and not rows["host"].has_nulls())
 
 
 def together(*files: dict[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
@@ -195,7 +133,7 @@ def test_files_that_overlap_tell_what_one_does(
     for streams in ("12", "21"):
         files = [read(log, "a", *each) for each in zip(streams, (one, other), strict=True)]
         assert silver(together(*files))[0] == whole
-    if log.format in KNOWN:
+    if names_hosts(log):
         files = [read(log, *each) for each in (("b", "1", one), ("a", "1", other))]
         assert silver(together(*files))[0] == whole
 
@@ -234,7 +172,7 @@ def test_what_is_no_copy_counts_in_each_file(name: str) -> None:
     }
     if log.format != "postfix":
         assert silver(together(one, later))[1].is_empty()
-    if log.format in KNOWN:
+    if names_hosts(log):
         return
     found, counts = silver(together(one, other))
     assert found.total() == 2 * whole.total() or log.format == "jasmin"
@@ -369,7 +307,6 @@ def document_rows(format_name: str, file: Path, source: str, stream: str) -> dic
 
 def test_each_format_is_here() -> None:
     tested = {log.format for log in LOGS.values()} | {"amavis", "opendkim", "dmarc", "feedback", "knowledge"}
-    assert tested == set(KERNELS), "a log of each format belongs into LOGS of tests/silver/test_copies.py"
+    assert tested == set(KERNELS), "each has logs in tests/support/samples/"
     assert set(DOCUMENTS) == {"dmarc", "feedback", "knowledge"}
-    assert set(FORMATS) >= KNOWN
     assert {name.split(".")[1] for name in contract(copies.TABLE).reads} == set(KERNELS)

@@ -20,12 +20,12 @@ from jobs.silver import message
 from jobs.silver.assembling import assembled, settled
 from jobs.silver.bucketing import home_of
 from tests.formats.test_every_kernel import LOGS
-from tests.formats.test_sendmail import LOG
 from tests.golden.test_golden import CASES, inputs, is_alone
 from tests.support.buckets import assembled_in_buckets, message_in_buckets
 from tests.support.examples import examples
 from tests.support.filter_logs import lab, parse, placed
 from tests.support.held_log import held_log
+from tests.support.samples.sendmail import LOG
 
 DOOR = Door((Own("lab", "CHE", ("own.test",), (), (), ()),), None)
 # Logs beside those of the laboratory: their names and lines.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import tomllib
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,8 +29,9 @@ from jobs.stages.checks import by_operator, message
 from jobs.stages.run import Run
 from jobs.stages.runner import run
 from jobs.submission.making import package_of
-from tests.support.canaries import LOGS, PLANTED, TOKEN, Log
 from tests.support.filter_logs import frame_of
+from tests.support.samples import CANARIES
+from tests.support.samples.forms import PLANTED, TOKEN, Canaries
 from tests.support.whole_runs import operator_toml, source_toml
 
 OWN = (
@@ -53,7 +53,7 @@ class Left(NamedTuple):
     said: list[str]
 
 
-def write_log(log: Log, folder: Path) -> str:
+def write_log(log: Canaries, folder: Path) -> str:
     """Write the log; the source's url."""
     if not log.is_files:
         name = f"{log.name}{log.suffix}"
@@ -65,7 +65,7 @@ def write_log(log: Log, folder: Path) -> str:
     return f"{log.name}/*{log.suffix}"
 
 
-def source_of(log: Log) -> str:
+def source_of(log: Canaries) -> str:
     return log.name.replace("_", "-")
 
 
@@ -75,7 +75,7 @@ def left(tmp_path_factory: pytest.TempPathFactory) -> Left:
     (folder / "networks.csv").write_text(NETWORKS)
     sources = [
         source_toml(source_of(log), write_log(log, folder), log.within or log.kernel, log.options)
-        for log in LOGS
+        for log in CANARIES
     ]
     (folder / "observatory.toml").write_text(
         '[lake]\nroot = "lake"\n\n[location]\nranges = "networks.csv"\n\n'
@@ -110,11 +110,10 @@ def has_arrived(canary: str, text: str) -> bool:
     return any(token in text for token in TOKEN.findall(canary.lower()))
 
 
-def bronze_of(log: Log) -> tuple[pl.DataFrame, int]:
+def bronze_of(log: Canaries) -> tuple[pl.DataFrame, int]:
     """The log's bronze rows, and how many lines or documents were quarantined."""
     kernel: Any = KERNELS[log.kernel]
-    given = tomllib.loads(f"options = {log.options or '{}'}")["options"]
-    options = made_whole(log.kernel, given, Path())
+    options = made_whole(log.kernel, log.source_options, Path())
     source = Source("op", "s", "a", dt.datetime(2027, 1, 1, tzinfo=dt.UTC), options=options)
     entries = [text for text, _ in log.entries()]
     if log.kernel in DOCUMENTS:
@@ -131,11 +130,11 @@ def bronze_of(log: Log) -> tuple[pl.DataFrame, int]:
 
 
 def test_every_format_is_planted() -> None:
-    assert {log.kernel for log in LOGS} == set(KERNELS), "LOGS of a module of tests/support/canaries/"
+    assert {log.kernel for log in CANARIES} == set(KERNELS), "each has a module in tests/support/samples/"
 
 
-@pytest.mark.parametrize("log", LOGS, ids=lambda log: log.name)
-def test_canaries_arrive_and_none_passes_the_door(log: Log) -> None:
+@pytest.mark.parametrize("log", CANARIES, ids=lambda log: log.name)
+def test_canaries_arrive_and_none_passes_the_door(log: Canaries) -> None:
     bronze, quarantined = bronze_of(log)
     entries = list(log.entries())
     assert quarantined == 0
@@ -151,8 +150,8 @@ def test_canaries_arrive_and_none_passes_the_door(log: Log) -> None:
         assert found_in(text_of(rows)) == set(), table
 
 
-@pytest.mark.parametrize("log", LOGS, ids=lambda log: log.name)
-def test_no_canary_is_shown_of_a_line_that_nobody_understood(log: Log) -> None:
+@pytest.mark.parametrize("log", CANARIES, ids=lambda log: log.name)
+def test_no_canary_is_shown_of_a_line_that_nobody_understood(log: Canaries) -> None:
     lines = pl.Series([line for text, _ in log.entries() for line in text.splitlines()])
     for damaged in (lines, lines.str.slice(12), lines.str.replace_all("[<>]", "")):
         assert found_in("\n".join(masked(damaged))) == set()
@@ -166,7 +165,7 @@ def test_all_that_was_planted_was_counted(left: Left) -> None:
     ledger = left.lake.read("bronze.file")
     assert ledger["quarantined_count"].sum() == 0
     assert left.lake.read("bronze.quarantine").is_empty()
-    for log in LOGS:
+    for log in CANARIES:
         rows = left.lake.read(log.table, where=pl.col("source_id") == source_of(log))
         assert rows.height >= len(list(log.entries())), log.name
         bronze = left.lake.read(f"bronze.{log.kernel}", where=pl.col("source_id") == source_of(log))

@@ -3,7 +3,6 @@ sniff proposes."""
 
 from __future__ import annotations
 
-import re
 import time
 from collections import Counter
 from collections.abc import Iterable
@@ -24,14 +23,10 @@ from jobs.sniff.survey import Answer, look
 from jobs.stages.run import Run
 from jobs.stages.runner import run
 from tests.conftest import ROOT
-from tests.formats import test_asterisk as asterisk
-from tests.formats import test_delimited as delimited
-from tests.formats import test_jasmin as jasmin
-from tests.formats import test_sendmail as sendmail
+from tests.formats.test_every_kernel import LOGS as IN_LAB
 from tests.silver.test_own_hops import HOPS, log_of
-from tests.support.filter_logs import lab
-from tests.support.held_log import held_log
 from tests.support.mixed import LAB, REPORTS, mixed_logs, mixed_settings, pull_mixed
+from tests.support.samples import SAMPLES, files_of
 from tests.support.whole_runs import operator_toml
 
 STUDY = ROOT / "sample_data" / "study"
@@ -61,44 +56,10 @@ def answers(arguments: Iterable[object], profile: str | None = None) -> list[Ans
 
 def written(folder: Path) -> list[Path]:
     """Logs of formats that the laboratory has none of, and those that tests make."""
-    leg, custom = asterisk.leg, asterisk.custom
-    calls = [
-        leg(answer="14:00:10", tail=["1798000000.1", ""]),
-        leg(answer="", tail=["1798000000.2", "spam call"]),
-        leg(tail=["1798000000.2", ""]),
-    ]
-    logs = {
-        "sendmail": [
-            sendmail.came(),
-            sendmail.went(),
-            sendmail.line(
-                f"ruleset=check_rcpt, arg1=<r@a.example>, relay={sendmail.RELAY}, reject=550 5.7.1 no"
-            ),
-            sendmail.came("<big@shop.example>", id=sendmail.R),
-            sendmail.line("message size (316149) exceeds maximum (204800)", id=sendmail.R),
-        ],
-        "cdr_csv": calls,
-        "cdr_custom": [custom(each) for each in calls],
-        "jasmin": [
-            *(jasmin.mt(), jasmin.error(qid="5c2b-78"), jasmin.mt(at="14:00:09", qid="5c2b-79")),
-            *(jasmin.expired("5c2b-80"), jasmin.aged("5c2b-81"), jasmin.LOST_PART),
-        ],
-        "restcomm": [delimited.cdr(), delimited.cdr("failed", at="13:47:09")],
-        "held": held_log(),
-        # What syslog gives a file of its own.
-        **{
-            name: [
-                line for line in lab("postfix/mail.iso8601.log") if re.search(rf" {program}\[\d+\]: ", line)
-            ]
-            for name, program in (("amavis", "amavis"), ("opendkim", "open(?:dkim|dmarc)"))
-        },
-        "register": [
-            "day,sender,recipient,consent_code",
-            *(f"2026-11-2{day},news@shop.example,ann@isp.example,express" for day in (3, 4, 4)),
-            "2026-11-24,news@shop.example,bob@isp.example,no such code",
-        ],
-        **{f"hop-{name}": log_of(hop).splitlines() for name, hop in HOPS.items()},
-    }
+    logs = {f"hop-{name}": log_of(hop).splitlines() for name, hop in HOPS.items()}
+    for name, samples in SAMPLES.items():
+        made = samples.files if name in IN_LAB else files_of(name)
+        logs |= {each: log.lines for each, log in made.items()}
     folder.mkdir()
     for name, lines in logs.items():
         (folder / f"{name}.log").write_text("".join(f"{line}\n" for line in lines))
@@ -223,4 +184,4 @@ def test_totals_are_those_of_a_run(tmp_path: Path) -> None:
         # What is sent is counted or left out.
         rows = sum(count for (_, unit, *_), count in wanted.items() if unit not in ("message", "segment"))
         assert entries[name].total() + each.units.named == rows + sum(left_out.values()), where
-    assert {each.format for each in found} == set(KERNELS), "each is in sample_data/lab or in written()"
+    assert {each.format for each in found} == set(KERNELS), "each has logs in tests/support/samples/"

@@ -1,4 +1,4 @@
-"""Logs of every format with identifiers planted in every field that may carry one, each of its own, and the
+"""What samples of logs are made of: identifiers that are planted in every field that may carry one, and the
 search for them in what a run leaves.
 
 A log's *entry* is what tells of one message, call or report: a few lines. It has slots, such as the envelope
@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import tomllib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 NOON = 1795521600  # 2026-11-24 12:00:00 UTC
 # What each planted text holds one of: a word, a number kept for fiction, an address of documentation (its
@@ -101,6 +103,10 @@ SENDER = (*NUMBER, *WORD, *ADDRESS[:1])
 
 # What a filter tells of a mail.
 VERDICT = {"sender": ADDRESS, "recipient": ADDRESS, "ip": IP, "message_id": ID}
+# What a mail server tells of a message. Postfix and Exim take a blank or a bracket in a host for its end.
+SENT = VERDICT | {
+    "name": HOST, "relay": HOST, "relay_ip": IP, "account": (*ADDRESS[:1], *NUMBER[:1]), "reply": TEXT,
+}  # fmt: skip
 
 
 def within(text: str, forms: tuple[Form, ...]) -> tuple[Form, ...]:
@@ -109,8 +115,8 @@ def within(text: str, forms: tuple[Form, ...]) -> tuple[Form, ...]:
 
 
 @dataclass(frozen=True)
-class Log:
-    """A log of one format.
+class Canaries:
+    """A log of one format with identifiers planted in it.
 
     entry: the lines, or the one document, of the entry of a number, with these values in its slots.
     slots: for each slot the forms that it takes. table: of silver, with a row for each entry. unread: slots
@@ -134,6 +140,11 @@ class Log:
     def kernel(self) -> str:
         return self.format or self.name
 
+    @property
+    def source_options(self) -> dict[str, Any]:
+        given: dict[str, Any] = tomllib.loads(f"options = {self.options or '{}'}")["options"]
+        return given
+
     def entries(self) -> Iterator[tuple[str, str]]:
         """Each entry, and the canary in it; none in the first."""
         n = 100
@@ -145,9 +156,39 @@ class Log:
                 yield self.entry(n, **{slot: canary}), "" if slot in self.unread else canary
 
 
+@dataclass(frozen=True)
+class Log:
+    """A log of one format: its lines, and what its source says of it."""
+
+    format: str
+    lines: list[str]
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Samples:
+    """What a module of this package holds as SAMPLES: logs of the format that it is named after.
+
+    canaries: logs with identifiers planted in each field; every format has them.
+    logs: by name, logs of many events for the search for copies; without them, entries of the first canaries.
+    files: by name, logs that sniff reads as a run does, beside those of sample_data/lab; without both, logs.
+    joins_records: several records make a row of bronze, or one makes several, or one may be written twice.
+    """
+
+    canaries: tuple[Canaries, ...]
+    logs: dict[str, Log] = field(default_factory=dict)
+    files: dict[str, Log] = field(default_factory=dict)
+    joins_records: bool = False
+
+
 def at(n: int) -> dt.datetime:
     return dt.datetime.fromtimestamp(NOON + 2 * n, dt.UTC)
 
 
 def syslog(n: int, tag: str, text: str, host: str = "mx1") -> str:
     return f"{at(n):%b %d %H:%M:%S} {host} {tag}: {text}\n"
+
+
+def times(count: int) -> list[str]:
+    """Times of a clock, of which some come twice."""
+    return [f"14:{number // 40:02}:{number // 2 % 20 * 3:02}" for number in range(count)]
