@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import glob
 import io
+import math
 import os
+import select
 import stat
 import sys
 import time
@@ -123,19 +125,25 @@ def files_of(argument: str, until: float, problems: list[Problem]) -> list[tuple
             names = [name for name in fs.glob(pattern) if not fs.isdir(name)]
         else:
             names = [pattern] if fs.exists(pattern) else []
-        found = [File(name, fs, fs.size(name)) for name in names]
+        sizes = {} if is_local else {name: fs.size(name) for name in names}
     except (OSError, ImportError, ValueError) as error:
         problems.append(Problem(argument, f"cannot be listed: {visible(str(error))}"))
         return []
-    if not found:
+    if not names:
         told = "no file matches. Quote a wildcard, and check who may read the folder"
         if not is_pattern(pattern):
             told = "no such file. Check the path, or name a wildcard in quotes, such as 'mail.log*'"
         problems.append(Problem(argument, told))
+    found = [File(name, fs, size) for name, size in sizes.items()]
+    if is_local:
+        # A FIFO among them may be another program's: what is read from it is gone.
+        files = (local_file(name, None, problems) for name in names)
+        found = [file for file in files if file is not None]
     return [(absolute(argument), file) for file in found]
 
 
-def local_file(argument: str, until: float, problems: list[Problem]) -> File | None:
+def local_file(argument: str, until: float | None, problems: list[Problem]) -> File | None:
+    """The file of that name. until: when a FIFO is no longer waited for; None leaves a FIFO out."""
     path = os.path.abspath(argument)
     try:
         mode = os.stat(path).st_mode
@@ -144,11 +152,19 @@ def local_file(argument: str, until: float, problems: list[Problem]) -> File | N
             example = f", such as {visible(os.path.join(argument, logs[0]))}" if logs else ""
             problems.append(Problem(argument, f"a folder. Name the files in it{example} or a wildcard"))
             return None
-        if stat.S_ISFIFO(mode):
-            with open(path, "rb") as stream:
-                return pipe(argument, stream, until)
+        if stat.S_ISFIFO(mode) and until is not None:
+            # Opening it for reading would otherwise wait for a writer.
+            with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as stream:
+                file = pipe(argument, stream, until)
+            if file.kept:
+                return file
+            told = "a FIFO, and nothing was written to it in time. Name a log file, or pipe the log into"
+            problems.append(Problem(argument, f"{told} `observatory sniff -`"))
+            return None
         if not stat.S_ISREG(mode):
-            problems.append(Problem(argument, "a device or a socket, not a file"))
+            told = "a FIFO, a socket or a device, not a file"
+            hint = ". Give a wildcard that does not match it" if until is None else ""
+            problems.append(Problem(argument, told + hint))
             return None
         with open(path, "rb"):
             pass
@@ -165,11 +181,21 @@ def pipe(name: str, stream: Any, until: float) -> File:
     blocks: list[bytes] = []
     have = 0
     read = getattr(stream, "read1", stream.read)
-    while have < LONGEST_PIPE and time.monotonic() < until and (block := read(1 << 20)):
+    while have < LONGEST_PIPE and is_ready(stream, until) and (block := read(1 << 20)):
         blocks.append(block)
         have += len(block)
     is_cut = have >= LONGEST_PIPE or time.monotonic() >= until
     return File(name, None, None, b"".join(blocks), is_cut)
+
+
+def is_ready(stream: Any, until: float) -> bool:
+    """Whether there is something to read, or the end, before the time is over."""
+    left = until - time.monotonic()
+    try:
+        number = stream.fileno()
+    except (AttributeError, io.UnsupportedOperation):
+        return left > 0
+    return left > 0 and bool(select.select([number], [], [], None if math.isinf(left) else left)[0])
 
 
 def log_url(name: str) -> str:

@@ -812,7 +812,21 @@ def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     # Tests may run as root, who may read everything.
     monkeypatch.setattr("jobs.sniff.files.open", refuse, raising=False)
-    assert "permission denied: run as one who may read it" in Told(path).error
+    for each in (path, tmp_path / "*.log"):
+        assert "permission denied: run as one who may read it" in Told(each).error
+
+
+def test_what_is_no_file_under_a_wildcard_is_left_out_and_the_others_are_told(tmp_path: Path) -> None:
+    (tmp_path / "sms.log").write_bytes(KANNEL.read_bytes())
+    (tmp_path / "gone.log").symlink_to(tmp_path / "nothing")
+    os.mkfifo(tmp_path / "fifo.log")
+    (tmp_path / "folder.log").mkdir()
+    told = Told(tmp_path / "*.log", seconds=20)
+    assert [line.rsplit("/", 1)[-1] for line in told.error.splitlines()] == [
+        "fifo.log: a FIFO, a socket or a device, not a file. Give a wildcard that does not match it",
+        "gone.log: cannot be read, no such file or directory",
+    ]
+    assert "34 messages" in told.out
 
 
 def test_a_truncated_file_counts_up_to_its_damage(tmp_path: Path) -> None:
@@ -924,6 +938,15 @@ def test_a_fifo_is_a_pipe(tmp_path: Path) -> None:
         assert answer(path).format == "kannel"
     finally:
         writer.wait(timeout=10)
+
+
+def test_a_fifo_that_nobody_writes_to_is_named_in_time(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    told = Told(tmp_path / "pipe", seconds=0.2)
+    assert told.error == (
+        f"{tmp_path / 'pipe'}: a FIFO, and nothing was written to it in time. Name a log file, or pipe the"
+        " log into `observatory sniff -`"
+    )
 
 
 def test_problems_show_no_control_characters() -> None:
