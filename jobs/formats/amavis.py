@@ -22,18 +22,16 @@ from typing import Any
 import polars as pl
 
 from jobs.formats import PLACE, TIMESTAMP, Source
-from jobs.formats.fields import line_code, none_if_empty, place_of_queue
+from jobs.formats.fields import as_assembled, line_code, none_if_empty, place_of_queue, typed_columns
 from jobs.formats.format import Format
 from jobs.formats.verdicts import (
     MAIL_LOGS,
-    as_assembled,
     as_verdicts,
     finite,
     in_mail_log,
     microseconds,
     one_row_per_line,
     share_of_lines,
-    typed_columns,
     whole,
     without_brackets,
 )
@@ -251,18 +249,12 @@ def with_fields(rows: pl.LazyFrame, text: str) -> pl.LazyFrame:
     )
 
 
-FORMAT = Format(
-    name=NAME,
+FORMAT = Format.of(
+    __name__,
     title="Amavis",
     description="Verdict lines of Amavis in a mail log",
-    lookback_days=LOOKBACK_DAYS,
-    bronze=BRONZE,
-    sniff=sniff,
-    assemble=assemble,
     within=MAIL_LOGS,
     literals=tuple(LITERALS),
-    parse=parse,
-    verdicts=verdicts,
     # Pieces of a line have no queue id before they are joined.
     place=pl.coalesce(
         place_of_queue(pl.when(pl.col("event_code") == "verdict").then("queue_id")), pl.col("assembly_key")

@@ -37,7 +37,7 @@ import polars as pl
 
 from jobs.formats import PARSED, PLACE, TIMESTAMP, TRANSMISSION, Source
 from jobs.formats.asterisk_columns import DISPOSITION, SECONDS, read_rows, under_names
-from jobs.formats.fields import none_if_empty, of_records, place_of_event, utc
+from jobs.formats.fields import as_assembled, none_if_empty, of_records, place_of_event, typed_columns, utc
 from jobs.formats.format import Format
 from jobs.formats.sip import epoch, find_sides, microseconds, party, shown_name
 
@@ -69,7 +69,7 @@ BRONZE: dict[str, Any] = {
     "user_field": pl.String,
     "talk_us": pl.Int64,  # billsec
 }
-_TYPED = [name for name in BRONZE if name not in (*PLACE, "assembly_key")]
+_TYPED = typed_columns(BRONZE)
 # RFC 4180. Only such lines are given to the CSV reader, so none can swallow the next or make it fail.
 _CSV = r'^(?:"(?:[^"\r\n]|"")*"|[^",\r\n]*)(?:,(?:"(?:[^"\r\n]|"")*"|[^",\r\n]*))*$'
 # Durations, disposition and flags, which every order of this format has side by side.
@@ -144,7 +144,7 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
         .with_columns(reason_code=pl.when(pl.col("line_code") == "quarantined").then(reason))
         .select(
             *PARSED,
-            *of_records(_TYPED, BRONZE),
+            *of_records(_TYPED),
         )
     )
 
@@ -154,12 +154,9 @@ def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
 
     Ids are unique on one server, so a call is one of its source.
     """
-    if "line_code" in records.collect_schema().names():
-        place = pl.concat_str("stream_id", pl.lit("@"), "offset")
-        records = records.filter(pl.col("line_code") == "record").with_columns(
-            assembly_key=pl.concat_str("source_id", pl.lit("|"), pl.coalesce("call_id", place))
-        )
-    return records.select(*BRONZE).unique(subset=[*PLACE], keep="any", maintain_order=True)
+    place = pl.concat_str("stream_id", pl.lit("@"), "offset")
+    key = pl.concat_str("source_id", pl.lit("|"), pl.coalesce("call_id", place))
+    return as_assembled(records, BRONZE, key)
 
 
 def transmissions(bronze: pl.LazyFrame) -> pl.LazyFrame:
@@ -304,17 +301,11 @@ def _clock(stamp: pl.Expr) -> pl.Expr:
     return stamp.str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", strict=False)
 
 
-FORMAT = Format(
-    name=NAME,
+FORMAT = Format.of(
+    __name__,
     title="Asterisk",
     description="Call detail records of Asterisk (Master.csv)",
     channels=("VOICE_IP", "VOICE_CS"),
-    lookback_days=LOOKBACK_DAYS,
-    bronze=BRONZE,
-    sniff=sniff,
-    assemble=assemble,
-    parse=parse,
-    transmissions=transmissions,
     options=OPTIONS,
     has_numbers=True,
     place=place_of_event(pl.col("call_id")),

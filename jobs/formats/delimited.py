@@ -25,7 +25,7 @@ from jobs.formats.delimited_profile import KINDS, Profile
 from jobs.formats.delimited_profile_files import embedded, profile_of, shipped
 from jobs.formats.delimited_read import NO_RULE, QUARANTINED, decided, entry, ignored, key, raw, rule, target
 from jobs.formats.delimited_split import split
-from jobs.formats.fields import place_of_event
+from jobs.formats.fields import as_assembled, of_records, place_of_event, typed_columns
 from jobs.formats.format import Format
 
 NAME = "delimited"
@@ -66,7 +66,7 @@ BRONZE: dict[str, Any] = {
     "reply_code": pl.String,
     "reply_text": pl.String,
 }
-_TYPED = [name for name in BRONZE if name not in (*PLACE, "assembly_key")]
+_TYPED = typed_columns(BRONZE)
 # What the profile decides, beside its targets.
 _DECIDED = ["stage_code", "outcome_code", "grain_code", "is_part"]
 
@@ -169,10 +169,7 @@ def _typed(table: pl.LazyFrame, profile: Profile, source: Source) -> pl.LazyFram
             "offset",
             "line_code",
             pl.when(pl.col("line_code") == "quarantined").then("_why").alias("reason_code"),
-            *(
-                pl.when(pl.col("line_code") == "record").then(pl.col(name)).cast(BRONZE[name]).alias(name)
-                for name in _TYPED
-            ),
+            *of_records(_TYPED),
         )
     )
 
@@ -198,28 +195,16 @@ def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
 
     Rows of one message share a key; a row that is a message by itself has its own.
     """
-    if "line_code" in records.collect_schema().names():
-        place = pl.concat_str(pl.lit("row|"), "source_id", pl.lit("|"), "stream_id", pl.lit("|"), "offset")
-        same = pl.concat_str(
-            pl.lit("key|"), "source_id", pl.lit("|"), "profile_name", pl.lit("|"), "message_key"
-        )
-        records = records.filter(pl.col("line_code") == "record").with_columns(
-            assembly_key=pl.coalesce(same, place)
-        )
-    return records.select(*BRONZE).unique(subset=[*PLACE], keep="any", maintain_order=True)
+    place = pl.concat_str(pl.lit("row|"), "source_id", pl.lit("|"), "stream_id", pl.lit("|"), "offset")
+    same = pl.concat_str(pl.lit("key|"), "source_id", pl.lit("|"), "profile_name", pl.lit("|"), "message_key")
+    return as_assembled(records, BRONZE, pl.coalesce(same, place))
 
 
-FORMAT = Format(
-    name=NAME,
+FORMAT = Format.of(
+    __name__,
     title="Delimited",
     description="CSV, TSV or semicolons of an SMSC or SMS firewall, read through a mapping profile",
-    lookback_days=LOOKBACK_DAYS,
-    bronze=BRONZE,
-    sniff=sniff,
-    assemble=assemble,
-    parse=parse,
     transmissions=transmissions,
-    recognised=recognised,
     options=("profile",),
     check_options=embedded,
     has_numbers=True,

@@ -215,14 +215,8 @@ def authentication_reports(bronze: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-FORMAT = Format(
-    name=NAME,
+FORMAT = Format.of(
+    __name__,
     title="DMARC reports",
     description="DMARC aggregate reports: XML, gzip, zip, mails",
-    lookback_days=LOOKBACK_DAYS,
-    bronze=BRONZE,
-    sniff=sniff,
-    assemble=assemble,
-    read=read,
-    authentication_reports=authentication_reports,
 )

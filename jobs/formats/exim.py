@@ -21,13 +21,14 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from jobs.formats import PLACE, TIMESTAMP, Source
+from jobs.formats import TIMESTAMP, Source
 from jobs.formats import exim_lines as read
 from jobs.formats import exim_refusals as refused
 from jobs.formats.exim_events import BRONZE, LOOKBACK_DAYS, assemble, verdicts
 from jobs.formats.exim_headers import OWNING, is_cut, read_envelopes, settle
 from jobs.formats.exim_times import ID, offset_from_ids
 from jobs.formats.exim_transmissions import transmissions
+from jobs.formats.fields import typed_columns
 from jobs.formats.format import Copies, Format
 from jobs.formats.syslog import COMPANIONS, split_envelope
 from jobs.formats.syslog_times import to_utc
@@ -49,7 +50,7 @@ __all__ = [
 NAME = "exim"
 OPTIONS = ("host",)
 
-_TYPED = {name: kind for name, kind in BRONZE.items() if name not in (*PLACE, "assembly_key")}
+_TYPED = typed_columns(BRONZE)
 _STAMP = r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
 _SYSLOG_STAMP = r"^(?:<\d+>(?:1 )?)?(?:[A-Z][a-z]{2} [ \d]\d \d\d:|\d{4}-\d\d-\d\dT)"
 _AFTER_STAMP = r"^(?:\.(?P<fraction>\d{1,6})\d*)?(?: (?P<zone>[+-]\d{4}))?(?: \[(?P<pid>\d+)\])?(?: |$)"
@@ -358,17 +359,12 @@ def _states(rest: pl.DataFrame) -> pl.DataFrame:
     return rest.select("row", state.alias("event_code")).filter(pl.col("event_code").is_not_null())
 
 
-FORMAT = Format(
-    name=NAME,
+FORMAT = Format.of(
+    __name__,
     title="Exim",
     description="Mainlog and rejectlog of Exim",
     channels=("EMAIL",),
-    lookback_days=LOOKBACK_DAYS,
-    bronze=BRONZE,
-    sniff=sniff,
     assemble=assemble,
-    parse=parse,
-    records=records,
     transmissions=transmissions,
     verdicts=verdicts,
     offset_from_ids=offset_from_ids,

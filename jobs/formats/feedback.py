@@ -353,14 +353,8 @@ def _received(mail: Message) -> dt.datetime | None:
     return _time(value.rpartition(";")[2].strip()) if value else None
 
 
-FORMAT = Format(
-    name=NAME,
+FORMAT = Format.of(
+    __name__,
     title="Feedback reports",
     description="Complaints by mail: ARF and DMARC failure reports",
-    lookback_days=LOOKBACK_DAYS,
-    bronze=BRONZE,
-    sniff=sniff,
-    assemble=assemble,
-    read=read,
-    complaints=complaints,
 )

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
 
-from jobs.formats import TRANSMISSION
+from jobs.formats import PLACE, TRANSMISSION
 
 # A Sendmail queue id ends in the number of the process that made it; one process's messages share a key.
 SENDMAIL_ID = r"^(?:.{8}|[A-Z]{3})(\d{5,10})$"
+_CODE = r"^([2-5]\d\d)(?:[ -]|$)"
+_STATUS = r"^([245]\.\d{1,3}\.\d{1,3})(?: |$)"
+# What a mail server's queue file tells of every row of it.
+FACTS_OF_FILE = [
+    "first_at",
+    "queue",
+    "queue_id",
+    "entry_code",
+    "message_id",
+    "sender",
+    "client_ip",
+    "client_name",
+]
+FACTS_OF_FILE += ["is_authenticated", "account", "message_bytes"]
 
 
 def none_if_empty(text: pl.Expr, *also: str) -> pl.Expr:
@@ -28,10 +42,15 @@ def utc(clock: pl.Expr, time_zone: str) -> pl.Expr:
     return pl.coalesce(exact, skipped).dt.convert_time_zone("UTC")
 
 
-def of_records(names: Iterable[str], kinds: Mapping[str, Any]) -> list[pl.Expr]:
+def of_records(typed: Mapping[str, Any]) -> list[pl.Expr]:
     """Columns of parsed lines, null where a line is no record; by `line_code`, with these types."""
     is_record = pl.col("line_code") == "record"
-    return [pl.when(is_record).then(pl.col(name)).cast(kinds[name]).alias(name) for name in names]
+    return [pl.when(is_record).then(pl.col(name)).cast(kind).alias(name) for name, kind in typed.items()]
+
+
+def typed_columns(bronze: dict[str, Any]) -> dict[str, Any]:
+    """The columns of a bronze table that parse() gives; the others tell whose a row is and its key."""
+    return {name: kind for name, kind in bronze.items() if name not in (*PLACE, "assembly_key")}
 
 
 def line_code(is_record: pl.Expr) -> pl.Expr:
@@ -45,6 +64,13 @@ def line_code(is_record: pl.Expr) -> pl.Expr:
     )
 
 
+def as_assembled(records: pl.LazyFrame, bronze: dict[str, Any], assembly_key: pl.Expr) -> pl.LazyFrame:
+    """assemble() of a kernel with one bronze row per record: a line that was read twice is one row."""
+    if "line_code" in records.collect_schema().names():
+        records = records.filter(pl.col("line_code") == "record").with_columns(assembly_key=assembly_key)
+    return records.select(*bronze).unique(subset=[*PLACE], keep="any", maintain_order=True)
+
+
 def as_transmissions(parts: Sequence[pl.DataFrame], format_code: str, channel_code: str) -> pl.LazyFrame:
     """The rows of all parts with the columns of TRANSMISSION, null where no part has one."""
     whole = pl.concat([part for part in parts if part.height] or parts[:1], how="diagonal")
@@ -53,6 +79,18 @@ def as_transmissions(parts: Sequence[pl.DataFrame], format_code: str, channel_co
         fixed.get(name, pl.col(name) if name in whole.columns else pl.lit(None)).cast(kind).alias(name)
         for name, kind in TRANSMISSION.items()
     ).lazy()
+
+
+def smtp_reply(reply: pl.Series) -> tuple[pl.Series, pl.Series, pl.Series]:
+    """reply_code, dsn_code and reply_text of an SMTP reply; a code that it does not begin with is null."""
+    code = reply.str.extract(_CODE)
+    rest = reply.str.slice(4).zip_with(code.is_not_null(), reply)
+    status = rest.str.extract(_STATUS)
+    text = pl.col("rest").str.slice(pl.col("status").str.len_chars() + 1)
+    found = pl.DataFrame({"rest": rest, "status": status}).select(
+        pl.when(pl.col("status").is_not_null()).then(text).otherwise("rest")
+    )
+    return code.alias("reply_code"), status.alias("dsn_code"), found.to_series().alias("reply_text")
 
 
 def place_of_queue(queue_id: pl.Expr) -> pl.Expr:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import polars as pl
 
@@ -23,6 +24,8 @@ SILVER = {
 OF_ALL = ("silver.copy_daily",)
 # A kernel's function of lines or bronze rows, or None; which rows it returns, the package's docstring says.
 Rows = Any
+# Constants that each kernel module has, for these fields of its Format.
+CONSTANTS = {"name": "NAME", "lookback_days": "LOOKBACK_DAYS", "bronze": "BRONZE"}
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ class Copies:
 
 @dataclass(frozen=True)
 class Format:
-    """A format of logs. A kernel module holds one as FORMAT, after its functions.
+    """A format of logs. A kernel module holds one as FORMAT, after its functions: `Format.of(__name__, …)`.
 
     Every format:
 
@@ -165,6 +168,19 @@ class Format:
     newest_from_ids: Rows = None
     offset_from_ids: Rows = None
     recognised: Callable[[bytes], tuple[str, float] | None] | None = None
+
+    @classmethod
+    def of(cls, module_name: str, **stated: Any) -> Self:
+        """The format of a kernel module: its CONSTANTS, the functions that it defines under a field's name,
+        and what it states, such as functions that it imports."""
+        module = vars(sys.modules[module_name])
+        constants = {name: module[constant] for name, constant in CONSTANTS.items()}
+        functions = {
+            each.name: module[each.name]
+            for each in fields(cls)
+            if getattr(module.get(each.name), "__module__", None) == module_name
+        }
+        return cls(**constants | functions | stated)
 
     @property
     def kind(self) -> str:

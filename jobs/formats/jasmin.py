@@ -36,7 +36,7 @@ from typing import Any
 import polars as pl
 
 from jobs.formats import PLACE, TIMESTAMP, Source
-from jobs.formats.fields import none_if_empty, place_of_event, utc
+from jobs.formats.fields import none_if_empty, of_records, place_of_event, typed_columns, utc
 from jobs.formats.format import Copies, Format
 from jobs.formats.jasmin_join import UNSENT
 from jobs.formats.jasmin_join import transmissions as transmissions
@@ -67,7 +67,7 @@ BRONZE: dict[str, Any] = {
     "message_bytes": pl.Int64,
     "segment_count": pl.Int32,  # null for DLRs
 }
-_TYPED = [name for name in BRONZE if name not in (*PLACE, "assembly_key")]
+_TYPED = typed_columns(BRONZE)
 
 # All that a failed try must know of what followed it.
 _FOLLOWED = ["first_at", "queue_message_id", "event_code"]
@@ -189,21 +189,18 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
         text=pl.col("_octets").struct.field("text"),
         message_bytes=octets,
         segment_count=pl.when(pl.col("event") != "DLR").then(segments(octets, ~is_wide)),
-        _line_code=line_code,
+        line_code=line_code,
     ).select(
         "offset",
-        pl.col("_line_code").alias("line_code"),
-        pl.when(pl.col("_line_code") == "quarantined")
+        "line_code",
+        pl.when(pl.col("line_code") == "quarantined")
         .then(
             pl.when(pl.col("first_at").is_not_null())
             .then(pl.lit("bad_field"))
             .otherwise(pl.lit("bad_timestamp"))
         )
         .alias("reason_code"),
-        *(
-            pl.when(pl.col("_line_code") == "record").then(pl.col(name)).cast(BRONZE[name]).alias(name)
-            for name in _TYPED
-        ),
+        *of_records(_TYPED),
     )
 
 
@@ -284,16 +281,11 @@ def _as_in_reports(identifier: pl.Expr) -> pl.Expr:
     return plain(identifier).str.to_uppercase().str.strip_chars_start("0")
 
 
-FORMAT = Format(
-    name=NAME,
+FORMAT = Format.of(
+    __name__,
     title="Jasmin",
     description="Message log of the Jasmin SMS gateway",
     channels=("SMS",),
-    lookback_days=LOOKBACK_DAYS,
-    bronze=BRONZE,
-    sniff=sniff,
-    assemble=assemble,
-    parse=parse,
     transmissions=transmissions,
     has_numbers=True,
     place=place_of_event(pl.when(~pl.col("assembly_key").str.starts_with("row|")).then("assembly_key")),

@@ -130,7 +130,7 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
         .with_columns(reason_code=pl.when(pl.col("line_code") == "quarantined").then(reason))
         .select(
             *PARSED,
-            *of_records(TYPED, BRONZE),
+            *of_records(TYPED),
         )
     )
 
@@ -318,17 +318,12 @@ def _tag(header: pl.Expr) -> pl.Expr:
     return pl.when(header.is_not_null()).then(header.str.extract(r";tag=([^;,\s>]+)").fill_null(""))
 
 
-FORMAT = Format(
-    name=NAME,
+FORMAT = Format.of(
+    __name__,
     title="Kamailio and OpenSIPS",
     description="Accounting lines of SIP proxies by syslog: acc, CDR, acc_json",
     channels=("VOICE_IP", "IM"),
-    lookback_days=LOOKBACK_DAYS,
-    bronze=BRONZE,
-    sniff=sniff,
     assemble=assemble,
-    parse=parse,
-    transmissions=transmissions,
     options=OPTIONS,
     has_numbers=True,
     complete=untold,

@@ -140,7 +140,7 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
         .with_columns(reason_code=pl.when(pl.col("line_code") == "quarantined").then(reason))
         .select(
             *PARSED,
-            *of_records(TYPED, BRONZE),
+            *of_records(TYPED),
         )
     )
 
@@ -155,17 +155,12 @@ def _clock(stamp: pl.Expr, time_zone: str) -> pl.Expr:
     return utc(stamp.str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", strict=False), time_zone)
 
 
-FORMAT = Format(
-    name=NAME,
+FORMAT = Format.of(
+    __name__,
     title="Kamailio flat files",
     description="Accounting rows of SIP proxies in flat files (db_flatstore)",
     channels=("VOICE_IP", "IM"),
-    lookback_days=LOOKBACK_DAYS,
-    bronze=BRONZE,
-    sniff=sniff,
     assemble=assemble,
-    parse=parse,
-    transmissions=transmissions,
     options=OPTIONS,
     has_numbers=True,
     completed_by="kamailio",

@@ -20,7 +20,7 @@ import polars as pl
 
 from jobs.core.matching import by_distinct
 from jobs.formats import PLACE, TIMESTAMP, Source
-from jobs.formats.fields import none_if_empty, of_records, utc
+from jobs.formats.fields import as_assembled, none_if_empty, of_records, typed_columns, utc
 from jobs.formats.format import Format
 from jobs.formats.kannel_format import OPTIONS, STAMP, SYSLOG, check_options, log_format, split_own
 from jobs.formats.kannel_join import transmissions as transmissions
@@ -54,7 +54,7 @@ BRONZE: dict[str, Any] = {
     "part_number": pl.Int32,  # concatenation: which part this is, from 1
     "segment_count": pl.Int32,  # segments of this row on the air; null for DLRs
 }
-_TYPED = [name for name in BRONZE if name not in (*PLACE, "assembly_key")]
+_TYPED = typed_columns(BRONZE)
 
 _STAMP = rf"^{SYSLOG}(?P<stamp>{STAMP}) "
 
@@ -167,7 +167,7 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
         pl.when(pl.col("line_code") == "quarantined")
         .then(pl.when(is_complete).then(pl.lit("bad_timestamp")).otherwise(reason))
         .alias("reason_code"),
-        *of_records(_TYPED, BRONZE),
+        *of_records(_TYPED),
     )
 
 
@@ -244,14 +244,13 @@ def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
     What is sent to a number and every report on it share a key: a DLR names the recipient of its SMS.
     What a number sent in is kept by both numbers, since a short code may receive all of it.
     """
-    if "line_code" in records.collect_schema().names():
-        is_inbound = pl.col("event_code").is_in(["received", "refused", "dropped"])
-        records = records.filter(pl.col("line_code") == "record").with_columns(
-            assembly_key=pl.when(is_inbound)
-            .then(pl.concat_str(pl.lit("mo|"), "sender", pl.lit("|"), "recipient"))
-            .otherwise(pl.lit("mt|") + pl.col("recipient"))
-        )
-    return records.select(*BRONZE).unique(subset=[*PLACE], keep="any", maintain_order=True)
+    is_inbound = pl.col("event_code").is_in(["received", "refused", "dropped"])
+    key = (
+        pl.when(is_inbound)
+        .then(pl.concat_str(pl.lit("mo|"), "sender", pl.lit("|"), "recipient"))
+        .otherwise(pl.lit("mt|") + pl.col("recipient"))
+    )
+    return as_assembled(records, BRONZE, key)
 
 
 def _field(struct: str, name: str) -> pl.Expr:
@@ -356,16 +355,11 @@ def _decode(coding: int, digits: str) -> str | None:
     return text if all(sign.isprintable() or sign in "\t\r\n\xa0" for sign in text) else None
 
 
-FORMAT = Format(
-    name=NAME,
+FORMAT = Format.of(
+    __name__,
     title="Kannel",
     description="Access log of the Kannel bearerbox",
     channels=("SMS",),
-    lookback_days=LOOKBACK_DAYS,
-    bronze=BRONZE,
-    sniff=sniff,
-    assemble=assemble,
-    parse=parse,
     transmissions=transmissions,
     complaints=complaints,
     options=OPTIONS,

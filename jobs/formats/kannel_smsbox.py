@@ -25,7 +25,7 @@ import polars as pl
 
 from jobs.core.errors import ObservatoryError
 from jobs.formats import OF_CALLS, PLACE, TIMESTAMP, TRANSMISSION, Source
-from jobs.formats.fields import none_if_empty, place_of_event, utc
+from jobs.formats.fields import as_assembled, none_if_empty, of_records, place_of_event, typed_columns, utc
 from jobs.formats.format import Format
 from jobs.formats.kannel_format import STAMP, SYSLOG
 from jobs.formats.mobile import number
@@ -51,7 +51,7 @@ BRONZE: dict[str, Any] = {
     "message_bytes": pl.Int64,
     "reply_text": pl.String,
 }
-_TYPED = [name for name in BRONZE if name not in (*PLACE, "assembly_key")]
+_TYPED = typed_columns(BRONZE)
 # How long after a request its SMS may reach bearerbox's log: it waits in queues while links are down.
 SUBMITTED_WITHIN = dt.timedelta(hours=1)
 
@@ -136,15 +136,12 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
         text=pl.when(is_text).then("_text"),
         message_bytes=pl.when(is_text).then(pl.col("_text").str.len_bytes()),
         reply_text=_refused("reply_text").str.strip_chars_end(),
-        _line_code=line_code,
+        line_code=line_code,
     ).select(
         "offset",
-        pl.col("_line_code").alias("line_code"),
-        pl.when(pl.col("_line_code") == "quarantined").then(reason).alias("reason_code"),
-        *(
-            pl.when(pl.col("_line_code") == "record").then(pl.col(name)).cast(BRONZE[name]).alias(name)
-            for name in _TYPED
-        ),
+        "line_code",
+        pl.when(pl.col("line_code") == "quarantined").then(reason).alias("reason_code"),
+        *of_records(_TYPED),
     )
 
 
@@ -161,12 +158,8 @@ def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
 
     What was added has the key of its SMS in bronze.kannel, so that both can be brought together.
     """
-    if "line_code" in records.collect_schema().names():
-        place = pl.concat_str([pl.lit("row"), "source_id", "stream_id", "offset"], separator="|")
-        records = records.filter(pl.col("line_code") == "record").with_columns(
-            assembly_key=pl.coalesce(pl.lit("mt|") + pl.col("recipient"), place)
-        )
-    return records.select(*BRONZE).unique(subset=[*PLACE], keep="any", maintain_order=True)
+    place = pl.concat_str([pl.lit("row"), "source_id", "stream_id", "offset"], separator="|")
+    return as_assembled(records, BRONZE, pl.coalesce(pl.lit("mt|") + pl.col("recipient"), place))
 
 
 def transmissions(bronze: pl.LazyFrame) -> pl.LazyFrame:
@@ -236,19 +229,12 @@ def submitters(rows: pl.LazyFrame, bronze: pl.LazyFrame) -> pl.LazyFrame:
     return pl.concat([known.select(*TRANSMISSION), rows.filter(~is_ours).select(*TRANSMISSION)])
 
 
-FORMAT = Format(
-    name=NAME,
+FORMAT = Format.of(
+    __name__,
     title="Kannel smsbox",
     description="Access log of the Kannel smsbox",
     channels=("SMS",),
-    lookback_days=LOOKBACK_DAYS,
-    bronze=BRONZE,
-    sniff=sniff,
-    assemble=assemble,
-    parse=parse,
-    transmissions=transmissions,
     options=OPTIONS,
-    check_options=check_options,
     has_numbers=True,
     place=place_of_event(pl.when(~pl.col("assembly_key").str.starts_with("row|")).then("assembly_key")),
     complete=submitters,

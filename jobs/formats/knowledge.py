@@ -192,16 +192,10 @@ def facts(bronze: pl.LazyFrame) -> pl.LazyFrame:
     return bronze.select(*FACT)
 
 
-FORMAT = Format(
-    name=NAME,
+FORMAT = Format.of(
+    __name__,
     title="Operator's knowledge",
     description="What the operator knows beside its logs: registers of consent, preferences,"
     " senders, as CSV or Parquet",
-    lookback_days=LOOKBACK_DAYS,
-    bronze=BRONZE,
-    sniff=sniff,
-    assemble=assemble,
-    read=read,
-    facts=facts,
     has_numbers=True,
 )

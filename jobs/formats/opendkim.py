@@ -27,17 +27,15 @@ from typing import Any
 import polars as pl
 
 from jobs.formats import PLACE, TIMESTAMP, Source
-from jobs.formats.fields import line_code
+from jobs.formats.fields import as_assembled, line_code, typed_columns
 from jobs.formats.format import Format
 from jobs.formats.verdicts import (
     MAIL_LOGS,
-    as_assembled,
     as_verdicts,
     in_mail_log,
     one_row_per_line,
     reason_of_event,
     share_of_lines,
-    typed_columns,
 )
 
 NAME = "opendkim"
@@ -184,17 +182,11 @@ def _fields() -> dict[str, pl.Expr]:
     }
 
 
-FORMAT = Format(
-    name=NAME,
+FORMAT = Format.of(
+    __name__,
     title="OpenDKIM",
     description="Lines of OpenDKIM and OpenDMARC in a mail log",
-    lookback_days=LOOKBACK_DAYS,
-    bronze=BRONZE,
-    sniff=sniff,
-    assemble=assemble,
     within=MAIL_LOGS,
     literals=tuple(LITERALS),
     pattern=PATTERN,
-    parse=parse,
-    verdicts=verdicts,
 )

@@ -264,17 +264,10 @@ def _runs(rows: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-FORMAT = Format(
-    name=NAME,
+FORMAT = Format.of(
+    __name__,
     title="OpenDMARC history",
     description="History file of OpenDMARC",
-    lookback_days=LOOKBACK_DAYS,
-    bronze=BRONZE,
-    sniff=sniff,
-    assemble=assemble,
-    parse=parse,
-    verdicts=verdicts,
     copies=Copies(names_hosts=True, naming=("queue_id", "received_at")),
     held=pl.col("assembly_key").str.starts_with("cut|"),
-    settle=settle,
 )

@@ -48,6 +48,7 @@ from jobs.formats.postfix_transmissions import transmissions
 from jobs.formats.syslog import halves, split_envelope
 
 __all__ = [
+    "BRONZE",
     "FORMAT",
     "KEY",
     "LOOKBACK_DAYS",
@@ -287,20 +288,14 @@ def _events(ours: pl.DataFrame, envelope: pl.DataFrame) -> tuple[pl.DataFrame, p
     return whole, pl.concat([unread, *cut])
 
 
-FORMAT = Format(
-    name=NAME,
+FORMAT = Format.of(
+    __name__,
     title="Postfix",
     description="Mail log of Postfix and postscreen",
     channels=("EMAIL",),
-    lookback_days=LOOKBACK_DAYS,
-    bronze=BRONZE,
-    sniff=sniff,
     assemble=assemble,
-    parse=parse,
-    records=records,
     transmissions=transmissions,
     settle=settle,
-    newest_from_ids=newest_from_ids,
     held=pl.col("row_code") == "held",
     # A rendering may leave out the path before a daemon's name.
     copies=Copies(

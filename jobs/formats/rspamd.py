@@ -20,7 +20,7 @@ from typing import Any
 import polars as pl
 
 from jobs.formats import PARSED, PLACE, TIMESTAMP, VERDICT, Source
-from jobs.formats.fields import none_if_empty
+from jobs.formats.fields import as_assembled, none_if_empty, typed_columns
 from jobs.formats.format import Copies, Format
 from jobs.formats.rspamd_times import ANY_STAMP, OWN_STAMP, SYSLOG_STAMP, own_time, time_of
 from jobs.formats.rspamd_verdict import FUZZY, fuzzy, is_spam, message_id
@@ -54,7 +54,7 @@ BRONZE: dict[str, Any] = {
     "message_bytes": pl.Int64,
     "filter_us": pl.Int64,
 }
-_TYPED = [name for name in BRONZE if name not in (*PLACE, "assembly_key")]
+_TYPED = typed_columns(BRONZE)
 
 _MARK = "rspamd_task_write_log: "
 _FORCED = ", forced: "
@@ -256,17 +256,12 @@ def _of_any_form(frame: pl.DataFrame, source: Source) -> pl.DataFrame:
 
 def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
     """Bronze rows, one per verdict; a line that was read twice is one row."""
-    names = records.collect_schema().names()
-    if "line_code" in names:
-        key = pl.coalesce(
-            pl.lit("q|") + pl.col("queue_id"),
-            pl.lit("m|") + pl.col("message_id"),
-            pl.lit("t|") + pl.col("task_tag"),
-        )
-        rows = records.filter(pl.col("line_code") == "record").with_columns(assembly_key=key.fill_null(""))
-    else:
-        rows = records
-    return rows.select(*BRONZE).unique(subset=[*PLACE], keep="any", maintain_order=True)
+    key = pl.coalesce(
+        pl.lit("q|") + pl.col("queue_id"),
+        pl.lit("m|") + pl.col("message_id"),
+        pl.lit("t|") + pl.col("task_tag"),
+    )
+    return as_assembled(records, BRONZE, key.fill_null(""))
 
 
 def verdicts(bronze: pl.LazyFrame) -> pl.LazyFrame:
@@ -364,15 +359,9 @@ def _count(text: pl.Expr, part: str) -> pl.Expr:
     return text.str.count_matches(part, literal=True)
 
 
-FORMAT = Format(
-    name=NAME,
+FORMAT = Format.of(
+    __name__,
     title="Rspamd",
     description="Task log of Rspamd",
-    lookback_days=LOOKBACK_DAYS,
-    bronze=BRONZE,
-    sniff=sniff,
-    assemble=assemble,
-    parse=parse,
-    verdicts=verdicts,
     copies=Copies(names_hosts=True),
 )

@@ -32,16 +32,14 @@ from urllib.parse import unquote_plus
 import polars as pl
 
 from jobs.formats import PLACE, TIMESTAMP, Source
-from jobs.formats.fields import none_if_empty, utc
+from jobs.formats.fields import as_assembled, none_if_empty, typed_columns, utc
 from jobs.formats.format import Copies, Format
 from jobs.formats.rspamd_verdict import FUZZY, fuzzy, is_spam, message_id
 from jobs.formats.verdicts import (
-    as_assembled,
     as_verdicts,
     finite,
     one_row_per_line,
     share_of_lines,
-    typed_columns,
     whole,
 )
 
@@ -380,17 +378,10 @@ def _time(source: Source) -> pl.Expr:
     return pl.coalesce(sent.cast(pl.Datetime("us")).dt.replace_time_zone("UTC"), utc(clock, source.time_zone))
 
 
-FORMAT = Format(
-    name=NAME,
+FORMAT = Format.of(
+    __name__,
     title="Rspamd ClickHouse",
     description="Rows that Rspamd sends to ClickHouse",
-    lookback_days=LOOKBACK_DAYS,
-    bronze=BRONZE,
-    sniff=sniff,
-    assemble=assemble,
-    parse=parse,
-    verdicts=verdicts,
-    is_head=is_head,
     options=OPTIONS,
     copies=Copies(names_hosts=True),
 )

@@ -23,10 +23,10 @@ from typing import Any
 import polars as pl
 
 from jobs.formats import TIMESTAMP, Source
-from jobs.formats.fields import line_code, none_if_empty
+from jobs.formats.fields import line_code, none_if_empty, typed_columns
 from jobs.formats.format import Copies, Format
 from jobs.formats.rspamd_verdict import FUZZY, fuzzy, is_spam, message_id
-from jobs.formats.verdicts import as_verdicts, finite, microseconds, one_row_per_line, typed_columns
+from jobs.formats.verdicts import as_verdicts, finite, microseconds, one_row_per_line
 
 NAME = "rspamd_history"
 # A verdict is one row and is complete at once; a day of slack for clocks and late polls.
@@ -256,16 +256,10 @@ def _is_good() -> pl.Expr:
     return pl.col("action").is_not_null() & pl.col("first_at").is_not_null()
 
 
-FORMAT = Format(
-    name=NAME,
+FORMAT = Format.of(
+    __name__,
     title="Rspamd history",
     description="History of Rspamd as JSON, from Redis or over HTTP",
-    lookback_days=LOOKBACK_DAYS,
-    bronze=BRONZE,
-    sniff=sniff,
-    assemble=assemble,
     longest_line=LONGEST_LINE,
-    parse=parse,
-    verdicts=verdicts,
     copies=Copies(names_hosts=True, is_snapshot=True),
 )

@@ -21,9 +21,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from jobs.formats import PLACE, Source
+from jobs.formats import Source
 from jobs.formats import sendmail_lines as read
-from jobs.formats.fields import of_records
+from jobs.formats.fields import of_records, typed_columns
 from jobs.formats.format import Copies, Format
 from jobs.formats.sendmail_events import BRONZE, LOOKBACK_DAYS, QUEUE_ID, assemble
 from jobs.formats.sendmail_transmissions import transmissions
@@ -35,7 +35,7 @@ NAME = "sendmail"
 
 # Any name may be given with -L; these are the usual ones.
 _TAG = r"(?i)^(?:.*/)?(?:sendmail|sm-[a-z-]+|mta|msp|msa)(?:-in|-out|-[a-z]+)?$"
-_TYPED = {name: kind for name, kind in BRONZE.items() if name not in (*PLACE, "assembly_key")}
+_TYPED = typed_columns(BRONZE)
 
 _READERS = {
     "from=": read.read_arrivals,
@@ -105,7 +105,7 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
             "offset",
             "line_code",
             "reason_code",
-            *of_records(_TYPED, _TYPED),
+            *of_records(_TYPED),
         )
     )
 
@@ -167,16 +167,12 @@ def _events(ours: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
     return events, pl.concat(cut)
 
 
-FORMAT = Format(
-    name=NAME,
+FORMAT = Format.of(
+    __name__,
     title="Sendmail",
     description="Mail log of Sendmail",
     channels=("EMAIL",),
-    lookback_days=LOOKBACK_DAYS,
-    bronze=BRONZE,
-    sniff=sniff,
     assemble=assemble,
-    parse=parse,
     transmissions=transmissions,
     # Host and process, as the key has them; queue ids do not contain the host.
     place=pl.col("assembly_key").str.extract(r"\|([^|]*)$"),

@@ -22,7 +22,7 @@ from typing import Any
 import polars as pl
 
 from jobs.formats import PLACE, TIMESTAMP, Source
-from jobs.formats.fields import none_if_empty
+from jobs.formats.fields import as_assembled, none_if_empty, typed_columns
 from jobs.protect.numbering import e164, without_trunk
 
 BRONZE: dict[str, Any] = {
@@ -52,7 +52,7 @@ BRONZE: dict[str, Any] = {
     "log_text": pl.String,  # of script lines
     "text": pl.String,  # of script lines that log a MESSAGE's body
 }
-TYPED = [name for name in BRONZE if name not in (*PLACE, "assembly_key")]
+TYPED = typed_columns(BRONZE)
 
 # The words of acc (`ACC: transaction answered: ...`), the name of a flat file's row, CDRs, script lines.
 EVENTS = ("answered", "missed", "accounted", "ended", "row", "cdr", "script")
@@ -225,6 +225,4 @@ def microseconds(seconds: pl.Expr) -> pl.Expr:
 
 def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
     """Bronze rows, one per event; a line that was read twice is one row."""
-    if "line_code" in records.collect_schema().names():
-        records = records.filter(pl.col("line_code") == "record").with_columns(assembly_key=pl.col("call_id"))
-    return records.select(*BRONZE).unique(subset=[*PLACE], keep="any", maintain_order=True)
+    return as_assembled(records, BRONZE, pl.col("call_id"))

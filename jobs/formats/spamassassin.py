@@ -26,11 +26,10 @@ from typing import Any
 import polars as pl
 
 from jobs.formats import PLACE, TIMESTAMP, Source
-from jobs.formats.fields import line_code, none_if_empty, utc
+from jobs.formats.fields import as_assembled, line_code, none_if_empty, typed_columns, utc
 from jobs.formats.format import Format
 from jobs.formats.verdicts import (
     MAIL_LOGS,
-    as_assembled,
     as_verdicts,
     finite,
     in_mail_log,
@@ -38,7 +37,6 @@ from jobs.formats.verdicts import (
     one_row_per_line,
     reason_of_event,
     share_of_lines,
-    typed_columns,
     whole,
     without_brackets,
 )
@@ -215,16 +213,10 @@ def _fields() -> dict[str, pl.Expr]:
     }
 
 
-FORMAT = Format(
-    name=NAME,
+FORMAT = Format.of(
+    __name__,
     title="SpamAssassin",
     description="Lines of spamd, in a mail log or its own file",
-    lookback_days=LOOKBACK_DAYS,
-    bronze=BRONZE,
-    sniff=sniff,
-    assemble=assemble,
     within=MAIL_LOGS,
     literals=tuple(LITERALS),
-    parse=parse,
-    verdicts=verdicts,
 )

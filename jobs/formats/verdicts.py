@@ -12,7 +12,7 @@ from typing import Any
 
 import polars as pl
 
-from jobs.formats import PLACE, VERDICT, Source
+from jobs.formats import VERDICT, Source
 from jobs.formats.syslog import split_envelope
 
 # Mail servers in whose logs filters write.
@@ -24,11 +24,6 @@ def share_of_lines(sample: bytes, pattern: str) -> float:
     lines = pl.Series(sample.decode("utf-8", "replace").splitlines(), dtype=pl.String)
     lines = lines.filter(lines.str.strip_chars() != "")
     return int(lines.str.contains(pattern).sum()) / max(len(lines), 1)
-
-
-def typed_columns(bronze: dict[str, Any]) -> dict[str, Any]:
-    """The columns of a bronze table that parse() gives; the others tell whose a row is and its key."""
-    return {name: kind for name, kind in bronze.items() if name not in (*PLACE, "assembly_key")}
 
 
 def in_mail_log(
@@ -77,13 +72,6 @@ def reason_of_event(is_cut: str) -> pl.Expr:
         .when(~has_event & pl.col(is_cut))
         .then(pl.lit("truncated"))
     )
-
-
-def as_assembled(records: pl.LazyFrame, bronze: dict[str, Any], assembly_key: pl.Expr) -> pl.LazyFrame:
-    """assemble() of a kernel with one bronze row per record: a line that was read twice is one row."""
-    if "line_code" in records.collect_schema().names():
-        records = records.filter(pl.col("line_code") == "record").with_columns(assembly_key=assembly_key)
-    return records.select(*bronze).unique(subset=[*PLACE], keep="any", maintain_order=True)
 
 
 def as_verdicts(rows: pl.LazyFrame, format_code: str, engine_code: str | None = None) -> pl.LazyFrame:
