@@ -31,7 +31,7 @@ _AFTER_SIZE = (
 )
 # The same where there is no id: the first of them that is not inside quotation marks.
 _NO_ID = rf"^(?:[^\"]|{QUOTED})*?((?: T={QUOTED}| from <[^>]*>| for ).*)$"
-REPLY = r"(?:^|: )(?:host \S+ \[[^\]]*\]: )?([2-5]\d\d)(?:[ -]+([245]\.\d{1,3}\.\d{1,3}))?(?: |$)"
+_REPLY = r"(?:^|: )(?:host \S+ \[[^\]]*\]: )?([2-5]\d\d)(?:[ -]+([245]\.\d{1,3}\.\d{1,3}))?(?: |$)"
 _RECIPIENT = rf"(?:{QUOTED})?[^ \"]+"
 ACCOUNT = r"(?:^| )A=[^ :]+(?::([^ :]+))?"
 AUTHENTICATED = r"(?:^| )A=|^A="
@@ -147,6 +147,12 @@ def read_arrivals(some: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def reply_codes(text: pl.Series) -> list[pl.Series]:
+    """reply_code and dsn_code of the first SMTP reply in a text, which need not begin with it."""
+    codes = text.str.extract_groups(_REPLY).struct.unnest()
+    return [codes["1"].alias("reply_code"), codes["2"].alias("dsn_code")]
+
+
 def _targets(head: pl.Series) -> tuple[pl.Series, pl.Series]:
     """(address, top address) of `address (parents) <top> F=<sender> P=<path>`."""
     bare = head.str.splitn(" F=<", 2).struct.field("field_0").str.splitn(" P=<", 2).struct.field("field_0")
@@ -167,7 +173,6 @@ def read_deliveries(some: pl.DataFrame) -> pl.DataFrame:
     way = groups(tail["field_0"], r"^\S*(?: T=(?P<transport>\S+))?(?:.*?(?P<host> H=.*))?$")
     relay = groups(way["host"].fill_null(""), rf"^ {HOST}")
     reply = tail["field_1"].str.extract(r'(?s)^(.*)"')
-    codes = reply.str.extract_groups(REPLY).struct.unnest()
     by_acl = text.str.contains(r"^(?:blackhole|discarded) \(")
     dropped = by_acl | address.is_in([":blackhole:", "/dev/null"])
     flag = some["text"].str.head(2)
@@ -182,8 +187,7 @@ def read_deliveries(some: pl.DataFrame) -> pl.DataFrame:
         pl.when(~by_acl).then(top).alias("original_recipient"),
         way["transport"].alias("transport"),
         pl.when(relay["ip"].is_not_null()).then(_relay(relay)).alias("relay"),
-        codes["1"].alias("reply_code"),
-        codes["2"].alias("dsn_code"),
+        *reply_codes(reply),
         pl.when(by_acl).then(text.str.strip_prefix("blackhole ")).otherwise(reply).alias("reply_text"),
         pl.when(by_acl).then(some["text"]).alias("log_text"),
         (text == "").alias("is_cut"),
@@ -210,7 +214,6 @@ def read_failures(some: pl.DataFrame) -> pl.DataFrame:
     # Before 4.8x the host stood in the text.
     older = groups(words, r": host (?P<name>\S+) \[(?P<ip>[0-9A-Fa-f.:]+)\](?::(?P<port>\d+))?: ")
     is_new = relay["ip"].is_not_null()
-    codes = words.str.extract_groups(REPLY).struct.unnest()
     is_failed = some["text"].str.starts_with("**")
     given_up = words.str.contains(
         "retry timeout exceeded|have been failing for a long time|after a long failure period"
@@ -232,8 +235,7 @@ def read_failures(some: pl.DataFrame) -> pl.DataFrame:
         top.alias("original_recipient"),
         way["transport"].alias("transport"),
         pl.when(is_new).then(_relay(relay)).otherwise(_relay(older)).alias("relay"),
-        codes["1"].alias("reply_code"),
-        codes["2"].alias("dsn_code"),
+        *reply_codes(words),
         halves["field_1"].alias("reply_text"),
         (address == "").fill_null(True).alias("is_cut"),
     )

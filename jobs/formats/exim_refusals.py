@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from jobs.formats.exim_lines import ACCOUNT, AUTHENTICATED, HOST, QUOTED, REPLY, groups, unbracketed
+from jobs.formats.exim_lines import ACCOUNT, AUTHENTICATED, HOST, QUOTED, groups, reply_codes, unbracketed
 
 # What was refused: `[temporarily ]rejected STEP ...`, after host and sender at most.
 _STEPS = (
@@ -109,7 +109,6 @@ def read_refusals(some: pl.DataFrame) -> pl.DataFrame:
     null_sender = front.str.contains("F=<>", literal=True)
     said = pl.coalesce(sender["full"], sender["bare"])
     reason = after["reason"].zip_with(after["reason"].is_not_null(), front.str.strip_chars_end(": "))
-    codes = reason.str.extract_groups(REPLY).struct.unnest()
     return some.select(
         "row",
         pl.lit("refusal").alias("event_code"),
@@ -127,8 +126,7 @@ def read_refusals(some: pl.DataFrame) -> pl.DataFrame:
         pl.when(step == "RCPT").then(argument).alias("recipient"),
         front.str.extract(ACCOUNT).alias("account"),
         front.str.contains(AUTHENTICATED).alias("is_authenticated"),
-        codes["1"].alias("reply_code"),
-        codes["2"].alias("dsn_code"),
+        *reply_codes(reason),
         reason.alias("reply_text"),
         text.alias("log_text"),
         _zone(reason),
@@ -232,7 +230,6 @@ def read_other_refusals(some: pl.DataFrame) -> pl.DataFrame:
 def read_single_refusals(some: pl.DataFrame) -> pl.DataFrame:
     """`PRDR R=<recipient> refusal` and `PRDR recipient reason`: one recipient's own answer after DATA."""
     found = groups(some["text"], _PRDR)
-    codes = found["reason"].str.extract_groups(REPLY).struct.unnest()
     return (
         some.select(
             "row",
@@ -240,8 +237,7 @@ def read_single_refusals(some: pl.DataFrame) -> pl.DataFrame:
             _status(found["soft"]),
             pl.lit("after DATA PRDR").alias("step_code"),
             pl.coalesce(found["own"], found["address"]).alias("recipient"),
-            codes["1"].alias("reply_code"),
-            codes["2"].alias("dsn_code"),
+            *reply_codes(found["reason"]),
             found["reason"].alias("reply_text"),
             pl.col("text").alias("log_text"),
             _zone(found["reason"]),

@@ -21,7 +21,7 @@ from jobs.formats.exim_events import in_order
 from jobs.formats.exim_headers import MORE, is_cut, settle
 from jobs.formats.exim_sessions import OWNER, REFUSAL, is_later, of_sessions
 from jobs.formats.exim_times import shift
-from jobs.formats.fields import as_transmissions
+from jobs.formats.fields import FACTS_OF_FILE, as_transmissions
 
 _TAGGED = "flagged as Spam but accepted"
 _OWN_ID = (
@@ -69,23 +69,7 @@ def _of_messages(events: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-_FACTS = [
-    *OWNER,
-    "first_at",
-    "queue",
-    "queue_id",
-    "entry_code",
-    "message_id",
-    "subject",
-    "sender",
-    "client_ip",
-    "client_name",
-    "helo",
-    "is_authenticated",
-    "account",
-    "message_bytes",
-    "is_tagged",
-]
+_FACTS = [*OWNER, *FACTS_OF_FILE, "subject", "helo", "is_tagged"]
 
 
 def _files(events: pl.DataFrame) -> pl.DataFrame:

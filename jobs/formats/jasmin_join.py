@@ -14,7 +14,7 @@ from __future__ import annotations
 import polars as pl
 
 from jobs.formats import OF_CALLS, TRANSMISSION
-from jobs.protect.numbering import REPORT_SHORT_CODE
+from jobs.formats.mobile import entry_code
 
 _FINAL = ["DELIVRD", "EXPIRED", "REJECTD", "UNDELIV", "DELETED", "UNKNOWN"]
 # SMPP 3.4, 5.1.3: the names of command_status without ESME_.
@@ -187,13 +187,6 @@ def _described(units: pl.LazyFrame) -> pl.LazyFrame:
         .then(pl.lit("envelope"))
         .otherwise(pl.lit("delivery"))
     )
-    entry = (
-        pl.when(~is_inbound)
-        .then(pl.lit("box"))
-        .when(pl.col("recipient") == REPORT_SHORT_CODE)
-        .then(pl.lit("report"))
-        .otherwise(pl.lit("link"))
-    )
     digits = pl.when(pl.col("status").str.contains(r"^\d{1,9}$")).then(pl.col("status")).cast(pl.Int64)
     hexadecimal = pl.lit("0x") + _hex(digits)
     smpp = pl.coalesce(pl.col("status").replace_strict(_NAMES, default=None), hexadecimal)
@@ -204,7 +197,7 @@ def _described(units: pl.LazyFrame) -> pl.LazyFrame:
         format_code=pl.lit("jasmin"),
         channel_code=pl.lit("SMS"),
         grain_code=pl.when(is_refused).then(pl.lit("attempt")).otherwise(pl.lit("recipient")),
-        entry_code=entry,
+        entry_code=entry_code(is_inbound),
         is_handoff=pl.lit(False),
         message_id=pl.col("queue_message_id"),
         is_authenticated=~is_inbound,

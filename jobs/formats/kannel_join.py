@@ -23,7 +23,7 @@ import polars as pl
 
 from jobs.core.counting_rules import RETRIED_WITHIN
 from jobs.formats import OF_CALLS, TRANSMISSION
-from jobs.protect.numbering import REPORT_SHORT_CODE
+from jobs.formats.mobile import entry_code
 
 INBOUND = ["received", "refused", "dropped"]
 SUBMITTED = ["sent", "rejected", "failed", "discarded", "expired"]
@@ -333,19 +333,12 @@ def _join_parts(units: pl.LazyFrame) -> pl.LazyFrame:
 def _described(units: pl.LazyFrame) -> pl.LazyFrame:
     """The columns of TRANSMISSION, beside those that joining parts needs."""
     is_inbound = pl.col("_is_inbound")
-    entry = (
-        pl.when(~is_inbound)
-        .then(pl.lit("box"))
-        .when(pl.col("recipient") == REPORT_SHORT_CODE)
-        .then(pl.lit("report"))
-        .otherwise(pl.lit("link"))
-    )
     account = pl.concat_str(["service", "account"], separator="/", ignore_nulls=True)
     return units.with_columns(
         *(pl.lit(None, dtype=TRANSMISSION[name]).alias(name) for name in _ABSENT),
         format_code=pl.lit("kannel"),
         channel_code=pl.lit("SMS"),
-        entry_code=entry,
+        entry_code=entry_code(is_inbound),
         is_handoff=pl.lit(False),
         is_authenticated=~is_inbound,
         inbound_link=pl.when(is_inbound).then(pl.col("smsc")),

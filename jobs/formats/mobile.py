@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from jobs.formats import Source
-from jobs.protect.numbering import e164, without_trunk
+from jobs.protect.numbering import REPORT_SHORT_CODE, e164, without_trunk
 
 # 3GPP TS 23.040, 9.2.3.24: what fits into the 140 octets of one SMS, and into one of several with a
 # concatenation header of six octets. UCS-2 and 8-bit content is measured in octets.
@@ -37,6 +37,17 @@ def _numbers(texts: pl.Series) -> pl.Series:
         .select(pl.when(is_number).then(digits).otherwise(text.str.strip_prefix("+")))
     )
     return texts.scatter(odd.arg_true(), told.to_series())
+
+
+def entry_code(is_inbound: pl.Expr) -> pl.Expr:
+    """How an SMS came in: from a box, as a subscriber's report of spam, or over a link."""
+    return (
+        pl.when(~is_inbound)
+        .then(pl.lit("box"))
+        .when(pl.col("recipient") == REPORT_SHORT_CODE)
+        .then(pl.lit("report"))
+        .otherwise(pl.lit("link"))
+    )
 
 
 def segments(units: pl.Expr, is_septets: pl.Expr) -> pl.Expr:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import polars as pl
 
+from jobs.formats.fields import smtp_reply
+
 # What stands where a queue id would.
 NOT_IDS = ["NOQUEUE", "warning", "fatal", "error", "panic", "statistics", "daemon", "refresh", "reload"]
 
@@ -58,8 +60,6 @@ _SUBJECT = (
     r"(?is)^(?:[0-9a-z]+: )?[a-z]+: header subject: ?(.*) from (?:[^\s\[\]]*\[[^\s\]]*\]|local|unknown);"
     r"(?: from=<| to=<| proto=|$)"
 )
-_CODE = r"^([2-5]\d\d)(?:[ -]|$)"
-_STATUS = r"^([245]\.\d{1,3}\.\d{1,3})(?: |$)"
 # smtpd_proxy_filter: a filter before the queue answered. The line names no client, and one recipient.
 _PROXY = r"^(?:NOQUEUE: )?proxy-(reject|accept): ([A-Z-]+): (?s)(.*)$"
 _ZONE = r"(?i)blocked using ([A-Za-z0-9._-]+)"
@@ -171,18 +171,6 @@ def _odd_refusal(text: pl.Series) -> tuple[pl.DataFrame, pl.Series]:
     return fields, pl.Series([True]).new_from_index(0, len(text))
 
 
-def _reply(reply: pl.Series) -> tuple[pl.Series, pl.Series, pl.Series]:
-    """(reply code, enhanced status code, text) of an SMTP reply; what it does not begin with is null."""
-    code = reply.str.extract(_CODE)
-    rest = reply.str.slice(4).zip_with(code.is_not_null(), reply)
-    status = rest.str.extract(_STATUS)
-    text = pl.col("rest").str.slice(pl.col("status").str.len_chars() + 1)
-    found = pl.DataFrame({"rest": rest, "status": status}).select(
-        pl.when(pl.col("status").is_not_null()).then(text).otherwise("rest")
-    )
-    return code, status, found.to_series()
-
-
 def read_refusals(some: pl.DataFrame, envelope: pl.DataFrame) -> pl.DataFrame:
     """`QID|NOQUEUE: verb: STEP from name[ip]: reply; from=<> to=<> proto= helo=<>` and cleanup's
     `QID: verb: header|body TEXT from name[ip]; from=<> to=<> proto= helo=<>: reply`.
@@ -201,16 +189,13 @@ def read_refusals(some: pl.DataFrame, envelope: pl.DataFrame) -> pl.DataFrame:
             left, other = left.filter(is_form), other.filter(is_form)
         fields = pl.DataFrame([fields[name].scatter(left, other[name]) for name in fields.columns])
         is_read = is_read.scatter(left, True)
-    reply_code, dsn_code, reply_text = _reply(fields["reply"])
     frame = some.select(
         "row",
         pl.lit("refusal").alias("event_code"),
         "head",
         detail["field_0"].alias("status_code"),
         *fields.drop("reply"),
-        reply_code.alias("reply_code"),
-        dsn_code.alias("dsn_code"),
-        reply_text.alias("reply_text"),
+        *smtp_reply(fields["reply"]),
         pl.col("body").alias("log_text"),
         envelope["pid"].gather(some["row"]).fill_null("").alias("pid"),
     ).with_columns(pl.when(pl.col("client_name") != "").then(pl.col("client_name")).alias("client_name"))
@@ -359,8 +344,8 @@ def _read_proxied(some: pl.DataFrame, envelope: pl.DataFrame) -> pl.DataFrame:
     `proxy-accept` what the filter took and discarded. Newer versions begin with NOQUEUE."""
     found = some["body"].str.extract_groups(_PROXY).struct.unnest()
     tail = found["3"].str.extract_groups(_TAIL).struct.unnest()
-    reply_code, dsn_code, reply_text = _reply(tail["1"])
-    is_discarded = reply_text.str.contains(r"(?i)\bdiscarded\b").fill_null(False)
+    reply = smtp_reply(tail["1"])
+    is_discarded = reply[2].str.contains(r"(?i)\bdiscarded\b").fill_null(False)
     verb = pl.select(
         pl.when(found["1"] == "reject").then(pl.lit("reject")).when(is_discarded).then(pl.lit("discard"))
     ).to_series()
@@ -374,8 +359,6 @@ def _read_proxied(some: pl.DataFrame, envelope: pl.DataFrame) -> pl.DataFrame:
         tail["2"].alias("sender"),
         tail["3"].alias("recipient"),
         tail["4"].alias("helo"),
-        reply_code.alias("reply_code"),
-        dsn_code.alias("dsn_code"),
-        reply_text.alias("reply_text"),
+        *reply,
         pl.col("body").alias("log_text"),
     ).filter(pl.col("status_code").is_not_null() & pl.col("sender").is_not_null())

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import polars as pl
 
+from jobs.formats.fields import smtp_reply
+
 _QUOTED = r'"(?:[^"\\]|\\.)*"'
 _PATH = rf"<(?:[^>\"]|{_QUOTED})*>"
 _ARRIVAL = (
@@ -22,7 +24,6 @@ _TO = (
     r"(?P<more>(?:, (?:delay|xdelay|mailer|pri|tls_\w+|cipher|relay|dsn|quarantine|intvl)=.*)?)$"
 )
 _RECIPIENT = rf"(?:{_PATH}|{_QUOTED}[^,]*|[^,<\"]+)"
-_REPLY = r"(?s)^(?:([245]\d\d)(?:[ -]|$))?(?:([245]\.\d{1,3}\.\d{1,3})(?: |$))?(.*)$"
 _RULESET = (
     rf"(?s)^ruleset=(?P<step>\w+)(?:, arg1=(?P<first>{_PATH}|[^,]*))?(?:, arg2=(?P<second>[^,]*))?"
     r"(?:, relay=(?P<relay>[^,]*))?, (?:reject=(?P<reply>.*)|(?P<other>discard|quarantine)\b.*)$"
@@ -68,11 +69,6 @@ def _client(relay: pl.Series) -> list[pl.Series]:
     found = _groups(relay, _RELAY)
     verified = found["forged"].is_null() & found["ip"].is_not_null()
     return [found["name"].set(~verified, None).alias("client_name"), found["ip"].alias("client_ip")]
-
-
-def _reply(reply: pl.Series) -> list[pl.Series]:
-    words = reply.str.extract_groups(_REPLY).struct.unnest()
-    return [words["1"].alias("reply_code"), words["2"].alias("dsn_code"), words["3"].alias("reply_text")]
 
 
 def read_arrivals(some: pl.DataFrame) -> pl.DataFrame:
@@ -158,7 +154,7 @@ def read_rulesets(some: pl.DataFrame) -> pl.DataFrame:
         *_client(relay),
         pl.when(step == "check_mail").then(first.fill_null("")).alias("sender"),
         pl.when(step == "check_rcpt").then(first).alias("recipient"),
-        *_reply(found["reply"]),
+        *smtp_reply(found["reply"]),
         pl.col("text").alias("log_text"),
     ).filter(pl.col("step_code").is_not_null() & ~pl.col("step_code").is_in(_OF_CLIENT))
 
@@ -182,7 +178,7 @@ def read_milters(some: pl.DataFrame) -> pl.DataFrame:
         address.set(step != "connect", None).alias("client_ip"),
         pl.when(step == "from").then(argument.fill_null("")).alias("sender"),
         pl.when(step == "to").then(argument).alias("recipient"),
-        *_reply(found["reply"]),
+        *smtp_reply(found["reply"]),
         pl.col("text").alias("log_text"),
     ).filter(pl.col("step_code").is_not_null())
 
@@ -242,7 +238,7 @@ def read_unknown_users(some: pl.DataFrame) -> pl.DataFrame:
         pl.lit("reject").alias("status_code"),
         pl.lit("rcpt").alias("step_code"),
         bare(found["recipient"]).alias("recipient"),
-        *_reply(found["reply"]),
+        *smtp_reply(found["reply"]),
         pl.col("text").alias("log_text"),
     ).filter(pl.col("recipient").is_not_null())
 

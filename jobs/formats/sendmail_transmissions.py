@@ -23,7 +23,7 @@ from __future__ import annotations
 import polars as pl
 
 from jobs.formats import PRECEDENCE
-from jobs.formats.fields import as_transmissions
+from jobs.formats.fields import FACTS_OF_FILE, as_transmissions
 from jobs.formats.sendmail_events import BRONZE
 
 _KEY = ["operator_id", "assembly_key"]
@@ -173,20 +173,7 @@ def _with_accounts(files: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
     return files.drop("at")
 
 
-_FACTS = [
-    *_OWNER,
-    "first_at",
-    "queue",
-    "queue_id",
-    "entry_code",
-    "message_id",
-    "sender",
-    "client_ip",
-    "client_name",
-    "is_authenticated",
-    "account",
-    "message_bytes",
-]
+_FACTS = [*_OWNER, *FACTS_OF_FILE]
 
 
 def _of_messages(events: pl.DataFrame, files: pl.DataFrame) -> pl.DataFrame:
