@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import datetime as dt
 import enum
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -78,6 +80,19 @@ def raise_problems(problems: list[str]) -> None:
         raise ObservatoryError("\n".join(problems))
 
 
+@contextmanager
+def named_first(problems: list[str]) -> Iterator[None]:
+    """Name the sources that could not be read where what follows ends with an error of its own."""
+    from jobs.core.patterns import visible
+
+    try:
+        yield
+    except ObservatoryError:
+        for problem in problems:
+            err.print(Text(visible(problem)))
+        raise
+
+
 def pull(config_file: Config = Path("observatory.toml"), operator: OperatorId = None) -> None:
     """Land what is new in the operators' sources."""
     raise_problems(pull_all(config.load(config_file), operator))
@@ -113,7 +128,8 @@ def run(
     access.prepare(settings.lake.root, settings.lake.group)
     with writing(settings.lake.root, "observatory run"):
         problems = [] if stage else pull_all(settings, operator, is_followed=True)
-        show_changes(run_stages(settings, operator, stages, since, until, requarantine))
+        with named_first(problems):
+            show_changes(run_stages(settings, operator, stages, since, until, requarantine))
     if not stage:
         show_next(config_file)
     raise_problems(problems)
@@ -187,5 +203,6 @@ def show_next(config_file: Path) -> None:
 def run_all(settings: config.Observatory) -> list[str]:
     """Pull and all stages; the problems of sources."""
     problems = pull_all(settings, None, is_followed=True)
-    run_stages(settings, None, [each.value for each in Stage])
+    with named_first(problems):
+        run_stages(settings, None, [each.value for each in Stage])
     return problems

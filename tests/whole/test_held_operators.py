@@ -79,3 +79,17 @@ def test_two_odd_documents_hold_back_no_other_operators_gold(
     assert observatory("run", "--since", "2026-11-01", "--config", settings).code == 1
     assert counted == set(CLEAN)
     assert rows_in(lake, GOLD) == before
+
+
+def test_a_held_rule_hides_no_source_that_could_not_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mail.log").write_text(MAIL.replace("2026-11-24", "2026-13-24", 100))
+    sources = [source_toml("mx", "mail.log", "postfix"), source_toml("filter", "rspamd.log", "rspamd")]
+    file = tmp_path / "observatory.toml"
+    operator = operator_toml("alp", "Alp", "CHE", "alp", "CHF", MAIL_NETWORK, *sources)
+    file.write_text(f'[lake]\nroot = "lake"\n{operator}')
+    done = command_line_of(monkeypatch, capsys, width=200)("run", "--config", file)
+    assert done.code == 1
+    assert "operator_id=alp, source_id=mx" in done.err
+    assert f"operator 'alp', source 'filter': no file matches {tmp_path / 'rspamd.log'}" in done.err
