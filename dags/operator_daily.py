@@ -10,6 +10,10 @@ Each task is a command: `observatory pull --operator <id>` lands what is new in 
 what is older than `[retention]` keeps. The tables of a stage are the assets that its task updates
 (outlets).
 
+**When nothing is new.** A stage that changed none of its tables since its task's last success ends as
+*skipped*, and updates no asset: what is scheduled on the tables does not start. The next tasks run all the
+same.
+
 **Which engine.** `[engine] name` decides. With "embedded" a stage is a plain command. With "spark" it is a
 spark-submit job whose driver runs where the task runs (SparkSubmitOperator, deploy mode client), on
 `[engine] master`, or on the master of the connection `spark_default` where the settings name none. The
@@ -43,19 +47,20 @@ import datetime as dt
 from functools import partial
 from typing import Any
 
-from airflow.sdk import DAG, Param, chain
+from airflow.sdk import DAG, Param, TriggerRule, chain
 from airflow.sdk.definitions.timetables.interval import CronDataIntervalTimetable
 
 from jobs.airflow.scheduling import (
     UnlessLasting,
     by_engine,
+    changed_since,
     command,
     config_file,
     report_folder,
     settings_of_dags,
     writing,
 )
-from jobs.core.contracts import contract, tables
+from jobs.core.contracts import written_by
 
 CONFIG = config_file()
 STAGES = ("bronze", "silver", "gold")
@@ -76,17 +81,7 @@ def arguments(step: str, operator_id: str, context: Any) -> list[str]:
     words = ["run", *own, "--stage", step]
     for option, day in (("--since", since), ("--until", until)):
         words += [option, day] if day else []
-    return words
-
-
-def written(stage: str) -> list[str]:
-    """The tables of a stage: every contract of the layer of that name, but what is written by hand
-    (`observatory audit`), which reads nothing."""
-    return [
-        table
-        for table in tables()
-        if table.startswith(f"{stage}.") and (stage == "bronze" or contract(table).reads)
-    ]
+    return words + changed_since(context)
 
 
 def operator_daily(operator_id: str, settings: dict[str, Any]) -> DAG:
@@ -112,15 +107,19 @@ def operator_daily(operator_id: str, settings: dict[str, Any]) -> DAG:
             retry_delay=dt.timedelta(minutes=5),
             max_retry_delay=dt.timedelta(hours=1),
         )
+        # A task that follows one that had nothing to do still runs.
+        follows = {"trigger_rule": TriggerRule.NONE_FAILED}
         stage = by_engine(settings)
         stages = [
-            stage(name, partial(arguments, name, operator_id), **writing(written(name), settings))
+            stage(
+                name, partial(arguments, name, operator_id), **writing(written_by(name), settings), **follows
+            )
             for name in STAGES
         ]
         page = ["report", "--config", str(CONFIG), "--output", str(report_folder(settings))]
         remove = ["vacuum", "--config", str(CONFIG), "--operator", operator_id]
         # In the pool, so that no two tasks draw the page or write to the lake at once.
-        last = {"pool": "lake", "retry_policy": UnlessLasting()}
+        last = {"pool": "lake", "retry_policy": UnlessLasting(), **follows}
         report = command("report", lambda context: page, **last)
         # Last: what it removes no later task needs.
         vacuum = command("vacuum", lambda context: remove, **last)

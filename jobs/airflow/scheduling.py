@@ -6,6 +6,7 @@ when it parses DAGs, in an environment that may have none of the pipeline's pack
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import logging
 import os
@@ -21,8 +22,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from airflow.providers.standard.operators.bash import BashOperator
-from airflow.sdk import Asset
+from airflow.sdk import Asset, TaskInstanceState
 from airflow.sdk.definitions.retry_policy import RetryDecision, RetryPolicy
+
+from jobs.core.errors import NOTHING_CHANGED
 
 if TYPE_CHECKING:
     from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
@@ -152,7 +155,7 @@ def command(task_id: str, words: Words, **options: Any) -> BashOperator:
         env={"PYTHONPATH": str(ROOT)},
         append_env=True,
         do_xcom_push=False,
-        skip_on_exit_code=None,
+        skip_on_exit_code=NOTHING_CHANGED,
         **options,
     )
 
@@ -169,13 +172,13 @@ def submitted(task_id: str, words: Words, master: str, **options: Any) -> SparkS
     master: that of the settings; without it that of Airflow's connection `spark_default`.
     """
     try:
-        from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
+        from jobs.airflow.submitting import SubmitStage
     except ImportError:
         raise NoProvider(NO_PROVIDER) from None
     if master:
         os.environ[f"AIRFLOW_CONN_{CONNECTION.upper()}"] = json.dumps({"conn_type": "spark", "host": master})
     beside = Path(pipeline_python()).with_name("spark-submit")
-    return SparkSubmitOperator(
+    return SubmitStage(
         task_id=task_id,
         conn_id=CONNECTION if master else "spark_default",
         spark_binary=str(beside) if beside.exists() else "spark-submit",
@@ -190,6 +193,15 @@ def submitted(task_id: str, words: Words, master: str, **options: Any) -> SparkS
         do_xcom_push=False,
         **options,
     )
+
+
+def changed_since(context: Any) -> list[str]:
+    """The words that end a command with NOTHING_CHANGED if its tables are as they were when its task last
+    succeeded. What a failed try wrote counts as new."""
+    before = context["ti"].get_previous_ti(state=TaskInstanceState.SUCCESS)
+    if before is None or before.end_date is None:
+        return []
+    return ["--changed-since", f"{before.end_date.astimezone(dt.UTC):%Y-%m-%dT%H:%M:%S.%fZ}"]
 
 
 def delta_jars() -> list[Path]:

@@ -19,12 +19,13 @@ from rich.text import Text
 from jobs.cli.arguments import Config, OperatorId
 from jobs.cli.console import err, out
 from jobs.cli.interrupt import interruptible
-from jobs.core.errors import ObservatoryError
+from jobs.core.errors import NOTHING_CHANGED, ObservatoryError
 from jobs.settings import config
 
 if TYPE_CHECKING:
     from jobs.stages.run import Run
 
+MOMENT = "%Y-%m-%dT%H:%M:%S.%fZ"
 Since = Annotated[
     dt.datetime | None,
     typer.Option(formats=["%Y-%m-%d"], help="First UTC day to compute again.", show_default=False),
@@ -113,9 +114,20 @@ def run(
             help="Also read files with quarantined lines again, as their sources are set now.",
         ),
     ] = False,
+    changed_since: Annotated[
+        dt.datetime | None,
+        typer.Option(
+            formats=[MOMENT],
+            help="For schedulers: end with exit code 99 if the stages' tables are as they were at this time"
+            " (UTC).",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Bring logs from their sources to validated gold tables."""
-    from jobs.engine import access
+    from jobs.core.contracts import written_by
+    from jobs.engine import access, record
+    from jobs.engine.lake import open_lake
     from jobs.engine.lock import writing
 
     if since and until and since > until:
@@ -133,6 +145,11 @@ def run(
     if not stage:
         show_next(config_file)
     raise_problems(problems)
+    if changed_since:
+        tables = [table for name in stages for table in written_by(name)]
+        lake, at = open_lake(settings.lake.root), changed_since.replace(tzinfo=dt.UTC)
+        if not record.has_changed(lake, tables, at):
+            raise typer.Exit(NOTHING_CHANGED)
 
 
 def check_key() -> None:

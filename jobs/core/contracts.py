@@ -184,6 +184,16 @@ def tables() -> tuple[str, ...]:
     return tuple(f"{layer}.{file.stem}" for layer in LAYERS for file in sorted(folders[layer].glob("*.yaml")))
 
 
+def written_by(stage: str) -> list[str]:
+    """The tables that a stage of a run writes: those of its layer, but what `observatory audit` writes, which
+    reads nothing."""
+    return [
+        table
+        for table in tables()
+        if table.startswith(f"{stage}.") and (stage == "bronze" or contract(table).reads)
+    ]
+
+
 @cache
 def codes(codelist: str) -> tuple[str, ...]:
     """The codes of a list under schemas/codelists/, or of a reference table's column."""

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+# No error: the exit code of a run that left all tables as they were, where `--changed-since` asks for it.
+# BashOperator of Airflow skips its task with it.
+NOTHING_CHANGED = 99
+
 
 class ObservatoryError(Exception):
     """Wrong input or settings (exit code 2)."""

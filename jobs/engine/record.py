@@ -122,6 +122,21 @@ def add_stage(
     lake.append(rows_frame([row], "meta.run"), "meta.run")
 
 
+def has_changed(lake: Lake, tables: Iterable[str], since: dt.datetime) -> bool:
+    """Whether a stage that finished after a time left another version of one of the tables. To remove what is
+    older than the settings keep is no change."""
+    wanted, known = set(tables), dict[str, int]()
+    runs = lake.read("meta.run", columns=["stage_name", "finished_at", "table_versions"])
+    for stage, finished, versions in runs.sort("finished_at", maintain_order=True).iter_rows():
+        for row in versions or []:
+            table, version = row["table_name"], row["version"]
+            if table in wanted and version > known.get(table, -1):
+                known[table] = version
+                if finished > since and stage != "vacuum":
+                    return True
+    return False
+
+
 @cache
 def revision() -> str:
     """The code's revision, if it runs from a clone."""

@@ -268,6 +268,29 @@ def test_a_validation_that_holds_ends_with_exit_code_1(
     assert text in found.err
 
 
+def test_a_scheduler_learns_that_no_table_has_changed(
+    observatory: Observatory, study: Path, tmp_path: Path
+) -> None:
+    settings, log = tmp_path / "observatory.toml", tmp_path / "mail.log"
+    settings.write_text(SETTINGS, encoding="utf-8")
+    line = b"2026-11-24T10:00:0%d+00:00 mx1 postfix/qmgr[7]: 4jYlH071Srz1fPlf: removed\n"
+
+    def run(since: dt.datetime) -> int:
+        observatory("pull", "--config", settings)
+        moment = f"{since:%Y-%m-%dT%H:%M:%S.%fZ}"
+        told = observatory("run", "--config", settings, "--stage", "bronze", "--changed-since", moment)
+        return told.code
+
+    start = dt.datetime.now(dt.UTC)
+    log.write_bytes(line % 0)
+    assert run(start) == 0
+    first = dt.datetime.now(dt.UTC)
+    # What is the same since the first run is still new to whoever looked before it.
+    assert (run(first), run(start)) == (99, 0)
+    log.write_bytes(line % 0 + line % 1)
+    assert (run(first), run(first), run(dt.datetime.now(dt.UTC))) == (0, 0, 99)
+
+
 # --- show and status ------------------------------------------------------------------------------------
 
 

@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 import typer
 from airflow.dag_processing.dagbag import DagBag
-from airflow.exceptions import AirflowException
+from airflow.exceptions import AirflowException, AirflowSkipException
 from airflow.sdk.definitions.retry_policy import RetryAction
 from airflow.serialization.serialized_objects import DagSerialization
 
 from jobs.cli.main import app
 from jobs.core import contracts
+from jobs.core.errors import NOTHING_CHANGED
 from jobs.engine import java
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -70,20 +71,30 @@ def parsed(words: list[str]) -> dict[str, Any]:
     return command.make_context(words[0], list(words[1:])).params
 
 
-def as_rendered(dag: Any, name: str, run_type: str = "scheduled", **params: str | None) -> Any:
-    """A task as a worker renders it, for a data interval of 2026-11-20."""
+def as_rendered(
+    dag: Any,
+    name: str,
+    run_type: str = "scheduled",
+    succeeded_at: dt.datetime | None = None,
+    **params: str | None,
+) -> Any:
+    """A task as a worker renders it, for a data interval of 2026-11-20. succeeded_at: when it last did."""
     start = dt.datetime(2026, 11, 20, tzinfo=dt.UTC)
     run = SimpleNamespace(
         run_type=run_type, data_interval_start=start, data_interval_end=start + dt.timedelta(days=1)
     )
+    last = SimpleNamespace(end_date=succeeded_at) if succeeded_at else None
+    instance = SimpleNamespace(get_previous_ti=lambda state: last if state == "success" else 1 / 0)
     task = dag.get_task(name).prepare_for_execution()
-    task.render_template_fields({"dag_run": run, "params": {"since": None, "until": None} | params})
+    task.render_template_fields(
+        {"dag_run": run, "ti": instance, "params": {"since": None, "until": None} | params}
+    )
     return task
 
 
-def rendered(dag: Any, name: str, run_type: str = "scheduled", **params: str | None) -> list[str]:
+def rendered(dag: Any, name: str, run_type: str = "scheduled", **given: Any) -> list[str]:
     """The arguments of a task's command as a worker renders them."""
-    task = as_rendered(dag, name, run_type, **params)
+    task = as_rendered(dag, name, run_type, **given)
     python, option, module, *words = shlex.split(task.bash_command)
     assert (python, option, module) == (sys.executable, "-m", "jobs")
     return words
@@ -200,6 +211,19 @@ def test_a_stage_is_a_command_that_the_command_line_accepts(
     assert [accepted[name] and f"{accepted[name]:%Y-%m-%d}" for name in ("since", "until")] == [since, until]
 
 
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_asks_whether_its_tables_changed_since_its_last_success(dag: Any, stage: str) -> None:
+    at = dt.datetime(2026, 11, 20, 1, 30, 0, 250_000, dt.timezone(dt.timedelta(hours=1)))
+    accepted = parsed(rendered(dag, stage, succeeded_at=at))
+    assert accepted["changed_since"] == dt.datetime(2026, 11, 20, 0, 30, 0, 250_000)
+    assert parsed(rendered(dag, stage))["changed_since"] is None
+
+
+def test_a_task_runs_after_one_that_was_skipped(dag: Any) -> None:
+    rules = {task.task_id: task.trigger_rule for task in dag.tasks}
+    assert rules == {"pull": "all_success"} | dict.fromkeys([*STAGES, "report", "vacuum"], "none_failed")
+
+
 def test_outlets_are_the_tables_with_a_contract(dag: Any, config: Path) -> None:
     assert dag.get_task("pull").outlets == []
     for stage in STAGES:
@@ -260,8 +284,9 @@ def test_pauses_between_tries_grow(dag: Any) -> None:
         assert task.retry_exponential_backoff > 1
 
 
-def decided(dag: Any, code: int, folder: Path) -> RetryAction:
-    """The decision of a stage's policy after its command ended with this code, as the operator reports it."""
+def decided(dag: Any, code: int, folder: Path) -> RetryAction | str:
+    """The decision of a stage's policy after its command ended with this code, as the operator reports it;
+    or that its task is skipped."""
     task = as_rendered(dag, "gold")
     # Whatever the command prints decides nothing.
     ending = f"echo 'Error code is: 0. non-zero exit code 0' >&2; exit {code}"
@@ -274,6 +299,8 @@ def decided(dag: Any, code: int, folder: Path) -> RetryAction:
         task._spark_binary = str(submit)
     with pytest.raises(AirflowException) as failure:
         task.execute({})
+    if isinstance(failure.value, AirflowSkipException):
+        return "skipped"
     return task.retry_policy.evaluate(failure.value, try_number=1, max_tries=2).action
 
 
@@ -293,12 +320,13 @@ def test_exit_codes_decide_on_another_try(
     monkeypatch: pytest.MonkeyPatch, config: Path, tmp_path: Path, engine: str
 ) -> None:
     """Held (1) and wrong settings (2) last. A crash (4), a locked lake (5) and a process that was killed
-    pass; 99 is no order to skip the task."""
+    pass. Where no table has changed (99) the task is skipped, and updates no asset."""
     monkeypatch.setenv("OBSERVATORY_ENGINE_NAME", engine)
     monkeypatch.setenv("OBSERVATORY_ENGINE_MASTER", "local[1]")
     dag = parse(monkeypatch, config).dags[DAG]
     assert [decided(dag, code, tmp_path) for code in (1, 2)] == [RetryAction.FAIL] * 2
-    assert {decided(dag, code, tmp_path) for code in (4, 5, 99, 130, 137)} == {RetryAction.DEFAULT}
+    assert {decided(dag, code, tmp_path) for code in (4, 5, 130, 137)} == {RetryAction.DEFAULT}
+    assert decided(dag, NOTHING_CHANGED, tmp_path) == "skipped"
     assert dag.get_task("gold").retry_policy.evaluate(OSError("no bash"), 1, 2).action is RetryAction.DEFAULT
 
 
@@ -310,7 +338,7 @@ def test_a_stage_is_a_job_of_spark_by_the_setting_of_the_engine(
     dag = parse(monkeypatch, config).dags[DAG]
     kinds = {task.task_id: task.task_type for task in dag.tasks}
     plain = dict.fromkeys(["pull", "report", "vacuum"], "BashOperator")
-    assert kinds == plain | dict.fromkeys(STAGES, "SparkSubmitOperator")
+    assert kinds == plain | dict.fromkeys(STAGES, "SubmitStage")
     command = dag.get_task("gold")
     assert {asset.name for asset in command.outlets} >= {"gold.spam_volume_daily"}
     task = as_rendered(dag, "gold", since="2026-11-01")
@@ -338,6 +366,7 @@ def test_without_a_master_it_is_that_of_the_connection(monkeypatch: pytest.Monke
 def test_a_missing_provider_is_named(monkeypatch: pytest.MonkeyPatch, config: Path) -> None:
     monkeypatch.setenv("OBSERVATORY_ENGINE_NAME", "spark")
     monkeypatch.setitem(sys.modules, "airflow.providers.apache.spark.operators.spark_submit", None)
+    monkeypatch.delitem(sys.modules, "jobs.airflow.submitting", raising=False)
     bag = parse(monkeypatch, config)
     assert not bag.dags
     (message,) = bag.import_errors.values()

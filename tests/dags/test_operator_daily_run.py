@@ -2,6 +2,8 @@
 
 import os
 import re
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ from deltalake import DeltaTable
 from polars.testing import assert_frame_equal
 
 from jobs.core import contracts
+from jobs.core.contracts import written_by
 from jobs.engine.lake import Lake
 from tests.support.commands import BIN, ROOT, call, run
 
@@ -60,6 +63,37 @@ def test_a_run_gives_the_tables_of_the_command_line(airflow: dict[str, str], tmp
     history = DeltaTable(by_airflow.path("gold.spam_volume_daily")).history()
     assert any(str(each.get("engineInfo")).startswith("Apache-Spark") for each in history) == is_spark
     assert "<h1>" in Path(airflow["AIRFLOW_HOME"], "report", "index.html").read_text()
+
+
+def asset_events(airflow: dict[str, str]) -> dict[str, int]:
+    """How often each asset was updated, by its name."""
+    with closing(sqlite3.connect(Path(airflow["AIRFLOW_HOME"], "airflow.db"))) as database:
+        found = database.execute(
+            "SELECT asset.name, count(*) FROM asset_event JOIN asset ON asset.id = asset_id GROUP BY 1"
+        )
+        return dict(found.fetchall())
+
+
+def states(airflow: dict[str, str], day: str) -> dict[str, str]:
+    """How the tasks of a day's run ended."""
+    with closing(sqlite3.connect(Path(airflow["AIRFLOW_HOME"], "airflow.db"))) as database:
+        found = database.execute(
+            "SELECT task_id, task_instance.state FROM task_instance JOIN dag_run USING (dag_id, run_id)"
+            " WHERE dag_id = ? AND logical_date LIKE ?",
+            (DAG, f"{day}%"),
+        )
+        return dict(found.fetchall())
+
+
+def test_a_run_that_changes_nothing_updates_no_asset(airflow: dict[str, str]) -> None:
+    """After the run above: stages are skipped, and the tasks after them run."""
+    first = dict.fromkeys(["pull", "bronze", "silver", "gold", "report", "vacuum"], "success")
+    assert states(airflow, "2026-11-20") == first
+    before = asset_events(airflow)
+    assert {before[table] for stage in ("bronze", "silver", "gold") for table in written_by(stage)} == {1}
+    run("airflow", "dags", "test", DAG, "2026-11-21", **airflow)
+    assert states(airflow, "2026-11-21") == first | dict.fromkeys(["bronze", "silver", "gold"], "skipped")
+    assert asset_events(airflow) == before
 
 
 def test_what_is_stale_is_told(airflow: dict[str, str], tmp_path: Path) -> None:
