@@ -66,7 +66,7 @@ def kept_back(manifest: Manifest, tables: dict[str, pl.DataFrame]) -> list[str]:
 def uncovered(manifest: Manifest, rows: pl.DataFrame, months: tuple[str, ...]) -> list[str]:
     """Coverage that cannot be, and months and channels that stand in the coverage or the rows alone."""
     place = "manifest.json: coverage"
-    wrong = impossible(manifest.coverage, months)
+    wrong = impossible(manifest.coverage, months, manifest.least_units)
     covered = [(each.period_code, each.channel_code) for each in manifest.coverage.days]
     wrong += [
         f"{place} has {' '.join(each)} more than once" for each in some(covered) if covered.count(each) > 1
@@ -83,8 +83,14 @@ def uncovered(manifest: Manifest, rows: pl.DataFrame, months: tuple[str, ...]) -
     return wrong
 
 
-def impossible(coverage: Coverage, months: tuple[str, ...]) -> list[str]:
-    wrong = []
+def impossible(coverage: Coverage, months: tuple[str, ...], least: int) -> list[str]:
+    wrong = [
+        f"manifest.json: coverage of {each.format_code}: {name} ({count}) is no multiple of least_units"
+        f" ({least})"
+        for each in coverage.sources
+        for name, count in (("lines", each.lines), ("quarantined", each.quarantined))
+        if count % least
+    ]
     for each in coverage.days:
         place = f"manifest.json: coverage of {each.period_code} {each.channel_code}"
         if each.period_code not in months:

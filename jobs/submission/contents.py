@@ -141,7 +141,9 @@ def broken_rules(name: str, rows: pl.DataFrame, table: str, months: tuple[str, .
     units than it says that any of its counts has."""
     rules = {"period_code is no month of the package's period": pl.col("period_code").is_in(months)}
     if table == QUALITY:
-        rules[f"labelled_count is larger than {MOST_UNITS:,}"] = pl.col("labelled_count") <= MOST_UNITS
+        labels = pl.col("labelled_count")
+        rules[f"labelled_count is larger than {MOST_UNITS:,}"] = labels <= MOST_UNITS
+        rules[f"labelled_count is no multiple of the manifest's least_units ({least})"] = labels % least == 0
     else:
         rules |= rules_of_counts(table, least)
     rules |= {f"it breaks {rule} ({text})": pl.sql_expr(text) for rule, text in contract(table).checks}

@@ -17,7 +17,7 @@ from jobs.engine.table_files import read_files
 from jobs.formats.registry import KERNELS
 from jobs.gold.origins import origin
 from jobs.submission.quality import GOLD_QUALITY, QUALITY, quality_of
-from jobs.submission.smallcounts import GROUP, MEASURES, groups_of, protected
+from jobs.submission.smallcounts import GROUP, MEASURES, groups_of, nearest, protected
 
 # Transit is other operators' inbound and outbound.
 SUBMITTED = ("inbound", "internal", "outbound")
@@ -95,7 +95,10 @@ def counts_of(root: str, operator_id: str, period_code: str, threshold: int) -> 
     return Counts(
         tables,
         [dict(zip((*GROUP, "definition_code"), each, strict=True)) for each in withheld],
-        {"days": days(daily[VOLUME], files), "sources": sources(files, months_of(period_code))},
+        {
+            "days": days(daily[VOLUME], files),
+            "sources": sources(files, months_of(period_code), threshold),
+        },
         partial_sources(daily[VOLUME], files),
         *last_gold(lake),
     )
@@ -192,17 +195,18 @@ def logged_days(files: pl.DataFrame, counted: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def sources(files: pl.DataFrame, months: tuple[str, ...]) -> list[dict[str, Any]]:
+def sources(files: pl.DataFrame, months: tuple[str, ...], threshold: int) -> list[dict[str, Any]]:
     """For each log format the sources and their lines, of pieces of files with records of the period.
 
-    The sources' own names stay where they are: they may tell hosts.
+    Lines leave in multiples of the threshold, as counts do: a line of an SMS log is a message.
+    The sources' own names stay where they are: they may reveal hosts.
     """
     first, last = (pl.col(f"{end}_event_date").dt.strftime("%Y-%m") for end in ("first", "last"))
     of_period = files.filter(first <= months[-1], last >= months[0])
     found = of_period.group_by("format_code").agg(
         pl.col("source_id").n_unique().alias("sources"),
-        pl.col("line_count").sum().alias("lines"),
-        pl.col("quarantined_count").sum().alias("quarantined"),
+        nearest(pl.col("line_count").sum(), threshold).alias("lines"),
+        nearest(pl.col("quarantined_count").sum(), threshold).alias("quarantined"),
     )
     return found.sort("format_code").to_dicts()
 

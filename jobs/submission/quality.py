@@ -1,11 +1,11 @@
 """What a package tells of how often the operator's filter errs: a row for each month and channel that an
 audit or a test elsewhere speaks for.
 
-Shares are of messages, and labels are of messages that were drawn, as many as the operator chose: their
-number tells of no subscriber. But where all of a call was labelled its share is a count: 0.03 of 100 messages
-is three. So a share leaves in steps of `least_units` of its messages or a little more, and its interval is
-widened by steps alone: whatever counts lie in one step leave as the same three numbers, if all was labelled.
-For large numbers that changes nothing.
+Where all of a call was labelled, the number of labels is that of its messages, and a share is a count: 0.03
+of 100 messages is three. So the number of labels leaves as a multiple of `least_units`. A share leaves in
+steps of `least_units` of its messages or a little more, and its interval is widened by steps alone: whatever
+counts lie in one step leave as the same three numbers, if all was labelled. For large numbers that changes
+nothing.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from jobs.core.errors import ObservatoryError
 from jobs.core.shares import CALLS, ENDS, SHARES, UNTOLD
 from jobs.engine.lake import Lake
 from jobs.engine.table_files import read_files
+from jobs.submission.smallcounts import nearest
 
 QUALITY, GOLD_QUALITY = "study.submission_quality", "gold.filter_quality_monthly"
 MONTH = ["period_code", "channel_code"]
@@ -49,7 +50,12 @@ def quality_of(
         .join(seen(volume), on=MONTH)
     )
     steps = [each for call in CALLS for each in in_steps(call, least)]
-    return told.with_columns(steps).select(pl.col(name).cast(kind) for name, kind in schema.items())
+    labels = pl.col("labelled_count")
+    # An audit has labels: few leave as the least.
+    some = pl.when(labels > 0).then(nearest(labels, least).clip(least)).otherwise(0)
+    return told.with_columns(some.alias("labelled_count"), *steps).select(
+        pl.col(name).cast(kind) for name, kind in schema.items()
+    )
 
 
 def seen(volume: pl.DataFrame) -> pl.DataFrame:

@@ -31,6 +31,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -72,10 +73,15 @@ def groups_of(volume: pl.DataFrame, least: int) -> tuple[dict[Cell, Group], list
         total = np.array([counts[definition] for definition in whole])
         told = told_as(total, least)
         of_class = retold(total, told)
-        nearest = (size + least // 2) // least
-        rounded = np.array([least * apportioned(each, nearest, least) for each in of_class])
+        total_units = nearest(size, least) // least
+        rounded = np.array([least * apportioned(each, total_units, least) for each in of_class])
         groups[key] = Group(whole, told, of_class, rounded)
     return groups, withheld
+
+
+def nearest(count: Any, least: int) -> Any:
+    """The multiple of the threshold that is nearest to a count, or to each of a column's."""
+    return (count + least // 2) // least * least
 
 
 def classes(units: int, certain: int, possible: int) -> list[int]:

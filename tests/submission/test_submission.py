@@ -343,8 +343,9 @@ def test_it_tells_coverage_and_no_name_of_a_host(package: Path) -> None:
         {"period_code": "2026-10", "channel_code": "EMAIL", "days": 31, "of": 31},
         {"period_code": "2026-11", "channel_code": "EMAIL", "days": 30, "of": 30},
     ]
+    # 903 lines, 7 of them in quarantine. A line of an SMS or call log is a message or call.
     assert [each.model_dump() for each in about.coverage.sources] == [
-        {"format_code": "postfix", "sources": 1, "lines": 900, "quarantined": 7}
+        {"format_code": "postfix", "sources": 1, "lines": 905, "quarantined": 5}
     ]
     assert about.code_revision == "abc1234"
     everything = b"".join(contents(package).values())
@@ -532,8 +533,12 @@ OF_MANIFEST = [
     ("coverage", lambda it: it["days"][1].update(of=31),
      "coverage of 2026-11 EMAIL has 31 days in the month, which has 30"),
     ("coverage", lambda it: it["days"][1].update(days=31), "coverage of 2026-11 EMAIL has 31 of 30 days"),
-    ("coverage", lambda it: it["sources"][0].update(quarantined=901),
-     "coverage of postfix has 901 quarantined of 900 lines, from 1 sources"),
+    ("coverage", lambda it: it["sources"][0].update(quarantined=910),
+     "coverage of postfix has 910 quarantined of 905 lines, from 1 sources"),
+    ("coverage", lambda it: it["sources"][0].update(lines=906),
+     "coverage of postfix: lines (906) is no multiple of least_units (5)"),
+    ("coverage", lambda it: it["sources"][0].update(quarantined=1),
+     "coverage of postfix: quarantined (1) is no multiple of least_units (5)"),
     ("least_units", lambda it: 70, "units are of fewer units than the manifest's least_units (70)"),
     ("period_code", lambda it: "2026-11", "period_code is no month of the package's period"),
 ]  # fmt: skip

@@ -71,6 +71,14 @@ def test_an_audit_goes_along_in_steps_of_least_units(package: Path) -> None:
     assert float(row["flagged_spam_share"]) * 6000 == pytest.approx(5820)
 
 
+@pytest.mark.parametrize(("labelled", "leaves"), [(1, 5), (12, 10), (13, 15)])
+def test_the_number_of_labels_leaves_as_a_multiple(tmp_path: Path, labelled: int, leaves: int) -> None:
+    """Where all messages of a month were labelled, their number is that of the messages."""
+    month = {"period_code": "2026-10", "labelled_count": labelled}
+    found = judged(audited(tmp_path, AUDIT | month))
+    assert (found.wrong, found.tables[QUALITY]["labelled_count"].to_list()) == ([], [leaves])
+
+
 def test_an_audit_comes_before_a_test_and_a_test_before_nothing(tmp_path: Path) -> None:
     month = {"period_code": "2026-10"}
     both = judged(audited(tmp_path / "both", TEST | month, AUDIT | month)).tables[QUALITY]
@@ -188,6 +196,7 @@ def changed(file: Path, **cells: Any) -> str:
         ({"passed_spam_share_high": ""}, "row 2: it breaks passed_share_in_its_interval"),
         ({"passed_spam_share_low": "-0.1"}, "row 2: it breaks passed_share_in_its_interval"),
         ({"period_code": "2026-09"}, "row 2: period_code is no month of the package's period"),
+        ({"labelled_count": "401"}, "row 2: labelled_count is no multiple of the manifest's least_units (5)"),
         ({"labelled_count": "0"}, "row 2: it breaks audits_have_labels"),
         ({"quality_method_code": "guess"}, "quality_method_code: row 2: 'guess' is not in the list"),
         ({"labelled_count": ["400", "200"]}, "row 3: 'north' stands more than once"),

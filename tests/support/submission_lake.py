@@ -82,7 +82,7 @@ def put_gold(
     first, last = (dt.date.fromisoformat(day) for day in logs)
     piece = {
         "operator_id": operator_id, "source_id": "mx-secret-host", "stream_id": f"{channel}-1",
-        "format_code": "postfix" if channel == "EMAIL" else "kannel", "line_count": 900,
+        "format_code": "postfix" if channel == "EMAIL" else "kannel", "line_count": 903,
         "quarantined_count": 7, "first_event_date": first,
         "last_event_date": first, "piece_id": "1", "file_name": "mail.log",
     }  # fmt: skip
