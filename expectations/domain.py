@@ -12,7 +12,9 @@ from dataclasses import dataclass
 import polars as pl
 
 from expectations.suites import Asked, Rule, row_rule
+from jobs.core.contracts import contract, tables
 
+VOLUME = "gold.spam_volume_daily"
 MEASURES = ["units", "spam_certain", "spam_possible"]
 
 
@@ -45,36 +47,33 @@ def same_totals(detail: pl.DataFrame, volume: pl.DataFrame, by: tuple[str, ...])
     return left.join(right, on=by, how="full", coalesce=True)
 
 
-def totals_equal(table: str, by: tuple[str, ...]) -> CrossRule:
+def totals_equal(table: str) -> CrossRule:
+    """That a table which counts the volume by more columns, or by others, adds up to it."""
+    by = tuple(name for name in contract(VOLUME).key if name in contract(table).key)
     conditions = [
         row_rule(
             f"{name}_equal_volume",
             f"detail_{name} = volume_{name}",
-            f"{name} of {table} add up to those of gold.spam_volume_daily",
+            f"{name} of {table} add up to those of {VOLUME}",
         )
         for name in MEASURES
     ]
     return CrossRule(
         table=table,
-        tables=(table, "gold.spam_volume_daily"),
+        tables=(table, VOLUME),
         key=by,
         frame=lambda detail, volume: same_totals(detail, volume, by),
         rules=conditions,
     )
 
 
-VOLUME = (
-    "operator_id", "period_date", "channel_code", "direction_code", "stage_code", "outcome_code", "unit_code",
-    "definition_code",
-)  # fmt: skip
-ROUTE = ("operator_id", "period_date", "channel_code", "direction_code", "unit_code", "definition_code")
+def counts_volume(table: str) -> bool:
+    """Whether a table counts the volume by day in other parts."""
+    about = contract(table)
+    return about.period == "period_date" and table != VOLUME and {*MEASURES} <= {*about.columns}
 
-GOLD = [
-    totals_equal("gold.spam_type_daily", VOLUME),
-    totals_equal("gold.spam_source_daily", VOLUME),
-    totals_equal("gold.spam_sender_domain_daily", ROUTE),
-    totals_equal("gold.spam_route_daily", ROUTE),
-]
+
+GOLD = [totals_equal(table) for table in tables() if table.startswith("gold.") and counts_volume(table)]
 
 
 def marked_beside_certain(coverage: pl.DataFrame, types: pl.DataFrame) -> pl.DataFrame:
