@@ -34,7 +34,7 @@ from jobs.settings import config
 from jobs.settings.operator import Operator
 from jobs.silver import message
 from jobs.stages.settings_tables import read_reference
-from sample_data import bypass, bypass_calls
+from tests.support import bypass_calls, bypass_sms
 
 CHOSEN_ON, REPORTED_ON = 1, (2, 3, 4)
 # What the thresholds of each unit are chosen from. Cells are given where nothing tells them: of SMS the
@@ -60,10 +60,10 @@ Traffic = tuple[pl.DataFrame, pl.DataFrame, dict[Any, Any]]
 def traffic(seed: int, folder: Path, unit: str = "recipient") -> Traffic:
     """silver.message of the generated log, ref.operator, and the true signs of each message or call."""
     if unit == "recipient":
-        (folder / "number-ranges.csv").write_text(bypass.number_ranges(), "utf-8")
-        (folder / "observatory.toml").write_text(bypass.settings(), "utf-8")
-        sent: list[Any] = bypass.simulate(seed)
-        lines = [bypass.line_of(sms) for sms in sent]
+        (folder / "number-ranges.csv").write_text(bypass_sms.number_ranges(), "utf-8")
+        (folder / "observatory.toml").write_text(bypass_sms.settings(), "utf-8")
+        sent: list[Any] = bypass_sms.simulate(seed)
+        lines = [bypass_sms.line_of(sms) for sms in sent]
     else:
         (folder / "calls.toml").write_text(bypass_calls.PROFILE, "utf-8")
         (folder / "observatory.toml").write_text(bypass_calls.settings(), "utf-8")

@@ -18,13 +18,13 @@ from jobs.core.errors import ObservatoryError
 from jobs.core.merge import merged
 from jobs.gold import bypass_indicator_daily
 from jobs.gold.bypass import CONTACT_KEY, CONTACT_RULES, bucket, contacts, numbers_behaviour, parameters
-from sample_data import bypass, bypass_calls
+from tests.support import bypass_calls, bypass_sms
 from tests.support.examples import examples
 
 
 def test_the_same_seed_gives_the_same_messages_and_every_sign() -> None:
-    sent = bypass.simulate(5, days=1)
-    assert sent == bypass.simulate(5, days=1) != bypass.simulate(6, days=1)
+    sent = bypass_sms.simulate(5, days=1)
+    assert sent == bypass_sms.simulate(5, days=1) != bypass_sms.simulate(6, days=1)
     told = {code for code, row in words.rows_of("bypass").items() if row["is_told"] == "true"}
     assert {sign for sms in sent for sign in sms.signs} == told
     # Domain facts, section 3: what no log tells has its code all the same, so that it is not taken for none.

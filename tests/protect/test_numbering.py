@@ -23,8 +23,8 @@ from jobs.formats import (
 )
 from jobs.protect import location, numbering
 from jobs.protect.range_tables import iso3_codes
-from sample_data import bypass
 from tests.formats import test_asterisk, test_delimited, test_jasmin, test_kamailio
+from tests.support import bypass_sms
 
 
 def e164(number: str | None, country: str, is_national: bool = False) -> str | None:
@@ -210,8 +210,8 @@ def cdr(sender: str, recipient: str) -> str:
 
 
 def access(sender: str, recipient: str) -> str:
-    sms = bypass.Sms(1_795_500_000, "HUB", sender, recipient, "hello")
-    return bypass.line_of(sms).replace("from:+", "from:").replace("to:+", "to:")
+    sms = bypass_sms.Sms(1_795_500_000, "HUB", sender, recipient, "hello")
+    return bypass_sms.line_of(sms).replace("from:+", "from:").replace("to:+", "to:")
 
 
 def box(sender: str, recipient: str) -> str:

@@ -1,23 +1,18 @@
-"""Write the SMS log of one operator over whose links routes are got round, and the truth of it.
+"""The SMS of one operator over whose links routes are got round, as lines of Kannel, and the truth of it.
 
-    python -m sample_data.bypass --out DIR --seed 1 --days 2
-
-The same arguments give the same bytes. DIR gets bearerbox-access.log (Kannel), observatory.toml,
-number-ranges.csv, and truth.json: one object per message with at (UTC second), link, sender, recipient and
-the signs of bypass that are true of it. What makes detection hard is in it as well: people who write to many
+The same arguments give the same messages, each with its UTC second, link, sender, recipient and the signs of
+bypass that are true of it. What makes detection hard is in them as well: people who write to many
 and get few answers, numbers that moved to another network, subscribers abroad without a roaming link, SIM
 boxes that stay small.
 """
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import datetime as dt
 import json
 import random
 from collections.abc import Callable
-from pathlib import Path
 from typing import Protocol, TypeVar
 
 from sample_data.generator.texts import HAM_SMS, SPAM_SMS
@@ -214,23 +209,3 @@ def settings() -> str:
         f'currency = "EUR"\nsubscribers = 4000\nnumber_prefixes = {own}\n{links}'
         '\n[[operator.source]]\nid = "smsc"\nurl = "bearerbox-access.log"\nformat = "kannel"\n'
     )
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--days", type=int, default=2)
-    args = parser.parse_args()
-    sent = simulate(args.seed, args.days)
-    args.out.mkdir(parents=True, exist_ok=True)
-    (args.out / "bearerbox-access.log").write_text("".join(line_of(sms) + "\n" for sms in sent), "utf-8")
-    (args.out / "number-ranges.csv").write_text(number_ranges(), "utf-8")
-    (args.out / "observatory.toml").write_text(settings(), "utf-8")
-    truth = [{**dataclasses.asdict(sms), "text": None} for sms in sent]
-    (args.out / "truth.json").write_text(json.dumps(truth, indent=0), "utf-8")
-    print(f"{len(sent):,} messages written to {args.out}")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,10 +1,7 @@
-"""Write the call records of one mobile operator among whose callers SIM boxes are, and the truth of it.
+"""The call records of one mobile operator among whose callers SIM boxes are, and the truth of it.
 
-    python -m sample_data.bypass_calls --out DIR --seed 1 --days 2
-
-The same arguments give the same bytes. DIR gets calls.csv, its mapping profile calls.toml, observatory.toml
-and truth.json: one object per call with at (UTC second), link, sender, recipient, cell and the signs of
-bypass that are true of it. Subscribers of the operator have cells, those of the peer and fixed lines have
+The same arguments give the same calls, each with its UTC second, link, sender, recipient, cell and the signs
+of bypass that are true of it. Subscribers of the operator have cells, those of the peer and fixed lines have
 none. What makes detection hard is in it as well: couriers who move, shops and clinics that stay where they
 are and are called back, call centres on trunks and on SIM cards, boxes that stay small, that are moved from
 cell to cell, or that use the peer's SIM cards.
@@ -12,14 +9,12 @@ cell to cell, or that use the peer's SIM cards.
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import datetime as dt
 import json
 import random
-from pathlib import Path
 
-from sample_data.bypass import DAY, HOME, PEER, PREFIXES, in_order
+from tests.support.bypass_sms import DAY, HOME, PEER, PREFIXES, in_order
 
 OPERATOR = "detour-calls"
 LINKS = {
@@ -207,24 +202,3 @@ def settings() -> str:
         '\n[[operator.source]]\nid = "msc"\nurl = "calls.csv"\nformat = "delimited"\n'
         'options = { profile = "calls.toml" }\n'
     )
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--days", type=int, default=2)
-    args = parser.parse_args()
-    made = simulate(args.seed, args.days)
-    args.out.mkdir(parents=True, exist_ok=True)
-    header = "at;from;to;trunk;cell;result\n"
-    (args.out / "calls.csv").write_text(header + "".join(line_of(call) + "\n" for call in made), "utf-8")
-    (args.out / "calls.toml").write_text(PROFILE, "utf-8")
-    (args.out / "observatory.toml").write_text(settings(), "utf-8")
-    truth = [dataclasses.asdict(call) for call in made]
-    (args.out / "truth.json").write_text(json.dumps(truth, indent=0), "utf-8")
-    print(f"{len(made):,} calls written to {args.out}")
-
-
-if __name__ == "__main__":
-    main()
