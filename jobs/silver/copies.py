@@ -316,7 +316,6 @@ def of_documents(rows: pl.DataFrame, kernel: Format) -> pl.DataFrame:
     key = ["operator_id", "assembly_key"]
     kept = kernel.assemble(rows.lazy()).collect().select(*key, *PLACE).unique(key)
     twice = rows.select(*key, *PLACE, "first_at").join(kept, on=key, suffix="_kept")
-    file, of_kept = (pl.struct(f"source_id{end}", f"stream_id{end}") for end in ("", "_kept"))
     fields = ["source_id", "stream_id"]
     is_other = pl.any_horizontal(pl.col(name) != pl.col(f"{name}_kept") for name in fields)
     found = (
