@@ -55,7 +55,8 @@ def status(
 def draw(lake: Lake, settings: config.Observatory, operators: set[str], rows: Sequence[SourceStatus]) -> None:
     from jobs.core.patterns import visible
     from jobs.stages.validations import rule_counts, standing
-    from jobs.state.sources import not_understood
+    from jobs.state.retained import as_text
+    from jobs.state.sources import not_understood, steps_of
     from jobs.state.status import copy_rows, copy_steps, problems
 
     show_sources(rows)
@@ -69,7 +70,10 @@ def draw(lake: Lake, settings: config.Observatory, operators: set[str], rows: Se
         rules, broken = (sum(each) for each in list(zip(*counts, strict=True))[1:])
         out.print(f"Last validation: {rules:,} rules on {len(counts)} tables, {broken:,} broken\n")
     show_list("Problems", [("", visible(each)) for each in problems(lake, settings, operators)])
-    steps = [(f"{row.operator}/{row.source}", visible(row.next_step)) for row in rows if row.next_step]
+    of_operator = {row.operator: row.retention for row in rows}
+    if of_operator:
+        show_list("Kept", [("", each) for each in as_text(list(of_operator.values()))])
+    steps = [(about, visible(step)) for about, step in steps_of(rows)]
     steps += [
         (f"{row.operator}/{row.source}", not_understood(row))
         for row in rows

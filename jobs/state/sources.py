@@ -21,11 +21,14 @@ from jobs.settings.operator import Operator, Source
 from jobs.stages.validations import standing
 from jobs.stages.windows import is_plausible
 from jobs.state.missing_days import Span, missing_days
+from jobs.state.retained import Retained, retained
 
 # The times of a bronze row, of which the later one counts.
 TIMES = ("first_at", "last_at")
 # What is known beside the logs has no new lines to wait for.
 NEVER_STALE = ("knowledge",)
+# What to do about a stale source begins so.
+STALE_STEP = "Check that "
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,7 @@ class SourceStatus:
     missing_days: list[str]
     quarantined: int
     held_rules: list[HeldRule]
+    retention: Retained
     next_step: str | None
 
 
@@ -80,6 +84,7 @@ NOTHING_READ = Read(frozenset(), 0, frozenset(), None, frozenset())
 def source_rows(lake: Lake, settings: Observatory, operators: Iterable[Operator]) -> list[SourceStatus]:
     """One row for each source that the settings have."""
     chosen = list(operators)
+    kept = retained(lake, settings, [each.id for each in chosen])
     read = read_of_sources(lake)
     held = held_rules(standing(lake.root, [each.id for each in chosen]))
     at = settings.lake.read_at or now()
@@ -109,6 +114,7 @@ def source_rows(lake: Lake, settings: Observatory, operators: Iterable[Operator]
                 missing_days=[str(day) for day in days_without_records(lake, operator.id, of_source)],
                 quarantined=of_source.quarantined,
                 held_rules=held.get(operator.id, []),
+                retention=kept[operator.id],
                 next_step=None,
             )
             # Retention may have removed all pieces: the manifest still has their streams.
@@ -245,7 +251,7 @@ def next_step(
         what = "No file was found" if was_pulled else "Nothing is landed"
         return f"{what}: check that {source.url} is right, then `observatory run {chosen}`"
     if row.is_stale:
-        return f"Check that {source.url} still grows, then `observatory run {chosen}`"
+        return f"{STALE_STEP}{source.url} still grows, then `observatory run {chosen}`"
     if row.missing_days:
         days = ", ".join(row.missing_days)
         return f"Bring the logs of {days}, of which there is no record, then `observatory run {chosen}`"
@@ -254,6 +260,22 @@ def next_step(
     if row.quarantined:
         return not_understood(row)
     return None
+
+
+def steps_of(rows: Iterable[SourceStatus]) -> list[tuple[str, str]]:
+    """What to do next, as text: the source that it is about, if it is about one, and the step. Stale sources
+    have one step together."""
+    steps = [(row, row.next_step) for row in rows if row.next_step]
+    stale = [row for row, step in steps if step.startswith(STALE_STEP)]
+    if len(stale) == 1:
+        stale = []
+    found = [(f"{row.operator}/{row.source}", step) for row, step in steps if row not in stale]
+    if stale:
+        operators = {row.operator for row in stale}
+        chosen = f" --operator {operators.pop()}" if len(operators) == 1 else ""
+        files = f"{len(stale)} sources are stale: check that their files still grow"
+        found.append(("", f"{files}, then `observatory run{chosen}`"))
+    return found
 
 
 def not_understood(row: SourceStatus) -> str:

@@ -555,10 +555,12 @@ def test_a_reader_that_stops_is_no_held_validation(observatory: Observatory, stu
 )
 def test_commands_that_read_import_nothing_that_takes_seconds(arguments: list[str], study: Path) -> None:
     own = ["--config", str(study)] if arguments[0] != "tables" else []
+    # What a vacuum would remove depends on the lives of formats' messages: a tenth of a second.
+    slow = [name for name in SLOW if (arguments[0], name) != ("status", "jobs.formats.registry")]
     code = (
         "import sys; from jobs.cli.main import main; sys.argv = ['observatory', *sys.argv[1:]]\n"
         "try: main()\nexcept SystemExit as end: assert not end.code, end.code\n"
-        f"sys.exit(', '.join(name for name in {SLOW} if name in sys.modules) or 0)"
+        f"sys.exit(', '.join(name for name in {slow} if name in sys.modules) or 0)"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments, *own], capture_output=True, text=True, cwd=ROOT

@@ -27,7 +27,7 @@ from tests.support.whole_runs import MAIL_NETWORK, operator_toml, source_toml
 
 KEYS = [
     *("operator", "source", "landed", "landed_at", "waiting", "last_record", "stale_days", "is_stale"),
-    *("missing_days", "quarantined", "held_rules", "next_step"),
+    *("missing_days", "quarantined", "held_rules", "retention", "next_step"),
 ]
 LAST = dt.datetime(2026, 11, 24, 23, 30, tzinfo=dt.UTC)
 Command = Callable[..., Told]
@@ -295,6 +295,56 @@ def test_status_fits_80_columns_and_breaks_no_name(tmp_path: Path, observatory: 
     assert ["a"] in rows
     assert {row[0] for row in rows if row} >= set(names)
     assert "2026-11-24 23:30  stale" in tables
+
+
+def test_stale_sources_have_one_step_together(tmp_path: Path, observatory: Command) -> None:
+    names = ("mx1", "mx2", "mx3")
+    sources = [source_toml(name, str(tmp_path / f"{name}.log"), "postfix") for name in names]
+    for name in names[:2]:
+        (tmp_path / f"{name}.log").write_text(LINES, encoding="utf-8")
+    file = written(tmp_path, LAST + dt.timedelta(days=3), *sources)
+    observatory("pull", "--config", file)
+    assert observatory("run", "--stage", "bronze", "--config", file).code == 0
+    steps = observatory("status", "--config", file).out.partition("\nNext\n")[2].replace("\n", " ")
+    together = "2 sources are stale: check that their files still grow, then `observatory run --operator a`"
+    assert together in steps
+    assert "Check that" not in steps and "a/mx3  Nothing is landed" in steps
+    # One alone is named, with its files.
+    file = written(tmp_path, LAST + dt.timedelta(days=3), sources[0])
+    steps = observatory("status", "--config", file).out.partition("\nNext\n")[2].replace("\n", " ")
+    assert "a/mx1  Check that" in steps and "are stale" not in steps
+
+
+def test_what_is_kept_and_what_a_vacuum_would_remove(tmp_path: Path, observatory: Command) -> None:
+    found = with_ledger(tmp_path)
+    versions = [{"table_name": "bronze.postfix", "version": found.version("bronze.postfix")}]
+    row = {"run_id": "r", "stage_name": "bronze", "finished_at": LAST, "table_versions": versions}
+    found.append(rows_frame([row], "meta.run"), "meta.run")
+    kept = "open_days = 1\n[retention]\nbronze = 3"
+    source = source_toml("mx1", "mx1.log", "postfix")
+    file = written(tmp_path, LAST + dt.timedelta(days=3), source, more=kept)
+    told = observatory("status", "--config", file).out
+    assert "Landing 35 days, bronze 3, silver 400 ([retention]); gold stays." in told
+    assert "`observatory vacuum` has removed nothing yet, and has nothing to remove now." in told
+    # A record of a day that is long closed.
+    old = LAST - dt.timedelta(days=90)
+    times = {"first_at": old, "last_at": old, "event_date": old.date()}
+    late = {"operator_id": "a", "source_id": "mx1", "stream_id": "mx1", "offset": 9, "assembly_key": "k"}
+    found.append(rows_frame([late | times], "bronze.postfix"), "bronze.postfix")
+    versions = [{"table_name": "bronze.postfix", "version": found.version("bronze.postfix")}]
+    found.append(rows_frame([row | {"run_id": "s", "table_versions": versions}], "meta.run"), "meta.run")
+    _, (source_row,) = statuses(observatory, file)
+    due = source_row["retention"].pop("due_bytes")
+    assert due > 0
+    assert source_row["retention"] == {
+        "landing": 35, "bronze": 3, "silver": 400, "removed_at": None, "due_of_all_bytes": 0
+    }  # fmt: skip
+    told = observatory("status", "--config", file).out
+    assert f"and would now remove {due / 1e6:.1f} MB." in told
+    assert observatory("vacuum", "--config", file).code == 0
+    _, (source_row,) = statuses(observatory, file)
+    assert source_row["retention"]["removed_at"] is not None and source_row["retention"]["due_bytes"] == 0
+    assert "`observatory vacuum` last removed something on 20" in observatory("status", "--config", file).out
 
 
 def test_json_has_the_sources_of_the_settings_in_their_order(tmp_path: Path) -> None:

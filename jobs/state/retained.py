@@ -1,0 +1,66 @@
+"""How long the settings keep logs and records, and what the next vacuum would remove."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from jobs.engine.lake import Lake
+from jobs.engine.record import now
+from jobs.settings.config import Observatory
+from jobs.stages.retention import ALL_OPERATORS, plan
+from jobs.stages.vacuum import TABLE
+
+
+@dataclass(frozen=True)
+class Retained:
+    """What is kept of an operator. docs/operator.md documents the fields, which `status --json` prints.
+
+    landing, bronze, silver: days. removed_at: when a vacuum last removed something. due_bytes: what the next
+    one would remove of the operator's. due_of_all_bytes: and of all operators' together, as earlier versions
+    of tables.
+    """
+
+    landing: int
+    bronze: int
+    silver: int
+    removed_at: dt.datetime | None
+    due_bytes: int
+    due_of_all_bytes: int
+
+
+def retained(lake: Lake, settings: Observatory, operators: Iterable[str]) -> dict[str, Retained]:
+    """By operator what is kept of it."""
+    chosen, days = list(operators), settings.retention
+    removed = lake.read(TABLE, columns=["operator_id", "removed_at"])
+    last = dict(removed.group_by("operator_id").agg(pl.col("removed_at").max()).rows())
+    due: dict[str, int] = {}
+    for each in plan(lake, settings, chosen, (settings.lake.read_at or now()).date()).removals:
+        due[each.operator_id] = due.get(each.operator_id, 0) + each.bytes
+    return {
+        name: Retained(
+            days.landing,
+            days.bronze,
+            days.silver,
+            max((last[each] for each in (name, ALL_OPERATORS) if each in last), default=None),
+            due.get(name, 0),
+            due.get(ALL_OPERATORS, 0),
+        )
+        for name in chosen
+    }
+
+
+def as_text(found: Sequence[Retained]) -> list[str]:
+    """What is kept of several operators, as two sentences. found: one for each of them."""
+    one = found[0]
+    times = [each.removed_at for each in found if each.removed_at]
+    due = sum(each.due_bytes for each in found) + one.due_of_all_bytes
+    before = f"last removed something on {max(times):%Y-%m-%d}" if times else "has removed nothing yet"
+    then = f"would now remove {due / 1e6:,.1f} MB" if due else "has nothing to remove now"
+    return [
+        f"Landing {one.landing} days, bronze {one.bronze}, silver {one.silver} ([retention]); gold stays.",
+        f"`observatory vacuum` {before}, and {then}.",
+    ]
