@@ -337,16 +337,41 @@ def rows_frame(rows: list[dict[str, Any]], table: str) -> pl.DataFrame:
 def reference(table: str) -> pl.DataFrame:
     """A reference table: schemas/reference/<name>.csv with the types of its contract; an empty cell is null.
 
-    Raises ObservatoryError for a file that lacks a column or holds a value of another type.
+    Raises ObservatoryError for a file that lacks a column, holds a value of another type, repeats a key or
+    breaks a check of its contract.
     """
     import polars as pl
 
     file = REFERENCE / f"{contract(table).name}.csv"
     try:
         text = pl.read_csv(file, infer_schema=False).with_columns(pl.all().replace("", None))
-        return text.select(typed_text(name, kind) for name, kind in polars_schema(table).items())
+        rows = text.select(typed_text(name, kind) for name, kind in polars_schema(table).items())
     except pl.exceptions.PolarsError as error:
         raise ObservatoryError(f"{file.name} is not as its contract says: {error}") from None
+    refuse_broken(rows, contract(table), file.name)
+    return rows
+
+
+def refuse_broken(rows: pl.DataFrame, about: Contract, file_name: str) -> None:
+    """Raise ObservatoryError that names the first row of a reference table that breaks a check or the key.
+    Rows are numbered as in the file, whose first has the names of columns."""
+    import polars as pl
+
+    keys = rows.select(about.key)
+    for _, condition in about.checks:
+        broken = (~rows.select(pl.sql_expr(condition).fill_null(False)).to_series()).arg_true()
+        if len(broken):
+            named = ", ".join(map(str, keys.row(broken[0])))
+            raise ObservatoryError(
+                f"{file_name}, row {broken[0] + 2} ({named}): {condition} does not hold: correct it"
+            )
+    if keys.is_duplicated().any():
+        first = keys.filter(keys.is_duplicated()).row(0)
+        found = [place + 2 for place, key in enumerate(keys.iter_rows()) if key == first][:2]
+        raise ObservatoryError(
+            f"{file_name}, rows {' and '.join(map(str, found))} have the same key"
+            f" ({', '.join(map(str, first))}): correct it"
+        )
 
 
 def typed_text(name: str, kind: Any) -> pl.Expr:

@@ -276,6 +276,41 @@ def test_a_table_that_is_not_as_its_contract_says_is_told(
         reference.__wrapped__("ref.cost_model_parameter")
 
 
+@pytest.mark.parametrize(
+    ("points", "message"),
+    [
+        (
+            "0.2,0.084,0.1,lognormal",
+            "row 2 (cpu_hour, 1990-01-01): low <= central AND central <= high does not hold",
+        ),
+        (
+            "0,0.042,0.1,lognormal",
+            "row 2 (cpu_hour, 1990-01-01): low > 0 OR distribution <> 'lognormal' does not hold",
+        ),
+        (
+            "0.01,0.042,0.1,normal",
+            "row 2 (cpu_hour, 1990-01-01): distribution IN ('fixed', 'lognormal', 'triangular') does not hold",
+        ),
+        ("0.01,0.042,0.1,lognormal", "rows 2 and 73 have the same key (cpu_hour, 1990-01-01)"),
+    ],
+)
+def test_a_wrong_price_is_named_by_its_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, points: str, message: str
+) -> None:
+    """What an economist changes is not to crash what reads it."""
+    # Its contract stays where it is.
+    contract("ref.cost_parameter")
+    text = (contracts.REFERENCE / "cost_parameter.csv").read_text(encoding="utf-8")
+    row = next(line for line in text.splitlines() if line.startswith("cpu_hour,"))
+    changed = row.replace("0.01,0.042,0.1,lognormal", points)
+    text = f"{text}{row}\n" if changed == row else text.replace(row, changed)
+    (tmp_path / "cost_parameter.csv").write_text(text, encoding="utf-8")
+    monkeypatch.setattr(contracts, "REFERENCE", tmp_path)
+    with pytest.raises(ObservatoryError) as told:
+        reference.__wrapped__("ref.cost_parameter")
+    assert str(told.value) == f"cost_parameter.csv, {message}: correct it"
+
+
 def test_an_estimate_is_the_same_each_time() -> None:
     figure: Figure = FIGURES["fcc_2019/total"]
     assert estimate(figure) == estimate(figure)
