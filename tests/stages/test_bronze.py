@@ -197,7 +197,7 @@ def test_a_source_whose_format_was_wrong_is_read_again(site: Site, monkeypatch: 
     assert site.ledger()["sms"] == ("kannel", lines + 1, counted + 1, lines - counted, 0)
 
 
-def test_what_a_source_told_before_is_gone_from_every_table(site: Site) -> None:
+def test_reading_again_takes_away_what_a_source_told_before(site: Site) -> None:
     assert {"rua", "fbl"} == {row[0] for row in site.rows("bronze.quarantine", "source_id")}
     mail, reports = site.rows("bronze.postfix"), site.rows("bronze.dmarc")
     # What was landed as documents is not read as lines, whatever its source is called now.
