@@ -13,6 +13,8 @@ from jobs.costs.adding import Sum
 from jobs.costs.figure import Explained, Input, Part, located, number
 
 BAR = 24
+# Parts that add up to more or less of an estimate than its rounding are not parts of it alone.
+ROUNDING = 0.005
 VERDICT_STYLE = {
     "exact": "bold green",
     "circular": "bold yellow",
@@ -94,7 +96,8 @@ def parts(figure: Explained, width: int) -> list[tuple[str, RenderableType]]:
     if figure.sensitivities:
         found.append(("What dominates", tornado(figure)))
     if figure.divided:
-        found.append(("What dominates", Group(*(division(*each) for each in figure.divided))))
+        value = figure.estimate.value if figure.estimate else 0.0
+        found.append(("What dominates", Group(*(division(*each, value) for each in figure.divided))))
     if figure.assumptions:
         found.append(("What it takes for granted", sentences(figure.assumptions)))
     if figure.versions:
@@ -182,7 +185,7 @@ def tornado(figure: Explained) -> RenderableType:
     return Group(table, note)
 
 
-def division(title: str, rows: list[Part]) -> RenderableType:
+def division(title: str, rows: list[Part], estimate: float) -> RenderableType:
     """An estimate by its parts: each with its share, and with its share of the error where it has one."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", show_edge=False)
     table.add_column(title, overflow="fold", min_width=26)
@@ -197,7 +200,11 @@ def division(title: str, rows: list[Part]) -> RenderableType:
         error = words.percent(part.error**2 / variance) if part.error is not None and variance else ""
         bar = Text("━" * max(round(BAR * share), 1 if share else 0), style="cyan")
         table.add_row(part.name, simulated(part.value), words.percent(share), error, bar)
-    return Group(table, Text())
+    if abs(whole - estimate) <= ROUNDING * max(whole, estimate):
+        return Group(table, Text())
+    found, given = simulated(whole), simulated(estimate)
+    note = f"Each is estimated by itself: together {found}, and the estimate is {given}."
+    return Group(table, Text(note, style="dim"), Text())
 
 
 def sentences(rows: list[str]) -> RenderableType:
@@ -214,7 +221,8 @@ def pairs(rows: list[tuple[str, str]]) -> RenderableType:
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold", style="dim")
     for label, text in rows:
-        grid.add_row(label, text)
+        # A setting's name has brackets, which are no markup.
+        grid.add_row(label, Text(text))
     return grid
 
 

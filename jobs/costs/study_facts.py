@@ -77,7 +77,9 @@ def facts(of: Found, unit: str, thousand: str) -> list[tuple[str, str]]:
     if row["per_subscription"] is not None:
         told.append(("each", f"{number(float(row['per_subscription']))} {unit} for a subscription"))
     if row.get("per_thousand_units") is not None:
-        told.append(("", f"{number(float(row['per_thousand_units']))} {unit} for 1,000 {thousand}"))
+        # A year's spending over a year's messages is no rate of a year.
+        once = unit.removesuffix(" per year")
+        told.append(("", f"{number(float(row['per_thousand_units']))} {once} for 1,000 {thousand}"))
     return told
 
 

@@ -289,7 +289,8 @@ def test_a_table_that_is_not_as_its_contract_says_is_told(
         ),
         (
             "0.01,0.042,0.1,normal",
-            "row 2 (cpu_hour, 1990-01-01): distribution IN ('fixed', 'lognormal', 'triangular') does not hold",
+            "row 2 (cpu_hour, 1990-01-01): distribution IN ('fixed', 'lognormal', 'triangular')"
+            " does not hold",
         ),
         ("0.01,0.042,0.1,lognormal", "rows 2 and 73 have the same key (cpu_hour, 1990-01-01)"),
     ],

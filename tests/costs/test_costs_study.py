@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
 import pytest
+from rich.console import Console, RenderableType
 
 from jobs.core.contracts import conform, contract, polars_schema, reference
 from jobs.core.errors import ObservatoryError
 from jobs.costs.adding import add, refusal
-from jobs.costs.figure import Explained
+from jobs.costs.drawing import division, pairs
+from jobs.costs.figure import Explained, Part
 from jobs.costs.investment_assumptions import PARAMETERS, assumptions
 from jobs.costs.study import TABLES
 from jobs.costs.study_figures import explain_study
@@ -371,7 +374,7 @@ def test_an_explanation_has_all_that_the_estimate_came_from(observatory: Run, wi
         "have 0.5, 0.75 or 1.5 times the rate: 875, 937.5, 1,125",
         "refused 2 respondents told a budget band or a part alone; all at their lower edges 900, at their"
         " upper 1,300",
-        "each 0.1429 USD per year for a subscription 10 USD per year for 1,000 messages or calls",
+        "each 0.1429 USD per year for a subscription 10 USD for 1,000 messages or calls",
         "In prices and at rates of 2025: deflated first, then converted",
         "= 300 + 700 1,000",
         "= 7000 × 0.142857 1,000 USD per year",
@@ -384,6 +387,25 @@ def test_an_explanation_has_all_that_the_estimate_came_from(observatory: Run, wi
         "ref.price_level file",
     ):
         assert part in told, part
+
+
+def printed(part: RenderableType) -> str:
+    console = Console(width=100, record=True, file=io.StringIO())
+    console.print(part)
+    return " ".join(console.export_text().split())
+
+
+def test_countries_that_do_not_add_up_to_their_area_are_no_riddle() -> None:
+    """Each area is estimated by itself."""
+    countries = [Part("Comoros", 60.0), Part("Nepal", 44.0)]
+    assert printed(division("By country", countries, 100.0)).endswith(
+        "Each is estimated by itself: together 104, and the estimate is 100."
+    )
+    assert "by itself" not in printed(division("By country", countries, 104.0))
+
+
+def test_a_setting_in_brackets_is_printed() -> None:
+    assert printed(pairs([("ref.price_level", "not named ([study] files)")])).endswith("([study] files)")
 
 
 @pytest.mark.parametrize("width", [80, 120])
