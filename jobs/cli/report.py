@@ -26,12 +26,7 @@ def report(
         ),
     ] = None,
     config_file: Config = Path("observatory.toml"),
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder of the report: ./report of logs, ./build/report of a lake.", show_default=False
-        ),
-    ] = None,
+    output: Annotated[Path, typer.Option(help="Folder of the report.")] = Path("report"),
     country: Annotated[
         str | None, typer.Option(help="Of logs: the operator's country, as CHE.", show_default=False)
     ] = None,
@@ -50,11 +45,11 @@ def report(
         settings = config.load(config_file)
         from jobs.engine.lake import open_lake
 
-        write_report(open_lake(settings.lake.root), settings, output or Path("build/report"))
+        write_report(open_lake(settings.lake.root), settings, output)
         return
     from jobs.cli import first as first
 
-    first.report(logs, output or Path("report"), keep, country, out, err, run_all, draw_page)
+    first.report(logs, output, keep, country, out, err, run_all, draw_page)
 
 
 def draw_page(settings: config.Observatory, folder: Path) -> Path:

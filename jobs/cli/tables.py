@@ -70,10 +70,17 @@ def show(
 
         show_lake(lake, out)
         return
-    chosen = columns_of(columns, table)
-    rows, count = read_rows(lake, table, where, limit, format is Format.parquet, chosen)
     about = contracts.contract(table)
+    chosen = columns_of(columns, table)
+    if not chosen and format is Format.table:
+        chosen = key_first(about)
+    rows, count = read_rows(lake, table, where, limit, format is Format.parquet, chosen)
     write_rows(rows, table, format, output, out, err, count, measures_first(about))
+
+
+def key_first(about: contracts.Contract) -> list[str]:
+    """The columns of a table as a person looks at them: what a row is of, then what it says of it."""
+    return list(dict.fromkeys((*about.key, *about.columns)))
 
 
 def measures_first(about: contracts.Contract) -> list[str]:

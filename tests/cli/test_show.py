@@ -13,6 +13,7 @@ from rich.console import Console
 
 from jobs.cli.query import run_sql, show_lake, tables_of
 from jobs.cli.rows import columns_of, draw, read_rows
+from jobs.cli.tables import key_first
 from jobs.core.contracts import contract, rows_frame
 from jobs.core.errors import ObservatoryError
 from jobs.engine.lake import Lake
@@ -117,6 +118,16 @@ def test_columns_are_chosen_in_order(lake: Lake) -> None:
     assert rows.rows() == [(1000, "b")]
     with pytest.raises(ObservatoryError, match="no column 'unit'.*'units'"):
         columns_of("unit", VOLUME)
+
+
+def test_what_a_row_is_of_stands_before_what_it_says() -> None:
+    """The contract of an answer names its file last, which is a part of its key."""
+    about = contract("study.questionnaire_answer")
+    names = key_first(about)
+    assert tuple(names[: len(about.key)]) == about.key
+    assert sorted(names) == sorted(about.columns) and len(set(names)) == len(names)
+    others = [name for name in about.columns if name not in about.key]
+    assert names[len(about.key) :] == others
 
 
 def test_sql_sees_the_versions_that_belong_together(lake: Lake) -> None:
