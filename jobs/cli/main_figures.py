@@ -139,9 +139,9 @@ def world(lake: Lake) -> Table:
 
 
 def with_errors(row: dict[str, Any]) -> str:
-    """A line on the world's spam of a channel with the filters' errors."""
+    """A line on the world's spam of a channel, corrected for filter error."""
     ends = span(row["estimate_low"], row["estimate_high"])
     return (
-        f"With the filters' errors, as audits or tests of {row['audit_count']} operators tell them,\n"
+        f"Corrected for filter error, by audits or tests of {row['audit_count']} operators,\n"
         f"the world's {row['channel_code']} is {short(row['estimate'])} ({ends})."
     )

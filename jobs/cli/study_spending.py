@@ -29,8 +29,7 @@ PART_HEADS = ("CAPEX", "", "OPEX", "", "posts", "")
 
 
 def investment(spending: pl.DataFrame, gaps: pl.DataFrame) -> list[RenderableType]:
-    """Spending of all strategies at market rates, and what is missing to the targets with what that takes for
-    granted, by channel."""
+    """Spending of all strategies at market rates and the gaps to the targets, by channel; assumptions."""
     period = latest_of(spending)
     every = rows_of(
         spending,
@@ -49,7 +48,7 @@ def investment(spending: pl.DataFrame, gaps: pl.DataFrame) -> list[RenderableTyp
     targets = [each.value for each in Target if any(row.target_code == each for row in held)]
     tables: list[RenderableType] = []
     for channel in dict.fromkeys(row.channel_code for row in found):
-        title = f"{channel}: spending in {period}, US dollars; and what is missing to {' and '.join(targets)}"
+        title = f"{channel}: spending in {period}, US dollars; and the gap to {' and '.join(targets)}"
         table = sheet(title, *SPENDING_HEADS, *targets)
         for row in found:
             if row.channel_code == channel:
@@ -64,7 +63,7 @@ def investment(spending: pl.DataFrame, gaps: pl.DataFrame) -> list[RenderableTyp
 
 
 def taken(found: list[Any]) -> list[RenderableType]:
-    """What the estimates of spending take for granted."""
+    """Assumptions behind the estimates of spending."""
     if not found:
         return []
     # Polars takes a moment to load, and other commands of the study need none.
@@ -76,14 +75,14 @@ def taken(found: list[Any]) -> list[RenderableType]:
     table.add_column(overflow="fold")
     for sentence in told:
         table.add_row(Text(sentence))
-    return [Text("Spending is an estimate. It takes for granted:"), table]
+    return [Text("Spending is an estimate. Assumptions:"), table]
 
 
 PUBLIC = {
     "sp711": "national means", "sp701": "own purchases", "sp704": "in use", "sp705": "running",
     "sp706": "days",
 }  # fmt: skip
-PUBLIC_TOLD = "As told, not annualised. Questions may overlap: neither added to each other nor to spending."
+PUBLIC_TOLD = "As answered, not annualised. Answers may overlap: neither added to each other nor to spending."
 
 
 def public_spending(frame: pl.DataFrame) -> list[RenderableType]:
@@ -114,8 +113,8 @@ def total_of(rows: list[Any]) -> str:
 
 
 def granted(held: list[Any]) -> list[RenderableType]:
-    """What the gaps take for granted, each sentence once: those of every target and channel, then the others
-    with theirs."""
+    """Assumptions behind the gaps, deduplicated: those of every target and channel, then the others with
+    theirs."""
     told = {(row.target_code, row.channel_code): row.assumptions for row in held}
     where: dict[str, list[tuple[str, str]]] = {}
     for key in sorted(told):
@@ -123,7 +122,7 @@ def granted(held: list[Any]) -> list[RenderableType]:
             where.setdefault(sentence, []).append(key)
     if not told:
         return []
-    head = Text("What is missing is an estimate of the necessary investment. It takes for granted:")
+    head = Text("The gap is an estimate of the investment that is necessary in addition. Assumptions:")
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="dim", vertical="top")
     table.add_column(overflow="fold")

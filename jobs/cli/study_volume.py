@@ -13,9 +13,9 @@ from jobs.cli.study_tables import of_period, part, quality, rows_of, sheet, shor
 from jobs.core.counting_rules import OPERATOR
 from jobs.core.periods import months_of, with_logs
 
-AS_FILTERED = "Spam as filters saw it: what they miss or take wrongly is in no interval."
+AS_FILTERED = "Spam as filters saw it: no interval includes the errors of filters."
 DAYS = "Share of days with logs (counts are scaled up to all days)"
-WITH_ERRORS = "Of operators with logs; filters that were audited stand for the others."
+WITH_ERRORS = "Operators with logs only; filters without an audit are taken to err like audited ones."
 
 
 VOLUME_HEADS = ("", "estimate", "95% interval", "CV", "cov.", "answers", "others 0.5–1.5")
@@ -80,7 +80,7 @@ def corrected(frame: pl.DataFrame, audits: pl.DataFrame) -> list[RenderableType]
     seen = {(row.channel_code, row.area_code): row for row in rows if row.quantity_code == "spam_certain"}
     told: list[Table] = []
     for channel in dict.fromkeys(row.channel_code for row in found):
-        table = sheet(f"{channel}: spam in {period} with the filters' errors, estimated", *CORRECTED_HEADS)
+        table = sheet(f"{channel}: spam in {period} corrected for filter error, estimated", *CORRECTED_HEADS)
         for row in found:
             if row.channel_code == channel:
                 before = seen.get((channel, row.area_code))
@@ -113,10 +113,11 @@ def few_audits(period: str | None, audits: pl.DataFrame, channels: set[str], fou
         if number >= SMALLEST:
             # The estimate is of those that have a row for the whole period.
             told = (
-                f"{number} operators audited, but fewer than {SMALLEST} of them gave every month of {period}"
+                f"not corrected for filter error: {number} operators audited, but fewer than {SMALLEST} of"
+                f" them sent every month of {period}"
             )
         else:
-            has = f"{number} audited operator{'s' if number > 1 else ''}" if number else "no audited operator"
-            told = f"{has}, {SMALLEST} are needed to tell spam with the filters' errors"
+            has = f"{number} operator{'s' if number > 1 else ''} audited" if number else "no operator audited"
+            told = f"not corrected for filter error: {has}, {SMALLEST} are needed"
         lines.append(Text(f"{channel}: {told}"))
     return lines

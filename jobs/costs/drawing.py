@@ -99,7 +99,7 @@ def parts(figure: Explained, width: int) -> list[tuple[str, RenderableType]]:
         value = figure.estimate.value if figure.estimate else 0.0
         found.append(("What dominates", Group(*(division(*each, value) for each in figure.divided))))
     if figure.assumptions:
-        found.append(("What it takes for granted", sentences(figure.assumptions)))
+        found.append(("Assumptions", sentences(figure.assumptions)))
     if figure.versions:
         found.append(("Read from", pairs(figure.versions)))
     return found
@@ -286,4 +286,4 @@ def draw_list(found: dict[str, list[tuple[str, ...]]], console: Console) -> None
             table.add_row(figure, computed, printed, verdict, *((of, unit) if wide else ()))
     console.print(table)
     count = sum(map(len, found.values()))
-    console.print(Text(f"\n{count} figures; `observatory cost explain FIGURE` tells of one", style="dim"))
+    console.print(Text(f"\n{count} figures; `observatory cost explain FIGURE` explains one", style="dim"))

@@ -104,24 +104,27 @@ def assumptions(parameters: pl.DataFrame, assumed: pl.DataFrame) -> list[str]:
         of_life.setdefault(code, []).append(NAMES[asset])
     lives = "; ".join(f"{', '.join(names)} {told(code)}" for code, names in of_life.items())
     return [
-        f"Amounts are in prices and at rates of {chosen['base_year']:g}, deflated in local currency first.",
-        "Assets are annualised at a real rate of"
+        f"Amounts are in prices of {chosen['base_year']:g}: deflated in local currency, then converted at"
+        " that year's rates.",
+        "Assets are annualised at a real discount rate of"
         f" {told(RATE_DEVELOPED, 100)}% in developed countries and {told(RATE_DEVELOPING, 100)}% in others.",
-        f"An asset of which no life was told (sp703) lasts, in years: {lives}.",
-        f"An asset of which no share was told (sp702) serves to {told(SHARE, 100)}% against spam.",
-        "In brackets are 5 and 95% points: every replicate draws rate, lives and share once for all"
-        " respondents, so that the interval holds them.",
-        "Assets bought earlier (sp704) are"
-        f" {chosen['earlier_age']:g} of their life old, and their price has risen since with the deflator;"
-        " before the first year of price_level it has not.",
-        "An undivided sum, and what a sum holds beside its parts, is of other assets or other running cost.",
-        "Spending that was not divided by channel (sp707) divides as subscriptions do: a mailbox counts as a"
-        " SIM does.",
-        "Person days stand for the cost of staff, at the country's wage, where that was not told.",
-        "Of who told a band, or a part and refused the rest, the amount for each subscription is lognormal,"
-        " as that of others of its size, inside the band and not below what was told; it divides into"
-        " capital, labour and other as their amounts do.",
-        "Operators that did not answer spend, for each subscription, what those of their region, class and"
-        " size do that answered.",
-        "Revenue that blocking recovers is a transfer between operators, and not in it.",
+        f"Assets without a stated life (sp703) last, in years: {lives}.",
+        f"Of an asset without a stated share (sp702), {told(SHARE, 100)}% of the cost counts as spent against"
+        " spam.",
+        "Brackets hold 5% and 95% points. Every replicate draws rate, lives and share once for all"
+        " respondents, so the interval includes their uncertainty.",
+        "The age of assets bought earlier (sp704) is"
+        f" {chosen['earlier_age']:g} of their life. Their price is brought to the year's with the deflator,"
+        " as far back as price_level reaches.",
+        "A sum without parts, and the rest of a sum beyond its parts, counts as other assets or other running"
+        " cost.",
+        "Spending not divided by channel (sp707) is divided in proportion to subscriptions; a mailbox counts"
+        " like a SIM.",
+        "Where the cost of staff was not stated, it is person days times the country's wage.",
+        "The spending of a respondent that gave only a band, or refused a part, is imputed: lognormal for"
+        " each subscription, like that of respondents of its size, inside the band, not below the stated"
+        " part, and divided into capital, labour and other like theirs.",
+        "Operators that did not answer spend as much for each subscription as respondents of their region,"
+        " class and size.",
+        "Revenue recovered by blocking is a transfer between operators and is left out.",
     ]

@@ -59,7 +59,7 @@ def facts(of: Found, unit: str, thousand: str) -> list[tuple[str, str]]:
     ]  # fmt: skip
     if row.get("band_count") and row.get("bands_lowest") is not None:
         told.append(
-            ("refused", f"{row['band_count']} respondents told a budget band or a part alone; all at their"
+            ("refused", f"{row['band_count']} respondents gave only a budget band or a part; all at their"
              f" lower edges {number(float(row['bands_lowest']))}, at their upper"
              f" {number(float(row['bands_highest']))}")
         )  # fmt: skip

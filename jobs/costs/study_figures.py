@@ -92,12 +92,12 @@ def investment(of: Found) -> Explained:
 def granted(is_money: bool) -> list[str]:
     if is_money:
         return assumptions(reference(PARAMETER), reference(ASSUMPTION))
-    return [*RESPONSE, "Posts divide over channels and strategies as the spending does."]
+    return [*RESPONSE, "Posts are divided among channels and strategies in proportion to spending."]
 
 
 RESPONSE = [
-    "Operators that did not answer spend, for each subscription, what those of their region, class and size"
-    " do that answered; the line on others shows what follows if they do not.",
+    "Operators that did not answer spend as much for each subscription as respondents of their region, class"
+    " and size; the line on others shows the estimate if they spend less or more.",
 ]
 
 
@@ -165,13 +165,13 @@ def gap(of: Found) -> Explained:
     steps = [
         Step("What the target costs", "subscriptions*target_per_subscription", norm,
              f"{number(necessary)} USD per year"),
-        Step("What is missing", "max(necessary-spend,0)", f"max({in_formula(round(necessary, 2))}-{spent},0)",
+        Step("The gap", "max(necessary-spend,0)", f"max({in_formula(round(necessary, 2))}-{spent},0)",
              f"{number(missing)} USD per year"),
     ]  # fmt: skip
     tables = ("study.investment", "study.investment_account", "study.submission")
     return Explained(
         name=of.name,
-        title=f"What {of.area} would have to spend more, {row['period_code']}: {channel(row)}, target"
+        title=f"Investment gap of {of.area}, {row['period_code']}: {channel(row)}, target"
         f" {words.inside(words.name('investment_target', row['target_code']))}",
         estimand_code="investment",
         unit="USD per year",

@@ -298,32 +298,31 @@ def taken_for_granted(
     base = int(value_of(assumed, "base_year"))
     told: list[str] = []
     if target == "norm":
-        told.append(f"Norm: {value:g} US dollars of {base} for each subscription and year, by {source}.")
+        told.append(f"Norm: {value:g} US dollars of {base} for each subscription and year, set by {source}.")
     if target == "best" and (best is None or "rest" not in best):
         return [too_few(best["of"] if best else 0)]
     if target == "best" and best:
         right = "" if best["right"] is None else f"; {100 * best['right']:.1f}% of what they flagged was spam"
         told += [
             f"The best are {100 * value:g}% of the respondents with an account in amounts and an audit or"
-            f" test of their filter, by {source}: {best['count']} of {best['of']}, with those that stop as"
-            f" much as the last of them. Each stopped at least {100 * best['least']:.1f}% of the spam sent to"
-            f" it, what its filter misses included{right}.",
-            "That share is of the months that an audit or test tells of, by the respondents' own definition;"
-            " how sure an audit is has no part in who is best.",
-            "What the measures of the best cost is what the best say that they spend, divided by their"
-            " subscriptions: no measure is priced apart. That others would stop as much for the same money is"
-            " supposed.",
-            "What they run is what they spend on: "
+            f" test of their filter, set by {source}: {best['count']} of {best['of']}, with those that tie"
+            f" with the last. Each stopped at least {100 * best['least']:.1f}% of the spam sent to it,"
+            f" including the spam that its filter misses{right}.",
+            "That share covers the months with an audit or test, under the respondents' own definition. The"
+            " uncertainty of audits does not affect who is best.",
+            "The target is the stated spending of the best, divided by their subscriptions: measures are not"
+            " priced one by one. Others are assumed to stop as much for the same money.",
+            "The best spend on "
             + ", ".join(f"{100 * share:.0f}% {name}" for name, share in best["strategies"])
-            + " (strategies of ITU-T X.1231; _U: not told).",
-            "Labour costs the country's own wages (purchasing power parity). Assets cost the same to buy"
-            " everywhere, and in a year what the rate of the country that would pay makes of it.",
+            + " (strategies of ITU-T X.1231; _U: not stated).",
+            "Labour costs the paying country's own wages (purchasing power parity). Assets have the same"
+            " price everywhere and are annualised at the paying country's discount rate.",
         ]
     return told + [
-        "All that spending takes for granted (study.investment) holds here too.",
-        "The target is taken as known: the interval of the gap is that of spending alone.",
-        "An area that spends more than the target on the whole has no gap, though some of its operators may.",
-        "What a subscription needs is taken to be the same in every country but for prices.",
+        "All assumptions of study.investment apply.",
+        "The target is taken as exact: the interval of the gap is that of spending alone.",
+        "An area whose total spending exceeds the target has no gap, even if some of its operators have one.",
+        "The need for each subscription is the same in all countries, apart from prices.",
     ]
 
 
@@ -332,5 +331,5 @@ def too_few(count: int) -> str:
     has = f"{count} respondent{'' if count == 1 else 's'}" if count else "no respondent"
     return (
         f"No target by the best: {has} with an account in amounts and an audit or test of its filter, and"
-        f" {LEAST_AUDITED} are needed to tell who stops most. What a filter misses is in no count of spam."
+        f" {LEAST_AUDITED} are needed to rank them: counts do not include the spam that filters miss."
     )

@@ -77,7 +77,7 @@ def test_a_name_ends_where_what_follows_is_the_usual(explain: Explain) -> None:
          "operating_cost", "international dollars per year", (336, 420, 525)),
         ("investment/2026/FJI/EMAIL/_T/posts", "Posts that counter spam in Fiji",
          "quantity", "full-time posts", (4.8, 6, 7.5)),
-        ("investment_gap/2026/ASP/EMAIL/norm", "What Asia and the Pacific would have to spend more, 2026:"
+        ("investment_gap/2026/ASP/EMAIL/norm", "Investment gap of Asia and the Pacific, 2026:"
          " E-mail, target norm", "investment", "USD per year", (300, 400, 480)),
         ("spam_volume/2026-11/CHE/EMAIL", "Certain spam in Switzerland, November 2026: E-mail", "quantity",
          "recipients", (240_000, 300_000, 375_000)),
@@ -372,18 +372,18 @@ def test_an_explanation_has_all_that_the_estimate_came_from(observatory: Run, wi
         "of 6 of 12 operators (5 owners), 50% of 7,000 subscriptions",
         "quality CV 10.0% (acceptable), NATURE E, OBS_STATUS E",
         "have 0.5, 0.75 or 1.5 times the rate: 875, 937.5, 1,125",
-        "refused 2 respondents told a budget band or a part alone; all at their lower edges 900, at their"
+        "refused 2 respondents gave only a budget band or a part; all at their lower edges 900, at their"
         " upper 1,300",
         "each 0.1429 USD per year for a subscription 10 USD for 1,000 messages or calls",
         "In prices and at rates of 2025: deflated first, then converted",
         "= 300 + 700 1,000",
         "= 7000 × 0.142857 1,000 USD per year",
         "[1] Judgement of this project",
-        "An asset of which no share was told (sp702) serves to 50 (25–100)% against spam.",
-        "divides as subscriptions do: a mailbox counts as a SIM does.",
+        "Of an asset without a stated share (sp702), 50 (25–100)% of the cost counts as spent against spam.",
+        "in proportion to subscriptions; a mailbox counts like a SIM.",
         "Europe 600 60.0% 69.2% ━",
         "told by respondents 750 75.0% ━",
-        "is a transfer between operators, and not in it.",
+        "is a transfer between operators and is left out.",
         "ref.price_level file",
     ):
         assert part in told, part

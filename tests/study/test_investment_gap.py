@@ -153,15 +153,15 @@ def test_the_best_and_their_measures_are_told() -> None:
     told = taken_for_granted("best", ASSUMED, (0.4, "the command line"), best)
     assert told[0].startswith(
         "The best are 40% of the respondents with an account in amounts and an audit or test of their filter,"
-        " by the command line: 2 of 5, "
+        " set by the command line: 2 of 5, "
     )
     assert "at least 20.0% of the spam sent to it" in told[0] and "90.0% of what they flagged" in told[0]
     assert "64% filtering, 21% network, 15% service" in " ".join(told)
-    assert "no measure is priced apart" in " ".join(told)
-    assert "what the rate of the country that would pay makes of it" in " ".join(told)
+    assert "measures are not priced one by one" in " ".join(told)
+    assert "annualised at the paying country's discount rate" in " ".join(told)
     # What spending takes for granted is told beside it, once.
-    assert not any(word in " ".join(told) for word in ("did not answer", "lives", "prices and at rates"))
-    assert "All that spending takes for granted (study.investment) holds here too." in told
+    assert not any(word in " ".join(told) for word in ("did not answer", "a stated life", "in prices of"))
+    assert "All assumptions of study.investment apply." in told
 
 
 def test_who_stops_as_much_as_the_last_of_the_best_is_one_of_them() -> None:
@@ -179,7 +179,7 @@ def test_fewer_than_five_audits_tell_no_best() -> None:
     assert best == {"of": 4}
     assert taken_for_granted("best", ASSUMED, (0.25, "the settings"), best) == [
         "No target by the best: 4 respondents with an account in amounts and an audit or test of its filter,"
-        " and 5 are needed to tell who stops most. What a filter misses is in no count of spam."
+        " and 5 are needed to rank them: counts do not include the spam that filters miss."
     ]
 
 
@@ -225,7 +225,7 @@ def test_only_the_targets_that_are_wanted_are_held_against() -> None:
     assert row["conf_status_code"] == "C"
     assert (row["necessary"], row["gap"], row["gap_low"], row["gap_high"]) == (800, 700, 0, 750)
     assert row["assumptions"][0] == (
-        "Norm: 0.8 US dollars of 2025 for each subscription and year, by the command line."
+        "Norm: 0.8 US dollars of 2025 for each subscription and year, set by the command line."
     )
 
 
@@ -246,7 +246,7 @@ def test_assumptions_stand_beside_the_estimate_each_once(width: int) -> None:
     lines = [" ".join(line.split()) for line in console.export_text().splitlines()]
     assert max(map(len, lines)) <= width
     assert " ".join(lines[:-4]) == (
-        "What is missing is an estimate of the necessary investment. It takes for granted:"
+        "The gap is an estimate of the investment that is necessary in addition. Assumptions:"
     )
     assert lines[-4:] == [
         "all Of all.",
@@ -270,7 +270,7 @@ def test_what_is_spent_is_printed_with_its_parts_and_what_is_missing() -> None:
         console.print(part)
     printed = console.export_text()
     assert max(map(len, printed.splitlines())) <= 80
-    title = "EMAIL: spending in 2026, US dollars; and what is missing to norm and best"
+    title = "EMAIL: spending in 2026, US dollars; and the gap to norm and best"
     assert title in " ".join(printed.split())
     lines = [" ".join(line.split()) for line in printed.splitlines()]
     wanted = [

@@ -102,12 +102,12 @@ def test_spam_with_the_filters_errors_stands_beside_what_they_saw() -> None:
     for part in corrected(frame, quality):
         console.print(part)
     text = console.export_text()
-    assert "EMAIL: spam in 2026-Q4 with the filters' errors" in text
+    assert "EMAIL: spam in 2026-Q4 corrected for filter error" in text
     chat, line = (line for line in text.splitlines() if "WORLD" in line)
     assert line.split() == ["WORLD", "N", "5.1k", "5.1k–5.1k", "9%", "4.3k", "6", "62%"]
-    assert "MMS: no audited operator, 5 are needed to" in text
-    assert "SMS: 2 audited operators, 5 are needed to" in text
-    assert "VOICE: 6 operators audited, but fewer than 5 of them gave every month of 2026-Q4" in " ".join(
+    assert "MMS: not corrected for filter error: no operator audited, 5 are needed" in text
+    assert "SMS: not corrected for filter error: 2 operators audited, 5 are needed" in text
+    assert "6 operators audited, but fewer than 5 of them sent every month of 2026-Q4" in " ".join(
         text.split()
     )
     # Little that is audited is not nothing.

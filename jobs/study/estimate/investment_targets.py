@@ -15,7 +15,7 @@ TABLE = "ref.investment_target"
 # Each target with its setting, and the assumption that holds without one.
 TARGETS = {"norm": ("norm", "norm_per_subscription"), "best": ("best_share", "best_share")}
 GIVEN, SET = "the command line", "the settings, [study.gap]"
-ASSUMED = "investment_assumption.csv (a place-holder of this project, without authority)"
+ASSUMED = "investment_assumption.csv (a placeholder of this project, without authority)"
 
 
 def targets(given: Gap, settings: Gap, assumed: pl.DataFrame) -> pl.DataFrame:
