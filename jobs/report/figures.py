@@ -125,6 +125,8 @@ FIGURES: dict[str, Kinds] = {
         "is_examined_derived": pl.Boolean,
         "filter_us": WHOLE,
     },
+    # What receivers complained about; messages that a complaint is about may be counted above, or not.
+    "complaints": {"channel_code": TEXT, "feedback_type_code": TEXT, "complaint_count": WHOLE},
     # Messages whose content was seen, and what an audit or a test says of them: null where there is none.
     "quality": {
         "operator_id": TEXT,

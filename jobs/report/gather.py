@@ -50,6 +50,9 @@ def gather(
         "effort": effort(read("gold.countermeasure_effort_daily")),
         "quality_parts": estimated.filter(pl.col("stratum_code").str.contains("._T.", literal=True)),
         "costs": latest(read("gold.countermeasure_cost_monthly")),
+        "complaints": read("silver.complaint")
+        .group_by("channel_code", "feedback_type_code")
+        .agg(complaint_count=pl.len()),
         "coverage": coverage(read("bronze.file")),
     }
     return {name: in_order(name, figures[name]) for name in FIGURES}

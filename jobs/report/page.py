@@ -53,6 +53,7 @@ CONTENTS = {
     "networks.csv": "Networks that sent most spam",
     "stages.csv": "Volume and spam by stage and outcome",
     "effort.csv": "What countermeasures examined and acted on",
+    "complaints.csv": "What receivers complained about",
     "quality.csv": "What filters saw, and what audits and tests say of it",
     "quality_parts.csv": "How often filters err by band of the score and by what has a type",
     "type_quality.csv": "What filters saw of each type, and what audits say of it",
@@ -72,6 +73,7 @@ NAMES = {
     "unit_code": lambda code: words.name("unit", code),
     "engine_code": lambda code: words.name("engine", code),
     "spam_type_code": words.type_name,
+    "feedback_type_code": lambda code: words.name("feedback_type", code),
     "signature_kind_code": lambda code: words.name("signature_kind", code),
     "bypass_code": lambda code: words.name("bypass", code),
     "transit_code": lambda code: words.name("route", code),
@@ -209,6 +211,7 @@ def cards(study: Study) -> list[dict[str, Any]]:
             "bar": share_bar(audited.with_error(study, row)),
             "counted": counted_share(study, row),
             "error": audited.says(audited.of_channel(study, row)),
+            "complaints": complaints(study, row["channel_code"]),
             "spam": words.plenty_range(row["spam_certain"], row["spam_possible"]),
             "all": f"{words.plenty(row['units'])} {UNITS_NAME}",
             "undecided": words.percent(
@@ -219,6 +222,21 @@ def cards(study: Study) -> list[dict[str, Any]]:
     ]
     absent = [code for code in EXPECTED if code not in study.channels]
     return made + [{"name": channel_name(code), "share": ""} for code in absent]
+
+
+def complaints(study: Study, channel: str) -> str:
+    """How often receivers complained, and about what; empty where none did."""
+    rows = study.figures["complaints"].filter(pl.col("channel_code") == channel)
+    if rows.is_empty():
+        return ""
+    rows = rows.sort(-pl.col("complaint_count"), "feedback_type_code")
+    counts = {
+        words.inside(words.name("feedback_type", code)): count
+        for code, count in rows.select("feedback_type_code", "complaint_count").rows()
+    }
+    kinds = [f"{kind} {words.whole(count)}" for kind, count in counts.items()] if len(counts) > 1 else counts
+    times = words.counted(sum(counts.values()), "time")
+    return f"Receivers complained {times} ({', '.join(kinds)}), which adds nothing to the share."
 
 
 def counted_share(study: Study, row: dict[str, Any]) -> str:

@@ -733,6 +733,10 @@ def tables() -> dict[str, Any]:
             cost,
             cost | {"period_code": "2026-10", "amount_p50": Decimal(9)},
         ],
+        "silver.complaint": [
+            {"operator_id": operator, "channel_code": "SMS", "feedback_type_code": "sms-7726"}
+            for operator in ("alp-mail", "alp-mail", "alp-post")
+        ],
         "bronze.file": [file, file | {"piece_id": "a2"}, file | {"stream_id": "b", "piece_id": "b1"}],
     })  # fmt: skip
 
@@ -758,6 +762,17 @@ def test_only_what_came_in_is_counted_and_units_are_not_mixed(gathered: dict[str
     assert {name: dict(table.schema) for name, table in gathered.items()} == {
         name: {column: kind if isinstance(kind, pl.DataType) else kind() for column, kind in schema.items()}
         for name, schema in page_module.FIGURES.items()
+    }
+
+
+def test_complaints_are_counted_by_what_they_are_about(gathered: dict[str, pl.DataFrame]) -> None:
+    assert gathered["complaints"].rows() == [("SMS", "sms-7726", 3)]
+    study = Study(figures(), {each["id"]: each for each in OPERATORS}, None)
+    told = {card["name"]: card["complaints"].replace(words.NARROW, " ") for card in page_module.cards(study)}
+    more = "which adds nothing to the share."
+    assert told == {
+        "E-mail": f"Receivers complained 1,235 times (abuse 1,204, fraud 31), {more}",
+        "SMS": f"Receivers complained 48 times (report to 7726), {more}",
     }
 
 

@@ -35,6 +35,7 @@ OPERATORS = [
 ]
 MAIL = {"alp-mail": (62_000, 0.55), "alp-post": (118_000, 0.61), "everest-net": (21_000, 0.72)}
 TEXT = {"isle-mobile": (24_000, 0.09), "lagoon-mobile": (9_500, 0.17), "thames-text": (71_000, 0.06)}
+COMPLAINTS = [("EMAIL", "abuse", 1_204), ("EMAIL", "fraud", 31), ("SMS", "sms-7726", 48)]
 FIRST = dt.date(2026, 11, 2)
 MAIL_ORIGINS = {
     "USA": 21,
@@ -226,6 +227,7 @@ def figures() -> dict[str, pl.DataFrame]:
         "type_quality": type_quality(mine),
         "quality_parts": pl.DataFrame(schema=FIGURES["quality_parts"]),
         "costs": costs(),
+        "complaints": pl.DataFrame(COMPLAINTS, schema=list(FIGURES["complaints"]), orient="row"),
         "coverage": coverage(),
     }
     made |= {
