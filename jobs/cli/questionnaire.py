@@ -76,7 +76,7 @@ def load(
     received: Received = None,
     errors: Annotated[
         Path | None,
-        typer.Option(help="Folder of what goes back to respondents; beside each file without it."),
+        typer.Option(help="Folder of what goes back to respondents; `errors` beside each file without it."),
     ] = None,
     check: Annotated[bool, typer.Option("--check", help="Only check; load nothing.")] = False,
 ) -> None:
@@ -105,7 +105,7 @@ def load(
     tell(outcomes, loaded)
     refused = [each for each in outcomes if each.faults]
     for each in refused:
-        write_back(each, errors or each.file.parent)
+        write_back(each, errors or each.file.parent / "errors")
     if refused:
         raise ObservatoryError(
             f"{len(refused)} of {len(outcomes)} files were refused; nothing of them was loaded"

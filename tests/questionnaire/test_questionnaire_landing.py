@@ -134,7 +134,9 @@ def test_forms_are_made_filled_in_and_loaded(
     # Nothing is answered yet: refused, with a form to send back, and nothing in the lake.
     code, out, err = observatory("load", form)
     assert code == 2 and "This question needs an answer" in out and "1 of 1 files were refused" in err
-    assert form.with_name(f"{form.stem}.errors.xlsx").exists()
+    # Not among the answers: the next `load returned/*.xlsx` would take it for one.
+    assert [each.name for each in form.parent.glob("*.errors.*")] == []
+    assert (form.parent / "errors" / f"{form.stem}.errors.xlsx").exists()
     lake = Lake(str(tmp_path / "lake"))
     assert not lake.exists(TABLE)
     good, bad = tmp_path / "good.xlsx", tmp_path / "macros_2025_fr.xlsm"
@@ -143,7 +145,7 @@ def test_forms_are_made_filled_in_and_loaded(
     bad.write_bytes(good.read_bytes())
     code, out, err = observatory("load", good, bad)
     assert code == 2 and "Le classeur contient des macros" in out
-    assert "macros" in (tmp_path / "macros_2025_fr.xlsm.errors.txt").read_text(encoding="utf-8")
+    assert "macros" in (tmp_path / "errors" / "macros_2025_fr.xlsm.errors.txt").read_text(encoding="utf-8")
     received = lake.read(TABLE)["received_at"].to_list()
     assert len(received) == 35 and set(received) == {FIRST}
     # A file that was loaded is not loaded again; a later one stands beside it.
