@@ -113,10 +113,7 @@ PRECEDENCE = [
 # One row per queue file and envelope recipient, or per refused attempt: what transmissions() gives.
 # Everything here is raw; jobs/protect/pseudonyms.py is the only reader.
 TRANSMISSION: dict[str, Any] = {
-    "operator_id": pl.String,
-    "source_id": pl.String,
-    "stream_id": pl.String,
-    "offset": pl.Int64,  # first line that told of this row
+    **PLACE,  # offset: first line that told of this row
     "format_code": pl.String,
     "channel_code": pl.String,  # EMAIL, SMS, VOICE_IP, VOICE_CS, IM
     "grain_code": pl.String,  # recipient: a message existed; attempt: refused before one did; call

@@ -52,10 +52,7 @@ LOOKBACK_DAYS = 1
 
 # bronze.dmarc: one row per record of a report.
 BRONZE: dict[str, Any] = {
-    "operator_id": pl.String,
-    "source_id": pl.String,
-    "stream_id": pl.String,
-    "offset": pl.Int64,  # number of the report in its file, from 0
+    **PLACE,  # offset: number of the report in its file, from 0
     "assembly_key": pl.String,
     "first_at": TIMESTAMP,  # begin of the reported time
     "last_at": TIMESTAMP,  # end of it

@@ -13,6 +13,8 @@ import re
 
 import polars as pl
 
+from jobs.formats.fields import groups
+
 # A quoted part, and text in which quoted parts count as one.
 QUOTED = r'"(?:[^"\\]|\\.)*"'
 # The host as host_and_ident() writes it: name, HELO in brackets where it differs, address, port.
@@ -48,12 +50,6 @@ _MAIL_INFO = (
 _ESCAPED = re.compile(r"(?:\\[23][0-7]{2})+")
 # Exim quotes a subject, and then writes what cannot be printed as escapes.
 _QUOTED_PAIR = re.compile(r'\\(["\\])|((?:\\[0-7]{3})+)|\\[nrtbvf]')
-
-
-def groups(text: pl.Series, pattern: str) -> pl.DataFrame:
-    """The pattern's named groups as columns; null where it does not fit, '' never."""
-    found = text.str.extract_groups(pattern).struct.unnest()
-    return found.with_columns(pl.when(pl.col(pl.String) != "").then(pl.col(pl.String)).name.keep())
 
 
 def unescaped(text: pl.Series) -> pl.Series:

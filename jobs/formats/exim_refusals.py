@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from jobs.formats.exim_lines import ACCOUNT, AUTHENTICATED, HOST, QUOTED, groups, reply_codes, unbracketed
+from jobs.formats.exim_lines import ACCOUNT, AUTHENTICATED, HOST, QUOTED, reply_codes, unbracketed
+from jobs.formats.fields import groups
 
 # What was refused: `[temporarily ]rejected STEP ...`, after host and sender at most.
 _STEPS = (

@@ -22,7 +22,7 @@ from typing import Any
 
 import polars as pl
 
-from jobs.formats import COMPLAINT, TIMESTAMP, Document, Source
+from jobs.formats import COMPLAINT, PLACE, TIMESTAMP, Document, Source
 from jobs.formats.dmarc import is_report_mail
 from jobs.formats.documents import (
     Budget,
@@ -51,10 +51,7 @@ LONGEST_FIELD = 998
 
 # bronze.feedback: one row per complaint.
 BRONZE: dict[str, Any] = {
-    "operator_id": pl.String,
-    "source_id": pl.String,
-    "stream_id": pl.String,
-    "offset": pl.Int64,  # number of the complaint in its file, from 0
+    **PLACE,  # offset: number of the complaint in its file, from 0
     "assembly_key": pl.String,  # digest of what the complaint says
     "first_at": TIMESTAMP,  # date of the mail that brought it
     "arrival_at": TIMESTAMP,

@@ -27,6 +27,12 @@ FACTS_OF_FILE = [
 FACTS_OF_FILE += ["is_authenticated", "account", "message_bytes"]
 
 
+def groups(text: pl.Series, pattern: str) -> pl.DataFrame:
+    """The pattern's named groups as columns; null where it does not fit, '' never."""
+    found = text.str.extract_groups(pattern).struct.unnest()
+    return found.with_columns(pl.when(pl.col(pl.String) != "").then(pl.col(pl.String)).name.keep())
+
+
 def none_if_empty(text: pl.Expr, *also: str) -> pl.Expr:
     """Null for the empty text and for the words in `also`."""
     return pl.when(~text.is_in(["", *also]) if also else text != "").then(text)

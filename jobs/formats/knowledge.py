@@ -28,7 +28,7 @@ import pyarrow.parquet as pq
 
 from jobs.core.attributes import ATTRIBUTES
 from jobs.core.contracts import codes, fields
-from jobs.formats import FACT, TIMESTAMP, Document, Source
+from jobs.formats import FACT, PLACE, TIMESTAMP, Document, Source
 from jobs.formats.documents import Budget, contents, each_once, refused
 from jobs.formats.format import Format
 
@@ -57,10 +57,7 @@ BYTES_OF_ROW = 16
 
 # bronze.knowledge: one row per row of a file.
 BRONZE: dict[str, Any] = {
-    "operator_id": pl.String,
-    "source_id": pl.String,
-    "stream_id": pl.String,
-    "offset": pl.Int64,  # number of the row in its file, from 0
+    **PLACE,  # offset: number of the row in its file, from 0
     "assembly_key": pl.String,  # digest of what the row says
     "first_at": TIMESTAMP,  # start of the day that it is about
     **dict.fromkeys(NAMING, pl.String),

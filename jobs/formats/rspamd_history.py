@@ -22,7 +22,7 @@ from typing import Any
 
 import polars as pl
 
-from jobs.formats import TIMESTAMP, Source
+from jobs.formats import PLACE, TIMESTAMP, Source
 from jobs.formats.fields import line_code, none_if_empty, typed_columns
 from jobs.formats.format import Copies, Format
 from jobs.formats.rspamd_verdict import FUZZY, fuzzy, is_spam, message_id
@@ -36,10 +36,7 @@ LONGEST_LINE = 64 << 20
 
 # bronze.rspamd_history: one row per verdict.
 BRONZE: dict[str, Any] = {
-    "operator_id": pl.String,
-    "source_id": pl.String,
-    "stream_id": pl.String,
-    "offset": pl.Int64,  # of the line, plus the row's place in it
+    **PLACE,  # offset: of the line, plus the row's place in it
     "assembly_key": pl.String,
     "first_at": TIMESTAMP,
     "message_id": pl.String,

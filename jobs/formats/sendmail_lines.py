@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from jobs.formats.fields import smtp_reply
+from jobs.formats.fields import groups, smtp_reply
 
 _QUOTED = r'"(?:[^"\\]|\\.)*"'
 _PATH = rf"<(?:[^>\"]|{_QUOTED})*>"
@@ -53,12 +53,6 @@ _ZONE = (
 )
 
 
-def _groups(text: pl.Series, pattern: str) -> pl.DataFrame:
-    """The pattern's named groups as columns; null where it does not fit, '' never."""
-    found = text.str.extract_groups(pattern).struct.unnest()
-    return found.with_columns(pl.when(pl.col(pl.String) != "").then(pl.col(pl.String)).name.keep())
-
-
 def bare(address: pl.Series) -> pl.Series:
     """An address without its outer angle brackets."""
     return address.str.strip_chars(" ").str.strip_prefix("<").str.strip_suffix(">")
@@ -66,7 +60,7 @@ def bare(address: pl.Series) -> pl.Series:
 
 def _client(relay: pl.Series) -> list[pl.Series]:
     """Name and address of `name [ip] (may be forged)`; a name that may be forged is none."""
-    found = _groups(relay, _RELAY)
+    found = groups(relay, _RELAY)
     verified = found["forged"].is_null() & found["ip"].is_not_null()
     return [found["name"].set(~verified, None).alias("client_name"), found["ip"].alias("client_ip")]
 
@@ -74,7 +68,7 @@ def _client(relay: pl.Series) -> list[pl.Series]:
 def read_arrivals(some: pl.DataFrame) -> pl.DataFrame:
     """`from=<sender>, size=, class=, nrcpts=, msgid=<id>, proto=, daemon=, relay=name [ip]`."""
     halves = some["text"].str.slice(5).str.splitn(", size=", 2).struct.unnest()
-    fields = _groups(halves["field_1"].fill_null(""), _ARRIVAL)
+    fields = groups(halves["field_1"].fill_null(""), _ARRIVAL)
     more = fields["more"].fill_null("")
     relay = fields["relay"]
     protocol = more.str.extract(r", proto=([^,]*)")
@@ -102,9 +96,9 @@ def read_arrivals(some: pl.DataFrame) -> pl.DataFrame:
 def read_deliveries(some: pl.DataFrame) -> pl.DataFrame:
     """`to=<a>,<b>, ctladdr=<owner> (uid/gid), delay=, mailer=, relay=name [ip], dsn=, stat=text`."""
     halves = some["text"].str.slice(3).str.splitn(", stat=", 2).struct.unnest()
-    fields = _groups(halves["field_0"], _TO)
+    fields = groups(halves["field_0"], _TO)
     more, stat = fields["more"].fill_null(""), halves["field_1"].fill_null("")
-    relay = _groups(more.str.extract(r", relay=(.*?)(?:, dsn=|$)"), _RELAY)
+    relay = groups(more.str.extract(r", relay=(.*?)(?:, dsn=|$)"), _RELAY)
     dsn = more.str.extract(r", dsn=([245]\.\d{1,3}\.\d{1,3})")
     kind = dsn.str.head(1).fill_null("")
     mailer = more.str.extract(r", mailer=([^,]*)")
@@ -141,7 +135,7 @@ def read_deliveries(some: pl.DataFrame) -> pl.DataFrame:
 
 def read_rulesets(some: pl.DataFrame) -> pl.DataFrame:
     """`ruleset=check_rcpt, arg1=<recipient>, relay=name [ip], reject=550 5.7.1 text`, or discard."""
-    found = _groups(some["text"], _RULESET)
+    found = groups(some["text"], _RULESET)
     first = bare(found["first"])
     step = found["step"]
     # check_relay's arguments are the client's name and address, its relay the same.
@@ -161,7 +155,7 @@ def read_rulesets(some: pl.DataFrame) -> pl.DataFrame:
 
 def read_milters(some: pl.DataFrame) -> pl.DataFrame:
     """`Milter: to=<recipient>, reject=550 5.7.1 text`, `Milter: data, discard`, `Milter: connect: …`."""
-    found = _groups(some["text"], _MILTER)
+    found = groups(some["text"], _MILTER)
     argument = bare(found["argument"])
     step = found["step"].replace({"rcpt": "to", "mail": "from", "initialization failed": "connect"})
     address = some["text"].str.extract(r", addr=\[?(?:IPv6:)?([0-9A-Fa-f.:]+)")
@@ -186,7 +180,7 @@ def read_milters(some: pl.DataFrame) -> pl.DataFrame:
 def read_greetings(some: pl.DataFrame) -> pl.DataFrame:
     """`rejecting commands from name [ip] due to pre-greeting traffic after 0 seconds`, and of a command that
     came before the answer to the one before it."""
-    found = _groups(some["text"], _GREETING)
+    found = groups(some["text"], _GREETING)
     return some.select(
         "row",
         pl.lit("refusal").alias("event_code"),
@@ -202,7 +196,7 @@ def read_greetings(some: pl.DataFrame) -> pl.DataFrame:
 def read_other_refusals(some: pl.DataFrame) -> pl.DataFrame:
     """`tcpwrappers (name, ip) rejection`, `message size (9) exceeds maximum (8)`, `low on space (name needs`,
     and a client that the ruleset srv_features puts off."""
-    found = _groups(some["text"], _OTHER)
+    found = groups(some["text"], _OTHER)
     wrapped = found["name"].fill_null("") + " [" + found["ip"] + "]"
     is_size = found["size"].is_not_null()
     is_space = (found["space"] != "SMTP-DAEMON").fill_null(False)
@@ -231,7 +225,7 @@ def read_other_refusals(some: pl.DataFrame) -> pl.DataFrame:
 
 def read_unknown_users(some: pl.DataFrame) -> pl.DataFrame:
     """`<recipient>... User unknown`: refused at RCPT without a ruleset."""
-    found = _groups(some["text"], _UNKNOWN)
+    found = groups(some["text"], _UNKNOWN)
     return some.select(
         "row",
         pl.lit("refusal").alias("event_code"),
