@@ -212,7 +212,7 @@ def held(rows: Iterable[SourceStatus]) -> list[tuple[str, str]]:
 
 
 def show_list(title: str, lines: Sequence[tuple[str, str]]) -> None:
-    """Lines that each begin with what they are about, if anything; in a pipe none is broken."""
+    """Lines that each begin with what they are about, then those about nothing; in a pipe none is broken."""
     if not lines:
         return
     out.print(Text(title, "bold"))
@@ -224,8 +224,13 @@ def show_list(title: str, lines: Sequence[tuple[str, str]]) -> None:
         grid.add_column(no_wrap=True)
         grid.add_column(overflow="fold")
         for about, text in lines:
-            grid.add_row(*((Text(about), Text(text)) if about else (Text(text),)))
-        out.print(grid)
+            if about:
+                grid.add_row(Text(about), Text(text))
+        if grid.row_count:
+            out.print(grid)
+        for about, text in lines:
+            if not about:
+                out.print(Text(text))
     out.print()
 
 

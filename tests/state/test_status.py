@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,9 @@ from typing import Any
 
 import pytest
 from rich.cells import cell_len
+from rich.console import Console
 
+from jobs.cli import status
 from jobs.core.contracts import format_kind, rows_frame
 from jobs.engine import lake
 from jobs.engine.lake import Lake
@@ -345,6 +348,16 @@ def test_what_is_kept_and_what_a_vacuum_would_remove(tmp_path: Path, observatory
     _, (source_row,) = statuses(observatory, file)
     assert source_row["retention"]["removed_at"] is not None and source_row["retention"]["due_bytes"] == 0
     assert "`observatory vacuum` last removed something on 20" in observatory("status", "--config", file).out
+
+
+def test_a_terminal_shows_all_words_of_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = io.StringIO()
+    monkeypatch.setattr(status, "out", Console(file=shown, force_terminal=True, width=60, color_system=None))
+    words = [f"word{number}" for number in range(30)]
+    status.show_list("Next", [("a/mx1", " ".join(words)), ("", " ".join(words))])
+    lines = shown.getvalue().splitlines()
+    assert max(map(cell_len, lines)) <= 60
+    assert " ".join(lines).split() == ["Next", "a/mx1", *words, *words]
 
 
 def test_json_has_the_sources_of_the_settings_in_their_order(tmp_path: Path) -> None:
