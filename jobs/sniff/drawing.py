@@ -6,6 +6,7 @@ import datetime as dt
 import shlex
 from collections.abc import Iterable
 
+from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.rule import Rule
@@ -79,8 +80,15 @@ def draw_rest(console: Console, answer: Answer, told: Range | None) -> None:
 def draw_next(console: Console, urls: list[str]) -> None:
     """The commands that go on with the logs."""
     logs = " ".join(visible(shlex.quote(url)) for url in urls) if len(urls) == 1 else "LOG…"
-    console.print(Text(f"Next: observatory report {logs}  draws the page, without settings"), soft_wrap=True)
-    console.print(Text(f"      observatory init {logs}  writes observatory.toml"), soft_wrap=True)
+    for word, command, about in (
+        ("Next:", f"observatory report {logs}", "# the page, without settings"),
+        ("", f"observatory init {logs}", "# writes observatory.toml"),
+    ):
+        line = f"{word:<5} {command}"
+        fits = cell_len(f"{line}  {about}") <= console.width
+        console.print(Text(f"{line}  {about}" if fits else line), soft_wrap=True)
+        if not fits:
+            console.print(Text(f"{'':<5} {about}"))
 
 
 def facts(rows: Iterable[tuple[str, RenderableType]]) -> Table:
@@ -268,7 +276,7 @@ def unit_lines(answer: Answer) -> Group:
     if round(units.named):
         told = f"{amount(answer, units.named)} of the recipients are named by a filter's verdict alone."
         lines.append(Text(told, "dim"))
-    told = "Another log, such as a filter's, may add recipients of refused messages and tell what is spam."
+    told = "Another log, such as a filter's, may add recipients of refused messages and say what is spam."
     if any(channel == "EMAIL" for channel, _, _ in answer.transmissions):
         lines.append(Text(told, "dim"))
     return Group(*lines)

@@ -39,7 +39,7 @@ def source_block(answer: Answer) -> str:
             lines.append(f"time_zone = {quoted(zone.name)}  # a guess: check it")
         else:
             told = f"perhaps {named(zone.offsets[0])}" if zone.offsets else "the log does not say"
-            lines.append(f'time_zone = "UTC"  # {told}: name the place of its clock, such as "Europe/Paris"')
+            lines.append(f'time_zone = "UTC"  # {told}; set a place, as "Europe/Paris"')
     return "\n".join(lines) + "\n"
 
 

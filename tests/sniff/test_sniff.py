@@ -520,9 +520,15 @@ def test_text_and_json_tell_the_same(tmp_path: Path) -> None:
 def test_the_end_names_what_goes_on_with_the_log(tmp_path: Path) -> None:
     path = tmp_path / "a b.log"
     path.write_bytes(MAIL.read_bytes())
-    *_, report, init = Told(path).out.splitlines()
-    assert report.startswith(f"Next: observatory report '{path}'  ")
-    assert init.startswith(f"      observatory init '{path}'  ")
+    # Each can be pasted as it stands: what it is for is a comment, below it where one line has no room.
+    commands = [f"Next: observatory report '{path}'", f"      observatory init '{path}'"]
+    comments = ["# the page, without settings", "# writes observatory.toml"]
+    both = [f"{command}  {comment}" for command, comment in zip(commands, comments, strict=True)]
+    assert Told(path, width=200).out.splitlines()[-2:] == both
+    narrow = [
+        line for pair in zip(commands, (f"      {each}" for each in comments), strict=True) for line in pair
+    ]
+    assert Told(path, width=60).out.splitlines()[-4:] == narrow
     assert Told(path, is_json=True).logs
     path.write_text("of no format\n" * 9, encoding="utf-8")
     assert "Next:" not in Told(path).out
