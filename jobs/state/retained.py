@@ -61,6 +61,6 @@ def as_text(found: Sequence[Retained]) -> list[str]:
     before = f"last removed something on {max(times):%Y-%m-%d}" if times else "has removed nothing yet"
     then = f"would now remove {due / 1e6:,.1f} MB" if due else "has nothing to remove now"
     return [
-        f"Landing {one.landing} days, bronze {one.bronze}, silver {one.silver} ([retention]); gold stays.",
+        f"Days: landing {one.landing}, bronze {one.bronze}, silver {one.silver} ([retention]); gold stays.",
         f"`observatory vacuum` {before}, and {then}.",
     ]

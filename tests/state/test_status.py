@@ -327,7 +327,7 @@ def test_what_is_kept_and_what_a_vacuum_would_remove(tmp_path: Path, observatory
     source = source_toml("mx1", "mx1.log", "postfix")
     file = written(tmp_path, LAST + dt.timedelta(days=3), source, more=kept)
     told = observatory("status", "--config", file).out
-    assert "Landing 35 days, bronze 3, silver 400 ([retention]); gold stays." in told
+    assert "Days: landing 35, bronze 3, silver 400 ([retention]); gold stays." in told
     assert "`observatory vacuum` has removed nothing yet, and has nothing to remove now." in told
     # A record of a day that is long closed.
     old = LAST - dt.timedelta(days=90)
