@@ -1,10 +1,16 @@
-"""Ctrl-C: a command stops at once, removes what it left half done, and says what the lake holds."""
+"""Ctrl-C: a command stops at once, removes what it left half done, and says what the lake holds.
+
+An Interrupted may be lost: Python ignores what is raised while an object is deleted, and Polars raises a
+KeyboardInterrupt of its own. So that one was raised is kept until the command ends.
+"""
 
 from __future__ import annotations
 
 import signal
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import NoReturn
 
 # The shell's own exit code of a program that SIGINT ended.
@@ -16,13 +22,35 @@ class Interrupted(BaseException):
     the exit code of a held validation."""
 
 
+@dataclass
+class Pressed:
+    is_pressed: bool = False
+
+
+PRESSED = Pressed()
+
+
 def catch() -> None:
     """From here on Ctrl-C raises Interrupted."""
+    PRESSED.is_pressed = False
     signal.signal(signal.SIGINT, interrupt)
+    sys.unraisablehook = ignored
 
 
 def interrupt(*_: object) -> NoReturn:
+    PRESSED.is_pressed = True
     raise Interrupted("Stopped.")
+
+
+def ignored(lost: sys.UnraisableHookArgs) -> None:
+    """Say nothing of an Interrupted that Python ignores: stop_if_pressed() raises it again."""
+    if not isinstance(lost.exc_value, Interrupted):
+        sys.__unraisablehook__(lost)
+
+
+def stop_if_pressed() -> None:
+    if PRESSED.is_pressed:
+        raise Interrupted("Stopped.")
 
 
 @contextmanager
@@ -30,7 +58,8 @@ def interruptible(finished: Sequence[str], stages: Sequence[str]) -> Iterator[No
     """While stages run: an Interrupted says which of them count. finished: filled as they are done."""
     try:
         yield
-    except Interrupted:
+        stop_if_pressed()
+    except (Interrupted, KeyboardInterrupt):
         raise Interrupted(told(finished, stages)) from None
 
 

@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from jobs.cli.interrupt import stop_if_pressed
+
 # In a pipe, a stage that takes longer than this many seconds gets another line.
 QUIET_S = 30.0
 # An estimate of the time left needs so much of a stage's time and work.
@@ -94,6 +96,7 @@ class Meter:
 
     def begin(self, name: str, about: str = "") -> Stage:
         """The stage of this name; the one before it is done."""
+        stop_if_pressed()
         now = self.clock()
         if self.stage is None or self.stage.name != name:
             self.end()

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+from jobs.cli.interrupt import Interrupted, catch, interruptible
+from jobs.cli.progress import Meter
 from jobs.engine.lake import Lake
 from tests.support.commands import ROOT
 
@@ -89,3 +93,42 @@ def test_an_interrupted_run_leaves_what_counts_as_it_was(tmp_path: Path) -> None
     assert process.returncode == 0, told
     days = lake.read("gold.spam_volume_daily", lake.versions()["gold.spam_volume_daily"])["period_date"]
     assert days.n_unique() == 21
+
+
+@pytest.fixture
+def caught() -> Iterator[None]:
+    """Ctrl-C as the command line catches it, for one test."""
+    before = signal.getsignal(signal.SIGINT), sys.unraisablehook
+    catch()
+    yield
+    catch()
+    signal.signal(signal.SIGINT, before[0])
+    sys.unraisablehook = before[1]
+
+
+def test_a_ctrl_c_that_polars_takes_says_what_counts(caught: None) -> None:
+    """Polars raises KeyboardInterrupt of its own, which libraries for command lines would take for theirs."""
+    stages = ["bronze", "silver", "gold"]
+    with pytest.raises(Interrupted, match="bronze is finished and kept"), interruptible(["bronze"], stages):
+        raise KeyboardInterrupt
+
+
+class Closing:
+    def __del__(self) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+
+def test_a_ctrl_c_that_is_lost_in_clean_up_stops_the_run_all_the_same(
+    caught: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Python ignores what is raised where an object is deleted, and prints a traceback."""
+    meter = Meter(Console(file=io.StringIO()), ["alp"])
+    stages = ["bronze", "silver", "gold"]
+    with pytest.raises(Interrupted, match="gold are as they were"), interruptible(["bronze"], stages):
+        Closing()
+        meter.say("silver: alp")
+    # Also where nothing follows that asks.
+    catch()
+    with pytest.raises(Interrupted, match="Every stage is finished"), interruptible(["gold"], ["gold"]):
+        Closing()
+    assert "Traceback" not in capsys.readouterr().err
