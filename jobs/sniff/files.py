@@ -116,7 +116,7 @@ def files_of(argument: str, until: float, problems: list[Problem]) -> list[tuple
     if argument == "-":
         return [("-", pipe("-", sys.stdin.buffer, until))]
     is_local = "://" not in argument
-    if is_local and os.path.lexists(argument):
+    if is_local and is_there(argument):
         file = local_file(argument, until, problems)
         return [(log_url(file.name), file)] if file else []
     try:
@@ -140,6 +140,17 @@ def files_of(argument: str, until: float, problems: list[Problem]) -> list[tuple
         files = (local_file(name, None, problems) for name in names)
         found = [file for file in files if file is not None]
     return [(absolute(argument), file) for file in found]
+
+
+def is_there(path: str) -> bool:
+    """Whether there is something of this name, or it may not be known: local_file() says what is wrong."""
+    try:
+        os.lstat(path)
+    except PermissionError:
+        return not is_pattern(path)
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def local_file(argument: str, until: float | None, problems: list[Problem]) -> File | None:

@@ -23,7 +23,8 @@ def as_json(answer: Answer) -> dict[str, Any]:
     }
     if answer.format is None:
         sample = answer.recognised[0].head
-        return out | {"looks_like": shape(sample), "profile": profile(sample)}
+        seen = shape(sample)
+        return out | {"looks_like": seen, "profile": profile(sample) if seen["delimiter"] else None}
     out["source"] = source_block(answer)
     if answer.documents is not None:
         documents = answer.documents

@@ -112,14 +112,16 @@ def shape(sample: bytes) -> dict[str, Any]:
     texts = lines["line"].head(200)
     if not len(texts):
         return {"lines": 0, "delimiter": None, "columns": None, "is_json": False, "first_lines": []}
-    found = delimiter(texts.to_list())
-    first = [visible(text) for text in masked(texts.head(SHOWN)).to_list()]
     starts = texts.str.strip_chars_start()
+    is_json = bool(starts.str.starts_with("{").all())
+    # The commas of objects part no columns.
+    found = None if is_json else delimiter(texts.to_list())
+    first = [visible(text) for text in masked(texts.head(SHOWN)).to_list()]
     return {
         "lines": lines.height,
         "delimiter": found[0] if found else None,
         "columns": found[1] if found else None,
-        "is_json": bool(starts.str.starts_with("{").all()),
+        "is_json": is_json,
         "first_lines": first,
         "has_line_ends": b"\n" in sample,
     }

@@ -735,6 +735,14 @@ def test_an_unknown_format_is_described_and_drafted(tmp_path: Path, monkeypatch:
     assert log["profile"] == f"[profile]\nof = {len(CDR)}"
 
 
+def test_lines_of_json_are_drafted_no_profile(tmp_path: Path) -> None:
+    """Their commas cut them into columns, but no profile reads objects."""
+    (tmp_path / "events.jsonl").write_text('{"at": 1, "from": "a", "to": ["b"], "spam": true}\n' * 40)
+    told = Told(tmp_path / "events.jsonl")
+    assert "a JSON object on each line" in told.out and "profile" not in told.out
+    assert Told(tmp_path / "events.jsonl", is_json=True).logs[0].get("profile") is None
+
+
 def test_figures_say_no_more_than_is_known() -> None:
     assert [figures.rounded(count) for count in (0.4, 999, 1234.5, 99_960, 1_234_567)] == [
         "0", "999", "1,230", "100,000", "1,230,000"
@@ -820,6 +828,20 @@ def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("jobs.sniff.files.open", refuse, raising=False)
     for each in (path, tmp_path / "*.log"):
         assert "permission denied: run as one who may read it" in Told(each).error
+
+
+def test_a_file_in_a_folder_that_may_not_be_entered_is_not_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*arguments: object, **more: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "lstat", refuse)
+        patched.setattr(os, "stat", refuse)
+        logs, problems = logs_of(["/locked/mail.log"], time.monotonic() + 1)
+    assert logs == []
+    assert [each.text for each in problems] == [
+        "cannot be read, permission denied: run as one who may read it"
+    ]
 
 
 def test_what_is_no_file_under_a_wildcard_is_left_out_and_the_others_are_told(tmp_path: Path) -> None:
