@@ -48,8 +48,7 @@ def explain(
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print all of it as JSON.")] = False,
 ) -> None:
-    """One message, attempt or call: its log lines, its rows in bronze and silver with the reasons, and the
-    cells of gold that it counts in.
+    """One message, attempt or call: its log lines, its rows with the reasons, the figures that it counts in.
 
     Prints addresses, numbers and texts as the log has them: it is for the operator's own machine, and needs
     the key of pseudonyms.

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import typer
+from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
@@ -272,7 +273,7 @@ def ask(found: Proposal, given: Answers, out: Console) -> Answers:
     name = answer("Name of the operator", given.name, str.strip, out)
     operator_id = answer("Its id, for good: small letters, digits, hyphens", slug(name), known_id, out)
     country = answer(
-        f"Country, three letters{f' ({found.country_by})' if found.country_by else ''}",
+        f"Country, three letters ({found.country_by or 'nothing names one'})",
         given.country, known_country, out,
     )  # fmt: skip
     currency = answer("Currency", country_row(country)["currency"] or given.currency, known_currency, out)
@@ -306,9 +307,13 @@ def ask(found: Proposal, given: Answers, out: Console) -> Answers:
 
 def answer(question: str, proposal: str, check: Callable[[str], Any], out: Console) -> Any:
     """A person's answer, asked again until it is right."""
+    # A prompt that is too long breaks within words.
+    fits = cell_len(f"{question} [{proposal}]: ") < out.width
+    if not fits:
+        out.print(Text(f"{question}: [{proposal}]"))
     while True:
         try:
-            text = typer.prompt(question, default=proposal)
+            text = typer.prompt(question, default=proposal, show_default=fits)
         except typer.Abort:
             raise ObservatoryError("nobody is there to answer. --yes takes the proposals") from None
         try:

@@ -275,11 +275,14 @@ def test_init_asks_for_domains_and_networks_of_mail(
 ) -> None:
     given = {"Own networks, with commas": ["192.0.2.0/33", "192.0.2.0/24"]}
     monkeypatch.setattr(
-        "typer.prompt", lambda text, default: given[text].pop(0) if given.get(text) else default
+        "typer.prompt", lambda text, default, **how: given[text].pop(0) if given.get(text) else default
     )
     told = observatory("init", MAIL)
     assert told.code == 0, told.err
     assert "192.0.2.0/33" in told.out
+    # What a prompt has no room for stands above it, no word broken.
+    assert "10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16" in told.out
+    assert max(map(len, told.out.replace(str(tmp_path), "").splitlines())) <= 80
     (operator,) = config.load(tmp_path / "observatory.toml").operator
     assert (operator.domains, operator.networks) == (["example.test"], ["192.0.2.0/24"])
     assert "assumed" not in (tmp_path / "observatory.toml").read_text(encoding="utf-8")
@@ -295,7 +298,7 @@ def test_init_asks_what_the_logs_do_not_say(
             *("Europe/Pariss", "Asia/Nicosia"),
         ]
     )
-    monkeypatch.setattr("typer.prompt", lambda text, default: next(answers) or default)
+    monkeypatch.setattr("typer.prompt", lambda text, default, **how: next(answers) or default)
     told = observatory("init", own, SMS)
     assert told.code == 0, told.err
     assert "did you mean 'CHE'?" in told.out
