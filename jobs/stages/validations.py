@@ -35,7 +35,7 @@ def standing(root: str, operators: Iterable[str]) -> list[dict[str, Any]]:
 
 def superseded(root: str) -> list[Path]:
     """The files in which nothing stands any more: all that they say was checked again since. Those of earlier
-    versions, which name no operators, are none."""
+    versions, which name no operators, are none. See decision 100."""
     settled: set[tuple[str, str]] = set()
     found = []
     for file, run in newest_first(root):
