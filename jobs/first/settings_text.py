@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from jobs.first.proposal import FoundSource, Proposal, country_row
+from jobs.formats.registry import DOCUMENTS
+from jobs.ingest.source_files import is_closed
+from jobs.sniff.files import is_pattern
 from jobs.sniff.proposal import quoted
 
 ASSUMED = "assumed: check it"
@@ -157,10 +160,16 @@ def link_lines(found: Proposal) -> list[str]:
     return [*lines, ""]
 
 
+def is_alone(source: FoundSource) -> bool:
+    """Whether the source would not find the rotations of the log that it reads."""
+    return not (source.format in DOCUMENTS or is_pattern(source.url) or is_closed(source.url))
+
+
 def source_lines(source: FoundSource) -> list[str]:
     lines = [
         "[[operator.source]]",
         noted(f"id = {quoted(source.id)}", "keep it: what was read is under it"),
+        *(["# Only this file: end url in * to read its rotations, too"] if is_alone(source) else []),
         f"url = {quoted(source.url)}",
         f"format = {quoted(source.format)}",
     ]

@@ -237,6 +237,20 @@ def test_init_writes_settings_that_a_run_takes_at_once(observatory: Observatory,
     assert key.read_bytes() == before
 
 
+@pytest.mark.parametrize(
+    ("named", "is_alone"), [("mail.log", True), ("mail.log*", False), ("mail.log.1", False)]
+)
+def test_a_log_without_its_rotations_is_marked(
+    observatory: Observatory, tmp_path: Path, named: str, is_alone: bool
+) -> None:
+    """Lines written between the last pull and a rotation are in mail.log.1 alone."""
+    (tmp_path / named.rstrip("*")).write_bytes(MAIL.read_bytes())
+    told = observatory("init", "--yes", tmp_path / named)
+    assert told.code == 0, told.err
+    text = (tmp_path / "observatory.toml").read_text(encoding="utf-8")
+    assert ("# Only this file: end url in * to read its rotations, too\nurl = " in text) is is_alone
+
+
 def test_every_setting_that_init_comments_out_is_right(observatory: Observatory, tmp_path: Path) -> None:
     assert observatory("init", "--yes", SMS).code == 0
     text = (tmp_path / "observatory.toml").read_text(encoding="utf-8")
