@@ -9,9 +9,7 @@ from typing import Annotated
 import typer
 
 Config = Annotated[Path, typer.Option("--config", help="The settings file.")]
-OperatorId = Annotated[
-    str | None, typer.Option("--operator", help="One operator, by its id; all without it.")
-]
+OperatorId = Annotated[str | None, typer.Option("--operator", help="One operator, by its id. Default: all.")]
 
 
 class Target(StrEnum):

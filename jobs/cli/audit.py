@@ -18,7 +18,7 @@ from jobs.settings.operator import Operator
 
 if TYPE_CHECKING:
     from jobs.stages.run import Run
-app = typer.Typer(no_args_is_help=True, help="Find out by a labelled sample how often filters err.")
+app = typer.Typer(no_args_is_help=True, help="Measure filter error with a labelled sample.")
 
 
 class SheetFormat(enum.StrEnum):
@@ -32,15 +32,17 @@ def audit_sample(
     config_file: Config = Path("observatory.toml"),
     operator: OperatorId = None,
     size: Annotated[int, typer.Option(min=1, help="Units to draw for each operator.")] = 400,
-    seed: Annotated[int, typer.Option(min=0, help="Another seed draws others.")] = 1,
-    least: Annotated[int, typer.Option(min=2, help="Units of each stratum at least.")] = 10,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Seed of the draw: the same seed draws the same messages.")
+    ] = 1,
+    least: Annotated[int, typer.Option(min=2, help="Fewest units to draw from each stratum.")] = 10,
     score_cuts: Annotated[str, typer.Option(help="Scores at which a band begins, joined by commas.")] = "0,4",
     output: Annotated[Path, typer.Option(help="Folder of the sheets.")] = Path("build/audit"),
     format: Annotated[
         list[SheetFormat] | None, typer.Option(help="Kind of sheet; may be given twice.")
     ] = None,
     replace: Annotated[
-        bool, typer.Option("--replace", help="Draw anew and discard what was labelled.")
+        bool, typer.Option("--replace", help="Draw again, and discard sample and labels.")
     ] = False,
 ) -> None:
     """Draw a sample of a month's messages for a person to label, and write the sheet."""
@@ -74,7 +76,7 @@ def audit_load(
     file: Annotated[Path, typer.Argument(help="The filled sheet, .xlsx or .csv.")],
     config_file: Config = Path("observatory.toml"),
 ) -> None:
-    """Take the labels of a filled sheet, and estimate the quality of the filter anew."""
+    """Load the labels of a filled sheet, and estimate the quality of the filter again."""
     from jobs.audit import sheet
 
     settings = config.load(config_file)

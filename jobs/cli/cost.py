@@ -19,7 +19,7 @@ from jobs.settings import config
 if TYPE_CHECKING:
     from jobs.costs.figure import Explained
 
-app = typer.Typer(help="How cost figures came about, and which may be added.", no_args_is_help=True)
+app = typer.Typer(help="Explain cost figures, and add those that may be added.", no_args_is_help=True)
 Config = Annotated[Path, typer.Option("--config", help="The settings file; published figures do without.")]
 COSTS = "gold.countermeasure_cost_monthly"
 MONTH = re.compile(r"^[^/]+/\d{4}-\d{2}(/|$)")
@@ -37,7 +37,7 @@ def explain(
     ],
     config_file: Config = Path("observatory.toml"),
 ) -> None:
-    """Formula with numbers, parameters with sources, inputs with versions, and what dominates a figure."""
+    """Print how a figure is computed: formula, parameters with sources, versions of inputs, sensitivities."""
     from jobs.costs.drawing import draw
 
     draw(explained(figure, config_file), wide_console(highlight=False))
@@ -48,7 +48,7 @@ def sum_(
     figures: Annotated[list[str], typer.Argument(help="Two figures or more.")],
     config_file: Config = Path("observatory.toml"),
 ) -> None:
-    """Add figures, simulated as one total. What is not the same quantity is refused."""
+    """Add figures, simulated as one total. Figures of different quantities are refused."""
     from jobs.costs.adding import add
     from jobs.costs.drawing import draw_sum
 
@@ -65,7 +65,7 @@ def list_(
     ] = None,
     config_file: Config = Path("observatory.toml"),
 ) -> None:
-    """The published figures: what each is, what its formula gives, what was printed."""
+    """List the published figures, with the computed and the printed value."""
     from jobs.costs.drawing import draw_list
 
     if table is None:

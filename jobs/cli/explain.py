@@ -40,18 +40,20 @@ def explain(
     config_file: Config = Path("observatory.toml"),
     day: Annotated[
         dt.datetime | None,
-        typer.Option(formats=["%Y-%m-%d"], help="Only what began on this UTC day.", show_default=False),
+        typer.Option(
+            formats=["%Y-%m-%d"], help="Only messages that began on this UTC day.", show_default=False
+        ),
     ] = None,
     operator: OperatorId = None,
     source: Annotated[
-        str | None, typer.Option(help="Only what this source has lines of.", show_default=False)
+        str | None, typer.Option(help="Only messages with lines of this source.", show_default=False)
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print all of it as JSON.")] = False,
 ) -> None:
-    """One message, attempt or call: its log lines, its rows with the reasons, the figures that it counts in.
+    """Follow one message, attempt or call: its log lines, its rows with reasons, its cells in the figures.
 
-    Prints addresses, numbers and texts as the log has them: it is for the operator's own machine, and needs
-    the key of pseudonyms.
+    Needs the pseudonym key, and prints addresses, numbers and texts as they are in the log: run it on the
+    operator's own machine.
     """
     from jobs.engine.lake import open_lake
     from jobs.explain.finding import find

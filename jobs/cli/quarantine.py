@@ -24,12 +24,12 @@ def quarantine(
     operator: OperatorId = None,
     source: Annotated[str | None, typer.Option(help="One source, by its id.")] = None,
     reason: Annotated[str | None, typer.Option(help="One reason, by its code.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="So many kinds of lines.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, help="Most patterns to print.")] = 20,
 ) -> None:
-    """Lines that no rule understood, by what they look like: the commonest first.
+    """Show the lines in quarantine, grouped by pattern, the commonest first.
 
-    Addresses, numbers and names are masked. An example is a file, as it was called when it was pulled, and
-    the byte where the line starts in it, decompressed.
+    Addresses, numbers and names are masked. An example has the name that the file had when it was pulled and
+    the byte offset of the line, decompressed.
     """
     settings = config.load(config_file)
     chosen = config.operators(settings, operator)

@@ -31,16 +31,16 @@ def reconcile(
     logs: Annotated[
         list[str],
         typer.Argument(
-            help="Logs of one mail server, or wildcards in quotes; its filter's log may stand beside them.",
+            help="Logs of one mail server, or wildcards in quotes; the log of its filter may be among them.",
             metavar="LOG…",
         ),
     ],
     json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
 ) -> None:
-    """Count a mail log beside pflogsumm (Postfix) or eximstats (Exim), and explain each difference by a rule.
+    """Compare counts of a mail log with pflogsumm (Postfix) or eximstats (Exim), and explain each difference.
 
-    Needs no settings, and stores nothing. Where the other program is not installed, its lines are counted
-    by its definition. A difference that no rule accounts for is printed as unexplained.
+    Needs no settings, and stores nothing. If the other program is not installed, lines are counted by its
+    definition. A difference that no counting rule explains is printed as unexplained.
     """
     from jobs.reconcile.command import reconciled
 

@@ -21,7 +21,8 @@ def renew(
     config_file: Config = Path("observatory.toml"),
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before tables are removed.")] = False,
     anew: Annotated[
-        bool, typer.Option("--anew", help="Also a lake of this form, as when landing was lost.")
+        bool,
+        typer.Option("--anew", help="Also where the form is current, for example after landing was lost."),
     ] = False,
 ) -> None:
     """Bring a lake into this version's form, or under another pseudonym key.

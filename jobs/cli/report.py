@@ -21,22 +21,22 @@ def report(
     logs: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Logs, or wildcards in quotes: the page is drawn of them, without settings.",
+            help="Logs, or wildcards in quotes: draws the page from them, without settings.",
             metavar="[LOG]…",
         ),
     ] = None,
     config_file: Config = Path("observatory.toml"),
     output: Annotated[Path, typer.Option(help="Folder of the report.")] = Path("report"),
     country: Annotated[
-        str | None, typer.Option(help="Of logs: the operator's country, as CHE.", show_default=False)
+        str | None, typer.Option(help="From logs: the operator's country, as CHE.", show_default=False)
     ] = None,
     keep: Annotated[
-        bool, typer.Option("--keep", help="Of logs: keep the lake, and print where it is.")
+        bool, typer.Option("--keep", help="From logs: keep the lake, and print where it is.")
     ] = False,
 ) -> None:
-    """Draw the report page: of logs, in one step, or of the lake that the settings name.
+    """Draw the report page: from logs in one step, or from the lake that the settings name.
 
-    Of logs it needs no settings: formats, own domains and networks are taken from the logs, the lake is a
+    From logs it needs no settings: formats, own domains and networks are taken from the logs, the lake is a
     private temporary folder, and what was assumed is printed.
     """
     if not logs:

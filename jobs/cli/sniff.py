@@ -28,20 +28,19 @@ def sniff(
         list[str], typer.Argument(help="Logs, wildcards in quotes, or - for standard input.", metavar="FILE…")
     ],
     seconds: Annotated[
-        float, typer.Option(min=1, help="Time to take: what cannot be read in it is estimated.")
+        float, typer.Option(min=1, help="Time limit: what cannot be read in it is estimated.")
     ] = 8,
-    format: Annotated[TextFormat, typer.Option(help="How to print it.")] = TextFormat.text,
+    format: Annotated[TextFormat, typer.Option(help="Format of the output.")] = TextFormat.text,
     profile: Annotated[
-        str | None, typer.Option(help="Read them through this mapping profile: a name, or a path to one.")
+        str | None, typer.Option(help="Mapping profile to read the logs with: a name, or a path.")
     ] = None,
     ignored: Annotated[
         bool, typer.Option("--ignored", help="Show the commonest ignored lines, masked.")
     ] = False,
 ) -> None:
-    """What a log is, how much of it is understood, what ingesting it would give. Stores nothing.
+    """Show a log's format, how much of it is understood, and what a run would count. Stores nothing.
 
-    Needs no settings. Ends with exit code 2 if a file cannot be read or is of no known
-    format.
+    Needs no settings. Ends with exit code 2 if a file cannot be read or its format is unknown.
     """
     from jobs.sniff.command import sniff
 

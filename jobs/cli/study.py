@@ -49,7 +49,7 @@ def estimate(
     ] = False,
     target: Annotated[
         list[Target] | None,
-        typer.Option(help="What spending is held against; both without.", show_default=False),
+        typer.Option(help="Target to compare spending with. Default: both.", show_default=False),
     ] = None,
     norm: Annotated[
         list[str] | None,
@@ -63,7 +63,7 @@ def estimate(
     best_share: Annotated[
         float | None,
         typer.Option(
-            help="Share of respondents that are the best: 0.25; \\[study.gap] best_share without it.",
+            help="Share of respondents that count as the best, as 0.25. Default: \\[study.gap] best_share.",
             show_default=False,
         ),
     ] = None,
@@ -119,7 +119,7 @@ def gap_of(target: list[Target] | None, norm: list[str] | None, best_share: floa
 def load(
     files: Annotated[
         list[Path] | None,
-        typer.Argument(help="Packages; without any those of \\[study] inbox.", metavar="FILE…"),
+        typer.Argument(help="Packages. Default: those in \\[study] inbox.", metavar="FILE…"),
     ] = None,
     config_file: Config = Path("observatory.toml"),
     received: Received = None,

@@ -24,16 +24,16 @@ def submit(
     operator: OperatorId = None,
     output: Annotated[Path, typer.Option(help="Folder of the packages.")] = Path("build/submission"),
     sign: Annotated[
-        str | None, typer.Option(help="Sign by this secret key, as gpg names it.", show_default=False)
+        str | None, typer.Option(help="Sign with this secret key, as gpg names it.", show_default=False)
     ] = None,
     encrypt_to: Annotated[
         str | None,
-        typer.Option(help="Encrypt to this public key: its whole fingerprint.", show_default=False),
+        typer.Option(help="Encrypt to this public key, named by its whole fingerprint.", show_default=False),
     ] = None,
 ) -> None:
-    """Make an operator's package for the study: monthly counts, no personal data, small counts merged.
+    """Make an operator's package for the study: monthly counts, no personal data, counts rounded.
 
-    What leaves is CSV and can be read before it is sent.
+    The package is a zip of CSV files that you can read before you send it.
     """
     # Polars takes half a second to load.
     from jobs.submission.making import package_of, written

@@ -28,22 +28,23 @@ def show(
     ] = None,
     config_file: Config = Path("observatory.toml"),
     columns: Annotated[
-        str | None, typer.Option(help="Only these columns, with commas.", show_default=False)
+        str | None, typer.Option(help="Only these columns, separated by commas.", show_default=False)
     ] = None,
     where: Annotated[
         str | None, typer.Option(help="A SQL condition on its columns.", show_default=False)
     ] = None,
     sql: Annotated[
         str | None,
-        typer.Option(help="In place of a table: a query over any of them, in DuckDB.", show_default=False),
+        typer.Option(help="A DuckDB query over any tables, in place of TABLE.", show_default=False),
     ] = None,
     limit: Annotated[
-        int | None, typer.Option(min=1, help="So many rows; 20 on a terminal, all in a file.")
+        int | None,
+        typer.Option(min=1, help="Most rows to print: by default 20 on a terminal, all in a file."),
     ] = None,
-    format: Annotated[Format, typer.Option(help="How to print it.")] = Format.table,
+    format: Annotated[Format, typer.Option(help="Format of the output.")] = Format.table,
     output: Annotated[Path | None, typer.Option(help="Write to this file.", show_default=False)] = None,
 ) -> None:
-    """Look at a table, as the last finished run left it.
+    """Print rows of a table, as the last finished run left it.
 
     A narrow terminal shows the columns that fit, and names the others.
     """
@@ -90,7 +91,7 @@ def measures_first(about: contracts.Contract) -> list[str]:
 
 
 def tables() -> None:
-    """The catalogue: every table, what a row of it is, its key."""
+    """List every table, with its key and what a row is."""
     table = Table("table", "a row is", "key", title="Tables", title_justify="left")
     for name in contracts.tables():
         about = contracts.contract(name)
