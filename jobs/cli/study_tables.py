@@ -9,6 +9,7 @@ import polars as pl
 from rich import box
 from rich.table import Table
 
+from jobs.core import words
 from jobs.core.periods import latest
 
 
@@ -66,17 +67,28 @@ def span(low: Any, high: Any, otherwise: str = ALONE) -> str:
     return otherwise if low is None else f"{short(low)}–{short(high)}"
 
 
+# How estimates of few or unlike respondents are marked: codes of the list `cv_band`.
+MARKS = {"caution": "!", "unreliable": "!!"}
+
+
 def quality(row: Any) -> str:
     if row.cv_pct is None:
         return "–"
-    mark = {"acceptable": "", "caution": "!", "unreliable": "!!"}[row.cv_band_code]
-    return f"{row.cv_pct:.0f}%{mark}"
+    return f"{row.cv_pct:.0f}%{MARKS.get(row.cv_band_code, '')}"
 
 
 def signs(rows: list[Any]) -> list[str]:
     """Lines on the signs that these rows are printed with."""
     codes = {row.conf_status_code for row in rows}
     lines = [" ".join(text for code, text in CONFIDENTIALITY.items() if code in codes)]
+    bands = {row.cv_band_code for row in rows}
+    marks = [
+        f"{mark} {words.inside(words.name('cv_band', code))} ({words.inside(words.says('cv_band', code))})"
+        for code, mark in MARKS.items()
+        if code in bands
+    ]
+    if marks:
+        lines.append(f"CV: {', '.join(marks)}.")
     if any(row.estimate_low is None for row in rows):
         lines.append("Of one respondent: no interval, since one rate shows no variance.")
     return [line for line in lines if line]

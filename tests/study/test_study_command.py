@@ -39,6 +39,20 @@ def printed(*rows: dict[str, Any]) -> str:
     return console.export_text()
 
 
+def test_marks_of_the_coefficient_of_variation_are_explained() -> None:
+    """Whoever publishes must not have to guess which estimate is too unreliable for it."""
+    good = row("2026-Q4", "attempted", 4300, 8, 2)
+    rough = good | {"area_code": "ARB", "cv_pct": Decimal(27), "cv_band_code": "caution"}
+    bad = good | {"area_code": "CIS", "cv_pct": Decimal(96), "cv_band_code": "unreliable"}
+    told = " ".join(printed(good, rough, bad).split())
+    assert "27%!" in told and "96%!!" in told
+    assert (
+        "CV: ! use with caution (16.6% to 33.3%), !! too unreliable (above 33.3%: not for publication)."
+        in told
+    )
+    assert "CV:" not in printed(good) and "!!" not in printed(good, rough)
+
+
 def test_the_quarter_of_logs_is_printed_and_not_the_year_of_one_answer() -> None:
     """With how much of it rests on answers; recipients apart, which nobody is asked for, are not."""
     quarter, year = row("2026-Q4", "attempted", 4300, 8, 2), row("2026", "attempted", 77, 1, 1)
