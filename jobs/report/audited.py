@@ -32,8 +32,8 @@ from jobs.report.blocks import Block, Cell, Column, Section, Table, interval, nu
 from jobs.report.figures import ENDS_OF_SPAM, SUMS
 from jobs.report.study import Study, channel_name
 
-# What a column of ranges with the filters' errors in them is called.
-HEADING = "With filters' errors"
+# What a column of ranges that include the filters' errors is called.
+HEADING = "Corrected for filter error"
 # What a definition asks that no label tells, in a word.
 UNTOLD = {
     "is_bulk": "bulk",
@@ -93,7 +93,7 @@ def of_definition(study: Study, row: dict[str, Any]) -> Cell:
     """The share of spam by a definition with the filters' errors in it, or why it has none."""
     asks = untold(row["definition_code"])
     if asks:
-        return number(f"labels do not tell {words.listed(asks)}", "muted")
+        return number(f"labels do not record {words.listed(asks)}", "muted")
     return share_cell(study, row)
 
 
@@ -101,7 +101,7 @@ def share_cell(study: Study, row: dict[str, Any]) -> Cell:
     """The share of an OPERATOR row of a channel with the filters' errors in it."""
     found = of_channel(study, row)
     if not found.share:
-        return number("no audit", "muted")
+        return number("not audited", "muted")
     return number(
         words.percent_range(*(words.share_of(end, row["units"]) for end in (found.low, found.high)))
     )
@@ -141,7 +141,7 @@ def unaudited(row: dict[str, Any]) -> Cell | None:
     """The cell of a part that no audit speaks for. What had no content to look at is no want of an audit."""
     if row["audited_units"]:
         return None
-    return number("no audit", "muted") if row["seen_units"] else number("")
+    return number("not audited", "muted") if row["seen_units"] else number("")
 
 
 def added(rows: list[dict[str, Any]]) -> dict[str, Any]:
@@ -168,7 +168,7 @@ def on_parts(study: Study, figure: str, assumed: str) -> list[str]:
         is_any_told = True
         if audited < seen:
             partly.append(f"{words.percent(words.share_of(audited, seen))} of the {name}")
-    of_parts = f" They are of {words.listed(partly)} whose content filters saw." if partly else ""
+    of_parts = f" It covers {words.listed(partly)} whose content filters saw." if partly else ""
     notes = [f"{HEADING}: {assumed}{of_parts}"] if is_any_told else []
     return notes + [sentence.format(words.listed(names)) for sentence, names in silent.items()]
 
@@ -180,24 +180,24 @@ def why_silent(study: Study, channel: str, seen: int) -> str:
         pl.col("channel_code") == channel, pl.col("prevalence").is_not_null()
     )
     if not len(known):
-        return "There is no audit of {}: here it is as filters saw it."
+        return "Not audited, so shown as filters saw it: {}."
     if not seen:
         return (
-            "What is shown here of {} had no content, or is of an earlier version, which tells nothing of it"
-            " until gold is computed again: it is as filters saw it."
+            "Shown as filters saw it: {}. What is counted here had no content, or comes from an earlier"
+            " version until gold is computed again."
         )
     if not sum(known[name].count() for name in CALL_SHARES):
         return (
-            "Rows of an earlier version tell nothing of content: {} is here as filters saw it until gold is"
-            " computed again."
+            "Shown as filters saw it until gold is computed again, because rows of an earlier version do not"
+            " record content: {}."
         )
-    return "No audit speaks for what is shown here of {}: it is as filters saw it."
+    return "Shown as filters saw it, because no audit covers what is counted here: {}."
 
 
 # What is assumed of parts that are not the filter's own doing.
 ALIKE = (
-    "what the audits of each channel's month say, if a filter errs alike in all of it. If the spam of one"
-    " source gets through more often than that of others, these ranges do not hold it."
+    "by the audits of each channel's month, assuming that a filter errs alike in all of it. If the spam of"
+    " one source gets through more often than that of others, these ranges do not contain the truth."
 )
 
 

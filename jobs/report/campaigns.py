@@ -65,10 +65,10 @@ def by_campaign(study: Study) -> Section:
         caption = f"Largest {channel_name(channel, inside=True)} campaigns of each operator's last day"
         blocks.append(Block(name, Table(caption, columns, lines), "campaigns.csv"))
     notes = [
-        "A campaign is what is alike in text, in a filter's fuzzy hash or digest or, where nothing else is"
-        " told, in its subject or envelope. Its eight signs are of a keyed signature: they name it on its day"
-        " and tell nothing else; the days before show what shares a signature with it. Not every campaign is"
-        " spam. Times are UTC.",
+        "A campaign is a group of messages with similar text, the same fuzzy hash or digest of a filter or,"
+        " failing that, the same subject or envelope. Its eight characters come from a keyed signature: they"
+        " identify it on its day and reveal no content; the days before count messages that share a signature"
+        " with it. Not every campaign is spam. Times are UTC.",
     ]
     if study.figures["campaigns"]["is_bucket_capped"].any():
         notes.append(CAPPED)

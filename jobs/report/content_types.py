@@ -69,7 +69,7 @@ def by_type(study: Study) -> Section:
         notes = [
             "A strong rule names one type (a virus, a campaign's own signature); a weak one only hints at"
             " it (a word, a list's name). Counted in recipients and attempts of all directions; what two"
-            " filters spoke of is under both, each by what it told alone."
+            " filters judged is under both, each by its own verdicts."
         ]
     return Section("types", "Types of spam", "\n".join(findings), [*blocks, *typed], missing, notes, LEGEND)
 
@@ -83,7 +83,9 @@ def of_audits(study: Study, channel: str, known: set[str]) -> pl.DataFrame:
 
 
 def error_cell(found: audited.Corrected) -> Cell:
-    return number(words.plenty_range(found.low, found.high)) if found.share else number("no audit", "muted")
+    return (
+        number(words.plenty_range(found.low, found.high)) if found.share else number("not audited", "muted")
+    )
 
 
 def by_engine(study: Study) -> list[Block]:
@@ -124,15 +126,15 @@ def by_engine(study: Study) -> list[Block]:
             Column("No type"),
         ]
         caption = f"How much of the {name} that was marked has a type"
-        heading = f"{channel_name(channel)}: how far filters tell a type"
+        heading = f"{channel_name(channel)}: share with a type, by filter"
         blocks.append(Block(heading, Table(caption, columns, lines), "type_coverage.csv"))
     return blocks
 
 
 def engine_name(code: str) -> str:
     if code == words.TOTAL:
-        return "All, by all that told"
-    return "No filter spoke" if code == words.UNKNOWN else words.name("engine", code)
+        return "All filters together"
+    return "No verdict" if code == words.UNKNOWN else words.name("engine", code)
 
 
 def type_finding(name: str, rows: list[dict[str, Any]], total: int) -> str:

@@ -170,7 +170,7 @@ def by_definition(study: Study) -> Section:
         blocks.append(Block(channel_name(channel), table, "volume.csv", note=note))
     if blocks:
         findings.append(
-            "Logs rarely know consent: the wider a bar, the more a definition asks what they cannot tell."
+            "Logs rarely record consent: the wider a bar, the more a definition needs what logs lack."
         )
     return Section(
         "definitions",

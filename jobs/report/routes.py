@@ -122,7 +122,7 @@ def by_route(study: Study) -> Section:
     notes = audited.on_parts(study, "routes", audited.ALIKE)
     if len(study.figures["bypass"]):
         notes.append(SIGNS)
-    notes += [f"Not looked for, as no log tells it: {words.listed(untold())}.", SIM_BOXES_OF_CALLS]
+    notes += [f"Not examined, because no log records it: {words.listed(untold())}.", SIM_BOXES_OF_CALLS]
     return Section("routes", "Routes", "\n".join(findings), blocks, missing, notes)
 
 

@@ -86,7 +86,7 @@ def by_stage(study: Study) -> Section:
             Column("Stopped"),
             Column("Of that, spam", is_minor=True),
             Column("Left"),
-            *([Column("Share of spam, with filters' errors")] if is_told else []),
+            *([Column("Share of spam, corrected for filter error")] if is_told else []),
         ]
         blocks.append(Block(name, Table(f"{name} from attempt to delivery", columns, lines), "stages.csv"))
     legend = [

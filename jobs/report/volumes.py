@@ -18,7 +18,7 @@ from jobs.report.study import (
 )
 
 DAYS_SHOWN = 31
-HEADING = "Of these, spam: the line as counted, the band with filters' errors"
+HEADING = "Of these, spam: the line as counted, the band corrected for filter error"
 
 
 def over_time(study: Study) -> Section:

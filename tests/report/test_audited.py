@@ -137,14 +137,14 @@ def test_a_page_without_an_audit_says_so(tmp_path: Path) -> None:
     )
     assert "There is no audit of e-mail: its figures are as filters see them." in page.seen
     for heading, why in {
-        "under each definition": {"no audit", "labels do not tell bulk and consent"},
-        "counted in several ways": {"no audit", "what was done"},
-        "Types of": {"no audit"},
+        "under each definition": {"not audited", "labels do not record bulk and consent"},
+        "counted in several ways": {"not audited", "what was done"},
+        "Types of": {"not audited"},
     }.items():
         mail, *_ = tables_of(page, heading)
         assert why <= {cells[-1] for cells in mail}, heading
         assert not any("%" in cells[-1] or cells[-1][:1].isdigit() for cells in mail), heading
-    told = "There is no audit of e-mail and SMS: here it is as filters saw it."
+    told = "Not audited, so shown as filters saw it: e-mail and SMS."
     assert plain(page.seen).count(told) == 4
     # Without an audit there is no column of errors: what labels could tell has one that says why.
     tables = {caption["text"] for caption in page.all("caption")}
@@ -188,8 +188,8 @@ def test_a_page_with_audits_holds_the_errors_of_filters(tmp_path: Path) -> None:
     # The definition that labels speak for has the same ends; the others say what labels do not tell.
     definitions, of_sms = tables_of(page, "under each definition")
     assert [plain(cells[-1]) for cells in definitions][0] == ends
-    assert sum("labels do not tell" in cells[-1] for cells in definitions) == len(definitions) - 1
-    assert of_sms[0][-1] == "no audit"
+    assert sum("labels do not record" in cells[-1] for cells in definitions) == len(definitions) - 1
+    assert of_sms[0][-1] == "not audited"
     # Of recipients alone the audited part is the same and the rest is smaller: attempts had no content.
     bases, *_ = tables_of(page, "counted in several ways")
     (attempted,) = (cells for cells in bases if plain(cells[-1]) == ends)
@@ -216,7 +216,7 @@ def test_parts_of_an_audited_channel_hold_the_errors_of_filters(tmp_path: Path) 
         assert (texts["spam_low"] == texts["spam_certain"]).all(), figure
     headings = {
         "E-mail per day": audited.HEADING,
-        "E-mail from attempt": "Share of spam, with filters' errors",
+        "E-mail from attempt": "Share of spam, corrected for filter error",
         "Largest routes of e-mail": audited.HEADING,
         "Countries that e-mail": audited.HEADING,
         "Networks that sent": audited.HEADING,
@@ -241,8 +241,8 @@ def test_parts_of_an_audited_channel_hold_the_errors_of_filters(tmp_path: Path) 
     share = words.percent_range(*(end / got["units"].sum() for end in ends))
     text = plain(page.seen)
     assert f"delivered without a mark, {share}, was spam that got through." in text
-    assert "There is no audit of SMS: here it is as filters saw it." in text
-    assert "if a filter errs alike in all of it" in text
+    assert "Not audited, so shown as filters saw it: SMS." in text
+    assert "assuming that a filter errs alike in all of it" in text
 
 
 def test_ends_of_parts_are_added_and_cut_to_what_there_was() -> None:
@@ -292,7 +292,7 @@ def test_types_hold_the_errors_of_filters_and_those_that_filters_did_not_know(tm
     assert first[-1].text == words.plenty_range(math.floor(ends[0]), math.ceil(ends[1]))
     assert second[2].text == "0" and second[-1].text[0].isdigit() and second[-1].text != "0"
     assert "by audit" in mail.note and sms.note.startswith("No audit")
-    assert {cells[-1].text for cells in sms.table.rows} == {"no audit"}
+    assert {cells[-1].text for cells in sms.table.rows} == {"not audited"}
 
 
 def test_parts_say_where_filters_err_or_that_labels_are_too_few() -> None:
@@ -358,7 +358,7 @@ def part(**changed: Any) -> dict[str, Any]:
 
 def test_a_part_without_content_is_no_want_of_an_audit() -> None:
     for cell in (audited.share_of_part, audited.count_of_part):
-        assert cell(part(audited_units=0)).text == "no audit"
+        assert cell(part(audited_units=0)).text == "not audited"
         assert cell(part(audited_units=0, seen_units=0)).text == ""
     assert audited.share_of_part(part()).text == words.percent_range(0.2, 0.5)
 
@@ -387,19 +387,21 @@ def test_why_parts_have_no_errors_is_said_by_what_there_is() -> None:
         )
     ]
     assert said == [
-        ["There is no audit of e-mail: here it is as filters saw it."],
-        ["Rows of an earlier version tell nothing of content: e-mail is here as filters saw it until gold is"
-         " computed again."],
-        ["What is shown here of e-mail had no content, or is of an earlier version, which tells nothing of it"
-         " until gold is computed again: it is as filters saw it."],
-        ["No audit speaks for what is shown here of e-mail: it is as filters saw it."],
+        ["Not audited, so shown as filters saw it: e-mail."],
+        ["Shown as filters saw it until gold is computed again, because rows of an earlier version do not"
+         " record content: e-mail."],
+        ["Shown as filters saw it: e-mail. What is counted here had no content, or comes from an earlier"
+         " version until gold is computed again."],
+        ["Shown as filters saw it, because no audit covers what is counted here: e-mail."],
     ]  # fmt: skip
 
 
 def test_parts_that_are_audited_in_part_are_said_to_be() -> None:
     known = [quality_row(units=80, spam_certain=40, spam_possible=40, prevalence=0.5)]
-    assert audited.on_parts(studied([part()], known), "daily", "as is.") == ["With filters' errors: as is."]
+    assert audited.on_parts(studied([part()], known), "daily", "as is.") == [
+        "Corrected for filter error: as is."
+    ]
     half = [part(), part(audited_units=0, seen_units=120)]
     assert audited.on_parts(studied(half, known), "daily", "as is.") == [
-        "With filters' errors: as is. They are of 40.0% of the e-mail whose content filters saw."
+        "Corrected for filter error: as is. It covers 40.0% of the e-mail whose content filters saw."
     ]

@@ -517,7 +517,7 @@ def test_signs_of_bypass_are_shown_of_calls_too(study: Study) -> None:
 
 def test_what_no_sign_is_looked_for_is_said_without_any_sign(study: Study) -> None:
     """An operator that names no links, or reads calls without cells, has no rows of such signs."""
-    untold = "Not looked for, as no log tells it: SMS bypass and artificially inflated traffic."
+    untold = "Not examined, because no log records it: SMS bypass and artificially inflated traffic."
     none = dataclasses.replace(study, figures=study.figures | {"bypass": study.figures["bypass"].clear()})
     for each, signs in ((study, 1), (none, 0)):
         notes = routes.by_route(each).notes
@@ -527,9 +527,9 @@ def test_what_no_sign_is_looked_for_is_said_without_any_sign(study: Study) -> No
 
 def test_filters_that_tell_no_type_are_shown(study: Study) -> None:
     (mail, _) = content_types.by_engine(study)
-    assert rows_of(mail)["No filter spoke"] == ["390,700", "0%", "3.1%", "96.9%"]
+    assert rows_of(mail)["No verdict"] == ["390,700", "0%", "3.1%", "96.9%"]
     # Filters that spoke of the same message each count it: all that was marked comes last, once.
-    assert list(rows_of(mail))[-1] == "All, by all that told"
+    assert list(rows_of(mail))[-1] == "All filters together"
 
 
 def test_sources_have_no_rate_by_the_subscribers_of_receivers(study: Study) -> None:
