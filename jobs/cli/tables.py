@@ -16,6 +16,9 @@ from jobs.core.choices import nearest
 from jobs.core.errors import ObservatoryError
 from jobs.settings import config
 
+# Numbers that name something, and are no measure of it.
+NAMES = ("offset", "end_offset", "source_asn")
+
 
 def show(
     table: Annotated[
@@ -85,9 +88,12 @@ def key_first(about: contracts.Contract) -> list[str]:
 
 
 def measures_first(about: contracts.Contract) -> list[str]:
-    """The columns of a table that a narrow terminal shows before others: its key and its numbers."""
+    """The columns of a table that a narrow terminal shows before others: its key, its day or month, and what
+    it counts or measures."""
     kinds = ("bigint", "int", "double", "decimal")
-    return [*about.key, *(each.name for each in about.fields if each.type.startswith(kinds))]
+    numbers = [each.name for each in about.fields if each.type.startswith(kinds)]
+    period = [about.period] if about.period else []
+    return [*about.key, *period, *(name for name in numbers if name not in NAMES)]
 
 
 def tables() -> None:

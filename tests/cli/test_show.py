@@ -13,7 +13,7 @@ from rich.console import Console
 
 from jobs.cli.query import run_sql, show_lake, tables_of
 from jobs.cli.rows import columns_of, draw, read_rows
-from jobs.cli.tables import key_first
+from jobs.cli.tables import key_first, measures_first
 from jobs.core.contracts import contract, rows_frame
 from jobs.core.errors import ObservatoryError
 from jobs.engine.lake import Lake
@@ -128,6 +128,12 @@ def test_what_a_row_is_of_stands_before_what_it_says() -> None:
     assert sorted(names) == sorted(about.columns) and len(set(names)) == len(names)
     others = [name for name in about.columns if name not in about.key]
     assert names[len(about.key) :] == others
+
+
+def test_a_narrow_terminal_shows_when_and_how_much_before_where_it_was_read() -> None:
+    first = measures_first(contract("silver.complaint"))
+    assert first == ["operator_id", "complaint_hash", "period_date", "incident_count"]
+    assert {"units", "spam_certain", "period_date"} <= set(measures_first(contract(VOLUME)))
 
 
 def test_sql_sees_the_versions_that_belong_together(lake: Lake) -> None:
