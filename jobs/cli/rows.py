@@ -221,7 +221,8 @@ def notes(
 ) -> list[str]:
     """What stands below a table: the number of rows, and all that is not in it."""
     of = f" of {count:,}" if count > frame.height else ""
-    lines = [f"{frame.height:,}{of} rows shown"]
+    rows = "row" if frame.height == 1 and not of else "rows"
+    lines = [f"{frame.height:,}{of} {rows} shown"]
     if constant:
         same = [f"{name} {cells[name][0]}" for name in constant if cells[name][0]]
         empty = [name for name in constant if not cells[name][0]]

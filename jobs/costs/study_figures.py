@@ -202,7 +202,7 @@ def spent_between(row: dict[str, Any]) -> str:
 
 PUBLIC = {
     "sp701": "Assets bought by", "sp704": "Assets in use by", "sp705": "Running cost of",
-    "sp711": "Public money for national means, told by",
+    "sp711": "Public money for national means, stated by",
 }  # fmt: skip
 
 
@@ -225,20 +225,20 @@ def public_spending(of: Found) -> Explained:
             of.table, code, row["period_code"], (part, "_T"), (row["question_code"],), frozenset({code})
         ),
         facts=[
-            ("told", f"{number(told)} {price}"),
+            ("stated", f"{number(told)} {price}"),
             ("also", f"{number(float(row['ppp_amount']))} international dollars of {base}"),
         ],
         compared=computed(of),
         estimate=Estimate(dollars, dollars, dollars),
         steps=[
-            Step("In dollars", f"told*deflator_{base}/deflator_of_year/market_rate_{base}",
+            Step("In dollars", f"stated*deflator_{base}/deflator_of_year/market_rate_{base}",
                  f"{in_formula(told)}*{in_formula(dollars / told if told else 0.0)}",
                  f"{number(dollars)} USD"),
         ],
         versions=versions_of(of, "study.questionnaire_answer", "ref.price_level", ASSUMPTION),
         assumptions=[
-            "It is what was told, not annualised and of nobody else. Questions may tell of the same money.",
-            "It is no part of what operators spend, and is not added to it.",
+            "It is the stated amount, not annualised or scaled up. Other questions may cover the same money.",
+            "It is not part of operators' spending and is never added to it.",
         ],
     )  # fmt: skip
 

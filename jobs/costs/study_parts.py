@@ -77,9 +77,9 @@ def by_component(of: Found) -> list[tuple[str, list[Part]]]:
 def known(row: dict[str, Any]) -> tuple[str, list[Part]]:
     """What respondents told, and what is laid on top for those that did not answer."""
     estimate, reported = float(row["estimate"]), float(row["reported"])
-    names = "told by respondents", "of others, at their rate"
+    names = "reported by respondents", "estimated for the others"
     if row.get("audit_count") is not None:
-        names = "refused before content, as counted", "by audits, and of others at their rate"
+        names = "refused before content, as counted", "by audits, and estimated for the others"
     parts = zip(names, (reported, max(estimate - reported, 0.0)), strict=True)
     return "By what is known", [Part(*part) for part in parts]
 

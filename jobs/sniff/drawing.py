@@ -139,7 +139,7 @@ def is_range_known(answer: Answer) -> bool:
 
 def range_line(answer: Answer) -> Text:
     if answer.first_at is None or answer.last_at is None:
-        return Text("no line tells its time", "yellow")
+        return Text("no line contains a time", "yellow")
     length = answer.last_at - answer.first_at
     text = Text(f"{stamp(answer.first_at)} → {stamp(answer.last_at)} UTC")
     text.append(f", {duration(length)}", "dim")

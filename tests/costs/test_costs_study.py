@@ -154,7 +154,7 @@ def test_corrected_spam_tells_its_formula_its_audits_and_what_they_take_for_gran
     ]  # fmt: skip
     assert dict(found.facts)["audits"].startswith("1 of 6 respondents have an own audit or test, of 62%")
     assert [part.name for part in dict(found.divided)["By what is known"]] == [
-        "refused before content, as counted", "by audits, and of others at their rate"
+        "refused before content, as counted", "by audits, and estimated for the others"
     ]  # fmt: skip
     assert any("own audit or test" in text for text in found.assumptions)
     plain = explain("study.spam_volume/2026-Q4/FJI/EMAIL")
@@ -382,7 +382,7 @@ def test_an_explanation_has_all_that_the_estimate_came_from(observatory: Run, wi
         "Of an asset without a stated share (sp702), 50 (25–100)% of the cost counts as spent against spam.",
         "in proportion to subscriptions; a mailbox counts like a SIM.",
         "Europe 600 60.0% 69.2% ━",
-        "told by respondents 750 75.0% ━",
+        "reported by respondents 750 75.0% ━",
         "is a transfer between operators and is left out.",
         "ref.price_level file",
     ):
