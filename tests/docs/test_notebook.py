@@ -136,7 +136,7 @@ def test_tables_are_shown_beside_the_charts(ran: dict[str, Any], cell: str, word
 
 def test_a_page_has_all_that_the_notebook_shows(ran: dict[str, Any]) -> None:
     page = ran["page"]
-    assert page.count("<svg") >= 8 and "<h2>What is missing</h2>" in page
+    assert page.count("<svg") >= 8 and "<h2>Investment gap</h2>" in page
     assert "alp-mail, CHF" in page and "The target is taken as known." in page
     assert "<script" not in page and not re.search(r'(?:src|href)="https?:', page)
 
