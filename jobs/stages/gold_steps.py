@@ -30,7 +30,7 @@ GOLD_MONTHLY = tuple(
 )
 GOLD = GOLD_DAILY + GOLD_MONTHLY
 # The memory that a message takes while it is counted, about.
-MESSAGE_BYTES = 3000
+MESSAGE_BYTES = 4500
 # The memory that a signature or a contact takes while those of a bucket are merged, about.
 NARROW_BYTES = 600
 # How many times the bytes of parts in staging merging them takes.
