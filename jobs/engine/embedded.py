@@ -38,9 +38,9 @@ ENOUGH_TASK_BYTES = 200_000_000
 INTERRUPTIBLE = 0.5
 # Of fewer bytes of logs than this, tasks run in the process itself: workers would start for longer.
 LITTLE = 2 << 20
-# A kernel has its process to itself: tasks are the parallelism. Memory that a task gave back to Polars'
-# allocator (jemalloc) goes back to the system soon, and not ten seconds later as by default: the next task may
-# be another worker's.
+# A kernel has its process to itself: tasks are the parallelism. What a task gave back to Polars' allocator
+# (jemalloc) goes back to the system soon, not ten seconds later as by default: the next task may be another
+# worker's.
 ENVIRONMENT = {
     "POLARS_MAX_THREADS": "1",
     "OMP_NUM_THREADS": "1",
