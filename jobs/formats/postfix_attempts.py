@@ -164,33 +164,50 @@ def of_screens(bronze: pl.DataFrame) -> pl.DataFrame:
             for name in ("at", "dnsbl_zone", "dnsbl_code")
         ],
     )
-    found = (
-        rows.select(
-            "screen",
-            "recipient",
-            "sender",
-            "operator_id",
-            "assembly_key",
-            "opened_at",
-            "closed_at",
-            "dnsbl_zone",
-        )
-        .unique(["screen"])
-        .join(listings, on=["operator_id", "assembly_key"], nulls_equal=True)
-        .filter(
-            (pl.col("listed_at") >= pl.col("opened_at") - _LISTING_SLACK)
-            & (pl.col("listed_at") <= pl.col("closed_at") + _LISTING_SLACK)
-            & (pl.col("dnsbl_zone").is_null() | (pl.col("dnsbl_zone") == pl.col("listed_dnsbl_zone")))
-        )
-        .sort("listed_at", "listed_dnsbl_zone", maintain_order=True)
-        .group_by("screen", maintain_order=True)
-        .agg(pl.col("listed_dnsbl_zone", "listed_dnsbl_code").first())
-    )
+    found = _first_listings(rows.unique("screen", maintain_order=True), listings)
     rows = rows.join(found, on="screen", how="left")
     return rows.with_columns(
         pl.coalesce("dnsbl_zone", "listed_dnsbl_zone").alias("dnsbl_zone"),
         pl.col("listed_dnsbl_code").alias("dnsbl_code"),
     )
+
+
+def _first_listings(screens: pl.DataFrame, listings: pl.DataFrame) -> pl.DataFrame:
+    """For each session the first listing of its client in its time; of its own list where it names one.
+
+    A search in order, not all pairs: a client that comes back all day has as many listings as sessions.
+    """
+    client = pl.concat_str(pl.col("operator_id", "assembly_key").fill_null(""), separator="|")
+    listings = listings.with_columns(client.alias("client")).sort(
+        "listed_at", "listed_dnsbl_zone", maintain_order=True
+    )
+    screens = screens.select(
+        "screen",
+        client.alias("client"),
+        "dnsbl_zone",
+        (pl.col("opened_at") - _LISTING_SLACK).alias("since"),
+        (pl.col("closed_at") + _LISTING_SLACK).alias("until"),
+    ).sort("since")
+    has_zone = pl.col("dnsbl_zone").is_not_null()
+    of_zone = ["client", "dnsbl_zone"]
+    found = []
+    for some, by in ((screens.filter(~has_zone), ["client"]), (screens.filter(has_zone), of_zone)):
+        named = listings.with_columns(pl.col("listed_dnsbl_zone").alias("dnsbl_zone"))
+        named = named.unique([*by, "listed_at"], keep="first", maintain_order=True)
+        found.append(
+            some.select("screen", "since", "until", *by)
+            .join_asof(
+                named.select("listed_at", "listed_dnsbl_zone", "listed_dnsbl_code", *by),
+                left_on="since",
+                right_on="listed_at",
+                by=by,
+                strategy="forward",
+                check_sortedness=False,
+            )
+            .filter(pl.col("listed_at") <= pl.col("until"))
+            .select("screen", "listed_dnsbl_zone", "listed_dnsbl_code")
+        )
+    return pl.concat(found)
 
 
 def _attempts_of_screens(screens: pl.DataFrame) -> pl.DataFrame:
