@@ -15,7 +15,6 @@ import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from statistics import median
 
 from benchmarks.speed import Runs, figure, run_command
 from benchmarks.speed import margin as margin_of
@@ -86,10 +85,10 @@ def main() -> None:
     rates = {name: margin_of(runs[small], runs[large])[0] for name, runs in found.items()}
     report.table(
         f"Engines, {small:,.0f} and {large:,.0f} MB of logs",
-        ["engine", f"{small:,.0f} MB, s", f"{large:,.0f} MB, s", "CPU s", "margin, MB/s"],
+        ["engine", f"{small:,.0f} MB, s", f"{large:,.0f} MB, s", "margin, MB/s"],
         [
             [name, *(spread(runs[each].walls) for each in (small, large)),
-             figure(median(runs[large].cpus)), figure(rates[name])]
+             figure(rates[name])]
             for name, runs in found.items()
         ],
     )  # fmt: skip
