@@ -35,15 +35,18 @@ EXPANSION = 14
 LARGEST_BUCKET = 48 << 20
 # Fewer bytes of logs than this are one bucket.
 SMALLEST_BUCKET = 1 << 20
-# Temporary refusals of so many bytes in staging are one task.
-REFUSALS = 64 << 20
 
 
 def bucket_count(log_bytes: int, task_bytes: int, workers: int) -> int:
     """The number of buckets for so many bytes of logs: a power of two."""
-    fits = max(min(task_bytes // EXPANSION, LARGEST_BUCKET), 1 << 20)
+    fits = largest_bucket(task_bytes)
     wanted = max(-(-log_bytes // fits), min(workers, log_bytes // SMALLEST_BUCKET), 1)
     return 1 << (wanted - 1).bit_length()
+
+
+def largest_bucket(task_bytes: int) -> int:
+    """The most bytes of logs, or of frames in staging, that one task takes."""
+    return max(min(task_bytes // EXPANSION, LARGEST_BUCKET), 1 << 20)
 
 
 class Steps:
@@ -228,7 +231,7 @@ class Steps:
             Task(
                 "jobs.stages.silver_tasks:refused", (self.work.lake.root, part, followed), "silver, refusals"
             )
-            for part in chunks(temporary, REFUSALS)
+            for part in chunks(temporary, largest_bucket(engine.task_bytes))
         ]
         made: list[Made] = engine.run(tasks)
         return made
