@@ -59,9 +59,9 @@ def run(work: Run, stages: Iterable[str] = STAGES) -> None:
         work.buckets = bucket_count(log_bytes, engine.task_bytes, engine.workers)
         for stage in wanted:
             of_stage[stage](work)
+            work.reach(stage, 1.0)
             # What Python and its libraries keep of one stage's memory is not there for the next one's.
             engine.rest()
-            work.reach(stage, 1.0)
         # A task that died, though it was done again, may have written files before.
         if engine.has_lost:
             sweep(work.lake, time.time())
