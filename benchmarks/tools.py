@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from jobs.core import machine
-from tests.support.memory_of import sampled
+from tests.support.memory_of import children, sampled
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "build" / "benchmark"
@@ -59,7 +59,7 @@ def timed(
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(SUBREAPER, 1, 0, 0, 0)
     output.parent.mkdir(parents=True, exist_ok=True)
-    others = children()
+    others = own_children()
     before = children_cpu()
     start = time.monotonic()
     with output.open("wb") as out:
@@ -76,20 +76,14 @@ def timed(
             wall = time.monotonic() - start
     if code:
         raise SystemExit(f"{' '.join(map(str, command[:4]))} failed with {code}; see {output}")
-    while own := children() - others:
+    while own := own_children() - others:
         for pid in own:
             os.waitpid(pid, 0)
     return Timed(wall, children_cpu() - before, peak.bytes / 1e6 if peak else 0)
 
 
-def children() -> set[int]:
-    """The processes whose parent is this one."""
-    found = set()
-    for folder in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            if int((folder / "stat").read_text().rpartition(")")[2].split()[1]) == os.getpid():
-                found.add(int(folder.name))
-    return found
+def own_children() -> set[int]:
+    return set(children().get(os.getpid(), ()))
 
 
 def children_cpu() -> float:

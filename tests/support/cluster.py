@@ -20,6 +20,7 @@ from pathlib import Path
 from jobs.core.key_names import KEY_FILE
 from jobs.engine import java
 from jobs.settings.node import Engine
+from tests.support.memory_of import tree_of
 
 
 @dataclass
@@ -104,23 +105,9 @@ def bare_python(folder: Path) -> Path:
     return folder / "bin" / "python"
 
 
-def family_of(pid: int) -> list[int]:
-    """A process and those that descend from it."""
-    parents = {}
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            parents[int(folder.name)] = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-        except OSError:
-            continue
-    found = [pid]
-    for each in found:
-        found += [child for child, parent in parents.items() if parent == each]
-    return found
-
-
 def end(process: subprocess.Popen[bytes]) -> None:
     """End a process of the cluster, with the executors that it started."""
-    for pid in family_of(process.pid):
+    for pid in tree_of(process.pid):
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     process.wait()

@@ -42,19 +42,25 @@ class Peak:
             self.bytes, self.at, self.of_process = total, now, dict(of_process)
 
 
-def tree_of(pid: int) -> list[int]:
-    """The process and all below it."""
-    children: dict[int, list[int]] = {}
+def children() -> dict[int, list[int]]:
+    """The processes of this machine by their parent."""
+    found: dict[int, list[int]] = {}
     for folder in PROC.glob("[0-9]*"):
         try:
             # The name, in brackets, may hold spaces.
             parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
         except (OSError, IndexError):
             continue
-        children.setdefault(parent, []).append(int(folder.name))
+        found.setdefault(parent, []).append(int(folder.name))
+    return found
+
+
+def tree_of(pid: int) -> list[int]:
+    """The process and all below it."""
+    below = children()
     found = [pid]
     for each in found:
-        found += children.get(each, [])
+        found += below.get(each, [])
     return found
 
 
