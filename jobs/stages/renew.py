@@ -21,6 +21,7 @@ from jobs.engine.lock import as_only_writer
 from jobs.engine.together import undo_unfinished
 from jobs.settings.config import Observatory
 from jobs.stages import identity, removed, vacuum
+from jobs.stages.validations import FOLDER as VALIDATION
 
 
 def is_kept(table: str) -> bool:
@@ -72,7 +73,7 @@ def renew(lake: Lake, settings: Observatory | None = None, is_anew: bool = False
     for table in tables():
         if contract(table).layer != "ref" and table not in kept:
             shutil.rmtree(lake.path(table), ignore_errors=True)
-    for folder in ("_intent", "_staging", "_validation"):
+    for folder in ("_intent", "_staging", VALIDATION):
         shutil.rmtree(root / folder, ignore_errors=True)
     about = {"form": FORM} | ({"removed": {removed.LANDING: landed}} if landed else {})
     replace_file(*lake.own_file(MARK), json.dumps(about).encode())

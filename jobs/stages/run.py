@@ -22,6 +22,7 @@ from jobs.settings.config import Observatory
 from jobs.settings.operator import Operator
 from jobs.stages.batches import Ingested
 from jobs.stages.settings_tables import read_reference
+from jobs.stages.validations import FOLDER
 
 if TYPE_CHECKING:
     from expectations import suites
@@ -93,7 +94,7 @@ def write(work: Run, table: str, frame: pl.DataFrame, changed: Periods) -> bool:
     return undone
 
 
-def keep(work: Run, folder: str = "_validation") -> None:
+def keep(work: Run, folder: str = FOLDER) -> None:
     """Keep the results of the rules so far in a folder of the lake."""
     from expectations import suites
 
