@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NoReturn
@@ -54,16 +54,16 @@ def stop_if_pressed() -> None:
 
 
 @contextmanager
-def interruptible(finished: Sequence[str], stages: Sequence[str]) -> Iterator[None]:
-    """While stages run: an Interrupted says which of them count. finished: filled as they are done."""
+def interruptible(finished: Callable[[], Iterable[str]], stages: Sequence[str]) -> Iterator[None]:
+    """While stages run: an Interrupted says which of them count. finished: those that are done by then."""
     try:
         yield
         stop_if_pressed()
     except (Interrupted, KeyboardInterrupt):
-        raise Interrupted(told(finished, stages)) from None
+        raise Interrupted(told(set(finished()), stages)) from None
 
 
-def told(finished: Sequence[str], stages: Sequence[str]) -> str:
+def told(finished: set[str], stages: Sequence[str]) -> str:
     done = [stage for stage in stages if stage in finished]
     rest = [stage for stage in stages if stage not in finished]
     if not done:

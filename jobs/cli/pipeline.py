@@ -177,12 +177,15 @@ def run_stages(
     from jobs.state.status import unfolded_hops
 
     chosen = config.operators(settings, operator)
-    with Meter(err, [each.id for each in chosen]) as meter, interruptible(meter.finished, stages):
+    lake, run_id = open_lake(settings.lake.root), record.new_run_id()
+    meter = Meter(err, [each.id for each in chosen])
+    # A stage that had nothing to do has no row of meta.run; one that has may not have come to its end.
+    with meter, interruptible(lambda: {*meter.finished, *record.finished(lake, run_id)}, stages):
         work = Run(
-            lake=open_lake(settings.lake.root),
+            lake=lake,
             settings=settings,
             operators=chosen,
-            run_id=record.new_run_id(),
+            run_id=run_id,
             since=since.date() if since else None,
             until=until.date() if until else None,
             requarantine=requarantine,

@@ -122,6 +122,13 @@ def add_stage(
     lake.append(rows_frame([row], "meta.run"), "meta.run")
 
 
+def finished(lake: Lake, run_id: str) -> list[str]:
+    """The stages of a run whose tables readers see. A row that names no table only gives batches back."""
+    rows = lake.read("meta.run", columns=["run_id", "stage_name", "table_versions"])
+    is_done = (pl.col("run_id") == run_id) & (pl.col("table_versions").list.len() > 0)
+    return rows.filter(is_done)["stage_name"].to_list()
+
+
 def has_changed(lake: Lake, tables: Iterable[str], since: dt.datetime) -> bool:
     """Whether a stage that finished after a time left another version of one of the tables. To remove what is
     older than the settings keep is no change. See decision 99."""

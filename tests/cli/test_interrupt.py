@@ -10,13 +10,17 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
 
 from jobs.cli.interrupt import Interrupted, catch, interruptible
+from jobs.cli.pipeline import pull_all, run_stages
 from jobs.cli.progress import Meter
+from jobs.engine import record
 from jobs.engine.lake import Lake
+from jobs.settings import config
 from tests.support.commands import ROOT
 
 LOG = ROOT / "sample_data" / "lab" / "postfix" / "mail.rfc3164.log"
@@ -95,6 +99,34 @@ def test_an_interrupted_run_leaves_what_counts_as_it_was(tmp_path: Path) -> None
     assert days.n_unique() == 21
 
 
+@pytest.mark.parametrize(
+    ("stage", "what"),
+    [
+        ("bronze", "bronze is finished and kept; silver and gold are as they were"),
+        ("silver", "bronze and silver are finished and kept; gold is as it was"),
+        ("gold", "Every stage is finished"),
+    ],
+)
+def test_a_stage_that_has_its_row_is_said_to_be_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str, what: str
+) -> None:
+    """Readers see its tables, though its run was not told so yet."""
+    (tmp_path / "observatory.toml").write_text(SETTINGS, encoding="utf-8")
+    (tmp_path / "mail.log").write_bytes(LOG.read_bytes())
+    settings = config.load(tmp_path / "observatory.toml")
+    pull_all(settings, None, is_followed=True)
+    add_stage = record.add_stage
+
+    def add_and_stop(lake: Lake, run_id: str, name: str, *others: Any) -> None:
+        add_stage(lake, run_id, name, *others)
+        if name == stage:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(record, "add_stage", add_and_stop)
+    with pytest.raises(Interrupted, match=what):
+        run_stages(settings, None, ["bronze", "silver", "gold"])
+
+
 @pytest.fixture
 def caught() -> Iterator[None]:
     """Ctrl-C as the command line catches it, for one test."""
@@ -109,7 +141,10 @@ def caught() -> Iterator[None]:
 def test_a_ctrl_c_that_polars_takes_says_what_counts(caught: None) -> None:
     """Polars raises KeyboardInterrupt of its own, which libraries for command lines would take for theirs."""
     stages = ["bronze", "silver", "gold"]
-    with pytest.raises(Interrupted, match="bronze is finished and kept"), interruptible(["bronze"], stages):
+    with (
+        pytest.raises(Interrupted, match="bronze is finished and kept"),
+        interruptible(lambda: ["bronze"], stages),
+    ):
         raise KeyboardInterrupt
 
 
@@ -124,11 +159,14 @@ def test_a_ctrl_c_that_is_lost_in_clean_up_stops_the_run_all_the_same(
     """Python ignores what is raised where an object is deleted, and prints a traceback."""
     meter = Meter(Console(file=io.StringIO()), ["alp"])
     stages = ["bronze", "silver", "gold"]
-    with pytest.raises(Interrupted, match="gold are as they were"), interruptible(["bronze"], stages):
+    with pytest.raises(Interrupted, match="gold are as they were"), interruptible(lambda: ["bronze"], stages):
         Closing()
         meter.say("silver: alp")
     # Also where nothing follows that asks.
     catch()
-    with pytest.raises(Interrupted, match="Every stage is finished"), interruptible(["gold"], ["gold"]):
+    with (
+        pytest.raises(Interrupted, match="Every stage is finished"),
+        interruptible(lambda: ["gold"], ["gold"]),
+    ):
         Closing()
     assert "Traceback" not in capsys.readouterr().err
