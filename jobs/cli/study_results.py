@@ -17,7 +17,9 @@ def results(frames: dict[str, pl.DataFrame]) -> list[RenderableType]:
     return [
         *volume(frames["study.spam_volume"]),
         *corrected(frames["study.spam_volume"], frames["study.submission_quality"]),
-        *investment(frames["study.investment"], frames["study.investment_gap"]),
+        *investment(
+            frames["study.investment"], frames["study.investment_gap"], frames["ref.investment_target"]
+        ),
         *public_spending(frames["study.public_spending"]),
         *reconciliation(frames["study.reconciliation"]),
         *mirror(frames["study.mirror"]),

@@ -21,6 +21,7 @@ from jobs.cli.study_tables import (
     signs,
     span,
 )
+from jobs.core import words
 
 # So many administrations; the others are counted.
 ADMINISTRATIONS = 12
@@ -28,8 +29,11 @@ SPENDING_HEADS = ("", "estimate", "95% interval", "CV", "cov.", "each")
 PART_HEADS = ("CAPEX", "", "OPEX", "", "posts", "")
 
 
-def investment(spending: pl.DataFrame, gaps: pl.DataFrame) -> list[RenderableType]:
-    """Spending of all strategies at market rates and the gaps to the targets, by channel; assumptions."""
+def investment(spending: pl.DataFrame, gaps: pl.DataFrame, chosen: pl.DataFrame) -> list[RenderableType]:
+    """Spending of all strategies at market rates and the gaps to the targets, by channel; assumptions.
+
+    chosen: ref.investment_target, the targets in force.
+    """
     period = latest_of(spending)
     every = rows_of(
         spending,
@@ -46,9 +50,11 @@ def investment(spending: pl.DataFrame, gaps: pl.DataFrame) -> list[RenderableTyp
         if row.gap is not None
     }
     targets = [each.value for each in Target if any(row.target_code == each for row in held)]
+    and_gap = f"; and the gap to {' and '.join(targets)}" if targets else ""
     tables: list[RenderableType] = []
-    for channel in dict.fromkeys(row.channel_code for row in found):
-        title = f"{channel}: spending in {period}, US dollars; and the gap to {' and '.join(targets)}"
+    channels = list(dict.fromkeys(row.channel_code for row in found))
+    for channel in channels:
+        title = f"{channel}: spending in {period}, US dollars{and_gap}"
         table = sheet(title, *SPENDING_HEADS, *targets)
         for row in found:
             if row.channel_code == channel:
@@ -59,7 +65,21 @@ def investment(spending: pl.DataFrame, gaps: pl.DataFrame) -> list[RenderableTyp
                     *(missing.get((channel, row.area_code, target), "") for target in targets),
                 )  # fmt: skip
         tables += [table, components(channel, period, found, parts)]
-    return [*tables, *map(Text, signs(found)), *taken(found), *granted(held)]
+    notes = [*signs(found), *without_norm(channels, chosen)]
+    return [*tables, *map(Text, notes), *taken(found), *granted(held)]
+
+
+def without_norm(channels: list[str], chosen: pl.DataFrame) -> list[str]:
+    """A line for each channel that a norm for other channels leaves without a gap."""
+    named = sorted(chosen.filter(pl.col("target_code") == "norm")["channel_code"])
+    if not named or "_T" in named:
+        return []
+    return [
+        f"No gap to the norm for {channel}: the norm names only {words.listed(named)}."
+        f" Add --norm {channel}=AMOUNT, or {channel} to [study.gap] norm."
+        for channel in channels
+        if channel not in named
+    ]
 
 
 def taken(found: list[Any]) -> list[RenderableType]:

@@ -265,10 +265,7 @@ def test_what_is_spent_is_printed_with_its_parts_and_what_is_missing() -> None:
             ("study.investment_gap", [*study_lake.gap(), study_lake.untold()]),
         )
     ]
-    console = Console(width=80, record=True)
-    for part in investment(*frames):
-        console.print(part)
-    printed = console.export_text()
+    printed = printed_investment(*frames, targets(Gap(), Gap(), ASSUMED))
     assert max(map(len, printed.splitlines())) <= 80
     title = "EMAIL: spending in 2026, US dollars; and the gap to norm and best"
     assert title in " ".join(printed.split())
@@ -284,3 +281,31 @@ def test_what_is_spent_is_printed_with_its_parts_and_what_is_missing() -> None:
         "best, SMS No target by the best: no respondent.",
     ]
     assert [line for line in wanted if line not in lines] == []
+    assert "No gap to the norm" not in printed
+
+
+def printed_investment(*frames: pl.DataFrame) -> str:
+    console = Console(width=80, record=True)
+    for part in investment(*frames):
+        console.print(part)
+    return console.export_text()
+
+
+@pytest.mark.parametrize("others", [["norm"], ["norm", "best"]])
+def test_a_channel_that_the_norm_does_not_name_is_reported(others: list[str]) -> None:
+    """--norm EMAIL=0.8 leaves the other channels without a gap to the norm, and says so."""
+    spending = typed(study_lake.investment(), "study.investment")
+    gaps = [each for each in study_lake.gap() if each["target_code"] in others]
+    chosen = targets(Gap.model_validate({"norm": {"EMAIL": 0.2}, "targets": others}), Gap(), ASSUMED)
+    both = pl.concat([spending, spending.with_columns(channel_code=pl.lit("SMS"))])
+    printed = printed_investment(both, typed(gaps, "study.investment_gap"), chosen)
+    assert (
+        "No gap to the norm for SMS: the norm names only EMAIL. Add --norm SMS=AMOUNT, or SMS to [study.gap]"
+        " norm."
+    ) in " ".join(printed.split())
+    assert "norm for EMAIL" not in printed
+    no_gaps = typed([], "study.investment_gap")
+    chosen = targets(Gap.model_validate({"norm": {"VOICE_IP": 1}, "targets": ["norm"]}), Gap(), ASSUMED)
+    alone = " ".join(printed_investment(spending, no_gaps, chosen).split())
+    assert "EMAIL: spending in 2026, US dollars area" in alone
+    assert "No gap to the norm for EMAIL: the norm names only VOICE_IP." in alone

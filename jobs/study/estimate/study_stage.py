@@ -164,7 +164,8 @@ def estimate(
     computed = dict(zip(("table_name", "operator_id", "period"), FIRST, strict=True))
     counted = {"row_count": have[TABLES[0]].height, "checksum": "", "input_checksum": inputs}
     record.add_stage(lake, run_id, "study", started, (*GIVEN, *TABLES), [computed | counted])
-    return {table: have[table] for table in (*TABLES, SUBMISSION, QUALITY, ANSWERS, FRAME)}
+    used = (SUBMISSION, QUALITY, ANSWERS, FRAME, investment_targets.TABLE)
+    return {table: have[table] for table in (*TABLES, *used)}
 
 
 @contextmanager
