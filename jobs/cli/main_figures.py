@@ -11,6 +11,7 @@ from rich.table import Table
 
 from jobs.cli.study_tables import ORDER, sheet, short, span
 from jobs.cli.study_volume import AS_FILTERED
+from jobs.core import words
 from jobs.core.counting_rules import OPERATOR, RECEIVED
 from jobs.core.periods import days_of, last_day, months_of
 from jobs.core.words import bound_sign
@@ -61,7 +62,7 @@ def types(rows: Rows) -> Table:
     where = STAYED & (pl.col("unit_code") == "recipient") & (pl.col("spam_certain") > 0)
     found = rows("gold.spam_type_daily", where, ["channel_code", "spam_type_code"], "spam_certain")
     for row in sorted(found, key=lambda row: (row["channel_code"], -row["spam_certain"])):
-        table.add_row(row["channel_code"], row["spam_type_code"], f"{row['spam_certain']:,}")
+        table.add_row(row["channel_code"], words.type_name(row["spam_type_code"]), f"{row['spam_certain']:,}")
     return table
 
 
