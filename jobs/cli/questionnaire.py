@@ -36,14 +36,14 @@ app = typer.Typer(
 def make(
     config_file: Config = Path("observatory.toml"),
     respondent: Annotated[
-        list[str] | None, typer.Option(help="These respondents, by id; all without it.")
+        list[str] | None, typer.Option(help="These respondents, by id. Default: all.")
     ] = None,
     language: Annotated[
-        str | None, typer.Option(help="en, fr, es, ar, zh or ru; the respondent's own without it.")
+        str | None, typer.Option(help="en, fr, es, ar, zh or ru. Default: the respondent's own.")
     ] = None,
     core: Annotated[bool, typer.Option("--core", help="Only the questions of the core set.")] = False,
     period: Annotated[
-        str | None, typer.Option(help="A year, 2026-Q4 or 2026-11; the last whole year without it.")
+        str | None, typer.Option(help="A year, 2026-Q4 or 2026-11. Default: the last whole year.")
     ] = None,
     output: Annotated[Path, typer.Option(help="Folder of the forms.")] = Path("questionnaires"),
 ) -> None:
@@ -76,7 +76,7 @@ def load(
     received: Received = None,
     errors: Annotated[
         Path | None,
-        typer.Option(help="Folder of what goes back to respondents; `errors` beside each file without it."),
+        typer.Option(help="Folder of the forms to send back. Default: `errors` beside each file."),
     ] = None,
     check: Annotated[bool, typer.Option("--check", help="Only check; load nothing.")] = False,
 ) -> None:

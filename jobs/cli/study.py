@@ -33,8 +33,7 @@ def estimate(
     files: Annotated[
         Path | None,
         typer.Option(
-            help="Folder with operator_frame, denominator and price_level as CSV;"
-            " \\[study] files without it.",
+            help="Folder with operator_frame, denominator and price_level as CSV. Default: \\[study] files.",
             show_default=False,
         ),
     ] = None,
@@ -43,8 +42,8 @@ def estimate(
         bool,
         typer.Option(
             "--with-answers",
-            help="First take submission, submission_route, submission_quality and questionnaire_answer from"
-            " there, too.",
+            help="First load submission, submission_route, submission_quality and questionnaire_answer from"
+            " that folder.",
         ),
     ] = False,
     target: Annotated[
@@ -54,8 +53,8 @@ def estimate(
     norm: Annotated[
         list[str] | None,
         typer.Option(
-            help="US dollars for each subscription and year: 0.8, or EMAIL=0.8 for a channel; without it"
-            " \\[study.gap] norm.",
+            help="US dollars for each subscription and year: 0.8, or EMAIL=0.8 for this channel alone; may be"
+            " given several times. Default: \\[study.gap] norm.",
             metavar="AMOUNT",
             show_default=False,
         ),

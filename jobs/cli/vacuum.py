@@ -24,7 +24,7 @@ def vacuum(
     config_file: Config = Path("observatory.toml"),
     operator: Annotated[
         str | None,
-        typer.Option("--operator", help="One operator, by its id; without it all that the lake has."),
+        typer.Option("--operator", help="One operator, by its id. Default: all that the lake has."),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print what would be removed.")] = False,
 ) -> None:

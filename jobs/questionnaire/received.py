@@ -1,4 +1,4 @@
-"""`--received`: when what was sent to the study came in. Packages and forms are told of it alike."""
+"""`--received`, an option of the commands that load packages and forms: when they came in."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Received = Annotated[
     typer.Option(
         "--received",
         formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"],
-        help="When they came in, UTC; without it when each file was last saved.",
+        help="When they came in, UTC. Default: when each file was last saved.",
         show_default=False,
     ),
 ]
