@@ -17,6 +17,12 @@ CHUNK = 4 << 20
 # A line longer than this is landed in parts: memory stays bounded on a file without line ends.
 LONGEST_LINE = 64 << 20
 COMPRESSED = {b"\x1f\x8b": "gz", b"BZh": "bz2", b"\xfd7zXZ\0": "xz", b"(\xb5/\xfd": "zst"}
+# What decompresses a member of each kind; gzip's own reader reports all damage, and skips zeros.
+MEMBERS: dict[str, Callable[[], Any]] = {
+    "bz2": bz2.BZ2Decompressor,
+    "xz": lzma.LZMADecompressor,
+    "zst": lambda: zstandard.ZstdDecompressor().decompressobj(),
+}
 DAMAGE = (EOFError, OSError, zlib.error, lzma.LZMAError, zstandard.ZstdError)
 
 
@@ -105,36 +111,42 @@ def decompressed(raw: IO[bytes]) -> Any:
     kind = next((kind for start, kind in COMPRESSED.items() if magic.startswith(start)), None)
     if kind == "gz":
         return gzip.GzipFile(fileobj=raw)
-    if kind == "bz2":
-        return bz2.BZ2File(raw)
-    if kind == "xz":
-        return lzma.LZMAFile(raw)
-    if kind == "zst":
-        return ZstdReader(raw)
+    if kind is not None:
+        return Members(raw, MEMBERS[kind])
     return raw
 
 
-class ZstdReader:
-    """Reads Zstandard frames. The library's own reader does not tell when the last one is cut short."""
+class Members:
+    """Reads compressed members one after the other. The libraries' own readers do not report a last one that
+    is cut short, or leave out without a word whatever follows padding or damage."""
 
-    def __init__(self, raw: IO[bytes]) -> None:
+    def __init__(self, raw: IO[bytes], begin: Callable[[], Any]) -> None:
         self.raw = raw
-        self.frame: Any = None
+        self.begin = begin
+        self.member: Any = None
         self.unread = b""
         self.ready = b""
 
     def read(self, size: int) -> bytes:
         """Up to `size` bytes: what there is."""
         while not self.ready:
-            block = self.unread or self.raw.read(io.DEFAULT_BUFFER_SIZE)
-            self.unread = b""
-            if not block:
-                if self.frame is not None:
-                    raise EOFError("the file ends before its last frame does")
-                return b""
-            self.frame = self.frame or zstandard.ZstdDecompressor().decompressobj()
-            self.ready = self.frame.decompress(block)
-            if self.frame.eof:
-                self.unread, self.frame = self.frame.unused_data, None
+            if not self.unread and getattr(self.member, "needs_input", True):
+                self.unread = self.raw.read(io.DEFAULT_BUFFER_SIZE)
+                if not self.unread:
+                    if self.member is not None:
+                        raise EOFError("the file ends before its last compressed part does")
+                    return b""
+            if self.member is None:
+                # Zeros pad a member to the size of a block.
+                self.unread = self.unread.lstrip(b"\0")
+                if not self.unread:
+                    continue
+                self.member = self.begin()
+            block, self.unread = self.unread, b""
+            # Zstandard's takes no bound, and has no needs_input.
+            bound = (CHUNK,) if hasattr(self.member, "needs_input") else ()
+            self.ready = self.member.decompress(block, *bound)
+            if self.member.eof:
+                self.unread, self.member = self.member.unused_data, None
         block, self.ready = self.ready[:size], self.ready[size:]
         return block

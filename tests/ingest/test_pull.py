@@ -283,6 +283,18 @@ def test_a_truncated_file_keeps_what_came_before_and_a_whole_one_continues(site:
 
 
 @pytest.mark.parametrize("kind", COMPRESS)
+def test_members_after_padding_are_read_and_damage_in_a_later_one_is_named(site: Site, kind: str) -> None:
+    first, second = (COMPRESS[kind](text(number)) for number in (1, 2))
+    site.write("mail.log.1", first + bytes(8) + second + bytes(512))
+    assert site.pull() == Pulled(1, len(text(1, 2)))
+    assert site.landed() == [text(1, 2)]
+    site.write("mail.log.2", COMPRESS[kind](text(3)) + b"\1" + second[1:])
+    pulled = site.pull()
+    assert (pulled.pieces, pulled.bytes) == (1, len(text(3)))
+    assert "mail.log.2 is damaged" in pulled.problems[0]
+
+
+@pytest.mark.parametrize("kind", COMPRESS)
 def test_damage_is_named_even_if_nothing_can_be_kept(site: Site, kind: str) -> None:
     site.write("mail.log.1", COMPRESS[kind](text(1))[:12])
     (problem,) = site.pull().problems
