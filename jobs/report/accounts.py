@@ -33,26 +33,24 @@ def coverage(study: Study) -> Section:
         Column("Files", is_minor=True),
         Column("Lines"),
         Column("Records", is_minor=True),
-        Column("Of no interest", is_minor=True),
+        Column("Ignored", is_minor=True),
         Column("Quarantined"),
         Column("Share"),
     ]
-    blocks = (
-        [Block("", Table("Lines of log, all accounted for", columns, rows), "coverage.csv")] if rows else []
-    )
+    blocks = [Block("", Table("Log lines, all accounted for", columns, rows), "coverage.csv")] if rows else []
     finding = (
-        "Every line of log is accounted for: it became part of a record, is of no interest by rule, or is"
-        " kept in quarantine because no rule understood it."
+        "Every log line is accounted for: it became part of a record, was ignored by a rule, or waits in"
+        " quarantine because no rule matched it."
     )
     notes = [
         "What is counted: one recipient of one message, or one attempt that was refused before a message"
-        " existed. Traffic counts where it came in (inbound and internal); outbound mail is left to the"
-        " operator that receives it.",
+        " existed. Inbound and internal traffic counts; outbound mail counts at the operator that receives"
+        " it.",
         "Spam in the headline is what operators blocked or marked with a measure against spam. The lower"
         " end is certain; the upper end adds what the logs leave open.",
     ]
     missing = [] if rows else ["No file was read."]
-    return Section("coverage", "What the numbers are", finding if rows else "", blocks, missing, notes)
+    return Section("coverage", "What was read", finding if rows else "", blocks, missing, notes)
 
 
 # --- countermeasures ------------------------------------------------------------------------------
@@ -103,7 +101,7 @@ def effort(study: Study) -> Section:
         )
     notes = [
         "Counted in messages and attempts of all directions, outbound too. * No log shows what was examined:"
-        " it is derived from what reached the stage at which the measure looks.",
+        " it is derived from what reached the measure's stage.",
     ]
     return Section(
         "countermeasures",
@@ -116,10 +114,10 @@ def effort(study: Study) -> Section:
 
 
 MISSING_AND_TOO_HIGH = (
-    "Missing from a cost may be the fixed cost of a measure, where the operator stated none, and the price of"
-    " its work, where none is known. Too high is a filter's logged time, which includes its waiting for the"
-    " network, and the bytes of spam, which is smaller than other mail. `observatory cost explain` says"
-    " which."
+    "A cost may lack a fixed cost that the operator did not state, or the work of a measure that has no"
+    " price. A filter's logged time is too high, because it includes waiting for the network; so are the"
+    " bytes of spam, because spam is smaller than other mail. The command “observatory cost explain” names"
+    " what applies."
 )
 
 
@@ -217,7 +215,7 @@ def is_grand(row: dict[str, Any]) -> bool:
 
 def cost_name(row: dict[str, Any], has_channels: bool) -> str:
     component = words.name("cost_component", row["cost_component_code"])
-    what = component if component == "Total" else f"{component} in all"
+    what = component if component == "Total" else f"{component}, all measures"
     text = what if is_total(row) else words.name("countermeasure", row["countermeasure_code"])
     if has_channels:
         is_all = row["channel_code"] == words.TOTAL

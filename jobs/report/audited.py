@@ -212,14 +212,14 @@ def with_error(study: Study, total: dict[str, Any]) -> dict[str, Any]:
 
 
 def says(found: Corrected) -> str:
-    """Whether an interval holds the filters' error."""
+    """Whether a channel's interval includes filter error, and by what."""
     if not found.share:
-        return "No audit: the interval does not hold the errors of filters."
+        return "Not audited: the range does not include filter error."
     how = words.listed("by audit" if code == "audit" else "by a test elsewhere" for code in found.methods)
     if found.share == 1:
-        return f"The interval holds the errors of filters ({how})."
+        return f"The interval includes filter error ({how})."
     share = words.percent(found.share)
-    return f"The interval holds the errors of filters for {share} of the messages they saw ({how})."
+    return f"The interval includes filter error for {share} of the messages that filters saw ({how})."
 
 
 def note(study: Study) -> str:
@@ -231,18 +231,12 @@ def note(study: Study) -> str:
         name = channel_name(total["channel_code"], inside=True)
         share = of_channel(study, total).share
         (whole if share == 1 else partly if share else never).append(name)
-    parts = [f"The interval of {words.listed(whole)} holds the errors of filters."] if whole else []
-    parts += [f"That of {words.listed(partly)} holds them in part."] if partly and whole else []
-    parts += (
-        [f"The interval of {words.listed(partly)} holds the errors of filters in part."]
-        if (partly and not whole)
-        else []
-    )
-    parts += (
-        [f"No audit stands behind {words.listed(never)}: the errors of filters are not in the interval."]
-        if never
-        else []
-    )
+    parts = [f"The interval of {words.listed(whole)} includes filter error."] if whole else []
+    parts += [f"That of {words.listed(partly)} includes it in part."] if partly and whole else []
+    if partly and not whole:
+        parts.append(f"The interval of {words.listed(partly)} includes filter error in part.")
+    if never:
+        parts.append(f"Not audited: {words.listed(never)}, whose ranges do not include filter error.")
     return " ".join(parts)
 
 
@@ -255,13 +249,13 @@ def by_filter(study: Study) -> Section:
         total = next(each for each in study.totals if each["channel_code"] == channel)
         found = of_channel(study, total)
         if not rows:
-            missing.append(f"There is no audit of {words.inside(name)}: its figures are as filters see them.")
+            missing.append(f"{name} is not audited: its figures are as filters saw it.")
             continue
         counted = words.percent_range(
             *(words.share_of(total[end], total["units"]) for end in ("spam_certain", "spam_possible"))
         )
         ends = words.percent_range(*(words.share_of(end, total["units"]) for end in (found.low, found.high)))
-        findings.append(f"{name}: {counted} was spam as filters acted, {ends} with their errors in it.")
+        findings.append(f"{name}: {counted} was spam as filters acted, {ends} corrected for filter error.")
         lines = [
             [
                 Cell(
@@ -277,8 +271,11 @@ def by_filter(study: Study) -> Section:
         columns += [Column("Of spam, caught", is_minor=True), Column("Of the rest, let pass", is_minor=True)]
         blocks.append(Block(name, Table(f"Filters of {words.inside(name)}", columns, lines), "quality.csv"))
         blocks += by_part(study, channel)
-    notes = ["Estimates with 95% intervals. Of messages whose content the operator had; what was refused"
-             " before stays as counted."] if blocks else []  # fmt: skip
+    note = (
+        "Estimates with 95% intervals, of messages whose content filters saw. Refusals before content stay as"
+        " counted."
+    )
+    notes = [note] if blocks else []
     return Section("filters", "How often filters err", "\n".join(findings), blocks, missing, notes)
 
 
@@ -304,7 +301,7 @@ def by_part(study: Study, channel: str) -> list[Block]:
     columns = [Column("Part", "text"), Column("Spam in it")]
     columns += [Column("Of spam, caught", is_minor=True), Column("Of the rest, let pass", is_minor=True)]
     caption = f"Where filters of {words.inside(name)} err"
-    note = "Nothing where the filter made one call of all of it, or where labels are too few."
+    note = "A cell is empty if the filter treated the whole part alike, or if labels are too few."
     return [Block(f"{name}, in parts", Table(caption, columns, lines), "quality_parts.csv", note=note)]
 
 

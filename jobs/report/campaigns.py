@@ -103,7 +103,7 @@ def campaign_sub(study: Study, row: dict[str, Any]) -> str:
     how = words.inside(words.name("signature_kind", row["signature_kind_code"]))
     operator, day = study.operator_name(row["operator_id"]), words.day(row["period_date"])
     part = ", compared in part" if row["is_bucket_capped"] else ""
-    return f"{operator}, {day}; {row['campaign_hash'][:8]} by {how}{part}"
+    return f"{operator}, {day}; by {how} {row['campaign_hash'][:8]}{part}"
 
 
 def daily(study: Study, channel: str) -> dict[tuple[str, str], dict[dt.date, int]]:

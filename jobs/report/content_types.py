@@ -75,7 +75,7 @@ def by_type(study: Study) -> Section:
 
 
 def of_audits(study: Study, channel: str, known: set[str]) -> pl.DataFrame:
-    """Types that only labels tell of: filters took all of it for something else."""
+    """Types that only labels name: filters took all of it for something else."""
     table = study.figures["type_quality"]
     is_new = (pl.col("channel_code") == channel) & (pl.col("prevalence") > 0)
     told = table.filter(is_new & ~pl.col("spam_type_code").is_in(sorted(known)))
@@ -89,7 +89,7 @@ def error_cell(found: audited.Corrected) -> Cell:
 
 
 def by_engine(study: Study) -> list[Block]:
-    """How much of what was marked has a type: by each filter alone, and by all that told."""
+    """How much of what was marked has a type: by each filter alone, and by all of them."""
     blocks = []
     for channel, table in study.per_channel("type_coverage"):
         rows = table.filter(pl.col("units_marked") > 0)
@@ -139,13 +139,13 @@ def engine_name(code: str) -> str:
 
 def type_finding(name: str, rows: list[dict[str, Any]], total: int) -> str:
     unknown = sum(row["spam_certain"] for row in rows if row["spam_type_code"] == "UNK")
-    untold = f"for {words.percent(words.share_of(unknown, total))} the logs tell no type"
+    untyped = f"{words.percent(words.share_of(unknown, total))} could not be typed from the logs"
     first = rows[0]
     if first["spam_type_code"] == "UNK" or not first["spam_certain"]:
-        return f"Of {name} spam: {untold}."
+        return f"Of {name} spam, {untyped}."
     largest = words.inside(words.type_name(first["spam_type_code"]))
     share = words.percent(words.share_of(first["spam_certain"], total))
-    return f"The largest type of {name} spam is {largest}, {share}; {untold}."
+    return f"The largest type of {name} spam is {largest}, {share}; {untyped}."
 
 
 def type_bar(row: dict[str, Any], scale: int) -> tuple[Part, ...]:

@@ -27,12 +27,13 @@ MAAWG = (4.0, 5.6)
 
 
 def by_base(study: Study) -> Section:
-    """One stream, several shares: what is counted, and by whose definition, decides the figure."""
+    """The same traffic, several shares: what is counted, and by whose definition, decides the figure."""
     blocks, findings = [], []
     low, high = (words.percent(ratio / (ratio + 1)) for ratio in MAAWG)
     findings.append(
-        f"In 2005 the same mail of nine operators was {low} abusive by messages and {high} with one more for"
-        " each dropped connection. Both were right: a share of spam needs its definition beside it."
+        f"In 2005, {low} of nine operators' mail was abusive if messages are counted, and {high} if each"
+        " dropped connection counts as one more. Both were right: a share of spam needs its definition beside"
+        " it."
     )
     for channel, bases in study.per_channel("bases"):
         lines = own_lines(study, channel, bases)
@@ -45,22 +46,26 @@ def by_base(study: Study) -> Section:
                 MAAWG[0],
             ),
             line(
-                "MAAWG 2005: and each dropped connection",
+                "MAAWG 2005: with dropped connections",
                 "published, nine operators, last quarter of 2005",
                 MAAWG[1],
             ),
         ]
         rows = [*(published if channel == "EMAIL" else []), *lines]
         name = channel_name(channel)
-        columns = [Column("What is counted as spam, of what", "text"), Column("Spam share")]
-        columns += [Column("Of so many", is_minor=True), Column(audited.HEADING, "text", is_minor=True)]
+        columns = [Column("What counts as spam, of what", "text"), Column("Spam share")]
+        columns += [Column("Units", is_minor=True), Column(audited.HEADING, "text", is_minor=True)]
         caption = f"The same {words.inside(name)}, counted in several ways"
         blocks.append(Block(name, Table(caption, columns, rows), "bases.csv"))
         if channel == "EMAIL":
             findings.append(base_finding(bases))
     legend = [CERTAIN_LEGEND, UNDECIDED_LEGEND, ("rest", "not spam")]
     return Section(
-        "shares", "One stream, several answers", "\n".join(findings) if blocks else "", blocks, legend=legend
+        "shares",
+        "The same traffic, counted in several ways",
+        "\n".join(findings) if blocks else "",
+        blocks,
+        legend=legend,
     )
 
 
@@ -91,9 +96,9 @@ def own_lines(study: Study, channel: str, bases: pl.DataFrame) -> list[list[Cell
         added(bases, measure) | {"channel_code": channel, "definition_code": OPERATOR}
         for measure in ("recipients", "attempted")
     )
-    rows = [("As operators act, of recipients", "of messages that were taken in", recipients)]
+    rows = [("As operators act, of recipients", "of accepted messages", recipients)]
     if added(bases, "attempted", "attempt")["units"]:
-        says = "what was refused before a message existed, too"
+        says = "with what was refused before a message existed"
         rows.append(("As operators act, of recipients and attempts", says, attempted))
         if channel == "EMAIL":
             says = "all that was blocked or marked, for whatever reason"
@@ -102,7 +107,7 @@ def own_lines(study: Study, channel: str, bases: pl.DataFrame) -> list[list[Cell
                 ("M3AAWG's way, with refused attempts", says, ratio_of(bases, None)),
                 *rows,
             ]
-    other = telling(study, channel)
+    other = most_decided(study, channel)
     if other is not None:
         name = study.definition_name(other["definition_code"])
         rows.append((name, "another definition, of recipients and attempts", other))
@@ -111,18 +116,18 @@ def own_lines(study: Study, channel: str, bases: pl.DataFrame) -> list[list[Cell
             Cell(name, says, share_bar(row)),
             number(spam_range(row)),
             number(words.whole(row["units"])),
-            # M3AAWG counts what was done: who errs has done it all the same.
+            # M3AAWG counts what operators did, right or wrong.
             audited.of_definition(study, row)
             if "definition_code" in row
-            else number("what was done", "muted"),
+            else number("does not apply", "muted"),
         ]
         for name, says, row in rows
         if row["units"]
     ]
 
 
-def telling(study: Study, channel: str) -> dict[str, Any] | None:
-    """The definition other than the operators' own of which the logs tell most."""
+def most_decided(study: Study, channel: str) -> dict[str, Any] | None:
+    """The definition other than the operators' own under which most is certainly spam."""
     others = [row for row in summed(study, channel).values() if row["definition_code"] != OPERATOR]
     return max(
         others, key=lambda row: (row["spam_certain"], -undecided(row), row["definition_code"]), default=None
@@ -132,8 +137,8 @@ def telling(study: Study, channel: str) -> dict[str, Any] | None:
 def base_finding(bases: pl.DataFrame) -> str:
     recipients, both = added(bases, "recipients"), added(bases, "attempted")
     return (
-        f"Here {spam_range(recipients)} of e-mail recipients are spam, and {spam_range(both)} of recipients"
-        " and attempts that were refused before a message existed."
+        f"Here {spam_range(recipients)} of e-mail recipients are spam; with attempts that were refused before"
+        f" a message existed, {spam_range(both)}."
     )
 
 

@@ -12,12 +12,12 @@ from jobs.report.study import Study, channel_name
 
 ROUTES_SHOWN = 12
 SIGNS = (
-    "A sign of bypass is a reason to look, not a proof, and has no definition of spam: what shows it may be"
-    " wanted. A unit may show several signs, so signs are never added up."
+    "A sign of bypass is a reason to look, not a proof, and depends on no definition of spam: traffic with a"
+    " sign may be wanted. A unit may show several signs, so signs are never added."
 )
 SIM_BOXES_OF_CALLS = (
-    "SIM boxes of calls are looked for only where a log has the callers' radio cells. Logs of Kamailio and"
-    " Asterisk have none: that no SIM box is shown there does not say that there is none."
+    "Calls are examined for SIM boxes only where a log has the callers' radio cells. Logs of Kamailio and"
+    " Asterisk have none: no row there does not mean no SIM box."
 )
 # The transit of what crossed no other network.
 NONE = "on-net"
@@ -196,8 +196,8 @@ def signs(study: Study, findings: list[str]) -> list[Block]:
         columns = [
             Column("Sign of bypass", "text"),
             Column("Inbound link", "text"),
-            Column("Show it"),
-            Column("Of so many looked at", is_minor=True),
+            Column("With the sign"),
+            Column("Examined", is_minor=True),
             Column("Share"),
         ]
         blocks.append(
@@ -211,6 +211,6 @@ def signs(study: Study, findings: list[str]) -> list[Block]:
 
 
 def untold() -> list[str]:
-    """The kinds of bypass that no log tells, so that nobody takes their absence for zero."""
+    """The kinds of bypass that no log records, so that nobody takes their absence for zero."""
     rows = words.rows_of("bypass").values()
     return [words.inside(row["name"]) for row in rows if row["is_told"] == "false"]

@@ -77,7 +77,8 @@ def by_stage(study: Study) -> Section:
         early = halted_at(stopped, "connect", "envelope")
         findings.append(
             f"{name}: of {words.plenty(total)} attempted, {words.percent(words.share_of(left, total))} were"
-            f" delivered; {words.percent(words.share_of(early, total))} were stopped before their content."
+            f" delivered; {words.percent(words.share_of(early, total))} were stopped before their content was"
+            " received."
         )
         if through is not None:
             findings.append(through_finding(name, through))
@@ -85,7 +86,7 @@ def by_stage(study: Study) -> Section:
             Column("Stage", "text"),
             Column("Stopped"),
             Column("Of that, spam", is_minor=True),
-            Column("Left"),
+            Column("Remaining"),
             *([Column("Share of spam, corrected for filter error")] if is_told else []),
         ]
         blocks.append(Block(name, Table(f"{name} from attempt to delivery", columns, lines), "stages.csv"))

@@ -64,12 +64,12 @@ def test_an_audited_part_stands_in_place_of_what_was_counted() -> None:
 def test_what_nobody_audited_stays_as_counted() -> None:
     found = audited.corrected(TOTAL, seen((6_000, 1_000, 1_100, None)))
     assert (found.low, found.high, found.share, found.methods) == (5_000, 5_200, 0, ())
-    assert audited.says(found) == "No audit: the interval does not hold the errors of filters."
+    assert audited.says(found) == "Not audited: the range does not include filter error."
     half = audited.corrected(TOTAL, seen((3_000, 500, 500, (0.2, 0.2, 0.2)), (3_000, 500, 600, None)))
     assert (half.low, half.high, half.share) == (4_500 + 600, 4_700 + 600, 0.5)
     assert (
         audited.says(half)
-        == "The interval holds the errors of filters for 50.0% of the messages they saw (by audit)."
+        == "The interval includes filter error for 50.0% of the messages that filters saw (by audit)."
     )
 
 
@@ -132,13 +132,13 @@ def page_of(tables: dict[str, pl.DataFrame], folder: Path) -> Any:
 def test_a_page_without_an_audit_says_so(tmp_path: Path) -> None:
     page = page_of(figures(), tmp_path)
     (base,) = [each for each in page.elements if each["attrs"].get("class") == "base"]
-    assert base["text"].endswith(
-        "No audit stands behind e-mail and SMS: the errors of filters are not in the interval."
+    assert plain(base["text"]).endswith(
+        "Not audited: e-mail and SMS, whose ranges do not include filter error."
     )
-    assert "There is no audit of e-mail: its figures are as filters see them." in page.seen
+    assert "E-mail is not audited: its figures are as filters saw it." in page.seen
     for heading, why in {
         "under each definition": {"not audited", "labels do not record bulk and consent"},
-        "counted in several ways": {"not audited", "what was done"},
+        "counted in several ways": {"not audited", "does not apply"},
         "Types of": {"not audited"},
     }.items():
         mail, *_ = tables_of(page, heading)
@@ -178,8 +178,8 @@ def test_a_page_with_audits_holds_the_errors_of_filters(tmp_path: Path) -> None:
     as_counted = words.percent_range(sms["spam_certain"] / sms["units"], sms["spam_possible"] / sms["units"])
     assert plain(page.all("h1")[0]["text"]) == f"Spam was {ends} of e-mail and {as_counted} of SMS"
     seen_text = plain(page.seen)
-    assert "The interval of e-mail holds the errors of filters. No audit stands behind SMS" in seen_text
-    assert "The interval holds the errors of filters (by audit and by a test elsewhere)." in seen_text
+    assert "The interval of e-mail includes filter error. Not audited: SMS, whose ranges" in seen_text
+    assert "The interval includes filter error (by audit and by a test elsewhere)." in seen_text
     assert "Audit: 371 of 400 drawn were labelled" in seen_text
     assert "31.0% (27.0–36.0%)" in seen_text
     links = [each for each in page.all("a") if each["attrs"].get("href") == "quality.csv"]
@@ -291,7 +291,7 @@ def test_types_hold_the_errors_of_filters_and_those_that_filters_did_not_know(tm
     ]
     assert first[-1].text == words.plenty_range(math.floor(ends[0]), math.ceil(ends[1]))
     assert second[2].text == "0" and second[-1].text[0].isdigit() and second[-1].text != "0"
-    assert "by audit" in mail.note and sms.note.startswith("No audit")
+    assert "by audit" in mail.note and sms.note.startswith("Not audited")
     assert {cells[-1].text for cells in sms.table.rows} == {"not audited"}
 
 
@@ -312,8 +312,8 @@ def test_parts_say_where_filters_err_or_that_labels_are_too_few() -> None:
 def test_an_audit_of_some_operators_is_said_to_be_of_a_part(tmp_path: Path) -> None:
     page = page_of(audited_figures("alp-mail"), tmp_path)
     text = plain(page.seen)
-    assert "The interval of e-mail holds the errors of filters in part." in text
-    assert "% of the messages they saw (by a test elsewhere)" in text
+    assert "The interval of e-mail includes filter error in part." in text
+    assert "% of the messages that filters saw (by a test elsewhere)" in text
 
 
 def quality_row(**changed: Any) -> dict[str, Any]:

@@ -361,7 +361,7 @@ def test_a_lower_bound_is_called_one() -> None:
 def test_a_total_stands_once_for_one_channel_and_by_channel_for_two() -> None:
     table = figures()["costs"].filter(pl.col("operator_id") == "alp-mail")
     names = [row[0].text for row in accounts.cost_block("Alp Mail", table.to_dicts()).table.rows]
-    assert names[-3:] == ["Marginal in all", "Fixed in all", "Total"]
+    assert names[-3:] == ["Marginal, all measures", "Fixed, all measures", "Total"]
     assert len(names) == len(set(names)) + 1  # the content filter has a marginal and a fixed cost
     other = table.filter(pl.col("channel_code") == "EMAIL").with_columns(channel_code=pl.lit("SMS"))
     both = pl.concat([table, other]).to_dicts()
@@ -430,7 +430,7 @@ def test_one_stream_has_several_shares(study: Study) -> None:
     (mail,) = definitions.by_base(study).blocks
     rows = rows_of(mail)
     assert rows["MAAWG 2005: messages blocked or tagged"][0] == "80.0%"
-    assert rows["MAAWG 2005: and each dropped connection"][0] == "84.8%"
+    assert rows["MAAWG 2005: with dropped connections"][0] == "84.8%"
     # What the cells say: refused connections are attempts, the rest are recipients.
     bases = figures()["bases"].filter(pl.col("channel_code") == "EMAIL")
     stopped = bases.filter(pl.col("measure_code") == "maawg_abusive")
@@ -477,7 +477,7 @@ def test_a_campaign_has_its_spread_and_its_days(study: Study) -> None:
     mail, _ = campaigns.by_campaign(study).blocks
     first, *_, last = mail.table.rows
     assert [cell.text for cell in first[1:6]] == ["18,420", "94.0%", "8,311", "1,204", "00:03–23:58"]
-    assert plain(first[0].sub) == "Alp Poste, 6 November 2026; aaaaaaaa by text"
+    assert plain(first[0].sub) == "Alp Poste, 6 November 2026; by text aaaaaaaa"
     assert last[0].text == "Type not known"
     assert first[6].picture is not None and last[6].picture is not None
     assert first[6].picture.count(campaigns.ACCENT) == 5 and last[6].picture.count(campaigns.ACCENT) == 1
@@ -487,7 +487,7 @@ def test_a_campaign_has_its_spread_and_its_days(study: Study) -> None:
 def test_a_campaign_that_was_compared_in_part_says_so(study: Study) -> None:
     section = campaigns.by_campaign(study)
     told = [plain(row[0].sub) for row in section.blocks[0].table.rows]
-    assert [text.endswith("cccccccc by text, compared in part") for text in told] == [
+    assert [text.endswith("by text cccccccc, compared in part") for text in told] == [
         False,
         False,
         True,
