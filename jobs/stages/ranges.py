@@ -22,11 +22,15 @@ RANGE_EXPANSION = 14
 FILES_OF_A_TASK = 400
 # So many tasks for each worker, that the last ones to finish are short.
 TASKS_OF_A_WORKER = 4
+# The bytes of logs that a frame in staging should hold: to write and read a smaller one takes as long.
+SMALLEST_FRAME = 256 << 10
+# How many long ranges a task parses one after another. Their rows take less memory than one that is parsed.
+RANGES_OF_A_TASK = 4
 
 
 def tasks_of(work: Ingest, ranges: list[Range], ingest_id: str) -> list[Task]:
-    """The ranges as tasks: a long range alone, short ones together."""
-    limit = max((part.end - part.start for part in ranges), default=0)
+    """The ranges as tasks: short ones together, and long ones where there are many buckets."""
+    limit = bytes_of_a_task(work, [part.end - part.start for part in ranges])
     tasks: list[Task] = []
     group: list[Range] = []
     size = 0
@@ -37,6 +41,16 @@ def tasks_of(work: Ingest, ranges: list[Range], ingest_id: str) -> list[Task]:
         group.append(part)
         size += part.end - part.start
     return [*tasks, task(work, group, ingest_id)]
+
+
+def bytes_of_a_task(work: Ingest, sizes: list[int]) -> int:
+    """How many bytes of ranges one task parses: the longest range, and more of them where each bucket would
+    else get little from a task, as long as there are tasks enough for all workers."""
+    longest = max(sizes, default=0)
+    if work.staging is None:
+        return longest
+    shared = sum(sizes) // (work.engine.workers * TASKS_OF_A_WORKER)
+    return max(longest, min(work.buckets * SMALLEST_FRAME, RANGES_OF_A_TASK * longest, shared))
 
 
 def task(work: Ingest, group: list[Range], ingest_id: str) -> Task:

@@ -8,7 +8,7 @@ from typing import Any
 
 from jobs.core.contracts import contract, tables
 from jobs.engine.table_files import DataFile
-from jobs.engine.tasks import Bucket, Left, Task, chunks, named
+from jobs.engine.tasks import Bucket, ByBucket, Left, Task, chunks, named
 from jobs.protect.operators import Door
 from jobs.silver import assembling, copies
 from jobs.stages import windows
@@ -70,12 +70,13 @@ class Steps:
         links, routes = self.link(whole.left)
         shared = [*links, *named(whole.left, KNOWLEDGE)]
         moved = [left for table in (TRANSMISSION, VERDICT) for left in named(whole.left, table)]
-        inputs = [self.inputs(each, moved) for each in assembled]
+        by_bucket = ByBucket(moved)
+        inputs = [self.inputs(each, by_bucket) for each in assembled]
         if links or routes:
             moved += self.forward(inputs, links, routes)
-        later = [left for left in moved if left.name in ("later", "by_id")]
+        later = ByBucket(left for left in moved if left.name in ("later", "by_id"))
         made = self.messages(
-            [replace(each, left=(*each.left, *shared, *of(later, each.bucket))) for each in inputs]
+            [replace(each, left=(*each.left, *shared, *later.of(each.bucket))) for each in inputs]
         )
         for part in made:
             add(whole, part)
@@ -132,20 +133,20 @@ class Steps:
         )
 
     def assemble(self, rows: Sequence[Left]) -> list[OfBucket]:
-        tasks = [self.assembly(Bucket(number, self.count), rows) for number in range(self.count)]
+        parts = ByBucket(rows)
+        tasks = [self.assembly(Bucket(number, self.count), parts) for number in range(self.count)]
         made: list[OfBucket] = self.through([task for task in tasks if task.arguments[3]], 0.0, 0.6)
         return made
 
-    def assembly(self, bucket: Bucket, rows: Sequence[Left]) -> Task:
+    def assembly(self, bucket: Bucket, rows: ByBucket) -> Task:
         def halves(task: Task) -> list[Task]:
-            return [self.assembly(half, task.arguments[3]) for half in bucket.halves]
+            return [self.assembly(half, rows) for half in bucket.halves]
 
-        parts = [each for each in rows if bucket.has(each)]
         arguments = (
             self.work.lake.root,
             self.work.staging,
             bucket,
-            parts,
+            rows.of(bucket),
             self.read,
             self.computed,
             self.door,
@@ -180,7 +181,7 @@ class Steps:
             [routes] = self.work.engine.run([task])
         return links, routes
 
-    def inputs(self, made: OfBucket, moved: Sequence[Left]) -> Inputs:
+    def inputs(self, made: OfBucket, moved: ByBucket) -> Inputs:
         files = tuple(
             DataFile(
                 f"{self.work.lake.path(file.table)}/{file.path}", tuple(file.partition), file.bytes, file.rows
@@ -188,7 +189,7 @@ class Steps:
             for file in made.files
             if file.table in (TRANSMISSION, VERDICT)
         )
-        return Inputs(made.bucket, files, tuple(of(moved, made.bucket)))
+        return Inputs(made.bucket, files, tuple(moved.of(made.bucket)))
 
     def forward(self, inputs: Sequence[Inputs], links: Sequence[Left], routes: Sequence[Left]) -> list[Left]:
         tasks = [
@@ -241,11 +242,6 @@ def bronze_tables() -> list[str]:
     """The bronze tables that silver reads."""
     read = {name for table in SILVER for name in contract(table).reads}
     return [table for table in tables() if table in read and table.startswith("bronze.")]
-
-
-def of(left: Sequence[Left], bucket: Bucket) -> list[Left]:
-    """The frames that may hold rows of the bucket."""
-    return [each for each in left if bucket.has(each)]
 
 
 def add(whole: Made, part: Made) -> None:

@@ -36,7 +36,18 @@ from jobs.engine.embedded import (
     Inline,
 )
 from jobs.engine.lake import Lake
-from jobs.engine.tasks import Bucket, Left, Task, TaskDied, TaskFailed, leave, leave_buckets, perform, take
+from jobs.engine.tasks import (
+    Bucket,
+    ByBucket,
+    Left,
+    Task,
+    TaskDied,
+    TaskFailed,
+    leave,
+    leave_buckets,
+    perform,
+    take,
+)
 from jobs.ingest.pull import pull
 from jobs.settings import config
 from jobs.stages import runner, validator
@@ -528,8 +539,12 @@ def test_every_row_is_in_one_of_the_halves_of_its_bucket(count: int) -> None:
         assert [half.number for half in halves_of if value % half.count == half.number] == [
             value % (2 * count)
         ]
-        # Frames that were cut more finely, or less, are looked at where they may have rows of a bucket.
-        for cut in (1, 2, 4, 16):
-            left = Left("x", "p", 1, 1, value % cut, cut)
-            assert Bucket(own, count).has(left)
-            assert any(half.has(left) for half in halves_of)
+        # Frames that were cut more finely, or less, are looked at where they may have rows of a bucket, once.
+        cuts = (1, 2, 4, 16)
+        left = ByBucket(Left("x", "p", 1, 1, number, cut) for cut in cuts for number in range(cut))
+        own_frames = [("x", value % cut, cut) for cut in cuts]
+        found = [(each.name, each.bucket, each.count) for each in left.of(Bucket(own, count))]
+        assert set(own_frames) <= set(found) and len(set(found)) == len(found)
+        assert all(bucket % min(cut, count) == own % min(cut, count) for _, bucket, cut in found)
+        of_halves = [(each.name, each.bucket, each.count) for half in halves_of for each in left.of(half)]
+        assert set(of_halves) == set(found)
