@@ -167,13 +167,14 @@ def run_stages(
     until: dt.datetime | None = None,
     requarantine: bool = False,
 ) -> Run:
-    """Run the stages, with a line of progress for each, and name what counts twice; the run, done."""
+    """Run the stages, with a line of progress for each, and name what counts twice or not; the run, done."""
     from jobs.cli.progress import Meter
     from jobs.core.patterns import visible
     from jobs.engine import record
     from jobs.engine.lake import open_lake
     from jobs.stages.run import Run
     from jobs.stages.runner import run
+    from jobs.state.late_records import late_records
     from jobs.state.status import unfolded_hops
 
     chosen = config.operators(settings, operator)
@@ -193,10 +194,9 @@ def run_stages(
             move=meter.move,
         )
         run(work, stages)
-    for note in work.notes:
+    late = late_records(lake, settings, {each.id for each in chosen}, work.batches) if work.batches else []
+    for note in (*work.notes, *late, *unfolded_hops(lake, work.changed.get("silver.transmission", {}))):
         err.print(Text(visible(note)))
-    for problem in unfolded_hops(work.lake, work.changed.get("silver.transmission", {})):
-        err.print(Text(visible(problem)))
     return work
 
 

@@ -15,6 +15,7 @@ from jobs.ingest import future
 from jobs.ingest.manifest import Unreadable, has_manifest, landing, read_manifest, read_waiting
 from jobs.settings.config import Observatory
 from jobs.stages.windows import is_plausible
+from jobs.state.late_records import late_records
 
 COPIES = "silver.copy_daily"
 # Equal lines of two sources that name no host may be chance.
@@ -221,6 +222,7 @@ def problems(lake: Lake, settings: Observatory, operators: set[str]) -> list[str
             " after the file was written and read: the clock of the host was wrong. They are not counted;"
             " `observatory quarantine --reason from_the_future` shows them."
         )
+    found += late_records(lake, settings, operators)
     found += alike_sources(copy_rows(lake, operators))
     open_days = settings.lake.open_days
     return found + unfolded_hops(lake, open_periods(lake, operators, open_days))

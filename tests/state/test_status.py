@@ -228,6 +228,36 @@ def test_what_waits_and_what_to_do_from_the_first_pull_to_a_held_rule(
     assert "2 rules on 1 tables, 1 broken" in told.out
 
 
+def test_records_of_closed_days_are_named_until_they_count(tmp_path: Path, observatory: Command) -> None:
+    at = dt.datetime(2026, 11, 25, tzinfo=dt.UTC)
+    source = source_toml("mx1", str(tmp_path / "mail.log*"), "postfix")
+    (tmp_path / "mail.log").write_text(LINES, encoding="utf-8")
+    stages = ("run", "--stage", "bronze", "--stage", "silver", "--config")
+    file = written(tmp_path, at, source)
+    observatory("pull", "--config", file)
+    assert "not counted" not in observatory(*stages, file).err
+    (tmp_path / "mail.log.2").write_text(LINES.replace("2026-11-24", "2026-09-15"), encoding="utf-8")
+    observatory("pull", "--config", file)
+    told = (
+        "operator 'a', source 'mx1': {} records from 2026-09-15 on (mail.log.2) came after their days were"
+        " closed, and are not counted. To count them {}run `observatory run --operator a --since 2026-09-15`."
+    ).format(len(LINES.splitlines()), "{}")
+    first = told.format("set open_days = 70 under [lake], and ")
+    ran = observatory(*stages, file)
+    assert (ran.code, first in " ".join(ran.err.split())) == (0, True)
+    # The run told it once; the state tells it until the day is there.
+    assert "not counted" not in observatory(*stages, file).err
+    assert first in observatory("status", "--config", file).out
+    written(tmp_path, at, source, more="open_days = 70")
+    assert told.format("") in observatory("status", "--config", file).out
+    assert observatory(*stages, file, "--since", "2026-09-15").code == 0
+    assert "not counted" not in observatory("status", "--config", file).out
+    (tmp_path / "mail.log.3").write_text(LINES.replace("2026-11-24", "2009-09-15"), encoding="utf-8")
+    observatory("pull", "--config", file)
+    ran = observatory(*stages, file)
+    assert "(3,660 at most). Was the host's clock wrong?" in " ".join(ran.err.split())
+
+
 def kept(folder: Path, name: str, operators: list[str] | None, *results: tuple[str, str, list[str]]) -> None:
     """The results of a run's rules. results: table, rule and the operators that break it."""
     rows = [

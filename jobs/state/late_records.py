@@ -1,0 +1,77 @@
+"""Records that came after their day was closed: the ledger has them, and no figure does."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection
+
+import polars as pl
+
+from jobs.core.contracts import written_by
+from jobs.engine import record
+from jobs.engine.lake import Lake
+from jobs.settings.config import Observatory
+from jobs.settings.node import MOST_DAYS
+from jobs.stages.windows import is_plausible
+
+
+def late_records(
+    lake: Lake, settings: Observatory, operators: Collection[str], batches: Collection[str] | None = None
+) -> list[str]:
+    """The late records of each source, with what to do.
+
+    batches: those that have just been read. Without them all, except those of days that silver has: there a
+    few lines are missing, not a log.
+    """
+    ledger = lake.read("bronze.file", where=pl.col("operator_id").is_in(sorted(operators)))
+    newest = ledger.filter(is_plausible()).group_by("operator_id").agg(newest=pl.col("last_event_date").max())
+    late = ledger.filter(pl.col("late_count") > 0)
+    if batches is not None:
+        late = late.filter(pl.col("ingest_id").is_in(list(batches)))
+    elif late.height:
+        counted = {
+            (operator, dt.date.fromisoformat(day))
+            for (_, operator, day), (rows, _) in record.state(lake, written_by("silver")).items()
+            if not rows.startswith("0:")
+        }
+        days = late.select("operator_id", "first_event_date").rows()
+        late = late.filter(pl.Series([day not in counted for day in days], dtype=pl.Boolean))
+    by = ["operator_id", "source_id"]
+    rows = (
+        late.join(newest, on="operator_id")
+        .sort("first_event_date", "file_name")
+        .group_by(by)
+        .agg(
+            pl.col("late_count").sum(),
+            pl.col("first_event_date", "file_name", "newest").first(),
+            files=pl.col("file_name").n_unique(),
+        )
+        .sort(by)
+        .rows()
+    )
+    return [
+        told(operator, source, records, first, with_others(file, files), newest, settings.lake.open_days)
+        for operator, source, records, first, file, newest, files in rows
+    ]
+
+
+def with_others(file: str, files: int) -> str:
+    return f"{file} and {files - 1:,} more" if files > 1 else file
+
+
+def told(
+    operator: str, source: str, records: int, first: dt.date, file: str, newest: dt.date, open_days: int
+) -> str:
+    """Whose records came late, from which day on, and how they are counted all the same."""
+    needed = (newest - first).days
+    if needed > MOST_DAYS:
+        remedy = f"No setting keeps days open for so long ({MOST_DAYS:,} at most). Was the clock of the host wrong?"
+    else:
+        settings = f"set open_days = {needed} under [lake], and " if needed > open_days else ""
+        remedy = f"To count them {settings}run `observatory run --operator {operator} --since {first}`."
+    many = records > 1
+    return (
+        f"operator '{operator}', source '{source}': {records:,} record{'s' if many else ''} from {first} on"
+        f" ({file}) came after {'their days were' if many else 'its day was'} closed, and"
+        f" {'are' if many else 'is'} not counted. {remedy}"
+    )
