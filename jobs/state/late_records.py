@@ -65,7 +65,7 @@ def told(
     """Whose records came late, from which day on, and how they are counted all the same."""
     needed = (newest - first).days
     if needed > MOST_DAYS:
-        remedy = f"No setting keeps days open for so long ({MOST_DAYS:,} at most). Was the clock of the host wrong?"
+        remedy = f"No setting keeps days open so long ({MOST_DAYS:,} at most). Was the host's clock wrong?"
     else:
         settings = f"set open_days = {needed} under [lake], and " if needed > open_days else ""
         remedy = f"To count them {settings}run `observatory run --operator {operator} --since {first}`."
