@@ -84,7 +84,7 @@ def draw(lake: Lake, plan: Plan) -> tuple[list[dict[str, Any]], list[dict[str, A
     if not strata:
         raise ObservatoryError(
             f"operator {plan.operator_id} has no message with content in {plan.month}: nothing to draw from."
-            " `observatory show gold.spam_volume_daily` tells which days there are"
+            " `observatory show gold.spam_volume_daily` shows which days there are"
         )
     spreads = [spread(row, plan.cuts) for row in strata]
     given = allocate([row["population_count"] for row in strata], spreads, plan.size, plan.least)

@@ -125,7 +125,7 @@ def report(
         found.country_by = "as named"
     out.print("Logs")
     draw(out, found)
-    out.print("Assumed, for there are no settings")
+    out.print("Assumed, because there are no settings")
     draw_rows(out, assumptions(found, answers))
     problems = problems_of(found)
     with folder_of_lake(keep, out) as folder, own_key(folder):
@@ -234,7 +234,7 @@ def init(logs: list[str], output: Path, yes: bool, out: Console, err: Console) -
     config.load(output)
     out.print(f"Settings: {output}", soft_wrap=True)
     made = "" if is_new_key else " (it was there)"
-    out.print(f"Key: {key}{made}. Keep it: with another key nothing joins.", soft_wrap=True)
+    out.print(f"Key: {key}{made}. Keep it: another key makes other pseudonyms.", soft_wrap=True)
     if own:
         out.print(f"Lake: {output.parent / root}, beside any other. For two operators in one lake")
         out.print("see 'A second operator' in docs/operator.md.")
@@ -315,7 +315,9 @@ def answer(question: str, proposal: str, check: Callable[[str], Any], out: Conso
         try:
             text = typer.prompt(question, default=proposal, show_default=fits)
         except typer.Abort:
-            raise ObservatoryError("nobody is there to answer. --yes takes the proposals") from None
+            raise ObservatoryError(
+                "init asks questions, and there is no terminal to answer on: --yes accepts the proposals"
+            ) from None
         try:
             return check(text)
         except (ObservatoryError, ValueError) as error:

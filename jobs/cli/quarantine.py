@@ -1,4 +1,4 @@
-"""The command `observatory quarantine`: lines that no rule understood, by pattern."""
+"""The command `observatory quarantine`: lines that no rule matched, by pattern."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def quarantine(
 
     found = patterns(open_lake(settings.lake.root), [each.id for each in chosen], source, reason)
     if found.is_empty():
-        out.print("Nothing in quarantine: every line was understood.")
+        out.print("Nothing in quarantine: a rule matched every line.")
         return
     table = Table(title="Quarantine", title_justify="left", caption_justify="left")
     table.caption = f"{found['line_count'].sum():,} lines of {found.height:,} kinds" + (

@@ -13,9 +13,7 @@ from jobs.cli.console import out
 from jobs.core.periods import LEAST_DAYS_PCT, is_whole
 from jobs.settings import config
 
-UNSIGNED = (
-    "; it is not signed, and a study refuses such unless its settings say otherwise: sign with --sign KEY"
-)
+UNSIGNED = "; it is not signed. A study refuses unsigned packages unless its settings accept them: sign with --sign KEY"
 
 
 def submit(
@@ -56,7 +54,7 @@ def submit(
     for whose, each, file in zip(operators, made, files, strict=True):
         if whose.subscribers is None:
             out.print(
-                f"{file.name}: it has no subscriptions, so that estimates use the study's own number: add"
+                f"{file.name}: it has no number of subscriptions, so estimates use the study's own: add"
                 f" `subscribers` to operator '{whose.id}' in {config_file}",
                 soft_wrap=True,
                 markup=False,
@@ -68,21 +66,22 @@ def submit(
         ]
         if few:
             out.print(
-                f"{file.name}: the study takes no month with logs of under {LEAST_DAYS_PCT}% of its days, and"
-                f" so not {', '.join(few)}",
+                f"{file.name}: the study leaves out months with logs on under {LEAST_DAYS_PCT}% of their"
+                f" days: {', '.join(few)}",
                 soft_wrap=True,
             )
         for row in each.partial:
             out.print(
-                f"{file.name}: of {row['period_code']} {row['channel_code']} source {row['source_id']} has"
-                f" logs of {row['days']} days and another of {row['most']}: if a log of it was lost, the"
-                " counts lack its part",
+                f"{file.name}: in {row['period_code']} {row['channel_code']}, source {row['source_id']} has"
+                f" logs of {row['days']} days and another has {row['most']}: if a log was lost, the counts"
+                " lack its traffic",
                 soft_wrap=True,
             )
         if each.withheld:
             out.print(
-                f"{file.name}: {each.withheld} group(s) of fewer than {settings.submission.least_units} units"
-                " or definition(s) of a part of the month withheld; its manifest names them",
+                f"{file.name}: {each.withheld} group{'s' if each.withheld > 1 else ''} withheld: fewer than"
+                f" {settings.submission.least_units} units, or a definition in force on a part of the month"
+                " only; the manifest names them",
                 soft_wrap=True,
             )
         out.print(f"To send: {file.resolve()}{'' if sign else UNSIGNED}", soft_wrap=True, markup=False)

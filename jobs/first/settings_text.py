@@ -57,7 +57,7 @@ def settings_text(
         "",
         "[lake]",
         noted(f"root = {quoted(root)}", "where tables lie; made with the first run"),
-        noted(f"key_file = {quoted(key_file)}", "keep it: with another key nothing joins"),
+        noted(f"key_file = {quoted(key_file)}", "keep it: another key makes other pseudonyms"),
         noted("# open_days = 35", "a day takes late lines for so many days"),
         "",
         "# [engine]",

@@ -297,7 +297,7 @@ class Profile(Settings):
                 if self.channel not in CALLS and rule.grain == "call":
                     raise ValueError(f"grain call is for {', '.join(CALLS[:-1])} and {CALLS[-1]}")
         if self.part_key and not self.message_key:
-            raise ValueError("part_key tells the parts of a message apart: say message_key too")
+            raise ValueError("part_key distinguishes the parts of a message: give message_key, too")
         return self
 
     def used(self) -> list[tuple[str, str]]:

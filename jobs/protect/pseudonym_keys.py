@@ -42,7 +42,7 @@ def master_key() -> bytes:
         raise ObservatoryError(
             f"no pseudonym key: set {KEY_FILE}, or [lake] key_file in the settings, to a file with at least"
             f" {SHORTEST_KEY} random characters (for instance from `openssl rand -hex 32`), and keep it: with"
-            " another key nothing joins."
+            " another key no pseudonym matches those in the lake."
         )
     if len(key) < SHORTEST_KEY:
         raise ObservatoryError(

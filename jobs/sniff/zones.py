@@ -1,8 +1,8 @@
 """The zone that a log's stamps were written in, and how that is known.
 
-In this order: stamps that say their offset; ids that hold UTC (Postfix's long queue ids, Exim's message
-ids), beside the stamps of their own lines; the file's own time, when its last line was written just then.
-Else it is not said, and only the operator can tell.
+In this order: stamps that state their offset; ids that contain a UTC time (Postfix's long queue ids, Exim's
+message ids), beside the stamps of their own lines; the file's own time, if its last line was written just
+then. Otherwise the log does not record it, and only the operator knows.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ def _by_ids(known: list[tuple[int, int, dt.datetime]]) -> Zone:
     offsets = tuple(dict.fromkeys(offset for offset, _, _ in known))
     count = sum(count for _, count, _ in known)
     shown = " and then ".join(named(offset) for offset in offsets)
-    ids = f"{count:,} id{'s' if count > 1 else ''} that hold{'' if count > 1 else 's'} UTC"
+    ids = f"{count:,} id{'s' if count > 1 else ''} with a UTC time"
     if offsets == (0,):
         return Zone("UTC", f"by {ids}", "ids", offsets=offsets)
     told = f"{shown}, by {ids}"

@@ -107,10 +107,10 @@ def other_keys(lake: Lake, settings: Observatory) -> list[str]:
         if before and before != [now]:
             wrong.append(
                 f"{lake.root}: the pseudonyms of operator '{each.id}' are under the key with the id"
-                f" {' and '.join(before)}, and the key now has the id {now}: with another key nothing joins,"
-                f" and senders and campaigns count twice. The key comes from {key_setting()}: name the"
-                " former key there. If it is lost, or"
-                " must not be used any more, `observatory renew` computes silver and gold anew from landing"
+                f" {' and '.join(before)}, and the key now has the id {now}: the new pseudonyms would match"
+                f" none in the lake, and senders and campaigns would count twice. The key comes from"
+                f" {key_setting()}: name the former key there. If it is lost, or must not be used any more,"
+                " `observatory renew` computes silver and gold anew from landing"
                 " under the new key; days that landing no longer holds are then lost"
             )
     return wrong

@@ -48,7 +48,7 @@ class SourceStatus:
 
     landed: bytes in landing. landed_at: when the last of them came. waiting: bytes that are not read yet.
     last_record: time of the newest record. missing_days: days without records in the week before it.
-    quarantined: lines that no rule understood.
+    quarantined: lines that no rule matched.
     """
 
     operator: str

@@ -438,7 +438,7 @@ def test_quarantine_groups_lines_by_what_they_look_like(show: Observatory) -> No
     told = show("quarantine", "--reason", "truncated", "--source", "mx1", "--operator", "a")
     assert "1 lines of 1 kinds" in told.out and "unknown_shape" not in told.out
     told = show("quarantine", "--reason", "too_long")
-    assert told.out == "Nothing in quarantine: every line was understood.\n"
+    assert told.out == "Nothing in quarantine: a rule matched every line.\n"
 
 
 @pytest.mark.parametrize(

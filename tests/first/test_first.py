@@ -61,9 +61,9 @@ def test_own_domains_formats_and_zones_come_from_the_logs() -> None:
     assert {"10.0.0.0/8", "fc00::/7"} <= set(found.networks)
     # The filter beside the mail server has the same clock.
     assert [each.zone_by for each in found.sources] == [
-        "by 632 ids that hold UTC",
+        "by 632 ids with a UTC time",
         "as in mail-rfc3164",
-        "by 20 ids that hold UTC",
+        "by 20 ids with a UTC time",
     ]
     assert (found.problems, found.unknown, found.is_sampled) == ([], [], False)
 
@@ -332,5 +332,5 @@ def test_init_without_a_person_says_how_to_go_on(
     with open(os.devnull, encoding="utf-8") as nobody:
         monkeypatch.setattr(sys, "stdin", nobody)
         told = observatory("init", EXIM)
-    assert (told.code, "--yes takes the proposals" in told.err) == (2, True)
+    assert (told.code, "--yes accepts the proposals" in told.err) == (2, True)
     assert not (tmp_path / "observatory.toml").exists() and not (tmp_path / "pseudonym.key").exists()

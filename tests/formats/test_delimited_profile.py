@@ -121,7 +121,7 @@ def test_the_profile_that_all_errors_are_made_of_is_right() -> None:
         (
             '["from"]',
             '[]\npart_key = ["to"]',
-            "part_key tells the parts of a message apart: say message_key too",
+            "part_key distinguishes the parts of a message: give message_key, too",
         ),
         ("[outcome]", "[outcome", "not TOML: Expected ']'"),
     ],

@@ -1090,11 +1090,11 @@ def test_the_command_line_submits_and_checks(node: Path) -> None:
     done = run("submit", "--config", node, "--period", "2026-Q4", "--output", inbox)
     assert done.exit_code == 0, done.output
     assert "31 of 31" in done.output
-    assert "1 group(s) of fewer than 5 units" in done.output
+    assert "1 group withheld: fewer than 5 units" in done.output
     file = inbox / "north-mail_2026-Q4.zip"
     assert done.output.splitlines()[-1] == (
-        f"To send: {file}; it is not signed, and a study refuses such unless its settings say otherwise:"
-        " sign with --sign KEY"
+        f"To send: {file}; it is not signed. A study refuses unsigned packages unless its settings accept"
+        " them: sign with --sign KEY"
     )
     checked = run("study", "load", "--config", node, "--check")
     assert checked.exit_code == 0, checked.output
