@@ -13,7 +13,7 @@ from jobs.cli.console import out
 from jobs.core.periods import LEAST_DAYS_PCT, is_whole
 from jobs.settings import config
 
-UNSIGNED = "; it is not signed. A study refuses unsigned packages unless its settings accept them: sign with --sign KEY"
+UNSIGNED = "; not signed, and a study refuses it unless it accepts unsigned packages: sign with --sign KEY"
 
 
 def submit(

@@ -1093,8 +1093,8 @@ def test_the_command_line_submits_and_checks(node: Path) -> None:
     assert "1 group withheld: fewer than 5 units" in done.output
     file = inbox / "north-mail_2026-Q4.zip"
     assert done.output.splitlines()[-1] == (
-        f"To send: {file}; it is not signed. A study refuses unsigned packages unless its settings accept"
-        " them: sign with --sign KEY"
+        f"To send: {file}; not signed, and a study refuses it unless it accepts unsigned packages: sign with"
+        " --sign KEY"
     )
     checked = run("study", "load", "--config", node, "--check")
     assert checked.exit_code == 0, checked.output
