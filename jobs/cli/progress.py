@@ -114,7 +114,8 @@ class Meter:
         if stage is None:
             return
         self.finished.append(stage.name)
-        if stage.size:
+        if stage.share:
+            # The step that it was at last says nothing of a stage that is done.
             stage.share, stage.done, stage.about = 1.0, stage.size, self.whose()
         self.print(stage, self.clock(), is_done=True)
 
@@ -155,8 +156,8 @@ def drawn(stage: Stage, now: float, width: int, is_done: bool = False) -> str:
     else:
         left = stage.seconds_left(now)
         parts.append(clock_time(spent) if left is None else f"{clock_time(left)} left")
-    of_bytes, per_second, last = [""] * (3 - len(parts)) + parts
-    right = f"{of_bytes:>22}{per_second:>12}{last:>13}"
+    widths = (22, 12, 13)[3 - len(parts) :]
+    right = "".join(f"{part:>{wide}}" for part, wide in zip(parts, widths, strict=True))
     room = width - len(right) - 9
     about = stage.about if len(stage.about) <= room else f"{stage.about[: max(room - 1, 0)]}…"
     return f"{stage.name:<8}{about:<{max(room, 0)}}{right}".rstrip()[:width]

@@ -42,6 +42,20 @@ def test_a_pipe_gets_a_plain_line_for_each_stage() -> None:
     assert meter.finished == ["bronze", "silver"]
 
 
+def test_a_line_without_bytes_has_room_for_words_and_ends_with_no_step() -> None:
+    meter, clock, out = meter_in_a_pipe("a")
+    with meter:
+        meter.say("silver: a waits, for its ledger broke a rule")
+        clock.now += 1
+        meter.move("gold", 0.5)
+        meter.say("gold: validating")
+        clock.now += 1
+    first, second = out.getvalue().splitlines()
+    assert first.startswith("silver  a waits, for its ledger broke a rule  ")
+    assert first.endswith("in 1.0 s") and len(first) <= 80
+    assert second.split() == ["gold", "a", "in", "1.0", "s"]
+
+
 def test_a_long_stage_in_a_pipe_gets_a_line_now_and_then() -> None:
     meter, clock, out = meter_in_a_pipe("a", "b")
     with meter:
