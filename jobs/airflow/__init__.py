@@ -1,4 +1,4 @@
-"""What the DAGs share.
+"""What the DAGs share: schedules, commands and alerts, and jobs for spark-submit.
 
-Only dags/ imports it.
+Only DAGs import it.
 """

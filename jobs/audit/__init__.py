@@ -1,1 +1,4 @@
-"""Samples for people to label: drawn, written as sheets, read back. `observatory audit` uses it."""
+"""Samples for people to label: drawn, written as sheets, read back, for `observatory audit`.
+
+Only commands import it.
+"""

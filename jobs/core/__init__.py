@@ -1,5 +1,5 @@
 """What every room needs: errors, contracts and code lists, periods, words and number formats, SQL conditions
 and merge rules.
 
-It imports no other room; all others may import it.
+It imports no other room. Any room above may import it.
 """

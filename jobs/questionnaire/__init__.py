@@ -1,1 +1,4 @@
-"""The questionnaire kit: forms for respondents, and what they answered."""
+"""The questionnaire: forms for respondents, and the answers that they return.
+
+Only commands and submission import it.
+"""

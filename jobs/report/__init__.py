@@ -1,4 +1,4 @@
 """The report page: figures from gold, its sections and charts, and the files it is written to.
 
-Only commands and Airflow import it.
+Only commands import it.
 """

@@ -1,4 +1,6 @@
-"""`observatory sniff`: what a log is, and what ingesting it would give. Stores nothing, needs no settings.
+"""`observatory sniff`: a log's format, and what ingesting it would give. Stores nothing, needs no settings.
+
+Only commands, first and reconcile import it.
 
     files.py        which files are one log, and what is wrong with those that cannot be read
     recognising.py  which format each file is of
@@ -8,7 +10,7 @@
     silver.py       silver of these rows by the kernels of a run, in memory: what is counted, what is left out
     zones.py        the zone that stamps were written in
     documents.py    formats of whole documents, such as reports
-    looking.py      all of it for one log, first answer first
+    survey.py       all of it for one log, first answer first
     proposal.py     the source to paste into the settings, or a profile to start from
     drawing.py      the terminal's view, with figures.py and kinds.py; machine.py the same as JSON
     command.py      from arguments to what is printed

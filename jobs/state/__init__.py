@@ -1,4 +1,4 @@
-"""How a lake fares: sources, missing days, held rules, health.
+"""The state of a lake: sources, missing days, held rules, health.
 
-`status`, the page and Airflow read it.
+Only commands and DAGs import it.
 """

@@ -1,1 +1,4 @@
-"""The study: estimates over operators, from their answers and submissions."""
+"""The study: estimates over operators, from their answers and packages.
+
+Any room above may import it.
+"""

@@ -1,1 +1,4 @@
-"""What operators send to the study: packages of monthly counts, made, signed, verified and loaded."""
+"""Packages of monthly counts that operators send to the study: made, signed, verified and loaded.
+
+Only commands import it.
+"""
