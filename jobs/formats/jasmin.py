@@ -41,7 +41,7 @@ from jobs.formats.format import Copies, Format
 from jobs.formats.jasmin_join import UNSENT
 from jobs.formats.jasmin_join import transmissions as transmissions
 from jobs.formats.mobile import number, segments
-from jobs.formats.python_repr import CONTENT, contents, plain
+from jobs.formats.python_repr import CONTENT, contents, unquoted
 
 NAME = "jasmin"
 # An SMSC holds a message for up to three days, and its DLR comes after that.
@@ -177,13 +177,13 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
         ),
         foreign_id=none_if_empty(_as_in_reports(pl.coalesce(_sms("foreign_id"), _dlr("foreign_id")))),
         status=none_if_empty(
-            plain(pl.coalesce(_sms("status"), _dlr("status"))).str.replace(
+            unquoted(pl.coalesce(_sms("status"), _dlr("status"))).str.replace(
                 r"^(?:ERROR/)?(?:CommandStatus\.)?", ""
             )
         ),
-        error_code=none_if_empty(plain(_dlr("error_code"))),
-        sender=number(plain(_sms("sender")), source),
-        recipient=number(plain(_sms("recipient")), source),
+        error_code=none_if_empty(unquoted(_dlr("error_code"))),
+        sender=number(unquoted(_sms("sender")), source),
+        recipient=number(unquoted(_sms("recipient")), source),
         # Not NO_SMSC_…, nor … _FOR_FAILURE, after which silence is success.
         wants_report=_sms("dlr").str.contains(r"(?:^|\.)SMSC_DELIVERY_RECEIPT_REQUESTED$"),
         text=pl.col("_octets").struct.field("text"),
@@ -278,7 +278,7 @@ def _event_code() -> pl.Expr:
 
 def _as_in_reports(identifier: pl.Expr) -> pl.Expr:
     """The SMSC's id as Jasmin looks it up for a DLR: capitals, without zeros in front."""
-    return plain(identifier).str.to_uppercase().str.strip_chars_start("0")
+    return unquoted(identifier).str.to_uppercase().str.strip_chars_start("0")
 
 
 FORMAT = Format.of(

@@ -26,8 +26,8 @@ _LETTERS = frozenset(string.ascii_letters + " ")
 CONTENT = pl.Struct({"text": pl.String, "octets": pl.Int64, "is_wide": pl.Boolean})
 
 
-def plain(value: pl.Expr) -> pl.Expr:
-    """What a value says without the signs that repr() puts around it; what is no repr stays as it is.
+def unquoted(value: pl.Expr) -> pl.Expr:
+    """A value without the quotes that repr() puts around it; what is no repr stays as it is.
 
     For numbers and ids: signs that repr() escapes are left as they are logged.
     """

@@ -108,7 +108,7 @@ class Preset:
         return self.holds() & (pl.col(f"copies_{self.window_days}") >= self.least_copies)
 
     def possible(self) -> pl.Expr:
-        own, near = pl.col(f"own_{self.looked_at}"), pl.col(f"near_{self.looked_at}")
+        own, near = pl.col(f"own_{self.evidence_days}"), pl.col(f"near_{self.evidence_days}")
         is_near_enough = own + near * DOUBT >= self.least_copies
         return self.holds() & (is_near_enough | (pl.col("is_text_short") & (near > 0)))
 
@@ -117,7 +117,7 @@ class Preset:
         return self.holds() & (pl.col(f"days_{self.window_days}") < self.window_days)
 
     @property
-    def looked_at(self) -> int:
+    def evidence_days(self) -> int:
         """The days, the message's own last, whose texts can show that it was not reached."""
         return max(self.window_days, FEWEST_DAYS)
 
@@ -158,7 +158,7 @@ def days_of_texts(presets: list[Preset], operators: Iterable[str]) -> dict[str, 
         operator: max(
             [FEWEST_DAYS]
             + [
-                preset.looked_at
+                preset.evidence_days
                 for preset in presets
                 if (preset.operators is None or operator in preset.operators)
                 and preset.channels != (WITHOUT_TEXTS,)
@@ -263,7 +263,7 @@ BULK = pl.coalesce("is_bulk", pl.when(pl.col("is_found")).then("proved").when(IS
 
 def possible(text: pl.DataFrame, thresholds: Thresholds, presets: list[Preset]) -> pl.DataFrame:
     """The texts by operator, day and channel that may reach a preset."""
-    windows = sorted({preset.looked_at for preset in presets})
+    windows = sorted({preset.evidence_days for preset in presets})
     return (
         company(text, thresholds, windows)
         .filter(any_of(preset.possible() for preset in presets))

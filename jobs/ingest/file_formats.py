@@ -46,8 +46,8 @@ def archive_of(head: bytes) -> str | None:
     return next((kind for start, kind in ARCHIVES.items() if head.startswith(start)), None)
 
 
-def looks(name: str, kind: str, head: bytes, has_options: bool) -> list[str]:
-    """What a file looks like, where that is not the format that its source names.
+def format_notes(name: str, kind: str, head: bytes, has_options: bool) -> list[str]:
+    """A note where a file does not look like the format that its source names.
 
     has_options: of the format, which may name a form that nothing recognises.
     """

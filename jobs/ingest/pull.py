@@ -33,7 +33,7 @@ from jobs.core.errors import LandingLost
 from jobs.engine.lock import writing
 from jobs.formats.registry import DOCUMENTS, KERNELS
 from jobs.ingest.chunks import CHUNK, Chunks, is_json
-from jobs.ingest.file_formats import Archive, UnknownFormat, archive_of, format_of, looks, newest_line
+from jobs.ingest.file_formats import Archive, UnknownFormat, archive_of, format_notes, format_of, newest_line
 from jobs.ingest.manifest import (
     Known,
     Piece,
@@ -261,7 +261,7 @@ def pull_file(
         head = start.peek(SAMPLE)
         if source.format in DOCUMENTS:
             piece = land_document(fs, folder, source_fs, name, raw, source.format, known, times.now)
-            notes += looks(name, source.format, head, False) if piece else ()
+            notes += format_notes(name, source.format, head, False) if piece else ()
             return piece, None
         if not head:
             notes += [f"{name} is empty"] if not start.damage else ()
@@ -275,7 +275,7 @@ def pull_file(
         if stream is None and source.format != "auto":
             if archive := archive_of(head):
                 raise Archive(archive)
-            notes += looks(name, kind, head, bool(source.options))
+            notes += format_notes(name, kind, head, bool(source.options))
         offset = stream.bytes if stream else 0
         partial = f"{folder}/partial.{uuid.uuid4().hex}.new"
         tail = b""

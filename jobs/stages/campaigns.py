@@ -19,7 +19,7 @@ Periods = dict[str, set[str]]
 Day = tuple[str, str]
 
 
-def looked_at(day: str) -> list[str]:
+def window_to(day: str) -> list[str]:
     """The days whose campaigns can prove bulk on a day, the day itself last."""
     last = dt.date.fromisoformat(day)
     return [(last - dt.timedelta(days=ago)).isoformat() for ago in reversed(range(LONGEST_DAYS))]
@@ -51,7 +51,7 @@ def with_history(
     """
     found = {}
     for (operator, day), own in inputs.items():
-        days = looked_at(day)
+        days = window_to(day)
         seen = [f"{each}={checksums.get((operator, each), '')}" for each in days]
         texts = [messages.get((operator, each), "") for each in days[-days_of_texts[operator] :]]
         found[operator, day] = hashlib.sha256("/".join([own, *seen, *texts]).encode()).hexdigest()[:16]
@@ -60,7 +60,7 @@ def with_history(
 
 def history(stale: Periods, due: Periods) -> Periods:
     """The operator-days that the stale ones look at and that are on record; those due are found anew."""
-    days = {operator: {each for day in days for each in looked_at(day)} for operator, days in stale.items()}
+    days = {operator: {each for day in days for each in window_to(day)} for operator, days in stale.items()}
     return {
         operator: on_record
         for operator, seen in days.items()
@@ -71,6 +71,6 @@ def history(stale: Periods, due: Periods) -> Periods:
 def with_texts(stale: Periods, days_of_texts: Mapping[str, int]) -> Periods:
     """The stale operator-days, and those before whose texts they look at."""
     return {
-        operator: {each for day in days for each in looked_at(day)[-days_of_texts[operator] :]}
+        operator: {each for day in days for each in window_to(day)[-days_of_texts[operator] :]}
         for operator, days in stale.items()
     }

@@ -506,7 +506,7 @@ def test_company_is_counted_as_it_says(message: pl.DataFrame) -> None:
 
 
 def test_a_day_looks_at_itself_and_the_29_before() -> None:
-    seen = campaigns.looked_at("2026-03-01")
+    seen = campaigns.window_to("2026-03-01")
     assert (seen[0], seen[-1], len(set(seen))) == ("2026-01-31", "2026-03-01", 30)
 
 
