@@ -103,7 +103,7 @@ def run(
     config_file: Config = Path("observatory.toml"),
     operator: OperatorId = None,
     stage: Annotated[
-        list[Stage] | None, typer.Option(help="Only these stages; without it pull and all.")
+        list[Stage] | None, typer.Option(help="Only these stages. Default: pull and all stages.")
     ] = None,
     since: Since = None,
     until: Until = None,
