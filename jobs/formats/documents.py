@@ -11,7 +11,7 @@ import re
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from email import message_from_bytes
 from email.message import Message
@@ -200,6 +200,23 @@ def masked(data: bytes | str) -> str:
     text = "".join(sign if sign.isprintable() else " " for sign in text)
     text = _NUMBER.sub("#", _IP.sub("[ip]", _ADDRESS.sub("[address]", text)))
     return re.sub(r" {2,}", " ", text).strip()[:KEPT_OF_TEXT]
+
+
+def read_contents(
+    data: bytes, limit_bytes: int, read: Callable[[bytes], Iterable[Document]]
+) -> Iterator[Document]:
+    """The documents that `read` finds in what is in a file; a reason in place of what it never gets: contents
+    that cannot be opened, are too large or empty."""
+    if len(data) > limit_bytes:
+        yield refused("too_large", data)
+        return
+    for content in contents(data, Budget(limit_bytes)):
+        if content.reason_code is not None:
+            yield Document(reason_code=content.reason_code, size=len(data))
+        elif not content.data.strip():
+            yield refused("empty")
+        else:
+            yield from read(content.data)
 
 
 def refused(reason_code: str, data: bytes | str = b"") -> Document:

@@ -25,8 +25,6 @@ import polars as pl
 from jobs.formats import COMPLAINT, PLACE, TIMESTAMP, Document, Source
 from jobs.formats.dmarc import is_report_mail
 from jobs.formats.documents import (
-    Budget,
-    contents,
     decoded,
     each_once,
     inside,
@@ -34,6 +32,7 @@ from jobs.formats.documents import (
     leaves,
     mail_of,
     mails,
+    read_contents,
     refused,
 )
 from jobs.formats.format import Format
@@ -90,19 +89,15 @@ def read(data: bytes, file_name: str, source: Source, limit_bytes: int) -> Itera
     the part that reports); bad_field (no type, or a number that cannot be); bad_timestamp (no date);
     from_the_future (a date after the file was written and landed).
     """
-    if len(data) > limit_bytes:
-        yield refused("too_large", data)
-        return
-    for content in contents(data, Budget(limit_bytes)):
-        if content.reason_code is not None:
-            yield Document(reason_code=content.reason_code, size=len(data))
-        elif not content.data.strip():
-            yield refused("empty")
-        elif not is_mail(content.data):
-            yield refused("unknown_shape", content.data)
-        else:
-            for mail in mails(content.data):
-                yield from _mailed(mail, source)
+
+    def of_content(content: bytes) -> Iterator[Document]:
+        if not is_mail(content):
+            yield refused("unknown_shape", content)
+            return
+        for mail in mails(content):
+            yield from _mailed(mail, source)
+
+    return read_contents(data, limit_bytes, of_content)
 
 
 def _mailed(data: bytes, source: Source) -> Iterator[Document]:

@@ -29,7 +29,7 @@ import pyarrow.parquet as pq
 from jobs.core.attributes import ATTRIBUTES
 from jobs.core.contracts import codes, fields
 from jobs.formats import FACT, PLACE, TIMESTAMP, Document, Source
-from jobs.formats.documents import Budget, contents, each_once, refused
+from jobs.formats.documents import each_once, read_contents, refused
 from jobs.formats.format import Format
 
 NAME = "knowledge"
@@ -81,18 +81,12 @@ def read(data: bytes, file_name: str, source: Source, limit_bytes: int) -> Itera
     from_the_future (a day after the file was written and landed).
     Rows that tell nothing are ignored.
     """
-    if len(data) > limit_bytes:
-        yield refused("too_large", data)
-        return
-    for content in contents(data, Budget(limit_bytes)):
-        if content.reason_code is not None:
-            yield Document(reason_code=content.reason_code, size=len(data))
-        elif not content.data.strip():
-            yield refused("empty")
-        elif content.data.startswith(PARQUET):
-            yield from of_parquet(content.data, source, limit_bytes)
-        else:
-            yield from of_csv(content.data, source)
+
+    def of_content(content: bytes) -> Iterator[Document]:
+        is_parquet = content.startswith(PARQUET)
+        return of_parquet(content, source, limit_bytes) if is_parquet else of_csv(content, source)
+
+    return read_contents(data, limit_bytes, of_content)
 
 
 def of_csv(data: bytes, source: Source) -> Iterator[Document]:
