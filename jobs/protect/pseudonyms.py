@@ -22,7 +22,7 @@ from jobs.protect.countermeasures import countermeasure_of_refusals, countermeas
 from jobs.protect.hosts import hosts_of, recipient_structs
 from jobs.protect.links import handoffs, kind_of, link_ids
 from jobs.protect.message_ids import in_one_form
-from jobs.protect.message_types import type_of_verdicts
+from jobs.protect.message_types import TYPED, type_of_verdicts
 from jobs.protect.numbering import own_number, with_e164
 from jobs.protect.operators import Door, Own, by_operator
 from jobs.protect.pseudonym_keys import key_id, key_of, pseudonyms
@@ -114,6 +114,7 @@ def protect_transmissions(raw: pl.DataFrame, own: Own, door: Door, loaded: rules
     ).to_series()
     return frame.with_columns(
         *signatures.of_transmissions(frame, key),
+        *typed.select(*TYPED),
         period_date=pl.col("first_at").dt.date(),
         # The keys of calls are made of Call-IDs, which hold addresses.
         queue_key=pseudonyms(frame["queue"], key)
@@ -153,10 +154,6 @@ def protect_transmissions(raw: pl.DataFrame, own: Own, door: Door, loaded: rules
         countermeasure_code=acted["countermeasure_code"],
         strategy_code=acted["x1231_strategy_code"],
         is_antispam=acted["is_antispam"],
-        spam_type_code=typed["spam_type_code"],
-        spam_type_codes=typed["spam_type_codes"],
-        is_type_strong=typed["is_type_strong"],
-        type_priority=typed["type_priority"],
         key_id=pl.lit(key_id(own)),
     )
 
@@ -188,6 +185,7 @@ def protect_verdicts(raw: pl.DataFrame, own: Own, door: Door, loaded: rules.Rule
     subject = signatures.decoded(raw["subject"])
     typed = type_of_verdicts(raw["symbols"], engine, "EMAIL", loaded, raw["action"], subject)
     return raw.with_columns(
+        *typed.select(*TYPED),
         period_date=pl.col("verdict_at").dt.date(),
         queue_id=shapes.queue_ids(raw["queue_id"], key),
         message_id_hash=pseudonyms(in_one_form(raw["message_id"]), key),
@@ -203,10 +201,6 @@ def protect_verdicts(raw: pl.DataFrame, own: Own, door: Door, loaded: rules.Rule
         strategy_code=acted["x1231_strategy_code"],
         is_antispam=acted["is_antispam"],
         countermeasure_codes=acted["countermeasure_codes"],
-        spam_type_code=typed["spam_type_code"],
-        spam_type_codes=typed["spam_type_codes"],
-        is_type_strong=typed["is_type_strong"],
-        type_priority=typed["type_priority"],
         key_id=pl.lit(key_id(own)),
     )
 
