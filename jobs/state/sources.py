@@ -29,6 +29,8 @@ TIMES = ("first_at", "last_at")
 NEVER_STALE = ("knowledge",)
 # What to do about a stale source begins so.
 STALE_STEP = "Check that "
+# A log whose last record is older was written by a host whose clock is wrong, or is an archive.
+OTHER_YEAR = dt.timedelta(days=366)
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,7 @@ def source_rows(lake: Lake, settings: Observatory, operators: Iterable[Operator]
             # Retention may have removed all pieces: the manifest still has their streams.
             is_lost = bool(of_source.pieces) and not streams
             unended = sorted(read_waiting(fs, folder)) if not of_source.pieces else []
-            step = next_step(row, source, unread, is_lost, unended, has_manifest(fs, folder))
+            step = next_step(row, source, unread, is_lost, unended, has_manifest(fs, folder), at)
             found.append(SourceStatus(**{**vars(row), "next_step": step}))
     return found
 
@@ -228,12 +230,18 @@ def held_rules(results: Iterable[dict[str, Any]]) -> dict[str, list[HeldRule]]:
 
 
 def next_step(
-    row: SourceStatus, source: Source, unread: int, is_lost: bool, unended: list[str], was_pulled: bool
+    row: SourceStatus,
+    source: Source,
+    unread: int,
+    is_lost: bool,
+    unended: list[str],
+    was_pulled: bool,
+    at: dt.datetime,
 ) -> str | None:
     """A command or a setting, the most urgent one; None where there is nothing to do.
 
     unread: bytes in landing that no run has read. is_lost: the ledger has pieces, and landing has none.
-    unended: files without a line end. was_pulled: a pull has looked for the source's files.
+    unended: files without a line end. was_pulled: a pull has found files of the source. at: the time now.
     """
     chosen = f"--operator {row.operator}"
     if is_lost:
@@ -248,8 +256,15 @@ def next_step(
     if not row.landed and unended:
         return f"Set whole = true for the source if {unended[0]} is complete: it has no line end"
     if not row.landed and row.last_record is None:
-        what = "No file was found" if was_pulled else "Nothing is landed"
-        return f"{what}: check that {source.url} is right, then `observatory run {chosen}`"
+        if was_pulled:
+            return f"All files are empty or left out: `observatory pull {chosen}` says why"
+        return f"Nothing is landed: check that {source.url} is right, then `observatory run {chosen}`"
+    if row.is_stale and row.last_record is not None and at - row.last_record > OTHER_YEAR:
+        age = (at - row.last_record).days
+        return (
+            f"The last record is of {row.last_record:%Y-%m-%d}, {age:,} days ago: check its host's clock,"
+            f" and that {source.url} still grows, then `observatory run {chosen}`"
+        )
     if row.is_stale:
         return f"{STALE_STEP}{source.url} still grows, then `observatory run {chosen}`"
     if row.missing_days:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import itertools
 from typing import Any
 
 import polars as pl
 
+from jobs.engine import record
 from jobs.engine.lake import Lake
 from jobs.engine.record import Periods
 from jobs.engine.table_files import scan_files
@@ -16,6 +18,7 @@ from jobs.ingest.manifest import Unreadable, has_manifest, landing, read_manifes
 from jobs.settings.config import Observatory
 from jobs.stages.windows import is_plausible
 from jobs.state.late_records import late_records
+from jobs.state.sources import OTHER_YEAR
 
 COPIES = "silver.copy_daily"
 # Equal lines of two sources that name no host may be chance.
@@ -181,6 +184,41 @@ def alike_sources(rows: list[dict[str, Any]]) -> list[str]:
     ]
 
 
+def wrong_clocks(lake: Lake, operators: set[str]) -> list[str]:
+    """Operators with records of days more than a year before all others: a host that starts without its clock
+    stamps its lines so."""
+    days: dict[str, list[dt.date]] = {}
+    for (_, operator, day), (rows, _) in sorted(record.state(lake, ["silver.message"]).items()):
+        if operator in operators and not rows.startswith("0:"):
+            days.setdefault(operator, []).append(dt.date.fromisoformat(day))
+    found = []
+    for operator, of_operator in days.items():
+        gaps = [
+            number
+            for number, (day, after) in enumerate(itertools.pairwise(of_operator), start=1)
+            if after - day > OTHER_YEAR
+        ]
+        if not gaps:
+            continue
+        before, after = of_operator[: gaps[-1]], of_operator[gaps[-1]]
+        files = lake.read(
+            "bronze.file",
+            columns=["file_name"],
+            where=(pl.col("operator_id") == operator) & (pl.col("first_event_date") <= before[-1]),
+        )
+        names = sorted(set(files["file_name"]))
+        where = f"{names[0]} and {len(names) - 1:,} more" if len(names) > 1 else "".join(names)
+        if len(before) == 1:
+            what = f"the records of {before[0]} lie"
+        else:
+            what = f"the records of {len(before):,} days, {before[0]} to {before[-1]}, lie"
+        found.append(
+            f"operator '{operator}': {what} more than a year before the next, of {after}. Was the clock of a"
+            f" host wrong ({where})? They count under the days that they state."
+        )
+    return found
+
+
 def open_periods(lake: Lake, operators: set[str], open_days: int) -> Periods:
     """The days of each operator that its next lines may still change."""
     table = "silver.transmission"
@@ -223,6 +261,7 @@ def problems(lake: Lake, settings: Observatory, operators: set[str]) -> list[str
             " `observatory quarantine --reason from_the_future` shows them."
         )
     found += late_records(lake, settings, operators)
+    found += wrong_clocks(lake, operators)
     found += alike_sources(copy_rows(lake, operators))
     open_days = settings.lake.open_days
     return found + unfolded_hops(lake, open_periods(lake, operators, open_days))

@@ -142,7 +142,7 @@ def test_days_without_records_are_named_with_what_to_do(tmp_path: Path, observat
     (row, _) = source_rows(found, settings, settings.operator)
     (source, _) = settings.operator[0].source
     with_logs = dataclasses.replace(row, landed=9)
-    assert sources.next_step(with_logs, source, 0, False, [], True) == (
+    assert sources.next_step(with_logs, source, 0, False, [], True, LAST) == (
         "Bring the logs of 2026-11-23, of which there is no record, then `observatory run --operator a`"
     )
 
@@ -196,6 +196,10 @@ def test_what_waits_and_what_to_do_from_the_first_pull_to_a_held_rule(
     file = written(
         tmp_path, at, source_toml("mx1", str(log), "postfix"), more="[limits]\nquarantined_pct = 9"
     )
+    log.write_text("", encoding="utf-8")
+    assert observatory("pull", "--config", file).code == 0
+    _, (row,) = statuses(observatory, file)
+    assert row["next_step"] == "All files are empty or left out: `observatory pull --operator a` says why"
     log.write_text("no end", encoding="utf-8")
     assert observatory("pull", "--config", file).code == 0
     _, (row,) = statuses(observatory, file)
@@ -256,6 +260,36 @@ def test_records_of_closed_days_are_named_until_they_count(tmp_path: Path, obser
     observatory("pull", "--config", file)
     ran = observatory(*stages, file)
     assert "(3,660 at most). Was the host's clock wrong?" in " ".join(ran.err.split())
+
+
+def test_days_of_a_clock_that_was_wrong_are_named(tmp_path: Path, observatory: Command) -> None:
+    log = tmp_path / "mail.log"
+    lines = LINES.replace("4jYl9Z1ZHVz1f01", "4jYl9Z1ZHVz1f02").replace("2026-11-24", "2019-03-02")
+    log.write_text(LINES + lines, encoding="utf-8")
+    at = dt.datetime(2026, 11, 25, tzinfo=dt.UTC)
+    file = written(tmp_path, at, source_toml("mx1", str(log), "postfix"))
+    assert observatory("pull", "--config", file).code == 0
+    assert observatory("run", "--stage", "bronze", "--stage", "silver", "--config", file).code == 0
+    assert (
+        "operator 'a': the records of 2019-03-02 lie more than a year before the next, of 2026-11-24. Was the"
+        " clock of a host wrong (mail.log)? They count under the days that they state."
+    ) in observatory("status", "--config", file).out
+
+
+def test_a_last_record_of_another_year_asks_for_the_clock(tmp_path: Path, observatory: Command) -> None:
+    log = tmp_path / "mail.log"
+    log.write_text(LINES, encoding="utf-8")
+    source = source_toml("mx1", str(log), "postfix")
+    file = written(tmp_path, dt.datetime(2029, 2, 1, tzinfo=dt.UTC), source)
+    assert observatory("run", "--stage", "bronze", "--stage", "silver", "--config", file).code == 0
+    assert observatory("pull", "--config", file).code == 0
+    assert observatory("run", "--stage", "bronze", "--stage", "silver", "--config", file).code == 0
+    code, (row,) = statuses(observatory, file)
+    assert (code, row["next_step"]) == (
+        3,
+        f"The last record is of 2026-11-24, 799 days ago: check its host's clock, and that {log} still"
+        " grows, then `observatory run --operator a`",
+    )
 
 
 def kept(folder: Path, name: str, operators: list[str] | None, *results: tuple[str, str, list[str]]) -> None:
