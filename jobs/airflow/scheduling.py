@@ -236,7 +236,7 @@ def output(words: Sequence[str], may_end_with: Collection[int] = ()) -> Any:
 
 
 def alert_text(context: Any) -> str:
-    """What a failed task tells a person: its DAG and task, then the text that it failed with."""
+    """The text on a failed task for a person: its DAG and task, then the text that it failed with."""
     task = context["task_instance"]
     return f"Spam Observatory, {task.dag_id}.{task.task_id}\n\n{context['exception']}\n"
 

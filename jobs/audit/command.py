@@ -22,7 +22,7 @@ from jobs.stages.run import Run
 from jobs.stages.runner import refuse
 
 SAMPLE, LABEL = quality.AUDIT
-# So many problems of a sheet are told at once.
+# So many problems of a sheet are reported at once.
 TOLD = 20
 Rows = list[dict[str, Any]]
 
@@ -57,7 +57,7 @@ def sample(
     named = file_names(work.lake, plan.operator_id, units)
     rows = [
         {**unit, "file_name": named.get(unit["sample_id"])}
-        # By its id: strata one after the other would tell the labeller what to expect.
+        # By its id: strata one after the other would show the labeller what to expect.
         for unit in sorted(units, key=lambda unit: str(unit["sample_id"]))
     ]
     folder.mkdir(parents=True, exist_ok=True)

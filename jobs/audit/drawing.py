@@ -1,7 +1,7 @@
 """Drawing a stratified sample of silver.message for a person to label.
 
 The population is messages to the operator's own, whose content the operator had: never attempts and calls,
-which had none. Strata are channel × what the filter did × whether the logs tell a type × band of the score.
+which had none. Strata are channel × what the filter did × whether the logs give a type × band of the score.
 Within a stratum the units with the smallest SHA-256 of seed and unit are drawn: the same seed draws the same,
 however the table is laid out.
 """

@@ -47,7 +47,7 @@ def reconciliation(frame: pl.DataFrame) -> list[Table]:
 
 
 def mirror(frame: pl.DataFrame) -> list[Table]:
-    """The pairs of countries that tell most differently in the last month: recipients, attempts and calls by
+    """The pairs of countries whose reports differ most in the last month: recipients, attempts and calls by
     the operators' own definition."""
     own = frame.filter(
         pl.col("definition_code") == OPERATOR, pl.col("measure_code").is_in(["attempted", "calls"])

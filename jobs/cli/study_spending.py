@@ -106,7 +106,7 @@ PUBLIC_TOLD = "As answered, not annualised. Answers may overlap: neither added t
 
 
 def public_spending(frame: pl.DataFrame) -> list[RenderableType]:
-    """What administrations told of the last year, a line for each: the total that it told of a question, else
+    """What administrations answered for the last year, a line for each: its total of a question, else
     the sum of its parts, in US dollars; and person days."""
     period = latest_of(frame)
     told: dict[str, dict[str, list[Any]]] = {}
@@ -126,7 +126,7 @@ def public_spending(frame: pl.DataFrame) -> list[RenderableType]:
 
 
 def total_of(rows: list[Any]) -> str:
-    """The total that was told of a question, else the sum of its parts."""
+    """The answered total of a question, else the sum of its parts."""
     whole = [row for row in rows if row.part_code in (None, "_T")] or rows
     figures = [row.person_days if row.market_amount is None else row.market_amount for row in whole]
     return short(sum(figures)) if figures else ""

@@ -51,7 +51,7 @@ def sheet(title: str, *heads: str, first: str = "area") -> Table:
 
 
 def part(pct: Any) -> str:
-    """A share in percent, told apart from none where it is little."""
+    """A share in percent; a small one differs from none."""
     return "<1%" if pct and pct < 1 else f"{pct or 0:.0f}%"
 
 

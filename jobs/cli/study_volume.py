@@ -29,7 +29,7 @@ def volume_period(frame: pl.DataFrame) -> str | None:
 def volume(frame: pl.DataFrame) -> list[Table]:
     """Certain spam of what was attempted by the operators' own definition, a table for each channel.
 
-    Of the latest period that any logs tell of.
+    Of the latest period that any logs cover.
     """
     period = volume_period(frame)
     found = rows_of(

@@ -1,10 +1,10 @@
 """The attributes of a message that definitions of spam ask for, and the type of each in Spark.
 
-A log knows few of them: what it does not tell is NULL. What the operator knows beside its logs
+A log knows few of them: what it does not record is NULL. What the operator knows beside its logs
 (jobs/formats/knowledge.py) comes before what rules read from them (ref.attribute_rule).
 
-A label of an audit tells none of them: it says whether a message is spam to the operator. So labels speak for
-those definitions that ask nothing but what the operator's measures did.
+A label of an audit contains none of them: it says whether a message is spam to the operator. So labels cover
+only definitions that ask for nothing but what the operator's measures did.
 """
 
 from __future__ import annotations

@@ -9,10 +9,10 @@ from collections.abc import Iterable
 
 from jobs.core.errors import ObservatoryError
 
-# Logs of fewer of a month's days tell nothing of the month. The counts of the days that are missing are taken
-# from the others, so that no more than a tenth of a figure is: what the study takes for equal, where it holds
-# answers against logs, is within a tenth too (agree_pct of ref.investment_assumption). Three days of thirty
-# are a week-end and a day; where those have half of a weekday's traffic the scaled total is 5% off.
+# A month with logs on fewer of its days does not count. Counts of missing days are taken from the others, so
+# at most a tenth of a figure is: answers and logs that differ by a tenth agree, too (agree_pct of
+# ref.investment_assumption). Three days of thirty are a week-end and a day; if those have half of a weekday's
+# traffic, the scaled total is 5% off.
 LEAST_DAYS_PCT = 90
 
 PERIOD = re.compile(r"([12][0-9]{3})(?:-(?:Q([1-4])|(0[1-9]|1[0-2])))?")
@@ -84,7 +84,7 @@ def latest(periods: Iterable[str]) -> str | None:
 
 
 def with_logs(told: Iterable[tuple[str, int, int]]) -> str | None:
-    """The latest period that any logs tell of: a year that few answered ends no earlier than its quarters.
+    """The latest period that any logs cover: a year that few answered ends no earlier than its quarters.
 
     told: periods with how many respondents stand behind a figure, and how many of them only answered. Without
     logs it is the latest period.

@@ -1,4 +1,4 @@
-"""What figures of investment take for granted: the parameters that stand where a respondent tells none, their
+"""Assumptions behind figures of investment: the parameters used where a respondent states none, their
 draws, and all of it in sentences.
 
 Lives, discount rates and the share of an asset are rows of ref.cost_parameter, with 5, 50 and 95% points;

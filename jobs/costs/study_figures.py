@@ -1,4 +1,4 @@
-"""Figures of the study's tables, explained: what was told, and how it stands for all operators."""
+"""Figures of the study's tables, explained: what was answered, and how it was scaled to all operators."""
 
 from __future__ import annotations
 
@@ -198,7 +198,7 @@ def spent_between(row: dict[str, Any]) -> str:
     return f"{number(float(row['spend_low']))} to {number(float(row['spend_high']))}"
 
 
-# --- what administrations told ----------------------------------------------------------------------
+# --- what administrations answered ------------------------------------------------------------------
 
 PUBLIC = {
     "sp701": "Assets bought by", "sp704": "Assets in use by", "sp705": "Running cost of",
@@ -207,7 +207,7 @@ PUBLIC = {
 
 
 def public_spending(of: Found) -> Explained:
-    """An amount as it was told: without an interval, since nothing of it is estimated."""
+    """An amount as it was answered: without an interval, since nothing of it is estimated."""
     row = of.row
     told, dollars = float(row["told_amount"]), float(row["market_amount"])
     base, price = int(central("base_year")), f"{row['currency_code']} of {row['period_code']}"
@@ -220,7 +220,7 @@ def public_spending(of: Found) -> Explained:
         estimand_code="investment",
         unit="USD per year",
         currency_code="USD",
-        # A country is its own area: what two administrations of one told may be the same money.
+        # A country is its own area: what two administrations of one answered may be the same money.
         scope=Scope(
             of.table, code, row["period_code"], (part, "_T"), (row["question_code"],), frozenset({code})
         ),

@@ -31,7 +31,7 @@ FILES_OF_A_TASK = 64
 
 @dataclass(frozen=True)
 class Task:
-    """One piece of work. function: `module:name`. about: what a person is told of it: its file or bucket.
+    """One piece of work. function: `module:name`. about: its file or bucket, for messages.
 
     smaller: makes tasks that together do the same in less memory; none where it cannot be cut.
     """

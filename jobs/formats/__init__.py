@@ -59,7 +59,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Document:
-    """One report of a file: the rows that it tells, or why it was quarantined; ignored without either.
+    """One report of a file: its rows, or why it was quarantined; ignored without either.
 
     rows: columns of the format's BRONZE but for the place (operator_id, source_id, stream_id, offset).
     text: of a quarantined one, how it starts, with addresses, numbers and control signs masked.
@@ -162,7 +162,7 @@ TRANSMISSION: dict[str, Any] = {
     "join_quality": pl.String,  # exact, by_message_id, by_numbers, none: an SMS and its report, a call's rows
 }
 
-# What only logs of calls tell.
+# What only logs of calls record.
 OF_CALLS = ("display_name", "user_agent", "verstat", "attestation", "origid", "talk_us")
 
 # One row per verdict of a filter on a message: what verdicts() gives.

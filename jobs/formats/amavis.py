@@ -203,7 +203,7 @@ def _joined(pieces: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def with_fields(rows: pl.LazyFrame, text: str) -> pl.LazyFrame:
-    """The rows with what their verdict tells; all null where `text` is no verdict that can be read."""
+    """The rows with the fields of their verdict; all null where `text` is no verdict that can be read."""
     head, route, tail = pl.col("_head").struct, pl.col("_route").struct, pl.col("_tail").struct
     is_whole = tail.field("hits").is_not_null()
     category = head.field("category")

@@ -21,7 +21,7 @@ _UNIQUE = r"^(?:[\w.-]+-)?\d{9,10}\.\d+$"
 
 
 def read_rows(lines: pl.Series) -> pl.DataFrame:
-    """The values of lines that are RFC 4180, as columns 0 to _MOST; the last tells of too many."""
+    """The values of lines that are RFC 4180, as columns 0 to _MOST; a value in the last means too many."""
     schema = {str(place): pl.String for place in range(_MOST + 1)}
     if lines.is_empty():
         return pl.DataFrame(schema=schema)
@@ -55,7 +55,7 @@ def under_names(values: pl.DataFrame, told: list[str] | None) -> pl.DataFrame:
         values = values.with_columns(
             _is_linked=is_linked, _own=surplus - pl.when(is_linked).then(len(_LINKED)).otherwise(0)
         )
-        # With one of the two settings, it is the value that tells which.
+        # With one of the two settings, the value shows which.
         is_unique = (pl.col("_own") == 2) | extra[0].str.contains(_UNIQUE).fill_null(False)
         userfield = pl.when(pl.col("_own") == 2).then(extra[1]).when(~is_unique).then(extra[0])
         linkedid = pl.coalesce(

@@ -32,7 +32,7 @@ NAME = "delimited"
 # As of SMS: up to three days in the SMSC, and a report after that.
 LOOKBACK_DAYS = 4
 
-# bronze.delimited: one row per line that tells of a message, a part of one, or a try.
+# bronze.delimited: one row per line about a message, a part of one, or a try.
 BRONZE: dict[str, Any] = {
     **PLACE,
     "assembly_key": pl.String,
@@ -72,7 +72,7 @@ _DECIDED = ["stage_code", "outcome_code", "grain_code", "is_part"]
 
 
 def sniff(sample: bytes) -> float:
-    """0: no delimited file tells what its columns mean. recognised() names a shipped profile that fits."""
+    """0: no delimited file states what its columns mean. recognised() names a shipped profile that fits."""
     return 0.0
 
 

@@ -67,7 +67,7 @@ def _printed(
     ]
     width = max(len(_quoted(column.name)) for column in columns) + 1
     lines += [f"    {_quoted(column.name) + ',':{width}}  # {_described(column)}" for column in columns]
-    lines += ["]", "# Columns that tell the rows of one message (tries, segments) belong together:"]
+    lines += ["]", "# Columns that the rows of one message (tries, segments) share:"]
     identity = targets.get("message_id", [])
     example = ", ".join(_quoted(column.name) for column in identity) or '"the column of the message id"'
     lines += [f"# message_key = [{example}]", "", "[field]"]
@@ -108,7 +108,7 @@ def _time_lines(name: str, found: list[Column]) -> list[str]:
 
 
 def _outcome_lines(found: list[Column]) -> list[str]:
-    """The rules: one for each value of the column that tells the outcome, if one is known."""
+    """The rules: one for each value of the column with the outcome, if one is known."""
     name = found[0].name if found else TO_FILL
     lines = [
         "",
@@ -153,7 +153,7 @@ def _described(column: Column) -> str:
 
 
 def _shape(value: str) -> str:
-    """A value with digits as 9 and letters as a, so that it tells nobody."""
+    """A value with digits as 9 and letters as a, so that it identifies nobody."""
     shape = "".join("9" if sign.isdigit() else "a" if sign.isalpha() else sign for sign in value)
     shape = "".join(sign if sign.isprintable() else "?" for sign in shape)
     return shape if len(shape) <= 24 else shape[:24] + "…"

@@ -13,7 +13,7 @@ MESSAGE_WITHIN = dt.timedelta(days=4)
 # The outcome of a message in parts is that of its worst part: without it, the message cannot be read.
 _SEVERITY = ["delivered", "tagged", "queued", "deferred", "expired", "bounced"]
 _SEVERITY += ["quarantined", "discarded", "rejected"]
-# What no delimited log tells.
+# What no delimited log records.
 _ABSENT = ["session", "queue", "queue_id", "previous_queue", "next_queue_id", "helo", "dsn_code"]
 _ABSENT += ["log_text", "dnsbl_zone", "dnsbl_code"]
 _ABSENT += ["subject", *(name for name in OF_CALLS if name != "display_name")]

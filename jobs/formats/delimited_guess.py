@@ -36,7 +36,7 @@ _IP = re.compile(r"(?:\d{1,3}\.){3}\d{1,3}(?::\d+)?|[0-9A-Fa-f]*:[0-9A-Fa-f:]+")
 _NUMBER = re.compile(r"(?:\+|00)?[1-9]\d{6,14}")
 _INTEGER = re.compile(r"-?\d{1,18}")
 
-# Words in a column's name, cut at signs and capitals, that tell what it is; the first that fits is taken.
+# Words in a column's name, cut at signs and capitals, that show what it is; the first that fits is taken.
 _HINTS: dict[str, str] = {
     "first_at": r"submit|receiv|start|arriv|creat|time|date|stamp",
     "last_at": r"deliver|done|end|final|complet|clos",
@@ -260,7 +260,7 @@ def targets_of(columns: list[Column]) -> dict[str, list[Column]]:
     clocks = [column for column in free if column.kind == "clock"]
     times = [column for column in free if column.kind == "time"]
     if times:
-        # Of several times the earliest is the first event, unless names tell.
+        # Of several times the earliest is the first event, unless names show it.
         times.sort(key=_earliest)
         named = [column for column in times if not re.search(_HINTS["last_at"], column.words)]
         take("first_at", (named or times)[:1])

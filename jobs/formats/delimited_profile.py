@@ -211,7 +211,7 @@ class Decided(Settings):
 class Rule(Match, Decided):
     """What some values of the outcome's columns stand for.
 
-    is_part: such a row tells of one segment of a longer message (see message_key).
+    is_part: such a row is one segment of a longer message (see message_key).
     """
 
     is_part: bool = False
@@ -224,7 +224,7 @@ class Rule(Match, Decided):
 
 
 class Outcome(Settings):
-    """Which columns tell the outcome (several are joined by /), what their values stand for, and what
+    """Which columns have the outcome (several are joined by /), what their values stand for, and what
     all other values do: a stage and outcome, or "quarantine", or "ignore".
     """
 

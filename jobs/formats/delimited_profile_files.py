@@ -24,7 +24,7 @@ def shipped() -> dict[str, Path]:
 
 
 def load(text: str, place: str) -> Profile:
-    """A profile from TOML; `place` is told in errors.
+    """A profile from TOML; errors name `place`.
 
     Raises ObservatoryError with one line for each thing that is wrong: the key, and the nearest right one.
     """

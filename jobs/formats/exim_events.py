@@ -1,9 +1,9 @@
 """bronze.exim: events of Exim's logs, and the verdicts among them.
 
-Bronze keeps every line that tells of something, so that a cut anywhere leaves nothing to be joined.
+Bronze keeps every line with an event, so that a cut anywhere leaves nothing to be joined.
 
 An event that several files hold (mainlog and rejectlog, a file and syslog) counts once: see
-jobs/silver/copies.py. Two servers of one operator must be told apart by the source's option `host`, or by
+jobs/silver/copies.py. Two servers of one operator must be distinguished by the source's option `host`, or by
 syslog, for what was refused without an id.
 """
 
@@ -20,7 +20,7 @@ from jobs.formats.exim_times import shift
 # Exim's default retry rule gives up after four days, bounces are frozen and dropped after seven.
 LOOKBACK_DAYS = 8
 
-# bronze.exim: one row per line that tells of a message, a refusal or a verdict.
+# bronze.exim: one row per line about a message, a refusal or a verdict.
 BRONZE: dict[str, Any] = {
     **PLACE,
     "assembly_key": pl.String,

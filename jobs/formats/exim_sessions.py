@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import polars as pl
 
-# What a client goes on with in one session, in seconds: as told by its process or port (Exim's own limit
+# What a client goes on with in one session, in seconds: as separated by its process or port (Exim's own limit
 # between commands is five minutes), or by its address alone.
 _GAP = pl.duration(minutes=5)
 _SHORT_GAP = pl.duration(seconds=5)
@@ -44,7 +44,7 @@ def of_sessions(events: pl.DataFrame) -> pl.DataFrame:
         named.any().over("number").alias("has_recipient"),
         pl.col("first_at").min().over("number").alias("opened_at"),
         pl.when(named).then("sender").alias("per_sender"),
-        # Where nothing tells sessions apart, a recipient that is refused again is another session's.
+        # Where nothing separates sessions, a recipient that is refused again is another session's.
         pl.when(~is_told & named).then(pl.int_range(pl.len())).otherwise(-1).alias("line"),
     ).filter(named | ~pl.col("has_recipient"))
     rows = lines.group_by("number", "per_sender", "recipient", "line", maintain_order=True).agg(

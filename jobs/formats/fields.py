@@ -1,4 +1,4 @@
-"""What kernels of every channel do with a field: clean it, tell its time, say what became of its line."""
+"""What kernels of every channel do with a field: clean it, read its time, state its line's fate."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from jobs.formats import PLACE, TRANSMISSION
 SENDMAIL_ID = r"^(?:.{8}|[A-Z]{3})(\d{5,10})$"
 _CODE = r"^([2-5]\d\d)(?:[ -]|$)"
 _STATUS = r"^([245]\.\d{1,3}\.\d{1,3})(?: |$)"
-# What a mail server's queue file tells of every row of it.
+# What a mail server's queue file adds to each of its rows.
 FACTS_OF_FILE = [
     "first_at",
     "queue",
@@ -55,7 +55,7 @@ def of_records(typed: Mapping[str, Any]) -> list[pl.Expr]:
 
 
 def typed_columns(bronze: dict[str, Any]) -> dict[str, Any]:
-    """The columns of a bronze table that parse() gives; the others tell whose a row is and its key."""
+    """The columns of a bronze table that parse() gives; the others are a row's owner and key."""
     return {name: kind for name, kind in bronze.items() if name not in (*PLACE, "assembly_key")}
 
 

@@ -47,7 +47,7 @@ NAME = "jasmin"
 # An SMSC holds a message for up to three days, and its DLR comes after that.
 LOOKBACK_DAYS = 4
 
-# bronze.jasmin: one row per line that tells of an SMS or a DLR; what was accepted is kept under two keys.
+# bronze.jasmin: one row per line about an SMS or a DLR; what was accepted is kept under two keys.
 BRONZE: dict[str, Any] = {
     **PLACE,
     "assembly_key": pl.String,
@@ -105,7 +105,7 @@ _HIDDEN = r"^\*\* (\d+) byte content \*\*$"
 
 
 def sniff(sample: bytes) -> float:
-    """Share of the sample's lines that Jasmin wrote, if any of them tells of an SMS or DLR; else 0."""
+    """Share of the sample's lines that Jasmin wrote, if any of them is about an SMS or DLR; else 0."""
     lines = pl.Series(sample.decode("utf-8", "replace").splitlines(), dtype=pl.String)
     lines = lines.filter(lines.str.strip_chars() != "")
     if not lines.str.contains(_EVENT).any():
@@ -117,7 +117,7 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
     """One row per line: the event with its fields; other lines that Jasmin stamped are ignored.
 
     Quarantine reasons: bad_timestamp (no time, as in the rest of a broken line, or one that cannot be),
-    bad_field (an event whose fields cannot be told apart).
+    bad_field (an event whose fields cannot be separated).
     """
     line = pl.col("line").fill_null("").str.strip_chars_end("\r")
     is_event = pl.col("_line").str.contains_any(["SMS-MT [cid:", "SMS-MO [cid:", "DLR [cid:"])

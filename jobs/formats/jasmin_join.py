@@ -69,7 +69,7 @@ _STATUS = {
     "RUNKNOWNERR": 0xFF,
 }
 _NAMES = {f"ESME_{name}": f"0x{code:08x}" for name, code in _STATUS.items()}
-# What this log does not tell.
+# What this log does not record.
 _ABSENT = ["session", "queue", "queue_id", "previous_queue", "next_queue_id", "client_ip", "client_name"]
 _ABSENT += ["helo", "account", "dsn_code", "log_text", "dnsbl_zone", "dnsbl_code"]
 _ABSENT += ["subject", "category", "cell_id", *OF_CALLS]
@@ -100,7 +100,7 @@ def transmissions(bronze: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _plain(events: pl.LazyFrame) -> pl.LazyFrame:
-    """Rows that no other line tells more of."""
+    """Rows that no other line completes."""
     return events.with_columns(
         last_at=pl.col("first_at"),
         try_count=pl.lit(1, dtype=pl.Int32),

@@ -76,7 +76,7 @@ def sniff(sample: bytes) -> float:
 
 
 def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
-    """One row per line: what it tells of a call; other lines with a syslog envelope are ignored.
+    """One row per line: what it records of a call; other lines with a syslog envelope are ignored.
 
     Ignored are too: requests that are no INVITE, BYE or MESSAGE, acknowledgements, CDRs without a Call-ID.
     Quarantine reasons: bad_timestamp (no time, or one that cannot be), truncated (the line ends before its
@@ -141,7 +141,7 @@ def transmissions(bronze: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def untold(rows: pl.LazyFrame, bronze: pl.LazyFrame) -> pl.LazyFrame:
-    """Rows of kamailio_flat.transmissions() of which the syslog tells nothing.
+    """Rows of kamailio_flat.transmissions() that the syslog does not record.
 
     A proxy may write both, and an operator give both; proxies behind each other write one call twice, too.
     The syslog's rows stand, since they know the script's reasons.

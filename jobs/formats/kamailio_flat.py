@@ -4,13 +4,13 @@
 
 The first seven are acc's own (`db_url = flatstore:`); those that follow are `db_extra` (Kamailio's acc,
 `time_attr` and `time_exten` before them with `time_mode`) or `extra_fields` and a CDR's `duration`,
-`ms_duration`, `setuptime`, `created` (OpenSIPS), in the order of the configuration, which no line tells.
+`ms_duration`, `setuptime`, `created` (OpenSIPS), in the order of the configuration, which no line states.
 The source's option `columns` names them, as the configuration does:
 
     options = { columns = ["src_user", "src_ip", "dst_user", "dst_domain"] }
 
 Without it seven columns are read, and six more if there are just six, which then are those of Kamailio's own
-configuration. A row with another number of columns than told is quarantined, since its values may be
+configuration. A row with another number of columns than configured is quarantined, since its values may be
 anything. `delimiter` is another option.
 
 There is a file for each process and table, so the INVITE and the BYE of one call stand in different files,
@@ -49,10 +49,10 @@ def sniff(sample: bytes) -> float:
 
 
 def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
-    """One row per line: what it tells of a call; requests that are no INVITE, BYE or MESSAGE are ignored.
+    """One row per line: what it records of a call; requests that are no INVITE, BYE or MESSAGE are ignored.
 
     Quarantine reasons: unknown_shape (does not begin as an accounting row), bad_field (another number of
-    columns than told, no Call-ID, or a code that is none), bad_timestamp.
+    columns than configured, no Call-ID, or a code that is none), bad_timestamp.
     """
     delimiter = str(source.options.get("delimiter", "|"))
     told = source.options.get("columns")

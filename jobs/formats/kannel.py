@@ -31,7 +31,7 @@ NAME = "kannel"
 # An SMSC holds a message for up to three days (validity period), and its DLR comes after that.
 LOOKBACK_DAYS = 4
 
-# bronze.kannel: one row per line that tells of an SMS or a DLR.
+# bronze.kannel: one row per line about an SMS or a DLR.
 BRONZE: dict[str, Any] = {
     **PLACE,
     "assembly_key": pl.String,
@@ -76,7 +76,7 @@ _ODD_HEAD = _head(".*?")
 _LABELS = ["", "SVC:", "ACT:", "BINF:", "FID:", "META:", "from:", "to:", "flags:"]
 _BEGIN = _STAMP + r"(?P<event>[A-Za-z][^\[]*)\[SMSC:(?P<smsc>.*)$"
 _BODY = r"^(?P<length>\d{1,7}):(?P<text>(?s:.*))\] \[udh:\d+:(?P<udh>[0-9A-Fa-f]*)\]\s*$"
-# A line that was cut inside TEXT still tells of its SMS.
+# A line that was cut inside TEXT still records its SMS.
 _CUT_BODY = r"^(?P<length>\d{1,7}):(?P<text>(?s:.*))$"
 _MARKER = _STAMP + r"Log (?:begins|ends)\s*$"
 _MESSAGE = _STAMP + r"[A-Za-z][^\[]*\[SMSC:"

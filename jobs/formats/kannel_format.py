@@ -71,7 +71,7 @@ CODES: dict[str, tuple[str | None, str]] = {
     "U": (None, _NUMBER),
     "u": ("udh", _HEX),
 }
-# Without these a line tells of no SMS.
+# Without these a line records no SMS.
 _NEEDED = {"l": "the event words", "p": "the sender", "P": "the recipient"}
 NAMES = [name for name, _ in CODES.values() if name]
 

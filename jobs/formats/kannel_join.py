@@ -34,7 +34,7 @@ DELIVERED, UNDELIVERED, ASKS_DELIVERED, REFUSED = 1, 2, 1, 16
 
 # Words by which an SMSC says that it was the content that it refused.
 _CONTENT = r"(?i)spam|firewall|content|keyword|phish|smish|fraud|malicious|fingerprint|duplicate|\burl\b"
-# What this log does not tell.
+# What this log does not record.
 _ABSENT = ["session", "queue", "queue_id", "previous_queue", "next_queue_id", "message_id", "client_ip"]
 _ABSENT += ["client_name", "helo", "dsn_code", "log_text", "dnsbl_zone", "dnsbl_code"]
 _ABSENT += ["subject", "category", "cell_id", *OF_CALLS]

@@ -123,7 +123,7 @@ def _paired(said: pl.LazyFrame, dialogue: list[str]) -> pl.LazyFrame:
 
 
 def _number(text: pl.Expr) -> pl.Expr:
-    """Digits of a number, with + where it was told with + or 00; a name as it is."""
+    """Digits of a number, with + where it was written with + or 00; a name as it is."""
     digits = without_trunk(text).str.replace_all(r"[+ ().-]", "").str.replace(r"^00(\d{7,})$", "$1")
     is_whole = text.str.contains(r"^(?:\+|00)") & (digits.str.len_bytes() >= SHORTEST_NUMBER)
     number = pl.when(is_whole).then(pl.lit("+") + digits).otherwise(digits)

@@ -76,7 +76,7 @@ def check_options(options: dict[str, Any], folder: Path) -> dict[str, Any]:
 
 
 def sniff(sample: bytes) -> float:
-    """Share of the sample's lines, log markers aside, that tell of requests to smsbox."""
+    """Share of the sample's lines, log markers aside, that record requests to smsbox."""
     lines = pl.Series(sample.decode("utf-8", "replace").splitlines(), dtype=pl.String)
     lines = lines.filter((lines.str.strip_chars() != "") & ~lines.str.contains(_OTHERS))
     return int(lines.str.contains(_BEGIN + "send-SMS request ").sum()) / max(len(lines), 1)
@@ -86,7 +86,7 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
     """One row per line: a request with its fields; markers and lines on incoming SMS are ignored.
 
     Quarantine reasons: bad_timestamp (no time, as in the rest of a broken line, or one that cannot be),
-    bad_field (a request whose fields cannot be told apart), unknown_shape (stamped, but no request).
+    bad_field (a request whose fields cannot be separated), unknown_shape (stamped, but no request).
     """
     line = pl.col("line").fill_null("").str.strip_chars_end("\r")
     is_added = pl.col("_line").str.contains(" send-SMS request added ", literal=True)

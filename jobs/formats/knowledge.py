@@ -33,7 +33,7 @@ from jobs.formats.documents import each_once, read_contents, refused
 from jobs.formats.format import Format
 
 NAME = "knowledge"
-# A row tells of its own day.
+# A row is about its own day.
 LOOKBACK_DAYS = 0
 
 # The ways to name messages, from the one that names the fewest to the one that names the most.
@@ -79,7 +79,7 @@ def read(data: bytes, file_name: str, source: Source, limit_bytes: int) -> Itera
     or Parquet, or a row of more or fewer cells than the header); bad_field (an unknown column, a value that
     it cannot have, or messages named in no way of KEYS); bad_timestamp (no day);
     from_the_future (a day after the file was written and landed).
-    Rows that tell nothing are ignored.
+    Rows without any attribute are ignored.
     """
 
     def of_content(content: bytes) -> Iterator[Document]:
@@ -145,7 +145,7 @@ def text_of(value: Any) -> str:
 
 
 def fact(cells: dict[str, str], source: Source) -> Document:
-    """What one row tells."""
+    """The facts of one row."""
     whole = ",".join(cells.values())
     told = {name: text.strip() for name, text in cells.items()}
     try:

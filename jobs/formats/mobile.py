@@ -51,7 +51,7 @@ def entry_code(is_inbound: pl.Expr) -> pl.Expr:
 
 
 def segments(units: pl.Expr, is_septets: pl.Expr) -> pl.Expr:
-    """Segments that a text of so many septets or octets takes, where the log tells no header of its own."""
+    """Segments that a text of so many septets or octets takes, where the log records no header."""
     whole = pl.when(is_septets).then(SEPTETS).otherwise(OCTETS)
     part = pl.when(is_septets).then(SEPTETS_OF_PART).otherwise(OCTETS_OF_PART)
     return pl.when(units <= whole).then(1).otherwise((units + part - 1) // part).cast(pl.Int32)

@@ -42,7 +42,7 @@ NAME = "opendkim"
 # A verdict is complete when the message has come in; a day of slack for clocks and rotation.
 LOOKBACK_DAYS = 1
 
-# bronze.opendkim: one row per line that tells a result.
+# bronze.opendkim: one row per line with a result.
 BRONZE: dict[str, Any] = {
     **PLACE,
     "assembly_key": pl.String,

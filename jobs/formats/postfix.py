@@ -105,7 +105,7 @@ _DAEMONS = (
 _PROGRAM = rf"^(?:postfix[^/]*(?:/.*)?|.*/(?:{_DAEMONS}))$"
 _OTHER = len(CODES)
 
-# Texts after a queue id that tell nothing that is counted.
+# Texts after a queue id with nothing that is counted.
 _QUIET = (
     r"^(?:"
     r"warn|warning|reject_warning|info|filter|redirect|prepend|replace|strip|bcc|pass|delay|dunno"
@@ -137,7 +137,7 @@ def sniff(sample: bytes) -> float:
 
 
 def newest_from_ids(sample: bytes) -> dt.datetime | None:
-    """The latest UTC time that the long queue ids of a sample tell; None without long ids.
+    """The latest UTC time in the long queue ids of a sample; None without long ids.
 
     A long id is six base-52 digits of seconds since 1970, four of microseconds, `z` and the inode
     in base 51 (src/global/mail_queue.h).

@@ -179,7 +179,7 @@ def _removal(some: pl.DataFrame) -> pl.DataFrame:
 
 
 def _notice(some: pl.DataFrame) -> pl.DataFrame:
-    """`QID: sender non-delivery notification: QID2` tells that QID2 was made here."""
+    """`QID: sender non-delivery notification: QID2` shows that QID2 was made here."""
     return some.select(
         "row",
         pl.lit("notice").alias("event_code"),

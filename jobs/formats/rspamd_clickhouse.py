@@ -1,7 +1,8 @@
 """Rspamd's rows for ClickHouse: the same verdicts as its task log, one tab-separated line each.
 
 Rspamd sends them as the body of `INSERT INTO rspamd (COLUMNS) FORMAT TabSeparated` (clickhouse.lua,
-lua_clickhouse.lua); a dump of the table has the same form. Which column is which is told by, in this order,
+lua_clickhouse.lua); a dump of the table has the same form. The order of columns comes from the
+first of these that applies:
 
 1. the last INSERT line before a row, or a line of column names (TabSeparatedWithNames), in the same stream:
    where it stands in a piece before, it comes with the source (is_head);
@@ -106,7 +107,7 @@ _NEEDED = [
     "IsFuzzy",
 ]
 _REQUIRED = ["TS", "Action", "Score", "Size"]
-# What tells another layout by the first row: where Rspamd's own has lists, and where numbers.
+# How another layout shows in the first row: where Rspamd's own has lists, and where numbers.
 _LISTS = [
     "SMTPRecipients",
     "MimeRecipients",

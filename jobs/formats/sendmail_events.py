@@ -1,6 +1,6 @@
 """bronze.sendmail: events of Sendmail's log, each under the host and process that its queue id names.
 
-Bronze keeps every line that tells of something, so that a cut anywhere leaves nothing to be joined. A
+Bronze keeps every line with an event, so that a cut anywhere leaves nothing to be joined. A
 notice stands twice where two processes made the message that it is about and the one that carries it.
 """
 
@@ -61,7 +61,7 @@ def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
     if "line_code" in records.collect_schema().names():
         records = records.filter(pl.col("line_code") == "record")
         notices = records.filter(pl.col("event_code") == "notice")
-        # Nothing else tells that a message was made here: it has no from= line.
+        # Nothing else shows that a message was made here: it has no from= line.
         carriers = notices.with_columns(
             pl.lit("carrier").alias("event_code"),
             pl.lit(None, pl.String).alias("status_code"),

@@ -238,7 +238,7 @@ def read_unknown_users(some: pl.DataFrame) -> pl.DataFrame:
 
 
 def read_notices(some: pl.DataFrame) -> pl.DataFrame:
-    """`QID2: DSN: text` after a queue id: QID2 tells the sender what became of it."""
+    """`QID2: DSN: text` after a queue id: QID2 informs the sender of what became of it."""
     found = some["text"].str.extract_groups(_NOTICE).struct.unnest()
     return some.select(
         "row",

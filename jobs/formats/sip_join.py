@@ -69,7 +69,7 @@ def calls(bronze: pl.LazyFrame, format_code: str) -> pl.LazyFrame:
 
 
 def _between(rows: pl.DataFrame) -> pl.DataFrame:
-    """The rows with the two tags in an order that does not tell who asked."""
+    """The rows with the two tags in an order that does not depend on who asked."""
     return rows.with_columns(
         _low=pl.min_horizontal("from_tag", "to_tag"), _high=pl.max_horizontal("from_tag", "to_tag")
     )
@@ -85,7 +85,7 @@ def _pairs(invites: pl.DataFrame) -> pl.DataFrame:
 
 
 def _numbered_invites(invites: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
-    """The rows with `_caller`, and `_call`, which tells call attempts apart."""
+    """The rows with `_caller`, and `_call`, which separates call attempts."""
     told = _between(invites).join(pairs, on=[*_KEY, "_low", "_high"])
     other = pl.when(pl.col("_low") == pl.col("_caller")).then("_high").otherwise("_low")
     opened = pl.col("first_at").min().over(*_KEY, "_caller", "_other")

@@ -134,10 +134,10 @@ def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def verdicts(bronze: pl.LazyFrame) -> pl.LazyFrame:
-    """One row per result, with the exact score where the line that tells it is there.
+    """One row per result, with the exact score where the line that has it is there.
 
     That is the last one before it in the same file; or, when the file was rotated in between, the last
-    one before it by time. It must tell of the same child, size, duration and integer.
+    one before it by time. It must have the same child, size, duration and integer.
     """
     rows = bronze.collect()
     scores = rows.filter(pl.col("event_code") == "score").select(

@@ -75,9 +75,9 @@ def reason_of_event(is_cut: str) -> pl.Expr:
 
 
 def as_verdicts(rows: pl.LazyFrame, format_code: str, engine_code: str | None = None) -> pl.LazyFrame:
-    """Columns of VERDICT from rows that have some of them; what an engine does not tell is null.
+    """Columns of VERDICT from rows that have some of them; what an engine does not record is null.
 
-    engine_code: None where the rows tell it themselves.
+    engine_code: None where the rows have it themselves.
     """
     rows = rows.with_columns(format_code=pl.lit(format_code), verdict_at=pl.col("first_at"))
     if engine_code is not None:

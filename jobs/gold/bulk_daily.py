@@ -18,7 +18,7 @@ def partial(message: pl.DataFrame, proof: pl.DataFrame) -> pl.DataFrame:
         is_bulk=bulk.BULK, basis_code=basis()
     )
     is_proved = pl.col("basis_code") == "copies"
-    # A text that the operator told of may also be proved.
+    # A text that the operator stated as bulk may also be proved.
     found = {name: pl.when(is_proved).then(name) for name in bulk.REACHED}
     group = found["group_hash"].fill_null(NO_GROUP)
     return (
@@ -32,7 +32,7 @@ def partial(message: pl.DataFrame, proof: pl.DataFrame) -> pl.DataFrame:
 
 
 def basis() -> pl.Expr:
-    """What is_bulk of a message beside the evidence stands on: what the operator told comes first."""
+    """Evidence for is_bulk of a message without copies: what the operator stated comes first."""
     told = pl.when("is_bulk").then(pl.lit("told_bulk")).otherwise(pl.lit("told_not_bulk"))
     return (
         pl.when(pl.col("is_bulk").is_not_null())

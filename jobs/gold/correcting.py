@@ -1,7 +1,7 @@
 """How often filters err: from audits and tests into counts, of a channel or of anything in it.
 
-An audit or a test tells of a channel's month how often the filter errs. docs/audit-method.md derives what
-follows. gold.spam_corrected_monthly has the result for each operator's month; figures over several months
+An audit or a test gives the rates of a filter's errors in a channel's month. docs/audit-method.md derives the
+formulas. gold.spam_corrected_monthly has the result for each operator's month; figures over several months
 and operators add its rows.
 
 Of a channel and of a type, spam is the units of each call of the filter (flagged, undecided, passed) times

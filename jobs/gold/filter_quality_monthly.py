@@ -24,7 +24,7 @@ from jobs.stats.prevalence_by_test import corrected, corrected_calls, rate_of
 
 TABLE = "gold.filter_quality_monthly"
 CHANNEL = ["operator_id", "period_code", "channel_code"]
-# Whether the filter's call says spam; logs do not tell where the measure is unknown.
+# Whether the filter's call says spam; null where the measure is unknown.
 FLAGS = {"blocked": True, "tagged": True, "undecided": None, "passed": False}
 ALL = "_T"
 # A stratum with its labels, or a row that is made of it.
@@ -118,7 +118,7 @@ def of_one_call(row: Row, seed: str) -> Row:
 
 
 def parts(rows: list[Row]) -> dict[str, list[Row]]:
-    """The strata of each band of the score, and of what the logs tell a type of and what not."""
+    """The strata of each band of the score, and of units with and without a type by the logs."""
     found: dict[str, list[Row]] = {}
     for row in rows:
         typed = "typed" if row["is_typed"] else "untyped"
@@ -147,7 +147,7 @@ def of_calls(calls: prevalence.Calls) -> Row:
 
 
 def of_types(rows: list[Row], seed: str) -> list[Row]:
-    """A row for each type that a person or the logs told of a drawn unit.
+    """A row for each type that a person or the logs gave a drawn unit.
 
     Prevalence is the share of the channel's units that are spam of the type: over all types it adds up to
     that of the channel. Sensitivity is of spam of the type; what is no spam has no type. What the filter

@@ -86,7 +86,7 @@ def told_by_labels(definition: pl.DataFrame) -> list[str]:
 
 
 def channels(volume: pl.DataFrame, known: pl.DataFrame, told: list[str]) -> pl.DataFrame:
-    """A row for each channel and definition. An audit covers the same under all that labels tell of."""
+    """A row for each channel and definition. An audit covers the same under all definitions of labels."""
     by = [*CHANNEL, "definition_code"]
     received = volume.filter(pl.col("direction_code").is_in(RECEIVED)).with_columns(
         period_code=correcting.month_of("period_date")
@@ -106,7 +106,7 @@ def channels(volume: pl.DataFrame, known: pl.DataFrame, told: list[str]) -> pl.D
 def of_types(
     channel: pl.DataFrame, volume: pl.DataFrame, types: pl.DataFrame, estimated: pl.DataFrame
 ) -> pl.DataFrame:
-    """A row for each type that was counted, or that labels tell of. Its units are those of all types."""
+    """A row for each type that was counted, or that labels name. Its units are those of all types."""
     by_type = [*CHANNEL, "part_code"]
     audits = estimated.filter(
         pl.col("spam_type_code") != ALL,

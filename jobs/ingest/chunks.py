@@ -29,7 +29,7 @@ DAMAGE = (EOFError, OSError, zlib.error, lzma.LZMAError, zstandard.ZstdError)
 class Chunks:
     """A file's bytes from its start, decompressed by what they are, not by what the file is called.
 
-    After lines() ended, `waiting` tells how many bytes came after the last line end, and `damage` what
+    After lines() ended, `waiting` is how many bytes came after the last line end, and `damage` what
     stopped the reading before the file's end.
     """
 
@@ -55,7 +55,7 @@ class Chunks:
             return b""
 
     def peek(self, size: int) -> bytes:
-        """Up to `size` bytes without moving on. Damage is met again, and told, where it stands."""
+        """Up to `size` bytes without moving on. Damage is found again, and reported, where it stands."""
         blocks, have = [], 0
         while have < size and (block := self.read(min(4096, size - have))):
             blocks.append(block)

@@ -52,7 +52,7 @@ class Range:
 
     @property
     def place(self) -> list[pl.Expr]:
-        """The columns that tell which stream a row is of."""
+        """The columns that name a row's stream."""
         source = self.source
         whose = {
             "operator_id": source.operator_id,

@@ -69,7 +69,7 @@ def rebuilt(
     if lost:
         raise LandingLost(
             f"{folder} has lost its manifest, and {len(lost)} piece{'s' if len(lost) > 1 else ''} that the"
-            f" lake has read, such as {lost[0]}. What its logs hold beyond them cannot be told, so nothing is"
+            f" lake has read, such as {lost[0]}. What its logs contain beyond them is unknown, so nothing is"
             " pulled. Put the folder back from a copy. Without one, `observatory renew --anew` lets the next"
             " run count anew what the logs still hold"
         )

@@ -104,7 +104,7 @@ def refusals_with_rules(frame: pl.DataFrame, rules: Rules) -> pl.DataFrame:
 
 
 def is_refusal(columns: Collection[str]) -> pl.Expr:
-    """Whether a row tells of something that did not get through."""
+    """Whether a row is about something that did not get through."""
     if "outcome_code" in columns:
         return pl.col("outcome_code").is_in(PASSED).not_().fill_null(False)
     return pl.any_horizontal(pl.col("reply_text", "log_text", "dnsbl_zone", "event").is_not_null())

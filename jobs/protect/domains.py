@@ -1,8 +1,8 @@
 """Domain names: what passes of them from bronze to silver.
 
 Only a registered domain passes, the public suffix and one label: of `447700900123.msisdn.example` that is
-`msisdn.example`. A label that tells an address or a number is masked, and what is no domain name, such as an
-address literal or the name of a single machine, is null. A domain has one form: small letters, A-labels
+`msisdn.example`. A label that reveals an address or a number is masked, and what is no domain name, such as
+an address literal or the name of a single machine, is null. A domain has one form: small letters, A-labels
 (xn--…) where it is international, no dot at its end.
 """
 
@@ -20,7 +20,7 @@ from jobs.protect.location import each
 if TYPE_CHECKING:
     from publicsuffixlist import PublicSuffixList
 
-# In place of a label that tells an address or a number. Hyphens in these places are reserved (RFC 5891), so
+# In place of a label that reveals an address or a number. Hyphens in these places are reserved (RFC 5891), so
 # that nobody has such a domain.
 MASK = "nn--masked"
 FEWEST_DIGITS = 6
@@ -72,7 +72,7 @@ def registered_domain(host: str) -> str | None:
     found = public_suffixes().privatesuffix(name)
     if not found or "_" in found:
         return None
-    return ".".join(MASK if is_telling(label) else label for label in found.split("."))
+    return ".".join(MASK if is_revealing(label) else label for label in found.split("."))
 
 
 @cache
@@ -117,7 +117,7 @@ def ascii_label(label: str) -> str | None:
 
 
 def letters_of(label: str) -> str | None:
-    """The letters that an A-label stands for; None for what is none, or tells them otherwise than IDNA."""
+    """The letters that an A-label stands for; None for what is none, or encodes them otherwise than IDNA."""
     if not label.startswith("xn--"):
         return None
     try:
@@ -134,8 +134,8 @@ def is_written(label: str) -> bool:
     return all(sign == "-" or unicodedata.category(sign)[0] in "LM" or sign.isdecimal() for sign in label)
 
 
-def is_telling(label: str) -> bool:
-    """Whether a label may tell a number or an address."""
+def is_revealing(label: str) -> bool:
+    """Whether a label may reveal a number or an address."""
     digits = max(
         sum(sign.isdigit() for sign in form) for form in (label, letters_of(label)) if form is not None
     )

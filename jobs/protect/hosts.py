@@ -19,7 +19,7 @@ def domain(column: str) -> pl.Expr:
 
 
 def hosts_of(addresses: pl.Series, own: Own) -> pl.DataFrame:
-    """What hosts_named() tells of the hosts in addresses; nothing of numbers and names."""
+    """What hosts_named() returns for the hosts in addresses; null for numbers and names."""
     # Addresses differ, what stands behind their first @ does not.
     behind = addresses.to_frame("address").select(
         "@" + pl.col("address").str.splitn("@", 2).struct.field("field_1")

@@ -27,7 +27,7 @@ from jobs.protect.range_tables import LOCATED, Span, iso3_codes, read_range_tabl
 MAPPED_V4 = bytes(10) + b"\xff\xff"
 BYTE = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 IPV4 = rf"^{BYTE}\.{BYTE}\.{BYTE}\.{BYTE}$"
-# Countries that share a code are told apart before a number's last digits; a test checks it.
+# Countries that share a code differ before a number's last digits; a test checks it.
 LAST_DIGITS = "555"
 
 

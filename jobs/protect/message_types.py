@@ -21,7 +21,7 @@ from jobs.protect.rules import (
     type_rules,
 )
 
-# When two types are told equally well, the more harmful one is taken.
+# Of two types with equal evidence, the more harmful one is taken.
 HARM = ("MALWARE", "PHISH", "FRAUD", "PHONE", "AD", "OTHER")
 UNKNOWN_TYPE = "UNK"
 
@@ -41,12 +41,12 @@ def type_of_verdicts(
     action: pl.Series | None = None,
     subject: pl.Series | None = None,
 ) -> pl.DataFrame:
-    """What the symbols, the action and the mail's subject of each verdict tell of a message's type.
+    """A message's type by the symbols, the action and the mail's subject of each verdict.
 
     symbols: lists of names. action: as the engine names it. subject: decoded. Rows of the answer:
-    spam_type_code, null where no rule matched and UNK where rules say only that the content is not told;
-    spam_type_codes, all types that any rule told, weak ones too, sorted; is_type_strong, whether strong
-    evidence tells spam_type_code, and type_priority, the priority of the rule that tells it best, null where
+    spam_type_code, null where no rule matched and UNK where rules state only that the content is unknown;
+    spam_type_codes, all types that any rule matched, weak ones too, sorted; is_type_strong, whether strong
+    evidence gives spam_type_code, and type_priority, the priority of the rule that gives it, null where
     there is none. A weak type says what a spam message is about; it is no reason to call it spam.
     """
     rules = rules or load_rules()
@@ -79,7 +79,7 @@ def type_of_texts(
     rules: Rules | None = None,
     match_on: Collection[str] = TEXT,
 ) -> pl.DataFrame:
-    """What subjects, message texts or refusals tell of the type; columns as of type_of_verdicts().
+    """The type by subjects, message texts or refusals; columns as of type_of_verdicts().
 
     match_on: add "reject_text_regex" for the text of a refusal.
     """
@@ -129,9 +129,9 @@ Primary = tuple[str | None, list[str], bool | None, int | None]
 
 
 def primary_type(matched: Sequence[TypeRule]) -> Primary:
-    """The type that the matching rules tell, all types, whether the evidence is strong, and its priority.
+    """The type by the matching rules, all types, whether the evidence is strong, and its priority.
 
-    What the server and several filters tell is held against each other in the order of primary_rule()
+    Types by the server and several filters are compared in the order of primary_rule()
     (jobs/silver/type_evidence.py).
     """
     best = primary_rule(matched)
@@ -143,7 +143,7 @@ def primary_type(matched: Sequence[TypeRule]) -> Primary:
 
 def primary_rule(matched: Sequence[TypeRule]) -> TypeRule | None:
     """The rule that decides the type: a type beats UNK; strong beats weak; then the smaller priority wins,
-    then the type that most rules tell, then the more harmful group, then an engine's own rule."""
+    then the type of most rules, then the more harmful group, then an engine's own rule."""
     told = Counter(rule.spam_type_code for rule in matched)
 
     def order(rule: TypeRule) -> tuple[bool, bool, int, int, int, bool, str]:

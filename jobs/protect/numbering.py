@@ -55,7 +55,7 @@ def plan_of(country: str) -> Plan | None:
     if about is None or about.country_code is None:
         return None
     sharing = phonenumbers.COUNTRY_CODE_TO_REGION_CODE[about.country_code]
-    # Where a caller chooses a carrier, too, the prefix is none that digits tell.
+    # Where a caller chooses a carrier, too, digits do not show the prefix.
     own = (about.preferred_international_prefix or about.international_prefix or "").replace("~", "")
     prefixes = {own, INTERNATIONAL_PREFIX} if own.isdigit() else {INTERNATIONAL_PREFIX}
     return Plan(
@@ -104,7 +104,7 @@ def e164(number: pl.Expr, country: str, is_national: bool = False) -> pl.Expr:
     (is_national); there, too, those that do not fit the plan are E.164.
 
     In such a log fewer than SHORTEST_NUMBER digits are a number where the country's are that short, if they
-    fit its plan and are no short code that is known: one that an operator gave out is not told from a number.
+    fit its plan and are no short code that is known: one that an operator gave out looks like a number.
     """
 
     def told(numbers: pl.Series) -> pl.Series:

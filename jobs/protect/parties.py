@@ -61,7 +61,7 @@ def networks_of_numbers(numbers: pl.Series, file: str | None) -> pl.Series:
 def destination_operators(
     frame: pl.DataFrame, own_id: str, links: dict[str, str], file: str | None
 ) -> pl.Series:
-    """The operator that each row was for, where the log tells; columns as jobs/protect/pseudonyms.py has
+    """The operator that each row was for, if the log records it; columns as jobs/protect/pseudonyms.py has
     them.
 
     It is the operator itself for its own recipients; for numbers the network of the range, or the peer that

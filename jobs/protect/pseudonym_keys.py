@@ -73,7 +73,7 @@ def key_of(own: Own) -> bytes:
 
 
 def key_id(own: Own) -> str:
-    """Names the operator's key without telling it."""
+    """Names the operator's key without revealing it."""
     return id_of(key_of(own))
 
 

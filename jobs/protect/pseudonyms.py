@@ -3,7 +3,7 @@
 Here, and nowhere else, text rules are matched, addresses and numbers located, an operator's own address
 space told from others', and identifiers become pseudonyms: HMAC-SHA256, cut to 128 bits, under a key of
 the operator's own. Registered domains (jobs/protect/domains.py), number prefixes' countries, networks (/24,
-/48) and texts that tell of nobody by their shape (jobs/protect/shapes.py) stay.
+/48) and texts that identify nobody by their form (jobs/protect/shapes.py) stay.
 Keys are in jobs/protect/pseudonym_keys.py, reports of others in jobs/protect/reports.py.
 """
 

@@ -1,6 +1,6 @@
 """Tables of address ranges and of number ranges, as files of the operator's own choice.
 
-Address ranges come as CSV, Parquet or MaxMind DB, told by the file's suffix; number ranges as CSV or Parquet.
+Address ranges come as CSV, Parquet or MaxMind DB, by the file's suffix; number ranges as CSV or Parquet.
 Nothing is bundled: such tables carry licences, age within weeks, and no two of them agree.
 """
 

@@ -1,12 +1,12 @@
 """Content types of transmissions: from texts, subjects and, where they were refused, from what refused them.
 
-Beside the text, a mail's subject or a firewall's own category, a refusal may tell a type by the block list
+Beside the text, a mail's subject or a firewall's own category, a refusal may have a type by the block list
 that it names and its return code, by the words of the reply or the log, by a SIP code; a call by its numbers,
 by the name that the caller shows, which is matched as texts are, and by its User-Agent. What is told
 joins into one decision, as of jobs/protect/message_types.py: strong beats weak, specific beats general, all
 types are kept.
 
-Rules on texts are not tried on replies, which speak of mailboxes that are full and of how to be let in: their
+Rules on texts are not tried on replies, which are about full mailboxes and how to be let in: their
 words are those of advertising and phishing. Rules of their own (reject_text_regex) know what refusals say.
 """
 

@@ -22,7 +22,7 @@ from jobs.protect.pseudonym_keys import key_id, key_of, pseudonyms
 def protect_complaints(raw: pl.DataFrame, own: Own, door: Door, loaded: rules.Rules) -> pl.DataFrame:
     """One operator's complaints, pseudonymous and typed.
 
-    The type is what the reported text tells; where that tells nothing, what the kind of feedback tells.
+    The type is that of the reported text; where that has none, that of the kind of feedback.
     """
     key = key_of(own)
     # What a log says of itself is E.164 since it was read; whom a subscriber names still is as it was typed.

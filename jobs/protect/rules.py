@@ -1,7 +1,7 @@
 """The rules by which types (message_types.py) and countermeasures (countermeasures.py) are determined.
 
 They are rows of ref.type_rule and ref.countermeasure_rule, valid from `valid_from` until before
-`valid_to`. What a rule matches on is told by `match_on`: names that end in `_regex` are searched for
+`valid_to`. `match_on` states what a rule matches: names that end in `_regex` are searched for
 anywhere in the value, as Python's re does; all others must be equal.
 
 A row of a kind that nothing here matches is refused when the tables are read: it would look like a rule.
@@ -63,7 +63,7 @@ CALL_TYPED = {
 LISTING = ("dnsbl_code", "dnsbl_bit")
 # Of a complaint.
 FEEDBACK = ("feedback_type",)
-# Of a refusal, columns that tell which measure it was.
+# Columns of a refusal that show which measure it was.
 REFUSAL_MEASURED = {
     "reply": ("reject_text_regex", "sip_reason_regex"),
     "log_text": ("log_text_regex",),

@@ -1,4 +1,4 @@
-"""Texts of logs that tell of no person as long as they look like what they should be: queue ids, codes, names
+"""Texts of logs that identify no person if they have the form that they should have: queue ids, codes, names
 of tests and actions. What looks otherwise may be an address, a number or a sentence that somebody put there,
 and does not pass from bronze to silver as it is.
 """
@@ -16,7 +16,7 @@ QUEUE_ID = (
     r"|[0-9A-Za-z]{6}-(?:[0-9A-Za-z]{6}|[0-9A-Za-z]{11})-[0-9A-Za-z]{2}(?:[0-9A-Za-z]{2})?"
     r"|[0-9A-Za-x][0-9AB][0-9A-V][0-9A-N][0-9A-Za-x]{4}[0-9]{5,7}|[A-Z]{3}[0-9]{5})"
 )
-# The host that stands before a queue id tells an address or a number.
+# The host before a queue id reveals an address or a number.
 TELLING_HOST = r"^[^|]*(?:[0-9]{1,3}(?:[.-][0-9]{1,3}){3}|[@:%\s]|(?:[0-9][^|.]*){6})"
 # A code of three digits, a word, an SMPP status, a number of a table of causes: up to five digits in all.
 REPLY_CODE = r"^(?:0x[0-9A-Fa-f]{1,8}|(?:[a-z_]{1,20} )?[A-Za-z_-]{0,40}(?:[0-9][A-Za-z_-]{0,10}){0,5})$"
@@ -33,7 +33,7 @@ def queue_ids(ids: pl.Series, key: bytes) -> pl.Series:
 
 
 def queue_keys(keys: pl.Series, key: bytes) -> pl.Series:
-    """Hosts and queue ids, as mx1|4jYlH071Srz1fPlf; one that tells more as its pseudonym."""
+    """Hosts and queue ids, as mx1|4jYlH071Srz1fPlf; one that reveals more as its pseudonym."""
     is_plain = keys.str.contains(rf"\|{QUEUE_ID}$") & ~keys.str.contains(TELLING_HOST)
     return hidden_but(keys, is_plain, key)
 

@@ -1,6 +1,6 @@
-"""Signatures: what tells that messages are alike, without telling what they say.
+"""Signatures: they show that messages are alike, and reveal no content.
 
-What the messages of a log are told apart by, best first; silver.message takes the first that it has:
+How the messages of a log are distinguished, best first; silver.message takes the first that it has:
 
 text        the normalised text (SMS, instant messages): equality of its keyed hash, likeness by its sketch
 fuzzy       what a filter's storage of fuzzy hashes holds that the text is like (Rspamd)
@@ -21,7 +21,7 @@ a campaign from many hosts and with forged senders does not share.
 The first three are of what a message says. Subject and behaviour are not: a sender may say many things, and
 one thing may come from many senders (jobs/gold/bulk.py has what each proves of bulk).
 
-Why a signature tells nobody what a message said: each kind is keyed with a key of the operator's own,
+Why a signature reveals no content: each kind is keyed with a key of the operator's own,
 one for each kind, so that no text can be guessed and tried without the key, no signature equals the
 pseudonym of an address or number that a text consists of, and signatures of two operators never meet. A
 sketch holds, for each of 32 secret orders of all pieces of four characters, 16 bits of the secret value of
@@ -142,7 +142,7 @@ def hashes(values: pl.Series, key: bytes, kind: str) -> pl.Series:
 
 
 def subjects(frame: pl.DataFrame, key: bytes) -> pl.Series:
-    """Keyed hashes of what mails' subjects say; null where one has too few letters to tell anything.
+    """Keyed hashes of what mails' subjects say; null where one has too few letters.
 
     Answers and what is passed on count as what they answer. Notices of the null sender have none: the
     subjects of bounces are those of the programs that wrote them. A filter's hash of a subject (Rspamd's
@@ -254,13 +254,13 @@ def sketch(texts: list[str], secret: Secret) -> np.ndarray:
     found = np.empty((len(texts), LANES), np.int32)
     for lane, (factor, summand) in enumerate(zip(secret.factors, secret.summands, strict=True)):
         least = np.minimum.reduceat(values * factor + summand, firsts)
-        # The first bits of a least value tell how many there were; these do not.
+        # The first bits of a least value reveal how many there were; these do not.
         found[:, lane] = (least >> np.uint64(16)) & np.uint64(0xFFFF)
     return found
 
 
 def of_transmissions(frame: pl.DataFrame, key: bytes) -> pl.DataFrame:
-    """What the transmissions of one channel can be told apart by: texts, else subjects, else envelopes.
+    """What distinguishes the transmissions of one channel: texts, else subjects, else envelopes.
 
     Reads channel_code, text, subject, sender, client_network, message_bytes and segment_count.
     """

@@ -136,7 +136,7 @@ def missing_answers(
 ) -> list[Fault]:
     """A fault for each question that has to be answered and is not.
 
-    answered: the indicators with anything in them, right or wrong: what is wrong is told once. A figure that
+    answered: the indicators with anything in them, right or wrong: an error is reported once. A figure that
     needs another answer is one: a reason for none needs nothing.
     """
     faults = []
@@ -192,7 +192,7 @@ def foreign_claims(
     respondents: Mapping[str, Respondent],
 ) -> list[Fault]:
     """A fault for each operator that a respondent answers for and that the list of respondents gives to
-    another, or to nobody. Packages are told by the list too, so that each operator counts once."""
+    another, or to nobody. Packages use the list too, so that each operator counts once."""
     if CLAIMS not in answers:
         return []
     holders = {operator: each.name for each in respondents.values() for operator in each.operators}

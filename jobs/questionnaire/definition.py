@@ -197,7 +197,7 @@ def indicators_of(question: str, blocks: list[dict[str, list[str]]]) -> list[Ind
 
 
 def relations_of(check: dict[str, Any], question: str, indicators: tuple[Indicator, ...]) -> list[Relation]:
-    """The relations that one entry of `checks` stands for: one for each group that it speaks of."""
+    """The relations that one entry of `checks` stands for: one for each of its groups."""
     if "not_above" in check and "part" not in check:
         return [Relation((question,), False, check["not_above"])]
     over = check["over"]

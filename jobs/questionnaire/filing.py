@@ -27,7 +27,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Cell:
-    """What stands in a cell. number_format: as a spreadsheet shows a number, which tells its unit."""
+    """What stands in a cell. number_format: as a spreadsheet shows a number, which has its unit."""
 
     value: str | int | float | bool | dt.date | None
     place: Place

@@ -53,7 +53,7 @@ def style_of(number_format: str, value: Decimal) -> Style:
 def number_in_format(
     value: Decimal, number_format: str, currency: str | None, is_percent: bool, own: Collection[str] = ()
 ) -> Number | Problem:
-    """A number that a spreadsheet holds: 12% is kept as 0.12 and told by the format alone, money too.
+    """A number that a spreadsheet holds: 12% is kept as 0.12 and only the format shows it; money likewise.
 
     Words and left out thousands make what is shown another number than what is kept: they are asked about.
     """

@@ -116,7 +116,7 @@ def kind_check(
         whole = "" if question.fractions else f",{answer}=INT({answer})"
         limits = f"AND({answer}>={shown(question.low)},{answer}<={shown(question.high)}{whole})"
         if question.kind == "percent":
-            # A spreadsheet keeps 0.7 % as 0.007, and tells it by the format alone.
+            # A spreadsheet keeps 0.7 % as 0.007, and only the format shows it.
             is_signed = f'IFERROR(LEFT(CELL("format",{answer}),1)="P",FALSE)'
             fraction = f"AND({answer}>0,{answer}<1)"
             words = said(language, "fraction")

@@ -34,7 +34,7 @@ from jobs.report.study import Study, channel_name
 
 # What a column of ranges that include the filters' errors is called.
 HEADING = "Corrected for filter error"
-# What a definition asks that no label tells, in a word.
+# What a definition asks that no label records, in a word.
 UNTOLD = {
     "is_bulk": "bulk",
     "commercial_code": "purpose",
@@ -84,7 +84,7 @@ def corrected(total: dict[str, Any], errors: pl.DataFrame, seen_units: int | Non
 
 @cache
 def untold(definition: str) -> tuple[str, ...]:
-    """What a definition asks of a message that a label does not tell; nothing where labels speak for it."""
+    """What a definition asks of a message that a label does not record; nothing if labels suffice."""
     rows = [row for row in words.reference("definition") if row["definition_code"] == definition]
     return tuple(dict.fromkeys(UNTOLD[name] for name in asked(row["predicate"] for row in rows)))
 
@@ -306,7 +306,7 @@ def by_part(study: Study, channel: str) -> list[Block]:
 
 
 def part_name(code: str, channel: str) -> str:
-    """A part by its stratum's code: what the logs tell a type of, or a band of the score."""
+    """A part by its stratum's code: units with or without a type by the logs, or a band of the score."""
     typed, _, band = code.removeprefix(f"{channel}._T.").partition(".")
     if band == "_T":
         return {"typed": "Type known", "untyped": "Type not known"}[typed]

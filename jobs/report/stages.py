@@ -108,7 +108,7 @@ def error_cell(here: pl.DataFrame, is_told: bool) -> list[Cell]:
 
 
 def got_through(table: pl.DataFrame) -> dict[str, Any] | None:
-    """What was delivered without a mark, with the filters' errors; None where no audit tells."""
+    """What was delivered without a mark, corrected for filter error; None without an audit."""
     unmarked = table.filter(pl.col("outcome_code").is_in(sorted(reaches() - {"tagged"})))
     row = audited.added(unmarked.to_dicts())
     return row if row["audited_units"] else None

@@ -88,11 +88,11 @@ class Engine(Settings):
 
 
 class Location(Settings):
-    """Tables of the operator's own choice that tell where an address or a number is from.
+    """Tables of the operator's own choice that locate addresses and numbers.
 
     ranges: address ranges, a CSV or Parquet file with prefix,country_code,asn,as_name, or a MaxMind DB.
     name, date: what the table of addresses is called and of when it is; every figure that rests on it says
-        so. A MaxMind DB tells both itself.
+        so. A MaxMind DB contains both.
     number_ranges: number ranges with the network that each was given to, a CSV or Parquet file with
         prefix,mcc_mnc. None is bundled: licences and portability forbid it.
     """

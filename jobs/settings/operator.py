@@ -30,7 +30,7 @@ class Link(Settings):
 
     scope: whether it comes from inside the country. traffic: what its contract is for, messages of
     applications to persons or of persons to persons. networks: MCC-MNC of the networks whose subscribers may
-    use it. They are what bypass is told by; scope and traffic follow from the kind where it leaves no choice.
+    use it. Bypass detection uses them; scope and traffic follow from the kind where it leaves no choice.
     """
 
     name: str

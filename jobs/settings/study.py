@@ -12,7 +12,7 @@ from jobs.settings.base import Settings
 
 
 class Gap(Settings):
-    """What spending against spam is held against.
+    """Targets that spending against spam is compared with.
 
     targets: norm, an amount for each subscription and year; best, what the respondents spend that stop most
         of their spam. Both without.
@@ -46,7 +46,7 @@ class Study(Settings):
     keyring: a folder with the OpenPGP public key of each respondent, <respondent_id>.asc, by which the
         signatures of its packages are verified.
     require_signature: refuse a package that its respondent did not sign, which is so unless this is false.
-    gap: what spending is held against.
+    gap: the targets that spending is compared with.
     """
 
     respondents: str | None = None
@@ -67,6 +67,6 @@ class Study(Settings):
 
 class Submission(Settings):
     """What leaves an operator. least_units: counts leave as multiples of it, so that neither a count below it
-    leaves nor a difference that would tell one (X.1237)."""
+    leaves nor a difference that would reveal one (X.1237)."""
 
     least_units: int = Field(5, ge=1, le=10**6)

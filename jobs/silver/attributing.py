@@ -48,9 +48,9 @@ def matches(rule: dict[str, Any]) -> pl.Expr:
 def fits(match_on: str, pattern: str, value: str) -> pl.Expr:
     """Whether a row has the pattern.
 
-    Of types, those that the server or a filter told strongly: a weak keyword may name a type, but not decide
-    that something is spam, and what one of them told is not taken back by what another one told. `cause`
-    means that nothing is sold: it holds where whoever told the type found none that sells.
+    Of types, only those by a strong rule on the server's or a filter's evidence: a weak keyword may name a
+    type, but not decide that something is spam, and another's type does not withdraw it. `cause` means that
+    nothing is sold: it holds if the same evidence found no type that sells.
     """
     if match_on == "symbol":
         return pl.col("symbols").list.contains(pattern)

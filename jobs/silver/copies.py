@@ -258,7 +258,7 @@ def is_line(events: pl.DataFrame, format_name: str) -> pl.Expr:
 
 
 def contents(events: pl.DataFrame, format_name: str) -> Callable[[pl.Series], pl.Series]:
-    """What gives a hash of what some events tell, by their rows."""
+    """A function that hashes the contents of some events, by their rows."""
     of_place = {"operator_id", *PLACE, time_of(events), "ingest_id", "event_date"}
     about = KERNELS[format_name].copies
     differing = {*about.differing, "end_offset", "is_closed", "signatures"}

@@ -132,7 +132,7 @@ def counting(pairs: pl.DataFrame, verdict: pl.DataFrame) -> pl.DataFrame:
     ).sort("file", "engine_code", "is_exact", "verdict_at", "verdict_hash")
     engine = pl.struct("file", "engine_code")
     ordered = ordered.with_columns(is_last=(engine != engine.shift(-1)).fill_null(True))
-    # Few engines speak of a message twice.
+    # Few engines have two verdicts on a message.
     if ordered["is_last"].all():
         return ordered
     ends = pl.col("is_spam").fill_null(False).not_()
@@ -157,7 +157,7 @@ def said(pairs: pl.DataFrame, verdict: pl.DataFrame, names: list[str]) -> pl.Dat
         is_known=(pl.col("countermeasure_code") != UNKNOWN).fill_null(False),
     )
     if not rows["is_last"].all():
-        # What an engine tells in several verdicts stands with its last one.
+        # What an engine records in several verdicts goes with its last one.
         of_engine = ["file", "engine_code"]
         rows = rows.with_columns(
             pl.col("evidence").min().over(of_engine),

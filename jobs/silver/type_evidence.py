@@ -59,7 +59,7 @@ def is_strong(told: str) -> pl.Expr:
 
 
 def strong_type() -> pl.Expr:
-    """The type that one row of a server or a filter tells by a strong rule, as `,FRAUD.loan,`; else null.
+    """The type of one row of a server or a filter by a strong rule, as `,FRAUD.loan,`; else null.
 
     Those of several rows are joined: strong_types() asks for one of them.
     """

@@ -43,7 +43,7 @@ def in_sentence(text: str) -> str:
 
 
 def draw_first(console: Console, answer: Answer) -> Range | None:
-    """The quick answer: what it is and when. The range that was told, if it is known already."""
+    """The quick answer: what it is and when. Returns the range that was printed, if it is known already."""
     console.print(Rule(Text(visible(answer.log.name), "bold"), align="left", style="dim"))
     rows: list[tuple[str, RenderableType]] = [("files", files_line(answer))]
     if answer.format is None:

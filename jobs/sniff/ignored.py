@@ -1,6 +1,6 @@
 """Ignored lines of a server's log that look like refusals: whatever they refused is not counted.
 
-A kernel ignores the lines that tell of nothing that is counted. New versions and sites' own rules write of
+A kernel ignores lines about nothing that is counted. New versions and sites' own rules log
 refusals in words that no kernel has met yet: such a line would be called understood. The words here take
 too much rather than too little; what is known to be no refusal of its own is named.
 """

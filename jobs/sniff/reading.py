@@ -171,7 +171,7 @@ def owned(raw, start: int, stop: int, end: int, longest: int) -> tuple[bytes, in
         raw.seek(0)
         data, offset = raw.read(stop), 0
     if not data.endswith(b"\n"):
-        # One byte more than a line may have tells that it is too long.
+        # One byte more than a line may have shows that it is too long.
         data += raw.readline(longest + 1)
     return data[: end - offset], offset
 

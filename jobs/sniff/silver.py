@@ -37,7 +37,7 @@ COUNTED = (
 # More bronze rows than these are joined in parts: silver's rows are wide.
 BUCKET_ROWS = 50_000
 ACTION = ("engine_code", "action_name", "is_spam")
-# A message that began before a sampled block is told by its missing entry, if entries are logged at all.
+# A message that began before a sampled block shows by its missing entry, if entries are logged at all.
 ENTRIES_LOGGED = 0.5
 # One frame for each bucket.
 Frames = list[pl.DataFrame]

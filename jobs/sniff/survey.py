@@ -39,7 +39,7 @@ MEASURED_FROM = 2000
 
 @dataclass
 class Answer:
-    """All that is told of one log. `is_final` once the totals are there."""
+    """All that is printed of one log. `is_final` once the totals are there."""
 
     log: Log
     recognised: list[Recognised]

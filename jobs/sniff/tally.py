@@ -24,7 +24,7 @@ from jobs.sniff.reading import Block
 OPERATOR, SOURCE = "sniff", "sniff"
 # Of one block, at most so many lines are made patterns of.
 MASKED = 20_000
-# More kinds of lines than these are not told apart any further.
+# More kinds of lines than these are not separated any further.
 KINDS = 5_000
 # Why an ignored line is shown.
 REFUSAL, OTHER = "refusal", "other"

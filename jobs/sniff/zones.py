@@ -33,7 +33,7 @@ FILE_LAG_S = 5
 
 @dataclass(frozen=True)
 class Zone:
-    """name: for time_zone, None where nothing tells it. told: how it is known, for a person.
+    """name: for time_zone, None where nothing shows it. told: how it is known, for a person.
 
     is_explicit: stamps say their offset, so that time_zone does not matter.
     offsets: seconds east of UTC that were seen. fitting: zones of the world that have them.
@@ -90,9 +90,9 @@ def _stamped(sample: bytes, kernel: Format, source: Source) -> tuple[pl.DataFram
 
 
 def offset_by_ids(lines: pl.DataFrame, kernel: Format) -> tuple[int, int, dt.datetime] | None:
-    """Seconds east of UTC, how many ids tell it, and when; None where too few agree.
+    """Seconds east of UTC, how many ids show it, and when; None where too few agree.
 
-    A kernel tells the newest time of the ids in a text, or itself the offset of the stamps beside them.
+    A kernel returns the newest time of the ids in a text, or itself the offset of the stamps beside them.
     """
     found: Counter[int] = Counter()
     when: dict[int, dt.datetime] = {}

@@ -41,7 +41,7 @@ class Window:
 
     @property
     def computed(self) -> tuple[dt.date, dt.date]:
-        """The days whose messages a record in the window may belong to: it may tell that one began earlier,
+        """The days whose messages a record in the window may belong to: it may show that one began earlier,
         or that one thought to begin later did not."""
         return max(self.first - self.lookback, self.closed), self.last + self.lookback
 

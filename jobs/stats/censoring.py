@@ -1,7 +1,7 @@
 """Amounts of which only a budget band is known: lognormal distribution fitted to exact and banded amounts.
 
 Likelihood of an exact amount y: density of ln y; of a band (a, b]: P(ln b) - P(ln a) (interval censoring;
-Tobin 1958, Stewart 1983). Of an amount that was told in part, b is infinite (censored from the right). A
+Tobin 1958, Stewart 1983). Of an amount that was stated in part, b is infinite (censored from the right). A
 banded amount is then its mean inside the band,
 exp(m + s^2/2) [P(B-s) - P(A-s)] / [P(B) - P(A)], A = (ln a - m)/s, B = (ln b - m)/s,
 and in each replicate a draw from the band.
@@ -38,7 +38,7 @@ def fit(exact: Array, low: Array, high: Array) -> tuple[float, float]:
     edges = np.concatenate([below, above])
     start = np.concatenate([logs, edges[np.isfinite(edges)]])
     if len(start) == 0:
-        raise ValueError("a band that is open at both ends tells nothing")
+        raise ValueError("a band that is open at both ends carries no information")
 
     def unlikely(at: Array) -> tuple[float, Array]:
         """Minus the log-likelihood of mean and log spread, and its slope."""

@@ -5,9 +5,9 @@ Spending for each subscription is taken as lognormal within a group of operators
 until each has `SMALLEST_GROUP` accounts); the fit is jobs/stats/censoring.py's. Respondents that spend
 nothing (B0) are known exactly and are no part of the fit. How a band divides into capital, labour and other
 is taken from the group's accounts: their mean by amount, and in each draw the division of one of them, drawn
-by amount (a hot deck), so that components are as uncertain as accounts differ. A respondent that told a part
-and no band has an amount with no upper edge; where nothing in its group has one either, it stands at what it
-told.
+by amount (a hot deck), so that components are as uncertain as accounts differ. A respondent that stated a
+part and no band has an amount with no upper edge; where nothing in its group has one either, the stated part
+is its amount.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def spending(
             mean[banded] = draws[:, banded] = low[banded]
         donors = np.flatnonzero(known if known.any() else is_known)
         if not len(donors):
-            # No account tells: each part has a third.
+            # No account shows it: each part has a third.
             share[banded] = drawn[:, banded] = 1 / len(PARTS)
             continue
         weight = exact[donors] / exact[donors].sum()

@@ -1,7 +1,7 @@
 """How much of what a filter saw was spam, from a stratified sample that a person labelled; and how often the
 filter was right. From a test elsewhere: jobs/stats/prevalence_by_test.py.
 
-Numbers in, numbers out: no table, no engine. A stratum's units were alike in what logs tell of them; a group
+Numbers in, numbers out: no table, no engine. A stratum's units were alike in the logs; a group
 is the strata with one call of the filter. Prevalence is design-weighted: each stratum counts by its units,
 not by its labels. Its interval is a bootstrap with finite population correction, so that a stratum that was
 labelled whole adds nothing to it: within each stratum labels are drawn again from a smoothed rate, because
@@ -28,17 +28,17 @@ OF_GROUP = 2
 OF_EITHER = 1
 # Fewer labels than these say nothing of how a stratum varies.
 LEAST_LABELS = 2
-# Fewer labels than these of what the filter flagged, or of what it let pass, tell nothing of a part of a
+# Fewer labels than these of what the filter flagged, or of what it let pass, do not suffice for a part of a
 # channel or of a type.
 LEAST_OF_SIDE = 5
 
 
 @dataclass(frozen=True)
 class Stratum:
-    """Units that were alike in what logs tell: how many, how many drawn, how many of those labelled spam or
+    """Units that were alike in the logs: how many, how many drawn, how many of those labelled spam or
     not spam, and how many labelled spam.
 
-    call: what the filter did with them. is_flagged: whether that says spam; None where logs cannot tell.
+    call: what the filter did with them. is_flagged: whether that says spam; None where logs cannot decide.
     """
 
     code: str

@@ -10,7 +10,7 @@ from jobs.stats.prevalence import ENDS, REPLICATES, Array, Calls, Figure, figure
 def rogan_gladen(apparent: float, sensitivity: float, specificity: float) -> tuple[float, bool]:
     """True prevalence from the apparent one (Rogan and Gladen 1978), and whether it had to be cut to 0 to 1.
 
-    Only a filter that tells spam from the rest, sensitivity + specificity > 1, can be corrected for.
+    Only a filter that distinguishes spam from the rest, sensitivity + specificity > 1, can be corrected for.
     """
     power = sensitivity + specificity - 1
     if power <= 0:
@@ -33,7 +33,7 @@ def corrected(
     caught = rate_drawn(spam, seed, "spam")
     passed = 1 - rate_drawn(ham, seed, "ham")
     power = caught + passed - 1
-    # Where the test leaves open that the filter tells nothing, prevalence may be anything.
+    # Where the test leaves open that the filter distinguishes nothing, prevalence may be anything.
     low, high = (
         np.where(power > 0, np.clip((each + passed - 1) / np.where(power > 0, power, 1), 0, 1), otherwise)
         for each, otherwise in zip(apparent, (0.0, 1.0), strict=True)

@@ -212,13 +212,13 @@ def banded_in(sample: Sample, is_band: Array) -> dict[str, int]:
 
 
 def per_thousand(row: dict[str, object], units: dict[str, Any]) -> float | None:
-    """An estimate for each thousand messages or calls of its area; None where no logs tell of them."""
+    """An estimate for each thousand messages or calls of its area; None where no logs cover them."""
     total = units.get(str(row["area_code"]))
     return 1000 * float(str(row["estimate"])) / total if total and row["estimate"] is not None else None
 
 
 def yearly_totals(traffic: pl.DataFrame, reference: Reference, channel: str, period: str) -> dict[str, Any]:
-    """Messages or calls of a year of each area, as far as logs of operators tell that were there
+    """Messages or calls of a year of each area, as far as logs of operators cover them that were there
     to its end."""
     frame = on_day(reference.operator_frame, last_day(period)).filter(pl.col("channel_code") == channel)
     answered = traffic.filter((pl.col("channel_code") == channel) & (pl.col("period_code") == period)).filter(

@@ -5,7 +5,7 @@ what those respondents spend for each subscription that stop the greatest share 
 them, with labour at the parity of each country that would have to pay it, and their assets annualised at its
 discount rate.
 
-Logs alone do not tell that share: what a filter misses is in no count of spam, so that whoever flags least
+Logs alone do not show that share: what a filter misses is in no count of spam, so that whoever flags least
 would come first. It is ranked by an audit or a test of each respondent's own filter: of spam with the
 filter's errors in it (jobs.study.estimate.audits), what was stopped. Fewer than LEAST_AUDITED such
 respondents with accounts give no target.

@@ -1,6 +1,6 @@
 """study.spam_volume: estimated volume of a period per area, channel, unit, definition and quantity.
 
-Certain and possible spam are as filters saw it. spam_corrected holds the filters' errors, as audits tell
+Certain and possible spam are as filters saw it. spam_corrected includes filter error, as audits measure
 them: of recipients, alone or with attempts, by the definitions that labels speak for, from logs.
 """
 

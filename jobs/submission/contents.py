@@ -38,7 +38,7 @@ def problems_of(
 ) -> tuple[dict[str, pl.DataFrame], list[str]]:
     """The rows of each table as its contract has them, for the respondent; and all that is wrong.
 
-    Rows are only looked at where they are those that the manifest tells of, by the contract of this study.
+    Rows are only checked if they are those that the manifest names, by the contract of this study.
     """
     manifest = package.manifest
     wrong = altered(package)
@@ -137,7 +137,7 @@ def read(data: bytes, table: str, manifest: Manifest, respondent_id: str, holdin
 
 
 def broken_rules(name: str, rows: pl.DataFrame, table: str, months: tuple[str, ...], least: int) -> list[str]:
-    """Rows that break a rule of the contract, are of no month or direction of a package, or tell of fewer
+    """Rows that break a rule of the contract, are of no month or direction of a package, or have fewer
     units than it says that any of its counts has."""
     rules = {"period_code is no month of the package's period": pl.col("period_code").is_in(months)}
     if table == QUALITY:

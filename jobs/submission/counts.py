@@ -34,10 +34,10 @@ TABLES = (*GOLD, QUALITY)
 # So many days without a record may lie between two in one file and count as quiet: from Good Friday to Easter
 # Monday. What is longer is more likely a log that was lost.
 QUIET_DAYS = 4
-# A source with fewer days than this share of another's, in percent, is told: its part of the traffic is
+# A source with fewer days than this share of another's, in percent, is reported: its part of the traffic is
 # missing on days that the other has.
 ALIKE_PCT = 90
-# What tells cells apart, the cell that takes small ones, and what tells parts of a cell apart.
+# What distinguishes cells, the cell that takes small ones, and what distinguishes parts of a cell.
 CELL: dict[str, tuple[list[str], tuple[str, ...] | None, list[str]]] = {
     VOLUME: (["stage_code", "outcome_code"], None, []),
     TYPE: (["spam_type_code"], ("UNK",), []),
@@ -158,7 +158,7 @@ def logged_days(files: pl.DataFrame, counted: pl.DataFrame) -> pl.DataFrame:
     """The days of each source's log files, by channel: those with a record, and those between two such days
     of one file, at most QUIET_DAYS.
 
-    The ledger tells days with a record where a piece of a file begins and ends; the others are days on which
+    The ledger has days with a record where a piece of a file begins and ends; the others are days on which
     something of the channel was counted. Files read by a profile are of the channels of `counted` that no
     other format carries.
     """

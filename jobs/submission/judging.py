@@ -1,4 +1,4 @@
-"""A package held to everything that can be told without the lake: list, keys, contracts and frame."""
+"""A package checked by everything that needs no lake: list, keys, contracts and frame."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def judge(
     received: dt.datetime | None,
     frame: pl.DataFrame | None = None,
 ) -> Judged:
-    """Open a file and hold it to everything that can be told without the lake. It came in when it was saved,
+    """Open a file and check it by everything that needs no lake. It came in when it was saved,
     unless `received` says so. frame: of operators, if the study has it by now."""
     saved = dt.datetime.fromtimestamp(int(file.stat().st_mtime), dt.UTC)
     found = Judged(file, received or saved, received is not None)
@@ -149,7 +149,7 @@ def hold(
             f"its counts were computed {manifest.computed_at:%Y-%m-%d %H:%M}, which is to come: the operator"
             " corrects the clock, computes gold again, and submits again"
         )
-    # Rows of an unknown operator are looked at under its own name: that they are nobody's is told above.
+    # Rows of an unknown operator are checked under its own name: that it is unknown is reported above.
     name = whose.id if whose else manifest.operator_id
     holding = (whose.holding or whose.id) if whose else name
     assert found.package is not None

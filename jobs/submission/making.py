@@ -28,7 +28,7 @@ from jobs.submission.quality import QUALITY
 
 @dataclass(frozen=True)
 class Made:
-    """A package as bytes, and what is told of it. audits: by month and channel what tells how often the
+    """A package as bytes, and what is printed of it. audits: by month and channel what shows how often the
     filter errs. partial: sources with fewer days than others, as counts have them."""
 
     file_name: str

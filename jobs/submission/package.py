@@ -219,7 +219,7 @@ def packed(files: dict[str, bytes]) -> bytes:
             entry = zipfile.ZipInfo(name, TIME)
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.external_attr = 0o644 << 16
-            # Else it tells the system that it was made on.
+            # Otherwise it reveals the system that it was made on.
             entry.create_system = 3
             archive.writestr(entry, files[name])
     return made.getvalue()

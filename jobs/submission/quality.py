@@ -1,4 +1,4 @@
-"""What a package tells of how often the operator's filter errs: a row for each month and channel that an
+"""What a package reports on the errors of the operator's filter: a row for each month and channel that an
 audit or a test elsewhere speaks for.
 
 Where all of a call was labelled, the number of labels is that of its messages, and a share is a count: 0.03
@@ -76,18 +76,18 @@ def seen(volume: pl.DataFrame) -> pl.DataFrame:
 def in_steps(call: str, least: int) -> list[pl.Expr]:
     """A call's share and its interval as they leave; null where the package has no messages of the call.
 
-    Small counts are told as another class: the package may have messages of a call that gold had none of, of
+    Small counts are under another class: the package may have messages of a call that gold had none of, of
     which nothing is known.
     """
     has_any = pl.col(call) > 0
-    # Equal steps from none to all: the last one would otherwise be short, and tell a small rest.
+    # Equal steps from none to all: the last one would otherwise be short, and reveal a small rest.
     step = 1 / (pl.col(call) // least).clip(1)
     value, low, high = (
         pl.col(f"{call}_spam_share{end}").cast(pl.Float64).fill_null(otherwise)
         for end, otherwise in zip(ENDS, UNTOLD, strict=True)
     )
     near = ((value / step).round() * step).clip(0, 1)
-    # Distances are rounded, not ends: ends that are exact would tell where in its step the share is.
+    # Distances are rounded, not ends: exact ends would reveal where in its step the share is.
     below, above = (widened(distance, step) for distance in (value - low, high - value))
     ends = (near, (near - below).clip(0, 1), (near + above).clip(0, 1))
     return [

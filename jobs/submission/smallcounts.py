@@ -2,16 +2,16 @@
 
 Under each definition the units of a cell are of three classes: certain spam, undecided, and not spam. A cell
 is a stage and outcome, a type, or a country, within a group: a month, channel, direction and unit. What Rec.
-ITU-T X.1237 aims at, that no count tells of a few subscribers, is asked of classes, not of cells alone: three
+ITU-T X.1237 aims at, that no count reveals a few subscribers, is asked of classes, not of cells alone: three
 spam mails among a million, or three wanted ones in a flood, are as few as a cell of three.
 
 1. A group of fewer units than the threshold is withheld. So is a definition that did not hold all month: the
-   difference to the others would tell of the days that it lacks. The manifest names both.
-2. In a whole group a small class is told as another, in every table alike: certain and not spam as undecided,
+   difference to the others would reveal the days that it lacks. The manifest names both.
+2. In a whole group a small class counts as another, in every table alike: certain and not spam as undecided,
    which keeps certain and possible the bounds that they are; undecided, if it is then small, as the larger of
    the others. Totals so differ from gold's by less than the threshold, or stay bounds.
 3. A cell of few units joins another: volumes the largest, types UNK, countries _U.
-4. In a cell that is left small classes are told as others by the rule of 2, and another cell gives back what
+4. In a cell that is left small classes count as others by the rule of 2, and another cell gives back what
    that moved, so that cells add up to the group in each class and their units are those of gold. Where no
    cell can without a small class of its own, the changed cell joins the one that takes small ones.
 5. All counts leave as multiples of the threshold. The units of a group are rounded to the nearest; classes
@@ -46,8 +46,8 @@ Array = np.ndarray
 
 @dataclass(frozen=True)
 class Group:
-    """A group that leaves. told_as: the class that each is told as, definitions x classes; total: what all
-    cells add up to, so told; rounded: the same as it leaves, in multiples of the threshold."""
+    """A group that leaves. told_as: the class that each counts as, definitions x classes; total: what all
+    cells add up to, so counted; rounded: the same as it leaves, in multiples of the threshold."""
 
     definitions: tuple[str, ...]
     told_as: Array
@@ -89,7 +89,7 @@ def classes(units: int, certain: int, possible: int) -> list[int]:
 
 
 def told_as(counts: Array, least: int) -> Array:
-    """For each class the one that it is told as, so that none is small where all together are not."""
+    """For each class the one that it counts as, so that none is small where all together are not."""
     told = np.broadcast_to(np.arange(3), counts.shape).copy()
     for side in (CERTAIN, CLEAN):
         told[..., side][counts[..., side] < least] = UNDECIDED
@@ -100,7 +100,7 @@ def told_as(counts: Array, least: int) -> Array:
 
 
 def retold(counts: Array, told: Array) -> Array:
-    """The counts under the classes that they are told as."""
+    """The counts under the classes that they count as."""
     return np.stack([(counts * (told == each)).sum(axis=-1) for each in range(3)], axis=-1)
 
 
@@ -119,8 +119,8 @@ def protected(
 ) -> pl.DataFrame:
     """The rows of a table as they leave.
 
-    cell: the columns that tell cells of a group apart. rest: the cell that takes small ones; the group's
-    largest without it. within: the columns that tell parts of a cell apart; its small parts join its largest.
+    cell: the columns that distinguish cells of a group. rest: the cell that takes small ones; the group's
+    largest without it. within: the columns that distinguish parts of a cell; small parts join its largest.
     """
     parts_by = within or []
     names = [*GROUP, "definition_code", *cell, *parts_by, *MEASURES]
@@ -149,7 +149,7 @@ def protected(
 def counted(
     rows: pl.DataFrame, groups: Mapping[Cell, Group], cell: list[str], within: list[str]
 ) -> dict[Cell, dict[Cell, dict[Cell, Array]]]:
-    """Of each group the cells and their parts, with classes as the group tells them."""
+    """Of each group the cells and their parts, with classes as the group counts them."""
     found: dict[Cell, dict[Cell, dict[Cell, Array]]] = {}
     summed = rows.group_by(*GROUP, *cell, *within, "definition_code").agg(pl.col(*MEASURES).sum())
     for *codes, definition, units, certain, possible in summed.iter_rows():
@@ -168,7 +168,7 @@ def counted(
 def settled(
     cells: Mapping[Cell, Array], total: Array, least: int, rest: Cell | None
 ) -> tuple[dict[Cell, Cell], dict[Cell, Array]]:
-    """Where each cell is counted, and what each that is left tells.
+    """Where each cell is counted, and the counts of each that is left.
 
     total: what these add up to; it has no small class.
     """
@@ -198,7 +198,7 @@ def settled(
 
 
 def balanced(cells: Mapping[Cell, Array], total: Array, least: int) -> dict[Cell, Array] | None:
-    """What cells tell, so that no class is small and all add up to the total; None where no one cell of a
+    """Counts of cells, so that no class is small and all add up to the total; None where no one cell of a
     definition can take what the others moved."""
     falling = sorted(cells, key=lambda each: (-int(cells[each].sum()), each))
     counts = np.stack([cells[each] for each in falling])

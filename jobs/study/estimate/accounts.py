@@ -7,14 +7,13 @@
   education.
 - other: licences, hosting, and what a sum holds beside its parts.
 - posts: person days (706) over the days of a post, or, where they are not given, the cost of staff over the
-  country's wage; unknown where neither tells. They are no amount of money, and part of none.
+  country's wage; unknown without either. They are no amount of money, and part of none.
 - revenue that blocking recovers (803) is a transfer between operators, and left out.
 
-An account is exact only where each question is told whole: by its sum, or by parts of which none is withheld.
-What is not applicable is none of its kind, and told; it is no sum of what stands beside it, and no days. Who
-marks all as not applicable gives no figure and has no account.
-Else what was told is the least that the respondent spends: the lower edge of its band (709), or, without a
-band, of an amount with no upper edge.
+An account is exact only if each question is answered completely: by its sum, or by parts of which none is
+withheld. "Not applicable" is an answer of none; it is no sum of the parts beside it, and no days. A
+respondent that marks all as not applicable gives no figure and has no account. Otherwise the stated part is a
+lower bound: the lower edge of its band (709), or, without a band, of an amount with no upper edge.
 
 Amounts are deflated in local currency to the base year first and converted at the base year's rates then: the
 other order mixes two countries' inflation. Labour is priced at purchasing power parity and imported equipment
@@ -57,7 +56,7 @@ class Price:
 @dataclass(frozen=True)
 class Asset:
     """What was paid for an asset, at prices of the account's year and in local currency; the share of it that
-    serves to counter spam and its life in years, None where the respondent told none."""
+    serves to counter spam and its life in years, None where the respondent stated none."""
 
     asset_code: str
     purchase: float
@@ -81,7 +80,7 @@ def parts_of(answers: Answers, question: str, names: Sequence[str]) -> tuple[dic
 
 
 def is_whole(question: str, answers: Answers, without: Mapping[str, str]) -> bool:
-    """Whether all of a question's amount was told: its sum, or parts of which none is withheld.
+    """Whether all of a question's amount was stated: its sum, or parts of which none is withheld.
 
     without: the status of each answer without a value. A sum that is not available beside parts holds nothing
     back; one that is refused does. Person days stand for the cost of staff.
@@ -181,7 +180,7 @@ LABOUR = ("STAFF", "HELPDESK", "EDUCATION")
 
 
 def posts(answers: Answers, wage: float | None, days_per_post: float) -> float | None:
-    """Full-time posts of those who counter spam; None where neither days nor a wage tell of them."""
+    """Full-time posts of those who counter spam; None without days or a wage."""
     if "sp706" in answers:
         return number(answers, "sp706") / days_per_post
     if "sp705.STAFF" in answers and wage:
@@ -301,8 +300,8 @@ def account(
 def censored(
     answers: Answers, told: float, bands: Mapping[str, tuple[float, float | None]]
 ) -> tuple[float, float | None] | None:
-    """Between which amounts, in international dollars, a respondent spends that did not tell all of it; None
-    where nothing tells. A band that what was told passes is not believed: it has no upper edge then.
+    """Between which amounts, in international dollars, a respondent spends that did not state all of it; None
+    where nothing is known. A band below what was stated is not believed: it has no upper edge then.
 
     told: its capital at central rate, lives and shares. So the lower edge is certain but for these: with the
     least that jobs/stats/imputation.py takes of exact amounts' capital, it would be lower.

@@ -62,7 +62,7 @@ def of_period(given: pl.DataFrame, period: str) -> pl.DataFrame:
     """Each respondent's rows of a period: its own, else all its months, else, of a year, its quarters, each
     its own or its months.
 
-    Left out is who told of a part by another definition alone: the filter's calls are those of OPERATOR.
+    Left out is who reported a part under another definition alone: the filter's calls are those of OPERATOR.
     """
     has_calls = (pl.col("content_seen") == pl.sum_horizontal(*CALLS)).all().over("respondent_id")
     return rows_of(given, period).filter(has_calls).sort(MONTH)

@@ -64,7 +64,7 @@ def by_respondent(accounts: pl.DataFrame, frame: pl.DataFrame, day: dt.date) -> 
 
 def capital_drawn(answered: pl.DataFrame, classes: Sequence[str], points: Samples) -> Array:
     """Replicates x respondents: each one's capital cost with the drawn rate, lives and shares over that with
-    the central ones, which is 1 for those of whom no asset is known. What it told itself is not drawn.
+    the central ones, which is 1 for those of whom no asset is known. What it stated itself is not drawn.
 
     answered: as by_respondent() gives it. classes: of the respondents' countries. points: of
     investment_assumptions.points(), the central values first.
