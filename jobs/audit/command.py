@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from jobs.audit import sheet
-from jobs.audit.drawing import Plan, draw, file_names
+from jobs.audit.sample_drawing import Plan, draw, file_names
 from jobs.core.checksum import checksums
 from jobs.core.contracts import contract, rows_frame
 from jobs.core.errors import ObservatoryError

@@ -52,7 +52,7 @@ def audit_sample(
     formats = [each.value for each in format or [SheetFormat.xlsx]]
     work = audit_run(settings, chosen)
     from jobs.audit.command import sample
-    from jobs.audit.drawing import Plan
+    from jobs.audit.sample_drawing import Plan
 
     table = Table("operator", "stratum", title=f"Audit sample of {month:%Y-%m}", title_justify="left")
     table.add_column("units", justify="right")

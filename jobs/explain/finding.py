@@ -8,8 +8,8 @@ import polars as pl
 
 from jobs.engine.lake import Lake
 from jobs.explain.assembled import hashes_of
+from jobs.explain.same_message import matches
 from jobs.explain.search import PLACE, TRANSMISSION, VERDICT, Asked, Match, Search, span
-from jobs.explain.together import matches
 from jobs.formats.registry import KERNELS
 from jobs.settings.config import Observatory
 

@@ -16,6 +16,7 @@ from jobs.explain.cells import Cell, cells_of
 from jobs.explain.lines import Line, lines_at, places_of, records_of
 from jobs.explain.names import KEY_SHOWN
 from jobs.explain.reasons import Reason, not_counted, reasons_of
+from jobs.explain.same_message import completed
 from jobs.explain.search import (
     MESSAGE,
     TRANSMISSION,
@@ -23,7 +24,6 @@ from jobs.explain.search import (
     Match,
     Search,
 )
-from jobs.explain.together import completed
 from jobs.gold.units import UNITS
 from jobs.settings.config import Observatory
 

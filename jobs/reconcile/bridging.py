@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 import polars as pl
 from polars.expr.whenthen import ChainedThen
 
-from jobs.reconcile import words
+from jobs.reconcile import reasons
 from jobs.reconcile.counts import Bridge, Figures, steps_of
 from jobs.reconcile.units import Counted
 
@@ -30,14 +30,14 @@ def of_postfix(about: About) -> list[Bridge]:
     return [
         about.received(),
         about.of_deliveries("delivered", "recipients, delivered or tagged", GOT),
-        about.left_out("forwarded", words.FORWARDED),
+        about.left_out("forwarded", reasons.FORWARDED),
         about.of_deliveries("deferral", "recipients that still wait", WAITS),
         about.deferred(),
         about.of_deliveries("bounced", "recipients, bounced", OUTCOME == "bounced"),
         about.of_refusals(
             "rejected", "attempts and recipients, refused", IS_EARLY & (IS_REFUSED | IS_TEMPORARY)
         ),
-        about.left_out("reject_warning", words.WARNING),
+        about.left_out("reject_warning", reasons.WARNING),
         about.of_refusals("held", "recipients, quarantined", OUTCOME == "quarantined"),
         about.of_refusals("discarded", "recipients, discarded", OUTCOME == "discarded"),
     ]
@@ -90,17 +90,17 @@ class About:
         knows = pl.col("service").is_in(self.services).fill_null(False) if self.services else pl.lit(True)
         return (
             pl.when(pl.col("is_read").is_null())
-            .then(pl.lit(words.UNKNOWN))
+            .then(pl.lit(reasons.UNKNOWN))
             .when(~pl.col("is_read"))
-            .then(pl.lit(words.FORM))
+            .then(pl.lit(reasons.FORM))
             .when(~knows)
-            .then(pl.lit(words.SERVICE))
-            .otherwise(pl.lit(words.UNKNOWN))
+            .then(pl.lit(reasons.SERVICE))
+            .otherwise(pl.lit(reasons.UNKNOWN))
         )
 
     def labelled(self, rows: pl.DataFrame) -> dict[str, int]:
         """How many rows each rule accounts for; those without one stand for a unit, or are not explained."""
-        named = rows.filter(pl.col("rule").is_not_null(), pl.col("rule") != words.UNKNOWN)
+        named = rows.filter(pl.col("rule").is_not_null(), pl.col("rule") != reasons.UNKNOWN)
         counts = named.group_by("rule").len().sort("rule").rows()
         return {rule.format(self.program): count for rule, count in counts}
 
@@ -114,7 +114,7 @@ class About:
             .unique(PLACE, maintain_order=True)
             .join(self.found.copies.with_columns(is_copy=True), on=PLACE, how="left", maintain_order="left")
             .with_columns(
-                missing=pl.when("is_copy").then(pl.lit(words.COPY)).otherwise(pl.lit(words.UNKNOWN))
+                missing=pl.when("is_copy").then(pl.lit(reasons.COPY)).otherwise(pl.lit(reasons.UNKNOWN))
             )
             .with_row_index("line")
         )
@@ -137,16 +137,16 @@ class About:
             pl.when(pl.col("row").is_null())
             .then("missing")
             .when(pl.col("is_own").fill_null(False))
-            .then(pl.lit(words.OWN))
+            .then(pl.lit(reasons.OWN))
             .when(pl.col("depth") > 0)
-            .then(pl.lit(words.HOP))
+            .then(pl.lit(reasons.HOP))
             .when(stands & (pl.col("line") == pl.col("line").min().over("unit_hash", stands)))
             .then(None)
             .when(stands)
-            .then(pl.lit(words.ONCE))
+            .then(pl.lit(reasons.ONCE))
             .when(pl.col("is_followed").fill_null(False))
-            .then(pl.lit(words.FOLLOWED))
-            .otherwise(pl.lit(words.NO_MESSAGE))
+            .then(pl.lit(reasons.FOLLOWED))
+            .otherwise(pl.lit(reasons.NO_MESSAGE))
         )
         here = here.with_columns(rule=rule)
         units = self.units.filter("is_message_row")
@@ -159,11 +159,11 @@ class About:
         with_line = with_line.drop("row_code", strict=False).join(row_codes, on="row", how="left")
         why = (
             pl.when(pl.col("is_read").is_null() & (pl.col("row_code") != "queue"))
-            .then(pl.lit(words.KEPT))
+            .then(pl.lit(reasons.KEPT))
             .when(pl.col("is_read").is_null() & IS_EARLY)
-            .then(pl.lit(words.NOT_TAKEN))
+            .then(pl.lit(reasons.NOT_TAKEN))
             .when(pl.col("is_read").is_null())
-            .then(pl.lit(words.NOT_BEGUN))
+            .then(pl.lit(reasons.NOT_BEGUN))
             .otherwise(self.unread())
         )
         return self.bridge(
@@ -209,13 +209,13 @@ class About:
             .when(stands)
             .then(None)
             .when(is_unit & (pl.col("depth") < deepest))
-            .then(pl.lit(words.HOP))
+            .then(pl.lit(reasons.HOP))
             .when(is_unit)
-            .then(pl.lit(words.ONCE))
+            .then(pl.lit(reasons.ONCE))
             .when(pl.col("is_handoff").fill_null(False))
-            .then(pl.lit(words.HOP))
+            .then(pl.lit(reasons.HOP))
             .otherwise(
-                pl.lit(f"{words.LATER if kind == 'deferral' else ''}{words.COUNTS_AS}")
+                pl.lit(f"{reasons.LATER if kind == 'deferral' else ''}{reasons.COUNTS_AS}")
                 + pl.col("unit_outcome")
             )
         )
@@ -242,8 +242,8 @@ class About:
             .when(is_unit & first)
             .then(None)
             .when(is_unit | pl.col("is_handoff").fill_null(False))
-            .then(pl.lit(words.HOP))
-            .otherwise(pl.lit(f"{words.LATER}{words.COUNTS_AS}") + pl.col("unit_outcome"))
+            .then(pl.lit(reasons.HOP))
+            .otherwise(pl.lit(f"{reasons.LATER}{reasons.COUNTS_AS}") + pl.col("unit_outcome"))
         )
         here = here.with_columns(rule=rule)
         alone = units.join(
@@ -262,7 +262,7 @@ class About:
             how="left",
             nulls_equal=True,
         )
-        why = pl.when(pl.col("row").is_null()).then(pl.lit(words.NAMED)).otherwise(self.unread())
+        why = pl.when(pl.col("row").is_null()).then(pl.lit(reasons.NAMED)).otherwise(self.unread())
         return self.labelled(with_line.with_columns(rule=why))
 
     def left_out(self, kind: str, rule: str) -> Bridge:
@@ -288,31 +288,31 @@ class About:
         has_sent = pl.col("row").is_in(sent["row"].drop_nulls().unique().implode())
         nothing = (
             pl.when((pl.col("row_code") == "screen") & ~has_sent)
-            .then(pl.lit(words.PASSED))
+            .then(pl.lit(reasons.PASSED))
             .when((pl.col("row_code") == "queue") & has_sent)
-            .then(pl.lit(words.LET_THROUGH))
+            .then(pl.lit(reasons.LET_THROUGH))
             .when(pl.col("row_code") == "queue")
-            .then(pl.lit(words.NO_MESSAGE))
-            .otherwise(pl.lit(words.WITH_RCPT))
+            .then(pl.lit(reasons.NO_MESSAGE))
+            .otherwise(pl.lit(reasons.WITH_RCPT))
         )
         rule = (
             pl.when("is_outgoing")
-            .then(pl.lit(words.OUTGOING))
+            .then(pl.lit(reasons.OUTGOING))
             .when(pl.col("row").is_null())
             .then("missing")
             .when(pl.col("fate").is_null())
             .then(nothing)
             .when(pl.col("fate") == "own")
-            .then(pl.lit(words.OWN))
+            .then(pl.lit(reasons.OWN))
             .when(is_unit & first)
             .then(None)
             .when(is_unit)
-            .then(pl.lit(words.SESSION))
+            .then(pl.lit(reasons.SESSION))
             .when(pl.col("fate") == "followed")
-            .then(pl.lit(words.FOLLOWED))
+            .then(pl.lit(reasons.FOLLOWED))
             .when(pl.col("fate") == "named")
-            .then(pl.lit(words.NAMED))
-            .otherwise(pl.lit(words.COUNTS_AS) + pl.col("unit_outcome"))
+            .then(pl.lit(reasons.NAMED))
+            .otherwise(pl.lit(reasons.COUNTS_AS) + pl.col("unit_outcome"))
         )
         here = here.with_columns(rule=rule)
         alone = units.join(here.filter(pl.col("rule").is_null()).select(UNIT), on=UNIT, how="anti")
@@ -325,9 +325,9 @@ def fated() -> ChainedThen:
         pl.when(pl.col("row").is_null() | pl.col("fate").is_null())
         .then("missing")
         .when(pl.col("fate") == "own")
-        .then(pl.lit(words.OWN))
+        .then(pl.lit(reasons.OWN))
         .when(pl.col("fate") == "alias")
-        .then(pl.lit(words.ALIAS))
+        .then(pl.lit(reasons.ALIAS))
     )
 
 
@@ -378,21 +378,21 @@ def alone_refusals(about: About, alone: pl.DataFrame) -> pl.DataFrame:
     knows = service.is_in(about.services).fill_null(False) if about.services else pl.lit(True)
     why = (
         pl.when(pl.col("row").is_null())
-        .then(pl.lit(words.NAMED))
+        .then(pl.lit(reasons.NAMED))
         .when(verb.is_null())
-        .then(pl.lit(words.BY_FILTER))
+        .then(pl.lit(reasons.BY_FILTER))
         .when(is_read.is_null())
-        .then(pl.lit(words.UNKNOWN))
+        .then(pl.lit(reasons.UNKNOWN))
         .when(~is_read)
-        .then(pl.lit(words.FORM))
-        .when(verb.is_in(list(words.NO_REJECT)))
-        .then(verb.replace_strict(words.NO_REJECT, default=None))
+        .then(pl.lit(reasons.FORM))
+        .when(verb.is_in(list(reasons.NO_REJECT)))
+        .then(verb.replace_strict(reasons.NO_REJECT, default=None))
         .when(~knows)
-        .then(pl.lit(words.SERVICE))
+        .then(pl.lit(reasons.SERVICE))
         .when(pl.coalesce("kind", "row_kind").is_null())
-        .then(pl.lit(words.NO_LINE))
+        .then(pl.lit(reasons.NO_LINE))
         .when(pl.col("raw_queue").is_not_null())
-        .then(pl.lit(words.ALL_OF))
-        .otherwise(pl.lit(words.UNKNOWN))
+        .then(pl.lit(reasons.ALL_OF))
+        .otherwise(pl.lit(reasons.UNKNOWN))
     )
     return with_event.with_columns(rule=why)

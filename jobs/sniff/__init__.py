@@ -12,7 +12,7 @@ Only commands, first and reconcile import it.
     documents.py    formats of whole documents, such as reports
     survey.py       all of it for one log, first answer first
     proposal.py     the source to paste into the settings, or a profile to start from
-    drawing.py      the terminal's view, with figures.py and kinds.py; machine.py the same as JSON
+    drawing.py      the terminal's view, with figures.py and kinds.py; as_json.py the same as JSON
     command.py      from arguments to what is printed
 
 A person waits for the first answer: what only the totals need is imported after it.

@@ -12,8 +12,8 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from jobs.core.errors import ObservatoryError
 from jobs.formats.options import made_whole
 from jobs.sniff import drawing
+from jobs.sniff.as_json import as_json
 from jobs.sniff.files import Log, Problem, logs_of
-from jobs.sniff.machine import as_json
 from jobs.sniff.recognising import MAPPED, Recognised, separated
 from jobs.sniff.survey import Answer, look
 

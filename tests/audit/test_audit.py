@@ -17,7 +17,7 @@ import pytest
 
 from jobs.audit import sheet
 from jobs.audit.command import load, sample, stored
-from jobs.audit.drawing import Plan, band, bands, draw
+from jobs.audit.sample_drawing import Plan, band, bands, draw
 from jobs.cli.query import run_sql
 from jobs.core.contracts import rows_frame
 from jobs.core.errors import ObservatoryError, ValidationHeld

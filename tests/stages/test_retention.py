@@ -15,7 +15,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from jobs.audit.drawing import Plan, draw
+from jobs.audit.sample_drawing import Plan, draw
 from jobs.core.errors import ObservatoryError
 from jobs.engine import record
 from jobs.engine.lake import Lake
