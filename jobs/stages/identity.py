@@ -37,7 +37,7 @@ def admit(lake: Lake, settings: Observatory, operators: list[Operator], has_silv
         before = known.get(each.id, {"key_ids": [], "sources": []})
         keys = [key_id_of(each.id)] if has_silver else before["key_ids"]
         sources = sorted({*before["sources"], *source_hashes(each)})
-        now[each.id] = {"name": each.name, "key_ids": keys, "sources": sources}
+        now[each.id] = {**before, "name": each.name, "key_ids": keys, "sources": sources}
     if now != known:
         lake.remember({"operators": now})
 

@@ -36,6 +36,7 @@ class Run:
     say: takes what a stage is at, as `silver: validating`. move: takes a stage, the share of its work that is
         done, and the bytes of logs that it goes through, 0 where they are not known.
     notes: what a person should know when the run has ended.
+    again: by operator, the settings that changed since its open days were computed.
     """
 
     lake: Lake
@@ -53,6 +54,7 @@ class Run:
     results: list[suites.Result] = field(default_factory=list)
     held: set[str] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
+    again: dict[str, list[str]] = field(default_factory=dict)
     ingested: Ingested = field(default_factory=Ingested)
     engine: tasks.Engine = field(default_factory=Inline)
     staging: str = ""

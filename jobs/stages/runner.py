@@ -21,7 +21,7 @@ from jobs.engine import record, tasks
 from jobs.engine.embedded import LITTLE, Embedded, Inline
 from jobs.engine.lake import Lake
 from jobs.engine.lock import as_only_writer
-from jobs.stages import bronze_stage, checks, identity
+from jobs.stages import bronze_stage, checks, identity, silver_settings
 from jobs.stages.batches import Ingest, pending_pieces
 from jobs.stages.rereading import believed, mend, requarantine
 from jobs.stages.run import Run
@@ -45,6 +45,10 @@ def run(work: Run, stages: Iterable[str] = STAGES) -> None:
     wanted = [stage for stage in STAGES if stage in set(stages)]
     identity.admit(work.lake, work.settings, work.operators, has_silver="silver" in wanted)
     vacuum.finish(work.lake)
+    if "silver" in wanted and not (work.since or work.until):
+        mine = {each.id for each in work.operators}
+        work.again = silver_settings.changed(work.lake, work.settings, mine)
+        work.notes += silver_settings.changed_sources(work.lake, work.settings, mine)
     started = time.time()
     work.is_followed = "silver" in wanted
     log_bytes = logs_to_do(work, wanted)
@@ -97,7 +101,7 @@ def logs_to_do(work: Run, stages: list[str]) -> int:
     new = 0
     if "bronze" in stages:
         new = sum(pending_pieces(work.lake, work.settings, work.operators).values())
-        if not (work.since or work.until or work.requarantine):
+        if not (work.since or work.until or work.requarantine or work.again):
             return new
     return new + int(work.lake.read("bronze.file", columns=["piece_bytes"])["piece_bytes"].sum())
 

@@ -27,7 +27,7 @@ from jobs.core.sql import expression
 from jobs.engine import record
 from jobs.engine.record import Periods
 from jobs.engine.table_files import NewFile, remove_files
-from jobs.stages import checks, windows
+from jobs.stages import checks, silver_settings, windows
 from jobs.stages.run import Run, keep
 from jobs.stages.silver_steps import SILVER, Steps
 from jobs.stages.silver_tasks import (
@@ -40,11 +40,17 @@ def silver(work: Run) -> None:
     started = record.now()
     lake = work.lake
     operators = {each.id for each in work.operators}
-    batches, found = windows.pending(lake, operators, work.settings.lake.open_days, work.since, work.until)
-    if work.since or work.until:
-        name_settled(work)
+    batches, found = windows.pending(
+        lake, operators, work.settings.lake.open_days, work.since, work.until, work.again
+    )
+    for operator, names in work.again.items():
+        what = f"operator '{operator}': {' and '.join(names)} changed since its days were computed"
+        work.notes.append(f"{what}: they are computed again.")
+    if work.since or work.until or work.again:
+        name_kept(work, found)
     if not batches and not found:
         work.say("silver: nothing new")
+        remember(work)
         return
     for operator in held_by_ledger(work):
         work.say(f"silver: {operator} waits, for its ledger broke a rule")
@@ -56,6 +62,7 @@ def silver(work: Run) -> None:
         if batches:
             work.say("silver: no records in what is new")
             record.add_stage(lake, work.run_id, "silver", started, (), [], batches)
+        remember(work)
         return
     work.say(f"silver: {', '.join(sorted(found))}")
     steps = Steps(work, found)
@@ -75,19 +82,45 @@ def silver(work: Run) -> None:
     if made.broken:
         keep(work)
     commit(work, started, made, steps.computed, not_held(work, batches))
+    remember(work)
 
 
-def name_settled(work: Run) -> None:
-    """Note which of the days that were asked for stay as they are: what they come from is gone."""
-    settled = windows.settled(work.lake)
+def remember(work: Run) -> None:
+    """Remember by which settings the open days are computed, unless a part of them was asked for."""
+    if not (work.since or work.until):
+        mine = [each.id for each in work.operators if each.id not in work.held]
+        silver_settings.remember(work.lake, work.settings, mine)
+
+
+def name_kept(work: Run, found: dict[str, windows.Window]) -> None:
+    """Note which of the days that are to be computed stay as they are: what they come from is gone, or they
+    are closed."""
+    settled, newest = windows.settled(work.lake), windows.newest_days(work.lake)
+    open_days = work.settings.lake.open_days
+    mine = {each.id for each in work.operators} if work.since or work.until else set(work.again)
     days: dict[str, set[str]] = {}
+    closed: dict[str, set[str]] = {}
     for (_, operator, day), (rows, _) in record.state(work.lake, (MESSAGE,)).items():
         date = dt.date.fromisoformat(day)
         is_asked = (work.since or date) <= date <= (work.until or date)
-        if is_asked and operator in settled and date < settled[operator] and not rows.startswith("0:"):
+        if operator not in mine & newest.keys() or not is_asked or rows.startswith("0:"):
+            continue
+        if operator in settled and date < settled[operator]:
             days.setdefault(operator, set()).add(day)
+            continue
+        window = found.get(operator)
+        if date < (window.closed if window else newest[operator] - dt.timedelta(days=open_days)):
+            closed.setdefault(operator, set()).add(day)
+    for operator, of_operator in sorted(closed.items()):
+        first, last = min(of_operator), max(of_operator)
+        what = first if first == last else f"{len(of_operator):,} days, {first} to {last},"
+        needed = (newest[operator] - dt.date.fromisoformat(first)).days
+        work.notes.append(
+            f"operator '{operator}': silver of {what} is not computed again, because it is closed ([lake]"
+            f" open_days = {open_days}). To compute it set open_days = {needed}, and give --since {first}."
+        )
     kept = work.settings.retention
-    for operator in sorted(days.keys() & {each.id for each in work.operators}):
+    for operator in sorted(days):
         of_operator = days[operator]
         work.notes.append(
             f"operator '{operator}': {len(of_operator):,} day{'s' if len(of_operator) > 1 else ''} of silver"

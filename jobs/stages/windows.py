@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
 import polars as pl
@@ -53,13 +53,18 @@ class Window:
 
 
 def pending(
-    lake: Lake, operators: Iterable[str], open_days: int, since: dt.date | None, until: dt.date | None
+    lake: Lake,
+    operators: Iterable[str],
+    open_days: int,
+    since: dt.date | None,
+    until: dt.date | None,
+    again: Collection[str] = (),
 ) -> tuple[list[str], dict[str, Window]]:
     """The batches to take, as operator/batch, and each operator's window.
 
     A batch is pending until a finished silver run has taken it. With `since` or `until` the window is that
     range, whatever was taken; a new batch counts as taken only if the range holds all of its days. Days whose
-    records retention removed are closed.
+    records retention removed are closed. again: operators all of whose open days are computed again.
     """
     done = taken(lake)
     rows = (
@@ -94,7 +99,7 @@ def pending(
         first, last = max(begin, closed), end
         if since or until:
             first, last = max(first, since or first), min(last, until or last)
-        elif key in done:
+        elif key in done and operator not in again:
             continue
         if key not in done and (first, last) == (max(begin, closed), end):
             batches.append(key)
@@ -115,6 +120,12 @@ def longest_lives(formats: Iterable[tuple[str, str]]) -> dict[str, int]:
     for operator, name in formats:
         longest[operator] = max(KERNELS[name].lookback_days, longest.get(operator, 0))
     return longest
+
+
+def newest_days(lake: Lake) -> dict[str, dt.date]:
+    """By operator the newest day of its records that can be."""
+    ledger = lake.read("bronze.file").filter(is_plausible()).group_by("operator_id")
+    return dict(ledger.agg(pl.col("last_event_date").max()).drop_nulls().rows())
 
 
 def settled(lake: Lake) -> dict[str, dt.date]:

@@ -1,0 +1,100 @@
+"""What silver takes from an operator's settings: days are computed again once that changed.
+
+observatory.json holds a digest of each setting, as silver was last computed by it for all days that are open.
+It holds those of sources that bronze depends on, too. Lines are read once: where these changed, a run says
+what keeps the former ones. See decision 102.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from typing import Any
+
+from jobs.engine import record
+from jobs.engine.lake import Lake
+from jobs.settings.config import Observatory
+from jobs.settings.operator import Operator
+from jobs.stages.settings_tables import rows_of_operators
+
+# The names of settings by the columns of ref.operator. A newer table of ranges places new days only, as its
+# date beside each row says; the first one places all.
+NAMES = {
+    "country_code": "country",
+    "domains": "domains",
+    "networks": "networks",
+    "number_prefixes": "number_prefixes",
+    "national_sources": "numbers",
+    "links": "link",
+    "ranges_url": "[location] ranges",
+    "number_ranges_url": "[location] number_ranges",
+}
+HAS_ONE = ("ranges_url", "number_ranges_url")
+OF_SOURCES = ("time_zone", "options")
+
+
+def digests(settings: Observatory) -> dict[str, dict[str, str]]:
+    """By operator, a digest of each of its settings that silver reads."""
+    return {
+        str(row["operator_id"]): {name: digest(column, row[column]) for column, name in NAMES.items()}
+        for row in rows_of_operators(settings)
+    }
+
+
+def digest(column: str, value: Any) -> str:
+    if column in HAS_ONE:
+        value = value is not None
+    elif isinstance(value, list):
+        value = sorted(json.dumps(each, sort_keys=True) for each in value)
+    return record.digest(json.dumps(value))
+
+
+def digests_of_sources(operator: Operator) -> dict[str, dict[str, str]]:
+    """By source, a digest of each of its settings that bronze depends on."""
+    return {
+        each.id: {name: record.digest(repr(getattr(each, name))) for name in OF_SOURCES}
+        for each in operator.source
+    }
+
+
+def changed(lake: Lake, settings: Observatory, operators: Collection[str]) -> dict[str, list[str]]:
+    """By operator, the settings that changed since its open days were computed. Of an operator that an
+    earlier version computed nothing is known, and nothing changed."""
+    known, now = lake.about().get("operators", {}), digests(settings)
+    found = {}
+    for operator in sorted(operators):
+        before = known.get(operator, {}).get("settings", {})
+        names = [name for name, value in now[operator].items() if before.get(name, value) != value]
+        if names:
+            found[operator] = names
+    return found
+
+
+def changed_sources(lake: Lake, settings: Observatory, operators: Collection[str]) -> list[str]:
+    """The sources whose lines were read by settings that changed since, each with what to do."""
+    known = lake.about().get("operators", {})
+    found = []
+    for operator in settings.operator:
+        before = known.get(operator.id, {}).get("source_settings", {}) if operator.id in operators else {}
+        for source, now in digests_of_sources(operator).items():
+            names = [name for name, value in now.items() if before.get(source, now)[name] != value]
+            if names:
+                found.append(
+                    f"operator '{operator.id}', source '{source}': {' and '.join(names)} changed. Lines that"
+                    " were read before keep the former setting; `observatory renew --anew` and `observatory"
+                    " run` read all that landing holds by the present one."
+                )
+    return found
+
+
+def remember(lake: Lake, settings: Observatory, operators: Collection[str]) -> None:
+    """Remember by which settings the logs of operators are read and all their open days are computed."""
+    known, now = lake.about().get("operators", {}), digests(settings)
+    own = {
+        each.id: known.get(each.id, {})
+        | {"settings": now[each.id], "source_settings": digests_of_sources(each)}
+        for each in settings.operator
+        if each.id in operators
+    }
+    if any(known.get(each) != about for each, about in own.items()):
+        lake.remember({"operators": {**known, **own}})
