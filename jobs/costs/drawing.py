@@ -131,24 +131,32 @@ def spaced(formula: str) -> str:
     return " ".join(text.replace("e − ", "e-").split())
 
 
+# So wide a terminal shows units of parameters in a column of their own.
+WITH_UNITS = 100
+
+
 def inputs(rows: list[Input], width: int) -> RenderableType:
     """Parameters with their points; the sources below, each once and with a number."""
     sources = list(dict.fromkeys(row.source for row in rows))
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", show_edge=False)
+    # A narrow terminal has no room for a column of units beside whole codes.
+    has_units = width >= WITH_UNITS
     table.add_column("parameter", overflow="fold", ratio=1)
     for name in ("5%", "50%", "95%"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("unit", overflow="fold", max_width=max(14, width // 6))
+    if has_units:
+        table.add_column("unit", overflow="fold", max_width=max(14, width // 6))
     table.add_column("basis", overflow="fold", max_width=max(14, width // 6))
     for row in rows:
         about = Text(shown_code(row.code), style="cyan")
-        about.append(f"  {row.description}", style="default")
+        unit = "" if has_units or not row.unit else f", {row.unit}"
+        about.append(f"  {row.description}{unit}", style="default")
         points = [number(each) for each in (row.low, row.central, row.high)]
         if row.low == row.high:
             points = ["", points[1], ""]
         trust = f", {row.confidence}" if row.confidence else ""
         basis = Text(f"{row.source_kind}{trust} [{sources.index(row.source) + 1}]")
-        table.add_row(about, *points, row.unit, basis)
+        table.add_row(about, *points, *([row.unit] if has_units else []), basis)
     listed = Table.grid(padding=(0, 1))
     listed.add_column(justify="right", style="dim", no_wrap=True)
     listed.add_column(overflow="fold", style="dim")

@@ -18,7 +18,8 @@ from jobs.core.contracts import codes, contract, reference, rows_frame
 from jobs.core.errors import ObservatoryError
 from jobs.core.periods import days_of
 from jobs.costs.adding import INSTEAD, add, refusal
-from jobs.costs.figure import Explained, in_formula, number
+from jobs.costs.drawing import inputs
+from jobs.costs.figure import Explained, Input, in_formula, number
 from jobs.costs.fixed_costs import figure_of, rows_of
 from jobs.costs.month import explain_month
 from jobs.costs.published import explain_published, names_of, published_figures
@@ -177,6 +178,24 @@ def test_the_demos_costs_state_their_days_and_their_signs(settings: Path) -> Non
     for line, (period, days) in zip(shown, months, strict=True):
         assert period in line and f"{days} of {days_of(period)}" in line
     assert "≥: a part is missing, such as staff" in text
+
+
+def test_no_code_of_a_parameter_is_broken_on_80_columns() -> None:
+    """Whoever looks a parameter up finds its code in one piece."""
+    points = {"low": 0.08, "central": 0.12, "high": 0.18}
+    about = {"source": "Judgement", "source_kind": "assumption", "confidence": "medium"}
+    codes = [
+        "discount_rate_real_developing", "lifetime_years_sms_firewall", "lifetime_years_voice_platform",
+        "call_analytics_per_subscription_year", "cpu_hour",
+    ]  # fmt: skip
+    rows = [Input(code, "Real cost", "share per year", **points, **about) for code in codes]
+    console = Console(width=80, record=True)
+    console.print(inputs(rows, 80))
+    lines = console.export_text().splitlines()
+    assert max(map(len, lines)) <= 80
+    words = {word for line in lines for word in line.split()}
+    assert set(codes) <= words
+    assert {"0.08", "0.12", "0.18", "assumption,"} <= words
 
 
 def test_the_demos_costs_fit_80_columns(tmp_path: Path) -> None:
