@@ -107,9 +107,7 @@ def load(
     for each in refused:
         write_back(each, errors or each.file.parent / "errors")
     if refused:
-        raise ObservatoryError(
-            f"{len(refused)} of {len(outcomes)} files were refused; nothing of them was loaded"
-        )
+        raise ObservatoryError(f"{len(refused)} of {len(outcomes)} files were refused and not loaded")
 
 
 def refuse_same_time(outcomes: list[Outcome]) -> None:
