@@ -184,6 +184,30 @@ def alike_sources(rows: list[dict[str, Any]]) -> list[str]:
     ]
 
 
+def nobodys(lake: Lake, settings: Observatory, operators: set[str]) -> list[str]:
+    """Operators most of whose traffic is transit and who have no links: settings may lack what is theirs."""
+    table = "silver.message"
+    others = sorted(operators - {each.id for each in settings.operator if each.link})
+    rows = (
+        lake.scan(table, lake.versions().get(table))
+        .filter(
+            pl.col("operator_id").is_in(sorted(operators - carriers)) & (pl.col("grain_code") != "attempt")
+        )
+        .group_by("operator_id")
+        .agg(transit=(pl.col("direction_code") == "transit").sum(), units=pl.len())
+        .filter(2 * pl.col("transit") > pl.col("units"))
+        .sort("operator_id")
+        .collect(engine="streaming")
+        .rows()
+    )
+    return [
+        f"operator '{operator}': {transit:,} of {units:,} recipients and calls are transit: neither client nor"
+        " recipient is the operator's, and totals of spam leave them out. If they are its own, add domains,"
+        f" networks or number_prefixes to [[operator]] '{operator}'; the next run counts them anew."
+        for operator, transit, units in rows
+    ]
+
+
 def wrong_clocks(lake: Lake, operators: set[str]) -> list[str]:
     """Operators with records of days more than a year before all others: a host that starts without its clock
     stamps its lines so."""
@@ -262,6 +286,7 @@ def problems(lake: Lake, settings: Observatory, operators: set[str]) -> list[str
         )
     found += late_records(lake, settings, operators)
     found += wrong_clocks(lake, operators)
+    found += nobodys(lake, settings, operators)
     found += alike_sources(copy_rows(lake, operators))
     open_days = settings.lake.open_days
     return found + unfolded_hops(lake, open_periods(lake, operators, open_days))

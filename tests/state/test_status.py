@@ -276,6 +276,30 @@ def test_days_of_a_clock_that_was_wrong_are_named(tmp_path: Path, observatory: C
     ) in observatory("status", "--config", file).out
 
 
+def test_traffic_that_is_nobodys_is_named(tmp_path: Path, observatory: Command) -> None:
+    log = tmp_path / "mail.log"
+    sent = (
+        "2026-11-24T10:00:04+00:00 mx1 postfix/local[9]: 4jYl9Z1ZHVz1f01: to=<b@own.example>, relay=local,"
+        " delay=0.1, delays=0/0/0/0, dsn=2.0.0, status=sent (delivered to mailbox)\n"
+    )
+    log.write_text(LINES + sent, encoding="utf-8")
+    link = '[[operator.link]]\nname = "PEER"\nkind = "peer"\nscope = "national"\n'
+    source = source_toml("mx1", str(log), "postfix")
+    at = dt.datetime(2026, 11, 25, tzinfo=dt.UTC)
+    file = written(tmp_path, at, source)
+    assert observatory("pull", "--config", file).code == 0
+    assert observatory("run", "--stage", "bronze", "--stage", "silver", "--config", file).code == 0
+    words = (
+        "operator 'a': 1 of 1 recipients and calls are transit: neither client nor recipient is the operator's,"
+        " and totals of spam leave them out. If they are its own, add domains, networks or number_prefixes to"
+        " [[operator]] 'a'; the next run counts them anew."
+    )
+    assert words in observatory("status", "--config", file).out
+    # Who carries others' traffic has links.
+    file = written(tmp_path, at, link, source)
+    assert "transit" not in observatory("status", "--config", file).out
+
+
 def test_a_last_record_of_another_year_asks_for_the_clock(tmp_path: Path, observatory: Command) -> None:
     log = tmp_path / "mail.log"
     log.write_text(LINES, encoding="utf-8")
