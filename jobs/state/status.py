@@ -190,9 +190,7 @@ def nobodys(lake: Lake, settings: Observatory, operators: set[str]) -> list[str]
     others = sorted(operators - {each.id for each in settings.operator if each.link})
     rows = (
         lake.scan(table, lake.versions().get(table))
-        .filter(
-            pl.col("operator_id").is_in(sorted(operators - carriers)) & (pl.col("grain_code") != "attempt")
-        )
+        .filter(pl.col("operator_id").is_in(others) & (pl.col("grain_code") != "attempt"))
         .group_by("operator_id")
         .agg(transit=(pl.col("direction_code") == "transit").sum(), units=pl.len())
         .filter(2 * pl.col("transit") > pl.col("units"))
@@ -201,9 +199,9 @@ def nobodys(lake: Lake, settings: Observatory, operators: set[str]) -> list[str]
         .rows()
     )
     return [
-        f"operator '{operator}': {transit:,} of {units:,} recipients and calls are transit: neither client nor"
-        " recipient is the operator's, and totals of spam leave them out. If they are its own, add domains,"
-        f" networks or number_prefixes to [[operator]] '{operator}'; the next run counts them anew."
+        f"operator '{operator}': {transit:,} of {units:,} recipients and calls are transit: neither client"
+        " nor recipient is the operator's, and totals of spam leave them out. If they are its own, add"
+        f" domains, networks or number_prefixes to [[operator]] '{operator}'; the next run counts them anew."
         for operator, transit, units in rows
     ]
 

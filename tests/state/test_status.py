@@ -290,9 +290,9 @@ def test_traffic_that_is_nobodys_is_named(tmp_path: Path, observatory: Command) 
     assert observatory("pull", "--config", file).code == 0
     assert observatory("run", "--stage", "bronze", "--stage", "silver", "--config", file).code == 0
     words = (
-        "operator 'a': 1 of 1 recipients and calls are transit: neither client nor recipient is the operator's,"
-        " and totals of spam leave them out. If they are its own, add domains, networks or number_prefixes to"
-        " [[operator]] 'a'; the next run counts them anew."
+        "operator 'a': 1 of 1 recipients and calls are transit: neither client nor recipient is the"
+        " operator's, and totals of spam leave them out. If they are its own, add domains, networks or"
+        " number_prefixes to [[operator]] 'a'; the next run counts them anew."
     )
     assert words in observatory("status", "--config", file).out
     # Who carries others' traffic has links.
