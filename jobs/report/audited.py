@@ -169,7 +169,7 @@ def on_parts(study: Study, figure: str, assumed: str) -> list[str]:
         if audited < seen:
             partly.append(f"{words.percent(words.share_of(audited, seen))} of the {name}")
     of_parts = f" It covers {words.listed(partly)} whose content filters saw." if partly else ""
-    notes = [f"{HEADING}: {assumed}{of_parts}"] if is_any_told else []
+    notes = [f"{HEADING} {assumed}{of_parts}"] if is_any_told else []
     return notes + [sentence.format(words.listed(names)) for sentence, names in silent.items()]
 
 
@@ -196,7 +196,7 @@ def why_silent(study: Study, channel: str, seen: int) -> str:
 
 # What is assumed of parts that are not the filter's own doing.
 ALIKE = (
-    "by the audits of each channel's month, assuming that a filter errs alike in all of it. If the spam of"
+    "by an audit or test of each channel's month, assuming that a filter errs alike in all of it. If spam of"
     " one source gets through more often than that of others, these ranges do not contain the truth."
 )
 

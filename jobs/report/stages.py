@@ -12,8 +12,8 @@ from jobs.report.blocks import Block, Cell, Column, Part, Section, Table, number
 from jobs.report.study import Study, channel_name
 
 ASSUMED = (
-    "by the audits of each channel's month, assuming that what a filter stopped or marked is spam equally"
-    " often at all stages, and what it let pass, too. Before the content there is nothing to audit."
+    "by an audit or test of each channel's month, assuming that what a filter stopped or marked is spam"
+    " equally often at all stages, and so is what it let pass. Before the content there is nothing to audit."
 )
 STAGES = ("connect", "envelope", "content", "delivery")
 

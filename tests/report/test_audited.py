@@ -399,9 +399,9 @@ def test_why_parts_have_no_errors_is_said_by_what_there_is() -> None:
 def test_parts_that_are_audited_in_part_are_said_to_be() -> None:
     known = [quality_row(units=80, spam_certain=40, spam_possible=40, prevalence=0.5)]
     assert audited.on_parts(studied([part()], known), "daily", "as is.") == [
-        "Corrected for filter error: as is."
+        "Corrected for filter error as is."
     ]
     half = [part(), part(audited_units=0, seen_units=120)]
     assert audited.on_parts(studied(half, known), "daily", "as is.") == [
-        "Corrected for filter error: as is. It covers 40.0% of the e-mail whose content filters saw."
+        "Corrected for filter error as is. It covers 40.0% of the e-mail whose content filters saw."
     ]
