@@ -95,7 +95,7 @@ def settings_of_dags() -> dict[str, Any]:
     """The settings as they stand in the file. Raises NoSettings, with what to set, which Airflow shows."""
     file = config_file()
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        return tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         wrong = "no such settings file"
     except OSError as error:

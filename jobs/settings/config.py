@@ -21,7 +21,7 @@ from jobs.core.errors import ObservatoryError
 from jobs.core.key_names import BY_SETTINGS, KEY, KEY_FILE, is_by_settings
 from jobs.settings.base import Settings
 from jobs.settings.node import Engine, Lake, Limits, Location, Retention
-from jobs.settings.operator import Operator, Source
+from jobs.settings.operator import BY_CHANNEL, IN_ALL, Operator, Source
 from jobs.settings.study import Study, Submission
 from jobs.settings.values import refuse_repeats
 
@@ -69,7 +69,7 @@ def load(path: str | os.PathLike[str] = "observatory.toml", **overrides: Any) ->
     """
     file = Path(path)
     try:
-        raw = tomllib.loads(file.read_text(encoding="utf-8"))
+        raw = tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise ObservatoryError(
             f"{file}: no such settings file. Name one with --config, or write one from"
@@ -120,7 +120,7 @@ def resolve_paths(settings: Observatory, base: Path) -> Observatory:
         return (
             url
             if "://" in url or url.startswith("s3a:")
-            else str((base / url.removeprefix("file:")).resolve())
+            else str((base / os.path.expanduser(url.removeprefix("file:"))).resolve())
         )
 
     return settings.model_copy(
@@ -202,6 +202,8 @@ def told(problem: Any, raw: dict[str, Any]) -> str:
     model: Any = Observatory
     value: Any = raw
     for step in problem["loc"]:
+        if step in (IN_ALL, BY_CHANNEL):
+            continue
         if isinstance(step, int):
             value = value[step] if isinstance(value, list) and step < len(value) else {}
             name = value.get("id") or value.get("name") if isinstance(value, dict) else None

@@ -6,7 +6,7 @@ import ipaddress
 import zoneinfo
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from jobs.core.choices import one_of
 from jobs.core.contracts import codes
@@ -22,6 +22,12 @@ TRAFFIC_OF_KIND = {"on-net": "p2p", "peer": "p2p", "roaming": "p2p", "aggregator
 MOST_SUBSCRIBERS = 10**12
 
 Subscribers = Annotated[int, Field(ge=1, le=MOST_SUBSCRIBERS)]
+# One number or one for each channel: by its form a wrong value gets the errors of one of the two.
+IN_ALL, BY_CHANNEL = "in all", "by channel"
+AllSubscribers = Annotated[
+    Annotated[Subscribers, Tag(IN_ALL)] | Annotated[dict[str, Subscribers], Tag(BY_CHANNEL)],
+    Discriminator(lambda given: BY_CHANNEL if isinstance(given, dict) else IN_ALL),
+]
 Cost = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
@@ -175,7 +181,7 @@ class Operator(Settings):
     country: str
     holding: str
     currency: str
-    subscribers: Subscribers | dict[str, Subscribers] | None = None
+    subscribers: AllSubscribers | None = None
     domains: list[str] = []
     networks: list[str] = []
     number_prefixes: list[str] = []

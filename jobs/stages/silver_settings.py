@@ -30,7 +30,7 @@ NAMES = {
     "number_ranges_url": "[location] number_ranges",
 }
 HAS_ONE = ("ranges_url", "number_ranges_url")
-OF_SOURCES = ("time_zone", "options")
+OF_SOURCES = ("time_zone", "numbers", "options")
 
 
 def digests(settings: Observatory) -> dict[str, dict[str, str]]:

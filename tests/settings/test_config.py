@@ -220,6 +220,21 @@ def test_an_error_names_file_setting_and_the_right_one(
     assert error.value.exit_code == 2
 
 
+def test_a_wrong_number_of_subscribers_is_named_once(tmp_path: Path) -> None:
+    for wrong in ("-1", "9223372036854775808", '"many"', "{ EMAIL = -1 }", "{ EMAIL = 1, PIGEON = 2 }"):
+        with pytest.raises(ObservatoryError) as error:
+            load(tmp_path, 'currency = "CHF"', f'currency = "CHF"\nsubscribers = {wrong}')
+        (line,) = str(error.value).splitlines()
+        assert "[operator] 'hill-mail' subscribers" in line
+        assert "constrained" not in line and "dict" not in line, line
+
+
+def test_a_byte_order_mark_and_windows_line_ends_are_no_error(tmp_path: Path) -> None:
+    file = tmp_path / "observatory.toml"
+    file.write_bytes(b"\xef\xbb\xbf" + SETTINGS.replace("\n", "\r\n").encode())
+    assert config.load(file).operator[0].id == "hill-mail"
+
+
 def test_every_error_is_told_at_once(tmp_path: Path) -> None:
     file = tmp_path / "observatory.toml"
     file.write_text(SETTINGS.replace("CHE", "CHX").replace("postfix", "postfx"), encoding="utf-8")
@@ -253,6 +268,16 @@ def test_paths_are_relative_to_the_file(tmp_path: Path, monkeypatch: pytest.Monk
     assert settings.operator[0].source[0].url == str(tmp_path / "logs" / "mail.log*")
     assert settings.location is not None
     assert settings.location.ranges == str(tmp_path.parent / "ranges.csv")
+
+
+def test_a_home_is_expanded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/ann")
+    assert load(tmp_path, 'root = "lake"', 'root = "~/lake"').lake.root == "/home/ann/lake"
+    source = load(tmp_path, "logs/mail.log*", "~/logs/mail.log*").operator[0].source[0]
+    assert source.url == "/home/ann/logs/mail.log*"
+    # A folder of such a name, and no user.
+    source = load(tmp_path, "logs/mail.log*", "~no-user/mail.log").operator[0].source[0]
+    assert source.url == str(tmp_path / "~no-user" / "mail.log")
 
 
 @pytest.mark.parametrize(
