@@ -62,7 +62,7 @@ def _printed(
         f"quote = {_quoted(quote)}",
         f"header = {str(is_headed).lower()}",
         'null = ["null", "NULL", "\\\\N", "-"]',
-        f"# As {rows} rows have them; values as their shape, codes as they are.",
+        f"# From {rows} row{'' if rows == 1 else 's'}: numbers and texts as patterns, codes as they are.",
         "columns = [",
     ]
     width = max(len(_quoted(column.name)) for column in columns) + 1

@@ -60,7 +60,7 @@ def sniff(
         drawing.draw_next(out, [answer.log.url for answer in answers])
     if unknown:
         names = ", ".join(answer.log.name for answer in answers if answer.format is None)
-        problems.append(Problem(names, "of no format that is known here. See above for what to start from"))
+        problems.append(Problem(names, "the format is unknown. Start from the lines or the profile above"))
     if problems:
         raise ObservatoryError("\n".join(map(str, problems)))
 

@@ -725,7 +725,7 @@ def test_an_unknown_format_is_described_and_drafted(tmp_path: Path, monkeypatch:
     path = tmp_path / "cdr.csv"
     path.write_text(CDR, encoding="utf-8")
     told = Told(path)
-    assert "of no format that is known here" in told.error
+    assert "the format is unknown" in told.error
     assert "4 columns, separated by semicolons" in told.out
     assert "<time>;<n>;" in told.out and "35799000001" not in told.out
     monkeypatch.setattr(delimited_draft, "draft_profile", lambda sample: f"[profile]\nof = {len(sample)}")
