@@ -8,12 +8,14 @@ import pyarrow as pa
 
 # A longer line is no log line; it is quarantined without being looked at.
 LONGEST_LINE = 1 << 20
+BYTE_ORDER_MARK = "\ufeff"
 
 
 def frame_of(block: bytes, offset: int) -> pl.DataFrame:
     """One row per line of the block: `offset` in the stream, `line` without its end, `line_bytes`.
 
-    Lines that are not UTF-8 are read as Latin-1, so that nothing is lost.
+    Lines that are not UTF-8 are read as Latin-1, so that nothing is lost. The mark that programs of Windows
+    put before a file's first line belongs to none.
     """
     data = np.frombuffer(block, dtype=np.uint8)
     ends = np.flatnonzero(data == 10) + 1
@@ -31,9 +33,10 @@ def frame_of(block: bytes, offset: int) -> pl.DataFrame:
         lines = pl.Series(
             "line", [decoded(block[s:e]) for s, e in zip(starts, ends, strict=True)], dtype=pl.String
         )
-    return pl.DataFrame(
-        {"offset": starts + offset, "line": lines.str.strip_chars_end("\r\n"), "line_bytes": ends - starts}
-    )
+    lines = lines.str.strip_chars_end("\r\n")
+    if offset == 0 and block.startswith(BYTE_ORDER_MARK.encode()):
+        lines = lines.str.strip_prefix(BYTE_ORDER_MARK)
+    return pl.DataFrame({"offset": starts + offset, "line": lines, "line_bytes": ends - starts})
 
 
 def decoded(line: bytes) -> str:
