@@ -23,7 +23,7 @@ from multiprocessing import forkserver
 from typing import Any
 
 from jobs.engine import access
-from jobs.engine.tasks import Task, TaskDied, TaskFailed, perform
+from jobs.engine.tasks import PRELOAD, Task, TaskDied, TaskFailed, perform
 
 # Measured as PSS on 2 GB of logs: a worker between tasks, the validator at its most, and what steers them:
 # the program's own process and the server that workers are forked from.
@@ -143,7 +143,7 @@ def has_room_beside(memory_bytes: int, workers: int) -> bool:
 
 def begin() -> None:
     """Start the server that workers are forked from, without waiting for its imports."""
-    multiprocessing.get_context("forkserver").set_forkserver_preload(["jobs.stages.preload"])
+    multiprocessing.get_context("forkserver").set_forkserver_preload([PRELOAD])
     with environment():
         forkserver.ensure_running()
 

@@ -6,6 +6,7 @@ bytes in one column: Spark never converts a wide row.
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import hmac
 import importlib
@@ -28,7 +29,7 @@ from jobs.core.merge import whole
 from jobs.engine.finished import finish_rows, is_of
 from jobs.engine.lake import Periods
 from jobs.engine.table_files import rows_of
-from jobs.engine.tasks import TaskDied, TaskFailed, perform
+from jobs.engine.tasks import PRELOAD, TaskDied, TaskFailed, perform
 from jobs.protect.pseudonym_keys import master_key
 
 PROJECT = "spam-observatory"
@@ -103,6 +104,17 @@ def refuse_unlike(expected: Expected) -> None:
         )
 
 
+@cache
+def prepare() -> None:
+    """Import what tasks need, once for each process.
+
+    After each task Spark looks for garbage among all objects that there are, for 50 ms. Those of modules
+    stay, and are left out.
+    """
+    importlib.import_module(PRELOAD)
+    gc.freeze()
+
+
 def outcome(task: bytes, expected: Expected) -> tuple[str, Any]:
     """What came of a task: ("value", …), ("error", an error for a person), ("failed", text) or ("died", "").
 
@@ -110,6 +122,7 @@ def outcome(task: bytes, expected: Expected) -> tuple[str, Any]:
     """
     try:
         refuse_unlike(expected)
+        prepare()
         return "value", perform(*pickle.loads(task))
     except ObservatoryError as error:
         return "error", error

@@ -18,6 +18,9 @@ MISSING = (
     '[engine] name = "spark" needs the extra `spark`, which is not installed: `pip install'
     " 'spam-observatory[spark]'`, or `make setup-spark` in a clone"
 )
+# Java sees no wide row, and its optimizing compiler would take more processor time than 500 MB of logs: on a
+# machine with few cores, from the tasks.
+JAVA_OPTIONS = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 DEFAULTS = {
     "spark.app.name": "spam-observatory",
     "spark.ui.enabled": "false",
@@ -30,14 +33,18 @@ DEFAULTS = {
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     "spark.sql.parquet.compression.codec": "zstd",
     "spark.sql.adaptive.enabled": "false",
+    # By TCP a task would wait 40 ms for its input: Java sends it in two parts, and the second only once the
+    # first is acknowledged.
+    "spark.python.unix.domain.socket.enabled": "true",
     # Compiling plans costs more than the few rows that they see.
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    "spark.driver.extraJavaOptions": JAVA_OPTIONS,
+    "spark.executor.extraJavaOptions": JAVA_OPTIONS,
     **{f"spark.executorEnv.{name}": value for name, value in ENVIRONMENT.items()},
 }
 ON_ONE_MACHINE = {
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.driver.host": "127.0.0.1",
-    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
 }
 
 

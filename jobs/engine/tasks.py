@@ -27,6 +27,8 @@ from jobs.core.errors import ObservatoryError
 
 LOCK = "lock"
 FILES_OF_A_TASK = 64
+# The module that imports what tasks need.
+PRELOAD = "jobs.stages.preload"
 
 
 @dataclass(frozen=True)
