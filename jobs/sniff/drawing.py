@@ -293,7 +293,7 @@ def verdict_table(answer: Answer) -> Table:
     for (engine, action, is_spam), count in sorted(answer.verdicts.items(), key=lambda pair: -pair[1]):
         table.add_row(
             visible(str(engine)),
-            visible(str(action)),
+            visible(action or "none"),
             Text("?" if is_spam is None else "spam" if is_spam else "", "yellow"),
             amount(answer, count),
             percent(count / whole),

@@ -866,13 +866,25 @@ def test_a_truncated_file_counts_up_to_its_damage(tmp_path: Path) -> None:
     assert "messages" in told.out
 
 
+def test_a_verdict_without_an_action_has_none(tmp_path: Path) -> None:
+    path = tmp_path / "mainlog"
+    path.write_text(
+        "2026-11-24 10:04:01 1vNa05-00000005abc-01ab SA: Action: scanned but message isn't spam: score=0.1"
+        " required=5.0 (scanned in 1/1 secs | Message-Id: e@x.example). From <s@x.example>"
+        " (host=c.x.example [192.0.2.9]) for ann@a.example\n",
+        encoding="utf-8",
+    )
+    out = Told(path).out
+    assert "None" not in out and "spamassassin  none" in out
+
+
 def test_a_line_of_a_hundred_megabytes(tmp_path: Path) -> None:
     path = tmp_path / "one.log"
     path.write_bytes(b"x" * (100 << 20))
     begun = time.process_time()
     told = Told(path)
     assert time.process_time() - begun < 20
-    assert "one line without an end" in told.out and "no format" in told.error
+    assert "one line without an end" in told.out and "the format is unknown" in told.error
     # Between lines of a log it is one line that is too long.
     mail = tmp_path / "mail.log.1"
     mail.write_bytes(many(3) + b"x" * (100 << 20) + b"\n" + many(4))
