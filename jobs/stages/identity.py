@@ -5,7 +5,7 @@ under two ids has its traffic twice; neither shows. So both are remembered in ob
 written before the first table is and read before any other: meta.run, the other place that names what belongs
 together, has a row only once a stage has finished, and goes when a lake is renewed.
 
-A source is remembered by a hash of its URL, which may hold a password.
+A source is remembered by its id and a hash of its URL, which may hold a password.
 """
 
 from __future__ import annotations
@@ -37,7 +37,12 @@ def admit(lake: Lake, settings: Observatory, operators: list[Operator], has_silv
         before = known.get(each.id, {"key_ids": [], "sources": []})
         keys = [key_id_of(each.id)] if has_silver else before["key_ids"]
         sources = sorted({*before["sources"], *source_hashes(each)})
-        now[each.id] = {**before, "name": each.name, "key_ids": keys, "sources": sources}
+        urls = {
+            **before.get("source_urls", {}),
+            **{source.id: url_hash(source.url) for source in each.source},
+        }
+        about = {"name": each.name, "key_ids": keys, "sources": sources, "source_urls": urls}
+        now[each.id] = {**before, **about}
     if now != known:
         lake.remember({"operators": now})
 
@@ -45,7 +50,7 @@ def admit(lake: Lake, settings: Observatory, operators: list[Operator], has_silv
 def refuse_others(lake: Lake, settings: Observatory, needs_key: bool = True) -> None:
     """Raise ObservatoryError, with what to do, where an operator of the lake has another key now, or another
     id. needs_key: a key that is none is an error, too; a pull makes no pseudonyms and leaves that to runs."""
-    wrong = renamed(lake, settings)
+    wrong = renamed(lake, settings) + renamed_sources(lake, settings)
     if needs_key or is_key_usable():
         wrong += other_keys(lake, settings)
     if wrong:
@@ -78,6 +83,26 @@ def renamed(lake: Lake, settings: Observatory) -> list[str]:
                 f" \"{operator_id}\" again; to begin anew under the id '{each.id}' name another folder as"
                 " [lake] root. An operator that is another one has a name and sources of its own"
             )
+    return wrong
+
+
+def renamed_sources(lake: Lake, settings: Observatory) -> list[str]:
+    """A line for each source that reads the logs of another source of its operator, which reads them no
+    longer."""
+    known = known_operators(lake)
+    wrong = []
+    for operator in settings.operator:
+        before = known.get(operator.id, {}).get("source_urls", {})
+        now = {source.id: url_hash(source.url) for source in operator.source}
+        pairs = [(source, other) for source, url in now.items() for other in before if before[other] == url]
+        wrong += [
+            f"[operator] '{operator.id}' source '{source}' reads the logs of source '{other}', which reads"
+            " them no longer: a source keeps its id, or its lines count twice. Set id ="
+            f' "{other}" again. To give it another id all the same, run `observatory renew --anew`: then'
+            " the lake is computed from what the url holds, and not from what was landed before"
+            for source, other in pairs
+            if before.get(source) != now[source] and now.get(other) != now[source]
+        ]
     return wrong
 
 
@@ -139,4 +164,8 @@ def known_operators(lake: Lake) -> Known:
 
 
 def source_hashes(operator: Operator) -> set[str]:
-    return {hashlib.sha256(each.url.encode()).hexdigest()[:16] for each in operator.source}
+    return {url_hash(each.url) for each in operator.source}
+
+
+def url_hash(url: str) -> str:
+    return hashlib.sha256(url.encode()).hexdigest()[:16]

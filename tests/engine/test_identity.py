@@ -145,6 +145,28 @@ def test_an_operator_keeps_its_id(tmp_path: Path, north: Path, observatory: Obse
 
 
 @pytest.mark.long
+def test_a_source_keeps_its_id(tmp_path: Path, north: Path, observatory: Observatory) -> None:
+    file = tmp_path / "observatory.toml"
+    settings = file.read_text()
+    file.write_text(settings.replace('id = "mx"', 'id = "mail"'))
+    landed = files_in(tmp_path / "lake" / "landing")
+    for command in ("pull", "run"):
+        told = observatory(command)
+        assert told.code == 2
+        assert (
+            "[operator] 'north' source 'mail' reads the logs of source 'mx', which reads them no longer: a"
+            ' source keeps its id, or its lines count twice. Set id = "mx" again.'
+        ) in plain(told)
+    assert files_in(tmp_path / "lake" / "landing") == landed
+    # Another one beside it is another one, and so is one whose logs the settings name no more.
+    second = source_toml("mail", str(copy(tmp_path, "second.log")), "postfix")
+    file.write_text(settings + second)
+    assert observatory("pull").code == 0
+    file.write_text(settings.replace("north.log", "moved.log") + second.replace("second.log", "north.log"))
+    told = observatory("pull")
+    assert (told.code, "source 'mail' reads the logs of source 'mx'" in plain(told)) == (2, True)
+
+
 def test_an_operator_that_the_settings_lost_is_in_no_report(
     tmp_path: Path, north: Path, observatory: Observatory
 ) -> None:
