@@ -13,10 +13,12 @@ from rich.text import Text
 from jobs.cli.arguments import Config, OperatorId
 from jobs.cli.console import out
 from jobs.core.choices import nearest
-from jobs.core.contracts import codes
+from jobs.core.contracts import codes, format_kind
 from jobs.core.errors import ObservatoryError
 from jobs.core.words import says
 from jobs.settings import config
+
+UNPACK = {".gz": "zcat", ".bz2": "bzcat", ".xz": "xzcat", ".zst": "zstdcat"}
 
 
 def quarantine(
@@ -44,9 +46,9 @@ def quarantine(
         out.print("Nothing in quarantine: a rule matched every line.")
         return
     table = Table(title="Quarantine", title_justify="left", caption_justify="left")
-    table.caption = f"{found['line_count'].sum():,} lines of {found.height:,} kinds" + (
-        f"; the commonest {limit} are shown" if found.height > limit else ""
-    )
+    lines, kinds = counted(found["line_count"].sum(), "line"), counted(found.height, "kind")
+    more = f"; the commonest {limit} are shown" if found.height > limit else ""
+    table.caption = f"{lines} of {kinds}{more}"
     table.add_column("lines", justify="right")
     for name in ("operator", "source", "format", "reason", "for example"):
         table.add_column(name, overflow="fold")
@@ -60,9 +62,29 @@ def quarantine(
     out.print(table)
     show_meanings(found.head(limit)["reason_code"].unique().sort().to_list())
     first = found.row(0, named=True)
-    command = f"tail -c +{first['offset'] + 1} {shlex.quote(first['file_name'] or 'FILE')} | head -n 1"
-    out.print(Text(f"Read a line, here the first one's: {visible(command)}"), soft_wrap=True)
+    how = how_to_read(first["file_name"], first["format_code"], first["offset"])
+    out.print(Text(f"Read a line, here the first one's: {visible(how)}"), soft_wrap=True)
     out.print("After you correct the source's settings: observatory run --requarantine", soft_wrap=True)
+    out.print(
+        "If nothing can be corrected, and the lines hold an operator back: raise \\[limits] quarantined_pct",
+        soft_wrap=True,
+    )
+
+
+def counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
+def how_to_read(file_name: str | None, format_name: str, offset: int) -> str:
+    """A command that prints the line at an offset of a file, decompressed; of a file of documents, which."""
+    name = file_name or "FILE"
+    file = shlex.quote(name)
+    if format_kind(format_name) == "documents":
+        return f"document {offset + 1} of {file}"
+    packed = next((command for suffix, command in UNPACK.items() if name.endswith(suffix)), None)
+    if packed:
+        return f"{packed} {file} | tail -c +{offset + 1} | head -n 1"
+    return f"tail -c +{offset + 1} {file} | head -n 1"
 
 
 def show_meanings(reasons: list[str]) -> None:

@@ -21,6 +21,7 @@ import pytest
 
 from jobs.cli import main as command_line
 from jobs.cli import pipeline
+from jobs.cli.quarantine import how_to_read
 from jobs.core import contracts, sketch
 from jobs.core.contracts import contract, rows_frame
 from jobs.core.errors import ValidationHeld
@@ -419,6 +420,22 @@ def test_status_names_whole_sources_on_a_narrow_terminal(
     assert "…" not in told.out
 
 
+@pytest.mark.parametrize(
+    ("file", "format", "how"),
+    [
+        ("mail.log", "postfix", "tail -c +8 mail.log | head -n 1"),
+        ("mail.log.2.gz", "postfix", "zcat mail.log.2.gz | tail -c +8 | head -n 1"),
+        ("my mail.log.zst", "postfix", "zstdcat 'my mail.log.zst' | tail -c +8 | head -n 1"),
+        ("mail.log.bz2", "rspamd", "bzcat mail.log.bz2 | tail -c +8 | head -n 1"),
+        ("mail.log.xz", "exim", "xzcat mail.log.xz | tail -c +8 | head -n 1"),
+        ("reports.mbox", "dmarc", "document 8 of reports.mbox"),
+        (None, "postfix", "tail -c +8 FILE | head -n 1"),
+    ],
+)
+def test_a_quarantined_line_is_read_by_what_its_file_is(file: str | None, format: str, how: str) -> None:
+    assert how_to_read(file, format, 7) == how
+
+
 def test_quarantine_groups_lines_by_what_they_look_like(show: Observatory) -> None:
     told = show("quarantine")
     assert (told.code, told.err) == (0, "")
@@ -431,12 +448,16 @@ def test_quarantine_groups_lines_by_what_they_look_like(show: Observatory) -> No
     assert "truncated: The line ends in the middle." in words and "bad_xml" not in words
     assert "Read a line, here the first one's: tail -c +100 mail.log | head -n 1" in words
     assert "observatory run --requarantine" in words
+    assert "If nothing can be corrected" in words and "raise [limits] quarantined_pct" in words
     assert "secret.example" not in told.out and "\x1b" not in told.out
     told = show("quarantine", "--limit", 1)
     assert "3 lines of 2 kinds; the commonest 1 are shown" in " ".join(told.out.split())
     assert "truncated" not in told.out
     told = show("quarantine", "--reason", "truncated", "--source", "mx1", "--operator", "a")
-    assert "1 lines of 1 kinds" in told.out and "unknown_shape" not in told.out
+    assert (
+        "1 line of 1 kind\n" in told.out.replace(" \n", "\n").replace("  ", "")
+        and "unknown_shape" not in told.out
+    )
     told = show("quarantine", "--reason", "too_long")
     assert told.out == "Nothing in quarantine: a rule matched every line.\n"
 
