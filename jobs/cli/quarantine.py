@@ -46,7 +46,7 @@ def quarantine(
         out.print("Nothing in quarantine: a rule matched every line.")
         return
     table = Table(title="Quarantine", title_justify="left", caption_justify="left")
-    lines, kinds = counted(found["line_count"].sum(), "line"), counted(found.height, "kind")
+    lines, kinds = counted(int(found["line_count"].sum()), "line"), counted(found.height, "kind")
     more = f"; the commonest {limit} are shown" if found.height > limit else ""
     table.caption = f"{lines} of {kinds}{more}"
     table.add_column("lines", justify="right")
