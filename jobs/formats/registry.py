@@ -25,11 +25,31 @@ DOCUMENTS: dict[str, Format] = {name: each for name, each in KERNELS.items() if 
 COMPANIONS: tuple[Format, ...] = tuple(each for each in FORMATS.values() if each.within)
 # Below this, a sample is of no format that is known here.
 SURE_ENOUGH = 0.5
+LOOKED_AT = 256 << 10
+
+
+def of_whole_logs(scores: dict[str, float]) -> dict[str, float]:
+    """How sure each format is of a sample. A log that has lines of a server is the server's, however many of
+    them are a filter's: as the filter's, no mail in it would count."""
+    best = max(scores, key=lambda name: scores[name])
+    hosts = [host for host in KERNELS[best].within if scores[host] > 0]
+    if not hosts:
+        return scores
+    host = max(hosts, key=lambda name: scores[name])
+    return scores | {host: min(scores[host] + scores[best], 1.0), best: scores[host]}
+
+
+def log_of(name: str, block: bytes) -> str:
+    """The format of the log that lines of a filter stand in, as a block of lines shows it; without lines of a
+    server, the filter's own."""
+    ends = (block[:LOOKED_AT], block[-LOOKED_AT:])
+    scores = {host: max(map(KERNELS[host].sniff, ends)) for host in KERNELS[name].within}
+    best = max(scores, key=lambda host: scores[host], default=name)
+    return best if scores.get(best, 0) > 0 else name
 
 
 def sniff(sample: bytes) -> tuple[str | None, float]:
     """The format that recognises the sample best, and how sure it is; None when none is sure enough."""
-    name, confidence = max(
-        ((name, kernel.sniff(sample)) for name, kernel in KERNELS.items()), key=lambda pair: pair[1]
-    )
+    scores = of_whole_logs({name: kernel.sniff(sample) for name, kernel in KERNELS.items()})
+    name, confidence = max(scores.items(), key=lambda pair: pair[1])
     return (name, confidence) if confidence >= SURE_ENOUGH else (None, confidence)

@@ -52,7 +52,7 @@ def format_notes(name: str, kind: str, head: bytes, has_options: bool) -> list[s
     has_options: of the format, which may name a form that nothing recognises.
     """
     own, (found, _) = KERNELS[kind].sniff(head), sniff(head)
-    is_within = found in KERNELS[kind].within
+    is_within = found in KERNELS[kind].within or (found is not None and kind in KERNELS[found].within)
     # What a delimited log looks like is for its profile to say.
     if own >= SURE_ENOUGH or is_within or kind == "delimited" or found == kind or archive_of(head):
         return []

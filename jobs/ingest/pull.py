@@ -31,7 +31,7 @@ import fsspec
 from jobs.core.disk import DiskFull, is_full, room_for
 from jobs.core.errors import LandingLost
 from jobs.engine.lock import writing
-from jobs.formats.registry import DOCUMENTS, KERNELS
+from jobs.formats.registry import DOCUMENTS, KERNELS, log_of
 from jobs.ingest.chunks import CHUNK, Chunks, is_json
 from jobs.ingest.file_formats import Archive, UnknownFormat, archive_of, format_notes, format_of, newest_line
 from jobs.ingest.manifest import (
@@ -283,6 +283,8 @@ def pull_file(
         blocks = chunks.lines(lambda line: chunks.is_compressed or end.is_whole(digest.bytes, line))
         first = next(blocks, None)
         if first is not None:
+            # A mail log may begin with lines of its filters.
+            kind = log_of(kind, first) if source.format == "auto" else kind
             with room_for(fs, partial), fs.open(partial, "wb") as out:
                 for block in itertools.chain([first], blocks):
                     out.write(block)
@@ -326,6 +328,7 @@ def pull_file(
         )
         # Only now: a piece that could not be put in its place leaves the streams as they were.
         before = stream.bytes, stream.sha256
+        stream.format = kind
         stream.pieces.append(piece)
         stream.bytes, stream.sha256, stream.waiting_bytes = offset + size, digest.hexdigest(), chunks.waiting
         stream.marks = digest.marks

@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass, field
 from typing import Any
 
-from jobs.formats.registry import DOCUMENTS, FORMATS, SURE_ENOUGH
+from jobs.formats.registry import DOCUMENTS, FORMATS, SURE_ENOUGH, of_whole_logs
 from jobs.ingest.chunks import DAMAGE
 from jobs.ingest.source_files import ROTATED
 from jobs.sniff import reading
@@ -72,7 +72,7 @@ def scored(head: bytes, start: bytes) -> tuple[list[tuple[str, float]], dict[str
         fitting = module.recognised(head) if module.recognised else None
         if fitting is not None and fitting[1] > scores[name]:
             profiles[name], scores[name] = fitting
-    ordered = sorted(scores.items(), key=lambda pair: -pair[1])
+    ordered = sorted(of_whole_logs(scores).items(), key=lambda pair: -pair[1])
     best = ordered[0][0] if ordered else ""
     return ordered, {"profile": profiles[best]} if best in profiles else {}
 

@@ -248,6 +248,32 @@ def test_what_is_compressed_is_closed_whatever_its_name(site: Site) -> None:
     assert site.landed() == [text(1)[:-1]]
 
 
+VERDICT = (
+    b"2026-11-24T13:00:00.000000+00:00 mx1 amavis[12]: (00012-01) Passed CLEAN {RelayedInbound}, [192.0.2.5]"
+    b" <s@x.example> -> <u@isp.example>, Queue-ID: 4A1, Message-ID: <a@x.example>, Hits: -1, 100 ms\n"
+)
+
+
+def test_a_mail_log_that_begins_with_a_filters_lines_is_a_mail_log(tmp_path: Path) -> None:
+    site = Site(tmp_path, format="auto")
+    log = site.write("mail.log", VERDICT)
+    site.pull()
+    assert [each.format for each in site.streams] == ["amavis"]
+    with log.open("ab") as more:
+        more.write(9 * VERDICT + text(1))
+    assert site.pull() == Pulled(1, len(9 * VERDICT + text(1)))
+    assert [each.format for each in site.streams] == ["postfix"]
+    # Most of its lines are the filter's.
+    site.write("mail.log.1", 40 * VERDICT.replace(b"4A1", b"4A2") + text(2))
+    site.pull()
+    assert [each.format for each in site.streams] == ["postfix", "postfix"]
+    # What a mail log names is not what it looks like before the server's first line.
+    (tmp_path / "named").mkdir()
+    named = Site(tmp_path / "named", format="postfix")
+    named.write("mail.log", VERDICT)
+    assert named.pull().notes == []
+
+
 @pytest.mark.parametrize("kind", COMPRESS)
 def test_compression_is_told_by_content(site: Site, kind: str) -> None:
     site.write("mail.log", text(1))
