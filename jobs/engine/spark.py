@@ -224,7 +224,7 @@ class Spark:
         perform = performing(bringing(UNPACKED), outcomes, pickle.dumps(self._expected))
         job = self._thread.submit(context.parallelize(list(enumerate(tasks)), len(tasks)).foreach, perform)
         dead: set[int] = set()
-        count = 0
+        found: dict[int, tuple[str, Any]] = {}
         is_over = False
         while not is_over:
             try:
@@ -238,15 +238,15 @@ class Spark:
             except Exception as error:
                 is_over, dead = True, died_in(error)
             ready = dict(outcomes.value)
-            for place in sorted(ready):
-                kind, value = pickle.loads(ready[place])
+            new = sorted(ready.keys() - found.keys())
+            for place in new:
+                found[place] = kind, value = pickle.loads(ready[place])
                 if kind in ERRORS:
                     context.cancelAllJobs()
                     raise ERRORS[kind](value, about[place])
-            if len(ready) > count:
-                count = len(ready)
-                done(before + count)
-        return {place: pickle.loads(value) for place, value in outcomes.value.items()}, dead
+            if new:
+                done(before + len(found))
+        return found, dead
 
     def _told(self, work: Callable[[], Any]) -> Any:
         """What Spark returns; an error of its own as a fault of the program, with its text."""

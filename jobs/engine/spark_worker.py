@@ -85,8 +85,8 @@ def by_place() -> Any:
             return {}
 
         def addInPlace(self, one: dict[int, bytes], other: dict[int, bytes]) -> dict[int, bytes]:  # noqa: N802
-            # A new one: another thread may be reading.
-            return {**one, **other}
+            one.update(other)
+            return one
 
     return ByPlace()
 

@@ -121,6 +121,8 @@ def test_tasks_run_fail_and_die_as_with_the_embedded_engine(tmp_path: Path) -> N
             engine.run([root(4.0), Task("os:_exit", (1,), "what dies")])
         threads = engine.run([Task("os:getenv", ("POLARS_MAX_THREADS",), "threads")])
         assert threads == ["1"]
+        # Spark collects garbage after each task; the objects of modules must not be looked through.
+        assert engine.run([Task("gc:get_freeze_count", (), "objects left out")])[0] > 100_000
         assert not [value for _, value in engine.session.sparkContext.getConf().getAll() if KEY in value]
 
 
