@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import itertools
+import shlex
 from typing import Any
 
 import polars as pl
@@ -23,6 +24,8 @@ from jobs.state.sources import OTHER_YEAR
 COPIES = "silver.copy_daily"
 # Equal lines of two sources that name no host may be chance.
 CHANCE = 10
+# A log of so many lines has records.
+SOME_LINES = 100
 # The codes of schemas/codelists/join_quality.csv, best first.
 JOIN_QUALITY = ("exact", "by_message_id", "by_numbers", "none")
 
@@ -184,6 +187,23 @@ def alike_sources(rows: list[dict[str, Any]]) -> list[str]:
     ]
 
 
+def without_records(lake: Lake, settings: Observatory, operators: set[str]) -> list[str]:
+    """Sources whose lines were all ignored: their format is another one."""
+    urls = {(each.id, source.id): source.url for each in settings.operator for source in each.source}
+    found = []
+    for row in ledger_rows(lake):
+        operator, source = row["operator_id"], row["source_id"]
+        is_silent = row["lines"] >= SOME_LINES and not row["records"] + row["quarantined"]
+        if not is_silent or operator not in operators or (operator, source) not in urls:
+            continue
+        lines, name, url = row["lines"], row["format_code"], shlex.quote(urls[operator, source])
+        found.append(
+            f"operator '{operator}', source '{source}': {lines:,} lines, and none of them is a record of {name}."
+            f" `observatory sniff {url}` shows what the files look like."
+        )
+    return found
+
+
 def nobodys(lake: Lake, settings: Observatory, operators: set[str]) -> list[str]:
     """Operators most of whose traffic is transit and who have no links: settings may lack what is theirs."""
     table = "silver.message"
@@ -285,6 +305,7 @@ def problems(lake: Lake, settings: Observatory, operators: set[str]) -> list[str
     found += late_records(lake, settings, operators)
     found += wrong_clocks(lake, operators)
     found += nobodys(lake, settings, operators)
+    found += without_records(lake, settings, operators)
     found += alike_sources(copy_rows(lake, operators))
     open_days = settings.lake.open_days
     return found + unfolded_hops(lake, open_periods(lake, operators, open_days))

@@ -276,6 +276,20 @@ def test_days_of_a_clock_that_was_wrong_are_named(tmp_path: Path, observatory: C
     ) in observatory("status", "--config", file).out
 
 
+def test_a_log_without_any_record_is_named(tmp_path: Path, observatory: Command) -> None:
+    log = tmp_path / "mail.log"
+    log.write_text(50 * LINES, encoding="utf-8")
+    file = written(
+        tmp_path, dt.datetime(2026, 11, 25, tzinfo=dt.UTC), source_toml("mx1", str(log), "opendkim")
+    )
+    assert observatory("pull", "--config", file).code == 0
+    assert observatory("run", "--stage", "bronze", "--stage", "silver", "--config", file).code == 0
+    assert (
+        f"operator 'a', source 'mx1': {50 * len(LINES.splitlines()):,} lines, and none of them is a record of"
+        f" opendkim. `observatory sniff {log}` shows what the files look like."
+    ) in observatory("status", "--config", file).out
+
+
 def test_traffic_that_is_nobodys_is_named(tmp_path: Path, observatory: Command) -> None:
     log = tmp_path / "mail.log"
     sent = (
