@@ -198,8 +198,8 @@ def without_records(lake: Lake, settings: Observatory, operators: set[str]) -> l
             continue
         lines, name, url = row["lines"], row["format_code"], shlex.quote(urls[operator, source])
         found.append(
-            f"operator '{operator}', source '{source}': {lines:,} lines, and none of them is a record of {name}."
-            f" `observatory sniff {url}` shows what the files look like."
+            f"operator '{operator}', source '{source}': {lines:,} lines, and none of them is a record of"
+            f" {name}. `observatory sniff {url}` shows what the files look like."
         )
     return found
 
