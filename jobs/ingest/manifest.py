@@ -40,6 +40,10 @@ class Piece:
     written_at: str | None = None  # the file's own time; none in manifests of earlier versions
     sha256: str | None = None  # of the stream up to the piece's end; none in manifests of earlier versions
 
+    def __post_init__(self) -> None:
+        # Bytes of a name that are no UTF-8 are no text, which no table takes.
+        self.file_name = self.file_name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
 
 @dataclass
 class Stream:

@@ -248,6 +248,19 @@ def test_what_is_compressed_is_closed_whatever_its_name(site: Site) -> None:
     assert site.landed() == [text(1)[:-1]]
 
 
+@pytest.mark.parametrize("format", ["postfix", "dmarc"])
+def test_a_name_that_is_no_text_is_written_as_one(tmp_path: Path, format: str) -> None:
+    site = Site(tmp_path, pattern="*", format=format)
+    with open(os.fsencode(site.logs) + b"/caf\xe9.log", "wb") as file:
+        file.write(REPORT if format == "dmarc" else text(1))
+    assert site.pull().pieces == 1
+    assert [each.file_name for stream in site.streams for each in stream.pieces] == ["caf\\xe9.log"]
+    # As an earlier version left it.
+    manifest = site.lake / "landing" / "a" / "mx1" / "manifest.json"
+    manifest.write_text(manifest.read_text().replace("caf\\\\xe9", "caf\\udce9"))
+    assert [each.file_name for stream in site.streams for each in stream.pieces] == ["caf\\xe9.log"]
+
+
 VERDICT = (
     b"2026-11-24T13:00:00.000000+00:00 mx1 amavis[12]: (00012-01) Passed CLEAN {RelayedInbound}, [192.0.2.5]"
     b" <s@x.example> -> <u@isp.example>, Queue-ID: 4A1, Message-ID: <a@x.example>, Hits: -1, 100 ms\n"
