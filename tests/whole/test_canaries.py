@@ -23,24 +23,17 @@ from jobs.formats.registry import DOCUMENTS, KERNELS
 from jobs.ingest.pull import pull
 from jobs.protect.operators import Door, Own
 from jobs.report.write import write
-from jobs.settings import config
 from jobs.silver.assembling import assembled
 from jobs.stages.checks import by_operator, message
 from jobs.stages.run import Run
 from jobs.stages.runner import run
 from jobs.submission.making import package_of
+from tests.support.canary_logs import canary_settings, source_of
 from tests.support.filter_logs import frame_of
 from tests.support.samples import CANARIES
 from tests.support.samples.forms import PLANTED, TOKEN, Canaries
-from tests.support.whole_runs import operator_toml, source_toml
 
-OWN = (
-    'domains = ["isp.example"]\nnetworks = ["127.0.0.0/8"]\nnumber_prefixes = ["35799"]\n'
-    "subscribers = { EMAIL = 9000, SMS = 9000, VOICE_IP = 9000, IM = 9000 }\n"
-    '[[operator.link]]\nname = "HUB"\nkind = "hub"\n'
-)
 DOOR = Door((Own("op", "CHE", ("isp.example",), ("127.0.0.0/8",), ("35799",), (("HUB", "hub"),)),), None)
-NETWORKS = "prefix,country_code,asn,as_name\n198.51.100.0/24,CHE,64500,Net\n2001:db8::/32,CHE,64501,Six\n"
 # What may hold identifiers, readable by its owner alone.
 RAW = ("landing", "bronze")
 
@@ -53,35 +46,10 @@ class Left(NamedTuple):
     said: list[str]
 
 
-def write_log(log: Canaries, folder: Path) -> str:
-    """Write the log; the source's url."""
-    if not log.is_files:
-        name = f"{log.name}{log.suffix}"
-        (folder / name).write_text(log.head + "".join(text for text, _ in log.entries()))
-        return name
-    (folder / log.name).mkdir()
-    for number, (text, _) in enumerate(log.entries()):
-        (folder / log.name / f"{number:04d}{log.suffix}").write_text(text)
-    return f"{log.name}/*{log.suffix}"
-
-
-def source_of(log: Canaries) -> str:
-    return log.name.replace("_", "-")
-
-
 @pytest.fixture(scope="module")
 def left(tmp_path_factory: pytest.TempPathFactory) -> Left:
     folder = tmp_path_factory.mktemp("canaries")
-    (folder / "networks.csv").write_text(NETWORKS)
-    sources = [
-        source_toml(source_of(log), write_log(log, folder), log.within or log.kernel, log.options)
-        for log in CANARIES
-    ]
-    (folder / "observatory.toml").write_text(
-        '[lake]\nroot = "lake"\n\n[location]\nranges = "networks.csv"\n\n'
-        + operator_toml("op", "Op", "CHE", "op", "CHF", OWN, *sources)
-    )
-    settings = config.load(folder / "observatory.toml", lake_root=str(folder / "lake"))
+    settings = canary_settings(folder)
     (operator,) = settings.operator
     said = pull(operator, settings.lake.root, dt.datetime.now(dt.UTC)).problems
     assert said == []

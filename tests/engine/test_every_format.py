@@ -1,0 +1,54 @@
+"""Both engines write the same rows from a log of every format."""
+
+from __future__ import annotations
+
+import datetime as dt
+import shutil
+from pathlib import Path
+
+import pytest
+
+from jobs.engine.lake import Lake
+from jobs.formats.registry import KERNELS
+from jobs.ingest.pull import pull
+from jobs.settings.config import Observatory
+from jobs.settings.node import Engine
+from jobs.stages.gold_steps import GOLD
+from jobs.stages.run import Run
+from jobs.stages.runner import run
+from jobs.stages.silver_steps import SILVER
+from tests.support.canary_logs import canary_settings
+from tests.support.samples import CANARIES
+from tests.support.whole_runs import rows_in
+
+BRONZE = tuple(f"bronze.{name}" for name in sorted(KERNELS))
+
+
+def computed(settings: Observatory, landing: Path, engine: Engine) -> Lake:
+    """A lake of the landed logs, computed by an engine."""
+    root = landing.parent.parent / engine.name
+    shutil.copytree(landing.parent, root)
+    there = settings.lake.model_copy(update={"root": str(root)})
+    work = settings.model_copy(update={"engine": engine, "lake": there})
+    lake = Lake(str(root))
+    run(Run(lake, work, list(work.operator), "every-format", say=lambda text: None))
+    return lake
+
+
+@pytest.mark.long
+def test_both_engines_write_the_same_rows_of_every_format(tmp_path: Path) -> None:
+    settings = canary_settings(tmp_path)
+    assert {log.kernel for log in CANARIES} == set(KERNELS)
+    (operator,) = settings.operator
+    assert pull(operator, settings.lake.root, dt.datetime.now(dt.UTC)).problems == []
+    landing = Path(settings.lake.root) / "landing"
+    lakes = [
+        computed(settings, landing, engine)
+        for engine in (settings.engine, Engine(name="spark", master="local[2]"))
+    ]
+    # A batch of bronze has an id of its own in each lake.
+    embedded, spark = (
+        rows_in(lake, BRONZE, but=["ingest_id"]) | rows_in(lake, (*SILVER, *GOLD)) for lake in lakes
+    )
+    assert [table for table in BRONZE if not embedded[table]] == []
+    assert [table for table in embedded if embedded[table] != spark[table]] == []
