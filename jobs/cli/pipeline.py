@@ -19,7 +19,7 @@ from rich.text import Text
 from jobs.cli.arguments import Config, OperatorId
 from jobs.cli.console import err, out
 from jobs.cli.interrupt import interruptible
-from jobs.core.errors import NOTHING_CHANGED, ObservatoryError
+from jobs.core.errors import NOTHING_CHANGED, ObservatoryError, ValidationHeld
 from jobs.settings import config
 
 if TYPE_CHECKING:
@@ -180,6 +180,7 @@ def run_stages(
     chosen = config.operators(settings, operator)
     lake, run_id = open_lake(settings.lake.root), record.new_run_id()
     meter = Meter(err, [each.id for each in chosen])
+    held: ValidationHeld | None = None
     # A stage that had nothing to do has no row of meta.run; one that has may not have come to its end.
     with meter, interruptible(lambda: {*meter.finished, *record.finished(lake, run_id)}, stages):
         work = Run(
@@ -193,10 +194,18 @@ def run_stages(
             say=meter.say,
             move=meter.move,
         )
-        run(work, stages)
+        try:
+            run(work, stages)
+        except ValidationHeld as error:
+            # What became of the other operators comes first.
+            held = error
     late = late_records(lake, settings, {each.id for each in chosen}, work.batches) if work.batches else []
     for note in (*work.notes, *late, *unfolded_hops(lake, work.changed.get("silver.transmission", {}))):
         err.print(Text(visible(note)))
+    if held is not None:
+        if any(work.changed.values()):
+            show_changes(work)
+        raise held
     return work
 
 

@@ -93,3 +93,27 @@ def test_a_held_rule_hides_no_source_that_could_not_be_read(
     assert done.code == 1
     assert "operator_id=alp, source_id=mx" in done.err
     assert f"operator 'alp', source 'filter': no file matches {tmp_path / 'rspamd.log'}" in done.err
+
+
+def test_what_was_written_is_shown_beside_a_held_rule(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "odd.log").write_text(MAIL.replace("2026-11-24", "2026-13-24", 100))
+    (tmp_path / "alp.log").write_text(MAIL)
+    file = tmp_path / "observatory.toml"
+    operators = [
+        operator_toml(name, name, "CHE", name, "CHF", domains, source_toml("mx", f"{name}.log", "postfix"))
+        for name, domains in (("alp", MAIL_NETWORK), ("odd", ""))
+    ]
+    file.write_text("\n".join(['[lake]\nroot = "lake"\n', *operators]))
+    observatory = command_line_of(monkeypatch, capsys, width=200)
+    assert observatory("pull", "--config", file).code == 0
+    stages = ("run", "--stage", "bronze", "--stage", "silver", "--config", file)
+    done = observatory(*stages)
+    assert done.code == 1
+    assert "silver.message" in done.out and "Nothing new" not in done.out
+    # A note reaches the person, too, and nothing is called up to date.
+    file.write_text(file.read_text().replace("example.test", "example.org"))
+    done = observatory(*stages)
+    assert (done.code, "Nothing new" in done.out) == (1, False)
+    assert "operator 'alp': domains changed since its days were computed" in done.err
