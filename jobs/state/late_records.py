@@ -12,6 +12,7 @@ from jobs.engine import record
 from jobs.engine.lake import Lake
 from jobs.settings.config import Observatory
 from jobs.settings.node import MOST_DAYS
+from jobs.stages import removed
 from jobs.stages.windows import is_plausible
 
 
@@ -37,6 +38,7 @@ def late_records(
         days = late.select("operator_id", "first_event_date").rows()
         late = late.filter(pl.Series([day not in counted for day in days], dtype=pl.Boolean))
     by = ["operator_id", "source_id"]
+    gone = removed.before(lake, removed.BRONZE)
     rows = (
         late.join(newest, on="operator_id")
         .sort("first_event_date", "file_name")
@@ -50,7 +52,8 @@ def late_records(
         .rows()
     )
     return [
-        told(operator, source, records, first, with_others(file, files), newest, settings.lake.open_days)
+        told(operator, source, records, first, with_others(file, files))
+        + remedy(operator, first, newest, settings.lake.open_days, gone.get(operator))
         for operator, source, records, first, file, newest, files in rows
     ]
 
@@ -59,19 +62,27 @@ def with_others(file: str, files: int) -> str:
     return f"{file} and {files - 1:,} more" if files > 1 else file
 
 
-def told(
-    operator: str, source: str, records: int, first: dt.date, file: str, newest: dt.date, open_days: int
-) -> str:
-    """Whose records came late, from which day on, and how they are counted all the same."""
-    needed = (newest - first).days
-    if needed > MOST_DAYS:
-        remedy = f"No setting keeps days open so long ({MOST_DAYS:,} at most). Was the host's clock wrong?"
-    else:
-        settings = f"set open_days = {needed} under [lake], and " if needed > open_days else ""
-        remedy = f"To count them {settings}run `observatory run --operator {operator} --since {first}`."
+def told(operator: str, source: str, records: int, first: dt.date, files: str) -> str:
+    """Whose records came late, and from which day on."""
     many = records > 1
     return (
         f"operator '{operator}', source '{source}': {records:,} record{'s' if many else ''} from {first} on"
-        f" ({file}) came after {'their days were' if many else 'its day was'} closed, and"
-        f" {'are' if many else 'is'} not counted. {remedy}"
+        f" ({files}) came after {'their days were' if many else 'its day was'} closed, and"
+        f" change{'' if many else 's'} no figure. "
     )
+
+
+def remedy(
+    operator: str, first: dt.date, newest: dt.date, open_days: int, gone: dt.date | None = None
+) -> str:
+    """How they are counted all the same. gone: the day before which bronze has nothing."""
+    needed = (newest - first).days
+    if gone is not None and first < gone:
+        return (
+            "Bronze no longer holds them ([retention] bronze): `observatory renew --anew` would read what"
+            " landing holds of them, and lose days that landing no longer holds."
+        )
+    if needed > MOST_DAYS:
+        return f"No setting keeps days open so long ({MOST_DAYS:,} at most). Was the host's clock wrong?"
+    settings = f"set open_days = {needed} under [lake], and " if needed > open_days else ""
+    return f"To count them {settings}run `observatory run --operator {operator} --since {first}`."

@@ -23,6 +23,7 @@ from jobs.settings import config
 from jobs.stages import checks
 from jobs.stages.validations import rule_counts, standing
 from jobs.state import sources
+from jobs.state.late_records import remedy
 from jobs.state.sources import source_rows
 from tests.conftest import ROOT
 from tests.support.in_process import Told, command_line_of
@@ -239,27 +240,34 @@ def test_records_of_closed_days_are_named_until_they_count(tmp_path: Path, obser
     stages = ("run", "--stage", "bronze", "--stage", "silver", "--config")
     file = written(tmp_path, at, source)
     observatory("pull", "--config", file)
-    assert "not counted" not in observatory(*stages, file).err
+    assert "change no figure" not in observatory(*stages, file).err
     (tmp_path / "mail.log.2").write_text(LINES.replace("2026-11-24", "2026-09-15"), encoding="utf-8")
     observatory("pull", "--config", file)
     told = (
         "operator 'a', source 'mx1': {} records from 2026-09-15 on (mail.log.2) came after their days were"
-        " closed, and are not counted. To count them {}run `observatory run --operator a --since 2026-09-15`."
+        " closed, and change no figure. To count them {}run `observatory run --operator a --since 2026-09-15`."
     ).format(len(LINES.splitlines()), "{}")
     first = told.format("set open_days = 70 under [lake], and ")
     ran = observatory(*stages, file)
     assert (ran.code, first in " ".join(ran.err.split())) == (0, True)
     # The run told it once; the state tells it until the day is there.
-    assert "not counted" not in observatory(*stages, file).err
+    assert "change no figure" not in observatory(*stages, file).err
     assert first in observatory("status", "--config", file).out
     written(tmp_path, at, source, more="open_days = 70")
     assert told.format("") in observatory("status", "--config", file).out
     assert observatory(*stages, file, "--since", "2026-09-15").code == 0
-    assert "not counted" not in observatory("status", "--config", file).out
+    assert "change no figure" not in observatory("status", "--config", file).out
     (tmp_path / "mail.log.3").write_text(LINES.replace("2026-11-24", "2009-09-15"), encoding="utf-8")
     observatory("pull", "--config", file)
     ran = observatory(*stages, file)
     assert "(3,660 at most). Was the host's clock wrong?" in " ".join(ran.err.split())
+
+
+def test_late_records_that_bronze_no_longer_holds_are_not_promised() -> None:
+    first, newest = dt.date(2026, 9, 15), dt.date(2026, 11, 24)
+    assert "--since 2026-09-15" in remedy("a", first, newest, 35, first)
+    words = remedy("a", first, newest, 35, dt.date(2026, 9, 16))
+    assert "Bronze no longer holds them" in words and "--since" not in words
 
 
 def test_days_of_a_clock_that_was_wrong_are_named(tmp_path: Path, observatory: Command) -> None:
