@@ -245,7 +245,8 @@ def test_records_of_closed_days_are_named_until_they_count(tmp_path: Path, obser
     observatory("pull", "--config", file)
     told = (
         "operator 'a', source 'mx1': {} records from 2026-09-15 on (mail.log.2) came after their days were"
-        " closed, and change no figure. To count them {}run `observatory run --operator a --since 2026-09-15`."
+        " closed, and change no figure. To count them {}run"
+        " `observatory run --operator a --since 2026-09-15`."
     ).format(len(LINES.splitlines()), "{}")
     first = told.format("set open_days = 70 under [lake], and ")
     ran = observatory(*stages, file)
