@@ -218,6 +218,11 @@ def conclude(found: Proposal, numbers: list[pl.Series]) -> None:
         beside = next((other for other in found.sources if is_beside(each, other)), None)
         if beside is not None:
             each.time_zone, each.zone_by = beside.time_zone, f"as in {beside.id}"
+    formats = {each.format for each in found.sources}
+    for each in found.sources:
+        if each.format == "kannel_smsbox" and "kannel" not in formats:
+            # No other log has the SMS that it accepted.
+            each.options = {**each.options, "bearerbox": False}
     found.links = dict(sorted(found.links.items(), key=lambda pair: (-pair[1], pair[0])))
     by_number = (
         Counter(country_of_numbers(pl.concat(numbers).unique()).drop_nulls().to_list()) if numbers else None

@@ -204,6 +204,19 @@ def without_records(lake: Lake, settings: Observatory, operators: set[str]) -> l
     return found
 
 
+def without_bearerbox(settings: Observatory, operators: set[str]) -> list[str]:
+    """Sources of smsbox whose accepted SMS no other source of the operator counts."""
+    return [
+        f"operator '{operator.id}', source '{source.id}': SMS that smsbox accepted are counted by bearerbox's"
+        " log, of which the settings name none. Add it, of format kannel; or, if there is none, set options ="
+        " { bearerbox = false } for the source, then `observatory renew --anew` and `observatory run`."
+        for operator in settings.operator
+        if operator.id in operators and not {"kannel", "auto"} & {each.format for each in operator.source}
+        for source in operator.source
+        if source.format == "kannel_smsbox" and source.options.get("bearerbox", True)
+    ]
+
+
 def nobodys(lake: Lake, settings: Observatory, operators: set[str]) -> list[str]:
     """Operators most of whose traffic is transit and who have no links: settings may lack what is theirs."""
     table = "silver.message"
@@ -306,6 +319,7 @@ def problems(lake: Lake, settings: Observatory, operators: set[str]) -> list[str
     found += wrong_clocks(lake, operators)
     found += nobodys(lake, settings, operators)
     found += without_records(lake, settings, operators)
+    found += without_bearerbox(settings, operators)
     found += alike_sources(copy_rows(lake, operators))
     open_days = settings.lake.open_days
     return found + unfolded_hops(lake, open_periods(lake, operators, open_days))

@@ -134,6 +134,12 @@ def test_formats_of_kannel_that_are_in_use_are_found(tmp_path: Path) -> None:
     assert config.load(settings).operator[0].source[0].options["access_log_format"] == own
 
 
+def test_smsbox_alone_counts_what_it_accepted() -> None:
+    smsbox = str(LAB / "kannel" / "smsbox-access.log")
+    assert [each.options for each in propose([smsbox]).sources] == [{"bearerbox": False}]
+    assert [each.options for each in propose([smsbox, str(SMS)]).sources] == [{}, {}]
+
+
 def test_a_format_of_kannel_that_a_person_names_is_checked(tmp_path: Path) -> None:
     found = propose([str(kannel_log(tmp_path, OWN_FORMAT))])
     assert found.sources == []

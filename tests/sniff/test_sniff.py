@@ -866,6 +866,11 @@ def test_a_truncated_file_counts_up_to_its_damage(tmp_path: Path) -> None:
     assert "messages" in told.out
 
 
+def test_smsbox_says_by_what_its_sms_count() -> None:
+    out = Told(LAB / "kannel" / "smsbox-access.log").out
+    assert "Without one set options = { bearerbox = false }." in " ".join(out.split())
+
+
 def test_a_verdict_without_an_action_has_none(tmp_path: Path) -> None:
     path = tmp_path / "mainlog"
     path.write_text(

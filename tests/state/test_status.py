@@ -299,6 +299,19 @@ def test_a_log_without_any_record_is_named(tmp_path: Path, observatory: Command)
     ) in observatory("status", "--config", file).out
 
 
+@pytest.mark.parametrize(
+    ("beside", "options", "is_named"),
+    [("", "", True), ("rspamd", "", True), ("kannel", "", False), ("", "{ bearerbox = false }", False)],
+)
+def test_smsbox_without_bearerbox_is_named(
+    tmp_path: Path, beside: str, options: str, is_named: bool, observatory: Command
+) -> None:
+    others = [source_toml("other", "other.log", beside)] if beside else []
+    source = source_toml("box", "smsbox.log", "kannel_smsbox", options)
+    told = observatory("status", "--config", written(tmp_path, LAST, source, *others))
+    assert ("SMS that smsbox accepted are counted by bearerbox's log" in told.out) == is_named
+
+
 def test_traffic_that_is_nobodys_is_named(tmp_path: Path, observatory: Command) -> None:
     log = tmp_path / "mail.log"
     sent = (
