@@ -280,9 +280,7 @@ def unit_lines(answer: Answer) -> Group:
     if any(channel == "EMAIL" for channel, _, _ in answer.transmissions):
         lines.append(Text(told, "dim"))
     if answer.format == "kannel_smsbox" and answer.options.get("bearerbox", True):
-        told = (
-            "Accepted SMS count by bearerbox's log. Without one set options = { bearerbox = false }."
-        )
+        told = "Accepted SMS count by bearerbox's log. Without one set options = { bearerbox = false }."
         lines.append(Text(told))
     return Group(*lines)
 
