@@ -46,6 +46,15 @@ def observatory(
     return command_line_of(monkeypatch, capsys)
 
 
+def test_a_log_of_nothing_that_came_in_has_a_page(tmp_path: Path, observatory: Observatory) -> None:
+    """Outbound and transit alone: no month has anything to correct, and the page has no figures."""
+    log = tmp_path / "smsbox-access.log"
+    log.write_bytes((LAB / "kannel" / "smsbox-access.log").read_bytes())
+    drawn = observatory("report", log)
+    assert drawn.code == 0, drawn.err
+    assert (tmp_path / "report" / "index.html").is_file()
+
+
 # --- what logs propose ----------------------------------------------------------------------------------
 
 
