@@ -19,6 +19,7 @@ import polars as pl
 import pytest
 from deltalake import DeltaTable
 
+from benchmarks.tools import generate
 from jobs.core.errors import ObservatoryError
 from jobs.core.key_names import KEY_FILE
 from jobs.engine import executor, java
@@ -41,6 +42,8 @@ from tests.support.whole_runs import rows_in
 
 TABLES = (*SILVER, *GOLD)
 HERE = Engine(name="spark", master="local[2]")
+# Enough for several ranges and buckets.
+BENCHMARK_MB = 10
 
 
 def with_engine(settings: config.Observatory, engine: Engine) -> config.Observatory:
@@ -155,17 +158,6 @@ def test_both_engines_write_the_same_rows_in_turn_and_apart(tmp_path: Path, embe
 
 
 @pytest.mark.long
-def test_both_engines_write_the_same_rows_of_the_sample_study(tmp_path: Path) -> None:
-    of_study = config.load(ROOT / "sample_data" / "observatory.toml")
-    lakes = []
-    for engine in (of_study.engine, HERE):
-        lake = of_study.lake.model_copy(update={"root": str(tmp_path / engine.name)})
-        lakes.append(run_again(with_engine(of_study, engine).model_copy(update={"lake": lake})).lake)
-    assert differing(*lakes) == []
-    assert set(writers(lakes[1], GOLD[0])[1:]) == {"Apache-Spark"}
-
-
-@pytest.mark.long
 def test_the_job_of_the_docs_joins_gold_with_a_table_of_ones_own(tmp_path: Path, embedded_lake: Lake) -> None:
     page = (ROOT / "docs" / "spark.md").read_text()
     [code] = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
@@ -250,6 +242,23 @@ def test_two_workers_run_the_mix_by_wheel_and_one_may_be_killed(
     assert differing(work.lake, embedded_lake) == []
     used = sorted(path.name for path in (tmp_path / "cluster" / "work").glob("app-*/*"))
     assert {"0", "1"} <= set(used)
+
+
+@pytest.mark.long
+def test_two_workers_compute_the_sample_study_and_the_benchmark(tmp_path: Path, cluster: Cluster) -> None:
+    """Whole lakes, row for row as the embedded engine writes them."""
+    study = ROOT / "sample_data" / "observatory.toml"
+    benchmark = generate(tmp_path / "benchmark", BENCHMARK_MB) / "observatory.toml"
+    for file in (study, benchmark):
+        settings = config.load(file)
+        lakes = []
+        for engine in (settings.engine, cluster.engine()):
+            lake = settings.lake.model_copy(update={"root": str(tmp_path / file.parent.name / engine.name)})
+            lakes.append(run_again(with_engine(settings, engine).model_copy(update={"lake": lake})).lake)
+        assert differing(*lakes) == []
+        assert set(writers(lakes[1], GOLD[0])[1:]) == {"Apache-Spark"}
+    used = {path.name for path in (tmp_path / "cluster" / "work").glob("app-*/*")}
+    assert {"0", "1"} <= used
 
 
 @pytest.mark.long
