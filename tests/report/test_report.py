@@ -264,8 +264,8 @@ def test_a_page_without_any_figure(tmp_path: Path) -> None:
     assert page.all("h1")[0]["text"] == "No traffic has been counted yet"
     assert not page.all("figure")
     for text in (
-        "No e-mail in these logs",
-        "No SMS in these logs",
+        "By these logs, no e-mail came in",
+        "By these logs, no SMS came in",
         "No file was read",
         "No validation was kept",
     ):
@@ -289,7 +289,7 @@ def test_a_page_without_sms_and_without_costs(tmp_path: Path) -> None:
     mail["costs"] = mail["costs"].clear()
     build(mail, OPERATORS, validation(), ABOUT, tmp_path)
     page = read(tmp_path / "index.html")
-    assert "No SMS in these logs." in page.seen
+    assert "By these logs, no SMS came in." in page.seen
     assert "There is no SMS in this figure." in page.seen
     assert "No cost could be computed for Alp Mail, Alp Poste, Everest Net," in page.seen
     assert "No traffic was read of Isle Mobile, Lagoon Mobile and Thames Text." in page.seen
