@@ -99,6 +99,7 @@ def test_an_interrupted_run_leaves_what_counts_as_it_was(tmp_path: Path) -> None
     assert days.n_unique() == 21
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("stage", "what"),
     [

@@ -96,6 +96,7 @@ def test_another_key_is_refused_before_anything_is_written(
     assert observatory("run").code == 0
 
 
+@pytest.mark.long
 def test_a_lake_can_be_computed_anew_under_another_key(
     tmp_path: Path, north: Path, observatory: Observatory
 ) -> None:
@@ -167,6 +168,7 @@ def test_a_source_keeps_its_id(tmp_path: Path, north: Path, observatory: Observa
     assert (told.code, "source 'mail' reads the logs of source 'mx'" in plain(told)) == (2, True)
 
 
+@pytest.mark.long
 def test_an_operator_that_the_settings_lost_is_in_no_report(
     tmp_path: Path, north: Path, observatory: Observatory
 ) -> None:

@@ -182,6 +182,7 @@ def test_a_verdict_that_acted_is_named_with_its_rule(mixed_run: Run) -> None:
     assert "by the verdict of amavis" in because[MESSAGE][0]
 
 
+@pytest.mark.long
 def test_several_matches_are_listed_and_a_key_names_one(mixed_run: Run, observatory: Command) -> None:
     file = settings_file(mixed_run)
     sender = "george@good.example"

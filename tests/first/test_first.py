@@ -46,6 +46,7 @@ def observatory(
     return command_line_of(monkeypatch, capsys)
 
 
+@pytest.mark.long
 def test_a_log_of_nothing_that_came_in_has_a_page(tmp_path: Path, observatory: Observatory) -> None:
     """Outbound and transit alone: no month has anything to correct, and the page has no figures."""
     log = tmp_path / "smsbox-access.log"
@@ -193,6 +194,7 @@ def test_a_report_of_logs_needs_no_settings_and_leaves_only_the_page(
     assert (told.code, "holds other files" in told.err) == (2, True)
 
 
+@pytest.mark.long
 def test_a_report_keeps_its_private_lake_if_asked(observatory: Observatory, tmp_path: Path) -> None:
     told = observatory("report", EXIM, "--keep", "--country", "che", "--output", "page")
     assert told.code == 0, told.err

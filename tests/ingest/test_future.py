@@ -133,6 +133,7 @@ def test_settings_fix_the_time_of_reading(tmp_path: Path, monkeypatch: pytest.Mo
     assert site.recipients() == [(dt.date(2036, 2, 5),)]
 
 
+@pytest.mark.long
 def test_a_lake_that_believed_a_wrong_clock_heals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     site, expected = Site(tmp_path / "old"), Site(tmp_path / "new")
     texts = [message(1, "2026-11-23") + WRONG, message(2, "2026-11-24")]

@@ -106,6 +106,7 @@ def test_the_figures_are_those_of_one_file(single: config.Observatory, double: c
     assert figures(double) == wanted
 
 
+@pytest.mark.long
 def test_what_comes_later_gives_what_is_there_from_the_start(
     double: config.Observatory, tmp_path: Path
 ) -> None:

@@ -898,6 +898,7 @@ def test_a_line_of_a_hundred_megabytes(tmp_path: Path) -> None:
     assert (log["lines"], log["records"], log["is_exact"]) == (36, 35, True)
 
 
+@pytest.mark.long
 def test_what_unpacks_without_end_is_left_in_time(tmp_path: Path) -> None:
     path = tmp_path / "mail.log.1.gz"
     with gzip.open(path, "wb", compresslevel=1) as file:

@@ -59,6 +59,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
     return Site(tmp_path, command_line_of(monkeypatch, capsys, 200))
 
 
+@pytest.mark.long
 def test_open_days_are_computed_again_once_silvers_settings_changed(site: Site) -> None:
     for day in ("2026-08-20", "2026-11-20", "2026-11-24"):
         site.add(day)

@@ -504,6 +504,7 @@ def test_a_rule_that_one_operator_breaks_in_silver_holds_it_alone(
     assert lake.read("gold.spam_volume_daily").filter(operator_id="lab-sms").equals(counted)
 
 
+@pytest.mark.long
 def test_a_rule_that_one_operator_breaks_in_gold_holds_it_alone(
     two: config.Observatory, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -233,6 +233,7 @@ def test_what_waits_and_what_to_do_from_the_first_pull_to_a_held_rule(
     assert "2 rules on 1 tables, 1 broken" in told.out
 
 
+@pytest.mark.long
 def test_records_of_closed_days_are_named_until_they_count(tmp_path: Path, observatory: Command) -> None:
     at = dt.datetime(2026, 11, 25, tzinfo=dt.UTC)
     source = source_toml("mx1", str(tmp_path / "mail.log*"), "postfix")

@@ -409,6 +409,7 @@ def counted_and_corrected(lake: Lake) -> tuple[int, int]:
     return units_of(lake, quality.VOLUME, stayed), units_of(lake, quality.CORRECTED, whole)
 
 
+@pytest.mark.long
 def test_counts_and_what_corrects_them_are_named_together(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

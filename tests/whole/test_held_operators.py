@@ -95,6 +95,7 @@ def test_a_held_rule_hides_no_source_that_could_not_be_read(
     assert f"operator 'alp', source 'filter': no file matches {tmp_path / 'rspamd.log'}" in done.err
 
 
+@pytest.mark.long
 def test_what_was_written_is_shown_beside_a_held_rule(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
