@@ -206,7 +206,7 @@ class ByBucket:
             self._found.setdefault(each.count, {}).setdefault(each.bucket, []).append(each)
 
     def of(self, bucket: Bucket) -> list[Left]:
-        """The frames that may hold rows of a bucket, be they cut more finely than it or less."""
+        """The frames that may hold rows of a bucket, whether there are more buckets of frames or fewer."""
         return [
             each
             for count, found in self._found.items()

@@ -45,7 +45,7 @@ def tasks_of(work: Ingest, ranges: list[Range], ingest_id: str) -> list[Task]:
 
 def bytes_of_a_task(work: Ingest, sizes: list[int]) -> int:
     """How many bytes of ranges one task parses: the longest range, and more of them where each bucket would
-    else get little from a task, as long as there are tasks enough for all workers."""
+    otherwise get little from a task, as long as there are enough tasks for all workers."""
     longest = max(sizes, default=0)
     if work.staging is None:
         return longest

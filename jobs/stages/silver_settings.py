@@ -77,7 +77,7 @@ def changed_sources(lake: Lake, settings: Observatory, operators: Collection[str
     for operator in settings.operator:
         before = known.get(operator.id, {}).get("source_settings", {}) if operator.id in operators else {}
         for source, now in digests_of_sources(operator).items():
-            names = [name for name, value in now.items() if before.get(source, now)[name] != value]
+            names = [name for name, value in now.items() if before.get(source, {}).get(name, value) != value]
             if names:
                 found.append(
                     f"operator '{operator.id}', source '{source}': {' and '.join(names)} changed. Lines that"

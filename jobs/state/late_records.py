@@ -13,7 +13,7 @@ from jobs.engine.lake import Lake
 from jobs.settings.config import Observatory
 from jobs.settings.node import MOST_DAYS
 from jobs.stages import removed
-from jobs.stages.windows import is_plausible
+from jobs.stages.windows import newest_days
 
 
 def late_records(
@@ -25,7 +25,6 @@ def late_records(
     few lines are missing, not a log.
     """
     ledger = lake.read("bronze.file", where=pl.col("operator_id").is_in(sorted(operators)))
-    newest = ledger.filter(is_plausible()).group_by("operator_id").agg(newest=pl.col("last_event_date").max())
     late = ledger.filter(pl.col("late_count") > 0)
     if batches is not None:
         late = late.filter(pl.col("ingest_id").is_in(list(batches)))
@@ -38,14 +37,14 @@ def late_records(
         days = late.select("operator_id", "first_event_date").rows()
         late = late.filter(pl.Series([day not in counted for day in days], dtype=pl.Boolean))
     by = ["operator_id", "source_id"]
-    gone = removed.before(lake, removed.BRONZE)
+    gone, newest = removed.before(lake, removed.BRONZE), newest_days(lake)
     rows = (
-        late.join(newest, on="operator_id")
+        late.filter(pl.col("operator_id").is_in(list(newest)))
         .sort("first_event_date", "file_name")
         .group_by(by)
         .agg(
             pl.col("late_count").sum(),
-            pl.col("first_event_date", "file_name", "newest").first(),
+            pl.col("first_event_date", "file_name").first(),
             files=pl.col("file_name").n_unique(),
         )
         .sort(by)
@@ -53,8 +52,8 @@ def late_records(
     )
     return [
         told(operator, source, records, first, with_others(file, files))
-        + remedy(operator, first, newest, settings.lake.open_days, gone.get(operator))
-        for operator, source, records, first, file, newest, files in rows
+        + remedy(operator, first, newest[operator], settings.lake.open_days, gone.get(operator))
+        for operator, source, records, first, file, files in rows
     ]
 
 

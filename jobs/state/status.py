@@ -18,11 +18,11 @@ from jobs.ingest import future
 from jobs.ingest.manifest import Unreadable, has_manifest, landing, read_manifest, read_waiting
 from jobs.settings.config import Observatory
 from jobs.stages.windows import is_plausible
-from jobs.state.late_records import late_records
+from jobs.state.late_records import late_records, with_others
 from jobs.state.sources import OTHER_YEAR
 
 COPIES = "silver.copy_daily"
-# Equal lines of two sources that name no host may be chance, and so may whose a few messages are.
+# Fewer equal lines of two sources that name no host may be chance; so may the direction of fewer messages.
 CHANCE = 10
 # A log of so many lines has records.
 SOME_LINES = 100
@@ -262,14 +262,14 @@ def wrong_clocks(lake: Lake, operators: set[str]) -> list[str]:
             where=(pl.col("operator_id") == operator) & (pl.col("first_event_date") <= before[-1]),
         )
         names = sorted(set(files["file_name"]))
-        where = f"{names[0]} and {len(names) - 1:,} more" if len(names) > 1 else "".join(names)
+        where = f" ({with_others(names[0], len(names))})" if names else ""
         if len(before) == 1:
             what = f"the records of {before[0]} lie"
         else:
             what = f"the records of {len(before):,} days, {before[0]} to {before[-1]}, lie"
         found.append(
             f"operator '{operator}': {what} more than a year before the next, of {after}. Was the clock of a"
-            f" host wrong ({where})? They count under the days that they state."
+            f" host wrong{where}? They count under the days that they state."
         )
     return found
 
