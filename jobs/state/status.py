@@ -13,7 +13,7 @@ import polars as pl
 from jobs.engine import record
 from jobs.engine.lake import Lake
 from jobs.engine.record import Periods
-from jobs.engine.table_files import scan_files
+from jobs.engine.table_files import DataFile, scan_files
 from jobs.ingest import future
 from jobs.ingest.manifest import Unreadable, has_manifest, landing, read_manifest, read_waiting
 from jobs.settings.config import Observatory
@@ -107,11 +107,7 @@ def unfolded_hops(lake: Lake, periods: Periods) -> list[str]:
     """The messages that count twice because a filter's address is not among the operator's networks, on days
     of operators."""
     table = "silver.transmission"
-    files = lake.files(
-        table,
-        lake.versions().get(table),
-        lambda partition: partition["period_date"] in periods.get(str(partition["operator_id"]), ()),
-    )
+    files = files_of(lake, table, periods)
     if not files:
         return []
     # Kernels take long to import, for a command that finds nothing to look at.
@@ -119,6 +115,15 @@ def unfolded_hops(lake: Lake, periods: Periods) -> list[str]:
 
     found = unfolded(scan_files(table, files)).collect(engine="streaming")
     return [counted_twice(**row) for row in found.iter_rows(named=True)]
+
+
+def files_of(lake: Lake, table: str, periods: Periods) -> list[DataFile]:
+    """The files of a table that hold these days of operators."""
+    return lake.files(
+        table,
+        lake.versions().get(table),
+        lambda partition: partition["period_date"] in periods.get(str(partition["operator_id"]), ()),
+    )
 
 
 def counted_twice(
@@ -217,13 +222,17 @@ def without_bearerbox(settings: Observatory, operators: set[str]) -> list[str]:
     ]
 
 
-def nobodys(lake: Lake, settings: Observatory, operators: set[str]) -> list[str]:
-    """Operators most of whose traffic is transit and who have no links: settings may lack what is theirs."""
+def nobodys(lake: Lake, settings: Observatory, periods: Periods) -> list[str]:
+    """Operators most of whose traffic of these days is transit and who have no links: their settings may lack
+    something."""
     table = "silver.message"
-    others = sorted(operators - {each.id for each in settings.operator if each.link})
+    have_links = {each.id for each in settings.operator if each.link}
+    files = files_of(lake, table, {each: days for each, days in periods.items() if each not in have_links})
+    if not files:
+        return []
     rows = (
-        lake.scan(table, lake.versions().get(table))
-        .filter(pl.col("operator_id").is_in(others) & (pl.col("grain_code") != "attempt"))
+        scan_files(table, files)
+        .filter(pl.col("grain_code") != "attempt")
         .group_by("operator_id")
         .agg(transit=(pl.col("direction_code") == "transit").sum(), units=pl.len())
         .filter((2 * pl.col("transit") > pl.col("units")) & (pl.col("units") >= CHANCE))
@@ -319,9 +328,10 @@ def problems(lake: Lake, settings: Observatory, operators: set[str]) -> list[str
         )
     found += late_records(lake, settings, others)
     found += wrong_clocks(lake, others)
-    found += nobodys(lake, settings, operators)
+    # A run counts open days anew, and no others.
+    periods = open_periods(lake, operators, settings.lake.open_days)
+    found += nobodys(lake, settings, periods)
     found += without_records(lake, settings, operators)
     found += without_bearerbox(settings, operators)
     found += alike_sources(copy_rows(lake, operators))
-    open_days = settings.lake.open_days
-    return found + unfolded_hops(lake, open_periods(lake, operators, open_days))
+    return found + unfolded_hops(lake, periods)
