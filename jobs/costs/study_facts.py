@@ -45,12 +45,18 @@ def coefficient(row: dict[str, Any]) -> str:
     return "no CV" if row["cv_pct"] is None else f"CV {row['cv_pct']:.1f}%"
 
 
+def of_rate(row: dict[str, Any]) -> str:
+    """Whose rate stands for an area that nobody answered in."""
+    owners = row.get("rate_holding_count")
+    return f"; rate of operators of {owners} owners" if owners and not row["respondent_count"] else ""
+
+
 def facts(of: Found, unit: str, thousand: str) -> list[tuple[str, str]]:
     """Coverage, quality, the non-response band, bands of refused amounts, and rates."""
     row = of.row
     told = [
         ("of", f"{row['respondent_count']} of {row['operator_count']} operators ({row['holding_count']}"
-               f" owners), {row['coverage_pct']:.0f}% of {number(float(row['subscriptions']))}"
+               f" owners{of_rate(row)}), {row['coverage_pct']:.0f}% of {number(float(row['subscriptions']))}"
                " subscriptions"),
         ("quality", f"{coefficient(row)} ({words.inside(words.name('cv_band', row['cv_band_code']))}),"
                     f" NATURE {row['nature_code']}, OBS_STATUS {row['obs_status_code']}"),

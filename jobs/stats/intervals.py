@@ -270,7 +270,7 @@ def predicted_figure(
     """
     reported, left = y.sum(axis=0), float(silent.sum())
     spread = rates_variance * float((silent**2).sum())
-    is_own = 0 < answered.sum() >= left
+    is_own = has_own_rate(answered, silent)
     rate = point_rate(reported, answered, silent, cell_ratio[0])
     if is_own:
         spread += rates_variance * left**2 * float((answered**2).sum()) / float(answered.sum()) ** 2
@@ -293,5 +293,9 @@ def predicted_figure(
 def point_rate(reported: Array, answered: Array, silent: Array, cell_ratio: Array) -> Array:
     """The rate at which a small area's silent operators are taken: its own where respondents have half of its
     subscriptions, else its cell's."""
-    of_answered = float(answered.sum())
-    return reported / of_answered if 0 < of_answered >= silent.sum() else cell_ratio
+    return reported / float(answered.sum()) if has_own_rate(answered, silent) else cell_ratio
+
+
+def has_own_rate(answered: Array, silent: Array) -> bool:
+    """Whether a small area's respondents have half of its subscriptions."""
+    return bool(0 < answered.sum() >= silent.sum())

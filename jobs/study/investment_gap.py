@@ -248,7 +248,8 @@ def channel_rows(
             # The best without any asset have none for any class.
             assets = best["capital"].get(classes[name], 0.0)
             targets["best"][name] = assets + best["rest"] + best["labour"] * price.ppp / price.market
-    owners = {"best": best.get("owners", 0) if best else 0}
+    # A norm is nobody's spending.
+    few = {"best"} if "best" in targets and best and confidentiality(best["owners"]) == "C" else set()
     listed = {
         area.code: area.countries
         for area in areas(members.filter(pl.col("country_code").is_in(list(of_country))))
@@ -264,12 +265,11 @@ def channel_rows(
                 None if spend[name] is None else round(float(spend[name]), 2)
                 for name in ("estimate_low", "estimate_high")
             )
-            # Of few owners the target itself is what they spend.
-            is_few = confidentiality(owners.get(code, 0)) == "C"
             row = {
                 "area_code": spend["area_code"],
                 "area_kind_code": spend["area_kind_code"],
-                "conf_status_code": "C" if is_few else spend["conf_status_code"],
+                # Of few owners the target itself is what they spend.
+                "conf_status_code": "C" if code in few else spend["conf_status_code"],
                 "target_code": code,
                 "subscriptions": subscriptions,
                 "spend": spent,

@@ -20,8 +20,8 @@ OWNERS = 3
 
 
 def confidentiality(owners: int) -> str:
-    """SDMX CONF_STATUS of a figure that operators of so many owners stand behind; a modelled one has none."""
-    return "C" if 0 < owners < OWNERS else "N"
+    """SDMX CONF_STATUS of a figure that operators of so many owners stand behind."""
+    return "C" if owners < OWNERS else "N"
 
 
 def last_day(period: pl.Expr) -> pl.Expr:

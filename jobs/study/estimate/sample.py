@@ -34,6 +34,7 @@ from jobs.stats.intervals import (
     cv_band,
     estimated_totals,
     figures,
+    has_own_rate,
     point_rate,
     predicted_figure,
 )
@@ -224,7 +225,7 @@ def described(
     people, inside, known = sample.weighted.operators, sample.member[place], float(sample.known[place])
     area, answered = sample.areas[place], inside & people.is_respondent
     covered, count = float(people.subscriptions[answered].sum()), int(answered.sum())
-    owners = len(set(sample.holding[answered].tolist()))
+    owners, of_rate = owners_of(sample, answered), owners_of_rate(sample, place)
     beside: dict[str, object] = {
         "area_code": area.code,
         "area_kind_code": area.kind,
@@ -232,7 +233,9 @@ def described(
         "coverage_pct": 100 * covered / known if known > 0 else 0.0,
         "respondent_count": count,
         "holding_count": owners,
-        "conf_status_code": confidentiality(owners),
+        "rate_holding_count": of_rate,
+        # Where nobody answered the figure is its donors'.
+        "conf_status_code": confidentiality(owners or of_rate or 0),
         "operator_count": int(inside.sum()),
     }
     is_complete = is_certain & (covered >= known * (1 - 1e-9))
@@ -269,6 +272,24 @@ def described(
     return [
         beside | dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)
     ]
+
+
+def owners_of(sample: Sample, chosen: Array) -> int:
+    """How many owners these operators have."""
+    return len(set(sample.holding[chosen].tolist()))
+
+
+def owners_of_rate(sample: Sample, place: int) -> int | None:
+    """Owners of the respondents whose rate an area's silent operators take, as point_estimates() has it; None
+    where none is silent or known."""
+    people, inside = sample.weighted.operators, sample.member[place]
+    answered, silent, label = subscriptions_of(sample, place)
+    if not inside.any() or not silent.sum() > 0:
+        return None
+    if by_ratio(sample)[place] or has_own_rate(answered, silent):
+        return owners_of(sample, inside & people.is_respondent)
+    donors = people.is_respondent & (sample.cell == label)
+    return owners_of(sample, donors if donors.any() else people.is_respondent)
 
 
 def or_none(values: Array) -> list[object]:
