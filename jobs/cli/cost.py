@@ -30,9 +30,9 @@ def explain(
     figure: Annotated[
         str,
         typer.Argument(
-            help="A published figure, as nucleus_2004 or nucleus_2004/time_share; an operator's month, as"
-            " my-mail/2026-11 or my-mail/2026-11/CONTENT_FILTER; or a figure of a study's table, as"
-            " study.investment/2026/LDC/EMAIL."
+            help="A published figure, as nucleus_2004 or nucleus_2004/time_share; a price, as cpu_hour; an"
+            " operator's month, as my-mail/2026-11 or my-mail/2026-11/CONTENT_FILTER; or a figure of a table"
+            " of the study, as study.investment/2026/LDC/EMAIL."
         ),
     ],
     config_file: Config = Path("observatory.toml"),
@@ -114,6 +114,7 @@ def published_rows() -> dict[str, list[tuple[str, ...]]]:
 
 def explained(name: str, config_file: Path) -> Explained:
     """A figure by its name. Raises ObservatoryError with the nearest right name for one that is not known."""
+    from jobs.costs.parameter import explain_parameter, parameters
     from jobs.costs.published import explain_published, names_of, published_figures
 
     if is_study(name):
@@ -126,9 +127,11 @@ def explained(name: str, config_file: Path) -> Explained:
         return explain_month(name, config.load(config_file))
     if names_of(name):
         return explain_published(name)
+    if name in parameters():
+        return explain_parameter(name)
     known = published_figures()
     models = {each.split("/")[0]: None for each in known}
-    near = nearest(name, [*models, *known])
+    near = nearest(name, [*models, *known, *parameters()])
     if near:
         raise ObservatoryError(f"unknown figure '{name}'{near}")
     raise ObservatoryError(

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -95,6 +95,12 @@ def renamed(simulation: Simulation) -> pl.DataFrame:
 def refusal(one: Explained, other: Explained) -> str | None:
     """Why two figures may not be added, and what may be done instead; None where they may."""
     both = f"{one.name} and {other.name}"
+    if are_components(one, other):
+        whole = "/".join([*one.name.split("/")[:5], "_T", one.scope.quantity[1]])
+        return (
+            f"{both} are components of spending, whose errors go together. Their total is the component _T,"
+            f" estimated as one: {whole}. Capital is a yearly cost there: each purchase spread over its life."
+        )
     if one.estimand_code != other.estimand_code:
         said = " and ".join(f"{each.name} is {a_quantity(each.estimand_code)}" for each in (one, other))
         instead = ". ".join(INSTEAD[each.estimand_code] for each in (one, other))
@@ -129,6 +135,15 @@ def refusal(one: Explained, other: Explained) -> str | None:
             else " Take the larger of them, or parts that have nothing in common."
         )
     return None
+
+
+def are_components(one: Explained, other: Explained) -> bool:
+    """Whether two figures are the capital and the running part of one account."""
+    if not one.scope.quantity or not other.scope.quantity:
+        return False
+    (first, *rest), (second, *others) = one.scope.quantity, other.scope.quantity
+    accounts = [replace(each.scope, quantity=()) for each in (one, other)]
+    return {first, second} == {"capital", "operating"} and rest == others and accounts[0] == accounts[1]
 
 
 def refusal_of_estimates(one: Explained, other: Explained) -> str | None:

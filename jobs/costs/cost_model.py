@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -173,24 +175,56 @@ def deviation(figure: Figure, found: Estimate | None) -> float | None:
 
 
 def reproduction(figure: Figure, found: Estimate | None) -> tuple[str, str]:
-    """Whether the formula gives the printed figure, as a code of its list, and why that is said."""
+    """Whether the formula gives the printed figure, as a code of its list, and the reason.
+
+    No tolerance is chosen by hand: a figure is printed to its last digit, and so are its inputs.
+    """
     note = figure.row["note"]
     off = deviation(figure, found)
     if found is None:
-        return "not_reproducible", with_note("Only the total was read, no formula", note)
+        return "no_formula", with_note("The source gives the total alone", note)
     if off is None or figure.published is None:
         return "not_printed", with_note("No source prints this figure", note)
     if figure.published in {row["central"] for row in figure.parameters.values()}:
         return "shares_only", with_note("The printed total is itself an input", note)
-    miss = f"{off:+.2%} from what was printed"
-    if abs(off) <= (figure.row["rounding_share"] or 0):
+    miss = f"{off:+.2%} from the printed figure"
+    low, high = within_rounding(figure.published)
+    if low <= found.central <= high:
         code, why = match(figure)
         return code, with_note(f"{miss}, {why}", note)
     if found.p05 < found.p95 and found.p05 <= figure.published <= found.p95:
         return "band", with_note(f"{miss}, inside the 5 to 95% interval", note)
-    if abs(off) <= (figure.row["band_share"] or 0):
-        return "band", with_note(f"{miss}: near, but more than rounding", note)
-    return "not_reproducible", with_note(f"{miss}: the formula misses it", note)
+    least, most = from_rounded_inputs(figure)
+    if least <= high and low <= most:
+        code, _ = match(figure)
+        code = "rounding" if code == "exact" else code
+        return code, with_note(f"{miss}: the inputs as printed allow {least:.6g} to {most:.6g}", note)
+    return "missed", with_note(f"{miss}: the formula misses it", note)
+
+
+def within_rounding(printed: float) -> tuple[float, float]:
+    """The values that a source may have rounded to the printed one: half a unit of its last digit to either
+    side. Final zeros of whole numbers do not count as digits, except a second one: 7 is 6.5 to 7.5, 20 bn is
+    19.5 to 20.5 bn, 12.5 M is 12.45 to 12.55 M."""
+    decimal = Decimal(str(printed)).normalize().as_tuple()
+    exponent = int(decimal.exponent)
+    exponent -= exponent > 0 and len(decimal.digits) == 1
+    half = float(Decimal(5).scaleb(exponent - 1))
+    return printed - half, printed + half
+
+
+def from_rounded_inputs(figure: Figure) -> tuple[float, float]:
+    """The least and the greatest value of the formula over what published inputs may have been before they
+    were rounded. Formulas rise or fall with each input alone, so the corners of that box suffice."""
+    ends = [
+        within_rounding(row["central"])
+        if row["source_kind"] == "published" and row["low"] == row["high"]
+        else (row["central"],)
+        for row in figure.parameters.values()
+    ]
+    corners = np.array(list(product(*ends))).T
+    values = figure.total(dict(zip(figure.parameters, corners, strict=True)))
+    return float(values.min()), float(values.max())
 
 
 def with_note(text: str, note: str | None) -> str:
@@ -198,7 +232,7 @@ def with_note(text: str, note: str | None) -> str:
 
 
 def match(figure: Figure) -> tuple[str, str]:
-    """What a match within rounding is worth, by the weakest that it rests on, as a code and in words."""
+    """The value of a match, by the weakest input, as a code and in words."""
     weak: dict[str, list[str]] = {}
     for name, row in figure.parameters.items():
         if row["source_kind"] not in PUBLISHED:
@@ -210,4 +244,13 @@ def match(figure: Figure) -> tuple[str, str]:
         return "circular", f"with {' and '.join(weak['implied'])} solved back from a printed figure"
     if weak:
         return "band", f"with {' and '.join(sum(weak.values(), []))} not published as such"
+    if is_identity(figure):
+        return "identity", "but its inputs are results that the same source prints"
     return "exact", "which is rounding"
+
+
+def is_identity(figure: Figure) -> bool:
+    """Whether the formula only adds, compares or divides amounts of one kind: parts to their total, two
+    years to a growth rate, a year to a day. Such a match checks the arithmetic, not a model."""
+    published = [row for row in figure.parameters.values() if row["source_kind"] == "published"]
+    return len({row["unit_text"] for row in published}) == 1

@@ -17,10 +17,11 @@ BAR = 24
 ROUNDING = 0.005
 VERDICT_STYLE = {
     "exact": "bold green",
+    "rounding": "bold green",
     "circular": "bold yellow",
     "from_memory": "bold yellow",
     "band": "bold yellow",
-    "not_reproducible": "bold red",
+    "missed": "bold red",
 }
 
 
@@ -68,7 +69,7 @@ def head(figure: Explained) -> RenderableType:
         verdict = Text(name, style=VERDICT_STYLE.get(figure.verdict, "bold"))
         verdict.append(f"   {figure.compared}", style="default not bold")
         grid.add_row("reproduces", verdict)
-    else:
+    elif figure.compared:
         grid.add_row("in the lake", Text(figure.compared))
     estimand = Text(words.name("estimand", figure.estimand_code), style="bold")
     estimand.append(f"   {words.says('estimand', figure.estimand_code)}", style="default not bold")
@@ -293,5 +294,13 @@ def draw_list(found: dict[str, list[tuple[str, ...]]], console: Console) -> None
                 figure.append(f"\n  {of}, {unit}", style="dim")
             table.add_row(figure, computed, printed, verdict, *((of, unit) if wide else ()))
     console.print(table)
-    count = sum(map(len, found.values()))
-    console.print(Text(f"\n{count} figures; `observatory cost explain FIGURE` explains one", style="dim"))
+    everything = [row for rows in found.values() for row in rows]
+    with_formula = [row for row in everything if row[2]]
+    compared = [row for row in with_formula if row[3]]
+    console.print(
+        Text(
+            f"\n{len(everything)} figures, {len(with_formula)} with a formula, {len(compared)} with both"
+            " formula and printed value; `observatory cost explain FIGURE` explains one",
+            style="dim",
+        )
+    )

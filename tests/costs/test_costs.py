@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 from rich.console import Console
 
+from jobs.cli.cost import explain
 from jobs.cli.main_figures import cost
 from jobs.core import words
 from jobs.core.contracts import codes, contract, reference, rows_frame
@@ -22,6 +23,7 @@ from jobs.costs.drawing import inputs
 from jobs.costs.figure import Explained, Input, in_formula, number
 from jobs.costs.fixed_costs import figure_of, rows_of
 from jobs.costs.month import explain_month
+from jobs.costs.parameter import explain_parameter, parameters
 from jobs.costs.published import explain_published, names_of, published_figures
 from jobs.engine.lake import Lake
 from jobs.report import accounts
@@ -394,7 +396,7 @@ def test_an_explanation_of_a_published_figure_has_all_that_it_came_from(
         "nucleus_2004/per_worker",
         "computed 1,934.4 USD per worker year",
         "printed 1,934 USD per worker year",
-        "reproduces Exact +0.02% from what was printed, which is rounding",
+        "reproduces Exact +0.02% from the printed figure, which is rounding",
         "quantity Social cost",
         "of United States, 2004, E-mail",
         "time_share × hours_year × wage",
@@ -465,3 +467,20 @@ def test_a_models_name_is_its_first_figure() -> None:
 )  # fmt: skip
 def test_numbers_are_written_for_people(value: float, text: str) -> None:
     assert number(value) == text
+
+
+def test_a_price_is_explained_with_its_year_and_what_is_charged(capsys: pytest.CaptureFixture[str]) -> None:
+    row = {each["parameter_code"]: each for each in reference("ref.cost_parameter").to_dicts()}["cpu_hour"]
+    explain("cpu_hour", Path("absent.toml"))
+    told = " ".join(capsys.readouterr().out.split())
+    assert f"prices of {row['price_year']}, in {row['currency_code']}, not deflated" in told
+    assert f"5 to 95%: {row['low']} to {row['high']}" in told
+    assert "cpu_seconds / 3600 × cpu_hour" in told and "charged to every measure" in told
+
+
+@pytest.mark.parametrize("code", parameters())
+def test_every_parameter_is_explained(code: str) -> None:
+    found = explain_parameter(code)
+    year = str(parameters()[code]["price_year"])
+    assert any(text.startswith(year) for label, text in found.facts if label in ("prices of", "as of"))
+    assert found.points == (parameters()[code]["low"], found.central, parameters()[code]["high"])

@@ -313,7 +313,7 @@ def test_units_are_added_as_measures_permit(explain: Explain) -> None:
         (
             f"{SPENT}ASP/EMAIL/_T/capital",
             f"{SPENT}ASP/EMAIL/_T/operating",
-            "different quantities are never added",
+            "the component _T, estimated as one: study.investment/2026/ASP/EMAIL/_T/_T/market.",
         ),
         (
             f"{SPENT}ASP/EMAIL/_T/capital",

@@ -97,7 +97,7 @@ def picture(cell: Any) -> str:
         ("estimates", ["WORLD", "ASP", "EUR", "LDC", "spam in 2026-Q4", "with their errors"]),
         ("spending", ["capital", "operating", "US dollars a year", "EUR"]),
         ("gap", ["EMAIL, best", "EMAIL, norm", "LDC"]),
-        ("models", ["nucleus_2004/per_worker", "not_reproducible", "cfca_2023/growth_amount"]),
+        ("models", ["nucleus_2004/per_worker", "missed", "cfca_2023/growth_amount"]),
         ("tornado", ["rao_reiley_2012/total: 1.79e+10 to 2.55e+10", "pass_rate"]),
     ],
 )
