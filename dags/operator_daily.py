@@ -1,8 +1,9 @@
 """operator_daily: one operator's day, from its logs to validated gold tables.
 
-One DAG for each operator of the settings file, `operator_daily__<id>`, with six tasks in a row:
+One DAG for each operator of the settings file, `operator_daily__<id>`, with six tasks in a row, and one that
+fails where one of them did:
 
-    pull ─► bronze ─► silver ─► gold ─► report ─► vacuum
+    pull ─► bronze ─► silver ─► gold ─► report ─► vacuum ─► outcome
 
 Each task is a command: `observatory pull --operator <id>` lands what is new in the operator's logs,
 `observatory run --stage <stage> --operator <id>` computes a stage, validates its tables and writes them,
@@ -21,7 +22,7 @@ exit codes and the rows are the same.
 
 **When.** Daily at 00:00 UTC, for the day that has just ended. A run takes everything that is new, so that
 a late line of an earlier day is counted too and a day without a run is made up for by the next one
-(hence no catch-up). A source that cannot be read fails `pull`, which tries again with growing pauses.
+(hence no catch-up). A source that is away fails `pull`, which tries again with growing pauses.
 
 **Compute days again**, after a rule or a definition has changed:
 
@@ -30,8 +31,11 @@ a late line of an earlier day is counted too and a day without a run is made up 
 
 **When a task fails.** A broken rule (exit code 1) or a wrong setting (exit code 2) would end the same way
 again, so Airflow does not retry the task: the log's last lines name table, rule and rows, and the tables
-stay as they were. Any other failure is retried, also that another command writes to the lake (exit code 5).
-Clearing a task is always safe: a stage does no work twice.
+stay as they were. Any other failure is retried: a crash (exit code 4), and what passes by itself (exit code
+5: another command writes to the lake, a source is away, the disk is full). The tasks after a failed one run
+all the same, with what is there: one source that is away or held back stops neither the figures of the
+others, nor the page, nor retention. `outcome` then fails, and the run with it. Clearing a task is always
+safe: a stage does no work twice.
 
 **What it needs.** `OBSERVATORY_CONFIG`, the settings file; `OBSERVATORY_PYTHON`, the Python of the
 pipeline's environment, if that is not Airflow's own; the pseudonym key (`OBSERVATORY_PSEUDONYM_KEY_FILE`)
@@ -47,8 +51,9 @@ import datetime as dt
 from functools import partial
 from typing import Any
 
-from airflow.sdk import DAG, Param, TriggerRule, chain
+from airflow.sdk import DAG, Param, TriggerRule, chain, task
 from airflow.sdk.definitions.timetables.interval import CronDataIntervalTimetable
+from airflow.sdk.exceptions import AirflowFailException
 
 from jobs.airflow.scheduling import (
     UnlessLasting,
@@ -106,9 +111,10 @@ def operator_daily(operator_id: str, settings: dict[str, Any]) -> DAG:
             retries=9,
             retry_delay=dt.timedelta(minutes=5),
             max_retry_delay=dt.timedelta(hours=1),
+            retry_policy=UnlessLasting(),
         )
-        # A task that follows one that had nothing to do still runs.
-        follows = {"trigger_rule": TriggerRule.NONE_FAILED}
+        # A task that follows one that had nothing to do, or failed, still runs.
+        follows = {"trigger_rule": TriggerRule.ALL_DONE}
         stage = by_engine(settings)
         stages = [
             stage(
@@ -123,8 +129,17 @@ def operator_daily(operator_id: str, settings: dict[str, Any]) -> DAG:
         report = command("report", lambda context: page, **last)
         # Last: what it removes no later task needs.
         vacuum = command("vacuum", lambda context: remove, **last)
-        chain(pull, *stages, report, vacuum)
+        row = [pull, *stages, report, vacuum]
+        chain(*row)
+        # The last task's state is the run's, and vacuum runs whatever failed before it.
+        row >> outcome.override(trigger_rule=TriggerRule.ONE_FAILED)()
     return dag
+
+
+@task(retries=0)
+def outcome() -> None:
+    """Fail, and the run with it, where another task failed."""
+    raise AirflowFailException("a task of this run failed: its own log says why, and what to do")
 
 
 settings = settings_of_dags()

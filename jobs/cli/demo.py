@@ -12,8 +12,9 @@ import typer
 
 from jobs.cli.arguments import Config
 from jobs.cli.console import err, out
-from jobs.cli.pipeline import Stage, pull_all, raise_problems, run_stages
+from jobs.cli.pipeline import Stage, pull_all, run_stages
 from jobs.cli.report import write_report
+from jobs.core.errors import raise_problems
 from jobs.settings import config
 
 if TYPE_CHECKING:

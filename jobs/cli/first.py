@@ -20,7 +20,7 @@ from rich.text import Text
 from jobs.cli.interrupt import Interrupted
 from jobs.core import key_names
 from jobs.core.choices import one_of
-from jobs.core.errors import ObservatoryError
+from jobs.core.errors import ObservatoryError, raise_problems
 from jobs.core.patterns import visible
 from jobs.first.proposal import Proposal, add_known, country_row, named, propose
 from jobs.first.settings_text import Answers, proposed_answers, settings_text
@@ -144,8 +144,7 @@ def report(
         out.print(f"Report: {page.resolve()}", soft_wrap=True)
     if held is not None:
         raise held
-    if problems:
-        raise ObservatoryError("\n".join(problems))
+    raise_problems(problems)
 
 
 def refuse_other_folder(output: Path) -> None:

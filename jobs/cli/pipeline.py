@@ -19,7 +19,7 @@ from rich.text import Text
 from jobs.cli.arguments import Config, OperatorId
 from jobs.cli.console import err, out
 from jobs.cli.interrupt import interruptible
-from jobs.core.errors import NOTHING_CHANGED, ObservatoryError, ValidationHeld
+from jobs.core.errors import NOTHING_CHANGED, ObservatoryError, ValidationHeld, raise_problems
 from jobs.settings import config
 
 if TYPE_CHECKING:
@@ -73,12 +73,6 @@ def pull_all(settings: config.Observatory, operator: str | None, is_followed: bo
                 ahead.start(settings.engine, size)
     err.print(f"pull: {pieces} new piece{'' if pieces == 1 else 's'}, {size / 1e6:,.1f} MB")
     return problems
-
-
-def raise_problems(problems: list[str]) -> None:
-    """End with exit code 2 if a source could not be read; everything else was done."""
-    if problems:
-        raise ObservatoryError("\n".join(problems))
 
 
 @contextmanager

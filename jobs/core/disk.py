@@ -9,14 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from jobs.core.errors import ObservatoryError
+from jobs.core.errors import TryAgain
 
 NUMBERS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 # What libraries that are not Python's say in place of a number.
 WORDS = ("No space left on device", "Disk quota exceeded", "File too large")
 
 
-class DiskFull(ObservatoryError):
+class DiskFull(TryAgain):
     """Nothing more can be written. What was finished stays; the same command goes on from there."""
 
     def __init__(self, what: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 # No error: the exit code of a run that left all tables as they were, where `--changed-since` asks for it.
 # BashOperator of Airflow skips its task with it.
 NOTHING_CHANGED = 99
@@ -19,10 +21,29 @@ class ValidationHeld(ObservatoryError):
     exit_code = 1
 
 
-class Locked(ObservatoryError):
-    """Another command writes to the lake: the same command may be tried again (exit code 5)."""
+class TryAgain(ObservatoryError):
+    """What passes without a change to settings: the same command may be tried again (exit code 5)."""
 
     exit_code = 5
+
+
+class Locked(TryAgain):
+    """Another command writes to the lake."""
+
+
+class SourceAway(TryAgain):
+    """A source cannot be reached now. All others were pulled."""
+
+
+class Away(str):
+    """A pull's problem that may pass by itself: the source is away, its settings may be right."""
+
+
+def raise_problems(problems: Sequence[str]) -> None:
+    """Raise the problems of sources as one error: SourceAway if another try may help one of them."""
+    if problems:
+        is_away = any(isinstance(each, Away) for each in problems)
+        raise (SourceAway if is_away else ObservatoryError)("\n".join(problems))
 
 
 class LandingLost(ObservatoryError):

@@ -26,8 +26,6 @@ import uuid
 from dataclasses import dataclass, field
 from typing import IO, Any
 
-import fsspec
-
 from jobs.core.disk import DiskFull, is_full, room_for
 from jobs.core.errors import LandingLost
 from jobs.engine.lock import writing
@@ -51,9 +49,9 @@ from jobs.ingest.source_files import (
     Times,
     bounded,
     is_closed,
-    is_no_file,
+    list_files,
     modified,
-    rotation_order,
+    passing,
     written_times,
 )
 from jobs.ingest.streams import SAMPLE, find_stream
@@ -138,30 +136,17 @@ def pull_source(operator: Operator, source: Source, root: str, now: dt.datetime,
     folder = f"{area}/{operator.id}/{source.id}"
     fs.makedirs(folder, exist_ok=True)
     where = f"operator '{operator.id}', source '{source.id}'"
-    try:
-        source_fs, pattern = fsspec.core.url_to_fs(source.url)
-        names = [name for name in source_fs.glob(pattern) if not source_fs.isdir(name)]
-        others = [name for name in names if is_no_file(source_fs, name)]
-    except (OSError, ImportError, ValueError) as error:
-        pulled.problems.append(f"{where}: {source.url} cannot be listed: {error}")
-        return
+    listed = list_files(source.url, has_manifest(fs, folder))
+    source_fs, names = listed.fs, listed.names
+    pulled.problems += [type(each)(f"{where}: {each}") for each in listed.problems]
     if not names:
-        pulled.problems.append(f"{where}: no file matches {source.url}. Check the url, and who may read it.")
         return
     remove_unfinished(fs, folder)
-    for name in others:
-        # Opening a FIFO waits until somebody writes to it.
-        pulled.problems.append(
-            f"{where}: {name} is no file but a FIFO, a socket or a device: it is left out. Give a url that"
-            " does not match it."
-        )
-        names.remove(name)
     try:
         known = Known(streams_of(fs, folder, root, operator.id, source), DOCUMENTS.__contains__)
     except LandingLost as error:
         pulled.problems.append(f"{where}: {error}")
         return
-    names.sort(key=rotation_order)
     begun = len(pulled.notes)
     waited = read_waiting(fs, folder)
     waiting: dict[str, Waiting] = {}
@@ -188,7 +173,7 @@ def pull_source(operator: Operator, source: Source, root: str, now: dt.datetime,
         except OSError as error:
             if is_full(error):
                 raise DiskFull(folder) from error
-            pulled.problems.append(f"{where}: {name} cannot be read: {error}")
+            pulled.problems.append(passing(error, f"{where}: {name} cannot be read: {error}"))
             continue
         if end.waiting is not None:
             waiting[name] = end.waiting

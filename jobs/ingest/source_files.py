@@ -10,21 +10,69 @@ import struct
 from dataclasses import dataclass
 from typing import Any
 
+import fsspec
+
+from jobs.core.errors import Away
+
 # No log that is pulled was written before: 1970 and 1980 are what archives give a file without a time.
 OLDEST = dt.datetime(1990, 1, 1, tzinfo=dt.UTC)
 # A date stands first: mail.log.20261120 is no rotation number.
 ROTATED = re.compile(r"(?:[-.](?P<date>\d{8}(?:[-.T]?\d+)?)|\.(?P<number>\d+))(?:\.(?:gz|bz2|xz|zst))?$")
 
 
-def is_no_file(fs: Any, name: str) -> bool:
-    """Whether a name on this machine is neither a file nor missing, whatever links lead to it."""
-    if "file" not in (fs.protocol if isinstance(fs.protocol, tuple) else (fs.protocol,)):
-        return False
+@dataclass
+class Listed:
+    """The files of a source, oldest first, in their file system; and what was left out, each with what to
+    do."""
+
+    fs: Any
+    names: list[str]
+    problems: list[str]
+
+
+def list_files(url: str, was_there: bool) -> Listed:
+    """The files that a url matches. was_there: an earlier pull found some, so that they are away now."""
     try:
-        return not stat.S_ISREG(os.stat(name).st_mode)
+        fs, pattern = fsspec.core.url_to_fs(url)
+        names = [name for name in fs.glob(pattern) if not fs.isdir(name)]
+    except (ImportError, ValueError) as error:
+        return Listed(None, [], [f"{url} cannot be listed: {error}"])
+    except OSError as error:
+        return Listed(None, [], [passing(error, f"{url} cannot be listed: {error}")])
+    if not names and was_there:
+        away = f"{url} is away: an earlier pull found files there, and none is there now. Bring them back, or"
+        return Listed(fs, [], [Away(f"{away} correct the url; the next pull looks again.")])
+    if not names:
+        return Listed(fs, [], [f"no file matches {url}. Check the url, and who may read it."])
+    left_out = {name: why for name in names if (why := no_file(fs, name))}
+    names = sorted((name for name in names if name not in left_out), key=rotation_order)
+    return Listed(fs, names, [f"{name} {why}" for name, why in left_out.items()])
+
+
+def passing(error: OSError, problem: str) -> str:
+    """A problem that an error makes: one that may pass by itself, unless access is denied."""
+    return problem if isinstance(error, PermissionError) else Away(problem)
+
+
+def no_file(fs: Any, name: str) -> str | None:
+    """Why a name on this machine is left out, if it leads to no file."""
+    if "file" not in (fs.protocol if isinstance(fs.protocol, tuple) else (fs.protocol,)):
+        return None
+    try:
+        if stat.S_ISREG(os.stat(name).st_mode):
+            return None
+    except FileNotFoundError:
+        if not os.path.islink(name):
+            return None
+        return (
+            f"is a link to {os.readlink(name)}, which is not there: it is left out. Remove the link, or bring"
+            " back what it leads to."
+        )
     except OSError:
         # Reading it says what is wrong.
-        return False
+        return None
+    # Opening a FIFO waits until somebody writes to it.
+    return "is no file but a FIFO, a socket or a device: it is left out. Give a url that does not match it."
 
 
 @dataclass(frozen=True)

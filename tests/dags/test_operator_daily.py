@@ -14,8 +14,10 @@ import typer
 from airflow.dag_processing.dagbag import DagBag
 from airflow.exceptions import AirflowException, AirflowSkipException
 from airflow.sdk.definitions.retry_policy import RetryAction
+from airflow.sdk.exceptions import AirflowFailException
 from airflow.serialization.serialized_objects import DagSerialization
 
+from jobs.airflow.scheduling import UnlessLasting
 from jobs.cli.main import app
 from jobs.core import contracts
 from jobs.core.errors import NOTHING_CHANGED
@@ -23,6 +25,7 @@ from jobs.engine import java
 
 ROOT = Path(__file__).resolve().parents[2]
 STAGES = ["bronze", "silver", "gold"]
+COMMANDS = ["pull", *STAGES, "report", "vacuum"]
 SETTINGS = """
 [lake]
 root = "somewhere/lake"
@@ -105,9 +108,11 @@ def test_each_operator_of_the_settings_has_its_dag(bag: DagBag) -> None:
 
 
 def test_tasks_stand_in_a_row(dag: Any) -> None:
-    row = ["pull", *STAGES, "report", "vacuum"]
+    row = COMMANDS
     edges = {task.task_id: task.downstream_task_ids for task in dag.tasks}
-    assert edges == {task: set(row[number : number + 1]) for number, task in enumerate(row, 1)}
+    # Each is seen by the last one, which fails where one of them did.
+    after = {task: {*row[number : number + 1], "outcome"} for number, task in enumerate(row, 1)}
+    assert edges == after | {"outcome": set()}
 
 
 @pytest.mark.parametrize("engine", ["embedded", "spark"])
@@ -116,7 +121,7 @@ def test_the_scheduler_can_store_it(monkeypatch: pytest.MonkeyPatch, config: Pat
     stored = [DagSerialization.to_dict(parse(monkeypatch, config).dags[DAG]) for _ in range(2)]
     # The same text at each parse: it would be a new version of the DAG else.
     assert stored[0] == stored[1]
-    assert DagSerialization.from_dict(stored[0]).task_dict.keys() == {"pull", *STAGES, "report", "vacuum"}
+    assert DagSerialization.from_dict(stored[0]).task_dict.keys() == {*COMMANDS, "outcome"}
 
 
 def run_python(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -219,9 +224,15 @@ def test_a_stage_asks_whether_its_tables_changed_since_its_last_success(dag: Any
     assert parsed(rendered(dag, stage))["changed_since"] is None
 
 
-def test_a_task_runs_after_one_that_was_skipped(dag: Any) -> None:
+def test_a_task_runs_after_one_that_was_skipped_or_failed(dag: Any) -> None:
+    """A source that is away, or held back, stops neither the figures of the others nor retention."""
     rules = {task.task_id: task.trigger_rule for task in dag.tasks}
-    assert rules == {"pull": "all_success"} | dict.fromkeys([*STAGES, "report", "vacuum"], "none_failed")
+    assert rules == {"pull": "all_success", "outcome": "one_failed"} | dict.fromkeys(COMMANDS[1:], "all_done")
+
+
+def test_a_run_in_which_a_task_failed_has_failed(dag: Any) -> None:
+    with pytest.raises(AirflowFailException, match="its own log says why"):
+        dag.get_task("outcome").python_callable()
 
 
 def test_outlets_are_the_tables_with_a_contract(dag: Any, config: Path) -> None:
@@ -266,7 +277,7 @@ def test_no_value_is_read_as_a_template_or_by_the_shell(
 
 
 def test_a_command_finds_the_project_and_needs_no_java(dag: Any) -> None:
-    for task in dag.tasks:
+    for task in map(dag.get_task, COMMANDS):
         assert task.env == {"PYTHONPATH": str(ROOT)} and task.append_env
         assert task.task_type == "BashOperator"
 
@@ -275,11 +286,11 @@ def test_the_lake_has_one_writer_at_a_time(bag: DagBag) -> None:
     for dag in bag.dags.values():
         assert dag.max_active_runs == 1
         assert dag.catchup is False
-        assert {task.pool for task in dag.tasks} == {"lake"}
+        assert {dag.get_task(name).pool for name in COMMANDS} == {"lake"}
 
 
 def test_pauses_between_tries_grow(dag: Any) -> None:
-    for task in dag.tasks:
+    for task in map(dag.get_task, COMMANDS):
         assert task.retries > 0
         assert task.retry_exponential_backoff > 1
 
@@ -319,14 +330,16 @@ def jars(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def test_exit_codes_decide_on_another_try(
     monkeypatch: pytest.MonkeyPatch, config: Path, tmp_path: Path, engine: str
 ) -> None:
-    """Held (1) and wrong settings (2) last. A crash (4), a locked lake (5) and a process that was killed
-    pass. Where no table has changed (99) the task is skipped, and updates no asset."""
+    """Held (1) and wrong settings (2) last. A crash (4), a locked lake, a source that is away or a full disk
+    (5) and a process that was killed pass. Where no table has changed (99) the task is skipped, and updates
+    no asset."""
     monkeypatch.setenv("OBSERVATORY_ENGINE_NAME", engine)
     monkeypatch.setenv("OBSERVATORY_ENGINE_MASTER", "local[1]")
     dag = parse(monkeypatch, config).dags[DAG]
     assert [decided(dag, code, tmp_path) for code in (1, 2)] == [RetryAction.FAIL] * 2
     assert {decided(dag, code, tmp_path) for code in (4, 5, 130, 137)} == {RetryAction.DEFAULT}
     assert decided(dag, NOTHING_CHANGED, tmp_path) == "skipped"
+    assert all(isinstance(dag.get_task(name).retry_policy, UnlessLasting) for name in COMMANDS)
     assert dag.get_task("gold").retry_policy.evaluate(OSError("no bash"), 1, 2).action is RetryAction.DEFAULT
 
 
@@ -336,7 +349,7 @@ def test_a_stage_is_a_job_of_spark_by_the_setting_of_the_engine(
 ) -> None:
     config.write_text(f"{SETTINGS}\n[engine]\nname = 'spark'\nmaster = 'spark://master.example:7077'\n")
     dag = parse(monkeypatch, config).dags[DAG]
-    kinds = {task.task_id: task.task_type for task in dag.tasks}
+    kinds = {name: dag.get_task(name).task_type for name in COMMANDS}
     plain = dict.fromkeys(["pull", "report", "vacuum"], "BashOperator")
     assert kinds == plain | dict.fromkeys(STAGES, "SubmitStage")
     command = dag.get_task("gold")

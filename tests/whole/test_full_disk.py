@@ -231,7 +231,7 @@ def test_the_command_line_says_what_to_do(
     with pytest.raises(SystemExit) as end:
         command_line.main()
     told = capsys.readouterr().err
-    assert end.value.code == 2
+    assert end.value.code == 5
     assert "Error:" in told and "Make room" in told and "Traceback" not in told
     assert "\x1b" not in told
 
