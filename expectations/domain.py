@@ -250,8 +250,14 @@ def quarantine_share(ledger: pl.DataFrame) -> pl.DataFrame:
     return totals.with_columns(share.alias("quarantined_pct"))
 
 
-def ledger_rules(limit_pct: float) -> CrossRule:
-    """The ledger accounts for every line, and not too many were beyond understanding."""
+WITHIN_LIMIT = "quarantine_within_limit"
+
+
+def ledger_rules(limit_pct: float, least: int) -> CrossRule:
+    """The ledger accounts for every line, and not too many were beyond understanding.
+
+    least: so many quarantined lines a source has at least before their share is judged.
+    """
     return CrossRule(
         table="bronze.file",
         tables=("bronze.file",),
@@ -264,9 +270,10 @@ def ledger_rules(limit_pct: float) -> CrossRule:
                 "lines = records + ignored + quarantined",
             ),
             row_rule(
-                "quarantine_within_limit",
-                f"quarantined_pct <= {limit_pct}",
-                f"at most {limit_pct:g}% of a source's lines are quarantined (limits.quarantined_pct);"
+                WITHIN_LIMIT,
+                f"quarantined_pct <= {limit_pct} OR quarantined_count < {least}",
+                f"at most {limit_pct:g}% of a source's lines are quarantined (limits.quarantined_pct), or"
+                f" fewer than {least} (limits.quarantined_lines);"
                 " `observatory quarantine` shows what those look like; after a correction"
                 " `observatory run --requarantine` reads them again",
             ),

@@ -54,7 +54,10 @@ class Rule:
 @dataclass(frozen=True)
 class Result:
     """How a rule fared: how many rows break it, the keys of a few of them, and the operators that have such
-    rows."""
+    rows.
+
+    sources: as operator/source, those whose new parts alone the rule holds back, not their operator.
+    """
 
     table: str
     rule: str
@@ -63,6 +66,7 @@ class Result:
     violations: int
     examples: list[dict[str, str]] = field(default_factory=list)
     operators: list[str] = field(default_factory=list)
+    sources: list[str] = field(default_factory=list)
 
 
 def contract_rules(table: str) -> list[Rule]:

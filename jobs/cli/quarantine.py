@@ -66,7 +66,7 @@ def quarantine(
     out.print(Text(f"Read a line, here the first one's: {visible(how)}"), soft_wrap=True)
     out.print("After you correct the source's settings: observatory run --requarantine", soft_wrap=True)
     out.print(
-        "If nothing can be corrected, and the lines hold an operator back: raise \\[limits] quarantined_pct",
+        "If nothing can be corrected, and the lines hold a source back: raise \\[limits] quarantined_pct",
         soft_wrap=True,
     )
 

@@ -199,15 +199,19 @@ def show_copies(rows: Iterable[dict[str, Any]]) -> None:
 
 
 def held(rows: Iterable[SourceStatus]) -> list[tuple[str, str]]:
-    """The rules that hold an operator's tables back, each once: the operator, and what is broken."""
-    found = {(row.operator, rule.table, rule.rule): rule for row in rows for rule in row.held_rules}
+    """The rules that hold something back, each once: the operator or source, and what is broken."""
+    found = {
+        (f"{row.operator}/{row.source}" if rule.is_of_source else row.operator, rule.table, rule.rule): rule
+        for row in rows
+        for rule in row.held_rules
+    }
     return [
         (
-            operator,
+            who,
             f"{table}: rule {name} is broken on {rule.rows:,} row{'s' if rule.rows != 1 else ''}."
             f" It says: {rule.text}.",
         )
-        for (operator, table, name), rule in sorted(found.items(), key=lambda item: item[0])
+        for (who, table, name), rule in sorted(found.items(), key=lambda item: item[0])
     ]
 
 

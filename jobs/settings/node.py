@@ -114,13 +114,15 @@ class Location(Settings):
 
 
 class Limits(Settings):
-    """quarantined_pct: the share of quarantined lines above which validation holds publication back.
+    """quarantined_pct: the share of a source's quarantined lines, in percent, above which what is new of the
+    source waits. quarantined_lines: so many of them it has at least before it waits.
 
     document_mb: megabytes (2^20 bytes) of a file of reports, as it came and unpacked; a larger one is
     quarantined, so that no sender of reports can fill the memory.
     """
 
     quarantined_pct: float = Field(5.0, ge=0, le=100)
+    quarantined_lines: int = Field(10, ge=1, le=10**9)
     document_mb: int = Field(64, ge=1, le=1024)
 
 

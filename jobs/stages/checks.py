@@ -116,13 +116,19 @@ def refuse(broken: Sequence[Broken]) -> None:
 
 
 def message(
-    table: str, rule: str, count: int, examples: Sequence[Mapping[str, object]], says: str = ""
+    table: str,
+    rule: str,
+    count: int,
+    examples: Sequence[Mapping[str, object]],
+    says: str = "",
+    sources: Sequence[str] = (),
 ) -> str:
-    """What a person reads when a rule held a table back: what it says, and a few keys."""
-    lines = [
-        f"{table}: rule {rule} is broken on {count:,} row{'' if count == 1 else 's'};"
-        " the table stays as it was."
-    ]
+    """What a person reads when a rule held a table back: what it says, and a few keys. sources: those that it
+    holds back, where the tables go on without what is new of them."""
+    held = "the table stays as it was."
+    if sources:
+        held = f"what is new of {', '.join(sources)} waits. Everything else went on."
+    lines = [f"{table}: rule {rule} is broken on {count:,} row{'' if count == 1 else 's'}; {held}"]
     lines += [f"  It says: {says}."] if says else []
     lines += ["  " + ", ".join(f"{key}={value}" for key, value in example.items()) for example in examples]
     return "\n".join(lines)

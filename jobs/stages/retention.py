@@ -25,6 +25,7 @@ from jobs.ingest.removing import is_known_by_digest
 from jobs.settings.config import Observatory
 from jobs.stages import gold_stage, removed, validations, windows
 from jobs.stages.batches import intended
+from jobs.stages.holding import held_back
 from jobs.stages.silver_steps import SILVER
 
 LEDGER, QUARANTINE = "bronze.file", "bronze.quarantine"
@@ -102,7 +103,7 @@ def plan(
     if intended(lake):
         made.waiting.append("landing and bronze: a batch is unfinished, `observatory run` finishes it")
     else:
-        plan_landing(made, lake, ledger, found, today - dt.timedelta(days=kept.landing))
+        plan_landing(made, lake, settings, ledger, found, today)
         limit = today - dt.timedelta(days=kept.bronze)
         bronze = [table for table in tables() if table.startswith("bronze.") and contract(table).period]
         before = {name: min(limit, each.bronze) for name, each in found.items()}
@@ -133,7 +134,9 @@ def needed(lake: Lake, settings: Observatory) -> dict[str, Needed]:
     dated = ledger.filter(windows.is_plausible()).drop_nulls("last_event_date")
     newest = dict(dated.group_by("operator_id").agg(pl.col("last_event_date").max()).rows())
     open_days = dt.timedelta(days=settings.lake.open_days)
-    _, pending = windows.pending(lake, newest, settings.lake.open_days, None, None)
+    # A source that is held back for good keeps no older days than others do.
+    waiting = held_back(lake, settings.limits, set(newest)).parts
+    _, pending = windows.pending(lake, newest, settings.lake.open_days, None, None, waiting=waiting)
     uncounted = gold_stage.unfinished(lake, settings)
     found = {}
     for operator, last in newest.items():
@@ -161,17 +164,26 @@ def unnamed_tables(lake: Lake) -> set[str]:
 
 
 def plan_landing(
-    made: Plan, lake: Lake, ledger: pl.DataFrame, found: Mapping[str, Needed], limit: dt.date
+    made: Plan,
+    lake: Lake,
+    settings: Observatory,
+    ledger: pl.DataFrame,
+    found: Mapping[str, Needed],
+    today: dt.date,
 ) -> None:
     """Pieces that were pulled before a day."""
     fs, area = landing(lake.root)
+    limit = today - dt.timedelta(days=settings.retention.landing)
     closed = pl.DataFrame(
         [(operator, each.closed) for operator, each in found.items()],
         {"operator_id": pl.String, "closed_date": pl.Date},
         orient="row",
     )
+    names = set(ledger["operator_id"])
+    waiting = held_back(lake, settings.limits, names).parts.with_columns(waits=True)
+    ledger = ledger.join(waiting, on=windows.PART, how="left")
     may_go = ledger.join(closed, on="operator_id", how="left").filter(
-        pl.concat_str("operator_id", "ingest_id", separator="/").is_in(sorted(windows.taken(lake))),
+        windows.taken(lake).is_latest(pl.struct(windows.PART)) | pl.col("waits").is_not_null(),
         (pl.col("last_event_date") < pl.col("closed_date")) | pl.col("last_event_date").is_null(),
         pl.col("landed_at").dt.date() < limit,
     )

@@ -148,7 +148,9 @@ def refuse(work: Run) -> None:
     if broken:
         raise ValidationHeld(
             "\n".join(
-                checks.message(each.table, each.rule, each.violations, list(each.examples), each.says)
+                checks.message(
+                    each.table, each.rule, each.violations, list(each.examples), each.says, each.sources
+                )
                 for each in broken
             )
         )

@@ -19,15 +19,14 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 
-import polars as pl
-
-from expectations import domain, suites
+from expectations import suites
 from jobs.core import checksum
-from jobs.core.sql import expression
 from jobs.engine import record
 from jobs.engine.record import Periods
 from jobs.engine.table_files import NewFile, remove_files
 from jobs.stages import checks, silver_settings, windows
+from jobs.stages.batches import Ingested
+from jobs.stages.holding import held_back
 from jobs.stages.run import Run, keep
 from jobs.stages.silver_steps import SILVER, Steps
 from jobs.stages.silver_tasks import (
@@ -40,21 +39,28 @@ def silver(work: Run) -> None:
     started = record.now()
     lake = work.lake
     operators = {each.id for each in work.operators}
+    holding = held_back(lake, work.settings.limits, operators)
     batches, found = windows.pending(
-        lake, operators, work.settings.lake.open_days, work.since, work.until, work.again
+        lake, operators, work.settings.lake.open_days, work.since, work.until, work.again, holding.parts
     )
     for operator, names in work.again.items():
         what = f"operator '{operator}': {' and '.join(names)} changed since its days were computed"
         work.notes.append(f"{what}: they are computed again.")
     if work.since or work.until or work.again:
         name_kept(work, found)
-    if not batches and not found:
+    if not (batches or found or holding.parts.height):
         work.say("silver: nothing new")
         remember(work)
         return
-    for operator in held_by_ledger(work):
+    work.results += holding.results
+    keep(work)
+    for operator in sorted(holding.operators):
         work.say(f"silver: {operator} waits, for its ledger broke a rule")
         work.held.add(operator)
+    if holding.parts.height:
+        work.say("silver: leaving out sources with too many quarantined lines")
+        # Staging has the rows of all sources together.
+        work.ingested = Ingested()
     found = {operator: window for operator, window in found.items() if operator not in work.held}
     found = windows.with_strays(lake, found, SILVER)
     if not found:
@@ -65,7 +71,7 @@ def silver(work: Run) -> None:
         remember(work)
         return
     work.say(f"silver: {', '.join(sorted(found))}")
-    steps = Steps(work, found)
+    steps = Steps(work, found, holding.parts)
     made = steps.run()
     for each in made.broken:
         result = suites.Result(
@@ -131,28 +137,8 @@ def name_kept(work: Run, found: dict[str, windows.Window]) -> None:
 
 
 def not_held(work: Run, batches: Sequence[str]) -> list[str]:
+    """The parts of operators that do not wait."""
     return [batch for batch in batches if batch.split("/", 1)[0] not in work.held]
-
-
-def held_by_ledger(work: Run) -> list[str]:
-    """The operators whose ledger does not add up, or whose quarantine is over its limit: silver does not
-    trust their bronze."""
-    rule = domain.ledger_rules(work.settings.limits.quarantined_pct)
-    mine = pl.col("operator_id").is_in([operator.id for operator in work.operators])
-    ledger = work.lake.read("bronze.file", work.lake.versions().get("bronze.file"), where=mine)
-    beside = rule.frame(ledger)
-    waiting: set[str] = set()
-    for each in rule.rules:
-        broken = beside.filter(~expression(each.condition).fill_null(False)).sort(rule.key)
-        examples = broken.select(rule.key).head(suites.EXAMPLES).cast(pl.String).to_dicts()
-        operators = sorted(set(broken["operator_id"]))
-        result = suites.Result(
-            rule.table, each.name, each.says, broken.is_empty(), broken.height, examples, operators
-        )
-        work.results.append(result)
-        waiting |= set(operators)
-    keep(work)
-    return sorted(waiting)
 
 
 def commit(work: Run, started: Any, made: Made, computed: windows.Days, batches: list[str]) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import polars as pl
+
 from jobs.core.contracts import contract, tables
 from jobs.engine.table_files import DataFile
 from jobs.engine.tasks import Bucket, ByBucket, Left, Task, chunks, named
@@ -50,10 +52,11 @@ def largest_bucket(task_bytes: int) -> int:
 
 
 class Steps:
-    """The steps of one silver stage, over the bronze rows of the windows."""
+    """The steps of one silver stage, over the bronze rows of the windows. waiting: parts of batches whose
+    rows are left out."""
 
-    def __init__(self, work: Run, found: dict[str, windows.Window]) -> None:
-        self.work = work
+    def __init__(self, work: Run, found: dict[str, windows.Window], waiting: pl.DataFrame) -> None:
+        self.work, self.waiting = work, waiting
         self.read, self.computed = windows.reads(found), windows.computes(found)
         self.door = Door.of(read_reference(work.settings, "ref.operator"))
         log_bytes = windows.log_bytes(work.lake, found)
@@ -106,7 +109,7 @@ class Steps:
             ]
             name = table.split(".")[1]
             for part in chunks(files, LARGEST_BUCKET // 8):
-                arguments = (work.staging, part, name, self.count)
+                arguments = (work.staging, part, name, self.count, self.waiting)
                 tasks.append(Task("jobs.stages.silver_tasks:split", arguments, f"silver, files of {table}"))
         found += [each for of_task in work.engine.run(tasks) for each in of_task]
         left = [each for each in found if each.name.startswith("bronze.")]

@@ -95,9 +95,14 @@ def into_buckets(rows: pl.DataFrame, format_name: str, staging: str, count: int)
     return leave_buckets(parts, bronze(format_name), staging, count)
 
 
-def split(staging: str, files: Sequence[DataFile], format_name: str, count: int) -> list[Left]:
-    """Read files of a bronze table and leave their rows by bucket."""
-    return split_rows(read_files(bronze(format_name), files), format_name, staging, count)
+def split(
+    staging: str, files: Sequence[DataFile], format_name: str, count: int, waiting: pl.DataFrame
+) -> list[Left]:
+    """Read files of a bronze table and leave their rows by bucket, but for those of parts that wait."""
+    rows = read_files(bronze(format_name), files)
+    if waiting.height:
+        rows = rows.join(waiting, on=windows.PART, how="anti", maintain_order="left")
+    return split_rows(rows, format_name, staging, count)
 
 
 def settle(staging: str, parts: Sequence[Left], format_name: str, days: Days, count: int) -> list[Left]:

@@ -13,7 +13,7 @@ FOLDER = "_validation"
 def standing(root: str, operators: Iterable[str]) -> list[dict[str, Any]]:
     """One result a rule, as suites.Result: of each operator's rows the last one that was checked of them.
 
-    operators: in a result, those whose rows break the rule.
+    operators: in a result, those whose rows break the rule. sources: of them those that wait alone.
     """
     mine = set(operators)
     settled: set[tuple[str, str]] = set()
@@ -25,10 +25,14 @@ def standing(root: str, operators: Iterable[str]) -> list[dict[str, Any]]:
             breaks = {name for name in breakers(each, mine) & checked if (name, part(each)) not in settled}
             if not each["is_held"] and not breaks:
                 continue
-            known = found.setdefault((each["table"], each["rule"]), {**each, "operators": []})
+            known = found.setdefault((each["table"], each["rule"]), {**each, "operators": [], "sources": []})
             if breaks:
-                before = known["operators"]
-                known |= {**each, "operators": sorted({*before, *breaks})}
+                sources = {name for name in each.get("sources", ()) if name.split("/", 1)[0] in breaks}
+                known |= {
+                    **each,
+                    "operators": sorted({*known["operators"], *breaks}),
+                    "sources": sorted({*known["sources"], *sources}),
+                }
         settled |= {(name, part(each)) for name in checked for each in run["results"]}
     return list(found.values())
 

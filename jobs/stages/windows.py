@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
+from itertools import groupby
 
 import polars as pl
 
@@ -13,6 +14,8 @@ from jobs.engine.lake import Lake, Partition
 from jobs.formats import AHEAD
 from jobs.stages import removed
 
+# What one batch holds of one source.
+PART = ["operator_id", "source_id", "ingest_id"]
 # For each operator its first and last day.
 Days = dict[str, tuple[dt.date, dt.date]]
 
@@ -59,54 +62,66 @@ def pending(
     since: dt.date | None,
     until: dt.date | None,
     again: Collection[str] = (),
+    waiting: pl.DataFrame | None = None,
 ) -> tuple[list[str], dict[str, Window]]:
-    """The batches to take, as operator/batch, and each operator's window.
+    """The parts to take, as operator/batch/source, and each operator's window.
 
-    A batch is pending until a finished silver run has taken it. With `since` or `until` the window is that
-    range, whatever was taken; a new batch counts as taken only if the range holds all of its days. Days whose
-    records retention removed are closed. again: operators all of whose open days are computed again.
+    A part is what a batch holds of a source. It is pending until a finished silver run has taken it. With
+    `since` or `until` the window is that range, whatever was taken; a new part counts as taken only if the
+    range holds all of its days. Days whose records retention removed are closed. again: operators all of
+    whose open days are computed again. waiting: parts that are left out for now.
     """
     done = taken(lake)
     rows = (
         lake.read("bronze.file", lake.versions().get("bronze.file"))
-        .group_by("operator_id", "ingest_id")
+        .group_by(PART)
         .agg(
             pl.col("first_event_date").min().alias("first"),
             pl.col("last_event_date").max().alias("last"),
             pl.col("last_event_date").filter(is_plausible()).max().alias("plausible"),
             pl.col("format_code").unique().alias("formats"),
         )
-        .sort("ingest_id", "operator_id")
+        .sort("ingest_id", "operator_id", "source_id")
+        .with_columns(is_done=pl.struct(PART).pipe(done.is_latest))
         .rows(named=True)
     )
     longest = longest_lives((row["operator_id"], name) for row in rows for name in row["formats"])
     settled = removed.settled_in_silver(lake, longest)
+    left_out = set(waiting.select(PART).rows()) if waiting is not None else set()
     newest: dict[str, dt.date] = {}
     windows: dict[str, Window] = {}
-    batches = []
-    for row in rows:
-        operator, begin, end = row["operator_id"], row["first"], row["last"]
-        key = f"{operator}/{row['ingest_id']}"
+    parts = []
+    for (_, operator), found in groupby(rows, lambda row: (row["ingest_id"], row["operator_id"])):
         if operator not in operators:
             continue
-        if begin is None:
-            batches += [key] if key not in done else []
-            continue
-        closed = newest.get(operator, begin) - dt.timedelta(days=open_days)
+        batch = list(found)
+        begin = min((row["first"] for row in batch if row["first"] is not None), default=None)
+        # What closes days for a part is in the batches before its own.
+        closed = newest.get(operator, begin or dt.date.max) - dt.timedelta(days=open_days)
         closed = max(closed, settled.get(operator, closed))
-        if row["plausible"] is not None:
-            newest[operator] = max(newest.get(operator, row["plausible"]), row["plausible"])
-        first, last = max(begin, closed), end
-        if since or until:
-            first, last = max(first, since or first), min(last, until or last)
-        elif key in done and operator not in again:
-            continue
-        if key not in done and (first, last) == (max(begin, closed), end):
-            batches.append(key)
-        if first <= last:
-            lookback = dt.timedelta(days=longest[operator])
-            windows[operator] = Window(first, last, closed, lookback).joined(windows.get(operator))
-    return batches, windows
+        plausible = [row["plausible"] for row in batch if row["plausible"] is not None]
+        if plausible:
+            newest[operator] = max(newest.get(operator, plausible[0]), *plausible)
+        for row in batch:
+            key = (operator, row["source_id"], row["ingest_id"])
+            if key in left_out:
+                continue
+            is_done, begin, end = row["is_done"], row["first"], row["last"]
+            name = f"{operator}/{row['ingest_id']}/{row['source_id']}"
+            if begin is None:
+                parts += [] if is_done else [name]
+                continue
+            first, last = max(begin, closed), end
+            if since or until:
+                first, last = max(first, since or first), min(last, until or last)
+            elif is_done and operator not in again:
+                continue
+            if not is_done and (first, last) == (max(begin, closed), end):
+                parts.append(name)
+            if first <= last:
+                lookback = dt.timedelta(days=longest[operator])
+                windows[operator] = Window(first, last, closed, lookback).joined(windows.get(operator))
+    return parts, windows
 
 
 def longest_lives(formats: Iterable[tuple[str, str]]) -> dict[str, int]:
@@ -172,11 +187,38 @@ def computes(found: dict[str, Window]) -> Days:
     return {operator: window.computed for operator, window in found.items()}
 
 
-def taken(lake: Lake) -> set[str]:
-    """The batches that finished silver runs have taken, as operator/batch.
+@dataclass(frozen=True)
+class Taken:
+    """What finished silver runs have taken, as operator/batch/source, or of earlier versions operator/batch.
 
-    A batch that was written again after that is to be taken again.
+    latest: as it is in bronze. ever: also what was written again since.
     """
+
+    latest: frozenset[str]
+    ever: frozenset[str]
+
+    def is_latest(self, part: pl.Expr) -> pl.Expr:
+        """Whether a part, a struct of PART, was taken as it is."""
+        return is_named(part, self.latest)
+
+    def is_ever(self, part: pl.Expr) -> pl.Expr:
+        """Whether a part was taken, as it is or as it was."""
+        return is_named(part, self.ever)
+
+
+def is_named(part: pl.Expr, names: Collection[str]) -> pl.Expr:
+    batch = pl.concat_str(*(part.struct.field(name) for name in ("operator_id", "ingest_id")), separator="/")
+    known = pl.Series(sorted(names), dtype=pl.String).implode()
+    whole = pl.concat_str(batch, part.struct.field("source_id"), separator="/")
+    return whole.is_in(known) | batch.is_in(known)
+
+
+def no_parts() -> pl.DataFrame:
+    return pl.DataFrame(schema=dict.fromkeys(PART, pl.String))
+
+
+def taken(lake: Lake) -> Taken:
+    """What finished silver runs have taken. A batch that was written again since is to be taken again."""
     latest = (
         lake.read("meta.run", columns=["stage_name", "finished_at", "ingest_ids"])
         .explode("ingest_ids", empty_as_null=False)
@@ -185,8 +227,11 @@ def taken(lake: Lake) -> set[str]:
         .rows()
     )
     written = {name: at for stage, name, at in latest if stage == "bronze"}
-    silver = [(name, at) for stage, name, at in latest if stage == "silver"]
-    return {name for name, at in silver if at >= written.get(name.split("/", 1)[1], at)}
+    silver = [(name, at) for stage, name, at in latest if stage == "silver" and name is not None]
+    return Taken(
+        frozenset(name for name, at in silver if at >= written.get(name.split("/", 2)[1], at)),
+        frozenset(name for name, _ in silver),
+    )
 
 
 def is_inside(days: Days, day: pl.Expr) -> pl.Expr:

@@ -34,16 +34,17 @@ def missing_days(rows: Sequence[Row]) -> list[str]:
 
 
 def held_validations(rows: Sequence[Row]) -> list[str]:
-    """A line for each broken rule of each operator: a rule holds back all sources of an operator."""
+    """A line for each broken rule: of each operator, or of each source that it holds back alone."""
     broken = {
-        (row["operator"], rule["table"], rule["rule"]): (rule, row)
+        (name(row) if rule["is_of_source"] else row["operator"], rule["table"], rule["rule"]): (rule, row)
         for row in rows
         for rule in row["held_rules"]
     }
     return [
-        f"{operator}: {table} stays as it was: rule {rule_name} is broken on {rule['rows']:,}"
+        f"{who}: {'what is new waits' if rule['is_of_source'] else f'{table} stays as it was'}:"
+        f" rule {rule_name} is broken on {rule['rows']:,}"
         f" row{'' if rule['rows'] == 1 else 's'}. It says: {rule['text'].rstrip('.')}.{then(row)}"
-        for (operator, table, rule_name), (rule, row) in sorted(broken.items(), key=lambda item: item[0])
+        for (who, table, rule_name), (rule, row) in sorted(broken.items(), key=lambda item: item[0])
     ]
 
 

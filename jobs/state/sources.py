@@ -36,12 +36,13 @@ OTHER_YEAR = dt.timedelta(days=366)
 @dataclass(frozen=True)
 class HeldRule:
     """A rule that an operator's rows broke when they were last checked: the operator's tables stay as they
-    were."""
+    were. is_of_source: it holds back what is new of this source alone."""
 
     table: str
     rule: str
     text: str
     rows: int
+    is_of_source: bool = False
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ def source_rows(lake: Lake, settings: Observatory, operators: Iterable[Operator]
                 is_stale=is_stale,
                 missing_days=[str(day) for day in days_without_records(lake, operator.id, of_source)],
                 quarantined=of_source.quarantined,
-                held_rules=held.get(operator.id, []),
+                held_rules=held.get((operator.id, source.id), []) + held.get((operator.id, None), []),
                 retention=kept[operator.id],
                 next_step=None,
             )
@@ -216,13 +217,16 @@ def newest_of(table: str, files: list[DataFile], source: str) -> dt.datetime | N
 # --- what holds back ------------------------------------------------------------------------------------
 
 
-def held_rules(results: Iterable[dict[str, Any]]) -> dict[str, list[HeldRule]]:
-    """By operator, the rules that its rows broke when they were last checked."""
-    found: dict[str, list[HeldRule]] = {}
+def held_rules(results: Iterable[dict[str, Any]]) -> dict[tuple[str, str | None], list[HeldRule]]:
+    """The rules that rows broke when they were last checked: by operator and source those that hold back
+    one source, and by operator and None those that hold back all of it."""
+    found: dict[tuple[str, str | None], list[HeldRule]] = {}
     for each in results:
-        for operator in each["operators"]:
-            rule = HeldRule(each["table"], each["rule"], each["says"], each["violations"])
-            found.setdefault(operator, []).append(rule)
+        alone = {tuple(name.split("/", 1)) for name in each.get("sources", ())}
+        whole = [(operator, None) for operator in each["operators"] if operator not in dict(alone)]
+        for place in (*sorted(alone), *whole):
+            rule = HeldRule(each["table"], each["rule"], each["says"], each["violations"], place in alone)
+            found.setdefault(place, []).append(rule)
     return found
 
 

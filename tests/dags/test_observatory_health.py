@@ -39,6 +39,7 @@ RULE = {
     "rule": "spam_within_units",
     "text": "spam is in all",
     "rows": 3,
+    "is_of_source": False,
 }
 
 

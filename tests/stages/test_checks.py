@@ -314,12 +314,14 @@ def test_the_ledger_conserves_lines_and_limits_quarantine() -> None:
         names = {"operator_id": "a", "source_id": source, "format_code": "postfix"}
         return names | counts | {"quarantined_count": quarantined}
 
-    rule = domain.ledger_rules(5.0)
+    rule = domain.ledger_rules(5.0, 6)
     files = [
         file("right", 100, 60, 35, 5),
         file("lost", 100, 60, 34, 5),
         file("lost", 10, 10, 0, 0),
         file("mangled", 100, 60, 34, 6),
+        # One report of a stranger is no share.
+        file("few", 7, 2, 0, 5),
         # The limit is on a source, not on a file.
         file("mostly", 10, 5, 0, 5),
         file("mostly", 990, 990, 0, 0),
@@ -334,13 +336,13 @@ def test_the_ledger_conserves_lines_and_limits_quarantine() -> None:
 
 
 def test_who_is_held_back_reads_what_the_rule_says_and_what_to_do() -> None:
-    *_, rule = domain.ledger_rules(5).rules
+    *_, rule = domain.ledger_rules(5, 10).rules
     examples = [{"operator_id": "lab", "source_id": "mx1"}]
     told = checks.message("bronze.file", rule.name, 1, examples, rule.says)
     assert told.splitlines() == [
         "bronze.file: rule quarantine_within_limit is broken on 1 row; the table stays as it was.",
-        "  It says: at most 5% of a source's lines are quarantined (limits.quarantined_pct);"
-        " `observatory quarantine` shows what those look like; after a correction"
+        "  It says: at most 5% of a source's lines are quarantined (limits.quarantined_pct), or fewer than 10"
+        " (limits.quarantined_lines); `observatory quarantine` shows what those look like; after a correction"
         " `observatory run --requarantine` reads them again.",
         "  operator_id=lab, source_id=mx1",
     ]

@@ -39,7 +39,9 @@ class Tables:
 
     def read(self, table: str, version: int | None = None, columns: Any = None) -> pl.DataFrame:
         rows, names = (self.ledger, [*FILE, *READ]) if table == "bronze.file" else (self.runs, RUN)
-        return pl.DataFrame(rows, {name: polars_schema(table)[name] for name in names}, orient="row")
+        frame = pl.DataFrame(rows, {name: polars_schema(table)[name] for name in names}, orient="row")
+        # The source is named as its format.
+        return frame.with_columns(source_id="format_code") if table == "bronze.file" else frame
 
 
 def test_a_batch_is_taken_per_operator_and_only_as_a_whole() -> None:
@@ -53,7 +55,7 @@ def test_a_batch_is_taken_per_operator_and_only_as_a_whole() -> None:
     ]
     lake: Any = Tables(rows)
     batches, windows = pending(lake, ["a"], 35, None, None)
-    assert batches == ["a/1", "a/2"]
+    assert batches == ["a/1/postfix", "a/2/rspamd"]
     assert (windows["a"].first, windows["a"].last) == (day(1), day(9))
     assert "b" not in windows
     # A message lives as long as the longest-lived of the operator's formats lets it.
@@ -61,11 +63,11 @@ def test_a_batch_is_taken_per_operator_and_only_as_a_whole() -> None:
     assert pending(lake, ["b"], 35, None, None)[1]["b"].computed == (dt.date(2026, 10, 31), day(17))
     # A range that cuts through a new batch computes its days, but leaves the batch to a later run.
     batches, windows = pending(lake, ["a"], 35, day(1), day(8))
-    assert batches == ["a/1"]
+    assert batches == ["a/1/postfix"]
     assert (windows["a"].first, windows["a"].last) == (day(1), day(8))
     # Closed days are counted from what came before, so history that comes in order stays open.
     batches, windows = pending(lake, ["a"], 1, None, None)
-    assert batches == ["a/1", "a/2"]
+    assert batches == ["a/1/postfix", "a/2/rspamd"]
 
 
 def test_a_day_that_cannot_be_closes_nothing() -> None:
@@ -76,7 +78,7 @@ def test_a_day_that_cannot_be_closes_nothing() -> None:
     later = ("a", "2", "postfix", days[1], days[2], landed + dt.timedelta(days=1), None)
     lake: Any = Tables([wrong, later])
     batches, windows = pending(lake, ["a"], 35, None, None)
-    assert batches == ["a/1", "a/2"]
+    assert batches == ["a/1/postfix", "a/2/postfix"]
     assert windows["a"].first == days[0]
     assert windows["a"].closed <= days[0]
     # A ledger that has latest_at was read by the rule: its days are as they were stamped.
@@ -96,7 +98,8 @@ def test_a_batch_that_was_written_again_is_taken_again() -> None:
         ("bronze", at(1), ["1"]),
         ("silver", at(2), ["a/1"]),
         ("bronze", at(3), ["2"]),
-        ("silver", at(4), ["a/2"]),
+        # As this version writes it; earlier ones named no source.
+        ("silver", at(4), ["a/2/kannel"]),
     ]
 
     def waiting() -> list[str]:
@@ -105,6 +108,6 @@ def test_a_batch_that_was_written_again_is_taken_again() -> None:
 
     assert waiting() == []
     runs.append(("bronze", at(5), ["1"]))
-    assert waiting() == ["a/1"]
+    assert waiting() == ["a/1/kannel"]
     runs.append(("silver", at(6), ["a/1"]))
     assert waiting() == []

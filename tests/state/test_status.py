@@ -195,7 +195,10 @@ def test_what_waits_and_what_to_do_from_the_first_pull_to_a_held_rule(
     log = tmp_path / "mail.log"
     at = dt.datetime(2026, 11, 25, tzinfo=dt.UTC)
     file = written(
-        tmp_path, at, source_toml("mx1", str(log), "postfix"), more="[limits]\nquarantined_pct = 9"
+        tmp_path,
+        at,
+        source_toml("mx1", str(log), "postfix"),
+        more="[limits]\nquarantined_pct = 9\nquarantined_lines = 4",
     )
     log.write_text("", encoding="utf-8")
     assert observatory("pull", "--config", file).code == 0
@@ -229,7 +232,9 @@ def test_what_waits_and_what_to_do_from_the_first_pull_to_a_held_rule(
         " the source's settings, `observatory run --operator a --requarantine` reads its files again"
     )
     told = observatory("status", "--config", file)
-    assert "a  bronze.file: rule quarantine_within_limit is broken on 1 row. It says: at most 9%" in told.out
+    assert (
+        "a/mx1  bronze.file: rule quarantine_within_limit is broken on 1 row. It says: at most 9%" in told.out
+    )
     assert "2 rules on 1 tables, 1 broken" in told.out
 
 

@@ -1,0 +1,78 @@
+"""What silver leaves out: what is new of a source with too many quarantined lines, until they are few.
+
+A *part* is what one batch holds of one source. A source over `[limits]` waits with the parts that silver has
+not taken; its earlier ones, and all other sources, go on. Parts that wait stay in bronze and in the ledger.
+Once the share is within the limit again, because better lines came, the lines were read again or the limit
+was raised, silver takes them as if they had just come.
+
+An operator waits as a whole where the ledger does not add up, and where a source over the limit was read
+again after silver had taken it: bronze no longer holds the rows that silver has.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from expectations import domain, suites
+from jobs.core.sql import expression
+from jobs.engine.lake import Lake
+from jobs.settings.node import Limits
+from jobs.stages import windows
+from jobs.stages.windows import PART
+
+
+@dataclass
+class Holding:
+    """What waits. operators: as a whole. parts: of other operators, one row for each part. results: of the
+    ledger's rules."""
+
+    operators: set[str] = field(default_factory=set)
+    parts: pl.DataFrame = field(default_factory=windows.no_parts)
+    results: list[suites.Result] = field(default_factory=list)
+
+
+def held_back(lake: Lake, limits: Limits, operators: set[str]) -> Holding:
+    """What of these operators waits, by the ledger that the last finished stage named."""
+    where = pl.col("operator_id").is_in(sorted(operators))
+    ledger = lake.read("bronze.file", lake.versions().get("bronze.file"), where=where)
+    rule = domain.ledger_rules(limits.quarantined_pct, limits.quarantined_lines)
+    beside = rule.frame(ledger)
+    found = Holding()
+    for each in rule.rules:
+        broken = beside.filter(~expression(each.condition).fill_null(False)).sort(rule.key)
+        if each.name == domain.WITHIN_LIMIT:
+            broken, rewritten = new_of(lake, ledger, broken, found)
+            found.operators |= rewritten
+        else:
+            found.operators |= set(broken["operator_id"])
+        waiting = found.parts.filter(~pl.col("operator_id").is_in(sorted(found.operators)))
+        found.parts = waiting
+        result = suites.Result(
+            rule.table,
+            each.name,
+            each.says,
+            broken.is_empty(),
+            broken.height,
+            broken.select(rule.key).head(suites.EXAMPLES).cast(pl.String).to_dicts(),
+            sorted(set(broken["operator_id"])),
+            sorted(f"{operator}/{source}" for operator, source in waiting.select(PART[:2]).unique().rows()),
+        )
+        found.results.append(result)
+    return found
+
+
+def new_of(
+    lake: Lake, ledger: pl.DataFrame, broken: pl.DataFrame, found: Holding
+) -> tuple[pl.DataFrame, set[str]]:
+    """Of sources over the limit those with something that silver has not taken, which found gets; and the
+    operators of parts that were read again since silver took them."""
+    if broken.is_empty():
+        return broken, set()
+    taken = windows.taken(lake)
+    parts = ledger.join(broken, on=PART[:2], how="semi").select(PART).unique(maintain_order=True)
+    parts = parts.filter(~taken.is_latest(pl.struct(PART)))
+    before = taken.is_ever(pl.struct(PART))
+    found.parts = parts.filter(~before)
+    return broken.join(parts, on=PART[:2], how="semi"), set(parts.filter(before)["operator_id"])
