@@ -102,6 +102,8 @@ def settings_of_dags() -> dict[str, Any]:
         wrong = f"the settings cannot be read: {error.strerror}"
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         wrong = f"not TOML: {error}"
+    except RecursionError:
+        wrong = "not TOML: lists or tables in it are nested too deep"
     raise NoSettings(
         f"{file}: {wrong}. Set OBSERVATORY_CONFIG to the path of observatory.toml, in the environment of"
         " Airflow's DAG processor and of its workers"

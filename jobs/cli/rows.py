@@ -51,9 +51,12 @@ def read_rows(
     or as the count that each estimates. columns: only these, in this order."""
     import polars as pl
 
+    from jobs.engine.table_files import naming_damage, scan_files
+
     about = contracts.contract(table)
     version = lake.versions().get(table)
-    frame = lake.read(table).lazy() if about.layer == "ref" else lake.scan(table, version)
+    files = [] if about.layer == "ref" else lake.files(table, version)
+    frame = lake.read(table).lazy() if about.layer == "ref" else scan_files(table, files)
     sketches = [] if has_sketches else [each.name for each in about.fields if each.type == "binary"]
     # Before the condition only if it names them: most rows of a large table need none.
     early = [name for name in sketches if where is not None and name in where]
@@ -66,9 +69,12 @@ def read_rows(
             frame = frame.filter(condition(where, table, schema))
         ordered = frame.sort(about.key, maintain_order=True)
         ordered = ordered.select(columns) if columns else ordered
-        rows = (ordered.head(limit) if limit else ordered).collect()
+        with naming_damage(table, files):
+            rows = (ordered.head(limit) if limit else ordered).collect()
         count = frame.select(pl.len()).collect().item() if limit == rows.height else rows.height
     except ObservatoryError as error:
+        if where is None:
+            raise
         raise ObservatoryError(f"--where: {error}") from None
     except pl.exceptions.PolarsError as error:
         if where is None:

@@ -28,13 +28,20 @@ from deltalake.transaction import AddAction
 from jobs.core.contracts import arrow_schema, contract, reference
 from jobs.core.disk import replace_file
 from jobs.core.errors import ObservatoryError
-from jobs.engine.table_files import DataFile, NewFile, folder_of, plain_type, read_files, rows_of, scan_files
+from jobs.engine.mark import FORM, MARK, own_file, read_mark, refuse_form
+from jobs.engine.table_files import (
+    DataFile,
+    NewFile,
+    folder_of,
+    plain_type,
+    read_files,
+    refuse_missing,
+    rows_of,
+    scan_files,
+)
 
 # Readers find files by partition: statistics of columns would cost a quarter of a write.
 PROPERTIES: dict[str, str | None] = {"delta.dataSkippingNumIndexedCols": "0"}
-# How sketches, checksums and transactions are written; a lake of another form is computed anew.
-FORM = 2
-MARK = "observatory.json"
 LAYERS = ("bronze", "silver", "gold", "study", "meta")
 Partition = dict[str, str | None]
 Periods = Mapping[str, Iterable[str]]
@@ -52,8 +59,7 @@ class Lake:
 
     def own_file(self, name: str) -> tuple[fsspec.AbstractFileSystem, str]:
         """The file system and path of a file that stands beside the tables."""
-        fs, path = fsspec.core.url_to_fs(self.path(""))
-        return fs, f"{path.rstrip('/')}/{name}"
+        return own_file(self.path(""), name)
 
     def exists(self, table: str) -> bool:
         return DeltaTable.is_deltatable(self.path(table))
@@ -108,6 +114,7 @@ class Lake:
                 found.append(
                     DataFile(f"{folder}/{unquote(name)}", tuple(partition.items()), size, count or 0)
                 )
+        refuse_missing(table, found)
         return sorted(found, key=lambda file: file.path)
 
     def read(
@@ -274,9 +281,7 @@ class Lake:
 
     def about(self) -> dict[str, Any]:
         """What the lake remembers of itself: its form, and its operators (jobs/stages/identity.py)."""
-        fs, file = self.own_file(MARK)
-        found: dict[str, Any] = json.loads(fs.cat_file(file)) if fs.exists(file) else {}
-        return found
+        return read_mark(*self.own_file(MARK))
 
     def remember(self, about: Mapping[str, Any]) -> None:
         """Add to what the lake remembers of itself, which is written as a whole or not at all."""
@@ -285,14 +290,7 @@ class Lake:
 
     def refuse_other_form(self) -> None:
         """Raise ObservatoryError, with what to do, for a lake that another version wrote in another form."""
-        form = self.form()
-        if form is not None and form != FORM:
-            raise ObservatoryError(
-                f"{self.root}: this lake has form {form}; this version writes form {FORM}. Run `observatory"
-                " renew` once, with the same settings: it computes bronze, silver and gold anew from landing,"
-                " and keeps what landing cannot give back (audits, answers, packages and their receipts). If"
-                " landing no longer holds all logs, go on with the version that wrote the lake"
-            )
+        refuse_form(self.root, self.form())
 
     def check(self, files: Iterable[NewFile]) -> None:
         """Raise ObservatoryError for a file whose columns and types are not those of its table's contract:

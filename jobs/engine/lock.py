@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any, ParamSpec, TypeVar
 
+from jobs.core.disk import DiskFull, is_full
 from jobs.core.errors import Locked, ObservatoryError
 from jobs.engine.access import close, folder_of, private
 
@@ -39,7 +40,6 @@ def writing(root: str, what: str) -> Iterator[None]:
     if folder is None or str(folder) in _held:
         yield
         return
-    folder.parent.mkdir(parents=True, exist_ok=True)
     with private(folder), opened(folder) as file:
         take(file.fileno(), folder)
         _held.add(str(folder))
@@ -54,10 +54,21 @@ def writing(root: str, what: str) -> Iterator[None]:
 
 
 def opened(folder: Path) -> IO[str]:
-    """The file of a lake's lock, in a folder that is closed to others."""
-    folder.mkdir(exist_ok=True)
-    close(folder)
-    return open(folder / LOCK, "a+", encoding="utf-8")
+    """The file of a lake's lock, in a folder that is closed to others. Raises ObservatoryError where there
+    can be no such folder or nothing can be written to it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        close(folder)
+        return open(folder / LOCK, "a+", encoding="utf-8")
+    except FileExistsError:
+        raise ObservatoryError(f"[lake] root: {folder} is a file, not a folder. Name a folder") from None
+    except OSError as error:
+        if is_full(error):
+            raise DiskFull(str(folder)) from None
+        raise ObservatoryError(
+            f"{folder}: the lake cannot be written to: {error.strerror}. Mount it for writing, run as its"
+            " owner, or name another folder in [lake] root"
+        ) from None
 
 
 def take(number: int, folder: Path) -> None:

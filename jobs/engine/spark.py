@@ -32,7 +32,8 @@ from jobs.core.key_names import KEY_FILE
 from jobs.engine import embedded, executor
 from jobs.engine.embedded import BASE_BYTES, LEAST_TASK_BYTES, STEERING_BYTES, VALIDATOR_BYTES
 from jobs.engine.finished import Finished, finished
-from jobs.engine.lake import MARK, Lake, Periods
+from jobs.engine.lake import Lake, Periods
+from jobs.engine.mark import MARK
 from jobs.engine.spark_session import (
     DEFAULTS,
     ON_ONE_MACHINE,

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import os
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from jobs.core.contracts import arrow_schema, contract, polars_schema
 from jobs.core.disk import write_whole
+from jobs.core.errors import ObservatoryError
 from jobs.engine.access import privately
 
 # Small, quick to read for every reader, and the same bytes for the same rows.
@@ -123,10 +127,55 @@ def read_files(
     columns: Iterable[str] | None = None,
     where: pl.Expr | None = None,
 ) -> pl.DataFrame:
-    """The rows of files of a table that a condition selects."""
-    frame = scan_files(table, files)
-    frame = frame if where is None else frame.filter(where)
-    return (frame if columns is None else frame.select(list(columns))).collect()
+    """The rows of files of a table that a condition selects. Raises ObservatoryError for a damaged file."""
+    files = list(files)
+    with naming_damage(table, files):
+        frame = scan_files(table, files)
+        frame = frame if where is None else frame.filter(where)
+        return (frame if columns is None else frame.select(list(columns))).collect()
+
+
+@contextlib.contextmanager
+def naming_damage(table: str, files: Sequence[DataFile]) -> Iterator[None]:
+    """While files of a table are read: where one is damaged, raise ObservatoryError with what brings it
+    back. What else goes wrong is raised as it is."""
+    try:
+        yield
+    except (pl.exceptions.PolarsError, OSError) as error:
+        for file in files:
+            if why := damage_of(file.path):
+                raise ObservatoryError(f"{table}: {file.path} is damaged ({why}). {remedy(table)}") from error
+        raise
+
+
+def damage_of(path: str) -> str | None:
+    """What is wrong with a Parquet file of this machine, if anything is: it is read as a whole."""
+    if "://" in path:
+        return None
+    try:
+        for _ in pq.ParquetFile(path).iter_batches():
+            pass
+    except (pa.ArrowException, OSError) as error:
+        return str(error).partition("\n")[0].partition(": ")[0] or type(error).__name__
+    return None
+
+
+def refuse_missing(table: str, files: Iterable[DataFile]) -> None:
+    """Raise ObservatoryError for a file that the table's log names and that is not there."""
+    for file in files:
+        if "://" not in file.path and not os.path.exists(file.path):
+            raise ObservatoryError(f"{table}: {file.path} is missing. {remedy(table)}")
+
+
+def remedy(table: str) -> str:
+    """What brings a file of a table back."""
+    about = contract(table)
+    if about.layer in ("bronze", "gold") or table == "meta.run" or about.reads:
+        return (
+            "Put it back from a copy. Without one, `observatory renew --anew` and then `observatory run`"
+            " compute the tables again from landing"
+        )
+    return "Put it back from a copy: no other table has its rows"
 
 
 def rows_of(frame: pl.DataFrame, table: str) -> pa.Table:

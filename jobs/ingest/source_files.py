@@ -35,7 +35,10 @@ def list_files(url: str, was_there: bool) -> Listed:
     try:
         fs, pattern = fsspec.core.url_to_fs(url)
         names = [name for name in fs.glob(pattern) if not fs.isdir(name)]
-    except (ImportError, ValueError) as error:
+    except ImportError as error:
+        missing = f"{url} cannot be listed: {error}. The default installation does not contain it"
+        return Listed(None, [], [missing])
+    except ValueError as error:
         return Listed(None, [], [f"{url} cannot be listed: {error}"])
     except OSError as error:
         return Listed(None, [], [passing(error, f"{url} cannot be listed: {error}")])

@@ -10,6 +10,7 @@ import csv
 import hashlib
 import io
 import json
+import math
 import re
 import warnings
 from collections.abc import Iterable
@@ -252,6 +253,9 @@ def from_json(name: str, digest: str, content: bytes) -> Filing:
         for column in FILLED:
             value = entry.get(column)
             value = value if value is None or isinstance(value, str | int | float) else json.dumps(value)
+            if isinstance(value, float) and not math.isfinite(value):
+                # Python's reader takes NaN and 1e400, which are no number: a text, at which a check stops.
+                value = str(value)
             cells[column] = Cell(value, Place(name, f"answers {number}: {column}"))
         lines.append(Line(entry["indicator"].strip(), cells))
     return filing(name, digest, identity, lines, [])

@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 # Ten years.
 MOST_DAYS = 3660
 StaleDays = Annotated[float, Field(gt=0, le=MOST_DAYS)]
-Code = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+# Ids are names of folders, with a prefix: no file system takes more than 255 bytes.
+Code = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=128)]
 
 
 class Settings(BaseModel):

@@ -79,6 +79,8 @@ def load(path: str | os.PathLike[str] = "observatory.toml", **overrides: Any) ->
         raise ObservatoryError(f"{file}: the settings cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ObservatoryError(f"{file}: not TOML: {error}") from None
+    except RecursionError:
+        raise ObservatoryError(f"{file}: not TOML: lists or tables in it are nested too deep") from None
     if "spark" in raw:
         raise ObservatoryError(f"{file}: {SPARK_TABLE}.")
     for key, variable, table, name in OVERRIDES:

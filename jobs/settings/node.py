@@ -38,8 +38,19 @@ class Lake(Settings):
 
     @field_validator("root")
     @classmethod
-    def printable_root(cls, root: str) -> str:
-        return without_control(root)
+    def known_root(cls, root: str) -> str:
+        without_control(root)
+        scheme = root.partition("://")[0] if "://" in root else "file"
+        if scheme not in ("file", "s3", "s3a"):
+            raise ValueError(f"'{root}' can be no lake: it is a folder or an s3a:// URL")
+        return root
+
+    @field_validator("read_at")
+    @classmethod
+    def within_bounds(cls, at: dt.datetime | None) -> dt.datetime | None:
+        if at is not None and not 1990 <= at.year < 2200:
+            raise ValueError(f"the year {at.year} is no time at which logs are read")
+        return at
 
 
 class Engine(Settings):

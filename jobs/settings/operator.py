@@ -28,7 +28,14 @@ AllSubscribers = Annotated[
     Annotated[Subscribers, Tag(IN_ALL)] | Annotated[dict[str, Subscribers], Tag(BY_CHANNEL)],
     Discriminator(lambda given: BY_CHANNEL if isinstance(given, dict) else IN_ALL),
 ]
-Cost = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+# More than the world produces in a year, in any currency, and few enough to be added up.
+MOST_COST = 10**18
+Cost = Annotated[float, Field(ge=0, le=MOST_COST, allow_inf_nan=False)]
+# What fsspec wraps around files of another place.
+NO_PLACES = (
+    *("zip", "tar", "libarchive", "reference", "dir", "data", "memory", "generic", "file-list"),
+    *("cached", "blockcache", "filecache", "simplecache", "asynclocal", "asyncwrapper"),
+)
 
 
 class Link(Settings):
@@ -144,8 +151,15 @@ class Source(Settings):
 
     @field_validator("url")
     @classmethod
-    def printable_url(cls, url: str) -> str:
-        return without_control(url)
+    def known_place(cls, url: str) -> str:
+        without_control(url)
+        scheme = url.partition("://")[0] if "://" in url else ""
+        if "::" in scheme or scheme in NO_PLACES:
+            raise ValueError(
+                f"{scheme}: is no place that logs are read from. Name the files themselves, by a path or a"
+                " URL, as in sftp://host/var/log/mail.log*"
+            )
+        return url
 
     @field_validator("format")
     @classmethod

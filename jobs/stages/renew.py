@@ -16,8 +16,9 @@ from jobs.core.contracts import contract, tables
 from jobs.core.disk import replace_file
 from jobs.core.errors import ObservatoryError
 from jobs.engine import record
-from jobs.engine.lake import FORM, MARK, Lake, is_local
+from jobs.engine.lake import Lake, is_local
 from jobs.engine.lock import as_only_writer
+from jobs.engine.mark import FORM, MARK, refuse_form
 from jobs.engine.together import undo_unfinished
 from jobs.settings.config import Observatory
 from jobs.stages import identity, removed, vacuum
@@ -52,6 +53,8 @@ def to_keep(lake: Lake, settings: Observatory | None = None, is_anew: bool = Fal
     # A renewal that was killed may have marked the lake and named no versions yet.
     is_half = bool(kept) and not lake.exists("meta.run")
     form = lake.form()
+    if form is not None and form > FORM:
+        refuse_form(lake.root, form)
     is_other = form == FORM and settings is not None and bool(identity.other_keys(lake, settings))
     if form is None or (form == FORM and not is_half and not is_other and not is_anew):
         raise ObservatoryError(f"{lake.root}: nothing to renew, the lake has the form of this version")

@@ -12,7 +12,8 @@ import pytest
 
 from jobs.core import key_names
 from jobs.engine import record
-from jobs.engine.lake import FORM, MARK, Lake
+from jobs.engine.lake import Lake
+from jobs.engine.mark import FORM, MARK
 from jobs.protect.pseudonym_keys import operator_key
 from tests.conftest import KEY, ROOT
 from tests.support.in_process import Told, command_line_of

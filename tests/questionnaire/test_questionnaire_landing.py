@@ -164,6 +164,18 @@ def test_forms_are_made_filled_in_and_loaded(
     assert standing["value"].to_list() == ["5"]
 
 
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e400"])
+def test_a_form_with_what_is_no_number_is_refused_and_sent_back(
+    observatory: Callable[..., tuple[int, str, str]], tmp_path: Path, number: str
+) -> None:
+    answer = f'{{"indicator": "sp201", "answer": {number}}}'
+    form = tmp_path / "form.json"
+    form.write_text(f'{{"respondent": "savanna-mobile", "period": "2025", "answers": [{answer}]}}')
+    code, out, err = observatory("load", form)
+    assert code == 2 and "sp201" in out and "1 of 1 files were refused" in err
+    assert list((tmp_path / "errors").glob("form.*"))
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from pathlib import Path
 
-import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -133,17 +132,16 @@ GOOD, BAD = "good", "bad"
 
 
 @pytest.mark.long
-@examples(15)
+@examples(8)
 @given(
     st.lists(
         st.tuples(st.sampled_from(["mx1", "mx2"]), st.sampled_from([GOOD, BAD]), st.integers(23, 25)),
         min_size=2,
         max_size=7,
     ),
-    st.randoms(use_true_random=False),
 )
 def test_what_waited_and_then_counts_gives_the_same_tables(
-    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, str, int]], random: object
+    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, str, int]]
 ) -> None:
     """Lines that waited through any runs, and then count because the limit is raised, give what one run over
     all of them gives."""
@@ -167,7 +165,7 @@ def test_what_waited_and_then_counts_gives_the_same_tables(
         assert run("run", "--config", settings(once, "[limits]\nquarantined_pct = 100\n")) == 0
     for table in TABLES:
         assert rows(split, table) == rows(once, table)
-    assert pl.DataFrame(rows(split, "silver.message")).height == len(steps) + 2
+    assert len(rows(split, "silver.message")) == len(steps) + 2
 
 
 def plain(patch: pytest.MonkeyPatch) -> Run:

@@ -23,8 +23,9 @@ from jobs.cli import main as command_line
 from jobs.core.contracts import contract, polars_schema, rows_frame
 from jobs.core.errors import ObservatoryError
 from jobs.engine import record
-from jobs.engine.lake import FORM, MARK, Lake
+from jobs.engine.lake import Lake
 from jobs.engine.lock import LOCK
+from jobs.engine.mark import FORM, MARK
 from jobs.stages.gold_steps import GOLD
 from jobs.stages.quality import AUDIT
 from jobs.stages.quality import TABLE as QUALITY

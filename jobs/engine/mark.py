@@ -1,0 +1,66 @@
+"""observatory.json, the mark of a lake: the form in which it is written, and what it remembers of itself."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import fsspec
+
+from jobs.core.errors import ObservatoryError
+
+# How sketches, checksums and transactions are written; a lake of an earlier form is computed anew.
+FORM = 2
+MARK = "observatory.json"
+# The package that fsspec reads a kind of place with, where it is not fsspec's own.
+PACKAGES = {"s3": "s3fs", "s3a": "s3fs"}
+
+
+def own_file(folder: str, name: str) -> tuple[fsspec.AbstractFileSystem, str]:
+    """The file system and path of a file in a lake's folder. Raises ObservatoryError where it cannot be."""
+    try:
+        fs, path = fsspec.core.url_to_fs(folder)
+    except ImportError:
+        scheme = folder.partition("://")[0]
+        raise ObservatoryError(
+            f"[lake] root: {scheme}:// needs the package {PACKAGES.get(scheme, scheme)}, which the default"
+            " installation does not contain. Install it beside the program, or name a folder"
+        ) from None
+    if "file" in fs.protocol and fs.exists(path) and not fs.isdir(path):
+        raise ObservatoryError(f"[lake] root: {path} is a file, not a folder. Name a folder")
+    return fs, f"{path.rstrip('/')}/{name}"
+
+
+def read_mark(fs: Any, file: str) -> dict[str, Any]:
+    """What a lake remembers of itself; nothing where it has no mark."""
+    try:
+        if not fs.exists(file):
+            return {}
+        found = json.loads(fs.cat_file(file))
+        form = found["form"]
+    except (ValueError, KeyError, TypeError):
+        form = None
+    if not isinstance(form, int):
+        raise ObservatoryError(
+            f"{file} is cut or damaged: it holds the form, the operators and the key ids of the lake. Put it"
+            " back from a copy. Without one, remove it and run `observatory renew`: the next run then"
+            " computes bronze, silver and gold anew from landing"
+        )
+    return dict(found)
+
+
+def refuse_form(root: str, form: int | None) -> None:
+    """Raise ObservatoryError, with what to do, for a lake that another version wrote in another form."""
+    if form is None or form == FORM:
+        return
+    if form > FORM:
+        raise ObservatoryError(
+            f"{root}: this lake has form {form}, of a newer version; this one writes form {FORM}. Install the"
+            " version that wrote the lake, or a newer one. Nothing was changed"
+        )
+    raise ObservatoryError(
+        f"{root}: this lake has form {form}; this version writes form {FORM}. Run `observatory"
+        " renew` once, with the same settings: it computes bronze, silver and gold anew from landing,"
+        " and keeps what landing cannot give back (audits, answers, packages and their receipts). If"
+        " landing no longer holds all logs, go on with the version that wrote the lake"
+    )
