@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -54,6 +55,7 @@ class Copies:
     last: the column with the time until which a row has events.
     stamp: the column with a line's stamp as logged, where two lines of one second may have different ones.
     has_stable_key: a row's assembly_key does not hold its place.
+    is_timeless: what a row holds names its event, whoever stamped the line, and when.
     """
 
     names_hosts: bool = False
@@ -64,6 +66,7 @@ class Copies:
     last: str = "first_at"
     stamp: str | None = None
     has_stable_key: bool = False
+    is_timeless: bool = False
     events: Events | None = None
 
 
@@ -94,7 +97,7 @@ class Format:
 
     Lines that stand in the logs of other programs:
 
-    within: the formats of those logs; parse() ignores every line that is not its own.
+    within: the formats of those logs. Of lines that hold its texts, parse() ignores those of other programs.
     literals: texts of which every line of its own holds one.
     pattern: where these are common words, a pattern that every line of its own contains.
 
@@ -187,6 +190,12 @@ class Format:
         """How its files are read, a value of the column `kind` of the list of formats: as lines, as whole
         documents, or as lines by a profile that the source names."""
         return "documents" if self.read else "profile" if self.needs_options else "lines"
+
+    @property
+    def own_text(self) -> str:
+        """A pattern that every line of its own contains, of a format that stands in the logs of others."""
+        # contains_any() takes three times as long.
+        return self.pattern or "|".join(map(re.escape, self.literals))
 
     @property
     def silver(self) -> tuple[str, ...]:

@@ -9,8 +9,10 @@ The line follows the `log_format` that Rspamd ships (docs.rspamd.com, "Logging")
 qid, ip, user, from, rcpts, mime_rcpts and forced stand only where there is something to say: the null
 sender leaves `from:` out. FLAG is T for an action that Rspamd itself holds to be spam, S for a scan that
 was skipped by a forced result, else F. Options of symbols hold addresses, hosts and subjects: only the
-names of symbols are kept, and of fuzzy symbols the hash that the text is like. The same line may come by
-syslog, behind `rspamd[PID]: `.
+names of symbols are kept, and of fuzzy symbols the hash that the text is like.
+
+The same line may come by syslog, behind `rspamd[PID]: ` and without Rspamd's own stamp, into a file of its
+own or into the mail log.
 """
 
 from __future__ import annotations
@@ -22,10 +24,10 @@ import polars as pl
 from jobs.formats import PARSED, PLACE, TIMESTAMP, VERDICT, Source
 from jobs.formats.fields import as_assembled, none_if_empty, typed_columns
 from jobs.formats.format import Copies, Format
-from jobs.formats.rspamd_times import ANY_STAMP, OWN_STAMP, SYSLOG_STAMP, own_time, time_of
+from jobs.formats.rspamd_times import ANY_STAMP, OWN_STAMP, SYSLOG_STAMP, own_time
 from jobs.formats.rspamd_verdict import FUZZY, fuzzy, is_spam, message_id
-from jobs.formats.syslog import halves
-from jobs.formats.verdicts import finite
+from jobs.formats.syslog import halves, split_envelope
+from jobs.formats.verdicts import MAIL_LOGS, finite
 
 NAME = "rspamd"
 # A verdict is one line and is complete at once; a day of slack for clocks and rotation.
@@ -196,17 +198,13 @@ def _plain(frame: pl.DataFrame, source: Source) -> tuple[pl.DataFrame, pl.Series
 
 def _of_any_form(frame: pl.DataFrame, source: Source) -> pl.DataFrame:
     """The rows of parse() of any lines."""
-    line = pl.col("line")
-    by_syslog = line.str.contains(SYSLOG_STAMP)
-    own = line.str.contains(OWN_STAMP)
-    # Expressions on null cost next to nothing, so everything below runs on task lines only.
-    task = pl.when(line.str.contains(_MARK, literal=True) & (own | by_syslog)).then(line)
     cut = (
-        frame.lazy()
-        .select("offset", _line=line, _task=task, _own=own, _syslog=by_syslog)
+        opened(frame, source)
+        .lazy()
+        # Expressions on null cost next to nothing, so everything below runs on task lines only.
+        .with_columns(_task=pl.when(pl.col("_text").str.contains(_MARK, literal=True)).then("_text"))
         .with_columns(
-            _at=time_of(source),
-            _cut=pl.col("_task").str.splitn(_MARK, 2).struct.field("field_1").str.splitn("]), len: ", 2),
+            _cut=pl.col("_task").str.splitn(_MARK, 2).struct.field("field_1").str.splitn("]), len: ", 2)
         )
         .with_columns(
             _head=pl.col("_cut").struct.field("field_0"),
@@ -240,8 +238,13 @@ def _of_any_form(frame: pl.DataFrame, source: Source) -> pl.DataFrame:
         "offset",
         "_line",
         "_task",
+        # A line that quotes Rspamd's is another program's, and not Rspamd's to judge.
         _is_plain=pl.col("_task").is_null()
-        & (pl.col("_own") | pl.col("_syslog") | (pl.col("_line").str.strip_chars() == "")),
+        & (
+            pl.col("_text").is_not_null()
+            | (pl.col("_line").str.strip_chars() == "")
+            | (pl.col("_line").str.contains(ANY_STAMP) & pl.col("_line").str.contains(_MARK, literal=True))
+        ),
         **_fields(),
     ).with_columns(reason_code=reason)
     line_code = (
@@ -252,6 +255,28 @@ def _of_any_form(frame: pl.DataFrame, source: Source) -> pl.DataFrame:
         .otherwise(pl.lit("record"))
     )
     return typed.with_columns(line_code=line_code).select(*PARSED, *_TYPED).collect()
+
+
+def opened(frame: pl.DataFrame, source: Source) -> pl.DataFrame:
+    """offset, _line, and of Rspamd's lines _text, its own words, and _at, their UTC time by its own stamp or
+    by syslog's; both are null for other programs' lines."""
+    line = frame["line"]
+    is_own = line.str.contains(OWN_STAMP)
+    others = (~is_own).arg_true()
+    envelope = split_envelope(line.gather(others), source)
+    is_rspamd = envelope["tag"] == "rspamd"
+    by_syslog, envelope = others.filter(is_rspamd), envelope.filter(is_rspamd)
+    own_at = frame.select(own_time(pl.when(is_own).then("line"), source)).to_series()
+    # scatter() works in place.
+    text = line.zip_with(is_own, pl.Series([None], dtype=pl.String).new_from_index(0, len(line))).clone()
+    return pl.DataFrame(
+        {
+            "offset": frame["offset"],
+            "_line": line,
+            "_text": text.scatter(by_syslog, envelope["body"]),
+            "_at": own_at.cast(TIMESTAMP).scatter(by_syslog, envelope["at"]),
+        }
+    )
 
 
 def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
@@ -362,6 +387,9 @@ def _count(text: pl.Expr, part: str) -> pl.Expr:
 FORMAT = Format.of(
     __name__,
     title="Rspamd",
-    description="Task log of Rspamd",
-    copies=Copies(names_hosts=True),
+    description="Task log of Rspamd, in a file of its own or in a mail log",
+    within=MAIL_LOGS,
+    literals=(_MARK,),
+    # Rspamd names each scan; it stamps the lines of its own log, syslog those of a mail log.
+    copies=Copies(names_hosts=True, is_timeless=True),
 )

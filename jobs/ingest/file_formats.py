@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 
-from jobs.formats.registry import DOCUMENTS, FORMATS, KERNELS, SURE_ENOUGH, sniff
+from jobs.core.lines import frame_of
+from jobs.formats import Source as LogSource
+from jobs.formats.registry import DOCUMENTS, FORMATS, KERNELS, LOOKED_AT, SURE_ENOUGH, log_of, sniff
 from jobs.settings.operator import Source
 
 # Archives, and compressions that nobody here unpacks, by what they begin with.
@@ -18,12 +20,32 @@ ARCHIVES = {
 }
 
 
-class Archive(ValueError):
+class LeftOut(ValueError):
+    """A file that is no log of its source; its text says what it is and what to do."""
+
+
+class Archive(LeftOut):
     """The file holds files, by its kind, in a source of logs."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(
+            f"is an archive ({kind}), which holds files and is no log: it is left out. Unpack it where the"
+            " source finds what is in it. A log may be compressed by gzip, bzip2, xz or zstd."
+        )
 
 
 class UnknownFormat(ValueError):
     """No format recognises the file."""
+
+
+class OtherLog(LeftOut):
+    """The file is the log of a server, and the source names a filter that writes into it."""
+
+    def __init__(self, host: str, kind: str) -> None:
+        super().__init__(
+            f"is a log of {host}, and the source names {kind}: it is left out. Set"
+            f' format = "{host}", which reads the lines of {kind} in it, too.'
+        )
 
 
 def format_of(source: Source, head: bytes) -> str:
@@ -37,6 +59,20 @@ def format_of(source: Source, head: bytes) -> str:
     if name is None:
         raise UnknownFormat
     return name
+
+
+def check_named(kind: str, block: bytes) -> None:
+    """Raise OtherLog where the source names a filter whose kernel would quarantine more than one line in
+    twenty of a server's log, of which these are the first."""
+    host = log_of(kind, block)
+    if host == kind:
+        return
+    # Filters that ignore the server's lines may be named for its log: then they count no mail.
+    lines = frame_of(block[:LOOKED_AT], 0).select("offset", "line").lazy()
+    source = LogSource("", "", "", dt.datetime(2200, 1, 1, tzinfo=dt.UTC))
+    code = FORMATS[kind].parse(lines, source).select("line_code").collect().to_series()
+    if (code == "quarantined").sum() * 20 > len(code):
+        raise OtherLog(host, kind)
 
 
 def archive_of(head: bytes) -> str | None:

@@ -31,7 +31,16 @@ from jobs.core.errors import LandingLost
 from jobs.engine.lock import writing
 from jobs.formats.registry import DOCUMENTS, KERNELS, log_of
 from jobs.ingest.chunks import CHUNK, Chunks, is_json
-from jobs.ingest.file_formats import Archive, UnknownFormat, archive_of, format_notes, format_of, newest_line
+from jobs.ingest.file_formats import (
+    Archive,
+    LeftOut,
+    UnknownFormat,
+    archive_of,
+    check_named,
+    format_notes,
+    format_of,
+    newest_line,
+)
 from jobs.ingest.manifest import (
     Known,
     Piece,
@@ -101,7 +110,7 @@ def adopted(fs: Any, folder: str, source: Source, known: Known, now: dt.datetime
             times = Times(now, now, now)
             try:
                 piece, _ = pull_file(fs, folder, fs, orphan.path, times, source, known, end, [])
-            except (UnknownFormat, Archive):
+            except (UnknownFormat, LeftOut):
                 # The source names no format any more: it waits until it does.
                 continue
         else:
@@ -157,12 +166,8 @@ def pull_source(operator: Operator, source: Source, root: str, now: dt.datetime,
             times = Times(newest.get(name, now), written.get(name, now), now)
             end = LastLine(waited.get(name), now, source.whole or is_closed(name))
             piece, damage = pull_file(fs, folder, source_fs, name, times, source, known, end, pulled.notes)
-        except Archive as error:
-            pulled.problems.append(
-                f"{where}: {name} is an archive ({error}), which holds files and is no log: it is left out."
-                " Unpack it where the source finds what is in it. A log may be compressed by gzip, bzip2, xz"
-                " or zstd."
-            )
+        except LeftOut as error:
+            pulled.problems.append(f"{where}: {name} {error}")
             continue
         except UnknownFormat:
             formats = ", ".join(sorted(KERNELS))
@@ -269,7 +274,10 @@ def pull_file(
         first = next(blocks, None)
         if first is not None:
             # A mail log may begin with lines of its filters.
-            kind = log_of(kind, first) if source.format == "auto" else kind
+            if source.format == "auto":
+                kind = log_of(kind, head + first)
+            elif stream is None:
+                check_named(kind, head)
             with room_for(fs, partial), fs.open(partial, "wb") as out:
                 for block in itertools.chain([first], blocks):
                     out.write(block)

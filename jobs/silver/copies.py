@@ -205,6 +205,7 @@ def placed(events: pl.DataFrame, format_name: str, logs: pl.DataFrame) -> pl.Dat
     second = time.dt.truncate("1s")
     about = KERNELS[format_name].copies
     stamp = pl.col(about.stamp).str.head(19) if about.stamp else pl.lit(None, pl.String)
+    by_second = pl.lit("") if about.is_timeless else second.dt.to_string("%Y-%m-%d %H:%M:%S")
     is_alike = logs["is_alike"].any()
     scope = pl.lit("alike").alias("scope") if is_alike else scope_of(events, format_name)
     of_file = is_alike or about.is_snapshot
@@ -217,7 +218,7 @@ def placed(events: pl.DataFrame, format_name: str, logs: pl.DataFrame) -> pl.Dat
         (pl.lit("") if of_file else pl.col("stream_id")).alias("file"),
         pl.int_range(pl.len(), dtype=pl.UInt32).alias("row"),
         second.alias("second"),
-        pl.coalesce(stamp, second.dt.to_string("%Y-%m-%d %H:%M:%S")).alias("stamp"),
+        pl.coalesce(stamp, by_second).alias("stamp"),
         (time != second).alias("is_fine"),
         weight.cast(pl.Int64).alias("weight"),
         place.alias("place"),

@@ -139,17 +139,20 @@ class Tally:
         for companion in self.companions:
             if not len(left):
                 break
-            said = companion.parse(short.select("offset", "line")[left].lazy(), source).collect()
+            offered = left.filter(short["line"][left].str.contains(companion.own_text))
+            if not len(offered):
+                continue
+            said = companion.parse(short.select("offset", "line")[offered].lazy(), source).collect()
             said = future.quarantined(said, source)
             if records := int((said["line_code"] == "record").sum()):
                 self.files[file].companions[companion.name] += records
                 self._keep(companion, said, source)
             # A line that a companion ignores is none of its own: it stays as the host left it.
             is_own = said["line_code"] != "ignored"
-            places = left.filter(is_own)
+            places = offered.filter(is_own)
             code = code.scatter(places, said["line_code"].filter(is_own))
             reason = reason.scatter(places, said["reason_code"].filter(is_own))
-            left = left.filter(~is_own)
+            left = left.filter(~left.is_in(places.implode()))
         about = self.files[file]
         about.lines += lines.height
         about.records += int((code == "record").sum())
@@ -181,8 +184,8 @@ class Tally:
         left = (code != "record").arg_true()
         if not self.companions or not len(left):
             return left.head(0)
-        words = [word for companion in self.companions for word in companion.literals]
-        return left.filter(lines["line"][left].str.contains_any(words))
+        words = "|".join(companion.own_text for companion in self.companions)
+        return left.filter(lines["line"][left].str.contains(words))
 
     def _keep(self, kernel: Format, parse: pl.DataFrame, source: Source) -> None:
         records = parse.filter(pl.col("line_code") == "record")
