@@ -4,17 +4,22 @@
 
 Certain spam of a channel; samples differ in who answers. By area: the part of the largest operator, the bias
 of the estimate, how often its 95% interval holds the truth, how often the band of non-response does (from
-half to one and a half times the respondents' rate for all others), and the mean width of the interval.
+half to one and a half times the respondents' rate for all others), and the mean width of the interval. Then
+countries, corrected figures and spending by band of the coefficient of variation, over several memberships.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 
+from sample_data.membership import World
 from tests.conftest import ROOT
 from tests.stats.test_estimation import DRAWN, Simulated, simulated
+from tests.support.memberships import BANDS, MOST, Held, corrected_held, money_held, spam_held
 
 FILE = ROOT / "docs" / "estimates.md"
+DECISION = next((ROOT / "docs" / "decisions").glob("*-countries-are-predicted-twice.md")).name
 # What a reader sees first, channel, growth of the rate with size, growth of answering with the rate.
 SETTINGS = (
     ("E-mail, who answers does not depend on spam", "EMAIL", 0.0, 0.0),
@@ -47,21 +52,97 @@ total if all others have half, or one and a half times, the respondents' rate (`
 | band | samples in which the interval, computed at 0.5 to 1.5 times the others' rate, contains it |
 | width | mean width of the interval, as a share of the truth |
 """
-# Measured once, by no command.
-TAIL = """
-## Coverage in other memberships
+# Memberships of a setting, each with its own countries' sizes, operators and rates.
+MEMBERSHIPS = range(12)
+FEW = {"SMALL": 0.1, "MEDIUM": 0.2, "LARGE": 0.35}
+MANY = {"SMALL": 0.7, "MEDIUM": 0.8, "LARGE": 0.95}
+REVERSED = {"SMALL": 0.6, "MEDIUM": 0.4, "LARGE": 0.3}
+# What is estimated, and the intervals of so many samples of each membership.
+FIGURES: tuple[tuple[str, Callable[[int], Held]], ...] = (
+    ("e-mail", lambda number: spam_held("EMAIL", MEMBERSHIPS, number)),
+    ("SMS", lambda number: spam_held("SMS", MEMBERSHIPS, number)),
+    ("e-mail, corrected for filter error", lambda number: corrected_held("EMAIL", MEMBERSHIPS, number)),
+    ("SMS, corrected for filter error", lambda number: corrected_held("SMS", MEMBERSHIPS, number)),
+    ("spending, e-mail", lambda number: money_held("EMAIL", MEMBERSHIPS, number)),
+)
+WORLDS: tuple[tuple[str, Callable[[int], Held]], ...] = (
+    ("spread of rates 0.4", lambda n: spam_held("EMAIL", MEMBERSHIPS, n, World(spread=0.4))),
+    ("spread of rates 1.2", lambda n: spam_held("EMAIL", MEMBERSHIPS, n, World(spread=1.2))),
+    ("countries differ by 0.5", lambda n: spam_held("EMAIL", MEMBERSHIPS, n, World(alike=0.5))),
+    (
+        "countries differ by 0.8, spread within 0.4",
+        lambda n: spam_held("EMAIL", MEMBERSHIPS, n, World(spread=0.4, alike=0.8)),
+    ),
+    ("rates fall with size", lambda n: spam_held("EMAIL", MEMBERSHIPS, n, World(by_size=-0.15))),
+    ("rates rise with size", lambda n: spam_held("EMAIL", MEMBERSHIPS, n, World(by_size=0.15))),
+    ("countries' sizes spread by 2.2", lambda n: spam_held("EMAIL", MEMBERSHIPS, n, World(sizes=2.2))),
+    ("countries' sizes spread by 0.8", lambda n: spam_held("EMAIL", MEMBERSHIPS, n, World(sizes=0.8))),
+    ("gamma distribution of rates", lambda n: spam_held("EMAIL", MEMBERSHIPS, n, World(has_gamma=True))),
+    ("35, 20 and 10% answer", lambda n: spam_held("EMAIL", MEMBERSHIPS, n, response=FEW)),
+    ("95, 80 and 70% answer", lambda n: spam_held("EMAIL", MEMBERSHIPS, n, response=MANY)),
+    ("30, 40 and 60% answer", lambda n: spam_held("EMAIL", MEMBERSHIPS, n, response=REVERSED)),
+    ("who has more spam answers more", lambda n: spam_held("EMAIL", MEMBERSHIPS, n, selective=0.5)),
+    ("who has more spam answers less", lambda n: spam_held("EMAIL", MEMBERSHIPS, n, selective=-0.5)),
+)
+BY_BAND = """
+## Countries, by band of the coefficient of variation
 
-[Decision 60](decisions/0060-intervals-include-silent-operators.md) adds a third error, for what
-operators that did not answer may hide. In 32 generated memberships with 60 samples each, measured once
-on 25 November 2026 and repeated by no command:
-
-| | with the third error | without it |
-|---|---:|---:|
-| intervals that contain the truth, mean of areas | 96.6% | 92.6% |
-| areas covered in less than 88% of samples, of 352 | 23 | 59 |
-
-The lowest coverage of an area was 75%: a silent operator may have a rate that no respondent has.
+Each row has {samples} samples, from {memberships} memberships whose sizes, operators and rates are drawn
+anew. A cell has the share of intervals that contain the truth, of how many rows. Areas whose operators all
+answered are left out: they have no error. The interval of a country spans two readings of its silent
+operators, at its own respondents' rate and at its region's and class's
+([decision {decision}](decisions/{page})), so it contains the truth more often than in 95% of samples.
 """
+BY_COUNT = """
+By the number of a country's operators that answered:
+"""
+BY_AREA = """
+The world, regions and groups, in the same samples:
+"""
+BY_WORLD = """
+## Countries of other memberships
+
+E-mail, {samples} samples from {memberships} memberships for each row. The sample's operators have rates whose
+logarithm spreads by 0.8, and countries by nothing but region and class; of large, medium and small operators
+75, 50 and 30% answer. In the last two rows answers depend on spam, as above.
+"""
+
+
+def by(title: str, found: list[tuple[str, Held]], kind: str, bands: bool) -> str:
+    """A table of shares of intervals that contain the truth, by band or by number of respondents."""
+    heads = list(BANDS) if bands else ["none", *map(str, range(1, MOST)), f"{MOST} or more"]
+    lines = [f"| {title} | {' | '.join(heads)} |", "|---|" + "--:|" * len(heads)]
+    for name, held in found:
+        cells = [
+            held.of(kind, band=band) if bands else held.of(kind, respondents=place)
+            for place, band in enumerate([*BANDS] if bands else heads)
+        ]
+        shown = [f"{share:.1f}% of {rows:,}" if rows else "–" for rows, share, _ in cells]
+        lines.append(f"| {name} | {' | '.join(shown)} |")
+    return "\n" + "\n".join(lines) + "\n"
+
+
+def memberships(samples: int) -> str:
+    """Tables over several memberships, of so many samples in all for each figure."""
+    of_each = max(samples // len(MEMBERSHIPS), 1)
+    few = max(of_each // 5, 1)
+    figures = [(name, measured(of_each)) for name, measured in FIGURES]
+    worlds = [(name, measured(few)) for name, measured in WORLDS]
+    count = len(MEMBERSHIPS)
+    return "".join(
+        [
+            BY_BAND.format(
+                samples=of_each * count, memberships=count, decision=DECISION[:4].lstrip("0"), page=DECISION
+            ),
+            by("figure", figures, "country", True),
+            BY_COUNT,
+            by("figure", figures, "country", False),
+            BY_AREA,
+            by("figure", figures, "area", True),
+            BY_WORLD.format(samples=few * count, memberships=count),
+            by("membership", worlds, "country", True),
+        ]
+    )
 
 
 def section(title: str, found: Simulated) -> str:
@@ -88,7 +169,9 @@ def main() -> None:
         found = simulated(channel, samples, by_size, selective)
         text += section(title, found)
         print(section(title, found))
-    FILE.write_text(text + TAIL, encoding="utf-8")
+    of_bands = memberships(samples)
+    print(of_bands)
+    FILE.write_text(text + of_bands, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from __future__ import annotations
 import datetime as dt
 import gzip
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +37,26 @@ RATE = {"EMAIL": 40.0, "SMS": 3.0}
 OF_CLASS = {"DEVELOPED": 1.0, "DEVELOPING": 1.3, "LDC": 0.8}
 SPREAD = 0.8
 MEDIUM, LARGE = 100_000, 1_000_000
+
+
+@dataclass(frozen=True)
+class World:
+    """How rates, countries and answers differ; the defaults are the sample's.
+
+    spread: standard deviation of the logarithm of rates; alike: of a level that a country's operators share.
+    by_size: how the logarithm of the rate changes with that of the subscriptions, negative where small
+    operators have more spam for each subscription. sizes: standard deviation of the logarithm of countries'
+    subscriptions. has_gamma: rates have a gamma distribution of the same variance, many near nothing.
+    """
+
+    spread: float = SPREAD
+    alike: float = 0.0
+    by_size: float = 0.0
+    sizes: float = 1.5
+    has_gamma: bool = False
+
+
+SAMPLE = World()
 
 
 @dataclass(frozen=True)
@@ -67,29 +87,32 @@ def size_of(subscriptions: np.ndarray) -> np.ndarray:
     return size.astype(object)
 
 
-def population(channel: str, seed: int = SEED, by_size: float = 0.0) -> Population:
-    """Operators of a channel with their monthly spam.
-
-    by_size: how the logarithm of the rate changes with that of the subscriptions; negative where small
-    operators have more spam for each subscription.
-    """
+def population(channel: str, seed: int = SEED, world: World = SAMPLE) -> Population:
+    """Operators of a channel with their monthly spam."""
     random = np.random.default_rng([seed, *channel.encode()])
     listed = countries()
     rows: list[tuple[str, str, str, float]] = []
     for country, region, development in listed.select(
         "country_code", "region_code", "development_code"
     ).rows():
-        total = np.exp(random.normal(14.3, 1.5))
+        total = np.exp(random.normal(14.3, world.sizes))
         count = int(np.clip(2 + random.poisson(0.9 * np.log(1 + total / 3e5)), 2, 9))
         shares = random.dirichlet(np.geomspace(6, 0.6, count))
         rows += [(country, region, development, max(total * share, 200.0)) for share in shares]
     subscriptions = np.round(np.array([row[3] for row in rows]))
     kinds = np.array([row[2] for row in rows], dtype=object)
     level = np.log(RATE[channel]) + np.log([OF_CLASS[kind] for kind in kinds])
-    level = level + by_size * (np.log(subscriptions) - np.log(2e5))
+    level = level + world.by_size * (np.log(subscriptions) - np.log(2e5))
     of_region = dict(zip(sorted({row[1] for row in rows}), random.normal(0, 0.25, 6), strict=True))
     level = level + np.array([of_region[row[1]] for row in rows])
-    rate = np.exp(random.normal(level, SPREAD))
+    if world.alike:
+        of_country = {name: random.normal(0, world.alike) for name in sorted({row[0] for row in rows})}
+        level = level + np.array([of_country[row[0]] for row in rows])
+    if world.has_gamma:
+        shape = 1 / np.expm1(world.spread**2)
+        rate = np.exp(level) * random.gamma(shape, 1 / shape, len(rows))
+    else:
+        rate = np.exp(random.normal(level, world.spread))
     number: dict[str, int] = {}
     names = []
     for country, *_ in rows:
@@ -106,9 +129,15 @@ def population(channel: str, seed: int = SEED, by_size: float = 0.0) -> Populati
     )
 
 
-def answering(people: Population, random: np.random.Generator, selective: float = 0.0) -> np.ndarray:
-    """Who answers. selective: growth of the logit of answering with the logarithm of the rate."""
-    base = np.array([RESPONSE[size] for size in people.size])
+def answering(
+    people: Population,
+    random: np.random.Generator,
+    selective: float = 0.0,
+    response: Mapping[str, float] = RESPONSE,
+) -> np.ndarray:
+    """Who answers. selective: growth of the logit of answering with the logarithm of the rate. response:
+    share of each size that answers."""
+    base = np.array([response[size] for size in people.size])
     logit = np.log(base / (1 - base))
     rate = np.log(np.maximum(people.spam, 1) / people.subscriptions)
     logit = logit + selective * (rate - rate.mean())

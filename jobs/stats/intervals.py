@@ -108,7 +108,7 @@ def replicated_totals(weights: Array, x: Array, y: Array, inside: Array, known: 
 
 
 def together(
-    variance: Array, freedom: Array | float, other: Array, other_freedom: float
+    variance: Array, freedom: Array | float, other: Array, other_freedom: Array | float
 ) -> tuple[Array, Array]:
     """The sum of two variances and its degrees of freedom (Satterthwaite)."""
     both = variance + other
@@ -235,67 +235,3 @@ def at_factor(value: Array, reported: Array, factor: float) -> Array:
     What was reported stays as it is; only what is beyond it scales.
     """
     return np.where(value > reported, reported + factor * (value - reported), value)
-
-
-@dataclass(frozen=True)
-class Imputed:
-    """Replicates of what was imputed, at the estimate's weights: what a small area reported, and its cell's
-    ratio. freedom: its degrees of freedom, None where they are those of the rates."""
-
-    reported: Array
-    cell_ratio: Array
-    freedom: float | None
-
-
-def predicted_figure(
-    y: Array,
-    answered: Array,
-    silent: Array,
-    cell_ratio: Array,
-    rates_variance: Array | float,
-    freedom: float,
-    least: Array | float,
-    imputed: Imputed | None = None,
-) -> tuple[Array, Array, Array, Array]:
-    """Estimate, error and interval of a small area: what was reported, and silent operators at a rate.
-
-    The rate is the area's own where respondents have half of its subscriptions, else its cell's (region and
-    class); cell_ratio is that ratio and its replicates. Variance after Royall (1970) for y = x (b + e), the
-    rates e varying as in the cell: each silent operator's own deviation; and, of the area's own ratio, its
-    respondents' deviations, or, of the cell's, its replicates' variance. least: what is certain of y. What
-    was imputed adds the variance of reported + left x rate over its replicates: silent operators take its
-    error with the rate.
-    Respondents (y) and replicates (cell_ratio, imputed) are along the first axis; measures, if there are
-    several, along the last.
-    """
-    reported, left = y.sum(axis=0), float(silent.sum())
-    spread = rates_variance * float((silent**2).sum())
-    is_own = has_own_rate(answered, silent)
-    rate = point_rate(reported, answered, silent, cell_ratio[0])
-    if is_own:
-        spread += rates_variance * left**2 * float((answered**2).sum()) / float(answered.sum()) ** 2
-    else:
-        spread += left**2 * cell_ratio[1:].var(axis=0, ddof=1)
-    free: Array | float = freedom
-    if imputed is not None:
-        rates = imputed.reported / float(answered.sum()) if is_own else imputed.cell_ratio
-        of_imputed = (imputed.reported + left * rates).var(axis=0, ddof=1)
-        if imputed.freedom is None:
-            spread += of_imputed
-        else:
-            spread, free = together(np.asarray(spread), freedom, of_imputed, imputed.freedom)
-    estimate, error = np.asarray(reported + left * rate), np.sqrt(spread)
-    # The logarithm of what is not certain, not of the total: the rest is exact.
-    low, high = interval(estimate - least, error, np.asarray(free), np.zeros(()))
-    return estimate, error, least + low, least + high
-
-
-def point_rate(reported: Array, answered: Array, silent: Array, cell_ratio: Array) -> Array:
-    """The rate at which a small area's silent operators are taken: its own where respondents have half of its
-    subscriptions, else its cell's."""
-    return reported / float(answered.sum()) if has_own_rate(answered, silent) else cell_ratio
-
-
-def has_own_rate(answered: Array, silent: Array) -> bool:
-    """Whether a small area's respondents have half of its subscriptions."""
-    return bool(0 < answered.sum() >= silent.sum())

@@ -14,9 +14,10 @@ from jobs.core.periods import last_day
 from jobs.costs.investment_assumptions import points
 from jobs.stats.estimation import REPLICATES, Array, seed_of
 from jobs.stats.sampling import Samples
+from jobs.study.estimate.area_rows import estimates
 from jobs.study.estimate.days import of_all_days
 from jobs.study.estimate.rows import is_month, total, typed
-from jobs.study.estimate.sample import Reference, Sample, estimates, point_estimates, sample_of
+from jobs.study.estimate.sample import Reference, Sample, point_estimates, sample_of
 from jobs.study.estimate.spending import (
     ALL,
     NO_MONEY,

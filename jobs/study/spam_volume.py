@@ -17,9 +17,10 @@ from jobs.core.periods import days_of, last_day
 from jobs.core.shares import CALLS, SHARES
 from jobs.stats.estimation import Array, seed_of
 from jobs.study.estimate import audits
+from jobs.study.estimate.area_rows import estimates
 from jobs.study.estimate.days import of_all_days
 from jobs.study.estimate.rows import MEASURES, WEAKNESS, of_period, periods_of, total, typed
-from jobs.study.estimate.sample import Reference, Sample, estimates, sample_of
+from jobs.study.estimate.sample import Reference, Sample, sample_of
 from jobs.study.estimate.subscriptions import far_apart
 from jobs.study.questionnaire_answer import UNITS, counted, subscribed
 

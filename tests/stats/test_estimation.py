@@ -31,17 +31,15 @@ from jobs.stats.estimation import (
     weighted,
 )
 from jobs.stats.intervals import (
-    Imputed,
     at_factor,
     concentration,
     cv_band,
     figures,
     interval,
     linearised,
-    predicted_figure,
     rates_variance,
 )
-from sample_data.membership import Population, answering, countries, population
+from sample_data.membership import Population, World, answering, countries, population
 from tests.support.examples import examples
 
 
@@ -192,7 +190,7 @@ def simulated(channel: str, samples: int, by_size: float = 0.0, selective: float
 
     With few replicates a sample, raked to all groups as in use: errors of single intervals are rougher.
     """
-    people = population(channel, by_size=by_size)
+    people = population(channel, world=World(by_size=by_size))
     groups = groups_of(people)
     regions = {name: people.region == name for name in sorted(set(people.region))}
     inside = {"WORLD": np.ones(len(people.spam), dtype=bool)} | regions | groups
@@ -499,46 +497,6 @@ def test_the_band_scales_what_was_not_reported() -> None:
 )
 def test_bands_of_the_coefficient_of_variation(cv_pct: float, band: str) -> None:
     assert cv_band(cv_pct) == band
-
-
-def test_a_country_by_its_own_rate_or_its_cells() -> None:
-    """Own: 20 reported by 10 subscriptions, 5 silent: 20 + 5 x 2 = 30; v = 4 x (5^2 + 5^2 x 100/10^2) = 200.
-
-    Cell: one of six answered, so the cell's 3 is the rate: 2 + 5 x 3 = 17; v = 4 x 5^2 + 5^2 x 2 = 150, 2 the
-    variance of the cell's replicates 2 and 4.
-    """
-    cell = np.array([3.0, 2.0, 4.0])
-    own = predicted_figure(np.array([20.0]), np.array([10.0]), np.array([5.0]), cell, 4.0, 9, 20.0)
-    assert own[:2] == pytest.approx((30.0, np.sqrt(200.0)))
-    assert own[2] >= 20.0
-    others = predicted_figure(np.array([2.0]), np.array([1.0]), np.array([5.0]), cell, 4.0, 9, 2.0)
-    assert others[:2] == pytest.approx((17.0, np.sqrt(150.0)))
-
-
-def test_a_countrys_silent_operators_take_the_error_of_what_was_imputed() -> None:
-    """Rates do not vary. Own: of two equal operators one answered, 90 or 110, which varies by 200: 200 in
-    all, and twice the error. Cell: nobody answered, and the cell's rate is 9 or 11: 10 times its error; where
-    one of eleven answered, 5 or 15 beside that, they come to 95 or 125, for both go up together."""
-    imputed = Imputed(np.array([90.0, 110.0]), np.array([0.0, 0.0]), None)
-    ten, nobody, cell = np.array([10.0]), np.array([]), np.array([10.0, 10.0, 10.0])
-    own = predicted_figure(np.array([100.0]), ten, ten, cell, 0.0, 9, 0.0, imputed)
-    assert own[:2] == pytest.approx((200.0, 2 * np.sqrt(200.0)))
-    of_cell = Imputed(np.array([0.0, 0.0]), np.array([9.0, 11.0]), None)
-    assert predicted_figure(nobody, nobody, ten, cell, 0.0, 9, 0.0, of_cell)[:2] == pytest.approx(
-        (100.0, 10 * np.sqrt(2.0))
-    )
-    both = Imputed(np.array([5.0, 15.0]), np.array([9.0, 11.0]), None)
-    some = predicted_figure(np.array([10.0]), np.array([1.0]), ten, cell, 0.0, 9, 0.0, both)
-    assert some[:2] == pytest.approx((110.0, np.std([95.0, 125.0], ddof=1)))
-
-
-def test_few_audits_leave_a_country_few_degrees_of_freedom() -> None:
-    """Of the imputation alone its own, four with the quantile 2.776; without any, the nine of the rates."""
-    ten, cell = np.array([10.0]), np.array([10.0, 10.0, 10.0])
-    for freedom, quantile in ((4.0, 2.776), (None, 2.262)):
-        imputed = Imputed(np.array([90.0, 110.0]), np.array([0.0, 0.0]), freedom)
-        estimate, error, _, high = predicted_figure(np.array([100.0]), ten, ten, cell, 0.0, 9, 0.0, imputed)
-        assert np.log(high / estimate) == pytest.approx(quantile * error / estimate, rel=1e-3)
 
 
 @given(st.integers(1, 12), st.floats(0.2, 6), st.integers(0, 2**32))

@@ -9,8 +9,9 @@ import polars as pl
 import pytest
 
 from jobs.core.contracts import polars_schema
+from jobs.study.estimate.area_rows import obs_status
 from jobs.study.estimate.rows import MEASURES, periods_of
-from jobs.study.estimate.sample import Reference, obs_status
+from jobs.study.estimate.sample import Reference
 from jobs.study.spam_volume import of_logs_or_answers
 
 QUARTERS = [f"2026-Q{number}" for number in range(1, 5)]
