@@ -18,6 +18,8 @@ from jobs.core.errors import raise_problems
 from jobs.settings import config
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from jobs.stages.run import Run
 
 
@@ -29,14 +31,14 @@ def demo(
     ] = Path("sample_data/membership"),
 ) -> None:
     """Run the sample study on this machine, from logs to the report page and estimates of the world."""
-    from jobs.cli.main_figures import results, world
+    from jobs.cli.main_figures import results, study_rows, world
 
     use_demo_key()
     settings = config.load(config_file)
     problems = pull_all(settings, None, is_followed=True)
     work = run_stages(settings, None, [each.value for each in Stage])
     estimate_demo(work, membership)
-    for table in (*results(work.lake), world(work.lake)):
+    for table in (*results(work.lake), *world(study_rows(work.lake), truth_of(membership))):
         out.print(table)
     raise_problems(problems)
     write_report(work.lake, settings, report)
@@ -51,6 +53,15 @@ def estimate_demo(work: Run, membership: Path) -> None:
     with err.status("study") as status:
         study_stage.land(work.lake, membership, work.run_id)
         study_stage.estimate(work.lake, work.settings, membership, work.run_id, status.update)
+
+
+def truth_of(membership: Path) -> pl.DataFrame:
+    """What the made-up membership really had; no rows where its folder does not say."""
+    import polars as pl
+
+    columns = {"area_code": pl.String, "channel_code": pl.String, "figure": pl.String, "value": pl.Float64}
+    file = membership / "truth.csv.gz"
+    return pl.read_csv(file, schema=columns) if file.is_file() else pl.DataFrame(schema=columns)
 
 
 def use_demo_key() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 from rich.table import Table
 
-from jobs.cli.study_tables import ORDER, sheet, short, span
+from jobs.cli.study_tables import CORRECTED, COUNTED, ORDER, SEEN, sheet, short, spam_title, span
 from jobs.cli.study_volume import AS_FILTERED
 from jobs.core import words
 from jobs.core.counting_rules import OPERATOR, RECEIVED
@@ -21,6 +21,7 @@ from jobs.engine.lake import Lake
 STAYED = (pl.col("definition_code") == OPERATOR) & pl.col("direction_code").is_in(RECEIVED)
 UNITS = pl.col("unit_code").is_in(["recipient", "attempt"])
 SIGNS = "≥: a part is missing, such as staff. ≤: an input is too high. ~: both."
+WORLD_HEADS = ("estimate", "95% interval", "truth", "as seen", "coverage")
 Rows = Callable[..., list[dict[str, Any]]]
 
 
@@ -57,7 +58,8 @@ def share(row: dict[str, Any]) -> str:
 
 
 def types(rows: Rows) -> Table:
-    table = Table("channel", "type", title="Types of spam, message recipients", title_justify="left")
+    title = f"Types of spam (recipients, {OPERATOR} definition)"
+    table = Table("channel", "type", title=title, title_justify="left")
     table.add_column("certain", justify="right")
     where = STAYED & (pl.col("unit_code") == "recipient") & (pl.col("spam_certain") > 0)
     found = rows("gold.spam_type_daily", where, ["channel_code", "spam_type_code"], "spam_certain")
@@ -67,7 +69,8 @@ def types(rows: Rows) -> Table:
 
 
 def sources(rows: Rows) -> Table:
-    table = Table("country", title="Main sources, attempts and recipients", title_justify="left")
+    title = f"Main sources (attempts and recipients, {OPERATOR} definition)"
+    table = Table("country", title=title, title_justify="left")
     for name in ("units", "certain", "share"):
         table.add_column(name, justify="right")
     sums = ("units", "spam_certain", "spam_possible")
@@ -103,46 +106,52 @@ def money(amount: Decimal) -> str:
     return f"{amount:,.2f}" if amount >= 1 else f"{amount:.4f}"
 
 
-def world(lake: Lake) -> Table:
-    """Certain spam of the latest quarter, estimated for the world, the regions and the groups, by channel."""
+def study_rows(lake: Lake) -> pl.DataFrame:
+    """The estimates of the study."""
     table = "study.spam_volume"
-    rows = lake.read(table, lake.versions().get(table)).filter(
+    return lake.read(table, lake.versions().get(table))
+
+
+def world(estimates: pl.DataFrame, truth: pl.DataFrame) -> list[Table]:
+    """Spam of the latest quarter, estimated for the world, the regions and the groups, beside the truth: a
+    table for each channel, of corrected figures where there are any.
+
+    truth: area_code, channel_code, figure (a quantity) and value.
+    """
+    rows = estimates.filter(
         pl.col("definition_code") == OPERATOR,
         pl.col("quantity_code").is_in(["spam_certain", "spam_corrected"]),
-        pl.col("unit_code") == "recipient",
+        pl.col("unit_code").is_in(list(COUNTED)),
         pl.col("area_kind_code").is_in(list(ORDER)),
         pl.col("estimate").is_not_null(),
     )
     period = max(set(rows["period_code"]), key=lambda code: (last_day(code), len(months_of(code))))
+    key = ("channel_code", "area_code")
     of_period = rows.filter(period_code=period)
-    found = {(row["area_code"], row["channel_code"]): row
-             for row in of_period.filter(quantity_code="spam_certain").to_dicts()}  # fmt: skip
-    channels = sorted({channel for _, channel in found})
-    shown = sheet(
-        f"Estimated spam in {period} (OPERATOR definition), of a made-up membership",
-        *(head for channel in channels for head in (channel, "95% interval", "coverage")),
+    seen, corrected = (
+        {tuple(row[name] for name in key): row for row in of_period.filter(quantity_code=name).to_dicts()}
+        for name in ("spam_certain", "spam_corrected")
     )
-    areas = {row["area_code"]: ORDER[row["area_kind_code"]] for row in found.values()}
-    for area in sorted(areas, key=lambda code: (areas[code], code)):
-        cells: list[str] = []
-        for channel in channels:
-            row = found.get((area, channel))
-            cells += ("", "", "") if row is None else (
-                short(row["estimate"]),
-                span(row["estimate_low"], row["estimate_high"]),
-                f"{row['coverage_pct']:.0f}%",
+    true = {
+        (channel, area): value
+        for area, channel, figure, value in truth.select(*key[::-1], "figure", "value").rows()
+        if figure == "spam_corrected"
+    }
+    tables = []
+    for channel in sorted({channel for channel, _ in seen}):
+        listed = {area: row for (of, area), row in seen.items() if of == channel}
+        leading = {area: corrected.get((channel, area), row) for area, row in listed.items()}
+        is_corrected = any(of == channel for of, _ in corrected)
+        unit = next(iter(listed.values()))["unit_code"]
+        title = spam_title(channel, period, CORRECTED if is_corrected else SEEN, unit)
+        table = sheet(f"{title}\nof a made-up membership", *WORLD_HEADS)
+        for area, row in sorted(leading.items(), key=lambda of: (ORDER[of[1]["area_kind_code"]], of[0])):
+            table.add_row(
+                area, short(row["estimate"]), span(row["estimate_low"], row["estimate_high"]),
+                short(true[channel, area]) if (channel, area) in true else "–",
+                short(listed[area]["estimate"]), f"{row['coverage_pct']:.0f}%",
             )  # fmt: skip
-        shown.add_row(area, *cells)
-    by_audit = of_period.filter(quantity_code="spam_corrected", area_code="WORLD").sort("channel_code")
-    told = [AS_FILTERED, *map(with_errors, by_audit.to_dicts())]
-    shown.caption, shown.caption_justify = "\n".join(told), "left"
-    return shown
-
-
-def with_errors(row: dict[str, Any]) -> str:
-    """A line on the world's spam of a channel, corrected for filter error."""
-    ends = span(row["estimate_low"], row["estimate_high"])
-    return (
-        f"Corrected for filter error, by audits or tests of {row['audit_count']} operators,\n"
-        f"the world's {row['channel_code']} is {short(row['estimate'])} ({ends})."
-    )
+        tables.append(table)
+    if tables:
+        tables[-1].caption, tables[-1].caption_justify = f"{AS_FILTERED}.", "left"
+    return tables

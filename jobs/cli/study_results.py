@@ -13,10 +13,13 @@ from jobs.core.counting_rules import OPERATOR
 
 
 def results(frames: dict[str, pl.DataFrame]) -> list[RenderableType]:
-    """The main figures of the latest and longest period, each table with its interval, coverage and band."""
+    """The main figures of the latest and longest period, each table with its interval, coverage and band.
+
+    Corrected ones come first: where filters err, intervals of what they saw do not contain the truth.
+    """
     return [
-        *volume(frames["study.spam_volume"]),
         *corrected(frames["study.spam_volume"], frames["study.submission_quality"]),
+        *volume(frames["study.spam_volume"]),
         *investment(
             frames["study.investment"], frames["study.investment_gap"], frames["ref.investment_target"]
         ),
@@ -37,7 +40,8 @@ def reconciliation(frame: pl.DataFrame) -> list[Table]:
     }
     if not count:
         return []
-    table = Table("indicator", title="Answers against logs of the same operators", title_justify="left")
+    title = "Answers against logs of the same operators, number of answers"
+    table = Table("indicator", title=title, title_justify="left")
     kinds = ("agrees", "differs", "conflicts", "other_definition")
     for kind in kinds:
         table.add_column(kind.replace("_", " "), justify="right")
@@ -61,9 +65,8 @@ def mirror(frame: pl.DataFrame) -> list[Table]:
     )
     if not found:
         return []
-    table = Table(
-        "channel", "from", "to", title=f"Sent and received in {found[0].period_code}", title_justify="left"
-    )
+    title = f"Sent and received in {found[0].period_code}: attempted or calls, definition {OPERATOR}"
+    table = Table("channel", "from", "to", title=title, title_justify="left")
     for head in ("sent", "received", "discrepancy", "coverage"):
         table.add_column(head, justify="right")
     for row in sorted(

@@ -10,6 +10,7 @@ from rich import box
 from rich.table import Table
 
 from jobs.core import words
+from jobs.core.counting_rules import OPERATOR
 from jobs.core.periods import latest
 
 
@@ -48,6 +49,15 @@ def sheet(title: str, *heads: str, first: str = "area") -> Table:
     for head in heads:
         table.add_column(head, justify="right", no_wrap=True)
     return table
+
+
+CORRECTED, SEEN = "corrected for filter error", "as filters saw it"
+COUNTED = {"attempted": "Attempted (recipients and attempts)", "call": "Calls"}
+
+
+def spam_title(channel: str, period: str | None, kind: str, unit: str) -> str:
+    """What a table of estimated spam is of: whose errors are in it, in which unit, by which definition."""
+    return f"{channel}: spam in {period}, {kind}\n{COUNTED[unit]}, definition {OPERATOR}"
 
 
 def part(pct: Any) -> str:

@@ -9,17 +9,30 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from jobs.cli.study_tables import of_period, part, quality, rows_of, sheet, short, signs, span
+from jobs.cli.study_tables import (
+    CORRECTED,
+    SEEN,
+    of_period,
+    part,
+    quality,
+    rows_of,
+    sheet,
+    short,
+    signs,
+    spam_title,
+    span,
+)
+from jobs.core import words
 from jobs.core.counting_rules import OPERATOR
 from jobs.core.periods import months_of, with_logs
 
-AS_FILTERED = "Spam as filters saw it: no interval includes the errors of filters."
+AS_FILTERED = "Spam as filters saw it: no interval includes the errors of filters"
 DAYS = "Share of days with logs (counts are scaled up to all days)"
 WITH_ERRORS = "Operators with logs only; filters without an audit are taken to err like audited ones."
 
 
 VOLUME_HEADS = ("", "estimate", "95% interval", "CV", "cov.", "answers", "others 0.5–1.5")
-CORRECTED_HEADS = ("", "estimate", "95% interval", "CV", "as seen", "audits", "audited")
+CORRECTED_HEADS = ("", "estimate", "95% interval", "CV", "as seen", "cov.", "audits", "audited")
 
 
 def volume_period(frame: pl.DataFrame) -> str | None:
@@ -41,23 +54,29 @@ def volume(frame: pl.DataFrame) -> list[Table]:
     )
     tables = []
     for channel in dict.fromkeys(row.channel_code for row in found):
-        title = f"{channel}: spam in {period} by the operators' own definition, estimated"
-        table = sheet(title, *VOLUME_HEADS)
-        for row in found:
-            if row.channel_code == channel:
-                table.add_row(
-                    row.area_code, row.conf_status_code, short(row.estimate),
-                    span(row.estimate_low, row.estimate_high), quality(row),
-                    f"{row.coverage_pct:.0f}%", part(row.answer_pct), span(row.at_050, row.at_150),
-                )  # fmt: skip
+        of_channel = [row for row in found if row.channel_code == channel]
+        table = sheet(spam_title(channel, period, SEEN, of_channel[0].unit_code), *VOLUME_HEADS)
+        for row in of_channel:
+            table.add_row(
+                row.area_code, row.conf_status_code, short(row.estimate),
+                span(row.estimate_low, row.estimate_high), quality(row),
+                f"{row.coverage_pct:.0f}%", part(row.answer_pct), span(row.at_050, row.at_150),
+            )  # fmt: skip
         tables.append(table)
     for table in tables[-1:]:
         days = ", ".join(
             f"{row.channel_code} {days_of(row)}" for row in found if row.area_kind_code == "world"
         )
-        table.caption = "\n".join([AS_FILTERED, f"{DAYS}: {days}.", *signs(found)])
+        table.caption = "\n".join([as_filtered(frame, period), f"{DAYS}: {days}.", *signs(found)])
         table.caption_justify = "left"
     return tables
+
+
+def as_filtered(frame: pl.DataFrame, period: str | None) -> str:
+    """What intervals of spam as filters saw it leave out, and for which channels there are better ones."""
+    of_corrected = frame.filter(of_period(period), pl.col("quantity_code") == "spam_corrected")
+    channels = words.listed(sorted(of_corrected["channel_code"].unique()))
+    return f"{AS_FILTERED}: see the corrected figures of {channels}." if channels else f"{AS_FILTERED}."
 
 
 def days_of(row: Any) -> str:
@@ -80,14 +99,15 @@ def corrected(frame: pl.DataFrame, audits: pl.DataFrame) -> list[RenderableType]
     seen = {(row.channel_code, row.area_code): row for row in rows if row.quantity_code == "spam_certain"}
     told: list[Table] = []
     for channel in dict.fromkeys(row.channel_code for row in found):
-        table = sheet(f"{channel}: spam in {period} corrected for filter error, estimated", *CORRECTED_HEADS)
+        table = sheet(spam_title(channel, period, CORRECTED, "attempted"), *CORRECTED_HEADS)
         for row in found:
             if row.channel_code == channel:
                 before = seen.get((channel, row.area_code))
                 table.add_row(
                     row.area_code, row.conf_status_code, short(row.estimate),
                     span(row.estimate_low, row.estimate_high), quality(row),
-                    short(before.estimate) if before else "", f"{row.audit_count}", part(row.audit_pct),
+                    short(before.estimate) if before else "", f"{row.coverage_pct:.0f}%",
+                    f"{row.audit_count}", part(row.audit_pct),
                 )  # fmt: skip
         told.append(table)
     for table in told[-1:]:

@@ -11,6 +11,7 @@ import pytest
 from rich.console import Console, Group
 
 from jobs.cli.arguments import Target
+from jobs.cli.study_results import results
 from jobs.cli.study_spending import PART_HEADS, SPENDING_HEADS, granted, public_spending
 from jobs.cli.study_tables import sheet, span
 from jobs.cli.study_volume import CORRECTED_HEADS, VOLUME_HEADS, corrected, volume
@@ -18,6 +19,11 @@ from jobs.core.contracts import rows_frame
 from jobs.costs.drawing import sentences
 
 TABLE = "study.spam_volume"
+# What results() prints of.
+STUDY = (
+    TABLE, "study.submission_quality", "study.investment", "study.investment_gap", "ref.investment_target",
+    "study.public_spending", "study.reconciliation", "study.mirror",
+)  # fmt: skip
 
 
 def row(period: str, unit: str, estimate: int, respondents: int, answers: int) -> dict[str, Any]:
@@ -57,9 +63,10 @@ def test_the_quarter_of_logs_is_printed_and_not_the_year_of_one_answer() -> None
     """With how much of it rests on answers; recipients apart, which nobody is asked for, are not."""
     quarter, year = row("2026-Q4", "attempted", 4300, 8, 2), row("2026", "attempted", 77, 1, 1)
     text = printed(quarter, year, row("2026-Q4", "recipient", 1200, 6, 0))
-    assert "EMAIL: spam in 2026-Q4 by the operators' own definition" in text
+    assert "EMAIL: spam in 2026-Q4, as filters saw it" in text
+    assert "Attempted (recipients and attempts), definition OPERATOR" in text
     assert "WORLD" in text and "4.3k" in text and "25%" in text
-    assert " ".join(text.split()).count("as filters saw it") == 1
+    assert " ".join(text.split()).count("no interval includes the errors of filters") == 1
     # Of the logs' days, too; an answer has none.
     days = "Share of days with logs (counts are scaled up to all days): EMAIL"
     assert f"{days} 98.8%." in " ".join(text.split())
@@ -68,7 +75,7 @@ def test_the_quarter_of_logs_is_printed_and_not_the_year_of_one_answer() -> None
     assert "<1%" in printed(row("2026-Q4", "attempted", 4300, 900, 1))
     assert "<1%" not in printed(row("2026-Q4", "attempted", 4300, 900, 0))
     assert "77" not in text and "1.2k" not in text
-    assert "EMAIL: spam in 2026 by" in printed(year)
+    assert "EMAIL: spam in 2026, as" in printed(year)
 
 
 def test_one_respondent_has_no_interval_and_is_confidential() -> None:
@@ -116,9 +123,10 @@ def test_spam_with_the_filters_errors_stands_beside_what_they_saw() -> None:
     for part in corrected(frame, quality):
         console.print(part)
     text = console.export_text()
-    assert "EMAIL: spam in 2026-Q4 corrected for filter error" in text
+    assert "EMAIL: spam in 2026-Q4, corrected for filter error" in text
+    assert text.count("Attempted (recipients and attempts), definition OPERATOR") == 2
     chat, line = (line for line in text.splitlines() if "WORLD" in line)
-    assert line.split() == ["WORLD", "N", "5.1k", "5.1k–5.1k", "9%", "4.3k", "6", "62%"]
+    assert line.split() == ["WORLD", "N", "5.1k", "5.1k–5.1k", "9%", "4.3k", "40%", "6", "62%"]
     assert "MMS: not corrected for filter error: no operator audited, 5 are needed" in text
     assert "SMS: not corrected for filter error: 2 operators audited, 5 are needed" in text
     assert "6 operators audited, but fewer than 5 of them sent every month of 2026-Q4" in " ".join(
@@ -127,6 +135,28 @@ def test_spam_with_the_filters_errors_stands_beside_what_they_saw() -> None:
     # Little that is audited is not nothing.
     assert chat.split()[-1] == "<1%"
     assert "…" not in text
+
+
+def test_corrected_figures_are_printed_before_those_that_filters_saw() -> None:
+    """Of the sample's SMS filters saw a third less than there was: no interval of theirs holds the truth."""
+    own = row("2026-Q4", "attempted", 4300, 8, 2)
+    calls = own | {"channel_code": "VOICE_CS", "unit_code": "call"}
+    frame = rows_frame([own, calls, audited("EMAIL", 5100, 6)], TABLE)
+    empty = {name: rows_frame([], name) for name in STUDY if name != TABLE}
+    console = Console(width=80, record=True)
+    for part in results(empty | {TABLE: frame}):
+        console.print(part)
+    text = console.export_text()
+    titles = [line.strip() for line in text.splitlines() if ": spam in" in line or "definition OPER" in line]
+    assert titles == [
+        "EMAIL: spam in 2026-Q4, corrected for filter error",
+        "Attempted (recipients and attempts), definition OPERATOR",
+        "EMAIL: spam in 2026-Q4, as filters saw it",
+        "Attempted (recipients and attempts), definition OPERATOR",
+        "VOICE_CS: spam in 2026-Q4, as filters saw it",
+        "Calls, definition OPERATOR",
+    ]
+    assert "the errors of filters: see the corrected figures of EMAIL" in " ".join(text.split())
 
 
 def test_what_is_taken_for_granted_names_the_setting_in_its_brackets() -> None:
@@ -142,7 +172,7 @@ def test_what_is_taken_for_granted_names_the_setting_in_its_brackets() -> None:
     ("heads", "cells"),
     [
         (VOLUME_HEADS, ("C", "26.5bn", "21.3bn–36.5bn", "16%!!", "100%", "100%", "21.3bn–36.5bn")),
-        (CORRECTED_HEADS, ("C", "26.5bn", "21.3bn–36.5bn", "16%!!", "26.5bn", "134", "100%")),
+        (CORRECTED_HEADS, ("C", "26.5bn", "21.3bn–36.5bn", "16%!!", "26.5bn", "100%", "134", "100%")),
         (
             (*SPENDING_HEADS, *Target),
             ("C", "26.5bn", "21.3bn–36.5bn", "16%!!", "100%", "21.33", "36.5bn", "36.5bn"),
