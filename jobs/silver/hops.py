@@ -150,7 +150,7 @@ def unfolded(transmission: pl.LazyFrame) -> pl.LazyFrame:
 def candidates(found: pl.DataFrame) -> pl.DataFrame:
     """For each file that may be a later hop the best parent, by the ends that share links.
 
-    The rows of one `link` must be together. Candidates of several cuts are put together by roots().
+    The rows of one `link` must be together. Of the candidates of several cuts earliest() chooses.
     """
     parents = found.filter("is_parent").drop("is_parent").rename(lambda name: f"parent_{name}")
     children = found.filter(~pl.col("is_parent")).select("link", "file", "key", "bucket", "first_at")
@@ -169,12 +169,17 @@ def earliest(pairs: pl.DataFrame) -> pl.DataFrame:
 
 
 def roots(found: pl.DataFrame) -> pl.DataFrame:
-    """From the candidates of all cuts, for each file that is a later hop: the first hop's file and its depth.
-
-    The parent's parent is the first hop; there is no third.
-    """
+    """From all candidates, for each file that is a later hop: the first hop's file and its depth."""
     step = earliest(found)
-    above = step.select(parent_file="file", above="parent_file", above_bucket="parent_bucket")
+    return rooted(step, step)
+
+
+def rooted(step: pl.DataFrame, parents: pl.DataFrame) -> pl.DataFrame:
+    """The first hop's file and the depth of files with their parents.
+
+    parents: of those parents that are later hops, too. A parent's parent is the first hop; there is no third.
+    """
+    above = parents.select(parent_file="file", above="parent_file", above_bucket="parent_bucket")
     return step.join(above, on="parent_file", how="left").select(
         "file",
         "bucket",

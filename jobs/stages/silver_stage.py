@@ -4,10 +4,11 @@
     settle    held rows get their keys
     compare   narrow rows of all files: which of them may hold copies
     assemble  each bucket: copies left out; transmissions, verdicts, complaints, reports, facts
-    link      narrow rows of all buckets: later hops, and where verdicts without a queue id belong
+    link      narrow rows of all buckets, in cuts: later hops, their first hops, and where verdicts without a
+              queue id belong
     forward   rows that another bucket needs move there
     messages  each bucket: silver.message, but for temporary refusals
-    follow    narrow rows of all buckets: refusals that were followed up; the others are messages too
+    refused   narrow rows of all buckets, in cuts: refusals that were followed up; the others are messages too
 
 All tables are checked before one is committed. Exactly the operator-days whose rows changed are replaced; the
 files of the others, and of an operator that broke a rule, are removed.

@@ -14,6 +14,7 @@ from jobs.engine.tasks import Bucket, ByBucket, Left, Task, chunks, named
 from jobs.protect.operators import Door
 from jobs.silver import assembling, copies
 from jobs.stages import windows
+from jobs.stages.cuts import cut_count
 from jobs.stages.run import Run
 from jobs.stages.settings_tables import read_reference
 from jobs.stages.silver_tasks import (
@@ -61,6 +62,7 @@ class Steps:
         self.door = Door.of(read_reference(work.settings, "ref.operator"))
         log_bytes = windows.log_bytes(work.lake, found)
         self.count = bucket_count(log_bytes, work.engine.task_bytes, work.engine.workers)
+        self.cuts = cut_count(self.count)
 
     def run(self) -> Made:
         rows = self.rows()
@@ -70,14 +72,11 @@ class Steps:
             add(whole, each)
         for part in self.copies(whole.left):
             add(whole, part)
-        links, routes = self.link(whole.left)
-        shared = [*links, *named(whole.left, KNOWLEDGE)]
-        moved = [left for table in (TRANSMISSION, VERDICT) for left in named(whole.left, table)]
-        by_bucket = ByBucket(moved)
-        inputs = [self.inputs(each, by_bucket) for each in assembled]
-        if links or routes:
-            moved += self.forward(inputs, links, routes)
-        later = ByBucket(left for left in moved if left.name in ("later", "by_id"))
+        links = ByBucket([*self.link(whole.left), *self.route(whole.left)])
+        shared = named(whole.left, KNOWLEDGE)
+        by_bucket = ByBucket(left for table in (TRANSMISSION, VERDICT) for left in named(whole.left, table))
+        inputs = [self.inputs(each, by_bucket, links) for each in assembled]
+        later = ByBucket(self.forward(inputs))
         made = self.messages(
             [replace(each, left=(*each.left, *shared, *later.of(each.bucket))) for each in inputs]
         )
@@ -138,7 +137,7 @@ class Steps:
     def assemble(self, rows: Sequence[Left]) -> list[OfBucket]:
         parts = ByBucket(rows)
         tasks = [self.assembly(Bucket(number, self.count), parts) for number in range(self.count)]
-        made: list[OfBucket] = self.through([task for task in tasks if task.arguments[3]], 0.0, 0.6)
+        made: list[OfBucket] = self.through([task for task in tasks if task.arguments[3]], 0.0, 0.55)
         return made
 
     def assembly(self, bucket: Bucket, rows: ByBucket) -> Task:
@@ -167,24 +166,35 @@ class Steps:
         )
         return made
 
-    def link(self, left: Sequence[Left]) -> tuple[list[Left], list[Left]]:
-        """Later hops, and the buckets that verdicts without a queue id go to."""
-        staging = self.work.staging
-        ends, asked, ids = (named(left, name) for name in ("ends", "asked", "ids"))
-        links: list[Left] = []
-        routes: list[Left] = []
-        if ends:
-            [links] = self.work.engine.run(
-                [Task("jobs.stages.silver_tasks:link", (staging, ends), "silver, hops")]
-            )
-        if asked:
-            task = Task(
-                "jobs.stages.silver_tasks:route", (staging, asked, ids), "silver, verdicts by message-id"
-            )
-            [routes] = self.work.engine.run([task])
-        return links, routes
+    def link(self, left: Sequence[Left]) -> list[Left]:
+        """Later hops, by the bucket of each."""
+        found = self.of_cuts("link", [named(left, "ends")], 0.55, 0.57, self.cuts)
+        chosen = self.of_cuts("choose", [named(found, "candidates")], 0.57, 0.58, self.cuts)
+        both = [named(chosen, "children"), named(chosen, "parents")]
+        return self.of_cuts("root", both, 0.58, 0.59, self.count)
 
-    def inputs(self, made: OfBucket, moved: ByBucket) -> Inputs:
+    def route(self, left: Sequence[Left]) -> list[Left]:
+        """The buckets that verdicts without a queue id go to, by the bucket of each."""
+        return self.of_cuts("route", [named(left, "asked"), named(left, "ids")], 0.59, 0.6, self.count)
+
+    def of_cuts(
+        self, function: str, inputs: Sequence[Sequence[Left]], first: float, last: float, count: int
+    ) -> list[Left]:
+        """Run a task for each cut that has frames of the first input. count: of the parts that it leaves."""
+        by_cut = [ByBucket(each) for each in inputs]
+        frames = [[each.of(Bucket(cut, self.cuts)) for each in by_cut] for cut in range(self.cuts)]
+        tasks = [
+            Task(
+                f"jobs.stages.cuts:{function}",
+                (self.work.staging, *of_cut, count),
+                f"silver, {function}, cut {cut + 1} of {self.cuts}",
+            )
+            for cut, of_cut in enumerate(frames)
+            if of_cut[0]
+        ]
+        return [left for found in self.through(tasks, first, last) for left in found]
+
+    def inputs(self, made: OfBucket, moved: ByBucket, links: ByBucket) -> Inputs:
         files = tuple(
             DataFile(
                 f"{self.work.lake.path(file.table)}/{file.path}", tuple(file.partition), file.bytes, file.rows
@@ -192,18 +202,20 @@ class Steps:
             for file in made.files
             if file.table in (TRANSMISSION, VERDICT)
         )
-        return Inputs(made.bucket, files, tuple(moved.of(made.bucket)))
+        return Inputs(made.bucket, files, (*moved.of(made.bucket), *links.of(made.bucket)))
 
-    def forward(self, inputs: Sequence[Inputs], links: Sequence[Left], routes: Sequence[Left]) -> list[Left]:
+    def forward(self, inputs: Sequence[Inputs]) -> list[Left]:
+        """The rows that another bucket needs."""
         tasks = [
             Task(
                 "jobs.stages.silver_tasks:forward",
-                (self.work.staging, each, links, routes, self.count),
+                (self.work.staging, each, self.count),
                 f"silver, {each.bucket}",
             )
             for each in inputs
+            if named(each.left, "links") or named(each.left, "routes")
         ]
-        return [left for found in self.work.engine.run(tasks) for left in found]
+        return [left for found in self.through(tasks, 0.6, 0.65) for left in found]
 
     def messages(self, inputs: Sequence[Inputs]) -> list[Made]:
         made: list[Made] = self.through([self.message(each) for each in inputs], 0.65, 0.95)
@@ -217,27 +229,23 @@ class Steps:
                 for part in (inputs.part, inputs.part + inputs.parts)
             ]
 
-        arguments = (self.work.lake.root, self.work.staging, inputs, self.computed)
+        arguments = (self.work.lake.root, self.work.staging, inputs, self.computed, self.count)
         return Task(
             "jobs.stages.silver_tasks:messages", arguments, f"silver, messages of {inputs.bucket}", halves
         )
 
     def refused(self, left: Sequence[Left]) -> list[Made]:
         """The temporary refusals that nothing followed up."""
-        temporary, triples = named(left, "temporary"), named(left, "triples")
-        if not temporary:
-            return []
-        engine, staging = self.work.engine, self.work.staging
-        [followed] = engine.run(
-            [Task("jobs.stages.silver_tasks:follow", (staging, triples), "silver, refusals")]
-        )
-        tasks = [
-            Task(
-                "jobs.stages.silver_tasks:refused", (self.work.lake.root, part, followed), "silver, refusals"
-            )
-            for part in chunks(temporary, largest_bucket(engine.task_bytes))
-        ]
-        made: list[Made] = engine.run(tasks)
+        temporary, triples = ByBucket(named(left, "temporary")), ByBucket(named(left, "triples"))
+        limit = largest_bucket(self.work.engine.task_bytes)
+        tasks = []
+        for cut in range(self.cuts):
+            number = Bucket(cut, self.cuts)
+            if waiting := temporary.of(number):
+                arguments = (self.work.lake.root, triples.of(number), chunks(waiting, limit))
+                about = f"silver, refusals, cut {cut + 1} of {self.cuts}"
+                tasks.append(Task("jobs.stages.silver_tasks:refused", arguments, about))
+        made: list[Made] = self.through(tasks, 0.95, 0.98)
         return made
 
 

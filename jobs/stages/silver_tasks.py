@@ -21,7 +21,7 @@ from jobs.formats.registry import KERNELS
 from jobs.protect.operators import Door
 from jobs.silver import assembling, bucketing, copies, hops, refusals, standing
 from jobs.silver.message import opened
-from jobs.stages import windows
+from jobs.stages import cuts, windows
 from jobs.stages.checks import Broken, check_rows
 
 MESSAGE = "silver.message"
@@ -154,6 +154,7 @@ def assemble(
     formats, found = copies.counted_once(formats, logs)
     made.left += leave(chosen(found, is_inside(found, computed, pl.col("period_date"))), COPIES, staging)
     home = bucket.number % count
+    narrow: dict[tuple[str, str], list[pl.DataFrame]] = {}
     for table in ASSEMBLED:
         own = [name.split(".")[1] for name in contract(table).reads]
         rows = assembling.assembled(table, {name: formats[name] for name in own if name in formats}, door)
@@ -171,10 +172,12 @@ def assemble(
         for number, part in by_home(rows, home, count):
             if table == TRANSMISSION:
                 placed = hops.placed(part)
-                made.left += leave(hops.ends(placed, number), "ends", staging)
-                made.left += leave(standing.message_ids(placed, number), "ids", staging)
+                narrow.setdefault(("ends", "link"), []).append(hops.ends(placed, number))
+                narrow.setdefault(("ids", "id"), []).append(standing.message_ids(placed, number))
             else:
-                made.left += leave(standing.asked(part, number), "asked", staging)
+                narrow.setdefault(("asked", "id"), []).append(standing.asked(part, number))
+    for (name, value), frames in narrow.items():
+        made.left += cuts.leave_by(pl.concat(frames), value, name, staging, cuts.cut_count(count))
     return made
 
 
@@ -214,42 +217,17 @@ def move(rows: pl.DataFrame, table: str, staging: str, home: int, count: int) ->
     return leave_buckets(by_home(rows, home, count), table, staging, count)
 
 
-def link(staging: str, parts: Sequence[Left]) -> list[Left]:
-    """The files of all buckets that are later hops, by their ends: parents at once, children part by part."""
-    frames = [each.read() for each in parts]
-    parents = pl.concat(frame.filter("is_parent") for frame in frames)
-    if parents.is_empty():
-        return []
-    found = [hops.candidates(pl.concat([parents, frame.filter(~pl.col("is_parent"))])) for frame in frames]
-    return leave(hops.roots(pl.concat(found)), "links", staging)
-
-
-def route(staging: str, asked: Sequence[Left], ids: Sequence[Left]) -> list[Left]:
-    """The buckets that verdicts without a queue id go to."""
-    questions = take(asked)
-    assert questions is not None
-    found = [standing.routes(questions, each.read()) for each in ids]
-    return leave(pl.concat(found).unique(), "routes", staging) if found else []
-
-
-def forward(
-    staging: str, of_bucket: Inputs, links: Sequence[Left], routes: Sequence[Left], count: int
-) -> list[Left]:
+def forward(staging: str, of_bucket: Inputs, count: int) -> list[Left]:
     """Send a bucket's rows of later hops, and its verdicts without a queue id, to where they are needed."""
     left: list[Left] = []
-    known, found = take(links), take(routes)
-    if known is not None:
-        later = hops.later_rows(hops.placed(of_bucket.transmissions()), known)
-        left += by_bucket(later, "later", staging, count)
-    if found is not None:
-        here = found.filter(pl.col("bucket") == of_bucket.bucket.number % count)
-        left += by_bucket(standing.routed(of_bucket.verdicts(), here), "by_id", staging, count)
+    links, routes = take(named(of_bucket.left, "links")), take(named(of_bucket.left, "routes"))
+    if links is not None:
+        later = hops.later_rows(hops.placed(of_bucket.transmissions()), links)
+        left += cuts.leave_by(later, "bucket", "later", staging, count)
+    if routes is not None:
+        by_id = standing.routed(of_bucket.verdicts(), routes)
+        left += cuts.leave_by(by_id, "bucket", "by_id", staging, count)
     return left
-
-
-def by_bucket(rows: pl.DataFrame, name: str, staging: str, count: int) -> list[Left]:
-    parts = rows.partition_by("bucket", as_dict=True)
-    return leave_buckets([(number, part) for (number,), part in parts.items()], name, staging, count)
 
 
 @dataclass(frozen=True)
@@ -288,8 +266,11 @@ def table_of(file: DataFile) -> str:
     return ".".join(folders[folders.index("silver") :][:2]) if "silver" in folders else ""
 
 
-def messages(root: str, staging: str, of_bucket: Inputs, computed: Days) -> Made:
-    """The messages of a bucket. Temporary refusals wait in staging: what follows them may lie elsewhere."""
+def messages(root: str, staging: str, of_bucket: Inputs, computed: Days, count: int) -> Made:
+    """The messages of a bucket. Temporary refusals wait in staging: what follows them may lie elsewhere.
+
+    count: of the buckets that rows move between.
+    """
     made = Made()
     known = take(named(of_bucket.left, "links"))
     links = no_links() if known is None else known
@@ -304,11 +285,13 @@ def messages(root: str, staging: str, of_bucket: Inputs, computed: Days) -> Made
         none_or(take(named(of_bucket.left, KNOWLEDGE)), polars_schema(KNOWLEDGE)),
         reference("ref.attribute_rule"),
     )
-    made.left += leave(refusals.triples(message), "triples", staging)
+    cut = cuts.cut_count(count)
+    made.left += cuts.leave_by(refusals.triples(message), "triple", "triples", staging, cut)
     inside = chosen(message, is_inside(message, computed, pl.col("period_date")))
     waits = inside.select(refusals.IS_TEMPORARY.fill_null(False)).to_series()
     made.add(inside.filter(~waits), MESSAGE, root)
-    made.left += leave(inside.filter(waits), "temporary", staging)
+    waiting = inside.filter(waits).with_columns(refusals.triple_of())
+    made.left += cuts.leave_by(waiting, "triple", "temporary", staging, cut)
     return made
 
 
@@ -321,23 +304,16 @@ def none_or(frame: pl.DataFrame | None, schema: Mapping[str, pl.DataType]) -> pl
     return pl.DataFrame(schema=dict(schema)) if frame is None else frame
 
 
-def follow(staging: str, parts: Sequence[Left]) -> list[Left]:
-    """The temporary refusals that were followed up, of the triples of all buckets, part by part: only
-    those of networks, senders and recipients with such a refusal are held at once."""
-    refused = pl.concat(
-        each.read().filter("is_temporary").select("triple").unique() for each in parts
-    ).unique()
-    if refused.is_empty():
-        return []
-    rows = pl.concat(each.read().join(refused, on="triple", how="semi") for each in parts)
-    return leave(refusals.followed(rows), "followed", staging)
+def refused(root: str, triples: Sequence[Left], temporary: Sequence[Sequence[Left]]) -> Made:
+    """The temporary refusals of a cut that nothing followed up, as rows of silver.message.
 
-
-def refused(root: str, parts: Sequence[Left], followed: Sequence[Left]) -> Made:
-    """The temporary refusals that nothing followed up, as rows of silver.message."""
+    temporary: the refusals in parts, each small enough for memory.
+    """
     made = Made()
-    rows = take(parts)
-    assert rows is not None
-    dropped = take(followed)
-    made.add(rows if dropped is None else refusals.without_followed(rows, dropped), MESSAGE, root)
+    dropped = cuts.followed(triples)
+    for part in temporary:
+        rows = take(part)
+        assert rows is not None
+        rows = rows.drop("triple")
+        made.add(rows if dropped is None else refusals.without_followed(rows, dropped), MESSAGE, root)
     return made

@@ -6,7 +6,7 @@ from ranges kept for documentation and fiction.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 
 @dataclass(frozen=True)
@@ -165,6 +165,17 @@ BENCH = MailOperator(
     spam_types=HIMAL.spam_types,
 )
 
+# All mail passes amavisd, which gives it back under another queue id.
+AMAVIS = replace(
+    BENCH,
+    id="amavis-mail",
+    name="Amavis Mail",
+    holding="amavis",
+    host="mx2",
+    domains=("amavis.example",),
+    has_content_filter=True,
+)
+
 CHANNEL = SmsOperator(
     id="channel-sms",
     name="Channel SMS",
@@ -220,5 +231,6 @@ HEXAGONE = SmsOperator(
 PROFILES: dict[str, tuple[MailOperator | SmsOperator, ...]] = {
     "study": (HIMAL, LAGOON, CHANNEL, HEXAGONE),
     "benchmark": (BENCH,),
+    "amavis": (AMAVIS,),
 }
 OPERATORS = {operator.id: operator for group in PROFILES.values() for operator in group}

@@ -179,7 +179,7 @@ class Sessions(Refusals):
         """A customer who has logged in, from home or from elsewhere."""
         sender = self.rng.choice(self.users)
         country = self.profile.country if self.world.chance(0.85) else "AUS"
-        inside = country == self.profile.country and self.profile.id != "bench-mail"
+        inside = country == self.profile.country and self.profile.country != "CHE"
         ip = (
             address_in(self.rng, country, 0.1)
             if inside or country == "AUS"

@@ -1,0 +1,67 @@
+"""What the buckets of silver need of each other is read and joined once, however many buckets there are."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from jobs.engine.embedded import Inline
+from jobs.ingest.pull import pull
+from jobs.settings import config
+from jobs.silver import hops, refusals
+from jobs.stages import runner, silver_steps, silver_tasks
+from jobs.stages.silver_steps import SILVER
+from sample_data.generate import generate
+from sample_data.generator.profiles import PROFILES
+from tests.stages.test_staging import elsewhere, run_on
+from tests.support.whole_runs import rows_in
+
+
+@pytest.fixture(scope="module")
+def amavis(tmp_path_factory: pytest.TempPathFactory) -> config.Observatory:
+    """Settings of an operator whose mail passes Amavis."""
+    folder = tmp_path_factory.mktemp("amavis")
+    generate(folder, seed=11, days=1, megabytes=0.3, operators=PROFILES["amavis"])
+    return config.load(folder / "observatory.toml")
+
+
+def counted(monkeypatch: pytest.MonkeyPatch, rows: Counter[str], module: Any, name: str, place: int) -> None:
+    """Add up the rows that a function gets in one of its arguments."""
+    function = getattr(module, name)
+
+    def adding(*arguments: Any) -> Any:
+        frame: pl.DataFrame = arguments[place]
+        rows[name] += frame.height
+        return function(*arguments)
+
+    monkeypatch.setattr(module, name, adding)
+
+
+def test_narrow_rows_are_joined_once_however_many_buckets_there_are(
+    amavis: config.Observatory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Parents of all later hops were joined for each part of the children: 3,955 parts times 437,000."""
+    found: dict[int, dict[str, int]] = {}
+    tables: dict[int, dict[str, list[str]]] = {}
+    for buckets in (1, 16):
+        settings = elsewhere(amavis, tmp_path / str(buckets))
+        [operator] = settings.operator
+        assert settings.lake.read_at is not None
+        pull(operator, settings.lake.root, settings.lake.read_at)
+        rows: Counter[str] = Counter()
+        with monkeypatch.context() as patch:
+            patch.setattr(silver_steps, "bucket_count", lambda *arguments, buckets=buckets: buckets)
+            counted(patch, rows, hops, "candidates", 0)
+            counted(patch, rows, silver_tasks, "opened", 2)
+            counted(patch, rows, refusals, "followed", 0)
+            counted(patch, rows, refusals, "without_followed", 1)
+            work = run_on(Inline(), settings, runner.STAGES[:2])
+        assert work.buckets == buckets
+        found[buckets], tables[buckets] = dict(rows), rows_in(work.lake, SILVER)
+    assert tables[16] == tables[1]
+    assert min(found[1].values()) > 0
+    assert found[16] == found[1]
