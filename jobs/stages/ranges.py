@@ -44,13 +44,15 @@ def tasks_of(work: Ingest, ranges: list[Range], ingest_id: str) -> list[Task]:
 
 
 def bytes_of_a_task(work: Ingest, sizes: list[int]) -> int:
-    """How many bytes of ranges one task parses: the longest range, and more of them where each bucket would
-    otherwise get little from a task, as long as there are enough tasks for all workers."""
+    """How many bytes of ranges one task parses: the longest range, or as many small files as are no more than
+    a small frame; and more of them where each bucket would otherwise get little from a task. There are enough
+    tasks for all workers."""
     longest = max(sizes, default=0)
-    if work.staging is None:
-        return longest
     shared = sum(sizes) // (work.engine.workers * TASKS_OF_A_WORKER)
-    return max(longest, min(work.buckets * SMALLEST_FRAME, RANGES_OF_A_TASK * longest, shared))
+    if work.staging is None:
+        return max(longest, min(SMALLEST_FRAME, shared))
+    several = max(RANGES_OF_A_TASK * longest, SMALLEST_FRAME)
+    return max(longest, min(work.buckets * SMALLEST_FRAME, several, shared))
 
 
 def task(work: Ingest, group: list[Range], ingest_id: str) -> Task:

@@ -33,3 +33,12 @@ def test_a_task_parses_more_where_its_frames_would_be_small() -> None:
 def test_every_worker_has_tasks() -> None:
     assert of(64, 256, "staging", 600) < 3 * LARGEST_RANGE
     assert of(300, 256, "staging", 600) == LARGEST_RANGE
+
+
+@pytest.mark.parametrize("staging", ["staging", None])
+def test_small_files_share_a_task(staging: str | None) -> None:
+    """Thousands of reports of 2 kB each were as many tasks, and as many files of a table."""
+    size = 2_000
+    for buckets in (1, 4):
+        bytes_of_a_task = of(2, buckets, staging, 10_000, size)
+        assert SMALLEST_FRAME >= bytes_of_a_task >= 100 * size
