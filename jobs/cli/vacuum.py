@@ -32,7 +32,7 @@ def vacuum(
 
     The table retention of the settings says for how many days. What open days and unfinished batches
     need stays, and so does gold. Earlier versions of tables go a day after they were replaced. The table
-    meta.retention has a row for each removal.
+    meta.retention has a row for each removal. Small files of tables are put together.
     """
     from jobs.engine import record
     from jobs.engine.lake import open_lake
@@ -51,6 +51,9 @@ def vacuum(
     else:
         made = removal.vacuum(lake, settings, names, record.new_run_id(now), today)
     show_removals(made.removals, dry_run, settings)
+    if made.crowded:
+        many = f"{len(made.crowded)} table{'s' if len(made.crowded) > 1 else ''}"
+        out.print(f"Small files of {many} {'would be' if dry_run else 'were'} put together.")
     for each in made.waiting:
         err.print(Text(f"Left for now: {each}."))
 

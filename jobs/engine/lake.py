@@ -78,11 +78,9 @@ class Lake:
 
     def versions(self) -> dict[str, int]:
         """For each table the version that the last finished stage named: versions that belong together."""
-        found: dict[str, int] = {}
-        for versions in self.read("meta.run", columns=["table_versions"])["table_versions"].to_list():
-            for row in versions or []:
-                found[row["table_name"]] = max(row["version"], found.get(row["table_name"], -1))
-        return found
+        rows = self.read("meta.run", columns=["table_versions"]).explode("table_versions").drop_nulls()
+        named = rows.unnest("table_versions").group_by("table_name").agg(pl.col("version").max())
+        return dict(named.rows())
 
     def files(
         self,

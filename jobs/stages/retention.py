@@ -18,6 +18,7 @@ import polars as pl
 from deltalake import DeltaTable
 
 from jobs.core.contracts import contract, tables
+from jobs.engine import compaction
 from jobs.engine.lake import Lake, Partition, is_local
 from jobs.formats.registry import KERNELS
 from jobs.ingest.manifest import Piece, Stream, landing, read_manifest
@@ -29,6 +30,8 @@ from jobs.stages.holding import held_back
 from jobs.stages.silver_steps import SILVER
 
 LEDGER, QUARANTINE = "bronze.file", "bronze.quarantine"
+# The layers that runs add to.
+COMPACTED = ("bronze", "silver", "gold", "meta")
 # Why something is removed.
 AGE, HISTORY = "age", "history"
 ALL_OPERATORS = "_T"
@@ -57,13 +60,15 @@ class Removal:
 @dataclass
 class Plan:
     """What may go. pieces: by operator/source. batches: whose quarantined lines go. validations: files of
-    results. before: by layer and operator the first day that stays. waiting: what stays for now, and why."""
+    results. before: by layer and operator the first day that stays. crowded: tables whose small files are put
+    together. waiting: what stays for now, and why."""
 
     removals: list[Removal] = field(default_factory=list)
     pieces: dict[str, list[str]] = field(default_factory=dict)
     batches: list[str] = field(default_factory=list)
     validations: list[str] = field(default_factory=list)
     before: dict[str, removed.Days] = field(default_factory=dict)
+    crowded: list[str] = field(default_factory=list)
     waiting: list[str] = field(default_factory=list)
 
     def tables(self, reason: str) -> list[str]:
@@ -112,9 +117,12 @@ def plan(
     limit = today - dt.timedelta(days=kept.silver)
     plan_days(made, lake, SILVER, {name: min(limit, each.silver) for name, each in found.items()}, unnamed)
     plan_validations(made, lake, today - dt.timedelta(days=kept.bronze))
+    named = lake.versions()
     for table in tables():
         if table not in unnamed and lake.exists(table):
-            plan_history(made, lake, table, readers)
+            plan_history(made, lake, table, named.get(table), readers)
+            if contract(table).layer in COMPACTED and compaction.crowded(lake, table):
+                made.crowded.append(table)
     made.waiting += [f"{table}: a run was broken off, `observatory run` ends it" for table in sorted(unnamed)]
     return made
 
@@ -282,21 +290,20 @@ def plan_validations(made: Plan, lake: Lake, limit: dt.date) -> None:
 # --- history --------------------------------------------------------------------------------------------
 
 
-def plan_history(made: Plan, lake: Lake, table: str, readers: dt.timedelta) -> None:
+def plan_history(made: Plan, lake: Lake, table: str, named: int | None, readers: dt.timedelta) -> None:
     """Files of earlier versions of a table."""
-    files = old_files(lake, table, readers)
+    files = old_files(lake, table, named, readers)
     if files:
         size = sum(files.values())
         made.removals.append(Removal(ALL_OPERATORS, table, HISTORY, None, None, None, len(files), size))
 
 
-def old_files(lake: Lake, table: str, readers: dt.timedelta) -> dict[str, int]:
+def old_files(lake: Lake, table: str, named: int | None, readers: dt.timedelta) -> dict[str, int]:
     """By path, with their bytes, the files of a table that neither its present version has nor the one that
     meta.run names, and that no version of the last hours had.
 
     delta-rs lists them; its own removal would write two versions more.
     """
-    named = lake.versions().get(table)
     names = DeltaTable(lake.path(table)).vacuum(
         int(readers / dt.timedelta(hours=1)),
         dry_run=True,

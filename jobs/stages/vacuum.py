@@ -1,9 +1,10 @@
 """Removing what a lake no longer needs, and recording it.
 
-What goes is written down first, in _vacuum/plan.json. Then pieces, results of rules and rows go, meta.run
-names the versions of the tables without them, files that no version needs go, meta.retention gets a row for
-each removal, and the plan goes last. A vacuum that was killed is finished by the next vacuum or run: each
-step can be done again, and what is half done counts as done (jobs/stages/removed.py).
+What goes is written down first, in _vacuum/plan.json. Then pieces, results of rules and rows go, small files
+are put together, meta.run names the versions of the tables that this made, files that no version needs go,
+meta.retention gets a row for each removal, and the plan goes last. A vacuum that was killed is finished by
+the next vacuum or run: each step can be done again, and what is half done counts as done
+(jobs/stages/removed.py). Last, logs of tables are shortened.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ from typing import Any
 import fsspec
 import polars as pl
 
-from jobs.core.contracts import contract, rows_frame
+from jobs.core.contracts import contract, rows_frame, tables
 from jobs.core.disk import replace_file
-from jobs.engine import record
+from jobs.engine import compaction, record
 from jobs.engine.lake import Lake, any_of
 from jobs.engine.lock import as_only_writer
 from jobs.engine.together import undo_unfinished
@@ -28,7 +29,7 @@ from jobs.ingest.manifest import landing
 from jobs.ingest.removing import remove_pieces
 from jobs.settings.config import Observatory
 from jobs.stages import removed
-from jobs.stages.retention import AGE, HISTORY, QUARANTINE, READERS, Plan, Removal, old_files, plan
+from jobs.stages.retention import AGE, COMPACTED, HISTORY, QUARANTINE, READERS, Plan, Removal, old_files, plan
 from jobs.stages.validations import FOLDER
 
 PLAN = "_vacuum/plan.json"
@@ -51,10 +52,11 @@ def vacuum(
     undo_unfinished(lake)
     finish(lake)
     made = plan(lake, settings, operators, today, readers)
-    if made.removals:
+    if made.removals or made.crowded:
         planned = {"run_id": run_id, "readers": readers.total_seconds(), **as_json(made)}
         replace_file(*lake.own_file(PLAN), json.dumps(planned, default=str).encode())
         finish(lake)
+    shorten_logs(lake, readers)
     return made
 
 
@@ -70,10 +72,13 @@ def finish(lake: Lake) -> None:
         removed.remember(lake, made.before)
     remove_landed(lake, made)
     remove_validations(lake, made)
-    if remove_rows(lake, made):
-        record.add_stage(lake, run_id, "vacuum", started, made.tables(AGE), [])
+    remove_rows(lake, made)
+    for table in made.crowded:
+        compaction.compact(lake, table)
+    name_versions(lake, made, run_id, started)
+    named = lake.versions()
     for table in made.tables(HISTORY):
-        remove_old_files(lake, table, dt.timedelta(seconds=planned["readers"]))
+        remove_old_files(lake, table, named.get(table), dt.timedelta(seconds=planned["readers"]))
     keep_record(lake, made, run_id)
     fs.rm(file)
 
@@ -89,10 +94,9 @@ def remove_validations(lake: Lake, made: Plan) -> None:
         Path(lake.root, FOLDER, name).unlink(missing_ok=True)
 
 
-def remove_rows(lake: Lake, made: Plan) -> bool:
-    """Take out the rows, a transaction for each table; whether meta.run names one of them as it was."""
-    tables = made.tables(AGE)
-    for table in tables:
+def remove_rows(lake: Lake, made: Plan) -> None:
+    """Take out the rows, a transaction for each table."""
+    for table in made.tables(AGE):
         about = contract(table)
         if table == QUARANTINE:
             of_operator: dict[str, list[str]] = {}
@@ -108,19 +112,35 @@ def remove_rows(lake: Lake, made: Plan) -> bool:
                 for operator, day in sorted(made.before[about.layer].items())
             ]
         lake.delete(table, " OR ".join(parts))
+
+
+def name_versions(lake: Lake, made: Plan, run_id: str, started: dt.datetime) -> None:
+    """Name the versions of the tables that rows or small files went from, unless meta.run does."""
+    changed = {*made.tables(AGE), *made.crowded}
+    written = [table for table in tables() if table in changed and contract(table).layer != "meta"]
     named = lake.versions()
-    return any(named.get(table) != lake.version(table) for table in tables)
+    if any(named.get(table) != lake.version(table) for table in written):
+        record.add_stage(lake, run_id, "vacuum", started, written, [])
 
 
-def remove_old_files(lake: Lake, table: str, readers: dt.timedelta) -> None:
+def shorten_logs(lake: Lake, readers: dt.timedelta) -> None:
+    """Shorten the logs of the tables that runs write."""
+    named = lake.versions()
+    for table in tables():
+        is_meta = contract(table).layer == "meta"
+        if contract(table).layer in COMPACTED and (is_meta or table in named) and lake.exists(table):
+            compaction.shorten_log(lake, table, named.get(table), readers)
+
+
+def remove_old_files(lake: Lake, table: str, named: int | None, readers: dt.timedelta) -> None:
     fs, _ = fsspec.core.url_to_fs(lake.path(table))
-    for path in old_files(lake, table, readers):
+    for path in old_files(lake, table, named, readers):
         fs.rm(path)
 
 
 def keep_record(lake: Lake, made: Plan, run_id: str) -> None:
     """Add a row of meta.retention for each removal, all at once, unless it has those of this vacuum."""
-    if lake.read(TABLE, columns=["run_id"], where=pl.col("run_id") == run_id).height:
+    if not made.removals or lake.read(TABLE, columns=["run_id"], where=pl.col("run_id") == run_id).height:
         return
     rows = [
         {
@@ -159,4 +179,6 @@ def from_json(planned: dict[str, Any]) -> Plan:
         layer: {operator: dt.date.fromisoformat(text) for operator, text in days.items()}
         for layer, days in planned["before"].items()
     }
-    return Plan(removals, planned["pieces"], planned["batches"], planned.get("validations", []), before)
+    # Plans of earlier versions have no crowded tables.
+    validations, crowded = planned.get("validations", []), planned.get("crowded", [])
+    return Plan(removals, planned["pieces"], planned["batches"], validations, before, crowded)

@@ -1,0 +1,110 @@
+"""Small files of tables put together, and Delta logs kept short.
+
+A run that finds something new adds files to tables and a commit to each table's log. A lake that is written
+every few minutes would have thousands of both a day. To put files together is one Delta transaction that
+changes no row: readers see the old files or the new one. It makes a version of the table, which meta.run has
+to name before it counts.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from typing import Any
+
+import fsspec
+from deltalake import DeltaTable, WriterProperties
+
+from jobs.core.contracts import contract
+from jobs.engine.access import folder_of, private
+from jobs.engine.lake import Lake, Partition
+from jobs.engine.table_files import COMPRESSION
+
+# A smaller file is put together with others, up to a file of so many bytes.
+SMALL_BYTES = 4 << 20
+WHOLE_BYTES = 32 << 20
+# So many small files a partition may have that is still written, or one that is not partitioned by a period.
+MOST_SMALL = 16
+# An operator's newest periods are still written. Of an earlier one no two small files stay.
+NEWEST_PERIODS = 2
+# So many commits after its last checkpoint a log may have; readers open each of them.
+MOST_COMMITS = 20
+COMMIT, CHECKPOINT = re.compile(r"(\d{20})\.json$"), re.compile(r"(\d{20})\.checkpoint(?:\.[^/]*)?\.parquet$")
+
+
+def crowded(lake: Lake, table: str) -> list[Partition]:
+    """The partitions of a table whose small files are to be put together."""
+    by, period = list(contract(table).partition_by), contract(table).period
+    small: dict[tuple[str | None, ...], int] = {}
+    newest: dict[str | None, set[str]] = {}
+    for file in lake.files(table):
+        values = tuple(value for _, value in file.partition)
+        small[values] = small.get(values, 0) + (file.bytes < SMALL_BYTES)
+        if period in by:
+            newest.setdefault(values[0], set()).add(str(file.value(str(period))))
+    is_written = {whose: set(sorted(periods)[-NEWEST_PERIODS:]) for whose, periods in newest.items()}
+    found = []
+    for values, count in sorted(small.items(), key=str):
+        is_open = period not in by or values[by.index(str(period))] in is_written[values[0]]
+        if None not in values and count > (MOST_SMALL if is_open else 1):
+            found.append(dict(zip(by, values, strict=True)))
+    return found
+
+
+def compact(lake: Lake, table: str) -> None:
+    """Put the small files of crowded partitions together: a transaction for each operator. A file is written
+    after the other, so that memory does not grow with their number."""
+    *whose, last = contract(table).partition_by or (None,)
+    groups: dict[tuple[tuple[str, str | None], ...], list[str | None]] = {}
+    for partition in crowded(lake, table):
+        groups.setdefault(tuple((name, partition[name]) for name in whose), []).append(
+            partition[last] if last else None
+        )
+    for owner, values in groups.items():
+        filters: list[Any] = [(name, "=", value) for name, value in owner]
+        filters += [(last, "in", values)] if last else []
+        with private(folder_of(lake.root)):
+            DeltaTable(lake.path(table)).optimize.compact(
+                partition_filters=filters or None,
+                target_size=WHOLE_BYTES,
+                max_concurrent_tasks=1,
+                writer_properties=WriterProperties(
+                    compression=COMPRESSION["compression"].upper(),
+                    compression_level=COMPRESSION["compression_level"],
+                ),
+            )
+
+
+def shorten_log(lake: Lake, table: str, named: int | None, readers: dt.timedelta) -> None:
+    """Write a checkpoint where a table's log is long, and remove what is only needed to read versions that
+    were not the latest any more so long ago.
+
+    named: the version that meta.run names. Where the table has another one, which a run that was broken off
+    wrote, the log stays: the next run goes back to the version that is named.
+    """
+    log = DeltaTable(lake.path(table))
+    if named is not None and named != log.version():
+        return
+    fs, folder = fsspec.core.url_to_fs(f"{lake.path(table)}/_delta_log")
+    fs.invalidate_cache()
+    commits, checkpoints = versions_of(fs, folder, COMMIT), versions_of(fs, folder, CHECKPOINT)
+    last = max(checkpoints, default=-1)
+    if sum(version > last for version in commits) > MOST_COMMITS:
+        with private(folder_of(lake.root)):
+            log.create_checkpoint()
+        checkpoints = versions_of(fs, folder, CHECKPOINT)
+    until = dt.datetime.now(dt.UTC) - readers
+    old = [each for each, paths in checkpoints.items() if all(fs.modified(path) <= until for path in paths)]
+    for found in (commits, checkpoints):
+        for version in sorted(found):
+            if version < max(old, default=-1):
+                fs.rm(found[version])
+
+
+def versions_of(fs: Any, folder: str, pattern: re.Pattern[str]) -> dict[int, list[str]]:
+    """The files of a log by their version."""
+    found: dict[int, list[str]] = {}
+    for path in fs.find(folder, refresh=True):
+        if match := pattern.search(path):
+            found.setdefault(int(match[1]), []).append(path)
+    return found
