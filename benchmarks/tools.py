@@ -91,10 +91,10 @@ def children_cpu() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def generate(folder: Path, megabytes: float, days: int = 1) -> Path:
+def generate(folder: Path, megabytes: float, days: int = 1, profile: str = "benchmark") -> Path:
     """Write Postfix and Rspamd logs of one operator, and settings for them, to a folder; the folder."""
     shutil.rmtree(folder, ignore_errors=True)
-    command = [sys.executable, "-m", "sample_data.generate", "--out", folder, "--profile", "benchmark"]
+    command = [sys.executable, "-m", "sample_data.generate", "--out", folder, "--profile", profile]
     command += ["--seed", 11, "--start", "2026-10-01", "--days", days, "--megabytes", megabytes]
     subprocess.run([str(word) for word in command], check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
     return folder
