@@ -72,7 +72,7 @@ def draw(lake: Lake, settings: config.Observatory, operators: set[str], rows: Se
     show_list("Problems", [("", visible(each)) for each in problems(lake, settings, operators)])
     of_operator = {row.operator: row.retention for row in rows}
     if of_operator:
-        show_list("Kept", [("", each) for each in as_text(list(of_operator.values()))])
+        show_list("Kept", [("", each) for each in as_text(list(of_operator.values()), settings)])
     steps = [(about, visible(step)) for about, step in steps_of(rows)]
     steps += [
         (f"{row.operator}/{row.source}", not_understood(row))

@@ -54,12 +54,13 @@ from jobs.ingest.manifest import (
     write_manifest,
 )
 from jobs.ingest.source_files import (
-    OLDEST,
     Times,
     bounded,
+    faults,
     is_closed,
     list_files,
-    modified,
+    open_file,
+    own_time,
     passing,
     written_times,
 )
@@ -175,7 +176,7 @@ def pull_source(operator: Operator, source: Source, root: str, now: dt.datetime,
                 f"{where}: {name} is of no known format ({formats}); name one with format = ..."
             )
             continue
-        except OSError as error:
+        except faults() as error:
             if is_full(error):
                 raise DiskFull(folder) from error
             pulled.problems.append(passing(error, f"{where}: {name} cannot be read: {error}"))
@@ -246,7 +247,7 @@ def pull_file(
 
     notes: gets what a person should know of a file that is new.
     """
-    with source_fs.open(name, "rb") as raw:
+    with open_file(source_fs, name, folder if "file" in fs.protocol else None) as raw:
         start = Chunks(raw)
         head = start.peek(SAMPLE)
         if source.format in DOCUMENTS:
@@ -357,8 +358,7 @@ def land_document(
     sha256 = digest.hexdigest()
     if not size or sha256 in known.documents:
         return None
-    newest_at = modified(source_fs, name)
-    newest_at = newest_at if newest_at >= OLDEST else now
+    newest_at = own_time(source_fs, name) or now
     partial = f"{folder}/partial.{uuid.uuid4().hex}.new"
     raw.seek(0)
     copied = hashlib.sha256()

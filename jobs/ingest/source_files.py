@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
+import email.utils
 import os
 import re
 import stat
 import struct
+import sys
+import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import IO, Any
 
 import fsspec
+from fsspec.core import has_magic
 
 from jobs.core.errors import Away
 
 # No log that is pulled was written before: 1970 and 1980 are what archives give a file without a time.
 OLDEST = dt.datetime(1990, 1, 1, tzinfo=dt.UTC)
+# With these a server says that it has no such file, or not for us: unauthorized, forbidden, not found, gone.
+REFUSED = (401, 403, 404, 410)
 # A date stands first: mail.log.20261120 is no rotation number.
 ROTATED = re.compile(r"(?:[-.](?P<date>\d{8}(?:[-.T]?\d+)?)|\.(?P<number>\d+))(?:\.(?:gz|bz2|xz|zst))?$")
 
@@ -40,8 +48,10 @@ def list_files(url: str, was_there: bool) -> Listed:
         return Listed(None, [], [missing])
     except ValueError as error:
         return Listed(None, [], [f"{url} cannot be listed: {error}"])
-    except OSError as error:
+    except faults() as error:
         return Listed(None, [], [passing(error, f"{url} cannot be listed: {error}")])
+    if not names and (silence := unanswered(fs, pattern)):
+        return Listed(fs, [], [Away(f"{url} is away: {silence}. The next pull tries again.")])
     if not names and was_there:
         away = f"{url} is away: an earlier pull found files there, and none is there now. Bring them back, or"
         return Listed(fs, [], [Away(f"{away} correct the url; the next pull looks again.")])
@@ -52,9 +62,51 @@ def list_files(url: str, was_there: bool) -> Listed:
     return Listed(fs, names, [f"{name} {why}" for name, why in left_out.items()])
 
 
-def passing(error: OSError, problem: str) -> str:
-    """A problem that an error makes: one that may pass by itself, unless access is denied."""
-    return problem if isinstance(error, PermissionError) else Away(problem)
+def faults() -> tuple[type[Exception], ...]:
+    """What reading a source raises where it is away or does not give its files. Errors of aiohttp, which is
+    loaded for HTTP alone, are not all of the operating system's kind."""
+    aiohttp = sys.modules.get("aiohttp")
+    return (OSError, aiohttp.ClientError) if aiohttp else (OSError,)
+
+
+def passing(error: Exception, problem: str) -> str:
+    """A problem that an error makes: one that may pass by itself, unless access is denied or the server says
+    that there is no such file."""
+    is_lasting = isinstance(error, PermissionError) or getattr(error, "status", None) in REFUSED
+    return problem if is_lasting else Away(problem)
+
+
+def unanswered(fs: Any, pattern: str) -> BaseException | None:
+    """Why a server did not answer, where a URL of one file seems to name none: fsspec takes both alike."""
+    if not is_http(fs) or has_magic(pattern):
+        return None
+    try:
+        fs.info(pattern)
+    except FileNotFoundError as error:
+        why = error.__cause__
+        return None if why is None or getattr(why, "status", None) in REFUSED else why
+    return None
+
+
+def is_http(fs: Any) -> bool:
+    return "https" in fs.protocol
+
+
+@contextlib.contextmanager
+def open_file(fs: Any, name: str, folder: str | None) -> Iterator[IO[bytes]]:
+    """A file of a source, to be read from any place in it.
+
+    What comes over HTTP is copied first, to a file in a folder that ends with it: not all servers give a part
+    of a file, and a pull reads it from its start in any case.
+    """
+    if not is_http(fs):
+        with fs.open(name, "rb") as file:
+            yield file
+        return
+    with tempfile.TemporaryFile(dir=folder) as copy:
+        fs.get_file(name, copy)
+        copy.seek(0)
+        yield copy
 
 
 def no_file(fs: Any, name: str) -> str | None:
@@ -117,7 +169,10 @@ def written_times(fs: Any, names: list[str]) -> dict[str, dt.datetime]:
     for name in names:
         try:
             written = file_time(fs, name)
-        except (OSError, NotImplementedError):
+        except (ValueError, NotImplementedError):
+            # A server names no time, or none that is one.
+            continue
+        except faults():
             continue
         if written >= OLDEST:
             times[name] = written
@@ -137,7 +192,7 @@ def bounded(names: list[str], written: dict[str, dt.datetime]) -> dict[str, dt.d
 
 def file_time(fs: Any, name: str) -> dt.datetime:
     """When the file was last written, UTC: its gzip header knows better than a copy's own time."""
-    with fs.open(name, "rb") as file:
+    with fs.open(name, "rb", block_size=4096) as file:
         start = file.read(8)
     if start[:2] == b"\x1f\x8b" and len(start) == 8 and (seconds := struct.unpack("<I", start[4:])[0]):
         return dt.datetime.fromtimestamp(seconds, dt.UTC)
@@ -145,6 +200,20 @@ def file_time(fs: Any, name: str) -> dt.datetime:
 
 
 def modified(fs: Any, name: str) -> dt.datetime:
-    """The file's own time, UTC."""
+    """The file's own time, UTC; over HTTP the one that the server names. NotImplementedError without one."""
+    if is_http(fs):
+        named = fs.info(name).get("Last-Modified")
+        if named is None:
+            raise NotImplementedError
+        return email.utils.parsedate_to_datetime(named).astimezone(dt.UTC)
     at: dt.datetime = fs.modified(name)
     return at if at.tzinfo else at.replace(tzinfo=dt.UTC)
+
+
+def own_time(fs: Any, name: str) -> dt.datetime | None:
+    """The file's own time, if there is one that can be."""
+    try:
+        at = modified(fs, name)
+    except (NotImplementedError, ValueError):
+        return None
+    return at if at >= OLDEST else None

@@ -11,15 +11,18 @@ import polars as pl
 from jobs.engine.lake import Lake
 from jobs.engine.record import now
 from jobs.settings.config import Observatory
-from jobs.stages.retention import ALL_OPERATORS, plan
+from jobs.stages.retention import ALL_OPERATORS, needed, plan
 from jobs.stages.vacuum import TABLE
+
+LAYERS = ("landing", "bronze", "silver")
 
 
 @dataclass(frozen=True)
 class Retained:
     """What is kept of an operator. docs/operator.md documents the fields, which `status --json` prints.
 
-    landing, bronze, silver: days. removed_at: when a vacuum last removed something. due_bytes: what the next
+    landing, bronze, silver: days before the newest one that stay, by the settings or because open days are
+    computed from them. removed_at: when a vacuum last removed something. due_bytes: what the next
     one would remove of the operator's. due_of_all_bytes: and of all operators' together, as earlier versions
     of tables.
     """
@@ -35,6 +38,15 @@ class Retained:
 def retained(lake: Lake, settings: Observatory, operators: Iterable[str]) -> dict[str, Retained]:
     """By operator what is kept of it."""
     chosen, days = list(operators), settings.retention
+    found = needed(lake, settings)
+    open_days = settings.lake.open_days
+
+    def back_to(operator: str, layer: str) -> int:
+        """The days from the newest one back to the first that is still needed."""
+        if operator not in found:
+            return 0
+        return open_days + (found[operator].closed - getattr(found[operator], layer)).days
+
     removed = lake.read(TABLE, columns=["operator_id", "removed_at"])
     last = dict(removed.group_by("operator_id").agg(pl.col("removed_at").max()).rows())
     due: dict[str, int] = {}
@@ -42,9 +54,9 @@ def retained(lake: Lake, settings: Observatory, operators: Iterable[str]) -> dic
         due[each.operator_id] = due.get(each.operator_id, 0) + each.bytes
     return {
         name: Retained(
-            days.landing,
-            days.bronze,
-            days.silver,
+            max(days.landing, back_to(name, "closed")),
+            max(days.bronze, back_to(name, "bronze")),
+            max(days.silver, back_to(name, "silver")),
             max((last[each] for each in (name, ALL_OPERATORS) if each in last), default=None),
             due.get(name, 0),
             due.get(ALL_OPERATORS, 0),
@@ -53,14 +65,22 @@ def retained(lake: Lake, settings: Observatory, operators: Iterable[str]) -> dic
     }
 
 
-def as_text(found: Sequence[Retained]) -> list[str]:
-    """What is kept of several operators, as two sentences. found: one for each of them."""
-    one = found[0]
+def as_text(found: Sequence[Retained], settings: Observatory) -> list[str]:
+    """What is kept of several operators, as sentences. found: one for each of them."""
+    one, own = found[0], settings.retention
+    kept = {name: max(getattr(each, name) for each in found) for name in LAYERS}
+    longer = [f"{name} {getattr(own, name)}" for name in LAYERS if kept[name] > getattr(own, name)]
+    why = (
+        f" [retention] says {', '.join(longer)}, but days that are open ([lake] open_days ="
+        f" {settings.lake.open_days}) are computed from more."
+        if longer
+        else ""
+    )
     times = [each.removed_at for each in found if each.removed_at]
     due = sum(each.due_bytes for each in found) + one.due_of_all_bytes
     before = f"last removed something on {max(times):%Y-%m-%d}" if times else "has removed nothing yet"
     then = f"would now remove {due / 1e6:,.1f} MB" if due else "has nothing to remove now"
     return [
-        f"Days: landing {one.landing}, bronze {one.bronze}, silver {one.silver} ([retention]); gold stays.",
+        f"Days: {', '.join(f'{name} {days}' for name, days in kept.items())}; gold stays.{why}",
         f"`observatory vacuum` {before}, and {then}.",
     ]

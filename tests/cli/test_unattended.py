@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import gzip
 import io
+import threading
 import zipfile
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from jobs.engine.lake import Lake
+from tests.formats.test_dmarc import sample
 from tests.support.in_process import Run, command_line_of
 from tests.support.whole_runs import operator_toml, source_toml
 
@@ -72,3 +78,82 @@ def test_what_lasts_is_not_worth_another_try_and_stops_no_other_file(
     assert f"{tmp_path}/mail.log.1 is a link to {tmp_path}/gone.log, which is not there" in words
     assert "mail.log.zip is an archive (zip)" in words
     assert Lake(str(tmp_path / "lake")).read("bronze.file")["record_count"].sum() == 1
+
+
+# --- sources over HTTP ----------------------------------------------------------------------------------
+
+
+class Server:
+    """A web server of a folder's files, and of their list. It gives whole files alone, as Python's own does;
+    status: what it answers with instead, if anything."""
+
+    def __init__(self, folder: Path, port: int = 0) -> None:
+        self.status: int | None = None
+        outer = self
+
+        class Handler(SimpleHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.send_error(outer.status) if outer.status else super().do_GET()
+
+            def do_HEAD(self) -> None:
+                self.send_error(outer.status) if outer.status else super().do_HEAD()
+
+            def log_message(self, *arguments: object) -> None:
+                """Nothing is printed."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", port), partial(Handler, directory=str(folder)))
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def close(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    (tmp_path / "www").mkdir()
+    found = Server(tmp_path / "www")
+    yield found
+    found.close()
+
+
+def test_a_log_over_http_counts_once_as_it_grows_and_rotates(
+    observatory: Run, tmp_path: Path, server: Server
+) -> None:
+    log = tmp_path / "www" / "mail.log"
+    first, second = (LINE.format(number, name) * 60_000 for number, name in ((1, "A"), (2, "B")))
+    # More than one block of what a range would ask for.
+    log.write_text(first)
+    file = settings_of(tmp_path, source_toml("mx1", f"{server.url}/mail.log*", "postfix"))
+    told = observatory("pull", "--config", file)
+    assert (told.code, f"1 new piece, {len(first) / 1e6:.1f} MB" in told.err) == (0, True)
+    assert "0 new pieces" in observatory("pull", "--config", file).err
+    log.with_name("mail.log.1.gz").write_bytes(gzip.compress((first + second).encode()))
+    log.write_text(LINE.format(3, "C"))
+    assert f"2 new pieces, {len(second) / 1e6:.1f} MB" in observatory("pull", "--config", file).err
+
+
+def test_reports_over_http_are_landed(observatory: Run, tmp_path: Path, server: Server) -> None:
+    (tmp_path / "www" / "report.xml").write_bytes(sample("rfc7489.xml"))
+    file = settings_of(tmp_path, source_toml("rua", f"{server.url}/report.xml", "dmarc"))
+    told = observatory("run", "--config", file)
+    assert (told.code, "1 new piece" in told.err) == (0, True), told
+
+
+@pytest.mark.parametrize("pattern", ["mail.log", "mail.log*"])
+def test_a_server_that_is_down_is_worth_another_try(
+    observatory: Run, tmp_path: Path, pattern: str, server: Server
+) -> None:
+    (tmp_path / "other.log").write_text(LINE.format(2, "B"))
+    url = f"{server.url}/{pattern}"
+    file = settings_of(
+        tmp_path, source_toml("mx1", url, "postfix"), source_toml("mx2", "other.log", "postfix")
+    )
+    for status, code in ((503, AGAIN), (404, WRONG), (403, WRONG)):
+        server.status = status
+        assert observatory("pull", "--config", file).code == code
+    server.close()
+    told = observatory("run", "--config", file)
+    assert (told.code, url in told.err.replace("\n", "")) == (AGAIN, True)
+    assert Lake(str(tmp_path / "lake")).read("bronze.file")["source_id"].to_list() == ["mx2"]

@@ -688,7 +688,7 @@ def test_a_document_that_is_written_while_it_is_read_is_taken_later(
         return modified(fs, name)
 
     with monkeypatch.context() as patch:
-        patch.setattr(pulling, "modified", meanwhile)
+        patch.setattr(source_files, "modified", meanwhile)
         patch.setattr(pulling, "written_times", lambda fs, names: {})
         (problem,) = site.pull().problems
     assert "written while it was read" in problem
