@@ -210,7 +210,9 @@ def show_changes(work: Run) -> None:
         if periods:
             days = sorted({day for of_operator in periods.values() for day in of_operator})
             table.add_row(name, str(len(periods)), days[0] if len(days) == 1 else f"{days[0]} … {days[-1]}")
-    out.print(table if table.row_count else "Nothing new: every table is up to date.")
+    # Where there was a change of settings to name, something was new, though no figure.
+    nothing = "No table changed." if work.notes else "Nothing new: every table is up to date."
+    out.print(table if table.row_count else nothing)
 
 
 def show_next(config_file: Path) -> None:

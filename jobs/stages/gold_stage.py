@@ -105,8 +105,8 @@ def own_inputs(settings: Observatory, known: State) -> dict[campaigns.Day, str]:
 
 def definitions(settings: Observatory) -> str:
     """What all days are counted by: reference tables, and what the settings say of operators."""
-    # When a source is called stale changes no figure.
-    given = [each.model_dump(exclude={"source": {"__all__": {"stale_days"}}}) for each in settings.operator]
+    # How sources are read changes silver, or nothing.
+    given = [each.model_dump(exclude={"source"}) for each in settings.operator]
     return reference_digest() + str(given)
 
 

@@ -107,3 +107,16 @@ def test_a_setting_that_lines_were_read_by_is_said_once_to_have_changed(site: Si
     )
     assert said in site.run()
     assert "changed" not in site.run()
+
+
+def test_a_changed_zone_alone_computes_no_gold_and_is_not_called_nothing_new(site: Site) -> None:
+    site.add("2026-11-24")
+    file = site.folder / "observatory.toml"
+    assert site.command("run", "--config", file).code == 0
+    site.settings(source='time_zone = "Europe/Zurich"\n')
+    ran = site.command("run", "--config", file)
+    assert "time_zone changed. Lines that were read before keep" in ran.err
+    assert "Nothing new" not in ran.out and "No table changed." in ran.out
+    # No figure depends on how a source is read, once it is read.
+    assert "gold    nothing new" in ran.err
+    assert "Nothing new: every table is up to date." in site.command("run", "--config", file).out
