@@ -118,7 +118,14 @@ def simulate(
     if isinstance(operator, MailOperator):
         logs = [
             LogFile(folder, "mail.log", operator.stamp, operator.time_zone, is_gzip=is_gzip),
-            LogFile(folder, "rspamd.log", "plain", operator.time_zone, is_gzip=is_gzip),
+            LogFile(
+                folder,
+                "rspamd.log",
+                "plain",
+                operator.filter_time_zone or operator.time_zone,
+                is_gzip=is_gzip,
+                ahead_s=operator.filter_ahead_s,
+            ),
         ]
         server = Sessions(operator, world, logs[0], logs[1], truth)
     else:

@@ -23,6 +23,7 @@ from jobs.core.errors import NOTHING_CHANGED, ObservatoryError, ValidationHeld, 
 from jobs.settings import config
 
 if TYPE_CHECKING:
+    from jobs.engine.record import Periods
     from jobs.stages.run import Run
 
 MOMENT = "%Y-%m-%dT%H:%M:%S.%fZ"
@@ -169,7 +170,7 @@ def run_stages(
     from jobs.stages.run import Run
     from jobs.stages.runner import run
     from jobs.state.late_records import late_records
-    from jobs.state.status import unfolded_hops
+    from jobs.state.status import doubts, unfolded_hops
 
     chosen = config.operators(settings, operator)
     lake, run_id = open_lake(settings.lake.root), record.new_run_id()
@@ -196,11 +197,24 @@ def run_stages(
     late = late_records(lake, settings, {each.id for each in chosen}, work.batches) if work.batches else []
     for note in (*work.notes, *late, *unfolded_hops(lake, work.changed.get("silver.transmission", {}))):
         err.print(Text(visible(note)))
+    mine = {each.id for each in chosen}
+    for note in doubts(lake, settings, mine, read_periods(work)):
+        err.print(Text(f"Warning: {visible(note)}", "bold red"))
     if held is not None:
         if any(work.changed.values()):
             show_changes(work)
         raise held
     return work
+
+
+def read_periods(work: Run) -> Periods:
+    """The days of operators of which the run wrote mails, SMS or verdicts, and read records for them."""
+    tables = ("silver.transmission", "silver.verdict")
+    days: dict[str, set[str]] = {}
+    for table in tables:
+        for operator, of_operator in work.changed.get(table, {}).items():
+            days.setdefault(operator, set()).update(of_operator)
+    return days
 
 
 def show_changes(work: Run) -> None:

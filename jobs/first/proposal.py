@@ -7,7 +7,6 @@ machine's time zone. Every proposal states what it goes by, so that a person can
 
 from __future__ import annotations
 
-import importlib.resources
 import re
 import time
 from collections import Counter
@@ -18,6 +17,7 @@ from typing import Any
 import polars as pl
 
 from jobs.core.contracts import reference_rows
+from jobs.core.time_zones import this_machines_zone, zones_by_country
 from jobs.formats.registry import KERNELS
 from jobs.protect.addresses import HOST_ITSELF
 from jobs.protect.location import country_of_numbers, in_networks
@@ -28,7 +28,6 @@ from jobs.sniff.proposal import source_id
 from jobs.sniff.recognising import Recognised, separated
 from jobs.sniff.silver import NETWORKS
 from jobs.sniff.survey import Answer, look
-from jobs.sniff.zones import this_machines_zone
 
 # Bytes of each log that are looked at, and seconds for all logs together.
 SAMPLE_BYTES = 8 << 20
@@ -265,13 +264,7 @@ def country_of_zone(zone: str | None) -> str | None:
     """The country of a time zone's place, by the table that comes with time zones."""
     if zone is None or "/" not in zone:
         return None
-    file = importlib.resources.files("tzdata").joinpath("zoneinfo/zone.tab")
-    try:
-        lines = file.read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return None
-    codes = [line.split("\t") for line in lines if line and not line.startswith("#")]
-    iso2 = next((parts[0] for parts in codes if len(parts) > 2 and parts[2] == zone), None)
+    iso2 = dict(zones_by_country()).get(zone)
     return next((row["iso3"] for row in reference_rows("country") if row["iso2"] == iso2), None)
 
 

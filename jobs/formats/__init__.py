@@ -34,6 +34,7 @@ class Source:
     newest_at: no line is newer than this UTC time; a stamp without a year takes the latest year
         that keeps it before. It comes from the ids in the file, its time and its rotation order.
     time_zone: IANA name of the zone in which stamps without an offset are written.
+    clock_offset: seconds by which the host's clock was ahead; ingest takes them off all times.
     options: the options that the source has in observatory.toml for its format.
     head: the last line before the piece that says how its lines are to be read, of a format that has such.
     numbers_of: the country (ISO 3166-1 alpha-3) in whose national format numbers without + are; null where
@@ -46,6 +47,7 @@ class Source:
     stream_id: str
     newest_at: dt.datetime
     time_zone: str = "UTC"
+    clock_offset: int = 0
     options: dict[str, Any] = field(default_factory=dict)
     head: str | None = None
     numbers_of: str | None = None

@@ -54,6 +54,8 @@ BRONZE: dict[str, Any] = {
 _TYPED = typed_columns(BRONZE)
 # How long after a request its SMS may reach bearerbox's log: it waits in queues while links are down.
 SUBMITTED_WITHIN = dt.timedelta(hours=1)
+# The stamps are of two programs on one clock, whole seconds each.
+ASKED_SLACK = dt.timedelta(seconds=1)
 
 _BEGIN = rf"^{SYSLOG}(?P<stamp>{STAMP}) "
 _ADDED = (
@@ -194,14 +196,12 @@ def transmissions(bronze: pl.LazyFrame) -> pl.LazyFrame:
 def submitters(rows: pl.LazyFrame, bronze: pl.LazyFrame) -> pl.LazyFrame:
     """Rows of kannel.transmissions() with client_ip: where the request for the SMS came from.
 
-    An SMS from a box goes with the latest earlier request of the same operator with its numbers and text. The
-    stamps are of two programs on one clock, whole seconds each: one second of slack.
+    An SMS from a box goes with the latest earlier request of the same operator with its numbers and text.
     """
     same = ["operator_id", "sender", "recipient", "text"]
-    slack = dt.timedelta(seconds=1)
     requests = (
         bronze.filter(pl.col("event_code") == "added")
-        .select(*same, _asked_at=pl.col("first_at") - slack, _address=pl.col("client_ip"))
+        .select(*same, _asked_at=pl.col("first_at") - ASKED_SLACK, _address=pl.col("client_ip"))
         # Of several at the same second the same one, in whatever order they came.
         .sort("_asked_at", "_address")
     )

@@ -18,7 +18,7 @@ from jobs.core.contracts import polars_schema
 from jobs.core.lines import LONGEST_LINE, frame_of
 from jobs.formats import PARSED, Document, Source
 from jobs.formats.format import Format
-from jobs.ingest import future
+from jobs.ingest import clock, future
 
 PART = 16 << 20
 KEPT_OF_LINE = 4096
@@ -159,7 +159,8 @@ def parse_block(lines: pl.DataFrame, part: Range, name: str, ingest_id: str) -> 
         offered = found.filter(pl.col("line").str.contains(companion.own_text))
         if not offered.height:
             continue
-        said = companion.parse(offered.lazy(), part.source).collect()
+        told = companion.parse(offered.lazy(), part.source).collect()
+        said = clock.set_right(told, part.source.clock_offset)
         own = said.filter(pl.col("line_code") != "ignored")
         if not own.height:
             continue
@@ -184,10 +185,11 @@ def parse_block(lines: pl.DataFrame, part: Range, name: str, ingest_id: str) -> 
 def records_of(kernel: Format, lines: pl.DataFrame, source: Source) -> tuple[pl.DataFrame, pl.DataFrame]:
     """offset, line_code and reason_code of each line, and what parse() gives of those that are records."""
     if kernel.records:
-        found: tuple[pl.DataFrame, pl.DataFrame] = kernel.records(lines, source)
-        return found
-    told = kernel.parse(lines.select("offset", "line").lazy(), source).collect()
-    return told.select(*PARSED), told.filter(pl.col("line_code") == "record")
+        codes, records = kernel.records(lines, source)
+    else:
+        told = kernel.parse(lines.select("offset", "line").lazy(), source).collect()
+        codes, records = told.select(*PARSED), told.filter(pl.col("line_code") == "record")
+    return codes, clock.set_right(records, source.clock_offset)
 
 
 def without(lines: pl.DataFrame, others: pl.DataFrame) -> pl.DataFrame:

@@ -105,7 +105,7 @@ def build(
     operators: id, name, country, holding and currency of each.
     validation: table, rule, says, is_held, violations and examples of each rule of the last run.
     about: run_id, generated_at, code_revision, versions (of tables), location_name, left_out (operators
-        of the lake that no figure has).
+        of the lake that no figure has), doubts (sentences on what makes figures doubtful).
     """
     tables = {name: figures.get(name, pl.DataFrame(schema=schema)) for name, schema in FIGURES.items()}
     study = Study(tables, {each["id"]: each for each in operators}, about.get("location_name"))

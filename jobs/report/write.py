@@ -16,6 +16,7 @@ from jobs.engine.lake import Lake
 from jobs.engine.record import state
 from jobs.settings.config import Observatory
 from jobs.stages.validations import standing
+from jobs.state.status import doubts, open_periods
 
 PROJECT = Path(__file__).resolve().parents[2]
 VOLUME, CORRECTED = "gold.spam_volume_daily", "gold.spam_corrected_monthly"
@@ -97,6 +98,7 @@ def inputs(lake: Lake, settings: Observatory) -> dict[str, Any]:
         "versions": versions,
         "location_name": location_name(settings),
         "left_out": left_out(lake, settings),
+        "doubts": doubts_of(lake, settings),
     }
     return {
         "about": about,
@@ -111,6 +113,13 @@ def left_out(lake: Lake, settings: Observatory) -> list[str]:
     files = lake.files(VOLUME, lake.versions().get(VOLUME))
     counted = {str(file.value("operator_id")) for file in files}
     return sorted(counted - {each.id for each in settings.operator})
+
+
+def doubts_of(lake: Lake, settings: Observatory) -> list[str]:
+    """What makes figures of these operators doubtful."""
+    operators = {each.id for each in settings.operator}
+    periods = open_periods(lake, operators, settings.lake.open_days)
+    return doubts(lake, settings, operators, periods)
 
 
 def last_run(lake: Lake) -> dict[str, str]:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from jobs.core.choices import one_of
-from jobs.core.contracts import codes
+from jobs.core.contracts import codes, format_kind
 from jobs.core.mobile_networks import is_mcc_mnc
 from jobs.settings.base import Code, Settings, StaleDays
 from jobs.settings.countries import currencies, known_country
@@ -20,6 +20,8 @@ SCOPE_OF_KIND = {"on-net": "national", "hub": "international", "roaming": "inter
 TRAFFIC_OF_KIND = {"on-net": "p2p", "peer": "p2p", "roaming": "p2p", "aggregator": "a2p"}
 # More than the world has, and less than what 64 bits hold.
 MOST_SUBSCRIBERS = 10**12
+# Ten years: a host that starts without its clock begins with some year of the past.
+MOST_OFFSET_S = 10 * 366 * 86_400
 
 Subscribers = Annotated[int, Field(ge=1, le=MOST_SUBSCRIBERS)]
 # One number or one for each channel: by its form a wrong value gets the errors of one of the two.
@@ -133,9 +135,10 @@ class FilterQuality(Settings):
 class Source(Settings):
     """Logs of one kind: a URL with wildcards, read by one format.
 
-    time_zone: of stamps without an offset. numbers: what digits are that begin neither with +, nor with a
-    prefix for abroad, nor with 0: e164, with the country's code, or national, of the operator's own country.
-    Both hold for what is read from then on; of the numbers that subscribers report, when silver is computed.
+    time_zone: of stamps without an offset. clock_offset: seconds by which the host's clock was ahead; of logs
+    of lines only. numbers: what digits are that begin neither with +, nor with a prefix for abroad, nor with
+    0: e164, with the country's code, or national, of the operator's own country. All of them hold for what is
+    read from then on; of the numbers that subscribers report, when silver is computed.
     whole: no file grows, so that a last line without its end is read at once.
     stale_days: in place of [lake] stale_days, for a source that gets lines more rarely or more often.
     """
@@ -144,6 +147,7 @@ class Source(Settings):
     url: str
     format: str = "auto"
     time_zone: str = "UTC"
+    clock_offset: int = Field(default=0, ge=-MOST_OFFSET_S, le=MOST_OFFSET_S)
     numbers: Literal["e164", "national"] = "e164"
     whole: bool = False
     stale_days: StaleDays | None = None
@@ -172,6 +176,12 @@ class Source(Settings):
         return one_of(name, zoneinfo.available_timezones(), "time zone")
 
     @model_validator(mode="after")
+    def with_clock(self) -> Source:
+        if self.clock_offset and format_kind(self.format) == "documents":
+            raise ValueError(f"clock_offset is for logs of lines; {self.format} is a format of whole reports")
+        return self
+
+    @model_validator(mode="after")
     def with_numbers(self) -> Source:
         if self.numbers == "national":
             from jobs.formats.registry import KERNELS
@@ -188,6 +198,7 @@ class Operator(Settings):
     subscribers: how many subscribe, or how many to each channel, as in { EMAIL = 900, SMS = 1200 }. One
     number is that of each channel in rates per 1,000; a package for the study takes it only from an operator
     of one channel, since estimates go by a channel's own.
+    former_sources: ids of sources that were removed, and whose records are to stay in all figures.
     """
 
     id: Code
@@ -201,6 +212,7 @@ class Operator(Settings):
     number_prefixes: list[str] = []
     link: list[Link] = []
     source: list[Source] = []
+    former_sources: list[Code] = []
     fixed_cost: list[FixedCost] = []
     filter_quality: list[FilterQuality] = []
 
@@ -239,6 +251,9 @@ class Operator(Settings):
     @model_validator(mode="after")
     def distinct_sources(self) -> Operator:
         refuse_repeats([source.id for source in self.source], f"source id of operator '{self.id}'")
+        for each in self.source:
+            if each.id in self.former_sources:
+                raise ValueError(f"former_sources has '{each.id}', which is a source of operator '{self.id}'")
         tests: list[str] = [each.channel for each in self.filter_quality]
         refuse_repeats(tests, f"filter_quality channel of operator '{self.id}'")
         refuse_repeats([link.name for link in self.link], f"link name of operator '{self.id}'")

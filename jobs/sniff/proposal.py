@@ -12,9 +12,9 @@ import polars as pl
 
 from jobs.core.lines import frame_of
 from jobs.core.patterns import masked, visible
+from jobs.core.time_zones import examples, named
 from jobs.sniff.files import without_compression
 from jobs.sniff.survey import Answer
-from jobs.sniff.zones import named
 
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 SHOWN = 3
@@ -50,35 +50,6 @@ def zone_hint(fitting: tuple[str, ...], name: str) -> str:
     if name.startswith("Etc/"):
         return f"  # name its place for summer time, such as {examples(fitting)}" if fitting else ""
     return f"  # or another that fits: {len(fitting):,} do"
-
-
-def examples(fitting: tuple[str, ...]) -> str:
-    known = [name for name in KNOWN_PLACES if name in fitting]
-    return " or ".join((known or list(fitting))[:2])
-
-
-KNOWN_PLACES = (
-    "Europe/Paris",
-    "Europe/London",
-    "Europe/Athens",
-    "Africa/Lagos",
-    "Africa/Nairobi",
-    "Africa/Johannesburg",
-    "Asia/Dubai",
-    "Asia/Karachi",
-    "Asia/Dhaka",
-    "Asia/Bangkok",
-    "Asia/Shanghai",
-    "Asia/Tokyo",
-    "Australia/Sydney",
-    "Pacific/Fiji",
-    "Pacific/Auckland",
-    "America/Sao_Paulo",
-    "America/New_York",
-    "America/Chicago",
-    "America/Denver",
-    "America/Los_Angeles",
-)
 
 
 def source_id(url: str) -> str:

@@ -8,21 +8,19 @@ then. Otherwise the log does not record it, and only the operator knows.
 from __future__ import annotations
 
 import datetime as dt
-import os
-import zoneinfo
 from collections import Counter
 from dataclasses import dataclass, replace
 
 import polars as pl
 
 from jobs.core.lines import frame_of
+from jobs.core.time_zones import FARTHEST, QUARTER, best_of, named, this_machines_zone, zones_with
 from jobs.formats import Source
 from jobs.formats.format import Format
 from jobs.sniff.tally import line_times
 
 # No zone of the world is like this one: what it moves was written without an offset.
 ODD_ZONE = "Asia/Kathmandu"
-QUARTER = 900
 # A line that follows its id's time by less than this is the first of its message.
 LAG_S = 60
 # Lines that are looked at for ids, at each end of a file.
@@ -111,7 +109,7 @@ def offset_by_ids(lines: pl.DataFrame, kernel: Format) -> tuple[int, int, dt.dat
             offset = int((apart + 5) // QUARTER * QUARTER)
             if apart - offset > LAG_S:
                 continue
-        if abs(offset) <= 14 * 3600:
+        if abs(offset) <= FARTHEST:
             found[offset] += 1
             when[offset] = at - dt.timedelta(seconds=offset)
     if not found:
@@ -130,13 +128,9 @@ def _by_ids(known: list[tuple[int, int, dt.datetime]]) -> Zone:
     told = f"{shown}, by {ids}"
     fitting = tuple(zones_with([(offset, at) for offset, _, at in known]))
     own = this_machines_zone()
-    if own in fitting:
-        return Zone(own, f"{told}; this machine's zone fits", "ids", offsets=offsets, fitting=fitting)
-    if len(offsets) == 1 and offsets[0] % 3600 == 0:
-        # Etc names count westwards. It holds for this file; only the operator knows the place.
-        name: str | None = f"Etc/GMT{-offsets[0] // 3600:+d}"
-    else:
-        name = fitting[0] if fitting else None
+    name = best_of(fitting, offsets, [own])
+    if name == own:
+        told += "; this machine's zone fits"
     return Zone(name, told, "ids", offsets=offsets, fitting=fitting)
 
 
@@ -146,44 +140,4 @@ def _by_file_time(lines: pl.DataFrame, written_at: dt.datetime) -> int | None:
         return None
     apart = (last - written_at).total_seconds()
     offset = round(apart / QUARTER) * QUARTER
-    return offset if abs(apart - offset) <= FILE_LAG_S and abs(offset) <= 14 * 3600 else None
-
-
-def named(offset: int) -> str:
-    """UTC+05:45"""
-    hours, rest = divmod(abs(offset), 3600)
-    return f"UTC{'-' if offset < 0 else '+'}{hours:02d}:{rest // 60:02d}"
-
-
-def zones_with(seen: list[tuple[int, dt.datetime]]) -> list[str]:
-    """Zones of the world, by place, that had all of these offsets at these times."""
-    fitting = []
-    for name in sorted(zoneinfo.available_timezones()):
-        area = name.split("/", 1)[0]
-        if area not in AREAS:
-            continue
-        zone = zoneinfo.ZoneInfo(name)
-        if all(zone.utcoffset(at) == dt.timedelta(seconds=offset) for offset, at in seen):
-            fitting.append(name)
-    return fitting
-
-
-AREAS = {
-    "Africa",
-    "America",
-    "Antarctica",
-    "Asia",
-    "Atlantic",
-    "Australia",
-    "Europe",
-    "Indian",
-    "Pacific",
-}
-
-
-def this_machines_zone() -> str | None:
-    """The zone by TZ or /etc/localtime, by its place; None where neither names one."""
-    name = os.environ.get("TZ", "").lstrip(":")
-    if not name:
-        name = os.path.realpath("/etc/localtime").partition("/zoneinfo/")[2]
-    return name if name in zoneinfo.available_timezones() else None
+    return offset if abs(apart - offset) <= FILE_LAG_S and abs(offset) <= FARTHEST else None

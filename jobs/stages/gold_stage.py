@@ -106,7 +106,7 @@ def own_inputs(settings: Observatory, known: State) -> dict[campaigns.Day, str]:
 def definitions(settings: Observatory) -> str:
     """What all days are counted by: reference tables, and what the settings say of operators."""
     # How sources are read changes silver, or nothing.
-    given = [each.model_dump(exclude={"source"}) for each in settings.operator]
+    given = [each.model_dump(exclude={"source", "former_sources"}) for each in settings.operator]
     return reference_digest() + str(given)
 
 

@@ -117,6 +117,7 @@ def ranges_of(
             newest_at=min(newest_at, read_at) if read_at else newest_at,
             latest_at=latest_of(piece, read_at),
             time_zone=source.time_zone,
+            clock_offset=source.clock_offset,
             numbers_of=operator.country if source.numbers == "national" else None,
             options=dict(source.options),
             head=stream.heading,

@@ -11,6 +11,8 @@ import json
 from collections.abc import Collection
 from typing import Any
 
+import polars as pl
+
 from jobs.engine import record
 from jobs.engine.lake import Lake
 from jobs.settings.config import Observatory
@@ -30,7 +32,9 @@ NAMES = {
     "number_ranges_url": "[location] number_ranges",
 }
 HAS_ONE = ("ranges_url", "number_ranges_url")
-OF_SOURCES = ("time_zone", "numbers", "options")
+OF_SOURCES = ("time_zone", "clock_offset", "numbers", "options")
+# Lakes of earlier versions read as if it were this.
+ADDED_SINCE = {"clock_offset": 0}
 
 
 def digests(settings: Observatory) -> dict[str, dict[str, str]]:
@@ -73,18 +77,39 @@ def changed(lake: Lake, settings: Observatory, operators: Collection[str]) -> di
 def changed_sources(lake: Lake, settings: Observatory, operators: Collection[str]) -> list[str]:
     """The sources whose lines were read by settings that changed since, each with what to do."""
     known = lake.about().get("operators", {})
-    found = []
-    for operator in settings.operator:
-        before = known.get(operator.id, {}).get("source_settings", {}) if operator.id in operators else {}
-        for source, now in digests_of_sources(operator).items():
-            names = [name for name, value in now.items() if before.get(source, {}).get(name, value) != value]
-            if names:
-                found.append(
-                    f"operator '{operator.id}', source '{source}': {' and '.join(names)} changed. Lines that"
-                    " were read before keep the former setting; `observatory renew --anew` and `observatory"
-                    " run` read all that landing holds by the present one."
-                )
+    return [
+        f"operator '{operator.id}', source '{source}': {' and '.join(names)} changed. Lines that"
+        " were read before keep the former setting; `observatory renew --anew` and `observatory"
+        " run` read all that landing holds by the present one."
+        for operator in settings.operator
+        if operator.id in operators
+        for source, names in changed_of(known.get(operator.id, {}), operator).items()
+    ]
+
+
+def changed_of(known: dict[str, Any], operator: Operator) -> dict[str, list[str]]:
+    """By source, the settings that differ from those that are known of the operator."""
+    before = known.get("source_settings", {})
+    added = {name: record.digest(repr(value)) for name, value in ADDED_SINCE.items()}
+    found = {}
+    for source, now in digests_of_sources(operator).items():
+        known_of = added | before[source] if source in before else now
+        names = [name for name, value in now.items() if known_of.get(name, value) != value]
+        if names:
+            found[source] = names
     return found
+
+
+def outdated(lake: Lake, known: dict[str, Any], operator: Operator) -> dict[str, list[str]]:
+    """By source, the settings that changed after lines were read; a renewal forgets them."""
+    found = {source: set(names) for source, names in known.get("outdated", {}).items()}
+    if changed := changed_of(known, operator):
+        of_operator = pl.col("operator_id") == operator.id
+        read = set(lake.read("bronze.file", columns=["source_id"], where=of_operator)["source_id"])
+        for source, names in changed.items():
+            if source in read:
+                found.setdefault(source, set()).update(names)
+    return {source: sorted(names) for source, names in sorted(found.items())}
 
 
 def remember(lake: Lake, settings: Observatory, operators: Collection[str]) -> None:
@@ -92,7 +117,11 @@ def remember(lake: Lake, settings: Observatory, operators: Collection[str]) -> N
     known, now = lake.about().get("operators", {}), digests(settings)
     own = {
         each.id: known.get(each.id, {})
-        | {"settings": now[each.id], "source_settings": digests_of_sources(each)}
+        | {
+            "settings": now[each.id],
+            "source_settings": digests_of_sources(each),
+            "outdated": outdated(lake, known.get(each.id, {}), each),
+        }
         for each in settings.operator
         if each.id in operators
     }

@@ -1,4 +1,4 @@
 """The state of a lake: sources, missing days, held rules, health.
 
-Only commands and DAGs import it.
+Only commands, report and DAGs import it.
 """

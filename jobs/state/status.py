@@ -13,11 +13,13 @@ import polars as pl
 from jobs.engine import record
 from jobs.engine.lake import Lake
 from jobs.engine.record import Periods
-from jobs.engine.table_files import DataFile, scan_files
+from jobs.engine.table_files import scan_files
 from jobs.ingest import future
 from jobs.ingest.manifest import Unreadable, has_manifest, landing, read_manifest, read_waiting
 from jobs.settings.config import Observatory
 from jobs.stages.windows import is_plausible
+from jobs.state.clocks import files_of, join_problems
+from jobs.state.former_sources import former_sources
 from jobs.state.late_records import late_records, with_others
 from jobs.state.sources import OTHER_YEAR
 
@@ -117,15 +119,6 @@ def unfolded_hops(lake: Lake, periods: Periods) -> list[str]:
     return [counted_twice(**row) for row in found.iter_rows(named=True)]
 
 
-def files_of(lake: Lake, table: str, periods: Periods) -> list[DataFile]:
-    """The files of a table that hold these days of operators."""
-    return lake.files(
-        table,
-        lake.versions().get(table),
-        lambda partition: partition["period_date"] in periods.get(str(partition["operator_id"]), ()),
-    )
-
-
 def counted_twice(
     operator_id: str,
     source_id: str,
@@ -171,8 +164,8 @@ def copy_steps(rows: list[dict[str, Any]]) -> list[tuple[str, str]]:
         (
             f"{row['operator_id']}/{row['source_id']}",
             f"{row['copied_line_count']:,} of {row['records']:,} records are in source"
-            f" '{row['kept_source_id']}', too, and count once. If it is the same log, remove this source from"
-            " the settings: it only takes time to read.",
+            f" '{row['kept_source_id']}', too, and count once. If it is the same log, move this source's id"
+            f" to former_sources of [[operator]] '{row['operator_id']}': it only takes time to read.",
         )
         for row in rows
         if row["source_id"] != row["kept_source_id"] and 2 * row["copied_line_count"] > (row["records"] or 0)
@@ -302,6 +295,11 @@ def open_periods(lake: Lake, operators: set[str], open_days: int) -> Periods:
     }
 
 
+def doubts(lake: Lake, settings: Observatory, operators: set[str], periods: Periods) -> list[str]:
+    """What makes figures doubtful, each with what to do: a run, `status` and the page say it."""
+    return former_sources(lake, settings, operators) + join_problems(lake, settings, periods)
+
+
 def problems(lake: Lake, settings: Observatory, operators: set[str]) -> list[str]:
     """What is wrong with what was read, each with what to do."""
     mine = pl.col("operator_id").is_in(sorted(operators))
@@ -334,4 +332,5 @@ def problems(lake: Lake, settings: Observatory, operators: set[str]) -> list[str
     found += without_records(lake, settings, operators)
     found += without_bearerbox(settings, operators)
     found += alike_sources(copy_rows(lake, operators))
+    found += doubts(lake, settings, operators, periods)
     return found + unfolded_hops(lake, periods)

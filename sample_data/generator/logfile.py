@@ -26,7 +26,7 @@ class LogFile:
 
     A new file begins at local midnight. On close() the newest is `name`; the older ones are
     `name.1`, `name.2`, … or, when `is_dated`, `name-20261120`, the day that the file covers.
-    With `folder` None the lines are only measured.
+    With `folder` None the lines are only measured. The clock of its host is ahead by so many seconds.
     """
 
     def __init__(
@@ -39,6 +39,7 @@ class LogFile:
         is_dated: bool = False,
         is_gzip: bool = False,
         markers: tuple[str, str] | None = None,
+        ahead_s: int = 0,
     ) -> None:
         self.folder = folder
         self.name = name
@@ -47,6 +48,7 @@ class LogFile:
         self.is_dated = is_dated
         self.is_gzip = is_gzip
         self.markers = markers
+        self.ahead = ahead_s * SECOND
         self.bytes_written = 0
         self.line_count = 0
         self._heap: list[tuple[int, int, str]] = []
@@ -63,7 +65,7 @@ class LogFile:
     def add(self, at: int, body: str) -> None:
         """Add a line at a time in microseconds since the epoch."""
         self._added += 1
-        heappush(self._heap, (at, self._added, body))
+        heappush(self._heap, (at + self.ahead, self._added, body))
 
     def day_time(self, at: int) -> str:
         """A time as `Nov 20 05:45:01` in the log's zone, as daemons write it within a line."""
@@ -73,7 +75,7 @@ class LogFile:
     def flush(self, until: int | None = None) -> None:
         """Write the lines that are older than `until`, or all."""
         heap = self._heap
-        while heap and (until is None or heap[0][0] < until):
+        while heap and (until is None or heap[0][0] < until + self.ahead):
             at, _, body = heappop(heap)
             self._write(at, body)
 

@@ -11,7 +11,11 @@ from dataclasses import dataclass, field, replace
 
 @dataclass(frozen=True)
 class MailOperator:
-    """A mail provider with Postfix and Rspamd."""
+    """A mail provider with Postfix and Rspamd.
+
+    filter_time_zone: of the filter's log, where it is another one; filter_ahead_s: seconds by which the clock
+    of the filter's host is ahead.
+    """
 
     id: str
     name: str
@@ -36,6 +40,8 @@ class MailOperator:
     ipv6_share: float = 0.12
     queue_lifetime_hours: float = 120.0
     subscribers: int = 0
+    filter_time_zone: str = ""
+    filter_ahead_s: int = 0
     ham_countries: dict[str, float] = field(default_factory=dict)
     spam_countries: dict[str, float] = field(default_factory=dict)
     spam_types: dict[str, float] = field(default_factory=dict)

@@ -152,7 +152,7 @@ def test_status_names_the_pairs_and_what_to_do(
     text = status_of(double, monkeypatch, capsys)
     print(text)
     assert "Lines that another file holds too, which count once" in text
-    assert "remove this source from the settings" in text
+    assert "move this source's id to former_sources" in text
     assert "0 broken" in text
 
 

@@ -113,9 +113,9 @@ def test_a_changed_zone_alone_computes_no_gold_and_is_not_called_nothing_new(sit
     site.add("2026-11-24")
     file = site.folder / "observatory.toml"
     assert site.command("run", "--config", file).code == 0
-    site.settings(source='time_zone = "Europe/Zurich"\n')
+    site.settings(source='time_zone = "Europe/Zurich"\nclock_offset = 60\n')
     ran = site.command("run", "--config", file)
-    assert "time_zone changed. Lines that were read before keep" in ran.err
+    assert "time_zone and clock_offset changed. Lines that were read before keep" in ran.err
     assert "Nothing new" not in ran.out and "No table changed." in ran.out
     # No figure depends on how a source is read, once it is read.
     assert "gold    nothing new" in ran.err

@@ -1,0 +1,241 @@
+"""Logs whose clocks disagree, verdicts whose messages no log has, and days on which joins fall: each makes
+spam look like less than it is.
+
+Read from what a lake holds, and so the same however its logs came. See decision 111.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import statistics
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from jobs.core.contracts import contract, reference_rows
+from jobs.core.time_zones import QUARTER, examples, this_machines_zone, zones_by_country
+from jobs.engine.lake import Lake
+from jobs.engine.record import Periods
+from jobs.engine.table_files import DataFile, scan_files
+from jobs.settings.config import Observatory
+from jobs.settings.operator import Operator, Source
+
+if TYPE_CHECKING:
+    from jobs.silver.clocks import Apart
+
+TRANSMISSION, VERDICT, MESSAGE = "silver.transmission", "silver.verdict", "silver.message"
+BEARERBOX, SMSBOX = "bronze.kannel", "bronze.kannel_smsbox"
+# Formats whose stamps are seconds of UTC.
+ABSOLUTE = ("rspamd_history", "opendmarc_history")
+# Of more rows a part is looked at, by a hash of their ids.
+LOOKED_AT = 400_000
+# Fewer verdicts or messages of a day may be chance.
+LEAST_UNITS = 100
+# Of verdicts, the share whose messages should be in a log.
+LEAST_FOUND = 0.5
+# Of the joins of the days before, the share that a day should have; where they are so many, on so many days.
+LEAST_OF_BEFORE, LEAST_BEFORE, FEWEST_DAYS, MOST_DAYS = 0.5, 0.2, 3, 7
+# A quarter of an hour and so many seconds is shown as the quarter.
+NEARLY_S = 5
+ANEW = "`observatory renew --anew` and `observatory run` then count anew"
+
+
+def join_problems(lake: Lake, settings: Observatory, periods: Periods) -> list[str]:
+    """What keeps records of one message apart on these days of operators, each with what to do."""
+    found, alone = compared_logs(lake, settings, periods)
+    told = [disagreement(lake, settings, each) for each in found]
+    told += [without_messages(*row) for row in alone if row[0] not in {each.operator_id for each in found}]
+    named = {each.operator_id for each in found} | {row[0] for row in alone}
+    others = {operator: days for operator, days in periods.items() if operator not in named}
+    return told + fallen_joins(lake, others)
+
+
+# --- ids that two logs have -----------------------------------------------------------------------------
+
+
+def compared_logs(
+    lake: Lake, settings: Observatory, periods: Periods
+) -> tuple[list[Apart], list[tuple[str, str, int, int]]]:
+    """The logs whose clocks disagree with another one's, and the sources most of whose verdicts name messages
+    that no log has: operator, source, verdicts, and those whose message a log has."""
+    # Kernels take long to import, for a command that finds nothing to look at.
+    from jobs.silver import clocks
+
+    found: list[Apart] = []
+    alone: list[tuple[str, str, int, int]] = []
+    verdict, sent = files_of(lake, VERDICT, periods), files_of(lake, TRANSMISSION, periods)
+    if verdict and sent:
+        part = part_of(sent + verdict)
+        homes = clocks.marks_of_mails(scan_files(TRANSMISSION, sent)).filter(part).collect(engine="streaming")
+        seen = clocks.marks_of_verdicts(scan_files(VERDICT, verdict)).filter(part).collect(engine="streaming")
+        found += clocks.compared(homes, seen)
+        alone = [row for row in clocks.answered(homes, seen) if is_alone(*row[2:])]
+    boxes = {table: files_of(lake, table, periods) for table in (BEARERBOX, SMSBOX)}
+    if all(boxes.values()):
+        found += compared_boxes(boxes)
+    return clocks.blamed(found, absolute_logs(lake) if found else ()), alone
+
+
+def absolute_logs(lake: Lake) -> set[tuple[str, str]]:
+    """The operators and sources whose stamps are seconds of UTC."""
+    ledger = lake.read("bronze.file", columns=["operator_id", "source_id", "format_code"])
+    rows = ledger.filter(pl.col("format_code").is_in(ABSOLUTE))
+    return set(rows.select("operator_id", "source_id").unique().rows())
+
+
+def is_alone(verdicts: int, found: int) -> bool:
+    return verdicts >= LEAST_UNITS and found < LEAST_FOUND * verdicts
+
+
+def compared_boxes(boxes: dict[str, list[DataFile]]) -> list[Apart]:
+    """What the SMS that smsbox and bearerbox both log show."""
+    from jobs.formats.kannel_smsbox import ASKED_SLACK, SUBMITTED_WITHIN
+    from jobs.silver import clocks
+
+    part = part_of(boxes[BEARERBOX] + boxes[SMSBOX])
+    homes, seen = (
+        clocks.marks_of_sms(scan_files(table, boxes[table]), is_sms).filter(part).collect(engine="streaming")
+        for table, is_sms in ((BEARERBOX, clocks.IS_SUBMITTED), (SMSBOX, clocks.IS_ASKED))
+    )
+    return clocks.compared(homes, seen, SUBMITTED_WITHIN, ASKED_SLACK)
+
+
+def part_of(files: list[DataFile]) -> pl.Expr:
+    """Which marks are looked at: all, or of many rows a part."""
+    parts = sum(file.rows for file in files) // LOOKED_AT + 1
+    return pl.col("id") % parts == 0
+
+
+def files_of(lake: Lake, table: str, periods: Periods) -> list[DataFile]:
+    """The files of a table that hold these days of operators."""
+    column = str(contract(table).period)
+    return lake.files(
+        table,
+        lake.versions().get(table),
+        lambda partition: partition[column] in periods.get(str(partition["operator_id"]), ()),
+    )
+
+
+# --- sentences ------------------------------------------------------------------------------------------
+
+
+def disagreement(lake: Lake, settings: Observatory, found: Apart) -> str:
+    """Whose clocks disagree, by how much, and what to do."""
+    return (
+        f"operator '{found.operator_id}': the times of source '{found.log}' are {by_how_much(found)} those of"
+        f" source '{found.other}', by {found.ids:,} ids that both have. {found.apart / found.ids:.0%} of what"
+        f" belongs together is not joined, so that spam is counted too low. {step_of(lake, settings, found)}"
+    )
+
+
+def by_how_much(found: Apart) -> str:
+    """`1:00:00 ahead of`, `1:00:00, then 2:00:00 behind`"""
+    steps = [each.ahead_s for each in found.steps]
+    if all(step <= 0 for step in steps):
+        return f"{', then '.join(signed(-step) for step in steps)} behind"
+    return f"{', then '.join(signed(step) for step in steps)} ahead of"
+
+
+def signed(seconds: int) -> str:
+    """1:00:00; a quarter of an hour and some seconds, which a message takes, is a quarter."""
+    near = round(seconds / QUARTER) * QUARTER
+    shown = near if abs(seconds - near) <= NEARLY_S else seconds
+    return f"{'-' if shown < 0 else ''}{dt.timedelta(seconds=abs(shown))}"
+
+
+def step_of(lake: Lake, settings: Observatory, found: Apart) -> str:
+    """The settings to set, and how all is read by them."""
+    from jobs.silver import clocks
+
+    operator, source = source_of(settings, found.operator_id, found.log)
+    if operator is None or source is None:
+        return f"Source '{found.log}' is no longer in the settings."
+    known = lake.about().get("operators", {}).get(found.operator_id, {})
+    if names := known.get("outdated", {}).get(found.log):
+        return (
+            f"Lines were read before {' and '.join(names)} changed: `observatory renew --anew` and"
+            " `observatory run` read all that landing holds by the present setting."
+        )
+    likely = [this_machines_zone(), *zones_of(operator.country)]
+    made = clocks.remedy(found.steps, source.time_zone, source.clock_offset, likely=likely)
+    if made.time_zone:
+        is_place = "/" in made.time_zone and not made.time_zone.startswith("Etc/")
+        places = [name for name in made.fitting if name != made.time_zone]
+        place = "" if is_place or not places else f" (or its place, such as {examples(places)})"
+        what = f"Set time_zone = \"{made.time_zone}\"{place} for '{found.log}'"
+        ahead = clocks.remedy(found.steps, source.time_zone, source.clock_offset, has_zone=False).clock_offset
+        if ahead:
+            what += f"; if its lines state their offset, or its zone is right, clock_offset = {ahead}"
+    elif made.clock_offset is not None:
+        what = f"Set clock_offset = {made.clock_offset} for '{found.log}'"
+    else:
+        return f"No one setting mends that: a host's clock jumped. See that both keep their time; {ANEW}."
+    return f"{what}. If it is '{found.other}' that is wrong, change its settings instead; {ANEW}."
+
+
+def zones_of(country: str) -> list[str]:
+    """The zones of a country."""
+    iso2 = next((row["iso2"] for row in reference_rows("country") if row["iso3"] == country), None)
+    return [zone for zone, code in zones_by_country() if code == iso2]
+
+
+def source_of(settings: Observatory, operator: str, source: str) -> tuple[Operator | None, Source | None]:
+    about = next((each for each in settings.operator if each.id == operator), None)
+    return about, next((each for each in about.source if each.id == source), None) if about else None
+
+
+def without_messages(operator: str, source: str, verdicts: int, found: int) -> str:
+    return (
+        f"operator '{operator}', source '{source}': the messages of only {found / verdicts:.0%} of"
+        f" {verdicts:,} verdicts are in a log, so that spam is counted too low. Add the logs of all servers"
+        " that use this filter, of the same days."
+    )
+
+
+# --- days on which joins fall ---------------------------------------------------------------------------
+
+
+def fallen_joins(lake: Lake, periods: Periods) -> list[str]:
+    """The sources of mail of which far fewer messages have verdicts than on the days before."""
+    files = files_of(lake, MESSAGE, periods)
+    if not files:
+        return []
+    by = ["operator_id", "source_id", "period_date"]
+    is_joined = pl.col("join_quality_code").fill_null("none") != "none"
+    shares = (
+        scan_files(MESSAGE, files)
+        .filter(pl.col("grain_code") != "attempt", pl.col("channel_code") == "EMAIL")
+        .group_by(by)
+        .agg(units=pl.len(), share=is_joined.mean())
+        .filter(pl.col("units") >= LEAST_UNITS)
+        .sort(by)
+        .collect(engine="streaming")
+    )
+    newest = {operator: max(days) for operator, days in periods.items()}
+    found = []
+    for (operator, source), days in shares.partition_by(by[:2], as_dict=True).items():
+        fallen = list(fallen_days(days.rows(named=True), newest[str(operator)]))
+        if fallen:
+            day, share, before = fallen[-1]
+            more = f" (and on {len(fallen) - 1:,} days before it)" if len(fallen) > 1 else ""
+            found.append(
+                f"operator '{operator}', source '{source}': on {day}{more} {share:.0%} of the recipients have"
+                f" a filter's verdict; on the days before it was {before:.0%}. Spam is counted too low: look"
+                " for a log of the filter that is missing, and at the clocks of the hosts."
+            )
+    return found
+
+
+def fallen_days(days: list[dict[str, Any]], newest: str) -> Iterator[tuple[dt.date, float, float]]:
+    """The days whose share is far below that of the days before: day, share, and share before.
+
+    newest: the last day, whose logs may not all be there yet.
+    """
+    for number, day in enumerate(days):
+        before = [each["share"] for each in days[max(number - MOST_DAYS, 0) : number]]
+        if len(before) < FEWEST_DAYS or str(day["period_date"]) == newest:
+            continue
+        usual = statistics.median(before)
+        if usual >= LEAST_BEFORE and day["share"] < LEAST_OF_BEFORE * usual:
+            yield day["period_date"], day["share"], usual
