@@ -20,9 +20,10 @@ from jobs.engine.access import folder_of, private
 from jobs.engine.lake import Lake, Partition
 from jobs.engine.table_files import COMPRESSION
 
-# A smaller file is put together with others, up to a file of so many bytes.
-SMALL_BYTES = 4 << 20
-WHOLE_BYTES = 32 << 20
+# A smaller file is put together with others, up to a file of so many bytes: a task that reads one file must
+# find memory for its rows, with the least memory that an engine may have.
+SMALL_BYTES = 256 << 10
+WHOLE_BYTES = 1 << 20
 # So many small files a partition may have that is still written, or one that is not partitioned by a period.
 MOST_SMALL = 16
 # An operator's newest periods are still written. Of an earlier one no two small files stay.

@@ -255,16 +255,17 @@ def plan_quarantine(made: Plan, lake: Lake, ledger: pl.DataFrame, limit: dt.date
     days: dict[str, list[tuple[dt.date, dt.date, int]]] = {}
     for file in lake.files(QUARANTINE):
         operator = str(file.value("operator_id"))
-        # A file holds lines of one batch.
-        [ingest_id] = pl.scan_parquet(file.path).select(pl.col("ingest_id").first()).collect()["ingest_id"]
-        if (operator, ingest_id) in old:
-            days.setdefault(operator, []).append((*old[operator, ingest_id], file.bytes))
-            made.batches.append(f"{operator}/{ingest_id}")
+        lines = pl.scan_parquet(file.path).group_by("ingest_id").len().sort("ingest_id").collect()
+        for ingest_id, count in lines.rows():
+            if (operator, ingest_id) in old:
+                share = file.bytes * count // max(file.rows, count)
+                days.setdefault(operator, []).append((*old[operator, ingest_id], share))
+                made.batches.append(f"{operator}/{ingest_id}")
     made.batches = sorted(set(made.batches))
-    for operator, files in sorted(days.items()):
-        first, last, sizes = zip(*files, strict=True)
+    for operator, batches_of_files in sorted(days.items()):
+        first, last, sizes = zip(*batches_of_files, strict=True)
         made.removals.append(
-            Removal(operator, QUARANTINE, AGE, limit, min(first), max(last), len(files), sum(sizes))
+            Removal(operator, QUARANTINE, AGE, limit, min(first), max(last), len(sizes), sum(sizes))
         )
 
 

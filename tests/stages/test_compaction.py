@@ -18,6 +18,7 @@ from jobs.engine.lake import Lake
 from jobs.ingest.pull import pull
 from jobs.stages import retention, vacuum
 from jobs.stages.gold_steps import GOLD
+from jobs.stages.retention import QUARANTINE
 from jobs.stages.silver_steps import SILVER
 from tests.ingest.test_future import message
 from tests.stages.test_retention import BRONZE, NO_TIME, Site, day, midnight
@@ -170,6 +171,20 @@ def test_killed_while_files_are_put_together(
     assert site.rows() == rows
     assert is_named(site.lake)
     assert not (Path(site.lake.root) / vacuum.PLAN).exists()
+
+
+@pytest.mark.long
+def test_quarantined_lines_of_several_runs_go_at_once(site: Often) -> None:
+    """Put together, they are in one file."""
+    site.vacuum(1)
+    assert len(site.lake.files(QUARANTINE)) == 1
+    batches = set(site.lake.read(QUARANTINE)["ingest_id"])
+    assert len(batches) == 6
+    for number in (60, 61):
+        site.live(number, message(10, str(day(number))))
+    made = site.vacuum(61)
+    assert {each.partition("/")[2] for each in made.batches} == batches
+    assert site.lake.read(QUARANTINE).is_empty()
 
 
 @pytest.mark.long
