@@ -14,6 +14,8 @@ from jobs.ingest.pull import pull
 from jobs.settings import config
 from jobs.silver import hops, refusals
 from jobs.stages import runner, silver_steps, silver_tasks
+from jobs.stages.cuts import cut_count
+from jobs.stages.run import Run
 from jobs.stages.silver_steps import SILVER
 from sample_data.generate import generate
 from sample_data.generator.profiles import PROFILES
@@ -59,8 +61,14 @@ def test_narrow_rows_are_joined_once_however_many_buckets_there_are(
             counted(patch, rows, silver_tasks, "opened", 2)
             counted(patch, rows, refusals, "followed", 0)
             counted(patch, rows, refusals, "without_followed", 1)
+            shares: list[float] = []
+            patch.setattr(Run, "reach", lambda run, stage, share, to=shares: to.append(share))
             work = run_on(Inline(), settings, runner.STAGES[:2])
         assert work.buckets == buckets
+        # The line of a long stage moves with each cut, and never back.
+        silver = shares[shares.index(1.0) + 1 :]
+        assert silver == sorted(silver)
+        assert len([share for share in silver if 0.55 < share <= 0.6]) >= 3 * cut_count(buckets)
         found[buckets], tables[buckets] = dict(rows), rows_in(work.lake, SILVER)
     assert tables[16] == tables[1]
     assert min(found[1].values()) > 0
