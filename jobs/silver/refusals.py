@@ -20,16 +20,11 @@ IS_TEMPORARY = (
 ORDER = pl.col("message_hash").str.head(15).str.to_integer(base=16).alias("order")
 
 
-def triple_of() -> pl.Expr:
-    """A hash of network, sender and recipient."""
-    return pl.struct(TRIPLE).hash(SEED).alias("triple")
-
-
 def triples(message: pl.DataFrame) -> pl.DataFrame:
     """Each message with a client network: `triple`, a hash of network, sender and recipient, and its time."""
     named = message.select(*TRIPLE, "first_at", "message_hash", is_temporary=IS_TEMPORARY)
     return named.filter(pl.col("client_network").is_not_null()).select(
-        triple_of(), "first_at", ORDER, "is_temporary"
+        pl.struct(TRIPLE).hash(SEED).alias("triple"), "first_at", ORDER, "is_temporary"
     )
 
 
@@ -51,6 +46,6 @@ def without_followed(message: pl.DataFrame, dropped: pl.DataFrame) -> pl.DataFra
     if dropped.is_empty():
         return message
     rows = message.with_row_index("nr")
-    temporary = rows.filter(IS_TEMPORARY).select("nr", "first_at", ORDER, triple_of())
+    temporary = rows.filter(IS_TEMPORARY).select("nr", "first_at", ORDER, triple=pl.struct(TRIPLE).hash(SEED))
     gone = temporary.join(dropped, on=["triple", "first_at", "order"], how="semi")["nr"]
     return rows.filter(~pl.col("nr").is_in(gone.implode())).drop("nr")

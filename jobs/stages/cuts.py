@@ -14,8 +14,9 @@ import polars as pl
 from jobs.engine.tasks import Left, by_value, leave_buckets, take
 from jobs.silver import hops, refusals, standing
 
-# A cut has the narrow rows of so many buckets: they take less memory than the rows of one.
-BUCKETS_OF_A_CUT = 8
+# A cut has the narrow rows of so many buckets: they take less memory than all rows of one. More cuts would be
+# more frames in staging, of which each bucket leaves one for each cut.
+BUCKETS_OF_A_CUT = 32
 
 
 def cut_count(buckets: int) -> int:
@@ -65,7 +66,8 @@ def route(staging: str, asked: Sequence[Left], ids: Sequence[Left], count: int) 
     return leave_by(standing.routes(questions, answers).unique(), "bucket", "routes", staging, count)
 
 
-def followed(triples: Sequence[Left]) -> pl.DataFrame | None:
-    """The temporary refusals of a cut that were followed up; None without any."""
+def follow(staging: str, triples: Sequence[Left], count: int) -> list[Left]:
+    """The temporary refusals that were followed up, by the bucket of each."""
     rows = take(triples)
-    return None if rows is None else refusals.followed(rows)
+    assert rows is not None
+    return leave_by(refusals.followed(rows), "bucket", "followed", staging, count)

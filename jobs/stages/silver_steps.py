@@ -153,6 +153,7 @@ class Steps:
             self.computed,
             self.door,
             self.count,
+            self.cuts,
         )
         return Task("jobs.stages.silver_tasks:assemble", arguments, f"silver, {bucket}", halves)
 
@@ -229,23 +230,24 @@ class Steps:
                 for part in (inputs.part, inputs.part + inputs.parts)
             ]
 
-        arguments = (self.work.lake.root, self.work.staging, inputs, self.computed, self.count)
+        arguments = (self.work.lake.root, self.work.staging, inputs, self.computed, self.count, self.cuts)
         return Task(
             "jobs.stages.silver_tasks:messages", arguments, f"silver, messages of {inputs.bucket}", halves
         )
 
     def refused(self, left: Sequence[Left]) -> list[Made]:
         """The temporary refusals that nothing followed up."""
-        temporary, triples = ByBucket(named(left, "temporary")), ByBucket(named(left, "triples"))
-        limit = largest_bucket(self.work.engine.task_bytes)
+        temporary = sorted(named(left, "temporary"), key=lambda each: each.bucket)
+        if not temporary:
+            return []
+        followed = ByBucket(self.of_cuts("follow", [named(left, "triples")], 0.95, 0.97, self.count))
         tasks = []
-        for cut in range(self.cuts):
-            number = Bucket(cut, self.cuts)
-            if waiting := temporary.of(number):
-                arguments = (self.work.lake.root, triples.of(number), chunks(waiting, limit))
-                about = f"silver, refusals, cut {cut + 1} of {self.cuts}"
-                tasks.append(Task("jobs.stages.silver_tasks:refused", arguments, about))
-        made: list[Made] = self.through(tasks, 0.95, 0.98)
+        for part in chunks(temporary, largest_bucket(self.work.engine.task_bytes)):
+            buckets = {each.bucket: None for each in part}
+            dropped = [each for number in buckets for each in followed.of(Bucket(number, self.count))]
+            arguments = (self.work.lake.root, part, dropped)
+            tasks.append(Task("jobs.stages.silver_tasks:refused", arguments, "silver, refusals"))
+        made: list[Made] = self.through(tasks, 0.97, 0.98)
         return made
 
 

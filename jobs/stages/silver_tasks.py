@@ -138,11 +138,12 @@ def assemble(
     computed: Days,
     door: Door,
     count: int,
+    of_cuts: int,
 ) -> OfBucket:
     """The bronze rows of a bucket as rows of silver tables; what the messages of all buckets need of them.
 
-    parts: frames with rows of the bucket, and the files that may hold copies. count: of the buckets that rows
-    move between.
+    parts: frames with rows of the bucket, and the files that may hold copies. count, of_cuts: of the buckets
+    that rows move between, and of the cuts that narrow rows meet in.
     """
     made = OfBucket(bucket=bucket)
     formats = {}
@@ -177,7 +178,7 @@ def assemble(
             else:
                 narrow.setdefault(("asked", "id"), []).append(standing.asked(part, number))
     for (name, value), frames in narrow.items():
-        made.left += cuts.leave_by(pl.concat(frames), value, name, staging, cuts.cut_count(count))
+        made.left += cuts.leave_by(pl.concat(frames), value, name, staging, of_cuts)
     return made
 
 
@@ -266,10 +267,10 @@ def table_of(file: DataFile) -> str:
     return ".".join(folders[folders.index("silver") :][:2]) if "silver" in folders else ""
 
 
-def messages(root: str, staging: str, of_bucket: Inputs, computed: Days, count: int) -> Made:
+def messages(root: str, staging: str, of_bucket: Inputs, computed: Days, count: int, of_cuts: int) -> Made:
     """The messages of a bucket. Temporary refusals wait in staging: what follows them may lie elsewhere.
 
-    count: of the buckets that rows move between.
+    count, of_cuts: of the buckets that rows move between, and of the cuts that narrow rows meet in.
     """
     made = Made()
     known = take(named(of_bucket.left, "links"))
@@ -285,13 +286,13 @@ def messages(root: str, staging: str, of_bucket: Inputs, computed: Days, count: 
         none_or(take(named(of_bucket.left, KNOWLEDGE)), polars_schema(KNOWLEDGE)),
         reference("ref.attribute_rule"),
     )
-    cut = cuts.cut_count(count)
-    made.left += cuts.leave_by(refusals.triples(message), "triple", "triples", staging, cut)
+    home = of_bucket.bucket.number % count
+    triples = refusals.triples(message).with_columns(bucket=pl.lit(home, pl.Int32))
+    made.left += cuts.leave_by(triples, "triple", "triples", staging, of_cuts)
     inside = chosen(message, is_inside(message, computed, pl.col("period_date")))
     waits = inside.select(refusals.IS_TEMPORARY.fill_null(False)).to_series()
     made.add(inside.filter(~waits), MESSAGE, root)
-    waiting = inside.filter(waits).with_columns(refusals.triple_of())
-    made.left += cuts.leave_by(waiting, "triple", "temporary", staging, cut)
+    made.left += leave_buckets([(home, inside.filter(waits))], "temporary", staging, count)
     return made
 
 
@@ -304,16 +305,11 @@ def none_or(frame: pl.DataFrame | None, schema: Mapping[str, pl.DataType]) -> pl
     return pl.DataFrame(schema=dict(schema)) if frame is None else frame
 
 
-def refused(root: str, triples: Sequence[Left], temporary: Sequence[Sequence[Left]]) -> Made:
-    """The temporary refusals of a cut that nothing followed up, as rows of silver.message.
-
-    temporary: the refusals in parts, each small enough for memory.
-    """
+def refused(root: str, parts: Sequence[Left], followed: Sequence[Left]) -> Made:
+    """The temporary refusals that nothing followed up, as rows of silver.message."""
     made = Made()
-    dropped = cuts.followed(triples)
-    for part in temporary:
-        rows = take(part)
-        assert rows is not None
-        rows = rows.drop("triple")
-        made.add(rows if dropped is None else refusals.without_followed(rows, dropped), MESSAGE, root)
+    rows = take(parts)
+    assert rows is not None
+    dropped = take(followed)
+    made.add(rows if dropped is None else refusals.without_followed(rows, dropped), MESSAGE, root)
     return made

@@ -13,8 +13,7 @@ from jobs.engine.embedded import Inline
 from jobs.ingest.pull import pull
 from jobs.settings import config
 from jobs.silver import hops, refusals
-from jobs.stages import runner, silver_steps, silver_tasks
-from jobs.stages.cuts import cut_count
+from jobs.stages import cuts, runner, silver_steps, silver_tasks
 from jobs.stages.run import Run
 from jobs.stages.silver_steps import SILVER
 from sample_data.generate import generate
@@ -47,6 +46,7 @@ def test_narrow_rows_are_joined_once_however_many_buckets_there_are(
     amavis: config.Observatory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Parents of all later hops were joined for each part of the children: 3,955 parts times 437,000."""
+    monkeypatch.setattr(cuts, "BUCKETS_OF_A_CUT", 4)
     found: dict[int, dict[str, int]] = {}
     tables: dict[int, dict[str, list[str]]] = {}
     for buckets in (1, 16):
@@ -68,7 +68,7 @@ def test_narrow_rows_are_joined_once_however_many_buckets_there_are(
         # The line of a long stage moves with each cut, and never back.
         silver = shares[shares.index(1.0) + 1 :]
         assert silver == sorted(silver)
-        assert len([share for share in silver if 0.55 < share <= 0.6]) >= 3 * cut_count(buckets)
+        assert len([share for share in silver if 0.55 < share <= 0.6]) >= 3 * cuts.cut_count(buckets)
         found[buckets], tables[buckets] = dict(rows), rows_in(work.lake, SILVER)
     assert tables[16] == tables[1]
     assert min(found[1].values()) > 0

@@ -412,6 +412,7 @@ def test_any_number_of_buckets_and_workers_gives_the_same_tables(
     mixed: tuple[config.Observatory, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int
 ) -> None:
     monkeypatch.setattr(silver_steps, "bucket_count", lambda *arguments: count)
+    monkeypatch.setattr("jobs.stages.cuts.BUCKETS_OF_A_CUT", 4)
     monkeypatch.setattr("jobs.stages.ranges.SMALLEST_RANGE", 20_000)
     monkeypatch.setattr("jobs.stages.ranges.LARGEST_RANGE", 20_000)
     monkeypatch.setattr("jobs.stages.gold_steps.bucket_count", lambda *arguments: count)
