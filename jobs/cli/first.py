@@ -6,7 +6,7 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -22,8 +22,9 @@ from jobs.core import key_names
 from jobs.core.choices import one_of
 from jobs.core.errors import ObservatoryError, raise_problems
 from jobs.core.patterns import visible
+from jobs.first.domains import Domains
 from jobs.first.proposal import Proposal, add_known, country_row, named, propose
-from jobs.first.settings_text import Answers, proposed_answers, settings_text
+from jobs.first.settings_text import EXAMPLES, Answers, proposed_answers, settings_text
 from jobs.protect.pseudonym_keys import operator_key
 from jobs.settings import config, countries
 from jobs.settings.operator import Operator, Source
@@ -72,8 +73,7 @@ def assumptions(found: Proposal, answers: Answers) -> list[tuple[str, str]]:
     rows = []
     if found.has_mail:
         part = ", by a sample of the logs" if found.is_sampled else ""
-        domains = f"{named(answers.domains)}: mail to them is delivered here{part}"
-        rows.append(("own domains", domains if answers.domains else "none: the logs show no local delivery"))
+        rows.append(("own domains", told_domains(found.domains, part)))
         rows.append(("own networks", "loopback and private addresses"))
     if found.has_numbers:
         rows.append(("own numbers", f"{named(answers.number_prefixes)}, all numbers of the country"))
@@ -82,6 +82,19 @@ def assumptions(found: Proposal, answers: Answers) -> list[tuple[str, str]]:
     rows.append(("country", f"{country}, {by}; costs in {answers.currency}"))
     rows.append(("places", "sources are not located: that needs a table of address ranges"))
     return rows
+
+
+def told_domains(domains: Domains, part: str) -> str:
+    """The domains that are taken for own, and by what; without any, those that recipients are in."""
+    told = []
+    if domains.local:
+        told.append(f"{named(domains.local)}: mail to them is delivered here")
+    if domains.relayed:
+        told.append(f"{named(domains.relayed)}: mail of strangers to them is taken here, to go elsewhere")
+    if told:
+        return "; ".join(told) + part
+    others = f". Recipients are in {named(domains.others)}" if domains.others else ""
+    return f"none: the logs show no mail that ends here, and none that is taken from strangers{others}"
 
 
 def draw_rows(out: Console, rows: list[tuple[str, str]]) -> None:
@@ -106,11 +119,12 @@ def report(
     out: Console,
     err: Console,
     compute: Callable[[config.Observatory], list[str]],
-    write: Callable[[config.Observatory, Path], Path],
+    write: Callable[[config.Observatory, Path, Sequence[str]], Path],
 ) -> None:
     """From logs to the report page, with a lake that lives as long as the command.
 
-    compute: pulls and runs all stages; the problems of sources. write: draws the page.
+    compute: pulls and runs all stages; the problems of sources. write: draws the page, with domains to name
+    where none is known to be own.
     """
     refuse_other_folder(output)
     found = proposal_of(logs, err)
@@ -140,7 +154,7 @@ def report(
             if error.exit_code != 1:
                 raise
             held = error
-        page = write(settings, output)
+        page = write(settings, output, () if answers.domains else tuple(found.domains.others)[: EXAMPLES[-1]])
         out.print(f"Report: {page.resolve()}", soft_wrap=True)
     if held is not None:
         raise held

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from decimal import Decimal
 from typing import Any
 
@@ -16,6 +16,9 @@ from jobs.core.counting_rules import OPERATOR, RECEIVED
 from jobs.core.periods import days_of, last_day, months_of
 from jobs.core.words import bound_sign
 from jobs.engine.lake import Lake
+from jobs.report.gather import measured
+from jobs.report.unclaimed import Unclaimed, directions, of_settings, unclaimed
+from jobs.settings.config import Observatory
 
 # Messages that came to or stayed with an operator, by the operators' own definition of spam.
 STAYED = (pl.col("definition_code") == OPERATOR) & pl.col("direction_code").is_in(RECEIVED)
@@ -25,12 +28,19 @@ WORLD_HEADS = ("estimate", "95% interval", "truth", "as seen", "coverage")
 Rows = Callable[..., list[dict[str, Any]]]
 
 
-def results(lake: Lake) -> list[Table]:
-    """Volume, types, sources and cost of the study, each a small table."""
+def nobodys(lake: Lake, settings: Observatory) -> list[Unclaimed]:
+    """Operators' channels most of which is nobody's: a share of spam in the rest says nothing."""
+    volume = lake.read("gold.spam_volume_daily", lake.versions().get("gold.spam_volume_daily"))
+    return unclaimed(directions(volume.filter(measured())), of_settings(settings.operator))
+
+
+def results(lake: Lake, without: Collection[str] = ()) -> list[Table]:
+    """Volume, types, sources and cost of the study, each a small table. without: channels left out."""
     versions = lake.versions()
 
     def rows(table: str, where: pl.Expr, by: list[str], *sums: str) -> list[dict[str, Any]]:
-        found = lake.read(table, versions.get(table), where=where)
+        counted = where & ~pl.col("channel_code").is_in(list(without))
+        found = lake.read(table, versions.get(table), where=counted)
         return found.group_by(by).agg(pl.col(*sums).sum()).sort(by).to_dicts()
 
     return [volume(rows), types(rows), sources(rows), cost(lake, versions)]

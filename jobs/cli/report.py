@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -52,19 +53,26 @@ def report(
     first.report(logs, output, keep, country, out, err, run_all, draw_page)
 
 
-def draw_page(settings: config.Observatory, folder: Path) -> Path:
-    """The page of a lake, and its main figures on the terminal."""
-    from jobs.cli.main_figures import results
+def draw_page(settings: config.Observatory, folder: Path, domains: Sequence[str]) -> Path:
+    """The page of a lake, and its main figures on the terminal. domains: those that recipients are in, where
+    no domain is known to be the operator's."""
+    from rich.text import Text
+
+    from jobs.cli.main_figures import nobodys, results
     from jobs.engine.lake import open_lake
+    from jobs.report.unclaimed import says
     from jobs.report.write import write
 
     lake = open_lake(settings.lake.root)
     with err.status("Drawing the report"):
-        page = write(lake, settings, folder)
-    volume, types, *_ = results(lake)
+        page = write(lake, settings, folder, domains)
+    found = nobodys(lake, settings)
+    volume, types, *_ = results(lake, [each.channel_code for each in found])
     for table in (volume, types):
         if table.row_count:
             out.print(table)
+    for each in found:
+        out.print(Text(says(each, domains)))
     return page
 
 

@@ -1,8 +1,8 @@
 """What settings an operator's logs propose: sources by their formats, and what is the operator's own.
 
-A domain is own where its mail is delivered to a mailbox or to a private address. Loopback and private
-addresses are own networks. The country is that of most own domains or of most numbers, else that of this
-machine's time zone. Every proposal states what it goes by, so that a person can judge it.
+jobs/first/domains.py says which domains are own. Loopback and private addresses are own networks. The
+country is that of most own domains or of most numbers, else that of this machine's time zone. Every proposal
+states what it goes by, so that a person can judge it.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ import polars as pl
 
 from jobs.core.contracts import reference_rows
 from jobs.core.time_zones import this_machines_zone, zones_by_country
+from jobs.first.domains import Domains, domains_of
 from jobs.formats.registry import KERNELS
-from jobs.protect.addresses import HOST_ITSELF
-from jobs.protect.location import country_of_numbers, in_networks
+from jobs.protect.location import country_of_numbers
 from jobs.silver.assembling import all_counted_once
 from jobs.sniff import kannel
 from jobs.sniff.files import Log, Problem, logs_of
@@ -32,13 +32,6 @@ from jobs.sniff.survey import Answer, look
 # Bytes of each log that are looked at, and seconds for all logs together.
 SAMPLE_BYTES = 8 << 20
 SAMPLE_S = 4.0
-# A domain needs such a share of the local deliveries; more domains than these are not listed.
-LEAST_SHARE, MOST_DOMAINS = 0.001, 200
-DOMAIN = r"^(?:[a-z0-9_-]+\.)+[a-z0-9-]{2,}$"
-NOBODYS = {"localhost.localdomain", "localdomain"}
-BRACKETED = r"\[([0-9A-Fa-f.:]+)\]"
-# A server on this host is a filter or the next hop, except for LMTP into a mailbox store.
-LOOPBACK, STORE = r"\[(?:127\.[0-9.]+|::1)\]", r"\]:24$"
 # Where nothing in the logs and nothing on this machine names a country.
 ANY_COUNTRY = "USA"
 
@@ -66,13 +59,13 @@ class FoundSource:
 class Proposal:
     """The settings that logs propose.
 
-    domains: own domains with the deliveries to them that were seen; is_sampled: by a part of the logs.
+    domains: of recipients, own ones and others; is_sampled: by a part of the logs.
     links: what connects to others in logs of SMS and calls, by how often it was seen.
     country_by: what the country goes by; None where it is a mere placeholder.
     """
 
     sources: list[FoundSource] = field(default_factory=list)
-    domains: dict[str, int] = field(default_factory=dict)
+    domains: Domains = field(default_factory=Domains)
     networks: tuple[str, ...] = NETWORKS
     number_prefixes: list[str] = field(default_factory=list)
     links: dict[str, int] = field(default_factory=dict)
@@ -168,8 +161,7 @@ def add(found: Proposal, answer: Answer, numbers: list[pl.Series]) -> None:
         is_mail = pl.col("channel_code") == "EMAIL"
         mails, others = sent.filter(is_mail), sent.filter(~is_mail)
         found.has_mail |= mails.height > 0
-        for domain, count in local_domains(mails).items():
-            found.domains[domain] = found.domains.get(domain, 0) + count
+        found.domains.add(domains_of(mails))
         if others.height:
             found.has_numbers = True
             numbers.append(pl.concat([others["sender"], others["recipient"]]).drop_nulls())
@@ -187,31 +179,8 @@ def distinct(name: str, taken: set[str]) -> str:
     return found
 
 
-def local_domains(mails: pl.DataFrame) -> dict[str, int]:
-    """Domains of recipients whose mail ends here, with the number of deliveries, most first."""
-    relay = pl.col("outbound_link").fill_null("")
-    address = relay.str.extract(BRACKETED)
-    ends = mails.filter(
-        pl.col("outcome_code") == "delivered",
-        ~pl.col("is_handoff").fill_null(False),
-        pl.col("recipient").is_not_null(),
-    ).with_columns(address=address, domain=pl.col("recipient").str.to_lowercase().str.extract(r"@([^@]+)$"))
-    is_private = in_networks(ends["address"], [*HOST_ITSELF, *NETWORKS]).fill_null(False)
-    is_next = relay.str.contains(LOOPBACK) & ~relay.str.contains(STORE)
-    local = ends.filter(pl.col("address").is_null() | (is_private & ~is_next))
-    counts = (
-        local.filter(pl.col("domain").str.contains(DOMAIN) & ~pl.col("domain").is_in(sorted(NOBODYS)))
-        .group_by("domain")
-        .len()
-        .sort("len", "domain", descending=[True, False])
-    )
-    least = LEAST_SHARE * local.height
-    return {domain: count for domain, count in counts.head(MOST_DOMAINS).iter_rows() if count >= least}
-
-
 def conclude(found: Proposal, numbers: list[pl.Series]) -> None:
     """Propose the country, and of logs with numbers whose numbers are own."""
-    found.domains = dict(sorted(found.domains.items(), key=lambda pair: (-pair[1], pair[0])))
     for each in found.sources:
         # A filter beside its mail server has the same clock.
         beside = next((other for other in found.sources if is_beside(each, other)), None)
@@ -230,7 +199,7 @@ def conclude(found: Proposal, numbers: list[pl.Series]) -> None:
         country, count = by_number.most_common(1)[0]
         share = count / sum(by_number.values())
         found.country, found.country_by = country, f"the country of {share:.0%} of the numbers"
-    elif ending := country_of_domains(found.domains):
+    elif ending := country_of_domains(found.domains.own):
         found.country, found.country_by = ending
     elif place := country_of_zone(this_machines_zone()):
         found.country, found.country_by = place, "the country of this machine's time zone"
@@ -247,7 +216,7 @@ def is_beside(one: FoundSource, other: FoundSource) -> bool:
 
 
 def country_of_domains(domains: dict[str, int]) -> tuple[str, str] | None:
-    """The country of most deliveries to domains of countries, and its ending."""
+    """The country of most recipients in domains of countries, and its ending."""
     counts: Counter[str] = Counter()
     for domain, count in domains.items():
         ending = domain.rsplit(".", 1)[-1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from jobs.first.domains import Domains
 from jobs.first.proposal import FoundSource, Proposal, country_row
 from jobs.formats.registry import DOCUMENTS
 from jobs.ingest.source_files import is_closed
@@ -12,6 +13,8 @@ from jobs.sniff.proposal import quoted
 
 ASSUMED = "assumed: check it"
 COMMENT_AT, WIDTH = 28, 80
+# How many domains are named where none is known to be own.
+EXAMPLES = range(1, 6)
 
 
 @dataclass
@@ -38,7 +41,7 @@ def proposed_answers(found: Proposal, operator_id: str = "own") -> Answers:
         country=found.country,
         holding=operator_id,
         currency=found.currency,
-        domains=tuple(found.domains),
+        domains=tuple(found.domains.own),
         networks=found.networks,
         number_prefixes=tuple(found.number_prefixes),
     )
@@ -116,13 +119,31 @@ def noted(setting: str, comment: str) -> str:
 def domain_lines(found: Proposal, answers: Answers) -> list[str]:
     if not answers.domains and not found.has_mail:
         return ["# domains = []  # own mail domains"]
-    why = "These have local deliveries" if answers.domains else "The logs show none"
     assumed = f"; {ASSUMED}" if answers.is_assumed else ""
     return [
         "# Own mail domains: mail to them is inbound.",
-        f"# {why}{assumed}.",
-        *array("domains", answers.domains),
+        *why_own(found.domains, bool(answers.domains), assumed),
+        *(array("domains", answers.domains) if answers.domains or not found.domains.others else []),
     ]
+
+
+def why_own(domains: Domains, has_own: bool, assumed: str) -> list[str]:
+    """What the domains go by, in comments; without any, those that recipients are in."""
+    if has_own and domains.relayed and not domains.local:
+        return [f"# Mail of strangers to these is taken here{assumed}."]
+    if has_own and domains.relayed:
+        return ["# Mail to these ends here, or is taken from strangers", f"# to go elsewhere{assumed}."]
+    if has_own:
+        return [f"# These have local deliveries{assumed}."]
+    told = [f"# The logs show none{assumed}."]
+    if domains.others:
+        # A line that is right once it is no comment.
+        shown = [
+            f"# domains = [{', '.join(map(quoted, list(domains.others)[:count]))}]" for count in EXAMPLES
+        ]
+        told.append("# Recipients are in these; name those that are yours.")
+        told.append([each for each in shown if len(each) <= WIDTH or each is shown[0]][-1])
+    return told
 
 
 def prefix_lines(answers: Answers) -> list[str]:

@@ -161,15 +161,20 @@ def _deliveries(files: pl.DataFrame) -> pl.DataFrame:
         pl.col("at", "relay", "dsn_code", "status_code", "reply_text").last(),
     )
     last = last.with_columns(
-        pl.col("reply_text").fill_null("").alias("reply"), pl.col("relay").fill_null("none").alias("relay")
+        pl.col("reply_text").fill_null("").alias("reply"),
+        pl.col("relay").fill_null("none").alias("relay"),
+        # discard(8) alone has sent something to no relay (src/discard/discard.c).
+        ((pl.col("relay") == "none") & (pl.col("status_code") == "sent")).fill_null(False).alias("is_sunk"),
     )
     reply, relay = pl.col("reply"), pl.col("relay")
     # What is asked of a reply twice is worked out once; patterns are tried on what may match them.
     refused = pl.when(reply.str.starts_with("connect to ")).then(reply)
     last = last.with_columns(
-        (reply.str.contains(r"(?i)\bdiscarded, id=|^discarded\b") | (relay == "discard")).alias(
-            "is_discarded"
-        ),
+        (
+            reply.str.contains(r"(?i)\bdiscarded, id=|^discarded\b")
+            | (relay == "discard")
+            | pl.col("is_sunk")
+        ).alias("is_discarded"),
         reply.str.extract(_QUEUE_ID).alias("own_id"),
         pl.coalesce(
             relay.str.extract(_FILTER_RELAY), refused.str.extract(r"^connect to \S*" + _FILTER_RELAY)
@@ -236,7 +241,7 @@ def _deliveries(files: pl.DataFrame) -> pl.DataFrame:
         "recipient",
         pl.col("at").alias("last_at"),
         # A filter that answers 250 and drops the message decided on its content.
-        pl.when(pl.col("outcome_code") == "discarded")
+        pl.when((pl.col("outcome_code") == "discarded") & ~pl.col("is_sunk"))
         .then(pl.lit("content"))
         .otherwise(pl.lit("delivery"))
         .alias("stage_code"),

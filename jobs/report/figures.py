@@ -40,6 +40,14 @@ FIGURES: dict[str, Kinds] = {
         "definition_code": TEXT,
         **SUMS,
     },
+    # All traffic, to see whether most of it is nobody's.
+    "directions": {
+        "operator_id": TEXT,
+        "channel_code": TEXT,
+        "direction_code": TEXT,
+        "unit_code": TEXT,
+        "units": WHOLE,
+    },
     # Of other measures too: the same spam, of other things.
     "bases": {"channel_code": TEXT, "measure_code": TEXT, "unit_code": TEXT, **SUMS},
     "days": {

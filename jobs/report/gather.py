@@ -14,6 +14,7 @@ from jobs.gold.correcting import TOLD
 from jobs.gold.filter_quality_monthly import CHANNEL, flagged
 from jobs.gold.origins import origin, origin_kind
 from jobs.gold.spam_corrected_monthly import BETWEEN, PARTS
+from jobs.report import unclaimed
 from jobs.report.figures import (
     BASES,
     CAMPAIGN,
@@ -70,6 +71,7 @@ def of_volume(volume: pl.DataFrame, known: pl.DataFrame) -> dict[str, pl.DataFra
     in_measure = volume.filter(measured())
     return {
         "volume": in_measure.group_by(keys_of("volume")).agg(SPAM),
+        "directions": unclaimed.directions(in_measure),
         "days": days(volume),
         "bases": bases(volume),
         "quality": quality(in_measure, known),

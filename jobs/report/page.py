@@ -33,6 +33,7 @@ from jobs.report.blocks import Section
 from jobs.report.figures import FIGURES
 from jobs.report.gather import gather
 from jobs.report.study import EXPECTED, Study, channel_name, share_bar, spam_range
+from jobs.report.unclaimed import of_channels, says
 
 __all__ = ["FIGURES", "build", "gather"]
 
@@ -124,7 +125,7 @@ def build(
         .get_template("index.html.j2")
         .render(
             given,
-            headline=headline(study, about.get("versions", {})),
+            headline=headline(study, about.get("versions", {}), about.get("domains", [])),
             sections=pages,
             tiles=tiles(study),
             cards=cards(study),
@@ -169,9 +170,16 @@ def chapters(study: Study) -> list[Section]:
     ]
 
 
-def headline(study: Study, versions: dict[str, int]) -> dict[str, str]:
-    """The first sentence, with its interval, and the one that says of what. versions: of all tables."""
-    totals = study.totals
+def headline(study: Study, versions: dict[str, int], domains: list[str]) -> dict[str, str]:
+    """The first sentence, with its interval, and the one that says of what. versions: of all tables. domains:
+    those that recipients are in, where no domain is known to be the operator's."""
+    nobodys = of_channels(study.unclaimed, study.figures["directions"])
+    told = " ".join(says(each, domains) for each in study.unclaimed if each.channel_code in nobodys)
+    totals = [row for row in study.totals if row["channel_code"] not in nobodys]
+    if not totals and nobodys:
+        names = words.listed([channel_name(code, inside=True) for code in nobodys])
+        what = "domains" if "EMAIL" in nobodys else "numbers"
+        return {"text": f"Most {names} here is nobody's: name the operator's {what}", "base": told}
     if not totals:
         base = "The tables hold no inbound or internal message."
         if any(table.startswith("study.") for table in versions):
@@ -193,7 +201,7 @@ def headline(study: Study, versions: dict[str, int]) -> dict[str, str]:
     return {
         "text": f"Spam was {words.listed(parts)}",
         "base": f"Of {words.listed(amounts)} at {who}{where}, {words.day_range(first, last)}."
-        f" {audited.note(study)}",
+        f" {audited.note(study)}{' ' if told else ''}{told}",
     }
 
 
@@ -204,10 +212,12 @@ def span(study: Study) -> tuple[dt.date, dt.date]:
 
 def cards(study: Study) -> list[dict[str, Any]]:
     """One for each channel: its spam share, with what it is a share of."""
+    nobodys = of_channels(study.unclaimed, study.figures["directions"])
     made = [
         {
             "name": channel_name(row["channel_code"]),
             "share": spam_range(audited.with_error(study, row)),
+            "is_nobodys": row["channel_code"] in nobodys,
             "bar": share_bar(audited.with_error(study, row)),
             "counted": counted_share(study, row),
             "error": audited.says(audited.of_channel(study, row)),
@@ -221,7 +231,9 @@ def cards(study: Study) -> list[dict[str, Any]]:
         for row in study.totals
     ]
     absent = [code for code in EXPECTED if code not in study.channels]
-    return made + [{"name": channel_name(code), "share": ""} for code in absent]
+    return made + [
+        {"name": channel_name(code), "share": "", "is_nobodys": code in nobodys} for code in absent
+    ]
 
 
 def complaints(study: Study, channel: str) -> str:

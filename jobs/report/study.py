@@ -11,8 +11,10 @@ import polars as pl
 
 from jobs.core import words
 from jobs.core.counting_rules import OPERATOR, RECEIVED
+from jobs.report import unclaimed
 from jobs.report.blocks import Part, stacked
 from jobs.report.figures import SUMS
+from jobs.report.unclaimed import Unclaimed
 
 # Channels that the project reads: their absence is worth a word.
 EXPECTED = ("EMAIL", "SMS")
@@ -35,6 +37,11 @@ class Study:
             pl.col("direction_code").is_in(RECEIVED), pl.col("definition_code") == OPERATOR
         )
         return by_channel(volume)
+
+    @property
+    def unclaimed(self) -> list[Unclaimed]:
+        """Operators' channels most of which is nobody's."""
+        return unclaimed.unclaimed(self.figures["directions"], self.operators.values())
 
     @property
     def channels(self) -> list[str]:

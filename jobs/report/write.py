@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from jobs.core.contracts import contract
 from jobs.core.errors import ObservatoryError
 from jobs.engine.lake import Lake
 from jobs.engine.record import state
+from jobs.report.unclaimed import of_settings
 from jobs.settings.config import Observatory
 from jobs.stages.validations import standing
 from jobs.state.status import doubts, open_periods
@@ -34,12 +36,14 @@ def location_name(settings: Observatory) -> str | None:
     return location.name or Path(location.ranges).name
 
 
-def write(lake: Lake, settings: Observatory, folder: Path) -> Path:
+def write(lake: Lake, settings: Observatory, folder: Path, domains: Iterable[str] = ()) -> Path:
     """Draw the page from the gold tables as the last finished stage left them; its path.
 
+    domains: those that recipients are in, where the settings name none.
     A page that was drawn from the same tables, settings and code stays as it is.
     """
     given = inputs(lake, settings)
+    given["about"]["domains"] = list(domains)
     digest = hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()
     index, record = folder / "index.html", folder / INPUTS
     if record.is_file() and record.read_text(encoding="utf-8").strip() == digest and is_whole(folder):
@@ -89,7 +93,8 @@ def inputs(lake: Lake, settings: Observatory) -> dict[str, Any]:
             "holding": each.holding,
             "currency": each.currency,
         }
-        for each in settings.operator
+        | about
+        for each, about in zip(settings.operator, of_settings(settings.operator), strict=True)
     ]
     about = {
         "run_id": last["run_id"],

@@ -15,7 +15,8 @@ import pytest
 
 from jobs.core.errors import ObservatoryError
 from jobs.engine.lake import Lake
-from jobs.first.proposal import add_known, country_of_domains, country_of_zone, local_domains, propose
+from jobs.first.domains import domains_of
+from jobs.first.proposal import add_known, country_of_domains, country_of_zone, propose
 from jobs.first.settings_text import proposed_answers, settings_text
 from jobs.settings import config
 from jobs.sniff import kannel
@@ -66,7 +67,7 @@ def test_own_domains_formats_and_zones_come_from_the_logs() -> None:
         ("rspamd", "rspamd"),
         ("mainlog", "exim"),
     ]
-    assert list(found.domains) == ["example.test"]
+    assert (list(found.domains.local), list(found.domains.relayed)) == (["example.test"], [])
     # Loopback is every operator's own, whatever the settings say.
     assert {"10.0.0.0/8", "fc00::/7"} <= set(found.networks)
     # The filter beside the mail server has the same clock.
@@ -98,18 +99,24 @@ def test_numbers_propose_their_country_and_links_are_named() -> None:
     ],
 )
 def test_a_domain_is_own_where_its_mail_ends(relay: str | None, domains: list[str]) -> None:
+    count = 3
     mails = pl.DataFrame(
         {
             "recipient": ["Ann@A.example", "root@localhost", "bob"],
-            "outcome_code": ["delivered"] * 3,
+            "sender": ["x@y.example"] * count,
+            "client_ip": ["10.0.0.7"] * count,
+            "outcome_code": ["delivered"] * count,
             "is_handoff": [None, False, False],
-            "outbound_link": [relay] * 3,
+            "outbound_link": [relay] * count,
+            "grain_code": ["recipient"] * count,
         },
         schema_overrides={"outbound_link": pl.String, "is_handoff": pl.Boolean},
+    ).with_columns(
+        entry_code=pl.lit("smtp"), is_authenticated=pl.lit(False), reply_text=pl.lit(None, pl.String)
     )
-    assert list(local_domains(mails)) == domains
-    assert local_domains(mails.with_columns(is_handoff=True)) == {}
-    assert local_domains(mails.with_columns(outcome_code=pl.lit("bounced"))) == {}
+    assert list(domains_of(mails).own) == domains
+    assert domains_of(mails.with_columns(is_handoff=True)).own == {}
+    assert domains_of(mails.with_columns(outcome_code=pl.lit("bounced"))).own == {}
 
 
 def test_countries_by_domains_and_zones() -> None:

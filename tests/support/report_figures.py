@@ -217,6 +217,7 @@ def figures() -> dict[str, pl.DataFrame]:
             last_date=pl.col("period_date").max(),
             day_count=pl.col("period_date").n_unique(),
         ),
+        "directions": volume.with_columns(unit_code=pl.lit("recipient")),
         "bases": bases(mine),
         "type_coverage": type_coverage(),
         "bypass": bypass(),

@@ -1,0 +1,92 @@
+"""Traffic that is nobody's: in transit, at an operator without links to others, whose traffic it could be.
+
+Settings without the operator's domains or numbers make all its traffic transit, which totals leave out. What
+is left says nothing of the operator: a share of spam in it is no headline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from jobs.core import words
+from jobs.core.counting_rules import OPERATOR
+
+MAIL = "EMAIL"
+TRANSIT = "transit"
+
+
+@dataclass(frozen=True)
+class Unclaimed:
+    """Of an operator's channel: how many of its units, of these codes, are transit."""
+
+    operator_id: str
+    channel_code: str
+    transit: int
+    units: int
+    unit_codes: list[str]
+
+
+def of_settings(operators: Iterable[Any]) -> list[dict[str, Any]]:
+    """What unclaimed() must know of the operators of the settings, beside their ids."""
+    return [
+        {"id": each.id, "has_links": bool(each.link), "has_domains": bool(each.domains)} for each in operators
+    ]
+
+
+def directions(volume: pl.DataFrame) -> pl.DataFrame:
+    """Units by operator, channel, direction and unit, from gold.spam_volume_daily."""
+    keys = ["operator_id", "channel_code", "direction_code", "unit_code"]
+    return volume.filter(pl.col("definition_code") == OPERATOR).group_by(keys).agg(pl.col("units").sum())
+
+
+def unclaimed(directions: pl.DataFrame, operators: Iterable[Mapping[str, Any]]) -> list[Unclaimed]:
+    """Operators' channels most of which is transit.
+
+    Of mail, attempts count where no domain is named: elsewhere those in transit are attempts to relay.
+    """
+    named = {each["id"]: each.get("has_domains", True) for each in operators}
+    without_links = [each["id"] for each in operators if not each.get("has_links", True)]
+    with_domains = [operator_id for operator_id, has_domains in named.items() if has_domains]
+    is_told = (pl.col("unit_code") != "attempt") | (
+        (pl.col("channel_code") == MAIL) & ~pl.col("operator_id").is_in(with_domains)
+    )
+    rows = (
+        directions.filter(pl.col("operator_id").is_in(without_links) & is_told)
+        .group_by("operator_id", "channel_code")
+        .agg(
+            transit=pl.col("units").filter(pl.col("direction_code") == TRANSIT).sum(),
+            units=pl.col("units").sum(),
+            unit_codes=pl.col("unit_code").unique().sort(descending=True),
+        )
+        .filter(2 * pl.col("transit") > pl.col("units"))
+        .sort("operator_id", "channel_code")
+    )
+    return [Unclaimed(*row) for row in rows.rows()]
+
+
+def of_channels(found: Iterable[Unclaimed], directions: pl.DataFrame) -> list[str]:
+    """The channels most of whose units, over all operators, are transit and nobody's."""
+    whole = dict(directions.group_by("channel_code").agg(pl.col("units").sum()).rows())
+    transit: dict[str, int] = {}
+    for each in found:
+        transit[each.channel_code] = transit.get(each.channel_code, 0) + each.transit
+    return [channel for channel, count in sorted(transit.items()) if 2 * count > whole[channel]]
+
+
+def says(each: Unclaimed, domains: Iterable[str] = ()) -> str:
+    """A sentence with what to do. domains: those that recipients are in, as far as logs show them."""
+    name = words.inside(words.name("channel", each.channel_code))
+    is_mail = each.channel_code == MAIL
+    counted = words.listed([f"{code}s" for code in each.unit_codes])
+    what = "domains" if is_mail else "number_prefixes"
+    text = (
+        f"Of {each.units:,} {name} {counted}, {each.transit:,} are nobody's: neither the client nor the"
+        f" recipient is the operator's. Name its {what} in [[operator]] '{each.operator_id}' of the settings;"
+        " the next run counts them anew."
+    )
+    shown = list(domains) if is_mail else []
+    return text + (f" Recipients are in {', '.join(shown)}." if shown else "")
