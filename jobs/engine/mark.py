@@ -9,8 +9,9 @@ import fsspec
 
 from jobs.core.errors import ObservatoryError
 
-# How sketches, checksums and transactions are written; a lake of an earlier form is computed anew.
-FORM = 2
+# How sketches, checksums, transactions and the columns of silver are written; a lake of an earlier form is
+# computed anew.
+FORM = 3
 MARK = "observatory.json"
 # The package that fsspec reads a kind of place with, where it is not fsspec's own.
 PACKAGES = {"s3": "s3fs", "s3a": "s3fs"}

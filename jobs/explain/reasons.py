@@ -151,6 +151,8 @@ def decider(row: Mapping[str, Any], match: Match) -> str:
         return "as the server logged it"
     if row["outcome_code"] == "tagged":
         return f"for {row['engine_code']} marked what the server delivered"
+    if row["is_marked"]:
+        return f"as the server logged it, after {row['engine_code']} marked the message"
     if row["stage_code"] == "content":
         return f"as the server logged it, by the verdict of {row['engine_code']}"
     return f"as the server logged it; {row['engine_code']} let it pass"

@@ -30,7 +30,7 @@ SIGNATURE_RULES = {"signature_sketch": "first", "copies": "sum"}
 # The columns that partial() reads.
 COUNTED_COLUMNS = [
     *(*SIGNED, "recipient_hash", "recipient_domain", "sender_hash", "client_network", "is_message_row"),
-    *("grain_code", "outcome_code", "is_antispam", "first_at", "last_at", "spam_type_codes"),
+    *("grain_code", "outcome_code", "is_antispam", "is_marked", "first_at", "last_at", "spam_type_codes"),
     *("direction_code", "inbound_link_code", "origin_observed_code", "origin_claimed_code"),
 ]
 CAMPAIGN = [*WHOSE, "campaign_hash"]
@@ -108,6 +108,7 @@ def commonest_type(signature: pl.DataFrame) -> pl.DataFrame:
 
 def partial(message: pl.DataFrame, member: pl.DataFrame) -> pl.DataFrame:
     """The counts of each campaign in some of the messages."""
+    acted = pl.col("outcome_code").is_in(ACTED) | pl.col("is_marked")
     return (
         message.select(COUNTED_COLUMNS)
         .join(member, on=SIGNED, how="inner")
@@ -128,7 +129,7 @@ def partial(message: pl.DataFrame, member: pl.DataFrame) -> pl.DataFrame:
             number(pl.col("is_message_row")).alias("message_count"),
             number(pl.col("grain_code") == "attempt").alias("attempt_count"),
             number(pl.col("outcome_code") == "delivered").alias("delivered_count"),
-            number(pl.col("is_antispam") & pl.col("outcome_code").is_in(ACTED)).alias("blocked_count"),
+            number(pl.col("is_antispam") & acted).alias("blocked_count"),
             pl.col("first_at").min(),
             pl.col("last_at").max(),
             *(sketch.smallest(pl.col(name)).alias(f"{name}_sketch") for name in COUNTED),

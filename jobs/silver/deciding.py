@@ -68,18 +68,24 @@ def decide(rows: pl.DataFrame, names: list[str]) -> pl.DataFrame:
     Of the server's and the filter's measure the filter's acted, unless the server's says more: that it was
     one against spam, or which it was.
     """
-    tagged = (pl.col("outcome_code") == "delivered") & pl.col("is_marked").fill_null(False)
+    # A mark stays, whatever became of the message after it.
+    marked = pl.col("is_marked").fill_null(False)
+    tagged = (pl.col("outcome_code") == "delivered") & marked
     says_less = (pl.col("is_antispam").fill_null(False) & ~pl.col("v_is_antispam").fill_null(False)) | (
         (pl.col("v_countermeasure_code") == UNKNOWN) & (pl.col("countermeasure_code") != UNKNOWN)
     ).fill_null(False)
-    by_filter = pl.col("engine_code").is_not_null() & (tagged | (pl.col("stage_code") == "content"))
     # What another operator refused on delivery was no measure of this one.
     elsewhere = (pl.col("stage_code") == "delivery") & pl.col("outcome_code").is_in(UNDELIVERED)
-    passed = (pl.col("outcome_code").is_in(["delivered", "queued"]) & ~tagged) | elsewhere
+    went_on = pl.col("outcome_code").is_in(["delivered", "queued"]) | elsewhere
+    by_mark = went_on & marked
+    by_filter = pl.col("engine_code").is_not_null() & (by_mark | (pl.col("stage_code") == "content"))
+    passed = went_on & ~marked
+    by_verdict = by_filter & pl.col("v_countermeasure_code").is_not_null() & (elsewhere | ~says_less)
     rows = rows.with_columns(
         is_tagged=tagged,
         is_passed=passed,
-        is_by_verdict=by_filter & pl.col("v_countermeasure_code").is_not_null() & ~says_less,
+        is_marked=by_mark | (pl.col("outcome_code") == "tagged"),
+        is_by_verdict=by_verdict,
         is_verified=pl.col("symbols").list.set_intersection(VERIFIED).list.len() > 0,
         told_best=pl.min_horizontal("filters_told", evidence(names)),
     )

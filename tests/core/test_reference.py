@@ -23,6 +23,7 @@ ATTRIBUTES = {
     "channel_code": "VARCHAR",
     "outcome_code": "VARCHAR",
     "is_antispam": "BOOLEAN",
+    "is_marked": "BOOLEAN",
     **{name: {"string": "VARCHAR", "boolean": "BOOLEAN"}[kind] for name, kind in KINDS.items()},
 }
 
@@ -148,8 +149,11 @@ def test_predicates_hold_only_what_three_valued_logic_can_take():
         ("OPERATOR", {"is_antispam": True, "outcome_code": "tagged"}, True),
         ("OPERATOR", {"is_antispam": False, "outcome_code": "rejected"}, False),
         ("OPERATOR", {"is_antispam": None, "outcome_code": "rejected"}, None),
-        ("OPERATOR", {"is_antispam": None, "outcome_code": "delivered"}, False),
-        ("OPERATOR", {"is_antispam": True, "outcome_code": "delivered"}, False),
+        ("OPERATOR", {"is_antispam": None, "outcome_code": "delivered", "is_marked": False}, False),
+        ("OPERATOR", {"is_antispam": True, "outcome_code": "delivered", "is_marked": False}, False),
+        ("OPERATOR", {"is_antispam": True, "outcome_code": "bounced", "is_marked": True}, True),
+        ("OPERATOR", {"is_antispam": False, "outcome_code": "bounced", "is_marked": False}, False),
+        ("OPERATOR", {"is_antispam": None, "outcome_code": "queued", "is_marked": True}, None),
         ("CAN_SPAM", {"commercial_code": "none"}, False),
         ("CAN_SPAM", {"commercial_code": "primary"}, None),
         ("CAN_SPAM", {"commercial_code": "primary", "is_header_forged": True}, True),

@@ -25,6 +25,7 @@ Row = dict[str, Any]
 KNOWN: dict[str, list[Any]] = {
     "is_antispam": [True, False],
     "outcome_code": ["delivered", "rejected", "tagged", "bounced"],
+    "is_marked": [True, False],
     "commercial_code": ["none", "cause", "one_of", "primary"],
     "consent_code": ["none", "revoked", "express"],
     "is_header_forged": [True, False],
@@ -205,9 +206,15 @@ TABLES: list[tuple[str, Row, tuple[int, int]]] = [
         for acted, told in ((True, YES), (False, NO), (None, OPEN))
     ],
     *[
-        ("OPERATOR", {"is_antispam": acted, "outcome_code": outcome}, NO)
+        ("OPERATOR", {"is_antispam": acted, "outcome_code": outcome, "is_marked": False}, NO)
         for outcome in ("delivered", "bounced", "expired", "queued")
         for acted in (True, False, None)
+    ],
+    # What it marked stays marked.
+    *[
+        ("OPERATOR", {"is_antispam": acted, "outcome_code": outcome, "is_marked": True}, told)
+        for outcome in ("tagged", "bounced", "expired", "queued", "deferred")
+        for acted, told in ((True, YES), (False, NO), (None, OPEN))
     ],
     # CAN_SPAM: commercial in purpose, and one of five faults.
     *[

@@ -3,8 +3,8 @@
 tests/golden/<table>/<case>/ holds a CSV for each table that the case needs, named after it, and
 expected.csv. Columns that a file leaves out are null; an input table without a file is empty, a reference
 table is the real one. Arrays and structs are JSON. The columns that expected.csv names must match exactly,
-in any order. operator_id is the name of the case unless a file gives it: so the cases of a table run as
-one, and one that touched another operator's rows would show.
+in any order. is_marked is false unless a file gives it, and operator_id is the name of the case: so the
+cases of a table run as one, and one that touched another operator's rows would show.
 """
 
 from __future__ import annotations
@@ -72,6 +72,8 @@ def rows_of(file: Path, table: str, operator: str) -> list[dict[str, Any]]:
         assert not set(row) - set(kinds), f"{file}: {set(row) - set(kinds)} not in {table}"
         if "operator_id" in kinds:
             row.setdefault("operator_id", operator)
+        if "is_marked" in kinds:
+            row.setdefault("is_marked", "FALSE")
     return [{name: value_of(row.get(name, ""), kind) for name, kind in kinds.items()} for row in raw]
 
 

@@ -1,4 +1,4 @@
-"""Reading and writing a Delta table without the project's own code."""
+"""Reading and writing a Delta table without the project's own code for it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from pathlib import Path
 
 import polars as pl
 from deltalake import DeltaTable, write_deltalake
+
+from jobs.engine.mark import FORM
 
 
 def read_delta(folder: Path) -> pl.DataFrame:
@@ -17,6 +19,6 @@ def read_delta(folder: Path) -> pl.DataFrame:
 def write_delta(folder: Path, rows: pl.DataFrame, partition_by: list[str]) -> int:
     """Add rows to a Delta table of a lake of the present form in one transaction; the new version."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder.parent.parent / "observatory.json").write_text(json.dumps({"form": 2}), encoding="utf-8")
+    (folder.parent.parent / "observatory.json").write_text(json.dumps({"form": FORM}), encoding="utf-8")
     write_deltalake(str(folder), rows, mode="append", partition_by=partition_by or None)
     return DeltaTable(str(folder)).version()

@@ -69,7 +69,9 @@ def rows_of(study: Run, table: str, where: str = "TRUE") -> list[SimpleNamespace
 
 def verdict_of(fact: dict[str, Any]) -> tuple[int, int]:
     """What OPERATOR says of a fact: certain and possible, worked out by hand from the definition."""
-    if fact["outcome_code"] not in BLOCKED or fact["is_antispam"] is False:
+    # What the filter marked stays marked, whatever became of it.
+    is_marked = fact["countermeasure_code"] == "CONTENT_FILTER"
+    if fact["is_antispam"] is False or not (is_marked or fact["outcome_code"] in BLOCKED):
         return 0, 0
     return (1, 1) if fact["is_antispam"] else (0, 1)
 
