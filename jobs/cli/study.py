@@ -123,15 +123,24 @@ def load(
     config_file: Config = Path("observatory.toml"),
     received: Received = None,
     check: Annotated[bool, typer.Option("--check", help="Only check; load nothing.")] = False,
+    accept_change: Annotated[
+        bool,
+        typer.Option(
+            "--accept-change",
+            help="Take counts that are far from those of the package that they replace.",
+        ),
+    ] = False,
 ) -> None:
     """Verify operators' packages and load them; one that is refused changes nothing.
 
     Ends with exit code 2 if any was refused; the others are loaded.
     """
+    from jobs.engine import record
+    from jobs.engine.lake import open_lake
     from jobs.questionnaire.respondents import respondents_of
     from jobs.study.estimate.files import read_table
     from jobs.submission.judging import judge
-    from jobs.submission.loading import land, refuse_same_time
+    from jobs.submission.loading import hold_to_lake, land
 
     settings = config.load(config_file)
     respondents = respondents_of(settings)
@@ -142,16 +151,12 @@ def load(
     known = settings.study.files
     frame = read_table(Path(known), "ref.operator_frame", is_needed=False) if known else None
     found = [judge(file, settings, respondents, in_utc(received), frame) for file in files]
+    lake = open_lake(settings.lake.root)
     if check:
-        refuse_same_time(found)
+        hold_to_lake(lake, found, accept_change)
     else:
-        from jobs.engine import record
-        from jobs.engine.lake import open_lake
-
-        run_id = record.new_run_id()
-        lake = open_lake(settings.lake.root)
         access.prepare(lake.root, settings.lake.group)
-        land(lake, found, run_id)
+        land(lake, found, record.new_run_id(), accept_change)
     out.print(packages(found, check))
     for each in found:
         for line in each.noted if not each.wrong else ():

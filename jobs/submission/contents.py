@@ -27,6 +27,7 @@ from jobs.submission.package import (
     contract_digest,
     references,
 )
+from jobs.submission.plausible import beyond_lines, beyond_subscriptions
 from jobs.submission.quality import QUALITY, contradictions
 from jobs.submission.smallcounts import MEASURES
 
@@ -80,6 +81,8 @@ def problems_of(
             disagreements(tables)
             + contradictions(tables[QUALITY], tables[VOLUME])
             + false_claims(manifest, tables, months)
+            + beyond_lines(manifest, tables[VOLUME])
+            + beyond_subscriptions(manifest, tables[VOLUME], manifest.subscriptions)
         )
     return tables, wrong
 

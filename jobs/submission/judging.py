@@ -14,11 +14,12 @@ from jobs.core.periods import is_whole, months_of
 from jobs.engine.record import now
 from jobs.questionnaire.respondents import Respondent
 from jobs.settings.config import Observatory
-from jobs.study.estimate.subscriptions import unlikely
+from jobs.study.estimate.subscriptions import framed, unlikely
 from jobs.submission import signing
 from jobs.submission.contents import other_rules, problems_of
 from jobs.submission.counts import VOLUME
 from jobs.submission.package import LARGEST, Manifest, Package, opened
+from jobs.submission.plausible import beyond_subscriptions
 
 SIGN_IT = (
     "have it sent again by `observatory submit --sign`; if the respondent lost its key, put its new one into"
@@ -157,6 +158,10 @@ def hold(
     found.wrong += wrong
     if found.tables and frame is not None:
         found.wrong += unlikely(manifest.subscriptions, name, manifest.period_code, frame)
+        # Its own have been looked at.
+        known = framed(name, manifest.period_code, frame)
+        others = {channel: known[channel] for channel in known.keys() - manifest.subscriptions.keys()}
+        found.wrong += beyond_subscriptions(manifest, found.tables[VOLUME], others)
 
 
 def notes_of(manifest: Manifest) -> list[str]:

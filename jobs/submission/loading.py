@@ -22,8 +22,9 @@ from jobs.engine.lock import as_only_writer
 from jobs.engine.record import add_stage, now
 from jobs.engine.together import together, undo_unfinished
 from jobs.submission.contents import other_rules
-from jobs.submission.counts import TABLES
+from jobs.submission.counts import TABLES, VOLUME
 from jobs.submission.judging import SIGN_IT, UNREADABLE, Judged, Order, order_of, reason_of
+from jobs.submission.plausible import changed, counts_in
 
 RECEIPT = "study.submission_receipt"
 
@@ -44,20 +45,15 @@ def refuse_same_time(found: list[Judged]) -> None:
 
 
 @as_only_writer("observatory study load")
-def land(lake: Lake, found: list[Judged], run_id: str) -> None:
+def land(lake: Lake, found: list[Judged], run_id: str, is_change_accepted: bool = False) -> None:
     """Put the good packages into the lake, the one computed last after the others. Each replaces what its
     operator gave of those months before; one whose receipt is there is not taken again.
 
-    Adds to `wrong` of the packages that the lake's receipts contradict, and of one that cannot be written.
+    Adds to `wrong` of the packages that what the lake holds contradicts, and of one that cannot be written.
+    is_change_accepted: counts may be far from those that they replace.
     """
     undo_unfinished(lake)
-    refuse_same_time(found)
-    if all(each.wrong for each in found):
-        return
-    receipts = lake.read(RECEIPT).to_dicts()
-    taken: list[Taken] = []
-    for each in sorted((each for each in found if not each.wrong), key=lambda each: each.order):
-        taken += settled(each, receipts)
+    taken = hold_to_lake(lake, found, is_change_accepted)
     if not taken:
         return
     try:
@@ -73,6 +69,41 @@ def land(lake: Lake, found: list[Judged], run_id: str) -> None:
                 if isinstance(reason, OSError):
                     raise
                 one.judged.wrong.append(f"it cannot be written: {reason_of(reason)}")
+
+
+def hold_to_lake(lake: Lake, found: list[Judged], is_change_accepted: bool = False) -> list[Taken]:
+    """The packages that are to be taken, in this order; what is wrong with the others is added to them."""
+    refuse_same_time(found)
+    good = sorted((each for each in found if not each.wrong), key=lambda each: each.order)
+    if not good:
+        return []
+    receipts = lake.read(RECEIPT).to_dicts()
+    volume = lake.read(VOLUME, where=pl.col("respondent_id").is_in([each.respondent_id for each in good]))
+    taken: list[Taken] = []
+    for each in good:
+        if not is_change_accepted and not each.is_known:
+            each.wrong += jumps(each, receipts, volume)
+        for one in settled(each, receipts):
+            taken.append(one)
+            is_own = pl.col("respondent_id") == each.respondent_id
+            volume = pl.concat([volume.filter(~(is_own & one.is_replaced)), each.tables[VOLUME]])
+    return taken
+
+
+def jumps(judged: Judged, receipts: list[dict[str, Any]], volume: pl.DataFrame) -> list[str]:
+    """A line if its counts are far from those of its operator that it would replace. volume: what stands."""
+    is_own = pl.col("respondent_id") == judged.respondent_id
+    counts, before = counts_in(judged.tables[VOLUME]), counts_in(volume.filter(is_own))
+    own = [each for each in receipts if each["operator_id"] == judged.manifest.operator_id]
+    found = []
+    assert judged.package is not None
+    for month in sorted(judged.months):
+        standing = [each for each in last_of(month, own) if each["package_sha256"] != judged.package.sha256]
+        for each in standing:
+            of_month = {group: count for group, count in before.items() if group[0] == month}
+            is_same = order_in(each)[0] == judged.order[0]
+            found += changed(counts, of_month, is_same, each["file_name"])
+    return found
 
 
 @dataclass(frozen=True)

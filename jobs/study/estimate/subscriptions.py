@@ -24,17 +24,18 @@ def unlikely(given: dict[str, int], respondent_id: str, period: str, frame: pl.D
 
     given: by channel. A channel that the frame does not have is not looked at: an estimate asks for it.
     """
-    known = dict(
-        on_day(frame, last_day(period))
-        .filter(pl.col("respondent_id") == respondent_id)
-        .select("channel_code", "subscriptions")
-        .rows()
-    )
+    known = framed(respondent_id, period, frame)
     return [
         far(channel, own, known[channel])
         for channel, own in sorted(given.items())
         if channel in known and is_far(own, known[channel])
     ]
+
+
+def framed(respondent_id: str, period: str, frame: pl.DataFrame) -> dict[str, int]:
+    """The respondent's subscriptions to each channel by the frame on the period's last day."""
+    own = on_day(frame, last_day(period)).filter(pl.col("respondent_id") == respondent_id)
+    return dict(own.select("channel_code", "subscriptions").rows())
 
 
 def is_far(own: int, framed: int) -> bool:
