@@ -41,7 +41,9 @@ class Field:
     """One column, wherever it stands.
 
     type: as in Spark SQL. unit: of a measure. codelist: the list under schemas/codelists/ or
-    `ref.<table>.<column>` that holds its codes.
+    `ref.<table>.<column>` that holds its codes. shape: of a text of silver without such a list, what may pass
+    the door (jobs/protect/shapes.py), of a struct by its fields. most: of a number of silver, the largest
+    that may.
     """
 
     name: str
@@ -49,6 +51,8 @@ class Field:
     description: str
     unit: str | None = None
     codelist: str | None = None
+    shape: str | dict[str, str] | None = None
+    most: int | None = None
 
 
 @dataclass(frozen=True)

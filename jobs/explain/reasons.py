@@ -10,6 +10,7 @@ from typing import Any
 from jobs.explain.assembled import Decided
 from jobs.explain.search import COMPLAINT, KNOWLEDGE, MESSAGE, TRANSMISSION, VERDICT, Match
 from jobs.protect.rules import MeasureRule, TypeRule
+from jobs.protect.shapes import OTHER
 from jobs.silver.hops import NOT_COUNTED
 from jobs.silver.refusals import IS_TEMPORARY
 
@@ -81,6 +82,7 @@ def of_verdict(row: Mapping[str, Any], decided: Decided | None) -> list[str]:
     score = "" if row["score"] is None else f", score {row['score']:g}"
     needed = "" if row["required_score"] is None else f" of {row['required_score']:g}"
     action = f"action '{row['action_name']}'" if row["action_name"] else "no action logged"
+    action = "an action of another name" if row["action_name"] == OTHER else action
     spam = {True: ", spam", False: ", no spam", None: ""}[row["is_spam"]]
     return [f"{action}{score}{needed}{spam}", *measure(row, decided), *type_of(row, decided)]
 

@@ -18,6 +18,7 @@ from jobs.protect.rules import (
     measure_matcher,
     measure_rules,
 )
+from jobs.protect.shapes import PASSING
 
 NO_MEASURE = "NONE"
 # Symbols of these say that the module looked; they act only where the verdict is a deferral.
@@ -25,8 +26,6 @@ DEFERRING = {"GREYLIST", "RATE_LIMIT"}
 DEFERRALS = {"soft reject", "greylist"}
 # The measure of a filter that calls a message spam and does with it what no rule knows.
 SPAM_FILTER = ("CONTENT_FILTER", "filtering", True)
-# Verdicts that leave a message alone, as do those whose rule says NONE.
-PASSING = {"no action", "accept"}
 # Below this priority a rule on a DNSBL zone knows the zone; above, it only recognises the form of a name.
 KNOWN_ZONE = 50
 # Outcomes that need no measure: the message got through, or may still.

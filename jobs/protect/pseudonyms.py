@@ -9,12 +9,12 @@ Keys are in jobs/protect/pseudonym_keys.py, reports of others in jobs/protect/re
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 import polars as pl
 
-from jobs.core.channels import NAMED_BY_CALL_ID
 from jobs.core.contracts import polars_schema
 from jobs.protect import location, numbering, parties, rules, shapes, signatures
 from jobs.protect.addresses import clients, database_of
@@ -39,14 +39,14 @@ def transmissions(raw: pl.DataFrame, door: Door) -> pl.DataFrame:
         for loaded, rows in rules.in_force(raw, "first_at")
         for part in rows.partition_by("format_code", "channel_code")
     ]
-    done = [part for part in parts if part.width]
-    return shaped(pl.concat(done) if done else pl.DataFrame(), "silver.transmission", "transmission_hash")
+    return shaped(parts, "silver.transmission", "transmission_hash", door)
 
 
-def shaped(frame: pl.DataFrame, table: str, later: str) -> pl.DataFrame:
-    """The table's columns but for the one that Spark adds."""
+def shaped(parts: Sequence[pl.DataFrame], table: str, later: str, door: Door) -> pl.DataFrame:
+    """The table's columns but for the key that is made later, with no value but of its column's shape."""
     schema: Any = {name: kind for name, kind in polars_schema(table).items() if name != later}
-    return frame.select(list(schema)).cast(schema) if frame.width else pl.DataFrame(schema=schema)
+    done = [part.select(list(schema)).cast(schema) for part in parts if part.width]
+    return shapes.passed(pl.concat(done), table, door) if done else pl.DataFrame(schema=schema)
 
 
 def protect_transmissions(raw: pl.DataFrame, own: Own, door: Door, loaded: rules.Rules) -> pl.DataFrame:
@@ -116,15 +116,10 @@ def protect_transmissions(raw: pl.DataFrame, own: Own, door: Door, loaded: rules
         *signatures.of_transmissions(frame, key),
         *typed.select(*TYPED),
         period_date=pl.col("first_at").dt.date(),
-        # The keys of calls are made of Call-IDs, which hold addresses.
-        queue_key=pseudonyms(frame["queue"], key)
-        if frame["channel_code"][0] in NAMED_BY_CALL_ID
-        else shapes.queue_keys(frame["queue"], key),
+        queue_key=shapes.queue_keys(frame["queue"], key),
         queue_id=shapes.queue_ids(frame["queue_id"], key),
         origid_hash=pseudonyms(frame["origid"], key),
         cell_hash=pseudonyms(frame["cell_id"], key),
-        reply_code=shapes.of_shape("reply_code", shapes.REPLY_CODE),
-        dsn_code=shapes.of_shape("dsn_code", shapes.DSN_CODE),
         attestation_code=pl.col("attestation"),
         join_quality_code=pl.col("join_quality"),
         previous_queue_key=shapes.queue_keys(frame["previous_queue"], key),
@@ -173,8 +168,7 @@ def verdicts(raw: pl.DataFrame, door: Door) -> pl.DataFrame:
         for loaded, rows in rules.in_force(raw, "verdict_at")
         for part in rows.partition_by("engine_code")
     ]
-    done = [part for part in parts if part.width]
-    return shaped(pl.concat(done) if done else pl.DataFrame(), "silver.verdict", "verdict_hash")
+    return shaped(parts, "silver.verdict", "verdict_hash", door)
 
 
 def protect_verdicts(raw: pl.DataFrame, own: Own, door: Door, loaded: rules.Rules) -> pl.DataFrame:
@@ -195,8 +189,7 @@ def protect_verdicts(raw: pl.DataFrame, own: Own, door: Door, loaded: rules.Rule
         fuzzy_hash=signatures.hashes(raw["fuzzy"], key, "fuzzy"),
         subject_hash=signatures.subjects(raw, key),
         named_recipients=recipient_structs(raw, own, key),
-        action_name=shapes.of_shape("action", shapes.ACTION),
-        symbols=shapes.symbols(raw["symbols"]),
+        action_name=shapes.action_names(pl.col("action")),
         countermeasure_code=acted["countermeasure_code"],
         strategy_code=acted["x1231_strategy_code"],
         is_antispam=acted["is_antispam"],
@@ -207,7 +200,8 @@ def protect_verdicts(raw: pl.DataFrame, own: Own, door: Door, loaded: rules.Rule
 
 def facts(raw: pl.DataFrame, door: Door) -> pl.DataFrame:
     """silver.operator_knowledge from what a kernel's facts() gave."""
-    return shaped(by_operator(raw, door, protect_facts), "silver.operator_knowledge", "knowledge_hash")
+    done = by_operator(raw, door, protect_facts)
+    return shaped([done], "silver.operator_knowledge", "knowledge_hash", door)
 
 
 def protect_facts(raw: pl.DataFrame, own: Own, door: Door) -> pl.DataFrame:
@@ -232,11 +226,10 @@ def complaints(raw: pl.DataFrame, door: Door) -> pl.DataFrame:
         by_operator(rows, door, partial(protect_complaints, loaded=loaded))
         for loaded, rows in rules.in_force(raw, "reported_at")
     ]
-    done = [part for part in parts if part.width]
-    return shaped(pl.concat(done) if done else pl.DataFrame(), "silver.complaint", "complaint_hash")
+    return shaped(parts, "silver.complaint", "complaint_hash", door)
 
 
 def authentication_reports(raw: pl.DataFrame, door: Door) -> pl.DataFrame:
     """silver.authentication_report from what a kernel's authentication_reports() gave."""
     done = by_operator(raw, door, protect_authentication_reports)
-    return shaped(done, "silver.authentication_report", "record_hash")
+    return shaped([done], "silver.authentication_report", "record_hash", door)

@@ -17,6 +17,7 @@ from jobs.protect.message_types import TYPED, UNKNOWN_TYPE, type_of_texts
 from jobs.protect.numbering import own_number, with_e164
 from jobs.protect.operators import Door, Own
 from jobs.protect.pseudonym_keys import key_id, key_of, pseudonyms
+from jobs.protect.shapes import CHECK_RESULTS, OVERRIDES
 
 
 def protect_complaints(raw: pl.DataFrame, own: Own, door: Door, loaded: rules.Rules) -> pl.DataFrame:
@@ -84,14 +85,6 @@ def protect_complaints(raw: pl.DataFrame, own: Own, door: Door, loaded: rules.Ru
         is_type_strong=typed["is_type_strong"],
         key_id=pl.lit(key_id(own)),
     )
-
-
-# What filled-in reports may say; what else they say is free text and goes no further.
-OVERRIDES = (
-    *("forwarded", "sampled_out", "trusted_forwarder", "mailing_list"),
-    *("local_policy", "policy_test_mode", "other"),
-)
-CHECK_RESULTS = ("none", "neutral", "pass", "fail", "softfail", "policy", "temperror", "permerror")
 
 
 def protect_authentication_reports(raw: pl.DataFrame, own: Own, door: Door) -> pl.DataFrame:

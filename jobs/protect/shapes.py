@@ -1,59 +1,238 @@
-"""Texts of logs that identify no person if they have the form that they should have: queue ids, codes, names
-of tests and actions. What looks otherwise may be an address, a number or a sentence that somebody put there,
-and does not pass from bronze to silver as it is.
+"""What may pass from bronze to silver: each column of silver states its shape, and passed() enforces it.
+
+A column's shape is its `shape` in schemas/fields.yaml, its code list, or, if its name ends in _hash, that of
+a pseudonym. A log may hold anything in a field: an address as a code, a number as a size, a name as a queue
+id. Queue ids that no mail server makes pass as pseudonyms, so that they still join; whatever else does not
+have its column's shape is left out.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any
+
 import polars as pl
 
+from jobs.core.contracts import Field, codes, contract, polars_schema, reference_rows
+from jobs.protect.domains import FEWEST_DIGITS, LONGEST_NAME
 from jobs.protect.keyed_hashes import keyed_hashes
+from jobs.protect.numbering import SHORTEST_NUMBER
+from jobs.protect.operators import Door
 
-# Queue ids as mail servers make them: Postfix's short and long ones, Exim's before and since 4.97, Sendmail's
-# of this century and before. A number alone is none: Postfix's short ids rarely have no letter.
+# Queue ids as mail servers make them: Postfix's short ones (microseconds and inode) and long ones (seconds,
+# microseconds, z, inode), Exim's before and since 4.97 (seconds, process, fraction), Sendmail's since 8.10
+# (year, of which these are 2015 to 2029, month, day, hour, minute, second, sequence, process).
+_LONG = "0-9B-DF-HJ-NP-TV-Zb-df-hj-np-tv-"
 QUEUE_ID = (
-    r"(?:[0-9]*[A-F][0-9A-F]{4,15}|[0-9B-DF-HJ-NP-TV-Zb-df-hj-np-tv-z]{10,12}z[0-9B-DF-HJ-NP-TV-Zb-df-hj-np-tv-y]{1,12}"
-    r"|[0-9A-Za-z]{6}-(?:[0-9A-Za-z]{6}|[0-9A-Za-z]{11})-[0-9A-Za-z]{2}(?:[0-9A-Za-z]{2})?"
-    r"|[0-9A-Za-x][0-9AB][0-9A-V][0-9A-N][0-9A-Za-x]{4}[0-9]{5,7}|[A-Z]{3}[0-9]{5})"
+    rf"(?:[0-9A-F]{{6,20}}|[3-6][{_LONG}z]{{9,11}}z[{_LONG}y]{{1,12}}"
+    r"|[12][0-9A-Za-z]{5}-(?:00[0-9A-Za-z]{4}-[0-9A-Za-z]{2}|0{7}[0-9A-Za-z]{4}-[0-9A-Za-z]{4})"
+    r"|[0-9t-x][0-9AB][0-9A-V][0-9A-N][0-9A-Za-x]{4}[0-9]{5,7})"
 )
-# The host before a queue id reveals an address or a number.
-TELLING_HOST = r"^[^|]*(?:[0-9]{1,3}(?:[.-][0-9]{1,3}){3}|[@:%\s]|(?:[0-9][^|.]*){6})"
-# A code of three digits, a word, an SMPP status, a number of a table of causes: up to five digits in all.
-REPLY_CODE = r"^(?:0x[0-9A-Fa-f]{1,8}|(?:[a-z_]{1,20} )?[A-Za-z_-]{0,40}(?:[0-9][A-Za-z_-]{0,10}){0,5})$"
-DSN_CODE = r"^[245]\.[0-9]{1,3}\.[0-9]{1,3}$"
-ACTION = r"^[A-Za-z][A-Za-z_ ,/-]{0,40}(?:[0-9][A-Za-z_ ,/-]{0,10}){0,5}$"
-# Names as administrators give them, in which a date may stand; neither a number nor an address.
-SYMBOL = r"^[A-Za-z_][A-Za-z0-9_.:-]{0,127}$"
-TELLING_SYMBOL = r"[0-9]{9}|[0-9]{1,3}(?:\.[0-9]{1,3}){3}"
+# They have letters and digits, and not so many digits in a row that these may be a number; Exim's have zeros.
+TELLING_ID = rf"(?:[^0-9]+$|[0-9-]+$|.*[1-9][0-9]{{{SHORTEST_NUMBER - 1}}})"
+# So much of a host's pseudonym tells it from the operator's other hosts.
+HOST_DIGITS = 12
+HASH = r"[0-9a-f]{32}"
+DOMAIN = r"(?:[a-z0-9_-]{1,63}\.)+[a-z0-9-]{2,63}"
+NETWORK_CODE = r"[0-9]{3}-[0-9]{2,3}"
+DSN_CODE = r"[245]\.[0-9]{1,3}\.[0-9]{1,3}"
+# Three digits of SMTP or SIP, an SMPP status, a number of a table of causes.
+REPLY_CODE = r"[0-9]{1,5}|0x(?:0{4})?[0-9A-Fa-f]{1,4}|(?:map_error|rp_cause|tp_fcs) [0-9]{1,3}"
+# Symbols that confirm who sent a mail: rspamd's and SpamAssassin's.
+VERIFIED = (
+    *("R_SPF_ALLOW", "R_DKIM_ALLOW", "DMARC_POLICY_ALLOW"),
+    *("SPF_PASS", "DKIM_VALID", "DKIM_VALID_AU", "DMARC_PASS"),
+)
+# What filled-in reports may say; what else they say is free text and goes no further.
+OVERRIDES = (
+    *("forwarded", "sampled_out", "trusted_forwarder", "mailing_list"),
+    *("local_policy", "policy_test_mode", "other"),
+)
+CHECK_RESULTS = ("none", "neutral", "pass", "fail", "softfail", "policy", "temperror", "permerror")
+OTHER = "_U"
+# Actions of filters that no rule names, since they let a message pass.
+PASSING = ("no action", "accept")
+# Whether each value may pass: of the values of a column, and of the operators.
+Check = Callable[[pl.Expr, Door], pl.Expr]
+
+
+@cache
+def words(*match_on: str) -> tuple[str, ...]:
+    """What rules of types, measures and attributes look for, word by word, in evidence of these kinds."""
+    tables = ("type_rule", "countermeasure_rule", "attribute_rule")
+    rows = [row for table in tables for row in reference_rows(table)]
+    return tuple(dict.fromkeys(row["pattern"] for row in rows if row["match_on"] in match_on))
+
+
+def pattern(text: str) -> Check:
+    return lambda value, door: value.str.contains(rf"^(?:{text})$")
+
+
+def among(known: Callable[[], Sequence[str]]) -> Check:
+    return lambda value, door: value.is_in([*known(), OTHER])
+
+
+def is_domain(value: pl.Expr, door: Door) -> pl.Expr:
+    is_name = value.str.contains(rf"^{DOMAIN}$") & (value.str.len_bytes() <= LONGEST_NAME)
+    return (is_name & ~value.str.contains(rf"(?:[0-9][^0-9.]*){{{FEWEST_DIGITS}}}")) | (value == OTHER)
+
+
+def is_link(value: pl.Expr, door: Door) -> pl.Expr:
+    return value.is_in([name for own in door.own for name, _ in own.links])
+
+
+def is_party(value: pl.Expr, door: Door) -> pl.Expr:
+    is_own = value.is_in([own.operator_id for own in door.own]) | is_link(value, door)
+    return is_own | value.str.contains(rf"^{NETWORK_CODE}$") | is_domain(value, door)
+
+
+SHAPES: dict[str, Check] = {
+    # Given by the settings, or made by this program of what no line says.
+    "own": lambda value, door: pl.lit(True),
+    "hash": pattern(HASH),
+    "queue_id": lambda value, door: is_queue_id(value) | value.str.contains(f"^{HASH}$"),
+    "queue_key": lambda value, door: (
+        is_queue_id(value, rf"^[0-9a-f]{{{HOST_DIGITS}}}\|", r"\|") | value.str.contains(f"^{HASH}$")
+    ),
+    "domain": is_domain,
+    "network": pattern(r"(?:[0-9]{1,3}\.){3}0/24|[0-9a-f:]{2,}/48"),
+    "country": among(lambda: codes("ref.country.iso3")),
+    "network_code": pattern(NETWORK_CODE),
+    "link": is_link,
+    "party": is_party,
+    "dsn_code": pattern(DSN_CODE),
+    "reply_code": lambda value, door: (
+        value.str.contains(f"^(?:{REPLY_CODE})$") | value.is_in([*words("dlr_status", "status")])
+    ),
+    "action": among(lambda: [*words("action"), *PASSING]),
+    "symbol": among(lambda: [*words("symbol"), *VERIFIED]),
+    "override": among(lambda: OVERRIDES),
+    "check_result": among(lambda: CHECK_RESULTS),
+}
+
+
+def shapes_of(field: Field) -> dict[str, str | None]:
+    """The shape of each text of a column, by its name in a struct, '' where it is none; null where none is
+    stated. `list NAME` is that of a code list."""
+    given = field.shape
+    if isinstance(given, dict):
+        return dict(given)
+    if given is None and field.codelist is not None:
+        given = f"list {field.codelist}"
+    elif given is None and field.name.endswith("_hash"):
+        given = "hash"
+    return {"": given}
+
+
+def check_of(shape: str) -> Check:
+    kind, _, name = shape.partition(" ")
+    return among(lambda: codes(name)) if kind == "list" else SHAPES[shape]
+
+
+def passed(frame: pl.DataFrame, table: str, door: Door) -> pl.DataFrame:
+    """Rows of a table as its columns' shapes let them pass: other texts are null, other elements of lists
+    gone, and numbers above a column's `most` null, or `most` where the table needs one."""
+    about = contract(table)
+    kinds = polars_schema(table)
+    rules: dict[str, tuple[pl.Expr, pl.Expr]] = {}
+    for field in about.fields:
+        if field.name not in frame.columns or frame[field.name].null_count() == frame.height:
+            continue
+        rule = of_number(field, field.name in about.not_null) or of_texts(field, kinds[field.name], door)
+        if rule is not None:
+            rules[field.name] = rule
+    # Nearly always each value may pass: only the columns with others are written again.
+    is_whole = frame.select(**{name: whole for name, (whole, _) in rules.items()}).row(0, named=True)
+    return frame.with_columns(**{name: rules[name][1] for name, is_fit in is_whole.items() if not is_fit})
+
+
+def of_number(field: Field, is_needed: bool) -> tuple[pl.Expr, pl.Expr] | None:
+    """Whether all numbers of a column may pass, and those that may; None where it has no `most`."""
+    if field.most is None:
+        return None
+    column, most = pl.col(field.name), field.most
+    is_fit = (column.abs() <= most).fill_null(True)
+    return is_fit.all(), column.clip(-most, most) if is_needed else pl.when(is_fit).then(column)
+
+
+def of_texts(field: Field, kind: Any, door: Door) -> tuple[pl.Expr, pl.Expr] | None:
+    """The same of the texts of a column; None where it has none, or only the program's own."""
+    column, element = pl.col(field.name), pl.element()
+    if not has_texts(kind):
+        return None
+    if kind == pl.String:
+        is_fit = fits(field, column, door).get("")
+        return None if is_fit is None else (is_fit.all(), pl.when(is_fit).then(column))
+    kept = fits(field, element, door)
+    if not kept:
+        return None
+    whole = ~column.list.eval(~pl.all_horizontal(kept.values())).list.any().any()
+    if "" in kept:
+        return whole, column.list.eval(element.filter(kept[""]))
+    parts = [element.struct.field(each.name) for each in kind.inner.fields]
+    values = [
+        (pl.when(kept[each.name]).then(part) if each.name in kept else part).alias(each.name)
+        for each, part in zip(kind.inner.fields, parts, strict=True)
+    ]
+    return whole, column.list.eval(pl.struct(values))
+
+
+def has_texts(kind: Any) -> bool:
+    if isinstance(kind, pl.List):
+        return has_texts(kind.inner)
+    if isinstance(kind, pl.Struct):
+        return any(has_texts(each.dtype) for each in kind.fields)
+    return bool(kind == pl.String)
+
+
+def fits(field: Field, value: pl.Expr, door: Door) -> dict[str, pl.Expr]:
+    """For each text of a value, by its name in a struct, whether it may pass; without the program's own."""
+    found = {}
+    for name, shape in shapes_of(field).items():
+        assert shape is not None, f"schemas/fields.yaml states no shape of {field.name}"
+        if shape != "own":
+            text = value.struct.field(name) if name else value
+            found[name] = check_of(shape)(text, door).fill_null(True)
+    return found
+
+
+def is_queue_id(value: pl.Expr, before: str = "^", just_before: str = "^") -> pl.Expr:
+    """Whether each text is a queue id that tells nothing. before, just_before: what stands before it in each,
+    and the end of that, as regular expressions."""
+    return value.str.contains(f"{before}{QUEUE_ID}$") & ~value.str.contains(f"{just_before}{TELLING_ID}")
 
 
 def queue_ids(ids: pl.Series, key: bytes) -> pl.Series:
-    """Queue ids; one that no mail server makes as its pseudonym, which finds the same one elsewhere."""
-    return hidden_but(ids, ids.str.contains(f"^{QUEUE_ID}$"), key)
+    """Queue ids; one that no mail server makes, or that may hold a number, as its pseudonym, which finds the
+    same one elsewhere."""
+    is_plain = ids.to_frame("id").select(is_queue_id(pl.col("id"))).to_series()
+    return hidden_but(ids, is_plain, ids, key)
 
 
 def queue_keys(keys: pl.Series, key: bytes) -> pl.Series:
-    """Hosts and queue ids, as mx1|4jYlH071Srz1fPlf; one that reveals more as its pseudonym."""
-    is_plain = keys.str.contains(rf"\|{QUEUE_ID}$") & ~keys.str.contains(TELLING_HOST)
-    return hidden_but(keys, is_plain, key)
+    """Hosts and queue ids, as mx1|4jYlH071Srz1fPlf, with a pseudonym of the host, whose name anybody may have
+    given; one whose id queue_ids() hides as its pseudonym."""
+    hosts = keys.str.extract(r"^(.*\|)")
+    hidden = keyed_hashes(hosts, key).str.head(HOST_DIGITS)
+    parts = pl.DataFrame({"key": keys, "host": hosts, "hidden": hidden})
+    id = pl.col("key").str.slice(pl.col("host").str.len_chars())
+    plain, is_plain = parts.select(
+        pl.concat_str("hidden", pl.lit("|"), id).alias("plain"),
+        is_queue_id(pl.col("key"), r"\|", r"\|").alias("is_plain"),
+    )
+    return hidden_but(keys, is_plain, plain, key)
 
 
-def hidden_but(values: pl.Series, is_plain: pl.Series, key: bytes) -> pl.Series:
-    """The values, those that are not plain as pseudonyms."""
+def hidden_but(values: pl.Series, is_plain: pl.Series, plain: pl.Series, key: bytes) -> pl.Series:
+    """Pseudonyms of the values, but for those that are plain, which are as `plain` has them."""
     if is_plain.all():
-        return values
-    return values.zip_with(is_plain, keyed_hashes(values.set(is_plain.fill_null(False), None), key))
+        return plain.set(values.is_null(), None).alias(values.name)
+    others = values.set(is_plain.fill_null(False), None)
+    return plain.zip_with(is_plain, keyed_hashes(others, key)).alias(values.name)
 
 
-def of_shape(column: str, shape: str) -> pl.Expr:
-    """The column where it has the shape; null elsewhere."""
-    return pl.when(pl.col(column).str.contains(shape)).then(column).alias(column)
-
-
-def symbols(lists: pl.Series) -> pl.Series:
-    """Names of tests without those that are none."""
-    names = lists.explode().unique().drop_nulls()
-    odd = names.filter(~names.str.contains(SYMBOL) | names.str.contains(TELLING_SYMBOL))
-    if odd.is_empty():
-        return lists
-    return lists.list.eval(pl.element().filter(~pl.element().is_in(odd.implode())))
+def action_names(actions: pl.Expr) -> pl.Expr:
+    """Actions as engines name them; _U in place of a name that no rule knows, null where there is none."""
+    known = [*words("action"), *PASSING]
+    return pl.when(actions.is_in(known)).then(actions).when(actions != "").then(pl.lit(OTHER))

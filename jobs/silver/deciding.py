@@ -5,16 +5,13 @@ from __future__ import annotations
 import polars as pl
 
 from jobs.formats import PRECEDENCE
+from jobs.protect.shapes import VERIFIED
 from jobs.silver.keys import digests
 from jobs.silver.standing import UNKNOWN
 from jobs.silver.transit import transit
 from jobs.silver.type_evidence import evidence, is_pure, is_strong, strong_type, type_of
 
 UNDELIVERED = ["bounced", "deferred", "expired"]
-VERIFIED = [
-    *("R_SPF_ALLOW", "R_DKIM_ALLOW", "DMARC_POLICY_ALLOW"),
-    *("SPF_PASS", "DKIM_VALID", "DKIM_VALID_AU", "DMARC_PASS"),
-]
 MESSAGE = ["place", "message_hash"]
 RECIPIENT = ["recipient_hash", "recipient_domain", "is_own_recipient"]
 
@@ -86,7 +83,7 @@ def decide(rows: pl.DataFrame, names: list[str]) -> pl.DataFrame:
         is_passed=passed,
         is_marked=by_mark | (pl.col("outcome_code") == "tagged"),
         is_by_verdict=by_verdict,
-        is_verified=pl.col("symbols").list.set_intersection(VERIFIED).list.len() > 0,
+        is_verified=pl.col("symbols").list.set_intersection([*VERIFIED]).list.len() > 0,
         told_best=pl.min_horizontal("filters_told", evidence(names)),
     )
 

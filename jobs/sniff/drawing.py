@@ -16,6 +16,7 @@ from rich.text import Text
 from jobs.core.patterns import pattern_text, visible
 from jobs.core.words import says
 from jobs.formats import PRECEDENCE
+from jobs.protect.shapes import OTHER
 from jobs.sniff.documents import Documents
 from jobs.sniff.figures import amount, bytes_of, duration, percent, stamp
 from jobs.sniff.kinds import draw_ignored, draw_patterns, heading
@@ -296,7 +297,7 @@ def verdict_table(answer: Answer) -> Table:
     for (engine, action, is_spam), count in sorted(answer.verdicts.items(), key=lambda pair: -pair[1]):
         table.add_row(
             visible(str(engine)),
-            visible(action or "none"),
+            visible("other" if action == OTHER else action or "none"),
             Text("?" if is_spam is None else "spam" if is_spam else "", "yellow"),
             amount(answer, count),
             percent(count / whole),

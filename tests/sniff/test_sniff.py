@@ -666,7 +666,7 @@ def test_a_companion_is_offered_what_the_host_left(tmp_path: Path, monkeypatch: 
         return rows.lazy()
 
     def verdicts(bronze: pl.LazyFrame) -> pl.LazyFrame:
-        about = {"engine_code": "amavis", "action": "Blocked", "is_spam": True}
+        about = {"engine_code": "amavis", "action": "Blocked SPAM", "is_spam": True}
         given = {"operator_id": pl.col("operator_id"), "verdict_at": pl.col("first_at")}
         given |= {name: pl.lit(value) for name, value in about.items()}
         return bronze.select(
@@ -689,7 +689,8 @@ def test_a_companion_is_offered_what_the_host_left(tmp_path: Path, monkeypatch: 
     (log,) = Told(path, is_json=True).logs
     assert log["companions"] == {"amavis": 1}
     assert (log["records"], log["ignored"], log["quarantined"]) == (11, 1, {"bad_field": 1})
-    assert log["verdicts"] == [{"engine_code": "amavis", "action": "Blocked", "is_spam": True, "count": 1}]
+    blocked = {"engine_code": "amavis", "action": "Blocked SPAM", "is_spam": True}
+    assert log["verdicts"] == [blocked | {"count": 1}]
     assert len(offered) == 3
     assert "1 records of amavis" in Told(path).out
 
@@ -871,16 +872,17 @@ def test_smsbox_says_by_what_its_sms_count() -> None:
     assert "Without one set options = { bearerbox = false }." in " ".join(out.split())
 
 
-def test_a_verdict_without_an_action_has_none(tmp_path: Path) -> None:
+def test_a_verdict_without_an_action_has_none_and_one_that_no_rule_has_another(tmp_path: Path) -> None:
     path = tmp_path / "mainlog"
+    start = "2026-11-24 10:04:01 1vNa05-00000005abc-01ab SA:"
     path.write_text(
-        "2026-11-24 10:04:01 1vNa05-00000005abc-01ab SA: Action: scanned but message isn't spam: score=0.1"
-        " required=5.0 (scanned in 1/1 secs | Message-Id: e@x.example). From <s@x.example>"
-        " (host=c.x.example [192.0.2.9]) for ann@a.example\n",
+        f"{start} score=0.1 required=5.0 (scanned from=<s@x.example> ip=192.0.2.9)\n"
+        f"{start} Action: lent to ann@x.example: score=0.1 required=5.0 (scanned in 1/1 secs | Message-Id:"
+        " e@x.example). From <s@x.example> (host=c.x.example [192.0.2.9]) for ann@a.example\n",
         encoding="utf-8",
     )
     out = Told(path).out
-    assert "None" not in out and "spamassassin  none" in out
+    assert "None" not in out and "spamassassin  none" in out and "spamassassin  other" in out
 
 
 def test_a_line_of_a_hundred_megabytes(tmp_path: Path) -> None:

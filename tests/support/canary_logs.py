@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 
 from jobs.settings import config
@@ -17,14 +19,14 @@ OWN = (
 NETWORKS = "prefix,country_code,asn,as_name\n198.51.100.0/24,CHE,64500,Net\n2001:db8::/32,CHE,64501,Six\n"
 
 
-def write_log(log: Canaries, folder: Path) -> str:
-    """Write the log; the source's url."""
+def write_log(log: Canaries, folder: Path, entries: Iterable[str]) -> str:
+    """Write entries of the log; the source's url."""
     if not log.is_files:
         name = f"{log.name}{log.suffix}"
-        (folder / name).write_text(log.head + "".join(text for text, _ in log.entries()))
+        (folder / name).write_text(log.head + "".join(entries))
         return name
     (folder / log.name).mkdir()
-    for number, (text, _) in enumerate(log.entries()):
+    for number, text in enumerate(entries):
         (folder / log.name / f"{number:04d}{log.suffix}").write_text(text)
     return f"{log.name}/*{log.suffix}"
 
@@ -33,15 +35,21 @@ def source_of(log: Canaries) -> str:
     return log.name.replace("_", "-")
 
 
-def canary_settings(folder: Path) -> config.Observatory:
-    """Write the logs of every format and their settings; the lake is in the same folder."""
+def canary_settings(folder: Path, everywhere: bool = False) -> config.Observatory:
+    """Write the logs of every format and their settings; the lake is in the same folder.
+
+    everywhere: with canaries in all fields, whatever belongs there, so that many lines are in quarantine; one
+    entry of seven, which have all forms of canaries in turn.
+    """
     (folder / "networks.csv").write_text(NETWORKS)
-    sources = [
-        source_toml(source_of(log), write_log(log, folder), log.within or log.kernel, log.options)
-        for log in CANARIES
-    ]
+    sources = []
+    for log in CANARIES:
+        entries = islice(log.everywhere(), 0, None, 7) if everywhere else (text for text, _ in log.entries())
+        url = write_log(log, folder, entries)
+        sources.append(source_toml(source_of(log), url, log.within or log.kernel, log.options))
+    limits = "[limits]\nquarantined_pct = 100\n\n" if everywhere else ""
     (folder / "observatory.toml").write_text(
-        '[lake]\nroot = "lake"\n\n[location]\nranges = "networks.csv"\n\n'
+        f'[lake]\nroot = "lake"\n\n{limits}[location]\nranges = "networks.csv"\n\n'
         + operator_toml("op", "Op", "CHE", "op", "CHF", OWN, *sources)
     )
     return config.load(folder / "observatory.toml", lake_root=str(folder / "lake"))

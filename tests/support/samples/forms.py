@@ -100,6 +100,25 @@ ID: tuple[Form, ...] = (
 # The name of a link: of an SMSC, a trunk or a gateway.
 LINK: tuple[Form, ...] = (number, lambda n: f"canary{n}", lambda n: f"gw-{number(n)}-198.51.100.7")
 SENDER = (*NUMBER, *WORD, *ADDRESS[:1])
+# What is put into every field of a log, whatever belongs there: a number, also in the forms of ids and codes,
+# an address, a name, a text.
+PLANTS: tuple[Form, ...] = (
+    number,
+    lambda n: f"+{number(n)}",
+    lambda n: f"{number(n)}1",
+    lambda n: f"{number(n)[:6]}-{number(n)[6:]}-00",
+    lambda n: f"A{number(n)}",
+    lambda n: f"0x{number(n)}",
+    lambda n: f"canary{n}@shop.example",
+    lambda n: "198.51.100.7",
+    lambda n: f"canary{n}",
+    lambda n: "CANARY_SMITH",
+    lambda n: "Canary-Smith",
+    lambda n: f"canary call +{number(n)}",
+    lambda n: "Canary Smith called",
+)
+# A field, or a part of one, as far as signs of a log's form bound it.
+FIELD = re.compile(r"[^\s<>\[\](){},;:=\"'|?&@/]+")
 
 # What a filter tells of a mail.
 VERDICT = {"sender": ADDRESS, "recipient": ADDRESS, "ip": IP, "message_id": ID}
@@ -107,6 +126,11 @@ VERDICT = {"sender": ADDRESS, "recipient": ADDRESS, "ip": IP, "message_id": ID}
 SENT = VERDICT | {
     "name": HOST, "relay": HOST, "relay_ip": IP, "account": (*ADDRESS[:1], *NUMBER[:1]), "reply": TEXT,
 }  # fmt: skip
+
+
+def fields_of(text: str) -> list[str]:
+    """The values of an entry's fields, each once."""
+    return list(dict.fromkeys(FIELD.findall(text)))
 
 
 def within(text: str, forms: tuple[Form, ...]) -> tuple[Form, ...]:
@@ -154,6 +178,16 @@ class Canaries:
                 n += 1
                 canary = form(n)
                 yield self.entry(n, **{slot: canary}), "" if slot in self.unread else canary
+
+    def everywhere(self) -> Iterator[str]:
+        """An entry for each of its fields and each of PLANTS, with that in place of the field's value."""
+        n = 100
+        for place in range(len(fields_of(self.entry(n)))):
+            for plant in PLANTS:
+                n += 1
+                # Where two fields have one value, as an hour and a minute may, the entry has fewer.
+                old, new = fields_of(text := self.entry(n))[place:][:1], plant(n)
+                yield FIELD.sub(lambda each, old=old, new=new: new if [each[0]] == old else each[0], text)
 
 
 @dataclass(frozen=True)
