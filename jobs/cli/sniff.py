@@ -34,6 +34,9 @@ def sniff(
     profile: Annotated[
         str | None, typer.Option(help="Mapping profile to read the logs with: a name, or a path.")
     ] = None,
+    named: Annotated[
+        str | None, typer.Option("--as", help="Format to read the logs as, whatever they look like.")
+    ] = None,
     ignored: Annotated[
         bool, typer.Option("--ignored", help="Show the commonest ignored lines, masked.")
     ] = False,
@@ -47,4 +50,4 @@ def sniff(
     # What the start took is part of the wait.
     start = min(time.monotonic() - STARTED, LONGEST_START)
     until = time.monotonic() + seconds - start
-    sniff(files, until, format is TextFormat.json, wide_console(), err, profile, ignored)
+    sniff(files, until, format is TextFormat.json, wide_console(), err, profile, ignored, named)

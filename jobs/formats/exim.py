@@ -76,6 +76,7 @@ _OWN_WORDS = (
 
 _SURE_WORDS = (
     r"^(?:exim \d|(?:Start|End) queue run: pid=|no host name found for IP address|SMTP connection from"
+    r"|\S+ authenticator failed for .*\[[0-9A-Fa-f.:]+\].*: [45]\d\d "
     r"|(?:H=|F=|SMTP protocol |temporarily )?.*\b(?:rejected (?:RCPT|MAIL|EHLO|HELO|connection|after DATA)"
     r"|sender verify (?:fail|defer)|discarded by (?:RCPT|MAIL) ACL)\b)"
 )

@@ -121,7 +121,7 @@ _QUIET = (
 
 
 def sniff(sample: bytes) -> float:
-    """Share of the sample's lines that Postfix wrote, at least 0.5 when there are several."""
+    """Share of the sample's lines that Postfix wrote."""
     text = sample[:262_144].decode("utf-8", errors="replace")
     lines = [line for line in text.split("\n")[:2000] if line.strip()]
     if not lines:
@@ -129,11 +129,7 @@ def sniff(sample: bytes) -> float:
     source = Source("", "", "", dt.datetime(2200, 1, 1, tzinfo=dt.UTC))
     envelope = split_envelope(pl.Series("line", lines), source)
     good = envelope.filter(pl.col("reason_code").is_null())
-    ours = good.filter(pl.col("tag").str.contains(_PROGRAM)).height
-    if ours == 0:
-        return 0.0
-    share = ours / len(lines)
-    return max(share, 0.5) if ours >= 3 and good.height > 0.8 * len(lines) else share
+    return good.filter(pl.col("tag").str.contains(_PROGRAM)).height / len(lines)
 
 
 def newest_from_ids(sample: bytes) -> dt.datetime | None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import importlib
 import pkgutil
 
+import polars as pl
+
 from jobs import formats
 from jobs.formats.format import Format
+from jobs.formats.rspamd_times import ANY_STAMP
 
 
 def found() -> dict[str, Format]:
@@ -26,17 +29,36 @@ COMPANIONS: tuple[Format, ...] = tuple(each for each in FORMATS.values() if each
 # Below this, a sample is of no format that is known here.
 SURE_ENOUGH = 0.5
 LOOKED_AT = 256 << 10
+# A log of which so many lines have a stamp in front is one of those that several programs write.
+MOSTLY_STAMPED = 0.5
 
 
-def of_whole_logs(scores: dict[str, float]) -> dict[str, float]:
-    """How sure each format is of a sample. A log that has lines of a server is the server's, however many of
-    them are a filter's: as the filter's, no mail in it would count."""
+def of_whole_logs(shares: dict[str, float], sample: bytes) -> dict[str, float]:
+    """How sure each format is of a sample, by the shares of its lines that each kernel recognises.
+
+    A log that has lines of a server is the server's, however many of them are a filter's: as the filter's, no
+    mail in it would count. A log of stamped lines is of the format that has most of them, however few: the
+    others are what an attack, the system or a remark of the server left between them.
+    """
+    scores = by_shape(shares, sample)
     best = max(scores, key=lambda name: scores[name])
     hosts = [host for host in KERNELS[best].within if scores[host] > 0]
     if not hosts:
         return scores
     host = max(hosts, key=lambda name: scores[name])
     return scores | {host: min(scores[host] + scores[best], 1.0), best: scores[host]}
+
+
+def by_shape(shares: dict[str, float], sample: bytes) -> dict[str, float]:
+    """Where no format has enough lines of a stamped log, those that have some are half sure, and surer the
+    more they have."""
+    if max(shares.values()) >= SURE_ENOUGH or not any(shares.values()):
+        return shares
+    lines = pl.Series(sample.decode("utf-8", "replace").splitlines(), dtype=pl.String)
+    lines = lines.filter(lines.str.strip_chars() != "")
+    if lines.str.contains(ANY_STAMP).sum() < MOSTLY_STAMPED * len(lines):
+        return shares
+    return {name: SURE_ENOUGH + (1 - SURE_ENOUGH) * share if share else 0.0 for name, share in shares.items()}
 
 
 def log_of(name: str, block: bytes) -> str:
@@ -50,6 +72,6 @@ def log_of(name: str, block: bytes) -> str:
 
 def sniff(sample: bytes) -> tuple[str | None, float]:
     """The format that recognises the sample best, and how sure it is; None when none is sure enough."""
-    scores = of_whole_logs({name: kernel.sniff(sample) for name, kernel in KERNELS.items()})
+    scores = of_whole_logs({name: kernel.sniff(sample) for name, kernel in KERNELS.items()}, sample)
     name, confidence = max(scores.items(), key=lambda pair: pair[1])
     return (name, confidence) if confidence >= SURE_ENOUGH else (None, confidence)

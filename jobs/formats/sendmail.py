@@ -53,16 +53,12 @@ _HELD = r"^(?:milter=[^,]*, )?quarantine="
 
 
 def sniff(sample: bytes) -> float:
-    """Share of the sample's lines that Sendmail wrote, at least 0.5 when there are several."""
+    """Share of the sample's lines that Sendmail wrote."""
     lines = pl.Series("line", sample[:262_144].decode("utf-8", "replace").splitlines(), dtype=pl.String)
     lines = lines.filter(lines.str.strip_chars() != "").head(2000)
     opened = _opened(lines, Source("", "", "", dt.datetime(2200, 1, 1, tzinfo=dt.UTC)))
     good = opened["reason_code"].is_null()
-    ours = int((good & opened["is_ours"]).sum())
-    if ours == 0:
-        return 0.0
-    share = ours / len(lines)
-    return max(share, 0.5) if ours >= 3 and int(good.sum()) > 0.8 * len(lines) else share
+    return int((good & opened["is_ours"]).sum()) / max(len(lines), 1)
 
 
 def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:

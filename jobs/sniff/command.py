@@ -9,8 +9,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
+from jobs.core.choices import nearest
 from jobs.core.errors import ObservatoryError
 from jobs.formats.options import made_whole
+from jobs.formats.registry import KERNELS
 from jobs.sniff import drawing
 from jobs.sniff.as_json import as_json
 from jobs.sniff.files import Log, Problem, logs_of
@@ -26,19 +28,25 @@ def sniff(
     err: Console,
     profile: str | None = None,
     has_ignored: bool = False,
+    kind: str | None = None,
 ) -> None:
     """Look at the files and print what they are. Raises ObservatoryError if one could not be used.
 
     end: when to be done (monotonic). profile: the mapping profile to read them through, by name or path.
-    has_ignored: show the commonest ignored lines as well.
+    has_ignored: show the commonest ignored lines as well. kind: the format to read them as.
     """
+    if kind is not None:
+        if kind not in KERNELS:
+            raise ObservatoryError(f"--as: unknown format '{kind}'{nearest(kind, sorted(KERNELS))}")
+        if KERNELS[kind].needs_options and profile is None:
+            raise ObservatoryError(f"--as {kind}: it is read through a mapping profile: name one, --profile")
     if profile is not None:
         # What is wrong with the profile is said before a file is read.
         made_whole(MAPPED, {"profile": profile}, Path())
     logs, problems = logs_of(arguments, end)
     known: list[tuple[Log, list[Recognised]]] = []
     for log in logs:
-        parts, wrong = separated(log, profile)
+        parts, wrong = separated(log, profile, kind)
         known += parts
         problems += wrong
     unknown = 0
@@ -66,9 +74,14 @@ def sniff(
 
 
 def settings_fit(answers: list[Answer]) -> bool:
-    """Whether `init` and `report` can use the logs: files of known formats, not read through a profile."""
+    """Whether `init` and `report` can use the logs: files of formats that they recognise by themselves, not
+    read through a profile."""
     return bool(answers) and all(
-        each.format is not None and each.log.url != "-" and "profile" not in each.options for each in answers
+        each.format is not None
+        and each.log.url != "-"
+        and "profile" not in each.options
+        and not any(file.is_named for file in each.recognised)
+        for each in answers
     )
 
 

@@ -123,7 +123,9 @@ def format_line(answer: Answer) -> Text:
     text = Text.assemble((answer.format, "bold cyan"), f", {in_sentence(about)}" if about else "")
     if "profile" in answer.options:
         text.append(f" {answer.options['profile']}")
-    text.append(f"; confidence {answer.confidence:.0%}", "dim")
+    is_named = any(each.is_named for each in answer.recognised)
+    told = "as named; by itself" if is_named else "confidence"
+    text.append(f"; {told} {answer.confidence:.0%}", "dim")
     if answer.runner_up:
         text.append(f"; next {answer.runner_up[0]} {answer.runner_up[1]:.0%}", "yellow")
     return text
@@ -329,6 +331,8 @@ def draw_unknown(console: Console, answer: Answer) -> None:
     rows: list[tuple[str, RenderableType]] = [("format", Text("none that is known here", "yellow"))]
     if nearest:
         rows.append(("nearest", Text(", ".join(nearest))))
+        kind = answer.recognised[0].scores[0][0]
+        rows.append(("", Text(f"`observatory sniff --as {kind} FILE` reads it as that")))
     if not seen["lines"]:
         rows.append(("looks like", Text("blank lines")))
     elif not seen["has_line_ends"] and len(sample) >= 4096:

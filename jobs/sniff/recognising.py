@@ -22,6 +22,7 @@ class Recognised:
     """A file by its first bytes: how sure each format is, best first.
 
     options: what a source must say beside the format, such as the profile of a delimited file.
+    is_named: a person named the first format, however sure it is.
     """
 
     file: File
@@ -30,10 +31,17 @@ class Recognised:
     compression: str | None
     scores: list[tuple[str, float]]
     options: dict[str, Any] = field(default_factory=dict)
+    is_named: bool = False
 
     @property
     def format(self) -> str | None:
-        return self.scores[0][0] if self.scores and self.scores[0][1] >= SURE_ENOUGH else None
+        is_sure = self.is_named or (self.scores and self.scores[0][1] >= SURE_ENOUGH)
+        return self.scores[0][0] if is_sure else None
+
+    def name(self, kind: str) -> None:
+        """Read it as a format that a person named."""
+        self.scores.sort(key=lambda pair: pair[0] != kind)
+        self.is_named = True
 
 
 def recognise(file: File) -> Recognised | Problem:
@@ -72,17 +80,18 @@ def scored(head: bytes, start: bytes) -> tuple[list[tuple[str, float]], dict[str
         fitting = module.recognised(head) if module.recognised else None
         if fitting is not None and fitting[1] > scores[name]:
             profiles[name], scores[name] = fitting
-    ordered = sorted(of_whole_logs(scores).items(), key=lambda pair: -pair[1])
+    ordered = sorted(of_whole_logs(scores, head).items(), key=lambda pair: -pair[1])
     best = ordered[0][0] if ordered else ""
     return ordered, {"profile": profiles[best]} if best in profiles else {}
 
 
 def separated(
-    log: Log, profile: str | None = None
+    log: Log, profile: str | None = None, kind: str | None = None
 ) -> tuple[list[tuple[Log, list[Recognised]]], list[Problem]]:
     """The log's files by format and options: those of one wildcard may be of several.
 
-    profile: of a mapping profile to read all of them through, whatever they look like.
+    profile: of a mapping profile to read all of them through, whatever they look like. kind: a format to read
+    all of them as.
     """
     problems: list[Problem] = []
     alike: dict[tuple[str | None, str], list[Recognised]] = {}
@@ -93,6 +102,8 @@ def separated(
         else:
             if profile is not None:
                 found.scores, found.options = [(MAPPED, 1.0)], {"profile": profile}
+            elif kind is not None:
+                found.name(kind)
             alike.setdefault((found.format, repr(found.options)), []).append(found)
     if len(alike) <= 1:
         return [(log, some) for some in alike.values()], problems

@@ -39,6 +39,7 @@ from jobs.sniff.recognising import separated
 from jobs.sniff.survey import Answer, look
 from tests.conftest import ROOT
 from tests.support.examples import examples
+from tests.support.in_process import command_line_of
 
 LAB = ROOT / "sample_data" / "lab"
 STUDY = ROOT / "sample_data" / "study"
@@ -1105,3 +1106,18 @@ def test_calls_are_a_unit_of_their_own() -> None:
         ("VOICE_IP", "call", "envelope", "rejected"): 4.0,
         ("VOICE_IP", "call", "envelope", "delivered"): 1.0,
     }
+
+
+def test_a_person_names_the_format(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = command_line_of(monkeypatch, capsys)
+    log = tmp_path / "mainlog"
+    log.write_text("".join(f"2026-11-24 14:00:{n:02d} site: note {n}\n" for n in range(60)), encoding="utf-8")
+    told = run("sniff", log)
+    assert (told.code, "none that is known here" in told.out) == (2, True)
+    told = run("sniff", "--as", "exim", log)
+    assert (told.code, "as named; by itself 0%" in told.out) == (0, True)
+    assert 'format = "exim"' in told.out and "observatory report" not in told.out
+    assert "did you mean 'exim'?" in run("sniff", "--as", "exin", log).err
+    assert "name one, --profile" in run("sniff", "--as", "delimited", log).err
