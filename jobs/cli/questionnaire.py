@@ -15,6 +15,7 @@ from jobs.cli.arguments import Config
 from jobs.cli.console import err, out
 from jobs.core.choices import nearest
 from jobs.core.errors import ObservatoryError
+from jobs.core.periods import edges
 from jobs.engine import access
 from jobs.questionnaire.definition import form, raw
 from jobs.questionnaire.filing import Fault
@@ -55,6 +56,12 @@ def make(
     period = period or str(dt.datetime.now(dt.UTC).year - 1)
     if not PERIOD.fullmatch(period):
         raise ObservatoryError(f"--period: '{period}' is no period: write 2026, 2026-Q4 or 2026-11")
+    first, last = edges(period)
+    today = dt.datetime.now(dt.UTC).date()
+    if first > today:
+        raise ObservatoryError(
+            f"--period: {period} has not begun: name one that has, such as {today.year - 1}"
+        )
     if language is not None and language not in raw()["languages"]:
         raise ObservatoryError(f"--language: unknown '{language}'{nearest(language, raw()['languages'])}")
     for each in respondent or []:
@@ -67,6 +74,11 @@ def make(
         name = f"{whose.id}_{period}_{spoken}{'_core' if core else ''}.xlsx"
         (output / name).write_bytes(make_workbook(Order(whose, spoken, period, core)))
     out.print(f"{len(chosen)} form{'' if len(chosen) == 1 else 's'} in {output}", soft_wrap=True)
+    if last >= today:
+        out.print(
+            f"{period} ends on {last}: forms that come in before it has ended are not complete, and refused",
+            soft_wrap=True,
+        )
 
 
 @app.command()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import ipaddress
 import re
+import unicodedata
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -23,6 +25,10 @@ NOT_AVAILABLE = {
 # What makes a spreadsheet take a text for a formula.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 DECIMALS = 4
+MAIL_ADDRESS = re.compile(r"[^\s@<>(),;:]+@[^\s@<>(),;:]+")
+DATE = re.compile(r"\b\d{1,2}[./-]\d{1,2}[./-]\d{2,4}\b")
+# As a telephone number is written: with + or 0 before it, which no figure has.
+TELEPHONE = re.compile(r"(?<![\w.,/-])\(?(?:\+|0)\)?[ ./-]?\d(?:[ ()./-]{0,2}\d){6,13}(?!\d)")
 
 
 @dataclass(frozen=True)
@@ -124,6 +130,22 @@ def unavailable_of(cell: Cell) -> str | None:
     return code if code in WITHOUT_ANSWER and len(words) > 1 else None
 
 
+def identifier_in(words: str) -> bool:
+    """Whether a text has a mail address, an IP address or a telephone number in it."""
+    # Digits of other scripts as Western ones.
+    plain = "".join(str(unicodedata.digit(each, each)) if each.isdigit() else each for each in words)
+    if MAIL_ADDRESS.search(plain) or TELEPHONE.search(DATE.sub(" ", plain)):
+        return True
+    return any(is_ip_address(each.strip("[]().,;:")) for each in plain.split())
+
+
+def is_ip_address(word: str) -> bool:
+    try:
+        return bool(ipaddress.ip_address(word)) and not word.startswith("::")
+    except ValueError:
+        return False
+
+
 def note_of(line: Line, faults: list[Fault]) -> str | None:
     cell = line.cells.get("note")
     if cell is None or cell.is_empty:
@@ -132,6 +154,8 @@ def note_of(line: Line, faults: list[Fault]) -> str | None:
     words = str(cell.value).strip()
     if len(words) > limit:
         faults.append(fault(line, "text_long", "note", length=len(words), limit=limit))
+    if identifier_in(words):
+        faults.append(fault(line, "personal", "note"))
     return inert(words)
 
 
@@ -180,11 +204,9 @@ def read_cell(cell: Cell, question: Question, asker: Asker) -> Number | str | Pr
     words = str(cell.value).strip()
     if question.kind == "text":
         limit = question.length
-        return (
-            inert(words)
-            if len(words) <= limit
-            else Problem("text_long", {"length": len(words), "limit": limit})
-        )
+        if len(words) > limit:
+            return Problem("text_long", {"length": len(words), "limit": limit})
+        return Problem("personal") if identifier_in(words) else inert(words)
     if question.kind == "country":
         code = folded(words).upper()
         return code if code in countries() else Problem("country", {"example": asker.country})

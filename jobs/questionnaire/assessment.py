@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 
+from jobs.core.periods import edges
 from jobs.questionnaire.answers import Answer, Asker, Reading, answer_of
 from jobs.questionnaire.checks import (
     broken_relations,
@@ -31,10 +33,13 @@ class Assessment:
     readings: list[Reading]
 
 
-def assess(filing: Filing, respondents: dict[str, Respondent]) -> Assessment:
-    """Judge a filing.
+def assess(
+    filing: Filing, respondents: dict[str, Respondent], received_at: dt.datetime | None = None
+) -> Assessment:
+    """Judge a filing; received_at is when it came in.
 
-    Raises Refused if it is nobody's, of no period, or of another version of the questionnaire.
+    Raises Refused if it is nobody's, of no period or one that had not ended, or of another version of the
+    questionnaire.
     """
     respondent = respondents.get(filing.respondent_id)
     if respondent is None:
@@ -42,6 +47,9 @@ def assess(filing: Filing, respondents: dict[str, Respondent]) -> Assessment:
     language = filing.language if filing.language in raw()["languages"] else respondent.language
     if not PERIOD.fullmatch(filing.period):
         raise refusal(filing.file_name, "period", value=filing.period)
+    last = edges(filing.period)[1]
+    if received_at is not None and received_at.astimezone(dt.UTC).date() <= last:
+        raise refusal(filing.file_name, "not_ended", value=filing.period, last=last.isoformat())
     version = raw()["version"]
     if filing.version not in ("", version):
         raise refusal(filing.file_name, "version", "message", value=filing.version, expected=version)

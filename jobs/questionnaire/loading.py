@@ -60,7 +60,7 @@ def read_files(
             filing = read_filing(file)
             whose = respondents.get(filing.respondent_id)
             outcome.language = whose.language if whose else outcome.language
-            outcome.assessment = assess(filing, respondents)
+            outcome.assessment = assess(filing, respondents, at)
             outcome.language = outcome.assessment.language
         except Refused as refused:
             outcome.refused = refused.fault

@@ -11,6 +11,7 @@ from jobs.core.choices import nearest
 from jobs.core.contracts import reference_rows
 from jobs.core.errors import ObservatoryError
 from jobs.core.periods import last_day
+from jobs.questionnaire.answers import identifier_in
 from jobs.questionnaire.definition import raw
 from jobs.settings.config import Observatory
 from jobs.settings.countries import countries, nearest_country
@@ -72,6 +73,11 @@ def read_respondents(file: Path) -> dict[str, Respondent]:
         cells = {name: (row[name] or "").strip() for name in COLUMNS}
         operators = tuple(cells["operator_ids"].split())
         problems = list(row_problems(cells))
+        problems += [
+            f"{name} holds an address or a number of a person: write the organisation's name"
+            for name in ("name", "holding")
+            if identifier_in(cells[name])
+        ]
         if cells["respondent_id"] in respondents:
             problems.append(f"the id '{cells['respondent_id']}' stands twice")
         problems += [

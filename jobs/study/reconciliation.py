@@ -6,7 +6,7 @@ import polars as pl
 
 from jobs.core.counting_rules import RECEIVED
 from jobs.study.estimate.days import of_all_days
-from jobs.study.estimate.rows import MEASURES, is_month
+from jobs.study.estimate.rows import AT_LEAST, MEASURES, is_month
 from jobs.study.questionnaire_answer import UNITS, counted
 
 BY = ("respondent_id", "period_code", "channel_code", "definition_code", "measure_code", "quantity_code")
@@ -40,10 +40,14 @@ def transform(
     is_spam = pl.col("quantity_code") != UNITS
     is_other = is_spam & pl.col("named_definition_code").is_null()
     answers = counted(questionnaire_answer, indicator_measure, definition).with_columns(
-        obs_status_code=pl.when(is_other).then(pl.lit("D")).otherwise("answer_status_code"),
+        # A figure of a part is an estimate of the whole.
+        obs_status_code=pl.when(is_other)
+        .then(pl.lit("D"))
+        .otherwise(pl.col("answer_status_code").replace({AT_LEAST: "E"})),
+        is_least=pl.col("answer_status_code") == AT_LEAST,
         definition_code=pl.coalesce(pl.when(is_spam).then("named_definition_code"), "definition_code"),
     )
-    own, logged_value = pl.col("answer_value"), pl.col("logs_value")
+    own, logged_value, is_least = pl.col("answer_value"), pl.col("logs_value"), pl.col("is_least")
     # Ten digits, then six: a decimal is divided to the digits that its numerator has.
     divisor = pl.when(logged_value != 0).then(logged_value)
     ratio = (own.cast(pl.Decimal(38, 10)) / divisor).round(6, mode="half_away_from_zero")
@@ -51,7 +55,7 @@ def transform(
     agreement = (
         pl.when(pl.col("obs_status_code") == "D")
         .then(pl.lit("other_definition"))
-        .when(logged_value == own)
+        .when((logged_value == own) | (is_least & (own <= logged_value)))
         .then(pl.lit("agrees"))
         .when((logged_value == 0) | (own == 0))
         .then(pl.lit("conflicts"))

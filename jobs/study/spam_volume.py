@@ -19,7 +19,7 @@ from jobs.stats.estimation import Array, seed_of
 from jobs.study.estimate import audits
 from jobs.study.estimate.area_rows import estimates
 from jobs.study.estimate.days import of_all_days
-from jobs.study.estimate.rows import MEASURES, WEAKNESS, of_period, periods_of, total, typed
+from jobs.study.estimate.rows import AT_LEAST, MEASURES, WEAKNESS, of_period, periods_of, total, typed
 from jobs.study.estimate.sample import Reference, Sample, sample_of
 from jobs.study.estimate.subscriptions import far_apart
 from jobs.study.questionnaire_answer import UNITS, counted, subscribed
@@ -122,8 +122,9 @@ def answered(
 ) -> pl.DataFrame:
     """Respondents' answers, in GIVEN's columns; null where one did not answer.
 
-    An answer decides what is spam: it is certain and possible alike, by the definition that it names; spam by
-    another definition than those of ref.definition is left out. All traffic has no definition: it stands
+    An answer decides what is spam: it is certain and possible alike, by the definition that it names. Where
+    it is the least that there is, all other traffic that was answered is possible, for it is undecided. Spam
+    by another definition than those of ref.definition is left out. All traffic has no definition: it stands
     beside spam by the operators' own and by the one named. Subscriptions are those that the respondent
     answered; of_logs_or_answers() leaves out what is far from the frame's.
     """
@@ -145,9 +146,16 @@ def answered(
                 for name in ("units", "spam_certain")
             ),
             pl.col("answer_status_code").filter(weakness == weakness.max()).first(),
+            is_least=((pl.col("answer_status_code") == AT_LEAST) & (pl.col("quantity_code") != UNITS)).any(),
         )
         .join(subscribed(questionnaire_answer), on=[*WHOSE[:2], "channel_code"], how="left")
-        .with_columns(spam_possible=pl.col("spam_certain"), day_count=pl.lit(None, pl.Int64), **lost)
+        .with_columns(
+            spam_possible=pl.when("is_least")
+            .then(pl.max_horizontal("units", "spam_certain"))
+            .otherwise("spam_certain"),
+            day_count=pl.lit(None, pl.Int64),
+            **lost,
+        )
         .select(GIVEN)
     )
 
@@ -219,7 +227,7 @@ def counted_rows(sample: Sample, those: pl.DataFrame, quantities: list[str]) -> 
         beside = dict(answers[str(row["area_code"]), place])
         weakest = beside.pop("weakest")
         if row["obs_status_code"] == "A" and weakest:
-            row["obs_status_code"] = weakest
+            row["obs_status_code"] = "E" if weakest == AT_LEAST else weakest
         rows.append(row | beside | {"quantity_code": quantities[place]})
     return rows
 

@@ -13,8 +13,10 @@ from jobs.core.periods import divisions, months_of, periods_with, periods_within
 MEASURES = ("units", "spam_certain", "spam_possible")
 # What adds up over the parts of a period.
 SUMMED = (*MEASURES, "day_count")
-# Of the statuses of an answer that is given: an estimate is weaker than what is to be replaced.
-WEAKNESS = {"A": 0, "P": 1, "E": 2}
+# Of the statuses of an answer that is given: an estimate is weaker than what is to be replaced, and a figure
+# of a part weaker than both.
+AT_LEAST = "GE"
+WEAKNESS = {"A": 0, "P": 1, "E": 2, AT_LEAST: 3}
 # Of two owners each finds the other's part of a figure by taking off its own.
 OWNERS = 3
 
