@@ -64,7 +64,8 @@ def draw(out: Console, found: Proposal) -> None:
         files = f"{each.files} files, " if each.files > 1 else ""
         zone = f"{each.time_zone}, {each.zone_by}" if each.zone_by else "UTC assumed: the log does not say"
         name = visible(Path(each.url).name)
-        line = f"  {name:<{width}}  {each.format:<{kind}}  {files}{bytes_of(each.bytes)}; {zone}"
+        clock = f"; clock_offset {each.clock_offset}, {each.clock_by}" if each.clock_offset else ""
+        line = f"  {name:<{width}}  {each.format:<{kind}}  {files}{bytes_of(each.bytes)}; {zone}{clock}"
         out.print(Text(line), soft_wrap=out.width >= 100)
 
 

@@ -23,6 +23,7 @@ from jobs.formats.registry import KERNELS
 from jobs.protect.location import country_of_numbers
 from jobs.silver.assembling import all_counted_once
 from jobs.sniff import kannel
+from jobs.sniff.clocks import Times, clocks_of, times_of
 from jobs.sniff.files import Log, Problem, logs_of
 from jobs.sniff.proposal import source_id
 from jobs.sniff.recognising import Recognised, separated
@@ -41,7 +42,7 @@ class FoundSource:
     """A source that the logs propose.
 
     zone_by: how its time zone is known; None where it is not. is_by_ids: its stamps carry no offset, and ids
-        beside them hold UTC.
+        beside them hold UTC. clock_offset: seconds by which its host's clock was ahead.
     """
 
     id: str
@@ -53,6 +54,8 @@ class FoundSource:
     bytes: int
     files: int
     is_by_ids: bool = False
+    clock_offset: int = 0
+    clock_by: str = ""
 
 
 @dataclass
@@ -76,6 +79,7 @@ class Proposal:
     has_numbers: bool = False
     unknown: list[tuple[Log, list[Recognised]]] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    times: list[Times] = field(default_factory=list)
 
     @property
     def currency(self) -> str:
@@ -108,6 +112,7 @@ def propose(arguments: list[str]) -> Proposal:
         left = max(end - time.monotonic(), 0.2) / (len(known) - place)
         add(found, sampled(log, recognised, time.monotonic() + left), numbers)
     conclude(found, numbers)
+    set_clocks(found)
     return found
 
 
@@ -150,6 +155,8 @@ def add(found: Proposal, answer: Answer, numbers: list[pl.Series]) -> None:
     )
     found.problems += answer.problems
     found.is_sampled |= not answer.is_exact
+    if times := times_of(answer, found.sources[-1].id):
+        found.times.append(times)
     if answer.tally is None:
         return
     for name, rows in all_counted_once(answer.tally.bronze_rows())[0].items():
@@ -168,6 +175,24 @@ def add(found: Proposal, answer: Answer, numbers: list[pl.Series]) -> None:
             for column in ("inbound_link", "outbound_link"):
                 for link, count in others[column].drop_nulls().value_counts().iter_rows():
                     found.links[link] = found.links.get(link, 0) + count
+
+
+def set_clocks(found: Proposal) -> None:
+    """Set the zones and clocks that ids which several logs share show."""
+    iso2 = country_row(found.country)["iso2"] if found.country_by else None
+    likely = [zone for zone, country in zones_by_country() if country == iso2]
+    sources = {each.id: each for each in found.sources}
+    for clock in clocks_of(found.times, likely):
+        source = sources[clock.name]
+        if clock.time_zone:
+            source.time_zone, source.zone_by = clock.time_zone, clock.told
+        elif clock.clock_offset is not None:
+            source.clock_offset, source.clock_by = clock.clock_offset, clock.told
+        elif clock.is_wrong:
+            told = f"its times are {clock.told}, and no one setting mends that: a clock jumped"
+            found.problems.append(Problem(source.url, told))
+        elif clock.is_sure:
+            source.zone_by = source.zone_by or clock.told
 
 
 def distinct(name: str, taken: set[str]) -> str:

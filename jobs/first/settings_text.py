@@ -201,4 +201,7 @@ def source_lines(source: FoundSource) -> list[str]:
         )
         lines.append(f"options = {{ {told} }}")
     about = source.zone_by or "not in the log: name its place, as Europe/Paris"
-    return [*lines, noted(f"time_zone = {quoted(source.time_zone)}", about), ""]
+    lines.append(noted(f"time_zone = {quoted(source.time_zone)}", about))
+    if source.clock_offset:
+        lines.append(noted(f"clock_offset = {source.clock_offset}", source.clock_by))
+    return [*lines, ""]

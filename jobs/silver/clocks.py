@@ -46,6 +46,8 @@ BIN_S, GAP_BINS = 60, 5
 LAG_S = 120
 # How far within its first and last time a step is looked at.
 MARGINS = (dt.timedelta(0), dt.timedelta(hours=2), dt.timedelta(days=366))
+# A quarter of an hour and so many seconds is shown as the quarter.
+NEARLY_S = 5
 # A step with such a share of the ids is no chance.
 MAIN_SHARE = 0.1
 
@@ -92,13 +94,29 @@ class Apart:
         return min(far, self.apart) >= max(LEAST_IDS, MOST_APART * self.ids)
 
     @property
+    def by_how_much(self) -> str:
+        """`1:00:00 ahead of`, `1:00:00, then 2:00:00 behind`"""
+        steps = [each.ahead_s for each in self.steps]
+        if all(step <= 0 for step in steps):
+            return f"{', then '.join(signed(-step) for step in steps)} behind"
+        return f"{', then '.join(signed(step) for step in steps)} ahead of"
+
+    @property
     def turned(self) -> Apart:
         """The same, of the other log."""
         steps = tuple(
             Step(-each.ahead_s, each.ids, *(at + dt.timedelta(seconds=each.ahead_s) for at in each.times))
             for each in self.steps
         )
-        return replace(self, log=self.other, other=self.log, steps=steps)
+        before, after = self.after_s, self.before_s
+        return replace(self, log=self.other, other=self.log, steps=steps, before_s=before, after_s=after)
+
+
+def signed(seconds: int) -> str:
+    """1:00:00; a quarter of an hour and some seconds, which a message takes, is a quarter."""
+    near = round(seconds / QUARTER) * QUARTER
+    shown = near if abs(seconds - near) <= NEARLY_S else seconds
+    return f"{'-' if shown < 0 else ''}{dt.timedelta(seconds=abs(shown))}"
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 from rich.console import Console
@@ -15,6 +16,7 @@ from jobs.formats.options import made_whole
 from jobs.formats.registry import KERNELS
 from jobs.sniff import drawing
 from jobs.sniff.as_json import as_json
+from jobs.sniff.clocks import Clock, clocks_of, times_of
 from jobs.sniff.files import Log, Problem, logs_of
 from jobs.sniff.recognising import MAPPED, Recognised, separated
 from jobs.sniff.survey import Answer, look
@@ -61,10 +63,13 @@ def sniff(
     if is_json:
         found = {
             "logs": [as_json(answer) for answer in answers],
+            "clocks": [asdict(clock) for clock in found_clocks(answers)],
             "problems": [{"file": problem.name, "text": problem.text} for problem in problems],
         }
         out.file.write(json.dumps(found, indent=2) + "\n")
-    elif settings_fit(answers):
+    else:
+        drawing.draw_clocks(out, found_clocks(answers))
+    if not is_json and settings_fit(answers):
         drawing.draw_next(out, [answer.log.url for answer in answers])
     if unknown:
         names = ", ".join(answer.log.name for answer in answers if answer.format is None)
@@ -83,6 +88,13 @@ def settings_fit(answers: list[Answer]) -> bool:
         and not any(file.is_named for file in each.recognised)
         for each in answers
     )
+
+
+def found_clocks(answers: list[Answer]) -> list[Clock]:
+    """What the ids that several logs share show of their clocks."""
+    if len(answers) < 2:
+        return []
+    return clocks_of([times for each in answers if (times := times_of(each, each.log.url))])
 
 
 def share(logs: list[list[Recognised]]) -> float:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
@@ -17,6 +18,7 @@ from jobs.core.patterns import pattern_text, visible
 from jobs.core.words import says
 from jobs.formats import PRECEDENCE
 from jobs.protect.shapes import OTHER
+from jobs.sniff.clocks import Clock
 from jobs.sniff.documents import Documents
 from jobs.sniff.figures import amount, bytes_of, duration, percent, stamp
 from jobs.sniff.kinds import draw_ignored, draw_patterns, heading
@@ -76,6 +78,24 @@ def draw_rest(console: Console, answer: Answer, told: Range | None) -> None:
         draw_totals(console, answer)
     heading(console, "for observatory.toml")
     console.print(Text(source_block(answer), "green"), soft_wrap=True)
+
+
+def draw_clocks(console: Console, found: Sequence[Clock]) -> None:
+    """What several logs show of each other's clocks, a line each."""
+    if not found:
+        return
+    console.print(Text("Clocks", "bold"))
+    for each in found:
+        name = visible(Path(each.name).name)
+        if each.time_zone:
+            setting = f'time_zone = "{each.time_zone}"'
+        elif each.clock_offset is not None:
+            setting = f"clock_offset = {each.clock_offset}"
+        else:
+            setting = "no one setting mends its clock" if each.is_wrong else "agrees"
+        told = each.told.replace(each.other, visible(Path(each.other).name))
+        console.print(Text(f"  {name}: {setting}, {told}"))
+    console.print()
 
 
 def draw_next(console: Console, urls: list[str]) -> None:

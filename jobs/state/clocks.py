@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from jobs.core.contracts import contract, reference_rows
-from jobs.core.time_zones import QUARTER, examples, this_machines_zone, zones_by_country
+from jobs.core.time_zones import examples, this_machines_zone, zones_by_country
 from jobs.engine.lake import Lake
 from jobs.engine.record import Periods
 from jobs.engine.table_files import DataFile, scan_files
@@ -36,8 +36,6 @@ LEAST_UNITS = 100
 LEAST_FOUND = 0.5
 # Of the joins of the days before, the share that a day should have; where they are so many, on so many days.
 LEAST_OF_BEFORE, LEAST_BEFORE, FEWEST_DAYS, MOST_DAYS = 0.5, 0.2, 3, 7
-# A quarter of an hour and so many seconds is shown as the quarter.
-NEARLY_S = 5
 ANEW = "`observatory renew --anew` and `observatory run` then count anew"
 
 
@@ -123,25 +121,10 @@ def files_of(lake: Lake, table: str, periods: Periods) -> list[DataFile]:
 def disagreement(lake: Lake, settings: Observatory, found: Apart) -> str:
     """Whose clocks disagree, by how much, and what to do."""
     return (
-        f"operator '{found.operator_id}': the times of source '{found.log}' are {by_how_much(found)} those of"
+        f"operator '{found.operator_id}': the times of source '{found.log}' are {found.by_how_much} those of"
         f" source '{found.other}', by {found.ids:,} ids that both have. {found.apart / found.ids:.0%} of what"
         f" belongs together is not joined, so that spam is counted too low. {step_of(lake, settings, found)}"
     )
-
-
-def by_how_much(found: Apart) -> str:
-    """`1:00:00 ahead of`, `1:00:00, then 2:00:00 behind`"""
-    steps = [each.ahead_s for each in found.steps]
-    if all(step <= 0 for step in steps):
-        return f"{', then '.join(signed(-step) for step in steps)} behind"
-    return f"{', then '.join(signed(step) for step in steps)} ahead of"
-
-
-def signed(seconds: int) -> str:
-    """1:00:00; a quarter of an hour and some seconds, which a message takes, is a quarter."""
-    near = round(seconds / QUARTER) * QUARTER
-    shown = near if abs(seconds - near) <= NEARLY_S else seconds
-    return f"{'-' if shown < 0 else ''}{dt.timedelta(seconds=abs(shown))}"
 
 
 def step_of(lake: Lake, settings: Observatory, found: Apart) -> str:
