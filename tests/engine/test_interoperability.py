@@ -7,8 +7,10 @@ write, which the lake then commits.
 from __future__ import annotations
 
 import datetime as dt
+import shutil
 from collections.abc import Iterator
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -19,8 +21,10 @@ from deltalake import DeltaTable
 from polars.testing import assert_frame_equal
 
 from jobs.core.contracts import Contract, arrow_schema, contract, polars_schema, tables
+from jobs.engine import compaction
 from jobs.engine.lake import Lake
 from jobs.engine.table_files import plain_type, write_files
+from jobs.stages.retention import COMPACTED
 
 TABLES = [table for table in tables() if not table.startswith("ref.")]
 ZONE = dt.UTC
@@ -185,3 +189,26 @@ def test_delta_spark_reads_every_table(spark: Any, lake: Lake) -> None:
         found = frame.toArrow()
         assert all(kind.tz for kind in found.schema.types if pa.types.is_timestamp(kind)), table
         same(pl.DataFrame(found), table)
+
+
+@pytest.mark.long
+def test_both_engines_go_on_with_tables_that_vacuum_put_together(
+    spark: Any, lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compaction, "MOST_SMALL", 1)
+    monkeypatch.setattr(compaction, "MOST_COMMITS", 0)
+    whole = Lake(str(tmp_path / "lake"))
+    shutil.copytree(lake.root, whole.root)
+    for table in [table for table in TABLES if contract(table).layer in COMPACTED]:
+        compaction.compact(whole, table)
+        compaction.shorten_log(whole, table, whole.version(table), dt.timedelta(0))
+        assert len(whole.files(table)) == 1, table
+        assert [file.rows for file in whole.files(table)] == [8], table
+        same(whole.read(table), table)
+        path = whole.path(table)
+        same(pl.DataFrame(spark.read.format("delta").load(path).toArrow()), table)
+    # What delta-spark adds to such a table, and then delta-rs, follows its checkpoint.
+    spark.read.format("delta").load(path).write.format("delta").mode("append").save(path)
+    assert whole.read(table).height == 16
+    whole.append(sample(contract(table)), table)
+    assert spark.read.format("delta").load(path).count() == 20
