@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import dataclass, field
 
 from jobs.core.lines import frame_of
 from jobs.formats import Source as LogSource
 from jobs.formats.registry import DOCUMENTS, FORMATS, KERNELS, LOOKED_AT, SURE_ENOUGH, log_of, sniff
 from jobs.settings.operator import Source
 
+# So many files of a source that do not look like its format are held against all others.
+MOST_UNLIKE = 10
 # Archives, and compressions that nobody here unpacks, by what they begin with.
 ARCHIVES = {
     b"PK\x03\x04": "zip",
@@ -82,25 +85,48 @@ def archive_of(head: bytes) -> str | None:
     return next((kind for start, kind in ARCHIVES.items() if head.startswith(start)), None)
 
 
+@dataclass
+class Notes:
+    """What a person may want to know of the files of a source that are new in a pull.
+
+    unlike: how many do not look like the format that the source names. is_noted: whether a note says so.
+    """
+
+    source: Source
+    texts: list[str] = field(default_factory=list)
+    unlike: int = 0
+    is_noted: bool = False
+
+    def look(self, name: str, kind: str, head: bytes) -> None:
+        """Note a file that does not look like the format that its source names.
+
+        Its own format is asked first, and all others for the first such files alone: they take a tenth of a
+        second.
+        """
+        # What a delimited log looks like is for its profile to say.
+        if kind == "delimited" or archive_of(head) or KERNELS[kind].sniff(head) >= SURE_ENOUGH:
+            return
+        self.unlike += 1
+        if self.unlike <= MOST_UNLIKE:
+            found = format_notes(name, kind, head, bool(self.source.options))
+            self.texts += found
+            self.is_noted |= bool(found)
+        elif self.unlike == MOST_UNLIKE + 1 and self.is_noted:
+            self.texts.append(f"more of its files do not look like {kind}; they are not named")
+
+
 def format_notes(name: str, kind: str, head: bytes, has_options: bool) -> list[str]:
-    """A note where a file does not look like the format that its source names.
+    """A note on a file that does not look like the format that its source names.
 
     has_options: of the format, which may name a form that nothing recognises.
     """
-    # What a delimited log looks like is for its profile to say.
-    if kind == "delimited" or archive_of(head):
-        return []
-    # Its own format first: what the others make of it takes twenty times as long.
-    own = KERNELS[kind].sniff(head)
-    if own >= SURE_ENOUGH:
-        return []
     found, _ = sniff(head)
     is_within = found in KERNELS[kind].within or (found is not None and kind in KERNELS[found].within)
     if is_within or found == kind:
         return []
     if found is not None:
         return [f'{name} looks like {found}, and the source names {kind}. If it is, set format = "{found}"']
-    is_odd = own == 0 and not has_options
+    is_odd = KERNELS[kind].sniff(head) == 0 and not has_options
     return [f"{name} does not look like {kind}, nor like any other known format"] if is_odd else []
 
 

@@ -34,10 +34,10 @@ from jobs.ingest.chunks import CHUNK, Chunks, is_json
 from jobs.ingest.file_formats import (
     Archive,
     LeftOut,
+    Notes,
     UnknownFormat,
     archive_of,
     check_named,
-    format_notes,
     format_of,
     newest_line,
 )
@@ -110,7 +110,7 @@ def adopted(fs: Any, folder: str, source: Source, known: Known, now: dt.datetime
             end = LastLine(None, now, is_closed=True)
             times = Times(now, now, now)
             try:
-                piece, _ = pull_file(fs, folder, fs, orphan.path, times, source, known, end, [])
+                piece, _ = pull_file(fs, folder, fs, orphan.path, times, source, known, end, Notes(source))
             except (UnknownFormat, LeftOut):
                 # The source names no format any more: it waits until it does.
                 continue
@@ -157,7 +157,7 @@ def pull_source(operator: Operator, source: Source, root: str, now: dt.datetime,
     except LandingLost as error:
         pulled.problems.append(f"{where}: {error}")
         return
-    begun = len(pulled.notes)
+    notes = Notes(source)
     waited = read_waiting(fs, folder)
     waiting: dict[str, Waiting] = {}
     written = written_times(source_fs, names)
@@ -166,7 +166,7 @@ def pull_source(operator: Operator, source: Source, root: str, now: dt.datetime,
         try:
             times = Times(newest.get(name, now), written.get(name, now), now)
             end = LastLine(waited.get(name), now, source.whole or is_closed(name))
-            piece, damage = pull_file(fs, folder, source_fs, name, times, source, known, end, pulled.notes)
+            piece, damage = pull_file(fs, folder, source_fs, name, times, source, known, end, notes)
         except LeftOut as error:
             pulled.problems.append(f"{where}: {name} {error}")
             continue
@@ -184,7 +184,7 @@ def pull_source(operator: Operator, source: Source, root: str, now: dt.datetime,
         if end.waiting is not None:
             waiting[name] = end.waiting
         if end.is_stuck:
-            pulled.notes.append(
+            notes.texts.append(
                 f"the last line of {name} has {end.waiting_bytes:,} bytes and no line end. It waits"
                 " until it has one, until the file is rotated or compressed, or until it has stayed the same"
                 " for a day. If nothing more is written to such files, set whole = true for the source."
@@ -198,7 +198,7 @@ def pull_source(operator: Operator, source: Source, root: str, now: dt.datetime,
         pulled.pieces += 1
         pulled.bytes += piece.bytes
     write_manifest(fs, folder, known.streams, waiting)
-    pulled.notes[begun:] = [f"{where}: {note}" for note in pulled.notes[begun:]]
+    pulled.notes += [f"{where}: {note}" for note in notes.texts]
 
 
 @dataclass
@@ -241,7 +241,7 @@ def pull_file(
     source: Source,
     known: Known,
     end: LastLine,
-    notes: list[str],
+    notes: Notes,
 ) -> tuple[Piece | None, str | None]:
     """Land what a file holds beyond its stream, or None when that is nothing; and what damage it has.
 
@@ -252,10 +252,11 @@ def pull_file(
         head = start.peek(SAMPLE)
         if source.format in DOCUMENTS:
             piece = land_document(fs, folder, source_fs, name, raw, source.format, known, times.now)
-            notes += format_notes(name, source.format, head, False) if piece else ()
+            if piece:
+                notes.look(name, source.format, head)
             return piece, None
         if not head:
-            notes += [f"{name} is empty"] if not start.damage else ()
+            notes.texts += [f"{name} is empty"] if not start.damage else ()
             return None, start.damage
         stream, chunks, digest = find_stream(fs, known, raw, head)
         if stream and digest.bytes < stream.bytes:
@@ -266,7 +267,7 @@ def pull_file(
         if stream is None and source.format != "auto":
             if archive := archive_of(head):
                 raise Archive(archive)
-            notes += format_notes(name, kind, head, bool(source.options))
+            notes.look(name, kind, head)
         offset = stream.bytes if stream else 0
         partial = f"{folder}/partial.{uuid.uuid4().hex}.new"
         tail = b""
