@@ -15,6 +15,7 @@ from typing import Any
 import typer
 from rich.cells import cell_len
 from rich.console import Console
+from rich.padding import Padding
 from rich.text import Text
 
 from jobs.cli.interrupt import Interrupted
@@ -67,6 +68,11 @@ def draw(out: Console, found: Proposal) -> None:
         clock = f"; clock_offset {each.clock_offset}, {each.clock_by}" if each.clock_offset else ""
         line = f"  {name:<{width}}  {each.format:<{kind}}  {files}{bytes_of(each.bytes)}; {zone}{clock}"
         out.print(Text(line), soft_wrap=out.width >= 100)
+        if each.assumed:
+            own = each.options["access_log_format"]
+            out.print(Text(f"    assumed: {own}. Lines as it decodes them, masked:"))
+            for decoded in each.assumed:
+                out.print(Padding(Text(decoded), (0, 0, 0, 6)))
 
 
 def assumptions(found: Proposal, answers: Answers) -> list[tuple[str, str]]:
@@ -272,7 +278,7 @@ def ask_formats(found: Proposal, out: Console) -> None:
         )
         if options:
             for each in recognised:
-                each.scores, each.options = [("kannel", 1.0), *each.scores], options
+                each.take_kannel(options)
             add_known(found, log, recognised)
 
 

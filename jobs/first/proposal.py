@@ -22,7 +22,6 @@ from jobs.first.domains import Domains, domains_of
 from jobs.formats.registry import KERNELS
 from jobs.protect.location import country_of_numbers
 from jobs.silver.assembling import all_counted_once
-from jobs.sniff import kannel
 from jobs.sniff.clocks import Times, clocks_of, times_of
 from jobs.sniff.files import Log, Problem, logs_of
 from jobs.sniff.proposal import source_id
@@ -43,6 +42,7 @@ class FoundSource:
 
     zone_by: how its time zone is known; None where it is not. is_by_ids: its stamps carry no offset, and ids
         beside them hold UTC. clock_offset: seconds by which its host's clock was ahead.
+    assumed: where its options are a guess, lines as they decode them, masked.
     """
 
     id: str
@@ -56,6 +56,7 @@ class FoundSource:
     is_by_ids: bool = False
     clock_offset: int = 0
     clock_by: str = ""
+    assumed: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -102,10 +103,6 @@ def propose(arguments: list[str]) -> Proposal:
     numbers: list[pl.Series] = []
     end = time.monotonic() + SAMPLE_S
     for place, (log, recognised) in enumerate(known):
-        options = None if recognised[0].format else kannel.options_of(recognised[0].head)
-        if options:
-            for each in recognised:
-                each.scores, each.options = [("kannel", 1.0), *each.scores], options
         if recognised[0].format is None:
             found.unknown.append((log, recognised))
             continue
@@ -151,6 +148,7 @@ def add(found: Proposal, answer: Answer, numbers: list[pl.Series]) -> None:
             bytes=sum(each.file.size or 0 for each in answer.recognised),
             files=len(answer.recognised),
             is_by_ids=zone is not None and zone.by == "ids",
+            assumed=answer.recognised[0].assumed,
         )
     )
     found.problems += answer.problems

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass
 
 from jobs.first.domains import Domains
@@ -199,6 +200,9 @@ def source_lines(source: FoundSource) -> list[str]:
             f"{name} = {quoted(value) if isinstance(value, str) else str(value).lower()}"
             for name, value in source.options.items()
         )
+        if source.assumed:
+            lines += [f"# {ASSUMED}, field by field. Lines as it decodes them, masked:"]
+            lines += [f"#   {each}" for line in source.assumed for each in textwrap.wrap(line, WIDTH - 4)]
         lines.append(f"options = {{ {told} }}")
     about = source.zone_by or "not in the log: name its place, as Europe/Paris"
     lines.append(noted(f"time_zone = {quoted(source.time_zone)}", about))

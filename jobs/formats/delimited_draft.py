@@ -149,14 +149,14 @@ def _described(column: Column) -> str:
         return f"code{filled}: {shown}" + (", …" if len(column.values) > 6 else "")
     if column.formats:
         return f"{column.kind}{filled}: {', '.join(column.formats)}"
-    return f"{column.kind}{filled}: {_shape(column.values[0])}"
+    return f"{column.kind}{filled}: {shape(column.values[0])}"
 
 
-def _shape(value: str) -> str:
+def shape(value: str) -> str:
     """A value with digits as 9 and letters as a, so that it identifies nobody."""
-    shape = "".join("9" if sign.isdigit() else "a" if sign.isalpha() else sign for sign in value)
-    shape = "".join(sign if sign.isprintable() else "?" for sign in shape)
-    return shape if len(shape) <= 24 else shape[:24] + "…"
+    masked = "".join("9" if sign.isdigit() else "a" if sign.isalpha() else sign for sign in value)
+    masked = "".join(sign if sign.isprintable() else "?" for sign in masked)
+    return masked if len(masked) <= 24 else masked[:24] + "…"
 
 
 def _quoted(text: str) -> str:

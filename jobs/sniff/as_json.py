@@ -19,6 +19,7 @@ def as_json(answer: Answer) -> dict[str, Any]:
         "copies": [{"file": copy, "of": whole} for copy, whole in answer.copies],
         "format": answer.format,
         "confidence": round(answer.confidence, 4),
+        "assumed": answer.recognised[0].assumed,
         "runner_up": list(answer.runner_up) if answer.runner_up else None,
     }
     if answer.format is None:

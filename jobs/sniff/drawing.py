@@ -53,6 +53,10 @@ def draw_first(console: Console, answer: Answer) -> Range | None:
         console.print(facts(rows))
         return None
     rows.append(("format", format_line(answer)))
+    if assumed := answer.recognised[0].assumed:
+        guess = f"access_log_format = {answer.options['access_log_format']}: check each field"
+        rows.append(("assumed", Text(guess, "yellow")))
+        rows += [(f"line {number}", Text(line)) for number, line in enumerate(assumed, start=1)]
     told = range_of(answer) if answer.tally is not None and is_range_known(answer) else None
     if told is not None:
         rows.append(("covers", range_line(answer)))
@@ -143,6 +147,8 @@ def format_line(answer: Answer) -> Text:
     text = Text.assemble((answer.format, "bold cyan"), f", {in_sentence(about)}" if about else "")
     if "profile" in answer.options:
         text.append(f" {answer.options['profile']}")
+    if answer.recognised[0].assumed:
+        return text.append("; assumed, in a format of its own", "yellow")
     is_named = any(each.is_named for each in answer.recognised)
     told = "as named; by itself" if is_named else "confidence"
     text.append(f"; {told} {answer.confidence:.0%}", "dim")

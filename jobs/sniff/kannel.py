@@ -1,4 +1,8 @@
-"""Kannel's bearerbox access log in a format of the operator's own: which one, by the log's lines."""
+"""Kannel's bearerbox access log in a format of the operator's own: which one, by the log's lines.
+
+Only a person can say what each field is, so that a format found here is assumed, wherever it is shown, beside
+three lines as it decodes them. None is proposed that decodes any line to what cannot be.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +10,16 @@ import re
 from typing import Any
 
 from jobs.core.errors import ObservatoryError
-from jobs.formats.kannel_format import log_format
+from jobs.formats.delimited_draft import shape
+from jobs.formats.kannel_format import CODES, log_format
 
 # Words that bearerbox writes into each line whatever its format, if the format has %l.
 EVENTS = re.compile(r"\b(?:Receive|Sent|FAILED Send|Rejected|send-SMS|receive) (?:SMS|DLR)\b|\bDLR SMS\b")
+# The event field holds nothing else.
+EVENT = re.compile(
+    r"(?:(?:FAILED )?Receive|DROPPED Received|Sent|(?:REJECTED|FAILED) Send|DISCARDED|EXPIRED|REJECTED .*)"
+    r" (?:SMS|DLR)"
+)
 # Formats that are in use: those of Kannel's guide, and what loaders of databases are given.
 KNOWN = (
     "%t %l [SMSC:%i] [SVC:%n] [ACT:%A] [BINF:%B] [FID:%F] [META:%D] [from:%p] [to:%P]"
@@ -25,35 +35,93 @@ KNOWN = (
 # A format is taken that reads such a share of the lines which name an event.
 FITS = 0.9
 LINES = 200
+SHOWN = 3
+NUMBER = re.compile(r"(?:\+|00)?\d{3,15}")
+# 3GPP TS 23.040, 9.1.2.5: a sender of letters has 11 signs of seven bits.
+NAME = re.compile(r"[^\s|;,][^|;,]{0,10}")
+# What no link, service or account is called.
+LIKE_A_NUMBER = re.compile(r"(?:\+|00)?\d{7,15}")
+NOT_NUMBERS = ("smsc", "service", "account")
+# What a text is written in, of CODES.
+IN_HEX = ("1", "2")
+FIELDS = ("event", "smsc", "service", "account", "sender", "recipient", "text")
 
 
 def is_access_log(head: bytes) -> bool:
     """Whether most lines name an event of bearerbox."""
     lines = lines_of(head)
-    return bool(lines) and sum(EVENTS.search(line) is not None for line in lines) >= len(lines) / 2
+    return bool(lines) and len(events_of(head)) >= len(lines) / 2
 
 
 def options_of(head: bytes) -> dict[str, Any] | None:
-    """The options of the known format that reads the log; None without one."""
+    """The options of the known format that may be the log's; None without one."""
     if not is_access_log(head):
         return None
     for own in KNOWN:
         for is_clean in (True, False):
             options = {"access_log_format": own} | ({} if is_clean else {"access_log_clean": False})
             try:
-                if share(head, own, is_clean) >= FITS:
-                    return options
+                lines = decoded(head, own, is_clean)
             except ObservatoryError:
                 # It names no time, and needs that of a stamp before each line.
                 continue
+            if len(lines) >= FITS * len(events_of(head)) and is_plausible(lines, own):
+                return options
     return None
+
+
+def is_plausible(lines: list[dict[str, str]], own: str) -> bool:
+    """Whether what a format makes of the lines can be: events of bearerbox, numbers where numbers stand and
+    nowhere else, texts as long as the log says and without the sign that parts fields."""
+    mark = mark_of_text(own)
+    usual = [
+        EVENT.fullmatch(line["event"]) is not None
+        and NUMBER.fullmatch(line["recipient"]) is not None
+        and (NUMBER.fullmatch(line["sender"]) or NAME.fullmatch(line["sender"])) is not None
+        for line in lines
+    ]
+    return sum(usual) >= FITS * len(lines) and all(
+        not any(LIKE_A_NUMBER.fullmatch(line.get(name, "")) for name in NOT_NUMBERS)
+        and (mark not in line.get("text", "") if "length" not in line else has_length(line))
+        for line in lines
+    )
+
+
+def mark_of_text(own: str) -> str:
+    """The sign that stands before the text and parts it from other fields."""
+    before = own.partition("%b")[0]
+    return before[-1:]
+
+
+def has_length(line: dict[str, str]) -> bool:
+    """Whether a text is as long as its line says, in bytes."""
+    size = len(line.get("text", "").encode())
+    return line["length"] in (str(size), str(size // 2) if line.get("coding") in IN_HEX else "")
 
 
 def share(head: bytes, own: str, is_clean: bool = True) -> float:
     """The share of the lines with an event that a format reads. Raises ObservatoryError for a wrong one."""
+    return len(decoded(head, own, is_clean)) / max(len(events_of(head)), 1)
+
+
+def decoded(head: bytes, own: str, is_clean: bool = True) -> list[dict[str, str]]:
+    """The fields of each line that a format reads. Raises ObservatoryError for a wrong one."""
     pattern = re.compile(log_format(own, is_clean).strict)
-    events = [line for line in lines_of(head) if EVENTS.search(line)]
-    return sum(pattern.search(line) is not None for line in events) / max(len(events), 1)
+    found = (pattern.search(line) for line in events_of(head))
+    return [{name: value or "" for name, value in each.groupdict().items()} for each in found if each]
+
+
+def shown(head: bytes, options: dict[str, Any]) -> list[str]:
+    """The first lines as the format decodes them, a person's digits as 9 and letters as a."""
+    own = options["access_log_format"]
+    lines = decoded(head, own, options.get("access_log_clean", True))
+    names = [name for name in FIELDS if name in {CODES[code][0] for code in re.findall("%(.)", own)}]
+    return [
+        ", ".join(
+            line[name] if name == "event" else f"{name} {shape(line[name]) or 'none'}" for name in names
+        )
+        for line in lines[:SHOWN]
+    ]
 
 
 def asked(head: bytes, own: str) -> dict[str, Any]:
@@ -66,6 +134,11 @@ def asked(head: bytes, own: str) -> dict[str, Any]:
         except ObservatoryError as error:
             reasons.append(str(error))
     raise ObservatoryError(reasons[0] if reasons else "this format does not fit the lines of the log")
+
+
+def events_of(head: bytes) -> list[str]:
+    """The lines that name an event."""
+    return [line for line in lines_of(head) if EVENTS.search(line)]
 
 
 def lines_of(head: bytes) -> list[str]:

@@ -31,7 +31,8 @@ def source_block(answer: Answer) -> str:
     ]
     if answer.options:
         told = ", ".join(f"{name} = {quoted(str(value))}" for name, value in answer.options.items())
-        lines.append(f"options = {{ {told} }}")
+        comment = "  # assumed: check it" if answer.recognised[0].assumed else ""
+        lines.append(f"options = {{ {told} }}{comment}")
     if answer.documents is None and zone is not None and not zone.is_explicit:
         if zone.by == "ids" and zone.name:
             lines.append(f"time_zone = {quoted(zone.name)}{zone_hint(zone.fitting, zone.name)}")

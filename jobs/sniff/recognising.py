@@ -10,7 +10,7 @@ from typing import Any
 from jobs.formats.registry import DOCUMENTS, FORMATS, SURE_ENOUGH, of_whole_logs
 from jobs.ingest.chunks import DAMAGE
 from jobs.ingest.source_files import ROTATED
-from jobs.sniff import reading
+from jobs.sniff import kannel, reading
 from jobs.sniff.files import File, Log, Problem, foreign
 
 # The format that reads files through a mapping profile.
@@ -23,6 +23,7 @@ class Recognised:
 
     options: what a source must say beside the format, such as the profile of a delimited file.
     is_named: a person named the first format, however sure it is.
+    assumed: where the options are a guess, lines as they decode them, masked.
     """
 
     file: File
@@ -32,11 +33,17 @@ class Recognised:
     scores: list[tuple[str, float]]
     options: dict[str, Any] = field(default_factory=dict)
     is_named: bool = False
+    assumed: list[str] = field(default_factory=list)
 
     @property
     def format(self) -> str | None:
         is_sure = self.is_named or (self.scores and self.scores[0][1] >= SURE_ENOUGH)
         return self.scores[0][0] if is_sure else None
+
+    def take_kannel(self, options: dict[str, Any]) -> None:
+        """Read it as Kannel's access log in a format of the operator's own."""
+        self.scores = [("kannel", 1.0), *(pair for pair in self.scores if pair[0] != "kannel")]
+        self.options = options
 
     def name(self, kind: str) -> None:
         """Read it as a format that a person named."""
@@ -56,6 +63,9 @@ def recognise(file: File) -> Recognised | Problem:
         return Problem(file.name, "empty. There is nothing to count yet")
     scores, options = scored(head, start)
     found = Recognised(file, head, tail, compression, scores, options)
+    if found.format is None and (guessed := kannel.options_of(head)):
+        found.take_kannel(guessed)
+        found.assumed = kannel.shown(head, guessed)
     if found.format is None:
         if not head:
             told = f"damaged: nothing of its {compression} data can be read. Fetch it again"
