@@ -78,6 +78,8 @@ def _files(events: pl.DataFrame) -> pl.DataFrame:
     came = code.is_in(["arrival", "refusal", "verdict"])
     whole = (code == "refusal") & pl.col("recipient").is_null()
     envelope = code == "envelope"
+    in_envelope = pl.col("recipient").filter(envelope).drop_nulls()
+    named_by_envelope = pl.when(in_envelope.len() > 0).then(in_envelope.implode())
 
     def of(name: str, kind: str) -> pl.Expr:
         return pl.col(name).filter(code == kind).first()
@@ -104,8 +106,9 @@ def _files(events: pl.DataFrame) -> pl.DataFrame:
         ),
         pl.coalesce(
             of("recipients", "arrival"),
+            # SA-Exim names those of the header or the first alone, the rejectlog up to five of the envelope.
+            named_by_envelope,
             of("recipients", "verdict"),
-            pl.when(envelope.any()).then(pl.col("recipient").filter(envelope).drop_nulls().implode()),
         ).alias("recipients"),
         (envelope & (pl.col("step_code") == MORE) & pl.col("recipient").is_null())
         .any()

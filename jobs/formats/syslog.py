@@ -42,8 +42,11 @@ from jobs.formats.syslog_times import (
 # delivered.
 COMPANIONS = (
     r"^(?:dovecot|imapd?|pop3d?|cyrus|lmtpunix|saslauthd|spam[cd]|amavis|clam|freshclam|rspamd|opendkim|opendmarc"
-    r"|openarc|milter-greylist|greylist|mimedefang|MailScanner|dcc|pyzor|postgrey|policyd|fail2ban|procmail"
-    r"|maildrop|mailman|fetchmail|CRON|crond|systemd|rsyslogd|syslogd?|kernel|logger|anacron|last message)"
+    r"|openarc|mimedefang|MailScanner|dcc|pyzor|fail2ban|procmail|maildrop|mailman|fetchmail|CRON|crond|systemd"
+    r"|rsyslogd|syslogd?|kernel|logger|anacron|last message"
+    # Policy services, some under the name of the server that calls them.
+    r"|(?:[\w-]+/)?(?:milter-)?(?:greylist|postgrey|sqlgrey|policyd|policy-spf|pyspf|spf-?milter|smf-|postfwd"
+    r"|cbpolicyd))"
 )
 
 HEAD_BYTES = 36

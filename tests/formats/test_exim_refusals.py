@@ -213,6 +213,18 @@ def test_each_recipient_of_an_envelope_counts() -> None:
     assert {row["outcome_code"] for row in rows} == {"rejected"}
 
 
+def test_the_envelope_names_more_than_sa_exim() -> None:
+    """SA-Exim's line in the rejectlog names one recipient; the envelope below the refusal has all."""
+    said = "SA: Action: permanently rejected message: score=31.0 required=5.0 (scanned in 1/1 secs |"
+    verdict = line(f"{said} Message-Id: x). From <a@b.example> (host=NULL [192.0.2.7]) for r1@own.example")
+    names = ["r1@own.example", "r2@own.example", "r3@own.example"]
+    rows = transmissions(verdict, *record(*names))
+    assert [row["recipient"] for row in rows] == names
+    assert not any(row["is_partial"] for row in rows)
+    # Without an envelope, SA-Exim's word is all there is.
+    assert [row["recipient"] for row in transmissions(verdict, record(*names)[0])] == names[:1]
+
+
 def test_an_envelope_tells_the_sender_that_a_line_does_not() -> None:
     lines = [
         line("local_scan() function timed out - message temporarily rejected (size 9)"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import io
 import json
 import sys
@@ -14,14 +15,20 @@ import pytest
 from rich.console import Console
 
 from jobs.cli import main as command_line
-from jobs.formats import exim, jasmin, kamailio, postfix, rspamd, sendmail
+from jobs.core.lines import frame_of
+from jobs.formats import Source, exim, jasmin, kamailio, postfix, rspamd, sendmail
+from jobs.ingest.reading import Range, parse_block
+from jobs.silver.assembling import all_counted_once, assembled
 from jobs.sniff.command import sniff
 from jobs.sniff.ignored import look_like_refusals
+from jobs.sniff.silver import DOOR
+from jobs.sniff.tally import OPERATOR
 from tests.conftest import ROOT
 from tests.formats.test_exim_refusals import ATTEMPTS
 from tests.formats.test_postfix import LIMITS
 
 LAB = ROOT / "sample_data" / "lab"
+NEWEST = dt.datetime(2026, 11, 25, tzinfo=dt.UTC)
 
 
 def told(path: Path, has_ignored: bool = True, width: int = 80) -> str:
@@ -110,6 +117,52 @@ def test_the_terminal_says_so_within_eighty_columns(mail: Path) -> None:
         assert secret not in text.partition("ingesting it")[0]
     # The path of the log may be longer.
     assert max(len(line) for line in text.splitlines() if mail.name not in line) <= 80
+
+
+REFUSED = "postfix/smtpd[7]: NOQUEUE: {}: RCPT from x[192.0.2.{}]: {}; from=<a@b.example> to=<{}> proto=ESMTP"
+# What a policy service logs, and what the server logs of the refusal: how, its text, and what it is.
+SERVICES = [
+    (
+        "{}policyd-spf[9]: 550 5.7.23 Message rejected due to: SPF fail - not authorized. Please see http://spf/",
+        "reject",
+        "550 5.7.23 <{}>: Recipient address rejected: Message rejected due to: SPF fail - not authorized.",
+        ("rejected", "SENDER_AUTH"),
+    ),
+    (
+        "{}postgrey[9]: action=greylist, reason=new, client_address=192.0.2.9/32, sender=a@b.example",
+        "reject",
+        "450 4.2.0 <{}>: Recipient address rejected: Greylisted, see http://postgrey.example/help",
+        ("deferred", "GREYLIST"),
+    ),
+    (
+        "{}milter-greylist[9]: (unknown id): addr x[192.0.2.9] from <a@b.example> rejected, denied by ACL 52",
+        "milter-reject",
+        "451 4.7.1 Greylisting in action, please come back in 00:05:00",
+        ("deferred", "GREYLIST"),
+    ),
+]
+
+
+@pytest.mark.parametrize("prefix", ["", "postfix/"])
+@pytest.mark.parametrize("stamp", ["Nov 24 10:00:{:02d} mx1 ", "2026-11-24T10:00:{:02d}+00:00 mx1 "])
+def test_refusals_of_policy_services_are_the_servers_alone(tmp_path: Path, prefix: str, stamp: str) -> None:
+    """A service's own line is no second refusal, whatever its name; the server's line has the measure."""
+    lines = []
+    for n, (own, step, text, _) in enumerate(SERVICES):
+        recipient = f"u{n}@own.example"
+        lines.append(stamp.format(n) + own.format(prefix))
+        lines.append(stamp.format(n) + REFUSED.format(step, n + 1, text.format(recipient), recipient))
+    path = tmp_path / "mail.log"
+    path.write_text("\n".join(lines) + "\n")
+    log = as_json(path)
+    assert (log["records"], log["ignored_refusals"]) == (3, 0)
+    about = Source(OPERATOR, "a", "1", NEWEST)
+    part = Range("", 0, path.stat().st_size, "piece", 0, about, format="postfix")
+    rows = parse_block(frame_of(path.read_bytes(), 0), part, "postfix", "batch").rows
+    formats, _ = all_counted_once(rows)
+    found = assembled("silver.transmission", formats, DOOR).sort("first_at")
+    assert found.select("outcome_code", "countermeasure_code").rows() == [each[3] for each in SERVICES]
+    assert found["is_antispam"].all()
 
 
 def test_a_log_without_them_is_understood_whole(tmp_path: Path) -> None:
