@@ -35,12 +35,16 @@ class Events:
 
     key: the columns that name what an event belongs to. is_of_several(rows): which rows hold several.
     taken_apart(rows): a row per event. by_lifetime(events): the rows again.
+    marks(rows): `at` and `offset` of each event, with its file and host. is_at(seconds): which rows have an
+    event in one of these seconds.
     """
 
     key: list[str]
     is_of_several: Rows
     taken_apart: Rows
     by_lifetime: Rows
+    marks: Rows
+    is_at: Rows
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,9 @@ from jobs.formats.postfix_assembly import (
     LOOKBACK_DAYS,
     assemble,
     by_lifetime,
+    is_at,
     is_of_several,
+    marks,
     taken_apart,
 )
 from jobs.formats.postfix_held import linked, settle
@@ -297,7 +299,7 @@ FORMAT = Format.of(
     copies=Copies(
         differing=("service_name",),
         last="last_at",
-        events=Events(KEY, is_of_several, taken_apart, by_lifetime),
+        events=Events(KEY, is_of_several, taken_apart, by_lifetime, marks, is_at),
     ),
     repeats=(
         r": (?:reject_warning|warn|info|filter|redirect|prepend|replace|bcc|strip|delay|pass|dunno): "

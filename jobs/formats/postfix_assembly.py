@@ -250,6 +250,27 @@ def taken_apart(rows: pl.DataFrame) -> pl.DataFrame:
     return pl.concat(parts, how="diagonal")
 
 
+def marks(rows: pl.DataFrame) -> pl.DataFrame:
+    """at and offset of each event, with its file and the row's host."""
+    event, owner = pl.element().struct, ("source_id", "stream_id")
+    parts = []
+    for column, _ in EVENTS.values():
+        some = rows.filter(pl.col(column).list.len() > 0)
+        inner = {f"_{name}": pl.col(column).list.eval(event.field(name)) for name in owner}
+        inner |= {name: pl.col(column).list.eval(event.field(name)) for name in ("at", "offset")}
+        of_row = [pl.col(name).alias(f"row_{name}") for name in owner]
+        found = some.select("operator_id", "host", *of_row, **inner).explode(*inner)
+        found = found.with_columns(pl.coalesce(f"_{name}", f"row_{name}").alias(name) for name in owner)
+        parts.append(found.select("operator_id", *owner, "host", "at", "offset"))
+    return pl.concat(parts)
+
+
+def is_at(seconds: pl.Series) -> pl.Expr:
+    """Whether a row has an event in one of these seconds."""
+    at = pl.element().struct.field("at").dt.truncate("1s").is_in(seconds.implode())
+    return pl.any_horizontal(pl.col(name).list.eval(at).list.any() for name, _ in EVENTS.values())
+
+
 def is_of_several(rows: pl.DataFrame) -> pl.Series:
     """Whether a row has events of other streams than its own."""
     is_other = pl.element().struct.field("stream_id").is_not_null()

@@ -18,7 +18,7 @@ from jobs.formats.format import SILVER
 from jobs.formats.registry import KERNELS
 from jobs.protect import pseudonyms
 from jobs.protect.operators import Door
-from jobs.silver import copies
+from jobs.silver import copies, repeats
 from jobs.silver.keys import digests
 
 PLACE = ("source_id", "stream_id", "offset")
@@ -115,7 +115,8 @@ def all_counted_once(formats: Mapping[str, pl.DataFrame]) -> tuple[dict[str, pl.
     whole = {name: settled(name, bronze) for name, bronze in formats.items()}
     found = [pl.DataFrame(schema=copies.EXTENT)]
     found += [copies.extents(rows, name) for name, rows in whole.items()]
-    return copies.counted_once(whole, copies.logs_of(pl.concat(found)))
+    extents = pl.concat(found)
+    return copies.counted_once(whole, copies.logs_of(extents), repeats.turns(extents))
 
 
 def from_bronze(table: str, formats: Mapping[str, pl.DataFrame], operator: pl.DataFrame) -> pl.DataFrame:

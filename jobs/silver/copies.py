@@ -1,9 +1,10 @@
 """Copies: an event that several files of an operator hold counts once.
 
 The same mail may stand in `mail.log` and in `syslog`; a log may be copied, cut so that its parts overlap, or
-written by two renderings. Within a file the format's own rules hold: equal lines are as many events. Across
-the files of one host (of one source, where lines name no host) an event counts as often as the file that has
-it most often. Times are compared at whole seconds, since renderings differ in the fractions.
+written by two renderings. Within a file equal lines beside each other are as many events, and a stretch that
+stands in it once more is a copy (jobs/silver/repeats.py). Across the files of one host (of one source, where
+lines name no host) an event counts as often as the file that has it most often. Times are compared at whole
+seconds, since renderings differ in the fractions.
 
 A file is a stream, whatever its names were and in however many pieces it was landed. Where a log was rotated
 within a second, both files hold lines of that second: two files of a source that meet, one with its last
@@ -25,14 +26,21 @@ from jobs.core.contracts import polars_schema
 from jobs.formats import TIMESTAMP
 from jobs.formats.format import Events, Format
 from jobs.formats.registry import DOCUMENTS, KERNELS
-from jobs.silver.bucketing import SEED, place_of_row
+from jobs.silver import repeats
+from jobs.silver.bucketing import SEED
+from jobs.silver.event_identity import PLACE, contents, is_line, place_of_event, scope_of, time_of
 
 TABLE = "silver.copy_daily"
-PLACE = ("source_id", "stream_id", "offset")
 OWNER = ["format_code", "operator_id", "scope"]
 FILE = [*OWNER, "source_id", "stream_id"]
-# From when to when a file has rows of a format, in whole seconds.
-EXTENT: dict[str, Any] = {**dict.fromkeys(FILE, pl.String), "first_at": TIMESTAMP, "last_at": TIMESTAMP}
+# From when to when a file has rows of a format, in whole seconds; and its runs (jobs/silver/repeats.py).
+EXTENT: dict[str, Any] = {
+    **dict.fromkeys(FILE, pl.String),
+    "first_at": TIMESTAMP,
+    "last_at": TIMESTAMP,
+    "host": pl.String,
+    "runs": repeats.RUNS,
+}
 # The files that overlap others, numbered in the order of FILE. meets_at: a file's first second, where another
 # ends in it; meets: the number of that one. is_alike: sources whose lines name no host; what is equal in them
 # is told and counts in each.
@@ -47,20 +55,8 @@ LOGS: dict[str, Any] = {
 EVENT = ["row", "moment", "log", "second", "is_fine", "weight"]
 
 
-def scope_of(rows: pl.DataFrame, format_name: str) -> pl.Expr:
-    """Whose files a row is compared across: those of a host, of a source, or all of the operator's."""
-    source = pl.lit("source|") + pl.col("source_id")
-    if KERNELS[format_name].copies.names_hosts:
-        scope = pl.lit("all")
-    elif "host" in rows.columns:
-        scope = pl.coalesce(pl.lit("host|") + pl.col("host"), source)
-    else:
-        scope = source
-    return scope.alias("scope")
-
-
 def extents(rows: pl.DataFrame, format_name: str) -> pl.DataFrame:
-    """One row per file and host: EXTENT of bronze rows."""
+    """Rows per file and host: EXTENT of bronze rows."""
     if format_name in DOCUMENTS or rows.is_empty():
         return pl.DataFrame(schema=EXTENT)
     stream = pl.lit("") if KERNELS[format_name].copies.is_snapshot else pl.col("stream_id")
@@ -69,13 +65,15 @@ def extents(rows: pl.DataFrame, format_name: str) -> pl.DataFrame:
     return (
         rows.group_by(whose)
         .agg(pl.col("first_at").min(), pl.col(last).max().alias("until"))
+        .join(repeats.runs(rows, format_name), on=whose, how="left", nulls_equal=True)
         .with_columns(scope_of(rows, format_name), stream.alias("stream_id"), format_code=pl.lit(format_name))
-        .group_by(FILE)
-        .agg(
-            pl.col("first_at").min().dt.truncate("1s"),
-            pl.col("until").max().dt.truncate("1s").alias("last_at"),
+        .select(
+            *FILE,
+            pl.col("first_at").dt.truncate("1s"),
+            pl.col("until").dt.truncate("1s").alias("last_at"),
+            "host" if "host" in whose else pl.lit(None, pl.String).alias("host"),
+            "runs",
         )
-        .select(list(EXTENT))
     )
 
 
@@ -128,12 +126,13 @@ def overlapping(files: pl.DataFrame) -> pl.DataFrame:
 
 
 def counted_once(
-    formats: Mapping[str, pl.DataFrame], logs: pl.DataFrame
+    formats: Mapping[str, pl.DataFrame], logs: pl.DataFrame, turned: pl.DataFrame
 ) -> tuple[dict[str, pl.DataFrame], pl.DataFrame]:
     """Bronze rows of each format without copies, and the counts of what was found, as rows of
     silver.copy_daily.
 
-    All bronze rows of an assembly_key must be there, none of them held. logs: of all bronze rows.
+    All bronze rows of an assembly_key must be there, none of them held. logs, turned: LOGS and repeats.TURNS
+    of all bronze rows.
     """
     kept: dict[str, pl.DataFrame] = {}
     found = [pl.DataFrame(schema=polars_schema(TABLE))]
@@ -145,9 +144,12 @@ def counted_once(
             found.append(of_documents(rows, KERNELS[name]))
             continue
         own = logs.filter(pl.col("format_code") == name)
+        kept[name], dropped = repeats.without_repeats(rows, name, turned)
+        if dropped.height:
+            found.append(counted_inside(dropped, name))
         copies, alike = own.filter(~pl.col("is_alike")), own.filter("is_alike")
         if copies.height:
-            kept[name], dropped = without_copies(rows, name, copies)
+            kept[name], dropped = without_copies(kept[name], name, copies)
             found.append(counted(dropped, name, copies, "copied_line_count"))
         if alike.height:
             events = placed(kept[name], name, alike)
@@ -195,10 +197,6 @@ def without_copied_events(
     return pl.concat([rows.filter(~is_asked).select(joined.columns), joined]), dropped
 
 
-def time_of(events: pl.DataFrame) -> str:
-    return "at" if "at" in events.columns else "first_at"
-
-
 def placed(events: pl.DataFrame, format_name: str, logs: pl.DataFrame) -> pl.DataFrame:
     """EVENT and PLACE of the events that are in these logs."""
     time = pl.col(time_of(events))
@@ -235,13 +233,6 @@ def placed(events: pl.DataFrame, format_name: str, logs: pl.DataFrame) -> pl.Dat
     )
 
 
-def place_of_event(events: pl.DataFrame, format_name: str) -> pl.Expr:
-    """What copies of an event have in common, and few other events of its second."""
-    if "row_key" in events.columns:
-        return pl.col("row_key")
-    return place_of_row(events, format_name)
-
-
 def people_of(events: pl.DataFrame) -> pl.Expr:
     """The same across sources, whose names may be in keys."""
     names = [name for name in ("sender", "recipient", "message_id") if name in events.columns]
@@ -250,34 +241,6 @@ def people_of(events: pl.DataFrame) -> pl.Expr:
 
 def is_named(events: pl.DataFrame, name: str) -> pl.Series:
     return events.select(pl.col(name).is_not_null()).to_series()
-
-
-def is_line(events: pl.DataFrame, format_name: str) -> pl.Expr:
-    """Whether a row is that of its line: some lines have a second one."""
-    second = KERNELS[format_name].copies.second_row
-    return pl.lit(True) if second is None else pl.col("event_code") != second
-
-
-def contents(events: pl.DataFrame, format_name: str) -> Callable[[pl.Series], pl.Series]:
-    """A function that hashes the contents of some events, by their rows."""
-    of_place = {"operator_id", *PLACE, time_of(events), "ingest_id", "event_date"}
-    about = KERNELS[format_name].copies
-    differing = {*about.differing, "end_offset", "is_closed", "signatures"}
-    # Keys of rows without an id of their own hold their place.
-    names = about.naming or [
-        name
-        for name in events.columns
-        if name not in of_place | differing and (name != "assembly_key" or about.has_stable_key)
-    ]
-    second = [
-        pl.col(name).dt.truncate("1s") if isinstance(events.schema[name], pl.Datetime) else pl.col(name)
-        for name in names
-    ]
-
-    def same(rows: pl.Series) -> pl.Series:
-        return events.select(pl.col(names).gather(rows)).select(pl.struct(second).hash(SEED)).to_series()
-
-    return same
 
 
 def copied(events: pl.DataFrame, same: Callable[[pl.Series], pl.Series]) -> pl.DataFrame:
@@ -310,6 +273,15 @@ def counted(dropped: pl.DataFrame, format_name: str, logs: pl.DataFrame, count: 
         "operator_id", pl.col("second").dt.date().alias("period_date"), "kept_source_id", "source_id"
     )
     return as_counts(rows.agg(pl.len().cast(pl.Int64).alias(count)), format_name)
+
+
+def counted_inside(dropped: pl.DataFrame, format_name: str) -> pl.DataFrame:
+    """The same of copies inside files."""
+    lines = dropped.filter("is_line").unique(list(PLACE), keep="any")
+    rows = lines.group_by("operator_id", "source_id", pl.col("second").dt.date().alias("period_date")).agg(
+        pl.len().cast(pl.Int64).alias("copied_line_count")
+    )
+    return as_counts(rows.with_columns(kept_source_id="source_id"), format_name)
 
 
 def of_documents(rows: pl.DataFrame, kernel: Format) -> pl.DataFrame:

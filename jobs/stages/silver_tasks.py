@@ -19,7 +19,7 @@ from jobs.engine.table_files import DataFile, NewFile, read_files, write_files
 from jobs.engine.tasks import Bucket, Left, by_value, chosen, leave, leave_buckets, named, take
 from jobs.formats.registry import KERNELS
 from jobs.protect.operators import Door
-from jobs.silver import assembling, bucketing, copies, hops, refusals, standing
+from jobs.silver import assembling, bucketing, copies, hops, refusals, repeats, standing
 from jobs.silver.message import opened
 from jobs.stages import cuts, windows
 from jobs.stages.checks import Broken, check_rows
@@ -33,8 +33,9 @@ ASSEMBLED = (
     "silver.authentication_report",
     KNOWLEDGE,
 )
-# Frames in staging: the times of files, those that may hold copies, and the copies found.
-EXTENT, LOGS, COPIES = "extent", "logs", "copies"
+# Frames in staging: the times of files, those that may hold copies of others or of themselves, and the copies
+# found.
+EXTENT, LOGS, TURNS, COPIES = "extent", "logs", "turns", "copies"
 # Columns of bronze tables that silver does not read.
 NOT_READ = ("ingest_id", "event_date")
 Days = windows.Days
@@ -117,7 +118,7 @@ def compare(staging: str, parts: Sequence[Left]) -> list[Left]:
     """The files that may hold copies, by their times in all bronze rows."""
     found = take(parts)
     assert found is not None
-    return leave(copies.logs_of(found), LOGS, staging)
+    return leave(copies.logs_of(found), LOGS, staging) + leave(repeats.turns(found), TURNS, staging)
 
 
 def sum_copies(root: str, parts: Sequence[Left]) -> Made:
@@ -147,12 +148,13 @@ def assemble(
     """
     made = OfBucket(bucket=bucket)
     formats = {}
-    for name in sorted({each.name for each in parts} - {LOGS}):
+    for name in sorted({each.name for each in parts} - {LOGS, TURNS}):
         format_name = name.split(".", 1)[1]
         rows = bucket_rows(named(parts, name), format_name, bucket)
         formats[format_name] = chosen(rows, is_inside(rows, read, pl.col("first_at").dt.date()))
     logs = none_or(take(named(parts, LOGS)), copies.LOGS)
-    formats, found = copies.counted_once(formats, logs)
+    turned = none_or(take(named(parts, TURNS)), repeats.TURNS)
+    formats, found = copies.counted_once(formats, logs, turned)
     made.left += leave(chosen(found, is_inside(found, computed, pl.col("period_date"))), COPIES, staging)
     home = bucket.number % count
     narrow: dict[tuple[str, str], list[pl.DataFrame]] = {}

@@ -22,9 +22,10 @@ from jobs.formats import Source
 from jobs.formats.format import SILVER
 from jobs.formats.registry import DOCUMENTS, KERNELS
 from jobs.ingest.reading import Range, parse_block, read_documents
-from jobs.silver import copies
+from jobs.silver import copies, repeats
 from jobs.silver.assembling import all_counted_once, assembled, settled
 from jobs.silver.bucketing import bucket_of
+from jobs.silver.event_identity import is_line
 from jobs.sniff.silver import DOOR, totals
 from jobs.sniff.tally import OPERATOR
 from tests.support.examples import examples
@@ -178,7 +179,7 @@ def test_what_is_no_copy_counts_in_each_file(name: str) -> None:
     assert found.total() == 2 * whole.total() or log.format == "jasmin"
     assert counts["copied_line_count"].sum() == 0
     (rows,) = one.values()
-    assert counts["alike_line_count"].sum() == rows.filter(copies.is_line(rows, log.format)).height
+    assert counts["alike_line_count"].sum() == rows.filter(is_line(rows, log.format)).height
     assert counts.select("kept_source_id", "source_id").unique().rows() == [("a", "b")]
 
 
@@ -190,13 +191,14 @@ def test_buckets_change_nothing(name: str) -> None:
     files = [read(log, "a", *each) for each in (("1", lines[: len(lines) * 3 // 4]), ("2", lines))]
     files.append(read(log, "b", lines=lines))
     bronze = {each: settled(each, rows) for each, rows in together(*files).items()}
-    logs = copies.logs_of(pl.concat(copies.extents(rows, each) for each, rows in bronze.items()))
-    kept, counts = copies.counted_once(bronze, logs)
+    extents = pl.concat(copies.extents(rows, each) for each, rows in bronze.items())
+    logs, turned = copies.logs_of(extents), repeats.turns(extents)
+    kept, counts = copies.counted_once(bronze, logs, turned)
     assert counts.height
     parts = []
     for number in range(4):
         own = {each: rows.filter(bucket_of(rows, each, 4) == number) for each, rows in bronze.items()}
-        parts.append(copies.counted_once(own, logs))
+        parts.append(copies.counted_once(own, logs, turned))
     for each, rows in kept.items():
         in_parts = pl.concat(part[each] for part, _ in parts)
         order = ["source_id", "stream_id", "offset", "first_at", "assembly_key"]
