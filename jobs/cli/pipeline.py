@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import enum
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -43,10 +43,16 @@ class Stage(enum.StrEnum):
     gold = "gold"
 
 
-def pull_all(settings: config.Observatory, operator: str | None, is_followed: bool = False) -> list[str]:
+def pull_all(
+    settings: config.Observatory,
+    operator: str | None,
+    is_followed: bool = False,
+    said: list[str] | None = None,
+) -> list[str]:
     """Pull every source; the problems of sources that could not be read.
 
-    is_followed: a run follows, whose processes start as soon as something new is found.
+    is_followed: a run follows, whose processes start as soon as something new is found. said: gets the notes
+    that were printed.
     """
     from jobs.core.patterns import visible
     from jobs.engine import access
@@ -68,6 +74,8 @@ def pull_all(settings: config.Observatory, operator: str | None, is_followed: bo
             pulled = pull(each, settings.lake.root, settings.lake.read_at or dt.datetime.now(dt.UTC))
             pieces, size = pieces + pulled.pieces, size + pulled.bytes
             problems += pulled.problems
+            if said is not None:
+                said += pulled.notes
             for note in pulled.notes:
                 err.print(Text(visible(note)))
             if pulled.pieces and is_followed:
@@ -134,9 +142,10 @@ def run(
     stages = [each.value for each in stage or Stage]
     access.prepare(settings.lake.root, settings.lake.group)
     with writing(settings.lake.root, "observatory run"):
-        problems = [] if stage else pull_all(settings, operator, is_followed=True)
+        said: list[str] = []
+        problems = [] if stage else pull_all(settings, operator, is_followed=True, said=said)
         with named_first(problems):
-            show_changes(run_stages(settings, operator, stages, since, until, requarantine))
+            show_changes(run_stages(settings, operator, stages, since, until, requarantine, said))
     if not stage:
         show_next(config_file)
     raise_problems(problems)
@@ -161,8 +170,12 @@ def run_stages(
     since: dt.datetime | None = None,
     until: dt.datetime | None = None,
     requarantine: bool = False,
+    said: Collection[str] = (),
 ) -> Run:
-    """Run the stages, with a line of progress for each, and name what counts twice or not; the run, done."""
+    """Run the stages, with a line of progress for each, and name what counts twice or not; the run, done.
+
+    said: notes that a pull has printed just before.
+    """
     from jobs.cli.progress import Meter
     from jobs.core.patterns import visible
     from jobs.engine import record
@@ -170,6 +183,7 @@ def run_stages(
     from jobs.stages.run import Run
     from jobs.stages.runner import run
     from jobs.state.late_records import late_records
+    from jobs.state.other_formats import other_formats
     from jobs.state.status import doubts, unfolded_hops
 
     chosen = config.operators(settings, operator)
@@ -193,7 +207,8 @@ def run_stages(
             run(work, stages)
         except ValidationHeld as error:
             # What became of the other operators comes first.
-            held = error
+            found = other_formats(settings, work.results, said)
+            held = ValidationHeld("\n".join([str(error), *(f"  {visible(each)}" for each in found)]))
     late = late_records(lake, settings, {each.id for each in chosen}, work.batches) if work.batches else []
     for note in (*work.notes, *late, *unfolded_hops(lake, work.changed.get("silver.transmission", {}))):
         err.print(Text(visible(note)))

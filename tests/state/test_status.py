@@ -6,6 +6,7 @@ import dataclasses
 import datetime as dt
 import io
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,18 @@ def observatory(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[s
     monkeypatch.delenv("OBSERVATORY_READ_AT", raising=False)
 
     return command_line_of(monkeypatch, capsys)
+
+
+def test_a_held_source_is_said_once_in_each_run_to_look_like_another_format(
+    tmp_path: Path, observatory: Command
+) -> None:
+    shutil.copy(ROOT / "sample_data" / "lab" / "exim" / "mainlog", tmp_path / "mainlog")
+    file = written(tmp_path, LAST + dt.timedelta(days=1), source_toml("mx1", "mainlog", "postfix"))
+    for _ in range(2):
+        told = observatory("run", "--config", file)
+        assert (told.code, "rule quarantine_within_limit is broken" in told.err) == (1, True)
+        said = " ".join(told.err.split())
+        assert said.count("mainlog looks like exim, and the source names postfix") == 1
 
 
 def written(folder: Path, read_at: dt.datetime, *sources: str, more: str = "") -> Path:
