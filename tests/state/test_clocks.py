@@ -17,7 +17,7 @@ from sample_data.generate import generate
 from sample_data.generator.profiles import HIMAL
 from tests.support.clock_layouts import Log, Mail, lines_of
 from tests.support.in_process import Told, command_line_of
-from tests.support.whole_runs import operator_toml, source_toml
+from tests.support.whole_runs import operator_toml, rows_in, source_toml
 
 Command = Callable[..., Told]
 START = dt.date(2026, 11, 20)
@@ -82,7 +82,7 @@ def test_a_filters_log_in_another_zone_is_named_and_its_setting_mends_all(
     assert wrong != volume(tmp_path) == volume(truth)
 
 
-@pytest.mark.parametrize("ahead", [-4000, 1907])
+@pytest.mark.parametrize("ahead", [-4000, pytest.param(1907, marks=pytest.mark.long)])
 def test_a_clock_that_is_wrong_is_set_right_by_its_offset(
     tmp_path: Path, observatory: Command, ahead: int
 ) -> None:
@@ -182,3 +182,29 @@ def test_smsbox_an_hour_from_bearerbox_is_named(tmp_path: Path, observatory: Com
     ran = observatory("run", "--config", file)
     assert "source 'smsbox' are 2:00:00 ahead of those of source 'bearerbox', by 20 ids" in ran.err
     assert "Set time_zone = \"Asia/Nicosia\" for 'smsbox'" in ran.err
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("is_reversed", [False, True])
+def test_files_that_come_in_several_runs_give_the_same_rows_and_sentences(
+    tmp_path: Path, observatory: Command, is_reversed: bool
+) -> None:
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    about = {"days": 2, "megabytes": 0.3, "filter_time_zone": "UTC", "filter_ahead_s": 4000}
+    observatory("run", "--config", written(whole, **about))  # type: ignore[arg-type]
+    file = written(parts, **about)  # type: ignore[arg-type]
+    logs = sorted((parts / "himal-mail").iterdir(), reverse=is_reversed)
+    assert len(logs) >= 4
+    aside = parts / "aside"
+    aside.mkdir()
+    for log in logs:
+        log.rename(aside / log.name)
+    for log in logs:
+        (aside / log.name).rename(log)
+        observatory("run", "--config", file)
+    silver = ("silver.transmission", "silver.verdict", "silver.message")
+    one, other = (rows_in(Lake(str(folder / "lake")), silver) for folder in (whole, parts))
+    assert one == other
+    said = [observatory("status", "--config", folder / "observatory.toml").out for folder in (whole, parts)]
+    problems = [text.partition("Problems\n")[2].partition("\n\n")[0] for text in said]
+    assert problems[0] == problems[1] and "1:06:4" in problems[0]
