@@ -6,7 +6,7 @@ import datetime as dt
 from dataclasses import dataclass
 
 from jobs.core.periods import edges
-from jobs.questionnaire.answers import Answer, Asker, Reading, answer_of
+from jobs.questionnaire.answers import Answer, Asker, Reading, answer_of, identifier_in
 from jobs.questionnaire.checks import (
     broken_relations,
     changed_givens,
@@ -45,6 +45,9 @@ def assess(
     if respondent is None:
         raise refusal(filing.file_name, "unknown_respondent", value=filing.respondent_id)
     language = filing.language if filing.language in raw()["languages"] else respondent.language
+    if identifier_in(filing.file_name):
+        # It is stored with each answer.
+        raise refusal(filing.file_name, "personal", "message")
     if not PERIOD.fullmatch(filing.period):
         raise refusal(filing.file_name, "period", value=filing.period)
     last = edges(filing.period)[1]

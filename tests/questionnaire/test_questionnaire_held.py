@@ -88,6 +88,13 @@ def test_figures_and_dates_in_notes_are_none(words: str) -> None:
     assert told(assessed(book)) == []
 
 
+def test_a_files_name_is_stored_and_names_no_person(tmp_path: Path) -> None:
+    file = tmp_path / "anna@example.org form.csv"
+    file.write_text("respondent,period,indicator,answer\nsavanna-mobile,2025,sp201,820000\n")
+    (outcome,) = read_files([file], RESPONDENTS, None)
+    assert outcome.refused and "address or a number of a person" in outcome.refused.message("en")
+
+
 def test_the_list_of_respondents_names_no_person(tmp_path: Path) -> None:
     text = (FOLDER / "respondents.csv").read_text(encoding="utf-8")
     file = tmp_path / "respondents.csv"

@@ -69,6 +69,12 @@ def test_counts_beyond_the_lines_of_the_logs_are_refused(tmp_path: Path) -> None
     assert "compute gold again" in line
 
 
+def test_a_packages_name_is_stored_and_names_no_person(tmp_path: Path) -> None:
+    file = sent(tmp_path, days_of(4, 100)).rename(tmp_path / "anna@example.org.zip")
+    (line,) = judged(file).wrong
+    assert "name holds an address or a number of a person: rename it" in line
+
+
 def test_a_package_without_a_log_has_no_counts(tmp_path: Path) -> None:
     file = sent(tmp_path, days_of(4, 100))
     (line,) = judged(multiplied(file, 5, **coverage(file, sources=[]))).wrong
