@@ -32,6 +32,8 @@ SMALLEST = 5
 SEPARATE = 20
 REPLICATES = 400
 SWEEPS, STEPS, TOLERANCE, CONTRADICTED = 50, 30, 1e-6, 1e-3
+# Of the estimate's own weights: then they do not depend on how many sweeps the replicates need.
+EXACT = 1e-12
 
 
 def seed_of(*key: str) -> int:
@@ -224,7 +226,9 @@ def one_hot(place: Array, count: int) -> Array:
     return (place[:, None] == np.arange(count)).astype(float)
 
 
-def rake(weights: Array, x: Array, margins: Sequence[Margins]) -> tuple[Array, float]:
+def rake(
+    weights: Array, x: Array, margins: Sequence[Margins], tolerance: float = TOLERANCE
+) -> tuple[Array, float]:
     """Weights scaled, margin by margin, until the sums of w x are the totals; how far they last were from it.
 
     Operators that are in the same set of every margin are scaled alike: the work is on one cell for each
@@ -248,19 +252,19 @@ def rake(weights: Array, x: Array, margins: Sequence[Margins]) -> tuple[Array, f
             scale = np.divide(totals, found, out=np.ones_like(found), where=found > 0)
             off = np.maximum(off, np.abs(scale - 1.0).max(axis=1))
             factor[:, inside] *= scale[:, place]
-        if off.max() < TOLERANCE or len(sets) == 1:
+        if off.max() < tolerance or len(sets) == 1:
             return weights * factor[:, cell], 0.0
-    rows = np.flatnonzero(off >= TOLERANCE)
+    rows = np.flatnonzero(off >= tolerance)
     of_set = np.hstack([one_hot(cells[:, number], len(each.totals)) for number, each in enumerate(margins)])
     totals = np.concatenate([each.totals for each in margins])
-    solved, is_solved = solve((mass * factor)[rows], of_set, totals)
+    solved, is_solved = solve((mass * factor)[rows], of_set, totals, tolerance)
     rows = rows[is_solved]
     factor[rows] *= solved[is_solved]
     off[rows] = 0.0
     return weights * factor[:, cell], float(off.max())
 
 
-def solve(mass: Array, of_set: Array, totals: Array) -> tuple[Array, Array]:
+def solve(mass: Array, of_set: Array, totals: Array, tolerance: float = TOLERANCE) -> tuple[Array, Array]:
     """Factors of cells by Newton's method on the multipliers of their sets (Deville and Särndal 1992), rows x
     cells; and which rows it solved: others have totals that contradict each other.
 
@@ -276,7 +280,7 @@ def solve(mass: Array, of_set: Array, totals: Array) -> tuple[Array, Array]:
         rows = np.flatnonzero(~is_solved)
         now = mass[rows] * factor[rows]
         missing = np.where(drawn[rows], totals - now @ of_set, 0.0)
-        is_near = np.abs(missing / divisor[rows]).max(axis=1) < TOLERANCE
+        is_near = np.abs(missing / divisor[rows]).max(axis=1) < tolerance
         is_solved[rows[is_near]] = True
         rows, now, missing = rows[~is_near], now[~is_near], missing[~is_near]
         if not len(rows):
@@ -295,9 +299,11 @@ def calibrated(weights: Array, x: Array, margins: Sequence[Margins]) -> Array:
     from the last; whether they do is judged on the first row, the weights of the estimate itself.
     """
     kept = list(margins)
-    while len(kept) > 1 and rake(weights[:1], x, kept)[1] > CONTRADICTED:
+    own, off = rake(weights[:1], x, kept, EXACT)
+    while len(kept) > 1 and off > CONTRADICTED:
         kept.pop()
-    return rake(weights, x, kept)[0]
+        own, off = rake(weights[:1], x, kept, EXACT)
+    return np.concatenate([own, rake(weights[1:], x, kept)[0]]) if len(weights) > 1 else own
 
 
 # --- totals ----------------------------------------------------------------------------------------

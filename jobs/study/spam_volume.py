@@ -15,7 +15,7 @@ from jobs.core.contracts import polars_schema
 from jobs.core.counting_rules import HAD_CONTENT, OPERATOR, RECEIVED
 from jobs.core.periods import days_of, last_day
 from jobs.core.shares import CALLS, SHARES
-from jobs.stats.estimation import Array, seed_of
+from jobs.stats.estimation import REPLICATES, Array, seed_of
 from jobs.study.estimate import audits
 from jobs.study.estimate.area_rows import estimates
 from jobs.study.estimate.days import of_all_days
@@ -58,13 +58,27 @@ def transform(
     """
     reference = Reference(operator_frame, denominator, country, country_group)
     labelled = labelled_definitions(definition)
-    months = of_all_days(submission)
-    logs = with_audits(logged(months, measure), months, submission_quality)
-    given = pl.concat([logs, answered(questionnaire_answer, indicator_measure, definition)])
+    given = given_by(
+        submission, submission_quality, questionnaire_answer, definition, measure, indicator_measure
+    )
     rows: list[dict[str, object]] = []
     for of_cell in given.sort(WHOSE).partition_by(CELL, maintain_order=True):
         rows += cell_rows(of_cell, reference, labelled)
     return typed(rows, TABLE)
+
+
+def given_by(
+    submission: pl.DataFrame,
+    submission_quality: pl.DataFrame,
+    questionnaire_answer: pl.DataFrame,
+    definition: pl.DataFrame,
+    measure: pl.DataFrame,
+    indicator_measure: pl.DataFrame,
+) -> pl.DataFrame:
+    """What respondents gave by logs and by answers, in GIVEN's columns."""
+    months = of_all_days(submission)
+    logs = with_audits(logged(months, measure), months, submission_quality)
+    return pl.concat([logs, answered(questionnaire_answer, indicator_measure, definition)])
 
 
 def labelled_definitions(definition: pl.DataFrame) -> frozenset[str]:
@@ -169,13 +183,7 @@ def cell_rows(given: pl.DataFrame, reference: Reference, labelled: frozenset[str
     cell = {name: given[name][0] for name in CELL}
     rows = []
     for period in periods_of(given):
-        people = of_logs_or_answers(given, period, reference, cell["channel_code"])
-        who = {name: tuple(people.filter(pl.col(name).is_not_null())["respondent_id"]) for name in MEASURES}
-        found = None
-        if cell["unit_code"] in LABELLED and cell["definition_code"] in labelled:
-            months = audits.of_period(given.filter(pl.col("answer_status_code").is_null()), period)
-            found = audits.corrected(months, seed_of(*cell.values(), period, CORRECTED))
-            who[CORRECTED] = tuple(months["respondent_id"].unique().sort()) if found else ()
+        people, who, found = behind(given, period, reference, labelled)
         for respondents in dict.fromkeys(filter(None, who.values())):
             quantities = [name for name in MEASURES if who[name] == respondents]
             sample, those = sample_of(
@@ -190,6 +198,29 @@ def cell_rows(given: pl.DataFrame, reference: Reference, labelled: frozenset[str
                 made += corrected_rows(sample, found)
             rows += [row | cell | {"period_code": period} for row in with_days(made, sample, those, period)]
     return rows
+
+
+def behind(
+    given: pl.DataFrame,
+    period: str,
+    reference: Reference,
+    labelled: frozenset[str],
+    replicates: int = REPLICATES,
+) -> tuple[pl.DataFrame, dict[str, tuple[str, ...]], audits.Corrected | None]:
+    """What the estimates of one cell and period rest on: the figures of of_logs_or_answers(), which of its
+    respondents stand behind each quantity, and their corrected spam where enough of them audited.
+
+    given, labelled: as cell_rows() has them.
+    """
+    cell = {name: given[name][0] for name in CELL}
+    people = of_logs_or_answers(given, period, reference, cell["channel_code"])
+    who = {name: tuple(people.filter(pl.col(name).is_not_null())["respondent_id"]) for name in MEASURES}
+    found = None
+    if cell["unit_code"] in LABELLED and cell["definition_code"] in labelled:
+        months = audits.of_period(given.filter(pl.col("answer_status_code").is_null()), period)
+        found = audits.corrected(months, seed_of(*cell.values(), period, CORRECTED), replicates)
+        who[CORRECTED] = tuple(months["respondent_id"].unique().sort()) if found else ()
+    return people, who, found
 
 
 def with_days(

@@ -65,6 +65,7 @@ TABLES = (
     "study.investment_gap",
     "study.public_spending",
     "study.cost",
+    "study.contribution",
 )
 APART = "study.spam_volume"
 # Its row in meta.run stands for all: they are computed together.

@@ -1,0 +1,87 @@
+"""What the attacker is given: releases, and how the series of a table hang together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from jobs.attack.coefficients import World
+
+# What a published number says of contributions: it is the rounded estimate; or the class of the share of the
+# estimate that stands for silent operators, in percent.
+ESTIMATE, SILENT_PCT = "estimate", "silent_pct"
+# A row of `published`: value and digits of an estimate, low and high of a class.
+PUBLISHED = {
+    "table_name": pl.String,
+    "period_code": pl.String,
+    "channel_code": pl.String,
+    "series": pl.String,
+    "area_code": pl.String,
+    "form": pl.String,
+    "value": pl.Float64,
+    "digits": pl.Int64,
+    "low": pl.Float64,
+    "high": pl.Float64,
+}
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How the series of a table hang together; an attacker knows it from the published codebook.
+
+    columns: of a series, in order. chains: codes of a column in the order of their figures, for each
+    operator. sums: codes that add up to another. multiples: codes whose figures are known multiples of the
+    first one's, for each operator; between: a code whose figure is a mixture of two of them.
+    """
+
+    columns: tuple[str, ...]
+    chains: Mapping[str, list[str]] = field(default_factory=dict)
+    sums: Mapping[str, Mapping[str, list[str]]] = field(default_factory=dict)
+    multiples: Mapping[str, list[str]] = field(default_factory=dict)
+    between: Mapping[str, Mapping[str, list[str]]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Known:
+    """One release: what was published, and the truth behind it, which each holding has of itself.
+
+    contribution: rows of study.contribution. published: columns of PUBLISHED, without figures that stand from
+    an earlier release.
+    """
+
+    release: str
+    world: World
+    contribution: pl.DataFrame
+    published: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A published figure, as a finding names it."""
+
+    release: str
+    table_name: str
+    period_code: str
+    channel_code: str
+    series: str
+    area_code: str
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A contribution that is found within p%: who finds whose, and from which figures.
+
+    attacker: a holding, '' for anyone. respondents: whose sum is found. side: which end of the interval is
+    too near, low or high. cells: the figures that the bound rests on.
+    """
+
+    attacker: str
+    holding: str
+    respondents: tuple[str, ...]
+    period_code: str
+    channel_code: str
+    series: str
+    side: str
+    cells: tuple[Cell, ...]

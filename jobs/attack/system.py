@@ -1,0 +1,354 @@
+"""The equations of an attack: published figures as bounds on sums of unknowns.
+
+Series that share operators' figures (quantities, units that contain each other, components and their total)
+form a block, over all periods and releases. An unknown that a later release changed is another one; what it
+left as it was is the same.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from jobs.attack.coefficients import Linear, coefficients
+from jobs.attack.known import ESTIMATE, SILENT_PCT, Cell, Known, Shape
+from jobs.attack.unknowns import Codes, Unknowns, expressed
+from jobs.core.periods import divisions
+
+Array = np.ndarray
+Terms = dict[int, float]
+LAST = 0.01
+
+
+@dataclass(frozen=True)
+class Target:
+    """A contribution that is to be protected: of one operator, or of a holding's operators together."""
+
+    holding: str
+    respondents: tuple[str, ...]
+    period_code: str
+    series: str
+    terms: tuple[tuple[int, float], ...]
+    value: float
+
+
+@dataclass(frozen=True)
+class System:
+    """A block's equations over its atoms: low <= matrix @ atoms <= high, atoms >= 0.
+
+    owners: of each holding the atoms that it has seen. rows: the published figure behind each equation, None
+    for an equation between versions of a figure.
+    """
+
+    channel: str
+    truth: Array
+    keys: tuple[tuple[str, str, str], ...]
+    matrix: Array
+    low: Array
+    high: Array
+    rows: tuple[Cell | None, ...]
+    owners: Mapping[str, Array]
+    holding: tuple[frozenset[str], ...]
+    targets: tuple[Target, ...]
+
+
+def systems(
+    releases: Sequence[Known], shapes: Mapping[str, Shape], only: Container[object] | None = None
+) -> Iterator[System]:
+    """The system of each block that anything was published of; only: their tables and channels, all
+    without."""
+    linear: dict[object, Linear] = {}
+    blocks: dict[tuple[str, str, Codes], dict[int, list[dict[str, object]]]] = defaultdict(
+        lambda: defaultdict(list)
+    )
+    for number, known in enumerate(releases):
+        for row in known.published.sort(pl.all()).to_dicts():
+            table = str(row["table_name"])
+            block = (table, str(row["channel_code"]), block_of(str(row["series"]), shapes[table]))
+            blocks[block][number].append(row)
+    parts = [split(known.contribution, shapes) for known in releases]
+    for block, published in sorted(blocks.items()):
+        if only is not None and block[:2] not in only:
+            continue
+        yield system(
+            releases, [part.get(block, {}) for part in parts], block, published, shapes[block[0]], linear
+        )
+
+
+def block_of(series: str, shape: Shape) -> Codes:
+    """The block of a series: its codes, without those that hang together."""
+    codes = series.split("/")
+    found = []
+    for column, code in zip(shape.columns, codes, strict=True):
+        chained = shape.chains.get(column, [])
+        summed = [each for total, of in shape.sums.get(column, {}).items() for each in (total, *of)]
+        multiple = [*shape.multiples.get(column, []), *shape.between.get(column, {})]
+        together = next((each for each in (chained, summed, multiple) if code in each), None)
+        found.append("+".join(together) if together else code)
+    return tuple(found)
+
+
+@dataclass
+class Figures:
+    """A respondent's contributions to a period of a block, by codes."""
+
+    holding: str
+    values: dict[Codes, float]
+    own: dict[Codes, float | None]
+    waived: dict[Codes, bool]
+
+
+def split(
+    contribution: pl.DataFrame, shapes: Mapping[str, Shape]
+) -> dict[object, dict[tuple[str, str], Figures]]:
+    """Contributions by block, and in it by period and respondent."""
+    found: dict[object, dict[tuple[str, str], Figures]] = defaultdict(dict)
+    columns = (
+        "table_name", "channel_code", "series", "period_code", "respondent_id", "holding_id", "contribution",
+        "own_subscriptions", "is_waived",
+    )  # fmt: skip
+    blocks = {
+        (table, series): block_of(series, shapes[table])
+        for table, series in contribution.select("table_name", "series").unique().rows()
+        if table in shapes
+    }
+    for table, channel, series, period, person, holding, value, own, waived in contribution.select(
+        columns
+    ).rows():
+        if (table, series) not in blocks:
+            continue
+        of_block = found[table, channel, blocks[table, series]]
+        figures = of_block.setdefault((period, person), Figures(holding, {}, {}, {}))
+        codes = tuple(series.split("/"))
+        figures.values[codes] = float(value)
+        figures.own[codes] = own
+        figures.waived[codes] = bool(waived)
+    return found
+
+
+def system(
+    releases: Sequence[Known],
+    figures: Sequence[Mapping[tuple[str, str], Figures]],
+    block: tuple[str, str, Codes],
+    published: Mapping[int, list[dict[str, object]]],
+    shape: Shape,
+    linear: dict[object, Linear],
+) -> System:
+    """The system of a block. figures: of each release. linear: coefficients that were computed before."""
+    channel = block[1]
+    unknowns = Unknowns()
+    wanted = {str(row["period_code"]) for rows in published.values() for row in rows}
+    quarters = {part for period in wanted for parts in divisions(period) if len(parts) == 4 for part in parts}
+    terms, links = versions(
+        unknowns, figures, sorted(wanted | quarters, key=lambda code: (-len(code), code)), shape
+    )
+    matrix: list[Terms] = list(links)
+    low, high = [0.0] * len(links), [0.0] * len(links)
+    cells: list[Cell | None] = [None] * len(links)
+    behind: dict[tuple[int, str, str], set[str]] = defaultdict(set)
+    groups: set[tuple[int, str, str, tuple[str, ...]]] = set()
+    for number, rows in published.items():
+        for row in rows:
+            period, series = str(row["period_code"]), str(row["series"])
+            own = own_of(figures[number], period, tuple(series.split("/")))
+            model = model_of(releases[number], number, own, channel, period, linear)
+            area = str(row["area_code"])
+            weights, inside = model.of(area), model.inside(area)
+            codes = tuple(series.split("/"))
+            for least, most, factors in equations(row, weights, inside):
+                mine: Terms = defaultdict(float)
+                for person, factor in zip(model.respondents, factors, strict=True):
+                    if factor:
+                        behind[number, period, series].add(person)
+                        for atom, by in terms[number, period, person][codes].items():
+                            mine[atom] += factor * by
+                matrix.append(dict(mine))
+                low.append(least)
+                high.append(most)
+                cells.append(Cell(releases[number].release, block[0], period, channel, series, area))
+            members = tuple(name for name, is_in in zip(model.respondents, inside, strict=True) if is_in)
+            groups.add((number, period, series, members))
+    dense = np.zeros((len(matrix), len(unknowns.truth)))
+    for at, entries in enumerate(matrix):
+        dense[at, list(entries)] = list(entries.values())
+    owner = np.array(unknowns.owner, dtype=object)
+    known_to: dict[str, set[str]] = defaultdict(set)
+    for of_release in figures:
+        for (_, person), each in of_release.items():
+            known_to[each.holding].add(person)
+    people = {person for person, _, _ in unknowns.key}
+    owners = {
+        holding: np.flatnonzero(np.isin(owner.astype(str), sorted(seen)))
+        for holding, seen in sorted(known_to.items())
+        if seen & people
+    }
+    of_person: dict[str, set[str]] = defaultdict(set)
+    for holding, seen in known_to.items():
+        for person in seen:
+            of_person[person].add(holding)
+    return System(
+        channel,
+        np.array(unknowns.truth),
+        tuple(unknowns.key),
+        dense,
+        np.array(low),
+        np.array(high),
+        tuple(cells),
+        owners,
+        tuple(frozenset(of_person[name]) for name in unknowns.owner),
+        targets(figures, terms, behind, groups, unknowns),
+    )
+
+
+def versions(
+    unknowns: Unknowns,
+    figures: Sequence[Mapping[tuple[str, str], Figures]],
+    periods: Sequence[str],
+    shape: Shape,
+) -> tuple[dict[tuple[int, str, str], dict[Codes, Terms]], list[Terms]]:
+    """The expression of each contribution by release, period and respondent, and equations between versions:
+    differences that are zero. Quarters come before their year in `periods`."""
+    found: dict[tuple[int, str, str], dict[Codes, Terms]] = {}
+    seen: dict[tuple[str, str], list[tuple[dict[Codes, float], dict[Codes, Terms]]]] = defaultdict(list)
+    links: list[Terms] = []
+    for number, of_release in enumerate(figures):
+        for (period, person), each in sorted(
+            of_release.items(), key=lambda item: (-len(item[0][0]), item[0])
+        ):
+            if period not in periods:
+                continue
+            before = seen[period, person]
+            same = next((terms for values, terms in before if values == each.values), None)
+            if same is None:
+                same = of_quarters(found, number, period, person, each.values, unknowns) or expressed(
+                    unknowns, person, period, each.values, shape
+                )
+                for codes, value in each.values.items():
+                    older = next(
+                        (terms for values, terms in reversed(before) if values.get(codes) == value), None
+                    )
+                    if older is not None:
+                        links.append(difference(older[codes], same[codes]))
+                before.append((each.values, same))
+            found[number, period, person] = same
+    return found, [link for link in links if link]
+
+
+def of_quarters(
+    found: Mapping[tuple[int, str, str], Mapping[Codes, Terms]],
+    number: int,
+    period: str,
+    person: str,
+    values: Mapping[Codes, float],
+    unknowns: Unknowns,
+) -> dict[Codes, Terms] | None:
+    """A year's contributions as the sums of its quarters'; None where they are not."""
+    if len(period) != 4:
+        return None
+    parts = [found.get((number, f"{period}-Q{quarter}", person)) for quarter in (1, 2, 3, 4)]
+    if any(part is None or not set(values) <= set(part) for part in parts):
+        return None
+    made: dict[Codes, Terms] = {}
+    for codes, value in values.items():
+        terms: Terms = defaultdict(float)
+        for part in parts:
+            assert part is not None
+            for atom, factor in part[codes].items():
+                terms[atom] += factor
+        if not math.isclose(unknowns.value(terms), value, rel_tol=1e-9, abs_tol=0.5):
+            return None
+        made[codes] = dict(terms)
+    return made
+
+
+def difference(one: Terms, other: Terms) -> Terms:
+    found: Terms = defaultdict(float, one)
+    for atom, factor in other.items():
+        found[atom] -= factor
+    return {atom: factor for atom, factor in found.items() if factor}
+
+
+def own_of(figures: Mapping[tuple[str, str], Figures], period: str, codes: Codes) -> dict[str, float | None]:
+    """The respondents of a series and period with the subscriptions that each gave."""
+    return {
+        person: each.own[codes]
+        for (of, person), each in figures.items()
+        if of == period and codes in each.values
+    }
+
+
+def model_of(
+    known: Known,
+    number: int,
+    own: dict[str, float | None],
+    channel: str,
+    period: str,
+    linear: dict[object, Linear],
+) -> Linear:
+    key = (number, channel, period, frozenset(own.items()))
+    if key not in linear:
+        linear[key] = coefficients(known.world, own, channel, period)
+    return linear[key]
+
+
+def equations(row: Mapping[str, object], weights: Array, inside: Array) -> list[tuple[float, float, Array]]:
+    """What a published number says: low <= factors @ contributions <= high, divided by its size."""
+    if row["form"] == ESTIMATE:
+        value, digits = float(str(row["value"])), int(str(row["digits"]))
+        # The study's own figures have two decimals before they are rounded again.
+        half = LAST / 2 + (0.5 * 10.0 ** (math.floor(math.log10(value)) - digits + 1) if value else 0.0)
+        size = max(value, LAST)
+        return [((value - half) / size, (value + half) / size, weights / size)]
+    assert row["form"] == SILENT_PCT
+    # reported = (1 - s) estimate, with s between the edges of its class.
+    scale, infinite = float(str(row["value"])) or 1.0, math.inf
+    found = []
+    for edge, is_low in ((row["low"], True), (row["high"], False)):
+        if edge is None:
+            continue
+        factors = (inside - (1 - float(str(edge)) / 100) * weights) / scale
+        bounds = (-infinite, 0.0) if is_low else (0.0, infinite)
+        # Contributions are never negative, so that some say nothing.
+        if (factors > 0).any() and (factors < 0).any():
+            found.append((*bounds, factors))
+    return found
+
+
+def targets(
+    figures: Sequence[Mapping[tuple[str, str], Figures]],
+    terms: Mapping[tuple[int, str, str], Mapping[Codes, Terms]],
+    behind: Mapping[tuple[int, str, str], set[str]],
+    groups: set[tuple[int, str, str, tuple[str, ...]]],
+    unknowns: Unknowns,
+) -> tuple[Target, ...]:
+    """Whose contributions are sought: of each operator behind a published figure, and of each holding's
+    operators in an area together. Who waived is no target."""
+    found: dict[tuple[object, ...], Target] = {}
+
+    def add(number: int, period: str, series: str, holding: str, people: tuple[str, ...]) -> None:
+        codes = tuple(series.split("/"))
+        if all(figures[number][period, person].waived[codes] for person in people):
+            return
+        whole: Terms = defaultdict(float)
+        for person in people:
+            for atom, factor in terms[number, period, person][codes].items():
+                whole[atom] += factor
+        key = tuple(sorted(whole.items()))
+        found[key] = Target(holding, people, period, series, key, unknowns.value(whole))
+
+    for (number, period, series), people in behind.items():
+        for person in sorted(people):
+            add(number, period, series, figures[number][period, person].holding, (person,))
+    for number, period, series, members in sorted(groups):
+        of_holding: dict[str, list[str]] = defaultdict(list)
+        for person in members:
+            of_holding[figures[number][period, person].holding].append(person)
+        for holding, own in of_holding.items():
+            if len(own) > 1:
+                add(number, period, series, holding, tuple(sorted(own)))
+    return tuple(found.values())

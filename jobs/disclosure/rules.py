@@ -1,0 +1,110 @@
+"""The primary rules: which rows may leave.
+
+Contributions x of a cell are unweighted sums by holding: operators of one holding know each other's figures.
+What the estimate adds for silent operators protects nobody, since whoever has the frame can compute it.
+
+- Threshold: at least HOLDINGS holdings contributed; MONEY_HOLDINGS for money.
+- p%: X - x1 - x2 >= p/100 x1 (SDC Handbook, 4.2). The second largest, who takes its own contribution off the
+  total, must not find the largest within p%. A total of nothing shows that everyone had nothing, and fails.
+- Own rate: silent operators of a country are estimated at its own operators' rate. Otherwise a country's
+  figure would show the rate of other countries' operators. A country that nobody answered for has no other
+  rate.
+- No month, and no money for single countries.
+- A holding that waived is not protected; it stays an attacker. A cell in which nobody is protected may leave.
+- Revision: an area's figure changes only if no holding or at least REVISED holdings changed since it was
+  published. Otherwise the difference of two figures would show one or two holdings' change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+
+HOLDINGS, MONEY_HOLDINGS, REVISED = 3, 5, 3
+# A country's own rate stands where its respondents have half of its subscriptions.
+OWN_RATE_PCT = 50
+# The columns that by_holding() and primary() add.
+ENOUGH, UNDOMINATED = "has_enough_holdings", "is_undominated"
+
+
+def is_unsafe(contributions: Sequence[float], p_pct: float) -> bool:
+    """Whether a cell fails the p% rule; contributions are holdings' sums, all of them protected."""
+    first, second, *_ = [*sorted(contributions, reverse=True), 0.0, 0.0]
+    rest = sum(contributions) - first - second
+    return first <= 0 or rest < p_pct / 100 * first
+
+
+def by_holding(contribution: pl.DataFrame, cell: Sequence[str]) -> pl.DataFrame:
+    """The sum of each holding in each cell, and whether it is protected: a holding waives with all of its
+    contributions to the cell or not at all."""
+    return contribution.group_by(*cell, "holding_id").agg(
+        pl.col("contribution").sum(), is_protected=~pl.col("is_waived").all()
+    )
+
+
+def primary(contribution: pl.DataFrame, cell: Sequence[str], least: pl.Expr, p_pct: float) -> pl.DataFrame:
+    """Whether each cell has enough holdings, and whether none of them dominates it.
+
+    contribution: a row for each respondent in each cell that it is in. least: the threshold, of columns of
+    the cell.
+    """
+    x, is_protected = pl.col("contribution"), pl.col("is_protected")
+    found = (
+        by_holding(contribution, cell)
+        .sort(*cell, "contribution", "holding_id", descending=[False] * len(cell) + [True, False])
+        .group_by(cell, maintain_order=True)
+        .agg(
+            holdings=pl.len(),
+            protected=is_protected.sum(),
+            total=x.sum(),
+            first=x.first(),
+            second=x.get(1, null_on_oob=True).fill_null(0.0),
+            target=x.filter(is_protected).max().fill_null(0.0),
+        )
+    )
+    # The holding that knows most beside the largest protected one.
+    knows = pl.when(pl.col("target") == pl.col("first")).then(pl.col("second")).otherwise(pl.col("first"))
+    rest = pl.col("total") - pl.col("target") - knows
+    nobody = pl.col("protected") == 0
+    return found.with_columns(
+        (nobody | (pl.col("holdings") >= least)).alias(ENOUGH),
+        (nobody | ((pl.col("target") > 0) & (rest >= p_pct / 100 * pl.col("target")))).alias(UNDOMINATED),
+    ).select(*cell, "holdings", ENOUGH, UNDOMINATED)
+
+
+def is_month(period: pl.Expr) -> pl.Expr:
+    return period.str.contains(r"^\d{4}-\d{2}$")
+
+
+def has_own_rate(coverage_pct: pl.Expr) -> pl.Expr:
+    """Whether a country's silent operators are estimated at its own operators' rate."""
+    return coverage_pct >= OWN_RATE_PCT
+
+
+def changed(before: pl.DataFrame, now: pl.DataFrame, cell: Sequence[str]) -> pl.DataFrame:
+    """How many holdings changed in each cell: `changed`. One changed that joined or left, that bought or sold
+    an operator, or of whose operators a contribution or the subscriptions are others.
+
+    before, now: a row for each respondent in each cell that it is in.
+    """
+    whose = [*cell, "respondent_id"]
+    facts = ["holding_id", "contribution", "own_subscriptions"]
+    both = before.select(*whose, *facts).join(
+        now.select(*whose, *facts), on=whose, how="full", coalesce=True, suffix="_now"
+    )
+    differs = pl.any_horizontal(~pl.col(name).eq_missing(pl.col(f"{name}_now")) for name in facts)
+    owners = both.filter(differs).select(
+        *cell, pl.concat_list("holding_id", "holding_id_now").alias("holding_id")
+    )
+    return (
+        owners.explode("holding_id")
+        .drop_nulls("holding_id")
+        .group_by(cell)
+        .agg(changed=pl.col("holding_id").n_unique())
+    )
+
+
+def may_change(changed: pl.Expr) -> pl.Expr:
+    """Whether a figure may change after so many holdings changed."""
+    return (changed == 0) | (changed >= REVISED)

@@ -1,0 +1,103 @@
+"""Published figures as the gate sees them: which rows may leave at all, and who contributed to each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from jobs.core.areas import COUNTRY, areas, classified
+from jobs.core.periods import last_day
+from jobs.disclosure import rules
+from jobs.public.contracts import PublicContract
+
+CONTRIBUTION = "study.contribution"
+# The tables that say who there is: operators, subscriptions, countries and their groups.
+WORLD = ("ref.operator_frame", "ref.denominator", "ref.country", "ref.country_group")
+# A figure; and what a country's rows leave or stay together by.
+CELL = ["table_name", "period_code", "channel_code", "series", "area_code"]
+GROUP = ["table_name", "period_code", "channel_code", "area_code"]
+HELD = dict.fromkeys((*CELL, "rule"), pl.String)
+
+
+@dataclass(frozen=True)
+class Basis:
+    """What the figures of a release rest on. Restricted.
+
+    release: its name. tables: the study tables that public ones come from, study.contribution, and WORLD.
+    """
+
+    release: str
+    tables: Mapping[str, pl.DataFrame]
+
+
+@dataclass(frozen=True)
+class Released:
+    """An earlier release, withdrawn ones too: its basis, and the public tables that left."""
+
+    basis: Basis
+    public: Mapping[str, pl.DataFrame]
+
+
+def named(rows: pl.DataFrame, about: PublicContract) -> pl.DataFrame:
+    """Rows of a source or public table with CELL's columns."""
+    assert about.protect is not None
+    return rows.with_columns(
+        table_name=pl.lit(about.protect.contributions),
+        series=pl.concat_str(*about.protect.series, separator="/"),
+    )
+
+
+def candidates(about: PublicContract, basis: Basis, periods: Sequence[str]) -> pl.DataFrame:
+    """The rows of the source that the contract lets leave, but those of months, with CELL's columns."""
+    rows = basis.tables[about.source].filter(
+        pl.col("period_code").is_in(list(periods)) & ~rules.is_month(pl.col("period_code"))
+    )
+    return named(rows.filter(pl.sql_expr(about.rows)), about).sort(CELL)
+
+
+def in_areas(basis: Basis, periods: Sequence[str]) -> pl.DataFrame:
+    """Contributions of these periods, once in each area that their country is in."""
+    parts = []
+    for period in sorted(set(periods)):
+        listed = areas(classified(basis.tables[WORLD[2]], basis.tables[WORLD[3]], last_day(period)))
+        of = [(area.code, country) for area in listed for country in area.countries]
+        places = pl.DataFrame(of, schema={"area_code": pl.String, "country_code": pl.String}, orient="row")
+        own = basis.tables[CONTRIBUTION].filter(pl.col("period_code") == period)
+        parts.append(own.join(places, on="country_code"))
+    return pl.concat(parts)
+
+
+def refused(rows: pl.DataFrame, inside: pl.DataFrame, about: PublicContract, p_pct: float) -> pl.DataFrame:
+    """The rows that a primary rule holds back, each with the first rule that does: HELD's columns.
+
+    A country's rows of a period and channel leave together or not at all.
+    """
+    assert about.protect is not None
+    least = pl.lit(about.protect.least_holdings)
+    cells = rules.primary(
+        inside.filter(pl.col("table_name") == about.protect.contributions), CELL, least, p_pct
+    )
+    is_country = pl.col("area_kind_code") == COUNTRY
+    judged = rows.join(cells, on=CELL, how="left").with_columns(
+        rule=pl.when(is_country & ~pl.sql_expr(about.protect.countries))
+        .then(pl.lit("areas_only"))
+        .when(is_country & pl.col("holdings").is_null())
+        .then(pl.lit("modelled"))
+        .when(~pl.col(rules.ENOUGH).fill_null(False))
+        .then(pl.lit("threshold"))
+        .when(~pl.col(rules.UNDOMINATED).fill_null(False))
+        .then(pl.lit("p_pct"))
+        .when(is_country & ~rules.has_own_rate(pl.col("coverage_pct")))
+        .then(pl.lit("own_rate"))
+    )
+    # A quantity that leaves for areas alone keeps no other back.
+    worst = pl.col("rule").filter(pl.col("rule") != "areas_only").first().over(GROUP)
+    return (
+        judged.with_columns(
+            rule=pl.when(is_country).then(pl.coalesce("rule", worst)).otherwise(pl.col("rule"))
+        )
+        .filter(pl.col("rule").is_not_null())
+        .select(list(HELD))
+    )

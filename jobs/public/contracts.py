@@ -1,0 +1,189 @@
+"""Contracts of published tables, schemas/public/<table>.yaml. What they do not name does not leave.
+
+    table        public.<name>
+    description  what a row is
+    source       the study table that rows come from
+    rows         a SQL condition: the rows of the source that may leave if the gate lets them
+    beside       the public table that rows take figures from, if any: they leave where its rows do
+    columns      each column with its role (dimension, measure, attribute) and how it is made coarse:
+                 digits (a SQL expression), grid (down or up), class (a number), always (a code), made (by the
+                 table's transform, or by the gate for revision); without any of these the value leaves as it
+                 is
+    protect      how the gate and the attacker see the table; without it no respondent is behind the table
+    arguments    for what is no linear function of contributions, why it may leave all the same
+
+`protect` has
+
+    contributions   the table_name of study.contribution
+    series          the columns that with period, area and channel name a figure
+    figure          the column that is a linear function of contributions
+    least_holdings  the threshold
+    countries       a SQL condition: the rows of countries that may leave
+    chains          of a column the codes in order: each holding's figures of a code are never above the next
+    one's sums            of a column the codes that add up to another multiples       of a column the codes
+    whose figures are known multiples of the first, for each respondent between         of a column a code
+    whose figures mix those of two others
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from jobs.core.contracts import SCHEMAS, Field, codes, contract, fields, polars_type, read_yaml
+from jobs.core.errors import ObservatoryError
+
+PUBLIC = SCHEMAS / "public"
+ROLES = ("dimension", "measure", "attribute")
+WAYS = ("digits", "grid", "class", "always", "made")
+NEEDED = ("table", "description", "source", "rows", "columns", "arguments")
+OPTIONAL = ("beside", "protect")
+# Numbers that are never a column, and the lower edges of their classes, with the list of classes.
+CLASSES: Mapping[str, tuple[str, tuple[float, ...]]] = {
+    "coverage_pct": ("coverage_class", (25, 50, 75, 90)),
+    "holding_count": ("holdings_class", (3, 6, 11)),
+    "silent_pct": ("silent_class", (10, 25, 50, 75)),
+}
+# Whatever a contract says, these do not leave as they are.
+NEVER = (
+    "reported", "subscriptions", "coverage_pct", "respondent_count", "holding_count", "operator_count",
+    "answer_count", "answer_pct", "audit_count", "audit_pct", "band_count", "day_pct", "bands_lowest",
+    "bands_highest", "cv_pct", "per_subscription", "per_thousand_units", "respondent_id", "holding_id",
+    "contribution", "own_subscriptions", "is_waived",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Column:
+    """A published column. way: how it is made coarse, one of WAYS, '' as it is; by: the way's argument."""
+
+    field: Field
+    role: str
+    way: str
+    by: str
+
+
+@dataclass(frozen=True)
+class Protect:
+    """How the gate and the attacker see a table; see the module."""
+
+    contributions: str
+    series: tuple[str, ...]
+    figure: str
+    least_holdings: int
+    countries: str
+    chains: Mapping[str, list[str]] = field(default_factory=dict)
+    sums: Mapping[str, Mapping[str, list[str]]] = field(default_factory=dict)
+    multiples: Mapping[str, list[str]] = field(default_factory=dict)
+    between: Mapping[str, Mapping[str, list[str]]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class PublicContract:
+    """One published table."""
+
+    table: str
+    description: str
+    source: str
+    rows: str
+    columns: tuple[Column, ...]
+    arguments: Mapping[str, str]
+    beside: str | None = None
+    protect: Protect | None = None
+
+    @property
+    def name(self) -> str:
+        return self.table.split(".")[1]
+
+    @property
+    def key(self) -> list[str]:
+        return [each.field.name for each in self.columns if each.role == "dimension"]
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """The columns with their Polars types."""
+        return {each.field.name: polars_type(each.field.type) for each in self.columns}
+
+
+@cache
+def public_tables() -> tuple[str, ...]:
+    """Every table that may be published; those that read another public table come last."""
+    found = [f"public.{file.stem}" for file in sorted(PUBLIC.glob("*.yaml"))]
+    return tuple(sorted(found, key=lambda table: (public_contract(table).beside is not None, table)))
+
+
+@cache
+def public_contract(table: str) -> PublicContract:
+    """The contract of a published table. Raises ObservatoryError for one that names what never leaves, or
+    says something that has no meaning."""
+    file = PUBLIC / f"{table.partition('.')[2]}.yaml"
+    if not file.is_file():
+        raise ObservatoryError(
+            f"unknown public table '{table}': there is no {file.relative_to(SCHEMAS.parent)}"
+        )
+    return read(read_yaml(file), table, file.name)
+
+
+def read(raw: Mapping[str, Any], table: str, file_name: str) -> PublicContract:
+    """A contract from its file's content."""
+    wrong = [f"lacks {word}" for word in NEEDED if word not in raw]
+    wrong += [f"has an unknown word '{word}'" for word in raw if word not in (*NEEDED, *OPTIONAL)]
+    if wrong:
+        raise ObservatoryError(f"{file_name} {' and '.join(wrong)}")
+    columns = tuple(column(name, dict(about), file_name) for name, about in raw["columns"].items())
+    protect = Protect(**raw["protect"]) if "protect" in raw else None
+    made = PublicContract(
+        table=table,
+        description=raw["description"].strip(),
+        source=raw["source"],
+        rows=str(raw["rows"]),
+        columns=columns,
+        arguments=raw["arguments"],
+        beside=raw.get("beside"),
+        protect=protect,
+    )
+    of_source = contract(made.source).columns
+    wrong = [
+        f"column {each.field.name} is not in {made.source}"
+        for each in columns
+        if each.way in ("", "digits", "grid") and each.field.name not in of_source
+    ]
+    named = {each.field.name: each for each in columns}
+    if protect is not None:
+        wrong += [f"series column {name} is no dimension" for name in protect.series if name not in made.key]
+        if protect.figure not in named or named[protect.figure].way != "digits":
+            wrong += [f"figure {protect.figure} is not rounded to digits"]
+        unargued = [each.field.name for each in columns if each.way == "grid" and each.by == "down"]
+        wrong += [f"{name} has no argument" for name in unargued if name not in made.arguments]
+    elif not made.arguments:
+        wrong += ["has neither protect nor arguments"]
+    if wrong:
+        raise ObservatoryError(f"{file_name}: {'; '.join(wrong)}")
+    return made
+
+
+def column(name: str, about: dict[str, Any], file_name: str) -> Column:
+    """A column of a contract."""
+    role = about.pop("role", None)
+    ways = list(about.items())
+    if name not in fields():
+        raise ObservatoryError(f"{file_name}: {name} is not defined in schemas/fields.yaml")
+    if role not in ROLES or len(ways) > 1 or any(way not in WAYS for way, _ in ways):
+        raise ObservatoryError(
+            f"{file_name}: {name} needs a role ({', '.join(ROLES)}) and at most one of {', '.join(WAYS)}"
+        )
+    way, by = ways[0] if ways else ("", "")
+    if name in NEVER or name.startswith("at_"):
+        raise ObservatoryError(f"{file_name}: {name} never leaves the study node: remove it")
+    if way == "class" and by not in CLASSES:
+        raise ObservatoryError(
+            f"{file_name}: {name} has no classes of '{by}'; known are {', '.join(CLASSES)}"
+        )
+    if way == "class" and fields()[name].codelist != CLASSES[by][0]:
+        raise ObservatoryError(f"{file_name}: the codes of {name} are not those of {CLASSES[by][0]}")
+    codelist = fields()[name].codelist
+    if way == "always" and (codelist is None or str(by) not in codes(codelist)):
+        raise ObservatoryError(f"{file_name}: '{by}' is no code of {name}")
+    return Column(fields()[name], role, way, str(by))

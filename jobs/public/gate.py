@@ -1,0 +1,165 @@
+"""The gate: which rows leave. Nothing else makes public tables.
+
+protect() decides by the primary rules, lets earlier figures stand where fewer than three holdings changed,
+and asks the attacker. Where that finds a contribution, the country with the fewest units among the figures
+that reveal it is dropped, and the attacker is asked again. If only areas reveal it, nothing leaves.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from jobs.attack.known import Finding
+from jobs.attack.search import attack
+from jobs.core.areas import COUNTRY, REGION
+from jobs.core.areas import GROUP as GROUPED
+from jobs.core.errors import ObservatoryError
+from jobs.public.cells import CELL, GROUP, HELD, Basis, Released, candidates, in_areas, named, refused
+from jobs.public.contracts import PublicContract, public_contract, public_tables
+from jobs.public.knowledge import known, of_release, said, shape_of
+from jobs.public.revisions import revised, with_earlier
+
+FOUND_BY = ("attacker", "holding", "respondents", "period_code", "channel_code", "series", "side", "cells")
+FOUND = dict.fromkeys(FOUND_BY, pl.String)
+
+
+@dataclass(frozen=True)
+class Protected:
+    """public: the tables that leave. held: HELD's columns, which rule held which row back; series is null
+    where a country's rows were held together. found: FOUND's columns, what the attacker found on the way.
+    Both are restricted."""
+
+    public: Mapping[str, pl.DataFrame]
+    held: pl.DataFrame
+    found: pl.DataFrame
+
+
+class Unprotectable(ObservatoryError):
+    """Areas alone reveal a contribution: nothing leaves. held, found: as Protected has them, for the
+    restricted log; the message names no cell."""
+
+    exit_code = 1
+
+    def __init__(self, held: pl.DataFrame, found: pl.DataFrame) -> None:
+        super().__init__(
+            "figures of the world, regions or groups reveal what a holding contributed, and leaving out"
+            " countries does not prevent it: nothing is published; the restricted log names the figures"
+        )
+        self.held, self.found = held, found
+
+
+def protect(
+    basis: Basis,
+    earlier: Sequence[Released],
+    periods: Sequence[str],
+    p_pct: float,
+    leave_out_areas: bool = False,
+) -> Protected:
+    """The public tables of some periods. earlier: in the order of release.
+
+    Raises Unprotectable if areas alone reveal a contribution; with leave_out_areas the group or region with
+    the fewest units is left out instead, but never the world.
+    """
+    guarded = {
+        each.protect.contributions: each for each in map(public_contract, public_tables()) if each.protect
+    }
+    rows = {name: candidates(about, basis, periods) for name, about in guarded.items()}
+    inside = in_areas(basis, periods)
+    held = [*(refused(rows[name], inside, about, p_pct) for name, about in guarded.items())]
+    leaving = {
+        name: revised(rows[name].join(refusal, on=CELL, how="anti"), inside, about, earlier)
+        for (name, about), refusal in zip(guarded.items(), held, strict=True)
+    }
+    shapes = {name: shape_of(about) for name, about in guarded.items()}
+    before = [known(each.basis, of_release(each, guarded)) for each in earlier]
+    found: list[Finding] = []
+    again: set[tuple[str, str]] | None = None
+    while True:
+        made = {name: transformed(leaving[name], about) for name, about in guarded.items()}
+        now = known(
+            basis, pl.concat(said(named(made[name], about), about) for name, about in guarded.items())
+        )
+        findings = attack([*before, now], shapes, p_pct, again)
+        found += findings
+        if not findings:
+            break
+        dropped = to_drop(findings, leaving, basis.release, leave_out_areas)
+        if dropped.is_empty():
+            raise Unprotectable(pl.concat(held), as_frame(found))
+        for name in leaving:
+            leaving[name] = leaving[name].join(dropped, on=GROUP, how="anti", nulls_equal=True)
+        held.append(
+            dropped.with_columns(series=pl.lit(None, pl.String), rule=pl.lit("attack")).select(list(HELD))
+        )
+        again = set(dropped.select("table_name", "channel_code").rows())
+    public = {about.table: with_earlier(made[name], about, earlier) for name, about in guarded.items()}
+    return Protected(public | unguarded(basis, public, periods), pl.concat(held), as_frame(found))
+
+
+def to_drop(
+    findings: Sequence[Finding], leaving: Mapping[str, pl.DataFrame], release: str, leave_out_areas: bool
+) -> pl.DataFrame:
+    """For each finding the country with the fewest units among the figures that reveal it: GROUP's columns.
+    Nothing if all findings rest on areas alone; with leave_out_areas then the group or region with the
+    fewest."""
+    columns = (*CELL, "area_kind_code", "estimate")
+    figures = {
+        row[:5]: (str(row[5]), float(row[6]))
+        for each in leaving.values()
+        for row in each.select(columns).rows()
+    }
+    for kinds in ((COUNTRY,), (GROUPED, REGION) if leave_out_areas else ()):
+        chosen: set[tuple[str, ...]] = set()
+        for finding in findings:
+            cells = [
+                (each.table_name, each.period_code, each.channel_code, each.series, each.area_code)
+                for each in finding.cells
+                if each.release == release
+            ]
+            of = [
+                (kinds.index(figures[cell][0]), figures[cell][1], (*cell[:3], cell[4]))
+                for cell in cells
+                if cell in figures and figures[cell][0] in kinds
+            ]
+            if of and not any(group in chosen for *_, group in of):
+                chosen.add(min(of)[2])
+        if chosen:
+            return pl.DataFrame(sorted(chosen), schema=dict.fromkeys(GROUP, pl.String), orient="row")
+    return pl.DataFrame(schema=dict.fromkeys(GROUP, pl.String))
+
+
+def as_frame(findings: Sequence[Finding]) -> pl.DataFrame:
+    """Findings as rows, for the restricted log."""
+    rows = [
+        {name: getattr(each, name) for name in FOUND if name not in ("respondents", "cells")}
+        | {"respondents": " ".join(each.respondents)}
+        | {"cells": "; ".join(f"{cell.release} {cell.area_code} {cell.series}" for cell in each.cells)}
+        for each in findings
+    ]
+    return pl.DataFrame(rows, schema=FOUND, orient="row")
+
+
+def transformed(rows: pl.DataFrame, about: PublicContract, *beside: pl.DataFrame) -> pl.DataFrame:
+    """Rows that leave, by the transform of their public table."""
+    job = importlib.import_module(f"jobs.public.{about.name}")
+    found: pl.DataFrame = job.transform(rows, about, *beside)
+    return found
+
+
+def unguarded(
+    basis: Basis, public: Mapping[str, pl.DataFrame], periods: Sequence[str]
+) -> dict[str, pl.DataFrame]:
+    """The public tables that no respondent is behind, and those that take their figures from another one."""
+    found = {}
+    for about in map(public_contract, public_tables()):
+        if about.protect is None:
+            rows = basis.tables[about.source].filter(pl.sql_expr(about.rows))
+            if about.beside is not None:
+                rows = rows.filter(pl.col("period_code").is_in(list(periods)))
+            beside = () if about.beside is None else (public[about.beside],)
+            found[about.table] = transformed(rows, about, *beside).sort(about.key)
+    return found

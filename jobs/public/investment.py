@@ -1,0 +1,5 @@
+"""public.investment: estimated yearly spending against spam of the world, regions and groups, protected."""
+
+from jobs.public.tables import coarse as transform
+
+__all__ = ["transform"]

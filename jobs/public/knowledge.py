@@ -1,0 +1,69 @@
+"""What a release says, as the attacker reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from jobs.attack.coefficients import World
+from jobs.attack.known import ESTIMATE, PUBLISHED, SILENT_PCT, Known, Shape
+from jobs.core.contracts import codes
+from jobs.public.cells import CONTRIBUTION, WORLD, Basis, Released, named
+from jobs.public.contracts import CLASSES, PublicContract
+
+
+def shape_of(about: PublicContract) -> Shape:
+    assert about.protect is not None
+    return Shape(
+        tuple(about.protect.series),
+        about.protect.chains,
+        about.protect.sums,
+        about.protect.multiples,
+        about.protect.between,
+    )
+
+
+def known(basis: Basis, published_rows: pl.DataFrame) -> Known:
+    frame, denominator, country, country_group = (basis.tables[name] for name in WORLD)
+    world = World(frame, denominator, country, country_group)
+    return Known(basis.release, world, basis.tables[CONTRIBUTION], published_rows)
+
+
+def of_release(each: Released, guarded: Mapping[str, PublicContract]) -> pl.DataFrame:
+    """What an earlier release said."""
+    return pl.concat(
+        said(named(each.public[about.table], about), about)
+        for about in guarded.values()
+        if about.table in each.public
+    )
+
+
+def said(rows: pl.DataFrame, about: PublicContract) -> pl.DataFrame:
+    """Public rows as the attacker reads them: their figures, and the classes of the effect of
+    non-response."""
+    assert about.protect is not None
+    own = rows.filter(pl.col("stands_from").is_null())
+    figure = next(each for each in about.columns if each.field.name == about.protect.figure)
+    value = pl.col(about.protect.figure).cast(pl.Float64)
+    cell = own.with_columns(value=value, digits=pl.sql_expr(figure.by).cast(pl.Int64))
+    none = pl.lit(None, pl.Float64)
+    parts = [cell.with_columns(form=pl.lit(ESTIMATE), low=none, high=none)]
+    for each in about.columns:
+        if each.by == "silent_pct":
+            parts.append(cell.with_columns(form=pl.lit(SILENT_PCT), **edges(each.field.name, each.by)))
+    return pl.concat(
+        part.select(pl.col(name).cast(kind) for name, kind in PUBLISHED.items()) for part in parts
+    )
+
+
+def edges(column: str, number: str) -> dict[str, pl.Expr]:
+    """The edges of a class, null where it has none."""
+    codelist, steps = CLASSES[number]
+    names = codes(codelist)
+    low = dict(zip(names[1:], map(float, steps), strict=True))
+    high = dict(zip(names[:-1], map(float, steps), strict=True))
+    return {
+        end: pl.col(column).replace_strict(of, default=None, return_dtype=pl.Float64)
+        for end, of in (("low", low), ("high", high))
+    }

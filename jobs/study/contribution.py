@@ -1,0 +1,212 @@
+"""study.contribution: what each respondent contributed to each estimate. Restricted: it is never published.
+
+An estimate is a linear function of these numbers, whose coefficients follow from the frame of operators, the
+denominators and the list of respondents. Disclosure control works on them, and the attack seeks them.
+
+- Volumes: what the estimate took of a respondent, by its logs or else by its answers. Corrected spam of an
+  operator without an audit is imputed, so its contribution is the imputed figure.
+- Money: a respondent's amount; of a budget band its mean, which depends on other respondents' amounts.
+- Waiver: of a figure from logs the waiver for all answers (sp904), of an answer that of its own lines, of
+  money that of all its lines. A form's waivers hold for its period and for all periods within it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from jobs.core.areas import on_day
+from jobs.core.contracts import codes
+from jobs.core.periods import last_day, months_of
+from jobs.stats.estimation import seed_of
+from jobs.study import spam_volume
+from jobs.study.estimate.rows import MEASURES, typed
+from jobs.study.estimate.sample import Reference
+from jobs.study.estimate.spending import (
+    ALL,
+    NO_MONEY,
+    POSTS,
+    by_respondent,
+    factors,
+    measures,
+    named,
+    of_strategies,
+    prices,
+    spent,
+)
+from jobs.study.investment_account import ASKED, prices_of
+from jobs.study.questionnaire_answer import latest
+
+TABLE = "study.contribution"
+VOLUME, MONEY = "study.spam_volume", "study.investment"
+# The codes of a series, in the order of the key of its table.
+OF_VOLUME = ("unit_code", "definition_code", "quantity_code")
+OF_MONEY = ("strategy_code", "component_code", "conversion_code")
+GENERAL, NO_WAIVER = "sp904", "W0"
+# Whose waiver holds for a contribution.
+LOGS, ANSWERS = "logs", "answers"
+
+
+def transform(
+    submission: pl.DataFrame,
+    submission_quality: pl.DataFrame,
+    questionnaire_answer: pl.DataFrame,
+    investment_account: pl.DataFrame,
+    definition: pl.DataFrame,
+    measure: pl.DataFrame,
+    indicator_measure: pl.DataFrame,
+    operator_frame: pl.DataFrame,
+    country: pl.DataFrame,
+    country_group: pl.DataFrame,
+    price_level: pl.DataFrame,
+    investment_assumption: pl.DataFrame,
+) -> pl.DataFrame:
+    """A row for each respondent that an estimate of a series rests on."""
+    # The estimator's denominators change weights, and no contribution.
+    reference = Reference(operator_frame, pl.DataFrame(), country, country_group)
+    given = spam_volume.given_by(
+        submission, submission_quality, questionnaire_answer, definition, measure, indicator_measure
+    )
+    rows = volumes(given, reference, spam_volume.labelled_definitions(definition))
+    assumptions = dict(investment_assumption.select("assumption_code", "central").rows())
+    rows += amounts(investment_account, operator_frame, price_level, int(assumptions["base_year"]))
+    if not rows:
+        return typed([], TABLE)
+    found = pl.DataFrame(rows, infer_schema_length=None)
+    waived = waivers(questionnaire_answer, indicator_measure, sorted(set(found["period_code"])))
+    whose = [
+        name
+        for name in ("respondent_id", "period_code", "channel_code", "waived_by")
+        if name in found.columns
+    ]
+    found = found.join(waived, on=whose, how="left").with_columns(pl.col("is_waived").fill_null(False))
+    return typed(with_owners(found, operator_frame).to_dicts(), TABLE)
+
+
+def volumes(given: pl.DataFrame, reference: Reference, labelled: frozenset[str]) -> list[dict[str, Any]]:
+    """The contributions to study.spam_volume. given: of spam_volume.given_by()."""
+    rows: list[dict[str, Any]] = []
+    for of_cell in given.sort(spam_volume.WHOSE).partition_by(spam_volume.CELL, maintain_order=True):
+        cell = {name: of_cell[name][0] for name in spam_volume.CELL}
+        for period in spam_volume.periods_of(of_cell):
+            people, who, found = spam_volume.behind(of_cell, period, reference, labelled, replicates=1)
+            corrected = {}
+            if found:
+                corrected = dict(zip(who[spam_volume.CORRECTED], found.y[0, :, 0].tolist(), strict=True))
+            for person in people.to_dicts():
+                known = {name: person[name] for name in MEASURES}
+                known[spam_volume.CORRECTED] = corrected.get(person["respondent_id"])
+                rows += [
+                    {"table_name": VOLUME, "period_code": period, "respondent_id": person["respondent_id"]}
+                    | cell
+                    | {"quantity_code": quantity, "contribution": float(value)}
+                    | {"own_subscriptions": person["subscriptions"]}
+                    | {"waived_by": LOGS if person["answer_status_code"] is None else ANSWERS}
+                    | {"series": "/".join((cell["unit_code"], cell["definition_code"], quantity))}
+                    for quantity, value in known.items()
+                    if value is not None
+                ]
+    return rows
+
+
+def amounts(
+    accounts: pl.DataFrame, frame: pl.DataFrame, price_level: pl.DataFrame, base: int
+) -> list[dict[str, Any]]:
+    """The contributions to study.investment: amounts, bands at their mean, and posts."""
+    dollars = {
+        name: price.ppp / price.market
+        for (name, year), price in prices_of(price_level).items()
+        if year == base
+    }
+    rows: list[dict[str, Any]] = []
+    by = ["period_code", "channel_code"]
+    for own in accounts.sort(*by, "respondent_id", "strategy_code").partition_by(by, maintain_order=True):
+        period, channel = str(own["period_code"][0]), str(own["channel_code"][0])
+        strategies = [ALL, *sorted(set(own["strategy_code"]))]
+        people = by_respondent(own, frame, last_day(period))
+        respondents = people["respondent_id"].to_list()
+        seed = seed_of("investment", channel, period, "bands")
+        found = spent(people, seed, np.ones((1, people.height)))
+        price = prices(np.array([dollars[name] for name in people["country_code"]]))
+        share = of_strategies(own, "share", respondents, strategies)
+        y = measures(found.mean, share, factors(found.parts, price))
+        beside = {"table_name": MONEY, "period_code": period, "channel_code": channel, "waived_by": MONEY}
+        rows += of_respondents(y, respondents, named(strategies), beside)
+        told = people.filter("has_posts")["respondent_id"].to_list()
+        filled = own.filter(pl.col("respondent_id").is_in(told)).with_columns(
+            pl.col("posts").cast(pl.Float64)
+        )
+        counted = of_strategies(filled, "posts", told, strategies)
+        rows += of_respondents(counted, told, [(name, POSTS, NO_MONEY) for name in strategies], beside)
+    return rows
+
+
+def of_respondents(
+    y: np.ndarray, respondents: Sequence[str], series: Sequence[tuple[str, str, str]], beside: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """Rows of respondents x series."""
+    return [
+        beside
+        | {"respondent_id": respondent, "series": "/".join(codes), "contribution": float(value)}
+        | dict(zip(OF_MONEY, codes, strict=True))
+        for respondent, values in zip(respondents, y, strict=True)
+        for codes, value in zip(series, values, strict=True)
+    ]
+
+
+def waivers(
+    questionnaire_answer: pl.DataFrame, indicator_measure: pl.DataFrame, periods: Sequence[str]
+) -> pl.DataFrame:
+    """Who waived confidentiality, by respondent, period, channel and kind of contribution."""
+    standing = latest(questionnaire_answer).filter(pl.col("value").is_not_null())
+    counted = standing.join(
+        indicator_measure.select("indicator_code", channel="channel_code"), on="indicator_code"
+    )
+    parts = [
+        standing.filter(pl.col("indicator_code") == GENERAL).with_columns(
+            waived_by=pl.lit(LOGS), waiver=pl.col("value"), channel=pl.lit(None, pl.String)
+        ),
+        standing.filter(pl.col("indicator_code").str.contains(ASKED)).with_columns(
+            waived_by=pl.lit(MONEY), channel=pl.lit(None, pl.String)
+        ),
+        counted.with_columns(waived_by=pl.lit(ANSWERS)),
+    ]
+    columns = ["respondent_id", "form_period", "channel", "waived_by"]
+    held = (
+        pl.concat(
+            part.select("respondent_id", "channel", "waived_by", "waiver", form_period="period_code")
+            for part in parts
+        )
+        .group_by(columns)
+        .agg(is_waived=(pl.col("waiver") != NO_WAIVER).all())
+        .filter("is_waived")
+    )
+    forms = sorted(set(held["form_period"]))
+    within = [(p, f) for p in periods for f in forms if set(months_of(p)) <= set(months_of(f))]
+    of_form = pl.DataFrame(within, schema={"period_code": pl.String, "form_period": pl.String}, orient="row")
+    channels = pl.DataFrame({"channel_code": sorted(codes("channel"))})
+    return (
+        held.join(of_form, on="form_period")
+        .join(channels, how="cross")
+        .filter(pl.col("channel").is_null() | (pl.col("channel") == pl.col("channel_code")))
+        .select("respondent_id", "period_code", "channel_code", "waived_by", "is_waived")
+        .unique()
+    )
+
+
+def with_owners(found: pl.DataFrame, frame: pl.DataFrame) -> pl.DataFrame:
+    """Contributions with the holding and country of each respondent on the last day of the period."""
+    parts = []
+    for (period,), rows in found.partition_by("period_code", as_dict=True).items():
+        owners = (
+            on_day(frame, last_day(str(period)))
+            .select("respondent_id", "holding_id", "country_code")
+            .unique()
+        )
+        parts.append(
+            rows.join(owners.unique("respondent_id", keep="first", maintain_order=True), on="respondent_id")
+        )
+    return pl.concat(parts)

@@ -1,0 +1,61 @@
+"""Contracts of published tables fail closed."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import polars as pl
+import pytest
+
+from jobs.core.contracts import contract, read_yaml
+from jobs.core.errors import ObservatoryError
+from jobs.public.contracts import NEVER, PUBLIC, public_contract, public_tables, read
+from jobs.public.tables import coarse
+
+
+def test_each_table_names_its_columns_and_none_that_never_leaves() -> None:
+    assert set(public_tables()) == {
+        "public.spam_volume", "public.investment", "public.investment_gap", "public.cost",
+    }  # fmt: skip
+    for about in map(public_contract, public_tables()):
+        names = set(about.schema)
+        assert not names & set(NEVER)
+        assert not any(name.startswith("at_") for name in names)
+        assert set(about.key) <= names and about.arguments
+        # Every column of the source that is not named stays.
+        assert set(contract(about.source).columns) - names or about.table == "public.cost"
+
+
+def test_what_a_contract_does_not_name_does_not_leave() -> None:
+    about = public_contract("public.investment_gap")
+    rows = pl.DataFrame(schema={field.name: pl.String for field in contract(about.source).fields})
+    assert coarse(rows.with_columns(secret=pl.lit("x")), about).columns == list(about.schema)
+
+
+RAW = read_yaml(PUBLIC / "spam_volume.yaml")
+WRONG: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "reported never leaves": lambda raw: raw["columns"].update(reported={"role": "measure"}),
+    "at_050 never leaves": lambda raw: raw["columns"].update(at_050={"role": "measure"}),
+    "holding_count never leaves": lambda raw: raw["columns"].update(holding_count={"role": "attribute"}),
+    "needs a role": lambda raw: raw["columns"]["estimate"].pop("role"),
+    "at most one of": lambda raw: raw["columns"]["estimate"].update(grid="up"),
+    "no classes of": lambda raw: raw["columns"]["coverage_class_code"].update({"class": "cv_pct"}),
+    "are not those of": lambda raw: raw["columns"]["coverage_class_code"].update({"class": "silent_pct"}),
+    "is no code of": lambda raw: raw["columns"]["conf_status_code"].update(always="X"),
+    "not defined in": lambda raw: raw["columns"].update(sum_of_all={"role": "measure"}),
+    "is not in study.spam_volume": lambda raw: raw["columns"].update(strategy_code={"role": "dimension"}),
+    "has no argument": lambda raw: raw["arguments"].pop("estimate_low"),
+    "is not rounded": lambda raw: raw["columns"]["estimate"].pop("digits"),
+    "unknown word": lambda raw: raw.update(protects={}),
+    "lacks rows": lambda raw: raw.pop("rows"),
+}
+
+
+@pytest.mark.parametrize("says", WRONG)
+def test_a_contract_that_says_too_much_is_refused(says: str) -> None:
+    raw = copy.deepcopy(RAW)
+    WRONG[says](raw)
+    with pytest.raises(ObservatoryError, match=says):
+        read(raw, "public.spam_volume", "spam_volume.yaml")

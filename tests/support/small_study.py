@@ -1,0 +1,156 @@
+"""Generated studies of a few countries, estimated as the study does, with releases that follow each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import polars as pl
+
+from jobs.core.contracts import conform, polars_schema, reference
+from jobs.public.cells import Basis
+from jobs.study import contribution, spam_volume
+from jobs.study.estimate.rows import MEASURES, typed
+from jobs.study.estimate.sample import Reference
+
+COUNTRIES = ("KEN", "NPL", "FJI", "GHA", "PER", "UZB", "JOR", "TUN", "POL", "BOL", "LAO", "MWI")
+PERIOD, CHANNEL = "2026-Q4", "EMAIL"
+SIZES = {"SMALL": 1e5, "MEDIUM": 1e6, "LARGE": np.inf}
+
+
+@dataclass
+class Operator:
+    """An operator of a generated study: its figures by unit and quantity, None where it did not answer."""
+
+    name: str
+    country: str
+    holding: str
+    subscriptions: int
+    figures: tuple[int, int, int] | None
+    waives: bool = False
+
+
+@dataclass(frozen=True)
+class Small:
+    """A generated study: its operators, and countries' subscriptions that nobody listed."""
+
+    operators: tuple[Operator, ...]
+    unlisted: Mapping[str, int] = field(default_factory=dict)
+    period: str = PERIOD
+    unit: str = "recipient"
+
+
+def drawn(seed: int, countries: int = 12, most: int = 6, answering: float = 0.75) -> Small:
+    """A study whose operators answer at random; some are of one holding, also across countries; rates of spam
+    have heavy tails."""
+    random = np.random.default_rng([52, seed])
+    operators = []
+    for country in COUNTRIES[:countries]:
+        for number in range(int(random.integers(1, most + 1))):
+            name = f"{country.lower()}-{number}"
+            group = f"group-{random.integers(0, 4)}" if random.random() < 0.15 else name
+            subscriptions = int(np.exp(random.normal(12.5, 1.3)))
+            figures = figures_of(subscriptions, random) if random.random() < answering else None
+            operators.append(Operator(name, country, group, subscriptions, figures))
+    return Small(tuple(operators))
+
+
+def figures_of(subscriptions: int, random: np.random.Generator) -> tuple[int, int, int]:
+    """All units, certain and possible spam of an operator."""
+    certain = int(subscriptions * np.exp(random.normal(1.0, 1.0)))
+    undecided = int(certain * random.uniform(0, 0.2))
+    other = int(certain * np.exp(random.normal(0.0, 0.5)))
+    return certain + undecided + other, certain, certain + undecided
+
+
+def changed(small: Small, seed: int) -> Small:
+    """The next quarter's view of the same quarter: an operator joins, one leaves, one is sold, one corrects
+    its package, one answers late. Any of them may fail to happen."""
+    random = np.random.default_rng([22, seed])
+    operators = [replace(each) for each in small.operators]
+
+    def one(of: Sequence[Operator]) -> Operator | None:
+        return of[random.integers(len(of))] if of and random.random() < 0.7 else None
+
+    late = one([each for each in operators if each.figures is None])
+    if late:
+        late.figures = figures_of(late.subscriptions, random)
+    corrects = one([each for each in operators if each.figures is not None])
+    if corrects and corrects.figures:
+        units, certain, possible = corrects.figures
+        less = int(certain * random.uniform(0.2, 0.6))
+        corrects.figures = (units, certain - less, possible - less)
+    sold = one(operators)
+    if sold:
+        sold.holding = operators[random.integers(len(operators))].holding
+    leaves = one([each for each in operators if each.figures is not None])
+    if leaves:
+        leaves.figures = None
+    if random.random() < 0.5:
+        country = operators[random.integers(len(operators))].country
+        name = f"{country.lower()}-new-{seed}"
+        subscriptions = int(np.exp(random.normal(12.5, 1.3)))
+        operators.append(Operator(name, country, name, subscriptions, figures_of(subscriptions, random)))
+    return replace(small, operators=tuple(operators))
+
+
+def basis(small: Small, release: str) -> Basis:
+    """The study's tables of a generated study, by the study's own code."""
+    frame = pl.DataFrame(
+        [
+            {
+                "respondent_id": each.name, "holding_id": each.holding, "country_code": each.country,
+                "channel_code": CHANNEL, "subscriptions": each.subscriptions, "valid_from": "2020-01-01",
+                "size_code": next(name for name, edge in SIZES.items() if each.subscriptions < edge),
+            }
+            for each in small.operators
+        ]
+    ).with_columns(
+        pl.col("valid_from").str.to_date(), valid_to=pl.lit(None, pl.Date), source=pl.lit("made up")
+    )  # fmt: skip
+    listed = frame.group_by("country_code").agg(pl.col("subscriptions").sum())
+    more = pl.col("country_code").replace_strict(dict(small.unlisted), default=0, return_dtype=pl.Int64)
+    denominator = listed.select(
+        "country_code",
+        pl.col("subscriptions") + more,
+        period_code=pl.lit(small.period),
+        channel_code=pl.lit(CHANNEL),
+        source=pl.lit("made up"),
+    )
+    tables = {
+        "ref.operator_frame": conform(frame, "ref.operator_frame"),
+        "ref.denominator": conform(denominator, "ref.denominator"),
+        "ref.country": reference("ref.country"),
+        "ref.country_group": reference("ref.country_group"),
+    }
+    known = Reference(*tables.values())
+    given = answers(small)
+    volumes = spam_volume.cell_rows(given, known, frozenset())
+    rows = pl.DataFrame(contribution.volumes(given, known, frozenset()), infer_schema_length=None)
+    waiving = {each.name for each in small.operators if each.waives}
+    owned = contribution.with_owners(rows, tables["ref.operator_frame"])
+    owned = owned.with_columns(is_waived=pl.col("respondent_id").is_in(sorted(waiving)))
+    tables["study.spam_volume"] = typed(volumes, "study.spam_volume")
+    tables["study.contribution"] = typed(owned.to_dicts(), "study.contribution")
+    for name in ("study.investment", "study.investment_gap", "study.cost"):
+        tables[name] = pl.DataFrame(schema=polars_schema(name))
+    return Basis(release, tables)
+
+
+def answers(small: Small) -> pl.DataFrame:
+    """What the operators gave by logs, in the columns of spam_volume.GIVEN."""
+    rows = [
+        dict(zip(MEASURES, each.figures, strict=True))
+        | {"respondent_id": each.name, "period_code": small.period, "channel_code": CHANNEL}
+        | {"unit_code": small.unit, "definition_code": "OPERATOR", "day_count": 92}
+        | {"subscriptions": each.subscriptions}
+        for each in small.operators
+        if each.figures is not None
+    ]
+    empty = dict.fromkeys(spam_volume.GIVEN)
+    kinds = dict.fromkeys((*MEASURES, "day_count", "subscriptions"), pl.Int64) | spam_volume.AUDITED
+    return pl.DataFrame(
+        [empty | row for row in rows],
+        schema={name: kinds.get(name, pl.String) for name in spam_volume.GIVEN},
+    )
