@@ -71,3 +71,13 @@ def follow(staging: str, triples: Sequence[Left], count: int) -> list[Left]:
     rows = take(triples)
     assert rows is not None
     return leave_by(refusals.followed(rows), "bucket", "followed", staging, count)
+
+
+def spread(staging: str, moving: Sequence[Left], count: int) -> list[Left]:
+    """Rows that move to buckets of a cut, by the bucket that each goes to.
+
+    Straight from bucket to bucket they would be as many frames as the square of the number of buckets.
+    """
+    rows = take(moving)
+    assert rows is not None
+    return leave_by(rows, "bucket", moving[0].name, staging, count)

@@ -6,7 +6,7 @@
     assemble  each bucket: copies left out; transmissions, verdicts, complaints, reports, facts
     link      narrow rows of all buckets, in cuts: later hops, their first hops, and where verdicts without a
               queue id belong
-    forward   rows that another bucket needs move there
+    forward   rows that another bucket needs move there, by way of its cut
     messages  each bucket: silver.message, but for temporary refusals
     refused   narrow rows of all buckets, in cuts: refusals that were followed up; the others are messages too
 

@@ -210,13 +210,17 @@ class Steps:
         tasks = [
             Task(
                 "jobs.stages.silver_tasks:forward",
-                (self.work.staging, each, self.count),
+                (self.work.staging, each, self.cuts),
                 f"silver, {each.bucket}",
             )
             for each in inputs
             if named(each.left, "links") or named(each.left, "routes")
         ]
-        return [left for found in self.through(tasks, 0.6, 0.65) for left in found]
+        moving = [left for found in self.through(tasks, 0.6, 0.64) for left in found]
+        return [
+            *self.of_cuts("spread", [named(moving, "later")], 0.64, 0.65, self.count),
+            *self.of_cuts("spread", [named(moving, "by_id")], 0.65, 0.65, self.count),
+        ]
 
     def messages(self, inputs: Sequence[Inputs]) -> list[Made]:
         made: list[Made] = self.through([self.message(each) for each in inputs], 0.65, 0.95)

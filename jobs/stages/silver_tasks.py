@@ -220,16 +220,17 @@ def move(rows: pl.DataFrame, table: str, staging: str, home: int, count: int) ->
     return leave_buckets(by_home(rows, home, count), table, staging, count)
 
 
-def forward(staging: str, of_bucket: Inputs, count: int) -> list[Left]:
-    """Send a bucket's rows of later hops, and its verdicts without a queue id, to where they are needed."""
+def forward(staging: str, of_bucket: Inputs, of_cuts: int) -> list[Left]:
+    """A bucket's rows of later hops, and its verdicts without a queue id, by the cut of the bucket that each
+    goes to."""
     left: list[Left] = []
     links, routes = take(named(of_bucket.left, "links")), take(named(of_bucket.left, "routes"))
     if links is not None:
         later = hops.later_rows(hops.placed(of_bucket.transmissions()), links)
-        left += cuts.leave_by(later, "bucket", "later", staging, count)
+        left += cuts.leave_by(later, "bucket", "later", staging, of_cuts)
     if routes is not None:
         by_id = standing.routed(of_bucket.verdicts(), routes)
-        left += cuts.leave_by(by_id, "bucket", "by_id", staging, count)
+        left += cuts.leave_by(by_id, "bucket", "by_id", staging, of_cuts)
     return left
 
 
