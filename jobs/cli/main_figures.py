@@ -104,6 +104,8 @@ def cost(lake: Lake, versions: dict[str, int]) -> Table:
     for row in found.sort("operator_id", "period_code").to_dicts():
         points = [
             f"{bound_sign(row['bound_code'])}{money(row[f'amount_{point}'])}"
+            if point == "p50" or not words.has_missing_part(row["bound_code"])
+            else ""
             for point in ("p05", "p50", "p95")
         ]
         days = f"{row['day_count']} of {days_of(row['period_code'])}"

@@ -137,6 +137,11 @@ def bound_sign(code: str | None) -> str:
     return BOUNDS.get(code or "", "")
 
 
+def has_missing_part(code: str | None) -> bool:
+    """Whether a bound lacks a part of the cost: then the percentiles of the rest are none of the cost."""
+    return code in ("lower", "neither")
+
+
 # --- time -----------------------------------------------------------------------------------------
 
 

@@ -47,11 +47,13 @@ def head(figure: Explained) -> RenderableType:
     if figure.points is not None and figure.central is not None:
         p05, p50, p95 = figure.points
         sign = words.bound_sign(figure.bound_code)
+        # Where a part is missing, the points are those of the rest.
+        is_range = p05 < p95 and not words.has_missing_part(figure.bound_code)
         shown = simulated(p50) if p05 < p95 else number(p50)
         text = Text(f"{sign}{shown} {figure.unit}", style="bold cyan")
-        if p05 < p95:
+        if is_range:
             text.append(f"   5 to 95%: {simulated(p05)} to {simulated(p95)}", style="default not bold")
-        grid.add_row("median" if p05 < p95 else "computed", text)
+        grid.add_row("median" if is_range else "at least" if p05 < p95 else "computed", text)
         if simulated(figure.central) != simulated(p50):
             grid.add_row("at central values", f"{number(figure.central)} {figure.unit}")
     if figure.estimate is not None:

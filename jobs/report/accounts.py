@@ -9,7 +9,7 @@ import polars as pl
 
 from jobs.core import words
 from jobs.core.counting_rules import OPERATOR, RECEIVED
-from jobs.report.blocks import Block, Cell, Column, Section, Table, interval, number, stacked
+from jobs.report.blocks import Block, Cell, Column, Part, Section, Table, interval, number, stacked
 from jobs.report.figures import SUMS
 from jobs.report.study import Study, channel_name, share_bar, spam_range
 
@@ -124,6 +124,7 @@ MISSING_AND_TOO_HIGH = (
 def costs(study: Study) -> Section:
     table = study.figures["costs"]
     blocks, without = [], []
+    totals: list[dict[str, Any]] = []
     bounds: defaultdict[str, list[str]] = defaultdict(list)
     by_operator: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in table.sort(pl.all()).to_dicts():
@@ -136,6 +137,7 @@ def costs(study: Study) -> Section:
         blocks.append(cost_block(study.operator_name(operator), rows))
         for row in rows:
             if is_grand(row) and row["cost_component_code"] == "total":
+                totals.append(row)
                 bounds[row["bound_code"]].append(study.operator_name(operator))
     notes = [
         "Marginal cost grows with traffic: effort times unit prices that are ranges, so the result is one"
@@ -153,11 +155,7 @@ def costs(study: Study) -> Section:
     ]
     if any(bounds[code] for code in words.BOUNDS):
         notes.insert(0, MISSING_AND_TOO_HIGH)
-    finding = (
-        "The median is as likely too low as too high; nine times in ten the cost lies between the two ends."
-        if blocks
-        else ""
-    )
+    finding = finding_of(totals, {code: study.operator_name(code) for code in by_operator}) if totals else ""
     return Section("costs", "What it costs", finding, blocks, missing, notes if blocks else [])
 
 
@@ -186,13 +184,10 @@ def cost_block(name: str, rows: list[dict[str, Any]]) -> Block:
             Cell(
                 cost_name(row, len(channels) > 1),
                 cost_sub(row),
-                interval(float(row["amount_p05"]), float(row["amount_p50"]), float(row["amount_p95"]), scale),
+                bar_of(row, scale),
                 "strong" if is_total(row) else "",
             ),
-            *(
-                number(words.bound_sign(row["bound_code"]) + words.money(row[f"amount_{point}"]), tone)
-                for point, tone in (("p05", "muted"), ("p50", ""), ("p95", "muted"))
-            ),
+            *(point_of(row, point) for point in ("p05", "p50", "p95")),
         ]
         for row in sorted(kept, key=rank)
         if row["amount_p95"] > 0 or row["countermeasure_code"] == words.TOTAL
@@ -202,6 +197,33 @@ def cost_block(name: str, rows: list[dict[str, Any]]) -> Block:
     caption = f"{first['currency_code']}, {words.period(first['period_code'])}, {days} with data"
     columns = [Column("Measure", "text"), Column("5%"), Column("Median"), Column("95%")]
     return Block(name, Table(caption, columns, lines), "costs.csv", half=True)
+
+
+def bar_of(row: dict[str, Any], scale: float) -> tuple[Part, ...]:
+    """The range of a cost; none where a part of it is missing."""
+    if words.has_missing_part(row["bound_code"]):
+        return ()
+    return interval(float(row["amount_p05"]), float(row["amount_p50"]), float(row["amount_p95"]), scale)
+
+
+def point_of(row: dict[str, Any], point: str) -> Cell:
+    """A percentile of a cost; of one that lacks a part only the middle of what is known, as a bound."""
+    if point != "p50" and words.has_missing_part(row["bound_code"]):
+        return number("")
+    sign = words.bound_sign(row["bound_code"])
+    return number(sign + words.money(row[f"amount_{point}"]), "" if point == "p50" else "muted")
+
+
+def finding_of(totals: list[dict[str, Any]], names: dict[str, str]) -> str:
+    """What the totals of operators say together; each says something else where parts are missing."""
+    whole = [names[row["operator_id"]] for row in totals if row["bound_code"] == "estimate"]
+    if not whole:
+        return "Every total is a bound: a part of the cost is missing or an input is too high."
+    text = (
+        "Nine simulations of ten lie between the two ends, half of them below the median"
+        f"{'' if len(whole) == len(totals) else f', of {words.listed(whole)}'}."
+    )
+    return text if len(whole) == len(totals) else f"{text} Every other total is a bound."
 
 
 def is_total(row: dict[str, Any]) -> bool:

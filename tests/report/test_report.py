@@ -358,6 +358,24 @@ def test_a_lower_bound_is_called_one() -> None:
     assert section.missing == ["No cost could be computed for Lagoon Mobile."]
 
 
+def test_a_total_with_missing_parts_has_no_percentile() -> None:
+    """What is known of a cost has percentiles; the cost has none while a part of it is missing."""
+    table = figures()["costs"]
+    for code in ("lower", "neither"):
+        rows = (
+            table.filter(pl.col("operator_id") == "alp-mail").with_columns(bound_code=pl.lit(code)).to_dicts()
+        )
+        for row in accounts.cost_block("Alp Mail", rows).table.rows:
+            assert (row[1].text, row[3].text, row[0].bar) == ("", "", ())
+            assert row[2].text[0] in "≥~"
+    study = Study(figures(), {each["id"]: each for each in OPERATORS}, None)
+    assert "Every other total is a bound." in accounts.costs(study).finding
+    bounds = figures() | {"costs": table.with_columns(bound_code=pl.lit("lower"))}
+    section = accounts.costs(Study(bounds, {each["id"]: each for each in OPERATORS}, None))
+    assert section.finding.startswith("Every total is a bound")
+    assert "nine" not in section.finding.lower() and "likely" not in section.finding
+
+
 def test_a_total_stands_once_for_one_channel_and_by_channel_for_two() -> None:
     table = figures()["costs"].filter(pl.col("operator_id") == "alp-mail")
     names = [row[0].text for row in accounts.cost_block("Alp Mail", table.to_dicts()).table.rows]
