@@ -187,7 +187,7 @@ def set_clocks(found: Proposal) -> None:
         elif clock.clock_offset is not None:
             source.clock_offset, source.clock_by = clock.clock_offset, clock.told
         elif clock.is_wrong:
-            told = f"its times are {clock.told}, and no one setting mends that: a clock jumped"
+            told = f"its times jump, {clock.told}: no one setting mends that"
             found.problems.append(Problem(source.url, told))
         elif clock.is_sure:
             source.zone_by = source.zone_by or clock.told

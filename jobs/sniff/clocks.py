@@ -69,8 +69,8 @@ class Clock:
     @property
     def told(self) -> str:
         """How it is known, for a person."""
-        apart = f"{self.ahead} {self.other} otherwise, " if self.is_wrong else ""
-        return f"{apart}by {self.ids:,} ids that {self.other} has, too"
+        apart = f"; else {self.ahead}" if self.is_wrong else ""
+        return f"by {self.ids:,} ids shared with {self.other}{apart}"
 
 
 def times_of(answer: Answer, name: str) -> Times | None:
@@ -166,7 +166,7 @@ def judged(pair: clocks.Apart, log: Times, is_sure: bool, likely: Sequence[str |
     clock = Clock(log.name, pair.other, pair.ids, pair.is_wrong, is_sure)
     if not pair.is_wrong:
         return clock
-    clock = replace(clock, ahead=pair.by_how_much)
+    clock = replace(clock, ahead=pair.by_how_much.removesuffix(" of"))
     made = clocks.remedy(pair.steps, log.zone.name or "UTC", 0, not log.is_known, likely)
     return replace(clock, time_zone=made.time_zone, clock_offset=made.clock_offset)
 

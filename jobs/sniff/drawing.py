@@ -92,9 +92,9 @@ def draw_clocks(console: Console, found: Sequence[Clock]) -> None:
     for each in found:
         name = visible(Path(each.name).name)
         if each.time_zone:
-            setting = f'time_zone = "{each.time_zone}"'
+            setting = f'set time_zone = "{each.time_zone}"'
         elif each.clock_offset is not None:
-            setting = f"clock_offset = {each.clock_offset}"
+            setting = f"set clock_offset = {each.clock_offset}"
         else:
             setting = "no one setting mends its clock" if each.is_wrong else "agrees"
         told = each.told.replace(each.other, visible(Path(each.other).name))

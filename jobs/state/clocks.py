@@ -29,7 +29,7 @@ BEARERBOX, SMSBOX = "bronze.kannel", "bronze.kannel_smsbox"
 # Formats whose stamps are seconds of UTC.
 ABSOLUTE = ("rspamd_history", "opendmarc_history")
 # Of more rows a part is looked at, by a hash of their ids.
-LOOKED_AT = 400_000
+LOOKED_AT = 200_000
 # Fewer verdicts or messages of a day may be chance.
 LEAST_UNITS = 100
 # Of verdicts, the share whose messages should be in a log.
