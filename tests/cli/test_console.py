@@ -1,0 +1,66 @@
+"""Tables on a narrow terminal: no word is broken."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+
+from jobs.cli.console import FittingConsole, least_width
+from tests.support.examples import examples
+
+WORDS = st.text("abcdefghij-_.,0123456789", min_size=1, max_size=30)
+CELLS = st.lists(WORDS, max_size=3).map(" ".join)
+
+
+def rendered(drawn: Any, width: int, kind: type[Console] = FittingConsole) -> str:
+    console = kind(file=io.StringIO(), width=width, soft_wrap=False)
+    console.print(drawn)
+    return console.file.getvalue()  # type: ignore[attr-defined]
+
+
+@st.composite
+def tables(draw: Any) -> tuple[Table, list[str]]:
+    """A table of any form, and all its words."""
+    count, kind = draw(st.integers(1, 9)), draw(st.sampled_from(["boxed", "bare", "padded"]))
+    options: dict[str, Any] = {
+        "boxed": {},
+        "bare": {"box": None, "padding": (0, 2, 0, 0), "pad_edge": False},
+        "padded": {"box": None},
+    }[kind]
+    table = Table(title=draw(CELLS) or None, **options)
+    heads = draw(st.lists(WORDS, min_size=count, max_size=count))
+    for head in heads:
+        table.add_column(head, no_wrap=draw(st.booleans()), justify=draw(st.sampled_from(["left", "right"])))
+    rows = draw(st.lists(st.lists(CELLS, min_size=count, max_size=count), min_size=1, max_size=4))
+    for row in rows:
+        table.add_row(*row)
+    return table, [word for row in [heads, *rows] for cell in row for word in cell.split()]
+
+
+@examples(150)
+@given(found=tables(), width=st.sampled_from([80, 100, 120]), is_padded=st.booleans())
+def test_no_word_of_a_table_is_broken(found: tuple[Table, list[str]], width: int, is_padded: bool) -> None:
+    table, words = found
+    text = rendered(Padding(table, (0, 0, 0, 2)) if is_padded else table, width)
+    assert max(map(len, text.splitlines())) <= width
+    for word in words:
+        assert word in text
+    if least_width(table) <= width - 2 * is_padded:
+        # What fits is drawn as ever.
+        same = Padding(table, (0, 0, 0, 2)) if is_padded else table
+        assert text == rendered(same, width, Console)
+
+
+def test_a_row_of_long_names_is_a_list() -> None:
+    table = Table("operator", "stratum", *(f"column{n}" for n in range(7)), title="Audit", caption="Signs.")
+    table.add_row("national-telecommunications-company", "flagged by rspamd", *"1234567")
+    text = rendered(table, 80)
+    assert "national-telecommunications-company" in text and "n\n" not in rendered(Table("a"), 80)
+    assert text.splitlines()[0] == "Audit" and text.splitlines()[-1] == "Signs."
+    assert "national-telecommunications-company" not in rendered(table, 80, Console)
