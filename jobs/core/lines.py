@@ -1,6 +1,14 @@
-"""Bytes of a log cut into lines, without Spark: what kernels are given, whoever reads the file."""
+"""Bytes of a log cut into lines, without Spark: what kernels are given, whoever reads the file.
+
+A line ends in LF, in CR LF, or in a CR that neither CR nor LF follows, as on the classic Mac. Whether a byte
+ends a line shows in it and the next one, so that cuts of a file do not matter.
+"""
 
 from __future__ import annotations
+
+import io
+import re
+from typing import IO
 
 import numpy as np
 import polars as pl
@@ -9,6 +17,43 @@ import pyarrow as pa
 # A longer line is no log line; it is quarantined without being looked at.
 LONGEST_LINE = 1 << 20
 BYTE_ORDER_MARK = "\ufeff"
+LINE_END = re.compile(rb"\n|\r(?=[^\r\n])")
+# A line without an end is looked at in pieces of so many bytes.
+PIECE = 1 << 20
+
+
+def first_line(data: bytes) -> bytes:
+    """The first line, without its LF or lone CR."""
+    end = LINE_END.search(data)
+    return data[: end.start()] if end else data
+
+
+def last_start(data: bytes | bytearray, begin: int = 0) -> int:
+    """Where the last line begins that a line end stands before, from a byte on; 0 without one."""
+    found = data.rfind(b"\n", begin) + 1
+    low, high = max(found, begin), len(data)
+    while high > low and data[high - 1] == 13:
+        high -= 1
+    return max(found, data.rfind(b"\r", low, high) + 1)
+
+
+def line_count(data: bytes) -> int:
+    """How many line ends there are."""
+    return data.count(b"\n") + (len(re.findall(rb"\r(?=[^\r\n])", data)) if b"\r" in data else 0)
+
+
+def rest_of_line(file: IO[bytes], before: bytes = b"", most: int | None = None) -> bytes:
+    """What a file has up to its next line end, which may be the last of the bytes before; the file stands
+    behind it then. most: bytes that are read at most."""
+    line = bytearray(before)
+    size = len(before)
+    while part := file.readline(PIECE if most is None else min(PIECE, most + size - len(line))):
+        begin = max(len(line) - 1, 0)
+        line += part
+        if end := LINE_END.search(line, begin):
+            file.seek(end.end() - len(line), io.SEEK_CUR)
+            return bytes(line[size : end.end()])
+    return bytes(line[size:])
 
 
 def frame_of(block: bytes, offset: int) -> pl.DataFrame:
@@ -18,7 +63,11 @@ def frame_of(block: bytes, offset: int) -> pl.DataFrame:
     put before a file's first line belongs to none.
     """
     data = np.frombuffer(block, dtype=np.uint8)
-    ends = np.flatnonzero(data == 10) + 1
+    is_end = data == 10
+    if b"\r" in block:
+        is_cr = data == 13
+        is_end[:-1] |= is_cr[:-1] & ~is_cr[1:] & ~is_end[1:]
+    ends = np.flatnonzero(is_end) + 1
     if len(block) and (len(ends) == 0 or ends[-1] != len(block)):
         ends = np.append(ends, len(block))
     starts = np.concatenate(([0], ends[:-1])).astype(np.int64)

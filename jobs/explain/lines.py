@@ -11,6 +11,7 @@ from typing import Any
 import polars as pl
 
 from jobs.core.contracts import polars_schema
+from jobs.core.lines import rest_of_line
 from jobs.explain.assembled import PARTNERS, groups_of
 from jobs.explain.search import COMPLAINT, IDS, KNOWLEDGE, PLACE, TRANSMISSION, VERDICT, Match, Search
 from jobs.formats.registry import KERNELS
@@ -158,6 +159,6 @@ def line_at(fs: Any, path: str, offset: int) -> str | None:
     try:
         with fs.open(path, "rb") as file:
             file.seek(offset)
-            return file.readline(LONGEST).rstrip(b"\r\n").decode("utf-8", "replace")
+            return rest_of_line(file, most=LONGEST).rstrip(b"\r\n").decode("utf-8", "replace")
     except OSError:
         return None

@@ -13,6 +13,8 @@ from typing import IO, Any
 
 import zstandard
 
+from jobs.core.lines import last_start
+
 CHUNK = 4 << 20
 # A line longer than this is landed in parts: memory stays bounded on a file without line ends.
 LONGEST_LINE = 64 << 20
@@ -76,9 +78,9 @@ class Chunks:
         decide by that line."""
         rest = bytearray()
         while block := self.read(CHUNK):
-            end = block.rfind(b"\n") + 1
-            cut = len(rest) + end if end else 0
+            begin = max(len(rest) - 1, 0)
             rest += block
+            cut = last_start(rest, begin)
             if cut == 0 and len(rest) > LONGEST_LINE:
                 cut = len(rest)
             if cut:

@@ -14,6 +14,7 @@ import fsspec
 
 from jobs.core.disk import replace_file
 from jobs.core.errors import ObservatoryError
+from jobs.core.lines import first_line
 
 CHUNK = 4 << 20
 # Marks are kept at powers of two from here on; of a shorter file all bytes are compared.
@@ -280,7 +281,7 @@ class Known:
 
     def beginning(self, sample: bytes) -> list[Alike]:
         """The streams whose first line a file begins with."""
-        line = len(sample.split(b"\n", 1)[0])
+        line = len(first_line(sample))
         heads = ((size, by_head) for size, by_head in self._of_head.items() if size <= line)
         found = (by_head.get(hashlib.sha256(sample[:size]).hexdigest()) for size, by_head in heads)
         return [alike for alike in found if alike is not None]

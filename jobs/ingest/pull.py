@@ -28,6 +28,7 @@ from typing import IO, Any
 
 from jobs.core.disk import DiskFull, is_full, room_for
 from jobs.core.errors import LandingLost
+from jobs.core.lines import first_line
 from jobs.engine.lock import writing
 from jobs.formats.registry import DOCUMENTS, KERNELS, log_of
 from jobs.ingest.chunks import CHUNK, Chunks, is_json
@@ -295,14 +296,14 @@ def pull_file(
                 stream.waiting_bytes = chunks.waiting
             return None, chunks.damage
         if stream is None:
-            first_line = head.split(b"\n", 1)[0]
+            begin = first_line(head)
             stream = Stream(
-                stream_id=hashlib.sha256(first_line).hexdigest()[:16],
+                stream_id=hashlib.sha256(begin).hexdigest()[:16],
                 format=kind,
                 bytes=0,
                 sha256="",
-                head=hashlib.sha256(first_line).hexdigest(),
-                head_bytes=len(first_line),
+                head=hashlib.sha256(begin).hexdigest(),
+                head_bytes=len(begin),
             )
             alike = known.count(stream.head)
             stream.stream_id += f"-{alike + 1}" if alike else ""

@@ -15,7 +15,7 @@ from typing import Any
 import polars as pl
 
 from jobs.core.contracts import polars_schema
-from jobs.core.lines import LONGEST_LINE, frame_of
+from jobs.core.lines import LONGEST_LINE, frame_of, rest_of_line
 from jobs.formats import PARSED, Document, Source
 from jobs.formats.format import Format
 from jobs.ingest import clock, future
@@ -124,13 +124,13 @@ def blocks(fs: Any, part: Range) -> Iterator[tuple[bytes, int]]:
             # The line that the range starts in belongs to the range before; a line that starts exactly
             # here is found by looking at the byte before.
             file.seek(part.start - 1)
-            position = part.start - 1 + len(file.readline())
+            position = part.start - 1 + len(rest_of_line(file))
         file.seek(position)
         while position < part.end:
             block = file.read(min(PART, part.end - position))
             if not block:
                 return
-            block += file.readline() if not block.endswith(b"\n") else b""
+            block += rest_of_line(file, block[-1:]) if not block.endswith(b"\n") else b""
             yield block, part.stream_offset + position
             position += len(block)
 

@@ -16,6 +16,7 @@ from typing import Any
 import polars as pl
 
 from jobs.core.errors import LandingLost
+from jobs.core.lines import first_line
 from jobs.engine.lake import Lake
 from jobs.ingest.manifest import REMOVED, Digest, Piece, Stream, landed_bytes, read_manifest
 
@@ -89,7 +90,7 @@ def rebuilt(
         if pieces[0].is_document:
             stream.head, stream.head_bytes, stream.marks = stream.sha256, stream.bytes, {}
         else:
-            line = head.split(b"\n", 1)[0]
+            line = first_line(head)
             stream.head, stream.head_bytes = hashlib.sha256(line).hexdigest(), len(line)
             for piece in stream.pieces:
                 landed_at = dt.datetime.fromisoformat(piece.landed_at)

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from jobs.core.lines import LONGEST_LINE
+from jobs.core.lines import LINE_END, LONGEST_LINE, last_start, line_count, rest_of_line
 from jobs.ingest.chunks import CHUNK, Chunks, is_json
 from jobs.sniff.files import File, compression
 
@@ -134,7 +134,7 @@ def _plain(file: File, raw, progress: Progress, until: Callable[[], float], long
         first_line = lines_before if place == reached else None
         if place == reached:
             reached += 1
-            lines_before += data.count(b"\n")
+            lines_before += line_count(data)
         progress.is_whole = count + 1 == len(starts)
         progress.sees_end = progress.sees_end or place == len(starts) - 1
         if data:
@@ -163,7 +163,8 @@ def owned(raw, start: int, stop: int, end: int, longest: int) -> tuple[bytes, in
         # A line that starts exactly here is found by looking at the byte before.
         raw.seek(start - 1)
         data = raw.read(stop - start + 1)
-        first = data.find(b"\n") + 1
+        found = LINE_END.search(data)
+        first = found.end() if found else 0
         if first == 0 or start - 1 + first >= stop:
             return b"", stop
         offset, data = start - 1 + first, data[first:]
@@ -172,7 +173,7 @@ def owned(raw, start: int, stop: int, end: int, longest: int) -> tuple[bytes, in
         data, offset = raw.read(stop), 0
     if not data.endswith(b"\n"):
         # One byte more than a line may have shows that it is too long.
-        data += raw.readline(longest + 1)
+        data += rest_of_line(raw, data[-1:], longest + 1)
     return data[: end - offset], offset
 
 
@@ -182,9 +183,10 @@ def _last_line_end(raw, size: int) -> int:
     while position > 0 and size - position < 64 << 20:
         start = max(position - (1 << 20), 0)
         raw.seek(start)
-        found = raw.read(position - start).rfind(b"\n")
-        if found >= 0:
-            return start + found + 1
+        # One byte more, which shows whether a CR ends a line.
+        found = last_start(raw.read(position - start + 1))
+        if found:
+            return start + found
         position = start
     # Bytes without a line end: pull lands what is longer than a line can be.
     return size if size > 64 << 20 else 0
@@ -206,7 +208,7 @@ def _decompressed(file: File, raw, progress: Progress, until: Callable[[], float
         # Behind: less of the file is read than of the time is used.
         left = until() - begun
         is_behind = offset > 0 and left > 0 and share < (now - begun) / left and passed < LEAST
-        lines = data.count(b"\n")
+        lines = line_count(data)
         if is_behind:
             passed += 1
         else:

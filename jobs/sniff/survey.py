@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from jobs.core.lines import frame_of
+from jobs.core.lines import first_line, frame_of
 from jobs.formats import AHEAD, Source
 from jobs.formats.registry import DOCUMENTS, FORMATS
 from jobs.ingest import future
@@ -180,7 +180,7 @@ def _leave_out_copies(answer: Answer) -> None:
     kept: list[Recognised] = []
     by_line: dict[bytes, list[Recognised]] = {}
     for each in answer.recognised:
-        by_line.setdefault(each.head.split(b"\n", 1)[0], []).append(each)
+        by_line.setdefault(first_line(each.head), []).append(each)
     left_out: dict[str, str] = {}
     for alike in by_line.values():
         for one in alike:
@@ -204,7 +204,7 @@ def _sources(answer: Answer) -> tuple[list[Source], dt.datetime | None]:
     taken: Counter[str] = Counter()
     sources = []
     for each in answer.recognised:
-        stream = hashlib.sha256(each.head.split(b"\n", 1)[0]).hexdigest()[:16]
+        stream = hashlib.sha256(first_line(each.head)).hexdigest()[:16]
         taken[stream] += 1
         stream += f"-{taken[stream]}" if taken[stream] > 1 else ""
         written_at = newest.get(each.file.name, now)

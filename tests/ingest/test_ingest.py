@@ -83,20 +83,20 @@ def cut(path: Path, data: bytes, step: int, part: int, offset: int = 0) -> pl.Da
 
 
 def by_hand(data: bytes, offset: int = 0) -> list[tuple[int, int, bytes]]:
-    """Offset, length and bytes of each line, told by the line feeds alone."""
+    """Offset, length and bytes of each line, by its LF, CR LF or lone CR."""
     lines = []
-    for line in data.split(b"\n"):
-        lines.append((offset, len(line) + 1, line))
-        offset += len(line) + 1
-    *whole, (start, length, last) = lines
-    return [*whole, (start, length - 1, last)] if last else whole
+    for line in re.split(rb"(?<=\n)|(?<=\r)(?=[^\r\n])", data):
+        if line:
+            lines.append((offset, len(line), line))
+        offset += len(line)
+    return lines
 
 
 def text_of(line: bytes) -> str:
     try:
-        return line.rstrip(b"\r").decode("utf-8")
+        return line.rstrip(b"\r\n").decode("utf-8")
     except UnicodeDecodeError:
-        return line.rstrip(b"\r").decode("latin-1")
+        return line.rstrip(b"\r\n").decode("latin-1")
 
 
 PIECES = st.sampled_from(

@@ -28,6 +28,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.core.disk import DiskFull
+from jobs.core.lines import frame_of
 from jobs.formats.registry import KERNELS
 from jobs.ingest import chunks, source_files, streams
 from jobs.ingest import pull as pulling
@@ -1066,3 +1067,28 @@ def test_any_life_of_a_log_lands_its_bytes_once(bodies: list[bytes], has_end: bo
                 assert site.pull().problems == []
         assert site.landed() == [content]
         assert site.pull() == Pulled()
+
+
+@pytest.mark.parametrize("end", [b"\r", b"\r\n"])
+def test_a_log_whose_lines_end_in_cr_counts_as_it_grows(site: Site, end: bytes) -> None:
+    """As on the classic Mac: the last line waits for what follows it, and a rotation takes it."""
+
+    def lines(*numbers: int) -> bytes:
+        return text(*numbers).replace(b"\n", end)
+
+    site.write("mail.log", lines(1, 2))
+    first = site.pull()
+    site.write("mail.log", lines(1, 2, 3))
+    second = site.pull()
+    assert (first.problems, second.problems, first.pieces, second.pieces) == ([], [], 1, 1)
+    site.rename("mail.log", "mail.log.1")
+    site.pull()
+    assert site.landed() == [lines(1, 2, 3)]
+    assert site.pull() == Pulled()
+
+
+def test_mixed_line_ends_are_lines(site: Site) -> None:
+    data = text(1).replace(b"\n", b"\r") + text(2) + text(3).replace(b"\n", b"\r\n") + text(4)
+    site.write("mail.log", data)
+    assert site.pull() == Pulled(1, len(data))
+    assert frame_of(site.landed()[0], 0).height == text(1, 2, 3, 4).count(b"\n")
