@@ -158,7 +158,7 @@ def readings(
     found = [Reading(cell.ratio, drawn, multiple * off, variance * (squares + cell.concentration))]
     if of_answered > 0:
         own, of_own = mean_multiple(answered, rates.answered)
-        # Who has any is no draw of none.
+        # Draws in which the respondents have nothing cannot be the area's: they reported some.
         over_own = np.divide(multiple, own, out=multiple.copy(), where=own > 0)
         drawn = imputed.reported / of_answered if imputed is not None else None
         found.append(Reading(reported / of_answered, drawn, over_own, variance * (squares + of_own)))
