@@ -35,7 +35,7 @@ class Events:
 
     key: the columns that name what an event belongs to. is_of_several(rows): which rows hold several.
     taken_apart(rows): a row per event. by_lifetime(events): the rows again.
-    marks(rows): `at` and `offset` of each event, with its file and host. is_at(seconds): which rows have an
+    marks(rows): `at` and `offset` of each event, of rows of one file. is_at(seconds): which rows have an
     event in one of these seconds.
     """
 

@@ -251,18 +251,17 @@ def taken_apart(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def marks(rows: pl.DataFrame) -> pl.DataFrame:
-    """at and offset of each event, with its file and the row's host."""
-    event, owner = pl.element().struct, ("source_id", "stream_id")
+    """at and offset of the events that rows of one file have of it."""
     parts = []
     for column, _ in EVENTS.values():
-        some = rows.filter(pl.col(column).list.len() > 0)
-        inner = {f"_{name}": pl.col(column).list.eval(event.field(name)) for name in owner}
-        inner |= {name: pl.col(column).list.eval(event.field(name)) for name in ("at", "offset")}
-        of_row = [pl.col(name).alias(f"row_{name}") for name in owner]
-        found = some.select("operator_id", "host", *of_row, **inner).explode(*inner)
-        found = found.with_columns(pl.coalesce(f"_{name}", f"row_{name}").alias(name) for name in owner)
-        parts.append(found.select("operator_id", *owner, "host", "at", "offset"))
-    return pl.concat(parts)
+        event = pl.col(column).list.explode(keep_nulls=False, empty_as_null=False)
+        parts.append(rows.select(event.alias("event")).unnest("event").select("at", "offset", "stream_id"))
+    found = pl.concat(parts)
+    return (
+        found
+        if found["stream_id"].null_count() == len(found)
+        else found.filter(pl.col("stream_id").is_null())
+    )
 
 
 def is_at(seconds: pl.Series) -> pl.Expr:

@@ -40,16 +40,13 @@ def runs(rows: pl.DataFrame, format_name: str) -> pl.DataFrame:
     """The runs of each file and host of bronze rows."""
     about = KERNELS[format_name].copies
     whose = [name for name in WHOSE if name in rows.columns]
-    if about.is_snapshot:
-        # Its lines repeat what was there, and need no order.
-        marks = rows.head(0).select(*whose, "offset", at="first_at")
-    elif about.events:
-        marks = about.events.marks(rows)
-    else:
-        marks = rows.select(*whose, "offset", at="first_at")
     parts = []
-    for key, lines in marks.partition_by(whose, as_dict=True).items():
-        offset, second = lines["offset"], lines["at"].dt.truncate("1s").cast(TIMESTAMP)
+    # Lines of a snapshot repeat what was there, and need no order.
+    told = rows if about.events else rows.select(*whose, "offset", "first_at")
+    of_file = {} if about.is_snapshot else told.partition_by(whose, as_dict=True)
+    for key, lines in of_file.items():
+        marks = about.events.marks(lines) if about.events else lines.select("offset", at="first_at")
+        offset, second = marks["offset"], marks["at"].dt.truncate("1s").cast(TIMESTAMP)
         if not offset.is_sorted():
             order = offset.arg_sort()
             offset, second = offset.gather(order), second.gather(order)
