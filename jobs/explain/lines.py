@@ -16,6 +16,7 @@ from jobs.explain.assembled import PARTNERS, groups_of
 from jobs.explain.search import COMPLAINT, IDS, KNOWLEDGE, PLACE, TRANSMISSION, VERDICT, Match, Search
 from jobs.formats.registry import KERNELS
 from jobs.ingest.manifest import Unreadable, landing, read_manifest
+from jobs.ingest.packed import open_landed
 from jobs.silver.hops import CLOCK_SLACK
 
 # So many bytes of a line are read.
@@ -157,7 +158,7 @@ def lines_at(search: Search, places: Iterable[Place]) -> list[Line]:
 def line_at(fs: Any, path: str, offset: int) -> str | None:
     """The line that begins at a byte of a landed file; None where the file is gone."""
     try:
-        with fs.open(path, "rb") as file:
+        with open_landed(fs, path) as file:
             file.seek(offset)
             return rest_of_line(file, most=LONGEST).rstrip(b"\r\n").decode("utf-8", "replace")
     except OSError:

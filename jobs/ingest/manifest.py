@@ -15,6 +15,7 @@ import fsspec
 from jobs.core.disk import replace_file
 from jobs.core.errors import ObservatoryError
 from jobs.core.lines import first_line
+from jobs.ingest.packed import open_landed
 
 CHUNK = 4 << 20
 # Marks are kept at powers of two from here on; of a shorter file all bytes are compared.
@@ -173,7 +174,7 @@ class Digest:
 def landed_bytes(fs: Any, stream: Stream, size: int) -> Iterator[bytes]:
     """The first `size` bytes that landing has of a stream."""
     for piece in stream.pieces:
-        with fs.open(piece.path, "rb") as file:
+        with open_landed(fs, piece.path) as file:
             while size > 0 and (block := file.read(min(CHUNK, size))):
                 yield block
                 size -= len(block)

@@ -4,8 +4,8 @@ A *stream* is one log file over its whole life: growing `mail.log`, then `mail.l
 `mail.log.2.gz`. It is known by its content, not by its name: a file belongs to a stream when it starts
 with all the bytes landed so far. What is new after them is landed as one more *piece*, up to the last
 line end; a last line without one waits until the file is closed (rotated or compressed), until it is a whole
-JSON document, or until it has stayed the same for a day. Pieces are kept decompressed, so that ranges of them
-can be read.
+JSON document, or until it has stayed the same for a day. Pieces are packed so that ranges of them can
+be read.
 
 A file of documents, such as a report in a mail or an archive, does not grow: it is landed as it came, whole
 and at once, as a stream of its own, unless the same bytes were landed before.
@@ -54,6 +54,7 @@ from jobs.ingest.manifest import (
     read_waiting,
     write_manifest,
 )
+from jobs.ingest.packed import ENDING, packing
 from jobs.ingest.source_files import (
     Times,
     bounded,
@@ -281,9 +282,9 @@ def pull_file(
                 kind = log_of(kind, head + first)
             elif stream is None:
                 check_named(kind, head)
-            with room_for(fs, partial), fs.open(partial, "wb") as out:
+            with room_for(fs, partial), fs.open(partial, "wb") as out, packing(out) as packer:
                 for block in itertools.chain([first], blocks):
-                    out.write(block)
+                    packer.write(block)
                     digest.update(block)
                     size += len(block)
                     tail = (tail + block)[-SAMPLE:]
@@ -308,7 +309,7 @@ def pull_file(
             alike = known.count(stream.head)
             stream.stream_id += f"-{alike + 1}" if alike else ""
         piece_id = f"{stream.stream_id}-{offset}"
-        path = f"{folder}/{piece_id}.log"
+        path = f"{folder}/{piece_id}.log{ENDING}"
         fs.mv(partial, path)
         piece = Piece(
             piece_id=piece_id,

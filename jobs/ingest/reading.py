@@ -19,6 +19,7 @@ from jobs.core.lines import LONGEST_LINE, frame_of, rest_of_line
 from jobs.formats import PARSED, Document, Source
 from jobs.formats.format import Format
 from jobs.ingest import clock, future
+from jobs.ingest.packed import open_landed
 
 PART = 16 << 20
 KEPT_OF_LINE = 4096
@@ -118,7 +119,7 @@ def head_before(fs: Any, part: Range, is_head: Callable[[pl.Expr], pl.Expr]) -> 
 
 def blocks(fs: Any, part: Range) -> Iterator[tuple[bytes, int]]:
     """The lines that start in the range, in blocks of some megabytes, each with its offset in the stream."""
-    with fs.open(part.path, "rb") as file:
+    with open_landed(fs, part.path) as file:
         position = part.start
         if part.start:
             # The line that the range starts in belongs to the range before; a line that starts exactly

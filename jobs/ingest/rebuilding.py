@@ -19,11 +19,11 @@ from jobs.core.errors import LandingLost
 from jobs.core.lines import first_line
 from jobs.engine.lake import Lake
 from jobs.ingest.manifest import REMOVED, Digest, Piece, Stream, landed_bytes, read_manifest
+from jobs.ingest.packed import ENDINGS, landed_size
 
 TAIL = 64 << 10
 # After the name of a piece that was landed and not read.
 ORPHAN = ".orphan"
-ENDINGS = {".log": False, ".document": True}
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ def pieces_in(fs: Any, folder: str, aside: str = "") -> list[Landed]:
     """The pieces in a source's folder of landing. aside: how the names of those that were set aside end."""
     fs.invalidate_cache()
     return [
-        Landed(path.rsplit("/", 1)[-1].removesuffix(ending + aside), path, fs.info(path)["size"], is_document)
+        Landed(path.rsplit("/", 1)[-1].removesuffix(ending + aside), path, landed_size(fs, path), is_document)
         for ending, is_document in ENDINGS.items()
         for path in fs.glob(f"{folder}/*{ending}{aside}")
     ]

@@ -23,6 +23,7 @@ from jobs.ingest.manifest import (
     read_waiting,
     write_manifest,
 )
+from jobs.ingest.packed import ENDINGS
 from jobs.ingest.reading import Range, head_before
 
 
@@ -88,5 +89,5 @@ def heading_of(fs: Any, stream: Stream, going: list[Piece]) -> str | None:
 def files_of(fs: Any, folder: str, piece_ids: Collection[str]) -> list[str]:
     """The files of pieces that are there."""
     fs.invalidate_cache()
-    names = (path for ending in (".log", ".document") for path in fs.glob(f"{folder}/*{ending}"))
-    return [path for path in names if path.rsplit("/", 1)[-1].rpartition(".")[0] in piece_ids]
+    names = (path for ending in ENDINGS for path in fs.glob(f"{folder}/*{ending}"))
+    return [path for path in names if path.rsplit("/", 1)[-1].partition(".")[0] in piece_ids]

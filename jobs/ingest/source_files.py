@@ -18,7 +18,7 @@ from typing import IO, Any
 import fsspec
 from fsspec.core import has_magic
 
-from jobs.core.errors import Away
+from jobs.core.errors import Away, ObservatoryError
 
 # No log that is pulled was written before: 1970 and 1980 are what archives give a file without a time.
 OLDEST = dt.datetime(1990, 1, 1, tzinfo=dt.UTC)
@@ -72,7 +72,9 @@ def faults() -> tuple[type[Exception], ...]:
 def passing(error: Exception, problem: str) -> str:
     """A problem that an error makes: one that may pass by itself, unless access is denied or the server says
     that there is no such file."""
-    is_lasting = isinstance(error, PermissionError) or getattr(error, "status", None) in REFUSED
+    is_lasting = (
+        isinstance(error, PermissionError | ObservatoryError) or getattr(error, "status", None) in REFUSED
+    )
     return problem if is_lasting else Away(problem)
 
 

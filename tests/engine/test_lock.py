@@ -30,6 +30,7 @@ from jobs.study.estimate import study_stage
 from jobs.submission import loading as submission
 from tests.conftest import ROOT
 from tests.ingest.test_future import NOW, message
+from tests.support.landed import data_of
 from tests.support.whole_runs import MAIL_NETWORK, operator_toml, rows_in, source_toml
 from tests.whole.test_faults import FILTER, MAIL, SMS, settings_of
 
@@ -85,7 +86,7 @@ def test_two_pulls_at_once_lose_nothing(tmp_path: Path) -> None:
         assert pull(settings.operator[0], settings.lake.root, NOW).problems == []
         fs, area = landing(settings.lake.root)
         streams = read_manifest(fs, f"{area}/a/mx1")
-        texts = sorted(Path(piece.path).read_text() for stream in streams for piece in stream.pieces)
+        texts = sorted(data_of(piece.path).decode() for stream in streams for piece in stream.pieces)
         assert texts == sorted(message(number, "2026-11-23") for number in range(LOGS))
         assert not list(root.rglob("*.new"))
 

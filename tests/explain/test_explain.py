@@ -330,7 +330,7 @@ def test_a_refusal_that_was_followed_up_counts_in_what_followed(small: Path, obs
 def test_lines_that_landing_no_longer_holds(small: Path, tmp_path: Path, observatory: Command) -> None:
     copied = tmp_path / "small"
     shutil.copytree(small.parent, copied)
-    for piece in (copied / "lake" / "landing" / "a" / "mx1").glob("*.log"):
+    for piece in (copied / "lake" / "landing" / "a" / "mx1").glob("*.log.zst"):
         piece.unlink()
     # Manifests name files by their whole paths.
     manifest = copied / "lake" / "landing" / "a" / "mx1" / "manifest.json"

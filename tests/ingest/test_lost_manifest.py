@@ -112,7 +112,7 @@ def test_a_landing_that_is_gone_is_refused_with_what_to_do(
     (problem,) = problems_of(site)
     for word in ("'a'", "'mx1'", "manifest", "1 piece", "Put", "copy", "observatory renew --anew"):
         assert word in problem
-    assert not list(folder_of(site).glob("*.log"))
+    assert not list(folder_of(site).glob("*.log*"))
     (told,) = status.problems(site.lake, site.settings, {"a"})
     assert "manifest" in told and "'mx1'" in told
     # With the copy all is as it was.

@@ -40,6 +40,7 @@ from jobs.ingest.streams import SAMPLE
 from jobs.settings.operator import Operator, Source
 from tests.conftest import ROOT
 from tests.support.examples import examples
+from tests.support.landed import data_of, unpack
 
 NOW = dt.datetime(2026, 11, 24, 15, 0, tzinfo=dt.UTC)
 REPORT = (ROOT / "tests" / "formats" / "reports" / "rfc7489.xml").read_bytes()
@@ -102,7 +103,7 @@ class Site:
         for stream in self.streams:
             content = b""
             for piece in stream.pieces:
-                data = Path(piece.path).read_bytes()
+                data = data_of(piece.path)
                 assert (piece.offset, piece.bytes) == (len(content), len(data))
                 content += data
             assert (stream.bytes, stream.sha256) == (len(content), hashlib.sha256(content).hexdigest())
@@ -133,6 +134,24 @@ def test_a_growing_log_counts_once_through_its_rotations(site: Site) -> None:
     assert site.pull() == Pulled(1, len(text(6)))
     assert site.landed() == [text(1, 2, 3, 4), text(5), text(6)]
     assert [piece.file_name for piece in site.streams[0].pieces] == ["mail.log", "mail.log", "mail.log.1"]
+
+
+def test_a_log_grows_on_after_pieces_that_an_earlier_version_left_unpacked(site: Site) -> None:
+    site.write("mail.log", text(1, 2))
+    site.pull()
+    [stream] = site.streams
+    manifest = Path(stream.pieces[0].path).with_name("manifest.json")
+    plain = unpack(Path(stream.pieces[0].path))
+    manifest.write_text(manifest.read_text().replace(stream.pieces[0].path, str(plain)))
+    assert plain.read_bytes() == text(1, 2) and site.pull() == Pulled()
+    site.write("mail.log", text(1, 2, 3))
+    assert site.pull() == Pulled(1, len(text(3)))
+    site.rename("mail.log", "mail.log.1")
+    # A shorter copy of it is known, too.
+    site.write("backup.mail.log", text(1))
+    assert site.pull() == Pulled()
+    assert site.landed() == [text(1, 2, 3)]
+    assert [Path(piece.path).suffix for piece in site.streams[0].pieces] == [".log", ".zst"]
 
 
 def test_copytruncate(site: Site) -> None:
@@ -757,7 +776,7 @@ def test_killed_before_the_manifest_is_written(
     moved = kind.mv
 
     def killed(self: Any, old: str, new: str, **kwargs: Any) -> None:
-        if new.endswith(".log") == (moment == "piece"):
+        if new.endswith(".log.zst") == (moment == "piece"):
             raise Killed
         moved(self, old, new, **kwargs)
 
@@ -781,7 +800,7 @@ def test_a_piece_that_cannot_be_put_in_its_place_leaves_no_stream(
     moved = kind.mv
 
     def full(self: Any, old: str, new: str, **kwargs: Any) -> None:
-        if new.endswith(".log"):
+        if new.endswith(".log.zst"):
             raise OSError(28, "No space left on device")
         moved(self, old, new, **kwargs)
 

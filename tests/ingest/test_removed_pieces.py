@@ -28,6 +28,7 @@ from jobs.stages.ranges import ranges_of
 from tests.ingest.test_ingest import bodies
 from tests.ingest.test_pull import NOW, REPORT, Site, text
 from tests.support.examples import examples
+from tests.support.landed import data_of
 
 FS = fsspec.filesystem("file")
 
@@ -50,7 +51,7 @@ def held(site: Site) -> list[bytes]:
         content = b""
         for piece in stream.pieces:
             assert piece.offset == stream.removed_bytes + len(content)
-            content += Path(piece.path).read_bytes()
+            content += data_of(piece.path)
         assert stream.bytes == stream.removed_bytes + len(content)
         found.append(content)
     return found
@@ -70,7 +71,7 @@ def site(tmp_path: Path) -> Site:
 def test_the_log_grows_on_and_its_rotations_are_known(site: Site, removed: int) -> None:
     assert len(remove(site, removed)) == removed
     assert held(site) == [text(*range(60 * removed, 180))]
-    assert len(list(Path(folder_of(site)).glob("*.log"))) == 3 - removed
+    assert len(list(Path(folder_of(site)).glob("*.log.zst"))) == 3 - removed
     assert site.pull() == Pulled()
     site.rename("mail.log", "mail.log.1")
     site.write("mail.log.2.gz", gzip.compress(text(*range(180))))
@@ -162,7 +163,7 @@ def test_killed_anywhere_and_done_again(site: Site, monkeypatch: pytest.MonkeyPa
     assert writes[-2:] == [REMOVED, "manifest"]
     remove_pieces(FS, folder_of(site), going)
     assert held(site) == [text(*range(120, 180))]
-    assert len(list(Path(folder_of(site)).glob("*.log"))) == 1
+    assert len(list(Path(folder_of(site)).glob("*.log.zst"))) == 1
     assert site.pull() == Pulled()
 
 

@@ -375,7 +375,7 @@ def outcome(site: Site) -> dict[str, Any]:
         "files": sorted(
             name.rpartition("/")[0]
             for name in tree(Path(site.lake.root))
-            if name.endswith((".parquet", ".log"))
+            if name.endswith((".parquet", ".log.zst"))
             and not name.startswith("meta/")
             and "_delta_log" not in name
         ),
