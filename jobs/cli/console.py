@@ -7,6 +7,7 @@ drawn as it is; of another each row is drawn as a list of its columns, so that n
 from __future__ import annotations
 
 import os
+from copy import copy
 from typing import Any
 
 from rich.cells import cell_len
@@ -14,6 +15,9 @@ from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.table import Column, Table
 from rich.text import Text
+
+# The least width of a column that folds long words.
+FOLDED = 30
 
 
 class FittingConsole(Console):
@@ -30,26 +34,60 @@ def fitted(drawn: Any, width: int) -> Any:
         return Padding(inner, (drawn.top, drawn.right, drawn.bottom, drawn.left), expand=drawn.expand)
     if isinstance(drawn, Group):
         return Group(*(fitted(each, width) for each in drawn.renderables))
-    if not isinstance(drawn, Table) or least_width(drawn) <= width:
+    if not isinstance(drawn, Table) or whole_width(drawn) <= width:
         return drawn
-    return as_list(drawn)
+    return with_widths(drawn, width) if least_width(drawn) <= width else as_list(drawn)
+
+
+def with_widths(table: Table, width: int) -> Table:
+    """The table with each column as wide as its longest word, and a part of the room that is left. Rich makes
+    the widest columns narrow, whatever stands in them."""
+    least = [least_of(column, table.show_footer) for column in table.columns]
+    wanted = [
+        whole_of(column, table.show_footer) - few for column, few in zip(table.columns, least, strict=True)
+    ]
+    left = width - least_width(table)
+    fitting = copy(table)
+    fitting.columns = [copy(column) for column in table.columns]
+    for column, few, more in zip(fitting.columns, least, wanted, strict=True):
+        column.width = few + left * more // max(sum(wanted), 1)
+    return fitting
 
 
 def least_width(table: Table) -> int:
     """The columns that a table needs so that no word of it is broken."""
-    between = (table.padding[1] + table.padding[3]) * len(table.columns)
-    if table.collapse_padding or not table.pad_edge:
-        between -= table.padding[1] if not table.pad_edge else 0
-    edges = 0 if table.box is None else 2 * table.show_edge + len(table.columns) - 1
-    return sum(least_of(column, table.show_footer) for column in table.columns) + between + edges
+    return edges(table) + sum(least_of(column, table.show_footer) for column in table.columns)
+
+
+def whole_width(table: Table) -> int:
+    """The columns that a table needs so that no cell of it is wrapped."""
+    return edges(table) + sum(whole_of(column, table.show_footer) for column in table.columns)
+
+
+def edges(table: Table) -> int:
+    """The columns that are no cell's."""
+    padding = (table.padding[1] + table.padding[3]) * len(table.columns)
+    return padding + (0 if table.box is None else 2 * table.show_edge + len(table.columns) - 1)
 
 
 def least_of(column: Column, has_footer: bool) -> int:
     """The width of a column's longest word, or line where it does not wrap."""
-    cells = [column.header, *column.cells, *([column.footer] if has_footer else [])]
-    texts = [plain(cell) for cell in cells]
-    parts = [part for text in texts for part in (text.splitlines() if column.no_wrap else text.split())]
-    return max([column.width or column.min_width or 0, *map(cell_len, parts)])
+    if column.no_wrap:
+        return whole_of(column, has_footer)
+    words = [word for text in texts_of(column, has_footer) for word in text.split()]
+    longest = max([column.width or column.min_width or 0, *map(cell_len, words)])
+    # Such a column may break what is longer, as a path.
+    return min(longest, FOLDED) if column.overflow == "fold" else longest
+
+
+def whole_of(column: Column, has_footer: bool) -> int:
+    """The width of a column's longest line."""
+    lines = [line for text in texts_of(column, has_footer) for line in text.splitlines()]
+    return max([column.width or column.min_width or 0, *map(cell_len, lines)])
+
+
+def texts_of(column: Column, has_footer: bool) -> list[str]:
+    return [plain(each) for each in (column.header, *column.cells, column.footer if has_footer else "")]
 
 
 def plain(cell: RenderableType) -> str:

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 
-from jobs.cli.console import FittingConsole, least_width
+from jobs.cli.console import FittingConsole, whole_width
 from tests.support.examples import examples
 
 WORDS = st.text("abcdefghij-_.,0123456789", min_size=1, max_size=30)
@@ -51,7 +51,7 @@ def test_no_word_of_a_table_is_broken(found: tuple[Table, list[str]], width: int
     assert max(map(len, text.splitlines())) <= width
     for word in words:
         assert word in text
-    if least_width(table) <= width - 2 * is_padded:
+    if whole_width(table) <= width - 2 * is_padded:
         # What fits is drawn as ever.
         same = Padding(table, (0, 0, 0, 2)) if is_padded else table
         assert text == rendered(same, width, Console)
