@@ -80,6 +80,7 @@ class Finding:
     attacker: str
     holding: str
     respondents: tuple[str, ...]
+    table_name: str
     period_code: str
     channel_code: str
     series: str

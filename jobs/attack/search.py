@@ -381,6 +381,6 @@ class Search:
 
     def finding(self, target: Target, side: str, attacker: str, cells: Iterable[Cell]) -> Finding:
         return Finding(
-            attacker, target.holding, target.respondents, target.period_code, self.system.channel,
-            target.series, side, tuple(cells),
+            attacker, target.holding, target.respondents, self.system.table, target.period_code,
+            self.system.channel, target.series, side, tuple(cells),
         )  # fmt: skip

@@ -45,6 +45,7 @@ class System:
     for an equation between versions of a figure.
     """
 
+    table: str
     channel: str
     truth: Array
     keys: tuple[tuple[str, str, str], ...]
@@ -192,6 +193,7 @@ def system(
         for person in seen:
             of_person[person].add(holding)
     return System(
+        block[0],
         channel,
         np.array(unknowns.truth),
         tuple(unknowns.key),

@@ -95,7 +95,7 @@ def protect(
         held.append(
             dropped.with_columns(series=pl.lit(None, pl.String), rule=pl.lit("attack")).select(list(HELD))
         )
-        again = set(dropped.select("table_name", "channel_code").rows())
+        again = {(each.table_name, each.channel_code) for each in findings}
     public = {about.table: with_earlier(made[name], about, earlier) for name, about in guarded.items()}
     return Protected(public | unguarded(basis, public, periods), pl.concat(held), as_frame(found))
 
