@@ -16,8 +16,8 @@ An operator's figures may be anything that is not negative; no other belief is a
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import highspy
 import numpy as np
@@ -46,14 +46,25 @@ def attack(
     releases: Sequence[Known],
     shapes: Mapping[str, Shape],
     p_pct: float,
-    only: Container[object] | None = None,
+    again: Collection[Finding] | None = None,
 ) -> list[Finding]:
     """Everything that anyone finds from these releases, within p_pct percent.
 
-    only: the tables and channels to attack; all without it. Who drops figures gives no attacker more, so
-    after that those suffice that something was found of.
+    again: what was found before figures were dropped. Dropping gives nobody more, so that those contributions
+    alone are sought; all without it.
     """
-    return [finding for each in systems(releases, shapes, only) for finding in Search(each, p_pct).findings()]
+    blocks = None if again is None else {(each.table_name, each.channel_code) for each in again}
+    sought = {(each.channel_code, each.period_code, each.series, each.respondents) for each in again or ()}
+    found = []
+    for each in systems(releases, shapes, blocks):
+        targets = [
+            target
+            for target in each.targets
+            if again is None
+            or (each.channel, target.period_code, target.series, target.respondents) in sought
+        ]
+        found += Search(replace(each, targets=tuple(targets)), p_pct).findings()
+    return found
 
 
 @dataclass

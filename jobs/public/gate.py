@@ -77,7 +77,7 @@ def protect(
     shapes = {name: shape_of(about) for name, about in guarded.items()}
     before = [known(each.basis, of_release(each, guarded)) for each in earlier]
     found: list[Finding] = []
-    again: set[tuple[str, str]] | None = None
+    again: list[Finding] | None = None
     while True:
         made = {name: transformed(leaving[name], about) for name, about in guarded.items()}
         now = known(
@@ -95,7 +95,7 @@ def protect(
         held.append(
             dropped.with_columns(series=pl.lit(None, pl.String), rule=pl.lit("attack")).select(list(HELD))
         )
-        again = {(each.table_name, each.channel_code) for each in findings}
+        again = findings
     public = {about.table: with_earlier(made[name], about, earlier) for name, about in guarded.items()}
     return Protected(public | unguarded(basis, public, periods), pl.concat(held), as_frame(found))
 

@@ -43,8 +43,8 @@ def plain(certain: int) -> tuple[int, int, int]:
     return 3 * certain, certain, certain + certain // 10
 
 
-# Enough operators elsewhere for areas to be safe whatever Kenya's rows say: in Africa of two countries that two
-# operators dominate, so that Kenya does not follow from the region and the others.
+# Enough operators elsewhere for areas to be safe whatever Kenya's rows say: in Africa of two countries that
+# two operators dominate, so that Kenya does not follow from the region and the others.
 AROUND = [
     operator
     for name in ("NPL", "GHA", "PER", "UZB", "TUN", "POL")
