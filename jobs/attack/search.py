@@ -34,9 +34,9 @@ FEASIBLE, CHANGED = 1e-7, 1e-6
 MOST = 1e6
 # Costs and bounds change alone, so the primal simplex method starts where it ended; rows and columns are
 # scaled.
-OPTIONS: dict[str, bool | int | str] = {
+OPTIONS: dict[str, bool | float | str] = {
     "output_flag": False, "presolve": "off", "solver": "simplex", "simplex_strategy": 4,
-    "simplex_scale_strategy": 0, "threads": 1,
+    "simplex_scale_strategy": 0, "threads": 1, "primal_feasibility_tolerance": 1e-9,
 }  # fmt: skip
 # Of the size of a row: a class is wider, a rounded figure narrower.
 NARROW = 0.05
@@ -166,7 +166,7 @@ class Search:
                 kept = free[self.person[atoms]]
                 change = self.smallest_changes(self.person[atoms][kept], base[:, kept], people)
                 fits[HIGH][at], fits[LOW][at] = change.min(axis=0) >= -1, change.max(axis=0) <= 1
-                moved = (wide[:, atoms[kept]] * self.truth[atoms[kept]]) @ np.nan_to_num(change, posinf=0.0)
+                moved = (wide[:, atoms[kept]] * self.truth[atoms[kept]]) @ np.nan_to_num(change)
                 effect[HIGH] += np.maximum(moved, 0.0)
                 effect[LOW] += np.maximum(-moved, 0.0)
             is_wide = ((effect[HIGH] <= above) & (effect[LOW] <= below)).all(axis=0)
@@ -191,8 +191,8 @@ class Search:
 
     def smallest_changes(self, person: Array, base: Array, people: Sequence[Sequence[int]]) -> Array:
         """The smallest changes in proportion that leave rows as they are, one column for each group of
-        operators whose figures change by p%; infinite where there are none. Zero where a group has no such
-        figure."""
+        operators whose figures change by p%; not a number where there are none. Zero where a group has no
+        such figure."""
         inverse = np.linalg.pinv(base @ base.T, rcond=1e-10, hermitian=True)
         projected = np.eye(base.shape[1]) - base.T @ (inverse @ base)
         found = np.zeros((base.shape[1], len(people)))
@@ -205,7 +205,7 @@ class Search:
                 continue
             inside = projected[np.ix_(own, own)]
             if np.linalg.eigvalsh(inside)[0] < 1e-7 if len(own) > 1 else inside[0, 0] < 1e-7:
-                found[:, column] = np.inf
+                found[:, column] = np.nan
             elif len(own) == 1:
                 found[:, column] = self.p * projected[:, own[0]] / inside[0, 0]
             else:
