@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import highspy
@@ -32,6 +33,7 @@ NOBODY = ""
 FEASIBLE, CHANGED = 1e-7, 1e-6
 # So many times its size an atom may be: it only keeps programs bounded.
 MOST = 1e6
+WORKERS = 2
 # Costs and bounds change alone, so the primal simplex method starts where it ended; rows and columns are
 # scaled.
 OPTIONS: dict[str, bool | float | str] = {
@@ -55,7 +57,7 @@ def attack(
     """
     blocks = None if again is None else {(each.table_name, each.channel_code) for each in again}
     sought = {(each.channel_code, each.period_code, each.series, each.respondents) for each in again or ()}
-    found = []
+    searches = []
     for each in systems(releases, shapes, blocks):
         targets = [
             target
@@ -63,8 +65,10 @@ def attack(
             if again is None
             or (each.channel, target.period_code, target.series, target.respondents) in sought
         ]
-        found += Search(replace(each, targets=tuple(targets)), p_pct).findings()
-    return found
+        searches.append(Search(replace(each, targets=tuple(targets)), p_pct))
+    # Solver and linear algebra leave the interpreter free; blocks have nothing in common.
+    with ThreadPoolExecutor(WORKERS) as pool:
+        return [finding for found in pool.map(Search.findings, searches) for finding in found]
 
 
 @dataclass
@@ -165,7 +169,8 @@ class Search:
             for at, (atoms, base) in enumerate(names.values()):
                 kept = free[self.person[atoms]]
                 change = self.smallest_changes(self.person[atoms][kept], base[:, kept], people)
-                fits[HIGH][at], fits[LOW][at] = change.min(axis=0) >= -1, change.max(axis=0) <= 1
+                fits[HIGH][at] = change.min(axis=0, initial=0.0) >= -1
+                fits[LOW][at] = change.max(axis=0, initial=0.0) <= 1
                 moved = (wide[:, atoms[kept]] * self.truth[atoms[kept]]) @ np.nan_to_num(change)
                 effect[HIGH] += np.maximum(moved, 0.0)
                 effect[LOW] += np.maximum(-moved, 0.0)
@@ -370,18 +375,14 @@ class Search:
             lp = highspy.HighsLp()
             count, rows = len(self.truth), len(self.rows)
             lp.num_col_, lp.num_row_ = count, rows
-            lp.col_cost_, lp.col_lower_, lp.col_upper_ = (
-                np.zeros(count),
-                np.zeros(count),
-                np.full(count, MOST),
-            )
+            lp.col_cost_, lp.col_lower_ = np.zeros(count), np.zeros(count)
+            lp.col_upper_ = np.full(count, MOST)
             now = self.rows @ self.truth
             lp.row_lower_, lp.row_upper_ = now - self.below, now + self.above
             places = [np.flatnonzero(self.rows[:, at]) for at in range(count)]
             lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
-            lp.a_matrix_.start_ = np.concatenate([[0], np.cumsum([len(each) for each in places])]).astype(
-                np.int32
-            )
+            starts = np.concatenate([[0], np.cumsum([len(each) for each in places])])
+            lp.a_matrix_.start_ = starts.astype(np.int32)
             lp.a_matrix_.index_ = np.concatenate(places).astype(np.int32)
             lp.a_matrix_.value_ = np.concatenate([self.rows[each, at] for at, each in enumerate(places)])
             self.model = highspy.Highs()

@@ -1,0 +1,85 @@
+"""How long rules and attack take: by countries, and by releases that follow each other.
+
+python -m benchmarks.disclosure
+
+E-mail of the sample membership, 2026-Q4, all units and quantities. In each later release four respondents
+answer that had not. Processor seconds of this process; nothing is asserted.
+"""
+
+from __future__ import annotations
+
+import time
+
+import polars as pl
+
+from jobs.core.contracts import polars_schema, reference
+from jobs.public.cells import Basis, Released
+from jobs.public.gate import protect
+from jobs.study import contribution, spam_volume
+from jobs.study.estimate.files import read_table
+from jobs.study.estimate.rows import typed
+from jobs.study.estimate.sample import Reference
+from sample_data.membership import FOLDER
+
+CHANNEL, PERIOD, P_PCT = "EMAIL", "2026-Q4", 13.7
+COUNTRIES, RELEASES, LATE = (24, 48, 96, 193), 4, 4
+GIVEN = ("study.submission", "study.submission_quality", "study.questionnaire_answer")
+FILES = ("ref.operator_frame", "ref.denominator")
+NOT_HERE = ("study.investment", "study.investment_gap", "study.cost")
+
+
+def basis(release: str, countries: list[str], left_out: list[str]) -> Basis:
+    """The study's tables of some countries, without some respondents."""
+    have = {name: read_table(FOLDER, name) for name in (*GIVEN, *FILES)}
+    for name in FILES:
+        have[name] = have[name].filter(pl.col("country_code").is_in(countries))
+    listed = have[FILES[0]]["respondent_id"].unique().to_list()
+    for name in GIVEN:
+        answering = pl.col("respondent_id").is_in(listed) & ~pl.col("respondent_id").is_in(left_out)
+        have[name] = have[name].filter(answering)
+    tables = {name: have[name] for name in FILES}
+    tables |= {name: reference(name) for name in ("ref.country", "ref.country_group")}
+    known = Reference(*tables.values())
+    given = spam_volume.given_by(
+        *(have[name] for name in GIVEN),
+        reference("ref.definition"),
+        reference("ref.measure"),
+        reference("ref.indicator_measure"),
+    ).filter(pl.col("channel_code") == CHANNEL, pl.col("definition_code") == "OPERATOR")
+    rows: list[dict[str, object]] = []
+    for cell in given.sort(spam_volume.WHOSE).partition_by(spam_volume.CELL, maintain_order=True):
+        rows += spam_volume.cell_rows(cell, known, frozenset())
+    behind = pl.DataFrame(contribution.volumes(given, known, frozenset()), infer_schema_length=None)
+    owned = contribution.with_owners(behind, tables[FILES[0]]).with_columns(is_waived=pl.lit(False))
+    tables["study.spam_volume"] = typed(rows, "study.spam_volume")
+    tables["study.contribution"] = typed(owned.to_dicts(), "study.contribution")
+    tables |= {name: pl.DataFrame(schema=polars_schema(name)) for name in NOT_HERE}
+    return Basis(release, tables)
+
+
+def timed(study: Basis, earlier: list[Released]) -> tuple[float, Released]:
+    started = time.process_time()
+    made = protect(study, earlier, [PERIOD], P_PCT, leave_out_areas=True)
+    return time.process_time() - started, Released(study, made.public)
+
+
+def main() -> None:
+    countries = sorted(read_table(FOLDER, FILES[0])["country_code"].unique().to_list())
+    answering = sorted(
+        read_table(FOLDER, GIVEN[0]).filter(pl.col("channel_code") == CHANNEL)["respondent_id"].unique()
+    )
+    print("countries  rows  processor s")
+    for count in COUNTRIES:
+        seconds, made = timed(basis("r1", countries[:count], []), [])
+        print(f"{count:9}  {made.public['public.spam_volume'].height:4}  {seconds:11.1f}")
+    print("releases   rows  processor s")
+    earlier: list[Released] = []
+    for number in range(RELEASES):
+        late = answering[:: len(answering) // (LATE * (RELEASES - 1))][LATE * number :]
+        seconds, made = timed(basis(f"r{number}", countries, late), earlier)
+        earlier.append(made)
+        print(f"{number + 1:9}  {made.public['public.spam_volume'].height:4}  {seconds:11.1f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,90 @@
+"""Contributions as sums of atoms: what is known of an operator's figures beside each other."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jobs.attack.known import Shape
+from jobs.attack.unknowns import Codes, Unknowns, expressed
+
+VOLUME = Shape(
+    ("unit", "quantity"),
+    chains={"quantity": ["certain", "possible", "units"], "unit": ["recipient", "attempted"]},
+)
+MONEY = Shape(
+    ("strategy", "component", "conversion"),
+    sums={"strategy": {"_T": ["filtering", "network"]}, "component": {"_T": ["capital", "operating"]}},
+    multiples={"conversion": ["ppp", "market"]},
+)
+NUMBERS = st.integers(0, 10**9)
+
+
+def made(values: dict[Codes, float], shape: Shape) -> tuple[Unknowns, dict[Codes, dict[int, float]]]:
+    unknowns = Unknowns()
+    return unknowns, expressed(unknowns, "one", "2026-Q4", values, shape)
+
+
+@given(st.lists(NUMBERS, min_size=6, max_size=6))
+def test_an_order_becomes_atoms_that_are_not_negative(steps: list[int]) -> None:
+    certain, undecided, other, more, doubt, rest = steps
+    recipient = (certain, certain + undecided, certain + undecided + other)
+    attempt = (more, more + doubt, more + doubt + rest)
+    values = {
+        (unit, quantity): float(value)
+        for unit, figures in (
+            ("recipient", recipient),
+            ("attempted", tuple(a + b for a, b in zip(recipient, attempt, strict=True))),
+        )
+        for quantity, value in zip(("certain", "possible", "units"), figures, strict=True)
+    }
+    unknowns, found = made(values, VOLUME)
+    assert len(unknowns.truth) == 6 and min(unknowns.truth) >= 0
+    for codes, value in values.items():
+        assert unknowns.value(found[codes]) == pytest.approx(value)
+    # Certain spam is one atom of all units, in recipients and in attempted.
+    (atom,) = found["recipient", "certain"]
+    assert all(atom in found[codes] for codes in values)
+
+
+def test_figures_that_break_an_order_are_atoms_of_their_own() -> None:
+    values = {("recipient", "certain"): 5.0, ("recipient", "possible"): 3.0, ("recipient", "units"): 9.0}
+    unknowns, found = made(values, VOLUME)
+    assert sorted(unknowns.truth) == [3.0, 5.0, 9.0]
+    assert all(len(terms) == 1 for terms in found.values())
+
+
+def test_totals_and_known_multiples_are_expressions_over_parts() -> None:
+    parts = {
+        "filtering": {"capital": 30.0, "operating": 50.0},
+        "network": {"capital": 5.0, "operating": 15.0},
+    }
+    values: dict[Codes, float] = {}
+    for conversion, rate in (("ppp", 1.0), ("market", 0.4)):
+        for strategy in (*parts, "_T"):
+            for component in ("capital", "operating", "_T"):
+                value = sum(
+                    amount
+                    for name, of in parts.items()
+                    for part, amount in of.items()
+                    if strategy in (name, "_T") and component in (part, "_T")
+                )
+                values[strategy, component, conversion] = rate * value
+    unknowns, found = made(values, MONEY)
+    assert sorted(unknowns.truth) == [5.0, 15.0, 30.0, 50.0]
+    for codes, value in values.items():
+        assert unknowns.value(found[codes]) == pytest.approx(value)
+    assert len(found["_T", "_T", "market"]) == 4
+
+
+def test_a_mixture_lies_between_two_conversions() -> None:
+    shape = Shape(
+        ("conversion",),
+        multiples={"conversion": ["ppp", "market"]},
+        between={"conversion": {"mixed": ["ppp", "market"]}},
+    )
+    # 60 of labour at parity, 40 of the rest at 0.5.
+    unknowns, found = made({("ppp",): 100.0, ("market",): 50.0, ("mixed",): 80.0}, shape)
+    assert sorted(unknowns.truth) == pytest.approx([40.0, 60.0])
+    assert unknowns.value(found["mixed",]) == pytest.approx(80.0)
