@@ -18,7 +18,8 @@ from jobs.formats.format import SILVER
 from jobs.formats.registry import KERNELS
 from jobs.protect import pseudonyms
 from jobs.protect.operators import Door
-from jobs.silver import copies, repeats
+from jobs.silver import copies, file_order, repeats
+from jobs.silver.file_order import Order
 from jobs.silver.keys import digests
 
 PLACE = ("source_id", "stream_id", "offset")
@@ -68,14 +69,18 @@ def settled(format_name: str, bronze: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([rest, found.select(pl.col(name).cast(kind) for name, kind in rest.schema.items())])
 
 
-def assembled(table: str, formats: Mapping[str, pl.DataFrame], door: Door) -> pl.DataFrame:
+def assembled(
+    table: str, formats: Mapping[str, pl.DataFrame], door: Door, order: Order | None = None
+) -> pl.DataFrame:
     """Rows of a silver table from the bronze rows of each format, of which no row is held.
 
     All bronze rows of an assembly_key must be there, of formats that complete each other too. Formats without
-    rows of the table may be there. The columns are those of the table's contract.
+    rows of the table may be there. The columns are those of the table's contract. order: of the files
+    (jobs/silver/file_order.py), if the rows are not all; streams may have their names already.
     """
+    order = order_of(formats) if order is None else order
     parts = [
-        of_format(table, name, formats, door)
+        of_format(table, name, formats, door, order)
         for name, bronze in formats.items()
         if getattr(KERNELS[name], SILVER[table]) and not bronze.is_empty()
     ]
@@ -90,33 +95,51 @@ def with_key(table: str, rows: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(digests(rows, *identity, separator=separator).alias(column))
 
 
-def of_format(table: str, name: str, formats: Mapping[str, pl.DataFrame], door: Door) -> pl.DataFrame:
+def of_format(
+    table: str, name: str, formats: Mapping[str, pl.DataFrame], door: Door, order: Order
+) -> pl.DataFrame:
     """Rows of a silver table from the bronze rows of one format, without their key."""
-    protected: pl.DataFrame = getattr(pseudonyms, SILVER[table])(raw_rows(table, name, formats), door)
+    protected: pl.DataFrame = getattr(pseudonyms, SILVER[table])(raw_rows(table, name, formats, order), door)
     return protected
 
 
-def raw_rows(table: str, name: str, formats: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+def raw_rows(
+    table: str, name: str, formats: Mapping[str, pl.DataFrame], order: Order | None = None
+) -> pl.DataFrame:
     """The same before protect: as the kernel of the format gives them, with raw identifiers."""
+    order = order_of(formats) if order is None else order
     kernel = KERNELS[name]
     # Kernels collect their rows more than once.
-    rows = kernel.assemble(formats[name].lazy()).collect().lazy()
+    rows = kernel.assemble(file_order.ordered(formats[name], order).lazy()).collect().lazy()
     found = getattr(kernel, SILVER[table])(rows)
     other = kernel.completed_by
     if table == "silver.transmission" and other and other in formats and not formats[other].is_empty():
-        beside = KERNELS[other].assemble(formats[other].lazy())
+        beside = KERNELS[other].assemble(file_order.ordered(formats[other], order).lazy())
         found = KERNELS[other].complete(found, beside)
     raw: pl.DataFrame = found.collect()
-    return raw
+    return file_order.plain(raw, order)
+
+
+def order_of(formats: Mapping[str, pl.DataFrame]) -> Order:
+    """The order of the files that these bronze rows are of."""
+    return file_order.order_of(extents_of(formats))
+
+
+def extents_of(formats: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+    found = [pl.DataFrame(schema=copies.EXTENT)]
+    return pl.concat([*found, *(copies.extents(rows, name) for name, rows in formats.items())])
 
 
 def all_counted_once(formats: Mapping[str, pl.DataFrame]) -> tuple[dict[str, pl.DataFrame], pl.DataFrame]:
     """All bronze rows of each format, settled and without copies, and the counts of the copies."""
-    whole = {name: settled(name, bronze) for name, bronze in formats.items()}
-    found = [pl.DataFrame(schema=copies.EXTENT)]
-    found += [copies.extents(rows, name) for name, rows in whole.items()]
-    extents = pl.concat(found)
-    return copies.counted_once(whole, copies.logs_of(extents), repeats.turns(extents))
+    extents = extents_of(formats)
+    order = file_order.order_of(extents)
+    whole = {name: settled(name, file_order.ordered(bronze, order)) for name, bronze in formats.items()}
+    logs, turned = copies.logs_of(extents), repeats.turns(extents)
+    kept, found = copies.counted_once(
+        whole, file_order.ordered(logs, order), file_order.ordered(turned, order)
+    )
+    return {name: file_order.plain(rows, order) for name, rows in kept.items()}, found
 
 
 def from_bronze(table: str, formats: Mapping[str, pl.DataFrame], operator: pl.DataFrame) -> pl.DataFrame:

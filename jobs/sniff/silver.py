@@ -17,7 +17,7 @@ from jobs.core.contracts import polars_schema, reference
 from jobs.gold.units import UNITS
 from jobs.protect.operators import Door, Own
 from jobs.silver import hops, message, refusals, standing
-from jobs.silver.assembling import all_counted_once, assembled
+from jobs.silver.assembling import all_counted_once, assembled, order_of
 from jobs.silver.bucketing import bucket_of, home_of
 from jobs.sniff.tally import OPERATOR
 
@@ -92,10 +92,11 @@ def in_buckets(formats: dict[str, pl.DataFrame], count: int) -> tuple[Frames, Fr
         return [sent], [said]
     parts = {name: split(rows, bucket_of(rows, name, count)) for name, rows in formats.items()}
     found: dict[str, list[Frames]] = {table: [[] for _ in range(count)] for table in TABLES}
+    order = order_of(formats)
     for number in range(count):
         own = {name: of_format[number] for name, of_format in parts.items() if number in of_format}
         for table, frames in found.items():
-            rows = assembled(table, own, DOOR)
+            rows = assembled(table, own, DOOR, order)
             for home, part in split(rows, home_of(rows, count).fill_null(number)).items():
                 frames[home].append(part)
     whole = {

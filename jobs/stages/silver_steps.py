@@ -23,6 +23,7 @@ from jobs.stages.silver_tasks import (
     EXTENT,
     KNOWLEDGE,
     MESSAGE,
+    ORDER,
     TRANSMISSION,
     VERDICT,
     Inputs,
@@ -121,7 +122,7 @@ class Steps:
             if parts:
                 task = Task(
                     "jobs.stages.silver_tasks:settle",
-                    (work.staging, parts, format_name, self.read, self.count),
+                    (work.staging, parts, named(left, ORDER), format_name, self.read, self.count),
                     f"silver, held rows of {bronze(format_name)}",
                 )
                 left += [each for of_task in work.engine.run([task]) for each in of_task]

@@ -19,7 +19,7 @@ from jobs.engine.table_files import DataFile, NewFile, read_files, write_files
 from jobs.engine.tasks import Bucket, Left, by_value, chosen, leave, leave_buckets, named, take
 from jobs.formats.registry import KERNELS
 from jobs.protect.operators import Door
-from jobs.silver import assembling, bucketing, copies, hops, refusals, repeats, standing
+from jobs.silver import assembling, bucketing, copies, file_order, hops, refusals, repeats, standing
 from jobs.silver.message import opened
 from jobs.stages import cuts, windows
 from jobs.stages.checks import Broken, check_rows
@@ -33,9 +33,9 @@ ASSEMBLED = (
     "silver.authentication_report",
     KNOWLEDGE,
 )
-# Frames in staging: the times of files, those that may hold copies of others or of themselves, and the copies
-# found.
-EXTENT, LOGS, TURNS, COPIES = "extent", "logs", "turns", "copies"
+# Frames in staging: the times of files, their order, those that may hold copies of others or of themselves,
+# and the copies found.
+EXTENT, ORDER, LOGS, TURNS, COPIES = "extent", "order", "logs", "turns", "copies"
 # Columns of bronze tables that silver does not read.
 NOT_READ = ("ingest_id", "event_date")
 Days = windows.Days
@@ -106,19 +106,35 @@ def split(
     return split_rows(rows, format_name, staging, count)
 
 
-def settle(staging: str, parts: Sequence[Left], format_name: str, days: Days, count: int) -> list[Left]:
+def settle(
+    staging: str,
+    parts: Sequence[Left],
+    order: Sequence[Left],
+    format_name: str,
+    days: Days,
+    count: int,
+) -> list[Left]:
     """Give the held rows of a format their keys, and leave them by bucket."""
-    rows = take(parts)
+    rows, names = take(parts), names_of(order)
     assert rows is not None
     inside = rows.filter(windows.is_inside(days, pl.col("first_at").dt.date()))
-    return into_buckets(assembling.settled(format_name, inside), format_name, staging, count)
+    found = assembling.settled(format_name, file_order.ordered(inside, names))
+    return into_buckets(file_order.plain(found, names), format_name, staging, count)
+
+
+def names_of(parts: Sequence[Left]) -> file_order.Order:
+    """The names of streams by which files are in order, as compare() left them."""
+    found = take(parts)
+    return {} if found is None else dict(found.iter_rows())
 
 
 def compare(staging: str, parts: Sequence[Left]) -> list[Left]:
-    """The files that may hold copies, by their times in all bronze rows."""
+    """The files that may hold copies, and the order of all, by their times in all bronze rows."""
     found = take(parts)
     assert found is not None
-    return leave(copies.logs_of(found), LOGS, staging) + leave(repeats.turns(found), TURNS, staging)
+    names = pl.DataFrame([*file_order.order_of(found).items()], schema=["stream_id", "name"], orient="row")
+    left = leave(copies.logs_of(found), LOGS, staging) + leave(repeats.turns(found), TURNS, staging)
+    return left + leave(names, ORDER, staging)
 
 
 def sum_copies(root: str, parts: Sequence[Left]) -> Made:
@@ -143,24 +159,27 @@ def assemble(
 ) -> OfBucket:
     """The bronze rows of a bucket as rows of silver tables; what the messages of all buckets need of them.
 
-    parts: frames with rows of the bucket, and the files that may hold copies. count, of_cuts: of the buckets
-    that rows move between, and of the cuts that narrow rows meet in.
+    parts: frames with rows of the bucket, the files that may hold copies, and the order of all. count,
+    of_cuts: of the buckets that rows move between, and of the cuts that narrow rows meet in.
     """
     made = OfBucket(bucket=bucket)
     formats = {}
-    for name in sorted({each.name for each in parts} - {LOGS, TURNS}):
+    order = names_of(named(parts, ORDER))
+    for name in sorted({each.name for each in parts} - {LOGS, TURNS, ORDER}):
         format_name = name.split(".", 1)[1]
         rows = bucket_rows(named(parts, name), format_name, bucket)
-        formats[format_name] = chosen(rows, is_inside(rows, read, pl.col("first_at").dt.date()))
-    logs = none_or(take(named(parts, LOGS)), copies.LOGS)
-    turned = none_or(take(named(parts, TURNS)), repeats.TURNS)
+        rows = chosen(rows, is_inside(rows, read, pl.col("first_at").dt.date()))
+        formats[format_name] = file_order.ordered(rows, order)
+    logs = file_order.ordered(none_or(take(named(parts, LOGS)), copies.LOGS), order)
+    turned = file_order.ordered(none_or(take(named(parts, TURNS)), repeats.TURNS), order)
     formats, found = copies.counted_once(formats, logs, turned)
     made.left += leave(chosen(found, is_inside(found, computed, pl.col("period_date"))), COPIES, staging)
     home = bucket.number % count
     narrow: dict[tuple[str, str], list[pl.DataFrame]] = {}
     for table in ASSEMBLED:
         own = [name.split(".")[1] for name in contract(table).reads]
-        rows = assembling.assembled(table, {name: formats[name] for name in own if name in formats}, door)
+        own_formats = {name: formats[name] for name in own if name in formats}
+        rows = assembling.assembled(table, own_formats, door, order)
         if rows.is_empty():
             continue
         is_computed = is_inside(rows, computed, pl.col(str(contract(table).period)))
