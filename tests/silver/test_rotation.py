@@ -84,6 +84,9 @@ def test_a_rotation_in_a_busy_second_changes_nothing(name: str, seed: int, share
     # The later part has the smaller name.
     files = [read(log, "a", *each) for each in zip("321", parts, strict=False)]
     assume(have_an_order(files))
+    # Equal lines of a file of one second are copies, for all that is known.
+    is_moment = any(first == last for first, last in map(times_of, files))
+    assume(not is_moment or len(set(log.lines)) == len(log.lines))
     found, counts = silver(together(*files))
     assert found == silver(read(log))[0]
     assert counts.is_empty()
