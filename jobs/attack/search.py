@@ -24,6 +24,7 @@ import highspy
 import numpy as np
 
 from jobs.attack.known import Cell, Finding, Known, Shape
+from jobs.attack.program import program
 from jobs.attack.system import Array, System, Target, systems
 
 LOW, HIGH = "low", "high"
@@ -34,12 +35,6 @@ FEASIBLE, CHANGED = 1e-7, 1e-6
 # So many times its size an atom may be: it only keeps programs bounded.
 MOST = 1e6
 WORKERS = 2
-# Costs and bounds change alone, so the primal simplex method starts where it ended; rows and columns are
-# scaled.
-OPTIONS: dict[str, bool | float | str] = {
-    "output_flag": False, "presolve": "off", "solver": "simplex", "simplex_strategy": 4,
-    "simplex_scale_strategy": 0, "threads": 1, "primal_feasibility_tolerance": 1e-9,
-}  # fmt: skip
 # Of the size of a row: a class is wider, a rounded figure narrower.
 NARROW = 0.05
 
@@ -372,23 +367,8 @@ class Search:
     def program(self) -> highspy.Highs:
         """The block's linear program, built once: afterwards costs and bounds change alone."""
         if self.model is None:
-            lp = highspy.HighsLp()
-            count, rows = len(self.truth), len(self.rows)
-            lp.num_col_, lp.num_row_ = count, rows
-            lp.col_cost_, lp.col_lower_ = np.zeros(count), np.zeros(count)
-            lp.col_upper_ = np.full(count, MOST)
             now = self.rows @ self.truth
-            lp.row_lower_, lp.row_upper_ = now - self.below, now + self.above
-            places = [np.flatnonzero(self.rows[:, at]) for at in range(count)]
-            lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
-            starts = np.concatenate([[0], np.cumsum([len(each) for each in places])])
-            lp.a_matrix_.start_ = starts.astype(np.int32)
-            lp.a_matrix_.index_ = np.concatenate(places).astype(np.int32)
-            lp.a_matrix_.value_ = np.concatenate([self.rows[each, at] for at, each in enumerate(places)])
-            self.model = highspy.Highs()
-            for name, value in OPTIONS.items():
-                self.model.setOptionValue(name, value)
-            self.model.passModel(lp)
+            self.model = program(self.rows, now - self.below, now + self.above, MOST)
         return self.model
 
     def finding(self, target: Target, side: str, attacker: str, cells: Iterable[Cell]) -> Finding:
