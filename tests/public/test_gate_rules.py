@@ -114,6 +114,16 @@ def test_a_safe_country_leaves() -> None:
     assert made.found.is_empty() and kenyas(Released(study, made.public)) == 3
 
 
+def test_who_waived_is_no_target_but_attacks() -> None:
+    """A country of two holdings leaves once both waived; with one of them the other would be found."""
+    for waiving, leaves in ((0, False), (1, False), (2, True)):
+        kenya = [replace(each, waives=at < waiving) for at, each in enumerate(TWO)]
+        study = study_of(*kenya)
+        released = Released(study, protect(study, [], [PERIOD], P_PCT).public)
+        assert (kenyas(released) > 0) == leaves
+        assert attack(knowledge([released]), SHAPES, P_PCT) == []
+
+
 def test_a_country_at_another_rate_is_held_back(monkeypatch: pytest.MonkeyPatch) -> None:
     study = study_of(*OTHERS_RATE)
     assert kenyas(unattacked(study, [], monkeypatch)) == 0
