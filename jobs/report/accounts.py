@@ -9,7 +9,7 @@ import polars as pl
 
 from jobs.core import words
 from jobs.core.counting_rules import OPERATOR, RECEIVED
-from jobs.report.blocks import Block, Cell, Column, Part, Section, Table, interval, number, stacked
+from jobs.report.blocks import SHARES, Block, Cell, Column, Part, Section, Table, interval, number, stacked
 from jobs.report.figures import SUMS
 from jobs.report.study import Study, channel_name, share_bar, spam_range
 
@@ -95,7 +95,12 @@ def effort(study: Study) -> Section:
         blocks.append(
             Block(
                 name,
-                Table(f"Countermeasures on {channel_name(channel, inside=True)}", columns, lines),
+                Table(
+                    f"Countermeasures on {channel_name(channel, inside=True)}",
+                    columns,
+                    lines,
+                    axis=("0", f"{words.whole(scale)} acted on"),
+                ),
                 "effort.csv",
             )
         )
@@ -196,7 +201,8 @@ def cost_block(name: str, rows: list[dict[str, Any]]) -> Block:
     days = words.counted(max(row["day_count"] for row in rows), "day")
     caption = f"{first['currency_code']}, {words.period(first['period_code'])}, {days} with data"
     columns = [Column("Measure", "text"), Column("5%"), Column("Median"), Column("95%")]
-    return Block(name, Table(caption, columns, lines), "costs.csv", half=True)
+    axis = ("0", f"{words.money(scale)} {first['currency_code']}")
+    return Block(name, Table(caption, columns, lines, axis=axis), "costs.csv", half=True)
 
 
 def bar_of(row: dict[str, Any], scale: float) -> tuple[Part, ...]:
@@ -288,7 +294,7 @@ def operators(study: Study) -> Section:
     there = {row["operator_id"] for row in rows}
     without = [each["name"] for code, each in study.operators.items() if code not in there]
     missing = [f"No traffic was read of {words.listed(without)}."] if without else []
-    blocks = [Block("", Table("Operators", columns, lines), "volume.csv")] if lines else []
+    blocks = [Block("", Table("Operators", columns, lines, axis=SHARES), "volume.csv")] if lines else []
     ranked = sorted(
         (row for row in rows if row["units"]),
         key=lambda row: words.share_of(row["spam_certain"], row["units"]),

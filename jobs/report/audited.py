@@ -28,7 +28,7 @@ from jobs.core import words
 from jobs.core.attributes import asked
 from jobs.core.shares import CALL_SHARES
 from jobs.gold.correcting import AUDITED, DISTANCES, ESTIMATES, SIDES, squares
-from jobs.report.blocks import Block, Cell, Column, Section, Table, interval, number
+from jobs.report.blocks import SHARES, Block, Cell, Column, Section, Table, interval, number
 from jobs.report.figures import ENDS_OF_SPAM, SUMS
 from jobs.report.study import Study, channel_name
 
@@ -39,15 +39,15 @@ UNTOLD = {
     "is_bulk": "bulk",
     "commercial_code": "purpose",
     "consent_code": "consent",
-    "is_optout_present": "a way out",
-    "is_optout_honoured": "a way out",
-    "is_sender_identified": "a named sender",
+    "is_optout_present": "opt-out",
+    "is_optout_honoured": "opt-out",
+    "is_sender_identified": "sender identification",
     "is_header_forged": "forged headers",
     "is_subject_deceptive": "deceptive subjects",
     "is_recipient_natural": "natural persons",
-    "is_automated": "machines that dial",
+    "is_automated": "automated calls",
     "is_exempt": "exemptions",
-    "is_malicious": "malice",
+    "is_malicious": "malicious content",
     "is_sender_registered": "registers",
     "is_template_registered": "registers",
     "is_preference_refused": "registers",
@@ -269,7 +269,8 @@ def by_filter(study: Study) -> Section:
         ]
         columns = [Column("Operator and month", "text"), Column("Spam in what it saw")]
         columns += [Column("Of spam, caught", is_minor=True), Column("Of the rest, let pass", is_minor=True)]
-        blocks.append(Block(name, Table(f"Filters of {words.inside(name)}", columns, lines), "quality.csv"))
+        rates = Table(f"Filters of {words.inside(name)}", columns, lines, axis=SHARES)
+        blocks.append(Block(name, rates, "quality.csv"))
         blocks += by_part(study, channel)
     note = (
         "Estimates with 95% intervals, of messages whose content filters saw. Refusals before content stay as"

@@ -38,12 +38,21 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """The first cell of each row is its heading. total: how many rows there are where only some show."""
+    """The first cell of each row is its heading. total: how many rows there are where only some show.
+
+    axis: what the left end, any places between, and the right end of every bar of the table stand for.
+    """
 
     caption: str
     columns: list[Column]
     rows: list[list[Cell]]
     total: int | None = None
+    axis: tuple[str, ...] = ()
+
+    @property
+    def left_out(self) -> list[str]:
+        """The columns that a narrow screen has no room for."""
+        return [column.name for column in self.columns if column.is_minor]
 
 
 @dataclass(frozen=True)
@@ -73,7 +82,10 @@ class Block:
 
 @dataclass(frozen=True)
 class Section:
-    """finding: what the figures say, in one or two sentences. missing: what there is no figure for."""
+    """finding: what the figures say, in one or two sentences. missing: what there is no figure for.
+
+    is_annex: its tables are folded away.
+    """
 
     id: str
     title: str
@@ -82,6 +94,11 @@ class Section:
     missing: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     legend: list[tuple[str, str]] = field(default_factory=list)
+    is_annex: bool = False
+
+
+# The axis of bars that show shares of all.
+SHARES = ("0%", "50%", "100%")
 
 
 def stacked(*parts: tuple[str, float], scale: float) -> tuple[Part, ...]:

@@ -40,7 +40,7 @@ def by_campaign(study: Study) -> Section:
                     campaign_sub(study, row),
                     stacked(
                         ("certain", row["blocked_count"]),
-                        ("rest", row["copy_count"] - row["blocked_count"]),
+                        ("other", row["copy_count"] - row["blocked_count"]),
                         scale=scale,
                     ),
                 ),
@@ -63,7 +63,8 @@ def by_campaign(study: Study) -> Section:
             Column(f"{DAYS_DRAWN} days", is_minor=True),
         ]
         caption = f"Largest {channel_name(channel, inside=True)} campaigns of each operator's last day"
-        blocks.append(Block(name, Table(caption, columns, lines), "campaigns.csv"))
+        axis = ("0", f"{words.whole(scale)} copies")
+        blocks.append(Block(name, Table(caption, columns, lines, axis=axis), "campaigns.csv"))
     notes = [
         "A campaign is a group of messages with similar text, the same fuzzy hash or digest of a filter or,"
         " failing that, the same subject or envelope. Its eight characters come from a keyed signature: they"
@@ -72,7 +73,7 @@ def by_campaign(study: Study) -> Section:
     ]
     if study.figures["campaigns"]["is_bucket_capped"].any():
         notes.append(CAPPED)
-    legend = [("certain", "blocked or marked"), ("rest", "let pass or not decided")]
+    legend = [("certain", "blocked or marked"), ("other", "let pass or not decided")]
     missing = study.missing("campaigns")
     return Section(
         "campaigns",

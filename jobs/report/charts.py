@@ -29,7 +29,8 @@ def volume_chart(daily: pl.DataFrame, title: str) -> str:
         {"text": f"Spam {compact(last['spam_certain'])}", "value": last["spam_certain"], "colour": ACCENT},
     ]
     values = rows(days, all=pl.col("units"), low=pl.col("spam_certain"), high=pl.col("spam_possible"))
-    layers = [band_layer(values, top), *line_layers(values, "all", MUTED, top, len(daily))]
+    layers = [*gap_layers(values, "all", top), *gap_layers(values, "low", top), band_layer(values, top)]
+    layers += line_layers(values, "all", MUTED, top, len(daily))
     layers += line_layers(values, "low", ACCENT, top, len(daily))
     return render([*layers, *label_layers(labels, last["period_date"], top)], title)
 
@@ -51,7 +52,8 @@ def share_chart(daily: pl.DataFrame, title: str) -> str:
     highest = there.select(pl.max_horizontal(high, certain).max()).item()
     top = min(1.0, nice_top(highest or 0.1))
     values = rows(days, certain=certain, low=low, high=high)
-    layers = [band_layer(values, top, "%"), *line_layers(values, "certain", ACCENT, top, len(daily), "%")]
+    layers = [*gap_layers(values, "certain", top, "%"), band_layer(values, top, "%")]
+    layers += line_layers(values, "certain", ACCENT, top, len(daily), "%")
     if len(there):
         end = there.select("period_date", is_audited=is_audited, low=low, high=high).row(-1, named=True)
         at = (end["low"] + end["high"]) / 2 if end["is_audited"] else end["low"]
@@ -128,6 +130,17 @@ def line_layers(
     return (
         lines + [base.mark_point(color=colour, fill=colour, size=22, opacity=1)] if count <= POINTS else lines
     )
+
+
+def gap_layers(values: list[dict[str, Any]], field: str, top: float, unit: str = "") -> list[alt.Chart]:
+    """A dashed line over days without data: a day alone after a gap belongs to the line before it."""
+    there = [row for row in values if row[field] is not None]
+    if len(there) in (len(values), 0, 1):
+        return []
+    x, y = encodings(top, unit)
+    y.shorthand = f"{field}:Q"
+    line = alt.Chart(data_of(there)).mark_line(color=MUTED, strokeWidth=1, strokeDash=[3, 3])
+    return [line.encode(x=x, y=y)]
 
 
 def label_layers(labels: list[dict[str, Any]], day: dt.date, top: float, unit: str = "") -> list[alt.Chart]:

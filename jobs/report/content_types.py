@@ -8,7 +8,7 @@ import polars as pl
 
 from jobs.core import words
 from jobs.report import audited
-from jobs.report.blocks import Block, Cell, Column, Part, Section, Table, number, stacked
+from jobs.report.blocks import SHARES, Block, Cell, Column, Part, Section, Table, number, stacked
 from jobs.report.figures import SUMS
 from jobs.report.study import Study, channel_name
 
@@ -63,7 +63,8 @@ def by_type(study: Study) -> Section:
         ]
         caption = f"Types of {name} spam"
         note = audited.says(max(errors, key=lambda error: error.share))
-        blocks.append(Block(channel_name(channel), Table(caption, columns, lines), "types.csv", note=note))
+        kinds = Table(caption, columns, lines, axis=("0", words.whole(scale)))
+        blocks.append(Block(channel_name(channel), kinds, "types.csv", note=note))
     typed, notes = by_engine(study), []
     if typed:
         notes = [
@@ -127,7 +128,7 @@ def by_engine(study: Study) -> list[Block]:
         ]
         caption = f"How much of the {name} that was marked has a type"
         heading = f"{channel_name(channel)}: share with a type, by filter"
-        blocks.append(Block(heading, Table(caption, columns, lines), "type_coverage.csv"))
+        blocks.append(Block(heading, Table(caption, columns, lines, axis=SHARES), "type_coverage.csv"))
     return blocks
 
 

@@ -9,7 +9,7 @@ import polars as pl
 from jobs.core import words
 from jobs.core.counting_rules import OPERATOR, RECEIVED
 from jobs.report import audited
-from jobs.report.blocks import Block, Cell, Column, Section, Table, number, stacked
+from jobs.report.blocks import SHARES, Block, Cell, Column, Section, Table, number, stacked
 from jobs.report.figures import SUMS
 from jobs.report.study import (
     CERTAIN_LEGEND,
@@ -35,6 +35,7 @@ def by_base(study: Study) -> Section:
         " dropped connection counts as one more. Both were right: a share of spam needs its definition beside"
         " it."
     )
+    findings += treated(study)
     for channel, bases in study.per_channel("bases"):
         lines = own_lines(study, channel, bases)
         if len(lines) < 2:
@@ -56,14 +57,12 @@ def by_base(study: Study) -> Section:
         columns = [Column("What counts as spam, of what", "text"), Column("Spam share")]
         columns += [Column("Units", is_minor=True), Column(audited.HEADING, "text", is_minor=True)]
         caption = f"The same {words.inside(name)}, counted in several ways"
-        blocks.append(Block(name, Table(caption, columns, rows), "bases.csv"))
-        if channel == "EMAIL":
-            findings.append(base_finding(bases))
+        blocks.append(Block(name, Table(caption, columns, rows, axis=SHARES), "bases.csv"))
     legend = [CERTAIN_LEGEND, UNDECIDED_LEGEND, ("rest", "not spam")]
     return Section(
         "shares",
         "The same traffic, counted in several ways",
-        "\n".join(findings) if blocks else "",
+        "\n".join(findings if blocks else findings[1:]),
         blocks,
         legend=legend,
     )
@@ -103,8 +102,8 @@ def own_lines(study: Study, channel: str, bases: pl.DataFrame) -> list[list[Cell
         if channel == "EMAIL":
             says = "all that was blocked or marked, for whatever reason"
             rows = [
-                ("M3AAWG's way, of messages", says, ratio_of(bases, "recipient")),
-                ("M3AAWG's way, with refused attempts", says, ratio_of(bases, None)),
+                ("Blocked or marked (M3AAWG's metric), of messages", says, ratio_of(bases, "recipient")),
+                ("Blocked or marked, with refused attempts", says, ratio_of(bases, None)),
                 *rows,
             ]
     other = most_decided(study, channel)
@@ -134,12 +133,28 @@ def most_decided(study: Study, channel: str) -> dict[str, Any] | None:
     )
 
 
-def base_finding(bases: pl.DataFrame) -> str:
-    recipients, both = added(bases, "recipients"), added(bases, "attempted")
-    return (
-        f"Here {spam_range(recipients)} of e-mail recipients are spam; with attempts that were refused before"
-        f" a message existed, {spam_range(both)}."
-    )
+def treated(study: Study) -> list[str]:
+    """What operators did with each channel, and whether the logs can say what the law would."""
+    findings, laws = [], []
+    about = words.definitions(study.last_day)
+    for row in study.totals:
+        channel, name = row["channel_code"], channel_name(row["channel_code"], inside=True)
+        bases = study.figures["bases"].filter(pl.col("channel_code") == channel)
+        accepted = added(bases, "recipients")
+        more = f", {spam_range(accepted)} of accepted {name}" if accepted["units"] else ""
+        findings.append(f"Operators treated {spam_range(row)} of {name} as spam{more}.")
+        laws += [
+            spam_shares(sums)
+            for code, sums in summed(study, channel).items()
+            if code != OPERATOR and code in about and about[code]["jurisdiction"] != words.TOTAL
+        ]
+    if any(low < high for low, high in laws):
+        some = "" if max(low for low, _ in laws) < 0.005 else "in full "
+        findings.append(
+            f"Whether it was unlawful, logs cannot say {some}without consent records; the annex has each"
+            " definition."
+        )
+    return findings
 
 
 def summed(study: Study, channel: str) -> dict[str, dict[str, Any]]:
@@ -151,7 +166,7 @@ def summed(study: Study, channel: str) -> dict[str, dict[str, Any]]:
 
 
 def by_definition(study: Study) -> Section:
-    blocks, findings = [], []
+    blocks = []
     for channel in study.channels:
         name = channel_name(channel, inside=True)
         rows = summed(study, channel)
@@ -165,40 +180,24 @@ def by_definition(study: Study) -> Section:
             head = Cell(about["name"], place, share_bar(row))
             with_error = audited.of_definition(study, row | {"channel_code": channel})
             lines.append([head, number(spam_range(row)), number(words.percent(undecided(row))), with_error])
-        if len(rows) > 1:
-            findings.append(definition_finding(study, channel, rows))
         columns = [Column("Definition", "text"), Column("Spam share"), Column("Undecided")]
         columns.append(Column(audited.HEADING, "text", is_minor=True))
         caption = f"Spam share of {name} under each definition"
         note = f"Not for {name}: {words.listed(absent)}." if absent else ""
-        table = Table(caption, columns, lines)
+        table = Table(caption, columns, lines, axis=SHARES)
         blocks.append(Block(channel_name(channel), table, "volume.csv", note=note))
-    if blocks:
-        findings.append(
-            "Logs rarely record consent: the wider a bar, the more a definition needs what logs lack."
-        )
+    finding = "Logs rarely record consent: the wider a bar, the more a definition needs what logs lack."
     return Section(
         "definitions",
-        "The same traffic under each definition of spam",
-        "\n".join(findings),
+        "Annex: the same traffic under each definition of spam",
+        finding if blocks else "",
         blocks,
         study.missing("volume"),
         legend=[CERTAIN_LEGEND, UNDECIDED_LEGEND, ("rest", "not spam")],
+        is_annex=True,
     )
 
 
 def undecided(row: dict[str, Any]) -> float:
     low, high = spam_shares(row)
     return high - low
-
-
-def definition_finding(study: Study, channel: str, rows: dict[str, dict[str, Any]]) -> str:
-    """How far the definitions lie apart."""
-    name = channel_name(channel)
-    widest = max(rows.values(), key=lambda row: (undecided(row), row["definition_code"]))
-    code = widest["definition_code"]
-    if code == OPERATOR:
-        return f"{name}: no definition leaves more than {words.percent(undecided(widest))} undecided."
-    mine = f"{name}: {spam_range(rows[OPERATOR])} is spam as operators act"
-    low, high = (words.percent(share) for share in spam_shares(widest))
-    return f"{mine}; by “{study.definition_name(code)}” anything between {low} and {high}."

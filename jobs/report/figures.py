@@ -58,6 +58,8 @@ FIGURES: dict[str, Kinds] = {
         "day_count": WHOLE,
     },
     "daily": {"channel_code": TEXT, "period_date": pl.Date, **SUMS, **ENDS_OF_SPAM},
+    # The same days by operator, to compare days that have the same operators.
+    "operator_days": {"operator_id": TEXT, "channel_code": TEXT, "period_date": pl.Date, **SUMS},
     "types": {"channel_code": TEXT, "spam_type_code": TEXT, **SUMS},
     # What was marked as spam, by the filter that spoke, and by which kind of rule it has a type.
     "type_coverage": {
@@ -78,6 +80,8 @@ FIGURES: dict[str, Kinds] = {
         **SUMS,
         **ENDS_OF_SPAM,
     },
+    # Each country by what its origin rests on: observed, or only claimed; null where neither is known.
+    "origins": {"channel_code": TEXT, "origin_code": TEXT, "origin_kind": TEXT, **SUMS},
     "transits": {"channel_code": TEXT, "transit_code": TEXT, **SUMS, **ENDS_OF_SPAM},
     # Of all directions, calls too. A unit may show several signs.
     "bypass": {

@@ -43,10 +43,12 @@ def gather(
     figures |= of_types(read("gold.spam_type_daily"), volume, estimated)
     figures |= of_corrected(read("gold.spam_corrected_monthly"))
     figures |= of_campaigns(read("gold.campaign_daily"))
+    route = counted(read("gold.spam_route_daily"), has_stage=False)
     figures |= {
         "type_coverage": type_coverage(read("gold.type_coverage_daily")),
         "bypass": bypass(read("gold.bypass_indicator_daily")),
-        "routes": routes(counted(read("gold.spam_route_daily"), has_stage=False), known),
+        "routes": routes(route, known),
+        "origins": origins(route),
         "networks": networks(counted(read("gold.spam_source_daily")), known),
         "effort": effort(read("gold.countermeasure_effort_daily")),
         "quality_parts": estimated.filter(pl.col("stratum_code").str.contains("._T.", literal=True)),
@@ -73,6 +75,7 @@ def of_volume(volume: pl.DataFrame, known: pl.DataFrame) -> dict[str, pl.DataFra
         "volume": in_measure.group_by(keys_of("volume")).agg(SPAM),
         "directions": unclaimed.directions(in_measure),
         "days": days(volume),
+        "operator_days": counted(volume).group_by(keys_of("operator_days")).agg(SPAM),
         "bases": bases(volume),
         "quality": quality(in_measure, known),
     }
@@ -192,6 +195,11 @@ def routes(route: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
     for column, top in (("origin_code", TOP_ORIGINS), ("destination_code", TOP_DESTINATIONS)):
         placed = cut(placed, column, top)
     return correcting.corrected(placed, keys_of("routes"), known)
+
+
+def origins(route: pl.DataFrame) -> pl.DataFrame:
+    placed = route.with_columns(origin_code=origin(), origin_kind=origin_kind())
+    return placed.group_by(keys_of("origins")).agg(SPAM)
 
 
 def bypass(table: pl.DataFrame) -> pl.DataFrame:

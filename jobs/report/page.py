@@ -24,6 +24,7 @@ from jobs.report import (
     campaigns,
     content_types,
     definitions,
+    provenance,
     routes,
     sources,
     stages,
@@ -40,14 +41,16 @@ __all__ = ["FIGURES", "build", "gather"]
 TEMPLATES = Path(__file__).parent / "templates"
 CONTENTS = {
     "volume.csv": "Volume by operator, channel, direction and definition of spam",
-    "bases.csv": "The same spam, of recipients, of attempts too, and as M3AAWG counts it",
+    "bases.csv": "The same spam, of recipients, of attempts too, and by M3AAWG's metrics",
     "daily.csv": "Volume and spam per day and channel",
+    "operator_days.csv": "Volume and spam per day, channel and operator",
     "days.csv": "Days with data by operator and channel",
     "types.csv": "Spam by content type",
     "type_coverage.csv": "How much of what filters marked has a type",
     "campaigns.csv": "The largest campaigns of the operators' last days",
     "campaign_days.csv": "Copies of these campaigns per day",
     "routes.csv": "Spam by origin, inbound link and destination",
+    "origins.csv": "Spam by country of origin, observed or only claimed",
     "transits.csv": "Spam by transit",
     "bypass.csv": "Signs of bypass by inbound link",
     "countries.csv": "Spam by country of origin",
@@ -110,10 +113,11 @@ def build(
     """
     tables = {name: figures.get(name, pl.DataFrame(schema=schema)) for name, schema in FIGURES.items()}
     study = Study(tables, {each["id"]: each for each in operators}, about.get("location_name"))
-    pages = [*chapters(study), accounts.validation(validation)]
+    pages = [*chapters(study), accounts.validation(validation), definitions.by_definition(study)]
     folder.mkdir(parents=True, exist_ok=True)
     sums = write_csvs(study, validation, folder)
     given = {
+        "sources": provenance.source_lines(study, about["run_id"]),
         "about": about
         | {"generated": words.moment(about["generated_at"]) if about.get("generated_at") else ""},
         "words": words,
@@ -155,7 +159,6 @@ def chapters(study: Study) -> list[Section]:
     """The sections, in the order of the page."""
     return [
         definitions.by_base(study),
-        definitions.by_definition(study),
         volumes.over_time(study),
         content_types.by_type(study),
         campaigns.by_campaign(study),

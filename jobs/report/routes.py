@@ -6,7 +6,7 @@ import polars as pl
 from markupsafe import Markup
 
 from jobs.core import words
-from jobs.report import audited, sankey
+from jobs.report import audited, claims, sankey
 from jobs.report.blocks import Block, Cell, Column, Picture, Section, Table, number, stacked
 from jobs.report.study import Study, channel_name
 
@@ -48,6 +48,14 @@ def origin_heading(channel: str, kind: str) -> str:
     return texts[kind].capitalize()
 
 
+def origin_claim(study: Study, channel: str, flow: sankey.Flow) -> str:
+    """What is said of a route whose origin rests on what senders claim."""
+    origin, link, _ = flow.codes
+    if link == NONE or not claims.of_country(study, channel, origin):
+        return ""
+    return f"; its origin is that of {claims.SOURCE[channel == 'EMAIL']}, which can be forged"
+
+
 def by_route(study: Study) -> Section:
     blocks, findings = [], []
     missing = study.missing("routes")
@@ -66,7 +74,7 @@ def by_route(study: Study) -> Section:
         if first is not None:
             findings.append(
                 f"{name}: the largest known route is {' → '.join(route_names(first.codes))}, with"
-                f" {words.percent(first.value / total)} of the spam."
+                f" {words.percent(first.value / total)} of the spam{origin_claim(study, channel, first)}."
             )
         kind, is_told = rows["origin_kind"][0], audited.is_told(rows.to_dicts())
         title = f"{name} spam by origin, inbound link and recipient's country, as in the table below"
@@ -156,7 +164,8 @@ def transits(study: Study) -> list[Block]:
         columns += [Column(audited.HEADING)] if is_told else []
         name = channel_name(channel)
         caption = f"Networks that {channel_name(channel, inside=True)} spam passed on its way"
-        blocks.append(Block(f"{name} in transit", Table(caption, columns, lines, len(rows)), "transits.csv"))
+        ways = Table(caption, columns, lines, len(rows), ("0", words.whole(scale)))
+        blocks.append(Block(f"{name} in transit", ways, "transits.csv"))
     return blocks
 
 
@@ -203,7 +212,9 @@ def signs(study: Study, findings: list[str]) -> list[Block]:
         blocks.append(
             Block(
                 f"{name}, signs of bypass",
-                Table(f"{name} that shows a sign of bypass", columns, lines),
+                Table(
+                    f"{name} that shows a sign of bypass", columns, lines, axis=("0%", words.percent(scale))
+                ),
                 "bypass.csv",
             )
         )

@@ -8,7 +8,7 @@ import polars as pl
 from markupsafe import Markup
 
 from jobs.core import words
-from jobs.report import audited, world
+from jobs.report import audited, claims, world
 from jobs.report.blocks import Block, Cell, Column, Picture, Section, Table, number, stacked
 from jobs.report.figures import ENDS_OF_SPAM, SUMS
 from jobs.report.study import CERTAIN_LEGEND, UNDECIDED_LEGEND, Study, channel_name, spam_range
@@ -29,12 +29,8 @@ def by_source(study: Study) -> Section:
         name, total = channel_name(channel), sum(row["spam_certain"] for row in rows)
         first = rows[0]
         if total and first["source_country_code"] != words.UNKNOWN:
-            place, share = words.country(first["source_country_code"]), first["spam_certain"] / total
-            findings.append(
-                f"{name}: the largest source, {place}, sent {words.percent(share)} of the spam;"
-                f" {spam_range(first)} of what it sent is spam."
-            )
-        blocks.append(country_block(channel, rows, total))
+            findings.append(source_finding(study, channel, first, total))
+        blocks.append(country_block(study, channel, rows, total))
     for channel, table in study.per_channel("networks"):
         name = channel_name(channel)
         rows = table.sort(
@@ -63,7 +59,12 @@ def by_source(study: Study) -> Section:
         blocks.append(
             Block(
                 f"{name} by network",
-                Table(f"Networks that sent most {channel_name(channel, inside=True)} spam", columns, lines),
+                Table(
+                    f"Networks that sent most {channel_name(channel, inside=True)} spam",
+                    columns,
+                    lines,
+                    axis=("0", words.whole(scale)),
+                ),
                 "networks.csv",
             )
         )
@@ -88,12 +89,33 @@ def by_source(study: Study) -> Section:
     )
 
 
-def country_block(channel: str, rows: list[dict[str, Any]], total: int) -> Block:
+def source_finding(study: Study, channel: str, row: dict[str, Any], total: int) -> str:
+    """The largest source, and how far it rests on what senders claim: only an observed source sent it."""
+    name, place = channel_name(channel), words.country(row["source_country_code"])
+    share = row["spam_certain"] / total
+    claimed = claims.of_country(study, channel, row["source_country_code"])
+    text, traffic = f"{name}: the largest source, {place}, ", "what it sent"
+    if not claimed:
+        text += f"sent {words.percent(share)} of the spam"
+    else:
+        by, traffic = claims.SOURCE[channel == "EMAIL"], "its traffic"
+        if claimed == 1:
+            text += f"is claimed by {words.percent(share)} of the spam, by {by}"
+        else:
+            text += (
+                f"has {words.percent(share)} of the spam, {words.percent(share * claimed)} only as claimed by"
+                f" {by}"
+            )
+        text += f", which can be forged{claims.flagged(study, channel)}"
+    return f"{text}; {spam_range(row)} of {traffic} is spam."
+
+
+def country_block(study: Study, channel: str, rows: list[dict[str, Any]], total: int) -> Block:
     """The map and the table of a channel's countries; the unknown ones are the last row."""
     name = channel_name(channel)
     shown = largest(rows)
     scale = max(row["spam_possible"] for row in shown)
-    is_told = audited.is_told(rows)
+    is_told, claimed = audited.is_told(rows), claims.by_country(study, channel)
     lines = []
     for row in shown:
         vague = row["source_country_code"] in (words.UNKNOWN, words.OTHER)
@@ -108,6 +130,7 @@ def country_block(channel: str, rows: list[dict[str, Any]], total: int) -> Block
                 Cell(words.country(row["source_country_code"], others), bar=bar),
                 number(words.whole(row["spam_certain"])),
                 number(words.percent(words.share_of(row["spam_certain"], total))),
+                *([claims.cell(claimed, rows, row)] if claimed else []),
                 number(spam_range(row)),
                 *([audited.share_of_part(row)] if is_told else []),
             ]
@@ -116,7 +139,8 @@ def country_block(channel: str, rows: list[dict[str, Any]], total: int) -> Block
         Column("Country", "text"),
         Column("Spam, certain"),
         Column("Of all spam"),
-        Column("Spam in what it sent", is_minor=True),
+        *([Column("Of it, only claimed")] if claimed else []),
+        Column("Spam in its traffic", is_minor=True),
         *([Column(audited.HEADING)] if is_told else []),
     ]
     known = world.positions()
@@ -132,13 +156,14 @@ def country_block(channel: str, rows: list[dict[str, Any]], total: int) -> Block
         Picture(
             Markup(world.draw(places, title, 920, 12)),
             Markup(world.draw(places, title, 390, 5)),
-            heading=map_heading(rows, total),
+            heading=map_heading(rows, total, bool(claimed)),
         )
     ]
-    caption = f"Countries that {channel_name(channel, inside=True)} spam came from"
+    came = "came from or claims" if claimed else "came from"
+    caption = f"Countries that {channel_name(channel, inside=True)} spam {came}"
     return Block(
         f"{name} by country",
-        Table(caption, columns, lines),
+        Table(caption, columns, lines, axis=("0", words.whole(scale))),
         "countries.csv",
         pictures if any(place.value for place in places) else [],
         world.NOTE,
@@ -158,11 +183,11 @@ def largest(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return shown + unknown
 
 
-def map_heading(rows: list[dict[str, Any]], total: int) -> str:
+def map_heading(rows: list[dict[str, Any]], total: int, is_claimed: bool) -> str:
     unknown = sum(row["spam_certain"] for row in rows if row["source_country_code"] == words.UNKNOWN)
     share = words.percent(words.share_of(unknown, total))
     more = f"; {share} is of unknown origin and not on the map" if unknown else ""
-    return f"Certain spam by country{more}"
+    return f"Certain spam by country{', observed or else claimed' if is_claimed else ''}{more}"
 
 
 def network_sub(row: dict[str, Any]) -> str:

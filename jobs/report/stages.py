@@ -89,7 +89,10 @@ def by_stage(study: Study) -> Section:
             Column("Remaining"),
             *([Column("Share of spam, corrected for filter error")] if is_told else []),
         ]
-        blocks.append(Block(name, Table(f"{name} from attempt to delivery", columns, lines), "stages.csv"))
+        ways = Table(
+            f"{name} from attempt to delivery", columns, lines, axis=("0", f"{words.whole(total)} attempted")
+        )
+        blocks.append(Block(name, ways, "stages.csv"))
     legend = [
         ("certain", "stopped as spam"),
         ("other", "stopped for another reason or not known"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import polars as pl
@@ -10,6 +11,7 @@ from markupsafe import Markup
 from jobs.core import words
 from jobs.report import audited, charts
 from jobs.report.blocks import Block, Cell, Column, Picture, Section, Table, number
+from jobs.report.figures import SUMS
 from jobs.report.study import (
     UNDECIDED_LEGEND,
     Study,
@@ -26,8 +28,9 @@ def over_time(study: Study) -> Section:
     for channel, rows in study.per_channel("daily"):
         daily = rows.sort("period_date")
         name, is_told = channel_name(channel), audited.is_told(daily.to_dicts())
-        findings.append(time_finding(name, daily))
+        findings.append(time_finding(study, channel))
         shown = daily.tail(DAYS_SHOWN)
+        there = operators_of_days(study, channel)
         blocks.append(
             Block(
                 heading=name,
@@ -53,6 +56,7 @@ def over_time(study: Study) -> Section:
                         Column("Spam, certain", is_minor=is_told),
                         Column("Spam, possible", is_minor=True),
                         Column("Share"),
+                        Column("Operators", is_minor=True),
                         *([Column(audited.HEADING)] if is_told else []),
                     ],
                     [
@@ -62,6 +66,7 @@ def over_time(study: Study) -> Section:
                             number(words.whole(row["spam_certain"])),
                             number(words.whole(row["spam_possible"])),
                             number(spam_range(row)),
+                            number(words.whole(there.get(row["period_date"], 0))),
                             *([audited.share_of_part(row)] if is_told else []),
                         ]
                         for row in shown.to_dicts()
@@ -69,6 +74,7 @@ def over_time(study: Study) -> Section:
                     total=len(daily),
                 ),
                 csv="daily.csv",
+                note=" ".join([*gap_note(daily), *operators_note(there)]),
             )
         )
     return Section(
@@ -82,19 +88,69 @@ def over_time(study: Study) -> Section:
     )
 
 
-def time_finding(name: str, daily: pl.DataFrame) -> str:
-    with_share = daily.filter(pl.col("units") > 0).with_columns(
-        share=pl.col("spam_certain") / pl.col("units")
+def operators_of_days(study: Study, channel: str) -> dict[dt.date, int]:
+    """How many operators have traffic of a channel, by day."""
+    mine = study.figures["operator_days"].filter(pl.col("channel_code") == channel, pl.col("units") > 0)
+    return dict(mine.group_by("period_date").agg(pl.col("operator_id").n_unique()).rows())
+
+
+def gap_note(daily: pl.DataFrame) -> list[str]:
+    """What the dashed stretches of a chart are; nothing where every day has data."""
+    days = charts.with_gaps(daily)
+    without = days.filter(pl.col("units").is_null()).height
+    return [f"Dashed: {words.counted(without, 'day')} without data."] if without else []
+
+
+def operators_note(there: dict[dt.date, int]) -> list[str]:
+    """That the days of a chart are not of the same operators."""
+    counts = sorted(set(there.values()))
+    if len(counts) < 2:
+        return []
+    return [f"A day has the data of {counts[0]} to {counts[-1]} operators: the line follows that too."]
+
+
+def panel(days: pl.DataFrame) -> tuple[list[str], pl.DataFrame]:
+    """The operators that most can be compared of, and the days that have all of them.
+
+    days: rows of operator_days of a channel. Of the sets of operators that a day has, the one with most
+    operators times days; a range over days with other operators would compare operators, not days.
+    """
+    sets = days.group_by("period_date").agg(pl.col("operator_id").unique().sort())["operator_id"].to_list()
+    each = [frozenset(operators) for operators in sets]
+    best = max(
+        dict.fromkeys(each),
+        key=lambda mine: (len(mine) * sum(mine <= other for other in each), len(mine), sorted(mine)),
     )
-    if len(with_share) < 2:
+    whole = (
+        days.filter(pl.col("operator_id").is_in(sorted(best)))
+        .group_by("period_date")
+        .agg(pl.col("operator_id").n_unique().alias("there"), pl.col(list(SUMS)).sum())
+    )
+    return sorted(best), whole.filter(pl.col("there") == len(best)).sort("period_date")
+
+
+def time_finding(study: Study, channel: str) -> str:
+    """How far the share of certain spam ranged over days that have the same operators."""
+    name = channel_name(channel)
+    there = study.figures["operator_days"].filter(pl.col("channel_code") == channel, pl.col("units") > 0)
+    count = there["period_date"].n_unique()
+    if count < 2:
         return f"{name}: one day only, so nothing to compare yet."
-    low = with_share.sort("share", "period_date").row(0, named=True)
-    high = with_share.sort("share", "period_date").row(-1, named=True)
+    operators, days = panel(there)
+    if len(days) < 2:
+        return f"{name}: no two days have the same operators, so days cannot be compared."
+    at = over = ""
+    if len(days) < count or len(operators) < there["operator_id"].n_unique():
+        is_one = len(operators) == 1
+        at = f" at {study.operator_name(operators[0]) if is_one else f'the same {len(operators)} operators'}"
+        over = f" ({len(days)} of {count} days)"
+    shares = days.with_columns(share=pl.col("spam_certain") / pl.col("units")).sort("share", "period_date")
+    low, high = shares.row(0, named=True), shares.row(-1, named=True)
     if low["share"] == high["share"]:
-        return f"{name}: the spam share stayed at {words.percent(low['share'])}."
+        return f"{name}: the spam share{at} stayed at {words.percent(low['share'])}{over}."
     return (
-        f"{name}: certain spam ranged from {words.percent(low['share'])} on {short_day(low)}"
-        f" to {words.percent(high['share'])} on {short_day(high)}."
+        f"{name}: certain spam{at} ranged from {words.percent(low['share'])} on {short_day(low)}"
+        f" to {words.percent(high['share'])} on {short_day(high)}{over}."
     )
 
 

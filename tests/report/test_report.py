@@ -455,8 +455,9 @@ def test_one_stream_has_several_shares(study: Study) -> None:
     passed = bases.filter(pl.col("measure_code") == "maawg_unaltered_delivered")["units"].sum()
     messages = stopped.filter(pl.col("unit_code") == "recipient")["units"].sum()
     both = stopped["units"].sum()
-    assert rows["M3AAWG's way, of messages"][0] == words.percent(messages / (messages + passed))
-    assert rows["M3AAWG's way, with refused attempts"][0] == words.percent(both / (both + passed))
+    blocked = rows["Blocked or marked (M3AAWG's metric), of messages"]
+    assert blocked[0] == words.percent(messages / (messages + passed))
+    assert rows["Blocked or marked, with refused attempts"][0] == words.percent(both / (both + passed))
     (total,) = [each for each in study.totals if each["channel_code"] == "EMAIL"]
     assert rows["As operators act, of recipients and attempts"][1] == words.whole(total["units"])
     # Of the two other definitions, the logs tell most of this one.

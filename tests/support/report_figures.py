@@ -233,6 +233,8 @@ def figures() -> dict[str, pl.DataFrame]:
     }
     made |= {
         "types": summed("types", mine),
+        "operator_days": summed("operator_days", mine),
+        "origins": origins(summed("origins", mine)),
         **parts(),
         "errors": errors(made["quality"], made["type_quality"]),
     }
@@ -295,6 +297,14 @@ def countries(summed: pl.DataFrame) -> pl.DataFrame:
         for code, share in {"EGY": 40, "ARG": 30, "MDG": 20, "TUV": 10}.items()
     ]
     return pl.concat([summed.filter(~is_small), *parts], how="vertical_relaxed")
+
+
+def origins(summed: pl.DataFrame) -> pl.DataFrame:
+    """The smaller countries are four, as in countries()."""
+    is_small = pl.col("origin_code") == "_O"
+    small = summed.filter(is_small)
+    parts = [small.with_columns(origin_code=pl.lit(code)) for code in ("EGY", "ARG", "MDG", "TUV")]
+    return pl.concat([summed.filter(~is_small), *parts])
 
 
 def share_out(name: str, percent: int) -> pl.Expr:
