@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from rich.table import Table
 from rich.text import Text
 
+from jobs.cli import study_check
 from jobs.cli.arguments import Config, Target
 from jobs.cli.console import err, out
 from jobs.core.errors import ObservatoryError
@@ -77,7 +78,7 @@ def estimate(
         from jobs.cli.study_results import results
         from jobs.engine import record
         from jobs.engine.lake import open_lake
-        from jobs.study.estimate import answers_left_out, study_stage
+        from jobs.study.estimate import answers_left_out, finding_decisions, study_stage
 
         lake = open_lake(settings.lake.root)
         access.prepare(lake.root, settings.lake.group)
@@ -85,7 +86,8 @@ def estimate(
         if with_answers:
             study_stage.land(lake, files, run_id)
         frames = study_stage.estimate(lake, settings, files, run_id, status.update, given)
-        tables = [*map(Text, answers_left_out.notes(frames)), *results(frames)]
+        notes = [*finding_decisions.notes(lake), *answers_left_out.notes(frames)]
+        tables = [*map(Text, notes), *results(frames)]
     for table in tables:
         out.print(table)
 
@@ -112,6 +114,9 @@ def gap_of(target: list[Target] | None, norm: list[str] | None, best_share: floa
             for each in error.errors()
         ]
         raise ObservatoryError("\n".join(told)) from None
+
+
+app.command()(study_check.check)
 
 
 @app.command()

@@ -46,6 +46,8 @@ class Study(Settings):
     keyring: a folder with the OpenPGP public key of each respondent, <respondent_id>.asc, by which the
         signatures of its packages are verified.
     require_signature: refuse a package that its respondent did not sign, which is so unless this is false.
+    open_share: a suspicious figure that moves the estimate of an area by more than this share of it has to be
+        decided on before a release.
     gap: the targets that spending is compared with.
     """
 
@@ -54,6 +56,7 @@ class Study(Settings):
     files: str | None = None
     keyring: str | None = None
     require_signature: bool = True
+    open_share: float = Field(0.02, gt=0, le=1)
     gap: Gap = Gap()
 
     @model_validator(mode="after")

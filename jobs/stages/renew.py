@@ -47,7 +47,8 @@ def to_keep(lake: Lake, settings: Observatory | None = None, is_anew: bool = Fal
     if not is_local(lake.root):
         raise ObservatoryError(
             f"{lake.root}: renew works on a folder of this machine. Copy what landing cannot give back to a"
-            " new root by hand: silver/audit_*, study/submission*, study/questionnaire_answer"
+            " new root by hand: silver/audit_*, study/submission*, study/questionnaire_answer,"
+            " study/finding_decision"
         )
     kept = [table for table in tables() if is_kept(table) and lake.exists(table)]
     # A renewal that was killed may have marked the lake and named no versions yet.

@@ -85,12 +85,18 @@ def known_subscriptions(denominator: pl.DataFrame, channel: str, period: str) ->
 
 
 def sample_of(
-    reference: Reference, answered: pl.DataFrame, channel: str, period: str, key: Sequence[str]
+    reference: Reference,
+    answered: pl.DataFrame,
+    channel: str,
+    period: str,
+    key: Sequence[str],
+    replicates: int = REPLICATES,
 ) -> tuple[Sample, pl.DataFrame]:
     """The operators of a channel and period, weighted; and the answers in the order of the respondents.
 
     answered: a row for each respondent, with respondent_id and, where it gave them, its subscriptions. key:
-    of the cell; the random numbers of its replicates are drawn from it.
+    of the cell; the random numbers of its replicates are drawn from it. replicates: none of them for point
+    estimates.
     """
     day = last_day(period)
     people = (
@@ -136,7 +142,7 @@ def sample_of(
     )
     member = np.array([members(area, country) for area in listed])
     groups = {area.code: member[place] for place, area in enumerate(listed) if area.code in GROUPS}
-    drawn = weighted(operators, groups, seed_of(*key, channel, period), REPLICATES)
+    drawn = weighted(operators, groups, seed_of(*key, channel, period), replicates)
     totals = np.array([sum(of_country.get(name, 0.0) for name in area.countries) for area in listed])
     holding = people["holding_id"].to_numpy().astype(object)
     return Sample(drawn, listed, member, totals, holding), people.filter(is_respondent).select(

@@ -29,7 +29,7 @@ from jobs.settings.config import Observatory
 from jobs.settings.study import Gap
 from jobs.stages.run import Run, keep
 from jobs.stages.runner import refuse
-from jobs.study.estimate import investment_targets
+from jobs.study.estimate import finding_decisions, investment_targets
 from jobs.study.estimate.files import read_table, read_tables
 from jobs.study.estimate.frame import (
     refuse_missing,
@@ -44,6 +44,7 @@ ROUTES, QUALITY = "study.submission_route", "study.submission_quality"
 ANSWERS, FRAME = "study.questionnaire_answer", "ref.operator_frame"
 SUBMISSION = "study.submission"
 GIVEN = (SUBMISSION, ROUTES, QUALITY, ANSWERS)
+DECISIONS = finding_decisions.TABLE
 SMALL = (
     "ref.measure",
     "ref.indicator_measure",
@@ -66,6 +67,7 @@ TABLES = (
     "study.public_spending",
     "study.cost",
     "study.contribution",
+    "study.finding",
 )
 APART = "study.spam_volume"
 # Its row in meta.run stands for all: they are computed together.
@@ -90,13 +92,13 @@ def land(lake: Lake, folder: Path, run_id: str) -> None:
 
 def digest(lake: Lake, folder: Path, targets: pl.DataFrame) -> str:
     """SHA-256 of everything that the tables are computed from: the study's files, reference tables,
-    contracts, code, the targets, and which versions of submissions and answers the lake has."""
+    contracts, code, the targets, and which versions of submissions, answers and decisions the lake has."""
     found = hashlib.sha256(targets.write_csv().encode())
     kinds = itertools.product(("jobs", "schemas"), ("py", "yaml", "csv"))
     project = (CODE.glob(f"{top}/**/*.{kind}") for top, kind in kinds)
     for file in sorted({*folder.glob("*.csv"), *folder.glob("*.csv.gz"), *itertools.chain(*project)}):
         found.update(f"{file.name}:{hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())
-    for table in GIVEN:
+    for table in (*GIVEN, DECISIONS):
         found.update(f"{table}:{lake.version(table) if lake.exists(table) else None}\n".encode())
     return found.hexdigest()
 
@@ -134,7 +136,10 @@ def estimate(
     inputs = digest(lake, folder, targets)
     have = read_tables(folder, FROM_FILES)
     have[investment_targets.TABLE] = targets
-    have |= {table: lake.read(table) for table in GIVEN}
+    given_now = {table: lake.read(table) for table in GIVEN}
+    have[DECISIONS] = lake.read(DECISIONS)
+    remaining, _ = finding_decisions.left_out(given_now, have[DECISIONS])
+    have |= remaining
     if have["study.submission"].is_empty() and have[ANSWERS].is_empty():
         raise ObservatoryError("the lake holds no submission and no answer yet: load them first")
     refuse_unknown(have, folder)
@@ -164,7 +169,7 @@ def estimate(
         lake.rewrite(have[table], table, {"run_id": run_id})
     computed = dict(zip(("table_name", "operator_id", "period"), FIRST, strict=True))
     counted = {"row_count": have[TABLES[0]].height, "checksum": "", "input_checksum": inputs}
-    record.add_stage(lake, run_id, "study", started, (*GIVEN, *TABLES), [computed | counted])
+    record.add_stage(lake, run_id, "study", started, (*GIVEN, DECISIONS, *TABLES), [computed | counted])
     used = (SUBMISSION, QUALITY, ANSWERS, FRAME, investment_targets.TABLE)
     return {table: have[table] for table in (*TABLES, *used)}
 

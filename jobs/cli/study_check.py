@@ -1,0 +1,130 @@
+"""The command `observatory study check`: suspicious figures, the questions about them, and decisions."""
+
+from __future__ import annotations
+
+import datetime as dt
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from jobs.cli.arguments import Config
+from jobs.cli.console import out
+from jobs.core.errors import ObservatoryError
+from jobs.settings import config
+
+if TYPE_CHECKING:
+    from jobs.study.estimate.finding_decisions import Finding
+
+
+class Decision(StrEnum):
+    """What may be decided on a finding."""
+
+    confirmed = "confirmed"
+    left_out = "left_out"
+
+
+def check(
+    config_file: Config = Path("observatory.toml"),
+    period: Annotated[
+        list[str] | None,
+        typer.Option(help="Only findings of this period; may be given several times.", show_default=False),
+    ] = None,
+    questions: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write the question to each respondent with an open finding into this folder.",
+            metavar="FOLDER",
+            show_default=False,
+        ),
+    ] = None,
+    decide: Annotated[
+        str | None, typer.Option(help="Decide on this finding.", metavar="ID", show_default=False)
+    ] = None,
+    decision: Annotated[
+        Decision | None, typer.Option("--as", help="What is decided.", show_default=False)
+    ] = None,
+    reason: Annotated[str, typer.Option(help="Why, in a sentence.", show_default=False)] = "",
+    by: Annotated[str, typer.Option(help="Who decides.", show_default=False)] = "",
+) -> None:
+    """List suspicious answers and packages of the last estimates; ask about them, decide on them.
+
+    A release waits for a decision on each figure that moves an area by more than \\[study] open_share.
+    """
+    from jobs.engine.lake import open_lake
+    from jobs.study.estimate import finding_decisions
+    from jobs.study.finding import TABLE
+
+    settings = config.load(config_file)
+    lake = open_lake(settings.lake.root)
+    if not lake.exists(TABLE):
+        raise ObservatoryError("the lake has no estimates yet: run `observatory study estimate` first")
+    if (decide is None) != (decision is None):
+        raise ObservatoryError("a decision takes both --decide ID and --as confirmed or --as left_out")
+    if decide is not None and decision is not None:
+        now = dt.datetime.now(dt.UTC)
+        finding_decisions.decide(lake, decide, decision.value, reason, by, now)
+        out.print(f"{decide}: {decision.value.replace('_', ' ')}, by {by.strip()}", markup=False)
+        if decision is Decision.left_out:
+            out.print("Run `observatory study estimate` now: it leaves the figures out.")
+        return
+    found = finding_decisions.findings(lake, period)
+    share = settings.study.open_share
+    out.print(listed(found, share))
+    if questions is not None:
+        ask(questions, [each for each in found if each.is_open(share)], lake)
+
+
+def listed(found: list[Finding], share: float) -> Table | Text:
+    """Findings, those that move an area most first."""
+    if not found:
+        return Text("No figure is suspicious.")
+    due = sum(each.is_open(share) for each in found)
+    table = Table("finding", "respondent", "figure", title_justify="left", caption_justify="left")
+    for head in ("given, expected", "moves"):
+        table.add_column(head, justify="right")
+    table.add_column("state")
+    table.title = f"Suspicious figures: {len(found)}, open {due}"
+    table.caption = (
+        "expected: at the rate of the period before, of the size class, or the bound. moves: the area that"
+        " the figure moves most, and by how much of its estimate. open: by more than"
+        f" {100 * share:g}%, undecided."
+    )
+    for each in found:
+        table.add_row(*map(Text, (each.finding_id, each.respondent_id, *described(each, share))))
+    return table
+
+
+def described(found: Finding, share: float) -> list[str]:
+    from jobs.cli.study_tables import short
+    from jobs.study.finding_question import short_figure
+
+    state = "open" if found.is_open(share) else (found.decision_code or "small").replace("_", " ")
+    if found.is_open(share) and found.decision_code:
+        state = f"{found.decision_code.replace('_', ' ')}, not estimated yet"
+    return [
+        f"{found.period_code} {short_figure(found)}",
+        f"{short(found.contribution)}, {short(found.expected_value)} {found.rule_code.replace('_', ' ')}",
+        f"{found.area_code} {found.influence_pct:.3g}%",
+        state,
+    ]
+
+
+def ask(folder: Path, found: list[Finding], lake: object) -> None:
+    """Write a text for each respondent, readable by their owner alone."""
+    from jobs.core.contracts import reference
+    from jobs.engine.lake import Lake
+    from jobs.study.estimate.given import ANSWERS
+    from jobs.study.finding_question import questions
+
+    assert isinstance(lake, Lake)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    texts = questions(found, lake.read(ANSWERS), reference("ref.indicator_measure"))
+    for respondent, text in texts.items():
+        file = folder / f"{respondent}.txt"
+        file.touch(mode=0o600)
+        file.write_text(text, encoding="utf-8")
+    out.print(f"{len(texts)} questions in {folder}", markup=False)

@@ -1,0 +1,78 @@
+"""What a respondent gave for a period and channel: how it is identified, and left out of all estimates.
+
+Volumes of a period rest on packages' and answers' figures of the channel for it and for all periods within
+it; money rests on the account of the year, in all channels together.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import polars as pl
+
+from jobs.core.periods import months_of
+from jobs.study.investment_account import ASKED
+from jobs.study.questionnaire_answer import latest
+
+SUBMISSION, ROUTES, QUALITY = "study.submission", "study.submission_route", "study.submission_quality"
+ANSWERS = "study.questionnaire_answer"
+MONEY = "study.investment"
+# What is judged of an answer and of a package's row.
+OF_ANSWER = ("period_code", "indicator_code", "value", "answer_status_code")
+OF_PACKAGE = (
+    *("period_code", "direction_code", "stage_code", "outcome_code", "unit_code", "definition_code"),
+    *("units", "spam_certain", "spam_possible", "subscriptions", "day_count"),
+)
+DIGITS = 10
+
+
+@dataclass(frozen=True)
+class Given:
+    """What one respondent gave for a table of estimates, a period and a channel."""
+
+    table_name: str
+    period_code: str
+    channel_code: str
+    respondent_id: str
+
+    @property
+    def is_money(self) -> bool:
+        return self.table_name == MONEY
+
+    def of_table(self, table: str, rows: pl.DataFrame, indicators: pl.DataFrame) -> pl.Expr:
+        """Which rows of packages' tables or of answers it is. indicators: ref.indicator_measure."""
+        is_own = pl.col("respondent_id") == self.respondent_id
+        if self.is_money:
+            is_account = pl.col("period_code") == self.period_code
+            is_asked = pl.col("indicator_code").str.contains(ASKED) if table == ANSWERS else pl.lit(False)
+            return is_own & is_account & is_asked
+        whole = set(months_of(self.period_code))
+        within = [each for each in sorted(set(rows["period_code"])) if set(months_of(each)) <= whole]
+        if table == ANSWERS:
+            of_channel = indicators.filter(pl.col("channel_code") == self.channel_code)["indicator_code"]
+            is_channel = pl.col("indicator_code").is_in(of_channel.to_list())
+        else:
+            is_channel = pl.col("channel_code") == self.channel_code
+        return is_own & is_channel & pl.col("period_code").is_in(within)
+
+
+def finding_id(given: Given, have: Mapping[str, pl.DataFrame], indicators: pl.DataFrame) -> str:
+    """A hash of whose, when and what: of another figure it is another one. have: packages and answers."""
+    channel = "_T" if given.is_money else given.channel_code
+    found = hashlib.sha256(
+        "\x1f".join((given.respondent_id, given.period_code, channel, given.table_name)).encode()
+    )
+    counts = have[SUBMISSION].filter(given.of_table(SUBMISSION, have[SUBMISSION], indicators))
+    answers = latest(have[ANSWERS].filter(given.of_table(ANSWERS, have[ANSWERS], indicators)))
+    for rows in (counts.select(OF_PACKAGE), answers.select(OF_ANSWER)):
+        found.update(rows.sort(pl.all()).write_csv().encode())
+    return found.hexdigest()[:DIGITS]
+
+
+def without(
+    given: Given, have: Mapping[str, pl.DataFrame], indicators: pl.DataFrame
+) -> dict[str, pl.DataFrame]:
+    """Packages and answers without it."""
+    return {table: rows.filter(~given.of_table(table, rows, indicators)) for table, rows in have.items()}

@@ -1,0 +1,108 @@
+"""The question that a respondent is sent about its suspicious figures, in plain words.
+
+It holds the respondent's own figures alone: neither an expected value nor an influence, which are made of
+other respondents' figures.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Sequence
+
+import polars as pl
+
+from jobs.core.contracts import rows_of
+from jobs.core.counting_rules import OPERATOR
+from jobs.study.estimate.finding_decisions import Finding
+from jobs.study.estimate.given import ANSWERS, Given
+from jobs.study.estimate.spending import POSTS
+from jobs.study.finding import before
+from jobs.study.questionnaire_answer import latest
+
+# What a rule finds odd, said without anyone else's figure.
+WHY = {
+    "previous": "For each subscription this is more than five times, or less than a fifth, of what you gave"
+    " for {before}: {previous}.",
+    "size_class": "For each subscription this is far from what is usual for an operator of your size.",
+    "bound": "For each subscription this is more than we take to be possible.",
+}
+ASKED = """Please check the unit (thousands or millions, local currency or dollars), the
+period, and whether something was counted twice or left out. Then answer
+  - that the figure is right, with the reason if you know it, or
+  - with a corrected form or package, which replaces the one that you sent.
+"""
+
+
+def questions(findings: Iterable[Finding], answers: pl.DataFrame, indicators: pl.DataFrame) -> dict[str, str]:
+    """The text for each respondent with findings, by respondent_id. answers: study.questionnaire_answer.
+    indicators: ref.indicator_measure."""
+    of: dict[str, list[Finding]] = {}
+    for each in findings:
+        of.setdefault(each.respondent_id, []).append(each)
+    return {name: question(name, given, answers, indicators) for name, given in sorted(of.items())}
+
+
+def question(
+    respondent: str, findings: Sequence[Finding], answers: pl.DataFrame, indicators: pl.DataFrame
+) -> str:
+    parts = [f"To {respondent}", "Before anything is published, we ask you to check what you gave."]
+    for number, each in enumerate(findings, start=1):
+        previous = each.previous_contribution
+        told = {"before": before(each.period_code), "previous": "" if previous is None else shown(previous)}
+        lines = [f"{figure(each)}, {each.period_code}: {shown(each.contribution)}."]
+        lines.append(WHY[each.rule_code].format(**told))
+        if previous is not None and each.rule_code != "previous":
+            lines.append("For {before} you gave {previous}.".format(**told))
+        in_form = given_in_form(each, answers, indicators)
+        lines.append("In your form you answered:" if in_form else "It comes from the packages that you sent.")
+        parts.append(paragraph(f"{number}. {' '.join(lines)}", "   "))
+        if in_form:
+            parts.append("\n".join(f"     {line}" for line in in_form))
+        parts.append(f"   Reference: {each.finding_id}")
+    return "\n\n".join([*parts, ASKED])
+
+
+def paragraph(text: str, indent: str = "") -> str:
+    return textwrap.fill(text, 78, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+
+
+def figure(found: Finding) -> str:
+    """What the figure is of, by the names of the code lists: `E-mail, Recipient: certain spam`."""
+    channel = rows_of("channel")[found.channel_code]["name"]
+    if Given(*given_of(found)).is_money:
+        what = "full-time posts" if POSTS in found.series.split("/") else "yearly cost in US dollars"
+        return f"{channel}: {what} against spam, as computed from your form"
+    unit, definition, quantity = found.series.split("/")
+    counted = rows_of("unit")[unit]["name"] if unit in rows_of("unit") else "Recipients and attempts"
+    named = "" if definition == OPERATOR else f" by {definition}"
+    return f"{channel}, {counted.lower()}: {rows_of('quantity')[quantity]['name'].lower()}{named}"
+
+
+def short_figure(found: Finding) -> str:
+    """figure() by codes: `EMAIL attempted units`, `SMS posts`."""
+    if Given(*given_of(found)).is_money:
+        return f"{found.channel_code} {'posts' if POSTS in found.series.split('/') else 'spending'}"
+    codes = [code for code in found.series.split("/") if code != OPERATOR]
+    return " ".join([found.channel_code, *codes]).replace("_", " ")
+
+
+def given_in_form(found: Finding, answers: pl.DataFrame, indicators: pl.DataFrame) -> list[str]:
+    """The respondent's answers that the figure rests on: `sp701.SERVER: 1200 KES`."""
+    given = Given(*given_of(found))
+    rows = latest(answers.filter(given.of_table(ANSWERS, answers, indicators)))
+    return [
+        f"{indicator} ({period}): {value}" + (f" {currency}" if currency else "")
+        for indicator, period, value, currency in rows.filter(pl.col("value").is_not_null())
+        .sort("period_code", "indicator_code")
+        .select("indicator_code", "period_code", "value", "currency_code")
+        .rows()
+    ]
+
+
+def given_of(found: Finding) -> tuple[str, str, str, str]:
+    return found.table_name, found.period_code, found.channel_code, found.respondent_id
+
+
+def shown(number: float) -> str:
+    """A number with separators: whole where it is large, else three digits."""
+    return f"{number:,.0f}" if abs(number) >= 100 else f"{number:.3g}"
