@@ -114,6 +114,34 @@ GOLD.append(
 )
 
 
+HOURLY = ("operator_id", "period_date", "channel_code", "direction_code", "unit_code")
+
+
+def hours_beside_volume(hours: pl.DataFrame, volume: pl.DataFrame) -> pl.DataFrame:
+    """Units of all hours of a day beside those of the volume, which has each once under OPERATOR."""
+    left = hours.group_by(HOURLY).agg(total("units").alias("hours"))
+    own = volume.filter(pl.col("definition_code") == "OPERATOR", pl.col("unit_code") != "segment")
+    right = own.group_by(HOURLY).agg(total("units").alias("volume"))
+    return left.join(right.filter(pl.col("volume") > 0), on=HOURLY, how="full", coalesce=True)
+
+
+GOLD.append(
+    CrossRule(
+        table="gold.traffic_hourly_daily",
+        tables=("gold.traffic_hourly_daily", VOLUME),
+        key=HOURLY,
+        frame=hours_beside_volume,
+        rules=[
+            row_rule(
+                "units_equal_volume",
+                "hours = volume",
+                f"units of gold.traffic_hourly_daily add up to those of {VOLUME}",
+            )
+        ],
+    )
+)
+
+
 CELL = ("period_code", "channel_code", "measure_code", "definition_code")
 PAIR = (*CELL, "origin_code", "destination_code")
 SIDES = ("sent", "received")

@@ -11,6 +11,7 @@ import polars as pl
 
 from jobs.core.shares import CALL_SHARES
 from jobs.gold.correcting import AUDITED, DISTANCES, ESTIMATES
+from jobs.gold.traffic_hourly_daily import WITHIN
 
 TOP_NETWORKS, TOP_ORIGINS, TOP_DESTINATIONS, TOP_CAMPAIGNS = 10, 7, 7, 8
 # Measures whose share of spam is set side by side.
@@ -184,6 +185,20 @@ FIGURES: dict[str, Kinds] = {
         **SUMS,
         "quality_method_code": TEXT,
         **{f"prevalence{end}": pl.Float64 for end in ("", "_low", "_high")},
+    },
+    # Of all directions, by UTC hour of the day; delays are those of recipients that were delivered.
+    "hours": {
+        "operator_id": TEXT,
+        "channel_code": TEXT,
+        "direction_code": TEXT,
+        "hour_of_day": WHOLE,
+        "unit_code": TEXT,
+        "units": WHOLE,
+        "sized_units": WHOLE,
+        "bytes": WHOLE,
+        "delay_units": WHOLE,
+        **{f"within_{seconds}s": WHOLE for seconds in WITHIN},
+        "longest_delay_us": WHOLE,
     },
     # The last month of each operator: points of a simulated total cannot be added over months.
     "costs": {

@@ -50,6 +50,7 @@ def gather(
         "routes": routes(route, known),
         "origins": origins(route),
         "networks": networks(counted(read("gold.spam_source_daily")), known),
+        "hours": hours(read("gold.traffic_hourly_daily")),
         "effort": effort(read("gold.countermeasure_effort_daily")),
         "quality_parts": estimated.filter(pl.col("stratum_code").str.contains("._T.", literal=True)),
         "costs": latest(read("gold.countermeasure_cost_monthly")),
@@ -275,6 +276,12 @@ def effort(table: pl.DataFrame) -> pl.DataFrame:
         pl.col("units_examined", "units_acted", "filter_us").sum(),
         pl.col("is_examined_derived").any(),
     )
+
+
+def hours(table: pl.DataFrame) -> pl.DataFrame:
+    keys = ["operator_id", "channel_code", "direction_code", "hour_of_day", "unit_code"]
+    sums = [name for name in FIGURES["hours"] if name not in (*keys, "longest_delay_us")]
+    return table.group_by(keys).agg(pl.col(sums).sum(), pl.col("longest_delay_us").max())
 
 
 def quality(volume: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:

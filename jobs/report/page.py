@@ -24,6 +24,7 @@ from jobs.report import (
     campaigns,
     content_types,
     definitions,
+    hours,
     provenance,
     routes,
     sources,
@@ -56,6 +57,7 @@ CONTENTS = {
     "countries.csv": "Spam by country of origin",
     "networks.csv": "Networks that sent most spam",
     "stages.csv": "Volume and spam by stage and outcome",
+    "hours.csv": "Units, bytes and delays by operator, channel, direction and hour of the day",
     "effort.csv": "What countermeasures examined and acted on",
     "complaints.csv": "What receivers complained about",
     "quality.csv": "What filters saw, and what audits and tests say of it",
@@ -170,6 +172,7 @@ def chapters(study: Study) -> list[Section]:
         accounts.effort(study),
         accounts.costs(study),
         accounts.operators(study),
+        hours.by_hour(study),
     ]
 
 

@@ -24,6 +24,7 @@ SOURCES = {
     "countries.csv": (CORRECTED, MINE),
     "networks.csv": ("gold.spam_source_daily", MINE),
     "stages.csv": (CORRECTED, MINE),
+    "hours.csv": ("gold.traffic_hourly_daily", NONE),
     "effort.csv": ("gold.countermeasure_effort_daily", NONE),
     "quality.csv": ("gold.filter_quality_monthly", MINE),
     "quality_parts.csv": ("gold.filter_quality_monthly", MINE),

@@ -70,7 +70,10 @@ def by_source(study: Study) -> Section:
         )
     notes: list[str] = []
     if "SMS" in study.channels:
-        notes.append("An SMS has no address: its country is that of the calling number, which can be forged.")
+        notes.append(
+            "An SMS has no address: unless the operator's own subscriber sent it, its country is that of the"
+            " calling number, which can be forged."
+        )
     if "EMAIL" in study.channels:
         notes.append(
             "A mail from an address of unknown country is placed by its sender's domain, if that names one."

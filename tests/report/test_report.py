@@ -21,6 +21,7 @@ from jobs.core import words
 from jobs.core.contracts import CODELISTS, rows_frame
 from jobs.core.errors import ObservatoryError
 from jobs.engine.lake import Lake
+from jobs.gold.traffic_hourly_daily import WITHIN
 from jobs.report import (
     accounts,
     campaigns,
@@ -175,8 +176,8 @@ def test_each_figure_has_a_table_and_its_numbers(folder: Path, page: Page) -> No
 
 def test_pictures_have_a_text_in_their_place_and_nothing_inside_has_a_role(page: Page) -> None:
     pictures = page.all("svg")
-    # Lines over time, routes and maps in two shapes, a small one for each campaign.
-    assert len(pictures) == 4 + 2 * 2 + 2 * 2 + 6
+    # Lines over time, routes and maps in two shapes, a small one for each campaign, hours of each operator.
+    assert len(pictures) == 4 + 2 * 2 + 2 * 2 + 6 + 6
     for picture in pictures:
         assert picture["attrs"]["role"] == "img" and len(picture["attrs"]["aria-label"]) > 20
         assert "viewbox" in picture["attrs"] and "width" not in picture["attrs"]
@@ -747,6 +748,13 @@ def tables() -> dict[str, Any]:
         ],
         "gold.spam_type_daily": rows,
         "gold.spam_route_daily": rows,
+        "gold.traffic_hourly_daily": [
+            {"operator_id": "alp-mail", "period_date": first + dt.timedelta(day), "channel_code": "EMAIL"}
+            | {"direction_code": "inbound", "hour_of_day": 9, "unit_code": "recipient", "units": 3}
+            | {"sized_units": 2, "bytes": 700, "delay_units": 1, "longest_delay_us": longest}
+            | {f"within_{seconds}s": 1 for seconds in WITHIN}
+            for day, longest in ((0, 8), (1, 5))
+        ],
         "gold.countermeasure_effort_daily": [effort, effort | {"operator_id": "alp-post", "units_acted": 1}],
         "gold.countermeasure_cost_monthly": [
             cost,
@@ -860,6 +868,12 @@ def test_costs_are_of_the_last_month_and_efforts_are_added(gathered: dict[str, p
     assert (file["file_count"], file["line_count"], file["late_count"]) == (2, 30, 0)
     (days,) = gathered["days"].filter(pl.col("operator_id") == "alp-post").to_dicts()
     assert (days["first_date"], days["day_count"]) == (dt.date(2026, 11, 3), 1)
+
+
+def test_hours_are_added_over_days(gathered: dict[str, pl.DataFrame]) -> None:
+    (row,) = gathered["hours"].to_dicts()
+    assert (row["units"], row["sized_units"], row["bytes"], row["delay_units"]) == (6, 4, 1400, 2)
+    assert (row["within_1s"], row["longest_delay_us"]) == (2, 8)
 
 
 def test_what_filters_saw_comes_with_what_is_known_of_them(gathered: dict[str, pl.DataFrame]) -> None:

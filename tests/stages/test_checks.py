@@ -272,8 +272,9 @@ def test_every_detail_table_is_held_to_volume() -> None:
         table for table in GOLD_DAILY if table != TABLE and {*domain.MEASURES} <= {*contract(table).columns}
     }
     assert "gold.spam_type_daily" in details
-    # The coverage of types counts in its own way, and is held to the types.
-    assert {rule.table for rule in domain.GOLD} == details | {"gold.type_coverage_daily"}
+    # The coverage of types counts in its own way, and is held to the types; hours have no definition.
+    others = {"gold.type_coverage_daily", "gold.traffic_hourly_daily"}
+    assert {rule.table for rule in domain.GOLD} == details | others
     for rule in domain.GOLD:
         assert set(rule.key) <= set(contract(rule.table).columns) & set(contract(TABLE).columns)
 
@@ -306,6 +307,21 @@ def test_what_was_marked_is_what_operators_call_spam() -> None:
         assert {name: count for name, (count, _) in told(rule, coverage(*wrong), volume).items()} == {
             "marked_equal_certain": 1
         }
+
+
+def test_the_hours_of_a_day_are_its_volume() -> None:
+    (rule,) = [each for each in domain.GOLD if each.table == "gold.traffic_hourly_daily"]
+    cells = [ROW | {"definition_code": code, "units": 9} for code in ("OPERATOR", "CASL")]
+    volume = frame(*cells, {**cells[0], "unit_code": "segment"})
+
+    def hours(*units: int) -> pl.DataFrame:
+        rows = [ROW | {"hour_of_day": hour, "units": each} for hour, each in enumerate(units)]
+        return frame(*rows, table=rule.table)
+
+    assert told(rule, hours(4, 5), volume) == {}
+    for wrong in (hours(4), hours(4, 5, 1), hours()):
+        found = told(rule, wrong, volume)
+        assert {name: count for name, (count, _) in found.items()} == {"units_equal_volume": 1}
 
 
 def test_the_ledger_conserves_lines_and_limits_quarantine() -> None:

@@ -17,6 +17,7 @@ from jobs.core.contracts import conform, contract, reference, rows_frame
 from jobs.core.shares import CALL_SHARES, CALLS
 from jobs.gold import spam_corrected_monthly
 from jobs.gold.correcting import whole
+from jobs.gold.traffic_hourly_daily import WITHIN
 from jobs.report.figures import ENDS_OF_SPAM, FIGURES, SUMS
 
 OPERATORS = [
@@ -223,6 +224,7 @@ def figures() -> dict[str, pl.DataFrame]:
         "bypass": bypass(),
         "campaigns": campaigns(),
         "campaign_days": campaign_days(),
+        "hours": hours(every),
         "effort": effort(),
         "quality": quality(mine),
         "type_quality": type_quality(mine),
@@ -305,6 +307,31 @@ def origins(summed: pl.DataFrame) -> pl.DataFrame:
     small = summed.filter(is_small)
     parts = [small.with_columns(origin_code=pl.lit(code)) for code in ("EGY", "ARG", "MDG", "TUV")]
     return pl.concat([summed.filter(~is_small), *parts])
+
+
+def hours(every: pl.DataFrame) -> pl.DataFrame:
+    """Traffic that grows through the day; texts are in logs without sizes or delays."""
+    is_mail = pl.col("channel_code") == "EMAIL"
+    sums = every.group_by("operator_id", "channel_code", "direction_code").agg(pl.col("units").sum())
+    placed = sums.join(pl.DataFrame({"hour_of_day": range(24)}), how="cross").with_columns(
+        units=pl.col("units") * (pl.col("hour_of_day") + 1) // 300
+    )
+    sized = pl.when(is_mail).then("units").otherwise(0)
+    done = zip(WITHIN, (50, 80, 89, 95, 99, 100), strict=True)
+    within = {f"within_{seconds}s": sized * percent // 100 for seconds, percent in done}
+    recipients = placed.with_columns(
+        unit_code=pl.lit("recipient"),
+        sized_units=sized,
+        bytes=sized * 20_000,
+        delay_units=sized,
+        longest_delay_us=pl.when(is_mail).then(5_000_000_000),
+        **within,
+    )
+    none = {name: pl.lit(0) for name in ("delay_units", *within)}
+    messages = recipients.with_columns(
+        unit_code=pl.lit("message"), bytes=sized * 15_000, longest_delay_us=pl.lit(None), **none
+    )
+    return pl.concat([recipients, messages], how="vertical_relaxed")
 
 
 def share_out(name: str, percent: int) -> pl.Expr:

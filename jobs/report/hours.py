@@ -1,0 +1,170 @@
+"""The section on hours of the day, bytes and delays, of each operator's traffic in all directions."""
+
+from __future__ import annotations
+
+from typing import Any
+from xml.sax.saxutils import quoteattr
+
+import polars as pl
+from markupsafe import Markup, escape
+
+from jobs.core import words
+from jobs.gold.traffic_hourly_daily import WITHIN
+from jobs.report.blocks import Block, Cell, Column, Picture, Section, Table, number
+from jobs.report.study import Study, channel_name
+
+# The widths of a picture beside others and alone.
+NARROW, WIDE = 420, 920
+BAR, INK, MUTED = "#5b636b", "#1d2126", "#5b636b"
+# What the ends of delays are called.
+NAMES = {1: "1 s", 10: "10 s", 60: "1 min", 600: "10 min", 3600: "1 h", 86400: "1 day"}
+POINTS = {0.5: "Half within", 0.9: "90% within", 0.99: "99% within"}
+# Units that are no part of another: messages hold recipients.
+APART = ("recipient", "attempt", "call")
+SUMMED = ["units", "sized_units", "bytes", "delay_units", *(f"within_{n}s" for n in WITHIN)]
+
+
+def by_hour(study: Study) -> Section:
+    table = study.figures["hours"]
+    blocks, findings = [], []
+    for channel in [code for code in words.rows_of("channel") if code in set(table["channel_code"])]:
+        mine = table.filter(pl.col("channel_code") == channel)
+        name = channel_name(channel)
+        hours = of_hours(mine)
+        busiest = hours.sort(-pl.col("units"), "hour_of_day").row(0, named=True)
+        share = words.percent(words.share_of(busiest["units"], int(hours["units"].sum())))
+        hour = span_of(busiest["hour_of_day"])
+        findings.append(f"{name}: the busiest hour of the day is {hour} UTC, with {share} of the units.")
+        blocks.append(hour_block(study, name, mine, hours))
+        blocks.append(load_block(study, name, mine))
+    notes = [
+        "Hours are UTC, those of a message's first event, of all days and directions together. A message to"
+        " several recipients is one in its bytes received, and one for each recipient in its bytes for"
+        " recipients; ≥ if some have no size in the log. Delays are of delivered recipients, from"
+        " the first event to the last.",
+    ]
+    missing = [] if blocks else ["There is no hour of any traffic in this lake: the next run computes them."]
+    return Section(
+        "hours",
+        "Hours of the day, bytes and delays",
+        "\n".join(findings),
+        blocks,
+        missing,
+        notes if blocks else [],
+    )
+
+
+def of_hours(mine: pl.DataFrame) -> pl.DataFrame:
+    """All 24 hours with their units, and the bytes of their messages."""
+    is_unit, is_message = pl.col("unit_code").is_in(APART), pl.col("unit_code") == "message"
+    sums = mine.group_by("hour_of_day").agg(
+        units=pl.col("units").filter(is_unit).sum(), bytes=pl.col("bytes").filter(is_message).sum()
+    )
+    every = pl.DataFrame({"hour_of_day": range(24)}, schema={"hour_of_day": pl.Int64})
+    return every.join(sums, on="hour_of_day", how="left").fill_null(0).sort("hour_of_day")
+
+
+def span_of(hour: int) -> str:
+    return f"{hour:02d}:00{words.DASH}{hour + 1:02d}:00"
+
+
+def hour_block(study: Study, name: str, mine: pl.DataFrame, hours: pl.DataFrame) -> Block:
+    """A picture for each operator, and the hours of all of them as a table."""
+    pictures, operators = [], sorted(set(mine["operator_id"]))
+    for operator in operators:
+        own = of_hours(mine.filter(pl.col("operator_id") == operator))
+        heading = study.operator_name(operator)
+        title = f"{heading}, {words.inside(name)}: units by hour of the day, UTC"
+        svg = Markup(draw(own["units"].to_list(), title, NARROW))
+        wide = Markup(draw(own["units"].to_list(), title, WIDE)) if len(operators) == 1 else None
+        pictures.append(Picture(wide or svg, svg if wide else None, heading))
+    total = int(hours["units"].sum())
+    lines = [
+        [
+            Cell(span_of(row["hour_of_day"])),
+            number(words.whole(row["units"])),
+            number(words.percent(words.share_of(row["units"], total))),
+            number(size(row["bytes"]) if row["bytes"] else ""),
+        ]
+        for row in hours.to_dicts()
+    ]
+    columns = [Column("Hour, UTC", "text"), Column("Units"), Column("Share"), Column("Bytes received")]
+    heading = f"{name} by hour of the day"
+    return Block(heading, Table(heading, columns, lines), "hours.csv", pictures)
+
+
+def load_block(study: Study, name: str, mine: pl.DataFrame) -> Block:
+    """What each operator's traffic weighs and how long deliveries took."""
+    lines = []
+    for operator in sorted(set(mine["operator_id"])):
+        own = mine.filter(pl.col("operator_id") == operator)
+        added = own.group_by("unit_code").agg(pl.col(SUMMED).sum())
+        sums = {row["unit_code"]: row for row in added.to_dicts()}
+        longest = own["longest_delay_us"].max()
+        lines.append(
+            [
+                Cell(study.operator_name(operator)),
+                number(words.whole(sum(sums[unit]["units"] for unit in APART if unit in sums))),
+                *(bytes_of(sums.get(unit)) for unit in ("message", "recipient")),
+                *(number(text) for text in delays(sums.get("recipient"), longest)),
+            ]
+        )
+    columns = [
+        Column("Operator", "text"),
+        Column("Units", is_minor=True),
+        Column("Bytes received"),
+        Column("For recipients", is_minor=True),
+        *(Column(text, is_minor=text == POINTS[0.99]) for text in POINTS.values()),
+        Column("Longest", is_minor=True),
+    ]
+    caption = f"Bytes and delivery delays of {words.inside(name)}"
+    return Block(f"{name}: bytes and delays", Table(caption, columns, lines), "hours.csv")
+
+
+def bytes_of(row: dict[str, Any] | None) -> Cell:
+    """A sum of sizes; at least that much where some units have no size."""
+    if row is None or not row["sized_units"]:
+        return number("not in the log", "muted")
+    return number(("≥ " if row["sized_units"] < row["units"] else "") + size(row["bytes"]))
+
+
+def size(count: int) -> str:
+    """Bytes for reading: 940 B; 8.4 MB."""
+    for unit, name in ((10**12, "TB"), (10**9, "GB"), (10**6, "MB"), (1000, "kB")):
+        if count >= unit:
+            return f"{count / unit:.3g}{words.NARROW}{name}"
+    return f"{count}{words.NARROW}B"
+
+
+def delays(row: dict[str, Any] | None, longest: Any) -> list[str]:
+    """Percentiles of delays, as the least end that so many are within, and the longest.
+
+    Where no delivery took any time, each message is one line of the log, which has no delay.
+    """
+    if row is None or not row["delay_units"] or not longest:
+        return ["not in the log", *[""] * len(POINTS)]
+    found = []
+    for point in POINTS:
+        ends = [n for n in WITHIN if row[f"within_{n}s"] >= point * row["delay_units"]]
+        found.append(NAMES[ends[0]] if ends else f"over {NAMES[WITHIN[-1]]}")
+    return [*found, words.duration(longest)]
+
+
+def draw(units: list[int], title: str, width: int) -> str:
+    """24 bars from zero, with the hours below and the largest hour beside its line."""
+    high, left, top = 110, 8, 16
+    step, most = (width - left) / 24, max([*units, 1])
+    body = [
+        f'<rect x="{left + hour * step:.1f}" y="{top + high * (1 - count / most):.1f}" width="{step - 2:.1f}"'
+        f' height="{high * count / most:.1f}" fill="{BAR}"/>'
+        for hour, count in enumerate(units)
+    ]
+    body.append(f'<path d="M{left},{top + high + 0.5}H{width}" stroke="{MUTED}" stroke-width="1"/>')
+    body.append(f'<path d="M{left},{top - 0.5}H{width}" stroke="#dfe2e5" stroke-width="1"/>')
+    body.append(f'<text x="{left}" y="{top - 4}" fill="{MUTED}">{escape(words.compact(most))}</text>')
+    body += [
+        f'<text x="{left + hour * step:.1f}" y="{top + high + 16}" fill="{INK}">{hour:02d}</text>'
+        for hour in (0, 6, 12, 18)
+    ]
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {high + top + 20}" role="img"'
+    return f'{head} aria-label={quoteattr(title)} font-size="12">' + "".join(body) + "</svg>"
