@@ -75,6 +75,20 @@ class Count:
     programs: int = 0
 
 
+@dataclass(frozen=True)
+class Projection:
+    """The projection on changes that leave narrow rows as they are, and what it makes of wide rows."""
+
+    atoms: Array
+    wide: Array
+
+
+def projection(base: Array, wide: Array) -> Projection:
+    """base: an orthonormal basis of the narrow rows. wide: rows over the same atoms."""
+    atoms = np.eye(base.shape[1]) - base.T @ base
+    return Projection(atoms, wide @ atoms)
+
+
 class Search:
     """The search in one block. Numbers are divided by the size of their atom."""
 
@@ -154,7 +168,11 @@ class Search:
         """
         groups = sorted({self.system.targets[number].respondents for number, _ in pending})
         people = [[self.place[name] for name in group] for group in groups]
-        names, wide = self.bases(), self.rows[self.above + self.below >= NARROW]
+        wide = self.rows[self.above + self.below >= NARROW]
+        names = {
+            name: (atoms, projection(base, wide[:, atoms] * self.truth[atoms]))
+            for name, (atoms, base) in self.bases().items()
+        }
         above, below = (each[self.above + self.below >= NARROW, None] for each in (self.above, self.below))
         of_target = {number: self.names_of(number, names) for number, _ in pending}
         for attacker in sorted(set[str]().union(*pending.values())):
@@ -162,11 +180,12 @@ class Search:
             fits = {side: np.ones((len(names), len(groups)), dtype=bool) for side in SIDES}
             effect = {side: np.zeros((len(wide), len(groups))) for side in SIDES}
             for at, (atoms, base) in enumerate(names.values()):
-                kept = free[self.person[atoms]]
-                change = self.smallest_changes(self.person[atoms][kept], base[:, kept], people)
+                change, moved = self.smallest_changes(
+                    self.person[atoms], ~free[self.person[atoms]], base, people
+                )
                 fits[HIGH][at] = change.min(axis=0, initial=0.0) >= -1
                 fits[LOW][at] = change.max(axis=0, initial=0.0) <= 1
-                moved = (wide[:, atoms[kept]] * self.truth[atoms[kept]]) @ np.nan_to_num(change)
+                moved = np.nan_to_num(moved)
                 effect[HIGH] += np.maximum(moved, 0.0)
                 effect[LOW] += np.maximum(-moved, 0.0)
             is_wide = ((effect[HIGH] <= above) & (effect[LOW] <= below)).all(axis=0)
@@ -183,34 +202,52 @@ class Search:
                         del pending[number, side]
         return pending
 
-    def names_of(self, number: int, names: Mapping[object, tuple[Array, Array]]) -> list[int]:
+    def names_of(self, number: int, names: Mapping[object, object]) -> list[int]:
         """The names of a target's atoms, by their place."""
         place = {name: at for at, name in enumerate(names)}
         own = {self.system.keys[atom][1:] for atom, _ in self.system.targets[number].terms}
         return [place[name] for name in sorted(own) if name in place]
 
-    def smallest_changes(self, person: Array, base: Array, people: Sequence[Sequence[int]]) -> Array:
-        """The smallest changes in proportion that leave rows as they are, one column for each group of
-        operators whose figures change by p%; not a number where there are none. Zero where a group has no
-        such figure."""
-        inverse = np.linalg.pinv(base @ base.T, rcond=1e-10, hermitian=True)
-        projected = np.eye(base.shape[1]) - base.T @ (inverse @ base)
-        found = np.zeros((base.shape[1], len(people)))
+    def smallest_changes(
+        self, person: Array, is_seen: Array, of: Projection, people: Sequence[Sequence[int]]
+    ) -> tuple[Array, Array]:
+        """The smallest changes in proportion that leave rows as they are and what the attacker has seen, one
+        column for each group of operators whose figures change by p%; and what they make of wide rows. Not a
+        number where there are none, zero where a group has no such figure.
+
+        Changes that leave some atoms alone are projected on by P - P[:, a] P[a, a]^+ P[a, :].
+        """
+        seen = np.flatnonzero(is_seen)
+        inverse = np.linalg.pinv(of.atoms[np.ix_(seen, seen)], rcond=1e-10, hermitian=True)
+        taken = inverse @ of.atoms[seen]
+
+        def columns(own: Array) -> tuple[Array, Array]:
+            change, wide = (each[:, own] - each[:, seen] @ taken[:, own] for each in (of.atoms, of.wide))
+            return change, wide
+
+        found = np.zeros((len(person), len(people)))
+        moved = np.zeros((len(of.wide), len(people)))
         of_person: dict[int, list[int]] = defaultdict(list)
-        for at, each in enumerate(person):
-            of_person[int(each)].append(at)
-        for column, group in enumerate(people):
-            own = [at for each in group for at in of_person.get(each, ())]
-            if not own:
-                continue
-            inside = projected[np.ix_(own, own)]
-            if np.linalg.eigvalsh(inside)[0] < 1e-7 if len(own) > 1 else inside[0, 0] < 1e-7:
-                found[:, column] = np.nan
-            elif len(own) == 1:
-                found[:, column] = self.p * projected[:, own[0]] / inside[0, 0]
-            else:
-                found[:, column] = projected[:, own] @ np.linalg.solve(inside, np.full(len(own), self.p))
-        return found
+        for at in np.flatnonzero(~is_seen):
+            of_person[int(person[at])].append(int(at))
+        groups = [[at for each in group for at in of_person.get(each, ())] for group in people]
+        alone = np.array([at for at, own in enumerate(groups) if len(own) == 1], dtype=int)
+        if len(alone):
+            single = np.array([groups[at][0] for at in alone], dtype=int)
+            change, wide = columns(single)
+            inside = change[single, np.arange(len(single))]
+            scale = np.where(inside < 1e-7, np.nan, self.p / np.maximum(inside, 1e-7))
+            found[:, alone], moved[:, alone] = change * scale, wide * scale
+        for column, own in enumerate(groups):
+            if len(own) > 1:
+                change, wide = columns(np.array(own))
+                inside = change[own]
+                is_free = np.linalg.eigvalsh(inside)[0] >= 1e-7
+                part = np.linalg.solve(inside, np.full(len(own), self.p)) if is_free else np.nan
+                found[:, column], moved[:, column] = (
+                    (change @ part, wide @ part) if is_free else (np.nan, np.nan)
+                )
+        return found, moved
 
     def bases(self) -> dict[object, tuple[Array, Array]]:
         """For each name of atoms its atoms, and what narrow rows make of their true figures, without rows
