@@ -1,5 +1,21 @@
-"""public.cost: costs of spam by published models."""
+"""public.cost: costs of spam by published models, each figure of one quantity in columns of its own."""
 
-from jobs.public.tables import coarse as transform
+from __future__ import annotations
 
-__all__ = ["transform"]
+import polars as pl
+
+from jobs.public.contracts import PublicContract
+from jobs.public.tables import coarse
+
+# Columns of study.cost, one for each quantity, and the points that each holds.
+QUANTITIES = ("investment", "operating_cost", "social_cost", "loss", "criminal_revenue", "transfer", "mixed")
+POINTS = ("p05", "p50", "p95", "central", "printed")
+
+
+def transform(rows: pl.DataFrame, about: PublicContract) -> pl.DataFrame:
+    """A row for each figure of a published model: its points, whichever quantity it is of."""
+    points = [
+        pl.coalesce(pl.col(quantity).struct.field(point) for quantity in QUANTITIES).alias(f"amount_{point}")
+        for point in POINTS
+    ]
+    return coarse(rows.with_columns(points), about)
