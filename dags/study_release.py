@@ -1,84 +1,115 @@
-"""study_release: a study node's month, from operators' packages to validated, unprotected estimates.
+"""study_release: a quarter's release, from estimates to publication, by trigger with a period.
 
-One DAG, where the settings have `[study] inbox` and `[study] files`, with two tasks in a row:
+One DAG, where the settings have `[release] public_root` and `[release] signers`, with four tasks in a row:
 
-    load ─► estimate
+    make ─► clear ─► approve ─► publish
 
-`load` verifies the packages that lie in the inbox and takes what is new into `study.submission`. `estimate`
-computes all of the study's tables from all submissions and answers, validates them, and writes them. The
-tasks are the commands `observatory study load` and `observatory study estimate`.
+`make` protects the study's tables, attacks what would leave, validates it, and writes the release; nothing of
+it is written if one of these fails, which is why they are one task. `clear` writes a sheet for each
+administration. `approve` waits for a human in Airflow's *Required Actions*: it shows the headline figures,
+what changed since the last release, what the attack found, and the digest. `publish` demands a signature by
+one of the signers and no open objection, and then moves the release at once or not at all. The tasks are the
+commands `observatory release make`, `clear make` and `publish`.
 
-Its end is the **unprotected** study tables, for the study's own team. Nothing here publishes: disclosure
-control and the sign-off of a human before publication are not part of this DAG.
+**Between `clear` and `approve`** the officer sends the sheets, loads the answers (`observatory release clear
+load`), records decisions on objections, and signs the release on her own machine (`observatory release
+sign`). A worker never holds her key: she puts the signature beside the release, and `publish` verifies it.
 
-**When.** Monthly, on the fifth at 06:00 UTC, when operators have had time to submit the month before; at any
-time by *Trigger*. The outlets are the study's tables, so that what follows can wait for them.
+**Rejected, timed out or wrongly signed** the run is red, and nothing is published. Clear `approve` to ask
+again, `publish` after the signature was mended.
 
-**When a task fails.** A package that is refused fails `load` after all others were loaded, and nothing is
-estimated until it is mended, replaced by a newer one or taken out of the inbox: the log's last lines say what
-is wrong with it. Refusals, broken rules and wrong settings are not retried; anything else is. Clearing a task
-is always safe: a package that was loaded before is not taken again.
+**When.** By *Trigger* alone, with `period` (as 2026-Q4), `deadline` for the administrations' answers and
+`by`, who publishes. The approval waits for ninety days.
 
-**What it needs.** What `operator_daily` needs, but the pseudonym key; GnuPG where packages are signed or
-encrypted, with the study's secret key in the GnuPG home of the user that runs the tasks.
+**What it needs.** What `study_monthly` needs, and p of the p% rule, by OBSERVATORY_P_PCT_FILE in the
+environment of the worker that runs `make`.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from functools import partial
 from typing import Any
 
-from airflow.sdk import DAG, chain
-from airflow.sdk.definitions.timetables.interval import CronDataIntervalTimetable
+from airflow.providers.standard.operators.hitl import ApprovalOperator
+from airflow.sdk import DAG, Param, chain
 
-from jobs.airflow.scheduling import command, config_file, settings_of_dags, writing
-from jobs.core.contracts import contract, tables
+from jobs.airflow.scheduling import (
+    UnlessLasting,
+    command,
+    config_file,
+    output,
+    rendered,
+    settings_of_dags,
+)
 
 CONFIG = config_file()
-LOADED = [
-    "study.submission",
-    "study.submission_quality",
-    "study.submission_receipt",
-    "study.submission_route",
-    "study.submission_source",
-    "study.submission_type",
-]
+# How long a human may take to approve.
+LONGEST = dt.timedelta(days=90)
+NEEDED = ("public_root", "signers")
 
 
-def arguments(step: str, context: Any) -> list[str]:
-    """The command line of a step."""
-    return ["study", step, "--config", str(CONFIG)]
+def given(context: Any, name: str) -> str:
+    """A parameter of the run."""
+    return str(context["params"][name])
 
 
-def estimated() -> list[str]:
-    """The tables that are computed: those of the study that read others."""
-    return [table for table in tables() if table.startswith("study.") and contract(table).reads]
+def release_of(context: Any) -> dict[str, Any]:
+    """The newest release of the run's period: name, digest, and the text that a human decides on."""
+    words = ["release", "show", given(context, "period"), "--json", "--config", str(CONFIG)]
+    found: dict[str, Any] = output(words)
+    return found
 
 
-def study_release(settings: dict[str, Any]) -> DAG:
-    """The DAG of the study node."""
-    written = {"load": LOADED, "estimate": estimated()}
+def making(context: Any) -> list[str]:
+    return ["release", "make", "--period", given(context, "period"), "--config", str(CONFIG)]
+
+
+def clearing(context: Any) -> list[str]:
+    name, deadline = release_of(context)["name"], given(context, "deadline")
+    return ["release", "clear", "make", name, "--deadline", deadline, "--config", str(CONFIG)]
+
+
+def publishing(context: Any) -> list[str]:
+    name = release_of(context)["name"]
+    return ["release", "publish", name, "--by", given(context, "by"), "--config", str(CONFIG)]
+
+
+def study_release() -> DAG:
+    """The DAG of a release."""
     with DAG(
         dag_id="study_release",
         doc_md=__doc__,
-        schedule=CronDataIntervalTimetable("0 6 5 * *", timezone="UTC"),
+        schedule=None,
         start_date=dt.datetime(2020, 1, 1, tzinfo=dt.UTC),
         catchup=False,
         max_active_runs=1,
-        default_args={"retries": 2, "retry_delay": dt.timedelta(minutes=1), "retry_exponential_backoff": 2.0},
+        params={
+            "period": Param(type="string", pattern=r"^20\d\d-Q[1-4]$", description="A quarter, as 2026-Q4"),
+            "deadline": Param(
+                type="string", format="date", description="Last day of administrations' answers"
+            ),
+            "by": Param(
+                type="string", minLength=1, description="Who publishes: a name, kept with the release"
+            ),
+        },
+        default_args={"retries": 2, "retry_delay": dt.timedelta(minutes=1), "retry_policy": UnlessLasting()},
         tags=["study"],
     ) as dag:
-        # The study is small: it needs no Spark, whatever the engine.
         chain(
-            *(
-                command(step, partial(arguments, step), **writing(tables, settings))
-                for step, tables in written.items()
-            )
+            command("make", making, pool="lake"),
+            command("clear", clearing),
+            ApprovalOperator(
+                task_id="approve",
+                subject="Publish this release of the spam study?",
+                body=rendered(lambda context: release_of(context)["text"]),
+                fail_on_reject=True,
+                response_timeout=LONGEST,
+                retries=0,
+            ),
+            command("publish", publishing),
         )
     return dag
 
 
-settings = settings_of_dags()
-if {"inbox", "files"} <= settings.get("study", {}).keys():
-    study_release(settings)
+if set(NEEDED) <= settings_of_dags().get("release", {}).keys():
+    study_release()

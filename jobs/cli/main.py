@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from jobs.cli import audit, cost, questionnaire, study
+from jobs.cli import audit, cost, questionnaire, release, study
 from jobs.cli.console import err
 from jobs.cli.demo import demo
 from jobs.cli.explain import explain
@@ -42,7 +42,7 @@ STEPS = {
     "First steps": ("sniff", "init", "report", "demo"),
     "Daily work": ("pull", "run", "status", "quarantine", "vacuum", "renew"),
     "Look closer": ("show", "tables", "explain", "reconcile", "cost"),
-    "Study": ("submit", "audit", "questionnaire", "study"),
+    "Study": ("submit", "audit", "questionnaire", "study", "release"),
 }
 STEP_OF = {name: step for step, names in STEPS.items() for name in names}
 
@@ -63,6 +63,7 @@ app = typer.Typer(
 )
 for name, group in (
     ("audit", audit.app), ("cost", cost.app), ("questionnaire", questionnaire.app), ("study", study.app),
+    ("release", release.app),
 ):  # fmt: skip
     app.add_typer(group, name=name, rich_help_panel=STEP_OF[name])
 COMMANDS: tuple[Callable[..., None], ...] = (

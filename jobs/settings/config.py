@@ -22,6 +22,7 @@ from jobs.core.key_names import BY_SETTINGS, KEY, KEY_FILE, is_by_settings
 from jobs.settings.base import Settings
 from jobs.settings.node import Engine, Lake, Limits, Location, Retention
 from jobs.settings.operator import BY_CHANNEL, IN_ALL, Operator, Source
+from jobs.settings.release import Release
 from jobs.settings.study import Study, Submission
 from jobs.settings.values import refuse_repeats
 
@@ -50,6 +51,7 @@ class Observatory(Settings):
     retention: Retention = Retention()
     study: Study = Study()
     submission: Submission = Submission()
+    release: Release = Release()
     operator: list[Operator] = []
 
     @model_validator(mode="after")
@@ -151,6 +153,13 @@ def resolve_paths(settings: Observatory, base: Path) -> Observatory:
                     name: place and absolute(place)
                     for name in ("respondents", "inbox", "files", "keyring")
                     for place in (getattr(settings.study, name),)
+                }
+            ),
+            "release": settings.release.model_copy(
+                update={
+                    name: place and absolute(place)
+                    for name in ("root", "restricted", "public_root", "signers")
+                    for place in (getattr(settings.release, name),)
                 }
             ),
             "operator": [

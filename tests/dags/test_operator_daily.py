@@ -394,7 +394,7 @@ def test_missing_settings_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: P
         assert word in message
 
 
-@pytest.mark.parametrize("dag", ["observatory_health", "operator_daily", "study_release"])
+@pytest.mark.parametrize("dag", ["observatory_health", "operator_daily", "study_monthly"])
 @pytest.mark.parametrize("kind", ["unset", "no toml", "folder"])
 def test_what_to_set_stands_in_the_import_error(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, dag: str, kind: str

@@ -38,7 +38,7 @@ def airflow(node: Node, tmp_path_factory: pytest.TempPathFactory) -> Iterator[di
     }
     run("observatory", "questionnaire", "load", str(node.form), "--config", str(node.settings), **environment)
     run("airflow", "db", "migrate", **environment)
-    run("airflow", "dags", "test", "study_release", "2027-01-05", **environment)
+    run("airflow", "dags", "test", "study_monthly", "2027-01-05", **environment)
     yield environment
 
 
@@ -110,7 +110,7 @@ def test_a_refused_package_fails_the_run_and_nothing_is_estimated(
     content[middle : middle + 200] = bytes(byte ^ 0xFF for byte in content[middle : middle + 200])
     altered.write_bytes(bytes(content))
     try:
-        done = call("airflow", "dags", "test", "study_release", "2027-02-05", **airflow)
+        done = call("airflow", "dags", "test", "study_monthly", "2027-02-05", **airflow)
     finally:
         altered.unlink()
     said = done.stdout + done.stderr
@@ -125,4 +125,4 @@ from airflow.dag_processing.dagbag import DagBag
 bag = DagBag({str(ROOT / "dags")!r})
 print("found", sorted(bag.dags), bag.import_errors)
 """
-    assert "found ['study_release'] {}" in run("python", "-c", code, **airflow)
+    assert "found ['study_monthly'] {}" in run("python", "-c", code, **airflow)

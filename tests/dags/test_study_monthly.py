@@ -1,4 +1,4 @@
-"""dags/study_release.py as Airflow parses it: edges, arguments, outlets. No database."""
+"""dags/study_monthly.py as Airflow parses it: edges, arguments, outlets. No database."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ def parse(monkeypatch: pytest.MonkeyPatch, folder: Path, text: str) -> DagBag:
     config.load(file)
     monkeypatch.setenv("OBSERVATORY_CONFIG", str(file))
     monkeypatch.delenv("OBSERVATORY_LAKE_ROOT", raising=False)
-    bag = DagBag(str(DAGS / "study_release.py"))
+    bag = DagBag(str(DAGS / "study_monthly.py"))
     assert bag.import_errors == {}
     return bag
 
 
 @pytest.fixture
 def dag(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
-    return parse(monkeypatch, tmp_path, LAKE + STUDY).dags["study_release"]
+    return parse(monkeypatch, tmp_path, LAKE + STUDY).dags["study_monthly"]
 
 
 def test_a_node_without_a_study_has_no_such_dag(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -1,0 +1,347 @@
+"""The commands `observatory release`: from protected tables to a published folder."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.table import Table
+
+from jobs.cli.arguments import Config
+from jobs.cli.console import err, out
+from jobs.core.errors import ObservatoryError
+from jobs.settings import config
+
+if TYPE_CHECKING:
+    from jobs.release.clearance import Clearance
+
+app = typer.Typer(help="Releases: make, clear, sign, publish, verify, withdraw.", no_args_is_help=True)
+clear = typer.Typer(help="Ask each administration about its own rows.", no_args_is_help=True)
+app.add_typer(clear, name="clear")
+SETTINGS = Path("observatory.toml")
+Name = Annotated[str, typer.Argument(help="A release, as 2026-Q4/v1.0.0.", metavar="RELEASE")]
+Folder = Annotated[Path, typer.Argument(help="The folder of a release.", metavar="FOLDER")]
+By = Annotated[str, typer.Option("--by", help="Who decides: a name, kept with the release.")]
+Reason = Annotated[str, typer.Option("--reason", help="Why.")]
+
+
+class Outcome(StrEnum):
+    """What becomes of the rows that an administration objects to."""
+
+    published = "published"
+    left_out = "left_out"
+
+
+# So many differences are printed; the rest is counted.
+SHOWN = 40
+
+
+@app.callback()
+def release() -> None:
+    """Releases: make, clear, sign, publish, verify, withdraw."""
+
+
+@app.command()
+def make(
+    period: Annotated[str, typer.Option(help="A quarter, as 2026-Q4; the fourth carries its year.")],
+    config_file: Config = SETTINGS,
+    is_major: Annotated[
+        bool, typer.Option("--major", help="A change of method: v2.0.0 after v1.3.0.")
+    ] = False,
+    again: Annotated[
+        str | None,
+        typer.Option(
+            help="Make this version again from what its restricted folder kept, into --to.",
+            metavar="VERSION",
+            show_default=False,
+        ),
+    ] = None,
+    to: Annotated[
+        Path | None, typer.Option(help="With --again: the folder to write into.", show_default=False)
+    ] = None,
+) -> None:
+    """Protect the study's tables, attack them, and write a release if nothing is found."""
+    from jobs.release import making
+
+    settings = config.load(config_file)
+    if (again is None) != (to is None):
+        raise ObservatoryError("--again and --to go together: a version, and the folder to write it into")
+    with err.status("release") as status:
+        if again is not None and to is not None:
+            folder = making.make_again(settings, period, again, to)
+            out.print(f"made again: {folder}", soft_wrap=True)
+            return
+        made = making.make(settings, period, is_major, status.update)
+    table = Table("table", "rows", "held back", title=f"Release {made.about.name}", title_justify="left")
+    for name, rows, held_back in made.counts:
+        table.add_row(name, f"{rows:,}", f"{held_back:,}")
+    out.print(table)
+    for line in made.notes:
+        out.print(line, soft_wrap=True, markup=False, highlight=False)
+    out.print(f"Release: {made.folder}\ndigest {made.digest}", soft_wrap=True, highlight=False)
+    out.print(f"Next: observatory release clear make {made.about.name} --deadline DATE", soft_wrap=True)
+
+
+@app.command(name="list")
+def list_(config_file: Config = SETTINGS) -> None:
+    """List releases: made, cleared, published, withdrawn."""
+    from jobs.release import clearance, folders, publishing
+
+    settings = config.load(config_file)
+    public = {
+        (each["period"], each["version"]): each
+        for each in (publishing.published(public_root(settings)) if settings.release.public_root else [])
+    }
+    table = Table("period", "version", "state", "cleared", "reason", title="Releases", title_justify="left")
+    for period, version in folders.all_in(Path(settings.release.root)):
+        found = public.get((period, version))
+        state = "made"
+        if found:
+            state = found["status"] + (", current" if found["is_current"] else "")
+        asked = clearance.read(restricted_of(settings, period, version))
+        answered = (
+            f"{len(asked.asked) - len(asked.unanswered)} of {len(asked.asked)}" if asked else "not asked"
+        )
+        table.add_row(period, version, state, answered, found["reason"] if found else "")
+    out.print(table)
+
+
+@app.command()
+def show(
+    name: Annotated[str, typer.Argument(help="A release, or a period for its newest.", metavar="RELEASE")],
+    config_file: Config = SETTINGS,
+    as_json: Annotated[bool, typer.Option("--json", help="Name, digest and text, for a program.")] = False,
+) -> None:
+    """Show a release: its headline figures, what changed, what the attack found, who decided what."""
+    from jobs.release import decisions, manifest, summary
+    from jobs.release.folders import versions_in
+
+    settings = config.load(config_file)
+    versions = versions_in(Path(settings.release.root), name)
+    period, version = (name, versions[-1]) if versions else parts(name)
+    folder, restricted = (
+        Path(settings.release.root) / period / version,
+        restricted_of(settings, period, version),
+    )
+    digest = manifest.verify(folder)
+    text = summary.text_of(folder, restricted, digest)
+    if as_json:
+        found = {"name": f"{period}/{version}", "digest": digest, "text": text}
+        out.print_json(json.dumps(found, ensure_ascii=False))
+        return
+    out.print(text, soft_wrap=True, markup=False, highlight=False)
+    for each in decisions.recorded(restricted):
+        about_it = f" {each.about}" if each.about else ""
+        why = f": {each.reason}" if each.reason else ""
+        out.print(f"{each.at}  {each.what.replace('_', ' ')}{about_it} by {each.by}{why}", soft_wrap=True)
+
+
+@app.command()
+def diff(before: Folder, after: Annotated[Path, typer.Argument(metavar="FOLDER")]) -> None:
+    """Print what differs between the folders of two releases; it needs no lake and no settings."""
+    from jobs.release import comparing
+
+    found = comparing.changes(comparing.tables_in(before), comparing.tables_in(after))
+    table = Table("table", "row", "change", "before", "after", title_justify="left")
+    for each in found[:SHOWN]:
+        table.add_row(each.table, each.key, f"{each.kind} {each.column}".strip(), each.before, each.after)
+    if found:
+        out.print(table)
+    more = f"; {len(found) - SHOWN} more are not shown" if len(found) > SHOWN else ""
+    out.print(f"{len(found)} difference(s){more}")
+
+
+@app.command()
+def verify(
+    folder: Folder,
+    signers: Annotated[
+        Path | None,
+        typer.Option(help="Public keys of those who may sign, or one such file.", show_default=False),
+    ] = None,
+) -> None:
+    """Check every file of a release against its manifest, and its signature. It needs no lake or settings."""
+    from jobs.release import manifest, signatures
+
+    digest = manifest.verify(folder)
+    count = len(manifest.read(folder)["files"])
+    out.print(f"All {count} files are as the manifest says.\ndigest {digest}", highlight=False)
+    if signers is None:
+        out.print("Who signed was not checked: name the publisher's public key with --signers.")
+        return
+    signed = signatures.signer_of(folder, signers)
+    out.print(f"Signed by {signed.fingerprint} ({signed.key_file}).", highlight=False)
+
+
+@app.command()
+def sign(
+    folder: Folder,
+    key: Annotated[str, typer.Option(help="Your secret key, as gpg names it.")],
+) -> None:
+    """Verify a release and sign it with your own key; it needs no lake and no settings."""
+    from jobs.release import signatures
+
+    file = signatures.sign(folder, key)
+    out.print(f"Signature: {file}\nPut it beside the release's folder on the study node.", soft_wrap=True)
+
+
+@app.command()
+def publish(name: Name, by: By, config_file: Config = SETTINGS) -> None:
+    """Publish a release that is cleared and signed: at once, or not at all."""
+    from jobs.release import publishing
+
+    settings = config.load(config_file)
+    period, version = parts(name)
+    if settings.release.signers is None:
+        raise ObservatoryError("[release] signers is not set: name the folder with the signers' public keys")
+    target, signed = publishing.publish(
+        Path(settings.release.root) / period / version,
+        restricted_of(settings, period, version),
+        public_root(settings),
+        Path(settings.release.signers),
+        by,
+        now(settings),
+    )
+    out.print(f"Published: {target}\nsigned by {signed.fingerprint} ({signed.key_file})", soft_wrap=True)
+
+
+@app.command()
+def withdraw(name: Name, by: By, reason: Reason, config_file: Config = SETTINGS) -> None:
+    """Take a published release back: a tombstone with the reason stands in its place."""
+    from jobs.release import publishing
+
+    settings = config.load(config_file)
+    period, version = parts(name)
+    restricted = restricted_of(settings, period, version)
+    target = publishing.withdraw(
+        period, version, restricted, public_root(settings), by, reason, now(settings)
+    )
+    out.print(f"Withdrawn: {target}", soft_wrap=True)
+
+
+# --- clearance --------------------------------------------------------------------------------------
+
+
+@clear.callback()
+def clearing() -> None:
+    """Ask each administration about its own rows, and record its answer."""
+
+
+@clear.command(name="make")
+def clear_make(
+    name: Name,
+    deadline: Annotated[str, typer.Option(help="The last day to answer, as 2027-03-01.", metavar="DATE")],
+    config_file: Config = SETTINGS,
+) -> None:
+    """Write a sheet for each administration with its own rows as they would leave."""
+    from jobs.release import clearance, making, manifest
+
+    settings = config.load(config_file)
+    period, version = parts(name)
+    restricted = restricted_of(settings, period, version)
+    digest = manifest.verify(Path(settings.release.root) / period / version)
+    try:
+        day = dt.date.fromisoformat(deadline)
+    except ValueError:
+        raise ObservatoryError(f"--deadline {deadline}: write a day as 2027-03-01") from None
+    about, tables = making.as_made(restricted)
+    found = clearance.make(restricted, tables, about, digest, making.administrations(settings), day)
+    out.print(cleared(found))
+    out.print(f"Sheets: {restricted / clearance.SHEETS}", soft_wrap=True)
+
+
+@clear.command(name="load")
+def clear_load(
+    name: Name,
+    files: Annotated[list[Path], typer.Argument(help="Sheets that came back.", metavar="FILE…")],
+    config_file: Config = SETTINGS,
+) -> None:
+    """Record the answers in these sheets: all, or none if one is wrong."""
+    from jobs.release import clearance
+
+    settings = config.load(config_file)
+    out.print(cleared(clearance.load(restricted_of(settings, *parts(name)), files, now(settings))))
+
+
+@clear.command(name="show")
+def clear_show(name: Name, config_file: Config = SETTINGS) -> None:
+    """Show who was asked, and who answered what."""
+    from jobs.release import clearance
+
+    found = clearance.read(restricted_of(config.load(config_file), *parts(name)))
+    if found is None:
+        raise ObservatoryError(f"no administration was asked about {name}: `observatory release clear make`")
+    out.print(cleared(found))
+
+
+@clear.command(name="decide")
+def clear_decide(
+    name: Name,
+    country: Annotated[str, typer.Argument(help="Country whose administration objects, as FJI.")],
+    by: By,
+    reason: Reason,
+    as_: Annotated[
+        Outcome,
+        typer.Option("--as", help="Publish the rows all the same, or leave them out of the next version."),
+    ],
+    config_file: Config = SETTINGS,
+) -> None:
+    """Record what becomes of an objection."""
+    from jobs.release import clearance, decisions, manifest
+
+    settings = config.load(config_file)
+    period, version = parts(name)
+    restricted = restricted_of(settings, period, version)
+    digest = manifest.verify(Path(settings.release.root) / period / version)
+    decision = clearance.LEFT_OUT if as_ is Outcome.left_out else clearance.OVERRULED
+    found = clearance.decide(restricted, country, decision)
+    decisions.record(restricted, decision, by, digest, now(settings), country, reason)
+    out.print(cleared(found))
+
+
+def cleared(found: Clearance) -> Table:
+    """Who was asked, and who answered what."""
+    table = Table("country", "rows", "answer", "by", "reason", "decision", title_justify="left")
+    table.title = f"Clearance, answers until {found.deadline}"
+    for each in found.asked.values():
+        decision = each.decision.replace("_", " ")
+        table.add_row(each.country, str(each.rows), each.answer, each.by, each.reason, decision)
+    return table
+
+
+# --- what the commands share ------------------------------------------------------------------------
+
+
+def parts(name: str) -> tuple[str, str]:
+    """Period and version of a release's name."""
+    from jobs.release.about import PERIOD, VERSION
+
+    period, _, version = name.partition("/")
+    if not PERIOD.match(period) or not VERSION.match(version):
+        raise ObservatoryError(f"'{name}' is no release; write it as 2026-Q4/v1.0.0")
+    return period, version
+
+
+def restricted_of(settings: Any, period: str, version: str) -> Path:
+    """The restricted folder of a release."""
+    folder = Path(settings.release.restricted) / period / version
+    if not folder.is_dir():
+        raise ObservatoryError(
+            f"{folder} does not exist: `observatory release list` names the releases that were made here"
+        )
+    return folder
+
+
+def public_root(settings: Any) -> Path:
+    if settings.release.public_root is None:
+        raise ObservatoryError("[release] public_root is not set: name the folder that readers see")
+    return Path(settings.release.public_root)
+
+
+def now(settings: Any) -> dt.datetime:
+    """The time, or the one that the settings fix."""
+    fixed = settings.lake.read_at
+    return fixed if fixed is not None else dt.datetime.now(dt.UTC)

@@ -1,0 +1,53 @@
+"""All files of a release, from its tables: the same bytes from the same tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from jobs.release import codebook, manifest, sdmx, tidy
+from jobs.release.about import About
+from jobs.release.comparing import Change
+from jobs.release.released import ReleasedTable
+from jobs.release.workbook import workbook
+
+HEADER = ("table", "key", "kind", "column", "before", "after")
+
+
+@dataclass(frozen=True)
+class Made:
+    """What stands behind a release beside its tables.
+
+    references: the digest of each reference table. inputs_seal: the keyed digest of the inputs. validation:
+    the results of the rules on public tables. changes: since the release before it.
+    """
+
+    references: Mapping[str, str]
+    inputs_seal: str
+    validation: Sequence[Mapping[str, Any]]
+    changes: Sequence[Change]
+
+
+def files_of(tables: Sequence[ReleasedTable], about: About, made: Made) -> dict[str, bytes]:
+    """The release's files, by their path in its folder."""
+    found: dict[str, bytes] = {}
+    for table in tables:
+        found[f"data/{about.file_name(table.name, 'csv')}"] = tidy.csv_of(table)
+        found[f"data/{about.file_name(table.name, 'parquet')}"] = tidy.parquet_of(table, about)
+    found |= {f"sdmx/{name}": data for name, data in sdmx.files(tables, about).items()}
+    found[about.file_name(f"spam-{about.period}-{about.version}", "xlsx")] = workbook(tables, about)
+    found["datapackage.json"] = codebook.data_package(tables, about)
+    found[about.file_name("codebook", "csv")] = codebook.codebook_csv(tables)
+    found[about.file_name("revisions", "csv")] = revisions(made.changes)
+    found["validation.json"] = codebook.json_bytes({"title": about.title, "results": list(made.validation)})
+    found["CITATION.cff"] = codebook.citation(about)
+    found["README.md"] = codebook.read_me(tables, about, sorted([*found, "README.md", manifest.NAME]))
+    found[manifest.NAME] = manifest.manifest(about, found, made.references, made.inputs_seal)
+    return found
+
+
+def revisions(changes: Sequence[Change]) -> bytes:
+    """The revision log: what changed since the release before."""
+    rows = [[each.table, each.key, each.kind, each.column, each.before, each.after] for each in changes]
+    return tidy.csv_bytes(list(HEADER), rows)

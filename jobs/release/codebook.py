@@ -1,0 +1,176 @@
+"""What a reader needs beside the figures: codebook, notes, citation, data package."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from jobs.public.contracts import Column
+from jobs.release.about import About
+from jobs.release.released import (
+    AREA,
+    AREA_NAME,
+    ReleasedTable,
+    description_of,
+    names_of,
+    published_codes,
+)
+from jobs.release.tidy import csv_bytes
+
+# As readers of a published table ask them.
+NOTES = (
+    ("What is counted", "Each row has its unit and its definition of spam. Units are never added to each"
+     " other; definitions count the same traffic in different ways."),
+    ("Estimates", "Figures are estimates for all operators of an area, from those that answered, rounded to"
+     " three significant digits. They are not altered in any other way."),
+    ("Intervals", "95% intervals, their ends moved outward to a fixed grid with steps of about 12%. They hold"
+     " under the model that operators that answered are like those that did not; silent_class_code shows how"
+     " much rests on it."),
+    ("Rows that are missing", "A row of a country is published if three holdings reported, none of them"
+     " dominates the total, and its silent operators are estimated at the country's own rate. Money is"
+     " published for the world, regions and groups with five holdings. A row that is missing says nothing"
+     " about its size."),
+    ("Earlier releases", "An area's figure changes only if no holding or at least three changed. Otherwise"
+     " the earlier figure stands, and stands_from names its release."),
+)  # fmt: skip
+PREPARED = "the maintenance agency"
+
+
+def columns_of(table: ReleasedTable) -> list[tuple[str, str, str, str, str]]:
+    """A row for each column: name, role, type, unit, description."""
+    kinds = {each.field.name: each for each in table.columns}
+    rows = []
+    for name in table.rows.columns:
+        if name == AREA_NAME:
+            rows.append((name, "label", "string", "", description_of(name)))
+            continue
+        each = kinds[name]
+        rows.append((name, each.role, type_of(each), each.field.unit or "", each.field.description))
+    return rows
+
+
+def type_of(column: Column) -> str:
+    """The type of a column in a data package."""
+    kind = column.field.type
+    if kind.startswith(("decimal", "double")):
+        return "number"
+    return {"int": "integer", "bigint": "integer", "boolean": "boolean"}.get(kind, "string")
+
+
+def codebook_csv(tables: Sequence[ReleasedTable]) -> bytes:
+    """Every column, and every code of its list, of every table."""
+    rows = []
+    for table in tables:
+        kinds = {each.field.name: each for each in table.columns}
+        for name, role, kind, unit, described in columns_of(table):
+            rows.append([table.name, name, role, kind, unit, "", described])
+            listed = published_codes(kinds[name]) if name in kinds else None
+            used = set(table.rows[name].drop_nulls().to_list()) if listed else set()
+            rows += [
+                [table.name, name, "", "", "", code, label]
+                for code, label in sorted((listed or {}).items())
+                if name != AREA or code in used
+            ]
+    return csv_bytes(["table", "column", "role", "type", "unit", "code", "description"], rows)
+
+
+def data_package(tables: Sequence[ReleasedTable], about: About) -> bytes:
+    """The Frictionless data package of the tidy CSV files: columns, codes, keys."""
+    found: dict[str, Any] = {
+        "profile": "tabular-data-package",
+        "name": f"spam-study-{about.period.lower()}-{about.version.replace('.', '-')}",
+        "title": about.title,
+        "version": about.version.removeprefix("v"),
+        "licenses": [{"name": about.licence}],
+        "contributors": [{"title": about.agency_name, "role": "publisher"}],
+        "resources": [resource(table, about) for table in tables],
+    }
+    return json_bytes(found)
+
+
+def resource(table: ReleasedTable, about: About) -> dict[str, Any]:
+    kinds = {each.field.name: each for each in table.columns}
+    described = []
+    for name, role, kind, _, text in columns_of(table):
+        rule: dict[str, Any] = {}
+        if role == "dimension":
+            rule["required"] = True
+        listed = published_codes(kinds[name]) if name in kinds else None
+        if listed:
+            rule["enum"] = sorted(listed)
+        described.append(
+            {"name": name, "type": kind, "description": text} | ({"constraints": rule} if rule else {})
+        )
+    return {
+        "profile": "tabular-data-resource",
+        "name": table.name.replace("_", "-"),
+        "path": f"data/{about.file_name(table.name, 'csv')}",
+        "title": table.name,
+        "description": table.contract.description,
+        "encoding": "utf-8",
+        "schema": {"fields": described, "primaryKey": table.contract.key, "missingValues": [""]},
+    }
+
+
+def json_bytes(value: Mapping[str, Any]) -> bytes:
+    """JSON with sorted keys: the same value gives the same bytes."""
+    return (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode("utf-8")
+
+
+def citation(about: About) -> bytes:
+    """CITATION.cff of the release."""
+    text = json.dumps
+    return (
+        "\n".join(
+            [
+                "cff-version: 1.2.0",
+                "type: dataset",
+                "message: Please cite this release with its version.",
+                f"title: {text(about.title, ensure_ascii=False)}",
+                f"version: {text(about.version.removeprefix('v'))}",
+                "authors:",
+                f"  - name: {text(about.agency_name, ensure_ascii=False)}",
+                f"license: {text(about.licence)}",
+                f"contact:\n  - email: {text(about.contact)}" if "@" in about.contact else "",
+            ]
+        ).encode("utf-8")
+        + b"\n"
+    )
+
+
+def read_me(tables: Sequence[ReleasedTable], about: About, names: Sequence[str]) -> bytes:
+    """The page that a reader opens first."""
+    parts = [f"# {about.title}", f"Release {about.version} of {about.agency_name}. Licence: {about.licence}."]
+    if about.is_made_up:
+        parts.append("**All figures are made up for a demonstration and are of no real operator.**")
+    parts += ["## Tables", "\n".join(f"- **{each.name}**: {each.contract.description}" for each in tables)]
+    parts += ["## How to read them", *(f"**{title}.** {text}" for title, text in NOTES)]
+    parts += ["## What is published although it is no sum of reports"]
+    parts += [
+        f"**{table.name}, {name}.** {text}"
+        for table in tables
+        for name, text in table.contract.arguments.items()
+    ]
+    parts += ["## Files", "\n".join(f"- `{name}`" for name in names)]
+    parts += [
+        "## Check this release",
+        "`observatory release verify FOLDER` compares every file with `manifest.json`; with the signature"
+        " beside the folder and the publisher's public key it checks who signed.",
+        f"Contact: {about.contact}",
+    ]
+    return ("\n\n".join(parts) + "\n").encode("utf-8")
+
+
+def flags(table: ReleasedTable) -> list[tuple[str, str, str]]:
+    """The codes of the table's attributes with their meaning: column, code, name."""
+    found = []
+    for each in table.columns:
+        if each.role == "attribute" and each.field.codelist and not each.field.codelist.startswith("ref."):
+            used = set(table.rows[each.field.name].drop_nulls().to_list())
+            found += [
+                (each.field.name, code, name)
+                for code, name in names_of(each.field.codelist).items()
+                if code in used
+            ]
+    return found

@@ -1,0 +1,68 @@
+"""What differs between two releases: rows that came, went and changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from jobs.core.errors import ObservatoryError
+from jobs.public.contracts import public_contract, public_tables
+from jobs.release import manifest
+from jobs.release.about import MADE_UP
+
+# Columns that say how a row relates to an earlier release.
+REVISION = ("revision_code", "stands_from")
+
+
+@dataclass(frozen=True)
+class Change:
+    """One difference. key: the row's key as text. column: '' where the whole row came or went."""
+
+    table: str
+    key: str
+    kind: str
+    column: str = ""
+    before: str = ""
+    after: str = ""
+
+
+def tables_in(folder: Path) -> dict[str, pl.DataFrame]:
+    """The tables of a release, as texts, from its CSV files."""
+    is_made_up = manifest.read(folder)["is_made_up"]
+    found = {}
+    for table in public_tables():
+        name = table.split(".")[1]
+        file = folder / "data" / (f"{name}.{MADE_UP}.csv" if is_made_up else f"{name}.csv")
+        if file.is_file():
+            found[name] = pl.read_csv(file, infer_schema=False)
+    if not found:
+        raise ObservatoryError(f"{folder} has no table that this program knows")
+    return found
+
+
+def changes(before: dict[str, pl.DataFrame], after: dict[str, pl.DataFrame]) -> list[Change]:
+    """Every row that came or went, and every value that changed; what a row says of revisions is none."""
+    found: list[Change] = []
+    for name in sorted({*before, *after}):
+        key = public_contract(f"public.{name}").key
+        old, new = (rows_by_key(each.get(name), key) for each in (before, after))
+        found += [Change(name, "/".join(each), "gone") for each in sorted(set(old) - set(new))]
+        found += [Change(name, "/".join(each), "new") for each in sorted(set(new) - set(old))]
+        for each in sorted(set(old) & set(new)):
+            found += [
+                Change(name, "/".join(each), "changed", column, old[each].get(column, ""), value)
+                for column, value in new[each].items()
+                if column not in REVISION and old[each].get(column, "") != value
+            ]
+    return found
+
+
+def rows_by_key(rows: pl.DataFrame | None, key: list[str]) -> dict[tuple[str, ...], dict[str, str]]:
+    if rows is None:
+        return {}
+    return {
+        tuple(str(row[name]) for name in key): {name: value or "" for name, value in row.items()}
+        for row in rows.to_dicts()
+    }

@@ -1,0 +1,370 @@
+"""Making a release: the study's tables as they are, through the gate, into a folder that never changes.
+
+What it was made from is kept beside it, restricted: with that it can be made again, to the byte.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import io
+import json
+import os
+import secrets
+import shutil
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from jobs.core.contracts import REFERENCE, contract, reference
+from jobs.core.errors import ObservatoryError, ValidationHeld
+from jobs.engine import record
+from jobs.engine.lake import Lake, open_lake
+from jobs.engine.lock import as_only_writer
+from jobs.public.cells import CONTRIBUTION, WORLD, Basis, Released
+from jobs.public.contracts import public_contract, public_tables
+from jobs.public.gate import Protected, Unprotectable, protect
+from jobs.public.secret import p_pct
+from jobs.questionnaire.respondents import respondents_of
+from jobs.release import assembly, clearance, comparing, decisions, manifest, tidy
+from jobs.release.about import About, next_version
+from jobs.release.folders import versions_in, write_folder
+from jobs.release.publishing import ABOUT
+from jobs.release.released import ReleasedTable, released
+from jobs.release.validation import results_of
+from jobs.settings.config import Observatory
+from jobs.study.estimate import study_stage
+from jobs.study.estimate.files import read_tables
+from jobs.study.estimate.finding_decisions import refuse_open
+
+SEAL = "seal.key"
+FROM_FILES = ("ref.operator_frame", "ref.denominator")
+PROGRAM = "observatory"
+
+
+@dataclass(frozen=True)
+class MadeRelease:
+    """A release that was made. counts: of each table its rows, and the rows that were held back."""
+
+    about: About
+    folder: Path
+    digest: str
+    counts: list[tuple[str, int, int]]
+    notes: list[str]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that a release is made from. earlier: the releases that were published before, in their order.
+    left_out: countries whose rows a decision on an objection leaves out."""
+
+    about: About
+    basis: Basis
+    earlier: Sequence[str]
+    left_out: Sequence[str]
+
+
+# --- making -----------------------------------------------------------------------------------------
+
+
+def make(
+    settings: Observatory, period: str, is_major: bool, say: Callable[[str], None] = print
+) -> MadeRelease:
+    """Make a release of the study's tables in the lake.
+
+    Raises ObservatoryError for a period that is not over or has no estimates, estimates that are not of the
+    inputs as they are now, and findings that are open; Unprotectable where areas reveal a contribution.
+    """
+    return made_from(open_lake(settings.lake.root), settings, period, is_major, say)
+
+
+@as_only_writer("observatory release make")
+def made_from(
+    lake: Lake, settings: Observatory, period: str, is_major: bool, say: Callable[[str], None]
+) -> MadeRelease:
+    recipe = recipe_of(lake, settings, period, is_major)
+    say("release: protecting and attacking")
+    restricted = Path(settings.release.restricted)
+    try:
+        protected = protected_by(recipe, restricted, p_pct())
+    except Unprotectable as error:
+        keep_refusal(restricted, recipe, error)
+        raise
+    say("release: writing")
+    files, tables = written(recipe, protected, restricted)
+    own = restricted / recipe.about.period / recipe.about.version
+    folder = Path(settings.release.root) / recipe.about.period / recipe.about.version
+    write_folder(own, kept(recipe, protected), is_private=True)
+    try:
+        write_folder(folder, files)
+    except BaseException:
+        shutil.rmtree(own)
+        raise
+    digest = manifest.verify(folder)
+    decisions.record(own, "made", PROGRAM, digest, now(settings))
+    held = Counter(protected.held["table_name"].to_list())
+    counts = [
+        (table.name, table.rows.height, held[table.contract.source] if table.contract.protect else 0)
+        for table in tables
+    ]
+    return MadeRelease(recipe.about, folder, digest, counts, notes_of(recipe, protected))
+
+
+def recipe_of(lake: Lake, settings: Observatory, period: str, is_major: bool) -> Recipe:
+    """What a release of the period would be made from, or ObservatoryError."""
+    about = About(
+        period=period,
+        version=next_version(versions_in(Path(settings.release.restricted), period), is_major),
+        agency=agency(settings),
+        agency_name=settings.release.agency_name,
+        contact=settings.release.contact,
+        licence=settings.release.licence,
+        code=record.revision(),
+        is_made_up=settings.release.is_made_up,
+    )
+    today = now(settings).date()
+    if about.day >= today:
+        raise ObservatoryError(f"{period} ends on {about.day}, and today is {today}: it can be released then")
+    folder = files_folder(settings)
+    if not study_stage.is_current(lake, settings, folder):
+        raise ObservatoryError(
+            "the estimates in the lake are not of the answers, packages, files and program as they are now:"
+            " `observatory study estimate` computes them again"
+        )
+    refuse_open(lake, about.periods, settings.study.open_share)
+    basis = Basis(about.name, tables_of(lake, folder))
+    have = basis.tables["study.spam_volume"]
+    if period not in set(have["period_code"]):
+        known = sorted(each for each in set(have["period_code"]) if "-Q" in each)
+        raise ObservatoryError(
+            f"the study has no estimates of {period}; it has {', '.join(known) or 'none of a quarter'}"
+        )
+    refuse_idle_waivers(lake, basis.tables[CONTRIBUTION], about)
+    restricted = Path(settings.release.restricted)
+    return Recipe(about, basis, decisions.published(restricted), left_out(restricted, period))
+
+
+def agency(settings: Observatory) -> str:
+    if settings.release.agency is None:
+        raise ObservatoryError(
+            "[release] agency is not set: the id, in SDMX, of the agency that maintains the release's codes"
+        )
+    return settings.release.agency
+
+
+def files_folder(settings: Observatory) -> Path:
+    if settings.study.files is None:
+        raise ObservatoryError("[study] files is not set: name the folder with the frame of operators")
+    return Path(settings.study.files)
+
+
+def tables_of(lake: Lake, folder: Path) -> dict[str, pl.DataFrame]:
+    """The tables that a release rests on."""
+    sources = {public_contract(table).source for table in public_tables()} | {CONTRIBUTION}
+    found = {table: lake.read(table) for table in sorted(sources)}
+    found |= read_tables(folder, FROM_FILES)
+    found |= {table: reference(table) for table in WORLD if table not in found}
+    return {
+        table: rows.sort([name for name in contract(table).key if name in rows.columns])
+        for table, rows in found.items()
+    }
+
+
+def refuse_idle_waivers(lake: Lake, contribution: pl.DataFrame, about: About) -> None:
+    """Raise ObservatoryError if a respondent waived for a period of the release and contributed nothing: its
+    waiver would protect nobody, and its answers may have been lost."""
+    answers = lake.read("study.questionnaire_answer")
+    waived = answers.filter(
+        pl.col("period_code").is_in(list(about.periods))
+        & (pl.col("waiver") != "W0")
+        & (pl.col("role_code") == "O")
+    )
+    idle = sorted(set(waived["respondent_id"]) - set(contribution["respondent_id"]))
+    if idle:
+        raise ObservatoryError(
+            f"{', '.join(idle[:5])} waived protection and contributed nothing: load its answers or package,"
+            " or have the waiver withdrawn"
+        )
+
+
+# --- what is known of earlier releases --------------------------------------------------------------
+
+
+def left_out(restricted: Path, period: str) -> list[str]:
+    """The countries that decisions on objections leave out of releases of a period."""
+    found: set[str] = set()
+    for version in versions_in(restricted, period):
+        cleared = clearance.read(restricted / period / version)
+        found |= set(cleared.left_out) if cleared else set()
+    return sorted(found)
+
+
+# --- protected, written, kept -----------------------------------------------------------------------
+
+
+def protected_by(recipe: Recipe, restricted: Path, p: float) -> Protected:
+    """The public tables, through the gate."""
+    earlier = [released_in(restricted / name, name) for name in recipe.earlier]
+    tables = dict(recipe.basis.tables)
+    for table in map(public_contract, public_tables()):
+        rows = tables[table.source]
+        if recipe.left_out and "area_code" in rows.columns:
+            tables[table.source] = rows.filter(~pl.col("area_code").is_in(list(recipe.left_out)))
+    return protect(Basis(recipe.about.name, tables), earlier, recipe.about.periods, p)
+
+
+def released_in(folder: Path, name: str) -> Released:
+    """A release as the gate and the attacker know it."""
+    return Released(Basis(name, frames_in(folder / "basis")), frames_in(folder / "public"))
+
+
+def frames_in(folder: Path) -> dict[str, pl.DataFrame]:
+    return {file.stem: pl.read_parquet(file) for file in sorted(folder.glob("*.parquet"))}
+
+
+def written(
+    recipe: Recipe, protected: Protected, restricted: Path
+) -> tuple[dict[str, bytes], list[ReleasedTable]]:
+    """The release's files and tables. Raises ValidationHeld if a rule on public tables is broken."""
+    tables = [released(table, protected.public[table]) for table in public_tables()]
+    results = results_of(protected.public)
+    broken = [each for each in results if not each["is_held"]]
+    if broken:
+        raise ValidationHeld(
+            "\n".join(
+                f"{each['table']}: rule {each['rule']} is broken in {each['rows']} row(s)" for each in broken
+            )
+        )
+    before = [name for name in recipe.earlier if name.startswith(f"{recipe.about.period}/")]
+    changes = []
+    if before:
+        public = frames_in(restricted / before[-1] / "public")
+        earlier = [released(table, rows) for table, rows in public.items()]
+        changes = comparing.changes(as_texts(earlier), as_texts(tables))
+    seal = manifest.sealed(inputs_of(recipe), seal_key(restricted))
+    references = {file.stem: manifest.digest(file.read_bytes()) for file in sorted(REFERENCE.glob("*.csv"))}
+    made = assembly.Made(references, seal, results, changes)
+    return assembly.files_of(tables, recipe.about, made), tables
+
+
+def as_texts(tables: Sequence[ReleasedTable]) -> dict[str, pl.DataFrame]:
+    """Tables by name, as their CSV files hold them."""
+    return {each.name: pl.read_csv(io.BytesIO(tidy.csv_of(each)), infer_schema=False) for each in tables}
+
+
+def inputs_of(recipe: Recipe) -> bytes:
+    """All inputs as bytes, for their seal."""
+    parts = [",".join(recipe.earlier), ",".join(recipe.left_out)]
+    for table, rows in sorted(recipe.basis.tables.items()):
+        parts += [table, rows.write_ndjson()]
+    return "\n".join(parts).encode("utf-8")
+
+
+def seal_key(restricted: Path) -> bytes:
+    """The key of the seals of inputs, made once."""
+    file = restricted / SEAL
+    if not file.is_file():
+        restricted.mkdir(parents=True, exist_ok=True, mode=0o700)
+        number = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(number, "wb") as out:
+            out.write(secrets.token_bytes(32))
+    return file.read_bytes()
+
+
+def kept(recipe: Recipe, protected: Protected) -> dict[str, bytes]:
+    """The files of the restricted folder: what it takes to make the release again, which rule held which row
+    back, and what the attack found."""
+    found = {f"basis/{table}.parquet": parquet(rows) for table, rows in recipe.basis.tables.items()}
+    found |= {f"public/{table}.parquet": parquet(rows) for table, rows in protected.public.items()}
+    found["held.csv"] = protected.held.write_csv().encode("utf-8")
+    found["attack.csv"] = protected.found.write_csv().encode("utf-8")
+    about = {
+        "about": dataclasses.asdict(recipe.about),
+        "earlier": list(recipe.earlier),
+        "left_out": list(recipe.left_out),
+    }
+    found[ABOUT] = (json.dumps(about, indent=2, ensure_ascii=False) + "\n").encode("utf-8")
+    return found
+
+
+def parquet(rows: pl.DataFrame) -> bytes:
+    out = io.BytesIO()
+    rows.write_parquet(out)
+    return out.getvalue()
+
+
+def keep_refusal(restricted: Path, recipe: Recipe, error: Unprotectable) -> None:
+    """Name the figures that reveal a contribution where only the study's own team reads it."""
+    folder = restricted / "refused"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for name, rows in (("held", error.held), ("attack", error.found)):
+        file = folder / f"{recipe.about.period}-{recipe.about.version}-{name}.csv"
+        file.write_text(rows.write_csv(), encoding="utf-8")
+        file.chmod(0o600)
+
+
+def notes_of(recipe: Recipe, protected: Protected) -> list[str]:
+    """What the officer should know of a release before it goes on."""
+    notes = []
+    if recipe.left_out:
+        notes.append(f"Left out by decision on an objection: {', '.join(recipe.left_out)}.")
+    if protected.found.height:
+        notes.append(
+            f"The attack found {protected.found.height} contribution(s); the rows that revealed them were"
+            " dropped, and nothing is found in what is left."
+        )
+    rules = protected.held.group_by("rule").len().sort("rule")
+    notes += [f"Held back by {rule}: {count:,} row(s)." for rule, count in rules.rows()]
+    return notes
+
+
+# --- again ------------------------------------------------------------------------------------------
+
+
+def recipe_in(folder: Path) -> Recipe:
+    """The recipe that a restricted folder kept."""
+    found: dict[str, Any] = json.loads((folder / ABOUT).read_bytes())
+    about = About(**found["about"])
+    return Recipe(about, Basis(about.name, frames_in(folder / "basis")), found["earlier"], found["left_out"])
+
+
+def make_again(settings: Observatory, period: str, version: str, to: Path) -> Path:
+    """Make a release again from what its restricted folder kept. Raises ObservatoryError if a byte differs
+    from the release that was made."""
+    restricted = Path(settings.release.restricted)
+    own = restricted / period / version
+    if not (own / ABOUT).is_file():
+        raise ObservatoryError(f"{own} holds no release: `observatory release list` names those made here")
+    recipe = recipe_in(own)
+    files, _ = written(recipe, protected_by(recipe, restricted, p_pct()), restricted)
+    target = to / period / version
+    write_folder(target, files)
+    made = [each.digest for each in decisions.recorded(own) if each.what == "made"]
+    if made != [manifest.digest(files[manifest.NAME])]:
+        raise ObservatoryError(
+            f"{target} differs from the release as it was made: the program, its reference tables or p are"
+            " others. `observatory release diff` shows which figures differ"
+        )
+    return target
+
+
+def as_made(restricted: Path) -> tuple[About, list[ReleasedTable]]:
+    """A release's own data and its tables, from its restricted folder."""
+    recipe = recipe_in(restricted)
+    public = frames_in(restricted / "public")
+    return recipe.about, [released(table, public[table]) for table in public_tables()]
+
+
+def administrations(settings: Observatory) -> dict[str, str]:
+    """The administration of each country that has one in the list of respondents."""
+    return {each.country: each.name for each in respondents_of(settings).values() if each.role == "A"}
+
+
+def now(settings: Observatory) -> dt.datetime:
+    """The time, or the one that the settings fix."""
+    fixed = settings.lake.read_at
+    return fixed if fixed is not None else dt.datetime.now(dt.UTC)

@@ -1,0 +1,90 @@
+"""manifest.json: the SHA-256 of every file of a release, and what it was made from; and its verification.
+
+Anyone can verify a release with its folder alone. The manifest names the software, the reference tables and
+the inputs by digest. Inputs hold what single operators reported: a plain digest of them could be tried out
+by whoever knows all but one number, so they are named by one keyed digest, whose key stays in the restricted
+folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jobs.core.errors import ObservatoryError
+from jobs.release.about import About
+from jobs.release.codebook import json_bytes
+
+NAME = "manifest.json"
+FORM = "spam-observatory release 1"
+
+
+def digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def sealed(data: bytes, key: bytes) -> str:
+    """A keyed digest (HMAC-SHA-256) of inputs."""
+    return hmac.new(key, data, hashlib.sha256).hexdigest()
+
+
+def manifest(about: About, files: Mapping[str, bytes], references: Mapping[str, str], inputs: str) -> bytes:
+    """The manifest of these files. references: the digest of each reference table. inputs: their seal."""
+    return json_bytes(
+        {
+            "form": FORM,
+            "title": about.title,
+            "period": about.period,
+            "version": about.version,
+            "is_made_up": about.is_made_up,
+            "agency": about.agency,
+            "software": about.code,
+            "inputs_seal": inputs,
+            "reference_tables": dict(references),
+            "files": {name: {"sha256": digest(data), "bytes": len(data)} for name, data in files.items()},
+        }
+    )
+
+
+def read(folder: Path) -> dict[str, Any]:
+    """The manifest of a release's folder. Raises ObservatoryError for a folder that has none."""
+    file = folder / NAME
+    try:
+        found: dict[str, Any] = json.loads(file.read_bytes())
+    except FileNotFoundError:
+        raise ObservatoryError(
+            f"{folder} is no release: it has no {NAME}. Name the folder of a version, such as"
+            " releases/2026-Q4/v1.0.0"
+        ) from None
+    except ValueError as error:
+        raise ObservatoryError(f"{file} is damaged: {error}") from None
+    if not isinstance(found, dict) or found.get("form") != FORM:
+        raise ObservatoryError(f"{file} is not of the form '{FORM}': a newer program made it, or none did")
+    return found
+
+
+def verify(folder: Path) -> str:
+    """The digest of a release whose files are all as its manifest says. Raises ObservatoryError with a line
+    for each that is changed, missing or not named."""
+    found = read(folder)
+    named: dict[str, dict[str, Any]] = found["files"]
+    present = {
+        os.path.join(os.path.relpath(at, folder), name).removeprefix("./")
+        for at, _, names in os.walk(folder)
+        for name in names
+    } - {NAME}
+    wrong = [f"{name} is missing" for name in sorted(set(named) - present)]
+    wrong += [f"{name} is not in the manifest" for name in sorted(present - set(named))]
+    for name in sorted(set(named) & present):
+        data = (folder / name).read_bytes()
+        if digest(data) != named[name]["sha256"]:
+            wrong.append(f"{name} was changed: its SHA-256 is {digest(data)[:16]}…, the manifest has"
+                         f" {named[name]['sha256'][:16]}…")  # fmt: skip
+    if wrong:
+        raise ObservatoryError("\n".join(f"{folder}: {each}" for each in wrong))
+    return digest((folder / NAME).read_bytes())

@@ -1,0 +1,172 @@
+"""Public tables as they are released: published codes, flat columns, checked, in a fixed order.
+
+Every file of a release is written from these frames. Areas have the codes of M49 where it has one: 001 the
+world, 199 LDC, 432 LLDC, 722 SIDS; ITU's regions and economies in transition are no areas of M49 and have
+codes of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+
+import polars as pl
+
+from jobs.core.areas import WORLD
+from jobs.core.contracts import CODELISTS, codes, fields, reference
+from jobs.core.errors import ObservatoryError
+from jobs.public.contracts import Column, PublicContract, public_contract
+
+AREA, AREA_NAME = "area_code", "area_name"
+# Areas that are no country: the published code and the name.
+AREAS: Mapping[str, tuple[str, str]] = {
+    WORLD: ("001", "World"),
+    "LDC": ("199", "Least developed countries"),
+    "LLDC": ("432", "Landlocked developing countries"),
+    "SIDS": ("722", "Small island developing States"),
+    "TRANSITION": ("TRANSITION", "Economies in transition"),
+    "AFR": ("ITU_AFR", "Africa (ITU region)"),
+    "AMS": ("ITU_AMS", "Americas (ITU region)"),
+    "ARB": ("ITU_ARB", "Arab States (ITU region)"),
+    "ASP": ("ITU_ASP", "Asia and the Pacific (ITU region)"),
+    "CIS": ("ITU_CIS", "Commonwealth of Independent States (ITU region)"),
+    "EUR": ("ITU_EUR", "Europe (ITU region)"),
+}
+# CONF_STATUS of what is published: free, or confidential where a cell is named without its value.
+PUBLISHED_STATUS = ("F", "C")
+# Codes that every list has beside its own, as in SDMX.
+COMMON = {"_T": "Total", "_U": "Unknown"}
+NUMBER = (pl.Decimal, pl.Float64, pl.Int64, pl.Int32)
+
+
+@dataclass(frozen=True)
+class ReleasedTable:
+    """One table of a release: its contract and its rows, sorted by key."""
+
+    contract: PublicContract
+    rows: pl.DataFrame
+
+    @property
+    def name(self) -> str:
+        return self.contract.name
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        return self.contract.columns
+
+    @property
+    def measures(self) -> list[str]:
+        return [each.field.name for each in self.columns if each.role == "measure"]
+
+
+@cache
+def area_codes() -> dict[str, tuple[str, str]]:
+    """The published code and the name of each area, by the study's own code."""
+    countries = reference("ref.country").filter(pl.col("valid_to").is_null())
+    found = {iso3: (m49, name) for iso3, m49, name in countries.select("iso3", "m49", "name_en").rows()}
+    return found | dict(AREAS)
+
+
+def released(table: str, rows: pl.DataFrame) -> ReleasedTable:
+    """The table as it is released. Raises ObservatoryError for a row that a reader could not use: a code that
+    is in no list, a key that stands twice, an empty dimension."""
+    about = public_contract(table)
+    wanted = list(about.schema)
+    if rows.columns != wanted:
+        raise ObservatoryError(f"{table} has the columns {rows.columns}; its contract names {wanted}")
+    rows = rows.with_columns(
+        pl.col(name).list.join(" ") for name, kind in rows.schema.items() if kind == pl.List(pl.String)
+    )
+    check(about, rows)
+    if AREA in rows.columns:
+        mapped = rows[AREA].replace_strict({code: new for code, (new, _) in area_codes().items()})
+        names = rows[AREA].replace_strict({code: name for code, (_, name) in area_codes().items()})
+        place = rows.columns.index(AREA) + 1
+        rows = rows.with_columns(mapped).insert_column(place, names.alias(AREA_NAME))
+    return ReleasedTable(about, rows.sort(about.key))
+
+
+def check(about: PublicContract, rows: pl.DataFrame) -> None:
+    """Refuse rows with unknown codes, empty or repeated keys, or a status that is not published, none of
+    which pysdmx checks."""
+    wrong = []
+    for each in about.columns:
+        column = rows[each.field.name]
+        if isinstance(column.dtype, pl.Struct | pl.List):
+            wrong.append(f"{each.field.name} is nested and fits into no table")
+            continue
+        if each.role == "dimension" and column.null_count():
+            wrong.append(f"{each.field.name} is empty in {column.null_count()} row(s)")
+        known = list_of(each)
+        if known is not None:
+            unknown = sorted(set(column.drop_nulls().to_list()) - set(known))
+            wrong += [f"{each.field.name} has the unknown code '{code}'" for code in unknown[:3]]
+    if "conf_status_code" in rows.columns:
+        other = sorted(set(rows["conf_status_code"].to_list()) - set(PUBLISHED_STATUS), key=str)
+        wrong += [f"conf_status_code is '{code}', which is never published" for code in other]
+    twice = rows.select(pl.struct(about.key).is_duplicated().sum()).item()
+    if twice:
+        wrong.append(f"{twice} rows share a key ({', '.join(about.key)})")
+    if wrong:
+        raise ObservatoryError("\n".join(f"{about.table}: {each}" for each in wrong))
+
+
+def list_of(column: Column) -> dict[str, str] | None:
+    """The codes of a column with their names; None where it has no list."""
+    name = column.field.name
+    if name == AREA:
+        return {code: label for code, (_, label) in area_codes().items()}
+    codelist = column.field.codelist
+    if codelist is None:
+        return None
+    if codelist.startswith("ref."):
+        return {code: code for code in codes(codelist)}
+    return names_of(codelist)
+
+
+@cache
+def names_of(codelist: str) -> dict[str, str]:
+    """The codes of a list with their names."""
+    rows = pl.read_csv(CODELISTS / f"{codelist}.csv", infer_schema=False, columns=["code", "name"]).rows()
+    return dict(rows) | COMMON
+
+
+def published_codes(column: Column) -> dict[str, str] | None:
+    """As list_of(), with the codes that are published."""
+    if column.field.name == AREA:
+        return dict(area_codes().values())
+    return list_of(column)
+
+
+def description_of(column: str) -> str:
+    if column == AREA_NAME:
+        return "Name of the area"
+    return fields()[column].description
+
+
+def text_of(value: object) -> str:
+    """A value as text: numbers without an exponent and without zeros at their end."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        value = f"{value:.10f}"
+    text = str(value)
+    return text.rstrip("0").rstrip(".") if "." in text and is_number(text) else text
+
+
+def is_number(text: str) -> bool:
+    return text.replace(".", "", 1).removeprefix("-").isdigit()
+
+
+def texts(rows: pl.DataFrame) -> list[list[str]]:
+    """All values of a frame as text, numbers by text_of()."""
+    columns = [
+        [text_of(value) for value in column.to_list()]
+        if isinstance(column.dtype, NUMBER)
+        else ["" if value is None else str(value) for value in column.to_list()]
+        for column in rows
+    ]
+    return [list(row) for row in zip(*columns, strict=True)]

@@ -1,0 +1,186 @@
+"""A release in SDMX: structures and data in SDMX-ML 2.1, data in SDMX-CSV 2.0, written by pysdmx.
+
+Each table is a dataflow with a structure of its own. Its dimensions are the contract's, REF_AREA and
+TIME_PERIOD among them, and MEASURE, which says which of the table's measures an observation is; attributes
+stand with each observation. pysdmx checks neither codes nor keys: released() did.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Sequence
+
+import pandas as pd
+import polars as pl
+from pysdmx.io import write_sdmx
+from pysdmx.io.format import Format
+from pysdmx.io.pd import PandasDataset
+from pysdmx.model import (
+    Code,
+    Codelist,
+    Component,
+    Components,
+    Concept,
+    ConceptScheme,
+    Dataflow,
+    DataStructureDefinition,
+    DataType,
+    Organisation,
+    Role,
+    Schema,
+)
+from pysdmx.model.message import Header
+
+from jobs.release.about import About
+from jobs.release.released import AREA, ReleasedTable, published_codes, texts
+
+VERSION, SCHEME = "1.0", "CS_SPAM"
+MEASURE, VALUE, TIME = "MEASURE", "OBS_VALUE", "TIME_PERIOD"
+# Names of concepts that SDMX has in common for all domains.
+COMMON = {AREA: "REF_AREA", "period_code": TIME}
+# What an id of SDMX 2.1 may not hold.
+NO_ID = re.compile(r"[^A-Za-z0-9_@$-]")
+
+
+def concept_of(column: str) -> str:
+    """The concept of a column: OBS_STATUS of obs_status_code."""
+    return COMMON.get(column, column.removesuffix("_code").upper())
+
+
+def code_id(code: str) -> str:
+    """A code as SDMX may write it."""
+    return NO_ID.sub("_", code)
+
+
+def concepts_of(tables: Sequence[ReleasedTable], agency: str) -> dict[str, Concept]:
+    """Every concept of the release, by id."""
+    named = {MEASURE: "Which measure an observation is", VALUE: "Value of the measure"}
+    for table in tables:
+        named |= {concept_of(each.field.name): each.field.description for each in table.columns}
+    for table in tables:
+        for name in table.measures:
+            named.pop(concept_of(name), None)
+    urn = f"urn:sdmx:org.sdmx.infomodel.conceptscheme.Concept={agency}:{SCHEME}({VERSION})."
+    return {
+        name: Concept(id=name, name=described, urn=urn + name) for name, described in sorted(named.items())
+    }
+
+
+def codelists_of(tables: Sequence[ReleasedTable], agency: str) -> dict[str, Codelist]:
+    """The code lists, by the concept that they are of: whole lists, and the measures of all tables."""
+    found: dict[str, dict[str, str]] = {MEASURE: {}}
+    for table in tables:
+        for each in table.columns:
+            listed = published_codes(each)
+            if each.role == "measure":
+                found[MEASURE][concept_of(each.field.name)] = each.field.description
+            elif listed is not None:
+                found[concept_of(each.field.name)] = listed
+    return {
+        concept: Codelist(
+            id=f"CL_{concept}",
+            name=concept.replace("_", " ").capitalize(),
+            agency=agency,
+            version=VERSION,
+            items=[Code(id=code_id(code), name=name) for code, name in sorted(codes.items())],
+        )
+        for concept, codes in sorted(found.items())
+    }
+
+
+def components_of(
+    table: ReleasedTable, concepts: dict[str, Concept], lists: dict[str, Codelist]
+) -> Components:
+    """Dimensions in the contract's order with MEASURE and TIME_PERIOD last, the value, and attributes."""
+
+    def component(
+        name: str, role: Role, kind: DataType = DataType.STRING, is_needed: bool = True
+    ) -> Component:
+        level = "O" if role == Role.ATTRIBUTE else None
+        return Component(
+            name, is_needed, role, concepts[name], kind, local_codes=lists.get(name), attachment_level=level
+        )
+
+    named = [(concept_of(each.field.name), each) for each in table.columns]
+    dimensions = [name for name, each in named if each.role == "dimension" and name != TIME]
+    attributes = [name for name, each in named if each.role == "attribute"]
+    return Components(
+        [
+            *(component(name, Role.DIMENSION) for name in [*dimensions, MEASURE]),
+            component(TIME, Role.DIMENSION, DataType.PERIOD),
+            component(VALUE, Role.MEASURE, DataType.DOUBLE),
+            *(component(name, Role.ATTRIBUTE, is_needed=False) for name in attributes),
+        ]
+    )
+
+
+def observations(table: ReleasedTable, order: list[str]) -> pd.DataFrame:
+    """A row for each measure that has a value. order: the ids of the structure's components."""
+    rows = table.rows.select(each.field.name for each in table.columns)
+    written = pl.DataFrame(texts(rows), schema=dict.fromkeys(rows.columns, pl.String), orient="row")
+    coded = [
+        pl.col(each.field.name).str.replace_all(NO_ID.pattern, "_")
+        for each in table.columns
+        if each.role != "measure" and published_codes(each) is not None
+    ]
+    written = written.with_columns(coded)
+    others = [name for name in written.columns if name not in table.measures]
+    long = (
+        written.unpivot(table.measures, index=others, variable_name=MEASURE, value_name=VALUE)
+        .filter(pl.col(VALUE) != "")
+        .with_columns(pl.col(MEASURE).replace_strict({name: concept_of(name) for name in table.measures}))
+        .rename({name: concept_of(name) for name in others})
+    )
+    return long.select(order).sort(order).to_pandas().replace("", None)
+
+
+def files(tables: Sequence[ReleasedTable], about: About) -> dict[str, bytes]:
+    """The files under sdmx/, by name."""
+    concepts = concepts_of(tables, about.agency)
+    lists = codelists_of(tables, about.agency)
+    scheme = ConceptScheme(
+        id=SCHEME, name="Concepts of the spam study", agency=about.agency, version=VERSION,
+        items=list(concepts.values()),
+    )  # fmt: skip
+    structures: list[object] = [*lists.values(), scheme]
+    found: dict[str, bytes] = {}
+    for table in tables:
+        named = table.name.upper()
+        components = components_of(table, concepts, lists)
+        definition = DataStructureDefinition(
+            id=f"DSD_{named}", name=table.contract.description, agency=about.agency, version=VERSION,
+            components=components,
+        )  # fmt: skip
+        flow = Dataflow(
+            id=f"DF_{named}", name=table.contract.description, agency=about.agency, version=VERSION,
+            structure=definition,
+        )  # fmt: skip
+        structures += [definition, flow]
+        schema = Schema(
+            context="dataflow", agency=about.agency, id=flow.id, version=VERSION, components=components
+        )
+        data = PandasDataset(structure=schema, data=observations(table, [each.id for each in components]))
+        written = {
+            "csv": write_sdmx(data, Format.DATA_SDMX_CSV_2_0_0),
+            "xml": write_sdmx(data, Format.DATA_SDMX_ML_2_1_STR, header=header(about, named)),
+        }
+        found |= {about.file_name(table.name, kind): encoded(text) for kind, text in written.items()}
+    text = write_sdmx(structures, Format.STRUCTURE_SDMX_ML_2_1, header=header(about, "STRUCTURE"))
+    return found | {about.file_name("structure", "xml"): encoded(text)}
+
+
+def header(about: About, what: str) -> Header:
+    """A message's header: no clock, no random id. Made-up figures are a test in the sense of SDMX."""
+    day = about.day
+    return Header(
+        id=f"{about.agency}_{about.period}_{about.version}_{what}".replace(".", "_"),
+        test=about.is_made_up,
+        prepared=dt.datetime(day.year, day.month, day.day, tzinfo=dt.UTC),
+        sender=Organisation(id=about.agency, name=about.agency_name),
+    )
+
+
+def encoded(text: str | None) -> bytes:
+    assert text is not None
+    return text.encode("utf-8")

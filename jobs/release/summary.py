@@ -1,0 +1,116 @@
+"""What a human decides on: headline figures, changes, what was held back and found, and the digest."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import polars as pl
+
+from jobs.core import words
+from jobs.core.counting_rules import OPERATOR
+from jobs.release import clearance, comparing, manifest
+from jobs.release.released import AREAS
+
+WORLD = AREAS["WORLD"][0]
+
+
+def text_of(folder: Path, restricted: Path, digest: str) -> str:
+    """The summary as Markdown. digest: of the release's manifest."""
+    about = manifest.read(folder)
+    tables = comparing.tables_in(folder)
+    parts = [
+        f"# {about['title']}",
+        f"Release {about['period']}/{about['version']} of {about['agency']}, made by {about['software']}.",
+        "## Headline figures",
+        "\n".join(headlines(tables)) or "None for the world.",
+        "## Tables",
+        "\n".join(f"- {name}: {rows.height:,} rows" for name, rows in tables.items()),
+        "## Changes since the last release of this period",
+        changes(folder),
+        "## Held back, by rule",
+        counted(restricted / "held.csv", "rule") or "No row.",
+        "## The attack",
+        found(restricted / "attack.csv"),
+        "## Clearance",
+        cleared(restricted, digest),
+        f"Digest of the manifest: `{digest}`",
+    ]
+    return "\n\n".join(parts)
+
+
+def headlines(tables: dict[str, pl.DataFrame]) -> list[str]:
+    """The world's figures: spam by the operators' own definition, and all spending."""
+    found = []
+    volume = tables.get("spam_volume")
+    if volume is not None:
+        of_world = volume.filter(
+            (pl.col("area_code") == WORLD) & (pl.col("definition_code") == OPERATOR)
+        ).sort("period_code", "channel_code", "unit_code", "quantity_code")
+        for row in of_world.filter(pl.col("quantity_code").str.starts_with("spam")).to_dicts():
+            found.append(
+                f"- {row['period_code']}, {words.name('channel', row['channel_code'])},"
+                f" {words.name('quantity', row['quantity_code']).lower()}, {row['unit_code']}:"
+                f" {amount(row['estimate'])}{interval(row)}"
+            )
+    money = tables.get("investment")
+    if money is not None:
+        whole = money.filter(
+            pl.col("area_code") == WORLD,
+            pl.col("strategy_code") == "_T",
+            pl.col("component_code") == "_T",
+            pl.col("conversion_code") == "market",
+        )
+        for row in whole.to_dicts():
+            found.append(
+                f"- {row['period_code']}, {words.name('channel', row['channel_code'])}, spending on it:"
+                f" {amount(row['estimate'])} US dollars{interval(row)}"
+            )
+    return found
+
+
+def interval(row: dict[str, str | None]) -> str:
+    if not row["estimate_low"] or not row["estimate_high"]:
+        return ""
+    return f" (95% interval {amount(row['estimate_low'])} to {amount(row['estimate_high'])})"
+
+
+def amount(text: str | None) -> str:
+    return f"{float(text or 0):,.0f}"
+
+
+def changes(folder: Path) -> str:
+    """How many rows came, went and changed, by the release's own revision log."""
+    (file,) = folder.glob("revisions*.csv")
+    rows = pl.read_csv(file, infer_schema=False)
+    kinds = Counter(rows.unique(["table", "key", "kind"])["kind"].to_list())
+    return (
+        ", ".join(f"{count:,} rows {kind}" for kind, count in sorted(kinds.items()))
+        or "None, or no earlier one."
+    )
+
+
+def counted(file: Path, column: str) -> str:
+    rows = pl.read_csv(file, infer_schema=False)
+    return "\n".join(
+        f"- {name}: {count:,}" for name, count in sorted(Counter(rows[column].to_list()).items())
+    )
+
+
+def found(file: Path) -> str:
+    rows = pl.read_csv(file, infer_schema=False)
+    if rows.is_empty():
+        return "It found no contribution of any holding, and no row was dropped for it."
+    return (
+        f"It found {rows.height:,} contribution(s) on the way; the rows that revealed them were dropped, and"
+        " it finds nothing in what is left."
+    )
+
+
+def cleared(restricted: Path, digest: str) -> str:
+    asked = clearance.read(restricted)
+    if asked is None or asked.digest != digest:
+        return "The administrations were not asked yet."
+    answers = Counter(each.answer for each in asked.asked.values())
+    told = ", ".join(f"{count} {answer}" for answer, count in sorted(answers.items())) or "nobody to ask"
+    return f"Answers until {asked.deadline}: {told}; {len(asked.open_objections)} objection(s) open."

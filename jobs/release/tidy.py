@@ -1,0 +1,38 @@
+"""Tables as CSV and Parquet: a row each, a column each, nothing else."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import polars as pl
+
+from jobs.release.about import About
+from jobs.release.released import ReleasedTable, texts
+
+
+def csv_of(table: ReleasedTable) -> bytes:
+    """The table as CSV in UTF-8 with a header; empty where there is no value."""
+    return csv_bytes(table.rows.columns, texts(table.rows))
+
+
+def csv_bytes(header: list[str], rows: list[list[str]]) -> bytes:
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return out.getvalue().encode("utf-8")
+
+
+def parquet_of(table: ReleasedTable, about: About) -> bytes:
+    """The table as Parquet; the file's metadata has the release's title."""
+    out = io.BytesIO()
+    numbers = [
+        pl.col(name).cast(pl.Float64) for name in table.rows.columns if table.rows[name].dtype.is_decimal()
+    ]
+    table.rows.with_columns(numbers).write_parquet(
+        out,
+        compression="zstd",
+        metadata={"title": about.title, "release": about.name, "table": table.name},
+    )
+    return out.getvalue()

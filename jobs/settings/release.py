@@ -1,0 +1,29 @@
+"""Settings of releases: who publishes, where, and who may sign."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from jobs.settings.base import Settings
+
+
+class Release(Settings):
+    """How the study is published.
+
+    agency: the id of the maintenance agency in SDMX; it has no default, and is ITU's only if ITU publishes.
+    agency_name, contact, licence: what readers see.
+    root: the folder of releases as they are made. restricted: the folder with what it takes to make them
+        again, its owner's alone. public_root: the folder that readers see.
+    signers: a folder with the OpenPGP public keys (*.asc) of those who may sign a release.
+    is_made_up: the figures are of no real operator, which every file then says.
+    """
+
+    agency: str | None = Field(None, pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,31}$")
+    agency_name: str = "The study of spam"
+    contact: str = "the study that published it"
+    licence: str = "CC-BY-4.0"
+    root: str = "releases"
+    restricted: str = "restricted"
+    public_root: str | None = None
+    signers: str | None = None
+    is_made_up: bool = False

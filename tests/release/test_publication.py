@@ -1,0 +1,358 @@
+"""jobs.release: verified, signed, cleared, published, withdrawn; and what is refused on the way."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import openpyxl
+import pytest
+
+from jobs.core import disk
+from jobs.core.errors import ObservatoryError
+from jobs.release import clearance, comparing, decisions, folders, manifest, publishing
+from jobs.release.released import released
+from jobs.release.signatures import sign, signer_of
+from tests.support.release import ABOUT, VOLUME, made, new_key, tables, volume, write
+
+NOW = dt.datetime(2027, 2, 1, 12, tzinfo=dt.UTC)
+BEFORE, AFTER = dt.date(2027, 1, 20), dt.date(2027, 2, 20)
+ASKED = {"FJI": "Ministry of Fiji", "NPL": "Authority of Nepal", "TON": "Ministry of Tonga"}
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
+    """Two officers' keys: of one the study knows the public part."""
+    folder = tmp_path_factory.mktemp("keys")
+    home = folder / "home"
+    before = os.environ.get("GNUPGHOME")
+    os.environ["GNUPGHOME"] = str(home)
+    signers, others = folder / "signers", folder / "others"
+    signers.mkdir()
+    others.mkdir()
+    officer, stranger = new_key(home, "officer"), new_key(home, "stranger")
+    (folder / "officer.asc").rename(signers / "officer.asc")
+    (folder / "stranger.asc").rename(others / "stranger.asc")
+    yield SimpleNamespace(signers=signers, others=others, officer=officer, stranger=stranger)
+    subprocess.run(["gpgconf", "--homedir", str(home), "--kill", "all"], check=True)
+    if before is None:
+        del os.environ["GNUPGHOME"]
+    else:
+        os.environ["GNUPGHOME"] = before
+
+
+@dataclasses.dataclass
+class Place:
+    """A release that was made and recorded, and where it would be published."""
+
+    folder: Path
+    restricted: Path
+    public: Path
+    digest: str
+
+    def clear(self, deadline: dt.date = BEFORE) -> None:
+        clearance.make(self.restricted, tables(), ABOUT, self.digest, ASKED, deadline)
+
+    def publish(self, signers: Path) -> Path:
+        return publishing.publish(self.folder, self.restricted, self.public, signers, "A. Officer", NOW)[0]
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    folder = write(tmp_path / "releases")
+    restricted = tmp_path / "restricted" / "2026-Q4" / "v1.0.0"
+    restricted.mkdir(parents=True, mode=0o700)
+    digest = manifest.verify(folder)
+    decisions.record(restricted, "made", "observatory", digest, NOW)
+    (restricted / publishing.ABOUT).write_text('{"earlier": []}')
+    public = tmp_path / "public"
+    public.mkdir()
+    return Place(folder, restricted, public, digest)
+
+
+def answer(place: Place, country: str, said: str, reason: str = "", who: str = "Ms. A, ministry") -> Path:
+    """Fill in a country's sheet as an administration does."""
+    file = place.restricted / "clearance" / f"{country.lower()}.xlsx"
+    book = openpyxl.load_workbook(file)
+    for row, value in enumerate((said, reason, who, "1 Feb 2027"), clearance.FIRST + 1):
+        book["Answer"].cell(row, 2).value = value
+    returned = place.folder.parents[2] / "returned"
+    returned.mkdir(exist_ok=True)
+    book.save(returned / file.name)
+    return returned / file.name
+
+
+def test_a_release_is_cleared_signed_published_and_found(place: Place, keys: SimpleNamespace) -> None:
+    place.clear()
+    sign(place.folder, keys.officer)
+    target = place.publish(keys.signers)
+    assert manifest.verify(target) == place.digest
+    assert signer_of(target, keys.signers).fingerprint == keys.officer
+    index = json.loads((place.public / "index.json").read_bytes())
+    assert index["releases"] == [
+        {"period": "2026-Q4", "version": "v1.0.0", "status": "published", "reason": "", "is_current": True,
+         "sha256_of_manifest": place.digest}
+    ]  # fmt: skip
+    assert [each.what for each in decisions.recorded(place.restricted)] == ["made", "published"]
+    with pytest.raises(ObservatoryError, match="a release is never changed"):
+        place.publish(keys.signers)
+
+
+def test_a_signature_by_another_key_publishes_nothing(place: Place, keys: SimpleNamespace) -> None:
+    place.clear()
+    sign(place.folder, keys.stranger)
+    with pytest.raises(ObservatoryError, match="is no signature of this release by any of the 1 key"):
+        place.publish(keys.signers)
+    assert list(place.public.iterdir()) == []
+
+
+def test_a_signature_of_another_release_publishes_nothing(
+    place: Place, keys: SimpleNamespace, tmp_path: Path
+) -> None:
+    place.clear()
+    other = write(tmp_path / "other", dataclasses.replace(ABOUT, version="v1.1.0"))
+    folders.signature_of(place.folder).write_bytes(sign(other, keys.officer).read_bytes())
+    with pytest.raises(ObservatoryError, match="is no signature of this release"):
+        place.publish(keys.signers)
+    assert list(place.public.iterdir()) == []
+
+
+def test_an_unsigned_release_is_refused(place: Place, keys: SimpleNamespace) -> None:
+    place.clear()
+    with pytest.raises(ObservatoryError, match="is not signed: `observatory release sign"):
+        place.publish(keys.signers)
+
+
+@pytest.mark.parametrize("name", sorted(made()))
+def test_a_changed_byte_of_any_file_is_found(place: Place, name: str) -> None:
+    file = place.folder / name
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 1
+    file.chmod(0o644)
+    file.write_bytes(data)
+    if name == manifest.NAME:
+        with pytest.raises(ObservatoryError):
+            assert manifest.verify(place.folder) == place.digest, "another digest is another release"
+            raise ObservatoryError("the digest was the same")
+        return
+    with pytest.raises(ObservatoryError, match=f"{name} was changed"):
+        manifest.verify(place.folder)
+
+
+def test_a_file_too_many_and_a_file_too_few_are_found(place: Place) -> None:
+    (place.folder / "data" / "extra.csv").write_text("a\n")
+    (place.folder / "README.md").unlink()
+    with pytest.raises(ObservatoryError) as found:
+        manifest.verify(place.folder)
+    assert "README.md is missing" in str(found.value)
+    assert "data/extra.csv is not in the manifest" in str(found.value)
+
+
+def test_a_signed_release_that_was_changed_is_not_published(place: Place, keys: SimpleNamespace) -> None:
+    place.clear()
+    sign(place.folder, keys.officer)
+    file = place.folder / "data" / "spam_volume.csv"
+    file.chmod(0o644)
+    file.write_text(file.read_text().replace("1230000", "1230001"))
+    with pytest.raises(ObservatoryError, match="spam_volume.csv was changed"):
+        place.publish(keys.signers)
+    with pytest.raises(ObservatoryError, match="spam_volume.csv was changed"):
+        sign(place.folder, keys.officer)
+    assert list(place.public.iterdir()) == []
+
+
+def test_a_full_disk_leaves_no_half_release(
+    place: Place, keys: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.clear()
+    sign(place.folder, keys.officer)
+    calls = iter(range(100))
+
+    def full(_: int) -> None:
+        if next(calls) == 3:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(disk.DiskFull, match="the disk is full"):
+        place.publish(keys.signers)
+    assert [each.name for each in place.public.rglob("*") if each.is_file()] == []
+    assert [each.name for each in (place.public / "2026-Q4").iterdir()] == []
+
+
+def test_two_that_write_one_folder_leave_one_whole(tmp_path: Path) -> None:
+    target = tmp_path / "2026-Q4" / "v1.0.0"
+    folders.write_folder(target, {"a": b"first", "b": b"first"})
+    new = tmp_path / "2026-Q4" / ".unfinished-x"
+    new.mkdir()
+    (new / "a").write_bytes(b"second")
+    with pytest.raises(ObservatoryError, match="a release is never changed"):
+        folders.put(new, target)
+    assert {each.read_bytes() for each in target.iterdir()} == {b"first"}
+
+
+# --- clearance --------------------------------------------------------------------------------------
+
+
+def test_an_administration_sees_its_own_rows_alone(place: Place) -> None:
+    place.clear()
+    book = openpyxl.load_workbook(place.restricted / "clearance" / "fji.xlsx")
+    cells = [[cell.value for cell in row] for row in book["spam_volume"].iter_rows()]
+    assert [row[1] for row in cells] == ["area_code", "242"] and 1_230_000 in cells[1]
+    texts = " ".join(str(cell.value) for page in book for row in page.iter_rows() for cell in row)
+    assert "524" not in texts and "2340000" not in texts and "2027-01-20" in texts
+    assert (place.restricted / "clearance" / "fji.xlsx").stat().st_mode & 0o077 == 0
+    nothing = openpyxl.load_workbook(place.restricted / "clearance" / "ton.xlsx")["spam_volume"]
+    assert nothing.max_row == 1
+
+
+def test_nobody_asked_publishes_nothing(place: Place, keys: SimpleNamespace) -> None:
+    sign(place.folder, keys.officer)
+    with pytest.raises(ObservatoryError, match="were not asked about this release"):
+        place.publish(keys.signers)
+
+
+def test_before_the_deadline_all_have_to_answer(place: Place, keys: SimpleNamespace) -> None:
+    place.clear(AFTER)
+    sign(place.folder, keys.officer)
+    with pytest.raises(
+        ObservatoryError, match=r"3 administration\(s\) have not answered and may until 2027-02-20"
+    ):
+        place.publish(keys.signers)
+    clearance.load(place.restricted, [answer(place, country, "agreed") for country in ASKED], NOW)
+    assert place.publish(keys.signers)
+
+
+def test_an_objection_waits_for_a_recorded_decision(place: Place, keys: SimpleNamespace) -> None:
+    place.clear()
+    sign(place.folder, keys.officer)
+    found = clearance.load(place.restricted, [answer(place, "FJI", "Objected", "one of three left")], NOW)
+    assert [each.country for each in found.open_objections] == ["FJI"]
+    with pytest.raises(ObservatoryError, match="FJI objects: one of three left"):
+        place.publish(keys.signers)
+    clearance.decide(place.restricted, "FJI", clearance.OVERRULED)
+    assert place.publish(keys.signers)
+
+
+def test_rows_that_a_decision_leaves_out_need_the_next_version(place: Place, keys: SimpleNamespace) -> None:
+    place.clear()
+    sign(place.folder, keys.officer)
+    clearance.load(place.restricted, [answer(place, "FJI", "objected", "wrong")], NOW)
+    assert clearance.decide(place.restricted, "FJI", clearance.LEFT_OUT).left_out == ["FJI"]
+    with pytest.raises(ObservatoryError, match="rows of FJI are to be left out"):
+        place.publish(keys.signers)
+
+
+@pytest.mark.parametrize(
+    ("said", "reason", "who", "told"),
+    [
+        ("maybe", "", "Ms. A", "the answer is 'maybe'"),
+        ("objected", "", "Ms. A", "an objection needs its reason"),
+        ("agreed", "", "", "who answered"),
+    ],
+)
+def test_an_answer_that_cannot_stand_records_nothing(
+    place: Place, said: str, reason: str, who: str, told: str
+) -> None:
+    place.clear()
+    good, wrong = answer(place, "NPL", "agreed"), answer(place, "FJI", said, reason, who)
+    with pytest.raises(ObservatoryError, match=told):
+        clearance.load(place.restricted, [good, wrong], NOW)
+    stands = clearance.read(place.restricted)
+    assert stands is not None and {each.answer for each in stands.asked.values()} == {clearance.NONE}
+
+
+def test_an_answer_to_another_release_is_refused(place: Place) -> None:
+    place.clear()
+    file = answer(place, "FJI", "agreed")
+    clearance.make(place.restricted, tables(), ABOUT, "0" * 64, ASKED, BEFORE)
+    with pytest.raises(ObservatoryError, match="it answers another release"):
+        clearance.load(place.restricted, [file], NOW)
+    (place.restricted / "notes.xlsx").write_bytes(b"no workbook")
+    with pytest.raises(ObservatoryError, match="is no clearance sheet"):
+        clearance.load(place.restricted, [place.restricted / "notes.xlsx"], NOW)
+
+
+def test_answers_to_the_same_release_stay_when_it_is_asked_again(place: Place) -> None:
+    place.clear()
+    clearance.load(place.restricted, [answer(place, "FJI", "agreed")], NOW)
+    place.clear(AFTER)
+    found = clearance.read(place.restricted)
+    assert (
+        found is not None and found.asked["FJI"].answer == clearance.AGREED and found.deadline == "2027-02-20"
+    )
+
+
+# --- withdrawal and differences ---------------------------------------------------------------------
+
+
+def test_a_withdrawn_release_leaves_a_tombstone_and_the_earlier_one_stands(
+    place: Place, keys: SimpleNamespace, tmp_path: Path
+) -> None:
+    place.clear()
+    sign(place.folder, keys.officer)
+    place.publish(keys.signers)
+    about = dataclasses.replace(ABOUT, version="v1.1.0")
+    later = Place(
+        write(tmp_path / "releases", about), tmp_path / "restricted/2026-Q4/v1.1.0", place.public, ""
+    )
+    later.restricted.mkdir()
+    later.digest = manifest.verify(later.folder)
+    decisions.record(later.restricted, "made", "observatory", later.digest, NOW)
+    (later.restricted / publishing.ABOUT).write_text('{"earlier": []}')
+    later.clear()
+    sign(later.folder, keys.officer)
+    with pytest.raises(ObservatoryError, match="2026-Q4/v1.0.0 was published after this release was made"):
+        later.publish(keys.signers)
+    (later.restricted / publishing.ABOUT).write_text('{"earlier": ["2026-Q4/v1.0.0"]}')
+    later.publish(keys.signers)
+    current = {each["version"]: each["is_current"] for each in publishing.published(place.public)}
+    assert current == {"v1.0.0": False, "v1.1.0": True}
+    with pytest.raises(ObservatoryError, match="why is it withdrawn"):
+        publishing.withdraw("2026-Q4", "v1.1.0", later.restricted, place.public, "A. Officer", " ", NOW)
+    reason = "units of one channel were doubled"
+    target = publishing.withdraw(
+        "2026-Q4", "v1.1.0", later.restricted, place.public, "A. Officer", reason, NOW
+    )
+    assert [each.name for each in target.iterdir()] == ["WITHDRAWN.json"]
+    found = {each["version"]: each for each in publishing.published(place.public)}
+    assert found["v1.0.0"]["is_current"] and found["v1.1.0"]["reason"] == reason
+    assert found["v1.1.0"]["sha256_of_manifest"] == later.digest
+    assert manifest.verify(place.public / "2026-Q4" / "v1.0.0") == place.digest
+    with pytest.raises(ObservatoryError, match="is withdrawn already"):
+        publishing.withdraw("2026-Q4", "v1.1.0", later.restricted, place.public, "A. Officer", reason, NOW)
+    with pytest.raises(ObservatoryError, match="is not published"):
+        publishing.withdraw("2026-Q4", "v9.0.0", later.restricted, place.public, "A. Officer", reason, NOW)
+
+
+def test_a_decision_needs_a_name(place: Place) -> None:
+    with pytest.raises(ObservatoryError, match="Give a name with --by"):
+        decisions.record(place.restricted, "published", " ", place.digest, NOW)
+
+
+def test_what_differs_between_two_releases(place: Place, tmp_path: Path) -> None:
+    rows = volume(
+        WORLD={"area_kind_code": "world", "estimate": 17_300_000_000}, FJI={"revision_code": "SAME"}
+    )
+    about = dataclasses.replace(ABOUT, version="v1.1.0")
+    folder = tmp_path / "releases" / "2026-Q4" / "v1.1.0"
+    folders.write_folder(folder, made(about, [released(VOLUME, rows)]))
+    found = comparing.changes(comparing.tables_in(place.folder), comparing.tables_in(folder))
+    assert {(each.kind, each.key.split("/")[1]) for each in found} == {
+        ("gone", "524"), ("gone", "ITU_AFR"), ("changed", "001"),
+    }  # fmt: skip
+    (estimate,) = [each for each in found if each.column == "estimate"]
+    assert (estimate.before, estimate.after) == ("17200000000", "17300000000")
+
+
+def test_what_is_no_release_says_what_to_name(tmp_path: Path) -> None:
+    with pytest.raises(ObservatoryError, match="Name the folder of a version"):
+        manifest.verify(tmp_path)
+    (tmp_path / manifest.NAME).write_text("{")
+    with pytest.raises(ObservatoryError, match="is damaged"):
+        manifest.verify(tmp_path)

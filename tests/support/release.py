@@ -1,0 +1,101 @@
+"""A small release of public tables, for tests of what is written, signed and published; its figures are of
+nobody."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from jobs.public.contracts import public_contract
+from jobs.release import assembly, folders
+from jobs.release.about import About
+from jobs.release.released import ReleasedTable, released
+
+VOLUME = "public.spam_volume"
+ABOUT = About(
+    period="2026-Q4",
+    version="v1.0.0",
+    agency="SPAMSTAT",
+    agency_name="The study of spam",
+    contact="study@example.org",
+    licence="CC-BY-4.0",
+    code="0.1.0",
+)
+LIKE: dict[str, Any] = {
+    "period_code": "2026-Q4", "channel_code": "EMAIL", "unit_code": "recipient",
+    "definition_code": "OPERATOR", "quantity_code": "spam_certain", "area_kind_code": "country",
+    "estimate": 1_230_000,
+    "estimate_low": 1_000_000, "estimate_high": 1_400_000, "cv_band_code": "acceptable",
+    "coverage_class_code": "50_75", "holdings_class_code": "3_5", "silent_class_code": "25_50",
+    "nature_code": "CA", "obs_status_code": "E", "conf_status_code": "F", "revision_code": "NEW",
+    "stands_from": None,
+}  # fmt: skip
+
+
+def volume(**areas: dict[str, Any]) -> pl.DataFrame:
+    """Rows of public.spam_volume: one for each area, with what differs from LIKE."""
+    rows = [LIKE | {"area_code": area} | own for area, own in areas.items()]
+    return pl.DataFrame(rows, schema=public_contract(VOLUME).schema)
+
+
+def tables() -> list[ReleasedTable]:
+    world = {
+        "area_kind_code": "world",
+        "estimate": 17_200_000_000,
+        "estimate_low": 16e9,
+        "estimate_high": 20e9,
+    }
+    region = {
+        "area_kind_code": "region",
+        "estimate": 5_000_000_000,
+        "estimate_low": 4e9,
+        "estimate_high": 6.3e9,
+    }
+    return [released(VOLUME, volume(WORLD=world, AFR=region, FJI={}, NPL={"estimate": 2_340_000}))]
+
+
+def made(about: About = ABOUT, of: list[ReleasedTable] | None = None) -> dict[str, bytes]:
+    return assembly.files_of(of or tables(), about, assembly.Made({"ref.country": "00"}, "11", [], []))
+
+
+def write(root: Path, about: About = ABOUT) -> Path:
+    """A release's folder under a root."""
+    folder = root / about.period / about.version
+    folders.write_folder(folder, made(about))
+    return folder
+
+
+def new_key(home: Path, name: str) -> str:
+    """Make an OpenPGP key in GNUPGHOME `home`, and put its public part into <name>.asc beside; the
+    fingerprint."""
+    home.mkdir(mode=0o700, exist_ok=True)
+    gpg = [
+        "gpg",
+        "--homedir",
+        str(home),
+        "--batch",
+        "--quiet",
+        "--passphrase",
+        "",
+        "--pinentry-mode",
+        "loopback",
+    ]
+    subprocess.run(
+        [*gpg, "--quick-generate-key", f"{name} <{name}@example.org>", "ed25519", "sign", "never"],
+        check=True, capture_output=True, timeout=60,
+    )  # fmt: skip
+    exported = subprocess.run(
+        ["gpg", "--homedir", str(home), "--armor", "--export", name],
+        check=True,
+        capture_output=True,
+        timeout=60,
+    ).stdout
+    (home.parent / f"{name}.asc").write_bytes(exported)
+    listed = subprocess.run(
+        ["gpg", "--homedir", str(home), "--with-colons", "--fingerprint", name],
+        check=True, capture_output=True, text=True, timeout=60,
+    ).stdout  # fmt: skip
+    return next(line.split(":")[9] for line in listed.splitlines() if line.startswith("fpr"))
