@@ -86,7 +86,8 @@ def estimate(
         if with_answers:
             study_stage.land(lake, files, run_id)
         frames = study_stage.estimate(lake, settings, files, run_id, status.update, given)
-        notes = [*finding_decisions.notes(lake), *answers_left_out.notes(frames)]
+        checked = finding_decisions.notes(lake, settings.study.open_share)
+        notes = [*checked, *answers_left_out.notes(frames)]
         tables = [*map(Text, notes), *results(frames)]
     for table in tables:
         out.print(table)

@@ -56,12 +56,9 @@ def check(
     """
     from jobs.engine.lake import open_lake
     from jobs.study.estimate import finding_decisions
-    from jobs.study.finding import TABLE
 
     settings = config.load(config_file)
     lake = open_lake(settings.lake.root)
-    if not lake.exists(TABLE):
-        raise ObservatoryError("the lake has no estimates yet: run `observatory study estimate` first")
     if (decide is None) != (decision is None):
         raise ObservatoryError("a decision takes both --decide ID and --as confirmed or --as left_out")
     if decide is not None and decision is not None:
@@ -127,4 +124,4 @@ def ask(folder: Path, found: list[Finding], lake: object) -> None:
         file = folder / f"{respondent}.txt"
         file.touch(mode=0o600)
         file.write_text(text, encoding="utf-8")
-    out.print(f"{len(texts)} questions in {folder}", markup=False)
+    out.print(f"Questions written to {folder}: {len(texts)}", markup=False)

@@ -206,11 +206,12 @@ def moved_most(
     y = np.zeros((people.height, 1 + len(told)))
     y[:, 0] = people["contribution"].to_numpy()
     for column, row in enumerate(told, start=1):
-        y[place[row["respondent_id"]], column] = row["contribution"] - row["expected_value"]
-    # The estimate, and how far each figure moves it: estimates are linear in what was given.
+        y[place[row["respondent_id"]], column] = abs(row["contribution"] - row["expected_value"])
+    # The estimate, and how far each figure moves it: estimates are linear in what was given. Of nothing below
+    # zero, since no estimate is below what was reported.
     found = point_estimates(sample, y)
     estimates = np.array([found[area] for area in areas], dtype=float)
-    moved, whole = np.abs(estimates[:, 1:]), estimates[:, :1]
+    moved, whole = estimates[:, 1:], estimates[:, :1]
     share = np.divide(moved, whole, out=np.where(moved > 0, 1.0, 0.0), where=whole > 0)
     for column, row in enumerate(told):
         at = int(share[:, column].argmax())

@@ -177,7 +177,7 @@ def replaced(small: Small, name: str, figures: tuple[int, int, int]) -> Small:
     return replace(small, operators=tuple(operators))
 
 
-@examples(6, deadline=None)
+@examples(60, deadline=None)
 @given(seed=st.integers(0, 10**6), factor=st.sampled_from([0.0, 0.2, 30.0, 1000.0]))
 def test_influence_is_how_far_the_estimate_really_moves(seed: int, factor: float) -> None:
     """Of the study's own estimates, with the figure and with the expected one in its place; and no area that
@@ -206,8 +206,9 @@ def test_influence_is_how_far_the_estimate_really_moves(seed: int, factor: float
         .select("area_code", "estimate", "estimate_right", "holding_count", "area_kind_code")
         .rows()
     ):
-        if after and holdings and (kind != "country" or holdings >= 3):
-            moved[area] = 100 * abs(float(after) - float(before)) / float(after)
+        if holdings and (kind != "country" or holdings >= 3):
+            share = abs(float(after) - float(before)) / float(after) if after else float(before > 0)
+            moved[area] = 100 * share
     if moved:
         assert found["influence_pct"] == pytest.approx(max(moved.values()), rel=1e-3, abs=1e-3)
         assert moved[found["area_code"]] == pytest.approx(max(moved.values()), rel=1e-3, abs=1e-3)
@@ -241,6 +242,8 @@ def only_finding(lake: Lake) -> finding_decisions.Finding:
 
 def test_a_release_is_refused_while_a_finding_is_open(lake: Lake) -> None:
     (found,) = finding_decisions.open_findings(lake, ["2026-Q4"], 0.02)
+    (line,) = finding_decisions.notes(lake, 0.02)
+    assert line == "Suspicious figures to be decided on before a release: 1; see `observatory study check`"
     assert finding_decisions.open_findings(lake, ["2026-Q3"], 0.02) == []
     assert finding_decisions.open_findings(lake, ["2026-Q4"], 1.0) == []
     with pytest.raises(ObservatoryError, match=f"{found.finding_id}: {ODD}, EMAIL") as told:
@@ -248,6 +251,7 @@ def test_a_release_is_refused_while_a_finding_is_open(lake: Lake) -> None:
     assert "observatory study check --decide ID --as confirmed|left_out" in str(told.value)
     finding_decisions.decide(lake, found.finding_id, "confirmed", "botnet of October", "A. Officer", NOW)
     finding_decisions.refuse_open(lake, ["2026-Q4", "2026"], 0.02)
+    assert finding_decisions.notes(lake, 0.02) == []
     (row,) = lake.read(finding_decisions.TABLE).to_dicts()
     assert (row["decided_by"], row["decided_at"]) == ("A. Officer", NOW)
     assert row["reason_text"] == "botnet of October"
@@ -261,8 +265,10 @@ def test_a_figure_left_out_is_open_until_it_is_computed_and_decisions_change(lak
         finding_decisions.decide(lake, found, decision, "as answered by telephone", "A. Officer", at)
     with pytest.raises(ObservatoryError, match="run `observatory study estimate` first"):
         finding_decisions.refuse_open(lake, ["2026-Q4"], 0.02)
-    (line,) = finding_decisions.notes(lake)
-    assert line == f"{ODD}, EMAIL in 2026-Q4: left out by A. Officer: as answered by telephone"
+    assert (
+        finding_decisions.notes(lake, 1.0)[0]
+        == f"{ODD}, EMAIL in 2026-Q4: left out by A. Officer: as answered by telephone"
+    )
 
 
 @pytest.mark.parametrize(
@@ -409,6 +415,9 @@ def test_findings_are_listed_asked_about_and_decided(
 def test_a_lake_without_estimates_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """A release is refused, too: nothing was checked."""
+    with pytest.raises(ObservatoryError, match="study estimate"):
+        finding_decisions.refuse_open(Lake(str(tmp_path / "lake")), ["2026-Q4"], 0.02)
     (tmp_path / "observatory.toml").write_text(SETTINGS)
     monkeypatch.chdir(tmp_path)
     told = command_line_of(monkeypatch, capsys)("study", "check")

@@ -57,6 +57,8 @@ def standing(decisions: pl.DataFrame) -> pl.DataFrame:
 def findings(lake: Lake, periods: Collection[str] | None = None) -> list[Finding]:
     """The findings of the last estimates with their decisions, those that move an area most first; of some
     periods alone where they are given."""
+    if not lake.exists(finding.TABLE):
+        raise ObservatoryError("nothing was checked yet: run `observatory study estimate` first")
     decided = standing(lake.read(TABLE)).select("finding_id", "decision_code")
     rows = lake.read(finding.TABLE).join(decided, on="finding_id", how="left")
     if periods is not None:
@@ -140,12 +142,14 @@ def left_out(
     return given, lines
 
 
-def notes(lake: Lake) -> list[str]:
-    """A line on each decision to leave something out."""
+def notes(lake: Lake, open_share: float) -> list[str]:
+    """For the reader of estimates: how many findings are open, and a line on each figure left out."""
+    due = sum(each.is_open(open_share) for each in findings(lake))
+    lines = [f"Suspicious figures to be decided on before a release: {due}; see `{COMMAND}`"] if due else []
     decisions = lake.read(TABLE)
     if decisions.is_empty():
-        return []
-    return left_out({table: lake.read(table) for table in (SUBMISSION, ANSWERS)}, decisions)[1]
+        return lines
+    return lines + left_out({table: lake.read(table) for table in (SUBMISSION, ANSWERS)}, decisions)[1]
 
 
 def what(given: Given) -> str:
