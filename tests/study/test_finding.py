@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from jobs.core.contracts import contract, reference, rows_frame
@@ -177,7 +177,9 @@ def replaced(small: Small, name: str, figures: tuple[int, int, int]) -> Small:
     return replace(small, operators=tuple(operators))
 
 
-@examples(60, deadline=None)
+@examples(24, deadline=None)
+@example(seed=117, factor=0.2)
+@example(seed=102, factor=0.0)
 @given(seed=st.integers(0, 10**6), factor=st.sampled_from([0.0, 0.2, 30.0, 1000.0]))
 def test_influence_is_how_far_the_estimate_really_moves(seed: int, factor: float) -> None:
     """Of the study's own estimates, with the figure and with the expected one in its place; and no area that
@@ -209,9 +211,8 @@ def test_influence_is_how_far_the_estimate_really_moves(seed: int, factor: float
         if holdings and (kind != "country" or holdings >= 3):
             share = abs(float(after) - float(before)) / float(after) if after else float(before > 0)
             moved[area] = 100 * share
-    if moved:
-        assert found["influence_pct"] == pytest.approx(max(moved.values()), rel=1e-3, abs=1e-3)
-        assert moved[found["area_code"]] == pytest.approx(max(moved.values()), rel=1e-3, abs=1e-3)
+    most = pytest.approx(max(moved.values()), rel=1e-3, abs=1e-3)
+    assert found["influence_pct"] == most and moved[found["area_code"]] == most
 
 
 def volumes(tables: Any) -> pl.DataFrame:
