@@ -58,7 +58,8 @@ def commits(node: Node) -> dict[str, int]:
 
 def test_a_run_leaves_every_table_of_the_study(airflow: dict[str, str], node: Node) -> None:
     for table in tables():
-        if table.startswith("study."):
+        # Nobody decided on anything.
+        if table.startswith("study.") and table != "study.finding_decision":
             assert Lake(lake_of(node)).exists(table), table
             assert Lake(lake_of(node)).read(table).columns == contract(table).columns, table
     assert {row["respondent_id"] for row in rows(node, "study.submission")} == {"savanna-mobile"}

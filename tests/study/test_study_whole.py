@@ -230,4 +230,5 @@ def test_from_gold_to_every_table_of_the_study(observatory: Any, node: Path) -> 
     published = {(row["model_code"], row["output_code"]): row for row in found["study.cost"]}
     # 6.5 minutes of 480, 2,080 hours a year, 30 dollars an hour.
     assert published["nucleus_2003", "per_worker"]["reproduction_code"] == "exact"
-    assert all(found[table] for table in TABLES)
+    # Nothing is suspicious.
+    assert [table for table in TABLES if not found[table]] == ["study.finding"]
