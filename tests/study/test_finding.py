@@ -448,7 +448,11 @@ def test_estimates_leave_out_what_was_decided(tmp_path: Path, monkeypatch: pytes
     with_odd = estimated("first")
     (found,) = finding_decisions.open_findings(lake, ["2026-Q4"], 0.02)
     assert study_stage.is_current(lake, setting, FOLDER)
-    finding_decisions.decide(lake, found.finding_id, "left_out", "does not answer", "A. Officer", NOW)
+    finding_decisions.decide(lake, found.finding_id, "confirmed", "by telephone", "A. Officer", NOW)
+    # It changes no estimate.
+    assert study_stage.is_current(lake, setting, FOLDER)
+    later = NOW + dt.timedelta(hours=1)
+    finding_decisions.decide(lake, found.finding_id, "left_out", "takes it back", "A. Officer", later)
     assert not study_stage.is_current(lake, setting, FOLDER)
     left = estimated("second")
     finding_decisions.refuse_open(lake, ["2026-Q4"], 0.02)

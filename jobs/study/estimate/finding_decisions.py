@@ -54,6 +54,12 @@ def standing(decisions: pl.DataFrame) -> pl.DataFrame:
     return decisions.sort("decided_at").unique("finding_id", keep="last", maintain_order=True)
 
 
+def ids_left_out(decisions: pl.DataFrame) -> list[str]:
+    """The findings whose figures are to be left out, in the order in which that was decided."""
+    found: list[str] = standing(decisions).filter(pl.col("decision_code") == LEFT_OUT)["finding_id"].to_list()
+    return found
+
+
 def findings(lake: Lake, periods: Collection[str] | None = None) -> list[Finding]:
     """The findings of the last estimates with their decisions, those that move an area most first; of some
     periods alone where they are given."""

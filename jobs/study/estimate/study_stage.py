@@ -92,14 +92,16 @@ def land(lake: Lake, folder: Path, run_id: str) -> None:
 
 def digest(lake: Lake, folder: Path, targets: pl.DataFrame) -> str:
     """SHA-256 of everything that the tables are computed from: the study's files, reference tables,
-    contracts, code, the targets, and which versions of submissions, answers and decisions the lake has."""
+    contracts, code, the targets, which versions of submissions and answers the lake has, and what of them is
+    left out."""
     found = hashlib.sha256(targets.write_csv().encode())
     kinds = itertools.product(("jobs", "schemas"), ("py", "yaml", "csv"))
     project = (CODE.glob(f"{top}/**/*.{kind}") for top, kind in kinds)
     for file in sorted({*folder.glob("*.csv"), *folder.glob("*.csv.gz"), *itertools.chain(*project)}):
         found.update(f"{file.name}:{hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())
-    for table in (*GIVEN, DECISIONS):
+    for table in GIVEN:
         found.update(f"{table}:{lake.version(table) if lake.exists(table) else None}\n".encode())
+    found.update(f"without:{finding_decisions.ids_left_out(lake.read(DECISIONS))}\n".encode())
     return found.hexdigest()
 
 
