@@ -1122,7 +1122,9 @@ def test_what_is_missing_for_loading_is_told(node: Path) -> None:
     assert "as [study] files" in str(run("study", "estimate", "--config", node).exception)
 
 
-def test_estimates_stand_until_something_that_they_rest_on_changes(tmp_path: Path) -> None:
+def test_estimates_stand_until_something_that_they_rest_on_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from jobs.study.estimate import study_stage
 
     folder = tmp_path / "files"
@@ -1146,6 +1148,8 @@ def test_estimates_stand_until_something_that_they_rest_on_changes(tmp_path: Pat
     assert not study_stage.is_current(lake, settings, folder)
     (folder / "denominator.csv").write_text("a\n")
     assert study_stage.is_current(lake, settings, folder)
+    monkeypatch.chdir(tmp_path)
+    assert study_stage.is_current(lake, settings, Path("files")), "the same files by another path"
     other = Observatory(study=Study(gap=Gap(norm={"EMAIL": 0.8})))
     assert not study_stage.is_current(lake, other, folder)
     lake.append(rows_frame([{"period_code": "2026-12"}], "study.submission"), "study.submission")
