@@ -81,7 +81,7 @@ def make(
         table.add_row(name, f"{rows:,}", f"{held_back:,}")
     out.print(table)
     for line in made.notes:
-        out.print(line, soft_wrap=True, markup=False, highlight=False)
+        out.print(line, markup=False, highlight=False)
     out.print(f"Release: {made.folder}\ndigest {made.digest}", soft_wrap=True, highlight=False)
     out.print(f"Next: observatory release clear make {made.about.name} --deadline DATE", soft_wrap=True)
 
@@ -118,10 +118,15 @@ def show(
 ) -> None:
     """Show a release: its headline figures, what changed, what the attack found, who decided what."""
     from jobs.release import decisions, manifest, summary
+    from jobs.release.about import PERIOD
     from jobs.release.folders import versions_in
 
     settings = config.load(config_file)
     versions = versions_in(Path(settings.release.root), name)
+    if not versions and PERIOD.match(name):
+        raise ObservatoryError(
+            f"no release of {name} was made here: `observatory release make --period {name}` makes one"
+        )
     period, version = (name, versions[-1]) if versions else parts(name)
     folder, restricted = (
         Path(settings.release.root) / period / version,
@@ -133,11 +138,13 @@ def show(
         found = {"name": f"{period}/{version}", "digest": digest, "text": text}
         out.print_json(json.dumps(found, ensure_ascii=False))
         return
-    out.print(text, soft_wrap=True, markup=False, highlight=False)
+    out.print(text, markup=False, highlight=False)
+    out.print("\n## Decisions\n", markup=False)
     for each in decisions.recorded(restricted):
         about_it = f" {each.about}" if each.about else ""
         why = f": {each.reason}" if each.reason else ""
-        out.print(f"{each.at}  {each.what.replace('_', ' ')}{about_it} by {each.by}{why}", soft_wrap=True)
+        done = f"- {each.at[:16].replace('T', ' ')} UTC: {each.what.replace('_', ' ')}{about_it}"
+        out.print(f"{done} by {each.by}{why}", markup=False, highlight=False)
 
 
 @app.command()

@@ -23,6 +23,7 @@ from openpyxl.utils.exceptions import InvalidFileException
 
 from jobs.core.errors import ObservatoryError
 from jobs.release.about import About
+from jobs.release.folders import PRIVATE_FILE, PRIVATE_FOLDER
 from jobs.release.released import AREA, ReleasedTable, area_codes
 
 FILE, SHEETS = "clearance.json", "clearance"
@@ -88,6 +89,7 @@ def write(restricted: Path, clearance: Clearance) -> None:
         "asked": [asdict(clearance.asked[country]) for country in sorted(clearance.asked)],
     }
     new.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    new.chmod(PRIVATE_FILE)
     os.replace(new, restricted / FILE)
 
 
@@ -104,14 +106,14 @@ def make(
     before = read(restricted)
     kept = before.asked if before and before.digest == digest else {}
     folder = restricted / SHEETS
-    folder.mkdir(mode=0o700, exist_ok=True)
+    folder.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
     asked = {}
     for country, name in sorted(administrations.items()):
         own = own_rows(tables, country)
         count = sum(rows.height for rows in own.values())
         file = folder / f"{country.lower()}.xlsx"
         file.write_bytes(sheet(own, about, digest, country, name, deadline))
-        file.chmod(0o600)
+        file.chmod(PRIVATE_FILE)
         asked[country] = (
             replace(kept[country], rows=count) if country in kept else Cleared(country, name, count)
         )

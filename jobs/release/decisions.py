@@ -27,15 +27,25 @@ class Decision:
     reason: str = ""
 
 
+def line(what: str, by: str, digest: str, at: dt.datetime, about: str = "", reason: str = "") -> str:
+    """A decision as a line of the file. Raises ObservatoryError for one without a name."""
+    if not by.strip():
+        raise ObservatoryError("no name is given: state with --by who decides; it is kept with the release")
+    found = Decision(what, by.strip(), at.isoformat(timespec="seconds"), digest, about, reason.strip())
+    return json.dumps(asdict(found), ensure_ascii=False) + "\n"
+
+
 def record(
     restricted: Path, what: str, by: str, digest: str, at: dt.datetime, about: str = "", reason: str = ""
 ) -> None:
     """Append a decision. Raises ObservatoryError for one without a name."""
-    if not by.strip():
-        raise ObservatoryError(f"who {what} this release? Give a name with --by")
-    line = Decision(what, by.strip(), at.isoformat(timespec="seconds"), digest, about, reason.strip())
+    append(restricted, line(what, by, digest, at, about, reason))
+
+
+def append(restricted: Path, text: str) -> None:
+    """Append a decision that is a line already."""
     with (restricted / FILE).open("a", encoding="utf-8") as file:
-        file.write(json.dumps(asdict(line), ensure_ascii=False) + "\n")
+        file.write(text)
         file.flush()
         os.fsync(file.fileno())
 

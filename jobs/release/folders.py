@@ -46,10 +46,10 @@ def write_folder(target: Path, files: Mapping[str, bytes], is_private: bool = Fa
     refuse_existing(target)
     new = target.parent / f"{UNFINISHED}{uuid.uuid4().hex}"
     try:
-        new.mkdir(parents=True, mode=folder_mode)
+        make_folder(new, folder_mode)
         for name, data in files.items():
             file = new / name
-            file.parent.mkdir(parents=True, exist_ok=True, mode=folder_mode)
+            make_folder(file.parent, folder_mode)
             with file.open("wb") as out:
                 out.write(data)
                 out.flush()
@@ -62,6 +62,14 @@ def write_folder(target: Path, files: Mapping[str, bytes], is_private: bool = Fa
         raise ObservatoryError(f"{target} cannot be written: {error.strerror or error}") from None
     finally:
         shutil.rmtree(new, ignore_errors=True)
+
+
+def make_folder(folder: Path, mode: int) -> None:
+    """Make a folder and those above it, with this mode whatever the umask; folders that exist stay."""
+    if not folder.is_dir():
+        make_folder(folder.parent, mode)
+        folder.mkdir(exist_ok=True)
+        folder.chmod(mode)
 
 
 def put(new: Path, target: Path) -> None:

@@ -98,14 +98,14 @@ def made_from(
     files, tables = written(recipe, protected, restricted)
     own = restricted / recipe.about.period / recipe.about.version
     folder = Path(settings.release.root) / recipe.about.period / recipe.about.version
-    write_folder(own, kept(recipe, protected), is_private=True)
+    digest = manifest.digest(files[manifest.NAME])
+    record_of = {decisions.FILE: decisions.line("made", PROGRAM, digest, now(settings)).encode("utf-8")}
+    write_folder(own, kept(recipe, protected) | record_of, is_private=True)
     try:
         write_folder(folder, files)
     except BaseException:
         shutil.rmtree(own)
         raise
-    digest = manifest.verify(folder)
-    decisions.record(own, "made", PROGRAM, digest, now(settings))
     held = Counter(protected.held["table_name"].to_list())
     counts = [
         (table.name, table.rows.height, held[table.contract.source] if table.contract.protect else 0)
@@ -183,7 +183,8 @@ def refuse_idle_waivers(lake: Lake, contribution: pl.DataFrame, about: About) ->
         & (pl.col("waiver") != "W0")
         & (pl.col("role_code") == "O")
     )
-    idle = sorted(set(waived["respondent_id"]) - set(contribution["respondent_id"]))
+    contributed = contribution.filter(pl.col("period_code").is_in(list(about.periods)))
+    idle = sorted(set(waived["respondent_id"]) - set(contributed["respondent_id"]))
     if idle:
         raise ObservatoryError(
             f"{', '.join(idle[:5])} waived protection and contributed nothing: load its answers or package,"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import json
 import os
@@ -14,7 +15,16 @@ from jobs.core.errors import ObservatoryError
 from jobs.release import clearance, decisions, manifest
 from jobs.release.about import parts_of
 from jobs.release.codebook import json_bytes
-from jobs.release.folders import UNFINISHED, all_in, put, signature_of, write_folder
+from jobs.release.folders import (
+    OPEN_FILE,
+    OPEN_FOLDER,
+    UNFINISHED,
+    all_in,
+    make_folder,
+    put,
+    signature_of,
+    write_folder,
+)
 from jobs.release.signatures import Signed, signer_of
 
 INDEX, TOMBSTONE = "index.json", "WITHDRAWN.json"
@@ -41,13 +51,22 @@ def publish(
         for each in sorted(folder.rglob("*"))
         if each.is_file()
     }
+    event = decisions.line("published", by, digest, at, reason=f"signed by {signed.fingerprint}")
     write_folder(target, files)
-    if manifest.verify(target) != digest:
+    # What is not recorded, no later attack would know of: then nothing is published.
+    try:
+        if manifest.verify(target) != digest:
+            raise ObservatoryError(f"{target}: what was copied differs from {folder}; nothing is published")
+        shutil.copyfile(signature_of(folder), signature_of(target))
+        signature_of(target).chmod(OPEN_FILE)
+        write_index(public_root)
+        decisions.append(restricted, event)
+    except BaseException:
         shutil.rmtree(target)
-        raise ObservatoryError(f"{target}: what was copied differs from {folder}; nothing is published")
-    shutil.copyfile(signature_of(folder), signature_of(target))
-    decisions.record(restricted, "published", by, digest, at, reason=f"signed by {signed.fingerprint}")
-    write_index(public_root)
+        signature_of(target).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            write_index(public_root)
+        raise
     return target, signed
 
 
@@ -76,15 +95,17 @@ def withdraw(
     if not reason.strip():
         raise ObservatoryError("why is it withdrawn? Give --reason: readers see it")
     digest = manifest.digest((target / manifest.NAME).read_bytes())
-    decisions.record(restricted, "withdrawn", by, digest, at, reason=reason)
+    event = decisions.line("withdrawn", by, digest, at, reason=reason)
     new, old = (target.parent / f"{UNFINISHED}{uuid.uuid4().hex}" for _ in range(2))
-    new.mkdir(mode=0o755)
+    make_folder(new, OPEN_FOLDER)
     (new / TOMBSTONE).write_bytes(
         json_bytes(
             {"period": period, "version": version, "sha256_of_manifest": digest, "reason": reason.strip(),
              "withdrawn_at": at.isoformat(timespec="seconds")}
         )
     )  # fmt: skip
+    (new / TOMBSTONE).chmod(OPEN_FILE)
+    decisions.append(restricted, event)
     os.rename(target, old)
     put(new, target)
     shutil.rmtree(old)

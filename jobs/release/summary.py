@@ -34,7 +34,7 @@ def text_of(folder: Path, restricted: Path, digest: str) -> str:
         found(restricted / "attack.csv"),
         "## Clearance",
         cleared(restricted, digest),
-        f"Digest of the manifest: `{digest}`",
+        f"Digest: `{digest}`",
     ]
     return "\n\n".join(parts)
 
@@ -111,6 +111,8 @@ def cleared(restricted: Path, digest: str) -> str:
     asked = clearance.read(restricted)
     if asked is None or asked.digest != digest:
         return "The administrations were not asked yet."
-    answers = Counter(each.answer for each in asked.asked.values())
+    answers = Counter(
+        each.answer if each.answer != clearance.NONE else "without an answer" for each in asked.asked.values()
+    )
     told = ", ".join(f"{count} {answer}" for answer, count in sorted(answers.items())) or "nobody to ask"
     return f"Answers until {asked.deadline}: {told}; {len(asked.open_objections)} objection(s) open."

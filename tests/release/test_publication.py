@@ -331,7 +331,7 @@ def test_a_withdrawn_release_leaves_a_tombstone_and_the_earlier_one_stands(
 
 
 def test_a_decision_needs_a_name(place: Place) -> None:
-    with pytest.raises(ObservatoryError, match="Give a name with --by"):
+    with pytest.raises(ObservatoryError, match="state with --by who decides"):
         decisions.record(place.restricted, "published", " ", place.digest, NOW)
 
 

@@ -93,8 +93,10 @@ def refuse_open(lake: Lake, periods: Collection[str], open_share: float) -> None
         lines.append(f"  and {len(found) - NAMED} more")
     left_out = any(each.decision_code == LEFT_OUT for each in found)
     again = "\nFigures that were left out: run `observatory study estimate` first" if left_out else ""
+    figures = f"{len(found)} suspicious figures move" if len(found) > 1 else "1 suspicious figure moves"
+    state = "are open" if len(found) > 1 else "is open"
     raise ObservatoryError(
-        f"{len(found)} suspicious figures move an area by more than {100 * open_share:g}% and are open:\n"
+        f"{figures} an area by more than {100 * open_share:g}% and {state}:\n"
         + "\n".join(lines)
         + f"\nAsk the respondents (`{COMMAND} --questions FOLDER`), then load what they correct, or decide:"
         f" `{COMMAND} --decide ID --as confirmed|left_out --reason … --by …`" + again

@@ -1,0 +1,363 @@
+"""`observatory release` on a study node: from estimates to a published and a withdrawn release, made again to
+the byte, and what each step refuses without leaving half a release."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import shutil
+import stat
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import openpyxl
+import polars as pl
+import pytest
+from typer.testing import CliRunner
+
+from jobs.cli.main import app
+from jobs.engine.lake import open_lake
+from jobs.release import clearance
+from tests.support.in_process import Run, Told, command_line_of
+from tests.support.release import new_key
+from tests.support.release_study import P_PCT, TODAY, Node, copied, write_node
+
+NAME = "2026-Q4/v1.0.0"
+P, READ_AT = "OBSERVATORY_P_PCT", "OBSERVATORY_READ_AT"
+DEADLINE = ("--deadline", "2027-01-31")
+BY = ("--by", "A. Officer")
+
+
+@pytest.fixture(scope="module")
+def estimated(tmp_path_factory: pytest.TempPathFactory) -> Node:
+    """A node whose study is estimated; Kenya's first operator waived protection."""
+    node = write_node(tmp_path_factory.mktemp("study"), {"ken-0": "W1"})
+    words = ["study", "estimate", "--with-answers", "--config", str(node.settings)]
+    done = CliRunner().invoke(app, words, env={READ_AT: TODAY}, catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return node
+
+
+@pytest.fixture(scope="module")
+def made(estimated: Node, tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
+    """The node with its first release, and what `make` printed."""
+    node = copied(estimated, tmp_path_factory.mktemp("made"))
+    words = ["release", "make", "--period", "2026-Q4", "--config", str(node.settings)]
+    done = CliRunner().invoke(app, words, env={READ_AT: TODAY, P: P_PCT}, catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return SimpleNamespace(node=node, said=done.output)
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
+    """The keys of an officer and of a stranger, in a home of their own, and their public parts."""
+    folder = tmp_path_factory.mktemp("keys")
+    home = folder / "home"
+    officer, stranger = new_key(home, "officer"), new_key(home, "stranger")
+    yield SimpleNamespace(folder=folder, home=home, officer=officer, stranger=stranger)
+    subprocess.run(["gpgconf", "--homedir", str(home), "--kill", "all"], check=True)
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """`observatory release` at the day of the release, with p set."""
+    monkeypatch.setenv(READ_AT, TODAY)
+    monkeypatch.setenv(P, P_PCT)
+    command = command_line_of(monkeypatch, capsys)
+    return lambda *words: command("release", *words)
+
+
+@pytest.fixture
+def node(made: SimpleNamespace, tmp_path: Path) -> Node:
+    """A copy of the node with a release."""
+    return copied(made.node, tmp_path / "node")
+
+
+@pytest.fixture
+def signing(monkeypatch: pytest.MonkeyPatch, keys: SimpleNamespace, node: Node) -> SimpleNamespace:
+    """The keys, where gpg finds them; the node has the officer's public part."""
+    monkeypatch.setenv("GNUPGHOME", str(keys.home))
+    shutil.copy(keys.folder / "officer.asc", node.folder / "signers" / "officer.asc")
+    return keys
+
+
+def good(told: Told) -> str:
+    assert told.code == 0, told.out + told.err
+    return flat(told.out)
+
+
+def refused(told: Told, *texts: str, code: int = 2) -> None:
+    """The command ended with this code and said this, on the lines of a narrow terminal."""
+    assert told.code == code, told.out + told.err
+    said = flat(told.err)
+    for text in texts:
+        assert text in said, said
+    assert P_PCT not in told.out + told.err
+
+
+def flat(text: str) -> str:
+    return " ".join(text.split())
+
+
+def filled(node: Node, country: str, said: str, reason: str = "") -> Path:
+    """A country's sheet, filled in as its administration does."""
+    file = node.restricted / NAME / clearance.SHEETS / f"{country.lower()}.xlsx"
+    book = openpyxl.load_workbook(file)
+    for row, value in enumerate((said, reason, "Ms. A, ministry", "30 Jan 2027"), clearance.FIRST + 1):
+        book[clearance.ANSWER].cell(row, 2).value = value
+    returned = node.folder / "returned"
+    returned.mkdir(exist_ok=True)
+    book.save(returned / file.name)
+    return returned / file.name
+
+
+def files_under(folder: Path) -> dict[str, bytes]:
+    return {str(each.relative_to(folder)): each.read_bytes() for each in folder.rglob("*") if each.is_file()}
+
+
+# --- the whole way ----------------------------------------------------------------------------------
+
+
+def test_the_gate_lets_areas_and_some_countries_leave(made: SimpleNamespace) -> None:
+    rows = pl.read_csv(made.node.releases / NAME / "data" / "spam_volume.csv", infer_schema=False)
+    countries = rows.filter(pl.col("area_kind_code") == "country")["area_name"].unique().sort().to_list()
+    assert countries == ["Bolivia (Plurinational State of)", "Ghana", "Kenya", "Peru", "Poland", "Uzbekistan"]
+    assert {"001", "199", "432", "722", "ITU_AFR"} <= set(rows["area_code"])
+    said = flat(made.said)
+    assert "Held back by attack: 3 row(s)." in said and "Held back by threshold: 18 row(s)." in said
+    assert f"Next: observatory release clear make {NAME} --deadline DATE" in said
+
+
+def test_a_release_goes_from_estimates_to_readers_and_back(
+    node: Node, run: Run, signing: SimpleNamespace
+) -> None:
+    config = ("--config", node.settings)
+    assert "│ 2026-Q4 │ v1.0.0 │ made │ not asked │ │" in good(run("list", *config))
+    good(run("clear", "make", NAME, *DEADLINE, *config))
+    sheets = [filled(node, "KEN", "agreed"), filled(node, "FJI", "objected", "our own figures differ")]
+    good(run("clear", "load", NAME, *sheets, *config))
+    good(run("sign", node.releases / NAME, "--key", signing.officer))
+    refused(run("publish", NAME, *BY, *config), "FJI objects: our own figures differ. Record a decision")
+    assert not node.public.exists()
+    decided = ("--as", "published", "--reason", "agreed by letter", *BY)
+    assert "overruled" in good(run("clear", "decide", NAME, "FJI", *decided, *config))
+    refused(run("publish", NAME, "--by", " ", *config), "no name is given: state with --by who decides")
+    assert not node.public.exists()
+    assert "Published: " in good(run("publish", NAME, *BY, *config))
+    made, public = files_under(node.releases / NAME), files_under(node.public / NAME)
+    assert public == made
+    assert "published, current" in good(run("list", *config))
+    shown = good(run("show", "2026-Q4", *config))
+    assert "- 2026-Q4, E-mail, certain spam, recipient: 1,660,000,000 (95%" in shown
+    assert "objection overruled FJI by A. Officer: agreed by letter" in shown
+    assert "published by A. Officer: signed by" in shown
+    checked = good(run("verify", node.public / NAME, "--signers", node.folder / "signers"))
+    assert "files are as the manifest says" in checked and f"Signed by {signing.officer}" in checked
+    assert "0 difference(s)" in good(run("diff", node.releases / NAME, node.public / NAME))
+    why = ("--reason", "a package was wrong")
+    good(run("withdraw", NAME, *BY, *why, *config))
+    assert [each.name for each in (node.public / NAME).iterdir()] == ["WITHDRAWN.json"]
+    assert "withdrawn" in good(run("list", *config))
+    assert "a package was wrong" in (node.public / "index.json").read_text()
+
+
+@pytest.mark.parametrize("mask", [0o022, 0o077])
+def test_readers_can_read_what_is_published_and_nobody_else_what_is_not(
+    node: Node, run: Run, signing: SimpleNamespace, mask: int
+) -> None:
+    before = os.umask(mask)
+    try:
+        good(run("clear", "make", NAME, *DEADLINE, "--config", node.settings))
+        good(run("sign", node.releases / NAME, "--key", signing.officer))
+        good(run("publish", NAME, *BY, "--config", node.settings))
+    finally:
+        os.umask(before)
+    for each in [*(node.public / "2026-Q4").rglob("*"), node.public / "2026-Q4", node.public]:
+        wanted = stat.S_IROTH | (stat.S_IXOTH if each.is_dir() else 0)
+        assert each.stat().st_mode & wanted == wanted, each
+    for each in [node.restricted, *node.restricted.rglob("*")]:
+        assert each.stat().st_mode & 0o077 == 0, each
+
+
+def test_a_release_made_again_on_another_day_elsewhere_has_the_same_bytes(
+    node: Node, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(READ_AT, "2028-05-06T07:08:09Z")
+    words = ("make", "--period", "2026-Q4", "--again", "v1.0.0", "--config", node.settings)
+    good(run(*words, "--to", tmp_path / "elsewhere"))
+    assert files_under(tmp_path / "elsewhere" / NAME) == files_under(node.releases / NAME)
+    refused(run(*words, "--to", tmp_path / "elsewhere"), "a release is never changed")
+
+
+def test_two_administrations_see_their_own_rows_alone(node: Node, run: Run) -> None:
+    good(run("clear", "make", NAME, *DEADLINE, "--config", node.settings))
+    for country, name, count in (("ken", "Kenya", 6), ("fji", "Fiji", 0)):
+        book = openpyxl.load_workbook(node.restricted / NAME / clearance.SHEETS / f"{country}.xlsx")
+        rows = list(book["spam_volume"].iter_rows(min_row=2, values_only=True))
+        assert len(rows) == count
+        assert {row[2] for row in rows} <= {name}
+
+
+# --- what `make` refuses ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("period", "text"),
+    [
+        ("2027-Q1", "2027-Q1 ends on 2027-03-31, and today is 2027-02-01"),
+        ("2026-Q3", "the study has no estimates of 2026-Q3; it has 2026-Q4"),
+        ("2026", "'2026' is no quarter"),
+        ("2026-Q5", "'2026-Q5' is no quarter"),
+    ],
+)
+def test_a_period_that_is_open_or_unknown_is_refused(
+    estimated: Node, run: Run, period: str, text: str
+) -> None:
+    refused(run("make", "--period", period, "--config", estimated.settings), text)
+    assert estimated.left() == []
+
+
+@pytest.fixture
+def spoilt(estimated: Node, tmp_path: Path) -> Node:
+    """A copy of the node without a release, to be spoilt."""
+    return copied(estimated, tmp_path / "spoilt")
+
+
+def make(run: Run, node: Node) -> Told:
+    return run("make", "--period", "2026-Q4", "--config", node.settings)
+
+
+def test_an_input_that_changed_after_the_estimates_is_refused(spoilt: Node, run: Run) -> None:
+    file = spoilt.files / "operator_frame.csv"
+    file.write_text(file.read_text().replace("owner-ken-1", "owner-ken-2"))
+    told = make(run, spoilt)
+    refused(told, "the estimates in the lake are not of the answers", "`observatory study estimate`")
+    assert spoilt.left() == []
+
+
+def test_an_open_finding_is_refused(spoilt: Node, run: Run) -> None:
+    lake = open_lake(str(spoilt.folder / "lake"))
+    about = {
+        "finding_id": "3a5ecfa193", "table_name": "study.spam_volume", "period_code": "2026-Q4",
+        "channel_code": "EMAIL", "series": "recipient/OPERATOR/units", "respondent_id": "ken-1",
+        "rule_code": "size_class", "contribution": 9e9, "expected_value": 9e6, "ratio": 1000.0,
+        "area_code": "AFR", "influence_pct": 43.8,
+    }  # fmt: skip
+    empty = lake.read("study.finding").clear()
+    found = pl.DataFrame([about | {"previous_contribution": None}], schema=empty.schema)
+    lake.rewrite(found, "study.finding", {})
+    texts = ("1 suspicious figure moves an area by more than 2% and is open", "3a5ecfa193", "--decide")
+    refused(make(run, spoilt), *texts)
+    assert spoilt.left() == []
+
+
+def test_a_waiver_of_a_respondent_that_contributed_nothing_is_refused(spoilt: Node, run: Run) -> None:
+    """Its contributions to other periods do not count."""
+    lake = open_lake(str(spoilt.folder / "lake"))
+    rows = lake.read("study.contribution")
+    is_idle = (pl.col("respondent_id") == "ken-0") & (pl.col("period_code").is_in(["2026-Q4", "2026"]))
+    lake.rewrite(rows.filter(~is_idle), "study.contribution", {})
+    refused(make(run, spoilt), "ken-0 waived protection and contributed nothing")
+    assert spoilt.left() == []
+
+
+def test_without_p_nothing_is_made(spoilt: Node, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(P)
+    monkeypatch.delenv("OBSERVATORY_P_PCT_FILE", raising=False)
+    refused(make(run, spoilt), "no percentage for the p% rule: set OBSERVATORY_P_PCT_FILE")
+    monkeypatch.setenv(P, "0.137")
+    told = make(run, spoilt)
+    refused(told, "OBSERVATORY_P_PCT does not hold a number from 1 to below 100")
+    assert "0.137" not in told.err
+    assert spoilt.left() == []
+
+
+def test_a_second_make_waits_for_the_first(spoilt: Node, run: Run) -> None:
+    with (spoilt.folder / "lake" / "lock.json").open("a+") as file:
+        fcntl.flock(file.fileno(), fcntl.LOCK_EX)
+        refused(make(run, spoilt), "the lake is locked", code=5)
+    assert spoilt.left() == []
+
+
+@pytest.mark.parametrize("after", [0, 5, 14])
+def test_a_full_disk_leaves_no_half_release(
+    spoilt: Node, run: Run, monkeypatch: pytest.MonkeyPatch, after: int
+) -> None:
+    """In the restricted folder, and in the release's own."""
+    full = full_after(after, monkeypatch)
+    refused(make(run, spoilt), "the disk is full", code=5)
+    assert full.calls == after + 1
+    assert spoilt.left() == []
+
+
+def full_after(count: int, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """Let files be synced so many times; then the disk is full."""
+    state = SimpleNamespace(calls=0)
+
+    def fsync(_: int) -> None:
+        state.calls += 1
+        if state.calls > count:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    return state
+
+
+# --- what `publish` refuses -------------------------------------------------------------------------
+
+
+def test_publishing_without_clearance_signature_or_signers_is_refused(
+    node: Node, run: Run, signing: SimpleNamespace
+) -> None:
+    publish = ("publish", NAME, *BY, "--config", node.settings)
+    refused(run(*publish), "is not signed: `observatory release sign")
+    good(run("sign", node.releases / NAME, "--key", signing.officer))
+    refused(run(*publish), "the administrations were not asked about this release")
+    good(run("clear", "make", NAME, "--deadline", "2027-02-20", "--config", node.settings))
+    refused(run(*publish), "2 administration(s) have not answered and may until 2027-02-20: FJI, KEN")
+    good(run("sign", node.releases / NAME, "--key", signing.stranger))
+    refused(run(*publish), "is no signature of this release by any of the 1 key(s)")
+    assert not node.public.exists()
+
+
+def test_a_tampered_byte_is_refused(node: Node, run: Run, signing: SimpleNamespace) -> None:
+    good(run("clear", "make", NAME, *DEADLINE, "--config", node.settings))
+    good(run("sign", node.releases / NAME, "--key", signing.officer))
+    file = node.releases / NAME / "data" / "spam_volume.csv"
+    file.chmod(0o644)
+    file.write_bytes(file.read_bytes().replace(b"Ghana", b"Gnana"))
+    refused(run("publish", NAME, *BY, "--config", node.settings), "data/spam_volume.csv was changed")
+    refused(run("verify", node.releases / NAME), "data/spam_volume.csv was changed")
+    refused(run("sign", node.releases / NAME, "--key", signing.officer), "data/spam_volume.csv was changed")
+    assert not node.public.exists()
+
+
+@pytest.mark.parametrize("missing", [1, 0])
+def test_a_disk_that_is_full_when_publication_is_recorded_publishes_nothing(
+    node: Node, run: Run, signing: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, missing: int
+) -> None:
+    """What no record names, no later attack would know of."""
+    good(run("clear", "make", NAME, *DEADLINE, "--config", node.settings))
+    good(run("sign", node.releases / NAME, "--key", signing.officer))
+    count = len(files_under(node.releases / NAME))
+    full_after(count - missing, monkeypatch)
+    refused(run("publish", NAME, *BY, "--config", node.settings), "the disk is full", code=5)
+    assert [name for name in node.left() if name.startswith("public/2026")] == []
+    monkeypatch.undo()
+    monkeypatch.setenv(READ_AT, TODAY)
+    good(run("publish", NAME, *BY, "--config", node.settings))
+
+
+def test_names_that_are_no_release_are_refused(node: Node, run: Run) -> None:
+    config = ("--config", node.settings)
+    refused(run("publish", "2026-Q4", *BY, *config), "'2026-Q4' is no release; write it as 2026-Q4/v1.0.0")
+    refused(run("show", "2026-Q4/v9.0.0", *config), "v9.0.0 does not exist: `observatory release list`")
+    refused(run("show", "2025-Q4", *config), "no release of 2025-Q4 was made here")
+    refused(run("verify", node.folder), "is no release: it has no manifest.json")
+    refused(run("withdraw", NAME, *BY, "--reason", "x", *config), f"{NAME} is not published under")
+    refused(run("clear", "make", NAME, "--deadline", "soon", *config), "--deadline soon: write a day as")
+    decided = ("--as", "published", *BY, "--reason", "x")
+    refused(run("clear", "decide", NAME, "KEN", *decided, *config), "KEN has no objection to decide on")
