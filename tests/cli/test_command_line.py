@@ -35,7 +35,7 @@ COMMANDS = [
 ]
 # Packages whose import takes a good part of a second, or more.
 SLOW = ["great_expectations", "scipy", "altair", "pandas", "pyspark", "jobs.formats.registry"]
-GROUPS = ["audit", "cost", "questionnaire", "study"]
+GROUPS = ["audit", "cost", "questionnaire", "release", "study"]
 SETTINGS = """
 [lake]
 root = "lake"

@@ -158,8 +158,16 @@ READERS_AND_WRITERS: dict[tuple[str, ...], list[str]] = {
     ("questionnaire", "load"): ["{file}"],
     ("study", "estimate"): ["--files", "{membership}"],
     ("study", "load"): ["{file}"],
+    ("study", "check"): [],
+    ("release", "make"): ["--period", "2026-Q3"],
 }
-WITHOUT_A_LAKE = {("tables",), ("sniff",), ("init",), ("reconcile",), ("questionnaire", "make")}
+OF_RELEASES = ("list", "show", "diff", "verify", "sign", "publish", "withdraw")
+OF_CLEARANCE = ("make", "load", "show", "decide")
+WITHOUT_A_LAKE = {
+    *(("tables",), ("sniff",), ("init",), ("reconcile",), ("questionnaire", "make")),
+    *(("release", each) for each in OF_RELEASES),
+    *(("release", "clear", each) for each in OF_CLEARANCE),
+}
 
 
 def commands(group: Any, names: tuple[str, ...] = ()) -> set[tuple[str, ...]]:
