@@ -30,7 +30,7 @@ SHORT := not site and not airflow and not long
 help:  ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
 
-demo: setup $(if $(filter spark,$(ENGINE)),setup-spark)  ## Run the sample study, from logs to the report page; ENGINE=spark: on Spark
+demo: setup $(if $(filter spark,$(ENGINE)),setup-spark)  ## Run the sample study, from logs to a release; ENGINE=spark: on Spark
 	@$(if $(filter spark,$(ENGINE)),$(ON_SPARK)) $(BIN)/observatory demo
 
 test: setup-dev  ## Run all tests but those that take minutes each

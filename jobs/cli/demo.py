@@ -1,10 +1,9 @@
-"""The command `observatory demo`: the sample study, from logs to the report page."""
+"""The command `observatory demo`: the sample study, from logs to the report page and a release."""
 
 from __future__ import annotations
 
 import os
 import secrets
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,6 +19,7 @@ from jobs.settings import config
 if TYPE_CHECKING:
     import polars as pl
 
+    from jobs.settings.config import Observatory
     from jobs.stages.run import Run
 
 
@@ -30,7 +30,7 @@ def demo(
         Path, typer.Option(help="Folder of the made-up membership that is estimated.")
     ] = Path("sample_data/membership"),
 ) -> None:
-    """Run the sample study on this machine, from logs to the report page and estimates of the world."""
+    """Run the sample study on this machine, from logs to the report page and a release of made-up figures."""
     from jobs.cli.main_figures import results, study_rows, world
 
     use_demo_key()
@@ -42,6 +42,7 @@ def demo(
         out.print(table)
     raise_problems(problems)
     write_report(work.lake, settings, report)
+    show_release(settings, membership)
 
 
 def estimate_demo(work: Run, membership: Path) -> None:
@@ -66,16 +67,35 @@ def truth_of(membership: Path) -> pl.DataFrame:
 
 def use_demo_key() -> None:
     """The sample study's own key: made once, kept under build/, readable by its user alone."""
+    from jobs.cli.demo_release import kept_secret
     from jobs.core.key_names import KEY, KEY_FILE
-    from jobs.core.machine import HOME
 
-    if os.environ.get(KEY) or os.environ.get(KEY_FILE):
+    if not (os.environ.get(KEY) or os.environ.get(KEY_FILE)):
+        os.environ[KEY_FILE] = str(kept_secret("pseudonym.key", lambda: secrets.token_hex(32)))
+
+
+def show_release(settings: Observatory, membership: Path) -> None:
+    """Release the estimates, and print where the release is and how anyone checks it."""
+    from jobs.cli.demo_release import release_demo
+
+    with err.status("release") as status:
+        found = release_demo(settings, membership, status.update)
+    folder = short(found.folder)
+    out.print(f"Release of made-up figures: {folder}", soft_wrap=True, highlight=False)
+    out.print(f"digest {found.digest}", soft_wrap=True, highlight=False)
+    out.print(f"The demo itself agreed for {found.asked} made-up administrations.", highlight=False)
+    if not found.is_published:
+        out.print(
+            "It is neither signed nor published, because gpg is not installed: install GnuPG (apt install"
+            " gnupg) and run the demo again.",
+            highlight=False,
+        )
         return
-    file = HOME / "secrets" / "pseudonym.key"
-    if not file.exists():
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=file.parent, delete=False) as new:
-            new.write(secrets.token_hex(32))
-        os.chmod(new.name, 0o600)
-        os.replace(new.name, file)
-    os.environ[KEY_FILE] = str(file)
+    out.print("A key that the demo made signed it. Anyone can check the release:", highlight=False)
+    signers = short(Path(str(settings.release.signers)))
+    out.print(f"observatory release verify {folder} --signers {signers}", soft_wrap=True, highlight=False)
+
+
+def short(path: Path) -> Path:
+    """A path from the present folder, where it is below."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

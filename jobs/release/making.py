@@ -148,6 +148,17 @@ def recipe_of(lake: Lake, settings: Observatory, period: str, is_major: bool) ->
     return Recipe(about, basis, decisions.published(restricted), left_out(restricted, period))
 
 
+def of_these_estimates(settings: Observatory, period: str) -> str | None:
+    """The newest version of a period, if the estimates in the lake are those that it was made of."""
+    versions = versions_in(Path(settings.release.root), period)
+    if not versions:
+        return None
+    kept = frames_in(Path(settings.release.restricted) / period / versions[-1] / "basis")
+    now = tables_of(open_lake(settings.lake.root), files_folder(settings))
+    is_same = kept.keys() == now.keys() and all(rows.equals(kept[table]) for table, rows in now.items())
+    return versions[-1] if is_same else None
+
+
 def agency(settings: Observatory) -> str:
     if settings.release.agency is None:
         raise ObservatoryError(

@@ -1,0 +1,148 @@
+"""The release with which `observatory demo` ends: of the made-up membership, cleared, signed and published.
+
+The demo plays every part: it chooses p, answers for the administrations, and makes the key that signs. All of
+that is kept under build/, and each step is taken once.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import secrets
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import openpyxl
+
+from jobs.core.machine import HOME
+from jobs.public.secret import FILE, VALUE
+from jobs.release import clearance, making, manifest, publishing, signatures
+from jobs.release.folders import signature_of
+from jobs.settings.config import Observatory
+from jobs.submission import signing
+
+PERIOD = "2026-Q4"
+# The day on which the sample's administrations have answered.
+AT = dt.datetime(2027, 3, 15, tzinfo=dt.UTC)
+DEADLINE = dt.date(2027, 3, 1)
+BY = "the demo"
+ANSWERED = (
+    clearance.AGREED,
+    "",
+    "filled in by the demo, for an administration that is made up",
+    "2027-02-15",
+)
+SIGNER = "Made-up signer of the sample study <signer@example.org>"
+
+
+@dataclass(frozen=True)
+class DemoRelease:
+    """folder: where the release is, published or as it was made. is_new: made just now. asked: how many
+    administrations were asked. is_published: False where there is no gpg to sign with."""
+
+    folder: Path
+    digest: str
+    is_new: bool
+    asked: int
+    is_published: bool
+
+
+def release_demo(settings: Observatory, membership: Path, say: Callable[[str], None]) -> DemoRelease:
+    """Release the estimates in the lake, unless that is done: what is missing of it is done."""
+    use_demo_p()
+    settings = at_release(settings, membership)
+    roots = settings.release
+    assert roots.public_root is not None and roots.signers is not None, "the sample's settings name both"
+    found = making.of_these_estimates(settings, PERIOD)
+    version = found or making.make(settings, PERIOD, False, say).about.version
+    folder, own = (Path(root) / PERIOD / version for root in (roots.root, roots.restricted))
+    target = Path(roots.public_root) / PERIOD / version
+    digest = manifest.verify(folder)
+    asked = len(cleared(settings, own, digest).asked)
+    if not target.is_dir() and shutil.which("gpg"):
+        sign(folder, Path(roots.signers))
+        publishing.publish(folder, own, Path(roots.public_root), Path(roots.signers), BY, AT)
+    is_published = target.is_dir()
+    return DemoRelease(target if is_published else folder, digest, found is None, asked, is_published)
+
+
+def at_release(settings: Observatory, membership: Path) -> Observatory:
+    """The settings on the day of the release, with the membership's frame and denominators."""
+    return settings.model_copy(
+        update={
+            "lake": settings.lake.model_copy(update={"read_at": AT}),
+            "study": settings.study.model_copy(update={"files": str(membership)}),
+        }
+    )
+
+
+def use_demo_p() -> None:
+    """The sample study's own p: chosen once, kept under build/, readable by its user alone."""
+    if not (os.environ.get(VALUE) or os.environ.get(FILE)):
+        file = kept_secret("p_pct", lambda: f"{5 + secrets.randbelow(1000) / 100:.2f}")
+        os.environ[FILE] = str(file)
+
+
+def kept_secret(name: str, choose: Callable[[], str]) -> Path:
+    """A file under build/ that its user alone reads, with a text that is chosen once."""
+    file = HOME / "secrets" / name
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", dir=file.parent, delete=False) as new:
+            new.write(choose())
+        os.chmod(new.name, 0o600)
+        os.replace(new.name, file)
+    return file
+
+
+def cleared(settings: Observatory, own: Path, digest: str) -> clearance.Clearance:
+    """The agreement of the sample's administrations, in sheets that the demo fills in."""
+    before = clearance.read(own)
+    if before and before.digest == digest and not before.unanswered:
+        return before
+    about, tables = making.as_made(own)
+    asked = clearance.make(own, tables, about, digest, making.administrations(settings), DEADLINE)
+    with tempfile.TemporaryDirectory() as returned:
+        files = [Path(returned) / f"{country.lower()}.xlsx" for country in asked.asked]
+        for file in files:
+            book = openpyxl.load_workbook(own / clearance.SHEETS / file.name)
+            for row, text in enumerate(ANSWERED, clearance.FIRST + 1):
+                book[clearance.ANSWER].cell(row, 2, text)
+            book.save(file)
+        return clearance.load(own, files, AT)
+
+
+def sign(folder: Path, signers: Path) -> None:
+    """Sign a release by the demo's own key, and put its public part among the signers."""
+    with demo_keys():
+        if signing.gpg("--list-secret-keys", SIGNER).returncode:
+            alone = ("--passphrase", "", "--pinentry-mode", "loopback")
+            signing.gpg(*alone, "--quick-generate-key", SIGNER, "ed25519", "sign", "never")
+        signers.mkdir(parents=True, exist_ok=True)
+        (signers / "made-up.asc").write_bytes(signing.gpg("--armor", "--export", SIGNER).stdout)
+        if not signature_of(folder).is_file():
+            signatures.sign(folder, SIGNER)
+
+
+@contextmanager
+def demo_keys() -> Iterator[None]:
+    """GnuPG with the demo's own key. Its home has a short second name: GnuPG's sockets take no long path."""
+    home = HOME / "secrets" / "gnupg"
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    before = os.environ.get("GNUPGHOME")
+    with tempfile.TemporaryDirectory(prefix="keys-") as short:
+        (Path(short) / "home").symlink_to(home)
+        os.environ["GNUPGHOME"] = f"{short}/home"
+        try:
+            yield
+        finally:
+            subprocess.run(["gpgconf", "--kill", "all"], check=False, capture_output=True)
+            if before is None:
+                del os.environ["GNUPGHOME"]
+            else:
+                os.environ["GNUPGHOME"] = before

@@ -1,0 +1,118 @@
+"""The release with which `observatory demo` ends; its figures are those of tests/support/release.py."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+from pathlib import Path
+from types import SimpleNamespace
+
+import polars as pl
+import pytest
+
+from jobs.cli import demo, demo_release
+from jobs.public.secret import FILE, VALUE, p_pct
+from jobs.release import clearance, decisions, making, manifest, signatures
+from jobs.release.folders import write_folder
+from jobs.settings import config
+from jobs.settings.config import Observatory
+from tests.conftest import ROOT
+from tests.support.release import ABOUT, made, tables
+
+MADE_UP = dataclasses.replace(ABOUT, is_made_up=True)
+BASIS = {"study.cost": pl.DataFrame({"model_id": ["a"], "cost": [1.0]})}
+
+
+@pytest.fixture
+def sample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Observatory:
+    """The sample's settings under a folder of the test, and a gate that lets the figures leave."""
+    monkeypatch.setattr(demo_release, "HOME", tmp_path / "build")
+    monkeypatch.setenv(VALUE, "")
+    monkeypatch.setenv(FILE, "")
+    monkeypatch.chdir(tmp_path)
+    settings = config.load(ROOT / "sample_data" / "observatory.toml")
+    names = ("root", "restricted", "public_root", "signers")
+    own = {name: str(tmp_path / "build" / name) for name in names}
+    settings = settings.model_copy(update={"release": settings.release.model_copy(update=own)})
+
+    def make(settings: Observatory, period: str, is_major: bool, say: object) -> SimpleNamespace:
+        assert settings.release.is_made_up and settings.release.agency == "SAMPLE"
+        version = making.next_version(making.versions_in(Path(settings.release.restricted), period), is_major)
+        about = dataclasses.replace(MADE_UP, version=version)
+        restricted = Path(settings.release.restricted) / about.name
+        kept = {f"basis/{name}.parquet": making.parquet(rows) for name, rows in BASIS.items()}
+        write_folder(restricted, kept | {"about.json": b'{"earlier": []}'}, is_private=True)
+        folder = Path(settings.release.root) / about.name
+        write_folder(folder, made(about))
+        decisions.record(restricted, "made", "observatory", manifest.verify(folder), demo_release.AT)
+        return SimpleNamespace(about=about)
+
+    monkeypatch.setattr(making, "make", make)
+    monkeypatch.setattr(making, "as_made", lambda restricted: (MADE_UP, tables()))
+    monkeypatch.setattr(making, "tables_of", lambda lake, folder: dict(BASIS))
+    return settings
+
+
+def said(settings: Observatory, capsys: pytest.CaptureFixture[str]) -> str:
+    demo.show_release(settings, ROOT / "sample_data" / "membership")
+    return capsys.readouterr().out
+
+
+def test_the_demo_publishes_once_and_says_what_it_played(
+    sample: Observatory, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = said(sample, capsys)
+    target = Path("build/public_root/2026-Q4/v1.0.0")
+    assert f"Release of made-up figures: {target}\n" in told
+    assert manifest.verify(target) in told
+    assert "The demo itself agreed for 7 made-up administrations." in told
+    assert f"observatory release verify {target} --signers build/signers" in told
+    assert signatures.signer_of(target, Path("build/signers")).key_file == "made-up.asc"
+    found = clearance.read(Path("build/restricted/2026-Q4/v1.0.0"))
+    assert found and {each.answer for each in found.asked.values()} == {clearance.AGREED}
+    assert all("by the demo" in each.by and "made up" in each.by for each in found.asked.values())
+
+    before = {file: file.stat().st_mtime_ns for file in tmp_path.rglob("*") if file.is_file()}
+    assert said(sample, capsys) == told
+    now = {file: file.stat().st_mtime_ns for file in tmp_path.rglob("*") if file.is_file()}
+    assert now == before
+
+
+def test_estimates_that_changed_get_the_next_version(
+    sample: Observatory, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said(sample, capsys)
+    other = {name: rows.with_columns(cost=2.0) for name, rows in BASIS.items()}
+    monkeypatch.setattr(making, "tables_of", lambda lake, folder: other)
+    restricted = Path("build/restricted/2026-Q4")
+    assert making.of_these_estimates(demo_release.at_release(sample, Path("none")), "2026-Q4") is None
+    monkeypatch.setattr(making, "tables_of", lambda lake, folder: dict(BASIS))
+    assert making.of_these_estimates(demo_release.at_release(sample, Path("none")), "2026-Q4") == "v1.0.0"
+    assert making.versions_in(restricted.parent, "2026-Q4") == ["v1.0.0"]
+
+
+def test_without_gpg_the_demo_ends_unsigned_and_signs_later(
+    sample: Observatory, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with monkeypatch.context() as without:
+        without.setattr(demo_release.shutil, "which", lambda name: None)
+        told = said(sample, capsys)
+    assert "Release of made-up figures: build/root/2026-Q4/v1.0.0" in told
+    assert "neither signed nor published, because gpg is not installed" in told
+    assert not Path("build/public_root").exists() and "verify" not in told
+    assert "build/public_root/2026-Q4/v1.0.0" in said(sample, capsys)
+
+
+def test_p_and_key_are_kept_private_and_printed_nowhere(
+    sample: Observatory, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = said(sample, capsys)
+    file = tmp_path / "build" / "secrets" / "p_pct"
+    assert 5 <= p_pct() < 15 and os.environ[FILE] == str(file)
+    text = file.read_text(encoding="utf-8")
+    assert not re.search(rf"(?<!\d){re.escape(text)}(?!\d)", told)
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / "build" / "secrets" / "gnupg").stat().st_mode & 0o777 == 0o700
+    said(sample, capsys)
+    assert file.read_text(encoding="utf-8") == text
