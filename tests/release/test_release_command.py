@@ -16,39 +16,18 @@ from types import SimpleNamespace
 import openpyxl
 import polars as pl
 import pytest
-from typer.testing import CliRunner
 
-from jobs.cli.main import app
 from jobs.engine.lake import open_lake
 from jobs.release import clearance
+from tests.release.conftest import READ_AT, P
 from tests.support.in_process import Run, Told, command_line_of
 from tests.support.release import new_key
-from tests.support.release_study import P_PCT, TODAY, Node, copied, write_node
+from tests.support.release_study import P_PCT, TODAY, Node, copied
 
 NAME = "2026-Q4/v1.0.0"
-P, READ_AT = "OBSERVATORY_P_PCT", "OBSERVATORY_READ_AT"
+
 DEADLINE = ("--deadline", "2027-01-31")
 BY = ("--by", "A. Officer")
-
-
-@pytest.fixture(scope="module")
-def estimated(tmp_path_factory: pytest.TempPathFactory) -> Node:
-    """A node whose study is estimated; Kenya's first operator waived protection."""
-    node = write_node(tmp_path_factory.mktemp("study"), {"ken-0": "W1"})
-    words = ["study", "estimate", "--with-answers", "--config", str(node.settings)]
-    done = CliRunner().invoke(app, words, env={READ_AT: TODAY}, catch_exceptions=False)
-    assert done.exit_code == 0, done.output
-    return node
-
-
-@pytest.fixture(scope="module")
-def made(estimated: Node, tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
-    """The node with its first release, and what `make` printed."""
-    node = copied(estimated, tmp_path_factory.mktemp("made"))
-    words = ["release", "make", "--period", "2026-Q4", "--config", str(node.settings)]
-    done = CliRunner().invoke(app, words, env={READ_AT: TODAY, P: P_PCT}, catch_exceptions=False)
-    assert done.exit_code == 0, done.output
-    return SimpleNamespace(node=node, said=done.output)
 
 
 @pytest.fixture(scope="module")
