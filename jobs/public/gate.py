@@ -38,17 +38,22 @@ class Protected:
     found: pl.DataFrame
 
 
+REVEALED = (
+    "figures of the world, regions or groups reveal what a holding contributed, and leaving out countries"
+    " does not prevent it: nothing is published; the restricted log names the figures"
+)
+
+
 class Unprotectable(ObservatoryError):
     """Areas alone reveal a contribution: nothing leaves. held, found: as Protected has them, for the
     restricted log; the message names no cell."""
 
     exit_code = 1
 
-    def __init__(self, held: pl.DataFrame, found: pl.DataFrame) -> None:
-        super().__init__(
-            "figures of the world, regions or groups reveal what a holding contributed, and leaving out"
-            " countries does not prevent it: nothing is published; the restricted log names the figures"
-        )
+    def __init__(
+        self, says: str = REVEALED, held: pl.DataFrame | None = None, found: pl.DataFrame | None = None
+    ) -> None:
+        super().__init__(says)
         self.held, self.found = held, found
 
 
@@ -89,7 +94,7 @@ def protect(
             break
         dropped = to_drop(findings, leaving, basis.release, leave_out_areas)
         if dropped.is_empty():
-            raise Unprotectable(pl.concat(held), as_frame(found))
+            raise Unprotectable(held=pl.concat(held), found=as_frame(found))
         for name in leaving:
             leaving[name] = leaving[name].join(dropped, on=GROUP, how="anti", nulls_equal=True)
         held.append(

@@ -314,6 +314,8 @@ def keep_refusal(restricted: Path, recipe: Recipe, error: Unprotectable) -> None
     folder = restricted / "refused"
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     for name, rows in (("held", error.held), ("attack", error.found)):
+        if rows is None:
+            continue
         file = folder / f"{recipe.about.period}-{recipe.about.version}-{name}.csv"
         file.write_text(rows.write_csv(), encoding="utf-8")
         file.chmod(0o600)

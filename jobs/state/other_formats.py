@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from jobs.ingest.file_formats import format_notes
 from jobs.ingest.manifest import Unreadable, landing, read_manifest
+from jobs.ingest.packed import open_landed
 from jobs.settings.config import Observatory
 
 if TYPE_CHECKING:
@@ -53,5 +54,5 @@ def notes_on(settings: Observatory, operator: str, source: str, kind: str, has_o
     if not pieces:
         return []
     newest = max(pieces, key=lambda piece: (piece.landed_at, piece.newest_at, piece.file_name))
-    with fs.open(newest.path, "rb") as file:
+    with open_landed(fs, newest.path) as file:
         return format_notes(newest.file_name, kind, file.read(HEAD), has_options)

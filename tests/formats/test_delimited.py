@@ -31,7 +31,7 @@ FIREWALL = {"profile": "sms_firewall"}
 
 def parse(lines: list[str], options: dict[str, Any], zone: str = "UTC") -> pl.DataFrame:
     frame = pl.LazyFrame({"offset": range(len(lines)), "line": lines}, schema=LINES)
-    return delimited.parse(frame, Source("lab", "smsc1", "a", NEWEST, zone, options)).collect()
+    return delimited.parse(frame, Source("lab", "smsc1", "a", NEWEST, zone, options=options)).collect()
 
 
 def placed(parsed: pl.DataFrame, stream: str = "a") -> pl.LazyFrame:

@@ -220,7 +220,7 @@ def parsed(lines: list[str], profile: Profile) -> pl.DataFrame:
     options = {"profile": profile.model_dump(mode="json", by_alias=True)}
     frame = pl.LazyFrame({"offset": range(len(lines)), "line": lines}, schema=LINES)
     newest = dt.datetime(2026, 12, 1, tzinfo=dt.UTC)
-    return delimited.parse(frame, Source("lab", "s", "a", newest, "UTC", options)).collect()
+    return delimited.parse(frame, Source("lab", "s", "a", newest, "UTC", options=options)).collect()
 
 
 def test_a_draft_of_a_few_lines_finds_the_status_in_which_no_value_repeats() -> None:

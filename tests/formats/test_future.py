@@ -62,9 +62,10 @@ def test_a_record_from_the_future_is_quarantined(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["postfix", "kannel", "exim", "rspamd"])
 def test_one_line_from_the_future_leaves_the_others(name: str) -> None:
-    log = next(log for log in LOGS[name] if any("2026" in line for line in lab(log)))
-    lines = lab(log)
-    whole = read(name, lines, None)
+    # Of a filter, its own log: in a mail server's its lines are few, or none.
+    read_all = [(lines, read(name, lines, None)) for log in LOGS[name] for lines in [lab(log)]]
+    dated = [(lines, found) for lines, found in read_all if any("2026" in line for line in lines)]
+    lines, whole = max(dated, key=lambda each: each[1].rows[name].height)
     offsets = whole.rows[name]["offset"].to_list()
     starts = [0]
     for line in lines:

@@ -65,7 +65,7 @@ def rendered(form: str, fields: dict[str, str]) -> str:
 def parse(lines: list[str], form: str | None, zone: str = "UTC", **options: Any) -> pl.DataFrame:
     frame = pl.LazyFrame({"offset": range(len(lines)), "line": lines}, schema=LINES)
     options = options | ({"access_log_format": form} if form else {})
-    return kannel.parse(frame, Source("lab", "box1", "a", NEWEST, zone, options)).collect()
+    return kannel.parse(frame, Source("lab", "box1", "a", NEWEST, zone, options=options)).collect()
 
 
 def transmissions(parsed: pl.DataFrame) -> pl.DataFrame:

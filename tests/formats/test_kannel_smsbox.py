@@ -26,7 +26,7 @@ NEWEST = dt.datetime(2026, 11, 25, tzinfo=dt.UTC)
 
 def parse(lines: list[str], kernel: Any = kannel_smsbox, zone: str = "UTC", **options: Any) -> pl.DataFrame:
     frame = pl.LazyFrame({"offset": range(len(lines)), "line": lines}, schema=LINES)
-    return kernel.parse(frame, Source("lab", "box1", "a", NEWEST, zone, options)).collect()
+    return kernel.parse(frame, Source("lab", "box1", "a", NEWEST, zone, options=options)).collect()
 
 
 def bronze(parsed: pl.DataFrame, kernel: Any = kannel_smsbox) -> pl.DataFrame:
