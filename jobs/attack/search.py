@@ -25,6 +25,7 @@ import numpy as np
 
 from jobs.attack.known import Cell, Finding, Known, Shape
 from jobs.attack.program import program
+from jobs.attack.projections import members, projection, smallest_changes
 from jobs.attack.system import Array, System, Target, systems
 
 LOW, HIGH = "low", "high"
@@ -73,20 +74,6 @@ class Count:
     targets: int = 0
     pairs: int = 0
     programs: int = 0
-
-
-@dataclass(frozen=True)
-class Projection:
-    """The projection on changes that leave narrow rows as they are, and what it makes of wide rows."""
-
-    atoms: Array
-    wide: Array
-
-
-def projection(base: Array, wide: Array) -> Projection:
-    """base: an orthonormal basis of the narrow rows. wide: rows over the same atoms."""
-    atoms = np.eye(base.shape[1]) - base.T @ base
-    return Projection(atoms, wide @ atoms)
 
 
 class Search:
@@ -170,19 +157,25 @@ class Search:
         people = [[self.place[name] for name in group] for group in groups]
         wide = self.rows[self.above + self.below >= NARROW]
         names = {
-            name: (atoms, projection(base, wide[:, atoms] * self.truth[atoms]))
+            name: (
+                atoms,
+                projection(base, wide[:, atoms] * self.truth[atoms]),
+                members(self.person[atoms], people),
+            )
             for name, (atoms, base) in self.bases().items()
         }
         above, below = (each[self.above + self.below >= NARROW, None] for each in (self.above, self.below))
-        of_target = {number: self.names_of(number, names) for number, _ in pending}
+        pairs = [key for key in pending if self.system.targets[key[0]].value > 0]
+        place = {group: at for at, group in enumerate(groups)}
+        of = np.array([place[self.system.targets[number].respondents] for number, _ in pairs], dtype=int)
+        is_high = np.array([side == HIGH for _, side in pairs], dtype=bool)[:, None]
+        is_other = ~self.has_names([number for number, _ in pairs], list(names))
         for attacker in sorted(set[str]().union(*pending.values())):
             free = np.array([attacker not in knowers for knowers in self.knowers])
             fits = {side: np.ones((len(names), len(groups)), dtype=bool) for side in SIDES}
             effect = {side: np.zeros((len(wide), len(groups))) for side in SIDES}
-            for at, (atoms, base) in enumerate(names.values()):
-                change, moved = self.smallest_changes(
-                    self.person[atoms], ~free[self.person[atoms]], base, people
-                )
+            for at, (atoms, base, own) in enumerate(names.values()):
+                change, moved = smallest_changes(~free[self.person[atoms]], base, own, self.p)
                 fits[HIGH][at] = change.min(axis=0, initial=0.0) >= -1
                 fits[LOW][at] = change.max(axis=0, initial=0.0) <= 1
                 moved = np.nan_to_num(moved)
@@ -192,62 +185,19 @@ class Search:
             is_wide_down = ((effect[LOW] <= above) & (effect[HIGH] <= below)).all(axis=0)
             fits[HIGH] &= is_wide
             fits[LOW] &= is_wide_down
-            place = {group: at for at, group in enumerate(groups)}
-            for (number, side), attackers in list(pending.items()):
-                target = self.system.targets[number]
-                fit = fits[side][of_target[number], place[target.respondents]]
-                if attacker in attackers and target.value > 0 and fit.all():
-                    attackers.discard(attacker)
-                    if not attackers:
-                        del pending[number, side]
-        return pending
+            fit = np.where(is_high, fits[HIGH].T[of], fits[LOW].T[of]) | is_other
+            for pair in np.flatnonzero(fit.all(axis=1)):
+                pending[pairs[pair]].discard(attacker)
+        return {key: attackers for key, attackers in pending.items() if attackers}
 
-    def names_of(self, number: int, names: Mapping[object, object]) -> list[int]:
-        """The names of a target's atoms, by their place."""
+    def has_names(self, numbers: Sequence[int], names: Sequence[object]) -> Array:
+        """Which names the atoms of each of these targets have: targets x names."""
         place = {name: at for at, name in enumerate(names)}
-        own = {self.system.keys[atom][1:] for atom, _ in self.system.targets[number].terms}
-        return [place[name] for name in sorted(own) if name in place]
-
-    def smallest_changes(
-        self, person: Array, is_seen: Array, of: Projection, people: Sequence[Sequence[int]]
-    ) -> tuple[Array, Array]:
-        """The smallest changes in proportion that leave rows as they are and what the attacker has seen, one
-        column for each group of operators whose figures change by p%; and what they make of wide rows. Not a
-        number where there are none, zero where a group has no such figure.
-
-        Changes that leave some atoms alone are projected on by P - P[:, a] P[a, a]^+ P[a, :].
-        """
-        seen = np.flatnonzero(is_seen)
-        inverse = np.linalg.pinv(of.atoms[np.ix_(seen, seen)], rcond=1e-10, hermitian=True)
-        taken = inverse @ of.atoms[seen]
-
-        def columns(own: Array) -> tuple[Array, Array]:
-            change, wide = (each[:, own] - each[:, seen] @ taken[:, own] for each in (of.atoms, of.wide))
-            return change, wide
-
-        found = np.zeros((len(person), len(people)))
-        moved = np.zeros((len(of.wide), len(people)))
-        of_person: dict[int, list[int]] = defaultdict(list)
-        for at in np.flatnonzero(~is_seen):
-            of_person[int(person[at])].append(int(at))
-        groups = [[at for each in group for at in of_person.get(each, ())] for group in people]
-        alone = np.array([at for at, own in enumerate(groups) if len(own) == 1], dtype=int)
-        if len(alone):
-            single = np.array([groups[at][0] for at in alone], dtype=int)
-            change, wide = columns(single)
-            inside = change[single, np.arange(len(single))]
-            scale = np.where(inside < 1e-7, np.nan, self.p / np.maximum(inside, 1e-7))
-            found[:, alone], moved[:, alone] = change * scale, wide * scale
-        for column, own in enumerate(groups):
-            if len(own) > 1:
-                change, wide = columns(np.array(own))
-                inside = change[own]
-                is_free = np.linalg.eigvalsh(inside)[0] >= 1e-7
-                part = np.linalg.solve(inside, np.full(len(own), self.p)) if is_free else np.nan
-                found[:, column], moved[:, column] = (
-                    (change @ part, wide @ part) if is_free else (np.nan, np.nan)
-                )
-        return found, moved
+        found = np.zeros((len(numbers), len(names)), dtype=bool)
+        for row, number in enumerate(numbers):
+            own = {self.system.keys[atom][1:] for atom, _ in self.system.targets[number].terms}
+            found[row, [place[name] for name in own if name in place]] = True
+        return found
 
     def bases(self) -> dict[object, tuple[Array, Array]]:
         """For each name of atoms its atoms, and what narrow rows make of their true figures, without rows
