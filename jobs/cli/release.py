@@ -63,6 +63,12 @@ def make(
     to: Annotated[
         Path | None, typer.Option(help="With --again: the folder to write into.", show_default=False)
     ] = None,
+    leave_out_areas: Annotated[
+        bool,
+        typer.Option(
+            "--leave-out-areas", help="Leave out groups and regions whose figures reveal a contribution."
+        ),
+    ] = False,
 ) -> None:
     """Protect the study's tables, attack them, and write a release if nothing is found."""
     from jobs.release import making
@@ -75,7 +81,7 @@ def make(
             folder = making.make_again(settings, period, again, to)
             out.print(f"made again: {folder}", soft_wrap=True)
             return
-        made = making.make(settings, period, is_major, status.update)
+        made = making.make(settings, period, is_major, status.update, leave_out_areas)
     table = Table("table", "rows", "held back", title=f"Release {made.about.name}", title_justify="left")
     for name, rows, held_back in made.counts:
         table.add_row(name, f"{rows:,}", f"{held_back:,}")

@@ -40,7 +40,7 @@ class Protected:
 
 REVEALED = (
     "figures of the world, regions or groups reveal what a holding contributed, and leaving out countries"
-    " does not prevent it: nothing is published; the restricted log names the figures"
+    " does not prevent it: no release is made"
 )
 
 

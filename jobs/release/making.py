@@ -6,7 +6,6 @@ What it was made from is kept beside it, restricted: with that it can be made ag
 from __future__ import annotations
 
 import dataclasses
-import datetime as dt
 import io
 import json
 import os
@@ -16,33 +15,28 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
-from jobs.core.contracts import REFERENCE, contract, reference
+from jobs.core.contracts import REFERENCE
 from jobs.core.errors import ObservatoryError, ValidationHeld
-from jobs.engine import record
 from jobs.engine.lake import Lake, open_lake
 from jobs.engine.lock import as_only_writer
-from jobs.public.cells import CONTRIBUTION, WORLD, Basis, Released
+from jobs.public.cells import Basis, Released
 from jobs.public.contracts import public_contract, public_tables
 from jobs.public.gate import Protected, Unprotectable, protect
 from jobs.public.secret import p_pct
 from jobs.questionnaire.respondents import respondents_of
-from jobs.release import assembly, clearance, comparing, decisions, manifest, tidy
-from jobs.release.about import About, next_version
+from jobs.release import assembly, comparing, decisions, manifest, tidy
+from jobs.release.about import About
 from jobs.release.folders import versions_in, write_folder
 from jobs.release.publishing import ABOUT
+from jobs.release.recipe import Recipe, files_folder, frames_in, now, recipe_in, recipe_of, tables_of
 from jobs.release.released import ReleasedTable, released
 from jobs.release.validation import results_of
 from jobs.settings.config import Observatory
-from jobs.study.estimate import study_stage
-from jobs.study.estimate.files import read_tables
-from jobs.study.estimate.finding_decisions import refuse_open
 
 SEAL = "seal.key"
-FROM_FILES = ("ref.operator_frame", "ref.denominator")
 PROGRAM = "observatory"
 
 
@@ -57,42 +51,40 @@ class MadeRelease:
     notes: list[str]
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """All that a release is made from. earlier: the releases that were published before, in their order.
-    left_out: countries whose rows a decision on an objection leaves out."""
-
-    about: About
-    basis: Basis
-    earlier: Sequence[str]
-    left_out: Sequence[str]
-
-
 # --- making -----------------------------------------------------------------------------------------
 
 
 def make(
-    settings: Observatory, period: str, is_major: bool, say: Callable[[str], None] = print
+    settings: Observatory,
+    period: str,
+    is_major: bool,
+    say: Callable[[str], None] = print,
+    leave_out_areas: bool = False,
 ) -> MadeRelease:
     """Make a release of the study's tables in the lake.
 
     Raises ObservatoryError for a period that is not over or has no estimates, estimates that are not of the
     inputs as they are now, and findings that are open; Unprotectable where areas reveal a contribution.
     """
-    return made_from(open_lake(settings.lake.root), settings, period, is_major, say)
+    return made_from(open_lake(settings.lake.root), settings, period, is_major, say, leave_out_areas)
 
 
 @as_only_writer("observatory release make")
 def made_from(
-    lake: Lake, settings: Observatory, period: str, is_major: bool, say: Callable[[str], None]
+    lake: Lake,
+    settings: Observatory,
+    period: str,
+    is_major: bool,
+    say: Callable[[str], None],
+    leave_out_areas: bool,
 ) -> MadeRelease:
-    recipe = recipe_of(lake, settings, period, is_major)
+    recipe = recipe_of(lake, settings, period, is_major, leave_out_areas)
     say("release: protecting and attacking")
     restricted = Path(settings.release.restricted)
     try:
         protected = protected_by(recipe, restricted, p_pct())
     except Unprotectable as error:
-        keep_refusal(restricted, recipe, error)
+        error.args = (f"{error}. {keep_refusal(restricted, recipe, error)}",)
         raise
     say("release: writing")
     files, tables = written(recipe, protected, restricted)
@@ -114,40 +106,6 @@ def made_from(
     return MadeRelease(recipe.about, folder, digest, counts, notes_of(recipe, protected))
 
 
-def recipe_of(lake: Lake, settings: Observatory, period: str, is_major: bool) -> Recipe:
-    """What a release of the period would be made from, or ObservatoryError."""
-    about = About(
-        period=period,
-        version=next_version(versions_in(Path(settings.release.restricted), period), is_major),
-        agency=agency(settings),
-        agency_name=settings.release.agency_name,
-        contact=settings.release.contact,
-        licence=settings.release.licence,
-        code=record.revision(),
-        is_made_up=settings.release.is_made_up,
-    )
-    today = now(settings).date()
-    if about.day >= today:
-        raise ObservatoryError(f"{period} ends on {about.day}, and today is {today}: it can be released then")
-    folder = files_folder(settings)
-    if not study_stage.is_current(lake, settings, folder):
-        raise ObservatoryError(
-            "the estimates in the lake are not of the answers, packages, files and program as they are now:"
-            " `observatory study estimate` computes them again"
-        )
-    refuse_open(lake, about.periods, settings.study.open_share)
-    basis = Basis(about.name, tables_of(lake, folder))
-    have = basis.tables["study.spam_volume"]
-    if period not in set(have["period_code"]):
-        known = sorted(each for each in set(have["period_code"]) if "-Q" in each)
-        raise ObservatoryError(
-            f"the study has no estimates of {period}; it has {', '.join(known) or 'none of a quarter'}"
-        )
-    refuse_idle_waivers(lake, basis.tables[CONTRIBUTION], about)
-    restricted = Path(settings.release.restricted)
-    return Recipe(about, basis, decisions.published(restricted), left_out(restricted, period))
-
-
 def of_these_estimates(settings: Observatory, period: str) -> str | None:
     """The newest version of a period, if the estimates in the lake are those that it was made of."""
     versions = versions_in(Path(settings.release.root), period)
@@ -157,62 +115,6 @@ def of_these_estimates(settings: Observatory, period: str) -> str | None:
     now = tables_of(open_lake(settings.lake.root), files_folder(settings))
     is_same = kept.keys() == now.keys() and all(rows.equals(kept[table]) for table, rows in now.items())
     return versions[-1] if is_same else None
-
-
-def agency(settings: Observatory) -> str:
-    if settings.release.agency is None:
-        raise ObservatoryError(
-            "[release] agency is not set: the id, in SDMX, of the agency that maintains the release's codes"
-        )
-    return settings.release.agency
-
-
-def files_folder(settings: Observatory) -> Path:
-    if settings.study.files is None:
-        raise ObservatoryError("[study] files is not set: name the folder with the frame of operators")
-    return Path(settings.study.files)
-
-
-def tables_of(lake: Lake, folder: Path) -> dict[str, pl.DataFrame]:
-    """The tables that a release rests on."""
-    sources = {public_contract(table).source for table in public_tables()} | {CONTRIBUTION}
-    found = {table: lake.read(table) for table in sorted(sources)}
-    found |= read_tables(folder, FROM_FILES)
-    found |= {table: reference(table) for table in WORLD if table not in found}
-    return {
-        table: rows.sort([name for name in contract(table).key if name in rows.columns])
-        for table, rows in found.items()
-    }
-
-
-def refuse_idle_waivers(lake: Lake, contribution: pl.DataFrame, about: About) -> None:
-    """Raise ObservatoryError if a respondent waived for a period of the release and contributed nothing: its
-    waiver would protect nobody, and its answers may have been lost."""
-    answers = lake.read("study.questionnaire_answer")
-    waived = answers.filter(
-        pl.col("period_code").is_in(list(about.periods))
-        & (pl.col("waiver") != "W0")
-        & (pl.col("role_code") == "O")
-    )
-    contributed = contribution.filter(pl.col("period_code").is_in(list(about.periods)))
-    idle = sorted(set(waived["respondent_id"]) - set(contributed["respondent_id"]))
-    if idle:
-        raise ObservatoryError(
-            f"{', '.join(idle[:5])} waived protection and contributed nothing: load its answers or package,"
-            " or have the waiver withdrawn"
-        )
-
-
-# --- what is known of earlier releases --------------------------------------------------------------
-
-
-def left_out(restricted: Path, period: str) -> list[str]:
-    """The countries that decisions on objections leave out of releases of a period."""
-    found: set[str] = set()
-    for version in versions_in(restricted, period):
-        cleared = clearance.read(restricted / period / version)
-        found |= set(cleared.left_out) if cleared else set()
-    return sorted(found)
 
 
 # --- protected, written, kept -----------------------------------------------------------------------
@@ -226,16 +128,12 @@ def protected_by(recipe: Recipe, restricted: Path, p: float) -> Protected:
         rows = tables[table.source]
         if recipe.left_out and "area_code" in rows.columns:
             tables[table.source] = rows.filter(~pl.col("area_code").is_in(list(recipe.left_out)))
-    return protect(Basis(recipe.about.name, tables), earlier, recipe.about.periods, p)
+    return protect(Basis(recipe.about.name, tables), earlier, recipe.about.periods, p, recipe.leave_out_areas)
 
 
 def released_in(folder: Path, name: str) -> Released:
     """A release as the gate and the attacker know it."""
     return Released(Basis(name, frames_in(folder / "basis")), frames_in(folder / "public"))
-
-
-def frames_in(folder: Path) -> dict[str, pl.DataFrame]:
-    return {file.stem: pl.read_parquet(file) for file in sorted(folder.glob("*.parquet"))}
 
 
 def written(
@@ -298,6 +196,7 @@ def kept(recipe: Recipe, protected: Protected) -> dict[str, bytes]:
         "about": dataclasses.asdict(recipe.about),
         "earlier": list(recipe.earlier),
         "left_out": list(recipe.left_out),
+        "leave_out_areas": recipe.leave_out_areas,
     }
     found[ABOUT] = (json.dumps(about, indent=2, ensure_ascii=False) + "\n").encode("utf-8")
     return found
@@ -309,16 +208,22 @@ def parquet(rows: pl.DataFrame) -> bytes:
     return out.getvalue()
 
 
-def keep_refusal(restricted: Path, recipe: Recipe, error: Unprotectable) -> None:
-    """Name the figures that reveal a contribution where only the study's own team reads it."""
+def keep_refusal(restricted: Path, recipe: Recipe, error: Unprotectable) -> str:
+    """Name the figures that reveal a contribution where only the study's own team reads it; where that is,
+    and what to do."""
     folder = restricted / "refused"
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    of_period = f"{recipe.about.period}-{recipe.about.version}"
     for name, rows in (("held", error.held), ("attack", error.found)):
         if rows is None:
             continue
-        file = folder / f"{recipe.about.period}-{recipe.about.version}-{name}.csv"
+        file = folder / f"{of_period}-{name}.csv"
         file.write_text(rows.write_csv(), encoding="utf-8")
         file.chmod(0o600)
+    areas = "the world's alone: more holdings have to answer"
+    if not recipe.leave_out_areas:
+        areas = "`observatory release make --leave-out-areas` leaves out the groups and regions that do"
+    return f"{folder / of_period}-attack.csv names the figures; {areas}"
 
 
 def notes_of(recipe: Recipe, protected: Protected) -> list[str]:
@@ -337,13 +242,6 @@ def notes_of(recipe: Recipe, protected: Protected) -> list[str]:
 
 
 # --- again ------------------------------------------------------------------------------------------
-
-
-def recipe_in(folder: Path) -> Recipe:
-    """The recipe that a restricted folder kept."""
-    found: dict[str, Any] = json.loads((folder / ABOUT).read_bytes())
-    about = About(**found["about"])
-    return Recipe(about, Basis(about.name, frames_in(folder / "basis")), found["earlier"], found["left_out"])
 
 
 def make_again(settings: Observatory, period: str, version: str, to: Path) -> Path:
@@ -376,9 +274,3 @@ def as_made(restricted: Path) -> tuple[About, list[ReleasedTable]]:
 def administrations(settings: Observatory) -> dict[str, str]:
     """The administration of each country that has one in the list of respondents."""
     return {each.country: each.name for each in respondents_of(settings).values() if each.role == "A"}
-
-
-def now(settings: Observatory) -> dt.datetime:
-    """The time, or the one that the settings fix."""
-    fixed = settings.lake.read_at
-    return fixed if fixed is not None else dt.datetime.now(dt.UTC)

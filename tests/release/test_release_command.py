@@ -16,13 +16,15 @@ from types import SimpleNamespace
 import openpyxl
 import polars as pl
 import pytest
+from typer.testing import CliRunner
 
+from jobs.cli.main import app
 from jobs.engine.lake import open_lake
 from jobs.release import clearance
 from tests.release.conftest import READ_AT, P
 from tests.support.in_process import Run, Told, command_line_of
 from tests.support.release import new_key
-from tests.support.release_study import P_PCT, TODAY, Node, copied
+from tests.support.release_study import COUNTRIES, P_PCT, TODAY, Node, copied, write_node
 
 NAME = "2026-Q4/v1.0.0"
 
@@ -340,3 +342,24 @@ def test_names_that_are_no_release_are_refused(node: Node, run: Run) -> None:
     refused(run("clear", "make", NAME, "--deadline", "soon", *config), "--deadline soon: write a day as")
     decided = ("--as", "published", *BY, "--reason", "x")
     refused(run("clear", "decide", NAME, "KEN", *decided, *config), "KEN has no objection to decide on")
+
+
+@pytest.mark.long
+def test_areas_that_reveal_a_contribution_are_refused_or_left_out(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bolivia's only operator is what landlocked countries have beside the least developed and Uzbekistan,
+    which is all of the economies in transition."""
+    node = write_node(tmp_path / "few", countries=COUNTRIES | {"BOL": 1})
+    words = ["study", "estimate", "--with-answers", "--config", str(node.settings)]
+    assert CliRunner().invoke(app, words, catch_exceptions=False).exit_code == 0
+    refused(make(run, node), "no release is made", "refused/2026-Q4-v1.0.0-attack.csv", code=1)
+    assert {name.split("/")[1] for name in node.left()} == {"refused"}
+    for file in (node.restricted / "refused").iterdir():
+        assert P_PCT not in file.read_text() and file.stat().st_mode & 0o077 == 0
+    good(run("make", "--period", "2026-Q4", "--leave-out-areas", "--config", node.settings))
+    words = ["make", "--period", "2026-Q4", "--again", "v1.0.0", "--to", str(tmp_path / "again")]
+    good(run(*words, "--config", node.settings))
+    rows = pl.read_csv(node.releases / NAME / "data" / "spam_volume.csv", infer_schema=False)
+    areas = set(rows["area_code"])
+    assert "001" in areas and not {"199", "432", "TRANSITION", "ITU_CIS"} <= areas

@@ -84,11 +84,11 @@ class Node:
         )
 
 
-def frame() -> pl.DataFrame:
-    """The operators: a holding each, of nearly equal size."""
+def frame(countries: Mapping[str, int] = COUNTRIES) -> pl.DataFrame:
+    """The operators of these countries: a holding each, of nearly equal size."""
     random = np.random.default_rng(52)
     rows = []
-    for country, count in COUNTRIES.items():
+    for country, count in countries.items():
         for number in range(count):
             name = f"{country.lower()}-{number}"
             rows.append(
@@ -142,13 +142,17 @@ def answers(waivers: Mapping[str, str] = {}) -> pl.DataFrame:  # noqa: B006
     return pl.DataFrame(rows, schema=dict.fromkeys(columns, pl.String))
 
 
-def write_node(folder: Path, waivers: Mapping[str, str] = {}) -> Node:  # noqa: B006
+def write_node(
+    folder: Path,
+    waivers: Mapping[str, str] = {},
+    countries: Mapping[str, int] = COUNTRIES,  # noqa: B006
+) -> Node:
     """The node's files; `observatory study estimate --with-answers` is still to come."""
     node = Node(folder)
     node.files.mkdir(parents=True)
     (folder / "signers").mkdir()
     node.settings.write_text(SETTINGS, encoding="utf-8")
-    operators = frame()
+    operators = frame(countries)
     operators.write_csv(node.files / "operator_frame.csv")
     operators.group_by("country_code", maintain_order=True).agg(pl.col("subscriptions").sum()).with_columns(
         period_code=pl.lit("2026"), channel_code=pl.lit(CHANNEL), source=pl.lit("made up")
