@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import polars as pl
 
 from jobs.protect.operators import Door
-from jobs.silver.assembling import assembled, is_held, settled
+from jobs.silver.assembling import assembled, is_held, order_of, settled
 from jobs.silver.bucketing import bucket_of, home_of
 from jobs.silver.hops import candidates, roots
 from jobs.silver.message import moving, narrow, opened
@@ -56,7 +56,9 @@ def assembled_in_buckets(
         rows = pl.concat([rest.select(held.columns), held])
         for number, part in enumerate(parted(rows, bucket_of(rows, name, count), count)):
             parts[number][name] = part
-    return [assembled(table, part, door) for part in parts]
+    # A run finds the order of all files before it assembles a bucket.
+    order = order_of(formats)
+    return [assembled(table, part, door, order) for part in parts]
 
 
 def message_in_buckets(
