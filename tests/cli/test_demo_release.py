@@ -14,7 +14,8 @@ import pytest
 from jobs.cli import demo, demo_release
 from jobs.public.secret import FILE, VALUE, p_pct
 from jobs.release import clearance, decisions, making, manifest, signatures
-from jobs.release.folders import write_folder
+from jobs.release.about import next_version
+from jobs.release.folders import versions_in, write_folder
 from jobs.settings import config
 from jobs.settings.config import Observatory
 from tests.conftest import ROOT
@@ -38,7 +39,7 @@ def sample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Observatory:
 
     def make(settings: Observatory, period: str, is_major: bool, say: object) -> SimpleNamespace:
         assert settings.release.is_made_up and settings.release.agency == "SAMPLE"
-        version = making.next_version(making.versions_in(Path(settings.release.restricted), period), is_major)
+        version = next_version(versions_in(Path(settings.release.restricted), period), is_major)
         about = dataclasses.replace(MADE_UP, version=version)
         restricted = Path(settings.release.restricted) / about.name
         kept = {f"basis/{name}.parquet": making.parquet(rows) for name, rows in BASIS.items()}
@@ -89,7 +90,7 @@ def test_estimates_that_changed_get_the_next_version(
     assert making.of_these_estimates(demo_release.at_release(sample, Path("none")), "2026-Q4") is None
     monkeypatch.setattr(making, "tables_of", lambda lake, folder: dict(BASIS))
     assert making.of_these_estimates(demo_release.at_release(sample, Path("none")), "2026-Q4") == "v1.0.0"
-    assert making.versions_in(restricted.parent, "2026-Q4") == ["v1.0.0"]
+    assert versions_in(restricted.parent, "2026-Q4") == ["v1.0.0"]
 
 
 def test_without_gpg_the_demo_ends_unsigned_and_signs_later(
