@@ -250,12 +250,10 @@ def clear_make(
     config_file: Config = SETTINGS,
 ) -> None:
     """Write a sheet for each administration with its own rows as they would leave."""
-    from jobs.release import clearance, making, manifest
+    from jobs.release import clearance, making
 
     settings = config.load(config_file)
-    period, version = parts(name)
-    restricted = restricted_of(settings, period, version)
-    digest = manifest.verify(Path(settings.release.root) / period / version)
+    restricted, digest = verified(settings, name)
     try:
         day = dt.date.fromisoformat(deadline)
     except ValueError:
@@ -303,12 +301,10 @@ def clear_decide(
     config_file: Config = SETTINGS,
 ) -> None:
     """Record what becomes of an objection."""
-    from jobs.release import clearance, decisions, manifest
+    from jobs.release import clearance, decisions
 
     settings = config.load(config_file)
-    period, version = parts(name)
-    restricted = restricted_of(settings, period, version)
-    digest = manifest.verify(Path(settings.release.root) / period / version)
+    restricted, digest = verified(settings, name)
     decision = clearance.LEFT_OUT if as_ is Outcome.left_out else clearance.OVERRULED
     found = clearance.decide(restricted, country, decision)
     decisions.record(restricted, decision, by, digest, now(settings), country, reason)
@@ -336,6 +332,15 @@ def parts(name: str) -> tuple[str, str]:
     if not PERIOD.match(period) or not VERSION.match(version):
         raise ObservatoryError(f"'{name}' is no release; write it as 2026-Q4/v1.0.0")
     return period, version
+
+
+def verified(settings: Any, name: str) -> tuple[Path, str]:
+    """The restricted folder and the digest of a release whose files are as its manifest says."""
+    from jobs.release import manifest
+
+    period, version = parts(name)
+    restricted = restricted_of(settings, period, version)
+    return restricted, manifest.verify(Path(settings.release.root) / period / version)
 
 
 def restricted_of(settings: Any, period: str, version: str) -> Path:
