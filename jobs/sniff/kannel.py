@@ -72,7 +72,7 @@ def options_of(head: bytes) -> dict[str, Any] | None:
 
 def is_plausible(lines: list[dict[str, str]], own: str) -> bool:
     """Whether what a format makes of the lines can be: events of bearerbox, numbers where numbers stand and
-    nowhere else, texts as long as the log says and without the sign that parts fields."""
+    nowhere else, texts as long as the log says, or else in words and without the sign that parts fields."""
     mark = mark_of_text(own)
     usual = [
         EVENT.fullmatch(line["event"]) is not None
@@ -80,11 +80,20 @@ def is_plausible(lines: list[dict[str, str]], own: str) -> bool:
         and (NUMBER.fullmatch(line["sender"]) or NAME.fullmatch(line["sender"])) is not None
         for line in lines
     ]
-    return sum(usual) >= FITS * len(lines) and all(
-        not any(LIKE_A_NUMBER.fullmatch(line.get(name, "")) for name in NOT_NUMBERS)
-        and (mark not in line.get("text", "") if "length" not in line else has_length(line))
-        for line in lines
+    return (
+        sum(usual) >= FITS * len(lines)
+        and all(
+            not any(LIKE_A_NUMBER.fullmatch(line.get(name, "")) for name in NOT_NUMBERS)
+            and (has_length(line) if "length" in line else is_text(line.get("text", ""), mark))
+            for line in lines
+        )
+        and ("%L" in own or any(" " in line.get("text", "") for line in lines))
     )
+
+
+def is_text(value: str, mark: str) -> bool:
+    """Whether a field may be the text of an SMS, whose length the log does not say."""
+    return mark not in value and LIKE_A_NUMBER.fullmatch(value) is None
 
 
 def mark_of_text(own: str) -> str:
