@@ -1,6 +1,6 @@
-"""What derives from contracts and kernels: the data dictionary, schemas/README.md, and the list of formats.
+"""What derives from contracts and kernels: the data dictionary, by layer, and the list of formats.
 
-python -m schemas.dictionary            writes both
+python -m schemas.dictionary            writes them
 python -m schemas.dictionary --check    exits 1 if one is stale
 """
 
@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 
 from jobs.core.contracts import CODELISTS, SCHEMAS, Contract, codes, contract, tables
 from jobs.formats import registry
 
-PAGE = SCHEMAS / "README.md"
 FORMATS = CODELISTS / "format.csv"
 LAYERS = {
     "bronze": "As received, typed; raw addresses and numbers; short retention.",
@@ -23,36 +26,74 @@ LAYERS = {
     "meta": "What ran.",
     "ref": "Definitions, rules and parameters, dated and sourced.",
 }
+# The folders of layers that are not called as these.
+FOLDERS = {"ref": "reference"}
 
 
-def dictionary() -> str:
-    """The page as Markdown: lineage, then every table with its columns."""
+def index() -> str:
+    """The first page as Markdown: the layers with their tables."""
     lines = [
         "# Data dictionary",
         "",
-        "Derived from `fields.yaml` and the contracts by `make derived`; do not edit.",
+        "Derived from `fields.yaml` and the contracts by `make derived`; do not edit. Names of columns end in"
+        " what they are: `_date` UTC day, `_at` UTC time, `_code` with its list, `_hash` keyed pseudonym,"
+        " `_count`, `_bytes`, `_us` microseconds.",
         "",
-        "## Lineage",
-        "",
-        "```mermaid",
-        "flowchart LR",
     ]
-    for table in tables():
-        lines += [
-            f"  {source.replace('.', '_')} --> {table.replace('.', '_')}" for source in contract(table).reads
-        ]
-    lines += ["```", ""]
     for layer, about in LAYERS.items():
-        lines += [f"## {layer}", "", about, ""]
-        for table in tables():
-            if contract(table).layer == layer:
-                lines += described(contract(table))
+        lines += [f"## [{layer}]({folder(layer)}/README.md)", "", about, ""]
+        lines += [
+            f"- [`{table}`]({page_of(table)}): {first_sentence(contract(table))}"
+            for table in tables_of(layer)
+        ]
+        lines.append("")
     return "\n".join(lines).rstrip() + "\n"
+
+
+def layer_page(layer: str) -> str:
+    """The page of a layer as Markdown: what its tables are computed from, then each with its columns."""
+    lines = [
+        f"# {layer.capitalize()} tables",
+        "",
+        f"{LAYERS[layer]} Derived by `make derived`; do not edit. [All layers](../README.md)",
+        "",
+    ]
+    computed = [table for table in tables_of(layer) if contract(table).reads]
+    if computed:
+        lines += ["## What is computed from what", "", "| table | reads |", "|---|---|"]
+        lines += [f"| {link(table)} | {', '.join(map(link, contract(table).reads))} |" for table in computed]
+        lines.append("")
+    for table in tables_of(layer):
+        lines += described(contract(table))
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def tables_of(layer: str) -> list[str]:
+    return [table for table in tables() if contract(table).layer == layer]
+
+
+def link(table: str) -> str:
+    """A table's name as a link from the page of any layer."""
+    return f"[`{table}`](../{page_of(table)})"
+
+
+def page_of(table: str) -> str:
+    """Where a table is described, from schemas/."""
+    return f"{folder(contract(table).layer)}/README.md#{table.replace('.', '')}"
+
+
+def folder(layer: str) -> str:
+    return FOLDERS.get(layer, layer)
+
+
+def first_sentence(about: Contract) -> str:
+    """What a row of a table is, in one line."""
+    return re.split(r"(?<=[.:;])(?<!Rec\.) ", " ".join(about.description.split()))[0].rstrip(".:;") + "."
 
 
 def described(about: Contract) -> list[str]:
     """One table: what a row is, its key, its columns."""
-    lines = [f"### {about.table}", "", about.description, ""]
+    lines = [f"## {about.table}", "", about.description, ""]
     lines.append(f"Key: {', '.join(f'`{name}`' for name in about.key)}.")
     if about.partition_by:
         lines.append(f"Replaced by {', '.join(f'`{name}`' for name in about.partition_by)}.")
@@ -87,6 +128,12 @@ def formats() -> str:
     return text.getvalue()
 
 
+def derived_files() -> dict[Path, Callable[[], str]]:
+    """Each file and what writes it; the list of formats first, for the pages read it."""
+    pages = {SCHEMAS / folder(layer) / "README.md": partial(layer_page, layer) for layer in LAYERS}
+    return {FORMATS: formats, SCHEMAS / "README.md": index, **pages}
+
+
 def main(arguments: list[str]) -> int:
     without = [name for name in registry.KERNELS if f"bronze.{name}" not in tables()]
     for name in without:
@@ -94,8 +141,7 @@ def main(arguments: list[str]) -> int:
     if without:
         return 1
     stale = []
-    # The dictionary reads the list.
-    for file, derived in ((FORMATS, formats), (PAGE, dictionary)):
+    for file, derived in derived_files().items():
         text = derived()
         if file.exists() and file.read_text(encoding="utf-8") == text:
             continue

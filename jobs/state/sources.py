@@ -47,7 +47,7 @@ class HeldRule:
 
 @dataclass(frozen=True)
 class SourceStatus:
-    """How a source fares. docs/operator.md documents the fields, which `status --json` prints.
+    """How a source fares. docs/operator-reference.md documents the fields, which `status --json` prints.
 
     landed: bytes in landing. landed_at: when the last of them came. waiting: bytes that are not read yet.
     last_record: time of the newest record. missing_days: days without records in the week before it.

@@ -368,7 +368,7 @@ def test_a_format_without_a_contract_is_an_error_that_names_its_file(
     petrel = dataclasses.replace(KERNELS["exim"], name="petrel")
     monkeypatch.setattr(registry, "KERNELS", {**KERNELS, "petrel": petrel})
     monkeypatch.setattr(dictionary, "FORMATS", tmp_path / "format.csv")
-    monkeypatch.setattr(dictionary, "PAGE", tmp_path / "README.md")
+    monkeypatch.setattr(dictionary, "SCHEMAS", tmp_path)
     assert dictionary.main([]) == 1
     assert capsys.readouterr().err == "jobs/formats/petrel.py has no schemas/bronze/petrel.yaml\n"
     assert not list(tmp_path.iterdir())

@@ -297,7 +297,7 @@ def test_what_is_no_mail_log_is_refused(observatory: Command, tmp_path: Path) ->
 
 
 def test_the_documented_example_is_what_it_prints(observatory: Command) -> None:
-    page = (ROOT / "docs" / "operator.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "operator-reference.md").read_text(encoding="utf-8")
     _, _, example = page.partition("```\ndelivered: from ")
     lines = ["delivered: from " + example.partition("```")[0]]
     told = observatory("reconcile", MAIL).out

@@ -518,5 +518,5 @@ def test_json_has_the_sources_of_the_settings_in_their_order(tmp_path: Path) -> 
 
 
 def test_every_key_is_documented() -> None:
-    page = (ROOT / "docs" / "operator.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "operator-reference.md").read_text(encoding="utf-8")
     assert [key for key in KEYS if f"`{key}`" not in page] == []
