@@ -24,8 +24,8 @@ ON_SPARK := OBSERVATORY_ENGINE_NAME=spark OBSERVATORY_LAKE_ROOT=$(CURDIR)/build/
 # What `make test` runs.
 SHORT := not site and not airflow and not long
 
-.PHONY: help demo test test-long test-random test-site check setup setup-dev setup-spark airflow notebook benchmark \
-	format derived lock clean
+.PHONY: help demo test test-long test-random test-site check setup setup-dev setup-spark airflow notebook benchmark docs \
+	test-one format derived lock clean
 
 help:  ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -35,6 +35,10 @@ demo: setup $(if $(filter spark,$(ENGINE)),setup-spark)  ## Run the sample study
 
 test: setup-dev  ## Run all tests but those that take minutes each
 	@$(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "$(SHORT)"
+
+test-one: setup-dev  ## The short tests whose name or file has NAME in it, as in NAME=spam_volume
+	@test -n "$(NAME)" || { echo "Name what to test: make test-one NAME=spam_volume"; exit 2; }
+	@$(BIN)/python -m pytest -q -m "$(SHORT)" -k "$(NAME)"
 
 test-long: setup-dev setup-spark  ## The rest: kill -9, whole runs with the real Airflow, more examples of properties
 	@$(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile -m "airflow or long" --hypothesis-profile thorough
@@ -107,6 +111,10 @@ benchmark: setup-dev  ## Compare speed and memory with other programs, formats w
 	@$(BIN)/python -m benchmarks.speed --days
 	@$(BIN)/python -m benchmarks.formats
 	@$(BIN)/python -m benchmarks.measures
+
+docs: setup-dev  ## Build the documentation as a site, to build/docs; a link that leads nowhere is an error
+	@$(BIN)/sphinx-build -q --fail-on-warning -b html -c docs/site . build/docs
+	@echo "The site: build/docs/index.html"
 
 derived: setup-dev  ## Write the files that derive from the contracts
 	@$(BIN)/python -m schemas.dictionary

@@ -108,15 +108,6 @@ def test_the_readme_has_every_format() -> None:
     assert names <= set(re.findall(r"`(\w+)`", table))
 
 
-def test_the_readmes_speed_is_that_of_its_page() -> None:
-    section = README.read_text(encoding="utf-8").partition("## How fast")[2].partition("\n## ")[0]
-    rows = re.findall(r"^\|([^|]+)\|([^|]+)\|$", section, re.MULTILINE)[2:]
-    measured = (ROOT / "docs" / "speed.md").read_text(encoding="utf-8").splitlines()
-    assert len(rows) == 3
-    for name, figure in rows:
-        assert any(line.startswith(f"| {name} |") and f"| {figure}" in line for line in measured), name
-
-
 @pytest.mark.parametrize("page", GUIDES, ids=name_of)
 def test_a_page_opens_with_what_its_reader_can_do(page: Path) -> None:
     opening = page.read_text(encoding="utf-8").partition("\n\n")[2].partition("\n\n#")[0]
