@@ -13,10 +13,10 @@ import time
 import polars as pl
 
 from jobs.core.contracts import polars_schema, reference
+from jobs.core.csv_tables import read_table
 from jobs.public.cells import Basis, Released
 from jobs.public.gate import protect
 from jobs.study import contribution, spam_volume
-from jobs.study.estimate.files import read_table
 from jobs.study.estimate.rows import typed
 from jobs.study.estimate.sample import Reference
 from sample_data.membership import FOLDER

@@ -141,10 +141,10 @@ def load(
 
     Ends with exit code 2 if any was refused; the others are loaded.
     """
+    from jobs.core.csv_tables import read_table
     from jobs.engine import record
     from jobs.engine.lake import open_lake
     from jobs.questionnaire.respondents import respondents_of
-    from jobs.study.estimate.files import read_table
     from jobs.submission.judging import judge
     from jobs.submission.loading import hold_to_lake, land
 

@@ -115,12 +115,12 @@ def standing_in(lake: Lake, outcomes: list[Outcome]) -> Standing:
     """The receipts and claims that the lake has of the periods at hand."""
     import polars as pl
 
-    from jobs.study.questionnaire_answer import latest
+    from jobs.questionnaire.standing import standing_answers
 
     periods = sorted({each.assessment.filing.period for each in outcomes if each.assessment})
     answers = lake.read(TABLE, where=pl.col("period_code").is_in(periods))
     receipts = answers.select("respondent_id", "period_code", "file_sha256", "received_at").unique()
-    claims = latest(answers.filter(pl.col("indicator_code") == CLAIMS))
+    claims = standing_answers(answers.filter(pl.col("indicator_code") == CLAIMS))
     return Standing(
         set(receipts.iter_rows()),
         {

@@ -13,6 +13,7 @@ from typing import Any
 import polars as pl
 
 from jobs.core.contracts import contract, reference
+from jobs.core.csv_tables import read_tables
 from jobs.core.errors import ObservatoryError
 from jobs.engine import record
 from jobs.engine.lake import Lake
@@ -24,7 +25,6 @@ from jobs.release.folders import versions_in
 from jobs.release.publishing import ABOUT
 from jobs.settings.config import Observatory
 from jobs.study.estimate import study_stage
-from jobs.study.estimate.files import read_tables
 from jobs.study.estimate.finding_decisions import refuse_open
 
 FROM_FILES = ("ref.operator_frame", "ref.denominator")

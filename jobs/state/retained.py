@@ -19,7 +19,7 @@ LAYERS = ("landing", "bronze", "silver")
 
 @dataclass(frozen=True)
 class Retained:
-    """What is kept of an operator. docs/operator-reference.md documents the fields, which `status --json` prints.
+    """What is kept of an operator, as `status --json` prints it: docs/operator-reference.md has the fields.
 
     landing, bronze, silver: days before the newest one that stay, by the settings or because open days are
     computed from them. removed_at: when a vacuum last removed something. due_bytes: what the next

@@ -1,4 +1,4 @@
 """The study: estimates over operators, from their answers and packages.
 
-Any room above may import it.
+Only commands and release import it.
 """

@@ -21,6 +21,7 @@ import polars as pl
 from jobs.core.areas import on_day
 from jobs.core.contracts import codes
 from jobs.core.periods import last_day, months_of
+from jobs.questionnaire.standing import standing_answers
 from jobs.stats.estimation import seed_of
 from jobs.study import spam_volume
 from jobs.study.estimate.rows import MEASURES, typed
@@ -38,7 +39,6 @@ from jobs.study.estimate.spending import (
     spent,
 )
 from jobs.study.investment_account import ASKED, prices_of
-from jobs.study.questionnaire_answer import latest
 
 TABLE = "study.contribution"
 VOLUME, MONEY = "study.spam_volume", "study.investment"
@@ -161,7 +161,7 @@ def waivers(
     questionnaire_answer: pl.DataFrame, indicator_measure: pl.DataFrame, periods: Sequence[str]
 ) -> pl.DataFrame:
     """Who waived confidentiality, by respondent, period, channel and kind of contribution."""
-    standing = latest(questionnaire_answer).filter(pl.col("value").is_not_null())
+    standing = standing_answers(questionnaire_answer).filter(pl.col("value").is_not_null())
     counted = standing.join(
         indicator_measure.select("indicator_code", channel="channel_code"), on="indicator_code"
     )

@@ -13,11 +13,11 @@ import polars as pl
 
 from jobs.core.contracts import rows_of
 from jobs.core.counting_rules import OPERATOR
+from jobs.questionnaire.standing import standing_answers
 from jobs.study.estimate.finding_decisions import Finding
 from jobs.study.estimate.given import ANSWERS, Given
 from jobs.study.estimate.spending import POSTS
 from jobs.study.finding import before
-from jobs.study.questionnaire_answer import latest
 
 # What a rule finds odd, said without anyone else's figure.
 WHY = {
@@ -89,7 +89,7 @@ def short_figure(found: Finding) -> str:
 def given_in_form(found: Finding, answers: pl.DataFrame, indicators: pl.DataFrame) -> list[str]:
     """The respondent's answers that the figure rests on: `sp701.SERVER: 1200 KES`."""
     given = Given(*given_of(found))
-    rows = latest(answers.filter(given.of_table(ANSWERS, answers, indicators)))
+    rows = standing_answers(answers.filter(given.of_table(ANSWERS, answers, indicators)))
     return [
         f"{indicator} ({period}): {value}" + (f" {currency}" if currency else "")
         for indicator, period, value, currency in rows.filter(pl.col("value").is_not_null())

@@ -12,9 +12,9 @@ from jobs.core.areas import classified, on_day
 from jobs.core.errors import ObservatoryError
 from jobs.core.periods import last_day
 from jobs.costs.investment_assumptions import central, for_class
+from jobs.questionnaire.standing import standing_answers
 from jobs.study.estimate.accounts import BAND, Price, account, bands_of_base, rises_of
 from jobs.study.estimate.rows import typed
-from jobs.study.questionnaire_answer import latest
 
 TABLE = "study.investment_account"
 # Questions on money, and on what divides it.
@@ -66,7 +66,7 @@ def standing(questionnaire_answer: pl.DataFrame) -> pl.DataFrame:
     or have none of (value null)."""
     yearly = pl.col("period_code").str.contains(r"^\d{4}$") & pl.col("indicator_code").str.contains(ASKED)
     # What administrations spend is no operator's, and they stand in no frame of operators.
-    return latest(questionnaire_answer.filter(yearly & (pl.col("role_code") == "O")))
+    return standing_answers(questionnaire_answer.filter(yearly & (pl.col("role_code") == "O")))
 
 
 def operators_answers(questionnaire_answer: pl.DataFrame) -> pl.DataFrame:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import polars as pl
 
+from jobs.questionnaire.standing import question_of, standing_answers
 from jobs.study.estimate.rows import decimal
-from jobs.study.questionnaire_answer import latest, question_of
 
 TABLE = "study.public_spending"
 MONEY, DAYS = ("sp701", "sp704", "sp705", "sp711"), "sp706"
@@ -72,6 +72,6 @@ def public_answers(questionnaire_answer: pl.DataFrame) -> pl.DataFrame:
         (pl.col("role_code") == "A") & pl.col("period_code").str.contains(r"^\d{4}$")
     ).with_columns(question_code=question_of(pl.col("indicator_code")))
     # An answer that was withdrawn supersedes the one before it.
-    return latest(own.filter(pl.col("question_code").is_in([*MONEY, DAYS]))).filter(
+    return standing_answers(own.filter(pl.col("question_code").is_in([*MONEY, DAYS]))).filter(
         pl.col("value").is_not_null()
     )

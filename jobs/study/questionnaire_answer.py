@@ -1,12 +1,12 @@
-"""study.questionnaire_answer: answers as they were received; here which stands, and what logs have too."""
+"""study.questionnaire_answer: answers as they were received; here those that logs have too."""
 
 import polars as pl
 
 from jobs.core.areas import holds_on
 from jobs.core.counting_rules import OPERATOR
+from jobs.questionnaire.standing import RESPONDENT, last_part, question_of, standing_answers
 from jobs.study.estimate.rows import decimal, last_day
 
-RESPONDENT = ("respondent_id", "period_code")
 # The questions on the definition of spam and on how figures were obtained, by channel, and on their days.
 DEFINITION, BASIS, LAST = "sp301", "sp302", "sp105.last"
 # What the questionnaire calls unsolicited and bulk; of mail there are two, and an answer says not which.
@@ -19,27 +19,6 @@ UNITS = "units"
 MAILBOXES, MOBILE, FIXED, OVER_IP = "sp201", "sp202", "sp203", "sp204"
 
 
-def latest(questionnaire_answer: pl.DataFrame) -> pl.DataFrame:
-    """The answer that stands of each respondent, period and indicator: the one received last.
-
-    Of two received at the same time the one whose file has the higher SHA-256, so that the order of loading
-    does not matter. An answer that was withdrawn stands as not available: filter values afterwards.
-    """
-    return questionnaire_answer.sort("received_at", "file_sha256").unique(
-        [*RESPONDENT, "indicator_code"], keep="last", maintain_order=True
-    )
-
-
-def question_of(indicator: pl.Expr) -> pl.Expr:
-    """The question of an indicator's code: what stands before its first point."""
-    return indicator.str.splitn(".", 2).struct.field("field_0")
-
-
-def last_part(indicator: pl.Expr) -> pl.Expr:
-    """What stands behind the last point of an indicator's code; all of a code without one."""
-    return indicator.str.split(".").list.last()
-
-
 def counted(
     questionnaire_answer: pl.DataFrame, indicator_measure: pl.DataFrame, definition: pl.DataFrame
 ) -> pl.DataFrame:
@@ -50,7 +29,7 @@ def counted(
     named_definition_code the one of ref.definition that this is, null where none or several may be.
     answer_status_code is E of experts' judgement, and of a year that is not the period's.
     """
-    standing = latest(questionnaire_answer)
+    standing = standing_answers(questionnaire_answer)
     figures = (
         standing.with_columns(answer_value=decimal(pl.col("value"), 2))
         .filter(pl.col("answer_value").is_not_null())
@@ -133,7 +112,7 @@ def subscribed(questionnaire_answer: pl.DataFrame) -> pl.DataFrame:
     )
     asked = [MAILBOXES, MOBILE, FIXED, OVER_IP]
     given = (
-        latest(questionnaire_answer.filter(pl.col("indicator_code").is_in(asked)))
+        standing_answers(questionnaire_answer.filter(pl.col("indicator_code").is_in(asked)))
         .with_columns(number=number)
         .group_by(*RESPONDENT)
         .agg(pl.col("number").filter(pl.col("indicator_code") == name).max().alias(name) for name in asked)

@@ -21,8 +21,8 @@ from jobs.study.estimate.area_rows import estimates
 from jobs.study.estimate.days import of_all_days
 from jobs.study.estimate.rows import AT_LEAST, MEASURES, WEAKNESS, of_period, periods_of, total, typed
 from jobs.study.estimate.sample import Reference, Sample, sample_of
-from jobs.study.estimate.subscriptions import far_apart
 from jobs.study.questionnaire_answer import UNITS, counted, subscribed
+from jobs.submission.subscriptions import far_apart
 
 TABLE = "study.spam_volume"
 CELL = ("channel_code", "unit_code", "definition_code")

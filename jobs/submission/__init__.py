@@ -1,4 +1,4 @@
 """Packages of monthly counts that operators send to the study: made, signed, verified and loaded.
 
-Only commands and release import it.
+Only commands, release and study import it.
 """

@@ -8,9 +8,9 @@ from pathlib import Path
 import polars as pl
 
 from jobs.core.contracts import contract, polars_schema
+from jobs.core.csv_tables import typed
 from jobs.core.errors import ObservatoryError
 from jobs.core.periods import months_of
-from jobs.study.estimate.files import typed
 from jobs.submission.claims import false_claims
 from jobs.submission.counts import SUBMITTED, VOLUME, disagreements
 from jobs.submission.package import (

@@ -15,12 +15,12 @@ from jobs.engine.record import now
 from jobs.questionnaire.answers import identifier_in
 from jobs.questionnaire.respondents import Respondent
 from jobs.settings.config import Observatory
-from jobs.study.estimate.subscriptions import framed, unlikely
 from jobs.submission import signing
 from jobs.submission.contents import other_rules, problems_of
 from jobs.submission.counts import VOLUME
 from jobs.submission.package import LARGEST, Manifest, Package, opened
 from jobs.submission.plausible import beyond_subscriptions
+from jobs.submission.subscriptions import framed, unlikely
 
 SIGN_IT = (
     "have it sent again by `observatory submit --sign`; if the respondent lost its key, put its new one into"

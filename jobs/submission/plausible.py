@@ -13,10 +13,10 @@ import polars as pl
 
 from jobs.core.counting_rules import RECEIVED
 from jobs.core.words import listed
-from jobs.study.estimate.subscriptions import WITHIN
 from jobs.submission.counts import totals
 from jobs.submission.package import Manifest
 from jobs.submission.smallcounts import GROUP
+from jobs.submission.subscriptions import WITHIN
 
 # Recipients, attempts, segments or calls for each line of the logs, on average: RFC 5321, 4.5.3.1.8, lets a
 # message have a hundred recipients.

@@ -8,7 +8,7 @@ import pytest
 
 from jobs.attack.coefficients import World, coefficients
 from jobs.core.contracts import reference
-from jobs.study.estimate.files import read_table
+from jobs.core.csv_tables import read_table
 from jobs.study.estimate.sample import Reference, point_estimates, sample_of
 from sample_data.membership import FOLDER
 from tests.support.small_study import CHANNEL, PERIOD, basis, drawn

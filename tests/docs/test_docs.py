@@ -25,7 +25,8 @@ MOST_WORDS = 700
 MINIMAL = {"id": "own", "name": "Own", "country": "CHE", "holding": "own", "currency": "CHF"}
 # Pages that describe settings.
 SETTINGS = [
-    ROOT / "docs" / f"{name}.md" for name in ("operator", "operator-reference", "economist", "tsb", "privacy", "spark", "audit")
+    ROOT / "docs" / f"{name}.md"
+    for name in ("operator", "operator-reference", "economist", "tsb", "privacy", "spark", "audit")
 ]
 
 

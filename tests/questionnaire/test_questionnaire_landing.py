@@ -23,7 +23,7 @@ from jobs.questionnaire.checks import CLAIMS
 from jobs.questionnaire.filing import Place
 from jobs.questionnaire.landing import TABLE, rows_of
 from jobs.questionnaire.loading import Outcome, hold_to_one_claim, standing_in, validated
-from jobs.study.questionnaire_answer import latest
+from jobs.questionnaire.standing import standing_answers
 from jobs.submission.loading import RECEIPT
 from tests.conftest import ROOT
 from tests.support.questionnaire import RESPONDENTS, assessed, cell, filled, saved
@@ -61,7 +61,7 @@ def test_the_latest_answer_is_the_same_in_any_order_of_loading(tmp_path: Path) -
         assert lake.read(TABLE).height == sum(map(len, receipts))
         standing = {
             row["indicator_code"]: (row["value"], row["answer_status_code"])
-            for row in latest(lake.read(TABLE)).to_dicts()
+            for row in standing_answers(lake.read(TABLE)).to_dicts()
         }
         expected = expected or standing
         assert standing == expected
@@ -160,7 +160,7 @@ def test_forms_are_made_filled_in_and_loaded(
     earlier.write_bytes(saved(filled({"sp201": 4})))
     code, out, _ = observatory("load", "--received", "2026-11-10", earlier)
     assert code == 0 and "loaded; the answers of 2026-11-20 00:00 stand" in out
-    standing = latest(lake.read(TABLE)).filter(indicator_code="sp201")
+    standing = standing_answers(lake.read(TABLE)).filter(indicator_code="sp201")
     assert standing["value"].to_list() == ["5"]
 
 

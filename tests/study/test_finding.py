@@ -14,13 +14,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from jobs.core.contracts import contract, reference, rows_frame
+from jobs.core.csv_tables import read_table, read_tables
 from jobs.core.errors import ObservatoryError
 from jobs.engine.lake import Lake, open_lake
 from jobs.engine.lock import writing
 from jobs.settings.config import Observatory
 from jobs.study import finding
 from jobs.study.estimate import finding_decisions, study_stage
-from jobs.study.estimate.files import read_table, read_tables
 from jobs.study.estimate.given import ANSWERS, QUALITY, ROUTES, SUBMISSION, Given, without
 from jobs.study.estimate.sample import Reference
 from jobs.study.finding_question import questions

@@ -9,8 +9,8 @@ import polars as pl
 import pytest
 
 from jobs.core.contracts import conform, reference
+from jobs.core.csv_tables import read_table
 from jobs.study import mirror
-from jobs.study.estimate.files import read_table
 from jobs.study.estimate.rows import MEASURES
 from jobs.study.estimate.sample import Reference
 from jobs.study.spam_volume import cell_rows

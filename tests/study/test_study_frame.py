@@ -10,10 +10,10 @@ import polars as pl
 import pytest
 
 from jobs.core.contracts import reference, rows_frame
+from jobs.core.csv_tables import read_table
 from jobs.core.errors import ObservatoryError
 from jobs.engine.lake import Lake
 from jobs.settings.config import Observatory
-from jobs.study.estimate.files import read_table
 from jobs.study.estimate.frame import (
     refuse_missing,
     refuse_unlikely,

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from jobs.core.contracts import conform, contract, reference
-from jobs.study.estimate.files import read_table
+from jobs.core.csv_tables import read_table
 from sample_data.membership import FOLDER
 
 FROM_FILES = ("ref.operator_frame", "ref.denominator", "ref.price_level")

@@ -11,9 +11,9 @@ from jobs.core.contracts import reference
 from jobs.core.periods import LEAST_DAYS_PCT, days_of, last_day
 from jobs.study.estimate.days import answered as with_days_enough
 from jobs.study.estimate.study_stage import ANSWERS, FRAME, SUBMISSION
-from jobs.study.estimate.subscriptions import WITHIN, far_apart
 from jobs.study.questionnaire_answer import UNITS, counted, subscribed
 from jobs.study.spam_volume import UNIT
+from jobs.submission.subscriptions import WITHIN, far_apart
 
 # So many are named.
 SHOWN = 8
@@ -72,7 +72,7 @@ def left_out(questionnaire_answer: pl.DataFrame) -> list[str]:
 
 def apart(questionnaire_answer: pl.DataFrame, frame: pl.DataFrame) -> list[str]:
     """A line for each respondent and channel whose answered subscriptions are far from those of the frame of
-    operators, as jobs.study.estimate.subscriptions has it: such an answer does not stand."""
+    operators, as jobs.submission.subscriptions has it: such an answer does not stand."""
     lines = []
     for answered in subscribed(questionnaire_answer).sort("period_code").partition_by("period_code"):
         period = answered["period_code"][0]

@@ -14,16 +14,16 @@ from typing import Any
 import polars as pl
 
 from jobs.core.areas import classified, holds_on, on_day
+from jobs.core.csv_tables import file_of
 from jobs.core.errors import ObservatoryError
 from jobs.core.periods import last_day as day_of
+from jobs.questionnaire.standing import last_part, question_of
 from jobs.study.estimate.accounts import AMOUNTS, BAND, CHANNELS, DOLLARS
-from jobs.study.estimate.files import file_of
 from jobs.study.estimate.rows import last_day
-from jobs.study.estimate.subscriptions import far, far_apart
 from jobs.study.investment_account import Known, accounts, operators_answers, standing
 from jobs.study.public_spending import public_answers
-from jobs.study.questionnaire_answer import last_part, question_of
 from jobs.study.spam_volume import MEASURES, WHOSE, answered, logged
+from jobs.submission.subscriptions import far, far_apart
 
 # So many lines are printed; the rest is counted.
 SHOWN = 20
@@ -118,7 +118,7 @@ def refuse_missing(have: Mapping[str, pl.DataFrame], folder: Path) -> None:
 
 def refuse_unlikely(have: Mapping[str, pl.DataFrame], folder: Path) -> None:
     """Raise ObservatoryError if subscriptions of logs are far from the frame's on the last day of their
-    period, as jobs.study.estimate.subscriptions has it: packages are checked when they are loaded, but the
+    period, as jobs.submission.subscriptions has it: packages are checked when they are loaded, but the
     frame may have come later, and rows from a folder are of no package."""
     whose = ["respondent_id", "channel_code"]
     own = (

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import polars as pl
 
 from jobs.core.periods import months_of
+from jobs.questionnaire.standing import standing_answers
 from jobs.study.investment_account import ASKED
-from jobs.study.questionnaire_answer import latest
 
 SUBMISSION, ROUTES, QUALITY = "study.submission", "study.submission_route", "study.submission_quality"
 ANSWERS = "study.questionnaire_answer"
@@ -65,7 +65,7 @@ def finding_id(given: Given, have: Mapping[str, pl.DataFrame], indicators: pl.Da
         "\x1f".join((given.respondent_id, given.period_code, channel, given.table_name)).encode()
     )
     counts = have[SUBMISSION].filter(given.of_table(SUBMISSION, have[SUBMISSION], indicators))
-    answers = latest(have[ANSWERS].filter(given.of_table(ANSWERS, have[ANSWERS], indicators)))
+    answers = standing_answers(have[ANSWERS].filter(given.of_table(ANSWERS, have[ANSWERS], indicators)))
     for rows in (counts.select(OF_PACKAGE), answers.select(OF_ANSWER)):
         found.update(rows.sort(pl.all()).write_csv().encode())
     return found.hexdigest()[:DIGITS]

@@ -19,6 +19,7 @@ import polars as pl
 
 from expectations import domain, suites
 from jobs.core.contracts import conform, contract, reference
+from jobs.core.csv_tables import read_table, read_tables
 from jobs.core.errors import ObservatoryError
 from jobs.engine import embedded, record
 from jobs.engine.lake import Lake, any_of
@@ -30,7 +31,6 @@ from jobs.settings.study import Gap
 from jobs.stages.run import Run, keep
 from jobs.stages.runner import refuse
 from jobs.study.estimate import finding_decisions, investment_targets
-from jobs.study.estimate.files import read_table, read_tables
 from jobs.study.estimate.frame import (
     refuse_missing,
     refuse_unlikely,
