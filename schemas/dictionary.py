@@ -14,20 +14,10 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from jobs.core.contracts import CODELISTS, SCHEMAS, Contract, codes, contract, tables
+from jobs.core.contracts import CODELISTS, LAYERS, SCHEMAS, Contract, codes, contract, folder_of, tables
 from jobs.formats import registry
 
 FORMATS = CODELISTS / "format.csv"
-LAYERS = {
-    "bronze": "As received, typed; raw addresses and numbers; short retention.",
-    "silver": "One row per message and recipient; pseudonyms only.",
-    "gold": "Aggregates of one operator, unprotected.",
-    "study": "Estimates across operators and from published models, unprotected.",
-    "meta": "What ran.",
-    "ref": "Definitions, rules and parameters, dated and sourced.",
-}
-# The folders of layers that are not called as these.
-FOLDERS = {"ref": "reference"}
 
 
 def index() -> str:
@@ -41,7 +31,7 @@ def index() -> str:
         "",
     ]
     for layer, about in LAYERS.items():
-        lines += [f"## [{layer}]({folder(layer)}/README.md)", "", about, ""]
+        lines += [f"## [{layer}]({folder_of(layer).name}/README.md)", "", about, ""]
         lines += [
             f"- [`{table}`]({page_of(table)}): {first_sentence(contract(table))}"
             for table in tables_of(layer)
@@ -79,11 +69,7 @@ def link(table: str) -> str:
 
 def page_of(table: str) -> str:
     """Where a table is described, from schemas/."""
-    return f"{folder(contract(table).layer)}/README.md#{table.replace('.', '')}"
-
-
-def folder(layer: str) -> str:
-    return FOLDERS.get(layer, layer)
+    return f"{folder_of(contract(table).layer).name}/README.md#{table.replace('.', '')}"
 
 
 def first_sentence(about: Contract) -> str:
@@ -130,7 +116,7 @@ def formats() -> str:
 
 def derived_files() -> dict[Path, Callable[[], str]]:
     """Each file and what writes it; the list of formats first, for the pages read it."""
-    pages = {SCHEMAS / folder(layer) / "README.md": partial(layer_page, layer) for layer in LAYERS}
+    pages = {SCHEMAS / folder_of(layer).name / "README.md": partial(layer_page, layer) for layer in LAYERS}
     return {FORMATS: formats, SCHEMAS / "README.md": index, **pages}
 
 

@@ -28,7 +28,15 @@ if TYPE_CHECKING:
 SCHEMAS = Path(__file__).resolve().parents[2] / "schemas"
 CODELISTS = SCHEMAS / "codelists"
 REFERENCE = SCHEMAS / "reference"
-LAYERS = ("bronze", "silver", "gold", "study", "meta", "ref")
+# The layers, in the order of the data dictionary. Tables of all but the last lie in the lake.
+LAYERS = {
+    "bronze": "As received, typed; raw addresses and numbers; short retention.",
+    "silver": "One row per message and recipient; pseudonyms only.",
+    "gold": "Aggregates of one operator, unprotected.",
+    "study": "Estimates across operators and from published models, unprotected.",
+    "meta": "What ran.",
+    "ref": "Definitions, rules and parameters, dated and sourced.",
+}
 # The words of a contract's file.
 NEEDED = ("table", "description", "key", "fields")
 OPTIONAL = ("reads", "partition_by", "required", "checks", "merge")
@@ -111,7 +119,7 @@ def fields() -> dict[str, Field]:
 def contract(table: str) -> Contract:
     """The contract of a table such as gold.spam_volume_daily."""
     layer, _, name = table.partition(".")
-    file = (REFERENCE if layer == "ref" else SCHEMAS / layer) / f"{name}.yaml"
+    file = folder_of(layer) / f"{name}.yaml"
     if not file.is_file():
         raise ObservatoryError(f"unknown table '{table}': there is no {file.relative_to(SCHEMAS.parent)}")
     raw = read_yaml(file)
@@ -181,11 +189,17 @@ def refuse_words(file_name: str, raw: Mapping[str, Any]) -> None:
         raise ObservatoryError(f"{file_name} {' and '.join(told)}; a contract's words are: {known}")
 
 
+def folder_of(layer: str) -> Path:
+    """Where the contracts of a layer are."""
+    return REFERENCE if layer == "ref" else SCHEMAS / layer
+
+
 @cache
 def tables() -> tuple[str, ...]:
     """Every table that has a contract, layer by layer."""
-    folders = {layer: REFERENCE if layer == "ref" else SCHEMAS / layer for layer in LAYERS}
-    return tuple(f"{layer}.{file.stem}" for layer in LAYERS for file in sorted(folders[layer].glob("*.yaml")))
+    return tuple(
+        f"{layer}.{file.stem}" for layer in LAYERS for file in sorted(folder_of(layer).glob("*.yaml"))
+    )
 
 
 def written_by(stage: str) -> list[str]:

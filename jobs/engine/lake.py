@@ -25,7 +25,7 @@ from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction
 
-from jobs.core.contracts import arrow_schema, contract, reference
+from jobs.core.contracts import LAYERS, arrow_schema, contract, reference
 from jobs.core.disk import replace_file
 from jobs.core.errors import ObservatoryError
 from jobs.engine.mark import FORM, MARK, own_file, read_mark, refuse_form
@@ -42,7 +42,6 @@ from jobs.engine.table_files import (
 
 # Readers find files by partition: statistics of columns would cost a quarter of a write.
 PROPERTIES: dict[str, str | None] = {"delta.dataSkippingNumIndexedCols": "0"}
-LAYERS = ("bronze", "silver", "gold", "study", "meta")
 Partition = dict[str, str | None]
 Periods = Mapping[str, Iterable[str]]
 
