@@ -16,8 +16,8 @@ from jobs.core.counting_rules import OPERATOR, RECEIVED
 from jobs.core.periods import days_of, last_day, months_of
 from jobs.core.words import bound_sign
 from jobs.engine.lake import Lake
-from jobs.report.gather import measured
-from jobs.report.unclaimed import Unclaimed, directions, of_settings, unclaimed
+from jobs.report.gather import is_measured
+from jobs.report.unclaimed import Unclaimed, find_unclaimed, operator_facts, sum_by_direction
 from jobs.settings.config import Observatory
 
 # Messages that came to or stayed with an operator, by the operators' own definition of spam.
@@ -31,7 +31,7 @@ Rows = Callable[..., list[dict[str, Any]]]
 def nobodys(lake: Lake, settings: Observatory) -> list[Unclaimed]:
     """Operators' channels most of which is nobody's: a share of spam in the rest says nothing."""
     volume = lake.read("gold.spam_volume_daily", lake.versions().get("gold.spam_volume_daily"))
-    return unclaimed(directions(volume.filter(measured())), of_settings(settings.operator))
+    return find_unclaimed(sum_by_direction(volume.filter(is_measured())), operator_facts(settings.operator))
 
 
 def results(lake: Lake, without: Collection[str] = ()) -> list[Table]:

@@ -60,28 +60,28 @@ def draw_page(settings: config.Observatory, folder: Path, domains: Sequence[str]
 
     from jobs.cli.main_figures import nobodys, results
     from jobs.engine.lake import open_lake
-    from jobs.report.unclaimed import says
-    from jobs.report.write import write
+    from jobs.report.unclaimed import describe_unclaimed
+    from jobs.report.write import draw_report
 
     lake = open_lake(settings.lake.root)
     with err.status("Drawing the report"):
-        page = write(lake, settings, folder, domains)
+        page = draw_report(lake, settings, folder, domains)
     found = nobodys(lake, settings)
     volume, types, *_ = results(lake, [each.channel_code for each in found])
     for table in (volume, types):
         if table.row_count:
             out.print(table)
     for each in found:
-        out.print(Text(says(each, domains)))
+        out.print(Text(describe_unclaimed(each, domains)))
     return page
 
 
 def write_report(lake: Lake, settings: config.Observatory, folder: Path) -> None:
-    from jobs.report.write import left_out, write
+    from jobs.report.write import draw_report, list_left_out
 
     with err.status("Drawing the report"):
-        page = write(lake, settings, folder)
-    for operator_id in left_out(lake, settings):
+        page = draw_report(lake, settings, folder)
+    for operator_id in list_left_out(lake, settings):
         err.print(
             f"Operator '{operator_id}' is in the lake, but not in the settings: the report leaves it out."
             " Add it to the settings to have it in the report"

@@ -1,4 +1,4 @@
-"""The sections on the study itself: coverage, countermeasures and costs, operators, validation."""
+"""The sections on coverage, countermeasures, costs, operators and validation."""
 
 from __future__ import annotations
 
@@ -9,22 +9,33 @@ import polars as pl
 
 from jobs.core import words
 from jobs.core.counting_rules import OPERATOR, RECEIVED
-from jobs.report.blocks import SHARES, Block, Cell, Column, Part, Section, Table, interval, number, stacked
+from jobs.report.blocks import (
+    SHARES,
+    Block,
+    Cell,
+    Column,
+    Part,
+    Section,
+    Table,
+    number_cell,
+    range_bar,
+    stack_parts,
+)
 from jobs.report.figures import SUMS
-from jobs.report.study import Study, channel_name, share_bar, spam_range
+from jobs.report.report import Report, channel_name, share_bar, spam_range
 
 
-def coverage(study: Study) -> Section:
-    table = study.figures["coverage"].sort("operator_id", "format_code")
+def coverage_section(report: Report) -> Section:
+    table = report.figures["coverage"].sort("operator_id", "format_code")
     rows = [
         [
-            Cell(f"{study.operator_name(row['operator_id'])}, {words.name('format', row['format_code'])}"),
-            number(words.whole(row["file_count"])),
-            number(words.whole(row["line_count"])),
-            number(words.whole(row["record_count"])),
-            number(words.whole(row["ignored_count"])),
-            number(words.whole(row["quarantined_count"])),
-            number(words.percent(words.share_of(row["quarantined_count"], row["line_count"]))),
+            Cell(f"{report.operator_name(row['operator_id'])}, {words.name('format', row['format_code'])}"),
+            number_cell(words.whole(row["file_count"])),
+            number_cell(words.whole(row["line_count"])),
+            number_cell(words.whole(row["record_count"])),
+            number_cell(words.whole(row["ignored_count"])),
+            number_cell(words.whole(row["quarantined_count"])),
+            number_cell(words.percent(words.share_of(row["quarantined_count"], row["line_count"]))),
         ]
         for row in table.to_dicts()
     ]
@@ -56,9 +67,9 @@ def coverage(study: Study) -> Section:
 # --- countermeasures ------------------------------------------------------------------------------
 
 
-def effort(study: Study) -> Section:
+def countermeasures_section(report: Report) -> Section:
     blocks, findings = [], []
-    for channel, table in study.per_channel("effort"):
+    for channel, table in report.per_channel("effort"):
         name = channel_name(channel)
         acting = table.filter(~pl.col("countermeasure_code").is_in(["NONE", "DELIVERY_FAILURE"]))
         rows = acting.sort([-pl.col("units_acted"), "countermeasure_code"]).to_dicts()
@@ -74,14 +85,14 @@ def effort(study: Study) -> Section:
                 Cell(
                     words.name("countermeasure", row["countermeasure_code"]),
                     words.name("strategy", row["strategy_code"]) if row["strategy_code"] else "",
-                    stacked(
+                    stack_parts(
                         ("certain" if row["strategy_code"] else "other", row["units_acted"]), scale=scale
                     ),
                 ),
-                number(words.whole(row["units_acted"])),
-                number(words.whole(row["units_examined"]) + ("*" if row["is_examined_derived"] else "")),
-                number(words.percent(words.share_of(row["units_acted"], row["units_examined"]))),
-                number(words.duration(row["filter_us"]) if row["filter_us"] else ""),
+                number_cell(words.whole(row["units_acted"])),
+                number_cell(words.whole(row["units_examined"]) + ("*" if row["is_examined_derived"] else "")),
+                number_cell(words.percent(words.share_of(row["units_acted"], row["units_examined"]))),
+                number_cell(words.duration(row["filter_us"]) if row["filter_us"] else ""),
             ]
             for row in rows
         ]
@@ -113,7 +124,7 @@ def effort(study: Study) -> Section:
         "What countermeasures did",
         "\n".join(findings),
         blocks,
-        study.missing("effort"),
+        report.missing("effort"),
         notes if blocks else [],
     )
 
@@ -126,24 +137,24 @@ MISSING_AND_TOO_HIGH = (
 )
 
 
-def costs(study: Study) -> Section:
-    table = study.figures["costs"]
+def costs_section(report: Report) -> Section:
+    table = report.figures["costs"]
     blocks, without = [], []
     totals: list[dict[str, Any]] = []
     bounds: defaultdict[str, list[str]] = defaultdict(list)
     by_operator: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in table.sort(pl.all()).to_dicts():
         by_operator[row["operator_id"]].append(row)
-    for operator in [*study.operators, *sorted(set(by_operator) - set(study.operators))]:
+    for operator in [*report.operators, *sorted(set(by_operator) - set(report.operators))]:
         rows = by_operator.get(operator)
         if not rows:
-            without.append(study.operator_name(operator))
+            without.append(report.operator_name(operator))
             continue
-        blocks.append(cost_block(study.operator_name(operator), rows))
+        blocks.append(cost_block(report.operator_name(operator), rows))
         for row in rows:
             if is_grand(row) and row["cost_component_code"] == "total":
                 totals.append(row)
-                bounds[row["bound_code"]].append(study.operator_name(operator))
+                bounds[row["bound_code"]].append(report.operator_name(operator))
     notes = [
         "Marginal cost grows with traffic: effort times unit prices that are ranges, so the result is one"
         " too. Fixed cost (licences, staff) is the operator's own figure. Each row is simulated as a whole:"
@@ -160,7 +171,9 @@ def costs(study: Study) -> Section:
     ]
     if any(bounds[code] for code in words.BOUNDS):
         notes.insert(0, MISSING_AND_TOO_HIGH)
-    finding = finding_of(totals, {code: study.operator_name(code) for code in by_operator}) if totals else ""
+    finding = (
+        describe_totals(totals, {code: report.operator_name(code) for code in by_operator}) if totals else ""
+    )
     return Section("costs", "What it costs", finding, blocks, missing, notes if blocks else [])
 
 
@@ -188,11 +201,11 @@ def cost_block(name: str, rows: list[dict[str, Any]]) -> Block:
         [
             Cell(
                 cost_name(row, len(channels) > 1),
-                cost_sub(row),
-                bar_of(row, scale),
+                cost_subtitle(row),
+                cost_bar(row, scale),
                 "strong" if is_total(row) else "",
             ),
-            *(point_of(row, point) for point in ("p05", "p50", "p95")),
+            *(percentile_cell(row, point) for point in ("p05", "p50", "p95")),
         ]
         for row in sorted(kept, key=rank)
         if row["amount_p95"] > 0 or row["countermeasure_code"] == words.TOTAL
@@ -205,23 +218,23 @@ def cost_block(name: str, rows: list[dict[str, Any]]) -> Block:
     return Block(name, Table(caption, columns, lines, axis=axis), "costs.csv", half=True)
 
 
-def bar_of(row: dict[str, Any], scale: float) -> tuple[Part, ...]:
-    """The range of a cost; none where a part of it is missing."""
+def cost_bar(row: dict[str, Any], scale: float) -> tuple[Part, ...]:
+    """The range of a cost; no bar if a part of the cost is missing."""
     if words.has_missing_part(row["bound_code"]):
         return ()
-    return interval(float(row["amount_p05"]), float(row["amount_p50"]), float(row["amount_p95"]), scale)
+    return range_bar(float(row["amount_p05"]), float(row["amount_p50"]), float(row["amount_p95"]), scale)
 
 
-def point_of(row: dict[str, Any], point: str) -> Cell:
-    """A percentile of a cost; of one that lacks a part only the middle of what is known, as a bound."""
+def percentile_cell(row: dict[str, Any], point: str) -> Cell:
+    """A percentile of a cost. If a part of the cost is missing, only the median is shown, as a bound."""
     if point != "p50" and words.has_missing_part(row["bound_code"]):
-        return number("")
+        return number_cell("")
     sign = words.bound_sign(row["bound_code"])
-    return number(sign + words.money(row[f"amount_{point}"]), "" if point == "p50" else "muted")
+    return number_cell(sign + words.money(row[f"amount_{point}"]), "" if point == "p50" else "muted")
 
 
-def finding_of(totals: list[dict[str, Any]], names: dict[str, str]) -> str:
-    """What the totals of operators say together; each says something else where parts are missing."""
+def describe_totals(totals: list[dict[str, Any]], names: dict[str, str]) -> str:
+    """How to read the operators' totals: as ranges, or as bounds where a part of the cost is missing."""
     whole = [names[row["operator_id"]] for row in totals if row["bound_code"] == "estimate"]
     if not whole:
         return "Every total is a bound: a part of the cost is missing or an input is too high."
@@ -251,8 +264,8 @@ def cost_name(row: dict[str, Any], has_channels: bool) -> str:
     return text
 
 
-def cost_sub(row: dict[str, Any]) -> str:
-    """The component, which a total has in its name, and which bound it is."""
+def cost_subtitle(row: dict[str, Any]) -> str:
+    """The cost's component, unless it is in the name already, and the kind of bound."""
     component = "" if is_total(row) else words.name("cost_component", row["cost_component_code"]).lower()
     bound = words.name("bound", row["bound_code"]).lower() if words.bound_sign(row["bound_code"]) else ""
     return ", ".join(filter(None, (component, bound)))
@@ -261,26 +274,26 @@ def cost_sub(row: dict[str, Any]) -> str:
 # --- operators ------------------------------------------------------------------------------------
 
 
-def operators(study: Study) -> Section:
-    volume = study.figures["volume"].filter(pl.col("definition_code") == OPERATOR)
+def operators_section(report: Report) -> Section:
+    volume = report.figures["volume"].filter(pl.col("definition_code") == OPERATOR)
     is_mine = pl.col("direction_code").is_in(RECEIVED)
     keys = ["operator_id", "channel_code"]
     summed = volume.filter(is_mine).group_by(keys).agg(pl.col(list(SUMS)).sum())
     elsewhere = volume.filter(~is_mine).group_by(keys).agg(pl.col("units").sum().alias("elsewhere"))
     rows = (
         summed.join(elsewhere, on=keys, how="full", coalesce=True)
-        .join(study.figures["days"], on=keys, how="left")
+        .join(report.figures["days"], on=keys, how="left")
         .with_columns(pl.col("elsewhere", *SUMS).fill_null(0))
         .sort(keys)
         .to_dicts()
     )
     lines = [
         [
-            Cell(study.operator_name(row["operator_id"]), operator_sub(study, row), share_bar(row)),
-            number(spam_range(row) if row["units"] else "none"),
-            number(words.whole(row["units"])),
-            number(words.whole(row["elsewhere"])),
-            number(words.whole(row["day_count"] or 0)),
+            Cell(report.operator_name(row["operator_id"]), operator_subtitle(report, row), share_bar(row)),
+            number_cell(spam_range(row) if row["units"] else "none"),
+            number_cell(words.whole(row["units"])),
+            number_cell(words.whole(row["elsewhere"])),
+            number_cell(words.whole(row["day_count"] or 0)),
         ]
         for row in rows
     ]
@@ -292,7 +305,7 @@ def operators(study: Study) -> Section:
         Column("Days", is_minor=True),
     ]
     there = {row["operator_id"] for row in rows}
-    without = [each["name"] for code, each in study.operators.items() if code not in there]
+    without = [each["name"] for code, each in report.operators.items() if code not in there]
     missing = [f"No traffic was read of {words.listed(without)}."] if without else []
     blocks = [Block("", Table("Operators", columns, lines, axis=SHARES), "volume.csv")] if lines else []
     ranked = sorted(
@@ -303,22 +316,22 @@ def operators(study: Study) -> Section:
     if len(ranked) > 1:
         low, high = ranked[0], ranked[-1]
         finding = (
-            f"From {spam_range(low)} at {study.operator_name(low['operator_id'])} to {spam_range(high)} at"
-            f" {study.operator_name(high['operator_id'])}."
+            f"From {spam_range(low)} at {report.operator_name(low['operator_id'])} to {spam_range(high)} at"
+            f" {report.operator_name(high['operator_id'])}."
         )
     return Section("operators", "Operator by operator", finding, blocks, missing)
 
 
-def operator_sub(study: Study, row: dict[str, Any]) -> str:
+def operator_subtitle(report: Report, row: dict[str, Any]) -> str:
     channel = channel_name(row["channel_code"])
-    about = study.operators.get(row["operator_id"])
+    about = report.operators.get(row["operator_id"])
     return f"{channel}, {words.country(about['country'])}" if about else channel
 
 
 # --- validation -----------------------------------------------------------------------------------
 
 
-def validation(results: list[dict[str, Any]]) -> Section:
+def validation_section(results: list[dict[str, Any]]) -> Section:
     by_table: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for result in results:
         by_table[result["table"]].append(result)
@@ -329,9 +342,9 @@ def validation(results: list[dict[str, Any]]) -> Section:
         lines.append(
             [
                 Cell(table),
-                number(words.whole(len(rules))),
-                number(words.whole(len(broken))),
-                number(words.whole(rows)),
+                number_cell(words.whole(len(rules))),
+                number_cell(words.whole(len(broken))),
+                number_cell(words.whole(rows)),
                 Cell("held" if not broken else "broken", tone="bad" if broken else "good"),
             ]
         )

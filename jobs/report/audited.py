@@ -1,17 +1,16 @@
-"""What a page says of filters' errors: ends of spam with them, where they come from, and who has none.
+"""Filter error on the page: spam corrected for it, how it was corrected, and which channels were not.
 
-gold.spam_corrected_monthly has what audits and tests make of each operator's month; here its rows are added
-up. The parts of a volume add up; so do the intervals of several operators and months, whose samples are drawn
-apart: their distances from the estimates add as squares (Zou and Donner 2008), the ends of the parts that are
-counted as they are. A test elsewhere is one for all months of an operator, so its distances in them add up as
-they are before they are squared.
+gold.spam_corrected_monthly has the results of audits and tests for each operator and month; here its rows are
+added up. Volumes add up. The intervals of several operators and months combine as independent ones: their
+distances from the estimates add as squares (Zou and Donner 2008), and the bounds of counted parts add up. One
+test elsewhere serves all months of an operator, so its distances in them are added before they are squared.
 
-Assumed is that labels and tests are right, that what was not labelled of a stratum is like what was, and that
-a month's shares of each call hold for what came of the month after its sample was drawn. A label says whether
-a message is spam to the operator, so it speaks for the definitions that ask nothing but what the operator's
-measures did; it says so of a month and a channel, of recipients, and of a type. Of a day, a stage, a country
-or a route it speaks as far as filters err alike in all of them (jobs/gold/correcting.py). What never had
-content (attempts, calls) was in no sample and is never corrected.
+Assumptions: labels and tests are right; the unlabelled messages of a stratum are like the labelled ones; a
+month's rates hold for messages that arrived after its sample was drawn. A label states whether a message is
+spam to the operator, for a month, a channel and a type, so it can correct only definitions that depend on the
+operator's measures alone. A day, a stage, a country or a route is corrected under the assumption that filters
+err alike in all of them (jobs/gold/correcting.py). Units without content (attempts, calls) are in no sample
+and are never corrected.
 """
 
 from __future__ import annotations
@@ -28,13 +27,13 @@ from jobs.core import words
 from jobs.core.attributes import asked
 from jobs.core.shares import CALL_SHARES
 from jobs.gold.correcting import AUDITED, DISTANCES, ESTIMATES, SIDES, squares
-from jobs.report.blocks import SHARES, Block, Cell, Column, Section, Table, interval, number
+from jobs.report.blocks import SHARES, Block, Cell, Column, Section, Table, number_cell, range_bar
 from jobs.report.figures import ENDS_OF_SPAM, SUMS
-from jobs.report.study import Study, channel_name
+from jobs.report.report import Report, channel_name
 
-# What a column of ranges that include the filters' errors is called.
+# The heading of a column of corrected ranges.
 HEADING = "Corrected for filter error"
-# What a definition asks that no label records, in a word.
+# Attributes that a definition may depend on and no label records, each in a word.
 UNTOLD = {
     "is_bulk": "bulk",
     "commercial_code": "purpose",
@@ -56,8 +55,11 @@ UNTOLD = {
 
 @dataclass(frozen=True)
 class Corrected:
-    """A channel's spam with the filters' error in it. share: of the messages whose content was seen, how many
-    an audit or a test speaks for; 0 where there is none, and then the ends are those that were counted."""
+    """A channel's spam corrected for filter error.
+
+    low, high: bounds in whole units. share: the part of the messages with seen content that an audit or a
+    test covers; if it is 0, the bounds are those that were counted.
+    """
 
     low: int
     high: int
@@ -65,9 +67,12 @@ class Corrected:
     methods: tuple[str, ...]
 
 
-def corrected(total: dict[str, Any], errors: pl.DataFrame, seen_units: int | None = None) -> Corrected:
-    """total: units, spam_certain and spam_possible of a channel or a type. errors: the rows of that figure.
-    seen_units: of how many messages content was seen, where rows of other months are not among them."""
+def correct_spam(total: dict[str, Any], errors: pl.DataFrame, seen_units: int | None = None) -> Corrected:
+    """Spam corrected for filter error.
+
+    total: units, spam_certain and spam_possible of a channel or a type. errors: its rows of that figure.
+    seen_units: messages with seen content, if `errors` has not the rows of all months.
+    """
     sums = errors.select(pl.col("seen_units", *AUDITED, "audited_spam").sum()).row(0, named=True)
     certain, possible = (total[f"spam_{end}"] - sums[f"audited_{end}"] for end in ("certain", "possible"))
     spam = float(sums["audited_spam"])
@@ -83,100 +88,107 @@ def corrected(total: dict[str, Any], errors: pl.DataFrame, seen_units: int | Non
 
 
 @cache
-def untold(definition: str) -> tuple[str, ...]:
-    """What a definition asks of a message that a label does not record; nothing if labels suffice."""
+def list_unlabelled(definition: str) -> tuple[str, ...]:
+    """What a definition depends on and labels do not record; empty if labels suffice."""
     rows = [row for row in words.reference("definition") if row["definition_code"] == definition]
     return tuple(dict.fromkeys(UNTOLD[name] for name in asked(row["predicate"] for row in rows)))
 
 
-def of_definition(study: Study, row: dict[str, Any]) -> Cell:
-    """The share of spam by a definition with the filters' errors in it, or why it has none."""
-    asks = untold(row["definition_code"])
+def definition_cell(report: Report, row: dict[str, Any]) -> Cell:
+    """The share of spam under a definition, corrected for filter error, or why it is not corrected."""
+    asks = list_unlabelled(row["definition_code"])
     if asks:
-        return number(f"labels do not record {words.listed(asks)}", "muted")
-    return share_cell(study, row)
+        return number_cell(f"labels do not record {words.listed(asks)}", "muted")
+    return share_cell(report, row)
 
 
-def share_cell(study: Study, row: dict[str, Any]) -> Cell:
-    """The share of an OPERATOR row of a channel with the filters' errors in it."""
-    found = of_channel(study, row)
+def share_cell(report: Report, row: dict[str, Any]) -> Cell:
+    """The share of spam in an OPERATOR row of a channel, corrected for filter error."""
+    found = correct_channel(report, row)
     if not found.share:
-        return number("not audited", "muted")
-    return number(
+        return number_cell("not audited", "muted")
+    return number_cell(
         words.percent_range(*(words.share_of(end, row["units"]) for end in (found.low, found.high)))
     )
 
 
-def of_type(study: Study, row: dict[str, Any]) -> Corrected:
-    """row: channel_code, spam_type_code, spam_certain and spam_possible of a type, and the units of all."""
-    of_channel = errors_of(study, row["channel_code"], words.TOTAL)
-    errors = errors_of(study, row["channel_code"], row["spam_type_code"])
-    return corrected(row, errors, int(of_channel["seen_units"].sum()))
+def correct_type(report: Report, row: dict[str, Any]) -> Corrected:
+    """Spam of a type corrected for filter error.
+
+    row: channel_code, spam_type_code, spam_certain and spam_possible of the type; units of all types.
+    """
+    of_channel = errors_of(report, row["channel_code"], words.TOTAL)
+    errors = errors_of(report, row["channel_code"], row["spam_type_code"])
+    return correct_spam(row, errors, int(of_channel["seen_units"].sum()))
 
 
-def errors_of(study: Study, channel: str, spam_type: str) -> pl.DataFrame:
-    """What audits and tests make of a channel's type, or of the channel, in operators' months."""
+def errors_of(report: Report, channel: str, spam_type: str) -> pl.DataFrame:
+    """The results of audits and tests for a type of a channel, or for the channel: a row per operator and
+    month."""
     is_mine = (pl.col("channel_code") == channel) & (pl.col("spam_type_code") == spam_type)
-    return study.figures["errors"].filter(is_mine)
+    return report.figures["errors"].filter(is_mine)
 
 
-def ends(row: dict[str, Any]) -> tuple[int, int]:
-    """Spam of a part of a channel, as a day or a country, with the filters' errors in it, in whole units."""
+def spam_bounds(row: dict[str, Any]) -> tuple[int, int]:
+    """Bounds of the spam in a part of a channel (a day, a country), corrected for filter error, in whole
+    units."""
     return math.floor(row["spam_low"]), min(math.ceil(row["spam_high"]), row["units"])
 
 
-def share_of_part(row: dict[str, Any]) -> Cell:
-    """The share of spam in a part of a channel with the filters' errors in it."""
-    return unaudited(row) or number(
-        words.percent_range(*(words.share_of(end, row["units"]) for end in ends(row)))
+def part_share_cell(row: dict[str, Any]) -> Cell:
+    """The share of spam in a part of a channel, corrected for filter error."""
+    return unaudited_cell(row) or number_cell(
+        words.percent_range(*(words.share_of(end, row["units"]) for end in spam_bounds(row)))
     )
 
 
-def count_of_part(row: dict[str, Any]) -> Cell:
-    """Spam of a part of a channel with the filters' errors in it."""
-    return unaudited(row) or number(words.plenty_range(*ends(row)))
+def part_count_cell(row: dict[str, Any]) -> Cell:
+    """Spam in a part of a channel, corrected for filter error."""
+    return unaudited_cell(row) or number_cell(words.plenty_range(*spam_bounds(row)))
 
 
-def unaudited(row: dict[str, Any]) -> Cell | None:
-    """The cell of a part that no audit speaks for. What had no content to look at is no want of an audit."""
+def unaudited_cell(row: dict[str, Any]) -> Cell | None:
+    """The cell of a part that no audit covers; empty if nothing in it had content, so no audit is missing."""
     if row["audited_units"]:
         return None
-    return number("not audited", "muted") if row["seen_units"] else number("")
+    return number_cell("not audited", "muted") if row["seen_units"] else number_cell("")
 
 
-def added(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Parts as one: their ends may be added, which is as wide as they are or wider."""
+def add_parts(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Parts as one row. Bounds are added, so the sum's interval is as wide as theirs or wider."""
     return {name: sum(row[name] for row in rows) for name in (*SUMS, *ENDS_OF_SPAM)}
 
 
-def is_told(rows: list[dict[str, Any]]) -> bool:
-    """Whether an audit speaks for any of these parts: without one, a table has no column of errors."""
+def has_audit(rows: list[dict[str, Any]]) -> bool:
+    """Whether an audit covers any of these parts; if none does, a table has no corrected column."""
     return any(row["audited_units"] for row in rows)
 
 
-def on_parts(study: Study, figure: str, assumed: str) -> list[str]:
-    """What to say of a figure by parts: where its errors come from, what they assume, and who has none."""
+def part_notes(report: Report, figure: str, assumed: str) -> list[str]:
+    """Notes on a figure by parts: how it was corrected, what that assumes, and which channels were not."""
     partly: list[str] = []
     silent: defaultdict[str, list[str]] = defaultdict(list)
-    is_any_told = False
-    for channel, table in study.per_channel(figure):
+    has_any_audit = False
+    for channel, table in report.per_channel(figure):
         name = channel_name(channel, inside=True)
         seen, audited = (int(table[column].sum()) for column in ("seen_units", "audited_units"))
         if not audited:
-            silent[why_silent(study, channel, seen)].append(name)
+            silent[explain_no_audit(report, channel, seen)].append(name)
             continue
-        is_any_told = True
+        has_any_audit = True
         if audited < seen:
             partly.append(f"{words.percent(words.share_of(audited, seen))} of the {name}")
     of_parts = f" It covers {words.listed(partly)} whose content filters saw." if partly else ""
-    notes = [f"{HEADING} {assumed}{of_parts}"] if is_any_told else []
+    notes = [f"{HEADING} {assumed}{of_parts}"] if has_any_audit else []
     return notes + [sentence.format(words.listed(names)) for sentence, names in silent.items()]
 
 
-def why_silent(study: Study, channel: str, seen: int) -> str:
-    """Why no audit speaks for a figure of a channel of which so many units had content, as a sentence with a
-    place for the channel."""
-    known = study.figures["quality"].filter(
+def explain_no_audit(report: Report, channel: str, seen: int) -> str:
+    """Why no audit covers a channel's figure: a sentence with {} for the channel.
+
+    seen: how many of the channel's units had content.
+    """
+    known = report.figures["quality"].filter(
         pl.col("channel_code") == channel, pl.col("prevalence").is_not_null()
     )
     if not len(known):
@@ -194,24 +206,24 @@ def why_silent(study: Study, channel: str, seen: int) -> str:
     return "Shown as filters saw it, because no audit covers what is counted here: {}."
 
 
-# What is assumed of parts that are not the filter's own doing.
+# How parts that do not depend on the filter (days, countries, routes) are corrected.
 ALIKE = (
     "by an audit or test of each channel's month, assuming that a filter errs alike in all of it. If spam of"
     " one source gets through more often than that of others, these ranges do not contain the truth."
 )
 
 
-def of_channel(study: Study, total: dict[str, Any]) -> Corrected:
-    return corrected(total, errors_of(study, total["channel_code"], words.TOTAL))
+def correct_channel(report: Report, total: dict[str, Any]) -> Corrected:
+    return correct_spam(total, errors_of(report, total["channel_code"], words.TOTAL))
 
 
-def with_error(study: Study, total: dict[str, Any]) -> dict[str, Any]:
-    """The row of a channel with the filters' error in the ends of its spam."""
-    found = of_channel(study, total)
+def with_filter_error(report: Report, total: dict[str, Any]) -> dict[str, Any]:
+    """The row of a channel with its spam corrected for filter error."""
+    found = correct_channel(report, total)
     return total | {"spam_certain": found.low, "spam_possible": found.high}
 
 
-def says(found: Corrected) -> str:
+def describe_error(found: Corrected) -> str:
     """Whether a channel's interval includes filter error, and by what."""
     if not found.share:
         return "Not audited: the range does not include filter error."
@@ -222,14 +234,14 @@ def says(found: Corrected) -> str:
     return f"The interval includes filter error for {share} of the messages that filters saw ({how})."
 
 
-def note(study: Study) -> str:
+def audit_note(report: Report) -> str:
     """The sentence below the headline."""
     whole: list[str] = []
     partly: list[str] = []
     never: list[str] = []
-    for total in study.totals:
+    for total in report.totals:
         name = channel_name(total["channel_code"], inside=True)
-        share = of_channel(study, total).share
+        share = correct_channel(report, total).share
         (whole if share == 1 else partly if share else never).append(name)
     parts = [f"The interval of {words.listed(whole)} includes filter error."] if whole else []
     parts += [f"That of {words.listed(partly)} includes it in part."] if partly and whole else []
@@ -240,14 +252,14 @@ def note(study: Study) -> str:
     return " ".join(parts)
 
 
-def by_filter(study: Study) -> Section:
+def filters_section(report: Report) -> Section:
     """How often filters err: a block for each channel, a row for each operator and month."""
     blocks, missing, findings = [], [], []
-    for channel, table in study.per_channel("quality"):
+    for channel, table in report.per_channel("quality"):
         name = channel_name(channel)
         rows = table.filter(pl.col("prevalence").is_not_null()).sort("operator_id", "period_code").to_dicts()
-        total = next(each for each in study.totals if each["channel_code"] == channel)
-        found = of_channel(study, total)
+        total = next(each for each in report.totals if each["channel_code"] == channel)
+        found = correct_channel(report, total)
         if not rows:
             missing.append(f"{name} is not audited: its figures are as filters saw it.")
             continue
@@ -259,11 +271,11 @@ def by_filter(study: Study) -> Section:
         lines = [
             [
                 Cell(
-                    f"{study.operator_name(row['operator_id'])}, {words.period(row['period_code'])}",
-                    how_known(row),
-                    interval(row["prevalence_low"], row["prevalence"], row["prevalence_high"], 1),
+                    f"{report.operator_name(row['operator_id'])}, {words.period(row['period_code'])}",
+                    describe_method(row),
+                    range_bar(row["prevalence_low"], row["prevalence"], row["prevalence_high"], 1),
                 ),
-                *(number(estimate(row, each)) for each in ESTIMATES),
+                *(number_cell(format_estimate(row, each)) for each in ESTIMATES),
             ]
             for row in rows
         ]
@@ -271,7 +283,7 @@ def by_filter(study: Study) -> Section:
         columns += [Column("Of spam, caught", is_minor=True), Column("Of the rest, let pass", is_minor=True)]
         rates = Table(f"Filters of {words.inside(name)}", columns, lines, axis=SHARES)
         blocks.append(Block(name, rates, "quality.csv"))
-        blocks += by_part(study, channel)
+        blocks += part_blocks(report, channel)
     note = (
         "Estimates with 95% intervals, of messages whose content filters saw. Refusals before content stay as"
         " counted."
@@ -280,9 +292,9 @@ def by_filter(study: Study) -> Section:
     return Section("filters", "How often filters err", "\n".join(findings), blocks, missing, notes)
 
 
-def by_part(study: Study, channel: str) -> list[Block]:
+def part_blocks(report: Report, channel: str) -> list[Block]:
     """Where a channel's filters err: a row for each part that was audited."""
-    table = study.figures["quality_parts"].filter(pl.col("channel_code") == channel)
+    table = report.figures["quality_parts"].filter(pl.col("channel_code") == channel)
     if not len(table):
         return []
     name = channel_name(channel)
@@ -291,11 +303,13 @@ def by_part(study: Study, channel: str) -> list[Block]:
         [
             Cell(
                 part_name(row["stratum_code"], channel),
-                f"{study.operator_name(row['operator_id'])}, {words.period(row['period_code'])}:"
+                f"{report.operator_name(row['operator_id'])}, {words.period(row['period_code'])}:"
                 f" {words.whole(row['labelled_count'])} labels of {words.whole(row['units'])} messages",
             ),
-            number(estimate(row, "prevalence") or "too few labels", "" if row["prevalence"] else "muted"),
-            *(number(estimate(row, each)) for each in ESTIMATES[1:]),
+            number_cell(
+                format_estimate(row, "prevalence") or "too few labels", "" if row["prevalence"] else "muted"
+            ),
+            *(number_cell(format_estimate(row, each)) for each in ESTIMATES[1:]),
         ]
         for row in table.sort(order).to_dicts()
     ]
@@ -316,7 +330,7 @@ def part_name(code: str, channel: str) -> str:
     return {"none": "No score", "any": "Any score"}.get(band, f"Score {band.replace('to', ' to ')}")
 
 
-def how_known(row: dict[str, Any]) -> str:
+def describe_method(row: dict[str, Any]) -> str:
     how = words.name("quality_method", row["quality_method_code"])
     if row["quality_method_code"] != "audit":
         return f"{how}, a test elsewhere"
@@ -324,7 +338,7 @@ def how_known(row: dict[str, Any]) -> str:
     return f"{how}: {labelled} of {drawn} drawn were labelled"
 
 
-def estimate(row: dict[str, Any], name: str) -> str:
+def format_estimate(row: dict[str, Any], name: str) -> str:
     """An estimate with its interval, as 44.1% (41.0–47.2%)."""
     if row[name] is None:
         return ""

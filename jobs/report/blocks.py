@@ -1,4 +1,4 @@
-"""What a page is made of: sections of blocks, each a picture or bars with their table and their CSV."""
+"""The parts of a page: sections of blocks; a block is a picture or bars, with its table and its CSV."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ class Section:
 SHARES = ("0%", "50%", "100%")
 
 
-def stacked(*parts: tuple[str, float], scale: float) -> tuple[Part, ...]:
+def stack_parts(*parts: tuple[str, float], scale: float) -> tuple[Part, ...]:
     """Parts one after the other, in units of which `scale` fill the bar."""
     placed, start = [], 0.0
     for kind, size in parts:
@@ -111,7 +111,7 @@ def stacked(*parts: tuple[str, float], scale: float) -> tuple[Part, ...]:
     return tuple(placed)
 
 
-def interval(low: float, middle: float, high: float, scale: float) -> tuple[Part, ...]:
+def range_bar(low: float, middle: float, high: float, scale: float) -> tuple[Part, ...]:
     """A range with its middle marked."""
     if scale <= 0:
         return ()
@@ -119,5 +119,5 @@ def interval(low: float, middle: float, high: float, scale: float) -> tuple[Part
     return Part("range", low, round(high - low, 3)), Part("dot", middle, 0)
 
 
-def number(text: str, tone: str = "") -> Cell:
+def number_cell(text: str, tone: str = "") -> Cell:
     return Cell(text, tone=tone)

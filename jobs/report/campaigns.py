@@ -11,9 +11,9 @@ import polars as pl
 from markupsafe import Markup
 
 from jobs.core import words
-from jobs.report.blocks import Block, Cell, Column, Section, Table, number, stacked
+from jobs.report.blocks import Block, Cell, Column, Section, Table, number_cell, stack_parts
 from jobs.report.figures import CAMPAIGN
-from jobs.report.study import Study, channel_name
+from jobs.report.report import Report, channel_name
 
 DAYS_DRAWN = 14
 CAPPED = (
@@ -24,32 +24,34 @@ CAPPED = (
 ACCENT, EMPTY = "#b23a1e", "#d9dde1"
 
 
-def by_campaign(study: Study) -> Section:
+def campaigns_section(report: Report) -> Section:
     blocks, findings = [], []
-    for channel, table in study.per_channel("campaigns"):
+    for channel, table in report.per_channel("campaigns"):
         order = [-pl.col("copy_count"), "first_time", *CAMPAIGN]
         rows = table.sort(order).to_dicts()
         name = channel_name(channel)
         findings.append(campaign_finding(name, rows[0]))
         scale = max(row["copy_count"] for row in rows)
-        days = daily(study, channel)
+        days = copies_by_day(report, channel)
         lines = [
             [
                 Cell(
                     words.type_name(row["spam_type_code"]),
-                    campaign_sub(study, row),
-                    stacked(
+                    campaign_subtitle(report, row),
+                    stack_parts(
                         ("certain", row["blocked_count"]),
                         ("other", row["copy_count"] - row["blocked_count"]),
                         scale=scale,
                     ),
                 ),
-                number(words.whole(row["copy_count"])),
-                number(words.percent(words.share_of(row["blocked_count"], row["copy_count"]))),
-                number(words.whole(row["distinct_sender_count"])),
-                number(words.whole(row["distinct_network_count"]) if row["distinct_network_count"] else ""),
-                number(f"{row['first_time']}{words.DASH}{row['last_time']}"),
-                sparkline(days[row["operator_id"], row["campaign_hash"]], row["period_date"]),
+                number_cell(words.whole(row["copy_count"])),
+                number_cell(words.percent(words.share_of(row["blocked_count"], row["copy_count"]))),
+                number_cell(words.whole(row["distinct_sender_count"])),
+                number_cell(
+                    words.whole(row["distinct_network_count"]) if row["distinct_network_count"] else ""
+                ),
+                number_cell(f"{row['first_time']}{words.DASH}{row['last_time']}"),
+                draw_sparkline(days[row["operator_id"], row["campaign_hash"]], row["period_date"]),
             ]
             for row in rows
         ]
@@ -71,10 +73,10 @@ def by_campaign(study: Study) -> Section:
         " identify it on its day and reveal no content; the days before count messages that share a signature"
         " with it. Not every campaign is spam. Times are UTC.",
     ]
-    if study.figures["campaigns"]["is_bucket_capped"].any():
+    if report.figures["campaigns"]["is_bucket_capped"].any():
         notes.append(CAPPED)
     legend = [("certain", "blocked or marked"), ("other", "let pass or not decided")]
-    missing = study.missing("campaigns")
+    missing = report.missing("campaigns")
     return Section(
         "campaigns",
         "Campaigns of the day",
@@ -100,23 +102,23 @@ def campaign_finding(name: str, row: dict[str, Any]) -> str:
     return f"{name}: the largest campaign {what} had {copies}{to}. {blocked} of it was stopped or marked."
 
 
-def campaign_sub(study: Study, row: dict[str, Any]) -> str:
+def campaign_subtitle(report: Report, row: dict[str, Any]) -> str:
     how = words.inside(words.name("signature_kind", row["signature_kind_code"]))
-    operator, day = study.operator_name(row["operator_id"]), words.day(row["period_date"])
+    operator, day = report.operator_name(row["operator_id"]), words.day(row["period_date"])
     part = ", compared in part" if row["is_bucket_capped"] else ""
     return f"{operator}, {day}; by {how} {row['campaign_hash'][:8]}{part}"
 
 
-def daily(study: Study, channel: str) -> dict[tuple[str, str], dict[dt.date, int]]:
+def copies_by_day(report: Report, channel: str) -> dict[tuple[str, str], dict[dt.date, int]]:
     """Copies per day of each campaign of a channel."""
     found: dict[tuple[str, str], dict[dt.date, int]] = defaultdict(dict)
     mine = pl.col("channel_code") == channel
-    for row in study.figures["campaign_days"].filter(mine).to_dicts():
+    for row in report.figures["campaign_days"].filter(mine).to_dicts():
         found[row["operator_id"], row["campaign_hash"]][row["period_date"]] = row["copy_count"]
     return found
 
 
-def sparkline(by_day: dict[dt.date, int], last: dt.date) -> Cell:
+def draw_sparkline(by_day: dict[dt.date, int], last: dt.date) -> Cell:
     """A bar for each day up to the last, a low grey one where there was nothing."""
     copies = [by_day.get(last - dt.timedelta(days=back), 0) for back in reversed(range(DAYS_DRAWN))]
     top, step, high = max([*copies, 1]), 6, 22

@@ -21,24 +21,24 @@ POINTS = 31  # up to so many days each is marked
 
 def volume_chart(daily: pl.DataFrame, title: str) -> str:
     """All units and certain spam per day, with the band up to possible spam. Labelled at the last day."""
-    days = with_gaps(daily)
+    days = fill_gaps(daily)
     top = nice_top(days["units"].max())
     last = daily.sort("period_date").row(-1, named=True)
     labels = [
         {"text": f"All {compact(last['units'])}", "value": last["units"], "colour": MUTED},
         {"text": f"Spam {compact(last['spam_certain'])}", "value": last["spam_certain"], "colour": ACCENT},
     ]
-    values = rows(days, all=pl.col("units"), low=pl.col("spam_certain"), high=pl.col("spam_possible"))
+    values = chart_rows(days, all=pl.col("units"), low=pl.col("spam_certain"), high=pl.col("spam_possible"))
     layers = [*gap_layers(values, "all", top), *gap_layers(values, "low", top), band_layer(values, top)]
     layers += line_layers(values, "all", MUTED, top, len(daily))
     layers += line_layers(values, "low", ACCENT, top, len(daily))
-    return render([*layers, *label_layers(labels, last["period_date"], top)], title)
+    return render_svg([*layers, *label_layers(labels, last["period_date"], top)], title)
 
 
 def share_chart(daily: pl.DataFrame, title: str) -> str:
     """Certain spam as a share of all units per day, with the band up to possible spam, or, of audited days,
     the band that holds the filters' errors. Labelled at the last day."""
-    days = with_gaps(daily)
+    days = fill_gaps(daily)
     is_audited = pl.col("audited_units") > 0
     certain, low, high = (
         pl.when(is_audited).then(audited.cast(pl.Float64)).otherwise(counted) / pl.col("units")
@@ -51,7 +51,7 @@ def share_chart(daily: pl.DataFrame, title: str) -> str:
     there = daily.filter(pl.col("units") > 0).sort("period_date")
     highest = there.select(pl.max_horizontal(high, certain).max()).item()
     top = min(1.0, nice_top(highest or 0.1))
-    values = rows(days, certain=certain, low=low, high=high)
+    values = chart_rows(days, certain=certain, low=low, high=high)
     layers = [*gap_layers(values, "certain", top, "%"), band_layer(values, top, "%")]
     layers += line_layers(values, "certain", ACCENT, top, len(daily), "%")
     if len(there):
@@ -59,17 +59,18 @@ def share_chart(daily: pl.DataFrame, title: str) -> str:
         at = (end["low"] + end["high"]) / 2 if end["is_audited"] else end["low"]
         labels = [{"text": percent_range(end["low"], end["high"]), "value": at, "colour": ACCENT}]
         layers += label_layers(labels, end["period_date"], top, "%")
-    return render(layers, title)
+    return render_svg(layers, title)
 
 
-def with_gaps(daily: pl.DataFrame) -> pl.DataFrame:
+def fill_gaps(daily: pl.DataFrame) -> pl.DataFrame:
     """Every day from the first to the last, null where there is none: a line must not cross a gap."""
     first, last = pl.col("period_date").min(), pl.col("period_date").max()
     every = daily.select(pl.date_range(first, last).alias("period_date"))
     return every.join(daily, on="period_date", how="left").sort("period_date")
 
 
-def rows(days: pl.DataFrame, **columns: pl.Expr) -> list[dict[str, Any]]:
+def chart_rows(days: pl.DataFrame, **columns: pl.Expr) -> list[dict[str, Any]]:
+    """A row per day with these columns, null on days without units."""
     finite = {name: pl.when(pl.col("units") > 0).then(column) for name, column in columns.items()}
     return days.select(day=pl.col("period_date").dt.epoch("ms"), **finite).to_dicts()
 
@@ -86,7 +87,7 @@ def nice_top(value: Any) -> float:
     return next(step * power for step in (1, 1.5, 2, 3, 4, 5, 6, 8, 10, 15) if step * power >= value * 1.02)
 
 
-def encodings(top: float, unit: str = "") -> tuple[alt.X, alt.Y]:
+def chart_axes(top: float, unit: str = "") -> tuple[alt.X, alt.Y]:
     """The axes; `unit` is % for shares."""
     x = alt.X(
         "day:T",
@@ -110,22 +111,22 @@ def epoch_ms(day: dt.date) -> int:
     return (day - dt.date(1970, 1, 1)).days * 86_400_000
 
 
-def data_of(values: list[dict[str, Any]]) -> alt.Data:
+def chart_data(values: list[dict[str, Any]]) -> alt.Data:
     """Days are milliseconds since 1970: text would be read in the zone of the machine."""
     return alt.Data(values=values)
 
 
 def band_layer(values: list[dict[str, Any]], top: float, unit: str = "") -> alt.Chart:
-    x, y = encodings(top, unit)
-    return alt.Chart(data_of(values)).mark_area(color=BAND).encode(x=x, y=y, y2="high:Q")
+    x, y = chart_axes(top, unit)
+    return alt.Chart(chart_data(values)).mark_area(color=BAND).encode(x=x, y=y, y2="high:Q")
 
 
 def line_layers(
     values: list[dict[str, Any]], field: str, colour: str, top: float, count: int, unit: str = ""
 ) -> list[alt.Chart]:
-    x, y = encodings(top, unit)
+    x, y = chart_axes(top, unit)
     y.shorthand = f"{field}:Q"
-    base = alt.Chart(data_of(values)).encode(x=x, y=y)
+    base = alt.Chart(chart_data(values)).encode(x=x, y=y)
     lines = [base.mark_line(color=colour, strokeWidth=2.2, strokeJoin="round")]
     return (
         lines + [base.mark_point(color=colour, fill=colour, size=22, opacity=1)] if count <= POINTS else lines
@@ -137,9 +138,9 @@ def gap_layers(values: list[dict[str, Any]], field: str, top: float, unit: str =
     there = [row for row in values if row[field] is not None]
     if len(there) in (len(values), 0, 1):
         return []
-    x, y = encodings(top, unit)
+    x, y = chart_axes(top, unit)
     y.shorthand = f"{field}:Q"
-    line = alt.Chart(data_of(there)).mark_line(color=MUTED, strokeWidth=1, strokeDash=[3, 3])
+    line = alt.Chart(chart_data(there)).mark_line(color=MUTED, strokeWidth=1, strokeDash=[3, 3])
     return [line.encode(x=x, y=y)]
 
 
@@ -155,17 +156,18 @@ def label_layers(labels: list[dict[str, Any]], day: dt.date, top: float, unit: s
             above["value"] += lack - down
     layers = []
     for each in ordered:
-        x, y = encodings(top, unit)
+        x, y = chart_axes(top, unit)
         values = [{"day": epoch_ms(day), "low": each["value"], "text": each["text"]}]
         mark = {"align": "left", "dx": 8, "color": each["colour"], "fontSize": 14, "fontWeight": 600}
         layers.append(
-            alt.Chart(data_of(values)).mark_text(baseline="middle", **mark).encode(x=x, y=y, text="text:N")
+            alt.Chart(chart_data(values)).mark_text(baseline="middle", **mark).encode(x=x, y=y, text="text:N")
         )
     return layers
 
 
-def render(layers: list[alt.Chart], title: str) -> str:
-    """The SVG, without what differs from run to run and without inner roles, which readers trip over."""
+def render_svg(layers: list[alt.Chart], title: str) -> str:
+    """The SVG, without parts that differ from run to run and without inner roles, which confuse screen
+    readers."""
     chart = (
         alt.layer(*layers)
         .properties(width=WIDTH, height=HEIGHT, padding={"left": 44, "right": 106, "top": 12, "bottom": 26})

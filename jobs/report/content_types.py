@@ -8,9 +8,9 @@ import polars as pl
 
 from jobs.core import words
 from jobs.report import audited
-from jobs.report.blocks import SHARES, Block, Cell, Column, Part, Section, Table, number, stacked
+from jobs.report.blocks import SHARES, Block, Cell, Column, Part, Section, Table, number_cell, stack_parts
 from jobs.report.figures import SUMS
-from jobs.report.study import Study, channel_name
+from jobs.report.report import Report, channel_name
 
 LEGEND = [
     ("certain", "spam for certain, or a type by a strong rule"),
@@ -19,17 +19,17 @@ LEGEND = [
 ]
 
 
-def by_type(study: Study) -> Section:
-    blocks, findings, missing = [], [], study.missing("types")
-    for channel, table in study.per_channel("types"):
+def types_section(report: Report) -> Section:
+    blocks, findings, missing = [], [], report.missing("types")
+    for channel, table in report.per_channel("types"):
         name = channel_name(channel, inside=True)
-        # What is not spam for certain has no type of its own: it is shown with what has none.
+        # Spam that is only possible has no type of its own: it counts under the unknown type.
         known = table.filter(pl.col("spam_possible") > 0).with_columns(
             pl.col("spam_type_code").fill_null("UNK").replace(words.UNKNOWN, "UNK")
         )
         summed = known.group_by("spam_type_code").agg(pl.col(list(SUMS)).sum())
         order = [pl.col("spam_type_code") == "UNK", -pl.col("spam_certain"), "spam_type_code"]
-        missed = of_audits(study, channel, set(summed["spam_type_code"]))
+        missed = types_from_labels(report, channel, set(summed["spam_type_code"]))
         rows = pl.concat([summed, missed]).sort(order).to_dicts()
         if not rows:
             missing.append(f"No {name} may be spam, so there is no type to show.")
@@ -39,17 +39,19 @@ def by_type(study: Study) -> Section:
             findings.append(type_finding(name, rows, total))
         scale = max(row["spam_certain"] for row in rows)
         units = int(table["units"].sum())
-        errors = [audited.of_type(study, row | {"channel_code": channel, "units": units}) for row in rows]
+        errors = [
+            audited.correct_type(report, row | {"channel_code": channel, "units": units}) for row in rows
+        ]
         lines = [
             [
                 Cell(
                     words.type_name(row["spam_type_code"]),
-                    type_says(row["spam_type_code"]),
+                    type_subtitle(row["spam_type_code"]),
                     type_bar(row, scale),
                 ),
-                number(words.percent(words.share_of(row["spam_certain"], total))),
-                number(words.whole(row["spam_certain"])),
-                number(words.whole(row["spam_possible"] - row["spam_certain"])),
+                number_cell(words.percent(words.share_of(row["spam_certain"], total))),
+                number_cell(words.whole(row["spam_certain"])),
+                number_cell(words.whole(row["spam_possible"] - row["spam_certain"])),
                 error_cell(error),
             ]
             for row, error in zip(rows, errors, strict=True)
@@ -62,10 +64,10 @@ def by_type(study: Study) -> Section:
             Column(audited.HEADING, is_minor=True),
         ]
         caption = f"Types of {name} spam"
-        note = audited.says(max(errors, key=lambda error: error.share))
+        note = audited.describe_error(max(errors, key=lambda error: error.share))
         kinds = Table(caption, columns, lines, axis=("0", words.whole(scale)))
         blocks.append(Block(channel_name(channel), kinds, "types.csv", note=note))
-    typed, notes = by_engine(study), []
+    typed, notes = engine_blocks(report), []
     if typed:
         notes = [
             "A strong rule names one type (a virus, a campaign's own signature); a weak one only hints at"
@@ -75,9 +77,9 @@ def by_type(study: Study) -> Section:
     return Section("types", "Types of spam", "\n".join(findings), [*blocks, *typed], missing, notes, LEGEND)
 
 
-def of_audits(study: Study, channel: str, known: set[str]) -> pl.DataFrame:
-    """Types that only labels name: filters took all of it for something else."""
-    table = study.figures["type_quality"]
+def types_from_labels(report: Report, channel: str, known: set[str]) -> pl.DataFrame:
+    """Types that only labels name: filters assigned all such messages to another type."""
+    table = report.figures["type_quality"]
     is_new = (pl.col("channel_code") == channel) & (pl.col("prevalence") > 0)
     told = table.filter(is_new & ~pl.col("spam_type_code").is_in(sorted(known)))
     return told.select("spam_type_code", *(pl.lit(0, pl.Int64).alias(name) for name in SUMS)).unique()
@@ -85,35 +87,37 @@ def of_audits(study: Study, channel: str, known: set[str]) -> pl.DataFrame:
 
 def error_cell(found: audited.Corrected) -> Cell:
     return (
-        number(words.plenty_range(found.low, found.high)) if found.share else number("not audited", "muted")
+        number_cell(words.plenty_range(found.low, found.high))
+        if found.share
+        else number_cell("not audited", "muted")
     )
 
 
-def by_engine(study: Study) -> list[Block]:
-    """How much of what was marked has a type: by each filter alone, and by all of them."""
+def engine_blocks(report: Report) -> list[Block]:
+    """The share of marked messages that have a type: by each filter alone, and by all of them."""
     blocks = []
-    for channel, table in study.per_channel("type_coverage"):
+    for channel, table in report.per_channel("type_coverage"):
         rows = table.filter(pl.col("units_marked") > 0)
         if not len(rows):
             continue
         name = channel_name(channel, inside=True)
-        # What no filter spoke of, and all, come after the filters.
+        # The rows without a verdict and of all filters come last.
         after = [pl.col("engine_code") == code for code in (words.TOTAL, words.UNKNOWN)]
         lines = [
             [
                 Cell(
                     engine_name(row["engine_code"]),
                     "",
-                    stacked(
+                    stack_parts(
                         ("certain", row["units_strong"]),
                         ("undecided", row["units_weak"]),
                         ("other", row["units_untyped"]),
                         scale=row["units_marked"],
                     ),
                 ),
-                number(words.whole(row["units_marked"])),
+                number_cell(words.whole(row["units_marked"])),
                 *(
-                    number(words.percent(words.share_of(row[f"units_{part}"], row["units_marked"])))
+                    number_cell(words.percent(words.share_of(row[f"units_{part}"], row["units_marked"])))
                     for part in ("strong", "weak", "untyped")
                 ),
             ]
@@ -151,8 +155,8 @@ def type_finding(name: str, rows: list[dict[str, Any]], total: int) -> str:
 
 def type_bar(row: dict[str, Any], scale: int) -> tuple[Part, ...]:
     kind = "other" if row["spam_type_code"] == "UNK" else "certain"
-    return stacked((kind, row["spam_certain"]), scale=scale)
+    return stack_parts((kind, row["spam_certain"]), scale=scale)
 
 
-def type_says(code: str | None) -> str:
+def type_subtitle(code: str | None) -> str:
     return "" if code == "UNK" else words.says("type", code)

@@ -9,12 +9,12 @@ import polars as pl
 from jobs.core import words
 from jobs.core.counting_rules import OPERATOR, RECEIVED
 from jobs.report import audited
-from jobs.report.blocks import SHARES, Block, Cell, Column, Section, Table, number, stacked
+from jobs.report.blocks import SHARES, Block, Cell, Column, Section, Table, number_cell, stack_parts
 from jobs.report.figures import SUMS
-from jobs.report.study import (
+from jobs.report.report import (
     CERTAIN_LEGEND,
     UNDECIDED_LEGEND,
-    Study,
+    Report,
     channel_name,
     share_bar,
     spam_range,
@@ -26,7 +26,7 @@ from jobs.report.study import (
 MAAWG = (4.0, 5.6)
 
 
-def by_base(study: Study) -> Section:
+def shares_section(report: Report) -> Section:
     """The same traffic, several shares: what is counted, and by whose definition, decides the figure."""
     blocks, findings = [], []
     low, high = (words.percent(ratio / (ratio + 1)) for ratio in MAAWG)
@@ -35,18 +35,18 @@ def by_base(study: Study) -> Section:
         " dropped connection counts as one more. Both were right: a share of spam needs its definition beside"
         " it."
     )
-    findings += treated(study)
-    for channel, bases in study.per_channel("bases"):
-        lines = own_lines(study, channel, bases)
+    findings += describe_treatment(report)
+    for channel, bases in report.per_channel("bases"):
+        lines = own_lines(report, channel, bases)
         if len(lines) < 2:
             continue
         published = [
-            line(
+            published_line(
                 "MAAWG 2005: messages blocked or tagged",
                 "published, nine operators, last quarter of 2005",
                 MAAWG[0],
             ),
-            line(
+            published_line(
                 "MAAWG 2005: with dropped connections",
                 "published, nine operators, last quarter of 2005",
                 MAAWG[1],
@@ -68,84 +68,88 @@ def by_base(study: Study) -> Section:
     )
 
 
-def line(name: str, says: str, ratio: float) -> list[Cell]:
+def published_line(name: str, says: str, ratio: float) -> list[Cell]:
     share = ratio / (ratio + 1)
-    bar = stacked(("certain", share), ("rest", 1 - share), scale=1)
-    figures = [number(words.percent(share)), number("not published"), number("not published")]
+    bar = stack_parts(("certain", share), ("rest", 1 - share), scale=1)
+    figures = [number_cell(words.percent(share)), number_cell("not published"), number_cell("not published")]
     return [Cell(name, says, bar, "muted"), *figures]
 
 
-def added(bases: pl.DataFrame, measure: str, unit: str | None = None) -> dict[str, Any]:
+def sum_measure(bases: pl.DataFrame, measure: str, unit: str | None = None) -> dict[str, Any]:
     rows = bases.filter(pl.col("measure_code") == measure)
     if unit is not None:
         rows = rows.filter(pl.col("unit_code") == unit)
     return {name: int(rows[name].sum()) for name in SUMS}
 
 
-def ratio_of(bases: pl.DataFrame, unit: str | None) -> dict[str, Any]:
-    """M3AAWG's share: abusive in abusive and unaltered delivered; of one unit or of all."""
-    abusive = added(bases, "maawg_abusive", unit)["units"]
-    units = abusive + added(bases, "maawg_unaltered_delivered")["units"]
+def maawg_ratio(bases: pl.DataFrame, unit: str | None) -> dict[str, Any]:
+    """M3AAWG's share: abusive messages in abusive and unaltered delivered ones; of one unit or of all."""
+    abusive = sum_measure(bases, "maawg_abusive", unit)["units"]
+    units = abusive + sum_measure(bases, "maawg_unaltered_delivered")["units"]
     return {"units": units, "spam_certain": abusive, "spam_possible": abusive}
 
 
-def own_lines(study: Study, channel: str, bases: pl.DataFrame) -> list[list[Cell]]:
-    """The study's own traffic, from the narrowest to the widest of what is counted."""
+def own_lines(report: Report, channel: str, bases: pl.DataFrame) -> list[list[Cell]]:
+    """The operators' own traffic, from the narrowest count to the widest."""
     recipients, attempted = (
-        added(bases, measure) | {"channel_code": channel, "definition_code": OPERATOR}
+        sum_measure(bases, measure) | {"channel_code": channel, "definition_code": OPERATOR}
         for measure in ("recipients", "attempted")
     )
     rows = [("As operators act, of recipients", "of accepted messages", recipients)]
-    if added(bases, "attempted", "attempt")["units"]:
+    if sum_measure(bases, "attempted", "attempt")["units"]:
         says = "with what was refused before a message existed"
         rows.append(("As operators act, of recipients and attempts", says, attempted))
         if channel == "EMAIL":
             says = "all that was blocked or marked, for whatever reason"
             rows = [
-                ("Blocked or marked (M3AAWG's metric), of messages", says, ratio_of(bases, "recipient")),
-                ("Blocked or marked, with refused attempts", says, ratio_of(bases, None)),
+                ("Blocked or marked (M3AAWG's metric), of messages", says, maawg_ratio(bases, "recipient")),
+                ("Blocked or marked, with refused attempts", says, maawg_ratio(bases, None)),
                 *rows,
             ]
-    other = most_decided(study, channel)
+    other = most_decided(report, channel)
     if other is not None:
-        name = study.definition_name(other["definition_code"])
+        name = report.definition_name(other["definition_code"])
         rows.append((name, "another definition, of recipients and attempts", other))
     return [
         [
             Cell(name, says, share_bar(row)),
-            number(spam_range(row)),
-            number(words.whole(row["units"])),
+            number_cell(spam_range(row)),
+            number_cell(words.whole(row["units"])),
             # M3AAWG counts what operators did, right or wrong.
-            audited.of_definition(study, row)
+            audited.definition_cell(report, row)
             if "definition_code" in row
-            else number("does not apply", "muted"),
+            else number_cell("does not apply", "muted"),
         ]
         for name, says, row in rows
         if row["units"]
     ]
 
 
-def most_decided(study: Study, channel: str) -> dict[str, Any] | None:
+def most_decided(report: Report, channel: str) -> dict[str, Any] | None:
     """The definition other than the operators' own under which most is certainly spam."""
-    others = [row for row in summed(study, channel).values() if row["definition_code"] != OPERATOR]
+    others = [
+        row for row in sum_by_definition(report, channel).values() if row["definition_code"] != OPERATOR
+    ]
     return max(
-        others, key=lambda row: (row["spam_certain"], -undecided(row), row["definition_code"]), default=None
+        others,
+        key=lambda row: (row["spam_certain"], -undecided_share(row), row["definition_code"]),
+        default=None,
     )
 
 
-def treated(study: Study) -> list[str]:
-    """What operators did with each channel, and whether the logs can say what the law would."""
+def describe_treatment(report: Report) -> list[str]:
+    """The share that operators treated as spam, by channel, and whether logs can decide what was unlawful."""
     findings, laws = [], []
-    about = words.definitions(study.last_day)
-    for row in study.totals:
+    about = words.definitions(report.last_day)
+    for row in report.totals:
         channel, name = row["channel_code"], channel_name(row["channel_code"], inside=True)
-        bases = study.figures["bases"].filter(pl.col("channel_code") == channel)
-        accepted = added(bases, "recipients")
+        bases = report.figures["bases"].filter(pl.col("channel_code") == channel)
+        accepted = sum_measure(bases, "recipients")
         more = f", {spam_range(accepted)} of accepted {name}" if accepted["units"] else ""
         findings.append(f"Operators treated {spam_range(row)} of {name} as spam{more}.")
         laws += [
             spam_shares(sums)
-            for code, sums in summed(study, channel).items()
+            for code, sums in sum_by_definition(report, channel).items()
             if code != OPERATOR and code in about and about[code]["jurisdiction"] != words.TOTAL
         ]
     if any(low < high for low, high in laws):
@@ -157,29 +161,36 @@ def treated(study: Study) -> list[str]:
     return findings
 
 
-def summed(study: Study, channel: str) -> dict[str, dict[str, Any]]:
-    """What each definition says of a channel."""
+def sum_by_definition(report: Report, channel: str) -> dict[str, dict[str, Any]]:
+    """Units and spam of a channel under each definition, by the definition's code."""
     is_mine = pl.col("direction_code").is_in(RECEIVED) & (pl.col("channel_code") == channel)
-    table = study.figures["volume"].filter(is_mine)
+    table = report.figures["volume"].filter(is_mine)
     rows = table.group_by("definition_code").agg(pl.col(list(SUMS)).sum()).to_dicts()
     return {row["definition_code"]: row for row in rows if row["units"]}
 
 
-def by_definition(study: Study) -> Section:
+def definitions_section(report: Report) -> Section:
     blocks = []
-    for channel in study.channels:
+    for channel in report.channels:
         name = channel_name(channel, inside=True)
-        rows = summed(study, channel)
+        rows = sum_by_definition(report, channel)
         lines, absent = [], []
-        for code, about in words.definitions(study.last_day).items():
+        for code, about in words.definitions(report.last_day).items():
             row = rows.get(code)
             place = "" if about["jurisdiction"] == words.TOTAL else words.country(about["jurisdiction"])
             if row is None:
                 absent.append(about["name"])
                 continue
             head = Cell(about["name"], place, share_bar(row))
-            with_error = audited.of_definition(study, row | {"channel_code": channel})
-            lines.append([head, number(spam_range(row)), number(words.percent(undecided(row))), with_error])
+            with_error = audited.definition_cell(report, row | {"channel_code": channel})
+            lines.append(
+                [
+                    head,
+                    number_cell(spam_range(row)),
+                    number_cell(words.percent(undecided_share(row))),
+                    with_error,
+                ]
+            )
         columns = [Column("Definition", "text"), Column("Spam share"), Column("Undecided")]
         columns.append(Column(audited.HEADING, "text", is_minor=True))
         caption = f"Spam share of {name} under each definition"
@@ -192,12 +203,12 @@ def by_definition(study: Study) -> Section:
         "Annex: the same traffic under each definition of spam",
         finding if blocks else "",
         blocks,
-        study.missing("volume"),
+        report.missing("volume"),
         legend=[CERTAIN_LEGEND, UNDECIDED_LEGEND, ("rest", "not spam")],
         is_annex=True,
     )
 
 
-def undecided(row: dict[str, Any]) -> float:
+def undecided_share(row: dict[str, Any]) -> float:
     low, high = spam_shares(row)
     return high - low

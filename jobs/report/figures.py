@@ -31,7 +31,7 @@ ENDS_OF_SPAM: Kinds = {
     "spam_low": EXACT,
     "spam_high": EXACT,
 }
-# What gather() gives and build() takes.
+# The columns of each figure that gather_figures() returns and write_page() draws.
 FIGURES: dict[str, Kinds] = {
     # Operators, channels, directions and definitions: all traffic, outbound and transit too.
     "volume": {

@@ -10,13 +10,13 @@ from markupsafe import Markup, escape
 
 from jobs.core import words
 from jobs.gold.traffic_hourly_daily import WITHIN
-from jobs.report.blocks import Block, Cell, Column, Picture, Section, Table, number
-from jobs.report.study import Study, channel_name
+from jobs.report.blocks import Block, Cell, Column, Picture, Section, Table, number_cell
+from jobs.report.report import Report, channel_name
 
 # The widths of a picture beside others and alone.
 NARROW, WIDE = 420, 920
 BAR, INK, MUTED = "#5b636b", "#1d2126", "#5b636b"
-# What the ends of delays are called.
+# Names of the upper bounds of delays, in seconds.
 NAMES = {1: "1 s", 10: "10 s", 60: "1 min", 600: "10 min", 3600: "1 h", 86400: "1 day"}
 POINTS = {0.5: "Half within", 0.9: "90% within", 0.99: "99% within"}
 # Units that are no part of another: messages hold recipients.
@@ -24,19 +24,19 @@ APART = ("recipient", "attempt", "call")
 SUMMED = ["units", "sized_units", "bytes", "delay_units", *(f"within_{n}s" for n in WITHIN)]
 
 
-def by_hour(study: Study) -> Section:
-    table = study.figures["hours"]
+def hours_section(report: Report) -> Section:
+    table = report.figures["hours"]
     blocks, findings = [], []
     for channel in [code for code in words.rows_of("channel") if code in set(table["channel_code"])]:
         mine = table.filter(pl.col("channel_code") == channel)
         name = channel_name(channel)
-        hours = of_hours(mine)
+        hours = sum_by_hour(mine)
         busiest = hours.sort(-pl.col("units"), "hour_of_day").row(0, named=True)
         share = words.percent(words.share_of(busiest["units"], int(hours["units"].sum())))
-        hour = span_of(busiest["hour_of_day"])
+        hour = hour_span(busiest["hour_of_day"])
         findings.append(f"{name}: the busiest hour of the day is {hour} UTC, with {share} of the units.")
-        blocks.append(hour_block(study, name, mine, hours))
-        blocks.append(load_block(study, name, mine))
+        blocks.append(hour_block(report, name, mine, hours))
+        blocks.append(load_block(report, name, mine))
     notes = [
         "Hours are UTC, those of a message's first event, of all days and directions together. A message to"
         " several recipients is one in its bytes received, and one for each recipient in its bytes for"
@@ -54,7 +54,7 @@ def by_hour(study: Study) -> Section:
     )
 
 
-def of_hours(mine: pl.DataFrame) -> pl.DataFrame:
+def sum_by_hour(mine: pl.DataFrame) -> pl.DataFrame:
     """All 24 hours with their units, and the bytes of their messages."""
     is_unit, is_message = pl.col("unit_code").is_in(APART), pl.col("unit_code") == "message"
     sums = mine.group_by("hour_of_day").agg(
@@ -64,27 +64,27 @@ def of_hours(mine: pl.DataFrame) -> pl.DataFrame:
     return every.join(sums, on="hour_of_day", how="left").fill_null(0).sort("hour_of_day")
 
 
-def span_of(hour: int) -> str:
+def hour_span(hour: int) -> str:
     return f"{hour:02d}:00{words.DASH}{hour + 1:02d}:00"
 
 
-def hour_block(study: Study, name: str, mine: pl.DataFrame, hours: pl.DataFrame) -> Block:
+def hour_block(report: Report, name: str, mine: pl.DataFrame, hours: pl.DataFrame) -> Block:
     """A picture for each operator, and the hours of all of them as a table."""
     pictures, operators = [], sorted(set(mine["operator_id"]))
     for operator in operators:
-        own = of_hours(mine.filter(pl.col("operator_id") == operator))
-        heading = study.operator_name(operator)
+        own = sum_by_hour(mine.filter(pl.col("operator_id") == operator))
+        heading = report.operator_name(operator)
         title = f"{heading}, {words.inside(name)}: units by hour of the day, UTC"
-        svg = Markup(draw(own["units"].to_list(), title, NARROW))
-        wide = Markup(draw(own["units"].to_list(), title, WIDE)) if len(operators) == 1 else None
+        svg = Markup(draw_hours(own["units"].to_list(), title, NARROW))
+        wide = Markup(draw_hours(own["units"].to_list(), title, WIDE)) if len(operators) == 1 else None
         pictures.append(Picture(wide or svg, svg if wide else None, heading))
     total = int(hours["units"].sum())
     lines = [
         [
-            Cell(span_of(row["hour_of_day"])),
-            number(words.whole(row["units"])),
-            number(words.percent(words.share_of(row["units"], total))),
-            number(size(row["bytes"]) if row["bytes"] else ""),
+            Cell(hour_span(row["hour_of_day"])),
+            number_cell(words.whole(row["units"])),
+            number_cell(words.percent(words.share_of(row["units"], total))),
+            number_cell(format_bytes(row["bytes"]) if row["bytes"] else ""),
         ]
         for row in hours.to_dicts()
     ]
@@ -93,8 +93,8 @@ def hour_block(study: Study, name: str, mine: pl.DataFrame, hours: pl.DataFrame)
     return Block(heading, Table(heading, columns, lines), "hours.csv", pictures)
 
 
-def load_block(study: Study, name: str, mine: pl.DataFrame) -> Block:
-    """What each operator's traffic weighs and how long deliveries took."""
+def load_block(report: Report, name: str, mine: pl.DataFrame) -> Block:
+    """The bytes of each operator's traffic, and the delays of its deliveries."""
     lines = []
     for operator in sorted(set(mine["operator_id"])):
         own = mine.filter(pl.col("operator_id") == operator)
@@ -103,10 +103,10 @@ def load_block(study: Study, name: str, mine: pl.DataFrame) -> Block:
         longest = own["longest_delay_us"].max()
         lines.append(
             [
-                Cell(study.operator_name(operator)),
-                number(words.whole(sum(sums[unit]["units"] for unit in APART if unit in sums))),
-                *(bytes_of(sums.get(unit)) for unit in ("message", "recipient")),
-                *(number(text) for text in delays(sums.get("recipient"), longest)),
+                Cell(report.operator_name(operator)),
+                number_cell(words.whole(sum(sums[unit]["units"] for unit in APART if unit in sums))),
+                *(bytes_cell(sums.get(unit)) for unit in ("message", "recipient")),
+                *(number_cell(text) for text in delay_percentiles(sums.get("recipient"), longest)),
             ]
         )
     columns = [
@@ -121,14 +121,14 @@ def load_block(study: Study, name: str, mine: pl.DataFrame) -> Block:
     return Block(f"{name}: bytes and delays", Table(caption, columns, lines), "hours.csv")
 
 
-def bytes_of(row: dict[str, Any] | None) -> Cell:
-    """A sum of sizes; at least that much where some units have no size."""
+def bytes_cell(row: dict[str, Any] | None) -> Cell:
+    """A sum of sizes; a lower bound if some units have no size."""
     if row is None or not row["sized_units"]:
-        return number("not in the log", "muted")
-    return number(("≥ " if row["sized_units"] < row["units"] else "") + size(row["bytes"]))
+        return number_cell("not in the log", "muted")
+    return number_cell(("≥ " if row["sized_units"] < row["units"] else "") + format_bytes(row["bytes"]))
 
 
-def size(count: int) -> str:
+def format_bytes(count: int) -> str:
     """Bytes for reading: 940 B; 8.4 MB."""
     for unit, name in ((10**12, "TB"), (10**9, "GB"), (10**6, "MB"), (1000, "kB")):
         if count >= unit:
@@ -136,10 +136,10 @@ def size(count: int) -> str:
     return f"{count}{words.NARROW}B"
 
 
-def delays(row: dict[str, Any] | None, longest: Any) -> list[str]:
-    """Percentiles of delays, as the least end that so many are within, and the longest.
+def delay_percentiles(row: dict[str, Any] | None, longest: Any) -> list[str]:
+    """Percentiles of delays, each as the smallest bound that holds them, and the longest delay.
 
-    Where no delivery took any time, each message is one line of the log, which has no delay.
+    If no delivery took any time, the log has one line per message, and therefore no delays.
     """
     if row is None or not row["delay_units"] or not longest:
         return ["not in the log", *[""] * len(POINTS)]
@@ -150,7 +150,7 @@ def delays(row: dict[str, Any] | None, longest: Any) -> list[str]:
     return [*found, words.duration(longest)]
 
 
-def draw(units: list[int], title: str, width: int) -> str:
+def draw_hours(units: list[int], title: str, width: int) -> str:
     """24 bars from zero, with the hours below and the largest hour beside its line."""
     high, left, top = 110, 8, 16
     step, most = (width - left) / 24, max([*units, 1])

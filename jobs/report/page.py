@@ -1,7 +1,7 @@
 """The report page: a static page that an operator can open, print and show.
 
-`gather` counts the few figures that the page shows; `build` draws them. The page asks for nothing from
-outside and needs no script. The same figures give the same bytes.
+`gather_figures` computes the few figures that the page shows; `write_page` draws them. The page loads nothing
+from other servers and runs no script. The same figures give the same bytes.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ from jobs.report import (
 )
 from jobs.report.blocks import Section
 from jobs.report.figures import FIGURES
-from jobs.report.gather import gather
-from jobs.report.study import EXPECTED, Study, channel_name, share_bar, spam_range
-from jobs.report.unclaimed import of_channels, says
+from jobs.report.gather import gather_figures
+from jobs.report.report import EXPECTED, Report, channel_name, share_bar, spam_range
+from jobs.report.unclaimed import describe_unclaimed, unclaimed_channels
 
-__all__ = ["FIGURES", "build", "gather"]
+__all__ = ["FIGURES", "gather_figures", "write_page"]
 
 TEMPLATES = Path(__file__).parent / "templates"
 CONTENTS = {
@@ -67,11 +67,11 @@ CONTENTS = {
     "coverage.csv": "Files and lines read, by operator and format",
     "validation.csv": "Results of every validation rule",
 }
-# The measure that shares are of.
+# The name of the units in the denominator of every share.
 UNITS_NAME = words.inside(
     next(row["name"] for row in words.reference("measure") if row["measure_code"] == ATTEMPTED)
 )
-# What a column of codes is called once it has names.
+# For each column of codes: the function that returns the name of a code.
 NAMES = {
     "channel_code": lambda code: words.name("channel", code),
     "direction_code": lambda code: words.name("direction", code),
@@ -98,7 +98,7 @@ NAMES = {
 }
 
 
-def build(
+def write_page(
     figures: dict[str, pl.DataFrame],
     operators: list[dict[str, Any]],
     validation: list[dict[str, Any]],
@@ -107,19 +107,23 @@ def build(
 ) -> Path:
     """Write index.html, validation.html, a CSV for each figure and SHA256SUMS; the path of index.html.
 
-    figures: as FIGURES says; one that is left out is taken as empty.
+    figures: those of FIGURES; a missing one counts as empty.
     operators: id, name, country, holding and currency of each.
     validation: table, rule, says, is_held, violations and examples of each rule of the last run.
     about: run_id, generated_at, code_revision, versions (of tables), location_name, left_out (operators
         of the lake that no figure has), doubts (sentences on what makes figures doubtful).
     """
     tables = {name: figures.get(name, pl.DataFrame(schema=schema)) for name, schema in FIGURES.items()}
-    study = Study(tables, {each["id"]: each for each in operators}, about.get("location_name"))
-    pages = [*chapters(study), accounts.validation(validation), definitions.by_definition(study)]
+    report = Report(tables, {each["id"]: each for each in operators}, about.get("location_name"))
+    pages = [
+        *list_sections(report),
+        accounts.validation_section(validation),
+        definitions.definitions_section(report),
+    ]
     folder.mkdir(parents=True, exist_ok=True)
-    sums = write_csvs(study, validation, folder)
+    sums = write_csvs(report, validation, folder)
     given = {
-        "sources": provenance.source_lines(study, about["run_id"]),
+        "sources": provenance.source_lines(report, about["run_id"]),
         "about": about
         | {"generated": words.moment(about["generated_at"]) if about.get("generated_at") else ""},
         "words": words,
@@ -127,19 +131,21 @@ def build(
     }
     files = [(name, CONTENTS[name], size) for name, (size, _) in sums.items()]
     page = (
-        templates()
+        load_templates()
         .get_template("index.html.j2")
         .render(
             given,
-            headline=headline(study, about.get("versions", {}), about.get("domains", [])),
+            headline=write_headline(report, about.get("versions", {}), about.get("domains", [])),
             sections=pages,
-            tiles=tiles(study),
-            cards=cards(study),
-            audit_note=audited.note(study),
+            tiles=number_tiles(report),
+            cards=channel_cards(report),
+            audit_note=audited.audit_note(report),
             files=files,
         )
     )
-    checks = templates().get_template("validation.html.j2").render(given, results=by_table(validation))
+    checks = (
+        load_templates().get_template("validation.html.j2").render(given, results=rules_by_table(validation))
+    )
     for name, text in (("index.html", page), ("validation.html", checks)):
         data = text.encode()
         (folder / name).write_bytes(data)
@@ -150,38 +156,42 @@ def build(
 
 
 @cache
-def templates() -> jinja2.Environment:
+def load_templates() -> jinja2.Environment:
     loader = jinja2.FileSystemLoader(TEMPLATES)
     return jinja2.Environment(
         loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
 
 
-def chapters(study: Study) -> list[Section]:
+def list_sections(report: Report) -> list[Section]:
     """The sections, in the order of the page."""
     return [
-        definitions.by_base(study),
-        volumes.over_time(study),
-        content_types.by_type(study),
-        campaigns.by_campaign(study),
-        routes.by_route(study),
-        sources.by_source(study),
-        stages.by_stage(study),
-        audited.by_filter(study),
-        accounts.coverage(study),
-        accounts.effort(study),
-        accounts.costs(study),
-        accounts.operators(study),
-        hours.by_hour(study),
+        definitions.shares_section(report),
+        volumes.time_section(report),
+        content_types.types_section(report),
+        campaigns.campaigns_section(report),
+        routes.routes_section(report),
+        sources.sources_section(report),
+        stages.stages_section(report),
+        audited.filters_section(report),
+        accounts.coverage_section(report),
+        accounts.countermeasures_section(report),
+        accounts.costs_section(report),
+        accounts.operators_section(report),
+        hours.hours_section(report),
     ]
 
 
-def headline(study: Study, versions: dict[str, int], domains: list[str]) -> dict[str, str]:
-    """The first sentence, with its interval, and the one that says of what. versions: of all tables. domains:
-    those that recipients are in, where no domain is known to be the operator's."""
-    nobodys = of_channels(study.unclaimed, study.figures["directions"])
-    told = " ".join(says(each, domains) for each in study.unclaimed if each.channel_code in nobodys)
-    totals = [row for row in study.totals if row["channel_code"] not in nobodys]
+def write_headline(report: Report, versions: dict[str, int], domains: list[str]) -> dict[str, str]:
+    """The headline: spam shares with their intervals; below it, what they are shares of.
+
+    versions: of all tables. domains: those of the recipients, if the operator's own domains are not known.
+    """
+    nobodys = unclaimed_channels(report.unclaimed, report.figures["directions"])
+    told = " ".join(
+        describe_unclaimed(each, domains) for each in report.unclaimed if each.channel_code in nobodys
+    )
+    totals = [row for row in report.totals if row["channel_code"] not in nobodys]
     if not totals and nobodys:
         names = words.listed([channel_name(code, inside=True) for code in nobodys])
         what = "domains" if "EMAIL" in nobodys else "numbers"
@@ -192,59 +202,60 @@ def headline(study: Study, versions: dict[str, int], domains: list[str]) -> dict
             base += " Estimates are in the tables study.*: `observatory study estimate` prints them."
         return {"text": "No traffic has been counted yet", "base": base}
     parts = [
-        f"{spam_range(audited.with_error(study, row))} of {channel_name(row['channel_code'], inside=True)}"
+        f"{spam_range(audited.with_filter_error(report, row))} of"
+        f" {channel_name(row['channel_code'], inside=True)}"
         for row in totals
     ]
     amounts = [
         f"{words.plenty(row['units'])} {channel_name(row['channel_code'], inside=True)} {UNITS_NAME}"
         for row in totals
     ]
-    first, last = span(study)
-    there = set(study.figures["days"]["operator_id"])
-    countries = {study.operators[code]["country"] for code in there if code in study.operators}
+    first, last = first_and_last_day(report)
+    there = set(report.figures["days"]["operator_id"])
+    countries = {report.operators[code]["country"] for code in there if code in report.operators}
     who = words.counted(len(there), "operator")
     where = f" in {words.counted(len(countries), 'country', 'countries')}" if countries else ""
     return {
         "text": f"Spam was {words.listed(parts)}",
         "base": f"Of {words.listed(amounts)} at {who}{where}, {words.day_range(first, last)}."
-        f" {audited.note(study)}{' ' if told else ''}{told}",
+        f" {audited.audit_note(report)}{' ' if told else ''}{told}",
     }
 
 
-def span(study: Study) -> tuple[dt.date, dt.date]:
-    days = study.figures["daily"]["period_date"]
+def first_and_last_day(report: Report) -> tuple[dt.date, dt.date]:
+    days = report.figures["daily"]["period_date"]
     return days.min(), days.max()  # type: ignore[return-value]
 
 
-def cards(study: Study) -> list[dict[str, Any]]:
-    """One for each channel: its spam share, with what it is a share of."""
-    nobodys = of_channels(study.unclaimed, study.figures["directions"])
+def channel_cards(report: Report) -> list[dict[str, Any]]:
+    """A card for each channel: its spam share, and the units that it is a share of."""
+    nobodys = unclaimed_channels(report.unclaimed, report.figures["directions"])
     made = [
         {
             "name": channel_name(row["channel_code"]),
-            "share": spam_range(audited.with_error(study, row)),
+            "share": spam_range(audited.with_filter_error(report, row)),
             "is_nobodys": row["channel_code"] in nobodys,
-            "bar": share_bar(audited.with_error(study, row)),
-            "counted": counted_share(study, row),
-            "error": audited.says(audited.of_channel(study, row)),
-            "complaints": complaints(study, row["channel_code"]),
+            "bar": share_bar(audited.with_filter_error(report, row)),
+            "counted": counted_share(report, row),
+            "error": audited.describe_error(audited.correct_channel(report, row)),
+            "complaints": describe_complaints(report, row["channel_code"]),
             "spam": words.plenty_range(row["spam_certain"], row["spam_possible"]),
             "all": f"{words.plenty(row['units'])} {UNITS_NAME}",
             "undecided": words.percent(
                 words.share_of(row["spam_possible"] - row["spam_certain"], row["units"])
             ),
         }
-        for row in study.totals
+        for row in report.totals
     ]
-    absent = [code for code in EXPECTED if code not in study.channels]
+    absent = [code for code in EXPECTED if code not in report.channels]
     return made + [
         {"name": channel_name(code), "share": "", "is_nobodys": code in nobodys} for code in absent
     ]
 
 
-def complaints(study: Study, channel: str) -> str:
-    """How often receivers complained, and about what; empty where none did."""
-    rows = study.figures["complaints"].filter(pl.col("channel_code") == channel)
+def describe_complaints(report: Report, channel: str) -> str:
+    """How often receivers complained, by kind of complaint; empty without complaints."""
+    rows = report.figures["complaints"].filter(pl.col("channel_code") == channel)
     if rows.is_empty():
         return ""
     rows = rows.sort(-pl.col("complaint_count"), "feedback_type_code")
@@ -257,16 +268,16 @@ def complaints(study: Study, channel: str) -> str:
     return f"Receivers complained {times} ({', '.join(kinds)}), which adds nothing to the share."
 
 
-def counted_share(study: Study, row: dict[str, Any]) -> str:
-    """The share before the filters' errors, where it differs from the one above it."""
-    return f", {spam_range(row)}" if audited.of_channel(study, row).share else ""
+def counted_share(report: Report, row: dict[str, Any]) -> str:
+    """The share before it is corrected for filter error; empty if it was not corrected."""
+    return f", {spam_range(row)}" if audited.correct_channel(report, row).share else ""
 
 
-def tiles(study: Study) -> list[tuple[str, str]]:
-    """The study in five numbers."""
-    days, read = study.figures["days"], study.figures["coverage"]
+def number_tiles(report: Report) -> list[tuple[str, str]]:
+    """The report in five numbers: operators, days, files, lines, share in quarantine."""
+    days, read = report.figures["days"], report.figures["coverage"]
     there = set(days["operator_id"])
-    days_there, file_count = study.figures["daily"]["period_date"].n_unique(), int(read["file_count"].sum())
+    days_there, file_count = report.figures["daily"]["period_date"].n_unique(), int(read["file_count"].sum())
     lines = int(read["line_count"].sum())
     share = words.share_of(int(read["quarantined_count"].sum()), lines)
     return [
@@ -278,16 +289,16 @@ def tiles(study: Study) -> list[tuple[str, str]]:
     ]
 
 
-def by_table(validation: list[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]]:
+def rules_by_table(validation: list[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]]:
     """Rules of each table, the broken ones first."""
     ordered = sorted(validation, key=lambda rule: (rule["table"], rule["is_held"]))
     names = list(dict.fromkeys(rule["table"] for rule in ordered))
     return [(name, [rule for rule in ordered if rule["table"] == name]) for name in names]
 
 
-def write_csvs(study: Study, validation: list[dict[str, Any]], folder: Path) -> dict[str, tuple[int, str]]:
+def write_csvs(report: Report, validation: list[dict[str, Any]], folder: Path) -> dict[str, tuple[int, str]]:
     """Write the numbers of every figure, codes with their names; size and SHA-256 of each file."""
-    frames = {f"{name}.csv": named(study, table) for name, table in study.figures.items()}
+    frames = {f"{name}.csv": add_names(report, table) for name, table in report.figures.items()}
     schema = {
         "table": pl.String,
         "rule": pl.String,
@@ -305,11 +316,11 @@ def write_csvs(study: Study, validation: list[dict[str, Any]], folder: Path) -> 
     return written
 
 
-def named(study: Study, table: pl.DataFrame) -> pl.DataFrame:
+def add_names(report: Report, table: pl.DataFrame) -> pl.DataFrame:
     """The table in a fixed order, with a column of names after each column of codes."""
     ordered = table.sort(pl.all())
     columns: list[pl.Series] = []
-    names_of = NAMES | {"operator_id": study.operator_name, "definition_code": study.definition_name}
+    names_of = NAMES | {"operator_id": report.operator_name, "definition_code": report.definition_name}
     for column in ordered.columns:
         columns.append(ordered[column])
         naming = names_of.get(column)

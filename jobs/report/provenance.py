@@ -1,4 +1,4 @@
-"""The line under each figure that says where its numbers are from: tables, definition, period and run."""
+"""The source line under each figure: tables, definition, period and run."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import polars as pl
 
 from jobs.core import words
 from jobs.core.counting_rules import OPERATOR
-from jobs.report.study import Study
+from jobs.report.report import Report
 
 MINE, EACH, NONE = f"definition {OPERATOR}", "each definition as named", "independent of any definition"
 CORRECTED = "gold.spam_corrected_monthly"
-# The tables of a figure's numbers and the definition that they are by.
+# The table that a figure is computed from, and its definition of spam.
 SOURCES = {
     "volume.csv": ("gold.spam_volume_daily", EACH),
     "bases.csv": ("gold.spam_volume_daily", f"{MINE}, unless a row names another"),
@@ -32,26 +32,26 @@ SOURCES = {
     "coverage.csv": ("bronze.file", NONE),
     "validation.csv": ("the lake's validation results", NONE),
 }
-# Figures of all that was read, whatever its day.
+# Figures that do not depend on a period.
 UNDATED = {"coverage.csv": "all files read", "validation.csv": "last check of each table"}
 
 
-def source_lines(study: Study, run_id: str) -> dict[str, str]:
+def source_lines(report: Report, run_id: str) -> dict[str, str]:
     """The line of each figure, by the name of its file."""
     return {
-        name: f"Source: {table}; {definition}; {period_of(study, name)}; run {run_id}."
+        name: f"Source: {table}; {definition}; {period_of(report, name)}; run {run_id}."
         for name, (table, definition) in SOURCES.items()
     }
 
 
-def period_of(study: Study, name: str) -> str:
-    """The days or months that a figure's numbers are of; those of the page where the figure has none."""
+def period_of(report: Report, name: str) -> str:
+    """The days or months of a figure's numbers; the page's days if the figure has no period of its own."""
     if name in UNDATED:
         return UNDATED[name]
-    figure = study.figures[name.removesuffix(".csv")]
+    figure = report.figures[name.removesuffix(".csv")]
     if "period_code" in figure.columns and len(figure):
         months = sorted(set(figure["period_code"]))
         return words.DASH.join(words.period(code) for code in dict.fromkeys((months[0], months[-1])))
-    dated = figure if "period_date" in figure.columns and len(figure) else study.figures["daily"]
+    dated = figure if "period_date" in figure.columns and len(figure) else report.figures["daily"]
     days = dated.select(first=pl.col("period_date").min(), last=pl.col("period_date").max()).row(0)
     return "no day" if days[0] is None else words.day_range(*days)

@@ -7,8 +7,8 @@ from markupsafe import Markup
 
 from jobs.core import words
 from jobs.report import audited, claims, sankey
-from jobs.report.blocks import Block, Cell, Column, Picture, Section, Table, number, stacked
-from jobs.report.study import Study, channel_name
+from jobs.report.blocks import Block, Cell, Column, Picture, Section, Table, number_cell, stack_parts
+from jobs.report.report import Report, channel_name
 
 ROUTES_SHOWN = 12
 SIGNS = (
@@ -19,7 +19,7 @@ SIM_BOXES_OF_CALLS = (
     "Calls are examined for SIM boxes only where a log has the callers' radio cells. Logs of Kamailio and"
     " Asterisk have none: no row there does not mean no SIM box."
 )
-# The transit of what crossed no other network.
+# The transit code of traffic that crossed no other network.
 NONE = "on-net"
 OBSERVED = "country of the connecting address or network"
 
@@ -42,24 +42,24 @@ def route_names(flow: tuple[str, str, str]) -> tuple[str, str, str]:
 
 
 def origin_heading(channel: str, kind: str) -> str:
-    """What the origin of a channel's routes is; kind: which origins it has."""
+    """The heading for origins of a channel. kind: observed, claimed or both."""
     claimed = "country of the sender's domain" if channel == "EMAIL" else "country of the calling number"
     texts = {"observed": OBSERVED, "claimed": claimed, "both": f"{OBSERVED}, else {claimed}"}
     return texts[kind].capitalize()
 
 
-def origin_claim(study: Study, channel: str, flow: sankey.Flow) -> str:
-    """What is said of a route whose origin rests on what senders claim."""
+def origin_claim(report: Report, channel: str, flow: sankey.Flow) -> str:
+    """The clause for a route whose origin is only claimed; empty for another."""
     origin, link, _ = flow.codes
-    if link == NONE or not claims.of_country(study, channel, origin):
+    if link == NONE or not claims.claimed_share(report, channel, origin):
         return ""
     return f"; its origin is that of {claims.SOURCE[channel == 'EMAIL']}, which can be forged"
 
 
-def by_route(study: Study) -> Section:
+def routes_section(report: Report) -> Section:
     blocks, findings = [], []
-    missing = study.missing("routes")
-    for channel, rows in study.per_channel("routes"):
+    missing = report.missing("routes")
+    for channel, rows in report.per_channel("routes"):
         name = channel_name(channel)
         flows = flows_of(rows)
         if not flows:
@@ -70,13 +70,13 @@ def by_route(study: Study) -> Section:
         total = sum(flow.value for flow in flows)
         named = [route_names(flow.codes) for flow in flows]
         names = [{flow.codes[i]: text[i] for flow, text in zip(flows, named, strict=True)} for i in range(3)]
-        first = sankey.highlighted(flows)
+        first = sankey.largest_known_route(flows)
         if first is not None:
             findings.append(
                 f"{name}: the largest known route is {' → '.join(route_names(first.codes))}, with"
-                f" {words.percent(first.value / total)} of the spam{origin_claim(study, channel, first)}."
+                f" {words.percent(first.value / total)} of the spam{origin_claim(report, channel, first)}."
             )
-        kind, is_told = rows["origin_kind"][0], audited.is_told(rows.to_dicts())
+        kind, has_audit = rows["origin_kind"][0], audited.has_audit(rows.to_dicts())
         title = f"{name} spam by origin, inbound link and recipient's country, as in the table below"
         largest = rows.sort([-pl.col("spam_certain"), pl.all().exclude("spam_certain")])
         blocks.append(
@@ -84,8 +84,8 @@ def by_route(study: Study) -> Section:
                 heading=name,
                 pictures=[
                     Picture(
-                        Markup(sankey.draw(flows, names, title, 920, 185)),
-                        Markup(sankey.draw(flows, names, title, 390, 0)),
+                        Markup(sankey.draw_sankey(flows, names, title, 920, 185)),
+                        Markup(sankey.draw_sankey(flows, names, title, 390, 0)),
                         heading=f"{origin_heading(channel, kind)} → inbound link → country of the recipient",
                     )
                 ],
@@ -96,8 +96,8 @@ def by_route(study: Study) -> Section:
                         Column("Inbound link", "text"),
                         Column("To", "text"),
                         Column("Spam, certain"),
-                        Column("Share", is_minor=is_told),
-                        *([Column(audited.HEADING)] if is_told else []),
+                        Column("Share", is_minor=has_audit),
+                        *([Column(audited.HEADING)] if has_audit else []),
                     ],
                     [
                         [
@@ -111,9 +111,9 @@ def by_route(study: Study) -> Section:
                                     )
                                 )
                             ),
-                            number(words.whole(row["spam_certain"])),
-                            number(words.percent(row["spam_certain"] / total)),
-                            *([audited.count_of_part(row)] if is_told else []),
+                            number_cell(words.whole(row["spam_certain"])),
+                            number_cell(words.percent(row["spam_certain"] / total)),
+                            *([audited.part_count_cell(row)] if has_audit else []),
                         ]
                         for row in largest.head(ROUTES_SHOWN).to_dicts()
                     ],
@@ -126,42 +126,45 @@ def by_route(study: Study) -> Section:
                 ),
             )
         )
-    blocks += [*transits(study), *signs(study, findings)]
-    notes = audited.on_parts(study, "routes", audited.ALIKE)
-    if len(study.figures["bypass"]):
+    blocks += [*transit_blocks(report), *bypass_blocks(report, findings)]
+    notes = audited.part_notes(report, "routes", audited.ALIKE)
+    if len(report.figures["bypass"]):
         notes.append(SIGNS)
-    notes += [f"Not examined, because no log records it: {words.listed(untold())}.", SIM_BOXES_OF_CALLS]
+    notes += [
+        f"Not examined, because no log records it: {words.listed(unrecorded_bypass())}.",
+        SIM_BOXES_OF_CALLS,
+    ]
     return Section("routes", "Routes", "\n".join(findings), blocks, missing, notes)
 
 
-def transits(study: Study) -> list[Block]:
-    """The kinds of network in between, for channels of which a log records any."""
+def transit_blocks(report: Report) -> list[Block]:
+    """Spam by the kind of network in between, for channels whose logs record one."""
     blocks = []
-    for channel, table in study.per_channel("transits"):
+    for channel, table in report.per_channel("transits"):
         order = [pl.col("transit_code") == words.UNKNOWN, -pl.col("spam_certain"), "transit_code"]
         rows = table.filter(pl.col("spam_certain") > 0).sort(order).to_dicts()
         if not any(row["transit_code"] not in (words.UNKNOWN, NONE) for row in rows):
             continue
-        is_told = audited.is_told(rows)
+        has_audit = audited.has_audit(rows)
         total, scale = (f(row["spam_certain"] for row in rows) for f in (sum, max))
         lines = [
             [
                 Cell(
                     words.name("route", row["transit_code"]),
                     words.says("route", NONE) if row["transit_code"] == NONE else "",
-                    bar=stacked(
+                    bar=stack_parts(
                         ("other" if row["transit_code"] == words.UNKNOWN else "certain", row["spam_certain"]),
                         scale=scale,
                     ),
                 ),
-                number(words.whole(row["spam_certain"])),
-                number(words.percent(row["spam_certain"] / total)),
-                *([audited.count_of_part(row)] if is_told else []),
+                number_cell(words.whole(row["spam_certain"])),
+                number_cell(words.percent(row["spam_certain"] / total)),
+                *([audited.part_count_cell(row)] if has_audit else []),
             ]
             for row in rows[:ROUTES_SHOWN]
         ]
         columns = [Column("Network in between", "text"), Column("Spam, certain"), Column("Share")]
-        columns += [Column(audited.HEADING)] if is_told else []
+        columns += [Column(audited.HEADING)] if has_audit else []
         name = channel_name(channel)
         caption = f"Networks that {channel_name(channel, inside=True)} spam passed on its way"
         ways = Table(caption, columns, lines, len(rows), ("0", words.whole(scale)))
@@ -169,9 +172,9 @@ def transits(study: Study) -> list[Block]:
     return blocks
 
 
-def signs(study: Study, findings: list[str]) -> list[Block]:
+def bypass_blocks(report: Report, findings: list[str]) -> list[Block]:
     """Signs of bypass by inbound link. Channels of calls are shown too: a SIM box is one of them."""
-    table = study.figures["bypass"]
+    table = report.figures["bypass"]
     blocks = []
     for channel in [code for code in words.rows_of("channel") if code in set(table["channel_code"])]:
         name = channel_name(channel)
@@ -184,21 +187,21 @@ def signs(study: Study, findings: list[str]) -> list[Block]:
                 f" that came by {words.inside(words.name('route', first['inbound_link_code']))} show the sign"
                 f" “{words.inside(words.name('bypass', first['bypass_code']))}”."
             )
-        # What a sign is stands at its first row.
+        # A sign is explained in its first row.
         firsts = {row["bypass_code"]: row for row in reversed(rows)}
         lines = [
             [
                 Cell(
                     words.name("bypass", row["bypass_code"]),
                     words.says("bypass", row["bypass_code"]) if firsts[row["bypass_code"]] is row else "",
-                    stacked(
+                    stack_parts(
                         ("certain", words.share_of(row["units_flagged"], row["units_examined"])), scale=scale
                     ),
                 ),
                 Cell(words.name("route", row["inbound_link_code"]).replace("Unknown", "Link unknown")),
-                number(words.whole(row["units_flagged"])),
-                number(words.whole(row["units_examined"])),
-                number(words.percent(words.share_of(row["units_flagged"], row["units_examined"]))),
+                number_cell(words.whole(row["units_flagged"])),
+                number_cell(words.whole(row["units_examined"])),
+                number_cell(words.percent(words.share_of(row["units_flagged"], row["units_examined"]))),
             ]
             for row in rows
         ]
@@ -221,7 +224,7 @@ def signs(study: Study, findings: list[str]) -> list[Block]:
     return blocks
 
 
-def untold() -> list[str]:
+def unrecorded_bypass() -> list[str]:
     """The kinds of bypass that no log records, so that nobody takes their absence for zero."""
     rows = words.rows_of("bypass").values()
     return [words.inside(row["name"]) for row in rows if row["is_told"] == "false"]

@@ -47,14 +47,14 @@ class Ribbon:
     is_highlighted: bool
 
 
-def highlighted(flows: list[Flow]) -> Flow | None:
+def largest_known_route(flows: list[Flow]) -> Flow | None:
     """The largest route that is known from end to end."""
     vague = {UNKNOWN, OTHER, "unknown"}
     known = [flow for flow in flows if not vague & set(flow.codes)]
     return min(known, key=lambda flow: (-flow.value, flow.codes), default=None)
 
 
-def nodes_of(flows: list[Flow], height: float, slot: float = SLOT) -> tuple[list[dict[str, Node]], float]:
+def place_nodes(flows: list[Flow], height: float, slot: float = SLOT) -> tuple[list[dict[str, Node]], float]:
     """The nodes of each column, placed from the largest down, and the height they need."""
     total = sum(flow.value for flow in flows)
     columns: list[dict[str, Node]] = []
@@ -82,7 +82,7 @@ def nodes_of(flows: list[Flow], height: float, slot: float = SLOT) -> tuple[list
     return columns, deepest
 
 
-def ribbons_of(flows: list[Flow], columns: list[dict[str, Node]], shown: Flow | None) -> list[Ribbon]:
+def add_ribbons(flows: list[Flow], columns: list[dict[str, Node]], shown: Flow | None) -> list[Ribbon]:
     """Flows between neighbouring columns, added up; the highlighted route stays apart."""
     added: dict[tuple[int, str, str, bool], int] = defaultdict(int)
     for flow in flows:
@@ -95,16 +95,17 @@ def ribbons_of(flows: list[Flow], columns: list[dict[str, Node]], shown: Flow | 
     return [Ribbon(columns[k[0]][k[1]], columns[k[0] + 1][k[2]], added[k], k[3]) for k in order]
 
 
-def draw(flows: list[Flow], names: list[dict[str, str]], title: str, width: int, margin: int) -> str:
-    """The diagram. With a margin the outer labels stand beside it, else on it. `names` per column."""
+def draw_sankey(flows: list[Flow], names: list[dict[str, str]], title: str, width: int, margin: int) -> str:
+    """The diagram as SVG. names: by code, for each column. With a margin the outer labels stand beside the
+    diagram, without one on it."""
     flows = [flow for flow in flows if flow.value > 0]
     total = sum(flow.value for flow in flows)
-    shown = highlighted(flows)
-    columns, height = nodes_of(flows, 300.0 if margin else 340.0, SLOT if margin else 34.0)
+    shown = largest_known_route(flows)
+    columns, height = place_nodes(flows, 300.0 if margin else 340.0, SLOT if margin else 34.0)
     per_pixel = (300.0 if margin else 340.0) / total
     xs = (margin, (width - BAR) / 2, width - margin - BAR)
     paths: list[tuple[bool, str]] = []
-    for ribbon in ribbons_of(flows, columns, shown):
+    for ribbon in add_ribbons(flows, columns, shown):
         thick = ribbon.value * per_pixel
         y0, y1 = ribbon.start.y + ribbon.start.taken[1], ribbon.end.y + ribbon.end.taken[0]
         ribbon.start.taken = (ribbon.start.taken[0], ribbon.start.taken[1] + thick)
@@ -112,7 +113,7 @@ def draw(flows: list[Flow], names: list[dict[str, str]], title: str, width: int,
         is_vague = {ribbon.start.code, ribbon.end.code} & {UNKNOWN, "unknown"}
         colour = ACCENT if ribbon.is_highlighted else PALE if is_vague else FLOW
         x0, x1 = xs[ribbon.start.column] + BAR, xs[ribbon.end.column]
-        shape = band(x0, y0, x1, y1, max(thick, 0.6))
+        shape = ribbon_path(x0, y0, x1, y1, max(thick, 0.6))
         paths.append((ribbon.is_highlighted, f'<path d="{shape}" fill="{colour}" fill-opacity="0.8"/>'))
     body = [path for _, path in sorted(paths, key=lambda path: path[0])]
     for column, nodes in enumerate(columns):
@@ -124,14 +125,16 @@ def draw(flows: list[Flow], names: list[dict[str, str]], title: str, width: int,
             )
     for column, nodes in enumerate(columns):
         for node in nodes.values():
-            body.append(label(node, names[column].get(node.code, node.code), xs[column], total, margin > 0))
+            body.append(
+                draw_label(node, names[column].get(node.code, node.code), xs[column], total, margin > 0)
+            )
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 -8 {width} {height + 16:.0f}" role="img"'
         f' aria-label="{escape(title, {chr(34): "&quot;"})}" font-size="13">' + "".join(body) + "</svg>"
     )
 
 
-def band(x0: float, y0: float, x1: float, y1: float, thick: float) -> str:
+def ribbon_path(x0: float, y0: float, x1: float, y1: float, thick: float) -> str:
     middle = (x0 + x1) / 2
     y2, y3 = y1 + thick, y0 + thick
     return (
@@ -140,7 +143,7 @@ def band(x0: float, y0: float, x1: float, y1: float, thick: float) -> str:
     )
 
 
-def label(node: Node, name: str, x: float, total: int, is_outside: bool) -> str:
+def draw_label(node: Node, name: str, x: float, total: int, is_outside: bool) -> str:
     """Name and share: one line beside the diagram, two lines on it."""
     is_left = node.column == 0
     if is_outside:

@@ -9,16 +9,16 @@ from markupsafe import Markup
 
 from jobs.core import words
 from jobs.report import audited, claims, world
-from jobs.report.blocks import Block, Cell, Column, Picture, Section, Table, number, stacked
+from jobs.report.blocks import Block, Cell, Column, Picture, Section, Table, number_cell, stack_parts
 from jobs.report.figures import ENDS_OF_SPAM, SUMS
-from jobs.report.study import CERTAIN_LEGEND, UNDECIDED_LEGEND, Study, channel_name, spam_range
+from jobs.report.report import CERTAIN_LEGEND, UNDECIDED_LEGEND, Report, channel_name, spam_range
 
 COUNTRIES_SHOWN = 12
 
 
-def by_source(study: Study) -> Section:
-    blocks, findings, missing = [], [], study.missing("countries")
-    for channel, table in study.per_channel("countries"):
+def sources_section(report: Report) -> Section:
+    blocks, findings, missing = [], [], report.missing("countries")
+    for channel, table in report.per_channel("countries"):
         order = [
             pl.col("source_country_code") == words.UNKNOWN,
             -pl.col("spam_certain"),
@@ -29,33 +29,33 @@ def by_source(study: Study) -> Section:
         name, total = channel_name(channel), sum(row["spam_certain"] for row in rows)
         first = rows[0]
         if total and first["source_country_code"] != words.UNKNOWN:
-            findings.append(source_finding(study, channel, first, total))
-        blocks.append(country_block(study, channel, rows, total))
-    for channel, table in study.per_channel("networks"):
+            findings.append(source_finding(report, channel, first, total))
+        blocks.append(country_block(report, channel, rows, total))
+    for channel, table in report.per_channel("networks"):
         name = channel_name(channel)
         rows = table.sort(
             [-pl.col("spam_certain"), -pl.col("units"), pl.all().exclude("spam_certain", "units")]
         ).to_dicts()
-        scale, is_told = max(row["spam_possible"] for row in rows), audited.is_told(rows)
+        scale, has_audit = max(row["spam_possible"] for row in rows), audited.has_audit(rows)
         lines = [
             [
                 Cell(
                     row["source_network"],
-                    network_sub(row),
-                    stacked(
+                    network_subtitle(row),
+                    stack_parts(
                         ("certain", row["spam_certain"]),
                         ("undecided", row["spam_possible"] - row["spam_certain"]),
                         scale=scale,
                     ),
                 ),
-                number(words.whole(row["spam_certain"])),
-                number(spam_range(row)),
-                *([audited.share_of_part(row)] if is_told else []),
+                number_cell(words.whole(row["spam_certain"])),
+                number_cell(spam_range(row)),
+                *([audited.part_share_cell(row)] if has_audit else []),
             ]
             for row in rows
         ]
         columns = [Column("Network", "text"), Column("Spam, certain"), Column("Spam in what it sent")]
-        columns += [Column(audited.HEADING)] if is_told else []
+        columns += [Column(audited.HEADING)] if has_audit else []
         blocks.append(
             Block(
                 f"{name} by network",
@@ -69,34 +69,35 @@ def by_source(study: Study) -> Section:
             )
         )
     notes: list[str] = []
-    if "SMS" in study.channels:
+    if "SMS" in report.channels:
         notes.append(
             "An SMS has no address: unless the operator's own subscriber sent it, its country is that of the"
             " calling number, which can be forged."
         )
-    if "EMAIL" in study.channels:
+    if "EMAIL" in report.channels:
         notes.append(
             "A mail from an address of unknown country is placed by its sender's domain, if that names one."
         )
-    if study.location_name is None:
+    if report.location_name is None:
         notes.append(
             "No table of address ranges is set, so addresses have no country. Set [location] to have one."
         )
     else:
         notes.append(
-            f"Addresses are located by {study.location_name}. Databases disagree on some 4–7% of addresses."
+            f"Addresses are located by {report.location_name}. Databases disagree on some 4–7% of addresses."
         )
-    notes += audited.on_parts(study, "countries", audited.ALIKE)
+    notes += audited.part_notes(report, "countries", audited.ALIKE)
     return Section(
         "sources", "Sources", "\n".join(findings), blocks, missing, notes, [CERTAIN_LEGEND, UNDECIDED_LEGEND]
     )
 
 
-def source_finding(study: Study, channel: str, row: dict[str, Any], total: int) -> str:
-    """The largest source, and how far it rests on what senders claim: only an observed source sent it."""
+def source_finding(report: Report, channel: str, row: dict[str, Any], total: int) -> str:
+    """The largest source, and the share of its spam whose origin is only claimed. Only an observed source is
+    said to have sent it."""
     name, place = channel_name(channel), words.country(row["source_country_code"])
     share = row["spam_certain"] / total
-    claimed = claims.of_country(study, channel, row["source_country_code"])
+    claimed = claims.claimed_share(report, channel, row["source_country_code"])
     text, traffic = f"{name}: the largest source, {place}, ", "what it sent"
     if not claimed:
         text += f"sent {words.percent(share)} of the spam"
@@ -109,21 +110,21 @@ def source_finding(study: Study, channel: str, row: dict[str, Any], total: int) 
                 f"has {words.percent(share)} of the spam, {words.percent(share * claimed)} only as claimed by"
                 f" {by}"
             )
-        text += f", which can be forged{claims.flagged(study, channel)}"
+        text += f", which can be forged{claims.describe_flagged(report, channel)}"
     return f"{text}; {spam_range(row)} of {traffic} is spam."
 
 
-def country_block(study: Study, channel: str, rows: list[dict[str, Any]], total: int) -> Block:
+def country_block(report: Report, channel: str, rows: list[dict[str, Any]], total: int) -> Block:
     """The map and the table of a channel's countries; the unknown ones are the last row."""
     name = channel_name(channel)
-    shown = largest(rows)
+    shown = largest_countries(rows)
     scale = max(row["spam_possible"] for row in shown)
-    is_told, claimed = audited.is_told(rows), claims.by_country(study, channel)
+    has_audit, claimed = audited.has_audit(rows), claims.claimed_by_country(report, channel)
     lines = []
     for row in shown:
         vague = row["source_country_code"] in (words.UNKNOWN, words.OTHER)
         others = words.counted(row.get("country_count", 0), "other country", "other countries").capitalize()
-        bar = stacked(
+        bar = stack_parts(
             ("other" if vague else "certain", row["spam_certain"]),
             ("undecided", row["spam_possible"] - row["spam_certain"]),
             scale=scale,
@@ -131,11 +132,11 @@ def country_block(study: Study, channel: str, rows: list[dict[str, Any]], total:
         lines.append(
             [
                 Cell(words.country(row["source_country_code"], others), bar=bar),
-                number(words.whole(row["spam_certain"])),
-                number(words.percent(words.share_of(row["spam_certain"], total))),
-                *([claims.cell(claimed, rows, row)] if claimed else []),
-                number(spam_range(row)),
-                *([audited.share_of_part(row)] if is_told else []),
+                number_cell(words.whole(row["spam_certain"])),
+                number_cell(words.percent(words.share_of(row["spam_certain"], total))),
+                *([claims.claimed_share_cell(claimed, rows, row)] if claimed else []),
+                number_cell(spam_range(row)),
+                *([audited.part_share_cell(row)] if has_audit else []),
             ]
         )
     columns = [
@@ -144,9 +145,9 @@ def country_block(study: Study, channel: str, rows: list[dict[str, Any]], total:
         Column("Of all spam"),
         *([Column("Of it, only claimed")] if claimed else []),
         Column("Spam in its traffic", is_minor=True),
-        *([Column(audited.HEADING)] if is_told else []),
+        *([Column(audited.HEADING)] if has_audit else []),
     ]
-    known = world.positions()
+    known = world.load_positions()
     places = [
         world.Place(
             words.country(row["source_country_code"]), *known[row["source_country_code"]], row["spam_certain"]
@@ -157,8 +158,8 @@ def country_block(study: Study, channel: str, rows: list[dict[str, Any]], total:
     title = f"World map: {name} spam by country it came from, as in the table below"
     pictures = [
         Picture(
-            Markup(world.draw(places, title, 920, 12)),
-            Markup(world.draw(places, title, 390, 5)),
+            Markup(world.draw_map(places, title, 920, 12)),
+            Markup(world.draw_map(places, title, 390, 5)),
             heading=map_heading(rows, total, bool(claimed)),
         )
     ]
@@ -174,8 +175,8 @@ def country_block(study: Study, channel: str, rows: list[dict[str, Any]], total:
     )
 
 
-def largest(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The first rows, the rest of the known countries as one, and the unknown ones."""
+def largest_countries(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The first rows, the other known countries as one row, and the unknown ones."""
     known = [row for row in rows if row["source_country_code"] != words.UNKNOWN]
     unknown = [row for row in rows if row["source_country_code"] == words.UNKNOWN]
     shown, rest = known[:COUNTRIES_SHOWN], known[COUNTRIES_SHOWN:]
@@ -193,6 +194,6 @@ def map_heading(rows: list[dict[str, Any]], total: int, is_claimed: bool) -> str
     return f"Certain spam by country{', observed or else claimed' if is_claimed else ''}{more}"
 
 
-def network_sub(row: dict[str, Any]) -> str:
+def network_subtitle(row: dict[str, Any]) -> str:
     system = f"AS{row['source_asn']}" if row["source_asn"] else "system unknown"
     return f"{system}, {words.country(row['source_country_code'])}"

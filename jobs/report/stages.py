@@ -8,8 +8,8 @@ import polars as pl
 
 from jobs.core import words
 from jobs.report import audited
-from jobs.report.blocks import Block, Cell, Column, Part, Section, Table, number, stacked
-from jobs.report.study import Study, channel_name
+from jobs.report.blocks import Block, Cell, Column, Part, Section, Table, number_cell, stack_parts
+from jobs.report.report import Report, channel_name
 
 ASSUMED = (
     "by an audit or test of each channel's month, assuming that what a filter stopped or marked is spam"
@@ -18,7 +18,7 @@ ASSUMED = (
 STAGES = ("connect", "envelope", "content", "delivery")
 
 
-def reaches() -> set[str]:
+def delivered_outcomes() -> set[str]:
     """Outcomes that count as delivered, by ref.measure."""
     rows = words.reference("measure")
     return {
@@ -26,22 +26,22 @@ def reaches() -> set[str]:
     }
 
 
-def by_stage(study: Study) -> Section:
+def stages_section(report: Report) -> Section:
     blocks, findings = [], []
-    totals = {total["channel_code"]: total for total in study.totals}
-    for channel, table in study.per_channel("stages"):
-        name, is_told = channel_name(channel), audited.is_told(table.to_dicts())
+    totals = {total["channel_code"]: total for total in report.totals}
+    for channel, table in report.per_channel("stages"):
+        name, has_audit = channel_name(channel), audited.has_audit(table.to_dicts())
         total = int(table["units"].sum())
-        stopped = table.filter(~pl.col("outcome_code").is_in(sorted(reaches())))
+        stopped = table.filter(~pl.col("outcome_code").is_in(sorted(delivered_outcomes())))
         left, lines = (
             total,
             [
                 [
                     Cell("Attempted", bar=(Part("rest", 0, 100),), tone="strong"),
-                    number(""),
-                    number(""),
-                    number(words.whole(total)),
-                    *([audited.share_cell(study, totals[channel])] if is_told else []),
+                    number_cell(""),
+                    number_cell(""),
+                    number_cell(words.whole(total)),
+                    *([audited.share_cell(report, totals[channel])] if has_audit else []),
                 ]
             ],
         )
@@ -53,28 +53,30 @@ def by_stage(study: Study) -> Section:
                 [
                     Cell(
                         words.name("stage", stage),
-                        stage_says(here),
-                        stacked(("rest", left), ("certain", spam), ("other", halted - spam), scale=total),
+                        list_outcomes(here),
+                        stack_parts(("rest", left), ("certain", spam), ("other", halted - spam), scale=total),
                     ),
-                    number(words.whole(halted)),
-                    number(words.whole(spam)),
-                    number(words.whole(left)),
-                    *error_cell(here, is_told),
+                    number_cell(words.whole(halted)),
+                    number_cell(words.whole(spam)),
+                    number_cell(words.whole(left)),
+                    *error_cell(here, has_audit),
                 ]
             )
         tagged = int(table.filter(pl.col("outcome_code") == "tagged")["units"].sum())
-        through = got_through(table)
-        end = stacked(("rest", left - tagged), ("undecided", tagged), scale=total)
+        through = unmarked_spam(table)
+        end = stack_parts(("rest", left - tagged), ("undecided", tagged), scale=total)
         lines.append(
             [
-                Cell("Delivered", delivered_says(tagged, through), end, "strong"),
-                number(""),
-                number(""),
-                number(words.whole(left)),
-                *error_cell(table.filter(pl.col("outcome_code").is_in(sorted(reaches()))), is_told),
+                Cell("Delivered", describe_delivered(tagged, through), end, "strong"),
+                number_cell(""),
+                number_cell(""),
+                number_cell(words.whole(left)),
+                *error_cell(
+                    table.filter(pl.col("outcome_code").is_in(sorted(delivered_outcomes()))), has_audit
+                ),
             ]
         )
-        early = halted_at(stopped, "connect", "envelope")
+        early = count_stopped(stopped, "connect", "envelope")
         findings.append(
             f"{name}: of {words.plenty(total)} attempted, {words.percent(words.share_of(left, total))} were"
             f" delivered; {words.percent(words.share_of(early, total))} were stopped before their content was"
@@ -87,7 +89,7 @@ def by_stage(study: Study) -> Section:
             Column("Stopped"),
             Column("Of that, spam", is_minor=True),
             Column("Remaining"),
-            *([Column("Share of spam, corrected for filter error")] if is_told else []),
+            *([Column("Share of spam, corrected for filter error")] if has_audit else []),
         ]
         ways = Table(
             f"{name} from attempt to delivery", columns, lines, axis=("0", f"{words.whole(total)} attempted")
@@ -99,45 +101,46 @@ def by_stage(study: Study) -> Section:
         ("rest", "went on"),
         ("undecided", "marked as spam, delivered"),
     ]
-    notes = audited.on_parts(study, "stages", ASSUMED)
+    notes = audited.part_notes(report, "stages", ASSUMED)
     return Section(
-        "stages", "Where it was decided", "\n".join(findings), blocks, study.missing("stages"), notes, legend
+        "stages", "Where it was decided", "\n".join(findings), blocks, report.missing("stages"), notes, legend
     )
 
 
-def error_cell(here: pl.DataFrame, is_told: bool) -> list[Cell]:
-    """The share of spam in what was stopped at a stage, or delivered; no cell where there is no audit."""
-    return [audited.share_of_part(audited.added(here.to_dicts()))] if is_told else []
+def error_cell(here: pl.DataFrame, has_audit: bool) -> list[Cell]:
+    """The share of spam in what a stage stopped, or in what was delivered; no cell without an audit."""
+    return [audited.part_share_cell(audited.add_parts(here.to_dicts()))] if has_audit else []
 
 
-def got_through(table: pl.DataFrame) -> dict[str, Any] | None:
-    """What was delivered without a mark, corrected for filter error; None without an audit."""
-    unmarked = table.filter(pl.col("outcome_code").is_in(sorted(reaches() - {"tagged"})))
-    row = audited.added(unmarked.to_dicts())
+def unmarked_spam(table: pl.DataFrame) -> dict[str, Any] | None:
+    """Messages delivered without a mark, and the spam in them corrected for filter error; None without an
+    audit."""
+    unmarked = table.filter(pl.col("outcome_code").is_in(sorted(delivered_outcomes() - {"tagged"})))
+    row = audited.add_parts(unmarked.to_dicts())
     return row if row["audited_units"] else None
 
 
 def through_finding(name: str, row: dict[str, Any]) -> str:
     return (
-        f"{name}: {words.plenty_range(*audited.ends(row))} of what was delivered without a mark,"
-        f" {audited.share_of_part(row).text}, was spam that got through."
+        f"{name}: {words.plenty_range(*audited.spam_bounds(row))} of what was delivered without a mark,"
+        f" {audited.part_share_cell(row).text}, was spam that got through."
     )
 
 
-def delivered_says(tagged: int, through: dict[str, Any] | None) -> str:
-    """How much of what was delivered was marked, and how much of the rest is spam."""
+def describe_delivered(tagged: int, through: dict[str, Any] | None) -> str:
+    """How many delivered messages were marked, and the share of spam in the others."""
     told = [f"{words.whole(tagged)} marked as spam"] if tagged else []
     if through is not None:
         rest = "the rest" if tagged else "it"
-        told.append(f"of {rest} {audited.share_of_part(through).text} is spam")
+        told.append(f"of {rest} {audited.part_share_cell(through).text} is spam")
     return ", ".join(told)
 
 
-def halted_at(stopped: pl.DataFrame, *stages: str) -> int:
+def count_stopped(stopped: pl.DataFrame, *stages: str) -> int:
     return int(stopped.filter(pl.col("stage_code").is_in(stages))["units"].sum())
 
 
-def stage_says(here: pl.DataFrame) -> str:
+def list_outcomes(here: pl.DataFrame) -> str:
     """The outcomes of a stage, the most frequent first."""
     rows = here.group_by("outcome_code").agg(pl.col("units").sum()).sort([-pl.col("units"), "outcome_code"])
     return ", ".join(

@@ -1,7 +1,7 @@
-"""Traffic that is nobody's: in transit, at an operator without links to others, whose traffic it could be.
+"""Unclaimed traffic: in transit at an operator that has no links to others.
 
-Settings without the operator's domains or numbers make all its traffic transit, which totals leave out. What
-is left says nothing of the operator: a share of spam in it is no headline.
+Settings without the operator's domains or numbers make all its traffic transit, which totals leave out. The
+rest does not represent the operator, so its share of spam must not be a headline.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ TRANSIT = "transit"
 
 @dataclass(frozen=True)
 class Unclaimed:
-    """Of an operator's channel: how many of its units, of these codes, are transit."""
+    """An operator's channel: how many of its units, of these codes, are transit."""
 
     operator_id: str
     channel_code: str
@@ -30,23 +30,24 @@ class Unclaimed:
     unit_codes: list[str]
 
 
-def of_settings(operators: Iterable[Any]) -> list[dict[str, Any]]:
-    """What unclaimed() must know of the operators of the settings, beside their ids."""
+def operator_facts(operators: Iterable[Any]) -> list[dict[str, Any]]:
+    """For find_unclaimed(): whether each operator of the settings has links and domains."""
     return [
         {"id": each.id, "has_links": bool(each.link), "has_domains": bool(each.domains)} for each in operators
     ]
 
 
-def directions(volume: pl.DataFrame) -> pl.DataFrame:
+def sum_by_direction(volume: pl.DataFrame) -> pl.DataFrame:
     """Units by operator, channel, direction and unit, from gold.spam_volume_daily."""
     keys = ["operator_id", "channel_code", "direction_code", "unit_code"]
     return volume.filter(pl.col("definition_code") == OPERATOR).group_by(keys).agg(pl.col("units").sum())
 
 
-def unclaimed(directions: pl.DataFrame, operators: Iterable[Mapping[str, Any]]) -> list[Unclaimed]:
-    """Operators' channels most of which is transit.
+def find_unclaimed(directions: pl.DataFrame, operators: Iterable[Mapping[str, Any]]) -> list[Unclaimed]:
+    """Channels of operators in which most traffic is transit.
 
-    Of mail, attempts count where no domain is named: elsewhere those in transit are attempts to relay.
+    Attempts of mail count only if the operator has no domains; with domains, those in transit are attempts to
+    relay.
     """
     named = {each["id"]: each.get("has_domains", True) for each in operators}
     without_links = [each["id"] for each in operators if not each.get("has_links", True)]
@@ -68,8 +69,8 @@ def unclaimed(directions: pl.DataFrame, operators: Iterable[Mapping[str, Any]]) 
     return [Unclaimed(*row) for row in rows.rows()]
 
 
-def of_channels(found: Iterable[Unclaimed], directions: pl.DataFrame) -> list[str]:
-    """The channels most of whose units, over all operators, are transit and nobody's."""
+def unclaimed_channels(found: Iterable[Unclaimed], directions: pl.DataFrame) -> list[str]:
+    """The channels in which most units, over all operators, are unclaimed."""
     whole = dict(directions.group_by("channel_code").agg(pl.col("units").sum()).rows())
     transit: dict[str, int] = {}
     for each in found:
@@ -77,8 +78,8 @@ def of_channels(found: Iterable[Unclaimed], directions: pl.DataFrame) -> list[st
     return [channel for channel, count in sorted(transit.items()) if 2 * count > whole[channel]]
 
 
-def says(each: Unclaimed, domains: Iterable[str] = ()) -> str:
-    """A sentence with what to do. domains: those that recipients are in, as far as logs show them."""
+def describe_unclaimed(each: Unclaimed, domains: Iterable[str] = ()) -> str:
+    """A sentence with what to do. domains: those of the recipients, as far as logs show them."""
     name = words.inside(words.name("channel", each.channel_code))
     is_mail = each.channel_code == MAIL
     counted = words.listed([f"{code}s" for code in each.unit_codes])

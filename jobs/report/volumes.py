@@ -10,11 +10,11 @@ from markupsafe import Markup
 
 from jobs.core import words
 from jobs.report import audited, charts
-from jobs.report.blocks import Block, Cell, Column, Picture, Section, Table, number
+from jobs.report.blocks import Block, Cell, Column, Picture, Section, Table, number_cell
 from jobs.report.figures import SUMS
-from jobs.report.study import (
+from jobs.report.report import (
     UNDECIDED_LEGEND,
-    Study,
+    Report,
     channel_name,
     spam_range,
 )
@@ -23,14 +23,14 @@ DAYS_SHOWN = 31
 HEADING = "Of these, spam: the line as counted, the band corrected for filter error"
 
 
-def over_time(study: Study) -> Section:
+def time_section(report: Report) -> Section:
     blocks, findings = [], []
-    for channel, rows in study.per_channel("daily"):
+    for channel, rows in report.per_channel("daily"):
         daily = rows.sort("period_date")
-        name, is_told = channel_name(channel), audited.is_told(daily.to_dicts())
-        findings.append(time_finding(study, channel))
+        name, has_audit = channel_name(channel), audited.has_audit(daily.to_dicts())
+        findings.append(time_finding(report, channel))
         shown = daily.tail(DAYS_SHOWN)
-        there = operators_of_days(study, channel)
+        there = count_operators(report, channel)
         blocks.append(
             Block(
                 heading=name,
@@ -45,7 +45,7 @@ def over_time(study: Study) -> Section:
                         Markup(
                             charts.share_chart(daily, f"{name}: spam share per day, as in the table below")
                         ),
-                        heading=HEADING if is_told else "Of these, spam",
+                        heading=HEADING if has_audit else "Of these, spam",
                     ),
                 ],
                 table=Table(
@@ -53,21 +53,21 @@ def over_time(study: Study) -> Section:
                     [
                         Column("Day", "text"),
                         Column("All"),
-                        Column("Spam, certain", is_minor=is_told),
+                        Column("Spam, certain", is_minor=has_audit),
                         Column("Spam, possible", is_minor=True),
                         Column("Share"),
                         Column("Operators", is_minor=True),
-                        *([Column(audited.HEADING)] if is_told else []),
+                        *([Column(audited.HEADING)] if has_audit else []),
                     ],
                     [
                         [
                             Cell(words.day(row["period_date"])),
-                            number(words.whole(row["units"])),
-                            number(words.whole(row["spam_certain"])),
-                            number(words.whole(row["spam_possible"])),
-                            number(spam_range(row)),
-                            number(words.whole(there.get(row["period_date"], 0))),
-                            *([audited.share_of_part(row)] if is_told else []),
+                            number_cell(words.whole(row["units"])),
+                            number_cell(words.whole(row["spam_certain"])),
+                            number_cell(words.whole(row["spam_possible"])),
+                            number_cell(spam_range(row)),
+                            number_cell(words.whole(there.get(row["period_date"], 0))),
+                            *([audited.part_share_cell(row)] if has_audit else []),
                         ]
                         for row in shown.to_dicts()
                     ],
@@ -82,38 +82,38 @@ def over_time(study: Study) -> Section:
         "Volume over time",
         "\n".join(findings),
         blocks,
-        study.missing("daily"),
-        audited.on_parts(study, "daily", audited.ALIKE),
+        report.missing("daily"),
+        audited.part_notes(report, "daily", audited.ALIKE),
         [UNDECIDED_LEGEND],
     )
 
 
-def operators_of_days(study: Study, channel: str) -> dict[dt.date, int]:
+def count_operators(report: Report, channel: str) -> dict[dt.date, int]:
     """How many operators have traffic of a channel, by day."""
-    mine = study.figures["operator_days"].filter(pl.col("channel_code") == channel, pl.col("units") > 0)
+    mine = report.figures["operator_days"].filter(pl.col("channel_code") == channel, pl.col("units") > 0)
     return dict(mine.group_by("period_date").agg(pl.col("operator_id").n_unique()).rows())
 
 
 def gap_note(daily: pl.DataFrame) -> list[str]:
-    """What the dashed stretches of a chart are; nothing where every day has data."""
-    days = charts.with_gaps(daily)
+    """A note on the dashed lines of a chart; none if every day has data."""
+    days = charts.fill_gaps(daily)
     without = days.filter(pl.col("units").is_null()).height
     return [f"Dashed: {words.counted(without, 'day')} without data."] if without else []
 
 
 def operators_note(there: dict[dt.date, int]) -> list[str]:
-    """That the days of a chart are not of the same operators."""
+    """A note that days of a chart have different numbers of operators; none if they are equal."""
     counts = sorted(set(there.values()))
     if len(counts) < 2:
         return []
     return [f"A day has the data of {counts[0]} to {counts[-1]} operators: the line follows that too."]
 
 
-def panel(days: pl.DataFrame) -> tuple[list[str], pl.DataFrame]:
-    """The operators that most can be compared of, and the days that have all of them.
+def choose_panel(days: pl.DataFrame) -> tuple[list[str], pl.DataFrame]:
+    """The panel for comparing days: a set of operators, and the days that have all of them.
 
-    days: rows of operator_days of a channel. Of the sets of operators that a day has, the one with most
-    operators times days; a range over days with other operators would compare operators, not days.
+    days: rows of operator_days of a channel. Each day has a set of operators; chosen is the set with most
+    operators times days. A range over days with different operators would compare operators, not days.
     """
     sets = days.group_by("period_date").agg(pl.col("operator_id").unique().sort())["operator_id"].to_list()
     each = [frozenset(operators) for operators in sets]
@@ -129,20 +129,20 @@ def panel(days: pl.DataFrame) -> tuple[list[str], pl.DataFrame]:
     return sorted(best), whole.filter(pl.col("there") == len(best)).sort("period_date")
 
 
-def time_finding(study: Study, channel: str) -> str:
+def time_finding(report: Report, channel: str) -> str:
     """How far the share of certain spam ranged over days that have the same operators."""
     name = channel_name(channel)
-    there = study.figures["operator_days"].filter(pl.col("channel_code") == channel, pl.col("units") > 0)
+    there = report.figures["operator_days"].filter(pl.col("channel_code") == channel, pl.col("units") > 0)
     count = there["period_date"].n_unique()
     if count < 2:
         return f"{name}: one day only, so nothing to compare yet."
-    operators, days = panel(there)
+    operators, days = choose_panel(there)
     if len(days) < 2:
         return f"{name}: no two days have the same operators, so days cannot be compared."
     at = over = ""
     if len(days) < count or len(operators) < there["operator_id"].n_unique():
         is_one = len(operators) == 1
-        at = f" at {study.operator_name(operators[0]) if is_one else f'the same {len(operators)} operators'}"
+        at = f" at {report.operator_name(operators[0]) if is_one else f'the same {len(operators)} operators'}"
         over = f" ({len(days)} of {count} days)"
     shares = days.with_columns(share=pl.col("spam_certain") / pl.col("units")).sort("share", "period_date")
     low, high = shares.row(0, named=True), shares.row(-1, named=True)

@@ -55,17 +55,17 @@ class Box:
 
 
 @cache
-def land() -> tuple[str, ...]:
+def load_land() -> tuple[str, ...]:
     return tuple((FILES / "land.txt").read_text(encoding="utf-8").split())
 
 
 @cache
-def positions() -> dict[str, tuple[int, int]]:
+def load_positions() -> dict[str, tuple[int, int]]:
     rows = csv_rows(FILES / "position.csv")
     return {row["iso3"]: (int(row["latitude"]), int(row["longitude"])) for row in rows}
 
 
-def projected(latitude: float, longitude: float) -> tuple[float, float]:
+def project_point(latitude: float, longitude: float) -> tuple[float, float]:
     """East and north of the middle of the map, in radii of the globe."""
     a, b, c, d = FACTORS
     t = math.asin(math.sqrt(3) / 2 * math.sin(math.radians(latitude)))
@@ -74,22 +74,22 @@ def projected(latitude: float, longitude: float) -> tuple[float, float]:
     return east, t * (a + b * t**2 + t**6 * (c + d * t**2))
 
 
-def at(latitude: float, longitude: float, width: float, size: float = 0) -> tuple[float, float]:
+def to_pixels(latitude: float, longitude: float, width: float, size: float = 0) -> tuple[float, float]:
     """Pixels from the upper left corner; a circle of that size stays whole at the edges."""
-    per_radius = width / (2 * projected(0, 180)[0])
-    east, north = projected(latitude, longitude)
-    x, y = width / 2 + east * per_radius, (projected(NORTH, 0)[1] - north) * per_radius
-    height = width * len(land()) / len(land()[0])
+    per_radius = width / (2 * project_point(0, 180)[0])
+    east, north = project_point(latitude, longitude)
+    x, y = width / 2 + east * per_radius, (project_point(NORTH, 0)[1] - north) * per_radius
+    height = width * len(load_land()) / len(load_land()[0])
     return min(max(x, size + 1), width - size - 1), min(max(y, size + 1), height - size - 1)
 
 
-def draw(places: list[Place], title: str, width: int, labels: int) -> str:
-    """The map, so many of the largest places named on it where there is room."""
-    pitch = width / len(land()[0])
-    height = len(land()) * pitch
+def draw_map(places: list[Place], title: str, width: int, labels: int) -> str:
+    """The map as SVG. labels: how many of the largest places are named, where there is room."""
+    pitch = width / len(load_land()[0])
+    height = len(load_land()) * pitch
     dots = "".join(
         f"M{(column + 0.5) * pitch:.1f} {(row + 0.5) * pitch:.1f}h0"
-        for row, line in enumerate(land())
+        for row, line in enumerate(load_land())
         for column, mark in enumerate(line)
         if mark == "#"
     )
@@ -104,24 +104,24 @@ def draw(places: list[Place], title: str, width: int, labels: int) -> str:
         f' stroke-width="{pitch * (0.8 if is_small else 0.62):.2f}"/>'
     ]
     for place, size in sizes:
-        x, y = at(place.latitude, place.longitude, width, size)
+        x, y = to_pixels(place.latitude, place.longitude, width, size)
         body.append(
             f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{size:.1f}" fill="{ACCENT}" fill-opacity="0.72"'
             ' stroke="#fff" stroke-width="1"/>'
         )
-    body += scale_of(largest, radius, height)
-    body += names_of(sizes, width, labels, scale_box(radius, height))
+    body += draw_scale(largest, radius, height)
+    body += place_names(sizes, width, labels, scale_box(radius, height))
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height:.0f}" role="img"'
         f' aria-label={quoteattr(title)} font-size="13">' + "".join(body) + "</svg>"
     )
 
 
-def names_of(sizes: list[tuple[Place, float]], width: float, labels: int, taken: Box) -> list[str]:
+def place_names(sizes: list[tuple[Place, float]], width: float, labels: int, taken: Box) -> list[str]:
     """Names beside the largest circles: on the right, the left, above or below, where nothing is yet."""
     circles = []
     for place, size in sizes:
-        x, y = at(place.latitude, place.longitude, width, size)
+        x, y = to_pixels(place.latitude, place.longitude, width, size)
         circles.append((place, x, y, size, Box(x - size, y - size, x + size, y + size)))
     used = [taken]
     drawn: list[str] = []
@@ -149,7 +149,7 @@ def names_of(sizes: list[tuple[Place, float]], width: float, labels: int, taken:
     return drawn
 
 
-def scale_of(largest: int, radius: float, height: float) -> list[str]:
+def draw_scale(largest: int, radius: float, height: float) -> list[str]:
     """Two circles of known size in the lower left corner."""
     drawn, x = [], 4.0
     for value in dict.fromkeys(int(round_to(part, 1)) for part in (largest / 10, largest)):

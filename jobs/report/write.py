@@ -1,4 +1,4 @@
-"""Write the report page of a lake, unless it stands already."""
+"""Write the report page of a lake, unless it is up to date."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from jobs.core.contracts import contract
 from jobs.core.errors import ObservatoryError
 from jobs.engine.lake import Lake
 from jobs.engine.record import state
-from jobs.report.unclaimed import of_settings
+from jobs.report.unclaimed import operator_facts
 from jobs.settings.config import Observatory
 from jobs.stages.validations import standing
 from jobs.state.status import doubts, open_periods
@@ -36,13 +36,13 @@ def location_name(settings: Observatory) -> str | None:
     return location.name or Path(location.ranges).name
 
 
-def write(lake: Lake, settings: Observatory, folder: Path, domains: Iterable[str] = ()) -> Path:
+def draw_report(lake: Lake, settings: Observatory, folder: Path, domains: Iterable[str] = ()) -> Path:
     """Draw the page from the gold tables as the last finished stage left them; its path.
 
-    domains: those that recipients are in, where the settings name none.
-    A page that was drawn from the same tables, settings and code stays as it is.
+    domains: those of the recipients, if the settings name none.
+    A page that was drawn from the same tables, settings and code is not drawn again.
     """
-    given = inputs(lake, settings)
+    given = page_inputs(lake, settings)
     given["about"]["domains"] = list(domains)
     digest = hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()
     index, record = folder / "index.html", folder / INPUTS
@@ -58,17 +58,17 @@ def write(lake: Lake, settings: Observatory, folder: Path, domains: Iterable[str
             f"{lake.root}: gold is of an earlier version, without {CORRECTED}, which the page reads: the next"
             " `observatory run` computes it"
         )
-    figures = page.gather(
-        lambda table: lake.read(table, versions.get(table), counts_of(table)),
+    figures = page.gather_figures(
+        lambda table: lake.read(table, versions.get(table), columns_without_sketches(table)),
         [each.id for each in settings.operator],
     )
-    page.build(figures, given["operators"], given["validation"], given["about"], folder)
+    page.write_page(figures, given["operators"], given["validation"], given["about"], folder)
     record.write_text(f"{digest}\n", encoding="utf-8")
     return index
 
 
-def counts_of(table: str) -> list[str]:
-    """The table's columns without its sketches, which no figure needs and which are most of its bytes."""
+def columns_without_sketches(table: str) -> list[str]:
+    """The table's columns without sketches, which no figure needs and which take most of its bytes."""
     return [field.name for field in contract(table).fields if field.type != "binary"]
 
 
@@ -81,8 +81,8 @@ def is_whole(folder: Path) -> bool:
     return all((folder / name).is_file() and digest_of(folder / name) == digest for digest, name in files)
 
 
-def inputs(lake: Lake, settings: Observatory) -> dict[str, Any]:
-    """All that a page is drawn from: versions of tables, settings, validation results, code."""
+def page_inputs(lake: Lake, settings: Observatory) -> dict[str, Any]:
+    """The inputs of a page: versions of tables, settings, validation results, code."""
     versions = lake.versions()
     last = last_run(lake)
     operators = [
@@ -94,7 +94,7 @@ def inputs(lake: Lake, settings: Observatory) -> dict[str, Any]:
             "currency": each.currency,
         }
         | about
-        for each, about in zip(settings.operator, of_settings(settings.operator), strict=True)
+        for each, about in zip(settings.operator, operator_facts(settings.operator), strict=True)
     ]
     about = {
         "run_id": last["run_id"],
@@ -102,8 +102,8 @@ def inputs(lake: Lake, settings: Observatory) -> dict[str, Any]:
         "code_revision": last["code_revision"],
         "versions": versions,
         "location_name": location_name(settings),
-        "left_out": left_out(lake, settings),
-        "doubts": doubts_of(lake, settings),
+        "left_out": list_left_out(lake, settings),
+        "doubts": list_doubts(lake, settings),
     }
     return {
         "about": about,
@@ -113,14 +113,14 @@ def inputs(lake: Lake, settings: Observatory) -> dict[str, Any]:
     }
 
 
-def left_out(lake: Lake, settings: Observatory) -> list[str]:
-    """The operators with volumes in the lake that the settings no longer have: no figure has them."""
+def list_left_out(lake: Lake, settings: Observatory) -> list[str]:
+    """The operators that have volumes in the lake but not in the settings: no figure has them."""
     files = lake.files(VOLUME, lake.versions().get(VOLUME))
     counted = {str(file.value("operator_id")) for file in files}
     return sorted(counted - {each.id for each in settings.operator})
 
 
-def doubts_of(lake: Lake, settings: Observatory) -> list[str]:
+def list_doubts(lake: Lake, settings: Observatory) -> list[str]:
     """What makes figures of these operators doubtful."""
     operators = {each.id for each in settings.operator}
     periods = open_periods(lake, operators, settings.lake.open_days)

@@ -24,8 +24,8 @@ from jobs.core.errors import ObservatoryError, ValidationHeld
 from jobs.engine import record
 from jobs.engine.lake import Lake
 from jobs.report import audited
-from jobs.report.gather import gather
-from jobs.report.study import Study
+from jobs.report.gather import gather_figures
+from jobs.report.report import Report
 from jobs.settings.config import Observatory
 from jobs.stages import quality
 from jobs.stages.run import Run
@@ -451,12 +451,12 @@ def test_a_figure_of_the_page_is_a_row_that_sql_reads(tmp_path: Path) -> None:
     rows, _ = run_sql(lake, sql, None)
     (part, whole, low, high, units), day = rows.rows()
     assert (part, whole, units) == ("_T", "whole", 1000)
-    study = Study(gather(lake.read), {}, None)
-    (total,) = study.totals
-    found = audited.of_channel(study, total)
+    report = Report(gather_figures(lake.read), {}, None)
+    (total,) = report.totals
+    found = audited.correct_channel(report, total)
     assert (found.low, found.high) == (math.floor(low), math.ceil(high))
     assert low < 300 < high
-    (drawn,) = study.figures["daily"].to_dicts()
+    (drawn,) = report.figures["daily"].to_dicts()
     assert (str(drawn["period_date"]), drawn["spam_low"], drawn["spam_high"]) == (day[0], *day[2:4])
     # Nothing new is nothing done; without the test it says why nothing is corrected.
     version = lake.version(quality.CORRECTED)

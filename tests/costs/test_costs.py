@@ -28,7 +28,7 @@ from jobs.costs.published import explain_published, names_of, published_figures
 from jobs.engine.lake import Lake
 from jobs.report import accounts
 from jobs.report.figures import FIGURES
-from jobs.report.study import Study
+from jobs.report.report import Report
 from jobs.settings import config
 from jobs.stats.formula import evaluate
 from tests.support.cost_lake import COST, LICENCE, write_lake
@@ -137,8 +137,8 @@ def test_gold_the_command_and_the_page_mark_every_cost_alike(
     names = {each.id: each.name for each in loaded.operator}
     last = costs.filter(pl.col("period_code") == pl.col("period_code").max().over("operator_id"))
     figures = {"costs": last.select(list(FIGURES["costs"]))}
-    study = Study(figures, {each.id: each.model_dump() for each in loaded.operator}, None)
-    blocks = {block.heading: block for block in accounts.costs(study).blocks}
+    report = Report(figures, {each.id: each.model_dump() for each in loaded.operator}, None)
+    blocks = {block.heading: block for block in accounts.costs_section(report).blocks}
     told = set()
     for row in last.filter(cost_component_code="total").to_dicts():
         channel, code = row["channel_code"], row["countermeasure_code"]

@@ -15,7 +15,7 @@ import pytest
 from jobs.core.contracts import reference, rows_frame
 from jobs.core.counting_rules import OPERATOR
 from jobs.gold import spam_volume_daily
-from jobs.report.gather import measured
+from jobs.report.gather import is_measured
 
 DAY = dt.date(2026, 11, 24)
 # MAAWG, last quarter of 2005: for each unaltered delivered message four were blocked or tagged,
@@ -60,7 +60,7 @@ def volume() -> pl.DataFrame:
 
 
 def units(volume: pl.DataFrame, operator: str, measure: str, unit: str | None = None) -> int:
-    inside = volume.filter(measured(measure=measure), pl.col("operator_id") == operator)
+    inside = volume.filter(is_measured(measure=measure), pl.col("operator_id") == operator)
     if unit:
         inside = inside.filter(pl.col("unit_code") == unit)
     return int(inside["units"].sum())

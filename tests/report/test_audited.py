@@ -19,8 +19,8 @@ from jobs.core.attributes import ATTRIBUTES
 from jobs.core.shares import CALL_SHARES
 from jobs.report import audited, content_types
 from jobs.report.figures import FIGURES
-from jobs.report.page import build
-from jobs.report.study import Study
+from jobs.report.page import write_page
+from jobs.report.report import Report
 from tests.report.test_report import plain, read
 from tests.support.report_figures import (
     ABOUT,
@@ -57,18 +57,18 @@ def seen(*rows: tuple[int, int, int, tuple[float, float, float] | None]) -> pl.D
 
 def test_an_audited_part_stands_in_place_of_what_was_counted() -> None:
     # 4,000 attempts and what was refused before content stay: 4,000 certain, 4,100 possible.
-    found = audited.corrected(TOTAL, seen((6_000, 1_000, 1_100, (0.2, 0.15, 0.3))))
+    found = audited.correct_spam(TOTAL, seen((6_000, 1_000, 1_100, (0.2, 0.15, 0.3))))
     assert (found.low, found.high, found.share) == (4_000 + 900, 4_100 + 1_800, 1)
 
 
 def test_what_nobody_audited_stays_as_counted() -> None:
-    found = audited.corrected(TOTAL, seen((6_000, 1_000, 1_100, None)))
+    found = audited.correct_spam(TOTAL, seen((6_000, 1_000, 1_100, None)))
     assert (found.low, found.high, found.share, found.methods) == (5_000, 5_200, 0, ())
-    assert audited.says(found) == "Not audited: the range does not include filter error."
-    half = audited.corrected(TOTAL, seen((3_000, 500, 500, (0.2, 0.2, 0.2)), (3_000, 500, 600, None)))
+    assert audited.describe_error(found) == "Not audited: the range does not include filter error."
+    half = audited.correct_spam(TOTAL, seen((3_000, 500, 500, (0.2, 0.2, 0.2)), (3_000, 500, 600, None)))
     assert (half.low, half.high, half.share) == (4_500 + 600, 4_700 + 600, 0.5)
     assert (
-        audited.says(half)
+        audited.describe_error(half)
         == "The interval includes filter error for 50.0% of the messages that filters saw (by audit)."
     )
 
@@ -76,12 +76,12 @@ def test_what_nobody_audited_stays_as_counted() -> None:
 def test_intervals_of_operators_add_as_squares() -> None:
     # 600 and 800 with distances of 30 and 40 below, 60 and 80 above: 1,400 - 50 and + 100.
     rows = (3_000, 500, 500, (0.2, 0.19, 0.22)), (4_000, 500, 500, (0.2, 0.19, 0.22))
-    found = audited.corrected(TOTAL, seen(*rows))
+    found = audited.correct_spam(TOTAL, seen(*rows))
     assert (found.low, found.high) == (
         pytest.approx(4_000 + 1_350, abs=1),
         pytest.approx(4_200 + 1_500, abs=1),
     )
-    apart = [audited.corrected(TOTAL, seen(row)) for row in rows]
+    apart = [audited.correct_spam(TOTAL, seen(row)) for row in rows]
     width = found.high - found.low - 200
     assert max(each.high - each.low - 200 for each in apart) <= width
     assert width < sum(each.high - each.low - 200 for each in apart)
@@ -106,7 +106,7 @@ def test_corrected_spam_is_between_none_and_all(rows: list[Any], rest: int) -> N
         "spam_certain": sum(each[1] for each in made),
         "spam_possible": rest + sum(each[2] for each in made),
     }
-    found = audited.corrected(total, seen(*made))
+    found = audited.correct_spam(total, seen(*made))
     assert 0 <= found.low <= found.high <= total["units"]
 
 
@@ -115,17 +115,17 @@ def test_every_attribute_of_a_definition_has_a_word() -> None:
 
 
 def test_labels_speak_for_what_asks_only_what_measures_did() -> None:
-    assert audited.untold("OPERATOR") == ()
-    assert audited.untold("SPAMHAUS_UBE") == ("bulk", "consent")
+    assert audited.list_unlabelled("OPERATOR") == ()
+    assert audited.list_unlabelled("SPAMHAUS_UBE") == ("bulk", "consent")
     every = {row["definition_code"] for row in words.reference("definition")}
-    assert {code for code in every if not audited.untold(code)} == {"OPERATOR"}
+    assert {code for code in every if not audited.list_unlabelled(code)} == {"OPERATOR"}
 
 
 # --- the page -----------------------------------------------------------------------------------------------
 
 
 def page_of(tables: dict[str, pl.DataFrame], folder: Path) -> Any:
-    build(tables, OPERATORS, validation(), ABOUT, folder)
+    write_page(tables, OPERATORS, validation(), ABOUT, folder)
     return read(folder / "index.html")
 
 
@@ -170,9 +170,9 @@ def tables_of(page: Any, heading: str) -> list[list[list[str]]]:
 def test_a_page_with_audits_holds_the_errors_of_filters(tmp_path: Path) -> None:
     tables = audited_figures(*MAIL)
     page = page_of(tables, tmp_path)
-    study = Study(tables, {each["id"]: each for each in OPERATORS}, None)
-    (mail, sms) = study.totals
-    found = audited.of_channel(study, mail)
+    report = Report(tables, {each["id"]: each for each in OPERATORS}, None)
+    (mail, sms) = report.totals
+    found = audited.correct_channel(report, mail)
     assert found.share == 1 and (found.low, found.high) != (mail["spam_certain"], mail["spam_possible"])
     ends = words.percent_range(found.low / mail["units"], found.high / mail["units"])
     as_counted = words.percent_range(sms["spam_certain"] / sms["units"], sms["spam_possible"] / sms["units"])
@@ -247,10 +247,10 @@ def test_parts_of_an_audited_channel_hold_the_errors_of_filters(tmp_path: Path) 
 
 def test_ends_of_parts_are_added_and_cut_to_what_there_was() -> None:
     one, other = part(), part(units=9, spam_low=Decimal("3.7"), spam_high=Decimal("9.2"))
-    both = audited.added([one, other])
+    both = audited.add_parts([one, other])
     assert (both["units"], both["spam_low"], both["spam_high"]) == (109, Decimal("23.7"), Decimal("59.2"))
-    assert audited.ends(both) == (23, 60)
-    assert audited.ends(other) == (3, 9)
+    assert audited.spam_bounds(both) == (23, 60)
+    assert audited.spam_bounds(other) == (3, 9)
 
 
 def test_a_channel_is_estimated_by_the_share_of_each_call() -> None:
@@ -274,8 +274,8 @@ def test_a_channel_is_estimated_by_the_share_of_each_call() -> None:
 
 def test_types_hold_the_errors_of_filters_and_those_that_filters_did_not_know(tmp_path: Path) -> None:
     tables = audited_figures(*MAIL)
-    study = Study(tables, {each["id"]: each for each in OPERATORS}, None)
-    (mail, sms) = content_types.by_type(study).blocks[:2]
+    report = Report(tables, {each["id"]: each for each in OPERATORS}, None)
+    (mail, sms) = content_types.types_section(report).blocks[:2]
     rows = {cells[0].text: cells for cells in mail.table.rows}
     (first, second) = rows[words.type_name("PHISH.mail")], rows[words.type_name("FRAUD.romance")]
     # By hand: what was refused before content stays, and of the rest that audits tell of half is spam.
@@ -296,8 +296,8 @@ def test_types_hold_the_errors_of_filters_and_those_that_filters_did_not_know(tm
 
 
 def test_parts_say_where_filters_err_or_that_labels_are_too_few() -> None:
-    study = Study(audited_figures(*MAIL), {each["id"]: each for each in OPERATORS}, None)
-    (_, block) = audited.by_filter(study).blocks
+    report = Report(audited_figures(*MAIL), {each["id"]: each for each in OPERATORS}, None)
+    (_, block) = audited.filters_section(report).blocks
     found = {cells[0].text: [cell.text for cell in cells[1:]] for cells in block.table.rows}
     assert {name: [plain(text) for text in cells] for name, cells in found.items()} == {
         "Score 0 to 4": ["too few labels", "", ""],
@@ -332,7 +332,7 @@ def test_months_of_one_test_add_up_and_those_of_audits_as_squares() -> None:
             quality_row(**month) | {"operator_id": operator, "quality_method_code": method}
             for operator, month in zip(operators, months, strict=True)
         ]
-        found = audited.corrected(total, errors(pl.DataFrame(rows, schema=FIGURES["quality"])))
+        found = audited.correct_spam(total, errors(pl.DataFrame(rows, schema=FIGURES["quality"])))
         widths[method, operators] = (found.low, found.high)
     # 30 below and 40 above in each month.
     apart = (math.floor(400 - 30 * 2**0.5), math.ceil(400 + 40 * 2**0.5))
@@ -347,7 +347,7 @@ def test_a_call_without_a_share_stays_as_counted_in_the_channel() -> None:
     shares = dict(zip(CALL_SHARES, (0.9, None, 0.1), strict=True))
     row = quality_row(units=100, spam_certain=30, spam_possible=40, **shares)
     row |= {"prevalence": 0.5, "prevalence_low": 0.5, "prevalence_high": 0.5}
-    found = audited.corrected(row, errors(pl.DataFrame([row], schema=FIGURES["quality"])))
+    found = audited.correct_spam(row, errors(pl.DataFrame([row], schema=FIGURES["quality"])))
     assert (found.low, found.high, found.share) == (27 + 6, 27 + 6 + 10, 0.9)
 
 
@@ -357,20 +357,20 @@ def part(**changed: Any) -> dict[str, Any]:
 
 
 def test_a_part_without_content_is_no_want_of_an_audit() -> None:
-    for cell in (audited.share_of_part, audited.count_of_part):
+    for cell in (audited.part_share_cell, audited.part_count_cell):
         assert cell(part(audited_units=0)).text == "not audited"
         assert cell(part(audited_units=0, seen_units=0)).text == ""
-    assert audited.share_of_part(part()).text == words.percent_range(0.2, 0.5)
+    assert audited.part_share_cell(part()).text == words.percent_range(0.2, 0.5)
 
 
-def studied(rows: list[dict[str, Any]], quality: list[dict[str, Any]]) -> Study:
+def studied(rows: list[dict[str, Any]], quality: list[dict[str, Any]]) -> Report:
     """A study of e-mail with these days."""
     day = {"channel_code": "EMAIL", "period_date": dt.date(2026, 11, 1)}
     tables = figures() | {
         "daily": pl.DataFrame([day | row for row in rows], schema=FIGURES["daily"]),
         "quality": pl.DataFrame(quality, schema=FIGURES["quality"]),
     }
-    return Study(tables, {each["id"]: each for each in OPERATORS}, None)
+    return Report(tables, {each["id"]: each for each in OPERATORS}, None)
 
 
 def test_why_parts_have_no_errors_is_said_by_what_there_is() -> None:
@@ -378,7 +378,7 @@ def test_why_parts_have_no_errors_is_said_by_what_there_is() -> None:
     shared = known | dict.fromkeys(CALL_SHARES, 0.5)
     silent, empty = part(audited_units=0), part(audited_units=0, seen_units=0)
     said = [
-        audited.on_parts(studied([rows], [quality]), "daily", "as is.")
+        audited.part_notes(studied([rows], [quality]), "daily", "as is.")
         for rows, quality in (
             (silent, quality_row(units=80, spam_certain=40, spam_possible=40)),
             (silent, known),
@@ -398,10 +398,10 @@ def test_why_parts_have_no_errors_is_said_by_what_there_is() -> None:
 
 def test_parts_that_are_audited_in_part_are_said_to_be() -> None:
     known = [quality_row(units=80, spam_certain=40, spam_possible=40, prevalence=0.5)]
-    assert audited.on_parts(studied([part()], known), "daily", "as is.") == [
+    assert audited.part_notes(studied([part()], known), "daily", "as is.") == [
         "Corrected for filter error as is."
     ]
     half = [part(), part(audited_units=0, seen_units=120)]
-    assert audited.on_parts(studied(half, known), "daily", "as is.") == [
+    assert audited.part_notes(studied(half, known), "daily", "as is.") == [
         "Corrected for filter error as is. It covers 40.0% of the e-mail whose content filters saw."
     ]

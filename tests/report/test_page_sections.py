@@ -18,7 +18,7 @@ from jobs.gold import (
     spam_type_daily,
     spam_volume_daily,
 )
-from jobs.report.gather import gather
+from jobs.report.gather import gather_figures
 from jobs.silver.transit import CARRIERS, transit
 from tests.gold.test_merge_law import OPERATORS, row_of
 from tests.support.examples import examples
@@ -67,7 +67,7 @@ def figures_of(rows: list[dict[str, Any]]) -> dict[str, pl.DataFrame]:
         given_["definition"],
         reference("ref.measure"),
     )
-    return gather(lambda table: made[table] if table in made else rows_frame([], table))
+    return gather_figures(lambda table: made[table] if table in made else rows_frame([], table))
 
 
 def by(table: pl.DataFrame, *keys: str) -> dict[Any, tuple[int, ...]]:

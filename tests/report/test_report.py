@@ -38,8 +38,8 @@ from jobs.report import (
 from jobs.report import (
     page as page_module,
 )
-from jobs.report.page import build, gather
-from jobs.report.study import Study
+from jobs.report.page import gather_figures, write_page
+from jobs.report.report import Report
 from jobs.settings import config
 from tests.conftest import ROOT
 from tests.support.report_figures import ABOUT, OPERATORS, figures, validation, with_corrected
@@ -121,7 +121,7 @@ def plain(text: str) -> str:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("report")
-    assert build(figures(), OPERATORS, validation(), ABOUT, folder) == folder / "index.html"
+    assert write_page(figures(), OPERATORS, validation(), ABOUT, folder) == folder / "index.html"
     return folder
 
 
@@ -136,7 +136,7 @@ def files_of(folder: Path) -> dict[str, bytes]:
 
 def test_the_same_figures_give_the_same_bytes_in_any_order_of_rows(folder: Path, tmp_path: Path) -> None:
     shuffled = {name: table.sample(fraction=1, shuffle=True, seed=7) for name, table in figures().items()}
-    build(shuffled, OPERATORS, validation(), ABOUT, tmp_path)
+    write_page(shuffled, OPERATORS, validation(), ABOUT, tmp_path)
     assert files_of(tmp_path) == files_of(folder)
 
 
@@ -237,8 +237,8 @@ def test_checksums_are_those_of_the_files(folder: Path) -> None:
 
 
 def test_what_is_left_after_each_stage_adds_up() -> None:
-    study = Study(figures(), {each["id"]: each for each in OPERATORS}, None)
-    section = stages.by_stage(study)
+    report = Report(figures(), {each["id"]: each for each in OPERATORS}, None)
+    section = stages.stages_section(report)
     assert [block.heading for block in section.blocks] == ["E-mail", "SMS"]
     for block, channel in zip(section.blocks, ("EMAIL", "SMS"), strict=True):
         rows = {
@@ -260,7 +260,7 @@ def test_what_is_left_after_each_stage_adds_up() -> None:
 
 
 def test_a_page_without_any_figure(tmp_path: Path) -> None:
-    build({}, [], [], ABOUT | {"location_name": None, "versions": {}, "generated_at": ""}, tmp_path)
+    write_page({}, [], [], ABOUT | {"location_name": None, "versions": {}, "generated_at": ""}, tmp_path)
     page = read(tmp_path / "index.html")
     assert page.all("h1")[0]["text"] == "No traffic has been counted yet"
     assert not page.all("figure")
@@ -277,7 +277,7 @@ def test_a_page_without_any_figure(tmp_path: Path) -> None:
 
 def test_a_page_of_the_studys_lake_names_where_its_estimates_are(tmp_path: Path) -> None:
     for versions, is_named in (({"study.spam_volume": 1}, True), ({}, False)):
-        build({}, [], [], ABOUT | {"versions": versions}, tmp_path)
+        write_page({}, [], [], ABOUT | {"versions": versions}, tmp_path)
         seen = read(tmp_path / "index.html").seen
         assert ("`observatory study estimate` prints them" in seen) == is_named
 
@@ -288,7 +288,7 @@ def test_a_page_without_sms_and_without_costs(tmp_path: Path) -> None:
         for name, table in figures().items()
     }
     mail["costs"] = mail["costs"].clear()
-    build(mail, OPERATORS, validation(), ABOUT, tmp_path)
+    write_page(mail, OPERATORS, validation(), ABOUT, tmp_path)
     page = read(tmp_path / "index.html")
     assert "By these logs, no SMS came in." in page.seen
     assert "There is no SMS in this figure." in page.seen
@@ -325,7 +325,7 @@ def test_one_day_without_spam(tmp_path: Path) -> None:
         )
         for name, row in rows.items()
     }
-    build(tables, OPERATORS, [], ABOUT, tmp_path)
+    write_page(tables, OPERATORS, [], ABOUT, tmp_path)
     page = read(tmp_path / "index.html")
     assert plain(page.all("h1")[0]["text"]) == "Spam was 0% of e-mail"
     assert "No certain spam came by e-mail" in page.seen
@@ -334,7 +334,7 @@ def test_one_day_without_spam(tmp_path: Path) -> None:
 
 
 def test_a_broken_rule_is_shown_with_its_examples(tmp_path: Path) -> None:
-    build(figures(), OPERATORS, validation(is_broken=True), ABOUT, tmp_path)
+    write_page(figures(), OPERATORS, validation(is_broken=True), ABOUT, tmp_path)
     assert "1 of 16 rules is broken." in read(tmp_path / "index.html").seen
     page = read(tmp_path / "validation.html")
     broken = [row["text"] for row in page.all("tr") if "broken" in row["text"]]
@@ -344,15 +344,15 @@ def test_a_broken_rule_is_shown_with_its_examples(tmp_path: Path) -> None:
 
 def test_a_text_from_outside_cannot_become_markup(tmp_path: Path) -> None:
     named = [OPERATORS[0] | {"name": '<b>Alp</b> & "Co"'}, *OPERATORS[1:]]
-    build(figures(), named, validation(), ABOUT | {"location_name": "<i>x</i>"}, tmp_path)
+    write_page(figures(), named, validation(), ABOUT | {"location_name": "<i>x</i>"}, tmp_path)
     text = (tmp_path / "index.html").read_text(encoding="utf-8")
     assert "<b>Alp" not in text and "<i>x" not in text
     assert '<b>Alp</b> & "Co"' in read(tmp_path / "index.html").seen
 
 
 def test_a_lower_bound_is_called_one() -> None:
-    study = Study(figures(), {each["id"]: each for each in OPERATORS}, None)
-    section = accounts.costs(study)
+    report = Report(figures(), {each["id"]: each for each in OPERATORS}, None)
+    section = accounts.costs_section(report)
     bounded = [b.heading for b in section.blocks if any("lower bound" in row[0].sub for row in b.table.rows)]
     assert bounded == ["Everest Net"]
     assert any("Lower bound: Everest Net" in note for note in section.notes)
@@ -369,10 +369,10 @@ def test_a_total_with_missing_parts_has_no_percentile() -> None:
         for row in accounts.cost_block("Alp Mail", rows).table.rows:
             assert (row[1].text, row[3].text, row[0].bar) == ("", "", ())
             assert row[2].text[0] in "≥~"
-    study = Study(figures(), {each["id"]: each for each in OPERATORS}, None)
-    assert "Every other total is a bound." in accounts.costs(study).finding
+    report = Report(figures(), {each["id"]: each for each in OPERATORS}, None)
+    assert "Every other total is a bound." in accounts.costs_section(report).finding
     bounds = figures() | {"costs": table.with_columns(bound_code=pl.lit("lower"))}
-    section = accounts.costs(Study(bounds, {each["id"]: each for each in OPERATORS}, None))
+    section = accounts.costs_section(Report(bounds, {each["id"]: each for each in OPERATORS}, None))
     assert section.finding.startswith("Every total is a bound")
     assert "nine" not in section.finding.lower() and "likely" not in section.finding
 
@@ -401,8 +401,8 @@ flow_lists = st.lists(
 
 @given(flow_lists)
 def test_what_enters_a_node_leaves_it(flows: list[sankey.Flow]) -> None:
-    columns, height = sankey.nodes_of(flows, 300.0)
-    ribbons = sankey.ribbons_of(flows, columns, sankey.highlighted(flows))
+    columns, height = sankey.place_nodes(flows, 300.0)
+    ribbons = sankey.add_ribbons(flows, columns, sankey.largest_known_route(flows))
     total = sum(flow.value for flow in flows)
     for nodes in columns:
         assert sum(node.value for node in nodes.values()) == total
@@ -425,28 +425,28 @@ def test_the_highlighted_route_is_known_from_end_to_end() -> None:
         sankey.Flow(("NPL", "hub", "CHE"), 30),
         sankey.Flow(("FJI", "peer", "CHE"), 31),
     ]
-    assert sankey.highlighted(flows) == flows[3]
-    assert sankey.highlighted(flows[:2]) is None
+    assert sankey.largest_known_route(flows) == flows[3]
+    assert sankey.largest_known_route(flows[:2]) is None
     names = [{code: code for flow in flows for code in flow.codes}] * 3
-    assert sankey.draw(flows, names, "t", 920, 185).count(sankey.ACCENT) == 2
-    assert sankey.draw(flows[:2], names, "t", 920, 185).count(sankey.ACCENT) == 0
+    assert sankey.draw_sankey(flows, names, "t", 920, 185).count(sankey.ACCENT) == 2
+    assert sankey.draw_sankey(flows[:2], names, "t", 920, 185).count(sankey.ACCENT) == 0
 
 
 # --- the sections -----------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def study() -> Study:
-    return Study(figures(), {each["id"]: each for each in OPERATORS}, None)
+def report() -> Report:
+    return Report(figures(), {each["id"]: each for each in OPERATORS}, None)
 
 
 def rows_of(block: Any) -> dict[str, list[str]]:
     return {row[0].text: [cell.text for cell in row[1:]] for row in block.table.rows}
 
 
-def test_one_stream_has_several_shares(study: Study) -> None:
+def test_one_stream_has_several_shares(report: Report) -> None:
     # All text messages of these figures are recipients, under one definition: there is nothing to compare.
-    (mail,) = definitions.by_base(study).blocks
+    (mail,) = definitions.shares_section(report).blocks
     rows = rows_of(mail)
     assert rows["MAAWG 2005: messages blocked or tagged"][0] == "80.0%"
     assert rows["MAAWG 2005: with dropped connections"][0] == "84.8%"
@@ -459,19 +459,19 @@ def test_one_stream_has_several_shares(study: Study) -> None:
     blocked = rows["Blocked or marked (M3AAWG's metric), of messages"]
     assert blocked[0] == words.percent(messages / (messages + passed))
     assert rows["Blocked or marked, with refused attempts"][0] == words.percent(both / (both + passed))
-    (total,) = [each for each in study.totals if each["channel_code"] == "EMAIL"]
+    (total,) = [each for each in report.totals if each["channel_code"] == "EMAIL"]
     assert rows["As operators act, of recipients and attempts"][1] == words.whole(total["units"])
     # Of the two other definitions, the logs tell most of this one.
     assert rows["Unsolicited bulk e-mail (Spamhaus)"][0] == "21.0–79.0%"
 
 
-def test_a_definition_that_is_not_of_a_channel_is_named_below(study: Study) -> None:
-    mail, sms = definitions.by_definition(study).blocks
+def test_a_definition_that_is_not_of_a_channel_is_named_below(report: Report) -> None:
+    mail, sms = definitions.definitions_section(report).blocks
     assert len(mail.table.rows) == 3 and len(sms.table.rows) == 1
     assert sms.note.startswith("Not for SMS: Unlawful commercial e-mail (CAN-SPAM Act), ")
 
 
-def test_a_definition_of_two_dates_is_one_line(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_definition_of_two_dates_is_one_line(report: Report, monkeypatch: pytest.MonkeyPatch) -> None:
     """Volumes are summed over its days, so it has one figure, and the name that it has now."""
     rows = [*words.reference("definition")]
     (law,) = [row for row in rows if row["definition_code"] == "CAN_SPAM"]
@@ -483,18 +483,18 @@ def test_a_definition_of_two_dates_is_one_line(study: Study, monkeypatch: pytest
     new = ahead | {"definition_code": "NEW_LAW", "name": "A law to come"}
     dated = (ahead, new, newer, later, *rows)
     monkeypatch.setattr(words, "reference", lambda table: dated if table == "definition" else kept(table))
-    mail, sms = definitions.by_definition(study).blocks
+    mail, sms = definitions.definitions_section(report).blocks
     assert len(mail.table.rows) == 3
     # What begins after the report's last day, 6 November 2026, gives neither name nor place.
     head = mail.table.rows[0][0]
     assert (head.text, head.sub) == ("CAN-SPAM as amended", "United States")
     assert "A law to come" not in mail.note
-    assert study.definition_name("CAN_SPAM") == "CAN-SPAM as amended"
+    assert report.definition_name("CAN_SPAM") == "CAN-SPAM as amended"
     assert mail.note.count("TCCCPR") == sms.note.count("TCCCPR as amended") == 1
 
 
-def test_a_campaign_has_its_spread_and_its_days(study: Study) -> None:
-    mail, _ = campaigns.by_campaign(study).blocks
+def test_a_campaign_has_its_spread_and_its_days(report: Report) -> None:
+    mail, _ = campaigns.campaigns_section(report).blocks
     first, *_, last = mail.table.rows
     assert [cell.text for cell in first[1:6]] == ["18,420", "94.0%", "8,311", "1,204", "00:03–23:58"]
     assert plain(first[0].sub) == "Alp Poste, 6 November 2026; by text aaaaaaaa"
@@ -504,8 +504,8 @@ def test_a_campaign_has_its_spread_and_its_days(study: Study) -> None:
     assert "at most 18,420 copies a day" in first[6].picture
 
 
-def test_a_campaign_that_was_compared_in_part_says_so(study: Study) -> None:
-    section = campaigns.by_campaign(study)
+def test_a_campaign_that_was_compared_in_part_says_so(report: Report) -> None:
+    section = campaigns.campaigns_section(report)
     told = [plain(row[0].sub) for row in section.blocks[0].table.rows]
     assert [text.endswith("by text cccccccc, compared in part") for text in told] == [
         False,
@@ -514,15 +514,15 @@ def test_a_campaign_that_was_compared_in_part_says_so(study: Study) -> None:
         False,
     ]
     assert section.notes[-1] == campaigns.CAPPED
-    uncapped = study.figures["campaigns"].with_columns(is_bucket_capped=pl.lit(False))
-    whole = dataclasses.replace(study, figures=study.figures | {"campaigns": uncapped})
-    section = campaigns.by_campaign(whole)
+    uncapped = report.figures["campaigns"].with_columns(is_bucket_capped=pl.lit(False))
+    whole = dataclasses.replace(report, figures=report.figures | {"campaigns": uncapped})
+    section = campaigns.campaigns_section(whole)
     assert len(section.notes) == 1
     assert not any("in part" in row[0].sub for block in section.blocks for row in block.table.rows)
 
 
-def test_signs_of_bypass_are_shown_of_calls_too(study: Study) -> None:
-    section = routes.by_route(study)
+def test_signs_of_bypass_are_shown_of_calls_too(report: Report) -> None:
+    section = routes.routes_section(report)
     headings = [block.heading for block in section.blocks]
     assert headings == [
         "E-mail",
@@ -535,32 +535,32 @@ def test_signs_of_bypass_are_shown_of_calls_too(study: Study) -> None:
     assert rows_of(section.blocks[2])["Hub"][1] == "30.0%"
 
 
-def test_what_no_sign_is_looked_for_is_said_without_any_sign(study: Study) -> None:
+def test_what_no_sign_is_looked_for_is_said_without_any_sign(report: Report) -> None:
     """An operator that names no links, or reads calls without cells, has no rows of such signs."""
     untold = "Not examined, because no log records it: SMS bypass and artificially inflated traffic."
-    none = dataclasses.replace(study, figures=study.figures | {"bypass": study.figures["bypass"].clear()})
-    for each, signs in ((study, 1), (none, 0)):
-        notes = routes.by_route(each).notes
+    none = dataclasses.replace(report, figures=report.figures | {"bypass": report.figures["bypass"].clear()})
+    for each, signs in ((report, 1), (none, 0)):
+        notes = routes.routes_section(each).notes
         assert notes.count(untold) == notes.count(routes.SIM_BOXES_OF_CALLS) == 1
         assert notes.count(routes.SIGNS) == signs
 
 
-def test_filters_that_tell_no_type_are_shown(study: Study) -> None:
-    (mail, _) = content_types.by_engine(study)
+def test_filters_that_tell_no_type_are_shown(report: Report) -> None:
+    (mail, _) = content_types.engine_blocks(report)
     assert rows_of(mail)["No verdict"] == ["390,700", "0%", "3.1%", "96.9%"]
     # Filters that spoke of the same message each count it: all that was marked comes last, once.
     assert list(rows_of(mail))[-1] == "All filters together"
 
 
-def test_sources_have_no_rate_by_the_subscribers_of_receivers(study: Study) -> None:
+def test_sources_have_no_rate_by_the_subscribers_of_receivers(report: Report) -> None:
     """Such a rate was the count beside it, divided by the same number in every row."""
-    for block in sources.by_source(study).blocks:
+    for block in sources.sources_section(report).blocks:
         assert not any("subscriber" in column.name for column in block.table.columns)
-    assert not any("subscriber" in column for column in study.figures["countries"].columns)
+    assert not any("subscriber" in column for column in report.figures["countries"].columns)
 
 
-def test_the_table_of_a_map_is_open(study: Study) -> None:
-    mail, _ = [b for b in sources.by_source(study).blocks if b.csv == "countries.csv"]
+def test_the_table_of_a_map_is_open(report: Report) -> None:
+    mail, _ = [b for b in sources.sources_section(report).blocks if b.csv == "countries.csv"]
     assert mail.is_table_open and "imply any position on borders" in mail.note
 
 
@@ -568,7 +568,7 @@ def test_the_table_of_a_map_is_open(study: Study) -> None:
 
 
 def test_every_member_state_has_a_place_on_the_map() -> None:
-    there = world.positions()
+    there = world.load_positions()
     without = {r["iso3"] for r in words.reference("country") if r["iso3"] not in there}
     assert without == {"BVT"}  # no land in Natural Earth's file, and no time zone
     assert there["NPL"] == (28, 84) and there["FJI"] == (-18, 178)
@@ -576,16 +576,16 @@ def test_every_member_state_has_a_place_on_the_map() -> None:
 
 def test_a_place_on_the_mainland_is_on_land() -> None:
     """The dots and the places are made apart: if the projection of either were off, they would not meet."""
-    lines = world.land()
+    lines = world.load_land()
     width = len(lines[0])
     for code in ("BRA", "AUS", "USA", "CAN", "RUS", "CHN", "IND", "DZA", "COD", "ZAF", "FRA", "SAU", "KAZ"):
-        x, y = world.at(*world.positions()[code], width)
+        x, y = world.to_pixels(*world.load_positions()[code], width)
         assert lines[int(y)][int(x)] == "#", code
 
 
 def test_a_circle_is_as_large_as_its_spam_and_whole() -> None:
     places = [world.Place("Fiji", -18, 178, 400), world.Place("Nepal", 28, 84, 100)]
-    svg = world.draw([*places, world.Place("Nauru", 0, 167, 0)], "t", 920, 5)
+    svg = world.draw_map([*places, world.Place("Nauru", 0, 167, 0)], "t", 920, 5)
     circles = re.findall(r'<circle cx="([\d.]+)" cy="[\d.]+" r="([\d.]+)" fill="#', svg)
     assert len(circles) == 2
     (x, large), (_, small) = [(float(x), float(r)) for x, r in circles]
@@ -598,7 +598,7 @@ def test_names_on_the_map_do_not_meet() -> None:
     boxes = [world.Box(0, 0, 10, 10), world.Box(9, 9, 20, 20), world.Box(10, 0, 20, 9)]
     assert boxes[0].meets(boxes[1]) and not boxes[0].meets(boxes[2])
     crowd = [world.Place(f"Country {n}", 47 + n % 3, 8 + n // 3, 100 - n) for n in range(12)]
-    svg = world.draw(crowd, "t", 920, 12)
+    svg = world.draw_map(crowd, "t", 920, 12)
     texts = re.findall(r'<text x="([\d.]+)" y="([\d.]+)" text-anchor="(\w+)" fill="#1d', svg)
     assert 3 <= len(texts) < 12
     assert len(set(texts)) == len(texts)
@@ -770,7 +770,7 @@ def tables() -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def gathered(tables: dict[str, Any]) -> dict[str, pl.DataFrame]:
-    return gather(lambda table: rows_frame(tables[table], table))
+    return gather_figures(lambda table: rows_frame(tables[table], table))
 
 
 def test_only_what_came_in_is_counted_and_units_are_not_mixed(gathered: dict[str, pl.DataFrame]) -> None:
@@ -794,8 +794,11 @@ def test_only_what_came_in_is_counted_and_units_are_not_mixed(gathered: dict[str
 
 def test_complaints_are_counted_by_what_they_are_about(gathered: dict[str, pl.DataFrame]) -> None:
     assert gathered["complaints"].rows() == [("SMS", "sms-7726", 3)]
-    study = Study(figures(), {each["id"]: each for each in OPERATORS}, None)
-    told = {card["name"]: card["complaints"].replace(words.NARROW, " ") for card in page_module.cards(study)}
+    report = Report(figures(), {each["id"]: each for each in OPERATORS}, None)
+    told = {
+        card["name"]: card["complaints"].replace(words.NARROW, " ")
+        for card in page_module.channel_cards(report)
+    }
     more = "which adds nothing to the share."
     assert told == {
         "E-mail": f"Receivers complained 1,235 times (abuse 1,204, fraud 31), {more}",
@@ -807,7 +810,7 @@ def test_the_largest_stay_and_the_rest_is_one_row(gathered: dict[str, pl.DataFra
     order = [pl.col("source_country_code") == "_U", -pl.col("spam_certain")]
     mail = gathered["countries"].filter(pl.col("channel_code") == "EMAIL").sort(order)
     assert len(mail) == 30 + 2
-    rows = {row["source_country_code"]: row for row in sources.largest(mail.to_dicts())}
+    rows = {row["source_country_code"]: row for row in sources.largest_countries(mail.to_dicts())}
     assert len(rows) == 12 + 2
     # The 12 largest of 30 have 118 to 129 units; the 18 others and Germany, with 7, are one row.
     assert rows["_O"]["spam_certain"] == sum(range(100, 118)) + 7
@@ -824,11 +827,11 @@ def test_the_same_spam_is_measured_of_recipients_and_of_attempts_too(
 ) -> None:
     mail = gathered["bases"].filter(pl.col("channel_code") == "EMAIL")
     refused = sum(range(100, 130)) + 7
-    assert definitions.added(mail, "recipients") == {"units": 15, "spam_certain": 0, "spam_possible": 2}
-    assert definitions.added(mail, "attempted")["units"] == 15 + refused
+    assert definitions.sum_measure(mail, "recipients") == {"units": 15, "spam_certain": 0, "spam_possible": 2}
+    assert definitions.sum_measure(mail, "attempted")["units"] == 15 + refused
     # Delivered without a mark: 15. Blocked or tagged: nothing of the recipients, all the attempts.
-    assert definitions.ratio_of(mail, "recipient") == {"units": 15, "spam_certain": 0, "spam_possible": 0}
-    both = definitions.ratio_of(mail, None)
+    assert definitions.maawg_ratio(mail, "recipient") == {"units": 15, "spam_certain": 0, "spam_possible": 0}
+    both = definitions.maawg_ratio(mail, None)
     assert (both["spam_certain"], both["units"]) == (refused, refused + 15)
 
 
@@ -917,12 +920,12 @@ def test_what_filters_saw_comes_with_what_is_known_of_them(gathered: dict[str, p
 
 
 def test_a_lake_without_rows_has_figures_without_rows() -> None:
-    empty = gather(lambda table: rows_frame([], table))
+    empty = gather_figures(lambda table: rows_frame([], table))
     assert {name: len(table) for name, table in empty.items()} == dict.fromkeys(page_module.FIGURES, 0)
 
 
 def test_what_was_gathered_can_be_drawn(gathered: dict[str, pl.DataFrame], tmp_path: Path) -> None:
-    build(gathered, OPERATORS, validation(), ABOUT, tmp_path)
+    write_page(gathered, OPERATORS, validation(), ABOUT, tmp_path)
     # Two undecided messages have no share of spam in the audit, so they stay possible.
     title = plain(read(tmp_path / "index.html").all("h1")[0]["text"])
     assert title.startswith("Spam was 99.6–99.7% of e-mail")
@@ -957,18 +960,18 @@ def test_a_page_is_drawn_again_only_when_its_inputs_changed(
     lake: Lake, settings: config.Observatory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drawn: list[Path] = []
-    build = page_module.build
-    monkeypatch.setattr(charts, "render", lambda layers, title: "<svg></svg>")
+    build = page_module.write_page
+    monkeypatch.setattr(charts, "render_svg", lambda layers, title: "<svg></svg>")
 
     def counting(*arguments: Any) -> Path:
         drawn.append(arguments[-1])
         return build(*arguments)
 
-    monkeypatch.setattr(page_module, "build", counting)
+    monkeypatch.setattr(page_module, "write_page", counting)
 
     def write_again() -> int:
         """How often the page has been drawn."""
-        assert write.write(lake, settings, tmp_path) == tmp_path / "index.html"
+        assert write.draw_report(lake, settings, tmp_path) == tmp_path / "index.html"
         return len(drawn)
 
     assert (write_again(), write_again()) == (1, 1)
@@ -984,7 +987,7 @@ def test_a_page_is_drawn_again_only_when_its_inputs_changed(
     assert files_of(tmp_path) == before
     # Other settings, other code, another run.
     other = settings.model_copy(update={"location": None})
-    write.write(lake, other, tmp_path)
+    write.draw_report(lake, other, tmp_path)
     assert len(drawn) == 4
     assert write_again() == 5
     monkeypatch.setattr(write, "code_digest", lambda: "other code")
@@ -1002,7 +1005,7 @@ def test_a_page_is_drawn_again_only_when_its_inputs_changed(
 def test_a_page_that_could_not_be_finished_is_drawn_again(
     lake: Lake, settings: config.Observatory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write.write(lake, settings, tmp_path)
+    write.draw_report(lake, settings, tmp_path)
     before = files_of(tmp_path)
     monkeypatch.setattr(write, "code_digest", lambda: "other code")
 
@@ -1010,17 +1013,17 @@ def test_a_page_that_could_not_be_finished_is_drawn_again(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(page_module, "build", killed)
-        write.write(lake, settings, tmp_path)
+        patch.setattr(page_module, "write_page", killed)
+        write.draw_report(lake, settings, tmp_path)
     assert not (tmp_path / write.INPUTS).exists()
-    write.write(lake, settings, tmp_path)
+    write.draw_report(lake, settings, tmp_path)
     assert {name: data for name, data in files_of(tmp_path).items() if name != write.INPUTS} == {
         name: data for name, data in before.items() if name != write.INPUTS
     }
 
 
 def test_a_lake_that_nothing_was_written_to_has_a_page(settings: config.Observatory, tmp_path: Path) -> None:
-    page = write.write(Lake(str(tmp_path / "lake")), settings, tmp_path / "report")
+    page = write.draw_report(Lake(str(tmp_path / "lake")), settings, tmp_path / "report")
     assert read(page).all("h1")[0]["text"] == "No traffic has been counted yet"
 
 
@@ -1090,4 +1093,4 @@ def test_a_lake_without_what_audits_correct_is_to_be_run_again(
     run = {"run_id": "r1", "stage_name": "gold", "table_versions": versions, "finished_at": FINISHED}
     lake.append(rows_frame([run], "meta.run"), "meta.run")
     with pytest.raises(ObservatoryError, match=r"without gold\.spam_corrected_monthly.*`observatory run`"):
-        write.write(lake, settings, tmp_path / "page")
+        write.draw_report(lake, settings, tmp_path / "page")

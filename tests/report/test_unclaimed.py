@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.report.figures import FIGURES
-from jobs.report.page import build
-from jobs.report.unclaimed import of_channels, says, unclaimed
+from jobs.report.page import write_page
+from jobs.report.unclaimed import describe_unclaimed, find_unclaimed, unclaimed_channels
 from tests.support.examples import examples
 from tests.support.report_figures import ABOUT, OPERATORS, figures, validation
 
@@ -47,7 +47,7 @@ operators = st.tuples(*[st.tuples(st.booleans(), st.booleans()) for _ in "ab"]).
 def test_most_of_it_is_transit_and_no_links_explain_it(
     rows: list[Row], operators: list[dict[str, Any]]
 ) -> None:
-    found = {(each.operator_id, each.channel_code) for each in unclaimed(frame(rows), operators)}
+    found = {(each.operator_id, each.channel_code) for each in find_unclaimed(frame(rows), operators)}
     for about in operators:
         for channel in ("EMAIL", "SMS"):
             with_attempts = channel == "EMAIL" and not about["has_domains"]
@@ -82,7 +82,7 @@ def test_a_gateway_without_domains_has_no_share_but_is_asked_for_them(
         given = {name: rows.clear() for name, rows in given.items()}
     given["directions"] = frame(GATEWAY)
     about = ABOUT | {"domains": ["isp.example", "post.example"]}
-    file = build(given, [each | OWN for each in OPERATORS], validation(), about, tmp_path)
+    file = write_page(given, [each | OWN for each in OPERATORS], validation(), about, tmp_path)
     page = html.unescape(file.read_text("utf-8")).replace("\u2011", "-")
     title = page[page.index("<h1>") : page.index("</h1>")]
     assert ("name the operator" in title) == (not has_text_messages)
@@ -94,8 +94,10 @@ def test_a_gateway_without_domains_has_no_share_but_is_asked_for_them(
 
 def test_a_channel_is_nobodys_by_all_its_operators() -> None:
     rows = [*GATEWAY, ("alp-post", "EMAIL", "inbound", "recipient", 90_000)]
-    found = unclaimed(frame(rows), [each | OWN for each in OPERATORS])
+    found = find_unclaimed(frame(rows), [each | OWN for each in OPERATORS])
     assert [each.operator_id for each in found] == ["alp-mail"]
-    assert of_channels(found, frame(rows)) == [] and of_channels(found, frame(GATEWAY)) == ["EMAIL"]
-    (of_numbers,) = unclaimed(frame([("a", "SMS", "transit", "recipient", 1)]), [{"id": "a"} | OWN])
-    assert "number_prefixes" in says(of_numbers)
+    assert unclaimed_channels(found, frame(rows)) == [] and unclaimed_channels(found, frame(GATEWAY)) == [
+        "EMAIL"
+    ]
+    (of_numbers,) = find_unclaimed(frame([("a", "SMS", "transit", "recipient", 1)]), [{"id": "a"} | OWN])
+    assert "number_prefixes" in describe_unclaimed(of_numbers)

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from jobs.report.page import build
+from jobs.report.page import write_page
 from tests.support.report_figures import ABOUT, OPERATORS, figures, validation
 
 pytestmark = pytest.mark.site
@@ -76,7 +76,7 @@ def browser() -> str:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("site")
-    build(figures(), OPERATORS, validation(is_broken=True), ABOUT, folder)
+    write_page(figures(), OPERATORS, validation(is_broken=True), ABOUT, folder)
     return folder
 
 

@@ -22,7 +22,7 @@ from jobs.formats.options import made_whole
 from jobs.formats.registry import DOCUMENTS, KERNELS
 from jobs.ingest.pull import pull
 from jobs.protect.operators import Door, Own
-from jobs.report.write import write
+from jobs.report.write import draw_report
 from jobs.silver.assembling import assembled
 from jobs.stages.checks import by_operator, message
 from jobs.stages.run import Run
@@ -69,7 +69,7 @@ def left_by(folder: Path, everywhere: bool) -> Left:
     assert everywhere or said == []
     lake = Lake(settings.lake.root)
     run(Run(lake, settings, [operator], "canaries", say=said.append))
-    write(lake, settings, folder / "page")
+    draw_report(lake, settings, folder / "page")
     (folder / "package.zip").write_bytes(package_of(settings, operator, "2026-11", None).data)
     return Left(lake, folder, said)
 

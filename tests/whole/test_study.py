@@ -22,7 +22,7 @@ from jobs.core.contracts import contract, reference
 from jobs.core.sql import expression
 from jobs.costs import simulation
 from jobs.costs.prices import FixedCost
-from jobs.report.write import write
+from jobs.report.write import draw_report
 from jobs.stages import quality
 from jobs.stages.gold_steps import GOLD
 from jobs.stages.run import Run
@@ -363,6 +363,6 @@ def test_the_readme_shows_what_the_demo_prints(study: Run) -> None:
 
 
 def test_the_readmes_picture_is_named_by_the_page_of_today(study: Run, tmp_path: Path) -> None:
-    page = write(study.lake, study.settings, tmp_path).read_text(encoding="utf-8")
+    page = draw_report(study.lake, study.settings, tmp_path).read_text(encoding="utf-8")
     named = re.findall(r"!\[The report page: s(.*?)\]", README.read_text(encoding="utf-8"))
     assert [words.unbroken(f"S{rest}") for rest in named] == re.findall(r"<h1>(.*?)</h1>", page)

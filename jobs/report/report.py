@@ -1,4 +1,4 @@
-"""The figures of a study, with what every section asks of them."""
+"""The figures of a report page, and the values and names that its sections share."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import polars as pl
 from jobs.core import words
 from jobs.core.counting_rules import OPERATOR, RECEIVED
 from jobs.report import unclaimed
-from jobs.report.blocks import Part, stacked
+from jobs.report.blocks import Part, stack_parts
 from jobs.report.figures import SUMS
 from jobs.report.unclaimed import Unclaimed
 
@@ -23,8 +23,8 @@ UNDECIDED_LEGEND = ("undecided", "the logs cannot decide")
 
 
 @dataclass(frozen=True)
-class Study:
-    """The figures, and the operators that they are of."""
+class Report:
+    """The figures by name, the operators by id, and the name of the table that located addresses."""
 
     figures: dict[str, pl.DataFrame]
     operators: dict[str, dict[str, Any]]
@@ -32,16 +32,16 @@ class Study:
 
     @property
     def totals(self) -> list[dict[str, Any]]:
-        """Channels with what was counted of them and the spam in it, as operators define it."""
+        """A row per channel: its units and the spam in them by the operators' own definition."""
         volume = self.figures["volume"].filter(
             pl.col("direction_code").is_in(RECEIVED), pl.col("definition_code") == OPERATOR
         )
-        return by_channel(volume)
+        return sum_by_channel(volume)
 
     @property
     def unclaimed(self) -> list[Unclaimed]:
-        """Operators' channels most of which is nobody's."""
-        return unclaimed.unclaimed(self.figures["directions"], self.operators.values())
+        """Channels of operators in which most traffic belongs to no operator of the settings."""
+        return unclaimed.find_unclaimed(self.figures["directions"], self.operators.values())
 
     @property
     def channels(self) -> list[str]:
@@ -55,7 +55,7 @@ class Study:
                 yield channel, rows
 
     def missing(self, figure: str) -> list[str]:
-        """Channels that the study expects and that a figure does not have."""
+        """A sentence for each expected channel that a figure does not have."""
         there = set(self.figures[figure]["channel_code"])
         return [
             f"There is no {channel_name(code, inside=True)} in this figure."
@@ -65,7 +65,7 @@ class Study:
 
     @property
     def last_day(self) -> dt.date:
-        """The last day that the report has figures of; without any, the end of time."""
+        """The last day with figures; without figures, the latest date there is."""
         last = self.figures["daily"]["period_date"].max()
         return last if isinstance(last, dt.date) else dt.date.max
 
@@ -76,7 +76,7 @@ class Study:
         return self.operators[code]["name"] if code in self.operators else code
 
 
-def by_channel(volume: pl.DataFrame) -> list[dict[str, Any]]:
+def sum_by_channel(volume: pl.DataFrame) -> list[dict[str, Any]]:
     summed = volume.group_by("channel_code").agg(pl.col(list(SUMS)).sum())
     rows = summed.filter(pl.col("units") > 0).to_dicts()
     order = {code: rank for rank, code in enumerate(words.rows_of("channel"))}
@@ -101,7 +101,7 @@ def spam_range(row: dict[str, Any]) -> str:
 def share_bar(row: dict[str, Any]) -> tuple[Part, ...]:
     """Certain and undecided spam in all units."""
     undecided = row["spam_possible"] - row["spam_certain"]
-    return stacked(
+    return stack_parts(
         ("certain", row["spam_certain"]),
         ("undecided", undecided),
         ("rest", row["units"] - row["spam_possible"]),
