@@ -20,10 +20,9 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import forkserver
-from typing import Any
 
 from jobs.engine import access
-from jobs.engine.tasks import PRELOAD, Task, TaskDied, TaskFailed, perform
+from jobs.engine.tasks import PRELOAD, R, Task, TaskDied, TaskFailed, perform
 
 # Measured as PSS on 2 GB of logs: a worker between tasks, the validator at its most, and what steers them:
 # the program's own process and the server that workers are forked from.
@@ -88,15 +87,15 @@ class Embedded:
         while len(self._executors) < self.workers:
             self._executors.append(started())
 
-    def run(self, tasks: Iterable[Task], done: Callable[[int], None] = lambda count: None) -> list[Any]:
+    def run(self, tasks: Iterable[Task[R]], done: Callable[[int], None] = lambda count: None) -> list[R]:
         self.warm()
         # The place of a piece of a task is the task's place and its own.
-        waiting: deque[tuple[tuple[int, ...], Task]] = deque(
+        waiting: deque[tuple[tuple[int, ...], Task[R]]] = deque(
             ((place,), task) for place, task in enumerate(tasks)
         )
-        found: dict[tuple[int, ...], Any] = {}
+        found: dict[tuple[int, ...], R] = {}
         idle = list(range(self.workers))
-        running: dict[Future[Any], tuple[int, tuple[int, ...], Task]] = {}
+        running: dict[Future[R], tuple[int, tuple[int, ...], Task[R]]] = {}
         while waiting or running:
             while waiting and idle:
                 place, task = waiting.popleft()
@@ -112,9 +111,9 @@ class Embedded:
                     if len(place) > 1:
                         raise TaskDied(died(task.about)) from None
                     self.has_lost = True
-                    pieces = task.smaller(task) if task.smaller else [task]
                     waiting.extendleft(
-                        ((*place, number), piece) for number, piece in reversed(list(enumerate(pieces)))
+                        ((*place, number), piece)
+                        for number, piece in reversed(list(enumerate(task.pieces())))
                     )
                 except TaskFailed as error:
                     raise TaskFailed(f"{task.about}: {error}") from None
@@ -122,13 +121,13 @@ class Embedded:
                     done(len(found))
         return [found[place] for place in sorted(found)]
 
-    def _start(self, worker: int, task: Task) -> Future[Any]:
+    def _start(self, worker: int, task: Task[R]) -> Future[R]:
         try:
-            return self._executors[worker].submit(perform, task.function, task.arguments)
+            return self._executors[worker].submit(perform, task.call)
         except BrokenProcessPool:
             # It died while it had nothing to do.
             self._replace(worker)
-            return self._executors[worker].submit(perform, task.function, task.arguments)
+            return self._executors[worker].submit(perform, task.call)
 
     def _replace(self, worker: int) -> None:
         self._executors[worker].shutdown(wait=False)
@@ -230,11 +229,11 @@ class Inline:
     def rest(self) -> None:
         """Nothing is there to end."""
 
-    def run(self, tasks: Iterable[Task], done: Callable[[int], None] = lambda count: None) -> list[Any]:
+    def run(self, tasks: Iterable[Task[R]], done: Callable[[int], None] = lambda count: None) -> list[R]:
         found = []
         for task in tasks:
             try:
-                found.append(perform(task.function, task.arguments))
+                found.append(perform(task.call))
             except TaskDied:
                 raise TaskDied(died(task.about)) from None
             except TaskFailed as error:

@@ -106,7 +106,7 @@ def refuse_unlike(expected: Expected) -> None:
 
 @cache
 def prepare() -> None:
-    """Import what tasks need, once for each process.
+    """Import what most tasks need, once for each process.
 
     After each task Spark looks for garbage among all objects that there are, for 50 ms. Those of modules
     stay, and are left out.
@@ -115,7 +115,7 @@ def prepare() -> None:
     gc.freeze()
 
 
-def outcome(task: bytes, expected: Expected) -> tuple[str, Any]:
+def outcome(call: bytes, expected: Expected) -> tuple[str, Any]:
     """What came of a task: ("value", …), ("error", an error for a person), ("failed", text) or ("died", "").
 
     Spark would try a task that raises again, and would wrap its error.
@@ -123,7 +123,7 @@ def outcome(task: bytes, expected: Expected) -> tuple[str, Any]:
     try:
         refuse_unlike(expected)
         prepare()
-        return "value", perform(*pickle.loads(task))
+        return "value", perform(pickle.loads(call))
     except ObservatoryError as error:
         return "error", error
     except TaskFailed as error:

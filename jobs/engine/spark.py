@@ -46,7 +46,7 @@ from jobs.engine.spark_session import (
     submitted,
 )
 from jobs.engine.spark_worker import bringing, by_place, died_in, performing
-from jobs.engine.tasks import Left, Task, TaskDied, TaskFailed
+from jobs.engine.tasks import Left, R, Task, TaskDied, TaskFailed
 from jobs.settings.node import Engine
 
 if TYPE_CHECKING:
@@ -122,16 +122,16 @@ class Spark:
     def session(self) -> SparkSession:
         return self._session.result()
 
-    def run(self, tasks: Iterable[Task], done: Callable[[int], None] = lambda count: None) -> list[Any]:
+    def run(self, tasks: Iterable[Task[R]], done: Callable[[int], None] = lambda count: None) -> list[R]:
         self._check()
-        waiting: dict[tuple[int, ...], Task] = {(place,): task for place, task in enumerate(tasks)}
-        found: dict[tuple[int, ...], Any] = {}
+        waiting: dict[tuple[int, ...], Task[R]] = {(place,): task for place, task in enumerate(tasks)}
+        found: dict[tuple[int, ...], R] = {}
         while waiting:
             places = list(waiting)
-            data = [pickle.dumps((waiting[place].function, waiting[place].arguments)) for place in places]
+            data = [pickle.dumps(waiting[place].call) for place in places]
             about = [waiting[place].about for place in places]
             outcomes, dead = self._job(data, about, len(found), done)
-            again: dict[tuple[int, ...], Task] = {}
+            again: dict[tuple[int, ...], Task[R]] = {}
             for number, place in enumerate(places):
                 task = waiting[place]
                 kind, value = outcomes.get(number, ("died", "") if number in dead else ("unfinished", ""))
@@ -142,8 +142,7 @@ class Spark:
                 elif len(place) > 1:
                     raise TaskDied(embedded.died(task.about))
                 else:
-                    pieces = task.smaller(task) if task.smaller else [task]
-                    again |= {(*place, number): piece for number, piece in enumerate(pieces)}
+                    again |= {(*place, number): piece for number, piece in enumerate(task.pieces())}
             waiting = again
         return [found[place] for place in sorted(found)]
 
@@ -261,7 +260,7 @@ class Spark:
         if self._is_checked:
             return
         self._is_checked = True
-        self.run([Task("builtins:int", (), "Spark's workers") for _ in range(self.workers)])
+        self.run([Task("Spark's workers", int) for _ in range(self.workers)])
 
     def _slots(self) -> int:
         """The tasks that a cluster runs at a time, once its executors are there."""

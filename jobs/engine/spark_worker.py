@@ -4,7 +4,7 @@ outcomes.
 
 from __future__ import annotations
 
-import importlib.util
+import importlib.metadata
 import re
 import sys
 from collections.abc import Callable

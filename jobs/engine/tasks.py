@@ -1,6 +1,6 @@
 """The seam between stages and engines: tasks, and the frames that they leave for each other.
 
-A task is the name of a function with small values: paths, names, numbers, a settings object. It reads files,
+A task is a call of a function with small values: paths, names, numbers, a settings object. It reads files,
 calls kernels, writes files under names that nobody else has, and returns what it wrote. It may run twice, or
 die half-way: a file that no finished task has returned does not count.
 """
@@ -8,17 +8,18 @@ die half-way: a file that no finished task has returned does not count.
 from __future__ import annotations
 
 import fcntl
-import importlib
 import io
 import shutil
+import sys
 import tempfile
 import traceback
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Generic, ParamSpec, Protocol, TypeVar
 
 import polars as pl
 
@@ -27,21 +28,46 @@ from jobs.core.errors import ObservatoryError
 
 LOCK = "lock"
 FILES_OF_A_TASK = 64
-# The module that imports what tasks need.
+# Imports what most tasks need before workers are forked, so that each need not. A task runs without it, too:
+# its function's module imports what the function needs.
 PRELOAD = "jobs.stages.preload"
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
-@dataclass(frozen=True)
-class Task:
-    """One piece of work. function: `module:name`. about: its file or bucket, for messages.
+class Task(Generic[R]):
+    """One piece of work: `Task("silver, bucket 3 of 8", assemble, bucket=bucket, parts=parts)`.
 
-    smaller: makes tasks that together do the same in less memory; none where it cannot be cut.
+    about: its file or bucket, for messages. function: one that a module defines at its top, for processes and
+    Spark's workers get its name. smaller: makes tasks that together do the same in less memory; None where
+    it cannot be cut.
     """
 
-    function: str
-    arguments: tuple[Any, ...]
-    about: str
-    smaller: Callable[[Task], list[Task]] | None = None
+    def __init__(self, about: str, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> None:
+        refuse_unnamed(function)
+        self.about = about
+        self.function = function
+        self.call: Callable[[], R] = partial(function, *args, **kwargs)
+        self.smaller: Callable[[], Sequence[Task[R]]] | None = None
+
+    def cut_by(self, smaller: Callable[[], Sequence[Task[R]]]) -> Task[R]:
+        """The task itself, with the smaller ones that do its work where it died."""
+        self.smaller = smaller
+        return self
+
+    def pieces(self) -> Sequence[Task[R]]:
+        """The tasks that do its work after it died: smaller ones, or itself."""
+        return self.smaller() if self.smaller else [self]
+
+
+def refuse_unnamed(function: Callable[..., Any]) -> None:
+    """Raise TypeError for a function that another process cannot find: a lambda, or one inside another."""
+    found = getattr(sys.modules.get(function.__module__), function.__qualname__, None)
+    if found is not function:
+        raise TypeError(
+            f"{function.__module__}.{function.__qualname__} cannot be a task: other processes find a function"
+            " by its module and name. Define it at the top of a module"
+        )
 
 
 class Engine(Protocol):
@@ -57,7 +83,7 @@ class Engine(Protocol):
     # Whether a task died that may have written files before.
     has_lost: bool
 
-    def run(self, tasks: Iterable[Task], done: Callable[[int], None] = ...) -> list[Any]:
+    def run(self, tasks: Iterable[Task[R]], done: Callable[[int], None] = ...) -> list[R]:
         """The values that the tasks returned, in their order; those of tasks that were cut, one after the
         other. done: called with the number of finished tasks after each.
 
@@ -79,12 +105,11 @@ class TaskFailed(Exception):
     """A task raised an error that is none of the project's: a fault of the program."""
 
 
-def perform(function: str, arguments: tuple[Any, ...]) -> Any:
-    """Run a task's function. Errors that a person can act on pass as they are. All else becomes TaskFailed
-    with the error and its traceback as text, for not every exception can be sent between processes."""
-    module, name = function.split(":")
+def perform(call: Callable[[], R]) -> R:
+    """Run a task's call. Errors that a person can act on pass as they are. All else becomes TaskFailed with
+    the error and its traceback as text, for not every exception can be sent between processes."""
     try:
-        return getattr(importlib.import_module(module), name)(*arguments)
+        return call()
     except ObservatoryError:
         raise
     except MemoryError:

@@ -23,7 +23,7 @@ class Parsed:
     counts: list[pl.DataFrame] = field(default_factory=list)
 
 
-def parse(root: str, staging: str | None, ranges: list[Range], ingest_id: str, buckets: int) -> Parsed:
+def parse(*, root: str, staging: str | None, ranges: list[Range], ingest_id: str, buckets: int) -> Parsed:
     """Parse ranges of pieces.
 
     staging: where to leave the rows for silver, by bucket; None where nobody will take them from there.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import polars as pl
@@ -12,11 +12,11 @@ from jobs.core.checksum import checksums
 from jobs.core.contracts import contract, tables
 from jobs.engine.lake import Lake
 from jobs.engine.record import Periods
-from jobs.engine.table_files import DataFile, NewFile, read_files
+from jobs.engine.table_files import DataFile, read_files
 from jobs.engine.tasks import Left, Task, chunks, leave, named, take
 from jobs.gold import bypass_indicator_daily
-from jobs.stages import campaigns
-from jobs.stages.gold_tasks import BYPASS, CAMPAIGN, CONTACTS, MESSAGE, SIGNATURES, Finished, is_of
+from jobs.stages import campaigns, gold_tasks
+from jobs.stages.gold_tasks import BYPASS, CAMPAIGN, MESSAGE, Finished, is_of
 from jobs.stages.run import Run, compute
 
 # Counted from parts of the messages; then what reads such tables and nothing of silver.
@@ -63,21 +63,13 @@ class Steps:
         self.versions = versions
         self.files = work.lake.files(MESSAGE, versions[MESSAGE]) if MESSAGE in versions else []
 
-    def run(self, name: str, calls: Iterable[tuple[Any, ...]], about: str) -> list[Any]:
-        """What tasks of jobs/stages/gold_tasks.py return, called with the staging folder and so on."""
-        tasks = [
-            Task(f"jobs.stages.gold_tasks:{name}", (self.work.staging, *call), about, smaller)
-            for call in calls
-        ]
-        return self.work.engine.run(tasks) if tasks else []
+    def run(self, tasks: Sequence[Task[list[Left]]]) -> list[Left]:
+        """What tasks leave."""
+        return [each for of_task in self.work.engine.run(tasks) for each in of_task] if tasks else []
 
-    def over(
-        self, name: str, periods: Periods, *more: Any, columns_before: tuple[Any, ...] = ()
-    ) -> list[Left]:
-        """What tasks over the messages of the operator-days leave."""
-        calls = [(*columns_before, part, *more) for part in self.parts(periods)]
-        left: list[list[Left]] = self.run(name, calls, f"gold, {name} of messages")
-        return [each for of_task in left for each in of_task]
+    def over(self, periods: Periods, task: Callable[[list[DataFile]], Task[list[Left]]]) -> list[Left]:
+        """What tasks over the messages of the operator-days leave. task: makes one for some of the files."""
+        return self.run([cut_by_files(part, task) for part in self.parts(periods)])
 
     def of(self, periods: Periods) -> list[DataFile]:
         """The files of the operator-days."""
@@ -108,13 +100,12 @@ class Steps:
         rows = sum(file.rows for file in self.of(periods))
         return bucket_count(rows, self.work.engine.task_bytes)
 
-    def of_buckets(self, name: str, left: Sequence[Left], about: str) -> list[Left]:
+    def of_buckets(self, left: Sequence[Left], task: Callable[[list[Left]], Task[list[Left]]]) -> list[Left]:
         """What tasks leave that take the frames of one bucket each."""
         parts: dict[int, list[Left]] = {}
         for each in left:
             parts.setdefault(each.bucket, []).append(each)
-        found: list[list[Left]] = self.run(name, [(part,) for _, part in sorted(parts.items())], about)
-        return [each for of_task in found for each in of_task]
+        return self.run([task(part) for _, part in sorted(parts.items())])
 
     def folded(self, table: str, parts: list[Left]) -> list[Left]:
         """Parts of a table that one task can merge: more than that are merged group by group before."""
@@ -124,10 +115,18 @@ class Steps:
             if len(groups) == len(parts):
                 # Each alone is large: two by two, or they never become fewer.
                 groups = [parts[place : place + 2] for place in range(0, len(parts), 2)]
-            found: list[list[Left]] = self.run(
-                "merge", [(table, group) for group in groups], f"gold, parts of {table}"
+            parts = self.run(
+                [
+                    Task(
+                        f"gold, parts of {table}",
+                        gold_tasks.merge,
+                        staging=self.work.staging,
+                        table=table,
+                        parts=group,
+                    )
+                    for group in groups
+                ]
             )
-            parts = [each for of_task in found for each in of_task]
         return parts
 
     def finished(self, parts: Mapping[str, list[Left]]) -> list[Finished]:
@@ -135,19 +134,51 @@ class Steps:
         engine = self.work.engine
         if isinstance(engine, TableEngine):
             return engine.finished(self.work.staging, parts)
-        calls = [(table, self.folded(table, of_table)) for table, of_table in parts.items()]
-        made: list[Finished] = self.run("finish", calls, "gold")
-        return made
+        tasks = [
+            Task(
+                "gold",
+                gold_tasks.finish,
+                staging=self.work.staging,
+                table=table,
+                parts=self.folded(table, of_table),
+            )
+            for table, of_table in parts.items()
+        ]
+        return engine.run(tasks) if tasks else []
 
     def campaigns(self, due: Periods) -> Finished:
         """The campaigns of the operator-days that are due."""
         if not due:
             return Finished(CAMPAIGN, [], {})
-        signature = named(self.over("signatures", due, self.cuts(due)), SIGNATURES)
-        member = self.of_buckets("members", signature, "gold, members of campaigns")
+        staging, count = self.work.staging, self.cuts(due)
+        signature = self.over(
+            due,
+            lambda files: Task(
+                "gold, signatures of messages",
+                gold_tasks.signatures,
+                staging=staging,
+                files=files,
+                count=count,
+            ),
+        )
+        member = self.of_buckets(
+            signature,
+            lambda parts: Task(
+                "gold, members of campaigns", gold_tasks.members, staging=staging, parts=parts
+            ),
+        )
         if not member:
             return Finished(CAMPAIGN, [], {})
-        parts = self.over("campaigns", due, member)
+        parts = self.over(
+            due,
+            lambda files: Task(
+                "gold, campaigns of messages",
+                gold_tasks.campaigns,
+                staging=staging,
+                files=files,
+                member=member,
+            ),
+        )
         [found] = self.finished({CAMPAIGN: parts})
         return found
 
@@ -167,28 +198,70 @@ class Steps:
         self, stale: Periods, texts: Mapping[str, int], campaign: Sequence[Left], operator: pl.DataFrame
     ) -> list[Left]:
         """What is proved of bulk on the stale days."""
+        staging = self.work.staging
         text: dict[str, list[Left]] = {}
-        for each in self.over("texts", campaigns.with_texts(stale, texts)):
+        for each in self.over(
+            campaigns.with_texts(stale, texts),
+            lambda files: Task("gold, texts of messages", gold_tasks.texts, staging=staging, files=files),
+        ):
             text.setdefault(each.name, []).append(each)
         days = pl.DataFrame(
             [(of, dt.date.fromisoformat(day)) for of, of_operator in stale.items() for day in of_operator],
             schema={"operator_id": pl.String, "period_date": pl.Date},
             orient="row",
         )
-        calls = [(parts, list(campaign), operator, days) for _, parts in sorted(text.items())]
-        found: list[list[Left]] = self.run("evidence", calls, "gold, bulk")
-        return [left for of_task in found for left in of_task]
+        return self.run(
+            [
+                Task(
+                    "gold, bulk",
+                    gold_tasks.evidence,
+                    staging=staging,
+                    parts=parts,
+                    campaign=list(campaign),
+                    operator=operator,
+                    days=days,
+                )
+                for _, parts in sorted(text.items())
+            ]
+        )
 
     def counted(self, stale: Periods, proved: list[Left], operator: pl.DataFrame) -> list[Finished]:
         """The daily tables of the stale days, but for campaigns."""
         tables = [table for table in GOLD_DAILY if table != CAMPAIGN]
+        staging, count = self.work.staging, self.cuts(stale)
         behaviours: list[Left] = []
         if bypass_indicator_daily.has_links(operator):
-            contact = named(self.over("contacts", stale, self.cuts(stale)), CONTACTS)
-            behaviours = self.of_buckets("behaviour", contact, "gold, behaviour of numbers")
+            contact = self.over(
+                stale,
+                lambda files: Task(
+                    "gold, contacts of messages",
+                    gold_tasks.contacts,
+                    staging=staging,
+                    files=files,
+                    count=count,
+                ),
+            )
+            behaviours = self.of_buckets(
+                contact,
+                lambda parts: Task(
+                    "gold, behaviour of numbers", gold_tasks.behaviour, staging=staging, parts=parts
+                ),
+            )
         else:
             tables.remove(BYPASS)
-        parts = self.over("count", stale, proved, behaviours, operator, columns_before=(tables,))
+        parts = self.over(
+            stale,
+            lambda files: Task(
+                "gold, count of messages",
+                gold_tasks.count,
+                staging=staging,
+                tables=tables,
+                files=files,
+                proved=proved,
+                behaviours=behaviours,
+                operator=operator,
+            ),
+        )
         made = self.finished({table: named(parts, table) for table in tables})
         there = {each.table for each in made}
         return made + [Finished(table, [], {}) for table in GOLD_DAILY if table not in there | {CAMPAIGN}]
@@ -230,34 +303,23 @@ class Steps:
             return
         tasks = [
             Task(
-                "jobs.stages.gold_tasks:store",
-                (work.lake.root, table, tables[table].left, periods),
                 f"gold, files of {table}",
+                gold_tasks.store,
+                root=work.lake.root,
+                table=table,
+                left=tables[table].left,
+                changed=periods,
             )
             for table, periods in stored.items()
         ]
-        written: list[list[NewFile]] = work.engine.run(tasks)
-        for (table, periods), files in zip(stored.items(), written, strict=True):
+        for (table, periods), files in zip(stored.items(), work.engine.run(tasks), strict=True):
             work.lake.replace_periods(table, periods, files, {"run_id": work.run_id})
 
 
-def smaller(task: Task) -> list[Task]:
-    """A task over several files of messages as two over half of them each."""
-    place = next((at for at, value in enumerate(task.arguments) if is_files(value)), None)
-    if place is None or len(task.arguments[place]) < 2:
-        return [task]
-    files = task.arguments[place]
+def cut_by_files(
+    files: list[DataFile], task: Callable[[list[DataFile]], Task[list[Left]]]
+) -> Task[list[Left]]:
+    """A task over files of messages; in less memory two, over half of them each."""
     middle = len(files) // 2
-    return [
-        Task(
-            task.function,
-            (*task.arguments[:place], half, *task.arguments[place + 1 :]),
-            task.about,
-            smaller,
-        )
-        for half in (files[:middle], files[middle:])
-    ]
-
-
-def is_files(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and all(isinstance(each, DataFile) for each in value)
+    halves = [files[:middle], files[middle:]] if middle else [files]
+    return task(files).cut_by(lambda: [cut_by_files(half, task) for half in halves])

@@ -7,6 +7,7 @@ staging: the members of campaigns, what is proved of bulk, the behaviour of numb
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from enum import StrEnum
 
 import polars as pl
 
@@ -23,8 +24,18 @@ MESSAGE = "silver.message"
 CAMPAIGN = "gold.campaign_daily"
 BYPASS = "gold.bypass_indicator_daily"
 BULK = "gold.bulk_daily"
-SIGNATURES, CONTACTS, TEXTS = "signatures", "contacts", "texts"
 OF_TEXTS = ["operator_id", "channel_code"]
+
+
+class Frame(StrEnum):
+    """What frames in staging hold, beside rows of gold tables. Texts lie by operator and channel."""
+
+    SIGNATURES = "signatures"
+    MEMBERS = "members"
+    CONTACTS = "contacts"
+    BEHAVIOUR = "behaviour"
+    TEXTS = "texts"
+    EVIDENCE = "evidence"
 
 
 def leave_cut(frame: pl.DataFrame, bucket: pl.Expr, name: str, staging: str, count: int) -> list[Left]:
@@ -51,23 +62,23 @@ def taken_for(left: Sequence[Left], rows: pl.DataFrame, on: Sequence[str]) -> pl
     return pl.concat(found, rechunk=True)
 
 
-def signatures(staging: str, files: Sequence[DataFile], count: int) -> list[Left]:
+def signatures(*, staging: str, files: Sequence[DataFile], count: int) -> list[Left]:
     """The signatures of some messages, by bucket."""
     message = read_files(MESSAGE, files, campaign_daily.SIGNATURE_COLUMNS)
     found = campaign_daily.signatures(message)
-    return leave_cut(found, campaign_daily.bucket(count), SIGNATURES, staging, count)
+    return leave_cut(found, campaign_daily.bucket(count), Frame.SIGNATURES, staging, count)
 
 
-def members(staging: str, parts: Sequence[Left]) -> list[Left]:
+def members(*, staging: str, parts: Sequence[Left]) -> list[Left]:
     """The members of campaigns, of the signatures of a bucket."""
     rows = take(parts)
     assert rows is not None
     signature = merged(rows, campaign_daily.SIGNATURE_KEY, campaign_daily.SIGNATURE_RULES)
     found = campaign_daily.members(signature, reference("ref.campaign_parameter"))
-    return leave(found, "members", staging)
+    return leave(found, Frame.MEMBERS, staging)
 
 
-def campaigns(staging: str, files: Sequence[DataFile], member: Sequence[Left]) -> list[Left]:
+def campaigns(*, staging: str, files: Sequence[DataFile], member: Sequence[Left]) -> list[Left]:
     """The campaigns of some messages."""
     message = read_files(MESSAGE, files, campaign_daily.COUNTED_COLUMNS)
     known = taken_for(member, message, SIGNED)
@@ -76,21 +87,22 @@ def campaigns(staging: str, files: Sequence[DataFile], member: Sequence[Left]) -
     return leave(campaign_daily.partial(message, known), CAMPAIGN, staging)
 
 
-def contacts(staging: str, files: Sequence[DataFile], count: int) -> list[Left]:
+def contacts(*, staging: str, files: Sequence[DataFile], count: int) -> list[Left]:
     """The contacts of the numbers of some messages, by bucket."""
     message = read_files(MESSAGE, files, bypass.CONTACT_COLUMNS)
-    return leave_cut(bypass.contacts(message), bypass.bucket(count), CONTACTS, staging, count)
+    return leave_cut(bypass.contacts(message), bypass.bucket(count), Frame.CONTACTS, staging, count)
 
 
-def behaviour(staging: str, parts: Sequence[Left]) -> list[Left]:
+def behaviour(*, staging: str, parts: Sequence[Left]) -> list[Left]:
     """The behaviour of numbers, of the contacts of a bucket."""
     rows = take(parts)
     assert rows is not None
     contact = merged(rows, bypass.CONTACT_KEY, bypass.CONTACT_RULES)
-    return leave(bypass.numbers_behaviour(contact, reference("ref.bypass_parameter")), "behaviour", staging)
+    found = bypass.numbers_behaviour(contact, reference("ref.bypass_parameter"))
+    return leave(found, Frame.BEHAVIOUR, staging)
 
 
-def texts(staging: str, files: Sequence[DataFile]) -> list[Left]:
+def texts(*, staging: str, files: Sequence[DataFile]) -> list[Left]:
     """The texts of some messages, by operator and channel."""
     found = bulk.texts(read_files(MESSAGE, files, bulk.TEXT_COLUMNS))
     return [left for part in found.partition_by(OF_TEXTS) for left in leave(part, texts_name(part), staging)]
@@ -98,11 +110,16 @@ def texts(staging: str, files: Sequence[DataFile]) -> list[Left]:
 
 def texts_name(part: pl.DataFrame) -> str:
     """The name in staging of texts of one operator and channel."""
-    return ".".join((TEXTS, *part.select(OF_TEXTS).row(0)))
+    return ".".join((Frame.TEXTS, *part.select(OF_TEXTS).row(0)))
 
 
 def evidence(
-    staging: str, parts: Sequence[Left], campaign: Sequence[Left], operator: pl.DataFrame, days: pl.DataFrame
+    *,
+    staging: str,
+    parts: Sequence[Left],
+    campaign: Sequence[Left],
+    operator: pl.DataFrame,
+    days: pl.DataFrame,
 ) -> list[Left]:
     """What is proved of bulk on the days, from the texts of one operator and channel."""
     rows = take(parts)
@@ -116,10 +133,11 @@ def evidence(
     campaigns = pl.concat(listed, rechunk=True) if listed else pl.DataFrame(schema=schema)
     presets = bulk.presets(reference("ref.bulk_preset"), operator)
     found = bulk.evidence(text, campaigns, reference("ref.campaign_parameter"), presets, days)
-    return leave(found, "evidence", staging)
+    return leave(found, Frame.EVIDENCE, staging)
 
 
 def count(
+    *,
     staging: str,
     tables: Sequence[str],
     files: Sequence[DataFile],
@@ -161,14 +179,14 @@ def partials(
         yield table, module_of(table).partial(*inputs)
 
 
-def merge(staging: str, table: str, parts: Sequence[Left]) -> list[Left]:
+def merge(*, staging: str, table: str, parts: Sequence[Left]) -> list[Left]:
     """Parts of a table as one part."""
     rows = take(parts)
     about = contract(table)
     return [] if rows is None else leave(merged(rows, about.key, dict(about.merge)), table, staging)
 
 
-def finish(staging: str, table: str, parts: Sequence[Left]) -> Finished:
+def finish(*, staging: str, table: str, parts: Sequence[Left]) -> Finished:
     """A table's rows of whole operator-days, from the parts of it."""
     about = contract(table)
     rows = take(parts)
@@ -177,7 +195,7 @@ def finish(staging: str, table: str, parts: Sequence[Left]) -> Finished:
     return finished(staging, table, finish_rows(merged(rows, about.key, dict(about.merge)), table))
 
 
-def store(root: str, table: str, left: Sequence[Left], changed: Periods) -> list[NewFile]:
+def store(*, root: str, table: str, left: Sequence[Left], changed: Periods) -> list[NewFile]:
     """Write the rows of the operator-periods that changed as files of the table."""
     rows = take(left)
     if rows is None:

@@ -13,6 +13,7 @@ from jobs.formats.registry import DOCUMENTS
 from jobs.ingest.manifest import Piece
 from jobs.ingest.reading import Range
 from jobs.stages.batches import Ingest
+from jobs.stages.bronze_tasks import Parsed, parse
 
 # A task parses a range of so many bytes, or as many small files; less where memory or work is little.
 LARGEST_RANGE = 16 << 20
@@ -28,10 +29,10 @@ SMALLEST_FRAME = 256 << 10
 RANGES_OF_A_TASK = 4
 
 
-def tasks_of(work: Ingest, ranges: list[Range], ingest_id: str) -> list[Task]:
+def tasks_of(work: Ingest, ranges: list[Range], ingest_id: str) -> list[Task[Parsed]]:
     """The ranges as tasks: short ones together, and long ones where there are many buckets."""
     limit = bytes_of_a_task(work, [part.end - part.start for part in ranges])
-    tasks: list[Task] = []
+    tasks: list[Task[Parsed]] = []
     group: list[Range] = []
     size = 0
     for part in ranges:
@@ -55,29 +56,31 @@ def bytes_of_a_task(work: Ingest, sizes: list[int]) -> int:
     return max(longest, min(work.buckets * SMALLEST_FRAME, several, shared))
 
 
-def task(work: Ingest, group: list[Range], ingest_id: str) -> Task:
-    arguments = (work.lake.root, work.staging, group, ingest_id, work.buckets)
+def task(work: Ingest, group: list[Range], ingest_id: str) -> Task[Parsed]:
     first = group[0]
     about = f"{first.source.operator_id}/{first.source.source_id}, {first.file_name}"
     about += f" from byte {first.start:,}" if len(group) == 1 else f" and {len(group) - 1} more"
-    return Task("jobs.stages.bronze_tasks:parse", arguments, about, smaller)
+    whole = Task(
+        about,
+        parse,
+        root=work.lake.root,
+        staging=work.staging,
+        ranges=group,
+        ingest_id=ingest_id,
+        buckets=work.buckets,
+    )
+    return whole.cut_by(lambda: [task(work, each, ingest_id) for each in cut_group(group)])
 
 
-def smaller(whole: Task) -> list[Task]:
-    """A task of several ranges as one for each; one of a single range of lines as two of its halves."""
-    root, staging, group, ingest_id, buckets = whole.arguments
+def cut_group(group: list[Range]) -> list[list[Range]]:
+    """Several ranges as one for each; a single range of lines as its two halves."""
     if len(group) > 1:
-        groups = [[each] for each in group]
-    else:
-        part = group[0]
-        middle = (part.start + part.end) // 2
-        if part.format in DOCUMENTS or middle == part.start:
-            return [whole]
-        groups = [[part.between(part.start, middle)], [part.between(middle, part.end)]]
-    return [
-        Task(whole.function, (root, staging, each, ingest_id, buckets), whole.about, smaller)
-        for each in groups
-    ]
+        return [[each] for each in group]
+    part = group[0]
+    middle = (part.start + part.end) // 2
+    if part.format in DOCUMENTS or middle == part.start:
+        return [group]
+    return [[part.between(part.start, middle)], [part.between(middle, part.end)]]
 
 
 def latest_of(piece: Piece, read_at: dt.datetime | None) -> dt.datetime:

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
 
 import polars as pl
 
 from jobs.core.contracts import contract, tables
 from jobs.engine.table_files import DataFile
-from jobs.engine.tasks import Bucket, ByBucket, Left, Task, chunks, named
+from jobs.engine.tasks import Bucket, ByBucket, Left, R, Task, chunks, named
 from jobs.protect.operators import Door
 from jobs.silver import assembling, copies
-from jobs.stages import windows
-from jobs.stages.cuts import cut_count
+from jobs.silver.frames import Frame
+from jobs.stages import cuts, silver_tasks, windows
 from jobs.stages.run import Run
 from jobs.stages.settings_tables import read_reference
 from jobs.stages.silver_tasks import (
     ASSEMBLED,
-    COPIES,
-    EXTENT,
     KNOWLEDGE,
     MESSAGE,
-    ORDER,
     TRANSMISSION,
     VERDICT,
     Inputs,
@@ -63,7 +59,7 @@ class Steps:
         self.door = Door.of(read_reference(work.settings, "ref.operator"))
         log_bytes = windows.log_bytes(work.lake, found)
         self.count = bucket_count(log_bytes, work.engine.task_bytes, work.engine.workers)
-        self.cuts = cut_count(self.count)
+        self.cuts = cuts.cut_count(self.count)
 
     def run(self) -> Made:
         rows = self.rows()
@@ -109,26 +105,40 @@ class Steps:
             ]
             name = table.split(".")[1]
             for part in chunks(files, LARGEST_BUCKET // 8):
-                arguments = (work.staging, part, name, self.count, self.waiting)
-                tasks.append(Task("jobs.stages.silver_tasks:split", arguments, f"silver, files of {table}"))
+                tasks.append(
+                    Task(
+                        f"silver, files of {table}",
+                        silver_tasks.split,
+                        staging=work.staging,
+                        files=part,
+                        format_name=name,
+                        count=self.count,
+                        waiting=self.waiting,
+                    )
+                )
         found += [each for of_task in work.engine.run(tasks) for each in of_task]
         left = [each for each in found if each.name.startswith("bronze.")]
         waiting = [each for each in found if each.name.startswith("held.")]
-        if times := named(found, EXTENT):
-            task = Task("jobs.stages.silver_tasks:compare", (work.staging, times), "silver, files' times")
+        if times := named(found, Frame.EXTENT):
+            task = Task("silver, files' times", silver_tasks.compare, staging=work.staging, parts=times)
             left += [each for of_task in work.engine.run([task]) for each in of_task]
         for format_name in assembling.settled_formats():
             parts = named(waiting, held(format_name))
             if parts:
                 task = Task(
-                    "jobs.stages.silver_tasks:settle",
-                    (work.staging, parts, named(left, ORDER), format_name, self.read, self.count),
                     f"silver, held rows of {bronze(format_name)}",
+                    silver_tasks.settle,
+                    staging=work.staging,
+                    parts=parts,
+                    order=named(left, Frame.ORDER),
+                    format_name=format_name,
+                    days=self.read,
+                    count=self.count,
                 )
                 left += [each for of_task in work.engine.run([task]) for each in of_task]
         return left
 
-    def through(self, tasks: list[Task], first: float, last: float) -> list[Any]:
+    def through(self, tasks: Sequence[Task[R]], first: float, last: float) -> list[R]:
         """Run tasks that take the stage from one share of its work to another."""
         step = (last - first) / max(len(tasks), 1)
         return self.work.engine.run(
@@ -137,62 +147,89 @@ class Steps:
 
     def assemble(self, rows: Sequence[Left]) -> list[OfBucket]:
         parts = ByBucket(rows)
-        tasks = [self.assembly(Bucket(number, self.count), parts) for number in range(self.count)]
-        made: list[OfBucket] = self.through([task for task in tasks if task.arguments[3]], 0.0, 0.55)
-        return made
+        buckets = [Bucket(number, self.count) for number in range(self.count)]
+        return self.through([self.assembly(each, parts) for each in buckets if parts.of(each)], 0.0, 0.55)
 
-    def assembly(self, bucket: Bucket, rows: ByBucket) -> Task:
-        def halves(task: Task) -> list[Task]:
-            return [self.assembly(half, rows) for half in bucket.halves]
-
-        arguments = (
-            self.work.lake.root,
-            self.work.staging,
-            bucket,
-            rows.of(bucket),
-            self.read,
-            self.computed,
-            self.door,
-            self.count,
-            self.cuts,
+    def assembly(self, bucket: Bucket, rows: ByBucket) -> Task[OfBucket]:
+        whole = Task(
+            f"silver, {bucket}",
+            silver_tasks.assemble,
+            root=self.work.lake.root,
+            staging=self.work.staging,
+            bucket=bucket,
+            parts=rows.of(bucket),
+            read=self.read,
+            computed=self.computed,
+            door=self.door,
+            count=self.count,
+            of_cuts=self.cuts,
         )
-        return Task("jobs.stages.silver_tasks:assemble", arguments, f"silver, {bucket}", halves)
+        return whole.cut_by(lambda: [self.assembly(half, rows) for half in bucket.halves])
 
     def copies(self, left: Sequence[Left]) -> list[Made]:
         """What was found of copies, as rows of silver.copy_daily."""
-        if not (found := named(left, COPIES)):
+        if not (found := named(left, Frame.COPIES)):
             return []
-        arguments = (self.work.lake.root, found)
-        made: list[Made] = self.work.engine.run(
-            [Task("jobs.stages.silver_tasks:sum_copies", arguments, "silver, copies")]
-        )
-        return made
+        task = Task("silver, copies", silver_tasks.sum_copies, root=self.work.lake.root, parts=found)
+        return self.work.engine.run([task])
 
     def link(self, left: Sequence[Left]) -> list[Left]:
         """Later hops, by the bucket of each."""
-        found = self.of_cuts("link", [named(left, "ends")], 0.55, 0.57, self.cuts)
-        chosen = self.of_cuts("choose", [named(found, "candidates")], 0.57, 0.58, self.cuts)
-        both = [named(chosen, "children"), named(chosen, "parents")]
-        return self.of_cuts("root", both, 0.58, 0.59, self.count)
+        staging = self.work.staging
+        ends = ByBucket(named(left, Frame.ENDS))
+        found = self.of_cuts(
+            *(ends, 0.55, 0.57, "link"),
+            lambda about, cut: Task(about, cuts.link, staging=staging, ends=ends.of(cut), count=self.cuts),
+        )
+        candidates = ByBucket(named(found, Frame.CANDIDATES))
+        chosen = self.of_cuts(
+            *(candidates, 0.57, 0.58, "choose"),
+            lambda about, cut: Task(
+                about, cuts.choose, staging=staging, candidates=candidates.of(cut), count=self.cuts
+            ),
+        )
+        children, parents = (ByBucket(named(chosen, name)) for name in (Frame.CHILDREN, Frame.PARENTS))
+        return self.of_cuts(
+            *(children, 0.58, 0.59, "root"),
+            lambda about, cut: Task(
+                about,
+                cuts.root,
+                staging=staging,
+                children=children.of(cut),
+                parents=parents.of(cut),
+                count=self.count,
+            ),
+        )
 
     def route(self, left: Sequence[Left]) -> list[Left]:
         """The buckets that verdicts without a queue id go to, by the bucket of each."""
-        return self.of_cuts("route", [named(left, "asked"), named(left, "ids")], 0.59, 0.6, self.count)
+        asked, ids = (ByBucket(named(left, name)) for name in (Frame.ASKED, Frame.IDS))
+        return self.of_cuts(
+            *(asked, 0.59, 0.6, "route"),
+            lambda about, cut: Task(
+                about,
+                cuts.route,
+                staging=self.work.staging,
+                asked=asked.of(cut),
+                ids=ids.of(cut),
+                count=self.count,
+            ),
+        )
 
     def of_cuts(
-        self, function: str, inputs: Sequence[Sequence[Left]], first: float, last: float, count: int
+        self,
+        frames: ByBucket,
+        first: float,
+        last: float,
+        step: str,
+        task: Callable[[str, Bucket], Task[list[Left]]],
     ) -> list[Left]:
-        """Run a task for each cut that has frames of the first input. count: of the parts that it leaves."""
-        by_cut = [ByBucket(each) for each in inputs]
-        frames = [[each.of(Bucket(cut, self.cuts)) for each in by_cut] for cut in range(self.cuts)]
+        """Run a task for each cut that has some of the frames. task: makes it, of its name for messages."""
+        every = [Bucket(number, self.cuts) for number in range(self.cuts)]
         tasks = [
-            Task(
-                f"jobs.stages.cuts:{function}",
-                (self.work.staging, *of_cut, count),
-                f"silver, {function}, cut {cut + 1} of {self.cuts}",
-            )
-            for cut, of_cut in enumerate(frames)
-            if of_cut[0]
+            task(f"silver, {step}, cut {cut.number + 1} of {self.cuts}", cut)
+            for cut in every
+            if frames.of(cut)
         ]
         return [left for found in self.through(tasks, first, last) for left in found]
 
@@ -210,50 +247,75 @@ class Steps:
         """The rows that another bucket needs."""
         tasks = [
             Task(
-                "jobs.stages.silver_tasks:forward",
-                (self.work.staging, each, self.cuts),
                 f"silver, {each.bucket}",
+                silver_tasks.forward,
+                staging=self.work.staging,
+                of_bucket=each,
+                of_cuts=self.cuts,
             )
             for each in inputs
-            if named(each.left, "links") or named(each.left, "routes")
+            if named(each.left, Frame.LINKS) or named(each.left, Frame.ROUTES)
         ]
         moving = [left for found in self.through(tasks, 0.6, 0.64) for left in found]
         return [
-            *self.of_cuts("spread", [named(moving, "later")], 0.64, 0.65, self.count),
-            *self.of_cuts("spread", [named(moving, "by_id")], 0.65, 0.65, self.count),
+            *self.spread(named(moving, Frame.LATER), 0.64, 0.65),
+            *self.spread(named(moving, Frame.BY_ID), 0.65, 0.65),
         ]
 
-    def messages(self, inputs: Sequence[Inputs]) -> list[Made]:
-        made: list[Made] = self.through([self.message(each) for each in inputs], 0.65, 0.95)
-        return made
-
-    def message(self, inputs: Inputs) -> Task:
-        def halves(task: Task) -> list[Task]:
-            parts = inputs.parts * 2
-            return [
-                self.message(replace(inputs, part=part, parts=parts))
-                for part in (inputs.part, inputs.part + inputs.parts)
-            ]
-
-        arguments = (self.work.lake.root, self.work.staging, inputs, self.computed, self.count, self.cuts)
-        return Task(
-            "jobs.stages.silver_tasks:messages", arguments, f"silver, messages of {inputs.bucket}", halves
+    def spread(self, left: Sequence[Left], first: float, last: float) -> list[Left]:
+        """Rows on their way, by the bucket that each goes to."""
+        moving = ByBucket(left)
+        return self.of_cuts(
+            *(moving, first, last, "spread"),
+            lambda about, cut: Task(
+                about, cuts.spread, staging=self.work.staging, moving=moving.of(cut), count=self.count
+            ),
         )
+
+    def messages(self, inputs: Sequence[Inputs]) -> list[Made]:
+        return self.through([self.message(each) for each in inputs], 0.65, 0.95)
+
+    def message(self, inputs: Inputs) -> Task[Made]:
+        whole = Task(
+            f"silver, messages of {inputs.bucket}",
+            silver_tasks.messages,
+            root=self.work.lake.root,
+            staging=self.work.staging,
+            of_bucket=inputs,
+            computed=self.computed,
+            count=self.count,
+            of_cuts=self.cuts,
+        )
+        return whole.cut_by(lambda: [self.message(half) for half in inputs.halves])
 
     def refused(self, left: Sequence[Left]) -> list[Made]:
         """The temporary refusals that nothing followed up."""
-        temporary = sorted(named(left, "temporary"), key=lambda each: each.bucket)
+        temporary = sorted(named(left, Frame.TEMPORARY), key=lambda each: each.bucket)
         if not temporary:
             return []
-        followed = ByBucket(self.of_cuts("follow", [named(left, "triples")], 0.95, 0.97, self.count))
+        triples = ByBucket(named(left, Frame.TRIPLES))
+        followed = ByBucket(
+            self.of_cuts(
+                *(triples, 0.95, 0.97, "follow"),
+                lambda about, cut: Task(
+                    about, cuts.follow, staging=self.work.staging, triples=triples.of(cut), count=self.count
+                ),
+            )
+        )
         tasks = []
         for part in chunks(temporary, largest_bucket(self.work.engine.task_bytes)):
             buckets = {each.bucket: None for each in part}
             dropped = [each for number in buckets for each in followed.of(Bucket(number, self.count))]
-            arguments = (self.work.lake.root, part, dropped)
-            tasks.append(Task("jobs.stages.silver_tasks:refused", arguments, "silver, refusals"))
-        made: list[Made] = self.through(tasks, 0.97, 0.98)
-        return made
+            tasks.append(
+                Task(
+                    "silver, refusals",
+                    silver_tasks.refused,
+                    root=self.work.lake.root,
+                    parts=part,
+                    followed=dropped,
+                )
+            )
+        return self.through(tasks, 0.97, 0.98)
 
 
 def bronze_tables() -> list[str]:

@@ -8,7 +8,7 @@ them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 
 import polars as pl
@@ -20,6 +20,7 @@ from jobs.engine.tasks import Bucket, Left, by_value, chosen, leave, leave_bucke
 from jobs.formats.registry import KERNELS
 from jobs.protect.operators import Door
 from jobs.silver import assembling, bucketing, copies, file_order, hops, refusals, repeats, standing
+from jobs.silver.frames import Frame
 from jobs.silver.message import opened
 from jobs.stages import cuts, windows
 from jobs.stages.checks import Broken, check_rows
@@ -33,9 +34,6 @@ ASSEMBLED = (
     "silver.authentication_report",
     KNOWLEDGE,
 )
-# Frames in staging: the times of files, their order, those that may hold copies of others or of themselves,
-# and the copies found.
-EXTENT, ORDER, LOGS, TURNS, COPIES = "extent", "order", "logs", "turns", "copies"
 # Columns of bronze tables that silver does not read.
 NOT_READ = ("ingest_id", "event_date")
 Days = windows.Days
@@ -79,7 +77,7 @@ def split_rows(frame: pl.DataFrame, format_name: str, staging: str, count: int) 
     """Leave bronze rows by bucket; those that have no key yet apart. Beside them from when to when each file
     has rows."""
     rows = frame.drop(NOT_READ, strict=False)
-    left = leave(copies.extents(rows, format_name), EXTENT, staging)
+    left = leave(copies.extents(rows, format_name), Frame.EXTENT, staging)
     if KERNELS[format_name].settle:
         waits = rows.select(assembling.is_held(format_name)).to_series()
         if waits.any():
@@ -97,7 +95,7 @@ def into_buckets(rows: pl.DataFrame, format_name: str, staging: str, count: int)
 
 
 def split(
-    staging: str, files: Sequence[DataFile], format_name: str, count: int, waiting: pl.DataFrame
+    *, staging: str, files: Sequence[DataFile], format_name: str, count: int, waiting: pl.DataFrame
 ) -> list[Left]:
     """Read files of a bronze table and leave their rows by bucket, but for those of parts that wait."""
     rows = read_files(bronze(format_name), files)
@@ -107,6 +105,7 @@ def split(
 
 
 def settle(
+    *,
     staging: str,
     parts: Sequence[Left],
     order: Sequence[Left],
@@ -128,16 +127,17 @@ def names_of(parts: Sequence[Left]) -> file_order.Order:
     return {} if found is None else dict(found.iter_rows())
 
 
-def compare(staging: str, parts: Sequence[Left]) -> list[Left]:
+def compare(*, staging: str, parts: Sequence[Left]) -> list[Left]:
     """The files that may hold copies, and the order of all, by their times in all bronze rows."""
     found = take(parts)
     assert found is not None
     names = pl.DataFrame([*file_order.order_of(found).items()], schema=["stream_id", "name"], orient="row")
-    left = leave(copies.logs_of(found), LOGS, staging) + leave(repeats.turns(found), TURNS, staging)
-    return left + leave(names, ORDER, staging)
+    left = leave(copies.logs_of(found), Frame.LOGS, staging)
+    left += leave(repeats.turns(found), Frame.TURNS, staging)
+    return left + leave(names, Frame.ORDER, staging)
 
 
-def sum_copies(root: str, parts: Sequence[Left]) -> Made:
+def sum_copies(*, root: str, parts: Sequence[Left]) -> Made:
     """The copies that all buckets found, as rows of silver.copy_daily."""
     made = Made()
     found = take(parts)
@@ -147,6 +147,7 @@ def sum_copies(root: str, parts: Sequence[Left]) -> Made:
 
 
 def assemble(
+    *,
     root: str,
     staging: str,
     bucket: Bucket,
@@ -164,18 +165,19 @@ def assemble(
     """
     made = OfBucket(bucket=bucket)
     formats = {}
-    order = names_of(named(parts, ORDER))
-    for name in sorted({each.name for each in parts} - {LOGS, TURNS, ORDER}):
+    order = names_of(named(parts, Frame.ORDER))
+    for name in sorted({each.name for each in parts} - {Frame.LOGS, Frame.TURNS, Frame.ORDER}):
         format_name = name.split(".", 1)[1]
         rows = bucket_rows(named(parts, name), format_name, bucket)
         rows = chosen(rows, is_inside(rows, read, pl.col("first_at").dt.date()))
         formats[format_name] = file_order.ordered(rows, order)
-    logs = file_order.ordered(none_or(take(named(parts, LOGS)), copies.LOGS), order)
-    turned = file_order.ordered(none_or(take(named(parts, TURNS)), repeats.TURNS), order)
+    logs = file_order.ordered(none_or(take(named(parts, Frame.LOGS)), copies.LOGS), order)
+    turned = file_order.ordered(none_or(take(named(parts, Frame.TURNS)), repeats.TURNS), order)
     formats, found = copies.counted_once(formats, logs, turned)
-    made.left += leave(chosen(found, is_inside(found, computed, pl.col("period_date"))), COPIES, staging)
+    found = chosen(found, is_inside(found, computed, pl.col("period_date")))
+    made.left += leave(found, Frame.COPIES, staging)
     home = bucket.number % count
-    narrow: dict[tuple[str, str], list[pl.DataFrame]] = {}
+    narrow: dict[tuple[Frame, str], list[pl.DataFrame]] = {}
     for table in ASSEMBLED:
         own = [name.split(".")[1] for name in contract(table).reads]
         own_formats = {name: formats[name] for name in own if name in formats}
@@ -194,10 +196,10 @@ def assemble(
         for number, part in by_home(rows, home, count):
             if table == TRANSMISSION:
                 placed = hops.placed(part)
-                narrow.setdefault(("ends", "link"), []).append(hops.ends(placed, number))
-                narrow.setdefault(("ids", "id"), []).append(standing.message_ids(placed, number))
+                narrow.setdefault((Frame.ENDS, "link"), []).append(hops.ends(placed, number))
+                narrow.setdefault((Frame.IDS, "id"), []).append(standing.message_ids(placed, number))
             else:
-                narrow.setdefault(("asked", "id"), []).append(standing.asked(part, number))
+                narrow.setdefault((Frame.ASKED, "id"), []).append(standing.asked(part, number))
     for (name, value), frames in narrow.items():
         made.left += cuts.leave_by(pl.concat(frames), value, name, staging, of_cuts)
     return made
@@ -239,17 +241,17 @@ def move(rows: pl.DataFrame, table: str, staging: str, home: int, count: int) ->
     return leave_buckets(by_home(rows, home, count), table, staging, count)
 
 
-def forward(staging: str, of_bucket: Inputs, of_cuts: int) -> list[Left]:
+def forward(*, staging: str, of_bucket: Inputs, of_cuts: int) -> list[Left]:
     """A bucket's rows of later hops, and its verdicts without a queue id, by the cut of the bucket that each
     goes to."""
     left: list[Left] = []
-    links, routes = take(named(of_bucket.left, "links")), take(named(of_bucket.left, "routes"))
+    links, routes = take(named(of_bucket.left, Frame.LINKS)), take(named(of_bucket.left, Frame.ROUTES))
     if links is not None:
         later = hops.later_rows(hops.placed(of_bucket.transmissions()), links)
-        left += cuts.leave_by(later, "bucket", "later", staging, of_cuts)
+        left += cuts.leave_by(later, "bucket", Frame.LATER, staging, of_cuts)
     if routes is not None:
         by_id = standing.routed(of_bucket.verdicts(), routes)
-        left += cuts.leave_by(by_id, "bucket", "by_id", staging, of_cuts)
+        left += cuts.leave_by(by_id, "bucket", Frame.BY_ID, staging, of_cuts)
     return left
 
 
@@ -265,6 +267,13 @@ class Inputs:
     left: tuple[Left, ...]
     part: int = 0
     parts: int = 1
+
+    @property
+    def halves(self) -> list[Inputs]:
+        """The same rows in two parts."""
+        return [
+            replace(self, part=part, parts=self.parts * 2) for part in (self.part, self.part + self.parts)
+        ]
 
     def rows(self, table: str) -> pl.DataFrame:
         own = read_files(table, [file for file in self.files if table_of(file) == table])
@@ -289,16 +298,16 @@ def table_of(file: DataFile) -> str:
     return ".".join(folders[folders.index("silver") :][:2]) if "silver" in folders else ""
 
 
-def messages(root: str, staging: str, of_bucket: Inputs, computed: Days, count: int, of_cuts: int) -> Made:
+def messages(*, root: str, staging: str, of_bucket: Inputs, computed: Days, count: int, of_cuts: int) -> Made:
     """The messages of a bucket. Temporary refusals wait in staging: what follows them may lie elsewhere.
 
     count, of_cuts: of the buckets that rows move between, and of the cuts that narrow rows meet in.
     """
     made = Made()
-    known = take(named(of_bucket.left, "links"))
+    known = take(named(of_bucket.left, Frame.LINKS))
     links = no_links() if known is None else known
     rows, verdict = of_bucket.transmissions(), of_bucket.verdicts()
-    later, by_id = take(named(of_bucket.left, "later")), take(named(of_bucket.left, "by_id"))
+    later, by_id = take(named(of_bucket.left, Frame.LATER)), take(named(of_bucket.left, Frame.BY_ID))
     message = opened(
         rows,
         verdict,
@@ -310,11 +319,11 @@ def messages(root: str, staging: str, of_bucket: Inputs, computed: Days, count: 
     )
     home = of_bucket.bucket.number % count
     triples = refusals.triples(message).with_columns(bucket=pl.lit(home, pl.Int32))
-    made.left += cuts.leave_by(triples, "triple", "triples", staging, of_cuts)
+    made.left += cuts.leave_by(triples, "triple", Frame.TRIPLES, staging, of_cuts)
     inside = chosen(message, is_inside(message, computed, pl.col("period_date")))
     waits = inside.select(refusals.IS_TEMPORARY.fill_null(False)).to_series()
     made.add(inside.filter(~waits), MESSAGE, root)
-    made.left += leave_buckets([(home, inside.filter(waits))], "temporary", staging, count)
+    made.left += leave_buckets([(home, inside.filter(waits))], Frame.TEMPORARY, staging, count)
     return made
 
 
@@ -327,7 +336,7 @@ def none_or(frame: pl.DataFrame | None, schema: Mapping[str, pl.DataType]) -> pl
     return pl.DataFrame(schema=dict(schema)) if frame is None else frame
 
 
-def refused(root: str, parts: Sequence[Left], followed: Sequence[Left]) -> Made:
+def refused(*, root: str, parts: Sequence[Left], followed: Sequence[Left]) -> Made:
     """The temporary refusals that nothing followed up, as rows of silver.message."""
     made = Made()
     rows = take(parts)

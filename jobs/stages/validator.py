@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import atexit
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from functools import cache, partial
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from jobs.engine.embedded import INTERRUPTIBLE, died, started
-from jobs.engine.tasks import Left, TaskDied, perform, take
+from jobs.engine.tasks import Left, P, R, TaskDied, perform, take
 
 if TYPE_CHECKING:
     from expectations import suites
@@ -31,7 +31,7 @@ def executor() -> ProcessPoolExecutor:
     """The process, started once."""
     made = started("spawn")
     atexit.register(made.shutdown, wait=False, cancel_futures=True)
-    made.submit(perform, "jobs.stages.validator:warm", ())
+    made.submit(perform, warm)
     return made
 
 
@@ -50,21 +50,19 @@ def warm() -> None:
 def validate(frames: Mapping[str, list[Left]]) -> tuple[list[suites.Result], list[str]]:
     """Ask the rules of each table, and of the tables against each other, of frames in staging; the results,
     and the operators whose rows break a rule."""
-    found: tuple[list[suites.Result], list[str]] = ask("answer", dict(frames))
-    return found
+    return ask(answer, dict(frames))
 
 
 def validate_table(table: str, frame: pl.DataFrame) -> list[suites.Result]:
     """Ask the rules of one small table."""
-    found: list[suites.Result] = ask("answer_table", table, frame)
-    return found
+    return ask(answer_table, table, frame)
 
 
-def ask(function: str, *arguments: Any) -> Any:
-    """The value of a function of this module, called in the process; in another one if that process died."""
+def ask(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """The value of a function, called in the process; in another one if that process died."""
     for _ in range(2):
         try:
-            future = executor().submit(perform, f"jobs.stages.validator:{function}", arguments)
+            future = executor().submit(perform, partial(function, *args, **kwargs))
             while not wait([future], INTERRUPTIBLE).done:
                 pass
             return future.result()

@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +50,7 @@ from jobs.engine.tasks import (
 )
 from jobs.ingest.pull import pull
 from jobs.settings import config
-from jobs.stages import runner, validator
+from jobs.stages import bronze_tasks, runner, silver_tasks, validator
 from jobs.stages.gold_steps import GOLD
 from jobs.stages.run import Run
 from jobs.stages.runner import run
@@ -80,14 +80,10 @@ def numbers(start: int, end: int, folder: str) -> list[int]:
     return list(range(start, end))
 
 
-def halves(task: Task) -> list[Task]:
-    start, end, folder = task.arguments
+def numbers_of(start: int, end: int, folder: str) -> Task[list[int]]:
     middle = (start + end) // 2
-    return [numbers_of(start, middle, folder), numbers_of(middle, end, folder)]
-
-
-def numbers_of(start: int, end: int, folder: str) -> Task:
-    return Task(f"{HERE}:numbers", (start, end, folder), f"numbers from {start}", halves)
+    whole = Task(f"numbers from {start}", numbers, start, end, folder=folder)
+    return whole.cut_by(lambda: [numbers_of(start, middle, folder), numbers_of(middle, end, folder)])
 
 
 def fails(kind: str) -> None:
@@ -125,6 +121,16 @@ def engine() -> Iterator[Embedded]:
         yield made
 
 
+# --- what a task is ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("function", [lambda: 1, Path("x").exists], ids=["a lambda", "a method"])
+def test_a_function_that_no_other_process_finds_is_no_task(function: Callable[[], Any]) -> None:
+    """With little to do tasks run in this process, where such a function would work."""
+    with pytest.raises(TypeError, match="cannot be a task: other processes find a function by its module"):
+        Task("a task", function)
+
+
 # --- tasks that die -----------------------------------------------------------------------------------------
 
 
@@ -157,22 +163,22 @@ def test_a_task_that_dies_again_is_named(engine: Embedded, tmp_path: Path) -> No
 
 def test_a_task_that_cannot_be_cut_is_done_again_as_it_is(engine: Embedded, tmp_path: Path) -> None:
     (tmp_path / "die-1").write_text("once")
-    whole = Task(f"{HERE}:numbers", (0, 3, str(tmp_path)), "numbers")
+    whole = Task("numbers", numbers, start=0, end=3, folder=str(tmp_path))
     assert engine.run([whole]) == [[0, 1, 2]]
 
 
 def test_a_worker_that_dies_between_tasks_is_replaced(engine: Embedded) -> None:
-    before = set(engine.run([Task(f"{HERE}:pid", (), "a process")] * 8))
+    before = set(engine.run([Task("a process", pid)] * 8))
     for each in before:
         os.kill(each, signal.SIGKILL)
     while any(alive(each) for each in before):
         time.sleep(0.01)
-    after = set(engine.run([Task(f"{HERE}:pid", (), "a process")] * 8))
+    after = set(engine.run([Task("a process", pid)] * 8))
     assert after and not after & before
 
 
 def test_no_memory_left_is_a_death(engine: Embedded) -> None:
-    task = Task(f"{HERE}:fails", ("memory",), "silver, bucket 3 of 8")
+    task = Task("silver, bucket 3 of 8", fails, kind="memory")
     with pytest.raises(TaskDied, match="^silver, bucket 3 of 8: its process ended twice"):
         engine.run([task])
     with pytest.raises(TaskDied, match="^silver, bucket 3 of 8: "):
@@ -186,13 +192,13 @@ def test_no_memory_left_is_a_death(engine: Embedded) -> None:
 def test_an_error_that_a_person_can_act_on_comes_through_as_it_is(engine: Embedded, which: Any) -> None:
     runs = which() if which else engine
     with pytest.raises(ObservatoryError, match="^mx1: the setting is wrong$") as wrong:
-        runs.run([Task(f"{HERE}:fails", ("settings",), "a task")])
+        runs.run([Task("a task", fails, kind="settings")])
     assert type(wrong.value) is ObservatoryError and wrong.value.exit_code == 2
     with pytest.raises(ValidationHeld, match="^a rule is broken$") as held:
-        runs.run([Task(f"{HERE}:fails", ("held",), "a task")])
+        runs.run([Task("a task", fails, kind="held")])
     assert held.value.exit_code == 1
     with pytest.raises(DiskFull, match="^/lake/staging/x: the disk is full"):
-        runs.run([Task(f"{HERE}:fails", ("full",), "a task")])
+        runs.run([Task("a task", fails, kind="full")])
 
 
 @pytest.mark.parametrize("which", [Inline, None])
@@ -209,12 +215,12 @@ def test_a_fault_or_a_panic_is_named_with_its_task_and_traceback(
 ) -> None:
     runs = which() if which else engine
     with pytest.raises(TaskFailed) as failed:
-        runs.run([Task(f"{HERE}:fails", (kind,), "mx1, mail.log from byte 0")])
+        runs.run([Task("mx1, mail.log from byte 0", fails, kind=kind)])
     head, *trace = str(failed.value).splitlines()
     assert head.startswith(f"mx1, mail.log from byte 0: {first}")
     assert "Traceback" in trace[0] and any("test_engine.py" in line for line in trace)
     # The engine is whole.
-    assert runs.run([Task(f"{HERE}:pid", (), "a process")])
+    assert runs.run([Task("a process", pid)])
 
 
 def test_every_error_of_the_project_can_be_sent_between_processes() -> None:
@@ -240,12 +246,13 @@ import os, sys
 from jobs.cli import main as command_line, pipeline
 from jobs.engine.embedded import Embedded
 from jobs.engine.tasks import Task
+from jobs.protect.pseudonym_keys import master_key
 
 def late(*arguments):
     with Embedded(2, {MEMORY}) as engine:
         engine.warm()
         os.environ["OBSERVATORY_PSEUDONYM_KEY"] = "{KEY}"
-        engine.run([Task("jobs.protect.pseudonym_keys:master_key", (), "silver, bucket 1 of 2")])
+        engine.run([Task("silver, bucket 1 of 2", master_key)])
 
 pipeline.pull_all = late
 sys.argv = ["observatory", "pull", "--config", "sample_data/observatory.toml"]
@@ -280,12 +287,7 @@ def until(holds: Callable[[], bool], seconds: float = 20) -> None:
 def test_an_error_ends_the_other_tasks_at_once(tmp_path: Path) -> None:
     start = time.monotonic()
     with pytest.raises(ObservatoryError, match="setting"), Embedded(2, MEMORY) as engine:
-        engine.run(
-            [
-                Task(f"{HERE}:sleeps", (str(tmp_path),), "sleeps"),
-                Task(f"{HERE}:fails", ("settings",), "fails"),
-            ]
-        )
+        engine.run([Task("sleeps", sleeps, folder=str(tmp_path)), Task("fails", fails, kind="settings")])
     assert time.monotonic() - start < 60
     for path in tmp_path.glob("pid-*"):
         until(lambda path=path: not alive(int(path.name.split("-")[1])))
@@ -299,11 +301,12 @@ def test_no_process_outlives_the_one_that_started_it(tmp_path: Path, how: signal
 from jobs.stages import validator
 from jobs.engine.embedded import Embedded
 from jobs.engine.tasks import Task
+from {HERE} import sleeps
 
 if __name__ == "__main__":
     validator.prepare()
     with Embedded(2, {MEMORY}) as engine:
-        engine.run([Task("{HERE}:sleeps", ({str(tmp_path)!r},), "sleeps")])
+        engine.run([Task("sleeps", sleeps, folder={str(tmp_path)!r})])
 """
     process = subprocess.Popen(
         [sys.executable, "-c", code], cwd=ROOT, start_new_session=True, stderr=subprocess.PIPE, text=True
@@ -373,18 +376,17 @@ class Deadly(Embedded):
     def run(self, tasks: Any, done: Any = lambda count: None) -> list[Any]:
         return super().run([self.deadly(task, place) for place, task in enumerate(tasks)], done)
 
-    def deadly(self, task: Task, place: int) -> Task:
-        def smaller(_: Task) -> list[Task]:
+    def deadly(self, task: Task[Any], place: int) -> Task[Any]:
+        def smaller() -> Sequence[Task[Any]]:
             self.deaths.append(task.about)
-            return task.smaller(task) if task.smaller else [task]
+            return task.pieces()
 
-        arguments = (task.function, task.arguments, bool(place % 2))
-        return Task(f"{HERE}:work_and_die", arguments, task.about, smaller)
+        return Task(task.about, work_and_die, task.call, is_late=bool(place % 2)).cut_by(smaller)
 
 
-def work_and_die(function: str, arguments: tuple[Any, ...], is_late: bool) -> None:
+def work_and_die(call: Callable[[], Any], is_late: bool) -> None:
     if is_late:
-        perform(function, arguments)
+        perform(call)
     os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -465,8 +467,8 @@ def files_of_no_version(lake: Lake) -> list[str]:
 @pytest.mark.parametrize(
     ("function", "names"),
     [
-        ("jobs.stages.bronze_tasks:parse", "lab-mail/"),
-        ("jobs.stages.silver_tasks:assemble", "silver, bucket "),
+        (bronze_tasks.parse, "lab-mail/"),
+        (silver_tasks.assemble, "silver, bucket "),
     ],
 )
 def test_a_task_that_keeps_dying_is_a_short_message_and_exit_code_4(
@@ -474,24 +476,18 @@ def test_a_task_that_keeps_dying_is_a_short_message_and_exit_code_4(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-    function: str,
+    function: Callable[..., Any],
     names: str,
 ) -> None:
     class Doomed(Embedded):
         def run(self, tasks: Any, done: Any = lambda count: None) -> list[Any]:
             return super().run([doomed(each) for each in tasks], done)
 
-    def doomed(task: Task) -> Task:
-        if task.function != function:
+    def doomed(task: Task[Any]) -> Task[Any]:
+        if task.function is not function:
             return task
-        arguments = (task.function, task.arguments, False)
-        pieces = task.smaller
-        return Task(
-            f"{HERE}:work_and_die",
-            arguments,
-            task.about,
-            (lambda _: [doomed(each) for each in pieces(task)]) if pieces else None,
-        )
+        made = Task(task.about, work_and_die, task.call, is_late=False)
+        return made.cut_by(lambda: [doomed(each) for each in task.pieces()])
 
     monkeypatch.setattr(runner, "engine_of", lambda work, log_bytes: Doomed(2, MEMORY))
     monkeypatch.setenv("COLUMNS", "500")

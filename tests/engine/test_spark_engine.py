@@ -7,6 +7,9 @@ project's wheel and the packages of this environment, and no clone. Nothing is s
 
 from __future__ import annotations
 
+import gc
+import math
+import os
 import re
 import shutil
 import subprocess
@@ -14,12 +17,14 @@ import threading
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
 from deltalake import DeltaTable
 
 from benchmarks.tools import generate
+from jobs.core.contracts import contract
 from jobs.core.errors import ObservatoryError
 from jobs.core.key_names import KEY_FILE
 from jobs.engine import executor, java
@@ -103,11 +108,11 @@ def test_sizes_are_those_of_spark() -> None:
 
 @pytest.mark.long
 def test_tasks_run_fail_and_die_as_with_the_embedded_engine(tmp_path: Path) -> None:
-    def root(number: float) -> Task:
-        return Task("math:sqrt", (number,), f"root of {number}")
+    def root(number: float) -> Task[float]:
+        return Task(f"root of {number}", math.sqrt, number)
 
-    def dying(task: Task) -> list[Task]:
-        return [root(1.0), root(9.0)]
+    def dies() -> Task[Any]:
+        return Task("what dies", os._exit, 1)
 
     counts: list[int] = []
     with Spark(HERE, str(tmp_path)) as engine:
@@ -117,15 +122,15 @@ def test_tasks_run_fail_and_die_as_with_the_embedded_engine(tmp_path: Path) -> N
         with pytest.raises(TaskFailed, match=r"root of -1.0: ValueError: math domain error"):
             engine.run([root(4.0), root(-1.0)])
         with pytest.raises(ObservatoryError, match="unknown table 'nope'"):
-            engine.run([Task("jobs.core.contracts:contract", ("nope",), "a contract")])
-        killed = Task("os:_exit", (1,), "what dies", dying)
+            engine.run([Task("a contract", contract, "nope")])
+        killed = dies().cut_by(lambda: [root(1.0), root(9.0)])
         assert engine.run([root(4.0), killed, root(16.0)]) == [2, 1, 3, 4]
         with pytest.raises(TaskDied, match="what dies: its process ended twice"):
-            engine.run([root(4.0), Task("os:_exit", (1,), "what dies")])
-        threads = engine.run([Task("os:getenv", ("POLARS_MAX_THREADS",), "threads")])
+            engine.run([root(4.0), dies()])
+        threads = engine.run([Task("threads", os.getenv, "POLARS_MAX_THREADS")])
         assert threads == ["1"]
         # Spark collects garbage after each task; the objects of modules must not be looked through.
-        assert engine.run([Task("gc:get_freeze_count", (), "objects left out")])[0] > 100_000
+        assert engine.run([Task("objects left out", gc.get_freeze_count)])[0] > 100_000
         assert not [value for _, value in engine.session.sparkContext.getConf().getAll() if KEY in value]
 
 
@@ -263,7 +268,7 @@ def test_two_workers_compute_the_sample_study_and_the_benchmark(tmp_path: Path, 
 
 @pytest.mark.long
 def test_workers_that_differ_are_refused_before_the_first_task(tmp_path: Path, cluster: Cluster) -> None:
-    tasks = [Task("builtins:int", (), "nothing")]
+    tasks = [Task("nothing", int)]
     other = other_wheel(cluster.wheel, tmp_path)
     with (
         Spark(cluster.engine(other), str(tmp_path / "lake")) as engine,
@@ -288,6 +293,5 @@ def test_workers_that_differ_are_refused_before_the_first_task(tmp_path: Path, c
         pytest.raises(ObservatoryError, match="another pseudonym key"),
     ):
         engine.run(tasks)
-    where = "jobs.engine.executor:own_project"
     with Spark(cluster.engine(), str(tmp_path / "lake")) as engine:
-        assert engine.run([Task(where, (), "where")]) == [executor.own_project()]
+        assert engine.run([Task("where", executor.own_project)]) == [executor.own_project()]

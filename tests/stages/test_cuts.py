@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import polars as pl
 import pytest
 
 from jobs.engine.embedded import Inline
-from jobs.engine.tasks import Left
+from jobs.engine.tasks import Left, R, Task
 from jobs.ingest.pull import pull
 from jobs.settings import config
 from jobs.silver import hops, refusals
@@ -43,9 +44,19 @@ def counted(monkeypatch: pytest.MonkeyPatch, rows: Counter[str], module: Any, na
     monkeypatch.setattr(module, name, adding)
 
 
-def noted(left: list[Left], to: list[Left]) -> list[Left]:
-    to += left
-    return left
+class Noting(Inline):
+    """An engine that notes what forward() leaves."""
+
+    def __init__(self) -> None:
+        self.moving: list[Left] = []
+
+    def run(self, tasks: Iterable[Task[R]], done: Callable[[int], None] = lambda count: None) -> list[R]:
+        tasks = list(tasks)
+        found = super().run(tasks, done)
+        for task, left in zip(tasks, found, strict=True):
+            if task.function is silver_tasks.forward:
+                self.moving += left
+        return found
 
 
 def test_narrow_rows_are_joined_once_however_many_buckets_there_are(
@@ -53,7 +64,6 @@ def test_narrow_rows_are_joined_once_however_many_buckets_there_are(
 ) -> None:
     """Parents of all later hops were joined for each part of the children: 3,955 parts times 437,000."""
     monkeypatch.setattr(cuts, "BUCKETS_OF_A_CUT", 4)
-    forward = silver_tasks.forward
     found: dict[int, dict[str, int]] = {}
     tables: dict[int, dict[str, list[str]]] = {}
     for buckets in (1, 16):
@@ -68,14 +78,13 @@ def test_narrow_rows_are_joined_once_however_many_buckets_there_are(
             counted(patch, rows, silver_tasks, "opened", 2)
             counted(patch, rows, refusals, "followed", 0)
             counted(patch, rows, refusals, "without_followed", 1)
-            moving: list[Left] = []
-            patch.setattr(silver_tasks, "forward", lambda *given, to=moving: noted(forward(*given), to))
             shares: list[float] = []
             patch.setattr(Run, "reach", lambda run, stage, share, to=shares: to.append(share))
-            work = run_on(Inline(), settings, runner.STAGES[:2])
+            engine = Noting()
+            work = run_on(engine, settings, runner.STAGES[:2])
         assert work.buckets == buckets
         # Each bucket leaves a frame for each cut, not for each bucket.
-        assert {left.count for left in moving} == {cuts.cut_count(buckets)}
+        assert {left.count for left in engine.moving} == {cuts.cut_count(buckets)}
         # The line of a long stage moves with each cut, and never back.
         silver = shares[shares.index(1.0) + 1 :]
         assert silver == sorted(silver)

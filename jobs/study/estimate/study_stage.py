@@ -13,6 +13,7 @@ import itertools
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -191,7 +192,7 @@ def beside(
     inputs = {name: frame for name, frame in have.items() if name in contract(APART).reads}
     executor = embedded.started()
     try:
-        yield {APART: executor.submit(perform, f"{__name__}:compute", (APART, inputs))}
+        yield {APART: executor.submit(perform, partial(compute, APART, inputs))}
     finally:
         executor.shutdown(cancel_futures=True)
 
