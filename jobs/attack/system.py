@@ -18,7 +18,7 @@ import polars as pl
 from jobs.attack.coefficients import Linear, coefficients
 from jobs.attack.known import ESTIMATE, SILENT_PCT, Cell, Known, Shape
 from jobs.attack.unknowns import Codes, Unknowns, expressed
-from jobs.core.periods import divisions
+from jobs.core.periods import divisions, months_of
 
 Array = np.ndarray
 Terms = dict[int, float]
@@ -144,10 +144,7 @@ def system(
     channel = block[1]
     unknowns = Unknowns()
     wanted = {str(row["period_code"]) for rows in published.values() for row in rows}
-    quarters = {part for period in wanted for parts in divisions(period) if len(parts) == 4 for part in parts}
-    terms, links = versions(
-        unknowns, figures, sorted(wanted | quarters, key=lambda code: (-len(code), code)), shape
-    )
+    terms, links = versions(unknowns, figures, with_parts(wanted), shape)
     matrix: list[Terms] = list(links)
     low, high = [0.0] * len(links), [0.0] * len(links)
     cells: list[Cell | None] = [None] * len(links)
@@ -207,14 +204,21 @@ def system(
     )
 
 
+def with_parts(wanted: set[str]) -> set[str]:
+    """The periods, with the quarters of years, and all months of a period of which a month is among them."""
+    quarters = {part for period in wanted if len(period) == 4 for part in divisions(period)[-1]}
+    of_months = (months_of(period) for period in wanted | quarters)
+    return wanted | quarters | {month for months in of_months if wanted & set(months) for month in months}
+
+
 def versions(
     unknowns: Unknowns,
     figures: Sequence[Mapping[tuple[str, str], Figures]],
-    periods: Sequence[str],
+    periods: Container[str],
     shape: Shape,
 ) -> tuple[dict[tuple[int, str, str], dict[Codes, Terms]], list[Terms]]:
     """The expression of each contribution by release, period and respondent, and equations between versions:
-    differences that are zero. Quarters come before their year in `periods`."""
+    differences that are zero. Parts come before what they are the sum of."""
     found: dict[tuple[int, str, str], dict[Codes, Terms]] = {}
     seen: dict[tuple[str, str], list[tuple[dict[Codes, float], dict[Codes, Terms]]]] = defaultdict(list)
     links: list[Terms] = []
@@ -227,7 +231,7 @@ def versions(
             before = seen[period, person]
             same = next((terms for values, terms in before if values == each.values), None)
             if same is None:
-                same = of_quarters(found, number, period, person, each.values, unknowns) or expressed(
+                same = of_parts(found, number, period, person, each.values, unknowns) or expressed(
                     unknowns, person, period, each.values, shape
                 )
                 for codes, value in each.values.items():
@@ -241,7 +245,7 @@ def versions(
     return found, [link for link in links if link]
 
 
-def of_quarters(
+def of_parts(
     found: Mapping[tuple[int, str, str], Mapping[Codes, Terms]],
     number: int,
     period: str,
@@ -249,23 +253,22 @@ def of_quarters(
     values: Mapping[Codes, float],
     unknowns: Unknowns,
 ) -> dict[Codes, Terms] | None:
-    """A year's contributions as the sums of its quarters'; None where they are not."""
-    if len(period) != 4:
-        return None
-    parts = [found.get((number, f"{period}-Q{quarter}", person)) for quarter in (1, 2, 3, 4)]
-    if any(part is None or not set(values) <= set(part) for part in parts):
-        return None
-    made: dict[Codes, Terms] = {}
-    for codes, value in values.items():
-        terms: Terms = defaultdict(float)
-        for part in parts:
-            assert part is not None
-            for atom, factor in part[codes].items():
-                terms[atom] += factor
-        if not math.isclose(unknowns.value(terms), value, rel_tol=1e-9, abs_tol=0.5):
-            return None
-        made[codes] = dict(terms)
-    return made
+    """The contributions of a year or quarter as the sums of its parts'; None where they are not."""
+    for names in reversed(divisions(period)):
+        parts = [found.get((number, name, person), {}) for name in names]
+        if not all(set(values) <= set(part) for part in parts):
+            continue
+        made: dict[Codes, Terms] = {codes: defaultdict(float) for codes in values}
+        for codes, terms in made.items():
+            for part in parts:
+                for atom, factor in part[codes].items():
+                    terms[atom] += factor
+        if all(
+            math.isclose(unknowns.value(terms), values[codes], rel_tol=1e-9, abs_tol=0.5)
+            for codes, terms in made.items()
+        ):
+            return {codes: dict(terms) for codes, terms in made.items()}
+    return None
 
 
 def difference(one: Terms, other: Terms) -> Terms:

@@ -69,6 +69,28 @@ def in_areas(basis: Basis, periods: Sequence[str]) -> pl.DataFrame:
     return pl.concat(parts)
 
 
+def failing(about: PublicContract) -> dict[str, pl.Expr]:
+    """The primary rules, in the order in which a row names the first that holds it back; each with the rows
+    that it holds back by itself."""
+    assert about.protect is not None
+    is_country = pl.col("area_kind_code") == COUNTRY
+    is_modelled = is_country & pl.col("holdings").is_null()
+    is_own_rate = rules.has_own_rate(pl.col("coverage_pct")).fill_null(False)
+    return {
+        "areas_only": is_country & ~pl.sql_expr(about.protect.countries),
+        "modelled": is_modelled,
+        "threshold": ~is_modelled & ~pl.col(rules.ENOUGH).fill_null(False),
+        "p_pct": ~is_modelled & ~pl.col(rules.UNDOMINATED).fill_null(False),
+        "own_rate": is_country & ~is_modelled & ~is_own_rate,
+    }
+
+
+def together(rule: pl.Expr) -> pl.Expr:
+    """What holds one of a country's rows back holds all of its period and channel; but that a quantity leaves
+    for areas alone holds no other back."""
+    return pl.coalesce(rule, rule.filter(rule != "areas_only").first().over(GROUP))
+
+
 def refused(rows: pl.DataFrame, inside: pl.DataFrame, about: PublicContract, p_pct: float) -> pl.DataFrame:
     """The rows that a primary rule holds back, each with the first rule that does: HELD's columns.
 
@@ -79,25 +101,13 @@ def refused(rows: pl.DataFrame, inside: pl.DataFrame, about: PublicContract, p_p
     cells = rules.primary(
         inside.filter(pl.col("table_name") == about.protect.contributions), CELL, least, p_pct
     )
+    first = pl.coalesce(pl.when(is_held).then(pl.lit(name)) for name, is_held in failing(about).items())
+    rule = pl.col("rule")
     is_country = pl.col("area_kind_code") == COUNTRY
-    judged = rows.join(cells, on=CELL, how="left").with_columns(
-        rule=pl.when(is_country & ~pl.sql_expr(about.protect.countries))
-        .then(pl.lit("areas_only"))
-        .when(is_country & pl.col("holdings").is_null())
-        .then(pl.lit("modelled"))
-        .when(~pl.col(rules.ENOUGH).fill_null(False))
-        .then(pl.lit("threshold"))
-        .when(~pl.col(rules.UNDOMINATED).fill_null(False))
-        .then(pl.lit("p_pct"))
-        .when(is_country & ~rules.has_own_rate(pl.col("coverage_pct")))
-        .then(pl.lit("own_rate"))
-    )
-    # A quantity that leaves for areas alone keeps no other back.
-    worst = pl.col("rule").filter(pl.col("rule") != "areas_only").first().over(GROUP)
     return (
-        judged.with_columns(
-            rule=pl.when(is_country).then(pl.coalesce("rule", worst)).otherwise(pl.col("rule"))
-        )
+        rows.join(cells, on=CELL, how="left")
+        .with_columns(rule=first)
+        .with_columns(rule=pl.when(is_country).then(together(rule)).otherwise(rule))
         .filter(pl.col("rule").is_not_null())
         .select(list(HELD))
     )

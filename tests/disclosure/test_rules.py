@@ -51,6 +51,20 @@ def test_two_holdings_never_suffice_and_a_total_of_nothing_shows_everyone() -> N
     assert judged(of(0, 0, 0, 0), 13.7) == {"a": (True, False)}
 
 
+def test_what_no_holding_dominates_has_three() -> None:
+    """The threshold follows from p%: without the two largest something must be left."""
+    random = np.random.default_rng(22)
+    rows = [
+        (f"{cell}", f"{cell}-{at}", float(random.integers(0, 20)))
+        for cell in range(500)
+        for at in range(random.integers(1, 5))
+    ]
+    waived = frozenset(holding for _, holding, _ in rows if random.random() < 0.2)
+    found = judged(contributions(*rows, waived=waived), 1e-6)
+    assert not any(undominated and not enough for enough, undominated in found.values())
+    assert sum(undominated for _, undominated in found.values()) > 50
+
+
 def test_operators_of_a_holding_are_one() -> None:
     rows = contributions(("a", "x", 40), ("a", "x", 40), ("a", "y", 50), ("a", "z", 9))
     # 80 of x, and only 9 left beside y: 9 < 13.7% of 80.

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from jobs.core.contracts import conform, polars_schema, reference
+from jobs.core.periods import days_of, months_of
 from jobs.public.cells import Basis
 from jobs.study import contribution, spam_volume
 from jobs.study.estimate.rows import MEASURES, typed
@@ -21,7 +22,8 @@ SIZES = {"SMALL": 1e5, "MEDIUM": 1e6, "LARGE": np.inf}
 
 @dataclass
 class Operator:
-    """An operator of a generated study: its figures by unit and quantity, None where it did not answer."""
+    """An operator of a generated study: its figures by unit and quantity, None where it did not answer. One
+    that only answers has them of the period alone, in a study of months."""
 
     name: str
     country: str
@@ -29,16 +31,19 @@ class Operator:
     subscriptions: int
     figures: tuple[int, int, int] | None
     waives: bool = False
+    only_answers: bool = False
 
 
 @dataclass(frozen=True)
 class Small:
-    """A generated study: its operators, and countries' subscriptions that nobody listed."""
+    """A generated study: its operators, and countries' subscriptions that nobody listed. by_month: logs have
+    a third of the period's figures in each of three months."""
 
     operators: tuple[Operator, ...]
     unlisted: Mapping[str, int] = field(default_factory=dict)
     period: str = PERIOD
     unit: str = "recipient"
+    by_month: bool = False
 
 
 def drawn(seed: int, countries: int = 12, most: int = 6, answering: float = 0.75) -> Small:
@@ -139,15 +144,22 @@ def basis(small: Small, release: str) -> Basis:
 
 
 def answers(small: Small) -> pl.DataFrame:
-    """What the operators gave by logs, in the columns of spam_volume.GIVEN."""
-    rows = [
-        dict(zip(MEASURES, each.figures, strict=True))
-        | {"respondent_id": each.name, "period_code": small.period, "channel_code": CHANNEL}
-        | {"unit_code": small.unit, "definition_code": "OPERATOR", "day_count": 92}
-        | {"subscriptions": each.subscriptions}
-        for each in small.operators
-        if each.figures is not None
-    ]
+    """What the operators gave by logs, in the columns of spam_volume.GIVEN; or by answers alone."""
+    rows = []
+    for each in small.operators:
+        if each.figures is None:
+            continue
+        by_month = small.by_month and not each.only_answers
+        periods = months_of(small.period) if by_month else (small.period,)
+        for period in periods:
+            rows.append(
+                dict(zip(MEASURES, (figure // len(periods) for figure in each.figures), strict=True))
+                | {"respondent_id": each.name, "period_code": period, "channel_code": CHANNEL}
+                | {"unit_code": small.unit, "definition_code": "OPERATOR"}
+                | {"day_count": None if each.only_answers else days_of(period)}
+                | {"answer_status_code": "A" if each.only_answers else None}
+                | {"subscriptions": each.subscriptions}
+            )
     empty = dict.fromkeys(spam_volume.GIVEN)
     kinds = dict.fromkeys((*MEASURES, "day_count", "subscriptions"), pl.Int64) | spam_volume.AUDITED
     return pl.DataFrame(
